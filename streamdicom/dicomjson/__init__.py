@@ -1,0 +1,5 @@
+"""The DICOM JSON Model (PS3.18 Annex F): a reader of events and a writer of them."""
+
+from streamdicom.dicomjson.reader import EventParser
+
+__all__ = ["EventParser"]

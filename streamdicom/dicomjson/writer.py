@@ -1,0 +1,412 @@
+"""DICOM events to JSON, in the canonical form of PS3.18 Annex F: keys ascending, empty attributes without Value.
+
+A small element becomes its JSON text at once, with the loops in C; the texts go to the ``JsonWriter`` together.
+Which events may come next is in ``_MOVES``: what has no move there is an ``OutputError``.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Callable, Iterable
+from enum import IntEnum
+from functools import lru_cache
+from json.encoder import encode_basestring
+from math import isfinite
+from typing import Any, TypeAlias
+
+from streamdicom.errors import Location, OutputError
+from streamdicom.events import Event, EventType
+from streamdicom.jsontext import JsonWriter
+from streamdicom.options import WriteOptions
+from streamdicom.tags import FILE_META_GROUP, format_tag, is_group_length
+from streamdicom.vr import VRS, Form
+
+__all__ = ["EventWriter"]
+
+_MOST_PENDING = 64 * 1024
+
+_ELEMENT = int(EventType.ELEMENT)
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+
+
+class _Place(IntEnum):
+    """What is open."""
+
+    STREAM = 0
+    MEMBERS = 1  # a data set or an item
+    SEQUENCE = 2
+    PARTS = 3  # an element in parts
+    SEGMENTS = 4  # one of its values
+
+
+class EventWriter:
+    """Writes the data sets of a stream of DICOM events as one JSON array, or a single one as an object.
+
+    Args:
+        json: Where to; the caller closes it.
+        options: Whether group 0002 is written, and how deep sequences may nest.
+        array: Whether the data sets are put into an array.
+
+    >>> blocks = []
+    >>> json = JsonWriter(blocks.append)
+    >>> writer = EventWriter(json, array=False)
+    >>> writer.write((EventType.START_DATASET, 0, "", 0))
+    >>> writer.write((EventType.ELEMENT, 0x00100020, "LO", ("17",)))
+    >>> writer.write((EventType.END_DATASET, 0, "", None))
+    >>> writer.close()
+    >>> json.close()
+    >>> blocks
+    [b'{"00100020":{"vr":"LO","Value":["17"]}}']
+    """
+
+    def __init__(self, json: JsonWriter, *, options: WriteOptions | None = None, array: bool = True) -> None:
+        self._json = json
+        self._file_meta = (options or WriteOptions()).file_meta
+        self._array = array
+        self._place = _Place.STREAM
+        self._index: int | None = None
+        self._last = -1  # the tag before, within the innermost data set or item
+        self._frames: list[tuple[int, int]] = []  # of each open sequence: its tag, the number of items begun
+        self._members: list[str] = []
+        self._size = 0
+        self._part_vr = ""
+        self._part_member = ""
+        self._skipped = 0  # how many things are open within what is left out
+        self._error: OutputError | None = None
+        if array:
+            json.start_array()
+
+    def write(self, event: Event) -> None:
+        """Write one event; see ``write_all``."""
+        self.write_all((event,))
+
+    def write_all(self, events: Iterable[Event]) -> None:
+        """Write events.
+
+        Group lengths are left out, and group 0002 unless the options say otherwise.
+
+        Raises:
+            OutputError: An event out of order, a tag not above the one before it in its data set, or a value
+                that does not fit its VR. Nothing can be written from then on.
+        """
+        if self._error:
+            raise self._error
+        tag = 0
+        try:
+            for kind, tag, vr, value in events:
+                if kind == _ELEMENT and self._place is _Place.MEMBERS and not self._skipped and tag > self._last:
+                    if self._is_written(tag):
+                        self._add(element_text(tag, vr, value))
+                else:
+                    self._move(kind, tag, vr, value)
+        except OutputError as error:
+            error.location = Location(error.location.byte_offset, self._index, self._tag_path(tag))
+            self._error = error
+            raise
+
+    def close(self) -> None:
+        """Finish the document.
+
+        Raises:
+            OutputError: A data set is still open.
+        """
+        if self._error:
+            raise self._error
+        if self._place is not _Place.STREAM:
+            raise OutputError("a data set is not complete", Location(None, self._index, self._tag_path(0)))
+        if self._array:
+            self._json.end_array()
+
+    def _tag_path(self, tag: int) -> str:
+        parts = [f"{format_tag(sequence)}[{items - 1}]" for sequence, items in self._frames]
+        if tag and not (self._frames and self._frames[-1][0] == tag):
+            parts.append(format_tag(tag))
+        return ".".join(parts)
+
+    def _is_written(self, tag: int) -> bool:
+        self._last = tag
+        # PS3.18 F.2.2: group length is prohibited. Annex F says nothing of group 0002.
+        return not is_group_length(tag) and (tag >> 16 != FILE_META_GROUP or self._file_meta)
+
+    def _add(self, text: str) -> None:
+        self._members.append(text)
+        self._size += len(text)
+        if self._size >= _MOST_PENDING:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._members:
+            self._json.raw_members(",".join(self._members))
+            self._members.clear()
+            self._size = 0
+
+    # --- moves -------------------------------------------------------------------------------------------------
+
+    def _move(self, kind: int, tag: int, vr: str, value: Any) -> None:
+        if self._skipped:
+            self._skipped += _OPENS.get(kind, 0)
+            return
+        move = _MOVES[self._place].get(kind)
+        if move is None:
+            raise OutputError(f"no {EventType(kind).name} may come here")
+        move(self, tag, vr, value)
+
+    def _begins(self, tag: int) -> bool:
+        """Check the order, and whether the element is to be written at all (PS3.18 F.2.2)."""
+        if tag <= self._last:
+            raise OutputError(f"the tag is not above the one before it, {format_tag(self._last)}")
+        return self._is_written(tag)
+
+    def _element(self, tag: int, vr: str, value: Any) -> None:
+        if self._begins(tag):
+            self._add(element_text(tag, vr, value))
+
+    def _bulk_data(self, tag: int, vr: str, value: Any) -> None:
+        if not VRS[vr].bulk:
+            raise OutputError(f"'BulkDataURI' for VR {vr} (PS3.18 F.2.2)")
+        if self._begins(tag):
+            self._add(f'"{format_tag(tag)}":{{"vr":"{vr}","BulkDataURI":{_string(value)}}}')
+
+    def _start_dataset(self, tag: int, vr: str, value: Any) -> None:
+        if self._index is not None and not self._array:
+            raise OutputError("a second data set, where one is due")
+        self._index = 0 if self._index is None else self._index + 1
+        self._json.start_object()
+        self._open_members()
+
+    def _end_dataset(self, tag: int, vr: str, value: Any) -> None:
+        if self._frames:
+            raise OutputError("no END_DATASET may come here")
+        self._flush()
+        self._json.end_object()
+        self._place = _Place.STREAM
+
+    def _open_members(self) -> None:
+        self._last = -1
+        self._place = _Place.MEMBERS
+
+    def _start_sequence(self, tag: int, vr: str, value: Any) -> None:
+        if not self._begins(tag):
+            self._skipped = 1
+            return
+        self._flush()
+        self._json.property_name(format_tag(tag))
+        self._json.start_object()
+        self._json.property_name("vr")
+        self._json.string("SQ")
+        self._frames.append((tag, 0))
+        self._place = _Place.SEQUENCE
+
+    def _start_item(self, tag: int, vr: str, value: Any) -> None:
+        sequence, items = self._frames[-1]
+        if not items:
+            self._json.property_name("Value")
+            self._json.start_array()
+        self._frames[-1] = sequence, items + 1
+        self._json.start_object()
+        self._open_members()
+
+    def _end_item(self, tag: int, vr: str, value: Any) -> None:
+        if not self._frames:
+            raise OutputError("no END_ITEM may come here")
+        self._flush()
+        self._json.end_object()
+        self._place = _Place.SEQUENCE
+
+    def _end_sequence(self, tag: int, vr: str, value: Any) -> None:
+        self._last, items = self._frames.pop()
+        if items:  # PS3.18 F.2.5: an empty attribute has no Value
+            self._json.end_array()
+        self._json.end_object()
+        self._place = _Place.MEMBERS
+
+    def _start_parts(self, tag: int, vr: str, value: Any) -> None:
+        if not self._begins(tag):
+            self._skipped = 1
+            return
+        self._flush()
+        self._json.property_name(format_tag(tag))
+        self._json.start_object()
+        if vr:
+            self._json.property_name("vr")
+            self._json.string(vr)
+        self._part_vr = vr
+        self._part_member = ""
+        self._place = _Place.PARTS
+
+    def _open_member(self, member: str) -> None:
+        if not self._part_member:
+            self._part_member = member
+            self._json.property_name(member)
+            if member == "Value":
+                self._json.start_array()
+        elif member == "InlineBinary" or self._part_member != member:
+            raise OutputError("one binary value is all that an element can have")
+
+    def _part_values(self, tag: int, vr: str, value: Any) -> None:
+        self._open_member("Value")
+        for text in _texts(self._part_vr or "LO", value):
+            self._json.raw(text)
+
+    def _segment(self, tag: int, vr: str, value: Any) -> None:
+        self._put_segment(value, final=False)
+
+    def _last_segment(self, tag: int, vr: str, value: Any) -> None:
+        self._put_segment(value, final=True)
+
+    def _put_segment(self, value: Any, final: bool) -> None:
+        if self._place is not _Place.SEGMENTS:
+            self._open_member("Value" if isinstance(value, str) else "InlineBinary")
+        if isinstance(value, str):
+            self._json.string_segment(value, final=final)
+        else:
+            self._json.base64_segment(value, final=final)
+        self._place = _Place.PARTS if final else _Place.SEGMENTS
+
+    def _end_parts(self, tag: int, vr: str, value: Any) -> None:
+        if self._part_member == "Value":
+            self._json.end_array()
+        if not self._part_vr:
+            self._json.property_name("vr")
+            self._json.string(vr)
+        form = VRS[vr].form
+        if self._part_member and (form is Form.BINARY) != (self._part_member == "InlineBinary"):
+            raise OutputError(f"'{self._part_member}' for VR {vr}")
+        self._json.end_object()
+        self._place = _Place.MEMBERS
+
+
+_Move: TypeAlias = Callable[[EventWriter, int, str, Any], None]
+_MOVES: dict[int, dict[int, _Move]] = {
+    _Place.STREAM: {EventType.START_DATASET: EventWriter._start_dataset},
+    _Place.MEMBERS: {
+        EventType.ELEMENT: EventWriter._element,
+        EventType.BULK_DATA: EventWriter._bulk_data,
+        EventType.START_ELEMENT: EventWriter._start_parts,
+        EventType.START_SEQUENCE: EventWriter._start_sequence,
+        EventType.END_ITEM: EventWriter._end_item,
+        EventType.END_DATASET: EventWriter._end_dataset,
+    },
+    _Place.SEQUENCE: {EventType.START_ITEM: EventWriter._start_item, EventType.END_SEQUENCE: EventWriter._end_sequence},
+    _Place.PARTS: {
+        EventType.VALUES: EventWriter._part_values,
+        EventType.SEGMENT: EventWriter._segment,
+        EventType.LAST_SEGMENT: EventWriter._last_segment,
+        EventType.END_ELEMENT: EventWriter._end_parts,
+    },
+    _Place.SEGMENTS: {EventType.SEGMENT: EventWriter._segment, EventType.LAST_SEGMENT: EventWriter._last_segment},
+}
+_OPENS: dict[int, int] = {
+    EventType.START_ELEMENT: 1,
+    EventType.END_ELEMENT: -1,
+    EventType.START_SEQUENCE: 1,
+    EventType.END_SEQUENCE: -1,
+}
+
+
+# --- one element -----------------------------------------------------------------------------------------------
+
+
+def element_text(tag: int, vr: str, values: tuple[Any, ...]) -> str:
+    """The member that stands for a whole element: the tag, a colon and the attribute (PS3.18 F.2.2).
+
+    Raises:
+        OutputError: A value does not fit the VR.
+
+    >>> element_text(0x00100010, "PN", (("Yamada^Tarou", "山田^太郎", ""),))
+    '"00100010":{"vr":"PN","Value":[{"Alphabetic":"Yamada^Tarou","Ideographic":"山田^太郎"}]}'
+    """
+    start = _start(tag, vr)
+    # PS3.18 F.2.5: an empty attribute has no Value.
+    if not values or (len(values) == 1 and values[0] in _EMPTY):
+        return start + "}"
+    if VRS[vr].form is Form.BINARY:
+        return f'{start},"InlineBinary":"{_base64(values)}"}}'
+    return f'{start},"Value":[{",".join(_texts(vr, values))}]}}'
+
+
+_EMPTY: tuple[Any, ...] = (None, "", b"", ("", "", ""))
+
+
+# Archives use some thousands of tags; the bound is for an input that tries them all.
+@lru_cache(maxsize=16384)
+def _start(tag: int, vr: str) -> str:
+    if vr not in VRS or vr == "SQ":
+        raise OutputError("not a value representation that an element can have (PS3.5 6.2)")
+    return f'"{format_tag(tag)}":{{"vr":"{vr}"'
+
+
+def _texts(vr: str, values: tuple[Any, ...]) -> list[str]:
+    """The JSON text of each value."""
+    try:
+        return list(map(_ENCODERS[VRS[vr].form], values))
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+        if isinstance(error, OutputError):
+            raise
+        raise OutputError(f"not a value of VR {vr}") from None
+
+
+def _base64(values: tuple[Any, ...]) -> str:
+    if len(values) != 1:
+        raise OutputError("one binary value is all that an element can have")
+    try:
+        return binascii.b2a_base64(values[0], newline=False).decode("ascii")
+    except TypeError:
+        raise OutputError("a binary value that is not bytes") from None
+
+
+def _string(text: str) -> str:
+    if not text.isascii() and _SURROGATE.search(text):
+        raise OutputError("half of a surrogate pair, which UTF-8 cannot carry")
+    return encode_basestring(text)
+
+
+def _text(value: str | None) -> str:
+    return _string(value) if value else "null"
+
+
+def _decimal(value: str | None) -> str:
+    """A number where the text is one of JSON's, so that it stays exact; a string otherwise (CP-1861)."""
+    if not value:
+        return "null"
+    return value if _JSON_NUMBER.fullmatch(value) else _string(value)
+
+
+def _integer(value: int | None) -> str:
+    return "null" if value is None else int.__repr__(value)
+
+
+def _float(value: float | None) -> str:
+    if value is None:
+        return "null"
+    number = float(value)
+    if isfinite(number):
+        return repr(number)
+    return '"NaN"' if number != number else '"Infinity"' if number > 0 else '"-Infinity"'
+
+
+def _tag(value: int | None) -> str:
+    return "null" if value is None else f'"{format_tag(value)}"'
+
+
+def _person_name(value: tuple[str, str, str] | None) -> str:
+    if value is None:
+        return "null"
+    # PS3.18 F.2.2: only the groups that are not empty.
+    names = zip(("Alphabetic", "Ideographic", "Phonetic"), value, strict=True)
+    groups = [f'"{name}":{_string(text)}' for name, text in names if text]
+    return f"{{{','.join(groups)}}}" if groups else "null"
+
+
+_ENCODERS: dict[Form, Callable[[Any], str]] = {
+    Form.TEXT: _text,
+    Form.DECIMAL: _decimal,
+    Form.INTEGER: _integer,
+    Form.LONG_INTEGER: _integer,
+    Form.FLOAT: _float,
+    Form.TAG: _tag,
+    Form.PERSON_NAME: _person_name,
+}

@@ -1,0 +1,117 @@
+"""Every exception that streamdicom raises of its own.
+
+    StreamDicomError
+    ├── InputError (ValueError)        what was read is at fault
+    │   ├── JsonSyntaxError            the bytes are not JSON (RFC 8259)
+    │   ├── TruncatedError (EOFError)  the input stopped before it was complete
+    │   ├── DicomJsonError             JSON, but not the DICOM JSON Model (PS3.18 Annex F)
+    │   ├── DatasetError               read, but not to be held in a pydicom data set
+    │   └── LimitError                 more than one of the ``Limits`` allows
+    └── OutputError (ValueError)       what was to be written is at fault
+
+Each one says where: a ``Location`` with the byte offset, the index of the data set and the tag path, as far as
+they are known. The text of an error never quotes values of the document, which may be somebody's health record.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+__all__ = [
+    "DatasetError",
+    "DicomJsonError",
+    "InputError",
+    "JsonSyntaxError",
+    "LimitError",
+    "Location",
+    "OutputError",
+    "StreamDicomError",
+    "TruncatedError",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A place in a stream of data sets; what is not known is None or empty.
+
+    Attributes:
+        byte_offset: Bytes of the stream before the place.
+        dataset_index: Number of the data set in the stream, from 0.
+        tag_path: Tags and item numbers from the data set down, such as ``00081140[0].00080016``.
+
+    >>> str(Location(byte_offset=5120, dataset_index=17, tag_path="00081140[0].00080016"))
+    'byte 5120, [17].00081140[0].00080016'
+    """
+
+    byte_offset: int | None = None
+    dataset_index: int | None = None
+    tag_path: str = ""
+
+    def __str__(self) -> str:
+        parts = []
+        if self.byte_offset is not None:
+            parts.append(f"byte {self.byte_offset}")
+        if self.dataset_index is not None:
+            path = f".{self.tag_path}" if self.tag_path else ""
+            parts.append(f"[{self.dataset_index}]{path}")
+        elif self.tag_path:
+            parts.append(self.tag_path)
+        return ", ".join(parts)
+
+
+class StreamDicomError(Exception):
+    """The root of the tree: ``except StreamDicomError`` catches whatever this package raises on purpose.
+
+    Attributes:
+        message: What is wrong, without the place.
+        location: Where it is wrong.
+    """
+
+    def __init__(self, message: str, location: Location | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.location = location or Location()
+
+    def __str__(self) -> str:
+        place = str(self.location)
+        return f"{self.message} ({place})" if place else self.message
+
+    def within(self, dataset_index: int | None, tag_path: str) -> None:
+        """Add what a higher layer knows of the place; the byte offset stays."""
+        self.location = replace(self.location, dataset_index=dataset_index, tag_path=tag_path)
+
+
+class InputError(StreamDicomError, ValueError):
+    """What was read is at fault."""
+
+
+class JsonSyntaxError(InputError):
+    """The bytes are not JSON text as RFC 8259 defines it."""
+
+
+class TruncatedError(InputError, EOFError):
+    """The input stopped before it was complete; what came was right as far as it went."""
+
+
+class DicomJsonError(InputError):
+    """JSON text that breaks the rules of the DICOM JSON Model (PS3.18 Annex F)."""
+
+
+class DatasetError(InputError):
+    """A data element that was read, but that a pydicom data set cannot hold."""
+
+
+class LimitError(InputError):
+    """More than a limit allows.
+
+    Attributes:
+        limit: The name of the field of ``Limits`` that raises the bound.
+    """
+
+    def __init__(self, message: str, limit: str, location: Location | None = None) -> None:
+        super().__init__(f"{message}; Limits.{limit} sets the bound", location)
+        self.limit = limit
+
+
+class OutputError(StreamDicomError, ValueError):
+    """What was to be written is at fault: events or tokens out of order, a value that does not fit its VR."""

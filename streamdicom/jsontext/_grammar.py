@@ -1,0 +1,257 @@
+"""The grammar of RFC 8259 between strings and numbers, as a state machine that is built while it is used.
+
+Everything that decides whether a structural character may stand where it stands lives here.
+
+JSON repeats itself: between two strings there is nearly always one of a few dozen texts, such as ``":{"`` or
+``"]},"`` without the quotes. What such a text means depends only on which objects and arrays are open and on what
+may come next. So a ``State`` stands for exactly that, and remembers for each text that it has met the tokens and
+the state that follow. The characters of a text are looked at once, and a dictionary answers from then on.
+
+Memory stays bounded: only texts of up to ``_LONGEST_REMEMBERED`` characters are remembered, and all that is
+remembered is dropped when it comes to ``_MOST_REMEMBERED`` entries.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import IntEnum
+from typing import TypeAlias
+
+from streamdicom.jsontext.tokens import Token, TokenType
+
+_LONGEST_REMEMBERED = 32
+_MOST_REMEMBERED = 8192
+
+
+class Expect(IntEnum):
+    """What may come next within the innermost open object or array."""
+
+    VALUE = 0
+    FIRST_VALUE = 1
+    FIRST_NAME = 2
+    NAME = 3
+    COLON = 4
+    AFTER = 5
+    END = 6
+
+
+# Tokens have plain integers for their types, see ``Token``.
+_PROPERTY_NAME = int(TokenType.PROPERTY_NAME)
+_STRING = int(TokenType.STRING)
+_START = {"{": (int(TokenType.START_OBJECT), ""), "[": (int(TokenType.START_ARRAY), "")}
+_END = {"}": (int(TokenType.END_OBJECT), ""), "]": (int(TokenType.END_ARRAY), "")}
+_LITERALS = {"true": (int(TokenType.TRUE), ""), "false": (int(TokenType.FALSE), ""), "null": (int(TokenType.NULL), "")}
+_CLOSE = {"{": "}", "[": "]", "": ""}
+_FIRST = {"{": Expect.FIRST_NAME, "[": Expect.FIRST_VALUE}
+
+# RFC 8259, sections 4 and 5: what follows a value or a comma, by the container ("" is the document itself).
+_AFTER_COMMA = {"{": Expect.NAME, "[": Expect.VALUE}
+_TAKES_VALUE = frozenset({Expect.VALUE, Expect.FIRST_VALUE})
+_MAY_CLOSE = frozenset({Expect.FIRST_VALUE, Expect.FIRST_NAME, Expect.AFTER})
+
+_STRUCTURE = frozenset("{}[]:,")
+_SYMBOL = re.compile(r"[{}\[\]:,]|[^{}\[\]:, \t\r\n]+")
+
+_WANTED = {
+    Expect.VALUE: "a value",
+    Expect.FIRST_VALUE: "a value or ']'",
+    Expect.FIRST_NAME: "a name or '}'",
+    Expect.NAME: "a name",
+    Expect.COLON: "':'",
+    Expect.END: "the end of the document",
+}
+
+Step: TypeAlias = "tuple[tuple[Token, ...], State]"
+StringStep: TypeAlias = "tuple[tuple[Token, ...], int, State]"
+
+
+class Fault(Exception):
+    """What is wrong in a text.
+
+    Attributes:
+        position: Characters of the text before the place.
+        limit: The name of the limit that was passed, if one was.
+        tokens: What the text before the place stands for.
+    """
+
+    def __init__(self, message: str, position: int = 0, limit: str = "", tokens: list[Token] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.position = position
+        self.limit = limit
+        self.tokens = tokens or []
+
+
+class _Frame:
+    """An open object or array (or the document) with all that is open around it."""
+
+    __slots__ = ("container", "depth", "inner", "parent", "states")
+
+    def __init__(self, container: str, parent: _Frame | None) -> None:
+        self.container = container
+        self.parent = parent
+        self.depth: int = parent.depth + 1 if parent else 0
+        self.inner: dict[str, _Frame] = {}
+        self.states: dict[Expect, State] = {}
+
+
+class State:
+    """A place in a document: what is open, and what may come next.
+
+    Attributes:
+        before_string: For a structural text, the tokens it stands for, the kind of string that may follow, and
+            the state after that string. The innermost loop reads this.
+        steps: For a structural text, the tokens it stands for and the state after it.
+        string_type: What a string is here: PROPERTY_NAME, STRING, or None where there can be none.
+        takes_value: Whether a value may come next.
+        after: The state after a value or a name, once it has been asked for.
+    """
+
+    __slots__ = ("after", "before_string", "expect", "frame", "steps", "string_type", "takes_value")
+
+    def __init__(self, frame: _Frame, expect: Expect) -> None:
+        self.frame = frame
+        self.expect = expect
+        self.before_string: dict[str, StringStep] = {}
+        self.steps: dict[str, Step] = {}
+        self.takes_value = expect in _TAKES_VALUE
+        self.after: State | None = None
+        self.string_type: int | None = None
+        if expect in _TAKES_VALUE:
+            self.string_type = _STRING
+        elif expect in (Expect.FIRST_NAME, Expect.NAME):
+            self.string_type = _PROPERTY_NAME
+
+    def wanted(self) -> str:
+        if self.expect is Expect.AFTER:
+            return f"',' or '{_CLOSE[self.frame.container]}'"
+        return _WANTED[self.expect]
+
+
+class Grammar:
+    """Makes the states, and the steps from one to the next.
+
+    Args:
+        depth: How many objects and arrays may be open at once.
+        number_length: How many bytes a number may have.
+        multiple: Whether the document may be followed by more documents.
+    """
+
+    def __init__(self, depth: int, number_length: int, multiple: bool) -> None:
+        self._depth = depth
+        self._number_length = number_length
+        self._after_document = Expect.VALUE if multiple else Expect.END
+        self._remembered = 0
+        self._root = _Frame("", None)
+        self.start = self._state(self._root, Expect.VALUE)
+
+    def _state(self, frame: _Frame, expect: Expect) -> State:
+        state = frame.states.get(expect)
+        if state is None:
+            state = frame.states[expect] = State(frame, expect)
+            self._remembered += 1
+        return state
+
+    def after_value(self, state: State) -> State:
+        """The state after a value, or after a name where a name is due."""
+        if state.after is None:
+            container = state.frame.container
+            if state.string_type == _PROPERTY_NAME:
+                expect = Expect.COLON
+            else:
+                expect = Expect.AFTER if container else self._after_document
+            state.after = self._state(state.frame, expect)
+        return state.after
+
+    def step(self, state: State, text: str) -> Step:
+        """The tokens of a structural text, and the state after it.
+
+        Raises:
+            Fault: at the first character that cannot stand where it stands.
+        """
+        known = state.steps.get(text)
+        if known is not None:
+            return known
+        tokens: list[Token] = []
+        after = state
+        for match in _SYMBOL.finditer(text):
+            try:
+                after = self._symbol(after, match[0], tokens)
+            except Fault as fault:
+                fault.position, fault.tokens = match.start(), tokens
+                raise
+        step = (tuple(tokens), after)
+        if len(text) <= _LONGEST_REMEMBERED:
+            self._remembered += 1
+            state.steps[text] = step
+        return step
+
+    def step_to_string(self, state: State, text: str) -> StringStep:
+        """The same for a structural text with a string behind it: the string's kind, and the state after it."""
+        tokens, at_string = self.step(state, text)
+        string_type = at_string.string_type
+        if string_type is None:
+            raise Fault(f"{at_string.wanted()} expected, not a string", len(text), tokens=list(tokens))
+        step = (tokens, string_type, self.after_value(at_string))
+        self.remember(state, text, step)
+        return step
+
+    def remember(self, state: State, text: str, step: StringStep) -> None:
+        """Keep what a text before a string means, be it structural or with small numbers in it."""
+        if len(text) <= _LONGEST_REMEMBERED:
+            self._remembered += 1
+            state.before_string[text] = step
+
+    def _symbol(self, state: State, symbol: str, tokens: list[Token]) -> State:
+        frame = state.frame
+        if symbol in _START and state.takes_value:
+            if frame.depth >= self._depth:
+                raise Fault(f"more than {self._depth} objects and arrays within one another", limit="depth")
+            tokens.append(_START[symbol])
+            return self._state(self._inner(frame, symbol), _FIRST[symbol])
+        if symbol == _CLOSE[frame.container] and state.expect in _MAY_CLOSE:
+            tokens.append(_END[symbol])
+            assert frame.parent is not None  # only the document has none, and nothing closes it
+            return self.after_value(self._state(frame.parent, Expect.VALUE))
+        if symbol == ":" and state.expect is Expect.COLON:
+            return self._state(frame, Expect.VALUE)
+        if symbol == "," and state.expect is Expect.AFTER:
+            return self._state(frame, _AFTER_COMMA[frame.container])
+        if symbol in _LITERALS and state.takes_value:
+            tokens.append(_LITERALS[symbol])
+            return self.after_value(state)
+        raise self._misplaced(symbol, state)
+
+    def _misplaced(self, symbol: str, state: State) -> Fault:
+        if symbol in _STRUCTURE or symbol in _LITERALS:
+            return Fault(f"{state.wanted()} expected, not '{symbol}'")
+        if symbol[0] == "\ufeff":
+            return Fault("a byte order mark (RFC 8259, section 8.1)")
+        if len(symbol.encode(errors="replace")) > self._number_length:
+            return self.too_long()
+        return Fault("neither a string nor a number, true, false or null")
+
+    def too_long(self, position: int = 0) -> Fault:
+        return Fault(f"a number of more than {self._number_length} bytes", position, "number_length")
+
+
+    def _inner(self, frame: _Frame, container: str) -> _Frame:
+        inner = frame.inner.get(container)
+        if inner is None:
+            inner = frame.inner[container] = _Frame(container, frame)
+        return inner
+
+    def bounded(self, state: State) -> State:
+        """The same state, with all that was remembered dropped if it has become too much."""
+        if self._remembered <= _MOST_REMEMBERED:
+            return state
+        self._remembered = 0
+        path = []
+        frame: _Frame = state.frame
+        while frame.parent is not None:
+            path.append(frame.container)
+            frame = frame.parent
+        self._root = frame = _Frame("", None)
+        for container in reversed(path):
+            frame = self._inner(frame, container)
+        return self._state(frame, state.expect)

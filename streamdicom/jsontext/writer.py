@@ -1,0 +1,336 @@
+"""A writer of JSON text (RFC 8259): tokens in, bytes out.
+
+Whether a token may come next is decided by what is open and by what came last; ``_Place`` says the latter, and a
+token that may not come is an ``OutputError`` that leaves the writer as it was.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Callable
+from enum import IntEnum
+from json.encoder import encode_basestring, encode_basestring_ascii
+
+from streamdicom.errors import InputError, OutputError
+from streamdicom.jsontext.reader import JsonReader
+from streamdicom.jsontext.tokens import Token, TokenType
+from streamdicom.limits import Limits
+
+__all__ = ["JsonWriter"]
+
+_BLOCK = 64 * 1024
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+
+
+class _Place(IntEnum):
+    """What came last within the innermost open object or array."""
+
+    START = 0
+    NAME = 1
+    VALUE = 2
+    SEGMENT = 3
+
+
+_START, _NAME, _VALUE, _SEGMENT = _Place
+
+class JsonWriter:
+    """Writes a JSON text token by token, in blocks of about 64 KiB.
+
+    Args:
+        sink: Called with each block, such as the ``write`` of a binary file.
+        indent: Spaces, or a string, for each level, laid out as ``json.dumps`` does; None for no white space.
+        ensure_ascii: Whether characters beyond ASCII are written as escapes.
+        depth: How many objects and arrays may be open at once.
+        multiple: Whether several documents may be written, each on a line of its own.
+
+    >>> blocks = []
+    >>> writer = JsonWriter(blocks.append)
+    >>> writer.start_object()
+    >>> writer.property_name("a")
+    >>> writer.number("1.50")
+    >>> writer.end_object()
+    >>> writer.close()
+    >>> blocks
+    [b'{"a":1.50}']
+    """
+
+    def __init__(
+        self,
+        sink: Callable[[bytes], object],
+        *,
+        indent: int | str | None = None,
+        ensure_ascii: bool = False,
+        depth: int = Limits().depth,
+        multiple: bool = False,
+    ) -> None:
+        self._sink = sink
+        self._indent = " " * indent if isinstance(indent, int) else indent
+        self._colon = ":" if indent is None else ": "
+        self._encode = encode_basestring_ascii if ensure_ascii else encode_basestring
+        self._ensure_ascii = ensure_ascii
+        self._depth = depth
+        self._multiple = multiple
+        self._open: list[str] = []  # the containers around the innermost one
+        self._container = ""
+        self._place = _START
+        self._carry: bytes | None = None  # of a base64 string in segments: the bytes that do not fill a group
+        self._parts: list[str] = []
+        self._size = 0
+        self._committed = 0
+
+    @property
+    def depth(self) -> int:
+        """How many objects and arrays are open."""
+        return len(self._open)
+
+    @property
+    def bytes_pending(self) -> int:
+        """Bytes that have been written but not yet given to the sink."""
+        return sum(len(part.encode()) for part in self._parts)
+
+    @property
+    def bytes_committed(self) -> int:
+        """Bytes that have been given to the sink."""
+        return self._committed
+
+    def start_object(self) -> None:
+        """Open an object.
+
+        Raises:
+            OutputError: No value may come here, or too many objects and arrays are open.
+        """
+        self._start("{")
+
+    def end_object(self) -> None:
+        """Close the object that was opened last.
+
+        Raises:
+            OutputError: The innermost container is no object, or a name in it lacks its value.
+        """
+        self._end("{", "}")
+
+    def start_array(self) -> None:
+        """Open an array; raises as ``start_object``."""
+        self._start("[")
+
+    def end_array(self) -> None:
+        """Close the array that was opened last; raises as ``end_object``."""
+        self._end("[", "]")
+
+    def property_name(self, name: str) -> None:
+        """Write the name of a member; its value comes next.
+
+        Raises:
+            OutputError: No name may come here, or it holds half of a surrogate pair.
+        """
+        if self._container != "{" or self._place is _NAME or self._place is _SEGMENT:
+            raise OutputError("a name is due only within an object, before a value")
+        text = self._escape(name)
+        if self._indent is not None:
+            before = self._line(self._place is _VALUE)
+        else:
+            before = "," if self._place is _VALUE else ""
+        self._put(f"{before}{text}{self._colon}")
+        self._place = _NAME
+
+    def string(self, text: str) -> None:
+        """Write a string.
+
+        Raises:
+            OutputError: No value may come here, or it holds half of a surrogate pair.
+        """
+        self._value(self._escape(text))
+
+    def number(self, number: int | float | str) -> None:
+        """Write a number: an int, a finite float in its shortest exact form, or any number's exact text.
+
+        Raises:
+            OutputError: No value may come here, or this is no number of RFC 8259, section 6.
+        """
+        try:
+            text = number if isinstance(number, str) else repr(number)
+        except ValueError:  # Python limits the digits of an int
+            raise OutputError("an integer of too many digits") from None
+        if not _NUMBER.fullmatch(text):
+            raise OutputError("not a number that JSON knows")
+        self._value(text)
+
+    def boolean(self, value: bool) -> None:
+        """Write ``true`` or ``false``; raises as ``start_object``."""
+        self._value("true" if value else "false")
+
+    def null(self) -> None:
+        """Write ``null``; raises as ``start_object``."""
+        self._value("null")
+
+    def raw(self, text: str) -> None:
+        """Write a value of any kind that is JSON text already. With an indent it is laid out anew.
+
+        Raises:
+            OutputError: No value may come here, or the text is not one JSON value.
+        """
+        tokens = self._tokens(text)
+        if self._indent is None:
+            self._value(text)
+        else:
+            self._write(tokens)
+
+    def raw_members(self, text: str) -> None:
+        """Write members of an object that are JSON text already, with commas between them.
+
+        The text is not checked without an indent: this is for a caller who has just made it and is in a hurry.
+
+        Raises:
+            OutputError: No name may come here, or, with an indent, the text is not members of an object.
+        """
+        if self._container != "{" or self._place is _NAME or self._place is _SEGMENT:
+            raise OutputError("a name is due only within an object, before a value")
+        if self._indent is None:
+            self._put(f",{text}" if self._place is _VALUE else text)
+            self._place = _VALUE
+        else:
+            self._write(self._tokens(f"{{{text}}}")[1:-1])
+
+    def _tokens(self, text: str) -> list[Token]:
+        reader = JsonReader(Limits(depth=self._depth, string_segment=max(12, 4 * len(text))))
+        try:
+            tokens = reader.feed(text.encode()) + reader.close()
+        except (InputError, UnicodeEncodeError):
+            raise OutputError("not JSON text") from None
+        if reader.error:
+            raise OutputError("not JSON text")
+        return tokens
+
+    def _write(self, tokens: list[Token]) -> None:
+        for kind, value in tokens:
+            _WRITE[kind](self, value)
+
+    def string_segment(self, text: str, *, final: bool = False) -> None:
+        """Write a string in segments; the last one, marked final, may be empty.
+
+        Raises:
+            OutputError: No value may come here, or the segment holds half of a surrogate pair.
+        """
+        inner = self._escape(text)[1:-1]
+        if self._place is not _SEGMENT:
+            self._begin_segments()
+        elif self._carry is not None:
+            raise OutputError("a string segment within a base64 string")
+        self._end_segment(inner, final)
+
+    def base64_segment(self, data: bytes | memoryview, *, final: bool = False) -> None:
+        """Write bytes as a string in base64 (RFC 4648, section 4), in segments of any length.
+
+        Raises:
+            OutputError: No value may come here.
+        """
+        if self._place is not _SEGMENT:
+            self._begin_segments()
+            self._carry = b""
+        elif self._carry is None:
+            raise OutputError("a base64 segment within a string")
+        whole = self._carry + bytes(data) if self._carry else data
+        rest = 0 if final else len(whole) % 3
+        body = whole[: len(whole) - rest]
+        self._carry = None if final else bytes(whole[len(whole) - rest :])
+        self._end_segment(binascii.b2a_base64(body, newline=False).decode("ascii"), final)
+
+    def flush(self) -> None:
+        """Give all that was written so far to the sink."""
+        if self._parts:
+            block = "".join(self._parts).encode()
+            self._parts.clear()
+            self._size = 0
+            self._sink(block)
+            self._committed += len(block)
+
+    def close(self) -> None:
+        """Flush, once the document is complete.
+
+        Raises:
+            OutputError: Something is still open, or nothing was written; what there is has not been flushed.
+        """
+        if self._container or self._place is _SEGMENT or (self._place is _START and not self._multiple):
+            raise OutputError("the document is not complete")
+        self.flush()
+
+    def _start(self, container: str) -> None:
+        if len(self._open) >= self._depth:
+            raise OutputError(f"more than {self._depth} objects and arrays within one another")
+        self._value(container)
+        self._open.append(self._container)
+        self._container = container
+        self._place = _START
+
+    def _end(self, container: str, bracket: str) -> None:
+        if self._container != container or self._place is _NAME or self._place is _SEGMENT:
+            raise OutputError(f"no '{bracket}' may come here")
+        outer = self._open.pop()
+        if self._indent is not None and self._place is _VALUE:
+            bracket = self._line(False) + bracket
+        self._put(bracket)
+        self._container = outer
+        self._place = _VALUE
+
+    def _value(self, text: str) -> None:
+        self._put(self._before_value() + text)
+        self._place = _VALUE
+
+    def _before_value(self) -> str:
+        place = self._place
+        if place is _SEGMENT:
+            raise OutputError("no value may come within a string")
+        if self._container == "{":
+            if place is not _NAME:
+                raise OutputError("a value needs a name within an object")
+            return ""
+        if self._container == "[":
+            if self._indent is not None:
+                return self._line(place is _VALUE)
+            return "," if place is _VALUE else ""
+        if place is _VALUE:
+            if not self._multiple:
+                raise OutputError("the document is complete")
+            return "\n"
+        return ""
+
+    def _line(self, comma: bool) -> str:
+        assert self._indent is not None
+        return f"{',' if comma else ''}\n{self._indent * len(self._open)}"
+
+    def _begin_segments(self) -> None:
+        self._put(self._before_value() + '"')
+        self._place = _SEGMENT
+
+    def _end_segment(self, text: str, final: bool) -> None:
+        if final:
+            self._place = _VALUE
+            text += '"'
+        self._put(text)
+
+    def _escape(self, text: str) -> str:
+        if not text.isascii() and _SURROGATE.search(text):
+            raise OutputError("half of a surrogate pair, which UTF-8 cannot carry")
+        return self._encode(text)
+
+    def _put(self, text: str) -> None:
+        self._parts.append(text)
+        self._size += len(text)
+        if self._size >= _BLOCK:
+            self.flush()
+
+
+_WRITE: dict[int, Callable[[JsonWriter, str], None]] = {
+    TokenType.START_OBJECT: lambda writer, _: writer.start_object(),
+    TokenType.END_OBJECT: lambda writer, _: writer.end_object(),
+    TokenType.START_ARRAY: lambda writer, _: writer.start_array(),
+    TokenType.END_ARRAY: lambda writer, _: writer.end_array(),
+    TokenType.PROPERTY_NAME: JsonWriter.property_name,
+    TokenType.STRING: JsonWriter.string,
+    TokenType.NUMBER: JsonWriter.number,
+    TokenType.TRUE: lambda writer, _: writer.boolean(True),
+    TokenType.FALSE: lambda writer, _: writer.boolean(False),
+    TokenType.NULL: lambda writer, _: writer.null(),
+}

@@ -1,0 +1,52 @@
+"""Every bound on what an input may cost, with its reason and its precedents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+__all__ = ["Limits"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on the input. What goes beyond one of them is a ``LimitError`` that names it.
+
+    Memory depends on these numbers and never on the length of the input.
+
+    Attributes:
+        depth: Objects and arrays within one another. A sequence takes three (its attribute, its ``Value``, its
+            item), so that 256 allows 84 nested sequences; structured reports reach about twenty. pydicom compares
+            and writes data sets by recursion and needs about ten Python frames a sequence. Precedents: 64 in
+            System.Text.Json, 1000 in Jackson.
+        string_segment: Bytes of JSON text in a string up to which it comes in one token; a longer one comes in
+            segments of this size. A longer member name is an error. 64 KiB is what one read of a file or a
+            socket brings.
+        number_length: Bytes of a number, because arithmetic on a number of n digits takes more than n steps.
+            Precedent: 1000 in Jackson.
+        held_values: Values of one element that are held until they are delivered; an element with more of them
+            is delivered in parts, and is an error if its ``vr`` comes only after them.
+        value_length: Bytes or characters of one element that is put together in memory for a data set. 256 MiB
+            holds an uncompressed multi-frame object of common size.
+        dataset_size: What one data set may hold in memory, in bytes: the lengths of its values, and 256 for each
+            element and each item, which is about what pydicom needs for an object.
+
+    >>> Limits(depth=64).depth
+    64
+    """
+
+    depth: int = 256
+    string_segment: int = 64 * 1024
+    number_length: int = 1000
+    held_values: int = 4096
+    value_length: int = 256 * 1024 * 1024
+    dataset_size: int = 1024 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not isinstance(value, int) or value < _SMALLEST.get(field.name, 1):
+                raise ValueError(f"Limits.{field.name} must be at least {_SMALLEST.get(field.name, 1)}, not {value!r}")
+
+
+# A segment must hold at least one surrogate pair as two \uXXXX escapes, or it could never make progress.
+_SMALLEST = {"string_segment": 12}

@@ -1,0 +1,43 @@
+"""What a caller may choose when reading and writing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from streamdicom.limits import Limits
+
+__all__ = ["ReadOptions", "WriteOptions"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """Choices for reading.
+
+    Attributes:
+        limits: Bounds on what the input may cost.
+        multiple_documents: Whether several JSON documents may follow one another (NDJSON, concatenated JSON);
+            the data sets of all of them make one stream.
+
+    >>> ReadOptions(limits=Limits(depth=64)).limits.depth
+    64
+    """
+
+    limits: Limits = field(default_factory=Limits)
+    multiple_documents: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOptions:
+    """Choices for writing.
+
+    Attributes:
+        file_meta: Whether the file meta information (group 0002) is written, beside the other elements. The
+            DICOM JSON Model does not know it (PS3.18 Annex F); DCMTK and others write it so.
+        limits: ``depth`` bounds the nesting, so that what is written can be read.
+
+    >>> WriteOptions().file_meta
+    False
+    """
+
+    file_meta: bool = False
+    limits: Limits = field(default_factory=Limits)

@@ -1,0 +1,60 @@
+"""Tags of data elements: the eight digits of a JSON key, the number, and the keyword."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+__all__ = ["format_tag", "is_group_length", "keyword", "parse_tag"]
+
+_KEY = re.compile(r"[0-9A-F]{8}")
+
+SPECIFIC_CHARACTER_SET = 0x00080005
+FILE_META_GROUP = 0x0002
+PIXEL_DATA = 0x7FE00010
+
+
+# Archives use some thousands of tags; the bound is for an input that tries them all.
+@lru_cache(maxsize=16384)
+def parse_tag(key: str) -> int:
+    """The number of a tag written as eight upper-case hexadecimal digits (PS3.18 F.2.2).
+
+    Raises:
+        ValueError: The text is of another form.
+
+    >>> hex(parse_tag("00100010"))
+    '0x100010'
+    """
+    if not _KEY.fullmatch(key):
+        raise ValueError("not a tag of eight upper-case hexadecimal digits")
+    return int(key, 16)
+
+
+@lru_cache(maxsize=16384)
+def format_tag(tag: int) -> str:
+    """A tag as eight upper-case hexadecimal digits (PS3.18 F.2.2).
+
+    >>> format_tag(0x7FE00010)
+    '7FE00010'
+    """
+    return f"{tag:08X}"
+
+
+def is_group_length(tag: int) -> bool:
+    """Whether the tag is (gggg,0000), Group Length.
+
+    >>> is_group_length(0x00080000)
+    True
+    """
+    return not tag & 0xFFFF
+
+
+def keyword(tag: int) -> str:
+    """The keyword of a tag in the data dictionary (PS3.6), or an empty string.
+
+    >>> keyword(0x00100010)
+    'PatientName'
+    """
+    from pydicom.datadict import keyword_for_tag
+
+    return keyword_for_tag(tag)
