@@ -1,0 +1,69 @@
+"""DICOM JSON (PS3.18 Annex F) as a stream: data sets and DICOM events in bounded memory.
+
+>>> import streamdicom
+>>> ds = streamdicom.loads('{"00100010": {"vr": "PN", "Value": [{"Alphabetic": "Doe^Jane"}]}}')
+>>> str(ds.PatientName)
+'Doe^Jane'
+>>> streamdicom.dumps(ds)
+'{"00100010":{"vr":"PN","Value":[{"Alphabetic":"Doe^Jane"}]}}'
+"""
+
+from streamdicom.api import (
+    DatasetParser,
+    DatasetWriter,
+    dump,
+    dumps,
+    iter_datasets,
+    iter_events,
+    load,
+    load_file,
+    loads,
+    loads_file,
+    write_events,
+)
+from streamdicom.dicomjson import EventParser
+from streamdicom.errors import (
+    DatasetError,
+    DicomJsonError,
+    InputError,
+    JsonSyntaxError,
+    LimitError,
+    Location,
+    OutputError,
+    StreamDicomError,
+    TruncatedError,
+)
+from streamdicom.events import Event, EventType
+from streamdicom.limits import Limits
+from streamdicom.options import ReadOptions, WriteOptions
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DatasetError",
+    "DatasetParser",
+    "DatasetWriter",
+    "DicomJsonError",
+    "Event",
+    "EventParser",
+    "EventType",
+    "InputError",
+    "JsonSyntaxError",
+    "LimitError",
+    "Limits",
+    "Location",
+    "OutputError",
+    "ReadOptions",
+    "StreamDicomError",
+    "TruncatedError",
+    "WriteOptions",
+    "dump",
+    "dumps",
+    "iter_datasets",
+    "iter_events",
+    "load",
+    "load_file",
+    "loads",
+    "loads_file",
+    "write_events",
+]

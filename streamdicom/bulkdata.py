@@ -8,13 +8,13 @@ __all__ = ["Base64Decoder"]
 
 
 class Base64Decoder:
-    """Decodes a base64 text that comes in pieces of any length. The bytes do not depend on the cuts.
+    r"""Decodes a base64 text that comes in pieces of any length. The bytes do not depend on the cuts.
 
     Strict: white space, characters of other alphabets and missing padding are errors.
 
     >>> decoder = Base64Decoder()
     >>> decoder.feed("AAE") + decoder.feed("CAw==") + decoder.close()
-    b'\\x00\\x01\\x02\\x03'
+    b'\x00\x01\x02\x03'
     """
 
     def __init__(self) -> None:
@@ -45,13 +45,13 @@ class Base64Decoder:
 
 
 def decode_base64(text: str) -> bytes:
-    """The bytes of a whole base64 text.
+    r"""The bytes of a whole base64 text.
 
     Raises:
         ValueError: The text is not base64.
 
     >>> decode_base64("AAEC")
-    b'\\x00\\x01\\x02'
+    b'\x00\x01\x02'
     """
     try:
         return binascii.a2b_base64(text, strict_mode=True)

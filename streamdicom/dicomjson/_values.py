@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from decimal import Decimal
 from math import isfinite
 from typing import Any
 
@@ -52,6 +51,8 @@ def _integer(text: str) -> int:
     try:
         return int(text)
     except ValueError:
+        from decimal import Decimal  # which takes a tenth of this package's time to import, and is rarely needed
+
         number = Decimal(text)
         if number.adjusted() > _MOST_DIGITS or number != number.to_integral_value():
             raise

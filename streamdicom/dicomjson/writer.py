@@ -10,7 +10,6 @@ import binascii
 import re
 from collections.abc import Callable, Iterable
 from enum import IntEnum
-from functools import lru_cache
 from json.encoder import encode_basestring
 from math import isfinite
 from typing import Any, TypeAlias
@@ -25,6 +24,7 @@ from streamdicom.vr import VRS, Form
 __all__ = ["EventWriter"]
 
 _MOST_PENDING = 64 * 1024
+_MOST_KNOWN = 16 * 1024  # tags; an archive uses some thousands
 
 _ELEMENT = int(EventType.ELEMENT)
 
@@ -40,6 +40,9 @@ class _Place(IntEnum):
     SEQUENCE = 2
     PARTS = 3  # an element in parts
     SEGMENTS = 4  # one of its values
+
+
+_MEMBERS = _Place.MEMBERS  # for the innermost loop
 
 
 class EventWriter:
@@ -76,6 +79,7 @@ class EventWriter:
         self._part_member = ""
         self._skipped = 0  # how many things are open within what is left out
         self._error: OutputError | None = None
+        self._known: dict[int, _Known] = {}
         if array:
             json.start_array()
 
@@ -95,17 +99,38 @@ class EventWriter:
         if self._error:
             raise self._error
         tag = 0
+        known, members = self._known, self._members
         try:
             for kind, tag, vr, value in events:
-                if kind == _ELEMENT and self._place is _Place.MEMBERS and not self._skipped and tag > self._last:
-                    if self._is_written(tag):
-                        self._add(element_text(tag, vr, value))
+                if kind == _ELEMENT and self._place is _MEMBERS and tag > self._last and not self._skipped:
+                    self._last = tag
+                    entry = known.get(tag)
+                    if entry is None or entry[0] != vr:
+                        entry = self._learn(tag, vr)
+                    start = entry[1]
+                    if start:
+                        text = start + entry[2](value) if value else start + "}"
+                        members.append(text)
+                        self._size += len(text)
+                        if self._size >= _MOST_PENDING:
+                            self._flush()
                 else:
                     self._move(kind, tag, vr, value)
         except OutputError as error:
             error.location = Location(error.location.byte_offset, self._index, self._tag_path(tag))
             self._error = error
             raise
+
+    def _learn(self, tag: int, vr: str) -> _Known:
+        """How an element of this tag and VR starts, and how the rest of it is made; empty if it is left out."""
+        row = VRS.get(vr)
+        if row is None or row.form is Form.SEQUENCE:
+            raise OutputError("not a value representation that an element can have (PS3.5 6.2)")
+        start = f'"{format_tag(tag)}":{{"vr":"{vr}"' if self._is_written(tag) else ""
+        if len(self._known) > _MOST_KNOWN:
+            self._known.clear()
+        entry = self._known[tag] = vr, start, _ATTRIBUTES[row.form]
+        return entry
 
     def close(self) -> None:
         """Finish the document.
@@ -127,15 +152,8 @@ class EventWriter:
         return ".".join(parts)
 
     def _is_written(self, tag: int) -> bool:
-        self._last = tag
         # PS3.18 F.2.2: group length is prohibited. Annex F says nothing of group 0002.
         return not is_group_length(tag) and (tag >> 16 != FILE_META_GROUP or self._file_meta)
-
-    def _add(self, text: str) -> None:
-        self._members.append(text)
-        self._size += len(text)
-        if self._size >= _MOST_PENDING:
-            self._flush()
 
     def _flush(self) -> None:
         if self._members:
@@ -158,17 +176,17 @@ class EventWriter:
         """Check the order, and whether the element is to be written at all (PS3.18 F.2.2)."""
         if tag <= self._last:
             raise OutputError(f"the tag is not above the one before it, {format_tag(self._last)}")
+        self._last = tag
         return self._is_written(tag)
 
     def _element(self, tag: int, vr: str, value: Any) -> None:
-        if self._begins(tag):
-            self._add(element_text(tag, vr, value))
+        self._begins(tag)  # which it does not, or the innermost loop would have written it
 
     def _bulk_data(self, tag: int, vr: str, value: Any) -> None:
         if not VRS[vr].bulk:
             raise OutputError(f"'BulkDataURI' for VR {vr} (PS3.18 F.2.2)")
         if self._begins(tag):
-            self._add(f'"{format_tag(tag)}":{{"vr":"{vr}","BulkDataURI":{_string(value)}}}')
+            self._members.append(f'"{format_tag(tag)}":{{"vr":"{vr}","BulkDataURI":{_string(value)}}}')
 
     def _start_dataset(self, tag: int, vr: str, value: Any) -> None:
         if self._index is not None and not self._array:
@@ -248,7 +266,10 @@ class EventWriter:
 
     def _part_values(self, tag: int, vr: str, value: Any) -> None:
         self._open_member("Value")
-        for text in _texts(self._part_vr or "LO", value):
+        encode = _ENCODERS.get(VRS[self._part_vr or "LO"].form)
+        if encode is None:
+            raise OutputError(f"'Value' for VR {self._part_vr}")
+        for text in map(encode, value):
             self._json.raw(text)
 
     def _segment(self, tag: int, vr: str, value: Any) -> None:
@@ -279,6 +300,7 @@ class EventWriter:
         self._place = _Place.MEMBERS
 
 
+_Known: TypeAlias = "tuple[str, str, Callable[[tuple[Any, ...]], str]]"
 _Move: TypeAlias = Callable[[EventWriter, int, str, Any], None]
 _MOVES: dict[int, dict[int, _Move]] = {
     _Place.STREAM: {EventType.START_DATASET: EventWriter._start_dataset},
@@ -308,52 +330,32 @@ _OPENS: dict[int, int] = {
 
 
 # --- one element -----------------------------------------------------------------------------------------------
+# Each function makes what stands behind the VR of an attribute, from values of which there is one at least.
 
 
-def element_text(tag: int, vr: str, values: tuple[Any, ...]) -> str:
-    """The member that stands for a whole element: the tag, a colon and the attribute (PS3.18 F.2.2).
-
-    Raises:
-        OutputError: A value does not fit the VR.
-
-    >>> element_text(0x00100010, "PN", (("Yamada^Tarou", "山田^太郎", ""),))
-    '"00100010":{"vr":"PN","Value":[{"Alphabetic":"Yamada^Tarou","Ideographic":"山田^太郎"}]}'
-    """
-    start = _start(tag, vr)
-    # PS3.18 F.2.5: an empty attribute has no Value.
-    if not values or (len(values) == 1 and values[0] in _EMPTY):
-        return start + "}"
-    if VRS[vr].form is Form.BINARY:
-        return f'{start},"InlineBinary":"{_base64(values)}"}}'
-    return f'{start},"Value":[{",".join(_texts(vr, values))}]}}'
-
-
-_EMPTY: tuple[Any, ...] = (None, "", b"", ("", "", ""))
-
-
-# Archives use some thousands of tags; the bound is for an input that tries them all.
-@lru_cache(maxsize=16384)
-def _start(tag: int, vr: str) -> str:
-    if vr not in VRS or vr == "SQ":
-        raise OutputError("not a value representation that an element can have (PS3.5 6.2)")
-    return f'"{format_tag(tag)}":{{"vr":"{vr}"'
-
-
-def _texts(vr: str, values: tuple[Any, ...]) -> list[str]:
-    """The JSON text of each value."""
-    try:
-        return list(map(_ENCODERS[VRS[vr].form], values))
-    except (TypeError, ValueError, AttributeError, OverflowError) as error:
-        if isinstance(error, OutputError):
+def _attribute(encode: Callable[[Any], str]) -> Callable[[tuple[Any, ...]], str]:
+    def attribute(values: tuple[Any, ...]) -> str:
+        try:
+            if len(values) > 1:
+                return f',"Value":[{",".join(map(encode, values))}]}}'
+            text = encode(values[0])
+        except OutputError:
             raise
-        raise OutputError(f"not a value of VR {vr}") from None
+        except (TypeError, ValueError, AttributeError, OverflowError):
+            raise OutputError("a value that does not fit the VR") from None
+        # PS3.18 F.2.5: an empty attribute has no Value, an empty value among several is null.
+        return "}" if text == "null" else f',"Value":[{text}]}}'
+
+    return attribute
 
 
-def _base64(values: tuple[Any, ...]) -> str:
-    if len(values) != 1:
+def _binary(values: tuple[Any, ...]) -> str:
+    if len(values) > 1:
         raise OutputError("one binary value is all that an element can have")
+    if not values[0]:
+        return "}"
     try:
-        return binascii.b2a_base64(values[0], newline=False).decode("ascii")
+        return f',"InlineBinary":"{binascii.b2a_base64(values[0], newline=False).decode("ascii")}"}}'
     except TypeError:
         raise OutputError("a binary value that is not bytes") from None
 
@@ -365,7 +367,9 @@ def _string(text: str) -> str:
 
 
 def _text(value: str | None) -> str:
-    return _string(value) if value else "null"
+    if not value:
+        return "null"
+    return encode_basestring(value) if value.isascii() else _string(value)
 
 
 def _decimal(value: str | None) -> str:
@@ -409,4 +413,8 @@ _ENCODERS: dict[Form, Callable[[Any], str]] = {
     Form.FLOAT: _float,
     Form.TAG: _tag,
     Form.PERSON_NAME: _person_name,
+}
+_ATTRIBUTES: dict[Form, Callable[[tuple[Any, ...]], str]] = {
+    Form.BINARY: _binary,
+    **{form: _attribute(encode) for form, encode in _ENCODERS.items()},
 }

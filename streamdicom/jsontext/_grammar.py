@@ -234,7 +234,6 @@ class Grammar:
     def too_long(self, position: int = 0) -> Fault:
         return Fault(f"a number of more than {self._number_length} bytes", position, "number_length")
 
-
     def _inner(self, frame: _Frame, container: str) -> _Frame:
         inner = frame.inner.get(container)
         if inner is None:

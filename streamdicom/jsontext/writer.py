@@ -35,6 +35,7 @@ class _Place(IntEnum):
 
 _START, _NAME, _VALUE, _SEGMENT = _Place
 
+
 class JsonWriter:
     """Writes a JSON text token by token, in blocks of about 64 KiB.
 
@@ -128,10 +129,8 @@ class JsonWriter:
         if self._container != "{" or self._place is _NAME or self._place is _SEGMENT:
             raise OutputError("a name is due only within an object, before a value")
         text = self._escape(name)
-        if self._indent is not None:
-            before = self._line(self._place is _VALUE)
-        else:
-            before = "," if self._place is _VALUE else ""
+        comma = self._place is _VALUE
+        before = ("," if comma else "") if self._indent is None else self._line(comma)
         self._put(f"{before}{text}{self._colon}")
         self._place = _NAME
 

@@ -1,0 +1,403 @@
+"""What most callers need, in the manner of the ``json`` module and of pydicom.
+
+pydicom is imported when a data set is first asked for, not with this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, cast
+
+from streamdicom.dicomjson import EventParser, EventWriter
+from streamdicom.errors import DicomJsonError, InputError, Location
+from streamdicom.events import Event
+from streamdicom.files import Output, Source, Target, chunks
+from streamdicom.jsontext import JsonWriter
+from streamdicom.options import ReadOptions, WriteOptions
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset, FileDataset
+
+__all__ = [
+    "DatasetParser",
+    "DatasetWriter",
+    "dump",
+    "dumps",
+    "iter_datasets",
+    "iter_events",
+    "load",
+    "load_file",
+    "loads",
+    "loads_file",
+    "write_events",
+]
+
+
+# --- reading ---------------------------------------------------------------------------------------------------
+
+
+class DatasetParser:
+    """A push parser for whoever owns the loop: bytes in, data sets out.
+
+    Args:
+        options: Limits, and whether more than one document is expected.
+        file_dataset: Whether to make FileDataset objects.
+
+    >>> parser = DatasetParser()
+    >>> parser.feed(b'[{"00100020": {"vr": "LO", "Va')
+    []
+    >>> [ds.PatientID for ds in parser.feed(b'lue": ["17"]}}, ')]
+    ['17']
+    >>> parser.feed(b"{}]") + parser.close()
+    []
+    """
+
+    def __init__(self, *, options: ReadOptions | None = None, file_dataset: bool = False) -> None:
+        from streamdicom.dataset import DatasetBuilder
+
+        options = options or ReadOptions()
+        self._events = EventParser(options=options)
+        self._builder = DatasetBuilder(options.limits, file_dataset=file_dataset)
+
+    @property
+    def error(self) -> InputError | None:
+        """The error that ended the stream, even if data sets before it were returned first."""
+        return self._builder.error or self._events.error
+
+    def feed(self, data: bytes) -> list[Dataset]:
+        """Take the next bytes of the stream; return the data sets that they complete.
+
+        A fault raises at once if there are no data sets before it; otherwise those are returned first and the next
+        call raises. From then on every call raises the same error.
+
+        Args:
+            data: Any number of bytes, cut anywhere.
+
+        Raises:
+            InputError: The bytes are not JSON, the JSON is not DICOM JSON, or there is too much of something.
+        """
+        return self._take(self._events.feed(data))
+
+    def close(self) -> list[Dataset]:
+        """Say that the stream has ended. There are never data sets left.
+
+        Raises:
+            TruncatedError: The stream stopped within a document, or had none.
+            InputError: As in ``feed``.
+        """
+        return self._take(self._events.close())
+
+    def _take(self, events: list[Event]) -> list[Dataset]:
+        datasets = self._builder.take(events)
+        if self.error and not datasets:
+            raise self.error
+        return datasets
+
+
+def iter_datasets(
+    source: Source, *, options: ReadOptions | None = None, file_dataset: bool = False
+) -> Iterator[Dataset]:
+    """The data sets of a DICOM JSON stream (PS3.18 Annex F), each as soon as it is complete.
+
+    Memory holds what one chunk completes, however many data sets there are. A single data set is read as an array
+    of one. Data sets before a fault have been delivered when it raises.
+
+    Args:
+        source: A path, a binary file, bytes, or an iterable of bytes.
+        options: Limits, and whether more than one document is expected.
+        file_dataset: Whether to make FileDataset objects.
+
+    Raises:
+        InputError: What was read is at fault; the location says where.
+        OSError: The source cannot be read.
+
+    >>> [ds.PatientID for ds in iter_datasets(b'[{"00100020": {"vr": "LO", "Value": ["17"]}}]')]
+    ['17']
+    """
+    parser = DatasetParser(options=options, file_dataset=file_dataset)
+    for chunk in chunks(source):
+        yield from parser.feed(chunk)
+    yield from parser.close()
+
+
+def iter_events(source: Source, *, options: ReadOptions | None = None) -> Iterator[Event]:
+    """The DICOM events of a DICOM JSON stream: no data set is ever held, and no long value.
+
+    Args:
+        source: A path, a binary file, bytes, or an iterable of bytes.
+        options: Limits, and whether more than one document is expected.
+
+    Raises:
+        InputError: What was read is at fault; the events before it have been delivered.
+        OSError: The source cannot be read.
+
+    >>> from streamdicom import EventType
+    >>> for kind, tag, vr, value in iter_events(b'[{"00100020": {"vr": "LO", "Value": ["17"]}}]'):
+    ...     if kind == EventType.ELEMENT:
+    ...         print(f"{tag:08X}", vr, value)
+    00100020 LO ('17',)
+    """
+    parser = EventParser(options=options)
+    for chunk in chunks(source):
+        yield from parser.feed(chunk)
+    yield from parser.close()
+
+
+def load(source: Source, *, options: ReadOptions | None = None) -> Dataset:
+    """The one data set of a DICOM JSON document, an object or an array of one.
+
+    It reads like one from ``pydicom.dcmread``: pydicom converts a value when somebody looks. Group 0002, where there
+    is one, is in its ``file_meta``.
+
+    Args:
+        source: A path, a binary file, bytes, or an iterable of bytes.
+        options: Limits.
+
+    Raises:
+        InputError: What was read is at fault, or is no data set, or several.
+        OSError: The source cannot be read.
+
+    >>> load(b'{"00100020": {"vr": "LO", "Value": ["17"]}}').PatientID
+    '17'
+    """
+    return _only(source, options, file_dataset=False)
+
+
+def load_file(source: Source, *, options: ReadOptions | None = None) -> FileDataset:
+    """As ``load``, but a FileDataset, with the file meta information that there is.
+
+    >>> type(load_file(b"{}")).__name__
+    'FileDataset'
+    """
+    return cast("FileDataset", _only(source, options, file_dataset=True))
+
+
+def loads(text: str | bytes, *, options: ReadOptions | None = None) -> Dataset:
+    """As ``load``, from a text or its bytes in UTF-8.
+
+    >>> loads('{"00100020": {"vr": "LO", "Value": ["17"]}}').PatientID
+    '17'
+    """
+    return load(_utf8(text), options=options)
+
+
+def loads_file(text: str | bytes, *, options: ReadOptions | None = None) -> FileDataset:
+    """As ``load_file``, from a text or its bytes in UTF-8.
+
+    >>> loads_file('{"00020010": {"vr": "UI", "Value": ["1.2.840.10008.1.2.1"]}}').file_meta.TransferSyntaxUID.name
+    'Explicit VR Little Endian'
+    """
+    return load_file(_utf8(text), options=options)
+
+
+def _utf8(text: str | bytes) -> bytes:
+    # A lone surrogate becomes what is no UTF-8, and is told as such.
+    return text.encode(errors="surrogatepass") if isinstance(text, str) else text
+
+
+def _only(source: Source, options: ReadOptions | None, file_dataset: bool) -> Dataset:
+    datasets = iter_datasets(source, options=options, file_dataset=file_dataset)
+    first = next(datasets, None)
+    if first is None:
+        raise DicomJsonError("no data set, where one is due")
+    if next(datasets, None) is not None:
+        raise DicomJsonError("more than one data set, where one is due", Location(dataset_index=1))
+    return first
+
+
+# --- writing ---------------------------------------------------------------------------------------------------
+
+
+class DatasetWriter:
+    """Writes data sets as one DICOM JSON array (PS3.18 Annex F), each as it is given.
+
+    A context manager: at its end the array is closed, and a path gets its name. After an error the array stays open
+    and a path leaves nothing behind.
+
+    Args:
+        target: A path, or a binary file.
+        indent: Spaces, or a string, for each level; None for no white space.
+        options: Whether group 0002 is written, and how deep data sets may nest.
+
+    Raises:
+        OSError: The target cannot be written.
+
+    >>> import io
+    >>> from pydicom import Dataset
+    >>> target = io.BytesIO()
+    >>> with DatasetWriter(target) as writer:
+    ...     writer.write(Dataset())
+    >>> target.getvalue()
+    b'[{}]'
+    """
+
+    def __init__(self, target: Target, *, indent: int | str | None = None, options: WriteOptions | None = None) -> None:
+        self._document = _Document(Output(target), indent, options or WriteOptions(), array=True)
+
+    def write(self, obj: Dataset) -> None:
+        """Write one data set.
+
+        Raises:
+            OutputError: An element cannot be written; the location has its tag path. The array is at its end then.
+            TypeError: This is no data set.
+        """
+        self._document.write(obj)
+
+    def close(self) -> None:
+        """Close the array; give a path its name. Closing twice does nothing.
+
+        Raises:
+            OutputError: An error came before.
+        """
+        self._document.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._document.__exit__(kind, error, trace)
+
+
+def dump(
+    obj: Dataset | Iterable[Dataset],
+    target: Target,
+    indent: int | str | None = None,
+    *,
+    options: WriteOptions | None = None,
+) -> None:
+    """Write a data set as a DICOM JSON object, or any iterable of data sets as an array while it is consumed.
+
+    Args:
+        obj: A Dataset, a FileDataset, or an iterable of them.
+        target: A path, or a binary file. A path appears under its name only when it is complete.
+        indent: Spaces, or a string, for each level; None for no white space.
+        options: Whether group 0002 is written, and how deep data sets may nest.
+
+    Raises:
+        OutputError: An element cannot be written; the location has its tag path.
+        OSError: The target cannot be written.
+        TypeError: This is neither a data set nor an iterable of them.
+
+    >>> import io
+    >>> target = io.BytesIO()
+    >>> dump(loads('{"00100020": {"vr": "LO", "Value": ["17"]}}'), target)
+    >>> target.getvalue()
+    b'{"00100020":{"vr":"LO","Value":["17"]}}'
+    """
+    _dump(obj, Output(target), indent, options or WriteOptions())
+
+
+def dumps(
+    obj: Dataset | Iterable[Dataset], indent: int | str | None = None, *, options: WriteOptions | None = None
+) -> str:
+    """As ``dump``, to a text.
+
+    >>> dumps([loads("{}"), loads("{}")])
+    '[{},{}]'
+    """
+    blocks: list[bytes] = []
+    _dump(obj, _Blocks(blocks), indent, options or WriteOptions())
+    return b"".join(blocks).decode()
+
+
+def write_events(
+    events: Iterable[Event],
+    target: Target,
+    indent: int | str | None = None,
+    *,
+    options: WriteOptions | None = None,
+) -> None:
+    """Write a stream of DICOM events as an array of data sets, in the canonical form of PS3.18 Annex F.
+
+    Args:
+        events: As ``iter_events`` gives them; they may be filtered or changed on the way.
+        target: A path, or a binary file. A path appears under its name only when it is complete.
+        indent: Spaces, or a string, for each level; None for no white space.
+        options: Whether group 0002 is written, and how deep data sets may nest.
+
+    Raises:
+        OutputError: An event out of order, a tag not above the one before it, or a value that does not fit its VR.
+        OSError: The target cannot be written.
+
+    >>> import io
+    >>> target = io.BytesIO()
+    >>> write_events(iter_events(b'[{"00100020": {"Value": ["17"], "vr": "LO"}}]'), target)
+    >>> target.getvalue()
+    b'[{"00100020":{"vr":"LO","Value":["17"]}}]'
+    """
+    with _Document(Output(target), indent, options or WriteOptions(), array=True) as document:
+        document.write_events(events)
+
+
+def _dump(
+    obj: Dataset | Iterable[Dataset], output: Output | _Blocks, indent: int | str | None, options: WriteOptions
+) -> None:
+    from pydicom.dataset import Dataset
+
+    with _Document(output, indent, options, array=not isinstance(obj, Dataset)) as document:
+        for dataset in [obj] if isinstance(obj, Dataset) else obj:
+            document.write(dataset)
+
+
+class _Blocks:
+    """An output in memory."""
+
+    def __init__(self, blocks: list[bytes]) -> None:
+        self.write = blocks.append
+
+    def commit(self) -> None:
+        """There is nothing to do: the blocks are the caller's."""
+
+    def discard(self) -> None:
+        """As ``commit``."""
+
+
+class _Document:
+    """A JSON document on its way to an output."""
+
+    def __init__(
+        self, output: Output | _Blocks, indent: int | str | None, options: WriteOptions, *, array: bool
+    ) -> None:
+        self._output = output
+        self._json = JsonWriter(output.write, indent=indent, depth=options.limits.depth)
+        self._events = EventWriter(self._json, options=options, array=array)
+        self._file_meta = options.file_meta
+        self._index = 0
+        self._closed = False
+
+    def write(self, dataset: Dataset) -> None:
+        from pydicom.dataset import Dataset
+
+        from streamdicom.dataset import walk
+
+        if not isinstance(dataset, Dataset):
+            raise TypeError(f"a Dataset or an iterable of them is needed, not {type(dataset).__name__}")
+        for events in walk(dataset, self._index, file_meta=self._file_meta):
+            self._events.write_all(events)
+        self._index += 1
+
+    def write_events(self, events: Iterable[Event]) -> None:
+        self._events.write_all(events)
+
+    def close(self) -> None:
+        if not self._closed:
+            self._events.close()
+            self._json.close()
+            self._output.commit()
+            self._closed = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None:
+                self.close()
+        finally:
+            if not self._closed:
+                self._output.discard()

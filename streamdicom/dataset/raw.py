@@ -1,0 +1,263 @@
+"""Values of data elements to and from the bytes of a Part 10 file, as pydicom's raw elements hold them.
+
+pydicom makes a DataElement of a raw one when somebody looks at it, at some 10 us. Going by the bytes avoids that.
+Where they would not bring back the very same value (text that ends in a space, a float that FL cannot hold), or take
+more than this module knows, the answer is None: pydicom has the last word.
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from collections.abc import Callable
+from typing import Any
+
+from streamdicom.events import Value
+from streamdicom.vr import VRS, Form
+
+__all__ = ["DECODERS", "ENCODERS", "joined_text", "split_name", "swap_words"]
+
+_Decoder = Callable[[bytes, bool], tuple[Value, ...] | None]
+
+_ESCAPE = "\x1b"  # starts a code extension (PS3.5 6.1.2.5)
+
+
+# --- values to bytes -------------------------------------------------------------------------------------------
+
+
+def joined_text(vr: str, values: tuple[Any, ...]) -> str | None:
+    """The text of an element of a text VR, its values joined; None if pydicom would not read the same from it."""
+    row = VRS[vr]
+    if row.form is Form.PERSON_NAME:
+        texts = [_name_text(value) for value in values]
+    else:
+        texts = [value or "" for value in values]
+    if len(texts) > 1 and not row.multiple:
+        return None
+    if any(text and not _is_kept(vr, text) for text in texts):
+        return None
+    return "\\".join(texts)
+
+
+def _is_kept(vr: str, text: str) -> bool:
+    """Whether pydicom takes nothing away from a value: it strips the padding, and more where that means nothing."""
+    if vr in _STRIPPED:
+        return text == text.strip() and not text.endswith("\0")
+    if vr == "UR":
+        return text == text.rstrip()
+    return text[-1] not in " \0"
+
+
+_STRIPPED = frozenset({"AE", "DS", "IS"})
+
+
+def _name_text(name: tuple[str, str, str] | None) -> str:
+    return "=".join(name).rstrip("=") if name else ""
+
+
+def _encode_text(vr: str) -> Callable[[tuple[Any, ...]], bytes | None]:
+    row = VRS[vr]
+    is_name = row.form is Form.PERSON_NAME
+    padding = b"\0" if vr == "UI" else b" "  # PS3.5 6.2
+    may_strip_more = vr in _STRIPPED or vr == "UR"
+
+    def encoder(values: tuple[Any, ...]) -> bytes | None:
+        text: str | None
+        if len(values) == 1 and not is_name and values[0] and not may_strip_more and values[0][-1] not in " \0":
+            text = values[0]  # as most are
+        else:
+            text = joined_text(vr, values)
+        if text is None or not text.isascii() or _ESCAPE in text:
+            return None
+        data = text.encode("ascii")
+        return data + padding if len(data) & 1 else data
+
+    return encoder
+
+
+def _encode_numbers(vr: str) -> Callable[[tuple[Any, ...]], bytes | None]:
+    code = VRS[vr].code
+
+    def encoder(values: tuple[Any, ...]) -> bytes | None:
+        try:
+            return struct.pack(f"<{len(values)}{code}", *values)
+        except (struct.error, OverflowError):
+            return None
+
+    return encoder
+
+
+def _encode_singles(values: tuple[Any, ...]) -> bytes | None:
+    """FL. JSON may have more digits than it holds; those are not to be lost."""
+    form = f"<{len(values)}f"
+    try:
+        data = struct.pack(form, *values)
+    except (struct.error, OverflowError):
+        return None
+    same = all(held == value or value != value for held, value in zip(struct.unpack(form, data), values, strict=True))
+    return data if same else None
+
+
+def _encode_tags(values: tuple[Any, ...]) -> bytes | None:
+    if None in values:
+        return None
+    return b"".join([struct.pack("<HH", value >> 16, value & 0xFFFF) for value in values])
+
+
+def _encode_binary(values: tuple[Any, ...]) -> bytes | None:
+    """JSON has no padding (PS3.18 F.2.7); pydicom pads an odd value when it writes one that is not raw."""
+    data: bytes = values[0]
+    return None if len(data) & 1 else data
+
+
+def _encoder(vr: str) -> Callable[[tuple[Any, ...]], bytes | None]:
+    form = VRS[vr].form
+    if form in (Form.TEXT, Form.DECIMAL, Form.PERSON_NAME):
+        return _encode_text(vr)
+    if form is Form.TAG:
+        return _encode_tags
+    if form is Form.BINARY:
+        return _encode_binary
+    return _encode_singles if vr == "FL" else _encode_numbers(vr)
+
+
+ENCODERS = {vr: _encoder(vr) for vr in VRS if vr != "SQ"}
+"""By VR, what makes the value field of an element (PS3.5 6.2), in little endian and padded, from its values.
+
+The result is None where pydicom would not read the same values from the bytes, or where the text is not ASCII.
+
+>>> ENCODERS["LO"](("a", "b"))
+b'a\\\\b '
+>>> ENCODERS["US"]((1, 256))
+b'\\x01\\x00\\x00\\x01'
+>>> ENCODERS["LO"](("a ",)) is None
+True
+"""
+
+
+# --- bytes to values -------------------------------------------------------------------------------------------
+
+
+def _decode_binary(vr: str) -> _Decoder:
+    word = VRS[vr].word
+    return lambda data, little_endian: (data if little_endian else swap_words(data, word),)
+
+
+def _decode_text(vr: str) -> _Decoder:
+    """As the converters of ``pydicom.values`` do, VR by VR."""
+    row = VRS[vr]
+    multiple = row.multiple
+    split: Callable[[str], tuple[Value, ...]]
+    if vr == "UR":
+        split = _split_ur
+    elif vr == "AE" or row.form is Form.DECIMAL:
+        split = _split_stripped
+    elif row.form is Form.PERSON_NAME:
+        split = _split_names
+    elif row.character_set and multiple:
+        split = _split_text
+    else:
+        split = _split_string if multiple else _single
+
+    def decoder(data: bytes, little_endian: bool) -> tuple[Value, ...] | None:
+        if not data.isascii() or b"\x1b" in data:
+            return None
+        return split(data.decode("ascii"))
+
+    return decoder
+
+
+def _single(text: str) -> tuple[Value, ...]:
+    return (text.rstrip("\0 "),)
+
+
+def _split_ur(text: str) -> tuple[Value, ...]:
+    return (text.rstrip(),)
+
+
+def _split_string(text: str) -> tuple[Value, ...]:
+    text = text.rstrip("\0 ")
+    return tuple(text.split("\\")) if "\\" in text else (text,)
+
+
+def _split_text(text: str) -> tuple[Value, ...]:
+    if "\\" not in text:
+        return (text.rstrip("\0 "),)
+    return tuple([part.rstrip("\0 ") for part in text.split("\\")])
+
+
+def _split_stripped(text: str) -> tuple[Value, ...]:
+    text = text.rstrip("\0 ")
+    return tuple([part.strip() for part in text.split("\\")])
+
+
+def _split_names(text: str) -> tuple[Value, ...]:
+    return tuple([split_name(part) for part in text.rstrip("\0 ").split("\\")])
+
+
+def split_name(text: str) -> tuple[str, str, str]:
+    """The component groups of a person name; what stands behind a third "=" stays in the third.
+
+    >>> split_name("Yamada^Tarou=山田^太郎")
+    ('Yamada^Tarou', '山田^太郎', '')
+    """
+    alphabetic, _, rest = text.partition("=")
+    ideographic, _, phonetic = rest.partition("=")
+    return alphabetic, ideographic, phonetic
+
+
+def _decode_numbers(vr: str) -> _Decoder:
+    code = VRS[vr].code
+    size = struct.calcsize(f"={code}")
+    one = {True: struct.Struct(f"<{code}"), False: struct.Struct(f">{code}")}
+
+    def decoder(data: bytes, little_endian: bool) -> tuple[Value, ...] | None:
+        if len(data) == size:
+            return one[little_endian].unpack(data)
+        count, rest = divmod(len(data), size)
+        return None if rest else struct.unpack(f"{'<' if little_endian else '>'}{count}{code}", data)
+
+    return decoder
+
+
+def _decode_tags(data: bytes, little_endian: bool) -> tuple[Value, ...] | None:
+    count, rest = divmod(len(data), 4)
+    if rest:
+        return None
+    numbers = struct.unpack(f"{'<' if little_endian else '>'}{2 * count}H", data)
+    return tuple([group << 16 | element for group, element in zip(numbers[::2], numbers[1::2], strict=True)])
+
+
+def swap_words(data: bytes, word: int) -> bytes:
+    r"""The bytes of a binary value in the other byte order (PS3.5 7.3); an odd rest stays as it is.
+
+    >>> swap_words(b"\x01\x02\x03\x04", 2)
+    b'\x02\x01\x04\x03'
+    """
+    if word == 1:
+        return data
+    cut = len(data) // word * word
+    words = array({2: "H", 4: "I", 8: "Q"}[word], data[:cut])
+    words.byteswap()
+    return words.tobytes() + data[cut:]
+
+
+def _decoder(vr: str) -> _Decoder:
+    form = VRS[vr].form
+    if form is Form.BINARY:
+        return _decode_binary(vr)
+    if form is Form.TAG:
+        return _decode_tags
+    return _decode_numbers(vr) if VRS[vr].code else _decode_text(vr)
+
+
+DECODERS = {vr: _decoder(vr) for vr in VRS if vr != "SQ"}
+"""By VR, what makes the values of an element from its value field and whether that is in little endian.
+
+The values are those that pydicom reads; the result is None where only pydicom can tell.
+
+>>> DECODERS["IS"](b"1\\\\2 ", True)
+('1', '2')
+>>> DECODERS["LO"]("é".encode(), True) is None
+True
+"""

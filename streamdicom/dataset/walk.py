@@ -1,0 +1,349 @@
+"""pydicom data sets to DICOM events.
+
+Elements that nobody has looked at yet are read from their bytes, so that pydicom need not convert them; ``raw`` has
+the fast way, and pydicom's own conversion is asked wherever that does not know.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
+from functools import lru_cache
+from io import BufferedIOBase
+from operator import index as as_integer
+from operator import itemgetter
+from typing import Any
+
+import pydicom.config
+from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.filewriter import correct_ambiguous_vr_element
+from pydicom.hooks import hooks
+from pydicom.tag import BaseTag
+from pydicom.uid import UID
+from pydicom.valuerep import IS, DSdecimal, DSfloat, PersonName
+
+from streamdicom.dataset.raw import DECODERS, split_name, swap_words
+from streamdicom.errors import Location, OutputError
+from streamdicom.events import Event, EventType, Value
+from streamdicom.limits import Limits
+from streamdicom.tags import format_tag
+from streamdicom.vr import VRS, Form
+
+__all__ = ["walk"]
+
+_Elements = Iterator[tuple[int, DataElement | RawDataElement]]
+
+_ELEMENT = int(EventType.ELEMENT)
+_BULK_DATA = int(EventType.BULK_DATA)
+_START_ELEMENT = int(EventType.START_ELEMENT)
+_VALUES = int(EventType.VALUES)
+_SEGMENT = int(EventType.SEGMENT)
+_LAST_SEGMENT = int(EventType.LAST_SEGMENT)
+_END_ELEMENT = int(EventType.END_ELEMENT)
+
+_START_DATASET = int(EventType.START_DATASET)
+_END_DATASET = int(EventType.END_DATASET)
+_START_SEQUENCE = int(EventType.START_SEQUENCE)
+_START_ITEM = int(EventType.START_ITEM)
+_END_ITEM = int(EventType.END_ITEM)
+_END_SEQUENCE = int(EventType.END_SEQUENCE)
+
+_BATCH = 512  # events
+_LONG = Limits().string_segment
+_MANY = Limits().held_values
+_SEGMENT_LENGTH = 48 * 1024  # which makes 64 KiB of base64
+
+_DEFAULT_HOOKS = (hooks.raw_element_value, hooks.raw_element_vr)
+
+
+class _Frame:
+    """A sequence that is being gone through, and what is left to do behind it."""
+
+    __slots__ = ("dataset", "elements", "items", "number", "tag")
+
+    def __init__(self, tag: int, items: Iterator[Dataset], dataset: Dataset, elements: _Elements) -> None:
+        self.tag = tag
+        self.items = items
+        self.number = -1  # of the item
+        self.dataset = dataset
+        self.elements = elements
+
+
+def walk(dataset: Dataset, index: int = 0, *, file_meta: bool = False) -> Iterator[list[Event]]:
+    """The events of one data set, some hundreds at a time, its elements in ascending order.
+
+    Sequences nest as deep as they like; whoever takes the events sets the bound.
+
+    Args:
+        dataset: What to go through. It is not changed, except that pydicom converts some raw elements in it.
+        index: The number of the data set in its stream.
+        file_meta: Whether the elements of its ``file_meta`` come too.
+
+    Raises:
+        OutputError: An element that no event can express; the location has its tag path.
+
+    >>> ds = Dataset()
+    >>> ds.PatientID = "17"
+    >>> [(EventType(kind).name, value) for events in walk(ds) for kind, _, _, value in events]
+    [('START_DATASET', 0), ('ELEMENT', ('17',)), ('END_DATASET', None)]
+    """
+    yield [(_START_DATASET, 0, "", index)]
+    if file_meta and getattr(dataset, "file_meta", None):
+        yield from _members(dataset.file_meta, index, True)  # group 0002 is always in little endian
+    yield from _members(dataset, index, dataset.original_encoding[1] is not False)
+    yield [(_END_DATASET, 0, "", None)]
+
+
+def _members(dataset: Dataset, index: int, little_endian: bool) -> Iterator[list[Event]]:
+    """The innermost loop: each element in turn, and into the items of sequences without recursion."""
+    decoders = _decoders()
+    frames: list[_Frame] = []
+    events: list[Event] = []
+    elements = _sorted(dataset)
+    while True:
+        for tag, element in elements:
+            if type(element) is RawDataElement:
+                vr = element.VR or _implicit_vr(tag)
+                decoder = decoders.get(vr)
+                data = element.value
+                if decoder is not None and type(data) is bytes and len(data) <= _LONG:
+                    values = decoder(data, element.is_little_endian) if data else ()
+                    if values is not None and not (vr == "SS" and tag >> 16 == 0x0028):  # pydicom mends some of those
+                        events.append((_ELEMENT, tag, vr, values))
+                        continue
+            else:
+                value = element.value
+                vr = str(element.VR)
+                maker = _SIMPLE.get((vr, type(value)))
+                if maker is not None and value != "" and not (type(value) is str and len(value) > _LONG):
+                    events.append((_ELEMENT, tag, vr, (maker(value),)))
+                    continue
+            try:
+                converted = _converted(dataset, tag, element, little_endian)
+                if converted.VR == "SQ":
+                    events.append((_START_SEQUENCE, tag, "SQ", None))
+                    frames.append(_Frame(tag, iter(converted.value or ()), dataset, elements))
+                    break
+                parts = _element_events(tag, converted, little_endian)
+            except OutputError as error:
+                path = [f"{format_tag(frame.tag)}[{frame.number}]" for frame in frames]
+                error.location = Location(None, index, ".".join([*path, format_tag(tag)]))
+                raise
+            if isinstance(parts, list):
+                events += parts
+            else:
+                yield events
+                events = []
+                yield from ([part] for part in parts)
+        else:
+            if not frames:
+                yield events
+                return
+            events.append((_END_ITEM, frames[-1].tag, "SQ", None))
+        frame = frames[-1]
+        item = next(frame.items, None)
+        if item is None:
+            events.append((_END_SEQUENCE, frame.tag, "SQ", None))
+            dataset, elements = frame.dataset, frame.elements
+            frames.pop()
+        else:
+            frame.number += 1
+            events.append((_START_ITEM, frame.tag, "SQ", frame.number))
+            dataset, elements = item, _sorted(item)
+        if len(events) >= _BATCH:
+            yield events
+            events = []
+
+
+def _sorted(dataset: Dataset) -> _Elements:
+    return iter(sorted([(int(tag), element) for tag, element in dataset.items()], key=itemgetter(0)))
+
+
+# --- raw elements ----------------------------------------------------------------------------------------------
+
+
+def _decoders() -> Mapping[str, Callable[[bytes, bool], tuple[Value, ...] | None]]:
+    """What may stand in for pydicom's conversion of raw elements, as pydicom is configured now."""
+    config = pydicom.config
+    if (
+        config.data_element_callback
+        or config.use_DS_numpy
+        or config.use_IS_numpy
+        or (hooks.raw_element_value, hooks.raw_element_vr) != _DEFAULT_HOOKS
+    ):
+        return {}
+    return _DECODERS_BUT_DATES if config.datetime_conversion else _DECODERS
+
+
+# UN may stand for a VR that the dictionary knows; pydicom looks it up.
+_DECODERS = {vr: decoder for vr, decoder in DECODERS.items() if vr != "UN"}
+_DECODERS_BUT_DATES = {vr: decoder for vr, decoder in _DECODERS.items() if vr not in ("DA", "DT", "TM")}
+
+
+@lru_cache(maxsize=16384)
+def _implicit_vr(tag: int) -> str:
+    """The VR that the dictionary has for a tag, or what is no VR where it depends on more than the tag."""
+    try:
+        return "" if BaseTag(tag).is_private else str(dictionary_VR(tag))
+    except KeyError:
+        return ""
+
+
+# --- converted elements ----------------------------------------------------------------------------------------
+
+
+def _converted(dataset: Dataset, tag: int, element: DataElement | RawDataElement, little_endian: bool) -> DataElement:
+    if not isinstance(element, RawDataElement) and element.VR in VRS:
+        return element
+    try:
+        converted = dataset[BaseTag(tag)]
+    except Exception as error:  # whatever pydicom raises for a value that it cannot read
+        raise OutputError(f"pydicom cannot convert the element: {type(error).__name__}") from error
+    return converted if converted.VR in VRS else _unambiguous(converted, dataset, little_endian)
+
+
+def _unambiguous(element: DataElement, dataset: Dataset, little_endian: bool) -> DataElement:
+    """A copy of an element whose VR is one of several, such as "US or SS", with the one that it is."""
+    element = copy(element)
+    try:
+        correct_ambiguous_vr_element(element, dataset, little_endian)  # in place
+    except Exception:  # what it depends on is missing
+        element.VR = "US" if not element.is_empty and not isinstance(element.value, bytes) else "OW"
+    if element.VR not in VRS:
+        raise OutputError("not a value representation (PS3.5 6.2)")
+    return element
+
+
+def _element_events(tag: int, element: DataElement, little_endian: bool) -> Iterable[Event]:
+    vr = str(element.VR)
+    value = element.value
+    if isinstance(value, BufferedIOBase):
+        return _buffer_events(tag, vr, value)
+    values = _values(vr, value)
+    if not values:
+        # What ``DatasetBuilder`` makes of a reference.
+        uri = getattr(element, "bulk_data_uri", None)
+        return [(_ELEMENT, tag, vr, ()) if uri is None else (_BULK_DATA, tag, vr, uri)]
+    if VRS[vr].form is Form.BINARY and not little_endian:
+        values = (swap_words(values[0], VRS[vr].word),)
+    if len(values) > _MANY or max(map(_text_length, values)) > _LONG:
+        return _parts(tag, vr, values)
+    return [(_ELEMENT, tag, vr, values)]
+
+
+def _text_length(value: Any) -> int:
+    return len(value) if isinstance(value, str | bytes) else 0
+
+
+def _parts(tag: int, vr: str, values: tuple[Any, ...]) -> Iterator[Event]:
+    """A long element in parts, so that its JSON text is never whole."""
+    yield _START_ELEMENT, tag, vr, None
+    run: list[Any] = []
+    for value in values:
+        if isinstance(value, str | bytes) and len(value) > _LONG:
+            if run:
+                yield _VALUES, tag, vr, tuple(run)
+                run = []
+            last = (len(value) - 1) // _SEGMENT_LENGTH * _SEGMENT_LENGTH
+            for start in range(0, last, _SEGMENT_LENGTH):
+                yield _SEGMENT, tag, vr, value[start : start + _SEGMENT_LENGTH]
+            yield _LAST_SEGMENT, tag, vr, value[last:]
+        else:
+            run.append(value)
+            if len(run) >= _MANY:
+                yield _VALUES, tag, vr, tuple(run)
+                run = []
+    if run:
+        yield _VALUES, tag, vr, tuple(run)
+    yield _END_ELEMENT, tag, vr, None
+
+
+def _buffer_events(tag: int, vr: str, buffer: BufferedIOBase) -> Iterator[Event]:
+    """A value that pydicom keeps in a file; where the file stands does not change."""
+    start = buffer.tell()
+    yield _START_ELEMENT, tag, vr, None
+    while data := buffer.read(_SEGMENT_LENGTH):
+        yield _SEGMENT, tag, vr, data
+    yield _LAST_SEGMENT, tag, vr, b""
+    yield _END_ELEMENT, tag, vr, None
+    buffer.seek(start)
+
+
+def _values(vr: str, value: Any) -> tuple[Any, ...]:
+    """The values of an element in the forms that events have."""
+    if value is None or (isinstance(value, str | bytes) and not value):
+        return ()
+    form = VRS[vr].form
+    if form is Form.BINARY:
+        if not isinstance(value, bytes | bytearray | memoryview):
+            raise OutputError(f"not a value of VR {vr}")
+        return (bytes(value),)
+    if isinstance(value, bytes) and VRS[vr].code:
+        values = DECODERS[vr](value, True)
+        if values is None:
+            raise OutputError(f"not a value of VR {vr}")
+        return values
+    make = _MAKERS[form]
+    try:
+        if isinstance(value, _SINGLE) or not isinstance(value, Iterable):
+            return (make(value),)
+        return tuple([None if part is None else make(part) for part in value])
+    except (TypeError, ValueError, struct.error):
+        raise OutputError(f"not a value of VR {vr}") from None
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode("ascii")
+    if isinstance(value, str) or hasattr(value, "original_string"):  # which dates and times have
+        return str(value)
+    raise TypeError
+
+
+def _as_decimal(value: Any) -> str:
+    """The exact text of a DS or IS; pydicom keeps it as the original string."""
+    return value.decode("ascii") if isinstance(value, bytes) else str(value)
+
+
+def _as_number(value: Any) -> int | None:
+    return None if value == "" else as_integer(value)
+
+
+def _as_float(value: Any) -> float | None:
+    return None if value == "" else float(value)
+
+
+def _as_name(value: Any) -> tuple[str, str, str]:
+    return split_name(str(value))
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+# The common case: a VR and the type that pydicom has for one value of it.
+_SIMPLE: dict[tuple[str, type], Callable[[Any], Any]] = {
+    **{(vr, str): _same for vr, row in VRS.items() if row.form is Form.TEXT},
+    **{(vr, int): _same for vr, row in VRS.items() if row.form in (Form.INTEGER, Form.LONG_INTEGER)},
+    **{(vr, float): _same for vr, row in VRS.items() if row.form is Form.FLOAT},
+    ("UI", UID): _same,
+    ("AT", BaseTag): int,
+    ("DS", DSfloat): str,
+    ("DS", DSdecimal): str,
+    ("IS", IS): str,
+    ("PN", PersonName): _as_name,
+}
+_SINGLE = (str, bytes, int, float, PersonName)
+
+_MAKERS: dict[Form, Callable[[Any], Any]] = {
+    Form.TEXT: _as_text,
+    Form.DECIMAL: _as_decimal,
+    Form.INTEGER: _as_number,
+    Form.LONG_INTEGER: _as_number,
+    Form.FLOAT: _as_float,
+    Form.TAG: _as_number,
+    Form.PERSON_NAME: _as_name,
+}
