@@ -29,7 +29,7 @@ from streamdicom.dataset.raw import DECODERS, split_name, swap_words
 from streamdicom.errors import Location, OutputError
 from streamdicom.events import Event, EventType, Value
 from streamdicom.limits import Limits
-from streamdicom.tags import format_tag
+from streamdicom.tags import FILE_META_GROUP, format_tag
 from streamdicom.vr import VRS, Form
 
 __all__ = ["walk"]
@@ -51,6 +51,7 @@ _START_ITEM = int(EventType.START_ITEM)
 _END_ITEM = int(EventType.END_ITEM)
 _END_SEQUENCE = int(EventType.END_SEQUENCE)
 
+_FILE_META = FILE_META_GROUP << 16
 _BATCH = 512  # events
 _LONG = Limits().string_segment
 _MANY = Limits().held_values
@@ -91,18 +92,24 @@ def walk(dataset: Dataset, index: int = 0, *, file_meta: bool = False) -> Iterat
     [('START_DATASET', 0), ('ELEMENT', ('17',)), ('END_DATASET', None)]
     """
     yield [(_START_DATASET, 0, "", index)]
-    if file_meta and getattr(dataset, "file_meta", None):
-        yield from _members(dataset.file_meta, index, True)  # group 0002 is always in little endian
-    yield from _members(dataset, index, dataset.original_encoding[1] is not False)
+    little_endian = dataset.original_encoding[1] is not False
+    meta = getattr(dataset, "file_meta", None) if file_meta else None
+    if meta:
+        lower = [item for item in _sorted(dataset) if item[0] < _FILE_META]
+        higher = [item for item in _sorted(dataset) if item[0] >= _FILE_META]
+        yield from _members(dataset, iter(lower), index, little_endian)
+        yield from _members(meta, _sorted(meta), index, True)  # PS3.10 7.1: group 0002 is always in little endian
+        yield from _members(dataset, iter(higher), index, little_endian)
+    else:
+        yield from _members(dataset, _sorted(dataset), index, little_endian)
     yield [(_END_DATASET, 0, "", None)]
 
 
-def _members(dataset: Dataset, index: int, little_endian: bool) -> Iterator[list[Event]]:
+def _members(dataset: Dataset, elements: _Elements, index: int, little_endian: bool) -> Iterator[list[Event]]:
     """The innermost loop: each element in turn, and into the items of sequences without recursion."""
     decoders = _decoders()
     frames: list[_Frame] = []
     events: list[Event] = []
-    elements = _sorted(dataset)
     while True:
         for tag, element in elements:
             if type(element) is RawDataElement:

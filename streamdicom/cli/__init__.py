@@ -1,0 +1,20 @@
+"""The command line, with the extra ``cli``: ``streamdicom demo``, ``convert``, ``show``."""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line.
+
+    Exit codes: 0 done, 1 the input is at fault, 2 the call is; 130 after Ctrl-C, 141 when a reader of the output
+    has gone, as shells have it.
+    """
+    try:
+        from streamdicom.cli.app import run
+    except ModuleNotFoundError as error:
+        sys.exit(f'streamdicom: {error.name} is missing; install "streamdicom[cli]"')
+    run()

@@ -1,0 +1,146 @@
+"""``streamdicom demo``: the files that pydicom ships, to DICOM JSON and back, every element compared."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from streamdicom.api import DatasetWriter, iter_datasets
+from streamdicom.options import WriteOptions
+from streamdicom.tags import format_tag, is_group_length
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+__all__ = ["bundled_datasets", "differences", "run_demo"]
+
+
+def bundled_datasets() -> Iterator[tuple[Path, Dataset]]:
+    """The data sets in the files that come with pydicom; what is no DICOM among them is left out."""
+    import pydicom
+    from pydicom import dcmread
+    from pydicom.errors import InvalidDicomError
+
+    root = Path(pydicom.__file__).parent / "data"
+    for path in sorted([*(root / "test_files").rglob("*"), *(root / "charset_files").rglob("*")]):
+        if not path.is_file():
+            continue
+        try:
+            dataset = dcmread(path)
+        except InvalidDicomError:
+            if path.suffix != ".dcm":
+                continue
+            dataset = dcmread(path, force=True)  # without a preamble
+        if len(dataset):
+            yield path, dataset
+
+
+def differences(one: Dataset, other: Dataset) -> tuple[int, list[str]]:
+    """How many elements one data set has, those in sequences counted, and the tag paths of those that differ.
+
+    Group lengths are left out: DICOM JSON has none (PS3.18 F.2.2).
+    """
+    count = 0
+    found: list[str] = []
+    waiting: list[tuple[str, Any, Any]] = [("", one, other)]
+    while waiting:
+        path, left, right = waiting.pop()
+        tags = {int(tag) for ds in (left, right) for tag in ds.keys() if not is_group_length(tag)}  # noqa: SIM118
+        for tag in sorted(tags):
+            count += 1
+            place = f"{path}{format_tag(tag)}"
+            if tag not in left or tag not in right or left[tag].VR != right[tag].VR:
+                found.append(place)
+            elif left[tag].VR == "SQ" and len(left[tag].value) == len(right[tag].value):
+                pairs = enumerate(zip(left[tag].value, right[tag].value, strict=True))
+                waiting.extend((f"{place}[{number}].", *pair) for number, pair in pairs)
+            elif left[tag] != right[tag]:
+                found.append(place)
+    return count, found
+
+
+@dataclass
+class _Result:
+    files: int = 0
+    datasets: int = 0
+    elements: int = 0
+    size: int = 0
+    writing: float = 0.0
+    reading: float = 0.0
+    different: list[str] = field(default_factory=list)
+
+
+def run_demo() -> bool:
+    """Run the demonstration and print its table.
+
+    Returns:
+        Whether every element came back.
+    """
+    result = _Result()
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
+        warnings.simplefilter("ignore")  # many of the files are not quite right, which is what they are for
+        path = Path(folder) / "demo.json"
+        _write(path, result)
+        _read(path, result)
+    _print(result)
+    return not result.different
+
+
+def _write(path: Path, result: _Result) -> None:
+    with DatasetWriter(path, options=WriteOptions(file_meta=True)) as writer:
+        for _, dataset in bundled_datasets():
+            start = time.perf_counter()
+            writer.write(dataset)
+            result.writing += time.perf_counter() - start
+            result.files += 1
+    result.size = path.stat().st_size
+
+
+def _read(path: Path, result: _Result) -> None:
+    datasets = iter_datasets(path, file_dataset=True)
+    for number, (file, expected) in enumerate(bundled_datasets()):
+        start = time.perf_counter()
+        dataset = next(datasets)
+        result.reading += time.perf_counter() - start
+        result.datasets += 1
+        for one, other in ((expected, dataset), (expected.file_meta, dataset.file_meta)):
+            count, different = differences(one, other)
+            result.elements += count
+            result.different += [f"[{number}].{place} ({file.name})" for place in different]
+    result.different += [f"[{result.datasets}] (one data set too many)" for _ in datasets]
+
+
+def _print(result: _Result) -> None:
+    table = Table(title="pydicom's files to JSON and back")
+    table.add_column("what")
+    table.add_column("figure", justify="right")
+    table.add_row("files", f"{result.files:,}")
+    table.add_row("data sets", f"{result.datasets:,}")
+    table.add_row("elements", f"{result.elements:,}")
+    table.add_row("bytes of JSON", f"{result.size:,}")
+    table.add_row("written, MB/s", f"{result.size / result.writing / 1e6:.1f}")
+    table.add_row("read, MB/s", f"{result.size / result.reading / 1e6:.1f}")
+    table.add_row("peak memory, MiB", _peak_memory())
+    table.add_row("differences", f"{len(result.different):,}")
+    Console().print(table)
+    for place in result.different[:20]:
+        print(f"differs: {place}")
+
+
+def _peak_memory() -> str:
+    """The most memory that the process has had so far, by the system's account."""
+    try:
+        import resource
+    except ImportError:  # on Windows
+        return "not known"
+    unit = 1 if sys.platform == "darwin" else 1024
+    return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20:.0f}"

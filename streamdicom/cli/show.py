@@ -1,0 +1,135 @@
+"""``streamdicom show``: the elements of a stream as a readable tree, while it is read."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from streamdicom.cli.convert import read_dicom
+from streamdicom.cli.streams import PIPE, Meter, is_json, read
+from streamdicom.dicomjson import EventParser
+from streamdicom.events import Event, EventType
+from streamdicom.tags import keyword
+
+__all__ = ["lines", "show_file"]
+
+_WIDTH = 64  # characters of a value
+
+
+def show_file(source: Path) -> None:
+    """Print the elements of DICOM JSON or of a DICOM file.
+
+    Raises:
+        InputError: What was read is at fault; what came before has been printed.
+        OSError: The file cannot be read.
+    """
+    with Meter(f"Reading {source}", source.stat().st_size if source != PIPE else None) as meter:
+        data = read(source, meter)
+        start = next(data, b"")
+        pieces = chain([start], data)
+        batches = _json_events(pieces) if is_json(source, start) else _dicom_events(pieces)
+        tree = _Tree()
+        for events in batches:
+            sys.stdout.writelines(f"{line}\n" for line in tree.lines(events))
+            sys.stdout.flush()
+
+
+def _json_events(data: Iterable[bytes]) -> Iterator[list[Event]]:
+    parser = EventParser()
+    for chunk in data:
+        yield parser.feed(chunk)
+    yield parser.close()
+
+
+def _dicom_events(data: Iterable[bytes]) -> Iterator[list[Event]]:
+    from streamdicom.dataset import walk
+
+    yield from walk(read_dicom(b"".join(data)), file_meta=True)
+
+
+def lines(events: Iterable[Event]) -> Iterator[str]:
+    """A line for each element, indented as sequences nest.
+
+    >>> from streamdicom import iter_events
+    >>> for line in lines(iter_events(b'{"00100020": {"vr": "LO", "Value": ["17"]}}')):
+    ...     print(line)
+    Data set 0
+      (0010,0020) LO PatientID: 17
+    """
+    return _Tree().lines(events)
+
+
+class _Tree:
+    def __init__(self) -> None:
+        self._depth = 0
+        self._length = 0  # of the parts of an element so far
+        self._start = ""  # the text that the element in parts begins with
+
+    def lines(self, events: Iterable[Event]) -> Iterator[str]:
+        for kind, tag, vr, value in events:
+            line = self._line(kind, tag, vr, value)
+            if line:
+                yield line
+
+    def _line(self, kind: int, tag: int, vr: str, value: Any) -> str:
+        indent = "  " * self._depth
+        if kind == EventType.ELEMENT:
+            return f"{indent}{_name(tag, vr)}: {_values_text(value)}"
+        if kind == EventType.BULK_DATA:
+            return f"{indent}{_name(tag, vr)}: -> {_short(value)}"
+        if kind == EventType.START_DATASET:
+            self._depth += 1
+            return f"Data set {value}"
+        if kind == EventType.START_SEQUENCE:
+            self._depth += 1
+            return f"{indent}{_name(tag, vr)}"
+        if kind == EventType.START_ITEM:
+            self._depth += 1
+            return f"{indent}Item {value}"
+        if kind in (EventType.END_DATASET, EventType.END_SEQUENCE, EventType.END_ITEM):
+            self._depth -= 1
+            return ""
+        return self._part(kind, tag, vr, value)
+
+    def _part(self, kind: int, tag: int, vr: str, value: Any) -> str:
+        if kind == EventType.START_ELEMENT:
+            self._length = 0
+            self._start = ""
+        elif kind == EventType.END_ELEMENT:
+            unit = "bytes" if not self._start else "characters"
+            return f"{'  ' * self._depth}{_name(tag, vr)}: {self._start}[{self._length:,} {unit}]"
+        else:
+            text = _values_text(value) if kind == EventType.VALUES else value
+            self._length += len(text)
+            if isinstance(text, str) and not self._start:
+                self._start = f"{_short(text)} "
+        return ""
+
+
+def _name(tag: int, vr: str) -> str:
+    name = keyword(tag)
+    return f"({tag >> 16:04X},{tag & 0xFFFF:04X}) {vr}{' ' if name else ''}{name}"
+
+
+def _values_text(values: tuple[Any, ...]) -> str:
+    if len(values) == 1 and isinstance(values[0], bytes):
+        return f"[{len(values[0]):,} bytes]"
+    return _short("\\".join(_value_text(value) for value in values[:_WIDTH]))
+
+
+def _value_text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, tuple):
+        return "=".join(value).rstrip("=")
+    return str(value)
+
+
+def _short(text: str) -> str:
+    """A text on one line, of bounded length, that cannot command a terminal."""
+    cut = text[:_WIDTH]
+    plain = "".join(character if character.isprintable() else ascii(character)[1:-1] for character in cut)
+    return plain if len(text) <= _WIDTH else f"{plain}..."
