@@ -62,7 +62,8 @@ def _told() -> Iterator[None]:
 
 
 def _exit(code: int, error: Exception) -> typer.Exit:
-    print(f"streamdicom: {' '.join(str(error).split())}", file=sys.stderr)
+    message = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
+    print(f"streamdicom: {' '.join(message.split())}", file=sys.stderr)
     return typer.Exit(code)
 
 

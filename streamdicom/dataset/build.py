@@ -351,35 +351,21 @@ def _data_element(tag: BaseTag, vr: str, values: tuple[Any, ...]) -> DataElement
 def _settle_text(dataset: Dataset, frame: _Frame) -> None:
     """Encode the text beyond ASCII of a data set and of the items that inherit its character set."""
     encodings = frame.encodings
-    if frame.undecided and not all(_fits(one, encodings) for one in frame.undecided):
+    texts = [charset.encode(one.text, encodings) for one in frame.undecided]
+    if None in texts:
         encodings = charset.UTF_8
+        texts = [one.text.encode() for one in frame.undecided]
         tag = _base_tag(SPECIFIC_CHARACTER_SET)
         term = charset.UTF_8_TERM.encode()
         frame.elements[tag] = _raw_element(tag, "CS", term)
         frame.is_late = frame.has_items
-    for one in frame.undecided:
-        _put_text(one, encodings)
+    for one, data in zip(frame.undecided, texts, strict=True):
+        held = one.elements[_base_tag(one.tag)]
+        if isinstance(held, RawDataElement) and data is not None:  # others hold the text itself
+            one.elements[held.tag] = _raw_element(held.tag, one.vr, data + b" " * (len(data) & 1))
     dataset.set_original_encoding(False, True, encodings)
     if frame.is_late:
         _pass_on(dataset, encodings)
-
-
-def _fits(one: _Undecided, encodings: list[str]) -> bool:
-    return encodings == charset.UTF_8 or charset.can_encode(one.text, encodings)
-
-
-def _put_text(one: _Undecided, encodings: list[str]) -> None:
-    tag = _base_tag(one.tag)
-    held = one.elements[tag]
-    if not isinstance(held, RawDataElement):
-        return  # it holds the text itself
-    data = charset.encode(one.text, encodings) if len(encodings) == 1 else None
-    if data is None:  # code extensions are pydicom's to write
-        values = one.text.split("\\") if VRS[one.vr].multiple else [one.text]
-        one.elements[tag] = DataElement(tag, one.vr, values[0] if len(values) == 1 else values)
-        return
-    data += b" " * (len(data) & 1)
-    one.elements[tag] = _raw_element(tag, one.vr, data)
 
 
 def _pass_on(dataset: Dataset, encodings: list[str]) -> None:

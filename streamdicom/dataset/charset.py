@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from pydicom.charset import convert_encodings, custom_encoders
+from pydicom.charset import convert_encodings, custom_encoders, decode_bytes, encode_string
+from pydicom.valuerep import TEXT_VR_DELIMS
 
-__all__ = ["DEFAULT", "UTF_8", "UTF_8_TERM", "can_encode", "encode", "encodings_of"]
+__all__ = ["DEFAULT", "UTF_8", "UTF_8_TERM", "encode", "encodings_of"]
 
 UTF_8_TERM = "ISO_IR 192"
+
+# PS3.5 6.1.2.5.3: behind one of these the first character set is in force again.
+_DELIMITERS = re.compile(r"([\\\r\n\t\f^=]+)")
 
 
 def encodings_of(terms: Iterable[str | None]) -> list[str]:
@@ -26,38 +31,46 @@ UTF_8 = encodings_of([UTF_8_TERM])
 
 
 def encode(text: str, encodings: list[str]) -> bytes | None:
-    r"""Text beyond ASCII, in a character set without code extensions; None where it would lose a character.
+    r"""The bytes of a text, or None where the character sets would lose something of it.
 
     >>> encode("é", ["latin_1"])
     b'\xe9'
     >>> encode("é", ["iso8859_5"]) is None
     True
     """
-    [encoding] = encodings
+    if encodings == UTF_8:
+        return text.encode()
+    if len(encodings) == 1:
+        return _encode_in_one(text, encodings[0])
+    parts = _DELIMITERS.split(text)
+    if not all(_can_encode(character, tuple(encodings)) for part in parts[::2] for character in part):
+        return None
+    data = b"".join(encode_string(part, encodings) for part in parts)
+    return data if decode_bytes(data, encodings, TEXT_VR_DELIMS) == text else None
+
+
+def _encode_in_one(text: str, encoding: str) -> bytes | None:
     try:
-        data = _encoder(text, encoding)
-        return data if data.decode(encoding) == text else None
+        data = text.encode(encoding)
     except (UnicodeError, LookupError):
         return None
-
-
-def can_encode(text: str, encodings: list[str]) -> bool:
-    """Whether each character of a text is in one of the character sets.
-
-    >>> can_encode("山é", ["latin_1", "iso2022_jp"])
-    True
-    """
-    names = tuple(encodings)
-    return all(_can_encode(character, names) for character in set(text))
+    # Python's codec knows more than ISO_IR 13 does, which has one byte for a character.
+    if encoding == "shift_jis" and len(data) != len(text):
+        return None
+    return data if data.decode(encoding) == text else None
 
 
 @lru_cache(maxsize=4096)
 def _can_encode(character: str, encodings: tuple[str, ...]) -> bool:
-    return any(encode(character, [encoding]) is not None for encoding in encodings)
+    return any(_encodes(character, encoding) for encoding in encodings)
 
 
-def _encoder(text: str, encoding: str) -> bytes:
-    custom = custom_encoders.get(encoding)
-    if custom is None:
-        return text.encode(encoding)
-    return custom(text, errors="strict")
+def _encodes(character: str, encoding: str) -> bool:
+    try:
+        if encoding in custom_encoders:
+            custom_encoders[encoding](character, errors="strict")
+        else:
+            character.encode(encoding)
+    except (UnicodeError, LookupError):
+        return False
+    return True

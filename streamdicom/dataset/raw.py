@@ -48,7 +48,7 @@ def _is_kept(vr: str, text: str) -> bool:
     return text[-1] not in " \0"
 
 
-_STRIPPED = frozenset({"AE", "DS", "IS"})
+_STRIPPED = frozenset({"AE", "DS", "IS", "UI"})
 
 
 def _name_text(name: tuple[str, str, str] | None) -> str:
@@ -150,7 +150,9 @@ def _decode_text(vr: str) -> _Decoder:
     split: Callable[[str], tuple[Value, ...]]
     if vr == "UR":
         split = _split_ur
-    elif vr == "AE" or row.form is Form.DECIMAL:
+    elif vr == "AE":
+        split = _split_ae
+    elif vr in _STRIPPED:
         split = _split_stripped
     elif row.form is Form.PERSON_NAME:
         split = _split_names
@@ -186,6 +188,10 @@ def _split_text(text: str) -> tuple[Value, ...]:
     return tuple([part.rstrip("\0 ") for part in text.split("\\")])
 
 
+def _split_ae(text: str) -> tuple[Value, ...]:
+    return tuple([part.strip() for part in text.split("\\")])
+
+
 def _split_stripped(text: str) -> tuple[Value, ...]:
     text = text.rstrip("\0 ")
     return tuple([part.strip() for part in text.split("\\")])
@@ -196,12 +202,12 @@ def _split_names(text: str) -> tuple[Value, ...]:
 
 
 def split_name(text: str) -> tuple[str, str, str]:
-    """The component groups of a person name; what stands behind a third "=" stays in the third.
+    """The component groups of a person name; what stands behind a third "=" stays in the third group.
 
     >>> split_name("Yamada^Tarou=山田^太郎")
     ('Yamada^Tarou', '山田^太郎', '')
     """
-    alphabetic, _, rest = text.partition("=")
+    alphabetic, _, rest = text.rstrip("=").partition("=")
     ideographic, _, phonetic = rest.partition("=")
     return alphabetic, ideographic, phonetic
 

@@ -36,7 +36,7 @@ _STRING_END = int(TokenType.STRING_END)
 _STRUCTURE = b' \t\r\n[]{}:,"'
 _WORD_BYTES = bytes(set(range(256)) - set(_STRUCTURE))
 _NUMBER_TEXT = r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+"  # RFC 8259, section 6
-_NUMBERS = re.compile(rf"(?:(?<=[ \t\r\n\[:,])|\A)({_NUMBER_TEXT})(?=[ \t\r\n\]}},]|\Z)")
+_NUMBERS = re.compile(rf"(?<![^ \t\r\n\[\]{{}}:,])({_NUMBER_TEXT})(?![^ \t\r\n\[\]{{}}:,])")
 _IS_VALUE = re.compile(rf"{_NUMBER_TEXT}|true|false|null")
 _NUMBER_BEGUN = re.compile(
     r"-?(?:(?:0|[1-9][0-9]*+)(?:\.[0-9]*+)?+|(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+[eE][+-]?[0-9]*+)?+"
@@ -455,7 +455,7 @@ def _complete_length(piece: bytes) -> tuple[int, bool]:
         masked = piece.replace(b"\\\\", b"--").replace(b'\\"', b"--")
     if masked.count(b'"') & 1:
         return masked.rfind(b'"'), True
-    return len(piece.rstrip(_WORD_BYTES)), False
+    return len(masked.rstrip(_WORD_BYTES)), False
 
 
 def _unmask(text: str) -> str:

@@ -1,0 +1,128 @@
+"""The corpus: the DICOM files that pydicom brings along, as data sets and as one DICOM JSON array."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from io import BytesIO
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+import pydicom
+from pydicom import Dataset
+
+import streamdicom
+
+CORPORA = {
+    "files": "as they are",
+    "headers": "without attributes that hold a binary value of more than 1,000 base64 characters",
+}
+
+_LONG = 1000  # characters of base64
+_FOLDERS = ("test_files", "charset_files")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One DICOM file.
+
+    Attributes:
+        part10: The bytes of the file.
+        dropped: The attributes that are left out of it.
+        text: What ``Dataset.to_json`` makes of the others.
+        elements: How many those are, with those in sequences.
+    """
+
+    part10: bytes
+    dropped: tuple[int, ...]
+    text: str
+    elements: int
+
+    def read(self) -> Dataset:
+        """A new data set, whose elements nobody has looked at."""
+        dataset = pydicom.dcmread(BytesIO(self.part10), force=True)
+        for tag in self.dropped:
+            del dataset[tag]
+        return dataset
+
+
+@dataclass(frozen=True)
+class Array:
+    """A DICOM JSON array in a file, and what is in it."""
+
+    path: Path
+    datasets: int
+    elements: int
+    size: int
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Neither warnings nor log records: some of the files are wrong on purpose."""
+    logger = logging.getLogger("pydicom")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+@cache
+def entries(corpus: str) -> list[Entry]:
+    """Every file that pydicom reads, and that both sides write."""
+    with silence():
+        found = (_entry(path, corpus) for path in _paths())
+        return [entry for entry in found if entry is not None]
+
+
+def write_array(corpus: str, datasets: int, path: Path) -> Array:
+    """Write the corpus as one array, repeated up to a number of data sets."""
+    repeated = list(islice(cycle(entries(corpus)), datasets))
+    path.write_text("[" + ",".join([entry.text for entry in repeated]) + "]", encoding="utf-8")
+    return Array(path, datasets, sum(entry.elements for entry in repeated), path.stat().st_size)
+
+
+def _paths() -> list[Path]:
+    data = Path(pydicom.__file__).parent / "data"
+    return sorted(path for folder in _FOLDERS for path in (data / folder).rglob("*") if path.is_file())
+
+
+def _entry(path: Path, corpus: str) -> Entry | None:
+    part10 = path.read_bytes()
+    try:
+        text = pydicom.dcmread(BytesIO(part10), force=True).to_json()
+        streamdicom.dumps(pydicom.dcmread(BytesIO(part10), force=True))
+    except Exception:  # whatever either of them raises for a broken file
+        return None
+    attributes = json.loads(text)
+    dropped = [name for name, attribute in attributes.items() if corpus == "headers" and _is_long(attribute)]
+    for name in dropped:
+        del attributes[name]
+    if not attributes:
+        return None
+    tags = tuple([int(name, 16) for name in dropped])
+    return Entry(part10, tags, json.dumps(attributes) if dropped else text, _count(attributes))
+
+
+def _items(attribute: dict[str, Any]) -> list[dict[str, Any]]:
+    return attribute.get("Value", []) if attribute["vr"] == "SQ" else []
+
+
+def _is_long(attribute: dict[str, Any]) -> bool:
+    if len(attribute.get("InlineBinary", "")) > _LONG:
+        return True
+    return any(_is_long(inner) for item in _items(attribute) for inner in item.values())
+
+
+def _count(attributes: dict[str, Any]) -> int:
+    inner = sum(_count(item) for attribute in attributes.values() for item in _items(attribute))
+    return len(attributes) + inner

@@ -1,0 +1,186 @@
+"""Memory and time over the size of the input, each measurement in a process of its own.
+
+The input is made piece by piece and never held. ``python -m bench.memory CASE MIB`` measures once and prints JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from binascii import b2a_base64
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from pathlib import Path
+from time import perf_counter
+from typing import BinaryIO, cast
+
+import streamdicom
+import streamdicom.dicomjson
+
+MIB = 1024 * 1024
+_PIECE = 64 * 1024
+_STATUS = Path("/proc/self/status")
+
+# What a query for studies (QIDO-RS) may bring.
+_DATASET = b"""{
+"00080005":{"vr":"CS","Value":["ISO_IR 192"]},
+"00080020":{"vr":"DA","Value":["20240131"]},
+"00080030":{"vr":"TM","Value":["101530.25"]},
+"00080050":{"vr":"SH","Value":["A-2024-004711"]},
+"00080056":{"vr":"CS","Value":["ONLINE"]},
+"00080061":{"vr":"CS","Value":["CT","SR"]},
+"00080090":{"vr":"PN","Value":[{"Alphabetic":"Referring^Physician"}]},
+"00081030":{"vr":"LO","Value":["CT of the chest with contrast medium"]},
+"00081032":{"vr":"SQ","Value":[{"00080100":{"vr":"SH","Value":["24627-2"]},
+"00080102":{"vr":"SH","Value":["LN"]},"00080104":{"vr":"LO","Value":["Chest CT"]}}]},
+"00081190":{"vr":"UR","Value":["https://pacs.example.org/studies/1.2.840.113619.2.55.3.604688119"]},
+"00100010":{"vr":"PN","Value":[{"Alphabetic":"Doe^Jane","Ideographic":"","Phonetic":""}]},
+"00100020":{"vr":"LO","Value":["0017"]},
+"00100030":{"vr":"DA","Value":["19640229"]},
+"00100040":{"vr":"CS","Value":["F"]},
+"00101020":{"vr":"DS","Value":[1.68]},
+"0020000D":{"vr":"UI","Value":["1.2.840.113619.2.55.3.604688119.969.1268071029.320"]},
+"00200010":{"vr":"SH","Value":["4711"]},
+"00201206":{"vr":"IS","Value":[4]},
+"00201208":{"vr":"IS","Value":[1260]},
+"00280010":{"vr":"US","Value":[512]}
+}""".replace(b"\n", b"")
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One run.
+
+    Attributes:
+        size: Bytes of JSON.
+        seconds: From the first byte to the last.
+        peak: Bytes of the highest resident size, above that after import.
+    """
+
+    size: int
+    seconds: float
+    peak: int
+
+
+class Sink:
+    """A binary file that counts what it is given."""
+
+    def __init__(self) -> None:
+        self.size = 0
+
+    def write(self, data: bytes | memoryview) -> int:
+        """Count the bytes, and forget them."""
+        self.size += len(data)
+        return len(data)
+
+
+def binary_to_events(size: int) -> int:
+    unit = b2a_base64(bytes(range(240)) * 240, newline=False)
+    head = b'[{"7FE00010":{"vr":"OB","InlineBinary":"'
+    return _feed(streamdicom.EventParser(), _pieces(head, unit, b'"}}]', size))
+
+
+def array_to_events(size: int) -> int:
+    return _feed(streamdicom.EventParser(), _array(size))
+
+
+def array_to_datasets(size: int) -> int:
+    return _feed(streamdicom.DatasetParser(), _array(size))
+
+
+def datasets_to_array(size: int) -> int:
+    dataset = streamdicom.loads(_DATASET)
+    sink = Sink()
+    with streamdicom.DatasetWriter(cast(BinaryIO, sink)) as writer:
+        while sink.size < size:
+            writer.write(dataset)
+    return sink.size
+
+
+def string_with_ijson(size: int) -> int:
+    """One long string, as a contrast: ijson looks at all of it again with every piece."""
+    import ijson
+
+    pieces = _pieces(b'["', b"0123456789ABCDEF" * 1024, b'"]', size)
+    for _ in ijson.items(ijson.from_iter(pieces), "item"):
+        pass
+    return size
+
+
+CASES: dict[str, Callable[[int], int]] = {
+    "binary": binary_to_events,
+    "events": array_to_events,
+    "datasets": array_to_datasets,
+    "writing": datasets_to_array,
+    "ijson": string_with_ijson,
+}
+
+
+def measure(case: str, mib: int) -> Measurement:
+    """Measure once, in a new process.
+
+    Raises:
+        subprocess.CalledProcessError: The case failed; its traceback went to the standard error.
+    """
+    command = [sys.executable, "-m", "bench.memory", case, str(mib)]
+    root = Path(__file__).resolve().parents[1]
+    result = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, check=True)
+    return Measurement(**json.loads(result.stdout))
+
+
+def _main(case: str, mib: int) -> None:
+    if case in ("datasets", "writing"):
+        import_module("streamdicom.dataset")  # and pydicom with it
+    run = CASES[case]
+    base = _resident("VmRSS")
+    start = perf_counter()
+    size = run(mib * MIB)
+    seconds = perf_counter() - start
+    print(json.dumps(asdict(Measurement(size, seconds, _resident("VmHWM") - base))))
+
+
+def _resident(name: str) -> int:
+    """The resident size now (VmRSS) or at its highest (VmHWM), in bytes.
+
+    Linux knows both. Elsewhere both are the highest one; on Linux that number would be no use, because a process
+    takes it over from the one that started it.
+    """
+    if _STATUS.exists():
+        fields = dict(line.split(":", 1) for line in _STATUS.read_text().splitlines())
+        return int(fields[name].split()[0]) * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _feed(parser: streamdicom.EventParser | streamdicom.DatasetParser, pieces: Iterator[bytes]) -> int:
+    size = 0
+    for piece in pieces:
+        size += len(piece)
+        parser.feed(piece)
+    parser.close()
+    return size
+
+
+def _array(size: int) -> Iterator[bytes]:
+    return _pieces(b"[" + _DATASET, b"," + _DATASET, b"]", size)
+
+
+def _pieces(head: bytes, unit: bytes, tail: bytes, size: int) -> Iterator[bytes]:
+    """A text with a unit repeated in its middle, up to about a size, in pieces that are cut anywhere."""
+    left = (size - len(head) - len(tail)) // len(unit) * len(unit)
+    text = unit * (_PIECE // len(unit) + 2)
+    start = 0
+    while left:
+        length = min(_PIECE - len(head), left)
+        yield head + text[start : start + length]
+        head = b""
+        start = (start + length) % len(unit)
+        left -= length
+    yield tail
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1], int(sys.argv[2]))

@@ -1,0 +1,626 @@
+"""The JsonWriter, against what the json and base64 modules write."""
+
+from __future__ import annotations
+
+import base64
+import json
+from array import array
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Any
+
+import pytest
+
+from streamdicom.errors import OutputError
+from streamdicom.jsontext import JsonWriter
+
+Call = tuple[Any, ...]  # a method and its arguments
+
+KIB = 1024
+
+
+def cases(table: Sequence[Sequence[Any]]) -> list[Any]:
+    return [pytest.param(*row[1:], id=row[0]) for row in table]
+
+
+def call(writer: JsonWriter, step: Call) -> None:
+    method, *arguments = step
+    if method.endswith("!"):  # the last segment
+        getattr(writer, method[:-1])(*arguments, final=True)
+    else:
+        getattr(writer, method)(*arguments)
+
+
+def write(steps: Sequence[Call], **options: Any) -> str:
+    blocks: list[bytes] = []
+    writer = JsonWriter(blocks.append, **options)
+    for step in steps:
+        call(writer, step)
+    writer.close()
+    return b"".join(blocks).decode()
+
+
+def steps_of(value: Any) -> list[Call]:
+    """The calls that write a value."""
+    if isinstance(value, dict):
+        members = [step for name, member in value.items() for step in (("property_name", name), *steps_of(member))]
+        return [("start_object",), *members, ("end_object",)]
+    if isinstance(value, list):
+        return [("start_array",), *(step for item in value for step in steps_of(item)), ("end_array",)]
+    if isinstance(value, bool):
+        return [("boolean", value)]
+    if isinstance(value, str):
+        return [("string", value)]
+    return [("null",)] if value is None else [("number", value)]
+
+
+VALUES = [
+    ("empty object", {}),
+    ("empty array", []),
+    ("string", "a"),
+    ("empty string", ""),
+    ("integer", 12),
+    ("true", True),
+    ("false", False),
+    ("null", None),
+    ("members", {"a": 1, "b": "c", "": None}),
+    ("items", [1, "a", True, False, None, -1.5]),
+    ("empty containers in containers", {"a": {}, "b": [], "c": [[], {}, [[]]]}),
+    ("nested", {"a": [{"b": {"c": [1, [2, {"d": "e"}]]}}, []], "f": {}}),
+    ("every control character", "".join(map(chr, range(33))) + '"\\/\x7f'),
+    ("beyond ASCII", {"\xe9": ["\u20ac", "\U0001f600", "\u2028\ufeff\uffff"]}),
+    ("large integers", [2**64, -(2**63), 10**4000]),
+    ("floats", [0.0, -0.0, 0.1, 1e22, 1e-7, 5e-324, 1.7976931348623157e308, 1 / 3]),
+]
+
+
+@pytest.mark.parametrize("ensure_ascii", [False, True])
+@pytest.mark.parametrize("value", cases(VALUES))
+def test_compact_form_is_that_of_the_json_module(value: Any, ensure_ascii: bool) -> None:
+    expected = json.dumps(value, separators=(",", ":"), ensure_ascii=ensure_ascii)
+    assert write(steps_of(value), ensure_ascii=ensure_ascii) == expected
+
+
+@pytest.mark.parametrize("ensure_ascii", [False, True])
+@pytest.mark.parametrize("indent", [0, 1, 2, 4, "\t", "--"])
+@pytest.mark.parametrize("value", cases(VALUES))
+def test_indented_form_is_that_of_the_json_module(value: Any, indent: int | str, ensure_ascii: bool) -> None:
+    expected = json.dumps(value, indent=indent, ensure_ascii=ensure_ascii)
+    assert write(steps_of(value), indent=indent, ensure_ascii=ensure_ascii) == expected
+
+
+# --- the order of tokens -----------------------------------------------------------------------------------------
+
+START: Call = ("start_object",)
+END: Call = ("end_object",)
+START_ARRAY: Call = ("start_array",)
+END_ARRAY: Call = ("end_array",)
+NAME: Call = ("property_name", "a")
+ONE: Call = ("number", 1)
+PART: Call = ("string_segment", "b")
+LAST_PART: Call = ("string_segment!", "c")
+BYTES: Call = ("base64_segment", b"b")
+LAST_BYTES: Call = ("base64_segment!", b"c")
+
+VALUE_STARTS: list[Call] = [
+    START,
+    START_ARRAY,
+    ("string", "x"),
+    ("number", 7),
+    ("number", "7"),
+    ("boolean", True),
+    ("null",),
+    ("raw", "7"),
+    ("string_segment", "x"),
+    ("string_segment!", "x"),
+    ("base64_segment", b"x"),
+    ("base64_segment!", b"x"),
+]
+NAMES: list[Call] = [("property_name", "x"), ("raw_members", '"x":7')]
+ENDS: list[Call] = [END, END_ARRAY]
+
+# Where the writer stands: id, the calls that lead there, what may not come next, calls that end it, what is written.
+PLACES: list[tuple[str, list[Call], list[Call], list[Call], str]] = [
+    ("start", [], [*NAMES, *ENDS], [ONE], "1"),
+    ("document done", [START, END], [*VALUE_STARTS, *NAMES, *ENDS], [], "{}"),
+    ("number done", [ONE], [*VALUE_STARTS, *NAMES, *ENDS], [], "1"),
+    ("string done", [PART, LAST_PART], [*VALUE_STARTS, *NAMES, *ENDS], [], '"bc"'),
+    ("empty array", [START_ARRAY], [*NAMES, END], [END_ARRAY], "[]"),
+    ("array", [START_ARRAY, ONE], [*NAMES, END], [ONE, END_ARRAY], "[1,1]"),
+    ("empty object", [START], [*VALUE_STARTS, END_ARRAY], [END], "{}"),
+    ("object", [START, NAME, ONE], [*VALUE_STARTS, END_ARRAY], [NAME, ONE, END], '{"a":1,"a":1}'),
+    ("name", [START, NAME], [*NAMES, *ENDS], [ONE, END], '{"a":1}'),
+    ("array in an object", [START, NAME, START_ARRAY], [*NAMES, END], [END_ARRAY, END], '{"a":[]}'),
+    ("object in an array", [START_ARRAY, START], [*VALUE_STARTS, END_ARRAY], [END, END_ARRAY], "[{}]"),
+    (
+        "string",
+        [START, NAME, PART],
+        [*VALUE_STARTS[:-4], *VALUE_STARTS[-2:], *NAMES, *ENDS],
+        [LAST_PART, END],
+        '{"a":"bc"}',
+    ),
+    ("string in an array", [START_ARRAY, PART], [BYTES, *NAMES, *ENDS], [LAST_PART, END_ARRAY], '["bc"]'),
+    ("base64", [START, NAME, BYTES], [*VALUE_STARTS[:-2], *NAMES, *ENDS], [LAST_BYTES, END], '{"a":"YmM="}'),
+    (
+        "base64 in an array",
+        [START_ARRAY, BYTES],
+        [*VALUE_STARTS[:-2], *NAMES, *ENDS],
+        [LAST_BYTES, END_ARRAY],
+        '["YmM="]',
+    ),
+]
+ILLEGAL = [
+    pytest.param(before, wrong, after, expected, id=f"{place}-{' '.join(map(str, wrong))}")
+    for place, before, all_wrong, after, expected in PLACES
+    for wrong in all_wrong
+]
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize(("before", "wrong", "after", "expected"), ILLEGAL)
+def test_token_out_of_order(
+    before: list[Call], wrong: Call, after: list[Call], expected: str, indent: int | None
+) -> None:
+    blocks: list[bytes] = []
+    writer = JsonWriter(blocks.append, indent=indent)
+    for step in before:
+        call(writer, step)
+    depth, pending = writer.depth, writer.bytes_pending
+    with pytest.raises(OutputError):
+        call(writer, wrong)
+    assert (writer.depth, writer.bytes_pending) == (depth, pending)
+    for step in after:
+        call(writer, step)
+    writer.close()
+    written = b"".join(blocks).decode()
+    pairs = json.loads(expected, object_pairs_hook=list)
+    assert json.loads(written, object_pairs_hook=list) == pairs
+    if indent is None:
+        assert written == expected
+
+
+INCOMPLETE: list[tuple[str, list[Call], list[Call]]] = [
+    ("nothing", [], [ONE]),
+    ("object", [START], [END]),
+    ("array", [START_ARRAY, ONE], [END_ARRAY]),
+    ("name", [START, NAME], [ONE, END]),
+    ("string", [PART], [LAST_PART]),
+    ("base64", [BYTES], [LAST_BYTES]),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), cases(INCOMPLETE))
+def test_close_of_what_is_not_complete(before: list[Call], after: list[Call]) -> None:
+    blocks: list[bytes] = []
+    writer = JsonWriter(blocks.append)
+    for step in before:
+        call(writer, step)
+    with pytest.raises(OutputError, match="not complete"):
+        writer.close()
+    assert blocks == []
+    for step in after:
+        call(writer, step)
+    writer.close()
+    assert b"".join(blocks).decode() == write([*before, *after])
+
+
+# --- numbers -----------------------------------------------------------------------------------------------------
+
+NUMBERS = [
+    ("integer", 5, "5"),
+    ("zero", 0, "0"),
+    ("negative", -17, "-17"),
+    ("beyond 64 bits", 2**80, "1208925819614629174706176"),
+    ("float", 1.5, "1.5"),
+    ("whole float", 2.0, "2.0"),
+    ("negative zero", -0.0, "-0.0"),
+    ("small float", 1e-7, "1e-07"),
+    ("large float", 1e22, "1e+22"),
+    ("shortest form", 0.1, "0.1"),
+    ("trailing zeros", "1.0000", "1.0000"),
+    ("negative zero as text", "-0", "-0"),
+    ("beyond the range of a float", "1e400", "1e400"),
+    ("beyond the precision of a float", "9007199254740993", "9007199254740993"),
+    ("capital exponent", "1E+05", "1E+05"),
+    ("many digits", "1" * 5000, "1" * 5000),
+]
+
+
+@pytest.mark.parametrize(("number", "expected"), cases(NUMBERS))
+def test_numbers(number: int | float | str, expected: str) -> None:
+    assert write([("number", number)]) == expected
+
+
+class Fruit(IntEnum):
+    APPLE = 1
+
+
+NOT_NUMBERS = [
+    ("not a number", float("nan")),
+    ("infinity", float("inf")),
+    ("negative infinity", float("-inf")),
+    ("true", True),
+    ("false", False),
+    ("none", None),
+    ("complex", 1j),
+    ("member of an enum", Fruit.APPLE),
+    ("integer of too many digits", 10**5000),
+    ("bytes", b"1"),
+    ("empty text", ""),
+    ("white space", " 1"),
+    ("line feed", "1\n"),
+    ("plus sign", "+1"),
+    ("minus sign", "-"),
+    ("two minus signs", "--1"),
+    ("leading zero", "01"),
+    ("negative leading zero", "-01"),
+    ("no integer part", ".5"),
+    ("no fraction", "1."),
+    ("no exponent", "1e"),
+    ("no digits in the exponent", "1e+"),
+    ("fraction in the exponent", "1e1.5"),
+    ("hexadecimal", "0x10"),
+    ("underscore", "1_000"),
+    ("comma", "1,0"),
+    ("NaN as text", "NaN"),
+    ("word", "one"),
+    ("digits of another script", "\u0661"),
+    ("two numbers", "1 2"),
+]
+
+
+@pytest.mark.parametrize("number", cases(NOT_NUMBERS))
+def test_not_a_number(number: Any) -> None:
+    blocks: list[bytes] = []
+    writer = JsonWriter(blocks.append)
+    with pytest.raises(OutputError):
+        writer.number(number)
+    writer.number(1)
+    writer.close()
+    assert blocks == [b"1"]
+
+
+# --- text --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["property_name", "string", "string_segment", "string_segment!"])
+@pytest.mark.parametrize("text", ["\ud83d", "a\ude00", "\ude00\ud83d", "\xe9\udc5c", "\U0001f600\udfff"])
+@pytest.mark.parametrize("ensure_ascii", [False, True])
+def test_half_of_a_surrogate_pair_is_refused(method: str, text: str, ensure_ascii: bool) -> None:
+    blocks: list[bytes] = []
+    writer = JsonWriter(blocks.append, ensure_ascii=ensure_ascii)
+    writer.start_object()
+    if method != "property_name":
+        writer.property_name("a")
+    with pytest.raises(OutputError, match="surrogate"):
+        call(writer, (method, text))
+    if method == "property_name":
+        writer.property_name("a")
+    writer.string("b")
+    writer.end_object()
+    writer.close()
+    assert blocks == [b'{"a":"b"}']
+
+
+def test_ensure_ascii_escapes_what_is_beyond_ascii() -> None:
+    steps: list[Call] = [START, ("property_name", "\xe9"), PART, ("string_segment!", "\u20ac\U0001f600"), END]
+    assert write(steps, ensure_ascii=True) == r'{"\u00e9":"b\u20ac\ud83d\ude00"}'
+    assert write(steps, ensure_ascii=False) == '{"\xe9":"b\u20ac\U0001f600"}'
+
+
+# --- strings in segments -----------------------------------------------------------------------------------------
+
+SEGMENTED = [
+    ("nothing", []),
+    ("one", ["abc"]),
+    ("several", ["a", "bc", "", "d"]),
+    ("what has to be escaped", ['a"', '"', "\\", "\n\0", "\\n"]),
+    ("beyond ASCII", ["\xe9", "\u20ac\U0001f600", "\U0001f600"]),
+]
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("ensure_ascii", [False, True])
+@pytest.mark.parametrize("parts", cases(SEGMENTED))
+def test_string_segments_make_one_string(parts: list[str], ensure_ascii: bool, indent: int | None) -> None:
+    steps = [("string_segment", part) for part in parts]
+    text = "".join(parts)
+    for string in ([*steps, ("string_segment!", "")], [*steps, ("string_segment!", "z")]):
+        value = {"a": [text + string[-1][1], 1]}
+        written = write(
+            [START, NAME, START_ARRAY, *string, ONE, END_ARRAY, END], indent=indent, ensure_ascii=ensure_ascii
+        )
+        separators = (",", ":") if indent is None else None
+        assert written == json.dumps(value, indent=indent, ensure_ascii=ensure_ascii, separators=separators)
+
+
+@pytest.mark.parametrize("length", range(10))
+def test_base64_segments_in_every_split_in_three(length: int) -> None:
+    data = bytes(range(250, 250 + length)) if length < 6 else bytes(range(length))
+    expected = f'"{base64.b64encode(data).decode()}"'
+    for first in range(length + 1):
+        for second in range(first, length + 1):
+            parts = data[:first], data[first:second], data[second:]
+            steps = [("base64_segment", parts[0]), ("base64_segment", parts[1]), ("base64_segment!", parts[2])]
+            assert write(steps) == expected
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 4, 5, 7, 100, 300])
+@pytest.mark.parametrize("length", [0, 1, 2, 3, 255, 256, 257])
+def test_base64_segments_of_equal_length(length: int, step: int) -> None:
+    data = bytes(i * 7 & 255 for i in range(length))
+    parts = [("base64_segment", data[i : i + step]) for i in range(0, length, step)]
+    assert write([*parts, ("base64_segment!", b"")]) == f'"{base64.b64encode(data).decode()}"'
+
+
+def test_base64_of_a_view() -> None:
+    data = bytes(range(100))
+    view = memoryview(data)
+    steps = [("base64_segment", view[:50]), ("base64_segment", view[50:51]), ("base64_segment!", view[51:])]
+    assert write(steps) == f'"{base64.b64encode(data).decode()}"'
+
+
+@pytest.mark.parametrize("count", range(1, 8))
+def test_base64_of_a_view_of_wider_items(count: int) -> None:
+    words = array("I", range(1_000_000, 1_000_000 + count))
+    steps = [("base64_segment", memoryview(words)), ("base64_segment!", memoryview(words))]
+    assert write(steps) == f'"{base64.b64encode(words.tobytes() * 2).decode()}"'
+
+
+def test_two_base64_strings_do_not_mix() -> None:
+    string = [("base64_segment", b"a"), ("base64_segment!", b"")]
+    assert write([START_ARRAY, *string, *string, PART, LAST_PART, END_ARRAY]) == '["YQ==","YQ==","bc"]'
+
+
+# --- raw ---------------------------------------------------------------------------------------------------------
+
+RAW = [
+    ("object", '{"a":[1.25,{"b":null}],"c":{}}'),
+    ("array", '[1,"a",true,false,null,[],[[]]]'),
+    ("string", '"a\\nb"'),
+    ("number", "-1.5"),
+    ("literal", "true"),
+    ("beyond ASCII", '{"\xe9":"\u20ac"}'),
+    ("long string", '"' + "a" * 100_000 + '"'),
+    ("long name", '{"' + "a" * 100_000 + '":1}'),
+    ("long string of escapes", '"' + "\\u20ac" * 20_000 + '"'),
+    ("long number", "1" * 2000),
+]
+
+
+@pytest.mark.parametrize("text", cases(RAW))
+def test_raw(text: str) -> None:
+    around: list[Call] = [START_ARRAY, ONE, ("raw", text), ONE, END_ARRAY]
+    assert write(around) == f"[1,{text},1]"
+
+
+@pytest.mark.parametrize("indent", [0, 2, "\t"])
+@pytest.mark.parametrize("text", cases(RAW[:7]))
+def test_raw_is_laid_out_anew(text: str, indent: int | str) -> None:
+    spaced = text.replace(",", " ,\n ").replace(":", " : ")
+    steps: list[Call] = [START, NAME, ("raw", spaced), ("property_name", "b"), ONE, END]
+    expected = json.dumps({"a": json.loads(text), "b": 1}, indent=indent, ensure_ascii=False)
+    assert write(steps, indent=indent) == expected
+
+
+def test_raw_keeps_the_text_of_numbers() -> None:
+    for indent in (None, 2):
+        assert write([("raw", "1.5000e+0")], indent=indent) == "1.5000e+0"
+
+
+NOT_ONE_VALUE = [
+    ("nothing", ""),
+    ("white space", " \n"),
+    ("two values", "1 2"),
+    ("comma", "1,"),
+    ("not closed", "[1"),
+    ("string not closed", '"a'),
+    ("closed twice", "[]]"),
+    ("members", '"a":1'),
+    ("word", "nope"),
+    ("literal cut off", "tru"),
+    ("array cut off behind a number", "[1e5"),
+    ("NaN", "NaN"),
+    ("trailing comma", "[1,]"),
+    ("fault behind tokens", "[1,x]"),
+    ("control character", '"\n"'),
+    ("lone surrogate as an escape", r'"\ud83d"'),
+    ("lone surrogate", '"\ud83d"'),
+    ("byte order mark", "\ufeff1"),
+]
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("text", cases(NOT_ONE_VALUE))
+def test_raw_that_is_not_one_value(text: str, indent: int | None) -> None:
+    blocks: list[bytes] = []
+    writer = JsonWriter(blocks.append, indent=indent)
+    with pytest.raises(OutputError, match="not JSON text"):
+        writer.raw(text)
+    writer.null()
+    writer.close()
+    assert blocks == [b"null"]
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_raw_is_bound_by_the_depth_limit(indent: int | None) -> None:
+    blocks: list[bytes] = []
+    writer = JsonWriter(blocks.append, indent=indent, depth=3)
+    writer.start_array()
+    writer.raw("[[]]")
+    pending = writer.bytes_pending
+    with pytest.raises(OutputError):
+        writer.raw("[[[]]]")
+    assert (writer.depth, writer.bytes_pending) == (1, pending)
+    writer.end_array()
+    writer.close()
+    assert json.loads(b"".join(blocks)) == [[[]]]
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_raw_obeys_ensure_ascii(indent: int | None) -> None:
+    steps: list[Call] = [START, ("raw_members", '"\xe9":"\u20ac"'), NAME, ("raw", '"\U0001f600"'), END]
+    written = write(steps, indent=indent, ensure_ascii=True)
+    assert written.isascii()
+    assert json.loads(written) == {"\xe9": "\u20ac", "a": "\U0001f600"}
+
+
+MEMBERS: list[tuple[str, list[Call], str]] = [
+    ("alone", [("raw_members", '"a":1')], '{"a":1}'),
+    ("several", [("raw_members", '"a":1,"b":[{}]')], '{"a":1,"b":[{}]}'),
+    ("twice", [("raw_members", '"a":1'), ("raw_members", '"b":2')], '{"a":1,"b":2}'),
+    ("behind a member", [NAME, ONE, ("raw_members", '"b":2')], '{"a":1,"b":2}'),
+    ("before a member", [("raw_members", '"b":2'), NAME, ONE], '{"b":2,"a":1}'),
+]
+
+
+@pytest.mark.parametrize("indent", [None, 0, 2, "\t"])
+@pytest.mark.parametrize(("steps", "expected"), cases(MEMBERS))
+def test_raw_members(steps: list[Call], expected: str, indent: int | str | None) -> None:
+    written = write([START, *steps, END], indent=indent)
+    assert written == (expected if indent is None else json.dumps(json.loads(expected), indent=indent))
+
+
+@pytest.mark.parametrize("text", ['"a"', '"a":', "1", '"a":1,', ',"a":1', '"a":1}', '"a":1},{"b":1', '"a":1}{"b":1'])
+def test_raw_members_that_are_none(text: str) -> None:
+    blocks: list[bytes] = []
+    writer = JsonWriter(blocks.append, indent=2)
+    writer.start_object()
+    with pytest.raises(OutputError, match="not JSON text"):
+        writer.raw_members(text)
+    writer.end_object()
+    writer.close()
+    assert blocks == [b"{}"]
+
+
+# --- depth, several documents, output ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("start", [START, START_ARRAY])
+def test_depth_limit(start: Call) -> None:
+    blocks: list[bytes] = []
+    writer = JsonWriter(blocks.append, depth=2)
+    writer.start_array()
+    writer.start_array()
+    with pytest.raises(OutputError, match="more than 2"):
+        call(writer, start)
+    assert writer.depth == 2
+    writer.end_array()
+    writer.end_array()
+    writer.close()
+    assert blocks == [b"[[]]"]
+
+
+def test_depth_limit_by_default() -> None:
+    writer = JsonWriter(lambda _: None)
+    for _ in range(256):
+        writer.start_array()
+    with pytest.raises(OutputError):
+        writer.start_array()
+
+
+def test_depth() -> None:
+    writer = JsonWriter(lambda _: None)
+    depths = []
+    for step in (START, NAME, START_ARRAY, START, END, PART, LAST_PART, END_ARRAY, END):
+        call(writer, step)
+        depths.append(writer.depth)
+    assert depths == [1, 1, 2, 3, 2, 2, 2, 1, 0]
+
+
+SEVERAL: list[tuple[str, list[Call], str]] = [
+    ("none", [], ""),
+    ("one", [ONE], "1"),
+    ("containers", [START, END, START_ARRAY, END_ARRAY, START, NAME, ONE, END], '{}\n[]\n{"a":1}'),
+    ("scalars", [ONE, ("null",), ("string", "a")], '1\nnull\n"a"'),
+    ("segments", [PART, LAST_PART, BYTES, LAST_BYTES], '"bc"\n"YmM="'),
+    ("raw", [("raw", "[1]"), ("raw", "[2]")], "[1]\n[2]"),
+]
+
+
+@pytest.mark.parametrize(("steps", "expected"), cases(SEVERAL))
+def test_several_documents(steps: list[Call], expected: str) -> None:
+    assert write(steps, multiple=True) == expected
+
+
+def test_several_documents_with_an_indent() -> None:
+    steps = [*steps_of({"a": [1]}), *steps_of([2])]
+    expected = json.dumps({"a": [1]}, indent=2) + "\n" + json.dumps([2], indent=2)
+    assert write(steps, multiple=True, indent=2) == expected
+
+
+def test_several_documents_must_be_complete() -> None:
+    writer = JsonWriter(lambda _: None, multiple=True)
+    writer.null()
+    writer.start_array()
+    with pytest.raises(OutputError, match="not complete"):
+        writer.close()
+
+
+def test_output_comes_in_blocks_of_about_64_kib() -> None:
+    blocks: list[bytes] = []
+    writer = JsonWriter(blocks.append)
+    writer.start_array()
+    for _ in range(50_000):
+        writer.string("0123456789")
+    writer.end_array()
+    writer.close()
+    assert b"".join(blocks) == b"[" + b",".join([b'"0123456789"'] * 50_000) + b"]"
+    assert all(64 * KIB <= len(block) < 64 * KIB + 16 for block in blocks[:-1])
+    assert len(blocks) == 10
+
+
+def test_nothing_comes_before_a_block_is_full() -> None:
+    blocks: list[bytes] = []
+    writer = JsonWriter(blocks.append)
+    writer.string_segment("a" * (64 * KIB - 2))
+    assert blocks == []
+    writer.string_segment("a")
+    assert [len(block) for block in blocks] == [64 * KIB]
+
+
+def test_long_segments_are_not_gathered() -> None:
+    blocks: list[bytes] = []
+    writer = JsonWriter(blocks.append)
+    data = bytes(96 * KIB)
+    for _ in range(4):
+        writer.base64_segment(data)
+        assert writer.bytes_pending < 64 * KIB
+    writer.base64_segment(b"", final=True)
+    writer.close()
+    assert b"".join(blocks) == b'"' + base64.b64encode(data * 4) + b'"'
+
+
+def test_bytes_pending_and_committed() -> None:
+    blocks: list[bytes] = []
+    writer = JsonWriter(blocks.append)
+    assert (writer.bytes_pending, writer.bytes_committed) == (0, 0)
+    writer.start_array()
+    writer.string("\xe9\u20ac\U0001f600")
+    assert (writer.bytes_pending, writer.bytes_committed) == (12, 0)
+    writer.flush()
+    assert (writer.bytes_pending, writer.bytes_committed) == (0, 12)
+    writer.null()
+    assert (writer.bytes_pending, writer.bytes_committed) == (5, 12)
+    writer.end_array()
+    writer.close()
+    assert (writer.bytes_pending, writer.bytes_committed) == (0, 18)
+    assert blocks == ['["\xe9\u20ac\U0001f600"'.encode(), b",null]"]
+
+
+def test_flush_may_come_anywhere() -> None:
+    blocks: list[bytes] = []
+    writer = JsonWriter(blocks.append)
+    for step in (START, NAME, START_ARRAY, BYTES, LAST_BYTES, PART, LAST_PART, END_ARRAY, END):
+        call(writer, step)
+        writer.flush()
+    writer.close()
+    assert blocks == [b"{", b'"a":', b"[", b'"', b'YmM="', b',"b', b'c"', b"]", b"}"]
+
+
+def test_flush_of_nothing_does_not_call_the_sink() -> None:
+    blocks: list[bytes] = []
+    writer = JsonWriter(blocks.append, multiple=True)
+    writer.flush()
+    writer.close()
+    assert blocks == []

@@ -1,0 +1,73 @@
+"""Any data set survives the way to DICOM JSON and back, and how the bytes were cut makes no difference."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydicom import Dataset
+
+import streamdicom
+from streamdicom import EventParser, InputError, Limits, ReadOptions
+from tests.strategies import cuts, datasets, pieces
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, of odd but possible values
+slow = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+
+
+@given(datasets())
+@slow
+def test_a_data_set_survives_the_round_trip(dataset: Dataset) -> None:
+    assert streamdicom.loads(streamdicom.dumps(dataset)) == dataset
+
+
+@given(datasets())
+@slow
+def test_what_is_written_is_what_the_json_module_reads(dataset: Dataset) -> None:
+    text = streamdicom.dumps(dataset)
+    parsed = json.loads(text)
+    assert list(parsed) == sorted(parsed)
+    assert json.loads(streamdicom.dumps(dataset, indent=2)) == parsed
+    assert streamdicom.dumps(streamdicom.loads(text)) == text
+
+
+@given(datasets(), st.sampled_from([12, 20, 64]), st.data())
+@slow
+def test_the_cuts_make_no_difference(dataset: Dataset, segment: int, data: st.DataObject) -> None:
+    text = streamdicom.dumps([dataset, dataset]).encode()
+    limits = Limits(string_segment=segment, held_values=3)
+    whole = _events([text], limits)
+    assert _events(data.draw(cuts(text)), limits) == whole
+    assert _events([text[i : i + 1] for i in range(len(text))], limits) == whole
+
+
+@given(datasets(depth=1), st.data())
+@slow
+def test_damaged_input_gives_the_same_error_at_the_same_place(dataset: Dataset, data: st.DataObject) -> None:
+    text = bytearray(streamdicom.dumps([dataset]).encode())
+    for _ in range(data.draw(st.integers(1, 3))):
+        place = data.draw(st.integers(0, len(text) - 1))
+        text[place : place + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=2))
+    damaged = bytes(text)
+    limits = Limits(string_segment=20, held_values=3, depth=12, number_length=8)
+    whole = _events([damaged], limits)
+    assert _events(pieces(damaged, data.draw(st.lists(st.integers(0, len(damaged))).map(sorted))), limits) == whole
+    assert _events([damaged[i : i + 1] for i in range(len(damaged))], limits) == whole
+
+
+def _events(chunks: list[bytes], limits: Limits) -> tuple[list[Any], tuple[Any, ...] | None]:
+    """All events, and what is to be known of the error, if there was one."""
+    parser = EventParser(options=ReadOptions(limits=limits))
+    events: list[Any] = []
+    try:
+        for chunk in chunks:
+            events += parser.feed(chunk)
+        events += parser.close()
+        if parser.error:
+            raise parser.error
+    except InputError as error:
+        return events, (type(error), error.message, error.location)
+    return events, None
