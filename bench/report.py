@@ -31,9 +31,11 @@ _LOOKS = {
     "binary": ("#0072B2", "o", "-"),
     "events": ("#009E73", "s", "-"),
     "datasets": ("#E69F00", "D", "-"),
-    "writing": ("#CC79A7", "^", "-"),
-    "ijson": ("#555555", "x", "--"),
+    "writing": ("#CC79A7", "^", "--"),
+    "ijson": ("#555555", "x", "-."),
 }
+
+_plain = FuncFormatter(lambda number, _: f"{number:g}")
 
 Runs = dict[str, list[Measurement]]
 
@@ -82,7 +84,7 @@ characters. One array of all of them, repeated; in writing each file twice. raw:
 converted: every element was accessed before. Least time of the rounds; MB are of the JSON.
 x quarter: the time over that of the row with a quarter of the input.
 peak MiB: the highest resident size of a new process above that after import. What the import leaves free is used
-first, so that 0 means less than that."""
+first, so that 0 means: no more than that."""
 
 
 def speed_rows(benchmarks: list[dict[str, Any]]) -> list[Row]:
@@ -166,18 +168,25 @@ def draw(runs: Runs, caption: str, folder: Path) -> list[Path]:
     """
     time, axes = _picture(runs, caption, lambda run: run.seconds, "Time over size of input", "time (s)")
     axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:g}"))
+    axes.yaxis.set_major_formatter(_plain)
     fastest = [run for case, measured in runs.items() if case != "ijson" for run in measured]
     sizes = [min(map(_mib, fastest)), max(map(_mib, fastest))]
     axes.plot(sizes, [size * MIB / _LEAST_SPEED / 1e6 for size in sizes], ":", color="#0072B2", linewidth=1.2)
     axes.annotate(
-        f"{_LEAST_SPEED} MB/s", (sizes[1], sizes[1] * MIB / _LEAST_SPEED / 1e6), (0, -11), textcoords="offset points",
-        ha="right", va="top", fontsize=8, color="#0072B2",
+        f"{_LEAST_SPEED} MB/s", (sizes[0], sizes[0] * MIB / _LEAST_SPEED / 1e6), (8, -4), textcoords="offset points",
+        ha="left", va="top", fontsize=8, color="#0072B2",
     )  # fmt: skip
     memory, axes = _picture(
-        runs, caption, lambda run: run.peak / MIB, "Peak memory over size of input", "memory above import (MiB)"
+        runs,
+        caption,
+        lambda run: run.peak / MIB,
+        "Peak memory over size of input",
+        "memory above import (MiB, linear up to 2)",
     )
-    axes.set_ylim(bottom=0)
+    axes.set_yscale("symlog", base=2, linthresh=2)
+    axes.set_ylim(-0.2, 256)
+    axes.set_yticks([0, 1, 2, 4, 8, 16, 32, 64, 128, 256])
+    axes.yaxis.set_major_formatter(_plain)
     axes.axhline(MOST_MEMORY, linestyle=":", color="#B22222", linewidth=1.2)
     axes.annotate(
         f"{MOST_MEMORY} MiB", (1, MOST_MEMORY), (-4, 3), xycoords=("axes fraction", "data"),
@@ -198,11 +207,17 @@ def _picture(
         color, marker, line = _LOOKS[case]
         sizes = [_mib(run) for run in measured]
         axes.plot(
-            sizes, [value(run) for run in measured], linestyle=line, marker=marker, color=color, label=LABELS[case]
+            sizes,
+            [value(run) for run in measured],
+            linestyle=line,
+            marker=marker,
+            markersize=5,
+            color=color,
+            label=LABELS[case],
         )
     axes.set_xscale("log", base=2)
     axes.set_xticks(sorted({_mib(run) for measured in runs.values() for run in measured}))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda mib, _: f"{mib:g}"))
+    axes.xaxis.set_major_formatter(_plain)
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("JSON text (MiB)")
     axes.set_ylabel(unit)

@@ -17,6 +17,7 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 from pydicom.uid import ExplicitVRBigEndian
+from pydicom.valuerep import IS
 
 from streamdicom.dataset import charset
 from streamdicom.dataset.raw import ENCODERS, joined_text, swap_words
@@ -336,13 +337,23 @@ def _data_element(tag: BaseTag, vr: str, values: tuple[Any, ...]) -> DataElement
     if form in (Form.TEXT, Form.PERSON_NAME):
         values = tuple([_pydicom_text(vr, value) for value in values])
     elif form is Form.DECIMAL:
-        values = tuple([value or "" for value in values])
+        values = tuple([_integer_string(value) if vr == "IS" else value or "" for value in values])
     value = None if not values else values[0] if len(values) == 1 else list(values)
     try:
         element = DataElement(tag, vr, value)
         return element if values else DataElement(tag, vr, element.empty_value)
     except Exception as error:
         raise DatasetError(f"pydicom does not take the value for VR {vr}: {type(error).__name__}") from error
+
+
+def _integer_string(text: str | None) -> IS | str:
+    """An IS that is exact beyond 53 bits, which pydicom's own from a text is not."""
+    try:
+        number = IS(int(text or ""))
+    except ValueError:
+        return text or ""
+    number.original_string = text or ""
+    return number
 
 
 # --- character sets --------------------------------------------------------------------------------------------

@@ -41,6 +41,8 @@ def joined_text(vr: str, values: tuple[Any, ...]) -> str | None:
 
 def _is_kept(vr: str, text: str) -> bool:
     """Whether pydicom takes nothing away from a value: it strips the padding, and more where that means nothing."""
+    if vr == "IS" and len(text) > _EXACT_DIGITS:
+        return False
     if vr in _STRIPPED:
         return text == text.strip() and not text.endswith("\0")
     if vr == "UR":
@@ -48,6 +50,7 @@ def _is_kept(vr: str, text: str) -> bool:
     return text[-1] not in " \0"
 
 
+_EXACT_DIGITS = 15  # pydicom compares an IS in text with a float, and takes the float if they differ
 _STRIPPED = frozenset({"AE", "DS", "IS", "UI"})
 
 

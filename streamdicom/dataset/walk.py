@@ -7,7 +7,7 @@ the fast way, and pydicom's own conversion is asked wherever that does not know.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from copy import copy
 from functools import lru_cache
 from io import BufferedIOBase
@@ -281,7 +281,7 @@ def _buffer_events(tag: int, vr: str, buffer: BufferedIOBase) -> Iterator[Event]
 
 def _values(vr: str, value: Any) -> tuple[Any, ...]:
     """The values of an element in the forms that events have."""
-    if value is None or (isinstance(value, str | bytes) and not value):
+    if value is None or (isinstance(value, Sized) and not len(value)):
         return ()
     form = VRS[vr].form
     if form is Form.BINARY:

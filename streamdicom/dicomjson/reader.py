@@ -179,7 +179,7 @@ class EventParser:
             LimitError: Something is longer or deeper than the limits allow.
             ValueError: The parser was closed before.
         """
-        return self._deliver([data[start : start + _PIECE] for start in range(0, len(data), _PIECE)])
+        return self._deliver([data[start : start + _PIECE] for start in range(0, max(len(data), 1), _PIECE)])
 
     def close(self) -> list[Event]:
         """Say that the stream has ended. There are never events left.

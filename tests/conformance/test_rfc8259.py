@@ -384,15 +384,11 @@ def test_vector(data: bytes, expected: type[InputError] | None) -> None:
     assert check(data, expected) == ""
 
 
-@pytest.mark.parametrize("data", [pytest.param(data, id=name) for name, _, data, verdict in VECTORS if not verdict])
-def test_the_table_calls_nothing_right_that_the_json_module_refuses(data: bytes) -> None:
-    assert typed(loads(data)) == typed(loads(b" " + data + b" "))
-
-
 # --- section 2: every byte as a text, and as white space ---------------------------------------------------------
 
 DIGITS = b"0123456789"
 BEGINS_A_TEXT = b'[{"-tfn \t\r\n'
+NO_QUOTATION_MARK = [byte for byte in range(256) if byte != ord('"')]
 
 
 @pytest.mark.parametrize("byte", range(256))
@@ -402,19 +398,16 @@ def test_every_byte_as_the_whole_text(byte: int) -> None:
     assert check(data, expected) == ""
 
 
-@pytest.mark.parametrize("byte", range(256))
+@pytest.mark.parametrize("byte", NO_QUOTATION_MARK)
 def test_every_byte_between_a_number_and_a_comma(byte: int) -> None:
     expected = ACCEPTED if byte in b" \t\r\n" + DIGITS else MALFORMED
     assert check(b"[1" + bytes([byte]) + b",2]", expected) == ""
 
 
-@pytest.mark.parametrize("byte", range(256))
+@pytest.mark.parametrize("byte", NO_QUOTATION_MARK)
 def test_every_byte_between_a_string_and_a_comma(byte: int) -> None:
-    if byte == ord('"'):
-        data, expected = b'["a"",2]', TRUNCATED if verdict([b'["a""']) is TRUNCATED else MALFORMED
-    else:
-        data, expected = b'["a"' + bytes([byte]) + b",2]", ACCEPTED if byte in b" \t\r\n" else MALFORMED
-    assert check(data, expected) == ""
+    expected = ACCEPTED if byte in b" \t\r\n" else MALFORMED
+    assert check(b'["a"' + bytes([byte]) + b",2]", expected) == ""
 
 
 # --- section 6: every number of the grammar's parts --------------------------------------------------------------
@@ -506,7 +499,7 @@ def test_every_escape_of_a_code_unit() -> None:
 
 TAIL = range(0x80, 0xC0)
 SEQUENCES: list[tuple[range, ...]] = [
-    (range(0x00, 0x80),),
+    (range(0x80),),
     (range(0xC2, 0xE0), TAIL),
     (range(0xE0, 0xE1), range(0xA0, 0xC0), TAIL),
     (range(0xE1, 0xED), TAIL, TAIL),

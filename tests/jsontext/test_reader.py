@@ -591,6 +591,7 @@ MALFORMED_AT_THE_END = [
     ("literal behind the document", b"[] t", 3),
     ("string behind a string", b'["a" "b', 5),
     ("string behind a name", b'{"a" "b', 5),
+    ("string behind a number", b'[1"b', 2),
     ("string behind the document", b'"a" "b', 4),
     ("unknown escape", b'["\\q', 2),
     ("control character", b'["a\nb', 3),

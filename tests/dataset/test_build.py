@@ -1,0 +1,281 @@
+"""Events to data sets: like pydicom's own, and nothing lost."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+from typing import Any
+
+import numpy as np
+import pytest
+from pydicom import DataElement, Dataset, config, dcmread, dcmwrite
+from pydicom.dataelem import RawDataElement
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
+
+import streamdicom
+from streamdicom import DatasetError, DatasetParser, EventType, LimitError, Limits, ReadOptions
+from streamdicom.dataset import DatasetBuilder
+
+_PRIVATE = "00091001"
+
+
+def _loads(vr: str, *values: Any) -> DataElement:
+    text = json.dumps({_PRIVATE: {"vr": vr, "Value": list(values)}})
+    return streamdicom.loads(text)[int(_PRIVATE, 16)]
+
+
+@pytest.mark.parametrize(
+    ("vr", "values"),
+    [
+        ("AE", ["PACS"]),
+        ("AS", ["018M"]),
+        ("AT", ["00100020", "7FE00010"]),
+        ("CS", ["ORIGINAL", "PRIMARY"]),
+        ("DA", ["20240229"]),
+        ("DS", [1.5, -2]),
+        ("DT", ["20240229101530.000000+0100"]),
+        ("FD", [0.1, -1e300]),
+        ("FL", [0.1, 0.5]),
+        ("IS", [1, -2]),
+        ("LO", ["a", "b c"]),
+        ("LT", ["line\r\nline \\ back"]),
+        ("PN", [{"Alphabetic": "A^B", "Ideographic": "I"}, {"Phonetic": "P"}]),
+        ("SH", ["x"]),
+        ("SL", [-2147483648]),
+        ("SS", [-1, 32767]),
+        ("ST", ["text"]),
+        ("SV", [-9223372036854775808]),
+        ("TM", ["101530"]),
+        ("UC", ["unlimited"]),
+        ("UI", ["1.2.840.10008.1.2.1"]),
+        ("UL", [4294967295]),
+        ("UR", ["http://example.org/?a=b"]),
+        ("US", [0, 65535]),
+        ("UT", ["unlimited text"]),
+        ("UV", [18446744073709551615]),
+        ("LO", ["ends in a space "]),
+        ("LO", ["two\\values"]),
+        ("PN", [{}]),
+        ("SQ", []),
+        ("SQ", [{}, {"00100020": {"vr": "LO", "Value": ["1"]}}]),
+    ],
+)
+def test_an_element_equals_that_of_pydicom(vr: str, values: list[Any]) -> None:
+    text = json.dumps({_PRIVATE: {"vr": vr, "Value": values}})
+    ours, theirs = streamdicom.loads(text), Dataset.from_json(text)
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("vr", ["LO", "DA", "PN", "UI", "DS", "IS", "US", "FD", "OB", "AT", "SQ", "UN"])
+def test_an_empty_element_equals_that_of_pydicom(vr: str) -> None:
+    text = f'{{"{_PRIVATE}": {{"vr": "{vr}"}}}}'
+    assert streamdicom.loads(text) == Dataset.from_json(text)
+
+
+def test_values_are_of_the_types_that_dcmread_gives() -> None:
+    source = Dataset()
+    source.PatientName, source.PatientID, source.StudyDate = "A^B", "1", "20240229"
+    source.SliceThickness, source.InstanceNumber, source.Rows = "1.50", "7", 2
+    source.SOPInstanceUID, source.ImageType, source.FrameIncrementPointer = "1.2.3", ["A", "B"], 0x00181063
+    buffer = io.BytesIO()
+    dcmwrite(buffer, source, implicit_vr=False, little_endian=True)
+    buffer.seek(0)
+    read = dcmread(buffer, force=True)
+    loaded = streamdicom.loads(streamdicom.dumps(read))
+    assert loaded == read
+    assert [type(element.value) for element in loaded] == [type(element.value) for element in read]
+
+
+@pytest.mark.parametrize("text", ["1.0000", "1E2", "-0", "9007199254740993", "0.30000000000000004"])
+@pytest.mark.filterwarnings("ignore:The value length:UserWarning")
+def test_the_text_of_a_decimal_stays_exact(text: str) -> None:
+    dataset = streamdicom.loads(f'{{"{_PRIVATE}": {{"vr": "DS", "Value": [{text}]}}}}')
+    assert dataset[int(_PRIVATE, 16)].value.original_string == text
+    assert f"[{text}]" in streamdicom.dumps(dataset)
+
+
+@pytest.mark.parametrize(("vr", "number"), [("IS", 9007199254740993), ("SV", -(2**63)), ("UV", 2**64 - 1)])
+@pytest.mark.filterwarnings("ignore:The value length:UserWarning")
+def test_large_integers_stay_exact(vr: str, number: int) -> None:
+    assert _loads(vr, number).value == number
+    assert f"[{number}]" in streamdicom.dumps(streamdicom.loads(f'{{"{_PRIVATE}":{{"vr":"{vr}","Value":[{number}]}}}}'))
+
+
+def test_elements_are_raw_until_somebody_looks() -> None:
+    dataset = streamdicom.loads(b'{"00100020": {"vr": "LO", "Value": ["17"]}}')
+    assert isinstance(dataset.get_item(0x00100020), RawDataElement)
+    assert dataset.PatientID == "17"
+    assert isinstance(dataset.get_item(0x00100020), DataElement)
+
+
+def test_a_new_data_set_has_all_that_the_constructor_gives() -> None:
+    ours, theirs = streamdicom.loads(b"{}"), Dataset()
+    assert vars(ours).keys() == vars(theirs).keys()
+    assert vars(ours)["_private_blocks"] is not vars(streamdicom.loads(b"{}"))["_private_blocks"]
+
+
+def test_null_among_values_reads_as_after_dcmread() -> None:
+    assert list(_loads("LO", "a", None).value) == ["a", ""]
+    assert list(_loads("DS", 1, None).value) == [1, ""]
+    assert _loads("US", 1, None).value == [1, None]
+
+
+@pytest.mark.parametrize(
+    ("vr", "number"), [("US", 65536), ("US", -1), ("SL", 2**31), ("UV", 2**64), ("FL", 1e300)]
+)
+@pytest.mark.filterwarnings("ignore:Invalid value:UserWarning")
+def test_a_number_beyond_its_vr_is_kept_and_left_to_pydicoms_validation(vr: str, number: float) -> None:
+    assert _loads(vr, number).value == number
+
+
+def test_what_pydicom_refuses_is_an_error_with_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config.settings, "reading_validation_mode", config.RAISE)
+    with pytest.raises(DatasetError) as caught:
+        streamdicom.loads(b'[{"00081140": {"vr": "SQ", "Value": [{"00280010": {"vr": "US", "Value": [70000]}}]}}]')
+    assert caught.value.location.dataset_index == 0
+    assert caught.value.location.tag_path == "00081140[0].00280010"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"00100020": {"vr": "LO"}, "00100020": {"vr": "LO"}}',
+        '{"00100020": {"vr": "SQ"}, "00100020": {"vr": "LO"}}',
+        '{"00100020": {"vr": "LO"}, "00100030": {"vr": "DA"}, "00100020": {"vr": "SQ", "Value": [{}]}}',
+    ],
+)
+def test_an_element_that_comes_twice_is_an_error(text: str) -> None:
+    with pytest.raises(DatasetError, match="twice") as caught:
+        streamdicom.loads(text)
+    assert caught.value.location.tag_path == "00100020"
+
+
+def test_data_sets_before_a_fault_come_first_and_the_error_stays() -> None:
+    parser = DatasetParser()
+    text = b'[{"00100020": {"vr": "LO", "Value": ["1"]}}, {"00100020": {"vr": "LO"}, "00100020": {"vr": "LO"}}]'
+    assert [dataset.PatientID for dataset in parser.feed(text)] == ["1"]
+    for _ in range(2):
+        with pytest.raises(DatasetError):
+            parser.close()
+
+
+def test_group_0002_goes_to_the_file_meta_information() -> None:
+    text = b'{"00020010": {"vr": "UI", "Value": ["1.2.840.10008.1.2.1"]}, "00100020": {"vr": "LO", "Value": ["1"]}}'
+    for dataset in (streamdicom.loads(text), streamdicom.loads_file(text)):
+        assert dataset.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
+        assert [element.tag for element in dataset] == [0x00100020]
+    assert not hasattr(streamdicom.loads(b"{}"), "file_meta")
+    assert len(streamdicom.loads_file(b"{}").file_meta) == 0
+
+
+def test_a_file_data_set_can_be_saved_and_read_again() -> None:
+    dataset = streamdicom.loads_file(
+        '{"00080016": {"vr": "UI", "Value": ["1.2.840.10008.5.1.4.1.1.7"]}, '
+        '"00080018": {"vr": "UI", "Value": ["1.2.3"]}, "00100010": {"vr": "PN", "Value": [{"Alphabetic": "Ж"}]}}'
+    )
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    buffer = io.BytesIO()
+    dataset.save_as(buffer, enforce_file_format=True)
+    buffer.seek(0)
+    assert dcmread(buffer) == dataset
+
+
+def test_words_are_in_the_byte_order_of_the_file_meta_information() -> None:
+    pixels = np.arange(4, dtype=">u2")
+    source = Dataset()
+    source.Rows = source.Columns = 2
+    source.BitsAllocated = source.BitsStored = 16
+    source.HighBit, source.PixelRepresentation, source.SamplesPerPixel = 15, 0, 1
+    source.PhotometricInterpretation = "MONOCHROME2"
+    source.add_new(0x7FE00010, "OW", pixels.tobytes())
+    source.file_meta = streamdicom.loads_file(b"{}").file_meta
+    source.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
+    buffer = io.BytesIO()
+    dcmwrite(buffer, source)
+    buffer.seek(0)
+    read = dcmread(buffer, force=True)
+    text = streamdicom.dumps(read, options=streamdicom.WriteOptions(file_meta=True))
+    assert json.loads(text)["7FE00010"]["InlineBinary"] == "AAABAAIAAwA="  # PS3.18 F.2.7: in little endian
+    again = streamdicom.loads_file(text)
+    assert again == read
+    assert again.pixel_array.tolist() == [[0, 1], [2, 3]]
+    assert streamdicom.loads(streamdicom.dumps(read)).PixelData == pixels.astype("<u2").tobytes()
+    again.save_as(saved := io.BytesIO())
+    assert dcmread(io.BytesIO(saved.getvalue()), force=True) == read
+
+
+def test_a_reference_to_bulk_data_is_kept_and_written_again() -> None:
+    text = '{"7FE00010":{"vr":"OW","BulkDataURI":"http://example.org/1"}}'
+    dataset = streamdicom.loads(text)
+    assert dataset["PixelData"].value is None
+    assert dataset["PixelData"].bulk_data_uri == "http://example.org/1"
+    assert streamdicom.dumps(dataset) == text
+    dataset.PixelData = b"\1\2"
+    assert json.loads(streamdicom.dumps(dataset)) == {"7FE00010": {"vr": "OW", "InlineBinary": "AQI="}}
+
+
+def _parts(limits: Limits) -> DatasetParser:
+    return DatasetParser(options=ReadOptions(limits=limits))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"00091001":{"vr":"UT","Value":["%s"]}}' % ("a" * 100), "a" * 100),
+        ('{"00091001":{"Value":["%s"],"vr":"UT"}}' % ("a" * 100), "a" * 100),
+        ('{"00091001":{"vr":"UC","Value":["x","%s",null,"y"]}}' % ("é" * 50), ["x", "é" * 50, "", "y"]),
+        ('{"00091001":{"InlineBinary":"%s","vr":"OB"}}' % ("AAEC" * 30), b"\0\1\2" * 30),
+        ('{"00091001":{"vr":"US","Value":[%s]}}' % ",".join(map(str, range(20))), list(range(20))),
+        ('{"00091001":{"vr":"FD","Value":[%s]}}' % ",".join(f"{n}.5" for n in range(20)), [n + 0.5 for n in range(20)]),
+    ],
+    ids=["UT", "UT-vr-last", "UC", "OB-vr-last", "US", "FD"],
+)
+def test_an_element_in_parts_is_put_together(text: str, value: Any) -> None:
+    [dataset] = _parts(Limits(string_segment=16, held_values=4)).feed(text.encode())
+    held = dataset[int(_PRIVATE, 16)].value
+    assert (held if isinstance(held, str | bytes) else list(held)) == value
+
+
+@pytest.mark.parametrize(
+    ("limits", "text", "limit"),
+    [
+        (Limits(string_segment=16, value_length=50), '{"00091001":{"vr":"UT","Value":["%s"]}}' % ("a" * 51), "value_length"),
+        (Limits(string_segment=16, value_length=50), '{"00091001":{"vr":"OB","InlineBinary":"%s"}}' % ("AAEC" * 17), "value_length"),
+        (Limits(held_values=4, value_length=50), '{"00091001":{"vr":"US","Value":[%s]}}' % ",".join("1" * 9), "value_length"),
+        (Limits(dataset_size=1000), "{%s}" % ",".join(f'"000910{n:02X}":{{"vr":"LO"}}' for n in range(4)), "dataset_size"),
+        (Limits(dataset_size=1000), '{"00081140":{"vr":"SQ","Value":[{},{},{},{}]}}', "dataset_size"),
+        (Limits(dataset_size=1000), '{"00091001":{"vr":"LT","Value":["%s"]}}' % ("a" * 800), "dataset_size"),
+        (Limits(dataset_size=1000), '{"00091001":{"vr":"LT","Value":["%s"]}}' % ("é" * 800), "dataset_size"),
+    ],
+)
+def test_a_limit_is_told_by_its_name(limits: Limits, text: str, limit: str) -> None:
+    with pytest.raises(LimitError, match=limit) as caught:
+        _parts(limits).feed(text.encode())
+    assert caught.value.limit == limit
+
+
+def test_the_size_is_that_of_each_data_set_alone() -> None:
+    text = b"[" + b",".join([b'{"00091001":{"vr":"LO","Value":["a"]}}'] * 100) + b"]"
+    assert len(_parts(Limits(dataset_size=1000)).feed(text)) == 100
+
+
+def test_a_builder_takes_events_from_anywhere() -> None:
+    builder = DatasetBuilder(Limits())
+    events = [
+        (EventType.START_DATASET, 0, "", 0),
+        (EventType.START_SEQUENCE, 0x00081140, "SQ", None),
+        (EventType.START_ITEM, 0x00081140, "SQ", 0),
+        (EventType.ELEMENT, 0x00280010, "US", (2,)),
+        (EventType.END_ITEM, 0x00081140, "SQ", None),
+        (EventType.END_SEQUENCE, 0x00081140, "SQ", None),
+        (EventType.END_DATASET, 0, "", None),
+    ]
+    [dataset] = builder.take(events)
+    assert dataset.ReferencedImageSequence[0].Rows == 2
+    assert dataset.ReferencedImageSequence[0].get_item(0x00280010).VR == "US"
+
+
+def test_raw_numbers_are_in_little_endian() -> None:
+    dataset = streamdicom.loads(b'{"00280010": {"vr": "US", "Value": [258]}}')
+    assert dataset.get_item(0x00280010).value == struct.pack("<H", 258)  # type: ignore[attr-defined]

@@ -1,0 +1,244 @@
+"""Data sets to events: whatever an element can hold, raw or converted, and the place of what it cannot."""
+
+from __future__ import annotations
+
+import io
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pydicom import DataElement, Dataset, config, dcmread, dcmwrite
+from pydicom.dataelem import RawDataElement
+from pydicom.hooks import hooks, raw_element_value
+from pydicom.multival import MultiValue
+from pydicom.sequence import Sequence
+from pydicom.tag import BaseTag
+from pydicom.valuerep import DA, DT, TM, DSdecimal, DSfloat
+
+import streamdicom
+from streamdicom import EventType, OutputError
+from streamdicom.dataset import walk
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, of odd but possible values
+
+_TAG = 0x00091001
+
+
+def _written(dataset: Dataset) -> dict[str, Any]:
+    parsed: dict[str, Any] = json.loads(streamdicom.dumps(dataset))
+    return parsed
+
+
+def _attribute(vr: str, value: Any) -> dict[str, Any]:
+    dataset = Dataset()
+    dataset[_TAG] = DataElement(_TAG, vr, value)
+    attribute: dict[str, Any] = _written(dataset)[f"{_TAG:08X}"]
+    return attribute
+
+
+@pytest.mark.parametrize(
+    ("vr", "value", "json_values"),
+    [
+        ("LO", "a", ["a"]),
+        ("LO", ["a", ""], ["a", None]),
+        ("LO", ["a", None], ["a", None]),
+        ("LO", b"bytes", ["bytes"]),
+        ("PN", "A^B=I", [{"Alphabetic": "A^B", "Ideographic": "I"}]),
+        ("PN", ["A", "=I"], [{"Alphabetic": "A"}, {"Ideographic": "I"}]),
+        ("DS", "1.50", [1.5]),
+        ("DS", ["1.50", ""], [1.5, None]),
+        ("DS", DSfloat("1.0000"), [1.0]),
+        ("DS", DSdecimal("1E+2"), [100.0]),
+        ("DS", Decimal("1.5"), [1.5]),
+        ("DS", 2, [2]),
+        ("IS", "007", ["007"]),
+        ("IS", [1, 2], [1, 2]),
+        ("US", 1, [1]),
+        ("US", [1, 2], [1, 2]),
+        ("US", b"\1\0\2\0", [1, 2]),
+        ("FD", 1, [1.0]),
+        ("FD", float("-inf"), ["-Infinity"]),
+        ("AT", 0x00100020, ["00100020"]),
+        ("AT", ["PatientID", (0x7FE0, 0x10)], ["00100020", "7FE00010"]),
+        ("DA", DA("20240229"), ["20240229"]),
+        ("TM", TM("101530"), ["101530"]),
+        ("DT", DT("20240229101530"), ["20240229101530"]),
+        ("UI", "1.2.3", ["1.2.3"]),
+        ("SV", -(2**63), [-(2**63)]),
+    ],
+)
+def test_values_are_written(vr: str, value: Any, json_values: list[Any]) -> None:
+    assert _attribute(vr, value) == {"vr": vr, "Value": json_values}
+
+
+@pytest.mark.parametrize("vr", ["LO", "PN", "DS", "US", "AT", "OB", "UN", "SQ"])
+@pytest.mark.parametrize("value", [None, "", [], b""])
+def test_an_empty_element_has_no_value(vr: str, value: Any) -> None:
+    dataset = Dataset()
+    element = DataElement(_TAG, vr, None if vr != "SQ" else [])
+    if vr != "SQ":
+        element._value = value
+    dataset[_TAG] = element
+    assert _written(dataset) == {f"{_TAG:08X}": {"vr": vr}}
+
+
+@pytest.mark.parametrize(
+    ("vr", "value"),
+    [("US", "text"), ("US", 1.5), ("FD", "x"), ("LO", 5), ("OB", "text"), ("OW", [1, 2]), ("US", b"\1"), ("AT", "?")],
+)
+def test_a_value_that_does_not_fit_its_vr_is_an_error_with_its_place(vr: str, value: Any) -> None:
+    inner = Dataset()
+    inner[_TAG] = DataElement(_TAG, vr, value, already_converted=True)
+    dataset = Dataset()
+    dataset.PatientID = "1"
+    dataset.ReferencedImageSequence = [Dataset(), inner]
+    with pytest.raises(OutputError) as caught:
+        streamdicom.dumps([Dataset(), dataset])
+    assert caught.value.location.dataset_index == 1
+    assert caught.value.location.tag_path == "00081140[1].00091001"
+
+
+def test_elements_come_in_ascending_order() -> None:
+    dataset = Dataset()
+    for tag in (0x7FE00010, 0x00100020, 0x00080005):
+        dataset.add_new(tag, "UN" if tag > 0x7F000000 else "LO", b"\0\0" if tag > 0x7F000000 else "a")
+    assert list(_written(dataset)) == ["00080005", "00100020", "7FE00010"]
+
+
+def test_file_meta_information_stands_between_the_groups_around_it() -> None:
+    dataset = Dataset()
+    dataset.add_new(0x00010001, "LO", "before")
+    dataset.PatientID = "after"
+    dataset.file_meta = streamdicom.loads_file(b"{}").file_meta
+    dataset.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2"
+    options = streamdicom.WriteOptions(file_meta=True)
+    assert list(json.loads(streamdicom.dumps(dataset, options=options))) == ["00010001", "00020010", "00100020"]
+    assert list(_written(dataset)) == ["00010001", "00100020"]
+
+
+@pytest.mark.parametrize("length", [64 * 1024, 64 * 1024 + 1, 200_000])
+def test_a_long_binary_value_is_written_in_parts(length: int) -> None:
+    dataset = Dataset()
+    dataset.add_new(0x7FE00010, "OB", bytes(length))
+    kinds = [kind for events in walk(dataset) for kind, *_ in events]
+    assert (EventType.START_ELEMENT in kinds) is (length > 64 * 1024)
+    assert streamdicom.loads(streamdicom.dumps(dataset)) == dataset
+
+
+@pytest.mark.parametrize("value", ["é" * 100_000, ["a", "b" * 100_000, "", "c"]])
+def test_a_long_text_is_written_in_parts(value: str | list[str]) -> None:
+    dataset = Dataset()
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    dataset.add_new(_TAG, "UC", value)
+    assert EventType.SEGMENT in [kind for events in walk(dataset) for kind, *_ in events]
+    assert streamdicom.loads(streamdicom.dumps(dataset)) == dataset
+
+
+def test_many_values_are_written_in_parts() -> None:
+    dataset = Dataset()
+    dataset.add_new(_TAG, "US", list(range(10_000)))
+    assert EventType.VALUES in [kind for events in walk(dataset) for kind, *_ in events]
+    assert streamdicom.loads(streamdicom.dumps(dataset)) == dataset
+
+
+def test_a_value_that_is_kept_in_a_file_is_written_and_its_place_kept() -> None:
+    buffer = io.BytesIO(bytes(range(256)) * 1000)
+    dataset = Dataset()
+    dataset.add_new(0x7FE00010, "OB", buffer)
+    loaded = streamdicom.loads(streamdicom.dumps(dataset))
+    assert loaded.PixelData == buffer.getvalue()
+    assert buffer.tell() == 0
+
+
+def _nested(depth: int) -> Dataset:
+    dataset = Dataset()
+    for _ in range(depth):
+        outer = Dataset()
+        outer.ContentSequence = [dataset]
+        dataset = outer
+    return dataset
+
+
+def test_sequences_nest_to_the_depth_limit() -> None:
+    text = streamdicom.dumps(_nested(84))
+    assert streamdicom.dumps(streamdicom.loads(text)) == text
+    with pytest.raises(OutputError, match="within one another"):
+        streamdicom.dumps(_nested(86))
+
+
+def test_a_data_set_that_contains_itself_is_an_error() -> None:
+    dataset = Dataset()
+    dataset.ContentSequence = Sequence([dataset])
+    with pytest.raises(OutputError, match="within one another") as caught:
+        streamdicom.dumps(dataset)
+    assert caught.value.location.tag_path.startswith("0040A730[0].0040A730[0]")
+
+
+@pytest.mark.parametrize(
+    ("vr", "value", "expected"),
+    [("US or SS", b"\xff\xff", "US"), ("OB or OW", b"\0\0", "OW"), ("US or OW", b"\0\0", "OW"), ("US or SS", 5, "US")],
+)
+def test_an_ambiguous_vr_is_settled_without_changing_the_element(vr: str, value: Any, expected: str) -> None:
+    tag = 0x00280106 if "SS" in vr else 0x7FE00010 if vr == "OB or OW" else 0x00283006
+    dataset = Dataset()
+    dataset[tag] = DataElement(tag, vr, value)
+    assert _written(dataset)[f"{tag:08X}"]["vr"] == expected
+    assert dataset[tag].VR == vr
+
+
+def _read(**values: Any) -> Dataset:
+    """A data set that was read from implicit VR, so that nothing in it has been converted yet."""
+    dataset = Dataset()
+    for name, value in values.items():
+        setattr(dataset, name, value)
+    buffer = io.BytesIO()
+    dcmwrite(buffer, dataset, implicit_vr=True, little_endian=True)
+    buffer.seek(0)
+    return dcmread(buffer, force=True)
+
+
+def test_raw_elements_stay_raw() -> None:
+    dataset = _read(PatientID="1", Rows=2, PatientName="A^B", PixelRepresentation=1, SmallestImagePixelValue=-1)
+    assert _written(dataset)["00280106"] == {"vr": "SS", "Value": [-1]}
+    assert isinstance(dataset.get_item("PatientID"), RawDataElement)
+
+
+def test_pydicoms_hooks_and_settings_are_respected(monkeypatch: pytest.MonkeyPatch) -> None:
+    def upper(raw: RawDataElement, data: dict[str, Any], **kwargs: Any) -> None:
+        raw_element_value(raw, data, **kwargs)
+        if raw.tag == 0x00100020:
+            data["value"] = data["value"].upper()
+
+    monkeypatch.setattr(hooks, "raw_element_value", upper)
+    assert _written(_read(PatientID="id"))["00100020"]["Value"] == ["ID"]
+
+
+@pytest.mark.parametrize("name", ["use_DS_numpy", "datetime_conversion"])
+def test_other_types_of_values_are_written_the_same(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    expected = _written(_read(StudyDate="20240229", StudyTime="1015", PixelSpacing=["1.5", "2.5"]))
+    monkeypatch.setattr(config, name, True)
+    assert _written(_read(StudyDate="20240229", StudyTime="1015", PixelSpacing=["1.5", "2.5"])) == expected
+
+
+def test_what_pydicom_cannot_convert_is_an_error_with_its_place() -> None:
+    dataset = Dataset()
+    tag = BaseTag(_TAG)
+    dataset._dict[tag] = RawDataElement(tag, "US", 3, b"\1\2\3", 0, False, True)
+    with pytest.raises(OutputError, match="pydicom cannot convert") as caught:
+        streamdicom.dumps(dataset)
+    assert caught.value.location.tag_path == "00091001"
+
+
+def test_an_unknown_vr_is_an_error() -> None:
+    dataset = Dataset()
+    dataset[_TAG] = DataElement(_TAG, "ZZ", "a", already_converted=True)
+    with pytest.raises(OutputError, match="value representation"):
+        streamdicom.dumps(dataset)
+
+
+def test_several_values_may_be_in_any_kind_of_list() -> None:
+    for values in (["a", "b"], ("a", "b"), MultiValue(str, ["a", "b"])):
+        dataset = Dataset()
+        dataset[_TAG] = DataElement(_TAG, "LO", values, already_converted=True)
+        assert _written(dataset)["00091001"]["Value"] == ["a", "b"]

@@ -1,0 +1,309 @@
+"""The functions and classes that most callers use."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydicom import DataElement, Dataset
+from pydicom.dataset import FileDataset
+
+import streamdicom
+from streamdicom import (
+    DatasetParser,
+    DatasetWriter,
+    DicomJsonError,
+    EventType,
+    InputError,
+    JsonSyntaxError,
+    LimitError,
+    Limits,
+    OutputError,
+    ReadOptions,
+    TruncatedError,
+    WriteOptions,
+)
+
+_ONE = b'{"00100020":{"vr":"LO","Value":["1"]}}'
+_TWO = b'{"00100020":{"vr":"LO","Value":["2"]}}'
+
+
+def _dataset(patient_id: str) -> Dataset:
+    dataset = Dataset()
+    dataset.PatientID = patient_id
+    return dataset
+
+
+def _ids(source: Any, **options: Any) -> list[str]:
+    return [dataset.PatientID for dataset in streamdicom.iter_datasets(source, **options)]
+
+
+# --- reading ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", [_ONE, b"[" + _ONE + b"]", b" [ " + _ONE + b" ]\n"])
+@pytest.mark.parametrize("kind", ["path", "str", "file", "bytes", "chunks"])
+def test_a_data_set_is_loaded_from_any_source(text: bytes, kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "one.json"
+    path.write_bytes(text)
+    sources: dict[str, Any] = {
+        "path": path,
+        "str": str(path),
+        "file": io.BytesIO(text),
+        "bytes": text,
+        "chunks": [text[i : i + 1] for i in range(len(text))],
+    }
+    assert streamdicom.load(sources[kind]) == _dataset("1")
+
+
+@pytest.mark.parametrize("load", [streamdicom.load, streamdicom.loads])
+def test_a_plain_data_set_is_loaded(load: Callable[[bytes], Dataset]) -> None:
+    assert type(load(_ONE)) is Dataset
+
+
+@pytest.mark.parametrize("load", [streamdicom.load_file, streamdicom.loads_file])
+def test_a_file_data_set_is_loaded(load: Callable[[bytes], FileDataset]) -> None:
+    assert type(load(_ONE)) is FileDataset
+
+
+def test_text_may_be_str_or_bytes() -> None:
+    assert streamdicom.loads(_ONE.decode()) == streamdicom.loads(_ONE)
+
+
+def test_a_lone_surrogate_in_a_str_is_told() -> None:
+    with pytest.raises(JsonSyntaxError, match="UTF-8"):
+        streamdicom.loads('{"\ud800": 1}')
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [(b"[]", "no data set"), (b"[" + _ONE + b"," + _TWO + b"]", "more than one"), (b"[1]", "data set expected")],
+)
+def test_one_data_set_is_due(text: bytes, message: str) -> None:
+    with pytest.raises(DicomJsonError, match=message):
+        streamdicom.load(text)
+
+
+def test_what_stands_behind_the_one_data_set_is_checked_too() -> None:
+    with pytest.raises(JsonSyntaxError):
+        streamdicom.load(_ONE + b"x")
+    with pytest.raises(TruncatedError):
+        streamdicom.load(b"[" + _ONE)
+
+
+def test_data_sets_come_as_soon_as_they_are_complete() -> None:
+    given: list[bytes] = []
+
+    def source() -> Iterator[bytes]:
+        for chunk in (b"[" + _ONE, b"," + _TWO, b"]"):
+            given.append(chunk)
+            yield chunk
+
+    datasets = streamdicom.iter_datasets(source())
+    assert not given, "nothing is read before the first data set is asked for"
+    assert next(datasets).PatientID == "1"
+    assert len(given) == 1
+    assert next(datasets).PatientID == "2"
+    assert len(given) == 2
+    assert list(datasets) == []
+
+
+def test_data_sets_before_a_fault_are_delivered() -> None:
+    datasets = streamdicom.iter_datasets(b"[" + _ONE + b"," + _TWO + b",}")
+    assert [next(datasets).PatientID, next(datasets).PatientID] == ["1", "2"]
+    with pytest.raises(JsonSyntaxError) as caught:
+        next(datasets)
+    assert caught.value.location.byte_offset == 2 * len(_ONE) + 3
+
+
+def test_events_before_a_fault_are_delivered() -> None:
+    events = streamdicom.iter_events(b"[" + _ONE + b'{"00100020":')
+    kinds = []
+    with pytest.raises(JsonSyntaxError):
+        kinds.extend(kind for kind, *_ in events)
+    assert [kind for kind, *_ in list(_until_error(b"[" + _ONE + b'{"00100020":'))] == [1, 3, 2]
+
+
+def _until_error(source: bytes) -> Iterator[Any]:
+    try:
+        yield from streamdicom.iter_events(source)
+    except InputError:
+        return
+
+
+def test_several_documents_are_read_on_request() -> None:
+    text = _ONE + b"\n" + _TWO + b"[" + _ONE + b"]"
+    assert _ids(text, options=ReadOptions(multiple_documents=True)) == ["1", "2", "1"]
+    with pytest.raises(JsonSyntaxError):
+        _ids(text)
+    assert _ids(b"", options=ReadOptions(multiple_documents=True)) == []
+
+
+def test_limits_are_taken_from_the_options() -> None:
+    options = ReadOptions(limits=Limits(depth=3))
+    assert streamdicom.loads(_ONE, options=options).PatientID == "1"
+    with pytest.raises(LimitError, match=r"Limits\.depth"):
+        streamdicom.load(b"[" + _ONE + b"]", options=options)
+
+
+def test_file_data_sets_are_iterated_on_request() -> None:
+    [dataset] = streamdicom.iter_datasets(_ONE, file_dataset=True)
+    assert type(dataset) is FileDataset
+
+
+def test_a_parser_takes_bytes_as_they_come() -> None:
+    parser = DatasetParser()
+    text = b"[" + _ONE + b"," + _TWO + b"]"
+    datasets = [dataset for i in range(len(text)) for dataset in parser.feed(text[i : i + 1])]
+    assert [dataset.PatientID for dataset in datasets] == ["1", "2"]
+    assert parser.close() == []
+    assert parser.error is None
+    with pytest.raises(ValueError, match="after close"):
+        parser.feed(b"")
+
+
+def test_a_parser_raises_at_once_or_at_the_next_call() -> None:
+    parser = DatasetParser()
+    assert len(parser.feed(b"[" + _ONE + b"}")) == 1
+    assert isinstance(parser.error, JsonSyntaxError)
+    with pytest.raises(JsonSyntaxError):
+        parser.feed(b"")
+    with pytest.raises(JsonSyntaxError):
+        DatasetParser().feed(b"}")
+
+
+@pytest.mark.parametrize("end", range(len(b"[" + _ONE + b"]")))
+def test_a_stream_that_stops_is_told_from_one_that_is_wrong(end: int) -> None:
+    text = b"[" + _ONE + b"]"
+    with pytest.raises(TruncatedError) as caught:
+        _ids([text[:end]])
+    assert caught.value.location.byte_offset == end
+
+
+# --- writing ---------------------------------------------------------------------------------------------------
+
+
+def test_a_data_set_is_an_object_and_several_are_an_array() -> None:
+    assert streamdicom.dumps(_dataset("1")) == _ONE.decode()
+    assert streamdicom.dumps([_dataset("1"), _dataset("2")]) == f"[{_ONE.decode()},{_TWO.decode()}]"
+    assert streamdicom.dumps([]) == "[]"
+    assert streamdicom.dumps(streamdicom.loads_file(_ONE)) == _ONE.decode()
+
+
+@pytest.mark.parametrize("indent", [0, 2, "\t"])
+def test_an_indent_lays_out_as_the_json_module_does(indent: int | str) -> None:
+    text = streamdicom.dumps([_dataset("1"), Dataset()], indent)
+    assert text == json.dumps(json.loads(text), indent=indent)
+
+
+def test_an_array_is_written_as_it_is_consumed() -> None:
+    sink = io.BytesIO()
+    sizes: list[int] = []
+
+    def datasets() -> Iterator[Dataset]:
+        for _ in range(5000):
+            sizes.append(len(sink.getvalue()))
+            yield _dataset("1")
+
+    streamdicom.dump(datasets(), sink)
+    assert len(json.loads(sink.getvalue())) == 5000
+    assert sizes[-1] > len(sink.getvalue()) - 200_000
+
+
+def test_a_path_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "out.json"
+
+    def datasets() -> Iterator[Dataset]:
+        yield _dataset("1")
+        assert list(tmp_path.glob("*.json")) == []
+        raise RuntimeError("the source fails")
+
+    with pytest.raises(RuntimeError, match="the source fails"):
+        streamdicom.dump(datasets(), path)
+    assert list(tmp_path.iterdir()) == []
+    streamdicom.dump(_dataset("1"), path)
+    assert path.read_bytes() == _ONE
+
+
+@pytest.mark.parametrize("obj", [5, "text", [Dataset(), 5], {"a": 1}, None])
+def test_what_is_no_data_set_is_a_type_error(obj: Any, tmp_path: Path) -> None:
+    with pytest.raises(TypeError):
+        streamdicom.dump(obj, tmp_path / "out.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_file_meta_information_is_written_on_request() -> None:
+    dataset = streamdicom.loads_file('{"00020010": {"vr": "UI", "Value": ["1.2.840.10008.1.2.1"]}}')
+    assert streamdicom.dumps(dataset) == "{}"
+    text = streamdicom.dumps(dataset, options=WriteOptions(file_meta=True))
+    assert text == '{"00020010":{"vr":"UI","Value":["1.2.840.10008.1.2.1"]}}'
+    assert streamdicom.loads_file(text).file_meta == dataset.file_meta
+
+
+def test_a_writer_closes_the_array(tmp_path: Path) -> None:
+    path = tmp_path / "out.json"
+    with DatasetWriter(path, indent=1) as writer:
+        writer.write(_dataset("1"))
+        writer.write(_dataset("2"))
+        assert not path.exists()
+    assert _ids(path) == ["1", "2"]
+
+
+def test_a_writer_may_be_closed_by_hand_and_twice() -> None:
+    sink = io.BytesIO()
+    writer = DatasetWriter(sink)
+    writer.write(_dataset("1"))
+    writer.close()
+    writer.close()
+    assert sink.getvalue() == b"[" + _ONE + b"]"
+
+
+def test_a_writer_that_fails_leaves_the_array_open_and_no_file(tmp_path: Path) -> None:
+    path, sink = tmp_path / "out.json", io.BytesIO()
+    for target in (path, sink):
+        with pytest.raises(KeyError), DatasetWriter(target) as writer:  # type: ignore[arg-type]
+            writer.write(_dataset("1"))
+            raise KeyError
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(TruncatedError):
+        _ids(sink.getvalue())
+
+
+def test_a_writer_stays_failed_after_an_error() -> None:
+    writer = DatasetWriter(io.BytesIO())
+    bad = Dataset()
+    bad[0x00091001] = DataElement(0x00091001, "OB", "text", already_converted=True)
+    with pytest.raises(OutputError):
+        writer.write(bad)
+    for action in (lambda: writer.write(_dataset("1")), writer.close):
+        with pytest.raises(OutputError):
+            action()
+
+
+def test_events_are_written_as_they_were_read() -> None:
+    text = b"[" + _ONE + b"," + _TWO + b"]"
+    sink = io.BytesIO()
+    streamdicom.write_events(streamdicom.iter_events(text), sink)
+    assert sink.getvalue() == text
+
+
+def test_events_may_be_changed_on_the_way(tmp_path: Path) -> None:
+    path = tmp_path / "out.json"
+    events = (
+        (kind, tag, vr, ("anonymous",) if kind == EventType.ELEMENT and tag == 0x00100020 else value)
+        for kind, tag, vr, value in streamdicom.iter_events(b"[" + _ONE + b"," + _TWO + b"]")
+    )
+    streamdicom.write_events(events, path, indent=2)
+    assert _ids(path) == ["anonymous", "anonymous"]
+
+
+def test_events_that_end_too_soon_leave_no_file(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="not complete"):
+        streamdicom.write_events([(EventType.START_DATASET, 0, "", 0)], tmp_path / "out.json")
+    with pytest.raises(TruncatedError):
+        streamdicom.write_events(streamdicom.iter_events(_ONE[:-1]), tmp_path / "out.json")
+    assert list(tmp_path.iterdir()) == []

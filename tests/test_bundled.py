@@ -1,0 +1,87 @@
+"""All files that pydicom ships, through DICOM JSON and back."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import ijson
+import pydicom
+import pytest
+from pydicom import Dataset, dcmread
+from pydicom.errors import InvalidDicomError
+
+import streamdicom
+from streamdicom import WriteOptions
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # many of the files are not quite right, which is what they are for
+
+_ROOT = Path(pydicom.__file__).parent / "data"
+_FILES = sorted(
+    path for folder in ("test_files", "charset_files") for path in (_ROOT / folder).rglob("*") if path.is_file()
+)
+# pydicom itself writes no JSON for it: the text of an IS is no number.
+_NOT_WRITTEN_BY_PYDICOM = {"badVR.dcm"}
+
+
+def _read(path: Path) -> Dataset:
+    try:
+        return dcmread(path)
+    except InvalidDicomError:
+        if path.suffix != ".dcm":
+            pytest.skip("no DICOM file")
+        return dcmread(path, force=True)
+
+
+def test_there_are_files() -> None:
+    assert sum(path.suffix == ".dcm" for path in _FILES) > 80
+
+
+@pytest.mark.parametrize("path", _FILES, ids=lambda path: path.name)
+def test_a_file_comes_back(path: Path) -> None:
+    text = streamdicom.dumps(_read(path), options=WriteOptions(file_meta=True))
+    json.loads(text)
+    loaded, expected = streamdicom.loads_file(text), _read(path)
+    for tag in [tag for tag in expected.keys() if not tag & 0xFFFF]:  # noqa: SIM118
+        del expected[tag]  # PS3.18 F.2.2: no group length
+    assert loaded == expected
+    meta = {element.tag: element for element in getattr(expected, "file_meta", ()) if element.tag & 0xFFFF}
+    assert {element.tag: element for element in loaded.file_meta} == meta
+
+
+@pytest.mark.parametrize("path", _FILES, ids=lambda path: path.name)
+def test_what_pydicom_writes_is_read_as_pydicom_reads_it(path: Path) -> None:
+    if path.name in _NOT_WRITTEN_BY_PYDICOM:
+        pytest.skip("pydicom cannot write it")
+    text = _read(path).to_json()
+    [parsed] = ijson.items(io.BytesIO(text.encode()), "")
+    expected = Dataset.from_json(parsed)
+    loaded = streamdicom.loads(text)
+    for element in [element for element in expected if element.tag.group == 2]:
+        del expected[element.tag]
+    assert loaded == expected
+
+
+@pytest.mark.parametrize("path", _FILES, ids=lambda path: path.name)
+def test_raw_and_converted_elements_are_written_the_same(path: Path) -> None:
+    raw, converted = _read(path), _read(path)
+    for _ in converted.iterall():
+        pass
+    assert streamdicom.dumps(raw) == streamdicom.dumps(converted)
+
+
+def test_all_files_in_one_array_come_back_in_order(tmp_path: Path) -> None:
+    datasets = []
+    for path in _FILES:
+        try:
+            datasets.append(dcmread(path))
+        except InvalidDicomError:
+            continue
+    target = tmp_path / "all.json"
+    streamdicom.dump(datasets, target)
+    count = 0
+    for dataset, expected in zip(streamdicom.iter_datasets(target), datasets, strict=True):
+        assert dataset.get("SOPInstanceUID") == expected.get("SOPInstanceUID")
+        count += 1
+    assert count == len(datasets) > 80
