@@ -81,7 +81,8 @@ NOTES = """\
 rival: ijson.items(file, "item") + Dataset.from_json, or Dataset.to_json, on the same data in the same run.
 files: pydicom's files as they are; headers: without attributes that hold a binary value of more than 1,000 base64
 characters. One array of all of them, repeated; in writing each file twice. raw: as dcmread gives the data sets;
-converted: every element was accessed before. Least time of the rounds; MB are of the JSON.
+converted: every element was accessed before. MB are of the JSON.
+s: the least time of the rounds, on the processor, which differs from that on the clock when the machine is busy.
 x quarter: the time over that of the row with a quarter of the input.
 peak MiB: the highest resident size of a new process above that after import. What the import leaves free is used
 first, so that 0 means: no more than that."""
@@ -166,7 +167,7 @@ def draw(runs: Runs, caption: str, folder: Path) -> list[Path]:
     Returns:
         The files.
     """
-    time, axes = _picture(runs, caption, lambda run: run.seconds, "Time over size of input", "time (s)")
+    time, axes = _picture(runs, caption, lambda run: run.seconds, "Time over size of input", "processor time (s)")
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(_plain)
     fastest = [run for case, measured in runs.items() if case != "ijson" for run in measured]
@@ -184,8 +185,9 @@ def draw(runs: Runs, caption: str, folder: Path) -> list[Path]:
         "memory above import (MiB, linear up to 2)",
     )
     axes.set_yscale("symlog", base=2, linthresh=2)
-    axes.set_ylim(-0.2, 256)
-    axes.set_yticks([0, 1, 2, 4, 8, 16, 32, 64, 128, 256])
+    highest = max(run.peak // MIB for measured in runs.values() for run in measured)
+    axes.set_yticks([0, *(2**power for power in range(max(highest, MOST_MEMORY).bit_length() + 1))])
+    axes.set_ylim(bottom=-0.2)
     axes.yaxis.set_major_formatter(_plain)
     axes.axhline(MOST_MEMORY, linestyle=":", color="#B22222", linewidth=1.2)
     axes.annotate(

@@ -172,6 +172,7 @@ class Grammar:
         known = state.steps.get(text)
         if known is not None:
             return known
+        state = self._bounded(state)
         tokens: list[Token] = []
         after = state
         for match in _SYMBOL.finditer(text):
@@ -225,10 +226,10 @@ class Grammar:
     def _misplaced(self, symbol: str, state: State) -> Fault:
         if symbol in _STRUCTURE or symbol in _LITERALS:
             return Fault(f"{state.wanted()} expected, not '{symbol}'")
-        if symbol[0] == "\ufeff":
-            return Fault("a byte order mark (RFC 8259, section 8.1)")
         if len(symbol.encode(errors="replace")) > self._number_length:
             return self.too_long()
+        if symbol[0] == "\ufeff":
+            return Fault("a byte order mark (RFC 8259, section 8.1)")
         return Fault("neither a string nor a number, true, false or null")
 
     def too_long(self, position: int = 0) -> Fault:
@@ -240,7 +241,7 @@ class Grammar:
             inner = frame.inner[container] = _Frame(container, frame)
         return inner
 
-    def bounded(self, state: State) -> State:
+    def _bounded(self, state: State) -> State:
         """The same state, with all that was remembered dropped if it has become too much."""
         if self._remembered <= _MOST_REMEMBERED:
             return state

@@ -21,7 +21,7 @@ from itertools import islice
 
 from streamdicom.errors import InputError, JsonSyntaxError, LimitError, Location, TruncatedError
 from streamdicom.jsontext._grammar import Expect, Fault, Grammar, State, StringStep
-from streamdicom.jsontext.tokens import Token, TokenType
+from streamdicom.jsontext.tokens import DEPTHS, Token, TokenType
 from streamdicom.limits import Limits
 
 __all__ = ["JsonReader"]
@@ -33,14 +33,14 @@ _PROPERTY_NAME = int(TokenType.PROPERTY_NAME)
 _STRING_SEGMENT = int(TokenType.STRING_SEGMENT)
 _STRING_END = int(TokenType.STRING_END)
 
+
 _STRUCTURE = b' \t\r\n[]{}:,"'
 _WORD_BYTES = bytes(set(range(256)) - set(_STRUCTURE))
 _NUMBER_TEXT = r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+"  # RFC 8259, section 6
+_LONGEST_LITERAL = len("false")
 _NUMBERS = re.compile(rf"(?<![^ \t\r\n\[\]{{}}:,])({_NUMBER_TEXT})(?![^ \t\r\n\[\]{{}}:,])")
 _IS_VALUE = re.compile(rf"{_NUMBER_TEXT}|true|false|null")
-_NUMBER_BEGUN = re.compile(
-    r"-?(?:(?:0|[1-9][0-9]*+)(?:\.[0-9]*+)?+|(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+[eE][+-]?[0-9]*+)?+"
-)
+_NUMBER_BEGUN = re.compile(r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*|(?:\.[0-9]+)?[eE][+-]?[0-9]*)?)?")
 _STRING_BODY = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -106,17 +106,18 @@ class JsonReader:
         self._multiple = multiple
         self._closed = False
         self._error: InputError | None = None
+        self._depth_at_error = 0
         # Where the tokens of the last call come from: index of the first token, text, byte offset of the text.
         self._origins: list[tuple[int, str, int]] = []
 
     @property
     def depth(self) -> int:
         """How many objects and arrays are open behind the last token."""
-        return self._state.frame.depth
+        return self._depth_at_error if self._error else self._state.frame.depth
 
     @property
     def bytes_consumed(self) -> int:
-        """Bytes of the stream that the tokens delivered so far account for, white space included."""
+        """Bytes of the stream that the tokens so far account for, white space included; up to the fault after one."""
         return self._offset
 
     @property
@@ -181,6 +182,7 @@ class JsonReader:
             raise self._error
         tokens: list[Token] = []
         self._origins.clear()
+        depth = self.depth
         try:
             if data is None:
                 self._finish(tokens)
@@ -190,6 +192,9 @@ class JsonReader:
                 for start in range(0, len(data), size):
                     self._take(data[start : start + size], tokens)
         except InputError as error:
+            # What the faulty text would have changed does not count.
+            self._depth_at_error = depth + sum(DEPTHS.get(kind, 0) for kind, _ in tokens)
+            self._offset = error.location.byte_offset or 0
             self._error = error
             if not tokens:
                 raise
@@ -210,15 +215,15 @@ class JsonReader:
 
     def _complete(self, piece: bytes, tokens: list[Token]) -> None:
         """Scan what is complete of a piece that starts with a token; hold back the rest."""
-        cut, in_string = _complete_length(piece)
+        cut, in_string = _complete_length(_mask(piece))
         self._scan(piece[:cut], tokens)
         self._held += piece[cut:]
         if in_string:
             self._mode = _Mode.STRING
             self._scanned = 1
             self._string(b"", tokens)
-        elif len(self._held) > self._number_length:
-            self._scan(bytes(self._held), tokens)  # which says what is wrong with so long a word
+        elif len(self._held) > max(self._number_length, _LONGEST_LITERAL):
+            raise self._fault(self._grammar.too_long())
 
     def _string(self, piece: bytes, tokens: list[Token]) -> bytes:
         """Go on with the string that is held; return it with the rest of the piece once it is closed."""
@@ -284,17 +289,23 @@ class JsonReader:
         return rest
 
     def _add_segment(self, kind: int, raw: bytes, tokens: list[Token]) -> None:
-        try:
-            text = raw.decode()
-            if "\\" in text or not text.isprintable():
-                text = _unescape(text)
-        except UnicodeDecodeError as error:
-            raise self._fault(Fault(_NOT_UTF8), error.start) from None
-        except Fault as fault:
-            raise self._fault(fault, _length(raw.decode()[: fault.position])) from None
+        text = self._text(raw)
         self._origins.append((len(tokens), "", self._offset))
         tokens.append((kind, text))
         self._offset += len(raw)
+
+    def _text(self, raw: bytes, start: int = 0) -> str:
+        """The characters of a piece of a string that starts so many bytes behind the current offset."""
+        try:
+            text = raw.decode()
+        except UnicodeDecodeError as error:
+            raise self._fault(Fault(_NOT_UTF8), start + error.start) from None
+        if "\\" not in text and text.isprintable():
+            return text
+        try:
+            return _unescape(text)
+        except Fault as fault:
+            raise self._fault(fault, start + _length(text[: fault.position])) from None
 
     # --- texts of complete tokens -> tokens --------------------------------------------------------------------
 
@@ -302,22 +313,24 @@ class JsonReader:
         try:
             text = piece.decode()
         except UnicodeDecodeError as error:
-            self._scan_before(piece[: error.start], tokens)
+            self._scan_before(piece, error.start, tokens)
             raise self._fault(Fault(_NOT_UTF8), error.start) from None
         if "\\" in text:
             text = text.replace("\\\\", _ESCAPED_BACKSLASH).replace('\\"', _ESCAPED_QUOTE)
         self._origins.append((len(tokens), text, self._offset))
         self._scan_text(text, tokens)
         self._offset += len(piece)
-        self._state = self._grammar.bounded(self._state)
 
-    def _scan_before(self, piece: bytes, tokens: list[Token]) -> None:
+    def _scan_before(self, piece: bytes, wrong: int, tokens: list[Token]) -> None:
         """Scan the complete tokens before a byte that cannot be decoded, without moving on."""
         offset = self._offset
-        cut, in_string = _complete_length(piece)
+        masked = _mask(piece)
+        cut, in_string = _complete_length(masked[:wrong])
         self._scan(piece[:cut], tokens)
-        if not in_string and len(piece) - cut >= self._number_length:
-            raise self._fault(self._grammar.too_long())
+        if not in_string:
+            word = len(piece) - cut - len(masked[cut:].lstrip(_WORD_BYTES))
+            if word > max(self._number_length, _LONGEST_LITERAL):
+                raise self._fault(self._grammar.too_long())
         self._offset = offset
 
     def _scan_text(self, text: str, tokens: list[Token]) -> None:
@@ -402,10 +415,10 @@ class JsonReader:
                 new, state = step if step is not None else grammar.step(state, structure)
                 if new:
                     tokens += new
-                if not state.takes_value:
-                    raise Fault(f"{state.wanted()} expected, not a number", len(structure))
                 if len(number) > self._number_length:
                     raise grammar.too_long(len(structure))
+                if not state.takes_value:
+                    raise Fault(f"{state.wanted()} expected, not a number", len(structure))
                 tokens.append((_NUMBER, number))
                 state = state.after or grammar.after_value(state)
         except Fault as fault:
@@ -419,10 +432,12 @@ class JsonReader:
 
     def _finish(self, tokens: list[Token]) -> None:
         held = bytes(self._held)
-        if self._mode is _Mode.BETWEEN and held:
-            at_root = not self._state.frame.container
-            begun = _begins_a_value(held)
-            if not begun or (at_root and _is_value(held)):
+        state = self._state
+        if self._mode is not _Mode.BETWEEN:
+            self._check_begun(held)
+        elif held:
+            is_last = not state.frame.container and _IS_VALUE.fullmatch(held.decode(errors="replace"))
+            if is_last or not state.takes_value or not _begins_a_value(held):
                 self._held.clear()
                 self._scan(held, tokens)
         self._offset += len(self._held)
@@ -431,6 +446,18 @@ class JsonReader:
         if self._held or self._mode is not _Mode.BETWEEN or not complete:
             message = "the input ends within a JSON document" if self._offset else "the input is empty"
             raise TruncatedError(message, Location(self._offset))
+
+    def _check_begun(self, held: bytes) -> None:
+        """Whether a string that was never closed was right as far as it went."""
+        start = 0
+        if self._mode is _Mode.STRING:
+            start = 1
+            try:
+                self._grammar.step_to_string(self._state, "")
+            except Fault as fault:
+                raise self._fault(fault) from None
+        body = held[start:]
+        self._text(body[: _whole_characters(body)], start)
 
     def _fault(self, fault: Fault, length: int = 0) -> InputError:
         """The error for a fault that is ``length`` bytes behind the current offset."""
@@ -448,11 +475,15 @@ _NOT_UTF8 = "not UTF-8 (RFC 8259, section 8.1)"
 _TOKEN = re.compile(r'"[^"]*"|[\[\]{}]|[^ \t\r\n\[\]{}:,"]+')
 
 
-def _complete_length(piece: bytes) -> tuple[int, bool]:
+def _mask(piece: bytes) -> bytes:
+    """A piece of the same length, in which no quotation mark is an escaped one."""
+    if b"\\" not in piece:
+        return piece
+    return piece.replace(b"\\\\", b"--").replace(b'\\"', b"--")
+
+
+def _complete_length(masked: bytes) -> tuple[int, bool]:
     """How many bytes of a piece are complete tokens, and whether a string has begun behind them."""
-    masked = piece
-    if b"\\" in piece:
-        masked = piece.replace(b"\\\\", b"--").replace(b'\\"', b"--")
     if masked.count(b'"') & 1:
         return masked.rfind(b'"'), True
     return len(masked.rstrip(_WORD_BYTES)), False
@@ -501,7 +532,7 @@ def _whole_characters(raw: bytes) -> int:
         assert match is not None  # it matches the empty string
         if _ESCAPE_BEGUN.fullmatch(raw, match.end()):
             return match.end()
-    for back in (1, 2, 3):
+    for back in range(1, min(3, len(raw)) + 1):
         byte = raw[-back]
         if byte >= 0xC0:
             needs = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
@@ -509,10 +540,6 @@ def _whole_characters(raw: bytes) -> int:
         if byte < 0x80:
             break
     return len(raw)
-
-
-def _is_value(word: bytes) -> bool:
-    return _IS_VALUE.fullmatch(word.decode(errors="replace")) is not None
 
 
 def _begins_a_value(word: bytes) -> bool:

@@ -38,3 +38,11 @@ number. The other types have the empty string.
 
 The type is a plain int, equal to the member of ``TokenType``: the garbage collector need not look after a tuple of an
 int and a str, which makes reading a third faster than with the members themselves."""
+
+DEPTHS = {
+    int(TokenType.START_OBJECT): 1,
+    int(TokenType.START_ARRAY): 1,
+    int(TokenType.END_OBJECT): -1,
+    int(TokenType.END_ARRAY): -1,
+}
+"""What a token adds to the number of objects and arrays that are open."""

@@ -10,11 +10,12 @@ import binascii
 import re
 from collections.abc import Callable
 from enum import IntEnum
+from itertools import accumulate
 from json.encoder import encode_basestring, encode_basestring_ascii
 
 from streamdicom.errors import InputError, OutputError
 from streamdicom.jsontext.reader import JsonReader
-from streamdicom.jsontext.tokens import Token, TokenType
+from streamdicom.jsontext.tokens import DEPTHS, Token, TokenType
 from streamdicom.limits import Limits
 
 __all__ = ["JsonWriter"]
@@ -171,7 +172,10 @@ class JsonWriter:
             OutputError: No value may come here, or the text is not one JSON value.
         """
         tokens = self._tokens(text)
-        if self._indent is None:
+        depths = accumulate(DEPTHS.get(kind, 0) for kind, _ in tokens)
+        if len(self._open) + max(depths, default=0) > self._depth:
+            raise OutputError(f"more than {self._depth} objects and arrays within one another")
+        if self._indent is None and (text.isascii() or not self._ensure_ascii):
             self._value(text)
         else:
             self._write(tokens)
@@ -179,21 +183,23 @@ class JsonWriter:
     def raw_members(self, text: str) -> None:
         """Write members of an object that are JSON text already, with commas between them.
 
-        The text is not checked without an indent: this is for a caller who has just made it and is in a hurry.
+        The text is written as it is where the layout allows it, and is not checked then: this is for a caller who
+        has just made it and is in a hurry.
 
         Raises:
-            OutputError: No name may come here, or, with an indent, the text is not members of an object.
+            OutputError: No name may come here, or, where it is laid out anew, the text is not members of an object.
         """
         if self._container != "{" or self._place is _NAME or self._place is _SEGMENT:
             raise OutputError("a name is due only within an object, before a value")
-        if self._indent is None:
+        if self._indent is None and not self._ensure_ascii:
             self._put(f",{text}" if self._place is _VALUE else text)
             self._place = _VALUE
         else:
             self._write(self._tokens(f"{{{text}}}")[1:-1])
 
     def _tokens(self, text: str) -> list[Token]:
-        reader = JsonReader(Limits(depth=self._depth, string_segment=max(12, 4 * len(text))))
+        length = max(12, 4 * len(text))
+        reader = JsonReader(Limits(depth=length, string_segment=length, number_length=length))
         try:
             tokens = reader.feed(text.encode()) + reader.close()
         except (InputError, UnicodeEncodeError):

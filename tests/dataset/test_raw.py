@@ -44,7 +44,7 @@ def _as_list(value: Any) -> list[Any]:
 
 def _plain(value: Any) -> Any:
     if hasattr(value, "components"):
-        return (*value.components, "", "", "")[:3] if str(value) else ("", "", "")
+        return (*str(value).split("=", 2), "", "")[:3]
     return value or None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,6 +13,7 @@ import pytest
 
 from streamdicom.errors import InputError, JsonSyntaxError, LimitError, TruncatedError
 from streamdicom.jsontext import JsonReader, Token, TokenType
+from streamdicom.jsontext._grammar import _MOST_REMEMBERED, State
 from streamdicom.limits import Limits
 
 OPEN, CLOSE = (TokenType.START_OBJECT, ""), (TokenType.END_OBJECT, "")
@@ -1028,3 +1030,30 @@ def test_texts_too_long_to_be_remembered() -> None:
     gap = b" " * 100
     data = b'[{"a":1,' + gap + b'"b":2' + gap + b"}," + gap + b'{"a"' + gap + b":" + gap + b"[" + gap + b'"c"]}]'
     assert read_well(data) == list(tokens_of(loads(data.decode())))
+
+
+def remembered_by(reader: JsonReader) -> int:
+    """How many states, and texts of states, a reader keeps alive."""
+    seen: dict[int, Any] = {}
+    to_see: list[Any] = [reader]
+    while to_see:
+        found = to_see.pop()
+        if id(found) not in seen and not isinstance(found, type):
+            seen[id(found)] = found
+            to_see += gc.get_referents(found)
+    states = [found for found in seen.values() if isinstance(found, State)]
+    return sum(1 + len(state.steps) + len(state.before_string) for state in states)
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    reader = JsonReader()
+    reader.feed(b'["a"')
+    kept = []
+    for i in range(20_000):
+        space = "".join(" \n"[i >> bit & 1] for bit in range(15))
+        reader.feed(f'{space},"a"'.encode())
+        if i % 1000 == 0:
+            kept.append(remembered_by(reader))
+    slack = 16  # a chunk may go beyond the bound, and has few texts here
+    assert max(kept) > 1000
+    assert max(kept) <= _MOST_REMEMBERED + slack

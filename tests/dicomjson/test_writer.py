@@ -1,0 +1,594 @@
+"""The EventWriter over a JsonWriter: what it writes, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pytest
+
+from streamdicom.dicomjson import EventParser, EventWriter, writer
+from streamdicom.errors import Location, OutputError
+from streamdicom.events import Event, EventType
+from streamdicom.jsontext import JsonWriter
+from streamdicom.options import WriteOptions
+from streamdicom.vr import VRS
+
+TAG, NEXT, LAST = 0x00091001, 0x00091002, 0x00091003
+SEQ = 0x00081140
+
+START: Event = (EventType.START_DATASET, 0, "", 0)
+END: Event = (EventType.END_DATASET, 0, "", None)
+
+
+def element(vr: str, *values: Any, tag: int = TAG) -> Event:
+    return EventType.ELEMENT, tag, vr, values
+
+
+def bulk_data(vr: str, uri: Any = "uri", tag: int = TAG) -> Event:
+    return EventType.BULK_DATA, tag, vr, uri
+
+
+def sequence(*items: Sequence[Event], tag: int = TAG) -> list[Event]:
+    events: list[Event] = [(EventType.START_SEQUENCE, tag, "SQ", None)]
+    for index, item in enumerate(items):
+        events += [(EventType.START_ITEM, tag, "SQ", index), *item, (EventType.END_ITEM, tag, "SQ", None)]
+    return [*events, (EventType.END_SEQUENCE, tag, "SQ", None)]
+
+
+def parts(vr: str, *pieces: Event, late: bool = False, tag: int = TAG) -> list[Event]:
+    """An element in parts, whose VR may be known only at its end."""
+    start = (EventType.START_ELEMENT, tag, "" if late else vr, None)
+    return [start, *pieces, (EventType.END_ELEMENT, tag, vr, None)]
+
+
+def some(*values: Any) -> Event:
+    return EventType.VALUES, TAG, "", values
+
+
+def segment(value: Any) -> Event:
+    return EventType.SEGMENT, TAG, "", value
+
+
+def last_segment(value: Any) -> Event:
+    return EventType.LAST_SEGMENT, TAG, "", value
+
+
+def cases(table: Sequence[tuple[Any, ...]]) -> list[Any]:
+    assert table
+    return [pytest.param(*row[1:], id=row[0]) for row in table]
+
+
+def write(
+    events: Iterable[Event],
+    *,
+    array: bool = False,
+    indent: int | None = None,
+    options: WriteOptions | None = None,
+) -> str:
+    blocks: list[bytes] = []
+    json_writer = JsonWriter(blocks.append, indent=indent)
+    event_writer = EventWriter(json_writer, array=array, options=options)
+    event_writer.write_all(events)
+    event_writer.close()
+    json_writer.close()
+    return b"".join(blocks).decode()
+
+
+def refused(events: Sequence[Event], *, array: bool = False, options: WriteOptions | None = None) -> OutputError:
+    """The error of the last of some events, of which the others are right; makes sure that it is sticky."""
+    event_writer = EventWriter(JsonWriter(lambda _: None), array=array, options=options)
+    event_writer.write_all(events[:-1])
+    with pytest.raises(OutputError) as caught:
+        event_writer.write(events[-1])
+    for again in (lambda: event_writer.write(events[-1]), event_writer.close):
+        with pytest.raises(OutputError) as once_more:
+            again()
+        assert once_more.value is caught.value
+    return caught.value
+
+
+# --- the canonical form ------------------------------------------------------------------------------------------
+
+
+def value_cases() -> list[tuple[str, list[Event], str]]:
+    return [
+        (f"{vr} {text}", [element(vr, *values)], f'"00091001":{{"vr":"{vr}"{"," if text else ""}{text}}}')
+        for vr, values, text in VALUES
+    ]
+
+
+VALUES: list[tuple[str, tuple[Any, ...], str]] = [
+    *((vr, (), "") for vr in VRS if vr != "SQ"),
+    *((vr, (None,), "") for vr in VRS if vr != "SQ"),
+    *(
+        (vr, ("a b",), '"Value":["a b"]')
+        for vr in ["AE", "AS", "CS", "DA", "DT", "LO", "LT", "SH", "ST", "TM", "UC", "UI", "UR", "UT"]
+    ),
+    ("LO", ("",), ""),
+    ("LO", ("a", "", None, "b"), '"Value":["a",null,null,"b"]'),
+    ("LO", (None, None), '"Value":[null,null]'),
+    ("LO", ('"\\/\b\f\n\r\t\x00\x1f',), '"Value":["\\"\\\\/\\b\\f\\n\\r\\t\\u0000\\u001f"]'),
+    ("LO", ("\u00e9\u5c71\U0001f600\x7f",), '"Value":["\u00e9\u5c71\U0001f600\x7f"]'),
+    ("UT", ("a\\b",), '"Value":["a\\\\b"]'),
+    ("AT", (0x00100020, 0xFFFEE00D, None), '"Value":["00100020","FFFEE00D",null]'),
+    ("DS", ("1.0000",), '"Value":[1.0000]'),
+    ("DS", ("-0", "1e400", "1E+2", "9007199254740993"), '"Value":[-0,1e400,1E+2,9007199254740993]'),
+    ("DS", ("+1", ".5", "5.", "007", " 1", "0x1"), '"Value":["+1",".5","5.","007"," 1","0x1"]'),
+    ("DS", ("NaN", "Infinity", "text", "1\n"), '"Value":["NaN","Infinity","text","1\\n"]'),
+    ("DS", ("\u0661",), '"Value":["\u0661"]'),  # a digit, but not one of JSON's
+    ("DS", ("1", "", None), '"Value":[1,null,null]'),
+    ("IS", ("2147483648",), '"Value":[2147483648]'),
+    ("IS", ("0042", "-7"), '"Value":["0042",-7]'),
+    ("FD", (0.1, 1e22, -0.0, 5e-324), '"Value":[0.1,1e+22,-0.0,5e-324]'),
+    ("FD", (float("nan"), float("inf"), float("-inf")), '"Value":["NaN","Infinity","-Infinity"]'),
+    ("FL", (1.5, None, 2), '"Value":[1.5,null,2.0]'),
+    ("SL", (-(2**31), 2**31 - 1), '"Value":[-2147483648,2147483647]'),
+    ("SS", (-(2**15), None), '"Value":[-32768,null]'),
+    ("UL", (2**32 - 1,), '"Value":[4294967295]'),
+    ("US", (0, 65535), '"Value":[0,65535]'),
+    ("SV", (-(2**63), 2**53 + 1), '"Value":[-9223372036854775808,9007199254740993]'),
+    ("UV", (2**64 - 1,), '"Value":[18446744073709551615]'),
+    ("US", (EventType.ELEMENT,), '"Value":[3]'),  # an int, however it prints
+    ("PN", (("Doe^Jane", "", ""),), '"Value":[{"Alphabetic":"Doe^Jane"}]'),
+    ("PN", (("A", "I", "P"),), '"Value":[{"Alphabetic":"A","Ideographic":"I","Phonetic":"P"}]'),
+    ("PN", (("", "\u5c71", ""), None), '"Value":[{"Ideographic":"\u5c71"},null]'),
+    ("PN", (("", "", ""),), ""),
+    ("PN", (("", "", ""), ("", "", "P")), '"Value":[null,{"Phonetic":"P"}]'),
+    *((vr, (b"",), "") for vr in ["OB", "OD", "OF", "OL", "OV", "OW", "UN"]),
+    *((vr, (b"\x00\xff",), '"InlineBinary":"AP8="') for vr in ["OB", "OD", "OF", "OL", "OV", "OW", "UN"]),
+    ("OB", (b"\xff\xff\xff\xfb\xf0",), '"InlineBinary":"////+/A="'),
+]
+
+STRUCTURE: list[tuple[str, list[Event], str]] = [
+    ("nothing", [], ""),
+    (
+        "elements",
+        [element("LO", "a"), element("UI", tag=NEXT), element("US", 1, tag=LAST)],
+        '"00091001":{"vr":"LO","Value":["a"]},"00091002":{"vr":"UI"},"00091003":{"vr":"US","Value":[1]}',
+    ),
+    (
+        "a tag with another VR the second time",
+        sequence([element("US", 1)], [element("SS", -1)], [element("US", 2)], tag=SEQ),
+        '"00081140":{"vr":"SQ","Value":[{"00091001":{"vr":"US","Value":[1]}},'
+        '{"00091001":{"vr":"SS","Value":[-1]}},{"00091001":{"vr":"US","Value":[2]}}]}',
+    ),
+    (
+        "bulk data",
+        [element("LO", "a"), bulk_data("OB", 'https://host/\u00e9?"', NEXT), element("LO", "b", tag=LAST)],
+        '"00091001":{"vr":"LO","Value":["a"]},"00091002":{"vr":"OB","BulkDataURI":"https://host/\u00e9?\\""},'
+        '"00091003":{"vr":"LO","Value":["b"]}',
+    ),
+    *(
+        (f"bulk data of {vr}", [bulk_data(vr)], f'"00091001":{{"vr":"{vr}","BulkDataURI":"uri"}}')
+        for vr in "DS FL FD IS LT OB OD OF OL OV OW SL SS ST SV UC UL UN US UT UV".split()
+    ),
+    ("sequence without items", sequence(), '"00091001":{"vr":"SQ"}'),
+    ("sequence with an empty item", sequence([]), '"00091001":{"vr":"SQ","Value":[{}]}'),
+    (
+        "sequence among elements",
+        [element("LO", "a"), *sequence([element("LO", "b")], [], tag=NEXT), element("LO", "c", tag=LAST)],
+        '"00091001":{"vr":"LO","Value":["a"]},"00091002":{"vr":"SQ","Value":[{"00091001":{"vr":"LO","Value":["b"]}},'
+        '{}]},"00091003":{"vr":"LO","Value":["c"]}',
+    ),
+    (
+        "sequence in a sequence of the same tag",
+        sequence([*sequence([element("US", 1)], tag=TAG), element("US", 2, tag=NEXT)]),
+        '"00091001":{"vr":"SQ","Value":[{"00091001":{"vr":"SQ","Value":[{"00091001":{"vr":"US","Value":[1]}}]},'
+        '"00091002":{"vr":"US","Value":[2]}}]}',
+    ),
+    (
+        "group length is left out",
+        [element("UL", 4, tag=0x00080000), element("UI", tag=0x00080016), bulk_data("UL", tag=0x00090000)]
+        + [
+            *parts("UL", some(1), tag=0x00100000),
+            *sequence([element("US", 1)], tag=0x00110000),
+            element("LO", tag=TAG + 2**24),
+        ],
+        '"00080016":{"vr":"UI"},"01091001":{"vr":"LO"}',
+    ),
+    (
+        "group length is left out of items",
+        sequence([element("UL", 4, tag=0x00080000), element("UI", tag=0x00080016)]),
+        '"00091001":{"vr":"SQ","Value":[{"00080016":{"vr":"UI"}}]}',
+    ),
+    ("text in one segment", parts("UT", last_segment("abc")), '"00091001":{"vr":"UT","Value":["abc"]}'),
+    (
+        "text in segments",
+        parts("UT", segment("a\u00e9"), segment(""), segment('"\n'), last_segment("")),
+        '"00091001":{"vr":"UT","Value":["a\u00e9\\"\\n"]}',
+    ),
+    (
+        "text in segments, VR late",
+        parts("UT", segment("a"), last_segment("b"), late=True),
+        '"00091001":{"Value":["ab"],"vr":"UT"}',
+    ),
+    (
+        "values and segments mixed",
+        parts("UC", some("a", None, ""), segment("b"), last_segment("c"), last_segment("d"), some("e")),
+        '"00091001":{"vr":"UC","Value":["a",null,null,"bc","d","e"]}',
+    ),
+    (
+        "values and segments mixed, VR late",
+        parts("UC", last_segment("a"), some("b", "c"), some(None), late=True),
+        '"00091001":{"Value":["a","b","c",null],"vr":"UC"}',
+    ),
+    ("numbers in parts", parts("US", some(1, 2), some(None, 3)), '"00091001":{"vr":"US","Value":[1,2,null,3]}'),
+    ("decimals in parts", parts("DS", some("1.0", "+1")), '"00091001":{"vr":"DS","Value":[1.0,"+1"]}'),
+    ("floats in parts", parts("FD", some(0.5, float("inf"))), '"00091001":{"vr":"FD","Value":[0.5,"Infinity"]}'),
+    ("tags in parts", parts("AT", some(TAG)), '"00091001":{"vr":"AT","Value":["00091001"]}'),
+    ("names in parts", parts("PN", some(("", "", "P"))), '"00091001":{"vr":"PN","Value":[{"Phonetic":"P"}]}'),
+    ("no parts", parts("LO"), '"00091001":{"vr":"LO"}'),
+    ("no parts, VR late", parts("OB", late=True), '"00091001":{"vr":"OB"}'),
+    (
+        "bytes in segments that fill no group of base64",
+        parts("OB", segment(b"\x00"), segment(b""), segment(b"\x01\x02\x03"), last_segment(b"\x04")),
+        '"00091001":{"vr":"OB","InlineBinary":"AAECAwQ="}',
+    ),
+    (
+        "bytes in segments, VR late",
+        parts("UN", segment(b"\xff\xff"), last_segment(b"\xff"), late=True),
+        '"00091001":{"InlineBinary":"////","vr":"UN"}',
+    ),
+    (
+        "elements around one in parts",
+        [element("LO", "a"), *parts("UT", last_segment("b"), tag=NEXT), element("LO", "c", tag=LAST)],
+        '"00091001":{"vr":"LO","Value":["a"]},"00091002":{"vr":"UT","Value":["b"]},"00091003":{"vr":"LO","Value":["c"]}',
+    ),
+    (
+        "element in parts in an item",
+        sequence(parts("UT", last_segment("a"))),
+        '"00091001":{"vr":"SQ","Value":[{"00091001":{"vr":"UT","Value":["a"]}}]}',
+    ),
+]
+
+CANONICAL = [*value_cases(), *STRUCTURE]
+
+
+@pytest.mark.parametrize(("events", "members"), cases(CANONICAL))
+def test_a_data_set_is_written_in_canonical_form(events: list[Event], members: str) -> None:
+    assert write([START, *events, END]) == f"{{{members}}}"
+
+
+@pytest.mark.parametrize(("events", "members"), cases(CANONICAL))
+def test_data_sets_are_written_as_an_array(events: list[Event], members: str) -> None:
+    text = write([START, *events, END, START, END, START, *events, END], array=True)
+    assert text == f"[{{{members}}},{{}},{{{members}}}]"
+
+
+@pytest.mark.parametrize(("events", "members"), cases(CANONICAL))
+def test_an_indent_changes_the_white_space_only(events: list[Event], members: str) -> None:
+    pairs = json.loads(write([START, *events, END], indent=2), object_pairs_hook=list, parse_float=str, parse_int=str)
+    assert pairs == json.loads(f"{{{members}}}", object_pairs_hook=list, parse_float=str, parse_int=str)
+
+
+@pytest.mark.parametrize(("events", "members"), cases(STRUCTURE))
+def test_an_indent_is_laid_out_as_the_json_module_does(events: list[Event], members: str) -> None:
+    parsed = json.loads(f"[{{{members}}}]")
+    assert write([START, *events, END], array=True, indent=3) == json.dumps(parsed, indent=3, ensure_ascii=False)
+
+
+@pytest.mark.parametrize(("events", "members"), cases(CANONICAL))
+def test_what_is_written_reads_as_the_same(events: list[Event], members: str) -> None:
+    parser = EventParser()
+    read = parser.feed(write([START, *events, END]).encode())
+    assert parser.close() == []
+    assert json.loads(write(read)) == json.loads(f"{{{members}}}")
+
+
+def test_an_array_of_none() -> None:
+    assert write([], array=True) == "[]"
+
+
+def test_the_index_of_the_event_is_not_needed() -> None:
+    assert write([(EventType.START_DATASET, 0, "", 17), END], array=True) == "[{}]"
+
+
+FILE_META: list[tuple[str, list[Event], str]] = [
+    ("element", [element("UI", "1.2", tag=0x00020010)], '"00020010":{"vr":"UI","Value":["1.2"]}'),
+    ("empty element", [element("SH", tag=0x00020013)], '"00020013":{"vr":"SH"}'),
+    ("bulk data", [bulk_data("OB", tag=0x00020102)], '"00020102":{"vr":"OB","BulkDataURI":"uri"}'),
+    (
+        "sequence",
+        sequence([element("LO", "a"), *sequence([], tag=NEXT), *parts("UT", tag=LAST)], [], tag=0x00020999),
+        '"00020999":{"vr":"SQ","Value":[{"00091001":{"vr":"LO","Value":["a"]},"00091002":{"vr":"SQ","Value":[{}]},'
+        '"00091003":{"vr":"UT"}},{}]}',
+    ),
+    (
+        "text in parts",
+        parts("UT", some("a"), segment("b"), last_segment("c"), tag=0x00020999),
+        '"00020999":{"vr":"UT","Value":["a","bc"]}',
+    ),
+    (
+        "bytes in parts",
+        parts("OB", last_segment(b"\0\0\0"), tag=0x00020102),
+        '"00020102":{"vr":"OB","InlineBinary":"AAAA"}',
+    ),
+]
+BEHIND, BEHIND_TEXT = element("LO", "a"), '"00091001":{"vr":"LO","Value":["a"]}'
+
+
+@pytest.mark.parametrize(("events", "members"), cases(FILE_META))
+def test_the_file_meta_information_is_written_on_request(events: list[Event], members: str) -> None:
+    length = element("UL", 4, tag=0x00020000)
+    stream = [START, length, *events, BEHIND, END]
+    assert write(stream, options=WriteOptions(file_meta=True)) == f"{{{members},{BEHIND_TEXT}}}"
+    assert write(stream) == f"{{{BEHIND_TEXT}}}"
+    assert write([*stream, *stream], array=True) == f"[{{{BEHIND_TEXT}}},{{{BEHIND_TEXT}}}]"
+
+
+# --- refused: values ---------------------------------------------------------------------------------------------
+
+TEXTS = ["AE", "AS", "CS", "DA", "DT", "LO", "LT", "SH", "ST", "TM", "UC", "UI", "UR", "UT"]
+
+MISFITS: list[tuple[str, tuple[Any, ...]]] = [
+    *((vr, (value,)) for vr in TEXTS for value in (5, 1.5, b"a", ("a", "b", "c"), ["a"])),
+    *((vr, (value,)) for vr in ("DS", "IS") for value in (5, 1.5, b"1", ("1",))),
+    *((vr, (value,)) for vr in ("SL", "SS", "SV", "UL", "US", "UV") for value in ("5", 1.5, b"a", (1,), "")),
+    *((vr, (value,)) for vr in ("FD", "FL") for value in ("a", b"a", (1.5,), 10**400, "")),
+    *(("AT", (value,)) for value in ("00100020", 1.5, b"a", (1,), -1, 2**32, "")),
+    *(("PN", (value,)) for value in ("Doe^Jane", "Doe", 5, ("a", "b"), ("a", "b", "c", "d"), ("a", 5, ""), b"abc")),
+    *((vr, (value,)) for vr in ("OB", "OD", "OF", "OL", "OV", "OW", "UN") for value in ("a", 5, 1.5, (b"a",), [0])),
+    *((vr, (b"a", b"b")) for vr in ("OB", "OD", "OF", "OL", "OV", "OW", "UN")),
+    ("OB", (None, b"a")),
+    *((vr, ("a", value, "b")) for vr, value in (("LO", 5), ("US", 1), ("DS", 1.5), ("FD", 1.5), ("PN", "Doe^Jane"))),
+    *((vr, ("a\ud800",)) for vr in [*TEXTS, "DS", "IS"]),
+    ("LO", ("\udc00", "a")),
+    ("PN", (("a", "\udfff", ""),)),
+]
+
+
+@pytest.mark.parametrize(("vr", "values"), [pytest.param(*row, id=f"{row[0]} {row[1]!a}") for row in MISFITS])
+def test_a_value_that_does_not_fit_its_vr_is_refused(vr: str, values: tuple[Any, ...]) -> None:
+    error = refused([START, element("LO", "a", tag=SEQ), element(vr, *values)])
+    assert error.location == Location(None, 0, "00091001")
+
+
+@pytest.mark.parametrize("vr", ["", "XX", "lo", "SQ", "US or SS"])
+def test_a_vr_that_no_element_has_is_refused(vr: str) -> None:
+    error = refused([START, element(vr)])
+    assert "not a value representation" in error.message
+    assert error.location == Location(None, 0, "00091001")
+
+
+@pytest.mark.parametrize("vr", ["AE", "AS", "AT", "CS", "DA", "DT", "LO", "PN", "SH", "SQ", "TM", "UI", "UR"])
+def test_a_vr_that_has_no_bulk_data_is_refused(vr: str) -> None:
+    error = refused([START, bulk_data(vr)])
+    assert f"'BulkDataURI' for VR {vr}" in error.message
+    assert error.location == Location(None, 0, "00091001")
+
+
+@pytest.mark.parametrize("vr", ["", "XX"])
+def test_bulk_data_of_an_unknown_vr_is_refused(vr: str) -> None:
+    assert refused([START, bulk_data(vr)]).location == Location(None, 0, "00091001")
+
+
+@pytest.mark.parametrize("uri", ["\ud800", 5, None, b"uri"], ids=ascii)
+def test_a_uri_that_is_no_text_is_refused(uri: Any) -> None:
+    assert refused([START, bulk_data("OB", uri)]).location == Location(None, 0, "00091001")
+
+
+# --- refused: the order of tags ----------------------------------------------------------------------------------
+
+ORDERS: list[tuple[str, list[Event], str, int]] = [
+    ("element below", [START, element("LO", tag=NEXT), element("LO")], "00091001", 0),
+    ("element twice", [START, element("LO"), element("LO")], "00091001", 0),
+    ("element twice, with another VR", [START, element("LO"), element("SH")], "00091001", 0),
+    ("bulk data twice", [START, bulk_data("OB"), bulk_data("OB")], "00091001", 0),
+    ("sequence behind its element", [START, element("UN"), sequence()[0]], "00091001", 0),
+    ("parts below", [START, element("LO", tag=NEXT), parts("UT")[0]], "00091001", 0),
+    ("element behind its parts", [START, *parts("UT"), element("UT")], "00091001", 0),
+    ("element behind its sequence", [START, *sequence([element("LO", tag=LAST)]), element("LO")], "00091001", 0),
+    ("below one that is left out", [START, element("UL", tag=0x00100000), element("LO", tag=TAG)], "00091001", 0),
+    ("one that is left out below", [START, element("LO"), element("UL", tag=0x00080000)], "00080000", 0),
+    ("group length twice", [START, element("UL", tag=0x00080000), element("UL", tag=0x00080000)], "00080000", 0),
+    (
+        "in an item",
+        [START, *sequence([], [element("LO", tag=NEXT), element("LO", tag=SEQ)])[:-2]],
+        "00091001[1].00081140",
+        0,
+    ),
+    (
+        "in an item of an item",
+        [START, *sequence(sequence([element("LO", tag=LAST), element("LO", tag=NEXT)])[:-2], tag=SEQ)[:-2]],
+        "00081140[0].00091001[0].00091002",
+        0,
+    ),
+    (
+        "the tag of the sequence in its item",
+        [START, *sequence([element("LO", tag=NEXT), element("LO", tag=TAG)])[:-2]],
+        "00091001[0].00091001",
+        0,
+    ),
+    ("in the third data set", [START, END, START, END, START, element("LO"), element("LO")], "00091001", 2),
+]
+
+
+@pytest.mark.parametrize(("events", "path", "index"), cases(ORDERS))
+def test_tags_that_do_not_ascend_are_refused(events: list[Event], path: str, index: int) -> None:
+    error = refused(events, array=True)
+    assert "not above the one before it" in error.message
+    assert error.location == Location(None, index, path)
+
+
+# --- refused: the order of events --------------------------------------------------------------------------------
+
+PLACES: dict[str, list[Event]] = {
+    "stream": [],
+    "data set": [START],
+    "sequence": [START, sequence(tag=SEQ)[0]],
+    "item": [START, *sequence([], tag=SEQ)[:2]],
+    "element": [START, parts("UC", tag=SEQ)[0]],
+    "text": [START, parts("UC", tag=SEQ)[0], segment("a")],
+    "bytes": [START, parts("OB", tag=SEQ)[0], segment(b"a")],
+}
+IN_MEMBERS = {EventType.ELEMENT, EventType.BULK_DATA, EventType.START_ELEMENT, EventType.START_SEQUENCE}
+LEGAL: dict[str, set[EventType]] = {
+    "stream": {EventType.START_DATASET},
+    "data set": {*IN_MEMBERS, EventType.END_DATASET},
+    "sequence": {EventType.START_ITEM, EventType.END_SEQUENCE},
+    "item": {*IN_MEMBERS, EventType.END_ITEM},
+    "element": {EventType.VALUES, EventType.SEGMENT, EventType.LAST_SEGMENT, EventType.END_ELEMENT},
+    "text": {EventType.SEGMENT, EventType.LAST_SEGMENT},
+    "bytes": {EventType.SEGMENT, EventType.LAST_SEGMENT},
+}
+EXAMPLES: dict[EventType, Event] = {
+    EventType.START_DATASET: START,
+    EventType.END_DATASET: END,
+    EventType.ELEMENT: element("LO", "a"),
+    EventType.BULK_DATA: bulk_data("OB"),
+    EventType.START_ELEMENT: parts("UC")[0],
+    EventType.VALUES: some("a"),
+    EventType.SEGMENT: segment("a"),
+    EventType.LAST_SEGMENT: last_segment("a"),
+    EventType.END_ELEMENT: parts("UC")[-1],
+    EventType.START_SEQUENCE: sequence()[0],
+    EventType.START_ITEM: sequence([])[1],
+    EventType.END_ITEM: sequence([])[2],
+    EventType.END_SEQUENCE: sequence()[-1],
+}
+
+
+@pytest.mark.parametrize("kind", EventType, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("place", PLACES)
+def test_an_event_out_of_order_is_refused(place: str, kind: EventType) -> None:
+    event = EXAMPLES[kind]
+    if place == "bytes" and kind in LEGAL[place]:
+        event = (kind, 0, "", b"a")
+    if kind in LEGAL[place]:
+        EventWriter(JsonWriter(lambda _: None)).write_all([*PLACES[place], event])
+    else:
+        assert f"no {kind.name} may come here" in refused([*PLACES[place], event], array=True).message
+
+
+def test_an_unknown_event_is_refused() -> None:
+    assert refused([START, (99, TAG, "LO", ())]).location.dataset_index == 0
+
+
+def test_an_item_has_a_place_only_once_it_is_open() -> None:
+    assert refused([START, sequence(tag=SEQ)[0], element("LO")]).location.tag_path == "00081140.00091001"
+
+
+def test_a_second_data_set_needs_an_array() -> None:
+    error = refused([START, END, START])
+    assert "second data set" in error.message
+
+
+@pytest.mark.parametrize(
+    ("events", "path"),
+    [
+        ([START], ""),
+        ([START, sequence(tag=SEQ)[0], sequence([], tag=SEQ)[1]], "00081140[0]"),
+        ([START, *sequence([], sequence([]), tag=SEQ)[:-3]], "00081140[1].00091001[0]"),
+        ([START, parts("UT")[0]], ""),
+    ],
+)
+@pytest.mark.parametrize("array", [True, False])
+def test_close_refuses_a_data_set_that_is_open(events: list[Event], path: str, array: bool) -> None:
+    event_writer = EventWriter(JsonWriter(lambda _: None), array=array)
+    event_writer.write_all(events)
+    with pytest.raises(OutputError, match="not complete") as caught:
+        event_writer.close()
+    assert caught.value.location == Location(None, 0, path)
+
+
+# --- refused: elements in parts ----------------------------------------------------------------------------------
+
+BAD_PARTS: list[tuple[str, list[Event]]] = [
+    ("unknown VR", [parts("XX")[0], some("a")]),
+    ("unknown VR at the end", [parts("UT", late=True)[0], parts("XX")[-1]]),
+    ("no VR at all", [parts("", late=True)[0], parts("")[-1]]),
+    *((f"values of {vr}", [parts(vr)[0], some("a")]) for vr in ("OB", "SQ")),
+    ("values behind bytes", [parts("OB")[0], last_segment(b"a"), some("a")]),
+    ("text behind bytes", [parts("OB")[0], last_segment(b"a"), last_segment("a")]),
+    ("bytes behind bytes", [parts("OB")[0], last_segment(b"a"), segment(b"a")]),
+    ("bytes behind text", [parts("", late=True)[0], last_segment("a"), last_segment(b"a")]),
+    ("bytes within text", [parts("", late=True)[0], segment("a"), segment(b"a")]),
+    ("text within bytes", [parts("", late=True)[0], segment(b"a"), segment("a")]),
+    ("half of a surrogate pair in a segment", [parts("UT")[0], segment("\ud800")]),
+    ("half of a surrogate pair in a value", [parts("UC")[0], some("a", "\ud800")]),
+    ("segment of a number", [parts("UT")[0], last_segment(5)]),
+    ("number for text", [parts("UC")[0], some(5)]),
+    ("number before the VR", [parts("", late=True)[0], some(5)]),
+    ("text for a number", [parts("US")[0], some("a")]),
+    ("text for a float", [parts("FD")[0], some("a")]),
+    ("text for a tag", [parts("AT")[0], some("a")]),
+    ("text for a name", [parts("PN")[0], some("Doe^Jane")]),
+    *((f"bytes for {vr}, VR late", parts(vr, last_segment(b"a"), late=True)) for vr in ("UT", "US", "PN", "SQ")),
+    *(
+        (f"text for {vr}, VR late", parts(vr, last_segment("a"), late=True))
+        for vr in ("OB", "US", "FD", "AT", "PN", "SQ")
+    ),
+    ("values for OB, VR late", parts("OB", some("a"), late=True)),
+]
+
+
+@pytest.mark.parametrize("events", cases(BAD_PARTS))
+def test_parts_that_do_not_fit_are_refused(events: list[Event]) -> None:
+    error = refused([START, *events])
+    assert error.location.dataset_index == 0
+
+
+@pytest.mark.parametrize("vr", ["US", "FD", "AT", "PN", "SQ"])
+def test_a_long_text_for_a_vr_that_is_no_text_is_refused(vr: str) -> None:
+    with pytest.raises(OutputError):
+        write([START, *parts(vr, last_segment("a")), END])
+
+
+# --- depth, memory -----------------------------------------------------------------------------------------------
+
+
+def nested(sequences: int) -> list[Event]:
+    return sequence(nested(sequences - 1)) if sequences else []
+
+
+@pytest.mark.parametrize(("depth", "fits"), [(7, True), (6, False), (5, False), (4, False)])
+def test_sequences_nest_as_deep_as_the_json_writer_allows(depth: int, fits: bool) -> None:
+    event_writer = EventWriter(JsonWriter(lambda _: None, depth=depth), array=False)
+    events = [START, *nested(2), END]
+    if fits:
+        event_writer.write_all(events)
+        event_writer.close()
+    else:
+        with pytest.raises(OutputError, match=f"more than {depth} objects and arrays") as caught:
+            event_writer.write_all(events)
+        assert caught.value.location.dataset_index == 0
+        assert caught.value.location.tag_path.startswith("00091001[0]")
+
+
+def test_more_members_than_a_block_are_written_whole() -> None:
+    elements = [element("LO", "x" * 100, tag=TAG + number) for number in range(2000)]
+    parsed = json.loads(write([START, *elements, END]))
+    assert parsed == {f"{TAG + number:08X}": {"vr": "LO", "Value": ["x" * 100]} for number in range(2000)}
+
+
+def many_elements() -> list[Event]:
+    return [element("LO", "x" * 1000, tag=TAG + number) for number in range(1000)]
+
+
+def many_references() -> list[Event]:
+    return [bulk_data("OB", "x" * 1000, tag=TAG + number) for number in range(1000)]
+
+
+@pytest.mark.parametrize("events", [many_elements(), many_references()], ids=["elements", "bulk data"])
+def test_members_go_out_before_their_data_set_ends(events: list[Event]) -> None:
+    blocks: list[bytes] = []
+    json_writer = JsonWriter(blocks.append)
+    EventWriter(json_writer, array=False).write_all([START, *events])
+    assert sum(map(len, blocks)) > 1_000_000 - 200_000
+
+
+def test_more_tags_than_are_known_by_heart_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "_MOST_KNOWN", 2)
+    elements = [element("US", number, tag=TAG + number) for number in range(8)]
+    parsed = json.loads(write([START, *elements, END, START, *elements, END], array=True))
+    assert parsed == [{f"{TAG + number:08X}": {"vr": "US", "Value": [number]} for number in range(8)}] * 2
+
+
+def test_escapes_on_request_are_for_all_texts() -> None:
+    blocks: list[bytes] = []
+    json_writer = JsonWriter(blocks.append, ensure_ascii=True)
+    EventWriter(json_writer, array=False).write_all([START, element("LO", "\u00e9"), END])
+    json_writer.close()
+    assert b"".join(blocks) == b'{"00091001":{"vr":"LO","Value":["\\u00e9"]}}'
