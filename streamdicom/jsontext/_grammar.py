@@ -143,7 +143,10 @@ class Grammar:
         self._after_document = Expect.VALUE if multiple else Expect.END
         self._remembered = 0
         self._root = _Frame("", None)
-        self.start = self._state(self._root, Expect.VALUE)
+
+    def start(self) -> State:
+        """The state before a document."""
+        return self._state(self._root, Expect.VALUE)
 
     def _state(self, frame: _Frame, expect: Expect) -> State:
         state = frame.states.get(expect)
@@ -189,6 +192,7 @@ class Grammar:
 
     def step_to_string(self, state: State, text: str) -> StringStep:
         """The same for a structural text with a string behind it: the string's kind, and the state after it."""
+        state = self._bounded(state)
         tokens, at_string = self.step(state, text)
         string_type = at_string.string_type
         if string_type is None:

@@ -98,7 +98,7 @@ class JsonReader:
         self._segment = limits.string_segment
         self._number_length = limits.number_length
         self._grammar = Grammar(limits.depth, limits.number_length, multiple)
-        self._state = self._grammar.start
+        self._state = self._grammar.start()
         self._mode = _Mode.BETWEEN
         self._held = bytearray()
         self._scanned = 0  # bytes of what is held that are known not to close the string
