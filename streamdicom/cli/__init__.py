@@ -16,5 +16,6 @@ def main() -> None:
     try:
         from streamdicom.cli.app import run
     except ModuleNotFoundError as error:
-        sys.exit(f'streamdicom: {error.name} is missing; install "streamdicom[cli]"')
+        print(f'streamdicom: {error.name} is missing; install "streamdicom[cli]"', file=sys.stderr)
+        sys.exit(2)
     run()

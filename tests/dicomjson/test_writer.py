@@ -141,6 +141,9 @@ VALUES: list[tuple[str, tuple[Any, ...], str]] = [
     ("OB", (b"\xff\xff\xff\xfb\xf0",), '"InlineBinary":"////+/A="'),
 ]
 
+BULK = ["DS", "FL", "FD", "IS", "LT", "OB", "OD", "OF", "OL", "OV", "OW", "SL", "SS", "ST", "SV", "UC", "UL", "UN"]
+BULK += ["US", "UT", "UV"]
+
 STRUCTURE: list[tuple[str, list[Event], str]] = [
     ("nothing", [], ""),
     (
@@ -160,10 +163,7 @@ STRUCTURE: list[tuple[str, list[Event], str]] = [
         '"00091001":{"vr":"LO","Value":["a"]},"00091002":{"vr":"OB","BulkDataURI":"https://host/\u00e9?\\""},'
         '"00091003":{"vr":"LO","Value":["b"]}',
     ),
-    *(
-        (f"bulk data of {vr}", [bulk_data(vr)], f'"00091001":{{"vr":"{vr}","BulkDataURI":"uri"}}')
-        for vr in "DS FL FD IS LT OB OD OF OL OV OW SL SS ST SV UC UL UN US UT UV".split()
-    ),
+    *((f"bulk data of {vr}", [bulk_data(vr)], f'"00091001":{{"vr":"{vr}","BulkDataURI":"uri"}}') for vr in BULK),
     ("sequence without items", sequence(), '"00091001":{"vr":"SQ"}'),
     ("sequence with an empty item", sequence([]), '"00091001":{"vr":"SQ","Value":[{}]}'),
     (
@@ -180,8 +180,10 @@ STRUCTURE: list[tuple[str, list[Event], str]] = [
     ),
     (
         "group length is left out",
-        [element("UL", 4, tag=0x00080000), element("UI", tag=0x00080016), bulk_data("UL", tag=0x00090000)]
-        + [
+        [
+            element("UL", 4, tag=0x00080000),
+            element("UI", tag=0x00080016),
+            bulk_data("UL", tag=0x00090000),
             *parts("UL", some(1), tag=0x00100000),
             *sequence([element("US", 1)], tag=0x00110000),
             element("LO", tag=TAG + 2**24),

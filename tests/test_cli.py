@@ -1,0 +1,291 @@
+"""The command line, as a user runs it: a process, its output, its exit code."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from pydicom import Dataset, dcmread, dcmwrite
+from pydicom.uid import ExplicitVRLittleEndian
+
+import streamdicom
+from streamdicom.cli.demo import bundled_datasets, differences
+from streamdicom.cli.show import lines
+from streamdicom.cli.streams import is_json
+
+pytest.importorskip("typer", reason="the command line is an extra: install streamdicom[cli]")
+
+_COMMAND = [sys.executable, "-c", "from streamdicom.cli import main; main()"]
+
+
+def _run(*arguments: str | Path, data: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([*_COMMAND, *map(str, arguments)], input=data, capture_output=True, timeout=120, check=False)
+
+
+def _dataset() -> Dataset:
+    dataset = Dataset()
+    dataset.SpecificCharacterSet = "ISO_IR 100"
+    dataset.SOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
+    dataset.SOPInstanceUID = "1.2.3"
+    dataset.PatientName = "Buc^Jérôme"
+    inner = Dataset()
+    inner.Rows = 2
+    dataset.ReferencedImageSequence = [inner, Dataset()]
+    dataset.PixelData = bytes(100)
+    dataset["PixelData"].VR = "OB"
+    return dataset
+
+
+def _file(path: Path) -> Path:
+    dataset = _dataset()
+    dataset.file_meta = streamdicom.loads_file(b"{}").file_meta
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dcmwrite(path, dataset, enforce_file_format=True)
+    return path
+
+
+def _one_line(result: subprocess.CompletedProcess[bytes]) -> str:
+    text = result.stderr.decode()
+    assert text.startswith("streamdicom: ")
+    assert text.count("\n") == 1
+    return text
+
+
+# --- demo ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore")  # many of the files are not quite right, which is what they are for
+def test_demo_finds_no_difference() -> None:
+    result = _run("demo")
+    table = result.stdout.decode()
+    assert result.returncode == 0, result.stderr
+    rows = {row.split("│")[1].strip(): row.split("│")[2].strip() for row in table.splitlines() if row.startswith("│")}
+    assert rows["differences"] == "0"
+    assert int(rows["data sets"]) == sum(1 for _ in bundled_datasets()) > 80
+    assert int(rows["elements"].replace(",", "")) > 10_000
+
+
+def test_differences_are_found() -> None:
+    one, other = _dataset(), _dataset()
+    assert differences(one, other) == (7, [])
+    other.ReferencedImageSequence[0].Rows = 3
+    other.PatientID = "1"
+    del other.PatientName
+    assert differences(one, other)[1] == ["00100010", "00100020", "00081140[0].00280010"]
+
+
+# --- convert ---------------------------------------------------------------------------------------------------
+
+
+def test_a_file_is_converted_and_back(tmp_path: Path) -> None:
+    source = _file(tmp_path / "in.dcm")
+    assert _run("convert", source, tmp_path / "out.json", "--file-meta").returncode == 0
+    assert _run("convert", tmp_path / "out.json", tmp_path / "back.dcm").returncode == 0
+    back = dcmread(tmp_path / "back.dcm")
+    assert back == dcmread(source)
+    assert back.file_meta == dcmread(source).file_meta
+
+
+def test_convert_lays_out_with_an_indent_and_leaves_group_0002_out(tmp_path: Path) -> None:
+    result = _run("convert", _file(tmp_path / "in.dcm"), "-", "--indent", "2")
+    text = result.stdout.decode()
+    assert text == json.dumps(json.loads(text), indent=2, ensure_ascii=False) + "\n"
+    assert not [key for key in json.loads(text) if key.startswith("0002")]
+
+
+def test_convert_tells_what_comes_through_a_pipe(tmp_path: Path) -> None:
+    dicom = _file(tmp_path / "in.dcm").read_bytes()
+    text = _run("convert", "-", "-", data=dicom).stdout
+    assert streamdicom.loads(text) == dcmread(io.BytesIO(dicom))
+    back = _run("convert", "-", "-", data=text).stdout
+    assert dcmread(io.BytesIO(back)) == dcmread(io.BytesIO(dicom))
+
+
+def test_what_lacks_its_uids_is_converted_as_far_as_it_goes(tmp_path: Path) -> None:
+    result = _run("convert", "-", tmp_path / "out.dcm", data=b'{"00100020": {"vr": "LO", "Value": ["1"]}}')
+    assert result.returncode == 0, result.stderr
+    assert dcmread(tmp_path / "out.dcm").PatientID == "1"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "place"),
+    [
+        ("in.json", b'{"00100020": {"vr": "LO", "Value": [5]}}', "byte 38, [0].00100020"),
+        ("in.json", b'{"00100020": {"vr": "LO"', "byte 24, [0].00100020"),
+        ("in.json", b"[{},{}]", "more than one data set"),
+        ("in.json", b"", "empty"),
+        ("in.json", b"\xff", "byte 0"),
+        ("in.dcm", b"not DICOM", "not a DICOM file"),
+    ],
+)
+def test_a_fault_in_the_input_is_one_line_with_the_place(
+    name: str, content: bytes, place: str, tmp_path: Path
+) -> None:
+    source, target = tmp_path / name, tmp_path / ("out.dcm" if name == "in.json" else "out.json")
+    source.write_bytes(content)
+    result = _run("convert", source, target)
+    assert result.returncode == 1
+    assert place in _one_line(result)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_fault_in_the_call_is_told_from_one_in_the_input(tmp_path: Path) -> None:
+    source = tmp_path / "in.json"
+    source.write_bytes(b"{}")
+    for arguments in ((tmp_path / "none.json", "out.dcm"), (source, tmp_path / "out.json"), (tmp_path, "out.dcm")):
+        result = _run("convert", *arguments)
+        assert result.returncode == 2
+        _one_line(result)
+    assert _run("convert", source).returncode == 2
+    assert _run("nothing").returncode == 2
+    assert b"Traceback" not in _run("convert", source, tmp_path / "none" / "out.dcm").stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "expected"),
+    [
+        ("a.json", None, True),
+        ("a.JSON", b"", True),
+        ("a.dcm", b"{", False),
+        ("-", b" \n[", True),
+        ("-", bytes(128) + b"DICM", False),
+        ("-", None, False),
+    ],
+)
+def test_the_kind_is_told_by_the_name_or_the_first_bytes(name: str, start: bytes | None, expected: bool) -> None:
+    assert is_json(Path(name), start) is expected
+
+
+# --- show ------------------------------------------------------------------------------------------------------
+
+
+def test_show_prints_a_tree() -> None:
+    text = streamdicom.dumps([_dataset()])
+    assert list(lines(streamdicom.iter_events(text.encode()))) == [
+        "Data set 0",
+        "  (0008,0005) CS SpecificCharacterSet: ISO_IR 100",
+        "  (0008,0016) UI SOPClassUID: 1.2.840.10008.5.1.4.1.1.7",
+        "  (0008,0018) UI SOPInstanceUID: 1.2.3",
+        "  (0008,1140) SQ ReferencedImageSequence",
+        "    Item 0",
+        "      (0028,0010) US Rows: 2",
+        "    Item 1",
+        "  (0010,0010) PN PatientName: Buc^Jérôme",
+        "  (7FE0,0010) OB PixelData: [100 bytes]",
+    ]
+
+
+def test_show_prints_files_of_both_kinds_the_same(tmp_path: Path) -> None:
+    dicom = _file(tmp_path / "in.dcm")
+    _run("convert", dicom, tmp_path / "out.json", "--file-meta")
+    of_json, of_dicom = _run("show", tmp_path / "out.json"), _run("show", dicom)
+    without_group_length = [line for line in of_dicom.stdout.splitlines() if b"(0002,0000)" not in line]
+    assert of_json.stdout.splitlines() == without_group_length != []
+    assert of_json.returncode == of_dicom.returncode == 0
+
+
+def test_show_makes_long_and_odd_values_short_and_plain() -> None:
+    text = json.dumps(
+        {
+            "00091001": {"vr": "UT", "Value": ["x" * 200_000]},
+            "00091002": {"vr": "OB", "InlineBinary": "AAAA" * 50_000},
+            "00091003": {"vr": "LO", "Value": ["\x1b[31mred\n", None]},
+            "00091004": {"vr": "OB", "BulkDataURI": "http://example.org/1"},
+            "00091005": {"vr": "PN", "Value": [{"Alphabetic": "A", "Phonetic": "P"}]},
+            "00091006": {"vr": "LT", "Value": ["y" * 100]},
+        }
+    )
+    assert list(lines(streamdicom.iter_events(text.encode())))[1:] == [
+        f"  (0009,1001) UT: {'x' * 64}... [200,000 characters]",
+        "  (0009,1002) OB: [150,000 bytes]",
+        r"  (0009,1003) LO: \x1b[31mred\n" + "\\",
+        "  (0009,1004) OB: -> http://example.org/1",
+        "  (0009,1005) PN: A==P",
+        f"  (0009,1006) LT: {'y' * 64}...",
+    ]
+
+
+def test_show_prints_what_came_before_a_fault() -> None:
+    result = _run("show", "-", data=b'[{"00100020": {"vr": "LO", "Value": ["1"]}},')
+    assert result.stdout.decode().splitlines() == ["Data set 0", "  (0010,0020) LO PatientID: 1"]
+    assert result.returncode == 1
+    assert "byte 44" in _one_line(result)
+
+
+def test_show_prints_the_first_data_set_before_the_second_is_there() -> None:
+    with subprocess.Popen([*_COMMAND, "show", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b'[{"00100020": {"vr": "LO", "Value": ["1"]}},')
+        process.stdin.flush()
+        assert process.stdout.readline() == b"Data set 0\n"
+        assert process.stdout.readline() == b"  (0010,0020) LO PatientID: 1\n"
+        process.stdin.write(b"{}]")
+        process.stdin.close()
+        assert process.stdout.read() == b"Data set 1\n"
+    assert process.returncode == 0
+
+
+def test_a_reader_that_goes_away_ends_the_command_quietly(tmp_path: Path) -> None:
+    path = tmp_path / "many.json"
+    streamdicom.dump((_dataset() for _ in range(5000)), path)
+    with subprocess.Popen(
+        [*_COMMAND, "show", str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
+def test_ctrl_c_ends_the_command_quietly(tmp_path: Path) -> None:
+    target = tmp_path / "out.dcm"
+    with subprocess.Popen(
+        [*_COMMAND, "convert", "-", str(target)], stdin=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stdin.write(b'{"00100020": {"vr": "LO"')
+        process.stdin.flush()
+        deadline = time.monotonic() + 30
+        while not list(tmp_path.iterdir()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert list(tmp_path.iterdir()), "the command has not started to write"
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+        assert process.stderr.read() == b""
+    assert process.returncode == 130
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- the rest --------------------------------------------------------------------------------------------------
+
+
+def test_the_version_is_printed() -> None:
+    assert _run("--version").stdout.decode().strip() == streamdicom.__version__
+
+
+def test_what_is_missing_is_told(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("raise ModuleNotFoundError('no typer', name='typer')")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    result = subprocess.run(_COMMAND, capture_output=True, env=environment, text=True, timeout=60, check=False)
+    assert result.returncode == 2
+    assert result.stderr == 'streamdicom: typer is missing; install "streamdicom[cli]"\n'
+
+
+def test_warnings_of_pydicom_are_one_line() -> None:
+    result = _run("show", "-", data=b'{"00080005": {"vr": "CS", "Value": ["ISO-IR 100"]}}')
+    assert result.returncode == 0
+    result = _run("convert", "-", "-", data=b'{"00080005": {"vr": "CS", "Value": ["ISO-IR 100"]}}')
+    assert result.returncode == 0
+    assert "Traceback" not in result.stderr.decode()
+    assert all(line.startswith("streamdicom: warning: ") for line in result.stderr.decode().splitlines())

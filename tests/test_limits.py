@@ -1,0 +1,45 @@
+"""The limits: what they are unless told otherwise, and what they cannot be."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, asdict
+from typing import Any
+
+import pytest
+
+from streamdicom.limits import Limits
+
+DEFAULTS = {
+    "depth": 256,
+    "string_segment": 65536,
+    "number_length": 1000,
+    "held_values": 4096,
+    "value_length": 2**28,
+    "dataset_size": 2**30,
+}
+SMALLEST = {**dict.fromkeys(DEFAULTS, 1), "string_segment": 12}
+
+
+def test_the_defaults() -> None:
+    assert asdict(Limits()) == DEFAULTS
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_each_limit_has_a_smallest_value(name: str) -> None:
+    smallest = SMALLEST[name]
+    assert getattr(Limits(**{name: smallest}), name) == smallest
+    with pytest.raises(ValueError, match=rf"Limits\.{name} must be at least {smallest}, not {smallest - 1}"):
+        Limits(**{name: smallest - 1})
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+@pytest.mark.parametrize("value", [-1, None, 64.0, "64", float("inf")], ids=repr)
+def test_a_limit_is_a_positive_integer(name: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=rf"Limits\.{name} must be at least"):
+        Limits(**{name: value})
+
+
+def test_limits_are_frozen() -> None:
+    with pytest.raises(FrozenInstanceError):
+        Limits().depth = 1  # type: ignore[misc]
+    assert hash(Limits()) == hash(Limits(depth=256))
