@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
 from contextlib import redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,9 +21,8 @@ _SIZES = {  # MiB
     "events": (16, 64, 256, 1024),
     "datasets": (16, 64, 256),
     "writing": (16, 64, 256),
+    "ijson": (4, 8, 16, 32),  # its time is quadratic
 }
-_CONTRAST = (4, 8, 16, 32, 64)
-_MOST_CONTRAST = 20.0  # seconds for all of the contrast; four times the size takes sixteen times as long
 _QUICK = 64  # MiB, the largest input
 _REPEATED = 256  # MiB, the largest input that is measured more than once
 
@@ -66,8 +64,7 @@ def _measure_speed(datasets: int) -> dict[str, Any]:
 
 
 def _measure_memory(largest: int) -> report.Runs:
-    runs = {case: [_measure(case, size) for size in sizes if size <= largest] for case, sizes in _SIZES.items()}
-    return runs | {"ijson": list(_contrast())}
+    return {case: [_measure(case, size) for size in sizes if size <= largest] for case, sizes in _SIZES.items()}
 
 
 def _measure(case: str, mib: int) -> Measurement:
@@ -76,18 +73,6 @@ def _measure(case: str, mib: int) -> Measurement:
     repeats = 3 if case == "binary" and mib <= _REPEATED else 1
     runs = [measure(case, mib) for _ in range(repeats)]
     return Measurement(runs[0].size, min(run.seconds for run in runs), max(run.peak for run in runs))
-
-
-def _contrast() -> Iterator[Measurement]:
-    left = _MOST_CONTRAST
-    last = 0.0
-    for mib in _CONTRAST:
-        if 4 * last > left:
-            return
-        run = _measure("ijson", mib)
-        last = run.seconds
-        left -= last
-        yield run
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import re
+from codecs import utf_8_decode
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from itertools import islice
@@ -42,7 +43,7 @@ _NUMBERS = re.compile(rf"(?<![^ \t\r\n\[\]{{}}:,])({_NUMBER_TEXT})(?![^ \t\r\n\[
 _IS_VALUE = re.compile(rf"{_NUMBER_TEXT}|true|false|null")
 _NUMBER_BEGUN = re.compile(r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*|(?:\.[0-9]+)?[eE][+-]?[0-9]*)?)?")
 _STRING_BODY = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
-_CONTROL = re.compile(r"[\x00-\x1f]")
+_CONTROLS = bytes(range(0x20))
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _VALID_RUN = re.compile(
     r"""(?:[^\\\x00-\x1f]+
@@ -59,7 +60,13 @@ _ESCAPES = re.compile(
              |u[dD][89abAB][0-9a-fA-F]{2}\\u[0-9a-fA-F]{4}))*+""",
     re.VERBOSE | re.DOTALL,
 )
-_ESCAPE_BEGUN = re.compile(rb"\\(?:u(?:[0-9a-fA-F]{0,3}|[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u[0-9a-fA-F]{0,3})?)?))?")
+# The start of an escape. One of \ud800 to \udbff is such a start too: it takes another that begins with \ud.
+_BEGUN = (
+    r"\\(?:u(?:[0-9a-cA-CefEF][0-9a-fA-F]{0,2}|[dD](?:[0-7][0-9a-fA-F]?|[89abAB][0-9a-fA-F]?)?)?"
+    r"|u[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u(?:[dD](?:[c-fC-F][0-9a-fA-F]?)?)?)?)?)?"
+)
+_ESCAPE_BEGUN = re.compile(_BEGUN)
+_RAW_ESCAPE_BEGUN = re.compile(_BEGUN.encode())
 
 # Escaped quotation marks must not count as the end of a string, nor escaped backslashes as the start of an escape.
 # Lone surrogates take their places: no text decoded from UTF-8 can hold one.
@@ -162,8 +169,6 @@ class JsonReader:
         for chunk in chunks:
             yield from self.feed(chunk)
         yield from self.close()
-        if self._error:
-            raise self._error
 
     def locate(self, index: int) -> int:
         """The byte offset at which a token of the last call of ``feed`` or ``close`` starts.
@@ -242,9 +247,14 @@ class JsonReader:
 
     def _find_end(self) -> int | None:
         """The place of the quotation mark that closes the string that is held."""
-        match = _STRING_BODY.match(self._held, self._scanned)
-        assert match is not None  # it matches the empty string
-        self._scanned = match.end()
+        held = self._held
+        if held.find(b"\\", self._scanned) < 0:
+            end = held.find(b'"', self._scanned)
+            self._scanned = len(held) if end < 0 else end
+        else:
+            match = _STRING_BODY.match(held, self._scanned)
+            assert match is not None  # it matches the empty string
+            self._scanned = match.end()
         closed = self._held[self._scanned : self._scanned + 1] == b'"'
         return self._scanned if closed else None
 
@@ -294,18 +304,18 @@ class JsonReader:
         tokens.append((kind, text))
         self._offset += len(raw)
 
-    def _text(self, raw: bytes, start: int = 0) -> str:
-        """The characters of a piece of a string that starts so many bytes behind the current offset."""
+    def _text(self, raw: bytes) -> str:
+        """The characters of the segment that is at the current offset."""
         try:
             text = raw.decode()
         except UnicodeDecodeError as error:
-            raise self._fault(Fault(_NOT_UTF8), start + error.start) from None
-        if "\\" not in text and text.isprintable():
+            raise self._fault(Fault(_NOT_UTF8), error.start) from None
+        if b"\\" not in raw and not _has_control(raw):
             return text
         try:
             return _unescape(text)
         except Fault as fault:
-            raise self._fault(fault, start + _length(text[: fault.position])) from None
+            raise self._fault(fault, _length(text[: fault.position])) from None
 
     # --- texts of complete tokens -> tokens --------------------------------------------------------------------
 
@@ -318,7 +328,7 @@ class JsonReader:
         if "\\" in text:
             text = text.replace("\\\\", _ESCAPED_BACKSLASH).replace('\\"', _ESCAPED_QUOTE)
         self._origins.append((len(tokens), text, self._offset))
-        self._scan_text(text, tokens)
+        self._scan_text(text, b"\\" in piece or _has_control(piece), tokens)
         self._offset += len(piece)
 
     def _scan_before(self, piece: bytes, wrong: int, tokens: list[Token]) -> None:
@@ -333,9 +343,10 @@ class JsonReader:
                 raise self._fault(self._grammar.too_long())
         self._offset = offset
 
-    def _scan_text(self, text: str, tokens: list[Token]) -> None:
+    def _scan_text(self, text: str, is_odd: bool, tokens: list[Token]) -> None:
         parts = text.split('"')
-        strings_to_check = "\\" in text or not (text.isprintable() or "".join(parts[1::2]).isprintable())
+        # An escape that is masked is not printable, nor is a control character; both may stand between the strings.
+        strings_to_check = is_odd and ("\\" in text or not "".join(parts[1::2]).isprintable())
         iterator = iter(parts)
         pairs = zip(iterator, iterator, strict=False)  # the last part, behind the last string, is left over
         try:
@@ -457,7 +468,15 @@ class JsonReader:
             except Fault as fault:
                 raise self._fault(fault) from None
         body = held[start:]
-        self._text(body[: _whole_characters(body)], start)
+        try:
+            text, length = utf_8_decode(body, "strict", False)
+        except UnicodeDecodeError as error:
+            raise self._fault(Fault(_NOT_UTF8), start + error.start) from None
+        if not _is_begun(text):
+            wrong = _escape_fault(text)
+            raise self._fault(wrong, start + len(text[: wrong.position].encode()))
+        if not _may_be_character(body[length:]):
+            raise self._fault(Fault(_NOT_UTF8), start + length)
 
     def _fault(self, fault: Fault, length: int = 0) -> InputError:
         """The error for a fault that is ``length`` bytes behind the current offset."""
@@ -473,6 +492,10 @@ class _StringFault(Fault):
 
 _NOT_UTF8 = "not UTF-8 (RFC 8259, section 8.1)"
 _TOKEN = re.compile(r'"[^"]*"|[\[\]{}]|[^ \t\r\n\[\]{}:,"]+')
+
+
+def _has_control(raw: bytes) -> bool:
+    return len(raw.translate(None, _CONTROLS)) < len(raw)
 
 
 def _mask(piece: bytes) -> bytes:
@@ -525,12 +548,34 @@ def _escape_fault(raw: str) -> Fault:
     return _StringFault("not an escape that JSON knows", position)
 
 
+def _may_be_character(raw: bytes) -> bool:
+    """Whether the bytes are the start of a character, or nothing."""
+    if not raw:
+        return True
+    return any(_is_utf8(raw + last * more) for last in (b"\x80", b"\xbf") for more in (1, 2, 3))
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_begun(text: str) -> bool:
+    """Whether the start of a string has nothing wrong in it."""
+    match = _VALID_RUN.match(text)
+    assert match is not None  # it matches the empty string
+    return match.end() == len(text) or _ESCAPE_BEGUN.fullmatch(text, match.end()) is not None
+
+
 def _whole_characters(raw: bytes) -> int:
     """How many bytes of the start of a string are whole characters and escapes."""
     if b"\\" in raw:
         match = _ESCAPES.match(raw)
         assert match is not None  # it matches the empty string
-        if _ESCAPE_BEGUN.fullmatch(raw, match.end()):
+        if _RAW_ESCAPE_BEGUN.fullmatch(raw, match.end()):
             return match.end()
     for back in range(1, min(3, len(raw)) + 1):
         byte = raw[-back]

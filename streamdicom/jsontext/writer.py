@@ -171,10 +171,7 @@ class JsonWriter:
         Raises:
             OutputError: No value may come here, or the text is not one JSON value.
         """
-        tokens = self._tokens(text)
-        depths = accumulate(DEPTHS.get(kind, 0) for kind, _ in tokens)
-        if len(self._open) + max(depths, default=0) > self._depth:
-            raise OutputError(f"more than {self._depth} objects and arrays within one another")
+        tokens = self._tokens(text, len(self._open))
         if self._indent is None and (text.isascii() or not self._ensure_ascii):
             self._value(text)
         else:
@@ -191,21 +188,25 @@ class JsonWriter:
         """
         if self._container != "{" or self._place is _NAME or self._place is _SEGMENT:
             raise OutputError("a name is due only within an object, before a value")
+        if not text:
+            return
         if self._indent is None and not self._ensure_ascii:
             self._put(f",{text}" if self._place is _VALUE else text)
             self._place = _VALUE
         else:
-            self._write(self._tokens(f"{{{text}}}")[1:-1])
+            self._write(self._tokens(f"{{{text}}}", len(self._open) - 1)[1:-1])
 
-    def _tokens(self, text: str) -> list[Token]:
+    def _tokens(self, text: str, depth: int) -> list[Token]:
+        """The tokens of a JSON value, which may nest as deep as is left from this depth."""
         length = max(12, 4 * len(text))
         reader = JsonReader(Limits(depth=length, string_segment=length, number_length=length))
         try:
             tokens = reader.feed(text.encode()) + reader.close()
         except (InputError, UnicodeEncodeError):
             raise OutputError("not JSON text") from None
-        if reader.error:
-            raise OutputError("not JSON text")
+        depths = accumulate(DEPTHS.get(kind, 0) for kind, _ in tokens)
+        if depth + max(depths, default=0) > self._depth:
+            raise OutputError(f"more than {self._depth} objects and arrays within one another")
         return tokens
 
     def _write(self, tokens: list[Token]) -> None:

@@ -756,6 +756,13 @@ FAULTS: list[Fault] = [
         before=sequence()[:-1],
     ),
     Fault(
+        "long strings for items",
+        attribute(f'"vr":"SQ","Value":["abcdefg",{MARK}"hijklmn"]'),
+        "an item expected",
+        before=sequence()[:-1],
+        limits=SMALL,
+    ),
+    Fault(
         "items for a text",
         attribute(f'"Value":[{{{LO}}}],"vr":"LO"{MARK}'),
         "items for VR LO",

@@ -598,6 +598,11 @@ MALFORMED_AT_THE_END = [
     ("unknown escape", b'["\\q', 2),
     ("control character", b'["a\nb', 3),
     ("wrong byte", b'["a\xffb', 3),
+    ("wrong byte at the end", b'["a\xff', 3),
+    ("overlong encoding begun", b'["a\xc0', 3),
+    ("overlong encoding begun, of three bytes", b'["a\xe0\x80', 3),
+    ("surrogate in UTF-8 begun", b'["a\xed\xa0', 3),
+    ("character beyond U+10FFFF begun", b'["a\xf4\x90', 3),
 ]
 
 

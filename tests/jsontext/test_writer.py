@@ -493,6 +493,21 @@ def test_raw_members_that_are_none(text: str) -> None:
     assert blocks == [b"{}"]
 
 
+@pytest.mark.parametrize("options", [{"indent": 2}, {"ensure_ascii": True}], ids=str)
+def test_raw_members_that_are_laid_out_anew_are_bound_by_the_depth_limit(options: dict[str, Any]) -> None:
+    blocks: list[bytes] = []
+    writer = JsonWriter(blocks.append, depth=2, **options)
+    writer.start_object()
+    writer.raw_members('"a":[]')
+    pending = writer.bytes_pending
+    with pytest.raises(OutputError):
+        writer.raw_members('"b":[[]]')
+    assert (writer.depth, writer.bytes_pending) == (1, pending)
+    writer.end_object()
+    writer.close()
+    assert json.loads(b"".join(blocks)) == {"a": []}
+
+
 # --- depth, several documents, output ----------------------------------------------------------------------------
 
 
