@@ -53,6 +53,9 @@ def decode_base64(text: str) -> bytes:
     >>> decode_base64("AAEC")
     b'\x00\x01\x02'
     """
+    # Not every version of Python minds padding that nothing needs.
+    if len(text) % 4 or "=" in text[:-2]:
+        raise ValueError("not base64")
     try:
         return binascii.a2b_base64(text, strict_mode=True)
     except ValueError:

@@ -23,7 +23,7 @@ A value in the tuple of an ELEMENT is
     bytes                of a binary VR, in little endian; there is only one
     None                 where a value is empty among others
 
-An element comes in parts when one of its strings is longer than ``Limits.string_segment`` or it has more than
+An element comes in parts when its text is longer than ``Limits.string_segment`` or it has more than
 ``Limits.held_values`` values. Its START_ELEMENT has the VR "" if the source tells it only later; END_ELEMENT has it.
 """
 

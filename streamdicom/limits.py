@@ -23,8 +23,9 @@ class Limits:
             socket brings.
         number_length: Bytes of a number, because arithmetic on a number of n digits takes more than n steps.
             Precedent: 1000 in Jackson.
-        held_values: Values of one element that are held until they are delivered; an element with more of them
-            is delivered in parts, and is an error if its ``vr`` comes only after them.
+        held_values: Values of one element that are held until they are delivered. An element with more of them, or
+            with more text than ``string_segment``, is delivered in parts, and is an error if the ``vr`` that they
+            need comes only after them.
         value_length: Bytes or characters of one element that is put together in memory for a data set. 256 MiB
             holds an uncompressed multi-frame object of common size.
         dataset_size: What one data set may hold in memory, in bytes: the lengths of its values, and 256 for each

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence as SequenceType
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import strategies as st
@@ -113,4 +114,4 @@ def cuts(draw: st.DrawFn, data: bytes) -> list[bytes]:
 def pieces(data: bytes, places: SequenceType[int]) -> list[bytes]:
     """The pieces of a stream that was cut at some places."""
     bounds = [0, *places, len(data)]
-    return [data[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
+    return [data[start:end] for start, end in pairwise(bounds)]

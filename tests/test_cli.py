@@ -125,9 +125,7 @@ def test_what_lacks_its_uids_is_converted_as_far_as_it_goes(tmp_path: Path) -> N
         ("in.dcm", b"not DICOM", "not a DICOM file"),
     ],
 )
-def test_a_fault_in_the_input_is_one_line_with_the_place(
-    name: str, content: bytes, place: str, tmp_path: Path
-) -> None:
+def test_a_fault_in_the_input_is_one_line_with_the_place(name: str, content: bytes, place: str, tmp_path: Path) -> None:
     source, target = tmp_path / name, tmp_path / ("out.dcm" if name == "in.json" else "out.json")
     source.write_bytes(content)
     result = _run("convert", source, target)
@@ -236,9 +234,7 @@ def test_show_prints_the_first_data_set_before_the_second_is_there() -> None:
 def test_a_reader_that_goes_away_ends_the_command_quietly(tmp_path: Path) -> None:
     path = tmp_path / "many.json"
     streamdicom.dump((_dataset() for _ in range(5000)), path)
-    with subprocess.Popen(
-        [*_COMMAND, "show", str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
+    with subprocess.Popen([*_COMMAND, "show", str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.readline()

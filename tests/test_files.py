@@ -24,7 +24,15 @@ def _iterable() -> Iterator[bytes]:
 
 @pytest.mark.parametrize(
     "source",
-    [_DATA, bytearray(_DATA), memoryview(_DATA), io.BytesIO(_DATA), _iterable(), [memoryview(_DATA)], [bytearray(_DATA)]],
+    [
+        _DATA,
+        bytearray(_DATA),
+        memoryview(_DATA),
+        io.BytesIO(_DATA),
+        _iterable(),
+        [memoryview(_DATA)],
+        [bytearray(_DATA)],
+    ],
     ids=["bytes", "bytearray", "memoryview", "file", "generator", "list-memoryview", "list-bytearray"],
 )
 def test_a_source_gives_its_bytes(source: Source) -> None:

@@ -59,5 +59,7 @@ def test_the_two_commands_are_a_line_each_and_ci_runs_the_second() -> None:
 
 
 def test_every_option_is_in_the_table() -> None:
-    options = [f"{kind.__name__}.{field.name}" for kind in (ReadOptions, WriteOptions, Limits) for field in fields(kind)]
+    options = [
+        f"{kind.__name__}.{field.name}" for kind in (ReadOptions, WriteOptions, Limits) for field in fields(kind)
+    ]
     assert re.findall(r"^\| `(\w+\.\w+)`", _README, re.MULTILINE) == options

@@ -92,10 +92,11 @@ class _Content(IntEnum):
     NOTHING = 0
     VALUES = 1
     PARTS = 2  # values, of which some have been delivered
-    ITEMS = 3
-    URI = 4
-    BINARY = 5
-    BINARY_PARTS = 6
+    TEXT = 3  # values, of which one is a long string
+    ITEMS = 4
+    URI = 5
+    BINARY = 6
+    BINARY_PARTS = 7
 
 
 # For the innermost loop.
@@ -242,7 +243,7 @@ class EventParser:
                     if state == _IN_VALUES:
                         held.append(token)
                         size += len(text)
-                        if len(held) < most_held and size <= most_text:
+                        if len(held) <= most_held and size <= most_text:
                             continue
                     elif state == _VR and text in PARSERS:
                         vr = text
@@ -331,13 +332,15 @@ class EventParser:
 
     def _begin_items(self) -> None:
         """Start the sequence, if it is not yet, and deliver the items whose objects were empty."""
+        if self._content in (_Content.PARTS, _Content.TEXT):
+            raise DicomJsonError("an item among other values")
         if self._content != _Content.ITEMS:
             self._content = _Content.ITEMS
             self._items = 0
             self._events.append((_START_SEQUENCE, self._tag or 0, "SQ", None))
         for kind, groups in self._held:
             if kind != NAME or groups is not _EMPTY_OBJECT:
-                raise DicomJsonError("an item expected among items")
+                raise DicomJsonError("an item expected among items, not another value")
             self._events.append((_START_ITEM, self._tag or 0, "SQ", self._items))
             self._events.append((_END_ITEM, self._tag or 0, "SQ", None))
             self._items += 1
@@ -393,8 +396,8 @@ class EventParser:
             raise DicomJsonError(f"'BulkDataURI' for VR {vr}")
         if content == _Content.ITEMS and form is not Form.SEQUENCE:
             raise DicomJsonError(f"items for VR {vr}")
-        if content == _Content.PARTS and form in (Form.SEQUENCE, Form.BINARY):
-            raise DicomJsonError(f"strings for VR {vr}")
+        if content == _Content.TEXT and form is not Form.TEXT:
+            raise DicomJsonError(f"so long a string for VR {vr}")
 
     def _uri_text(self, text: str) -> None:
         self._bytes_or_uri = text
@@ -405,28 +408,36 @@ class EventParser:
     def _hold(self, value: tuple[int, Any]) -> None:
         self._held.append(value)
         self._state = _IN_VALUES
-        if len(self._held) >= self._limits.held_values or self._size > self._limits.string_segment:
-            self._deliver_values()
+        if len(self._held) > self._limits.held_values or self._size > self._limits.string_segment:
+            self._hold_less()
 
-    def _deliver_values(self, _: str = "") -> None:
-        """Deliver some values of an element that has, or may have, too many of them to be held."""
-        vr = self._vr
-        if not vr and self._content != _Content.PARTS:
-            raise LimitError("more values than can be held before the 'vr' they need", "held_values")
-        if self._content == _Content.ITEMS or vr == "SQ":
+    def _hold_less(self, _: str = "") -> None:
+        """Deliver the values that came before the last one, because there are too many to be held."""
+        held = self._held
+        if self._content == _Content.ITEMS or self._vr == "SQ":
             self._begin_items()
             return
-        # Before the VR is known only a long string makes parts, and strings are text whatever the VR.
-        values = convert(vr or "LO", self._held)
-        self._begin_parts()
-        self._events.append((_VALUES, self._tag or 0, vr, values))
+        if not self._vr and self._content != _Content.TEXT:
+            limit = "string_segment" if self._size > self._limits.string_segment else "held_values"
+            raise LimitError("more values than can be held before the 'vr' they need", limit)
+        last = held.pop()
+        if held:
+            self._deliver_values()
+        held.append(last)
+        self._size = len(last[1]) if last[0] != NAME else sum(map(len, last[1]))
+
+    def _deliver_values(self) -> None:
+        # Before the VR is known only a long string makes parts, and it is text whatever the VR.
+        values = convert(self._vr or "LO", self._held)
+        self._begin_parts(_Content.PARTS)
+        self._events.append((_VALUES, self._tag or 0, self._vr, values))
         self._held.clear()
         self._size = 0
 
-    def _begin_parts(self) -> None:
-        if self._content != _Content.PARTS:
-            self._content = _Content.PARTS
+    def _begin_parts(self, content: int) -> None:
+        if self._content == _HOLDS_VALUES:
             self._events.append((_START_ELEMENT, self._tag or 0, self._vr, None))
+        self._content = max(self._content, content)
 
     def _null_value(self, _: str) -> None:
         self._hold((_NULL, ""))
@@ -480,7 +491,7 @@ class EventParser:
         held = self._held
         if held and any(kind not in (_STRING, _NULL) for kind, _ in held):
             raise LimitError("so long a string among other values", "string_segment")
-        self._begin_parts()
+        self._begin_parts(_Content.TEXT)
         if held:
             self._deliver_values()
         self._events.append((_SEGMENT, self._tag or 0, self._vr, text))
@@ -541,8 +552,8 @@ _MOVES: dict[int, dict[int, _Move]] = {
     _State.VR: {_STRING: EventParser._wrong_vr},
     _State.VALUE: {},
     _State.VALUES: {
-        _STRING: EventParser._deliver_values,  # which the innermost loop has added
-        _NUMBER: EventParser._deliver_values,
+        _STRING: EventParser._hold_less,  # which the innermost loop has added
+        _NUMBER: EventParser._hold_less,
         _NULL: EventParser._null_value,
         _START_OBJECT: EventParser._object_value,
         _STRING_SEGMENT: EventParser._text_segment,

@@ -19,14 +19,19 @@ from streamdicom.events import Event, EventType
 from streamdicom.jsontext import JsonWriter
 from streamdicom.options import WriteOptions
 from streamdicom.tags import FILE_META_GROUP, format_tag, is_group_length
-from streamdicom.vr import VRS, Form
+from streamdicom.vr import VRS, Form, ValueRepresentation
 
 __all__ = ["EventWriter"]
 
 _MOST_PENDING = 64 * 1024
 _MOST_KNOWN = 16 * 1024  # tags; an archive uses some thousands
 
+_LAST_TAG = 0xFFFFFFFF
+
 _ELEMENT = int(EventType.ELEMENT)
+# Events with the tag of the sequence that they are in.
+_OF_SEQUENCE = frozenset({EventType.START_ITEM, EventType.END_ITEM, EventType.END_SEQUENCE})
+_KINDS = frozenset(EventType)
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
@@ -77,6 +82,7 @@ class EventWriter:
         self._size = 0
         self._part_vr = ""
         self._part_member = ""
+        self._part_is_text = False
         self._skipped = 0  # how many things are open within what is left out
         self._error: OutputError | None = None
         self._known: dict[int, _Known] = {}
@@ -98,7 +104,7 @@ class EventWriter:
         """
         if self._error:
             raise self._error
-        tag = 0
+        kind = tag = 0
         known, members = self._known, self._members
         try:
             for kind, tag, vr, value in events:
@@ -117,15 +123,15 @@ class EventWriter:
                 else:
                     self._move(kind, tag, vr, value)
         except OutputError as error:
-            error.location = Location(error.location.byte_offset, self._index, self._tag_path(tag))
+            error.location = Location(None, self._index, self._tag_path(0 if kind in _OF_SEQUENCE else tag))
             self._error = error
             raise
 
     def _learn(self, tag: int, vr: str) -> _Known:
         """How an element of this tag and VR starts, and how the rest of it is made; empty if it is left out."""
-        row = VRS.get(vr)
-        if row is None or row.form is Form.SEQUENCE:
-            raise OutputError("not a value representation that an element can have (PS3.5 6.2)")
+        row = _row(vr)
+        if tag > _LAST_TAG:
+            raise OutputError("not a tag of 32 bits")
         start = f'"{format_tag(tag)}":{{"vr":"{vr}"' if self._is_written(tag) else ""
         if len(self._known) > _MOST_KNOWN:
             self._known.clear()
@@ -146,10 +152,8 @@ class EventWriter:
             self._json.end_array()
 
     def _tag_path(self, tag: int) -> str:
-        parts = [f"{format_tag(sequence)}[{items - 1}]" for sequence, items in self._frames]
-        if tag and not (self._frames and self._frames[-1][0] == tag):
-            parts.append(format_tag(tag))
-        return ".".join(parts)
+        parts = [format_tag(sequence) + (f"[{items - 1}]" if items else "") for sequence, items in self._frames]
+        return ".".join([*parts, format_tag(tag)] if tag else parts)
 
     def _is_written(self, tag: int) -> bool:
         # PS3.18 F.2.2: group length is prohibited. Annex F says nothing of group 0002.
@@ -169,7 +173,7 @@ class EventWriter:
             return
         move = _MOVES[self._place].get(kind)
         if move is None:
-            raise OutputError(f"no {EventType(kind).name} may come here")
+            raise OutputError(f"no {EventType(kind).name if kind in _KINDS else 'such event'} may come here")
         move(self, tag, vr, value)
 
     def _begins(self, tag: int) -> bool:
@@ -183,10 +187,14 @@ class EventWriter:
         self._begins(tag)  # which it does not, or the innermost loop would have written it
 
     def _bulk_data(self, tag: int, vr: str, value: Any) -> None:
-        if not VRS[vr].bulk:
+        if vr not in VRS or not VRS[vr].bulk:
             raise OutputError(f"'BulkDataURI' for VR {vr} (PS3.18 F.2.2)")
+        if not isinstance(value, str):
+            raise OutputError("a URI that is not text")
         if self._begins(tag):
-            self._members.append(f'"{format_tag(tag)}":{{"vr":"{vr}","BulkDataURI":{_string(value)}}}')
+            self._flush()
+            self._json.property_name(format_tag(tag))
+            self._json.raw(f'{{"vr":"{vr}","BulkDataURI":{_string(value)}}}')
 
     def _start_dataset(self, tag: int, vr: str, value: Any) -> None:
         if self._index is not None and not self._array:
@@ -245,6 +253,8 @@ class EventWriter:
         if not self._begins(tag):
             self._skipped = 1
             return
+        if vr:
+            _row(vr)
         self._flush()
         self._json.property_name(format_tag(tag))
         self._json.start_object()
@@ -253,6 +263,7 @@ class EventWriter:
             self._json.string(vr)
         self._part_vr = vr
         self._part_member = ""
+        self._part_is_text = False
         self._place = _Place.PARTS
 
     def _open_member(self, member: str) -> None:
@@ -266,10 +277,14 @@ class EventWriter:
 
     def _part_values(self, tag: int, vr: str, value: Any) -> None:
         self._open_member("Value")
-        encode = _ENCODERS.get(VRS[self._part_vr or "LO"].form)
+        encode = _ENCODERS.get(_row(self._part_vr or "LO").form)
         if encode is None:
             raise OutputError(f"'Value' for VR {self._part_vr}")
-        for text in map(encode, value):
+        try:
+            texts = list(map(encode, value))
+        except (TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise _misfit(error) from None
+        for text in texts:
             self._json.raw(text)
 
     def _segment(self, tag: int, vr: str, value: Any) -> None:
@@ -279,9 +294,12 @@ class EventWriter:
         self._put_segment(value, final=True)
 
     def _put_segment(self, value: Any, final: bool) -> None:
+        if not isinstance(value, str | bytes):
+            raise OutputError("a segment that is neither text nor bytes")
         if self._place is not _Place.SEGMENTS:
             self._open_member("Value" if isinstance(value, str) else "InlineBinary")
         if isinstance(value, str):
+            self._part_is_text = True
             self._json.string_segment(value, final=final)
         else:
             self._json.base64_segment(value, final=final)
@@ -293,9 +311,11 @@ class EventWriter:
         if not self._part_vr:
             self._json.property_name("vr")
             self._json.string(vr)
-        form = VRS[vr].form
+        form = _row(vr).form
         if self._part_member and (form is Form.BINARY) != (self._part_member == "InlineBinary"):
             raise OutputError(f"'{self._part_member}' for VR {vr}")
+        if self._part_is_text and form is not Form.TEXT:
+            raise OutputError(f"a text segment for VR {vr}")
         self._json.end_object()
         self._place = _Place.MEMBERS
 
@@ -339,14 +359,23 @@ def _attribute(encode: Callable[[Any], str]) -> Callable[[tuple[Any, ...]], str]
             if len(values) > 1:
                 return f',"Value":[{",".join(map(encode, values))}]}}'
             text = encode(values[0])
-        except OutputError:
-            raise
-        except (TypeError, ValueError, AttributeError, OverflowError):
-            raise OutputError("a value that does not fit the VR") from None
+        except (TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise _misfit(error) from None
         # PS3.18 F.2.5: an empty attribute has no Value, an empty value among several is null.
         return "}" if text == "null" else f',"Value":[{text}]}}'
 
     return attribute
+
+
+def _misfit(error: Exception) -> OutputError:
+    return error if isinstance(error, OutputError) else OutputError("a value that does not fit the VR")
+
+
+def _row(vr: str) -> ValueRepresentation:
+    row = VRS.get(vr)
+    if row is None or row.form is Form.SEQUENCE:
+        raise OutputError("not a value representation that an element can have (PS3.5 6.2)")
+    return row
 
 
 def _binary(values: tuple[Any, ...]) -> str:
@@ -393,12 +422,18 @@ def _float(value: float | None) -> str:
 
 
 def _tag(value: int | None) -> str:
-    return "null" if value is None else f'"{format_tag(value)}"'
+    if value is None:
+        return "null"
+    if not 0 <= value <= _LAST_TAG:
+        raise OutputError("not a tag of 32 bits")
+    return f'"{format_tag(value)}"'
 
 
 def _person_name(value: tuple[str, str, str] | None) -> str:
     if value is None:
         return "null"
+    if isinstance(value, str):
+        raise OutputError("a person name that is not its three component groups")
     # PS3.18 F.2.2: only the groups that are not empty.
     names = zip(("Alphabetic", "Ideographic", "Phonetic"), value, strict=True)
     groups = [f'"{name}":{_string(text)}' for name, text in names if text]

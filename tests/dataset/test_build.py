@@ -121,9 +121,7 @@ def test_null_among_values_reads_as_after_dcmread() -> None:
     assert _loads("US", 1, None).value == [1, None]
 
 
-@pytest.mark.parametrize(
-    ("vr", "number"), [("US", 65536), ("US", -1), ("SL", 2**31), ("UV", 2**64), ("FL", 1e300)]
-)
+@pytest.mark.parametrize(("vr", "number"), [("US", 65536), ("US", -1), ("SL", 2**31), ("UV", 2**64), ("FL", 1e300)])
 @pytest.mark.filterwarnings("ignore:Invalid value:UserWarning")
 def test_a_number_beyond_its_vr_is_kept_and_left_to_pydicoms_validation(vr: str, number: float) -> None:
     assert _loads(vr, number).value == number
@@ -240,10 +238,26 @@ def test_an_element_in_parts_is_put_together(text: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("limits", "text", "limit"),
     [
-        (Limits(string_segment=16, value_length=50), '{"00091001":{"vr":"UT","Value":["%s"]}}' % ("a" * 51), "value_length"),
-        (Limits(string_segment=16, value_length=50), '{"00091001":{"vr":"OB","InlineBinary":"%s"}}' % ("AAEC" * 17), "value_length"),
-        (Limits(held_values=4, value_length=50), '{"00091001":{"vr":"US","Value":[%s]}}' % ",".join("1" * 9), "value_length"),
-        (Limits(dataset_size=1000), "{%s}" % ",".join(f'"000910{n:02X}":{{"vr":"LO"}}' for n in range(4)), "dataset_size"),
+        (
+            Limits(string_segment=16, value_length=50),
+            '{"00091001":{"vr":"UT","Value":["%s"]}}' % ("a" * 51),
+            "value_length",
+        ),
+        (
+            Limits(string_segment=16, value_length=50),
+            '{"00091001":{"vr":"OB","InlineBinary":"%s"}}' % ("AAEC" * 17),
+            "value_length",
+        ),
+        (
+            Limits(held_values=4, value_length=50),
+            '{"00091001":{"vr":"US","Value":[%s]}}' % ",".join("1" * 9),
+            "value_length",
+        ),
+        (
+            Limits(dataset_size=1000),
+            "{%s}" % ",".join(f'"000910{n:02X}":{{"vr":"LO"}}' for n in range(4)),
+            "dataset_size",
+        ),
         (Limits(dataset_size=1000), '{"00081140":{"vr":"SQ","Value":[{},{},{},{}]}}', "dataset_size"),
         (Limits(dataset_size=1000), '{"00091001":{"vr":"LT","Value":["%s"]}}' % ("a" * 800), "dataset_size"),
         (Limits(dataset_size=1000), '{"00091001":{"vr":"LT","Value":["%s"]}}' % ("é" * 800), "dataset_size"),

@@ -74,7 +74,9 @@ def test_numbers_are_read_as_pydicom_reads_them(vr: str, little_endian: bool, da
     if len(data) % size:
         assert values is None
     else:
-        assert repr(list(values or ())) == repr([_number(part) for part in _as_list(_pydicom(vr, data, little_endian).value)])
+        assert repr(list(values or ())) == repr(
+            [_number(part) for part in _as_list(_pydicom(vr, data, little_endian).value)]
+        )
 
 
 def _number(value: Any) -> Any:

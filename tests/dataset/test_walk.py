@@ -184,7 +184,7 @@ def test_an_ambiguous_vr_is_settled_without_changing_the_element(vr: str, value:
     dataset = Dataset()
     dataset[tag] = DataElement(tag, vr, value)
     assert _written(dataset)[f"{tag:08X}"]["vr"] == expected
-    assert dataset[tag].VR == vr
+    assert vr == dataset[tag].VR
 
 
 def _read(**values: Any) -> Dataset:

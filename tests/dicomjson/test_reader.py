@@ -452,8 +452,14 @@ PARTS: list[Case] = [
     ),
     (
         "many values behind a long text, vr behind them",
-        attribute('"Value":["abcdefghijklm","a","b","c"],"vr":"UC"'),
-        [start_parts(""), *segments("", "abcdefghijkl", "m"), some("", "a", "b", "c"), end_parts("UC")],
+        attribute('"Value":["abcdefghijklm","a","b","c","d"],"vr":"UC"'),
+        [
+            start_parts(""),
+            *segments("", "abcdefghijkl", "m"),
+            some("", "a", "b", "c"),
+            some("UC", "d"),
+            end_parts("UC"),
+        ],
     ),
     ("few values", attribute('"vr":"US","Value":[1,2]'), [element("US", 1, 2)]),
     ("as many values as are held", attribute('"vr":"US","Value":[1,2,3]'), [element("US", 1, 2, 3)]),
@@ -475,7 +481,7 @@ PARTS: list[Case] = [
     (
         "long texts together",
         attribute('"vr":"UC","Value":["abcdefg","hijklmn","o"]'),
-        [start_parts("UC"), some("UC", "abcdefg", "hijklmn"), some("UC", "o"), end_parts("UC")],
+        [start_parts("UC"), some("UC", "abcdefg"), some("UC", "hijklmn", "o"), end_parts("UC")],
     ),
     (
         "long person names together",
