@@ -34,24 +34,39 @@ def joined_text(vr: str, values: tuple[Any, ...]) -> str | None:
         texts = [value or "" for value in values]
     if len(texts) > 1 and not row.multiple:
         return None
-    if any(text and not _is_kept(vr, text) for text in texts):
+    is_kept = _IS_KEPT[vr]
+    if any(text and not is_kept(text) for text in texts):
         return None
     return "\\".join(texts)
 
 
-def _is_kept(vr: str, text: str) -> bool:
-    """Whether pydicom takes nothing away from a value: it strips the padding, and more where that means nothing."""
-    if vr == "IS" and len(text) > _EXACT_DIGITS:
-        return False
-    if vr in _STRIPPED:
-        return text == text.strip() and not text.endswith("\0")
-    if vr == "UR":
-        return text == text.rstrip()
+def _keeps_start(text: str) -> bool:
     return text[-1] not in " \0"
 
 
-_EXACT_DIGITS = 15  # pydicom compares an IS in text with a float, and takes the float if they differ
+def _keeps_middle(text: str) -> bool:
+    return text == text.strip() and text[-1] != "\0"
+
+
+def _keeps_integer(text: str) -> bool:
+    # pydicom compares an IS in text with a float, and takes the float if they differ.
+    return len(text) <= _EXACT_DIGITS and _keeps_middle(text)
+
+
+def _keeps_uri(text: str) -> bool:
+    return text == text.rstrip()
+
+
+_EXACT_DIGITS = 15
 _STRIPPED = frozenset({"AE", "DS", "IS", "UI"})
+
+# Whether pydicom takes nothing away from a value: it strips the padding, and more where that means nothing.
+_IS_KEPT: dict[str, Callable[[str], bool]] = {
+    vr: _keeps_middle if vr in _STRIPPED else _keeps_start
+    for vr, row in VRS.items()
+    if row.form in (Form.TEXT, Form.DECIMAL, Form.PERSON_NAME)
+}
+_IS_KEPT |= {"IS": _keeps_integer, "UR": _keeps_uri}
 
 
 def _name_text(name: tuple[str, str, str] | None) -> str:
@@ -61,13 +76,15 @@ def _name_text(name: tuple[str, str, str] | None) -> str:
 def _encode_text(vr: str) -> Callable[[tuple[Any, ...]], bytes | None]:
     row = VRS[vr]
     is_name = row.form is Form.PERSON_NAME
+    is_kept = _IS_KEPT[vr]
     padding = b"\0" if vr == "UI" else b" "  # PS3.5 6.2
-    may_strip_more = vr in _STRIPPED or vr == "UR"
 
     def encoder(values: tuple[Any, ...]) -> bytes | None:
         text: str | None
-        if len(values) == 1 and not is_name and values[0] and not may_strip_more and values[0][-1] not in " \0":
-            text = values[0]  # as most are
+        if len(values) == 1 and not is_name:  # as most are
+            text = values[0] or ""
+            if text and not is_kept(text):
+                return None
         else:
             text = joined_text(vr, values)
         if text is None or not text.isascii() or _ESCAPE in text:

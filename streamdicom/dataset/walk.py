@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from copy import copy
 from functools import lru_cache
 from io import BufferedIOBase
+from itertools import islice
 from operator import index as as_integer
-from operator import itemgetter
+from operator import itemgetter, lt
 from typing import Any
 
 import pydicom.config
@@ -23,7 +24,7 @@ from pydicom.filewriter import correct_ambiguous_vr_element
 from pydicom.hooks import hooks
 from pydicom.tag import BaseTag
 from pydicom.uid import UID
-from pydicom.valuerep import IS, DSdecimal, DSfloat, PersonName
+from pydicom.valuerep import IS, DSfloat, PersonName
 
 from streamdicom.dataset.raw import DECODERS, split_name, swap_words
 from streamdicom.errors import Location, OutputError
@@ -123,11 +124,12 @@ def _members(dataset: Dataset, elements: _Elements, index: int, little_endian: b
                         continue
             else:
                 value = element.value
-                vr = str(element.VR)
-                maker = _SIMPLE.get((vr, type(value)))
-                if maker is not None and value != "" and not (type(value) is str and len(value) > _LONG):
-                    events.append((_ELEMENT, tag, vr, (maker(value),)))
-                    continue
+                maker = _SIMPLE.get((element.VR, type(value)))
+                if maker is not None:
+                    values = maker(value)
+                    if values:
+                        events.append((_ELEMENT, tag, str(element.VR), values))
+                        continue
             try:
                 converted = _converted(dataset, tag, element, little_endian)
                 if converted.VR == "SQ":
@@ -166,7 +168,10 @@ def _members(dataset: Dataset, elements: _Elements, index: int, little_endian: b
 
 
 def _sorted(dataset: Dataset) -> _Elements:
-    return iter(sorted([(int(tag), element) for tag, element in dataset.items()], key=itemgetter(0)))
+    tags = list(map(int, dataset.keys()))
+    if all(map(lt, tags, islice(tags, 1, None))):  # as they are in what was read
+        return zip(tags, list(dataset.values()), strict=True)
+    return iter(sorted(zip(tags, dataset.values(), strict=True), key=itemgetter(0)))
 
 
 # --- raw elements ----------------------------------------------------------------------------------------------
@@ -327,21 +332,32 @@ def _as_name(value: Any) -> tuple[str, str, str]:
     return split_name(str(value))
 
 
-def _same(value: Any) -> Any:
-    return value
+def _one(value: Any) -> tuple[Any, ...]:
+    return (value,)
+
+
+def _one_text(value: str) -> tuple[Value, ...]:
+    """A text that is neither empty nor long; other functions know what to do with those."""
+    return (value,) if 0 < len(value) <= _LONG else ()
+
+
+def _one_float_text(value: DSfloat) -> tuple[Value, ...]:
+    """As its ``str``, which takes four times as long."""
+    return (getattr(value, "original_string", None) or float.__repr__(value),)
+
+
+def _one_integer_text(value: IS) -> tuple[Value, ...]:
+    return (getattr(value, "original_string", None) or int.__repr__(value),)
 
 
 # The common case: a VR and the type that pydicom has for one value of it.
-_SIMPLE: dict[tuple[str, type], Callable[[Any], Any]] = {
-    **{(vr, str): _same for vr, row in VRS.items() if row.form is Form.TEXT},
-    **{(vr, int): _same for vr, row in VRS.items() if row.form in (Form.INTEGER, Form.LONG_INTEGER)},
-    **{(vr, float): _same for vr, row in VRS.items() if row.form is Form.FLOAT},
-    ("UI", UID): _same,
-    ("AT", BaseTag): int,
-    ("DS", DSfloat): str,
-    ("DS", DSdecimal): str,
-    ("IS", IS): str,
-    ("PN", PersonName): _as_name,
+_SIMPLE: dict[tuple[str | None, type], Callable[[Any], tuple[Value, ...]]] = {
+    **{(vr, str): _one_text for vr, row in VRS.items() if row.form is Form.TEXT},
+    **{(vr, int): _one for vr, row in VRS.items() if row.form in (Form.INTEGER, Form.LONG_INTEGER)},
+    **{(vr, float): _one for vr, row in VRS.items() if row.form is Form.FLOAT},
+    ("UI", UID): _one_text,
+    ("DS", DSfloat): _one_float_text,
+    ("IS", IS): _one_integer_text,
 }
 _SINGLE = (str, bytes, int, float, PersonName)
 

@@ -47,9 +47,6 @@ class _Place(IntEnum):
     SEGMENTS = 4  # one of its values
 
 
-_MEMBERS = _Place.MEMBERS  # for the innermost loop
-
-
 class EventWriter:
     """Writes the data sets of a stream of DICOM events as one JSON array, or a single one as an object.
 
@@ -106,10 +103,11 @@ class EventWriter:
             raise self._error
         kind = tag = 0
         known, members = self._known, self._members
+        in_members, last, size = self._is_in_members(), self._last, self._size
         try:
             for kind, tag, vr, value in events:
-                if kind == _ELEMENT and self._place is _MEMBERS and tag > self._last and not self._skipped:
-                    self._last = tag
+                if kind == _ELEMENT and in_members and tag > last:
+                    last = tag
                     entry = known.get(tag)
                     if entry is None or entry[0] != vr:
                         entry = self._learn(tag, vr)
@@ -117,15 +115,23 @@ class EventWriter:
                     if start:
                         text = start + entry[2](value) if value else start + "}"
                         members.append(text)
-                        self._size += len(text)
-                        if self._size >= _MOST_PENDING:
+                        size += len(text)
+                        if size >= _MOST_PENDING:
                             self._flush()
+                            size = 0
                 else:
+                    self._last = last
                     self._move(kind, tag, vr, value)
+                    in_members, last, size = self._is_in_members(), self._last, self._size
         except OutputError as error:
             error.location = Location(None, self._index, self._tag_path(0 if kind in _OF_SEQUENCE else tag))
             self._error = error
             raise
+        finally:
+            self._last, self._size = last, size
+
+    def _is_in_members(self) -> bool:
+        return self._place is _Place.MEMBERS and not self._skipped
 
     def _learn(self, tag: int, vr: str) -> _Known:
         """How an element of this tag and VR starts, and how the rest of it is made; empty if it is left out."""
@@ -395,6 +401,15 @@ def _string(text: str) -> str:
     return encode_basestring(text)
 
 
+def _text_attribute(values: tuple[Any, ...]) -> str:
+    """What ``_attribute`` makes of ``_text``, and faster where there is one value, as there mostly is."""
+    if len(values) == 1:
+        [value] = values
+        if type(value) is str and value and value.isascii():
+            return f',"Value":[{encode_basestring(value)}]}}'
+    return _general_text_attribute(values)
+
+
 def _text(value: str | None) -> str:
     if not value:
         return "null"
@@ -449,7 +464,9 @@ _ENCODERS: dict[Form, Callable[[Any], str]] = {
     Form.TAG: _tag,
     Form.PERSON_NAME: _person_name,
 }
+_general_text_attribute = _attribute(_text)
 _ATTRIBUTES: dict[Form, Callable[[tuple[Any, ...]], str]] = {
-    Form.BINARY: _binary,
     **{form: _attribute(encode) for form, encode in _ENCODERS.items()},
+    Form.BINARY: _binary,
+    Form.TEXT: _text_attribute,
 }
