@@ -1,0 +1,34 @@
+"""The examples in the docstrings run, and everything public has one."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+from types import ModuleType
+
+import pytest
+
+import streamdicom
+from streamdicom import jsontext
+
+_MODULES = [
+    importlib.import_module(module.name)
+    for module in pkgutil.walk_packages(streamdicom.__path__, "streamdicom.")
+    if not module.name.endswith("__main__")
+]
+
+
+@pytest.mark.parametrize("module", [streamdicom, *_MODULES], ids=lambda module: module.__name__)
+def test_the_examples_run(module: ModuleType) -> None:
+    assert doctest.testmod(module).failed == 0
+
+
+@pytest.mark.parametrize("module", [streamdicom, jsontext], ids=lambda module: module.__name__)
+def test_everything_public_has_an_example(module: ModuleType) -> None:
+    for name in module.__all__:
+        thing = getattr(module, name)
+        is_error = inspect.isclass(thing) and issubclass(thing, Exception)
+        if (inspect.isclass(thing) or inspect.isfunction(thing)) and not is_error:
+            assert ">>> " in (inspect.getdoc(thing) or ""), name
