@@ -11,7 +11,7 @@ from typing import BinaryIO, TypeAlias, cast
 
 __all__ = ["Output", "Source", "Target", "chunks"]
 
-_CHUNK = 64 * 1024
+_CHUNK = 16 * 1024  # see the reader of DICOM JSON, which takes no more at once
 
 Source: TypeAlias = str | os.PathLike[str] | BinaryIO | bytes | bytearray | memoryview | Iterable[bytes]
 """A path, a binary file (read from where it stands, and not closed), the bytes themselves, or any iterable of bytes."""

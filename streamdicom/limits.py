@@ -19,8 +19,8 @@ class Limits:
             and writes data sets by recursion and needs about ten Python frames a sequence. Precedents: 64 in
             System.Text.Json, 1000 in Jackson.
         string_segment: Bytes of JSON text in a string up to which it comes in one token; a longer one comes in
-            segments of this size. A longer member name is an error. 64 KiB is what one read of a file or a
-            socket brings.
+            segments of this size. A longer member name is an error. It bounds what is held of a stream that
+            comes in small pieces.
         number_length: Bytes of a number, because arithmetic on a number of n digits takes more than n steps.
             Precedent: 1000 in Jackson.
         held_values: Values of one element that are held until they are delivered. An element with more of them, or

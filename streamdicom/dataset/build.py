@@ -152,9 +152,16 @@ class DatasetBuilder:
         else:
             self._add_other(base_tag, vr, values)
         if tag == SPECIFIC_CHARACTER_SET:
-            self._frame.encodings = charset.encodings_of(values)
-            self._frame.owns_encodings = True
-            self._frame.is_late = self._frame.has_items
+            self._set_encodings(vr, values)
+
+    def _set_encodings(self, vr: str, values: tuple[Any, ...]) -> None:
+        frame = self._frame
+        try:
+            frame.encodings = charset.encodings_of(values if vr == "CS" else ())
+        except LookupError as error:  # if pydicom is told to be strict
+            raise DatasetError("pydicom does not take the character set") from error
+        frame.owns_encodings = True
+        frame.is_late = frame.has_items
 
     def _add_other(self, tag: BaseTag, vr: str, values: tuple[Any, ...]) -> None:
         """An element whose values pydicom would not read from bytes in ASCII."""

@@ -6,12 +6,21 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from pydicom.charset import convert_encodings, custom_encoders, decode_bytes, encode_string
+from pydicom.charset import (
+    convert_encodings,
+    custom_encoders,
+    decode_bytes,
+    default_encoding,
+    encode_string,
+    python_encoding,
+)
 from pydicom.valuerep import TEXT_VR_DELIMS
 
 __all__ = ["DEFAULT", "UTF_8", "UTF_8_TERM", "encode", "encodings_of"]
 
 UTF_8_TERM = "ISO_IR 192"
+
+_KNOWN = frozenset(python_encoding.values())
 
 # PS3.5 6.1.2.5.3: behind one of these the first character set is in force again.
 _DELIMITERS = re.compile(r"([\\\r\n\t\f^=]+)")
@@ -20,10 +29,16 @@ _DELIMITERS = re.compile(r"([\\\r\n\t\f^=]+)")
 def encodings_of(terms: Iterable[str | None]) -> list[str]:
     """Python's names of the encodings that the values of Specific Character Set name.
 
+    pydicom takes the name of any codec that Python has. One that is no character set of DICOM need not have ASCII
+    in it, and is not trusted with a text.
+
     >>> encodings_of(["ISO_IR 192"])
     ['UTF8']
+    >>> encodings_of(["utf-16"])
+    ['iso8859']
     """
-    return convert_encodings([term or "" for term in terms])
+    names = convert_encodings([term or "" for term in terms])
+    return [name if name in _KNOWN else default_encoding for name in names]
 
 
 DEFAULT = encodings_of([])  # what pydicom takes where there is no Specific Character Set

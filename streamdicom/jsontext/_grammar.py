@@ -20,7 +20,7 @@ from typing import TypeAlias
 from streamdicom.jsontext.tokens import Token, TokenType
 
 _LONGEST_REMEMBERED = 32
-_MOST_REMEMBERED = 8192
+_MOST_REMEMBERED = 4096
 
 
 class Expect(IntEnum):

@@ -148,7 +148,7 @@ class JsonReader:
         """
         if self._closed:
             raise ValueError("feed after close")
-        return self._deliver(data)
+        return self._deliver(data if isinstance(data, bytes) else memoryview(data).tobytes())
 
     def close(self) -> list[Token]:
         """Say that the stream has ended; return the last token, if the document was a lone number or literal.
