@@ -78,7 +78,7 @@ _TOKENS: list[tuple[str, int, Callable[[], Iterator[bytes]]]] = [
     ("blanks", _MOST, lambda: _chunks(b"[", repeat(b" " * 1000), b"]", _LONG)),
     ("numbers", _MOST, lambda: _chunks(b"[1", (f",{n}".encode() for n in range(10**9)), b"]")),
     ("white space", _MOST_REMEMBERED, lambda: _chunks(b'["a"', _spaces(1), b"]")),
-    ("nesting", _MOST_REMEMBERED, lambda: _chunks(b"[1", _paths(1), b"]")),
+    ("nesting", _MOST_REMEMBERED, lambda: _chunks(b"[1", _paths(1), b"]", _MIB // 2)),
 ]
 _EVENTS: list[tuple[str, Callable[[], Iterator[bytes]]]] = [
     ("binary", lambda: _chunks(b'{"7FE00010":{"vr":"OB","InlineBinary":"', repeat(b"AAEC" * 100), b'"}}', _LONG)),

@@ -46,7 +46,12 @@ _FIRST = {"{": Expect.FIRST_NAME, "[": Expect.FIRST_VALUE}
 
 # RFC 8259, sections 4 and 5: what follows a value or a comma, by the container ("" is the document itself).
 _AFTER_COMMA = {"{": Expect.NAME, "[": Expect.VALUE}
-_TAKES_VALUE = frozenset({Expect.VALUE, Expect.FIRST_VALUE})
+_STRING_TYPES = {
+    Expect.VALUE: _STRING,
+    Expect.FIRST_VALUE: _STRING,
+    Expect.FIRST_NAME: _PROPERTY_NAME,
+    Expect.NAME: _PROPERTY_NAME,
+}
 _MAY_CLOSE = frozenset({Expect.FIRST_VALUE, Expect.FIRST_NAME, Expect.AFTER})
 
 _STRUCTURE = frozenset("{}[]:,")
@@ -63,6 +68,11 @@ _WANTED = {
 
 Step: TypeAlias = "tuple[tuple[Token, ...], State]"
 StringStep: TypeAlias = "tuple[tuple[Token, ...], int, State]"
+
+
+# Many states of an odd document are met once only: these stand for their dictionaries, and are never filled.
+_NO_STEPS: dict[str, Step] = {}
+_NO_STRING_STEPS: dict[str, StringStep] = {}
 
 
 class Fault(Exception):
@@ -112,15 +122,11 @@ class State:
     def __init__(self, frame: _Frame, expect: Expect) -> None:
         self.frame = frame
         self.expect = expect
-        self.before_string: dict[str, StringStep] = {}
-        self.steps: dict[str, Step] = {}
-        self.takes_value = expect in _TAKES_VALUE
+        self.before_string = _NO_STRING_STEPS
+        self.steps = _NO_STEPS
         self.after: State | None = None
-        self.string_type: int | None = None
-        if expect in _TAKES_VALUE:
-            self.string_type = _STRING
-        elif expect in (Expect.FIRST_NAME, Expect.NAME):
-            self.string_type = _PROPERTY_NAME
+        self.string_type = _STRING_TYPES.get(expect)
+        self.takes_value = self.string_type == _STRING
 
     def wanted(self) -> str:
         if self.expect is Expect.AFTER:
@@ -187,6 +193,8 @@ class Grammar:
         step = (tuple(tokens), after)
         if len(text) <= _LONGEST_REMEMBERED:
             self._remembered += 1
+            if not state.steps:
+                state.steps = {}
             state.steps[text] = step
         return step
 
@@ -205,6 +213,8 @@ class Grammar:
         """Keep what a text before a string means, be it structural or with small numbers in it."""
         if len(text) <= _LONGEST_REMEMBERED:
             self._remembered += 1
+            if not state.before_string:
+                state.before_string = {}
             state.before_string[text] = step
 
     def _symbol(self, state: State, symbol: str, tokens: list[Token]) -> State:
