@@ -26,8 +26,8 @@ class Limits:
         held_values: Values of one element that are held until they are delivered. An element with more of them, or
             with more text than ``string_segment``, is delivered in parts, and is an error if the ``vr`` that they
             need comes only after them.
-        value_length: Bytes or characters of one element that is put together in memory for a data set. 256 MiB
-            holds an uncompressed multi-frame object of common size.
+        value_length: Bytes or characters of one element that is put together in memory for a data set, and 64 for
+            each of its values where there are many. 256 MiB holds an uncompressed multi-frame object of common size.
         dataset_size: What one data set may hold in memory, in bytes: the lengths of its values, and 256 for each
             element and each item, which is about what pydicom needs for an object.
 

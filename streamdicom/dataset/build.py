@@ -30,6 +30,7 @@ from streamdicom.vr import VRS, Form
 __all__ = ["DatasetBuilder"]
 
 _ELEMENT = int(EventType.ELEMENT)
+_VALUE_OVERHEAD = 64  # bytes of an object and of the place that refers to it
 _OVERHEAD = 256  # bytes that pydicom needs for an element or an item, see ``Limits.dataset_size``
 
 _Elements = dict[BaseTag, RawDataElement | DataElement]
@@ -201,7 +202,7 @@ class DatasetBuilder:
 
     def _values(self, tag: int, vr: str, value: Any) -> None:
         self._parts.extend(value)
-        self._lengthen(sum(len(part) if isinstance(part, str) else 8 for part in value))
+        self._lengthen(sum(map(_value_size, value)))
 
     def _segment(self, tag: int, vr: str, value: Any) -> None:
         self._segments.append(value)
@@ -289,6 +290,13 @@ _MOVES: dict[int, _Move] = {
     EventType.END_ITEM: DatasetBuilder._end_item,
     EventType.END_SEQUENCE: DatasetBuilder._end_sequence,
 }
+
+
+def _value_size(value: Any) -> int:
+    """About what one of many values takes in memory."""
+    if isinstance(value, tuple):
+        return _VALUE_OVERHEAD + sum(map(len, value))
+    return _VALUE_OVERHEAD + (len(value) if isinstance(value, str) else 0)
 
 
 # Archives use some thousands of tags; the bound is for an input that tries them all.
