@@ -227,8 +227,7 @@ class EventWriter:
         self._flush()
         self._json.property_name(format_tag(tag))
         self._json.start_object()
-        self._json.property_name("vr")
-        self._json.string("SQ")
+        self._json.raw_members('"vr":"SQ"')
         self._frames.append((tag, 0))
         self._place = _Place.SEQUENCE
 
