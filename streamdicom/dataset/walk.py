@@ -22,6 +22,7 @@ from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.filewriter import correct_ambiguous_vr_element
 from pydicom.hooks import hooks
+from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 from pydicom.uid import UID
 from pydicom.valuerep import IS, DSfloat, PersonName
@@ -127,7 +128,7 @@ def _members(dataset: Dataset, elements: _Elements, index: int, little_endian: b
                 maker = _SIMPLE.get((element.VR, type(value)))
                 if maker is not None:
                     values = maker(value)
-                    if values:
+                    if values or (values is not None and not hasattr(element, "bulk_data_uri")):
                         events.append((_ELEMENT, tag, str(element.VR), values))
                         continue
             try:
@@ -332,32 +333,88 @@ def _as_name(value: Any) -> tuple[str, str, str]:
     return split_name(str(value))
 
 
+# The common cases: a VR and the type that pydicom has for its value. None says that it takes a closer look.
+
+
+def _nothing(value: None) -> tuple[Value, ...]:
+    return ()
+
+
 def _one(value: Any) -> tuple[Any, ...]:
     return (value,)
 
 
-def _one_text(value: str) -> tuple[Value, ...]:
-    """A text that is neither empty nor long; other functions know what to do with those."""
-    return (value,) if 0 < len(value) <= _LONG else ()
+def _one_text(value: str) -> tuple[Value, ...] | None:
+    if not value:
+        return ()
+    return (value,) if len(value) <= _LONG else None
+
+
+def _one_name(value: PersonName) -> tuple[Value, ...] | None:
+    name = split_name(str(value))
+    return (name,) if any(name) else ()
+
+
+def _float_text(value: DSfloat) -> str:
+    """As its ``str``, which takes four times as long."""
+    return getattr(value, "original_string", None) or float.__repr__(value)
+
+
+def _integer_text(value: IS) -> str:
+    return getattr(value, "original_string", None) or int.__repr__(value)
 
 
 def _one_float_text(value: DSfloat) -> tuple[Value, ...]:
-    """As its ``str``, which takes four times as long."""
-    return (getattr(value, "original_string", None) or float.__repr__(value),)
+    return (_float_text(value),)
 
 
 def _one_integer_text(value: IS) -> tuple[Value, ...]:
-    return (getattr(value, "original_string", None) or int.__repr__(value),)
+    return (_integer_text(value),)
 
 
-# The common case: a VR and the type that pydicom has for one value of it.
-_SIMPLE: dict[tuple[str | None, type], Callable[[Any], tuple[Value, ...]]] = {
-    **{(vr, str): _one_text for vr, row in VRS.items() if row.form is Form.TEXT},
-    **{(vr, int): _one for vr, row in VRS.items() if row.form in (Form.INTEGER, Form.LONG_INTEGER)},
-    **{(vr, float): _one for vr, row in VRS.items() if row.form is Form.FLOAT},
-    ("UI", UID): _one_text,
-    ("DS", DSfloat): _one_float_text,
-    ("IS", IS): _one_integer_text,
+def _several(*types: type) -> Callable[[Iterable[Any]], tuple[Any, ...] | None]:
+    """For a list in which all values are of these types, and neither many nor long."""
+    allowed = frozenset(types)
+
+    def maker(value: Iterable[Any]) -> tuple[Any, ...] | None:
+        values = tuple(value)
+        if len(values) > _MANY or not allowed.issuperset(map(type, values)):
+            return None
+        return values if str not in allowed or sum(map(len, values)) <= _LONG else None
+
+    return maker
+
+
+def _several_float_texts(value: Iterable[Any]) -> tuple[Value, ...] | None:
+    values = tuple(value)
+    if len(values) > _MANY or any(type(part) is not DSfloat for part in values):
+        return None
+    return tuple([_float_text(part) for part in values])
+
+
+_Maker = Callable[[Any], tuple[Value, ...] | None]
+
+
+def _makers(vr: str) -> dict[type, _Maker]:
+    form = VRS[vr].form
+    if form is Form.TEXT:
+        texts = _several(str, UID)
+        return {str: _one_text, UID: _one_text, MultiValue: texts, type(None): _nothing}
+    if form in (Form.INTEGER, Form.LONG_INTEGER):
+        integers = _several(int)
+        return {int: _one, list: integers, MultiValue: integers, type(None): _nothing}
+    if form is Form.FLOAT:
+        floats = _several(float)
+        return {float: _one, list: floats, MultiValue: floats, type(None): _nothing}
+    if vr == "DS":
+        return {DSfloat: _one_float_text, MultiValue: _several_float_texts, type(None): _nothing}
+    if vr == "IS":
+        return {IS: _one_integer_text, type(None): _nothing}
+    return {PersonName: _one_name} if vr == "PN" else {}
+
+
+_SIMPLE: dict[tuple[str | None, type], _Maker] = {
+    (vr, kind): maker for vr in VRS for kind, maker in _makers(vr).items()
 }
 _SINGLE = (str, bytes, int, float, PersonName)
 
