@@ -214,6 +214,8 @@ def _split_ae(text: str) -> tuple[Value, ...]:
 
 def _split_stripped(text: str) -> tuple[Value, ...]:
     text = text.rstrip("\0 ")
+    if "\\" not in text:
+        return (text.strip(),)
     return tuple([part.strip() for part in text.split("\\")])
 
 

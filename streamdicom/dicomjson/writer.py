@@ -404,7 +404,7 @@ def _text_attribute(values: tuple[Any, ...]) -> str:
     """What ``_attribute`` makes of ``_text``, and faster where there is one value, as there mostly is."""
     if len(values) == 1:
         [value] = values
-        if type(value) is str and value and value.isascii():
+        if value and isinstance(value, str) and value.isascii():
             return f',"Value":[{encode_basestring(value)}]}}'
     return _general_text_attribute(values)
 
@@ -419,6 +419,8 @@ def _decimal(value: str | None) -> str:
     """A number where the text is one of JSON's, so that it stays exact; a string otherwise (CP-1861)."""
     if not value:
         return "null"
+    if value.isascii() and value.isdigit() and value[0] != "0":  # sooner told than by the expression
+        return value
     return value if _JSON_NUMBER.fullmatch(value) else _string(value)
 
 
