@@ -419,7 +419,7 @@ def _decimal(value: str | None) -> str:
     """A number where the text is one of JSON's, so that it stays exact; a string otherwise (CP-1861)."""
     if not value:
         return "null"
-    if value.isascii() and value.isdigit() and value[0] != "0":  # sooner told than by the expression
+    if isinstance(value, str) and value.isascii() and value.isdigit() and value[0] != "0":  # the common case
         return value
     return value if _JSON_NUMBER.fullmatch(value) else _string(value)
 
