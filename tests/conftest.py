@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("many", max_examples=3000, deadline=None)
+# How fast a busy machine makes examples is no property of the code.
+_CALM = [HealthCheck.too_slow, HealthCheck.data_too_large]
+settings.register_profile("calm", deadline=None, suppress_health_check=_CALM)
+settings.register_profile("many", deadline=None, suppress_health_check=_CALM, max_examples=3000)
+settings.load_profile("calm")
