@@ -11,7 +11,6 @@ _KEY = re.compile(r"[0-9A-F]{8}")
 
 SPECIFIC_CHARACTER_SET = 0x00080005
 FILE_META_GROUP = 0x0002
-PIXEL_DATA = 0x7FE00010
 
 
 # Archives use some thousands of tags; the bound is for an input that tries them all.

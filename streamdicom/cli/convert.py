@@ -6,7 +6,7 @@ import sys
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from streamdicom.api import dump, load_file
 from streamdicom.cli.streams import PIPE, CallError, Meter, is_json, read
@@ -42,7 +42,8 @@ def convert_file(source: Path, target: Path, indent: int | None, file_meta: bool
                 output.write(_part10(load_file(pieces)))
             else:
                 dataset = read_dicom(b"".join(pieces))
-                dump(dataset, _Counted(output, meter), indent, options=WriteOptions(file_meta=file_meta))  # type: ignore[arg-type]
+                counted = cast(BinaryIO, _Counted(output, meter))  # of which only ``write`` is needed
+                dump(dataset, counted, indent, options=WriteOptions(file_meta=file_meta))
                 output.write(b"\n")
             output.commit()
         finally:

@@ -186,7 +186,7 @@ class DatasetBuilder:
     def _bulk_data(self, tag: int, vr: str, value: Any) -> None:
         self._add(tag, vr, ())
         element = _data_element(_base_tag(tag), vr, ())
-        element.bulk_data_uri = value  # type: ignore[attr-defined]
+        setattr(element, "bulk_data_uri", value)  # noqa: B010 - no attribute that pydicom declares
         self._frame.elements[element.tag] = element
 
     # --- elements in parts -------------------------------------------------------------------------------------
