@@ -23,7 +23,9 @@ from streamdicom.api import (
 )
 from streamdicom.dicomjson import EventParser
 from streamdicom.errors import (
+    BulkDataError,
     DatasetError,
+    DicomFileError,
     DicomJsonError,
     InputError,
     JsonSyntaxError,
@@ -40,9 +42,11 @@ from streamdicom.options import ReadOptions, WriteOptions
 __version__ = "0.1.0"
 
 __all__ = [
+    "BulkDataError",
     "DatasetError",
     "DatasetParser",
     "DatasetWriter",
+    "DicomFileError",
     "DicomJsonError",
     "Event",
     "EventParser",

@@ -5,6 +5,8 @@
     │   ├── JsonSyntaxError            the bytes are not JSON (RFC 8259)
     │   ├── TruncatedError (EOFError)  the input stopped before it was complete
     │   ├── DicomJsonError             JSON, but not the DICOM JSON Model (PS3.18 Annex F)
+    │   ├── DicomFileError             the bytes are no DICOM file (PS3.10), or break the encoding in it (PS3.5)
+    │   ├── BulkDataError              a reference to bulk data that may not be followed, or leads nowhere
     │   ├── DatasetError               read, but not to be held in a pydicom data set
     │   └── LimitError                 more than one of the ``Limits`` allows
     └── OutputError (ValueError)       what was to be written is at fault
@@ -18,7 +20,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 __all__ = [
+    "BulkDataError",
     "DatasetError",
+    "DicomFileError",
     "DicomJsonError",
     "InputError",
     "JsonSyntaxError",
@@ -95,6 +99,14 @@ class TruncatedError(InputError, EOFError):
 
 class DicomJsonError(InputError):
     """JSON text that breaks the rules of the DICOM JSON Model (PS3.18 Annex F)."""
+
+
+class DicomFileError(InputError):
+    """Bytes that are no DICOM file (PS3.10 7), or that break the encoding of data sets (PS3.5 7)."""
+
+
+class BulkDataError(InputError):
+    """A reference to bulk data that may not be followed, or that leads nowhere."""
 
 
 class DatasetError(InputError):

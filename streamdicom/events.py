@@ -7,6 +7,10 @@
         VALUES                          some of its values, as in ELEMENT
         SEGMENT ... LAST_SEGMENT        one long value, str or bytes, in pieces
       END_ELEMENT
+      START_FRAGMENTS                 encapsulated pixel data (PS3.5 A.4), VR OB
+        START_FRAGMENT                  the first is the Basic Offset Table; the value is the length in bytes
+          SEGMENT ... LAST_SEGMENT        the bytes of the fragment; LAST_SEGMENT comes even if there are none
+      END_FRAGMENTS
       START_SEQUENCE
         START_ITEM                    the value is its index in the sequence, from 0
           ...                         what a data set may hold
@@ -25,6 +29,7 @@ A value in the tuple of an ELEMENT is
 
 An element comes in parts when its text is longer than ``Limits.string_segment`` or it has more than
 ``Limits.held_values`` values. Its START_ELEMENT has the VR "" if the source tells it only later; END_ELEMENT has it.
+The value of START_ELEMENT is the length in bytes of a binary value whose length the source tells first, or else None.
 """
 
 from __future__ import annotations
@@ -55,6 +60,9 @@ class EventType(IntEnum):
     START_ITEM = 11
     END_ITEM = 12
     END_SEQUENCE = 13
+    START_FRAGMENTS = 14
+    START_FRAGMENT = 15
+    END_FRAGMENTS = 16
 
 
 PersonName: TypeAlias = tuple[str, str, str]

@@ -51,7 +51,7 @@ _PIECE = 16 * 1024
     _START_ITEM,
     _END_ITEM,
     _END_SEQUENCE,
-) = map(int, EventType)
+) = map(int, list(EventType)[:13])
 (
     _START_OBJECT,
     _END_OBJECT,
