@@ -225,13 +225,13 @@ class Part10Parser:
 
         What comes behind it, such as padding or the end of a gzip file, is passed over, as pydicom does.
         """
-        if self._inflater.eof:
-            return
         try:
-            while data:
+            while not self._inflater.eof:
                 piece = self._inflater.decompress(data, _PIECE)
                 data = self._inflater.unconsumed_tail
                 self._take(piece)
+                if not data and len(piece) < _PIECE:
+                    break
         except zlib.error:
             raise DicomFileError("the deflated data set is damaged") from None
 
