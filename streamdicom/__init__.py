@@ -15,11 +15,13 @@ from streamdicom.api import (
     dumps,
     iter_datasets,
     iter_events,
+    iter_file_events,
     load,
     load_file,
     loads,
     loads_file,
     write_events,
+    write_file,
 )
 from streamdicom.dicomjson import EventParser
 from streamdicom.errors import (
@@ -65,9 +67,11 @@ __all__ = [
     "dumps",
     "iter_datasets",
     "iter_events",
+    "iter_file_events",
     "load",
     "load_file",
     "loads",
     "loads_file",
     "write_events",
+    "write_file",
 ]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self, cast
 from streamdicom.dicomjson import EventParser, EventWriter
 from streamdicom.errors import DicomJsonError, InputError, Location
 from streamdicom.events import Event
-from streamdicom.files import Output, Source, Target, chunks
+from streamdicom.files import Output, Source, Target, chunks, temporary
 from streamdicom.jsontext import JsonWriter
 from streamdicom.options import ReadOptions, WriteOptions
 
@@ -26,11 +26,13 @@ __all__ = [
     "dumps",
     "iter_datasets",
     "iter_events",
+    "iter_file_events",
     "load",
     "load_file",
     "loads",
     "loads_file",
     "write_events",
+    "write_file",
 ]
 
 
@@ -139,6 +141,29 @@ def iter_events(source: Source, *, options: ReadOptions | None = None) -> Iterat
     00100020 LO ('17',)
     """
     parser = EventParser(options=options)
+    for chunk in chunks(source):
+        yield from parser.feed(chunk)
+    yield from parser.close()
+
+
+def iter_file_events(source: Source, *, options: ReadOptions | None = None) -> Iterator[Event]:
+    """The DICOM events of a DICOM file (PS3.10), group 0002 among them: no data set is ever held, and no long value.
+
+    Args:
+        source: A path, a binary file, bytes, or an iterable of bytes.
+        options: Limits, and whether the preamble may be missing.
+
+    Raises:
+        InputError: What was read is at fault; the events before it have been delivered.
+        OSError: The source cannot be read.
+
+    >>> from pydicom.data import get_testdata_file
+    >>> [value for _, tag, _, value in iter_file_events(get_testdata_file("CT_small.dcm")) if tag == 0x00080060]
+    [('CT',)]
+    """
+    from streamdicom.part10 import Part10Parser
+
+    parser = Part10Parser(options=options)
     for chunk in chunks(source):
         yield from parser.feed(chunk)
     yield from parser.close()
@@ -309,14 +334,16 @@ def write_events(
     indent: int | str | None = None,
     *,
     options: WriteOptions | None = None,
+    array: bool = True,
 ) -> None:
-    """Write a stream of DICOM events as an array of data sets, in the canonical form of PS3.18 Annex F.
+    """Write DICOM events as an array of data sets, in the canonical form of PS3.18 Annex F.
 
     Args:
-        events: As ``iter_events`` gives them; they may be filtered or changed on the way.
+        events: As ``iter_events`` and ``iter_file_events`` give them; they may be filtered or changed on the way.
         target: A path, or a binary file. A path appears under its name only when it is complete.
         indent: Spaces, or a string, for each level; None for no white space.
         options: Whether group 0002 is written, and how deep data sets may nest.
+        array: Whether the data sets are put into an array; otherwise there is one.
 
     Raises:
         OutputError: An event out of order, a tag not above the one before it, or a value that does not fit its VR.
@@ -328,8 +355,43 @@ def write_events(
     >>> target.getvalue()
     b'[{"00100020":{"vr":"LO","Value":["17"]}}]'
     """
-    with _Document(Output(target), indent, options or WriteOptions(), array=True) as document:
+    with _Document(Output(target), indent, options or WriteOptions(), array=array) as document:
         document.write_events(events)
+
+
+def write_file(events: Iterable[Event], target: Target, *, options: WriteOptions | None = None) -> None:
+    """Write the DICOM events of one data set as a DICOM file (PS3.10), in explicit VR little endian.
+
+    File meta information that is missing is made. Encapsulated pixel data keeps its transfer syntax, which the events
+    or the options must tell. Text that the character sets of the data set do not carry changes them to UTF-8.
+
+    Args:
+        events: As ``iter_events`` and ``iter_file_events`` give them.
+        target: A path, or a binary file. A path appears under its name only when it is complete. Because the length of
+            a value stands before it, what cannot be read and sought in is copied from a temporary file.
+        options: The transfer syntax, and how deep data sets may nest.
+
+    Raises:
+        OutputError: An event out of order, a tag not above the one before it, or a value that a file cannot hold.
+        OSError: The target cannot be written.
+
+    >>> import io
+    >>> target = io.BytesIO()
+    >>> write_file(iter_events(b'{"00100020": {"vr": "LO", "Value": ["17"]}}'), target)
+    >>> target.getvalue()[128:132]
+    b'DICM'
+    """
+    from streamdicom.part10 import Part10Writer
+
+    output = Output(target)
+    try:
+        with output.random_access() as file:
+            writer = Part10Writer(file, temporary, options=options)
+            writer.write_all(events)
+            writer.close()
+        output.commit()
+    finally:
+        output.discard()
 
 
 def _dump(

@@ -10,6 +10,7 @@ __all__ = ["format_tag", "is_group_length", "keyword", "parse_tag"]
 _KEY = re.compile(r"[0-9A-F]{8}")
 
 SPECIFIC_CHARACTER_SET = 0x00080005
+UTF_8_TERM = "ISO_IR 192"  # its value for UTF-8
 FILE_META_GROUP = 0x0002
 
 

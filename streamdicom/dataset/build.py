@@ -20,11 +20,11 @@ from pydicom.uid import ExplicitVRBigEndian
 from pydicom.valuerep import IS
 
 from streamdicom import charset
-from streamdicom.valuefield import ENCODERS, joined_text, swap_words
 from streamdicom.errors import DatasetError, InputError, LimitError
 from streamdicom.events import Event, EventType
 from streamdicom.limits import Limits
-from streamdicom.tags import FILE_META_GROUP, SPECIFIC_CHARACTER_SET, format_tag
+from streamdicom.tags import FILE_META_GROUP, SPECIFIC_CHARACTER_SET, UTF_8_TERM, format_tag
+from streamdicom.valuefield import ENCODERS, joined_text, swap_words
 from streamdicom.vr import VRS, Form
 
 __all__ = ["DatasetBuilder"]
@@ -382,7 +382,7 @@ def _settle_text(dataset: Dataset, frame: _Frame) -> None:
         encodings = charset.UTF_8
         texts = [one.text.encode() for one in frame.undecided]
         tag = _base_tag(SPECIFIC_CHARACTER_SET)
-        term = charset.UTF_8_TERM.encode()
+        term = UTF_8_TERM.encode()
         frame.elements[tag] = _raw_element(tag, "CS", term)
         frame.is_late = frame.has_items
     for one, data in zip(frame.undecided, texts, strict=True):

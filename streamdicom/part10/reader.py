@@ -24,11 +24,12 @@ from typing import Any, TypeAlias
 from streamdicom.errors import DicomFileError, InputError, LimitError, Location, TruncatedError
 from streamdicom.events import Event, EventType
 from streamdicom.options import ReadOptions
-from streamdicom.part10._context import FAR, Context, Facts, is_ambiguous, is_telling
+from streamdicom.part10._context import Context, Facts, is_ambiguous, is_telling
 from streamdicom.part10._text import LongText, decode_text
 from streamdicom.part10.syntax import (
     EXPLICIT_BIG_ENDIAN,
     EXPLICIT_LITTLE_ENDIAN,
+    FAR,
     IMPLICIT_LITTLE_ENDIAN,
     ITEM,
     ITEM_DELIMITATION,
