@@ -497,7 +497,7 @@ class Part10Parser:
         offset = self._base + pos
         if offset >= context.sequence_end:
             return self._end_sequence()
-        if len(self._buffer) - pos < 16 and self._lacks_item(offset):
+        if len(self._buffer) - pos < 16 and self._lacks_item():
             return False
         # PS3.5 6.2.2: what is in UN is in implicit VR little endian.
         encoding = IMPLICIT_LITTLE_ENDIAN if context.sequence_is_un else context.encoding
@@ -526,13 +526,14 @@ class Part10Parser:
         self._state, self._step = _State.ELEMENTS, _ELEMENTS_STEP
         return True if length else self._end_item()
 
-    def _lacks_item(self, offset: int) -> bool:
+    def _lacks_item(self) -> bool:
         """Whether the header of the next item, or what tells its encoding, has not come yet."""
         if self._lacks(8):
             return True
-        encoding = self._context.encoding
-        tag, _, length = encoding.item.unpack_from(self._buffer, self._pos)
-        return bool(length >= 8) and self._lacks(16)
+        context = self._context
+        encoding = IMPLICIT_LITTLE_ENDIAN if context.sequence_is_un else context.encoding
+        _, element, length = encoding.item.unpack_from(self._buffer, self._pos)
+        return bool(element == 0xE000 and length >= 8) and self._lacks(16)
 
     def _item_encoding(self, encoding: Encoding) -> Encoding:
         """As in pydicom, items may be in implicit VR, and what is in UN may be in explicit VR."""
