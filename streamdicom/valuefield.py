@@ -165,11 +165,22 @@ def _decode_binary(vr: str) -> _Decoder:
 
 def _decode_text(vr: str) -> _Decoder:
     split = SPLITTERS[vr]
+    # What most elements hold is one value, which needs no splitting.
+    padded = split in (_split_string, _split_text)
+    stripped = split is _split_stripped
 
     def decoder(data: bytes, little_endian: bool) -> tuple[Value, ...] | None:
-        if not data.isascii() or b"\x1b" in data:
+        if not data.isascii():
             return None
-        return split(data.decode("ascii"))
+        text = data.decode()
+        if _ESCAPE in text:
+            return None
+        if "\\" not in text:
+            if padded:
+                return (text.rstrip("\0 "),)
+            if stripped:
+                return (text.rstrip("\0 ").strip(),)
+        return split(text)
 
     return decoder
 
@@ -199,13 +210,10 @@ def _split_ur(text: str) -> tuple[Value, ...]:
 
 
 def _split_string(text: str) -> tuple[Value, ...]:
-    text = text.rstrip("\0 ")
-    return tuple(text.split("\\")) if "\\" in text else (text,)
+    return tuple(text.rstrip("\0 ").split("\\"))
 
 
 def _split_text(text: str) -> tuple[Value, ...]:
-    if "\\" not in text:
-        return (text.rstrip("\0 "),)
     return tuple([part.rstrip("\0 ") for part in text.split("\\")])
 
 
@@ -215,8 +223,8 @@ def _split_ae(text: str) -> tuple[Value, ...]:
 
 def _split_stripped(text: str) -> tuple[Value, ...]:
     text = text.rstrip("\0 ")
-    if "\\" not in text:
-        return (text.strip(),)
+    if " " not in text and text.isprintable():  # nothing that ``strip`` would take
+        return tuple(text.split("\\"))
     return tuple([part.strip() for part in text.split("\\")])
 
 
