@@ -15,9 +15,9 @@ class Limits:
 
     Attributes:
         depth: Objects and arrays within one another. A sequence takes three (its attribute, its ``Value``, its
-            item), so that 256 allows 84 nested sequences; structured reports reach about twenty. pydicom compares
-            and writes data sets by recursion and needs about ten Python frames a sequence. Precedents: 64 in
-            System.Text.Json, 1000 in Jackson.
+            item), so that 256 allows 84 nested sequences, in an array of data sets 83; structured reports reach
+            about twenty. pydicom compares and writes data sets by recursion and needs about ten Python frames a
+            sequence. Precedents: 64 in System.Text.Json, 1000 in Jackson.
         string_segment: Bytes of JSON text in a string up to which it comes in one token; a longer one comes in
             segments of this size. A longer member name is an error. It bounds what is held of a stream that
             comes in small pieces.

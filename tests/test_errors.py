@@ -8,7 +8,9 @@ import pytest
 
 from streamdicom import errors
 from streamdicom.errors import (
+    BulkDataError,
     DatasetError,
+    DicomFileError,
     DicomJsonError,
     InputError,
     JsonSyntaxError,
@@ -25,6 +27,8 @@ PARENTS: dict[type[Exception], tuple[type[Exception], ...]] = {
     JsonSyntaxError: (InputError,),
     TruncatedError: (InputError, EOFError),
     DicomJsonError: (InputError,),
+    DicomFileError: (InputError,),
+    BulkDataError: (InputError,),
     DatasetError: (InputError,),
     LimitError: (InputError,),
     OutputError: (StreamDicomError, ValueError),

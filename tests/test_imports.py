@@ -18,13 +18,13 @@ _ROOT = Path(streamdicom.__file__).parent
 _LAYERS = (
     ("errors", "limits"),
     ("jsontext",),
-    ("tags", "vr", "events", "options", "bulkdata"),
-    ("dicomjson", "dataset"),
+    ("tags", "vr", "events", "options", "bulkdata", "charset", "valuefield"),
+    ("dicomjson", "part10", "dataset"),
     ("files", "api"),
     ("cli",),
 )
 _LEVEL = {name: level for level, names in enumerate(_LAYERS) for name in names}
-_FOLDERS = ("jsontext", "dicomjson", "dataset", "cli")
+_FOLDERS = ("jsontext", "dicomjson", "part10", "dataset", "cli")
 
 
 def _modules() -> list[Path]:

@@ -19,7 +19,7 @@ from pydicom.tag import BaseTag
 from pydicom.uid import ExplicitVRBigEndian
 from pydicom.valuerep import IS
 
-from streamdicom import charset
+from streamdicom.charset import DEFAULT, UTF_8, encode, encodings_of
 from streamdicom.errors import DatasetError, InputError, LimitError
 from streamdicom.events import Event, EventType
 from streamdicom.limits import Limits
@@ -88,7 +88,7 @@ class DatasetBuilder:
         self._index = 0
         self._size = 0
         self._frames: list[_Frame] = []
-        self._frame = _Frame(charset.DEFAULT)
+        self._frame = _Frame(DEFAULT)
         self._datasets: list[Dataset] = []
         self._parts: list[Any] = []  # the values of an element in parts
         self._segments: list[Any] = []  # the pieces of one of them
@@ -158,7 +158,7 @@ class DatasetBuilder:
     def _set_encodings(self, vr: str, values: tuple[Any, ...]) -> None:
         frame = self._frame
         try:
-            frame.encodings = charset.encodings_of(values if vr == "CS" else ())
+            frame.encodings = encodings_of(values if vr == "CS" else ())
         except LookupError as error:  # if pydicom is told to be strict
             raise DatasetError("pydicom does not take the character set") from error
         frame.owns_encodings = True
@@ -223,7 +223,7 @@ class DatasetBuilder:
         self._index = value
         self._size = 0
         self._frames = []
-        self._frame = _Frame(charset.DEFAULT)
+        self._frame = _Frame(DEFAULT)
 
     def _start_sequence(self, tag: int, vr: str, value: Any) -> None:
         if tag in self._frame.elements:
@@ -264,12 +264,12 @@ class DatasetBuilder:
             dataset = FileDataset(BytesIO(), frame.elements, b"\0" * 128, meta, is_implicit_VR=False)
             dataset.buffer = None
         else:
-            dataset = _new_dataset(frame.elements, charset.DEFAULT)
+            dataset = _new_dataset(frame.elements, DEFAULT)
             if meta:
                 dataset.file_meta = meta
         _settle_text(dataset, frame)
         if meta:
-            meta.set_original_encoding(False, True, charset.DEFAULT)
+            meta.set_original_encoding(False, True, DEFAULT)
             if meta.get("TransferSyntaxUID") == ExplicitVRBigEndian:
                 _to_big_endian(dataset)
         self._datasets.append(dataset)
@@ -377,9 +377,9 @@ def _integer_string(text: str | None) -> IS | str:
 def _settle_text(dataset: Dataset, frame: _Frame) -> None:
     """Encode the text beyond ASCII of a data set and of the items that inherit its character set."""
     encodings = frame.encodings
-    texts = [charset.encode(one.text, encodings) for one in frame.undecided]
+    texts = [encode(one.text, encodings) for one in frame.undecided]
     if None in texts:
-        encodings = charset.UTF_8
+        encodings = UTF_8
         texts = [one.text.encode() for one in frame.undecided]
         tag = _base_tag(SPECIFIC_CHARACTER_SET)
         term = UTF_8_TERM.encode()

@@ -87,8 +87,9 @@ class EventWriter:
         self._json = json
         self._file_meta = options.file_meta
         self._array = array
-        # The data set's own objects, and for each sequence three, see ``Limits.depth``; two for the deepest value.
-        self._most_sequences = (options.limits.depth - array - 3) // 3
+        # The data set's own objects, and for each sequence three, see ``Limits.depth``; three for the deepest value,
+        # which is a person name.
+        self._most_sequences = (options.limits.depth - array - 4) // 3
         self._place = _Place.STREAM
         self._index: int | None = None
         self._last = -1  # the tag before, within the innermost data set or item
@@ -367,12 +368,16 @@ class EventWriter:
         if not self._begins(tag):
             self._skip()
             return
-        self._put(f'"vr":"{vr}","InlineBinary":"')
+        self._put(f'"vr":"{vr}"')
+        self._part_member = ""
         self._place = _Place.FRAGMENTS
 
     def _start_fragment(self, tag: int, vr: str, value: Any) -> None:
         if not isinstance(value, int) or not 0 <= value < _UNDEFINED_LENGTH:
             raise OutputError("a fragment whose length is not told")
+        if not self._part_member:
+            self._part_member = "InlineBinary"
+            self._put(',"InlineBinary":"')
         self._put(self._base64.encode(_ITEM + value.to_bytes(4, "little")))
         self._fragment_left = value
         self._place = _Place.FRAGMENT
@@ -392,7 +397,7 @@ class EventWriter:
         self._place = _Place.FRAGMENTS
 
     def _end_fragments(self, tag: int, vr: str, value: Any) -> None:
-        self._put(self._base64.encode(b"", final=True) + '"}')
+        self._put(self._base64.encode(b"", final=True) + ('"}' if self._part_member else "}"))
         self._place = _Place.MEMBERS
 
 
