@@ -28,6 +28,10 @@ _MOST_KNOWN = 16 * 1024  # tags; an archive uses some thousands
 
 _LAST_TAG = 0xFFFFFFFF
 
+# PS3.5 A.4: a fragment is an item, whose length is defined.
+_ITEM_TAG = b"\xfe\xff\x00\xe0"
+_LONGEST_FRAGMENT = 0xFFFFFFFE
+
 _ELEMENT = int(EventType.ELEMENT)
 # Events with the tag of the sequence that they are in.
 _OF_SEQUENCE = frozenset({EventType.START_ITEM, EventType.END_ITEM, EventType.END_SEQUENCE})
@@ -45,6 +49,8 @@ class _Place(IntEnum):
     SEQUENCE = 2
     PARTS = 3  # an element in parts
     SEGMENTS = 4  # one of its values
+    FRAGMENTS = 5  # encapsulated pixel data
+    FRAGMENT = 6  # one of its fragments
 
 
 class EventWriter:
@@ -80,6 +86,7 @@ class EventWriter:
         self._part_vr = ""
         self._part_member = ""
         self._part_is_text = False
+        self._rest = 0  # bytes of the fragment that are still to come
         self._skipped = 0  # how many things are open within what is left out
         self._error: OutputError | None = None
         self._known: dict[int, _Known] = {}
@@ -93,7 +100,8 @@ class EventWriter:
     def write_all(self, events: Iterable[Event]) -> None:
         """Write events.
 
-        Group lengths are left out, and group 0002 unless the options say otherwise.
+        Group lengths are left out, and group 0002 unless the options say otherwise. Encapsulated pixel data is one
+        InlineBinary: the items of the value field, without the delimiter behind them.
 
         Raises:
             OutputError: An event out of order, a tag not above the one before it in its data set, or a value
@@ -124,7 +132,8 @@ class EventWriter:
                     self._move(kind, tag, vr, value)
                     in_members, last, size = self._is_in_members(), self._last, self._size
         except OutputError as error:
-            error.location = Location(None, self._index, self._tag_path(0 if kind in _OF_SEQUENCE else tag))
+            if error.location == Location():  # it is no error of whoever makes the events
+                error.location = Location(None, self._index, self._tag_path(0 if kind in _OF_SEQUENCE else tag))
             self._error = error
             raise
         finally:
@@ -324,6 +333,42 @@ class EventWriter:
         self._json.end_object()
         self._place = _Place.MEMBERS
 
+    def _start_fragments(self, tag: int, vr: str, value: Any) -> None:
+        if _row(vr).form is not Form.BINARY:
+            raise OutputError(f"fragments for VR {vr}")
+        self._start_parts(tag, vr, value)
+        if not self._skipped:
+            self._place = _Place.FRAGMENTS
+
+    def _start_fragment(self, tag: int, vr: str, value: Any) -> None:
+        if not isinstance(value, int) or not 0 <= value <= _LONGEST_FRAGMENT:
+            raise OutputError("a fragment without a length of 32 bits")
+        if not self._part_member:
+            self._open_member("InlineBinary")
+        self._json.base64_segment(_ITEM_TAG + value.to_bytes(4, "little"))
+        self._rest = value
+        self._place = _Place.FRAGMENT
+
+    def _fragment_segment(self, tag: int, vr: str, value: Any) -> None:
+        if not isinstance(value, bytes):
+            raise OutputError("a segment of a fragment that is not bytes")
+        self._rest -= len(value)
+        if self._rest < 0:
+            raise OutputError("a fragment that is longer than was said")
+        self._json.base64_segment(value)
+
+    def _last_fragment_segment(self, tag: int, vr: str, value: Any) -> None:
+        self._fragment_segment(tag, vr, value)
+        if self._rest:
+            raise OutputError("a fragment that is shorter than was said")
+        self._place = _Place.FRAGMENTS
+
+    def _end_fragments(self, tag: int, vr: str, value: Any) -> None:
+        if self._part_member:
+            self._json.base64_segment(b"", final=True)
+        self._json.end_object()
+        self._place = _Place.MEMBERS
+
 
 _Known: TypeAlias = "tuple[str, str, Callable[[tuple[Any, ...]], str]]"
 _Move: TypeAlias = Callable[[EventWriter, int, str, Any], None]
@@ -333,6 +378,7 @@ _MOVES: dict[int, dict[int, _Move]] = {
         EventType.ELEMENT: EventWriter._element,
         EventType.BULK_DATA: EventWriter._bulk_data,
         EventType.START_ELEMENT: EventWriter._start_parts,
+        EventType.START_FRAGMENTS: EventWriter._start_fragments,
         EventType.START_SEQUENCE: EventWriter._start_sequence,
         EventType.END_ITEM: EventWriter._end_item,
         EventType.END_DATASET: EventWriter._end_dataset,
@@ -345,10 +391,20 @@ _MOVES: dict[int, dict[int, _Move]] = {
         EventType.END_ELEMENT: EventWriter._end_parts,
     },
     _Place.SEGMENTS: {EventType.SEGMENT: EventWriter._segment, EventType.LAST_SEGMENT: EventWriter._last_segment},
+    _Place.FRAGMENTS: {
+        EventType.START_FRAGMENT: EventWriter._start_fragment,
+        EventType.END_FRAGMENTS: EventWriter._end_fragments,
+    },
+    _Place.FRAGMENT: {
+        EventType.SEGMENT: EventWriter._fragment_segment,
+        EventType.LAST_SEGMENT: EventWriter._last_fragment_segment,
+    },
 }
 _OPENS: dict[int, int] = {
     EventType.START_ELEMENT: 1,
     EventType.END_ELEMENT: -1,
+    EventType.START_FRAGMENTS: 1,
+    EventType.END_FRAGMENTS: -1,
     EventType.START_SEQUENCE: 1,
     EventType.END_SEQUENCE: -1,
 }

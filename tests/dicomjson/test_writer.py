@@ -43,6 +43,16 @@ def parts(vr: str, *pieces: Event, late: bool = False, tag: int = TAG) -> list[E
     return [start, *pieces, (EventType.END_ELEMENT, tag, vr, None)]
 
 
+def fragments(*contents: Sequence[bytes], vr: str = "OB", tag: int = TAG) -> list[Event]:
+    """Encapsulated pixel data, its fragments each in segments."""
+    events: list[Event] = [(EventType.START_FRAGMENTS, tag, vr, None)]
+    for segments in contents:
+        events.append((EventType.START_FRAGMENT, tag, vr, sum(map(len, segments))))
+        events += [(EventType.SEGMENT, tag, vr, data) for data in segments[:-1]]
+        events.append((EventType.LAST_SEGMENT, tag, vr, segments[-1]))
+    return [*events, (EventType.END_FRAGMENTS, tag, vr, None)]
+
+
 def some(*values: Any) -> Event:
     return EventType.VALUES, TAG, "", values
 
@@ -243,6 +253,19 @@ STRUCTURE: list[tuple[str, list[Event], str]] = [
         sequence(parts("UT", last_segment("a"))),
         '"00091001":{"vr":"SQ","Value":[{"00091001":{"vr":"UT","Value":["a"]}}]}',
     ),
+    ("no fragments", fragments(), '"00091001":{"vr":"OB"}'),
+    # FEFF00E0 00000000, FEFF00E0 05000000 and "abcde"
+    (
+        "fragments",
+        fragments([b""], [b"a", b"bcd", b"e"]),
+        '"00091001":{"vr":"OB","InlineBinary":"/v8A4AAAAAD+/wDgBQAAAGFiY2Rl"}',
+    ),
+    (
+        "fragments in an item, and what follows",
+        [*sequence(fragments([b""], vr="OW")), element("LO", "a", tag=NEXT)],
+        '"00091001":{"vr":"SQ","Value":[{"00091001":{"vr":"OW","InlineBinary":"/v8A4AAAAAA="}}]},'
+        '"00091002":{"vr":"LO","Value":["a"]}',
+    ),
 ]
 
 CANONICAL = [*value_cases(), *STRUCTURE]
@@ -424,8 +447,16 @@ PLACES: dict[str, list[Event]] = {
     "element": [START, parts("UC", tag=SEQ)[0]],
     "text": [START, parts("UC", tag=SEQ)[0], segment("a")],
     "bytes": [START, parts("OB", tag=SEQ)[0], segment(b"a")],
+    "fragments": [START, fragments(tag=SEQ)[0]],
+    "fragment": [START, *fragments([b"a"], tag=SEQ)[:2]],
 }
-IN_MEMBERS = {EventType.ELEMENT, EventType.BULK_DATA, EventType.START_ELEMENT, EventType.START_SEQUENCE}
+IN_MEMBERS = {
+    EventType.ELEMENT,
+    EventType.BULK_DATA,
+    EventType.START_ELEMENT,
+    EventType.START_SEQUENCE,
+    EventType.START_FRAGMENTS,
+}
 LEGAL: dict[str, set[EventType]] = {
     "stream": {EventType.START_DATASET},
     "data set": {*IN_MEMBERS, EventType.END_DATASET},
@@ -434,6 +465,8 @@ LEGAL: dict[str, set[EventType]] = {
     "element": {EventType.VALUES, EventType.SEGMENT, EventType.LAST_SEGMENT, EventType.END_ELEMENT},
     "text": {EventType.SEGMENT, EventType.LAST_SEGMENT},
     "bytes": {EventType.SEGMENT, EventType.LAST_SEGMENT},
+    "fragments": {EventType.START_FRAGMENT, EventType.END_FRAGMENTS},
+    "fragment": {EventType.SEGMENT, EventType.LAST_SEGMENT},
 }
 EXAMPLES: dict[EventType, Event] = {
     EventType.START_DATASET: START,
@@ -449,6 +482,9 @@ EXAMPLES: dict[EventType, Event] = {
     EventType.START_ITEM: sequence([])[1],
     EventType.END_ITEM: sequence([])[2],
     EventType.END_SEQUENCE: sequence()[-1],
+    EventType.START_FRAGMENTS: fragments()[0],
+    EventType.START_FRAGMENT: fragments([b"a"])[1],
+    EventType.END_FRAGMENTS: fragments()[-1],
 }
 
 
@@ -456,12 +492,29 @@ EXAMPLES: dict[EventType, Event] = {
 @pytest.mark.parametrize("place", PLACES)
 def test_an_event_out_of_order_is_refused(place: str, kind: EventType) -> None:
     event = EXAMPLES[kind]
-    if place == "bytes" and kind in LEGAL[place]:
+    if place in ("bytes", "fragment") and kind in LEGAL[place]:
         event = (kind, 0, "", b"a")
     if kind in LEGAL[place]:
         EventWriter(JsonWriter(lambda _: None)).write_all([*PLACES[place], event])
     else:
         assert f"no {kind.name} may come here" in refused([*PLACES[place], event], array=True).message
+
+
+def test_fragments_that_are_left_out() -> None:
+    events = [START, *fragments([b""], [b"a"], tag=0x00080000), element("LO", "a"), END]
+    assert write(events) == '{"00091001":{"vr":"LO","Value":["a"]}}'
+
+
+def test_the_place_that_the_maker_of_the_events_tells_stays() -> None:
+    place = Location(None, 7, "00100020")
+
+    def events() -> Iterable[Event]:
+        yield START
+        raise OutputError("no such value", place)
+
+    with pytest.raises(OutputError) as caught:
+        EventWriter(JsonWriter(lambda _: None)).write_all(events())
+    assert caught.value.location == place
 
 
 def test_an_unknown_event_is_refused() -> None:
@@ -524,6 +577,15 @@ BAD_PARTS: list[tuple[str, list[Event]]] = [
         for vr in ("OB", "US", "FD", "AT", "PN", "SQ")
     ),
     ("values for OB, VR late", parts("OB", some("a"), late=True)),
+    ("fragments of text", [fragments(vr="UT")[0]]),
+    ("fragments of an unknown VR", [fragments(vr="XX")[0]]),
+    *(
+        (f"fragment of {length!r} bytes", [fragments()[0], (EventType.START_FRAGMENT, TAG, "OB", length)])
+        for length in (None, "1", -1, 2**32 - 1)
+    ),
+    ("fragment that is longer", [*fragments([b"a"])[:2], segment(b"ab")]),
+    ("fragment that is shorter", [*fragments([b"ab"])[:2], last_segment(b"a")]),
+    ("fragment of text", [*fragments([b"a"])[:2], last_segment("a")]),
 ]
 
 
