@@ -18,8 +18,8 @@ _ROOT = Path(streamdicom.__file__).parent
 _LAYERS = (
     ("errors", "limits"),
     ("jsontext",),
-    ("tags", "vr", "events", "options", "bulkdata"),
-    ("dicomjson", "dataset"),
+    ("tags", "vr", "events", "options", "bulkdata", "bulkvalues", "multipart"),
+    ("dicomjson", "dataset", "filters"),
     ("files", "api"),
     ("cli",),
 )
