@@ -1,24 +1,20 @@
-"""Bulk data on disk: stores in a directory or on a file system of fsspec, and values that wait in temporary files.
+"""Bulk data on disk: stores in a directory or on a file system of fsspec.
 
 What a store reads comes from under its root, whatever a URI says: URIs come from documents, and documents from
-anywhere. A value in a temporary file is a buffer that pydicom takes in place of bytes and writes without loading it.
+anywhere.
 """
 
 from __future__ import annotations
 
 import errno
 import hashlib
-import io
 import os
 import re
 import stat
-import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from tempfile import SpooledTemporaryFile
-from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote
 
 from streamdicom.bulkdata import BulkDataInfo
@@ -27,10 +23,9 @@ from streamdicom.errors import BulkDataError, OutputError
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-__all__ = ["DirectoryStore", "FsspecStore", "LazyValue", "SpoolFile", "SpooledValue"]
+__all__ = ["DirectoryStore", "FsspecStore"]
 
 _SEGMENT = 64 * 1024
-_IN_MEMORY = 1024 * 1024  # of a temporary file, before it is one
 
 _LONGEST_URI = 4096
 _LONGEST_NAME = 128
@@ -379,138 +374,3 @@ class FsspecStore:
         with closing(file):
             while segment := file.read(_SEGMENT):
                 yield segment
-
-
-# --- values in temporary files ---------------------------------------------------------------------------------
-
-
-class SpoolFile:
-    """A temporary file without a name that values are put into one behind the other.
-
-    It stays in memory while it is small. It goes when nothing refers to it any more, or with the process, however
-    that ends; until then it takes one descriptor of the process, for all of the values in it. A process that has
-    none left gets an OSError.
-
-    >>> spool = SpoolFile()
-    >>> spool.append(b"abc")
-    >>> spool.read_at(1, 5)
-    b'bc'
-    """
-
-    def __init__(self) -> None:
-        file = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - it is closed by the next line
-        weakref.finalize(self, file.close)
-        self._file = file
-        self._lock = Lock()
-        self.size = 0
-
-    def append(self, data: bytes) -> None:
-        """Put bytes behind those that are there.
-
-        Raises:
-            OSError: The disk is full, or the process has too many files open.
-        """
-        with self._lock:
-            self._file.seek(self.size)
-            self._file.write(data)
-            self.size += len(data)
-
-    def read_at(self, offset: int, length: int) -> bytes:
-        """So many bytes from a place on, or fewer where the file ends."""
-        with self._lock:
-            self._file.seek(offset)
-            return self._file.read(length)
-
-
-class SpooledValue(io.BufferedIOBase):
-    """A value in a temporary file, as a read-only buffer that a pydicom DataElement takes.
-
-    Copies, deep ones too, have a position of their own in the same file.
-
-    Args:
-        file: The file; the value keeps it.
-        start: Where the value starts in it.
-        length: The bytes of the value.
-
-    >>> spool = SpoolFile()
-    >>> spool.append(b"abcdef")
-    >>> SpooledValue(spool, 2, 3).read()
-    b'cde'
-    """
-
-    def __init__(self, file: SpoolFile, start: int, length: int) -> None:
-        self._file = file
-        self._start = start
-        self._length = length
-        self._position = 0
-
-    def _load(self) -> None:
-        """See to it that the file is there."""
-        if self.closed:
-            raise ValueError("the buffer is closed")
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def seekable(self) -> bool:
-        """It is."""
-        return True
-
-    def tell(self) -> int:
-        """The position."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        """Set the position, which may be behind the end."""
-        self._load()
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._length}[whence]
-        if base + offset < 0:
-            raise ValueError("a position before the start")
-        self._position = base + offset
-        return self._position
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """So many bytes, or all that are left."""
-        self._load()
-        left = max(0, self._length - self._position)
-        wanted = left if size is None or size < 0 else min(size, left)
-        data = self._file.read_at(self._start + self._position, wanted) if wanted else b""
-        self._position += len(data)
-        return data
-
-    def read1(self, size: int = -1, /) -> bytes:
-        """As ``read``."""
-        return self.read(size)
-
-    def __copy__(self) -> Self:
-        return self.__deepcopy__({})
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        copy = type(self).__new__(type(self))
-        copy.__dict__.update(self.__dict__)
-        return copy
-
-
-class LazyValue(SpooledValue):
-    """A value that is fetched when it is first looked at, which is when its length is asked for or it is read.
-
-    Args:
-        fetch: Gives the segments of the value. What it raises, the first look raises, and the next one again.
-
-    >>> value = LazyValue(lambda: iter([b"ab", b"c"]))
-    >>> value.seek(1), value.read()
-    (1, b'bc')
-    """
-
-    def __init__(self, fetch: Callable[[], Iterator[bytes]]) -> None:
-        super().__init__(SpoolFile(), 0, 0)
-        self._fetch: Callable[[], Iterator[bytes]] | None = fetch
-
-    def _load(self) -> None:
-        super()._load()
-        if self._fetch is not None:
-            file = SpoolFile()
-            for segment in self._fetch():
-                file.append(segment)
-            self._file, self._length, self._fetch = file, file.size, None

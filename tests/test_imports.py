@@ -18,7 +18,7 @@ _ROOT = Path(streamdicom.__file__).parent
 _LAYERS = (
     ("errors", "limits"),
     ("jsontext",),
-    ("tags", "vr", "events", "options", "bulkdata", "bulkvalues", "multipart"),
+    ("tags", "vr", "events", "options", "bulkdata", "bulkvalues", "multipart", "buffers"),
     ("dicomjson", "dataset", "filters"),
     ("files", "spool", "api"),
     ("cli",),

@@ -1,11 +1,9 @@
-"""Stores on disk, what hostile URIs and links make of them, and values in temporary files."""
+"""Stores on disk, and what hostile URIs and links make of them."""
 
 from __future__ import annotations
 
-import copy
 import gc
 import hashlib
-import io
 import multiprocessing
 import os
 import signal
@@ -23,11 +21,10 @@ from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import given
 from hypothesis import strategies as st
-from pydicom import Dataset, dcmread, dcmwrite
 
 from streamdicom.bulkdata import BulkDataInfo, BulkDataStore
 from streamdicom.errors import BulkDataError, OutputError
-from streamdicom.spool import DirectoryStore, FsspecStore, LazyValue, SpooledValue, SpoolFile
+from streamdicom.spool import DirectoryStore, FsspecStore
 
 INFO = BulkDataInfo(17, "00081140[1].00091001", 0x00091001, "OB", "1.1", "1.2", "1.3")
 SECRET = b"what nobody may read"
@@ -438,126 +435,3 @@ def test_opening_leaves_no_descriptor_behind(tmp_path: Path) -> None:
             list(store.open("missing"))
     gc.collect()
     assert descriptors() == before
-
-
-# --- temporary files ---------------------------------------------------------------------------------------------
-
-DATA = bytes(range(256)) * 12_000  # more than stays in memory
-
-
-def spooled(data: bytes) -> SpooledValue:
-    file = SpoolFile()
-    file.append(b"before")
-    for start in range(0, len(data), 50_000):
-        file.append(data[start : start + 50_000])
-    value = SpooledValue(file, 6, len(data))
-    file.append(b"behind")
-    return value
-
-
-VALUES: dict[str, Callable[[bytes], SpooledValue]] = {
-    "spooled": spooled,
-    "lazy": lambda data: LazyValue(lambda: iter([data[:5], data[5:]])),
-}
-
-
-@pytest.fixture(params=VALUES)
-def new(request: pytest.FixtureRequest) -> Callable[[bytes], SpooledValue]:
-    return VALUES[request.param]
-
-
-@given(st.binary(max_size=60), st.lists(st.tuples(st.integers(0, 3), st.integers(-70, 70)), max_size=12))
-def test_a_buffer_reads_as_bytesio_does(data: bytes, steps: list[tuple[int, int]]) -> None:
-    for new in VALUES.values():
-        value, model = new(data), io.BytesIO(data)
-        for whence, number in steps:
-            if whence == 3:
-                assert value.read(number) == model.read(number)
-            elif whence == 0 and number < 0:
-                with pytest.raises(ValueError, match="position"):
-                    value.seek(number)
-            elif {1: model.tell(), 2: len(data)}.get(whence, 0) + number >= 0:
-                assert value.seek(number, whence) == model.seek(number, whence)
-            assert value.tell() == model.tell()
-        assert value.read1() == model.read1()
-        assert value.seek(0) == 0
-        target = bytearray(7)
-        assert value.readinto(target) == min(7, len(data))
-        assert bytes(target).startswith(data[:7])
-
-
-def test_pydicom_writes_a_buffer_without_loading_it(new: Callable[[bytes], SpooledValue]) -> None:
-    dataset = Dataset()
-    dataset.PatientID = "17"
-    dataset.add_new(0x7FE00010, "OW", new(DATA))
-    target = io.BytesIO()
-    dcmwrite(target, dataset, implicit_vr=False, little_endian=True)
-    target.seek(0)
-    assert dcmread(target, force=True).PixelData == DATA
-    assert isinstance(dataset.PixelData, SpooledValue)
-    assert dataset.PixelData.tell() == 0
-    plain = Dataset()
-    plain.PatientID = "17"
-    plain.add_new(0x7FE00010, "OW", DATA)
-    assert dataset == plain
-
-
-def test_copies_have_positions_of_their_own(new: Callable[[bytes], SpooledValue]) -> None:
-    value = new(DATA)
-    value.seek(5)
-    for other in (copy.copy(value), copy.deepcopy(value)):
-        assert other.read(3) == DATA[5:8]
-        other.close()
-    assert value.tell() == 5
-    assert value.read() == DATA[5:]
-
-
-def test_a_closed_buffer_is_not_read(new: Callable[[bytes], SpooledValue]) -> None:
-    value = new(b"abc")
-    value.close()
-    for action in (value.read, lambda: value.seek(0)):
-        with pytest.raises(ValueError, match="closed"):
-            action()
-
-
-def test_a_buffer_cannot_be_written(new: Callable[[bytes], SpooledValue]) -> None:
-    with pytest.raises(io.UnsupportedOperation):
-        new(b"abc").write(b"a")
-
-
-def test_a_lazy_value_is_fetched_once_and_late() -> None:
-    calls = []
-
-    def fetch() -> Iterator[bytes]:
-        calls.append(1)
-        yield b"abc"
-
-    value = LazyValue(fetch)
-    dataset = Dataset()
-    dataset.add_new(0x7FE00010, "OB", value)
-    assert (value.readable(), value.seekable(), value.tell(), calls) == (True, True, 0, [])
-    assert (value.seek(0, os.SEEK_END), value.seek(0), value.read(), calls) == (3, 0, b"abc", [1])
-
-
-def test_what_a_lazy_value_cannot_fetch_is_an_error_each_time() -> None:
-    def fetch() -> Iterator[bytes]:
-        yield b"abc"
-        raise BulkDataError("no more")
-
-    value = LazyValue(fetch)
-    for _ in range(2):
-        with pytest.raises(BulkDataError):
-            value.read()
-
-
-@_counts
-def test_descriptors_go_with_the_values() -> None:
-    gc.collect()
-    before = descriptors()
-    values = [spooled(DATA) for _ in range(5)]
-    assert descriptors() == before + 5
-    kept = copy.copy(values[0])
-    del values
-    gc.collect()
-    assert descriptors() == before + 1
-    assert kept.read(3) == DATA[:3]
