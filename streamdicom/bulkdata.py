@@ -52,8 +52,8 @@ class BulkDataPolicy:
     """
 
     threshold: int = 1024
-    by_vr: Mapping[str, BulkDataAction] = field(default_factory=dict)
-    by_tag: Mapping[int, BulkDataAction] = field(default_factory=dict)
+    by_vr: Mapping[str, BulkDataAction] = field(default_factory=dict, hash=False)
+    by_tag: Mapping[int, BulkDataAction] = field(default_factory=dict, hash=False)
     frames: bool = False
 
     def __post_init__(self) -> None:

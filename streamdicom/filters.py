@@ -12,18 +12,20 @@ first fragment is the Basic Offset Table (PS3.5 A.4).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
+from streamdicom.buffers import SpooledValue, SpoolFile
 from streamdicom.bulkdata import BulkDataAction, BulkDataInfo, BulkDataPolicy, BulkDataStore
 from streamdicom.bulkvalues import ValueEncoder, decode_value
 from streamdicom.errors import BulkDataError, OutputError, StreamDicomError
 from streamdicom.events import Event, EventType
 from streamdicom.multipart import LONGEST_FRAGMENT, read_parts, write_parts
-from streamdicom.tags import format_tag
+from streamdicom.tags import ITEM_TAG, format_tag
 from streamdicom.vr import VRS, Form
 
-__all__ = ["load_bulk_data", "open_bulk_data", "store_bulk_data"]
+__all__ = ["load_bulk_data", "open_bulk_data", "store_bulk_data", "value_field"]
 
 # Plain integers, see ``Event``.
 (
@@ -51,8 +53,10 @@ _BINARY_VRS = frozenset(vr for vr in _BULK_VRS if VRS[vr].form is Form.BINARY)
 
 _FRAGMENTS = "fragments"
 _FRAMES = "frames"
+FRAGMENT_FORMS = (f"#{_FRAGMENTS}", f"#{_FRAMES}")
 _LONGEST_LINE = 4096 + 11  # of an index
 _ITEM_HEADER = 8  # bytes
+_SEGMENT_LENGTH = 48 * 1024  # which makes 64 KiB of base64
 
 # What ``BulkDataInfo`` tells, by the tags that it comes from.
 _CONTEXT = {
@@ -102,7 +106,7 @@ class _Place:
 # --- out -------------------------------------------------------------------------------------------------------
 
 
-def store_bulk_data(events: Iterable[Event], policy: BulkDataPolicy, store: BulkDataStore) -> Iterator[Event]:
+def store_bulk_data(events: Iterable[Event], policy: BulkDataPolicy, store: BulkDataStore | None) -> Iterator[Event]:
     """The events with references in place of the values that belong into a store.
 
     Numbers of VR FL are stored in single precision. Where an empty value is among numbers, which a value field
@@ -112,7 +116,8 @@ def store_bulk_data(events: Iterable[Event], policy: BulkDataPolicy, store: Bulk
         events: As any reader gives them.
         policy: Which values are stored, and which are left out.
         store: Where they go. An element whose VR the source tells behind a long value is stored before it is
-            known whether it belongs there, and is read again if it does not.
+            known whether it belongs there, and is read again if it does not. If there is none, what would go
+            there stays.
 
     Raises:
         OutputError: A value that cannot be stored, or events out of order.
@@ -125,7 +130,33 @@ def store_bulk_data(events: Iterable[Event], policy: BulkDataPolicy, store: Bulk
     >>> list(store_bulk_data([(3, 0x00091001, "OB", (bytes(2000),))], BulkDataPolicy(), Store()))
     [(4, 593921, 'OB', '00091001/2000')]
     """
+    if store is None:
+        return _Storing(iter(events), _without_store(policy), _Aside()).run()
     return _Storing(iter(events), policy, store).run()
+
+
+def _without_store(policy: BulkDataPolicy) -> BulkDataPolicy:
+    """The policy that leaves out what a policy leaves out, and nothing else."""
+    kept = dict.fromkeys(_BULK_VRS, BulkDataAction.INLINE)
+    by_vr = {vr: action for vr, action in policy.by_vr.items() if action is BulkDataAction.DROP}
+    by_tag = {
+        tag: BulkDataAction.INLINE if action is BulkDataAction.STORE else action
+        for tag, action in policy.by_tag.items()
+    }
+    return replace(policy, by_vr=kept | by_vr, by_tag=by_tag)
+
+
+class _Aside:
+    """Where a long value waits whose VR decides whether it is left out, if there is no store."""
+
+    def put(self, segments: Iterable[bytes], info: BulkDataInfo) -> str:
+        self._file = SpoolFile()
+        for segment in segments:
+            self._file.append(segment)
+        return ""
+
+    def open(self, uri: str) -> Iterator[bytes]:
+        return SpooledValue(self._file, padded=False).segments(_SEGMENT_LENGTH)
 
 
 class _Storing:
@@ -224,7 +255,8 @@ class _Storing:
         policy = self._policy
         if tag in policy.by_tag:
             return policy.by_tag[tag] is BulkDataAction.INLINE
-        return not isinstance(value, bytes) and not _LONG_TEXT_VRS & self._moved
+        vrs = _BINARY_VRS if isinstance(value, bytes) else _LONG_TEXT_VRS
+        return all(policy.rule(tag, vr) is BulkDataAction.INLINE for vr in vrs)
 
     def _stored(self, is_encapsulated: bool, tag: int, vr: str, rest: _Rest) -> Iterator[Event]:
         info = self._place.info(tag, vr)
@@ -383,6 +415,21 @@ def open_bulk_data(store: BulkDataStore, tag: int, vr: str, uri: str) -> Iterato
         fragments = read_parts(store.open(address)) if form == _FRAGMENTS else _indexed(store, address)
         return _fragment_events(tag, vr, fragments)
     return decode_value(tag, vr, store.open(uri))
+
+
+def value_field(events: Iterable[Event]) -> Iterator[bytes]:
+    r"""The value field of the one element that is binary, or encapsulated without its delimiter (PS3.5 A.4).
+
+    >>> b"".join(value_field([(14, 0x7FE00010, "OB", None), (15, 0x7FE00010, "OB", 2), (8, 0x7FE00010, "OB", b"ab")]))
+    b'\xfe\xff\x00\xe0\x02\x00\x00\x00ab'
+    """
+    for kind, _, _, value in events:
+        if kind == _ELEMENT or kind == _VALUES:
+            yield from value
+        elif kind == _SEGMENT or kind == _LAST_SEGMENT:
+            yield value
+        elif kind == _START_FRAGMENT:
+            yield ITEM_TAG + value.to_bytes(4, "little")
 
 
 def _fragment_events(tag: int, vr: str, fragments: Iterator[tuple[int, Iterator[bytes]]]) -> Iterator[Event]:

@@ -18,7 +18,7 @@ _ROOT = Path(streamdicom.__file__).parent
 _LAYERS = (
     ("errors", "limits"),
     ("jsontext",),
-    ("tags", "vr", "events", "options", "bulkdata", "bulkvalues", "multipart", "buffers"),
+    ("tags", "vr", "events", "bulkdata", "bulkvalues", "multipart", "buffers", "options"),
     ("dicomjson", "dataset", "filters"),
     ("files", "spool", "api"),
     ("cli",),

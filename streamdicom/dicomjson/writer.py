@@ -17,8 +17,9 @@ from typing import Any, TypeAlias
 from streamdicom.errors import Location, OutputError
 from streamdicom.events import Event, EventType
 from streamdicom.jsontext import JsonWriter
+from streamdicom.multipart import LONGEST_FRAGMENT
 from streamdicom.options import WriteOptions
-from streamdicom.tags import FILE_META_GROUP, format_tag, is_group_length
+from streamdicom.tags import FILE_META_GROUP, ITEM_TAG, format_tag, is_group_length
 from streamdicom.vr import VRS, Form, ValueRepresentation
 
 __all__ = ["EventWriter"]
@@ -27,10 +28,6 @@ _MOST_PENDING = 64 * 1024
 _MOST_KNOWN = 16 * 1024  # tags; an archive uses some thousands
 
 _LAST_TAG = 0xFFFFFFFF
-
-# PS3.5 A.4: a fragment is an item, whose length is defined.
-_ITEM_TAG = b"\xfe\xff\x00\xe0"
-_LONGEST_FRAGMENT = 0xFFFFFFFE
 
 _ELEMENT = int(EventType.ELEMENT)
 # Events with the tag of the sequence that they are in.
@@ -341,11 +338,11 @@ class EventWriter:
             self._place = _Place.FRAGMENTS
 
     def _start_fragment(self, tag: int, vr: str, value: Any) -> None:
-        if not isinstance(value, int) or not 0 <= value <= _LONGEST_FRAGMENT:
+        if not isinstance(value, int) or not 0 <= value <= LONGEST_FRAGMENT:
             raise OutputError("a fragment without a length of 32 bits")
         if not self._part_member:
             self._open_member("InlineBinary")
-        self._json.base64_segment(_ITEM_TAG + value.to_bytes(4, "little"))
+        self._json.base64_segment(ITEM_TAG + value.to_bytes(4, "little"))
         self._rest = value
         self._place = _Place.FRAGMENT
 
