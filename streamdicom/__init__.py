@@ -23,6 +23,7 @@ from streamdicom.api import (
     write_events,
     write_file,
 )
+from streamdicom.bulkdata import BulkDataAction, BulkDataInfo, BulkDataPolicy, BulkDataStore
 from streamdicom.dicomjson import EventParser
 from streamdicom.errors import (
     BulkDataError,
@@ -38,21 +39,29 @@ from streamdicom.errors import (
     TruncatedError,
 )
 from streamdicom.events import Event, EventType
+from streamdicom.filters import load_bulk_data, store_bulk_data
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, WriteOptions
+from streamdicom.spool import DirectoryStore, FsspecStore
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "BulkDataAction",
     "BulkDataError",
+    "BulkDataInfo",
+    "BulkDataPolicy",
+    "BulkDataStore",
     "DatasetError",
     "DatasetParser",
     "DatasetWriter",
     "DicomFileError",
     "DicomJsonError",
+    "DirectoryStore",
     "Event",
     "EventParser",
     "EventType",
+    "FsspecStore",
     "InputError",
     "JsonSyntaxError",
     "LimitError",
@@ -69,9 +78,11 @@ __all__ = [
     "iter_events",
     "iter_file_events",
     "load",
+    "load_bulk_data",
     "load_file",
     "loads",
     "loads_file",
+    "store_bulk_data",
     "write_events",
     "write_file",
 ]

@@ -6,13 +6,16 @@ pydicom is imported when a data set is first asked for, not with this module.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, cast
 
+from streamdicom.bulkdata import BulkDataPolicy
 from streamdicom.dicomjson import EventParser, EventWriter
 from streamdicom.errors import DicomJsonError, InputError, Location
 from streamdicom.events import Event
 from streamdicom.files import Output, Source, Target, chunks, temporary
+from streamdicom.filters import load_bulk_data, store_bulk_data
 from streamdicom.jsontext import JsonWriter
 from streamdicom.options import ReadOptions, WriteOptions
 
@@ -43,7 +46,7 @@ class DatasetParser:
     """A push parser for whoever owns the loop: bytes in, data sets out.
 
     Args:
-        options: Limits, and whether more than one document is expected.
+        options: Limits, whether more than one document is expected, and what becomes of bulk data.
         file_dataset: Whether to make FileDataset objects.
 
     >>> parser = DatasetParser()
@@ -60,7 +63,7 @@ class DatasetParser:
 
         options = options or ReadOptions()
         self._events = EventParser(options=options)
-        self._builder = DatasetBuilder(options.limits, file_dataset=file_dataset)
+        self._builder = DatasetBuilder(options, file_dataset=file_dataset)
 
     @property
     def error(self) -> InputError | None:
@@ -107,7 +110,7 @@ def iter_datasets(
 
     Args:
         source: A path, a binary file, bytes, or an iterable of bytes.
-        options: Limits, and whether more than one document is expected.
+        options: Limits, whether more than one document is expected, and what becomes of bulk data.
         file_dataset: Whether to make FileDataset objects.
 
     Raises:
@@ -128,11 +131,12 @@ def iter_events(source: Source, *, options: ReadOptions | None = None) -> Iterat
 
     Args:
         source: A path, a binary file, bytes, or an iterable of bytes.
-        options: Limits, and whether more than one document is expected.
+        options: Limits, whether more than one document is expected, and where bulk data is. With a store, the
+            values come in place of the references.
 
     Raises:
         InputError: What was read is at fault; the events before it have been delivered.
-        OSError: The source cannot be read.
+        OSError: The source or the store cannot be read.
 
     >>> from streamdicom import EventType
     >>> for kind, tag, vr, value in iter_events(b'[{"00100020": {"vr": "LO", "Value": ["17"]}}]'):
@@ -140,6 +144,10 @@ def iter_events(source: Source, *, options: ReadOptions | None = None) -> Iterat
     ...         print(f"{tag:08X}", vr, value)
     00100020 LO ('17',)
     """
+    yield from load_bulk_data(_parsed(source, options), options.bulk_data_store if options else None)
+
+
+def _parsed(source: Source, options: ReadOptions | None) -> Iterator[Event]:
     parser = EventParser(options=options)
     for chunk in chunks(source):
         yield from parser.feed(chunk)
@@ -177,7 +185,7 @@ def load(source: Source, *, options: ReadOptions | None = None) -> Dataset:
 
     Args:
         source: A path, a binary file, bytes, or an iterable of bytes.
-        options: Limits.
+        options: Limits, and what becomes of bulk data.
 
     Raises:
         InputError: What was read is at fault, or is no data set, or several.
@@ -243,7 +251,7 @@ class DatasetWriter:
     Args:
         target: A path, or a binary file.
         indent: Spaces, or a string, for each level; None for no white space.
-        options: Whether group 0002 is written, and how deep data sets may nest.
+        options: Whether group 0002 is written, what becomes of bulk data, and how deep data sets may nest.
 
     Raises:
         OSError: The target cannot be written.
@@ -299,11 +307,11 @@ def dump(
         obj: A Dataset, a FileDataset, or an iterable of them.
         target: A path, or a binary file. A path appears under its name only when it is complete.
         indent: Spaces, or a string, for each level; None for no white space.
-        options: Whether group 0002 is written, and how deep data sets may nest.
+        options: Whether group 0002 is written, what becomes of bulk data, and how deep data sets may nest.
 
     Raises:
         OutputError: An element cannot be written; the location has its tag path.
-        OSError: The target cannot be written.
+        OSError: The target, or the store of bulk data, cannot be written.
         TypeError: This is neither a data set nor an iterable of them.
 
     >>> import io
@@ -342,7 +350,7 @@ def write_events(
         events: As ``iter_events`` and ``iter_file_events`` give them; they may be filtered or changed on the way.
         target: A path, or a binary file. A path appears under its name only when it is complete.
         indent: Spaces, or a string, for each level; None for no white space.
-        options: Whether group 0002 is written, and how deep data sets may nest.
+        options: Whether group 0002 is written, what becomes of bulk data, and how deep data sets may nest.
         array: Whether the data sets are put into an array; otherwise there is one.
 
     Raises:
@@ -426,7 +434,8 @@ class _Document:
         self._output = output
         self._json = JsonWriter(output.write, indent=indent, depth=options.limits.depth)
         self._events = EventWriter(self._json, options=options, array=array)
-        self._file_meta = options.file_meta
+        self._options = options
+        self._changes = options.bulk_data_store is not None or options.bulk_data_policy != BulkDataPolicy()
         self._index = 0
         self._closed = False
 
@@ -437,11 +446,17 @@ class _Document:
 
         if not isinstance(dataset, Dataset):
             raise TypeError(f"a Dataset or an iterable of them is needed, not {type(dataset).__name__}")
-        for events in walk(dataset, self._index, file_meta=self._file_meta):
-            self._events.write_all(events)
+        walked = walk(dataset, self._index, options=self._options)
+        if self._changes:
+            self.write_events(chain.from_iterable(walked))
+        else:
+            for events in walked:
+                self._events.write_all(events)
         self._index += 1
 
     def write_events(self, events: Iterable[Event]) -> None:
+        if self._changes:
+            events = store_bulk_data(events, self._options.bulk_data_policy, self._options.bulk_data_store)
         self._events.write_all(events)
 
     def close(self) -> None:
