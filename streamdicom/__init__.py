@@ -32,6 +32,7 @@ from streamdicom.errors import (
     LimitError,
     Location,
     OutputError,
+    ResumeError,
     StreamDicomError,
     TruncatedError,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "Location",
     "OutputError",
     "ReadOptions",
+    "ResumeError",
     "StreamDicomError",
     "TruncatedError",
     "WriteOptions",
