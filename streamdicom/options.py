@@ -17,6 +17,8 @@ class ReadOptions:
         limits: Bounds on what the input may cost.
         multiple_documents: Whether several JSON documents may follow one another (NDJSON, concatenated JSON);
             the data sets of all of them make one stream.
+        force: Whether a DICOM file may lack the preamble and the file meta information (PS3.10 7.1), as
+            ``pydicom.dcmread`` has it.
 
     >>> ReadOptions(limits=Limits(depth=64)).limits.depth
     64
@@ -24,6 +26,7 @@ class ReadOptions:
 
     limits: Limits = field(default_factory=Limits)
     multiple_documents: bool = False
+    force: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,8 @@ class WriteOptions:
     Attributes:
         file_meta: Whether the file meta information (group 0002) is written, beside the other elements. The
             DICOM JSON Model does not know it (PS3.18 Annex F); DCMTK and others write it so.
+        transfer_syntax: The UID of the transfer syntax that a DICOM file is written in. None keeps an encapsulated
+            one, and takes explicit VR little endian for all others.
         limits: ``depth`` bounds the nesting, so that what is written can be read.
 
     >>> WriteOptions().file_meta
@@ -40,4 +45,5 @@ class WriteOptions:
     """
 
     file_meta: bool = False
+    transfer_syntax: str | None = None
     limits: Limits = field(default_factory=Limits)

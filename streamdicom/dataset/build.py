@@ -19,8 +19,8 @@ from pydicom.tag import BaseTag
 from pydicom.uid import ExplicitVRBigEndian
 from pydicom.valuerep import IS
 
-from streamdicom.dataset import charset
-from streamdicom.dataset.raw import ENCODERS, joined_text, swap_words
+from streamdicom import charset
+from streamdicom.valuefield import ENCODERS, joined_text, swap_words
 from streamdicom.errors import DatasetError, InputError, LimitError
 from streamdicom.events import Event, EventType
 from streamdicom.limits import Limits

@@ -27,7 +27,7 @@ from pydicom.tag import BaseTag
 from pydicom.uid import UID
 from pydicom.valuerep import IS, DSfloat, PersonName
 
-from streamdicom.dataset.raw import DECODERS, split_name, swap_words
+from streamdicom.valuefield import DECODERS, split_name, swap_words
 from streamdicom.errors import Location, OutputError
 from streamdicom.events import Event, EventType, Value
 from streamdicom.limits import Limits

@@ -12,7 +12,7 @@ from pydicom.dataelem import DataElement, RawDataElement, convert_raw_data_eleme
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 
-from streamdicom.dataset.raw import DECODERS, ENCODERS, joined_text, split_name, swap_words
+from streamdicom.valuefield import DECODERS, ENCODERS, joined_text, split_name, swap_words
 from streamdicom.dataset.walk import _values
 from streamdicom.vr import VRS, Form
 

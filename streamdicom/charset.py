@@ -16,7 +16,7 @@ from pydicom.charset import (
 )
 from pydicom.valuerep import TEXT_VR_DELIMS
 
-__all__ = ["DEFAULT", "UTF_8", "UTF_8_TERM", "encode", "encodings_of"]
+__all__ = ["DEFAULT", "UTF_8", "UTF_8_TERM", "decode", "encode", "encodings_of"]
 
 UTF_8_TERM = "ISO_IR 192"
 
@@ -73,6 +73,17 @@ def _encode_in_one(text: str, encoding: str) -> bytes | None:
     if encoding == "shift_jis" and len(data) != len(text):
         return None
     return data if data.decode(encoding) == text else None
+
+
+def decode(data: bytes, encodings: list[str]) -> str:
+    r"""The text of some bytes, without any delimiter behind which another character set is in force.
+
+    As in pydicom, what cannot be decoded is replaced, with a warning.
+
+    >>> decode(b"\xe9", ["latin_1"])
+    'é'
+    """
+    return decode_bytes(data, encodings, TEXT_VR_DELIMS)
 
 
 @lru_cache(maxsize=4096)

@@ -11,7 +11,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from pydicom.valuerep import TEXT_VR_DELIMS
 
 import streamdicom
-from streamdicom.dataset.charset import DEFAULT, UTF_8, encode, encodings_of
+from streamdicom.charset import DEFAULT, UTF_8, encode, encodings_of
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
-"""Values of data elements to and from the bytes of a Part 10 file, as pydicom's raw elements hold them.
+"""Values of data elements to and from their value fields: the bytes in a file, and in pydicom's raw elements.
 
-pydicom makes a DataElement of a raw one when somebody looks at it, at some 10 us. Going by the bytes avoids that.
-Where they would not bring back the very same value (text that ends in a space, a float that FL cannot hold), or take
-more than this module knows, the answer is None: pydicom has the last word.
+This is the fast way, for what most elements hold. Where the bytes would not bring back the very same value (text that
+ends in a space, a float that FL cannot hold), or take more than this module knows (text beyond ASCII, a length that is
+no multiple of the values'), the answer is None: whoever asked has to look closer.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from streamdicom.events import Value
 from streamdicom.vr import VRS, Form
 
-__all__ = ["DECODERS", "ENCODERS", "joined_text", "split_name", "swap_words"]
+__all__ = ["DECODERS", "ENCODERS", "SPLITTERS", "joined_text", "split_name", "swap_words"]
 
 _Decoder = Callable[[bytes, bool], tuple[Value, ...] | None]
 
@@ -164,22 +164,7 @@ def _decode_binary(vr: str) -> _Decoder:
 
 
 def _decode_text(vr: str) -> _Decoder:
-    """As the converters of ``pydicom.values`` do, VR by VR."""
-    row = VRS[vr]
-    multiple = row.multiple
-    split: Callable[[str], tuple[Value, ...]]
-    if vr == "UR":
-        split = _split_ur
-    elif vr == "AE":
-        split = _split_ae
-    elif vr in _STRIPPED:
-        split = _split_stripped
-    elif row.form is Form.PERSON_NAME:
-        split = _split_names
-    elif row.character_set and multiple:
-        split = _split_text
-    else:
-        split = _split_string if multiple else _single
+    split = SPLITTERS[vr]
 
     def decoder(data: bytes, little_endian: bool) -> tuple[Value, ...] | None:
         if not data.isascii() or b"\x1b" in data:
@@ -187,6 +172,22 @@ def _decode_text(vr: str) -> _Decoder:
         return split(data.decode("ascii"))
 
     return decoder
+
+
+def _splitter(vr: str) -> Callable[[str], tuple[Value, ...]]:
+    """As the converters of ``pydicom.values`` do, VR by VR."""
+    row = VRS[vr]
+    if vr == "UR":
+        return _split_ur
+    if vr == "AE":
+        return _split_ae
+    if vr in _STRIPPED:
+        return _split_stripped
+    if row.form is Form.PERSON_NAME:
+        return _split_names
+    if row.character_set and row.multiple:
+        return _split_text
+    return _split_string if row.multiple else _single
 
 
 def _single(text: str) -> tuple[Value, ...]:
@@ -232,6 +233,16 @@ def split_name(text: str) -> tuple[str, str, str]:
     alphabetic, _, rest = text.rstrip("=").partition("=")
     ideographic, _, phonetic = rest.partition("=")
     return alphabetic, ideographic, phonetic
+
+
+SPLITTERS = {
+    vr: _splitter(vr) for vr, row in VRS.items() if row.form in (Form.TEXT, Form.DECIMAL, Form.PERSON_NAME)
+}
+"""By VR, what makes the values of an element from the text of its value field, padding and all.
+
+>>> SPLITTERS["LO"]("a\\\\b ")
+('a', 'b')
+"""
 
 
 def _decode_numbers(vr: str) -> _Decoder:
