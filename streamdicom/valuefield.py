@@ -235,9 +235,7 @@ def split_name(text: str) -> tuple[str, str, str]:
     return alphabetic, ideographic, phonetic
 
 
-SPLITTERS = {
-    vr: _splitter(vr) for vr, row in VRS.items() if row.form in (Form.TEXT, Form.DECIMAL, Form.PERSON_NAME)
-}
+SPLITTERS = {vr: _splitter(vr) for vr, row in VRS.items() if row.form in (Form.TEXT, Form.DECIMAL, Form.PERSON_NAME)}
 """By VR, what makes the values of an element from the text of its value field, padding and all.
 
 >>> SPLITTERS["LO"]("a\\\\b ")

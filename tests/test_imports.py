@@ -19,13 +19,13 @@ _LAYERS = (
     ("errors", "limits"),
     ("jsontext",),
     ("tags", "vr", "events", "options", "bulkdata"),
-    ("dicomjson", "dataset", "select"),
+    ("dicomjson", "dataset", "part10", "select"),
     ("files", "api"),
     ("archive",),
     ("cli",),
 )
 _LEVEL = {name: level for level, names in enumerate(_LAYERS) for name in names}
-_FOLDERS = ("jsontext", "dicomjson", "dataset", "archive", "cli")
+_FOLDERS = ("jsontext", "dicomjson", "dataset", "part10", "archive", "cli")
 
 
 def _modules() -> list[Path]:

@@ -12,8 +12,8 @@ from pydicom.dataelem import DataElement, RawDataElement, convert_raw_data_eleme
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 
-from streamdicom.valuefield import DECODERS, ENCODERS, joined_text, split_name, swap_words
 from streamdicom.dataset.walk import _values
+from streamdicom.valuefield import DECODERS, ENCODERS, joined_text, split_name, swap_words
 from streamdicom.vr import VRS, Form
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, of odd but possible values

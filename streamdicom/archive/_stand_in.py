@@ -7,25 +7,20 @@ from io import BytesIO
 from typing import Any
 
 from streamdicom.dicomjson import EventWriter
-from streamdicom.errors import DicomFileError, OutputError
+from streamdicom.errors import OutputError
 from streamdicom.events import Event
 from streamdicom.files import Output, chunks
 from streamdicom.jsontext import JsonWriter
 from streamdicom.limits import Limits
 from streamdicom.options import WriteOptions
+from streamdicom.part10 import Part10Parser
 
 
 def iter_file_events(source: Any) -> Iterator[Event]:
-    from pydicom import dcmread
-
-    from streamdicom.dataset import walk
-
-    try:
-        ds = dcmread(BytesIO(b"".join(chunks(source))))
-    except Exception as e:
-        raise DicomFileError("not a DICOM file") from e
-    for ev in walk(ds, file_meta=True):
-        yield from ev
+    parser = Part10Parser()
+    for chunk in chunks(source):
+        yield from parser.feed(chunk)
+    yield from parser.close()
 
 
 def write_object(events: Iterable[Event], target: Any, options: WriteOptions) -> None:

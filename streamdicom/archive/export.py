@@ -5,7 +5,7 @@ is in the folder ``.NAME.spool``. Beside them is the journal, ``.NAME.journal``:
 
     {"export": {...}, "end": 2}            what was asked for; the partial output has 2 bytes then
     {"inputs": [["a.dcm", 5120, 1700000000000000000], ...], "datasets": 64, "passed_over": 0, "skipped": [],
-     "members_done": 0, "is_last": true, "end": 81920}
+     "warnings": [], "members_done": 0, "is_last": true, "end": 81920}
     ...
     {"complete": 163840}                   nothing but the name is missing
 
@@ -115,7 +115,7 @@ def export_archive(
     >>> import io, pydicom.data
     >>> target = io.BytesIO()
     >>> export_archive(pydicom.data.get_testdata_file("CT_small.dcm"), target, format="ndjson", include=[0x00100020])
-    Report(datasets=1, passed_over=0, skipped=[])
+    Report(datasets=1, passed_over=0, skipped=[], warnings={})
     >>> target.getvalue()
     b'{"00100020":{"vr":"LO","Value":["1CT1"]}}\n'
     """
@@ -216,6 +216,8 @@ class _Export:
             self._report.datasets += entry["datasets"]
             self._report.passed_over += entry["passed_over"]
             self._report.skipped += [Skipped(*failure) for failure in entry["skipped"]]
+            for name, text in entry["warnings"]:
+                self._report.warn(name, text)
             if task is None:
                 self._ticker.advance_before(len(before), sum(item.size for item in before))
         return [task] if task else []
@@ -233,12 +235,15 @@ class _Export:
         self._report.datasets += result.datasets
         self._report.passed_over += result.passed_over
         self._report.skipped += [Skipped(*failure) for failure in result.failures]
+        for name, text in result.warnings:
+            self._report.warn(name, text)
         sink.record(
             {
                 "inputs": [_described(item) for item in task.inputs],
                 "datasets": result.datasets,
                 "passed_over": result.passed_over,
                 "skipped": result.failures,
+                "warnings": result.warnings,
                 "members_done": result.members_done,
                 "is_last": result.is_last,
             }

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import tempfile
+import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import chain
@@ -22,6 +23,7 @@ from streamdicom.archive.sources import CONTAINERS, Input, Kind, Member, members
 from streamdicom.errors import InputError, StreamDicomError
 from streamdicom.events import Event, EventType
 from streamdicom.options import WriteOptions
+from streamdicom.part10.syntax import is_encapsulated
 from streamdicom.select import select
 from streamdicom.tags import FILE_META_GROUP
 
@@ -32,13 +34,11 @@ SEPARATOR = b",\n"  # between the data sets of an array
 _IN_MEMORY = 1024 * 1024  # bytes of text, for each of which there are several in the parent at a time
 _ENOUGH = 1024 * 1024  # bytes of text after which members make a result
 _COPY = 64 * 1024
+_MOST_WARNINGS = 20  # of one file
 
 _TRANSFER_SYNTAX = 0x00020010
 _START_DATASET = int(EventType.START_DATASET)
 _ELEMENT = int(EventType.ELEMENT)
-
-# PS3.5 10 and A.5: those whose data set can be understood without the UID. All others encapsulate pixel data.
-_NATIVE = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Task(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """An input that has no text, and why."""
+    """What there is to say of an input."""
 
     name: str
     reason: str
@@ -87,12 +87,14 @@ class Failure(NamedTuple):
 class Result(NamedTuple):
     """The text of some data sets.
 
-    It is in ``data``, or in the file ``path``, which is for the receiver to remove.
+    It is in ``data``, or in the file ``path``, which is for the receiver to remove. A warning comes with the name of
+    the input that it is about.
     """
 
     datasets: int
     passed_over: int
     failures: tuple[Failure, ...]
+    warnings: tuple[Failure, ...]
     members_done: int
     is_last: bool  # of its task
     data: bytes
@@ -148,6 +150,7 @@ class _Batch:
         self._datasets = 0
         self._passed_over = 0
         self._failures: list[Failure] = []
+        self._warnings: list[Failure] = []
 
     def __enter__(self) -> _Batch:
         return self
@@ -202,7 +205,8 @@ class _Batch:
         if self._datasets and not lines:
             target.write(SEPARATOR)
         try:
-            _write_dataset(data, target, self._rendering)
+            with _collected() as texts:
+                _write_dataset(data, target, self._rendering)
         except StreamDicomError as error:
             self.fail(name, str(error))
             return False
@@ -214,6 +218,7 @@ class _Batch:
         if lines:
             target.write(b"\n")
         self._datasets += 1
+        self._warnings += [Failure(name, text) for text in sorted(texts)]
         return True
 
     def result(self, members_done: int, *, is_last: bool) -> Result:
@@ -221,7 +226,8 @@ class _Batch:
         if self._compressor is not None and self._datasets:
             self._spool.write(self._compressor.flush())
         data, path = self._spool.take()
-        return Result(self._datasets, self._passed_over, tuple(self._failures), members_done, is_last, data, path)
+        found = tuple(self._failures), tuple(self._warnings)
+        return Result(self._datasets, self._passed_over, *found, members_done, is_last, data, path)
 
 
 class _Spool:
@@ -278,6 +284,21 @@ def _write_dataset(data: Iterable[bytes], target: _Spool | IO[bytes], rendering:
     write_object(events, target, WriteOptions(file_meta=True))
 
 
+@contextmanager
+def _collected() -> Iterator[set[str]]:
+    """The texts of the warnings that are given meanwhile, of bounded number."""
+    texts: set[str] = set()
+
+    def collect(message: Warning | str, *_: object, **__: object) -> None:
+        if len(texts) < _MOST_WARNINGS:
+            texts.add(str(message))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = collect
+        yield texts
+
+
 def _with_file_meta(events: Iterator[Event], *, always: bool) -> Iterator[Event]:
     """The events of a file, with group 0002 only if it is wanted, or needed to understand what is encapsulated."""
     held: list[Event] = []
@@ -286,7 +307,7 @@ def _with_file_meta(events: Iterator[Event], *, always: bool) -> Iterator[Event]
         held.append(event)
         kind, tag, _, value = event
         if tag == _TRANSFER_SYNTAX and kind == _ELEMENT:
-            is_needed = always or (bool(value) and value[0] not in _NATIVE)
+            is_needed = always or (bool(value) and is_encapsulated(value[0]))
         if kind != _START_DATASET and tag >> 16 != FILE_META_GROUP:
             break
     if not is_needed:

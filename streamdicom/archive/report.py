@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias
@@ -37,6 +38,8 @@ class Report:
         datasets: How many data sets are in the output.
         passed_over: How many files are no DICOM files, by their content. Only an export has some.
         skipped: The inputs that are not in the output, each with its reason.
+        warnings: What was not quite right in inputs that are in the output, and in how many; the first of them is
+            named by a warning.
 
     >>> Report(datasets=3).is_complete
     True
@@ -45,11 +48,18 @@ class Report:
     datasets: int = 0
     passed_over: int = 0
     skipped: list[Skipped] = field(default_factory=list)
+    warnings: dict[str, int] = field(default_factory=dict)
 
     @property
     def is_complete(self) -> bool:
         """Whether every input is in the output."""
         return not self.skipped
+
+    def warn(self, name: str, text: str) -> None:
+        """Count a warning, and give it if it is the first of its kind."""
+        if text not in self.warnings:
+            warnings.warn(f"{name}: {text}", UserWarning, stacklevel=2)
+        self.warnings[text] = self.warnings.get(text, 0) + 1
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON can have it."""

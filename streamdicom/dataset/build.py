@@ -20,11 +20,11 @@ from pydicom.uid import ExplicitVRBigEndian
 from pydicom.valuerep import IS
 
 from streamdicom import charset
-from streamdicom.valuefield import ENCODERS, joined_text, swap_words
 from streamdicom.errors import DatasetError, InputError, LimitError
 from streamdicom.events import Event, EventType
 from streamdicom.limits import Limits
 from streamdicom.tags import FILE_META_GROUP, SPECIFIC_CHARACTER_SET, format_tag
+from streamdicom.valuefield import ENCODERS, joined_text, swap_words
 from streamdicom.vr import VRS, Form
 
 __all__ = ["DatasetBuilder"]

@@ -27,11 +27,11 @@ from pydicom.tag import BaseTag
 from pydicom.uid import UID
 from pydicom.valuerep import IS, DSfloat, PersonName
 
-from streamdicom.valuefield import DECODERS, split_name, swap_words
 from streamdicom.errors import Location, OutputError
 from streamdicom.events import Event, EventType, Value
 from streamdicom.limits import Limits
 from streamdicom.tags import FILE_META_GROUP, format_tag
+from streamdicom.valuefield import DECODERS, split_name, swap_words
 from streamdicom.vr import VRS, Form
 
 __all__ = ["walk"]
