@@ -1,7 +1,8 @@
 """DICOM events to JSON, in the canonical form of PS3.18 Annex F: keys ascending, empty attributes without Value.
 
-A small element becomes its JSON text at once, with the loops in C; the texts go to the ``JsonWriter`` together.
-Which events may come next is in ``_MOVES``: what has no move there is an ``OutputError``.
+An element becomes its JSON text at once, with the loops in C; the texts of a data set go to the ``JsonWriter`` as the
+segments of one value, in blocks. Which events may come next is in ``_MOVES``: what has no move there is an
+``OutputError``.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, TypeAlias
 from streamdicom.errors import Location, OutputError
 from streamdicom.events import Event, EventType
 from streamdicom.jsontext import JsonWriter
+from streamdicom.jsontext._base64 import Base64Encoder
 from streamdicom.options import WriteOptions
 from streamdicom.tags import FILE_META_GROUP, format_tag, is_group_length
 from streamdicom.vr import VRS, Form, ValueRepresentation
@@ -24,14 +26,21 @@ from streamdicom.vr import VRS, Form, ValueRepresentation
 __all__ = ["EventWriter"]
 
 _MOST_PENDING = 64 * 1024
+_ITEM_LENGTH = 12  # characters of the structure of an item
 _MOST_KNOWN = 16 * 1024  # tags; an archive uses some thousands
 
 _LAST_TAG = 0xFFFFFFFF
 
 _ELEMENT = int(EventType.ELEMENT)
+_START_ITEM = int(EventType.START_ITEM)
+_END_ITEM = int(EventType.END_ITEM)
+_END_SEQUENCE = int(EventType.END_SEQUENCE)
 # Events with the tag of the sequence that they are in.
 _OF_SEQUENCE = frozenset({EventType.START_ITEM, EventType.END_ITEM, EventType.END_SEQUENCE})
 _KINDS = frozenset(EventType)
+
+_ITEM = b"\xfe\xff\x00\xe0"  # the tag of an item (PS3.5 7.5), in little endian
+_UNDEFINED_LENGTH = 0xFFFFFFFF
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
@@ -45,6 +54,12 @@ class _Place(IntEnum):
     SEQUENCE = 2
     PARTS = 3  # an element in parts
     SEGMENTS = 4  # one of its values
+    FRAGMENTS = 5  # encapsulated pixel data
+    FRAGMENT = 6
+    LEFT_OUT = 7  # what is open is not written
+
+
+_MEMBERS, _SEQUENCE = _Place.MEMBERS, _Place.SEQUENCE
 
 
 class EventWriter:
@@ -68,19 +83,26 @@ class EventWriter:
     """
 
     def __init__(self, json: JsonWriter, *, options: WriteOptions | None = None, array: bool = True) -> None:
+        options = options or WriteOptions()
         self._json = json
-        self._file_meta = (options or WriteOptions()).file_meta
+        self._file_meta = options.file_meta
         self._array = array
+        # The data set's own objects, and for each sequence three, see ``Limits.depth``; two for the deepest value.
+        self._most_sequences = (options.limits.depth - array - 3) // 3
         self._place = _Place.STREAM
         self._index: int | None = None
         self._last = -1  # the tag before, within the innermost data set or item
         self._frames: list[tuple[int, int]] = []  # of each open sequence: its tag, the number of items begun
-        self._members: list[str] = []
+        self._texts: list[str] = []
         self._size = 0
         self._part_vr = ""
         self._part_member = ""
         self._part_is_text = False
+        self._part_comma = False
+        self._fragment_left = -1  # bytes of the fragment that is being written, if one is
+        self._base64 = Base64Encoder()
         self._skipped = 0  # how many things are open within what is left out
+        self._event = 0, 0  # the type and the tag of the last one, for errors
         self._error: OutputError | None = None
         self._known: dict[int, _Known] = {}
         if array:
@@ -101,44 +123,67 @@ class EventWriter:
         """
         if self._error:
             raise self._error
-        kind = tag = 0
-        known, members = self._known, self._members
-        in_members, last, size = self._is_in_members(), self._last, self._size
         try:
-            for kind, tag, vr, value in events:
-                if kind == _ELEMENT and in_members and tag > last:
-                    last = tag
-                    entry = known.get(tag)
-                    if entry is None or entry[0] != vr:
-                        entry = self._learn(tag, vr)
-                    start = entry[1]
-                    if start:
-                        text = start + entry[2](value) if value else start + "}"
-                        members.append(text)
-                        size += len(text)
-                        if size >= _MOST_PENDING:
-                            self._flush()
-                            size = 0
-                else:
-                    self._last = last
-                    self._move(kind, tag, vr, value)
-                    in_members, last, size = self._is_in_members(), self._last, self._size
+            self._write_all(events)
         except OutputError as error:
+            kind, tag = self._event
             error.location = Location(None, self._index, self._tag_path(0 if kind in _OF_SEQUENCE else tag))
             self._error = error
             raise
-        finally:
-            self._last, self._size = last, size
 
-    def _is_in_members(self) -> bool:
-        return self._place is _Place.MEMBERS and not self._skipped
+    def _write_all(self, events: Iterable[Event]) -> None:
+        """The innermost loop. The moves that make up most of a data set stand here; ``_MOVES`` has the others."""
+        known, texts, frames = self._known, self._texts, self._frames
+        place, last, size = self._place, self._last, self._size
+        kind = tag = 0
+        try:
+            for kind, tag, vr, value in events:
+                if place == _MEMBERS:
+                    if kind == _ELEMENT and tag > last:
+                        entry = known.get(tag)
+                        if entry is None or entry[0] != vr:
+                            entry = self._learn(tag, vr)
+                        _, start, attribute = entry
+                        if start:
+                            if last < 0:
+                                start = start[1:]  # without the comma
+                            text = attribute(start, value) if value else start + "}"
+                            texts.append(text)
+                            last = tag
+                            size += len(text)
+                            if size >= _MOST_PENDING:
+                                self._flush()
+                                size = 0
+                        continue
+                    if kind == _END_ITEM and frames:
+                        texts.append("}")
+                        place = _SEQUENCE
+                        continue
+                elif place == _SEQUENCE:
+                    if kind == _START_ITEM:
+                        tag, items = frames[-1]
+                        frames[-1] = tag, items + 1
+                        texts.append(",{" if items else ',"Value":[{')
+                        size += _ITEM_LENGTH
+                        last = -1
+                        place = _MEMBERS
+                        continue
+                    if kind == _END_SEQUENCE:
+                        last, items = frames.pop()
+                        texts.append("]}" if items else "}")  # PS3.18 F.2.5: an empty attribute has no Value
+                        place = _MEMBERS
+                        continue
+                self._place, self._last, self._size = place, last, size
+                self._move(kind, tag, vr, value)
+                place, last, size = self._place, self._last, self._size
+        finally:
+            self._place, self._last, self._size = place, last, size
+            self._event = kind, tag
 
     def _learn(self, tag: int, vr: str) -> _Known:
         """How an element of this tag and VR starts, and how the rest of it is made; empty if it is left out."""
         row = _row(vr)
-        if tag > _LAST_TAG:
-            raise OutputError("not a tag of 32 bits")
-        start = f'"{format_tag(tag)}":{{"vr":"{vr}"' if self._is_written(tag) else ""
+        start = f',"{_key(tag)}":{{"vr":"{vr}"' if self._is_written(tag) else ""
         if len(self._known) > _MOST_KNOWN:
             self._known.clear()
         entry = self._known[tag] = vr, start, _ATTRIBUTES[row.form]
@@ -165,17 +210,25 @@ class EventWriter:
         # PS3.18 F.2.2: group length is prohibited. Annex F says nothing of group 0002.
         return not is_group_length(tag) and (tag >> 16 != FILE_META_GROUP or self._file_meta)
 
-    def _flush(self) -> None:
-        if self._members:
-            self._json.raw_members(",".join(self._members))
-            self._members.clear()
-            self._size = 0
+    def _put(self, text: str) -> None:
+        self._texts.append(text)
+        self._size += len(text)
+        if self._size >= _MOST_PENDING:
+            self._flush()
+
+    def _flush(self, *, final: bool = False) -> None:
+        text = "".join(self._texts)
+        self._texts.clear()
+        self._size = 0
+        self._json.raw_segment(text, final=final)
 
     # --- moves -------------------------------------------------------------------------------------------------
 
     def _move(self, kind: int, tag: int, vr: str, value: Any) -> None:
-        if self._skipped:
+        if self._place is _Place.LEFT_OUT:
             self._skipped += _OPENS.get(kind, 0)
+            if not self._skipped:
+                self._place = _Place.MEMBERS
             return
         move = _MOVES[self._place].get(kind)
         if move is None:
@@ -183,11 +236,18 @@ class EventWriter:
         move(self, tag, vr, value)
 
     def _begins(self, tag: int) -> bool:
-        """Check the order, and whether the element is to be written at all (PS3.18 F.2.2)."""
+        """Start an attribute, unless it is left out (PS3.18 F.2.2)."""
         if tag <= self._last:
             raise OutputError(f"the tag is not above the one before it, {format_tag(self._last)}")
+        if not self._is_written(tag):
+            return False
+        self._put(f'{"," if self._last >= 0 else ""}"{_key(tag)}":{{')
         self._last = tag
-        return self._is_written(tag)
+        return True
+
+    def _skip(self) -> None:
+        self._skipped = 1
+        self._place = _Place.LEFT_OUT
 
     def _element(self, tag: int, vr: str, value: Any) -> None:
         self._begins(tag)  # which it does not, or the innermost loop would have written it
@@ -198,85 +258,53 @@ class EventWriter:
         if not isinstance(value, str):
             raise OutputError("a URI that is not text")
         if self._begins(tag):
-            self._flush()
-            self._json.property_name(format_tag(tag))
-            self._json.raw(f'{{"vr":"{vr}","BulkDataURI":{_string(value)}}}')
+            self._put(f'"vr":"{vr}","BulkDataURI":{_string(value)}}}')
 
     def _start_dataset(self, tag: int, vr: str, value: Any) -> None:
         if self._index is not None and not self._array:
             raise OutputError("a second data set, where one is due")
         self._index = 0 if self._index is None else self._index + 1
-        self._json.start_object()
-        self._open_members()
+        self._put("{")
+        self._last = -1
+        self._place = _Place.MEMBERS
 
     def _end_dataset(self, tag: int, vr: str, value: Any) -> None:
         if self._frames:
             raise OutputError("no END_DATASET may come here")
-        self._flush()
-        self._json.end_object()
+        self._put("}")
+        self._flush(final=True)
         self._place = _Place.STREAM
-
-    def _open_members(self) -> None:
-        self._last = -1
-        self._place = _Place.MEMBERS
 
     def _start_sequence(self, tag: int, vr: str, value: Any) -> None:
         if not self._begins(tag):
-            self._skipped = 1
+            self._skip()
             return
-        self._flush()
-        self._json.property_name(format_tag(tag))
-        self._json.start_object()
-        self._json.raw_members('"vr":"SQ"')
+        if len(self._frames) >= self._most_sequences:
+            raise OutputError(f"more than {len(self._frames)} sequences within one another")
+        self._put('"vr":"SQ"')
         self._frames.append((tag, 0))
         self._place = _Place.SEQUENCE
 
-    def _start_item(self, tag: int, vr: str, value: Any) -> None:
-        sequence, items = self._frames[-1]
-        if not items:
-            self._json.property_name("Value")
-            self._json.start_array()
-        self._frames[-1] = sequence, items + 1
-        self._json.start_object()
-        self._open_members()
-
-    def _end_item(self, tag: int, vr: str, value: Any) -> None:
-        if not self._frames:
-            raise OutputError("no END_ITEM may come here")
-        self._flush()
-        self._json.end_object()
-        self._place = _Place.SEQUENCE
-
-    def _end_sequence(self, tag: int, vr: str, value: Any) -> None:
-        self._last, items = self._frames.pop()
-        if items:  # PS3.18 F.2.5: an empty attribute has no Value
-            self._json.end_array()
-        self._json.end_object()
-        self._place = _Place.MEMBERS
+    # --- elements in parts -------------------------------------------------------------------------------------
 
     def _start_parts(self, tag: int, vr: str, value: Any) -> None:
         if not self._begins(tag):
-            self._skipped = 1
+            self._skip()
             return
         if vr:
             _row(vr)
-        self._flush()
-        self._json.property_name(format_tag(tag))
-        self._json.start_object()
-        if vr:
-            self._json.property_name("vr")
-            self._json.string(vr)
+            self._put(f'"vr":"{vr}"')
         self._part_vr = vr
         self._part_member = ""
         self._part_is_text = False
+        self._part_comma = False
         self._place = _Place.PARTS
 
     def _open_member(self, member: str) -> None:
         if not self._part_member:
             self._part_member = member
-            self._json.property_name(member)
-            if member == "Value":
-                self._json.start_array()
+            comma = "," if self._part_vr else ""
+            self._put(f'{comma}"{member}":{"[" if member == "Value" else ""}')
         elif member == "InlineBinary" or self._part_member != member:
             raise OutputError("one binary value is all that an element can have")
 
@@ -289,8 +317,13 @@ class EventWriter:
             texts = list(map(encode, value))
         except (TypeError, ValueError, AttributeError, OverflowError) as error:
             raise _misfit(error) from None
-        for text in texts:
-            self._json.raw(text)
+        if texts:
+            self._put(self._next_value() + ",".join(texts))
+
+    def _next_value(self) -> str:
+        """The comma before the next value, if it is not the first."""
+        comma, self._part_comma = self._part_comma, True
+        return "," if comma else ""
 
     def _segment(self, tag: int, vr: str, value: Any) -> None:
         self._put_segment(value, final=False)
@@ -299,33 +332,71 @@ class EventWriter:
         self._put_segment(value, final=True)
 
     def _put_segment(self, value: Any, final: bool) -> None:
-        if not isinstance(value, str | bytes):
+        if isinstance(value, str):
+            self._part_is_text = True
+            text = _string(value)[1:-1]
+        elif isinstance(value, bytes):
+            text = self._base64.encode(value, final=final)
+        else:
             raise OutputError("a segment that is neither text nor bytes")
         if self._place is not _Place.SEGMENTS:
             self._open_member("Value" if isinstance(value, str) else "InlineBinary")
-        if isinstance(value, str):
-            self._part_is_text = True
-            self._json.string_segment(value, final=final)
-        else:
-            self._json.base64_segment(value, final=final)
+            text = f'{self._next_value()}"{text}'
+        elif isinstance(value, str) is not (self._part_member == "Value"):
+            raise OutputError("a value in segments of text and of bytes")
+        self._put(text + '"' if final else text)
         self._place = _Place.PARTS if final else _Place.SEGMENTS
 
     def _end_parts(self, tag: int, vr: str, value: Any) -> None:
-        if self._part_member == "Value":
-            self._json.end_array()
-        if not self._part_vr:
-            self._json.property_name("vr")
-            self._json.string(vr)
         form = _row(vr).form
         if self._part_member and (form is Form.BINARY) != (self._part_member == "InlineBinary"):
             raise OutputError(f"'{self._part_member}' for VR {vr}")
         if self._part_is_text and form is not Form.TEXT:
             raise OutputError(f"a text segment for VR {vr}")
-        self._json.end_object()
+        end = "]" if self._part_member == "Value" else ""
+        if not self._part_vr:
+            end += f'{"," if self._part_member else ""}"vr":"{vr}"'
+        self._put(end + "}")
+        self._place = _Place.MEMBERS
+
+    # --- encapsulated pixel data, as pydicom writes it: the value field with its items, without the delimiter --------
+
+    def _start_fragments(self, tag: int, vr: str, value: Any) -> None:
+        if vr not in VRS or VRS[vr].form is not Form.BINARY:
+            raise OutputError(f"fragments for VR {vr}")
+        if not self._begins(tag):
+            self._skip()
+            return
+        self._put(f'"vr":"{vr}","InlineBinary":"')
+        self._place = _Place.FRAGMENTS
+
+    def _start_fragment(self, tag: int, vr: str, value: Any) -> None:
+        if not isinstance(value, int) or not 0 <= value < _UNDEFINED_LENGTH:
+            raise OutputError("a fragment whose length is not told")
+        self._put(self._base64.encode(_ITEM + value.to_bytes(4, "little")))
+        self._fragment_left = value
+        self._place = _Place.FRAGMENT
+
+    def _fragment_segment(self, tag: int, vr: str, value: Any) -> None:
+        if not isinstance(value, bytes):
+            raise OutputError("a fragment that is not bytes")
+        self._fragment_left -= len(value)
+        if self._fragment_left < 0:
+            raise OutputError("a fragment that is longer than was told")
+        self._put(self._base64.encode(value))
+
+    def _end_fragment(self, tag: int, vr: str, value: Any) -> None:
+        self._fragment_segment(tag, vr, value)
+        if self._fragment_left:
+            raise OutputError("a fragment that is shorter than was told")
+        self._place = _Place.FRAGMENTS
+
+    def _end_fragments(self, tag: int, vr: str, value: Any) -> None:
+        self._put(self._base64.encode(b"", final=True) + '"}')
         self._place = _Place.MEMBERS
 
 
-_Known: TypeAlias = "tuple[str, str, Callable[[tuple[Any, ...]], str]]"
+_Known: TypeAlias = "tuple[str, str, Callable[[str, tuple[Any, ...]], str]]"
 _Move: TypeAlias = Callable[[EventWriter, int, str, Any], None]
 _MOVES: dict[int, dict[int, _Move]] = {
     _Place.STREAM: {EventType.START_DATASET: EventWriter._start_dataset},
@@ -334,10 +405,10 @@ _MOVES: dict[int, dict[int, _Move]] = {
         EventType.BULK_DATA: EventWriter._bulk_data,
         EventType.START_ELEMENT: EventWriter._start_parts,
         EventType.START_SEQUENCE: EventWriter._start_sequence,
-        EventType.END_ITEM: EventWriter._end_item,
+        EventType.START_FRAGMENTS: EventWriter._start_fragments,
         EventType.END_DATASET: EventWriter._end_dataset,
     },
-    _Place.SEQUENCE: {EventType.START_ITEM: EventWriter._start_item, EventType.END_SEQUENCE: EventWriter._end_sequence},
+    _Place.SEQUENCE: {},  # the innermost loop has them all
     _Place.PARTS: {
         EventType.VALUES: EventWriter._part_values,
         EventType.SEGMENT: EventWriter._segment,
@@ -345,31 +416,47 @@ _MOVES: dict[int, dict[int, _Move]] = {
         EventType.END_ELEMENT: EventWriter._end_parts,
     },
     _Place.SEGMENTS: {EventType.SEGMENT: EventWriter._segment, EventType.LAST_SEGMENT: EventWriter._last_segment},
+    _Place.FRAGMENTS: {
+        EventType.START_FRAGMENT: EventWriter._start_fragment,
+        EventType.END_FRAGMENTS: EventWriter._end_fragments,
+    },
+    _Place.FRAGMENT: {
+        EventType.SEGMENT: EventWriter._fragment_segment,
+        EventType.LAST_SEGMENT: EventWriter._end_fragment,
+    },
 }
 _OPENS: dict[int, int] = {
     EventType.START_ELEMENT: 1,
     EventType.END_ELEMENT: -1,
     EventType.START_SEQUENCE: 1,
     EventType.END_SEQUENCE: -1,
+    EventType.START_FRAGMENTS: 1,
+    EventType.END_FRAGMENTS: -1,
 }
 
 
 # --- one element -----------------------------------------------------------------------------------------------
-# Each function makes what stands behind the VR of an attribute, from values of which there is one at least.
+# Each function makes the text of an attribute, from its start and from values of which there is one at least.
 
 
-def _attribute(encode: Callable[[Any], str]) -> Callable[[tuple[Any, ...]], str]:
-    def attribute(values: tuple[Any, ...]) -> str:
+def _attribute(encode: Callable[[Any], str]) -> Callable[[str, tuple[Any, ...]], str]:
+    def attribute(start: str, values: tuple[Any, ...]) -> str:
         try:
             if len(values) > 1:
-                return f',"Value":[{",".join(map(encode, values))}]}}'
+                return f'{start},"Value":[{",".join(map(encode, values))}]}}'
             text = encode(values[0])
         except (TypeError, ValueError, AttributeError, OverflowError) as error:
             raise _misfit(error) from None
         # PS3.18 F.2.5: an empty attribute has no Value, an empty value among several is null.
-        return "}" if text == "null" else f',"Value":[{text}]}}'
+        return start + "}" if text == "null" else f'{start},"Value":[{text}]}}'
 
     return attribute
+
+
+def _key(tag: int) -> str:
+    if not 0 <= tag <= _LAST_TAG:
+        raise OutputError("not a tag of 32 bits")
+    return format_tag(tag)
 
 
 def _misfit(error: Exception) -> OutputError:
@@ -383,13 +470,13 @@ def _row(vr: str) -> ValueRepresentation:
     return row
 
 
-def _binary(values: tuple[Any, ...]) -> str:
+def _binary(start: str, values: tuple[Any, ...]) -> str:
     if len(values) > 1:
         raise OutputError("one binary value is all that an element can have")
     if not values[0]:
-        return "}"
+        return start + "}"
     try:
-        return f',"InlineBinary":"{binascii.b2a_base64(values[0], newline=False).decode("ascii")}"}}'
+        return f'{start},"InlineBinary":"{binascii.b2a_base64(values[0], newline=False).decode("ascii")}"}}'
     except TypeError:
         raise OutputError("a binary value that is not bytes") from None
 
@@ -400,13 +487,13 @@ def _string(text: str) -> str:
     return encode_basestring(text)
 
 
-def _text_attribute(values: tuple[Any, ...]) -> str:
+def _text_attribute(start: str, values: tuple[Any, ...]) -> str:
     """What ``_attribute`` makes of ``_text``, and faster where there is one value, as there mostly is."""
     if len(values) == 1:
         [value] = values
         if value and isinstance(value, str) and value.isascii():
-            return f',"Value":[{encode_basestring(value)}]}}'
-    return _general_text_attribute(values)
+            return f'{start},"Value":[{encode_basestring(value)}]}}'
+    return _general_text_attribute(start, values)
 
 
 def _text(value: str | None) -> str:
@@ -466,7 +553,7 @@ _ENCODERS: dict[Form, Callable[[Any], str]] = {
     Form.PERSON_NAME: _person_name,
 }
 _general_text_attribute = _attribute(_text)
-_ATTRIBUTES: dict[Form, Callable[[tuple[Any, ...]], str]] = {
+_ATTRIBUTES: dict[Form, Callable[[str, tuple[Any, ...]], str]] = {
     **{form: _attribute(encode) for form, encode in _ENCODERS.items()},
     Form.BINARY: _binary,
     Form.TEXT: _text_attribute,

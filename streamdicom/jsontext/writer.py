@@ -6,7 +6,6 @@ token that may not come is an ``OutputError`` that leaves the writer as it was.
 
 from __future__ import annotations
 
-import binascii
 import re
 from collections.abc import Callable
 from enum import IntEnum
@@ -14,6 +13,7 @@ from itertools import accumulate
 from json.encoder import encode_basestring, encode_basestring_ascii
 
 from streamdicom.errors import InputError, OutputError
+from streamdicom.jsontext._base64 import Base64Encoder
 from streamdicom.jsontext.reader import JsonReader
 from streamdicom.jsontext.tokens import DEPTHS, Token, TokenType
 from streamdicom.limits import Limits
@@ -21,6 +21,7 @@ from streamdicom.limits import Limits
 __all__ = ["JsonWriter"]
 
 _BLOCK = 64 * 1024
+_LONG_NUMBER = 1 << 30  # what is written is not a stranger's
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
@@ -77,7 +78,8 @@ class JsonWriter:
         self._open: list[str] = []  # the containers around the innermost one
         self._container = ""
         self._place = _START
-        self._carry: bytes | None = None  # of a base64 string in segments: the bytes that do not fill a group
+        self._base64: Base64Encoder | None = None  # of a base64 string in segments
+        self._reader: JsonReader | None = None  # of a raw value in segments that is laid out anew
         self._parts: list[str] = []
         self._size = 0
         self._committed = 0
@@ -177,24 +179,32 @@ class JsonWriter:
         else:
             self._write(tokens)
 
-    def raw_members(self, text: str) -> None:
-        """Write members of an object that are JSON text already, with commas between them.
+    def raw_segment(self, text: str, *, final: bool = False) -> None:
+        """Write a value that is JSON text already, in segments that are cut anywhere; the last one is marked final.
 
         The text is written as it is where the layout allows it, and is not checked then: this is for a caller who
-        has just made it and is in a hurry.
+        has just made it and is in a hurry. With an indent it is laid out anew, token by token.
 
         Raises:
-            OutputError: No name may come here, or, where it is laid out anew, the text is not members of an object.
+            OutputError: No value may come here, or, where it is laid out anew, the text is not one JSON value.
         """
-        if self._container != "{" or self._place is _NAME or self._place is _SEGMENT:
-            raise OutputError("a name is due only within an object, before a value")
-        if not text:
-            return
         if self._indent is None and not self._ensure_ascii:
-            self._put(f",{text}" if self._place is _VALUE else text)
-            self._place = _VALUE
-        else:
-            self._write(self._tokens(f"{{{text}}}", len(self._open) - 1)[1:-1])
+            if self._place is not _SEGMENT:
+                text = self._before_value() + text
+            self._put(text)
+            self._place = _VALUE if final else _SEGMENT
+            return
+        reader = self._reader or JsonReader(Limits(depth=self._depth, number_length=_LONG_NUMBER))
+        self._reader = None if final else reader
+        try:
+            tokens = reader.feed(text.encode())
+            if final:
+                tokens += reader.close()
+        except (InputError, UnicodeEncodeError):
+            raise OutputError("not JSON text") from None
+        self._write(tokens)
+        if reader.error:
+            raise OutputError("not JSON text")
 
     def _tokens(self, text: str, depth: int) -> list[Token]:
         """The tokens of a JSON value, which may nest as deep as is left from this depth."""
@@ -222,7 +232,7 @@ class JsonWriter:
         inner = self._escape(text)[1:-1]
         if self._place is not _SEGMENT:
             self._begin_segments()
-        elif self._carry is not None:
+        elif self._base64 is not None:
             raise OutputError("a string segment within a base64 string")
         self._end_segment(inner, final)
 
@@ -234,14 +244,13 @@ class JsonWriter:
         """
         if self._place is not _SEGMENT:
             self._begin_segments()
-            self._carry = b""
-        elif self._carry is None:
+            self._base64 = Base64Encoder()
+        elif self._base64 is None:
             raise OutputError("a base64 segment within a string")
-        whole = self._carry + bytes(data) if self._carry else data
-        rest = 0 if final else len(whole) % 3
-        body = whole[: len(whole) - rest]
-        self._carry = None if final else bytes(whole[len(whole) - rest :])
-        self._end_segment(binascii.b2a_base64(body, newline=False).decode("ascii"), final)
+        text = self._base64.encode(data, final=final)
+        if final:
+            self._base64 = None
+        self._end_segment(text, final)
 
     def flush(self) -> None:
         """Give all that was written so far to the sink."""
@@ -258,7 +267,7 @@ class JsonWriter:
         Raises:
             OutputError: Something is still open, or nothing was written; what there is has not been flushed.
         """
-        if self._container or self._place is _SEGMENT or (self._place is _START and not self._multiple):
+        if self._container or self._reader or self._place is _SEGMENT or (self._place is _START and not self._multiple):
             raise OutputError("the document is not complete")
         self.flush()
 
@@ -335,6 +344,8 @@ _WRITE: dict[int, Callable[[JsonWriter, str], None]] = {
     TokenType.END_ARRAY: lambda writer, _: writer.end_array(),
     TokenType.PROPERTY_NAME: JsonWriter.property_name,
     TokenType.STRING: JsonWriter.string,
+    TokenType.STRING_SEGMENT: JsonWriter.string_segment,
+    TokenType.STRING_END: lambda writer, text: writer.string_segment(text, final=True),
     TokenType.NUMBER: JsonWriter.number,
     TokenType.TRUE: lambda writer, _: writer.boolean(True),
     TokenType.FALSE: lambda writer, _: writer.boolean(False),
