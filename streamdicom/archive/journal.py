@@ -26,7 +26,7 @@ except ImportError:  # on Windows
 else:
     _lock = fcntl
 
-__all__ = ["Entry", "Journal"]
+__all__ = ["Entry", "Journal", "check_request"]
 
 Entry: TypeAlias = dict[str, Any]
 
@@ -89,15 +89,16 @@ class Journal:
         """Forget all entries."""
         self._end = 0
 
-    def append(self, *entries: Entry) -> None:
-        """Add entries behind those that count, and see to it that they are on the disk."""
+    def append(self, *entries: Entry, sync: bool = True) -> None:
+        """Add entries behind those that count, and see to it that they are on the disk, if so asked."""
         data = b"".join(json.dumps(entry, separators=(",", ":")).encode("ascii") + b"\n" for entry in entries)
         self._file.truncate(self._end)
         self._file.seek(self._end)
         view = memoryview(data)
         while view:
             view = view[self._file.write(view) :]
-        os.fsync(self._file.fileno())
+        if sync:
+            os.fsync(self._file.fileno())
         self._end += len(data)
 
     def remove(self) -> None:
@@ -108,6 +109,20 @@ class Journal:
     def close(self) -> None:
         """Leave the journal for another run."""
         self._file.close()
+
+
+def check_request(before: object, request: Entry) -> None:
+    """See that a run is asked for what the one before it was.
+
+    Raises:
+        ResumeError: It is asked for something else; the error names it.
+    """
+    if not isinstance(before, dict):
+        raise ResumeError("the journal is one of something else")
+    wanted = json.loads(json.dumps(request))  # where a tuple is a list
+    different = [name for name, value in wanted.items() if before.get(name) != value]
+    if different:
+        raise ResumeError(f"the run that is to be gone on with was asked for something else: {', '.join(different)}")
 
 
 def _parsed(line: bytes) -> Entry | None:

@@ -6,7 +6,6 @@ See ``export`` for what the journal has and for the order of writes.
 from __future__ import annotations
 
 import errno
-import json
 import os
 import shutil
 import stat
@@ -20,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from streamdicom.archive.journal import Entry, Journal
+from streamdicom.archive.journal import Entry, Journal, check_request
 from streamdicom.archive.sources import FileId, file_id
 from streamdicom.errors import ResumeError
 from streamdicom.files import Output, Target
@@ -147,7 +146,7 @@ class _File(Sink):
         if not self._counts(first, size):
             self._begin(request, start)
             return
-        _check_request(first["export"], request)
+        check_request(first["export"], request)
         self._end = first["end"]
         for entry in entries:
             if "complete" in entry:
@@ -204,9 +203,9 @@ class _File(Sink):
 
     def _checkpoint(self) -> None:
         if self._waiting and self._file is not None:
+            waiting, self._waiting = self._waiting, []  # what an interrupt cuts off is not tried again
             os.fsync(self._file.fileno())
-            self._journal.append(*self._waiting)
-            self._waiting.clear()
+            self._journal.append(*waiting)
             self._last = time.monotonic()
 
     def finish(self, end: bytes) -> None:
@@ -227,12 +226,3 @@ class _File(Sink):
             with suppress(OSError):
                 self._file.close()
         self._journal.close()
-
-
-def _check_request(before: object, request: dict[str, Any]) -> None:
-    if not isinstance(before, dict):
-        raise ResumeError("the journal is not one of an export")
-    wanted = json.loads(json.dumps(request))  # where a tuple is a list
-    different = [name for name, value in wanted.items() if before.get(name) != value]
-    if different:
-        raise ResumeError(f"the run that is to be gone on with was asked for something else: {', '.join(different)}")
