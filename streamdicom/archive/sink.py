@@ -121,10 +121,13 @@ class _File(Sink):
         stem = f".{path.name[:200]}"
         self._path = path
         self._partial = path.with_name(f"{stem}.partial")
-        self._resume = resume
         self._journal = Journal(path.with_name(f"{stem}.journal"))
-        self._file: FileIO | None = None
-        self._is_named = False  # whether an earlier run was killed when only its journal was left
+        self._entries = self._journal.entries() if resume else iter(())
+        self._first = next(self._entries, {})
+        # An earlier run may have been killed when nothing but its journal was left to be removed.
+        self._is_named = bool(self._first) and not self._partial.exists() and path.exists() and self._was_completed()
+        self._file = None if self._is_named else self._open(keep=bool(self._first))
+        self._size = 0 if self._file is None else os.fstat(self._file.fileno()).st_size
         self._end = 0
         self._waiting: list[Entry] = []
         self._last = time.monotonic()
@@ -132,26 +135,19 @@ class _File(Sink):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(exist_ok=True)
         self.folder = str(folder)
-        others = (path, path.with_name(f"{stem}.journal"), folder)
+        others = (path, self._partial, path.with_name(f"{stem}.journal"), folder)
         self.left_out = {found for found in map(file_id, others) if found}
 
     def replay(self, request: dict[str, Any], start: bytes) -> Iterator[Entry]:
-        entries = self._journal.entries() if self._resume else iter(())
-        first = next(entries, {})
-        self._is_named = bool(first) and self._path.exists() and not self._partial.exists() and self._was_completed()
-        if self._is_named:
-            entries = self._journal.entries()
-            first = next(entries)
-        size = self._open(keep=bool(first))
-        if not self._counts(first, size):
+        if not self._counts(self._first):
             self._begin(request, start)
             return
-        check_request(first["export"], request)
-        self._end = first["end"]
-        for entry in entries:
+        check_request(self._first["export"], request)
+        self._end = self._first["end"]
+        for entry in self._entries:
             if "complete" in entry:
                 continue
-            if not self._counts(entry, size):
+            if not self._counts(entry):
                 break
             yield entry
             self._end = entry["end"]
@@ -160,25 +156,22 @@ class _File(Sink):
             self._file.seek(self._end)
 
     def _was_completed(self) -> bool:
-        return any("complete" in entry for entry in self._journal.entries())
+        was_completed = any("complete" in entry for entry in self._journal.entries())
+        self._entries = self._journal.entries()
+        self._first = next(self._entries, {})
+        return was_completed
 
-    def _counts(self, entry: Entry, size: int) -> bool:
+    def _counts(self, entry: Entry) -> bool:
         """Whether what an entry says is there."""
         end = entry.get("end")
-        return isinstance(end, int) and (self._is_named or end <= size)
+        return isinstance(end, int) and (self._is_named or end <= self._size)
 
-    def _open(self, *, keep: bool) -> int:
-        """Open the partial output; return how long it is."""
-        if self._is_named:
-            return 0
+    def _open(self, *, keep: bool) -> FileIO:
         mode = 0o666  # less the umask
         with suppress(FileNotFoundError):
             mode = stat.S_IMODE(self._path.stat().st_mode)
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | (0 if keep else os.O_TRUNC)
-        self._file = FileIO(os.open(self._partial, flags, mode), "r+b")
-        status = os.fstat(self._file.fileno())
-        self.left_out.add((status.st_dev, status.st_ino))
-        return status.st_size
+        return FileIO(os.open(self._partial, flags, mode), "r+b")
 
     def _begin(self, request: dict[str, Any], start: bytes) -> None:
         assert self._file is not None

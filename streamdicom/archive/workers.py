@@ -8,6 +8,7 @@ the parent that ends, the workers find their pipes closed and end too.
 
 from __future__ import annotations
 
+import logging
 import signal
 import traceback
 from collections import deque
@@ -160,6 +161,7 @@ class _Pool(Generic[_Task, _Result]):
 def _serve(connection: Connection, function: Callable[[Any], Iterable[Any]]) -> None:
     """What a worker does: tasks, until there are no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent sees it too, and ends the workers
+    logging.getLogger("pydicom").addHandler(logging.NullHandler())  # its warnings come as warnings too
     with suppress(EOFError, ConnectionError):
         while True:
             task = connection.recv()
