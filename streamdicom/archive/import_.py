@@ -15,9 +15,10 @@ The order of writes makes it safe to be killed at any moment:
 
 A run that goes on reads the stream from its start, passes over the data sets that the journal has, and looks whether
 they are the same. If the last of them still has its partial file, the kill came between 2 and 3, and the file gets
-its path now; any other partial file is not whole and goes. When all is done the journal goes. So a file under its
-path is always whole, and there is no second one of it. Files are not forced onto the disk one by one: a kill loses
-nothing, a power failure may lose what the system had not written yet.
+its path now; any other partial file is not whole and goes. When all is done the journal goes. A run that is to go on
+and finds no journal, because the kill came at the very end, starts anew, but takes a file that is the same, byte for
+byte, for its own. So a file under its path is always whole, and there is no second one of it. Files are not forced
+onto the disk one by one: a kill loses nothing, a power failure may lose what the system had not written yet.
 
 The SOP Instance UIDs of the run are kept in a temporary database, which is on the disk where it is large.
 """
@@ -28,6 +29,7 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
+from filecmp import cmp
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -204,6 +206,7 @@ class _Import:
 
     def run(self, source: Source, request: Entry) -> Report:
         before = self._log.replay(request)
+        self._folder.adopts = self._log.is_lost
         stream = _Stream(source, self._ticker)
         for index, events in stream.datasets():
             entry = next(before, None)
@@ -260,7 +263,7 @@ class _Import:
         values: dict[int, str] = {}
         try:
             self._write(noted(events, self._folder.tags, values), partial)
-            return self._folder.decide(index, values)
+            return self._folder.decide(index, values, partial)
         except StreamDicomError as error:
             _locate(error, index)
             if stream.is_broken or not self._skip:
@@ -294,6 +297,7 @@ class _Log:
         self._folder.mkdir(exist_ok=True)
         self._journal = Journal(self._folder / "journal")
         self._resume = resume
+        self.is_lost = False  # whether there is none to go on with, such as when the kill came at the very end
 
     def partial(self, index: int) -> Path:
         """Where a data set is written to."""
@@ -306,6 +310,7 @@ class _Log:
         if first is None:
             self._journal.restart()
             self._journal.append({"import": request})
+            self.is_lost = self._resume
             return iter(())
         if not self._resume:
             raise ResumeError(f"an import was interrupted here: resume it, or remove {self._folder}")
@@ -335,6 +340,7 @@ class _Folder:
         self._layout = layout
         self._on_duplicate = on_duplicate
         self.tags = layout.tags | {SOP_INSTANCE_UID}
+        self.adopts = False  # whether a file that is the same is taken for one of this run
         self._last: Path | None = None  # the folder that is known to be there and to be within
         self._seen = sqlite3.connect("", isolation_level=None)  # temporary, on the disk where it is large
         self._seen.execute("PRAGMA journal_mode = OFF")
@@ -344,8 +350,8 @@ class _Folder:
     def close(self) -> None:
         self._seen.close()
 
-    def decide(self, index: int, values: dict[int, str]) -> Entry:
-        """The entry of a data set: its path, or that it is skipped as a duplicate.
+    def decide(self, index: int, values: dict[int, str], partial: Path) -> Entry:
+        """The entry of a data set that is in its partial file: its path, or that it is skipped as a duplicate.
 
         Raises:
             OutputError: It is a duplicate, and that is an error, or it cannot have its path.
@@ -356,7 +362,7 @@ class _Folder:
         self._make_room(path)
         before = self._one("SELECT path FROM seen WHERE uid = ?", uid) if uid else None
         owner = self._one("SELECT uid FROM seen WHERE path = ?", path)
-        if before is None and not os.path.lexists(self._root / path):
+        if before is None and owner is None and not self._is_taken(path, partial):
             return entry
         if not (self._root / path).is_symlink() and (self._root / path).is_dir():
             raise OutputError("a folder has the path that it would get")
@@ -366,7 +372,7 @@ class _Folder:
         if self._on_duplicate == "skip":
             return {"index": index, "uid": uid, "skipped": what}
         if self._on_duplicate == "keep-both":
-            return {**entry, "path": self._free(path)}
+            return {**entry, "path": self._free(path, partial)}
         if self._on_duplicate == "error":
             raise OutputError(what)
         if owner is not None and owner != uid:
@@ -390,14 +396,21 @@ class _Folder:
             raise OutputError("a file is where its path needs a folder") from None
         self._last = folder
 
-    def _free(self, path: str) -> str:
+    def _is_taken(self, path: str, partial: Path) -> bool:
+        """Whether there is another file under a path."""
+        found = self._root / path
+        if not os.path.lexists(found):
+            return False
+        return not (self.adopts and found.is_file() and not found.is_symlink() and cmp(found, partial, shallow=False))
+
+    def _free(self, path: str, partial: Path) -> str:
         """The path with the first number that makes it new."""
         stem, ending = os.path.splitext(path)  # noqa: PTH122 - a text stays one
         if ending[1:].isdigit():  # the end of a UID
             stem, ending = path, ""
         row = self._seen.execute("SELECT number FROM numbers WHERE path = ?", (path,)).fetchone()
         number = row[0] if row else 2
-        while os.path.lexists(self._root / f"{stem}-{number}{ending}"):
+        while self._is_taken(f"{stem}-{number}{ending}", partial):
             number += 1
         self._seen.execute("REPLACE INTO numbers VALUES (?, ?)", (path, number + 1))
         return f"{stem}-{number}{ending}"
