@@ -35,6 +35,7 @@ from streamdicom.errors import (
     LimitError,
     Location,
     OutputError,
+    ResumeError,
     StreamDicomError,
     TruncatedError,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "Location",
     "OutputError",
     "ReadOptions",
+    "ResumeError",
     "StreamDicomError",
     "TruncatedError",
     "WriteOptions",

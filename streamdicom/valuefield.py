@@ -147,7 +147,7 @@ def field_text(vr: str, values: tuple[Any, ...]) -> str:
         TypeError: A value is no text.
 
     >>> field_text("PN", (("Yamada^Tarou", "", "a"), None))
-    'Yamada^Tarou==a\\\\'
+    'Yamada^Tarou==a\\'
     """
     row = VRS[vr]
     if len(values) > 1 and not row.multiple:

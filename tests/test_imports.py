@@ -19,12 +19,13 @@ _LAYERS = (
     ("errors", "limits"),
     ("jsontext",),
     ("tags", "vr", "events", "bulkdata", "charset", "valuefield", "bulkvalues", "multipart", "buffers", "options"),
-    ("dicomjson", "part10", "dataset", "filters"),
+    ("dicomjson", "part10", "dataset", "filters", "select"),
     ("files", "spool", "api"),
+    ("archive",),
     ("cli",),
 )
 _LEVEL = {name: level for level, names in enumerate(_LAYERS) for name in names}
-_FOLDERS = ("jsontext", "dicomjson", "part10", "dataset", "cli")
+_FOLDERS = ("jsontext", "dicomjson", "part10", "dataset", "archive", "cli")
 
 
 def _modules() -> list[Path]:
