@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BytesIO
-from itertools import chain
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
@@ -21,11 +20,9 @@ from streamdicom.archive._stand_in import iter_file_events, write_object
 from streamdicom.archive.compression import new_compressor
 from streamdicom.archive.sources import CONTAINERS, Input, Kind, Member, members, pieces
 from streamdicom.errors import InputError, StreamDicomError
-from streamdicom.events import Event, EventType
+from streamdicom.events import EventType
 from streamdicom.options import WriteOptions
-from streamdicom.part10.syntax import is_encapsulated
-from streamdicom.select import select
-from streamdicom.tags import FILE_META_GROUP
+from streamdicom.select import needed_file_meta, select
 
 __all__ = ["SEPARATOR", "Failure", "Rendering", "Result", "Task", "render"]
 
@@ -36,8 +33,6 @@ _ENOUGH = 1024 * 1024  # bytes of text after which members make a result
 _COPY = 64 * 1024
 _MOST_WARNINGS = 20  # of one file
 
-_TRANSFER_SYNTAX = 0x00020010
-_START_DATASET = int(EventType.START_DATASET)
 _ELEMENT = int(EventType.ELEMENT)
 
 
@@ -278,7 +273,7 @@ def _write_dataset(data: Iterable[bytes], target: _Spool | IO[bytes], rendering:
     Raises:
         StreamDicomError: The file is at fault.
     """
-    events = _with_file_meta(iter_file_events(data), always=rendering.file_meta)
+    events = needed_file_meta(iter_file_events(data), always=rendering.file_meta)
     if rendering.include or rendering.exclude:
         events = select(events, include=rendering.include, exclude=rendering.exclude)
     write_object(events, target, WriteOptions(file_meta=True))
@@ -297,19 +292,3 @@ def _collected() -> Iterator[set[str]]:
         warnings.simplefilter("always")
         warnings.showwarning = collect
         yield texts
-
-
-def _with_file_meta(events: Iterator[Event], *, always: bool) -> Iterator[Event]:
-    """The events of a file, with group 0002 only if it is wanted, or needed to understand what is encapsulated."""
-    held: list[Event] = []
-    is_needed = always
-    for event in events:
-        held.append(event)
-        kind, tag, _, value = event
-        if tag == _TRANSFER_SYNTAX and kind == _ELEMENT:
-            is_needed = always or (bool(value) and is_encapsulated(value[0]))
-        if kind != _START_DATASET and tag >> 16 != FILE_META_GROUP:
-            break
-    if not is_needed:
-        held = [event for event in held if event[1] >> 16 != FILE_META_GROUP]
-    return chain(held, events)
