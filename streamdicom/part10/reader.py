@@ -102,6 +102,11 @@ _SHORT, _LONG_LAYOUT, _IMPLICIT, _SEQUENCE = map(int, _Layout)
 _Decoder: TypeAlias = Callable[[bytes, bool], "tuple[Any, ...] | None"]
 _Known: TypeAlias = "tuple[int, int, str, _Decoder]"  # layout, tag, VR
 
+# What is known of elements that mean the same in every file.
+_KNOWN: dict[Encoding, dict[bytes, _Known]] = {
+    encoding: {} for encoding in (IMPLICIT_LITTLE_ENDIAN, EXPLICIT_LITTLE_ENDIAN, EXPLICIT_BIG_ENDIAN)
+}
+
 
 class Part10Parser:
     """A push parser of one DICOM file: bytes in, DICOM events out.
@@ -333,7 +338,8 @@ class Part10Parser:
             return False
         if self._lacks(8):
             return False
-        self._context = Context(self._encoding(), {}, 0, FAR, Facts())
+        encoding = self._encoding()
+        self._context = Context(encoding, _KNOWN[encoding], 0, FAR, Facts())
         return self._move(_State.ELEMENTS)
 
     def _encoding(self) -> Encoding:
@@ -572,9 +578,9 @@ class Part10Parser:
         """Take an item for what its first element looks like, as pydicom does; UN may hold either."""
         context = self._context
         if not context.encoding.implicit and not self._has_vr():
-            context.encoding, context.known = IMPLICIT_LITTLE_ENDIAN, {}
+            context.encoding, context.known = IMPLICIT_LITTLE_ENDIAN, _KNOWN[IMPLICIT_LITTLE_ENDIAN]
         elif context.encoding.implicit and self._contexts[-1].sequence_is_un and self._has_vr():
-            context.encoding, context.known = EXPLICIT_LITTLE_ENDIAN, {}
+            context.encoding, context.known = EXPLICIT_LITTLE_ENDIAN, _KNOWN[EXPLICIT_LITTLE_ENDIAN]
 
     def _delimiter(self, tag: int) -> bool:
         if tag != ITEM_DELIMITATION or self._context.end != FAR or not self._contexts:
