@@ -241,10 +241,11 @@ class Part10Parser:
         if self._size < self._needed:
             return
         self._gather()
+        was_inflating = self._inflater is not None
         while self._step(self):
             pass
         self._size = len(self._buffer) - self._pos
-        if self._state is _State.DATA_SET and self._inflater is not None:
+        if self._inflater is not None and not was_inflating:
             self._start_inflating()
 
     def _gather(self) -> None:
