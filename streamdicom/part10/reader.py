@@ -304,6 +304,7 @@ class Part10Parser:
 
     def _meta(self) -> bool:
         """One element of the file meta information, which is in explicit VR little endian (PS3.10 7.1)."""
+        self._tag = 0
         if self._lacks(8):
             return False
         group = self._buffer[self._pos] | self._buffer[self._pos + 1] << 8
@@ -407,6 +408,7 @@ class Part10Parser:
         """One element, whatever it is, or a delimiter."""
         context = self._context
         encoding = context.encoding
+        self._tag = 0
         if self._lacks(8):
             return False
         buffer, pos = self._buffer, self._pos
