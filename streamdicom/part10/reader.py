@@ -484,9 +484,12 @@ class Part10Parser:
 
     def _at_end(self) -> bool:
         """Whether to go on; an item of defined length may have come to its end."""
-        if self._base + self._pos == self._context.end:
-            return self._end_item()
-        return True
+        offset, end = self._base + self._pos, self._context.end
+        if offset < end:
+            return True
+        if offset > end:
+            raise DicomFileError("a value of undefined length goes on behind the end of its item")
+        return self._end_item()
 
     def _start_sequence(self, tag: int, file_vr: str, header: int, length: int) -> bool:
         context = self._context
@@ -510,6 +513,8 @@ class Part10Parser:
         context, pos = self._context, self._pos
         offset = self._base + pos
         if offset >= context.sequence_end:
+            if offset > context.sequence_end:  # as in pydicom the item is right, so that nothing of it is lost
+                _warn("an item goes on behind the end of its sequence")
             return self._end_sequence()
         if self._lacks(8):
             return False
@@ -524,8 +529,8 @@ class Part10Parser:
         end = FAR
         if length != UNDEFINED_LENGTH:
             end = offset + 8 + length
-            if end > context.sequence_end:
-                self._check_item(end)
+            if end > context.end:
+                raise DicomFileError("an item goes on behind the end of the item around it")
         self._pos = pos + 8
         self._tag = 0
         self._events.append((_START_ITEM, context.tag, "SQ", context.items))
@@ -535,12 +540,6 @@ class Part10Parser:
         self._context = Context(encoding, known, offset + 8, end, context.facts.inherited)
         self._state, self._step = _State.ELEMENTS, _ELEMENTS_STEP
         return True if length else self._end_item()
-
-    def _check_item(self, end: int) -> None:
-        """An item goes on behind its sequence. As in pydicom the item is right, so that nothing of it is lost."""
-        if end > self._context.end:
-            raise DicomFileError("an item goes on behind the end of the item around it")
-        _warn("an item goes on behind the end of its sequence")
 
     def _switch(self) -> None:
         """Take an item for what its first element looks like, as pydicom does; UN may hold either."""
