@@ -544,7 +544,7 @@ class Part10Parser:
     def _switch(self) -> None:
         """Take an item for what its first element looks like, as pydicom does; UN may hold either."""
         context = self._context
-        if not context.encoding.implicit and not self._has_vr():
+        if context.encoding is EXPLICIT_LITTLE_ENDIAN and not self._has_vr():
             context.encoding, context.known = IMPLICIT_LITTLE_ENDIAN, {}
         elif context.encoding.implicit and self._contexts[-1].sequence_is_un and self._has_vr():
             context.encoding, context.known = EXPLICIT_LITTLE_ENDIAN, {}
