@@ -180,12 +180,14 @@ class Part10Parser:
         return self._deliver(lambda: self._take_all(data))
 
     def close(self) -> list[Event]:
-        """Say that the file has ended; return the last events.
+        """Say that the file has ended; return the last events. Closing twice does nothing.
 
         Raises:
             TruncatedError: The file stopped before it was complete.
             InputError: As in ``feed``.
         """
+        if self._closed and not self._error:
+            return []
         self._closed = True
         return self._deliver(self._finish)
 
