@@ -175,7 +175,7 @@ class Part10Parser:
             LimitError: Sequences nest deeper than the limits allow.
             ValueError: The parser was closed before.
         """
-        if self._closed:
+        if self._closed and not self._error:
             raise ValueError("the parser is closed")
         return self._deliver(lambda: self._take_all(data))
 
