@@ -307,11 +307,13 @@ class Part10Parser:
     def _meta(self) -> bool:
         """One element of the file meta information, which is in explicit VR little endian (PS3.10 7.1)."""
         self._tag = 0
-        if self._lacks(8):
+        if self._lacks(2):
             return False
         group = self._buffer[self._pos] | self._buffer[self._pos + 1] << 8
-        if group != FILE_META_GROUP:
+        if group != FILE_META_GROUP:  # an empty data set takes no more than two bytes when deflated
             return self._move(_State.DATA_SET)
+        if self._lacks(8):
+            return False
         if self._context.encoding is EXPLICIT_LITTLE_ENDIAN and not self._has_vr():
             self._context.encoding = IMPLICIT_LITTLE_ENDIAN
         before = len(self._events)
