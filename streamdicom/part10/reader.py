@@ -181,17 +181,19 @@ class Part10Parser:
             LimitError: Sequences nest deeper than the limits allow.
             ValueError: The parser was closed before.
         """
-        if self._closed:
+        if self._closed and not self._error:
             raise ValueError("the parser is closed")
         return self._deliver(lambda: self._take_all(data))
 
     def close(self) -> list[Event]:
-        """Say that the file has ended; return the last events.
+        """Say that the file has ended; return the last events. Closing twice does nothing.
 
         Raises:
             TruncatedError: The file stopped before it was complete.
             InputError: As in ``feed``.
         """
+        if self._closed and not self._error:
+            return []
         self._closed = True
         return self._deliver(self._finish)
 
@@ -247,10 +249,11 @@ class Part10Parser:
         if self._size < self._needed:
             return
         self._gather()
+        was_inflating = self._inflater is not None
         while self._step(self):
             pass
         self._size = len(self._buffer) - self._pos
-        if self._state is _State.DATA_SET and self._inflater is not None:
+        if self._inflater is not None and not was_inflating:
             self._start_inflating()
 
     def _gather(self) -> None:
@@ -309,11 +312,14 @@ class Part10Parser:
 
     def _meta(self) -> bool:
         """One element of the file meta information, which is in explicit VR little endian (PS3.10 7.1)."""
-        if self._lacks(8):
+        self._tag = 0
+        if self._lacks(2):
             return False
         group = self._buffer[self._pos] | self._buffer[self._pos + 1] << 8
-        if group != FILE_META_GROUP:
+        if group != FILE_META_GROUP:  # an empty data set takes no more than two bytes when deflated
             return self._move(_State.DATA_SET)
+        if self._lacks(8):
+            return False
         if self._context.encoding is EXPLICIT_LITTLE_ENDIAN and not self._has_vr():
             self._context.encoding = IMPLICIT_LITTLE_ENDIAN
         before = len(self._events)
@@ -439,6 +445,7 @@ class Part10Parser:
         """One element, whatever it is, or a delimiter."""
         context = self._context
         encoding = context.encoding
+        self._tag = 0
         if self._lacks(8):
             return False
         buffer, pos = self._buffer, self._pos
@@ -514,9 +521,12 @@ class Part10Parser:
 
     def _at_end(self) -> bool:
         """Whether to go on; an item of defined length may have come to its end."""
-        if self._base + self._pos == self._context.end:
-            return self._end_item()
-        return True
+        offset, end = self._base + self._pos, self._context.end
+        if offset < end:
+            return True
+        if offset > end:
+            raise DicomFileError("a value of undefined length goes on behind the end of its item")
+        return self._end_item()
 
     def _start_sequence(self, tag: int, file_vr: str, header: int, length: int) -> bool:
         self._open_sequence(tag, file_vr, header, length)
@@ -542,6 +552,8 @@ class Part10Parser:
         context, pos = self._context, self._pos
         offset = self._base + pos
         if offset >= context.sequence_end:
+            if offset > context.sequence_end:  # as in pydicom the item is right, so that nothing of it is lost
+                _warn("an item goes on behind the end of its sequence")
             return self._end_sequence()
         if self._lacks(8):
             return False
@@ -556,8 +568,8 @@ class Part10Parser:
         end = FAR
         if length != UNDEFINED_LENGTH:
             end = offset + 8 + length
-            if end > context.sequence_end:
-                self._check_item(end)
+            if end > context.end:
+                raise DicomFileError("an item goes on behind the end of the item around it")
         self._pos = pos + 8
         self._tag = 0
         self._events.append((_START_ITEM, context.tag, "SQ", context.items))
@@ -568,16 +580,10 @@ class Part10Parser:
         self._state, self._step = _State.ELEMENTS, _ELEMENTS_STEP
         return True if length else self._end_item()
 
-    def _check_item(self, end: int) -> None:
-        """An item goes on behind its sequence. As in pydicom the item is right, so that nothing of it is lost."""
-        if end > self._context.end:
-            raise DicomFileError("an item goes on behind the end of the item around it")
-        _warn("an item goes on behind the end of its sequence")
-
     def _switch(self) -> None:
         """Take an item for what its first element looks like, as pydicom does; UN may hold either."""
         context = self._context
-        if not context.encoding.implicit and not self._has_vr():
+        if context.encoding is EXPLICIT_LITTLE_ENDIAN and not self._has_vr():
             context.encoding, context.known = IMPLICIT_LITTLE_ENDIAN, _KNOWN[IMPLICIT_LITTLE_ENDIAN]
         elif context.encoding.implicit and self._contexts[-1].sequence_is_un and self._has_vr():
             context.encoding, context.known = EXPLICIT_LITTLE_ENDIAN, _KNOWN[EXPLICIT_LITTLE_ENDIAN]
