@@ -291,6 +291,24 @@ def test_a_hostile_reference_is_an_error_that_names_the_element(tmp_path: Path, 
             streamdicom.dumps(streamdicom.iter_datasets(text, options=options))
 
 
+def test_what_is_fetched_late_is_bounded_too() -> None:
+    """An index of a few bytes may have any number of lines for one and the same entry."""
+    store = MemoryStore(1000)
+    store.values = [bytes(1000), b"1000 0\n" * 1000]
+    text = json.dumps(reference("1#frames"))
+    most = 1000 * 1008
+    for size in (most, most - 1):
+        options = ReadOptions(bulk_data_store=store, limits=Limits(spooled_size=size))
+        value = streamdicom.loads(text, options=options)[PIXELS].value
+        if size == most:
+            assert len(value.read()) == most
+            continue
+        with pytest.raises(LimitError) as caught:
+            value.read()
+        assert caught.value.limit == "spooled_size"
+        assert caught.value.location.tag_path == "7FE00010"
+
+
 def test_a_reference_that_comes_twice_is_an_error() -> None:
     text = '{"7FE00010":{"vr":"OB","BulkDataURI":"0"},"7FE00010":{"vr":"OB","BulkDataURI":"0"}}'
     store = MemoryStore()
