@@ -11,6 +11,7 @@ first fragment is the Basic Offset Table (PS3.5 A.4).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
@@ -54,6 +55,7 @@ _BINARY_VRS = frozenset(vr for vr in _BULK_VRS if VRS[vr].form is Form.BINARY)
 _FRAGMENTS = "fragments"
 _FRAMES = "frames"
 FRAGMENT_FORMS = (f"#{_FRAGMENTS}", f"#{_FRAMES}")
+_IN_INDEX = re.compile(r"[!-~]{1,4096}")
 _LONGEST_LINE = 4096 + 11  # of an index
 _ITEM_HEADER = 8  # bytes
 _SEGMENT_LENGTH = 48 * 1024  # which makes 64 KiB of base64
@@ -280,7 +282,7 @@ class _Storing:
     def _index(self, rest: _Rest, info: BulkDataInfo) -> Iterator[bytes]:
         for number, (length, segments) in enumerate(rest.fragments()):
             uri = self._store.put(segments, info._replace(fragment=number))
-            if len(uri) + 11 > _LONGEST_LINE or not uri.isascii() or not uri.isprintable() or " " in uri:
+            if not _IN_INDEX.fullmatch(uri):
                 raise OutputError("a store that gives what is no URI (RFC 3986)")
             yield f"{length} {uri}\n".encode()
 
