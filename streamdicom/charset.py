@@ -16,9 +16,9 @@ from pydicom.charset import (
 )
 from pydicom.valuerep import TEXT_VR_DELIMS
 
-__all__ = ["DEFAULT", "UTF_8", "UTF_8_TERM", "decode", "encode", "encodings_of"]
+from streamdicom.tags import UTF_8_TERM
 
-UTF_8_TERM = "ISO_IR 192"
+__all__ = ["DEFAULT", "UTF_8", "decode", "encode", "encodings_of"]
 
 _KNOWN = frozenset(python_encoding.values())
 

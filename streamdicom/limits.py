@@ -15,9 +15,9 @@ class Limits:
 
     Attributes:
         depth: Objects and arrays within one another. A sequence takes three (its attribute, its ``Value``, its
-            item), so that 256 allows 84 nested sequences; structured reports reach about twenty. pydicom compares
-            and writes data sets by recursion and needs about ten Python frames a sequence. Precedents: 64 in
-            System.Text.Json, 1000 in Jackson.
+            item), so that 256 allows 84 nested sequences, in an array of data sets 83; structured reports reach
+            about twenty. pydicom compares and writes data sets by recursion and needs about ten Python frames a
+            sequence. Precedents: 64 in System.Text.Json, 1000 in Jackson.
         string_segment: Bytes of JSON text in a string up to which it comes in one token; a longer one comes in
             segments of this size. A longer member name is an error. It bounds what is held of a stream that
             comes in small pieces.
@@ -30,6 +30,8 @@ class Limits:
             each of its values where there are many. 256 MiB holds an uncompressed multi-frame object of common size.
         dataset_size: What one data set may hold in memory, in bytes: the lengths of its values, and 256 for each
             element and each item, which is about what pydicom needs for an object.
+        spooled_size: What the values of one data set may take of the disk in temporary files, in bytes. The longest
+            value that a DICOM file can have is 4 GiB, but for encapsulated pixel data.
 
     >>> Limits(depth=64).depth
     64
@@ -41,6 +43,7 @@ class Limits:
     held_values: int = 4096
     value_length: int = 256 * 1024 * 1024
     dataset_size: int = 1024 * 1024 * 1024
+    spooled_size: int = 16 * 1024 * 1024 * 1024
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -15,7 +15,16 @@ from typing import Any
 from streamdicom.events import Value
 from streamdicom.vr import VRS, Form
 
-__all__ = ["DECODERS", "ENCODERS", "SPLITTERS", "joined_text", "split_name", "swap_words"]
+__all__ = [
+    "DECODERS",
+    "ENCODERS",
+    "SPLITTERS",
+    "field_numbers",
+    "field_text",
+    "joined_text",
+    "split_name",
+    "swap_words",
+]
 
 _Decoder = Callable[[bytes, bool], tuple[Value, ...] | None]
 
@@ -130,6 +139,39 @@ def _encode_binary(values: tuple[Any, ...]) -> bytes | None:
     return None if len(data) & 1 else data
 
 
+def field_text(vr: str, values: tuple[Any, ...]) -> str:
+    r"""The text of an element of a text VR, its values joined, whatever a reader makes of it.
+
+    Raises:
+        ValueError: This VR has one value.
+        TypeError: A value is no text.
+
+    >>> field_text("PN", (("Yamada^Tarou", "", "a"), None))
+    'Yamada^Tarou==a\\'
+    """
+    row = VRS[vr]
+    if len(values) > 1 and not row.multiple:
+        raise ValueError("more than one value")
+    if row.form is Form.PERSON_NAME:
+        return "\\".join([_name_text(value) for value in values])
+    return "\\".join([value or "" for value in values])
+
+
+def field_numbers(vr: str, values: tuple[Any, ...]) -> bytes:
+    """The value field of numbers, in little endian; those of FL become the nearest that it has.
+
+    Raises:
+        ValueError: A number does not fit the VR.
+        TypeError: A value is no number.
+    """
+    try:
+        if VRS[vr].form is Form.TAG:
+            return b"".join([struct.pack("<HH", value >> 16, value & 0xFFFF) for value in values])
+        return struct.pack(f"<{len(values)}{VRS[vr].code}", *values)
+    except (struct.error, OverflowError):
+        raise ValueError("a number that does not fit the VR") from None
+
+
 def _encoder(vr: str) -> Callable[[tuple[Any, ...]], bytes | None]:
     form = VRS[vr].form
     if form in (Form.TEXT, Form.DECIMAL, Form.PERSON_NAME):
@@ -165,11 +207,22 @@ def _decode_binary(vr: str) -> _Decoder:
 
 def _decode_text(vr: str) -> _Decoder:
     split = SPLITTERS[vr]
+    # What most elements hold is one value, which needs no splitting.
+    padded = split in (_split_string, _split_text)
+    stripped = split is _split_stripped
 
     def decoder(data: bytes, little_endian: bool) -> tuple[Value, ...] | None:
-        if not data.isascii() or b"\x1b" in data:
+        if not data.isascii():
             return None
-        return split(data.decode("ascii"))
+        text = data.decode()
+        if _ESCAPE in text:
+            return None
+        if "\\" not in text:
+            if padded:
+                return (text.rstrip("\0 "),)
+            if stripped:
+                return (text.rstrip("\0 ").strip(),)
+        return split(text)
 
     return decoder
 
@@ -199,13 +252,10 @@ def _split_ur(text: str) -> tuple[Value, ...]:
 
 
 def _split_string(text: str) -> tuple[Value, ...]:
-    text = text.rstrip("\0 ")
-    return tuple(text.split("\\")) if "\\" in text else (text,)
+    return tuple(text.rstrip("\0 ").split("\\"))
 
 
 def _split_text(text: str) -> tuple[Value, ...]:
-    if "\\" not in text:
-        return (text.rstrip("\0 "),)
     return tuple([part.rstrip("\0 ") for part in text.split("\\")])
 
 
@@ -215,8 +265,8 @@ def _split_ae(text: str) -> tuple[Value, ...]:
 
 def _split_stripped(text: str) -> tuple[Value, ...]:
     text = text.rstrip("\0 ")
-    if "\\" not in text:
-        return (text.strip(),)
+    if " " not in text and text.isprintable():  # nothing that ``strip`` would take
+        return tuple(text.split("\\"))
     return tuple([part.strip() for part in text.split("\\")])
 
 

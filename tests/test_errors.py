@@ -8,13 +8,16 @@ import pytest
 
 from streamdicom import errors
 from streamdicom.errors import (
+    BulkDataError,
     DatasetError,
+    DicomFileError,
     DicomJsonError,
     InputError,
     JsonSyntaxError,
     LimitError,
     Location,
     OutputError,
+    ResumeError,
     StreamDicomError,
     TruncatedError,
 )
@@ -25,9 +28,12 @@ PARENTS: dict[type[Exception], tuple[type[Exception], ...]] = {
     JsonSyntaxError: (InputError,),
     TruncatedError: (InputError, EOFError),
     DicomJsonError: (InputError,),
+    DicomFileError: (InputError,),
+    BulkDataError: (InputError,),
     DatasetError: (InputError,),
     LimitError: (InputError,),
     OutputError: (StreamDicomError, ValueError),
+    ResumeError: (StreamDicomError, ValueError),
 }
 
 LOCATIONS = [

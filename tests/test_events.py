@@ -18,6 +18,9 @@ NAMES = [
     "START_ITEM",
     "END_ITEM",
     "END_SEQUENCE",
+    "START_FRAGMENTS",
+    "START_FRAGMENT",
+    "END_FRAGMENTS",
 ]
 
 

@@ -15,16 +15,19 @@ from dataclasses import dataclass
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
-from typing import IO, NamedTuple, cast
+from typing import IO, BinaryIO, NamedTuple, cast
 
-from streamdicom.archive._stand_in import iter_file_events, write_object
+from streamdicom.api import iter_file_events, write_events
 from streamdicom.archive.compression import new_compressor
 from streamdicom.archive.sources import CONTAINERS, Input, Kind, Member, members, pieces
+from streamdicom.bulkdata import BulkDataInfo, BulkDataPolicy
 from streamdicom.errors import InputError, StreamDicomError
 from streamdicom.events import Event, EventType
+from streamdicom.filters import store_bulk_data
 from streamdicom.options import WriteOptions
 from streamdicom.part10.syntax import is_encapsulated
 from streamdicom.select import select
+from streamdicom.spool import DirectoryStore
 from streamdicom.tags import FILE_META_GROUP
 
 __all__ = ["SEPARATOR", "Failure", "Rendering", "Result", "Task", "render"]
@@ -37,6 +40,8 @@ _COPY = 64 * 1024
 _MOST_WARNINGS = 20  # of one file
 
 _TRANSFER_SYNTAX = 0x00020010
+_OPTIONS = WriteOptions(file_meta=True)  # of which ``_with_file_meta`` has taken what is not wanted
+_BULK_DATA = int(EventType.BULK_DATA)
 _START_DATASET = int(EventType.START_DATASET)
 _ELEMENT = int(EventType.ELEMENT)
 
@@ -281,7 +286,27 @@ def _write_dataset(data: Iterable[bytes], target: _Spool | IO[bytes], rendering:
     events = _with_file_meta(iter_file_events(data), always=rendering.file_meta)
     if rendering.include or rendering.exclude:
         events = select(events, include=rendering.include, exclude=rendering.exclude)
-    write_object(events, target, WriteOptions(file_meta=True))
+    if rendering.bulk_dir is not None:
+        store = DirectoryStore(rendering.bulk_dir, uri_prefix=rendering.bulk_uri_prefix)
+        events = store_bulk_data(events, BulkDataPolicy(rendering.bulk_threshold), store)
+    elif not rendering.bulk:
+        events = store_bulk_data(events, BulkDataPolicy(rendering.bulk_threshold), _Nowhere())
+        events = (event for event in events if event[0] != _BULK_DATA or not event[3].startswith(_Nowhere.URI))
+    write_events(events, cast(BinaryIO, target), options=_OPTIONS, array=False)
+
+
+class _Nowhere:
+    """A store for what is not wanted."""
+
+    URI = "\0nowhere"  # which no reference in a file can be
+
+    def put(self, segments: Iterable[bytes], info: BulkDataInfo) -> str:
+        for _ in segments:
+            pass
+        return self.URI
+
+    def open(self, uri: str) -> Iterator[bytes]:
+        raise FileNotFoundError
 
 
 @contextmanager

@@ -79,7 +79,10 @@ class JsonWriter:
         self._container = ""
         self._place = _START
         self._base64: Base64Encoder | None = None  # of a base64 string in segments
+        self._in_raw = False  # whether a segment is one of a raw value
         self._reader: JsonReader | None = None  # of a raw value in segments that is laid out anew
+        self._raw_place = _START  # within it
+        self._raw_error: OutputError | None = None
         self._parts: list[str] = []
         self._size = 0
         self._committed = 0
@@ -186,23 +189,54 @@ class JsonWriter:
         has just made it and is in a hurry. With an indent it is laid out anew, token by token.
 
         Raises:
-            OutputError: No value may come here, or, where it is laid out anew, the text is not one JSON value.
+            OutputError: No value may come here. Or, where it is laid out anew, the text is not one JSON value;
+                then nothing can be written from there on.
         """
+        before = ""
+        if self._place is not _SEGMENT:
+            before = self._before_value()
+            self._in_raw = True
+        elif not self._in_raw:
+            raise OutputError("a raw segment within a value of another kind")
         if self._indent is None and not self._ensure_ascii:
-            if self._place is not _SEGMENT:
-                text = self._before_value() + text
-            self._put(text)
-            self._place = _VALUE if final else _SEGMENT
-            return
-        reader = self._reader or JsonReader(Limits(depth=self._depth, number_length=_LONG_NUMBER))
-        self._reader = None if final else reader
+            self._put(before + text)
+            self._place = _VALUE
+        else:
+            self._lay_out(text, final)
+        self._in_raw = not final
+        if not final:
+            self._place = _SEGMENT
+
+    def _lay_out(self, text: str, final: bool) -> None:
+        """Write the tokens of the next segment of a raw value. From a fault on, nothing can be written."""
+        if self._raw_error:
+            raise self._raw_error
+        if self._reader is None:
+            # A level more than may be written, so that it is the writer who says what is too deep.
+            self._reader = JsonReader(Limits(depth=self._depth + 1, number_length=_LONG_NUMBER))
+            self._raw_place = self._place
+        self._place = _SEGMENT
+        try:
+            self._write_segment(self._reader, text, final)
+        except OutputError as error:
+            self._raw_error = error
+            raise
+        if final:
+            self._reader = None
+            self._place = self._raw_place
+
+    def _write_segment(self, reader: JsonReader, text: str, final: bool) -> None:
         try:
             tokens = reader.feed(text.encode())
             if final:
                 tokens += reader.close()
         except (InputError, UnicodeEncodeError):
             raise OutputError("not JSON text") from None
-        self._write(tokens)
+        self._place, self._in_raw = self._raw_place, False
+        try:
+            self._write(tokens)
+        finally:
+            self._raw_place, self._place, self._in_raw = self._place, _SEGMENT, True
         if reader.error:
             raise OutputError("not JSON text")
 
@@ -232,8 +266,8 @@ class JsonWriter:
         inner = self._escape(text)[1:-1]
         if self._place is not _SEGMENT:
             self._begin_segments()
-        elif self._base64 is not None:
-            raise OutputError("a string segment within a base64 string")
+        elif self._base64 is not None or self._in_raw:
+            raise OutputError("a string segment within a value of another kind")
         self._end_segment(inner, final)
 
     def base64_segment(self, data: bytes | memoryview, *, final: bool = False) -> None:
@@ -246,7 +280,7 @@ class JsonWriter:
             self._begin_segments()
             self._base64 = Base64Encoder()
         elif self._base64 is None:
-            raise OutputError("a base64 segment within a string")
+            raise OutputError("a base64 segment within a value of another kind")
         text = self._base64.encode(data, final=final)
         if final:
             self._base64 = None
@@ -267,7 +301,7 @@ class JsonWriter:
         Raises:
             OutputError: Something is still open, or nothing was written; what there is has not been flushed.
         """
-        if self._container or self._reader or self._place is _SEGMENT or (self._place is _START and not self._multiple):
+        if self._container or self._place is _SEGMENT or (self._place is _START and not self._multiple):
             raise OutputError("the document is not complete")
         self.flush()
 

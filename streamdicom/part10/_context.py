@@ -9,9 +9,7 @@ from streamdicom.part10.syntax import PIXEL_DATA, UNDEFINED_LENGTH, Encoding
 from streamdicom.tags import SPECIFIC_CHARACTER_SET
 from streamdicom.vr import VRS
 
-__all__ = ["FAR", "Context", "is_ambiguous", "is_telling"]
-
-FAR = 1 << 63  # an end that is not known yet
+__all__ = ["Context", "Facts", "is_ambiguous", "is_telling"]
 
 _PIXEL_REPRESENTATION = 0x00280103
 _LUT_DESCRIPTOR = 0x00283002
@@ -19,68 +17,46 @@ _LUT_DATA = 0x00283006
 _TELLING = frozenset({SPECIFIC_CHARACTER_SET, _PIXEL_REPRESENTATION, _LUT_DESCRIPTOR})
 
 
-class Context:
-    """A data set or an item that is being read.
+class Facts:
+    """What elements have told of those behind them. It is not changed, but made anew: items share it.
 
     Attributes:
-        encoding: How its elements are laid out.
-        end: The offset behind its last byte, or ``FAR`` if a delimiter tells.
-        known: What the parser knows of elements in this encoding.
         encodings: Python's names of the character sets in force; None for the default.
-        tag: That of the sequence in it that is open,
-        sequence_end: its end,
-        sequence_is_un: whether it has the VR UN,
-        items: and how many items of it have begun.
+        inherited: What of it holds in the items of sequences.
     """
 
-    tag: int
-    sequence_end: int
-    sequence_is_un: bool
-    items: int
+    __slots__ = ("_blocks", "_group", "_pixel_representation", "_single_entry", "encodings", "inherited")
 
-    __slots__ = (
-        "_block_group",
-        "_blocks",
-        "_pixel_representation",
-        "_single_entry",
-        "encoding",
-        "encodings",
-        "end",
-        "items",
-        "known",
-        "sequence_end",
-        "sequence_is_un",
-        "tag",
-    )
-
-    def __init__(self, encoding: Encoding, known: dict[bytes, Any], end: int, outer: Context | None = None) -> None:
-        self.encoding = encoding
-        self.known = known
-        self.end = end
+    def __init__(self, encodings: list[str] | None = None, pixel_representation: int = 0) -> None:
         # PS3.5 7.5.3: an item without Specific Character Set has that of the data set around it.
-        self.encodings: list[str] | None = outer.encodings if outer else None
-        self._pixel_representation: int = outer._pixel_representation if outer else 0
+        self.encodings = encodings
+        self._pixel_representation = pixel_representation
         self._single_entry = False
-        self._blocks: dict[int, str] | None = None
-        self._block_group = 0
+        self._group = 0  # of the private creators
+        self._blocks: dict[int, str] = {}  # their values, by the block that they reserve
+        self.inherited = self
 
-    def learn(self, tag: int, values: tuple[Any, ...]) -> None:
-        """Take note of what an element says of those behind it; see ``is_telling``."""
+    def learn(self, tag: int, values: tuple[Any, ...]) -> Facts:
+        """What is known behind an element of which ``is_telling`` says so."""
+        facts = Facts(self.encodings, self._pixel_representation)
+        facts._single_entry, facts._group, facts._blocks = self._single_entry, self._group, self._blocks
         if tag == SPECIFIC_CHARACTER_SET:
             from streamdicom.charset import encodings_of
 
-            self.encodings = encodings_of(values)
+            facts.encodings = encodings_of(values)
         elif tag == _PIXEL_REPRESENTATION:
-            self._pixel_representation = int(values[0]) if values and isinstance(values[0], int) else 0
+            facts._pixel_representation = values[0] if values and isinstance(values[0], int) else 0
         elif tag == _LUT_DESCRIPTOR:
             # PS3.3 C.11.1.1.1: the first value is the number of entries in the table.
-            self._single_entry = bool(values) and values[0] == 1
+            facts._single_entry = bool(values) and values[0] == 1
         else:
-            group = tag >> 16
-            if self._blocks is None or group != self._block_group:  # no more than one group's creators are ever held
-                self._blocks = {}
-                self._block_group = group
-            self._blocks[tag & 0xFF] = values[0] if values and isinstance(values[0], str) else ""
+            # No more than one group's creators are ever held.
+            facts._group = tag >> 16
+            blocks = self._blocks if facts._group == self._group else {}
+            creator = values[0] if values and isinstance(values[0], str) else ""
+            facts._blocks = {**blocks, tag & 0xFF: creator}
+        facts.inherited = Facts(facts.encodings, facts._pixel_representation)
+        return facts
 
     def vr(self, tag: int, length: int) -> str:
         """The VR of an element that has none in the file, or has UN (PS3.5 6.2.2, A.1)."""
@@ -102,13 +78,42 @@ class Context:
         element = tag & 0xFFFF
         if 0x10 <= element <= 0xFF:  # PS3.5 7.8.1
             return "LO"
-        blocks = self._blocks if tag >> 16 == self._block_group else None
-        creator = blocks.get(element >> 8) if blocks else None
+        creator = self._blocks.get(element >> 8) if tag >> 16 == self._group else None
         return _private_vr(tag, creator) if creator else "UN"
 
 
+class Context:
+    """A data set or an item that is being read.
+
+    Attributes:
+        encoding: How its elements are laid out.
+        known: What the parser knows of elements in this encoding.
+        start: The offset of its first element.
+        end: The offset behind its last byte, or ``FAR`` if a delimiter tells.
+        facts: What its elements have told.
+        tag: That of the sequence in it that is open,
+        sequence_end: its end,
+        sequence_is_un: whether it has the VR UN,
+        items: and how many items of it have begun.
+    """
+
+    tag: int
+    sequence_end: int
+    sequence_is_un: bool
+    items: int
+
+    __slots__ = ("encoding", "end", "facts", "items", "known", "sequence_end", "sequence_is_un", "start", "tag")
+
+    def __init__(self, encoding: Encoding, known: dict[bytes, Any], start: int, end: int, facts: Facts) -> None:
+        self.encoding = encoding
+        self.known = known
+        self.start = start
+        self.end = end
+        self.facts = facts
+
+
 def is_telling(tag: int) -> bool:
-    """Whether elements of this tag must be shown to ``Context.learn``."""
+    """Whether elements of this tag must be shown to ``Facts.learn``."""
     return tag in _TELLING or (tag >> 16 & 1 == 1 and 0x10 <= tag & 0xFFFF <= 0xFF)
 
 

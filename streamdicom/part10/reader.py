@@ -24,11 +24,12 @@ from typing import Any, TypeAlias
 from streamdicom.errors import DicomFileError, InputError, LimitError, Location, TruncatedError
 from streamdicom.events import Event, EventType
 from streamdicom.options import ReadOptions
-from streamdicom.part10._context import FAR, Context, is_ambiguous, is_telling
+from streamdicom.part10._context import Context, Facts, is_ambiguous, is_telling
 from streamdicom.part10._text import LongText, decode_text
 from streamdicom.part10.syntax import (
     EXPLICIT_BIG_ENDIAN,
     EXPLICIT_LITTLE_ENDIAN,
+    FAR,
     IMPLICIT_LITTLE_ENDIAN,
     ITEM,
     ITEM_DELIMITATION,
@@ -142,7 +143,7 @@ class Part10Parser:
         self._inflater: Any = None
         # What is open:
         self._transfer_syntax = ""
-        self._context = Context(EXPLICIT_LITTLE_ENDIAN, {}, FAR)
+        self._context = Context(EXPLICIT_LITTLE_ENDIAN, {}, 0, FAR, Facts())
         self._contexts: list[Context] = []  # those around it
         self._tag = 0  # of the element that is being read, for errors
         # The long value that is being read:
@@ -332,7 +333,7 @@ class Part10Parser:
             return False
         if self._lacks(8):
             return False
-        self._context = Context(self._encoding(), {}, FAR)
+        self._context = Context(self._encoding(), {}, 0, FAR, Facts())
         return self._move(_State.ELEMENTS)
 
     def _encoding(self) -> Encoding:
@@ -354,44 +355,53 @@ class Part10Parser:
 
     def _elements(self) -> bool:
         """The innermost loop: small elements of a VR that the file tells. ``_element`` has the others."""
-        context, base = self._context, self._base
-        encoding, known = context.encoding, context.known
+        context, known = self._context, self._context.known
+        encoding = context.encoding
         width = 4 if encoding.implicit else 6
         little_endian = encoding.little_endian
         short, long = encoding.short.unpack_from, encoding.long.unpack_from
-        buffer, pos = self._buffer, self._pos
-        end, emit = context.end - base, self._events.append
-        most = min(len(buffer), end)
-        while pos + 8 <= most:
-            entry = known.get(buffer[pos : pos + width])
-            if entry is None:
-                break
-            layout, tag, vr, decode = entry
-            if layout == _SHORT:
-                start = pos + 8
-                stop = start + short(buffer, pos + 6)[0]
-            elif layout == _IMPLICIT:
-                start = pos + 8
-                stop = start + long(buffer, pos + 4)[0]
-            elif pos + 12 <= most:
-                start = pos + 12
-                stop = start + long(buffer, pos + 8)[0]
-                if layout == _SEQUENCE:
-                    self._pos, self._tag = pos, tag
-                    return self._start_sequence(tag, "SQ", 12, stop - start)
+        buffer, pos, base = self._buffer, self._pos, self._base
+        size, emit = len(buffer), self._events.append
+        while True:
+            end = context.end - base
+            most = min(size, end)
+            layout = -1
+            while pos + 8 <= most:
+                entry = known.get(buffer[pos : pos + width])
+                if entry is None:
+                    break
+                layout, tag, vr, decode = entry
+                if layout == _SHORT:
+                    start = pos + 8
+                    stop = start + short(buffer, pos + 6)[0]
+                elif layout == _IMPLICIT:
+                    start = pos + 8
+                    stop = start + long(buffer, pos + 4)[0]
+                elif pos + 12 <= most and layout == _LONG_LAYOUT:
+                    start = pos + 12
+                    stop = start + long(buffer, pos + 8)[0]
+                else:
+                    break
+                if stop > most or stop - start > _LONG:
+                    break
+                values = decode(buffer[start:stop], little_endian) if stop > start else ()
+                if values is None:
+                    break
+                emit((_ELEMENT, tag, vr, values))
+                pos = stop
+            self._pos = pos
+            if pos == end:
+                goes_on = self._end_item()
+            elif layout == _SEQUENCE and pos + 12 <= size:
+                self._tag = tag
+                goes_on = self._start_sequence(tag, "SQ", 12, long(buffer, pos + 8)[0])
             else:
-                break
-            if stop > most or stop - start > _LONG:
-                break
-            values = decode(buffer[start:stop], little_endian) if stop > start else ()
-            if values is None:
-                break
-            emit((_ELEMENT, tag, vr, values))
-            pos = stop
-        self._pos = pos
-        if pos == end:
-            return self._end_item()
-        return self._element()
+                goes_on = self._element()
+            while goes_on and self._state is _State.ITEMS:
+                goes_on = self._items()
+            context, pos = self._context, self._pos
+            if not goes_on or self._state is not _State.ELEMENTS or context.known is not known:
+                return goes_on
 
     def _element(self) -> bool:
         """One element, whatever it is, or a delimiter."""
@@ -404,6 +414,9 @@ class Part10Parser:
         self._tag = tag = group << 16 | element
         if group == 0xFFFE:
             return self._delimiter(tag)
+        if self._contexts and self._base + pos == context.start:
+            self._switch()
+            encoding = context.encoding
         if encoding.implicit:
             layout, vr = _IMPLICIT, ""
         else:
@@ -429,7 +442,7 @@ class Part10Parser:
         start = pos + header
         values = self._values(vr, buffer[start : start + length]) if length else ()
         if is_telling(tag):
-            context.learn(tag, values)
+            context.facts = context.facts.learn(tag, values)
         self._events.append((_ELEMENT, tag, vr, values))
         self._pos = start + length
         return self._at_end()
@@ -439,11 +452,11 @@ class Part10Parser:
         if vr and vr != "UN":
             return vr
         # PS3.5 6.2.2: UN of undefined length is a sequence in implicit VR.
-        if length == UNDEFINED_LENGTH and (vr == "UN" or self._context.vr(tag, length) == "UN"):
+        if length == UNDEFINED_LENGTH and (vr == "UN" or self._context.facts.vr(tag, length) == "UN"):
             return "SQ"
         if vr == "UN" and length >= _MOST_UN and not tag >> 16 & 1:
             return "UN"
-        return self._context.vr(tag, length)
+        return self._context.facts.vr(tag, length)
 
     def _learn(self, layout: int, tag: int, file_vr: str, vr: str) -> None:
         """Keep what the innermost loop needs to know of elements that mean the same wherever they come."""
@@ -463,7 +476,7 @@ class Part10Parser:
             return values
         if VRS[vr].code:
             raise DicomFileError(f"a length that is no multiple of that of a value of VR {vr}")
-        return decode_text(vr, data, self._context.encodings)
+        return decode_text(vr, data, self._context.facts.encodings)
 
     # --- sequences and items -----------------------------------------------------------------------------------
 
@@ -492,12 +505,11 @@ class Part10Parser:
 
     def _items(self) -> bool:
         """The start of an item, or the end of the sequence."""
-        context = self._context
-        pos = self._pos
+        context, pos = self._context, self._pos
         offset = self._base + pos
         if offset >= context.sequence_end:
             return self._end_sequence()
-        if len(self._buffer) - pos < 16 and self._lacks_item(offset):
+        if self._lacks(8):
             return False
         # PS3.5 6.2.2: what is in UN is in implicit VR little endian.
         encoding = IMPLICIT_LITTLE_ENDIAN if context.sequence_is_un else context.encoding
@@ -510,37 +522,31 @@ class Part10Parser:
         end = FAR
         if length != UNDEFINED_LENGTH:
             end = offset + 8 + length
-            if end > context.end:
-                raise DicomFileError("an item goes on behind the end of the item around it")
-            if end > context.sequence_end:  # pydicom goes by the item, so that nothing of it is lost
-                _warn("an item goes on behind the end of its sequence")
-        if length >= 8 and (context.sequence_is_un or not encoding.implicit):
-            encoding = self._item_encoding(encoding)
+            if end > context.sequence_end:
+                self._check_item(end)
         self._pos = pos + 8
+        self._tag = 0
         self._events.append((_START_ITEM, context.tag, "SQ", context.items))
         context.items += 1
         self._contexts.append(context)
         known = context.known if encoding is context.encoding else {}
-        self._context = Context(encoding, known, end, context)
-        self._tag = 0
+        self._context = Context(encoding, known, offset + 8, end, context.facts.inherited)
         self._state, self._step = _State.ELEMENTS, _ELEMENTS_STEP
         return True if length else self._end_item()
 
-    def _lacks_item(self, offset: int) -> bool:
-        """Whether the header of the next item, or what tells its encoding, has not come yet."""
-        if self._lacks(8):
-            return True
-        encoding = self._context.encoding
-        tag, _, length = encoding.item.unpack_from(self._buffer, self._pos)
-        return bool(length >= 8) and self._lacks(16)
+    def _check_item(self, end: int) -> None:
+        """An item goes on behind its sequence. As in pydicom the item is right, so that nothing of it is lost."""
+        if end > self._context.end:
+            raise DicomFileError("an item goes on behind the end of the item around it")
+        _warn("an item goes on behind the end of its sequence")
 
-    def _item_encoding(self, encoding: Encoding) -> Encoding:
-        """As in pydicom, items may be in implicit VR, and what is in UN may be in explicit VR."""
-        first, second = self._buffer[self._pos + 12 : self._pos + 14]
-        if 0x41 <= first <= 0x5A and 0x41 <= second <= 0x5A:
-            return EXPLICIT_LITTLE_ENDIAN if encoding.implicit else encoding
-        is_delimiter = self._buffer[self._pos + 8 : self._pos + 10] in (b"\xfe\xff", b"\xff\xfe")
-        return encoding if is_delimiter else IMPLICIT_LITTLE_ENDIAN
+    def _switch(self) -> None:
+        """Take an item for what its first element looks like, as pydicom does; UN may hold either."""
+        context = self._context
+        if not context.encoding.implicit and not self._has_vr():
+            context.encoding, context.known = IMPLICIT_LITTLE_ENDIAN, {}
+        elif context.encoding.implicit and self._contexts[-1].sequence_is_un and self._has_vr():
+            context.encoding, context.known = EXPLICIT_LITTLE_ENDIAN, {}
 
     def _delimiter(self, tag: int) -> bool:
         if tag != ITEM_DELIMITATION or self._context.end != FAR or not self._contexts:
@@ -575,7 +581,7 @@ class Part10Parser:
             if length % _value_size(vr):
                 raise DicomFileError(f"a length that is no multiple of that of a value of VR {vr}")
             return self._move(_State.NUMBERS)
-        self._text = LongText(tag, vr, self._context.encodings)
+        self._text = LongText(tag, vr, self._context.facts.encodings)
         return self._move(_State.TEXT)
 
     def _next(self, length: int) -> bytes | None:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
+from pydicom.encaps import generate_fragments
 
 from streamdicom.dicomjson import EventParser, EventWriter, writer
 from streamdicom.errors import Location, OutputError
 from streamdicom.events import Event, EventType
 from streamdicom.jsontext import JsonWriter
-from streamdicom.options import WriteOptions
+from streamdicom.limits import Limits
+from streamdicom.options import ReadOptions, WriteOptions
 from streamdicom.vr import VRS
 
 TAG, NEXT, LAST = 0x00091001, 0x00091002, 0x00091003
 SEQ = 0x00081140
+PIXELS = 0x7FE00010
 
 START: Event = (EventType.START_DATASET, 0, "", 0)
 END: Event = (EventType.END_DATASET, 0, "", None)
@@ -43,6 +47,16 @@ def parts(vr: str, *pieces: Event, late: bool = False, tag: int = TAG) -> list[E
     return [start, *pieces, (EventType.END_ELEMENT, tag, vr, None)]
 
 
+def segmented_fragments(*contents: Sequence[bytes], vr: str = "OB", tag: int = TAG) -> list[Event]:
+    """Encapsulated pixel data, its fragments each in segments."""
+    events: list[Event] = [(EventType.START_FRAGMENTS, tag, vr, None)]
+    for segments in contents:
+        events.append((EventType.START_FRAGMENT, tag, vr, sum(map(len, segments))))
+        events += [(EventType.SEGMENT, tag, vr, data) for data in segments[:-1]]
+        events.append((EventType.LAST_SEGMENT, tag, vr, segments[-1]))
+    return [*events, (EventType.END_FRAGMENTS, tag, vr, None)]
+
+
 def some(*values: Any) -> Event:
     return EventType.VALUES, TAG, "", values
 
@@ -53,6 +67,18 @@ def segment(value: Any) -> Event:
 
 def last_segment(value: Any) -> Event:
     return EventType.LAST_SEGMENT, TAG, "", value
+
+
+def fragments(*values: bytes, vr: str = "OB", tag: int = TAG) -> list[Event]:
+    """Encapsulated pixel data, each fragment in one segment."""
+    events: list[Event] = [(EventType.START_FRAGMENTS, tag, vr, None)]
+    for value in values:
+        events += [(EventType.START_FRAGMENT, tag, vr, len(value)), (EventType.LAST_SEGMENT, tag, vr, value)]
+    return [*events, (EventType.END_FRAGMENTS, tag, vr, None)]
+
+
+def fragment(length: Any) -> Event:
+    return EventType.START_FRAGMENT, TAG, "OB", length
 
 
 def cases(table: Sequence[tuple[Any, ...]]) -> list[Any]:
@@ -90,6 +116,11 @@ def refused(events: Sequence[Event], *, array: bool = False, options: WriteOptio
 
 
 # --- the canonical form ------------------------------------------------------------------------------------------
+
+
+def inline(digits: str) -> str:
+    """Bytes in hexadecimal to base64."""
+    return base64.b64encode(bytes.fromhex(digits)).decode()
 
 
 def value_cases() -> list[tuple[str, list[Event], str]]:
@@ -181,6 +212,7 @@ STRUCTURE: list[tuple[str, list[Event], str]] = [
     (
         "group length is left out",
         [
+            *fragments(b"a", b"", tag=0x00070000),
             element("UL", 4, tag=0x00080000),
             element("UI", tag=0x00080016),
             bulk_data("UL", tag=0x00090000),
@@ -239,9 +271,63 @@ STRUCTURE: list[tuple[str, list[Event], str]] = [
         '"00091001":{"vr":"LO","Value":["a"]},"00091002":{"vr":"UT","Value":["b"]},"00091003":{"vr":"LO","Value":["c"]}',
     ),
     (
+        "what is left out has no place in the order of tags",
+        [
+            element("UI", "1.2", tag=0x00020010),
+            element("LO", "a", tag=0x00011001),  # as in files whose private group 0001 stands behind the file meta
+            element("UL", 4, tag=0x00080000),
+            element("UL", 4, tag=0x00080000),
+            element("LO", "b", tag=0x00011002),
+        ],
+        '"00011001":{"vr":"LO","Value":["a"]},"00011002":{"vr":"LO","Value":["b"]}',
+    ),
+    # The value field without the delimiter: an item for the Basic Offset Table and one for each fragment (PS3.5 A.4).
+    (
+        "fragments",
+        fragments(b"\0\0\0\0", b"\xff\xd8\xff\xd9", tag=PIXELS),
+        f'"7FE00010":{{"vr":"OB","InlineBinary":"{inline("feff00e0 04000000 00000000 feff00e0 04000000 ffd8ffd9")}"}}',
+    ),
+    (
+        "empty fragments",
+        fragments(b"", b"a", b"", vr="OW"),
+        '"00091001":{"vr":"OW","InlineBinary":'
+        f'"{inline("feff00e0 00000000 feff00e0 01000000 61 feff00e0 00000000")}"}}',
+    ),
+    ("no fragments", fragments(), '"00091001":{"vr":"OB"}'),
+    (
+        "fragments of zero bytes",
+        fragments(b"", vr="UN"),
+        f'"00091001":{{"vr":"UN","InlineBinary":"{inline("feff00e0 00000000")}"}}',
+    ),
+    (
+        "fragments in items, among other things",
+        [
+            *sequence([element("US", 1, tag=SEQ), *fragments(b"abc"), element("LO", "d", tag=NEXT)], [], tag=SEQ),
+            *fragments(b"e"),
+            *parts("OB", last_segment(b"f"), tag=NEXT),
+        ],
+        '"00081140":{"vr":"SQ","Value":[{"00081140":{"vr":"US","Value":[1]},"00091001":{"vr":"OB","InlineBinary":'
+        f'"{inline("feff00e0 03000000 616263")}"}},"00091002":{{"vr":"LO","Value":["d"]}}}},{{}}]}},'
+        f'"00091001":{{"vr":"OB","InlineBinary":"{inline("feff00e0 01000000 65")}"}},'
+        '"00091002":{"vr":"OB","InlineBinary":"Zg=="}',
+    ),
+    (
         "element in parts in an item",
         sequence(parts("UT", last_segment("a"))),
         '"00091001":{"vr":"SQ","Value":[{"00091001":{"vr":"UT","Value":["a"]}}]}',
+    ),
+    ("no fragments", fragments(), '"00091001":{"vr":"OB"}'),
+    # FEFF00E0 00000000, FEFF00E0 05000000 and "abcde"
+    (
+        "fragments",
+        segmented_fragments([b""], [b"a", b"bcd", b"e"]),
+        '"00091001":{"vr":"OB","InlineBinary":"/v8A4AAAAAD+/wDgBQAAAGFiY2Rl"}',
+    ),
+    (
+        "fragments in an item, and what follows",
+        [*sequence(segmented_fragments([b""], vr="OW")), element("LO", "a", tag=NEXT)],
+        '"00091001":{"vr":"SQ","Value":[{"00091001":{"vr":"OW","InlineBinary":"/v8A4AAAAAA="}}]},'
+        '"00091002":{"vr":"LO","Value":["a"]}',
     ),
 ]
 
@@ -382,9 +468,15 @@ ORDERS: list[tuple[str, list[Event], str, int]] = [
     ("parts below", [START, element("LO", tag=NEXT), parts("UT")[0]], "00091001", 0),
     ("element behind its parts", [START, *parts("UT"), element("UT")], "00091001", 0),
     ("element behind its sequence", [START, *sequence([element("LO", tag=LAST)]), element("LO")], "00091001", 0),
-    ("below one that is left out", [START, element("UL", tag=0x00100000), element("LO", tag=TAG)], "00091001", 0),
     ("one that is left out below", [START, element("LO"), element("UL", tag=0x00080000)], "00080000", 0),
-    ("group length twice", [START, element("UL", tag=0x00080000), element("UL", tag=0x00080000)], "00080000", 0),
+    (
+        "below one before what is left out",
+        [START, element("LO", tag=NEXT), element("UL", tag=0x00100000), element("LO")],
+        "00091001",
+        0,
+    ),
+    ("fragments below", [START, element("LO", tag=NEXT), fragments()[0]], "00091001", 0),
+    ("element behind its fragments", [START, *fragments(b"a"), element("OB")], "00091001", 0),
     (
         "in an item",
         [START, *sequence([], [element("LO", tag=NEXT), element("LO", tag=SEQ)])[:-2]],
@@ -424,8 +516,18 @@ PLACES: dict[str, list[Event]] = {
     "element": [START, parts("UC", tag=SEQ)[0]],
     "text": [START, parts("UC", tag=SEQ)[0], segment("a")],
     "bytes": [START, parts("OB", tag=SEQ)[0], segment(b"a")],
+    "fragments": [START, fragments(tag=SEQ)[0]],
+    "fragment": [START, fragments(tag=SEQ)[0], fragment(2)],
+    "segment of a fragment": [START, fragments(tag=SEQ)[0], fragment(2), segment(b"a")],
+    "behind a fragment": [START, *fragments(b"a", tag=SEQ)[:-1]],
 }
-IN_MEMBERS = {EventType.ELEMENT, EventType.BULK_DATA, EventType.START_ELEMENT, EventType.START_SEQUENCE}
+IN_MEMBERS = {
+    EventType.ELEMENT,
+    EventType.BULK_DATA,
+    EventType.START_ELEMENT,
+    EventType.START_SEQUENCE,
+    EventType.START_FRAGMENTS,
+}
 LEGAL: dict[str, set[EventType]] = {
     "stream": {EventType.START_DATASET},
     "data set": {*IN_MEMBERS, EventType.END_DATASET},
@@ -434,7 +536,12 @@ LEGAL: dict[str, set[EventType]] = {
     "element": {EventType.VALUES, EventType.SEGMENT, EventType.LAST_SEGMENT, EventType.END_ELEMENT},
     "text": {EventType.SEGMENT, EventType.LAST_SEGMENT},
     "bytes": {EventType.SEGMENT, EventType.LAST_SEGMENT},
+    "fragments": {EventType.START_FRAGMENT, EventType.END_FRAGMENTS},
+    "fragment": {EventType.SEGMENT, EventType.LAST_SEGMENT},
+    "segment of a fragment": {EventType.SEGMENT, EventType.LAST_SEGMENT},
+    "behind a fragment": {EventType.START_FRAGMENT, EventType.END_FRAGMENTS},
 }
+IN_BYTES = {"bytes", "fragment", "segment of a fragment"}
 EXAMPLES: dict[EventType, Event] = {
     EventType.START_DATASET: START,
     EventType.END_DATASET: END,
@@ -449,6 +556,9 @@ EXAMPLES: dict[EventType, Event] = {
     EventType.START_ITEM: sequence([])[1],
     EventType.END_ITEM: sequence([])[2],
     EventType.END_SEQUENCE: sequence()[-1],
+    EventType.START_FRAGMENTS: fragments()[0],
+    EventType.START_FRAGMENT: fragment(1),
+    EventType.END_FRAGMENTS: fragments()[-1],
 }
 
 
@@ -456,12 +566,29 @@ EXAMPLES: dict[EventType, Event] = {
 @pytest.mark.parametrize("place", PLACES)
 def test_an_event_out_of_order_is_refused(place: str, kind: EventType) -> None:
     event = EXAMPLES[kind]
-    if place == "bytes" and kind in LEGAL[place]:
-        event = (kind, 0, "", b"a")
+    if place in IN_BYTES and kind in LEGAL[place]:
+        event = (kind, 0, "", b"a" if place != "fragment" or kind == EventType.SEGMENT else b"ab")
     if kind in LEGAL[place]:
         EventWriter(JsonWriter(lambda _: None)).write_all([*PLACES[place], event])
     else:
         assert f"no {kind.name} may come here" in refused([*PLACES[place], event], array=True).message
+
+
+def test_fragments_that_are_left_out() -> None:
+    events = [START, *segmented_fragments([b""], [b"a"], tag=0x00080000), element("LO", "a"), END]
+    assert write(events) == '{"00091001":{"vr":"LO","Value":["a"]}}'
+
+
+def test_the_place_that_the_maker_of_the_events_tells_stays() -> None:
+    place = Location(None, 7, "00100020")
+
+    def events() -> Iterable[Event]:
+        yield START
+        raise OutputError("no such value", place)
+
+    with pytest.raises(OutputError) as caught:
+        EventWriter(JsonWriter(lambda _: None)).write_all(events())
+    assert caught.value.location == place
 
 
 def test_an_unknown_event_is_refused() -> None:
@@ -484,6 +611,9 @@ def test_a_second_data_set_needs_an_array() -> None:
         ([START, sequence(tag=SEQ)[0], sequence([], tag=SEQ)[1]], "00081140[0]"),
         ([START, *sequence([], sequence([]), tag=SEQ)[:-3]], "00081140[1].00091001[0]"),
         ([START, parts("UT")[0]], ""),
+        ([START, fragments()[0]], ""),
+        ([START, *fragments(b"a")[:2]], ""),
+        ([START, *fragments(b"a")[:-1]], ""),
     ],
 )
 @pytest.mark.parametrize("array", [True, False])
@@ -524,6 +654,15 @@ BAD_PARTS: list[tuple[str, list[Event]]] = [
         for vr in ("OB", "US", "FD", "AT", "PN", "SQ")
     ),
     ("values for OB, VR late", parts("OB", some("a"), late=True)),
+    ("fragments of text", [fragments(vr="UT")[0]]),
+    ("fragments of an unknown VR", [fragments(vr="XX")[0]]),
+    *(
+        (f"fragment of {length!r} bytes", [fragments()[0], (EventType.START_FRAGMENT, TAG, "OB", length)])
+        for length in (None, "1", -1, 2**32 - 1)
+    ),
+    ("fragment that is longer", [*segmented_fragments([b"a"])[:2], segment(b"ab")]),
+    ("fragment that is shorter", [*segmented_fragments([b"ab"])[:2], last_segment(b"a")]),
+    ("fragment of text", [*segmented_fragments([b"a"])[:2], last_segment("a")]),
 ]
 
 
@@ -539,25 +678,87 @@ def test_a_long_text_for_a_vr_that_is_no_text_is_refused(vr: str) -> None:
         write([START, *parts(vr, last_segment("a")), END])
 
 
+# --- fragments ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cut", range(12))
+@pytest.mark.parametrize("second", range(12))
+def test_the_text_of_fragments_does_not_depend_on_the_cuts(cut: int, second: int) -> None:
+    value = bytes(range(11))
+    pieces = value[: min(cut, second)], value[min(cut, second) : max(cut, second)], value[max(cut, second) :]
+    events = [
+        fragments()[0],
+        fragment(0),
+        last_segment(b""),
+        fragment(len(value)),
+        segment(pieces[0]),
+        segment(pieces[1]),
+        last_segment(pieces[2]),
+        fragment(len(value)),
+        *map(segment, pieces),
+        last_segment(b""),
+        fragments()[-1],
+    ]
+    whole = fragments(b"", value, value)
+    assert write([START, *events, END]) == write([START, *whole, END])
+
+
+@pytest.mark.parametrize("lengths", [[0, 70_000], [65_536] * 3, [1, 2, 3, 4, 5, 6, 7] * 20_000], ids=len)
+def test_pydicom_finds_the_fragments_in_the_text(lengths: list[int]) -> None:
+    values = [bytes(length) for length in lengths]
+    attribute = json.loads(write([START, *fragments(*values), END]))["00091001"]
+    data = base64.b64decode(attribute["InlineBinary"], validate=True)
+    assert list(generate_fragments(data)) == values
+
+
+BAD_FRAGMENTS: list[tuple[str, list[Event]]] = [
+    *((f"VR {vr}", [fragments(vr=vr)[0]]) for vr in ("", "XX", "SQ", "UT", "US", "PN", "AT")),
+    *((f"length {length}", [fragments()[0], fragment(length)]) for length in (None, -1, 2**32 - 1, 2**40, 1.0, "1")),
+    ("longer than told", [fragments()[0], fragment(1), last_segment(b"ab")]),
+    ("longer than told, with its first segment", [fragments()[0], fragment(1), segment(b"ab")]),
+    ("longer than told, with its second segment", [fragments()[0], fragment(1), segment(b"a"), segment(b"b")]),
+    ("longer than nothing", [fragments()[0], fragment(0), last_segment(b"a")]),
+    ("shorter than told", [fragments()[0], fragment(2), last_segment(b"a")]),
+    ("shorter than told, in segments", [fragments()[0], fragment(3), segment(b"a"), last_segment(b"b")]),
+    ("empty, unlike told", [fragments()[0], fragment(1), last_segment(b"")]),
+    ("text", [fragments()[0], fragment(1), last_segment("a")]),
+    ("text in segments", [fragments()[0], fragment(1), segment("a")]),
+    ("a number", [fragments()[0], fragment(1), last_segment(1)]),
+    ("nothing", [fragments()[0], fragment(0), last_segment(None)]),
+]
+
+
+@pytest.mark.parametrize("events", cases(BAD_FRAGMENTS))
+def test_fragments_that_do_not_fit_are_refused(events: list[Event]) -> None:
+    events = [*sequence([], tag=SEQ)[:2], *events[:-1], (events[-1][0], TAG, *events[-1][2:])]
+    assert refused([START, *events]).location == Location(None, 0, "00081140[0].00091001")
+
+
 # --- depth, memory -----------------------------------------------------------------------------------------------
 
 
-def nested(sequences: int) -> list[Event]:
-    return sequence(nested(sequences - 1)) if sequences else []
+def nested(sequences: int, *innermost: Event) -> list[Event]:
+    return sequence(nested(sequences - 1, *innermost)) if sequences else list(innermost)
 
 
-@pytest.mark.parametrize(("depth", "fits"), [(7, True), (6, False), (5, False), (4, False)])
-def test_sequences_nest_as_deep_as_the_json_writer_allows(depth: int, fits: bool) -> None:
-    event_writer = EventWriter(JsonWriter(lambda _: None, depth=depth), array=False)
-    events = [START, *nested(2), END]
-    if fits:
-        event_writer.write_all(events)
-        event_writer.close()
-    else:
-        with pytest.raises(OutputError, match=f"more than {depth} objects and arrays") as caught:
-            event_writer.write_all(events)
-        assert caught.value.location.dataset_index == 0
-        assert caught.value.location.tag_path.startswith("00091001[0]")
+DEPTHS = [(False, 4, 0), (False, 6, 0), (False, 7, 1), (False, 9, 1), (False, 10, 2), (False, 256, 84)]
+DEPTHS += [(True, 5, 0), (True, 7, 0), (True, 8, 1), (True, 10, 1), (True, 11, 2), (True, 256, 83)]
+
+
+# An object, the object and array of a sequence, its item: for n sequences 3 n + 1, and for a value in the last item
+# three more, as a person name is an object in the array of its attribute.
+@pytest.mark.parametrize(("array", "depth", "most"), DEPTHS)
+def test_sequences_nest_as_deep_as_the_options_allow(array: bool, depth: int, most: int) -> None:
+    options = WriteOptions(limits=Limits(depth=depth))
+    name = element("PN", ("a", "", ""))
+    for indent in (None, 1):
+        text = write([START, *nested(most, name), END], array=array, options=options, indent=indent)
+        reader = EventParser(options=ReadOptions(limits=Limits(depth=depth)))
+        assert name in reader.feed(text.encode())
+    events = [START, *nested(most + 1)]
+    error = refused(events[: 2 * most + 2], array=array, options=options)
+    assert error.message == f"more than {most} sequences within one another"
+    assert error.location == Location(None, 0, ".".join(["00091001[0]"] * most + ["00091001"]))
 
 
 def test_more_members_than_a_block_are_written_whole() -> None:

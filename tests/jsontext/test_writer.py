@@ -101,6 +101,8 @@ PART: Call = ("string_segment", "b")
 LAST_PART: Call = ("string_segment!", "c")
 BYTES: Call = ("base64_segment", b"b")
 LAST_BYTES: Call = ("base64_segment!", b"c")
+RAW_PART: Call = ("raw_segment", '[2,"')
+LAST_RAW_PART: Call = ("raw_segment!", 'x"]')
 
 VALUE_STARTS: list[Call] = [
     START,
@@ -115,8 +117,13 @@ VALUE_STARTS: list[Call] = [
     ("string_segment!", "x"),
     ("base64_segment", b"x"),
     ("base64_segment!", b"x"),
+    ("raw_segment", "7"),
+    ("raw_segment!", "7"),
 ]
-NAMES: list[Call] = [("property_name", "x"), ("raw_members", '"x":7')]
+WITHIN_TEXT = [step for step in VALUE_STARTS if not step[0].startswith("string_segment")]
+WITHIN_BYTES = [step for step in VALUE_STARTS if not step[0].startswith("base64_segment")]
+WITHIN_RAW = [step for step in VALUE_STARTS if not step[0].startswith("raw_segment")]
+NAMES: list[Call] = [("property_name", "x")]
 ENDS: list[Call] = [END, END_ARRAY]
 
 # Where the writer stands: id, the calls that lead there, what may not come next, calls that end it, what is written.
@@ -132,21 +139,24 @@ PLACES: list[tuple[str, list[Call], list[Call], list[Call], str]] = [
     ("name", [START, NAME], [*NAMES, *ENDS], [ONE, END], '{"a":1}'),
     ("array in an object", [START, NAME, START_ARRAY], [*NAMES, END], [END_ARRAY, END], '{"a":[]}'),
     ("object in an array", [START_ARRAY, START], [*VALUE_STARTS, END_ARRAY], [END, END_ARRAY], "[{}]"),
+    ("string", [START, NAME, PART], [*WITHIN_TEXT, *NAMES, *ENDS], [LAST_PART, END], '{"a":"bc"}'),
+    ("string in an array", [START_ARRAY, PART], [*WITHIN_TEXT, *NAMES, *ENDS], [LAST_PART, END_ARRAY], '["bc"]'),
+    ("base64", [START, NAME, BYTES], [*WITHIN_BYTES, *NAMES, *ENDS], [LAST_BYTES, END], '{"a":"YmM="}'),
+    ("base64 in an array", [START_ARRAY, BYTES], [*WITHIN_BYTES, *NAMES, *ENDS], [LAST_BYTES, END_ARRAY], '["YmM="]'),
+    ("raw", [START, NAME, RAW_PART], [*WITHIN_RAW, *NAMES, *ENDS], [LAST_RAW_PART, END], '{"a":[2,"x"]}'),
     (
-        "string",
-        [START, NAME, PART],
-        [*VALUE_STARTS[:-4], *VALUE_STARTS[-2:], *NAMES, *ENDS],
-        [LAST_PART, END],
-        '{"a":"bc"}',
+        "raw in an array",
+        [START_ARRAY, ("raw_segment", "")],
+        [*WITHIN_RAW, *NAMES, *ENDS],
+        [RAW_PART, LAST_RAW_PART, END_ARRAY],
+        '[[2,"x"]]',
     ),
-    ("string in an array", [START_ARRAY, PART], [BYTES, *NAMES, *ENDS], [LAST_PART, END_ARRAY], '["bc"]'),
-    ("base64", [START, NAME, BYTES], [*VALUE_STARTS[:-2], *NAMES, *ENDS], [LAST_BYTES, END], '{"a":"YmM="}'),
     (
-        "base64 in an array",
-        [START_ARRAY, BYTES],
-        [*VALUE_STARTS[:-2], *NAMES, *ENDS],
-        [LAST_BYTES, END_ARRAY],
-        '["YmM="]',
+        "raw done",
+        [START_ARRAY, RAW_PART, LAST_RAW_PART],
+        [("string_segment", "\ud800"), *NAMES, END],
+        [ONE, END_ARRAY],
+        '[[2,"x"],1]',
     ),
 ]
 ILLEGAL = [
@@ -186,6 +196,8 @@ INCOMPLETE: list[tuple[str, list[Call], list[Call]]] = [
     ("name", [START, NAME], [ONE, END]),
     ("string", [PART], [LAST_PART]),
     ("base64", [BYTES], [LAST_BYTES]),
+    ("raw", [RAW_PART], [LAST_RAW_PART]),
+    ("raw that has not begun", [("raw_segment", "")], [RAW_PART, LAST_RAW_PART]),
 ]
 
 
@@ -459,53 +471,139 @@ def test_raw_is_bound_by_the_depth_limit(indent: int | None) -> None:
 
 @pytest.mark.parametrize("indent", [None, 2])
 def test_raw_obeys_ensure_ascii(indent: int | None) -> None:
-    steps: list[Call] = [START, ("raw_members", '"\xe9":"\u20ac"'), NAME, ("raw", '"\U0001f600"'), END]
-    written = write(steps, indent=indent, ensure_ascii=True)
-    assert written.isascii()
-    assert json.loads(written) == {"\xe9": "\u20ac", "a": "\U0001f600"}
+    written = write(
+        [START_ARRAY, ("raw", '{"\xe9":["\u20ac","\U0001f600"]}'), END_ARRAY], indent=indent, ensure_ascii=True
+    )
+    expected = [{"\xe9": ["\u20ac", "\U0001f600"]}]
+    assert written == json.dumps(expected, indent=indent, separators=None if indent else (",", ":"))
 
 
-MEMBERS: list[tuple[str, list[Call], str]] = [
-    ("alone", [("raw_members", '"a":1')], '{"a":1}'),
-    ("several", [("raw_members", '"a":1,"b":[{}]')], '{"a":1,"b":[{}]}'),
-    ("twice", [("raw_members", '"a":1'), ("raw_members", '"b":2')], '{"a":1,"b":2}'),
-    ("behind a member", [NAME, ONE, ("raw_members", '"b":2')], '{"a":1,"b":2}'),
-    ("before a member", [("raw_members", '"b":2'), NAME, ONE], '{"b":2,"a":1}'),
+# --- raw values in segments --------------------------------------------------------------------------------------
+
+LAYOUTS: list[dict[str, Any]] = [
+    {},
+    {"ensure_ascii": True},
+    {"indent": 2},
+    {"indent": "\t", "ensure_ascii": True},
+    {"indent": 0},
+]
+layouts = pytest.mark.parametrize("layout", LAYOUTS, ids=str)
+SHORT_RAW = [
+    *RAW[:6],
+    ("every kind of token", '{"a":[1e5,-0.50,true,false,null,"\\u00e9\\n\u20ac\U0001f600\\\\"],"b":{"c":[[],{}]}}'),
+    ("exact number", "12345678901234567890.1234567890e-7"),
+    ("white space", ' [ 1 ,\n{ "a" : "b" } ] '),
 ]
 
 
-@pytest.mark.parametrize("indent", [None, 0, 2, "\t"])
-@pytest.mark.parametrize(("steps", "expected"), cases(MEMBERS))
-def test_raw_members(steps: list[Call], expected: str, indent: int | str | None) -> None:
-    written = write([START, *steps, END], indent=indent)
-    assert written == (expected if indent is None else json.dumps(json.loads(expected), indent=indent))
+def dumped(value: Any, layout: dict[str, Any]) -> str:
+    """As the json module has it."""
+    options = {"indent": None, "ensure_ascii": False, **layout}
+    return json.dumps(value, separators=None if "indent" in layout else (",", ":"), **options)
 
 
-@pytest.mark.parametrize("text", ['"a"', '"a":', "1", '"a":1,', ',"a":1', '"a":1}', '"a":1},{"b":1', '"a":1}{"b":1'])
-def test_raw_members_that_are_none(text: str) -> None:
-    blocks: list[bytes] = []
-    writer = JsonWriter(blocks.append, indent=2)
-    writer.start_object()
-    with pytest.raises(OutputError, match="not JSON text"):
-        writer.raw_members(text)
-    writer.end_object()
-    writer.close()
-    assert blocks == [b"{}"]
+def raw_steps(parts: Sequence[str]) -> list[Call]:
+    return [*(("raw_segment", part) for part in parts[:-1]), ("raw_segment!", parts[-1])]
 
 
-@pytest.mark.parametrize("options", [{"indent": 2}, {"ensure_ascii": True}], ids=str)
-def test_raw_members_that_are_laid_out_anew_are_bound_by_the_depth_limit(options: dict[str, Any]) -> None:
-    blocks: list[bytes] = []
-    writer = JsonWriter(blocks.append, depth=2, **options)
-    writer.start_object()
-    writer.raw_members('"a":[]')
-    pending = writer.bytes_pending
-    with pytest.raises(OutputError):
-        writer.raw_members('"b":[[]]')
-    assert (writer.depth, writer.bytes_pending) == (1, pending)
-    writer.end_object()
-    writer.close()
-    assert json.loads(b"".join(blocks)) == {"a": []}
+@layouts
+@pytest.mark.parametrize("text", cases(SHORT_RAW))
+def test_raw_segments_cut_anywhere_are_written_as_whole(text: str, layout: dict[str, Any]) -> None:
+    around = [START, NAME, START_ARRAY, ONE], [ONE, END_ARRAY, NAME, ONE, END]
+    whole = write([*around[0], ("raw_segment!", text), *around[1]], **layout)
+    assert json.loads(whole, object_pairs_hook=list) == [
+        ("a", [1, json.loads(text, object_pairs_hook=list), 1]),
+        ("a", 1),
+    ]
+    for cut in range(len(text) + 1):
+        for parts in ([text[:cut], text[cut:]], [text[:cut], "", text[cut:], ""]):
+            assert write([*around[0], *raw_steps(parts), *around[1]], **layout) == whole
+    assert write([*around[0], *raw_steps(list(text)), *around[1]], **layout) == whole
+
+
+@layouts
+@pytest.mark.parametrize("value", cases(VALUES[:-2]))
+def test_raw_segments_are_laid_out_as_the_json_module_does(value: Any, layout: dict[str, Any]) -> None:
+    text = json.dumps([value], separators=(",", ":"), ensure_ascii=False)
+    parts = [text[start : start + 7] for start in range(0, len(text), 7)]
+    assert write(raw_steps(parts), **layout) == dumped([value], layout)
+
+
+@layouts
+def test_raw_segments_keep_the_text_of_numbers(layout: dict[str, Any]) -> None:
+    for number in ("1.5000E+0", "-0", "1e400", "9" * 100_000):
+        assert write(raw_steps([number[:1], number[1:]]), **layout) == number
+
+
+@layouts
+@pytest.mark.parametrize("unit", ["a", "\u20ac", "\U0001f600"])
+def test_long_strings_in_raw_segments(unit: str, layout: dict[str, Any]) -> None:
+    value = {"a": [unit * 200_000, "b" * 65_536]}
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    parts = [text[start : start + 50_001] for start in range(0, len(text), 50_001)]
+    assert write(raw_steps(parts), **layout) == dumped(value, layout)
+
+
+def test_long_escapes_in_raw_segments_are_laid_out_anew() -> None:
+    text = '["' + "\\u20ac\\n" * 30_000 + '"]'
+    parts = [text[start : start + 10_001] for start in range(0, len(text), 10_001)]
+    assert write(raw_steps(parts), indent=1) == '[\n "' + "\u20ac\\n" * 30_000 + '"\n]'
+    assert write(raw_steps(parts)) == text
+
+
+def test_a_long_raw_value_is_not_gathered() -> None:
+    for layout in LAYOUTS:
+        blocks: list[bytes] = []
+        writer = JsonWriter(blocks.append, **layout)
+        writer.raw_segment("[1")
+        for _ in range(100):
+            writer.raw_segment(',"' + "a" * 10_000 + '"')
+            assert writer.bytes_pending < 128 * KIB
+        writer.raw_segment("]", final=True)
+        writer.close()
+        assert json.loads(b"".join(blocks)) == [1, *["a" * 10_000] * 100]
+
+
+def test_raw_values_in_segments_as_several_documents() -> None:
+    steps = [*raw_steps(["[", "1]"]), *raw_steps(["", "2"]), ("raw", "3")]
+    assert write(steps, multiple=True) == "[1]\n2\n3"
+    assert write(steps, multiple=True, indent=1) == "[\n 1\n]\n2\n3"
+
+
+@layouts
+def test_raw_segments_nest_as_deep_as_the_limit(layout: dict[str, Any]) -> None:
+    around = [START, NAME], [END]
+    assert json.loads(write([*around[0], *raw_steps(["[", "[]", "]"]), *around[1]], depth=3, **layout)) == {"a": [[]]}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS[1:], ids=str)
+@pytest.mark.parametrize("before", [[], [START_ARRAY], [START, NAME]], ids=len)
+def test_raw_segments_that_are_laid_out_anew_are_bound_by_the_depth_limit(
+    before: list[Call], layout: dict[str, Any]
+) -> None:
+    writer = JsonWriter(lambda _: None, depth=3, **layout)
+    for step in before:
+        call(writer, step)
+    with pytest.raises(OutputError, match="more than 3 objects and arrays"):
+        for _ in range(4):
+            writer.raw_segment("[")
+
+
+@pytest.mark.parametrize("layout", LAYOUTS[1:], ids=str)
+@pytest.mark.parametrize("text", cases(NOT_ONE_VALUE))
+def test_raw_segments_that_are_laid_out_anew_and_are_not_one_value(text: str, layout: dict[str, Any]) -> None:
+    for parts in ([text], [text[:1], text[1:]], list(text) or [""], [text, ""]):
+        writer = JsonWriter(lambda _: None, **layout)
+        writer.start_array()
+        with pytest.raises(OutputError, match="not JSON text"):
+            for step in raw_steps(parts):
+                call(writer, step)
+        # What came before the fault is written, so that nothing may come behind it.
+        for step in (ONE, END_ARRAY, END, NAME, PART, BYTES, ("raw_segment", ""), ("raw_segment!", "1")):
+            with pytest.raises(OutputError):
+                call(writer, step)
+        with pytest.raises(OutputError, match="not complete"):
+            writer.close()
 
 
 # --- depth, several documents, output ----------------------------------------------------------------------------
@@ -550,6 +648,7 @@ SEVERAL: list[tuple[str, list[Call], str]] = [
     ("scalars", [ONE, ("null",), ("string", "a")], '1\nnull\n"a"'),
     ("segments", [PART, LAST_PART, BYTES, LAST_BYTES], '"bc"\n"YmM="'),
     ("raw", [("raw", "[1]"), ("raw", "[2]")], "[1]\n[2]"),
+    ("raw segments", [RAW_PART, LAST_RAW_PART, ("raw_segment!", "7")], '[2,"x"]\n7'),
 ]
 
 
