@@ -136,7 +136,7 @@ class Part10Writer:
         self._place: int = _Place.START
         self._meta = FileMeta(self._options.transfer_syntax)
         self._has_meta = False
-        self._is_implicit = False
+        self._is_implicit = self._options.transfer_syntax == IMPLICIT_VR_LITTLE_ENDIAN
         self._is_encapsulated = False
         self._has_charset = False
         self._frame = _Frame(())
