@@ -289,7 +289,7 @@ class Part10Parser:
             while self._step(self):
                 pass
         if self._state is _State.PREAMBLE:
-            raise TruncatedError("the file stops before its data set")
+            raise TruncatedError("not a DICOM file, or no more of one than the start of its preamble (PS3.10 7.1)")
         left = len(self._buffer) - self._pos
         if left or self._contexts or self._state not in (_State.META, _State.DATA_SET, _State.ELEMENTS):
             raise TruncatedError("the file stops within its data set")
