@@ -17,6 +17,7 @@ from __future__ import annotations
 import warnings
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from enum import IntEnum
 from struct import Struct
 from typing import Any, TypeAlias
@@ -227,15 +228,23 @@ class Part10Parser:
 
         What comes behind it, such as padding or the end of a gzip file, is passed over, as pydicom does.
         """
-        try:
-            while not self._inflater.eof:
+        while not self._inflater.eof:
+            before = self._inflater.copy()
+            try:
                 piece = self._inflater.decompress(data, _PIECE)
-                data = self._inflater.unconsumed_tail
-                self._take(piece)
-                if not data and len(piece) < _PIECE:
-                    break
-        except zlib.error:
-            raise DicomFileError("the deflated data set is damaged") from None
+            except zlib.error:
+                self._inflate_up_to_damage(before, data)
+                raise DicomFileError("the deflated data set is damaged") from None
+            data = self._inflater.unconsumed_tail
+            self._take(piece)
+            if not data and len(piece) < _PIECE:
+                break
+
+    def _inflate_up_to_damage(self, inflater: Any, data: bytes) -> None:
+        """What stands before the damage comes, however the stream is cut: byte by byte, as zlib loses a whole piece."""
+        with suppress(zlib.error):
+            for byte in data:
+                self._take(inflater.decompress(bytes((byte,))))
 
     def _take(self, data: bytes) -> None:
         self._arrived.append(data)
