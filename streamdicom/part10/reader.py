@@ -145,7 +145,7 @@ class Part10Parser:
         self._transfer_syntax = ""
         self._context = Context(EXPLICIT_LITTLE_ENDIAN, {}, 0, FAR, Facts())
         self._contexts: list[Context] = []  # those around it
-        self._tag = 0  # of the element that is being read, for errors
+        self._tag = -1  # of the element that is being read, for errors; -1 if there is none
         # The long value that is being read:
         self._vr = ""
         self._left = 0  # bytes of it
@@ -209,7 +209,7 @@ class Part10Parser:
         parts = [f"{format_tag(context.tag)}[{context.items - 1}]" for context in self._contexts]
         if self._state is _State.ITEMS:
             parts.append(f"{format_tag(self._context.tag)}[{self._context.items}]")
-        elif self._tag:
+        elif self._tag >= 0:
             parts.append(format_tag(self._tag))
         return ".".join(parts)
 
@@ -315,7 +315,7 @@ class Part10Parser:
 
     def _meta(self) -> bool:
         """One element of the file meta information, which is in explicit VR little endian (PS3.10 7.1)."""
-        self._tag = 0
+        self._tag = -1
         if self._lacks(2):
             return False
         group = self._buffer[self._pos] | self._buffer[self._pos + 1] << 8
@@ -421,7 +421,7 @@ class Part10Parser:
         """One element, whatever it is, or a delimiter."""
         context = self._context
         encoding = context.encoding
-        self._tag = 0
+        self._tag = -1
         if self._lacks(8):
             return False
         buffer, pos = self._buffer, self._pos
@@ -545,7 +545,7 @@ class Part10Parser:
             if end > context.end:
                 raise DicomFileError("an item goes on behind the end of the item around it")
         self._pos = pos + 8
-        self._tag = 0
+        self._tag = -1
         self._events.append((_START_ITEM, context.tag, "SQ", context.items))
         context.items += 1
         self._contexts.append(context)
