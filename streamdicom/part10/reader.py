@@ -508,14 +508,15 @@ class Part10Parser:
         context = self._context
         if 3 * len(self._contexts) + 7 > self._depth:
             raise LimitError(f"more than {len(self._contexts) + 1} sequences within one another", "depth")
+        end = FAR
+        if length != UNDEFINED_LENGTH:
+            end = self._base + self._pos + header + length
+            if end > context.end:
+                raise DicomFileError("an element goes on behind the end of its item")
         self._pos += header
         context.tag = tag
         context.items = 0
-        context.sequence_end = FAR
-        if length != UNDEFINED_LENGTH:
-            context.sequence_end = self._base + self._pos + length
-            if context.sequence_end > context.end:
-                raise DicomFileError("a sequence goes on behind the end of its item")
+        context.sequence_end = end
         context.sequence_is_un = file_vr == "UN"
         self._events.append((_START_SEQUENCE, tag, "SQ", None))
         self._state, self._step = _State.ITEMS, _ITEMS_STEP
@@ -526,7 +527,7 @@ class Part10Parser:
         context, pos = self._context, self._pos
         offset = self._base + pos
         if offset >= context.sequence_end:
-            if offset > context.sequence_end:  # as in pydicom the item is right, so that nothing of it is lost
+            if offset > context.sequence_end:  # the item is right, so that nothing of it is lost
                 _warn("an item goes on behind the end of its sequence")
             return self._end_sequence()
         if self._lacks(8):
