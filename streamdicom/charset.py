@@ -38,8 +38,8 @@ def encodings_of(terms: Iterable[str | None]) -> list[str]:
 
     >>> encodings_of(["ISO_IR 192"])
     ['UTF8']
-    >>> encodings_of(["utf-16"])
-    ['iso8859']
+    >>> encodings_of([None, "ISO 2022 IR 87"])
+    ['iso8859', 'iso2022_jp']
     """
     names = convert_encodings([_known(term or "") for term in islice(terms, _MOST_TERMS)])
     return [name if name in _KNOWN else default_encoding for name in names]
