@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import random
-import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from itertools import accumulate
@@ -42,6 +41,7 @@ from tests.part10.files import (
     fragments,
     joined,
     meta,
+    outcome,
     parse,
     parse_in_all_ways,
     sequence,
@@ -867,7 +867,7 @@ MALFORMED: list[tuple[str, bytes, bytes, str, str]] = [
     (
         "item behind the end of the item around it",
         OPEN + short_item(30) + TO.header(REFERENCES, "SQ", 18),
-        TO.item(item_content(TO)),
+        short_item(12, item_content(TO)),
         "00081140[0].00081140[0]",
         "behind the end of the item around it",
     ),
@@ -982,7 +982,7 @@ def test_events_before_a_fault_are_delivered() -> None:
     assert isinstance(parser.error, DicomFileError)
 
 
-@pytest.mark.parametrize("data", [bytes(132), bytes(128) + b"dicm", b"DICM" * 33 + b"x", b'{"00080005": {}}' * 10])
+@pytest.mark.parametrize("data", [bytes(132), bytes(128) + b"dicm", b"DICOM" * 30, b'{"00080005": {}}' * 10])
 def test_what_is_no_dicom_file(data: bytes) -> None:
     events, error = parse_in_all_ways(data)
     assert events == []
@@ -1014,7 +1014,7 @@ LONG_META = [
 def test_what_the_file_meta_information_does_not_hold(content: bytes) -> None:
     _, error = parse_in_all_ways(PREAMBLE + content)
     assert type(error) is DicomFileError
-    assert error.location.tag_path == "00020102"
+    assert error.location.tag_path.startswith("00020102")
 
 
 def test_sequences_nest_as_deep_as_the_limits_allow() -> None:
@@ -1075,6 +1075,7 @@ def test_a_file_that_stops_at_any_byte(layout: Layout) -> None:
     elements = [PREAMBLE, meta(layout.uid), *everything(layout)]
     ends = set(accumulate(map(len, elements)))
     data = b"".join(elements)
+    assert len(data) in ends
     whole, error = parse([data])
     assert error is None
     for length in range(len(data)):
@@ -1087,7 +1088,7 @@ def test_a_file_that_stops_at_any_byte(layout: Layout) -> None:
             assert type(error) is TruncatedError
             assert error.location.dataset_index == 0
             assert error.location.byte_offset is not None
-            assert length - 24 <= error.location.byte_offset <= length or length < 132
+            assert max((end for end in ends if end < length), default=0) <= error.location.byte_offset <= length
         assert events == whole[: len(events)]
         again, error_again = parse(cut(data[:length], 1, 5))
         assert str(error_again) == str(error)
@@ -1151,7 +1152,7 @@ def test_a_fault_in_a_deflated_data_set_has_its_place_in_what_was_deflated() -> 
     assert error.location == Location(len(start(DEFLATED_UID)) + len(GOOD), 0, "00100020")
 
 
-# --- what pydicom reads although it is not right -----------------------------------------------------------------
+# --- what is read although it is not right -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -1162,9 +1163,6 @@ def test_an_item_may_go_on_behind_its_sequence(item: bytes) -> None:
     with pytest.warns(UserWarning, match="goes on behind the end of its sequence"):
         events, error = parse([data])
     assert (events, error) == (dataset(TO.uid, *sequence(REFERENCES, ITEM), BEHIND), None)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        assert walked(dcmread(io.BytesIO(data))) == events
 
 
 # --- anything at all ---------------------------------------------------------------------------------------------
@@ -1203,18 +1201,15 @@ def test_a_damaged_file_is_read_or_refused(path: Path) -> None:
     for number in range(40):
         data = damaged(source, original)
         options = ReadOptions(force=number % 2 == 0)
-        events, error = parse([data], options)
-        again, error_again = parse(cut(data, source.randint(1, 9), source.randint(1, 999)), options)
-        assert (again, repr(error_again), str(error_again)) == (events, repr(error), str(error))
+        pieces = cut(data, source.randint(1, 9), source.randint(1, 999))
+        assert outcome(*parse(pieces, options)) == outcome(*parse([data], options))
 
 
 @pytest.mark.filterwarnings("ignore")
 @given(st.binary(max_size=300), st.sampled_from([*UIDS, JPEG_UID, ""]), st.data())
 def test_any_bytes_are_read_or_refused(content: bytes, uid: str, draw: st.DataObject) -> None:
     data = (start(uid) if uid else PREAMBLE) + content
-    events, error = parse([data])
-    again, error_again = parse(draw.draw(cuts(data)))
-    assert (again, str(error_again)) == (events, str(error))
+    assert outcome(*parse(draw.draw(cuts(data)))) == outcome(*parse([data]))
 
 
 _TAGS = [
@@ -1252,8 +1247,7 @@ def _headers(draw: st.DrawFn) -> bytes:
 def test_anything_like_elements_is_read_or_refused(content: list[bytes], uid: str, draw: st.DataObject) -> None:
     data = start(uid) + b"".join(content)
     events, error = parse([data])
-    again, error_again = parse(draw.draw(cuts(data)))
-    assert (again, str(error_again)) == (events, str(error))
+    assert outcome(*parse(draw.draw(cuts(data)))) == outcome(events, error)
     depth = 0
     for kind, *_ in events:
         depth += {EventType.START_SEQUENCE: 1, EventType.END_SEQUENCE: -1}.get(EventType(kind), 0)
