@@ -15,12 +15,15 @@ from streamdicom.api import (
     dumps,
     iter_datasets,
     iter_events,
+    iter_file_events,
     load,
     load_file,
     loads,
     loads_file,
     write_events,
+    write_file,
 )
+from streamdicom.bulkdata import BulkDataAction, BulkDataInfo, BulkDataPolicy, BulkDataStore
 from streamdicom.dicomjson import EventParser
 from streamdicom.errors import (
     BulkDataError,
@@ -32,25 +35,34 @@ from streamdicom.errors import (
     LimitError,
     Location,
     OutputError,
+    ResumeError,
     StreamDicomError,
     TruncatedError,
 )
 from streamdicom.events import Event, EventType
+from streamdicom.filters import load_bulk_data, store_bulk_data
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, WriteOptions
+from streamdicom.spool import DirectoryStore, FsspecStore
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "BulkDataAction",
     "BulkDataError",
+    "BulkDataInfo",
+    "BulkDataPolicy",
+    "BulkDataStore",
     "DatasetError",
     "DatasetParser",
     "DatasetWriter",
     "DicomFileError",
     "DicomJsonError",
+    "DirectoryStore",
     "Event",
     "EventParser",
     "EventType",
+    "FsspecStore",
     "InputError",
     "JsonSyntaxError",
     "LimitError",
@@ -58,6 +70,7 @@ __all__ = [
     "Location",
     "OutputError",
     "ReadOptions",
+    "ResumeError",
     "StreamDicomError",
     "TruncatedError",
     "WriteOptions",
@@ -65,9 +78,13 @@ __all__ = [
     "dumps",
     "iter_datasets",
     "iter_events",
+    "iter_file_events",
     "load",
+    "load_bulk_data",
     "load_file",
     "loads",
     "loads_file",
+    "store_bulk_data",
     "write_events",
+    "write_file",
 ]

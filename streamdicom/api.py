@@ -6,13 +6,16 @@ pydicom is imported when a data set is first asked for, not with this module.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, cast
 
+from streamdicom.bulkdata import BulkDataPolicy
 from streamdicom.dicomjson import EventParser, EventWriter
 from streamdicom.errors import DicomJsonError, InputError, Location
 from streamdicom.events import Event
-from streamdicom.files import Output, Source, Target, chunks
+from streamdicom.files import Output, Source, Target, chunks, temporary
+from streamdicom.filters import load_bulk_data, store_bulk_data
 from streamdicom.jsontext import JsonWriter
 from streamdicom.options import ReadOptions, WriteOptions
 
@@ -26,11 +29,13 @@ __all__ = [
     "dumps",
     "iter_datasets",
     "iter_events",
+    "iter_file_events",
     "load",
     "load_file",
     "loads",
     "loads_file",
     "write_events",
+    "write_file",
 ]
 
 
@@ -41,7 +46,7 @@ class DatasetParser:
     """A push parser for whoever owns the loop: bytes in, data sets out.
 
     Args:
-        options: Limits, and whether more than one document is expected.
+        options: Limits, whether more than one document is expected, and what becomes of bulk data.
         file_dataset: Whether to make FileDataset objects.
 
     >>> parser = DatasetParser()
@@ -58,7 +63,7 @@ class DatasetParser:
 
         options = options or ReadOptions()
         self._events = EventParser(options=options)
-        self._builder = DatasetBuilder(options.limits, file_dataset=file_dataset)
+        self._builder = DatasetBuilder(options, file_dataset=file_dataset)
 
     @property
     def error(self) -> InputError | None:
@@ -105,7 +110,7 @@ def iter_datasets(
 
     Args:
         source: A path, a binary file, bytes, or an iterable of bytes.
-        options: Limits, and whether more than one document is expected.
+        options: Limits, whether more than one document is expected, and what becomes of bulk data.
         file_dataset: Whether to make FileDataset objects.
 
     Raises:
@@ -126,11 +131,12 @@ def iter_events(source: Source, *, options: ReadOptions | None = None) -> Iterat
 
     Args:
         source: A path, a binary file, bytes, or an iterable of bytes.
-        options: Limits, and whether more than one document is expected.
+        options: Limits, whether more than one document is expected, and where bulk data is. With a store, the
+            values come in place of the references.
 
     Raises:
         InputError: What was read is at fault; the events before it have been delivered.
-        OSError: The source cannot be read.
+        OSError: The source or the store cannot be read.
 
     >>> from streamdicom import EventType
     >>> for kind, tag, vr, value in iter_events(b'[{"00100020": {"vr": "LO", "Value": ["17"]}}]'):
@@ -138,7 +144,34 @@ def iter_events(source: Source, *, options: ReadOptions | None = None) -> Iterat
     ...         print(f"{tag:08X}", vr, value)
     00100020 LO ('17',)
     """
+    yield from load_bulk_data(_parsed(source, options), options.bulk_data_store if options else None)
+
+
+def _parsed(source: Source, options: ReadOptions | None) -> Iterator[Event]:
     parser = EventParser(options=options)
+    for chunk in chunks(source):
+        yield from parser.feed(chunk)
+    yield from parser.close()
+
+
+def iter_file_events(source: Source, *, options: ReadOptions | None = None) -> Iterator[Event]:
+    """The DICOM events of a DICOM file (PS3.10), group 0002 among them: no data set is ever held, and no long value.
+
+    Args:
+        source: A path, a binary file, bytes, or an iterable of bytes.
+        options: Limits, and whether the preamble may be missing.
+
+    Raises:
+        InputError: What was read is at fault; the events before it have been delivered.
+        OSError: The source cannot be read.
+
+    >>> from pydicom.data import get_testdata_file
+    >>> [value for _, tag, _, value in iter_file_events(get_testdata_file("CT_small.dcm")) if tag == 0x00080060]
+    [('CT',)]
+    """
+    from streamdicom.part10 import Part10Parser
+
+    parser = Part10Parser(options=options)
     for chunk in chunks(source):
         yield from parser.feed(chunk)
     yield from parser.close()
@@ -152,7 +185,7 @@ def load(source: Source, *, options: ReadOptions | None = None) -> Dataset:
 
     Args:
         source: A path, a binary file, bytes, or an iterable of bytes.
-        options: Limits.
+        options: Limits, and what becomes of bulk data.
 
     Raises:
         InputError: What was read is at fault, or is no data set, or several.
@@ -218,7 +251,7 @@ class DatasetWriter:
     Args:
         target: A path, or a binary file.
         indent: Spaces, or a string, for each level; None for no white space.
-        options: Whether group 0002 is written, and how deep data sets may nest.
+        options: Whether group 0002 is written, what becomes of bulk data, and how deep data sets may nest.
 
     Raises:
         OSError: The target cannot be written.
@@ -274,11 +307,11 @@ def dump(
         obj: A Dataset, a FileDataset, or an iterable of them.
         target: A path, or a binary file. A path appears under its name only when it is complete.
         indent: Spaces, or a string, for each level; None for no white space.
-        options: Whether group 0002 is written, and how deep data sets may nest.
+        options: Whether group 0002 is written, what becomes of bulk data, and how deep data sets may nest.
 
     Raises:
         OutputError: An element cannot be written; the location has its tag path.
-        OSError: The target cannot be written.
+        OSError: The target, or the store of bulk data, cannot be written.
         TypeError: This is neither a data set nor an iterable of them.
 
     >>> import io
@@ -309,14 +342,16 @@ def write_events(
     indent: int | str | None = None,
     *,
     options: WriteOptions | None = None,
+    array: bool = True,
 ) -> None:
-    """Write a stream of DICOM events as an array of data sets, in the canonical form of PS3.18 Annex F.
+    """Write DICOM events as an array of data sets, in the canonical form of PS3.18 Annex F.
 
     Args:
-        events: As ``iter_events`` gives them; they may be filtered or changed on the way.
+        events: As ``iter_events`` and ``iter_file_events`` give them; they may be filtered or changed on the way.
         target: A path, or a binary file. A path appears under its name only when it is complete.
         indent: Spaces, or a string, for each level; None for no white space.
-        options: Whether group 0002 is written, and how deep data sets may nest.
+        options: Whether group 0002 is written, what becomes of bulk data, and how deep data sets may nest.
+        array: Whether the data sets are put into an array; otherwise there is one.
 
     Raises:
         OutputError: An event out of order, a tag not above the one before it, or a value that does not fit its VR.
@@ -328,8 +363,43 @@ def write_events(
     >>> target.getvalue()
     b'[{"00100020":{"vr":"LO","Value":["17"]}}]'
     """
-    with _Document(Output(target), indent, options or WriteOptions(), array=True) as document:
+    with _Document(Output(target), indent, options or WriteOptions(), array=array) as document:
         document.write_events(events)
+
+
+def write_file(events: Iterable[Event], target: Target, *, options: WriteOptions | None = None) -> None:
+    """Write the DICOM events of one data set as a DICOM file (PS3.10), in explicit VR little endian.
+
+    File meta information that is missing is made. Encapsulated pixel data keeps its transfer syntax, which the events
+    or the options must tell. Text that the character sets of the data set do not carry changes them to UTF-8.
+
+    Args:
+        events: As ``iter_events`` and ``iter_file_events`` give them.
+        target: A path, or a binary file. A path appears under its name only when it is complete. Because the length of
+            a value stands before it, what cannot be read and sought in is copied from a temporary file.
+        options: The transfer syntax, and how deep data sets may nest.
+
+    Raises:
+        OutputError: An event out of order, a tag not above the one before it, or a value that a file cannot hold.
+        OSError: The target cannot be written.
+
+    >>> import io
+    >>> target = io.BytesIO()
+    >>> write_file(iter_events(b'{"00100020": {"vr": "LO", "Value": ["17"]}}'), target)
+    >>> target.getvalue()[128:132]
+    b'DICM'
+    """
+    from streamdicom.part10 import Part10Writer
+
+    output = Output(target)
+    try:
+        with output.random_access() as file:
+            writer = Part10Writer(file, temporary, options=options)
+            writer.write_all(events)
+            writer.close()
+        output.commit()
+    finally:
+        output.discard()
 
 
 def _dump(
@@ -364,7 +434,8 @@ class _Document:
         self._output = output
         self._json = JsonWriter(output.write, indent=indent, depth=options.limits.depth)
         self._events = EventWriter(self._json, options=options, array=array)
-        self._file_meta = options.file_meta
+        self._options = options
+        self._changes = options.bulk_data_store is not None or options.bulk_data_policy != BulkDataPolicy()
         self._index = 0
         self._closed = False
 
@@ -375,11 +446,17 @@ class _Document:
 
         if not isinstance(dataset, Dataset):
             raise TypeError(f"a Dataset or an iterable of them is needed, not {type(dataset).__name__}")
-        for events in walk(dataset, self._index, file_meta=self._file_meta):
-            self._events.write_all(events)
+        walked = walk(dataset, self._index, options=self._options)
+        if self._changes:
+            self.write_events(chain.from_iterable(walked))
+        else:
+            for events in walked:
+                self._events.write_all(events)
         self._index += 1
 
     def write_events(self, events: Iterable[Event]) -> None:
+        if self._changes:
+            events = store_bulk_data(events, self._options.bulk_data_policy, self._options.bulk_data_store)
         self._events.write_all(events)
 
     def close(self) -> None:

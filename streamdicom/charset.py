@@ -18,9 +18,9 @@ from pydicom.charset import (
 )
 from pydicom.valuerep import TEXT_VR_DELIMS
 
-__all__ = ["DEFAULT", "UTF_8", "UTF_8_TERM", "decode", "encode", "encodings_of"]
+from streamdicom.tags import UTF_8_TERM
 
-UTF_8_TERM = "ISO_IR 192"
+__all__ = ["DEFAULT", "UTF_8", "decode", "encode", "encodings_of"]
 
 _KNOWN = frozenset(python_encoding.values())
 _MOST_TERMS = 64  # there are about thirty (PS3.3 C.12.1.1.2)

@@ -9,7 +9,8 @@
     │   ├── BulkDataError              a reference to bulk data that may not be followed, or leads nowhere
     │   ├── DatasetError               read, but not to be held in a pydicom data set
     │   └── LimitError                 more than one of the ``Limits`` allows
-    └── OutputError (ValueError)       what was to be written is at fault
+    ├── OutputError (ValueError)       what was to be written is at fault
+    └── ResumeError (ValueError)       a run cannot go on where another has stopped
 
 Each one says where: a ``Location`` with the byte offset, the index of the data set and the tag path, as far as
 they are known. The text of an error never quotes values of the document, which may be somebody's health record.
@@ -29,6 +30,7 @@ __all__ = [
     "LimitError",
     "Location",
     "OutputError",
+    "ResumeError",
     "StreamDicomError",
     "TruncatedError",
 ]
@@ -127,3 +129,7 @@ class LimitError(InputError):
 
 class OutputError(StreamDicomError, ValueError):
     """What was to be written is at fault: events or tokens out of order, a value that does not fit its VR."""
+
+
+class ResumeError(StreamDicomError, ValueError):
+    """A run cannot go on where another has stopped: it is asked for something else, or the inputs have changed."""

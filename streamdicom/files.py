@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, TypeAlias, cast
 
-__all__ = ["Output", "Source", "Target", "chunks"]
+__all__ = ["Output", "Source", "Target", "chunks", "temporary"]
 
+_MOST_IN_MEMORY = 1024 * 1024
 _CHUNK = 16 * 1024  # see the reader of DICOM JSON, which takes no more at once
 
 Source: TypeAlias = str | os.PathLike[str] | BinaryIO | bytes | bytearray | memoryview | Iterable[bytes]
@@ -64,6 +66,16 @@ def _checked(chunk: object) -> bytes:
     raise TypeError(f"bytes are needed, not {type(chunk).__name__}{hint}")
 
 
+def temporary() -> BinaryIO:
+    """An empty file without a name, which is in memory as long as it is small and goes when it is closed.
+
+    >>> with temporary() as file:
+    ...     file.write(b"a")
+    1
+    """
+    return cast(BinaryIO, tempfile.SpooledTemporaryFile(_MOST_IN_MEMORY))
+
+
 class Output:
     """A target that is being written.
 
@@ -98,8 +110,8 @@ class Output:
                 return path.open("wb")
             mode = stat.S_IMODE(status.st_mode)
         self._partial = path.with_name(f".{path.name[:200]}.{os.urandom(4).hex()}.partial")
-        descriptor = os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
-        return os.fdopen(descriptor, "wb")
+        descriptor = os.open(self._partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
+        return os.fdopen(descriptor, "w+b")
 
     def write(self, data: bytes) -> None:
         """Write all of the bytes."""
@@ -110,6 +122,18 @@ class Output:
             if not isinstance(written, int):
                 return
             view = view[written:]
+
+    @contextmanager
+    def random_access(self) -> Iterator[BinaryIO]:
+        """A file to write, read and seek in: this one, or else a temporary one that is copied to it at the end."""
+        if self._partial is not None or _is_random_access(self._file):
+            yield self._file
+            return
+        with temporary() as file:
+            yield file
+            file.seek(0)
+            while piece := file.read(_CHUNK):
+                self.write(piece)
 
     def commit(self) -> None:
         """Give the complete file its name; flush a file that the caller opened."""
@@ -133,3 +157,10 @@ class Output:
             with suppress(FileNotFoundError):
                 self._partial.unlink()
             self._partial = None
+
+
+def _is_random_access(file: BinaryIO) -> bool:
+    try:
+        return file.readable() and file.seekable() and file.writable()
+    except AttributeError:  # less of a file than it might be
+        return False

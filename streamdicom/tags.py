@@ -10,7 +10,9 @@ __all__ = ["format_tag", "is_group_length", "keyword", "parse_tag"]
 _KEY = re.compile(r"[0-9A-F]{8}")
 
 SPECIFIC_CHARACTER_SET = 0x00080005
+UTF_8_TERM = "ISO_IR 192"  # its value for UTF-8
 FILE_META_GROUP = 0x0002
+ITEM_TAG = b"\xfe\xff\x00\xe0"  # in little endian, as it stands before each fragment (PS3.5 A.4)
 
 
 # Archives use some thousands of tags; the bound is for an input that tries them all.

@@ -15,7 +15,16 @@ from typing import Any
 from streamdicom.events import Value
 from streamdicom.vr import VRS, Form
 
-__all__ = ["DECODERS", "ENCODERS", "SPLITTERS", "joined_text", "split_name", "swap_words"]
+__all__ = [
+    "DECODERS",
+    "ENCODERS",
+    "SPLITTERS",
+    "field_numbers",
+    "field_text",
+    "joined_text",
+    "split_name",
+    "swap_words",
+]
 
 _Decoder = Callable[[bytes, bool], tuple[Value, ...] | None]
 
@@ -128,6 +137,39 @@ def _encode_binary(values: tuple[Any, ...]) -> bytes | None:
     """JSON has no padding (PS3.18 F.2.7); pydicom pads an odd value when it writes one that is not raw."""
     data: bytes = values[0]
     return None if len(data) & 1 else data
+
+
+def field_text(vr: str, values: tuple[Any, ...]) -> str:
+    r"""The text of an element of a text VR, its values joined, whatever a reader makes of it.
+
+    Raises:
+        ValueError: This VR has one value.
+        TypeError: A value is no text.
+
+    >>> field_text("PN", (("Yamada^Tarou", "", "a"), None))
+    'Yamada^Tarou==a\\'
+    """
+    row = VRS[vr]
+    if len(values) > 1 and not row.multiple:
+        raise ValueError("more than one value")
+    if row.form is Form.PERSON_NAME:
+        return "\\".join([_name_text(value) for value in values])
+    return "\\".join([value or "" for value in values])
+
+
+def field_numbers(vr: str, values: tuple[Any, ...]) -> bytes:
+    """The value field of numbers, in little endian; those of FL become the nearest that it has.
+
+    Raises:
+        ValueError: A number does not fit the VR.
+        TypeError: A value is no number.
+    """
+    try:
+        if VRS[vr].form is Form.TAG:
+            return b"".join([struct.pack("<HH", value >> 16, value & 0xFFFF) for value in values])
+        return struct.pack(f"<{len(values)}{VRS[vr].code}", *values)
+    except (struct.error, OverflowError):
+        raise ValueError("a number that does not fit the VR") from None
 
 
 def _encoder(vr: str) -> Callable[[tuple[Any, ...]], bytes | None]:

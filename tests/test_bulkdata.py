@@ -1,4 +1,4 @@
-"""Base64 in pieces, against the base64 module."""
+"""Base64 in pieces, against the base64 module; what becomes of which value."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from streamdicom.bulkdata import Base64Decoder, decode_base64
+from streamdicom.bulkdata import Base64Decoder, BulkDataAction, BulkDataPolicy, decode_base64
+from streamdicom.vr import VRS
 
 DATA = [bytes(range(length)) for length in range(9)] + [b"\xff" * 7, b"\xfb\xf0\x00"]
 
@@ -79,3 +80,42 @@ def test_what_is_known_is_decoded_at_once() -> None:
     ]
     assert decoder.feed("=") == b""
     assert decoder.close() == bytes([6])
+
+
+# --- the policy --------------------------------------------------------------------------------------------------
+
+BULK_VRS = {"DS", "FL", "FD", "IS", "LT", "OB", "OD", "OF", "OL", "OV", "OW", "SL", "SS", "ST", "SV", "UC", "UL", "UN"}
+BULK_VRS |= {"US", "UT", "UV"}  # PS3.18 F.2.2
+BINARY = {"OB", "OD", "OF", "OL", "OV", "OW", "UN"}
+TAG = 0x00091001
+
+
+@pytest.mark.parametrize("vr", sorted(VRS))
+def test_by_size_only_binary_values_are_stored(vr: str) -> None:
+    policy = BulkDataPolicy(threshold=10)
+    assert policy.action(TAG, vr, 10) is BulkDataAction.INLINE
+    assert policy.action(TAG, vr, 11) is (BulkDataAction.STORE if vr in BINARY else BulkDataAction.INLINE)
+
+
+@pytest.mark.parametrize("vr", sorted(VRS))
+@pytest.mark.parametrize("action", BulkDataAction)
+def test_a_tag_goes_before_a_vr_and_a_vr_before_the_size(vr: str, action: BulkDataAction) -> None:
+    by_vr = dict.fromkeys(BULK_VRS, action)
+    expected = action if vr in BULK_VRS else BulkDataAction.INLINE
+    for size in (0, 10**9):
+        assert BulkDataPolicy(by_vr=by_vr).action(TAG, vr, size) is expected
+        for other in BulkDataAction:
+            policy = BulkDataPolicy(by_vr=by_vr, by_tag={TAG: other})
+            assert policy.action(TAG, vr, size) is (other if vr in BULK_VRS else BulkDataAction.INLINE)
+            assert policy.action(TAG + 1, vr, size) is expected
+
+
+@pytest.mark.parametrize("vr", ["PN", "SQ", "AT", "UI", "XX", ""])
+def test_a_vr_that_has_no_bulk_data_has_no_rule(vr: str) -> None:
+    with pytest.raises(ValueError, match="BulkDataURI"):
+        BulkDataPolicy(by_vr={vr: BulkDataAction.STORE})
+
+
+def test_a_negative_threshold_is_refused() -> None:
+    with pytest.raises(ValueError, match="threshold"):
+        BulkDataPolicy(threshold=-1)

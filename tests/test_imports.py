@@ -18,13 +18,14 @@ _ROOT = Path(streamdicom.__file__).parent
 _LAYERS = (
     ("errors", "limits"),
     ("jsontext",),
-    ("tags", "vr", "events", "options", "bulkdata", "charset", "valuefield"),
-    ("dicomjson", "part10", "dataset"),
-    ("files", "api"),
+    ("tags", "vr", "events", "bulkdata", "charset", "valuefield", "bulkvalues", "multipart", "buffers", "options"),
+    ("dicomjson", "part10", "dataset", "filters", "select"),
+    ("files", "spool", "api"),
+    ("archive",),
     ("cli",),
 )
 _LEVEL = {name: level for level, names in enumerate(_LAYERS) for name in names}
-_FOLDERS = ("jsontext", "dicomjson", "part10", "dataset", "cli")
+_FOLDERS = ("jsontext", "dicomjson", "part10", "dataset", "archive", "cli")
 
 
 def _modules() -> list[Path]:
@@ -76,7 +77,7 @@ def test_json_text_knows_nothing_of_dicom() -> None:
 def test_importing_the_package_does_not_import_pydicom_or_the_command_line() -> None:
     code = "import sys, streamdicom; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"pydicom", "numpy", "typer", "rich", "decimal"} & set(loaded)
+    assert not {"pydicom", "numpy", "typer", "rich", "decimal", "fsspec"} & set(loaded)
 
 
 def test_what_is_exported_is_there() -> None:

@@ -16,6 +16,7 @@ DEFAULTS = {
     "held_values": 4096,
     "value_length": 2**28,
     "dataset_size": 2**30,
+    "spooled_size": 2**34,
 }
 SMALLEST = {**dict.fromkeys(DEFAULTS, 1), "string_segment": 12}
 

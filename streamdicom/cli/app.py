@@ -8,12 +8,15 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import streamdicom
+from streamdicom.archive.layout import DEFAULT_LAYOUT
+from streamdicom.cli.archive import export_files, import_files, tag_of
 from streamdicom.cli.convert import convert_file
 from streamdicom.cli.demo import run_demo
 from streamdicom.cli.show import show_file
@@ -100,3 +103,132 @@ def show(source: _In) -> None:
     """Print the elements of a DICOM JSON stream or a DICOM file as a tree, while it is read."""
     with _told():
         show_file(source)
+
+
+# --- archives --------------------------------------------------------------------------------------------------
+
+
+class _Format(StrEnum):
+    JSON = "json"
+    NDJSON = "ndjson"
+
+
+class _Compression(StrEnum):
+    NONE = "none"
+    GZIP = "gzip"
+    ZSTD = "zstd"
+
+
+class _OnError(StrEnum):
+    STOP = "stop"
+    SKIP = "skip"
+
+
+class _OnDuplicate(StrEnum):
+    ERROR = "error"
+    KEEP_BOTH = "keep-both"
+    SKIP = "skip"
+    REPLACE = "replace"
+
+
+_Sources = Annotated[list[Path], typer.Argument(metavar="SOURCE...", help="Files, folders, ZIP and tar files.")]
+_Stream = Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="A file, or - for a pipe.")]
+_Folder = Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The folder for the files.")]
+_FormatOption = Annotated[
+    _Format | None, typer.Option("--format", help="One array, or a data set on each line. By default as the name says.")
+]
+_Compress = Annotated[_Compression | None, typer.Option("--compress", help="By default as the name says, .gz or .zst.")]
+_BulkDir = Annotated[Path | None, typer.Option(metavar="DIR", help="Put large binary values here.")]
+_BulkThreshold = Annotated[int, typer.Option(min=0, help="Bytes up to which a binary value is not large.")]
+_BulkPrefix = Annotated[str, typer.Option(metavar="PREFIX", help="What the references to them begin with.")]
+_NoBulk = Annotated[bool, typer.Option("--no-bulk", help="Leave large binary values out.")]
+_Include = Annotated[list[str], typer.Option(metavar="TAG", help="Only elements like this; may be given again.")]
+_Exclude = Annotated[list[str], typer.Option(metavar="TAG", help="No element like this; may be given again.")]
+_Jobs = Annotated[int, typer.Option(min=1, help="How many processes.")]
+_OnErrorOption = Annotated[_OnError, typer.Option("--on-error", help="What to do with an input that fails.")]
+_OnDuplicateOption = Annotated[
+    _OnDuplicate, typer.Option("--on-duplicate", help="What to do with a SOP Instance UID that comes again.")
+]
+_Resume = Annotated[bool, typer.Option("--resume", help="Go on where the run before was stopped.")]
+_ReportOption = Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write the report as JSON.")]
+_LayoutOption = Annotated[str, typer.Option("--layout", help="The path of each file.")]
+_Syntax = Annotated[str | None, typer.Option(metavar="UID", help="The transfer syntax of the files.")]
+_BulkRoot = Annotated[Path | None, typer.Option("--bulk-dir", metavar="DIR", help="Where references lead to.")]
+
+
+@app.command("export")
+def export_command(
+    sources: _Sources,
+    output: _Stream,
+    format_: _FormatOption = None,
+    compress: _Compress = None,
+    bulk_dir: _BulkDir = None,
+    bulk_threshold: _BulkThreshold = 1024,
+    bulk_uri_prefix: _BulkPrefix = "",
+    no_bulk: _NoBulk = False,
+    include: _Include = [],  # noqa: B006 - typer's way
+    exclude: _Exclude = [],  # noqa: B006
+    file_meta: _FileMeta = False,
+    jobs: _Jobs = 1,
+    on_error: _OnErrorOption = _OnError.STOP,
+    resume: _Resume = False,
+    report: _ReportOption = None,
+) -> None:
+    """Write DICOM files, found by their content, as one stream of DICOM JSON.
+
+    Exit code 0: every input is in the output; 3: some were skipped.
+    """
+    with _told():
+        is_complete = export_files(
+            sources,
+            output,
+            report,
+            format=format_,
+            compress=compress,
+            bulk_dir=bulk_dir,
+            bulk_threshold=bulk_threshold,
+            bulk_uri_prefix=bulk_uri_prefix,
+            bulk=not no_bulk,
+            include=[tag_of(text) for text in include],
+            exclude=[tag_of(text) for text in exclude],
+            file_meta=file_meta,
+            jobs=jobs,
+            on_error=on_error,
+            resume=resume,
+        )
+        if not is_complete:
+            raise typer.Exit(3)
+
+
+@app.command("import")
+def import_command(
+    source: _In,
+    output: _Folder,
+    layout: _LayoutOption = DEFAULT_LAYOUT,
+    transfer_syntax: _Syntax = None,
+    bulk_dir: _BulkRoot = None,
+    bulk_uri_prefix: _BulkPrefix = "",
+    on_error: _OnErrorOption = _OnError.STOP,
+    on_duplicate: _OnDuplicateOption = _OnDuplicate.ERROR,
+    resume: _Resume = False,
+    report: _ReportOption = None,
+) -> None:
+    """Write each data set of a stream of DICOM JSON to a DICOM file of its own.
+
+    Exit code 0: every data set is in a file; 3: some were skipped.
+    """
+    with _told():
+        is_complete = import_files(
+            source,
+            output,
+            report,
+            layout=layout,
+            transfer_syntax=transfer_syntax,
+            bulk_root=bulk_dir,
+            bulk_uri_prefix=bulk_uri_prefix,
+            on_error=on_error,
+            on_duplicate=on_duplicate,
+            resume=resume,
+        )
+        if not is_complete:
+            raise typer.Exit(3)

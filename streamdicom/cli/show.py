@@ -8,10 +8,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from streamdicom.cli.convert import read_dicom
 from streamdicom.cli.streams import PIPE, Meter, is_json, read
 from streamdicom.dicomjson import EventParser
 from streamdicom.events import Event, EventType
+from streamdicom.part10 import Part10Parser
 from streamdicom.tags import keyword
 
 __all__ = ["lines", "show_file"]
@@ -45,9 +45,10 @@ def _json_events(data: Iterable[bytes]) -> Iterator[list[Event]]:
 
 
 def _dicom_events(data: Iterable[bytes]) -> Iterator[list[Event]]:
-    from streamdicom.dataset import walk
-
-    yield from walk(read_dicom(b"".join(data)), file_meta=True)
+    parser = Part10Parser()
+    for chunk in data:
+        yield parser.feed(chunk)
+    yield parser.close()
 
 
 def lines(events: Iterable[Event]) -> Iterator[str]:
@@ -67,6 +68,7 @@ class _Tree:
         self._depth = 0
         self._length = 0  # of the parts of an element so far
         self._start = ""  # the text that the element in parts begins with
+        self._fragments = 0
 
     def lines(self, events: Iterable[Event]) -> Iterator[str]:
         for kind, tag, vr, value in events:
@@ -95,9 +97,14 @@ class _Tree:
         return self._part(kind, tag, vr, value)
 
     def _part(self, kind: int, tag: int, vr: str, value: Any) -> str:
-        if kind == EventType.START_ELEMENT:
-            self._length = 0
+        if kind in (EventType.START_ELEMENT, EventType.START_FRAGMENTS):
+            self._length = self._fragments = 0
             self._start = ""
+        elif kind == EventType.START_FRAGMENT:
+            self._fragments += 1
+        elif kind == EventType.END_FRAGMENTS:
+            number = max(0, self._fragments - 1)  # the first one is the Basic Offset Table
+            return f"{'  ' * self._depth}{_name(tag, vr)}: [{self._length:,} bytes in {number:,} fragments]"
         elif kind == EventType.END_ELEMENT:
             unit = "bytes" if not self._start else "characters"
             return f"{'  ' * self._depth}{_name(tag, vr)}: {self._start}[{self._length:,} {unit}]"

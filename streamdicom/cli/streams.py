@@ -10,7 +10,15 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from rich.console import Console
-from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TransferSpeedColumn
+from rich.progress import (
+    DownloadColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
 from streamdicom.files import chunks
 
@@ -43,6 +51,8 @@ class Meter:
             DownloadColumn(),
             TransferSpeedColumn(),
             TimeElapsedColumn(),
+            TextColumn("left:"),
+            TimeRemainingColumn(),
             console=Console(stderr=True),
             transient=True,
             disable=not sys.stderr.isatty(),
@@ -53,6 +63,14 @@ class Meter:
     def advance(self, count: int) -> None:
         """Say that so many bytes more have been done."""
         self._progress.advance(self._task, count)
+        self._show()
+
+    def move(self, what: str, done: int, total: int | None) -> None:
+        """Say how far it is."""
+        self._progress.update(self._task, description=what, completed=done, total=total)
+        self._show()
+
+    def _show(self) -> None:
         if not self._shown and time.monotonic() - self._start > _PATIENCE:
             self._shown = True
             self._progress.start()

@@ -7,23 +7,27 @@ somebody looks, as it does after ``dcmread``. Any other becomes a DataElement wi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import lru_cache
-from io import BytesIO
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache, partial
+from inspect import signature
+from io import BufferedIOBase, BytesIO
+from typing import Any, cast
 
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
-from pydicom.uid import ExplicitVRBigEndian
-from pydicom.valuerep import IS
+from pydicom.uid import UID, ExplicitVRBigEndian
+from pydicom.valuerep import BUFFERABLE_VRS, IS
 
-from streamdicom.charset import DEFAULT, UTF_8, UTF_8_TERM, encode, encodings_of
-from streamdicom.errors import DatasetError, InputError, LimitError
+from streamdicom.buffers import LazyValue, SpooledValue, SpoolFile
+from streamdicom.bulkdata import BulkDataStore
+from streamdicom.charset import DEFAULT, UTF_8, encode, encodings_of
+from streamdicom.errors import DatasetError, InputError, LimitError, StreamDicomError
 from streamdicom.events import Event, EventType
-from streamdicom.limits import Limits
-from streamdicom.tags import FILE_META_GROUP, SPECIFIC_CHARACTER_SET, format_tag
+from streamdicom.filters import FRAGMENT_FORMS, open_bulk_data, value_field
+from streamdicom.options import ReadOptions, UriHandler
+from streamdicom.tags import FILE_META_GROUP, ITEM_TAG, SPECIFIC_CHARACTER_SET, UTF_8_TERM, format_tag
 from streamdicom.valuefield import ENCODERS, joined_text, swap_words
 from streamdicom.vr import VRS, Form
 
@@ -32,6 +36,10 @@ __all__ = ["DatasetBuilder"]
 _ELEMENT = int(EventType.ELEMENT)
 _VALUE_OVERHEAD = 64  # bytes of an object and of the place that refers to it
 _OVERHEAD = 256  # bytes that pydicom needs for an element or an item, see ``Limits.dataset_size``
+
+_PIXEL_DATA = 0x7FE00010
+_UNDEFINED_LENGTH = 0xFFFFFFFF
+_SEGMENT_LENGTH = 48 * 1024  # which makes 64 KiB of base64, and whole words
 
 _Elements = dict[BaseTag, RawDataElement | DataElement]
 
@@ -67,23 +75,26 @@ class _Undecided:
 class DatasetBuilder:
     """Makes a Dataset of the events of each data set.
 
-    Group 0002 goes to ``file_meta``. A reference to bulk data becomes an empty element with the attribute
-    ``bulk_data_uri``, which ``walk`` turns into the reference again. Text that the character set of a data set
-    cannot carry switches Specific Character Set to ISO_IR 192, which is UTF-8.
+    Group 0002 goes to ``file_meta``. A reference to bulk data becomes what the options say; see ``ReadOptions``.
+    Encapsulated pixel data becomes an element of undefined length, as after ``dcmread``. Text that the character
+    set of a data set cannot carry switches Specific Character Set to ISO_IR 192, which is UTF-8.
 
     Args:
-        limits: Bounds on the length of a value and the size of a data set.
+        options: Bounds on the length of a value and the size of a data set, and what becomes of bulk data.
         file_dataset: Whether to make FileDataset objects.
 
-    >>> builder = DatasetBuilder(Limits())
+    >>> builder = DatasetBuilder(ReadOptions())
     >>> events = [(1, 0, "", 0), (3, 0x00100020, "LO", ("17",)), (2, 0, "", None)]
     >>> [ds.PatientID for ds in builder.take(events)]
     ['17']
     """
 
-    def __init__(self, limits: Limits, *, file_dataset: bool = False) -> None:
-        self._limits = limits
-        self._most = limits.dataset_size
+    def __init__(self, options: ReadOptions, *, file_dataset: bool = False) -> None:
+        self._options = options
+        self._limits = options.limits
+        self._most = options.limits.dataset_size
+        handler = options.bulk_data_uri_handler
+        self._handler = _of_three_arguments(handler) if handler else None
         self._file_dataset = file_dataset
         self._index = 0
         self._size = 0
@@ -93,6 +104,9 @@ class DatasetBuilder:
         self._parts: list[Any] = []  # the values of an element in parts
         self._segments: list[Any] = []  # the pieces of one of them
         self._length = 0
+        self._is_encapsulated = False
+        self._spool: SpoolFile | None = None  # of the data set, once a value of it is there
+        self._spooled_from: int | None = None  # where in it the value starts that is being read
         self._error: InputError | None = None
 
     @property
@@ -183,17 +197,52 @@ class DatasetBuilder:
         elements[tag] = _data_element(tag, vr, values)
         self._grow(size)
 
+    # --- references to bulk data -------------------------------------------------------------------------------
+
     def _bulk_data(self, tag: int, vr: str, value: Any) -> None:
-        self._add(tag, vr, ())
-        element = _data_element(_base_tag(tag), vr, ())
-        setattr(element, "bulk_data_uri", value)  # noqa: B010 - no attribute that pydicom declares
+        store = self._options.bulk_data_store
+        if self._handler:
+            self._add_handled(tag, vr, self._handler(format_tag(tag), vr, value))
+        elif store is None:
+            self._put_element(_data_element(_base_tag(tag), vr, ()))
+            setattr(self._frame.elements[_base_tag(tag)], "bulk_data_uri", value)  # noqa: B010 - not pydicom's
+        elif vr in BUFFERABLE_VRS:
+            is_encapsulated = value.endswith(FRAGMENT_FORMS)
+            most = self._limits.spooled_size
+            fetch = partial(_fetch, store, tag, vr, value, most, self._index, self._tag_path(tag))
+            self._put_buffer(tag, vr, LazyValue(fetch, padded=not is_encapsulated), is_encapsulated)
+        else:
+            for kind, _, _, part in open_bulk_data(store, tag, vr, value):
+                if kind == _ELEMENT:
+                    self._add(tag, vr, part)
+                else:
+                    _MOVES[kind](self, tag, vr, part)
+
+    def _add_handled(self, tag: int, vr: str, value: Any) -> None:
+        try:
+            element = DataElement(tag, vr, value)
+        except Exception as error:
+            raise DatasetError(f"pydicom does not take the value for VR {vr}: {type(error).__name__}") from error
+        self._put_element(element)
+        self._grow(len(value) if isinstance(value, str | bytes) else 0)
+
+    def _put_element(self, element: DataElement) -> None:
+        if element.tag in self._frame.elements:
+            raise DatasetError("the element comes twice in its data set")
         self._frame.elements[element.tag] = element
+        self._grow(0)
+
+    def _put_buffer(self, tag: int, vr: str, buffer: BufferedIOBase, is_encapsulated: bool) -> None:
+        self._put_element(DataElement(_base_tag(tag), vr, buffer, is_undefined_length=is_encapsulated))
 
     # --- elements in parts -------------------------------------------------------------------------------------
 
     def _start_element(self, tag: int, vr: str, value: Any) -> None:
         self._parts = []
+        self._segments = []
         self._length = 0
+        self._is_encapsulated = False
+        self._spooled_from = None
 
     def _lengthen(self, length: int) -> None:
         self._length += length
@@ -205,23 +254,79 @@ class DatasetBuilder:
         self._lengthen(sum(map(_value_size, value)))
 
     def _segment(self, tag: int, vr: str, value: Any) -> None:
-        self._segments.append(value)
-        self._lengthen(len(value))
+        if self._spooled_from is not None:
+            self._spool_segment(value)
+        elif self._length + len(value) <= self._options.spool_threshold or not _is_bufferable(vr, value):
+            self._segments.append(value)
+            self._lengthen(len(value))
+        else:
+            self._spool = self._spool or SpoolFile()
+            self._spooled_from = self._spool.size
+            for segment in (*self._segments, value):
+                self._spool_segment(segment)
+            self._segments = []
+
+    def _spool_segment(self, data: bytes) -> None:
+        assert self._spool
+        if self._spool.size + len(data) > self._limits.spooled_size:
+            raise LimitError(f"more than {self._limits.spooled_size} bytes of long values", "spooled_size")
+        self._spool.append(data)
 
     def _last_segment(self, tag: int, vr: str, value: Any) -> None:
         self._segment(tag, vr, value)
-        self._parts.append(type(value)().join(self._segments))
-        self._segments = []
+        if self._spooled_from is None and not self._is_encapsulated:
+            self._parts.append(type(value)().join(self._segments))
+            self._segments = []
 
     def _end_element(self, tag: int, vr: str, value: Any) -> None:
+        if self._spooled_from is not None:
+            self._add_spooled(tag, vr)
+            return
         parts, self._parts = self._parts, []
         self._add(tag, vr, tuple(parts))
+
+    def _add_spooled(self, tag: int, vr: str) -> None:
+        assert self._spool
+        buffer = SpooledValue(self._spool, self._spooled_from or 0, padded=not self._is_encapsulated)
+        self._spooled_from = None
+        if _is_bufferable(vr, b""):
+            self._put_buffer(tag, vr, buffer, self._is_encapsulated)
+        else:  # which the source has told only now
+            self._length = 0
+            segments = buffer.segments(_SEGMENT_LENGTH)
+            self._start_element(tag, vr, None)
+            for segment in segments:
+                self._lengthen(len(segment))
+                self._segments.append(segment)
+            data, self._segments = b"".join(self._segments), []
+            self._add(tag, vr, (data,))
+
+    # --- encapsulated pixel data (PS3.5 A.4) -------------------------------------------------------------------
+
+    def _start_fragments(self, tag: int, vr: str, value: Any) -> None:
+        self._start_element(tag, vr, value)
+        self._is_encapsulated = True
+
+    def _start_fragment(self, tag: int, vr: str, value: Any) -> None:
+        self._segment(tag, vr, ITEM_TAG + value.to_bytes(4, "little"))
+
+    def _end_fragments(self, tag: int, vr: str, value: Any) -> None:
+        if self._spooled_from is not None:
+            self._add_spooled(tag, vr)
+            return
+        data, self._segments = b"".join(self._segments), []
+        self._add(tag, vr, ())
+        if data:
+            elements = self._frame.elements
+            elements[_base_tag(tag)] = _undefined_length(_raw_element(_base_tag(tag), vr, data))
+            self._grow(len(data))
 
     # --- data sets, sequences and items ------------------------------------------------------------------------
 
     def _start_dataset(self, tag: int, vr: str, value: Any) -> None:
         self._index = value
         self._size = 0
+        self._spool = None
         self._frames = []
         self._frame = _Frame(DEFAULT)
 
@@ -270,8 +375,11 @@ class DatasetBuilder:
         _settle_text(dataset, frame)
         if meta:
             meta.set_original_encoding(False, True, DEFAULT)
-            if meta.get("TransferSyntaxUID") == ExplicitVRBigEndian:
+            syntax = meta.get("TransferSyntaxUID")
+            if syntax == ExplicitVRBigEndian:
                 _to_big_endian(dataset)
+            elif isinstance(syntax, UID) and syntax.is_transfer_syntax and syntax.is_compressed:
+                _encapsulate(frame.elements)
         self._datasets.append(dataset)
 
 
@@ -285,11 +393,65 @@ _MOVES: dict[int, _Move] = {
     EventType.SEGMENT: DatasetBuilder._segment,
     EventType.LAST_SEGMENT: DatasetBuilder._last_segment,
     EventType.END_ELEMENT: DatasetBuilder._end_element,
+    EventType.START_FRAGMENTS: DatasetBuilder._start_fragments,
+    EventType.START_FRAGMENT: DatasetBuilder._start_fragment,
+    EventType.END_FRAGMENTS: DatasetBuilder._end_fragments,
     EventType.START_SEQUENCE: DatasetBuilder._start_sequence,
     EventType.START_ITEM: DatasetBuilder._start_item,
     EventType.END_ITEM: DatasetBuilder._end_item,
     EventType.END_SEQUENCE: DatasetBuilder._end_sequence,
 }
+
+
+# --- bulk data -------------------------------------------------------------------------------------------------
+
+
+def _of_three_arguments(handler: UriHandler) -> Callable[[str, str, str], Any]:
+    """A handler of references; pydicom tells by the number of parameters what it is to be called with."""
+    if len(signature(handler).parameters) == 1:
+        return lambda tag, vr, uri: cast(Callable[[str], Any], handler)(uri)
+    return cast(Callable[[str, str, str], Any], handler)
+
+
+def _fetch(store: BulkDataStore, tag: int, vr: str, uri: str, most: int, index: int, tag_path: str) -> Iterator[bytes]:
+    """The segments of a value, when somebody looks at it at last."""
+    size = 0
+    try:
+        for segment in value_field(open_bulk_data(store, tag, vr, uri)):
+            size += len(segment)
+            if size > most:
+                raise LimitError(f"bulk data of more than {most} bytes", "spooled_size")
+            yield segment
+    except StreamDicomError as error:
+        error.within(index, tag_path)
+        raise
+
+
+def _is_bufferable(vr: str, value: Any) -> bool:
+    """Whether pydicom takes a buffer for a value; what comes before its VR may turn out so."""
+    return isinstance(value, bytes) and (not vr or vr in BUFFERABLE_VRS)
+
+
+def _undefined_length(element: RawDataElement) -> RawDataElement:
+    return element._replace(length=_UNDEFINED_LENGTH)
+
+
+def _encapsulate(elements: _Elements) -> None:
+    """Give PixelData the undefined length that it has in a compressed transfer syntax, if it is items."""
+    element = elements.get(_base_tag(_PIXEL_DATA))
+    if isinstance(element, RawDataElement):
+        if element.value and element.value.startswith(ITEM_TAG):
+            elements[element.tag] = _undefined_length(element)
+    elif element is not None:
+        value = element.value
+        # A lazy value is not to be fetched for this; a reference to fragments says so itself.
+        is_items = isinstance(value, bytes) and value.startswith(ITEM_TAG)
+        if isinstance(value, SpooledValue) and not isinstance(value, LazyValue):
+            is_items = next(value.segments(len(ITEM_TAG)), b"") == ITEM_TAG
+        element.is_undefined_length = element.is_undefined_length or is_items
+
+
+# --- values ----------------------------------------------------------------------------------------------------
 
 
 def _value_size(value: Any) -> int:
@@ -418,6 +580,14 @@ def _to_big_endian(dataset: Dataset) -> None:
         for element in current:  # which converts what is raw, in little endian
             if element.VR == "SQ":
                 waiting.extend(element.value)
-            elif element.VR in VRS and VRS[element.VR].word > 1 and isinstance(element.value, bytes):
-                element.value = swap_words(element.value, VRS[element.VR].word)
+            elif element.VR in VRS and VRS[element.VR].word > 1:
+                element.value = _swapped(element.value, VRS[element.VR].word)
         current.set_original_encoding(False, False)
+
+
+def _swapped(value: Any, word: int) -> Any:
+    if isinstance(value, bytes):
+        return swap_words(value, word)
+    if isinstance(value, SpooledValue):
+        return LazyValue(lambda: (swap_words(data, word) for data in value.segments(_SEGMENT_LENGTH)))
+    return value

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from copy import copy
 from functools import lru_cache
-from io import BufferedIOBase
+from io import SEEK_END, BufferedIOBase, BytesIO
 from itertools import islice
 from operator import index as as_integer
 from operator import itemgetter, lt
@@ -27,10 +27,13 @@ from pydicom.tag import BaseTag
 from pydicom.uid import UID
 from pydicom.valuerep import IS, DSfloat, PersonName
 
+from streamdicom.buffers import SpooledValue
 from streamdicom.errors import Location, OutputError
 from streamdicom.events import Event, EventType, Value
 from streamdicom.limits import Limits
-from streamdicom.tags import FILE_META_GROUP, format_tag
+from streamdicom.multipart import LONGEST_FRAGMENT
+from streamdicom.options import WriteOptions
+from streamdicom.tags import FILE_META_GROUP, ITEM_TAG, format_tag
 from streamdicom.valuefield import DECODERS, split_name, swap_words
 from streamdicom.vr import VRS, Form
 
@@ -52,6 +55,9 @@ _START_SEQUENCE = int(EventType.START_SEQUENCE)
 _START_ITEM = int(EventType.START_ITEM)
 _END_ITEM = int(EventType.END_ITEM)
 _END_SEQUENCE = int(EventType.END_SEQUENCE)
+_START_FRAGMENTS = int(EventType.START_FRAGMENTS)
+_START_FRAGMENT = int(EventType.START_FRAGMENT)
+_END_FRAGMENTS = int(EventType.END_FRAGMENTS)
 
 _FILE_META = FILE_META_GROUP << 16
 _BATCH = 512  # events
@@ -59,6 +65,7 @@ _LONG = Limits().string_segment
 _MANY = Limits().held_values
 _SEGMENT_LENGTH = 48 * 1024  # which makes 64 KiB of base64
 
+_DEFAULTS = WriteOptions()
 _DEFAULT_HOOKS = (hooks.raw_element_value, hooks.raw_element_vr)
 
 
@@ -75,7 +82,7 @@ class _Frame:
         self.elements = elements
 
 
-def walk(dataset: Dataset, index: int = 0, *, file_meta: bool = False) -> Iterator[list[Event]]:
+def walk(dataset: Dataset, index: int = 0, *, options: WriteOptions | None = None) -> Iterator[list[Event]]:
     """The events of one data set, some hundreds at a time, its elements in ascending order.
 
     Sequences nest as deep as they like; whoever takes the events sets the bound.
@@ -83,7 +90,7 @@ def walk(dataset: Dataset, index: int = 0, *, file_meta: bool = False) -> Iterat
     Args:
         dataset: What to go through. It is not changed, except that pydicom converts some raw elements in it.
         index: The number of the data set in its stream.
-        file_meta: Whether the elements of its ``file_meta`` come too.
+        options: Whether the elements of its ``file_meta`` come too, and the handler of bulk data.
 
     Raises:
         OutputError: An element that no event can express; the location has its tag path.
@@ -94,22 +101,25 @@ def walk(dataset: Dataset, index: int = 0, *, file_meta: bool = False) -> Iterat
     [('START_DATASET', 0), ('ELEMENT', ('17',)), ('END_DATASET', None)]
     """
     yield [(_START_DATASET, 0, "", index)]
+    options = options or _DEFAULTS
     little_endian = dataset.original_encoding[1] is not False
-    meta = getattr(dataset, "file_meta", None) if file_meta else None
+    meta = getattr(dataset, "file_meta", None) if options.file_meta else None
     if meta:
         lower = [item for item in _sorted(dataset) if item[0] < _FILE_META]
         higher = [item for item in _sorted(dataset) if item[0] >= _FILE_META]
-        yield from _members(dataset, iter(lower), index, little_endian)
-        yield from _members(meta, _sorted(meta), index, True)  # PS3.10 7.1: group 0002 is always in little endian
-        yield from _members(dataset, iter(higher), index, little_endian)
+        yield from _members(dataset, iter(lower), index, little_endian, options)
+        yield from _members(meta, _sorted(meta), index, True, options)  # PS3.10 7.1: always in little endian
+        yield from _members(dataset, iter(higher), index, little_endian, options)
     else:
-        yield from _members(dataset, _sorted(dataset), index, little_endian)
+        yield from _members(dataset, _sorted(dataset), index, little_endian, options)
     yield [(_END_DATASET, 0, "", None)]
 
 
-def _members(dataset: Dataset, elements: _Elements, index: int, little_endian: bool) -> Iterator[list[Event]]:
+def _members(
+    dataset: Dataset, elements: _Elements, index: int, little_endian: bool, options: WriteOptions
+) -> Iterator[list[Event]]:
     """The innermost loop: each element in turn, and into the items of sequences without recursion."""
-    decoders = _decoders()
+    decoders = _decoders(options)
     frames: list[_Frame] = []
     events: list[Event] = []
     while True:
@@ -137,7 +147,7 @@ def _members(dataset: Dataset, elements: _Elements, index: int, little_endian: b
                     events.append((_START_SEQUENCE, tag, "SQ", None))
                     frames.append(_Frame(tag, iter(converted.value or ()), dataset, elements))
                     break
-                parts = _element_events(tag, converted, little_endian)
+                parts = _element_events(tag, converted, little_endian, options)
             except OutputError as error:
                 path = [f"{format_tag(frame.tag)}[{frame.number}]" for frame in frames]
                 error.location = Location(None, index, ".".join([*path, format_tag(tag)]))
@@ -178,7 +188,7 @@ def _sorted(dataset: Dataset) -> _Elements:
 # --- raw elements ----------------------------------------------------------------------------------------------
 
 
-def _decoders() -> Mapping[str, Callable[[bytes, bool], tuple[Value, ...] | None]]:
+def _decoders(options: WriteOptions) -> Mapping[str, Callable[[bytes, bool], tuple[Value, ...] | None]]:
     """What may stand in for pydicom's conversion of raw elements, as pydicom is configured now."""
     config = pydicom.config
     if (
@@ -188,12 +198,22 @@ def _decoders() -> Mapping[str, Callable[[bytes, bool], tuple[Value, ...] | None
         or (hooks.raw_element_value, hooks.raw_element_vr) != _DEFAULT_HOOKS
     ):
         return {}
+    if options.bulk_data_element_handler:
+        return _DECODERS_BUT_BINARY
     return _DECODERS_BUT_DATES if config.datetime_conversion else _DECODERS
+
+
+def _decode_unless_items(vr: str) -> Callable[[bytes, bool], tuple[Value, ...] | None]:
+    """The decoder of a VR, but for what may be encapsulated: that takes a look at the element."""
+    decode = DECODERS[vr]
+    return lambda data, little_endian: None if data.startswith(ITEM_TAG) else decode(data, little_endian)
 
 
 # UN may stand for a VR that the dictionary knows; pydicom looks it up.
 _DECODERS = {vr: decoder for vr, decoder in DECODERS.items() if vr != "UN"}
+_DECODERS |= {vr: _decode_unless_items(vr) for vr in ("OB", "OW")}
 _DECODERS_BUT_DATES = {vr: decoder for vr, decoder in _DECODERS.items() if vr not in ("DA", "DT", "TM")}
+_DECODERS_BUT_BINARY = {vr: decoder for vr, decoder in _DECODERS_BUT_DATES.items() if VRS[vr].form is not Form.BINARY}
 
 
 @lru_cache(maxsize=16384)
@@ -230,11 +250,20 @@ def _unambiguous(element: DataElement, dataset: Dataset, little_endian: bool) ->
     return element
 
 
-def _element_events(tag: int, element: DataElement, little_endian: bool) -> Iterable[Event]:
+def _element_events(tag: int, element: DataElement, little_endian: bool, options: WriteOptions) -> Iterable[Event]:
     vr = str(element.VR)
     value = element.value
+    if VRS[vr].form is Form.BINARY and isinstance(value, bytes | bytearray | BufferedIOBase):
+        handler = options.bulk_data_element_handler
+        # As pydicom compares them.
+        if handler and _length(value) > options.bulk_data_threshold // 4 * 3:
+            return [(_BULK_DATA, tag, vr, handler(element))]
+        if element.is_undefined_length and little_endian:
+            buffer = value if isinstance(value, BufferedIOBase) else BytesIO(value)
+            if _holds_items(buffer):
+                return _fragment_events(tag, vr, buffer)
     if isinstance(value, BufferedIOBase):
-        return _buffer_events(tag, vr, value)
+        return _buffer_events(tag, vr, value, 1 if little_endian else VRS[vr].word)
     values = _values(vr, value)
     if not values:
         # What ``DatasetBuilder`` makes of a reference.
@@ -274,14 +303,66 @@ def _parts(tag: int, vr: str, values: tuple[Any, ...]) -> Iterator[Event]:
     yield _END_ELEMENT, tag, vr, None
 
 
-def _buffer_events(tag: int, vr: str, buffer: BufferedIOBase) -> Iterator[Event]:
+def _length(value: bytes | bytearray | BufferedIOBase) -> int:
+    if not isinstance(value, BufferedIOBase):
+        return len(value)
+    start = value.tell()
+    length = value.seek(0, SEEK_END)
+    value.seek(start)
+    return length - start
+
+
+def _buffer_events(tag: int, vr: str, buffer: BufferedIOBase, word: int) -> Iterator[Event]:
     """A value that pydicom keeps in a file; where the file stands does not change."""
-    start = buffer.tell()
     yield _START_ELEMENT, tag, vr, None
-    while data := buffer.read(_SEGMENT_LENGTH):
-        yield _SEGMENT, tag, vr, data
+    for data in _buffer_segments(buffer):
+        yield _SEGMENT, tag, vr, swap_words(data, word)
     yield _LAST_SEGMENT, tag, vr, b""
     yield _END_ELEMENT, tag, vr, None
+
+
+def _buffer_segments(buffer: BufferedIOBase) -> Iterator[bytes]:
+    if isinstance(buffer, SpooledValue):
+        yield from buffer.segments(_SEGMENT_LENGTH)  # which leaves out the padding (PS3.18 F.2.7)
+        return
+    start = buffer.tell()
+    while data := buffer.read(_SEGMENT_LENGTH):
+        yield data
+    buffer.seek(start)
+
+
+# --- encapsulated pixel data -----------------------------------------------------------------------------------
+
+
+def _holds_items(buffer: BufferedIOBase) -> bool:
+    """Whether a buffer has items of defined length and nothing else (PS3.5 A.4). Only their headers are read."""
+    start = position = buffer.tell()
+    end = buffer.seek(0, SEEK_END)
+    try:
+        while position < end:
+            buffer.seek(position)
+            header = buffer.read(8)
+            length = int.from_bytes(header[4:], "little")
+            position += 8 + length
+            if not header.startswith(ITEM_TAG) or length > LONGEST_FRAGMENT or position > end:
+                return False
+        return position > start
+    finally:
+        buffer.seek(start)
+
+
+def _fragment_events(tag: int, vr: str, buffer: BufferedIOBase) -> Iterator[Event]:
+    """The items of a buffer, which is known to have nothing else."""
+    start = buffer.tell()
+    yield _START_FRAGMENTS, tag, vr, None
+    while header := buffer.read(8):
+        length = int.from_bytes(header[4:], "little")
+        yield _START_FRAGMENT, tag, vr, length
+        while length > _SEGMENT_LENGTH:
+            yield _SEGMENT, tag, vr, buffer.read(_SEGMENT_LENGTH)
+            length -= _SEGMENT_LENGTH
+        yield _LAST_SEGMENT, tag, vr, buffer.read(length)
+    yield _END_FRAGMENTS, tag, vr, None
     buffer.seek(start)
 
 

@@ -19,8 +19,9 @@ from streamdicom.errors import Location, OutputError
 from streamdicom.events import Event, EventType
 from streamdicom.jsontext import JsonWriter
 from streamdicom.jsontext._base64 import Base64Encoder
+from streamdicom.multipart import LONGEST_FRAGMENT
 from streamdicom.options import WriteOptions
-from streamdicom.tags import FILE_META_GROUP, format_tag, is_group_length
+from streamdicom.tags import FILE_META_GROUP, ITEM_TAG, format_tag, is_group_length
 from streamdicom.vr import VRS, Form, ValueRepresentation
 
 __all__ = ["EventWriter"]
@@ -39,8 +40,6 @@ _END_SEQUENCE = int(EventType.END_SEQUENCE)
 _OF_SEQUENCE = frozenset({EventType.START_ITEM, EventType.END_ITEM, EventType.END_SEQUENCE})
 _KINDS = frozenset(EventType)
 
-_ITEM = b"\xfe\xff\x00\xe0"  # the tag of an item (PS3.5 7.5), in little endian
-_UNDEFINED_LENGTH = 0xFFFFFFFF
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
@@ -55,7 +54,7 @@ class _Place(IntEnum):
     PARTS = 3  # an element in parts
     SEGMENTS = 4  # one of its values
     FRAGMENTS = 5  # encapsulated pixel data
-    FRAGMENT = 6
+    FRAGMENT = 6  # one of its fragments
     LEFT_OUT = 7  # what is open is not written
 
 
@@ -105,7 +104,7 @@ class EventWriter:
         self._skipped = 0  # how many things are open within what is left out
         self._event = 0, 0  # the type and the tag of the last one, for errors
         self._error: OutputError | None = None
-        self._known: dict[int, _Known] = {}
+        self._known = _KNOWN[self._file_meta]
         if array:
             json.start_array()
 
@@ -116,7 +115,8 @@ class EventWriter:
     def write_all(self, events: Iterable[Event]) -> None:
         """Write events.
 
-        Group lengths are left out, and group 0002 unless the options say otherwise.
+        Group lengths are left out, and group 0002 unless the options say otherwise. Encapsulated pixel data is one
+        InlineBinary: the items of the value field, without the delimiter behind them.
 
         Raises:
             OutputError: An event out of order, a tag not above the one before it in its data set, or a value
@@ -127,8 +127,9 @@ class EventWriter:
         try:
             self._write_all(events)
         except OutputError as error:
-            kind, tag = self._event
-            error.location = Location(None, self._index, self._tag_path(0 if kind in _OF_SEQUENCE else tag))
+            if error.location == Location():  # it is no error of whoever makes the events
+                kind, tag = self._event
+                error.location = Location(None, self._index, self._tag_path(0 if kind in _OF_SEQUENCE else tag))
             self._error = error
             raise
 
@@ -373,12 +374,12 @@ class EventWriter:
         self._place = _Place.FRAGMENTS
 
     def _start_fragment(self, tag: int, vr: str, value: Any) -> None:
-        if not isinstance(value, int) or not 0 <= value < _UNDEFINED_LENGTH:
+        if not isinstance(value, int) or not 0 <= value <= LONGEST_FRAGMENT:
             raise OutputError("a fragment whose length is not told")
         if not self._part_member:
             self._part_member = "InlineBinary"
             self._put(',"InlineBinary":"')
-        self._put(self._base64.encode(_ITEM + value.to_bytes(4, "little")))
+        self._put(self._base64.encode(ITEM_TAG + value.to_bytes(4, "little")))
         self._fragment_left = value
         self._place = _Place.FRAGMENT
 
@@ -402,6 +403,9 @@ class EventWriter:
 
 
 _Known: TypeAlias = "tuple[str, str, Callable[[str, tuple[Any, ...]], str]]"
+# How elements of a tag start, without and with group 0002; the same for every writer.
+_KNOWN: dict[bool, dict[int, _Known]] = {False: {}, True: {}}
+
 _Move: TypeAlias = Callable[[EventWriter, int, str, Any], None]
 _MOVES: dict[int, dict[int, _Move]] = {
     _Place.STREAM: {EventType.START_DATASET: EventWriter._start_dataset},

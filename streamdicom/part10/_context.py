@@ -9,9 +9,7 @@ from streamdicom.part10.syntax import PIXEL_DATA, UNDEFINED_LENGTH, Encoding
 from streamdicom.tags import SPECIFIC_CHARACTER_SET
 from streamdicom.vr import VRS
 
-__all__ = ["FAR", "Context", "Facts", "is_ambiguous", "is_telling"]
-
-FAR = 1 << 63  # an end that is not known yet
+__all__ = ["Context", "Facts", "is_ambiguous", "is_telling"]
 
 _PIXEL_REPRESENTATION = 0x00280103
 _LUT_DESCRIPTOR = 0x00283002

@@ -25,11 +25,12 @@ from typing import Any, TypeAlias
 from streamdicom.errors import DicomFileError, InputError, LimitError, Location, TruncatedError
 from streamdicom.events import Event, EventType
 from streamdicom.options import ReadOptions
-from streamdicom.part10._context import FAR, Context, Facts, is_ambiguous, is_telling
+from streamdicom.part10._context import Context, Facts, is_ambiguous, is_telling
 from streamdicom.part10._text import LongText, decode_text
 from streamdicom.part10.syntax import (
     EXPLICIT_BIG_ENDIAN,
     EXPLICIT_LITTLE_ENDIAN,
+    FAR,
     IMPLICIT_LITTLE_ENDIAN,
     ITEM,
     ITEM_DELIMITATION,
@@ -101,6 +102,11 @@ _SHORT, _LONG_LAYOUT, _IMPLICIT, _SEQUENCE = map(int, _Layout)
 
 _Decoder: TypeAlias = Callable[[bytes, bool], "tuple[Any, ...] | None"]
 _Known: TypeAlias = "tuple[int, int, str, _Decoder]"  # layout, tag, VR
+
+# What is known of elements that mean the same in every file.
+_KNOWN: dict[Encoding, dict[bytes, _Known]] = {
+    encoding: {} for encoding in (IMPLICIT_LITTLE_ENDIAN, EXPLICIT_LITTLE_ENDIAN, EXPLICIT_BIG_ENDIAN)
+}
 
 
 class Part10Parser:
@@ -347,7 +353,8 @@ class Part10Parser:
             return False
         if self._lacks(8):
             return False
-        self._context = Context(self._encoding(), {}, 0, FAR, Facts())
+        encoding = self._encoding()
+        self._context = Context(encoding, _KNOWN[encoding], 0, FAR, Facts())
         return self._move(_State.ELEMENTS)
 
     def _encoding(self) -> Encoding:
@@ -368,12 +375,15 @@ class Part10Parser:
     # --- elements ----------------------------------------------------------------------------------------------
 
     def _elements(self) -> bool:
-        """The innermost loop: small elements of a VR that the file tells. ``_element`` has the others."""
-        context, known = self._context, self._context.known
+        """The innermost loop: small elements of a VR that the file tells, and the sequences and items around them.
+
+        ``_element`` and ``_items`` have all others, what is not there as a whole yet, and what is wrong.
+        """
+        context, contexts, known = self._context, self._contexts, self._context.known
         encoding = context.encoding
         width = 4 if encoding.implicit else 6
         little_endian = encoding.little_endian
-        short, long = encoding.short.unpack_from, encoding.long.unpack_from
+        short, long, item = encoding.short.unpack_from, encoding.long.unpack_from, encoding.item.unpack_from
         buffer, pos, base = self._buffer, self._pos, self._base
         size, emit = len(buffer), self._events.append
         while True:
@@ -391,7 +401,7 @@ class Part10Parser:
                 elif layout == _IMPLICIT:
                     start = pos + 8
                     stop = start + long(buffer, pos + 4)[0]
-                elif pos + 12 <= most and layout == _LONG_LAYOUT:
+                elif layout == _LONG_LAYOUT and pos + 12 <= most:
                     start = pos + 12
                     stop = start + long(buffer, pos + 8)[0]
                 else:
@@ -403,19 +413,42 @@ class Part10Parser:
                     break
                 emit((_ELEMENT, tag, vr, values))
                 pos = stop
-            self._pos = pos
+            self._context, self._pos = context, pos
             if pos == end:
-                goes_on = self._end_item()
+                context = contexts.pop()
+                emit((_END_ITEM, context.tag, "SQ", None))
             elif layout == _SEQUENCE and pos + 12 <= size:
                 self._tag = tag
-                goes_on = self._start_sequence(tag, "SQ", 12, long(buffer, pos + 8)[0])
+                self._open_sequence(tag, "SQ", 12, long(buffer, pos + 8)[0])
+                pos += 12
             else:
                 goes_on = self._element()
-            while goes_on and self._state is _State.ITEMS:
-                goes_on = self._items()
-            context, pos = self._context, self._pos
-            if not goes_on or self._state is not _State.ELEMENTS or context.known is not known:
-                return goes_on
+                context, pos = self._context, self._pos
+                if not goes_on or context.known is not known:
+                    return goes_on
+                if self._state is _State.ELEMENTS:
+                    continue
+                if self._state is not _State.ITEMS:
+                    return True
+            # An item is due.
+            offset = base + pos
+            if offset == context.sequence_end:
+                emit((_END_SEQUENCE, context.tag, "SQ", None))
+                self._state, self._step = _State.ELEMENTS, _ELEMENTS_STEP
+                continue
+            if pos + 8 <= size and context.known is known and not context.sequence_is_un:
+                group, element, length = item(buffer, pos)
+                item_end = FAR if length == UNDEFINED_LENGTH else offset + 8 + length
+                if group == 0xFFFE and element == 0xE000 and (item_end <= context.sequence_end or item_end == FAR):
+                    emit((_START_ITEM, context.tag, "SQ", context.items))
+                    context.items += 1
+                    contexts.append(context)
+                    context = Context(encoding, known, offset + 8, item_end, context.facts.inherited)
+                    pos += 8
+                    self._state, self._step = _State.ELEMENTS, _ELEMENTS_STEP
+                    continue
+            self._context, self._pos = context, pos
+            return self._move(_State.ITEMS)
 
     def _element(self) -> bool:
         """One element, whatever it is, or a delimiter."""
@@ -505,6 +538,10 @@ class Part10Parser:
         return self._end_item()
 
     def _start_sequence(self, tag: int, file_vr: str, header: int, length: int) -> bool:
+        self._open_sequence(tag, file_vr, header, length)
+        return self._move(_State.ITEMS)
+
+    def _open_sequence(self, tag: int, file_vr: str, header: int, length: int) -> None:
         context = self._context
         if 3 * len(self._contexts) + 7 > self._depth:
             raise LimitError(f"more than {len(self._contexts) + 1} sequences within one another", "depth")
@@ -519,8 +556,6 @@ class Part10Parser:
         context.sequence_end = end
         context.sequence_is_un = file_vr == "UN"
         self._events.append((_START_SEQUENCE, tag, "SQ", None))
-        self._state, self._step = _State.ITEMS, _ITEMS_STEP
-        return True
 
     def _items(self) -> bool:
         """The start of an item, or the end of the sequence."""
@@ -559,9 +594,9 @@ class Part10Parser:
         """Take an item for what its first element looks like, as pydicom does; UN may hold either."""
         context = self._context
         if context.encoding is EXPLICIT_LITTLE_ENDIAN and not self._has_vr():
-            context.encoding, context.known = IMPLICIT_LITTLE_ENDIAN, {}
+            context.encoding, context.known = IMPLICIT_LITTLE_ENDIAN, _KNOWN[IMPLICIT_LITTLE_ENDIAN]
         elif context.encoding.implicit and self._contexts[-1].sequence_is_un and self._has_vr():
-            context.encoding, context.known = EXPLICIT_LITTLE_ENDIAN, {}
+            context.encoding, context.known = EXPLICIT_LITTLE_ENDIAN, _KNOWN[EXPLICIT_LITTLE_ENDIAN]
 
     def _delimiter(self, tag: int) -> bool:
         if tag != ITEM_DELIMITATION or self._context.end != FAR or not self._contexts:

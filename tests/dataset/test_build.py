@@ -275,7 +275,7 @@ def test_the_size_is_that_of_each_data_set_alone() -> None:
 
 
 def test_a_builder_takes_events_from_anywhere() -> None:
-    builder = DatasetBuilder(Limits())
+    builder = DatasetBuilder(ReadOptions())
     events = [
         (EventType.START_DATASET, 0, "", 0),
         (EventType.START_SEQUENCE, 0x00081140, "SQ", None),

@@ -47,6 +47,16 @@ def parts(vr: str, *pieces: Event, late: bool = False, tag: int = TAG) -> list[E
     return [start, *pieces, (EventType.END_ELEMENT, tag, vr, None)]
 
 
+def segmented_fragments(*contents: Sequence[bytes], vr: str = "OB", tag: int = TAG) -> list[Event]:
+    """Encapsulated pixel data, its fragments each in segments."""
+    events: list[Event] = [(EventType.START_FRAGMENTS, tag, vr, None)]
+    for segments in contents:
+        events.append((EventType.START_FRAGMENT, tag, vr, sum(map(len, segments))))
+        events += [(EventType.SEGMENT, tag, vr, data) for data in segments[:-1]]
+        events.append((EventType.LAST_SEGMENT, tag, vr, segments[-1]))
+    return [*events, (EventType.END_FRAGMENTS, tag, vr, None)]
+
+
 def some(*values: Any) -> Event:
     return EventType.VALUES, TAG, "", values
 
@@ -306,6 +316,19 @@ STRUCTURE: list[tuple[str, list[Event], str]] = [
         sequence(parts("UT", last_segment("a"))),
         '"00091001":{"vr":"SQ","Value":[{"00091001":{"vr":"UT","Value":["a"]}}]}',
     ),
+    ("no fragments", fragments(), '"00091001":{"vr":"OB"}'),
+    # FEFF00E0 00000000, FEFF00E0 05000000 and "abcde"
+    (
+        "fragments",
+        segmented_fragments([b""], [b"a", b"bcd", b"e"]),
+        '"00091001":{"vr":"OB","InlineBinary":"/v8A4AAAAAD+/wDgBQAAAGFiY2Rl"}',
+    ),
+    (
+        "fragments in an item, and what follows",
+        [*sequence(segmented_fragments([b""], vr="OW")), element("LO", "a", tag=NEXT)],
+        '"00091001":{"vr":"SQ","Value":[{"00091001":{"vr":"OW","InlineBinary":"/v8A4AAAAAA="}}]},'
+        '"00091002":{"vr":"LO","Value":["a"]}',
+    ),
 ]
 
 CANONICAL = [*value_cases(), *STRUCTURE]
@@ -551,6 +574,23 @@ def test_an_event_out_of_order_is_refused(place: str, kind: EventType) -> None:
         assert f"no {kind.name} may come here" in refused([*PLACES[place], event], array=True).message
 
 
+def test_fragments_that_are_left_out() -> None:
+    events = [START, *segmented_fragments([b""], [b"a"], tag=0x00080000), element("LO", "a"), END]
+    assert write(events) == '{"00091001":{"vr":"LO","Value":["a"]}}'
+
+
+def test_the_place_that_the_maker_of_the_events_tells_stays() -> None:
+    place = Location(None, 7, "00100020")
+
+    def events() -> Iterable[Event]:
+        yield START
+        raise OutputError("no such value", place)
+
+    with pytest.raises(OutputError) as caught:
+        EventWriter(JsonWriter(lambda _: None)).write_all(events())
+    assert caught.value.location == place
+
+
 def test_an_unknown_event_is_refused() -> None:
     assert refused([START, (99, TAG, "LO", ())]).location.dataset_index == 0
 
@@ -614,6 +654,15 @@ BAD_PARTS: list[tuple[str, list[Event]]] = [
         for vr in ("OB", "US", "FD", "AT", "PN", "SQ")
     ),
     ("values for OB, VR late", parts("OB", some("a"), late=True)),
+    ("fragments of text", [fragments(vr="UT")[0]]),
+    ("fragments of an unknown VR", [fragments(vr="XX")[0]]),
+    *(
+        (f"fragment of {length!r} bytes", [fragments()[0], (EventType.START_FRAGMENT, TAG, "OB", length)])
+        for length in (None, "1", -1, 2**32 - 1)
+    ),
+    ("fragment that is longer", [*segmented_fragments([b"a"])[:2], segment(b"ab")]),
+    ("fragment that is shorter", [*segmented_fragments([b"ab"])[:2], last_segment(b"a")]),
+    ("fragment of text", [*segmented_fragments([b"a"])[:2], last_segment("a")]),
 ]
 
 

@@ -1,0 +1,113 @@
+"""``streamdicom export`` and ``streamdicom import``: many DICOM files to one stream, and back."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from streamdicom.archive import Progress, Report, export_archive, import_archive
+from streamdicom.cli.streams import PIPE, CallError, Meter
+from streamdicom.errors import ResumeError, StreamDicomError
+from streamdicom.files import Output
+from streamdicom.tags import parse_tag
+
+__all__ = ["export_files", "import_files", "tag_of"]
+
+
+def export_files(sources: list[Path], target: Path, report: Path | None, **options: Any) -> bool:
+    """Export files, and tell what was skipped; the options are those of ``export_archive``.
+
+    Returns:
+        Whether every input is in the output.
+
+    Raises:
+        CallError: The options do not fit together, or a run cannot be resumed.
+        InputError: An input is at fault.
+        OSError: A file cannot be read or written.
+    """
+    output = sys.stdout.buffer if target == PIPE else target
+    with _call(), Meter("Exporting") as meter:
+        result = export_archive(sources, output, progress=_shown(meter, "Exporting", "files"), **options)
+    return _tell(result, report, f"{result.datasets:,} data sets, {result.passed_over:,} other files passed over")
+
+
+def import_files(source: Path, folder: Path, report: Path | None, **options: Any) -> bool:
+    """Import a stream, and tell what was skipped; the options are those of ``import_archive``.
+
+    Returns:
+        Whether every data set is in a file.
+
+    Raises:
+        CallError: The options do not fit together, or a run cannot be resumed.
+        InputError: The stream is at fault.
+        OutputError: A data set cannot be written, or comes twice.
+        OSError: A file cannot be read or written.
+    """
+    data = sys.stdin.buffer if source == PIPE else source
+    with _call(), Meter("Importing") as meter:
+        result = import_archive(data, folder, progress=_shown(meter, "Importing", "data sets"), **options)
+    return _tell(result, report, f"{result.datasets:,} data sets")
+
+
+def tag_of(text: str) -> int:
+    """A tag as people write it: by its keyword, or in digits with or without what goes around them.
+
+    Raises:
+        CallError: It is none.
+
+    >>> hex(tag_of("(0010,0020)")), hex(tag_of("PatientID"))
+    ('0x100020', '0x100020')
+    """
+    from pydicom.datadict import tag_for_keyword
+
+    try:
+        return parse_tag("".join(text.strip("() ").split(",")).upper())
+    except ValueError:
+        tag = tag_for_keyword(text)
+    if tag is None:
+        raise CallError(f"{text!r} is neither a tag nor a keyword of the data dictionary")
+    return tag
+
+
+@contextmanager
+def _call() -> Iterator[None]:
+    """What is wrong with the call, and not with the data."""
+    try:
+        yield
+    except ResumeError as error:
+        raise CallError(str(error)) from error
+    except StreamDicomError:
+        raise
+    except ValueError as error:
+        raise CallError(str(error)) from error
+
+
+def _shown(meter: Meter, what: str, unit: str) -> Callable[[Progress], None]:
+    def show(progress: Progress) -> None:
+        known = "" if progress.files_known is None else f" of {progress.files_known:,}"
+        meter.move(f"{what} {progress.files:,}{known} {unit}", progress.size, progress.size_known)
+
+    return show
+
+
+def _tell(result: Report, path: Path | None, summary: str) -> bool:
+    if path is not None:
+        output = Output(path)
+        try:
+            output.write(json.dumps(result.to_dict(), indent=2).encode() + b"\n")
+            output.commit()
+        finally:
+            output.discard()
+    for skipped in result.skipped:
+        _say(f"skipped: {skipped.name}: {skipped.reason}")
+    _say(f"{summary}, {len(result.skipped):,} skipped")
+    return result.is_complete
+
+
+def _say(text: str) -> None:
+    line = " ".join(f"streamdicom: {text}".split())
+    print(line.encode(errors="backslashreplace").decode(), file=sys.stderr)

@@ -1,0 +1,475 @@
+"""From DICOM events to DICOM events: bulk data to a store, and back from it.
+
+Nothing is held but what the decision about a value needs. The segments of a value go from the source of the events
+to the store, and from the store to whoever takes the events, one by one.
+
+A binary value, numbers and text are stored as a value field, see ``bulkvalues``. Encapsulated pixel data is stored as
+one multipart body, see ``multipart``, whose URI ends in ``#fragments``; or as an entry for each fragment and an index
+of them, whose URI ends in ``#frames``. A line of the index has the length of a fragment, a space and its URI; the
+first fragment is the Basic Offset Table (PS3.5 A.4).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import chain
+from typing import Any
+
+from streamdicom.buffers import SpooledValue, SpoolFile
+from streamdicom.bulkdata import BulkDataAction, BulkDataInfo, BulkDataPolicy, BulkDataStore
+from streamdicom.bulkvalues import ValueEncoder, decode_value
+from streamdicom.errors import BulkDataError, OutputError, StreamDicomError
+from streamdicom.events import Event, EventType
+from streamdicom.multipart import LONGEST_FRAGMENT, read_parts, write_parts
+from streamdicom.tags import ITEM_TAG, format_tag
+from streamdicom.vr import VRS, Form
+
+__all__ = ["load_bulk_data", "open_bulk_data", "store_bulk_data", "value_field"]
+
+# Plain integers, see ``Event``.
+(
+    _START_DATASET,
+    _END_DATASET,
+    _ELEMENT,
+    _BULK_DATA,
+    _START_ELEMENT,
+    _VALUES,
+    _SEGMENT,
+    _LAST_SEGMENT,
+    _END_ELEMENT,
+    _START_SEQUENCE,
+    _START_ITEM,
+    _END_ITEM,
+    _END_SEQUENCE,
+    _START_FRAGMENTS,
+    _START_FRAGMENT,
+    _END_FRAGMENTS,
+) = map(int, EventType)
+
+_BULK_VRS = frozenset(vr for vr, row in VRS.items() if row.bulk)
+_LONG_TEXT_VRS = frozenset(vr for vr in _BULK_VRS if VRS[vr].form is Form.TEXT)
+_BINARY_VRS = frozenset(vr for vr in _BULK_VRS if VRS[vr].form is Form.BINARY)
+
+_FRAGMENTS = "fragments"
+_FRAMES = "frames"
+FRAGMENT_FORMS = (f"#{_FRAGMENTS}", f"#{_FRAMES}")
+_IN_INDEX = re.compile(r"[!-~]{1,4096}")
+_LONGEST_LINE = 4096 + 11  # of an index
+_ITEM_HEADER = 8  # bytes
+_SEGMENT_LENGTH = 48 * 1024  # which makes 64 KiB of base64
+
+# What ``BulkDataInfo`` tells, by the tags that it comes from.
+_CONTEXT = {
+    0x00020003: "instance",  # until the data set says it itself
+    0x00020010: "syntax",
+    0x00080018: "instance",
+    0x0020000D: "study",
+    0x0020000E: "series",
+}
+_NAMES = ("study", "series", "instance", "syntax")
+
+
+class _Place:
+    """Where in the stream an event is."""
+
+    def __init__(self) -> None:
+        self.index = 0
+        self.frames: list[tuple[int, int]] = []  # of each open sequence: its tag, the item that is open
+        self.context: dict[str, str] = {}
+
+    def move(self, kind: int, tag: int, value: Any) -> None:
+        """Take note of an event that opens or closes something."""
+        if kind == _START_ITEM:
+            self.frames[-1:] = [(tag, value)]
+        elif kind == _START_SEQUENCE:
+            self.frames.append((tag, 0))
+        elif kind == _END_SEQUENCE:
+            del self.frames[-1:]
+        elif kind == _START_DATASET:
+            self.index = value
+            self.frames = []
+            self.context = {}
+
+    def learn(self, tag: int, values: tuple[Any, ...]) -> None:
+        """Take note of what a data set is called."""
+        if not self.frames and values and isinstance(values[0], str):
+            self.context[_CONTEXT[tag]] = values[0]
+
+    def tag_path(self, tag: int) -> str:
+        return ".".join([*(f"{format_tag(sequence)}[{item}]" for sequence, item in self.frames), format_tag(tag)])
+
+    def info(self, tag: int, vr: str) -> BulkDataInfo:
+        study, series, instance, syntax = [self.context.get(name, "") for name in _NAMES]
+        return BulkDataInfo(self.index, self.tag_path(tag), tag, vr, study, series, instance, syntax)
+
+
+# --- out -------------------------------------------------------------------------------------------------------
+
+
+def store_bulk_data(events: Iterable[Event], policy: BulkDataPolicy, store: BulkDataStore | None) -> Iterator[Event]:
+    """The events with references in place of the values that belong into a store.
+
+    Numbers of VR FL are stored in single precision. Where an empty value is among numbers, which a value field
+    cannot tell, a whole element stays as it is, and one in parts is an error.
+
+    Args:
+        events: As any reader gives them.
+        policy: Which values are stored, and which are left out.
+        store: Where they go. An element whose VR the source tells behind a long value is stored before it is
+            known whether it belongs there, and is read again if it does not. If there is none, what would go
+            there stays.
+
+    Raises:
+        OutputError: A value that cannot be stored, or events out of order.
+        OSError: The store cannot be written.
+
+    >>> from streamdicom.bulkdata import BulkDataPolicy
+    >>> class Store:
+    ...     def put(self, segments, info):
+    ...         return f"{info.tag_path}/{sum(map(len, segments))}"
+    >>> list(store_bulk_data([(3, 0x00091001, "OB", (bytes(2000),))], BulkDataPolicy(), Store()))
+    [(4, 593921, 'OB', '00091001/2000')]
+    """
+    if store is None:
+        return _Storing(iter(events), _without_store(policy), _Aside()).run()
+    return _Storing(iter(events), policy, store).run()
+
+
+def _without_store(policy: BulkDataPolicy) -> BulkDataPolicy:
+    """The policy that leaves out what a policy leaves out, and nothing else."""
+    by_vr = {vr: _kept(action) for vr, action in policy.by_vr.items()}
+    by_tag = {tag: _kept(action) for tag, action in policy.by_tag.items()}
+    return replace(policy, above=_kept(policy.above), by_vr=by_vr, by_tag=by_tag)
+
+
+def _kept(action: BulkDataAction) -> BulkDataAction:
+    return BulkDataAction.INLINE if action is BulkDataAction.STORE else action
+
+
+class _Aside:
+    """Where a long value waits whose VR decides whether it is left out, if there is no store."""
+
+    def put(self, segments: Iterable[bytes], info: BulkDataInfo) -> str:
+        self._file = SpoolFile()
+        for segment in segments:
+            self._file.append(segment)
+        return ""
+
+    def open(self, uri: str) -> Iterator[bytes]:
+        return SpooledValue(self._file, padded=False).segments(_SEGMENT_LENGTH)
+
+
+class _Storing:
+    """The work of ``store_bulk_data``."""
+
+    def __init__(self, source: Iterator[Event], policy: BulkDataPolicy, store: BulkDataStore) -> None:
+        self._source = source
+        self._policy = policy
+        self._store = store
+        self._place = _Place()
+        self._moved = {vr for vr, action in policy.by_vr.items() if action is not BulkDataAction.INLINE}
+
+    def run(self) -> Iterator[Event]:
+        place = self._place
+        by_tag, vrs = self._policy.by_tag, _BINARY_VRS | self._moved
+        for event in self._source:
+            kind, tag, vr, value = event
+            if kind == _ELEMENT:
+                if tag in _CONTEXT:
+                    place.learn(tag, value)
+                if not value or not (vr in vrs or tag in by_tag):
+                    yield event
+                    continue
+                changed: Iterable[Event] = self._element(event)
+            elif kind == _START_ELEMENT or kind == _START_FRAGMENTS:
+                changed = self._parts(event)
+            else:
+                place.move(kind, tag, value)
+                yield event
+                continue
+            try:
+                yield from changed
+            except StreamDicomError as error:
+                if not error.location.tag_path:  # it is no error of the source
+                    error.within(place.index, place.tag_path(tag))
+                raise
+
+    def _element(self, event: Event) -> Iterable[Event]:
+        _, tag, vr, values = event
+        rule = self._policy.rule(tag, vr)
+        if rule is BulkDataAction.INLINE:
+            return (event,)
+        if rule is BulkDataAction.DROP:
+            return ()
+        try:
+            data = ValueEncoder(vr).values(values)
+        except OutputError:
+            return (event,)
+        action = self._policy.action(tag, vr, len(data)) if data else BulkDataAction.INLINE
+        if action is not BulkDataAction.STORE:
+            return (event,) if action is BulkDataAction.INLINE else ()
+        return ((_BULK_DATA, tag, vr, self._store.put((data,), self._place.info(tag, vr))),)
+
+    # --- elements in parts and fragments -----------------------------------------------------------------------
+
+    def _next(self) -> Event:
+        for event in self._source:
+            return event
+        raise OutputError("the events end within an element")
+
+    def _parts(self, start: Event) -> Iterator[Event]:
+        """What becomes of an element in parts, of which no more is held than the decision needs."""
+        kind, tag, vr, length = start
+        known = length if isinstance(length, int) else 0
+        held = [start]
+        size = 0
+        while not self._is_decidable(tag, vr, max(known, size)):
+            event = self._next()
+            held.append(event)
+            if event[0] == _END_ELEMENT or event[0] == _END_FRAGMENTS:
+                vr = event[2] or vr
+                break
+            size += _size(event)
+            if not vr and size > self._policy.threshold and self._is_kept(tag, event[3]):
+                yield from held
+                return
+        is_complete = held[-1][0] in (_END_ELEMENT, _END_FRAGMENTS)
+        action = BulkDataAction.STORE if not vr else self._policy.action(tag, vr, max(known, size))
+        if action is BulkDataAction.INLINE or (is_complete and not size):
+            if action is not BulkDataAction.DROP:
+                yield from held
+            return
+        rest = _Rest(held[1:] if is_complete else chain(held[1:], iter(self._next, None)))
+        if action is BulkDataAction.STORE:
+            yield from self._stored(kind == _START_FRAGMENTS, tag, vr, rest)
+        rest.skip()
+
+    def _is_decidable(self, tag: int, vr: str, size: int) -> bool:
+        if not vr:
+            return size > self._policy.threshold
+        rule = self._policy.rule(tag, vr)
+        # What is empty stays, so that STORE has to wait for the first byte.
+        return size > (self._policy.threshold if rule is None else 0) or rule not in (None, BulkDataAction.STORE)
+
+    def _is_kept(self, tag: int, value: Any) -> bool:
+        """Whether a long value, of bytes or of text, stays whatever its VR will turn out to be."""
+        policy = self._policy
+        if tag in policy.by_tag:
+            return policy.by_tag[tag] is BulkDataAction.INLINE
+        vrs = _BINARY_VRS if isinstance(value, bytes) else _LONG_TEXT_VRS
+        return all(policy.rule(tag, vr) is BulkDataAction.INLINE for vr in vrs)
+
+    def _stored(self, is_encapsulated: bool, tag: int, vr: str, rest: _Rest) -> Iterator[Event]:
+        info = self._place.info(tag, vr)
+        if is_encapsulated:
+            yield _BULK_DATA, tag, vr, self._put_fragments(rest, info)
+            return
+        uri = self._store.put(rest.value_field(vr), info)
+        rest.skip()
+        vr = vr or rest.vr
+        action = self._policy.action(tag, vr, rest.size)
+        if action is BulkDataAction.STORE:
+            yield _BULK_DATA, tag, vr, uri
+        elif action is BulkDataAction.INLINE:
+            yield from decode_value(tag, vr, self._store.open(uri))
+
+    def _put_fragments(self, rest: _Rest, info: BulkDataInfo) -> str:
+        if self._policy.frames:
+            return f"{self._store.put(self._index(rest, info), info)}#{_FRAMES}"
+        return f"{self._store.put(write_parts(rest.fragments()), info)}#{_FRAGMENTS}"
+
+    def _index(self, rest: _Rest, info: BulkDataInfo) -> Iterator[bytes]:
+        for number, (length, segments) in enumerate(rest.fragments()):
+            uri = self._store.put(segments, info._replace(fragment=number))
+            if not _IN_INDEX.fullmatch(uri):
+                raise OutputError("a store that gives what is no URI (RFC 3986)")
+            yield f"{length} {uri}\n".encode()
+
+
+def _size(event: Event) -> int:
+    """The bytes in a value field of what an event adds to the element; text is counted in characters."""
+    kind, _, _, value = event
+    if kind == _START_FRAGMENT:
+        return _ITEM_HEADER
+    if kind != _VALUES:
+        return len(value) if isinstance(value, str | bytes) else 0
+    return sum([len(one) if isinstance(one, str | bytes) else 8 for one in value]) + len(value) - 1
+
+
+class _Rest:
+    """What follows of an element in parts, taken from the events as it is asked for."""
+
+    def __init__(self, events: Iterable[Event]) -> None:
+        self._events = iter(events)
+        self._is_over = False
+        self.vr = ""  # as the end of the element tells it
+        self.size = 0  # of the value field, as far as it was taken
+
+    def _take(self) -> Event:
+        event = next(self._events)
+        if event[0] == _END_ELEMENT or event[0] == _END_FRAGMENTS:
+            self._is_over = True
+            self.vr = event[2]
+        return event
+
+    def skip(self) -> None:
+        """Go behind the end of the element."""
+        while not self._is_over:
+            self._take()
+
+    def value_field(self, vr: str) -> Iterator[bytes]:
+        """The segments of the value field."""
+        encoder = ValueEncoder(vr)
+        while not self._is_over:
+            kind, _, _, value = self._take()
+            if kind == _VALUES:
+                data = encoder.values(value)
+            elif kind == _SEGMENT or kind == _LAST_SEGMENT:
+                data = encoder.segment(value, last=kind == _LAST_SEGMENT)
+            elif kind == _END_ELEMENT:
+                return
+            else:
+                raise OutputError("an event that cannot be within an element")
+            self.size += len(data)
+            yield data
+
+    def fragments(self) -> Iterator[tuple[int, Iterator[bytes]]]:
+        """Of each fragment its length and its segments."""
+        while True:
+            kind, _, _, length = self._take()
+            if kind == _END_FRAGMENTS:
+                return
+            if kind != _START_FRAGMENT or not isinstance(length, int) or not 0 <= length <= LONGEST_FRAGMENT:
+                raise OutputError("a fragment without a length of 32 bits")
+            segments = self._fragment(length)
+            yield length, segments
+            for _ in segments:  # what the store did not want
+                pass
+
+    def _fragment(self, length: int) -> Iterator[bytes]:
+        kind = _SEGMENT
+        while kind == _SEGMENT:
+            kind, _, _, data = self._take()
+            if kind not in (_SEGMENT, _LAST_SEGMENT) or not isinstance(data, bytes):
+                raise OutputError("an event that cannot be within a fragment")
+            length -= len(data)
+            yield data
+        if length:
+            raise OutputError("a fragment of another length than was said")
+
+
+# --- in --------------------------------------------------------------------------------------------------------
+
+
+def load_bulk_data(events: Iterable[Event], store: BulkDataStore | None) -> Iterator[Event]:
+    r"""The events with the elements themselves in place of references.
+
+    Args:
+        events: As any reader gives them.
+        store: Where the values are; if there is none, references stay as they are.
+
+    Raises:
+        BulkDataError: A reference leads nowhere, or may not be followed, or its bytes are no value of the VR; the
+            location has the tag path.
+        OSError: The store cannot be read.
+
+    >>> class Store:
+    ...     def open(self, uri):
+    ...         yield b"\1\0"
+    >>> list(load_bulk_data([(4, 0x00091001, "US", "a")], Store()))
+    [(3, 593921, 'US', (1,))]
+    """
+    if store is None:
+        yield from events
+        return
+    place = _Place()
+    for event in events:
+        kind, tag, vr, value = event
+        if kind == _BULK_DATA:
+            try:
+                yield from open_bulk_data(store, tag, vr, value)
+            except StreamDicomError as error:
+                error.within(place.index, place.tag_path(tag))
+                raise
+        else:
+            if kind != _ELEMENT:
+                place.move(kind, tag, value)
+            yield event
+
+
+def open_bulk_data(store: BulkDataStore, tag: int, vr: str, uri: str) -> Iterator[Event]:
+    r"""The events of the element that a reference stands for.
+
+    Raises:
+        BulkDataError: As for ``load_bulk_data``; the location is for the caller to tell.
+
+    >>> class Store:
+    ...     def open(self, uri):
+    ...         yield b"\1\0"
+    >>> list(open_bulk_data(Store(), 0x00091001, "OW", "a"))
+    [(3, 593921, 'OW', (b'\x01\x00',))]
+    """
+    address, _, form = uri.partition("#")
+    if form in (_FRAGMENTS, _FRAMES):
+        if vr not in _BINARY_VRS:
+            raise BulkDataError(f"a reference to fragments for VR {vr}")
+        fragments = read_parts(store.open(address)) if form == _FRAGMENTS else _indexed(store, address)
+        return _fragment_events(tag, vr, fragments)
+    return decode_value(tag, vr, store.open(uri))
+
+
+def value_field(events: Iterable[Event]) -> Iterator[bytes]:
+    r"""The value field of the one element that is binary, or encapsulated without its delimiter (PS3.5 A.4).
+
+    >>> b"".join(value_field([(14, 0x7FE00010, "OB", None), (15, 0x7FE00010, "OB", 2), (8, 0x7FE00010, "OB", b"ab")]))
+    b'\xfe\xff\x00\xe0\x02\x00\x00\x00ab'
+    """
+    for kind, _, _, value in events:
+        if kind == _ELEMENT or kind == _VALUES:
+            yield from value
+        elif kind == _SEGMENT or kind == _LAST_SEGMENT:
+            yield value
+        elif kind == _START_FRAGMENT:
+            yield ITEM_TAG + value.to_bytes(4, "little")
+
+
+def _fragment_events(tag: int, vr: str, fragments: Iterator[tuple[int, Iterator[bytes]]]) -> Iterator[Event]:
+    yield _START_FRAGMENTS, tag, vr, None
+    for length, segments in fragments:
+        yield _START_FRAGMENT, tag, vr, length
+        for segment in segments:
+            yield _SEGMENT, tag, vr, segment
+        yield _LAST_SEGMENT, tag, vr, b""
+    yield _END_FRAGMENTS, tag, vr, None
+
+
+def _indexed(store: BulkDataStore, address: str) -> Iterator[tuple[int, Iterator[bytes]]]:
+    """The fragments that an index lists."""
+    for line in _lines(store.open(address)):
+        length, _, uri = line.partition(b" ")
+        if not length.isdigit() or len(length) > 10 or int(length) > LONGEST_FRAGMENT or not uri.isascii():
+            raise BulkDataError("the bulk data is no index of fragments")
+        yield int(length), _exactly(int(length), store.open(uri.decode("ascii")))
+
+
+def _exactly(length: int, segments: Iterator[bytes]) -> Iterator[bytes]:
+    for segment in segments:
+        length -= len(segment)
+        if length < 0:
+            break
+        yield segment
+    if length:
+        raise BulkDataError("a fragment in the bulk data is not as long as its index says")
+
+
+def _lines(segments: Iterator[bytes]) -> Iterator[bytes]:
+    held = b""
+    for segment in segments:
+        *lines, held = (held + segment).split(b"\n")
+        yield from lines
+        if len(held) > _LONGEST_LINE:
+            break
+    if held:
+        raise BulkDataError("the bulk data is no index of fragments")

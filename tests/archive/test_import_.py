@@ -1,0 +1,466 @@
+"""Imports: which files there are, that none leads out of the folder, and that a kill leaves none half or twice."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydicom import dcmread
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+import streamdicom
+from streamdicom import DicomJsonError, JsonSyntaxError, OutputError, ResumeError, TruncatedError
+from streamdicom.archive import Progress, Report, export_archive, import_archive
+from tests.archive.corpus import dataset, encapsulated, file_bytes, moments, run_killed
+
+_BAD = {"00080018": {"vr": "UI", "Value": ["1.2.3.66"]}, "00280010": {"vr": "US", "Value": [-1]}}
+
+
+def _object(number: int, **more: Any) -> dict[str, Any]:
+    return {**json.loads(streamdicom.dumps(dataset(number))), **more}
+
+
+def _array(*objects: dict[str, Any]) -> bytes:
+    return json.dumps(objects).encode()
+
+
+def _stream(count: int) -> bytes:
+    return _array(*map(_object, range(1, count + 1)))
+
+
+def _files(folder: Path) -> list[str]:
+    """All that is in a folder, and in those in it."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir())
+
+
+def _expected(count: int) -> list[str]:
+    return sorted(f"1.2.1/1.2.2.{number % 3}/1.2.3.{number}.dcm" for number in range(1, count + 1))
+
+
+def _check(folder: Path, count: int) -> None:
+    assert _files(folder) == _expected(count)
+    for path in folder.rglob("*.dcm"):
+        ds = dcmread(path)
+        assert ds == dataset(int(ds.PatientID))
+        assert path.name == f"1.2.3.{ds.PatientID}.dcm"
+
+
+# --- what comes out --------------------------------------------------------------------------------------------
+
+
+def test_each_data_set_gets_a_file_by_study_series_and_instance(tmp_path: Path) -> None:
+    assert import_archive(_stream(5), tmp_path / "a" / "b") == Report(datasets=5)
+    _check(tmp_path / "a" / "b", 5)
+
+
+def test_an_export_comes_back_the_same(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number, ds in enumerate([dataset(1), encapsulated(2), dataset(3, Rows=7)]):
+        (tmp_path / "in" / str(number)).write_bytes(file_bytes(ds))
+    export_archive(tmp_path / "in", tmp_path / "out.ndjson.gz")
+    import_archive(tmp_path / "out.ndjson.gz", tmp_path / "back", layout="{SOPInstanceUID}")
+    for number in range(3):
+        one, other = dcmread(tmp_path / "in" / str(number)), dcmread(tmp_path / "back" / f"1.2.3.{number + 1}")
+        assert one == other
+        assert one.file_meta.TransferSyntaxUID == other.file_meta.TransferSyntaxUID
+
+
+def _one_by_one(data: bytes) -> Iterator[bytes]:
+    for start in range(len(data)):
+        yield data[start : start + 1]
+
+
+@pytest.mark.parametrize("form", ["array", "lines", "concatenated", "one", "bytes", "file", "iterable", "gzip", "zstd"])
+def test_every_form_of_stream_is_taken(tmp_path: Path, form: str) -> None:
+    objects = [json.dumps(_object(number)).encode() for number in range(1, 4)]
+    source: Any = {
+        "lines": b"\n".join(objects),
+        "concatenated": b"[%s,%s]%s" % tuple(objects),
+        "one": objects[0],
+    }.get(form, b"[" + b",".join(objects) + b"]")
+    if form == "file":
+        source = io.BytesIO(source)
+    elif form == "iterable":
+        source = _one_by_one(source)
+    elif form == "gzip":
+        source = _one_by_one(gzip.compress(source))
+    elif form == "zstd":
+        source = _one_by_one(pytest.importorskip("zstandard").compress(source))
+    import_archive(source, tmp_path)
+    _check(tmp_path, 1 if form == "one" else 3)
+
+
+def test_a_stream_without_data_sets_makes_no_file(tmp_path: Path) -> None:
+    assert import_archive(b"[]", tmp_path) == Report()
+    assert _files(tmp_path) == []
+
+
+def test_files_are_in_the_transfer_syntax_that_is_asked_for(tmp_path: Path) -> None:
+    import_archive(_stream(1), tmp_path / "a")
+    import_archive(_stream(1), tmp_path / "b", transfer_syntax=ImplicitVRLittleEndian)
+    one, other = (dcmread(tmp_path / name / _expected(1)[0]) for name in "ab")
+    assert one.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
+    assert other.file_meta.TransferSyntaxUID == ImplicitVRLittleEndian
+    assert one == other
+
+
+def test_progress_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "in.json"
+    path.write_bytes(_stream(3))
+    told: list[Progress] = []
+    import_archive(path, tmp_path / "out", progress=told.append)
+    size = path.stat().st_size
+    assert (told[-1].files, told[-1].size, told[-1].size_known) == (3, size, size)
+
+
+# --- names -----------------------------------------------------------------------------------------------------
+
+_HOSTILE = [
+    "../../../../tmp/evil",
+    "/etc/passwd",
+    "..",
+    ".",
+    "",
+    "a/b",
+    "a\\b",
+    "C:\\x",
+    "nul",
+    "x\0y",
+    "\n",
+    "1.2.3/../../..",
+    "9" * 5000,
+    "1.2..3",
+    ".1.2",
+    "\u202e1.2",
+    "\uff0e\uff0e",
+    "\u0661",
+    "~",
+    "$(id)",
+    ".streamdicom",
+]
+
+
+@pytest.mark.parametrize("layout", ["{StudyInstanceUID}/{SOPInstanceUID}.dcm", "{PatientID}/{SOPInstanceUID}"])
+@pytest.mark.parametrize("text", _HOSTILE)
+def test_no_value_makes_a_path_outside_the_folder(tmp_path: Path, text: str, layout: str) -> None:
+    folder = tmp_path / "a" / "b" / "c"
+    value = {"Value": [text]} if text else {}
+    hostile = _object(
+        1,
+        **{"00080018": {"vr": "UI", **value}, "0020000D": {"vr": "UI", **value}, "00100020": {"vr": "LO", **value}},
+    )
+    report = import_archive(_array(hostile), folder, layout=layout, on_error="skip")
+    assert report.datasets + len(report.skipped) == 1
+    assert report.datasets == len(_files(tmp_path))
+    for name in _files(tmp_path):
+        parts = Path(name).parts
+        assert parts[:3] == ("a", "b", "c")
+        assert len(parts) == 5
+        assert all(0 < len(part.encode()) <= 255 and part[0] != "." and part.isprintable() for part in parts)
+
+
+def test_a_name_that_is_too_long_or_no_uid_stays_unique(tmp_path: Path) -> None:
+    texts = ["x" * 1000, "x" * 1001, "../1", "../2"]
+    objects = [_object(n, **{"00080018": {"vr": "UI", "Value": [text]}}) for n, text in enumerate(texts)]
+    assert import_archive(_array(*objects), tmp_path).datasets == 4
+    assert len(_files(tmp_path)) == 4
+
+
+def test_missing_uids_have_names_of_their_own(tmp_path: Path) -> None:
+    assert import_archive(b"[{},{}]", tmp_path).datasets == 2
+    assert _files(tmp_path) == ["unknown/unknown/unknown-0.dcm", "unknown/unknown/unknown-1.dcm"]
+
+
+def test_a_link_in_the_folder_is_not_followed_out_of_it(tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "1.2.1").symlink_to(tmp_path / "outside")
+    with pytest.raises(OutputError, match="a link leads from its path out of the folder"):
+        import_archive(_stream(1), folder)
+    assert _files(tmp_path / "outside") == []
+
+
+def test_a_link_within_the_folder_may_lead_to_another_place_there(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "1.2.1").symlink_to(tmp_path / "elsewhere")
+    import_archive(_stream(1), tmp_path)
+    assert _files(tmp_path / "elsewhere") == ["1.2.2.1/1.2.3.1.dcm"]
+
+
+def test_a_link_under_a_path_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    folder = tmp_path / "in"
+    path = folder / _expected(1)[0]
+    path.parent.mkdir(parents=True)
+    path.symlink_to(victim)
+    with pytest.raises(OutputError, match="a file already"):
+        import_archive(_stream(1), folder)
+    shutil.rmtree(folder / ".streamdicom")
+    import_archive(_stream(1), folder, on_duplicate="replace")
+    assert victim.read_bytes() == b"precious"
+    _check(folder, 1)
+
+
+def test_a_link_in_the_place_of_the_journal_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / ".streamdicom").symlink_to(tmp_path / "outside")
+    with pytest.raises(ResumeError, match="a link"):
+        import_archive(_stream(1), tmp_path / "in")
+    assert _files(tmp_path / "outside") == []
+
+
+def test_a_file_where_a_folder_is_due_fails_the_data_set(tmp_path: Path) -> None:
+    (tmp_path / "1.2.1").write_bytes(b"")
+    report = import_archive(_stream(2), tmp_path, on_error="skip")
+    assert [skipped.name for skipped in report.skipped] == ["[0]", "[1]"]
+    assert (tmp_path / "1.2.1").read_bytes() == b""
+
+
+# --- what fails ------------------------------------------------------------------------------------------------
+
+
+def test_a_data_set_that_fails_is_told_or_skipped(tmp_path: Path) -> None:
+    text = _array(_object(1), _BAD, _object(2))
+    with pytest.raises(streamdicom.StreamDicomError, match=r"\[1\]"):
+        import_archive(text, tmp_path / "a")
+    assert _files(tmp_path / "a") == [".streamdicom/journal", _expected(1)[0]]
+    report = import_archive(text, tmp_path / "b", on_error="skip")
+    _check(tmp_path / "b", 2)
+    assert report.datasets == 2
+    assert [skipped.name for skipped in report.skipped] == ["[1]"]
+    assert "00280010" in report.skipped[0].reason
+
+
+@pytest.mark.parametrize(
+    ("end", "error"),
+    [(b"", TruncatedError), (b",}", JsonSyntaxError), (b',{"00100020":{"vr":"LO","Value":[1]}}]', DicomJsonError)],
+)
+def test_a_fault_of_the_text_ends_the_run_and_keeps_what_came_before(
+    tmp_path: Path, end: bytes, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        import_archive(_stream(2)[:-1] + end, tmp_path, on_error="skip")
+    shutil.rmtree(tmp_path / ".streamdicom")
+    _check(tmp_path, 2)
+
+
+@pytest.mark.parametrize("cut", [1, 5, 9, 100])
+def test_compressed_text_that_is_cut_is_an_error(tmp_path: Path, cut: int) -> None:
+    with pytest.raises(TruncatedError, match=r"the gzip stream stops|input stopped|stop"):
+        import_archive(gzip.compress(_stream(2))[:-cut], tmp_path)
+    assert not [name for name in _files(tmp_path) if name.endswith(".partial")]
+
+
+def test_a_reference_without_a_folder_for_bulk_data_fails(tmp_path: Path) -> None:
+    reference = {"7FE00010": {"vr": "OW", "BulkDataURI": "file:///etc/passwd"}}
+    with pytest.raises(streamdicom.StreamDicomError, match="7FE00010"):
+        import_archive(_array(_object(1, **reference)), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"on_error": "ignore"},
+        {"on_duplicate": "both"},
+        {"layout": "../{SOPInstanceUID}"},
+        {"layout": "/tmp/{SOPInstanceUID}"},
+        {"layout": "{NoSuchKeyword}"},
+        {"layout": ""},
+        {"layout": ".streamdicom/{SOPInstanceUID}"},
+        {"layout": "a//b"},
+        {"layout": "{SOPInstanceUID"},
+    ],
+)
+def test_a_call_that_makes_no_sense_is_told(tmp_path: Path, options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        import_archive(_stream(1), tmp_path / "out", **options)
+    assert not (tmp_path / "out").exists()
+
+
+def test_memory_does_not_depend_on_what_a_few_bytes_expand_to(tmp_path: Path) -> None:
+    bomb = gzip.compress(b" " * 50_000_000)
+    import_archive(_stream(1), tmp_path / "warm")  # everything is imported now
+    tracemalloc.start()
+    try:
+        assert import_archive(bomb, tmp_path / "out") == Report()
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
+
+
+# --- duplicates ------------------------------------------------------------------------------------------------
+
+
+def _twice() -> bytes:
+    """The same SOP Instance UID in two series, and another data set behind them."""
+    second = _object(1, **{"0020000E": {"vr": "UI", "Value": ["1.2.2.9"]}, "00280010": {"vr": "US", "Value": [9]}})
+    return _array(_object(1), second, _object(2))
+
+
+def test_a_uid_that_comes_twice_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"its SOP Instance UID is that of a data set before it \(\[1\]\)"):
+        import_archive(_twice(), tmp_path)
+
+
+def test_a_uid_that_comes_twice_can_be_skipped(tmp_path: Path) -> None:
+    report = import_archive(_twice(), tmp_path, on_duplicate="skip")
+    _check(tmp_path, 2)
+    assert [skipped.name for skipped in report.skipped] == ["[1]"]
+    assert report.datasets == 2
+
+
+def test_a_uid_that_comes_twice_can_be_replaced(tmp_path: Path) -> None:
+    report = import_archive(_twice(), tmp_path, on_duplicate="replace")
+    assert _files(tmp_path) == ["1.2.1/1.2.2.2/1.2.3.2.dcm", "1.2.1/1.2.2.9/1.2.3.1.dcm"]
+    assert dcmread(tmp_path / "1.2.1/1.2.2.9/1.2.3.1.dcm").Rows == 9
+    assert report == Report(datasets=2)
+
+
+def test_all_of_several_can_be_kept(tmp_path: Path) -> None:
+    report = import_archive(_array(*[_object(1)] * 4), tmp_path, on_duplicate="keep-both")
+    assert report == Report(datasets=4)
+    stem = _expected(1)[0].removesuffix(".dcm")
+    assert _files(tmp_path) == [f"{stem}-{number}.dcm" for number in (2, 3, 4)] + [f"{stem}.dcm"]
+    import_archive(_array(_object(1)), tmp_path, on_duplicate="keep-both")
+    assert f"{stem}-5.dcm" in _files(tmp_path)
+
+
+def test_a_file_that_was_there_is_a_duplicate_too(tmp_path: Path) -> None:
+    import_archive(_stream(2), tmp_path)
+    with pytest.raises(OutputError, match="a file already"):
+        import_archive(_stream(2), tmp_path)
+    shutil.rmtree(tmp_path / ".streamdicom")
+    assert len(import_archive(_stream(3), tmp_path, on_duplicate="skip").skipped) == 2
+    assert import_archive(_stream(3), tmp_path, on_duplicate="replace") == Report(datasets=3)
+    _check(tmp_path, 3)
+
+
+def test_a_layout_that_gives_two_data_sets_one_path_loses_none(tmp_path: Path) -> None:
+    for on_duplicate in ("error", "replace"):
+        with pytest.raises(OutputError):
+            import_archive(_stream(2), tmp_path / on_duplicate, layout="x.dcm", on_duplicate=on_duplicate)
+        assert dcmread(tmp_path / on_duplicate / "x.dcm").PatientID == "1"
+    import_archive(_stream(3), tmp_path / "both", layout="x.dcm", on_duplicate="keep-both")
+    assert _files(tmp_path / "both") == ["x-2.dcm", "x-3.dcm", "x.dcm"]
+
+
+# --- resuming --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("on_duplicate", ["keep-both", "skip", "replace"])
+def test_a_kill_at_any_moment_and_a_resumed_run_make_the_same_files(tmp_path: Path, on_duplicate: str) -> None:
+    source = tmp_path / "in.json"
+    objects = [_object(number) for number in range(1, 8)]
+    again = _object(3, **{"0020000E": {"vr": "UI", "Value": ["1.2.2.9"]}})
+    source.write_bytes(_array(*objects[:4], _BAD, again, *objects[4:], objects[0]))
+    folder = tmp_path / "out"
+
+    def run() -> Report:
+        return import_archive(source, folder, on_error="skip", on_duplicate=on_duplicate, resume=True)
+
+    expected, files = run(), _files(folder)
+    contents = [(folder / name).read_bytes() for name in files]
+    shutil.rmtree(folder)
+    lines = run_killed(run, 0)
+    for moment in moments(lines, 60):
+        shutil.rmtree(folder)
+        assert run_killed(run, moment) == -1
+        for name in set(_files(folder)):
+            if not name.startswith(".streamdicom"):
+                dcmread(folder / name)  # nothing is half
+        assert run() == expected
+        assert _files(folder) == files
+        assert [(folder / name).read_bytes() for name in files] == contents
+
+
+def _interrupted(tmp_path: Path) -> tuple[Path, Path]:
+    """A stream whose third data set fails, and the folder after it has."""
+    source = tmp_path / "in.json"
+    source.write_bytes(_array(_object(1), _object(2), _BAD, _object(3)))
+    with pytest.raises(streamdicom.StreamDicomError):
+        import_archive(source, tmp_path / "out")
+    return source, tmp_path / "out"
+
+
+def test_a_run_that_stopped_can_go_on_in_another_way(tmp_path: Path) -> None:
+    source, folder = _interrupted(tmp_path)
+    report = import_archive(source, folder, resume=True, on_error="skip")
+    assert (report.datasets, len(report.skipped)) == (3, 1)
+    _check(folder, 3)
+
+
+def test_a_run_that_stopped_is_not_started_anew_by_mistake(tmp_path: Path) -> None:
+    source, folder = _interrupted(tmp_path)
+    with pytest.raises(ResumeError, match="resume it, or remove"):
+        import_archive(source, folder)
+
+
+def test_another_stream_is_told(tmp_path: Path) -> None:
+    source, folder = _interrupted(tmp_path)
+    with pytest.raises(ResumeError, match="something else: source"):
+        import_archive(_stream(3), folder, resume=True)
+    status = source.stat()
+    text = source.read_bytes().replace(b'"1.2.3.2"', b'"1.2.3.7"')
+    source.write_bytes(text)
+    os.utime(source, ns=(status.st_atime_ns, status.st_mtime_ns))
+    with pytest.raises(ResumeError, match=r"not the one .*\[1\]"):
+        import_archive(source, folder, resume=True)
+
+
+def test_a_pipe_with_fewer_data_sets_is_told(tmp_path: Path) -> None:
+    with pytest.raises(TruncatedError):
+        import_archive(_stream(3)[:-1], tmp_path)
+    with pytest.raises(ResumeError, match="fewer data sets"):
+        import_archive(_stream(2), tmp_path, resume=True)
+    import_archive(_stream(4), tmp_path, resume=True)
+    _check(tmp_path, 4)
+
+
+@pytest.mark.parametrize("option", [{"layout": "{SOPInstanceUID}.dcm"}, {"transfer_syntax": "1.2.840.10008.1.2"}])
+def test_other_options_are_told(tmp_path: Path, option: dict[str, str]) -> None:
+    source, folder = _interrupted(tmp_path)
+    with pytest.raises(ResumeError, match=f"something else: {next(iter(option))}"):
+        import_archive(source, folder, resume=True, **option)  # type: ignore[arg-type]
+
+
+# --- a full disk -----------------------------------------------------------------------------------------------
+
+
+def test_a_full_disk_is_an_error_and_leaves_no_half_file(tmp_path: Path) -> None:
+    large = dataset(2)
+    large.PixelData = random.Random(3).randbytes(200_000)
+    large["PixelData"].VR = "OB"
+    source = tmp_path / "in.json"
+    source.write_bytes(_array(_object(1), json.loads(streamdicom.dumps(large)), _object(3)))
+    code = f"""
+import resource, signal
+from streamdicom.archive import import_archive
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    import_archive({str(source)!r}, {str(tmp_path / "out")!r}, on_error="skip")
+except OSError as error:
+    print(error.strerror)
+"""
+    root = Path(streamdicom.__file__).parent.parent
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=False, cwd=root)
+    assert done.stdout == b"File too large\n", done.stderr
+    assert _files(tmp_path / "out") == [".streamdicom/journal", _expected(1)[0]]
+    import_archive(source, tmp_path / "out", resume=True)
+    assert _files(tmp_path / "out") == _expected(3)
+    assert dcmread(tmp_path / "out" / "1.2.1/1.2.2.2/1.2.3.2.dcm").PixelData == large.PixelData
