@@ -11,6 +11,7 @@ first fragment is the Basic Offset Table (PS3.5 A.4).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
@@ -54,6 +55,7 @@ _BINARY_VRS = frozenset(vr for vr in _BULK_VRS if VRS[vr].form is Form.BINARY)
 _FRAGMENTS = "fragments"
 _FRAMES = "frames"
 FRAGMENT_FORMS = (f"#{_FRAGMENTS}", f"#{_FRAMES}")
+_IN_INDEX = re.compile(r"[!-~]{1,4096}")
 _LONGEST_LINE = 4096 + 11  # of an index
 _ITEM_HEADER = 8  # bytes
 _SEGMENT_LENGTH = 48 * 1024  # which makes 64 KiB of base64
@@ -137,13 +139,13 @@ def store_bulk_data(events: Iterable[Event], policy: BulkDataPolicy, store: Bulk
 
 def _without_store(policy: BulkDataPolicy) -> BulkDataPolicy:
     """The policy that leaves out what a policy leaves out, and nothing else."""
-    kept = dict.fromkeys(_BULK_VRS, BulkDataAction.INLINE)
-    by_vr = {vr: action for vr, action in policy.by_vr.items() if action is BulkDataAction.DROP}
-    by_tag = {
-        tag: BulkDataAction.INLINE if action is BulkDataAction.STORE else action
-        for tag, action in policy.by_tag.items()
-    }
-    return replace(policy, by_vr=kept | by_vr, by_tag=by_tag)
+    by_vr = {vr: _kept(action) for vr, action in policy.by_vr.items()}
+    by_tag = {tag: _kept(action) for tag, action in policy.by_tag.items()}
+    return replace(policy, above=_kept(policy.above), by_vr=by_vr, by_tag=by_tag)
+
+
+def _kept(action: BulkDataAction) -> BulkDataAction:
+    return BulkDataAction.INLINE if action is BulkDataAction.STORE else action
 
 
 class _Aside:
@@ -205,8 +207,9 @@ class _Storing:
             data = ValueEncoder(vr).values(values)
         except OutputError:
             return (event,)
-        if not data or self._policy.action(tag, vr, len(data)) is BulkDataAction.INLINE:
-            return (event,)
+        action = self._policy.action(tag, vr, len(data)) if data else BulkDataAction.INLINE
+        if action is not BulkDataAction.STORE:
+            return (event,) if action is BulkDataAction.INLINE else ()
         return ((_BULK_DATA, tag, vr, self._store.put((data,), self._place.info(tag, vr))),)
 
     # --- elements in parts and fragments -----------------------------------------------------------------------
@@ -280,7 +283,7 @@ class _Storing:
     def _index(self, rest: _Rest, info: BulkDataInfo) -> Iterator[bytes]:
         for number, (length, segments) in enumerate(rest.fragments()):
             uri = self._store.put(segments, info._replace(fragment=number))
-            if len(uri) + 11 > _LONGEST_LINE or not uri.isascii() or not uri.isprintable() or " " in uri:
+            if not _IN_INDEX.fullmatch(uri):
                 raise OutputError("a store that gives what is no URI (RFC 3986)")
             yield f"{length} {uri}\n".encode()
 

@@ -30,8 +30,9 @@ class Limits:
             each of its values where there are many. 256 MiB holds an uncompressed multi-frame object of common size.
         dataset_size: What one data set may hold in memory, in bytes: the lengths of its values, and 256 for each
             element and each item, which is about what pydicom needs for an object.
-        spooled_size: What the values of one data set may take of the disk in temporary files, in bytes. The longest
-            value that a DICOM file can have is 4 GiB, but for encapsulated pixel data.
+        spooled_size: What the long values of one data set may take of the disk in temporary files, in bytes, and each
+            value that is fetched from a store. The longest value that a DICOM file can have is 4 GiB, but for
+            encapsulated pixel data.
 
     >>> Limits(depth=64).depth
     64

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from itertools import chain
 
 from streamdicom.events import Event, EventType
+from streamdicom.part10.syntax import is_encapsulated
 from streamdicom.tags import FILE_META_GROUP
 
-__all__ = ["select"]
+__all__ = ["needed_file_meta", "select"]
 
+_START_DATASET = int(EventType.START_DATASET)
 _ELEMENT = int(EventType.ELEMENT)
 _BULK_DATA = int(EventType.BULK_DATA)
 _DATASETS = frozenset({int(EventType.START_DATASET), int(EventType.END_DATASET)})
+_TRANSFER_SYNTAX_UID = 0x00020010
+_MOST_HELD = 256  # more than file meta information has elements
 # What an element may be that is more than one event: what opens it, and what closes it.
 _OPEN = frozenset({int(EventType.START_ELEMENT), int(EventType.START_SEQUENCE), int(EventType.START_FRAGMENTS)})
 _CLOSE = frozenset({int(EventType.END_ELEMENT), int(EventType.END_SEQUENCE), int(EventType.END_FRAGMENTS)})
@@ -44,6 +49,36 @@ def select(events: Iterable[Event], *, include: Iterable[int] = (), exclude: Ite
             depth += (kind in _OPEN) - (kind in _CLOSE)
         if wanted:
             yield event
+
+
+def needed_file_meta(events: Iterable[Event], *, always: bool = False) -> Iterator[Event]:
+    """The events of a DICOM file, with group 0002 only where its transfer syntax is needed.
+
+    That is where pixel data is encapsulated: nobody could tell what is in the fragments. PS3.18 Annex F does not know
+    group 0002, and other files need nothing of it.
+
+    Args:
+        events: Those of one file.
+        always: Whether group 0002 comes whatever the transfer syntax.
+
+    >>> from streamdicom import iter_file_events
+    >>> from pydicom.data import get_testdata_file
+    >>> {tag >> 16 for _, tag, _, _ in needed_file_meta(iter_file_events(get_testdata_file("CT_small.dcm")))} >= {2}
+    False
+    """
+    held: list[Event] = []
+    is_needed = always
+    remaining = iter(events)
+    for event in remaining:
+        held.append(event)
+        kind, tag, _, value = event
+        if tag == _TRANSFER_SYNTAX_UID and kind == _ELEMENT:
+            is_needed = always or (bool(value) and is_encapsulated(value[0]))
+        if (kind != _START_DATASET and tag >> 16 != FILE_META_GROUP) or len(held) > _MOST_HELD:
+            break
+    if not is_needed:
+        held = [event for event in held if event[1] >> 16 != FILE_META_GROUP]
+    return chain(held, remaining)
 
 
 def _is_wanted(tag: int, included: Collection[int], excluded: Collection[int]) -> bool:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import copy
+import errno
 import gc
 import io
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -153,3 +156,24 @@ def test_descriptors_go_with_the_values() -> None:
     gc.collect()
     assert len(list(Path("/proc/self/fd").iterdir())) == before + 1
     assert kept.read(3) == DATA[:3]
+
+
+_NO_DESCRIPTORS = """
+import resource
+from streamdicom.buffers import SpoolFile
+resource.setrlimit(resource.RLIMIT_NOFILE, (20, 20))
+files = []
+try:
+    for _ in range(100):
+        files.append(SpoolFile())
+        files[-1].append(bytes(2 * 1024 * 1024))
+except OSError as error:
+    print(error.errno, len(files) > 5)
+"""
+
+
+def test_too_many_open_files_are_told() -> None:
+    pytest.importorskip("resource")
+    command = [sys.executable, "-c", _NO_DESCRIPTORS]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert told.split() == [str(errno.EMFILE), "True"]

@@ -239,6 +239,52 @@ def test_an_error_of_the_source_keeps_its_place() -> None:
     assert caught.value.location == Location(len(text) - 1, 0, "00091002")
 
 
+@pytest.mark.parametrize("name", ["", "a b", "a\n1 0", "é", "a" * 5000])
+def test_what_is_no_uri_does_not_come_into_an_index(name: str) -> None:
+    class Odd(MemoryStore):
+        def put(self, segments: Iterable[bytes], info: BulkDataInfo) -> str:
+            super().put(segments, info)
+            return name
+
+    with pytest.raises(OutputError, match="URI"):
+        stored(fragments(b"", b"ab"), Odd(), threshold=0, frames=True)
+
+
+WITHOUT: list[tuple[str, list[Event], dict[str, Any], list[Event]]] = [
+    ("nothing to do", [element("OB", bytes(5000))], {}, [element("OB", bytes(5000))]),
+    ("stored by tag", [element("US", 1)], {"by_tag": {TAG: STORE}}, [element("US", 1)]),
+    ("stored by VR", parts("UT", *segments("a", "b")), {"by_vr": {"UT": STORE}}, parts("UT", *segments("a", "b"))),
+    ("dropped", [element("OB", bytes(5000))], {"by_tag": {TAG: DROP}}, []),
+    ("fragments", fragments(b"", b"ab"), {"threshold": 0, "frames": True}, fragments(b"", b"ab")),
+    ("fragments dropped", fragments(b"", b"ab"), {"by_vr": {"OB": DROP}}, []),
+    (
+        "late",
+        parts("OB", *segments(b"a", b"b"), late=True),
+        {"threshold": 0},
+        parts("OB", *segments(b"a", b"b"), late=True),
+    ),
+    ("late and dropped", parts("OW", *segments(b"a", b"b"), late=True), {"threshold": 0, "by_vr": {"OW": DROP}}, []),
+    (
+        "late and not dropped",
+        parts("OB", *segments(b"a", b"b"), late=True),
+        {"threshold": 0, "by_vr": {"OW": DROP}},
+        [element("OB", b"ab")],
+    ),
+]
+
+
+@pytest.mark.parametrize(("events", "policy", "expected"), [case[1:] for case in WITHOUT], ids=[c[0] for c in WITHOUT])
+def test_without_a_store_values_stay_unless_they_are_left_out(
+    events: list[Event], policy: dict[str, Any], expected: list[Event]
+) -> None:
+    assert list(store_bulk_data([START, *events, END], BulkDataPolicy(**policy), None)) == [START, *expected, END]
+
+
+def test_what_waits_without_a_store_takes_no_memory() -> None:
+    policy = BulkDataPolicy(by_vr={"OW": DROP})
+    assert peak(store_bulk_data(long_value("", 512), policy, None)) < 3 * MIB
+
+
 # --- there and back ----------------------------------------------------------------------------------------------
 
 _text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\\"), min_size=1, max_size=20)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import hashlib
 import multiprocessing
@@ -223,6 +224,26 @@ def test_a_kill_leaves_no_half_entry(tmp_path: Path) -> None:
     for name in names:
         data = (tmp_path / name).read_bytes()
         assert hashlib.sha256(data).hexdigest() == name[3:]
+
+
+_FULL = """
+import resource, sys
+from streamdicom.bulkdata import BulkDataInfo
+from streamdicom.spool import DirectoryStore
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    DirectoryStore(sys.argv[1], naming=sys.argv[2]).put([bytes(1000)] * 1000, BulkDataInfo(0, "1", 0, "OB"))
+except OSError as error:
+    print(error.errno)
+"""
+
+
+@pytest.mark.parametrize("naming", ["sha256", "uid"])
+def test_a_disk_that_is_full_leaves_nothing(tmp_path: Path, naming: str) -> None:
+    command = [sys.executable, "-c", _FULL, str(tmp_path), naming]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert told.split() == [str(errno.EFBIG)]
+    assert files(tmp_path) == set()
 
 
 # --- hostile URIs and links --------------------------------------------------------------------------------------

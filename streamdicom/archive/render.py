@@ -13,22 +13,19 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BytesIO
-from itertools import chain
 from pathlib import Path
 from typing import IO, BinaryIO, NamedTuple, cast
 
 from streamdicom.api import iter_file_events, write_events
 from streamdicom.archive.compression import new_compressor
 from streamdicom.archive.sources import CONTAINERS, Input, Kind, Member, members, pieces
-from streamdicom.bulkdata import BulkDataInfo, BulkDataPolicy
+from streamdicom.bulkdata import BulkDataAction, BulkDataPolicy
 from streamdicom.errors import InputError, StreamDicomError
-from streamdicom.events import Event, EventType
+from streamdicom.events import EventType
 from streamdicom.filters import store_bulk_data
 from streamdicom.options import WriteOptions
-from streamdicom.part10.syntax import is_encapsulated
-from streamdicom.select import select
+from streamdicom.select import needed_file_meta, select
 from streamdicom.spool import DirectoryStore
-from streamdicom.tags import FILE_META_GROUP
 
 __all__ = ["SEPARATOR", "Failure", "Rendering", "Result", "Task", "render"]
 
@@ -39,10 +36,7 @@ _ENOUGH = 1024 * 1024  # bytes of text after which members make a result
 _COPY = 64 * 1024
 _MOST_WARNINGS = 20  # of one file
 
-_TRANSFER_SYNTAX = 0x00020010
-_OPTIONS = WriteOptions(file_meta=True)  # of which ``_with_file_meta`` has taken what is not wanted
-_BULK_DATA = int(EventType.BULK_DATA)
-_START_DATASET = int(EventType.START_DATASET)
+_OPTIONS = WriteOptions(file_meta=True)  # of which ``needed_file_meta`` has taken what is not wanted
 _ELEMENT = int(EventType.ELEMENT)
 
 
@@ -283,30 +277,16 @@ def _write_dataset(data: Iterable[bytes], target: _Spool | IO[bytes], rendering:
     Raises:
         StreamDicomError: The file is at fault.
     """
-    events = _with_file_meta(iter_file_events(data), always=rendering.file_meta)
+    events = needed_file_meta(iter_file_events(data), always=rendering.file_meta)
     if rendering.include or rendering.exclude:
         events = select(events, include=rendering.include, exclude=rendering.exclude)
     if rendering.bulk_dir is not None:
         store = DirectoryStore(rendering.bulk_dir, uri_prefix=rendering.bulk_uri_prefix)
         events = store_bulk_data(events, BulkDataPolicy(rendering.bulk_threshold), store)
     elif not rendering.bulk:
-        events = store_bulk_data(events, BulkDataPolicy(rendering.bulk_threshold), _Nowhere())
-        events = (event for event in events if event[0] != _BULK_DATA or not event[3].startswith(_Nowhere.URI))
+        policy = BulkDataPolicy(rendering.bulk_threshold, above=BulkDataAction.DROP)
+        events = store_bulk_data(events, policy, None)
     write_events(events, cast(BinaryIO, target), options=_OPTIONS, array=False)
-
-
-class _Nowhere:
-    """A store for what is not wanted."""
-
-    URI = "\0nowhere"  # which no reference in a file can be
-
-    def put(self, segments: Iterable[bytes], info: BulkDataInfo) -> str:
-        for _ in segments:
-            pass
-        return self.URI
-
-    def open(self, uri: str) -> Iterator[bytes]:
-        raise FileNotFoundError
 
 
 @contextmanager
@@ -322,19 +302,3 @@ def _collected() -> Iterator[set[str]]:
         warnings.simplefilter("always")
         warnings.showwarning = collect
         yield texts
-
-
-def _with_file_meta(events: Iterator[Event], *, always: bool) -> Iterator[Event]:
-    """The events of a file, with group 0002 only if it is wanted, or needed to understand what is encapsulated."""
-    held: list[Event] = []
-    is_needed = always
-    for event in events:
-        held.append(event)
-        kind, tag, _, value = event
-        if tag == _TRANSFER_SYNTAX and kind == _ELEMENT:
-            is_needed = always or (bool(value) and is_encapsulated(value[0]))
-        if kind != _START_DATASET and tag >> 16 != FILE_META_GROUP:
-            break
-    if not is_needed:
-        held = [event for event in held if event[1] >> 16 != FILE_META_GROUP]
-    return chain(held, events)

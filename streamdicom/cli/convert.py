@@ -1,23 +1,20 @@
-"""``streamdicom convert``: a DICOM file to DICOM JSON, or back."""
+"""``streamdicom convert``: a DICOM file to DICOM JSON, or back, as a stream."""
 
 from __future__ import annotations
 
 import sys
-from io import BytesIO
+from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import BinaryIO, cast
 
-from streamdicom.api import dump, load_file
+from streamdicom.api import iter_events, iter_file_events, write_events, write_file
 from streamdicom.cli.streams import PIPE, CallError, Meter, is_json, read
-from streamdicom.errors import InputError, OutputError
 from streamdicom.files import Output
 from streamdicom.options import WriteOptions
+from streamdicom.select import needed_file_meta
 
-if TYPE_CHECKING:
-    from pydicom.dataset import FileDataset
-
-__all__ = ["convert_file", "read_dicom"]
+__all__ = ["convert_file"]
 
 
 def convert_file(source: Path, target: Path, indent: int | None, file_meta: bool) -> None:
@@ -36,59 +33,20 @@ def convert_file(source: Path, target: Path, indent: int | None, file_meta: bool
         if target != PIPE and is_json(target, None) == from_json:
             raise CallError("IN and OUT must be one DICOM file and one DICOM JSON file")
         pieces = chain([start], data)
-        output = Output(sys.stdout.buffer if target == PIPE else target)
-        try:
-            if from_json:
-                output.write(_part10(load_file(pieces)))
-            else:
-                dataset = read_dicom(b"".join(pieces))
-                counted = cast(BinaryIO, _Counted(output, meter))  # of which only ``write`` is needed
-                dump(dataset, counted, indent, options=WriteOptions(file_meta=file_meta))
-                output.write(b"\n")
-            output.commit()
-        finally:
-            output.discard()
+        output: Path | BinaryIO = sys.stdout.buffer if target == PIPE else target
+        if from_json:
+            write_file(iter_events(pieces), output)
+        else:
+            _to_json(pieces, output, indent, file_meta)
 
 
-class _Counted:
-    """An output whose bytes move the progress on."""
-
-    def __init__(self, output: Output, meter: Meter) -> None:
-        self._output = output
-        self._meter = meter
-
-    def write(self, data: bytes) -> int:
-        self._output.write(data)
-        self._meter.advance(len(data))
-        return len(data)
-
-
-def read_dicom(data: bytes) -> FileDataset:
-    """The data set of a DICOM file.
-
-    Raises:
-        InputError: pydicom cannot read it.
-    """
-    from pydicom import dcmread
-
+def _to_json(pieces: Iterable[bytes], target: Path | BinaryIO, indent: int | None, file_meta: bool) -> None:
+    events = needed_file_meta(iter_file_events(pieces), always=file_meta)
+    output = Output(target)
     try:
-        return dcmread(BytesIO(data))
-    except Exception as error:  # pydicom has no common base for what a damaged file makes it raise
-        raise InputError(f"not a DICOM file that pydicom can read: {error}") from error
-
-
-def _part10(dataset: FileDataset) -> bytes:
-    """A DICOM file (PS3.10 7), in the transfer syntax that came with the data set, or else explicit VR."""
-    from pydicom import dcmwrite
-    from pydicom.uid import ExplicitVRLittleEndian
-
-    if "TransferSyntaxUID" not in dataset.file_meta:
-        dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    buffer = BytesIO()
-    try:
-        # The file meta information needs both UIDs; without them it is as complete as it can be.
-        complete = "SOPClassUID" in dataset and "SOPInstanceUID" in dataset
-        dcmwrite(buffer, dataset, enforce_file_format=complete)
-    except Exception as error:  # as in ``read_dicom``
-        raise OutputError(f"pydicom cannot write the data set: {error}") from error
-    return buffer.getvalue()
+        file = cast(BinaryIO, output)  # of which only ``write`` is needed
+        write_events(events, file, indent, options=WriteOptions(file_meta=True), array=False)
+        output.write(b"\n")
+        output.commit()
+    finally:
+        output.discard()

@@ -8,11 +8,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from streamdicom.cli.convert import read_dicom
 from streamdicom.cli.streams import PIPE, Meter, is_json, read
 from streamdicom.dicomjson import EventParser
 from streamdicom.events import Event, EventType
-from streamdicom.options import WriteOptions
+from streamdicom.part10 import Part10Parser
 from streamdicom.tags import keyword
 
 __all__ = ["lines", "show_file"]
@@ -46,9 +45,10 @@ def _json_events(data: Iterable[bytes]) -> Iterator[list[Event]]:
 
 
 def _dicom_events(data: Iterable[bytes]) -> Iterator[list[Event]]:
-    from streamdicom.dataset import walk
-
-    yield from walk(read_dicom(b"".join(data)), options=WriteOptions(file_meta=True))
+    parser = Part10Parser()
+    for chunk in data:
+        yield parser.feed(chunk)
+    yield parser.close()
 
 
 def lines(events: Iterable[Event]) -> Iterator[str]:

@@ -208,7 +208,8 @@ class DatasetBuilder:
             setattr(self._frame.elements[_base_tag(tag)], "bulk_data_uri", value)  # noqa: B010 - not pydicom's
         elif vr in BUFFERABLE_VRS:
             is_encapsulated = value.endswith(FRAGMENT_FORMS)
-            fetch = partial(_fetch, store, tag, vr, value, self._index, self._tag_path(tag))
+            most = self._limits.spooled_size
+            fetch = partial(_fetch, store, tag, vr, value, most, self._index, self._tag_path(tag))
             self._put_buffer(tag, vr, LazyValue(fetch, padded=not is_encapsulated), is_encapsulated)
         else:
             for kind, _, _, part in open_bulk_data(store, tag, vr, value):
@@ -412,10 +413,15 @@ def _of_three_arguments(handler: UriHandler) -> Callable[[str, str, str], Any]:
     return cast(Callable[[str, str, str], Any], handler)
 
 
-def _fetch(store: BulkDataStore, tag: int, vr: str, uri: str, index: int, tag_path: str) -> Iterator[bytes]:
+def _fetch(store: BulkDataStore, tag: int, vr: str, uri: str, most: int, index: int, tag_path: str) -> Iterator[bytes]:
     """The segments of a value, when somebody looks at it at last."""
+    size = 0
     try:
-        yield from value_field(open_bulk_data(store, tag, vr, uri))
+        for segment in value_field(open_bulk_data(store, tag, vr, uri)):
+            size += len(segment)
+            if size > most:
+                raise LimitError(f"bulk data of more than {most} bytes", "spooled_size")
+            yield segment
     except StreamDicomError as error:
         error.within(index, tag_path)
         raise

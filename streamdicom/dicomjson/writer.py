@@ -104,7 +104,7 @@ class EventWriter:
         self._skipped = 0  # how many things are open within what is left out
         self._event = 0, 0  # the type and the tag of the last one, for errors
         self._error: OutputError | None = None
-        self._known: dict[int, _Known] = {}
+        self._known = _KNOWN[self._file_meta]
         if array:
             json.start_array()
 
@@ -403,6 +403,9 @@ class EventWriter:
 
 
 _Known: TypeAlias = "tuple[str, str, Callable[[str, tuple[Any, ...]], str]]"
+# How elements of a tag start, without and with group 0002; the same for every writer.
+_KNOWN: dict[bool, dict[int, _Known]] = {False: {}, True: {}}
+
 _Move: TypeAlias = Callable[[EventWriter, int, str, Any], None]
 _MOVES: dict[int, dict[int, _Move]] = {
     _Place.STREAM: {EventType.START_DATASET: EventWriter._start_dataset},

@@ -14,6 +14,7 @@ __all__ = ["Context", "Facts", "is_ambiguous", "is_telling"]
 _PIXEL_REPRESENTATION = 0x00280103
 _LUT_DESCRIPTOR = 0x00283002
 _LUT_DATA = 0x00283006
+_MOST_CREATOR = 64  # characters of an LO (PS3.5 6.2); a longer one is nobody's
 _TELLING = frozenset({SPECIFIC_CHARACTER_SET, _PIXEL_REPRESENTATION, _LUT_DESCRIPTOR})
 
 
@@ -53,7 +54,7 @@ class Facts:
             # No more than one group's creators are ever held.
             facts._group = tag >> 16
             blocks = self._blocks if facts._group == self._group else {}
-            creator = values[0] if values and isinstance(values[0], str) else ""
+            creator = values[0] if values and isinstance(values[0], str) and len(values[0]) <= _MOST_CREATOR else ""
             facts._blocks = {**blocks, tag & 0xFF: creator}
         facts.inherited = Facts(facts.encodings, facts._pixel_representation)
         return facts

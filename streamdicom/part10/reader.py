@@ -102,6 +102,11 @@ _SHORT, _LONG_LAYOUT, _IMPLICIT, _SEQUENCE = map(int, _Layout)
 _Decoder: TypeAlias = Callable[[bytes, bool], "tuple[Any, ...] | None"]
 _Known: TypeAlias = "tuple[int, int, str, _Decoder]"  # layout, tag, VR
 
+# What is known of elements that mean the same in every file.
+_KNOWN: dict[Encoding, dict[bytes, _Known]] = {
+    encoding: {} for encoding in (IMPLICIT_LITTLE_ENDIAN, EXPLICIT_LITTLE_ENDIAN, EXPLICIT_BIG_ENDIAN)
+}
+
 
 class Part10Parser:
     """A push parser of one DICOM file: bytes in, DICOM events out.
@@ -176,17 +181,19 @@ class Part10Parser:
             LimitError: Sequences nest deeper than the limits allow.
             ValueError: The parser was closed before.
         """
-        if self._closed:
+        if self._closed and not self._error:
             raise ValueError("the parser is closed")
         return self._deliver(lambda: self._take_all(data))
 
     def close(self) -> list[Event]:
-        """Say that the file has ended; return the last events.
+        """Say that the file has ended; return the last events. Closing twice does nothing.
 
         Raises:
             TruncatedError: The file stopped before it was complete.
             InputError: As in ``feed``.
         """
+        if self._closed and not self._error:
+            return []
         self._closed = True
         return self._deliver(self._finish)
 
@@ -242,10 +249,11 @@ class Part10Parser:
         if self._size < self._needed:
             return
         self._gather()
+        was_inflating = self._inflater is not None
         while self._step(self):
             pass
         self._size = len(self._buffer) - self._pos
-        if self._state is _State.DATA_SET and self._inflater is not None:
+        if self._inflater is not None and not was_inflating:
             self._start_inflating()
 
     def _gather(self) -> None:
@@ -304,11 +312,14 @@ class Part10Parser:
 
     def _meta(self) -> bool:
         """One element of the file meta information, which is in explicit VR little endian (PS3.10 7.1)."""
-        if self._lacks(8):
+        self._tag = 0
+        if self._lacks(2):
             return False
         group = self._buffer[self._pos] | self._buffer[self._pos + 1] << 8
-        if group != FILE_META_GROUP:
+        if group != FILE_META_GROUP:  # an empty data set takes no more than two bytes when deflated
             return self._move(_State.DATA_SET)
+        if self._lacks(8):
+            return False
         if self._context.encoding is EXPLICIT_LITTLE_ENDIAN and not self._has_vr():
             self._context.encoding = IMPLICIT_LITTLE_ENDIAN
         before = len(self._events)
@@ -333,7 +344,8 @@ class Part10Parser:
             return False
         if self._lacks(8):
             return False
-        self._context = Context(self._encoding(), {}, 0, FAR, Facts())
+        encoding = self._encoding()
+        self._context = Context(encoding, _KNOWN[encoding], 0, FAR, Facts())
         return self._move(_State.ELEMENTS)
 
     def _encoding(self) -> Encoding:
@@ -354,12 +366,15 @@ class Part10Parser:
     # --- elements ----------------------------------------------------------------------------------------------
 
     def _elements(self) -> bool:
-        """The innermost loop: small elements of a VR that the file tells. ``_element`` has the others."""
-        context, known = self._context, self._context.known
+        """The innermost loop: small elements of a VR that the file tells, and the sequences and items around them.
+
+        ``_element`` and ``_items`` have all others, what is not there as a whole yet, and what is wrong.
+        """
+        context, contexts, known = self._context, self._contexts, self._context.known
         encoding = context.encoding
         width = 4 if encoding.implicit else 6
         little_endian = encoding.little_endian
-        short, long = encoding.short.unpack_from, encoding.long.unpack_from
+        short, long, item = encoding.short.unpack_from, encoding.long.unpack_from, encoding.item.unpack_from
         buffer, pos, base = self._buffer, self._pos, self._base
         size, emit = len(buffer), self._events.append
         while True:
@@ -377,7 +392,7 @@ class Part10Parser:
                 elif layout == _IMPLICIT:
                     start = pos + 8
                     stop = start + long(buffer, pos + 4)[0]
-                elif pos + 12 <= most and layout == _LONG_LAYOUT:
+                elif layout == _LONG_LAYOUT and pos + 12 <= most:
                     start = pos + 12
                     stop = start + long(buffer, pos + 8)[0]
                 else:
@@ -389,24 +404,48 @@ class Part10Parser:
                     break
                 emit((_ELEMENT, tag, vr, values))
                 pos = stop
-            self._pos = pos
+            self._context, self._pos = context, pos
             if pos == end:
-                goes_on = self._end_item()
+                context = contexts.pop()
+                emit((_END_ITEM, context.tag, "SQ", None))
             elif layout == _SEQUENCE and pos + 12 <= size:
                 self._tag = tag
-                goes_on = self._start_sequence(tag, "SQ", 12, long(buffer, pos + 8)[0])
+                self._open_sequence(tag, "SQ", 12, long(buffer, pos + 8)[0])
+                pos += 12
             else:
                 goes_on = self._element()
-            while goes_on and self._state is _State.ITEMS:
-                goes_on = self._items()
-            context, pos = self._context, self._pos
-            if not goes_on or self._state is not _State.ELEMENTS or context.known is not known:
-                return goes_on
+                context, pos = self._context, self._pos
+                if not goes_on or context.known is not known:
+                    return goes_on
+                if self._state is _State.ELEMENTS:
+                    continue
+                if self._state is not _State.ITEMS:
+                    return True
+            # An item is due.
+            offset = base + pos
+            if offset == context.sequence_end:
+                emit((_END_SEQUENCE, context.tag, "SQ", None))
+                self._state, self._step = _State.ELEMENTS, _ELEMENTS_STEP
+                continue
+            if pos + 8 <= size and context.known is known and not context.sequence_is_un:
+                group, element, length = item(buffer, pos)
+                item_end = FAR if length == UNDEFINED_LENGTH else offset + 8 + length
+                if group == 0xFFFE and element == 0xE000 and (item_end <= context.sequence_end or item_end == FAR):
+                    emit((_START_ITEM, context.tag, "SQ", context.items))
+                    context.items += 1
+                    contexts.append(context)
+                    context = Context(encoding, known, offset + 8, item_end, context.facts.inherited)
+                    pos += 8
+                    self._state, self._step = _State.ELEMENTS, _ELEMENTS_STEP
+                    continue
+            self._context, self._pos = context, pos
+            return self._move(_State.ITEMS)
 
     def _element(self) -> bool:
         """One element, whatever it is, or a delimiter."""
         context = self._context
         encoding = context.encoding
+        self._tag = 0
         if self._lacks(8):
             return False
         buffer, pos = self._buffer, self._pos
@@ -482,11 +521,18 @@ class Part10Parser:
 
     def _at_end(self) -> bool:
         """Whether to go on; an item of defined length may have come to its end."""
-        if self._base + self._pos == self._context.end:
-            return self._end_item()
-        return True
+        offset, end = self._base + self._pos, self._context.end
+        if offset < end:
+            return True
+        if offset > end:
+            raise DicomFileError("a value of undefined length goes on behind the end of its item")
+        return self._end_item()
 
     def _start_sequence(self, tag: int, file_vr: str, header: int, length: int) -> bool:
+        self._open_sequence(tag, file_vr, header, length)
+        return self._move(_State.ITEMS)
+
+    def _open_sequence(self, tag: int, file_vr: str, header: int, length: int) -> None:
         context = self._context
         if 3 * len(self._contexts) + 7 > self._depth:
             raise LimitError(f"more than {len(self._contexts) + 1} sequences within one another", "depth")
@@ -500,14 +546,14 @@ class Part10Parser:
                 raise DicomFileError("a sequence goes on behind the end of its item")
         context.sequence_is_un = file_vr == "UN"
         self._events.append((_START_SEQUENCE, tag, "SQ", None))
-        self._state, self._step = _State.ITEMS, _ITEMS_STEP
-        return True
 
     def _items(self) -> bool:
         """The start of an item, or the end of the sequence."""
         context, pos = self._context, self._pos
         offset = self._base + pos
         if offset >= context.sequence_end:
+            if offset > context.sequence_end:  # as in pydicom the item is right, so that nothing of it is lost
+                _warn("an item goes on behind the end of its sequence")
             return self._end_sequence()
         if self._lacks(8):
             return False
@@ -522,8 +568,8 @@ class Part10Parser:
         end = FAR
         if length != UNDEFINED_LENGTH:
             end = offset + 8 + length
-            if end > context.sequence_end:
-                self._check_item(end)
+            if end > context.end:
+                raise DicomFileError("an item goes on behind the end of the item around it")
         self._pos = pos + 8
         self._tag = 0
         self._events.append((_START_ITEM, context.tag, "SQ", context.items))
@@ -534,19 +580,13 @@ class Part10Parser:
         self._state, self._step = _State.ELEMENTS, _ELEMENTS_STEP
         return True if length else self._end_item()
 
-    def _check_item(self, end: int) -> None:
-        """An item goes on behind its sequence. As in pydicom the item is right, so that nothing of it is lost."""
-        if end > self._context.end:
-            raise DicomFileError("an item goes on behind the end of the item around it")
-        _warn("an item goes on behind the end of its sequence")
-
     def _switch(self) -> None:
         """Take an item for what its first element looks like, as pydicom does; UN may hold either."""
         context = self._context
-        if not context.encoding.implicit and not self._has_vr():
-            context.encoding, context.known = IMPLICIT_LITTLE_ENDIAN, {}
+        if context.encoding is EXPLICIT_LITTLE_ENDIAN and not self._has_vr():
+            context.encoding, context.known = IMPLICIT_LITTLE_ENDIAN, _KNOWN[IMPLICIT_LITTLE_ENDIAN]
         elif context.encoding.implicit and self._contexts[-1].sequence_is_un and self._has_vr():
-            context.encoding, context.known = EXPLICIT_LITTLE_ENDIAN, {}
+            context.encoding, context.known = EXPLICIT_LITTLE_ENDIAN, _KNOWN[EXPLICIT_LITTLE_ENDIAN]
 
     def _delimiter(self, tag: int) -> bool:
         if tag != ITEM_DELIMITATION or self._context.end != FAR or not self._contexts:
