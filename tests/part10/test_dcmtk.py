@@ -53,12 +53,12 @@ def _elements(text: str) -> Iterator[tuple[str, ...]]:
         indent, group, element, vr, value = match.groups()
         if group == "0002" or element == "0000" or (group == "fffe" and vr != "pi"):
             continue
-        yield indent, group + element, vr, "" if vr == "SQ" else _same(value) if vr == "PN" else value
+        yield indent, group + element, vr, "" if vr == "SQ" else _same(value)
 
 
-def _same(name: str) -> str:
-    """A name without the empty groups at its end, and without an escape sequence behind its last character."""
-    return name.removesuffix("]").removesuffix("\x1b(B").rstrip("=")
+def _same(value: str) -> str:
+    """A value without empty groups at its end, and without a switch to either set that has the letters of ASCII."""
+    return re.sub(r"\x1b\([BJ]", "", value).removesuffix("]").rstrip("=")
 
 
 def _known(elements: list[tuple[str, ...]], others: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
