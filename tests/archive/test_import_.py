@@ -101,6 +101,13 @@ def test_bulk_data_is_put_back(tmp_path: Path) -> None:
     assert "7FE00010" in report.skipped[0].reason
 
 
+# A value of odd length, which no file may have (PS3.5 7.1.1); it is padded.
+_ODD = {
+    "meta_missing_tsyntax.dcm": ["00010001[0].00010002"],
+    "nested_priv_SQ.dcm": ["00010001[0].00010002"],
+}
+
+
 @pytest.mark.filterwarnings("ignore")  # many of the files are not quite right
 def test_all_files_of_pydicom_come_back(tmp_path: Path) -> None:
     """Those that an export takes; which it does not take is the matter of the tests of what it is made of."""
@@ -115,7 +122,8 @@ def test_all_files_of_pydicom_come_back(tmp_path: Path) -> None:
             words = array("H", one.PixelData)
             words.byteswap()  # the other is in little endian
             one.PixelData = words.tobytes()
-        assert differences(one, other)[1] == [], item.path
+        expected = _ODD.get(Path(item.path).name, [])
+        assert differences(one, other)[1] == expected, item.path
         count += 1
     assert count > 150
 
