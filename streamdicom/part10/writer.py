@@ -303,7 +303,8 @@ class Part10Writer:
         self._place = _Place.HEAD
 
     def _second_dataset(self, tag: int, vr: str, value: Any) -> None:
-        raise OutputError("a second data set, where one is due")
+        self._index = value
+        raise OutputError("more than one data set, where one is due")
 
     def _end_dataset(self, tag: int, vr: str, value: Any) -> None:
         if self._frames:
