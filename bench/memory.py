@@ -22,7 +22,6 @@ import streamdicom.dicomjson
 
 MIB = 1024 * 1024
 _PIECE = 64 * 1024
-_STATUS = Path("/proc/self/status")
 
 # What a query for studies (QIDO-RS) may bring.
 _DATASET = b"""{
@@ -120,37 +119,48 @@ CASES: dict[str, Callable[[int], int]] = {
 
 
 def measure(case: str, mib: int) -> Measurement:
-    """Measure once, in a new process.
+    """Measure once, in a new process."""
+    return run_alone("bench.memory", case, str(mib))
+
+
+def run_alone(module: str, *arguments: str) -> Measurement:
+    """Run a module in a new process, which prints what it has measured.
 
     Raises:
-        subprocess.CalledProcessError: The case failed; its traceback went to the standard error.
+        subprocess.CalledProcessError: It failed; its traceback went to the standard error.
     """
-    command = [sys.executable, "-m", "bench.memory", case, str(mib)]
     root = Path(__file__).resolve().parents[1]
-    result = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, check=True)
+    result = subprocess.run([sys.executable, "-m", module, *arguments], cwd=root, stdout=subprocess.PIPE, check=True)
     return Measurement(**json.loads(result.stdout))
+
+
+def print_measurement(action: Callable[[], int]) -> None:
+    """Measure in this process, which has done nothing but import; the action returns the size."""
+    base = resident("VmRSS")
+    start = process_time()
+    size = action()
+    seconds = process_time() - start
+    print(json.dumps(asdict(Measurement(size, seconds, resident("VmHWM") - base))))
 
 
 def _main(case: str, mib: int) -> None:
     if case in ("datasets", "writing"):
         import_module("streamdicom.dataset")  # and pydicom with it
-    run = CASES[case]
-    base = _resident("VmRSS")
-    start = process_time()
-    size = run(mib * MIB)
-    seconds = process_time() - start
-    print(json.dumps(asdict(Measurement(size, seconds, _resident("VmHWM") - base))))
+    print_measurement(lambda: CASES[case](mib * MIB))
 
 
-def _resident(name: str) -> int:
-    """The resident size now (VmRSS) or at its highest (VmHWM), in bytes.
+def resident(name: str, process: int | str = "self") -> int:
+    """The resident size now (VmRSS) or at its highest (VmHWM), in bytes; 0 for another process that has ended.
 
-    Linux knows both. Elsewhere both are the highest one; on Linux that number would be no use, because a process
-    takes it over from the one that started it.
+    Linux knows both. Elsewhere both are the highest one, and that of other processes is not known; on Linux that
+    number would be no use, because a process takes it over from the one that started it.
     """
-    if _STATUS.exists():
-        fields = dict(line.split(":", 1) for line in _STATUS.read_text().splitlines())
-        return int(fields[name].split()[0]) * 1024
+    status = Path("/proc", str(process), "status")
+    if status.exists():
+        fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        return int(fields.get(name, "0").split()[0]) * 1024
+    if process != "self":
+        return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
