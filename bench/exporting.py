@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass, field
@@ -19,15 +18,15 @@ from multiprocessing import active_children
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.memory import resident
+from bench.memory import printed_by, resident
 from streamdicom.archive import Progress, export_archive
 
 MOST_BUSY = 0.1  # cores that other programs have, above which two jobs are not judged
 
-_ROOT = Path(__file__).resolve().parents[1]
 _FOLDER_SIZE = 500  # files
 _UID = "1.2.840.113619.2.55.3.1%08d"
 _STAT = Path("/proc/stat")
+JOBS = (1, 2)
 _RUNS = 2
 
 
@@ -54,15 +53,18 @@ class Export:
     others: float | None
 
 
-def measure(counts: tuple[int, ...]) -> list[Export]:
+def measure(counts: list[int]) -> list[Export]:
     """Export so many files with one job and with two, which take turns; the shortest time of each counts."""
     found = []
-    with TemporaryDirectory() as name:
+    with TemporaryDirectory() as root:
         for count in counts:
-            folder = Path(name, str(count))
+            print(f"export, {count} files", file=sys.stderr)
+            folder = Path(root, str(count))
             write_files(folder, count)
-            runs = [_run(folder, jobs) for _ in range(_RUNS) for jobs in (1, 2)]
-            found += [min(runs[start::2], key=lambda run: run.seconds) for start in (0, 1)]
+            runs = [
+                Export(**printed_by("bench.exporting", str(folder), str(jobs))) for _ in range(_RUNS) for jobs in JOBS
+            ]
+            found += [min(runs[start :: len(JOBS)], key=lambda run: run.seconds) for start in range(len(JOBS))]
     return found
 
 
@@ -82,12 +84,6 @@ def write_files(folder: Path, count: int) -> None:
         path = folder / f"{number // _FOLDER_SIZE:04}" / f"{number:08}.dcm"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(buffer.getvalue().replace(first, (_UID % number).encode()))
-
-
-def _run(folder: Path, jobs: int) -> Export:
-    command = [sys.executable, "-m", "bench.exporting", str(folder), str(jobs)]
-    result = subprocess.run(command, cwd=_ROOT, stdout=subprocess.PIPE, check=True)
-    return Export(**json.loads(result.stdout))
 
 
 # --- a run, in a process of its own ----------------------------------------------------------------------------
@@ -110,7 +106,8 @@ class _Watch:
 
 
 def _main(folder: Path, jobs: int) -> None:
-    import_module("streamdicom.part10")
+    for module in ("streamdicom.part10", "streamdicom.charset"):
+        import_module(module)
     base = resident("VmRSS")
     watch = _Watch()
     target = folder.with_suffix(".json")

@@ -6,6 +6,7 @@ The input is made piece by piece and never held. ``python -m bench.memory CASE M
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -15,12 +16,16 @@ from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
 from time import process_time
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import streamdicom
 import streamdicom.dicomjson
 
 MIB = 1024 * 1024
+# Of new processes, which find the compiled modules, as an installed program does.
+ROOT = Path(__file__).resolve().parents[1]
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
 _PIECE = 64 * 1024
 
 # What a query for studies (QIDO-RS) may bring.
@@ -124,14 +129,20 @@ def measure(case: str, mib: int) -> Measurement:
 
 
 def run_alone(module: str, *arguments: str) -> Measurement:
-    """Run a module in a new process, which prints what it has measured.
+    """Run a module in a new process, which prints what it has measured."""
+    return Measurement(**printed_by(module, *arguments))
+
+
+def printed_by(module: str, *arguments: str) -> dict[str, Any]:
+    """What a module, run in a new process, has printed as JSON.
 
     Raises:
         subprocess.CalledProcessError: It failed; its traceback went to the standard error.
     """
-    root = Path(__file__).resolve().parents[1]
-    result = subprocess.run([sys.executable, "-m", module, *arguments], cwd=root, stdout=subprocess.PIPE, check=True)
-    return Measurement(**json.loads(result.stdout))
+    command = [sys.executable, "-m", module, *arguments]
+    result = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, check=True)
+    printed: dict[str, Any] = json.loads(result.stdout)
+    return printed
 
 
 def print_measurement(action: Callable[[], int]) -> None:

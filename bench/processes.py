@@ -15,15 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from bench.memory import ENVIRONMENT, ROOT
 from bench.multiframe import File
 
 RIVAL = "dcm2json"
 
 _RUNS = 7
-_ROOT = Path(__file__).resolve().parents[1]
-_LIBRARY = (
-    "import sys, streamdicom as s; s.write_events(s.iter_file_events(sys.argv[1]), sys.argv[2], array=False)"
-)
+_LIBRARY = "import sys, streamdicom as s; s.write_events(s.iter_file_events(sys.argv[1]), sys.argv[2], array=False)"
 _COMMAND = "from streamdicom.cli import main; main()"
 _COMMANDS = {
     RIVAL: [RIVAL],
@@ -78,7 +76,7 @@ def _measure(lengths: str, file: File, folder: Path) -> list[Process]:
 
 def _run(command: list[str]) -> float:
     """The time that a process has on the processor."""
-    process = subprocess.Popen(command, cwd=_ROOT)
+    process = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
