@@ -32,6 +32,9 @@ class BulkDataAction(Enum):
     DROP = "drop"  # the element is left out
 
 
+_INLINE = BulkDataAction.INLINE
+
+
 @dataclass(frozen=True, slots=True)
 class BulkDataPolicy:
     """Decides what becomes of each value: by its tag, or else by its VR, or else by its size.
@@ -41,6 +44,7 @@ class BulkDataPolicy:
     Attributes:
         threshold: Bytes of a binary value up to which it stays where nothing else is said; text and numbers stay.
             pydicom's bulk_data_threshold is 1024 too.
+        above: What becomes of binary values above the threshold.
         by_vr: What becomes of all values of a VR.
         by_tag: What becomes of the values of a tag, in sequences too.
         frames: Whether each fragment of encapsulated pixel data is stored by itself, so that a store that knows
@@ -52,6 +56,7 @@ class BulkDataPolicy:
     """
 
     threshold: int = 1024
+    above: BulkDataAction = BulkDataAction.STORE
     by_vr: Mapping[str, BulkDataAction] = field(default_factory=dict, hash=False)
     by_tag: Mapping[int, BulkDataAction] = field(default_factory=dict, hash=False)
     frames: bool = False
@@ -71,9 +76,9 @@ class BulkDataPolicy:
         """
         row = VRS[vr]
         if not row.bulk:  # PS3.18 F.2.2
-            return BulkDataAction.INLINE
+            return _INLINE
         action = self.by_tag.get(tag) or self.by_vr.get(vr)
-        return action or (None if row.form is Form.BINARY else BulkDataAction.INLINE)
+        return action or (None if row.form is Form.BINARY and self.above is not _INLINE else _INLINE)
 
     def action(self, tag: int, vr: str, size: int) -> BulkDataAction:
         """What becomes of a value of so many bytes.
@@ -81,7 +86,7 @@ class BulkDataPolicy:
         >>> BulkDataPolicy(threshold=100).action(0x7FE00010, "OB", 100).name
         'INLINE'
         """
-        return self.rule(tag, vr) or (BulkDataAction.STORE if size > self.threshold else BulkDataAction.INLINE)
+        return self.rule(tag, vr) or (self.above if size > self.threshold else _INLINE)
 
 
 class BulkDataInfo(NamedTuple):

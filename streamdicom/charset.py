@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import islice
 
 from pydicom.charset import (
     convert_encodings,
@@ -21,6 +23,8 @@ from streamdicom.tags import UTF_8_TERM
 __all__ = ["DEFAULT", "UTF_8", "decode", "encode", "encodings_of"]
 
 _KNOWN = frozenset(python_encoding.values())
+_MOST_TERMS = 64  # there are about thirty (PS3.3 C.12.1.1.2)
+_MISSPELT = re.compile("ISO[ -]IR.?[0-9]{1,3}|ISO[ _-]2022[ _-]IR[ _-][0-9]{1,3}")  # what pydicom puts right
 
 # PS3.5 6.1.2.5.3: behind one of these the first character set is in force again.
 _DELIMITERS = re.compile(r"([\\\r\n\t\f^=]+)")
@@ -34,11 +38,22 @@ def encodings_of(terms: Iterable[str | None]) -> list[str]:
 
     >>> encodings_of(["ISO_IR 192"])
     ['UTF8']
-    >>> encodings_of(["utf-16"])
-    ['iso8859']
+    >>> encodings_of([None, "ISO 2022 IR 87"])
+    ['iso8859', 'iso2022_jp']
     """
-    names = convert_encodings([term or "" for term in terms])
+    names = convert_encodings([_known(term or "") for term in islice(terms, _MOST_TERMS)])
     return [name if name in _KNOWN else default_encoding for name in names]
+
+
+def _known(term: str) -> str:
+    """A term that pydicom may have, or that of the default.
+
+    Python keeps each name of a codec that somebody asks it for, and each text of a warning, as long as it runs.
+    """
+    if term in python_encoding or term in _KNOWN or _MISSPELT.fullmatch(term):
+        return term
+    warnings.warn("a character set that is not known; the default is taken for it", UserWarning, stacklevel=3)
+    return ""
 
 
 DEFAULT = encodings_of([])  # what pydicom takes where there is no Specific Character Set

@@ -139,13 +139,13 @@ def store_bulk_data(events: Iterable[Event], policy: BulkDataPolicy, store: Bulk
 
 def _without_store(policy: BulkDataPolicy) -> BulkDataPolicy:
     """The policy that leaves out what a policy leaves out, and nothing else."""
-    kept = dict.fromkeys(_BULK_VRS, BulkDataAction.INLINE)
-    by_vr = {vr: action for vr, action in policy.by_vr.items() if action is BulkDataAction.DROP}
-    by_tag = {
-        tag: BulkDataAction.INLINE if action is BulkDataAction.STORE else action
-        for tag, action in policy.by_tag.items()
-    }
-    return replace(policy, by_vr=kept | by_vr, by_tag=by_tag)
+    by_vr = {vr: _kept(action) for vr, action in policy.by_vr.items()}
+    by_tag = {tag: _kept(action) for tag, action in policy.by_tag.items()}
+    return replace(policy, above=_kept(policy.above), by_vr=by_vr, by_tag=by_tag)
+
+
+def _kept(action: BulkDataAction) -> BulkDataAction:
+    return BulkDataAction.INLINE if action is BulkDataAction.STORE else action
 
 
 class _Aside:
@@ -207,8 +207,9 @@ class _Storing:
             data = ValueEncoder(vr).values(values)
         except OutputError:
             return (event,)
-        if not data or self._policy.action(tag, vr, len(data)) is BulkDataAction.INLINE:
-            return (event,)
+        action = self._policy.action(tag, vr, len(data)) if data else BulkDataAction.INLINE
+        if action is not BulkDataAction.STORE:
+            return (event,) if action is BulkDataAction.INLINE else ()
         return ((_BULK_DATA, tag, vr, self._store.put((data,), self._place.info(tag, vr))),)
 
     # --- elements in parts and fragments -----------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 from pydicom import DataElement, Dataset
+from pydicom.datadict import DicomDictionary
 from pydicom.sequence import Sequence
 
 from streamdicom.vr import VRS
@@ -80,12 +81,22 @@ def _values(vr: str) -> st.SearchStrategy[Any]:
 _tags = st.integers(0x1000, 0x10FF).map(lambda element: 0x00090000 | element)
 
 
+# Elements of the dictionary, for files that do not tell the VR. Those of the groups before are no part of a data set,
+# and Specific Character Set is what the whole of it says.
+_PUBLIC = {
+    vr: [tag for tag, row in DicomDictionary.items() if row[0] == vr and 0x00080005 < tag < 0xFFFE0000]
+    for vr in VRS
+    if vr != "UN"
+}
+
+
 @st.composite
-def _elements(draw: st.DrawFn, depth: int) -> DataElement:
-    tag = draw(_tags)
+def _elements(draw: st.DrawFn, depth: int, public: bool) -> DataElement:
     vr = draw(st.sampled_from(sorted(VRS) if depth else sorted(set(VRS) - {"SQ"})))
+    tag = draw(st.sampled_from(_PUBLIC[vr]) if public and vr in _PUBLIC else _tags)
     if vr == "SQ":
-        return DataElement(tag, vr, Sequence(draw(st.lists(datasets(depth - 1, charset=False), max_size=3))))
+        items = datasets(depth - 1, charset=False, public=public)
+        return DataElement(tag, vr, Sequence(draw(st.lists(items, max_size=3))))
     if draw(st.integers(0, 9)) == 0:
         empty = DataElement(tag, vr, None)
         return DataElement(tag, vr, empty.empty_value)
@@ -93,13 +104,16 @@ def _elements(draw: st.DrawFn, depth: int) -> DataElement:
 
 
 @st.composite
-def datasets(draw: st.DrawFn, depth: int = 2, *, charset: bool = True) -> Dataset:
-    """A data set with elements of every VR, in sequences too; its text is declared to be UTF-8."""
+def datasets(draw: st.DrawFn, depth: int = 2, *, charset: bool = True, public: bool = False) -> Dataset:
+    """A data set with elements of every VR, in sequences too; its text is declared to be UTF-8.
+
+    The elements are private ones, or those of the dictionary.
+    """
     dataset = Dataset()
     if charset:
         dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.add_new(0x00090010, "LO", "STREAMDICOM TESTS")
-    for element in draw(st.lists(_elements(depth), max_size=8)):
+    for element in draw(st.lists(_elements(depth, public), max_size=8)):
         dataset.add(element)
     return dataset
 

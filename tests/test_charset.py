@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import encodings
 import io
 
 import pytest
@@ -162,3 +163,30 @@ def test_text_that_pydicom_would_strip_counts_too() -> None:
     loaded = streamdicom.loads(f'{{"00080005":{{"vr":"CS","Value":["ISO_IR 100"]}},{_name("Ж ")}}}')
     assert loaded.SpecificCharacterSet == "ISO_IR 192"
     assert loaded.PatientName == "Ж "
+
+
+@pytest.mark.parametrize(
+    "term", ["utf-16", "utf_7", "ISO_IR 1\0", "no such thing", "x" * 100_000, "\ud800", "ISO_IR 9 9"]
+)
+def test_a_character_set_that_dicom_does_not_have_is_the_default(term: str) -> None:
+    for terms in ([term], ["", term], [term, "ISO 2022 IR 87"]):
+        with pytest.warns(UserWarning, match="a character set that is not known"):
+            encodings = encodings_of(terms)
+        assert encodings == encodings_of(["" if one == term else one for one in terms])
+
+
+@pytest.mark.parametrize(("term", "encoding"), [("ISO-IR 144", "iso_ir_144"), ("ISO 2022-IR 87", "iso2022_jp")])
+def test_a_character_set_that_is_misspelt_is_put_right_by_pydicom(term: str, encoding: str) -> None:
+    with pytest.warns(UserWarning, match="Incorrect value"):
+        assert encodings_of(["", term])[-1] == encoding
+
+
+def test_names_that_nobody_knows_are_not_kept() -> None:
+    with pytest.warns(UserWarning, match="not known"):
+        encodings_of(f"no such thing {number}" for number in range(64))
+    cache = encodings._cache  # type: ignore[attr-defined]
+    assert not [name for name in cache if "no_such_thing" in name or "no such thing" in name]
+
+
+def test_the_number_of_character_sets_is_bounded() -> None:
+    assert len(encodings_of(["ISO 2022 IR 87"] * 100_000)) == 64

@@ -17,6 +17,7 @@ from streamdicom.errors import (
     LimitError,
     Location,
     OutputError,
+    ResumeError,
     StreamDicomError,
     TruncatedError,
 )
@@ -32,6 +33,7 @@ PARENTS: dict[type[Exception], tuple[type[Exception], ...]] = {
     DatasetError: (InputError,),
     LimitError: (InputError,),
     OutputError: (StreamDicomError, ValueError),
+    ResumeError: (StreamDicomError, ValueError),
 }
 
 LOCATIONS = [

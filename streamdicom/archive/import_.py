@@ -30,12 +30,12 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from filecmp import cmp
+from io import BytesIO
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from streamdicom.api import iter_events
-from streamdicom.archive._stand_in import write_file
+from streamdicom.api import iter_events, write_file
 from streamdicom.archive.compression import compression_of, decompress
 from streamdicom.archive.journal import Entry, Journal, check_request
 from streamdicom.archive.layout import DEFAULT_LAYOUT, SOP_INSTANCE_UID, Layout, noted
@@ -43,7 +43,10 @@ from streamdicom.archive.report import ProgressCallback, Report, Skipped, Ticker
 from streamdicom.errors import InputError, Location, OutputError, ResumeError, StreamDicomError
 from streamdicom.events import Event, EventType
 from streamdicom.files import Source, chunks
+from streamdicom.filters import load_bulk_data
 from streamdicom.options import ReadOptions, WriteOptions
+from streamdicom.part10 import Part10Writer
+from streamdicom.spool import DirectoryStore
 
 __all__ = ["import_archive"]
 
@@ -60,6 +63,7 @@ def import_archive(
     layout: str = DEFAULT_LAYOUT,
     transfer_syntax: str | None = None,
     bulk_root: str | os.PathLike[str] | None = None,
+    bulk_uri_prefix: str = "",
     on_error: str = "stop",
     on_duplicate: str = "error",
     resume: bool = False,
@@ -82,6 +86,7 @@ def import_archive(
             little endian is taken for all others.
         bulk_root: The folder in which references to bulk data lead to a file. By default there is none, and a
             reference is an error.
+        bulk_uri_prefix: What the references begin with, before the path in that folder.
         on_error: "stop" at a data set that fails, or "skip" it, which the report tells. A fault of the JSON text
             always ends the run; the data sets before it are there.
         on_duplicate: What becomes of a data set with the SOP Instance UID of one before it, or whose path is taken:
@@ -114,19 +119,22 @@ def import_archive(
             raise ValueError(f"one of {', '.join(allowed)} is needed, not {value}")
     paths = Layout(layout)
     root = Path(directory)
-    root.mkdir(parents=True, exist_ok=True)
     described = _described(source)
     request = {
         "layout": layout,
         "transfer_syntax": transfer_syntax,
         "bulk_root": None if bulk_root is None else os.fspath(bulk_root),
+        "bulk_uri_prefix": bulk_uri_prefix,
         "source": described,
     }
     options = WriteOptions(transfer_syntax=transfer_syntax)
+    Part10Writer(BytesIO(), BytesIO, options=options)  # which says if it does not write this transfer syntax
+    store = None if bulk_root is None else DirectoryStore(bulk_root, uri_prefix=bulk_uri_prefix)
+    root.mkdir(parents=True, exist_ok=True)
     ticker = Ticker(progress)
     ticker.size_known = described[1] if described else None
     with closing(_Folder(root, paths, on_duplicate)) as folder, closing(_Log(root, resume)) as log:
-        return _Import(folder, log, options, on_error == "skip", ticker).run(source, request)
+        return _Import(folder, log, options, store, on_error == "skip", ticker).run(source, request)
 
 
 def _described(source: Source) -> list[Any] | None:
@@ -196,10 +204,19 @@ def _plain(data: Iterator[bytes]) -> Iterable[bytes]:
 class _Import:
     """A run."""
 
-    def __init__(self, folder: _Folder, log: _Log, options: WriteOptions, skip: bool, ticker: Ticker) -> None:
+    def __init__(
+        self,
+        folder: _Folder,
+        log: _Log,
+        options: WriteOptions,
+        store: DirectoryStore | None,
+        skip: bool,
+        ticker: Ticker,
+    ) -> None:
         self._folder = folder
         self._log = log
         self._options = options
+        self._store = store
         self._skip = skip
         self._ticker = ticker
         self._report = Report()
@@ -277,7 +294,9 @@ class _Import:
         return values.get(SOP_INSTANCE_UID, "")
 
     def _write(self, events: Iterator[Event], partial: Path) -> None:
-        with partial.open("wb") as file:
+        if self._store is not None:
+            events = load_bulk_data(events, self._store)
+        with partial.open("w+b") as file:
             write_file(events, file, options=self._options)
 
 

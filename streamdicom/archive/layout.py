@@ -93,7 +93,7 @@ def _tag_of(field: str) -> int:
     try:
         return parse_tag(field)
     except ValueError:
-        tag = tag_for_keyword(field)
+        tag = tag_for_keyword(field) if field else None  # some old elements have no keyword
     if tag is None:
         raise ValueError(f"{field!r} in the layout is neither a keyword of the data dictionary nor a tag")
     return tag

@@ -14,15 +14,17 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import IO, NamedTuple, cast
+from typing import IO, BinaryIO, NamedTuple, cast
 
-from streamdicom.archive._stand_in import iter_file_events, write_object
+from streamdicom.api import iter_file_events, write_events
 from streamdicom.archive.compression import new_compressor
 from streamdicom.archive.sources import CONTAINERS, Input, Kind, Member, members, pieces
+from streamdicom.bulkdata import BulkDataAction, BulkDataPolicy
 from streamdicom.errors import InputError, StreamDicomError
-from streamdicom.events import EventType
+from streamdicom.filters import store_bulk_data
 from streamdicom.options import WriteOptions
 from streamdicom.select import needed_file_meta, select
+from streamdicom.spool import DirectoryStore
 
 __all__ = ["SEPARATOR", "Failure", "Rendering", "Result", "Task", "render"]
 
@@ -33,7 +35,7 @@ _ENOUGH = 1024 * 1024  # bytes of text after which members make a result
 _COPY = 64 * 1024
 _MOST_WARNINGS = 20  # of one file
 
-_ELEMENT = int(EventType.ELEMENT)
+_OPTIONS = WriteOptions(file_meta=True)  # of which ``needed_file_meta`` has taken what is not wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +278,13 @@ def _write_dataset(data: Iterable[bytes], target: _Spool | IO[bytes], rendering:
     events = needed_file_meta(iter_file_events(data), always=rendering.file_meta)
     if rendering.include or rendering.exclude:
         events = select(events, include=rendering.include, exclude=rendering.exclude)
-    write_object(events, target, WriteOptions(file_meta=True))
+    if rendering.bulk_dir is not None:
+        store = DirectoryStore(rendering.bulk_dir, uri_prefix=rendering.bulk_uri_prefix)
+        events = store_bulk_data(events, BulkDataPolicy(rendering.bulk_threshold), store)
+    elif not rendering.bulk:
+        policy = BulkDataPolicy(rendering.bulk_threshold, above=BulkDataAction.DROP)
+        events = store_bulk_data(events, policy, None)
+    write_events(events, cast(BinaryIO, target), options=_OPTIONS, array=False)
 
 
 @contextmanager

@@ -67,7 +67,7 @@ def tag_of(text: str) -> int:
     try:
         return parse_tag("".join(text.strip("() ").split(",")).upper())
     except ValueError:
-        tag = tag_for_keyword(text)
+        tag = tag_for_keyword(text) if text else None  # some old elements have no keyword
     if tag is None:
         raise CallError(f"{text!r} is neither a tag nor a keyword of the data dictionary")
     return tag

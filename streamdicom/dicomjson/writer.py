@@ -264,7 +264,7 @@ class EventWriter:
 
     def _start_dataset(self, tag: int, vr: str, value: Any) -> None:
         if self._index is not None and not self._array:
-            raise OutputError("a second data set, where one is due")
+            raise OutputError("more than one data set, where one is due")
         self._index = 0 if self._index is None else self._index + 1
         self._put("{")
         self._last = -1

@@ -17,6 +17,7 @@ from __future__ import annotations
 import warnings
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from enum import IntEnum
 from struct import Struct
 from typing import Any, TypeAlias
@@ -150,7 +151,7 @@ class Part10Parser:
         self._transfer_syntax = ""
         self._context = Context(EXPLICIT_LITTLE_ENDIAN, {}, 0, FAR, Facts())
         self._contexts: list[Context] = []  # those around it
-        self._tag = 0  # of the element that is being read, for errors
+        self._tag = -1  # of the element that is being read, for errors; -1 if there is none
         # The long value that is being read:
         self._vr = ""
         self._left = 0  # bytes of it
@@ -214,7 +215,7 @@ class Part10Parser:
         parts = [f"{format_tag(context.tag)}[{context.items - 1}]" for context in self._contexts]
         if self._state is _State.ITEMS:
             parts.append(f"{format_tag(self._context.tag)}[{self._context.items}]")
-        elif self._tag:
+        elif self._tag >= 0:
             parts.append(format_tag(self._tag))
         return ".".join(parts)
 
@@ -233,15 +234,23 @@ class Part10Parser:
 
         What comes behind it, such as padding or the end of a gzip file, is passed over, as pydicom does.
         """
-        try:
-            while not self._inflater.eof:
+        while not self._inflater.eof:
+            before = self._inflater.copy()
+            try:
                 piece = self._inflater.decompress(data, _PIECE)
-                data = self._inflater.unconsumed_tail
-                self._take(piece)
-                if not data and len(piece) < _PIECE:
-                    break
-        except zlib.error:
-            raise DicomFileError("the deflated data set is damaged") from None
+            except zlib.error:
+                self._inflate_up_to_damage(before, data)
+                raise DicomFileError("the deflated data set is damaged") from None
+            data = self._inflater.unconsumed_tail
+            self._take(piece)
+            if not data and len(piece) < _PIECE:
+                break
+
+    def _inflate_up_to_damage(self, inflater: Any, data: bytes) -> None:
+        """What stands before the damage comes, however the stream is cut: byte by byte, as zlib loses a whole piece."""
+        with suppress(zlib.error):
+            for byte in data:
+                self._take(inflater.decompress(bytes((byte,))))
 
     def _take(self, data: bytes) -> None:
         self._arrived.append(data)
@@ -289,7 +298,7 @@ class Part10Parser:
             while self._step(self):
                 pass
         if self._state is _State.PREAMBLE:
-            raise TruncatedError("the file stops before its data set")
+            raise TruncatedError("not a DICOM file, or no more of one than the start of its preamble (PS3.10 7.1)")
         left = len(self._buffer) - self._pos
         if left or self._contexts or self._state not in (_State.META, _State.DATA_SET, _State.ELEMENTS):
             raise TruncatedError("the file stops within its data set")
@@ -312,7 +321,7 @@ class Part10Parser:
 
     def _meta(self) -> bool:
         """One element of the file meta information, which is in explicit VR little endian (PS3.10 7.1)."""
-        self._tag = 0
+        self._tag = -1
         if self._lacks(2):
             return False
         group = self._buffer[self._pos] | self._buffer[self._pos + 1] << 8
@@ -430,7 +439,8 @@ class Part10Parser:
             if pos + 8 <= size and context.known is known and not context.sequence_is_un:
                 group, element, length = item(buffer, pos)
                 item_end = FAR if length == UNDEFINED_LENGTH else offset + 8 + length
-                if group == 0xFFFE and element == 0xE000 and (item_end <= context.sequence_end or item_end == FAR):
+                fits = item_end == FAR or context.sequence_end >= item_end <= context.end
+                if group == 0xFFFE and element == 0xE000 and fits:
                     emit((_START_ITEM, context.tag, "SQ", context.items))
                     context.items += 1
                     contexts.append(context)
@@ -445,7 +455,7 @@ class Part10Parser:
         """One element, whatever it is, or a delimiter."""
         context = self._context
         encoding = context.encoding
-        self._tag = 0
+        self._tag = -1
         if self._lacks(8):
             return False
         buffer, pos = self._buffer, self._pos
@@ -536,14 +546,15 @@ class Part10Parser:
         context = self._context
         if 3 * len(self._contexts) + 7 > self._depth:
             raise LimitError(f"more than {len(self._contexts) + 1} sequences within one another", "depth")
+        end = FAR
+        if length != UNDEFINED_LENGTH:
+            end = self._base + self._pos + header + length
+            if end > context.end:
+                raise DicomFileError("an element goes on behind the end of its item")
         self._pos += header
         context.tag = tag
         context.items = 0
-        context.sequence_end = FAR
-        if length != UNDEFINED_LENGTH:
-            context.sequence_end = self._base + self._pos + length
-            if context.sequence_end > context.end:
-                raise DicomFileError("a sequence goes on behind the end of its item")
+        context.sequence_end = end
         context.sequence_is_un = file_vr == "UN"
         self._events.append((_START_SEQUENCE, tag, "SQ", None))
 
@@ -552,7 +563,7 @@ class Part10Parser:
         context, pos = self._context, self._pos
         offset = self._base + pos
         if offset >= context.sequence_end:
-            if offset > context.sequence_end:  # as in pydicom the item is right, so that nothing of it is lost
+            if offset > context.sequence_end:  # the item is right, so that nothing of it is lost
                 _warn("an item goes on behind the end of its sequence")
             return self._end_sequence()
         if self._lacks(8):
@@ -571,7 +582,7 @@ class Part10Parser:
             if end > context.end:
                 raise DicomFileError("an item goes on behind the end of the item around it")
         self._pos = pos + 8
-        self._tag = 0
+        self._tag = -1
         self._events.append((_START_ITEM, context.tag, "SQ", context.items))
         context.items += 1
         self._contexts.append(context)

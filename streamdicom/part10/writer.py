@@ -54,6 +54,9 @@ _END_OF_ITEM = _TAG.pack(0xFFFE, 0xE00D) + _LONG.pack(0)
 _END_OF_SEQUENCE = _TAG.pack(0xFFFE, 0xE0DD) + _LONG.pack(0)
 
 _ELEMENT = int(EventType.ELEMENT)
+_START_ITEM = int(EventType.START_ITEM)
+_END_ITEM = int(EventType.END_ITEM)
+_END_SEQUENCE = int(EventType.END_SEQUENCE)
 _OF_SEQUENCE = frozenset({EventType.START_ITEM, EventType.END_ITEM, EventType.END_SEQUENCE})
 _KINDS = frozenset(EventType)
 
@@ -73,7 +76,7 @@ class _Place(IntEnum):
     END = 9
 
 
-_MEMBERS, _SEQUENCE = _Place.MEMBERS, _Place.SEQUENCE
+_HEAD, _MEMBERS, _SEQUENCE = _Place.HEAD, _Place.MEMBERS, _Place.SEQUENCE
 
 
 class _NotEncodable(Exception):
@@ -136,7 +139,7 @@ class Part10Writer:
         self._place: int = _Place.START
         self._meta = FileMeta(self._options.transfer_syntax)
         self._has_meta = False
-        self._is_implicit = False
+        self._is_implicit = self._options.transfer_syntax == IMPLICIT_VR_LITTLE_ENDIAN
         self._is_encapsulated = False
         self._has_charset = False
         self._frame = _Frame(())
@@ -178,12 +181,35 @@ class Part10Writer:
             raise
 
     def _write_all(self, events: Iterable[Event]) -> None:
-        """The innermost loop: elements behind the head, and items. ``_MOVES`` has all else."""
+        """The innermost loop: elements behind the head, and the items of sequences. ``_MOVES`` has all else."""
         place, frame, known, parts, size = self._place, self._frame, self._known, self._parts, self._size
+        frames = self._frames
         kind = tag = 0
         try:
             for kind, tag, vr, value in events:
-                if place == _MEMBERS and kind == _ELEMENT and tag > frame.last:
+                if place == _SEQUENCE:
+                    if kind == _START_ITEM:
+                        parts.append(_START_OF_ITEM)
+                        size += len(_START_OF_ITEM)
+                        if size >= _MOST_PENDING:
+                            self._flush()
+                            size = 0
+                        frame.items += 1
+                        frames.append(frame)
+                        # PS3.5 7.5.3: an item without Specific Character Set has that of the data set around it.
+                        self._frame = frame = _Frame(frame.terms)
+                        place = _MEMBERS
+                        continue
+                    if kind == _END_SEQUENCE:
+                        parts.append(_END_OF_SEQUENCE)
+                        place = _MEMBERS if frames or frame.last > _SOP_INSTANCE_UID else _HEAD
+                        continue
+                elif kind == _END_ITEM and place == _MEMBERS and frames:
+                    parts.append(_END_OF_ITEM)
+                    self._frame = frame = frames.pop()
+                    place = _SEQUENCE
+                    continue
+                elif kind == _ELEMENT and place == _MEMBERS and tag > frame.last:
                     entry = known.get(tag)
                     if entry is not None and entry[0] == vr:
                         _, start, pack, most, encode = entry
@@ -199,6 +225,7 @@ class Part10Writer:
                 self._place, self._size = place, size
                 self._move(kind, tag, vr, value)
                 place, frame, known, parts, size = self._place, self._frame, self._known, self._parts, self._size
+                frames = self._frames
         finally:
             self._place, self._size = place, size
             self._event = kind, tag
@@ -276,7 +303,8 @@ class Part10Writer:
         self._place = _Place.HEAD
 
     def _second_dataset(self, tag: int, vr: str, value: Any) -> None:
-        raise OutputError("a second data set, where one is due")
+        self._index = value
+        raise OutputError("more than one data set, where one is due")
 
     def _end_dataset(self, tag: int, vr: str, value: Any) -> None:
         if self._frames:
@@ -437,25 +465,6 @@ class Part10Writer:
         self._frame.tag = tag
         self._frame.items = 0
         self._place = _SEQUENCE
-
-    def _start_item(self, tag: int, vr: str, value: Any) -> None:
-        self._put(_START_OF_ITEM)
-        self._frame.items += 1
-        self._frames.append(self._frame)
-        # PS3.5 7.5.3: an item without Specific Character Set has that of the data set around it.
-        self._frame = _Frame(self._frame.terms)
-        self._place = _MEMBERS
-
-    def _end_item(self, tag: int, vr: str, value: Any) -> None:
-        if not self._frames:
-            raise OutputError("no END_ITEM may come here")
-        self._put(_END_OF_ITEM)
-        self._frame = self._frames.pop()
-        self._place = _SEQUENCE
-
-    def _end_sequence(self, tag: int, vr: str, value: Any) -> None:
-        self._put(_END_OF_SEQUENCE)
-        self._end_structure()
 
     def _end_structure(self) -> None:
         is_in_head = not self._frames and self._frame.last <= _SOP_INSTANCE_UID
@@ -692,17 +701,13 @@ _IN_MEMBERS: dict[int, _Move] = {
     EventType.START_ELEMENT: Part10Writer._start_parts,
     EventType.START_SEQUENCE: Part10Writer._start_sequence,
     EventType.START_FRAGMENTS: Part10Writer._start_fragments,
-    EventType.END_ITEM: Part10Writer._end_item,
     EventType.END_DATASET: Part10Writer._end_dataset,
 }
 _MOVES: dict[int, dict[int, _Move]] = {
     _Place.START: {EventType.START_DATASET: Part10Writer._start_dataset},
     _Place.HEAD: {**_IN_MEMBERS, EventType.ELEMENT: Part10Writer._head_element},
     _Place.MEMBERS: _IN_MEMBERS,
-    _Place.SEQUENCE: {
-        EventType.START_ITEM: Part10Writer._start_item,
-        EventType.END_SEQUENCE: Part10Writer._end_sequence,
-    },
+    _Place.SEQUENCE: {},  # the innermost loop has them all
     _Place.PARTS: {
         EventType.VALUES: Part10Writer._first_values,
         EventType.SEGMENT: Part10Writer._first_segment,

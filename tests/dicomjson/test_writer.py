@@ -601,7 +601,7 @@ def test_an_item_has_a_place_only_once_it_is_open() -> None:
 
 def test_a_second_data_set_needs_an_array() -> None:
     error = refused([START, END, START])
-    assert "second data set" in error.message
+    assert "more than one data set" in error.message
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,90 @@
+"""A journal: whole lines count, a torn one does not, and only one run has it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from streamdicom import ResumeError
+from streamdicom.archive.journal import Entry, Journal, check_request
+
+_ENTRIES: list[Entry] = [{"a": 1}, {"b": "ä\udcff\n"}, {"c": [None, "x" * 100_000]}, {"d": 4}]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "journal"
+    journal = Journal(path)
+    journal.append(*_ENTRIES[:2])
+    journal.append(*_ENTRIES[2:], sync=False)
+    journal.close()
+    return path
+
+
+def _entries(path: Path) -> list[Entry]:
+    journal = Journal(path)
+    try:
+        return list(journal.entries())
+    finally:
+        journal.close()
+
+
+def test_entries_come_back(path: Path) -> None:
+    assert _entries(path) == _ENTRIES
+
+
+def test_a_torn_line_at_the_end_is_none_and_is_written_over(path: Path) -> None:
+    data = path.read_bytes()
+    ends = [number + 1 for number, byte in enumerate(data) if byte == 10]
+    for cut in {0, 1, *ends, *(end - 1 for end in ends), *(end - 5 for end in ends), *range(1, len(data), 9973)}:
+        path.write_bytes(data[:cut])
+        whole = sum(end <= cut for end in ends)
+        journal = Journal(path)
+        assert list(journal.entries()) == _ENTRIES[:whole]
+        journal.append({"new": 1})
+        journal.close()
+        assert _entries(path) == [*_ENTRIES[:whole], {"new": 1}]
+
+
+@pytest.mark.parametrize("line", [b"\0\0\0\0", b"[1]", b"{]", b"7", b"", b"\xff", b"[" * 100_000])
+def test_what_is_no_entry_ends_the_journal(path: Path, line: bytes) -> None:
+    with path.open("ab") as file:
+        file.write(line + b'\n{"e": 5}\n')
+    assert _entries(path) == _ENTRIES
+
+
+def test_an_entry_counts_when_the_next_one_is_asked_for(path: Path) -> None:
+    journal = Journal(path)
+    entries = journal.entries()
+    assert [next(entries), next(entries)] == _ENTRIES[:2]
+    journal.append({"new": 1})
+    journal.close()
+    assert _entries(path) == [_ENTRIES[0], {"new": 1}]
+
+
+def test_all_can_be_forgotten(path: Path) -> None:
+    journal = Journal(path)
+    list(journal.entries())
+    journal.restart()
+    journal.append({"new": 1})
+    journal.close()
+    assert path.read_bytes() == b'{"new":1}\n'
+
+
+def test_only_one_run_has_it(path: Path) -> None:
+    journal = Journal(path)
+    with pytest.raises(ResumeError, match="in use"):
+        Journal(path)
+    journal.remove()
+    assert not path.exists()
+    Journal(path).close()
+
+
+def test_what_is_asked_for_must_be_the_same() -> None:
+    check_request({"a": [1], "b": None}, {"a": (1,), "b": None})
+    for before in (None, [], "x"):
+        with pytest.raises(ResumeError, match="something else"):
+            check_request(before, {})
+    with pytest.raises(ResumeError, match=r"something else: a, c$"):
+        check_request({"a": 1, "b": 2}, {"a": 2, "b": 2, "c": 3})

@@ -1,0 +1,121 @@
+"""Tasks on several processes: in order, bounded, and without hanging, whatever becomes of a process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import repeat
+from multiprocessing import active_children
+from pathlib import Path
+
+import pytest
+
+from streamdicom.archive.workers import in_order
+
+
+def _count(task: int) -> Iterator[int]:
+    time.sleep(0.01 * (task % 3))
+    yield from range(task % 4)
+
+
+def _large(task: int) -> Iterator[bytes]:
+    for _ in range(6):
+        yield bytes(400_000)
+
+
+def _end(task: int) -> Iterator[int]:
+    if task == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if task == 4:
+        sys.exit(7)
+    yield task
+
+
+def _fail(task: int) -> Iterator[int]:
+    yield task
+    if task == 3:
+        raise OSError(28, os.strerror(28), "path")
+    if task == 4:
+        raise KeyError("secret")
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 5])
+def test_results_come_in_the_order_of_the_tasks(jobs: int) -> None:
+    expected = [(task, result) for task in range(40) for result in range(task % 4)]
+    assert list(in_order(_count, range(40), jobs)) == expected
+    assert not active_children()
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_no_tasks_give_no_results(jobs: int) -> None:
+    assert list(in_order(_count, [], jobs)) == []
+
+
+def test_tasks_are_taken_as_they_are_needed() -> None:
+    taken = 0
+
+    def tasks() -> Iterator[int]:
+        nonlocal taken
+        for number in range(10_000):
+            taken += 1
+            yield number
+
+    with closing(in_order(_count, tasks(), 2)) as results:
+        next(results)
+        assert taken <= 20
+    assert not active_children()
+
+
+def test_results_that_are_large_and_many_do_not_block() -> None:
+    assert [len(result) for _, result in in_order(_large, range(12), 3)] == [400_000] * 72
+
+
+@pytest.mark.parametrize(("task", "code"), [(3, -9), (4, 7)])
+def test_a_process_that_ends_is_an_error(task: int, code: int) -> None:
+    with pytest.raises(ChildProcessError, match=f"ended too early, with the code {code}"):
+        list(in_order(_end, [0, 1, 2, task, 5, 6, 7, 8], 2))
+    assert not active_children()
+
+
+def test_an_error_of_the_system_comes_as_it_is() -> None:
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        list(in_order(_fail, [0, 1, 3], 2))
+    assert (caught.value.errno, caught.value.filename) == (28, "path")
+
+
+def test_another_error_comes_with_its_traceback() -> None:
+    with pytest.raises(RuntimeError, match=r"(?s)Traceback.*in _fail.*KeyError"):
+        list(in_order(_fail, [4], 2))
+    with pytest.raises(KeyError):
+        list(in_order(_fail, [4], 1))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+def test_the_processes_end_with_their_parent() -> None:
+    reader, writer = os.pipe()
+    parent = os.fork()
+    if not parent:
+        for _ in in_order(_count, repeat(1), 2):
+            pids = " ".join(str(child.pid) for child in active_children())
+            os.write(writer, pids.encode())
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.close(writer)
+    os.waitpid(parent, 0)
+    with os.fdopen(reader) as file:
+        pids = list(map(int, file.read().split()))
+    assert len(pids) == 2
+    deadline = time.monotonic() + 10
+    while any(map(_runs, pids)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not any(map(_runs, pids))
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
