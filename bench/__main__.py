@@ -1,4 +1,4 @@
-"""Measures everything, prints one table and draws two pictures."""
+"""Measures everything, prints one table and draws four pictures."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
-from bench import report
+from bench import bulk, exporting, processes, report
 from bench.memory import Measurement, measure
+from bench.multiframe import FRAMES, write_files
+from bench.steps import STEPS
 
 _FOLDER = Path(__file__).parent
 _SIZES = {  # MiB
@@ -23,44 +25,68 @@ _SIZES = {  # MiB
     "writing": (16, 64, 256),
     "ijson": (4, 8, 16, 32),  # its time is quadratic
 }
+_BENCHMARKS = ("test_speed.py", "test_files.py")
+_FILES = (128, 512, 2048)  # MiB of pixel data
+_EXPORTS = (1000, 10_000)  # files
 _QUICK = 64  # MiB, the largest input
+_QUICKER = 8  # times, what else there is less of
 _REPEATED = 256  # MiB, the largest input that is measured more than once
 
 
 def main() -> int:
     arguments = _arguments()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    speed = _measure_speed(300 if arguments.quick else 3000)
+    part = _QUICKER if arguments.quick else 1
+    speed = _measure_speed(3000 // part, FRAMES // part)
+    whole = _measure_processes(FRAMES // part)
     runs = _measure_memory(_QUICK if arguments.quick else max(_SIZES["binary"]))
+    files = _measure_files([size // part for size in _FILES])
+    exports = exporting.measure([count // part for count in _EXPORTS])
+    rows = report.speed_rows(speed["benchmarks"]) + report.process_rows(whole) + report.memory_rows(runs)
+    rows += report.file_rows(files, max(_FILES) // part) + report.export_rows(exports)
     machine = report.machine(speed["machine_info"])
-    print(report.table(report.speed_rows(speed["benchmarks"]) + report.memory_rows(runs)))
+    print(report.table(rows))
     print(f"\n{report.NOTES}\n\n{machine}")
-    for path in report.draw(runs, machine, arguments.out):
-        print(path)
+    pictures = report.draw(runs, machine, arguments.out) + report.draw_files(files, machine, arguments.out)
+    print(*pictures, sep="\n")
     return 0
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="300 data sets and at most 64 MiB")
+    parser.add_argument("--quick", action="store_true", help="at most 64 MiB, and an eighth of all else")
     parser.add_argument("--out", type=Path, default=_FOLDER / "out", help="the folder of the pictures")
     return parser.parse_args()
 
 
-def _measure_speed(datasets: int) -> dict[str, Any]:
+def _measure_speed(datasets: int, frames: int) -> dict[str, Any]:
     """What pytest-benchmark writes about the speed benchmarks."""
     with TemporaryDirectory() as folder:
         path = Path(folder, "benchmark.json")
         options = ["-p", "no:cacheprovider", "-q", "--benchmark-quiet", f"--benchmark-storage={folder}"]
         options += ["--benchmark-timer=time.process_time"]  # what else runs on the machine does not count
+        options += [f"--benchmark-json={path}", f"--datasets={datasets}", f"--frames={frames}"]
         with redirect_stdout(sys.stderr):
-            code = pytest.main(
-                [str(_FOLDER / "test_speed.py"), *options, f"--benchmark-json={path}", f"--datasets={datasets}"]
-            )
+            code = pytest.main([*[str(_FOLDER / name) for name in _BENCHMARKS], *options])
         if code != pytest.ExitCode.OK:
             raise SystemExit(f"the speed benchmarks ended with {code!r}")
         measured: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return measured
+
+
+def _measure_processes(frames: int) -> list[processes.Process]:
+    print("whole processes", file=sys.stderr)
+    with TemporaryDirectory() as name:
+        return processes.measure(write_files(Path(name), frames), Path(name))
+
+
+def _measure_files(sizes: list[int]) -> report.Runs:
+    runs: report.Runs = {step: [] for step in STEPS}
+    for size in sizes:
+        print(f"pixel data to JSON and back, {size} MiB", file=sys.stderr)
+        for step, measured in bulk.measure(size).items():
+            runs[step].append(measured)
+    return runs
 
 
 def _measure_memory(largest: int) -> report.Runs:

@@ -6,6 +6,7 @@ The input is made piece by piece and never held. ``python -m bench.memory CASE M
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -15,14 +16,17 @@ from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
 from time import process_time
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import streamdicom
 import streamdicom.dicomjson
 
 MIB = 1024 * 1024
+# Of new processes, which find the compiled modules, as an installed program does.
+ROOT = Path(__file__).resolve().parents[1]
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
 _PIECE = 64 * 1024
-_STATUS = Path("/proc/self/status")
 
 # What a query for studies (QIDO-RS) may bring.
 _DATASET = b"""{
@@ -120,37 +124,54 @@ CASES: dict[str, Callable[[int], int]] = {
 
 
 def measure(case: str, mib: int) -> Measurement:
-    """Measure once, in a new process.
+    """Measure once, in a new process."""
+    return run_alone("bench.memory", case, str(mib))
+
+
+def run_alone(module: str, *arguments: str) -> Measurement:
+    """Run a module in a new process, which prints what it has measured."""
+    return Measurement(**printed_by(module, *arguments))
+
+
+def printed_by(module: str, *arguments: str) -> dict[str, Any]:
+    """What a module, run in a new process, has printed as JSON.
 
     Raises:
-        subprocess.CalledProcessError: The case failed; its traceback went to the standard error.
+        subprocess.CalledProcessError: It failed; its traceback went to the standard error.
     """
-    command = [sys.executable, "-m", "bench.memory", case, str(mib)]
-    root = Path(__file__).resolve().parents[1]
-    result = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, check=True)
-    return Measurement(**json.loads(result.stdout))
+    command = [sys.executable, "-m", module, *arguments]
+    result = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, check=True)
+    printed: dict[str, Any] = json.loads(result.stdout)
+    return printed
+
+
+def print_measurement(action: Callable[[], int]) -> None:
+    """Measure in this process, which has done nothing but import; the action returns the size."""
+    base = resident("VmRSS")
+    start = process_time()
+    size = action()
+    seconds = process_time() - start
+    print(json.dumps(asdict(Measurement(size, seconds, resident("VmHWM") - base))))
 
 
 def _main(case: str, mib: int) -> None:
     if case in ("datasets", "writing"):
         import_module("streamdicom.dataset")  # and pydicom with it
-    run = CASES[case]
-    base = _resident("VmRSS")
-    start = process_time()
-    size = run(mib * MIB)
-    seconds = process_time() - start
-    print(json.dumps(asdict(Measurement(size, seconds, _resident("VmHWM") - base))))
+    print_measurement(lambda: CASES[case](mib * MIB))
 
 
-def _resident(name: str) -> int:
-    """The resident size now (VmRSS) or at its highest (VmHWM), in bytes.
+def resident(name: str, process: int | str = "self") -> int:
+    """The resident size now (VmRSS) or at its highest (VmHWM), in bytes; 0 for another process that has ended.
 
-    Linux knows both. Elsewhere both are the highest one; on Linux that number would be no use, because a process
-    takes it over from the one that started it.
+    Linux knows both. Elsewhere both are the highest one, and that of other processes is not known; on Linux that
+    number would be no use, because a process takes it over from the one that started it.
     """
-    if _STATUS.exists():
-        fields = dict(line.split(":", 1) for line in _STATUS.read_text().splitlines())
-        return int(fields[name].split()[0]) * 1024
+    status = Path("/proc", str(process), "status")
+    if status.exists():
+        fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        return int(fields.get(name, "0").split()[0]) * 1024
+    if process != "self":
+        return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 

@@ -6,6 +6,7 @@ import platform
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from math import isnan, nan
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
+from bench.exporting import MOST_BUSY, Export
 from bench.memory import MIB, Measurement
+from bench.processes import RIVAL, Process
 
 MOST_MEMORY = 24  # MiB above the memory after import
 _MOST_GROWTH = 4.5  # of the time, where the input grows by 4
 _LEAST_SPEED = 150  # MB of JSON a second, of one long value
 _LEAST_MEASURED = 64  # MiB of input; smaller ones take too short a time to be judged by it
+
+_MOST_FILE_MEMORY = 32  # MiB, with pixel data of gigabytes
+_LEAST_FILE_SPEED = 64  # MB of a DICOM file a second, with its pixel data in JSON
+_LEAST_RATIO = 1  # of a whole process, to dcm2json
+_LEAST_GAIN = 1.7  # of a second job
+_MOST_MORE_MEMORY = 2  # MiB, of the largest number of files above that of the smallest
 
 LABELS = {
     "binary": "bytes -> events, one InlineBinary",
@@ -26,6 +35,10 @@ LABELS = {
     "datasets": "bytes -> data sets, array",
     "writing": "data sets -> bytes, array",
     "ijson": "ijson.items, one string, for contrast",
+    "store-out": ".dcm -> JSON and a store",
+    "store-in": "JSON and a store -> .dcm",
+    "inline-out": ".dcm -> JSON, inline",
+    "inline-in": "JSON, inline -> .dcm",
 }
 _LOOKS = {
     "binary": ("#0072B2", "o", "-"),
@@ -33,11 +46,18 @@ _LOOKS = {
     "datasets": ("#E69F00", "D", "-"),
     "writing": ("#CC79A7", "^", "--"),
     "ijson": ("#555555", "x", "-."),
+    "store-out": ("#009E73", "s", "-"),
+    "store-in": ("#009E73", "s", "--"),
+    "inline-out": ("#0072B2", "o", "-"),
+    "inline-in": ("#0072B2", "o", "--"),
 }
 
 _plain = FuncFormatter(lambda number, _: f"{number:g}")
 
 Runs = dict[str, list[Measurement]]
+
+
+_RESULTS = {True: "reached", False: "not reached", None: "not judged"}
 
 
 @dataclass
@@ -46,43 +66,54 @@ class Row:
 
     what: str
     source: str
-    seconds: float
-    size: int
+    seconds: float = nan
+    size: int = 0
     datasets: int | None = None
     elements: int | None = None
     ratio: float | None = None
     growth: float | None = None
     peak: float | None = None
-    goals: list[tuple[str, bool]] = field(default_factory=list)
+    goals: list[tuple[str, bool | None]] = field(default_factory=list)
+    remark: str = ""
 
     @property
     def speed(self) -> float:
-        """MB of JSON a second."""
+        """MB a second."""
         return self.size / self.seconds / 1e6
+
+    @property
+    def results(self) -> str:
+        """What came of the goals, or why there is nothing to say."""
+        return "; ".join([_RESULTS[reached] for _, reached in self.goals] + [self.remark] * bool(self.remark))
 
 
 _COLUMNS: dict[str, Callable[[Row], str]] = {
     "what": lambda row: row.what,
     "input": lambda row: row.source,
     "data sets": lambda row: _text(row.datasets, "d"),
-    "MB": lambda row: f"{row.size / 1e6:.1f}",
-    "s": lambda row: f"{row.seconds:.3f}",
-    "MB/s": lambda row: f"{row.speed:.1f}",
+    "MB": lambda row: _text(row.size / 1e6 or None, ".1f"),
+    "s": lambda row: _text(row.seconds, ".3f"),
+    "MB/s": lambda row: _text(row.speed, ".1f"),
     "us/element": lambda row: _text(row.elements and row.seconds * 1e6 / row.elements, ".2f"),
     "x rival": lambda row: _text(row.ratio, ".2f"),
     "x quarter": lambda row: _text(row.growth, ".2f"),
     "peak MiB": lambda row: _text(row.peak, ".1f"),
     "goal": lambda row: "; ".join(text for text, _ in row.goals),
-    "result": lambda row: "; ".join("reached" if reached else "not reached" for _, reached in row.goals),
+    "result": lambda row: row.results,
 }
 _TEXT_COLUMNS = ("what", "input", "goal", "result")
 
-NOTES = """\
+NOTES = f"""\
 rival: ijson.items(file, "item") + Dataset.from_json, or Dataset.to_json, on the same data in the same run.
 files: pydicom's files as they are; headers: without attributes that hold a binary value of more than 1,000 base64
 characters. One array of all of them, repeated; in writing each file twice. raw: as dcmread gives the data sets;
-converted: every element was accessed before. MB are of the JSON.
+converted: every element was accessed before. MB are of the JSON, and of the DICOM file for those by MiB.
+frames: an enhanced MR image of 150,000 elements in sequences of defined or undefined length; rival: pydicom on the
+same file. process: whole processes on that file, which take turns; rival: dcm2json; the median of the runs.
+.dcm by MiB: native pixel data; each step in a process of its own; what came back is what went out, bit for bit.
 s: the least time of the rounds, on the processor, which differs from that on the clock when the machine is busy.
+export: s is on the clock; rival: the same with one job; the peak is of the process that has most; not judged when
+other programs had more than {MOST_BUSY} cores of the machine, or it has only one.
 x quarter: the time over that of the row with a quarter of the input.
 peak MiB: the highest resident size of a new process above that after import. What the import leaves free is used
 first, so that 0 means: no more than that."""
@@ -130,12 +161,67 @@ def _memory_goals(case: str, mib: int, row: Row) -> list[tuple[str, bool]]:
     return goals
 
 
+def process_rows(processes: list[Process]) -> list[Row]:
+    """The rows of whole processes, each beside DCMTK's program on the same file."""
+    rivals = {process.lengths: process.seconds for process in processes if process.what == RIVAL}
+    return [_process_row(process, rivals[process.lengths]) for process in processes]
+
+
+def _process_row(process: Process, rival: float | None) -> Row:
+    row = Row(f".dcm -> JSON, process: {process.what}", f"frames, {process.lengths} lengths", elements=process.elements)
+    if process.seconds is None:
+        row.remark = "not installed"
+        return row
+    row.seconds, row.size = process.seconds, process.size
+    row.ratio = None if rival is None else rival / process.seconds
+    if not process.what.startswith(RIVAL):
+        row.goals.append((f">= {_LEAST_RATIO} x dcm2json", None if row.ratio is None else row.ratio >= _LEAST_RATIO))
+    return row
+
+
+def file_rows(runs: Runs, largest: int) -> list[Row]:
+    """The rows of files with pixel data of gigabytes, to JSON and back; the goals are for the largest."""
+    rows = []
+    for case, measured in runs.items():
+        for run in measured:
+            row = Row(LABELS[case], f"{_mib(run)} MiB", run.seconds, run.size, peak=run.peak / MIB)
+            row.goals.append((f"<= {_MOST_FILE_MEMORY} MiB", run.peak / MIB <= _MOST_FILE_MEMORY))
+            if case.startswith("inline"):
+                row.goals.append((f">= {_LEAST_FILE_SPEED} MB/s", row.speed >= _LEAST_FILE_SPEED))
+            rows.append(row)
+        if largest not in map(_mib, measured):
+            rows.append(Row(LABELS[case], f"{largest} MiB", remark="no room on the disk"))
+    return rows
+
+
+def export_rows(exports: list[Export]) -> list[Row]:
+    """The rows of exports, with one job and with several."""
+    return [_export_row(run, exports) for run in exports]
+
+
+def _export_row(run: Export, exports: list[Export]) -> Row:
+    row = Row("export", f"{run.files:,} files, jobs: {run.jobs}", run.seconds, run.size, run.files)
+    row.peak = run.peak / MIB
+    [first] = [other for other in exports if (other.files, other.jobs) == (run.files, 1)]
+    row.ratio = first.seconds / run.seconds
+    least, most = [bound(other.files for other in exports) for bound in (min, max)]
+    if run.files == most:
+        [few] = [other for other in exports if (other.files, other.jobs) == (least, run.jobs)]
+        is_flat = run.peak - few.peak <= _MOST_MORE_MEMORY * MIB
+        row.goals.append((f"<= {_MOST_MORE_MEMORY} MiB more than {least:,} files", is_flat))
+        if run.jobs > 1:
+            busy = max(first.others or 0, run.others or 0)
+            row.goals.append((f">= {_LEAST_GAIN} x jobs: 1", row.ratio >= _LEAST_GAIN if busy <= MOST_BUSY else None))
+            row.remark = f"others had {busy:.1f} cores, the processor {run.processor / first.processor:.2f} x the work"
+    return row
+
+
 def _mib(run: Measurement) -> int:
     return round(run.size / MIB)
 
 
 def _text(value: float | None, form: str) -> str:
-    return "" if value is None else format(value, form)
+    return "" if value is None or isnan(value) else format(value, form)
 
 
 def table(rows: list[Row]) -> str:
@@ -162,21 +248,60 @@ def machine(info: dict[str, Any]) -> str:
 
 
 def draw(runs: Runs, caption: str, folder: Path) -> list[Path]:
-    """Draw time and memory over the size of the input.
+    """Draw time and memory over the size of the JSON text.
 
     Returns:
         The files.
     """
+    return _draw(runs, caption, {"time": folder / "time.png", "memory": folder / "memory.png"}, _JSON)
+
+
+def draw_files(runs: Runs, caption: str, folder: Path) -> list[Path]:
+    """Draw time and memory over the size of the DICOM file.
+
+    Returns:
+        The files.
+    """
+    return _draw(runs, caption, {"time": folder / "file-time.png", "memory": folder / "file-memory.png"}, _FILES)
+
+
+@dataclass(frozen=True)
+class _Bounds:
+    """What a pair of pictures is about, and the goals."""
+
+    size: str
+    least_speed: int  # MB a second
+    most_memory: int  # MiB
+
+
+_JSON = _Bounds("JSON text (MiB)", _LEAST_SPEED, MOST_MEMORY)
+_FILES = _Bounds("DICOM file (MiB)", _LEAST_FILE_SPEED, _MOST_FILE_MEMORY)
+
+
+def _draw(runs: Runs, caption: str, files: dict[str, Path], bounds: _Bounds) -> list[Path]:
+    figures = {"time": _draw_time(runs, caption, bounds), "memory": _draw_memory(runs, caption, bounds)}
+    for name, path in files.items():
+        figures[name].savefig(path, dpi=150)
+    return list(files.values())
+
+
+def _draw_time(runs: Runs, caption: str, bounds: _Bounds) -> Figure:
     time, axes = _picture(runs, caption, lambda run: run.seconds, "Time over size of input", "processor time (s)")
+    axes.set_xlabel(bounds.size)
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(_plain)
     fastest = [run for case, measured in runs.items() if case != "ijson" for run in measured]
     sizes = [min(map(_mib, fastest)), max(map(_mib, fastest))]
-    axes.plot(sizes, [size * MIB / _LEAST_SPEED / 1e6 for size in sizes], ":", color="#0072B2", linewidth=1.2)
+    times = [size * MIB / bounds.least_speed / 1e6 for size in sizes]
+    axes.plot(sizes, times, ":", color="#B22222", linewidth=1.2)
     axes.annotate(
-        f"{_LEAST_SPEED} MB/s", (sizes[0], sizes[0] * MIB / _LEAST_SPEED / 1e6), (8, -4), textcoords="offset points",
-        ha="left", va="top", fontsize=8, color="#0072B2",
+        f"{bounds.least_speed} MB/s", (sizes[0], times[0]), (8, -4), textcoords="offset points",
+        ha="left", va="top", fontsize=8, color="#B22222",
     )  # fmt: skip
+    return time
+
+
+def _draw_memory(runs: Runs, caption: str, bounds: _Bounds) -> Figure:
     memory, axes = _picture(
         runs,
         caption,
@@ -184,20 +309,18 @@ def draw(runs: Runs, caption: str, folder: Path) -> list[Path]:
         "Peak memory over size of input",
         "memory above import (MiB, linear up to 2)",
     )
+    axes.set_xlabel(bounds.size)
     axes.set_yscale("symlog", base=2, linthresh=2)
     highest = max(run.peak // MIB for measured in runs.values() for run in measured)
-    axes.set_yticks([0, *(2**power for power in range(max(highest, MOST_MEMORY).bit_length() + 1))])
+    axes.set_yticks([0, *(2**power for power in range(max(highest, bounds.most_memory).bit_length() + 1))])
     axes.set_ylim(bottom=-0.2)
     axes.yaxis.set_major_formatter(_plain)
-    axes.axhline(MOST_MEMORY, linestyle=":", color="#B22222", linewidth=1.2)
+    axes.axhline(bounds.most_memory, linestyle=":", color="#B22222", linewidth=1.2)
     axes.annotate(
-        f"{MOST_MEMORY} MiB", (1, MOST_MEMORY), (-4, 3), xycoords=("axes fraction", "data"),
+        f"{bounds.most_memory} MiB", (1, bounds.most_memory), (-4, 3), xycoords=("axes fraction", "data"),
         textcoords="offset points", ha="right", fontsize=8, color="#B22222",
     )  # fmt: skip
-    files = {folder / "time.png": time, folder / "memory.png": memory}
-    for path, figure in files.items():
-        figure.savefig(path, dpi=150)
-    return list(files)
+    return memory
 
 
 def _picture(
@@ -221,7 +344,6 @@ def _picture(
     axes.set_xticks(sorted({_mib(run) for measured in runs.values() for run in measured}))
     axes.xaxis.set_major_formatter(_plain)
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel("JSON text (MiB)")
     axes.set_ylabel(unit)
     axes.set_title(title)
     axes.grid(alpha=0.3, linewidth=0.6)

@@ -1,0 +1,91 @@
+"""Whole processes that convert a DICOM file to DICOM JSON, DCMTK's ``dcm2json`` and Python with streamdicom.
+
+They take turns, and the median of several runs counts: of the time on the processor, which other programs do not
+change much.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from bench.memory import ENVIRONMENT, ROOT
+from bench.multiframe import File
+
+RIVAL = "dcm2json"
+
+_RUNS = 7
+_LIBRARY = "import sys, streamdicom as s; s.write_events(s.iter_file_events(sys.argv[1]), sys.argv[2], array=False)"
+_COMMAND = "from streamdicom.cli import main; main()"
+_COMMANDS = {
+    RIVAL: [RIVAL],
+    "dcm2json --compact-code": [RIVAL, "--compact-code"],
+    "Python with the library": [sys.executable, "-c", _LIBRARY],
+    "streamdicom convert": [sys.executable, "-c", _COMMAND, "convert"],
+}
+
+
+@dataclass(frozen=True)
+class Process:
+    """What was measured of a command.
+
+    Attributes:
+        what: The command.
+        lengths: Those of the sequences in the file.
+        elements: How many the file has.
+        size: Bytes of JSON.
+        seconds: On the processor, in the program and in the system; None if the command is not installed.
+    """
+
+    what: str
+    lengths: str
+    elements: int
+    size: int
+    seconds: float | None
+
+
+def measure(files: dict[str, File], folder: Path) -> list[Process]:
+    """Run every command on every file."""
+    return [process for lengths, file in files.items() for process in _measure(lengths, file, folder)]
+
+
+def _measure(lengths: str, file: File, folder: Path) -> list[Process]:
+    targets = {what: folder / f"{number}.json" for number, what in enumerate(_COMMANDS)}
+    commands = {
+        what: [*command, str(file.path), str(targets[what])]
+        for what, command in _COMMANDS.items()
+        if shutil.which(command[0])
+    }
+    seconds: dict[str, list[float]] = {what: [] for what in commands}
+    for number in range(_RUNS + 1):
+        for what, command in commands.items():
+            used = _run(command)
+            if number:  # the first one reads what others find in memory
+                seconds[what].append(used)
+    _compare([targets[what] for what in commands])
+    size = targets["Python with the library"].stat().st_size
+    medians = {what: median(times) for what, times in seconds.items()}
+    return [Process(what, lengths, file.elements, size, medians.get(what)) for what in _COMMANDS]
+
+
+def _run(command: list[str]) -> float:
+    """The time that a process has on the processor."""
+    process = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _compare(paths: list[Path]) -> None:
+    """See that all have written the same."""
+    first, *others = [json.loads(path.read_bytes()) for path in paths]
+    if any(other != first for other in others):
+        raise ValueError("the commands have not written the same")
