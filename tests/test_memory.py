@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import random
 import tracemalloc
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, count, cycle, islice, repeat
 
 import pytest
@@ -13,6 +15,8 @@ import pytest
 import streamdicom
 from streamdicom import EventParser, InputError
 from streamdicom.jsontext import JsonReader
+from streamdicom.part10.reader import Part10Parser
+from tests.part10.files import BIG_ENDIAN, DEFLATED_UID, EXPLICIT, IMPLICIT, JPEG_UID, UNDEFINED, parse, start
 
 _MIB = 1024 * 1024
 _LONG = 24 * _MIB  # of one value
@@ -64,12 +68,16 @@ def _drain(feed: Callable[[bytes], object], chunks: Iterator[bytes]) -> None:
 
 
 def _peak(action: Callable[[], object]) -> int:
+    # The more there is of other tests, the less often the garbage collector looks at all of it.
+    gc.collect()
+    gc.freeze()
     tracemalloc.start()
     try:
         action()
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
+        gc.unfreeze()
 
 
 _TOKENS: list[tuple[str, int, Callable[[], Iterator[bytes]]]] = [
@@ -141,3 +149,170 @@ def test_writing_takes_no_more_memory_for_more_data_sets() -> None:
     dataset = streamdicom.loads(_DATASET)
     datasets = chain.from_iterable(repeat([dataset], _MANY // len(_DATASET)))
     assert _peak(lambda: streamdicom.dump(datasets, Sink())) < _MOST  # type: ignore[arg-type]
+
+
+# --- DICOM files -------------------------------------------------------------------------------------------------
+
+_PIECE = bytes(64 * 1024)
+_PIXELS = 0x7FE00010
+
+
+def _pieces(start: bytes, body: Iterable[bytes], end: bytes = b"") -> Iterator[bytes]:
+    yield start
+    yield from body
+    yield end
+
+
+def _batches(parts: Iterable[bytes], length: int = _MANY) -> Iterator[bytes]:
+    return _chunks(b"", iter(parts), length=length)
+
+
+def _deflated(content: Iterable[bytes]) -> Iterator[bytes]:
+    deflater = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    for piece in content:
+        yield deflater.compress(piece)
+    yield deflater.flush()
+
+
+_OPEN = EXPLICIT.header(0x00081140, "SQ", UNDEFINED)
+_LONG_FILES: list[tuple[str, Callable[[], Iterator[bytes]]]] = [
+    (
+        "256 MiB of pixel data",
+        lambda: _pieces(
+            start(EXPLICIT.uid) + EXPLICIT.header(_PIXELS, "OW", 256 * _MIB), repeat(_PIECE, 256 * _MIB // len(_PIECE))
+        ),
+    ),
+    (
+        "256 MiB of pixel data in big endian",
+        lambda: _pieces(
+            start(BIG_ENDIAN.uid) + BIG_ENDIAN.header(_PIXELS, "OW", 256 * _MIB),
+            repeat(_PIECE, 256 * _MIB // len(_PIECE)),
+        ),
+    ),
+    (
+        "a fragment of 256 MiB",
+        lambda: _pieces(
+            start(JPEG_UID)
+            + EXPLICIT.header(_PIXELS, "OB", UNDEFINED)
+            + EXPLICIT.item()
+            + EXPLICIT.tag(0xFFFEE000)
+            + EXPLICIT.pack("I", 256 * _MIB),
+            repeat(_PIECE, 256 * _MIB // len(_PIECE)),
+            EXPLICIT.end_sequence(),
+        ),
+    ),
+    (
+        "1 GiB of zeros that are deflated to 1 MiB",
+        lambda: _pieces(
+            start(DEFLATED_UID),
+            _deflated(chain([EXPLICIT.header(_PIXELS, "OB", 1024 * _MIB)], repeat(bytes(_MIB), 1024))),
+        ),
+    ),
+    (
+        "a text of 24 MiB",
+        lambda: _pieces(
+            start(EXPLICIT.uid) + EXPLICIT.header(0x00091001, "UT", _LONG), repeat(b"text" * 16 * 1024, _LONG // 65_536)
+        ),
+    ),
+    (
+        "a value of 24 MiB among others",
+        lambda: _pieces(
+            start(EXPLICIT.uid) + EXPLICIT.header(0x00091001, "UC", _LONG) + b"a\\",
+            repeat(b"text" * 16 * 1024, _LONG // 65_536 - 1),
+            b"b" * 65_534,
+        ),
+    ),
+]
+_MANY_FILES: list[tuple[str, Callable[[], Iterator[bytes]]]] = [
+    (
+        "fragments",
+        lambda: _pieces(
+            start(JPEG_UID) + EXPLICIT.header(_PIXELS, "OB", UNDEFINED),
+            _batches(repeat(EXPLICIT.item(b"ab"))),
+            EXPLICIT.end_sequence(),
+        ),
+    ),
+    ("items", lambda: _pieces(start(EXPLICIT.uid) + _OPEN, _batches(repeat(EXPLICIT.item())), EXPLICIT.end_sequence())),
+    (
+        "items without a length",
+        lambda: _pieces(start(EXPLICIT.uid) + _OPEN, _batches(repeat(EXPLICIT.open_item())), EXPLICIT.end_sequence()),
+    ),
+    (
+        "values",
+        lambda: _pieces(
+            start(EXPLICIT.uid) + EXPLICIT.header(0x00091001, "UC", 2 * _MIB),
+            repeat(b"a\\" * 32_768, 2 * _MIB // 65_536),
+        ),
+    ),
+    (
+        "numbers",
+        lambda: _pieces(
+            start(EXPLICIT.uid) + EXPLICIT.header(0x00091001, "SV", 2 * _MIB),
+            repeat(b"\1" * 65_536, 2 * _MIB // 65_536),
+        ),
+    ),
+    (
+        "elements",
+        lambda: _pieces(
+            start(EXPLICIT.uid), _batches((EXPLICIT.element(0x00091000 + n * 3, "LO") for n in count()), _MIB // 4)
+        ),
+    ),
+    (
+        "elements in implicit VR",
+        lambda: _pieces(
+            start(IMPLICIT.uid), _batches((IMPLICIT.element(0x00081000 + n * 3, "") for n in count()), _MIB // 4)
+        ),
+    ),
+    (
+        "private creators",
+        lambda: _pieces(
+            start(IMPLICIT.uid),
+            _batches(
+                IMPLICIT.element(0x00090010 + (n % 0xF0), "", b"creator %9d" % n)
+                + IMPLICIT.element(0x00091001, "", b"ab")
+                for n in count()
+            ),
+        ),
+    ),
+    (
+        "long private creators",
+        lambda: _pieces(
+            start(IMPLICIT.uid),
+            _batches(
+                (
+                    IMPLICIT.element(0x00090010, "", b"%8d" % n + b"a" * 60_000)
+                    + IMPLICIT.element(0x00091001, "", b"ab")
+                    for n in count()
+                ),
+                _LONG,
+            ),
+        ),
+    ),
+    (
+        "character sets in items",
+        lambda: _pieces(
+            start(EXPLICIT.uid) + _OPEN,
+            _batches(EXPLICIT.item(EXPLICIT.element(0x00080005, "CS", b"name %9d" % n)) for n in count()),
+            EXPLICIT.end_sequence(),
+        ),
+    ),
+]
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of names that nobody knows
+@pytest.mark.parametrize(
+    "pieces", [case[1] for case in _LONG_FILES + _MANY_FILES], ids=[case[0] for case in _LONG_FILES + _MANY_FILES]
+)
+def test_events_of_a_file_take_no_more_memory_for_a_longer_file(
+    pieces: Callable[[], Iterator[bytes]], request: pytest.FixtureRequest
+) -> None:
+    parse([start(IMPLICIT.uid) + IMPLICIT.element(0x00091001, "", b"ab")])  # pydicom is imported now
+    made = pieces()
+    parser = Part10Parser()
+
+    def read() -> None:
+        _drain(parser.feed, made)
+        parser.close()
+
+    # Of tags that are never the same some thousands are remembered.
+    assert _peak(read) < (_MOST_REMEMBERED if "elements" in request.node.callspec.id else _MOST)

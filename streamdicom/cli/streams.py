@@ -7,20 +7,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
-
-from rich.console import Console
-from rich.progress import (
-    DownloadColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 from streamdicom.files import chunks
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 __all__ = ["PIPE", "CallError", "Meter", "is_json", "read"]
 
@@ -45,35 +37,26 @@ class Meter:
 
     def __init__(self, what: str, total: int | None = None) -> None:
         self._start = time.monotonic()
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left:"),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            transient=True,
-            disable=not sys.stderr.isatty(),
-        )
-        self._task = self._progress.add_task(what, total=total)
+        self._progress = _progress() if sys.stderr.isatty() else None
+        self._task = self._progress.add_task(what, total=total) if self._progress else None
         self._shown = False
 
     def advance(self, count: int) -> None:
         """Say that so many bytes more have been done."""
-        self._progress.advance(self._task, count)
-        self._show()
+        if self._progress and self._task is not None:
+            self._progress.advance(self._task, count)
+            self._show(self._progress)
 
     def move(self, what: str, done: int, total: int | None) -> None:
         """Say how far it is."""
-        self._progress.update(self._task, description=what, completed=done, total=total)
-        self._show()
+        if self._progress and self._task is not None:
+            self._progress.update(self._task, description=what, completed=done, total=total)
+            self._show(self._progress)
 
-    def _show(self) -> None:
+    def _show(self, progress: Progress) -> None:
         if not self._shown and time.monotonic() - self._start > _PATIENCE:
             self._shown = True
-            self._progress.start()
+            progress.start()
 
     def __enter__(self) -> Self:
         return self
@@ -81,7 +64,32 @@ class Meter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        if self._progress:
+            self._progress.stop()
+
+
+def _progress() -> Progress:
+    from rich.console import Console
+    from rich.progress import (
+        DownloadColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left:"),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
 def read(source: Path, meter: Meter) -> Iterator[bytes]:

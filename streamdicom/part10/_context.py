@@ -44,7 +44,7 @@ class Facts:
         if tag == SPECIFIC_CHARACTER_SET:
             from streamdicom.charset import encodings_of
 
-            facts.encodings = encodings_of(values)
+            facts.encodings = encodings_of([value for value in values if isinstance(value, str)])
         elif tag == _PIXEL_REPRESENTATION:
             facts._pixel_representation = values[0] if values and isinstance(values[0], int) else 0
         elif tag == _LUT_DESCRIPTOR:

@@ -439,7 +439,8 @@ class Part10Parser:
             if pos + 8 <= size and context.known is known and not context.sequence_is_un:
                 group, element, length = item(buffer, pos)
                 item_end = FAR if length == UNDEFINED_LENGTH else offset + 8 + length
-                if group == 0xFFFE and element == 0xE000 and (item_end <= context.sequence_end or item_end == FAR):
+                fits = item_end == FAR or context.sequence_end >= item_end <= context.end
+                if group == 0xFFFE and element == 0xE000 and fits:
                     emit((_START_ITEM, context.tag, "SQ", context.items))
                     context.items += 1
                     contexts.append(context)

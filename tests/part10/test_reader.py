@@ -22,7 +22,7 @@ from streamdicom.dataset import walk
 from streamdicom.errors import DicomFileError, InputError, LimitError, Location, TruncatedError
 from streamdicom.events import Event, EventType
 from streamdicom.limits import Limits
-from streamdicom.options import ReadOptions
+from streamdicom.options import ReadOptions, WriteOptions
 from streamdicom.part10.reader import Part10Parser
 from tests.part10.files import (
     BIG_ENDIAN,
@@ -404,6 +404,12 @@ def test_items_may_be_in_implicit_vr_in_a_file_in_explicit_vr() -> None:
 def test_a_private_sequence_of_undefined_length_in_implicit_vr() -> None:
     content = IMPLICIT.open_sequence(PRIVATE, IMPLICIT.item(item_content(IMPLICIT)))
     assert read(IMPLICIT, content) == sequence(PRIVATE, ITEM)
+    assert read(IMPLICIT, IMPLICIT.open_sequence(PRIVATE)) == sequence(PRIVATE)
+
+
+def test_a_character_set_that_is_no_text_tells_nothing() -> None:
+    content = EXPLICIT.number(CHARSET, "US", 1), EXPLICIT.element(PATIENT_ID, "LO", b"\xe9 ")
+    assert read(EXPLICIT, *content) == [element(CHARSET, "US", 1), element(PATIENT_ID, "LO", "\xe9")]
 
 
 @pytest.mark.parametrize(
@@ -724,7 +730,7 @@ GROUP_0001 = {"nested_priv_SQ.dcm", "meta_missing_tsyntax.dcm"}
 
 
 def walked(dataset: Dataset) -> list[Event]:
-    return joined(event for events in walk(dataset, file_meta=True) for event in events)
+    return joined(event for events in walk(dataset, options=WriteOptions(file_meta=True)) for event in events)
 
 
 def in_order_of_tags(events: list[Event]) -> list[Event]:
@@ -783,7 +789,8 @@ def written(dataset: Dataset, uid: str) -> bytes:
 def lengths_are_left_out(draw: st.DataObject, dataset: Dataset) -> None:
     """Some sequences and items have an undefined length."""
     for sequence_element in [one for one in dataset if one.VR == "SQ"]:
-        sequence_element.is_undefined_length = draw.draw(st.booleans())
+        # A private one without items is a sequence in implicit VR (PS3.5 6.2.2), where pydicom has UN.
+        sequence_element.is_undefined_length = bool(sequence_element.value) and draw.draw(st.booleans())
         for item in sequence_element.value:
             item.is_undefined_length_sequence_item = draw.draw(st.booleans())
             lengths_are_left_out(draw, item)
