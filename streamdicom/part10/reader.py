@@ -384,6 +384,7 @@ class Part10Parser:
         width = 4 if encoding.implicit else 6
         little_endian = encoding.little_endian
         short, long, item = encoding.short.unpack_from, encoding.long.unpack_from, encoding.item.unpack_from
+        item_delimitation = encoding.tag.pack(0xFFFE, 0xE00D)
         buffer, pos, base = self._buffer, self._pos, self._base
         size, emit = len(buffer), self._events.append
         while True:
@@ -417,6 +418,10 @@ class Part10Parser:
             if pos == end:
                 context = contexts.pop()
                 emit((_END_ITEM, context.tag, "SQ", None))
+            elif context.end == FAR and contexts and pos + 8 <= size and buffer[pos : pos + 4] == item_delimitation:
+                context = contexts.pop()
+                emit((_END_ITEM, context.tag, "SQ", None))
+                pos += 8
             elif layout == _SEQUENCE and pos + 12 <= size:
                 self._tag = tag
                 self._open_sequence(tag, "SQ", 12, long(buffer, pos + 8)[0])
@@ -432,7 +437,7 @@ class Part10Parser:
                     return True
             # An item is due.
             offset = base + pos
-            if offset == context.sequence_end:
+            if offset == context.sequence_end and context.known is known:
                 emit((_END_SEQUENCE, context.tag, "SQ", None))
                 self._state, self._step = _State.ELEMENTS, _ELEMENTS_STEP
                 continue
@@ -445,6 +450,12 @@ class Part10Parser:
                     context.items += 1
                     contexts.append(context)
                     context = Context(encoding, known, offset + 8, item_end, context.facts.inherited)
+                    pos += 8
+                    self._state, self._step = _State.ELEMENTS, _ELEMENTS_STEP
+                    continue
+                is_delimited = group == 0xFFFE and element == 0xE0DD and context.sequence_end == FAR
+                if is_delimited and offset + 8 <= context.end:
+                    emit((_END_SEQUENCE, context.tag, "SQ", None))
                     pos += 8
                     self._state, self._step = _State.ELEMENTS, _ELEMENTS_STEP
                     continue
