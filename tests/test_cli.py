@@ -19,6 +19,7 @@ import streamdicom
 from streamdicom.cli.demo import bundled_datasets, differences
 from streamdicom.cli.show import lines
 from streamdicom.cli.streams import is_json
+from streamdicom.events import Event, EventType
 
 pytest.importorskip("typer", reason="the command line is an extra: install streamdicom[cli]")
 
@@ -208,6 +209,15 @@ def test_show_makes_long_and_odd_values_short_and_plain() -> None:
         "  (0009,1005) PN: A==P",
         f"  (0009,1006) LT: {'y' * 64}...",
     ]
+
+
+def test_show_counts_fragments() -> None:
+    tag, vr = 0x7FE00010, "OB"
+    events: list[Event] = [(EventType.START_FRAGMENTS, tag, vr, None)]
+    for data in (b"", b"abc", b"de"):
+        events += [(EventType.START_FRAGMENT, tag, vr, len(data)), (EventType.LAST_SEGMENT, tag, vr, data)]
+    events.append((EventType.END_FRAGMENTS, tag, vr, None))
+    assert list(lines(events)) == ["(7FE0,0010) OB PixelData: [5 bytes in 2 fragments]"]
 
 
 def test_show_prints_what_came_before_a_fault() -> None:

@@ -6,6 +6,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
+from streamdicom.bulkdata import BulkDataPolicy
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, WriteOptions
 
@@ -13,6 +14,15 @@ from streamdicom.options import ReadOptions, WriteOptions
 def test_the_defaults() -> None:
     assert ReadOptions() == ReadOptions(limits=Limits(), multiple_documents=False)
     assert WriteOptions() == WriteOptions(limits=Limits(), file_meta=False)
+
+
+def test_bulk_data_is_left_alone_unless_told_otherwise() -> None:
+    read, write = ReadOptions(), WriteOptions()
+    assert (read.bulk_data_store, read.bulk_data_uri_handler, read.spool_threshold) == (None, None, 64 * 2**20)
+    assert (write.bulk_data_store, write.bulk_data_policy) == (None, BulkDataPolicy())
+    assert (write.bulk_data_element_handler, write.bulk_data_threshold) == (None, 1024)
+    assert BulkDataPolicy() == BulkDataPolicy(threshold=1024, by_vr={}, by_tag={}, frames=False)
+    assert len({WriteOptions(), WriteOptions(bulk_data_policy=BulkDataPolicy())}) == 1
 
 
 def test_options_differ_by_each_field() -> None:

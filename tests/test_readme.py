@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from pydicom import Dataset
+from pydicom import Dataset, dcmread
 
 import streamdicom
 from streamdicom import Limits, ReadOptions, WriteOptions
@@ -21,6 +21,7 @@ _SHELL = re.findall(r"```sh\n(.*?)```", _README, re.DOTALL)
 def _patient(patient_id: str) -> Dataset:
     dataset = Dataset()
     dataset.PatientName, dataset.PatientID = "Smith^John", patient_id
+    dataset.add_new("PixelData", "OW", bytes(4000))
     return dataset
 
 
@@ -48,6 +49,8 @@ def test_the_examples_run_and_print_what_they_say(folder: Path, capsys: pytest.C
     assert [ds.PatientID for ds in streamdicom.iter_datasets("both.json")] == ["a", "b"]
     assert {str(ds.PatientName) for ds in streamdicom.iter_datasets("anonymous.json")} == {"Doe^Jane"}
     assert streamdicom.load("image.json").PatientID == "image"
+    assert dcmread("copy.dcm").PixelData == dcmread("image.dcm").PixelData == bytes(4000)
+    assert next(iter(streamdicom.iter_datasets("light.json")))["PixelData"].bulk_data_uri
 
 
 def test_the_two_commands_are_a_line_each_and_ci_runs_the_second() -> None:
@@ -55,7 +58,8 @@ def test_the_two_commands_are_a_line_each_and_ci_runs_the_second() -> None:
     assert all(command.count("\n") == 1 for command in _SHELL)
     script = (_ROOT / ".ci" / "run").read_text()
     commands = [line for line in script.splitlines()[1:] if not line.startswith(("#", "set ", "cd "))]
-    assert commands == [_SHELL[1].strip()]
+    [packages] = re.findall(r"`(apt-get [^`]*)`", _README)
+    assert commands == [packages, _SHELL[1].strip()]
 
 
 def test_every_option_is_in_the_table() -> None:

@@ -30,6 +30,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from filecmp import cmp
+from io import BytesIO
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ from streamdicom.events import Event, EventType
 from streamdicom.files import Source, chunks
 from streamdicom.filters import load_bulk_data
 from streamdicom.options import ReadOptions, WriteOptions
+from streamdicom.part10 import Part10Writer
 from streamdicom.spool import DirectoryStore
 
 __all__ = ["import_archive"]
@@ -117,7 +119,6 @@ def import_archive(
             raise ValueError(f"one of {', '.join(allowed)} is needed, not {value}")
     paths = Layout(layout)
     root = Path(directory)
-    root.mkdir(parents=True, exist_ok=True)
     described = _described(source)
     request = {
         "layout": layout,
@@ -127,7 +128,9 @@ def import_archive(
         "source": described,
     }
     options = WriteOptions(transfer_syntax=transfer_syntax)
+    Part10Writer(BytesIO(), BytesIO, options=options)  # which says if it does not write this transfer syntax
     store = None if bulk_root is None else DirectoryStore(bulk_root, uri_prefix=bulk_uri_prefix)
+    root.mkdir(parents=True, exist_ok=True)
     ticker = Ticker(progress)
     ticker.size_known = described[1] if described else None
     with closing(_Folder(root, paths, on_duplicate)) as folder, closing(_Log(root, resume)) as log:

@@ -21,7 +21,6 @@ from streamdicom.archive.compression import new_compressor
 from streamdicom.archive.sources import CONTAINERS, Input, Kind, Member, members, pieces
 from streamdicom.bulkdata import BulkDataAction, BulkDataPolicy
 from streamdicom.errors import InputError, StreamDicomError
-from streamdicom.events import EventType
 from streamdicom.filters import store_bulk_data
 from streamdicom.options import WriteOptions
 from streamdicom.select import needed_file_meta, select
@@ -37,7 +36,6 @@ _COPY = 64 * 1024
 _MOST_WARNINGS = 20  # of one file
 
 _OPTIONS = WriteOptions(file_meta=True)  # of which ``needed_file_meta`` has taken what is not wanted
-_ELEMENT = int(EventType.ELEMENT)
 
 
 @dataclass(frozen=True, slots=True)

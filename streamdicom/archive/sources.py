@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -30,6 +31,18 @@ _CHUNK = 64 * 1024
 _HEAD = 512  # what it takes to tell a tar file, and more than the others need
 _PREAMBLE = 128
 _LONGEST_NAME = 1024 * 1024  # of a member; tarfile reads it whole
+
+# What the standard library raises for damaged files.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    struct.error,
+    EOFError,
+    ValueError,
+    OverflowError,
+    NotImplementedError,
+)
 
 FileId: TypeAlias = tuple[int, int]
 """The device and the number of a file, which no other has while it is there."""
@@ -196,7 +209,7 @@ def pieces(file: IO[bytes]) -> Iterator[bytes]:
             raise
         except OSError as error:
             raise InputError(f"the file cannot be read: {error.strerror}") from error
-        except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, ValueError) as error:
+        except _DAMAGE as error:
             raise InputError("what the file is in is damaged") from error
         if not data:
             return
@@ -227,14 +240,14 @@ def members(path: str, kind: int) -> Iterator[Member | None]:
         raise
     except OSError as error:
         raise InputError(f"the file cannot be read: {error.strerror}") from error
-    except (zipfile.BadZipFile, tarfile.TarError, NotImplementedError) as error:
+    except _DAMAGE as error:
         raise InputError("the file is damaged") from error
 
 
 def _zip_members(file: IO[bytes]) -> Iterator[Member | None]:
     with zipfile.ZipFile(file) as archive:
         for info in archive.infolist():
-            if info.is_dir():
+            if info.filename.endswith("/"):  # a folder; ``is_dir`` fails without a name
                 continue
             if info.flag_bits & 1:
                 yield Member(info.filename, (), "the member is encrypted")
@@ -248,7 +261,7 @@ def _zip_members(file: IO[bytes]) -> Iterator[Member | None]:
 def _zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[Member | None]:
     try:
         file = archive.open(info)
-    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError):
+    except (OSError, *_DAMAGE):
         yield Member(info.filename, (), "the member is damaged")
         return
     with file:
@@ -301,7 +314,10 @@ def _tar_members(data: Iterator[bytes]) -> Iterator[Member | None]:
 def _compressed_members(file: IO[bytes]) -> Iterator[Member | None]:
     """A compressed tar file, or a single DICOM file that is compressed."""
     head = file.read(_HEAD)
-    data = decompress(chain([head], pieces(file)), compression_of(head) or "")
+    kind_of_compression = compression_of(head)
+    if kind_of_compression is None:
+        raise InputError("the file has changed")
+    data = decompress(chain([head], pieces(file)), kind_of_compression)
     start = b""
     while len(start) < _HEAD and (piece := next(data, b"")):
         start += piece

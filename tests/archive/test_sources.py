@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import os
+import random
 import shutil
 import tarfile
 import tracemalloc
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from streamdicom import InputError
-from streamdicom.archive.sources import Kind, file_id, find, measure, members
+from streamdicom.archive.sources import CONTAINERS, Kind, file_id, find, measure, members
 from tests.archive.corpus import dataset, file_bytes, files
 
 _DICOM = file_bytes(dataset(1))
@@ -152,7 +153,7 @@ def _tar(*more: tuple[str, bytes], form: int = tarfile.PAX_FORMAT) -> bytes:
 def _read(path: Path) -> list[tuple[str, bytes | str] | None]:
     [item] = find([str(path)])
     found: list[tuple[str, bytes | str] | None] = []
-    for member in members(item.path, item.kind):
+    for member in members(item.path, item.kind) if item.kind in CONTAINERS else ():
         found.append(member and (member.name, member.fault or b"".join(member.data)))
     return found
 
@@ -250,6 +251,28 @@ def test_a_member_that_is_damaged_is_told_and_others_are_read(tmp_path: Path) ->
     data[data.index(b"mark")] ^= 1
     with pytest.raises(InputError, match="what the file is in is damaged"):
         _read(_put(tmp_path / "x", bytes(data)))
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar", "gnu", "gzip"])
+def test_damage_of_any_kind_is_an_input_error_or_nothing(tmp_path: Path, kind: str) -> None:
+    whole = {
+        "zip": _zip(_TWO),
+        "tar": _tar(_TWO, ("n" * 300, b"x")),
+        "gnu": _tar(_TWO, ("n" * 300, b"x"), form=tarfile.GNU_FORMAT),
+        "gzip": gzip.compress(_tar(_TWO)),
+    }[kind]
+    source = random.Random(kind)
+    told = 0
+    for _ in range(400):
+        data = bytearray(whole)
+        for _ in range(source.randrange(1, 4)):
+            place = source.randrange(6, len(data))
+            data[place] = source.choice([0, 0xFF, data[place] ^ 1 << source.randrange(8), source.randrange(256)])
+        try:
+            _read(_put(tmp_path / "x", bytes(data)))
+        except InputError:
+            told += 1
+    assert told > 20
 
 
 def test_members_that_cannot_be_read_are_told(tmp_path: Path) -> None:

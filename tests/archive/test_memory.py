@@ -1,0 +1,78 @@
+"""The memory of an export and an import depends neither on how many data sets there are nor on how large they are."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import random
+import tracemalloc
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydicom import dcmread
+
+from streamdicom.archive import export_archive, import_archive
+from tests.archive.corpus import dataset, file_bytes, files
+
+_MIB = 1024 * 1024
+
+
+def _peak(action: Callable[[], object]) -> int:
+    tracemalloc.start()
+    try:
+        action()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_more_files_take_no_more_memory(tmp_path: Path) -> None:
+    for number in range(15):
+        files(tmp_path / "in" / f"{number:02}", 100, number * 100)
+    few, many = tmp_path / "in" / "00", tmp_path / "in"
+    export_archive(few, tmp_path / "warm.json")  # everything is imported now
+    import_archive(tmp_path / "warm.json", tmp_path / "warm")
+    first = _peak(lambda: export_archive(few, tmp_path / "few.json"))
+    assert _peak(lambda: export_archive(many, tmp_path / "many.json")) < first + _MIB
+    first = _peak(lambda: import_archive(tmp_path / "few.json", tmp_path / "a"))
+    assert _peak(lambda: import_archive(tmp_path / "many.json", tmp_path / "b")) < first + _MIB
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("name", ["out.json", "out.ndjson.gz"])
+def test_a_large_file_takes_no_memory(tmp_path: Path, name: str, jobs: int) -> None:
+    ds = dataset(1, PixelData=random.Random(1).randbytes(_MIB) * 24)
+    ds["PixelData"].VR = "OB"
+    (tmp_path / "in.dcm").write_bytes(file_bytes(ds))
+    digest = hashlib.sha256(ds.PixelData).digest()
+    del ds
+    target = tmp_path / name
+    assert _peak(lambda: export_archive(tmp_path / "in.dcm", target, jobs=jobs)) < 8 * _MIB
+    assert _peak(lambda: import_archive(target, tmp_path / "back", layout="x")) < 8 * _MIB
+    assert hashlib.sha256(dcmread(tmp_path / "back" / "x").PixelData).digest() == digest
+
+
+def test_a_zip_of_large_members_takes_no_memory(tmp_path: Path) -> None:
+    ds = dataset(1, PixelData=bytes(24 * _MIB))
+    ds["PixelData"].VR = "OB"
+    with zipfile.ZipFile(tmp_path / "in.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(3):
+            archive.writestr(f"{number}", file_bytes(ds))
+    del ds
+
+    class Sink(io.RawIOBase):
+        size = 0
+
+        def writable(self) -> bool:
+            return True
+
+        def write(self, data: object) -> int:
+            length = len(memoryview(data))  # type: ignore[arg-type]
+            self.size += length
+            return length
+
+    sink = Sink()
+    assert _peak(lambda: export_archive(tmp_path / "in.zip", sink)) < 8 * _MIB  # type: ignore[arg-type]
+    assert sink.size > 3 * 32 * _MIB
