@@ -490,11 +490,11 @@ class Part10Writer:
 
     def _first_segment(self, tag: int, vr: str, value: Any) -> None:
         self._start_value(tag, value)
-        self._segment(tag, vr, value)
+        self._move(EventType.SEGMENT, tag, vr, value)
 
     def _only_segment(self, tag: int, vr: str, value: Any) -> None:
         self._start_value(tag, value)
-        self._last_segment(tag, vr, value)
+        self._move(EventType.LAST_SEGMENT, tag, vr, value)
 
     def _start_value(self, tag: int, value: Any) -> None:
         if isinstance(value, str):
