@@ -14,6 +14,7 @@ import codecs
 from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
 from struct import Struct
+from struct import error as struct_error
 from typing import Any, BinaryIO, TypeAlias
 
 from streamdicom.errors import Location, OutputError
@@ -59,6 +60,7 @@ _END_ITEM = int(EventType.END_ITEM)
 _END_SEQUENCE = int(EventType.END_SEQUENCE)
 _OF_SEQUENCE = frozenset({EventType.START_ITEM, EventType.END_ITEM, EventType.END_SEQUENCE})
 _KINDS = frozenset(EventType)
+_MISFITS = (TypeError, ValueError, AttributeError, struct_error)  # what a value that does not fit its VR raises
 
 
 class _Place(IntEnum):
@@ -213,7 +215,10 @@ class Part10Writer:
                     entry = known.get(tag)
                     if entry is not None and entry[0] == vr:
                         _, start, pack, most, encode = entry
-                        data = encode(value) if value else b""
+                        try:
+                            data = encode(value) if value else b""
+                        except _MISFITS:
+                            data = None  # ``_field`` says so
                         if data is not None and len(data) <= most:
                             parts.append(start + pack(len(data)) + data)
                             size += len(data) + 12
@@ -396,12 +401,12 @@ class Part10Writer:
 
     def _field(self, vr: str, values: tuple[Any, ...]) -> bytes:
         """The value field of an element, padded (PS3.5 6.2)."""
-        data = ENCODERS[vr](values) if values else b""
-        if data is not None:
-            return data
         try:
+            data = ENCODERS[vr](values) if values else b""
+            if data is not None:
+                return data
             data = self._hard_field(vr, values)
-        except (TypeError, ValueError, AttributeError) as error:
+        except _MISFITS as error:
             raise OutputError("a value that does not fit the VR") from error
         return data + _padding(vr) if len(data) & 1 else data
 
@@ -410,7 +415,9 @@ class Part10Writer:
         if row.form is Form.BINARY:
             if len(values) > 1:
                 raise OutputError("one binary value is all that an element can have")
-            return bytes(values[0])
+            if not isinstance(values[0], bytes):
+                raise TypeError("a binary value that is not bytes")
+            return values[0]
         if row.code:
             return field_numbers(vr, values)
         data = self._encode(vr, field_text(vr, values))
