@@ -361,12 +361,11 @@ class Part10Writer:
             self._restart()
             self._begin(tag, vr)
             data = self._field(vr, value)
-        if tag == PIXEL_DATA:
-            self._check.feed(data)
-            self._put_pixel_data(vr, data)
+        if tag == PIXEL_DATA and data and VRS[vr].form is Form.BINARY:
+            self._put_pixel_data(vr, value[0], data)
             return
         self._put(self._header(tag, vr, len(data)) + data)
-        if self._place == _MEMBERS:
+        if self._place == _MEMBERS and tag != PIXEL_DATA:
             self._learn(tag, vr)
 
     def _learn(self, tag: int, vr: str) -> None:
@@ -535,7 +534,7 @@ class Part10Writer:
         if not self._is_complete or self._told not in (None, self._length):
             raise OutputError("a binary value that is not complete")
         length = self._length
-        if tag == PIXEL_DATA and self._is_in_items():
+        if tag == PIXEL_DATA and length and self._is_in_items():
             length = UNDEFINED_LENGTH
             self._put(_END_OF_SEQUENCE)
         elif length & 1:
@@ -568,11 +567,13 @@ class Part10Writer:
             )
         return is_in_items
 
-    def _put_pixel_data(self, vr: str, data: bytes) -> None:
+    def _put_pixel_data(self, vr: str, value: bytes, padded: bytes) -> None:
+        self._check = ItemsCheck()
+        self._check.feed(value)
         if self._is_in_items():
-            self._put(self._header(PIXEL_DATA, vr, UNDEFINED_LENGTH) + data + _END_OF_SEQUENCE)
+            self._put(self._header(PIXEL_DATA, vr, UNDEFINED_LENGTH) + value + _END_OF_SEQUENCE)
         else:
-            self._put(self._header(PIXEL_DATA, vr, len(data)) + data)
+            self._put(self._header(PIXEL_DATA, vr, len(padded)) + padded)
 
     # --- in a temporary file, because the length stands before the values and the header depends on it ------------
 
