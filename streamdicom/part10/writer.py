@@ -479,6 +479,8 @@ class Part10Writer:
     # --- elements in parts -------------------------------------------------------------------------------------
 
     def _start_parts(self, tag: int, vr: str, value: Any) -> None:
+        if vr == "SQ":
+            raise OutputError("not a value representation that an element can have (PS3.5 6.2)")
         self._begin(tag, vr or "UN")
         self._vr = vr
         self._told = value
