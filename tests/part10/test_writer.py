@@ -306,7 +306,7 @@ PARTS: list[tuple[str, list[Event], bytes]] = [
     (
         "values and segments",
         parts("UC", some("a", None, ""), segment("b"), last("c"), last("d"), some("e")),
-        EXPLICIT.element(PRIVATE, "UC", b"a\\\\\\bc\\d\\e "),
+        EXPLICIT.element(PRIVATE, "UC", b"a" + b"\\" * 3 + b"bc\\d\\e"),
     ),
     ("decimals", parts("DS", some("1.50"), some("2", "3")), EXPLICIT.element(PRIVATE, "DS", b"1.50\\2\\3")),
     ("names", parts("PN", some(("a", "b", "")), some(None)), EXPLICIT.element(PRIVATE, "PN", b"a=b\\")),
@@ -411,7 +411,11 @@ def test_text_is_written_in_its_character_set(term: bytes, data: bytes, text: st
     if not term:
         terms = ("ISO_IR 100",)
     content_ = [element(PRIVATE, "LO", text), element(COMMENTS, "LT", text)]
-    events = [element(CHARSET, "CS", *terms), *sequence(0x00081110, content_, [*content_, *sequence(NAME)]), *content_]
+    events = [
+        element(CHARSET, "CS", *terms),
+        *sequence(0x00081110, content_, [*content_, *sequence(0x0040A730)]),
+        *content_,
+    ]
     file = write([START, *events, END])
     assert read(file) == events
     assert padded(data) in file
@@ -451,7 +455,7 @@ REWRITES: list[tuple[str, list[Event], list[Event]]] = [
             *sequence(
                 REFERENCES,
                 [element(CHARSET, "CS", "ISO_IR 144"), element(PATIENT_ID, "LO", "\u041b")],
-                [element(PATIENT_ID, "LO", "\xe9"), *sequence(REFERENCES, [element(PATIENT_ID, "LO", NOT_LATIN)])],
+                [element(PATIENT_ID, "LO", "\xe9"), *sequence(0x0040A730, [element(PATIENT_ID, "LO", NOT_LATIN)])],
             ),
             element(PATIENT_ID, "LO", "b"),
         ],
@@ -462,7 +466,7 @@ REWRITES: list[tuple[str, list[Event], list[Event]]] = [
             *sequence(
                 REFERENCES,
                 [element(CHARSET, "CS", "ISO_IR 192"), element(PATIENT_ID, "LO", "\u041b")],
-                [element(PATIENT_ID, "LO", "\xe9"), *sequence(REFERENCES, [element(PATIENT_ID, "LO", NOT_LATIN)])],
+                [element(PATIENT_ID, "LO", "\xe9"), *sequence(0x0040A730, [element(PATIENT_ID, "LO", NOT_LATIN)])],
             ),
             element(PATIENT_ID, "LO", "b"),
         ],
@@ -670,7 +674,7 @@ def test_a_vr_that_no_element_has_is_refused(vr: str) -> None:
     assert refused(START, element(PRIVATE, vr)).location == Location(None, 0, "00091001")
 
 
-@pytest.mark.parametrize("tag", [-1, 2**32, 0x00080015])
+@pytest.mark.parametrize("tag", [-1, 2**32 + 1, 0x00080015])
 def test_a_tag_that_may_not_come_is_refused(tag: int) -> None:
     refused(START, element(SOP_CLASS, "UI"), element(tag, "LO"))
 
@@ -765,7 +769,7 @@ def test_an_unknown_event_is_refused() -> None:
 def test_close_refuses_what_is_not_complete(place: str) -> None:
     writer = Part10Writer(io.BytesIO(), io.BytesIO)
     writer.write_all(PLACES[place][0])
-    with pytest.raises(OutputError, match="not complete|no data set"):
+    with pytest.raises(OutputError, match=r"not complete|no data set"):
         writer.close()
 
 
@@ -851,6 +855,17 @@ def without_group_lengths(events: Sequence[Event]) -> list[Event]:
     return [event for event in events if event[1] & 0xFFFF or event[0] != EventType.ELEMENT]
 
 
+def without_oddity(value: Any) -> Any:
+    """Blanks alone are nothing, and bytes are padded to an even number (PS3.5 6.2)."""
+    if value == ("",):
+        return ()
+    return (value[0] + b"\0",) if isinstance(value, tuple) and value and _is_odd(value[0]) else value
+
+
+def _is_odd(value: Any) -> bool:
+    return isinstance(value, bytes) and len(value) % 2 == 1
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")  # many of the files are not quite right, which is what they are for
 @pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.name)
 def test_a_file_of_pydicom_comes_back(path: Path) -> None:
@@ -866,7 +881,8 @@ def test_a_file_of_pydicom_comes_back(path: Path) -> None:
     assert all(kept[tag] == event for tag, event in came.items() if tag & 0xFFFF and event[3])
 
     def of_data_set(events: list[Event]) -> list[Event]:
-        return [event for event in without_group_lengths(joined(events)) if event[1] >> 16 != 2]
+        kept = [event for event in without_group_lengths(joined(events)) if event[1] >> 16 != 2]
+        return [(kind, tag, vr, without_oddity(value)) for kind, tag, vr, value in kept]
 
     switched = element(CHARSET, "CS", "ISO_IR 192") in again and element(CHARSET, "CS", "ISO_IR 192") not in events
     if switched:
@@ -913,5 +929,4 @@ def _stripped(vr: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(struct.unpack("<f", struct.pack("<f", value))[0] for value in values)
     if VRS[vr].code:
         return values
-    stripped = tuple((value or "").rstrip("\0 ") for value in values)
-    return stripped
+    return tuple((value or "").rstrip("\0 ") for value in values)
