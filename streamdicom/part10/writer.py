@@ -288,12 +288,25 @@ class Part10Writer:
         pending, self._parts[:] = self._parts[:], []
         is_implicit, self._is_implicit = self._is_implicit, False
         for tag, vr, values in self._meta.elements():
-            data = self._field(vr, values)
+            data = self._meta_field(vr, values)
             self._parts.append(self._header(tag, vr, len(data)) + data)
         length = _LONG.pack(sum(map(len, self._parts)))
         self._parts.insert(0, b"\0" * 128 + b"DICM" + self._header(FILE_META_GROUP << 16, "UL", 4) + length)
         self._is_implicit = is_implicit
         self._parts += pending
+
+    def _meta_field(self, vr: str, values: tuple[Any, ...]) -> bytes:
+        """A value field in the file meta information, whose text is in the default character set."""
+        frame, in_utf_8 = self._frame, self._in_utf_8
+        self._frame, self._in_utf_8 = _Frame(()), False
+        try:
+            return self._field(vr, values)
+        except _NotEncodable:
+            raise OutputError(
+                "text in the file meta information that the default character set does not carry"
+            ) from None
+        finally:
+            self._frame, self._in_utf_8 = frame, in_utf_8
 
     # --- moves -------------------------------------------------------------------------------------------------
 
@@ -331,6 +344,8 @@ class Part10Writer:
             raise OutputError(f"the tag is not above the one before it, {format_tag(self._frame.last)}")
         if vr not in VRS:
             raise OutputError("not a value representation (PS3.5 6.2)")
+        if tag >> 16 == FILE_META_GROUP and not self._frames:
+            raise OutputError("a sequence or a long value in the file meta information, or an element too late for it")
         if self._place == _Place.HEAD and tag > _SOP_INSTANCE_UID:
             self._leave_head()
         self._settle_charset(tag)
@@ -338,6 +353,8 @@ class Part10Writer:
 
     def _head_element(self, tag: int, vr: str, value: Any) -> None:
         if tag >> 16 == FILE_META_GROUP and not self._has_meta:
+            if vr not in ENCODERS:
+                raise OutputError("not a value representation that an element can have (PS3.5 6.2)")
             self._meta.add(tag, vr, value)
             return
         if tag == _SOP_CLASS_UID:
