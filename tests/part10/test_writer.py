@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -34,7 +35,7 @@ from tests.part10.files import (
     parse,
     sequence,
 )
-from tests.part10.test_reader import FRAGMENTS, LONG, SEQUENCES, SHAPES, TEXTS, cases, padded
+from tests.part10.test_reader import FRAGMENTS, LONG, SEQUENCES, SHAPES, SMALL, TEXTS, cases, damaged, padded
 from tests.strategies import datasets
 
 CHARSET, SOP_CLASS, SOP_INSTANCE, REFERENCES = 0x00080005, 0x00080016, 0x00080018, 0x00081140
@@ -271,6 +272,32 @@ def test_the_transfer_syntax(came: str | None, wanted: str | None, written_uid: 
     ]
     read_again = dcmread(io.BytesIO(write(events, WriteOptions(transfer_syntax=wanted))))
     assert (read_again.file_meta.TransferSyntaxUID, read_again.PatientID) == (written_uid, "a")
+
+
+BAD_META: list[tuple[str, list[Event]]] = [
+    ("unknown VR", [element(0x00020016, "XX", "a")]),
+    ("no VR", [element(0x00020016, "")]),
+    ("VR of a sequence", [element(0x00020016, "SQ")]),
+    ("sequence", [sequence(0x00020016)[0]]),
+    ("long value", [(EventType.START_ELEMENT, 0x00020102, "OB", None)]),
+    ("fragments", [fragments(0x00020102)[0]]),
+    ("text beyond Latin-1", [element(0x00020013, "SH", "\u5c71"), END]),
+    ("value that does not fit", [element(0x00020016, "AE", 5), END]),
+    ("too many", [element(0x00021000 + number, "LO") for number in range(257)]),
+]
+
+
+@pytest.mark.parametrize("events", cases(BAD_META))
+def test_what_the_file_meta_information_cannot_hold_is_refused(events: list[Event]) -> None:
+    assert refused(START, *events).location.dataset_index == 0
+
+
+def test_text_in_the_file_meta_information_is_in_the_default_character_set() -> None:
+    meta = [element(0x00020013, "SH", "\xe9"), element(CHARSET, "CS", "ISO_IR 144")]
+    for text in ("a", "\u041b", NOT_LATIN):  # which its own character set carries, or only UTF-8
+        file = write([START, *meta, element(PATIENT_ID, "LO", text), END])
+        assert element(0x00020013, "SH", "\xe9") in parse([file])[0]
+        assert dcmread(io.BytesIO(file)).PatientID == text
 
 
 @pytest.mark.parametrize("uid", ["1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"])
@@ -704,7 +731,7 @@ ORDERS: list[tuple[str, list[Event], str]] = [
 @pytest.mark.parametrize(("events", "path"), cases(ORDERS))
 def test_tags_that_do_not_ascend_are_refused(events: list[Event], path: str) -> None:
     error = refused(START, *events)
-    assert "not above the one before it" in error.message
+    assert "not above the one before it" in error.message or "too late" in error.message
     assert error.location == Location(None, 0, path)
 
 
@@ -930,3 +957,20 @@ def _stripped(vr: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
     if VRS[vr].code:
         return values
     return tuple((value or "").rstrip("\0 ") for value in values)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_damaged_file_is_written_or_refused() -> None:
+    source = random.Random(1)
+    count = 0
+    for path in SMALL * 20:
+        events, error = parse([damaged(source, path.read_bytes())])
+        if error:
+            continue
+        try:
+            file = write(events)
+        except OutputError:
+            continue
+        assert parse([file])[1] is None
+        count += 1
+    assert count > 100
