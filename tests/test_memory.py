@@ -15,10 +15,9 @@ from typing import BinaryIO, cast
 import pytest
 
 import streamdicom
-from streamdicom import EventParser, InputError
-from streamdicom.events import Event, EventType
-from streamdicom.jsontext import JsonReader
-from streamdicom.options import WriteOptions
+from streamdicom import Event, EventParser, EventType, InputError, WriteOptions
+from streamdicom.dicomjson import EventWriter
+from streamdicom.jsontext import JsonReader, JsonWriter
 from streamdicom.part10.reader import Part10Parser
 from streamdicom.part10.writer import Part10Writer
 from tests.part10.files import BIG_ENDIAN, DEFLATED_UID, EXPLICIT, IMPLICIT, JPEG_UID, UNDEFINED, parse, start
@@ -135,6 +134,39 @@ def test_what_cannot_be_delivered_is_not_held(text: bytes) -> None:
             _drain(parser.feed, _chunks(text, cycle([b",{}" if text.endswith(b"}") else b',"abc"']), b"]}}"))
 
     assert _peak(feed) < _MOST
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        [(EventType.START_ITEM, 0x00091001, "SQ", 0), (EventType.END_ITEM, 0x00091001, "SQ", None)],
+        [
+            (EventType.START_ITEM, 0x00091001, "SQ", 0),
+            (EventType.START_SEQUENCE, 0x00091001, "SQ", None),
+            (EventType.END_SEQUENCE, 0x00091001, "SQ", None),
+            (EventType.END_ITEM, 0x00091001, "SQ", None),
+        ],
+    ],
+    ids=["items", "sequences"],
+)
+def test_writing_takes_no_more_memory_for_more_items(unit: list[Event]) -> None:
+    events = chain(
+        [(EventType.START_DATASET, 0, "", 0), (EventType.START_SEQUENCE, 0x00091001, "SQ", None)],
+        chain.from_iterable(repeat(unit, 100_000)),
+        [(EventType.END_SEQUENCE, 0x00091001, "SQ", None), (EventType.END_DATASET, 0, "", None)],
+    )
+    written = 0
+
+    def write(data: bytes) -> None:
+        nonlocal written
+        written += len(data)
+
+    json = JsonWriter(write)
+    writer = EventWriter(json)
+    assert _peak(lambda: writer.write_all(events)) < _MIB
+    writer.close()
+    json.close()
+    assert written > 300_000
 
 
 def test_data_sets_take_no_more_memory_for_more_of_them() -> None:

@@ -33,6 +33,7 @@ _MOST_KNOWN = 16 * 1024  # tags; an archive uses some thousands
 _LAST_TAG = 0xFFFFFFFF
 
 _ELEMENT = int(EventType.ELEMENT)
+_START_SEQUENCE = int(EventType.START_SEQUENCE)
 _START_ITEM = int(EventType.START_ITEM)
 _END_ITEM = int(EventType.END_ITEM)
 _END_SEQUENCE = int(EventType.END_SEQUENCE)
@@ -105,6 +106,7 @@ class EventWriter:
         self._event = 0, 0  # the type and the tag of the last one, for errors
         self._error: OutputError | None = None
         self._known = _KNOWN[self._file_meta]
+        self._starts = _STARTS[self._file_meta]
         if array:
             json.start_array()
 
@@ -135,7 +137,8 @@ class EventWriter:
 
     def _write_all(self, events: Iterable[Event]) -> None:
         """The innermost loop. The moves that make up most of a data set stand here; ``_MOVES`` has the others."""
-        known, texts, frames = self._known, self._texts, self._frames
+        known, starts, most = self._known, self._starts, self._most_sequences
+        texts, frames = self._texts, self._frames
         place, last, size = self._place, self._last, self._size
         kind = tag = 0
         try:
@@ -161,18 +164,32 @@ class EventWriter:
                         texts.append("}")
                         place = _SEQUENCE
                         continue
+                    if kind == _START_SEQUENCE and tag > last and len(frames) < most:
+                        start = starts.get(tag) or self._learn_sequence(tag)
+                        if start:
+                            texts.append(start if last >= 0 else start[1:])
+                            size += len(start)
+                            frames.append((tag, 0))
+                            place = _SEQUENCE
+                            continue
                 elif place == _SEQUENCE:
                     if kind == _START_ITEM:
                         tag, items = frames[-1]
                         frames[-1] = tag, items + 1
                         texts.append(",{" if items else ',"Value":[{')
                         size += _ITEM_LENGTH
+                        if size >= _MOST_PENDING:
+                            self._flush()
+                            size = 0
                         last = -1
                         place = _MEMBERS
                         continue
                     if kind == _END_SEQUENCE:
                         last, items = frames.pop()
                         texts.append("]}" if items else "}")  # PS3.18 F.2.5: an empty attribute has no Value
+                        if size >= _MOST_PENDING:
+                            self._flush()
+                            size = 0
                         place = _MEMBERS
                         continue
                 self._place, self._last, self._size = place, last, size
@@ -190,6 +207,15 @@ class EventWriter:
             self._known.clear()
         entry = self._known[tag] = vr, start, _ATTRIBUTES[row.form]
         return entry
+
+    def _learn_sequence(self, tag: int) -> str:
+        """How a sequence of this tag starts; empty if it is left out."""
+        if not self._is_written(tag):
+            return ""
+        if len(self._starts) > _MOST_KNOWN:
+            self._starts.clear()
+        start = self._starts[tag] = f',"{_key(tag)}":{{"vr":"SQ"'
+        return start
 
     def close(self) -> None:
         """Finish the document.
@@ -278,14 +304,11 @@ class EventWriter:
         self._place = _Place.STREAM
 
     def _start_sequence(self, tag: int, vr: str, value: Any) -> None:
+        """One that the innermost loop does not take: it is left out, or is wrong."""
         if not self._begins(tag):
             self._skip()
             return
-        if len(self._frames) >= self._most_sequences:
-            raise OutputError(f"more than {len(self._frames)} sequences within one another")
-        self._put('"vr":"SQ"')
-        self._frames.append((tag, 0))
-        self._place = _Place.SEQUENCE
+        raise OutputError(f"more than {len(self._frames)} sequences within one another")
 
     # --- elements in parts -------------------------------------------------------------------------------------
 
@@ -405,6 +428,8 @@ class EventWriter:
 _Known: TypeAlias = "tuple[str, str, Callable[[str, tuple[Any, ...]], str]]"
 # How elements of a tag start, without and with group 0002; the same for every writer.
 _KNOWN: dict[bool, dict[int, _Known]] = {False: {}, True: {}}
+
+_STARTS: dict[bool, dict[int, str]] = {False: {}, True: {}}  # and how sequences do
 
 _Move: TypeAlias = Callable[[EventWriter, int, str, Any], None]
 _MOVES: dict[int, dict[int, _Move]] = {

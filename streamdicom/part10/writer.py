@@ -148,7 +148,7 @@ class Part10Writer:
         self._frames: list[_Frame] = []  # those around it
         self._parts: list[bytes] = []
         self._size = 0
-        self._known: dict[int, _Known] = {}
+        self._known = _KNOWN[self._is_implicit]
         # The long element that is being written:
         self._vr = ""
         self._told: int | None = None  # its length, if the events tell
@@ -721,6 +721,9 @@ class Part10Writer:
 
 
 _Known: TypeAlias = "tuple[str, bytes, Callable[[int], bytes], int, Callable[[tuple[Any, ...]], bytes | None]]"
+# How elements of a tag start, in explicit and in implicit VR; the same for every writer.
+_KNOWN: dict[bool, dict[int, _Known]] = {False: {}, True: {}}
+
 _Move: TypeAlias = Callable[[Part10Writer, int, str, Any], None]
 _IN_MEMBERS: dict[int, _Move] = {
     EventType.ELEMENT: Part10Writer._element,
