@@ -177,8 +177,9 @@ class Part10Writer:
         try:
             self._write_all(events)
         except OutputError as error:
-            kind, tag = self._event
-            error.location = Location(None, self._index, self._tag_path(0 if kind in _OF_SEQUENCE else tag))
+            if error.location == Location():  # it is no error of whoever makes the events
+                kind, tag = self._event
+                error.location = Location(None, self._index, self._tag_path(0 if kind in _OF_SEQUENCE else tag))
             self._error = error
             raise
 
