@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self, cast
 
 from streamdicom.bulkdata import BulkDataPolicy
 from streamdicom.dicomjson import EventParser, EventWriter
-from streamdicom.errors import DicomJsonError, InputError, Location
+from streamdicom.errors import DicomJsonError, InputError, Location, OutputError
 from streamdicom.events import Event
 from streamdicom.files import Output, Source, Target, chunks, temporary
 from streamdicom.filters import load_bulk_data, store_bulk_data
@@ -442,6 +442,7 @@ class _Document:
         self._options = options
         self._changes = options.bulk_data_store is not None or options.bulk_data_policy != BulkDataPolicy()
         self._index = 0
+        self._error: OutputError | None = None
         self._closed = False
 
     def write(self, dataset: Dataset) -> None:
@@ -451,12 +452,18 @@ class _Document:
 
         if not isinstance(dataset, Dataset):
             raise TypeError(f"a Dataset or an iterable of them is needed, not {type(dataset).__name__}")
+        if self._error:
+            raise self._error
         walked = walk(dataset, self._index, options=self._options)
-        if self._changes:
-            self.write_events(chain.from_iterable(walked))
-        else:
-            for events in walked:
-                self._events.write_all(events)
+        try:
+            if self._changes:
+                self.write_events(chain.from_iterable(walked))
+            else:
+                for events in walked:
+                    self._events.write_all(events)
+        except OutputError as error:
+            self._error = error
+            raise
         self._index += 1
 
     def write_events(self, events: Iterable[Event]) -> None:
@@ -465,6 +472,8 @@ class _Document:
         self._events.write_all(events)
 
     def close(self) -> None:
+        if self._error:
+            raise self._error
         if not self._closed:
             self._events.close()
             self._json.close()

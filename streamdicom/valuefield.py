@@ -79,6 +79,8 @@ _IS_KEPT |= {"IS": _keeps_integer, "UR": _keeps_uri}
 
 
 def _name_text(name: tuple[str, str, str] | None) -> str:
+    if isinstance(name, str):
+        raise TypeError("a person name that is not its three component groups")
     return "=".join(name).rstrip("=") if name else ""
 
 
@@ -136,7 +138,7 @@ def _encode_tags(values: tuple[Any, ...]) -> bytes | None:
 def _encode_binary(values: tuple[Any, ...]) -> bytes | None:
     """JSON has no padding (PS3.18 F.2.7); pydicom pads an odd value when it writes one that is not raw."""
     data: bytes = values[0]
-    return None if len(data) & 1 else data
+    return None if len(data) & 1 or not isinstance(data, bytes) else data
 
 
 def field_text(vr: str, values: tuple[Any, ...]) -> str:

@@ -26,7 +26,7 @@ _LONGEST_UID = 64
 _LONGEST_VALUE = 64  # characters
 _LONGEST_NAME = 200  # bytes; systems allow 255, and a suffix may be added
 # Names of devices on Windows, with whatever ending.
-_RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
+_RESERVED = re.compile(r"(?:con|prn|aux|nul|(?:com|lpt)[0-9¹²³]) *(?:\..*)?", re.IGNORECASE)
 
 _ELEMENT = int(EventType.ELEMENT)
 _DEEPER = frozenset({int(EventType.START_SEQUENCE)})

@@ -7,14 +7,14 @@ the fast way, and pydicom's own conversion is asked wherever that does not know.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sized
 from copy import copy
 from functools import lru_cache
 from io import SEEK_END, BufferedIOBase, BytesIO
 from itertools import islice
 from operator import index as as_integer
 from operator import itemgetter, lt
-from typing import Any
+from typing import Any, TypeAlias
 
 import pydicom.config
 from pydicom.datadict import dictionary_VR
@@ -100,28 +100,39 @@ def walk(dataset: Dataset, index: int = 0, *, options: WriteOptions | None = Non
     >>> [(EventType(kind).name, value) for events in walk(ds) for kind, _, _, value in events]
     [('START_DATASET', 0), ('ELEMENT', ('17',)), ('END_DATASET', None)]
     """
-    yield [(_START_DATASET, 0, "", index)]
     options = options or _DEFAULTS
     little_endian = dataset.original_encoding[1] is not False
     meta = getattr(dataset, "file_meta", None) if options.file_meta else None
+    events: list[Event] = [(_START_DATASET, 0, "", index)]
     if meta:
         lower = [item for item in _sorted(dataset) if item[0] < _FILE_META]
         higher = [item for item in _sorted(dataset) if item[0] >= _FILE_META]
-        yield from _members(dataset, iter(lower), index, little_endian, options)
-        yield from _members(meta, _sorted(meta), index, True, options)  # PS3.10 7.1: always in little endian
-        yield from _members(dataset, iter(higher), index, little_endian, options)
+        events = yield from _members(dataset, iter(lower), events, index, little_endian, options)
+        # PS3.10 7.1: the file meta information is always in little endian.
+        events = yield from _members(meta, _sorted(meta), events, index, True, options)
+        events = yield from _members(dataset, iter(higher), events, index, little_endian, options)
     else:
-        yield from _members(dataset, _sorted(dataset), index, little_endian, options)
-    yield [(_END_DATASET, 0, "", None)]
+        events = yield from _members(dataset, _sorted(dataset), events, index, little_endian, options)
+    events.append((_END_DATASET, 0, "", None))
+    yield events
 
 
 def _members(
-    dataset: Dataset, elements: _Elements, index: int, little_endian: bool, options: WriteOptions
-) -> Iterator[list[Event]]:
-    """The innermost loop: each element in turn, and into the items of sequences without recursion."""
+    dataset: Dataset,
+    elements: _Elements,
+    events: list[Event],
+    index: int,
+    little_endian: bool,
+    options: WriteOptions,
+) -> Generator[list[Event], None, list[Event]]:
+    """The innermost loop: each element in turn, and into the items of sequences without recursion.
+
+    Returns:
+        The last events, which are yielded with those that follow.
+    """
     decoders = _decoders(options)
+    simple = _SIMPLE if little_endian and not options.bulk_data_element_handler else _SIMPLE_BUT_BINARY
     frames: list[_Frame] = []
-    events: list[Event] = []
     while True:
         for tag, element in elements:
             if type(element) is RawDataElement:
@@ -135,11 +146,12 @@ def _members(
                         continue
             else:
                 value = element.value
-                maker = _SIMPLE.get((element.VR, type(value)))
-                if maker is not None:
+                known = simple.get((element.VR, type(value)))
+                if known is not None:
+                    vr, maker = known
                     values = maker(value)
                     if values or (values is not None and not hasattr(element, "bulk_data_uri")):
-                        events.append((_ELEMENT, tag, str(element.VR), values))
+                        events.append((_ELEMENT, tag, vr, values))
                         continue
             try:
                 converted = _converted(dataset, tag, element, little_endian)
@@ -160,8 +172,7 @@ def _members(
                 yield from ([part] for part in parts)
         else:
             if not frames:
-                yield events
-                return
+                return events
             events.append((_END_ITEM, frames[-1].tag, "SQ", None))
         frame = frames[-1]
         item = next(frame.items, None)
@@ -431,6 +442,11 @@ def _one_text(value: str) -> tuple[Value, ...] | None:
     return (value,) if len(value) <= _LONG else None
 
 
+def _one_binary(value: bytes) -> tuple[Value, ...] | None:
+    # What starts with an item may be encapsulated.
+    return (value,) if 0 < len(value) <= _LONG and not value.startswith(ITEM_TAG) else None
+
+
 def _one_name(value: PersonName) -> tuple[Value, ...] | None:
     name = split_name(str(value))
     return (name,) if any(name) else ()
@@ -491,12 +507,14 @@ def _makers(vr: str) -> dict[type, _Maker]:
         return {DSfloat: _one_float_text, MultiValue: _several_float_texts, type(None): _nothing}
     if vr == "IS":
         return {IS: _one_integer_text, type(None): _nothing}
+    if form is Form.BINARY:
+        return {bytes: _one_binary}
     return {PersonName: _one_name} if vr == "PN" else {}
 
 
-_SIMPLE: dict[tuple[str | None, type], _Maker] = {
-    (vr, kind): maker for vr in VRS for kind, maker in _makers(vr).items()
-}
+_Simple: TypeAlias = "dict[tuple[str | None, type], tuple[str, _Maker]]"
+_SIMPLE: _Simple = {(vr, kind): (vr, maker) for vr in VRS for kind, maker in _makers(vr).items()}
+_SIMPLE_BUT_BINARY: _Simple = {key: known for key, known in _SIMPLE.items() if key[1] is not bytes}
 _SINGLE = (str, bytes, int, float, PersonName)
 
 _MAKERS: dict[Form, Callable[[Any], Any]] = {

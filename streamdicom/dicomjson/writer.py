@@ -1,7 +1,7 @@
 """DICOM events to JSON, in the canonical form of PS3.18 Annex F: keys ascending, empty attributes without Value.
 
-An element becomes its JSON text at once, with the loops in C; the texts of a data set go to the ``JsonWriter`` as the
-segments of one value, in blocks. Which events may come next is in ``_MOVES``: what has no move there is an
+An element becomes its JSON text at once, with the loops in C; the texts go to the ``JsonWriter`` in blocks, as the
+segments of one value. Which events may come next is in ``_MOVES``: what has no move there is an
 ``OutputError``.
 """
 
@@ -108,7 +108,7 @@ class EventWriter:
         self._known = _KNOWN[self._file_meta]
         self._starts = _STARTS[self._file_meta]
         if array:
-            json.start_array()
+            self._put("[")
 
     def write(self, event: Event) -> None:
         """Write one event; see ``write_all``."""
@@ -228,7 +228,8 @@ class EventWriter:
         if self._place is not _Place.STREAM:
             raise OutputError("a data set is not complete", Location(None, self._index, self._tag_path(0)))
         if self._array:
-            self._json.end_array()
+            self._put("]")
+            self._flush(final=True)
 
     def _tag_path(self, tag: int) -> str:
         parts = [format_tag(sequence) + (f"[{items - 1}]" if items else "") for sequence, items in self._frames]
@@ -292,7 +293,7 @@ class EventWriter:
         if self._index is not None and not self._array:
             raise OutputError("more than one data set, where one is due")
         self._index = 0 if self._index is None else self._index + 1
-        self._put("{")
+        self._put(",{" if self._index else "{")
         self._last = -1
         self._place = _Place.MEMBERS
 
@@ -300,7 +301,8 @@ class EventWriter:
         if self._frames:
             raise OutputError("no END_DATASET may come here")
         self._put("}")
-        self._flush(final=True)
+        if not self._array:
+            self._flush(final=True)
         self._place = _Place.STREAM
 
     def _start_sequence(self, tag: int, vr: str, value: Any) -> None:

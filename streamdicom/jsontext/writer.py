@@ -199,7 +199,9 @@ class JsonWriter:
         elif not self._in_raw:
             raise OutputError("a raw segment within a value of another kind")
         if self._indent is None and not self._ensure_ascii:
-            self._put(before + text)
+            if before:
+                self._put(before)  # by itself: the text may be long
+            self._put(text)
             self._place = _VALUE
         else:
             self._lay_out(text, final)

@@ -337,10 +337,9 @@ class Part10Parser:
         for kind, tag, _, values in self._events[before:]:
             if kind == _ELEMENT and tag == _TRANSFER_SYNTAX_UID and values:
                 self._transfer_syntax = values[0]
-        return self._state is _State.META or self._fail("a long value in the file meta information")
-
-    def _fail(self, message: str) -> bool:
-        raise DicomFileError(message)
+        if self._state is not _State.META:
+            raise DicomFileError("a long value in the file meta information")
+        return True
 
     def _has_vr(self) -> bool:
         """Whether there are two capital letters where explicit VR has them; no tag's length looks like that."""

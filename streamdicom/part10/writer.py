@@ -14,6 +14,7 @@ import codecs
 from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
 from struct import Struct
+from struct import error as struct_error
 from typing import Any, BinaryIO, TypeAlias
 
 from streamdicom.errors import Location, OutputError
@@ -59,6 +60,7 @@ _END_ITEM = int(EventType.END_ITEM)
 _END_SEQUENCE = int(EventType.END_SEQUENCE)
 _OF_SEQUENCE = frozenset({EventType.START_ITEM, EventType.END_ITEM, EventType.END_SEQUENCE})
 _KINDS = frozenset(EventType)
+_MISFITS = (TypeError, ValueError, AttributeError, struct_error)  # what a value that does not fit its VR raises
 
 
 class _Place(IntEnum):
@@ -146,7 +148,7 @@ class Part10Writer:
         self._frames: list[_Frame] = []  # those around it
         self._parts: list[bytes] = []
         self._size = 0
-        self._known: dict[int, _Known] = {}
+        self._known = _KNOWN[self._is_implicit]
         # The long element that is being written:
         self._vr = ""
         self._told: int | None = None  # its length, if the events tell
@@ -213,7 +215,10 @@ class Part10Writer:
                     entry = known.get(tag)
                     if entry is not None and entry[0] == vr:
                         _, start, pack, most, encode = entry
-                        data = encode(value) if value else b""
+                        try:
+                            data = encode(value) if value else b""
+                        except _MISFITS:
+                            data = None  # ``_field`` says so
                         if data is not None and len(data) <= most:
                             parts.append(start + pack(len(data)) + data)
                             size += len(data) + 12
@@ -283,12 +288,25 @@ class Part10Writer:
         pending, self._parts[:] = self._parts[:], []
         is_implicit, self._is_implicit = self._is_implicit, False
         for tag, vr, values in self._meta.elements():
-            data = self._field(vr, values)
+            data = self._meta_field(vr, values)
             self._parts.append(self._header(tag, vr, len(data)) + data)
         length = _LONG.pack(sum(map(len, self._parts)))
         self._parts.insert(0, b"\0" * 128 + b"DICM" + self._header(FILE_META_GROUP << 16, "UL", 4) + length)
         self._is_implicit = is_implicit
         self._parts += pending
+
+    def _meta_field(self, vr: str, values: tuple[Any, ...]) -> bytes:
+        """A value field in the file meta information, whose text is in the default character set."""
+        frame, in_utf_8 = self._frame, self._in_utf_8
+        self._frame, self._in_utf_8 = _Frame(()), False
+        try:
+            return self._field(vr, values)
+        except _NotEncodable:
+            raise OutputError(
+                "text in the file meta information that the default character set does not carry"
+            ) from None
+        finally:
+            self._frame, self._in_utf_8 = frame, in_utf_8
 
     # --- moves -------------------------------------------------------------------------------------------------
 
@@ -326,6 +344,8 @@ class Part10Writer:
             raise OutputError(f"the tag is not above the one before it, {format_tag(self._frame.last)}")
         if vr not in VRS:
             raise OutputError("not a value representation (PS3.5 6.2)")
+        if tag >> 16 == FILE_META_GROUP and not self._frames:
+            raise OutputError("a sequence or a long value in the file meta information, or an element too late for it")
         if self._place == _Place.HEAD and tag > _SOP_INSTANCE_UID:
             self._leave_head()
         self._settle_charset(tag)
@@ -333,6 +353,8 @@ class Part10Writer:
 
     def _head_element(self, tag: int, vr: str, value: Any) -> None:
         if tag >> 16 == FILE_META_GROUP and not self._has_meta:
+            if vr not in ENCODERS:
+                raise OutputError("not a value representation that an element can have (PS3.5 6.2)")
             self._meta.add(tag, vr, value)
             return
         if tag == _SOP_CLASS_UID:
@@ -356,12 +378,11 @@ class Part10Writer:
             self._restart()
             self._begin(tag, vr)
             data = self._field(vr, value)
-        if tag == PIXEL_DATA:
-            self._check.feed(data)
-            self._put_pixel_data(vr, data)
+        if tag == PIXEL_DATA and data and VRS[vr].form is Form.BINARY:
+            self._put_pixel_data(vr, value[0], data)
             return
         self._put(self._header(tag, vr, len(data)) + data)
-        if self._place == _MEMBERS:
+        if self._place == _MEMBERS and tag != PIXEL_DATA:
             self._learn(tag, vr)
 
     def _learn(self, tag: int, vr: str) -> None:
@@ -396,12 +417,12 @@ class Part10Writer:
 
     def _field(self, vr: str, values: tuple[Any, ...]) -> bytes:
         """The value field of an element, padded (PS3.5 6.2)."""
-        data = ENCODERS[vr](values) if values else b""
-        if data is not None:
-            return data
         try:
+            data = ENCODERS[vr](values) if values else b""
+            if data is not None:
+                return data
             data = self._hard_field(vr, values)
-        except (TypeError, ValueError, AttributeError) as error:
+        except _MISFITS as error:
             raise OutputError("a value that does not fit the VR") from error
         return data + _padding(vr) if len(data) & 1 else data
 
@@ -410,7 +431,9 @@ class Part10Writer:
         if row.form is Form.BINARY:
             if len(values) > 1:
                 raise OutputError("one binary value is all that an element can have")
-            return bytes(values[0])
+            if not isinstance(values[0], bytes):
+                raise TypeError("a binary value that is not bytes")
+            return values[0]
         if row.code:
             return field_numbers(vr, values)
         data = self._encode(vr, field_text(vr, values))
@@ -473,6 +496,8 @@ class Part10Writer:
     # --- elements in parts -------------------------------------------------------------------------------------
 
     def _start_parts(self, tag: int, vr: str, value: Any) -> None:
+        if vr == "SQ":
+            raise OutputError("not a value representation that an element can have (PS3.5 6.2)")
         self._begin(tag, vr or "UN")
         self._vr = vr
         self._told = value
@@ -490,11 +515,11 @@ class Part10Writer:
 
     def _first_segment(self, tag: int, vr: str, value: Any) -> None:
         self._start_value(tag, value)
-        self._segment(tag, vr, value)
+        self._move(EventType.SEGMENT, tag, vr, value)
 
     def _only_segment(self, tag: int, vr: str, value: Any) -> None:
         self._start_value(tag, value)
-        self._last_segment(tag, vr, value)
+        self._move(EventType.LAST_SEGMENT, tag, vr, value)
 
     def _start_value(self, tag: int, value: Any) -> None:
         if isinstance(value, str):
@@ -528,7 +553,7 @@ class Part10Writer:
         if not self._is_complete or self._told not in (None, self._length):
             raise OutputError("a binary value that is not complete")
         length = self._length
-        if tag == PIXEL_DATA and self._is_in_items():
+        if tag == PIXEL_DATA and length and self._is_in_items():
             length = UNDEFINED_LENGTH
             self._put(_END_OF_SEQUENCE)
         elif length & 1:
@@ -561,11 +586,13 @@ class Part10Writer:
             )
         return is_in_items
 
-    def _put_pixel_data(self, vr: str, data: bytes) -> None:
+    def _put_pixel_data(self, vr: str, value: bytes, padded: bytes) -> None:
+        self._check = ItemsCheck()
+        self._check.feed(value)
         if self._is_in_items():
-            self._put(self._header(PIXEL_DATA, vr, UNDEFINED_LENGTH) + data + _END_OF_SEQUENCE)
+            self._put(self._header(PIXEL_DATA, vr, UNDEFINED_LENGTH) + value + _END_OF_SEQUENCE)
         else:
-            self._put(self._header(PIXEL_DATA, vr, len(data)) + data)
+            self._put(self._header(PIXEL_DATA, vr, len(padded)) + padded)
 
     # --- in a temporary file, because the length stands before the values and the header depends on it ------------
 
@@ -694,6 +721,9 @@ class Part10Writer:
 
 
 _Known: TypeAlias = "tuple[str, bytes, Callable[[int], bytes], int, Callable[[tuple[Any, ...]], bytes | None]]"
+# How elements of a tag start, in explicit and in implicit VR; the same for every writer.
+_KNOWN: dict[bool, dict[int, _Known]] = {False: {}, True: {}}
+
 _Move: TypeAlias = Callable[[Part10Writer, int, str, Any], None]
 _IN_MEMBERS: dict[int, _Move] = {
     EventType.ELEMENT: Part10Writer._element,

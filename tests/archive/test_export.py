@@ -80,6 +80,8 @@ def test_no_input_makes_an_empty_array(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["out.json", "out.ndjson", "out.json.gz", "out.ndjson.zst"])
 def test_the_output_does_not_depend_on_how_many_processes_make_it(corpus: Path, tmp_path: Path, name: str) -> None:
+    if name.endswith(".zst"):
+        pytest.importorskip("zstandard")
     truncated(corpus / "a" / "00077a.dcm")
     one = export_archive(corpus, tmp_path / name, on_error="skip")
     text = (tmp_path / name).read_bytes()
@@ -320,10 +322,10 @@ def _state(folder: Path) -> Path:
 def test_a_kill_at_any_moment_and_a_resumed_run_make_the_same_output(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(sink, "_PAUSE", 0.0)  # the journal is written as often as it can be
+    monkeypatch.setattr(sink, "_PAUSE", -1.0)  # the journal is written as often as it can be
     source, out = tmp_path / "in", tmp_path / "out"
-    files(source, 200)
-    truncated(source / "00100a.dcm")
+    files(source, 70)  # in two tasks
+    truncated(source / "00050a.dcm")
     out.mkdir()
 
     def run() -> Report:
@@ -335,7 +337,7 @@ def test_a_kill_at_any_moment_and_a_resumed_run_make_the_same_output(
     lines = run_killed(run, 0)
     (out / name).unlink()
     kills = 0
-    for moment in moments(lines):
+    for moment in moments(lines, 80):
         kills += run_killed(run, moment) == -1
         if (out / name).exists():
             assert (out / name).read_bytes() == text
@@ -343,13 +345,13 @@ def test_a_kill_at_any_moment_and_a_resumed_run_make_the_same_output(
         assert (out / name).read_bytes() == text
         assert _names(out) == [name]
         (out / name).unlink()
-    assert kills == len(moments(lines)) >= 20
+    assert kills > 40
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_run_that_is_killed_again_and_again_comes_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sink, "_PAUSE", 0.0)
-    files(tmp_path / "in", 300)
+    monkeypatch.setattr(sink, "_PAUSE", -1.0)
+    files(tmp_path / "in", 700)
 
     def run() -> Report:
         return export_archive(tmp_path / "in", tmp_path / "out.json", resume=True)
@@ -357,11 +359,11 @@ def test_a_run_that_is_killed_again_and_again_comes_to_its_end(tmp_path: Path, m
     lines = run_killed(run, 0)
     (tmp_path / "out.json").unlink()
     kills = 0
-    while run_killed(run, lines // 2) == -1:
+    while run_killed(run, lines * 2 // 3) == -1:
         kills += 1
         assert kills < 50
     assert kills > 1
-    assert patient_ids((tmp_path / "out.json").read_bytes()) == [str(number) for number in range(1, 301)]
+    assert patient_ids((tmp_path / "out.json").read_bytes()) == [str(number) for number in range(1, 701)]
 
 
 def test_processes_that_are_killed_leave_what_can_be_gone_on_with(corpus: Path, tmp_path: Path) -> None:
@@ -477,7 +479,7 @@ def test_two_runs_cannot_write_the_same_output(corpus: Path, tmp_path: Path, mon
 
 def test_members_are_gone_on_with_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streamdicom.archive.render._ENOUGH", 1000)  # so that there are many results
-    monkeypatch.setattr(sink, "_PAUSE", 0.0)
+    monkeypatch.setattr(sink, "_PAUSE", -1.0)
     source = tmp_path / "in"
     files(source, 60)
     shutil.make_archive(str(tmp_path / "zips" / "a"), "zip", source)
