@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pydicom.data
 import pytest
 
 import streamdicom
@@ -78,6 +79,15 @@ def test_importing_the_package_does_not_import_pydicom_or_the_command_line() -> 
     code = "import sys, streamdicom; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"pydicom", "numpy", "typer", "rich", "decimal", "fsspec"} & set(loaded)
+
+
+def test_reading_a_file_whose_text_is_ascii_does_not_import_pydicom() -> None:
+    path = pydicom.data.get_testdata_file("CT_small.dcm")
+    code = f"import sys, streamdicom; print(len(list(streamdicom.iter_file_events({path!r})))); print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    count, loaded = run.stdout.splitlines()
+    assert int(count) > 100
+    assert "pydicom" not in loaded.split()
 
 
 def test_what_is_exported_is_there() -> None:

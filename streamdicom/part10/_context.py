@@ -22,29 +22,47 @@ class Facts:
     """What elements have told of those behind them. It is not changed, but made anew: items share it.
 
     Attributes:
-        encodings: Python's names of the character sets in force; None for the default.
         inherited: What of it holds in the items of sequences.
     """
 
-    __slots__ = ("_blocks", "_group", "_pixel_representation", "_single_entry", "encodings", "inherited")
+    __slots__ = (
+        "_blocks",
+        "_encodings",
+        "_group",
+        "_pixel_representation",
+        "_single_entry",
+        "_terms",
+        "inherited",
+    )
 
-    def __init__(self, encodings: list[str] | None = None, pixel_representation: int = 0) -> None:
+    def __init__(self, terms: tuple[str, ...] | None = None, pixel_representation: int = 0) -> None:
         # PS3.5 7.5.3: an item without Specific Character Set has that of the data set around it.
-        self.encodings = encodings
+        self._terms = terms
+        self._encodings: list[str] | None = None
         self._pixel_representation = pixel_representation
         self._single_entry = False
         self._group = 0  # of the private creators
         self._blocks: dict[int, str] = {}  # their values, by the block that they reserve
         self.inherited = self
 
-    def learn(self, tag: int, values: tuple[Any, ...]) -> Facts:
-        """What is known behind an element of which ``is_telling`` says so."""
-        facts = Facts(self.encodings, self._pixel_representation)
-        facts._single_entry, facts._group, facts._blocks = self._single_entry, self._group, self._blocks
-        if tag == SPECIFIC_CHARACTER_SET:
+    @property
+    def encodings(self) -> list[str] | None:
+        """Python's names of the character sets in force; None for the default.
+
+        Only text that is not ASCII needs them, and importing pydicom takes longer than reading a small file.
+        """
+        if self._encodings is None and self._terms is not None:
             from streamdicom.charset import encodings_of
 
-            facts.encodings = encodings_of([value for value in values if isinstance(value, str)])
+            self._encodings = encodings_of(self._terms)
+        return self._encodings
+
+    def learn(self, tag: int, values: tuple[Any, ...]) -> Facts:
+        """What is known behind an element of which ``is_telling`` says so."""
+        facts = Facts(self._terms, self._pixel_representation)
+        facts._single_entry, facts._group, facts._blocks = self._single_entry, self._group, self._blocks
+        if tag == SPECIFIC_CHARACTER_SET:
+            facts._terms = tuple([value for value in values if isinstance(value, str)])
         elif tag == _PIXEL_REPRESENTATION:
             facts._pixel_representation = values[0] if values and isinstance(values[0], int) else 0
         elif tag == _LUT_DESCRIPTOR:
@@ -56,7 +74,7 @@ class Facts:
             blocks = self._blocks if facts._group == self._group else {}
             creator = values[0] if values and isinstance(values[0], str) and len(values[0]) <= _MOST_CREATOR else ""
             facts._blocks = {**blocks, tag & 0xFF: creator}
-        facts.inherited = Facts(facts.encodings, facts._pixel_representation)
+        facts.inherited = Facts(facts._terms, facts._pixel_representation)
         return facts
 
     def vr(self, tag: int, length: int) -> str:
