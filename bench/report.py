@@ -57,7 +57,6 @@ _plain = FuncFormatter(lambda number, _: f"{number:g}")
 
 Runs = dict[str, list[Measurement]]
 
-
 _RESULTS = {True: "reached", False: "not reached", None: "not judged"}
 
 
@@ -181,7 +180,7 @@ def _process_row(process: Process, rival: float | None) -> Row:
 
 
 def file_rows(runs: Runs, largest: int) -> list[Row]:
-    """The rows of files with pixel data of gigabytes, to JSON and back; the goals are for the largest."""
+    """The rows of files with pixel data of gigabytes, to JSON and back."""
     rows = []
     for case, measured in runs.items():
         for run in measured:
@@ -262,8 +261,10 @@ def draw_files(runs: Runs, caption: str, folder: Path) -> list[Path]:
     """Draw time and memory over the size of the DICOM file.
 
     Returns:
-        The files.
+        The files; none if there was no room on the disk for any measurement.
     """
+    if not any(runs.values()):
+        return []
     return _draw(runs, caption, {"time": folder / "file-time.png", "memory": folder / "file-memory.png"}, _FILES)
 
 
