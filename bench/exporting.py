@@ -74,9 +74,10 @@ def write_files(folder: Path, count: int) -> None:
     from pydicom import dcmread
     from pydicom.data import get_testdata_file
 
-    dataset = dcmread(get_testdata_file("CT_small.dcm"))
+    dataset = dcmread(str(get_testdata_file("CT_small.dcm")))
     del dataset.PixelData
-    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = _UID % 0
+    dataset.SOPInstanceUID = _UID % 0
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     buffer = BytesIO()
     dataset.save_as(buffer)
     first = (_UID % 0).encode()

@@ -55,6 +55,14 @@ def measure(files: dict[str, File], folder: Path) -> list[Process]:
     return [process for lengths, file in files.items() for process in _measure(lengths, file, folder)]
 
 
+def installed() -> str:
+    """The name and the version of the rival; empty if there is none."""
+    if not shutil.which(RIVAL):
+        return ""
+    run = subprocess.run([RIVAL, "--version"], stdout=subprocess.PIPE, text=True, check=True)
+    return " ".join(run.stdout.split("\n")[0].strip("$ ").removeprefix("dcmtk: ").split()[:2])
+
+
 def _measure(lengths: str, file: File, folder: Path) -> list[Process]:
     targets = {what: folder / f"{number}.json" for number, what in enumerate(_COMMANDS)}
     commands = {

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from math import isnan, nan
+from os import cpu_count
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from bench.exporting import MOST_BUSY, Export
 from bench.memory import MIB, Measurement
-from bench.processes import RIVAL, Process
+from bench.processes import RIVAL, Process, installed
 
 MOST_MEMORY = 24  # MiB above the memory after import
 _MOST_GROWTH = 4.5  # of the time, where the input grows by 4
@@ -55,7 +56,6 @@ _LOOKS = {
 _plain = FuncFormatter(lambda number, _: f"{number:g}")
 
 Runs = dict[str, list[Measurement]]
-
 
 _RESULTS = {True: "reached", False: "not reached", None: "not judged"}
 
@@ -150,8 +150,8 @@ def _case_rows(case: str, measured: list[Measurement]) -> list[Row]:
     return rows
 
 
-def _memory_goals(case: str, mib: int, row: Row) -> list[tuple[str, bool]]:
-    goals = []
+def _memory_goals(case: str, mib: int, row: Row) -> list[tuple[str, bool | None]]:
+    goals: list[tuple[str, bool | None]] = []
     if case == "binary" and mib >= _LEAST_MEASURED:
         goals.append((f">= {_LEAST_SPEED} MB/s", row.speed >= _LEAST_SPEED))
         if row.growth is not None:
@@ -180,7 +180,7 @@ def _process_row(process: Process, rival: float | None) -> Row:
 
 
 def file_rows(runs: Runs, largest: int) -> list[Row]:
-    """The rows of files with pixel data of gigabytes, to JSON and back; the goals are for the largest."""
+    """The rows of files with pixel data of gigabytes, to JSON and back."""
     rows = []
     for case, measured in runs.items():
         for run in measured:
@@ -211,7 +211,8 @@ def _export_row(run: Export, exports: list[Export]) -> Row:
         row.goals.append((f"<= {_MOST_MORE_MEMORY} MiB more than {least:,} files", is_flat))
         if run.jobs > 1:
             busy = max(first.others or 0, run.others or 0)
-            row.goals.append((f">= {_LEAST_GAIN} x jobs: 1", row.ratio >= _LEAST_GAIN if busy <= MOST_BUSY else None))
+            is_judged = busy <= MOST_BUSY and (cpu_count() or 1) > 1
+            row.goals.append((f">= {_LEAST_GAIN} x jobs: 1", row.ratio >= _LEAST_GAIN if is_judged else None))
             row.remark = f"others had {busy:.1f} cores, the processor {run.processor / first.processor:.2f} x the work"
     return row
 
@@ -243,7 +244,7 @@ def machine(info: dict[str, Any]) -> str:
     packages = ", ".join(f"{name} {version(name)}" for name in ("pydicom", "ijson"))
     return (
         f"{cpu.get('brand_raw', info['machine'])}, {cpu['count']} cores, {info['system']}; "
-        f"{platform.python_implementation()} {platform.python_version()}, {packages}"
+        f"{platform.python_implementation()} {platform.python_version()}, {packages}, {installed() or 'no DCMTK'}"
     )
 
 
@@ -260,8 +261,10 @@ def draw_files(runs: Runs, caption: str, folder: Path) -> list[Path]:
     """Draw time and memory over the size of the DICOM file.
 
     Returns:
-        The files.
+        The files; none if there was no room on the disk for any measurement.
     """
+    if not any(runs.values()):
+        return []
     return _draw(runs, caption, {"time": folder / "file-time.png", "memory": folder / "file-memory.png"}, _FILES)
 
 
