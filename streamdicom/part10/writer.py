@@ -55,6 +55,7 @@ _END_OF_ITEM = _TAG.pack(0xFFFE, 0xE00D) + _LONG.pack(0)
 _END_OF_SEQUENCE = _TAG.pack(0xFFFE, 0xE0DD) + _LONG.pack(0)
 
 _ELEMENT = int(EventType.ELEMENT)
+_START_SEQUENCE = int(EventType.START_SEQUENCE)
 _START_ITEM = int(EventType.START_ITEM)
 _END_ITEM = int(EventType.END_ITEM)
 _END_SEQUENCE = int(EventType.END_SEQUENCE)
@@ -149,6 +150,7 @@ class Part10Writer:
         self._parts: list[bytes] = []
         self._size = 0
         self._known = _KNOWN[self._is_implicit]
+        self._starts = _STARTS[self._is_implicit]
         # The long element that is being written:
         self._vr = ""
         self._told: int | None = None  # its length, if the events tell
@@ -184,9 +186,9 @@ class Part10Writer:
             raise
 
     def _write_all(self, events: Iterable[Event]) -> None:
-        """The innermost loop: elements behind the head, and the items of sequences. ``_MOVES`` has all else."""
+        """The innermost loop: elements behind the head, and sequences and their items. ``_MOVES`` has all else."""
         place, frame, known, parts, size = self._place, self._frame, self._known, self._parts, self._size
-        frames = self._frames
+        frames, starts, most_sequences = self._frames, self._starts, self._most_sequences
         kind = tag = 0
         try:
             for kind, tag, vr, value in events:
@@ -228,6 +230,15 @@ class Part10Writer:
                                 self._flush()
                                 size = 0
                             continue
+                elif kind == _START_SEQUENCE and place == _MEMBERS and frames and tag > frame.last:
+                    header = starts.get(tag)
+                    if header is not None and len(frames) < most_sequences:
+                        parts.append(header)
+                        size += len(header)
+                        frame.last = frame.tag = tag
+                        frame.items = 0
+                        place = _SEQUENCE
+                        continue
                 self._place, self._size = place, size
                 self._move(kind, tag, vr, value)
                 place, frame, known, parts, size = self._place, self._frame, self._known, self._parts, self._size
@@ -485,7 +496,10 @@ class Part10Writer:
         if len(self._frames) >= self._most_sequences:
             raise OutputError(f"more than {len(self._frames)} sequences within one another")
         self._begin(tag, "SQ")
-        self._put(self._header(tag, "SQ", UNDEFINED_LENGTH))
+        if len(self._starts) > _MOST_KNOWN:
+            self._starts.clear()
+        header = self._starts[tag] = self._header(tag, "SQ", UNDEFINED_LENGTH)
+        self._put(header)
         self._frame.tag = tag
         self._frame.items = 0
         self._place = _SEQUENCE
@@ -724,6 +738,7 @@ class Part10Writer:
 _Known: TypeAlias = "tuple[str, bytes, Callable[[int], bytes], int, Callable[[tuple[Any, ...]], bytes | None]]"
 # How elements of a tag start, in explicit and in implicit VR; the same for every writer.
 _KNOWN: dict[bool, dict[int, _Known]] = {False: {}, True: {}}
+_STARTS: dict[bool, dict[int, bytes]] = {False: {}, True: {}}  # and how sequences do
 
 _Move: TypeAlias = Callable[[Part10Writer, int, str, Any], None]
 _IN_MEMBERS: dict[int, _Move] = {
