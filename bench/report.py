@@ -111,7 +111,8 @@ converted: every element was accessed before. MB are of the JSON, and of the DIC
 frames: an enhanced MR image of 150,000 elements in sequences of defined or undefined length; rival: pydicom on the
 same file. process: whole processes on that file, which take turns; rival: dcm2json; the median of the runs.
 .dcm by MiB: native pixel data; each step in a process of its own; what came back is what went out, bit for bit.
-s: the least time of the rounds, on the processor, which differs from that on the clock when the machine is busy.
+s: the least time of the rounds, on the processor, which differs from that on the clock when the machine is busy. The
+part of the system in it, for the pages of files of gigabytes, is more than linear; that of the program is linear.
 export: s is on the clock; rival: the same with one job; the peak is of the process that has most; not judged when
 other programs had more than {MOST_BUSY} cores of the machine, or it has only one.
 x quarter: the time over that of the row with a quarter of the input.
