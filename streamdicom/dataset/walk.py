@@ -7,7 +7,7 @@ the fast way, and pydicom's own conversion is asked wherever that does not know.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sized
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence, Sized
 from copy import copy
 from functools import lru_cache
 from io import SEEK_END, BufferedIOBase, BytesIO
@@ -469,12 +469,12 @@ def _one_integer_text(value: IS) -> tuple[Value, ...]:
     return (_integer_text(value),)
 
 
-def _several(*types: type) -> Callable[[Iterable[Any]], tuple[Any, ...] | None]:
+def _several(*types: type) -> Callable[[Sequence[Any]], tuple[Any, ...] | None]:
     """For a list in which all values are of these types, and neither many nor long."""
     allowed = frozenset(types)
 
-    def maker(value: Iterable[Any]) -> tuple[Any, ...] | None:
-        values = tuple(value)
+    def maker(value: Sequence[Any]) -> tuple[Any, ...] | None:
+        values = tuple(value[:])  # which a MultiValue does in C, other than iterate
         if len(values) > _MANY or not allowed.issuperset(map(type, values)):
             return None
         return values if str not in allowed or sum(map(len, values)) <= _LONG else None
@@ -482,11 +482,15 @@ def _several(*types: type) -> Callable[[Iterable[Any]], tuple[Any, ...] | None]:
     return maker
 
 
-def _several_float_texts(value: Iterable[Any]) -> tuple[Value, ...] | None:
-    values = tuple(value)
-    if len(values) > _MANY or any(type(part) is not DSfloat for part in values):
-        return None
-    return tuple([_float_text(part) for part in values])
+def _several_texts(kind: type, text: Callable[[Any], str]) -> Callable[[Sequence[Any]], tuple[Value, ...] | None]:
+    """The same for numbers in text."""
+    numbers = _several(kind)
+
+    def maker(value: Sequence[Any]) -> tuple[Value, ...] | None:
+        values = numbers(value)
+        return None if values is None else tuple(map(text, values))
+
+    return maker
 
 
 _Maker = Callable[[Any], tuple[Value, ...] | None]
@@ -504,9 +508,11 @@ def _makers(vr: str) -> dict[type, _Maker]:
         floats = _several(float)
         return {float: _one, list: floats, MultiValue: floats, type(None): _nothing}
     if vr == "DS":
-        return {DSfloat: _one_float_text, MultiValue: _several_float_texts, type(None): _nothing}
+        floats = _several_texts(DSfloat, _float_text)
+        return {DSfloat: _one_float_text, MultiValue: floats, type(None): _nothing}
     if vr == "IS":
-        return {IS: _one_integer_text, type(None): _nothing}
+        integers = _several_texts(IS, _integer_text)
+        return {IS: _one_integer_text, MultiValue: integers, type(None): _nothing}
     if form is Form.BINARY:
         return {bytes: _one_binary}
     return {PersonName: _one_name} if vr == "PN" else {}

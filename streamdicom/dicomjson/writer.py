@@ -527,8 +527,11 @@ def _text_attribute(start: str, values: tuple[Any, ...]) -> str:
     """What ``_attribute`` makes of ``_text``, and faster where there is one value, as there mostly is."""
     if len(values) == 1:
         [value] = values
-        if value and isinstance(value, str) and value.isascii():
-            return f'{start},"Value":[{encode_basestring(value)}]}}'
+        try:
+            if value and value.isascii():
+                return f'{start},"Value":[{encode_basestring(value)}]}}'
+        except (AttributeError, TypeError):
+            raise OutputError("a value that does not fit the VR") from None
     return _general_text_attribute(start, values)
 
 
