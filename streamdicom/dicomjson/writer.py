@@ -550,6 +550,15 @@ def _decimal(value: str | None) -> str:
     return value if _JSON_NUMBER.fullmatch(value) else _string(value)
 
 
+def _integer_attribute(start: str, values: tuple[Any, ...]) -> str:
+    """As ``_text_attribute``, for integers."""
+    if len(values) == 1:
+        [value] = values
+        if type(value) is int:
+            return f'{start},"Value":[{value}]}}'
+    return _general_integer_attribute(start, values)
+
+
 def _integer(value: int | None) -> str:
     return "null" if value is None else int.__repr__(value)
 
@@ -592,8 +601,11 @@ _ENCODERS: dict[Form, Callable[[Any], str]] = {
     Form.PERSON_NAME: _person_name,
 }
 _general_text_attribute = _attribute(_text)
+_general_integer_attribute = _attribute(_integer)
 _ATTRIBUTES: dict[Form, Callable[[str, tuple[Any, ...]], str]] = {
     **{form: _attribute(encode) for form, encode in _ENCODERS.items()},
     Form.BINARY: _binary,
     Form.TEXT: _text_attribute,
+    Form.INTEGER: _integer_attribute,
+    Form.LONG_INTEGER: _integer_attribute,
 }
