@@ -317,6 +317,7 @@ class _Log:
         self._journal = Journal(self._folder / "journal")
         self._resume = resume
         self.is_lost = False  # whether there is none to go on with, such as when the kill came at the very end
+        self._is_empty = False  # whether this run has begun it, and no data set is in it
 
     def partial(self, index: int) -> Path:
         """Where a data set is written to."""
@@ -329,6 +330,7 @@ class _Log:
         if first is None:
             self._journal.restart()
             self._journal.append({"import": request})
+            self._is_empty = True
             self.is_lost = self._resume
             return iter(())
         if not self._resume:
@@ -337,12 +339,16 @@ class _Log:
         return entries
 
     def append(self, entry: Entry) -> None:
+        self._is_empty = False
         self._journal.append(entry, sync=False)  # or each data set would wait for the disk
 
     def finish(self) -> None:
+        self._is_empty = False
         self._journal.remove()
 
     def close(self) -> None:
+        if self._is_empty:  # there is nothing to go on with
+            self._journal.remove()
         self._journal.close()
         with suppress(OSError):  # where there is a journal
             self._folder.rmdir()

@@ -260,7 +260,6 @@ def test_a_link_under_a_path_is_replaced_and_not_followed(tmp_path: Path) -> Non
     path.symlink_to(victim)
     with pytest.raises(OutputError, match="a file already"):
         import_archive(_stream(1), folder)
-    shutil.rmtree(folder / ".streamdicom")
     import_archive(_stream(1), folder, on_duplicate="replace")
     assert victim.read_bytes() == b"precious"
     _check(folder, 1)
@@ -395,7 +394,6 @@ def test_a_file_that_was_there_is_a_duplicate_too(tmp_path: Path) -> None:
     import_archive(_stream(2), tmp_path)
     with pytest.raises(OutputError, match="a file already"):
         import_archive(_stream(2), tmp_path)
-    shutil.rmtree(tmp_path / ".streamdicom")
     assert len(import_archive(_stream(3), tmp_path, on_duplicate="skip").skipped) == 2
     assert import_archive(_stream(3), tmp_path, on_duplicate="replace") == Report(datasets=3)
     _check(tmp_path, 3)
@@ -451,6 +449,12 @@ def _interrupted(tmp_path: Path) -> tuple[Path, Path]:
     with pytest.raises(streamdicom.StreamDicomError):
         import_archive(source, tmp_path / "out")
     return source, tmp_path / "out"
+
+
+def test_a_run_that_came_to_nothing_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(streamdicom.InputError):
+        import_archive(b"no JSON", tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_a_run_that_stopped_can_go_on_in_another_way(tmp_path: Path) -> None:
