@@ -26,7 +26,7 @@ _MIB = 1024 * 1024
 _LONG = 24 * _MIB  # of one value
 _MANY = _MIB  # of many small things, each of which takes more than its text in memory
 _MOST = 5 * _MIB
-_MOST_REMEMBERED = 16 * _MIB  # what the grammar keeps of an input that never repeats itself
+_MOST_REMEMBERED = 24 * _MIB  # what the grammar keeps of an input that never repeats itself
 _CHUNK = 64 * 1024
 
 
