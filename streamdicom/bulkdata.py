@@ -47,8 +47,9 @@ class BulkDataPolicy:
         above: What becomes of binary values above the threshold.
         by_vr: What becomes of all values of a VR.
         by_tag: What becomes of the values of a tag, in sequences too.
-        frames: Whether each fragment of encapsulated pixel data is stored by itself, so that a store that knows
-            equal values by their content keeps equal frames once.
+        frames: Whether each frame of encapsulated pixel data is stored by itself, so that a store that knows equal
+            values by their content keeps equal frames once. The Basic Offset Table tells which fragments make a frame;
+            where it is empty each fragment is taken for one (PS3.5 A.4).
 
     >>> policy = BulkDataPolicy(by_vr={"UN": BulkDataAction.DROP})
     >>> policy.action(0x7FE00010, "OW", 524288).name, policy.action(0x00091001, "UN", 4).name
@@ -101,7 +102,7 @@ class BulkDataInfo(NamedTuple):
         series_uid: Series Instance UID.
         instance_uid: SOP Instance UID.
         transfer_syntax: Transfer Syntax UID of the file meta information.
-        fragment: The number of the fragment, where each is stored by itself; 0 is the Basic Offset Table.
+        fragment: The number of the frame, where each is stored by itself; 0 is the Basic Offset Table.
 
     >>> BulkDataInfo(0, "7FE00010", 0x7FE00010, "OW").instance_uid
     ''

@@ -4,9 +4,9 @@ Nothing is held but what the decision about a value needs. The segments of a val
 to the store, and from the store to whoever takes the events, one by one.
 
 A binary value, numbers and text are stored as a value field, see ``bulkvalues``. Encapsulated pixel data is stored as
-one multipart body, see ``multipart``, whose URI ends in ``#fragments``; or as an entry for each fragment and an index
-of them, whose URI ends in ``#frames``. A line of the index has the length of a fragment, a space and its URI; the
-first fragment is the Basic Offset Table (PS3.5 A.4).
+one multipart body, see ``multipart``, whose URI ends in ``#fragments``; or as an entry for each frame and an index of
+them, whose URI ends in ``#frames``. A line of the index has the lengths of the fragments of a frame with ``+`` between
+them, a space and its URI; the first line is for the Basic Offset Table (PS3.5 A.4).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
+from struct import iter_unpack
 from typing import Any
 
 from streamdicom.buffers import SpooledValue, SpoolFile
@@ -56,9 +57,11 @@ _FRAGMENTS = "fragments"
 _FRAMES = "frames"
 FRAGMENT_FORMS = (f"#{_FRAGMENTS}", f"#{_FRAMES}")
 _IN_INDEX = re.compile(r"[!-~]{1,4096}")
-_LONGEST_LINE = 4096 + 11  # of an index
+_LONGEST_LINE = 4096 + 256 * 11  # of an index
 _ITEM_HEADER = 8  # bytes
 _SEGMENT_LENGTH = 48 * 1024  # which makes 64 KiB of base64
+_LONGEST_TABLE = 1024 * 1024  # bytes of a Basic Offset Table that tells frames; longer ones are of 262,144 frames
+_MOST_IN_FRAME = 256  # fragments in one entry
 
 # What ``BulkDataInfo`` tells, by the tags that it comes from.
 _CONTEXT = {
@@ -281,11 +284,51 @@ class _Storing:
         return f"{self._store.put(write_parts(rest.fragments()), info)}#{_FRAGMENTS}"
 
     def _index(self, rest: _Rest, info: BulkDataInfo) -> Iterator[bytes]:
-        for number, (length, segments) in enumerate(rest.fragments()):
-            uri = self._store.put(segments, info._replace(fragment=number))
-            if not _IN_INDEX.fullmatch(uri):
-                raise OutputError("a store that gives what is no URI (RFC 3986)")
-            yield f"{length} {uri}\n".encode()
+        fragments = rest.fragments()
+        table = next(fragments, None)
+        if table is None:
+            return
+        data = b"".join(table[1]) if table[0] <= _LONGEST_TABLE else b""
+        yield self._line([table[0]], (data,) if data else table[1], info._replace(fragment=0))
+        frames = _Frames(fragments, data)
+        for number, (lengths, segments) in enumerate(frames, 1):
+            yield self._line(lengths, segments, info._replace(fragment=number))
+
+    def _line(self, lengths: list[int], segments: Iterable[bytes], info: BulkDataInfo) -> bytes:
+        """Store a frame; return its line in the index. The lengths of its fragments are known behind it."""
+        uri = self._store.put(segments, info)
+        for _ in segments:  # what the store did not want
+            pass
+        if not _IN_INDEX.fullmatch(uri):
+            raise OutputError("a store that gives what is no URI (RFC 3986)")
+        return f"{'+'.join(map(str, lengths))} {uri}\n".encode()
+
+
+class _Frames:
+    """Frames of fragments, by the Basic Offset Table (PS3.5 A.4); without one each fragment is taken for a frame."""
+
+    def __init__(self, fragments: Iterator[tuple[int, Iterator[bytes]]], table: bytes) -> None:
+        self._fragments = fragments
+        self._next = next(fragments, None)
+        cut = len(table) // 4 * 4
+        self._starts = {start for (start,) in iter_unpack("<I", table[:cut])}
+        self._offset = 0  # of the fragment that comes next, from the first one
+
+    def __iter__(self) -> Iterator[tuple[list[int], Iterator[bytes]]]:
+        """Of each frame the lengths of its fragments, which are known when its segments have been taken."""
+        while self._next is not None:
+            lengths: list[int] = []
+            yield lengths, self._frame(lengths)
+
+    def _frame(self, lengths: list[int]) -> Iterator[bytes]:
+        while self._next is not None:
+            length, segments = self._next
+            lengths.append(length)
+            yield from segments
+            self._offset += _ITEM_HEADER + length
+            self._next = next(self._fragments, None)
+            if not self._starts or self._offset in self._starts or len(lengths) >= _MOST_IN_FRAME:
+                return
 
 
 def _size(event: Event) -> int:
@@ -446,22 +489,46 @@ def _fragment_events(tag: int, vr: str, fragments: Iterator[tuple[int, Iterator[
 
 
 def _indexed(store: BulkDataStore, address: str) -> Iterator[tuple[int, Iterator[bytes]]]:
-    """The fragments that an index lists."""
+    """The fragments of the frames that an index lists."""
     for line in _lines(store.open(address)):
-        length, _, uri = line.partition(b" ")
-        if not length.isdigit() or len(length) > 10 or int(length) > LONGEST_FRAGMENT or not uri.isascii():
+        text, _, uri = line.partition(b" ")
+        lengths = text.split(b"+")
+        if not all(map(_is_length, lengths)) or not uri.isascii():
             raise BulkDataError("the bulk data is no index of fragments")
-        yield int(length), _exactly(int(length), store.open(uri.decode("ascii")))
+        frame = _Pieces(store.open(uri.decode("ascii")))
+        for length in map(int, lengths):
+            yield length, frame.take(length)
+        frame.end()
 
 
-def _exactly(length: int, segments: Iterator[bytes]) -> Iterator[bytes]:
-    for segment in segments:
-        length -= len(segment)
-        if length < 0:
-            break
-        yield segment
-    if length:
-        raise BulkDataError("a fragment in the bulk data is not as long as its index says")
+def _is_length(text: bytes) -> bool:
+    return text.isdigit() and len(text) <= 10 and int(text) <= LONGEST_FRAGMENT
+
+
+class _Pieces:
+    """Pieces of known length of what comes in segments."""
+
+    def __init__(self, segments: Iterator[bytes]) -> None:
+        self._segments = segments
+        self._held = b""
+
+    def take(self, length: int) -> Iterator[bytes]:
+        """The segments of the next piece."""
+        while length:
+            segment = self._held or next(self._segments, None)
+            if segment is None:
+                raise BulkDataError(_WRONG_LENGTH)
+            self._held = segment[length:]
+            length -= len(segment) - len(self._held)
+            yield segment[: len(segment) - len(self._held)] if self._held else segment
+
+    def end(self) -> None:
+        """See that there is no more."""
+        if self._held or any(self._segments):
+            raise BulkDataError(_WRONG_LENGTH)
+
+
+_WRONG_LENGTH = "a fragment in the bulk data is not as long as its index says"
 
 
 def _lines(segments: Iterator[bytes]) -> Iterator[bytes]:

@@ -27,6 +27,10 @@ END: Event = (EventType.END_DATASET, 0, "", None)
 MIB = 1024 * 1024
 
 
+# A Basic Offset Table: the second frame starts behind two fragments of two bytes, each in an item (PS3.5 A.4).
+TABLE = b"\0\0\0\0\x14\0\0\0"
+
+
 def element(vr: str, *values: Any, tag: int = TAG) -> Event:
     return EventType.ELEMENT, tag, vr, values
 
@@ -144,6 +148,13 @@ CASES: list[tuple[str, list[Event], dict[str, Any], list[Event], list[bytes]]] =
     ("small fragments", fragments(b"", b"ab"), {"threshold": 18}, fragments(b"", b"ab"), []),
     ("fragments dropped", fragments(b"", b"ab"), {"by_vr": {"OB": DROP}}, [], []),
     ("frames", fragments(b"", b"ab"), {"threshold": 0, "frames": True}, [uri("2#frames")], [b"", b"ab", b"0 0\n2 1\n"]),
+    (
+        "a frame of two fragments",
+        fragments(TABLE, b"ab", b"cd", b"ef"),
+        {"threshold": 0, "frames": True},
+        [uri("3#frames")],
+        [TABLE, b"abcd", b"ef", b"8 0\n2+2 1\n2 2\n"],
+    ),
     ("no fragments", fragments(), {"by_vr": {"OB": STORE}}, fragments(), []),
 ]
 
@@ -256,6 +267,12 @@ WITHOUT: list[tuple[str, list[Event], dict[str, Any], list[Event]]] = [
     ("stored by VR", parts("UT", *segments("a", "b")), {"by_vr": {"UT": STORE}}, parts("UT", *segments("a", "b"))),
     ("dropped", [element("OB", bytes(5000))], {"by_tag": {TAG: DROP}}, []),
     ("fragments", fragments(b"", b"ab"), {"threshold": 0, "frames": True}, fragments(b"", b"ab")),
+    (
+        "frames of fragments",
+        fragments(TABLE, b"ab", b"cd", b"ef", b""),
+        {"threshold": 0, "frames": True},
+        fragments(TABLE, b"ab", b"cd", b"ef", b""),
+    ),
     ("fragments dropped", fragments(b"", b"ab"), {"by_vr": {"OB": DROP}}, []),
     (
         "late",
@@ -381,7 +398,7 @@ HOSTILE: dict[str, tuple[Event, list[bytes]]] = {
     "no body": (uri("0#fragments"), [b"abc"]),
     "no index": (uri("0#frames"), [b"abc\n"]),
     "an index that does not end": (uri("0#frames"), [b"1 1", b"a"]),
-    "an index with a long line": (uri("0#frames"), [b"1 " + b"1" * 5000 + b"\n"]),
+    "an index with a long line": (uri("0#frames"), [b"1 " + b"1" * 10_000 + b"\n"]),
     "a negative length": (uri("0#frames"), [b"-1 1\n", b"a"]),
     "a long length": (uri("0#frames"), [b"4294967295 1\n", b"a"]),
     "a URI beyond ASCII": (uri("0#frames"), ["1 é\n".encode(), b"a"]),
@@ -389,6 +406,9 @@ HOSTILE: dict[str, tuple[Event, list[bytes]]] = {
     "a fragment that is not there": (uri("0#frames"), [b"1 7\n"]),
     "a fragment that is shorter": (uri("0#frames"), [b"3 1\n", b"ab"]),
     "a fragment that is longer": (uri("0#frames"), [b"1 1\n", b"ab"]),
+    "two fragments that are shorter": (uri("0#frames"), [b"1+2 1\n", b"ab"]),
+    "two fragments that are longer": (uri("0#frames"), [b"1+1 1\n", b"abc"]),
+    "lengths that are none": (uri("0#frames"), [b"1+ 1\n", b"a"]),
 }
 
 
