@@ -497,3 +497,18 @@ def test_an_index_of_any_length_is_loaded_in_flat_memory() -> None:
             return (b"2 %d\n" % number for number in islice(numbers, 20_000))
 
     assert peak(load_bulk_data([uri("index#frames")], Store([]))) < MIB
+
+
+def test_a_frame_of_many_fragments_takes_several_entries() -> None:
+    events = fragments(bytes(4), *[b"ab"] * 300)
+    store = MemoryStore()
+    assert stored(events, store, threshold=0, frames=True) == [uri("3#frames")]
+    assert store.values[3] == b"4 0\n" + b"+".join([b"2"] * 256) + b" 1\n" + b"+".join([b"2"] * 44) + b" 2\n"
+    assert joined(load_bulk_data([uri("3#frames")], store)) == joined(events)
+
+
+def test_a_table_of_more_than_a_mebibyte_tells_no_frames() -> None:
+    events = fragments(bytes(1024 * 1024 + 4), b"ab", b"cd")
+    store = MemoryStore()
+    assert stored(events, store, threshold=0, frames=True) == [uri("3#frames")]
+    assert store.values[3] == b"1048580 0\n2 1\n2 2\n"

@@ -20,7 +20,7 @@ from typing import TypeAlias
 from streamdicom.jsontext.tokens import Token, TokenType
 
 _LONGEST_REMEMBERED = 32
-_MOST_REMEMBERED = 4096
+_MOST_REMEMBERED = 2560
 
 
 class Expect(IntEnum):

@@ -294,9 +294,7 @@ class Part10Writer:
     def _put_meta(self) -> None:
         """The preamble and the file meta information, before what is pending."""
         self._has_meta = True
-        syntax = self._meta.transfer_syntax
-        self._is_implicit = syntax == IMPLICIT_VR_LITTLE_ENDIAN
-        self._is_encapsulated = is_encapsulated(syntax)
+        self._is_encapsulated = is_encapsulated(self._meta.transfer_syntax)
         pending, self._parts[:] = self._parts[:], []
         is_implicit, self._is_implicit = self._is_implicit, False
         for tag, vr, values in self._meta.elements():

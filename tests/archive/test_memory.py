@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import io
 import random
-import tracemalloc
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,21 +13,9 @@ from pydicom import dcmread
 
 from streamdicom.archive import export_archive, import_archive
 from tests.archive.corpus import dataset, file_bytes, files
+from tests.memory import peak
 
 _MIB = 1024 * 1024
-
-
-def _peak(action: Callable[[], object]) -> int:
-    # What other tests have left would make the collector wait for more garbage.
-    gc.collect()
-    gc.freeze()
-    tracemalloc.start()
-    try:
-        action()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-        gc.unfreeze()
 
 
 def test_more_files_take_no_more_memory(tmp_path: Path) -> None:
@@ -39,10 +24,10 @@ def test_more_files_take_no_more_memory(tmp_path: Path) -> None:
     few, many = tmp_path / "in" / "00", tmp_path / "in"
     export_archive(few, tmp_path / "warm.json")  # everything is imported now
     import_archive(tmp_path / "warm.json", tmp_path / "warm")
-    first = _peak(lambda: export_archive(few, tmp_path / "few.json"))
-    assert _peak(lambda: export_archive(many, tmp_path / "many.json")) < first + _MIB
-    first = _peak(lambda: import_archive(tmp_path / "few.json", tmp_path / "a"))
-    assert _peak(lambda: import_archive(tmp_path / "many.json", tmp_path / "b")) < first + _MIB
+    first = peak(lambda: export_archive(few, tmp_path / "few.json"))
+    assert peak(lambda: export_archive(many, tmp_path / "many.json")) < first + _MIB
+    first = peak(lambda: import_archive(tmp_path / "few.json", tmp_path / "a"))
+    assert peak(lambda: import_archive(tmp_path / "many.json", tmp_path / "b")) < first + _MIB
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -54,8 +39,8 @@ def test_a_large_file_takes_no_memory(tmp_path: Path, name: str, jobs: int) -> N
     digest = hashlib.sha256(ds.PixelData).digest()
     del ds
     target = tmp_path / name
-    assert _peak(lambda: export_archive(tmp_path / "in.dcm", target, jobs=jobs)) < 8 * _MIB
-    assert _peak(lambda: import_archive(target, tmp_path / "back", layout="x")) < 8 * _MIB
+    assert peak(lambda: export_archive(tmp_path / "in.dcm", target, jobs=jobs)) < 8 * _MIB
+    assert peak(lambda: import_archive(target, tmp_path / "back", layout="x")) < 8 * _MIB
     assert hashlib.sha256(dcmread(tmp_path / "back" / "x").PixelData).digest() == digest
 
 
@@ -79,5 +64,5 @@ def test_a_zip_of_large_members_takes_no_memory(tmp_path: Path) -> None:
             return length
 
     sink = Sink()
-    assert _peak(lambda: export_archive(tmp_path / "in.zip", sink)) < 8 * _MIB  # type: ignore[arg-type]
+    assert peak(lambda: export_archive(tmp_path / "in.zip", sink)) < 8 * _MIB  # type: ignore[arg-type]
     assert sink.size > 3 * 32 * _MIB
