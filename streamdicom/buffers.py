@@ -6,7 +6,6 @@ import io
 import os
 import weakref
 from collections.abc import Callable, Iterator
-from tempfile import SpooledTemporaryFile
 from threading import Lock
 from typing import Any, Self
 
@@ -29,6 +28,8 @@ class SpoolFile:
     """
 
     def __init__(self) -> None:
+        from tempfile import SpooledTemporaryFile  # which takes a tenth of this package's time to import
+
         file = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - it is closed by the next line
         weakref.finalize(self, file.close)
         self._file = file

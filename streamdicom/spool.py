@@ -7,7 +7,6 @@ anywhere.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import re
 import stat
@@ -15,12 +14,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import unquote
 
 from streamdicom.bulkdata import BulkDataInfo
 from streamdicom.errors import BulkDataError, OutputError
 
 if TYPE_CHECKING:
+    from _hashlib import HASH
+
     from fsspec import AbstractFileSystem
 
 __all__ = ["DirectoryStore", "FsspecStore"]
@@ -52,8 +52,16 @@ _NOWHERE = frozenset(
 # --- URIs ------------------------------------------------------------------------------------------------------
 
 
+def _sha256(data: bytes = b"") -> HASH:
+    from hashlib import sha256  # which takes a tenth of this package's time to import
+
+    return sha256(data)
+
+
 def _segments(path: str) -> list[str]:
     """The names in the path of a URI, decoded once; each of them is one name, whatever the encoding hides."""
+    from urllib.parse import unquote  # as in ``_sha256``
+
     names = []
     for part in path.split("/"):
         try:
@@ -101,7 +109,7 @@ def _name_by_uid(info: BulkDataInfo) -> str:
 def _sanitised(text: str) -> str:
     name = _UNSAFE.sub("_", text).strip(".") or "_"
     if len(name) > _LONGEST_NAME:
-        return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+        return _sha256(text.encode(errors="surrogatepass")).hexdigest()
     return name
 
 
@@ -184,7 +192,7 @@ class DirectoryStore:
                 partial.rename(path)
         else:
             return True
-        held = hashlib.sha256()
+        held = _sha256()
         with suppress(BulkDataError):  # it is no file at all
             for segment in _read(self._root, name.split("/")):
                 held.update(segment)
@@ -221,7 +229,7 @@ class DirectoryStore:
 
 def _write(partial: Path, segments: Iterable[bytes]) -> tuple[str, int]:
     """Write a new file; return the digest and the number of its bytes."""
-    digest = hashlib.sha256()
+    digest = _sha256()
     size = 0
     with partial.open("xb") as file:
         for segment in segments:
@@ -331,7 +339,7 @@ class FsspecStore:
             return self._local.put(segments, info)
         self._system.makedirs(self._root, exist_ok=True)
         partial = f"{self._root}/.{os.urandom(8).hex()}.partial"
-        digest = hashlib.sha256()
+        digest = _sha256()
         size = 0
         try:
             with self._system.open(partial, "wb") as file:
