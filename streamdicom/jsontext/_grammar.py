@@ -265,7 +265,19 @@ class Grammar:
         while frame.parent is not None:
             path.append(frame.container)
             frame = frame.parent
+        _take_apart(self._root)
         self._root = frame = _Frame("", None)
         for container in reversed(path):
             frame = self._inner(frame, container)
         return self._state(frame, state.expect)
+
+
+def _take_apart(root: _Frame) -> None:
+    """Let go of all states at once: they refer to one another, and the collector may come to them late."""
+    frames = [root]
+    while frames:
+        frame = frames.pop()
+        frames.extend(frame.inner.values())
+        for state in frame.states.values():
+            state.before_string, state.steps, state.after = _NO_STRING_STEPS, _NO_STEPS, None
+        frame.inner, frame.states = {}, {}
