@@ -24,6 +24,7 @@ from streamdicom.api import (
     write_file,
 )
 from streamdicom.bulkdata import BulkDataAction, BulkDataInfo, BulkDataPolicy, BulkDataStore
+from streamdicom.deviations import DEVIATIONS, Deviation, DeviationLog, DeviationWarning, Severity
 from streamdicom.dicomjson import EventParser
 from streamdicom.errors import (
     BulkDataError,
@@ -48,6 +49,7 @@ from streamdicom.spool import DirectoryStore, FsspecStore
 __version__ = "0.1.0"
 
 __all__ = [
+    "DEVIATIONS",
     "BulkDataAction",
     "BulkDataError",
     "BulkDataInfo",
@@ -56,6 +58,9 @@ __all__ = [
     "DatasetError",
     "DatasetParser",
     "DatasetWriter",
+    "Deviation",
+    "DeviationLog",
+    "DeviationWarning",
     "DicomFileError",
     "DicomJsonError",
     "DirectoryStore",
@@ -71,6 +76,7 @@ __all__ = [
     "OutputError",
     "ReadOptions",
     "ResumeError",
+    "Severity",
     "StreamDicomError",
     "TruncatedError",
     "WriteOptions",

@@ -3,6 +3,8 @@
     START_DATASET                     the value is its index in the stream, from 0
       ELEMENT                         a whole data element; the value is a tuple, () when it is empty
       BULK_DATA                       a reference, not fetched; the value is the URI
+      JSON_ELEMENT                    an element in a form that its VR does not have; the value is the JSON text of its
+                                      attribute, as it came or as it is to be written; the VR is what is known of it
       START_ELEMENT                   a data element in parts, because it is long:
         VALUES                          some of its values, as in ELEMENT
         SEGMENT ... LAST_SEGMENT        one long value, str or bytes, in pieces
@@ -63,6 +65,7 @@ class EventType(IntEnum):
     START_FRAGMENTS = 14
     START_FRAGMENT = 15
     END_FRAGMENTS = 16
+    JSON_ELEMENT = 17
 
 
 PersonName: TypeAlias = tuple[str, str, str]

@@ -47,7 +47,7 @@ __all__ = ["load_bulk_data", "open_bulk_data", "store_bulk_data", "value_field"]
     _START_FRAGMENTS,
     _START_FRAGMENT,
     _END_FRAGMENTS,
-) = map(int, EventType)
+) = map(int, list(EventType)[:16])
 
 _BULK_VRS = frozenset(vr for vr, row in VRS.items() if row.bulk)
 _LONG_TEXT_VRS = frozenset(vr for vr in _BULK_VRS if VRS[vr].form is Form.TEXT)

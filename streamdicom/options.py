@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
+from streamdicom.deviations import DEVIATIONS, Deviation
 from streamdicom.limits import Limits
 
 if TYPE_CHECKING:
@@ -20,6 +21,19 @@ UriHandler: TypeAlias = "Callable[[str], Any] | Callable[[str, str, str], Any]"
 ElementHandler: TypeAlias = "Callable[[DataElement], str]"
 """As in pydicom: from an element to the URI that takes the place of its value."""
 
+Profile: TypeAlias = Literal["lenient", "strict"]
+DeviationAction: TypeAlias = Literal["report", "error", "ignore"]
+OnError: TypeAlias = Literal["raise", "skip", "keep"]
+NumberHandling: TypeAlias = Literal["number", "string", "auto"]
+Nonfinite: TypeAlias = Literal["string", "null", "error"]
+Keys: TypeAlias = Literal["tag", "keyword", "camel"]
+CharacterSet: TypeAlias = Literal["keep", "utf-8"]
+
+
+def _check(name: str, value: object, kind: Any) -> None:
+    if value not in get_args(kind):
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, get_args(kind)))}, not {value!r}")
+
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
@@ -29,6 +43,14 @@ class ReadOptions:
         limits: Bounds on what the input may cost.
         multiple_documents: Whether several JSON documents may follow one another (NDJSON, concatenated JSON);
             the data sets of all of them make one stream.
+        profile: "strict" takes DICOM JSON as PS3.18 Annex F has it and nothing else. "lenient" takes every form in
+            ``DEVIATIONS`` too, with the meaning that is told there.
+        on_deviation: Called with each ``Deviation`` that is met, in the order of the stream; ``DeviationLog`` is one
+            to call. Without it a ``DeviationWarning`` is given for each code that matters, once a stream.
+        deviations: What becomes of single codes, whatever the profile: "report", "error" or "ignore".
+        on_error: What becomes of an element whose value cannot be right, in the lenient profile: "raise" an error,
+            "skip" it, or "keep" it as the JSON text that it came in, which is written to JSON again as it came; in a
+            data set and in a DICOM file it is UN. An element in parts has an empty value in place of the wrong one.
         force: Whether a DICOM file may lack the preamble and the file meta information (PS3.10 7.1), as
             ``pydicom.dcmread`` has it.
         bulk_data_store: Where the values of references to bulk data are. Events have the values then. In a data
@@ -47,12 +69,22 @@ class ReadOptions:
 
     limits: Limits = field(default_factory=Limits)
     multiple_documents: bool = False
+    profile: Profile = "lenient"
+    on_deviation: Callable[[Deviation], object] | None = None
+    deviations: Mapping[str, DeviationAction] = field(default_factory=dict, hash=False)
+    on_error: OnError = "raise"
     force: bool = False
     bulk_data_store: BulkDataStore | None = None
     bulk_data_uri_handler: UriHandler | None = None
     spool_threshold: int = 64 * 1024 * 1024
 
     def __post_init__(self) -> None:
+        _check("profile", self.profile, Profile)
+        _check("on_error", self.on_error, OnError)
+        for code, action in self.deviations.items():
+            if code not in DEVIATIONS:
+                raise ValueError(f"no deviation has the code {code!r}")
+            _check(f"deviations[{code!r}]", action, DeviationAction)
         if self.bulk_data_store is not None and self.bulk_data_uri_handler is not None:
             raise ValueError("bulk_data_store and bulk_data_uri_handler are two ways to do one thing")
 
@@ -64,6 +96,22 @@ class WriteOptions:
     Attributes:
         file_meta: Whether the file meta information (group 0002) is written, beside the other elements. The
             DICOM JSON Model does not know it (PS3.18 Annex F); DCMTK and others write it so.
+        number_handling: How DS, IS, SV and UV are written: as "number" where the text is one that JSON has, which
+            keeps it exactly; as "string"; or "auto", as a string only where a reader that takes numbers for doubles
+            would change the text.
+        nonfinite: What stands for NaN and infinities of FL and FD, which JSON does not have: their names as a
+            "string" (CP-2352), "null", or an "error".
+        keys: What the members of a data set are called: by "tag", as PS3.18 F.2.2 has it, by "keyword" or by keyword
+            in "camel" case. Elements that the data dictionary does not know, private ones among them, keep the tag.
+        write_keyword: Whether an attribute has its keyword beside ``vr``, as the member ``keyword``.
+        write_name: Whether it has its name, as the member ``name``.
+        retired: Whether elements are written that the data dictionary says are retired.
+        character_set: Whether Specific Character Set is kept, which tells that of the source (PS3.18 F.2.2, 2025e),
+            or says "utf-8" (ISO_IR 192) wherever it stands, which is older practice.
+        ensure_ascii: Whether characters beyond ASCII are written as escapes.
+        escape_html: Whether <, >, & and ' are, and U+2028 and U+2029, so that the text may stand within HTML.
+        ndjson: Whether each data set is a document on a line of its own, in place of an array of them.
+        trailing_newline: Whether the text ends with a line feed. NDJSON always does.
         transfer_syntax: The UID of the transfer syntax that a DICOM file is written in. None keeps an encapsulated
             one, and takes explicit VR little endian for all others.
         limits: ``depth`` bounds the nesting, so that what is written can be read.
@@ -79,6 +127,17 @@ class WriteOptions:
     """
 
     file_meta: bool = False
+    number_handling: NumberHandling = "number"
+    nonfinite: Nonfinite = "string"
+    keys: Keys = "tag"
+    write_keyword: bool = False
+    write_name: bool = False
+    retired: bool = True
+    character_set: CharacterSet = "keep"
+    ensure_ascii: bool = False
+    escape_html: bool = False
+    ndjson: bool = False
+    trailing_newline: bool = False
     transfer_syntax: str | None = None
     limits: Limits = field(default_factory=Limits)
     bulk_data_store: BulkDataStore | None = None
@@ -87,5 +146,9 @@ class WriteOptions:
     bulk_data_threshold: int = 1024
 
     def __post_init__(self) -> None:
+        _check("number_handling", self.number_handling, NumberHandling)
+        _check("nonfinite", self.nonfinite, Nonfinite)
+        _check("keys", self.keys, Keys)
+        _check("character_set", self.character_set, CharacterSet)
         if self.bulk_data_store is not None and self.bulk_data_element_handler is not None:
             raise ValueError("bulk_data_store and bulk_data_element_handler are two ways to do one thing")
