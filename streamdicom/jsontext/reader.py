@@ -13,7 +13,6 @@ turns; ``_grammar`` knows what the latter mean. No byte is looked at more than a
 
 from __future__ import annotations
 
-import json
 import re
 from codecs import utf_8_decode
 from collections.abc import Iterable, Iterator
@@ -22,6 +21,18 @@ from itertools import islice
 
 from streamdicom.errors import InputError, JsonSyntaxError, LimitError, Location, TruncatedError
 from streamdicom.jsontext._grammar import Expect, Fault, Grammar, State, StringStep
+from streamdicom.jsontext._strings import (
+    StringFault,
+    escape_fault,
+    has_control,
+    is_begun,
+    length_in_bytes,
+    mask_bytes,
+    mask_text,
+    may_be_character,
+    unescape,
+    whole_characters,
+)
 from streamdicom.jsontext.tokens import DEPTHS, Token, TokenType
 from streamdicom.limits import Limits
 
@@ -43,36 +54,6 @@ _NUMBERS = re.compile(rf"(?<![^ \t\r\n\[\]{{}}:,])({_NUMBER_TEXT})(?![^ \t\r\n\[
 _IS_VALUE = re.compile(rf"{_NUMBER_TEXT}|true|false|null")
 _NUMBER_BEGUN = re.compile(r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*|(?:\.[0-9]+)?[eE][+-]?[0-9]*)?)?")
 _STRING_BODY = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
-_CONTROLS = bytes(range(0x20))
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_VALID_RUN = re.compile(
-    r"""(?:[^\\\x00-\x1f]+
-       |\\(?:["\\/bfnrt]
-            |u(?![dD][89a-fA-F])[0-9a-fA-F]{4}
-            |u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}))*+""",
-    re.VERBOSE,
-)
-# A segment must not end in the middle of an escape, nor of two escapes that make up one character.
-_ESCAPES = re.compile(
-    rb"""(?:[^\\]+
-        |\\(?:[^u]
-             |u(?![dD][89abAB])[0-9a-fA-F]{4}
-             |u[dD][89abAB][0-9a-fA-F]{2}\\u[0-9a-fA-F]{4}))*+""",
-    re.VERBOSE | re.DOTALL,
-)
-# The start of an escape. One of \ud800 to \udbff is such a start too: it takes another that begins with \ud.
-_BEGUN = (
-    r"\\(?:u(?:[0-9a-cA-CefEF][0-9a-fA-F]{0,2}|[dD](?:[0-7][0-9a-fA-F]?|[89abAB][0-9a-fA-F]?)?)?"
-    r"|u[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u(?:[dD](?:[c-fC-F][0-9a-fA-F]?)?)?)?)?)?"
-)
-_ESCAPE_BEGUN = re.compile(_BEGUN)
-_RAW_ESCAPE_BEGUN = re.compile(_BEGUN.encode())
-
-# Escaped quotation marks must not count as the end of a string, nor escaped backslashes as the start of an escape.
-# Lone surrogates take their places: no text decoded from UTF-8 can hold one.
-_ESCAPED_BACKSLASH, _ESCAPED_QUOTE = "\udc5c\udc5c", "\udc5c\udc22"
-
-_decode_string = json.JSONDecoder().decode
 
 
 class _Mode(IntEnum):
@@ -180,7 +161,7 @@ class JsonReader:
         """
         first, text, offset = next(o for o in reversed(self._origins) if o[0] <= index)
         match = next(islice(_TOKEN.finditer(text), index - first, None), None)
-        return offset + _length(text[: match.start()]) if match else offset
+        return offset + length_in_bytes(text[: match.start()]) if match else offset
 
     def _deliver(self, data: bytes | None) -> list[Token]:
         if self._error:
@@ -220,7 +201,7 @@ class JsonReader:
 
     def _complete(self, piece: bytes, tokens: list[Token]) -> None:
         """Scan what is complete of a piece that starts with a token; hold back the rest."""
-        cut, in_string = _complete_length(_mask(piece))
+        cut, in_string = _complete_length(mask_bytes(piece))
         self._scan(piece[:cut], tokens)
         self._held += piece[cut:]
         if in_string:
@@ -283,7 +264,7 @@ class JsonReader:
         start = 0
         while stop - start > self._segment:
             segment = bytes(self._held[start : start + self._segment])
-            segment = segment[: _whole_characters(segment)]
+            segment = segment[: whole_characters(segment)]
             self._add_segment(_STRING_SEGMENT, segment, tokens)
             start += len(segment)
         rest = b""
@@ -310,12 +291,12 @@ class JsonReader:
             text = raw.decode()
         except UnicodeDecodeError as error:
             raise self._fault(Fault(_NOT_UTF8), error.start) from None
-        if b"\\" not in raw and not _has_control(raw):
+        if b"\\" not in raw and not has_control(raw):
             return text
         try:
-            return _unescape(text)
+            return unescape(text)
         except Fault as fault:
-            raise self._fault(fault, _length(text[: fault.position])) from None
+            raise self._fault(fault, length_in_bytes(text[: fault.position])) from None
 
     # --- texts of complete tokens -> tokens --------------------------------------------------------------------
 
@@ -326,15 +307,15 @@ class JsonReader:
             self._scan_before(piece, error.start, tokens)
             raise self._fault(Fault(_NOT_UTF8), error.start) from None
         if "\\" in text:
-            text = text.replace("\\\\", _ESCAPED_BACKSLASH).replace('\\"', _ESCAPED_QUOTE)
+            text = mask_text(text)
         self._origins.append((len(tokens), text, self._offset))
-        self._scan_text(text, b"\\" in piece or _has_control(piece), tokens)
+        self._scan_text(text, b"\\" in piece or has_control(piece), tokens)
         self._offset += len(piece)
 
     def _scan_before(self, piece: bytes, wrong: int, tokens: list[Token]) -> None:
         """Scan the complete tokens before a byte that cannot be decoded, without moving on."""
         offset = self._offset
-        masked = _mask(piece)
+        masked = mask_bytes(piece)
         cut, in_string = _complete_length(masked[:wrong])
         self._scan(piece[:cut], tokens)
         if not in_string:
@@ -354,14 +335,14 @@ class JsonReader:
         except Fault as fault:
             done = len(parts) // 2 - sum(1 for _ in pairs) - 1
             before = sum(len(part) + 1 for part in parts[: 2 * done])
-            if isinstance(fault, _StringFault):
+            if isinstance(fault, StringFault):
                 before += len(parts[2 * done]) + 1
-            raise self._fault(fault, _length(text[: before + fault.position])) from None
+            raise self._fault(fault, length_in_bytes(text[: before + fault.position])) from None
         try:
             self._scan_end(parts[-1], tokens)
         except Fault as fault:
             before = len(text) - len(parts[-1])
-            raise self._fault(fault, _length(text[: before + fault.position])) from None
+            raise self._fault(fault, length_in_bytes(text[: before + fault.position])) from None
 
     def _scan_end(self, text: str, tokens: list[Token]) -> None:
         """Scan what stands behind the last string."""
@@ -386,7 +367,7 @@ class JsonReader:
             if structure:
                 tokens += structure
             if strings_to_check and ("\\" in string or not string.isprintable()):
-                string = _unescape(string)
+                string = unescape(string)
             append((string_type, string))
         self._state = state
 
@@ -472,10 +453,10 @@ class JsonReader:
             text, length = utf_8_decode(body, "strict", False)
         except UnicodeDecodeError as error:
             raise self._fault(Fault(_NOT_UTF8), start + error.start) from None
-        if not _is_begun(text):
-            wrong = _escape_fault(text)
+        if not is_begun(text):
+            wrong = escape_fault(text)
             raise self._fault(wrong, start + len(text[: wrong.position].encode()))
-        if not _may_be_character(body[length:]):
+        if not may_be_character(body[length:]):
             raise self._fault(Fault(_NOT_UTF8), start + length)
 
     def _fault(self, fault: Fault, length: int = 0) -> InputError:
@@ -486,23 +467,8 @@ class JsonReader:
         return JsonSyntaxError(fault.message, location)
 
 
-class _StringFault(Fault):
-    """A fault within a string; the position counts from its first character."""
-
-
 _NOT_UTF8 = "not UTF-8 (RFC 8259, section 8.1)"
 _TOKEN = re.compile(r'"[^"]*"|[\[\]{}]|[^ \t\r\n\[\]{}:,"]+')
-
-
-def _has_control(raw: bytes) -> bool:
-    return len(raw.translate(None, _CONTROLS)) < len(raw)
-
-
-def _mask(piece: bytes) -> bytes:
-    """A piece of the same length, in which no quotation mark is an escaped one."""
-    if b"\\" not in piece:
-        return piece
-    return piece.replace(b"\\\\", b"--").replace(b'\\"', b"--")
 
 
 def _complete_length(masked: bytes) -> tuple[int, bool]:
@@ -510,81 +476,6 @@ def _complete_length(masked: bytes) -> tuple[int, bool]:
     if masked.count(b'"') & 1:
         return masked.rfind(b'"'), True
     return len(masked.rstrip(_WORD_BYTES)), False
-
-
-def _unmask(text: str) -> str:
-    return text.replace(_ESCAPED_BACKSLASH, "\\\\").replace(_ESCAPED_QUOTE, '\\"')
-
-
-def _length(text: str) -> int:
-    """The length in bytes of a text in which escapes may be masked (of which one may be cut in two)."""
-    return len(_unmask(text).replace(_ESCAPED_QUOTE[0], "-").encode())
-
-
-def _unescape(string: str) -> str:
-    """The characters of a string, from what stands between its quotation marks (RFC 8259, section 7).
-
-    Raises:
-        Fault: at a control character, a wrong escape or a lone surrogate.
-    """
-    raw = _unmask(string)
-    try:
-        text: str = _decode_string(f'"{raw}"')
-    except ValueError:
-        raise _escape_fault(raw) from None
-    if not text.isascii() and _SURROGATE.search(text):
-        raise _escape_fault(raw)
-    return text
-
-
-def _escape_fault(raw: str) -> Fault:
-    match = _VALID_RUN.match(raw)
-    assert match is not None  # it matches the empty string
-    position = match.end()
-    if raw[position] != "\\":
-        return _StringFault("a control character in a string", position)
-    if re.match(r"u[dD][89a-fA-F]", raw[position + 1 :]):
-        return _StringFault("half of a surrogate pair", position)
-    return _StringFault("not an escape that JSON knows", position)
-
-
-def _may_be_character(raw: bytes) -> bool:
-    """Whether the bytes are the start of a character, or nothing."""
-    if not raw:
-        return True
-    return any(_is_utf8(raw + last * more) for last in (b"\x80", b"\xbf") for more in (1, 2, 3))
-
-
-def _is_utf8(raw: bytes) -> bool:
-    try:
-        raw.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _is_begun(text: str) -> bool:
-    """Whether the start of a string has nothing wrong in it."""
-    match = _VALID_RUN.match(text)
-    assert match is not None  # it matches the empty string
-    return match.end() == len(text) or _ESCAPE_BEGUN.fullmatch(text, match.end()) is not None
-
-
-def _whole_characters(raw: bytes) -> int:
-    """How many bytes of the start of a string are whole characters and escapes."""
-    if b"\\" in raw:
-        match = _ESCAPES.match(raw)
-        assert match is not None  # it matches the empty string
-        if _RAW_ESCAPE_BEGUN.fullmatch(raw, match.end()):
-            return match.end()
-    for back in range(1, min(3, len(raw)) + 1):
-        byte = raw[-back]
-        if byte >= 0xC0:
-            needs = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
-            return len(raw) - back if needs > back else len(raw)
-        if byte < 0x80:
-            break
-    return len(raw)
 
 
 def _begins_a_value(word: bytes) -> bool:
