@@ -1,26 +1,32 @@
 """A push parser of JSON text (RFC 8259): bytes in, tokens out.
 
 The reader never needs the whole of anything. What a chunk ends in the middle of is held back, so that the tokens,
-the errors and their places do not depend on how the bytes were cut. Three modes say what is held:
+the errors and their places do not depend on how the bytes were cut. Four modes say what is held:
 
     BETWEEN   nothing, or a number or literal name that may go on
     STRING    a string that is not closed yet and not too long to be one token
     SEGMENTS  the rest of a string that is delivered in segments
+    COMMENT   nothing, or a star that may close the comment; only a lenient reader has this mode
 
 A text of complete tokens is cut at its quotation marks, which gives the strings and what stands between them by
 turns; ``_grammar`` knows what the latter mean. No byte is looked at more than a fixed number of times.
+
+What a lenient reader takes in addition costs nothing while it is not there. The grammar marks the tokens that depart
+from the standard. A comment is a fault where the text is cut as if there were none; then it is cut once more.
 """
 
 from __future__ import annotations
 
 import re
-from codecs import utf_8_decode
+from codecs import BOM_UTF8, utf_8_decode
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from enum import IntEnum
-from itertools import islice
 
 from streamdicom.errors import InputError, JsonSyntaxError, LimitError, Location, TruncatedError
-from streamdicom.jsontext._grammar import Expect, Fault, Grammar, State, StringStep
+from streamdicom.jsontext._comments import OpenComment, blank, may_hold_comment
+from streamdicom.jsontext._grammar import DEPARTURES, Expect, Fault, Grammar, State, StringStep
+from streamdicom.jsontext._locate import Origin, locate
 from streamdicom.jsontext._strings import (
     StringFault,
     escape_fault,
@@ -49,9 +55,8 @@ _STRING_END = int(TokenType.STRING_END)
 _STRUCTURE = b' \t\r\n[]{}:,"'
 _WORD_BYTES = bytes(set(range(256)) - set(_STRUCTURE))
 _NUMBER_TEXT = r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+"  # RFC 8259, section 6
-_LONGEST_LITERAL = len("false")
 _NUMBERS = re.compile(rf"(?<![^ \t\r\n\[\]{{}}:,])({_NUMBER_TEXT})(?![^ \t\r\n\[\]{{}}:,])")
-_IS_VALUE = re.compile(rf"{_NUMBER_TEXT}|true|false|null")
+_NUMBER_WHOLE = re.compile(_NUMBER_TEXT)
 _NUMBER_BEGUN = re.compile(r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*|(?:\.[0-9]+)?[eE][+-]?[0-9]*)?)?")
 _STRING_BODY = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 
@@ -60,6 +65,7 @@ class _Mode(IntEnum):
     BETWEEN = 0
     STRING = 1
     SEGMENTS = 2
+    COMMENT = 3
 
 
 class JsonReader:
@@ -69,34 +75,58 @@ class JsonReader:
     ``NaN``, a leading zero, a trailing comma or a comment is an error. Memory is bounded by ``limits`` and by the
     longest chunk that is fed.
 
+    A lenient reader takes, and tells of in ``departures``:
+
+    - "byte-order-mark": one at the very start of the stream.
+    - "trailing-comma": a single comma between a value and the bracket that closes its array or object. The place is
+      that of the bracket.
+    - "comment": from ``//`` to the end of the line, or within ``/* */``, wherever white space may stand, and whatever
+      bytes are in it. The place is that of its start; it is told of when it has ended.
+    - "bare-nonfinite": ``NaN``, ``nan``, and ``Infinity`` or ``inf`` with or without a sign, where a number may
+      stand. It is a NUMBER token with that text.
+
     Args:
         limits: Bounds on nesting, numbers and names, and the length of a segment.
         multiple: Whether several documents may follow one another, with or without white space between them
             (NDJSON, concatenated JSON). Without it, anything but white space behind the document is an error.
+        lenient: Whether the departures from RFC 8259 that are listed above are taken.
+
+    Attributes:
+        departures: The byte offsets and codes of what was taken in the last call of ``feed`` or ``close`` and is no
+            JSON, in the order of the stream; none is behind an error. Over all calls they do not depend on how the
+            bytes were cut.
 
     >>> reader = JsonReader()
     >>> [(TokenType(t).name, text) for t, text in reader.feed(b'{"a": [1.50, nu')]
     [('START_OBJECT', ''), ('PROPERTY_NAME', 'a'), ('START_ARRAY', ''), ('NUMBER', '1.50')]
     >>> [TokenType(t).name for t, text in reader.feed(b"ll]}") + reader.close()]
     ['NULL', 'END_ARRAY', 'END_OBJECT']
+    >>> reader = JsonReader(lenient=True)
+    >>> reader.feed(b'[NaN, /* the end */]')
+    [(3, ''), (9, 'NaN'), (4, '')]
+    >>> reader.departures
+    [(1, 'bare-nonfinite'), (6, 'comment'), (19, 'trailing-comma')]
     """
 
-    def __init__(self, limits: Limits | None = None, *, multiple: bool = False) -> None:
+    def __init__(self, limits: Limits | None = None, *, multiple: bool = False, lenient: bool = False) -> None:
         limits = limits or Limits()
         self._segment = limits.string_segment
         self._number_length = limits.number_length
-        self._grammar = Grammar(limits.depth, limits.number_length, multiple)
+        self._grammar = Grammar(limits.depth, limits.number_length, multiple, lenient)
+        self._longest_word = max(limits.number_length, *map(len, self._grammar.literals))
         self._state = self._grammar.start()
         self._mode = _Mode.BETWEEN
         self._held = bytearray()
         self._scanned = 0  # bytes of what is held that are known not to close the string
         self._offset = 0  # of the first byte that is held, or of the next to come
         self._multiple = multiple
+        self._lenient = lenient
+        self._comment: OpenComment | None = None
+        self.departures: list[tuple[int, str]] = []
         self._closed = False
         self._error: InputError | None = None
         self._depth_at_error = 0
-        # Where the tokens of the last call come from: index of the first token, text, byte offset of the text.
-        self._origins: list[tuple[int, str, int]] = []
+        self._origins: list[Origin] = []  # of the tokens of the last call
 
     @property
     def depth(self) -> int:
@@ -154,16 +184,13 @@ class JsonReader:
     def locate(self, index: int) -> int:
         """The byte offset at which a token of the last call of ``feed`` or ``close`` starts.
 
-        It is found by going through the text once more: errors are rare, and tokens carry nothing for them.
-
         Args:
             index: The token's place in the list that was returned.
         """
-        first, text, offset = next(o for o in reversed(self._origins) if o[0] <= index)
-        match = next(islice(_TOKEN.finditer(text), index - first, None), None)
-        return offset + length_in_bytes(text[: match.start()]) if match else offset
+        return locate(self._origins, [index])[0]
 
     def _deliver(self, data: bytes | None) -> list[Token]:
+        self.departures = []
         if self._error:
             raise self._error
         tokens: list[Token] = []
@@ -178,13 +205,26 @@ class JsonReader:
                 for start in range(0, len(data), size):
                     self._take(data[start : start + size], tokens)
         except InputError as error:
+            self._error = error
+        if self.departures or self._grammar.departed:
+            self._settle(tokens)
+        if self._error:
             # What the faulty text would have changed does not count.
             self._depth_at_error = depth + sum(DEPTHS.get(kind, 0) for kind, _ in tokens)
-            self._offset = error.location.byte_offset or 0
-            self._error = error
+            self._offset = self._error.location.byte_offset or 0
             if not tokens:
-                raise
+                raise self._error
         return tokens
+
+    def _settle(self, tokens: list[Token]) -> None:
+        """Take the marks off the tokens that depart from the standard, and tell of these."""
+        marked = [index for index, (kind, _) in enumerate(tokens) if kind < 0]
+        for index, offset in zip(marked, locate(self._origins, marked), strict=True):
+            kind, text = tokens[index]
+            tokens[index] = -kind, text
+            self.departures.append((offset, DEPARTURES[kind]))
+        end = self._error.location.byte_offset if self._error else None
+        self.departures = sorted(place for place in self.departures if end is None or place[0] < end)
 
     # --- bytes -> texts of complete tokens ---------------------------------------------------------------------
 
@@ -196,10 +236,56 @@ class JsonReader:
         else:
             piece = bytes(self._held) + piece if self._held else piece
             self._held.clear()
+            if self._lenient:
+                piece = self._skip(piece)
         if piece:
             self._complete(piece, tokens)
 
+    def _skip(self, piece: bytes) -> bytes:
+        """What is left of a piece behind a byte order mark, or behind the comment that it starts in."""
+        comment = self._comment
+        if comment:
+            length, ends = comment.skip(piece)
+            self._offset += length
+            if not ends:
+                self._held += piece[length:]
+                return b""
+            self._end_comment(comment)
+            return piece[length:]
+        if not self._offset and piece.startswith(BOM_UTF8):
+            self._offset = len(BOM_UTF8)
+            self.departures.append((0, "byte-order-mark"))
+            return piece[len(BOM_UTF8) :]
+        return piece
+
+    def _end_comment(self, comment: OpenComment) -> None:
+        self._mode, self._comment = _Mode.BETWEEN, None
+        self.departures.append((comment.offset, _COMMENT))
+
     def _complete(self, piece: bytes, tokens: list[Token]) -> None:
+        """Take a piece that starts with a token."""
+        if not self._lenient or b"/" not in piece:
+            self._split(piece, tokens)
+            return
+        place = self._state, self._offset, len(tokens), len(self._origins)
+        with suppress(InputError):  # it comes again if no comment was the reason
+            self._split(piece, tokens)
+            if self._mode is not _Mode.BETWEEN or not may_hold_comment(self._held):
+                return
+        state, self._offset, first, origin = place
+        self._state, self._mode = self._grammar.again(state), _Mode.BETWEEN
+        self._held.clear()
+        del tokens[first:], self._origins[origin:]
+        self._split_blanked(piece, tokens)
+
+    def _split_blanked(self, piece: bytes, tokens: list[Token]) -> None:
+        piece, starts, self._comment = blank(piece, self._offset)
+        self.departures += [(start, _COMMENT) for start in starts]
+        self._split(piece, tokens)
+        if self._comment:
+            self._mode = _Mode.COMMENT
+
+    def _split(self, piece: bytes, tokens: list[Token]) -> None:
         """Scan what is complete of a piece that starts with a token; hold back the rest."""
         cut, in_string = _complete_length(mask_bytes(piece))
         self._scan(piece[:cut], tokens)
@@ -208,8 +294,13 @@ class JsonReader:
             self._mode = _Mode.STRING
             self._scanned = 1
             self._string(b"", tokens)
-        elif len(self._held) > max(self._number_length, _LONGEST_LITERAL):
+        elif len(self._held) > self._longest_word and len(self._word()) > self._longest_word:
             raise self._fault(self._grammar.too_long())
+
+    def _word(self) -> bytes:
+        """What is held between strings, without a slash that may begin a comment."""
+        held = bytes(self._held)
+        return held.removesuffix(b"/") if self._lenient else held
 
     def _string(self, piece: bytes, tokens: list[Token]) -> bytes:
         """Go on with the string that is held; return it with the rest of the piece once it is closed."""
@@ -281,7 +372,7 @@ class JsonReader:
 
     def _add_segment(self, kind: int, raw: bytes, tokens: list[Token]) -> None:
         text = self._text(raw)
-        self._origins.append((len(tokens), "", self._offset))
+        self._origins.append(Origin(len(tokens), "", self._offset))
         tokens.append((kind, text))
         self._offset += len(raw)
 
@@ -308,7 +399,7 @@ class JsonReader:
             raise self._fault(Fault(_NOT_UTF8), error.start) from None
         if "\\" in text:
             text = mask_text(text)
-        self._origins.append((len(tokens), text, self._offset))
+        self._origins.append(Origin(len(tokens), text, self._offset))
         self._scan_text(text, b"\\" in piece or has_control(piece), tokens)
         self._offset += len(piece)
 
@@ -320,7 +411,7 @@ class JsonReader:
         self._scan(piece[:cut], tokens)
         if not in_string:
             word = len(piece) - cut - len(masked[cut:].lstrip(_WORD_BYTES))
-            if word > max(self._number_length, _LONGEST_LITERAL):
+            if word > self._longest_word:
                 raise self._fault(self._grammar.too_long())
         self._offset = offset
 
@@ -423,21 +514,38 @@ class JsonReader:
     # --- the end, and the faults -------------------------------------------------------------------------------
 
     def _finish(self, tokens: list[Token]) -> None:
-        held = bytes(self._held)
-        state = self._state
-        if self._mode is not _Mode.BETWEEN:
-            self._check_begun(held)
-        elif held:
-            is_last = not state.frame.container and _IS_VALUE.fullmatch(held.decode(errors="replace"))
-            if is_last or not state.takes_value or not _begins_a_value(held):
-                self._held.clear()
-                self._scan(held, tokens)
+        if self._comment:
+            if self._comment.ends_with_stream:
+                self._end_comment(self._comment)
+        elif self._mode is not _Mode.BETWEEN:
+            self._check_begun(bytes(self._held))
+        elif self._held and not self._may_go_on():
+            word = self._word()
+            self._held.clear()
+            self._scan(word, tokens)
         self._offset += len(self._held)
         state = self._state
         complete = state.expect is Expect.END or (self._multiple and not state.frame.container)
         if self._held or self._mode is not _Mode.BETWEEN or not complete:
             message = "the input ends within a JSON document" if self._offset else "the input is empty"
             raise TruncatedError(message, Location(self._offset))
+
+    def _may_go_on(self) -> bool:
+        """Whether there is no saying what the word at the end of the stream would have become."""
+        state, word = self._state, self._word()
+        text = word.decode(errors="replace")
+        is_value = text in self._grammar.literals or _NUMBER_WHOLE.fullmatch(text) is not None
+        if len(word) < len(self._held):
+            return not word or (state.takes_value and is_value)
+        if self._lenient and not self._offset and BOM_UTF8.startswith(word):
+            return True
+        if is_value and not state.frame.container:
+            return False
+        return state.takes_value and self._begins_a_value(text)
+
+    def _begins_a_value(self, text: str) -> bool:
+        names = self._grammar.literals
+        return any(name.startswith(text) for name in names) or _NUMBER_BEGUN.fullmatch(text) is not None
 
     def _check_begun(self, held: bytes) -> None:
         """Whether a string that was never closed was right as far as it went."""
@@ -467,8 +575,8 @@ class JsonReader:
         return JsonSyntaxError(fault.message, location)
 
 
+_COMMENT = "comment"
 _NOT_UTF8 = "not UTF-8 (RFC 8259, section 8.1)"
-_TOKEN = re.compile(r'"[^"]*"|[\[\]{}]|[^ \t\r\n\[\]{}:,"]+')
 
 
 def _complete_length(masked: bytes) -> tuple[int, bool]:
@@ -476,8 +584,3 @@ def _complete_length(masked: bytes) -> tuple[int, bool]:
     if masked.count(b'"') & 1:
         return masked.rfind(b'"'), True
     return len(masked.rstrip(_WORD_BYTES)), False
-
-
-def _begins_a_value(word: bytes) -> bool:
-    text = word.decode(errors="replace")
-    return any(name.startswith(text) for name in ("true", "false", "null")) or _NUMBER_BEGUN.fullmatch(text) is not None
