@@ -10,22 +10,16 @@ import sys
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, pairwise
-from typing import NamedTuple
+from typing import TypeAlias
 
 from streamdicom.jsontext._strings import length_in_bytes
 
 _TOKEN = re.compile(r'"[^"]*"|[\[\]{}]|[^ \t\r\n\[\]{}:,"]+')
+Origin: TypeAlias = tuple[int, str, int]
+"""What some tokens come from: the index of the first of them; their text, with escapes masked, or none if the only
+token is a segment of a string; and the byte offset of the text."""
 
-
-class Origin(NamedTuple):
-    """What some tokens come from."""
-
-    first: int  # the index of the first of them
-    text: str  # with escapes masked; none if the only token is a segment of a string
-    offset: int  # in bytes
-
-
-_END = Origin(sys.maxsize, "", 0)
+_END: Origin = (sys.maxsize, "", 0)
 
 
 def locate(origins: Sequence[Origin], indexes: Sequence[int]) -> list[int]:
@@ -33,17 +27,18 @@ def locate(origins: Sequence[Origin], indexes: Sequence[int]) -> list[int]:
     offsets: list[int] = []
     waiting = 0
     for origin, following in pairwise([*origins, _END]):
-        done, waiting = waiting, bisect_left(indexes, following.first, waiting)
+        done, waiting = waiting, bisect_left(indexes, following[0], waiting)
         offsets += _within(origin, indexes[done:waiting])
     return offsets
 
 
 def _within(origin: Origin, indexes: Iterable[int]) -> Iterator[int]:
-    tokens = _TOKEN.finditer(origin.text)
-    following, start, offset = origin.first, 0, origin.offset
+    following, text, offset = origin
+    tokens = _TOKEN.finditer(text)
+    start = 0
     for index in indexes:
         match = next(islice(tokens, index - following, None), None)
         if match:
-            offset += length_in_bytes(origin.text[start : match.start()])
+            offset += length_in_bytes(text[start : match.start()])
             following, start = index + 1, match.start()
         yield offset

@@ -20,7 +20,6 @@ from __future__ import annotations
 import re
 from codecs import BOM_UTF8, utf_8_decode
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from enum import IntEnum
 
 from streamdicom.errors import InputError, JsonSyntaxError, LimitError, Location, TruncatedError
@@ -236,27 +235,26 @@ class JsonReader:
         else:
             piece = bytes(self._held) + piece if self._held else piece
             self._held.clear()
-            if self._lenient:
+            if self._lenient and (self._comment or not self._offset):
                 piece = self._skip(piece)
         if piece:
             self._complete(piece, tokens)
 
     def _skip(self, piece: bytes) -> bytes:
         """What is left of a piece behind a byte order mark, or behind the comment that it starts in."""
-        comment = self._comment
+        length, comment = 0, self._comment
         if comment:
             length, ends = comment.skip(piece)
-            self._offset += length
-            if not ends:
+            if ends:
+                self._end_comment(comment)
+            else:
                 self._held += piece[length:]
-                return b""
-            self._end_comment(comment)
-            return piece[length:]
-        if not self._offset and piece.startswith(BOM_UTF8):
-            self._offset = len(BOM_UTF8)
-            self.departures.append((0, "byte-order-mark"))
-            return piece[len(BOM_UTF8) :]
-        return piece
+                piece = b""
+        elif piece.startswith(BOM_UTF8):
+            length = len(BOM_UTF8)
+            self.departures.append((0, _BYTE_ORDER_MARK))
+        self._offset += length
+        return piece[length:]
 
     def _end_comment(self, comment: OpenComment) -> None:
         self._mode, self._comment = _Mode.BETWEEN, None
@@ -268,15 +266,21 @@ class JsonReader:
             self._split(piece, tokens)
             return
         place = self._state, self._offset, len(tokens), len(self._origins)
-        with suppress(InputError):  # it comes again if no comment was the reason
-            self._split(piece, tokens)
-            if self._mode is not _Mode.BETWEEN or not may_hold_comment(self._held):
-                return
+        if self._has_no_comment(piece, tokens):
+            return
         state, self._offset, first, origin = place
         self._state, self._mode = self._grammar.again(state), _Mode.BETWEEN
         self._held.clear()
         del tokens[first:], self._origins[origin:]
         self._split_blanked(piece, tokens)
+
+    def _has_no_comment(self, piece: bytes, tokens: list[Token]) -> bool:
+        """Take a piece, and say whether it was right to take it as if there were no comments."""
+        try:
+            self._split(piece, tokens)
+        except InputError:  # it comes again if no comment was the reason
+            return False
+        return self._mode is not _Mode.BETWEEN or not may_hold_comment(self._held)
 
     def _split_blanked(self, piece: bytes, tokens: list[Token]) -> None:
         piece, starts, self._comment = blank(piece, self._offset)
@@ -372,7 +376,7 @@ class JsonReader:
 
     def _add_segment(self, kind: int, raw: bytes, tokens: list[Token]) -> None:
         text = self._text(raw)
-        self._origins.append(Origin(len(tokens), "", self._offset))
+        self._origins.append((len(tokens), "", self._offset))
         tokens.append((kind, text))
         self._offset += len(raw)
 
@@ -399,7 +403,7 @@ class JsonReader:
             raise self._fault(Fault(_NOT_UTF8), error.start) from None
         if "\\" in text:
             text = mask_text(text)
-        self._origins.append(Origin(len(tokens), text, self._offset))
+        self._origins.append((len(tokens), text, self._offset))
         self._scan_text(text, b"\\" in piece or has_control(piece), tokens)
         self._offset += len(piece)
 
@@ -575,6 +579,7 @@ class JsonReader:
         return JsonSyntaxError(fault.message, location)
 
 
+_BYTE_ORDER_MARK = "byte-order-mark"
 _COMMENT = "comment"
 _NOT_UTF8 = "not UTF-8 (RFC 8259, section 8.1)"
 
