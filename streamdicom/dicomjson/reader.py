@@ -270,6 +270,7 @@ class EventParser:
                 for piece in pieces:
                     self._take(self._json.feed(piece))
         except InputError as error:
+            self._dialect.flush(self._json, error)
             error.within(self._dataset_index(), self._tag_path())
             self._error = error
             if not events:
@@ -290,9 +291,9 @@ class EventParser:
             caught.location = Location(json.locate(self._token_number()))
             error = caught
         error = error or fault or json.error
-        dialect.flush(json, error)
         if error:
             raise error
+        dialect.flush(json, None)
 
     def _token_number(self) -> int:
         return self._token_count - length_hint(self._tokens) - 1
