@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydicom.encaps import generate_fragments
 
-from streamdicom.dicomjson import EventParser, EventWriter, writer
+from streamdicom.dicomjson import EventParser, EventWriter, _style
 from streamdicom.errors import Location, OutputError
 from streamdicom.events import Event, EventType
 from streamdicom.jsontext import JsonWriter
@@ -784,7 +784,7 @@ def test_members_go_out_before_their_data_set_ends(events: list[Event]) -> None:
 
 
 def test_more_tags_than_are_known_by_heart_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "_MOST_KNOWN", 2)
+    monkeypatch.setattr(_style, "_MOST_KNOWN", 2)
     elements = [element("US", number, tag=TAG + number) for number in range(8)]
     parsed = json.loads(write([START, *elements, END, START, *elements, END], array=True))
     assert parsed == [{f"{TAG + number:08X}": {"vr": "US", "Value": [number]} for number in range(8)}] * 2

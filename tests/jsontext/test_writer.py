@@ -501,10 +501,7 @@ def test_escape_html_escapes_what_html_knows(steps: list[Call], indent: int | No
 def test_escape_html_holds_for_names_and_goes_with_ensure_ascii() -> None:
     steps = [START, ("property_name", "<\xe9>"), ("string", "'\xe9\x7f\""), END]
     assert write(steps, escape_html=True) == '{"\\u003c\xe9\\u003e":"\\u0027\xe9\x7f\\""}'
-    assert (
-        write(steps, escape_html=True, ensure_ascii=True)
-        == r'{"\u003c\u00e9\u003e":"\u0027\u00e9\u007f\""}'
-    )
+    assert write(steps, escape_html=True, ensure_ascii=True) == r'{"\u003c\u00e9\u003e":"\u0027\u00e9\u007f\""}'
 
 
 # --- the end -------------------------------------------------------------------------------------------------------
