@@ -335,12 +335,12 @@ def dump(
 def dumps(
     obj: Dataset | Iterable[Dataset], indent: int | str | None = None, *, options: WriteOptions | None = None
 ) -> str:
-    """As ``dump``, to a text.
+    r"""As ``dump``, to a text.
 
     >>> dumps([loads("{}"), loads("{}")])
     '[{},{}]'
     >>> dumps([loads("{}"), loads("{}")], options=WriteOptions(ndjson=True))
-    '{}\\n{}\\n'
+    '{}\n{}\n'
     """
     blocks: list[bytes] = []
     _dump(obj, _Blocks(blocks), indent, options or WriteOptions())
