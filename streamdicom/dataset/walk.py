@@ -28,6 +28,7 @@ from pydicom.uid import UID
 from pydicom.valuerep import IS, DSfloat, PersonName
 
 from streamdicom.buffers import SpooledValue
+from streamdicom.dataset._elements import json_text
 from streamdicom.errors import Location, OutputError
 from streamdicom.events import Event, EventType, Value
 from streamdicom.limits import Limits
@@ -58,6 +59,7 @@ _END_SEQUENCE = int(EventType.END_SEQUENCE)
 _START_FRAGMENTS = int(EventType.START_FRAGMENTS)
 _START_FRAGMENT = int(EventType.START_FRAGMENT)
 _END_FRAGMENTS = int(EventType.END_FRAGMENTS)
+_JSON_ELEMENT = int(EventType.JSON_ELEMENT)
 
 _FILE_META = FILE_META_GROUP << 16
 _BATCH = 512  # events
@@ -264,6 +266,9 @@ def _unambiguous(element: DataElement, dataset: Dataset, little_endian: bool) ->
 def _element_events(tag: int, element: DataElement, little_endian: bool, options: WriteOptions) -> Iterable[Event]:
     vr = str(element.VR)
     value = element.value
+    text = json_text(element)
+    if text is not None:
+        return [(_JSON_ELEMENT, tag, "", text)]
     if VRS[vr].form is Form.BINARY and isinstance(value, bytes | bytearray | BufferedIOBase):
         handler = options.bulk_data_element_handler
         # As pydicom compares them.
@@ -513,7 +518,7 @@ def _makers(vr: str) -> dict[type, _Maker]:
     if vr == "IS":
         integers = _several_texts(IS, _integer_text)
         return {IS: _one_integer_text, MultiValue: integers, type(None): _nothing}
-    if form is Form.BINARY:
+    if form is Form.BINARY and vr != "UN":  # which may stand for an element in a form of its own
         return {bytes: _one_binary}
     return {PersonName: _one_name} if vr == "PN" else {}
 
