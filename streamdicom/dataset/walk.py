@@ -67,6 +67,7 @@ _LONG = Limits().string_segment
 _MANY = Limits().held_values
 _SEGMENT_LENGTH = 48 * 1024  # which makes 64 KiB of base64
 
+_LEVELS = 8  # so often it is seen whether a data set contains itself, which costs what is flatter nothing
 _DEFAULTS = WriteOptions()
 _DEFAULT_HOOKS = (hooks.raw_element_value, hooks.raw_element_vr)
 
@@ -95,7 +96,8 @@ def walk(dataset: Dataset, index: int = 0, *, options: WriteOptions | None = Non
         options: Whether the elements of its ``file_meta`` come too, and the handler of bulk data.
 
     Raises:
-        OutputError: An element that no event can express; the location has its tag path.
+        OutputError: An element that no event can express, or a data set that contains itself; the location has the
+            tag path.
 
     >>> ds = Dataset()
     >>> ds.PatientID = "17"
@@ -157,15 +159,17 @@ def _members(
                         continue
             try:
                 converted = _converted(dataset, tag, element, little_endian)
-                if converted.VR == "SQ":
-                    events.append((_START_SEQUENCE, tag, "SQ", None))
-                    frames.append(_Frame(tag, iter(converted.value or ()), dataset, elements))
-                    break
-                parts = _element_events(tag, converted, little_endian, options)
+                is_sequence = converted.VR == "SQ"
+                parts = [] if is_sequence else _element_events(tag, converted, little_endian, options)
             except OutputError as error:
-                path = [f"{format_tag(frame.tag)}[{frame.number}]" for frame in frames]
-                error.location = Location(None, index, ".".join([*path, format_tag(tag)]))
+                error.location = Location(None, index, _path(frames, tag))
                 raise
+            if is_sequence:
+                events.append((_START_SEQUENCE, tag, "SQ", None))
+                frames.append(_Frame(tag, iter(converted.value or ()), dataset, elements))
+                if not len(frames) % _LEVELS:
+                    _check_frames(frames, index)
+                break
             if isinstance(parts, list):
                 events += parts
             else:
@@ -189,6 +193,19 @@ def _members(
         if len(events) >= _BATCH:
             yield events
             events = []
+
+
+def _path(frames: list[_Frame], *tags: int) -> str:
+    return ".".join([f"{format_tag(frame.tag)}[{frame.number}]" for frame in frames] + list(map(format_tag, tags)))
+
+
+def _check_frames(frames: list[_Frame], index: int) -> None:
+    """Check that no item is one of the data sets around it; if one is, there is no end of going through it."""
+    around: set[int] = set()
+    for number, frame in enumerate(frames):
+        if id(frame.dataset) in around:
+            raise OutputError("an item that is a data set around it", Location(None, index, _path(frames[:number])))
+        around.add(id(frame.dataset))
 
 
 def _sorted(dataset: Dataset) -> _Elements:

@@ -523,6 +523,7 @@ PLACES: dict[str, list[Event]] = {
 }
 IN_MEMBERS = {
     EventType.ELEMENT,
+    EventType.JSON_ELEMENT,
     EventType.BULK_DATA,
     EventType.START_ELEMENT,
     EventType.START_SEQUENCE,
@@ -547,6 +548,7 @@ EXAMPLES: dict[EventType, Event] = {
     EventType.END_DATASET: END,
     EventType.ELEMENT: element("LO", "a"),
     EventType.BULK_DATA: bulk_data("OB"),
+    EventType.JSON_ELEMENT: (EventType.JSON_ELEMENT, TAG, "", "{}"),
     EventType.START_ELEMENT: parts("UC")[0],
     EventType.VALUES: some("a"),
     EventType.SEGMENT: segment("a"),
