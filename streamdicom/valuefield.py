@@ -183,7 +183,7 @@ def json_field(tag: int, text: str) -> bytes:
 
     It is the values as text with a backslash between them, in UTF-8, if they are strings, numbers and null; or the
     bytes of an InlineBinary. If they are anything else, or this is no attribute, it is the JSON text. That of Specific
-    Character Set is empty, because readers go by it whatever its VR is. There is no padding.
+    Character Set is empty, because readers go by it whatever its VR is.
 
     Args:
         tag: That of the element.
@@ -193,7 +193,7 @@ def json_field(tag: int, text: str) -> bytes:
         ValueError: The text holds half of a surrogate pair, which UTF-8 cannot carry.
 
     >>> json_field(0x00280010, '{"vr":"US","Value":["many",1.50]}')
-    b'many\\1.50'
+    b'many\\1.50 '
     >>> json_field(0x00280010, '{"vr":"US","Value":[true]}')
     b'{"vr":"US","Value":[true]}'
     """
@@ -203,18 +203,20 @@ def json_field(tag: int, text: str) -> bytes:
         attribute = json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
     except (ValueError, RecursionError):
         attribute = None
-    contents = _contents(attribute) if isinstance(attribute, dict) else None
-    return text.encode() if contents is None else contents
-
-
-def _contents(attribute: dict[str, Any]) -> bytes | None:
     try:
-        if isinstance(binary := attribute.get("InlineBinary"), str):
-            return binascii.a2b_base64(binary, strict_mode=True)
-        value = attribute.get("Value")
-        values = value if isinstance(value, list) else [value]
-        return "\\".join([one or "" for one in values]).encode() if any(values) else None
-    except (TypeError, ValueError):  # other than strings; no base64
+        binary = binascii.a2b_base64(attribute["InlineBinary"], strict_mode=True)
+        return binary + b"\0" if len(binary) & 1 else binary
+    except (KeyError, TypeError, ValueError):  # there is none, or it is no base64
+        data = _joined(attribute) or text.encode()
+        return data + b" " if len(data) & 1 else data
+
+
+def _joined(attribute: Any) -> bytes | None:
+    """The values of an attribute as text; None if it has none, or others than strings."""
+    try:
+        value = attribute["Value"]
+        return "\\".join([one or "" for one in (value if isinstance(value, list) else [value])]).encode()
+    except (KeyError, TypeError, ValueError):
         return None
 
 
