@@ -132,6 +132,11 @@ DEVIATIONS: dict[str, _Row] = {
     "integer-fraction": _Row(
         _WARNING, "an IS with a fraction of zero; it is the integer", '{"00200013":{"vr":"IS","Value":[5.0]}}'
     ),
+    "not-a-number": _Row(
+        _WARNING,
+        "a DS or an IS that is no number, or an IS that is no integer; its text is kept",
+        '{"00200013":{"vr":"IS","Value":["first"]}}',
+    ),
     "nonfinite": _Row(
         _NOTE,
         "NaN, Infinity or -Infinity as a string (CP-2352), for which JSON has no number",

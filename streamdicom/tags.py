@@ -6,10 +6,12 @@ import re
 from functools import lru_cache
 
 __all__ = [
+    "camel_case",
     "dictionary_vrs",
     "format_tag",
     "is_group_length",
     "keyword",
+    "keyword_key",
     "parse_tag",
     "parse_tag_in_any_form",
     "tag_for_keyword_key",
@@ -17,6 +19,8 @@ __all__ = [
 
 _KEY = re.compile(r"[0-9A-F]{8}")
 _ANY_FORM = re.compile(r"[xX]?([0-9A-Fa-f]{4})([0-9A-Fa-f]{4})|\(?([0-9A-Fa-f]{4}), ?([0-9A-Fa-f]{4})\)?")
+_FIRST_WORD = re.compile(r"[A-Z](?:[A-Z]*(?![^A-Z]))?")  # an abbreviation up to the capital of the next word
+_LONGEST_KEYWORD = 128  # characters; the standard allows 64
 
 SPECIFIC_CHARACTER_SET = 0x00080005
 UTF_8_TERM = "ISO_IR 192"  # its value for UTF-8
@@ -107,12 +111,52 @@ def dictionary_vrs(tag: int) -> list[str]:
         return []
 
 
-def tag_for_keyword_key(text: str) -> int | None:
-    """The tag of a keyword, which may be in camel case; None if there is no such keyword.
+def camel_case(keyword: str) -> str:
+    """A keyword in camel case: its first word in small letters, as .NET's ``JsonNamingPolicy.CamelCase`` has it.
 
-    >>> tag_for_keyword_key("PatientName") == 0x00100010
-    True
+    >>> camel_case("PatientID"), camel_case("SOPInstanceUID"), camel_case("dBdt")
+    ('patientID', 'sopInstanceUID', 'dBdt')
+    """
+    found = _FIRST_WORD.match(keyword)
+    return keyword[: found.end()].lower() + keyword[found.end() :] if found else keyword
+
+
+def keyword_key(tag: int, *, camel: bool = False) -> str:
+    """The keyword that may stand for a tag as a JSON key; empty if the keyword does not tell the tag.
+
+    That is so for private tags, for those that the data dictionary does not know, and for repeating groups.
+
+    Args:
+        tag: Any tag.
+        camel: Whether the keyword is put in camel case.
+
+    >>> keyword_key(0x00100010, camel=True), keyword_key(0x60000010), keyword_key(0x00091001)
+    ('patientName', '', '')
     """
     from pydicom.datadict import tag_for_keyword
 
-    return tag_for_keyword(text)
+    name = keyword(tag)
+    if not name or tag_for_keyword(name) != tag:
+        return ""
+    return camel_case(name) if camel else name
+
+
+@lru_cache(maxsize=16384)
+def tag_for_keyword_key(text: str) -> int | None:
+    """The tag whose keyword this is, in camel case or not; None if there is none.
+
+    >>> tag_for_keyword_key("PatientName") == tag_for_keyword_key("patientName") == 0x00100010
+    True
+    >>> tag_for_keyword_key("patientname")
+    """
+    from pydicom.datadict import tag_for_keyword
+
+    if not text or len(text) > _LONGEST_KEYWORD or not text.isascii():
+        return None
+    tag = tag_for_keyword(text)
+    for end in range(1, len(text) + 1):  # an abbreviation may have been the first word
+        if tag is not None or not text[:end].islower():
+            break
+        candidate = text[:end].upper() + text[end:]
+        tag = tag_for_keyword(candidate) if camel_case(candidate) == text else None
+    return tag

@@ -307,3 +307,96 @@ def test_events_that_end_too_soon_leave_no_file(tmp_path: Path) -> None:
     with pytest.raises(TruncatedError):
         streamdicom.write_events(streamdicom.iter_events(_ONE[:-1]), tmp_path / "out.json")
     assert list(tmp_path.iterdir()) == []
+
+
+# --- the form of the text ------------------------------------------------------------------------------------------
+
+_ODD = '{"00100020":{"vr":"LO","Value":["<é & \'x\'>"]}}'
+
+
+def _written(way: str, options: WriteOptions | None, indent: int | None = None, count: int = 2) -> str:
+    """The same data sets, by each of the functions that write."""
+    datasets = [streamdicom.loads(_ODD) for _ in range(count)]
+    sink = io.BytesIO()
+    if way == "dumps":
+        return streamdicom.dumps(datasets, indent, options=options)
+    if way == "dump":
+        streamdicom.dump(datasets, sink, indent, options=options)
+    elif way == "DatasetWriter":
+        with DatasetWriter(sink, indent=indent, options=options) as writer:
+            for dataset in datasets:
+                writer.write(dataset)
+    else:
+        events = streamdicom.iter_events(f"[{','.join([_ODD] * count)}]".encode())
+        streamdicom.write_events(events, sink, indent, options=options)
+    return sink.getvalue().decode()
+
+
+_WAYS = pytest.mark.parametrize("way", ["dumps", "dump", "DatasetWriter", "write_events"])
+
+
+@_WAYS
+@pytest.mark.parametrize("indent", [None, 2])
+def test_escapes_are_written_on_request(way: str, indent: int | None) -> None:
+    plain = _written(way, None, indent)
+    assert "<é & 'x'>" in plain
+    in_ascii = _written(way, WriteOptions(ensure_ascii=True), indent)
+    assert in_ascii == plain.replace("é", "\\u00e9")
+    for_html = _written(way, WriteOptions(escape_html=True), indent)
+    assert for_html == plain.replace("<é & 'x'>", r"\u003cé \u0026 \u0027x\u0027\u003e")
+    both = _written(way, WriteOptions(escape_html=True, ensure_ascii=True), indent)
+    assert both == for_html.replace("é", "\\u00e9")
+    assert json.loads(both) == json.loads(plain)
+
+
+@_WAYS
+def test_ndjson_is_a_line_for_each_data_set(way: str) -> None:
+    options = WriteOptions(ndjson=True)
+    assert _written(way, options) == f"{_ODD}\n{_ODD}\n"
+    assert _written(way, options, count=1) == f"{_ODD}\n"
+    assert _written(way, options, count=0) == ""
+    assert _written(way, WriteOptions(ndjson=True, trailing_newline=True)) == f"{_ODD}\n{_ODD}\n"
+    assert _ids(_written(way, options).encode(), options=ReadOptions(multiple_documents=True)) == ["<é & 'x'>"] * 2
+
+
+def test_ndjson_of_one_data_set_is_one_line() -> None:
+    options = WriteOptions(ndjson=True)
+    assert streamdicom.dumps(streamdicom.loads(_ODD), options=options) == f"{_ODD}\n"
+    sink = io.BytesIO()
+    streamdicom.write_events(streamdicom.iter_events(_ODD.encode()), sink, options=options, array=False)
+    assert sink.getvalue().decode() == f"{_ODD}\n"
+
+
+@_WAYS
+@pytest.mark.parametrize("indent", [0, 2, "\t"])
+def test_ndjson_has_no_indent(way: str, indent: Any) -> None:
+    with pytest.raises(ValueError, match="NDJSON"):
+        _written(way, WriteOptions(ndjson=True), indent)
+
+
+def test_ndjson_that_is_refused_leaves_no_file(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="NDJSON"):
+        DatasetWriter(tmp_path / "out.json", indent=1, options=WriteOptions(ndjson=True))
+    assert list(tmp_path.iterdir()) == []
+
+
+@_WAYS
+@pytest.mark.parametrize("indent", [None, 2])
+def test_a_trailing_newline_is_written_on_request(way: str, indent: int | None) -> None:
+    plain = _written(way, WriteOptions(), indent)
+    assert not plain.endswith("\n")
+    assert _written(way, WriteOptions(trailing_newline=True), indent) == plain + "\n"
+
+
+def test_ndjson_is_written_as_it_is_consumed() -> None:
+    sink = io.BytesIO()
+    sizes: list[int] = []
+
+    def datasets() -> Iterator[Dataset]:
+        for _ in range(5000):
+            sizes.append(len(sink.getvalue()))
+            yield _dataset("1")
+
+    streamdicom.dump(datasets(), sink, options=WriteOptions(ndjson=True))
+    assert sink.getvalue() == (_ONE + b"\n") * 5000
+    assert sizes[-1] > len(sink.getvalue()) - 200_000

@@ -211,6 +211,17 @@ def test_show_makes_long_and_odd_values_short_and_plain() -> None:
     ]
 
 
+def test_show_prints_the_text_of_an_element_in_a_form_of_its_own() -> None:
+    events: list[Event] = [
+        (EventType.JSON_ELEMENT, 0x00280010, "US", '{"vr":"US","Value":["many"]}'),
+        (EventType.JSON_ELEMENT, 0x00280011, "", '"\x1b' + "a" * 100),
+    ]
+    assert list(lines(events)) == [
+        '(0028,0010) US Rows: {"vr":"US","Value":["many"]}',
+        r'(0028,0011) ?? Columns: "\x1b' + "a" * 62 + "...",
+    ]
+
+
 def test_show_counts_fragments() -> None:
     tag, vr = 0x7FE00010, "OB"
     events: list[Event] = [(EventType.START_FRAGMENTS, tag, vr, None)]

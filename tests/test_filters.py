@@ -512,3 +512,15 @@ def test_a_table_of_more_than_a_mebibyte_tells_no_frames() -> None:
     store = MemoryStore()
     assert stored(events, store, threshold=0, frames=True) == [uri("3#frames")]
     assert store.values[3] == b"1048580 0\n2 1\n2 2\n"
+
+
+# --- elements in a form of their own -------------------------------------------------------------------------------
+
+
+def test_elements_in_forms_of_their_own_pass_both_ways() -> None:
+    own: Event = (EventType.JSON_ELEMENT, TAG, "OB", '{"vr":"OB","Value":["' + "a" * 5000 + '"]}')
+    events = [START, *item(own), own, END]
+    store = MemoryStore()
+    assert list(store_bulk_data(events, BulkDataPolicy(threshold=0), store)) == events
+    assert list(store_bulk_data(events, BulkDataPolicy(threshold=0, above=DROP), None)) == events
+    assert list(load_bulk_data(events, store)) == events

@@ -60,3 +60,10 @@ def test_fragments_come_or_go_as_one() -> None:
     rest: list[Event] = [(EventType.ELEMENT, 0xFFFCFFFC, "OB", (b"",))]
     assert list(select([*fragments, *rest], exclude=[0x7FE00010])) == rest
     assert list(select([*fragments, *rest], include=[0x7FE00010])) == fragments
+
+
+def test_an_element_in_a_form_of_its_own_comes_or_goes_like_any_other() -> None:
+    own: list[Event] = [(EventType.JSON_ELEMENT, 0x00100020, "", "5")]
+    rest: list[Event] = [(EventType.ELEMENT, 0x00100021, "LO", ("a",))]
+    assert list(select([*own, *rest], exclude=[0x00100020])) == rest
+    assert list(select([*own, *rest], include=[0x00100020])) == own

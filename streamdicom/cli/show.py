@@ -82,6 +82,8 @@ class _Tree:
             return f"{indent}{_name(tag, vr)}: {_values_text(value)}"
         if kind == EventType.BULK_DATA:
             return f"{indent}{_name(tag, vr)}: -> {_short(value)}"
+        if kind == EventType.JSON_ELEMENT:
+            return f"{indent}{_name(tag, vr or '??')}: {_short(value)}"
         if kind == EventType.START_DATASET:
             self._depth += 1
             return f"Data set {value}"

@@ -195,12 +195,20 @@ def _value(vr: str, kind: int, text: Any, deviate: Deviate) -> Value:
         raise WrongValueError(f"{_KINDS[kind]} for VR {vr}" if parse is None else f"not a value of VR {vr}") from None
 
 
-def _whole_decimal(vr: str, text: str, deviate: Deviate) -> str:
-    if vr != "IS":
-        raise ValueError
-    integer = str(_integer(_decimal_string(text).strip(" ")))
+def _odd_decimal(vr: str, text: str, deviate: Deviate) -> str:
+    integer = _whole(text) if vr == "IS" else None
+    if integer is None:
+        deviate("not-a-number", f"not a number of VR {vr}")
+        return text
     deviate("integer-fraction", "an IS with a fraction or an exponent")
-    return integer
+    return str(integer)
+
+
+def _whole(text: str) -> int | None:
+    try:
+        return _integer(_decimal_string(text).strip(" "))
+    except (ValueError, ArithmeticError):
+        return None
 
 
 def _integer_as_string(vr: str, text: str, deviate: Deviate) -> int:
@@ -274,8 +282,8 @@ def _split(text: str) -> PersonName:
 
 
 _OTHER_FORMS: dict[tuple[Form, int], Callable[[str, Any, Deviate], Value]] = {
-    (Form.DECIMAL, _STRING): _whole_decimal,
-    (Form.DECIMAL, _NUMBER): _whole_decimal,
+    (Form.DECIMAL, _STRING): _odd_decimal,
+    (Form.DECIMAL, _NUMBER): _odd_decimal,
     (Form.INTEGER, _STRING): _integer_as_string,
     (Form.LONG_INTEGER, _STRING): _integer_as_string,
     (Form.FLOAT, _STRING): _float_as_string,

@@ -422,7 +422,7 @@ class EventParser:
         self._state = _State.WRAPPER if self._is_wrapped else _ROOT
 
     def _start_document(self, _: str) -> None:
-        if self._dialect.takes("wrapper") and self._dialect.takes("unknown-key"):
+        if self._dialect.takes("wrapper") or self._dialect.takes("unknown-key"):
             self._had_empty_array = False
             self._state = _State.FIRST
         else:

@@ -76,7 +76,7 @@ class FileMeta:
         if self._wanted:
             return self._wanted
         _, values = self._elements.get(_TRANSFER_SYNTAX_UID, ("UI", ()))
-        came = str(values[0]) if values and values[0] else EXPLICIT_VR_LITTLE_ENDIAN
+        came = values[0] if values and values[0] and isinstance(values[0], str) else EXPLICIT_VR_LITTLE_ENDIAN
         return came if is_encapsulated(came) else _WRITTEN_AS.get(came, EXPLICIT_VR_LITTLE_ENDIAN)
 
     def elements(self) -> list[tuple[int, str, tuple[Any, ...]]]:

@@ -304,3 +304,51 @@ def test_a_builder_takes_events_from_anywhere() -> None:
 def test_raw_numbers_are_in_little_endian() -> None:
     dataset = streamdicom.loads(b'{"00280010": {"vr": "US", "Value": [258]}}')
     assert dataset.get_item(0x00280010).value == struct.pack("<H", 258)  # type: ignore[attr-defined]
+
+
+# --- elements in a form of their own -------------------------------------------------------------------------------
+
+
+def _json_elements(*elements: tuple[int, str], options: ReadOptions | None = None) -> Dataset:
+    events = [(EventType.JSON_ELEMENT, tag, "", text) for tag, text in elements]
+    [dataset] = DatasetBuilder(options or ReadOptions()).take([(1, 0, "", 0), *events, (2, 0, "", None)])
+    return dataset
+
+
+@pytest.mark.parametrize("tag", [0x00091001, 0x00280010])
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"vr":"US","Value":["many",5]}', b"many\\5"),
+        ('{"vr":"US","InlineBinary":"AP8="}', b"\x00\xff"),
+        ('{"vr":"XX"}', b'{"vr":"XX"} '),
+    ],
+)
+def test_an_element_in_a_form_of_its_own_is_un(text: str, value: bytes, tag: int) -> None:
+    element = _json_elements((tag, text))[tag]
+    assert (element.VR, element.value, element.json_text) == ("UN", value, text)
+
+
+def test_a_data_set_with_elements_in_forms_of_their_own_is_saved_by_pydicom() -> None:
+    text = '{"vr":"US","Value":["seven"]}'
+    dataset = _json_elements((0x00020016, text), (0x00080005, text), (0x00091001, text), (0x00280010, text))
+    assert dataset.file_meta[0x00020016].value == b"seven "
+    buffer = io.BytesIO()
+    dcmwrite(buffer, dataset, implicit_vr=False, little_endian=True)
+    buffer.seek(0)
+    assert dcmread(buffer, force=True)[0x00091001].value == b"seven "
+
+
+def test_an_element_in_a_form_of_its_own_counts_to_the_size_of_its_data_set() -> None:
+    text = '{"vr":"XX","Value":["' + "a" * 10_000 + '"]}'
+    _json_elements((0x00091001, text))
+    with pytest.raises(LimitError) as caught:
+        _json_elements((0x00091001, text), options=ReadOptions(limits=Limits(dataset_size=20_000)))
+    assert (caught.value.limit, caught.value.location.tag_path) == ("dataset_size", "00091001")
+
+
+def test_an_element_in_a_form_of_its_own_comes_once_and_is_text() -> None:
+    with pytest.raises(DatasetError, match="twice"):
+        _json_elements((0x00091001, "5"), (0x00091001, "5"))
+    with pytest.raises(DatasetError, match="surrogate"):
+        _json_elements((0x00091001, '"\ud800"'))

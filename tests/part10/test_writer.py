@@ -737,6 +737,7 @@ def test_tags_that_do_not_ascend_are_refused(events: list[Event], path: str) -> 
 
 IN_MEMBERS = {
     EventType.ELEMENT,
+    EventType.JSON_ELEMENT,
     EventType.BULK_DATA,
     EventType.START_ELEMENT,
     EventType.START_SEQUENCE,
@@ -764,6 +765,7 @@ EXAMPLES: dict[EventType, Event] = {
     EventType.END_DATASET: END,
     EventType.ELEMENT: element(PATIENT_ID, "LO", "a"),
     EventType.BULK_DATA: (EventType.BULK_DATA, PATIENT_ID, "OB", "uri"),
+    EventType.JSON_ELEMENT: (EventType.JSON_ELEMENT, PATIENT_ID, "", "{}"),
     EventType.START_ELEMENT: parts("UC", tag=PATIENT_ID)[0],
     EventType.VALUES: some("a"),
     EventType.SEGMENT: segment("a"),
@@ -974,3 +976,51 @@ def test_a_damaged_file_is_written_or_refused() -> None:
         assert parse([file])[1] is None
         count += 1
     assert count > 100
+
+
+# --- elements in a form of their own -------------------------------------------------------------------------------
+
+
+def json_element(tag: int, text: Any) -> Event:
+    return EventType.JSON_ELEMENT, tag, "US", text
+
+
+def test_an_element_in_a_form_of_its_own_is_un_in_a_file() -> None:
+    text = '{"vr":"US","Value":["many",7]}'
+    item = sequence(REFERENCES, [json_element(PRIVATE, '"x"')])
+    data = write([START, json_element(0x00080008, text), *item, json_element(PRIVATE, '{"InlineBinary":"AP8="}'), END])
+    dataset = dcmread(io.BytesIO(data))
+    found = [dataset.get_item(0x00080008), dataset.get_item(PRIVATE), dataset[REFERENCES][0].get_item(PRIVATE)]
+    assert [(raw.VR, raw.value) for raw in found] == [("UN", b"many\\7"), ("UN", b"\x00\xff"), ("UN", b'"x" ')]
+
+
+def test_specific_character_set_in_a_form_of_its_own_is_empty_in_a_file_and_text_is_kept() -> None:
+    wrong = json_element(CHARSET, '{"vr":"CS","Value":[5]}')
+    assert read(write([START, wrong, element(PATIENT_ID, "LO", "a"), END]))[0] == element(CHARSET, "CS")
+    assert read(write([START, wrong, element(PATIENT_ID, "LO", "\u5c71"), END])) == [
+        element(CHARSET, "CS", "ISO_IR 192"),
+        element(PATIENT_ID, "LO", "\u5c71"),
+    ]
+
+
+def test_uids_in_a_form_of_their_own_are_not_those_of_the_file() -> None:
+    text = '{"vr":"UI","Value":[5]}'
+    data = write([START, json_element(SOP_CLASS, text), json_element(SOP_INSTANCE, text), END])
+    assert content(data) == b"".join([b"\x08\x00\x16\x00UN\0\0\2\0\0\x005 ", b"\x08\x00\x18\x00UN\0\0\2\0\0\x005 "])
+    assert b"\x02\x00\x03\x00" not in data[: len(data) - len(content(data))]
+
+
+def test_file_meta_information_in_a_form_of_its_own_is_kept_but_for_the_transfer_syntax() -> None:
+    text = '{"vr":"UI","Value":[5]}'
+    data = write([START, json_element(0x00020010, text), json_element(0x00020016, text), END])
+    events, error = parse([data], ReadOptions())
+    assert error is None
+    meta = {event[1]: event[2:] for event in events}
+    assert meta[0x00020010] == ("UI", ("1.2.840.10008.1.2.1",))
+    assert meta[0x00020016] == ("AE", ("5",))  # as what is UN is read if the dictionary knows it
+    assert "not above" in refused(START, element(PRIVATE, "LO"), json_element(0x00020016, text)).message
+
+
+@pytest.mark.parametrize("text", [5, None, '"\ud800"'], ids=ascii)
+def test_json_text_that_is_no_text_is_refused(text: Any) -> None:
+    assert refused(START, json_element(PRIVATE, text)).location.tag_path == "00091001"

@@ -1,0 +1,150 @@
+"""Whatever form is asked for, the text is JSON and has the data set."""
+
+from __future__ import annotations
+
+import json
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydicom import DataElement, Dataset
+from pydicom.datadict import (
+    dictionary_description,
+    dictionary_has_tag,
+    dictionary_is_retired,
+    keyword_dict,
+    keyword_for_tag,
+)
+
+import streamdicom
+from streamdicom import OutputError, ReadOptions, WriteOptions
+from tests.strategies import datasets
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, of odd but possible values
+slow = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+
+_BOOLEANS = st.booleans()
+# The forms that are read whatever the profile.
+_FORMS: dict[str, st.SearchStrategy[Any]] = {
+    "number_handling": st.sampled_from(["number", "string", "auto"]),
+    "nonfinite": st.sampled_from(["string", "null", "error"]),
+    "retired": _BOOLEANS,
+    "character_set": st.sampled_from(["keep", "utf-8"]),
+    "ensure_ascii": _BOOLEANS,
+    "escape_html": _BOOLEANS,
+    "ndjson": _BOOLEANS,
+    "trailing_newline": _BOOLEANS,
+    "file_meta": _BOOLEANS,
+}
+# Those that only the lenient one reads.
+_NAMES: dict[str, st.SearchStrategy[Any]] = {
+    "keys": st.sampled_from(["tag", "keyword", "camel"]),
+    "write_keyword": _BOOLEANS,
+    "write_name": _BOOLEANS,
+}
+_INDENTS = st.sampled_from([None, 0, 2, "\t"])
+
+
+@given(st.one_of(datasets(), datasets(public=True)), st.fixed_dictionaries(_FORMS), _INDENTS)
+@slow
+def test_a_data_set_is_read_back_whatever_its_form(dataset: Dataset, form: dict[str, Any], indent: Any) -> None:
+    options = WriteOptions(**form)
+    indent = None if options.ndjson else indent
+    expected = _expected(dataset, options)
+    if options.nonfinite == "error" and any(map(_is_nonfinite, expected.iterall())):
+        with pytest.raises(OutputError, match="NaN or an infinity"):
+            streamdicom.dumps(dataset, indent, options=options)
+        return
+    text = streamdicom.dumps(dataset, indent, options=options)
+    assert streamdicom.dumps(dataset, indent, options=options) == text
+    assert streamdicom.loads(text) == expected
+    assert text.endswith("}\n") is (options.ndjson or options.trailing_newline)
+    assert text.isascii() or not options.ensure_ascii
+    assert not (options.escape_html and set(text) & set("<>&'\u2028\u2029"))
+    assert "\n" not in text[:-1] or not options.ndjson
+
+
+@given(st.lists(datasets(depth=1), max_size=3), st.fixed_dictionaries(_FORMS))
+@slow
+def test_several_data_sets_are_read_back_whatever_their_form(several: list[Dataset], form: dict[str, Any]) -> None:
+    options = WriteOptions(**{**form, "nonfinite": "string"})
+    text = streamdicom.dumps(several, options=options)
+    read = list(streamdicom.iter_datasets(text.encode(), options=ReadOptions(multiple_documents=True))) if text else []
+    assert read == several
+    if options.ndjson:
+        *lines, end = text.split("\n")
+        assert ([streamdicom.loads(line) for line in lines], end) == (several, "")
+
+
+@given(datasets(public=True), st.fixed_dictionaries({**_FORMS, **_NAMES}), _INDENTS)
+@slow
+def test_names_say_what_tags_say(dataset: Dataset, form: dict[str, Any], indent: Any) -> None:
+    options = WriteOptions(**{**form, "nonfinite": "string"})
+    indent = None if options.ndjson else indent
+    plain = json.loads(streamdicom.dumps(dataset, options=WriteOptions(**_only(_FORMS, form), nonfinite="string")))
+    assert _with_tags(json.loads(streamdicom.dumps(dataset, indent, options=options)), options) == plain
+
+
+def _only(names: dict[str, Any], form: dict[str, Any]) -> dict[str, Any]:
+    return {name: form[name] for name in names if name != "nonfinite"}
+
+
+_BY_SMALL_LETTERS = {word.lower(): tag for word, tag in keyword_dict.items() if word}
+
+
+def _with_tags(members: dict[str, Any], options: WriteOptions) -> dict[str, Any]:
+    """The members of a data set with tags for keys, and without what stands beside vr, which is checked."""
+    found: dict[str, Any] = {}
+    for key, attribute in members.items():
+        tag = _tag_of(key, options.keys)
+        is_known = dictionary_has_tag(tag)
+        assert attribute.pop("keyword", "") == (keyword_for_tag(tag) if options.write_keyword else "")
+        assert attribute.pop("name", "") == (dictionary_description(tag) if options.write_name and is_known else "")
+        if attribute["vr"] == "SQ" and "Value" in attribute:
+            attribute["Value"] = [_with_tags(item, options) for item in attribute["Value"]]
+        found[f"{tag:08X}"] = attribute
+    assert list(found) == sorted(found)
+    return found
+
+
+def _tag_of(key: str, keys: str) -> int:
+    """What a key stands for, which is a tag only where no keyword says the same."""
+    if key.isalnum() and len(key) == 8 and set(key) <= set("0123456789ABCDEF"):
+        tag = int(key, 16)
+        assert keys == "tag" or not keyword_for_tag(tag) or keyword_dict.get(keyword_for_tag(tag)) != tag
+        return tag
+    assert keys != "tag"
+    assert key[0].islower() is (keys == "camel") or key == "dBdt"
+    return keyword_dict[key] if keys == "keyword" else _BY_SMALL_LETTERS[key.lower()]
+
+
+def _expected(dataset: Dataset, options: WriteOptions) -> Dataset:
+    """What is left of a data set by the options that leave something out."""
+    expected = deepcopy(dataset)
+    waiting = [expected]
+    while waiting:
+        current = waiting.pop()
+        for element in list(current):
+            if not options.retired and dictionary_has_tag(element.tag) and dictionary_is_retired(element.tag):
+                del current[element.tag]
+            elif element.VR == "SQ":
+                waiting += list(element.value or ())
+            elif element.VR in ("FL", "FD") and options.nonfinite == "null" and _is_nonfinite(element):
+                finite = [None if _is_infinite(value) else value for value in _values(element)]
+                current[element.tag] = DataElement(element.tag, element.VR, finite[0] if len(finite) == 1 else finite)
+    return expected
+
+
+def _values(element: DataElement) -> list[Any]:
+    value = element.value
+    return [] if value is None else [value] if isinstance(value, int | float) else list(value)
+
+
+def _is_infinite(value: Any) -> bool:
+    return value in (float("inf"), float("-inf"))
+
+
+def _is_nonfinite(element: DataElement) -> bool:
+    return element.VR in ("FL", "FD") and any(map(_is_infinite, _values(element)))
