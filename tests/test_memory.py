@@ -78,6 +78,16 @@ _TOKENS: list[tuple[str, Callable[[], Iterator[bytes]]]] = [
     ("white space", lambda: _chunks(b'["a"', _spaces(1), b"]")),
     ("nesting", lambda: _chunks(b"[1", _paths(1), b"]", _MIB // 2)),
 ]
+_DEPARTURES: list[tuple[str, Callable[[], Iterator[bytes]]]] = [
+    ("a block comment", lambda: _chunks(b"[/*", repeat(b'comment " ** // ' * 60), b"*/]", _LONG)),
+    ("a block comment of stars", lambda: _chunks(b"[/*", repeat(b"*" * 1000), b"*/]")),
+    ("a line comment", lambda: _chunks(b"[//", repeat(b'comment " /* */ ' * 60), b"\n]", _LONG)),
+    ("comments", lambda: _chunks(b"[1", repeat(b"// a\n/* b */"), b"]")),
+    ("comments of a quotation mark", lambda: _chunks(b"[1", repeat(b'//"\n,2'), b"]")),
+    ("comments and white space", lambda: _chunks(b'["a"', (b"/**/" + text for text in _spaces(2)), b"]")),
+    ("trailing commas", lambda: _chunks(b"[1", repeat(b',[1,],{"a":1,}'), b"]")),
+    ("bare NaN", lambda: _chunks(b"[1", repeat(b",NaN"), b"]", _MANY // 4)),
+]
 _EVENTS: list[tuple[str, Callable[[], Iterator[bytes]]]] = [
     ("binary", lambda: _chunks(b'{"7FE00010":{"vr":"OB","InlineBinary":"', repeat(b"AAEC" * 100), b'"}}', _LONG)),
     (
@@ -100,6 +110,13 @@ _EVENTS: list[tuple[str, Callable[[], Iterator[bytes]]]] = [
 @pytest.mark.parametrize("chunks", [case[1] for case in _TOKENS], ids=[case[0] for case in _TOKENS])
 def test_tokens_take_no_more_memory_for_a_longer_input(chunks: Callable[[], Iterator[bytes]]) -> None:
     reader = JsonReader()
+    assert peak(lambda: _drain(reader.feed, chunks())) < _MOST
+    reader.close()
+
+
+@pytest.mark.parametrize("chunks", [case[1] for case in _DEPARTURES], ids=[case[0] for case in _DEPARTURES])
+def test_departures_take_no_more_memory_for_a_longer_input(chunks: Callable[[], Iterator[bytes]]) -> None:
+    reader = JsonReader(lenient=True)
     assert peak(lambda: _drain(reader.feed, chunks())) < _MOST
     reader.close()
 

@@ -246,6 +246,157 @@ def test_locate_finds_strings_and_numbers(value: Any, data: st.DataObject) -> No
                 assert start[0] in {1: "{", 2: "}", 3: "[", 4: "]", 10: "t", 11: "f", 12: "n"}[kind]
 
 
+# --- what a lenient reader takes in addition -----------------------------------------------------------------------
+
+COMMENTS = st.one_of(
+    st.binary(max_size=12).filter(lambda body: not set(body) & set(b"\r\n")).map(lambda body: b"//" + body + b"\n"),
+    st.binary(max_size=12).filter(lambda body: b"*/" not in body + b"*").map(lambda body: b"/*" + body + b"*/"),
+    st.sampled_from([b"//\n", b"/**/", b'/*"*/', b'//"\n', b"/*/*/", b"/***/", b"//*/\n", b'/*\\"*/']),
+)
+GAPS = st.lists(st.one_of(st.sampled_from([b" ", b"\n", b"\t"]), COMMENTS), max_size=2)
+NONFINITE = st.sampled_from(["NaN", "Infinity", "-Infinity"])
+LENIENT_VALUES = st.recursive(
+    SCALARS | NONFINITE.map(Number),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=8,
+)
+Departures = list[tuple[int, str]]
+
+
+class Untidy:
+    """Writes JSON text with departures from RFC 8259 in it, and keeps a list of them."""
+
+    def __init__(self, draw: st.DrawFn) -> None:
+        self._draw = draw
+        self.text = b""
+        self.tidy = ""
+        self.departures: Departures = []
+        if draw(st.booleans()):
+            self._depart("byte-order-mark", b"\xef\xbb\xbf")
+
+    def document(self, value: Any) -> None:
+        self._gap()
+        self._value(value)
+        self._gap()
+        if self._draw(st.booleans()):
+            self._depart("comment", b"// the end")
+
+    def _depart(self, code: str, text: bytes) -> None:
+        self.departures.append((len(self.text), code))
+        self.text += text
+
+    def _gap(self) -> None:
+        for part in self._draw(GAPS):
+            if part.startswith(b"/"):
+                self._depart("comment", part)
+            else:
+                self.text += part
+
+    def _put(self, token: str) -> None:
+        self.text += token.encode()
+        self.tidy += token
+
+    def _value(self, value: Any) -> None:
+        if isinstance(value, Number):
+            self._depart("bare-nonfinite", value.encode())
+            self.tidy += value
+        elif isinstance(value, list):
+            self._container("[", [(None, item) for item in value], "]")
+        elif isinstance(value, dict):
+            self._container("{", list(value.items()), "}")
+        else:
+            self._put(json.dumps(value, ensure_ascii=self._draw(st.booleans())))
+
+    def _container(self, start: str, members: list[tuple[str | None, Any]], end: str) -> None:
+        self._put(start)
+        self._gap()
+        for index, (name, value) in enumerate(members):
+            if index:
+                self._put(",")
+                self._gap()
+            if name is not None:
+                self._put(json.dumps(name))
+                self._gap()
+                self._put(":")
+                self._gap()
+            self._value(value)
+            self._gap()
+        if members and self._draw(st.booleans()):
+            self.text += b","
+            self._gap()
+            self.departures.append((len(self.text), "trailing-comma"))
+        self._put(end)
+
+
+@st.composite
+def untidy(draw: st.DrawFn) -> Untidy:
+    text = Untidy(draw)
+    text.document(draw(LENIENT_VALUES))
+    return text
+
+
+def run_leniently(chunks: Iterable[bytes], limits: Limits, multiple: bool = False) -> tuple[Outcome, Departures]:
+    reader = JsonReader(limits, multiple=multiple, lenient=True)
+    tokens: list[Token] = []
+    departures: Departures = []
+    failure = None
+    try:
+        for chunk in [*chunks, None]:
+            try:
+                tokens += reader.close() if chunk is None else reader.feed(chunk)
+            finally:
+                departures += reader.departures
+    except InputError as error:
+        failure = (type(error).__name__, error.message, error.location.byte_offset, getattr(error, "limit", ""))
+    return (tokens, failure), departures
+
+
+@settings(deadline=None, max_examples=300)
+@given(untidy(), SEGMENTS, st.data())
+def test_a_lenient_reader_takes_the_same_as_without_departures(text: Untidy, segment: int, data: st.DataObject) -> None:
+    expected = tokens_of(
+        json.loads(text.tidy, parse_int=Number, parse_float=Number, parse_constant=Number, object_pairs_hook=tuple)
+    )
+    limits = Limits(string_segment=segment)
+    (tokens, failure), departures = whole = run_leniently([text.text], limits)
+    assert (joined(tokens), failure, departures) == (expected, None, text.departures)
+    assert run_leniently(data.draw(cuts(text.text)), limits) == whole
+    assert run_leniently(single_bytes(text.text), limits) == whole
+
+
+LENIENT_FRAGMENTS = [
+    *(b"/", b"//", b"/*", b"*/", b"*", b"/**/", b"//x\n", b"\r", b'/*"*/', b"/*\xff*/", b'"/"', b'"//\\"/*"'),
+    *(b",]", b",}", b"[1,]", b'{"a":1,}', b"NaN", b"Na", b"-Infinity", b"-Inf", b"+", b"inf", b"12345678/"),
+    *(b"\xef\xbb\xbf", b"\xef\xbb", b"\xef"),
+]
+LENIENT_SOUP = st.builds(
+    lambda start, soup, end: start + b"".join(soup) + end,
+    st.sampled_from([b"", b"[", b'{"a":', b"[1,", b'["\\"a", ', b"\xef\xbb\xbf", b"/"]),
+    st.lists(st.sampled_from(FRAGMENTS + LENIENT_FRAGMENTS), max_size=8),
+    st.sampled_from([b"", b"]", b"}", b",]", b"*/]", b"\n]"]),
+)
+
+
+@settings(deadline=None, max_examples=600)
+@given(LENIENT_SOUP | untidy().map(lambda text: text.text[:-1]), SMALL_LIMITS, st.booleans(), st.data())
+def test_any_bytes_are_the_same_to_a_lenient_reader_however_cut(
+    raw: bytes, limits: Limits, multiple: bool, data: st.DataObject
+) -> None:
+    whole = run_leniently([raw], limits, multiple)
+    assert run_leniently(single_bytes(raw), limits, multiple) == whole
+    assert run_leniently(data.draw(cuts(raw)), limits, multiple) == whole
+    assert whole[1] == sorted(whole[1])
+
+
+@settings(deadline=None, max_examples=300)
+@given(ANY_BYTES, st.booleans())
+def test_what_is_taken_strictly_is_taken_leniently_and_nothing_told(raw: bytes, multiple: bool) -> None:
+    strictly = run([raw], Limits(), multiple)
+    leniently, departures = run_leniently([raw], Limits(), multiple)
+    if strictly[1] is None:
+        assert (leniently, departures) == (strictly, [])
+
+
 EVENTS = {
     "start_map": TokenType.START_OBJECT,
     "end_map": TokenType.END_OBJECT,
