@@ -31,7 +31,7 @@ from streamdicom.vr import VRS, Form, ValueRepresentation
 __all__ = ["CHARACTER_SET_VALUE", "Style", "misfit", "row_of", "string", "style_of"]
 
 _MOST_KNOWN = 16 * 1024  # tags; an archive uses some thousands
-_MOST_STYLES = 32
+_MOST_STYLES = 8  # a program uses one or two
 _LAST_TAG = 0xFFFFFFFF
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")

@@ -7,7 +7,7 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydicom import DataElement, Dataset
 from pydicom.datadict import (
@@ -23,7 +23,6 @@ from streamdicom import OutputError, ReadOptions, WriteOptions
 from tests.strategies import datasets
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, of odd but possible values
-slow = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 _BOOLEANS = st.booleans()
 # The forms that are read whatever the profile.
@@ -48,7 +47,6 @@ _INDENTS = st.sampled_from([None, 0, 2, "\t"])
 
 
 @given(st.one_of(datasets(), datasets(public=True)), st.fixed_dictionaries(_FORMS), _INDENTS)
-@slow
 def test_a_data_set_is_read_back_whatever_its_form(dataset: Dataset, form: dict[str, Any], indent: Any) -> None:
     options = WriteOptions(**form)
     indent = None if options.ndjson else indent
@@ -67,7 +65,6 @@ def test_a_data_set_is_read_back_whatever_its_form(dataset: Dataset, form: dict[
 
 
 @given(st.lists(datasets(depth=1), max_size=3), st.fixed_dictionaries(_FORMS))
-@slow
 def test_several_data_sets_are_read_back_whatever_their_form(several: list[Dataset], form: dict[str, Any]) -> None:
     options = WriteOptions(**{**form, "nonfinite": "string"})
     text = streamdicom.dumps(several, options=options)
@@ -79,7 +76,6 @@ def test_several_data_sets_are_read_back_whatever_their_form(several: list[Datas
 
 
 @given(datasets(public=True), st.fixed_dictionaries({**_FORMS, **_NAMES}), _INDENTS)
-@slow
 def test_names_say_what_tags_say(dataset: Dataset, form: dict[str, Any], indent: Any) -> None:
     options = WriteOptions(**{**form, "nonfinite": "string"})
     indent = None if options.ndjson else indent
