@@ -7,17 +7,20 @@ from functools import lru_cache
 
 __all__ = [
     "camel_case",
+    "dictionary_vrs",
     "format_tag",
     "is_group_length",
     "keyword",
     "keyword_key",
     "parse_tag",
+    "parse_tag_in_any_form",
     "tag_for_keyword_key",
 ]
 
 _KEY = re.compile(r"[0-9A-F]{8}")
 _FIRST_WORD = re.compile(r"[A-Z](?:[A-Z]*(?![^A-Z]))?")  # an abbreviation up to the capital of the next word
 _LONGEST_KEYWORD = 128  # characters; the standard allows 64
+_ANY_FORM = re.compile(r"[xX]?([0-9A-Fa-f]{4})([0-9A-Fa-f]{4})|\(?([0-9A-Fa-f]{4}), ?([0-9A-Fa-f]{4})\)?")
 
 SPECIFIC_CHARACTER_SET = 0x00080005
 UTF_8_TERM = "ISO_IR 192"  # its value for UTF-8
@@ -39,6 +42,21 @@ def parse_tag(key: str) -> int:
     if not _KEY.fullmatch(key):
         raise ValueError("not a tag of eight upper-case hexadecimal digits")
     return int(key, 16)
+
+
+def parse_tag_in_any_form(text: str) -> int:
+    """The number of a tag in hexadecimal digits of any case: ggggeeee, xggggeeee, gggg,eeee or (gggg,eeee).
+
+    Raises:
+        ValueError: The text is of another form.
+
+    >>> hex(parse_tag_in_any_form("(0010,001e)"))
+    '0x10001e'
+    """
+    match = _ANY_FORM.fullmatch(text)
+    if not match or text.startswith("(") is not text.endswith(")"):
+        raise ValueError("not a tag")
+    return int("".join([group for group in match.groups() if group]), 16)
 
 
 @lru_cache(maxsize=16384)
@@ -69,6 +87,28 @@ def keyword(tag: int) -> str:
     from pydicom.datadict import keyword_for_tag
 
     return keyword_for_tag(tag)
+
+
+def dictionary_vrs(tag: int) -> list[str]:
+    """The VRs that the data dictionary (PS3.6) has for a tag; none if it does not know it.
+
+    >>> dictionary_vrs(0x00280106)
+    ['US', 'SS']
+    >>> dictionary_vrs(0x00091001)
+    []
+    """
+    from pydicom.datadict import dictionary_VR
+    from pydicom.tag import BaseTag
+
+    if is_group_length(tag):
+        return ["UL"]
+    base_tag = BaseTag(tag)
+    if base_tag.is_private:
+        return ["LO"] if base_tag.is_private_creator else []
+    try:
+        return str(dictionary_VR(tag)).split(" or ")
+    except KeyError:
+        return []
 
 
 def camel_case(keyword: str) -> str:

@@ -40,7 +40,10 @@ _PROPERTY_NAME = int(TokenType.PROPERTY_NAME)
 _STRING = int(TokenType.STRING)
 _START = {"{": (int(TokenType.START_OBJECT), ""), "[": (int(TokenType.START_ARRAY), "")}
 _END = {"}": (int(TokenType.END_OBJECT), ""), "]": (int(TokenType.END_ARRAY), "")}
+_NUMBER = int(TokenType.NUMBER)
 _LITERALS = {"true": (int(TokenType.TRUE), ""), "false": (int(TokenType.FALSE), ""), "null": (int(TokenType.NULL), "")}
+# As Python, C and JavaScript write what is no number of RFC 8259, section 6.
+_NONFINITE = ("NaN", "nan", "Infinity", "+Infinity", "-Infinity", "inf", "+inf", "-inf")
 _CLOSE = {"{": "}", "[": "]", "": ""}
 _FIRST = {"{": Expect.FIRST_NAME, "[": Expect.FIRST_VALUE}
 
@@ -64,6 +67,13 @@ _WANTED = {
     Expect.NAME: "a name",
     Expect.COLON: "':'",
     Expect.END: "the end of the document",
+}
+
+# A token that only a lenient grammar takes has the negative of its type, until the reader has told of it.
+DEPARTURES = {
+    -int(TokenType.END_OBJECT): "trailing-comma",
+    -int(TokenType.END_ARRAY): "trailing-comma",
+    -_NUMBER: "bare-nonfinite",
 }
 
 Step: TypeAlias = "tuple[tuple[Token, ...], State]"
@@ -141,12 +151,20 @@ class Grammar:
         depth: How many objects and arrays may be open at once.
         number_length: How many bytes a number may have.
         multiple: Whether the document may be followed by more documents.
+        lenient: Whether a comma may stand before a closing bracket, and NaN or Infinity for a number.
+
+    Attributes:
+        literals: The tokens of the words that stand for values.
+        departed: Whether there was a token that only a lenient grammar takes.
     """
 
-    def __init__(self, depth: int, number_length: int, multiple: bool) -> None:
+    def __init__(self, depth: int, number_length: int, multiple: bool, lenient: bool = False) -> None:
         self._depth = depth
         self._number_length = number_length
         self._after_document = Expect.VALUE if multiple else Expect.END
+        self._lenient = lenient
+        self.literals = _LITERALS | {name: (-_NUMBER, name) for name in _NONFINITE if lenient}
+        self.departed = False
         self._remembered = 0
         self._root = _Frame("", None)
 
@@ -224,21 +242,36 @@ class Grammar:
                 raise Fault(f"more than {self._depth} objects and arrays within one another", limit="depth")
             tokens.append(_START[symbol])
             return self._state(self._inner(frame, symbol), _FIRST[symbol])
-        if symbol == _CLOSE[frame.container] and state.expect in _MAY_CLOSE:
-            tokens.append(_END[symbol])
+        if symbol == _CLOSE[frame.container] and self._close(state, symbol, tokens):
             assert frame.parent is not None  # only the document has none, and nothing closes it
             return self.after_value(self._state(frame.parent, Expect.VALUE))
         if symbol == ":" and state.expect is Expect.COLON:
             return self._state(frame, Expect.VALUE)
         if symbol == "," and state.expect is Expect.AFTER:
             return self._state(frame, _AFTER_COMMA[frame.container])
-        if symbol in _LITERALS and state.takes_value:
-            tokens.append(_LITERALS[symbol])
+        if symbol in self.literals and state.takes_value:
+            self._add(self.literals[symbol], tokens)
             return self.after_value(state)
         raise self._misplaced(symbol, state)
 
+    def _close(self, state: State, symbol: str, tokens: list[Token]) -> bool:
+        """Add the token of a closing bracket, if it may stand here."""
+        kind, text = _END[symbol]
+        if state.expect in _MAY_CLOSE:
+            self._add((kind, text), tokens)
+        elif self._lenient and state.expect is _AFTER_COMMA[state.frame.container]:
+            self._add((-kind, text), tokens)
+        else:
+            return False
+        return True
+
+    def _add(self, token: Token, tokens: list[Token]) -> None:
+        tokens.append(token)
+        if token[0] in DEPARTURES:
+            self.departed = True
+
     def _misplaced(self, symbol: str, state: State) -> Fault:
-        if symbol in _STRUCTURE or symbol in _LITERALS:
+        if symbol in _STRUCTURE or symbol in self.literals:
             return Fault(f"{state.wanted()} expected, not '{symbol}'")
         if len(symbol.encode(errors="replace")) > self._number_length:
             return self.too_long()
@@ -260,13 +293,18 @@ class Grammar:
         if self._remembered <= _MOST_REMEMBERED:
             return state
         self._remembered = 0
+        _take_apart(self._root)
+        self._root = _Frame("", None)
+        return self.again(state)
+
+    def again(self, state: State) -> State:
+        """The same state as before, even if all that was remembered has been dropped since."""
         path = []
         frame: _Frame = state.frame
         while frame.parent is not None:
             path.append(frame.container)
             frame = frame.parent
-        _take_apart(self._root)
-        self._root = frame = _Frame("", None)
+        frame = self._root
         for container in reversed(path):
             frame = self._inner(frame, container)
         return self._state(frame, state.expect)

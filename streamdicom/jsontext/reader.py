@@ -1,27 +1,43 @@
 """A push parser of JSON text (RFC 8259): bytes in, tokens out.
 
 The reader never needs the whole of anything. What a chunk ends in the middle of is held back, so that the tokens,
-the errors and their places do not depend on how the bytes were cut. Three modes say what is held:
+the errors and their places do not depend on how the bytes were cut. Four modes say what is held:
 
     BETWEEN   nothing, or a number or literal name that may go on
     STRING    a string that is not closed yet and not too long to be one token
     SEGMENTS  the rest of a string that is delivered in segments
+    COMMENT   nothing, or a star that may close the comment; only a lenient reader has this mode
 
 A text of complete tokens is cut at its quotation marks, which gives the strings and what stands between them by
 turns; ``_grammar`` knows what the latter mean. No byte is looked at more than a fixed number of times.
+
+What a lenient reader takes in addition costs nothing while it is not there. The grammar marks the tokens that depart
+from the standard. A comment is a fault where the text is cut as if there were none; then it is cut once more.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from codecs import utf_8_decode
-from collections.abc import Iterable, Iterator
+from codecs import BOM_UTF8, utf_8_decode
+from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
-from itertools import islice
 
 from streamdicom.errors import InputError, JsonSyntaxError, LimitError, Location, TruncatedError
-from streamdicom.jsontext._grammar import Expect, Fault, Grammar, State, StringStep
+from streamdicom.jsontext._comments import OpenComment, blank, may_hold_comment
+from streamdicom.jsontext._grammar import DEPARTURES, Expect, Fault, Grammar, State, StringStep
+from streamdicom.jsontext._locate import Origin, locate
+from streamdicom.jsontext._strings import (
+    StringFault,
+    escape_fault,
+    has_control,
+    is_begun,
+    length_in_bytes,
+    mask_bytes,
+    mask_text,
+    may_be_character,
+    unescape,
+    whole_characters,
+)
 from streamdicom.jsontext.tokens import DEPTHS, Token, TokenType
 from streamdicom.limits import Limits
 
@@ -38,47 +54,17 @@ _STRING_END = int(TokenType.STRING_END)
 _STRUCTURE = b' \t\r\n[]{}:,"'
 _WORD_BYTES = bytes(set(range(256)) - set(_STRUCTURE))
 _NUMBER_TEXT = r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+"  # RFC 8259, section 6
-_LONGEST_LITERAL = len("false")
 _NUMBERS = re.compile(rf"(?<![^ \t\r\n\[\]{{}}:,])({_NUMBER_TEXT})(?![^ \t\r\n\[\]{{}}:,])")
-_IS_VALUE = re.compile(rf"{_NUMBER_TEXT}|true|false|null")
+_NUMBER_WHOLE = re.compile(_NUMBER_TEXT)
 _NUMBER_BEGUN = re.compile(r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*|(?:\.[0-9]+)?[eE][+-]?[0-9]*)?)?")
 _STRING_BODY = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
-_CONTROLS = bytes(range(0x20))
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_VALID_RUN = re.compile(
-    r"""(?:[^\\\x00-\x1f]+
-       |\\(?:["\\/bfnrt]
-            |u(?![dD][89a-fA-F])[0-9a-fA-F]{4}
-            |u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}))*+""",
-    re.VERBOSE,
-)
-# A segment must not end in the middle of an escape, nor of two escapes that make up one character.
-_ESCAPES = re.compile(
-    rb"""(?:[^\\]+
-        |\\(?:[^u]
-             |u(?![dD][89abAB])[0-9a-fA-F]{4}
-             |u[dD][89abAB][0-9a-fA-F]{2}\\u[0-9a-fA-F]{4}))*+""",
-    re.VERBOSE | re.DOTALL,
-)
-# The start of an escape. One of \ud800 to \udbff is such a start too: it takes another that begins with \ud.
-_BEGUN = (
-    r"\\(?:u(?:[0-9a-cA-CefEF][0-9a-fA-F]{0,2}|[dD](?:[0-7][0-9a-fA-F]?|[89abAB][0-9a-fA-F]?)?)?"
-    r"|u[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u(?:[dD](?:[c-fC-F][0-9a-fA-F]?)?)?)?)?)?"
-)
-_ESCAPE_BEGUN = re.compile(_BEGUN)
-_RAW_ESCAPE_BEGUN = re.compile(_BEGUN.encode())
-
-# Escaped quotation marks must not count as the end of a string, nor escaped backslashes as the start of an escape.
-# Lone surrogates take their places: no text decoded from UTF-8 can hold one.
-_ESCAPED_BACKSLASH, _ESCAPED_QUOTE = "\udc5c\udc5c", "\udc5c\udc22"
-
-_decode_string = json.JSONDecoder().decode
 
 
 class _Mode(IntEnum):
     BETWEEN = 0
     STRING = 1
     SEGMENTS = 2
+    COMMENT = 3
 
 
 class JsonReader:
@@ -88,34 +74,58 @@ class JsonReader:
     ``NaN``, a leading zero, a trailing comma or a comment is an error. Memory is bounded by ``limits`` and by the
     longest chunk that is fed.
 
+    A lenient reader takes, and tells of in ``departures``:
+
+    - "byte-order-mark": one at the very start of the stream.
+    - "trailing-comma": a single comma between a value and the bracket that closes its array or object. The place is
+      that of the bracket.
+    - "comment": from ``//`` to the end of the line, or within ``/* */``, wherever white space may stand, and whatever
+      bytes are in it. The place is that of its start; it is told of when it has ended.
+    - "bare-nonfinite": ``NaN``, ``nan``, and ``Infinity`` or ``inf`` with or without a sign, where a number may
+      stand. It is a NUMBER token with that text.
+
     Args:
         limits: Bounds on nesting, numbers and names, and the length of a segment.
         multiple: Whether several documents may follow one another, with or without white space between them
             (NDJSON, concatenated JSON). Without it, anything but white space behind the document is an error.
+        lenient: Whether the departures from RFC 8259 that are listed above are taken.
+
+    Attributes:
+        departures: The byte offsets and codes of what was taken in the last call of ``feed`` or ``close`` and is no
+            JSON, in the order of the stream; none is behind an error. Over all calls they do not depend on how the
+            bytes were cut.
 
     >>> reader = JsonReader()
     >>> [(TokenType(t).name, text) for t, text in reader.feed(b'{"a": [1.50, nu')]
     [('START_OBJECT', ''), ('PROPERTY_NAME', 'a'), ('START_ARRAY', ''), ('NUMBER', '1.50')]
     >>> [TokenType(t).name for t, text in reader.feed(b"ll]}") + reader.close()]
     ['NULL', 'END_ARRAY', 'END_OBJECT']
+    >>> reader = JsonReader(lenient=True)
+    >>> reader.feed(b'[NaN, /* the end */]')
+    [(3, ''), (9, 'NaN'), (4, '')]
+    >>> reader.departures
+    [(1, 'bare-nonfinite'), (6, 'comment'), (19, 'trailing-comma')]
     """
 
-    def __init__(self, limits: Limits | None = None, *, multiple: bool = False) -> None:
+    def __init__(self, limits: Limits | None = None, *, multiple: bool = False, lenient: bool = False) -> None:
         limits = limits or Limits()
         self._segment = limits.string_segment
         self._number_length = limits.number_length
-        self._grammar = Grammar(limits.depth, limits.number_length, multiple)
+        self._grammar = Grammar(limits.depth, limits.number_length, multiple, lenient)
+        self._longest_word = max(limits.number_length, *map(len, self._grammar.literals))
         self._state = self._grammar.start()
         self._mode = _Mode.BETWEEN
         self._held = bytearray()
         self._scanned = 0  # bytes of what is held that are known not to close the string
         self._offset = 0  # of the first byte that is held, or of the next to come
         self._multiple = multiple
+        self._lenient = lenient
+        self._comment: OpenComment | None = None
+        self.departures: list[tuple[int, str]] = []
         self._closed = False
         self._error: InputError | None = None
         self._depth_at_error = 0
-        # Where the tokens of the last call come from: index of the first token, text, byte offset of the text.
-        self._origins: list[tuple[int, str, int]] = []
+        self._origins: list[Origin] = []  # of the tokens of the last call
 
     @property
     def depth(self) -> int:
@@ -173,16 +183,18 @@ class JsonReader:
     def locate(self, index: int) -> int:
         """The byte offset at which a token of the last call of ``feed`` or ``close`` starts.
 
-        It is found by going through the text once more: errors are rare, and tokens carry nothing for them.
-
         Args:
             index: The token's place in the list that was returned.
         """
-        first, text, offset = next(o for o in reversed(self._origins) if o[0] <= index)
-        match = next(islice(_TOKEN.finditer(text), index - first, None), None)
-        return offset + _length(text[: match.start()]) if match else offset
+        [offset] = self.locate_all([index])
+        return offset
+
+    def locate_all(self, indices: Sequence[int]) -> list[int]:
+        """As ``locate``, for several tokens in the order of the list, in one pass."""
+        return locate(self._origins, indices)
 
     def _deliver(self, data: bytes | None) -> list[Token]:
+        self.departures = []
         if self._error:
             raise self._error
         tokens: list[Token] = []
@@ -197,13 +209,26 @@ class JsonReader:
                 for start in range(0, len(data), size):
                     self._take(data[start : start + size], tokens)
         except InputError as error:
+            self._error = error
+        if self.departures or self._grammar.departed:
+            self._settle(tokens)
+        if self._error:
             # What the faulty text would have changed does not count.
             self._depth_at_error = depth + sum(DEPTHS.get(kind, 0) for kind, _ in tokens)
-            self._offset = error.location.byte_offset or 0
-            self._error = error
+            self._offset = self._error.location.byte_offset or 0
             if not tokens:
-                raise
+                raise self._error
         return tokens
+
+    def _settle(self, tokens: list[Token]) -> None:
+        """Take the marks off the tokens that depart from the standard, and tell of these."""
+        marked = [index for index, (kind, _) in enumerate(tokens) if kind < 0]
+        for index, offset in zip(marked, locate(self._origins, marked), strict=True):
+            kind, text = tokens[index]
+            tokens[index] = -kind, text
+            self.departures.append((offset, DEPARTURES[kind]))
+        end = self._error.location.byte_offset if self._error else None
+        self.departures = sorted(place for place in self.departures if end is None or place[0] < end)
 
     # --- bytes -> texts of complete tokens ---------------------------------------------------------------------
 
@@ -215,20 +240,76 @@ class JsonReader:
         else:
             piece = bytes(self._held) + piece if self._held else piece
             self._held.clear()
+            if self._lenient and (self._comment or not self._offset):
+                piece = self._skip(piece)
         if piece:
             self._complete(piece, tokens)
 
+    def _skip(self, piece: bytes) -> bytes:
+        """What is left of a piece behind a byte order mark, or behind the comment that it starts in."""
+        length, comment = 0, self._comment
+        if comment:
+            length, ends = comment.skip(piece)
+            if ends:
+                self._end_comment(comment)
+            else:
+                self._held += piece[length:]
+                piece = b""
+        elif piece.startswith(BOM_UTF8):
+            length = len(BOM_UTF8)
+            self.departures.append((0, _BYTE_ORDER_MARK))
+        self._offset += length
+        return piece[length:]
+
+    def _end_comment(self, comment: OpenComment) -> None:
+        self._mode, self._comment = _Mode.BETWEEN, None
+        self.departures.append((comment.offset, _COMMENT))
+
     def _complete(self, piece: bytes, tokens: list[Token]) -> None:
+        """Take a piece that starts with a token."""
+        if not self._lenient or b"/" not in piece:
+            self._split(piece, tokens)
+            return
+        place = self._state, self._offset, len(tokens), len(self._origins)
+        if self._has_no_comment(piece, tokens):
+            return
+        state, self._offset, first, origin = place
+        self._state, self._mode = self._grammar.again(state), _Mode.BETWEEN
+        self._held.clear()
+        del tokens[first:], self._origins[origin:]
+        self._split_blanked(piece, tokens)
+
+    def _has_no_comment(self, piece: bytes, tokens: list[Token]) -> bool:
+        """Take a piece, and say whether it was right to take it as if there were no comments."""
+        try:
+            self._split(piece, tokens)
+        except InputError:  # it comes again if no comment was the reason
+            return False
+        return self._mode is not _Mode.BETWEEN or not may_hold_comment(self._held)
+
+    def _split_blanked(self, piece: bytes, tokens: list[Token]) -> None:
+        piece, starts, self._comment = blank(piece, self._offset)
+        self.departures += [(start, _COMMENT) for start in starts]
+        self._split(piece, tokens)
+        if self._comment:
+            self._mode = _Mode.COMMENT
+
+    def _split(self, piece: bytes, tokens: list[Token]) -> None:
         """Scan what is complete of a piece that starts with a token; hold back the rest."""
-        cut, in_string = _complete_length(_mask(piece))
+        cut, in_string = _complete_length(mask_bytes(piece))
         self._scan(piece[:cut], tokens)
         self._held += piece[cut:]
         if in_string:
             self._mode = _Mode.STRING
             self._scanned = 1
             self._string(b"", tokens)
-        elif len(self._held) > max(self._number_length, _LONGEST_LITERAL):
+        elif len(self._held) > self._longest_word and len(self._word()) > self._longest_word:
             raise self._fault(self._grammar.too_long())
+
+    def _word(self) -> bytes:
+        """What is held between strings, without a slash that may begin a comment."""
+        held = bytes(self._held)
+        return held.removesuffix(b"/") if self._lenient else held
 
     def _string(self, piece: bytes, tokens: list[Token]) -> bytes:
         """Go on with the string that is held; return it with the rest of the piece once it is closed."""
@@ -283,7 +364,7 @@ class JsonReader:
         start = 0
         while stop - start > self._segment:
             segment = bytes(self._held[start : start + self._segment])
-            segment = segment[: _whole_characters(segment)]
+            segment = segment[: whole_characters(segment)]
             self._add_segment(_STRING_SEGMENT, segment, tokens)
             start += len(segment)
         rest = b""
@@ -310,12 +391,12 @@ class JsonReader:
             text = raw.decode()
         except UnicodeDecodeError as error:
             raise self._fault(Fault(_NOT_UTF8), error.start) from None
-        if b"\\" not in raw and not _has_control(raw):
+        if b"\\" not in raw and not has_control(raw):
             return text
         try:
-            return _unescape(text)
+            return unescape(text)
         except Fault as fault:
-            raise self._fault(fault, _length(text[: fault.position])) from None
+            raise self._fault(fault, length_in_bytes(text[: fault.position])) from None
 
     # --- texts of complete tokens -> tokens --------------------------------------------------------------------
 
@@ -326,20 +407,20 @@ class JsonReader:
             self._scan_before(piece, error.start, tokens)
             raise self._fault(Fault(_NOT_UTF8), error.start) from None
         if "\\" in text:
-            text = text.replace("\\\\", _ESCAPED_BACKSLASH).replace('\\"', _ESCAPED_QUOTE)
+            text = mask_text(text)
         self._origins.append((len(tokens), text, self._offset))
-        self._scan_text(text, b"\\" in piece or _has_control(piece), tokens)
+        self._scan_text(text, b"\\" in piece or has_control(piece), tokens)
         self._offset += len(piece)
 
     def _scan_before(self, piece: bytes, wrong: int, tokens: list[Token]) -> None:
         """Scan the complete tokens before a byte that cannot be decoded, without moving on."""
         offset = self._offset
-        masked = _mask(piece)
+        masked = mask_bytes(piece)
         cut, in_string = _complete_length(masked[:wrong])
         self._scan(piece[:cut], tokens)
         if not in_string:
             word = len(piece) - cut - len(masked[cut:].lstrip(_WORD_BYTES))
-            if word > max(self._number_length, _LONGEST_LITERAL):
+            if word > self._longest_word:
                 raise self._fault(self._grammar.too_long())
         self._offset = offset
 
@@ -354,14 +435,14 @@ class JsonReader:
         except Fault as fault:
             done = len(parts) // 2 - sum(1 for _ in pairs) - 1
             before = sum(len(part) + 1 for part in parts[: 2 * done])
-            if isinstance(fault, _StringFault):
+            if isinstance(fault, StringFault):
                 before += len(parts[2 * done]) + 1
-            raise self._fault(fault, _length(text[: before + fault.position])) from None
+            raise self._fault(fault, length_in_bytes(text[: before + fault.position])) from None
         try:
             self._scan_end(parts[-1], tokens)
         except Fault as fault:
             before = len(text) - len(parts[-1])
-            raise self._fault(fault, _length(text[: before + fault.position])) from None
+            raise self._fault(fault, length_in_bytes(text[: before + fault.position])) from None
 
     def _scan_end(self, text: str, tokens: list[Token]) -> None:
         """Scan what stands behind the last string."""
@@ -386,7 +467,7 @@ class JsonReader:
             if structure:
                 tokens += structure
             if strings_to_check and ("\\" in string or not string.isprintable()):
-                string = _unescape(string)
+                string = unescape(string)
             append((string_type, string))
         self._state = state
 
@@ -442,21 +523,38 @@ class JsonReader:
     # --- the end, and the faults -------------------------------------------------------------------------------
 
     def _finish(self, tokens: list[Token]) -> None:
-        held = bytes(self._held)
-        state = self._state
-        if self._mode is not _Mode.BETWEEN:
-            self._check_begun(held)
-        elif held:
-            is_last = not state.frame.container and _IS_VALUE.fullmatch(held.decode(errors="replace"))
-            if is_last or not state.takes_value or not _begins_a_value(held):
-                self._held.clear()
-                self._scan(held, tokens)
+        if self._comment:
+            if self._comment.ends_with_stream:
+                self._end_comment(self._comment)
+        elif self._mode is not _Mode.BETWEEN:
+            self._check_begun(bytes(self._held))
+        elif self._held and not self._may_go_on():
+            word = self._word()
+            self._held.clear()
+            self._scan(word, tokens)
         self._offset += len(self._held)
         state = self._state
         complete = state.expect is Expect.END or (self._multiple and not state.frame.container)
         if self._held or self._mode is not _Mode.BETWEEN or not complete:
             message = "the input ends within a JSON document" if self._offset else "the input is empty"
             raise TruncatedError(message, Location(self._offset))
+
+    def _may_go_on(self) -> bool:
+        """Whether there is no saying what the word at the end of the stream would have become."""
+        state, word = self._state, self._word()
+        text = word.decode(errors="replace")
+        is_value = text in self._grammar.literals or _NUMBER_WHOLE.fullmatch(text) is not None
+        if len(word) < len(self._held):
+            return not word or (state.takes_value and is_value)
+        if self._lenient and not self._offset and BOM_UTF8.startswith(word):
+            return True
+        if is_value and not state.frame.container:
+            return False
+        return state.takes_value and self._begins_a_value(text)
+
+    def _begins_a_value(self, text: str) -> bool:
+        names = self._grammar.literals
+        return any(name.startswith(text) for name in names) or _NUMBER_BEGUN.fullmatch(text) is not None
 
     def _check_begun(self, held: bytes) -> None:
         """Whether a string that was never closed was right as far as it went."""
@@ -472,10 +570,10 @@ class JsonReader:
             text, length = utf_8_decode(body, "strict", False)
         except UnicodeDecodeError as error:
             raise self._fault(Fault(_NOT_UTF8), start + error.start) from None
-        if not _is_begun(text):
-            wrong = _escape_fault(text)
+        if not is_begun(text):
+            wrong = escape_fault(text)
             raise self._fault(wrong, start + len(text[: wrong.position].encode()))
-        if not _may_be_character(body[length:]):
+        if not may_be_character(body[length:]):
             raise self._fault(Fault(_NOT_UTF8), start + length)
 
     def _fault(self, fault: Fault, length: int = 0) -> InputError:
@@ -486,23 +584,9 @@ class JsonReader:
         return JsonSyntaxError(fault.message, location)
 
 
-class _StringFault(Fault):
-    """A fault within a string; the position counts from its first character."""
-
-
+_BYTE_ORDER_MARK = "byte-order-mark"
+_COMMENT = "comment"
 _NOT_UTF8 = "not UTF-8 (RFC 8259, section 8.1)"
-_TOKEN = re.compile(r'"[^"]*"|[\[\]{}]|[^ \t\r\n\[\]{}:,"]+')
-
-
-def _has_control(raw: bytes) -> bool:
-    return len(raw.translate(None, _CONTROLS)) < len(raw)
-
-
-def _mask(piece: bytes) -> bytes:
-    """A piece of the same length, in which no quotation mark is an escaped one."""
-    if b"\\" not in piece:
-        return piece
-    return piece.replace(b"\\\\", b"--").replace(b'\\"', b"--")
 
 
 def _complete_length(masked: bytes) -> tuple[int, bool]:
@@ -510,83 +594,3 @@ def _complete_length(masked: bytes) -> tuple[int, bool]:
     if masked.count(b'"') & 1:
         return masked.rfind(b'"'), True
     return len(masked.rstrip(_WORD_BYTES)), False
-
-
-def _unmask(text: str) -> str:
-    return text.replace(_ESCAPED_BACKSLASH, "\\\\").replace(_ESCAPED_QUOTE, '\\"')
-
-
-def _length(text: str) -> int:
-    """The length in bytes of a text in which escapes may be masked (of which one may be cut in two)."""
-    return len(_unmask(text).replace(_ESCAPED_QUOTE[0], "-").encode())
-
-
-def _unescape(string: str) -> str:
-    """The characters of a string, from what stands between its quotation marks (RFC 8259, section 7).
-
-    Raises:
-        Fault: at a control character, a wrong escape or a lone surrogate.
-    """
-    raw = _unmask(string)
-    try:
-        text: str = _decode_string(f'"{raw}"')
-    except ValueError:
-        raise _escape_fault(raw) from None
-    if not text.isascii() and _SURROGATE.search(text):
-        raise _escape_fault(raw)
-    return text
-
-
-def _escape_fault(raw: str) -> Fault:
-    match = _VALID_RUN.match(raw)
-    assert match is not None  # it matches the empty string
-    position = match.end()
-    if raw[position] != "\\":
-        return _StringFault("a control character in a string", position)
-    if re.match(r"u[dD][89a-fA-F]", raw[position + 1 :]):
-        return _StringFault("half of a surrogate pair", position)
-    return _StringFault("not an escape that JSON knows", position)
-
-
-def _may_be_character(raw: bytes) -> bool:
-    """Whether the bytes are the start of a character, or nothing."""
-    if not raw:
-        return True
-    return any(_is_utf8(raw + last * more) for last in (b"\x80", b"\xbf") for more in (1, 2, 3))
-
-
-def _is_utf8(raw: bytes) -> bool:
-    try:
-        raw.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _is_begun(text: str) -> bool:
-    """Whether the start of a string has nothing wrong in it."""
-    match = _VALID_RUN.match(text)
-    assert match is not None  # it matches the empty string
-    return match.end() == len(text) or _ESCAPE_BEGUN.fullmatch(text, match.end()) is not None
-
-
-def _whole_characters(raw: bytes) -> int:
-    """How many bytes of the start of a string are whole characters and escapes."""
-    if b"\\" in raw:
-        match = _ESCAPES.match(raw)
-        assert match is not None  # it matches the empty string
-        if _RAW_ESCAPE_BEGUN.fullmatch(raw, match.end()):
-            return match.end()
-    for back in range(1, min(3, len(raw)) + 1):
-        byte = raw[-back]
-        if byte >= 0xC0:
-            needs = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
-            return len(raw) - back if needs > back else len(raw)
-        if byte < 0x80:
-            break
-    return len(raw)
-
-
-def _begins_a_value(word: bytes) -> bool:
-    text = word.decode(errors="replace")
-    return any(name.startswith(text) for name in ("true", "false", "null")) or _NUMBER_BEGUN.fullmatch(text) is not None

@@ -20,6 +20,7 @@ from pydicom.datadict import (
 
 import streamdicom
 from streamdicom import OutputError, ReadOptions, WriteOptions
+from streamdicom.deviations import DeviationLog
 from tests.strategies import datasets
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, of odd but possible values
@@ -37,7 +38,7 @@ _FORMS: dict[str, st.SearchStrategy[Any]] = {
     "trailing_newline": _BOOLEANS,
     "file_meta": _BOOLEANS,
 }
-# Those that only the lenient one reads.
+# Those that only the lenient profile reads.
 _NAMES: dict[str, st.SearchStrategy[Any]] = {
     "keys": st.sampled_from(["tag", "keyword", "camel"]),
     "write_keyword": _BOOLEANS,
@@ -73,6 +74,21 @@ def test_several_data_sets_are_read_back_whatever_their_form(several: list[Datas
     if options.ndjson:
         *lines, end = text.split("\n")
         assert ([streamdicom.loads(line) for line in lines], end) == (several, "")
+
+
+@given(datasets(public=True), st.fixed_dictionaries(_NAMES), _INDENTS)
+def test_a_data_set_is_read_back_whatever_its_names(dataset: Dataset, names: dict[str, Any], indent: Any) -> None:
+    log = DeviationLog()
+    text = streamdicom.dumps(dataset, indent, options=WriteOptions(**names))
+    assert streamdicom.loads(text, options=ReadOptions(on_deviation=log)) == dataset
+    assert set(log.counts) <= {"keyword-key", "extra-member", *_deviations_of(dataset)}
+
+
+def _deviations_of(dataset: Dataset) -> set[str]:
+    """The deviations of the data set itself, such as NaN as a string."""
+    log = DeviationLog()
+    streamdicom.loads(streamdicom.dumps(dataset), options=ReadOptions(on_deviation=log))
+    return set(log.counts)
 
 
 @given(datasets(public=True), st.fixed_dictionaries({**_FORMS, **_NAMES}), _INDENTS)
