@@ -98,19 +98,24 @@ class WriteOptions:
             DICOM JSON Model does not know it (PS3.18 Annex F); DCMTK and others write it so.
         number_handling: How DS, IS, SV and UV are written: as "number" where the text is one that JSON has, which
             keeps it exactly; as "string"; or "auto", as a string only where a reader that takes numbers for doubles
-            would change the text.
+            and integers would not print the same text again. FL, FD, SL, SS, UL and US are always numbers.
         nonfinite: What stands for NaN and infinities of FL and FD, which JSON does not have: their names as a
-            "string" (CP-2352), "null", or an "error".
+            "string" (CP-2352), "null", or an "error". Null for the only value is an empty element, which has no
+            ``Value`` (PS3.18 F.2.5).
         keys: What the members of a data set are called: by "tag", as PS3.18 F.2.2 has it, by "keyword" or by keyword
-            in "camel" case. Elements that the data dictionary does not know, private ones among them, keep the tag.
-        write_keyword: Whether an attribute has its keyword beside ``vr``, as the member ``keyword``.
+            in "camel" case, which is that of .NET: ``patientID``, ``sopInstanceUID``. What the data dictionary does
+            not know keeps the tag, private elements among it, and so do repeating groups.
+        write_keyword: Whether an attribute has its keyword beside ``vr``, as the member ``keyword``, if the data
+            dictionary knows it.
         write_name: Whether it has its name, as the member ``name``.
-        retired: Whether elements are written that the data dictionary says are retired.
+        retired: Whether elements are written that the data dictionary says are retired, sequences with all that is
+            in them.
         character_set: Whether Specific Character Set is kept, which tells that of the source (PS3.18 F.2.2, 2025e),
-            or says "utf-8" (ISO_IR 192) wherever it stands, which is older practice.
+            or says "utf-8" (ISO_IR 192) wherever it stands with a value, which is older practice.
         ensure_ascii: Whether characters beyond ASCII are written as escapes.
         escape_html: Whether <, >, & and ' are, and U+2028 and U+2029, so that the text may stand within HTML.
-        ndjson: Whether each data set is a document on a line of its own, in place of an array of them.
+        ndjson: Whether each data set is a document on a line of its own, in place of an array of them. There is no
+            indent then.
         trailing_newline: Whether the text ends with a line feed. NDJSON always does.
         transfer_syntax: The UID of the transfer syntax that a DICOM file is written in. None keeps an encapsulated
             one, and takes explicit VR little endian for all others.

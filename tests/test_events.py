@@ -21,6 +21,7 @@ NAMES = [
     "START_FRAGMENTS",
     "START_FRAGMENT",
     "END_FRAGMENTS",
+    "JSON_ELEMENT",
 ]
 
 

@@ -31,7 +31,7 @@ from streamdicom.vr import VRS, Form, ValueRepresentation
 __all__ = ["CHARACTER_SET_VALUE", "Style", "misfit", "row_of", "string", "style_of"]
 
 _MOST_KNOWN = 16 * 1024  # tags; an archive uses some thousands
-_MOST_STYLES = 32
+_MOST_STYLES = 8  # a program uses one or two
 _LAST_TAG = 0xFFFFFFFF
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
@@ -108,7 +108,9 @@ class Style:
         return f',"{self.key(tag)}":{{{self.vr(tag, vr)}' if self.is_written(tag) else ""
 
     def is_written(self, tag: int) -> bool:
-        """Whether an element comes at all."""
+        """Whether an element comes at all; an OutputError if there is no such tag."""
+        if not 0 <= tag <= _LAST_TAG:
+            raise OutputError("not a tag of 32 bits")
         # PS3.18 F.2.2: group length is prohibited. Annex F says nothing of group 0002.
         if is_group_length(tag) or (tag >> 16 == FILE_META_GROUP and not self._choices.file_meta):
             return False
@@ -116,8 +118,6 @@ class Style:
 
     def key(self, tag: int) -> str:
         """What the member is called."""
-        if not 0 <= tag <= _LAST_TAG:
-            raise OutputError("not a tag of 32 bits")
         keys = self._choices.keys
         name = "" if keys == "tag" else keyword_key(tag, camel=keys == "camel")
         return name or format_tag(tag)

@@ -1013,6 +1013,14 @@ def test_retired_elements_are_left_out_on_request(events: list[Event]) -> None:
     )
 
 
+@pytest.mark.parametrize("event", [element("LO", tag=2**32), bulk_data("OB", tag=2**32), sequence(tag=2**32)[0]])
+@pytest.mark.parametrize(
+    "options", [WriteOptions(), WriteOptions(retired=False, keys="camel", write_name=True)], ids=["default", "names"]
+)
+def test_what_is_no_tag_is_refused_whatever_is_left_out(event: Event, options: WriteOptions) -> None:
+    assert refused([START, event], options=options).message == "not a tag of 32 bits"
+
+
 def test_what_the_dictionary_does_not_know_is_not_retired() -> None:
     events = [START, element("LO", tag=TAG), element("US", tag=OVERLAY), element("LO", tag=0x7FE10010), END]
     assert write(events, options=WriteOptions(retired=False)) == write(events)

@@ -7,7 +7,7 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydicom import DataElement, Dataset
 from pydicom.datadict import (
@@ -20,10 +20,10 @@ from pydicom.datadict import (
 
 import streamdicom
 from streamdicom import OutputError, ReadOptions, WriteOptions
+from streamdicom.deviations import DeviationLog
 from tests.strategies import datasets
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, of odd but possible values
-slow = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 _BOOLEANS = st.booleans()
 # The forms that are read whatever the profile.
@@ -38,7 +38,7 @@ _FORMS: dict[str, st.SearchStrategy[Any]] = {
     "trailing_newline": _BOOLEANS,
     "file_meta": _BOOLEANS,
 }
-# Those that only the lenient one reads.
+# Those that only the lenient profile reads.
 _NAMES: dict[str, st.SearchStrategy[Any]] = {
     "keys": st.sampled_from(["tag", "keyword", "camel"]),
     "write_keyword": _BOOLEANS,
@@ -48,7 +48,6 @@ _INDENTS = st.sampled_from([None, 0, 2, "\t"])
 
 
 @given(st.one_of(datasets(), datasets(public=True)), st.fixed_dictionaries(_FORMS), _INDENTS)
-@slow
 def test_a_data_set_is_read_back_whatever_its_form(dataset: Dataset, form: dict[str, Any], indent: Any) -> None:
     options = WriteOptions(**form)
     indent = None if options.ndjson else indent
@@ -67,7 +66,6 @@ def test_a_data_set_is_read_back_whatever_its_form(dataset: Dataset, form: dict[
 
 
 @given(st.lists(datasets(depth=1), max_size=3), st.fixed_dictionaries(_FORMS))
-@slow
 def test_several_data_sets_are_read_back_whatever_their_form(several: list[Dataset], form: dict[str, Any]) -> None:
     options = WriteOptions(**{**form, "nonfinite": "string"})
     text = streamdicom.dumps(several, options=options)
@@ -78,8 +76,22 @@ def test_several_data_sets_are_read_back_whatever_their_form(several: list[Datas
         assert ([streamdicom.loads(line) for line in lines], end) == (several, "")
 
 
+@given(datasets(public=True), st.fixed_dictionaries(_NAMES), _INDENTS)
+def test_a_data_set_is_read_back_whatever_its_names(dataset: Dataset, names: dict[str, Any], indent: Any) -> None:
+    log = DeviationLog()
+    text = streamdicom.dumps(dataset, indent, options=WriteOptions(**names))
+    assert streamdicom.loads(text, options=ReadOptions(on_deviation=log)) == dataset
+    assert set(log.counts) <= {"keyword-key", "extra-member", *_deviations_of(dataset)}
+
+
+def _deviations_of(dataset: Dataset) -> set[str]:
+    """The deviations of the data set itself, such as NaN as a string."""
+    log = DeviationLog()
+    streamdicom.loads(streamdicom.dumps(dataset), options=ReadOptions(on_deviation=log))
+    return set(log.counts)
+
+
 @given(datasets(public=True), st.fixed_dictionaries({**_FORMS, **_NAMES}), _INDENTS)
-@slow
 def test_names_say_what_tags_say(dataset: Dataset, form: dict[str, Any], indent: Any) -> None:
     options = WriteOptions(**{**form, "nonfinite": "string"})
     indent = None if options.ndjson else indent
