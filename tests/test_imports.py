@@ -21,7 +21,7 @@ _LAYERS = (
     ("jsontext",),
     ("tags", "vr", "events", "deviations", "bulkdata", "charset", "valuefield"),
     ("bulkvalues", "multipart", "buffers", "options"),
-    ("dicomjson", "part10", "dataset", "filters", "select"),
+    ("dicomjson", "part10", "dataset", "filters", "ordering", "select"),
     ("files", "spool", "api"),
     ("archive",),
     ("cli",),

@@ -1,0 +1,122 @@
+"""The elements of a data set in ascending order, for writers that need it and sources that do not have it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from operator import itemgetter
+
+from streamdicom.events import Event, EventType
+
+__all__ = ["sort_elements"]
+
+_START_DATASET = int(EventType.START_DATASET)
+_END_DATASET = int(EventType.END_DATASET)
+_START_ITEM = int(EventType.START_ITEM)
+_END_ITEM = int(EventType.END_ITEM)
+_WITHIN = frozenset(
+    map(
+        int,
+        (
+            EventType.VALUES,
+            EventType.SEGMENT,
+            EventType.LAST_SEGMENT,
+            EventType.END_ELEMENT,
+            EventType.START_FRAGMENT,
+            EventType.END_FRAGMENTS,
+            EventType.END_SEQUENCE,
+        ),
+    )
+)
+_OVERHEAD = 128  # bytes that an event takes, about
+
+_Member = tuple[int, list[Event]]
+
+
+class _Level:
+    """A data set or an item: its elements as they came, with the events of each."""
+
+    __slots__ = ("is_sorted", "members")
+
+    def __init__(self) -> None:
+        self.members: list[_Member] = []
+        self.is_sorted = True
+
+    def add(self, event: Event) -> None:
+        tag = event[1]
+        if self.members and tag < self.members[-1][0]:
+            self.is_sorted = False
+        self.members.append((tag, [event]))
+
+    def events(self) -> Iterator[Event]:
+        members = self.members if self.is_sorted else sorted(self.members, key=itemgetter(0))
+        return chain.from_iterable(map(itemgetter(1), members))
+
+
+def sort_elements(events: Iterable[Event], *, most: int = 1024 * 1024) -> Iterator[Event]:
+    """The same events with the elements of each data set and item in ascending order of their tags (PS3.5 7.1).
+
+    A data set is held until it is complete. One that takes more memory than ``most`` is let go as far as it came, and
+    the rest of it comes as it comes: it is in order unless an element there belongs before what has gone.
+
+    Args:
+        events: Any stream of DICOM events.
+        most: Bytes of a data set that are held, about.
+
+    >>> from streamdicom import iter_events
+    >>> events = iter_events(b'{"00100020": {"vr": "LO"}, "00100010": {"vr": "PN"}}')
+    >>> [f"{tag:08X}" for _, tag, _, _ in sort_elements(events) if tag]
+    ['00100010', '00100020']
+    """
+    remaining = iter(events)
+    for event in remaining:
+        yield event
+        if event[0] == _START_DATASET:
+            yield from _one(remaining, most)
+
+
+def _one(events: Iterator[Event], most: int) -> Iterator[Event]:
+    """The events of a data set behind its start."""
+    levels = [_Level()]
+    size = 0
+    for event in events:
+        kind, _, _, value = event
+        if kind == _END_DATASET:
+            yield from levels[0].events()
+            yield event
+            return
+        if kind == _START_ITEM:
+            levels[-1].members[-1][1].append(event)
+            levels.append(_Level())
+        elif kind == _END_ITEM:
+            inner = levels.pop()
+            held = levels[-1].members[-1][1]
+            held.extend(inner.events())
+            held.append(event)
+        elif kind in _WITHIN:
+            levels[-1].members[-1][1].append(event)
+        else:
+            levels[-1].add(event)
+        size += _OVERHEAD + _size(value)
+        if size > most:
+            yield from _let_go(levels)
+            break
+    for event in events:
+        yield event
+        if event[0] == _END_DATASET:
+            return
+
+
+def _let_go(levels: list[_Level]) -> Iterator[Event]:
+    """All that is held, from the outermost level in; what is open comes last in each."""
+    for level in levels:
+        *done, (_, opened) = level.members or [(0, [])]
+        for _, events in sorted(done, key=itemgetter(0)):
+            yield from events
+        yield from opened
+
+
+def _size(value: object) -> int:
+    if isinstance(value, str | bytes):
+        return len(value)
+    return sum(map(_size, value)) + 64 * len(value) if isinstance(value, tuple) else 0
