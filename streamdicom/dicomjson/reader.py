@@ -22,13 +22,15 @@ from __future__ import annotations
 from binascii import b2a_base64
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
-from enum import IntEnum
 from json.encoder import encode_basestring
 from operator import length_hint
 from typing import Any, TypeAlias
 
 from streamdicom.bulkdata import Base64Decoder, decode_base64
+from streamdicom.dicomjson._capture import Capture
 from streamdicom.dicomjson._dialect import Dialect, before
+from streamdicom.dicomjson._fragments import Fragments
+from streamdicom.dicomjson._states import DEPTHS, WANTED, Content, State
 from streamdicom.dicomjson._values import (
     GROUPS,
     NAME,
@@ -41,9 +43,9 @@ from streamdicom.dicomjson._values import (
     json_values,
     take,
 )
-from streamdicom.errors import DicomJsonError, InputError, LimitError, Location, OutputError
+from streamdicom.errors import DicomJsonError, InputError, LimitError, Location
 from streamdicom.events import Event, EventType
-from streamdicom.jsontext import JsonReader, JsonWriter, Token, TokenType
+from streamdicom.jsontext import JsonReader, Token, TokenType
 from streamdicom.options import ReadOptions
 from streamdicom.tags import (
     FILE_META_GROUP,
@@ -101,57 +103,10 @@ _LONGEST_KEYWORD = 64  # characters; the longest of PS3.6 has 62
 ) = map(int, TokenType)
 
 
-class _State(IntEnum):
-    """What is being read."""
-
-    ROOT = 0  # the document: a data set, or an array of them
-    ARRAY = 1  # the array of data sets
-    DATASET = 2  # the members of a data set or an item
-    OPEN = 3  # behind the name of an attribute
-    ATTRIBUTE = 4  # the members of an attribute
-    VR = 5  # behind "vr"
-    VALUE = 6  # behind "Value"
-    VALUES = 7  # the values
-    SKIP = 8  # what is passed over
-    TEXT = 9  # a long string among the values
-    OBJECT = 10  # an object among them, that may be an item or a person name
-    NAME = 11  # the members of a person name
-    GROUP = 12  # a component group of a person name
-    URI = 13  # behind "BulkDataURI"
-    BINARY = 14  # behind "InlineBinary"
-    BINARY_PARTS = 15  # a long one
-    BINARY_END = 16  # behind one in an array
-    OTHER = 17  # a value that no VR has, as JSON text
-    FIRST = 18  # the members of the object that is the document, before one is known
-    UNKNOWN = 19  # behind the name of one of them that is no attribute
-    WRAPPED = 20  # an array there
-    WRAPPER = 21  # the members behind it
-    FRAGMENTS = 22  # behind "DataFragment"
-    FRAGMENT = 23  # the fragments
-    FRAGMENT_OBJECT = 24  # one of them
-    FRAGMENT_TEXT = 25  # its InlineBinary
-    FRAGMENT_URI = 26  # its BulkDataURI
-
-
-class _Content(IntEnum):
-    """What an attribute was seen to hold."""
-
-    NOTHING = 0
-    VALUES = 1
-    PARTS = 2  # values, of which some have been delivered
-    TEXT = 3  # values, of which one is a long string
-    ITEMS = 4
-    URI = 5
-    BINARY = 6
-    BINARY_PARTS = 7
-    NO_BINARY = 8  # an InlineBinary that is not base64
-    FRAGMENTS = 9
-
-
 # For the innermost loop.
-_ROOT, _ARRAY, _DATASET, _OPEN, _ATTRIBUTE, _VR, _VALUE, _IN_VALUES, _SKIP = map(int, list(_State)[:9])
-_HOLDS_NOTHING, _HOLDS_VALUES = map(int, list(_Content)[:2])
-_HOLDS_ITEMS = int(_Content.ITEMS)
+_ROOT, _ARRAY, _DATASET, _OPEN, _ATTRIBUTE, _VR, _VALUE, _IN_VALUES, _SKIP = map(int, list(State)[:9])
+_HOLDS_NOTHING, _HOLDS_VALUES = map(int, list(Content)[:2])
+_HOLDS_ITEMS = int(Content.ITEMS)
 
 _KEYS: dict[str, int] = {}
 """The keys of elements that have nothing odd about them, as they were met; the same for every parser."""
@@ -216,11 +171,11 @@ class EventParser:
         self._groups: dict[str, str] = {}
         self._group = ""
         self._decoder = Base64Decoder()
-        self._fragments: list[bytes | str] = []  # bytes, or a URI
+        self._fragments = Fragments(self._limits)
         # What is passed over, or taken as JSON text:
         self._depth = 0  # objects and arrays within it
         self._state_behind: int = _DATASET
-        self._capture = _Capture(0)
+        self._capture = Capture(0)
 
     @property
     def error(self) -> InputError | None:
@@ -303,7 +258,7 @@ class EventParser:
 
     def _dataset_index(self) -> int | None:
         """The index of the data set that is being read, even if it is not sure yet that it is one."""
-        if self._state in (_State.FIRST, _State.UNKNOWN, _State.WRAPPED):
+        if self._state in (State.FIRST, State.UNKNOWN, State.WRAPPED):
             return 0 if self._index is None else self._index + 1
         return self._index
 
@@ -380,7 +335,7 @@ class EventParser:
             move(self, text)
 
     def _misplaced(self, kind: int) -> InputError:
-        wanted = _WANTED[self._state]
+        wanted = WANTED[self._state]
         if kind == _STRING_SEGMENT:
             return LimitError(f"{wanted} expected, not so long a string", "string_segment")
         return DicomJsonError(f"{wanted} expected, not {TokenType(kind).name.replace('_', ' ').lower()}")
@@ -419,12 +374,12 @@ class EventParser:
 
     def _end_array(self, _: str) -> None:
         self._in_array = False
-        self._state = _State.WRAPPER if self._is_wrapped else _ROOT
+        self._state = State.WRAPPER if self._is_wrapped else _ROOT
 
     def _start_document(self, _: str) -> None:
         if self._dialect.takes("wrapper") or self._dialect.takes("unknown-key"):
             self._had_empty_array = False
-            self._state = _State.FIRST
+            self._state = State.FIRST
         else:
             self._start_dataset()
 
@@ -434,18 +389,18 @@ class EventParser:
             self._start_dataset()
             self._key(text)
         else:
-            self._state = _State.UNKNOWN
+            self._state = State.UNKNOWN
 
     def _unknown_value(self, _: str) -> None:
         self._dialect.deviate("unknown-key", "a key that is neither a tag nor a keyword")
-        self._state = _State.FIRST
+        self._state = State.FIRST
 
     def _unknown_object(self, text: str) -> None:
         self._unknown_value(text)
-        self._skip(_State.FIRST, 1)
+        self._skip(State.FIRST, 1)
 
     def _unknown_array(self, _: str) -> None:
-        self._state = _State.WRAPPED
+        self._state = State.WRAPPED
 
     def _wrapped_dataset(self, _: str) -> None:
         self._dialect.deviate("wrapper", "an object around the array of data sets")
@@ -455,19 +410,19 @@ class EventParser:
     def _wrapped_nothing(self, _: str) -> None:
         self._dialect.deviate("wrapper", "an object around an array of no data sets")
         self._had_empty_array = True
-        self._state = _State.FIRST
+        self._state = State.FIRST
 
     def _wrapped_value(self, text: str) -> None:
         self._unknown_value(text)
-        self._skip(_State.FIRST, 1)
+        self._skip(State.FIRST, 1)
 
     def _wrapped_array(self, text: str) -> None:
         self._unknown_value(text)
-        self._skip(_State.FIRST, 2)
+        self._skip(State.FIRST, 2)
 
     def _wrapper_name(self, _: str) -> None:
         self._dialect.deviate("unknown-key", "a member beside the array of data sets")
-        self._skip(_State.WRAPPER)
+        self._skip(State.WRAPPER)
 
     def _wrapper_end(self, _: str) -> None:
         self._is_wrapped = False
@@ -613,7 +568,6 @@ class EventParser:
         self._size = 0
         self._values_state = _IN_VALUES
         self._binary_state = _ATTRIBUTE
-        self._fragments = []
 
     def _member_name(self, text: str) -> None:
         name = text if text in _MEMBERS else _MEMBER_NAMES.get(text.lower(), "")
@@ -647,11 +601,12 @@ class EventParser:
             self._dialect.deviate(
                 "several-contents", "more than one of 'Value', 'BulkDataURI' and 'InlineBinary' (PS3.18 F.2.2)"
             )
-            if self._content != _Content.URI or content == _Content.URI:
+            if self._content != Content.URI or content == Content.URI:
                 self._skip(_ATTRIBUTE)
                 return
-        if content == _Content.FRAGMENTS:
+        if content == Content.FRAGMENTS:
             self._dialect.deviate("data-fragment", "'DataFragment' (not in PS3.18 F.2.2)")
+            self._fragments = Fragments(self._limits)
         self._content, self._state = content, state
 
     def _no_vr(self, _: str) -> None:
@@ -677,13 +632,13 @@ class EventParser:
         if not self._vr_text:
             self._dialect.deviate("missing-vr", "an attribute without 'vr'")
             vrs = dictionary_vrs(self._tag or 0)
-        if content == _Content.ITEMS:
+        if content == Content.ITEMS:
             return "SQ"
         if vrs:
             return _one_of(vrs, content, held)
         if held and _are_empty_objects(held):
             return "SQ"
-        return "" if content in (_HOLDS_VALUES, _Content.PARTS, _Content.TEXT) else "UN"
+        return "" if content in (_HOLDS_VALUES, Content.PARTS, Content.TEXT) else "UN"
 
     def _end_values(self, tag: int, vr: str) -> None:
         held, dialect = self._held, self._dialect
@@ -724,7 +679,7 @@ class EventParser:
     def _end_parts(self, tag: int, vr: str) -> None:
         if self._held:
             self._deliver_values()
-        if self._content == _Content.TEXT and (not vr or VRS[vr].form is not Form.TEXT):
+        if self._content == Content.TEXT and (not vr or VRS[vr].form is not Form.TEXT):
             self._dialect.wrong(f"so long a string for VR {vr}" if vr else "a value whose VR is not known")
             vr = "UT"
         self._events.append((_END_ELEMENT, tag, vr, None))
@@ -777,14 +732,14 @@ class EventParser:
         vr = self._vr or self._vr_text
         members = [f'"vr":{encode_basestring(vr)}'] if vr else []
         member, content = "Value", json_values(self._held)
-        if self._content == _Content.URI:
+        if self._content == Content.URI:
             member, content = "BulkDataURI", encode_basestring(self._bytes_or_uri)
-        elif self._content == _Content.NO_BINARY:
+        elif self._content == Content.NO_BINARY:
             member, content = "InlineBinary", encode_basestring(self._bytes_or_uri)
-        elif self._content == _Content.BINARY:
+        elif self._content == Content.BINARY:
             member, content = "InlineBinary", f'"{_base64(self._bytes_or_uri)}"'
-        elif self._content == _Content.FRAGMENTS:
-            member, content = "DataFragment", self._fragments_as_they_came()
+        elif self._content == Content.FRAGMENTS:
+            member, content = "DataFragment", self._fragments.json_text()
         if content is None:
             return None
         members.append(f'"{member}":{content}')
@@ -798,11 +753,13 @@ class EventParser:
         self._leave_out(error, kind)
 
     def _leave_out(self, error: InputError, kind: int) -> None:
-        depth = _DEPTHS[self._state]
+        depth = DEPTHS[self._state]
         if depth > 1 and self._values_state == _ATTRIBUTE:  # there is no array around the value
             depth -= 1
-        if self._state in (_State.BINARY, _State.BINARY_PARTS) and self._binary_state != _ATTRIBUTE:
+        if self._state in (State.BINARY, State.BINARY_PARTS) and self._binary_state != _ATTRIBUTE:
             depth += 1
+        if self._state == State.FRAGMENTS:
+            depth += self._fragments.depth
         self._dialect.wrong(error.message, error)
         self._close_what_is_open()
         self._reset_attribute()
@@ -814,10 +771,10 @@ class EventParser:
         tag, vr, events = self._tag or 0, self._vr, self._events
         if self._content == _HOLDS_ITEMS:
             events.append((_END_SEQUENCE, tag, "SQ", None))
-        elif self._content in (_Content.PARTS, _Content.TEXT):
+        elif self._content in (Content.PARTS, Content.TEXT):
             events.append((_END_ELEMENT, tag, vr or "UT", None))
-        elif self._content == _Content.BINARY_PARTS:
-            if self._state == _State.BINARY_PARTS:
+        elif self._content == Content.BINARY_PARTS:
+            if self._state == State.BINARY_PARTS:
                 events.append((_LAST_SEGMENT, tag, vr, b""))
             events.append((_END_ELEMENT, tag, vr if vr and VRS[vr].form is Form.BINARY else "UN", None))
 
@@ -834,8 +791,8 @@ class EventParser:
         if not self._dialect.takes_wrong_values:
             self._give_up_at(kind)
         self._state_behind = self._state
-        self._capture = _Capture(self._limits.string_segment)
-        self._state = _State.OTHER
+        self._capture = Capture(self._limits.string_segment)
+        self._state = State.OTHER
         self._go_on_with_other(kind, "")
 
     def _go_on_with_other(self, kind: int, text: str) -> None:
@@ -905,7 +862,7 @@ class EventParser:
         if self._content == _HOLDS_ITEMS or self._vr == "SQ":
             self._begin_items()
             return
-        if not self._vr and self._content != _Content.TEXT:
+        if not self._vr and self._content != Content.TEXT:
             limit = "string_segment" if self._size > self._limits.string_segment else "held_values"
             raise LimitError("more values than can be held before the 'vr' they need", limit)
         last = held.pop()
@@ -920,7 +877,7 @@ class EventParser:
         values = convert(vr, self._held)
         if values is None:
             values = take(vr, self._held, self._dialect.deviate, self._dialect.wrong)
-        self._begin_parts(_Content.PARTS)
+        self._begin_parts(Content.PARTS)
         self._events.append((_VALUES, self._tag or 0, self._vr, values))
         self._held.clear()
         self._size = 0
@@ -950,18 +907,27 @@ class EventParser:
             self._start_item()
         else:
             self._groups = {}
-            self._state = _State.NAME if self._vr == "PN" else _State.OBJECT
+            self._state = State.NAME if self._vr == "PN" else State.OBJECT
 
     def _object_name(self, text: str) -> None:
         if text not in _KEYS and text.capitalize() in GROUPS:
             self._group_name(text)
-        elif self._content in (_Content.PARTS, _Content.TEXT):
-            self._leave_out(DicomJsonError("an item among other values"), _PROPERTY_NAME)
-        elif text not in _KEYS and not self._dialect.takes("unknown-key") and not _may_be_key(text):
-            raise DicomJsonError("neither an item nor a person name")
-        else:
+        elif self._may_be_item(text):
             self._start_item()
             self._key(text)
+        elif self._dialect.takes_wrong_values:
+            self._start_other(_START_OBJECT)
+            self._go_on_with_other(_PROPERTY_NAME, text)
+        else:
+            raise DicomJsonError("neither an item nor a person name")
+
+    def _may_be_item(self, text: str) -> bool:
+        """Whether an object among the values whose first name this is may be an item."""
+        if self._content in (Content.PARTS, Content.TEXT):
+            return False
+        if text not in _KEYS and not _may_be_key(text):
+            return not self._vr and not self._held and self._dialect.takes("unknown-key")
+        return not self._held or all(kind == _NULL or groups is _EMPTY_OBJECT for kind, groups in self._held)
 
     def _object_end(self, _: str) -> None:
         self._hold((NAME, _EMPTY_OBJECT))
@@ -972,22 +938,22 @@ class EventParser:
         group = text if text in GROUPS else text.capitalize()
         if group not in GROUPS:
             self._dialect.deviate("unknown-member", "not a component group of a person name")
-            self._skip(_State.NAME)
+            self._skip(State.NAME)
         elif group in self._groups:
             self._dialect.deviate("unknown-member", "a component group of a person name comes twice")
-            self._skip(_State.NAME)
+            self._skip(State.NAME)
         else:
             if group != text:
                 self._dialect.deviate("member-case", f"a component group that should be '{group}'")
             self._group = group
-            self._state = _State.GROUP
+            self._state = State.GROUP
 
     def _group_text(self, text: str) -> None:
         if not text:
             self._dialect.deviate("empty-name-group", "a component group that is null or empty")
         self._groups[self._group] = text
         self._size += len(text)
-        self._state = _State.NAME
+        self._state = State.NAME
 
     def _name_end(self, _: str) -> None:
         groups = self._groups
@@ -996,7 +962,7 @@ class EventParser:
     # --- what is long ------------------------------------------------------------------------------------------
 
     def _text_segment(self, text: str) -> None:
-        if self._state == _State.TEXT:
+        if self._state == State.TEXT:
             self._events.append((_SEGMENT, self._tag or 0, self._vr, text))
             return
         misfit = self._long_misfit()
@@ -1005,11 +971,11 @@ class EventParser:
             self._held.append((OTHER, ""))
             self._skip(self._values_state)
             return
-        self._begin_parts(_Content.TEXT)
+        self._begin_parts(Content.TEXT)
         if self._held:
             self._deliver_values()
         self._events.append((_SEGMENT, self._tag or 0, self._vr, text))
-        self._state = _State.TEXT
+        self._state = State.TEXT
 
     def _long_misfit(self) -> InputError | None:
         if self._content == _HOLDS_ITEMS or (self._vr and VRS[self._vr].form is not Form.TEXT):
@@ -1027,10 +993,10 @@ class EventParser:
             self._give_up_at(_START_ARRAY)
             return
         self._dialect.deviate("binary-in-array", "'InlineBinary' in an array")
-        self._binary_state = _State.BINARY_END
+        self._binary_state = State.BINARY_END
 
     def _end_binary_array(self, _: str) -> None:
-        if self._state == _State.BINARY:  # without a value in it
+        if self._state == State.BINARY:  # without a value in it
             if self._binary_state == _ATTRIBUTE:
                 self._give_up_at(_END_ARRAY)
                 return
@@ -1049,18 +1015,18 @@ class EventParser:
             if not self._dialect.takes_wrong_values:
                 raise DicomJsonError(f"'InlineBinary' is {error}") from None
             self._bytes_or_uri = text
-            self._content = _Content.NO_BINARY
+            self._content = Content.NO_BINARY
         self._state = self._binary_state
 
     def _binary_segment(self, text: str) -> None:
-        if self._content != _Content.BINARY_PARTS:
+        if self._content != Content.BINARY_PARTS:
             if self._vr and VRS[self._vr].form is not Form.BINARY:
                 self._dialect.deviate("binary-for-vr", f"'InlineBinary' for VR {self._vr}")
                 self._vr = "UN"
-            self._content = _Content.BINARY_PARTS
+            self._content = Content.BINARY_PARTS
             self._decoder = Base64Decoder()
             self._events.append((_START_ELEMENT, self._tag or 0, self._vr, None))
-        self._state = _State.BINARY_PARTS
+        self._state = State.BINARY_PARTS
         self._add_binary(_SEGMENT, text)
 
     def _binary_end(self, text: str) -> None:
@@ -1078,122 +1044,24 @@ class EventParser:
         self._events.append((kind, self._tag or 0, self._vr, value))
         return True
 
-    # --- encapsulated pixel data as dcm4che writes it ------------------------------------------------------------
+    # --- encapsulated pixel data as dcm4che writes it --------------------------------------------------------------
 
-    def _start_fragments(self, _: str) -> None:
-        self._state = _State.FRAGMENT
-
-    def _null_fragment(self, _: str) -> None:
-        self._add_fragment(b"")
-
-    def _start_fragment(self, _: str) -> None:
-        self._bytes_or_uri = bytearray()
-        self._state = _State.FRAGMENT_OBJECT
-
-    def _fragment_name(self, text: str) -> None:
-        if text == "InlineBinary":
-            self._bytes_or_uri = bytearray()
-            self._decoder = Base64Decoder()
-            self._state = _State.FRAGMENT_TEXT
-        elif text == "BulkDataURI":
-            self._state = _State.FRAGMENT_URI
-        else:
-            self._dialect.deviate("unknown-member", "not a member that a fragment has")
-            self._skip(_State.FRAGMENT_OBJECT)
-
-    def _fragment_uri(self, text: str) -> None:
-        self._bytes_or_uri = text
-        self._state = _State.FRAGMENT_OBJECT
-
-    def _fragment_segment(self, text: str) -> None:
+    def _go_on_with_fragments(self, kind: int, text: str) -> None:
         try:
-            self._bytes_or_uri += self._decoder.feed(text)
-        except ValueError as error:
-            self._leave_out(DicomJsonError(f"'InlineBinary' is {error}"), _STRING_SEGMENT)
+            self._fragments.take(kind, text)
+        except WrongValueError as error:
+            self._leave_out(DicomJsonError(str(error)), kind)
             return
-        if self._size + len(self._bytes_or_uri) > self._limits.value_length:
-            raise LimitError(f"fragments of more than {self._limits.value_length} bytes", "value_length")
-
-    def _fragment_text(self, text: str) -> None:
-        self._fragment_segment(text)
-        if self._state == _State.FRAGMENT_TEXT:
-            try:
-                self._bytes_or_uri += self._decoder.close()
-            except ValueError as error:
-                self._leave_out(DicomJsonError(f"'InlineBinary' is {error}"), _STRING)
-                return
-            self._state = _State.FRAGMENT_OBJECT
-
-    def _end_fragment(self, _: str) -> None:
-        value = self._bytes_or_uri
-        self._add_fragment(value if isinstance(value, str) else bytes(value))
-
-    def _add_fragment(self, data: bytes | str) -> None:
-        self._fragments.append(data)
-        self._size += len(data) + _FRAGMENT_OVERHEAD
-        if self._size > self._limits.value_length:
-            raise LimitError(f"fragments of more than {self._limits.value_length} bytes", "value_length")
-        self._state = _State.FRAGMENT
-
-    def _end_fragment_array(self, _: str) -> None:
-        self._state = _ATTRIBUTE
+        if self._fragments.is_complete:
+            self._state = _ATTRIBUTE
 
     def _end_fragments(self, tag: int, vr: str) -> None:
         if VRS[vr].form is not Form.BINARY:
             self._give_up(f"'DataFragment' for VR {vr}")
-        elif any(isinstance(fragment, str) for fragment in self._fragments):
+        elif self._fragments.has_reference:
             self._give_up("a fragment that is a reference")
         else:
-            events = self._events
-            events.append((_START_FRAGMENTS, tag, vr, None))
-            for fragment in self._fragments:
-                events.append((_START_FRAGMENT, tag, vr, len(fragment)))
-                events.append((_LAST_SEGMENT, tag, vr, fragment))
-            events.append((_END_FRAGMENTS, tag, vr, None))
-
-    def _fragments_as_they_came(self) -> str | None:
-        if self._size > self._limits.string_segment:
-            return None
-        texts = []
-        for fragment in self._fragments:
-            if isinstance(fragment, str):
-                texts.append(f'{{"BulkDataURI":{encode_basestring(fragment)}}}')
-            else:
-                texts.append(f'{{"InlineBinary":"{_base64(fragment)}"}}' if fragment else "null")
-        return f"[{','.join(texts)}]"
-
-
-class _Capture:
-    """The JSON text of a value, token by token, unless it becomes too long."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._blocks: list[bytes] = []
-        self._json: JsonWriter | None = JsonWriter(self._blocks.append)
-        self._size = 0
-        self._depth = 0
-        self.is_complete = False
-
-    def add(self, kind: int, text: str) -> None:
-        self._depth += (kind in (_START_OBJECT, _START_ARRAY)) - (kind in (_END_OBJECT, _END_ARRAY))
-        self._size += len(text) + 1
-        if self._size > self._most:
-            self._json = None
-            self._blocks.clear()
-        if self._json:
-            try:
-                self._json.write([(kind, text)])
-            except OutputError:  # of NaN, which is no JSON
-                self._json.string(text)
-        self.is_complete = self._depth == 0 and kind != _STRING_SEGMENT
-
-    @property
-    def text(self) -> str:
-        """The text; empty if there was too much of it."""
-        if self._json is None:
-            return ""
-        self._json.flush()
-        return b"".join(self._blocks).decode()
+            self._events += self._fragments.events(tag, vr)
 
 
 def _may_be_keyword(text: str) -> bool:
@@ -1227,31 +1095,30 @@ def _base64(data: bytes) -> str:
 
 
 _EMPTY_OBJECT = ("", "", "")  # known by its identity: it may be an item
-_FRAGMENT_OVERHEAD = 64  # bytes that an object takes
 _WHOLE_VALUES = frozenset({_STRING, _STRING_END, _NUMBER, _TRUE, _FALSE, _NULL})
 
 _MEMBERS: dict[str, tuple[int, int]] = {
-    "vr": (_Content.NOTHING, _State.VR),
-    "Value": (_Content.VALUES, _State.VALUE),
-    "BulkDataURI": (_Content.URI, _State.URI),
-    "InlineBinary": (_Content.BINARY, _State.BINARY),
-    "DataFragment": (_Content.FRAGMENTS, _State.FRAGMENTS),
+    "vr": (Content.NOTHING, State.VR),
+    "Value": (Content.VALUES, State.VALUE),
+    "BulkDataURI": (Content.URI, State.URI),
+    "InlineBinary": (Content.BINARY, State.BINARY),
+    "DataFragment": (Content.FRAGMENTS, State.FRAGMENTS),
 }
 _MEMBER_NAMES = {name.lower(): name for name in _MEMBERS}
 _EXTRA_MEMBERS = frozenset({"keyword", "name"})
 
 _End: TypeAlias = Callable[[EventParser, int, str], None]
 _ENDS: dict[int, _End] = {
-    _Content.NOTHING: EventParser._end_values,
-    _Content.VALUES: EventParser._end_values,
-    _Content.PARTS: EventParser._end_parts,
-    _Content.TEXT: EventParser._end_parts,
-    _Content.ITEMS: EventParser._end_items,
-    _Content.URI: EventParser._end_reference,
-    _Content.BINARY: EventParser._end_binary,
-    _Content.BINARY_PARTS: EventParser._end_binary_parts,
-    _Content.NO_BINARY: EventParser._end_no_binary,
-    _Content.FRAGMENTS: EventParser._end_fragments,
+    Content.NOTHING: EventParser._end_values,
+    Content.VALUES: EventParser._end_values,
+    Content.PARTS: EventParser._end_parts,
+    Content.TEXT: EventParser._end_parts,
+    Content.ITEMS: EventParser._end_items,
+    Content.URI: EventParser._end_reference,
+    Content.BINARY: EventParser._end_binary,
+    Content.BINARY_PARTS: EventParser._end_binary_parts,
+    Content.NO_BINARY: EventParser._end_no_binary,
+    Content.FRAGMENTS: EventParser._end_fragments,
 }
 
 _Move: TypeAlias = Callable[[EventParser, str], None]
@@ -1261,11 +1128,15 @@ def _other(kind: int) -> _Move:
     return lambda parser, text: parser._go_on_with_other(kind, text)
 
 
+def _fragment(kind: int) -> _Move:
+    return lambda parser, text: parser._go_on_with_fragments(kind, text)
+
+
 _MOVES: dict[int, dict[int, _Move]] = {
-    _State.ROOT: {_START_ARRAY: EventParser._start_array, _START_OBJECT: EventParser._start_document},
-    _State.ARRAY: {_START_OBJECT: EventParser._start_dataset, _END_ARRAY: EventParser._end_array},
-    _State.DATASET: {_PROPERTY_NAME: EventParser._key, _END_OBJECT: EventParser._end_members},
-    _State.OPEN: {
+    State.ROOT: {_START_ARRAY: EventParser._start_array, _START_OBJECT: EventParser._start_document},
+    State.ARRAY: {_START_OBJECT: EventParser._start_dataset, _END_ARRAY: EventParser._end_array},
+    State.DATASET: {_PROPERTY_NAME: EventParser._key, _END_OBJECT: EventParser._end_members},
+    State.OPEN: {
         _STRING: lambda parser, text: parser._no_attribute(encode_basestring(text)),
         _NUMBER: EventParser._no_attribute,
         _TRUE: lambda parser, _: parser._no_attribute("true"),
@@ -1273,9 +1144,9 @@ _MOVES: dict[int, dict[int, _Move]] = {
         _NULL: lambda parser, _: parser._no_attribute("null"),
         _START_ARRAY: lambda parser, _: parser._start_other(_START_ARRAY),
     },
-    _State.ATTRIBUTE: {_PROPERTY_NAME: EventParser._member_name, _END_OBJECT: EventParser._end_attribute},
-    _State.VR: {_STRING: EventParser._wrong_vr, _NULL: EventParser._no_vr},
-    _State.VALUE: {
+    State.ATTRIBUTE: {_PROPERTY_NAME: EventParser._member_name, _END_OBJECT: EventParser._end_attribute},
+    State.VR: {_STRING: EventParser._wrong_vr, _NULL: EventParser._no_vr},
+    State.VALUE: {
         _STRING: EventParser._scalar_string,
         _NUMBER: EventParser._scalar_number,
         _NULL: EventParser._null_for_value,
@@ -1284,7 +1155,7 @@ _MOVES: dict[int, dict[int, _Move]] = {
         _START_OBJECT: EventParser._scalar_object,
         _STRING_SEGMENT: EventParser._scalar_segment,
     },
-    _State.VALUES: {
+    State.VALUES: {
         _STRING: EventParser._hold_less,  # which the innermost loop has added
         _NUMBER: EventParser._hold_less,
         _NULL: EventParser._null_value,
@@ -1294,91 +1165,34 @@ _MOVES: dict[int, dict[int, _Move]] = {
         _START_ARRAY: lambda parser, _: parser._start_other(_START_ARRAY),
         _STRING_SEGMENT: EventParser._text_segment,
     },
-    _State.TEXT: {_STRING_SEGMENT: EventParser._text_segment, _STRING_END: EventParser._text_end},
-    _State.OBJECT: {_PROPERTY_NAME: EventParser._object_name, _END_OBJECT: EventParser._object_end},
-    _State.NAME: {_PROPERTY_NAME: EventParser._group_name, _END_OBJECT: EventParser._name_end},
-    _State.GROUP: {_STRING: EventParser._group_text, _NULL: EventParser._group_text},
-    _State.URI: {_STRING: EventParser._uri_text, _NULL: EventParser._null_for_value},
-    _State.BINARY: {
+    State.TEXT: {_STRING_SEGMENT: EventParser._text_segment, _STRING_END: EventParser._text_end},
+    State.OBJECT: {_PROPERTY_NAME: EventParser._object_name, _END_OBJECT: EventParser._object_end},
+    State.NAME: {_PROPERTY_NAME: EventParser._group_name, _END_OBJECT: EventParser._name_end},
+    State.GROUP: {_STRING: EventParser._group_text, _NULL: EventParser._group_text},
+    State.URI: {_STRING: EventParser._uri_text, _NULL: EventParser._null_for_value},
+    State.BINARY: {
         _STRING: EventParser._binary_text,
         _STRING_SEGMENT: EventParser._binary_segment,
         _NULL: EventParser._null_binary,
         _START_ARRAY: EventParser._start_binary_array,
         _END_ARRAY: EventParser._end_binary_array,
     },
-    _State.BINARY_PARTS: {_STRING_SEGMENT: EventParser._binary_segment, _STRING_END: EventParser._binary_end},
-    _State.BINARY_END: {_END_ARRAY: EventParser._end_binary_array},
-    _State.OTHER: {kind: _other(kind) for kind in map(int, TokenType)},
-    _State.FIRST: {_PROPERTY_NAME: EventParser._first_name, _END_OBJECT: EventParser._first_end},
-    _State.UNKNOWN: {
+    State.BINARY_PARTS: {_STRING_SEGMENT: EventParser._binary_segment, _STRING_END: EventParser._binary_end},
+    State.BINARY_END: {_END_ARRAY: EventParser._end_binary_array},
+    State.OTHER: {kind: _other(kind) for kind in map(int, TokenType)},
+    State.FIRST: {_PROPERTY_NAME: EventParser._first_name, _END_OBJECT: EventParser._first_end},
+    State.UNKNOWN: {
         **dict.fromkeys((_STRING, _STRING_END, _NUMBER, _TRUE, _FALSE, _NULL), EventParser._unknown_value),
         _STRING_SEGMENT: lambda parser, _: None,
         _START_OBJECT: EventParser._unknown_object,
         _START_ARRAY: EventParser._unknown_array,
     },
-    _State.WRAPPED: {
+    State.WRAPPED: {
         **dict.fromkeys((_STRING, _STRING_SEGMENT, _NUMBER, _TRUE, _FALSE, _NULL), EventParser._wrapped_value),
         _START_OBJECT: EventParser._wrapped_dataset,
         _START_ARRAY: EventParser._wrapped_array,
         _END_ARRAY: EventParser._wrapped_nothing,
     },
-    _State.WRAPPER: {_PROPERTY_NAME: EventParser._wrapper_name, _END_OBJECT: EventParser._wrapper_end},
-    _State.FRAGMENTS: {_START_ARRAY: EventParser._start_fragments, _NULL: EventParser._null_for_value},
-    _State.FRAGMENT: {
-        _NULL: EventParser._null_fragment,
-        _START_OBJECT: EventParser._start_fragment,
-        _END_ARRAY: EventParser._end_fragment_array,
-    },
-    _State.FRAGMENT_OBJECT: {_PROPERTY_NAME: EventParser._fragment_name, _END_OBJECT: EventParser._end_fragment},
-    _State.FRAGMENT_TEXT: {
-        _STRING: EventParser._fragment_text,
-        _STRING_SEGMENT: EventParser._fragment_segment,
-        _STRING_END: EventParser._fragment_text,
-    },
-    _State.FRAGMENT_URI: {_STRING: EventParser._fragment_uri},
-}
-
-_DEPTHS: dict[int, int] = {
-    _State.OPEN: 0,
-    _State.ATTRIBUTE: 1,
-    _State.VR: 1,
-    _State.VALUE: 1,
-    _State.VALUES: 2,
-    _State.OBJECT: 3,
-    _State.NAME: 3,
-    _State.GROUP: 3,
-    _State.URI: 1,
-    _State.BINARY: 1,
-    _State.BINARY_PARTS: 1,
-    _State.BINARY_END: 2,
-    _State.FRAGMENTS: 1,
-    _State.FRAGMENT: 2,
-    _State.FRAGMENT_OBJECT: 3,
-    _State.FRAGMENT_TEXT: 3,
-    _State.FRAGMENT_URI: 3,
-}
-"""How many objects and arrays of the attribute are open in a state."""
-
-_WANTED: dict[int, str] = {
-    _State.ROOT: "a data set or an array of them",
-    _State.ARRAY: "a data set",
-    _State.DATASET: "an attribute",
-    _State.OPEN: "the object of an attribute",
-    _State.ATTRIBUTE: "a member of an attribute",
-    _State.VR: "the value representation",
-    _State.VALUE: "an array of values",
-    _State.VALUES: "a value",
-    _State.TEXT: "the rest of a string",
-    _State.OBJECT: "an item or a person name",
-    _State.NAME: "a component group",
-    _State.GROUP: "the text of a component group",
-    _State.URI: "a URI",
-    _State.BINARY: "a string in base64",
-    _State.BINARY_PARTS: "the rest of a string",
-    _State.BINARY_END: "the end of the array",
-    _State.FRAGMENTS: "an array of fragments",
-    _State.FRAGMENT: "a fragment",
-    _State.FRAGMENT_OBJECT: "a member of a fragment",
-    _State.FRAGMENT_TEXT: "a string in base64",
-    _State.FRAGMENT_URI: "a URI",
+    State.WRAPPER: {_PROPERTY_NAME: EventParser._wrapper_name, _END_OBJECT: EventParser._wrapper_end},
+    State.FRAGMENTS: {kind: _fragment(kind) for kind in map(int, TokenType)},
 }

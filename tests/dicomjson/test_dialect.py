@@ -532,6 +532,8 @@ WRONG: list[tuple[str, str | None]] = [
     ('{"vr":"US","Value":[true,false]}', '{"vr":"US","Value":[true,false]}'),
     ('{"vr":"US","Value":true}', '{"vr":"US","Value":[true]}'),
     ('{"vr":"US","Value":[[1,[2,{"a":"b"}]],3]}', '{"vr":"US","Value":[[1,[2,{"a":"b"}]],3]}'),
+    ('{"vr":"US","Value":["many",{"a":[1]}]}', '{"vr":"US","Value":["many",{"a":[1]}]}'),
+    ('{"vr":"US","Value":["many",{"00100020":{"vr":"LO"}}]}', '{"vr":"US","Value":["many",{"00100020":{"vr":"LO"}}]}'),
     ('{"vr":"LO","Value":[5]}', '{"vr":"LO","Value":[5]}'),
     ('{"vr":"LO","Value":[{"Alphabetic":"A"}]}', '{"vr":"LO","Value":[{"Alphabetic":"A"}]}'),
     ('{"vr":"PN","Value":["A=B=C=D"]}', '{"vr":"PN","Value":["A=B=C=D"]}'),
@@ -618,7 +620,7 @@ WRONG_IN_PARTS: list[tuple[str, list[Event]]] = [
     (f'"Value":["{LONG}"],"vr":"XX"', [start_parts(""), *segments("", LONG[:12], "a"), end_parts("UT")]),
     (
         f'"Value":["{LONG}",{{"00100020":{{"vr":"LO"}}}},"b"],"vr":"UC"',
-        [start_parts(""), *segments("", LONG[:12], "a"), end_parts("UT")],
+        [start_parts(""), *segments("", LONG[:12], "a"), some("UC", None, "b"), end_parts("UC")],
     ),
     (
         '"vr":"OB","InlineBinary":"AAAAAAAAAAAA-_AAAAAAAAAAAAAAAAAA"',
