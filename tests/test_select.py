@@ -45,7 +45,7 @@ def test_what_comes_is_what_is_wanted(options: ReadOptions, include: list[str], 
     expected = {
         tag: attribute
         for tag, attribute in _DATASET.items()
-        if tag == "00020010" or (tag not in exclude and (not include or tag in include))
+        if tag not in exclude and (not include or tag in include or tag == "00020010")
     }
     assert _selected(events, include=include, exclude=exclude) == [expected, expected]
 
