@@ -6,6 +6,7 @@ import marshal
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import IO, Any
+from weakref import finalize
 
 from streamdicom.errors import LimitError
 from streamdicom.events import Event, EventType
@@ -156,6 +157,7 @@ class _Waiting:
         from tempfile import SpooledTemporaryFile  # which takes a tenth of this package's time to import
 
         self._file: IO[bytes] = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - it goes with this object
+        finalize(self, self._file.close)
         self._most = most
 
     def add(self, event: Event) -> None:
