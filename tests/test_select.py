@@ -98,6 +98,7 @@ _CASES: list[tuple[dict[str, Any], Any, Any]] = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")  # of values that are too long
 @given(data=st.data(), dataset=datasets())
 def test_what_is_selected_is_what_a_filter_by_hand_leaves(data: st.DataObject, dataset: Dataset) -> None:
     patterns, include, exclude = data.draw(st.sampled_from(_CASES))
