@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
+from streamdicom.converters.registry import Converters
 from streamdicom.deviations import DEVIATIONS, Deviation
 from streamdicom.limits import Limits
 from streamdicom.selection import Pattern, Wanted, patterns_of
@@ -60,6 +61,9 @@ class ReadOptions:
         select: Which data sets come. For the tag or the keyword of an element at the top a value, a collection of
             values of which one is enough, or a callable that is given the tuple of its values; all must hold. Others
             are left out, and those that come keep their numbers. See ``streamdicom.select.where``.
+        converters: What is made of elements, see ``streamdicom.converters``; bulk data that comes from a store in
+            events too, but not what a data set fetches later. ``on_error`` says what becomes of an element that its
+            converter fails at.
         bulk_data_store: Where the values of references to bulk data are. Events have the values then. In a data
             set they are buffers, fetched when they are first looked at, where pydicom takes buffers, which is for
             OB, OD, OF, OL, OV and OW; others are fetched at once. Without a store a reference is an empty element
@@ -84,6 +88,7 @@ class ReadOptions:
     include: Iterable[Pattern] = ()
     exclude: Iterable[Pattern] = ()
     select: Mapping[Pattern, Any] = field(default_factory=dict, hash=False)
+    converters: Converters | None = None
     bulk_data_store: BulkDataStore | None = None
     bulk_data_uri_handler: UriHandler | None = None
     spool_threshold: int = 64 * 1024 * 1024
@@ -122,6 +127,9 @@ class WriteOptions:
             or says "utf-8" (ISO_IR 192) wherever it stands, which is older practice.
         include: Which elements are written, as for reading. Group 0002 is subject to ``file_meta`` still.
         exclude: Which are not.
+        converters: What is made of elements before they are written, and before bulk data goes to a store.
+        on_error: What becomes of an element that its converter fails at: "raise" an error, "skip" it, or "keep" it as
+            it was; a ``DeviationWarning`` tells of it.
         ensure_ascii: Whether characters beyond ASCII are written as escapes.
         escape_html: Whether <, >, & and ' are, and U+2028 and U+2029, so that the text may stand within HTML.
         ndjson: Whether each data set is a document on a line of its own, in place of an array of them.
@@ -150,6 +158,8 @@ class WriteOptions:
     character_set: CharacterSet = "keep"
     include: Iterable[Pattern] = ()
     exclude: Iterable[Pattern] = ()
+    converters: Converters | None = None
+    on_error: OnError = "raise"
     ensure_ascii: bool = False
     escape_html: bool = False
     ndjson: bool = False
@@ -165,6 +175,7 @@ class WriteOptions:
         _check("number_handling", self.number_handling, NumberHandling)
         _check("nonfinite", self.nonfinite, Nonfinite)
         _check("keys", self.keys, Keys)
+        _check("on_error", self.on_error, OnError)
         _check("character_set", self.character_set, CharacterSet)
         _keep_patterns(self)
         if self.bulk_data_store is not None and self.bulk_data_element_handler is not None:

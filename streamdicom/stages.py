@@ -7,6 +7,8 @@ from functools import partial
 from typing import Protocol, Self
 
 from streamdicom.bulkdata import BulkDataStore
+from streamdicom.conversion import ElementConverter
+from streamdicom.converters.registry import converters_in_force
 from streamdicom.errors import StreamDicomError
 from streamdicom.events import Event
 from streamdicom.filters import load_bulk_data
@@ -39,18 +41,25 @@ class Stages:
 
     @classmethod
     def of_reading(cls, options: ReadOptions, store: BulkDataStore | None = None) -> Self:
-        """Those for reading: which data sets, which elements, the values from a store."""
+        """Those for reading: which data sets, which elements, the values from a store, what converters make of them."""
         stages = _selecting(options)
         if options.select:
             stages.insert(0, DatasetFilter(Wanted(options.select, options.limits)).run)
         if store is not None:
             stages.append(partial(load_bulk_data, store=store))
+        converters = converters_in_force(options.converters)
+        if converters:
+            stages.append(ElementConverter.for_reading(converters, options).run)
         return cls(stages)
 
     @classmethod
     def of_writing(cls, options: WriteOptions) -> Self:
-        """Those for writing: which elements."""
-        return cls(_selecting(options))
+        """Those for writing: which elements, and what converters make of them."""
+        stages = _selecting(options)
+        converters = converters_in_force(options.converters)
+        if converters:
+            stages.append(ElementConverter.for_writing(converters, options).run)
+        return cls(stages)
 
     def __bool__(self) -> bool:
         return bool(self._stages)
