@@ -115,7 +115,11 @@ DEVIATIONS: dict[str, _Row] = {
     "scalar-value": _Row(
         _WARNING, "a Value that is no array; it is the one value", '{"00100020":{"vr":"LO","Value":"1"}}'
     ),
-    "null-value": _Row(_NOTE, "a Value of null; the element is empty", '{"00100020":{"vr":"LO","Value":null}}'),
+    "null-value": _Row(
+        _NOTE,
+        "null for a member of an attribute; it is as if the member were not there",
+        '{"00100020":{"vr":"LO","Value":null}}',
+    ),
     "empty-array": _Row(_NOTE, "a Value of no values; the element is empty", '{"00100020":{"vr":"LO","Value":[]}}'),
     "null-only": _Row(
         _NOTE, "null for the only value; the element is empty", '{"00100020":{"vr":"LO","Value":[null]}}'

@@ -5,9 +5,18 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-__all__ = ["format_tag", "is_group_length", "keyword", "parse_tag"]
+__all__ = [
+    "dictionary_vrs",
+    "format_tag",
+    "is_group_length",
+    "keyword",
+    "parse_tag",
+    "parse_tag_in_any_form",
+    "tag_for_keyword_key",
+]
 
 _KEY = re.compile(r"[0-9A-F]{8}")
+_ANY_FORM = re.compile(r"[xX]?([0-9A-Fa-f]{4})([0-9A-Fa-f]{4})|\(?([0-9A-Fa-f]{4}), ?([0-9A-Fa-f]{4})\)?")
 
 SPECIFIC_CHARACTER_SET = 0x00080005
 UTF_8_TERM = "ISO_IR 192"  # its value for UTF-8
@@ -29,6 +38,21 @@ def parse_tag(key: str) -> int:
     if not _KEY.fullmatch(key):
         raise ValueError("not a tag of eight upper-case hexadecimal digits")
     return int(key, 16)
+
+
+def parse_tag_in_any_form(text: str) -> int:
+    """The number of a tag in hexadecimal digits of any case: ggggeeee, xggggeeee, gggg,eeee or (gggg,eeee).
+
+    Raises:
+        ValueError: The text is of another form.
+
+    >>> hex(parse_tag_in_any_form("(0010,001e)"))
+    '0x10001e'
+    """
+    match = _ANY_FORM.fullmatch(text)
+    if not match or text.startswith("(") is not text.endswith(")"):
+        raise ValueError("not a tag")
+    return int("".join([group for group in match.groups() if group]), 16)
 
 
 @lru_cache(maxsize=16384)
@@ -59,3 +83,36 @@ def keyword(tag: int) -> str:
     from pydicom.datadict import keyword_for_tag
 
     return keyword_for_tag(tag)
+
+
+def dictionary_vrs(tag: int) -> list[str]:
+    """The VRs that the data dictionary (PS3.6) has for a tag; none if it does not know it.
+
+    >>> dictionary_vrs(0x00280106)
+    ['US', 'SS']
+    >>> dictionary_vrs(0x00091001)
+    []
+    """
+    from pydicom.datadict import dictionary_VR
+    from pydicom.tag import BaseTag
+
+    if is_group_length(tag):
+        return ["UL"]
+    base_tag = BaseTag(tag)
+    if base_tag.is_private:
+        return ["LO"] if base_tag.is_private_creator else []
+    try:
+        return str(dictionary_VR(tag)).split(" or ")
+    except KeyError:
+        return []
+
+
+def tag_for_keyword_key(text: str) -> int | None:
+    """The tag of a keyword, which may be in camel case; None if there is no such keyword.
+
+    >>> tag_for_keyword_key("PatientName") == 0x00100010
+    True
+    """
+    from pydicom.datadict import tag_for_keyword
+
+    return tag_for_keyword(text)

@@ -111,7 +111,9 @@ def test_events_take_no_more_memory_for_a_longer_input(chunks: Callable[[], Iter
     parser.close()
 
 
-@pytest.mark.parametrize("text", [b'{"Value":[1', b'{"00091001":{"Value":["a"', b'{"00091001":{"Value":[{}'])
+@pytest.mark.parametrize(
+    "text", [b'{"00091001":{"Value":[1', b'{"00091001":{"Value":["a"', b'{"00091001":{"Value":[{}']
+)
 def test_what_cannot_be_delivered_is_not_held(text: bytes) -> None:
     parser = EventParser()
 

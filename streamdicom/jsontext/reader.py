@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import re
 from codecs import utf_8_decode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 from itertools import islice
 
@@ -100,8 +100,9 @@ class JsonReader:
     ['NULL', 'END_ARRAY', 'END_OBJECT']
     """
 
-    def __init__(self, limits: Limits | None = None, *, multiple: bool = False) -> None:
+    def __init__(self, limits: Limits | None = None, *, multiple: bool = False, lenient: bool = False) -> None:
         limits = limits or Limits()
+        self.departures: list[tuple[int, str]] = []
         self._segment = limits.string_segment
         self._number_length = limits.number_length
         self._grammar = Grammar(limits.depth, limits.number_length, multiple)
@@ -178,9 +179,27 @@ class JsonReader:
         Args:
             index: The token's place in the list that was returned.
         """
-        first, text, offset = next(o for o in reversed(self._origins) if o[0] <= index)
-        match = next(islice(_TOKEN.finditer(text), index - first, None), None)
-        return offset + _length(text[: match.start()]) if match else offset
+        [offset] = self.locate_all([index])
+        return offset
+
+    def locate_all(self, indices: Sequence[int]) -> list[int]:
+        """As ``locate``, for several tokens in the order of the list, in one pass."""
+        offsets = []
+        origins = iter(self._origins)
+        coming = next(origins, None)
+        tokens: Iterator[re.Match[str]] = iter(())
+        text, offset, done, number = "", 0, 0, 0
+        for index in indices:
+            while coming and coming[0] <= index:
+                number, text, offset = coming
+                tokens, done = _TOKEN.finditer(text), 0
+                coming = next(origins, None)
+            match = next(islice(tokens, index - number, None), None) if index >= number else None
+            if match:
+                offset += _length(text[done : match.start()])
+                done, number = match.start(), index + 1
+            offsets.append(offset)
+        return offsets
 
     def _deliver(self, data: bytes | None) -> list[Token]:
         if self._error:

@@ -7,7 +7,7 @@ token that may not come is an ``OutputError`` that leaves the writer as it was.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import IntEnum
 from itertools import accumulate
 from json.encoder import encode_basestring, encode_basestring_ascii
@@ -170,6 +170,15 @@ class JsonWriter:
         """Write ``null``; raises as ``start_object``."""
         self._value("null")
 
+    def write(self, tokens: Iterable[Token]) -> None:
+        """Write tokens as a ``JsonReader`` gives them.
+
+        Raises:
+            OutputError: A token may not come where it comes; those before it have been written.
+        """
+        for kind, text in tokens:
+            _WRITE[kind](self, text)
+
     def raw(self, text: str) -> None:
         """Write a value of any kind that is JSON text already. With an indent it is laid out anew.
 
@@ -180,7 +189,7 @@ class JsonWriter:
         if self._indent is None and (text.isascii() or not self._ensure_ascii):
             self._value(text)
         else:
-            self._write(tokens)
+            self.write(tokens)
 
     def raw_segment(self, text: str, *, final: bool = False) -> None:
         """Write a value that is JSON text already, in segments that are cut anywhere; the last one is marked final.
@@ -236,7 +245,7 @@ class JsonWriter:
             raise OutputError("not JSON text") from None
         self._place, self._in_raw = self._raw_place, False
         try:
-            self._write(tokens)
+            self.write(tokens)
         finally:
             self._raw_place, self._place, self._in_raw = self._place, _SEGMENT, True
         if reader.error:
@@ -254,10 +263,6 @@ class JsonWriter:
         if depth + max(depths, default=0) > self._depth:
             raise OutputError(f"more than {self._depth} objects and arrays within one another")
         return tokens
-
-    def _write(self, tokens: list[Token]) -> None:
-        for kind, value in tokens:
-            _WRITE[kind](self, value)
 
     def string_segment(self, text: str, *, final: bool = False) -> None:
         """Write a string in segments; the last one, marked final, may be empty.

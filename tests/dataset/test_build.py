@@ -14,7 +14,7 @@ from pydicom.dataelem import RawDataElement
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
 
 import streamdicom
-from streamdicom import DatasetError, DatasetParser, EventType, LimitError, Limits, ReadOptions
+from streamdicom import DatasetError, DatasetParser, Event, EventType, InputError, LimitError, Limits, ReadOptions
 from streamdicom.dataset import DatasetBuilder
 
 _PRIVATE = "00091001"
@@ -135,27 +135,38 @@ def test_what_pydicom_refuses_is_an_error_with_the_place(monkeypatch: pytest.Mon
     assert caught.value.location.tag_path == "00081140[0].00280010"
 
 
+def twice(*texts: str) -> list[Event]:
+    """The events of one data set that has the elements of several."""
+    members = [event for text in texts for event in list(streamdicom.iter_events(text.encode()))[1:-1]]
+    return [(EventType.START_DATASET, 0, "", 0), *members, (EventType.END_DATASET, 0, "", None)]
+
+
 @pytest.mark.parametrize(
-    "text",
+    "texts",
     [
-        '{"00100020": {"vr": "LO"}, "00100020": {"vr": "LO"}}',
-        '{"00100020": {"vr": "SQ"}, "00100020": {"vr": "LO"}}',
-        '{"00100020": {"vr": "LO"}, "00100030": {"vr": "DA"}, "00100020": {"vr": "SQ", "Value": [{}]}}',
+        ['{"00100020": {"vr": "LO"}}', '{"00100020": {"vr": "LO"}}'],
+        ['{"00100020": {"vr": "SQ"}}', '{"00100020": {"vr": "LO"}}'],
+        ['{"00100020": {"vr": "LO"}, "00100030": {"vr": "DA"}}', '{"00100020": {"vr": "SQ", "Value": [{}]}}'],
     ],
 )
-def test_an_element_that_comes_twice_is_an_error(text: str) -> None:
+def test_an_element_that_comes_twice_is_an_error(texts: list[str]) -> None:
     with pytest.raises(DatasetError, match="twice") as caught:
-        streamdicom.loads(text)
+        DatasetBuilder(ReadOptions()).take(twice(*texts))
     assert caught.value.location.tag_path == "00100020"
 
 
 def test_data_sets_before_a_fault_come_first_and_the_error_stays() -> None:
-    parser = DatasetParser()
+    parser = DatasetParser(options=ReadOptions(deviations={"duplicate-key": "error"}))
     text = b'[{"00100020": {"vr": "LO", "Value": ["1"]}}, {"00100020": {"vr": "LO"}, "00100020": {"vr": "LO"}}]'
     assert [dataset.PatientID for dataset in parser.feed(text)] == ["1"]
     for _ in range(2):
-        with pytest.raises(DatasetError):
+        with pytest.raises(InputError):
             parser.close()
+    builder = DatasetBuilder(ReadOptions())
+    with pytest.raises(DatasetError):
+        builder.take(twice('{"00100020": {"vr": "LO"}}', '{"00100020": {"vr": "LO"}}'))
+    with pytest.raises(DatasetError):
+        builder.take([])
 
 
 def test_group_0002_goes_to_the_file_meta_information() -> None:

@@ -310,7 +310,7 @@ def test_what_is_fetched_late_is_bounded_too() -> None:
 
 
 def test_a_reference_that_comes_twice_is_an_error() -> None:
-    text = '{"7FE00010":{"vr":"OB","BulkDataURI":"0"},"7FE00010":{"vr":"OB","BulkDataURI":"0"}}'
+    reference = (EventType.BULK_DATA, 0x7FE00010, "OB", "0")
     store = MemoryStore()
     store.values = [b"ab"]
     for options in (
@@ -319,7 +319,7 @@ def test_a_reference_that_comes_twice_is_an_error() -> None:
         ReadOptions(bulk_data_uri_handler=lambda u: b""),
     ):
         with pytest.raises(DatasetError, match="twice"):
-            streamdicom.loads(text, options=options)
+            DatasetBuilder(options).take([(EventType.START_DATASET, 0, "", 0), reference, reference])
 
 
 # --- pydicom's callables -----------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import struct
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -256,9 +256,7 @@ NUMBERS: list[tuple[str, str, str, Any]] = [
     ("DS beyond a double", "DS", "1e400", "1e400"),
     ("DS of many digits", "DS", "3.14159265358979323846264338327950288", "3.14159265358979323846264338327950288"),
     ("DS as a string", "DS", '"  1.50 "', "  1.50 "),
-    ("DS as an empty string", "DS", '""', ""),
     ("IS beyond a double", "IS", "9007199254740993", "9007199254740993"),
-    ("IS with a fraction", "IS", "5.0", "5.0"),
     ("IS as a string", "IS", '"0042"', "0042"),
     ("FD as an integer", "FD", "17", 17.0),
     ("FD negative zero", "FD", "-0", -0.0),
@@ -268,8 +266,6 @@ NUMBERS: list[tuple[str, str, str, Any]] = [
     ("FD not a number", "FD", '"NaN"', float("nan")),
     ("FD infinity", "FD", '"Infinity"', float("inf")),
     ("FL negative infinity", "FL", '"-Infinity"', float("-inf")),
-    ("text as an empty string", "LO", '""', ""),
-    ("text null alone", "LO", "null", None),
     ("AT all digits", "AT", '"FFFEE00D"', 0xFFFEE00D),
 ]
 
@@ -280,9 +276,6 @@ NAMES: list[tuple[str, str, Any]] = [
     ("three groups in another order", '{"Phonetic":"P","Alphabetic":"A","Ideographic":"I"}', ("A", "I", "P")),
     ("ideographic only", '{"Ideographic":"\u5c71\u7530^\u592a\u90ce"}', ("", "\u5c71\u7530^\u592a\u90ce", "")),
     ("an empty group", '{"Alphabetic":"","Phonetic":"P"}', ("", "", "P")),
-    ("all groups empty", '{"Alphabetic":""}', None),
-    ("no group", "{}", None),
-    ("null", "null", None),
 ]
 
 LO = '"00100020":{"vr":"LO","Value":["a"]}'
@@ -382,7 +375,8 @@ CASES: list[Case] = [
 
 def check(text: str, expected: list[Event], limits: Limits) -> None:
     for around in SURROUNDINGS:
-        events = read_well(around.before + text + around.behind, ReadOptions(limits=limits))
+        whole = around.before + text + around.behind
+        events = read_well(whole, ReadOptions(limits=limits))
         assert events == shown([*around.events_before, *in_dataset(expected, around.index), *around.events_behind])
 
 
@@ -609,22 +603,22 @@ WRONG_VALUES: list[tuple[str, str, str]] = [
     ("US", "1e-999999999", "not a value of VR US"),
     ("US", "1e99999999999999999999", "not a value of VR US"),
     ("UV", "1e999999999", "not a value of VR UV"),
-    ("SV", '"1.0"', "not a value of VR SV"),
-    ("SV", '""', "not a value of VR SV"),
-    ("SV", '" 1"', "not a value of VR SV"),
+    ("SV", '"1.0"', "a string for VR SV"),
+    ("SV", '""', "an empty string"),
+    ("SV", '" 1"', "a string for VR SV"),
     ("SV", '"1_0"', "not a value of VR SV"),
     ("UV", '"0x10"', "not a value of VR UV"),
     ("UV", '"\u0661"', "not a value of VR UV"),  # a digit, but not of ASCII
     ("FD", "1e400", "not a value of VR FD"),
     ("FL", "-1e400", "not a value of VR FL"),
-    ("FD", '"1.5"', "not a value of VR FD"),
-    ("FD", '"nan"', "not a value of VR FD"),
-    ("FD", '"+Infinity"', "not a value of VR FD"),
-    ("FL", '"inf"', "not a value of VR FL"),
-    ("FL", '""', "not a value of VR FL"),
-    ("AT", '"7fe00010"', "not a value of VR AT"),
+    ("FD", '"1.5"', "a string for VR FD"),
+    ("FD", '"nan"', "in a spelling of its own"),
+    ("FD", '"+Infinity"', "in a spelling of its own"),
+    ("FL", '"inf"', "in a spelling of its own"),
+    ("FL", '""', "an empty string"),
+    ("AT", '"7fe00010"', "not eight upper-case"),
     ("AT", '"0010001"', "not a value of VR AT"),
-    ("AT", '"(0010,0010)"', "not a value of VR AT"),
+    ("AT", '"(0010,0010)"', "not eight upper-case"),
     ("AT", '"PatientID"', "not a value of VR AT"),
     ("US", '1,"2",3', "a string for VR US"),
     ("LO", '"a",null,5', "a number for VR LO"),
@@ -649,24 +643,24 @@ BAD_BASE64 = {
 FAULTS: list[Fault] = [
     *wrong_values(),
     # attributes
-    Fault("attribute a string", f'{{"{KEY}":{MARK}"a"}}', "object of an attribute expected, not string"),
-    Fault("attribute a number", f'{{"{KEY}":{MARK}5}}', "object of an attribute expected, not number"),
-    Fault("attribute null", f'{{"{KEY}":{MARK}null}}', "object of an attribute expected, not null"),
-    Fault("attribute an array", f'{{"{KEY}":{MARK}[]}}', "object of an attribute expected, not start array"),
+    Fault("attribute a string", f'{{"{KEY}":{MARK}"a"}}', "the object of an attribute expected"),
+    Fault("attribute a number", f'{{"{KEY}":{MARK}5}}', "the object of an attribute expected"),
+    Fault("attribute null", f'{{"{KEY}":{MARK}null}}', "the object of an attribute expected"),
+    Fault("attribute an array", f'{{"{KEY}":{MARK}[]}}', "the object of an attribute expected"),
     Fault("attribute empty", f'{{"{KEY}":{{{MARK}}}}}', "without 'vr'"),
     Fault("key in lower case", f'{{{MARK}"0009100a":{{"vr":"LO"}}}}', "eight upper-case hexadecimal digits", path=""),
-    Fault("key of 7 digits", f'{{{MARK}"0009100":{{"vr":"LO"}}}}', "eight upper-case hexadecimal digits", path=""),
-    Fault("key of 9 digits", f'{{{MARK}"000910010":{{"vr":"LO"}}}}', "eight upper-case hexadecimal digits", path=""),
-    Fault("key a keyword", f'{{{MARK}"PatientName":{{"vr":"PN"}}}}', "eight upper-case hexadecimal digits", path=""),
-    Fault("key with a line feed", f'{{{MARK}"00091001\\n":{{"vr":"PN"}}}}', "eight upper-case", path=""),
-    Fault("key empty", f'{{{MARK}"":{{"vr":"PN"}}}}', "eight upper-case hexadecimal digits", path=""),
-    Fault("second key", f'{{{LO},{MARK}"x":{{}}}}', "eight upper-case hexadecimal digits", path="", before=[LO_EVENT]),
+    Fault("key of 7 digits", f'{{{MARK}"0009100":{{"vr":"LO"}}}}', "neither a tag nor a keyword", path=""),
+    Fault("key of 9 digits", f'{{{MARK}"000910010":{{"vr":"LO"}}}}', "neither a tag nor a keyword", path=""),
+    Fault("key a keyword", f'{{{MARK}"PatientName":{{"vr":"PN"}}}}', "a keyword for a key", path=""),
+    Fault("key with a line feed", f'{{{MARK}"00091001\\n":{{"vr":"PN"}}}}', "neither a tag nor a keyword", path=""),
+    Fault("key empty", f'{{{MARK}"":{{"vr":"PN"}}}}', "neither a tag nor a keyword", path=""),
+    Fault("second key", f'{{{LO},{MARK}"x":{{}}}}', "neither a tag nor a keyword", path="", before=[LO_EVENT]),
     # vr
     Fault("vr unknown", attribute(f'"vr":{MARK}"XX"'), "not a value representation"),
     Fault("vr in lower case", attribute(f'"vr":{MARK}"lo","Value":["a"]'), "not a value representation"),
     Fault("vr empty", attribute(f'"vr":{MARK}""'), "not a value representation"),
     Fault("vr of the dictionary", attribute(f'"vr":{MARK}"US or SS"'), "not a value representation"),
-    Fault("vr null", attribute(f'"vr":{MARK}null'), "value representation expected, not null"),
+    Fault("vr null", attribute(f'"vr":{MARK}null'), "null where a value is due"),
     Fault("vr a number", attribute(f'"vr":{MARK}1'), "value representation expected, not number"),
     Fault("vr an object", attribute(f'"vr":{MARK}{{}}'), "value representation expected, not start object"),
     Fault("vr missing", attribute(f'"Value":["a"]{MARK}'), "without 'vr'"),
@@ -681,9 +675,9 @@ FAULTS: list[Fault] = [
     Fault("vr twice", attribute(f'"vr":"LO",{MARK}"vr":"LO"'), "'vr' comes twice"),
     Fault("vr twice, around the values", attribute(f'"vr":"LO","Value":["a"],{MARK}"vr":"LO"'), "'vr' comes twice"),
     # members
-    Fault("unknown member", attribute(f'"vr":"LO",{MARK}"Name":"a"'), "not a member that an attribute has"),
-    Fault("value in lower case", attribute(f'"vr":"LO",{MARK}"value":["a"]'), "not a member that an attribute has"),
-    Fault("DataFragment", attribute(f'"vr":"OB",{MARK}"DataFragment":[]'), "not a member that an attribute has"),
+    Fault("unknown member", attribute(f'"vr":"LO",{MARK}"Name":"a"'), "'name' beside 'vr'"),
+    Fault("value in lower case", attribute(f'"vr":"LO",{MARK}"value":["a"]'), "a member that should be 'Value'"),
+    Fault("DataFragment", attribute(f'"vr":"OB",{MARK}"DataFragment":[]'), "'DataFragment' (not in PS3.18"),
     Fault("Value twice", attribute(f'"vr":"LO","Value":["a"],{MARK}"Value":["b"]'), "more than one of"),
     Fault("Value and URI", attribute(f'"vr":"UT","Value":["a"],{MARK}"BulkDataURI":"b"'), "more than one of"),
     Fault("URI and Value", attribute(f'"vr":"UT","BulkDataURI":"b",{MARK}"Value":["a"]'), "more than one of"),
@@ -696,19 +690,18 @@ FAULTS: list[Fault] = [
         before=sequence([])[:-1],
     ),
     # Value
-    Fault("Value null", attribute(f'"vr":"LO","Value":{MARK}null'), "array of values expected, not null"),
-    Fault("Value a string", attribute(f'"vr":"LO","Value":{MARK}"a"'), "array of values expected, not string"),
-    Fault("Value a number", attribute(f'"Value":{MARK}5,"vr":"US"'), "array of values expected, not number"),
-    Fault(
-        "Value an object", attribute(f'"vr":"PN","Value":{MARK}{NAME}'), "array of values expected, not start object"
-    ),
+    Fault("Value null", attribute(f'"vr":"LO","Value":{MARK}null'), "null where a value is due"),
+    Fault("Value a string", attribute(f'"vr":"LO","Value":{MARK}"a"'), "a 'Value' that is no array"),
+    Fault("Value a number", attribute(f'"Value":{MARK}5,"vr":"US"'), "a 'Value' that is no array"),
+    Fault("Value an object", attribute(f'"vr":"PN","Value":{MARK}{NAME}'), "a 'Value' that is no array"),
     Fault("true", attribute(f'"vr":"US","Value":[1,{MARK}true]'), "a value expected, not true"),
     Fault("false", attribute(f'"vr":"LO","Value":[{MARK}false]'), "a value expected, not false"),
     Fault("array among values", attribute(f'"vr":"US","Value":[{MARK}[1]]'), "a value expected, not start array"),
     Fault(
         "attribute behind a wrong one",
-        f'{{{LO},"{KEY}":{{"vr":"US","Value":["a"]{MARK}}}}}',
+        f'{{{LO},"00200010":{{"vr":"US","Value":["a"]{MARK}}}}}',
         "a string for VR US",
+        path="00200010",
         before=[LO_EVENT],
     ),
     # person names
@@ -716,7 +709,9 @@ FAULTS: list[Fault] = [
     Fault("PN unknown group", attribute(f'"vr":"PN","Value":[{{{MARK}"Latin":"a"}}]'), "not a component group"),
     Fault("PN unknown group, vr behind", attribute(f'"Value":[{{{MARK}"Latin":"a"}}]'), "neither an item nor a person"),
     Fault(
-        "PN group in lower case", attribute(f'"vr":"PN","Value":[{{{MARK}"alphabetic":"a"}}]'), "not a component group"
+        "PN group in lower case",
+        attribute(f'"vr":"PN","Value":[{{{MARK}"alphabetic":"a"}}]'),
+        "that should be 'Alphabetic'",
     ),
     Fault(
         "PN group twice",
@@ -728,7 +723,9 @@ FAULTS: list[Fault] = [
         attribute(f'"Value":[{{"Alphabetic":"a",{MARK}"Alphabetic":""}}]'),
         "comes twice",
     ),
-    Fault("PN group null", attribute(f'"vr":"PN","Value":[{{"Alphabetic":{MARK}null}}]'), "component group expected"),
+    Fault(
+        "PN group null", attribute(f'"vr":"PN","Value":[{{"Alphabetic":{MARK}null}}]'), "a component group that is null"
+    ),
     Fault(
         "PN group a number", attribute(f'"Value":[{{"Alphabetic":{MARK}1}}]'), "component group expected, not number"
     ),
@@ -739,9 +736,11 @@ FAULTS: list[Fault] = [
         "not a component group",
     ),
     # sequences
-    Fault("item null", attribute(f'"vr":"SQ","Value":[null]{MARK}'), "an item expected", before=sequence()[:-1]),
-    Fault("item null, vr behind", attribute(f'"Value":[null],"vr":"SQ"{MARK}'), "an item", before=sequence()[:-1]),
-    Fault("item a string", attribute(f'"vr":"SQ","Value":["a"]{MARK}'), "an item expected", before=sequence()[:-1]),
+    Fault("item null", attribute(f'"vr":"SQ","Value":[null]{MARK}'), "null for an item", before=sequence()[:-1]),
+    Fault(
+        "item null, vr behind", attribute(f'"Value":[null],"vr":"SQ"{MARK}'), "null for an item", before=sequence()[:-1]
+    ),
+    Fault("item a string", attribute(f'"vr":"SQ","Value":["a"]{MARK}'), "an item expected"),
     Fault(
         "item a number among items",
         attribute(f'"vr":"SQ","Value":[{{{LO}}},5]{MARK}'),
@@ -751,7 +750,7 @@ FAULTS: list[Fault] = [
     Fault(
         "item a person name",
         attribute(f'"vr":"SQ","Value":[{{{MARK}"Alphabetic":"a"}}]'),
-        "eight upper-case",
+        "neither a tag nor a keyword",
         path=f"{KEY}[0]",
         before=sequence([])[:-2],
     ),
@@ -759,7 +758,6 @@ FAULTS: list[Fault] = [
         "item a person name, vr behind",
         attribute(f'"Value":[{NAME}],"vr":"SQ"{MARK}'),
         "an item expected",
-        before=sequence()[:-1],
     ),
     Fault(
         "long strings for items",
@@ -780,7 +778,7 @@ FAULTS: list[Fault] = [
         "items for VR PN",
         before=sequence([LO_EVENT])[:-1],
     ),
-    Fault("empty object for a number", attribute(f'"Value":[{{}}],"vr":"US"{MARK}'), "an object for VR US"),
+    Fault("empty object for a number", attribute(f'"Value":[{{}}],"vr":"US"{MARK}'), "items for VR US"),
     Fault(
         "fault in an item",
         f'{{"00081140":{{"vr":"SQ","Value":[{{}},{{"00081155":{{"vr":{MARK}"XX"}}}}]}}}}',
@@ -808,16 +806,16 @@ FAULTS: list[Fault] = [
         for vr in ["AE", "AS", "AT", "CS", "DA", "DT", "LO", "PN", "SH", "SQ", "TM", "UI", "UR"]
     ),
     Fault("URI on LO, vr behind", attribute(f'"BulkDataURI":"a","vr":"LO"{MARK}'), "'BulkDataURI' for VR LO"),
-    Fault("URI null", attribute(f'"vr":"OB","BulkDataURI":{MARK}null'), "a URI expected, not null"),
+    Fault("URI null", attribute(f'"vr":"OB","BulkDataURI":{MARK}null'), "null where a value is due"),
     Fault("URI an array", attribute(f'"vr":"OB","BulkDataURI":{MARK}["a"]'), "a URI expected, not start array"),
     *(
         Fault(f"base64 on {vr}", attribute(f'"vr":"{vr}","InlineBinary":"AAAA"{MARK}'), f"'InlineBinary' for VR {vr}")
         for vr in [*STRINGS, *INTEGERS, "AT", "DS", "FD", "FL", "IS", "PN", "SQ", "SV", "UV"]
     ),
     Fault("base64 on LO, vr behind", attribute(f'"InlineBinary":"AAAA","vr":"LO"{MARK}'), "'InlineBinary' for VR LO"),
-    Fault("base64 null", attribute(f'"vr":"OB","InlineBinary":{MARK}null'), "base64 expected, not null"),
+    Fault("base64 null", attribute(f'"vr":"OB","InlineBinary":{MARK}null'), "null where a value is due"),
     Fault("base64 a number", attribute(f'"vr":"OB","InlineBinary":{MARK}1234'), "base64 expected, not number"),
-    Fault("base64 an array", attribute(f'"vr":"OB","InlineBinary":{MARK}["AAAA"]'), "base64 expected, not start array"),
+    Fault("base64 an array", attribute(f'"vr":"OB","InlineBinary":{MARK}["AAAA"]'), "'InlineBinary' in an array"),
     *(
         Fault(f"base64 with {what}", attribute(f'"vr":"OB","InlineBinary":{MARK}"{text}"'), "base64")
         for what, text in BAD_BASE64.items()
@@ -828,7 +826,12 @@ FAULTS: list[Fault] = [
         "URI too long", attribute(f'"vr":"OB","BulkDataURI":"{MARK}https://host/"'), "a URI expected, not so long"
     ),
     too_long("group too long", attribute(f'"vr":"PN","Value":[{{"Phonetic":"{MARK}abcdefghijklm"}}]'), "not so long"),
-    too_long("Value too long a string", attribute(f'"vr":"LO","Value":"{MARK}abcdefghijklm"'), "not so long a string"),
+    Fault(
+        "Value too long a string",
+        attribute(f'"vr":"LO","Value":"{MARK}abcdefghijklm"'),
+        "a 'Value' that is no array",
+        limits=SMALL,
+    ),
     too_long("number too long", attribute(f'"vr":"DS","Value":["{MARK}1234567890.12"]'), "so long a string for VR DS"),
     too_long("string too long for US", attribute(f'"vr":"US","Value":["{MARK}abcdefghijklm"]'), "for VR US"),
     too_long("string too long for OB", attribute(f'"vr":"OB","Value":["{MARK}abcdefghijklm"]'), "for VR OB"),
@@ -938,7 +941,7 @@ FAULTS: list[Fault] = [
 def check_fault(fault: Fault, around: Surroundings) -> None:
     marked = around.before + fault.text + around.behind
     offset = len(marked[: marked.index(MARK)].encode())
-    events, error = read_badly(marked.replace(MARK, ""), ReadOptions(limits=fault.limits))
+    events, error = read_badly(marked.replace(MARK, ""), ReadOptions(profile="strict", limits=fault.limits))
     assert type(error) is fault.error
     assert fault.words in error.message
     assert getattr(error, "limit", "") == fault.limit
@@ -1058,7 +1061,7 @@ BAD_DOCUMENTS: list[tuple[str, str, ReadOptions, type[InputError], str, int | No
         f'{{{MARK}"datasets":[{OTHER}]}}',
         ReadOptions(),
         DicomJsonError,
-        "eight upper-case hexadecimal digits",
+        "neither a tag nor a keyword",
         0,
         "",
         in_dataset([])[:1],
@@ -1100,7 +1103,7 @@ def test_a_document_that_is_none_is_an_error(
     path: str,
     expected: list[Event],
 ) -> None:
-    events, error = read_badly(marked.replace(MARK, ""), options)
+    events, error = read_badly(marked.replace(MARK, ""), replace(options, profile="strict"))
     assert type(error) is error_class
     assert words in error.message
     assert error.location == Location(len(marked[: marked.index(MARK)].encode()), index, path)
@@ -1220,7 +1223,7 @@ def test_a_fault_without_events_before_it_raises_at_once() -> None:
 def test_the_message_never_has_values_of_the_document() -> None:
     for fault in FAULTS:
         text = fault.text.replace(MARK, "").replace('"a"', '"SECRET"')
-        _, error = run([text.encode()], ReadOptions(limits=fault.limits))
+        _, error = run([text.encode()], ReadOptions(profile="strict", limits=fault.limits))
         assert "SECRET" not in str(error)
 
 
@@ -1250,7 +1253,7 @@ def test_a_stream_longer_than_a_piece_is_read_like_a_short_one() -> None:
 
 def test_the_place_is_counted_over_more_than_a_piece() -> None:
     before = "[" + f"{OTHER}," * (200_000 // len(OTHER))
-    _, error = run([(before + attribute('"vr":"XX"') + "]").encode()], ReadOptions())
+    _, error = run([(before + attribute('"vr":"XX"') + "]").encode()], ReadOptions(profile="strict"))
     assert error is not None
     assert error.location.byte_offset == len(before) + len('{"00091001":{"vr":')
     assert error.location.dataset_index == 200_000 // len(OTHER)

@@ -1,0 +1,110 @@
+"""What becomes of a departure from the standard: an error, a report, or nothing."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable
+
+from streamdicom.deviations import DEVIATIONS, Deviation, warner
+from streamdicom.errors import DicomJsonError, InputError, JsonSyntaxError, Location
+from streamdicom.jsontext import JsonReader, Token
+from streamdicom.options import ReadOptions
+
+_JSON_CODES = ("byte-order-mark", "trailing-comma", "comment", "bare-nonfinite")
+_WRONG_VALUE = "wrong-value"
+
+
+class Dialect:
+    """Decides by the options, and holds what is to be reported until its place in the stream is known.
+
+    Args:
+        options: The profile, and what is said of single codes.
+        place: Tells the number of the token that is being looked at in the tokens of the last call, and where in the
+            stream of data sets it is.
+    """
+
+    def __init__(self, options: ReadOptions, place: Callable[[], tuple[int, Location]]) -> None:
+        default = "error" if options.profile == "strict" else "report"
+        self._actions = {code: options.deviations.get(code, default) for code in DEVIATIONS}
+        self._raises = options.on_error == "raise" or self._actions[_WRONG_VALUE] == "error"
+        self.keeps = options.on_error == "keep"
+        self._on_deviation = options.on_deviation
+        self._warn = warner()
+        self._place = place
+        self._pending: list[tuple[int, Location, str, str]] = []
+
+    @property
+    def is_json_strict(self) -> bool:
+        """Whether all that is not JSON text by RFC 8259 is an error."""
+        return not any(map(self.takes, _JSON_CODES))
+
+    @property
+    def takes_wrong_values(self) -> bool:
+        """Whether the stream goes on behind a value that cannot be right."""
+        return not self._raises
+
+    def takes(self, code: str) -> bool:
+        """Whether what has this code is no error."""
+        return self._actions[code] != "error"
+
+    def deviate(self, code: str, message: str) -> None:
+        """Say that there is a departure at the token that is being looked at.
+
+        Raises:
+            DicomJsonError: It is an error.
+        """
+        action = self._actions[code]
+        if action == "error":
+            raise DicomJsonError(message)
+        if action == "report":
+            self._report(code, message)
+
+    def wrong(self, message: str, error: InputError | None = None) -> None:
+        """Say that a value cannot be right.
+
+        Raises:
+            InputError: ``ReadOptions.on_error`` says so.
+        """
+        if self._raises:
+            raise error or DicomJsonError(message)
+        self.deviate(_WRONG_VALUE, message)
+
+    def _report(self, code: str, message: str) -> None:
+        if self._on_deviation is None:
+            self._warn(code)
+        else:
+            self._pending.append((*self._place(), code, message))
+
+    def first_fault(self, json: JsonReader) -> JsonSyntaxError | None:
+        """The first departure from JSON, of those of the last call, that is an error."""
+        for offset, code in json.departures:
+            if not self.takes(code):
+                return JsonSyntaxError(DEVIATIONS[code].meaning.partition(";")[0], Location(offset))
+        return None
+
+    def flush(self, json: JsonReader, error: InputError | None) -> None:
+        """Report all that was met in the last call, in the order of the stream, up to the error that ended it."""
+        found = list(self._departures(json, error)) if json.departures else []
+        if self._pending:
+            offsets = json.locate_all([number for number, *_ in self._pending])
+            for offset, (_, place, code, message) in zip(offsets, self._pending, strict=True):
+                location = Location(offset, place.dataset_index, place.tag_path)
+                found.append(Deviation(code, DEVIATIONS[code].severity, location, message))
+            self._pending.clear()
+        if self._on_deviation is not None:
+            for deviation in sorted(found, key=lambda deviation: deviation.location.byte_offset or 0):
+                self._on_deviation(deviation)
+
+    def _departures(self, json: JsonReader, error: InputError | None) -> Iterable[Deviation]:
+        end = error.location.byte_offset if error else None
+        for offset, code in json.departures:
+            if self._actions[code] == "report" and (end is None or offset < end):
+                if self._on_deviation is None:
+                    self._warn(code)
+                message = DEVIATIONS[code].meaning.partition(";")[0]
+                yield Deviation(code, DEVIATIONS[code].severity, Location(offset), message)
+
+
+def before(json: JsonReader, tokens: list[Token], offset: int) -> list[Token]:
+    """The tokens of the last call that start before a place."""
+    return tokens[: bisect_left(range(len(tokens)), offset, key=json.locate)]
