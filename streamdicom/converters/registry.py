@@ -47,7 +47,7 @@ class Converter:
     Attributes:
         keys: What it is registered for unless something else is said.
         needs_value: Whether it looks at values. A long one is put together in memory then, within
-            ``Limits.value_length``.
+            ``Limits.value_length``; so is one whose VR the source tells behind it, if the converter depends on that.
 
     >>> class UpperCase(Converter):
     ...     def read(self, element):
