@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, cast
 
 from streamdicom.bulkdata import BulkDataPolicy
-from streamdicom.dicomjson import EventParser, EventWriter
+from streamdicom.dicomjson import EventParser, EventWriter, KeyFilter
 from streamdicom.errors import DicomJsonError, Location, StreamDicomError
 from streamdicom.events import Event
 from streamdicom.files import Output, Source, Target, chunks, temporary
@@ -65,7 +65,7 @@ class DatasetParser:
         from streamdicom.dataset import DatasetBuilder
 
         options = options or ReadOptions()
-        self._events = EventParser(options=options)
+        self._events = EventParser(options=options, skip=KeyFilter.of(options))
         self._stages = Stages.of_reading(options)
         self._builder = DatasetBuilder(options, file_dataset=file_dataset)
 
@@ -153,7 +153,8 @@ def iter_events(source: Source, *, options: ReadOptions | None = None) -> Iterat
     00100020 LO ('17',)
     """
     options = options or ReadOptions()
-    return Stages.of_reading(options, options.bulk_data_store).run(_fed(EventParser(options=options), source))
+    parser = EventParser(options=options, skip=KeyFilter.of(options))
+    return Stages.of_reading(options, options.bulk_data_store).run(_fed(parser, source))
 
 
 def _fed(parser: EventParser | Part10Parser, source: Source) -> Iterator[Event]:

@@ -29,6 +29,7 @@ from typing import Any, TypeAlias
 
 from streamdicom.bulkdata import Base64Decoder, decode_base64
 from streamdicom.dicomjson._dialect import Dialect, before
+from streamdicom.dicomjson._keys import KeyFilter
 from streamdicom.dicomjson._values import (
     GROUPS,
     NAME,
@@ -155,6 +156,7 @@ _HOLDS_ITEMS = int(_Content.ITEMS)
 
 _KEYS: dict[str, int] = {}
 """The keys of elements that have nothing odd about them, as they were met; the same for every parser."""
+_NO_KEYS: dict[str, int] = {}  # is never filled
 _NO_TAGS: set[int] = set()  # stands for the sets of data sets whose tags ascend, and is never filled
 
 
@@ -172,6 +174,7 @@ class EventParser:
 
     Args:
         options: Limits, the profile, and whether more than one document is expected.
+        skip: What need not come. It is passed over as JSON, whatever it holds; nothing that is wrong with it is told.
 
     >>> parser = EventParser()
     >>> for kind, tag, vr, value in parser.feed(b'{"00100020": {"vr": "LO", "Value": ["17"]}}'):
@@ -183,8 +186,9 @@ class EventParser:
     []
     """
 
-    def __init__(self, *, options: ReadOptions | None = None) -> None:
+    def __init__(self, *, options: ReadOptions | None = None, skip: KeyFilter | None = None) -> None:
         options = options or ReadOptions()
+        self._filter = skip
         self._limits = options.limits
         self._dialect = dialect = Dialect(options, self._place)
         self._json = JsonReader(options.limits, multiple=options.multiple_documents, lenient=not dialect.is_json_strict)
@@ -312,7 +316,8 @@ class EventParser:
             self._pass_over(tokens)
         state, tag, vr, content, held, size = self._state, self._tag, self._vr, self._content, self._held, self._size
         last, seen = self._last, self._seen
-        emit, keys = self._events.append, _KEYS
+        emit, skip = self._events.append, self._filter
+        keys, unwanted = (_KEYS, _NO_KEYS) if skip is None else (skip.wanted, skip.unwanted)
         most_held, most_text = self._limits.held_values, self._limits.string_segment
         for token in tokens:
             kind, text = token
@@ -322,6 +327,13 @@ class EventParser:
                         tag = last = keys[text]
                         seen.append(last)
                         state = _OPEN
+                        continue
+                    if text in unwanted and unwanted[text] > last:
+                        last = unwanted[text]
+                        seen.append(last)
+                        self._skip(_DATASET)
+                        self._pass_over(tokens)
+                        state = self._state
                         continue
                 elif state == _ATTRIBUTE:
                     if text == "vr" and not vr:
@@ -368,6 +380,8 @@ class EventParser:
                 self._pass_over(tokens)
             state, tag, vr, content, size = self._state, self._tag, self._vr, self._content, self._size
             last, seen = self._last, self._seen
+            if skip is not None:
+                keys, unwanted = skip.wanted, skip.unwanted
         self._state, self._tag, self._vr, self._content, self._size = state, tag, vr, content, size
         self._last = last
 
@@ -484,6 +498,8 @@ class EventParser:
     def _start_dataset(self, _: str = "") -> None:
         self._index = 0 if self._index is None else self._index + 1
         self._events.append((_START_DATASET, 0, "", self._index))
+        if self._filter:
+            self._filter.start()
         self._enter()
 
     def _enter(self) -> None:
@@ -497,6 +513,8 @@ class EventParser:
         if self._frames:
             frame = self._frames.pop()
             self._tag, self._vr, items, state, self._last, self._seen, self._disordered = frame
+            if self._filter:
+                self._filter.go_out()
             self._events.append((_END_ITEM, frame[0], "SQ", None))
             self._items = items + 1
             self._content = _HOLDS_ITEMS
@@ -512,6 +530,8 @@ class EventParser:
         items = self._items
         self._events.append((_START_ITEM, tag, "SQ", items))
         self._frames.append((tag, self._vr, items, self._values_state, self._last, self._seen, self._disordered))
+        if self._filter:
+            self._filter.go_in(tag)
         self._tag = None
         self._vr = ""
         self._content = _HOLDS_NOTHING
@@ -561,7 +581,11 @@ class EventParser:
             if self._disordered is _NO_TAGS or len(self._disordered) >= _MOST_SEEN:
                 self._disordered = set()
             self._disordered.add(tag)
-        self._state = _OPEN
+        if self._filter and self._filter.skips(text if text in _KEYS else "", tag):
+            self._tag = None
+            self._skip(_DATASET)
+        else:
+            self._state = _OPEN
 
     def _see(self, tag: int) -> None:
         self._last = tag
