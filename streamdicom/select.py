@@ -50,6 +50,8 @@ def select(
 ) -> Iterator[Event]:
     """The events of those elements that are wanted.
 
+    With ``ReadOptions.include`` and ``exclude`` the readers do this; of JSON what is not wanted is never made an event.
+
     Nothing is held, but for a long value whose VR the source tells behind it, if there are patterns of VRs that it
     may be one of: that waits in a temporary file. An element in JSON text whose VR is not known, or that may be a
     sequence, comes only if everything in it is wanted.

@@ -13,7 +13,18 @@ from hypothesis import strategies as st
 from pydicom import Dataset
 
 import streamdicom
-from streamdicom import Event, EventType, LimitError, Limits, ReadOptions, iter_events
+from streamdicom import (
+    DeviationLog,
+    Event,
+    EventParser,
+    EventType,
+    InputError,
+    LimitError,
+    Limits,
+    ReadOptions,
+    iter_events,
+)
+from streamdicom.dicomjson import KeyFilter
 from streamdicom.select import select
 from tests.strategies import cuts, datasets
 
@@ -140,6 +151,48 @@ def test_an_element_in_json_text_comes_if_nothing_unwanted_can_be_in_it() -> Non
     assert list(select(events, exclude=["OB"])) == events[2:]
     assert list(select(events, exclude=["PatientName"])) == events
     assert list(select(events, include=["00081140"])) == events[:2]
+
+
+@given(data=st.data(), dataset=datasets())
+@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
+def test_what_the_parser_passes_over_is_what_the_filter_leaves_out(data: st.DataObject, dataset: Dataset) -> None:
+    patterns, _, _ = data.draw(st.sampled_from(_CASES))
+    text = streamdicom.dumps([dataset, dataset]).encode()
+    options = ReadOptions(**patterns)
+    parser = EventParser(options=options, skip=KeyFilter.of(options))
+    passed = [event for piece in data.draw(cuts(text)) for event in parser.feed(piece)] + parser.close()
+    everything = list(iter_events(text))
+    assert len(passed) <= len(everything)
+    assert list(select(passed, **patterns)) == list(select(everything, **patterns))
+
+
+_ODD = """{
+    "00080018": {"vr": "no such VR", "Value": [[{}], {"a": [1, {}]}]},
+    "PatientID": {"vr": "LO", "Value": ["17"]},
+    "(0010,0040)": 5,
+    "00100010": {"vr": "PN"},
+    "00100010": {"vr": "PN"},
+    "00102160": "%s",
+    "00102180": null,
+    "00280010": {"vr": "US", "Value": [5]}
+}"""
+
+
+@pytest.mark.parametrize("wrong", ["text", "long text " * 10], ids=["short", "long"])
+@pytest.mark.parametrize("size", [1, 3, 10_000])
+def test_what_is_passed_over_may_be_anything(wrong: str, size: int) -> None:
+    data = (_ODD % wrong).encode()
+    log = DeviationLog()
+    options = replace(_PARTS, include=["PatientName", "Rows"], on_deviation=log)
+    events = list(iter_events([data[i : i + size] for i in range(0, len(data), size)], options=options))
+    assert [(event[1], event[3]) for event in events[1:-1]] == [(0x00100010, ()), (0x00280010, (5,))]
+    assert dict(log.counts) == {"keyword-key": 1, "key-form": 1, "key-order": 1, "duplicate-key": 1}
+
+
+def test_the_json_of_what_is_passed_over_is_still_checked() -> None:
+    for data in (b'{"00100020": {"vr": ]}}', b'{"00100020": {"vr": "LO"', b'{"00100020": {"vr": "\\ud800"}}'):
+        with pytest.raises(InputError):
+            list(iter_events(data, options=ReadOptions(include=["PatientName"])))
 
 
 # --- data sets -------------------------------------------------------------------------------------------------

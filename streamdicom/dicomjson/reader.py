@@ -45,6 +45,7 @@ from streamdicom.dicomjson._values import (
 from streamdicom.errors import DicomJsonError, InputError, LimitError, Location, OutputError
 from streamdicom.events import Event, EventType
 from streamdicom.jsontext import JsonReader, JsonWriter, Token, TokenType
+from streamdicom.jsontext.tokens import DEPTHS
 from streamdicom.options import ReadOptions
 from streamdicom.tags import (
     FILE_META_GROUP,
@@ -331,9 +332,17 @@ class EventParser:
                     if text in unwanted and unwanted[text] > last:
                         last = unwanted[text]
                         seen.append(last)
-                        self._skip(_DATASET)
-                        self._pass_over(tokens)
-                        state = self._state
+                        depth = 0  # as ``_pass_over`` does it; one call less for most of a data set
+                        for kind, _ in tokens:
+                            if kind <= _END_ARRAY:
+                                depth += DEPTHS[kind]
+                                if not depth:
+                                    break
+                            elif not depth and kind != _STRING_SEGMENT:
+                                break
+                        else:
+                            self._state_behind, self._depth = _DATASET, depth
+                            state = _SKIP
                         continue
                 elif state == _ATTRIBUTE:
                     if text == "vr" and not vr:
@@ -415,10 +424,8 @@ class EventParser:
     def _pass_over(self, tokens: Iterator[Token]) -> None:
         depth = self._depth
         for kind, _ in tokens:
-            if kind == _START_OBJECT or kind == _START_ARRAY:
-                depth += 1
-            elif kind == _END_OBJECT or kind == _END_ARRAY:
-                depth -= 1
+            if kind <= _END_ARRAY:
+                depth += DEPTHS[kind]
             if depth <= 0 and kind != _STRING_SEGMENT:
                 self._state = self._state_behind
                 break
