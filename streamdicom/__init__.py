@@ -24,10 +24,12 @@ from streamdicom.api import (
     write_file,
 )
 from streamdicom.bulkdata import BulkDataAction, BulkDataInfo, BulkDataPolicy, BulkDataStore
+from streamdicom.converters import Converter, Converters, Element, PrivateKey
 from streamdicom.deviations import DEVIATIONS, Deviation, DeviationLog, DeviationWarning, Severity
 from streamdicom.dicomjson import EventParser
 from streamdicom.errors import (
     BulkDataError,
+    ConverterError,
     DatasetError,
     DicomFileError,
     DicomJsonError,
@@ -55,6 +57,9 @@ __all__ = [
     "BulkDataInfo",
     "BulkDataPolicy",
     "BulkDataStore",
+    "Converter",
+    "ConverterError",
+    "Converters",
     "DatasetError",
     "DatasetParser",
     "DatasetWriter",
@@ -64,6 +69,7 @@ __all__ = [
     "DicomFileError",
     "DicomJsonError",
     "DirectoryStore",
+    "Element",
     "Event",
     "EventParser",
     "EventType",
@@ -74,6 +80,7 @@ __all__ = [
     "Limits",
     "Location",
     "OutputError",
+    "PrivateKey",
     "ReadOptions",
     "ResumeError",
     "Severity",

@@ -191,6 +191,12 @@ DEVIATIONS: dict[str, _Row] = {
         "becomes of it",
         '{"00280010":{"vr":"US","Value":["many"]}}',
     ),
+    # elements
+    "converter-failed": _Row(
+        _ERROR,
+        "an element that its converter fails at; ReadOptions.on_error says what becomes of it",
+        '{"00080020":{"vr":"DA","Value":["soon"]}}',
+    ),
 }
 """Every code: its severity, what it is taken for, and an example."""
 

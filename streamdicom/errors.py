@@ -9,6 +9,7 @@
     │   ├── BulkDataError              a reference to bulk data that may not be followed, or leads nowhere
     │   ├── DatasetError               read, but not to be held in a pydicom data set
     │   └── LimitError                 more than one of the ``Limits`` allows
+    ├── ConverterError (ValueError)    a converter has failed
     ├── OutputError (ValueError)       what was to be written is at fault
     └── ResumeError (ValueError)       a run cannot go on where another has stopped
 
@@ -22,6 +23,7 @@ from dataclasses import dataclass, replace
 
 __all__ = [
     "BulkDataError",
+    "ConverterError",
     "DatasetError",
     "DicomFileError",
     "DicomJsonError",
@@ -125,6 +127,10 @@ class LimitError(InputError):
     def __init__(self, message: str, limit: str, location: Location | None = None) -> None:
         super().__init__(f"{message}; Limits.{limit} sets the bound", location)
         self.limit = limit
+
+
+class ConverterError(StreamDicomError, ValueError):
+    """A converter has failed at an element; its own error is the ``__cause__``."""
 
 
 class OutputError(StreamDicomError, ValueError):

@@ -74,7 +74,7 @@ _CONTEXT = {
 _NAMES = ("study", "series", "instance", "syntax")
 
 
-class _Place:
+class Place:
     """Where in the stream an event is."""
 
     def __init__(self) -> None:
@@ -171,7 +171,7 @@ class _Storing:
         self._source = source
         self._policy = policy
         self._store = store
-        self._place = _Place()
+        self._place = Place()
         self._moved = {vr for vr, action in policy.by_vr.items() if action is not BulkDataAction.INLINE}
 
     def run(self) -> Iterator[Event]:
@@ -427,7 +427,7 @@ def load_bulk_data(events: Iterable[Event], store: BulkDataStore | None) -> Iter
     if store is None:
         yield from events
         return
-    place = _Place()
+    place = Place()
     for event in events:
         kind, tag, vr, value = event
         if kind == _BULK_DATA:

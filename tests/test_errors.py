@@ -9,6 +9,7 @@ import pytest
 from streamdicom import errors
 from streamdicom.errors import (
     BulkDataError,
+    ConverterError,
     DatasetError,
     DicomFileError,
     DicomJsonError,
@@ -32,6 +33,7 @@ PARENTS: dict[type[Exception], tuple[type[Exception], ...]] = {
     BulkDataError: (InputError,),
     DatasetError: (InputError,),
     LimitError: (InputError,),
+    ConverterError: (StreamDicomError, ValueError),
     OutputError: (StreamDicomError, ValueError),
     ResumeError: (StreamDicomError, ValueError),
 }

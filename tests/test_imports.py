@@ -20,14 +20,14 @@ _LAYERS = (
     ("errors", "limits"),
     ("jsontext",),
     ("tags", "vr", "events", "deviations", "bulkdata", "charset", "valuefield"),
-    ("bulkvalues", "multipart", "buffers", "options"),
-    ("dicomjson", "part10", "dataset", "filters", "ordering", "select"),
+    ("bulkvalues", "multipart", "buffers", "options", "selection", "converters"),
+    ("dicomjson", "part10", "dataset", "filters", "ordering", "select", "conversion", "stages"),
     ("files", "spool", "api"),
     ("archive",),
     ("cli",),
 )
 _LEVEL = {name: level for level, names in enumerate(_LAYERS) for name in names}
-_FOLDERS = ("jsontext", "dicomjson", "part10", "dataset", "archive", "cli")
+_FOLDERS = ("jsontext", "converters", "dicomjson", "part10", "dataset", "archive", "cli")
 
 
 def _modules() -> list[Path]:

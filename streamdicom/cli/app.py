@@ -146,8 +146,14 @@ _BulkDir = Annotated[Path | None, typer.Option(metavar="DIR", help="Put large bi
 _BulkThreshold = Annotated[int, typer.Option(min=0, help="Bytes up to which a binary value is not large.")]
 _BulkPrefix = Annotated[str, typer.Option(metavar="PREFIX", help="What the references to them begin with.")]
 _NoBulk = Annotated[bool, typer.Option("--no-bulk", help="Leave large binary values out.")]
-_Include = Annotated[list[str], typer.Option(metavar="TAG", help="Only elements like this; may be given again.")]
-_Exclude = Annotated[list[str], typer.Option(metavar="TAG", help="No element like this; may be given again.")]
+_Include = Annotated[
+    list[str],
+    typer.Option(
+        metavar="PATTERN",
+        help="Only elements like this: tag, keyword, 0010xxxx, VR; more than once.",
+    ),
+]
+_Exclude = Annotated[list[str], typer.Option(metavar="PATTERN", help="No element like this; may be given again.")]
 _Jobs = Annotated[int, typer.Option(min=1, help="How many processes.")]
 _OnErrorOption = Annotated[_OnError, typer.Option("--on-error", help="What to do with an input that fails.")]
 _OnDuplicateOption = Annotated[
@@ -184,7 +190,7 @@ def export_command(
 
     Exit code 0: every input is in the output; 3: some were skipped.
     """
-    from streamdicom.cli.archive import export_files, tag_of
+    from streamdicom.cli.archive import export_files
 
     with _told():
         is_complete = export_files(
@@ -197,8 +203,8 @@ def export_command(
             bulk_threshold=bulk_threshold,
             bulk_uri_prefix=bulk_uri_prefix,
             bulk=not no_bulk,
-            include=[tag_of(text) for text in include],
-            exclude=[tag_of(text) for text in exclude],
+            include=include,
+            exclude=exclude,
             file_meta=file_meta,
             jobs=jobs,
             on_error=on_error,

@@ -23,6 +23,8 @@ from pydicom.valuerep import BUFFERABLE_VRS
 from streamdicom.buffers import LazyValue, SpooledValue, SpoolFile
 from streamdicom.bulkdata import BulkDataStore
 from streamdicom.charset import DEFAULT, UTF_8, encode, encodings_of
+from streamdicom.conversion import has_form_of
+from streamdicom.converters.registry import converters_in_force
 from streamdicom.dataset._elements import data_element, json_element, pydicom_text, reference
 from streamdicom.errors import DatasetError, InputError, LimitError, StreamDicomError
 from streamdicom.events import Event, EventType
@@ -97,6 +99,7 @@ class DatasetBuilder:
         handler = options.bulk_data_uri_handler
         self._handler = _of_three_arguments(handler) if handler else None
         self._file_dataset = file_dataset
+        self._takes_objects = converters_in_force(options.converters) is not None
         self._index = 0
         self._size = 0
         self._frames: list[_Frame] = []
@@ -157,6 +160,9 @@ class DatasetBuilder:
         base_tag = _base_tag(tag)
         if base_tag in elements:
             raise DatasetError("the element comes twice in its data set")
+        if self._takes_objects and values and not has_form_of(vr, values):
+            self._add_handled(tag, vr, values[0] if len(values) == 1 else list(values))
+            return
         data = ENCODERS[vr](values) if values else b""
         if data is not None:
             # PS3.5 6.2.2: UN is in implicit VR, which matters where pydicom finds a sequence in it.

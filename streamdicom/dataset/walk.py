@@ -28,6 +28,7 @@ from pydicom.uid import UID
 from pydicom.valuerep import IS, DSfloat, PersonName
 
 from streamdicom.buffers import SpooledValue
+from streamdicom.converters.dates import dicom_text
 from streamdicom.dataset._elements import json_text
 from streamdicom.errors import Location, OutputError
 from streamdicom.events import Event, EventType, Value
@@ -427,7 +428,7 @@ def _as_text(value: Any) -> str:
         return value.decode("ascii")
     if isinstance(value, str) or hasattr(value, "original_string"):  # which dates and times have
         return str(value)
-    raise TypeError
+    return dicom_text(value)
 
 
 def _as_decimal(value: Any) -> str:

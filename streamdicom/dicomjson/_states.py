@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-__all__ = ["DEPTHS", "WANTED", "Content", "State"]
+__all__ = ["OPEN_CONTAINERS", "WANTED", "Content", "State"]
 
 
 class State(IntEnum):
@@ -50,7 +50,7 @@ class Content(IntEnum):
     FRAGMENTS = 9
 
 
-DEPTHS: dict[int, int] = {
+OPEN_CONTAINERS: dict[int, int] = {
     State.OPEN: 0,
     State.ATTRIBUTE: 1,
     State.VR: 1,

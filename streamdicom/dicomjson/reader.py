@@ -30,7 +30,8 @@ from streamdicom.bulkdata import Base64Decoder, decode_base64
 from streamdicom.dicomjson._capture import Capture
 from streamdicom.dicomjson._dialect import Dialect, before
 from streamdicom.dicomjson._fragments import Fragments
-from streamdicom.dicomjson._states import DEPTHS, WANTED, Content, State
+from streamdicom.dicomjson._keys import KeyFilter
+from streamdicom.dicomjson._states import OPEN_CONTAINERS, WANTED, Content, State
 from streamdicom.dicomjson._values import (
     GROUPS,
     NAME,
@@ -46,6 +47,7 @@ from streamdicom.dicomjson._values import (
 from streamdicom.errors import DicomJsonError, InputError, LimitError, Location
 from streamdicom.events import Event, EventType
 from streamdicom.jsontext import JsonReader, Token, TokenType
+from streamdicom.jsontext.tokens import DEPTHS
 from streamdicom.options import ReadOptions
 from streamdicom.tags import (
     FILE_META_GROUP,
@@ -110,6 +112,7 @@ _HOLDS_ITEMS = int(Content.ITEMS)
 
 _KEYS: dict[str, int] = {}
 """The keys of elements that have nothing odd about them, as they were met; the same for every parser."""
+_NO_KEYS: dict[str, int] = {}  # is never filled
 _NO_TAGS: set[int] = set()  # stands for the sets of data sets whose tags ascend, and is never filled
 
 
@@ -127,6 +130,7 @@ class EventParser:
 
     Args:
         options: Limits, the profile, and whether more than one document is expected.
+        skip: What need not come. It is passed over as JSON, whatever it holds; nothing that is wrong with it is told.
 
     >>> parser = EventParser()
     >>> for kind, tag, vr, value in parser.feed(b'{"00100020": {"vr": "LO", "Value": ["17"]}}'):
@@ -138,8 +142,9 @@ class EventParser:
     []
     """
 
-    def __init__(self, *, options: ReadOptions | None = None) -> None:
+    def __init__(self, *, options: ReadOptions | None = None, skip: KeyFilter | None = None) -> None:
         options = options or ReadOptions()
+        self._filter = skip
         self._limits = options.limits
         self._dialect = dialect = Dialect(options, self._place)
         self._json = JsonReader(options.limits, multiple=options.multiple_documents, lenient=not dialect.is_json_strict)
@@ -268,7 +273,8 @@ class EventParser:
             self._pass_over(tokens)
         state, tag, vr, content, held, size = self._state, self._tag, self._vr, self._content, self._held, self._size
         last, seen = self._last, self._seen
-        emit, keys = self._events.append, _KEYS
+        emit, skip = self._events.append, self._filter
+        keys, unwanted = (_KEYS, _NO_KEYS) if skip is None else (skip.wanted, skip.unwanted)
         most_held, most_text = self._limits.held_values, self._limits.string_segment
         for token in tokens:
             kind, text = token
@@ -278,6 +284,21 @@ class EventParser:
                         tag = last = keys[text]
                         seen.append(last)
                         state = _OPEN
+                        continue
+                    if text in unwanted and unwanted[text] > last:
+                        last = unwanted[text]
+                        seen.append(last)
+                        depth = 0  # as ``_pass_over`` does it; one call less for most of a data set
+                        for kind, _ in tokens:
+                            if kind <= _END_ARRAY:
+                                depth += DEPTHS[kind]
+                                if not depth:
+                                    break
+                            elif not depth and kind != _STRING_SEGMENT:
+                                break
+                        else:
+                            self._state_behind, self._depth = _DATASET, depth
+                            state = _SKIP
                         continue
                 elif state == _ATTRIBUTE:
                     if text == "vr" and not vr:
@@ -324,8 +345,12 @@ class EventParser:
                 self._pass_over(tokens)
             state, tag, vr, content, size = self._state, self._tag, self._vr, self._content, self._size
             last, seen = self._last, self._seen
+            if skip is not None:
+                keys, unwanted = skip.wanted, skip.unwanted
         self._state, self._tag, self._vr, self._content, self._size = state, tag, vr, content, size
         self._last = last
+        if len(seen) > 2 * _MOST_SEEN:
+            del seen[:-_MOST_SEEN]
 
     def _move(self, kind: int, text: str) -> None:
         move = _MOVES[self._state].get(kind)
@@ -357,10 +382,8 @@ class EventParser:
     def _pass_over(self, tokens: Iterator[Token]) -> None:
         depth = self._depth
         for kind, _ in tokens:
-            if kind == _START_OBJECT or kind == _START_ARRAY:
-                depth += 1
-            elif kind == _END_OBJECT or kind == _END_ARRAY:
-                depth -= 1
+            if kind <= _END_ARRAY:
+                depth += DEPTHS[kind]
             if depth <= 0 and kind != _STRING_SEGMENT:
                 self._state = self._state_behind
                 break
@@ -440,6 +463,8 @@ class EventParser:
     def _start_dataset(self, _: str = "") -> None:
         self._index = 0 if self._index is None else self._index + 1
         self._events.append((_START_DATASET, 0, "", self._index))
+        if self._filter:
+            self._filter.start()
         self._enter()
 
     def _enter(self) -> None:
@@ -453,6 +478,8 @@ class EventParser:
         if self._frames:
             frame = self._frames.pop()
             self._tag, self._vr, items, state, self._last, self._seen, self._disordered = frame
+            if self._filter:
+                self._filter.go_out()
             self._events.append((_END_ITEM, frame[0], "SQ", None))
             self._items = items + 1
             self._content = _HOLDS_ITEMS
@@ -468,6 +495,8 @@ class EventParser:
         items = self._items
         self._events.append((_START_ITEM, tag, "SQ", items))
         self._frames.append((tag, self._vr, items, self._values_state, self._last, self._seen, self._disordered))
+        if self._filter:
+            self._filter.go_in(tag)
         self._tag = None
         self._vr = ""
         self._content = _HOLDS_NOTHING
@@ -517,12 +546,14 @@ class EventParser:
             if self._disordered is _NO_TAGS or len(self._disordered) >= _MOST_SEEN:
                 self._disordered = set()
             self._disordered.add(tag)
-        self._state = _OPEN
+        if self._filter and self._filter.skips(text if text in _KEYS else "", tag):
+            self._tag = None
+            self._skip(_DATASET)
+        else:
+            self._state = _OPEN
 
     def _see(self, tag: int) -> None:
         self._last = tag
-        if len(self._seen) >= 2 * _MOST_SEEN:
-            del self._seen[:-_MOST_SEEN]
         self._seen.append(tag)
 
     def _was_seen(self, tag: int) -> bool:
@@ -753,7 +784,7 @@ class EventParser:
         self._leave_out(error, kind)
 
     def _leave_out(self, error: InputError, kind: int) -> None:
-        depth = DEPTHS[self._state]
+        depth = OPEN_CONTAINERS[self._state]
         if depth > 1 and self._values_state == _ATTRIBUTE:  # there is no array around the value
             depth -= 1
         if self._state in (State.BINARY, State.BINARY_PARTS) and self._binary_state != _ATTRIBUTE:

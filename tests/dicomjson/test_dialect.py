@@ -36,6 +36,7 @@ from tests.dicomjson.reading import (
     ways_to_cut,
 )
 
+CODES = [code for code in DEVIATIONS if code != "converter-failed"]  # which is not the reader's
 NAN, INFINITY = float("nan"), float("inf")
 PATIENT_ID, PATIENT_NAME = 0x00100020, 0x00100010
 ID = element("LO", "1", tag=PATIENT_ID)
@@ -433,10 +434,10 @@ _NOT_OF_ANNEX_F: dict[str, Any] = dict.fromkeys(("nonfinite", "not-a-number", "l
 
 
 def test_every_code_but_that_of_wrong_values_has_a_form() -> None:
-    assert {code for form in FORMS for code in form.codes} == set(DEVIATIONS) - {"wrong-value"}
+    assert {code for form in FORMS for code in form.codes} == set(CODES) - {"wrong-value"}
 
 
-@pytest.mark.parametrize("code", DEVIATIONS)
+@pytest.mark.parametrize("code", CODES)
 def test_the_example_of_a_code_has_it_and_no_other(code: str) -> None:
     log = DeviationLog()
     options = ReadOptions(on_deviation=log, on_error="skip")
@@ -444,7 +445,7 @@ def test_the_example_of_a_code_has_it_and_no_other(code: str) -> None:
     assert set(log.counts) == {code}
 
 
-@pytest.mark.parametrize("code", DEVIATIONS)
+@pytest.mark.parametrize("code", CODES)
 def test_a_code_can_be_made_an_error_or_passed_over(code: str) -> None:
     text = DEVIATIONS[code].example
     _, deviations, error = _read(text, ReadOptions(on_error="skip", deviations={code: "error"}))

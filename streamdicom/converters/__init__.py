@@ -1,0 +1,24 @@
+"""Elements changed on the way from a source, or to a target.
+
+``ReadOptions.converters`` and ``WriteOptions.converters`` take a ``Converters``; here are also some
+to be put into one.
+"""
+
+from streamdicom.converters.dates import DatetimeObjects, IsoDates
+from streamdicom.converters.identity import BEST_KNOWN_IDENTIFIERS, Deidentifier, UidMap
+from streamdicom.converters.names import PlainNames
+from streamdicom.converters.registry import UNSEEN, Converter, Converters, Element, PrivateKey
+
+__all__ = [
+    "BEST_KNOWN_IDENTIFIERS",
+    "UNSEEN",
+    "Converter",
+    "Converters",
+    "DatetimeObjects",
+    "Deidentifier",
+    "Element",
+    "IsoDates",
+    "PlainNames",
+    "PrivateKey",
+    "UidMap",
+]
