@@ -109,6 +109,36 @@ def show(source: _In) -> None:
         show_file(source)
 
 
+# --- conformance and comparison ---------------------------------------------------------------------------------
+
+
+class _ReportForm(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+_Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="JSON, NDJSON or DICOM files, or - for a pipe.")]
+_Strict = Annotated[bool, typer.Option("--strict", help="Notes are failures too.")]
+_ReportFormOption = Annotated[_ReportForm, typer.Option("--report", help="Lines, or one JSON object.")]
+_Most = Annotated[int, typer.Option("--max", min=0, metavar="N", help="Deviations of each file that are printed.")]
+
+
+@app.command()
+def validate(
+    files: _Files, strict: _Strict = False, report: _ReportFormOption = _ReportForm.TEXT, most: _Most = 1000
+) -> None:
+    """Print where a stream of any size departs from the standard, and a summary by code.
+
+    Exit code 0: conformant, 1: not. A note, which is of no consequence or about something that the standard leaves
+    open, is a failure only with --strict, by which conformant is what nothing at all can be said of.
+    """
+    from streamdicom.cli.validate import validate_files
+
+    with _told():
+        if not validate_files(files, strict=strict, as_json=report is _ReportForm.JSON, most=most):
+            raise typer.Exit(1)
+
+
 # --- archives --------------------------------------------------------------------------------------------------
 
 
