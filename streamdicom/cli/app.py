@@ -139,6 +139,43 @@ def validate(
             raise typer.Exit(1)
 
 
+class _By(StrEnum):
+    UID = "uid"
+    POSITION = "position"
+
+
+_One = Annotated[Path, typer.Argument(metavar="A", help="JSON, NDJSON or a DICOM file, or - for a pipe.")]
+_Other = Annotated[Path, typer.Argument(metavar="B", help="Another.")]
+_ByOption = Annotated[_By, typer.Option("--by", help="Data sets belong together by SOP Instance UID, or by position.")]
+_Ignore = Annotated[list[str], typer.Option(metavar="TAG", help="Elements that do not count; may be given again.")]
+_Values = Annotated[bool, typer.Option("--values", help="Print the start of values too. They are health records.")]
+_CompareMeta = Annotated[bool, typer.Option("--file-meta", help="Group 0002 counts too.")]
+
+
+@app.command()
+def diff(
+    one: _One,
+    other: _Other,
+    by: _ByOption = _By.UID,
+    ignore: _Ignore = [],  # noqa: B006 - typer's way
+    values: _Values = False,
+    file_meta: _CompareMeta = False,
+) -> None:
+    """Print which elements of two streams differ, data set by data set.
+
+    The text of a number counts, 1.0 is not 1.00; the order of elements and of data sets does not, nor do group
+    lengths. Exit code 0: the streams are equal, 1: they are not, or one is at fault.
+    """
+    from streamdicom.cli.archive import tag_of
+    from streamdicom.cli.diff import diff_files
+
+    with _told():
+        tags = [tag_of(text) for text in ignore]
+        by_position = by is _By.POSITION
+        if not diff_files(one, other, by_position=by_position, ignore=tags, values=values, file_meta=file_meta):
+            raise typer.Exit(1)
+
+
 # --- archives --------------------------------------------------------------------------------------------------
 
 
