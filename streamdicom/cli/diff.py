@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Collection, Iterator
 from itertools import chain, islice, zip_longest
 from pathlib import Path
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 
 from streamdicom.cli.entries import DataSet, Entry, Key, datasets
 from streamdicom.cli.streams import PIPE, CallError, Meter, event_batches, size_of
@@ -137,7 +137,14 @@ def _by_uid(one: Iterator[DataSet], other: Iterator[DataSet]) -> Iterator[_Pair]
 
     Of several with the same UID, and of those without, the first belongs to the first.
     """
-    waiting_left, waiting_right = _Waiting(), _Waiting()
+    with temporary() as file, temporary() as other_file:
+        yield from _matched(one, other, _Waiting(file), _Waiting(other_file))
+
+
+def _matched(
+    one: Iterator[DataSet], other: Iterator[DataSet], waiting_left: _Waiting, waiting_right: _Waiting
+) -> Iterator[_Pair]:
+    left = right = None
     while True:
         for left in one:
             found = waiting_right.take(left.uid)
@@ -162,17 +169,20 @@ def _by_uid(one: Iterator[DataSet], other: Iterator[DataSet]) -> Iterator[_Pair]
             waiting_left.put(left)
         if right:
             waiting_right.put(right)
-        yield from ((dataset, None) for dataset in waiting_left.rest(_MOST_WAITING))
-        yield from ((None, dataset) for dataset in waiting_right.rest(_MOST_WAITING))
-    yield from ((dataset, None) for dataset in waiting_left.rest(0))
-    yield from ((None, dataset) for dataset in waiting_right.rest(0))
+        yield from _alone(waiting_left, waiting_right, _MOST_WAITING)
+    yield from _alone(waiting_left, waiting_right, 0)
+
+
+def _alone(left: _Waiting, right: _Waiting, most: int) -> Iterator[_Pair]:
+    yield from ((dataset, None) for dataset in left.rest(most))
+    yield from ((None, dataset) for dataset in right.rest(most))
 
 
 class _Waiting:
     """Data sets that the other stream has not had yet."""
 
-    def __init__(self) -> None:
-        self._file = temporary()
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
         self._places: dict[bytes, deque[tuple[int, int]]] = {}  # of each UID: the number and where the entries are
         self._count = 0
 
