@@ -248,7 +248,7 @@ def _only(source: Source, options: ReadOptions | None, file_dataset: bool) -> Da
 
 
 class DatasetWriter:
-    """Writes data sets as one DICOM JSON array (PS3.18 Annex F), each as it is given.
+    """Writes data sets as one DICOM JSON array (PS3.18 Annex F), or as NDJSON, each as it is given.
 
     A context manager: at its end the array is closed, and a path gets its name. After an error the array stays open
     and a path leaves nothing behind.
@@ -256,10 +256,11 @@ class DatasetWriter:
     Args:
         target: A path, or a binary file.
         indent: Spaces, or a string, for each level; None for no white space.
-        options: Whether group 0002 is written, what becomes of bulk data, and how deep data sets may nest.
+        options: The form of the text, what is left out, what becomes of bulk data, and how deep data sets may nest.
 
     Raises:
         OSError: The target cannot be written.
+        ValueError: An indent for NDJSON.
 
     >>> import io
     >>> from pydicom import Dataset
@@ -308,16 +309,19 @@ def dump(
 ) -> None:
     """Write a data set as a DICOM JSON object, or any iterable of data sets as an array while it is consumed.
 
+    With ``WriteOptions(ndjson=True)`` each data set is an object on a line of its own.
+
     Args:
         obj: A Dataset, a FileDataset, or an iterable of them.
         target: A path, or a binary file. A path appears under its name only when it is complete.
         indent: Spaces, or a string, for each level; None for no white space.
-        options: Whether group 0002 is written, what becomes of bulk data, and how deep data sets may nest.
+        options: The form of the text, what is left out, what becomes of bulk data, and how deep data sets may nest.
 
     Raises:
         OutputError: An element cannot be written; the location has its tag path.
         OSError: The target, or the store of bulk data, cannot be written.
         TypeError: This is neither a data set nor an iterable of them.
+        ValueError: An indent for NDJSON.
 
     >>> import io
     >>> target = io.BytesIO()
@@ -331,10 +335,12 @@ def dump(
 def dumps(
     obj: Dataset | Iterable[Dataset], indent: int | str | None = None, *, options: WriteOptions | None = None
 ) -> str:
-    """As ``dump``, to a text.
+    r"""As ``dump``, to a text.
 
     >>> dumps([loads("{}"), loads("{}")])
     '[{},{}]'
+    >>> dumps([loads("{}"), loads("{}")], options=WriteOptions(ndjson=True))
+    '{}\n{}\n'
     """
     blocks: list[bytes] = []
     _dump(obj, _Blocks(blocks), indent, options or WriteOptions())
@@ -355,12 +361,13 @@ def write_events(
         events: As ``iter_events`` and ``iter_file_events`` give them; they may be filtered or changed on the way.
         target: A path, or a binary file. A path appears under its name only when it is complete.
         indent: Spaces, or a string, for each level; None for no white space.
-        options: Whether group 0002 is written, what becomes of bulk data, and how deep data sets may nest.
-        array: Whether the data sets are put into an array; otherwise there is one.
+        options: The form of the text, what is left out, what becomes of bulk data, and how deep data sets may nest.
+        array: Whether the data sets are put into an array; NDJSON has none. Otherwise there is one data set.
 
     Raises:
         OutputError: An event out of order, a tag not above the one before it, or a value that does not fit its VR.
         OSError: The target cannot be written.
+        ValueError: An indent for NDJSON.
 
     >>> import io
     >>> target = io.BytesIO()
@@ -436,8 +443,19 @@ class _Document:
     def __init__(
         self, output: Output | _Blocks, indent: int | str | None, options: WriteOptions, *, array: bool
     ) -> None:
+        if options.ndjson and indent is not None:
+            output.discard()
+            raise ValueError("NDJSON has a data set on one line, and so no indent")
         self._output = output
-        self._json = JsonWriter(output.write, indent=indent, depth=options.limits.depth)
+        self._json = JsonWriter(
+            output.write,
+            indent=indent,
+            ensure_ascii=options.ensure_ascii,
+            escape_html=options.escape_html,
+            depth=options.limits.depth,
+            multiple=options.ndjson,
+            trailing_newline=options.trailing_newline or options.ndjson,
+        )
         self._events = EventWriter(self._json, options=options, array=array)
         self._options = options
         self._changes = options.bulk_data_store is not None or options.bulk_data_policy != BulkDataPolicy()

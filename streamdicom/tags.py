@@ -5,9 +5,19 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-__all__ = ["format_tag", "is_group_length", "keyword", "parse_tag"]
+__all__ = [
+    "camel_case",
+    "format_tag",
+    "is_group_length",
+    "keyword",
+    "keyword_key",
+    "parse_tag",
+    "tag_for_keyword_key",
+]
 
 _KEY = re.compile(r"[0-9A-F]{8}")
+_FIRST_WORD = re.compile(r"[A-Z](?:[A-Z]*(?![^A-Z]))?")  # an abbreviation up to the capital of the next word
+_LONGEST_KEYWORD = 128  # characters; the standard allows 64
 
 SPECIFIC_CHARACTER_SET = 0x00080005
 UTF_8_TERM = "ISO_IR 192"  # its value for UTF-8
@@ -59,3 +69,54 @@ def keyword(tag: int) -> str:
     from pydicom.datadict import keyword_for_tag
 
     return keyword_for_tag(tag)
+
+
+def camel_case(keyword: str) -> str:
+    """A keyword in camel case: its first word in small letters, as .NET's ``JsonNamingPolicy.CamelCase`` has it.
+
+    >>> camel_case("PatientID"), camel_case("SOPInstanceUID"), camel_case("dBdt")
+    ('patientID', 'sopInstanceUID', 'dBdt')
+    """
+    found = _FIRST_WORD.match(keyword)
+    return keyword[: found.end()].lower() + keyword[found.end() :] if found else keyword
+
+
+def keyword_key(tag: int, *, camel: bool = False) -> str:
+    """The keyword that may stand for a tag as a JSON key; empty if the keyword does not tell the tag.
+
+    That is so for private tags, for those that the data dictionary does not know, and for repeating groups.
+
+    Args:
+        tag: Any tag.
+        camel: Whether the keyword is put in camel case.
+
+    >>> keyword_key(0x00100010, camel=True), keyword_key(0x60000010), keyword_key(0x00091001)
+    ('patientName', '', '')
+    """
+    from pydicom.datadict import tag_for_keyword
+
+    name = keyword(tag)
+    if not name or tag_for_keyword(name) != tag:
+        return ""
+    return camel_case(name) if camel else name
+
+
+@lru_cache(maxsize=16384)
+def tag_for_keyword_key(text: str) -> int | None:
+    """The tag whose keyword this is, in camel case or not; None if there is none.
+
+    >>> tag_for_keyword_key("PatientName") == tag_for_keyword_key("patientName") == 0x00100010
+    True
+    >>> tag_for_keyword_key("patientname")
+    """
+    from pydicom.datadict import tag_for_keyword
+
+    if not text or len(text) > _LONGEST_KEYWORD or not text.isascii():
+        return None
+    tag = tag_for_keyword(text)
+    for end in range(1, len(text) + 1):  # an abbreviation may have been the first word
+        if tag is not None or not text[:end].islower():
+            break
+        candidate = text[:end].upper() + text[end:]
+        tag = tag_for_keyword(candidate) if camel_case(candidate) == text else None
+    return tag

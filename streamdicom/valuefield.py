@@ -7,12 +7,15 @@ no multiple of the values'), the answer is None: whoever asked has to look close
 
 from __future__ import annotations
 
+import binascii
+import json
 import struct
 from array import array
 from collections.abc import Callable
 from typing import Any
 
 from streamdicom.events import Value
+from streamdicom.tags import SPECIFIC_CHARACTER_SET
 from streamdicom.vr import VRS, Form
 
 __all__ = [
@@ -22,6 +25,7 @@ __all__ = [
     "field_numbers",
     "field_text",
     "joined_text",
+    "json_field",
     "split_name",
     "swap_words",
 ]
@@ -172,6 +176,46 @@ def field_numbers(vr: str, values: tuple[Any, ...]) -> bytes:
         return struct.pack(f"<{len(values)}{VRS[vr].code}", *values)
     except (struct.error, OverflowError):
         raise ValueError("a number that does not fit the VR") from None
+
+
+def json_field(tag: int, text: str) -> bytes:
+    r"""The value field, of VR UN, that stands for an attribute in a form of its own where there is no JSON.
+
+    It is the values as text with a backslash between them, in UTF-8, if they are strings, numbers and null; or the
+    bytes of an InlineBinary. If they are anything else, or this is no attribute, it is the JSON text. That of Specific
+    Character Set is empty, because readers go by it whatever its VR is. There is no padding.
+
+    Args:
+        tag: That of the element.
+        text: What a JSON_ELEMENT has for its value.
+
+    Raises:
+        ValueError: The text holds half of a surrogate pair, which UTF-8 cannot carry.
+
+    >>> json_field(0x00280010, '{"vr":"US","Value":["many",1.50]}')
+    b'many\\1.50'
+    >>> json_field(0x00280010, '{"vr":"US","Value":[true]}')
+    b'{"vr":"US","Value":[true]}'
+    """
+    if tag == SPECIFIC_CHARACTER_SET:
+        return b""
+    try:
+        attribute = json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
+    except (ValueError, RecursionError):
+        attribute = None
+    contents = _contents(attribute) if isinstance(attribute, dict) else None
+    return text.encode() if contents is None else contents
+
+
+def _contents(attribute: dict[str, Any]) -> bytes | None:
+    try:
+        if isinstance(binary := attribute.get("InlineBinary"), str):
+            return binascii.a2b_base64(binary, strict_mode=True)
+        value = attribute.get("Value")
+        values = value if isinstance(value, list) else [value]
+        return "\\".join([one or "" for one in values]).encode() if any(values) else None
+    except (TypeError, ValueError):  # other than strings; no base64
+        return None
 
 
 def _encoder(vr: str) -> Callable[[tuple[Any, ...]], bytes | None]:

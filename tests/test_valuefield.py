@@ -13,7 +13,7 @@ from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 
 from streamdicom.dataset.walk import _values
-from streamdicom.valuefield import DECODERS, ENCODERS, joined_text, split_name, swap_words
+from streamdicom.valuefield import DECODERS, ENCODERS, joined_text, json_field, split_name, swap_words
 from streamdicom.vr import VRS, Form
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, of odd but possible values
@@ -159,3 +159,58 @@ def test_words_are_swapped_and_swapped_back(word: int, data: bytes) -> None:
     assert swap_words(swapped, word) == data
     whole = len(data) // word * word
     assert swapped == b"".join(data[i : i + word][::-1] for i in range(0, whole, word)) + data[whole:]
+
+
+# --- elements in a form of their own -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"vr":"US","Value":["many"]}', b"many"),
+        ('{"vr":"US","Value":["a",5,null,-1.50E2]}', b"a\\5\\\\-1.50E2"),
+        (f'{{"vr":"IS","Value":[{"9" * 5000}]}}', b"9" * 5000),
+        ('{"vr":"US","Value":"one"}', b"one"),
+        ('{"vr":"LO","Value":5}', b"5"),
+        ('{"vr":"XX","Value":["\\u00e9\u5c71"]}', "\xe9\u5c71".encode()),
+        ('{"vr":"XX","InlineBinary":"AP8="}', b"\x00\xff"),
+        ('{"vr":"XX","InlineBinary":""}', b""),
+    ],
+)
+def test_the_values_of_an_element_in_a_form_of_its_own_are_text(text: str, expected: bytes) -> None:
+    assert json_field(_TAG, text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"vr":"XX"}',
+        '{"vr":"XX","Value":[]}',
+        '{"vr":"XX","Value":[null]}',
+        '{"vr":"US","Value":[true]}',
+        '{"vr":"US","Value":[{"a":"b"},"c"]}',
+        '{"vr":"US","Value":[["a"]]}',
+        '{"vr":"US","Value":{"a":"b"}}',
+        '{"vr":"XX","InlineBinary":"no base64"}',
+        '{"vr":"XX","InlineBinary":["AAE="]}',
+        r'{"vr":"LO","Value":["\ud800"]}',
+        '["a"]',
+        '"\u00e9"',
+        "5",
+        "no JSON",
+        "[" * 100_000,
+        '{"Value":' + "[" * 100_000,
+    ],
+    ids=lambda text: text[:40],
+)
+def test_what_has_no_values_of_its_own_is_its_text(text: str) -> None:
+    assert json_field(_TAG, text) == text.encode()
+
+
+def test_specific_character_set_in_a_form_of_its_own_says_nothing() -> None:
+    assert json_field(0x00080005, '{"vr":"CS","Value":[5]}') == b""
+
+
+def test_half_of_a_surrogate_pair_has_no_bytes() -> None:
+    with pytest.raises(UnicodeEncodeError):
+        json_field(_TAG, '"\ud800"')

@@ -6,11 +6,10 @@ import sys
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from streamdicom.api import iter_events, iter_file_events, write_events, write_file
 from streamdicom.cli.streams import PIPE, CallError, Meter, is_json, read
-from streamdicom.files import Output
 from streamdicom.options import WriteOptions
 from streamdicom.select import needed_file_meta
 
@@ -42,11 +41,5 @@ def convert_file(source: Path, target: Path, indent: int | None, file_meta: bool
 
 def _to_json(pieces: Iterable[bytes], target: Path | BinaryIO, indent: int | None, file_meta: bool) -> None:
     events = needed_file_meta(iter_file_events(pieces), always=file_meta)
-    output = Output(target)
-    try:
-        file = cast(BinaryIO, output)  # of which only ``write`` is needed
-        write_events(events, file, indent, options=WriteOptions(file_meta=True), array=False)
-        output.write(b"\n")
-        output.commit()
-    finally:
-        output.discard()
+    options = WriteOptions(file_meta=True, trailing_newline=True)
+    write_events(events, target, indent, options=options, array=False)

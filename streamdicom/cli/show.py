@@ -61,6 +61,8 @@ class _Tree:
             return f"{indent}{_name(tag, vr)}: {values_text(value)}"
         if kind == EventType.BULK_DATA:
             return f"{indent}{_name(tag, vr)}: -> {short(value)}"
+        if kind == EventType.JSON_ELEMENT:
+            return f"{indent}{_name(tag, vr or '??')}: {short(value)}"
         if kind == EventType.START_DATASET:
             self._depth += 1
             return f"Data set {value}"

@@ -18,11 +18,12 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 from pydicom.uid import UID, ExplicitVRBigEndian
-from pydicom.valuerep import BUFFERABLE_VRS, IS
+from pydicom.valuerep import BUFFERABLE_VRS
 
 from streamdicom.buffers import LazyValue, SpooledValue, SpoolFile
 from streamdicom.bulkdata import BulkDataStore
 from streamdicom.charset import DEFAULT, UTF_8, encode, encodings_of
+from streamdicom.dataset._elements import data_element, json_element, pydicom_text, reference
 from streamdicom.errors import DatasetError, InputError, LimitError, StreamDicomError
 from streamdicom.events import Event, EventType
 from streamdicom.filters import FRAGMENT_FORMS, open_bulk_data, value_field
@@ -185,7 +186,7 @@ class DatasetBuilder:
         size = _OVERHEAD * len(values)
         if row.form in (Form.TEXT, Form.DECIMAL, Form.PERSON_NAME):
             text = joined_text(vr, values)
-            plain = "\\".join(_pydicom_text(vr, value) for value in values) if text is None else text
+            plain = "\\".join(pydicom_text(vr, value) for value in values) if text is None else text
             size += 4 * len(plain)
             if row.character_set and not plain.isascii():
                 self._frame.undecided.append(_Undecided(elements, tag, vr, plain))
@@ -194,7 +195,7 @@ class DatasetBuilder:
                     elements[tag] = _raw_element(tag, vr, b"")
                     self._grow(size)
                     return
-        elements[tag] = _data_element(tag, vr, values)
+        elements[tag] = data_element(tag, vr, values)
         self._grow(size)
 
     # --- references to bulk data -------------------------------------------------------------------------------
@@ -204,8 +205,7 @@ class DatasetBuilder:
         if self._handler:
             self._add_handled(tag, vr, self._handler(format_tag(tag), vr, value))
         elif store is None:
-            self._put_element(_data_element(_base_tag(tag), vr, ()))
-            setattr(self._frame.elements[_base_tag(tag)], "bulk_data_uri", value)  # noqa: B010 - not pydicom's
+            self._put_element(reference(_base_tag(tag), vr, value))
         elif vr in BUFFERABLE_VRS:
             is_encapsulated = value.endswith(FRAGMENT_FORMS)
             most = self._limits.spooled_size
@@ -231,6 +231,11 @@ class DatasetBuilder:
             raise DatasetError("the element comes twice in its data set")
         self._frame.elements[element.tag] = element
         self._grow(0)
+
+    def _json_element(self, tag: int, vr: str, value: Any) -> None:
+        element = json_element(_base_tag(tag), value)
+        self._put_element(element)
+        self._grow(len(element.value) + 4 * len(value))
 
     def _put_buffer(self, tag: int, vr: str, buffer: BufferedIOBase, is_encapsulated: bool) -> None:
         self._put_element(DataElement(_base_tag(tag), vr, buffer, is_undefined_length=is_encapsulated))
@@ -388,6 +393,7 @@ _MOVES: dict[int, _Move] = {
     EventType.START_DATASET: DatasetBuilder._start_dataset,
     EventType.END_DATASET: DatasetBuilder._end_dataset,
     EventType.BULK_DATA: DatasetBuilder._bulk_data,
+    EventType.JSON_ELEMENT: DatasetBuilder._json_element,
     EventType.START_ELEMENT: DatasetBuilder._start_element,
     EventType.VALUES: DatasetBuilder._values,
     EventType.SEGMENT: DatasetBuilder._segment,
@@ -496,41 +502,6 @@ _OWN_DICTS = [name for name, value in _NEW_DATASET.items() if isinstance(value, 
 def _take_group(elements: _Elements, group: int) -> _Elements:
     tags = [tag for tag in elements if tag >> 16 == group]  # a few, and the first ones as a rule
     return {tag: elements.pop(tag) for tag in tags}
-
-
-def _pydicom_text(vr: str, value: Any) -> str:
-    if VRS[vr].form is Form.PERSON_NAME and value:
-        return "=".join(value).rstrip("=")
-    return value or ""
-
-
-def _data_element(tag: BaseTag, vr: str, values: tuple[Any, ...]) -> DataElement:
-    """An element with these values, as ``Dataset.from_json`` makes it.
-
-    Raises:
-        DatasetError: pydicom does not take a value; how much it takes is set in ``pydicom.config``.
-    """
-    form = VRS[vr].form
-    if form in (Form.TEXT, Form.PERSON_NAME):
-        values = tuple([_pydicom_text(vr, value) for value in values])
-    elif form is Form.DECIMAL:
-        values = tuple([_integer_string(value) if vr == "IS" else value or "" for value in values])
-    value = None if not values else values[0] if len(values) == 1 else list(values)
-    try:
-        element = DataElement(tag, vr, value)
-        return element if values else DataElement(tag, vr, element.empty_value)
-    except Exception as error:
-        raise DatasetError(f"pydicom does not take the value for VR {vr}: {type(error).__name__}") from error
-
-
-def _integer_string(text: str | None) -> IS | str:
-    """An IS that is exact beyond 53 bits, which pydicom's own from a text is not."""
-    try:
-        number = IS(int(text or ""))
-    except ValueError:
-        return text or ""
-    number.original_string = text or ""
-    return number
 
 
 # --- character sets --------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from pydicom.uid import UID
 from pydicom.valuerep import IS, DSfloat, PersonName
 
 from streamdicom.buffers import SpooledValue
+from streamdicom.dataset._elements import json_text
 from streamdicom.errors import Location, OutputError
 from streamdicom.events import Event, EventType, Value
 from streamdicom.limits import Limits
@@ -58,6 +59,7 @@ _END_SEQUENCE = int(EventType.END_SEQUENCE)
 _START_FRAGMENTS = int(EventType.START_FRAGMENTS)
 _START_FRAGMENT = int(EventType.START_FRAGMENT)
 _END_FRAGMENTS = int(EventType.END_FRAGMENTS)
+_JSON_ELEMENT = int(EventType.JSON_ELEMENT)
 
 _FILE_META = FILE_META_GROUP << 16
 _BATCH = 512  # events
@@ -65,6 +67,7 @@ _LONG = Limits().string_segment
 _MANY = Limits().held_values
 _SEGMENT_LENGTH = 48 * 1024  # which makes 64 KiB of base64
 
+_LEVELS = 8  # so often it is seen whether a data set contains itself, which costs what is flatter nothing
 _DEFAULTS = WriteOptions()
 _DEFAULT_HOOKS = (hooks.raw_element_value, hooks.raw_element_vr)
 
@@ -93,7 +96,8 @@ def walk(dataset: Dataset, index: int = 0, *, options: WriteOptions | None = Non
         options: Whether the elements of its ``file_meta`` come too, and the handler of bulk data.
 
     Raises:
-        OutputError: An element that no event can express; the location has its tag path.
+        OutputError: An element that no event can express, or a data set that contains itself; the location has the
+            tag path.
 
     >>> ds = Dataset()
     >>> ds.PatientID = "17"
@@ -155,15 +159,17 @@ def _members(
                         continue
             try:
                 converted = _converted(dataset, tag, element, little_endian)
-                if converted.VR == "SQ":
-                    events.append((_START_SEQUENCE, tag, "SQ", None))
-                    frames.append(_Frame(tag, iter(converted.value or ()), dataset, elements))
-                    break
-                parts = _element_events(tag, converted, little_endian, options)
+                is_sequence = converted.VR == "SQ"
+                parts = [] if is_sequence else _element_events(tag, converted, little_endian, options)
             except OutputError as error:
-                path = [f"{format_tag(frame.tag)}[{frame.number}]" for frame in frames]
-                error.location = Location(None, index, ".".join([*path, format_tag(tag)]))
+                error.location = Location(None, index, _path(frames, tag))
                 raise
+            if is_sequence:
+                events.append((_START_SEQUENCE, tag, "SQ", None))
+                frames.append(_Frame(tag, iter(converted.value or ()), dataset, elements))
+                if not len(frames) % _LEVELS:
+                    _check_frames(frames, index)
+                break
             if isinstance(parts, list):
                 events += parts
             else:
@@ -187,6 +193,19 @@ def _members(
         if len(events) >= _BATCH:
             yield events
             events = []
+
+
+def _path(frames: list[_Frame], *tags: int) -> str:
+    return ".".join([f"{format_tag(frame.tag)}[{frame.number}]" for frame in frames] + list(map(format_tag, tags)))
+
+
+def _check_frames(frames: list[_Frame], index: int) -> None:
+    """Check that no item is one of the data sets around it; if one is, there is no end of going through it."""
+    around: set[int] = set()
+    for number, frame in enumerate(frames):
+        if id(frame.dataset) in around:
+            raise OutputError("an item that is a data set around it", Location(None, index, _path(frames[:number])))
+        around.add(id(frame.dataset))
 
 
 def _sorted(dataset: Dataset) -> _Elements:
@@ -264,6 +283,9 @@ def _unambiguous(element: DataElement, dataset: Dataset, little_endian: bool) ->
 def _element_events(tag: int, element: DataElement, little_endian: bool, options: WriteOptions) -> Iterable[Event]:
     vr = str(element.VR)
     value = element.value
+    text = json_text(element)
+    if text is not None:
+        return [(_JSON_ELEMENT, tag, "", text)]
     if VRS[vr].form is Form.BINARY and isinstance(value, bytes | bytearray | BufferedIOBase):
         handler = options.bulk_data_element_handler
         # As pydicom compares them.
@@ -513,7 +535,7 @@ def _makers(vr: str) -> dict[type, _Maker]:
     if vr == "IS":
         integers = _several_texts(IS, _integer_text)
         return {IS: _one_integer_text, MultiValue: integers, type(None): _nothing}
-    if form is Form.BINARY:
+    if form is Form.BINARY and vr != "UN":  # which may stand for an element in a form of its own
         return {bytes: _one_binary}
     return {PersonName: _one_name} if vr == "PN" else {}
 

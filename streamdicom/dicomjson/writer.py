@@ -7,30 +7,25 @@ segments of one value. Which events may come next is in ``_MOVES``: what has no 
 
 from __future__ import annotations
 
-import binascii
-import re
 from collections.abc import Callable, Iterable
 from enum import IntEnum
-from json.encoder import encode_basestring
-from math import isfinite
 from typing import Any, TypeAlias
 
-from streamdicom.errors import Location, OutputError
+from streamdicom.dicomjson._style import CHARACTER_SET_VALUE, misfit, row_of, string, style_of
+from streamdicom.errors import InputError, LimitError, Location, OutputError
 from streamdicom.events import Event, EventType
-from streamdicom.jsontext import JsonWriter
+from streamdicom.jsontext import JsonReader, JsonWriter
 from streamdicom.jsontext._base64 import Base64Encoder
+from streamdicom.limits import Limits
 from streamdicom.multipart import LONGEST_FRAGMENT
 from streamdicom.options import WriteOptions
-from streamdicom.tags import FILE_META_GROUP, ITEM_TAG, format_tag, is_group_length
-from streamdicom.vr import VRS, Form, ValueRepresentation
+from streamdicom.tags import ITEM_TAG, format_tag
+from streamdicom.vr import VRS, Form
 
 __all__ = ["EventWriter"]
 
 _MOST_PENDING = 64 * 1024
 _ITEM_LENGTH = 12  # characters of the structure of an item
-_MOST_KNOWN = 16 * 1024  # tags; an archive uses some thousands
-
-_LAST_TAG = 0xFFFFFFFF
 
 _ELEMENT = int(EventType.ELEMENT)
 _START_SEQUENCE = int(EventType.START_SEQUENCE)
@@ -40,10 +35,6 @@ _END_SEQUENCE = int(EventType.END_SEQUENCE)
 # Events with the tag of the sequence that they are in.
 _OF_SEQUENCE = frozenset({EventType.START_ITEM, EventType.END_ITEM, EventType.END_SEQUENCE})
 _KINDS = frozenset(EventType)
-
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 
 class _Place(IntEnum):
@@ -63,12 +54,12 @@ _MEMBERS, _SEQUENCE = _Place.MEMBERS, _Place.SEQUENCE
 
 
 class EventWriter:
-    """Writes the data sets of a stream of DICOM events as one JSON array, or a single one as an object.
+    """Writes the data sets of a stream of DICOM events as one JSON array, as NDJSON, or a single one as an object.
 
     Args:
-        json: Where to; the caller closes it.
-        options: Whether group 0002 is written, and how deep sequences may nest.
-        array: Whether the data sets are put into an array.
+        json: Where to; the caller closes it. Indent and escapes are its own; for NDJSON it must take several documents.
+        options: The form of elements, which of them are written, and how deep sequences may nest.
+        array: Whether the data sets are put into an array; NDJSON has none. Otherwise there is one data set.
 
     >>> blocks = []
     >>> json = JsonWriter(blocks.append)
@@ -85,11 +76,13 @@ class EventWriter:
     def __init__(self, json: JsonWriter, *, options: WriteOptions | None = None, array: bool = True) -> None:
         options = options or WriteOptions()
         self._json = json
-        self._file_meta = options.file_meta
-        self._array = array
-        # The data set's own objects, and for each sequence three, see ``Limits.depth``; three for the deepest value,
-        # which is a person name.
-        self._most_sequences = (options.limits.depth - array - 4) // 3
+        self._style = style_of(options)
+        self._lines = options.ndjson
+        self._array = array = array and not options.ndjson
+        # See ``Limits.depth``. An attribute has what the array and the data set leave; a sequence takes three levels of
+        # that, and the deepest value, which is a person name, as many.
+        self._most_levels = options.limits.depth - array - 1
+        self._most_sequences = (self._most_levels - 3) // 3
         self._place = _Place.STREAM
         self._index: int | None = None
         self._last = -1  # the tag before, within the innermost data set or item
@@ -105,8 +98,6 @@ class EventWriter:
         self._skipped = 0  # how many things are open within what is left out
         self._event = 0, 0  # the type and the tag of the last one, for errors
         self._error: OutputError | None = None
-        self._known = _KNOWN[self._file_meta]
-        self._starts = _STARTS[self._file_meta]
         if array:
             self._put("[")
 
@@ -137,7 +128,8 @@ class EventWriter:
 
     def _write_all(self, events: Iterable[Event]) -> None:
         """The innermost loop. The moves that make up most of a data set stand here; ``_MOVES`` has the others."""
-        known, starts, most = self._known, self._starts, self._most_sequences
+        style, most = self._style, self._most_sequences
+        known, starts = style.known, style.starts
         texts, frames = self._texts, self._frames
         place, last, size = self._place, self._last, self._size
         kind = tag = 0
@@ -147,7 +139,7 @@ class EventWriter:
                     if kind == _ELEMENT and tag > last:
                         entry = known.get(tag)
                         if entry is None or entry[0] != vr:
-                            entry = self._learn(tag, vr)
+                            entry = style.learn(tag, vr)
                         _, start, attribute = entry
                         if start:
                             if last < 0:
@@ -165,7 +157,7 @@ class EventWriter:
                         place = _SEQUENCE
                         continue
                     if kind == _START_SEQUENCE and tag > last and len(frames) < most:
-                        start = starts.get(tag) or self._learn_sequence(tag)
+                        start = starts.get(tag) or style.learn_sequence(tag)
                         if start:
                             texts.append(start if last >= 0 else start[1:])
                             size += len(start)
@@ -199,24 +191,6 @@ class EventWriter:
             self._place, self._last, self._size = place, last, size
             self._event = kind, tag
 
-    def _learn(self, tag: int, vr: str) -> _Known:
-        """How an element of this tag and VR starts, and how the rest of it is made; empty if it is left out."""
-        row = _row(vr)
-        start = f',"{_key(tag)}":{{"vr":"{vr}"' if self._is_written(tag) else ""
-        if len(self._known) > _MOST_KNOWN:
-            self._known.clear()
-        entry = self._known[tag] = vr, start, _ATTRIBUTES[row.form]
-        return entry
-
-    def _learn_sequence(self, tag: int) -> str:
-        """How a sequence of this tag starts; empty if it is left out."""
-        if not self._is_written(tag):
-            return ""
-        if len(self._starts) > _MOST_KNOWN:
-            self._starts.clear()
-        start = self._starts[tag] = f',"{_key(tag)}":{{"vr":"SQ"'
-        return start
-
     def close(self) -> None:
         """Finish the document.
 
@@ -234,10 +208,6 @@ class EventWriter:
     def _tag_path(self, tag: int) -> str:
         parts = [format_tag(sequence) + (f"[{items - 1}]" if items else "") for sequence, items in self._frames]
         return ".".join([*parts, format_tag(tag)] if tag else parts)
-
-    def _is_written(self, tag: int) -> bool:
-        # PS3.18 F.2.2: group length is prohibited. Annex F says nothing of group 0002.
-        return not is_group_length(tag) and (tag >> 16 != FILE_META_GROUP or self._file_meta)
 
     def _put(self, text: str) -> None:
         self._texts.append(text)
@@ -268,9 +238,9 @@ class EventWriter:
         """Start an attribute, unless it is left out (PS3.18 F.2.2)."""
         if tag <= self._last:
             raise OutputError(f"the tag is not above the one before it, {format_tag(self._last)}")
-        if not self._is_written(tag):
+        if not self._style.is_written(tag):
             return False
-        self._put(f'{"," if self._last >= 0 else ""}"{_key(tag)}":{{')
+        self._put(f'{"," if self._last >= 0 else ""}"{self._style.key(tag)}":')
         self._last = tag
         return True
 
@@ -287,13 +257,20 @@ class EventWriter:
         if not isinstance(value, str):
             raise OutputError("a URI that is not text")
         if self._begins(tag):
-            self._put(f'"vr":"{vr}","BulkDataURI":{_string(value)}}}')
+            self._put(f'{{{self._style.vr(tag, vr)},"BulkDataURI":{string(value)}}}')
+
+    def _json_element(self, tag: int, vr: str, value: Any) -> None:
+        if not isinstance(value, str):
+            raise OutputError("JSON text that is not text")
+        _check_json(value, self._most_levels - 3 * len(self._frames))
+        if self._begins(tag):
+            self._put(value.translate(_ONE_LINE))
 
     def _start_dataset(self, tag: int, vr: str, value: Any) -> None:
-        if self._index is not None and not self._array:
+        if self._index is not None and not self._array and not self._lines:
             raise OutputError("more than one data set, where one is due")
         self._index = 0 if self._index is None else self._index + 1
-        self._put(",{" if self._index else "{")
+        self._put(",{" if self._index and self._array else "{")
         self._last = -1
         self._place = _Place.MEMBERS
 
@@ -318,9 +295,15 @@ class EventWriter:
         if not self._begins(tag):
             self._skip()
             return
+        if self._style.sets_character_set(tag) and row_of(vr or "CS").form is Form.TEXT:
+            self._put(f"{{{self._style.vr(tag, vr or 'CS')},{CHARACTER_SET_VALUE}}}")
+            self._skip()
+            return
         if vr:
-            _row(vr)
-            self._put(f'"vr":"{vr}"')
+            row_of(vr)
+            self._put("{" + self._style.vr(tag, vr))
+        else:
+            self._put("{")
         self._part_vr = vr
         self._part_member = ""
         self._part_is_text = False
@@ -337,13 +320,13 @@ class EventWriter:
 
     def _part_values(self, tag: int, vr: str, value: Any) -> None:
         self._open_member("Value")
-        encode = _ENCODERS.get(_row(self._part_vr or "LO").form)
+        encode = self._style.encoders.get(row_of(self._part_vr or "LO").form)
         if encode is None:
             raise OutputError(f"'Value' for VR {self._part_vr}")
         try:
             texts = list(map(encode, value))
         except (TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise _misfit(error) from None
+            raise misfit(error) from None
         if texts:
             self._put(self._next_value() + ",".join(texts))
 
@@ -361,7 +344,7 @@ class EventWriter:
     def _put_segment(self, value: Any, final: bool) -> None:
         if isinstance(value, str):
             self._part_is_text = True
-            text = _string(value)[1:-1]
+            text = string(value)[1:-1]
         elif isinstance(value, bytes):
             text = self._base64.encode(value, final=final)
         else:
@@ -375,14 +358,14 @@ class EventWriter:
         self._place = _Place.PARTS if final else _Place.SEGMENTS
 
     def _end_parts(self, tag: int, vr: str, value: Any) -> None:
-        form = _row(vr).form
+        form = row_of(vr).form
         if self._part_member and (form is Form.BINARY) != (self._part_member == "InlineBinary"):
             raise OutputError(f"'{self._part_member}' for VR {vr}")
         if self._part_is_text and form is not Form.TEXT:
             raise OutputError(f"a text segment for VR {vr}")
         end = "]" if self._part_member == "Value" else ""
         if not self._part_vr:
-            end += f'{"," if self._part_member else ""}"vr":"{vr}"'
+            end += f"{',' if self._part_member else ''}{self._style.vr(tag, vr)}"
         self._put(end + "}")
         self._place = _Place.MEMBERS
 
@@ -394,7 +377,7 @@ class EventWriter:
         if not self._begins(tag):
             self._skip()
             return
-        self._put(f'"vr":"{vr}"')
+        self._put("{" + self._style.vr(tag, vr))
         self._part_member = ""
         self._place = _Place.FRAGMENTS
 
@@ -427,18 +410,13 @@ class EventWriter:
         self._place = _Place.MEMBERS
 
 
-_Known: TypeAlias = "tuple[str, str, Callable[[str, tuple[Any, ...]], str]]"
-# How elements of a tag start, without and with group 0002; the same for every writer.
-_KNOWN: dict[bool, dict[int, _Known]] = {False: {}, True: {}}
-
-_STARTS: dict[bool, dict[int, str]] = {False: {}, True: {}}  # and how sequences do
-
 _Move: TypeAlias = Callable[[EventWriter, int, str, Any], None]
 _MOVES: dict[int, dict[int, _Move]] = {
     _Place.STREAM: {EventType.START_DATASET: EventWriter._start_dataset},
     _Place.MEMBERS: {
         EventType.ELEMENT: EventWriter._element,
         EventType.BULK_DATA: EventWriter._bulk_data,
+        EventType.JSON_ELEMENT: EventWriter._json_element,
         EventType.START_ELEMENT: EventWriter._start_parts,
         EventType.START_SEQUENCE: EventWriter._start_sequence,
         EventType.START_FRAGMENTS: EventWriter._start_fragments,
@@ -471,141 +449,22 @@ _OPENS: dict[int, int] = {
 }
 
 
-# --- one element -----------------------------------------------------------------------------------------------
-# Each function makes the text of an attribute, from its start and from values of which there is one at least.
+# JSON text has line feeds only between its tokens (RFC 8259, section 2), where NDJSON must not.
+_ONE_LINE = {ord("\n"): " ", ord("\r"): " "}
 
 
-def _attribute(encode: Callable[[Any], str]) -> Callable[[str, tuple[Any, ...]], str]:
-    def attribute(start: str, values: tuple[Any, ...]) -> str:
-        try:
-            if len(values) > 1:
-                return f'{start},"Value":[{",".join(map(encode, values))}]}}'
-            text = encode(values[0])
-        except (TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise _misfit(error) from None
-        # PS3.18 F.2.5: an empty attribute has no Value, an empty value among several is null.
-        return start + "}" if text == "null" else f'{start},"Value":[{text}]}}'
+def _check_json(text: str, depth: int) -> None:
+    """Check that a text is one JSON value of no more than this depth.
 
-    return attribute
-
-
-def _key(tag: int) -> str:
-    if not 0 <= tag <= _LAST_TAG:
-        raise OutputError("not a tag of 32 bits")
-    return format_tag(tag)
-
-
-def _misfit(error: Exception) -> OutputError:
-    return error if isinstance(error, OutputError) else OutputError("a value that does not fit the VR")
-
-
-def _row(vr: str) -> ValueRepresentation:
-    row = VRS.get(vr)
-    if row is None or row.form is Form.SEQUENCE:
-        raise OutputError("not a value representation that an element can have (PS3.5 6.2)")
-    return row
-
-
-def _binary(start: str, values: tuple[Any, ...]) -> str:
-    if len(values) > 1:
-        raise OutputError("one binary value is all that an element can have")
-    if not values[0]:
-        return start + "}"
+    Raises:
+        OutputError: It is not.
+    """
+    length = max(12, 4 * len(text))
+    reader = JsonReader(Limits(depth=max(1, depth), string_segment=length, number_length=length))
     try:
-        return f'{start},"InlineBinary":"{binascii.b2a_base64(values[0], newline=False).decode("ascii")}"}}'
-    except TypeError:
-        raise OutputError("a binary value that is not bytes") from None
-
-
-def _string(text: str) -> str:
-    if not text.isascii() and _SURROGATE.search(text):
-        raise OutputError("half of a surrogate pair, which UTF-8 cannot carry")
-    return encode_basestring(text)
-
-
-def _text_attribute(start: str, values: tuple[Any, ...]) -> str:
-    """What ``_attribute`` makes of ``_text``, and faster where there is one value, as there mostly is."""
-    if len(values) == 1:
-        [value] = values
-        try:
-            if value and value.isascii():
-                return f'{start},"Value":[{encode_basestring(value)}]}}'
-        except (AttributeError, TypeError):
-            raise OutputError("a value that does not fit the VR") from None
-    return _general_text_attribute(start, values)
-
-
-def _text(value: str | None) -> str:
-    if not value:
-        return "null"
-    return encode_basestring(value) if value.isascii() else _string(value)
-
-
-def _decimal(value: str | None) -> str:
-    """A number where the text is one of JSON's, so that it stays exact; a string otherwise (CP-1861)."""
-    if not value:
-        return "null"
-    if isinstance(value, str) and value.isascii() and value.isdigit() and value[0] != "0":  # the common case
-        return value
-    return value if _JSON_NUMBER.fullmatch(value) else _string(value)
-
-
-def _integer_attribute(start: str, values: tuple[Any, ...]) -> str:
-    """As ``_text_attribute``, for integers."""
-    if len(values) == 1:
-        [value] = values
-        if type(value) is int:
-            return f'{start},"Value":[{value}]}}'
-    return _general_integer_attribute(start, values)
-
-
-def _integer(value: int | None) -> str:
-    return "null" if value is None else int.__repr__(value)
-
-
-def _float(value: float | None) -> str:
-    if value is None:
-        return "null"
-    number = float(value)
-    if isfinite(number):
-        return repr(number)
-    return '"NaN"' if number != number else '"Infinity"' if number > 0 else '"-Infinity"'
-
-
-def _tag(value: int | None) -> str:
-    if value is None:
-        return "null"
-    if not 0 <= value <= _LAST_TAG:
-        raise OutputError("not a tag of 32 bits")
-    return f'"{format_tag(value)}"'
-
-
-def _person_name(value: tuple[str, str, str] | None) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, str):
-        raise OutputError("a person name that is not its three component groups")
-    # PS3.18 F.2.2: only the groups that are not empty.
-    names = zip(("Alphabetic", "Ideographic", "Phonetic"), value, strict=True)
-    groups = [f'"{name}":{_string(text)}' for name, text in names if text]
-    return f"{{{','.join(groups)}}}" if groups else "null"
-
-
-_ENCODERS: dict[Form, Callable[[Any], str]] = {
-    Form.TEXT: _text,
-    Form.DECIMAL: _decimal,
-    Form.INTEGER: _integer,
-    Form.LONG_INTEGER: _integer,
-    Form.FLOAT: _float,
-    Form.TAG: _tag,
-    Form.PERSON_NAME: _person_name,
-}
-_general_text_attribute = _attribute(_text)
-_general_integer_attribute = _attribute(_integer)
-_ATTRIBUTES: dict[Form, Callable[[str, tuple[Any, ...]], str]] = {
-    **{form: _attribute(encode) for form, encode in _ENCODERS.items()},
-    Form.BINARY: _binary,
-    Form.TEXT: _text_attribute,
-    Form.INTEGER: _integer_attribute,
-    Form.LONG_INTEGER: _integer_attribute,
-}
+        reader.feed(text.encode())
+        reader.close()
+    except LimitError:
+        raise OutputError("objects and arrays too deep within one another") from None
+    except (InputError, UnicodeEncodeError):
+        raise OutputError("not JSON text") from None

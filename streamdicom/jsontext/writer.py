@@ -10,10 +10,11 @@ import re
 from collections.abc import Callable
 from enum import IntEnum
 from itertools import accumulate
-from json.encoder import encode_basestring, encode_basestring_ascii
+from json.encoder import encode_basestring
 
 from streamdicom.errors import InputError, OutputError
 from streamdicom.jsontext._base64 import Base64Encoder
+from streamdicom.jsontext._escapes import escaper
 from streamdicom.jsontext.reader import JsonReader
 from streamdicom.jsontext.tokens import DEPTHS, Token, TokenType
 from streamdicom.limits import Limits
@@ -45,8 +46,10 @@ class JsonWriter:
         sink: Called with each block, such as the ``write`` of a binary file.
         indent: Spaces, or a string, for each level, laid out as ``json.dumps`` does; None for no white space.
         ensure_ascii: Whether characters beyond ASCII are written as escapes.
+        escape_html: Whether <, >, &, ', U+2028 and U+2029 are, so that the text may stand within HTML.
         depth: How many objects and arrays may be open at once.
         multiple: Whether several documents may be written, each on a line of its own.
+        trailing_newline: Whether the text ends with a line feed, unless it is empty.
 
     >>> blocks = []
     >>> writer = JsonWriter(blocks.append)
@@ -65,16 +68,18 @@ class JsonWriter:
         *,
         indent: int | str | None = None,
         ensure_ascii: bool = False,
+        escape_html: bool = False,
         depth: int = Limits().depth,
         multiple: bool = False,
+        trailing_newline: bool = False,
     ) -> None:
         self._sink = sink
         self._indent = " " * indent if isinstance(indent, int) else indent
         self._colon = ":" if indent is None else ": "
-        self._encode = encode_basestring_ascii if ensure_ascii else encode_basestring
-        self._ensure_ascii = ensure_ascii
+        self._escapes = escaper(ensure_ascii=ensure_ascii, escape_html=escape_html)
         self._depth = depth
         self._multiple = multiple
+        self._end_of_text = "\n" if trailing_newline else ""
         self._open: list[str] = []  # the containers around the innermost one
         self._container = ""
         self._place = _START
@@ -177,7 +182,7 @@ class JsonWriter:
             OutputError: No value may come here, or the text is not one JSON value.
         """
         tokens = self._tokens(text, len(self._open))
-        if self._indent is None and (text.isascii() or not self._ensure_ascii):
+        if self._indent is None:
             self._value(text)
         else:
             self._write(tokens)
@@ -185,8 +190,8 @@ class JsonWriter:
     def raw_segment(self, text: str, *, final: bool = False) -> None:
         """Write a value that is JSON text already, in segments that are cut anywhere; the last one is marked final.
 
-        The text is written as it is where the layout allows it, and is not checked then: this is for a caller who
-        has just made it and is in a hurry. With an indent it is laid out anew, token by token.
+        The text is written as it is, but for escapes, where the layout allows it, and is not checked then: this is
+        for a caller who has just made it and is in a hurry. With an indent it is laid out anew, token by token.
 
         Raises:
             OutputError: No value may come here. Or, where it is laid out anew, the text is not one JSON value;
@@ -198,7 +203,7 @@ class JsonWriter:
             self._in_raw = True
         elif not self._in_raw:
             raise OutputError("a raw segment within a value of another kind")
-        if self._indent is None and not self._ensure_ascii:
+        if self._indent is None:
             if before:
                 self._put(before)  # by itself: the text may be long
             self._put(text)
@@ -305,6 +310,9 @@ class JsonWriter:
         """
         if self._container or self._place is _SEGMENT or (self._place is _START and not self._multiple):
             raise OutputError("the document is not complete")
+        if self._end_of_text and self._place is not _START:
+            self._put(self._end_of_text)
+            self._end_of_text = ""
         self.flush()
 
     def _start(self, container: str) -> None:
@@ -364,9 +372,11 @@ class JsonWriter:
     def _escape(self, text: str) -> str:
         if not text.isascii() and _SURROGATE.search(text):
             raise OutputError("half of a surrogate pair, which UTF-8 cannot carry")
-        return self._encode(text)
+        return encode_basestring(text)
 
     def _put(self, text: str) -> None:
+        if self._escapes is not None:
+            text = self._escapes(text)
         self._parts.append(text)
         self._size += len(text)
         if self._size >= _BLOCK:

@@ -33,7 +33,7 @@ from streamdicom.part10.syntax import (
     is_encapsulated,
 )
 from streamdicom.tags import FILE_META_GROUP, SPECIFIC_CHARACTER_SET, UTF_8_TERM, format_tag, is_group_length
-from streamdicom.valuefield import ENCODERS, field_numbers, field_text
+from streamdicom.valuefield import ENCODERS, field_numbers, field_text, json_field
 from streamdicom.vr import VRS, Form
 
 __all__ = ["Part10Writer"]
@@ -423,6 +423,18 @@ class Part10Writer:
     def _bulk_data(self, tag: int, vr: str, value: Any) -> None:
         raise OutputError("a reference to bulk data, which a file cannot hold")
 
+    def _json_element(self, tag: int, vr: str, value: Any) -> None:
+        """An element that no VR has as it is: what can be known of it, as UN."""
+        try:
+            data = json_field(tag, value)
+        except (TypeError, ValueError) as error:
+            raise OutputError("JSON text that is no text") from error
+        values = (data,) if data else ()
+        if self._place == _Place.HEAD and tag >> 16 == FILE_META_GROUP and not self._has_meta:
+            self._meta.add(tag, "UN", values)
+        else:
+            self._element(tag, "UN", values)
+
     # --- value fields ------------------------------------------------------------------------------------------
 
     def _field(self, vr: str, values: tuple[Any, ...]) -> bytes:
@@ -742,6 +754,7 @@ _Move: TypeAlias = Callable[[Part10Writer, int, str, Any], None]
 _IN_MEMBERS: dict[int, _Move] = {
     EventType.ELEMENT: Part10Writer._element,
     EventType.BULK_DATA: Part10Writer._bulk_data,
+    EventType.JSON_ELEMENT: Part10Writer._json_element,
     EventType.START_ELEMENT: Part10Writer._start_parts,
     EventType.START_SEQUENCE: Part10Writer._start_sequence,
     EventType.START_FRAGMENTS: Part10Writer._start_fragments,

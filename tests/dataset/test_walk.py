@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from copy import deepcopy
 from decimal import Decimal
 from typing import Any
 
@@ -17,8 +18,8 @@ from pydicom.tag import BaseTag
 from pydicom.valuerep import DA, DT, TM, DSdecimal, DSfloat
 
 import streamdicom
-from streamdicom import EventType, OutputError
-from streamdicom.dataset import walk
+from streamdicom import EventType, Limits, Location, OutputError, ReadOptions, WriteOptions
+from streamdicom.dataset import DatasetBuilder, walk
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, of odd but possible values
 
@@ -169,10 +170,72 @@ def test_sequences_nest_to_the_depth_limit() -> None:
 
 def test_a_data_set_that_contains_itself_is_an_error() -> None:
     dataset = Dataset()
-    dataset.ContentSequence = Sequence([dataset])
-    with pytest.raises(OutputError, match="within one another") as caught:
+    dataset.ContentSequence = Sequence([Dataset(), dataset])
+    with pytest.raises(OutputError, match="an item that is a data set around it") as caught:
+        streamdicom.dumps([Dataset(), dataset])
+    assert caught.value.location == Location(None, 1, "0040A730[1]")
+
+
+def test_an_item_that_contains_itself_through_another_is_an_error() -> None:
+    dataset, item, inner = Dataset(), Dataset(), Dataset()
+    dataset.ContentSequence = Sequence([inner, item])
+    item.ReferencedSeriesSequence = Sequence([Dataset(), inner])
+    inner.ReferencedStudySequence = Sequence([item])
+    with pytest.raises(OutputError, match="an item that is a data set around it") as caught:
+        for _ in walk(dataset):  # which has no bound of its own
+            pass
+    assert caught.value.location == Location(None, 0, "0040A730[0].00081110[0].00081115[1]")
+
+
+def test_a_long_way_around_is_found_too() -> None:
+    dataset = Dataset()
+    items = [Dataset() for _ in range(40)]
+    for outer, inner in zip([dataset, *items], [*items, items[0]], strict=True):
+        outer.ContentSequence = Sequence([inner])
+    with pytest.raises(OutputError, match="an item that is a data set around it") as caught:
         streamdicom.dumps(dataset)
-    assert caught.value.location.tag_path.startswith("0040A730[0].0040A730[0]")
+    assert caught.value.location.tag_path == ".".join(["0040A730[0]"] * 41)
+
+
+def test_one_item_may_stand_in_many_places() -> None:
+    item = Dataset()
+    item.PatientID = "1"
+    dataset = Dataset()
+    for _ in range(12):
+        outer = Dataset()
+        outer.ContentSequence = Sequence([dataset, item, item])
+        dataset = outer
+    assert streamdicom.dumps(dataset).count('"00100020"') == 24
+
+
+def test_depth_beyond_the_limit_is_told_with_its_path() -> None:
+    for options, most in ((WriteOptions(), 84), (WriteOptions(limits=Limits(depth=13)), 3)):
+        with pytest.raises(OutputError, match=f"more than {most} sequences") as caught:
+            streamdicom.dumps(_nested(most + 2), options=options)
+        assert caught.value.location == Location(None, 0, "0040A730[0]." * most + "0040A730")
+
+
+def _in_a_form_of_its_own(text: str, tag: int = _TAG) -> Dataset:
+    builder = DatasetBuilder(ReadOptions())
+    [dataset] = builder.take([(1, 0, "", 0), (EventType.JSON_ELEMENT, tag, "US", text), (2, 0, "", None)])
+    return dataset
+
+
+@pytest.mark.parametrize("tag", [_TAG, 0x00080005, 0x00280010], ids="{:08X}".format)
+@pytest.mark.parametrize("text", ['{"vr":"US","Value":["many"]}', '{"vr":"XX"}', '"a"', '{"x":[{}],"x":1.50}'])
+def test_an_element_in_a_form_of_its_own_is_written_as_it_came(text: str, tag: int) -> None:
+    dataset = _in_a_form_of_its_own(text, tag)
+    assert streamdicom.dumps(dataset) == f'{{"{tag:08X}":{text}}}'
+    assert streamdicom.dumps(deepcopy(dataset)) == f'{{"{tag:08X}":{text}}}'
+
+
+def test_an_element_in_a_form_of_its_own_that_has_been_set_is_written_with_its_new_value() -> None:
+    dataset = _in_a_form_of_its_own('{"vr":"US","Value":["many"]}')
+    dataset[_TAG].value = b"other"
+    assert _written(dataset) == {"00091001": {"vr": "UN", "InlineBinary": "b3RoZXI="}}
+    dataset = _in_a_form_of_its_own('{"vr":"US","Value":["many"]}')
+    dataset.add_new(_TAG, "US", 5)
+    assert _written(dataset) == {"00091001": {"vr": "US", "Value": [5]}}
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from pydicom.encaps import generate_fragments
 
-from streamdicom.dicomjson import EventParser, EventWriter, writer
-from streamdicom.errors import Location, OutputError
+from streamdicom.dicomjson import EventParser, EventWriter, _style
+from streamdicom.errors import LimitError, Location, OutputError
 from streamdicom.events import Event, EventType
-from streamdicom.jsontext import JsonWriter
+from streamdicom.jsontext import JsonReader, JsonWriter
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, WriteOptions
 from streamdicom.vr import VRS
@@ -523,6 +523,7 @@ PLACES: dict[str, list[Event]] = {
 }
 IN_MEMBERS = {
     EventType.ELEMENT,
+    EventType.JSON_ELEMENT,
     EventType.BULK_DATA,
     EventType.START_ELEMENT,
     EventType.START_SEQUENCE,
@@ -547,6 +548,7 @@ EXAMPLES: dict[EventType, Event] = {
     EventType.END_DATASET: END,
     EventType.ELEMENT: element("LO", "a"),
     EventType.BULK_DATA: bulk_data("OB"),
+    EventType.JSON_ELEMENT: (EventType.JSON_ELEMENT, TAG, "", "{}"),
     EventType.START_ELEMENT: parts("UC")[0],
     EventType.VALUES: some("a"),
     EventType.SEGMENT: segment("a"),
@@ -784,7 +786,7 @@ def test_members_go_out_before_their_data_set_ends(events: list[Event]) -> None:
 
 
 def test_more_tags_than_are_known_by_heart_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "_MOST_KNOWN", 2)
+    monkeypatch.setattr(_style, "_MOST_KNOWN", 2)
     elements = [element("US", number, tag=TAG + number) for number in range(8)]
     parsed = json.loads(write([START, *elements, END, START, *elements, END], array=True))
     assert parsed == [{f"{TAG + number:08X}": {"vr": "US", "Value": [number]} for number in range(8)}] * 2
@@ -796,3 +798,315 @@ def test_escapes_on_request_are_for_all_texts() -> None:
     EventWriter(json_writer, array=False).write_all([START, element("LO", "\u00e9"), END])
     json_writer.close()
     assert b"".join(blocks) == b'{"00091001":{"vr":"LO","Value":["\\u00e9"]}}'
+
+
+# --- the options: what becomes of values ---------------------------------------------------------------------------
+
+NUMBERS: list[tuple[str, tuple[Any, ...], str, str, str]] = [
+    ("DS", ("1.5", "-2"), "[1.5,-2]", '["1.5","-2"]', "[1.5,-2]"),
+    ("DS", ("1.50", "-0", "1E2"), "[1.50,-0,1E2]", '["1.50","-0","1E2"]', '["1.50","-0","1E2"]'),
+    ("DS", ("1e-07", "1e+22", "-0.0"), "[1e-07,1e+22,-0.0]", '["1e-07","1e+22","-0.0"]', "[1e-07,1e+22,-0.0]"),
+    ("DS", ("1e400", "+1", ""), '[1e400,"+1",null]', '["1e400","+1",null]', '["1e400","+1",null]'),
+    ("DS", ("0.1234567890123456789",), *["[0.1234567890123456789]", *['["0.1234567890123456789"]'] * 2]),
+    ("DS", ("9" * 30,), f"[{'9' * 30}]", f'["{"9" * 30}"]', f'["{"9" * 30}"]'),
+    ("IS", ("5", "007", None), '[5,"007",null]', '["5","007",null]', '[5,"007",null]'),
+    (
+        "IS",
+        ("9007199254740991", "-9007199254740993"),
+        *[
+            "[9007199254740991,-9007199254740993]",
+            '["9007199254740991","-9007199254740993"]',
+            '[9007199254740991,"-9007199254740993"]',
+        ],
+    ),
+    ("SV", (5, None), "[5,null]", '["5",null]', "[5,null]"),
+    (
+        "SV",
+        (-(2**53), 1 - 2**53),
+        *[
+            "[-9007199254740992,-9007199254740991]",
+            '["-9007199254740992","-9007199254740991"]',
+            '["-9007199254740992",-9007199254740991]',
+        ],
+    ),
+    ("UV", (2**64 - 1,), "[18446744073709551615]", *['["18446744073709551615"]'] * 2),
+    ("UV", (EventType.ELEMENT,), "[3]", '["3"]', "[3]"),
+    *((vr, (5,), *["[5]"] * 3) for vr in ["SL", "SS", "UL", "US"]),
+    *((vr, (0.1,), *["[0.1]"] * 3) for vr in ["FL", "FD"]),
+]
+
+
+@pytest.mark.parametrize("in_parts", [False, True])
+@pytest.mark.parametrize(("vr", "values", "number", "text", "auto"), NUMBERS)
+def test_numbers_are_handled_as_asked(
+    vr: str, values: tuple[Any, ...], number: str, text: str, auto: str, in_parts: bool
+) -> None:
+    events = parts(vr, some(*values)) if in_parts else [element(vr, *values)]
+    for options, expected in (
+        (WriteOptions(), number),
+        (WriteOptions(number_handling="number"), number),
+        (WriteOptions(number_handling="string"), text),
+        (WriteOptions(number_handling="auto"), auto),
+    ):
+        written = write([START, *events, END], options=options)
+        assert written == f'{{"00091001":{{"vr":"{vr}","Value":{expected}}}}}'
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "1e-07", "123456789012345", "0.1", "1e22", "5E-324", "1.0", "00"])
+def test_auto_writes_a_number_only_if_its_text_comes_back(text: str) -> None:
+    [value] = json.loads(write([START, element("DS", text), END], options=WriteOptions(number_handling="auto")))[
+        "00091001"
+    ]["Value"]
+    assert str(value) == text
+
+
+@pytest.mark.parametrize("handling", ["number", "string", "auto"])
+@pytest.mark.parametrize(("vr", "value"), [("DS", 1), ("IS", 1.5), ("SV", "1"), ("UV", 1.5), ("US", "1"), ("DS", b"1")])
+def test_a_number_that_does_not_fit_is_refused_however_it_is_handled(vr: str, value: Any, handling: Any) -> None:
+    error = refused([START, element(vr, value)], options=WriteOptions(number_handling=handling))
+    assert (error.message, error.location.tag_path) == ("a value that does not fit the VR", "00091001")
+
+
+NAN, INFINITY = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize("vr", ["FL", "FD"])
+@pytest.mark.parametrize(
+    ("values", "names", "nulls"),
+    [
+        ((1.5, NAN, INFINITY, -INFINITY), '[1.5,"NaN","Infinity","-Infinity"]', "[1.5,null,null,null]"),
+        ((NAN, NAN), '["NaN","NaN"]', "[null,null]"),
+        ((None, INFINITY), '[null,"Infinity"]', "[null,null]"),
+        ((NAN,), '["NaN"]', ""),  # PS3.18 F.2.5: an empty attribute has no Value
+    ],
+)
+def test_what_is_not_finite_is_written_as_asked(vr: str, values: tuple[Any, ...], names: str, nulls: str) -> None:
+    for options, expected in (
+        (WriteOptions(), names),
+        (WriteOptions(nonfinite="string"), names),
+        (WriteOptions(nonfinite="null"), nulls),
+    ):
+        member = f',"Value":{expected}' if expected else ""
+        assert write([START, element(vr, *values), END], options=options) == f'{{"00091001":{{"vr":"{vr}"{member}}}}}'
+    error = refused([START, element(vr, *values)], options=WriteOptions(nonfinite="error"))
+    assert "NaN or an infinity" in error.message
+    assert error.location == Location(None, 0, "00091001")
+
+
+def test_finite_numbers_and_names_in_text_are_written_whatever_becomes_of_others() -> None:
+    for nonfinite in ("string", "null", "error"):
+        options = WriteOptions(nonfinite=nonfinite)
+        events = [element("FD", 1.5, None, 2), element("DS", "NaN", tag=NEXT)]
+        assert write([START, *events, END], options=options) == (
+            '{"00091001":{"vr":"FD","Value":[1.5,null,2.0]},"00091002":{"vr":"DS","Value":["NaN"]}}'
+        )
+
+
+def test_character_sets_are_kept_or_say_utf_8_wherever_they_have_a_value() -> None:
+    charset = 0x00080005
+    items = sequence([element("CS", "ISO_IR 101", tag=charset)], [element("CS", tag=charset)], tag=SEQ)
+    events = [START, element("CS", "", "ISO 2022 IR 87", tag=charset), *items, END]
+    kept = (
+        '{"00080005":{"vr":"CS","Value":[null,"ISO 2022 IR 87"]},"00081140":{"vr":"SQ","Value":['
+        '{"00080005":{"vr":"CS","Value":["ISO_IR 101"]}},{"00080005":{"vr":"CS"}}]}}'
+    )
+    utf_8 = (
+        '{"00080005":{"vr":"CS","Value":["ISO_IR 192"]},"00081140":{"vr":"SQ","Value":['
+        '{"00080005":{"vr":"CS","Value":["ISO_IR 192"]}},{"00080005":{"vr":"CS"}}]}}'
+    )
+    assert write(events) == kept
+    assert write(events, options=WriteOptions(character_set="utf-8")) == utf_8
+    in_parts = [START, *parts("CS", some("ISO_IR 101"), tag=charset), element("LO", "a"), END]
+    assert write(in_parts, options=WriteOptions(character_set="utf-8")) == (
+        '{"00080005":{"vr":"CS","Value":["ISO_IR 192"]},"00091001":{"vr":"LO","Value":["a"]}}'
+    )
+    assert '"ISO_IR 101"' in write(in_parts)
+
+
+# --- the options: keys, and what stands beside vr ------------------------------------------------------------------
+
+ID, ROWS, OVERLAY, BLANK = 0x00100020, 0x00280010, 0x60000010, 0x00189445
+EVERY_FORM: list[tuple[str, list[Event], str]] = [
+    ("element", [element("LO", "a", tag=ID)], ',"Value":["a"]}'),
+    ("empty element", [element("LO", tag=ID)], "}"),
+    ("bulk data", [bulk_data("UT", tag=ID)], ',"BulkDataURI":"uri"}'),
+    ("parts", parts("UT", segment("a"), last_segment("b"), tag=ID), ',"Value":["ab"]}'),
+    ("empty parts", parts("UT", tag=ID), "}"),
+    ("fragments", fragments(b"a", tag=ID), ',"InlineBinary":"/v8A4AEAAABh"}'),
+    ("sequence", sequence([], tag=ID), ',"Value":[{}]}'),
+]
+
+
+@pytest.mark.parametrize(("events", "rest"), cases(EVERY_FORM))
+def test_keys_and_members_beside_vr_are_those_of_the_dictionary(events: list[Event], rest: str) -> None:
+    vr = f'"vr":"{events[0][2]}"'
+    for choice, key, members in (
+        ({}, "00100020", vr),
+        ({"keys": "keyword"}, "PatientID", vr),
+        ({"keys": "camel"}, "patientID", vr),
+        ({"write_keyword": True}, "00100020", f'{vr},"keyword":"PatientID"'),
+        ({"write_name": True}, "00100020", f'{vr},"name":"Patient ID"'),
+        (
+            {"keys": "camel", "write_name": True, "write_keyword": True},
+            "patientID",
+            f'{vr},"keyword":"PatientID","name":"Patient ID"',
+        ),
+    ):
+        options = WriteOptions(**choice)  # type: ignore[arg-type]
+        assert write([START, *events, END], options=options) == f'{{"{key}":{{{members}{rest}}}'
+
+
+def test_members_stand_beside_a_vr_that_comes_late() -> None:
+    options = WriteOptions(write_keyword=True, write_name=True)
+    events = [START, *parts("OB", last_segment(b"a"), late=True, tag=ID), *parts("UT", late=True, tag=ROWS), END]
+    assert write(events, options=options) == (
+        '{"00100020":{"InlineBinary":"YQ==","vr":"OB","keyword":"PatientID","name":"Patient ID"},'
+        '"00280010":{"vr":"UT","keyword":"Rows","name":"Rows"}}'
+    )
+
+
+@pytest.mark.parametrize(
+    ("tag", "members"),
+    [
+        (TAG, ""),
+        (0x00100001, ""),  # of a group that the dictionary knows
+        (0x00090010, ""),
+        (OVERLAY, ',"keyword":"OverlayRows","name":"Overlay Rows"'),  # a repeating group: there are others
+        (BLANK, ',"name":"Retired-blank"'),
+    ],
+)
+def test_a_tag_stays_where_no_keyword_tells_it(tag: int, members: str) -> None:
+    for keys in ("keyword", "camel"):
+        options = WriteOptions(keys=keys, write_keyword=True, write_name=True)
+        written = write([START, element("LO", tag=tag), *sequence(tag=0x7FE10010), END], options=options)
+        assert written == f'{{"{tag:08X}":{{"vr":"LO"{members}}},"7FE10010":{{"vr":"SQ"}}}}'
+
+
+def test_elements_come_in_the_order_of_tags_whatever_they_are_called() -> None:
+    events = [element("CS", tag=0x00080060), element("PN", tag=0x00100010), element("LO", tag=ID)]
+    written = write([START, *events, END], options=WriteOptions(keys="keyword"))
+    assert list(json.loads(written)) == ["Modality", "PatientName", "PatientID"]
+
+
+# --- the options: what is left out -----------------------------------------------------------------------------------
+
+RETIRED = 0x00080010  # Recognition Code
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [element("SH", "a", tag=RETIRED)],
+        [bulk_data("UT", tag=RETIRED)],
+        parts("UT", last_segment("a"), tag=RETIRED),
+        fragments(b"a", tag=RETIRED),
+        sequence([element("LO", "a"), *sequence([], tag=NEXT)], [], tag=RETIRED),
+        [(EventType.JSON_ELEMENT, RETIRED, "", "{}")],
+    ],
+    ids=["element", "bulk data", "parts", "fragments", "sequence", "JSON"],
+)
+def test_retired_elements_are_left_out_on_request(events: list[Event]) -> None:
+    around = [START, element("CS", tag=0x00080008), *events, element("LO", "a"), END]
+    assert '"00080010"' in write(around)
+    assert write(around, options=WriteOptions(retired=False)) == (
+        '{"00080008":{"vr":"CS"},"00091001":{"vr":"LO","Value":["a"]}}'
+    )
+
+
+def test_what_the_dictionary_does_not_know_is_not_retired() -> None:
+    events = [START, element("LO", tag=TAG), element("US", tag=OVERLAY), element("LO", tag=0x7FE10010), END]
+    assert write(events, options=WriteOptions(retired=False)) == write(events)
+
+
+# --- the options: documents ------------------------------------------------------------------------------------------
+
+
+def test_ndjson_has_each_data_set_on_a_line() -> None:
+    options = WriteOptions(ndjson=True)
+    events = [START, element("LT", "a\nb\r\u2028"), END, START, END, START, *sequence([]), END]
+    for array in (False, True):
+        blocks: list[bytes] = []
+        json_writer = JsonWriter(blocks.append, multiple=True, trailing_newline=True)
+        event_writer = EventWriter(json_writer, array=array, options=options)
+        for event in events:
+            event_writer.write(event)
+        event_writer.close()
+        json_writer.close()
+        assert b"".join(blocks).decode() == (
+            '{"00091001":{"vr":"LT","Value":["a\\nb\\r\u2028"]}}\n{}\n{"00091001":{"vr":"SQ","Value":[{}]}}\n'
+        )
+
+
+def test_writers_with_other_options_do_not_disturb_one_another() -> None:
+    events = [START, element("DS", "1.50", tag=ID), *sequence(tag=ROWS), END]
+    plain = '{"00100020":{"vr":"DS","Value":[1.50]},"00280010":{"vr":"SQ"}}'
+    assert write(events) == plain
+    options = WriteOptions(number_handling="string", keys="keyword")
+    assert write(events, options=options) == '{"PatientID":{"vr":"DS","Value":["1.50"]},"Rows":{"vr":"SQ"}}'
+    assert write(events) == plain
+
+
+# --- an element in a form of its own ---------------------------------------------------------------------------------
+
+
+def json_element(text: Any, tag: int = TAG) -> Event:
+    return EventType.JSON_ELEMENT, tag, "", text
+
+
+@pytest.mark.parametrize("text", ['{"vr":"US","Value":["many", 1.50]}', "5", '"\u00e9"', "null", '{ "a" : [ {} ] }'])
+def test_an_element_in_a_form_of_its_own_is_written_as_it_came(text: str) -> None:
+    events = [START, element("LO", "a", tag=ID), json_element(text, ROWS), json_element(text, OVERLAY), END]
+    assert write(events) == f'{{"00100020":{{"vr":"LO","Value":["a"]}},"00280010":{text},"60000010":{text}}}'
+    options = WriteOptions(keys="keyword", write_keyword=True)
+    assert f'"Rows":{text},"60000010":{text}' in write(events, options=options)
+    assert json.loads(write(events, indent=2)) == json.loads(write(events))
+    assert write(events, indent=2).count("\n") > 5
+    assert write([START, *sequence([json_element(text)]), END]) == (
+        f'{{"00091001":{{"vr":"SQ","Value":[{{"00091001":{text}}}]}}}}'
+    )
+
+
+def test_an_element_in_a_form_of_its_own_has_no_line_feeds() -> None:
+    assert write([START, json_element('{\n"a":\r\n"\\n"}'), END]) == '{"00091001":{ "a":  "\\n"}}'
+
+
+def test_a_group_length_in_a_form_of_its_own_is_left_out() -> None:
+    assert write([START, json_element("5", 0x00020010), json_element("5", 0x00080000), json_element("5"), END]) == (
+        '{"00091001":5}'
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[1,]", "1 2", '{"a":NaN}', '"\ud800"', r'"\ud800"', "tru", '"a\nb"', 5, None, b"{}", '"a":1', "1,2"],
+    ids=ascii,
+)
+def test_what_is_not_one_json_value_is_no_element(text: Any) -> None:
+    error = refused([START, json_element(text, ID)])
+    assert error.message in ("not JSON text", "JSON text that is not text")
+    assert error.location == Location(None, 0, "00100020")
+
+
+def test_an_element_in_a_form_of_its_own_comes_in_the_order_of_tags() -> None:
+    assert "not above" in refused([START, element("LO"), json_element("1")]).message
+
+
+@pytest.mark.parametrize("array", [False, True])
+def test_an_element_in_a_form_of_its_own_nests_as_deep_as_the_rest(array: bool) -> None:
+    limits = Limits(depth=12)
+    options = WriteOptions(limits=limits)
+    for around, depth in ((0, 11 - array), (2, 5 - array)):
+        opened = [START, *[sequence([], tag=SEQ)[0], sequence([], tag=SEQ)[1]] * around]
+        closed = [*[sequence([], tag=SEQ)[2], sequence([], tag=SEQ)[3]] * around, END]
+        text = "[" * depth + "]" * depth
+        written = write([*opened, json_element(text, ROWS), *closed], array=array, options=options)
+        assert list(JsonReader(limits).read([written.encode()]))
+        with pytest.raises(LimitError):
+            list(JsonReader(limits).read([written.replace(text, f"[{text}]").encode()]))
+        error = refused([*opened, json_element(f"[{text}]", ROWS)], array=array, options=options)
+        assert "too deep" in error.message
+
+
+def test_a_long_element_in_a_form_of_its_own_is_written() -> None:
+    text = json.dumps({"vr": "LO", "Value": ["a" * 300_000, 5], "b" * 70_000: "1" * 5000})
+    assert write([START, json_element(text), END]) == f'{{"00091001":{text}}}'

@@ -478,6 +478,57 @@ def test_raw_obeys_ensure_ascii(indent: int | None) -> None:
     assert written == json.dumps(expected, indent=indent, separators=None if indent else (",", ":"))
 
 
+HTML = "</p> & 'a'\u2028\u2029"
+HTML_ESCAPED = r'"\u003c/p\u003e \u0026 \u0027a\u0027\u2028\u2029"'
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [("string", HTML)],
+        [("string_segment", HTML[:3]), ("string_segment!", HTML[3:])],
+        [("raw", json.dumps(HTML, ensure_ascii=False))],
+        [("raw_segment", f'"{HTML[:5]}'), ("raw_segment!", f'{HTML[5:]}"')],
+    ],
+    ids=lambda steps: steps[0][0],
+)
+def test_escape_html_escapes_what_html_knows(steps: list[Call], indent: int | None) -> None:
+    assert write(steps, escape_html=True, indent=indent) == HTML_ESCAPED
+    assert write(steps, indent=indent) == json.dumps(HTML, ensure_ascii=False)
+
+
+def test_escape_html_holds_for_names_and_goes_with_ensure_ascii() -> None:
+    steps = [START, ("property_name", "<\xe9>"), ("string", "'\xe9\x7f\""), END]
+    assert write(steps, escape_html=True) == '{"\\u003c\xe9\\u003e":"\\u0027\xe9\x7f\\""}'
+    assert write(steps, escape_html=True, ensure_ascii=True) == r'{"\u003c\u00e9\u003e":"\u0027\u00e9\u007f\""}'
+
+
+# --- the end -------------------------------------------------------------------------------------------------------
+
+
+def test_a_trailing_newline_ends_the_text_once() -> None:
+    blocks: list[bytes] = []
+    writer = JsonWriter(blocks.append, trailing_newline=True)
+    writer.number(1)
+    writer.close()
+    writer.close()
+    assert blocks == [b"1\n"]
+    assert write([ONE, START, END], multiple=True, trailing_newline=True) == "1\n{}\n"
+    assert write([], multiple=True, trailing_newline=True) == ""
+
+
+def test_there_is_no_newline_behind_what_is_not_complete() -> None:
+    blocks: list[bytes] = []
+    writer = JsonWriter(blocks.append, trailing_newline=True)
+    writer.start_array()
+    with pytest.raises(OutputError):
+        writer.close()
+    writer.end_array()
+    writer.close()
+    assert blocks == [b"[]\n"]
+
+
 # --- raw values in segments --------------------------------------------------------------------------------------
 
 LAYOUTS: list[dict[str, Any]] = [
@@ -488,6 +539,7 @@ LAYOUTS: list[dict[str, Any]] = [
     {"indent": 0},
 ]
 layouts = pytest.mark.parametrize("layout", LAYOUTS, ids=str)
+ANEW = [layout for layout in LAYOUTS if "indent" in layout]
 SHORT_RAW = [
     *RAW[:6],
     ("every kind of token", '{"a":[1e5,-0.50,true,false,null,"\\u00e9\\n\u20ac\U0001f600\\\\"],"b":{"c":[[],{}]}}'),
@@ -576,7 +628,7 @@ def test_raw_segments_nest_as_deep_as_the_limit(layout: dict[str, Any]) -> None:
     assert json.loads(write([*around[0], *raw_steps(["[", "[]", "]"]), *around[1]], depth=3, **layout)) == {"a": [[]]}
 
 
-@pytest.mark.parametrize("layout", LAYOUTS[1:], ids=str)
+@pytest.mark.parametrize("layout", ANEW, ids=str)
 @pytest.mark.parametrize("before", [[], [START_ARRAY], [START, NAME]], ids=len)
 def test_raw_segments_that_are_laid_out_anew_are_bound_by_the_depth_limit(
     before: list[Call], layout: dict[str, Any]
@@ -589,7 +641,7 @@ def test_raw_segments_that_are_laid_out_anew_are_bound_by_the_depth_limit(
             writer.raw_segment("[")
 
 
-@pytest.mark.parametrize("layout", LAYOUTS[1:], ids=str)
+@pytest.mark.parametrize("layout", ANEW, ids=str)
 @pytest.mark.parametrize("text", cases(NOT_ONE_VALUE))
 def test_raw_segments_that_are_laid_out_anew_and_are_not_one_value(text: str, layout: dict[str, Any]) -> None:
     for parts in ([text], [text[:1], text[1:]], list(text) or [""], [text, ""]):

@@ -737,6 +737,7 @@ def test_tags_that_do_not_ascend_are_refused(events: list[Event], path: str) -> 
 
 IN_MEMBERS = {
     EventType.ELEMENT,
+    EventType.JSON_ELEMENT,
     EventType.BULK_DATA,
     EventType.START_ELEMENT,
     EventType.START_SEQUENCE,
@@ -764,6 +765,7 @@ EXAMPLES: dict[EventType, Event] = {
     EventType.END_DATASET: END,
     EventType.ELEMENT: element(PATIENT_ID, "LO", "a"),
     EventType.BULK_DATA: (EventType.BULK_DATA, PATIENT_ID, "OB", "uri"),
+    EventType.JSON_ELEMENT: (EventType.JSON_ELEMENT, PATIENT_ID, "", "{}"),
     EventType.START_ELEMENT: parts("UC", tag=PATIENT_ID)[0],
     EventType.VALUES: some("a"),
     EventType.SEGMENT: segment("a"),

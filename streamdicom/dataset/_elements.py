@@ -1,0 +1,81 @@
+"""pydicom elements of values, of references to bulk data, and of what no VR has as it is.
+
+The latter two carry in an attribute of their own what they are written as again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydicom.dataelem import DataElement
+from pydicom.tag import BaseTag
+from pydicom.valuerep import IS
+
+from streamdicom.errors import DatasetError
+from streamdicom.valuefield import json_field
+from streamdicom.vr import VRS, Form
+
+__all__ = ["data_element", "json_element", "json_text", "pydicom_text", "reference"]
+
+
+def pydicom_text(vr: str, value: Any) -> str:
+    if VRS[vr].form is Form.PERSON_NAME and value:
+        return "=".join(value).rstrip("=")
+    return value or ""
+
+
+def data_element(tag: BaseTag, vr: str, values: tuple[Any, ...]) -> DataElement:
+    """An element with these values, as ``Dataset.from_json`` makes it.
+
+    Raises:
+        DatasetError: pydicom does not take a value; how much it takes is set in ``pydicom.config``.
+    """
+    form = VRS[vr].form
+    if form in (Form.TEXT, Form.PERSON_NAME):
+        values = tuple([pydicom_text(vr, value) for value in values])
+    elif form is Form.DECIMAL:
+        values = tuple([_integer_string(value) if vr == "IS" else value or "" for value in values])
+    value = None if not values else values[0] if len(values) == 1 else list(values)
+    try:
+        element = DataElement(tag, vr, value)
+        return element if values else DataElement(tag, vr, element.empty_value)
+    except Exception as error:
+        raise DatasetError(f"pydicom does not take the value for VR {vr}: {type(error).__name__}") from error
+
+
+def _integer_string(text: str | None) -> IS | str:
+    """An IS that is exact beyond 53 bits, which pydicom's own from a text is not."""
+    try:
+        number = IS(int(text or ""))
+    except ValueError:
+        return text or ""
+    number.original_string = text or ""
+    return number
+
+
+def reference(tag: BaseTag, vr: str, uri: str) -> DataElement:
+    """An empty element that is a reference to bulk data, which nobody has fetched."""
+    element = data_element(tag, vr, ())
+    setattr(element, "bulk_data_uri", uri)  # noqa: B010 - not pydicom's
+    return element
+
+
+def json_element(tag: BaseTag, text: str) -> DataElement:
+    """An element in a form of its own, with what can be known of its value.
+
+    Raises:
+        DatasetError: The text is none that UTF-8 can carry.
+    """
+    try:
+        element = DataElement(tag, "OB", json_field(tag, text))
+    except UnicodeEncodeError:
+        raise DatasetError("half of a surrogate pair, which UTF-8 cannot carry") from None
+    element.VR = "UN"  # which pydicom would take for the VR that it knows of the tag
+    setattr(element, "json_text", text)  # noqa: B010 - not pydicom's
+    return element
+
+
+def json_text(element: DataElement) -> str | None:
+    """The JSON text that such an element is written as, unless somebody has set another value; None for others."""
+    text: str | None = getattr(element, "json_text", None)
+    return text if text is not None and element.value == json_field(element.tag, text) else None
