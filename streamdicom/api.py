@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Self, cast
 
 from streamdicom.bulkdata import BulkDataPolicy
 from streamdicom.dicomjson import EventParser, EventWriter
-from streamdicom.errors import DicomJsonError, InputError, Location, OutputError
+from streamdicom.errors import DicomJsonError, Location, StreamDicomError
 from streamdicom.events import Event
 from streamdicom.files import Output, Source, Target, chunks, temporary
-from streamdicom.filters import load_bulk_data, store_bulk_data
+from streamdicom.filters import store_bulk_data
 from streamdicom.jsontext import JsonWriter
 from streamdicom.options import ReadOptions, WriteOptions
+from streamdicom.stages import Stages
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset, FileDataset
@@ -65,12 +66,13 @@ class DatasetParser:
 
         options = options or ReadOptions()
         self._events = EventParser(options=options)
+        self._stages = Stages.of_reading(options)
         self._builder = DatasetBuilder(options, file_dataset=file_dataset)
 
     @property
-    def error(self) -> InputError | None:
+    def error(self) -> StreamDicomError | None:
         """The error that ended the stream, even if data sets before it were returned first."""
-        return self._builder.error or self._events.error
+        return self._builder.error or self._stages.error or self._events.error
 
     def feed(self, data: bytes) -> list[Dataset]:
         """Take the next bytes of the stream; return the data sets that they complete.
@@ -96,7 +98,7 @@ class DatasetParser:
         return self._take(self._events.close())
 
     def _take(self, events: list[Event]) -> list[Dataset]:
-        datasets = self._builder.take(events)
+        datasets = self._builder.take(self._stages.take(events))
         if self.error and not datasets:
             raise self.error
         return datasets
@@ -122,7 +124,11 @@ def iter_datasets(
     >>> [ds.PatientID for ds in iter_datasets(b'[{"00100020": {"vr": "LO", "Value": ["17"]}}]')]
     ['17']
     """
-    parser = DatasetParser(options=options, file_dataset=file_dataset)
+    # Made at once, because what is in force here may not be when the first data set is asked for.
+    return _datasets(DatasetParser(options=options, file_dataset=file_dataset), source)
+
+
+def _datasets(parser: DatasetParser, source: Source) -> Iterator[Dataset]:
     for chunk in chunks(source):
         yield from parser.feed(chunk)
     yield from parser.close()
@@ -146,9 +152,8 @@ def iter_events(source: Source, *, options: ReadOptions | None = None) -> Iterat
     ...         print(f"{tag:08X}", vr, value)
     00100020 LO ('17',)
     """
-    events = _fed(EventParser(options=options), source)
-    store = options.bulk_data_store if options else None
-    return events if store is None else load_bulk_data(events, store)
+    options = options or ReadOptions()
+    return Stages.of_reading(options, options.bulk_data_store).run(_fed(EventParser(options=options), source))
 
 
 def _fed(parser: EventParser | Part10Parser, source: Source) -> Iterator[Event]:
@@ -179,7 +184,7 @@ def iter_file_events(source: Source, *, options: ReadOptions | None = None) -> I
     """
     from streamdicom.part10 import Part10Parser
 
-    return _fed(Part10Parser(options=options), source)
+    return Stages.of_reading(options or ReadOptions()).run(_fed(Part10Parser(options=options), source))
 
 
 def load(source: Source, *, options: ReadOptions | None = None) -> Dataset:
@@ -407,7 +412,7 @@ def write_file(events: Iterable[Event], target: Target, *, options: WriteOptions
     try:
         with output.random_access() as file:
             writer = Part10Writer(file, temporary, options=options)
-            writer.write_all(events)
+            writer.write_all(Stages.of_writing(options or WriteOptions()).run(events))
             writer.close()
         output.commit()
     finally:
@@ -458,9 +463,10 @@ class _Document:
         )
         self._events = EventWriter(self._json, options=options, array=array)
         self._options = options
-        self._changes = options.bulk_data_store is not None or options.bulk_data_policy != BulkDataPolicy()
+        self._stages = Stages.of_writing(options)
+        self._stores = options.bulk_data_store is not None or options.bulk_data_policy != BulkDataPolicy()
         self._index = 0
-        self._error: OutputError | None = None
+        self._error: StreamDicomError | None = None
         self._closed = False
 
     def write(self, dataset: Dataset) -> None:
@@ -474,18 +480,19 @@ class _Document:
             raise self._error
         walked = walk(dataset, self._index, options=self._options)
         try:
-            if self._changes:
+            if self._stores or self._stages:
                 self.write_events(chain.from_iterable(walked))
             else:
                 for events in walked:
                     self._events.write_all(events)
-        except OutputError as error:
+        except StreamDicomError as error:
             self._error = error
             raise
         self._index += 1
 
     def write_events(self, events: Iterable[Event]) -> None:
-        if self._changes:
+        events = self._stages.run(events)
+        if self._stores:
             events = store_bulk_data(events, self._options.bulk_data_policy, self._options.bulk_data_store)
         self._events.write_all(events)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
 from streamdicom.deviations import DEVIATIONS, Deviation
 from streamdicom.limits import Limits
+from streamdicom.selection import Pattern, Wanted, patterns_of
 
 if TYPE_CHECKING:
     from pydicom.dataelem import DataElement
@@ -53,6 +54,12 @@ class ReadOptions:
             data set and in a DICOM file it is UN. An element in parts has an empty value in place of the wrong one.
         force: Whether a DICOM file may lack the preamble and the file meta information (PS3.10 7.1), as
             ``pydicom.dcmread`` has it.
+        include: Which elements come, by patterns as ``streamdicom.selection`` tells them: tags, keywords, groups,
+            VRs, and paths into sequences. If there are none, all come.
+        exclude: Which do not come, in the same way, even if they are included.
+        select: Which data sets come. For the tag or the keyword of an element at the top a value, a collection of
+            values of which one is enough, or a callable that is given the tuple of its values; all must hold. Others
+            are left out, and those that come keep their numbers. See ``streamdicom.select.where``.
         bulk_data_store: Where the values of references to bulk data are. Events have the values then. In a data
             set they are buffers, fetched when they are first looked at, where pydicom takes buffers, which is for
             OB, OD, OF, OL, OV and OW; others are fetched at once. Without a store a reference is an empty element
@@ -74,6 +81,9 @@ class ReadOptions:
     deviations: Mapping[str, DeviationAction] = field(default_factory=dict, hash=False)
     on_error: OnError = "raise"
     force: bool = False
+    include: Iterable[Pattern] = ()
+    exclude: Iterable[Pattern] = ()
+    select: Mapping[Pattern, Any] = field(default_factory=dict, hash=False)
     bulk_data_store: BulkDataStore | None = None
     bulk_data_uri_handler: UriHandler | None = None
     spool_threshold: int = 64 * 1024 * 1024
@@ -85,6 +95,8 @@ class ReadOptions:
             if code not in DEVIATIONS:
                 raise ValueError(f"no deviation has the code {code!r}")
             _check(f"deviations[{code!r}]", action, DeviationAction)
+        _keep_patterns(self)
+        Wanted(self.select, self.limits)  # which raises if there is anything wrong with it
         if self.bulk_data_store is not None and self.bulk_data_uri_handler is not None:
             raise ValueError("bulk_data_store and bulk_data_uri_handler are two ways to do one thing")
 
@@ -108,6 +120,8 @@ class WriteOptions:
         retired: Whether elements are written that the data dictionary says are retired.
         character_set: Whether Specific Character Set is kept, which tells that of the source (PS3.18 F.2.2, 2025e),
             or says "utf-8" (ISO_IR 192) wherever it stands, which is older practice.
+        include: Which elements are written, as for reading. Group 0002 is subject to ``file_meta`` still.
+        exclude: Which are not.
         ensure_ascii: Whether characters beyond ASCII are written as escapes.
         escape_html: Whether <, >, & and ' are, and U+2028 and U+2029, so that the text may stand within HTML.
         ndjson: Whether each data set is a document on a line of its own, in place of an array of them.
@@ -134,6 +148,8 @@ class WriteOptions:
     write_name: bool = False
     retired: bool = True
     character_set: CharacterSet = "keep"
+    include: Iterable[Pattern] = ()
+    exclude: Iterable[Pattern] = ()
     ensure_ascii: bool = False
     escape_html: bool = False
     ndjson: bool = False
@@ -150,5 +166,12 @@ class WriteOptions:
         _check("nonfinite", self.nonfinite, Nonfinite)
         _check("keys", self.keys, Keys)
         _check("character_set", self.character_set, CharacterSet)
+        _keep_patterns(self)
         if self.bulk_data_store is not None and self.bulk_data_element_handler is not None:
             raise ValueError("bulk_data_store and bulk_data_element_handler are two ways to do one thing")
+
+
+def _keep_patterns(options: ReadOptions | WriteOptions) -> None:
+    """Keep patterns that were given as any iterable, so that options can be compared, hashed and used again."""
+    for name in ("include", "exclude"):
+        object.__setattr__(options, name, patterns_of(name, getattr(options, name)))

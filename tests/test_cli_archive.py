@@ -14,12 +14,9 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 
-from streamdicom.cli.streams import CallError
 from tests.archive.corpus import dataset, file_bytes, files, patient_ids, truncated
 
 pytest.importorskip("typer", reason="the command line is an extra: install streamdicom[cli]")
-
-from streamdicom.cli.archive import tag_of
 
 _COMMAND = [sys.executable, "-c", "from streamdicom.cli import main; main()"]
 
@@ -155,14 +152,6 @@ def test_a_reader_that_goes_is_no_error(corpus: Path) -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(20) == 141
-
-
-def test_a_tag_is_told_in_several_ways() -> None:
-    ways = ["00100020", "0010,0020", "(0010,0020)", "PatientID"]
-    assert {tag_of(text) for text in ways} == {0x00100020}
-    for text in ("", "PatientId", "0010002", "x"):
-        with pytest.raises(CallError):
-            tag_of(text)
 
 
 def test_a_name_of_any_bytes_can_be_told(tmp_path: Path) -> None:

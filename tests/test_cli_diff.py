@@ -139,8 +139,9 @@ def test_values_are_shown_only_if_wanted_and_cut(compared: _Diff) -> None:
 def test_elements_can_be_left_out_at_any_depth(compared: _Diff) -> None:
     one = _dataset(1, id=["1"], images=[_dataset(3, id=["2"])])
     other = _dataset(2, images=[_dataset(4, id=["3"])])
-    assert compared(one, other, by_position=True, ignore=[0x00080018, 0x00100020]) == []
-    assert compared(one, other, by_position=True, ignore=[0x00080018, 0x00081140]) == ["[0].00100020: only in A"]
+    assert compared(one, other, by_position=True, ignore=["00080018", "PatientID"]) == []
+    assert compared(one, other, by_position=True, ignore=["UI", "00081140"]) == ["[0].00100020: only in A"]
+    assert compared(one, other, by_position=True, ignore=["0008xxxx", "0010"]) == []
 
 
 def test_the_order_of_keys_does_not_count(compared: _Diff) -> None:

@@ -43,6 +43,7 @@ from streamdicom.archive.sources import CONTAINERS, FileId, Input, Kind, file_id
 from streamdicom.archive.workers import in_order
 from streamdicom.errors import InputError, ResumeError
 from streamdicom.files import Target
+from streamdicom.selection import Pattern, patterns_of
 
 __all__ = ["export_archive"]
 
@@ -64,8 +65,8 @@ def export_archive(
     bulk_threshold: int = 1024,
     bulk_uri_prefix: str = "",
     bulk: bool = True,
-    include: Iterable[int] = (),
-    exclude: Iterable[int] = (),
+    include: Iterable[Pattern] = (),
+    exclude: Iterable[Pattern] = (),
     file_meta: bool = False,
     jobs: int = 1,
     on_error: str = "stop",
@@ -94,8 +95,8 @@ def export_archive(
         bulk_threshold: Bytes up to which a binary value stays.
         bulk_uri_prefix: What the references begin with.
         bulk: Whether large binary values come at all.
-        include: Tags of the elements at the top of a data set that come; all if there are none.
-        exclude: Tags of those that do not.
+        include: Which elements come, by patterns as ``streamdicom.selection`` tells them; all if there are none.
+        exclude: Which do not.
         file_meta: Whether group 0002 comes. It always does where pixel data is encapsulated, which cannot be
             understood without it.
         jobs: How many processes.
@@ -135,8 +136,8 @@ def export_archive(
         lines=_is_lines(format, name),
         compress=compress,
         file_meta=file_meta,
-        include=tuple(sorted(include)),
-        exclude=tuple(sorted(exclude)),
+        include=tuple(sorted(patterns_of("include", include), key=str)),
+        exclude=tuple(sorted(patterns_of("exclude", exclude), key=str)),
         bulk_dir=None if bulk_dir is None else os.fspath(bulk_dir),
         bulk_threshold=bulk_threshold,
         bulk_uri_prefix=bulk_uri_prefix,

@@ -24,6 +24,7 @@ from streamdicom.errors import InputError, StreamDicomError
 from streamdicom.filters import store_bulk_data
 from streamdicom.options import WriteOptions
 from streamdicom.select import needed_file_meta, select
+from streamdicom.selection import Pattern
 from streamdicom.spool import DirectoryStore
 
 __all__ = ["SEPARATOR", "Failure", "Rendering", "Result", "Task", "render"]
@@ -50,8 +51,8 @@ class Rendering:
         bulk_threshold: Bytes up to which a value is not large.
         bulk_uri_prefix: What the references to them begin with.
         bulk: Whether they come at all.
-        include: Tags at the top of a data set that are wanted; all if there are none.
-        exclude: Tags that are not.
+        include: Patterns of the elements that are wanted; all if there are none.
+        exclude: Those of elements that are not.
         folder: Where temporary files go.
     """
 
@@ -62,8 +63,8 @@ class Rendering:
     bulk_threshold: int = 0
     bulk_uri_prefix: str = ""
     bulk: bool = True
-    include: tuple[int, ...] = ()
-    exclude: tuple[int, ...] = ()
+    include: tuple[Pattern, ...] = ()
+    exclude: tuple[Pattern, ...] = ()
     folder: str | None = None
 
 

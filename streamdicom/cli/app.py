@@ -147,7 +147,7 @@ class _By(StrEnum):
 _One = Annotated[Path, typer.Argument(metavar="A", help="JSON, NDJSON or a DICOM file, or - for a pipe.")]
 _Other = Annotated[Path, typer.Argument(metavar="B", help="Another.")]
 _ByOption = Annotated[_By, typer.Option("--by", help="Data sets belong together by SOP Instance UID, or by position.")]
-_Ignore = Annotated[list[str], typer.Option(metavar="TAG", help="Elements that do not count; may be given again.")]
+_Ignore = Annotated[list[str], typer.Option(metavar="PATTERN", help="Elements that do not count; may be given again.")]
 _Values = Annotated[bool, typer.Option("--values", help="Print the start of values too. They are health records.")]
 _CompareMeta = Annotated[bool, typer.Option("--file-meta", help="Group 0002 counts too.")]
 
@@ -166,13 +166,11 @@ def diff(
     The text of a number counts, 1.0 is not 1.00; the order of elements and of data sets does not, nor do group
     lengths. Exit code 0: the streams are equal, 1: they are not, or one is at fault.
     """
-    from streamdicom.cli.archive import tag_of
     from streamdicom.cli.diff import diff_files
 
     with _told():
-        tags = [tag_of(text) for text in ignore]
         by_position = by is _By.POSITION
-        if not diff_files(one, other, by_position=by_position, ignore=tags, values=values, file_meta=file_meta):
+        if not diff_files(one, other, by_position=by_position, ignore=ignore, values=values, file_meta=file_meta):
             raise typer.Exit(1)
 
 
@@ -213,8 +211,14 @@ _BulkDir = Annotated[Path | None, typer.Option(metavar="DIR", help="Put large bi
 _BulkThreshold = Annotated[int, typer.Option(min=0, help="Bytes up to which a binary value is not large.")]
 _BulkPrefix = Annotated[str, typer.Option(metavar="PREFIX", help="What the references to them begin with.")]
 _NoBulk = Annotated[bool, typer.Option("--no-bulk", help="Leave large binary values out.")]
-_Include = Annotated[list[str], typer.Option(metavar="TAG", help="Only elements like this; may be given again.")]
-_Exclude = Annotated[list[str], typer.Option(metavar="TAG", help="No element like this; may be given again.")]
+_Include = Annotated[
+    list[str],
+    typer.Option(
+        metavar="PATTERN",
+        help="Only elements like this: tag, keyword, 0010xxxx, VR; more than once.",
+    ),
+]
+_Exclude = Annotated[list[str], typer.Option(metavar="PATTERN", help="No element like this; may be given again.")]
 _Jobs = Annotated[int, typer.Option(min=1, help="How many processes.")]
 _OnErrorOption = Annotated[_OnError, typer.Option("--on-error", help="What to do with an input that fails.")]
 _OnDuplicateOption = Annotated[
@@ -251,7 +255,7 @@ def export_command(
 
     Exit code 0: every input is in the output; 3: some were skipped.
     """
-    from streamdicom.cli.archive import export_files, tag_of
+    from streamdicom.cli.archive import export_files
 
     with _told():
         is_complete = export_files(
@@ -264,8 +268,8 @@ def export_command(
             bulk_threshold=bulk_threshold,
             bulk_uri_prefix=bulk_uri_prefix,
             bulk=not no_bulk,
-            include=[tag_of(text) for text in include],
-            exclude=[tag_of(text) for text in exclude],
+            include=include,
+            exclude=exclude,
             file_meta=file_meta,
             jobs=jobs,
             on_error=on_error,

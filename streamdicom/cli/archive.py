@@ -11,9 +11,8 @@ from typing import Any
 from streamdicom.archive import Progress, Report, export_archive, import_archive
 from streamdicom.cli.streams import PIPE, CallError, Meter, calling
 from streamdicom.files import Output
-from streamdicom.tags import parse_tag
 
-__all__ = ["export_files", "import_files", "tag_of"]
+__all__ = ["export_files", "import_files"]
 
 
 def export_files(sources: list[Path], target: Path, report: Path | None, **options: Any) -> bool:
@@ -49,26 +48,6 @@ def import_files(source: Path, folder: Path, report: Path | None, **options: Any
     with calling(), Meter("Importing") as meter:
         result = import_archive(data, folder, progress=_shown(meter, "Importing", "data sets"), **options)
     return _tell(result, report, f"{result.datasets:,} data sets")
-
-
-def tag_of(text: str) -> int:
-    """A tag as people write it: by its keyword, or in digits with or without what goes around them.
-
-    Raises:
-        CallError: It is none.
-
-    >>> hex(tag_of("(0010,0020)")), hex(tag_of("PatientID"))
-    ('0x100020', '0x100020')
-    """
-    from pydicom.datadict import tag_for_keyword
-
-    try:
-        return parse_tag("".join(text.strip("() ").split(",")).upper())
-    except ValueError:
-        tag = tag_for_keyword(text) if text else None  # some old elements have no keyword
-    if tag is None:
-        raise CallError(f"{text!r} is neither a tag nor a keyword of the data dictionary")
-    return tag
 
 
 def _shown(meter: Meter, what: str, unit: str) -> Callable[[Progress], None]:

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 from streamdicom.cli.entries import DataSet, Entry, Key, datasets
-from streamdicom.cli.streams import PIPE, CallError, Meter, event_batches, size_of
+from streamdicom.cli.streams import PIPE, CallError, Meter, calling, event_batches, size_of
 from streamdicom.errors import InputError
 from streamdicom.events import Event
 from streamdicom.files import temporary
 from streamdicom.options import ReadOptions
+from streamdicom.selection import Step, parse_step
 
 __all__ = ["diff_files"]
 
@@ -31,7 +32,7 @@ _Difference: TypeAlias = tuple[Key, str]
 
 
 def diff_files(
-    one: Path, other: Path, *, by_position: bool, ignore: Collection[int], values: bool, file_meta: bool
+    one: Path, other: Path, *, by_position: bool, ignore: Collection[str], values: bool, file_meta: bool
 ) -> bool:
     """Print what differs between two streams, a line for each element.
 
@@ -39,7 +40,8 @@ def diff_files(
         one: A file, or a pipe.
         other: Another.
         by_position: Whether data sets belong together by their place in the stream, and not by SOP Instance UID.
-        ignore: Tags of elements that do not count, wherever they are.
+        ignore: Elements that do not count, wherever they are: tags, keywords, groups, VRs, as a step of a pattern has
+            them.
         values: Whether values are printed too.
         file_meta: Whether group 0002 counts.
 
@@ -47,12 +49,14 @@ def diff_files(
         Whether the streams are equal.
 
     Raises:
-        CallError: Both are the same pipe.
+        CallError: Both are the same pipe, or there are no such elements.
         InputError: A stream is at fault; the text names it.
         OSError: A file cannot be read.
     """
     if one == other == PIPE:
         raise CallError("only one of A and B can be a pipe")
+    with calling():
+        ignored = [parse_step(text) for text in ignore]
     sizes = size_of(one), size_of(other)
     total = None if None in sizes else sum(size or 0 for size in sizes)
     is_equal = True
@@ -60,7 +64,7 @@ def diff_files(
         left = datasets(_events(one, meter), file_meta=file_meta, shown=values)
         right = datasets(_events(other, meter), file_meta=file_meta, shown=values)
         for pair in zip_longest(left, right) if by_position else _by_uid(left, right):
-            for line in _lines(pair, frozenset(ignore), values):
+            for line in _lines(pair, ignored, values):
                 is_equal = False
                 sys.stdout.write(f"{line}\n")
     return is_equal
@@ -77,7 +81,7 @@ def _events(path: Path, meter: Meter) -> Iterator[Event]:
 # --- one data set ----------------------------------------------------------------------------------------------
 
 
-def _lines(pair: _Pair, ignore: frozenset[int], values: bool) -> Iterator[str]:
+def _lines(pair: _Pair, ignored: list[Step], values: bool) -> Iterator[str]:
     """A line for each difference of two data sets, or one if there is only one."""
     one, other = pair
     if one is None or other is None:
@@ -86,12 +90,17 @@ def _lines(pair: _Pair, ignore: frozenset[int], values: bool) -> Iterator[str]:
         yield f"[{found.number}]: only in {'A' if other is None else 'B'}"
         return
     place = f"[{one.number}]" if one.number == other.number else f"[{one.number} / {other.number}]"
-    for key, what in _differences(_counting(one.entries, ignore), _counting(other.entries, ignore), values):
+    for key, what in _differences(_counting(one.entries, ignored), _counting(other.entries, ignored), values):
         yield f"{place}.{_tag_path(key)}: {what}"
 
 
-def _counting(entries: Iterator[Entry], ignore: frozenset[int]) -> Iterator[Entry]:
-    return (entry for entry in entries if ignore.isdisjoint(entry[0][::2])) if ignore else entries
+def _counting(entries: Iterator[Entry], ignored: list[Step]) -> Iterator[Entry]:
+    return (entry for entry in entries if not _is_ignored(entry, ignored)) if ignored else entries
+
+
+def _is_ignored(entry: Entry, ignored: list[Step]) -> bool:
+    """Whether an element does not count, or one that it is in."""
+    return any(step.fits(tag, entry[1]) for step in ignored for tag in entry[0][::2])
 
 
 def _tag_path(key: Key) -> str:

@@ -1,0 +1,85 @@
+"""What events go through by the options, on the way from a source or to a target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import Protocol, Self
+
+from streamdicom.bulkdata import BulkDataStore
+from streamdicom.errors import StreamDicomError
+from streamdicom.events import Event
+from streamdicom.filters import load_bulk_data
+from streamdicom.options import ReadOptions, WriteOptions
+from streamdicom.select import DatasetFilter, ElementFilter
+from streamdicom.selection import Wanted, selection
+
+__all__ = ["Stages"]
+
+
+class _Stage(Protocol):
+    def __call__(self, events: Iterable[Event]) -> Iterator[Event]:
+        """What becomes of the next events; what is between two batches is kept."""
+
+
+class Stages:
+    """The filters that some options ask for, in their order; false if there are none.
+
+    Args:
+        stages: What each makes of the next events.
+
+    >>> stages = Stages.of_reading(ReadOptions(exclude=["PatientName"]))
+    >>> stages.take([(1, 0, "", 0), (3, 0x00100010, "PN", ())])
+    [(1, 0, '', 0)]
+    """
+
+    def __init__(self, stages: list[_Stage]) -> None:
+        self._stages = stages
+        self.error: StreamDicomError | None = None
+
+    @classmethod
+    def of_reading(cls, options: ReadOptions, store: BulkDataStore | None = None) -> Self:
+        """Those for reading: which data sets, which elements, the values from a store."""
+        stages = _selecting(options)
+        if options.select:
+            stages.insert(0, DatasetFilter(Wanted(options.select, options.limits)).run)
+        if store is not None:
+            stages.append(partial(load_bulk_data, store=store))
+        return cls(stages)
+
+    @classmethod
+    def of_writing(cls, options: WriteOptions) -> Self:
+        """Those for writing: which elements."""
+        return cls(_selecting(options))
+
+    def __bool__(self) -> bool:
+        return bool(self._stages)
+
+    def run(self, events: Iterable[Event]) -> Iterator[Event]:
+        """What becomes of the next events, one by one."""
+        for stage in self._stages:
+            events = stage(events)
+        return iter(events)
+
+    def take(self, events: list[Event]) -> list[Event]:
+        """What becomes of a batch of events.
+
+        As with ``EventParser.feed``, a fault raises at the next call if there are events before it.
+        """
+        if not self._stages:
+            return events
+        if self.error:
+            raise self.error
+        taken: list[Event] = []
+        try:
+            taken.extend(self.run(events))
+        except StreamDicomError as error:
+            self.error = error
+            if not taken:
+                raise
+        return taken
+
+
+def _selecting(options: ReadOptions | WriteOptions) -> list[_Stage]:
+    level = selection(options.include, options.exclude)
+    return [] if level.is_whole else [ElementFilter(level, options.limits).run]
