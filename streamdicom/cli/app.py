@@ -18,8 +18,10 @@ from typing import Annotated
 import typer
 
 import streamdicom
+from streamdicom.cli.options import FORM, INDENT, READING, TARGET, Chosen, has_options, indent_of, options_of
 from streamdicom.cli.streams import CallError
 from streamdicom.errors import StreamDicomError
+from streamdicom.options import ReadOptions, WriteOptions
 
 __all__ = ["app", "run"]
 
@@ -33,8 +35,6 @@ app = typer.Typer(
 
 _In = Annotated[Path, typer.Argument(metavar="IN", help="A file, or - for a pipe.")]
 _Out = Annotated[Path, typer.Argument(metavar="OUT", help="A file, or - for a pipe.")]
-_Indent = Annotated[int | None, typer.Option(min=0, max=16, help="Spaces for each level of the JSON text.")]
-_FileMeta = Annotated[bool, typer.Option("--file-meta", help="Write group 0002 into the JSON too.")]
 
 
 def run() -> None:
@@ -92,12 +92,14 @@ def demo() -> None:
 
 
 @app.command()
-def convert(source: _In, target: _Out, indent: _Indent = None, file_meta: _FileMeta = False) -> None:
+@has_options(INDENT, FORM, TARGET, READING)
+def convert(source: _In, target: _Out, chosen: Chosen) -> None:
     """Convert a DICOM file (.dcm) to DICOM JSON (.json), or back."""
     from streamdicom.cli.convert import convert_file
 
     with _told():
-        convert_file(source, target, indent, file_meta)
+        reading, writing = options_of(ReadOptions, chosen), options_of(WriteOptions, chosen)
+        convert_file(source, target, indent_of(chosen), reading=reading, writing=writing)
 
 
 @app.command()
@@ -211,14 +213,6 @@ _BulkDir = Annotated[Path | None, typer.Option(metavar="DIR", help="Put large bi
 _BulkThreshold = Annotated[int, typer.Option(min=0, help="Bytes up to which a binary value is not large.")]
 _BulkPrefix = Annotated[str, typer.Option(metavar="PREFIX", help="What the references to them begin with.")]
 _NoBulk = Annotated[bool, typer.Option("--no-bulk", help="Leave large binary values out.")]
-_Include = Annotated[
-    list[str],
-    typer.Option(
-        metavar="PATTERN",
-        help="Only elements like this: tag, keyword, 0010xxxx, VR; more than once.",
-    ),
-]
-_Exclude = Annotated[list[str], typer.Option(metavar="PATTERN", help="No element like this; may be given again.")]
 _Jobs = Annotated[int, typer.Option(min=1, help="How many processes.")]
 _OnErrorOption = Annotated[_OnError, typer.Option("--on-error", help="What to do with an input that fails.")]
 _OnDuplicateOption = Annotated[
@@ -234,6 +228,7 @@ _BulkRoot = Annotated[Path | None, typer.Option("--bulk-dir", metavar="DIR", hel
 
 
 @app.command("export")
+@has_options(INDENT, FORM)
 def export_command(
     sources: _Sources,
     output: _Stream,
@@ -243,13 +238,12 @@ def export_command(
     bulk_threshold: _BulkThreshold = 1024,
     bulk_uri_prefix: _BulkPrefix = "",
     no_bulk: _NoBulk = False,
-    include: _Include = [],  # noqa: B006 - typer's way
-    exclude: _Exclude = [],  # noqa: B006
-    file_meta: _FileMeta = False,
     jobs: _Jobs = 1,
     on_error: _OnErrorOption = _OnError.STOP,
     resume: _Resume = False,
     report: _ReportOption = None,
+    *,
+    chosen: Chosen,
 ) -> None:
     """Write DICOM files, found by their content, as one stream of DICOM JSON.
 
@@ -268,9 +262,8 @@ def export_command(
             bulk_threshold=bulk_threshold,
             bulk_uri_prefix=bulk_uri_prefix,
             bulk=not no_bulk,
-            include=include,
-            exclude=exclude,
-            file_meta=file_meta,
+            indent=indent_of(chosen),
+            options=options_of(WriteOptions, chosen),
             jobs=jobs,
             on_error=on_error,
             resume=resume,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from streamdicom.archive import Progress, Report, export_archive, import_archive
-from streamdicom.cli.streams import PIPE, CallError, Meter, calling
+from streamdicom.cli.streams import PIPE, Meter, calling
 from streamdicom.files import Output
 
 __all__ = ["export_files", "import_files"]
