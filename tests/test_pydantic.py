@@ -22,7 +22,7 @@ _MEMBERS = {
     "00101030": {"vr": "DS", "Value": [70.5]},
 }
 _META = {"00020010": {"vr": "UI", "Value": ["1.2.840.10008.1.2.1"]}}
-_WRONG = {"00081140": {"vr": "SQ", "Value": [{}, {"00100020": {"vr": "LO", "Value": [{"x": 1}]}}]}}
+_WRONG = {"00081140": {"vr": "SQ", "Value": [{}, {"00280010": {"vr": "US", "Value": ["many"]}}]}}
 
 
 class Study(BaseModel):
@@ -60,9 +60,9 @@ def test_in_python_a_data_set_stays_the_object_that_it_is() -> None:
 @pytest.mark.parametrize(
     ("change", "loc"),
     [
-        ({"one": _WRONG}, ("one", "00081140", "Value", 1, "00100020")),
-        ({"several": [{}, _WRONG]}, ("several", 1, "00081140", "Value", 1, "00100020")),
-        ({"one": {"00100020": {"vr": "LO", "Value": [{"x": 1}]}}}, ("one", "00100020")),
+        ({"one": _WRONG}, ("one", "00081140", "Value", 1, "00280010")),
+        ({"several": [{}, _WRONG]}, ("several", 1, "00081140", "Value", 1, "00280010")),
+        ({"one": {"00280010": {"vr": "US", "Value": ["many"]}}}, ("one", "00280010")),
         ({"one": 5}, ("one",)),
         ({"file": [_MEMBERS]}, ("file",)),
         ({"file": None}, ("file",)),
@@ -134,5 +134,5 @@ def test_a_body_of_fastapi_holds_a_data_set() -> None:
     assert _post(app, _STUDY) == (200, _STUDY)
     status, answer = _post(app, {**_STUDY, "one": _WRONG})
     assert status == 422
-    assert [error["loc"] for error in answer["detail"]] == [["body", "one", "00081140", "Value", 1, "00100020"]]
+    assert [error["loc"] for error in answer["detail"]] == [["body", "one", "00081140", "Value", 1, "00280010"]]
     assert "patternProperties" in json.dumps(app.openapi())

@@ -13,7 +13,7 @@ import pytest
 from pydicom import Dataset, FileDataset, Sequence, dcmread
 
 import streamdicom
-from streamdicom import DicomJSONEncoder, InputError, OutputError, json_default, json_object_hook
+from streamdicom import DicomJSONEncoder, InputError, OutputError, ReadOptions, json_default, json_object_hook
 from streamdicom.serializers import dataset_from_model
 
 _TEXT = (
@@ -69,6 +69,18 @@ def test_integers_of_64_bits_go_through_json_and_orjson() -> None:
         members = json.loads(text)
         assert [int(value) for value in members["00091001"]["Value"]] == [2**64 - 1, 2**53 + 1]
         assert [int(value) for value in members["00091002"]["Value"]] == [-(2**63)]
+
+
+_NUMBERS = ["1.10", "1E2", "1e400", "-0", "-0.0", "0.1", "9007199254740993", "-12", "+5", "100", "1.0", ".5", "1e5"]
+
+
+@pytest.mark.parametrize("parse", [json.loads, orjson.loads])
+def test_the_text_of_numbers_survives_parsers_of_doubles(parse: Any) -> None:
+    values = ",".join(f'"{number}"' for number in _NUMBERS)
+    dataset = streamdicom.loads('{"00101030":{"vr":"DS","Value":[%s]}}' % values)
+    for text in (json.dumps(dataset, default=json_default), orjson.dumps(dataset, default=json_default)):
+        again = streamdicom.loads(json.dumps(parse(text)))
+        assert [value.original_string for value in again.PatientWeight] == _NUMBERS
 
 
 def test_what_cannot_be_written_is_told_with_its_place() -> None:
@@ -127,6 +139,21 @@ def test_the_text_of_decimals_is_kept_if_floats_are_parsed_as_strings() -> None:
     assert [value.original_string for value in found.PatientWeight] == ["70.50", "1.0E2"]
 
 
+def _reads_leniently() -> bool:
+    try:
+        streamdicom.loads('{"00189445": {"vr": "FD", "Value": ["0.5"]}}', options=ReadOptions(on_deviation=id))
+    except InputError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not _reads_leniently(), reason="the reader takes the standard's forms only")
+def test_floats_that_are_parsed_as_strings_are_floats_again_without_a_warning() -> None:
+    text = '{"00189445": {"vr": "FD", "Value": [0.5, 1e-3]}}'
+    found = json.loads(text, object_hook=json_object_hook, parse_float=str)
+    assert streamdicom.dumps(found) == '{"00189445":{"vr":"FD","Value":[0.5,0.001]}}'
+
+
 def _nested(outer: str, item: str, inner: str) -> str:
     members = '"00081140":{"vr":"SQ","Value":[{%s"00081140":{"vr":"SQ","Value":[{%s}]}}]}'
     return "{" + outer + members % (item, inner) + "}"
@@ -168,10 +195,10 @@ def test_items_have_the_character_set_of_what_they_are_in(
 
 
 def test_a_data_set_that_is_none_is_told_with_the_place_in_it() -> None:
-    text = '[{"x": {"00081140": {"vr": "SQ", "Value": [{"00100020": {"vr": "LO", "Value": [{"x": 1}]}}]}}}]'
+    text = '[{"x": {"00081140": {"vr": "SQ", "Value": [{"00280010": {"vr": "US", "Value": ["many"]}}]}}}]'
     with pytest.raises(InputError) as caught:
         json.loads(text, object_hook=json_object_hook)
-    assert caught.value.location == streamdicom.Location(tag_path="00100020")  # the item comes first
+    assert caught.value.location == streamdicom.Location(tag_path="00280010")  # the item comes first
 
 
 def test_items_that_do_not_look_like_data_sets_are_read_all_the_same() -> None:
@@ -222,9 +249,9 @@ def test_msgspec_is_told_what_is_no_data_set() -> None:
         msgspec.json.encode([object()], enc_hook=streamdicom.msgspec_enc_hook)
     with pytest.raises(NotImplementedError):
         streamdicom.msgspec_dec_hook(complex, 1)
-    with pytest.raises(msgspec.ValidationError, match=r"00100020\) - at `\$\.several\[0\]`"):
+    with pytest.raises(msgspec.ValidationError, match=r"00280010\) - at `\$\.several\[0\]`"):
         msgspec.json.decode(
-            '{"several": [{"00100020": {"vr": "LO", "Value": [{"x": 1}]}}], "one": {}, "file": {}, "note": ""}',
+            '{"several": [{"00280010": {"vr": "US", "Value": ["many"]}}], "one": {}, "file": {}, "note": ""}',
             type=_Study,
             dec_hook=streamdicom.msgspec_dec_hook,
         )
