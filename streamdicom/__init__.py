@@ -46,6 +46,13 @@ from streamdicom.events import Event, EventType
 from streamdicom.filters import load_bulk_data, store_bulk_data
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, WriteOptions
+from streamdicom.serializers import (
+    DicomJSONEncoder,
+    json_default,
+    json_object_hook,
+    msgspec_dec_hook,
+    msgspec_enc_hook,
+)
 from streamdicom.spool import DirectoryStore, FsspecStore
 
 __version__ = "0.1.0"
@@ -67,6 +74,7 @@ __all__ = [
     "DeviationLog",
     "DeviationWarning",
     "DicomFileError",
+    "DicomJSONEncoder",
     "DicomJsonError",
     "DirectoryStore",
     "Element",
@@ -92,11 +100,15 @@ __all__ = [
     "iter_datasets",
     "iter_events",
     "iter_file_events",
+    "json_default",
+    "json_object_hook",
     "load",
     "load_bulk_data",
     "load_file",
     "loads",
     "loads_file",
+    "msgspec_dec_hook",
+    "msgspec_enc_hook",
     "store_bulk_data",
     "write_events",
     "write_file",

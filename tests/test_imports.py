@@ -23,7 +23,8 @@ _LAYERS = (
     ("bulkvalues", "multipart", "buffers", "options", "selection", "converters"),
     ("dicomjson", "part10", "dataset", "filters", "ordering", "select", "conversion", "stages"),
     ("files", "spool", "api"),
-    ("archive",),
+    ("archive", "serializers"),
+    ("pydantic",),
     ("cli",),
 )
 _LEVEL = {name: level for level, names in enumerate(_LAYERS) for name in names}

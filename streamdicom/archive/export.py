@@ -29,7 +29,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from itertools import chain, islice, zip_longest
 from pathlib import Path
@@ -43,7 +43,7 @@ from streamdicom.archive.sources import CONTAINERS, FileId, Input, Kind, file_id
 from streamdicom.archive.workers import in_order
 from streamdicom.errors import InputError, ResumeError
 from streamdicom.files import Target
-from streamdicom.selection import Pattern, patterns_of
+from streamdicom.options import WriteOptions
 
 __all__ = ["export_archive"]
 
@@ -65,9 +65,8 @@ def export_archive(
     bulk_threshold: int = 1024,
     bulk_uri_prefix: str = "",
     bulk: bool = True,
-    include: Iterable[Pattern] = (),
-    exclude: Iterable[Pattern] = (),
-    file_meta: bool = False,
+    indent: int | str | None = None,
+    options: WriteOptions | None = None,
     jobs: int = 1,
     on_error: str = "stop",
     resume: bool = False,
@@ -95,10 +94,10 @@ def export_archive(
         bulk_threshold: Bytes up to which a binary value stays.
         bulk_uri_prefix: What the references begin with.
         bulk: Whether large binary values come at all.
-        include: Which elements come, by patterns as ``streamdicom.selection`` tells them; all if there are none.
-        exclude: Which do not.
-        file_meta: Whether group 0002 comes. It always does where pixel data is encapsulated, which cannot be
-            understood without it.
+        indent: As for ``dump``; a data set of NDJSON has none.
+        options: Which elements come, and in which form. ``file_meta`` of them is always true where pixel data is
+            encapsulated, which cannot be understood without it. What becomes of bulk data, and whether it is NDJSON,
+            the arguments before say.
         jobs: How many processes.
         on_error: "stop" at an input that fails, or "skip" it, which the report tells.
         resume: Whether to go on where another run has been stopped. It must be asked for the same.
@@ -115,7 +114,8 @@ def export_archive(
 
     >>> import io, pydicom.data
     >>> target = io.BytesIO()
-    >>> export_archive(pydicom.data.get_testdata_file("CT_small.dcm"), target, format="ndjson", include=[0x00100020])
+    >>> options = WriteOptions(include=["PatientID"])
+    >>> export_archive(pydicom.data.get_testdata_file("CT_small.dcm"), target, format="ndjson", options=options)
     Report(datasets=1, passed_over=0, skipped=[], warnings={})
     >>> target.getvalue()
     b'{"00100020":{"vr":"LO","Value":["1CT1"]}}\n'
@@ -132,19 +132,34 @@ def export_archive(
         raise ValueError("a folder for bulk data, and none wanted")
     if compress:
         new_compressor(compress)  # it is said before the work starts if that is not installed
+    options = options or WriteOptions()
+    _check_options(options)
     rendering = Rendering(
         lines=_is_lines(format, name),
         compress=compress,
-        file_meta=file_meta,
-        include=tuple(sorted(patterns_of("include", include), key=str)),
-        exclude=tuple(sorted(patterns_of("exclude", exclude), key=str)),
+        indent=indent,
+        options=options,
         bulk_dir=None if bulk_dir is None else os.fspath(bulk_dir),
         bulk_threshold=bulk_threshold,
         bulk_uri_prefix=bulk_uri_prefix,
         bulk=bulk,
     )
+    if rendering.lines and indent is not None:
+        raise ValueError("NDJSON has a data set on one line, and so no indent")
     with open_sink(target, resume) as sink:
         return _Export(names, rendering, on_error == "skip", progress).run(sink, jobs)
+
+
+def _check_options(options: WriteOptions) -> None:
+    """See that nothing is asked for that the arguments of an export say.
+
+    Raises:
+        ValueError: It is.
+    """
+    own = ("ndjson", "trailing_newline", "bulk_data_store", "bulk_data_policy", "bulk_data_element_handler")
+    asked = [name for name in own if getattr(options, name) != getattr(WriteOptions(), name)]
+    if asked:
+        raise ValueError(f"an export has arguments of its own for {', '.join(asked)}")
 
 
 def _several(sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> Iterable[str | os.PathLike[str]]:
@@ -207,7 +222,7 @@ class _Export:
 
     def _replay(self, sink: Sink, inputs: Iterator[Input]) -> list[Task]:
         """Go over what an earlier run has done; return the task that it was at, if that was not done."""
-        request = {**asdict(self._rendering), "sources": self._sources}
+        request = {**self._rendering.request(), "sources": self._sources}
         start = self._packed(b"" if self._rendering.lines else b"[\n")
         task: Task | None = None
         for entry in sink.replay(request, start):

@@ -11,20 +11,18 @@ import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from io import BytesIO
 from pathlib import Path
-from typing import IO, BinaryIO, NamedTuple, cast
+from typing import IO, Any, BinaryIO, NamedTuple, cast
 
 from streamdicom.api import iter_file_events, write_events
 from streamdicom.archive.compression import new_compressor
 from streamdicom.archive.sources import CONTAINERS, Input, Kind, Member, members, pieces
 from streamdicom.bulkdata import BulkDataAction, BulkDataPolicy
 from streamdicom.errors import InputError, StreamDicomError
-from streamdicom.filters import store_bulk_data
 from streamdicom.options import WriteOptions
-from streamdicom.select import needed_file_meta, select
-from streamdicom.selection import Pattern
+from streamdicom.select import needed_file_meta
 from streamdicom.spool import DirectoryStore
 
 __all__ = ["SEPARATOR", "Failure", "Rendering", "Result", "Task", "render"]
@@ -36,8 +34,6 @@ _ENOUGH = 1024 * 1024  # bytes of text after which members make a result
 _COPY = 64 * 1024
 _MOST_WARNINGS = 20  # of one file
 
-_OPTIONS = WriteOptions(file_meta=True)  # of which ``needed_file_meta`` has taken what is not wanted
-
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
@@ -46,26 +42,36 @@ class Rendering:
     Attributes:
         lines: Whether each stands on a line, as NDJSON has it, or they are parts of an array.
         compress: What the text is compressed with, if it is.
-        file_meta: Whether group 0002 always comes.
+        indent: As for ``dump``.
+        options: Which elements come, and in which form; group 0002 comes where it is needed, too.
         bulk_dir: Where large values go; None if they stay.
         bulk_threshold: Bytes up to which a value is not large.
         bulk_uri_prefix: What the references to them begin with.
         bulk: Whether they come at all.
-        include: Patterns of the elements that are wanted; all if there are none.
-        exclude: Those of elements that are not.
         folder: Where temporary files go.
     """
 
     lines: bool = False
     compress: str | None = None
-    file_meta: bool = False
+    indent: int | str | None = None
+    options: WriteOptions = field(default_factory=WriteOptions)
     bulk_dir: str | None = None
     bulk_threshold: int = 0
     bulk_uri_prefix: str = ""
     bulk: bool = True
-    include: tuple[Pattern, ...] = ()
-    exclude: tuple[Pattern, ...] = ()
     folder: str | None = None
+
+    def request(self) -> dict[str, Any]:
+        """All of it in values that JSON has, so that a run that goes on can be asked for the same."""
+        members = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in ("options", "folder")}
+        return members | {one.name: _described(getattr(self.options, one.name)) for one in fields(WriteOptions)}
+
+
+def _described(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | str | tuple):
+        return value
+    # Of an object with behaviour only the class can be told again.
+    return repr(value) if is_dataclass(value) else type(value).__qualname__
 
 
 class Task(NamedTuple):
@@ -142,6 +148,7 @@ class _Batch:
 
     def __init__(self, rendering: Rendering) -> None:
         self._rendering = rendering
+        self._options = _options(rendering)
         self._spool = _Spool(rendering.folder)
         self._compressor = new_compressor(rendering.compress) if rendering.compress else None
         self._size = 0
@@ -204,7 +211,7 @@ class _Batch:
             target.write(SEPARATOR)
         try:
             with _collected() as texts:
-                _write_dataset(data, target, self._rendering)
+                _write_dataset(data, target, self._rendering, self._options)
         except StreamDicomError as error:
             self.fail(name, str(error))
             return False
@@ -270,22 +277,29 @@ class _Spool:
 # --- one data set ----------------------------------------------------------------------------------------------
 
 
-def _write_dataset(data: Iterable[bytes], target: _Spool | IO[bytes], rendering: Rendering) -> None:
+def _options(rendering: Rendering) -> WriteOptions:
+    """How a data set is written, of which ``needed_file_meta`` has taken what is not wanted of group 0002."""
+    options = replace(rendering.options, file_meta=True)
+    if rendering.bulk_dir is not None:
+        store = DirectoryStore(rendering.bulk_dir, uri_prefix=rendering.bulk_uri_prefix)
+        policy = BulkDataPolicy(rendering.bulk_threshold)
+        return replace(options, bulk_data_store=store, bulk_data_policy=policy)
+    if not rendering.bulk:
+        policy = BulkDataPolicy(rendering.bulk_threshold, above=BulkDataAction.DROP)
+        return replace(options, bulk_data_policy=policy)
+    return options
+
+
+def _write_dataset(
+    data: Iterable[bytes], target: _Spool | IO[bytes], rendering: Rendering, options: WriteOptions
+) -> None:
     """Write the text of a DICOM file.
 
     Raises:
         StreamDicomError: The file is at fault.
     """
-    events = needed_file_meta(iter_file_events(data), always=rendering.file_meta)
-    if rendering.include or rendering.exclude:
-        events = select(events, include=rendering.include, exclude=rendering.exclude)
-    if rendering.bulk_dir is not None:
-        store = DirectoryStore(rendering.bulk_dir, uri_prefix=rendering.bulk_uri_prefix)
-        events = store_bulk_data(events, BulkDataPolicy(rendering.bulk_threshold), store)
-    elif not rendering.bulk:
-        policy = BulkDataPolicy(rendering.bulk_threshold, above=BulkDataAction.DROP)
-        events = store_bulk_data(events, policy, None)
-    write_events(events, cast(BinaryIO, target), options=_OPTIONS, array=False)
+    events = needed_file_meta(iter_file_events(data), always=rendering.options.file_meta)
+    write_events(events, cast(BinaryIO, target), rendering.indent, options=options, array=False)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The command line, with the extra ``cli``: ``streamdicom demo``, ``convert``, ``show``, ``export``, ``import``."""
+"""The command line, with the extra ``cli``: ``streamdicom convert``, ``show``, ``validate``, ``diff`` and others."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line.
 
-    Exit codes: 0 done, 1 the input is at fault, 2 the call is, 3 inputs were skipped; 130 after Ctrl-C, 141 when
-    a reader of the output has gone, as shells have it.
+    Exit codes: 0 done, 1 the input is at fault, does not conform or differs, 2 the call is at fault, 3 inputs were
+    skipped; 130 after Ctrl-C, 141 when a reader of the output has gone, as shells have it.
     """
     try:
         from streamdicom.cli.app import run

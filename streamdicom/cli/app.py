@@ -18,8 +18,10 @@ from typing import Annotated
 import typer
 
 import streamdicom
+from streamdicom.cli.options import FORM, INDENT, READING, TARGET, Chosen, has_options, indent_of, options_of
 from streamdicom.cli.streams import CallError
 from streamdicom.errors import StreamDicomError
+from streamdicom.options import ReadOptions, WriteOptions
 
 __all__ = ["app", "run"]
 
@@ -33,8 +35,6 @@ app = typer.Typer(
 
 _In = Annotated[Path, typer.Argument(metavar="IN", help="A file, or - for a pipe.")]
 _Out = Annotated[Path, typer.Argument(metavar="OUT", help="A file, or - for a pipe.")]
-_Indent = Annotated[int | None, typer.Option(min=0, max=16, help="Spaces for each level of the JSON text.")]
-_FileMeta = Annotated[bool, typer.Option("--file-meta", help="Write group 0002 into the JSON too.")]
 
 
 def run() -> None:
@@ -92,12 +92,14 @@ def demo() -> None:
 
 
 @app.command()
-def convert(source: _In, target: _Out, indent: _Indent = None, file_meta: _FileMeta = False) -> None:
+@has_options(INDENT, FORM, TARGET, READING)
+def convert(source: _In, target: _Out, chosen: Chosen) -> None:
     """Convert a DICOM file (.dcm) to DICOM JSON (.json), or back."""
     from streamdicom.cli.convert import convert_file
 
     with _told():
-        convert_file(source, target, indent, file_meta)
+        reading, writing = options_of(ReadOptions, chosen), options_of(WriteOptions, chosen)
+        convert_file(source, target, indent_of(chosen), reading=reading, writing=writing)
 
 
 @app.command()
@@ -107,6 +109,71 @@ def show(source: _In) -> None:
 
     with _told():
         show_file(source)
+
+
+# --- conformance and comparison ---------------------------------------------------------------------------------
+
+
+class _ReportForm(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+_Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="JSON, NDJSON or DICOM files, or - for a pipe.")]
+_Strict = Annotated[bool, typer.Option("--strict", help="Notes are failures too.")]
+_ReportFormOption = Annotated[_ReportForm, typer.Option("--report", help="Lines, or one JSON object.")]
+_Most = Annotated[int, typer.Option("--max", min=0, metavar="N", help="Deviations of each file that are printed.")]
+
+
+@app.command()
+def validate(
+    files: _Files, strict: _Strict = False, report: _ReportFormOption = _ReportForm.TEXT, most: _Most = 1000
+) -> None:
+    """Print where a stream of any size departs from the standard, and a summary by code.
+
+    Exit code 0: conformant, 1: not. A note, which is of no consequence or about something that the standard leaves
+    open, is a failure only with --strict, by which conformant is what nothing at all can be said of.
+    """
+    from streamdicom.cli.validate import validate_files
+
+    with _told():
+        if not validate_files(files, strict=strict, as_json=report is _ReportForm.JSON, most=most):
+            raise typer.Exit(1)
+
+
+class _By(StrEnum):
+    UID = "uid"
+    POSITION = "position"
+
+
+_One = Annotated[Path, typer.Argument(metavar="A", help="JSON, NDJSON or a DICOM file, or - for a pipe.")]
+_Other = Annotated[Path, typer.Argument(metavar="B", help="Another.")]
+_ByOption = Annotated[_By, typer.Option("--by", help="Data sets belong together by SOP Instance UID, or by position.")]
+_Ignore = Annotated[list[str], typer.Option(metavar="PATTERN", help="Elements that do not count; may be given again.")]
+_Values = Annotated[bool, typer.Option("--values", help="Print the start of values too. They are health records.")]
+_CompareMeta = Annotated[bool, typer.Option("--file-meta", help="Group 0002 counts too.")]
+
+
+@app.command()
+def diff(
+    one: _One,
+    other: _Other,
+    by: _ByOption = _By.UID,
+    ignore: _Ignore = [],  # noqa: B006 - typer's way
+    values: _Values = False,
+    file_meta: _CompareMeta = False,
+) -> None:
+    """Print which elements of two streams differ, data set by data set.
+
+    The text of a number counts, 1.0 is not 1.00; the order of elements and of data sets does not, nor do group
+    lengths. Exit code 0: the streams are equal, 1: they are not, or one is at fault.
+    """
+    from streamdicom.cli.diff import diff_files
+
+    with _told():
+        by_position = by is _By.POSITION
+        if not diff_files(one, other, by_position=by_position, ignore=ignore, values=values, file_meta=file_meta):
+            raise typer.Exit(1)
 
 
 # --- archives --------------------------------------------------------------------------------------------------
@@ -146,14 +213,6 @@ _BulkDir = Annotated[Path | None, typer.Option(metavar="DIR", help="Put large bi
 _BulkThreshold = Annotated[int, typer.Option(min=0, help="Bytes up to which a binary value is not large.")]
 _BulkPrefix = Annotated[str, typer.Option(metavar="PREFIX", help="What the references to them begin with.")]
 _NoBulk = Annotated[bool, typer.Option("--no-bulk", help="Leave large binary values out.")]
-_Include = Annotated[
-    list[str],
-    typer.Option(
-        metavar="PATTERN",
-        help="Only elements like this: tag, keyword, 0010xxxx, VR; more than once.",
-    ),
-]
-_Exclude = Annotated[list[str], typer.Option(metavar="PATTERN", help="No element like this; may be given again.")]
 _Jobs = Annotated[int, typer.Option(min=1, help="How many processes.")]
 _OnErrorOption = Annotated[_OnError, typer.Option("--on-error", help="What to do with an input that fails.")]
 _OnDuplicateOption = Annotated[
@@ -169,6 +228,7 @@ _BulkRoot = Annotated[Path | None, typer.Option("--bulk-dir", metavar="DIR", hel
 
 
 @app.command("export")
+@has_options(INDENT, FORM)
 def export_command(
     sources: _Sources,
     output: _Stream,
@@ -178,13 +238,12 @@ def export_command(
     bulk_threshold: _BulkThreshold = 1024,
     bulk_uri_prefix: _BulkPrefix = "",
     no_bulk: _NoBulk = False,
-    include: _Include = [],  # noqa: B006 - typer's way
-    exclude: _Exclude = [],  # noqa: B006
-    file_meta: _FileMeta = False,
     jobs: _Jobs = 1,
     on_error: _OnErrorOption = _OnError.STOP,
     resume: _Resume = False,
     report: _ReportOption = None,
+    *,
+    chosen: Chosen,
 ) -> None:
     """Write DICOM files, found by their content, as one stream of DICOM JSON.
 
@@ -203,9 +262,8 @@ def export_command(
             bulk_threshold=bulk_threshold,
             bulk_uri_prefix=bulk_uri_prefix,
             bulk=not no_bulk,
-            include=include,
-            exclude=exclude,
-            file_meta=file_meta,
+            indent=indent_of(chosen),
+            options=options_of(WriteOptions, chosen),
             jobs=jobs,
             on_error=on_error,
             resume=resume,

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from streamdicom.archive import Progress, Report, export_archive, import_archive
-from streamdicom.cli.streams import PIPE, CallError, Meter
-from streamdicom.errors import ResumeError, StreamDicomError
+from streamdicom.cli.streams import PIPE, Meter, calling
 from streamdicom.files import Output
 
 __all__ = ["export_files", "import_files"]
@@ -29,7 +27,7 @@ def export_files(sources: list[Path], target: Path, report: Path | None, **optio
         OSError: A file cannot be read or written.
     """
     output = sys.stdout.buffer if target == PIPE else target
-    with _call(), Meter("Exporting") as meter:
+    with calling(), Meter("Exporting") as meter:
         result = export_archive(sources, output, progress=_shown(meter, "Exporting", "files"), **options)
     return _tell(result, report, f"{result.datasets:,} data sets, {result.passed_over:,} other files passed over")
 
@@ -47,22 +45,9 @@ def import_files(source: Path, folder: Path, report: Path | None, **options: Any
         OSError: A file cannot be read or written.
     """
     data = sys.stdin.buffer if source == PIPE else source
-    with _call(), Meter("Importing") as meter:
+    with calling(), Meter("Importing") as meter:
         result = import_archive(data, folder, progress=_shown(meter, "Importing", "data sets"), **options)
     return _tell(result, report, f"{result.datasets:,} data sets")
-
-
-@contextmanager
-def _call() -> Iterator[None]:
-    """What is wrong with the call, and not with the data."""
-    try:
-        yield
-    except ResumeError as error:
-        raise CallError(str(error)) from error
-    except StreamDicomError:
-        raise
-    except ValueError as error:
-        raise CallError(str(error)) from error
 
 
 def _shown(meter: Meter, what: str, unit: str) -> Callable[[Progress], None]:

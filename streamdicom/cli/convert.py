@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
 from streamdicom.api import iter_events, iter_file_events, write_events, write_file
-from streamdicom.cli.streams import PIPE, CallError, Meter, is_json, read
-from streamdicom.options import WriteOptions
+from streamdicom.cli.streams import PIPE, CallError, Meter, calling, is_json, read, size_of
+from streamdicom.options import ReadOptions, WriteOptions
 from streamdicom.select import needed_file_meta
 
 __all__ = ["convert_file"]
 
 
-def convert_file(source: Path, target: Path, indent: int | None, file_meta: bool) -> None:
+def convert_file(
+    source: Path, target: Path, indent: int | str | None, *, reading: ReadOptions, writing: WriteOptions
+) -> None:
     """Convert a file, or a pipe, in the direction that the names or the first bytes tell.
+
+    What is about JSON has no meaning for a DICOM file, and the other way round.
 
     Raises:
         CallError: The names are of the same kind.
@@ -25,7 +29,7 @@ def convert_file(source: Path, target: Path, indent: int | None, file_meta: bool
         OutputError: It cannot be written in the other form.
         OSError: A file cannot be read or written.
     """
-    with Meter(f"Converting {source}", source.stat().st_size if source != PIPE else None) as meter:
+    with Meter(f"Converting {source}", size_of(source)) as meter:
         data = read(source, meter)
         start = next(data, b"")
         from_json = is_json(source, start)
@@ -34,12 +38,8 @@ def convert_file(source: Path, target: Path, indent: int | None, file_meta: bool
         pieces = chain([start], data)
         output: Path | BinaryIO = sys.stdout.buffer if target == PIPE else target
         if from_json:
-            write_file(iter_events(pieces), output)
+            write_file(iter_events(pieces, options=reading), output, options=writing)
         else:
-            _to_json(pieces, output, indent, file_meta)
-
-
-def _to_json(pieces: Iterable[bytes], target: Path | BinaryIO, indent: int | None, file_meta: bool) -> None:
-    events = needed_file_meta(iter_file_events(pieces), always=file_meta)
-    options = WriteOptions(file_meta=True, trailing_newline=True)
-    write_events(events, target, indent, options=options, array=False)
+            events = needed_file_meta(iter_file_events(pieces, options=reading), always=writing.file_meta)
+            with calling():  # an indent for NDJSON
+                write_events(events, output, indent, options=replace(writing, file_meta=True), array=False)

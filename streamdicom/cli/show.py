@@ -4,51 +4,30 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from streamdicom.cli.streams import PIPE, Meter, is_json, read
-from streamdicom.dicomjson import EventParser
+from streamdicom.cli.streams import Meter, event_batches, size_of
 from streamdicom.events import Event, EventType
-from streamdicom.part10 import Part10Parser
 from streamdicom.tags import keyword
 
-__all__ = ["lines", "show_file"]
+__all__ = ["lines", "short", "show_file", "values_text"]
 
 _WIDTH = 64  # characters of a value
 
 
 def show_file(source: Path) -> None:
-    """Print the elements of DICOM JSON or of a DICOM file.
+    """Print the elements of DICOM JSON, one array or NDJSON, or of a DICOM file; they may be compressed.
 
     Raises:
         InputError: What was read is at fault; what came before has been printed.
         OSError: The file cannot be read.
     """
-    with Meter(f"Reading {source}", source.stat().st_size if source != PIPE else None) as meter:
-        data = read(source, meter)
-        start = next(data, b"")
-        pieces = chain([start], data)
-        batches = _json_events(pieces) if is_json(source, start) else _dicom_events(pieces)
+    with Meter(f"Reading {source}", size_of(source)) as meter:
         tree = _Tree()
-        for events in batches:
+        for events in event_batches(source, meter):
             sys.stdout.writelines(f"{line}\n" for line in tree.lines(events))
             sys.stdout.flush()
-
-
-def _json_events(data: Iterable[bytes]) -> Iterator[list[Event]]:
-    parser = EventParser()
-    for chunk in data:
-        yield parser.feed(chunk)
-    yield parser.close()
-
-
-def _dicom_events(data: Iterable[bytes]) -> Iterator[list[Event]]:
-    parser = Part10Parser()
-    for chunk in data:
-        yield parser.feed(chunk)
-    yield parser.close()
 
 
 def lines(events: Iterable[Event]) -> Iterator[str]:
@@ -79,11 +58,11 @@ class _Tree:
     def _line(self, kind: int, tag: int, vr: str, value: Any) -> str:
         indent = "  " * self._depth
         if kind == EventType.ELEMENT:
-            return f"{indent}{_name(tag, vr)}: {_values_text(value)}"
+            return f"{indent}{_name(tag, vr)}: {values_text(value)}"
         if kind == EventType.BULK_DATA:
-            return f"{indent}{_name(tag, vr)}: -> {_short(value)}"
+            return f"{indent}{_name(tag, vr)}: -> {short(value)}"
         if kind == EventType.JSON_ELEMENT:
-            return f"{indent}{_name(tag, vr or '??')}: {_short(value)}"
+            return f"{indent}{_name(tag, vr or '??')}: {short(value)}"
         if kind == EventType.START_DATASET:
             self._depth += 1
             return f"Data set {value}"
@@ -111,10 +90,10 @@ class _Tree:
             unit = "bytes" if not self._start else "characters"
             return f"{'  ' * self._depth}{_name(tag, vr)}: {self._start}[{self._length:,} {unit}]"
         else:
-            text = _values_text(value) if kind == EventType.VALUES else value
+            text = values_text(value) if kind == EventType.VALUES else value
             self._length += len(text)
             if isinstance(text, str) and not self._start:
-                self._start = f"{_short(text)} "
+                self._start = f"{short(text)} "
         return ""
 
 
@@ -123,10 +102,11 @@ def _name(tag: int, vr: str) -> str:
     return f"({tag >> 16:04X},{tag & 0xFFFF:04X}) {vr}{' ' if name else ''}{name}"
 
 
-def _values_text(values: tuple[Any, ...]) -> str:
+def values_text(values: tuple[Any, ...]) -> str:
+    """The values of an element on one line of bounded length."""
     if len(values) == 1 and isinstance(values[0], bytes):
         return f"[{len(values[0]):,} bytes]"
-    return _short("\\".join(_value_text(value) for value in values[:_WIDTH]))
+    return short("\\".join(_value_text(value) for value in values[:_WIDTH]))
 
 
 def _value_text(value: Any) -> str:
@@ -137,7 +117,7 @@ def _value_text(value: Any) -> str:
     return str(value)
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
     """A text on one line, of bounded length, that cannot command a terminal."""
     cut = text[:_WIDTH]
     plain = "".join(character if character.isprintable() else ascii(character)[1:-1] for character in cut)

@@ -4,25 +4,53 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self
 
+from streamdicom.errors import ResumeError, StreamDicomError
+from streamdicom.events import Event
 from streamdicom.files import chunks
+from streamdicom.options import ReadOptions
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-__all__ = ["PIPE", "CallError", "Meter", "is_json", "read"]
+    from streamdicom.dicomjson import EventParser
+    from streamdicom.part10 import Part10Parser
+
+__all__ = ["PIPE", "CallError", "Meter", "calling", "event_batches", "is_json", "read", "size_of"]
 
 PIPE = Path("-")
 _PATIENCE = 1.0  # seconds before progress is shown
+_MAGIC = b"DICM"  # behind a preamble of 128 bytes (PS3.10 7.1)
+_HEAD = 132
 _NAMES = {".json": True, ".dcm": False, ".dicom": False}
 
 
 class CallError(Exception):
     """What was asked for does not fit together."""
+
+
+@contextmanager
+def calling() -> Iterator[None]:
+    """What is wrong with the call, and not with the data.
+
+    Raises:
+        CallError: In place of what functions raise for arguments that do not fit together.
+    """
+    try:
+        yield
+    except ResumeError as error:
+        raise CallError(str(error)) from error
+    except StreamDicomError:
+        raise
+    except ValueError as error:
+        raise CallError(str(error)) from error
 
 
 class Meter:
@@ -98,6 +126,57 @@ def read(source: Path, meter: Meter) -> Iterator[bytes]:
     for chunk in chunks(file):
         meter.advance(len(chunk))
         yield chunk
+
+
+def size_of(source: Path) -> int | None:
+    """The bytes of a file; None for a pipe, of which nobody knows."""
+    return None if source == PIPE else source.stat().st_size
+
+
+def event_batches(source: Path, meter: Meter, options: ReadOptions | None = None) -> Iterator[list[Event]]:
+    """The events of a file or a pipe, told by its content: DICOM JSON, NDJSON or a DICOM file, compressed or not.
+
+    Raises:
+        InputError: What was read is at fault; the events before it have been delivered.
+        CallError: It is compressed, and what that needs is not installed.
+        OSError: The file cannot be read.
+    """
+    from streamdicom.archive.compression import compression_of, decompress
+
+    with calling():
+        start, data = _opened(read(source, meter))
+        kind = compression_of(start)
+        if kind is not None:
+            start, data = _opened(decompress(data, kind))
+        parser = _parser(source, start, options or ReadOptions())
+        for chunk in data:
+            yield parser.feed(chunk)
+        yield parser.close()
+
+
+def _parser(source: Path, start: bytes, options: ReadOptions) -> EventParser | Part10Parser:
+    from streamdicom.dicomjson import EventParser
+    from streamdicom.part10 import Part10Parser
+
+    bracket = _first(start)
+    if start[_HEAD - len(_MAGIC) :] == _MAGIC or (_NAMES.get(source.suffix.lower()) is False and not bracket):
+        return Part10Parser(options=options)
+    # Behind an array there is nothing; an object may be a line of NDJSON.
+    return EventParser(options=replace(options, multiple_documents=bracket == b"{"))
+
+
+def _opened(data: Iterator[bytes]) -> tuple[bytes, Iterable[bytes]]:
+    """The first bytes of a stream, and all of it. It does not wait for more than it takes to know JSON."""
+    start = b""
+    while len(start) < _HEAD and not _first(start) and (piece := next(data, b"")):
+        start += piece
+    return start[:_HEAD], chain([start], data)
+
+
+def _first(start: bytes) -> bytes:
+    """The bracket that JSON begins with, or nothing."""
+    first = start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    return first if first in (b"{", b"[") else b""
 
 
 def is_json(path: Path, start: bytes | None) -> bool:
