@@ -54,10 +54,10 @@ def _paths(seed: int) -> Iterator[bytes]:
         yield f",{opened}1{closed}".encode()
 
 
-def _spaces(seed: int) -> Iterator[bytes]:
+def _spaces(seed: int, length: int = 20) -> Iterator[bytes]:
     source = random.Random(seed)
     while True:
-        yield ("".join(source.choices(" \n\t", k=20)) + ',"a"').encode()
+        yield ("".join(source.choices(" \n\t", k=length)) + ',"a"').encode()
 
 
 _DATASET = (
@@ -76,6 +76,7 @@ _TOKENS: list[tuple[str, Callable[[], Iterator[bytes]]]] = [
     ("blanks", lambda: _chunks(b"[", repeat(b" " * 1000), b"]", _LONG)),
     ("numbers", lambda: _chunks(b"[1", (f",{n}".encode() for n in range(10**9)), b"]")),
     ("white space", lambda: _chunks(b'["a"', _spaces(1), b"]")),
+    ("long white space", lambda: _chunks(b'["a"', _spaces(1, 255), b"]")),
     ("nesting", lambda: _chunks(b"[1", _paths(1), b"]", _MIB // 2)),
 ]
 _DEPARTURES: list[tuple[str, Callable[[], Iterator[bytes]]]] = [

@@ -7,8 +7,8 @@ JSON repeats itself: between two strings there is nearly always one of a few doz
 may come next. So a ``State`` stands for exactly that, and remembers for each text that it has met the tokens and
 the state that follow. The characters of a text are looked at once, and a dictionary answers from then on.
 
-Memory stays bounded: only texts of up to ``_LONGEST_REMEMBERED`` characters are remembered, and all that is
-remembered is dropped when it comes to ``_MOST_REMEMBERED`` entries.
+Memory stays bounded: only texts of up to ``_LONGEST_REMEMBERED`` characters are remembered, those that are indented
+of up to ``_LONGEST_INDENTED``, and all that is remembered is dropped when it comes to ``_MOST_REMEMBERED`` entries.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import TypeAlias
 from streamdicom.jsontext.tokens import Token, TokenType
 
 _LONGEST_REMEMBERED = 32
+_LONGEST_INDENTED = 256  # with its white space
 _MOST_REMEMBERED = 2560
 
 
@@ -209,7 +210,7 @@ class Grammar:
                 fault.position, fault.tokens = match.start(), tokens
                 raise
         step = (tuple(tokens), after)
-        if len(text) <= _LONGEST_REMEMBERED:
+        if _is_worth_remembering(text):
             self._remembered += 1
             if not state.steps:
                 state.steps = {}
@@ -229,7 +230,7 @@ class Grammar:
 
     def remember(self, state: State, text: str, step: StringStep) -> None:
         """Keep what a text before a string means, be it structural or with small numbers in it."""
-        if len(text) <= _LONGEST_REMEMBERED:
+        if _is_worth_remembering(text):
             self._remembered += 1
             if not state.before_string:
                 state.before_string = {}
@@ -308,6 +309,12 @@ class Grammar:
         for container in reversed(path):
             frame = self._inner(frame, container)
         return self._state(frame, state.expect)
+
+
+def _is_worth_remembering(text: str) -> bool:
+    if len(text) <= _LONGEST_REMEMBERED:
+        return True
+    return len(text) <= _LONGEST_INDENTED and len("".join(text.split())) <= _LONGEST_REMEMBERED
 
 
 def _take_apart(root: _Frame) -> None:

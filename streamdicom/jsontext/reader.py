@@ -164,7 +164,8 @@ class JsonReader:
         """Say that the stream has ended; return the last token, if the document was a lone number or literal.
 
         Raises:
-            TruncatedError: The document was not complete; the location is the end of the stream.
+            TruncatedError: The document was not complete, or a comment not closed; the location is the end of the
+                stream.
             JsonSyntaxError: As in ``feed``.
         """
         self._closed = True

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from streamdicom.deviations import DEVIATIONS
 from streamdicom.errors import InputError, JsonSyntaxError, LimitError, TruncatedError
 from streamdicom.jsontext import JsonReader, Token, TokenType
 from streamdicom.limits import Limits
@@ -229,6 +230,10 @@ def test_departures_between_documents() -> None:
 def test_departures_and_no_document(data: bytes) -> None:
     assert read_every_way(data, multiple=True)[2] is None
     assert read_every_way(data)[2] == (TruncatedError, len(data), "")
+
+
+def test_what_is_told_of_has_a_row_in_the_table_of_deviations() -> None:
+    assert {MARK, COMMA, COMMENT, NONFINITE} <= set(DEVIATIONS)
 
 
 # --- what is not taken -------------------------------------------------------------------------------------------

@@ -1032,13 +1032,13 @@ def test_deep_nesting_beyond_what_is_remembered() -> None:
 
 
 def test_texts_too_long_to_be_remembered() -> None:
-    gap = b" " * 100
+    gap = b" " * 300
     data = b'[{"a":1,' + gap + b'"b":2' + gap + b"}," + gap + b'{"a"' + gap + b":" + gap + b"[" + gap + b'"c"]}]'
     assert read_well(data) == list(tokens_of(loads(data.decode())))
 
 
-def remembered_by(reader: JsonReader) -> int:
-    """How many states, and texts of states, a reader keeps alive."""
+def states_of(reader: JsonReader) -> list[State]:
+    """The states that a reader keeps alive."""
     seen: dict[int, Any] = {}
     to_see: list[Any] = [reader]
     while to_see:
@@ -1046,8 +1046,21 @@ def remembered_by(reader: JsonReader) -> int:
         if id(found) not in seen and not isinstance(found, type):
             seen[id(found)] = found
             to_see += gc.get_referents(found)
-    states = [found for found in seen.values() if isinstance(found, State)]
-    return sum(1 + len(state.steps) + len(state.before_string) for state in states)
+    return [found for found in seen.values() if isinstance(found, State)]
+
+
+def remembered_by(reader: JsonReader) -> int:
+    """How many states, and texts of states, a reader keeps alive."""
+    return sum(1 + len(state.steps) + len(state.before_string) for state in states_of(reader))
+
+
+def test_indented_texts_are_remembered_and_long_ones_are_not() -> None:
+    reader = JsonReader()
+    indented = [":1},\n" + " " * count + "{" for count in (40, 200, 300)]
+    long = ":" + "1" * 40 + "},{"
+    reader.feed(b'[{"a"' + '"a"'.join([*indented, long, ""]).encode())
+    remembered = {text for state in states_of(reader) for text in state.before_string}
+    assert remembered & {*indented, long} == set(indented[:2])
 
 
 def test_what_is_remembered_is_bounded() -> None:
