@@ -109,6 +109,40 @@ def test_convert_tells_what_comes_through_a_pipe(tmp_path: Path) -> None:
     assert dcmread(io.BytesIO(back)) == dcmread(io.BytesIO(dicom))
 
 
+_MESSY = b'\xef\xbb\xbf[{"00100020": {"vr": "LO", "value": "1"}, "PatientName": {"vr": "PN", "Value": ["A^B=C"]},}]'
+
+
+def test_convert_writes_json_as_the_standard_has_it(tmp_path: Path) -> None:
+    (tmp_path / "in.json").write_bytes(_MESSY)
+    result = _run("convert", tmp_path / "in.json", tmp_path / "out.json")
+    assert result.returncode == 0, result.stderr
+    for code in (b"member-case", b"scalar-value", b"name-as-string", b"trailing-comma"):
+        assert code in result.stderr
+    assert (tmp_path / "out.json").read_bytes() == (
+        b'[{"00100010":{"vr":"PN","Value":[{"Alphabetic":"A^B","Ideographic":"C"}]},'
+        b'"00100020":{"vr":"LO","Value":["1"]}}]\n'
+    )
+    strict = _run("convert", tmp_path / "in.json", tmp_path / "strict.json", "--profile", "strict")
+    assert (strict.returncode, b"byte order mark" in strict.stderr) == (1, True)
+    assert not (tmp_path / "strict.json").exists()
+
+
+def test_convert_writes_one_data_set_as_one_and_lines_as_lines(tmp_path: Path) -> None:
+    (tmp_path / "one.json").write_bytes(b'{"00100020": {"vr": "LO"}}')
+    assert _run("convert", tmp_path / "one.json", "-").stdout != b""
+    assert _run("convert", tmp_path / "one.json", tmp_path / "out.json").returncode == 0
+    assert (tmp_path / "out.json").read_bytes() == b'{"00100020":{"vr":"LO"}}\n'
+    (tmp_path / "lines.json").write_bytes(b'{"00100020": {"vr": "LO"}}\n{}\n')
+    assert _run("convert", tmp_path / "lines.json", tmp_path / "out.json", "--ndjson").returncode == 0
+    assert (tmp_path / "out.json").read_bytes() == b'{"00100020":{"vr":"LO"}}\n{}\n'
+
+
+def test_convert_takes_what_is_messy_to_a_file(tmp_path: Path) -> None:
+    result = _run("convert", "-", tmp_path / "out.dcm", data=_MESSY)
+    assert result.returncode == 0, result.stderr
+    assert dcmread(tmp_path / "out.dcm").PatientName == "A^B=C"
+
+
 def test_what_lacks_its_uids_is_converted_as_far_as_it_goes(tmp_path: Path) -> None:
     result = _run("convert", "-", tmp_path / "out.dcm", data=b'{"00100020": {"vr": "LO", "Value": ["1"]}}')
     assert result.returncode == 0, result.stderr
@@ -138,7 +172,8 @@ def test_a_fault_in_the_input_is_one_line_with_the_place(name: str, content: byt
 def test_a_fault_in_the_call_is_told_from_one_in_the_input(tmp_path: Path) -> None:
     source = tmp_path / "in.json"
     source.write_bytes(b"{}")
-    for arguments in ((tmp_path / "none.json", "out.dcm"), (source, tmp_path / "out.json"), (tmp_path, "out.dcm")):
+    dicom = _file(tmp_path / "in.dcm")
+    for arguments in ((tmp_path / "none.json", "out.dcm"), (dicom, tmp_path / "out.dcm"), (tmp_path, "out.dcm")):
         result = _run("convert", *arguments)
         assert result.returncode == 2
         _one_line(result)

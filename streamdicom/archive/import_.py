@@ -45,6 +45,7 @@ from streamdicom.events import Event, EventType
 from streamdicom.files import Source, chunks
 from streamdicom.filters import load_bulk_data
 from streamdicom.options import ReadOptions, WriteOptions
+from streamdicom.ordering import sort_elements
 from streamdicom.part10 import Part10Writer
 from streamdicom.spool import DirectoryStore
 
@@ -87,8 +88,9 @@ def import_archive(
         bulk_root: The folder in which references to bulk data lead to a file. By default there is none, and a
             reference is an error.
         bulk_uri_prefix: What the references begin with, before the path in that folder.
-        on_error: "stop" at a data set that fails, or "skip" it, which the report tells. A fault of the JSON text
-            always ends the run; the data sets before it are there.
+        on_error: "stop" at a data set that fails, or "skip" it, which the report tells; an element whose value cannot
+            be right is kept as UN then, see ``ReadOptions.on_error``. A fault of the JSON text always ends the run; the
+            data sets before it are there.
         on_duplicate: What becomes of a data set with the SOP Instance UID of one before it, or whose path is taken:
             "error", "skip", "replace" the one before, or "keep-both" by a number in the name.
         resume: Whether to go on where another run has been stopped. It must be asked for the same and get the same
@@ -151,14 +153,15 @@ def _described(source: Source) -> list[Any] | None:
 class _Stream:
     """The events of the stream, a data set at a time."""
 
-    def __init__(self, source: Source, ticker: Ticker) -> None:
-        self._events = self._read(_plain(_counted(source, ticker)))
+    def __init__(self, source: Source, ticker: Ticker, options: ReadOptions) -> None:
+        events = self._read(_plain(_counted(source, ticker)), options)
+        self._events = sort_elements(events)
         self._in_dataset = False
         self.is_broken = False  # whether the JSON text is at fault
 
-    def _read(self, data: Iterable[bytes]) -> Iterator[Event]:
+    def _read(self, data: Iterable[bytes], options: ReadOptions) -> Iterator[Event]:
         try:
-            yield from iter_events(data, options=ReadOptions(multiple_documents=True))
+            yield from iter_events(data, options=options)
         except InputError:
             self.is_broken = True
             raise
@@ -224,7 +227,8 @@ class _Import:
     def run(self, source: Source, request: Entry) -> Report:
         before = self._log.replay(request)
         self._folder.adopts = self._log.is_lost
-        stream = _Stream(source, self._ticker)
+        reading = ReadOptions(multiple_documents=True, on_error="keep" if self._skip else "raise")
+        stream = _Stream(source, self._ticker, reading)
         for index, events in stream.datasets():
             entry = next(before, None)
             if entry is not None:

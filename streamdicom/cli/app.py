@@ -94,7 +94,7 @@ def demo() -> None:
 @app.command()
 @has_options(INDENT, FORM, TARGET, READING)
 def convert(source: _In, target: _Out, chosen: Chosen) -> None:
-    """Convert a DICOM file (.dcm) to DICOM JSON (.json), or back."""
+    """Convert a DICOM file (.dcm) to DICOM JSON (.json), or back, or DICOM JSON to another form of it."""
     from streamdicom.cli.convert import convert_file
 
     with _told():

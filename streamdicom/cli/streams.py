@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -29,6 +30,7 @@ PIPE = Path("-")
 _PATIENCE = 1.0  # seconds before progress is shown
 _MAGIC = b"DICM"  # behind a preamble of 128 bytes (PS3.10 7.1)
 _HEAD = 132
+_PREAMBLE = 128  # bytes before what tells a DICOM file (PS3.10 7.1)
 _NAMES = {".json": True, ".dcm": False, ".dicom": False}
 
 
@@ -184,4 +186,7 @@ def is_json(path: Path, start: bytes | None) -> bool:
     known = _NAMES.get(path.suffix.lower())
     if known is not None:
         return known
-    return start is not None and start.lstrip(b" \t\r\n")[:1] in (b"{", b"[")
+    if start is None or start[_PREAMBLE:].startswith(b"DICM"):
+        return False
+    # A lenient reader takes a byte order mark and a comment before the text.
+    return start.removeprefix(BOM_UTF8).lstrip(b" \t\r\n")[:1] in (b"{", b"[", b"/")

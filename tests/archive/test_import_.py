@@ -298,7 +298,7 @@ def test_a_data_set_that_fails_is_told_or_skipped(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("end", "error"),
-    [(b"", TruncatedError), (b",}", JsonSyntaxError), (b',{"00100020":{"vr":"LO","Value":[1]}}]', DicomJsonError)],
+    [(b"", TruncatedError), (b",}", JsonSyntaxError), (b",5]", DicomJsonError)],
 )
 def test_a_fault_of_the_text_ends_the_run_and_keeps_what_came_before(
     tmp_path: Path, end: bytes, error: type[Exception]
@@ -306,6 +306,25 @@ def test_a_fault_of_the_text_ends_the_run_and_keeps_what_came_before(
     with pytest.raises(error):
         import_archive(_stream(2)[:-1] + end, tmp_path, on_error="skip")
     shutil.rmtree(tmp_path / ".streamdicom")
+    _check(tmp_path, 2)
+
+
+def test_an_element_that_cannot_be_right_is_kept_where_data_sets_are_skipped(tmp_path: Path) -> None:
+    text = _array(_object(1), _object(2, **{"00280010": {"vr": "US", "Value": ["many"]}}))
+    with pytest.raises(DicomJsonError, match=r"\[1\]\.00280010"):
+        import_archive(text, tmp_path / "a")
+    with pytest.warns(streamdicom.DeviationWarning, match="wrong-value"):
+        assert import_archive(text, tmp_path / "b", on_error="skip").datasets == 2
+    assert _files(tmp_path / "b") == _expected(2)
+    [path] = (tmp_path / "b").rglob("*.2.dcm")
+    raw = dcmread(path).get_item(0x00280010)
+    assert (raw.VR, raw.value) == ("UN", b"many")
+
+
+def test_elements_in_any_order_are_put_in_theirs(tmp_path: Path) -> None:
+    text = _array(*(dict(reversed(_object(number).items())) for number in (1, 2)))
+    assert import_archive(text, tmp_path).datasets == 2
+    shutil.rmtree(tmp_path / ".streamdicom", ignore_errors=True)
     _check(tmp_path, 2)
 
 
