@@ -40,6 +40,7 @@ _OPEN = frozenset({_START_ELEMENT, _START_SEQUENCE, _START_FRAGMENTS})
 _CLOSE = frozenset({int(EventType.END_ELEMENT), _END_SEQUENCE, int(EventType.END_FRAGMENTS)})
 
 _CODE = "converter-failed"
+_LONGEST_CREATOR = 64  # characters of an LO (PS3.5 6.2)
 _VALUE_OVERHEAD = 64  # bytes of an object and of the place that refers to it
 _TEXT_VRS = [vr for vr, row in VRS.items() if row.form is Form.TEXT]
 _BINARY_VRS = [vr for vr, row in VRS.items() if row.form is Form.BINARY]
@@ -143,7 +144,7 @@ class ElementConverter:
         if creators and next(iter(creators)) >> 8 != block >> 16:  # tags ascend: no more comes of the group before
             creators.clear()
         if values and isinstance(values[0], str):
-            creators[block >> 8] = values[0].strip(" \0")
+            creators[block >> 8] = values[0].strip(" \0")[:_LONGEST_CREATOR]
 
     # --- elements ----------------------------------------------------------------------------------------------
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -134,6 +133,8 @@ class UidMap(Converter):
         uid = uid.rstrip("\0 ")
         if uid.startswith(_DICOM_ROOT):
             return uid
+        import hmac  # which takes a twentieth of this package's time to import
+
         digest = bytearray(hmac.digest(self._salt, uid.encode(errors="surrogatepass"), "sha256")[:16])
         digest[6] = digest[6] & 0x0F | 0x80  # RFC 9562 5.8: version 8, and the variant
         digest[8] = digest[8] & 0x3F | 0x80
