@@ -9,6 +9,7 @@ the parent that ends, the workers find their pipes closed and end too.
 from __future__ import annotations
 
 import logging
+import pickle
 import signal
 import traceback
 from collections import deque
@@ -128,7 +129,7 @@ class _Pool(Generic[_Task, _Result]):
                     worker.pending = _Pending(task)
                     self._queue.append(worker.pending)
                     with suppress(BrokenPipeError):  # which shows when its result is waited for
-                        worker.connection.send(task)
+                        _send(worker.connection, task)
                     break
 
     def _receive(self, head: _Pending[_Task, _Result], tasks: Iterator[_Task]) -> None:
@@ -142,7 +143,7 @@ class _Pool(Generic[_Task, _Result]):
             worker = listened[connection]  # type: ignore[index]
             assert worker.pending is not None
             try:
-                what, value = worker.connection.recv()
+                what, value = _receive(worker.connection)
             except (EOFError, OSError):
                 worker.process.join()
                 raise ChildProcessError(
@@ -158,21 +159,33 @@ class _Pool(Generic[_Task, _Result]):
         self._give(tasks)
 
 
+# ``Connection.send`` and ``recv`` leave a complaint of the interpreter's on stderr if Ctrl-C comes while they look into a
+# buffer of theirs.
+
+
+def _send(connection: Connection, value: object) -> None:
+    connection.send_bytes(pickle.dumps(value))
+
+
+def _receive(connection: Connection) -> Any:
+    return pickle.loads(connection.recv_bytes())  # noqa: S301 - of a process of our own
+
+
 def _serve(connection: Connection, function: Callable[[Any], Iterable[Any]]) -> None:
     """What a worker does: tasks, until there are no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent sees it too, and ends the workers
     logging.getLogger("pydicom").addHandler(logging.NullHandler())  # its warnings come as warnings too
     with suppress(EOFError, ConnectionError):
         while True:
-            task = connection.recv()
+            task = _receive(connection)
             try:
                 for result in function(task):
-                    connection.send(("result", result))
+                    _send(connection, ("result", result))
             except ConnectionError:
                 return
             except OSError as error:
-                connection.send(("error", error))
+                _send(connection, ("error", error))
             except Exception as error:  # a fault in the program, which may not survive the way
-                connection.send(("error", RuntimeError("".join(traceback.format_exception(error)))))
+                _send(connection, ("error", RuntimeError("".join(traceback.format_exception(error)))))
             else:
-                connection.send(("done", None))
+                _send(connection, ("done", None))
