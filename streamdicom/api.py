@@ -49,7 +49,7 @@ class DatasetParser:
     """A push parser for whoever owns the loop: bytes in, data sets out.
 
     Args:
-        options: Limits, whether more than one document is expected, and what becomes of bulk data.
+        options: What is taken, what is chosen of it, and what becomes of bulk data.
         file_dataset: Whether to make FileDataset objects.
 
     >>> parser = DatasetParser()
@@ -114,7 +114,7 @@ def iter_datasets(
 
     Args:
         source: A path, a binary file, bytes, or an iterable of bytes.
-        options: Limits, whether more than one document is expected, and what becomes of bulk data.
+        options: What is taken, what is chosen of it, and what becomes of bulk data.
         file_dataset: Whether to make FileDataset objects.
 
     Raises:
@@ -139,8 +139,8 @@ def iter_events(source: Source, *, options: ReadOptions | None = None) -> Iterat
 
     Args:
         source: A path, a binary file, bytes, or an iterable of bytes.
-        options: Limits, whether more than one document is expected, and where bulk data is. With a store, the
-            values come in place of the references.
+        options: What is taken, what is chosen of it, and where bulk data is. With a store, the values come in
+            place of the references.
 
     Raises:
         InputError: What was read is at fault; the events before it have been delivered.
@@ -173,7 +173,7 @@ def iter_file_events(source: Source, *, options: ReadOptions | None = None) -> I
 
     Args:
         source: A path, a binary file, bytes, or an iterable of bytes.
-        options: Limits, and whether the preamble may be missing.
+        options: What is chosen, whether the preamble may be missing, and limits.
 
     Raises:
         InputError: What was read is at fault; the events before it have been delivered.
@@ -196,7 +196,7 @@ def load(source: Source, *, options: ReadOptions | None = None) -> Dataset:
 
     Args:
         source: A path, a binary file, bytes, or an iterable of bytes.
-        options: Limits, and what becomes of bulk data.
+        options: What is taken, what is chosen of it, and what becomes of bulk data.
 
     Raises:
         InputError: What was read is at fault, or is no data set, or several.

@@ -50,7 +50,7 @@ DEVIATIONS: dict[str, _Row] = {
     "bare-nonfinite": _Row(
         _WARNING,
         "NaN or Infinity that is no string; it is taken for the string",
-        '{"00189445":{"vr":"FD","Value":[NaN]}}',
+        '{"00189087":{"vr":"FD","Value":[NaN]}}',
     ),
     # data sets
     "wrapper": _Row(_WARNING, "an object around the array; its array is taken for the whole", '{"results":[{}]}'),
@@ -140,13 +140,15 @@ DEVIATIONS: dict[str, _Row] = {
     "nonfinite": _Row(
         _NOTE,
         "NaN, Infinity or -Infinity as a string (CP-2352), for which JSON has no number",
-        '{"00189445":{"vr":"FD","Value":["NaN"]}}',
+        '{"00189087":{"vr":"FD","Value":["NaN"]}}',
     ),
-    "nonfinite-spelling": _Row(_WARNING, "the same in another spelling", '{"00189445":{"vr":"FD","Value":["-inf"]}}'),
+    "nonfinite-spelling": _Row(
+        _WARNING, "NaN or an infinity as a string in another spelling", '{"00189087":{"vr":"FD","Value":["-inf"]}}'
+    ),
     "largest-double": _Row(
         _NOTE,
         "the largest double, which dcm4che writes for infinity; it is read as the number that it is",
-        '{"00189445":{"vr":"FD","Value":[1.7976931348623157e308]}}',
+        '{"00189087":{"vr":"FD","Value":[1.7976931348623157e308]}}',
     ),
     "name-as-string": _Row(
         _WARNING,

@@ -45,14 +45,17 @@ class ReadOptions:
         limits: Bounds on what the input may cost.
         multiple_documents: Whether several JSON documents may follow one another (NDJSON, concatenated JSON);
             the data sets of all of them make one stream.
-        profile: "strict" takes DICOM JSON as PS3.18 Annex F has it and nothing else. "lenient" takes every form in
-            ``DEVIATIONS`` too, with the meaning that is told there.
+        profile: "strict" takes DICOM JSON as PS3.18 Annex F has it and nothing else: what departs from it is an
+            error. "lenient" takes every form in ``DEVIATIONS`` too, with the meaning that is told there.
         on_deviation: Called with each ``Deviation`` that is met, in the order of the stream; ``DeviationLog`` is one
-            to call. Without it a ``DeviationWarning`` is given for each code that matters, once a stream.
-        deviations: What becomes of single codes, whatever the profile: "report", "error" or "ignore".
-        on_error: What becomes of an element whose value cannot be right, in the lenient profile: "raise" an error,
-            "skip" it, or "keep" it as the JSON text that it came in, which is written to JSON again as it came; in a
-            data set and in a DICOM file it is UN. An element in parts has an empty value in place of the wrong one.
+            to call. Without it a ``DeviationWarning`` is given for each code of ``Severity.WARNING`` or above, once a
+            stream.
+        deviations: What becomes of single codes of ``DEVIATIONS``, whatever the profile. The form is taken with
+            "report", which tells of it, and with "ignore", which does not; with "error" it is an error.
+        on_error: What becomes of an element whose value cannot be right ("wrong-value"), where that is not an error
+            by the profile or by ``deviations``: "raise" an error, "skip" it, or "keep" it as the JSON text that it
+            came in, which is written to JSON again as it came; in a data set and in a DICOM file it is UN. Of an
+            element that is too long to be held (``Limits.held_values``) the wrong value alone is emptied.
         force: Whether a DICOM file may lack the preamble and the file meta information (PS3.10 7.1), as
             ``pydicom.dcmread`` has it.
         include: Which elements come, by patterns as ``streamdicom.selection`` tells them: tags, keywords, groups,
@@ -73,6 +76,9 @@ class ReadOptions:
         spool_threshold: Bytes of a binary value in a data set from which on it goes to a temporary file, if it came
             in parts and pydicom takes buffers for its VR. Most code reads ``PixelData`` as bytes, so that this is
             more than an ordinary image has; what is above it is mostly saved again, and not looked at.
+
+    Raises:
+        ValueError: There is no such choice, code, tag, keyword or VR; or a store and a handler are given.
 
     >>> ReadOptions(limits=Limits(depth=64)).limits.depth
     64
@@ -113,11 +119,12 @@ class WriteOptions:
     Attributes:
         file_meta: Whether the file meta information (group 0002) is written, beside the other elements. The
             DICOM JSON Model does not know it (PS3.18 Annex F); DCMTK and others write it so.
-        number_handling: How DS, IS, SV and UV are written: as "number" where the text is one that JSON has, which
-            keeps it exactly; as "string"; or "auto", as a string only where a reader that takes numbers for doubles
-            and integers would not print the same text again. FL, FD, SL, SS, UL and US are always numbers.
+        number_handling: How DS, IS, SV and UV are written. "number": as a number where the text is one that JSON
+            has, digit for digit, and else as a string. "string": always as a string. "auto": as a number only where a
+            reader that takes it for a double or an integer prints the same text again. FL, FD, SL, SS, UL and US are
+            always numbers.
         nonfinite: What stands for NaN and infinities of FL and FD, which JSON does not have: their names as a
-            "string" (CP-2352), "null", or an "error". Null for the only value is an empty element, which has no
+            "string" (CP-2352), "null", or an "error". With "null" an element of that one value is empty, and has no
             ``Value`` (PS3.18 F.2.5).
         keys: What the members of a data set are called: by "tag", as PS3.18 F.2.2 has it, by "keyword" or by keyword
             in "camel" case, which is that of .NET: ``patientID``, ``sopInstanceUID``. What the data dictionary does
@@ -148,6 +155,9 @@ class WriteOptions:
         bulk_data_element_handler: In place of a store, as for ``Dataset.to_json``: called for each element with a
             binary value above the threshold; what it returns is the URI. Data sets only.
         bulk_data_threshold: For the handler, as for ``Dataset.to_json``: characters of base64.
+
+    Raises:
+        ValueError: There is no such choice, tag, keyword or VR; or a store and a handler are given.
 
     >>> WriteOptions().file_meta
     False

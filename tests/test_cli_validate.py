@@ -19,7 +19,7 @@ from tests.memory import peak
 pytest.importorskip("typer", reason="the command line is an extra: install streamdicom[cli]")
 
 from streamdicom.cli import validate
-from streamdicom.cli.validate import validate_files
+from streamdicom.cli.validate import print_codes, validate_files
 
 _COMMAND = [sys.executable, "-c", "from streamdicom.cli import main; main()"]
 _GOOD = b'[{"00100020": {"vr": "LO", "Value": ["1"]}}, {}]'
@@ -200,3 +200,28 @@ def test_memory_does_not_grow_with_the_stream(tmp_path: Path, capsys: pytest.Cap
     path.write_bytes(line * 40_000)
     assert peak(lambda: _validate(path)) < 2 * 1024 * 1024
     assert "40,000 data sets, 0 deviations: conformant" in capsys.readouterr().out
+
+
+# --- the codes -------------------------------------------------------------------------------------------------
+
+
+def test_every_code_is_printed_with_its_meaning_and_an_example_without_a_file() -> None:
+    done = _run("validate", "--codes")
+    assert (done.returncode, done.stderr) == (0, b"")
+    table = " ".join(done.stdout.decode("ascii").split())
+    for code, row in DEVIATIONS.items():
+        example = row.example.replace("\ufeff", "\\ufeff")
+        assert f"{row.severity.name.lower()} {code}: {row.meaning} {example}" in table
+
+
+@pytest.mark.parametrize("width", [40, 100])
+def test_the_meanings_of_codes_fit_the_terminal_and_an_example_is_one_line(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    print_codes()
+    lines = capsys.readouterr().out.splitlines()
+    assert '        {"00280010":{"vr":"US","Value":["many"]}}' in lines
+    examples = [line for line in lines if line.startswith(" " * 8)]
+    assert len(examples) == len(DEVIATIONS)
+    assert max(len(line) for line in lines if line not in examples) in range(width - 10, width + 1)

@@ -67,3 +67,17 @@ def test_every_option_is_in_the_table() -> None:
         f"{kind.__name__}.{field.name}" for kind in (ReadOptions, WriteOptions, Limits) for field in fields(kind)
     ]
     assert re.findall(r"^\| `(\w+\.\w+)`", _README, re.MULTILINE) == options
+
+
+def test_what_switches_of_others_are_called_here_is_there() -> None:
+    [table] = re.findall(r"^\| here .*\n\|[- |]+\n((?:\|.*\n)+)", _README, re.MULTILINE)
+    rows = [[cell.strip() for cell in row.split("|")[1:-1]] for row in table.splitlines()]
+    assert {len(row) for row in rows} == {6}
+    for here, *_ in rows:
+        options = ReadOptions if here.startswith("for reading: ") else WriteOptions
+        known = {field.name for field in fields(options)} | {"dump", "indent"} | set(streamdicom.__all__)
+        names = re.findall(r"`(\w+)(?:=\"([^\"]+)\")?`", here)
+        assert names
+        for name, value in names:
+            assert name in known, here
+            assert not value or options(**{name: value})

@@ -119,15 +119,34 @@ class _ReportForm(StrEnum):
     JSON = "json"
 
 
+def _codes(is_wanted: bool) -> None:
+    from streamdicom.cli.validate import print_codes
+
+    if is_wanted:
+        with _told():
+            print_codes()
+        raise typer.Exit
+
+
 _Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="JSON, NDJSON or DICOM files, or - for a pipe.")]
 _Strict = Annotated[bool, typer.Option("--strict", help="Notes are failures too.")]
 _ReportFormOption = Annotated[_ReportForm, typer.Option("--report", help="Lines, or one JSON object.")]
+_Codes = Annotated[
+    bool,
+    typer.Option(
+        "--codes", help="Print all codes, with what they mean and an example, and exit.", callback=_codes, is_eager=True
+    ),
+]
 _Most = Annotated[int, typer.Option("--max", min=0, metavar="N", help="Deviations of each file that are printed.")]
 
 
 @app.command()
 def validate(
-    files: _Files, strict: _Strict = False, report: _ReportFormOption = _ReportForm.TEXT, most: _Most = 1000
+    files: _Files,
+    strict: _Strict = False,
+    report: _ReportFormOption = _ReportForm.TEXT,
+    most: _Most = 1000,
+    codes: _Codes = False,  # which has ended the program, if it is true
 ) -> None:
     """Print where a stream of any size departs from the standard, and a summary by code.
 

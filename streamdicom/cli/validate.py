@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Any
 
 from streamdicom.cli.streams import PIPE, Meter, event_batches, size_of
@@ -15,7 +17,7 @@ from streamdicom.errors import InputError
 from streamdicom.events import EventType
 from streamdicom.options import ReadOptions
 
-__all__ = ["validate_files"]
+__all__ = ["print_codes", "validate_files"]
 
 _START_DATASET = int(EventType.START_DATASET)
 
@@ -171,3 +173,18 @@ class _JsonReport:
 def _line(text: str) -> str:
     """A text on one line, whatever the name of a file has in it."""
     return " ".join(text.split()).encode(errors="backslashreplace").decode()
+
+
+# --- the codes -------------------------------------------------------------------------------------------------
+
+
+def print_codes() -> None:
+    """Print the table of deviations: of each code the severity, the meaning, and an example on a line of its own.
+
+    The meaning is wrapped for the terminal. An example never is, so that it can be copied.
+    """
+    width = get_terminal_size().columns
+    for code, row in DEVIATIONS.items():
+        text = f"{row.severity.name.lower()} {code}: {row.meaning}"
+        print(textwrap.fill(text, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False))
+        print(f"        {row.example.encode('ascii', 'backslashreplace').decode()}")
