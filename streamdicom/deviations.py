@@ -21,13 +21,14 @@ __all__ = ["DEVIATIONS", "Deviation", "DeviationLog", "DeviationWarning", "Sever
 class Severity(IntEnum):
     """How much a deviation matters.
 
-    >>> Severity.NOTE < Severity.WARNING < Severity.ERROR
+    >>> Severity.NOTE < Severity.SLIGHT < Severity.WARNING < Severity.ERROR
     True
     """
 
-    NOTE = 1  # a form of no consequence, or one that the standard leaves open
-    WARNING = 2  # a wrong form whose meaning is plain
-    ERROR = 3  # something could not be taken for what it should be, and was left out, kept as it came or emptied
+    NOTE = 1  # something that the standard leaves open
+    SLIGHT = 2  # a wrong form of no consequence
+    WARNING = 3  # a wrong form that not every reader will take as it is meant
+    ERROR = 4  # something could not be taken for what it should be, and was left out, kept as it came or emptied
 
 
 class DeviationWarning(UserWarning):
@@ -40,11 +41,11 @@ class _Row(NamedTuple):
     example: str
 
 
-_NOTE, _WARNING, _ERROR = Severity
+_NOTE, _SLIGHT, _WARNING, _ERROR = Severity
 
 DEVIATIONS: dict[str, _Row] = {
     # JSON text (RFC 8259)
-    "byte-order-mark": _Row(_NOTE, "a byte order mark before the text; it is passed over", "\ufeff[]"),
+    "byte-order-mark": _Row(_SLIGHT, "a byte order mark before the text; it is passed over", "\ufeff[]"),
     "trailing-comma": _Row(_WARNING, "a comma before a closing bracket; it is passed over", "[{},]"),
     "comment": _Row(_WARNING, "a comment, from // or within /* */; it is white space", "[] // the end"),
     "bare-nonfinite": _Row(
@@ -63,11 +64,11 @@ DEVIATIONS: dict[str, _Row] = {
         '{"(0010,0010)":{"vr":"PN"}}',
     ),
     "keyword-key": _Row(
-        _NOTE, "a keyword for a key, in camel case or not; it is the tag that has it", '{"PatientID":{"vr":"LO"}}'
+        _SLIGHT, "a keyword for a key, in camel case or not; it is the tag that has it", '{"PatientID":{"vr":"LO"}}'
     ),
     "key-order": _Row(
-        _NOTE,
-        "a tag below the one before it; events come in the order of the source",
+        _SLIGHT,
+        "a tag below one before it; events come in the order of the source",
         '{"00100020":{"vr":"LO"},"00100010":{"vr":"PN"}}',
     ),
     "duplicate-key": _Row(
@@ -76,7 +77,7 @@ DEVIATIONS: dict[str, _Row] = {
         '{"00100020":{"vr":"LO"},"00100020":{"vr":"LO","Value":["2"]}}',
     ),
     "group-length": _Row(
-        _NOTE, "a group length (gggg,0000); it is read, and never written", '{"00080000":{"vr":"UL","Value":[8]}}'
+        _SLIGHT, "a group length (gggg,0000); it is read, and never written", '{"00080000":{"vr":"UL","Value":[8]}}'
     ),
     "file-meta": _Row(
         _NOTE,
@@ -88,7 +89,7 @@ DEVIATIONS: dict[str, _Row] = {
         _WARNING, "vr, Value, BulkDataURI or InlineBinary in other case", '{"00100020":{"vr":"LO","value":["1"]}}'
     ),
     "extra-member": _Row(
-        _NOTE,
+        _SLIGHT,
         "keyword or name beside vr, as some writers add them; it is passed over",
         '{"00100020":{"vr":"LO","keyword":"PatientID"}}',
     ),
@@ -116,15 +117,15 @@ DEVIATIONS: dict[str, _Row] = {
         _WARNING, "a Value that is no array; it is the one value", '{"00100020":{"vr":"LO","Value":"1"}}'
     ),
     "null-value": _Row(
-        _NOTE,
+        _SLIGHT,
         "null for a member of an attribute; it is as if the member were not there",
         '{"00100020":{"vr":"LO","Value":null}}',
     ),
-    "empty-array": _Row(_NOTE, "a Value of no values; the element is empty", '{"00100020":{"vr":"LO","Value":[]}}'),
+    "empty-array": _Row(_SLIGHT, "a Value of no values; the element is empty", '{"00100020":{"vr":"LO","Value":[]}}'),
     "null-only": _Row(
-        _NOTE, "null for the only value; the element is empty", '{"00100020":{"vr":"LO","Value":[null]}}'
+        _SLIGHT, "null for the only value; the element is empty", '{"00100020":{"vr":"LO","Value":[null]}}'
     ),
-    "empty-string": _Row(_NOTE, "an empty string; the value is empty", '{"00100020":{"vr":"LO","Value":[""]}}'),
+    "empty-string": _Row(_SLIGHT, "an empty string; the value is empty", '{"00100020":{"vr":"LO","Value":[""]}}'),
     "null-item": _Row(_WARNING, "null among items; it is an empty item", '{"00081140":{"vr":"SQ","Value":[null]}}'),
     "number-as-string": _Row(
         _WARNING, "a string for a VR of binary numbers; it is the number", '{"00280010":{"vr":"US","Value":["5"]}}'
@@ -161,10 +162,10 @@ DEVIATIONS: dict[str, _Row] = {
         '{"00100010":{"vr":"PN","Value":[{"Alphabetic":"A=I=P"}]}}',
     ),
     "empty-name": _Row(
-        _NOTE, "a person name without component groups; it is empty", '{"00100010":{"vr":"PN","Value":[{}]}}'
+        _SLIGHT, "a person name without component groups; it is empty", '{"00100010":{"vr":"PN","Value":[{}]}}'
     ),
     "empty-name-group": _Row(
-        _NOTE,
+        _SLIGHT,
         "a component group that is null or empty; it is not there",
         '{"00100010":{"vr":"PN","Value":[{"Alphabetic":"A","Phonetic":null}]}}',
     ),

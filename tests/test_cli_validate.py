@@ -93,7 +93,7 @@ def test_a_fault_in_one_file_does_not_hide_the_next(tmp_path: Path) -> None:
 @pytest.fixture
 def deviating(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A file of which the reader tells some deviations, whatever is in it."""
-    codes = ["null-value", "scalar-value", "scalar-value"]
+    codes = ["nonfinite", "scalar-value", "scalar-value"]
 
     def batches(source: Path, meter: Any, options: ReadOptions) -> Iterator[list[Event]]:
         assert options.on_deviation is not None
@@ -120,12 +120,12 @@ def test_each_deviation_is_a_line_with_its_place_and_a_summary_follows(
 ) -> None:
     assert not _validate(deviating)
     assert capsys.readouterr().out.splitlines() == [
-        f"{deviating}: byte 0, [0].00100020: note null-value: it is so",
+        f"{deviating}: byte 0, [0].00100020: note nonfinite: it is so",
         f"{deviating}: byte 40, [1].00100020: warning scalar-value: it is so",
         f"{deviating}: byte 80, [2].00100020: warning scalar-value: it is so",
         "3 data sets, 3 deviations: not conformant",
         f"        2  warning  scalar-value        {DEVIATIONS['scalar-value'].meaning}",
-        f"        1  note     null-value          {DEVIATIONS['null-value'].meaning}",
+        f"        1  note     nonfinite           {DEVIATIONS['nonfinite'].meaning}",
     ]
 
 
@@ -136,6 +136,11 @@ def test_notes_are_failures_only_if_it_is_strict(deviating: Path, capsys: pytest
     assert not _validate(deviating, strict=True)
     deviating.write_text("0")
     assert _validate(deviating, strict=True)
+
+
+def test_what_the_standard_forbids_is_a_failure_however_slight(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"00100020": {"vr": "LO", "Value": []}}')
+    assert not _validate(tmp_path / "a.json")
 
 
 def test_what_is_printed_is_bounded_and_all_is_counted(deviating: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -154,7 +159,7 @@ def test_the_report_is_one_json_object(deviating: Path, capsys: pytest.CaptureFi
     good.write_text("0")
     assert not _validate(deviating, bad, good, as_json=True, most=2)
     report = json.loads(capsys.readouterr().out)
-    counts = {"null-value": 1, "scalar-value": 2}
+    counts = {"nonfinite": 1, "scalar-value": 2}
     assert {key: value for key, value in report.items() if key != "files"} == {
         "datasets": 3,
         "counts": counts,

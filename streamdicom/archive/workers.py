@@ -159,8 +159,8 @@ class _Pool(Generic[_Task, _Result]):
         self._give(tasks)
 
 
-# ``Connection.send`` and ``recv`` leave a complaint of the interpreter's on stderr if Ctrl-C comes while they look into a
-# buffer of theirs.
+# ``Connection.send`` and ``recv`` leave a complaint of the interpreter's on stderr if Ctrl-C comes while they look into
+# a buffer of theirs.
 
 
 def _send(connection: Connection, value: object) -> None:

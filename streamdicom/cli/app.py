@@ -150,8 +150,8 @@ def validate(
 ) -> None:
     """Print where a stream of any size departs from the standard, and a summary by code.
 
-    Exit code 0: conformant, 1: not. A note, which is of no consequence or about something that the standard leaves
-    open, is a failure only with --strict, by which conformant is what nothing at all can be said of.
+    Exit code 0: conformant, 1: not. A note, which is about something that the standard leaves open, is a failure only
+    with --strict.
     """
     from streamdicom.cli.validate import validate_files
 

@@ -56,7 +56,7 @@ def validate_files(sources: list[Path], *, strict: bool, as_json: bool, most: in
     """
     for source in sources:
         size_of(source)  # before the work starts it is said what is not there
-    least = Severity.NOTE if strict else Severity.WARNING
+    least = Severity.NOTE if strict else Severity.SLIGHT
     report = _JsonReport(least) if as_json else _TextReport(least)
     total = _Found()
     for source in sources:
