@@ -8,7 +8,7 @@ from itertools import chain
 from typing import IO, Any
 from weakref import finalize
 
-from streamdicom.errors import LimitError
+from streamdicom.errors import LimitError, Location
 from streamdicom.events import Event, EventType
 from streamdicom.limits import Limits
 from streamdicom.part10.syntax import is_encapsulated
@@ -228,6 +228,7 @@ class DatasetFilter:
         self._size = 0  # of those, in bytes
         self._depth = 0
         self._highest = -1  # of the tags so far
+        self._index = 0  # of the data set
         self._late: frozenset[int] = frozenset()  # what was taken for missing, and must not come any more
 
     def run(self, events: Iterable[Event]) -> Iterator[Event]:
@@ -251,6 +252,7 @@ class DatasetFilter:
         self._held = [event]
         self._size = self._depth = 0
         self._highest = -1
+        self._index = event[3]
         self._late = frozenset()
 
     def _undecided(self, event: Event) -> Iterable[Event]:
@@ -279,7 +281,8 @@ class DatasetFilter:
         return self._decide(self._decision.end())
 
     def _too_late(self) -> LimitError:
-        return LimitError("more than can be held before an element that 'select' asks for", "held_values")
+        place = Location(None, self._index)
+        return LimitError("more than can be held before an element that 'select' asks for", "held_values", place)
 
     def _decide(self, verdict: bool) -> Iterable[Event]:
         self._verdict = verdict

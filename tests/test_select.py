@@ -260,8 +260,9 @@ def test_what_comes_after_all_is_told(modality: str) -> None:
 
 def test_more_than_can_be_held_before_what_is_asked_for_is_an_error() -> None:
     options = ReadOptions(limits=Limits(held_values=20), select={"PatientID": "1"})
-    with pytest.raises(LimitError, match="held_values"):
-        list(iter_events(json.dumps(_long_dataset(30)).encode(), options=options))
+    with pytest.raises(LimitError, match="held_values") as caught:
+        list(iter_events(json.dumps([{}, _long_dataset(30)]).encode(), options=options))
+    assert caught.value.location.dataset_index == 1
 
 
 def test_a_condition_may_be_on_what_is_not_included() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,8 +13,20 @@ from hypothesis import strategies as st
 from pydicom import dcmwrite
 
 import streamdicom
-from streamdicom import InputError, OutputError
+from streamdicom import (
+    DEVIATIONS,
+    Deviation,
+    Event,
+    EventType,
+    InputError,
+    Limits,
+    OutputError,
+    ReadOptions,
+    StreamDicomError,
+)
 from streamdicom.vr import VRS
+from tests.dicomjson.reading import Shown, shown
+from tests.strategies import cuts, pieces
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # pydicom's, of values that are not right
 
@@ -91,3 +104,197 @@ def test_what_pydicom_can_write_it_writes(document: Any) -> None:
     except Exception:
         return
     assert streamdicom.dumps(dataset) == expected
+
+
+# --- the lenient reader --------------------------------------------------------------------------------------------
+
+_KEYS = [
+    *_TAGS,
+    *("00081140", "00100020", "00091001"),
+    *("PatientID", "patientID", "(0010,0010)", "0010,0020", "x00091002", "7fe00010", "has_pixel", "", "vr", "k" * 20),
+]
+_VR_TEXTS = [*(f'"{vr}"' for vr in sorted(VRS)), '"SQ"', '"SQ"', '"PN"', '"XX"', '""', "null", "5"]
+_SCALAR_TEXTS = [
+    *("null", "true", "0", "-1", "5.0", "1e400", "1e-5", "1.7976931348623157e308", "9" * 30, "NaN", "-Infinity"),
+    *('""', '"a"', '"5"', '"-inf"', '"Infinity"', '"A=B"', '"A=B=C=D"', '"00100010"', '"(0010,0010)"', '"a\\\\b"'),
+    *('"AAAA"', '"AAA"', '"/9j/4A=="', f'"{"AAEC" * 8}"', f'"{"long text " * 4}"', '"\\u00e9\\ud83d\\ude00"'),
+]
+_SOUP = [
+    *(byte.encode() for byte in '{}[]:,"\\ \n'),
+    *(b"//", b"/*", b"*/", b"// x\n", b"/* x */", b"\xef\xbb\xbf", b"\xff", b"NaN", b"null", b'"a"', b"{}"),
+    *(b'"00100010":', b'"vr":"SQ",', b'"Value":[', b'"InlineBinary":"AAEC",', b'"DataFragment":[null,'),
+    *(b'"' + b"A" * 32 + b'",', b'"x'),
+]
+
+
+# Values that are mostly not in the form that the standard has, but can be taken for values of the VR.
+_ODD = {
+    "AT": ['"00100010"', '"(0010,0010)"', '"0010,0010"', '"x0010001a"', "null"],
+    "DS": ["1.0000", '"+1"', '"large"', "NaN", '""', "null", f'"{"1" * 40}"'],
+    "FD": ["1.5", '"1.5"', '"NaN"', '"-inf"', "-Infinity", "1.7976931348623157e308", "null", '"many"'],
+    "IS": ["5", "5.0", '"5.7"', '"first"', "1e3", "null"],
+    "LO": ['"a"', '""', "null", '"a\\\\b"', '"long text and more of it"'],
+    "PN": ['{"Alphabetic":"A"}', '{"alphabetic":null}', '{"Alphabetic":"A=B=C"}', '"A=B"', "{}", '"="', "null"],
+    "SQ": ["{}", "null", '{"00100020":{"vr":"LO","Value":["17"]}}', '{"PatientID":{"value":"17"}}'],
+    "SV": ["-1", '"9223372036854775807"', '" 1 "', "1e3"],
+    "US": ["5", '"5"', '"5.0"', '"many"', "true", "null", "[]"],
+}
+_EXAMPLES = [row.example for row in DEVIATIONS.values()]
+
+
+def _array(texts: list[str]) -> str:
+    return f"[{','.join(texts)}]"
+
+
+def _object(members: list[tuple[str, str]]) -> str:
+    return "{" + ",".join(f'"{name}":{text}' for name, text in members) + "}"
+
+
+def _objects(names: list[str], texts: st.SearchStrategy[str], most: int) -> st.SearchStrategy[str]:
+    """The text of an object; unlike a dictionary it has names again, and in any order."""
+    return st.lists(st.tuples(st.sampled_from(names), texts), max_size=most).map(_object)
+
+
+def _attribute_texts(items: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    scalars = st.sampled_from(_SCALAR_TEXTS)
+    names = _objects(["Alphabetic", "Alphabetic", "Ideographic", "phonetic", "Other"], scalars, 3)
+    values = st.one_of(scalars, scalars, names, items)
+    arrays = st.lists(values, max_size=5).map(_array)
+    contents = st.one_of(arrays, arrays, arrays, values, arrays.map(lambda text: _array([text])))
+    fragments = st.lists(st.one_of(scalars, _objects(["InlineBinary", "BulkDataURI"], scalars, 2)), max_size=3)
+    member = st.one_of(
+        st.tuples(st.just("vr"), st.sampled_from(_VR_TEXTS)),
+        st.tuples(st.sampled_from(["Value", "value", "InlineBinary", "BulkDataURI", "keyword", "x"]), contents),
+        st.tuples(st.just("DataFragment"), fragments.map(_array)),
+    )
+    any_values = st.tuples(st.sampled_from(_VR_TEXTS), contents)
+    fitting = st.sampled_from(sorted(_ODD)).flatmap(
+        lambda vr: st.tuples(st.just(f'"{vr}"'), st.lists(st.sampled_from(_ODD[vr]), max_size=5).map(_array))
+    )
+    usual = st.one_of(fitting, any_values).map(lambda pair: [("vr", pair[0]), ("Value", pair[1])])
+    last = usual.map(lambda members: members[::-1])
+    return st.one_of(usual.map(_object), last.map(_object), st.lists(member, max_size=4).map(_object), contents)
+
+
+_no_items = st.sampled_from(["{}", *(text for text in _EXAMPLES if text.startswith("{"))])
+_items = st.recursive(_no_items, lambda items: _objects(_KEYS, _attribute_texts(items), 4), max_leaves=3)
+_texts = st.one_of(
+    _items,
+    st.sampled_from(_EXAMPLES),
+    st.lists(_items, max_size=3).map(_array),
+    st.lists(_items, max_size=3).map(lambda texts: f'{{"results":[{",".join(texts)}],"n":1}}'),
+    st.lists(_items, max_size=3).map("\n".join),
+)
+
+
+@st.composite
+def _documents(draw: st.DrawFn) -> bytes:
+    """The bytes of a text, often with some of them gone or others put in."""
+    data = draw(_texts).encode()
+    for _ in range(draw(st.sampled_from([0, 0, 0, 1, 3]))):
+        place = draw(st.integers(0, len(data)))
+        data = data[:place] + draw(st.sampled_from([b"", *_SOUP])) + data[place + draw(st.integers(0, 2)) :]
+    return data
+
+
+_PATTERNS = ["PatientID", "0010xxxx", "private", "PN", "00081140.00100020", "**.00091001", "SQ", 0x7FE00010]
+_patterns = st.lists(st.sampled_from(_PATTERNS), max_size=2)
+_limits = st.builds(
+    Limits,
+    depth=st.sampled_from([5, 12, 256]),
+    string_segment=st.sampled_from([12, 13, 20, 65536]),
+    number_length=st.sampled_from([3, 40, 1000]),
+    held_values=st.sampled_from([1, 2, 4096]),
+)
+_options = st.fixed_dictionaries(
+    {
+        "profile": st.sampled_from(["lenient"] * 6 + ["strict"]),
+        "on_error": st.sampled_from(["raise", "skip", "keep", "keep"]),
+        "deviations": st.dictionaries(
+            st.sampled_from(sorted(DEVIATIONS)), st.sampled_from(["report", "ignore", "error"]), max_size=2
+        ),
+        "limits": st.one_of(st.just(Limits()), _limits),
+        "multiple_documents": st.booleans(),
+    },
+    optional={
+        "include": _patterns,
+        "exclude": _patterns,
+        "select": st.sampled_from([{"PatientID": "17"}, {"00091001": lambda values: bool(values)}]),
+    },
+)
+
+_Outcome = tuple[list[Shown], tuple[object, ...] | None, list[Deviation]]
+
+
+def _outcome(chunks: list[bytes], options: ReadOptions) -> _Outcome:
+    """The events, the error and the deviations of a stream; what is not one of our errors is raised."""
+    deviations: list[Deviation] = []
+    events: list[Event] = []
+    options = replace(options, on_deviation=deviations.append)
+    try:
+        events.extend(streamdicom.iter_events(chunks, options=options))
+    except StreamDicomError as error:
+        if error.location.byte_offset is None:  # of a filter, which the parser was ahead of by some of the last chunk
+            deviations.clear()
+        return shown(events), (type(error), error.message, error.location), deviations
+    return shown(events), None, deviations
+
+
+@given(_documents(), _options, st.data())
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_whatever_the_options_what_is_read_does_not_depend_on_how_it_was_cut(
+    data: bytes, choices: dict[str, Any], source: st.DataObject
+) -> None:
+    options = ReadOptions(**choices)
+    whole = _outcome([data], options)
+    assert _outcome(pieces(data, range(1, len(data))), options) == whole
+    assert _outcome(source.draw(cuts(data)), options) == whole
+
+
+@given(_documents(), _options)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_whatever_the_options_events_are_complete_and_can_be_written(data: bytes, choices: dict[str, Any]) -> None:
+    options = ReadOptions(**choices, on_deviation=lambda deviation: None)
+    target = io.BytesIO()
+    try:
+        events = list(streamdicom.iter_events(data, options=options))
+    except StreamDicomError:
+        return
+    assert _open_at_the_end(events) == []
+    try:
+        streamdicom.write_events(events, target)
+    except OutputError:
+        return
+    json.loads(target.getvalue())
+
+
+@given(_documents(), _options)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_whatever_the_options_data_sets_are_read_or_refused(data: bytes, choices: dict[str, Any]) -> None:
+    options = ReadOptions(**choices, on_deviation=lambda deviation: None)
+    try:
+        datasets = list(streamdicom.iter_datasets(data, options=options))
+        text = streamdicom.dumps(datasets)
+    except StreamDicomError:
+        return
+    json.loads(text)
+
+
+_ENDS = {
+    EventType.END_DATASET: EventType.START_DATASET,
+    EventType.END_SEQUENCE: EventType.START_SEQUENCE,
+    EventType.END_ITEM: EventType.START_ITEM,
+    EventType.END_ELEMENT: EventType.START_ELEMENT,
+    EventType.END_FRAGMENTS: EventType.START_FRAGMENTS,
+}
+
+
+def _open_at_the_end(events: list[Event]) -> list[tuple[int, int]]:
+    """What has been started and not ended, having made sure that everything ends that was started last."""
+    opened: list[tuple[int, int]] = []
+    for kind, tag, _, _ in events:
+        if kind in _ENDS.values():
+            opened.append((kind, tag))
+        elif kind in _ENDS:
+            assert opened.pop() == (_ENDS[EventType(kind)], tag)
+    return opened
