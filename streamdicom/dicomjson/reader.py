@@ -109,6 +109,8 @@ _LONGEST_KEYWORD = 64  # characters; the longest of PS3.6 has 62
 _ROOT, _ARRAY, _DATASET, _OPEN, _ATTRIBUTE, _VR, _VALUE, _IN_VALUES, _SKIP = map(int, list(State)[:9])
 _HOLDS_NOTHING, _HOLDS_VALUES = map(int, list(Content)[:2])
 _HOLDS_ITEMS = int(Content.ITEMS)
+_ASKED_FOR = -1  # below every ``Content``
+_OBJECT_DEPTHS = DEPTHS | {_START_ARRAY: 0, _END_ARRAY: 0}
 
 _KEYS: dict[str, int] = {}
 """The keys of elements that have nothing odd about them, as they were met; the same for every parser."""
@@ -167,6 +169,7 @@ class EventParser:
         self._vr = ""
         self._vr_text = ""  # a vr that there is not
         self._content: int = _HOLDS_NOTHING
+        self._most_content: int = _HOLDS_VALUES  # with which the innermost loop ends it
         self._held: list[Held] = []  # its values, see ``convert``
         self._size = 0  # the characters of those
         self._items = 0
@@ -178,7 +181,8 @@ class EventParser:
         self._decoder = Base64Decoder()
         self._fragments = Fragments(self._limits)
         # What is passed over, or taken as JSON text:
-        self._depth = 0  # objects and arrays within it
+        self._depth = 0  # objects and arrays within it that are open, or objects
+        self._depths = DEPTHS  # what a token adds to those
         self._state_behind: int = _DATASET
         self._capture = Capture(0)
 
@@ -272,7 +276,7 @@ class EventParser:
         if self._state == _SKIP:
             self._pass_over(tokens)
         state, tag, vr, content, held, size = self._state, self._tag, self._vr, self._content, self._held, self._size
-        last, seen = self._last, self._seen
+        last, seen, most_content = self._last, self._seen, self._most_content
         emit, skip = self._events.append, self._filter
         keys, unwanted = (_KEYS, _NO_KEYS) if skip is None else (skip.wanted, skip.unwanted)
         most_held, most_text = self._limits.held_values, self._limits.string_segment
@@ -288,16 +292,21 @@ class EventParser:
                     if text in unwanted and unwanted[text] > last:
                         last = unwanted[text]
                         seen.append(last)
-                        depth = 0  # as ``_pass_over`` does it; one call less for most of a data set
+                        depth = 0  # as ``_pass_over`` does it, but brackets need not be counted within an object
                         for kind, _ in tokens:
-                            if kind <= _END_ARRAY:
-                                depth += DEPTHS[kind]
-                                if not depth:
-                                    break
-                            elif not depth and kind != _STRING_SEGMENT:
+                            if kind > _END_OBJECT:
+                                if depth:
+                                    continue
+                                state = self._pass_over_no_object(kind, tokens)
+                                break
+                            if kind == _START_OBJECT:
+                                depth += 1
+                            elif depth > 1:
+                                depth -= 1
+                            else:
                                 break
                         else:
-                            self._state_behind, self._depth = _DATASET, depth
+                            self._skip(_DATASET, depth, _OBJECT_DEPTHS if depth else DEPTHS)
                             state = _SKIP
                         continue
                 elif state == _ATTRIBUTE:
@@ -319,7 +328,7 @@ class EventParser:
                     state = _ATTRIBUTE
                     continue
             elif kind == _END_OBJECT:
-                if state == _ATTRIBUTE and content <= _HOLDS_VALUES and vr and vr != "SQ":
+                if state == _ATTRIBUTE and content <= most_content and vr and vr != "SQ":
                     values = convert(vr, held) if held else None if content else ()
                     if values is not None:
                         emit((_ELEMENT, tag or 0, vr, values))
@@ -344,7 +353,7 @@ class EventParser:
             if self._state == _SKIP:
                 self._pass_over(tokens)
             state, tag, vr, content, size = self._state, self._tag, self._vr, self._content, self._size
-            last, seen = self._last, self._seen
+            last, seen, most_content = self._last, self._seen, self._most_content
             if skip is not None:
                 keys, unwanted = skip.wanted, skip.unwanted
         self._state, self._tag, self._vr, self._content, self._size = state, tag, vr, content, size
@@ -373,21 +382,31 @@ class EventParser:
 
     # --- what is passed over -----------------------------------------------------------------------------------
 
-    def _skip(self, state_behind: int, depth: int = 0) -> None:
+    def _skip(self, state_behind: int, depth: int = 0, depths: dict[int, int] = DEPTHS) -> None:
         """Pass over the next value, or over all to the end of some objects and arrays that are open."""
         self._state_behind = state_behind
-        self._depth = depth
+        self._depth, self._depths = depth, depths
         self._state = _SKIP
 
     def _pass_over(self, tokens: Iterator[Token]) -> None:
-        depth = self._depth
+        depth, depths = self._depth, self._depths
         for kind, _ in tokens:
             if kind <= _END_ARRAY:
-                depth += DEPTHS[kind]
+                depth += depths[kind]
+            elif depth > 0:
+                continue
             if depth <= 0 and kind != _STRING_SEGMENT:
                 self._state = self._state_behind
                 break
         self._depth = depth
+
+    def _pass_over_no_object(self, kind: int, tokens: Iterator[Token]) -> int:
+        """Pass over what stands in place of an attribute, behind its first token."""
+        if kind != _START_ARRAY and kind != _STRING_SEGMENT:
+            return _DATASET
+        self._skip(_DATASET, int(kind == _START_ARRAY))
+        self._pass_over(tokens)
+        return self._state
 
     # --- documents ---------------------------------------------------------------------------------------------
 
@@ -551,6 +570,8 @@ class EventParser:
             self._skip(_DATASET)
         else:
             self._state = _OPEN
+            if self._filter and self._filter.asks(tag):
+                self._most_content = _ASKED_FOR
 
     def _see(self, tag: int) -> None:
         self._last = tag
@@ -595,6 +616,7 @@ class EventParser:
         self._tag = None
         self._vr = self._vr_text = ""
         self._content = _HOLDS_NOTHING
+        self._most_content = _HOLDS_VALUES
         self._held.clear()
         self._size = 0
         self._values_state = _IN_VALUES
@@ -651,10 +673,19 @@ class EventParser:
 
     def _end_attribute(self, _: str) -> None:
         """The end of an attribute that is no small element of simple values."""
-        vr = self._vr or self._missing_vr()
-        _ENDS[self._content](self, self._tag or 0, vr)
+        vr, tag, is_asked_for = self._vr or self._missing_vr(), self._tag or 0, self._most_content == _ASKED_FOR
+        _ENDS[self._content](self, tag, vr)
         self._reset_attribute()
         self._state = _DATASET
+        if is_asked_for:
+            self._decide(tag)
+
+    def _decide(self, tag: int) -> None:
+        """Leave out the rest of a data set if an element that has come is not such as is wanted."""
+        kind, of, _, values = self._events[-1] if self._events else (0, 0, "", None)
+        if kind == _ELEMENT and of == tag and self._filter and not self._filter.fits(tag, values):
+            self._end_members("")
+            self._skip(self._state, 1, _OBJECT_DEPTHS)
 
     def _missing_vr(self) -> str:
         """The VR of an attribute that does not tell it, or tells one that there is not; empty if that is not known."""
