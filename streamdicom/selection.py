@@ -326,8 +326,9 @@ class Wanted:
 
         Its ``Decision`` will say the same, so that a condition is asked once.
         """
+        condition = self._conditions[tag]
         try:
-            fits = self._conditions[tag](values)
+            fits = condition(values)
         except Exception:  # it comes again behind the data sets that are to be delivered before it
             return True
         self._last[tag] = fits
