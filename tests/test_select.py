@@ -224,6 +224,7 @@ _STREAM = [
         ({"SeriesNumber": 2}, [1]),
         ({"Modality": lambda values: values != ("CT",)}, [1, 2, 4]),
         ({"ReferencedImageSequence": lambda values: True}, [0, 1, 2, 3, 4]),
+        ({"ReferencedImageSequence": lambda values: values != ()}, []),
         ({"InstanceNumber": None, "SeriesNumber": 1}, [0, 3]),
     ],
     ids=str,

@@ -1,17 +1,17 @@
 """JSON tokens to DICOM events (PS3.18 Annex F), one by one: no data set is ever held.
 
-Everything that decides what a token means lives here: a state, the frames of the sequences that are open, and the
-attribute that is being read. A token makes the move that there is for it in the state; where there is none, the
-element is given up.
+Everything that decides what a token means lives here: a state, and the frames of the sequences that are open. A
+token makes the move that there is for it in the state; where there is none, the element is given up.
 
     ROOT ── [ ──> ARRAY ── { ──> DATASET ── "00100010" ──> OPEN ── { ──> ATTRIBUTE ── } ──> DATASET
       └── { ──> FIRST ─────────────^                                       │   ^
                                                                            v   │
           VR after "vr", VALUE after "Value", URI after "BulkDataURI", BINARY after "InlineBinary"
 
-Values are held as they come and made what they are at the end of the attribute, because ``vr`` may stand behind
-them, as it does in what pydicom writes. What may be long is never held: strings and long arrays flow on in parts,
-and an object among the values shows by its first name whether it is an item or a person name.
+What comes of an attribute, ``Attribute`` knows, which holds its values until ``vr`` is known. What may be long is
+never held: strings and long arrays flow on in parts, and an object among the values shows by its first name whether
+it is an item or a person name. ``Elements`` knows what has come of a data set, and ``KeyFilter`` what is not wanted
+of it.
 
 What the standard does not have is told to the ``Dialect``, which raises an error or lets it pass; whoever tells it goes
 on as the row of ``DEVIATIONS`` says.
