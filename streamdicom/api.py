@@ -10,7 +10,7 @@ from itertools import chain
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, cast
 
-from streamdicom.bulkdata import BulkDataPolicy
+from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
 from streamdicom.dicomjson import EventParser, EventWriter, KeyFilter
 from streamdicom.errors import DicomJsonError, Location, StreamDicomError
 from streamdicom.events import Event
@@ -18,6 +18,7 @@ from streamdicom.files import Output, Source, Target, chunks, temporary
 from streamdicom.filters import store_bulk_data
 from streamdicom.jsontext import JsonWriter
 from streamdicom.options import ReadOptions, WriteOptions
+from streamdicom.selection import Wanted
 from streamdicom.stages import Stages
 
 if TYPE_CHECKING:
@@ -65,8 +66,7 @@ class DatasetParser:
         from streamdicom.dataset import DatasetBuilder
 
         options = options or ReadOptions()
-        self._events = EventParser(options=options, skip=KeyFilter.of(options))
-        self._stages = Stages.of_reading(options)
+        self._events, self._stages = _json_reading(options)
         self._builder = DatasetBuilder(options, file_dataset=file_dataset)
 
     @property
@@ -153,8 +153,14 @@ def iter_events(source: Source, *, options: ReadOptions | None = None) -> Iterat
     00100020 LO ('17',)
     """
     options = options or ReadOptions()
-    parser = EventParser(options=options, skip=KeyFilter.of(options))
-    return Stages.of_reading(options, options.bulk_data_store).run(_fed(parser, source))
+    parser, stages = _json_reading(options, options.bulk_data_store)
+    return stages.run(_fed(parser, source))
+
+
+def _json_reading(options: ReadOptions, store: BulkDataStore | None = None) -> tuple[EventParser, Stages]:
+    wanted = Wanted(options.select, options.limits)
+    parser = EventParser(options=options, skip=KeyFilter.of(options, wanted))
+    return parser, Stages.of_reading(options, store, wanted)
 
 
 def _fed(parser: EventParser | Part10Parser, source: Source) -> Iterator[Event]:

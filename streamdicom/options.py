@@ -63,7 +63,8 @@ class ReadOptions:
         exclude: Which do not come, in the same way, even if they are included.
         select: Which data sets come. For the tag or the keyword of an element at the top a value, a collection of
             values of which one is enough, or a callable that is given the tuple of its values; all must hold. Others
-            are left out, and those that come keep their numbers. See ``streamdicom.select.where``.
+            are left out, and those that come keep their numbers. See ``streamdicom.select.where``. What stands in JSON
+            behind an element that does not fit is passed over, whatever it holds.
         converters: What is made of elements, see ``streamdicom.converters``; bulk data that comes from a store in
             events too, but not what a data set fetches later. ``on_error`` says what becomes of an element that its
             converter fails at.

@@ -22,6 +22,7 @@ may need it. Values of VR UN are not looked into.
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
@@ -312,10 +313,30 @@ class Wanted:
             self._conditions[step.digits] = wanted if callable(wanted) else _OneOf(wanted)
         self.tags = frozenset(self._conditions)
         self.most_held = limits.held_values
+        self._begun: deque[dict[int, bool]] = deque()  # what is foreseen of data sets that are still to be decided
+        self._last: dict[int, bool] = {}  # of the last of those that a reader has begun
+
+    def begin(self) -> None:
+        """Say that a reader has begun a data set, which ``decision`` will be asked for later."""
+        self._last = {}
+        self._begun.append(self._last)
+
+    def foresee(self, tag: int, values: tuple[Value, ...]) -> bool:
+        """Whether an element of the data set that was begun last is such as is wanted.
+
+        Its ``Decision`` will say the same, so that a condition is asked once.
+        """
+        condition = self._conditions[tag]
+        try:
+            fits = condition(values)
+        except Exception:  # it comes again behind the data sets that are to be delivered before it
+            return True
+        self._last[tag] = fits
+        return fits
 
     def decision(self) -> Decision:
-        """What is to be decided of one data set."""
-        return Decision(self._conditions)
+        """What is to be decided of the next data set."""
+        return Decision(self._conditions, self._begun.popleft() if self._begun else {})
 
 
 class Decision:
@@ -325,16 +346,18 @@ class Decision:
         missing: The tags that have not come.
     """
 
-    __slots__ = ("_conditions", "missing")
+    __slots__ = ("_conditions", "_foreseen", "missing")
 
-    def __init__(self, conditions: Mapping[int, Fits]) -> None:
+    def __init__(self, conditions: Mapping[int, Fits], foreseen: Mapping[int, bool]) -> None:
         self._conditions = conditions
+        self._foreseen = foreseen
         self.missing = set(conditions)
 
     def element(self, tag: int, values: tuple[Value, ...]) -> bool | None:
         """Take an element at the top of the data set; one that is no whole element has no values."""
         if tag in self.missing:
-            if not self._conditions[tag](values):
+            fits = self._foreseen[tag] if tag in self._foreseen else self._conditions[tag](values)
+            if not fits:
                 return False
             self.missing.discard(tag)
         return None if self.missing else True

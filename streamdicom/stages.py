@@ -40,11 +40,17 @@ class Stages:
         self.error: StreamDicomError | None = None
 
     @classmethod
-    def of_reading(cls, options: ReadOptions, store: BulkDataStore | None = None) -> Self:
-        """Those for reading: which data sets, which elements, the values from a store, what converters make of them."""
+    def of_reading(cls, options: ReadOptions, store: BulkDataStore | None = None, wanted: Wanted | None = None) -> Self:
+        """Those for reading: which data sets, which elements, the values from a store, what converters make of them.
+
+        Args:
+            options: The choices.
+            store: Where values are that come for the references to them.
+            wanted: The conditions on data sets, if a reader foresees what comes of them.
+        """
         stages = _selecting(options)
         if options.select:
-            stages.insert(0, DatasetFilter(Wanted(options.select, options.limits)).run)
+            stages.insert(0, DatasetFilter(wanted or Wanted(options.select, options.limits)).run)
         if store is not None:
             stages.append(partial(load_bulk_data, store=store))
         converters = converters_in_force(options.converters)

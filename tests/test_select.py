@@ -26,6 +26,7 @@ from streamdicom import (
 )
 from streamdicom.dicomjson import KeyFilter
 from streamdicom.select import select
+from streamdicom.selection import Wanted
 from tests.strategies import cuts, datasets
 
 _ITEM = {"00081140": {"vr": "SQ", "Value": [{}, {}]}, "00100020": {"vr": "LO", "Value": ["inner"]}}
@@ -166,7 +167,7 @@ def test_what_the_parser_passes_over_is_what_the_filter_leaves_out(data: st.Data
     patterns, _, _ = data.draw(st.sampled_from(_CASES))
     text = streamdicom.dumps([dataset, dataset]).encode()
     options = ReadOptions(**patterns)
-    parser = EventParser(options=options, skip=KeyFilter.of(options))
+    parser = EventParser(options=options, skip=KeyFilter.of(options, Wanted({}, Limits())))
     passed = [event for piece in data.draw(cuts(text)) for event in parser.feed(piece)] + parser.close()
     everything = list(iter_events(text))
     assert len(passed) <= len(everything)
@@ -223,6 +224,7 @@ _STREAM = [
         ({"SeriesNumber": 2}, [1]),
         ({"Modality": lambda values: values != ("CT",)}, [1, 2, 4]),
         ({"ReferencedImageSequence": lambda values: True}, [0, 1, 2, 3, 4]),
+        ({"ReferencedImageSequence": lambda values: values != ()}, []),
         ({"InstanceNumber": None, "SeriesNumber": 1}, [0, 3]),
     ],
     ids=str,
@@ -263,6 +265,54 @@ def test_more_than_can_be_held_before_what_is_asked_for_is_an_error() -> None:
     with pytest.raises(LimitError, match="held_values") as caught:
         list(iter_events(json.dumps([{}, _long_dataset(30)]).encode(), options=options))
     assert caught.value.location.dataset_index == 1
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+@pytest.mark.parametrize("include", [(), ("PatientName",)], ids=["all", "some"])
+def test_the_rest_of_a_data_set_is_passed_over_when_an_element_does_not_fit(size: int, include: Any) -> None:
+    first = b'{"00080060": {"vr": "CS", "Value": ["%s"]}, "00100010": {"vr": "PN"}, '
+    rest = (
+        b'"no key": [[{}], "]}"], "00280010": {"vr": "no VR", "Value": [{"00100010": [1, "' + b"long " * 20 + b'"]}]}}'
+    )
+    data = (
+        b"[" + first % b"CT" + rest + b"," + first % b"MR" + b'"00100020": {"vr": "LO"}},' + first % b"CT" + rest + b"]"
+    )
+    log = DeviationLog()
+    options = replace(_PARTS, select={"Modality": "MR"}, include=include, on_deviation=log)
+    events = list(iter_events([data[i : i + size] for i in range(0, len(data), size)], options=options))
+    tags = [tag for kind, tag, _, _ in events if kind == EventType.ELEMENT]
+    assert tags == ([0x00100010] if include else [0x00080060, 0x00100010, 0x00100020])
+    assert events[0] == (EventType.START_DATASET, 0, "", 1)
+    assert not log.counts
+
+
+def test_the_json_behind_an_element_that_does_not_fit_is_still_checked() -> None:
+    for rest in (b'"00100020": ]}]', b'"00100020": {"vr": "LO"}}'):
+        data = b'[{"00080060": {"vr": "CS", "Value": ["CT"]}, ' + rest
+        with pytest.raises(InputError):
+            list(iter_events(data, options=ReadOptions(select={"Modality": "MR"})))
+
+
+def test_a_condition_is_asked_once_for_a_data_set() -> None:
+    seen: list[Any] = []
+    options = ReadOptions(select={"Modality": lambda values: values not in seen and not seen.append(values)})
+    data = json.dumps(_STREAM).encode()
+    for pieces in ([data], [data[i : i + 1] for i in range(len(data))]):
+        seen.clear()
+        starts = [value for kind, _, _, value in iter_events(pieces, options=options) if kind == 1]
+        assert starts == [0, 1, 2]
+        assert seen == [("CT",), ("MR",), ()]
+
+
+def test_a_condition_that_fails_does_so_behind_the_data_sets_before_it() -> None:
+    def divide(values: Any) -> bool:
+        return 1 / (int(values[0]) - 2) < 0
+
+    data = json.dumps([{"00200011": {"vr": "IS", "Value": [number]}} for number in (1, 1, 2)]).encode()
+    events = iter_events(data, options=ReadOptions(select={"SeriesNumber": divide}))
+    assert [next(events)[3] for _ in range(6)] == [0, ("1",), None, 1, ("1",), None]
+    with pytest.raises(ZeroDivisionError):
+        next(events)
 
 
 def test_a_condition_may_be_on_what_is_not_included() -> None:

@@ -1,8 +1,8 @@
-"""Which attributes a parser need not look into."""
+"""Which attributes a parser need not look into, and which rest of a data set."""
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 from streamdicom.options import ReadOptions
 from streamdicom.selection import Level, Wanted, selection
@@ -22,29 +22,36 @@ class KeyFilter:
 
     Args:
         top: What is wanted of a data set.
-        asked: Tags at the top that are not skipped, because somebody has to see them.
+        wanted: The conditions on data sets. What they ask for is not skipped, because somebody has to see it; what
+            comes behind an element that does not fit need not be looked into.
 
     Attributes:
         wanted: The tags of those keys of the level that are known not to be skipped.
         unwanted: The tags of those that are known to be.
 
-    >>> keys = KeyFilter(selection(include=["PatientName"]), frozenset())
+    >>> keys = KeyFilter(selection(include=["PatientName"]))
     >>> keys.skips("00100020", 0x00100020), keys.unwanted
     (True, {'00100020': 1048608})
     """
 
-    def __init__(self, top: Level, asked: frozenset[int]) -> None:
+    def __init__(self, top: Level, wanted: Wanted | None = None) -> None:
         self._top = top
-        self._asked = asked
+        self._conditions = wanted
+        self._asked = wanted.tags if wanted else frozenset()
         self._outer: list[Level] = []
         self._known: dict[Level, _Known] = {}
         self._go_to(top)
 
     @classmethod
-    def of(cls, options: ReadOptions) -> Self | None:
-        """The one that options ask for, if they do."""
+    def of(cls, options: ReadOptions, wanted: Wanted) -> Self | None:
+        """The one that options ask for, if they do.
+
+        Args:
+            options: Which elements come.
+            wanted: Which data sets come, for the filter behind the parser too.
+        """
         top = selection(options.include, options.exclude)
-        return None if top.is_whole else cls(top, Wanted(options.select, options.limits).tags)
+        return None if top.is_whole and not wanted.tags else cls(top, wanted if wanted.tags else None)
 
     def _go_to(self, level: Level) -> None:
         self._level = level
@@ -56,6 +63,8 @@ class KeyFilter:
         """Go to a new data set."""
         self._outer = []
         self._go_to(self._top)
+        if self._conditions:
+            self._conditions.begin()
 
     def go_in(self, tag: int) -> None:
         """Go into an item of a sequence."""
@@ -66,6 +75,17 @@ class KeyFilter:
         """Go to what is around the item."""
         self._go_to(self._outer.pop())
 
+    def asks(self, tag: int) -> bool:
+        """Whether a condition on the data set is on this element of the innermost data set or item.
+
+        Such an element is never known by its key.
+        """
+        return not self._outer and tag in self._asked
+
+    def fits(self, tag: int, values: Any) -> bool:
+        """Whether an element that is asked for is such as is wanted; if not, its data set does not come."""
+        return self._conditions is None or self._conditions.foresee(tag, values)
+
     def skips(self, key: str, tag: int) -> bool:
         """Whether nothing of an element comes; the answer is remembered by its key.
 
@@ -73,7 +93,7 @@ class KeyFilter:
             key: One that is a tag and nothing odd, or an empty text.
             tag: Its tag.
         """
-        if not self._outer and tag in self._asked:
+        if self.asks(tag):
             return False
         skips = self._level.skips(tag)
         if key:

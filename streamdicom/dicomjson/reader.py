@@ -1,17 +1,17 @@
 """JSON tokens to DICOM events (PS3.18 Annex F), one by one: no data set is ever held.
 
-Everything that decides what a token means lives here: a state, the frames of the sequences that are open, and the
-attribute that is being read. A token makes the move that there is for it in the state; where there is none, the
-element is given up.
+Everything that decides what a token means lives here: a state, and the frames of the sequences that are open. A
+token makes the move that there is for it in the state; where there is none, the element is given up.
 
     ROOT ── [ ──> ARRAY ── { ──> DATASET ── "00100010" ──> OPEN ── { ──> ATTRIBUTE ── } ──> DATASET
       └── { ──> FIRST ─────────────^                                       │   ^
                                                                            v   │
           VR after "vr", VALUE after "Value", URI after "BulkDataURI", BINARY after "InlineBinary"
 
-Values are held as they come and made what they are at the end of the attribute, because ``vr`` may stand behind
-them, as it does in what pydicom writes. What may be long is never held: strings and long arrays flow on in parts,
-and an object among the values shows by its first name whether it is an item or a person name.
+What comes of an attribute, ``Attribute`` knows, which holds its values until ``vr`` is known. What may be long is
+never held: strings and long arrays flow on in parts, and an object among the values shows by its first name whether
+it is an item or a person name. ``Elements`` knows what has come of a data set, and ``KeyFilter`` what is not wanted
+of it.
 
 What the standard does not have is told to the ``Dialect``, which raises an error or lets it pass; whoever tells it goes
 on as the row of ``DEVIATIONS`` says.
@@ -19,76 +19,38 @@ on as the row of ``DEVIATIONS`` says.
 
 from __future__ import annotations
 
-from binascii import b2a_base64
-from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from json.encoder import encode_basestring
 from operator import length_hint
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from streamdicom.bulkdata import Base64Decoder, decode_base64
+from streamdicom.bulkdata import decode_base64
+from streamdicom.dicomjson._attribute import EMPTY_OBJECT, Attribute
 from streamdicom.dicomjson._capture import Capture
 from streamdicom.dicomjson._dialect import Dialect, before
+from streamdicom.dicomjson._elements import KEYS, Elements, may_be_key, tag_of
 from streamdicom.dicomjson._fragments import Fragments
 from streamdicom.dicomjson._keys import KeyFilter
 from streamdicom.dicomjson._states import OPEN_CONTAINERS, WANTED, Content, State
-from streamdicom.dicomjson._values import (
-    GROUPS,
-    NAME,
-    OTHER,
-    PARSERS,
-    Held,
-    WrongValueError,
-    convert,
-    from_value_field,
-    json_values,
-    take,
-)
+from streamdicom.dicomjson._values import GROUPS, NAME, OTHER, PARSERS, Held, WrongValueError, convert
 from streamdicom.errors import DicomJsonError, InputError, LimitError, Location
 from streamdicom.events import Event, EventType
 from streamdicom.jsontext import JsonReader, Token, TokenType
 from streamdicom.jsontext.tokens import DEPTHS
 from streamdicom.options import ReadOptions
-from streamdicom.tags import (
-    FILE_META_GROUP,
-    dictionary_vrs,
-    format_tag,
-    is_group_length,
-    parse_tag,
-    parse_tag_in_any_form,
-    tag_for_keyword_key,
-)
-from streamdicom.vr import VRS, Form
+from streamdicom.tags import FILE_META_GROUP, format_tag, is_group_length
 
 __all__ = ["EventParser"]
 
 # Bytes whose tokens are made at once. More of them are slower, by what the garbage collector has to look at: 64 KiB
 # by a tenth for events, by a fifth for data sets.
 _PIECE = 16 * 1024
-_MOST_KEYS = 16 * 1024  # that are known by heart; an archive uses some thousands
-_MOST_SEEN = 4096  # elements of a data set that one which comes again is compared with
-_LONGEST_KEYWORD = 64  # characters; the longest of PS3.6 has 62
 
 # Plain integers, see ``Event`` and ``Token``.
-(
-    _START_DATASET,
-    _END_DATASET,
-    _ELEMENT,
-    _BULK_DATA,
-    _START_ELEMENT,
-    _VALUES,
-    _SEGMENT,
-    _LAST_SEGMENT,
-    _END_ELEMENT,
-    _START_SEQUENCE,
-    _START_ITEM,
-    _END_ITEM,
-    _END_SEQUENCE,
-    _START_FRAGMENTS,
-    _START_FRAGMENT,
-    _END_FRAGMENTS,
-    _JSON_ELEMENT,
-) = map(int, EventType)
+_START_DATASET = int(EventType.START_DATASET)
+_END_DATASET = int(EventType.END_DATASET)
+_ELEMENT = int(EventType.ELEMENT)
+_LAST_SEGMENT = int(EventType.LAST_SEGMENT)
 (
     _START_OBJECT,
     _END_OBJECT,
@@ -109,16 +71,14 @@ _LONGEST_KEYWORD = 64  # characters; the longest of PS3.6 has 62
 _ROOT, _ARRAY, _DATASET, _OPEN, _ATTRIBUTE, _VR, _VALUE, _IN_VALUES, _SKIP = map(int, list(State)[:9])
 _HOLDS_NOTHING, _HOLDS_VALUES = map(int, list(Content)[:2])
 _HOLDS_ITEMS = int(Content.ITEMS)
+_ASKED_FOR = -1  # below every ``Content``
+_OBJECT_DEPTHS = DEPTHS | {_START_ARRAY: 0, _END_ARRAY: 0}
 
-_KEYS: dict[str, int] = {}
-"""The keys of elements that have nothing odd about them, as they were met; the same for every parser."""
 _NO_KEYS: dict[str, int] = {}  # is never filled
-_NO_TAGS: set[int] = set()  # stands for the sets of data sets whose tags ascend, and is never filled
 
-
-_Frame: TypeAlias = tuple[int, str, int, int, int, list[int], set[int]]
-"""A sequence that is open, as it is to be gone on with behind the item that is being read: its tag, its VR, the number
-of its items; and what ``EventParser`` has in ``_values_state``, ``_last``, ``_seen`` and ``_disordered``."""
+_Frame: TypeAlias = tuple[int, str, str, int, int, Elements]
+"""A sequence that is open, as it is to be gone on with behind the item that is being read: its tag, its VR or what
+there was in place of one, the number of its items, the state behind a value, and what has come around it."""
 
 
 class EventParser:
@@ -157,28 +117,18 @@ class EventParser:
         self._had_empty_array = False
         self._frames: list[_Frame] = []
         self._events: list[Event] = []
-        # The innermost data set or item:
-        self._last = -1  # its highest tag so far
-        self._seen: list[int] = []  # its tags that were above all before them
-        self._disordered = _NO_TAGS  # and those that were not
+        self._elements = Elements()  # of the innermost data set or item
         self._error: InputError | None = None
         # The attribute that is being read:
-        self._tag: int | None = None
-        self._vr = ""
-        self._vr_text = ""  # a vr that there is not
-        self._content: int = _HOLDS_NOTHING
-        self._held: list[Held] = []  # its values, see ``convert``
-        self._size = 0  # the characters of those
-        self._items = 0
+        self._attribute = Attribute(dialect, options.limits)
+        self._most_content: int = _HOLDS_VALUES  # with which the innermost loop ends it
         self._values_state: int = _IN_VALUES  # the state behind a value
         self._binary_state: int = _ATTRIBUTE  # the state behind InlineBinary
-        self._bytes_or_uri: Any = None
         self._groups: dict[str, str] = {}
         self._group = ""
-        self._decoder = Base64Decoder()
-        self._fragments = Fragments(self._limits)
         # What is passed over, or taken as JSON text:
-        self._depth = 0  # objects and arrays within it
+        self._depth = 0  # objects and arrays within it that are open, or objects
+        self._depths = DEPTHS  # what a token adds to those
         self._state_behind: int = _DATASET
         self._capture = Capture(0)
 
@@ -222,7 +172,7 @@ class EventParser:
     def _deliver(self, pieces: list[bytes] | None) -> list[Event]:
         if self._error:
             raise self._error
-        events = self._events = []
+        events = self._events = self._attribute.events = []
         try:
             if pieces is None:
                 self._take(self._json.close())
@@ -273,10 +223,11 @@ class EventParser:
         """The innermost loop. The moves that make up most elements stand here; ``_MOVES`` has the others."""
         if self._state == _SKIP:
             self._pass_over(tokens)
-        state, tag, vr, content, held, size = self._state, self._tag, self._vr, self._content, self._held, self._size
-        last, seen = self._last, self._seen
+        state, elements, most_content, attribute = self._state, self._elements, self._most_content, self._attribute
+        tag, vr, content, held, size = attribute.tag, attribute.vr, attribute.content, attribute.held, attribute.size
+        last, seen = elements.last, elements.seen
         emit, skip = self._events.append, self._filter
-        keys, unwanted = (_KEYS, _NO_KEYS) if skip is None else (skip.wanted, skip.unwanted)
+        keys, unwanted = (KEYS, _NO_KEYS) if skip is None else (skip.wanted, skip.unwanted)
         most_held, most_text = self._limits.held_values, self._limits.string_segment
         for token in tokens:
             kind, text = token
@@ -290,16 +241,21 @@ class EventParser:
                     if text in unwanted and unwanted[text] > last:
                         last = unwanted[text]
                         seen.append(last)
-                        depth = 0  # as ``_pass_over`` does it; one call less for most of a data set
+                        depth = 0  # as ``_pass_over`` does it, but brackets need not be counted within an object
                         for kind, _ in tokens:
-                            if kind <= _END_ARRAY:
-                                depth += DEPTHS[kind]
-                                if not depth:
-                                    break
-                            elif not depth and kind != _STRING_SEGMENT:
+                            if kind > _END_OBJECT:
+                                if depth:
+                                    continue
+                                state = self._pass_over_no_object(kind, tokens)
+                                break
+                            if kind == _START_OBJECT:
+                                depth += 1
+                            elif depth > 1:
+                                depth -= 1
+                            else:
                                 break
                         else:
-                            self._state_behind, self._depth = _DATASET, depth
+                            self._skip(_DATASET, depth, _OBJECT_DEPTHS if depth else DEPTHS)
                             state = _SKIP
                         continue
                 elif state == _ATTRIBUTE:
@@ -321,7 +277,7 @@ class EventParser:
                     state = _ATTRIBUTE
                     continue
             elif kind == _END_OBJECT:
-                if state == _ATTRIBUTE and content <= _HOLDS_VALUES and vr and vr != "SQ":
+                if state == _ATTRIBUTE and content <= most_content and vr and vr != "SQ":
                     values = convert(vr, held) if held else None if content else ()
                     if values is not None:
                         emit((_ELEMENT, tag or 0, vr, values))
@@ -340,19 +296,19 @@ class EventParser:
             elif kind == _END_ARRAY and state == _IN_VALUES:
                 state = _ATTRIBUTE
                 continue
-            self._state, self._tag, self._vr, self._content, self._size = state, tag, vr, content, size
-            self._last = last
+            self._state, elements.last = state, last
+            attribute.tag, attribute.vr, attribute.content, attribute.size = tag, vr, content, size
             self._move(kind, text)
             if self._state == _SKIP:
                 self._pass_over(tokens)
-            state, tag, vr, content, size = self._state, self._tag, self._vr, self._content, self._size
-            last, seen = self._last, self._seen
+            state, elements, most_content = self._state, self._elements, self._most_content
+            tag, vr, content, size = attribute.tag, attribute.vr, attribute.content, attribute.size
+            last, seen = elements.last, elements.seen
             if skip is not None:
                 keys, unwanted = skip.wanted, skip.unwanted
-        self._state, self._tag, self._vr, self._content, self._size = state, tag, vr, content, size
-        self._last = last
-        if len(seen) > 2 * _MOST_SEEN:
-            del seen[:-_MOST_SEEN]
+        self._state, elements.last = state, last
+        attribute.tag, attribute.vr, attribute.content, attribute.size = tag, vr, content, size
+        elements.forget()
 
     def _move(self, kind: int, text: str) -> None:
         move = _MOVES[self._state].get(kind)
@@ -368,28 +324,38 @@ class EventParser:
         return DicomJsonError(f"{wanted} expected, not {TokenType(kind).name.replace('_', ' ').lower()}")
 
     def _tag_path(self) -> str:
-        parts = [f"{format_tag(frame[0])}[{frame[2]}]" for frame in self._frames]
-        if self._tag is not None:
-            parts.append(format_tag(self._tag))
+        parts = [f"{format_tag(tag)}[{items}]" for tag, _, _, items, *_ in self._frames]
+        if self._attribute.tag is not None:
+            parts.append(format_tag(self._attribute.tag))
         return ".".join(parts)
 
     # --- what is passed over -----------------------------------------------------------------------------------
 
-    def _skip(self, state_behind: int, depth: int = 0) -> None:
+    def _skip(self, state_behind: int, depth: int = 0, depths: dict[int, int] = DEPTHS) -> None:
         """Pass over the next value, or over all to the end of some objects and arrays that are open."""
         self._state_behind = state_behind
-        self._depth = depth
+        self._depth, self._depths = depth, depths
         self._state = _SKIP
 
     def _pass_over(self, tokens: Iterator[Token]) -> None:
-        depth = self._depth
+        depth, depths = self._depth, self._depths
         for kind, _ in tokens:
             if kind <= _END_ARRAY:
-                depth += DEPTHS[kind]
+                depth += depths[kind]
+            elif depth > 0:
+                continue
             if depth <= 0 and kind != _STRING_SEGMENT:
                 self._state = self._state_behind
                 break
         self._depth = depth
+
+    def _pass_over_no_object(self, kind: int, tokens: Iterator[Token]) -> int:
+        """Pass over what stands in place of an attribute, behind its first token."""
+        if kind != _START_ARRAY and kind != _STRING_SEGMENT:
+            return _DATASET
+        self._skip(_DATASET, int(kind == _START_ARRAY))
+        self._pass_over(tokens)
+        return self._state
 
     # --- documents ---------------------------------------------------------------------------------------------
 
@@ -410,7 +376,7 @@ class EventParser:
 
     def _first_name(self, text: str) -> None:
         """The first name of the document that may be one of an attribute."""
-        if text in _KEYS or _may_be_key(text):
+        if text in KEYS or may_be_key(text):
             self._start_dataset()
             self._key(text)
         else:
@@ -470,135 +436,74 @@ class EventParser:
         self._enter()
 
     def _enter(self) -> None:
-        self._last = -1
-        self._seen = []
-        self._disordered = _NO_TAGS
+        self._elements = Elements()
         self._state = _DATASET
 
     def _end_members(self, _: str) -> None:
         """The end of a data set or an item."""
         if self._frames:
-            frame = self._frames.pop()
-            self._tag, self._vr, items, state, self._last, self._seen, self._disordered = frame
+            attribute = self._attribute
+            tag, vr, attribute.vr_text, items, self._state, self._elements = self._frames.pop()
             if self._filter:
                 self._filter.go_out()
-            self._events.append((_END_ITEM, frame[0], "SQ", None))
-            self._items = items + 1
-            self._content = _HOLDS_ITEMS
-            self._state = state
+            attribute.end_item(tag, vr, items)
         else:
             self._events.append((_END_DATASET, 0, "", None))
             self._state = _ARRAY if self._in_array else _ROOT
 
     def _start_item(self) -> None:
-        tag = self._tag or 0
-        if self._content != _HOLDS_ITEMS or self._held:
-            self._begin_items()
-        items = self._items
-        self._events.append((_START_ITEM, tag, "SQ", items))
-        self._frames.append((tag, self._vr, items, self._values_state, self._last, self._seen, self._disordered))
+        attribute = self._attribute
+        attribute.start_item()
+        tag = attribute.tag or 0
+        frame = tag, attribute.vr, attribute.vr_text, attribute.items, self._values_state, self._elements
+        self._frames.append(frame)
         if self._filter:
             self._filter.go_in(tag)
-        self._tag = None
-        self._vr = ""
-        self._content = _HOLDS_NOTHING
-        self._size = 0
-        self._values_state = _IN_VALUES
+        self._reset_attribute()
         self._enter()
-
-    def _begin_items(self) -> None:
-        """Start the sequence, if it is not yet, and deliver the items whose objects were empty."""
-        if self._content != _HOLDS_ITEMS:
-            self._content = _HOLDS_ITEMS
-            self._items = 0
-            self._events.append((_START_SEQUENCE, self._tag or 0, "SQ", None))
-        for kind, groups in self._held:
-            if kind == _NULL:
-                self._dialect.deviate("null-item", "null for an item")
-            elif kind != NAME or groups is not _EMPTY_OBJECT:
-                self._dialect.wrong("an item expected among items, not another value")
-                continue
-            self._events.append((_START_ITEM, self._tag or 0, "SQ", self._items))
-            self._events.append((_END_ITEM, self._tag or 0, "SQ", None))
-            self._items += 1
-        self._held.clear()
 
     # --- keys --------------------------------------------------------------------------------------------------
 
     def _key(self, text: str) -> None:
         """A key that the innermost loop does not know, or that does not ascend."""
-        self._tag = None
-        tag = _KEYS.get(text) or self._tag_of(text)
+        self._attribute.tag = None
+        tag = KEYS.get(text) or tag_of(text, self._dialect)
         if tag is None:
             self._dialect.deviate("unknown-key", "a key that is neither a tag nor a keyword")
             self._skip(_DATASET)
             return
-        self._tag = tag
-        if tag > self._last:
-            if text not in _KEYS:
+        self._attribute.tag = tag
+        elements = self._elements
+        if tag > elements.last:
+            if text not in KEYS:
                 self._note_odd_group(tag)
-            self._see(tag)
-        elif self._was_seen(tag):
+        elif elements.has(tag):
             self._dialect.deviate("duplicate-key", "the element comes twice in its data set")
-            self._tag = None
+            self._attribute.tag = None
             self._skip(_DATASET)
             return
         else:
             self._dialect.deviate("key-order", "a tag below one before it")
-            if self._disordered is _NO_TAGS or len(self._disordered) >= _MOST_SEEN:
-                self._disordered = set()
-            self._disordered.add(tag)
-        if self._filter and self._filter.skips(text if text in _KEYS else "", tag):
-            self._tag = None
+        elements.see(tag)
+        if self._filter and self._filter.skips(text if text in KEYS else "", tag):
+            self._attribute.tag = None
             self._skip(_DATASET)
         else:
             self._state = _OPEN
-
-    def _see(self, tag: int) -> None:
-        self._last = tag
-        self._seen.append(tag)
-
-    def _was_seen(self, tag: int) -> bool:
-        seen = self._seen
-        place = bisect_left(seen, tag, lo=max(0, len(seen) - _MOST_SEEN))
-        return tag in self._disordered or (place < len(seen) and seen[place] == tag)
-
-    def _tag_of(self, text: str) -> int | None:
-        try:
-            tag = parse_tag(text)
-        except ValueError:
-            return self._tag_in_other_form(text)
-        if not is_group_length(tag) and tag >> 16 != FILE_META_GROUP:
-            if len(_KEYS) >= _MOST_KEYS:
-                _KEYS.clear()
-            _KEYS[text] = tag
-        return tag
-
-    def _tag_in_other_form(self, text: str) -> int | None:
-        try:
-            tag = parse_tag_in_any_form(text)
-        except ValueError:
-            known = tag_for_keyword_key(text) if _may_be_keyword(text) else None
-            if known is not None:
-                self._dialect.deviate("keyword-key", "a keyword for a key")
-            return known
-        self._dialect.deviate("key-form", "a key that is not a tag of eight upper-case hexadecimal digits")
-        return tag
+            if self._filter and self._filter.asks(tag):
+                self._most_content = _ASKED_FOR
 
     def _note_odd_group(self, tag: int) -> None:
         if is_group_length(tag):
             self._dialect.deviate("group-length", "a group length (PS3.18 F.2.2)")
-        elif tag >> 16 == FILE_META_GROUP and self._last >> 16 != FILE_META_GROUP:
+        elif tag >> 16 == FILE_META_GROUP and self._elements.last >> 16 != FILE_META_GROUP:
             self._dialect.deviate("file-meta", "file meta information, which Annex F does not know")
 
     # --- attributes --------------------------------------------------------------------------------------------
 
     def _reset_attribute(self) -> None:
-        self._tag = None
-        self._vr = self._vr_text = ""
-        self._content = _HOLDS_NOTHING
-        self._held.clear()
-        self._size = 0
+        self._attribute.reset()
+        self._most_content = _HOLDS_VALUES
         self._values_state = _IN_VALUES
         self._binary_state = _ATTRIBUTE
 
@@ -622,7 +527,7 @@ class EventParser:
         self._skip(_ATTRIBUTE)
 
     def _vr_name(self) -> None:
-        if self._vr or self._vr_text:
+        if self._attribute.vr or self._attribute.vr_text:
             self._dialect.deviate("unknown-member", "'vr' comes twice")
             self._skip(_ATTRIBUTE)
         else:
@@ -630,17 +535,17 @@ class EventParser:
 
     def _content_name(self, name: str) -> None:
         content, state = _MEMBERS[name]
-        if self._content != _HOLDS_NOTHING:
+        if self._attribute.content != _HOLDS_NOTHING:
             self._dialect.deviate(
                 "several-contents", "more than one of 'Value', 'BulkDataURI' and 'InlineBinary' (PS3.18 F.2.2)"
             )
-            if self._content != Content.URI or content == Content.URI:
+            if self._attribute.content != Content.URI or content == Content.URI:
                 self._skip(_ATTRIBUTE)
                 return
         if content == Content.FRAGMENTS:
             self._dialect.deviate("data-fragment", "'DataFragment' (not in PS3.18 F.2.2)")
-            self._fragments = Fragments(self._limits)
-        self._content, self._state = content, state
+            self._attribute.fragments = Fragments(self._limits)
+        self._attribute.content, self._state = content, state
 
     def _no_vr(self, _: str) -> None:
         self._dialect.deviate("null-value", "null where a value is due")
@@ -648,140 +553,31 @@ class EventParser:
 
     def _wrong_vr(self, text: str) -> None:
         self._dialect.deviate("unknown-vr", "not a value representation (PS3.5 6.2)")
-        self._vr_text = text or "?"
+        self._attribute.vr_text = text or "?"
         self._state = _ATTRIBUTE
 
     def _end_attribute(self, _: str) -> None:
         """The end of an attribute that is no small element of simple values."""
-        vr = self._vr or self._missing_vr()
-        _ENDS[self._content](self, self._tag or 0, vr)
+        tag, is_asked_for = self._attribute.tag or 0, self._most_content == _ASKED_FOR
+        self._attribute.end()
         self._reset_attribute()
         self._state = _DATASET
+        if is_asked_for:
+            self._decide(tag)
 
-    def _missing_vr(self) -> str:
-        """The VR of an attribute that does not tell it, or tells one that there is not; empty if that is not known."""
-        content, held = self._content, self._held
-        vrs: list[str] = []
-        if not self._vr_text:
-            self._dialect.deviate("missing-vr", "an attribute without 'vr'")
-            vrs = dictionary_vrs(self._tag or 0)
-        if content == Content.ITEMS:
-            return "SQ"
-        if vrs:
-            return _one_of(vrs, content, held)
-        if held and _are_empty_objects(held):
-            return "SQ"
-        return "" if content in (_HOLDS_VALUES, Content.PARTS, Content.TEXT) else "UN"
-
-    def _end_values(self, tag: int, vr: str) -> None:
-        held, dialect = self._held, self._dialect
-        if not held:
-            if self._content == _HOLDS_VALUES:
-                dialect.deviate("empty-array", "a 'Value' of no values")
-            if vr == "SQ":
-                self._end_items(tag, vr)
-            else:
-                self._events.append((_ELEMENT, tag, vr or "UN", ()))
-        elif not vr:
-            self._give_up("a value whose VR is not known")
-        elif vr == "SQ" or (vr != "PN" and _are_empty_objects(held)):
-            self._end_small_items(tag, vr)
-        else:
-            self._end_element(tag, vr, held)
-
-    def _end_small_items(self, tag: int, vr: str) -> None:
-        if all(kind == _NULL or groups is _EMPTY_OBJECT for kind, groups in self._held):
-            self._end_items(tag, vr)
-        else:
-            self._give_up("an item expected among items, not another value")
-
-    def _end_element(self, tag: int, vr: str, held: list[Held]) -> None:
-        values = convert(vr, held)
-        if values is None:
-            try:
-                values = take(vr, held, self._dialect.deviate)
-            except WrongValueError as error:
-                self._give_up(str(error))
-                return
-            if values == (None,):
-                if held[0][0] == _NULL:
-                    self._dialect.deviate("null-only", "null for the only value")
-                values = ()
-        self._events.append((_ELEMENT, tag, vr, values))
-
-    def _end_parts(self, tag: int, vr: str) -> None:
-        if self._held:
-            self._deliver_values()
-        if self._content == Content.TEXT and (not vr or VRS[vr].form is not Form.TEXT):
-            self._dialect.wrong(f"so long a string for VR {vr}" if vr else "a value whose VR is not known")
-            vr = "UT"
-        self._events.append((_END_ELEMENT, tag, vr, None))
-
-    def _end_items(self, tag: int, vr: str) -> None:
-        if vr != "SQ":
-            self._dialect.deviate("items-for-vr", f"items for VR {vr}")
-        self._begin_items()
-        self._events.append((_END_SEQUENCE, tag, "SQ", None))
-
-    def _end_reference(self, tag: int, vr: str) -> None:
-        if VRS[vr].bulk:
-            self._events.append((_BULK_DATA, tag, vr, self._bytes_or_uri))
-        else:
-            self._give_up(f"'BulkDataURI' for VR {vr}")
-
-    def _end_binary(self, tag: int, vr: str) -> None:
-        data = self._bytes_or_uri
-        values: tuple[Any, ...] = (data,) if data else ()
-        if VRS[vr].form is not Form.BINARY:
-            self._dialect.deviate("binary-for-vr", f"'InlineBinary' for VR {vr}")
-            try:
-                vr, values = ("UN", values) if vr == "SQ" else (vr, from_value_field(vr, data))
-            except WrongValueError as error:
-                self._give_up(str(error))
-                return
-        self._events.append((_ELEMENT, tag, vr, values))
-
-    def _end_no_binary(self, tag: int, vr: str) -> None:
-        self._give_up("'InlineBinary' is not base64")
-
-    def _end_binary_parts(self, tag: int, vr: str) -> None:
-        if VRS[vr].form is not Form.BINARY:
-            self._dialect.deviate("binary-for-vr", f"'InlineBinary' for VR {vr}")
-            vr = "UN"
-        self._events.append((_END_ELEMENT, tag, vr, None))
+    def _decide(self, tag: int) -> None:
+        """Leave out the rest of a data set if an element that has come is not such as is wanted."""
+        kind, of, _, values = self._events[-1] if self._events else (0, 0, "", None)
+        if kind == _ELEMENT and of == tag and self._filter and not self._filter.fits(tag, values):
+            self._end_members("")
+            self._skip(self._state, 1, _OBJECT_DEPTHS)
 
     # --- what cannot be right ----------------------------------------------------------------------------------
-
-    def _give_up(self, message: str) -> None:
-        """An element whose value cannot be right: keep it as it came, or leave it out."""
-        text = self._as_it_came() if self._dialect.keeps else None
-        too_long = self._dialect.keeps and text is None
-        self._dialect.wrong(f"{message}; it is too long to be kept" if too_long else message)
-        if text is not None:
-            self._events.append((_JSON_ELEMENT, self._tag or 0, self._vr, text))
-
-    def _as_it_came(self) -> str | None:
-        """The JSON text of the attribute; None if more came than can be held."""
-        vr = self._vr or self._vr_text
-        members = [f'"vr":{encode_basestring(vr)}'] if vr else []
-        member, content = "Value", json_values(self._held)
-        if self._content == Content.URI:
-            member, content = "BulkDataURI", encode_basestring(self._bytes_or_uri)
-        elif self._content == Content.NO_BINARY:
-            member, content = "InlineBinary", encode_basestring(self._bytes_or_uri)
-        elif self._content == Content.BINARY:
-            member, content = "InlineBinary", f'"{_base64(self._bytes_or_uri)}"'
-        elif self._content == Content.FRAGMENTS:
-            member, content = "DataFragment", self._fragments.json_text()
-        if content is None:
-            return None
-        members.append(f'"{member}":{content}')
-        return f"{{{','.join(members)}}}"
 
     def _give_up_at(self, kind: int) -> None:
         """A token for which there is no move: leave out what there is still to come of the attribute."""
         error = self._misplaced(kind)
-        if self._tag is None:
+        if self._attribute.tag is None:
             raise error
         self._leave_out(error, kind)
 
@@ -792,30 +588,17 @@ class EventParser:
         if self._state in (State.BINARY, State.BINARY_PARTS) and self._binary_state != _ATTRIBUTE:
             depth += 1
         if self._state == State.FRAGMENTS:
-            depth += self._fragments.depth
+            depth += self._attribute.fragments.depth
         self._dialect.wrong(error.message, error)
-        self._close_what_is_open()
+        self._attribute.break_off(self._state == State.BINARY_PARTS)
         self._reset_attribute()
         self._skip(_DATASET, depth + (kind in (_START_OBJECT, _START_ARRAY)))
         if not depth and kind in _WHOLE_VALUES:
             self._state = _DATASET
 
-    def _close_what_is_open(self) -> None:
-        tag, vr, events = self._tag or 0, self._vr, self._events
-        if self._content == _HOLDS_ITEMS:
-            events.append((_END_SEQUENCE, tag, "SQ", None))
-        elif self._content in (Content.PARTS, Content.TEXT):
-            events.append((_END_ELEMENT, tag, vr or "UT", None))
-        elif self._content == Content.BINARY_PARTS:
-            if self._state == State.BINARY_PARTS:
-                events.append((_LAST_SEGMENT, tag, vr, b""))
-            events.append((_END_ELEMENT, tag, vr if vr and VRS[vr].form is Form.BINARY else "UN", None))
-
     def _no_attribute(self, text: str) -> None:
         """A value, as JSON text, where the object of an attribute is due."""
-        self._dialect.wrong("the object of an attribute expected, not another value")
-        if self._dialect.keeps and text:
-            self._events.append((_JSON_ELEMENT, self._tag or 0, "", text))
+        self._attribute.replace(text)
         self._reset_attribute()
         self._state = _DATASET
 
@@ -835,18 +618,17 @@ class EventParser:
             if self._state_behind == _OPEN:
                 self._no_attribute(capture.text)
             else:
-                self._size += len(capture.text)
-                self._hold((OTHER, capture.text))
+                self._hold((OTHER, capture.text), len(capture.text))
 
     # --- URIs and values ---------------------------------------------------------------------------------------
 
     def _uri_text(self, text: str) -> None:
-        self._bytes_or_uri = text
+        self._attribute.bytes_or_uri = text
         self._state = _ATTRIBUTE
 
     def _null_for_value(self, _: str) -> None:
         self._dialect.deviate("null-value", "null where a value is due")
-        self._content = _HOLDS_NOTHING
+        self._attribute.content = _HOLDS_NOTHING
         self._state = _ATTRIBUTE
 
     def _scalar(self) -> None:
@@ -855,13 +637,11 @@ class EventParser:
 
     def _scalar_string(self, text: str) -> None:
         self._scalar()
-        self._size += len(text)
-        self._hold((_STRING, text))
+        self._hold((_STRING, text), len(text))
 
     def _scalar_number(self, text: str) -> None:
         self._scalar()
-        self._size += len(text)
-        self._hold((_NUMBER, text))
+        self._hold((_NUMBER, text), len(text))
 
     def _scalar_true(self, text: str) -> None:
         self._scalar()
@@ -883,42 +663,12 @@ class EventParser:
         self._state = self._values_state
         self._values_state = _IN_VALUES
 
-    def _hold(self, value: Held) -> None:
-        self._held.append(value)
+    def _hold(self, value: Held, size: int = 0) -> None:
         self._after_value()
-        if len(self._held) > self._limits.held_values or self._size > self._limits.string_segment:
-            self._hold_less()
+        self._attribute.hold(value, size)
 
-    def _hold_less(self, _: str = "") -> None:
-        """Deliver the values that came before the last one, because there are too many to be held."""
-        held = self._held
-        if self._content == _HOLDS_ITEMS or self._vr == "SQ":
-            self._begin_items()
-            return
-        if not self._vr and self._content != Content.TEXT:
-            limit = "string_segment" if self._size > self._limits.string_segment else "held_values"
-            raise LimitError("more values than can be held before the 'vr' they need", limit)
-        last = held.pop()
-        if held:
-            self._deliver_values()
-        held.append(last)
-        self._size = len(last[1]) if last[0] != NAME else sum(map(len, last[1]))
-
-    def _deliver_values(self) -> None:
-        # Before the VR is known only a long string makes parts, and it is text whatever the VR.
-        vr = self._vr or "LO"
-        values = convert(vr, self._held)
-        if values is None:
-            values = take(vr, self._held, self._dialect.deviate, self._dialect.wrong)
-        self._begin_parts(Content.PARTS)
-        self._events.append((_VALUES, self._tag or 0, self._vr, values))
-        self._held.clear()
-        self._size = 0
-
-    def _begin_parts(self, content: int) -> None:
-        if self._content == _HOLDS_VALUES:
-            self._events.append((_START_ELEMENT, self._tag or 0, self._vr, None))
-        self._content = max(self._content, content)
+    def _hold_less(self, _: str) -> None:
+        self._attribute.hold_less()
 
     def _null_value(self, _: str) -> None:
         self._hold((_NULL, ""))
@@ -936,14 +686,14 @@ class EventParser:
             self._give_up_at(kind)
 
     def _object_value(self, _: str) -> None:
-        if self._vr == "SQ" or self._content == _HOLDS_ITEMS:
+        if self._attribute.vr == "SQ" or self._attribute.content == _HOLDS_ITEMS:
             self._start_item()
         else:
             self._groups = {}
-            self._state = State.NAME if self._vr == "PN" else State.OBJECT
+            self._state = State.NAME if self._attribute.vr == "PN" else State.OBJECT
 
     def _object_name(self, text: str) -> None:
-        if text not in _KEYS and text.capitalize() in GROUPS:
+        if text not in KEYS and text.capitalize() in GROUPS:
             self._group_name(text)
         elif self._may_be_item(text):
             self._start_item()
@@ -956,14 +706,14 @@ class EventParser:
 
     def _may_be_item(self, text: str) -> bool:
         """Whether an object among the values whose first name this is may be an item."""
-        if self._content in (Content.PARTS, Content.TEXT):
-            return False
-        if text not in _KEYS and not _may_be_key(text):
-            return not self._vr and not self._held and self._dialect.takes("unknown-key")
-        return not self._held or all(kind == _NULL or groups is _EMPTY_OBJECT for kind, groups in self._held)
+        attribute = self._attribute
+        if text in KEYS or may_be_key(text):
+            return attribute.may_have_item()
+        is_first = attribute.content <= _HOLDS_VALUES and not attribute.held
+        return is_first and not attribute.vr and self._dialect.takes("unknown-key")
 
     def _object_end(self, _: str) -> None:
-        self._hold((NAME, _EMPTY_OBJECT))
+        self._hold((NAME, EMPTY_OBJECT))
 
     # --- person names (PS3.18 F.2.2) ---------------------------------------------------------------------------
 
@@ -985,7 +735,7 @@ class EventParser:
         if not text:
             self._dialect.deviate("empty-name-group", "a component group that is null or empty")
         self._groups[self._group] = text
-        self._size += len(text)
+        self._attribute.size += len(text)
         self._state = State.NAME
 
     def _name_end(self, _: str) -> None:
@@ -996,29 +746,14 @@ class EventParser:
 
     def _text_segment(self, text: str) -> None:
         if self._state == State.TEXT:
-            self._events.append((_SEGMENT, self._tag or 0, self._vr, text))
-            return
-        misfit = self._long_misfit()
-        if misfit:
-            self._dialect.wrong(misfit.message, misfit)
-            self._held.append((OTHER, ""))
+            self._attribute.add_text(text)
+        elif self._attribute.begin_text(text):
+            self._state = State.TEXT
+        else:
             self._skip(self._values_state)
-            return
-        self._begin_parts(Content.TEXT)
-        if self._held:
-            self._deliver_values()
-        self._events.append((_SEGMENT, self._tag or 0, self._vr, text))
-        self._state = State.TEXT
-
-    def _long_misfit(self) -> InputError | None:
-        if self._content == _HOLDS_ITEMS or (self._vr and VRS[self._vr].form is not Form.TEXT):
-            return LimitError(f"so long a string for VR {self._vr or 'SQ'}", "string_segment")
-        if any(kind not in (_STRING, _NULL) for kind, _ in self._held):
-            return LimitError("so long a string among other values", "string_segment")
-        return None
 
     def _text_end(self, text: str) -> None:
-        self._events.append((_LAST_SEGMENT, self._tag or 0, self._vr, text))
+        self._attribute.add_text(text, _LAST_SEGMENT)
         self._after_value()
 
     def _start_binary_array(self, _: str) -> None:
@@ -1033,101 +768,53 @@ class EventParser:
             if self._binary_state == _ATTRIBUTE:
                 self._give_up_at(_END_ARRAY)
                 return
-            self._bytes_or_uri = b""
+            self._attribute.bytes_or_uri = b""
         self._state = _ATTRIBUTE
 
     def _null_binary(self, _: str) -> None:
         self._dialect.deviate("null-value", "null where a value is due")
-        self._bytes_or_uri = b""
+        self._attribute.bytes_or_uri = b""
         self._state = self._binary_state
 
     def _binary_text(self, text: str) -> None:
         try:
-            self._bytes_or_uri = decode_base64(text)
+            self._attribute.bytes_or_uri = decode_base64(text)
         except ValueError as error:
             if not self._dialect.takes_wrong_values:
                 raise DicomJsonError(f"'InlineBinary' is {error}") from None
-            self._bytes_or_uri = text
-            self._content = Content.NO_BINARY
+            self._attribute.bytes_or_uri = text
+            self._attribute.content = Content.NO_BINARY
         self._state = self._binary_state
 
     def _binary_segment(self, text: str) -> None:
-        if self._content != Content.BINARY_PARTS:
-            if self._vr and VRS[self._vr].form is not Form.BINARY:
-                self._dialect.deviate("binary-for-vr", f"'InlineBinary' for VR {self._vr}")
-                self._vr = "UN"
-            self._content = Content.BINARY_PARTS
-            self._decoder = Base64Decoder()
-            self._events.append((_START_ELEMENT, self._tag or 0, self._vr, None))
+        if self._attribute.content != Content.BINARY_PARTS:
+            self._attribute.begin_binary_parts()
         self._state = State.BINARY_PARTS
-        self._add_binary(_SEGMENT, text)
-
-    def _binary_end(self, text: str) -> None:
-        if self._add_binary(_LAST_SEGMENT, text):
-            self._state = self._binary_state
-
-    def _add_binary(self, kind: int, text: str) -> bool:
         try:
-            value = self._decoder.feed(text)
-            if kind == _LAST_SEGMENT:
-                value += self._decoder.close()
+            self._attribute.add_binary(text)
         except ValueError as error:
             self._leave_out(DicomJsonError(f"'InlineBinary' is {error}"), _STRING_SEGMENT)
-            return False
-        self._events.append((kind, self._tag or 0, self._vr, value))
-        return True
+
+    def _binary_end(self, text: str) -> None:
+        try:
+            self._attribute.add_binary(text, _LAST_SEGMENT)
+        except ValueError as error:
+            self._leave_out(DicomJsonError(f"'InlineBinary' is {error}"), _STRING_SEGMENT)
+        else:
+            self._state = self._binary_state
 
     # --- encapsulated pixel data as dcm4che writes it --------------------------------------------------------------
 
     def _go_on_with_fragments(self, kind: int, text: str) -> None:
         try:
-            self._fragments.take(kind, text)
+            self._attribute.fragments.take(kind, text)
         except WrongValueError as error:
             self._leave_out(DicomJsonError(str(error)), kind)
             return
-        if self._fragments.is_complete:
+        if self._attribute.fragments.is_complete:
             self._state = _ATTRIBUTE
 
-    def _end_fragments(self, tag: int, vr: str) -> None:
-        if VRS[vr].form is not Form.BINARY:
-            self._give_up(f"'DataFragment' for VR {vr}")
-        elif self._fragments.has_reference:
-            self._give_up("a fragment that is a reference")
-        else:
-            self._events += self._fragments.events(tag, vr)
 
-
-def _may_be_keyword(text: str) -> bool:
-    return len(text) <= _LONGEST_KEYWORD and text.isascii() and text.isalnum()
-
-
-def _may_be_key(text: str) -> bool:
-    """Whether a name is a tag, in whatever form, or a keyword."""
-    try:
-        parse_tag_in_any_form(text)
-    except ValueError:
-        return _may_be_keyword(text) and tag_for_keyword_key(text) is not None
-    return True
-
-
-def _are_empty_objects(held: list[Held]) -> bool:
-    return all(groups is _EMPTY_OBJECT for _, groups in held)
-
-
-def _one_of(vrs: list[str], content: int, held: list[Held]) -> str:
-    """The VR of those that the data dictionary has for a tag that goes with what came."""
-    if content == _HOLDS_VALUES:
-        if "SS" in vrs and any(kind == _NUMBER and text.startswith("-") for kind, text in held):
-            return "SS"
-        return next((vr for vr in vrs if VRS[vr].form is not Form.BINARY), vrs[0])
-    return "OW" if "OW" in vrs else vrs[0]
-
-
-def _base64(data: bytes) -> str:
-    return b2a_base64(data, newline=False).decode()
-
-
-_EMPTY_OBJECT = ("", "", "")  # known by its identity: it may be an item
 _WHOLE_VALUES = frozenset({_STRING, _STRING_END, _NUMBER, _TRUE, _FALSE, _NULL})
 
 _MEMBERS: dict[str, tuple[int, int]] = {
@@ -1139,20 +826,6 @@ _MEMBERS: dict[str, tuple[int, int]] = {
 }
 _MEMBER_NAMES = {name.lower(): name for name in _MEMBERS}
 _EXTRA_MEMBERS = frozenset({"keyword", "name"})
-
-_End: TypeAlias = Callable[[EventParser, int, str], None]
-_ENDS: dict[int, _End] = {
-    Content.NOTHING: EventParser._end_values,
-    Content.VALUES: EventParser._end_values,
-    Content.PARTS: EventParser._end_parts,
-    Content.TEXT: EventParser._end_parts,
-    Content.ITEMS: EventParser._end_items,
-    Content.URI: EventParser._end_reference,
-    Content.BINARY: EventParser._end_binary,
-    Content.BINARY_PARTS: EventParser._end_binary_parts,
-    Content.NO_BINARY: EventParser._end_no_binary,
-    Content.FRAGMENTS: EventParser._end_fragments,
-}
 
 _Move: TypeAlias = Callable[[EventParser, str], None]
 

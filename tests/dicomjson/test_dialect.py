@@ -222,6 +222,12 @@ FORMS = [
         sequence([element("LO", tag=PATIENT_ID)]),
         f'{{"{KEY}":{{"vr":"SQ","Value":[{{"00100020":{{"vr":"LO"}}}}]}}}}',
     ),
+    form(
+        "unknown-vr",
+        attribute(f'"vr":{MARK}"XX","Value":[{{"00081140":{{"vr":"SQ","Value":[{{}}]}}}}]'),
+        sequence(sequence([], tag=0x00081140)),
+        f'{{"{KEY}":{{"vr":"SQ","Value":[{{"00081140":{{"vr":"SQ","Value":[{{}}]}}}}]}}}}',
+    ),
     # values
     form("scalar-value", f'{{"00100020":{{"vr":"LO","Value":{MARK}"1"}}}}', [ID], WRITTEN_ID),
     form("scalar-value", f'{{"00100020":{{"Value":{MARK}"1","vr":"LO"}}}}', [ID], WRITTEN_ID),
