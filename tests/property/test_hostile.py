@@ -121,8 +121,9 @@ _SCALAR_TEXTS = [
 ]
 _SOUP = [
     *(byte.encode() for byte in '{}[]:,"\\ \n'),
-    *(b"//", b"/*", b"*/", b"// x\n", b"/* x */", b"\xef\xbb\xbf", b"\xff", b"NaN", b"null", b'"a"', b'"00100010":', b"{}"),
-    *(b'"vr":"SQ",', b'"Value":[', b'"InlineBinary":"AAEC",', b'"DataFragment":[null,', b'"' + b"A" * 32 + b'",'),
+    *(b"//", b"/*", b"*/", b"// x\n", b"/* x */", b"\xef\xbb\xbf", b"\xff", b"NaN", b"null", b'"a"', b"{}"),
+    *(b'"00100010":', b'"vr":"SQ",', b'"Value":[', b'"InlineBinary":"AAEC",', b'"DataFragment":[null,'),
+    *(b'"' + b"A" * 32 + b'",', b'"x'),
 ]
 
 
