@@ -229,12 +229,14 @@ class EventParser:
             else:
                 for piece in pieces:
                     self._take(self._json.feed(piece))
-        except InputError as error:
+        except InputError as caught:
+            # A fault without a token before it was raised before anyone looked at what is told of the text up to it.
+            departure = self._dialect.first_fault(self._json) if caught is self._json.error else None
+            self._error = error = departure or caught
             self._dialect.flush(self._json, error)
             error.within(self._dataset_index(), self._tag_path())
-            self._error = error
             if not events:
-                raise
+                raise error from None
         return events
 
     def _take(self, tokens: list[Token]) -> None:

@@ -483,6 +483,14 @@ def test_a_code_of_json_that_is_an_error_ends_the_stream_where_it_stands() -> No
     assert events == shown(in_dataset([ID]))
 
 
+@pytest.mark.parametrize("text", ["// x\n}", "/* x */x", "[{},/* x */]"])
+def test_a_code_of_json_that_is_an_error_comes_before_a_fault_behind_it(text: str) -> None:
+    _, deviations, error = _read(text, ReadOptions(deviations={"comment": "error"}))
+    assert isinstance(error, JsonSyntaxError)
+    assert error.location.byte_offset == text.index("/")
+    assert deviations == []
+
+
 # --- who is told -------------------------------------------------------------------------------------------------
 
 
