@@ -267,7 +267,7 @@ def warner() -> Callable[[str], None]:
         row = DEVIATIONS[code]
         if code not in told and row.severity >= Severity.WARNING:
             told.add(code)
-            text = f"{code}: {row.meaning}. ReadOptions.on_deviation is told of every one"
+            text = f"{code}: {row.meaning}. ReadOptions.on_deviation and 'streamdicom validate' tell of every one"
             warnings.warn(text, DeviationWarning, stacklevel=2)
 
     return warn

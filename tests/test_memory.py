@@ -13,7 +13,7 @@ from typing import BinaryIO, cast
 import pytest
 
 import streamdicom
-from streamdicom import Event, EventParser, EventType, InputError, WriteOptions
+from streamdicom import DeviationLog, Event, EventParser, EventType, InputError, ReadOptions, WriteOptions
 from streamdicom.dicomjson import EventWriter
 from streamdicom.jsontext import JsonReader, JsonWriter
 from streamdicom.part10.reader import Part10Parser
@@ -25,7 +25,7 @@ _MIB = 1024 * 1024
 _LONG = 24 * _MIB  # of one value
 _MANY = _MIB  # of many small things, each of which takes more than its text in memory
 _MOST = 5 * _MIB
-_MOST_REMEMBERED = 8 * _MIB  # of tags that are never the same some thousands are remembered
+_MOST_REMEMBERED = 10 * _MIB  # of tags that are never the same some thousands are remembered, and their keys
 _CHUNK = 64 * 1024
 
 
@@ -108,6 +108,51 @@ _EVENTS: list[tuple[str, Callable[[], Iterator[bytes]]]] = [
 ]
 
 
+def _tags(seed: int) -> Iterator[int]:
+    """Tags in any order, each of them once."""
+    start = random.Random(seed).getrandbits(32)
+    return ((start + n * 2_654_435_769) % 2**32 for n in count())
+
+
+def _members(members: Iterable[str], length: int = _MANY // 4) -> Callable[[], Iterator[bytes]]:
+    return lambda: _chunks(b'{"00000000":{"vr":"LO"}', (f",{member}".encode() for member in members), b"}", length)
+
+
+_LENIENT: list[tuple[str, Callable[[], Iterator[bytes]]]] = [
+    ("tags in any order", _members((f'"{tag:08X}":{{"vr":"LO"}}' for tag in _tags(1)), _MANY)),
+    ("tags in any order and form", _members((f'"{tag:08x}":{{"vr":"LO"}}' for tag in _tags(2)), _MANY // 2)),
+    ("tags that come again", _members(repeat('"00100020":{"vr":"LO"},"00100010":{"vr":"PN"}'))),
+    ("long unknown keys", _members((f'"{n:060000}":1' for n in count()), _LONG)),
+    ("unknown keys", _members(f'"key{n}":{{"vr":"LO"}}' for n in count())),
+    ("unknown members", _members(f'"{n:08X}":{{"vr":"LO","member{n}":[1,{{}}]}}' for n in count(1))),
+    ("keywords", _members(repeat('"PatientID":{"vr":"LO"},"patientName":{"vr":"PN"},"StudyDate":{"vr":"DA"}'))),
+    ("wrong values", _members(f'"{n:08X}":{{"vr":"US","Value":["many",[{n}],true]}}' for n in count(1))),
+    (
+        "wrong values of one element",
+        lambda: _chunks(b'{"00091001":{"vr":"US","Value":[1', repeat(b',"many"'), b"]}}", _MANY // 4),
+    ),
+    (
+        "a wrong value",
+        lambda: _chunks(b'{"00091001":{"vr":"US","Value":[[1', repeat(b',"many",{"a":2}' * 60), b"]]}}"),
+    ),
+    ("a long misfit", lambda: _chunks(b'{"00091001":{"vr":"US","Value":["', repeat(b"many " * 100), b'"]}}', _LONG)),
+    (
+        "fragments",
+        lambda: _chunks(
+            b'{"7FE00010":{"vr":"OB","DataFragment":[null', repeat(b',{"InlineBinary":"' + b"AAAA" * 99 + b'"}'), b"]}}"
+        ),
+    ),
+    (
+        "unknown keys before an array",
+        lambda: _chunks(b'{"a":1', (f',"key{n}":[]'.encode() for n in count()), b"}", _MANY // 4),
+    ),
+    (
+        "wrong data sets",
+        lambda: _chunks(b"[{}", repeat(b',{"00100020":{"value":5,"VR":"LO",},} // x\n'), b"]", _MANY // 2),
+    ),
+]
+
+
 @pytest.mark.parametrize("chunks", [case[1] for case in _TOKENS], ids=[case[0] for case in _TOKENS])
 def test_tokens_take_no_more_memory_for_a_longer_input(chunks: Callable[[], Iterator[bytes]]) -> None:
     reader = JsonReader()
@@ -127,6 +172,21 @@ def test_events_take_no_more_memory_for_a_longer_input(chunks: Callable[[], Iter
     parser = EventParser()
     assert peak(lambda: _drain(parser.feed, chunks())) < _MOST
     parser.close()
+
+
+@pytest.mark.parametrize("chunks", [case[1] for case in _LENIENT], ids=[case[0] for case in _LENIENT])
+def test_deviations_take_no_more_memory_for_more_of_them(
+    chunks: Callable[[], Iterator[bytes]], request: pytest.FixtureRequest
+) -> None:
+    log = DeviationLog(100)
+    options = ReadOptions(on_error="keep", on_deviation=log)
+    EventParser().feed(b'{"PatientID":{"vr":"LO"}}')  # pydicom is imported now
+    parser = EventParser(options=options)
+    made = chunks()
+    is_long = "any order" in request.node.callspec.id
+    assert peak(lambda: _drain(parser.feed, made)) < (_MOST_REMEMBERED if is_long else _MOST)
+    parser.close()
+    assert log.counts
 
 
 @pytest.mark.parametrize(
