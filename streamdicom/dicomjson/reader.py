@@ -210,8 +210,8 @@ class EventParser:
     def _token_number(self) -> int:
         return self._token_count - length_hint(self._tokens) - 1
 
-    def _place(self) -> tuple[int, Location]:
-        return self._token_number(), Location(None, self._dataset_index(), self._tag_path())
+    def _place(self) -> tuple[int, int | None, str]:
+        return self._token_number(), self._dataset_index(), self._tag_path()
 
     def _dataset_index(self) -> int | None:
         """The index of the data set that is being read, even if it is not sure yet that it is one."""
