@@ -161,7 +161,7 @@ def _members(
             try:
                 converted = _converted(dataset, tag, element, little_endian)
                 is_sequence = converted.VR == "SQ"
-                parts = [] if is_sequence else _element_events(tag, converted, little_endian, options)
+                parts = () if is_sequence else _element_events(tag, converted, little_endian, options)
             except OutputError as error:
                 error.location = Location(None, index, _path(frames, tag))
                 raise
@@ -284,7 +284,7 @@ def _unambiguous(element: DataElement, dataset: Dataset, little_endian: bool) ->
 def _element_events(tag: int, element: DataElement, little_endian: bool, options: WriteOptions) -> Iterable[Event]:
     vr = str(element.VR)
     value = element.value
-    text = json_text(element)
+    text = json_text(element) if vr == "UN" else None
     if text is not None:
         return [(_JSON_ELEMENT, tag, "", text)]
     if VRS[vr].form is Form.BINARY and isinstance(value, bytes | bytearray | BufferedIOBase):

@@ -71,9 +71,11 @@ _LAST_SEGMENT = int(EventType.LAST_SEGMENT)
 _ROOT, _ARRAY, _DATASET, _OPEN, _ATTRIBUTE, _VR, _VALUE, _IN_VALUES, _SKIP = map(int, list(State)[:9])
 _HOLDS_NOTHING, _HOLDS_VALUES = map(int, list(Content)[:2])
 _HOLDS_ITEMS = int(Content.ITEMS)
+_HOLDS_OR_MAY_HOLD_ITEMS = (_HOLDS_ITEMS, _HOLDS_VALUES)
 _ASKED_FOR = -1  # below every ``Content``
 _OBJECT_DEPTHS = DEPTHS | {_START_ARRAY: 0, _END_ARRAY: 0}
 
+_NO_TAG = -2  # below all that may have been the last one
 _NO_KEYS: dict[str, int] = {}  # is never filled
 
 _Frame: TypeAlias = tuple[int, str, str, int, int, Elements]
@@ -227,15 +229,16 @@ class EventParser:
         tag, vr, content, held, size = attribute.tag, attribute.vr, attribute.content, attribute.held, attribute.size
         last, seen = elements.last, elements.seen
         emit, skip = self._events.append, self._filter
-        keys, unwanted = (KEYS, _NO_KEYS) if skip is None else (skip.wanted, skip.unwanted)
+        known, unwanted = (KEYS.get, _NO_KEYS) if skip is None else (skip.wanted.get, skip.unwanted)
         most_held, most_text = self._limits.held_values, self._limits.string_segment
         for token in tokens:
             kind, text = token
             if kind == _PROPERTY_NAME:
                 if state == _DATASET:
-                    if text in keys and keys[text] > last:
-                        tag = last = keys[text]
-                        seen.append(last)
+                    tag = known(text, _NO_TAG)
+                    if tag > last:
+                        last = tag
+                        seen.append(tag)
                         state = _OPEN
                         continue
                     if text in unwanted and unwanted[text] > last:
@@ -305,7 +308,7 @@ class EventParser:
             tag, vr, content, size = attribute.tag, attribute.vr, attribute.content, attribute.size
             last, seen = elements.last, elements.seen
             if skip is not None:
-                keys, unwanted = skip.wanted, skip.unwanted
+                known, unwanted = skip.wanted.get, skip.unwanted
         self._state, elements.last = state, last
         attribute.tag, attribute.vr, attribute.content, attribute.size = tag, vr, content, size
         elements.forget()
@@ -459,7 +462,11 @@ class EventParser:
         self._frames.append(frame)
         if self._filter:
             self._filter.go_in(tag)
-        self._reset_attribute()
+        attribute.tag = None
+        attribute.vr = attribute.vr_text = ""
+        attribute.content = _HOLDS_NOTHING
+        attribute.size = 0
+        self._values_state = _IN_VALUES
         self._enter()
 
     # --- keys --------------------------------------------------------------------------------------------------
@@ -693,7 +700,13 @@ class EventParser:
             self._state = State.NAME if self._attribute.vr == "PN" else State.OBJECT
 
     def _object_name(self, text: str) -> None:
-        if text not in KEYS and text.capitalize() in GROUPS:
+        attribute = self._attribute
+        if text in KEYS and attribute.content in _HOLDS_OR_MAY_HOLD_ITEMS and not attribute.held and not self._filter:
+            self._start_item()  # as most are
+            attribute.tag = tag = KEYS[text]
+            self._elements.see(tag)
+            self._state = _OPEN
+        elif text not in KEYS and text.capitalize() in GROUPS:
             self._group_name(text)
         elif self._may_be_item(text):
             self._start_item()
