@@ -466,7 +466,7 @@ class EventParser:
         attribute.vr = attribute.vr_text = ""
         attribute.content = _HOLDS_NOTHING
         attribute.size = 0
-        self._values_state = _IN_VALUES
+        self._values_state, self._most_content = _IN_VALUES, _HOLDS_VALUES
         self._enter()
 
     # --- keys --------------------------------------------------------------------------------------------------
