@@ -281,11 +281,16 @@ class EventParser:
                     continue
             elif kind == _END_OBJECT:
                 if state == _ATTRIBUTE and content <= most_content and vr and vr != "SQ":
-                    values = convert(vr, held) if held else None if content else ()
-                    if values is not None:
-                        emit((_ELEMENT, tag or 0, vr, values))
-                        held.clear()
-                        content = size = 0
+                    if held:
+                        values = convert(vr, held)
+                        if values is not None:
+                            emit((_ELEMENT, tag or 0, vr, values))
+                            held.clear()
+                            content = size = 0
+                            tag, vr, state = None, "", _DATASET
+                            continue
+                    elif not content:
+                        emit((_ELEMENT, tag or 0, vr, ()))
                         tag, vr, state = None, "", _DATASET
                         continue
             elif kind == _START_OBJECT:
