@@ -67,8 +67,9 @@ _LAST_SEGMENT = int(EventType.LAST_SEGMENT)
 ) = map(int, TokenType)
 
 
-# For the innermost loop.
+# Plain integers for the innermost loop, which compares others more slowly.
 _ROOT, _ARRAY, _DATASET, _OPEN, _ATTRIBUTE, _VR, _VALUE, _IN_VALUES, _SKIP = map(int, list(State)[:9])
+_IN_OBJECT, _IN_NAME, _IN_GROUP = int(State.OBJECT), int(State.NAME), int(State.GROUP)
 _HOLDS_NOTHING, _HOLDS_VALUES = map(int, list(Content)[:2])
 _HOLDS_ITEMS = int(Content.ITEMS)
 _HOLDS_OR_MAY_HOLD_ITEMS = (_HOLDS_ITEMS, _HOLDS_VALUES)
@@ -702,7 +703,7 @@ class EventParser:
             self._start_item()
         else:
             self._groups = {}
-            self._state = State.NAME if self._attribute.vr == "PN" else State.OBJECT
+            self._state = _IN_NAME if self._attribute.vr == "PN" else _IN_OBJECT
 
     def _object_name(self, text: str) -> None:
         attribute = self._attribute
@@ -747,14 +748,14 @@ class EventParser:
             if group != text:
                 self._dialect.deviate("member-case", f"a component group that should be '{group}'")
             self._group = group
-            self._state = State.GROUP
+            self._state = _IN_GROUP
 
     def _group_text(self, text: str) -> None:
         if not text:
             self._dialect.deviate("empty-name-group", "a component group that is null or empty")
         self._groups[self._group] = text
         self._attribute.size += len(text)
-        self._state = State.NAME
+        self._state = _IN_NAME
 
     def _name_end(self, _: str) -> None:
         groups = self._groups
@@ -836,10 +837,10 @@ class EventParser:
 _WHOLE_VALUES = frozenset({_STRING, _STRING_END, _NUMBER, _TRUE, _FALSE, _NULL})
 
 _MEMBERS: dict[str, tuple[int, int]] = {
-    "vr": (Content.NOTHING, State.VR),
-    "Value": (Content.VALUES, State.VALUE),
-    "BulkDataURI": (Content.URI, State.URI),
-    "InlineBinary": (Content.BINARY, State.BINARY),
+    "vr": (_HOLDS_NOTHING, _VR),
+    "Value": (_HOLDS_VALUES, _VALUE),
+    "BulkDataURI": (int(Content.URI), int(State.URI)),
+    "InlineBinary": (int(Content.BINARY), int(State.BINARY)),
     "DataFragment": (Content.FRAGMENTS, State.FRAGMENTS),
 }
 _MEMBER_NAMES = {name.lower(): name for name in _MEMBERS}
