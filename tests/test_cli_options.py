@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
@@ -157,6 +158,50 @@ def test_what_an_export_has_arguments_for_is_not_taken_from_its_options(tmp_path
     for options in (WriteOptions(ndjson=True), WriteOptions(trailing_newline=True)):
         with pytest.raises(ValueError, match="an export has arguments of its own for"):
             export_archive(tmp_path, tmp_path / "out.json", options=options)
+
+
+_SERIES = ["SeriesInstanceUID=1.2.2.0", "SeriesInstanceUID=1.2.2.1"]  # two of three
+
+
+def test_data_sets_are_chosen_by_what_their_elements_are(tmp_path: Path) -> None:
+    files(tmp_path / "in", 30)
+    chosen = [option for text in (*_SERIES, "PatientID=4") for option in ("--select", text)]
+    for more in ([], ["--jobs", "2"], ["--compress", "gzip", "--format", "ndjson"]):
+        result = _run("export", tmp_path / "in", "-o", "-", *chosen, *more)
+        assert result.returncode == 0, result.stderr
+        assert b"1 data sets, 29 other files passed over" in result.stderr
+        text = gzip.decompress(result.stdout) if "gzip" in more else result.stdout
+        assert [dataset.PatientID for dataset in streamdicom.iter_datasets(text)] == ["4"]
+    assert _run("export", tmp_path / "in", "-o", tmp_path / "all.json").returncode == 0
+    two = [option for text in _SERIES for option in ("--select", text)]
+    assert _run("convert", tmp_path / "all.json", tmp_path / "some.json", *two).returncode == 0
+    series = [dataset.SeriesInstanceUID for dataset in streamdicom.iter_datasets(tmp_path / "some.json")]
+    assert (len(series), set(series)) == (20, {"1.2.2.0", "1.2.2.1"})
+
+
+def test_an_export_that_goes_on_must_choose_the_same_data_sets(tmp_path: Path) -> None:
+    files(tmp_path / "in", 3)
+    (tmp_path / "in" / "zz.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"no file")
+    with pytest.raises(streamdicom.InputError):
+        export_archive(tmp_path / "in", tmp_path / "out.json", select={"PatientID": ["1", "2"]})
+    with pytest.raises(streamdicom.ResumeError, match="something else: select"):
+        export_archive(tmp_path / "in", tmp_path / "out.json", resume=True)
+    arguments = {"select": {"PatientID": ["1", "2"]}, "on_error": "skip", "resume": True}
+    report = export_archive(tmp_path / "in", tmp_path / "out.json", **arguments)  # type: ignore[arg-type]
+    assert (report.datasets, report.passed_over, len(report.skipped)) == (2, 1, 1)
+
+
+def test_a_single_deviation_is_an_error_or_passed_over(tmp_path: Path) -> None:
+    data = b'{"00100020": {"vr": "LO", "Value": "1"}}'
+    wrong = _run("convert", "-", tmp_path / "a.dcm", "--deviation", "scalar-value=error", data=data)
+    assert (wrong.returncode, (tmp_path / "a.dcm").exists()) == (1, False)
+    silent = _run("convert", "-", tmp_path / "a.dcm", "--deviation", "scalar-value=ignore", data=data)
+    assert (silent.returncode, silent.stderr) == (0, b"")
+    for text in ("scalar-value", "scalar-value=shout", "no-such-code=error"):
+        assert _run("convert", "-", tmp_path / "b.dcm", "--deviation", text, data=data).returncode == 2
+    for text in ("Modality", "NoSuchKeyword=1"):
+        assert _run("convert", "-", tmp_path / "b.dcm", "--select", text, data=data).returncode == 2
+        assert _run("export", tmp_path, "-o", tmp_path / "b.json", "--select", text).returncode == 2
 
 
 # --- the declarations ------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ anew, and replaces what is there when it is complete.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -43,7 +43,7 @@ from streamdicom.archive.sources import CONTAINERS, FileId, Input, Kind, file_id
 from streamdicom.archive.workers import in_order
 from streamdicom.errors import InputError, ResumeError
 from streamdicom.files import Target
-from streamdicom.options import WriteOptions
+from streamdicom.options import ReadOptions, WriteOptions
 
 __all__ = ["export_archive"]
 
@@ -67,6 +67,7 @@ def export_archive(
     bulk: bool = True,
     indent: int | str | None = None,
     options: WriteOptions | None = None,
+    select: Mapping[str, str | Iterable[str]] | None = None,
     jobs: int = 1,
     on_error: str = "stop",
     resume: bool = False,
@@ -98,6 +99,8 @@ def export_archive(
         options: Which elements come, and in which form. ``file_meta`` of them is always true where pixel data is
             encapsulated, which cannot be understood without it. What becomes of bulk data, and whether it is NDJSON,
             the arguments before say.
+        select: Which data sets come, as in ``ReadOptions``, but with texts only, which go into the journal. Files of
+            others are passed over.
         jobs: How many processes.
         on_error: "stop" at an input that fails, or "skip" it, which the report tells.
         resume: Whether to go on where another run has been stopped. It must be asked for the same.
@@ -143,7 +146,9 @@ def export_archive(
         bulk_threshold=bulk_threshold,
         bulk_uri_prefix=bulk_uri_prefix,
         bulk=bulk,
+        select=_values(select or {}),
     )
+    ReadOptions(select=dict(rendering.select))  # it is said before the work starts if there is no such element
     if rendering.lines and indent is not None:
         raise ValueError("NDJSON has a data set on one line, and so no indent")
     with open_sink(target, resume) as sink:
@@ -160,6 +165,10 @@ def _check_options(options: WriteOptions) -> None:
     asked = [name for name in own if getattr(options, name) != getattr(WriteOptions(), name)]
     if asked:
         raise ValueError(f"an export has arguments of its own for {', '.join(asked)}")
+
+
+def _values(select: Mapping[str, str | Iterable[str]]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return tuple((key, (one,) if isinstance(one, str) else tuple(one)) for key, one in select.items())
 
 
 def _several(sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> Iterable[str | os.PathLike[str]]:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any, BinaryIO, NamedTuple, cast
 
@@ -21,7 +22,7 @@ from streamdicom.archive.compression import new_compressor
 from streamdicom.archive.sources import CONTAINERS, Input, Kind, Member, members, pieces
 from streamdicom.bulkdata import BulkDataAction, BulkDataPolicy
 from streamdicom.errors import InputError, StreamDicomError
-from streamdicom.options import WriteOptions
+from streamdicom.options import ReadOptions, WriteOptions
 from streamdicom.select import needed_file_meta
 from streamdicom.spool import DirectoryStore
 
@@ -44,6 +45,7 @@ class Rendering:
         compress: What the text is compressed with, if it is.
         indent: As for ``dump``.
         options: Which elements come, and in which form; group 0002 comes where it is needed, too.
+        select: Which data sets come: keywords or tags, each with the values of which one is enough.
         bulk_dir: Where large values go; None if they stay.
         bulk_threshold: Bytes up to which a value is not large.
         bulk_uri_prefix: What the references to them begin with.
@@ -59,6 +61,7 @@ class Rendering:
     bulk_threshold: int = 0
     bulk_uri_prefix: str = ""
     bulk: bool = True
+    select: tuple[tuple[str, tuple[str, ...]], ...] = ()
     folder: str | None = None
 
     def request(self) -> dict[str, Any]:
@@ -149,6 +152,7 @@ class _Batch:
     def __init__(self, rendering: Rendering) -> None:
         self._rendering = rendering
         self._options = _options(rendering)
+        self._reading = ReadOptions(select=dict(rendering.select))
         self._spool = _Spool(rendering.folder)
         self._compressor = new_compressor(rendering.compress) if rendering.compress else None
         self._size = 0
@@ -211,7 +215,9 @@ class _Batch:
             target.write(SEPARATOR)
         try:
             with _collected() as texts:
-                _write_dataset(data, target, self._rendering, self._options)
+                if not _write_dataset(data, target, self._rendering, self._reading, self._options):
+                    self._passed_over += 1
+                    return False
         except StreamDicomError as error:
             self.fail(name, str(error))
             return False
@@ -291,15 +297,24 @@ def _options(rendering: Rendering) -> WriteOptions:
 
 
 def _write_dataset(
-    data: Iterable[bytes], target: _Spool | IO[bytes], rendering: Rendering, options: WriteOptions
-) -> None:
-    """Write the text of a DICOM file.
+    data: Iterable[bytes],
+    target: _Spool | IO[bytes],
+    rendering: Rendering,
+    reading: ReadOptions,
+    options: WriteOptions,
+) -> bool:
+    """Write the text of a DICOM file, unless its data set is not selected.
 
     Raises:
         StreamDicomError: The file is at fault.
     """
-    events = needed_file_meta(iter_file_events(data), always=rendering.options.file_meta)
-    write_events(events, cast(BinaryIO, target), rendering.indent, options=options, array=False)
+    selected = iter_file_events(data, options=reading)
+    events = iter(needed_file_meta(selected, always=rendering.options.file_meta))
+    start = next(events, None)
+    if start is None:
+        return False
+    write_events(chain([start], events), cast(BinaryIO, target), rendering.indent, options=options, array=False)
+    return True
 
 
 @contextmanager

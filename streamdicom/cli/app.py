@@ -18,7 +18,18 @@ from typing import Annotated
 import typer
 
 import streamdicom
-from streamdicom.cli.options import FORM, INDENT, READING, TARGET, Chosen, has_options, indent_of, options_of
+from streamdicom.cli.options import (
+    FORM,
+    INDENT,
+    READING,
+    SELECT,
+    TARGET,
+    Chosen,
+    has_options,
+    indent_of,
+    options_of,
+    selected_of,
+)
 from streamdicom.cli.streams import CallError
 from streamdicom.errors import StreamDicomError
 from streamdicom.options import ReadOptions, WriteOptions
@@ -92,7 +103,7 @@ def demo() -> None:
 
 
 @app.command()
-@has_options(INDENT, FORM, TARGET, READING)
+@has_options(INDENT, FORM, TARGET, READING, SELECT)
 def convert(source: _In, target: _Out, chosen: Chosen) -> None:
     """Convert a DICOM file (.dcm) to DICOM JSON (.json), or back, or DICOM JSON to another form of it."""
     from streamdicom.cli.convert import convert_file
@@ -247,7 +258,7 @@ _BulkRoot = Annotated[Path | None, typer.Option("--bulk-dir", metavar="DIR", hel
 
 
 @app.command("export")
-@has_options(INDENT, FORM)
+@has_options(INDENT, FORM, SELECT)
 def export_command(
     sources: _Sources,
     output: _Stream,
@@ -283,6 +294,7 @@ def export_command(
             bulk=not no_bulk,
             indent=indent_of(chosen),
             options=options_of(WriteOptions, chosen),
+            select=selected_of(chosen),
             jobs=jobs,
             on_error=on_error,
             resume=resume,

@@ -25,7 +25,19 @@ from streamdicom.options import (
     WriteOptions,
 )
 
-__all__ = ["FORM", "INDENT", "READING", "TARGET", "Chosen", "Group", "has_options", "indent_of", "options_of"]
+__all__ = [
+    "FORM",
+    "INDENT",
+    "READING",
+    "SELECT",
+    "TARGET",
+    "Chosen",
+    "Group",
+    "has_options",
+    "indent_of",
+    "options_of",
+    "selected_of",
+]
 
 Group: TypeAlias = Mapping[str, Any]
 """For each parameter its type, annotated as typer has it."""
@@ -85,8 +97,20 @@ TARGET: Group = {
 READING: Group = {
     "profile": _choice(Profile, "Whether JSON may depart from the standard."),
     "on_error": _choice(OnError, "What becomes of an element whose value is wrong."),
+    "deviations": Annotated[
+        list[str],
+        typer.Option("--deviation", metavar="CODE=ACTION", help="For one code: report, error or ignore; repeatable."),
+    ],
 }
 """How JSON is read: of ``ReadOptions``."""
+
+SELECT: Group = {
+    "select": Annotated[
+        list[str],
+        typer.Option(metavar="KEYWORD=VALUE", help="Only data sets like this; of one keyword any value is enough."),
+    ]
+}
+"""Which data sets come: of ``ReadOptions``."""
 
 _DEFAULTS = {"trailing_newline": True, "indent": None}
 
@@ -94,6 +118,8 @@ _DEFAULTS = {"trailing_newline": True, "indent": None}
 def _default(name: str) -> Any:
     if name in _DEFAULTS:
         return _DEFAULTS[name]
+    if name in SELECT or name == "deviations":
+        return []
     options = ReadOptions if name in READING else WriteOptions
     value = options.__dataclass_fields__[name].default
     return [] if value == () else value
@@ -136,8 +162,35 @@ def options_of(kind: type[Any], chosen: Chosen) -> Any:
     >>> options_of(ReadOptions, {"profile": "strict", "keys": "tag"}).profile
     'strict'
     """
+    values = {name: value for name, value in chosen.items() if name in kind.__dataclass_fields__}
+    if "select" in values:
+        values["select"] = selected_of(chosen)
+    if "deviations" in values:
+        values["deviations"] = dict(map(_pair, values["deviations"]))
     with calling():
-        return kind(**{name: value for name, value in chosen.items() if name in kind.__dataclass_fields__})
+        return kind(**values)
+
+
+def selected_of(chosen: Chosen) -> dict[str, list[str]]:
+    """Which data sets were chosen: for each keyword the values.
+
+    Raises:
+        CallError: There is no value.
+
+    >>> selected_of({"select": ["Modality=CT", "Modality=MR"]})
+    {'Modality': ['CT', 'MR']}
+    """
+    selected: dict[str, list[str]] = {}
+    for name, value in map(_pair, chosen["select"]):
+        selected.setdefault(name, []).append(value)
+    return selected
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise CallError(f"a name and a value with = between them are needed, not {text!r}")
+    return name, value
 
 
 def indent_of(chosen: Chosen) -> int | str | None:
