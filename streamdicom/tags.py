@@ -20,7 +20,7 @@ __all__ = [
 _KEY = re.compile(r"[0-9A-F]{8}")
 _ANY_FORM = re.compile(r"[xX]?([0-9A-Fa-f]{4})([0-9A-Fa-f]{4})|\(?([0-9A-Fa-f]{4}), ?([0-9A-Fa-f]{4})\)?")
 _FIRST_WORD = re.compile(r"[A-Z](?:[A-Z]*(?![^A-Z]))?")  # an abbreviation up to the capital of the next word
-_LONGEST_KEYWORD = 128  # characters; the standard allows 64
+_LONGEST_KEYWORD = 64  # characters; the longest of PS3.6 has 62
 
 SPECIFIC_CHARACTER_SET = 0x00080005
 UTF_8_TERM = "ISO_IR 192"  # its value for UTF-8
@@ -141,7 +141,6 @@ def keyword_key(tag: int, *, camel: bool = False) -> str:
     return camel_case(name) if camel else name
 
 
-@lru_cache(maxsize=16384)
 def tag_for_keyword_key(text: str) -> int | None:
     """The tag whose keyword this is, in camel case or not; None if there is none.
 
@@ -149,10 +148,16 @@ def tag_for_keyword_key(text: str) -> int | None:
     True
     >>> tag_for_keyword_key("patientname")
     """
+    # What cannot be a keyword is not remembered either: it may be long.
+    if len(text) > _LONGEST_KEYWORD or not (text.isascii() and text.isalnum()):
+        return None
+    return _tag_for_keyword(text)
+
+
+@lru_cache(maxsize=16384)
+def _tag_for_keyword(text: str) -> int | None:
     from pydicom.datadict import tag_for_keyword
 
-    if not text or len(text) > _LONGEST_KEYWORD or not text.isascii():
-        return None
     tag = tag_for_keyword(text)
     for end in range(1, len(text) + 1):  # an abbreviation may have been the first word
         if tag is not None or not text[:end].islower():

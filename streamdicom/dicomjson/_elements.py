@@ -11,7 +11,6 @@ __all__ = ["KEYS", "Elements", "may_be_key", "tag_of"]
 
 _MOST_KEYS = 16 * 1024  # that are known by heart; an archive uses some thousands
 _MOST_SEEN = 4096  # elements of a data set that one which comes again is compared with
-_LONGEST_KEYWORD = 64  # characters; the longest of PS3.6 has 62
 
 KEYS: dict[str, int] = {}
 """The keys of elements that have nothing odd about them, as they were met; the same for every parser."""
@@ -82,7 +81,7 @@ def _tag_in_other_form(text: str, dialect: Dialect) -> int | None:
     try:
         tag = parse_tag_in_any_form(text)
     except ValueError:
-        known = tag_for_keyword_key(text) if _may_be_keyword(text) else None
+        known = tag_for_keyword_key(text)
         if known is not None:
             dialect.deviate("keyword-key", "a keyword for a key")
         return known
@@ -90,14 +89,10 @@ def _tag_in_other_form(text: str, dialect: Dialect) -> int | None:
     return tag
 
 
-def _may_be_keyword(text: str) -> bool:
-    return len(text) <= _LONGEST_KEYWORD and text.isascii() and text.isalnum()
-
-
 def may_be_key(text: str) -> bool:
     """Whether a name is a tag, in whatever form, or a keyword."""
     try:
         parse_tag_in_any_form(text)
     except ValueError:
-        return _may_be_keyword(text) and tag_for_keyword_key(text) is not None
+        return tag_for_keyword_key(text) is not None
     return True

@@ -648,29 +648,11 @@ class EventParser:
         self._dialect.deviate("scalar-value", "a 'Value' that is no array")
         self._values_state = _ATTRIBUTE
 
-    def _scalar_string(self, text: str) -> None:
-        self._scalar()
+    def _hold_string(self, text: str) -> None:
         self._hold((_STRING, text), len(text))
 
-    def _scalar_number(self, text: str) -> None:
-        self._scalar()
+    def _hold_number(self, text: str) -> None:
         self._hold((_NUMBER, text), len(text))
-
-    def _scalar_true(self, text: str) -> None:
-        self._scalar()
-        self._true_value(text)
-
-    def _scalar_false(self, text: str) -> None:
-        self._scalar()
-        self._false_value(text)
-
-    def _scalar_object(self, text: str) -> None:
-        self._scalar()
-        self._object_value(text)
-
-    def _scalar_segment(self, text: str) -> None:
-        self._scalar()
-        self._text_segment(text)
 
     def _after_value(self) -> None:
         self._state = self._values_state
@@ -849,6 +831,14 @@ _EXTRA_MEMBERS = frozenset({"keyword", "name"})
 _Move: TypeAlias = Callable[[EventParser, str], None]
 
 
+def _as_scalar(move: _Move) -> _Move:
+    def take(parser: EventParser, text: str) -> None:
+        parser._scalar()
+        move(parser, text)
+
+    return take
+
+
 def _other(kind: int) -> _Move:
     return lambda parser, text: parser._go_on_with_other(kind, text)
 
@@ -872,13 +862,13 @@ _MOVES: dict[int, dict[int, _Move]] = {
     State.ATTRIBUTE: {_PROPERTY_NAME: EventParser._member_name, _END_OBJECT: EventParser._end_attribute},
     State.VR: {_STRING: EventParser._wrong_vr, _NULL: EventParser._no_vr},
     State.VALUE: {
-        _STRING: EventParser._scalar_string,
-        _NUMBER: EventParser._scalar_number,
+        _STRING: _as_scalar(EventParser._hold_string),
+        _NUMBER: _as_scalar(EventParser._hold_number),
         _NULL: EventParser._null_for_value,
-        _TRUE: EventParser._scalar_true,
-        _FALSE: EventParser._scalar_false,
-        _START_OBJECT: EventParser._scalar_object,
-        _STRING_SEGMENT: EventParser._scalar_segment,
+        _TRUE: _as_scalar(EventParser._true_value),
+        _FALSE: _as_scalar(EventParser._false_value),
+        _START_OBJECT: _as_scalar(EventParser._object_value),
+        _STRING_SEGMENT: _as_scalar(EventParser._text_segment),
     },
     State.VALUES: {
         _STRING: EventParser._hold_less,  # which the innermost loop has added
