@@ -236,7 +236,9 @@ class AsyncDatasetWriter:
             OSError: The target, or the store of bulk data, cannot be written.
             TypeError: This is no data set.
         """
-        await self._send_all(self._encoder.encode(obj))
+        self._check()
+        for block in self._encoder.encode(obj):
+            await self._put(block)
         if self._is_connection:
             await self.flush()
 
@@ -246,7 +248,8 @@ class AsyncDatasetWriter:
         Raises:
             OutputError, OSError: As ``write``.
         """
-        await self._send_all([self._encoder.flush()])
+        self._check()
+        await self._put(self._encoder.flush())
 
     async def close(self) -> None:
         """Close the array. Closing twice does nothing.
@@ -255,16 +258,18 @@ class AsyncDatasetWriter:
             OutputError, OSError: As ``write``.
         """
         if not self._is_closed:
-            await self._send_all([self._encoder.close()])
+            self._check()
+            await self._put(self._encoder.close())
             self._is_closed = True
 
-    async def _send_all(self, blocks: Iterable[bytes]) -> None:
-        for block in blocks:
-            if not self._is_whole:
-                raise OutputError("what came before has not been sent")
+    def _check(self) -> None:
+        if not self._is_whole:
+            raise OutputError("what came before has not been sent")
+
+    async def _put(self, block: bytes) -> None:
+        if block:
             self._is_whole = False
-            if block:
-                await self._send(block)
+            await self._send(block)
             self._is_whole = True
 
     async def __aenter__(self) -> Self:
