@@ -24,7 +24,7 @@ __all__ = ["BROKEN_OFF", "DatasetEncoder", "DatasetParser", "broken_off", "strea
 BROKEN_OFF = (ConnectionError, TimeoutError, EOFError)
 """What a source raises that stops before its end: a peer that has gone or says nothing, a file that is cut."""
 
-_FEW = 16  # events between two looks for blocks: a long value has a block in each of them
+_FEW = 32  # events between two looks for blocks, of which a long value has one in each
 
 
 def stream_reading(options: ReadOptions, store: BulkDataStore | None = None) -> tuple[StreamParser, Stages]:
