@@ -39,6 +39,8 @@ __all__ = [
     "write_file",
 ]
 
+_END_DATASET = int(EventType.END_DATASET)
+
 
 # --- reading ---------------------------------------------------------------------------------------------------
 
@@ -404,7 +406,7 @@ def _by_dataset(events: Iterable[Event]) -> Iterator[Iterable[Event]]:
 def _to_end(events: Iterator[Event]) -> Iterator[Event]:
     for event in events:
         yield event
-        if event[0] == EventType.END_DATASET:
+        if event[0] == _END_DATASET:
             return
 
 
