@@ -22,7 +22,7 @@ _LAYERS = (
     ("tags", "vr", "events", "deviations", "bulkdata", "charset", "valuefield"),
     ("bulkvalues", "multipart", "buffers", "options", "selection", "converters"),
     ("dicomjson", "part10", "dataset", "filters", "ordering", "select", "conversion", "stages"),
-    ("files", "spool", "api"),
+    ("files", "spool", "compression", "api"),
     ("archive", "serializers"),
     ("pydantic",),
     ("cli",),
