@@ -51,7 +51,7 @@ class MultipartReader:
 
     def __init__(self, boundary: bytes) -> None:
         if not _BOUNDARY.fullmatch(boundary):
-            raise RequestError("the parameter 'boundary' is missing, or not as RFC 2046 5.1.1 has it")
+            raise RequestError("the parameter 'boundary' is missing, or not as RFC 2046 5.1.1 has it", 400)
         self._dashes = b"--" + boundary
         self._parser = MultipartParser(
             boundary,
@@ -94,7 +94,7 @@ class MultipartReader:
                 data = self._skip(self._preamble + data)
             self._parser.write(data)
         except (MultipartParseError, RequestError) as error:
-            self._error = error if isinstance(error, RequestError) else RequestError(_MALFORMED)
+            self._error = error if isinstance(error, RequestError) else RequestError(_MALFORMED, 400)
             if not self._events:
                 raise self._error from None
         return self._events
@@ -109,7 +109,7 @@ class MultipartReader:
         if self._error:
             raise self._error
         if self._preamble is not None:
-            raise RequestError("the boundary of the media type is nowhere in the multipart body")
+            raise RequestError("the boundary of the media type is nowhere in the multipart body", 400)
         if not self._finished:
             raise TruncatedError("the multipart body stops before its closing boundary")
 
@@ -123,7 +123,7 @@ class MultipartReader:
         self._preamble = data[1 - len(delimiter) :]
         self._passed += len(data) - len(self._preamble)
         if self._passed > _LONGEST_PREAMBLE:
-            raise RequestError(f"no boundary of the media type in the first {_LONGEST_PREAMBLE} bytes of the body")
+            raise RequestError(f"no boundary of the media type in the first {_LONGEST_PREAMBLE} bytes of the body", 400)
         return b""
 
     # --- what the parser calls ---------------------------------------------------------------------------------
@@ -174,4 +174,4 @@ class MultipartReader:
         self._finished = True
 
     def _malformed(self) -> NoReturn:
-        raise RequestError(_MALFORMED)
+        raise RequestError(_MALFORMED, 400)
