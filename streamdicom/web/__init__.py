@@ -1,0 +1,1 @@
+"""The HTTP side: what DICOMweb (PS3.18) sends and gets, as streams."""
