@@ -9,7 +9,6 @@
 """
 
 from streamdicom.api import (
-    DatasetParser,
     DatasetWriter,
     dump,
     dumps,
@@ -33,19 +32,23 @@ from streamdicom.errors import (
     DatasetError,
     DicomFileError,
     DicomJsonError,
+    DicomXmlError,
     InputError,
     JsonSyntaxError,
     LimitError,
     Location,
     OutputError,
+    RequestError,
     ResumeError,
     StreamDicomError,
     TruncatedError,
+    XmlSyntaxError,
 )
 from streamdicom.events import Event, EventType
 from streamdicom.filters import load_bulk_data, store_bulk_data
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, WriteOptions
+from streamdicom.push import DatasetEncoder, DatasetParser
 from streamdicom.serializers import (
     DicomJSONEncoder,
     json_default,
@@ -67,6 +70,7 @@ __all__ = [
     "Converter",
     "ConverterError",
     "Converters",
+    "DatasetEncoder",
     "DatasetError",
     "DatasetParser",
     "DatasetWriter",
@@ -76,6 +80,7 @@ __all__ = [
     "DicomFileError",
     "DicomJSONEncoder",
     "DicomJsonError",
+    "DicomXmlError",
     "DirectoryStore",
     "Element",
     "Event",
@@ -90,11 +95,13 @@ __all__ = [
     "OutputError",
     "PrivateKey",
     "ReadOptions",
+    "RequestError",
     "ResumeError",
     "Severity",
     "StreamDicomError",
     "TruncatedError",
     "WriteOptions",
+    "XmlSyntaxError",
     "dump",
     "dumps",
     "iter_datasets",

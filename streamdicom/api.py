@@ -5,29 +5,26 @@ pydicom is imported when a data set is first asked for, not with this module.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import chain
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, cast
 
-from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
-from streamdicom.dicomjson import EventParser, EventWriter, KeyFilter
-from streamdicom.errors import DicomJsonError, Location, StreamDicomError
+from streamdicom.errors import InputError, Location
 from streamdicom.events import Event
 from streamdicom.files import Output, Source, Target, chunks, temporary
-from streamdicom.filters import store_bulk_data
-from streamdicom.jsontext import JsonWriter
+from streamdicom.formats import Parser
 from streamdicom.options import ReadOptions, WriteOptions
-from streamdicom.selection import Wanted
+from streamdicom.push import DatasetEncoder, DatasetParser, stream_reading
 from streamdicom.stages import Stages
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset, FileDataset
 
-    from streamdicom.part10 import Part10Parser
-
 __all__ = [
-    "DatasetParser",
     "DatasetWriter",
     "dump",
     "dumps",
@@ -44,64 +41,6 @@ __all__ = [
 
 
 # --- reading ---------------------------------------------------------------------------------------------------
-
-
-class DatasetParser:
-    """A push parser for whoever owns the loop: bytes in, data sets out.
-
-    Args:
-        options: What is taken, what is chosen of it, and what becomes of bulk data.
-        file_dataset: Whether to make FileDataset objects.
-
-    >>> parser = DatasetParser()
-    >>> parser.feed(b'[{"00100020": {"vr": "LO", "Va')
-    []
-    >>> [ds.PatientID for ds in parser.feed(b'lue": ["17"]}}, ')]
-    ['17']
-    >>> parser.feed(b"{}]") + parser.close()
-    []
-    """
-
-    def __init__(self, *, options: ReadOptions | None = None, file_dataset: bool = False) -> None:
-        from streamdicom.dataset import DatasetBuilder
-
-        options = options or ReadOptions()
-        self._events, self._stages = _json_reading(options)
-        self._builder = DatasetBuilder(options, file_dataset=file_dataset)
-
-    @property
-    def error(self) -> StreamDicomError | None:
-        """The error that ended the stream, even if data sets before it were returned first."""
-        return self._builder.error or self._stages.error or self._events.error
-
-    def feed(self, data: bytes) -> list[Dataset]:
-        """Take the next bytes of the stream; return the data sets that they complete.
-
-        A fault raises at once if there are no data sets before it; otherwise those are returned first and the next
-        call raises. From then on every call raises the same error.
-
-        Args:
-            data: Any number of bytes, cut anywhere.
-
-        Raises:
-            InputError: The bytes are not JSON, the JSON is not DICOM JSON, or there is too much of something.
-        """
-        return self._take(self._events.feed(data))
-
-    def close(self) -> list[Dataset]:
-        """Say that the stream has ended. There are never data sets left.
-
-        Raises:
-            TruncatedError: The stream stopped within a document, or had none.
-            InputError: As in ``feed``.
-        """
-        return self._take(self._events.close())
-
-    def _take(self, events: list[Event]) -> list[Dataset]:
-        datasets = self._builder.take(self._stages.take(events))
-        if self.error and not datasets:
-            raise self.error
-        return datasets
 
 
 def iter_datasets(
@@ -153,22 +92,16 @@ def iter_events(source: Source, *, options: ReadOptions | None = None) -> Iterat
     00100020 LO ('17',)
     """
     options = options or ReadOptions()
-    parser, stages = _json_reading(options, options.bulk_data_store)
+    parser, stages = stream_reading(options, options.bulk_data_store)
     return stages.run(_fed(parser, source))
 
 
-def _json_reading(options: ReadOptions, store: BulkDataStore | None = None) -> tuple[EventParser, Stages]:
-    wanted = Wanted(options.select, options.limits)
-    parser = EventParser(options=options, skip=KeyFilter.of(options, wanted))
-    return parser, Stages.of_reading(options, store, wanted)
-
-
-def _fed(parser: EventParser | Part10Parser, source: Source) -> Iterator[Event]:
+def _fed(parser: Parser, source: Source) -> Iterator[Event]:
     # A chain in C, which passes an event on in a quarter of the time that a generator takes.
     return chain.from_iterable(_batches(parser, source))
 
 
-def _batches(parser: EventParser | Part10Parser, source: Source) -> Iterator[list[Event]]:
+def _batches(parser: Parser, source: Source) -> Iterator[list[Event]]:
     for chunk in chunks(source):
         yield parser.feed(chunk)
     yield parser.close()
@@ -250,9 +183,9 @@ def _only(source: Source, options: ReadOptions | None, file_dataset: bool) -> Da
     datasets = iter_datasets(source, options=options, file_dataset=file_dataset)
     first = next(datasets, None)
     if first is None:
-        raise DicomJsonError("no data set, where one is due")
+        raise InputError("no data set, where one is due")
     if next(datasets, None) is not None:
-        raise DicomJsonError("more than one data set, where one is due", Location(dataset_index=1))
+        raise InputError("more than one data set, where one is due", Location(dataset_index=1))
     return first
 
 
@@ -284,7 +217,9 @@ class DatasetWriter:
     """
 
     def __init__(self, target: Target, *, indent: int | str | None = None, options: WriteOptions | None = None) -> None:
-        self._document = _Document(Output(target), indent, options or WriteOptions(), array=True)
+        self._encoder = _encoder(target, indent, options, array=True)
+        self._output = Output(target)
+        self._is_closed = False
 
     def write(self, obj: Dataset) -> None:
         """Write one data set.
@@ -293,7 +228,13 @@ class DatasetWriter:
             OutputError: An element cannot be written; the location has its tag path. The array is at its end then.
             TypeError: This is no data set.
         """
-        self._document.write(obj)
+        for block in self._encoder.encode(obj):
+            self._output.write(block)
+
+    def flush(self) -> None:
+        """Give the target all that was written so far, as it stands in a block otherwise until that is full."""
+        self._output.write(self._encoder.flush())
+        self._output.flush()
 
     def close(self) -> None:
         """Close the array; give a path its name. Closing twice does nothing.
@@ -301,7 +242,10 @@ class DatasetWriter:
         Raises:
             OutputError: An error came before.
         """
-        self._document.close()
+        if not self._is_closed:
+            self._output.write(self._encoder.close())
+            self._output.commit()
+            self._is_closed = True
 
     def __enter__(self) -> Self:
         return self
@@ -309,7 +253,11 @@ class DatasetWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._document.__exit__(kind, error, trace)
+        try:
+            if error is None:
+                self.close()
+        finally:
+            self._output.discard()
 
 
 def dump(
@@ -341,7 +289,11 @@ def dump(
     >>> target.getvalue()
     b'{"00100020":{"vr":"LO","Value":["17"]}}'
     """
-    _dump(obj, Output(target), indent, options or WriteOptions())
+    encoder = _encoder(target, indent, options, array=_is_array(obj))
+    with Output(target) as output:
+        for block in _encoded(obj, encoder):
+            output.write(block)
+        output.commit()
 
 
 def dumps(
@@ -354,9 +306,29 @@ def dumps(
     >>> dumps([loads("{}"), loads("{}")], options=WriteOptions(ndjson=True))
     '{}\n{}\n'
     """
-    blocks: list[bytes] = []
-    _dump(obj, _Blocks(blocks), indent, options or WriteOptions())
-    return b"".join(blocks).decode()
+    encoder = DatasetEncoder(indent, options=options, array=_is_array(obj))
+    return b"".join(_encoded(obj, encoder)).decode()
+
+
+def _is_array(obj: Dataset | Iterable[Dataset]) -> bool:
+    from pydicom.dataset import Dataset
+
+    return not isinstance(obj, Dataset)
+
+
+def _encoded(obj: Dataset | Iterable[Dataset], encoder: DatasetEncoder) -> Iterator[bytes]:
+    datasets = obj if _is_array(obj) else [obj]
+    for dataset in cast("Iterable[Dataset]", datasets):
+        yield from encoder.encode(dataset)
+    yield encoder.close()
+
+
+def _encoder(target: Target, indent: int | str | None, options: WriteOptions | None, *, array: bool) -> DatasetEncoder:
+    """One of the format that the options or the name of the target say."""
+    options = options or WriteOptions()
+    if options.format == "auto" and isinstance(target, str | os.PathLike) and Path(target).suffix.lower() == ".xml":
+        options = replace(options, format="xml")
+    return DatasetEncoder(indent, options=options, array=array)
 
 
 def write_events(
@@ -387,8 +359,12 @@ def write_events(
     >>> target.getvalue()
     b'[{"00100020":{"vr":"LO","Value":["17"]}}]'
     """
-    with _Document(Output(target), indent, options or WriteOptions(), array=array) as document:
-        document.write_events(events)
+    encoder = _encoder(target, indent, options, array=array)
+    with Output(target) as output:
+        for block in encoder.encode_events(events):
+            output.write(block)
+        output.write(encoder.close())
+        output.commit()
 
 
 def write_file(events: Iterable[Event], target: Target, *, options: WriteOptions | None = None) -> None:
@@ -415,112 +391,9 @@ def write_file(events: Iterable[Event], target: Target, *, options: WriteOptions
     """
     from streamdicom.part10 import Part10Writer
 
-    output = Output(target)
-    try:
+    with Output(target) as output:
         with output.random_access() as file:
             writer = Part10Writer(file, temporary, options=options)
             writer.write_all(Stages.of_writing(options or WriteOptions()).run(events))
             writer.close()
         output.commit()
-    finally:
-        output.discard()
-
-
-def _dump(
-    obj: Dataset | Iterable[Dataset], output: Output | _Blocks, indent: int | str | None, options: WriteOptions
-) -> None:
-    from pydicom.dataset import Dataset
-
-    with _Document(output, indent, options, array=not isinstance(obj, Dataset)) as document:
-        for dataset in [obj] if isinstance(obj, Dataset) else obj:
-            document.write(dataset)
-
-
-class _Blocks:
-    """An output in memory."""
-
-    def __init__(self, blocks: list[bytes]) -> None:
-        self.write = blocks.append
-
-    def commit(self) -> None:
-        """There is nothing to do: the blocks are the caller's."""
-
-    def discard(self) -> None:
-        """As ``commit``."""
-
-
-class _Document:
-    """A JSON document on its way to an output."""
-
-    def __init__(
-        self, output: Output | _Blocks, indent: int | str | None, options: WriteOptions, *, array: bool
-    ) -> None:
-        if options.ndjson and indent is not None:
-            output.discard()
-            raise ValueError("NDJSON has a data set on one line, and so no indent")
-        self._output = output
-        self._json = JsonWriter(
-            output.write,
-            indent=indent,
-            ensure_ascii=options.ensure_ascii,
-            escape_html=options.escape_html,
-            depth=options.limits.depth,
-            multiple=options.ndjson,
-            trailing_newline=options.trailing_newline or options.ndjson,
-        )
-        self._events = EventWriter(self._json, options=options, array=array)
-        self._options = options
-        self._stages = Stages.of_writing(options)
-        self._stores = options.bulk_data_store is not None or options.bulk_data_policy != BulkDataPolicy()
-        self._index = 0
-        self._error: StreamDicomError | None = None
-        self._closed = False
-
-    def write(self, dataset: Dataset) -> None:
-        from pydicom.dataset import Dataset
-
-        from streamdicom.dataset import walk
-
-        if not isinstance(dataset, Dataset):
-            raise TypeError(f"a Dataset or an iterable of them is needed, not {type(dataset).__name__}")
-        if self._error:
-            raise self._error
-        walked = walk(dataset, self._index, options=self._options)
-        try:
-            if self._stores or self._stages:
-                self.write_events(chain.from_iterable(walked))
-            else:
-                for events in walked:
-                    self._events.write_all(events)
-        except StreamDicomError as error:
-            self._error = error
-            raise
-        self._index += 1
-
-    def write_events(self, events: Iterable[Event]) -> None:
-        events = self._stages.run(events)
-        if self._stores:
-            events = store_bulk_data(events, self._options.bulk_data_policy, self._options.bulk_data_store)
-        self._events.write_all(events)
-
-    def close(self) -> None:
-        if self._error:
-            raise self._error
-        if not self._closed:
-            self._events.close()
-            self._json.close()
-            self._output.commit()
-            self._closed = True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            if error is None:
-                self.close()
-        finally:
-            if not self._closed:
-                self._output.discard()

@@ -3,12 +3,15 @@
     StreamDicomError
     ├── InputError (ValueError)        what was read is at fault
     │   ├── JsonSyntaxError            the bytes are not JSON (RFC 8259)
+    │   ├── XmlSyntaxError             the bytes are not XML (XML 1.0), or have what is refused: a DTD, entities
     │   ├── TruncatedError (EOFError)  the input stopped before it was complete
     │   ├── DicomJsonError             JSON, but not the DICOM JSON Model (PS3.18 Annex F)
+    │   ├── DicomXmlError              XML, but not the Native DICOM Model (PS3.19 Annex A)
     │   ├── DicomFileError             the bytes are no DICOM file (PS3.10), or break the encoding in it (PS3.5)
     │   ├── BulkDataError              a reference to bulk data that may not be followed, or leads nowhere
     │   ├── DatasetError               read, but not to be held in a pydicom data set
-    │   └── LimitError                 more than one of the ``Limits`` allows
+    │   ├── LimitError                 more than one of the ``Limits`` allows
+    │   └── RequestError               an HTTP request that cannot be taken, or not be answered as it asks
     ├── ConverterError (ValueError)    a converter has failed
     ├── OutputError (ValueError)       what was to be written is at fault
     └── ResumeError (ValueError)       a run cannot go on where another has stopped
@@ -27,14 +30,17 @@ __all__ = [
     "DatasetError",
     "DicomFileError",
     "DicomJsonError",
+    "DicomXmlError",
     "InputError",
     "JsonSyntaxError",
     "LimitError",
     "Location",
     "OutputError",
+    "RequestError",
     "ResumeError",
     "StreamDicomError",
     "TruncatedError",
+    "XmlSyntaxError",
 ]
 
 
@@ -97,12 +103,20 @@ class JsonSyntaxError(InputError):
     """The bytes are not JSON text as RFC 8259 defines it."""
 
 
+class XmlSyntaxError(InputError):
+    """The bytes are not XML 1.0, or have what is refused in it: a document type declaration, entities."""
+
+
 class TruncatedError(InputError, EOFError):
     """The input stopped before it was complete; what came was right as far as it went."""
 
 
 class DicomJsonError(InputError):
     """JSON text that breaks the rules of the DICOM JSON Model (PS3.18 Annex F)."""
+
+
+class DicomXmlError(InputError):
+    """XML that breaks the rules of the Native DICOM Model (PS3.19 Annex A)."""
 
 
 class DicomFileError(InputError):
@@ -127,6 +141,18 @@ class LimitError(InputError):
     def __init__(self, message: str, limit: str, location: Location | None = None) -> None:
         super().__init__(f"{message}; Limits.{limit} sets the bound", location)
         self.limit = limit
+
+
+class RequestError(InputError):
+    """An HTTP request that cannot be taken, or not be answered as it asks.
+
+    Attributes:
+        status: The status code to answer with, of RFC 9110, section 15.5.
+    """
+
+    def __init__(self, message: str, status: int, location: Location | None = None) -> None:
+        super().__init__(message, location)
+        self.status = status
 
 
 class ConverterError(StreamDicomError, ValueError):

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, TypeAlias, cast
+from typing import BinaryIO, Self, TypeAlias, cast
 
 __all__ = ["Output", "Source", "Target", "chunks", "temporary"]
 
@@ -136,17 +136,27 @@ class Output:
             while piece := file.read(_CHUNK):
                 self.write(piece)
 
+    def flush(self) -> None:
+        """Flush the file, if it is one that can be."""
+        flush = getattr(self._file, "flush", None)
+        if flush is not None:
+            flush()
+
     def commit(self) -> None:
         """Give the complete file its name; flush a file that the caller opened."""
         if self._path is None:
-            flush = getattr(self._file, "flush", None)
-            if flush is not None:
-                flush()
+            self.flush()
             return
         self._file.close()
         if self._partial is not None:
             self._partial.replace(self._path)
             self._partial = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.discard()
 
     def discard(self) -> None:
         """Leave nothing behind under the path."""

@@ -23,6 +23,7 @@ UriHandler: TypeAlias = "Callable[[str], Any] | Callable[[str, str, str], Any]"
 ElementHandler: TypeAlias = "Callable[[DataElement], str]"
 """As in pydicom: from an element to the URI that takes the place of its value."""
 
+Format: TypeAlias = Literal["auto", "json", "xml"]
 Profile: TypeAlias = Literal["lenient", "strict"]
 DeviationAction: TypeAlias = Literal["report", "error", "ignore"]
 OnError: TypeAlias = Literal["raise", "skip", "keep"]
@@ -42,6 +43,9 @@ class ReadOptions:
     """Choices for reading.
 
     Attributes:
+        format: What is read: "json", the DICOM JSON Model (PS3.18 Annex F), "xml", the Native DICOM Model (PS3.19
+            Annex A), of which documents may follow one another, or, with "auto", that of the two which the first
+            character tells.
         limits: Bounds on what the input may cost.
         multiple_documents: Whether several JSON documents may follow one another (NDJSON, concatenated JSON);
             the data sets of all of them make one stream.
@@ -85,6 +89,7 @@ class ReadOptions:
     64
     """
 
+    format: Format = "auto"
     limits: Limits = field(default_factory=Limits)
     multiple_documents: bool = False
     profile: Profile = "lenient"
@@ -101,6 +106,7 @@ class ReadOptions:
     spool_threshold: int = 64 * 1024 * 1024
 
     def __post_init__(self) -> None:
+        _check("format", self.format, Format)
         _check("profile", self.profile, Profile)
         _check("on_error", self.on_error, OnError)
         for code, action in self.deviations.items():
@@ -118,6 +124,9 @@ class WriteOptions:
     """Choices for writing.
 
     Attributes:
+        format: What is written: "json", the DICOM JSON Model (PS3.18 Annex F), "xml", the Native DICOM Model (PS3.19
+            Annex A), a document for each data set, or, with "auto", XML to a path that ends in ``.xml`` and else JSON.
+            What is said of JSON text below has no meaning for XML.
         file_meta: Whether the file meta information (group 0002) is written, beside the other elements. The
             DICOM JSON Model does not know it (PS3.18 Annex F); DCMTK and others write it so.
         number_handling: How DS, IS, SV and UV are written. "number": as a number where the text is one that JSON
@@ -164,6 +173,7 @@ class WriteOptions:
     False
     """
 
+    format: Format = "auto"
     file_meta: bool = False
     number_handling: NumberHandling = "number"
     nonfinite: Nonfinite = "string"
@@ -188,6 +198,7 @@ class WriteOptions:
     bulk_data_threshold: int = 1024
 
     def __post_init__(self) -> None:
+        _check("format", self.format, Format)
         _check("number_handling", self.number_handling, NumberHandling)
         _check("nonfinite", self.nonfinite, Nonfinite)
         _check("keys", self.keys, Keys)

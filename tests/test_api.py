@@ -16,7 +16,6 @@ import streamdicom
 from streamdicom import (
     DatasetParser,
     DatasetWriter,
-    DicomJsonError,
     EventType,
     InputError,
     JsonSyntaxError,
@@ -84,7 +83,7 @@ def test_a_lone_surrogate_in_a_str_is_told() -> None:
     [(b"[]", "no data set"), (b"[" + _ONE + b"," + _TWO + b"]", "more than one"), (b"[1]", "data set expected")],
 )
 def test_one_data_set_is_due(text: bytes, message: str) -> None:
-    with pytest.raises(DicomJsonError, match=message):
+    with pytest.raises(InputError, match=message):
         streamdicom.load(text)
 
 

@@ -13,26 +13,32 @@ from streamdicom.errors import (
     DatasetError,
     DicomFileError,
     DicomJsonError,
+    DicomXmlError,
     InputError,
     JsonSyntaxError,
     LimitError,
     Location,
     OutputError,
+    RequestError,
     ResumeError,
     StreamDicomError,
     TruncatedError,
+    XmlSyntaxError,
 )
 
 PARENTS: dict[type[Exception], tuple[type[Exception], ...]] = {
     StreamDicomError: (Exception,),
     InputError: (StreamDicomError, ValueError),
     JsonSyntaxError: (InputError,),
+    XmlSyntaxError: (InputError,),
     TruncatedError: (InputError, EOFError),
     DicomJsonError: (InputError,),
+    DicomXmlError: (InputError,),
     DicomFileError: (InputError,),
     BulkDataError: (InputError,),
     DatasetError: (InputError,),
     LimitError: (InputError,),
+    RequestError: (InputError,),
     ConverterError: (StreamDicomError, ValueError),
     OutputError: (StreamDicomError, ValueError),
     ResumeError: (StreamDicomError, ValueError),
@@ -88,6 +94,11 @@ def test_a_limit_is_named() -> None:
     error = LimitError("too deep", "depth", Location(5))
     assert error.limit == "depth"
     assert str(error) == "too deep; Limits.depth sets the bound (byte 5)"
+
+
+def test_an_answer_to_a_request_has_a_status() -> None:
+    error = RequestError("no such media type", 415)
+    assert (error.status, str(error)) == (415, "no such media type")
 
 
 def test_a_place_is_frozen() -> None:

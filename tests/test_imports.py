@@ -21,14 +21,15 @@ _LAYERS = (
     ("jsontext",),
     ("tags", "vr", "events", "deviations", "bulkdata", "charset", "valuefield"),
     ("bulkvalues", "multipart", "buffers", "options", "selection", "converters"),
-    ("dicomjson", "part10", "dataset", "filters", "ordering", "select", "conversion", "stages"),
-    ("files", "spool", "api"),
+    ("dicomjson", "part10", "dataset", "filters", "ordering", "select", "conversion", "stages", "nativexml"),
+    ("formats",),
+    ("files", "spool", "push", "api"),
     ("archive", "serializers"),
     ("pydantic",),
     ("cli",),
 )
 _LEVEL = {name: level for level, names in enumerate(_LAYERS) for name in names}
-_FOLDERS = ("jsontext", "converters", "dicomjson", "part10", "dataset", "archive", "cli")
+_FOLDERS = ("jsontext", "converters", "dicomjson", "part10", "nativexml", "dataset", "archive", "cli")
 
 
 def _modules() -> list[Path]:

@@ -191,6 +191,11 @@ class EventWriter:
             self._place, self._last, self._size = place, last, size
             self._event = kind, tag
 
+    def flush(self) -> None:
+        """Hand over to the ``JsonWriter`` what is pending."""
+        if self._texts:
+            self._flush()
+
     def close(self) -> None:
         """Finish the document.
 

@@ -299,7 +299,13 @@ class JsonWriter:
         self._end_segment(text, final)
 
     def flush(self) -> None:
-        """Give all that was written so far to the sink."""
+        """Give all that was written so far to the sink, with the line feed of a document that is complete."""
+        if self._multiple and self._end_of_text and not self._container and self._place is _VALUE:
+            self._parts.append(self._end_of_text)
+            self._place = _START
+        self._flush()
+
+    def _flush(self) -> None:
         if self._parts:
             block = "".join(self._parts).encode()
             self._parts.clear()
@@ -318,7 +324,7 @@ class JsonWriter:
         if self._end_of_text and self._place is not _START:
             self._put(self._end_of_text)
             self._end_of_text = ""
-        self.flush()
+        self._flush()
 
     def _start(self, container: str) -> None:
         if len(self._open) >= self._depth:
@@ -385,7 +391,7 @@ class JsonWriter:
         self._parts.append(text)
         self._size += len(text)
         if self._size >= _BLOCK:
-            self.flush()
+            self._flush()
 
 
 _WRITE: dict[int, Callable[[JsonWriter, str], None]] = {

@@ -1,0 +1,194 @@
+"""Push parsers and writers for whoever owns the loop: nothing here reads or writes a file or a socket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from typing import TYPE_CHECKING
+
+from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
+from streamdicom.dicomjson import KeyFilter
+from streamdicom.errors import StreamDicomError
+from streamdicom.events import Event
+from streamdicom.filters import store_bulk_data
+from streamdicom.formats import StreamParser, new_writer
+from streamdicom.options import ReadOptions, WriteOptions
+from streamdicom.selection import Wanted
+from streamdicom.stages import Stages
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+__all__ = ["DatasetEncoder", "DatasetParser", "stream_reading"]
+
+_FEW = 16  # events between two looks for blocks: a long value has a block in each of them
+
+
+def stream_reading(options: ReadOptions, store: BulkDataStore | None = None) -> tuple[StreamParser, Stages]:
+    """What makes events of bytes, and what they go through then.
+
+    Args:
+        options: The choices.
+        store: Where values are that come for the references to them.
+    """
+    wanted = Wanted(options.select, options.limits)
+    parser = StreamParser(options=options, skip=KeyFilter.of(options, wanted))
+    return parser, Stages.of_reading(options, store, wanted)
+
+
+class DatasetParser:
+    """A push parser: bytes in, data sets out.
+
+    Args:
+        options: What is taken, what is chosen of it, and what becomes of bulk data.
+        file_dataset: Whether to make FileDataset objects.
+
+    >>> parser = DatasetParser()
+    >>> parser.feed(b'[{"00100020": {"vr": "LO", "Va')
+    []
+    >>> [ds.PatientID for ds in parser.feed(b'lue": ["17"]}}, ')]
+    ['17']
+    >>> parser.feed(b"{}]") + parser.close()
+    []
+    """
+
+    def __init__(self, *, options: ReadOptions | None = None, file_dataset: bool = False) -> None:
+        from streamdicom.dataset import DatasetBuilder
+
+        options = options or ReadOptions()
+        self._events, self._stages = stream_reading(options)
+        self._builder = DatasetBuilder(options, file_dataset=file_dataset)
+
+    @property
+    def error(self) -> StreamDicomError | None:
+        """The error that ended the stream, even if data sets before it were returned first."""
+        return self._builder.error or self._stages.error or self._events.error
+
+    def feed(self, data: bytes) -> list[Dataset]:
+        """Take the next bytes of the stream; return the data sets that they complete.
+
+        A fault raises at once if there are no data sets before it; otherwise those are returned first and the next
+        call raises. From then on every call raises the same error.
+
+        Args:
+            data: Any number of bytes, cut anywhere.
+
+        Raises:
+            InputError: The bytes are not JSON or XML, that is not one of DICOM, or there is too much of something.
+        """
+        return self._take(self._events.feed(data))
+
+    def close(self) -> list[Dataset]:
+        """Say that the stream has ended. There are never data sets left.
+
+        Raises:
+            TruncatedError: The stream stopped within a document, or had none.
+            InputError: As in ``feed``.
+        """
+        return self._take(self._events.close())
+
+    def _take(self, events: list[Event]) -> list[Dataset]:
+        datasets = self._builder.take(self._stages.take(events))
+        if self.error and not datasets:
+            raise self.error
+        return datasets
+
+
+class DatasetEncoder:
+    r"""The other way: data sets in, bytes out, in blocks of about 64 KiB that are made while they are taken.
+
+    So one data set with gigabytes of pixel data takes no more memory than a small one, and whoever sends the blocks
+    sets the pace. After an error nothing can be written; the array is left open.
+
+    Args:
+        indent: Spaces, or a string, for each level; None for no white space.
+        options: The format, the form of the text, what is left out, what becomes of bulk data, and how deep data sets
+            may nest.
+        array: Whether the data sets are put into an array; NDJSON and XML have none. Otherwise there is one data set.
+
+    Raises:
+        ValueError: An indent for NDJSON, or NDJSON in XML.
+
+    >>> from pydicom import Dataset
+    >>> encoder = DatasetEncoder()
+    >>> list(encoder.encode(Dataset())), encoder.flush(), encoder.close()
+    ([], b'[{}', b']')
+    """
+
+    def __init__(
+        self, indent: int | str | None = None, *, options: WriteOptions | None = None, array: bool = True
+    ) -> None:
+        self._options = options = options or WriteOptions()
+        self._blocks: list[bytes] = []
+        self._writer = new_writer(self._blocks.append, indent, options, array=array)
+        self._stages = Stages.of_writing(options)
+        self._stores = options.bulk_data_store is not None or options.bulk_data_policy != BulkDataPolicy()
+        self._index = 0
+        self._error: StreamDicomError | None = None
+
+    def encode(self, dataset: Dataset) -> Iterator[bytes]:
+        """The blocks that one data set completes; what is left is pending until there is more of it.
+
+        Nothing is done before the first block is asked for, and all must be taken before the next data set.
+
+        Raises:
+            OutputError: An element cannot be written; the location has its tag path.
+            OSError: The store of bulk data cannot be written.
+            TypeError: This is no data set.
+        """
+        from pydicom.dataset import Dataset
+
+        from streamdicom.dataset import walk
+
+        if not isinstance(dataset, Dataset):
+            raise TypeError(f"a Dataset or an iterable of them is needed, not {type(dataset).__name__}")
+        if self._error:
+            raise self._error
+        walked = walk(dataset, self._index, options=self._options)
+        try:
+            if self._stores or self._stages:
+                yield from self.encode_events(chain.from_iterable(walked))
+            else:
+                for events in walked:
+                    self._writer.write_all(events)
+                    yield from self._ready()
+        except StreamDicomError as error:
+            self._error = error
+            raise
+        self._index += 1
+
+    def encode_events(self, events: Iterable[Event]) -> Iterator[bytes]:
+        """The blocks that events complete, of any number of data sets.
+
+        Raises:
+            OutputError: An event out of order, a tag not above the one before it, or a value that does not fit its VR.
+            OSError: The store of bulk data cannot be written.
+        """
+        events = self._stages.run(events)
+        if self._stores:
+            events = store_bulk_data(events, self._options.bulk_data_policy, self._options.bulk_data_store)
+        events = iter(events)
+        for event in events:
+            self._writer.write_all(chain((event,), islice(events, _FEW)))
+            yield from self._ready()
+
+    def flush(self) -> bytes:
+        """What is pending of the data sets so far; NDJSON with the end of the line."""
+        self._writer.flush()
+        return b"".join(self._ready())
+
+    def close(self) -> bytes:
+        """What is pending, and the end of the document.
+
+        Raises:
+            OutputError: An error came before, or a data set is not complete.
+        """
+        if self._error:
+            raise self._error
+        self._writer.close()
+        return b"".join(self._ready())
+
+    def _ready(self) -> list[bytes]:
+        blocks = self._blocks[:]
+        self._blocks.clear()
+        return blocks

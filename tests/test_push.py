@@ -1,0 +1,106 @@
+"""The push parser of data sets and its mirror, the push writer."""
+
+from __future__ import annotations
+
+import json
+from itertools import chain
+
+import pytest
+from pydicom import Dataset
+from pydicom.dataelem import DataElement
+
+from streamdicom import DatasetEncoder, DatasetParser, EventType, OutputError, TruncatedError, WriteOptions, iter_events
+from tests.memory import peak
+
+_MIB = 1024 * 1024
+
+
+def _patient(name: str) -> Dataset:
+    dataset = Dataset()
+    dataset.PatientID = name
+    return dataset
+
+
+def test_an_encoder_gives_what_a_parser_takes() -> None:
+    encoder, parser = DatasetEncoder(), DatasetParser()
+    datasets = [_patient(str(n)) for n in range(5000)]
+    blocks = [*chain.from_iterable(map(encoder.encode, datasets)), encoder.close()]
+    assert len(blocks) > 3
+    assert all(len(block) < 100_000 for block in blocks)
+    assert [*chain.from_iterable(map(parser.feed, blocks)), *parser.close()] == datasets
+
+
+def test_nothing_is_written_before_it_is_asked_for() -> None:
+    encoder = DatasetEncoder(array=False)
+    encoder.encode(_patient("1"))
+    assert list(encoder.encode(_patient("2"))) == []
+    assert json.loads(encoder.close())["00100020"]["Value"] == ["2"]
+
+
+def test_flush_gives_what_is_pending() -> None:
+    encoder = DatasetEncoder()
+    assert list(encoder.encode(_patient("1"))) == []
+    assert encoder.flush() == b'[{"00100020":{"vr":"LO","Value":["1"]}}'
+    assert encoder.flush() == b""
+    assert encoder.close() == b"]"
+
+
+def test_a_line_is_complete_when_it_is_flushed() -> None:
+    encoder = DatasetEncoder(options=WriteOptions(ndjson=True))
+    for name in "12":
+        assert list(encoder.encode(_patient(name))) == []
+        assert encoder.flush() == b'{"00100020":{"vr":"LO","Value":["%b"]}}\n' % name.encode()
+    assert encoder.close() == b""
+
+
+def test_a_long_value_comes_in_blocks_while_they_are_taken() -> None:
+    dataset = Dataset()
+    dataset.add(DataElement(0x7FE00010, "OB", bytes(64 * _MIB)))
+
+    def write() -> None:
+        encoder = DatasetEncoder(array=False)
+        assert sum(map(len, encoder.encode(dataset))) + len(encoder.close()) > 64 * _MIB * 4 / 3
+
+    assert peak(write) < 4 * _MIB
+
+
+def test_a_data_set_that_was_not_taken_to_its_end_ends_the_array() -> None:
+    dataset = Dataset()
+    dataset.add(DataElement(0x7FE00010, "OB", bytes(_MIB)))
+    encoder = DatasetEncoder()
+    next(iter(encoder.encode(dataset)))
+    with pytest.raises(OutputError, match="START_DATASET"):
+        list(encoder.encode(_patient("1")))
+    with pytest.raises(OutputError):
+        encoder.close()
+
+
+def test_an_error_is_sticky_and_leaves_the_array_open() -> None:
+    dataset = Dataset()
+    dataset.add_new(0x00080018, "UI", "1.2")
+    dataset.add(DataElement(0x00090010, "ZZ", "?", validation_mode=0))
+    encoder = DatasetEncoder()
+    for attempt in (lambda: list(encoder.encode(dataset)), lambda: list(encoder.encode(_patient("1"))), encoder.close):
+        with pytest.raises(OutputError):
+            attempt()
+    parser = DatasetParser()
+    parser.feed(encoder.flush())
+    with pytest.raises(TruncatedError):
+        parser.close()
+
+
+def test_only_data_sets_are_taken() -> None:
+    with pytest.raises(TypeError, match="Dataset"):
+        list(DatasetEncoder().encode({}))  # type: ignore[arg-type]
+
+
+def test_events_are_taken_too() -> None:
+    encoder = DatasetEncoder(options=WriteOptions(exclude=["PatientID"]))
+    events = [*iter_events(b'[{"00100020":{"vr":"LO","Value":["1"]}},{}]')]
+    assert events[0][0] == EventType.START_DATASET
+    assert b"".join(encoder.encode_events(events)) + encoder.close() == b"[{},{}]"
+
+
+def test_a_line_has_no_indent() -> None:
+    with pytest.raises(ValueError, match="NDJSON"):
+        DatasetEncoder(indent=1, options=WriteOptions(ndjson=True))
