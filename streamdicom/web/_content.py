@@ -26,7 +26,7 @@ _TAKEN = (
     "application/dicom+json, application/json, application/x-ndjson, application/dicom+xml, application/dicom, "
     'multipart/related with type="application/dicom+json", "application/dicom+xml" or "application/dicom"'
 )
-_CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
+_CHARSETS = frozenset({"utf-8", "utf8", "iso_ir 192", "us-ascii"})
 _CODINGS = {"": "", "identity": "", "gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate", "zstd": "zstd"}
 
 
