@@ -117,13 +117,14 @@ class MultipartReader:
         """What comes from the first boundary on; the parser itself takes no preamble."""
         delimiter = b"\r\n" + self._dashes
         start = data.find(delimiter)
+        held = data[1 - len(delimiter) :]
+        if self._passed + (start if start >= 0 else len(data) - len(held)) > _LONGEST_PREAMBLE:
+            raise RequestError(f"no boundary of the media type in the first {_LONGEST_PREAMBLE} bytes of the body", 400)
         if start >= 0:
             self._preamble = None
             return data[start + 2 :]
-        self._preamble = data[1 - len(delimiter) :]
-        self._passed += len(data) - len(self._preamble)
-        if self._passed > _LONGEST_PREAMBLE:
-            raise RequestError(f"no boundary of the media type in the first {_LONGEST_PREAMBLE} bytes of the body", 400)
+        self._preamble = held
+        self._passed += len(data) - len(held)
         return b""
 
     # --- what the parser calls ---------------------------------------------------------------------------------
