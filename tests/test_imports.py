@@ -20,7 +20,7 @@ _LAYERS = (
     ("errors", "limits"),
     ("jsontext",),
     ("tags", "vr", "events", "deviations", "bulkdata", "charset", "valuefield"),
-    ("bulkvalues", "multipart", "buffers", "options", "selection", "converters"),
+    ("bulkvalues", "multipart", "encapsulation", "buffers", "options", "selection", "converters"),
     ("dicomjson", "part10", "dataset", "filters", "ordering", "select", "conversion", "stages", "nativexml"),
     ("formats",),
     ("files", "spool", "push", "api"),
