@@ -21,7 +21,7 @@ _LAYERS = (
     ("jsontext",),
     ("tags", "vr", "events", "deviations", "bulkdata", "charset", "valuefield"),
     ("bulkvalues", "multipart", "encapsulation", "buffers", "options", "selection", "converters"),
-    ("dicomjson", "part10", "dataset", "filters", "ordering", "select", "conversion", "stages", "nativexml"),
+    ("dicomjson", "part10", "dataset", "filters", "ordering", "select", "conversion", "stages", "late", "nativexml"),
     ("formats",),
     ("files", "spool", "push", "api"),
     ("archive", "serializers"),

@@ -177,9 +177,11 @@ def _name(value: tuple[str, str, str] | None) -> str:
 
 
 def _components(text: str) -> str:
-    # More than the standard has stay in the last one, so that a reader joins them to the same text.
-    parts = zip(_COMPONENTS, escape(text).split("^", len(_COMPONENTS) - 1), strict=False)
-    return "".join([f"<{name}>{part}</{name}>" for name, part in parts if part])
+    # More than the standard has stay in the last one, and the last one stays if it is empty, so that a reader joins
+    # them to the same text.
+    *first, last = zip(_COMPONENTS, escape(text).split("^", len(_COMPONENTS) - 1), strict=False)
+    parts = [part for part in first if part[1]]
+    return "".join([f"<{name}>{part}</{name}>" if part else f"<{name}/>" for name, part in [*parts, last]])
 
 
 _ENCODERS: dict[Form, Callable[[Any], str]] = {

@@ -627,8 +627,11 @@ _EMPTY_NAME = ("", "", "")
 
 
 def _joined(components: dict[str, str]) -> str:
-    """The text of a component group (PS3.5 6.2.1.1)."""
-    return "^".join([components.get(name, "") for name in _COMPONENTS]).rstrip("^")
+    """The text of a component group (PS3.5 6.2.1.1), up to the last component that is there."""
+    texts = [components.get(name) for name in _COMPONENTS]
+    while texts and texts[-1] is None:
+        texts.pop()
+    return "^".join([text or "" for text in texts])
 
 
 _Start: TypeAlias = Callable[[NativeXmlParser, dict[str, str]], None]

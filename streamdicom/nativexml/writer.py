@@ -18,7 +18,7 @@ from streamdicom.jsontext._base64 import Base64Encoder
 from streamdicom.nativexml._markup import END, escape, markup_of, reference, start_of, values_of
 from streamdicom.nativexml._private import Blocks, is_creator
 from streamdicom.options import WriteOptions
-from streamdicom.tags import UTF_8_TERM, dictionary_vrs, format_tag
+from streamdicom.tags import UTF_8_TERM, format_tag
 from streamdicom.valuefield import json_field
 from streamdicom.vr import VRS, Form
 
@@ -53,7 +53,7 @@ _MEMBERS = int(_Place.MEMBERS)
 
 
 class NativeXmlWriter:
-    """Writes the data sets of a stream of DICOM events as XML documents in UTF-8, each with its XML declaration.
+    r"""Writes the data sets of a stream of DICOM events as XML documents in UTF-8, each with its XML declaration.
 
     Documents follow one another on lines of their own; no data set is nothing at all. Private elements have their
     ``privateCreator`` and a tag without their block, beside the elements that reserve the blocks; one whose block
@@ -100,8 +100,7 @@ class NativeXmlWriter:
         self._texts: list[str] = []
         self._size = 0
         # The element in parts that is being written:
-        self._told_vr = ""
-        self._part_vr = ""  # as it was written
+        self._part_vr = ""
         self._count = 0  # of its values
         self._base64 = Base64Encoder()
         self._fragments = FragmentsEncoder()
@@ -118,7 +117,7 @@ class NativeXmlWriter:
 
         Group lengths are left out, and group 0002 unless the options say otherwise. Encapsulated pixel data is one
         InlineBinary: the items of the value field, without the delimiter behind them. An element in a form that its
-        VR does not have is UN, as in a DICOM file.
+        VR does not have is UN, as in a DICOM file. An element in parts must tell its VR at its start.
 
         Raises:
             OutputError: An event out of order, a tag not above the one before it in its data set, a value that does
@@ -341,44 +340,30 @@ class NativeXmlWriter:
             self._put(f'{start_of(tag, vr or "CS")}<Value number="1">{UTF_8_TERM}</Value>{END}')
             self._skip()
             return
-        self._told_vr = vr
-        self._part_vr = ""
-        self._count = 0
-        self._place = _Place.PARTS
-        if vr:
-            self._open_part(tag, vr)
-
-    def _open_part(self, tag: int, vr: str) -> None:
+        if not vr:
+            raise OutputError("a long value whose VR comes behind it, where XML has it before")
         row_of(vr)
         self._part_vr = vr
+        self._count = 0
         self._put(self._start_of(tag, vr))
-
-    def _settle_vr(self, tag: int, is_binary: bool) -> None:
-        """The VR of a value whose source tells it only behind it: what the data dictionary says."""
-        if self._part_vr:
-            return
-        vrs = [vr for vr in dictionary_vrs(tag) if (VRS[vr].form is Form.BINARY) is is_binary]
-        if len(vrs) != 1:
-            raise OutputError("a long value whose VR comes behind it, where XML has it before")
-        self._open_part(tag, vrs[0])
+        self._place = _Place.PARTS
 
     def _part_values(self, tag: int, vr: str, value: Any) -> None:
-        self._settle_vr(tag, False)
         self._put(values_of(self._part_vr, value, self._count + 1))
         self._count += len(value)
 
     def _segment(self, tag: int, vr: str, value: Any) -> None:
-        self._put_segment(tag, value, final=False)
+        self._put_segment(value, final=False)
 
     def _last_segment(self, tag: int, vr: str, value: Any) -> None:
-        self._put_segment(tag, value, final=True)
+        self._put_segment(value, final=True)
 
-    def _put_segment(self, tag: int, value: Any, final: bool) -> None:
+    def _put_segment(self, value: Any, final: bool) -> None:
         is_binary = isinstance(value, bytes)
         if not is_binary and not isinstance(value, str):
             raise OutputError("a segment that is neither text nor bytes")
         if self._place != _Place.SEGMENTS:
-            self._open_segments(tag, is_binary)
+            self._open_segments(is_binary)
         elif is_binary is not (VRS[self._part_vr].form is Form.BINARY):
             raise OutputError("a value in segments of text and of bytes")
         self._put_text(self._base64.encode(value, final=final) if is_binary else escape(value))
@@ -386,8 +371,7 @@ class NativeXmlWriter:
             self._put_end("</InlineBinary>" if is_binary else "</Value>")
         self._place = _Place.PARTS if final else _Place.SEGMENTS
 
-    def _open_segments(self, tag: int, is_binary: bool) -> None:
-        self._settle_vr(tag, is_binary)
+    def _open_segments(self, is_binary: bool) -> None:
         if VRS[self._part_vr].form is not (Form.BINARY if is_binary else Form.TEXT):
             raise OutputError(f"a {'binary value' if is_binary else 'text segment'} for VR {self._part_vr}")
         self._count += 1
@@ -396,8 +380,6 @@ class NativeXmlWriter:
         self._put("<InlineBinary>" if is_binary else f'<Value number="{self._count}">')
 
     def _end_parts(self, tag: int, vr: str, value: Any) -> None:
-        if not self._part_vr:
-            self._open_part(tag, vr)
         if vr != self._part_vr:
             raise OutputError(f"a long value of VR {vr} that was told to be of another")
         self._put(END)
