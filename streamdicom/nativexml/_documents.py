@@ -46,6 +46,8 @@ class Documents:
     Attributes:
         bytes_fed: Bytes of the stream so far.
         is_behind: Whether the document element has ended, which ``end`` must tell.
+        expat: The parser of the document that is being read.
+        base: The byte offset of that document.
     """
 
     def __init__(
@@ -64,15 +66,15 @@ class Documents:
         self._pause = pause
         self.bytes_fed = offset
         self.is_behind = False
-        self._expat: XMLParserType | None = None  # of the document that is being read
-        self._base = offset  # where it begins
+        self.expat: XMLParserType | None = None
+        self.base = offset
         self._unread = b""  # the start of what may be the next document
         self._prefixes: set[str | None] = set()
 
     @property
     def place(self) -> int:
         """The byte offset of the markup that a handler is called for."""
-        return self._base + max(self._expat.CurrentByteIndex, 0) if self._expat else self.bytes_fed
+        return self.base + max(self.expat.CurrentByteIndex, 0) if self.expat else self.bytes_fed
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes.
@@ -97,23 +99,23 @@ class Documents:
         Raises:
             TruncatedError: It ends within a document, or has none.
         """
-        if self._expat is None:
+        if self.expat is None:
             raise TruncatedError("the stream ends before a document", Location(self.bytes_fed))
         self._take(b"", final=True)
 
     def _take(self, data: bytes, *, final: bool) -> None:
         rest: bytes | None = data
         while rest is not None:
-            if self._expat is None:
+            if self.expat is None:
                 data = rest.lstrip(_BYTES_OF_SPACE)
                 self.bytes_fed += len(rest) - len(data)
                 if not data:
                     return
-                self._base = self.bytes_fed
-                self._expat = self._new_expat()
+                self.base = self.bytes_fed
+                self.expat = self._new_expat()
                 rest = data
             self.bytes_fed += len(rest)
-            rest = self._parse(self._expat, rest, final)
+            rest = self._parse(self.expat, rest, final)
 
     def _parse(self, parser: XMLParserType, data: bytes, final: bool) -> bytes | None:
         """Parse some bytes; what is left is the start of the next document, or there is none."""
@@ -126,7 +128,7 @@ class Documents:
             if final:
                 raise TruncatedError("the stream ends within a document", Location(self.bytes_fed)) from None
             message = f"not XML: {expat.ErrorString(error.code)}"
-            raise XmlSyntaxError(message, Location(self._base + parser.ErrorByteIndex)) from None
+            raise XmlSyntaxError(message, Location(self.base + parser.ErrorByteIndex)) from None
         self._pause()
         if self.is_behind:
             self._unread = self._behind(parser.CurrentByteIndex, data)
@@ -135,13 +137,13 @@ class Documents:
     def _behind(self, index: int, data: bytes) -> bytes:
         """The bytes from an index into the document on."""
         data = self._unread + data
-        return data[len(data) - (self.bytes_fed - self._base - index) :]
+        return data[len(data) - (self.bytes_fed - self.base - index) :]
 
     def _next_document(self, index: int, data: bytes) -> bytes:
         """What stands behind a document, and does not belong to it, should be another one."""
         rest = self._behind(index, data)
-        self.bytes_fed = self._base + index
-        self._expat = None
+        self.bytes_fed = self.base + index
+        self.expat = None
         self._unread = b""
         self.is_behind = False
         return rest

@@ -11,7 +11,7 @@ from streamdicom.events import Value
 from streamdicom.tags import parse_tag
 from streamdicom.vr import VRS, Form
 
-__all__ = ["convert", "tag_of"]
+__all__ = ["PARSERS", "convert", "tag_of"]
 
 _TAG = re.compile(r"[0-9A-Fa-f]{8}")
 
@@ -53,12 +53,14 @@ def _tag(text: str) -> int:
     return tag_of(text.strip())
 
 
-_PARSERS: dict[Form, Callable[[str], Value]] = {
+_OF_FORM: dict[Form, Callable[[str], Value]] = {
     Form.INTEGER: _integer,
     Form.LONG_INTEGER: _integer,
     Form.FLOAT: _float,
     Form.TAG: _tag,
 }
+PARSERS: dict[str, Callable[[str], Value] | None] = {vr: _OF_FORM.get(row.form) for vr, row in VRS.items()}
+"""By VR, how a value is made of a text that is not empty; None where it is the text."""
 
 
 def convert(vr: str, texts: list[str], most: int) -> tuple[Value, ...]:
@@ -78,7 +80,7 @@ def convert(vr: str, texts: list[str], most: int) -> tuple[Value, ...]:
     >>> convert("DS", ["1.50", ""], 9), convert("FD", ["1.50", "-INF"], 9), convert("AT", ["00181063"], 9)
     (('1.50', None), (1.5, -inf), (1577059,))
     """
-    parse = _PARSERS.get(VRS[vr].form)
+    parse = PARSERS[vr]
     if parse is None:
         return tuple([text or None for text in texts])
     if any(len(text) > most for text in texts):

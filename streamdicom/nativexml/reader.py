@@ -20,11 +20,11 @@ from typing import Any, TypeAlias
 
 from streamdicom.bulkdata import Base64Decoder, decode_base64
 from streamdicom.errors import DicomXmlError, InputError, LimitError, Location
-from streamdicom.events import Event, EventType
+from streamdicom.events import Event, EventType, Value
 from streamdicom.nativexml._documents import SPACE, Documents
 from streamdicom.nativexml._private import Blocks, is_creator
 from streamdicom.nativexml._states import OF_ATTRIBUTE, WANTED, State
-from streamdicom.nativexml._values import convert, tag_of
+from streamdicom.nativexml._values import PARSERS, convert, tag_of
 from streamdicom.options import ReadOptions
 from streamdicom.ordering import Elements
 from streamdicom.tags import dictionary_vrs, format_tag
@@ -55,7 +55,6 @@ _DATASET, _OPEN_VALUES, _VALUES, _VALUE = (
     int(State.VALUES),
     int(State.VALUE),
 )
-_VALUE_STATES = (_OPEN_VALUES, _VALUES)
 _TEXT_STATES = frozenset({State.VALUE, State.BINARY, State.COMPONENT})
 
 _OPENED: dict[str, int] = {
@@ -64,7 +63,12 @@ _OPENED: dict[str, int] = {
     )
     for vr, row in VRS.items()
 }
-_NUMBERS = [str(number) for number in range(1, 33)]  # as most values have them
+_NUMBERS = [{"number": str(number)} for number in range(1, 33)]  # the attributes of most values
+_VALUE_VRS = frozenset(vr for vr, state in _OPENED.items() if state == _OPEN_VALUES)
+_ATTRIBUTE_NAMES = frozenset({"DicomAttribute", _NAMESPACE + "DicomAttribute"})
+_VALUE_NAMES = frozenset({"Value", _NAMESPACE + "Value"})
+_MOST_TAGS = 16 * 1024  # that are known by heart; an archive uses some thousands
+_TAGS: dict[str, int] = {}  # those of the standard, as they were met; the same for every parser
 _GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 _COMPONENTS = ("FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffix")  # PS3.5 6.2.1.1, in their order
 _OF_ATTRIBUTE = frozenset({"tag", "vr", "keyword", "privateCreator"})
@@ -133,7 +137,8 @@ class NativeXmlParser:
         # The attribute that is being read:
         self._tag = 0
         self._vr = ""
-        self._at = 0  # the byte offset of its start
+        self._at = 0  # the byte offset of its start in the document
+        self._parse: Callable[[str], Value] | None = None  # what makes its values
         self._creator = ""  # that its block must have, if it reserves one that is reserved already
         self._held: list[Any] = []  # its values: texts, or person names, or bytes
         self._size = 0
@@ -212,31 +217,60 @@ class NativeXmlParser:
     # --- tags --------------------------------------------------------------------------------------------------
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
+        """A start tag. The moves that make up most elements stand here; ``_STARTS`` has the others."""
         if self._texts:
             self._between()
-        move = _STARTS[self._state].get(name)
+        state = self._state
+        if state == _DATASET:
+            tag = _TAGS.get(attributes.get("tag", ""), -1)
+            elements = self._elements
+            if tag > elements.last and name in _ATTRIBUTE_NAMES:
+                vr = attributes.get("vr", "")
+                if vr in _VALUE_VRS and len(attributes) == 2 + ("keyword" in attributes):
+                    elements.last = tag
+                    elements.seen.append(tag)
+                    self._tag, self._vr, self._parse = tag, vr, PARSERS[vr]
+                    self._at = self._documents.expat.CurrentByteIndex  # type: ignore[union-attr]
+                    self._count = 0
+                    self._state = _OPEN_VALUES
+                    return
+        elif state == _VALUES or state == _OPEN_VALUES:
+            count = self._count
+            if count < len(_NUMBERS) and attributes == _NUMBERS[count] and name in _VALUE_NAMES:
+                self._count = count + 1
+                self._state = _VALUE
+                return
+        move = _STARTS[state].get(name)
         if move is None:
-            raise DicomXmlError(f"another element than {WANTED[self._state]}", Location(self._documents.place))
+            raise DicomXmlError(f"another element than {WANTED[state]}", Location(self._documents.place))
         move(self, attributes)
 
     def _end(self, name: str) -> None:
         """The end tag of what the state is in. What ends most elements stands here; ``_ENDS`` has the others."""
-        texts = self._texts
-        if self._state == _VALUE:
+        texts, state, held = self._texts, self._state, self._held
+        if state == _VALUE:
             text = texts[0] if len(texts) == 1 else "".join(texts)
             texts.clear()
             if self._counted or len(text) > self._most_text:
                 self._end_long_value(text)
                 return
-            self._held.append(text)
+            held.append(text)
             self._size += len(text)
-            if self._size > self._most_text or len(self._held) > self._most_held:
+            if self._size > self._most_text or len(held) > self._most_held:
                 self._deliver_values()
             self._state = _VALUES
             return
-        if texts and self._state not in _TEXT_STATES:
+        if texts and state not in _TEXT_STATES:
             self._between()
-        _ENDS[self._state](self)
+        if state == _VALUES and len(held) == 1 and not self._in_parts and not self._tag & 0x10000:
+            [text] = held
+            if self._parse is None and text:
+                self._events.append((_ELEMENT, self._tag, self._vr, (text,)))
+                held.clear()
+                self._size = 0
+                self._state = _DATASET
+                return
+        _ENDS[state](self)
 
     def _between(self) -> None:
         """Take the text before a start tag, or the end tag of what has no text."""
@@ -264,7 +298,11 @@ class NativeXmlParser:
 
     def _wrong(self, message: str) -> DicomXmlError:
         """What is said of a value."""
-        return DicomXmlError(message, Location(self._at))
+        return DicomXmlError(message, self._location())
+
+    def _location(self) -> Location:
+        """Where a fault in a value is told: the start of its attribute."""
+        return Location(self._documents.base + self._at)
 
     def _known(self, attributes: dict[str, str], names: frozenset[str]) -> None:
         if not attributes.keys() <= names:
@@ -309,7 +347,7 @@ class NativeXmlParser:
     # --- attributes --------------------------------------------------------------------------------------------
 
     def _start_attribute(self, attributes: dict[str, str]) -> None:
-        self._at = self._documents.place
+        self._at = self._documents.place - self._documents.base
         self._known(attributes, _OF_ATTRIBUTE)
         try:
             tag = tag_of(attributes.get("tag", ""))
@@ -321,6 +359,8 @@ class NativeXmlParser:
             self._go_to_block(attributes.get("privateCreator", "").strip(" "), vr)
         elif attributes.get("privateCreator"):
             raise self._wrong("a private creator for an element of the standard")
+        else:
+            _learn(attributes["tag"], tag)
         self._see()
         if vr in VRS:
             self._set_vr(vr)
@@ -329,9 +369,8 @@ class NativeXmlParser:
 
     def _open_attribute(self, tag: int) -> None:
         self._tag = tag
-        self._vr = self._creator = ""
-        self._count = self._skipped = 0
-        self._in_parts = False
+        self._vr = ""
+        self._count = 0
         self._state = State.OPEN
 
     def _see(self) -> None:
@@ -343,12 +382,12 @@ class NativeXmlParser:
         elements.see(tag)
 
     def _set_vr(self, vr: str) -> None:
-        self._vr = vr
+        self._vr, self._parse = vr, PARSERS[vr]
         self._state = _OPENED[vr]
         if vr == "SQ":
             if len(self._frames) >= self._most_sequences:
                 message = f"more than {self._most_sequences} sequences within one another"
-                raise LimitError(message, "depth", Location(self._at))
+                raise LimitError(message, "depth", self._location())
             self._events.append((_START_SEQUENCE, self._tag, vr, None))
 
     def _learn_vr(self, opened: int | None = None) -> None:
@@ -381,9 +420,10 @@ class NativeXmlParser:
             if held:
                 self._deliver_values()
             self._events.append((_END_ELEMENT, tag, vr, None))
+            self._in_parts = False
         else:
             self._end_element(self._converted() if held else ())
-        self._size = 0
+        self._size = self._skipped = 0
         self._state = _DATASET
 
     def _end_element(self, values: tuple[Any, ...]) -> None:
@@ -395,6 +435,7 @@ class NativeXmlParser:
             if self._creator:
                 if self._creator != creator.strip(" "):
                     raise self._wrong("a private block that is reserved for another creator")
+                self._creator = ""
                 return
             self._blocks.reserve(tag, creator)
         self._events.append((_ELEMENT, tag, self._vr, values))
@@ -416,10 +457,7 @@ class NativeXmlParser:
     # --- values ------------------------------------------------------------------------------------------------
 
     def _start_value(self, attributes: dict[str, str]) -> None:
-        count = self._count
-        number = attributes.get("number")
-        if count >= len(_NUMBERS) or number != _NUMBERS[count] or len(attributes) > 1:
-            self._take_number(attributes)
+        self._take_number(attributes)
         self._count += 1
         self._state = _VALUE
 
@@ -436,7 +474,7 @@ class NativeXmlParser:
             raise self._wrong("values whose numbers do not ascend from 1 (PS3.19 A.1.5)")
         self._skipped += gap
         if self._skipped > self._most_held:
-            raise LimitError("more values that were left out than are held", "held_values", Location(self._at))
+            raise LimitError("more values that were left out than are held", "held_values", self._location())
         self._held += [_EMPTY_NAME if self._vr == "PN" else ""] * gap
         self._count += gap
 
@@ -482,7 +520,7 @@ class NativeXmlParser:
                 values = convert(self._vr, held, self._most_digits)
             except ValueError as error:
                 if isinstance(error, LimitError):
-                    raise LimitError(error.message.partition(";")[0], error.limit, Location(self._at)) from None
+                    raise LimitError(error.message.partition(";")[0], error.limit, self._location()) from None
                 raise self._wrong(f"not a value of VR {self._vr}") from None
         held.clear()
         return values
@@ -501,7 +539,7 @@ class NativeXmlParser:
         if self._state == State.BINARY:
             text = "".join(text.split())
         elif self._state == State.COMPONENT or VRS[self._vr].form is not Form.TEXT:
-            raise LimitError(f"so long a text for VR {self._vr}", "string_segment", Location(self._at))
+            raise LimitError(f"so long a text for VR {self._vr}", "string_segment", self._location())
         most, start = self._most_text, 0
         while len(text) - start > most:
             if not self._flows:
@@ -624,6 +662,12 @@ class NativeXmlParser:
 
 
 _EMPTY_NAME = ("", "", "")
+
+
+def _learn(text: str, tag: int) -> None:
+    if len(_TAGS) >= _MOST_TAGS:
+        _TAGS.clear()
+    _TAGS[text] = tag
 
 
 def _joined(components: dict[str, str]) -> str:
