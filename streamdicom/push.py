@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DatasetEncoder", "DatasetParser", "stream_reading"]
 
-_FEW = 16  # events between two looks for blocks: a long value has a block in each of them
+_FEW = 32  # events between two looks for blocks, of which a long value has one in each
 
 
 def stream_reading(options: ReadOptions, store: BulkDataStore | None = None) -> tuple[StreamParser, Stages]:
