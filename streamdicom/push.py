@@ -10,8 +10,10 @@ from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
 from streamdicom.dicomjson import KeyFilter
 from streamdicom.errors import StreamDicomError
 from streamdicom.events import Event
+from streamdicom.files import temporary
 from streamdicom.filters import store_bulk_data
 from streamdicom.formats import StreamParser, new_writer
+from streamdicom.late import tell_vrs
 from streamdicom.options import ReadOptions, WriteOptions
 from streamdicom.selection import Wanted
 from streamdicom.stages import Stages
@@ -167,6 +169,8 @@ class DatasetEncoder:
         events = self._stages.run(events)
         if self._stores:
             events = store_bulk_data(events, self._options.bulk_data_policy, self._options.bulk_data_store)
+        if self._options.format == "xml":
+            events = tell_vrs(events, temporary)
         events = iter(events)
         for event in events:
             self._writer.write_all(chain((event,), islice(events, _FEW)))
