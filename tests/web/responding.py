@@ -102,7 +102,7 @@ async def forever(request: Request) -> Response:
 async def failure(request: Request) -> Response:
     errors = {"found": HTTPException(404, "no such study"), "server": RuntimeError("broken")}
     made = failing(int(request.path_params["after"]), errors[request.path_params["error"]])
-    return DicomJSONResponse(made)
+    return (DicomXMLResponse if "form" in request.query_params else DicomJSONResponse)(made)
 
 
 async def unwritable(request: Request) -> Response:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
 from contextlib import closing
+from email import message_from_bytes
+from email.message import Message
+from typing import Any, NoReturn
+from xml.etree import ElementTree
 
 import httpx
 import pytest
 import zstandard
 from dicomweb_client import DICOMwebClient
+from pydicom import Dataset
 
+from streamdicom.web.responses import DicomJSONResponse
+from tests.web.responding import dataset
 from tests.web.server import Server, serving
 
 _MIB = 1024 * 1024
@@ -172,6 +180,45 @@ def test_several_headers_are_one_list(server: Server) -> None:
     assert httpx.get(f"{server.url}/studies", headers=headers).headers["content-type"] == "application/json"
 
 
+@pytest.mark.parametrize(
+    ("path", "accept"),
+    [
+        ("/studies", 'multipart/related; type="application/dicom+xml"'),
+        ("/studies", "multipart/related;type=application/dicom+xml, application/json;q=0.9"),
+        ("/async/studies", "multipart/*"),
+        ("/studies?accept=multipart/related;type=%22application/dicom%2Bxml%22", "*/*"),
+        ("/studies?accept=multipart/related;type=application/dicom+xml", "*/*"),
+        ("/form/xml", "*/*"),
+    ],
+)
+def test_in_xml_each_data_set_is_a_part(server: Server, path: str, accept: str) -> None:
+    parts = _parts(_get(server, path, accept=accept))
+    assert [_patient_id(part) for part in parts] == ["000000", "000001", "000002"]
+
+
+def test_one_data_set_is_one_part_in_xml(server: Server) -> None:
+    [part] = _parts(_get(server, "/form/xml?one=1"))
+    assert _patient_id(part) == "000017"
+
+
+def _parts(response: httpx.Response) -> list[Message]:
+    assert response.status_code in (200, 202)
+    content_type = response.headers["content-type"]
+    message = message_from_bytes(f"Content-Type: {content_type}\r\n\r\n".encode() + response.content)
+    assert not message.defects
+    assert message.get_content_type() == "multipart/related"
+    assert message.get_param("type") == "application/dicom+xml"
+    parts = message.get_payload()
+    assert isinstance(parts, list)
+    return parts
+
+
+def _patient_id(part: Message) -> str | None:
+    assert part.get_content_type() == "application/dicom+xml"
+    root = ElementTree.fromstring(part.get_payload(decode=True))
+    return root.findtext("{*}DicomAttribute[@tag='00100020']/{*}Value")
+
+
 def test_what_cannot_be_had_is_answered_with_what_can(server: Server) -> None:
     response = _get(server, "/studies", accept="image/secret")
     assert response.status_code == 406
@@ -224,6 +271,50 @@ def test_what_a_client_sends_wrong_is_told_with_its_place(server: Server, body: 
     assert response.status_code == status
     assert place in response.text
     assert "secret" not in response.text
+
+
+def test_a_later_error_leaves_the_last_part_of_xml_open(server: Server) -> None:
+    body = b""
+    with (
+        pytest.raises(httpx.RemoteProtocolError, match="incomplete chunked read"),
+        httpx.stream("GET", f"{server.url}/failure/server/3?form=xml") as response,
+    ):
+        boundary = response.headers["content-type"].split("boundary=")[1]
+        for chunk in response.iter_raw():
+            body += chunk
+    assert f"--{boundary}--".encode() not in body
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+def test_a_server_that_raises_when_the_client_has_left_hears_of_no_error(kind: str) -> None:
+    """From ASGI 2.4 on ``send`` raises OSError then, which uvicorn does not."""
+    closed = []
+
+    def endless() -> Iterator[Dataset]:
+        try:
+            while True:
+                yield dataset(0)
+        finally:
+            closed.append(True)
+
+    async def endless_async() -> AsyncIterator[Dataset]:
+        with closing(endless()) as datasets:
+            for one in datasets:
+                yield one
+
+    async def respond(response: DicomJSONResponse) -> None:
+        async def receive() -> NoReturn:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        async def send(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.body":
+                raise OSError("the client has left")
+
+        await response({"type": "http", "method": "GET", "headers": []}, receive, send)
+
+    asyncio.run(respond(DicomJSONResponse(endless() if kind == "sync" else endless_async())))
+    assert closed == [True]
 
 
 # --- slow producers, slow clients, clients that leave -----------------------------------------------------------
