@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import count, islice
+from itertools import chain, islice, repeat
 
 from pydicom import Dataset
 from starlette.applications import Starlette
@@ -103,10 +103,8 @@ def _ask(server: Server, form: str, path: str, buffer: int) -> socket.socket:
 
 
 def _datasets() -> Iterator[Dataset]:
-    for number in count():
-        dataset = streamdicom.loads(DATASET)
-        dataset.PatientID = f"{number:06}"
-        yield dataset
+    """Data sets without an end, each made when it is asked for."""
+    return streamdicom.iter_datasets(chain([b"[" + DATASET], repeat((b"," + DATASET) * 50)))
 
 
 async def _some(request: Request) -> Response:
