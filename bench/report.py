@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from bench.exporting import MOST_BUSY, Export
+from bench.latency import Latency
 from bench.memory import MIB, Measurement
 from bench.processes import RIVAL, Process, installed
 from bench.serving import CLIENTS, Served
@@ -29,6 +30,7 @@ _MOST_FILE_MEMORY = 32  # MiB, with pixel data of gigabytes
 _LEAST_FILE_SPEED = 64  # MB of a DICOM file a second, with its pixel data in JSON
 _LEAST_RATIO = 1  # of a whole process, to dcm2json
 _LEAST_GAIN = 1.7  # of a second job
+_MOST_LATENCY = 1  # ms behind the last byte
 _MOST_MORE_MEMORY = 2  # MiB, of the largest number of files above that of the smallest
 
 _MOST_SERVING = 32  # MiB, of a server
@@ -123,6 +125,7 @@ export: s is on the clock; rival: the same with one job; the peak is of the proc
 other programs had more than {MOST_BUSY} cores of the machine, or it has only one.
 response: uvicorn and its clients on loopback, each data set made for it; s is on the clock. Slow clients take 4 KiB at
 once of responses that never end; the peak is what each of them adds to the server.
+loopback: the time from before the last byte of a data set is sent by another process until the data set is there.
 x quarter: the time over that of the row with a quarter of the input.
 peak MiB: the highest resident size of a new process above that after import. What the import leaves free is used
 first, so that 0 means: no more than that."""
@@ -239,6 +242,18 @@ def _serving_row(run: Served) -> Row:
     else:
         row.source = f"{run.datasets:,} data sets"
         row.goals.append((f"<= {_MOST_SERVING} MiB", run.growth <= _MOST_SERVING * MIB))
+    return row
+
+
+def latency_rows(latencies: list[Latency]) -> list[Row]:
+    """The rows of what waits for the last byte of a data set."""
+    return [_latency_row(run) for run in latencies]
+
+
+def _latency_row(run: Latency) -> Row:
+    row = Row(run.front, "loopback")
+    row.goals.append((f"< {_MOST_LATENCY} ms", run.slow * 1e3 < _MOST_LATENCY))
+    row.remark = f"median {run.median * 1e3:.2f} ms, 99 of 100 below {run.slow * 1e3:.2f} ms"
     return row
 
 
