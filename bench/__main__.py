@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from bench import bulk, exporting, processes, report
-from bench.memory import Measurement, measure
+from bench import bulk, exporting, processes, report, requests
+from bench.memory import MIB, Measurement, measure
 from bench.multiframe import FRAMES, write_files
 from bench.steps import STEPS
 
@@ -42,8 +42,10 @@ def main() -> int:
     runs = _measure_memory(_QUICK if arguments.quick else max(_SIZES["binary"]))
     files = _measure_files([size // part for size in _FILES])
     exports = exporting.measure([count // part for count in _EXPORTS])
+    sent = requests.measure((_QUICK if arguments.quick else max(_SIZES["binary"])) * MIB)
     rows = report.speed_rows(speed["benchmarks"]) + report.process_rows(whole) + report.memory_rows(runs)
     rows += report.file_rows(files, max(_FILES) // part) + report.export_rows(exports)
+    rows += report.request_rows(sent)
     machine = report.machine(speed["machine_info"])
     print(report.table(rows))
     print(f"\n{report.NOTES}\n\n{machine}")

@@ -18,6 +18,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from bench.exporting import MOST_BUSY, Export
 from bench.memory import MIB, Measurement
 from bench.processes import RIVAL, Process, installed
+from bench.requests import Request
 
 MOST_MEMORY = 24  # MiB above the memory after import
 _MOST_GROWTH = 4.5  # of the time, where the input grows by 4
@@ -28,6 +29,7 @@ _MOST_FILE_MEMORY = 32  # MiB, with pixel data of gigabytes
 _LEAST_FILE_SPEED = 64  # MB of a DICOM file a second, with its pixel data in JSON
 _LEAST_RATIO = 1  # of a whole process, to dcm2json
 _LEAST_GAIN = 1.7  # of a second job
+_MOST_SERVER_MEMORY = 32  # MiB above the start of a server
 _MOST_MORE_MEMORY = 2  # MiB, of the largest number of files above that of the smallest
 
 LABELS = {
@@ -117,6 +119,7 @@ s: the least time of the rounds, on the processor, which differs from that on th
 part of the system in it, for the pages of files of gigabytes, is more than linear; that of the program is linear.
 export: s is on the clock; rival: the same with one job; the peak is of the process that has most; not judged when
 other programs had more than {MOST_BUSY} cores of the machine, or it has only one.
+HTTP request: s is on the clock; the peak is that of the server above its start.
 x quarter: the time over that of the row with a quarter of the input.
 peak MiB: the highest resident size of a new process above that after import. What the import leaves free is used
 first, so that 0 means: no more than that."""
@@ -218,6 +221,17 @@ def _export_row(run: Export, exports: list[Export]) -> Row:
             row.goals.append((f">= {_LEAST_GAIN} x jobs: 1", row.ratio >= _LEAST_GAIN if is_judged else None))
             row.remark = f"others had {busy:.1f} cores, the processor {run.processor / first.processor:.2f} x the work"
     return row
+
+
+def request_rows(requests: list[Request]) -> list[Row]:
+    """The rows of long bodies of requests."""
+    rows = []
+    for request in requests:
+        row = Row(f"HTTP request: {request.what}", f"{request.size // MIB} MiB", request.seconds, request.size)
+        row.peak = request.peak / MIB
+        row.goals.append((f"<= {_MOST_SERVER_MEMORY} MiB", row.peak <= _MOST_SERVER_MEMORY))
+        rows.append(row)
+    return rows
 
 
 def _mib(run: Measurement) -> int:

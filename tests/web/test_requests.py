@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import socket
@@ -17,7 +18,11 @@ import zstandard
 from dicomweb_client.api import DICOMwebClient
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
+from starlette.requests import Request
 
+from streamdicom import InputError
+from streamdicom.web.requests import iter_request_datasets
+from tests.web.receiving import described
 from tests.web.server import Server, serving
 
 _JSON = "application/dicom+json"
@@ -379,6 +384,54 @@ def test_a_limit_is_told_by_its_name(server: Server, tmp_path: Path, limit: str,
     assert response.status_code == 413
     assert f"Limits.{limit.split('=')[0]}" in response.text
     assert not (tmp_path / "bulk").exists()
+
+
+async def _delivered(content_type: str, pieces: list[bytes], headers: dict[str, str]) -> tuple[list[Any], str]:
+    """What comes of a body in pieces, and the error that ends it."""
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": pieces.pop(0) if pieces else b"", "more_body": bool(pieces)}
+
+    fields = {"content-type": content_type, **{name.replace("_", "-"): value for name, value in headers.items()}}
+    scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "server": ("a", 80)}
+    scope["headers"] = [(name.lower().encode(), value.encode()) for name, value in fields.items()]
+    found = []
+    try:
+        async for dataset in iter_request_datasets(Request(scope, receive)):
+            found.append(described(dataset))
+    except InputError as error:
+        return found, f"{type(error).__name__}: {error}"
+    return found, ""
+
+
+_FILE = Path(_FILES[0]).read_bytes()
+_WHOLE = {
+    **{
+        name: (fault[1] or "", fault[2], fault[3])
+        for name, fault in _FAULTS.items()
+        if not name.startswith("a bomb of")
+    },
+    "JSON": (_JSON, _ARRAY, {}),
+    "gzip": (_JSON, gzip.compress(_ARRAY), {"Content_Encoding": "gzip"}),
+    "metadata and bulk data": (_RELATED, _GOOD, {}),
+    "XML": (_RELATED_XML, _body(_instance(1, "a"), _instance(2, "b"), _bulk("b", b"22"), _bulk("a")), {}),
+    "files": ('multipart/related; type="application/dicom"; boundary="b b"', _body(({}, _FILE), ({}, _FILE)), {}),
+    "a file and half of one": (
+        'multipart/related; type="application/dicom"; boundary="b b"',
+        _body(({}, _FILE), ({}, _FILE[:20_000])),
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", _WHOLE)
+def test_what_comes_of_a_body_does_not_depend_on_how_it_is_cut(name: str) -> None:
+    content_type, body, headers = _WHOLE[name]
+    whole = asyncio.run(_delivered(content_type, [body], headers))
+    for size in (1, 1000):
+        pieces = [body[start : start + size] for start in range(0, len(body), size)]
+        assert asyncio.run(_delivered(content_type, pieces, headers)) == whole
+    assert bool(whole[1]) is (name in _FAULTS or "half" in name)
 
 
 # --- peers -----------------------------------------------------------------------------------------------------
