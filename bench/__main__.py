@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bench import bulk, exporting, processes, report, requests
+from bench import bulk, exporting, latency, processes, report, requests
 from bench.memory import MIB, Measurement, measure
 from bench.multiframe import FRAMES, write_files
 from bench.steps import STEPS
@@ -45,6 +45,7 @@ def main() -> int:
     sent = requests.measure((_QUICK if arguments.quick else max(_SIZES["binary"])) * MIB)
     rows = report.speed_rows(speed["benchmarks"]) + report.process_rows(whole) + report.memory_rows(runs)
     rows += report.file_rows(files, max(_FILES) // part) + report.export_rows(exports)
+    rows += report.latency_rows(_measure_latency())
     rows += report.request_rows(sent)
     machine = report.machine(speed["machine_info"])
     print(report.table(rows))
@@ -80,6 +81,11 @@ def _measure_processes(frames: int) -> list[processes.Process]:
     print("whole processes", file=sys.stderr)
     with TemporaryDirectory() as name:
         return processes.measure(write_files(Path(name), frames), Path(name))
+
+
+def _measure_latency() -> list[latency.Latency]:
+    print("data sets over loopback", file=sys.stderr)
+    return latency.measure()
 
 
 def _measure_files(sizes: list[int]) -> report.Runs:

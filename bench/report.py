@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from bench.exporting import MOST_BUSY, Export
+from bench.latency import Latency
 from bench.memory import MIB, Measurement
 from bench.processes import RIVAL, Process, installed
 from bench.requests import Request
@@ -30,6 +31,7 @@ _LEAST_FILE_SPEED = 64  # MB of a DICOM file a second, with its pixel data in JS
 _LEAST_RATIO = 1  # of a whole process, to dcm2json
 _LEAST_GAIN = 1.7  # of a second job
 _MOST_SERVER_MEMORY = 32  # MiB above the start of a server
+_MOST_LATENCY = 1  # ms behind the last byte
 _MOST_MORE_MEMORY = 2  # MiB, of the largest number of files above that of the smallest
 
 LABELS = {
@@ -120,6 +122,7 @@ part of the system in it, for the pages of files of gigabytes, is more than line
 export: s is on the clock; rival: the same with one job; the peak is of the process that has most; not judged when
 other programs had more than {MOST_BUSY} cores of the machine, or it has only one.
 HTTP request: s is on the clock; the peak is that of the server above its start.
+loopback: the time from before the last byte of a data set is sent by another process until the data set is there.
 x quarter: the time over that of the row with a quarter of the input.
 peak MiB: the highest resident size of a new process above that after import. What the import leaves free is used
 first, so that 0 means: no more than that."""
@@ -232,6 +235,18 @@ def request_rows(requests: list[Request]) -> list[Row]:
         row.goals.append((f"<= {_MOST_SERVER_MEMORY} MiB", row.peak <= _MOST_SERVER_MEMORY))
         rows.append(row)
     return rows
+
+
+def latency_rows(latencies: list[Latency]) -> list[Row]:
+    """The rows of what waits for the last byte of a data set."""
+    return [_latency_row(run) for run in latencies]
+
+
+def _latency_row(run: Latency) -> Row:
+    row = Row(run.front, "loopback")
+    row.goals.append((f"< {_MOST_LATENCY} ms", run.slow * 1e3 < _MOST_LATENCY))
+    row.remark = f"median {run.median * 1e3:.2f} ms, 99 of 100 below {run.slow * 1e3:.2f} ms"
+    return row
 
 
 def _mib(run: Measurement) -> int:
