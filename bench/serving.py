@@ -104,7 +104,7 @@ def _ask(server: Server, form: str, path: str, buffer: int) -> socket.socket:
 
 def _datasets() -> Iterator[Dataset]:
     """Data sets without an end, each made when it is asked for."""
-    return streamdicom.iter_datasets(chain([b"[" + DATASET], repeat((b"," + DATASET) * 50)))
+    return streamdicom.iter_datasets(chain([b"[" + DATASET], repeat((b"," + DATASET) * 8)))
 
 
 async def _some(request: Request) -> Response:
