@@ -25,6 +25,13 @@ _BYTES_OF_SPACE = SPACE.encode()
 _PIECE = 16 * 1024  # bytes that expat gets at once; see the reader of DICOM JSON
 _SEPARATOR = " "  # between the namespace and the name of an element
 _ENCODINGS = frozenset({"UTF-8", "UTF-16", "UTF-16LE", "UTF-16BE", "ISO-8859-1", "US-ASCII"})  # that expat has itself
+# What cannot be the beginning of a document, even if nothing comes behind it.
+_WRONG = frozenset(
+    {
+        expat.errors.codes[expat.errors.XML_ERROR_SYNTAX],
+        expat.errors.codes[expat.errors.XML_ERROR_INVALID_TOKEN],
+    }
+)
 _MOST_PREFIXES = 16  # of namespaces; expat keeps them as long as the document
 
 
@@ -125,7 +132,7 @@ class Documents:
             if self.is_behind:
                 return self._next_document(parser.ErrorByteIndex, data)
             self._pause()
-            if final:
+            if final and error.code not in _WRONG:
                 raise TruncatedError("the stream ends within a document", Location(self.bytes_fed)) from None
             message = f"not XML: {expat.ErrorString(error.code)}"
             raise XmlSyntaxError(message, Location(self.base + parser.ErrorByteIndex)) from None
