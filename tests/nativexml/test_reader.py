@@ -367,6 +367,7 @@ _WRONG = [
     ("doctype", f'<!DOCTYPE a SYSTEM "file:///etc/passwd">{document()}', XmlSyntaxError, "document type"),
     ("doctype-behind", document() + f"<!DOCTYPE a []>{document()}", XmlSyntaxError, "document type"),
     ("encoding", f'{MARK}<?xml version="1.0" encoding="EBCDIC"?>{document()}', XmlSyntaxError, "encoding"),
+    ("no-part-of-8859", f'{MARK}<?xml version="1.0" encoding="ISO-8859-12"?>{document()}', XmlSyntaxError, "encoding"),
     ("encoding-of-python", f'{MARK}<?xml version="1.0" encoding="cp1252"?>{document()}', XmlSyntaxError, "encoding"),
     # not the model
     ("root", f"{MARK}<a/>", DicomXmlError, "another element than NativeDicomModel"),
