@@ -9,7 +9,7 @@ from operator import itemgetter
 
 from streamdicom.events import Event, EventType
 
-__all__ = ["Elements", "sort_elements"]
+__all__ = ["ElementSorter", "Elements", "sort_elements"]
 
 _START_DATASET = int(EventType.START_DATASET)
 _END_DATASET = int(EventType.END_DATASET)
@@ -117,43 +117,67 @@ def sort_elements(events: Iterable[Event], *, most: int = 1024 * 1024) -> Iterat
     >>> [f"{tag:08X}" for _, tag, _, _ in sort_elements(events) if tag]
     ['00100010', '00100020']
     """
-    remaining = iter(events)
-    for event in remaining:
-        yield event
-        if event[0] == _START_DATASET:
-            yield from _one(remaining, most)
+    return ElementSorter(most=most).run(events)
 
 
-def _one(events: Iterator[Event], most: int) -> Iterator[Event]:
-    """The events of a data set behind its start."""
-    levels = [_Level()]
-    size = 0
-    for event in events:
-        kind, _, _, value = event
-        if kind == _END_DATASET:
-            yield from levels[0].events()
+class ElementSorter:
+    """As ``sort_elements``, for events that come in batches.
+
+    Args:
+        most: Bytes of a data set that are held, about.
+
+    >>> sorter = ElementSorter()
+    >>> list(sorter.run([(1, 0, "", 0), (3, 0x00100020, "LO", ())]))
+    [(1, 0, '', 0)]
+    >>> [f"{tag:08X}" for _, tag, _, _ in sorter.run([(3, 0x00100010, "PN", ()), (2, 0, "", None)])]
+    ['00100010', '00100020', '00000000']
+    """
+
+    def __init__(self, *, most: int = 1024 * 1024) -> None:
+        self._most = most
+        self._levels: list[_Level] = []  # of the data set that is held, if one is
+        self._size = 0
+
+    def run(self, events: Iterable[Event]) -> Iterator[Event]:
+        """The next events, as far as they need not be held any longer."""
+        remaining = iter(events)
+        if self._levels:
+            yield from self._hold(remaining)
+        for event in remaining:
             yield event
-            return
-        if kind == _START_ITEM:
-            levels[-1].members[-1][1].append(event)
-            levels.append(_Level())
-        elif kind == _END_ITEM:
-            inner = levels.pop()
-            held = levels[-1].members[-1][1]
-            held.extend(inner.events())
-            held.append(event)
-        elif kind in _WITHIN:
-            levels[-1].members[-1][1].append(event)
-        else:
-            levels[-1].add(event)
-        size += _OVERHEAD + _size(value)
-        if size > most:
-            yield from _let_go(levels)
-            break
-    for event in events:
-        yield event
-        if event[0] == _END_DATASET:
-            return
+            if event[0] == _START_DATASET:
+                self._levels = [_Level()]
+                self._size = 0
+                yield from self._hold(remaining)
+
+    def _hold(self, events: Iterator[Event]) -> Iterator[Event]:
+        """The events of a data set behind its start, until it is complete or too large."""
+        levels, size, most = self._levels, self._size, self._most
+        for event in events:
+            kind, _, _, value = event
+            if kind == _END_DATASET:
+                self._levels = []
+                yield from levels[0].events()
+                yield event
+                return
+            if kind == _START_ITEM:
+                levels[-1].members[-1][1].append(event)
+                levels.append(_Level())
+            elif kind == _END_ITEM:
+                inner = levels.pop()
+                held = levels[-1].members[-1][1]
+                held.extend(inner.events())
+                held.append(event)
+            elif kind in _WITHIN:
+                levels[-1].members[-1][1].append(event)
+            else:
+                levels[-1].add(event)
+            size += _OVERHEAD + _size(value)
+            if size > most:
+                self._levels = []
+                yield from _let_go(levels)
+                return
+        self._size = size
 
 
 def _let_go(levels: list[_Level]) -> Iterator[Event]:
