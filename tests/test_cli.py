@@ -250,7 +250,7 @@ def test_xml_is_shown_and_validated(tmp_path: Path) -> None:
     target.write_bytes(target.read_bytes().replace(b"</Item>", b"", 1))
     result = _run("validate", target)
     assert result.returncode == 1
-    assert b"mismatched tag" in result.stdout
+    assert b"another element than DicomAttribute" in result.stdout
 
 
 # --- show ------------------------------------------------------------------------------------------------------
