@@ -286,14 +286,12 @@ def test_elements_and_data_sets_that_are_left_out_count_when_an_answer_goes_on()
     ).encode()
     options = ReadOptions(select={"Modality": "MR"}, include=["Modality", "StudyInstanceUID"])
     for path in (METADATA, "/instances"):
-        requests = []
+        parts = iter([2 / 3, 1, 1])
 
-        def answer(request: Request) -> Iterator[bytes]:
-            requests.append(request)
+        def answer(request: Request, parts: Iterator[float] = parts) -> Iterator[bytes]:
             start = int(request.query.get("offset", 0))
-            objects = json.loads(body)[start:]
-            data = b"".join(response(json.dumps(objects).encode()))
-            yield data if len(requests) > 1 else data[: len(data) * 2 // 3]
+            data = b"".join(response(json.dumps(json.loads(body)[start:]).encode()))
+            yield data[: int(len(data) * next(parts))]
 
         with scripted(answer) as server:
             found = list(fetch_datasets(server.url + path, options=options))
@@ -353,9 +351,11 @@ def test_a_wrong_content_length_is_a_truncated_answer(length: int) -> None:
 @pytest.mark.parametrize("status", [201, 304, 400, 401, 403, 404, 406, 413, 500, 503, 599])
 @pytest.mark.parametrize("path", [METADATA, "/studies"])
 def test_an_error_status_is_told(status: int, path: str) -> None:
-    with scripted(lambda _: response(b"[]" if status != 304 else b"", status=status)) as server:
-        with pytest.raises(ResponseError, match=str(status)) as caught:
-            fetched(server.url + path)
+    with (
+        scripted(lambda _: response(b"[]" if status != 304 else b"", status=status)) as server,
+        pytest.raises(ResponseError, match=str(status)) as caught,
+    ):
+        fetched(server.url + path)
     assert caught.value.status == status
     assert len(server.requests) == 1
 
@@ -366,9 +366,11 @@ def test_an_error_status_is_told(status: int, path: str) -> None:
      "application/dicom+json; charset=latin-1"],
 )  # fmt: skip
 def test_another_media_type_is_an_error(content_type: str) -> None:
-    with scripted(lambda _: response(document(), content_type=content_type)) as server:
-        with pytest.raises(ResponseError):
-            fetched(server.url + METADATA)
+    with (
+        scripted(lambda _: response(document(), content_type=content_type)) as server,
+        pytest.raises(ResponseError),
+    ):
+        fetched(server.url + METADATA)
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "Application/DICOM+JSON; charset=UTF-8"])
@@ -519,15 +521,19 @@ def test_a_compressed_answer_that_stops_is_asked_for_again() -> None:
 
 def test_an_answer_that_expands_without_end_is_an_error() -> None:
     text = b"[" + (document()[1:-1] + b",") * 60_000
-    with scripted(lambda _: response(gzip.compress(text), headers=[GZIP])) as server:
-        with pytest.raises(LimitError, match="expansion"):
-            fetched(server.url + METADATA, options=ReadOptions(limits=Limits(expansion=5)))
+    with (
+        scripted(lambda _: response(gzip.compress(text), headers=[GZIP])) as server,
+        pytest.raises(LimitError, match="expansion"),
+    ):
+        fetched(server.url + METADATA, options=ReadOptions(limits=Limits(expansion=5)))
 
 
 def test_another_encoding_is_an_error() -> None:
-    with scripted(lambda _: response(document(), headers=[("Content-Encoding", "br")])) as server:
-        with pytest.raises(ResponseError, match="Content-Encoding"):
-            fetched(server.url + METADATA)
+    with (
+        scripted(lambda _: response(document(), headers=[("Content-Encoding", "br")])) as server,
+        pytest.raises(ResponseError, match="Content-Encoding"),
+    ):
+        fetched(server.url + METADATA)
 
 
 # --- redirects and credentials ---------------------------------------------------------------------------------
@@ -568,18 +574,24 @@ def test_a_redirect_to_another_origin_is_an_error_even_if_the_client_would_follo
             "https://127.0.0.1/",
             "file:///etc/passwd",
         ):
-            with scripted(lambda _, to=location: redirect(to)) as server:
-                with httpx2.Client(follow_redirects=True) as client, pytest.raises(ResponseError, match="redirects to"):
-                    fetched(server.url + METADATA, client=client)
+            with (
+                scripted(lambda _, to=location: redirect(to)) as server,
+                httpx2.Client(follow_redirects=True) as client,
+                pytest.raises(ResponseError, match="redirects to"),
+            ):
+                fetched(server.url + METADATA, client=client)
     assert other.requests == []
 
 
 def test_an_origin_that_is_named_gets_no_credentials() -> None:
-    with scripted(lambda _: response(document())) as other:
-        with scripted(lambda _: redirect(other.url + "/x/metadata")) as server, knowing(server) as client:
-            assert fetched(server.url + METADATA, client=client, origins=[other.url]) == UIDS
-            url = server.url.replace("//", "//user:secret@") + METADATA
-            assert fetched(url, origins=[other.url]) == UIDS
+    with (
+        scripted(lambda _: response(document())) as other,
+        scripted(lambda _: redirect(other.url + "/x/metadata")) as server,
+        knowing(server) as client,
+    ):
+        assert fetched(server.url + METADATA, client=client, origins=[other.url]) == UIDS
+        url = server.url.replace("//", "//user:secret@") + METADATA
+        assert fetched(url, origins=[other.url]) == UIDS
     assert all(request.headers.keys() >= {"authorization"} for request in server.requests)
     for request in other.requests:
         assert not request.headers.keys() & SECRETS
@@ -588,16 +600,20 @@ def test_an_origin_that_is_named_gets_no_credentials() -> None:
 
 
 def test_redirects_that_never_end_are_an_error() -> None:
-    with scripted(lambda request: redirect(request.path + "x")) as server:
-        with pytest.raises(ResponseError, match="more than 5 redirects"):
-            fetched(server.url + METADATA)
+    with (
+        scripted(lambda request: redirect(request.path + "x")) as server,
+        pytest.raises(ResponseError, match="more than 5 redirects"),
+    ):
+        fetched(server.url + METADATA)
     assert len(server.requests) == 6
 
 
 def test_a_redirect_with_credentials_of_its_own_is_not_followed() -> None:
-    with scripted(lambda _: redirect(server.url.replace("//", "//a:b@") + "/x")) as server:
-        with pytest.raises(ResponseError, match="credentials"):
-            fetched(server.url + METADATA)
+    with (
+        scripted(lambda _: redirect(server.url.replace("//", "//a:b@") + "/x")) as server,
+        pytest.raises(ResponseError, match="credentials"),
+    ):
+        fetched(server.url + METADATA)
     assert len(server.requests) == 1
 
 
@@ -762,9 +778,11 @@ def test_references_have_no_credentials_of_the_url() -> None:
 
 
 def test_a_value_is_bounded() -> None:
-    with scripted(lambda _: endless(response(length=10**15, content_type=OCTETS), b"a" * 65536)) as server:
-        with pytest.raises(LimitError, match="spooled_size"):
-            value(server, limits=Limits(spooled_size=10**6))
+    with (
+        scripted(lambda _: endless(response(length=10**15, content_type=OCTETS), b"a" * 65536)) as server,
+        pytest.raises(LimitError, match="spooled_size"),
+    ):
+        value(server, limits=Limits(spooled_size=10**6))
 
 
 def test_a_store_of_a_server_takes_no_values() -> None:
