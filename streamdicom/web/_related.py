@@ -229,8 +229,9 @@ class RelatedReader:
                     yield assembler.feed(piece)
                 yield assembler.close()
             except InputError as error:
-                # Each part in XML is a document by itself, and its data set the first one there.
-                error.within((error.location.dataset_index or 0) + number, error.location.tag_path)
+                # A part in XML is a document by itself, and its data set the first one there.
+                if number and not error.location.dataset_index:
+                    error.within(number, error.location.tag_path)
                 raise
 
 
@@ -296,8 +297,7 @@ class _Linker:
         for event in events:
             kind, tag, _, value = event
             if kind == _BULK_DATA and (part := self._find(value)) is not None:
-                yield from self._replaced(part, event, self._place)
-                self._note(part)
+                yield from self._linked(part, event)
                 continue
             if kind == _ELEMENT:
                 self._place.learn(tag, value)
@@ -313,12 +313,15 @@ class _Linker:
     def _find(self, uri: str) -> _Part | None:
         return next((part for base in self._bases if (part := self._bulk.get(_joined(base, uri)))), None)
 
-    def _note(self, part: _Part) -> None:
-        if not part.is_compressed:
-            return
-        if self._syntax not in ("", part.syntax):
-            raise RequestError("the parts of one data set are in different transfer syntaxes", 415)
-        self._syntax = part.syntax
+    def _linked(self, part: _Part, event: Event) -> Iterator[Event]:
+        try:
+            yield from self._replaced(part, event, self._place)
+            if part.is_compressed and self._syntax not in ("", part.syntax):
+                raise RequestError("the parts of one data set are in different transfer syntaxes", 415)
+        except InputError as error:
+            error.within(self._place.index, self._place.tag_path(event[1]))
+            raise
+        self._syntax = part.syntax if part.is_compressed else self._syntax
 
     def _file_meta(self) -> Iterable[Event]:
         """What compressed pixel data is read by, unless the metadata says it itself (PS3.18 8.7.9)."""
