@@ -6,7 +6,9 @@ to. Anything else is one answer: it is asked for again, and what came before is 
 
 from __future__ import annotations
 
+import re
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import blake2b
@@ -26,9 +28,11 @@ from streamdicom.web._content import JSON, kind_of, media_type
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["Fetch", "Head", "Retrieval", "Search", "is_search", "status_text"]
+__all__ = ["Fetch", "Head", "Retrieval", "Search", "level_of", "status_text"]
 
-_SEARCHES = frozenset({"studies", "series", "instances"})  # the last names in their paths (PS3.18 table 10.6.1-1)
+_SOP_INSTANCE_UID = 0x00080018
+# By the last name in the path of a search (PS3.18 table 10.6.1-1), the UID that no two of its results have in common.
+_LEVELS = {"studies": 0x0020000D, "series": 0x0020000E, "instances": _SOP_INSTANCE_UID}
 _PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds before each attempt to go on after a broken connection
 _GONE = frozenset({502, 503, 504})  # a gateway whose server has gone, perhaps to come back
 
@@ -36,13 +40,14 @@ _GONE = frozenset({502, 503, 504})  # a gateway whose server has gone, perhaps t
 _MOST_WITHOUT_EVENTS = 16 * 1024 * 1024
 _LONGEST_WITHOUT_EVENTS = 60.0  # seconds
 
-_UIDS = frozenset({0x00080018, 0x0020000D, 0x0020000E})  # SOP Instance, Study Instance and Series Instance UID
 _START_DATASET = int(EventType.START_DATASET)
 _END_DATASET = int(EventType.END_DATASET)
 _ELEMENT = int(EventType.ELEMENT)
 _BULK_DATA = int(EventType.BULK_DATA)
 _START_SEQUENCE = int(EventType.START_SEQUENCE)
 _END_SEQUENCE = int(EventType.END_SEQUENCE)
+
+_BETWEEN_WARNINGS = re.compile(r",\s*(?=[0-9]{3}\s)")  # where several are in one header field
 
 _CUT = "the server says that there is more, and does not give it"
 
@@ -90,6 +95,7 @@ class _Answer:
     Args:
         options: What is taken.
         url: Where the answer came from.
+        uid: The tag of what a data set is called by.
         passed: Data sets to pass over at its start.
         digest: Of what those were called.
         most: Data sets to take notice of.
@@ -100,6 +106,7 @@ class _Answer:
         self,
         options: ReadOptions,
         url: str,
+        uid: int,
         *,
         passed: int = 0,
         digest: bytes = b"",
@@ -108,17 +115,19 @@ class _Answer:
     ) -> None:
         self._parser = StreamParser(options=options)
         self._url = url
+        self._uid = uid
         self._passed = passed
         self._passed_digest = digest
         self._most = most
         self._other = other
         self.count = 0  # data sets so far
+        self.is_enough = False  # whether nothing more is taken notice of
         self.first = b""  # what the first one is called
         self.is_repeated = False  # whether it is called what it must not be
         self.has_moved = False  # whether the last bytes made an event
         self._comes = False  # whether the events of the data set come
         self._depth = 0
-        self._name: list[bytes] = []
+        self._name = b""
         self._digest = blake2b(digest_size=16)
 
     @property
@@ -145,10 +154,10 @@ class _Answer:
             kind, tag, vr, value = event
             if kind == _START_DATASET:
                 self._comes = self._passed <= self.count < self._most and not self.is_repeated
-                self._name = []
+                self._name = b""
             elif kind == _ELEMENT:
-                if not self._depth and tag in _UIDS:
-                    self._name.append(str(value).encode(errors="surrogatepass"))
+                if tag == self._uid and not self._depth:
+                    self._name = repr(value).encode(errors="surrogatepass") if value else b""
             elif kind == _BULK_DATA:
                 event = (kind, tag, vr, self._absolute(value))
             elif kind == _START_SEQUENCE:
@@ -161,13 +170,13 @@ class _Answer:
                 yield event
 
     def _end_dataset(self) -> None:
-        name = b" ".join(self._name)
-        self._digest.update(name + b"\n")
+        self._digest.update(self._name + b"\n")
         if not self.count:
-            self.first = name
-            self.is_repeated = bool(name) and name == self._other
+            self.first = self._name
+            self.is_repeated = bool(self._name) and self._name == self._other
             self._comes = self._comes and not self.is_repeated
         self.count += 1
+        self.is_enough = self.count >= self._most
         if self.count == self._passed and self.digest() != self._passed_digest:
             raise changed()
 
@@ -186,7 +195,7 @@ def changed() -> ResponseError:
 # --- all of them -----------------------------------------------------------------------------------------------
 
 
-class Fetch:
+class Fetch(ABC):
     """What there is to ask for, and the data sets of the answers.
 
     For each request ``begin`` is told the head of the answer, ``feed`` its body, and ``end`` that it is complete; or
@@ -262,6 +271,8 @@ class Fetch:
                 raise ResponseError("an answer that goes on and on, with nothing in it", 200)
         if self._answer.is_repeated:
             self._repeated()
+        if self._answer.is_enough:
+            self.is_done = True
         return datasets
 
     def end(self) -> list[Dataset]:
@@ -290,19 +301,21 @@ class Fetch:
         self._failures += 1
         return _PAUSES[self._failures - 1]
 
+    @abstractmethod
     def _new_answer(self, url: str) -> _Answer:
-        raise NotImplementedError
+        """What reads the answer to the request."""
 
+    @abstractmethod
     def _keep(self, answer: _Answer) -> None:
-        """Keep what is to be known of an answer, complete or not."""
-        raise NotImplementedError
+        """Keep what is to be known of an answer that is complete or broken."""
 
+    @abstractmethod
     def _complete(self, answer: _Answer) -> None:
-        """What comes of an answer that is complete."""
-        raise NotImplementedError
+        """See what is to be done behind an answer that is complete."""
 
+    @abstractmethod
     def _repeated(self) -> None:
-        raise NotImplementedError
+        """See what is to be done about an answer that begins as the one before."""
 
 
 def _check_type(head: Head) -> None:
@@ -316,18 +329,9 @@ def _check_type(head: Head) -> None:
 
 def _tells_more(warning: str) -> bool:
     """Whether a header field tells of more results (PS3.18 8.3.4.4), as it may of fuzzy matching (8.3.4.2) instead."""
-    return any(text.split()[:1] == ["299"] and "fuzzymatching" not in text.lower() for text in _split_warnings(warning))
-
-
-def _split_warnings(warning: str) -> list[str]:
-    """The warnings of a header field, which may be merged from several; a comma in a text is followed by no number."""
-    found: list[str] = []
-    for part in warning.split(","):
-        if part.split()[:1] == ["299"] or not found:
-            found.append(part)
-        else:
-            found[-1] += "," + part
-    return found
+    return any(
+        text.split()[:1] == ["299"] and "fuzzymatching" not in text.lower() for text in _BETWEEN_WARNINGS.split(warning)
+    )
 
 
 class Retrieval(Fetch):
@@ -336,7 +340,7 @@ class Retrieval(Fetch):
     _digest = b""  # of what the data sets are called that have come
 
     def _new_answer(self, url: str) -> _Answer:
-        return _Answer(self._options, url, passed=self._count, digest=self._digest)
+        return _Answer(self._options, url, _SOP_INSTANCE_UID, passed=self._count, digest=self._digest)
 
     def _keep(self, answer: _Answer) -> None:
         if answer.count > self._count:
@@ -349,14 +353,17 @@ class Retrieval(Fetch):
         if self._is_cut:
             raise TruncatedResult(_CUT, 200)
 
+    def _repeated(self) -> None:
+        raise AssertionError("nothing is asked of how it begins")
 
-def is_search(path: str) -> bool:
-    """Whether the path of a URL is that of a search.
 
-    >>> is_search("/dicom-web/studies/1.2/series"), is_search("/dicom-web/studies/1.2/metadata")
-    (True, False)
+def level_of(path: str) -> int | None:
+    """The tag of the UID that tells the results of a search apart, by the path of the URL; None if it is no search.
+
+    >>> level_of("/dicom-web/studies/1.2/series") == 0x0020000E, level_of("/dicom-web/studies/1.2/metadata")
+    (True, None)
     """
-    return path.rstrip("/").rpartition("/")[2] in _SEARCHES
+    return _LEVELS.get(path.rstrip("/").rpartition("/")[2])
 
 
 class Search(Fetch):
@@ -368,17 +375,20 @@ class Search(Fetch):
     Args:
         query: The query of the URL; its ``offset`` and ``limit`` bound the whole search.
         options: As for ``Fetch``.
+        uid: What ``level_of`` says of the path.
         page_size: Results to ask for at once.
         file_dataset: As for ``Fetch``.
 
     Raises:
         ValueError: The limit, the offset or the page size is none.
 
-    >>> Search("PatientID=17&limit=30&offset=10", ReadOptions(), 20).query
+    >>> Search("PatientID=17&limit=30&offset=10", ReadOptions(), 0x0020000D, 20).query
     'PatientID=17&offset=10&limit=20'
     """
 
-    def __init__(self, query: str, options: ReadOptions, page_size: int, *, file_dataset: bool = False) -> None:
+    def __init__(
+        self, query: str, options: ReadOptions, uid: int, page_size: int, *, file_dataset: bool = False
+    ) -> None:
         super().__init__(query, options, file_dataset=file_dataset)
         if page_size < 1:
             raise ValueError(f"page_size must be at least 1, not {page_size}")
@@ -387,6 +397,7 @@ class Search(Fetch):
         bounds = {_paging_name(item): _number(item) for item in items if _paging_name(item)}
         self._start = bounds.get("offset", 0)
         self._most = bounds.get("limit", sys.maxsize)
+        self._uid = uid
         self._page_size = page_size
         self._first = b""  # what the first data set of the page before is called
         self._may_be_all = False  # whether that may have been all there is
@@ -399,7 +410,7 @@ class Search(Fetch):
         self.query = "&".join([*self._items, f"offset={self._start + self._count}", f"limit={self._asked}"])
 
     def _new_answer(self, url: str) -> _Answer:
-        return _Answer(self._options, url, most=self._most - self._count, other=self._first)
+        return _Answer(self._options, url, self._uid, most=self._most - self._count, other=self._first)
 
     def _keep(self, answer: _Answer) -> None:
         if answer.count:

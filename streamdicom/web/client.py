@@ -17,7 +17,7 @@ from streamdicom.bulkdata import BulkDataInfo
 from streamdicom.errors import BulkDataError, LimitError, OutputError, RequestError, ResponseError, TruncatedError
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions
-from streamdicom.web._answers import Fetch, Retrieval, Search, is_search, status_text
+from streamdicom.web._answers import Fetch, Retrieval, Search, level_of, status_text
 from streamdicom.web._content import media_type
 from streamdicom.web._datasets import check_part
 from streamdicom.web._exchange import Exchange, Response, oserror, url_of
@@ -91,11 +91,12 @@ def fetch_datasets(
     target = url_of(url)
     options = options or ReadOptions()
     query = target.query.decode("ascii")
-    fetch: Fetch = (
-        Search(query, options, page_size, file_dataset=file_dataset)
-        if is_search(target.path)
-        else Retrieval(query, options, file_dataset=file_dataset)
-    )
+    level = level_of(target.path)
+    fetch: Fetch
+    if level is None:
+        fetch = Retrieval(query, options, file_dataset=file_dataset)
+    else:
+        fetch = Search(query, options, level, page_size, file_dataset=file_dataset)
     return _datasets(fetch, target, Exchange(target, client, origins, options.limits))
 
 
