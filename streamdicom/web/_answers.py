@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from hashlib import blake2b
 from http import HTTPStatus
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urljoin
 
 from streamdicom.converters.registry import converters_in_force
+from streamdicom.deviations import Deviation
 from streamdicom.errors import RequestError, ResponseError, StreamDicomError, TruncatedError, TruncatedResult
 from streamdicom.events import Event, EventType
 from streamdicom.formats import StreamParser
@@ -113,6 +114,8 @@ class _Answer:
         most: int = sys.maxsize,
         other: bytes = b"",
     ) -> None:
+        if passed and options.on_deviation:
+            options = replace(options, on_deviation=_only_from(passed, options.on_deviation))
         self._parser = StreamParser(options=options)
         self._url = url
         self._uid = uid
@@ -185,6 +188,11 @@ class _Answer:
             return urljoin(self._url, uri)
         except ValueError:  # it is no URI, which is for those to say who follow it
             return uri
+
+
+def _only_from(index: int, tell: Callable[[Deviation], object]) -> Callable[[Deviation], object]:
+    """What tells of deviations that have not been told of before."""
+    return lambda deviation: (deviation.location.dataset_index or 0) < index or tell(deviation)
 
 
 def changed() -> ResponseError:
