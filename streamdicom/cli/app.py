@@ -161,6 +161,53 @@ def send(source: _In, address: _Peer, timeout: _Timeout = 60) -> None:
         send_file(source, address, timeout)
 
 
+_Url = Annotated[str, typer.Argument(metavar="URL", help="It ends with studies, series, instances or metadata.")]
+_Fetched = Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="A file, or - for a pipe.")]
+_Ndjson = Annotated[bool, typer.Option("--ndjson", help="A data set on a line, as for a name that ends in .ndjson.")]
+_Header = Annotated[
+    list[str], typer.Option("--header", metavar="NAME:VALUE", help="To be sent to the server alone; repeatable.")
+]
+_Token = Annotated[
+    str | None,
+    typer.Option(metavar="TEXT", envvar="STREAMDICOM_TOKEN", show_envvar=True, help="A bearer token, sent likewise."),
+]
+_PageSize = Annotated[int, typer.Option(min=1, metavar="N", help="Results of a search to ask for at once.")]
+
+
+@app.command()
+@has_options(INDENT, FORM, READING, SELECT)
+def fetch(
+    url: _Url,
+    output: _Fetched,
+    ndjson: _Ndjson = False,
+    header: _Header = [],  # noqa: B006 - typer's way
+    token: _Token = None,
+    page_size: _PageSize = 1000,
+    timeout: _Timeout = 30,
+    *,
+    chosen: Chosen,
+) -> None:
+    """Write what a DICOMweb server answers with as DICOM JSON: a search in pages, or metadata.
+
+    The parameters limit and offset of the URL bound a search. A connection that breaks is made again, and what came
+    before is not written twice. References to bulk data stay, and become absolute.
+    """
+    with _told():
+        from streamdicom.cli.fetch import fetch_url  # which says so if the extra is missing
+
+        fetch_url(
+            url,
+            output,
+            indent_of(chosen),
+            headers=header,
+            token=token,
+            page_size=page_size,
+            timeout=timeout,
+            reading=options_of(ReadOptions, chosen),
+            writing=options_of(WriteOptions, {**chosen, "ndjson": ndjson, "trailing_newline": True}),
+        )
+
+
 # --- conformance and comparison ---------------------------------------------------------------------------------
 
 
