@@ -25,11 +25,11 @@ _LAYERS = (
     ("formats",),
     ("files", "spool", "push", "api"),
     ("archive", "serializers"),
-    ("pydantic",),
+    ("pydantic", "origin"),
     ("cli",),
 )
 _LEVEL = {name: level for level, names in enumerate(_LAYERS) for name in names}
-_FOLDERS = ("jsontext", "converters", "dicomjson", "part10", "nativexml", "dataset", "archive", "cli")
+_FOLDERS = ("jsontext", "converters", "dicomjson", "part10", "nativexml", "dataset", "archive", "origin", "cli")
 
 
 def _modules() -> list[Path]:
