@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
 from streamdicom.dicomjson import KeyFilter
-from streamdicom.errors import StreamDicomError
+from streamdicom.errors import Location, StreamDicomError, TruncatedError
 from streamdicom.events import Event
+from streamdicom.files import temporary
 from streamdicom.filters import store_bulk_data
-from streamdicom.formats import StreamParser, new_writer
+from streamdicom.formats import Parser, StreamParser, new_writer
+from streamdicom.late import tell_vrs
 from streamdicom.options import ReadOptions, WriteOptions
 from streamdicom.selection import Wanted
 from streamdicom.stages import Stages
@@ -19,7 +21,10 @@ from streamdicom.stages import Stages
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["DatasetEncoder", "DatasetParser", "stream_reading"]
+__all__ = ["BROKEN_OFF", "DatasetAssembler", "DatasetEncoder", "DatasetParser", "broken_off", "stream_reading"]
+
+BROKEN_OFF = (ConnectionError, TimeoutError, EOFError)
+"""What a source raises that stops before its end: a peer that has gone or says nothing, a file that is cut."""
 
 _FEW = 32  # events between two looks for blocks, of which a long value has one in each
 
@@ -36,27 +41,35 @@ def stream_reading(options: ReadOptions, store: BulkDataStore | None = None) -> 
     return parser, Stages.of_reading(options, store, wanted)
 
 
-class DatasetParser:
-    """A push parser: bytes in, data sets out.
+class DatasetAssembler:
+    """A push parser, whatever makes the events: bytes in, data sets out.
 
     Args:
-        options: What is taken, what is chosen of it, and what becomes of bulk data.
+        parser: What makes events of bytes.
+        stages: What they go through.
+        options: What becomes of bulk data.
         file_dataset: Whether to make FileDataset objects.
+        last: What they go through at the end, one by one, so that none of a long value is held.
 
-    >>> parser = DatasetParser()
-    >>> parser.feed(b'[{"00100020": {"vr": "LO", "Va')
-    []
-    >>> [ds.PatientID for ds in parser.feed(b'lue": ["17"]}}, ')]
-    ['17']
-    >>> parser.feed(b"{}]") + parser.close()
-    []
+    >>> assembler = DatasetAssembler(*stream_reading(ReadOptions()), ReadOptions())
+    >>> len(assembler.feed(b"[{}, {}]"))
+    2
     """
 
-    def __init__(self, *, options: ReadOptions | None = None, file_dataset: bool = False) -> None:
+    def __init__(
+        self,
+        parser: Parser,
+        stages: Stages,
+        options: ReadOptions,
+        *,
+        file_dataset: bool = False,
+        last: Callable[[Iterable[Event]], Iterable[Event]] | None = None,
+    ) -> None:
         from streamdicom.dataset import DatasetBuilder
 
-        options = options or ReadOptions()
-        self._events, self._stages = stream_reading(options)
+        self._events = parser
+        self._stages = stages
+        self._last = last
         self._builder = DatasetBuilder(options, file_dataset=file_dataset)
 
     @property
@@ -79,7 +92,7 @@ class DatasetParser:
         return self._take(self._events.feed(data))
 
     def close(self) -> list[Dataset]:
-        """Say that the stream has ended. There are never data sets left.
+        """Say that the stream has ended. A DICOM file has its data set left then.
 
         Raises:
             TruncatedError: The stream stopped within a document, or had none.
@@ -88,10 +101,63 @@ class DatasetParser:
         return self._take(self._events.close())
 
     def _take(self, events: list[Event]) -> list[Dataset]:
-        datasets = self._builder.take(self._stages.take(events))
+        taken: Iterable[Event] = self._stages.take(events)
+        datasets = self._builder.take(self._last(taken) if self._last else taken)
         if self.error and not datasets:
             raise self.error
         return datasets
+
+
+class _Closable(Protocol):
+    def close(self) -> list[Any]: ...
+
+
+def broken_off(parser: _Closable, cause: Exception, size: int) -> StreamDicomError:
+    """What it means for a stream that its source has stopped before its end: the error tells where that was.
+
+    Args:
+        parser: The push parser of the stream, which is at its end with this.
+        cause: What the source has raised, one of ``BROKEN_OFF``.
+        size: Bytes that the source gave.
+
+    Returns:
+        A TruncatedError; or the error that the parser had before.
+
+    >>> parser = DatasetParser()
+    >>> len(parser.feed(b'[{}, {"00100020": '))
+    1
+    >>> print(broken_off(parser, TimeoutError(), 18))
+    the source broke off with TimeoutError (byte 18, [1].00100020)
+    """
+    location = Location(size)
+    try:
+        parser.close()
+    except TruncatedError as error:
+        location = error.location
+    except StreamDicomError as error:
+        return error
+    return TruncatedError(f"the source broke off with {type(cause).__name__}", location)
+
+
+class DatasetParser(DatasetAssembler):
+    """A push parser of DICOM JSON, or of what else the options say: bytes in, data sets out.
+
+    Args:
+        options: What is taken, what is chosen of it, and what becomes of bulk data.
+        file_dataset: Whether to make FileDataset objects.
+
+    >>> parser = DatasetParser()
+    >>> parser.feed(b'[{"00100020": {"vr": "LO", "Va')
+    []
+    >>> [ds.PatientID for ds in parser.feed(b'lue": ["17"]}}, ')]
+    ['17']
+    >>> parser.feed(b"{}]") + parser.close()
+    []
+    """
+
+    def __init__(self, *, options: ReadOptions | None = None, file_dataset: bool = False) -> None:
+        options = options or ReadOptions()
+        super().__init__(*stream_reading(options), options, file_dataset=file_dataset)
 
 
 class DatasetEncoder:
@@ -167,6 +233,8 @@ class DatasetEncoder:
         events = self._stages.run(events)
         if self._stores:
             events = store_bulk_data(events, self._options.bulk_data_policy, self._options.bulk_data_store)
+        if self._options.format == "xml":
+            events = tell_vrs(events, temporary)
         events = iter(events)
         for event in events:
             self._writer.write_all(chain((event,), islice(events, _FEW)))

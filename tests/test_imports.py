@@ -20,16 +20,16 @@ _LAYERS = (
     ("errors", "limits"),
     ("jsontext",),
     ("tags", "vr", "events", "deviations", "bulkdata", "charset", "valuefield"),
-    ("bulkvalues", "multipart", "buffers", "options", "selection", "converters"),
-    ("dicomjson", "part10", "dataset", "filters", "ordering", "select", "conversion", "stages", "nativexml"),
+    ("bulkvalues", "multipart", "encapsulation", "buffers", "options", "selection", "converters"),
+    ("dicomjson", "part10", "dataset", "filters", "ordering", "select", "conversion", "stages", "late", "nativexml"),
     ("formats",),
-    ("files", "spool", "push", "api"),
-    ("archive", "serializers"),
-    ("pydantic", "origin"),
+    ("files", "sockets", "spool", "compression", "push", "api", "aio"),
+    ("archive", "serializers", "origin", "web"),
+    ("pydantic",),
     ("cli",),
 )
 _LEVEL = {name: level for level, names in enumerate(_LAYERS) for name in names}
-_FOLDERS = ("jsontext", "converters", "dicomjson", "part10", "nativexml", "dataset", "archive", "origin", "cli")
+_FOLDERS = ("jsontext", "converters", "dicomjson", "part10", "nativexml", "dataset", "archive", "origin", "web", "cli")
 
 
 def _modules() -> list[Path]:
@@ -81,7 +81,7 @@ def test_json_text_knows_nothing_of_dicom() -> None:
 def test_importing_the_package_does_not_import_pydicom_or_the_command_line() -> None:
     code = "import sys, streamdicom; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"pydicom", "numpy", "typer", "rich", "decimal", "fsspec"} & set(loaded)
+    assert not {"pydicom", "numpy", "typer", "rich", "decimal", "fsspec", "asyncio", "socket", "ssl"} & set(loaded)
 
 
 def test_reading_a_file_whose_text_is_ascii_does_not_import_pydicom() -> None:
