@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from bench.exporting import MOST_BUSY, Export
+from bench.indexing import Indexed
 from bench.latency import Latency
 from bench.memory import MIB, Measurement
 from bench.processes import RIVAL, Process, installed
@@ -227,6 +228,18 @@ def _export_row(run: Export, exports: list[Export]) -> Row:
             row.goals.append((f">= {_LEAST_GAIN} x jobs: 1", row.ratio >= _LEAST_GAIN if is_judged else None))
             row.remark = f"others had {busy:.1f} cores, the processor {run.processor / first.processor:.2f} x the work"
     return row
+
+
+def index_rows(indexed: list[Indexed]) -> list[Row]:
+    """The rows of indexes that were made, the smallest first."""
+    rows = []
+    for run in indexed:
+        row = Row(".dcm -> index", f"{run.files:,} files", run.seconds, datasets=run.files, peak=run.peak / MIB)
+        row.remark = f"{run.again:.2f} s when nothing has changed"
+        rows.append(row)
+    is_flat = indexed[-1].peak - indexed[0].peak <= _MOST_MORE_MEMORY * MIB
+    rows[-1].goals.append((f"<= {_MOST_MORE_MEMORY} MiB more than {indexed[0].files:,} files", is_flat))
+    return rows
 
 
 def serving_rows(served: list[Served]) -> list[Row]:

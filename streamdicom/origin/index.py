@@ -339,6 +339,9 @@ class Index:
             study: The Study Instance UID of the path, if it has one.
             series: The Series Instance UID of the path.
             base_url: What Retrieve URL begins with.
+
+        Raises:
+            sqlite3.DatabaseError: The index is damaged; the next ``Index`` of the folder puts it aside.
         """
         uids: Uids = (study, series, None)
         plan = Plan(query, uids)
