@@ -69,6 +69,7 @@ class Entry:
         instance: The SOP Instance UID.
         size: What the size of the file was when it was read.
         mtime: What its time was, in nanoseconds.
+        folder: The real path of the folder that the file must be in still.
     """
 
     path: str
@@ -123,7 +124,7 @@ class Index:
     >>> from pydicom.data import get_testdata_file
     >>> from tempfile import TemporaryDirectory
     >>> from shutil import copy
-    >>> from streamdicom.origin import parse_query
+    >>> from streamdicom.origin import Level, parse_query
     >>> with TemporaryDirectory() as folder, Index(folder) as index:
     ...     name = copy(get_testdata_file("CT_small.dcm"), folder)
     ...     index.refresh()
