@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -10,8 +10,10 @@ from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
 from streamdicom.dicomjson import KeyFilter
 from streamdicom.errors import Location, StreamDicomError, TruncatedError
 from streamdicom.events import Event
+from streamdicom.files import temporary
 from streamdicom.filters import store_bulk_data
-from streamdicom.formats import StreamParser, new_writer
+from streamdicom.formats import Parser, StreamParser, new_writer
+from streamdicom.late import tell_vrs
 from streamdicom.options import ReadOptions, WriteOptions
 from streamdicom.selection import Wanted
 from streamdicom.stages import Stages
@@ -19,7 +21,7 @@ from streamdicom.stages import Stages
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["BROKEN_OFF", "DatasetEncoder", "DatasetParser", "broken_off", "stream_reading"]
+__all__ = ["BROKEN_OFF", "DatasetAssembler", "DatasetEncoder", "DatasetParser", "broken_off", "stream_reading"]
 
 BROKEN_OFF = (ConnectionError, TimeoutError, EOFError)
 """What a source raises that stops before its end: a peer that has gone or says nothing, a file that is cut."""
@@ -39,27 +41,35 @@ def stream_reading(options: ReadOptions, store: BulkDataStore | None = None) -> 
     return parser, Stages.of_reading(options, store, wanted)
 
 
-class DatasetParser:
-    """A push parser: bytes in, data sets out.
+class DatasetAssembler:
+    """A push parser, whatever makes the events: bytes in, data sets out.
 
     Args:
-        options: What is taken, what is chosen of it, and what becomes of bulk data.
+        parser: What makes events of bytes.
+        stages: What they go through.
+        options: What becomes of bulk data.
         file_dataset: Whether to make FileDataset objects.
+        last: What they go through at the end, one by one, so that none of a long value is held.
 
-    >>> parser = DatasetParser()
-    >>> parser.feed(b'[{"00100020": {"vr": "LO", "Va')
-    []
-    >>> [ds.PatientID for ds in parser.feed(b'lue": ["17"]}}, ')]
-    ['17']
-    >>> parser.feed(b"{}]") + parser.close()
-    []
+    >>> assembler = DatasetAssembler(*stream_reading(ReadOptions()), ReadOptions())
+    >>> len(assembler.feed(b"[{}, {}]"))
+    2
     """
 
-    def __init__(self, *, options: ReadOptions | None = None, file_dataset: bool = False) -> None:
+    def __init__(
+        self,
+        parser: Parser,
+        stages: Stages,
+        options: ReadOptions,
+        *,
+        file_dataset: bool = False,
+        last: Callable[[Iterable[Event]], Iterable[Event]] | None = None,
+    ) -> None:
         from streamdicom.dataset import DatasetBuilder
 
-        options = options or ReadOptions()
-        self._events, self._stages = stream_reading(options)
+        self._events = parser
+        self._stages = stages
+        self._last = last
         self._builder = DatasetBuilder(options, file_dataset=file_dataset)
 
     @property
@@ -82,7 +92,7 @@ class DatasetParser:
         return self._take(self._events.feed(data))
 
     def close(self) -> list[Dataset]:
-        """Say that the stream has ended. There are never data sets left.
+        """Say that the stream has ended. A DICOM file has its data set left then.
 
         Raises:
             TruncatedError: The stream stopped within a document, or had none.
@@ -91,7 +101,8 @@ class DatasetParser:
         return self._take(self._events.close())
 
     def _take(self, events: list[Event]) -> list[Dataset]:
-        datasets = self._builder.take(self._stages.take(events))
+        taken: Iterable[Event] = self._stages.take(events)
+        datasets = self._builder.take(self._last(taken) if self._last else taken)
         if self.error and not datasets:
             raise self.error
         return datasets
@@ -126,6 +137,27 @@ def broken_off(parser: _Closable, cause: Exception, size: int) -> StreamDicomErr
     except StreamDicomError as error:
         return error
     return TruncatedError(f"the source broke off with {type(cause).__name__}", location)
+
+
+class DatasetParser(DatasetAssembler):
+    """A push parser of DICOM JSON, or of what else the options say: bytes in, data sets out.
+
+    Args:
+        options: What is taken, what is chosen of it, and what becomes of bulk data.
+        file_dataset: Whether to make FileDataset objects.
+
+    >>> parser = DatasetParser()
+    >>> parser.feed(b'[{"00100020": {"vr": "LO", "Va')
+    []
+    >>> [ds.PatientID for ds in parser.feed(b'lue": ["17"]}}, ')]
+    ['17']
+    >>> parser.feed(b"{}]") + parser.close()
+    []
+    """
+
+    def __init__(self, *, options: ReadOptions | None = None, file_dataset: bool = False) -> None:
+        options = options or ReadOptions()
+        super().__init__(*stream_reading(options), options, file_dataset=file_dataset)
 
 
 class DatasetEncoder:
@@ -201,6 +233,8 @@ class DatasetEncoder:
         events = self._stages.run(events)
         if self._stores:
             events = store_bulk_data(events, self._options.bulk_data_policy, self._options.bulk_data_store)
+        if self._options.format == "xml":
+            events = tell_vrs(events, temporary)
         events = iter(events)
         for event in events:
             self._writer.write_all(chain((event,), islice(events, _FEW)))

@@ -20,16 +20,16 @@ _LAYERS = (
     ("errors", "limits"),
     ("jsontext",),
     ("tags", "vr", "events", "deviations", "bulkdata", "charset", "valuefield"),
-    ("bulkvalues", "multipart", "buffers", "options", "selection", "converters"),
-    ("dicomjson", "part10", "dataset", "filters", "ordering", "select", "conversion", "stages", "nativexml"),
+    ("bulkvalues", "multipart", "encapsulation", "buffers", "options", "selection", "converters"),
+    ("dicomjson", "part10", "dataset", "filters", "ordering", "select", "conversion", "stages", "late", "nativexml"),
     ("formats",),
-    ("files", "sockets", "spool", "push", "api", "aio"),
-    ("archive", "serializers"),
+    ("files", "sockets", "spool", "compression", "push", "api", "aio"),
+    ("archive", "serializers", "web"),
     ("pydantic",),
     ("cli",),
 )
 _LEVEL = {name: level for level, names in enumerate(_LAYERS) for name in names}
-_FOLDERS = ("jsontext", "converters", "dicomjson", "part10", "nativexml", "dataset", "archive", "cli")
+_FOLDERS = ("jsontext", "converters", "dicomjson", "part10", "nativexml", "dataset", "archive", "web", "cli")
 
 
 def _modules() -> list[Path]:
