@@ -210,6 +210,7 @@ def test_a_reference_to_bulk_data_is_read(name: str, text: str, uri: str) -> Non
         ("7FE00010", "<InlineBinary>AAE=</InlineBinary>", element("OW", b"\0\1", tag=0x7FE00010)),
         ("00100010", _name("<Alphabetic><FamilyName>a</FamilyName></Alphabetic>"), None),
         ("00090010", values("ACME"), element("LO", "ACME", tag=0x00090010)),
+        ("7FE00010", '<BulkData uri="a"/>', (4, 0x7FE00010, "OW", "a")),
     ],
 )
 def test_the_data_dictionary_has_a_vr_that_is_missing(tag: str, content: str, expected: Event | None) -> None:
@@ -221,6 +222,8 @@ def test_the_data_dictionary_has_a_vr_that_is_missing(tag: str, content: str, ex
 def test_a_sequence_without_its_vr_is_one() -> None:
     text = document('<DicomAttribute tag="00091001"><Item number="1"/></DicomAttribute>')
     assert read_well(text) == shown(in_dataset(sequence([])))
+    text = document('<DicomAttribute tag="00081140"/>')
+    assert read_well(text) == shown(in_dataset(sequence(tag=0x00081140)))
 
 
 def test_elements_come_as_they_stand() -> None:
@@ -324,6 +327,14 @@ def test_many_values_come_in_parts() -> None:
     assert read_well(text, _SMALL) == shown(in_dataset(parts))
     text = document(attribute("LO", values("abcdefg", "hijklmn", "")))
     parts = [start_parts("LO"), some("LO", "abcdefg", "hijklmn"), some("LO", None), end_parts("LO")]
+    assert read_well(text, _SMALL) == shown(in_dataset(parts))
+
+
+def test_many_person_names_come_in_parts() -> None:
+    one = "<Alphabetic><FamilyName>abcde</FamilyName></Alphabetic>"
+    names = [("abcde", "", "")] * 4
+    text = document(attribute("PN", "".join(_name(one, number=number) for number in (1, 2, 3, 5))))
+    parts = [start_parts("PN"), some("PN", *names[:3]), some("PN", None, names[3]), end_parts("PN")]
     assert read_well(text, _SMALL) == shown(in_dataset(parts))
 
 
@@ -460,6 +471,12 @@ def test_what_is_wrong_is_an_error_with_its_place(text: str, kind: type[InputErr
     _, error = read_badly(text)
     assert type(error) is kind
     assert message in error.message
+
+
+def test_a_long_text_reserves_no_block_again() -> None:
+    again = MARK + attribute("LO", values("A" * 13), "00090010")
+    _, error = read_badly(document(_private("00090001", "A"), again), _SMALL)
+    assert "reserved for another creator" in error.message
 
 
 def test_no_block_may_be_left() -> None:

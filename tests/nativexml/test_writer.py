@@ -244,10 +244,16 @@ def test_the_options_say_which_elements_are_written() -> None:
     assert ">ISO_IR 192</Value>" in _written(in_dataset(parts), character_set="utf-8")
     left_out = [(EventType.START_ELEMENT, 0x00080040, "LO", None), *segments("LO", "a", "b"), end_parts("LO")]
     assert _written(in_dataset(left_out), retired=False) == _START + _END
+    retired = 0x00080040
+    left_out = [*sequence([element("LO", "a")], tag=retired)]
+    assert _written(in_dataset(left_out), retired=False) == _START + _END
+    left_out = [(EventType.START_FRAGMENTS, retired, "OB", None), (EventType.END_FRAGMENTS, retired, "OB", None)]
+    assert _written(in_dataset(left_out), retired=False) == _START + _END
 
 
 # --- faults ------------------------------------------------------------------------------------------------------
 
+_FRAGMENT = [(EventType.START_FRAGMENTS, TAG, "OB", None), (EventType.START_FRAGMENT, TAG, "OB", 2)]
 _WRONG = [
     ("control", [element("LO", "a\x1fb")], "XML 1.0 cannot carry"),
     ("null", [element("LT", "a\0")], "XML 1.0 cannot carry"),
@@ -280,6 +286,21 @@ _WRONG = [
     ("item", [(EventType.START_ITEM, TAG, "SQ", 0)], "no START_ITEM may come here"),
     ("end-item", [(EventType.END_ITEM, TAG, "SQ", None)], "no END_ITEM may come here"),
     ("in-sequence", [(EventType.START_SEQUENCE, TAG, "SQ", None), element("LO")], "no ELEMENT may come here"),
+    (
+        "end-in-item",
+        [(EventType.START_SEQUENCE, TAG, "SQ", None), (EventType.START_ITEM, TAG, "SQ", 0), in_dataset([])[1]],
+        "no END_DATASET may come here",
+    ),
+    ("no-segment", [start_parts("LO"), (EventType.SEGMENT, TAG, "LO", 1)], "neither text nor bytes"),
+    (
+        "long-fragment",
+        [*_FRAGMENT, (EventType.SEGMENT, TAG, "OB", b"abc")],
+        "longer than was told",
+    ),
+    ("short-fragment", [*_FRAGMENT, (EventType.LAST_SEGMENT, TAG, "OB", b"a")], "shorter than was told"),
+    ("text-in-fragment", [*_FRAGMENT, (EventType.SEGMENT, TAG, "OB", "a")], "not bytes"),
+    ("vr-of-element", [element("SQ", "a")], "not a value representation"),
+    ("name-for-number", [element("AT", "0010")], "does not fit the VR"),
     ("no-event", [(99, TAG, "LO", None)], "no such event may come here"),
     ("fragments", [(EventType.START_FRAGMENTS, TAG, "LO", None)], "fragments for VR LO"),
     (
@@ -343,6 +364,8 @@ def test_the_sink_gets_blocks_and_what_is_flushed() -> None:
     parts = [start_parts("OB"), *segments("OB", *[bytes(48 * 1024)] * 10), end_parts("OB")]
     writer.write_all([(EventType.START_ELEMENT, TAG + 1, "OB", None), *parts[1:]])
     assert len(blocks) == 11
+    writer.write_all([element("LO", "a" * 64, tag=0x00100020 + 16 * number) for number in range(2000)])
+    assert len(blocks) > 13
     assert max(map(len, blocks)) < 80 * 1024
 
 
