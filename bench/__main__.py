@@ -25,7 +25,7 @@ _SIZES = {  # MiB
     "writing": (16, 64, 256),
     "ijson": (4, 8, 16, 32),  # its time is quadratic
 }
-_BENCHMARKS = ("test_speed.py", "test_options.py", "test_files.py")
+_BENCHMARKS = ("test_speed.py", "test_options.py", "test_files.py", "test_xml.py")
 _FILES = (128, 512, 2048)  # MiB of pixel data
 _EXPORTS = (1000, 10_000)  # files
 _RESPONSE = 100_000  # data sets
