@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from bench.exporting import MOST_BUSY, Export
+from bench.indexing import Indexed
 from bench.latency import Latency
 from bench.memory import MIB, Measurement
 from bench.processes import RIVAL, Process, installed
@@ -240,6 +241,18 @@ def request_rows(requests: list[Request]) -> list[Row]:
         row.peak = request.peak / MIB
         row.goals.append((f"<= {_MOST_SERVING} MiB", row.peak <= _MOST_SERVING))
         rows.append(row)
+    return rows
+
+
+def index_rows(indexed: list[Indexed]) -> list[Row]:
+    """The rows of indexes that were made, the smallest first."""
+    rows = []
+    for run in indexed:
+        row = Row(".dcm -> index", f"{run.files:,} files", run.seconds, datasets=run.files, peak=run.peak / MIB)
+        row.remark = f"{run.again:.2f} s when nothing has changed"
+        rows.append(row)
+    is_flat = indexed[-1].peak - indexed[0].peak <= _MOST_MORE_MEMORY * MIB
+    rows[-1].goals.append((f"<= {_MOST_MORE_MEMORY} MiB more than {indexed[0].files:,} files", is_flat))
     return rows
 
 
