@@ -24,12 +24,12 @@ _LAYERS = (
     ("dicomjson", "part10", "dataset", "filters", "ordering", "select", "conversion", "stages", "nativexml"),
     ("formats",),
     ("files", "spool", "push", "api"),
-    ("archive", "serializers"),
+    ("archive", "serializers", "web"),
     ("pydantic",),
     ("cli",),
 )
 _LEVEL = {name: level for level, names in enumerate(_LAYERS) for name in names}
-_FOLDERS = ("jsontext", "converters", "dicomjson", "part10", "nativexml", "dataset", "archive", "cli")
+_FOLDERS = ("jsontext", "converters", "dicomjson", "part10", "nativexml", "dataset", "archive", "web", "cli")
 
 
 def _modules() -> list[Path]:

@@ -1,0 +1,39 @@
+"""What is answered to a request that cannot be taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from streamdicom.errors import InputError, LimitError, RequestError
+
+__all__ = ["exception_handlers", "status_of"]
+
+
+def status_of(error: InputError) -> int:
+    """The status code that tells of an error in what a client has sent (PS3.18 8.5, RFC 9110, section 15.5).
+
+    >>> [status_of(error) for error in (InputError(""), LimitError("", "depth"), RequestError("", 406))]
+    [400, 413, 406]
+    """
+    if isinstance(error, RequestError):
+        return error.status
+    return 413 if isinstance(error, LimitError) else 400
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    assert isinstance(error, InputError)
+    # The message has the place, and quotes nothing of what was sent.
+    return PlainTextResponse(f"{error}\n", status_of(error))
+
+
+exception_handlers: dict[Any, Callable[[Request, Exception], Coroutine[Any, Any, Response]]] = {InputError: _answer}
+"""What Starlette and FastAPI take under this name: an answer of 4xx, with the message as text, for what is wrong in a
+request. What an application reads from elsewhere is not the client's fault: there it catches InputError itself.
+
+>>> from starlette.applications import Starlette
+>>> app = Starlette(exception_handlers=exception_handlers)
+"""
