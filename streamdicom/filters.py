@@ -27,7 +27,7 @@ from streamdicom.multipart import LONGEST_FRAGMENT, read_parts, write_parts
 from streamdicom.tags import ITEM_TAG, format_tag
 from streamdicom.vr import VRS, Form
 
-__all__ = ["load_bulk_data", "open_bulk_data", "store_bulk_data", "value_field"]
+__all__ = ["fragment_events", "load_bulk_data", "open_bulk_data", "store_bulk_data", "value_field"]
 
 # Plain integers, see ``Event``.
 (
@@ -96,8 +96,8 @@ class Place:
             self.context = {}
 
     def learn(self, tag: int, values: tuple[Any, ...]) -> None:
-        """Take note of what a data set is called."""
-        if not self.frames and values and isinstance(values[0], str):
+        """Take note of what a data set is called, if that is what the element tells."""
+        if tag in _CONTEXT and not self.frames and values and isinstance(values[0], str):
             self.context[_CONTEXT[tag]] = values[0]
 
     def tag_path(self, tag: int) -> str:
@@ -459,7 +459,7 @@ def open_bulk_data(store: BulkDataStore, tag: int, vr: str, uri: str) -> Iterato
         if vr not in _BINARY_VRS:
             raise BulkDataError(f"a reference to fragments for VR {vr}")
         fragments = read_parts(store.open(address)) if form == _FRAGMENTS else _indexed(store, address)
-        return _fragment_events(tag, vr, fragments)
+        return fragment_events(tag, vr, fragments)
     return decode_value(tag, vr, store.open(uri))
 
 
@@ -478,7 +478,12 @@ def value_field(events: Iterable[Event]) -> Iterator[bytes]:
             yield ITEM_TAG + value.to_bytes(4, "little")
 
 
-def _fragment_events(tag: int, vr: str, fragments: Iterator[tuple[int, Iterator[bytes]]]) -> Iterator[Event]:
+def fragment_events(tag: int, vr: str, fragments: Iterable[tuple[int, Iterable[bytes]]]) -> Iterator[Event]:
+    r"""The events of encapsulated pixel data, of which the first fragment is the Basic Offset Table (PS3.5 A.4).
+
+    >>> [kind for kind, *_ in fragment_events(0x7FE00010, "OB", [(0, []), (2, [b"ab"])])]
+    [14, 15, 8, 15, 7, 8, 16]
+    """
     yield _START_FRAGMENTS, tag, vr, None
     for length, segments in fragments:
         yield _START_FRAGMENT, tag, vr, length

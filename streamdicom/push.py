@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from streamdicom.dicomjson import KeyFilter
 from streamdicom.errors import StreamDicomError
 from streamdicom.events import Event
 from streamdicom.filters import store_bulk_data
-from streamdicom.formats import StreamParser, new_writer
+from streamdicom.formats import Parser, StreamParser, new_writer
 from streamdicom.options import ReadOptions, WriteOptions
 from streamdicom.selection import Wanted
 from streamdicom.stages import Stages
@@ -19,7 +19,7 @@ from streamdicom.stages import Stages
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["DatasetEncoder", "DatasetParser", "stream_reading"]
+__all__ = ["DatasetAssembler", "DatasetEncoder", "DatasetParser", "stream_reading"]
 
 _FEW = 32  # events between two looks for blocks, of which a long value has one in each
 
@@ -36,27 +36,35 @@ def stream_reading(options: ReadOptions, store: BulkDataStore | None = None) -> 
     return parser, Stages.of_reading(options, store, wanted)
 
 
-class DatasetParser:
-    """A push parser: bytes in, data sets out.
+class DatasetAssembler:
+    """A push parser, whatever makes the events: bytes in, data sets out.
 
     Args:
-        options: What is taken, what is chosen of it, and what becomes of bulk data.
+        parser: What makes events of bytes.
+        stages: What they go through.
+        options: What becomes of bulk data.
         file_dataset: Whether to make FileDataset objects.
+        last: What they go through at the end, one by one, so that none of a long value is held.
 
-    >>> parser = DatasetParser()
-    >>> parser.feed(b'[{"00100020": {"vr": "LO", "Va')
-    []
-    >>> [ds.PatientID for ds in parser.feed(b'lue": ["17"]}}, ')]
-    ['17']
-    >>> parser.feed(b"{}]") + parser.close()
-    []
+    >>> assembler = DatasetAssembler(*stream_reading(ReadOptions()), ReadOptions())
+    >>> len(assembler.feed(b"[{}, {}]"))
+    2
     """
 
-    def __init__(self, *, options: ReadOptions | None = None, file_dataset: bool = False) -> None:
+    def __init__(
+        self,
+        parser: Parser,
+        stages: Stages,
+        options: ReadOptions,
+        *,
+        file_dataset: bool = False,
+        last: Callable[[Iterable[Event]], Iterable[Event]] | None = None,
+    ) -> None:
         from streamdicom.dataset import DatasetBuilder
 
-        options = options or ReadOptions()
-        self._events, self._stages = stream_reading(options)
+        self._events = parser
+        self._stages = stages
+        self._last = last
         self._builder = DatasetBuilder(options, file_dataset=file_dataset)
 
     @property
@@ -79,7 +87,7 @@ class DatasetParser:
         return self._take(self._events.feed(data))
 
     def close(self) -> list[Dataset]:
-        """Say that the stream has ended. There are never data sets left.
+        """Say that the stream has ended. A DICOM file has its data set left then.
 
         Raises:
             TruncatedError: The stream stopped within a document, or had none.
@@ -88,10 +96,32 @@ class DatasetParser:
         return self._take(self._events.close())
 
     def _take(self, events: list[Event]) -> list[Dataset]:
-        datasets = self._builder.take(self._stages.take(events))
+        taken: Iterable[Event] = self._stages.take(events)
+        datasets = self._builder.take(self._last(taken) if self._last else taken)
         if self.error and not datasets:
             raise self.error
         return datasets
+
+
+class DatasetParser(DatasetAssembler):
+    """A push parser of DICOM JSON, or of what else the options say: bytes in, data sets out.
+
+    Args:
+        options: What is taken, what is chosen of it, and what becomes of bulk data.
+        file_dataset: Whether to make FileDataset objects.
+
+    >>> parser = DatasetParser()
+    >>> parser.feed(b'[{"00100020": {"vr": "LO", "Va')
+    []
+    >>> [ds.PatientID for ds in parser.feed(b'lue": ["17"]}}, ')]
+    ['17']
+    >>> parser.feed(b"{}]") + parser.close()
+    []
+    """
+
+    def __init__(self, *, options: ReadOptions | None = None, file_dataset: bool = False) -> None:
+        options = options or ReadOptions()
+        super().__init__(*stream_reading(options), options, file_dataset=file_dataset)
 
 
 class DatasetEncoder:

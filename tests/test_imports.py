@@ -23,7 +23,7 @@ _LAYERS = (
     ("bulkvalues", "multipart", "buffers", "options", "selection", "converters"),
     ("dicomjson", "part10", "dataset", "filters", "ordering", "select", "conversion", "stages", "nativexml"),
     ("formats",),
-    ("files", "spool", "push", "api"),
+    ("files", "spool", "compression", "push", "api"),
     ("archive", "serializers", "web"),
     ("pydantic",),
     ("cli",),

@@ -35,12 +35,12 @@ from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import Any
 
-from streamdicom.archive.compression import new_compressor
 from streamdicom.archive.render import SEPARATOR, Rendering, Result, Task, render
 from streamdicom.archive.report import ProgressCallback, Report, Skipped, Ticker
 from streamdicom.archive.sink import Sink, open_sink
 from streamdicom.archive.sources import CONTAINERS, FileId, Input, Kind, file_id, find, measure
 from streamdicom.archive.workers import in_order
+from streamdicom.compression import new_compressor
 from streamdicom.errors import InputError, ResumeError
 from streamdicom.files import Target
 from streamdicom.options import ReadOptions, WriteOptions

@@ -36,10 +36,10 @@ from pathlib import Path
 from typing import Any
 
 from streamdicom.api import iter_events, write_file
-from streamdicom.archive.compression import compression_of, decompress
 from streamdicom.archive.journal import Entry, Journal, check_request
 from streamdicom.archive.layout import DEFAULT_LAYOUT, SOP_INSTANCE_UID, Layout, noted
 from streamdicom.archive.report import ProgressCallback, Report, Skipped, Ticker
+from streamdicom.compression import compression_of, decompress
 from streamdicom.errors import InputError, Location, OutputError, ResumeError, StreamDicomError
 from streamdicom.events import Event, EventType
 from streamdicom.files import Source, chunks

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, NamedTuple, cast
 
 from streamdicom.api import iter_file_events, write_events
-from streamdicom.archive.compression import new_compressor
 from streamdicom.archive.sources import CONTAINERS, Input, Kind, Member, members, pieces
 from streamdicom.bulkdata import BulkDataAction, BulkDataPolicy
+from streamdicom.compression import new_compressor
 from streamdicom.errors import InputError, StreamDicomError
 from streamdicom.options import ReadOptions, WriteOptions
 from streamdicom.select import needed_file_meta

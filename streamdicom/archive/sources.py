@@ -22,7 +22,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, NamedTuple, TypeAlias, cast
 
-from streamdicom.archive.compression import compression_of, decompress
+from streamdicom.compression import compression_of, decompress
 from streamdicom.errors import DicomFileError, InputError, TruncatedError
 
 __all__ = ["CONTAINERS", "Input", "Kind", "Member", "file_id", "find", "measure", "members", "pieces"]

@@ -143,7 +143,7 @@ def event_batches(source: Path, meter: Meter, options: ReadOptions | None = None
         CallError: It is compressed, and what that needs is not installed.
         OSError: The file cannot be read.
     """
-    from streamdicom.archive.compression import compression_of, decompress
+    from streamdicom.compression import compression_of, decompress
 
     with calling():
         start, data = _opened(read(source, meter))

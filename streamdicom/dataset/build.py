@@ -138,7 +138,8 @@ class DatasetBuilder:
                 else:
                     _MOVES[kind](self, tag, vr, value)
         except InputError as error:
-            error.within(self._index, self._tag_path(tag))
+            if error.location.dataset_index is None:  # or what makes the events knows better
+                error.within(self._index, self._tag_path(tag))
             self._error = error
             if not datasets:
                 raise

@@ -6,12 +6,13 @@ import bz2
 import gzip
 import lzma
 import random
+import zlib
 from collections.abc import Callable
 
 import pytest
 
 from streamdicom import InputError, TruncatedError
-from streamdicom.archive.compression import compression_of, decompress, new_compressor
+from streamdicom.compression import Decompressor, compression_of, decompress, new_compressor
 
 zstandard = pytest.importorskip("zstandard")
 
@@ -89,6 +90,22 @@ def test_members_are_made_that_others_read_and_that_are_always_the_same(kind: st
 def test_a_text_is_not_taken_for_compressed() -> None:
     assert compression_of(b'[{"00100010"') is None
     assert compression_of(b"") is None
+
+
+@pytest.mark.parametrize("size", [1, 1000, 10**9])
+def test_deflate_is_what_http_means_by_it(size: int) -> None:
+    assert b"".join(decompress(_cut(zlib.compress(_TEXT), size), "deflate")) == _TEXT
+    with pytest.raises(InputError, match="the deflate stream is damaged"):
+        list(decompress([zlib.compress(_TEXT, wbits=-15)], "deflate"))
+
+
+def test_a_frame_may_not_ask_for_more_memory_than_it_is_given() -> None:
+    parameters = zstandard.ZstdCompressionParameters(window_log=24)
+    data = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    frame = data.compress(_TEXT) + data.flush()
+    assert b"".join(Decompressor("zstd").feed(frame)) == _TEXT
+    with pytest.raises(InputError, match="the zstd stream is damaged"):
+        list(Decompressor("zstd", window=2**23).feed(frame))
 
 
 def test_another_kind_is_a_wrong_call() -> None:

@@ -1,4 +1,4 @@
-"""Compressed streams in bounded pieces, told by their first bytes.
+"""Compressed streams in bounded pieces.
 
 However much a stream expands, a piece of what comes out of it is never longer than ``_MOST``, so that a few bytes
 that stand for a great many cost time and no memory.
@@ -15,11 +15,12 @@ from typing import Any, Protocol
 
 from streamdicom.errors import InputError, TruncatedError
 
-__all__ = ["Compressor", "compression_of", "decompress", "new_compressor"]
+__all__ = ["Compressor", "Decompressor", "compression_of", "decompress", "new_compressor"]
 
 _MOST = 64 * 1024
 _GZIP = 16 + zlib.MAX_WBITS
 _LZMA_MEMORY = 128 * 1024 * 1024  # what the preset 9 of xz asks for, twice
+_WINDOW = 128 * 1024 * 1024  # of zstd: what ``--long`` asks for
 _ZSTD_LEVEL = 3  # the default of the command line tool
 _GZIP_LEVEL = 6
 
@@ -80,7 +81,7 @@ def _zstd() -> Any:
     raise ValueError('zstd needs a package; install "streamdicom[zstd]"')
 
 
-class _Decompressor(Protocol):
+class _Member(Protocol):
     """The part of the standard library's decompressors that is used here."""
 
     @property
@@ -95,8 +96,8 @@ class _Decompressor(Protocol):
 class _Zlib:
     """zlib in the manner of bz2 and lzma."""
 
-    def __init__(self) -> None:
-        self._inner = zlib.decompressobj(_GZIP)
+    def __init__(self, wbits: int) -> None:
+        self._inner = zlib.decompressobj(wbits)
 
     @property
     def eof(self) -> bool:
@@ -122,8 +123,8 @@ class _Zstandard:
 
     _FEW = 64
 
-    def __init__(self, module: Any) -> None:
-        self._inner = module.ZstdDecompressor(max_window_size=2**27).decompressobj()
+    def __init__(self, module: Any, window: int) -> None:
+        self._inner = module.ZstdDecompressor(max_window_size=window).decompressobj()
         self._held = memoryview(b"")
 
     @property
@@ -148,24 +149,84 @@ class _Zstandard:
         return found
 
 
-def _new_zstd() -> _Decompressor:
+def _new_zstd(window: int) -> _Member:
     module = _zstd()
     if module.__name__ == "zstandard":
-        return _Zstandard(module)
-    decompressor: _Decompressor = module.ZstdDecompressor()
+        return _Zstandard(module, window)
+    most = {module.DecompressionParameter.window_log_max: window.bit_length() - 1}
+    decompressor: _Member = module.ZstdDecompressor(options=most)
     return decompressor
 
 
-_DECOMPRESSORS: dict[str, Callable[[], _Decompressor]] = {
-    "gzip": _Zlib,
+_MEMBERS: dict[str, Callable[[int], _Member]] = {
+    "gzip": lambda _: _Zlib(_GZIP),
+    "deflate": lambda _: _Zlib(zlib.MAX_WBITS),  # RFC 1950, which HTTP means by it (RFC 9110 8.4.1.2)
     "zstd": _new_zstd,
-    "bzip2": bz2.BZ2Decompressor,
-    "xz": lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_LZMA_MEMORY),
+    "bzip2": lambda _: bz2.BZ2Decompressor(),
+    "xz": lambda _: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_LZMA_MEMORY),
 }
 
 
+class Decompressor:
+    """A push parser of a compressed stream; members may follow one another.
+
+    Args:
+        kind: "gzip", "deflate", "zstd", "bzip2" or "xz".
+        window: Bytes that a frame of zstd may ask to be held (RFC 8878 3.1.1.1.2), a power of two.
+
+    Raises:
+        ValueError: What the kind needs is not installed.
+
+    >>> decompressor = Decompressor("deflate")
+    >>> b"".join(decompressor.feed(zlib.compress(b"[]")))
+    b'[]'
+    >>> decompressor.close()
+    """
+
+    def __init__(self, kind: str, *, window: int = _WINDOW) -> None:
+        self._kind = kind
+        self._window = window
+        self._member: _Member | None = _MEMBERS[kind](window)
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """What the next bytes hold, in pieces of bounded length; all of them must be taken before the next call.
+
+        Raises:
+            InputError: The stream is damaged, or something else follows.
+        """
+        while data or (self._member is not None and not self._member.needs_input):
+            if self._member is None:
+                data = data.lstrip(b"\0")  # which pad what was written to a tape
+                if not data:
+                    break
+                self._member = _MEMBERS[self._kind](self._window)
+            yield from self._piece(self._member, data)
+            data = b""
+            if self._member.eof:
+                data, self._member = self._member.unused_data, None
+
+    def _piece(self, member: _Member, data: bytes) -> Iterator[bytes]:
+        try:
+            found = member.decompress(data, _MOST)
+        except MemoryError:
+            raise
+        except Exception as error:  # each library has an exception of its own
+            raise InputError(f"the {self._kind} stream is damaged") from error
+        for start in range(0, len(found), _MOST):
+            yield found[start : start + _MOST]
+
+    def close(self) -> None:
+        """Say that the stream has ended.
+
+        Raises:
+            TruncatedError: It has ended within a member.
+        """
+        if self._member is not None:
+            raise TruncatedError(f"the {self._kind} stream stops before its end")
+
+
 def decompress(chunks: Iterable[bytes], kind: str) -> Iterator[bytes]:
-    """What a compressed stream holds, in pieces of bounded length; members may follow one another.
+    """What a compressed stream holds, as ``Decompressor`` gives it.
 
     Raises:
         TruncatedError: The stream ends within a member.
@@ -176,30 +237,7 @@ def decompress(chunks: Iterable[bytes], kind: str) -> Iterator[bytes]:
     >>> b"".join(decompress([compressor.compress(b"[]") + compressor.flush()], "gzip"))
     b'[]'
     """
-    new = _DECOMPRESSORS[kind]
-    decompressor: _Decompressor | None = new()
+    decompressor = Decompressor(kind)
     for chunk in chunks:
-        data = chunk
-        while data or (decompressor is not None and not decompressor.needs_input):
-            if decompressor is None:
-                data = data.lstrip(b"\0")  # which pad what was written to a tape
-                if not data:
-                    break
-                decompressor = new()
-            yield from _piece(decompressor, data, kind)
-            data = b""
-            if decompressor.eof:
-                data, decompressor = decompressor.unused_data, None
-    if decompressor is not None:
-        raise TruncatedError(f"the {kind} stream stops before its end")
-
-
-def _piece(decompressor: _Decompressor, data: bytes, kind: str) -> Iterator[bytes]:
-    try:
-        found = decompressor.decompress(data, _MOST)
-    except MemoryError:
-        raise
-    except Exception as error:  # each library has an exception of its own
-        raise InputError(f"the {kind} stream is damaged") from error
-    for start in range(0, len(found), _MOST):
-        yield found[start : start + _MOST]
+        yield from decompressor.feed(chunk)
+    decompressor.close()
