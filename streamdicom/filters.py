@@ -27,7 +27,7 @@ from streamdicom.multipart import LONGEST_FRAGMENT, read_parts, write_parts
 from streamdicom.tags import ITEM_TAG, format_tag
 from streamdicom.vr import VRS, Form
 
-__all__ = ["fragment_events", "load_bulk_data", "open_bulk_data", "store_bulk_data", "value_field"]
+__all__ = ["Frames", "fragment_events", "load_bulk_data", "open_bulk_data", "store_bulk_data", "value_field"]
 
 # Plain integers, see ``Event``.
 (
@@ -290,7 +290,7 @@ class _Storing:
             return
         data = b"".join(table[1]) if table[0] <= _LONGEST_TABLE else b""
         yield self._line([table[0]], (data,) if data else table[1], info._replace(fragment=0))
-        frames = _Frames(fragments, data)
+        frames = Frames(fragments, data)
         for number, (lengths, segments) in enumerate(frames, 1):
             yield self._line(lengths, segments, info._replace(fragment=number))
 
@@ -304,7 +304,7 @@ class _Storing:
         return f"{'+'.join(map(str, lengths))} {uri}\n".encode()
 
 
-class _Frames:
+class Frames:
     """Frames of fragments, by the Basic Offset Table (PS3.5 A.4); without one each fragment is taken for a frame."""
 
     def __init__(self, fragments: Iterator[tuple[int, Iterator[bytes]]], table: bytes) -> None:

@@ -51,6 +51,7 @@ _PIECE = 16 * 1024  # bytes whose events are made at once; see the reader of DIC
 _LONG = 64 * 1024  # bytes of a value that comes in parts
 _SEGMENT_LENGTH = 48 * 1024  # which makes 64 KiB of base64
 _MANY = 4096  # numbers in one event
+_LONGEST_WORD = 8  # bytes that are swapped as one
 _MOST_KNOWN = 16 * 1024  # tags; an archive uses some thousands
 _MOST_UN = 0xFFFF  # bytes of a UN that pydicom looks up in the dictionary
 
@@ -197,6 +198,30 @@ class Part10Parser:
             return []
         self._closed = True
         return self._deliver(self._finish)
+
+    def skip(self, but: int = -1) -> int:
+        """Do without the rest of a long binary value that is being read.
+
+        The value comes in fewer bytes than its length says, but ends as it would.
+
+        Args:
+            but: The tag of elements of which no bytes are passed over.
+
+        Returns:
+            How many of the bytes that come next must not be fed.
+
+        >>> Part10Parser().skip()
+        0
+        """
+        if self._state is not _State.BYTES or self._tag == but or self._inflater is not None or self._error:
+            return 0
+        # At least one byte has to come, by which it shows that the file has all of them.
+        count = max(0, self._left - self._size - 1) // _LONGEST_WORD * _LONGEST_WORD
+        if count:
+            self._left -= count
+            self._base += count
+            self._needed = 1
+        return count
 
     def _deliver(self, act: Callable[[], None]) -> list[Event]:
         if self._error:

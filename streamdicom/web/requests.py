@@ -22,7 +22,7 @@ from streamdicom.web._related import RelatedReader
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["iter_request_datasets"]
+__all__ = ["body_pieces", "iter_request_datasets"]
 
 # A server has many requests at once, so that less of each is in memory than a program would have.
 _DEFAULTS = ReadOptions(spool_threshold=1024 * 1024)
@@ -85,7 +85,7 @@ async def iter_request_datasets(
     options = options or _DEFAULTS
     content = Content.of(request.headers)
     reader = _reader(content, request, options, store, file_dataset)
-    async with aclosing(_body(request, content.coding, options.limits, timeout)) as pieces:
+    async with aclosing(body_pieces(request, content.coding, options.limits, timeout)) as pieces:
         async for piece in pieces:
             for dataset in reader.feed(piece):
                 yield dataset
@@ -109,7 +109,9 @@ def _next(batches: Iterator[list[Dataset]]) -> list[Dataset] | None:
     return next(batches, None)
 
 
-async def _body(request: Request, coding: str, limits: Limits, timeout: float | None) -> AsyncGenerator[bytes, None]:
+async def body_pieces(
+    request: Request, coding: str, limits: Limits, timeout: float | None
+) -> AsyncGenerator[bytes, None]:
     """The body without its coding, in small pieces. Others get their turn between them."""
     decoder = ContentDecoder(coding, limits)
     async with aclosing(request.stream()) as stream:
