@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bench import bulk, exporting, processes, report
+from bench import bulk, exporting, latency, processes, report
 from bench.memory import Measurement, measure
 from bench.multiframe import FRAMES, write_files
 from bench.steps import STEPS
@@ -44,6 +44,7 @@ def main() -> int:
     exports = exporting.measure([count // part for count in _EXPORTS])
     rows = report.speed_rows(speed["benchmarks"]) + report.process_rows(whole) + report.memory_rows(runs)
     rows += report.file_rows(files, max(_FILES) // part) + report.export_rows(exports)
+    rows += report.latency_rows(_measure_latency())
     machine = report.machine(speed["machine_info"])
     print(report.table(rows))
     print(f"\n{report.NOTES}\n\n{machine}")
@@ -78,6 +79,11 @@ def _measure_processes(frames: int) -> list[processes.Process]:
     print("whole processes", file=sys.stderr)
     with TemporaryDirectory() as name:
         return processes.measure(write_files(Path(name), frames), Path(name))
+
+
+def _measure_latency() -> list[latency.Latency]:
+    print("data sets over loopback", file=sys.stderr)
+    return latency.measure()
 
 
 def _measure_files(sizes: list[int]) -> report.Runs:

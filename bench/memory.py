@@ -29,7 +29,7 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYT
 _PIECE = 64 * 1024
 
 # What a query for studies (QIDO-RS) may bring.
-_DATASET = b"""{
+DATASET = b"""{
 "00080005":{"vr":"CS","Value":["ISO_IR 192"]},
 "00080020":{"vr":"DA","Value":["20240131"]},
 "00080030":{"vr":"TM","Value":["101530.25"]},
@@ -96,7 +96,7 @@ def array_to_datasets(size: int) -> int:
 
 
 def datasets_to_array(size: int) -> int:
-    dataset = streamdicom.loads(_DATASET)
+    dataset = streamdicom.loads(DATASET)
     sink = Sink()
     with streamdicom.DatasetWriter(cast(BinaryIO, sink)) as writer:
         while sink.size < size:
@@ -186,7 +186,7 @@ def _feed(parser: streamdicom.EventParser | streamdicom.DatasetParser, pieces: I
 
 
 def _array(size: int) -> Iterator[bytes]:
-    return _pieces(b"[" + _DATASET, b"," + _DATASET, b"]", size)
+    return _pieces(b"[" + DATASET, b"," + DATASET, b"]", size)
 
 
 def _pieces(head: bytes, unit: bytes, tail: bytes, size: int) -> Iterator[bytes]:

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from bench.exporting import MOST_BUSY, Export
+from bench.latency import Latency
 from bench.memory import MIB, Measurement
 from bench.processes import RIVAL, Process, installed
 
@@ -28,6 +29,7 @@ _MOST_FILE_MEMORY = 32  # MiB, with pixel data of gigabytes
 _LEAST_FILE_SPEED = 64  # MB of a DICOM file a second, with its pixel data in JSON
 _LEAST_RATIO = 1  # of a whole process, to dcm2json
 _LEAST_GAIN = 1.7  # of a second job
+_MOST_LATENCY = 1  # ms behind the last byte
 _MOST_MORE_MEMORY = 2  # MiB, of the largest number of files above that of the smallest
 
 LABELS = {
@@ -117,6 +119,7 @@ s: the least time of the rounds, on the processor, which differs from that on th
 part of the system in it, for the pages of files of gigabytes, is more than linear; that of the program is linear.
 export: s is on the clock; rival: the same with one job; the peak is of the process that has most; not judged when
 other programs had more than {MOST_BUSY} cores of the machine, or it has only one.
+loopback: the time from before the last byte of a data set is sent by another process until the data set is there.
 x quarter: the time over that of the row with a quarter of the input.
 peak MiB: the highest resident size of a new process above that after import. What the import leaves free is used
 first, so that 0 means: no more than that."""
@@ -217,6 +220,18 @@ def _export_row(run: Export, exports: list[Export]) -> Row:
             is_judged = busy <= MOST_BUSY and (cpu_count() or 1) > 1
             row.goals.append((f">= {_LEAST_GAIN} x jobs: 1", row.ratio >= _LEAST_GAIN if is_judged else None))
             row.remark = f"others had {busy:.1f} cores, the processor {run.processor / first.processor:.2f} x the work"
+    return row
+
+
+def latency_rows(latencies: list[Latency]) -> list[Row]:
+    """The rows of what waits for the last byte of a data set."""
+    return [_latency_row(run) for run in latencies]
+
+
+def _latency_row(run: Latency) -> Row:
+    row = Row(run.front, "loopback")
+    row.goals.append((f"< {_MOST_LATENCY} ms", run.slow * 1e3 < _MOST_LATENCY))
+    row.remark = f"median {run.median * 1e3:.2f} ms, 99 of 100 below {run.slow * 1e3:.2f} ms"
     return row
 
 

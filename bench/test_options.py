@@ -6,9 +6,10 @@ the same. Nothing is asserted about time.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import redirect_stdout
 from itertools import cycle, islice
 from pathlib import Path
@@ -96,6 +97,35 @@ def test_read_events(benchmark: BenchmarkFixture, array: Array, way: str, option
 def test_read_datasets(benchmark: BenchmarkFixture, array: Array, way: str, options: ReadOptions, goal: Any) -> None:
     _describe(benchmark, "data sets", way, goal, array)
     benchmark.pedantic(_count, (streamdicom.iter_datasets, array.path, options), rounds=_ROUNDS, warmup_rounds=1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "read", "aread"),
+    [
+        ("events", streamdicom.iter_events, streamdicom.aiter_events),
+        ("data sets", streamdicom.iter_datasets, streamdicom.aiter_datasets),
+    ],
+    ids=["events", "datasets"],
+)
+@pytest.mark.parametrize("goal", [None, _NOT_JUDGED], ids=["rival", "asyncio"])
+def test_read_with_asyncio(
+    benchmark: BenchmarkFixture, array: Array, kind: str, read: Callable[..., Any], aread: Callable[..., Any], goal: Any
+) -> None:
+    _describe(benchmark, f"asyncio, {kind}", f"bytes -> {kind}" + ("" if goal is None else ", asyncio"), goal, array)
+
+    async def count() -> int:
+        return len([None async for _ in aread(_pieces(array.path))])
+
+    def run() -> int:
+        return _count(read, array.path, ReadOptions()) if goal is None else asyncio.run(count())
+
+    benchmark.pedantic(run, rounds=_ROUNDS, warmup_rounds=1)
+
+
+async def _pieces(path: Path) -> AsyncIterator[bytes]:
+    with path.open("rb", buffering=0) as file:
+        while data := file.read(16 * 1024):
+            yield data
 
 
 def _count(read: Callable[..., Any], path: Path, options: ReadOptions) -> int:

@@ -8,6 +8,7 @@
 '{"00100010":{"vr":"PN","Value":[{"Alphabetic":"Doe^Jane"}]}}'
 """
 
+from streamdicom.aio import AsyncDatasetWriter, aiter_datasets, aiter_events
 from streamdicom.api import (
     DatasetWriter,
     dump,
@@ -62,6 +63,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "DEVIATIONS",
+    "AsyncDatasetWriter",
     "BulkDataAction",
     "BulkDataError",
     "BulkDataInfo",
@@ -102,6 +104,8 @@ __all__ = [
     "TruncatedError",
     "WriteOptions",
     "XmlSyntaxError",
+    "aiter_datasets",
+    "aiter_events",
     "dump",
     "dumps",
     "iter_datasets",

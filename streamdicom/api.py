@@ -13,12 +13,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, cast
 
-from streamdicom.errors import InputError, Location
-from streamdicom.events import Event
+from streamdicom.errors import InputError, Location, StreamDicomError
+from streamdicom.events import Event, EventType
 from streamdicom.files import Output, Source, Target, chunks, temporary
 from streamdicom.formats import Parser
 from streamdicom.options import ReadOptions, WriteOptions
-from streamdicom.push import DatasetEncoder, DatasetParser, stream_reading
+from streamdicom.push import BROKEN_OFF, DatasetEncoder, DatasetParser, broken_off, stream_reading
 from streamdicom.stages import Stages
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ __all__ = [
     "write_file",
 ]
 
+_END_DATASET = int(EventType.END_DATASET)
+
 
 # --- reading ---------------------------------------------------------------------------------------------------
 
@@ -46,17 +48,20 @@ __all__ = [
 def iter_datasets(
     source: Source, *, options: ReadOptions | None = None, file_dataset: bool = False
 ) -> Iterator[Dataset]:
-    """The data sets of a DICOM JSON stream (PS3.18 Annex F), each as soon as it is complete.
+    """The data sets of a DICOM JSON stream (PS3.18 Annex F), each as soon as its last byte is there.
 
     Memory holds what one chunk completes, however many data sets there are. A single data set is read as an array
-    of one. Data sets before a fault have been delivered when it raises.
+    of one. Data sets before a fault have been delivered when it raises. A socket is read until its peer says that
+    this is all; an array that was closed proves that nothing is missing, NDJSON does not.
 
     Args:
-        source: A path, a binary file, bytes, or an iterable of bytes.
+        source: A path, a binary file, a socket, bytes, or an iterable of bytes.
         options: What is taken, what is chosen of it, and what becomes of bulk data.
         file_dataset: Whether to make FileDataset objects.
 
     Raises:
+        TruncatedError: The source ended within a document, or with a ConnectionError, a TimeoutError or an EOFError,
+            which is the cause then.
         InputError: What was read is at fault; the location says where.
         OSError: The source cannot be read.
 
@@ -68,20 +73,36 @@ def iter_datasets(
 
 
 def _datasets(parser: DatasetParser, source: Source) -> Iterator[Dataset]:
-    for chunk in chunks(source):
+    for chunk in _read(parser, source):
         yield from parser.feed(chunk)
+        if parser.error:
+            break  # without waiting for what comes next
     yield from parser.close()
+
+
+def _read(parser: DatasetParser | Parser, source: Source) -> Iterator[bytes]:
+    """The chunks of a source for a parser, which tells where it was if the source breaks off."""
+    size = 0
+    try:
+        for chunk in chunks(source):
+            size += len(chunk)
+            yield chunk
+    except StreamDicomError:  # of a source that is a stream of ours
+        raise
+    except BROKEN_OFF as error:
+        raise broken_off(parser, error, size) from error
 
 
 def iter_events(source: Source, *, options: ReadOptions | None = None) -> Iterator[Event]:
     """The DICOM events of a DICOM JSON stream: no data set is ever held, and no long value.
 
     Args:
-        source: A path, a binary file, bytes, or an iterable of bytes.
+        source: A path, a binary file, a socket, bytes, or an iterable of bytes.
         options: What is taken, what is chosen of it, and where bulk data is. With a store, the values come in
             place of the references.
 
     Raises:
+        TruncatedError: As ``iter_datasets``.
         InputError: What was read is at fault; the events before it have been delivered.
         OSError: The source or the store cannot be read.
 
@@ -102,8 +123,10 @@ def _fed(parser: Parser, source: Source) -> Iterator[Event]:
 
 
 def _batches(parser: Parser, source: Source) -> Iterator[list[Event]]:
-    for chunk in chunks(source):
+    for chunk in _read(parser, source):
         yield parser.feed(chunk)
+        if parser.error:
+            break
     yield parser.close()
 
 
@@ -111,7 +134,7 @@ def iter_file_events(source: Source, *, options: ReadOptions | None = None) -> I
     """The DICOM events of a DICOM file (PS3.10), group 0002 among them: no data set is ever held, and no long value.
 
     Args:
-        source: A path, a binary file, bytes, or an iterable of bytes.
+        source: A path, a binary file, a socket, bytes, or an iterable of bytes.
         options: What is chosen, whether the preamble may be missing, and limits.
 
     Raises:
@@ -134,7 +157,7 @@ def load(source: Source, *, options: ReadOptions | None = None) -> Dataset:
     is one, is in its ``file_meta``.
 
     Args:
-        source: A path, a binary file, bytes, or an iterable of bytes.
+        source: A path, a binary file, a socket, bytes, or an iterable of bytes.
         options: What is taken, what is chosen of it, and what becomes of bulk data.
 
     Raises:
@@ -199,12 +222,12 @@ class DatasetWriter:
     and a path leaves nothing behind.
 
     Args:
-        target: A path, or a binary file.
+        target: A path, a binary file, or a socket, which is sent each data set when it is written.
         indent: Spaces, or a string, for each level; None for no white space.
         options: The form of the text, what is left out, what becomes of bulk data, and how deep data sets may nest.
 
     Raises:
-        OSError: The target cannot be written.
+        OSError: The target cannot be written, or is a socket in non-blocking mode.
         ValueError: An indent for NDJSON.
 
     >>> import io
@@ -226,10 +249,10 @@ class DatasetWriter:
 
         Raises:
             OutputError: An element cannot be written; the location has its tag path. The array is at its end then.
+            OSError: The target, or the store of bulk data, cannot be written. The array is at its end too.
             TypeError: This is no data set.
         """
-        for block in self._encoder.encode(obj):
-            self._output.write(block)
+        _write(self._encoder, self._encoder.encode(obj), self._output)
 
     def flush(self) -> None:
         """Give the target all that was written so far, as it stands in a block otherwise until that is full."""
@@ -273,7 +296,7 @@ def dump(
 
     Args:
         obj: A Dataset, a FileDataset, or an iterable of them.
-        target: A path, or a binary file. A path appears under its name only when it is complete.
+        target: A path, a binary file, or a socket. A path appears under its name only when it is complete.
         indent: Spaces, or a string, for each level; None for no white space.
         options: The form of the text, what is left out, what becomes of bulk data, and how deep data sets may nest.
 
@@ -291,8 +314,9 @@ def dump(
     """
     encoder = _encoder(target, indent, options, array=_is_array(obj))
     with Output(target) as output:
-        for block in _encoded(obj, encoder):
-            output.write(block)
+        for dataset in _each(obj):
+            _write(encoder, encoder.encode(dataset), output)
+        output.write(encoder.close())
         output.commit()
 
 
@@ -307,7 +331,8 @@ def dumps(
     '{}\n{}\n'
     """
     encoder = DatasetEncoder(indent, options=options, array=_is_array(obj))
-    return b"".join(_encoded(obj, encoder)).decode()
+    blocks = [block for dataset in _each(obj) for block in encoder.encode(dataset)]
+    return b"".join([*blocks, encoder.close()]).decode()
 
 
 def _is_array(obj: Dataset | Iterable[Dataset]) -> bool:
@@ -316,11 +341,16 @@ def _is_array(obj: Dataset | Iterable[Dataset]) -> bool:
     return not isinstance(obj, Dataset)
 
 
-def _encoded(obj: Dataset | Iterable[Dataset], encoder: DatasetEncoder) -> Iterator[bytes]:
-    datasets = obj if _is_array(obj) else [obj]
-    for dataset in cast("Iterable[Dataset]", datasets):
-        yield from encoder.encode(dataset)
-    yield encoder.close()
+def _each(obj: Dataset | Iterable[Dataset]) -> Iterable[Dataset]:
+    return cast("Iterable[Dataset]", obj if _is_array(obj) else [obj])
+
+
+def _write(encoder: DatasetEncoder, blocks: Iterable[bytes], output: Output) -> None:
+    """Write the blocks of an encoder; and what is pending then, if somebody waits for it."""
+    for block in blocks:
+        output.write(block)
+    if output.is_connection:
+        output.write(encoder.flush())
 
 
 def _encoder(target: Target, indent: int | str | None, options: WriteOptions | None, *, array: bool) -> DatasetEncoder:
@@ -343,7 +373,7 @@ def write_events(
 
     Args:
         events: As ``iter_events`` and ``iter_file_events`` give them; they may be filtered or changed on the way.
-        target: A path, or a binary file. A path appears under its name only when it is complete.
+        target: A path, a binary file, or a socket. A path appears under its name only when it is complete.
         indent: Spaces, or a string, for each level; None for no white space.
         options: The form of the text, what is left out, what becomes of bulk data, and how deep data sets may nest.
         array: Whether the data sets are put into an array; NDJSON has none. Otherwise there is one data set.
@@ -361,10 +391,23 @@ def write_events(
     """
     encoder = _encoder(target, indent, options, array=array)
     with Output(target) as output:
-        for block in encoder.encode_events(events):
-            output.write(block)
+        for part in _by_dataset(events) if output.is_connection else [events]:
+            _write(encoder, encoder.encode_events(part), output)
         output.write(encoder.close())
         output.commit()
+
+
+def _by_dataset(events: Iterable[Event]) -> Iterator[Iterable[Event]]:
+    remaining = iter(events)
+    for event in remaining:
+        yield chain((event,), _to_end(remaining))
+
+
+def _to_end(events: Iterator[Event]) -> Iterator[Event]:
+    for event in events:
+        yield event
+        if event[0] == _END_DATASET:
+            return
 
 
 def write_file(events: Iterable[Event], target: Target, *, options: WriteOptions | None = None) -> None:
@@ -375,8 +418,8 @@ def write_file(events: Iterable[Event], target: Target, *, options: WriteOptions
 
     Args:
         events: As ``iter_events`` and ``iter_file_events`` give them.
-        target: A path, or a binary file. A path appears under its name only when it is complete. Because the length of
-            a value stands before it, what cannot be read and sought in is copied from a temporary file.
+        target: A path, a binary file, or a socket. A path appears under its name only when it is complete. Because the
+            length of a value stands before it, what cannot be read and sought in is copied from a temporary file.
         options: The transfer syntax, and how deep data sets may nest.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Where bytes come from and go to: paths, binary files, bytes, iterables of bytes."""
+"""Where bytes come from and go to: paths, binary files, connections, bytes, iterables of bytes."""
 
 from __future__ import annotations
 
@@ -9,16 +9,21 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Self, TypeAlias, cast
 
-__all__ = ["Output", "Source", "Target", "chunks", "temporary"]
+from streamdicom.errors import OutputError
+from streamdicom.sockets import Connection, SendingFile, is_connection, receive
 
+__all__ = ["CHUNK", "Output", "Source", "Target", "as_bytes", "chunks", "temporary"]
+
+CHUNK = 16 * 1024  # bytes; see the reader of DICOM JSON, which takes no more at once
 _MOST_IN_MEMORY = 1024 * 1024
-_CHUNK = 16 * 1024  # see the reader of DICOM JSON, which takes no more at once
 
-Source: TypeAlias = str | os.PathLike[str] | BinaryIO | bytes | bytearray | memoryview | Iterable[bytes]
-"""A path, a binary file (read from where it stands, and not closed), the bytes themselves, or any iterable of bytes."""
+Source: TypeAlias = str | os.PathLike[str] | BinaryIO | Connection | bytes | bytearray | memoryview | Iterable[bytes]
+"""A path, a binary file (read from where it stands), a socket, the bytes themselves, or any iterable of bytes.
 
-Target: TypeAlias = str | os.PathLike[str] | BinaryIO
-"""A path, or a binary file, which is not closed."""
+A file and a socket stay open. A socket is read until its peer says that this is all, or to what ends it before."""
+
+Target: TypeAlias = str | os.PathLike[str] | BinaryIO | Connection
+"""A path, a binary file, or a socket; the last two stay open."""
 
 
 def chunks(source: Source) -> Iterator[bytes]:
@@ -36,27 +41,38 @@ def chunks(source: Source) -> Iterator[bytes]:
             yield from _reads(cast(BinaryIO, file))
     elif isinstance(source, bytes | bytearray | memoryview):
         view = memoryview(source).cast("B")
-        for start in range(0, len(view), _CHUNK):
-            yield bytes(view[start : start + _CHUNK])
+        for start in range(0, len(view), CHUNK):
+            yield bytes(view[start : start + CHUNK])
+    elif is_connection(source):
+        yield from receive(source, CHUNK)
     elif hasattr(source, "read"):
         yield from _reads(cast(BinaryIO, source))
     elif isinstance(source, Iterable):
         for chunk in source:
-            yield _checked(chunk)
+            yield as_bytes(chunk)
     else:
-        raise TypeError(f"a path, a binary file, bytes or an iterable of bytes is needed, not {type(source).__name__}")
+        kinds = "a path, a binary file, a socket, bytes or an iterable of bytes"
+        raise TypeError(f"{kinds} is needed, not {type(source).__name__}")
 
 
 def _reads(file: BinaryIO) -> Iterator[bytes]:
     read = getattr(file, "read1", file.read)
-    while chunk := read(_CHUNK):
-        yield _checked(chunk)
+    while chunk := read(CHUNK):
+        yield as_bytes(chunk)
     if chunk is None:
         raise BlockingIOError("the file is in non-blocking mode and has nothing to read yet")
-    _checked(chunk)
+    as_bytes(chunk)
 
 
-def _checked(chunk: object) -> bytes:
+def as_bytes(chunk: object) -> bytes:
+    """What a source gave, if it is bytes.
+
+    Raises:
+        TypeError: It is something else.
+
+    >>> as_bytes(bytearray(b"a"))
+    b'a'
+    """
     if isinstance(chunk, bytes):
         return chunk
     if isinstance(chunk, bytearray | memoryview):
@@ -84,24 +100,32 @@ class Output:
     exists and is no regular file, such as a pipe or ``/dev/null``, is written as it is.
 
     Args:
-        target: A path or a binary file.
+        target: A path, a binary file or a socket.
+
+    Attributes:
+        is_connection: Whether somebody waits at the other end.
 
     Raises:
-        OSError: The path cannot be written.
-        TypeError: The target is neither.
+        OSError: The path cannot be written, or the socket is in non-blocking mode.
+        TypeError: The target is none of them.
     """
 
     def __init__(self, target: Target) -> None:
+        self.is_connection = False
+        self._is_whole = True  # whether all was written of what there was to write
         self._path: Path | None = None
         self._partial: Path | None = None
         if isinstance(target, str | os.PathLike):
             # A link stays a link: what it points to is what is replaced.
             self._path = Path(os.path.realpath(target))
             self._file = self._open(self._path)
+        elif is_connection(target):
+            self.is_connection = True
+            self._file = cast(BinaryIO, SendingFile(target))
         elif hasattr(target, "write"):
-            self._file = target
+            self._file = cast(BinaryIO, target)
         else:
-            raise TypeError(f"a path or a binary file is needed, not {type(target).__name__}")
+            raise TypeError(f"a path, a binary file or a socket is needed, not {type(target).__name__}")
 
     def _open(self, path: Path) -> BinaryIO:
         mode = 0o666  # less the umask
@@ -115,14 +139,23 @@ class Output:
         return os.fdopen(descriptor, "w+b")
 
     def write(self, data: bytes) -> None:
-        """Write all of the bytes."""
+        """Write all of the bytes.
+
+        Raises:
+            OSError: They cannot be written.
+            OutputError: A write before has failed, so that nothing may follow it.
+        """
+        if not self._is_whole:
+            raise OutputError("what came before has not been written")
+        self._is_whole = False
         view = memoryview(data)
         while view:
             # A raw file may take less than it is given.
             written = self._file.write(view)
             if not isinstance(written, int):
-                return
+                break
             view = view[written:]
+        self._is_whole = True
 
     @contextmanager
     def random_access(self) -> Iterator[BinaryIO]:
@@ -133,7 +166,7 @@ class Output:
         with temporary() as file:
             yield file
             file.seek(0)
-            while piece := file.read(_CHUNK):
+            while piece := file.read(CHUNK):
                 self.write(piece)
 
     def flush(self) -> None:

@@ -1,14 +1,15 @@
-"""The elements of a data set in ascending order, for writers that need it and sources that do not have it."""
+"""The order of the elements in a data set: which have come, and how to have them in ascending order."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from operator import itemgetter
 
 from streamdicom.events import Event, EventType
 
-__all__ = ["sort_elements"]
+__all__ = ["ElementSorter", "Elements", "sort_elements"]
 
 _START_DATASET = int(EventType.START_DATASET)
 _END_DATASET = int(EventType.END_DATASET)
@@ -29,6 +30,54 @@ _WITHIN = frozenset(
     )
 )
 _OVERHEAD = 128  # bytes that an event takes, about
+
+_MOST_SEEN = 4096  # elements of a data set that one which comes again is compared with
+_NO_TAGS: set[int] = set()  # stands for the sets of data sets whose tags ascend, and is never filled
+
+
+class Elements:
+    """What has come of a data set or an item.
+
+    Attributes:
+        last: Its highest tag so far.
+        seen: Those that were above all before them; the innermost loop adds to them.
+
+    >>> elements = Elements()
+    >>> elements.see(0x00100010)
+    >>> elements.has(0x00100010), elements.has(0x00100000)
+    (True, False)
+    """
+
+    __slots__ = ("_disordered", "last", "seen")
+
+    def __init__(self) -> None:
+        self.last = -1
+        self.seen: list[int] = []
+        self._disordered = _NO_TAGS  # those that were not
+
+    def see(self, tag: int) -> None:
+        """Take a tag that has not come yet."""
+        if tag > self.last:
+            self.last = tag
+            self.seen.append(tag)
+            return
+        if self._disordered is _NO_TAGS or len(self._disordered) >= _MOST_SEEN:
+            self._disordered = set()
+        self._disordered.add(tag)
+
+    def has(self, tag: int) -> bool:
+        """Whether a tag has come before, as far as that is remembered."""
+        seen = self.seen
+        place = bisect_left(seen, tag, lo=max(0, len(seen) - _MOST_SEEN))
+        return tag in self._disordered or (place < len(seen) and seen[place] == tag)
+
+    def forget(self) -> None:
+        """Remember no more than is bounded."""
+        if len(self.seen) > 2 * _MOST_SEEN:
+            del self.seen[:-_MOST_SEEN]
+
+
+# --- in ascending order ----------------------------------------------------------------------------------------
 
 _Member = tuple[int, list[Event]]
 
@@ -68,43 +117,67 @@ def sort_elements(events: Iterable[Event], *, most: int = 1024 * 1024) -> Iterat
     >>> [f"{tag:08X}" for _, tag, _, _ in sort_elements(events) if tag]
     ['00100010', '00100020']
     """
-    remaining = iter(events)
-    for event in remaining:
-        yield event
-        if event[0] == _START_DATASET:
-            yield from _one(remaining, most)
+    return ElementSorter(most=most).run(events)
 
 
-def _one(events: Iterator[Event], most: int) -> Iterator[Event]:
-    """The events of a data set behind its start."""
-    levels = [_Level()]
-    size = 0
-    for event in events:
-        kind, _, _, value = event
-        if kind == _END_DATASET:
-            yield from levels[0].events()
+class ElementSorter:
+    """As ``sort_elements``, for events that come in batches.
+
+    Args:
+        most: Bytes of a data set that are held, about.
+
+    >>> sorter = ElementSorter()
+    >>> list(sorter.run([(1, 0, "", 0), (3, 0x00100020, "LO", ())]))
+    [(1, 0, '', 0)]
+    >>> [f"{tag:08X}" for _, tag, _, _ in sorter.run([(3, 0x00100010, "PN", ()), (2, 0, "", None)])]
+    ['00100010', '00100020', '00000000']
+    """
+
+    def __init__(self, *, most: int = 1024 * 1024) -> None:
+        self._most = most
+        self._levels: list[_Level] = []  # of the data set that is held, if one is
+        self._size = 0
+
+    def run(self, events: Iterable[Event]) -> Iterator[Event]:
+        """The next events, as far as they need not be held any longer."""
+        remaining = iter(events)
+        if self._levels:
+            yield from self._hold(remaining)
+        for event in remaining:
             yield event
-            return
-        if kind == _START_ITEM:
-            levels[-1].members[-1][1].append(event)
-            levels.append(_Level())
-        elif kind == _END_ITEM:
-            inner = levels.pop()
-            held = levels[-1].members[-1][1]
-            held.extend(inner.events())
-            held.append(event)
-        elif kind in _WITHIN:
-            levels[-1].members[-1][1].append(event)
-        else:
-            levels[-1].add(event)
-        size += _OVERHEAD + _size(value)
-        if size > most:
-            yield from _let_go(levels)
-            break
-    for event in events:
-        yield event
-        if event[0] == _END_DATASET:
-            return
+            if event[0] == _START_DATASET:
+                self._levels = [_Level()]
+                self._size = 0
+                yield from self._hold(remaining)
+
+    def _hold(self, events: Iterator[Event]) -> Iterator[Event]:
+        """The events of a data set behind its start, until it is complete or too large."""
+        levels, size, most = self._levels, self._size, self._most
+        for event in events:
+            kind, _, _, value = event
+            if kind == _END_DATASET:
+                self._levels = []
+                yield from levels[0].events()
+                yield event
+                return
+            if kind == _START_ITEM:
+                levels[-1].members[-1][1].append(event)
+                levels.append(_Level())
+            elif kind == _END_ITEM:
+                inner = levels.pop()
+                held = levels[-1].members[-1][1]
+                held.extend(inner.events())
+                held.append(event)
+            elif kind in _WITHIN:
+                levels[-1].members[-1][1].append(event)
+            else:
+                levels[-1].add(event)
+            size += _OVERHEAD + _size(value)
+            if size > most:
+                self._levels = []
+                yield from _let_go(levels)
+                return
+        self._size = size
 
 
 def _let_go(levels: list[_Level]) -> Iterator[Event]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
 from streamdicom.dicomjson import KeyFilter
-from streamdicom.errors import StreamDicomError
+from streamdicom.errors import Location, StreamDicomError, TruncatedError
 from streamdicom.events import Event
+from streamdicom.files import temporary
 from streamdicom.filters import store_bulk_data
 from streamdicom.formats import Parser, StreamParser, new_writer
+from streamdicom.late import tell_vrs
 from streamdicom.options import ReadOptions, WriteOptions
 from streamdicom.selection import Wanted
 from streamdicom.stages import Stages
@@ -19,7 +21,10 @@ from streamdicom.stages import Stages
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["DatasetAssembler", "DatasetEncoder", "DatasetParser", "stream_reading"]
+__all__ = ["BROKEN_OFF", "DatasetAssembler", "DatasetEncoder", "DatasetParser", "broken_off", "stream_reading"]
+
+BROKEN_OFF = (ConnectionError, TimeoutError, EOFError)
+"""What a source raises that stops before its end: a peer that has gone or says nothing, a file that is cut."""
 
 _FEW = 32  # events between two looks for blocks, of which a long value has one in each
 
@@ -101,6 +106,37 @@ class DatasetAssembler:
         if self.error and not datasets:
             raise self.error
         return datasets
+
+
+class _Closable(Protocol):
+    def close(self) -> list[Any]: ...
+
+
+def broken_off(parser: _Closable, cause: Exception, size: int) -> StreamDicomError:
+    """What it means for a stream that its source has stopped before its end: the error tells where that was.
+
+    Args:
+        parser: The push parser of the stream, which is at its end with this.
+        cause: What the source has raised, one of ``BROKEN_OFF``.
+        size: Bytes that the source gave.
+
+    Returns:
+        A TruncatedError; or the error that the parser had before.
+
+    >>> parser = DatasetParser()
+    >>> len(parser.feed(b'[{}, {"00100020": '))
+    1
+    >>> print(broken_off(parser, TimeoutError(), 18))
+    the source broke off with TimeoutError (byte 18, [1].00100020)
+    """
+    location = Location(size)
+    try:
+        parser.close()
+    except TruncatedError as error:
+        location = error.location
+    except StreamDicomError as error:
+        return error
+    return TruncatedError(f"the source broke off with {type(cause).__name__}", location)
 
 
 class DatasetParser(DatasetAssembler):
@@ -197,6 +233,8 @@ class DatasetEncoder:
         events = self._stages.run(events)
         if self._stores:
             events = store_bulk_data(events, self._options.bulk_data_policy, self._options.bulk_data_store)
+        if self._options.format == "xml":
+            events = tell_vrs(events, temporary)
         events = iter(events)
         for event in events:
             self._writer.write_all(chain((event,), islice(events, _FEW)))

@@ -20,10 +20,10 @@ _LAYERS = (
     ("errors", "limits"),
     ("jsontext",),
     ("tags", "vr", "events", "deviations", "bulkdata", "charset", "valuefield"),
-    ("bulkvalues", "multipart", "buffers", "options", "selection", "converters"),
-    ("dicomjson", "part10", "dataset", "filters", "ordering", "select", "conversion", "stages", "nativexml"),
+    ("bulkvalues", "multipart", "encapsulation", "buffers", "options", "selection", "converters"),
+    ("dicomjson", "part10", "dataset", "filters", "ordering", "select", "conversion", "stages", "late", "nativexml"),
     ("formats",),
-    ("files", "spool", "compression", "push", "api"),
+    ("files", "sockets", "spool", "compression", "push", "api", "aio"),
     ("archive", "serializers", "web"),
     ("pydantic",),
     ("cli",),
@@ -81,7 +81,7 @@ def test_json_text_knows_nothing_of_dicom() -> None:
 def test_importing_the_package_does_not_import_pydicom_or_the_command_line() -> None:
     code = "import sys, streamdicom; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"pydicom", "numpy", "typer", "rich", "decimal", "fsspec"} & set(loaded)
+    assert not {"pydicom", "numpy", "typer", "rich", "decimal", "fsspec", "asyncio", "socket", "ssl"} & set(loaded)
 
 
 def test_reading_a_file_whose_text_is_ascii_does_not_import_pydicom() -> None:

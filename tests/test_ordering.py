@@ -12,7 +12,7 @@ import pytest
 
 import streamdicom
 from streamdicom import DeviationLog, Event, OutputError, ReadOptions
-from streamdicom.ordering import sort_elements
+from streamdicom.ordering import ElementSorter, sort_elements
 from tests.memory import peak
 
 LO = '{"vr":"LO","Value":["1"]}'
@@ -86,6 +86,19 @@ def test_a_data_set_behind_one_that_was_too_large_is_sorted_again() -> None:
     large = f'{{"00100020":{{"vr":"LO","Value":["{"1" * 2000}"]}},"00100030":{{"vr":"DA"}}}}'
     text = f'[{large},{{"00100020":{LO},"00100010":{{"vr":"PN"}}}}]'
     assert written(text, most=1000) == f'[{large},{{"00100010":{{"vr":"PN"}},"00100020":{LO}}}]'
+
+
+@pytest.mark.parametrize("most", [300, 2000, 1024 * 1024])
+def test_batches_come_out_as_the_whole_does(most: int) -> None:
+    inner = f'{{"00100020":{LO},"00100010":{{"vr":"PN"}}}}'
+    one = f'{{"00400275":{{"vr":"SQ","Value":[{inner},{{}},{inner}]}},"00081140":{{"vr":"SQ","Value":[{inner}]}}}}'
+    stream = list(events(f"[{one},{inner},{one}]"))
+    whole = list(sort_elements(stream, most=most))
+    assert sorted(map(repr, whole)) == sorted(map(repr, stream))
+    for size in range(1, len(stream)):
+        sorter = ElementSorter(most=most)
+        batches = [stream[start : start + size] for start in range(0, len(stream), size)]
+        assert [event for batch in batches for event in sorter.run(batch)] == whole
 
 
 def test_memory_holds_no_more_than_is_asked_for() -> None:

@@ -122,6 +122,41 @@ def show(source: _In) -> None:
         show_file(source)
 
 
+# --- over the network ------------------------------------------------------------------------------------------
+
+_Address = Annotated[str, typer.Argument(metavar="HOST:PORT", help="An address; port 0 is any that is free.")]
+_Peer = Annotated[str, typer.Argument(metavar="HOST:PORT", help="Where the listener is.")]
+_Lines = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Add the lines to a file.")]
+_Once = Annotated[bool, typer.Option("--once", help="End after the first connection; exit code 1 if it failed.")]
+_Timeout = Annotated[float, typer.Option(min=0.001, metavar="SECONDS", help="How long a peer may say nothing.")]
+
+
+@app.command()
+def listen(address: _Address, output: _Lines = Path("-"), once: _Once = False, timeout: _Timeout = 60) -> None:
+    """Take data sets from whoever connects, and write each as a line of NDJSON when it is complete.
+
+    Peers send JSON, NDJSON or XML. One that sends what is wrong or stops in between is told by a reset connection, and
+    here by a line on stderr; what it sent before was written. There is no encryption, and anybody may connect.
+    """
+    from streamdicom.cli.network import listen_at
+
+    with _told():
+        if not listen_at(address, output, once=once, timeout=timeout):
+            raise typer.Exit(1)
+
+
+@app.command()
+def send(source: _In, address: _Peer, timeout: _Timeout = 60) -> None:
+    """Send the data sets of a DICOM JSON stream or a DICOM file to a listener, while they are read.
+
+    Exit code 0: the listener has written all of them, 1: it has not, or what was read is at fault.
+    """
+    from streamdicom.cli.network import send_file
+
+    with _told():
+        send_file(source, address, timeout)
+
+
 # --- conformance and comparison ---------------------------------------------------------------------------------
 
 

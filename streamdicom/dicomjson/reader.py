@@ -28,7 +28,7 @@ from streamdicom.bulkdata import decode_base64
 from streamdicom.dicomjson._attribute import EMPTY_OBJECT, Attribute
 from streamdicom.dicomjson._capture import Capture
 from streamdicom.dicomjson._dialect import Dialect, before
-from streamdicom.dicomjson._elements import KEYS, Elements, may_be_key, tag_of
+from streamdicom.dicomjson._elements import KEYS, may_be_key, tag_of
 from streamdicom.dicomjson._fragments import Fragments
 from streamdicom.dicomjson._keys import KeyFilter
 from streamdicom.dicomjson._states import OPEN_CONTAINERS, WANTED, Content, State
@@ -38,6 +38,7 @@ from streamdicom.events import Event, EventType
 from streamdicom.jsontext import JsonReader, Token, TokenType
 from streamdicom.jsontext.tokens import DEPTHS
 from streamdicom.options import ReadOptions
+from streamdicom.ordering import Elements
 from streamdicom.tags import FILE_META_GROUP, format_tag, is_group_length
 
 __all__ = ["EventParser"]

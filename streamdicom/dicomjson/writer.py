@@ -12,14 +12,14 @@ from enum import IntEnum
 from typing import Any, TypeAlias
 
 from streamdicom.dicomjson._style import CHARACTER_SET_VALUE, misfit, row_of, string, style_of
+from streamdicom.encapsulation import FragmentsEncoder
 from streamdicom.errors import InputError, LimitError, Location, OutputError
 from streamdicom.events import Event, EventType
 from streamdicom.jsontext import JsonReader, JsonWriter
 from streamdicom.jsontext._base64 import Base64Encoder
 from streamdicom.limits import Limits
-from streamdicom.multipart import LONGEST_FRAGMENT
 from streamdicom.options import WriteOptions
-from streamdicom.tags import ITEM_TAG, format_tag
+from streamdicom.tags import format_tag
 from streamdicom.vr import VRS, Form
 
 __all__ = ["EventWriter"]
@@ -93,7 +93,7 @@ class EventWriter:
         self._part_member = ""
         self._part_is_text = False
         self._part_comma = False
-        self._fragment_left = -1  # bytes of the fragment that is being written, if one is
+        self._fragments = FragmentsEncoder()
         self._base64 = Base64Encoder()
         self._skipped = 0  # how many things are open within what is left out
         self._event = 0, 0  # the type and the tag of the last one, for errors
@@ -374,7 +374,7 @@ class EventWriter:
         self._put(end + "}")
         self._place = _Place.MEMBERS
 
-    # --- encapsulated pixel data, as pydicom writes it: the value field with its items, without the delimiter --------
+    # --- encapsulated pixel data ---------------------------------------------------------------------------------
 
     def _start_fragments(self, tag: int, vr: str, value: Any) -> None:
         if vr not in VRS or VRS[vr].form is not Form.BINARY:
@@ -387,31 +387,22 @@ class EventWriter:
         self._place = _Place.FRAGMENTS
 
     def _start_fragment(self, tag: int, vr: str, value: Any) -> None:
-        if not isinstance(value, int) or not 0 <= value <= LONGEST_FRAGMENT:
-            raise OutputError("a fragment whose length is not told")
+        text = self._fragments.start(value)
         if not self._part_member:
             self._part_member = "InlineBinary"
-            self._put(',"InlineBinary":"')
-        self._put(self._base64.encode(ITEM_TAG + value.to_bytes(4, "little")))
-        self._fragment_left = value
+            text = f',"InlineBinary":"{text}'
+        self._put(text)
         self._place = _Place.FRAGMENT
 
     def _fragment_segment(self, tag: int, vr: str, value: Any) -> None:
-        if not isinstance(value, bytes):
-            raise OutputError("a fragment that is not bytes")
-        self._fragment_left -= len(value)
-        if self._fragment_left < 0:
-            raise OutputError("a fragment that is longer than was told")
-        self._put(self._base64.encode(value))
+        self._put(self._fragments.segment(value, final=False))
 
     def _end_fragment(self, tag: int, vr: str, value: Any) -> None:
-        self._fragment_segment(tag, vr, value)
-        if self._fragment_left:
-            raise OutputError("a fragment that is shorter than was told")
+        self._put(self._fragments.segment(value, final=True))
         self._place = _Place.FRAGMENTS
 
     def _end_fragments(self, tag: int, vr: str, value: Any) -> None:
-        self._put(self._base64.encode(b"", final=True) + ('"}' if self._part_member else "}"))
+        self._put(self._fragments.close() + ('"}' if self._part_member else "}"))
         self._place = _Place.MEMBERS
 
 

@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from streamdicom import DirectoryStore, InputError, LimitError, Limits, ReadOptions, RequestError
+from streamdicom import DirectoryStore, Limits, ReadOptions, TruncatedError
+from streamdicom.web.errors import exception_handlers
 from streamdicom.web.requests import iter_request_datasets
 
 _SECONDS = 1  # to wait for more of a body
@@ -24,7 +25,11 @@ async def datasets(request: Request) -> Response:
     limits = Limits(**{name: int(value) for name, value in query.items() if name in Limits.__slots__})
     options = None if limits == Limits() else ReadOptions(limits=limits)
     found = iter_request_datasets(request, options=options, store=store, timeout=_SECONDS)
-    return JSONResponse([described(dataset) async for dataset in found])
+    try:
+        return JSONResponse([described(dataset) async for dataset in found])
+    except TruncatedError as error:  # which nobody may be there to be told of
+        print(error, flush=True)
+        raise
 
 
 def described(dataset: Dataset) -> dict[str, Any]:
@@ -71,18 +76,11 @@ async def instances(request: Request) -> Response:
     return JSONResponse(body, media_type="application/dicom+json")
 
 
-async def refused(request: Request, error: Exception) -> Response:
-    """What is wrong with a request."""
-    status = error.status if isinstance(error, RequestError) else 413 if isinstance(error, LimitError) else 400
-    print(f"refused with {status}: {error}", flush=True)
-    return PlainTextResponse(str(error), status)
-
-
 app = Starlette(
     routes=[
         Route("/datasets", datasets, methods=["POST"]),
         Route("/count", count, methods=["POST"]),
         Route("/studies", instances, methods=["POST"]),
     ],
-    exception_handlers={InputError: refused},
+    exception_handlers=exception_handlers,
 )

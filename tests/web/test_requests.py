@@ -27,7 +27,7 @@ _MIB = 1024 * 1024
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with serving("tests.web.receiving:app") as running:
+    with serving("tests.web.receiving:app", "--timeout-keep-alive", "1") as running:
         yield running
 
 
@@ -144,6 +144,19 @@ def _bulk(location: str, data: bytes = _PIXELS, media_type: str = "application/o
     return {"Content-Type": media_type, "Content-Location": location}, data
 
 
+_XML = "application/dicom+xml"
+_RELATED_XML = f'multipart/related; type="{_XML}"; boundary="b b"'
+
+
+def _instance(number: int, uri: str) -> tuple[dict[str, str], bytes]:
+    text = f"""<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
+        <NativeDicomModel xmlns="http://dicom.nema.org/PS3.19/models/NativeDICOM" xml:space="preserve">
+        <DicomAttribute tag="00100020" vr="LO" keyword="PatientID"><Value number="1">{number}</Value></DicomAttribute>
+        <DicomAttribute tag="7FE00010" vr="OW" keyword="PixelData"><BulkData uri="{uri}"/></DicomAttribute>
+        </NativeDicomModel>"""
+    return {"Content-Type": f"{_XML}; charset=utf-8"}, text.encode()
+
+
 def _body(*parts: tuple[dict[str, str], bytes]) -> bytes:
     texts = []
     for headers, data in parts:
@@ -220,6 +233,19 @@ def test_a_compressed_frame_of_odd_length_is_padded(server: Server, tmp_path: Pa
     assert stored["uri"].endswith("#fragments")
 
 
+def test_each_instance_in_xml_is_a_part(server: Server, tmp_path: Path) -> None:
+    body = _body(_instance(1, "a"), _instance(2, "b"), _bulk("b", b"22"), _bulk("a"))
+    answer = _taken(server, body, _RELATED_XML)
+    assert _ids(answer) == ["1", "2"]
+    assert [one["digest"] for one in answer] == [_digest(_PIXELS), _digest(b"22")]
+    answer = _taken(server, body, _RELATED_XML, f"/datasets?store={tmp_path}/bulk")
+    assert (tmp_path / answer[1]["uri"]).read_bytes() == b"22"
+
+
+def test_xml_may_come_alone(server: Server) -> None:
+    assert _ids(_taken(server, _instance(1, "a")[1], _XML)) == ["1"]
+
+
 def test_an_encapsulated_document_may_be_in_any_media_type(server: Server) -> None:
     parts = _metadata(_dataset("1", tag="00420011", vr="OB")), _bulk("1", b"%PDF", "application/pdf")
     assert _ids(_taken(server, _body(*parts), _RELATED)) == ["1"]
@@ -256,6 +282,23 @@ _FAULTS: dict[str, tuple[int, str | None, bytes, dict[str, str], str]] = {
     "gzip that stops": (400, _JSON, gzip.compress(_ARRAY)[:-1], {"Content_Encoding": "gzip"}, "stops"),
     "a bomb of gzip": (413, _JSON, gzip.compress(_BOMB), {"Content_Encoding": "gzip"}, "Limits.expansion"),
     "a bomb of zstd": (413, _JSON, zstandard.compress(_BOMB), {"Content_Encoding": "zstd"}, "Limits.expansion"),
+    "malformed XML": (400, _XML, b"<NativeDicomModel><a></NativeDicomModel>", {}, "byte"),
+    "a bomb of XML": (
+        400,
+        _XML,
+        b'<!DOCTYPE a [<!ENTITY b "bbbb"><!ENTITY c "&b;&b;">]><NativeDicomModel>&c;</NativeDicomModel>',
+        {},
+        "",
+    ),
+    "malformed XML in a part": (
+        400,
+        _RELATED_XML,
+        _body(_instance(1, "1"), ({"Content-Type": _XML}, b"<NativeDicomModel>"), _bulk("1")),
+        {},
+        "[1]",
+    ),
+    "JSON that says that it is XML": (400, _XML, _ARRAY, {}, ""),
+    "XML that says that it is JSON": (400, _JSON, b"<NativeDicomModel/>", {}, "byte 0"),
     "no DICOM file": (400, "application/dicom", _ARRAY, {}, ""),
     "a DICOM file that stops": (400, "application/dicom", Path(_FILES[0]).read_bytes()[:30_000], {}, ""),
     "no boundary": (400, f"multipart/related; type={_JSON}", _GOOD, {}, "boundary"),
