@@ -25,11 +25,11 @@ _LAYERS = (
     ("formats",),
     ("files", "sockets", "spool", "compression", "push", "api", "aio"),
     ("archive", "serializers", "web"),
-    ("pydantic",),
+    ("pydantic", "origin"),
     ("cli",),
 )
 _LEVEL = {name: level for level, names in enumerate(_LAYERS) for name in names}
-_FOLDERS = ("jsontext", "converters", "dicomjson", "part10", "nativexml", "dataset", "archive", "web", "cli")
+_FOLDERS = ("jsontext", "converters", "dicomjson", "part10", "nativexml", "dataset", "archive", "web", "origin", "cli")
 
 
 def _modules() -> list[Path]:
