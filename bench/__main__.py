@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from bench import bulk, exporting, latency, processes, report
-from bench.memory import Measurement, measure
+from bench import bulk, exporting, latency, processes, report, requests, serving
+from bench.memory import MIB, Measurement, measure
 from bench.multiframe import FRAMES, write_files
 from bench.steps import STEPS
 
@@ -28,6 +28,7 @@ _SIZES = {  # MiB
 _BENCHMARKS = ("test_speed.py", "test_options.py", "test_files.py")
 _FILES = (128, 512, 2048)  # MiB of pixel data
 _EXPORTS = (1000, 10_000)  # files
+_RESPONSE = 100_000  # data sets
 _QUICK = 64  # MiB, the largest input
 _QUICKER = 8  # times, what else there is less of
 _REPEATED = 256  # MiB, the largest input that is measured more than once
@@ -42,8 +43,11 @@ def main() -> int:
     runs = _measure_memory(_QUICK if arguments.quick else max(_SIZES["binary"]))
     files = _measure_files([size // part for size in _FILES])
     exports = exporting.measure([count // part for count in _EXPORTS])
+    served = serving.measure(_RESPONSE // part)
+    sent = requests.measure((_QUICK if arguments.quick else max(_SIZES["binary"])) * MIB)
     rows = report.speed_rows(speed["benchmarks"]) + report.process_rows(whole) + report.memory_rows(runs)
     rows += report.file_rows(files, max(_FILES) // part) + report.export_rows(exports)
+    rows += report.serving_rows(served) + report.request_rows(sent)
     rows += report.latency_rows(_measure_latency())
     machine = report.machine(speed["machine_info"])
     print(report.table(rows))

@@ -19,6 +19,8 @@ from bench.exporting import MOST_BUSY, Export
 from bench.latency import Latency
 from bench.memory import MIB, Measurement
 from bench.processes import RIVAL, Process, installed
+from bench.requests import Request
+from bench.serving import CLIENTS, Served
 
 MOST_MEMORY = 24  # MiB above the memory after import
 _MOST_GROWTH = 4.5  # of the time, where the input grows by 4
@@ -31,6 +33,9 @@ _LEAST_RATIO = 1  # of a whole process, to dcm2json
 _LEAST_GAIN = 1.7  # of a second job
 _MOST_LATENCY = 1  # ms behind the last byte
 _MOST_MORE_MEMORY = 2  # MiB, of the largest number of files above that of the smallest
+
+_MOST_SERVING = 32  # MiB, of a server
+_MOST_CLIENT = 1  # MiB, of a server for each slow client
 
 LABELS = {
     "binary": "bytes -> events, one InlineBinary",
@@ -119,6 +124,9 @@ s: the least time of the rounds, on the processor, which differs from that on th
 part of the system in it, for the pages of files of gigabytes, is more than linear; that of the program is linear.
 export: s is on the clock; rival: the same with one job; the peak is of the process that has most; not judged when
 other programs had more than {MOST_BUSY} cores of the machine, or it has only one.
+request: uvicorn and a client on loopback; s is on the clock.
+response: uvicorn and its clients on loopback, each data set made for it; s is on the clock. Slow clients take 4 KiB at
+once of responses that never end; the peak is what each of them adds to the server.
 loopback: the time from before the last byte of a data set is sent by another process until the data set is there.
 x quarter: the time over that of the row with a quarter of the input.
 peak MiB: the highest resident size of a new process above that after import. What the import leaves free is used
@@ -220,6 +228,33 @@ def _export_row(run: Export, exports: list[Export]) -> Row:
             is_judged = busy <= MOST_BUSY and (cpu_count() or 1) > 1
             row.goals.append((f">= {_LEAST_GAIN} x jobs: 1", row.ratio >= _LEAST_GAIN if is_judged else None))
             row.remark = f"others had {busy:.1f} cores, the processor {run.processor / first.processor:.2f} x the work"
+    return row
+
+
+def request_rows(requests: list[Request]) -> list[Row]:
+    """The rows of long bodies of requests."""
+    rows = []
+    for request in requests:
+        row = Row(f"request -> data sets, {request.what}", f"{request.size // MIB} MiB", request.seconds, request.size)
+        row.peak = request.peak / MIB
+        row.goals.append((f"<= {_MOST_SERVING} MiB", row.peak <= _MOST_SERVING))
+        rows.append(row)
+    return rows
+
+
+def serving_rows(served: list[Served]) -> list[Row]:
+    """The rows of responses over HTTP."""
+    return [_serving_row(run) for run in served]
+
+
+def _serving_row(run: Served) -> Row:
+    row = Row(f"data sets -> response, {run.form}", "", run.seconds, run.size, run.datasets, peak=run.growth / MIB)
+    if run.datasets is None:
+        row.source = f"{CLIENTS} slow clients"
+        row.goals.append((f"<= {_MOST_CLIENT} MiB a client", run.growth <= _MOST_CLIENT * MIB))
+    else:
+        row.source = f"{run.datasets:,} data sets"
+        row.goals.append((f"<= {_MOST_SERVING} MiB", run.growth <= _MOST_SERVING * MIB))
     return row
 
 

@@ -98,6 +98,7 @@ class _Zlib:
 
     def __init__(self, wbits: int) -> None:
         self._inner = zlib.decompressobj(wbits)
+        self._may_have_more = False
 
     @property
     def eof(self) -> bool:
@@ -105,14 +106,16 @@ class _Zlib:
 
     @property
     def needs_input(self) -> bool:
-        return not self._inner.unconsumed_tail
+        return not self._inner.unconsumed_tail and not self._may_have_more
 
     @property
     def unused_data(self) -> bytes:
         return self._inner.unused_data
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
-        return self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
+        found = self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
+        self._may_have_more = len(found) == max_length
+        return found
 
 
 class _Zstandard:

@@ -38,7 +38,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_examples_run_and_print_what_they_say(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert len(_PYTHON) == 5
+    assert len(_PYTHON) == 6
     names: dict[str, object] = {}
     for example in _PYTHON:
         exec(compile(example, "README.md", "exec"), names)

@@ -34,8 +34,9 @@ __all__ = ["address_of", "listen_at", "send_file"]
 _END_DATASET = int(EventType.END_DATASET)
 _MOST_PEERS = 64  # at once; each may take some MiB, and others wait until there is a place
 _FEW = 32  # events that are written at once: each of a long value has a block in it
-_RESET = struct.pack("ii", 1, 0)  # of SO_LINGER: closing discards what is on its way, and resets the connection
-_ORDERLY = struct.pack("ii", 0, 0)
+_LINGER = struct.Struct("hh" if os.name == "nt" else "ii")
+_RESET = _LINGER.pack(1, 0)  # of SO_LINGER: closing discards what is on its way, and resets the connection
+_ORDERLY = _LINGER.pack(0, 0)
 
 
 def address_of(text: str) -> tuple[str, int]:
@@ -111,7 +112,8 @@ def listen_at(address: str, target: Path, *, once: bool, timeout: float) -> bool
     """
     with _bound(address) as server, _Lines(target) as lines:
         print(f"streamdicom: listening on {_text_of(server.getsockname())}", file=sys.stderr, flush=True)
-        return asyncio.run(_Listener(server, lines, timeout).run(once))
+        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:  # the one that waits for sockets
+            return runner.run(_Listener(server, lines, timeout).run(once))
 
 
 def _bound(address: str) -> socket.socket:
@@ -192,11 +194,17 @@ class _Listener:
             raise group.exceptions[0] from None
 
     async def _accept(self) -> tuple[socket.socket, str]:
-        loop = asyncio.get_running_loop()
+        # The loop's own way would accept a connection that comes together with Ctrl-C, and forget it.
         while True:
-            with suppress(ConnectionError):  # it has gone already
-                connection, address = await loop.sock_accept(self._server)
+            try:
+                connection, address = self._server.accept()
+                connection.setblocking(False)
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            except BlockingIOError:
+                await _readable(self._server)
+            except ConnectionError:  # it has gone already
+                continue
+            else:
                 return connection, _text_of(address)
 
     async def _serve(self, connection: socket.socket, peer: str) -> bool:
@@ -242,6 +250,15 @@ class _Renderer:
         self._line.writelines(self._encoder.encode_events(self._sorter.run(events)))
         if is_end:
             self._line.write(self._encoder.flush())
+
+
+async def _readable(server: socket.socket) -> None:
+    loop, event = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(server, event.set)
+    try:
+        await event.wait()
+    finally:
+        loop.remove_reader(server)
 
 
 async def _received(connection: socket.socket, timeout: float) -> AsyncGenerator[bytes, None]:

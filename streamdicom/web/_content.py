@@ -147,11 +147,12 @@ class ContentDecoder:
     def _expanded(self, decompressor: Decompressor, part: bytes) -> Iterator[bytes]:
         allowed = _FREE + self._most * (self._taken // _PIECE + 1) * _PIECE
         for piece in decompressor.feed(part):
+            most = allowed - self._given
             self._given += len(piece)
-            if self._given > allowed:
+            for start in range(0, min(len(piece), most), _PIECE):
+                yield piece[start : min(start + _PIECE, most)]
+            if len(piece) > most:
                 raise LimitError(f"a body that expands to more than {self._most} times its length", "expansion")
-            for start in range(0, len(piece), _PIECE):
-                yield piece[start : start + _PIECE]
 
     def close(self) -> None:
         """Say that the body has ended.

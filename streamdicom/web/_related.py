@@ -209,7 +209,8 @@ class RelatedReader:
 
     def _check(self) -> None:
         """See whether the metadata is right, and what becomes of each part."""
-        options = replace(self._options, on_deviation=_ignore)  # who is told of them the second time
+        # Who is told of deviations is told the second time, and what other references mean is found out then.
+        options = replace(self._options, on_deviation=_ignore, bulk_data_store=None, bulk_data_uri_handler=None)
         for _ in self._read(options, _checked):
             pass
         if options.include or options.exclude or options.select:

@@ -77,6 +77,7 @@ class DatasetResponse(Response):
         self.background = background
         self.init_headers(headers)
         self._request: Request | None = None
+        self._is_complete = False
         self._blocks = blocks = Blocks(body)
         self._source: AsyncSource | ThreadSource
         if isinstance(datasets, AsyncIterable):
@@ -90,6 +91,8 @@ class DatasetResponse(Response):
         leaving = asyncio.ensure_future(self._left(scope, receive))
         try:
             await asyncio.wait([sending, leaving], return_when=asyncio.FIRST_COMPLETED)
+            if self._is_complete:  # what a server takes for the client's leave too
+                await asyncio.wait([sending])
         finally:
             sending.cancel()
             leaving.cancel()
@@ -122,6 +125,7 @@ class DatasetResponse(Response):
             await _send(send, message)
             if has_any and scope["method"] != "HEAD":
                 await self._send_body(send)
+            self._is_complete = True
             await _send(send, {"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             await self._source.close()
@@ -133,6 +137,7 @@ class DatasetResponse(Response):
             while (block := await self._source.block()) is not None:
                 async with order:
                     await _send_block(send, block)
+                await asyncio.sleep(0)  # neither the producer nor the client need have waited for anything
         finally:
             flushing.cancel()
             await asyncio.gather(flushing, return_exceptions=True)

@@ -67,7 +67,8 @@ def serving(app: str, *arguments: str) -> Iterator[Server]:
         app: What uvicorn is to import, from the root of the repository.
         arguments: More of uvicorn's command line.
     """
-    command = [sys.executable, "-m", "uvicorn", app, "--host", "127.0.0.1", "--port", "0", *arguments]
+    command = [sys.executable, "-m", "uvicorn", app, "--host", "127.0.0.1", "--port", "0"]
+    command += ["--timeout-graceful-shutdown", "5", *arguments]
     with TemporaryDirectory() as folder:
         log = Path(folder, "log")
         with log.open("wb") as output:

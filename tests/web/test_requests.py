@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import socket
 import zlib
 from collections.abc import Iterator
+from contextlib import aclosing
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,11 @@ import zstandard
 from dicomweb_client.api import DICOMwebClient
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
+from starlette.requests import Request
 
+from streamdicom import DirectoryStore, InputError
+from streamdicom.web.requests import iter_request_datasets
+from tests.web.receiving import described
 from tests.web.server import Server, serving
 
 _JSON = "application/dicom+json"
@@ -379,6 +385,105 @@ def test_a_limit_is_told_by_its_name(server: Server, tmp_path: Path, limit: str,
     assert response.status_code == 413
     assert f"Limits.{limit.split('=')[0]}" in response.text
     assert not (tmp_path / "bulk").exists()
+
+
+def _request(content_type: str, receive: Any, headers: dict[str, str] | None = None) -> Request:
+    fields = {"Content-Type": content_type, **(headers or {})}
+    scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "server": ("a", 80)}
+    lines = [(name.replace("_", "-").lower().encode(), value.encode()) for name, value in fields.items()]
+    return Request({**scope, "headers": lines}, receive)
+
+
+async def _delivered(content_type: str, pieces: list[bytes], headers: dict[str, str]) -> tuple[list[Any], str]:
+    """What comes of a body in pieces, and the error that ends it."""
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": pieces.pop(0) if pieces else b"", "more_body": bool(pieces)}
+
+    found = []
+    try:
+        async for dataset in iter_request_datasets(_request(content_type, receive, headers)):
+            found.append(described(dataset))
+    except InputError as error:
+        return found, f"{type(error).__name__}: {error}"
+    return found, ""
+
+
+_FILE = Path(_FILES[0]).read_bytes()
+_WHOLE = {
+    **{
+        name: (fault[1] or "", fault[2], fault[3])
+        for name, fault in _FAULTS.items()
+        if not name.startswith("a bomb of")
+    },
+    "JSON": (_JSON, _ARRAY, {}),
+    "gzip": (_JSON, gzip.compress(_ARRAY), {"Content_Encoding": "gzip"}),
+    "metadata and bulk data": (_RELATED, _GOOD, {}),
+    "XML": (_RELATED_XML, _body(_instance(1, "a"), _instance(2, "b"), _bulk("b", b"22"), _bulk("a")), {}),
+    "files": ('multipart/related; type="application/dicom"; boundary="b b"', _body(({}, _FILE), ({}, _FILE)), {}),
+    "a file and half of one": (
+        'multipart/related; type="application/dicom"; boundary="b b"',
+        _body(({}, _FILE), ({}, _FILE[:20_000])),
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", _WHOLE)
+def test_what_comes_of_a_body_does_not_depend_on_how_it_is_cut(name: str) -> None:
+    content_type, body, headers = _WHOLE[name]
+    whole = asyncio.run(_delivered(content_type, [body], headers))
+    for size in (1, 1000):
+        pieces = [body[start : start + size] for start in range(0, len(body), size)]
+        assert asyncio.run(_delivered(content_type, pieces, headers)) == whole
+    assert bool(whole[1]) is (name in _FAULTS or "half" in name)
+
+
+@pytest.mark.parametrize("name", ["metadata and bulk data", "XML", "files", "JSON"])
+def test_a_task_that_is_cancelled_anywhere_leaves_nothing_open(name: str, tmp_path: Path) -> None:
+    content_type, body, _ = _WHOLE[name]
+    cut = max(1, len(body) // 7)
+    pieces = [body[start : start + cut] for start in range(0, len(body), cut)]
+
+    async def cancelled(at: int) -> None:
+        reached = asyncio.Event()
+        left = list(enumerate(pieces))
+
+        async def receive() -> dict[str, Any]:
+            number, piece = left.pop(0)
+            if number == at:
+                reached.set()
+                await asyncio.Event().wait()
+            return {"type": "http.request", "body": piece, "more_body": bool(left)}
+
+        async def take() -> None:
+            store = DirectoryStore(tmp_path / "bulk")
+            async with aclosing(iter_request_datasets(_request(content_type, receive), store=store)) as datasets:
+                async for _ in datasets:
+                    pass
+
+        task = asyncio.create_task(take())
+        await reached.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    for at in range(len(pieces)):
+        asyncio.run(cancelled(at))
+    assert not (tmp_path / "bulk").exists()
+
+
+def test_the_server_has_no_more_files_open_than_before(server: Server) -> None:
+    folder = Path("/proc", str(server.pid), "fd")
+    bodies = [_body(_metadata(_dataset("1")), _bulk("1", bytes(3 * _MIB)), *more) for more in ([], [_bulk("2")])]
+    _taken(server, bodies[0], _RELATED)
+    before = len(list(folder.iterdir()))
+    for _ in range(5):
+        _taken(server, bodies[0], _RELATED)
+        assert _post(server, bodies[1], _RELATED).status_code == 400
+        assert _post(server, bodies[0][:-3], _RELATED).status_code == 400
+    assert len(list(folder.iterdir())) <= before + 1  # a connection that is being closed
 
 
 # --- peers -----------------------------------------------------------------------------------------------------
