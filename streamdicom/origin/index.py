@@ -266,7 +266,7 @@ class Index:
             status = found.st_size, found.st_mtime_ns
             kind = kind_of_file(path)
             for record in records(path, kind) if kind else ():
-                if isinstance(record, InputError):
+                if isinstance(record, StreamDicomError):
                     fault = fault or _reason(record)
                 else:
                     batch.add(Found(key, record))

@@ -36,7 +36,7 @@ _WILD = frozenset(("AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT")) 
 _WHOLE = frozenset(("LT", "ST", "UR", "UT"))  # in which a backslash is a character as any other (PS3.5 6.2)
 _NUMBERS = frozenset(("IS", "DS", "US", "UL"))
 _UID = re.compile(r"[0-9.]{1,64}")
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _EMPTY = '""'
 
 
@@ -190,11 +190,10 @@ _TIME = r"(?:[01]\d|2[0-3])(?:[0-5]\d(?:(?:[0-5]\d|60)(?:\.\d{1,6})?)?)?"
 # A hyphen with four digits up to 1200 behind it is an offset, and else that of a range (PS3.5 6.2, note on DT).
 _OFFSET = r"(?:\+(?:0\d|1[0-4])[0-5]\d|-(?:0\d[0-5]\d|1[01][0-5]\d|1200)(?!\d))"
 _DATE_TIME = rf"\d{{4}}(?:(?:0[1-9]|1[0-2])(?:(?:0[1-9]|[12]\d|3[01])(?:{_TIME})?)?)?(?:{_OFFSET})?"
-_PARTS = {
-    vr: re.compile(rf"({one})?(?:\s*(-)\s*({one})?)?")
-    for vr, one in {"DA": _DATE, "TM": _TIME, "DT": _DATE_TIME}.items()
-}
-_ONE = re.compile(rf"(\d+)(?:\.(\d+))?({_OFFSET})?")
+_FORMS = {"DA": _DATE, "TM": _TIME, "DT": _DATE_TIME}
+_ONES = {vr: re.compile(form, re.ASCII) for vr, form in _FORMS.items()}
+_PARTS = {vr: re.compile(rf"({form})?(?:\s*(-)\s*({form})?)?", re.ASCII) for vr, form in _FORMS.items()}
+_DIGITS = re.compile(rf"(\d+)(?:\.(\d+))?({_OFFSET})?", re.ASCII)
 _FIRST, _LAST = "00000101000000000000", "99991231235959999999"  # what is filled up from
 
 
@@ -212,7 +211,7 @@ def _range(vr: str, key: str) -> _Test:
     most = _moment(vr, end if hyphen else start, _LAST) if end or not hyphen else None
     if least and most and least > most:
         raise ValueError("a range whose end is before its start")
-    one = re.compile({"DA": _DATE, "TM": _TIME, "DT": _DATE_TIME}[vr])
+    one = _ONES[vr]
 
     def test(value: str) -> bool:
         if not one.fullmatch(value):
@@ -227,10 +226,10 @@ def _moment(vr: str, text: str, rest: str) -> str:
     """A value in 20 digits that can be compared, filled up where it is not precise."""
     if vr == "DA":
         return text
-    found = _ONE.fullmatch(text)
+    found = _DIGITS.fullmatch(text)
     assert found
     fraction, offset = found[2] or "", found[3]
-    digits = (rest[:8] if vr == "TM" else "") + found[1] + fraction
+    digits = (_FIRST[:8] if vr == "TM" else "") + found[1] + fraction
     digits += rest[len(digits) :]
     return _in_utc(digits, offset) if offset else digits
 

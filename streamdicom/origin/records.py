@@ -12,10 +12,11 @@ from typing import BinaryIO, NamedTuple, cast
 
 from streamdicom.api import iter_events, iter_file_events
 from streamdicom.archive.sources import Kind, kind_of, pieces
-from streamdicom.errors import InputError
+from streamdicom.errors import InputError, StreamDicomError
 from streamdicom.events import Event, EventType
 from streamdicom.jsontext import JsonReader, TokenType
 from streamdicom.options import ReadOptions
+from streamdicom.ordering import sort_elements
 from streamdicom.origin.attributes import ATTRIBUTES, COLUMNS, HIGHEST_TAG, UNIQUE_KEYS, Level
 from streamdicom.origin.matching import column_text
 from streamdicom.push import DatasetEncoder
@@ -83,7 +84,7 @@ def kind_of_file(path: str) -> FileKind:
     return FileKind.JSON if is_json else FileKind.OTHER
 
 
-def records(path: str, kind: FileKind) -> Iterator[Record | InputError]:
+def records(path: str, kind: FileKind) -> Iterator[Record | StreamDicomError]:
     """The records of a file; an error stands for a data set that the index cannot have.
 
     Raises:
@@ -95,17 +96,20 @@ def records(path: str, kind: FileKind) -> Iterator[Record | InputError]:
         if kind == FileKind.DICOM:
             size = file.seek(0, os.SEEK_END)
             file.seek(0)
-            yield _record(0, size, iter_file_events(pieces(file), options=_OPTIONS))
+            events = iter_file_events(pieces(file), options=_OPTIONS)
+            # Tags ascend (PS3.5 7.1), so that nothing behind the last one is looked at.
+            yield _record(0, size, _elements(events, HIGHEST_TAG))
             return
         with Path(path).open("rb", buffering=0) as again:
             for offset, length in _ranges(pieces(cast(BinaryIO, again))):
                 yield _json_record(file, offset, length)
 
 
-def _json_record(file: BinaryIO, offset: int, length: int) -> Record | InputError:
+def _json_record(file: BinaryIO, offset: int, length: int) -> Record | StreamDicomError:
     try:
-        return _record(offset, length, iter_events(read_range(file, offset, length), options=_OPTIONS))
-    except InputError as error:
+        events = iter_events(read_range(file, offset, length), options=_OPTIONS)
+        return _record(offset, length, _elements(events))
+    except StreamDicomError as error:
         return error
 
 
@@ -164,7 +168,7 @@ def _ranges(chunks: Iterable[bytes]) -> Iterator[tuple[int, int]]:
 # --- a data set ------------------------------------------------------------------------------------------------
 
 
-def _record(offset: int, length: int, events: Iterable[Event]) -> Record:
+def _record(offset: int, length: int, elements: Iterable[list[Event]]) -> Record:
     """What the index keeps of a data set.
 
     Raises:
@@ -172,7 +176,7 @@ def _record(offset: int, length: int, events: Iterable[Event]) -> Record:
     """
     columns: list[list[str | None]] = [[None] * len(COLUMNS[level]) for level in Level]
     kept: list[list[Event]] = [[] for _ in Level]
-    for element in _elements(events):
+    for element in elements:
         _, tag, vr, values = element[0]
         if tag in _LEVELS:
             kept[_LEVELS[tag]] += element
@@ -191,8 +195,8 @@ def _check_uids(columns: list[list[str | None]]) -> None:
             raise InputError(f"no data set of an instance: {keyword} is missing, or is no UID")
 
 
-def _elements(events: Iterable[Event]) -> Iterator[list[Event]]:
-    """The elements at the top, each with all that is in it, but for those that are long or no values."""
+def _elements(events: Iterable[Event], highest: int = 0xFFFFFFFF) -> Iterator[list[Event]]:
+    """The elements at the top up to a tag, each with all that is in it, but for those that are long or no values."""
     element: list[Event] = []
     depth = size = 0
     is_kept = True
@@ -201,7 +205,7 @@ def _elements(events: Iterable[Event]) -> Iterator[list[Event]]:
         if kind == _START_DATASET or kind == _END_DATASET:
             continue
         if not depth:
-            if tag > HIGHEST_TAG:  # tags ascend (PS3.5 7.1)
+            if tag > highest:
                 return
             element, size, is_kept = [], 0, True
         depth += (kind in _OPEN) - (kind in _CLOSE)
@@ -221,5 +225,5 @@ def json_text(elements: Iterable[Event]) -> str:
     '{"00100020":{"vr":"LO","Value":["17"]}}'
     """
     encoder = DatasetEncoder(array=False)
-    blocks = list(encoder.encode_events(chain((_START,), elements, (_END,))))
+    blocks = list(encoder.encode_events(sort_elements(chain((_START,), elements, (_END,)))))
     return (b"".join(blocks) + encoder.close()).decode()
