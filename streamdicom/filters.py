@@ -271,8 +271,9 @@ class _Storing:
             return
         uri = self._store.put(rest.value_field(vr), info)
         rest.skip()
+        # What a reader has passed over does not change what was decided.
+        action = BulkDataAction.STORE if vr else self._policy.action(tag, rest.vr, rest.size)
         vr = vr or rest.vr
-        action = self._policy.action(tag, vr, rest.size)
         if action is BulkDataAction.STORE:
             yield _BULK_DATA, tag, vr, uri
         elif action is BulkDataAction.INLINE:

@@ -259,6 +259,8 @@ class _Server:
         entry = self._entry(request, uids)
         try:
             value = find_value(entry, path.upper())
+        except BulkDataError:
+            raise RequestError("the value is not where the data set says", 404) from None
         except InputError as error:
             raise OSError(f"an instance of the archive cannot be read: {error}") from error
         if value is None:
