@@ -25,7 +25,7 @@ ASIDE = ".damaged"  # what is added to the name of what was put aside
 _APPLICATION = 0x5344_494E
 _VERSION = 1  # another one for other tables, or another meaning of what is in them
 _WAIT = 60  # seconds for another writer, who takes milliseconds for each of its transactions
-_READER_CACHE = -512  # KiB, of each connection
+_CACHE = -512  # KiB, of each connection
 _MOST_IDLE = 16  # connections that wait for the next reader
 _PARTS = ("", "-wal", "-shm")
 
@@ -114,7 +114,9 @@ class Database:
 
     def _connect(self) -> sqlite3.Connection:
         # A connection is used by one thread at a time, but not always by the same.
-        return sqlite3.connect(self.path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(self.path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
+        connection.execute(f"PRAGMA cache_size = {_CACHE}")
+        return connection
 
     def _put_aside(self) -> None:
         for part in _PARTS:
@@ -144,7 +146,6 @@ class Database:
             connection = self._idle.pop() if self._idle else None
         if connection is None:
             connection = self._connect()
-            connection.execute(f"PRAGMA cache_size = {_READER_CACHE}")
             connection.execute("PRAGMA query_only = 1")
         try:
             yield connection

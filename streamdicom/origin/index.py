@@ -70,6 +70,7 @@ class Entry:
         instance: The SOP Instance UID.
         size: What the size of the file was when it was read.
         mtime: What its time was, in nanoseconds.
+        folder: The real path of the folder that the file must be in still.
     """
 
     path: str
@@ -135,7 +136,7 @@ class Index:
     >>> from pydicom.data import get_testdata_file
     >>> from tempfile import TemporaryDirectory
     >>> from shutil import copy
-    >>> from streamdicom.origin import parse_query
+    >>> from streamdicom.origin import Level, parse_query
     >>> with TemporaryDirectory() as folder, Index(folder) as index:
     ...     name = copy(get_testdata_file("CT_small.dcm"), folder)
     ...     index.refresh()
@@ -351,6 +352,9 @@ class Index:
             study: The Study Instance UID of the path, if it has one.
             series: The Series Instance UID of the path.
             base_url: What Retrieve URL begins with.
+
+        Raises:
+            sqlite3.DatabaseError: The index is damaged; the next ``Index`` of the folder puts it aside.
         """
         uids: Uids = (study, series, None)
         plan = Plan(query, uids)

@@ -52,7 +52,7 @@ def column_text(vr: str, values: tuple[object, ...]) -> str | None:
 def _value_text(vr: str, value: object) -> str:
     if vr == "PN" and isinstance(value, tuple):
         return "=".join(group.strip(" ^") for group in value).rstrip("=")
-    text = "" if value is None else str(value).strip()
+    text = "" if value is None else str(value).strip(" ")
     # The forms of ACR-NEMA, which PS3.5 6.2 recommends to understand.
     return text.replace(":", "") if vr == "TM" else text.replace(".", "") if vr == "DA" else text
 

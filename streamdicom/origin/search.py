@@ -216,7 +216,7 @@ class Renderer:
         found = {key: {"vr": one.vr} for key, one in wanted.items() if one.type == "R"}
         found |= {key: value for key, value in attributes.items() if key in wanted}
         found |= self._computed(level, number)
-        return {"found": found, "uid": attributes[_UNIQUE_TAGS[level]]["Value"][0]}
+        return {"found": found, "uid": attributes[_UNIQUE_TAGS[level]]["Value"][0].strip(" ")}
 
     def _computed(self, level: Level, number: int) -> dict[str, Any]:
         rows = [one for one in COMPUTED[level] if one.key in self._wanted[level]]

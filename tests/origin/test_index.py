@@ -26,6 +26,7 @@ from streamdicom.origin import Index, Refreshed, parse_query
 from streamdicom.origin.attributes import Level
 from streamdicom.origin.database import ASIDE
 from streamdicom.origin.index import FOLDER
+from streamdicom.origin.search import Plan, Renderer
 from tests.memory import peak
 from tests.origin.corpus import DATES, MODALITIES, dataset, fill, has_wild_value, studies, write
 
@@ -539,3 +540,26 @@ def test_memory_does_not_grow_with_the_number_of_instances(tmp_path: Path) -> No
         peaks.append((made, found, listed))
     for few, many in zip(*peaks, strict=True):
         assert many < few + 256 * 1024
+
+
+@pytest.mark.parametrize("text", ["", "InstanceNumber=1", "PatientName=a*&00400275.00400009=S1"])
+@pytest.mark.parametrize("study", [None, "1.2.1.0"])
+def test_no_result_waits_for_others_to_be_sorted(tmp_path: Path, text: str, study: str | None) -> None:
+    query = parse_query(Level.INSTANCE, text)
+    with Index(tmp_path) as index, index._database.reading() as connection:
+        plan = Plan(query, (study, None, None))
+        plan.install(connection)
+        columns = Renderer(query, (study, None, None), "", connection).columns
+        steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {plan.sql(columns)}", plan.parameters)]
+    assert steps
+    assert not [step for step in steps if "TEMP B-TREE" in step]
+
+
+def test_an_instance_costs_the_same_wherever_it_is_in_a_file_of_json(tmp_path: Path) -> None:
+    lines = [json.dumps(dataset(number).to_json_dict()) for number in range(200)]
+    (tmp_path / "a.ndjson").write_text("\n".join(lines))
+    with Index(tmp_path) as index:
+        index.refresh()
+        [last] = index.entries(None, None, "1.2.3.199")
+        assert last.offset == sum(len(line.encode()) + 1 for line in lines[:199])
+        assert b"".join(last.chunks()).decode() == lines[199]
