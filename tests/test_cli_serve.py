@@ -25,7 +25,7 @@ def _serving(*arguments: object) -> Iterator[tuple[subprocess.Popen[str], str]]:
     process = subprocess.Popen(
         [*_SERVE, *map(str, arguments), "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    assert process.stdout and process.stderr
+    assert process.stdout is not None
     try:
         yield process, process.stdout.readline().strip()
     finally:
