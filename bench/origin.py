@@ -1,4 +1,4 @@
-"""The origin server, as a process of its own, and Orthanc with the same series: the metadata of all of it, over loopback.
+"""The origin server, as a process of its own, and Orthanc with the same series: the metadata of all of it.
 
 The clients are here. Orthanc is a rival only where its packages are installed.
 """
