@@ -6,11 +6,13 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+import httpx
 import pytest
 from pydicom import Dataset, dcmread
 
 import streamdicom
 from streamdicom import Limits, ReadOptions, WriteOptions
+from tests.web.server import serving
 
 _ROOT = Path(__file__).parent.parent
 _README = (_ROOT / "README.md").read_text()
@@ -38,7 +40,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_examples_run_and_print_what_they_say(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert len(_PYTHON) == 6
+    assert len(_PYTHON) == 7
     names: dict[str, object] = {}
     for example in _PYTHON:
         exec(compile(example, "README.md", "exec"), names)
@@ -51,6 +53,18 @@ def test_the_examples_run_and_print_what_they_say(folder: Path, capsys: pytest.C
     assert streamdicom.load("image.json").PatientID == "image"
     assert dcmread("copy.dcm").PixelData == dcmread("image.dcm").PixelData == bytes(4000)
     assert next(iter(streamdicom.iter_datasets("light.json")))["PixelData"].bulk_data_uri
+
+
+def test_the_server_serves(folder: Path) -> None:
+    [example] = [example for example in _PYTHON if "Starlette(" in example]
+    Path("example.py").write_text(example)
+    with serving("example:app", "--app-dir", str(folder), cwd=folder) as server:
+        response = httpx.get(f"{server.url}/studies", headers={"Accept": "application/json"})
+        assert [ds["00100020"]["Value"] for ds in response.json()] == [["1"], ["2"]]
+        url, headers = f"{server.url}/studies", {"Content-Type": response.headers["content-type"]}
+        assert httpx.post(url, content=response.content, headers=headers).status_code == 200
+        assert httpx.post(url, content=b'[{"', headers=headers).status_code == 400
+    assert [ds.PatientID for ds in streamdicom.iter_datasets("received.json")] == ["1", "2"]
 
 
 def test_the_two_commands_are_a_line_each_and_ci_runs_the_second() -> None:

@@ -111,7 +111,7 @@ class DatasetResponse(Response):
 
     def _is_read(self, scope: Scope) -> bool:
         headers = Headers(scope=scope)
-        if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
+        if "transfer-encoding" not in headers and headers.get("content-length", "0") == "0":
             return True
         return getattr(self._request, "_stream_consumed", False)
 

@@ -18,9 +18,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette_compress import CompressMiddleware, add_compress_type
 
-from streamdicom import loads
+from streamdicom import InputError, loads
 from streamdicom.web.errors import exception_handlers
 from streamdicom.web.formatters import DEFAULT_FORMATTERS, Formatter
+from streamdicom.web.requests import iter_request_datasets
 from streamdicom.web.responses import DatasetResponse, DicomJSONResponse, DicomXMLResponse, negotiated_response
 
 # What became of the producers, for /state.
@@ -99,9 +100,16 @@ async def forever(request: Request) -> Response:
     )
 
 
+_ERRORS: dict[str, Exception] = {
+    "found": HTTPException(404, "no such study"),
+    "server": RuntimeError("broken"),
+    "stored": InputError("what the server has stored is broken"),
+}
+
+
 async def failure(request: Request) -> Response:
-    errors = {"found": HTTPException(404, "no such study"), "server": RuntimeError("broken")}
-    made = failing(int(request.path_params["after"]), errors[request.path_params["error"]])
+    error = _ERRORS[request.path_params["error"]]
+    made = failing(int(request.path_params["after"]), error)
     return (DicomXMLResponse if "form" in request.query_params else DicomJSONResponse)(made)
 
 
@@ -114,6 +122,10 @@ async def unwritable(request: Request) -> Response:
 
 async def wrong(request: Request) -> Response:
     return DicomJSONResponse([loads((await request.body()) or b"{}")])
+
+
+async def echo(request: Request) -> Response:
+    return negotiated_response(request, iter_request_datasets(request))
 
 
 async def ending(request: Request) -> Response:
@@ -150,6 +162,7 @@ app = Starlette(
         Route("/failure/{error}/{after:int}", failure),
         Route("/unwritable", unwritable),
         Route("/wrong", wrong, methods=["POST"]),
+        Route("/echo", echo, methods=["POST"]),
         Route("/ending", ending),
         Route("/custom", custom),
         Route("/state", state),

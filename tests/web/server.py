@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from tempfile import TemporaryDirectory
 __all__ = ["Server", "serving"]
 
 _ROOT = Path(__file__).resolve().parents[2]
+_ENVIRONMENT = {**os.environ, "PYTHONPATH": str(_ROOT)}
 _RUNNING = re.compile(r"Uvicorn running on http://127\.0\.0\.1:(\d+)")
 _SECONDS = 30  # to start, and to stop
 
@@ -60,19 +62,20 @@ class Server:
 
 
 @contextmanager
-def serving(app: str, *arguments: str) -> Iterator[Server]:
+def serving(app: str, *arguments: str, cwd: Path = _ROOT) -> Iterator[Server]:
     """Run an application, given as ``module:name``, until the block is left.
 
     Args:
-        app: What uvicorn is to import, from the root of the repository.
+        app: What uvicorn is to import, from the root of the repository if nothing else is said.
         arguments: More of uvicorn's command line.
+        cwd: The current folder of the process.
     """
     command = [sys.executable, "-m", "uvicorn", app, "--host", "127.0.0.1", "--port", "0"]
     command += ["--timeout-graceful-shutdown", "5", *arguments]
     with TemporaryDirectory() as folder:
         log = Path(folder, "log")
         with log.open("wb") as output:
-            process = subprocess.Popen(command, cwd=_ROOT, stdout=output, stderr=output)
+            process = subprocess.Popen(command, cwd=cwd, env=_ENVIRONMENT, stdout=output, stderr=output)
         try:
             yield Server(_port(process, log), process.pid, log)
         finally:

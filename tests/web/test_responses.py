@@ -239,6 +239,7 @@ def test_an_error_before_the_first_data_set_has_its_status(server: Server) -> No
     response = _get(server, "/failure/found/0")
     assert (response.status_code, response.text) == (404, "no such study")
     assert _get(server, "/failure/server/0").status_code == 500
+    assert _get(server, "/failure/stored/0").status_code == 500  # a client that sends nothing sends nothing wrong
     assert _get(server, "/unwritable").status_code == 500
 
 
@@ -366,6 +367,23 @@ def test_others_are_served_while_a_producer_never_waits(server: Server) -> None:
             start = time.monotonic()
             assert _get(server, "/studies").status_code == 200
             assert time.monotonic() - start < 2
+
+
+def test_data_sets_go_out_while_the_request_comes_in(server: Server) -> None:
+    sent = []
+
+    def body() -> Iterator[bytes]:
+        yield b"["
+        for number, one in enumerate(_expected(6)):
+            yield (b"," if number else b"") + json.dumps(one).encode()
+            sent.append(number)
+            time.sleep(0.15)  # longer than what is there waits for more
+        yield b"]"
+
+    headers = {"Content-Type": "application/dicom+json"}
+    response = httpx.post(f"{server.url}/echo", content=body(), headers=headers)
+    assert response.json() == _expected(6)
+    assert sent == list(range(6))
 
 
 # --- compression ------------------------------------------------------------------------------------------------
