@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from streamdicom.errors import BulkDataError, InputError, RequestError, StreamDicomError
+from streamdicom.errors import BulkDataError, RequestError
 from streamdicom.events import Event
 from streamdicom.origin.attributes import Level
 from streamdicom.origin.bodies import (
@@ -54,8 +54,6 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 _SHORTEST_PAUSE = 10.0  # seconds between two looks at the folder
 _SHARE = 20  # how many times longer than a look the pause behind it is
-
-_Any = TypeVar("_Any")
 
 
 def origin_app(index: Index, *, read_only: bool = False) -> Starlette:
@@ -141,16 +139,6 @@ def _base_url(request: Request) -> str:
     return str(url).rstrip("/")
 
 
-def _ours(items: Iterable[_Any]) -> Iterator[_Any]:
-    """The same items; that a file of the archive is at fault is no fault of the client's."""
-    try:
-        yield from items
-    except RequestError:
-        raise
-    except StreamDicomError as error:
-        raise OSError(f"an instance of the archive cannot be read: {error}") from error
-
-
 class _Server:
     """What answers."""
 
@@ -210,7 +198,7 @@ class _Server:
 
         def drawn() -> Iterator[Iterator[Event]]:
             for entry in self._entries(uids):
-                yield _ours(metadata(entry, f"{base_url}/{_path(entry)}"))
+                yield metadata(entry, f"{base_url}/{_path(entry)}")
 
         return answer(request, drawn(), METADATA)
 
@@ -223,7 +211,7 @@ class _Server:
                 for entry in self._entries(uids):
                     _selected(entry, wanted)
             for entry in self._entries(uids):
-                yield _ours(as_file(entry, _selected(entry, wanted)))
+                yield as_file(entry, _selected(entry, wanted))
 
         return answer(request, drawn(), FILES)
 
@@ -261,8 +249,6 @@ class _Server:
             value = find_value(entry, path.upper())
         except BulkDataError:
             raise RequestError("the value is not where the data set says", 404) from None
-        except InputError as error:
-            raise OSError(f"an instance of the archive cannot be read: {error}") from error
         if value is None:
             raise RequestError("there is no such value", 404)
         return value
@@ -280,8 +266,8 @@ def _path(entry: Entry) -> str:
 
 
 def _drawn(parts: Iterable[Iterator[bytes]]) -> Iterator[Iterator[bytes]]:
-    for part in _ours(parts):
-        yield _ours(_followed(part))
+    for part in parts:
+        yield _followed(part)
 
 
 def _followed(part: Iterator[bytes]) -> Iterator[bytes]:
@@ -296,12 +282,10 @@ def _selected(entry: Entry, wanted: frozenset[str]) -> str:
 
     Raises:
         RequestError: There is none that is acceptable.
-        OSError: The file cannot be read.
+        InputError: The file is at fault.
+        OSError: It cannot be read.
     """
-    try:
-        stored = stored_syntax(entry)
-    except InputError as error:
-        raise OSError(f"an instance of the archive cannot be read: {error}") from error
+    stored = stored_syntax(entry)
     if "*" in wanted or stored in wanted:
         return stored
     if NATIVE in wanted and not is_encapsulated(stored):

@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from io import BytesIO
 from pathlib import Path
 from shutil import copy
@@ -70,12 +70,8 @@ def files(folder: Path) -> dict[Path, Dataset]:
     return _fill(folder)
 
 
-@contextmanager
-def _hosting(folder: Path) -> Iterator[Server]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("STREAMDICOM_TEST_FOLDER", str(folder))
-        with serving("tests.origin.hosting:app") as running:
-            yield running
+def _hosting(folder: Path) -> AbstractContextManager[Server]:
+    return serving("tests.origin.hosting:app", cwd=folder)
 
 
 @pytest.fixture(scope="module")
