@@ -21,9 +21,11 @@ from pydicom.encaps import generate_frames
 from requests import HTTPError
 from starlette.testclient import TestClient
 
+from streamdicom import ReadOptions
 from streamdicom.origin import Index
 from streamdicom.origin import app as app_module
 from streamdicom.origin.app import origin_app
+from streamdicom.web.client import HttpStore, fetch_datasets
 from tests.origin import corpus
 from tests.web.server import Server, serving
 
@@ -373,6 +375,18 @@ def test_what_is_not_there_is_404(server: Server) -> None:
 
 def test_an_instance_is_not_there_under_another_study(server: Server) -> None:
     assert httpx.get(f"{server.url}/studies/1.2.7/series/1.2.2/instances/1.2.5.0/metadata").status_code == 404
+
+
+def test_what_is_fetched_with_bulk_data_is_what_is_in_the_file(
+    server: Server, files: dict[Path, Dataset], folder: Path
+) -> None:
+    assert sum(1 for _ in fetch_datasets(f"{server.url}/instances", page_size=5)) == len(files)
+    for name in ("CT_small.dcm", "SC_rgb_small_odd.dcm"):
+        ds = files[folder / name]
+        options = ReadOptions(bulk_data_store=HttpStore(server.url))
+        [found] = fetch_datasets(f"{_url(server, ds)}/metadata", options=options)
+        pixels = found.PixelData
+        assert (pixels if isinstance(pixels, bytes) else pixels.read()) == ds.PixelData
 
 
 # --- hostile requests ------------------------------------------------------------------------------------------
