@@ -34,7 +34,7 @@ from streamdicom.origin.bodies import (
     frames_of,
     wanted_syntaxes,
 )
-from streamdicom.origin.inbox import UID
+from streamdicom.origin.inbox import UID, remove_leftovers
 from streamdicom.origin.index import Entry, Index
 from streamdicom.origin.instances import NATIVE, Value, as_file, find_value, metadata, stored_syntax
 from streamdicom.origin.query import parse_query
@@ -148,6 +148,7 @@ class _Server:
     @asynccontextmanager
     async def refreshing(self, app: Starlette) -> AsyncIterator[None]:
         """Keep the index up to date while the server runs."""
+        await run_in_threadpool(remove_leftovers, self._index)
         task = asyncio.create_task(self._refresh())
         try:
             yield

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from enum import IntEnum
 from filecmp import cmp
 from itertools import chain
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -32,10 +34,13 @@ from streamdicom.origin.instances import short_events
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["UID", "Failure", "Inbox", "Outcome", "response_module"]
+__all__ = ["UID", "Failure", "Inbox", "Outcome", "remove_leftovers", "response_module"]
 
 UID = re.compile(r"[0-9]+(?:\.[0-9]+)*")  # PS3.5 9.1, but for leading zeros, which exist
 _LONGEST_UID = 64
+
+_PREFIX = "incoming-"
+_DAY = 24 * 60 * 60  # seconds
 
 _SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES = _TAGS = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E
 _ELEMENT = int(EventType.ELEMENT)
@@ -90,7 +95,7 @@ class Inbox:
         self._left = self._most = limits.spooled_size
         parent = Path(index.folder, FOLDER)
         parent.mkdir(exist_ok=True)
-        self._folder = TemporaryDirectory(prefix="incoming-", dir=parent)
+        self._folder = TemporaryDirectory(prefix=_PREFIX, dir=parent)
         self._file: BinaryIO | None = None
         self._outcomes: list[Outcome | None] = []  # None for what is still to be looked at
 
@@ -223,6 +228,14 @@ def _claim(partial: Path, path: Path) -> bool:
             return False
         partial.rename(path)
     return True
+
+
+def remove_leftovers(index: Index) -> None:
+    """Remove what is left of requests during which a server was killed; what is younger than a day may still come."""
+    for folder in Path(index.folder, FOLDER).glob(f"{_PREFIX}*"):
+        with suppress(FileNotFoundError):  # another server does the same
+            if time.time() - folder.stat().st_mtime > _DAY:
+                rmtree(folder, ignore_errors=True)
 
 
 # --- what the client is told -----------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -627,6 +628,20 @@ def test_writers_at_once_store_each_instance_once(archive: Path, own: Server) ->
     found = DICOMwebClient(own.url).search_for_instances()
     assert _found(found, "SOPInstanceUID") == sorted(f"1.2.3.{number}" for number in range(10))
     assert len(_stored(archive)) == 10
+
+
+def test_what_is_left_of_a_server_that_was_killed_is_never_served_and_goes(archive: Path) -> None:
+    old, new = archive / ".streamdicom" / "incoming-old", archive / ".streamdicom" / "incoming-new"
+    for path in (old, new):
+        path.mkdir(parents=True)
+        (path / "0.partial").write_bytes(_file(_ct()))
+    os.utime(old, (0, 0))
+    with Index(archive) as index:
+        index.refresh()
+        with TestClient(origin_app(index)) as client:
+            assert client.get("/instances").status_code == 204
+    assert not old.exists()
+    assert new.exists()
 
 
 def test_an_answer_that_cannot_be_had_stores_nothing(archive: Path, own: Server) -> None:
