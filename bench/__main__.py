@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bench import bulk, exporting, latency, processes, report, requests, serving
+from bench import bulk, exporting, indexing, latency, processes, report, requests, serving
 from bench.memory import MIB, Measurement, measure
 from bench.multiframe import FRAMES, write_files
 from bench.steps import STEPS
@@ -25,7 +25,7 @@ _SIZES = {  # MiB
     "writing": (16, 64, 256),
     "ijson": (4, 8, 16, 32),  # its time is quadratic
 }
-_BENCHMARKS = ("test_speed.py", "test_options.py", "test_files.py")
+_BENCHMARKS = ("test_speed.py", "test_options.py", "test_files.py", "test_xml.py")
 _FILES = (128, 512, 2048)  # MiB of pixel data
 _EXPORTS = (1000, 10_000)  # files
 _RESPONSE = 100_000  # data sets
@@ -43,10 +43,12 @@ def main() -> int:
     runs = _measure_memory(_QUICK if arguments.quick else max(_SIZES["binary"]))
     files = _measure_files([size // part for size in _FILES])
     exports = exporting.measure([count // part for count in _EXPORTS])
+    indexed = indexing.measure([count // part for count in _EXPORTS])
     served = serving.measure(_RESPONSE // part)
     sent = requests.measure((_QUICK if arguments.quick else max(_SIZES["binary"])) * MIB)
     rows = report.speed_rows(speed["benchmarks"]) + report.process_rows(whole) + report.memory_rows(runs)
     rows += report.file_rows(files, max(_FILES) // part) + report.export_rows(exports)
+    rows += report.index_rows(indexed)
     rows += report.serving_rows(served) + report.request_rows(sent)
     rows += report.latency_rows(_measure_latency())
     machine = report.machine(speed["machine_info"])

@@ -112,24 +112,24 @@ def _main(folder: Path, jobs: int) -> None:
     base = resident("VmRSS")
     watch = _Watch()
     target = folder.with_suffix(".json")
-    busy, used, start = _busy(), _used(), time.perf_counter()
+    worked, own, start = busy(), used(), time.perf_counter()
     report = export_archive(folder, target, jobs=jobs, progress=watch)
     seconds = time.perf_counter() - start
-    processor = _used() - used
-    others = None if busy is None else max(0.0, (_busy() or 0) - busy - processor) / seconds
+    processor = used() - own
+    others = None if worked is None else max(0.0, (busy() or 0) - worked - processor) / seconds
     peak = max(watch.highest.values()) - base
     run = Export(report.datasets, jobs, target.stat().st_size, seconds, processor, peak, others)
     target.unlink()
     print(json.dumps(asdict(run)))
 
 
-def _used() -> float:
+def used() -> float:
     """Seconds on the processor of this process, and of the workers that have ended."""
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system
 
 
-def _busy() -> float | None:
+def busy() -> float | None:
     """Seconds that all cores have worked since the system started."""
     if not _STAT.exists():
         return None

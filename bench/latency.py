@@ -17,6 +17,7 @@ from multiprocessing import get_context
 from statistics import quantiles
 
 import streamdicom
+from bench.exporting import busy, used
 from bench.memory import DATASET, printed_by
 
 _COUNT = 2000  # data sets
@@ -33,11 +34,13 @@ class Latency:
         front: What reads.
         median: Seconds from before the last byte is sent until the data set is there.
         slow: What one in a hundred takes, or longer.
+        others: How many cores other programs had meanwhile; None where the system does not tell.
     """
 
     front: str
     median: float
     slow: float
+    others: float | None
 
 
 def measure() -> list[Latency]:
@@ -82,6 +85,7 @@ def _send(connection: socket.socket) -> list[float]:
 
 
 def _main(front: str) -> None:
+    worked, own, start = busy(), used(), time.perf_counter()
     with socket.create_server(("127.0.0.1", 0)) as server:
         reader = get_context("spawn").Process(target=FRONTS[front], args=[server.getsockname()[1]])
         reader.start()
@@ -90,7 +94,9 @@ def _main(front: str) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         hundredths = quantiles(_send(connection), n=100)
     reader.join()
-    print(json.dumps(asdict(Latency(front, hundredths[49], hundredths[98]))))
+    seconds = time.perf_counter() - start
+    others = None if worked is None else max(0.0, (busy() or 0) - worked - used() + own) / seconds
+    print(json.dumps(asdict(Latency(front, hundredths[49], hundredths[98], others))))
 
 
 if __name__ == "__main__":

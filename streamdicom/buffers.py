@@ -31,10 +31,14 @@ class SpoolFile:
         from tempfile import SpooledTemporaryFile  # which takes a tenth of this package's time to import
 
         file = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - it is closed by the next line
-        weakref.finalize(self, file.close)
+        self._release = weakref.finalize(self, file.close)
         self._file = file
         self._lock = Lock()
         self.size = 0
+
+    def close(self) -> None:
+        """Let the file go now, whatever still refers to it, such as a traceback. Nothing can be read any more."""
+        self._release()
 
     def append(self, data: bytes) -> None:
         """Put bytes behind those that are there.

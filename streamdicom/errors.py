@@ -11,7 +11,9 @@
     │   ├── BulkDataError              a reference to bulk data that may not be followed, or leads nowhere
     │   ├── DatasetError               read, but not to be held in a pydicom data set
     │   ├── LimitError                 more than one of the ``Limits`` allows
-    │   └── RequestError               an HTTP request that cannot be taken, or not be answered as it asks
+    │   ├── RequestError               an HTTP request that cannot be taken, or not be answered as it asks
+    │   └── ResponseError              an HTTP response that is an error, or not what was asked for
+    │       └── TruncatedResult        all that the server gives, of more that it says there is
     ├── ConverterError (ValueError)    a converter has failed
     ├── OutputError (ValueError)       what was to be written is at fault
     └── ResumeError (ValueError)       a run cannot go on where another has stopped
@@ -37,9 +39,11 @@ __all__ = [
     "Location",
     "OutputError",
     "RequestError",
+    "ResponseError",
     "ResumeError",
     "StreamDicomError",
     "TruncatedError",
+    "TruncatedResult",
     "XmlSyntaxError",
 ]
 
@@ -153,6 +157,22 @@ class RequestError(InputError):
     def __init__(self, message: str, status: int, location: Location | None = None) -> None:
         super().__init__(message, location)
         self.status = status
+
+
+class ResponseError(InputError):
+    """An HTTP response that is an error, or not what was asked for.
+
+    Attributes:
+        status: Its status code, of RFC 9110, section 15.
+    """
+
+    def __init__(self, message: str, status: int, location: Location | None = None) -> None:
+        super().__init__(message, location)
+        self.status = status
+
+
+class TruncatedResult(ResponseError):
+    """All that the server gives has been delivered, but it says that there is more."""
 
 
 class ConverterError(StreamDicomError, ValueError):

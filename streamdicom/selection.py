@@ -103,6 +103,7 @@ def _keyword_tag(text: str) -> int:
     return tag
 
 
+@lru_cache(maxsize=1024)  # because a parser is made for each of many short data sets
 def _parse(pattern: Pattern) -> _Path:
     if not isinstance(pattern, str):
         return (parse_step(pattern),)

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 from pydicom import Dataset, dcmread, dcmwrite
+from pydicom.data import get_testdata_file
 from pydicom.uid import ExplicitVRLittleEndian
 
 import streamdicom
 from streamdicom.cli.demo import bundled_datasets, differences
 from streamdicom.cli.show import lines
-from streamdicom.cli.streams import is_json
+from streamdicom.cli.streams import kind_of
 from streamdicom.events import Event, EventType
 
 pytest.importorskip("typer", reason="the command line is an extra: install streamdicom[cli]")
@@ -185,16 +186,71 @@ def test_a_fault_in_the_call_is_told_from_one_in_the_input(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("name", "start", "expected"),
     [
-        ("a.json", None, True),
-        ("a.JSON", b"", True),
-        ("a.dcm", b"{", False),
-        ("-", b" \n[", True),
-        ("-", bytes(128) + b"DICM", False),
-        ("-", None, False),
+        ("a.json", b"", "json"),
+        ("a.JSON", b"", "json"),
+        ("a.ndjson", b"", "json"),
+        ("a.dcm", b"{", "json"),
+        ("a.dcm", b"\2\0\0\0", "dcm"),
+        ("a.json", bytes(128) + b"DICM", "dcm"),
+        ("-", b" \n[", "json"),
+        ("-", b"\xef\xbb\xbf// a", "json"),
+        ("-", bytes(128) + b"DICM", "dcm"),
+        ("-", b"nothing", "json"),
+        ("-", b"\n<", "xml"),
+        ("a.json", "<".encode("utf-16"), "xml"),
+        ("a.xml", b"", "xml"),
     ],
 )
-def test_the_kind_is_told_by_the_name_or_the_first_bytes(name: str, start: bytes | None, expected: bool) -> None:
-    assert is_json(Path(name), start) is expected
+def test_the_kind_is_told_by_the_first_bytes_or_the_name(name: str, start: bytes, expected: str) -> None:
+    assert kind_of(Path(name), start) == expected
+
+
+# --- XML -------------------------------------------------------------------------------------------------------
+
+
+def test_each_kind_is_converted_to_each_other(tmp_path: Path) -> None:
+    source = Path(get_testdata_file("CT_small.dcm"))
+    plain = tmp_path / "plain.json"
+    assert _run("convert", source, plain).returncode == 0
+    for first, second, third in (
+        ("a.xml", "a.json", "a.dcm"),
+        ("b.json", "b.xml", "b.dcm"),
+        ("c.xml", "d.xml", "c.dcm"),
+    ):
+        before = source
+        for name in (first, second, third):
+            result = _run("convert", "--indent", "1", before, tmp_path / name)
+            assert (result.returncode, result.stderr) == (0, b"")
+            before = tmp_path / name
+        assert _run("diff", source, before).returncode == 0
+        assert _run("diff", plain, tmp_path / second).returncode == 0
+        assert _run("convert", before, tmp_path / "again.json").returncode == 0
+
+
+def test_the_kind_of_a_pipe_may_be_said(tmp_path: Path) -> None:
+    source = get_testdata_file("CT_small.dcm")
+    xml = _run("convert", source, "-", "--to", "xml")
+    assert xml.stdout.startswith(b'<?xml version="1.0" encoding="UTF-8"?>\n<NativeDicomModel')
+    again = _run("convert", "-", "-", "--to", "json", data=xml.stdout)
+    assert again.stdout.startswith(b'[{"00080005"')
+    back = _run("convert", "-", "-", data=xml.stdout)
+    assert back.stdout[128:132] == b"DICM"
+    assert _run("convert", source, tmp_path / "noname").returncode == 2
+    assert _run("convert", source, tmp_path / "noname", "--to", "xml").returncode == 0
+    assert _run("convert", source, "-", "--to", "dcm").returncode == 2
+    assert _run("convert", source, "-", "--to", "xml", "--ndjson").returncode == 2
+
+
+def test_xml_is_shown_and_validated(tmp_path: Path) -> None:
+    source, target = get_testdata_file("rtplan.dcm"), tmp_path / "a.xml"
+    assert _run("convert", "--file-meta", source, target).returncode == 0
+    tree = _run("show", source).stdout.splitlines()
+    assert _run("show", target).stdout.splitlines() == [line for line in tree if b"(0002,0000)" not in line]
+    assert _run("validate", target).returncode == 0
+    target.write_bytes(target.read_bytes().replace(b"</Item>", b"", 1))
+    result = _run("validate", target)
+    assert result.returncode == 1
+    assert b"another element than DicomAttribute" in result.stdout
 
 
 # --- show ------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ import pytest
 from pydicom.data import get_testdata_file
 
 import streamdicom
-from streamdicom import ReadOptions
+from streamdicom import WriteOptions
 from streamdicom.cli.network import address_of
 from streamdicom.cli.streams import CallError
 from tests.connections import dataset, reset
@@ -29,7 +29,6 @@ pytest.importorskip("typer", reason="the command line is an extra: install strea
 _COMMAND = [sys.executable, "-c", "from streamdicom.cli import main; main()"]
 _PATIENCE = 60
 _ONE = b'{"00100020":{"vr":"LO","Value":["1"]}}'
-_LINES = ReadOptions(multiple_documents=True)
 
 
 def _run(*arguments: str | Path, data: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
@@ -151,6 +150,14 @@ def test_elements_out_of_order_are_put_in_order() -> None:
         assert listener.stdout.readline() == (
             b'{"00081140":{"vr":"SQ","Value":[{"00100010":{"vr":"PN"},"00100020":{"vr":"LO"}}]},"00100020":{"vr":"LO"}}\n'
         )
+
+
+def test_xml_is_taken_too() -> None:
+    text = streamdicom.dumps(dataset(1), options=WriteOptions(format="xml")).encode()
+    with _listening() as listener, listener.connect() as peer:
+        peer.sendall(text)
+        assert _is_taken(peer)
+        assert listener.stdout.readline() == _ONE + b"\n"
 
 
 # --- what goes wrong -------------------------------------------------------------------------------------------

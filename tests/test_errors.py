@@ -20,9 +20,11 @@ from streamdicom.errors import (
     Location,
     OutputError,
     RequestError,
+    ResponseError,
     ResumeError,
     StreamDicomError,
     TruncatedError,
+    TruncatedResult,
     XmlSyntaxError,
 )
 
@@ -39,6 +41,8 @@ PARENTS: dict[type[Exception], tuple[type[Exception], ...]] = {
     DatasetError: (InputError,),
     LimitError: (InputError,),
     RequestError: (InputError,),
+    ResponseError: (InputError,),
+    TruncatedResult: (ResponseError,),
     ConverterError: (StreamDicomError, ValueError),
     OutputError: (StreamDicomError, ValueError),
     ResumeError: (StreamDicomError, ValueError),

@@ -24,12 +24,12 @@ _LAYERS = (
     ("dicomjson", "part10", "dataset", "filters", "ordering", "select", "conversion", "stages", "late", "nativexml"),
     ("formats",),
     ("files", "sockets", "spool", "compression", "push", "api", "aio"),
-    ("archive", "serializers", "web"),
+    ("archive", "serializers", "origin", "web"),
     ("pydantic",),
     ("cli",),
 )
 _LEVEL = {name: level for level, names in enumerate(_LAYERS) for name in names}
-_FOLDERS = ("jsontext", "converters", "dicomjson", "part10", "nativexml", "dataset", "archive", "web", "cli")
+_FOLDERS = ("jsontext", "converters", "dicomjson", "part10", "nativexml", "dataset", "archive", "origin", "web", "cli")
 
 
 def _modules() -> list[Path]:

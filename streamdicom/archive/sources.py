@@ -25,7 +25,20 @@ from typing import IO, NamedTuple, TypeAlias, cast
 from streamdicom.compression import compression_of, decompress
 from streamdicom.errors import DicomFileError, InputError, TruncatedError
 
-__all__ = ["CONTAINERS", "Input", "Kind", "Member", "file_id", "find", "measure", "members", "pieces"]
+__all__ = [
+    "CONTAINERS",
+    "Input",
+    "Kind",
+    "Member",
+    "file_id",
+    "find",
+    "is_within",
+    "kind_of",
+    "measure",
+    "members",
+    "pieces",
+    "walk_within",
+]
 
 _CHUNK = 64 * 1024
 _HEAD = 512  # what it takes to tell a tar file, and more than the others need
@@ -126,6 +139,24 @@ def measure(sources: Iterable[str], left_out: Collection[FileId] = ()) -> tuple[
 _Found: TypeAlias = "tuple[str, os.stat_result | str, bool]"  # a path, its status or a fault, whether it was named
 
 
+def walk_within(folder: str, left_out: Collection[FileId] = ()) -> Iterator[tuple[str, os.stat_result | str]]:
+    """The files in a folder, in an order that is always the same, each with its status or why there is none.
+
+    Links are followed as long as they do not lead out of the folder.
+
+    Raises:
+        FileNotFoundError: The folder is not there.
+    """
+    top = os.path.realpath(folder)
+    for path, status, _ in _folder(folder, set(left_out), top):
+        yield path, status
+
+
+def is_within(path: str, top: str) -> bool:
+    """Whether a path is in a folder, whose real path is given, wherever links lead."""
+    return os.path.realpath(path).startswith(top.rstrip(os.sep) + os.sep)
+
+
 def _walk(sources: Iterable[str], left_out: Collection[FileId]) -> Iterator[_Found]:
     seen = set(left_out)  # the folders, and what is left out
     for source in sources:
@@ -136,7 +167,7 @@ def _walk(sources: Iterable[str], left_out: Collection[FileId]) -> Iterator[_Fou
             yield source, status if stat.S_ISREG(status.st_mode) else "neither a file nor a folder", True
 
 
-def _folder(source: str, seen: set[FileId]) -> Iterator[_Found]:
+def _folder(source: str, seen: set[FileId], top: str | None = None) -> Iterator[_Found]:
     stack = [iter([source])]
     while stack:
         path = next(stack[-1], None)
@@ -148,6 +179,8 @@ def _folder(source: str, seen: set[FileId]) -> Iterator[_Found]:
             yield path, status, False
         elif _id(status) in seen:
             continue
+        elif top and os.path.islink(path) and path != source and not is_within(path, top):  # noqa: PTH114 - as below
+            yield path, "a link that leads out of the folder", False
         elif stat.S_ISREG(status.st_mode):
             yield path, status, False
         elif stat.S_ISDIR(status.st_mode):
@@ -181,12 +214,17 @@ def _status(path: str) -> os.stat_result | str:
 def _kind(path: str) -> tuple[Kind, str]:
     try:
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as above
-            return _kind_of(file.read(_HEAD) or b""), ""
+            return kind_of(file.read(_HEAD) or b""), ""
     except OSError as error:
         return Kind.FAULT, error.strerror or type(error).__name__
 
 
-def _kind_of(head: bytes) -> Kind:
+def kind_of(head: bytes) -> Kind:
+    """What a file is, by its first bytes.
+
+    >>> kind_of(bytes(128) + b"DICM").name
+    'DICOM'
+    """
     if head[_PREAMBLE : _PREAMBLE + 4] == b"DICM":
         return Kind.DICOM
     if head.startswith(b"PK\x03\x04"):  # APPNOTE 4.3.7
@@ -276,7 +314,7 @@ def _member(name: str, data: Iterator[bytes]) -> Member | None:
             head += piece
     except InputError as error:
         return Member(name, (), error.message)
-    return Member(name, chain([head], data)) if _kind_of(head) == Kind.DICOM else None
+    return Member(name, chain([head], data)) if kind_of(head) == Kind.DICOM else None
 
 
 class _Header(tarfile.TarInfo):
@@ -322,7 +360,7 @@ def _compressed_members(file: IO[bytes]) -> Iterator[Member | None]:
     while len(start) < _HEAD and (piece := next(data, b"")):
         start += piece
     whole = chain([start], data)
-    kind = _kind_of(start)
+    kind = kind_of(start)
     if kind == Kind.TAR:
         yield from _tar_members(whole)
         for _ in data:  # to the end, where it shows whether all of it came

@@ -30,7 +30,7 @@ from streamdicom.cli.options import (
     options_of,
     selected_of,
 )
-from streamdicom.cli.streams import CallError
+from streamdicom.cli.streams import CallError, Kind
 from streamdicom.errors import StreamDicomError
 from streamdicom.options import ReadOptions, WriteOptions
 
@@ -46,6 +46,7 @@ app = typer.Typer(
 
 _In = Annotated[Path, typer.Argument(metavar="IN", help="A file, or - for a pipe.")]
 _Out = Annotated[Path, typer.Argument(metavar="OUT", help="A file, or - for a pipe.")]
+_To = Annotated[Kind | None, typer.Option("--to", help="What OUT is, if its name does not tell.")]
 
 
 def run() -> None:
@@ -104,18 +105,21 @@ def demo() -> None:
 
 @app.command()
 @has_options(INDENT, FORM, TARGET, READING, SELECT)
-def convert(source: _In, target: _Out, chosen: Chosen) -> None:
-    """Convert a DICOM file (.dcm) to DICOM JSON (.json), or back, or DICOM JSON to another form of it."""
+def convert(source: _In, target: _Out, chosen: Chosen, to: _To = None) -> None:
+    """Convert a DICOM file (.dcm), DICOM JSON (.json) or the Native DICOM Model (.xml) to another of them.
+
+    JSON may become another form of JSON, and XML of XML.
+    """
     from streamdicom.cli.convert import convert_file
 
     with _told():
         reading, writing = options_of(ReadOptions, chosen), options_of(WriteOptions, chosen)
-        convert_file(source, target, indent_of(chosen), reading=reading, writing=writing)
+        convert_file(source, target, indent_of(chosen), reading=reading, writing=writing, to=to)
 
 
 @app.command()
 def show(source: _In) -> None:
-    """Print the elements of a DICOM JSON stream or a DICOM file as a tree, while it is read."""
+    """Print the elements of DICOM JSON, of XML or of a DICOM file as a tree, while it is read."""
     from streamdicom.cli.show import show_file
 
     with _told():
@@ -157,6 +161,53 @@ def send(source: _In, address: _Peer, timeout: _Timeout = 60) -> None:
         send_file(source, address, timeout)
 
 
+_Url = Annotated[str, typer.Argument(metavar="URL", help="It ends with studies, series, instances or metadata.")]
+_Fetched = Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="A file, or - for a pipe.")]
+_Ndjson = Annotated[bool, typer.Option("--ndjson", help="A data set on a line, as for a name that ends in .ndjson.")]
+_Header = Annotated[
+    list[str], typer.Option("--header", metavar="NAME:VALUE", help="To be sent to the server alone; repeatable.")
+]
+_Token = Annotated[
+    str | None,
+    typer.Option(metavar="TEXT", envvar="STREAMDICOM_TOKEN", show_envvar=True, help="A bearer token, sent likewise."),
+]
+_PageSize = Annotated[int, typer.Option(min=1, metavar="N", help="Results of a search to ask for at once.")]
+
+
+@app.command()
+@has_options(INDENT, FORM, READING, SELECT)
+def fetch(
+    url: _Url,
+    output: _Fetched,
+    ndjson: _Ndjson = False,
+    header: _Header = [],  # noqa: B006 - typer's way
+    token: _Token = None,
+    page_size: _PageSize = 1000,
+    timeout: _Timeout = 30,
+    *,
+    chosen: Chosen,
+) -> None:
+    """Write what a DICOMweb server answers with as DICOM JSON: a search in pages, or metadata.
+
+    The parameters limit and offset of the URL bound a search. A connection that breaks is made again, and what came
+    before is not written twice. References to bulk data stay, and become absolute.
+    """
+    with _told():
+        from streamdicom.cli.fetch import fetch_url  # which says so if the extra is missing
+
+        fetch_url(
+            url,
+            output,
+            indent_of(chosen),
+            headers=header,
+            token=token,
+            page_size=page_size,
+            timeout=timeout,
+            reading=options_of(ReadOptions, chosen),
+            writing=options_of(WriteOptions, {**chosen, "ndjson": ndjson, "trailing_newline": True}),
+        )
+
+
 # --- conformance and comparison ---------------------------------------------------------------------------------
 
 
@@ -174,7 +225,9 @@ def _codes(is_wanted: bool) -> None:
         raise typer.Exit
 
 
-_Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="JSON, NDJSON or DICOM files, or - for a pipe.")]
+_Files = Annotated[
+    list[Path], typer.Argument(metavar="FILE...", help="JSON, NDJSON, XML or DICOM files, or - for a pipe.")
+]
 _Strict = Annotated[bool, typer.Option("--strict", help="Notes are failures too.")]
 _ReportFormOption = Annotated[_ReportForm, typer.Option("--report", help="Lines, or one JSON object.")]
 _Codes = Annotated[
@@ -211,7 +264,7 @@ class _By(StrEnum):
     POSITION = "position"
 
 
-_One = Annotated[Path, typer.Argument(metavar="A", help="JSON, NDJSON or a DICOM file, or - for a pipe.")]
+_One = Annotated[Path, typer.Argument(metavar="A", help="JSON, NDJSON, XML or a DICOM file, or - for a pipe.")]
 _Other = Annotated[Path, typer.Argument(metavar="B", help="Another.")]
 _ByOption = Annotated[_By, typer.Option("--by", help="Data sets belong together by SOP Instance UID, or by position.")]
 _Ignore = Annotated[list[str], typer.Option(metavar="PATTERN", help="Elements that do not count; may be given again.")]

@@ -1,57 +1,93 @@
-"""``streamdicom convert``: a DICOM file to DICOM JSON, or back, as a stream."""
+"""``streamdicom convert``: from any of DICOM files, DICOM JSON and the Native DICOM Model to any other, as a stream."""
 
 from __future__ import annotations
 
 import sys
-from codecs import BOM_UTF8
+from collections.abc import Iterable
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
 from streamdicom.api import iter_events, iter_file_events, write_events, write_file
-from streamdicom.cli.streams import PIPE, CallError, Meter, calling, is_json, read, size_of
-from streamdicom.options import ReadOptions, WriteOptions
+from streamdicom.cli.streams import (
+    PIPE,
+    CallError,
+    Kind,
+    Meter,
+    calling,
+    is_array,
+    kind_by_name,
+    kind_of,
+    opened,
+    read,
+    size_of,
+)
+from streamdicom.events import Event
+from streamdicom.options import Format, ReadOptions, WriteOptions
 from streamdicom.ordering import sort_elements
 from streamdicom.select import needed_file_meta
 
 __all__ = ["convert_file"]
 
+_FORMATS: dict[Kind, Format] = {Kind.JSON: "json", Kind.XML: "xml"}
+
 
 def convert_file(
-    source: Path, target: Path, indent: int | str | None, *, reading: ReadOptions, writing: WriteOptions
+    source: Path,
+    target: Path,
+    indent: int | str | None,
+    *,
+    reading: ReadOptions,
+    writing: WriteOptions,
+    to: Kind | None = None,
 ) -> None:
-    """Convert a file, or a pipe, in the direction that the names or the first bytes tell, or write JSON anew.
+    """Convert a file, or a pipe, from what its first bytes or its name tell, or write JSON or XML anew.
 
-    What is about JSON has no meaning for a DICOM file, and the other way round.
+    What is about JSON has no meaning for the others, and the other way round.
+
+    Args:
+        source: What is read.
+        target: What is written.
+        indent: Of JSON and XML.
+        reading: How it is read.
+        writing: How it is written.
+        to: What is written; or else the name of the target tells, or it is JSON of a DICOM file and a DICOM file of
+            all else.
 
     Raises:
-        CallError: The names are those of DICOM files both.
+        CallError: It would be a DICOM file both before and after.
         InputError: What was read is at fault.
         OutputError: It cannot be written in the other form.
         OSError: A file cannot be read or written.
     """
     with Meter(f"Converting {source}", size_of(source)) as meter:
-        data = read(source, meter)
-        start = next(data, b"")
-        from_json = is_json(source, start)
-        to_json = is_json(target, None)
-        if target != PIPE and not (from_json or to_json):
-            raise CallError("IN and OUT must not both be DICOM files")
-        pieces = chain([start], data)
+        start, pieces = opened(read(source, meter))
+        kind = kind_of(source, start)
+        to = to or kind_by_name(target) or _other(kind, target)
         output: Path | BinaryIO = sys.stdout.buffer if target == PIPE else target
-        if from_json and to_json:
-            events = sort_elements(iter_events(pieces, options=replace(reading, multiple_documents=True)))
-            with calling():
-                write_events(events, output, indent, options=writing, array=_is_array(start))
-        elif from_json:
-            write_file(sort_elements(iter_events(pieces, options=reading)), output, options=writing)
-        else:
+        if kind is to is Kind.DCM:
+            raise CallError("IN and OUT must not both be DICOM files")
+        if to is Kind.DCM:
+            write_file(sort_elements(iter_events(pieces, options=_known(reading, kind))), output, options=writing)
+            return
+        events: Iterable[Event]
+        if kind is Kind.DCM:
             events = needed_file_meta(iter_file_events(pieces, options=reading), always=writing.file_meta)
-            with calling():  # an indent for NDJSON
-                write_events(events, output, indent, options=replace(writing, file_meta=True), array=False)
+            writing = replace(writing, file_meta=True)
+        else:
+            many = replace(_known(reading, kind), multiple_documents=True)
+            events = sort_elements(iter_events(pieces, options=many))
+        # Of XML nobody knows whether one document more will come.
+        array = kind is Kind.XML or (kind is Kind.JSON and is_array(start))
+        with calling():  # an indent for NDJSON, or NDJSON in XML
+            write_events(events, output, indent, options=replace(writing, format=_FORMATS[to]), array=array)
 
 
-def _is_array(start: bytes) -> bool:
-    """Whether JSON text has data sets in an array, or else one by itself."""
-    return not start.removeprefix(BOM_UTF8).lstrip().startswith(b"{")
+def _other(kind: Kind, target: Path) -> Kind:
+    if kind is Kind.DCM and target != PIPE:
+        raise CallError("OUT is of no kind that its name tells; --to says it")
+    return Kind.JSON if kind is Kind.DCM else Kind.DCM
+
+
+def _known(options: ReadOptions, kind: Kind) -> ReadOptions:
+    return replace(options, format=_FORMATS[kind])

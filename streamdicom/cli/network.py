@@ -110,10 +110,9 @@ def listen_at(address: str, target: Path, *, once: bool, timeout: float) -> bool
         CallError: The address is none, or the file ends within a line.
         OSError: The address cannot be had, or the target cannot be written.
     """
-    with _bound(address) as server, _Lines(target) as lines:
-        print(f"streamdicom: listening on {_text_of(server.getsockname())}", file=sys.stderr, flush=True)
-        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:  # the one that waits for sockets
-            return runner.run(_Listener(server, lines, timeout).run(once))
+    loop = asyncio.Runner(loop_factory=asyncio.SelectorEventLoop)  # the one that waits for sockets
+    with _bound(address) as server, _Lines(target) as lines, loop:
+        return loop.run(_Listener(server, lines, timeout).run(once))
 
 
 def _bound(address: str) -> socket.socket:
@@ -183,6 +182,7 @@ class _Listener:
         self._places = asyncio.Semaphore(_MOST_PEERS)
 
     async def run(self, once: bool) -> bool:
+        print(f"streamdicom: listening on {_text_of(self._server.getsockname())}", file=sys.stderr, flush=True)
         try:
             async with asyncio.TaskGroup() as peers:
                 while True:

@@ -17,7 +17,7 @@ _WIDTH = 64  # characters of a value
 
 
 def show_file(source: Path) -> None:
-    """Print the elements of DICOM JSON, one array or NDJSON, or of a DICOM file; they may be compressed.
+    """Print the elements of DICOM JSON, one array or NDJSON, of XML, or of a DICOM file; they may be compressed.
 
     Raises:
         InputError: What was read is at fault; what came before has been printed.

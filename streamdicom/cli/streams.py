@@ -1,13 +1,14 @@
-"""What a command reads: a file or a pipe, JSON or DICOM; and the progress that it shows on stderr."""
+"""What a command reads: a file or a pipe, JSON, XML or DICOM; and the progress that it shows on stderr."""
 
 from __future__ import annotations
 
 import sys
 import time
-from codecs import BOM_UTF8
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from enum import StrEnum
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
@@ -21,17 +22,42 @@ from streamdicom.options import ReadOptions
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from streamdicom.dicomjson import EventParser
+    from streamdicom.formats import StreamParser
     from streamdicom.part10 import Part10Parser
 
-__all__ = ["PIPE", "CallError", "Meter", "calling", "event_batches", "is_json", "read", "size_of"]
+__all__ = [
+    "PIPE",
+    "CallError",
+    "Kind",
+    "Meter",
+    "calling",
+    "event_batches",
+    "is_array",
+    "kind_by_name",
+    "kind_of",
+    "opened",
+    "read",
+    "size_of",
+]
 
 PIPE = Path("-")
 _PATIENCE = 1.0  # seconds before progress is shown
 _MAGIC = b"DICM"  # behind a preamble of 128 bytes (PS3.10 7.1)
 _HEAD = 132
-_PREAMBLE = 128  # bytes before what tells a DICOM file (PS3.10 7.1)
-_NAMES = {".json": True, ".dcm": False, ".dicom": False}
+
+
+class Kind(StrEnum):
+    """What a file is."""
+
+    JSON = "json"
+    XML = "xml"
+    DCM = "dcm"
+
+
+_NAMES = {".json": Kind.JSON, ".ndjson": Kind.JSON, ".xml": Kind.XML, ".dcm": Kind.DCM, ".dicom": Kind.DCM}
+# A lenient reader takes a byte order mark and a comment before JSON text.
+_FIRST = {b"{": Kind.JSON, b"[": Kind.JSON, b"/": Kind.JSON, b"<": Kind.XML}
+_UTF_16 = (BOM_UTF16_LE, BOM_UTF16_BE)  # which JSON text never has
 
 
 class CallError(Exception):
@@ -136,7 +162,9 @@ def size_of(source: Path) -> int | None:
 
 
 def event_batches(source: Path, meter: Meter, options: ReadOptions | None = None) -> Iterator[list[Event]]:
-    """The events of a file or a pipe, told by its content: DICOM JSON, NDJSON or a DICOM file, compressed or not.
+    """The events of a file or a pipe, told by its content: DICOM JSON, NDJSON, XML or a DICOM file.
+
+    It may be compressed.
 
     Raises:
         InputError: What was read is at fault; the events before it have been delivered.
@@ -146,47 +174,56 @@ def event_batches(source: Path, meter: Meter, options: ReadOptions | None = None
     from streamdicom.compression import compression_of, decompress
 
     with calling():
-        start, data = _opened(read(source, meter))
+        start, data = opened(read(source, meter))
         kind = compression_of(start)
         if kind is not None:
-            start, data = _opened(decompress(data, kind))
+            start, data = opened(decompress(data, kind))
         parser = _parser(source, start, options or ReadOptions())
         for chunk in data:
             yield parser.feed(chunk)
         yield parser.close()
 
 
-def _parser(source: Path, start: bytes, options: ReadOptions) -> EventParser | Part10Parser:
-    from streamdicom.dicomjson import EventParser
+def _parser(source: Path, start: bytes, options: ReadOptions) -> StreamParser | Part10Parser:
+    from streamdicom.formats import StreamParser
     from streamdicom.part10 import Part10Parser
 
-    bracket = _first(start)
-    if start[_HEAD - len(_MAGIC) :] == _MAGIC or (_NAMES.get(source.suffix.lower()) is False and not bracket):
+    if kind_of(source, start) is Kind.DCM:
         return Part10Parser(options=options)
     # Behind an array there is nothing; an object may be a line of NDJSON.
-    return EventParser(options=replace(options, multiple_documents=bracket == b"{"))
+    return StreamParser(options=replace(options, multiple_documents=not is_array(start)))
 
 
-def _opened(data: Iterator[bytes]) -> tuple[bytes, Iterable[bytes]]:
-    """The first bytes of a stream, and all of it. It does not wait for more than it takes to know JSON."""
+def opened(data: Iterator[bytes]) -> tuple[bytes, Iterable[bytes]]:
+    """The first bytes of a stream, and all of it. It does not wait for more than it takes to know what it is."""
     start = b""
-    while len(start) < _HEAD and not _first(start) and (piece := next(data, b"")):
+    while len(start) < _HEAD and _kind_by_content(start) is None and (piece := next(data, b"")):
         start += piece
     return start[:_HEAD], chain([start], data)
 
 
-def _first(start: bytes) -> bytes:
-    """The bracket that JSON begins with, or nothing."""
-    first = start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
-    return first if first in (b"{", b"[") else b""
+def kind_by_name(path: Path) -> Kind | None:
+    """What a file is by its name, if that tells."""
+    return _NAMES.get(path.suffix.lower())
 
 
-def is_json(path: Path, start: bytes | None) -> bool:
-    """Whether a file is DICOM JSON and not a DICOM file: by its name, or by how it starts."""
-    known = _NAMES.get(path.suffix.lower())
-    if known is not None:
-        return known
-    if start is None or start[_PREAMBLE:].startswith(b"DICM"):
-        return False
-    # A lenient reader takes a byte order mark and a comment before the text.
-    return start.removeprefix(BOM_UTF8).lstrip(b" \t\r\n")[:1] in (b"{", b"[", b"/")
+def kind_of(path: Path, start: bytes) -> Kind:
+    """What a file is by its first bytes, or else by its name; JSON if neither tells."""
+    return _kind_by_content(start) or kind_by_name(path) or Kind.JSON
+
+
+def _kind_by_content(start: bytes) -> Kind | None:
+    if start[_HEAD - len(_MAGIC) :].startswith(_MAGIC):
+        return Kind.DCM
+    if start.startswith(_UTF_16):
+        return Kind.XML
+    return _FIRST.get(_text(start)[:1])
+
+
+def is_array(start: bytes) -> bool:
+    """Whether JSON text has data sets in an array, or else one by itself."""
+    return not _text(start).startswith(b"{")
+
+
+def _text(start: bytes) -> bytes:
+    return start.removeprefix(BOM_UTF8).lstrip(b" \t\r\n")

@@ -6,6 +6,7 @@ small document a large one, or name another, is refused: a document type declara
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 from xml.parsers import expat
@@ -24,7 +25,15 @@ SPACE = " \t\r\n"
 _BYTES_OF_SPACE = SPACE.encode()
 _PIECE = 16 * 1024  # bytes that expat gets at once; see the reader of DICOM JSON
 _SEPARATOR = " "  # between the namespace and the name of an element
-_ENCODINGS = frozenset({"UTF-8", "UTF-16", "UTF-16LE", "UTF-16BE", "ISO-8859-1", "US-ASCII"})  # that expat has itself
+# Those that expat has itself, and those of one byte a character that DCMTK writes.
+_ENCODINGS = re.compile(r"(?i)UTF-8|UTF-16(LE|BE)?|US-ASCII|ISO-8859-([1-9]|1[013-6])")
+# What cannot be the beginning of a document, even if nothing comes behind it.
+_WRONG = frozenset(
+    {
+        expat.errors.codes[expat.errors.XML_ERROR_SYNTAX],
+        expat.errors.codes[expat.errors.XML_ERROR_INVALID_TOKEN],
+    }
+)
 _MOST_PREFIXES = 16  # of namespaces; expat keeps them as long as the document
 
 
@@ -125,7 +134,7 @@ class Documents:
             if self.is_behind:
                 return self._next_document(parser.ErrorByteIndex, data)
             self._pause()
-            if final:
+            if final and error.code not in _WRONG:
                 raise TruncatedError("the stream ends within a document", Location(self.bytes_fed)) from None
             message = f"not XML: {expat.ErrorString(error.code)}"
             raise XmlSyntaxError(message, Location(self.base + parser.ErrorByteIndex)) from None
@@ -163,8 +172,8 @@ class Documents:
         return parser
 
     def _declaration(self, version: str, encoding: str | None, standalone: int) -> None:
-        if encoding is not None and encoding.upper() not in _ENCODINGS:
-            raise XmlSyntaxError("an encoding other than UTF-8, UTF-16, ISO-8859-1 and US-ASCII", Location(self.place))
+        if encoding is not None and not _ENCODINGS.fullmatch(encoding):
+            raise XmlSyntaxError("an encoding other than UTF-8, UTF-16, US-ASCII and ISO 8859", Location(self.place))
 
     def _doctype(self, *_: object) -> None:
         raise XmlSyntaxError("a document type declaration, which is refused", Location(self.place))

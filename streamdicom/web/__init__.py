@@ -1,4 +1,4 @@
-"""DICOM JSON and XML over HTTP, on the side of the server: what Starlette and FastAPI need for it.
+"""DICOM JSON and XML over HTTP: what Starlette and FastAPI need for it on the side of the server, and a client.
 
 - ``negotiation``: which media type a client gets (PS3.18 8.7). Pure functions.
 - ``formatters``: the forms that a response may have; an application has its own list of them.
@@ -6,5 +6,7 @@
 - ``requests``: data sets from the body of a request, in parts or not, compressed or not.
 - ``errors``: what is answered to a request that cannot be taken.
 
-The last three need the extra ``web``.
+- ``client``: data sets from a DICOMweb server, and their bulk data.
+
+``responses``, ``requests`` and ``errors`` need the extra ``web``, ``client`` the extra ``http``.
 """

@@ -30,6 +30,9 @@ class BodyReader(Protocol):
     def close(self) -> Generator[list[Dataset], None, None]:
         """Say that the body has ended; give the data sets that are left, which may take a while."""
 
+    def discard(self) -> None:
+        """Let go of what is held outside of memory; there will be no more calls."""
+
 
 def document_options(options: ReadOptions, kind: str) -> ReadOptions:
     """The options for a document, whose format the media type tells."""
@@ -52,6 +55,9 @@ class DocumentReader:
     def close(self) -> Generator[list[Dataset], None, None]:
         """Say that the body has ended."""
         yield self._parser.close()
+
+    def discard(self) -> None:
+        """There is nothing to do."""
 
 
 def _file_parser(options: ReadOptions, index: int) -> DatasetAssembler:
@@ -108,6 +114,9 @@ class FilesReader:
         if not self._count:
             raise RequestError("the multipart body has no part", 400)
         yield []
+
+    def discard(self) -> None:
+        """There is nothing to do."""
 
 
 def check_part(headers: dict[str, str], number: int, limits: Limits) -> str | None:

@@ -140,6 +140,8 @@ class RelatedReader:
         self._metadata: list[_Part] = []
         self._bulk: dict[str, _Part] = {}  # by address
 
+        self.discard = self._file.close
+
     def feed(self, data: bytes) -> list[Dataset]:
         """Take the next bytes of the body; there are no data sets yet.
 

@@ -85,14 +85,17 @@ async def iter_request_datasets(
     options = options or _DEFAULTS
     content = Content.of(request.headers)
     reader = _reader(content, request, options, store, file_dataset)
-    async with aclosing(_body(request, content.coding, options.limits, timeout)) as pieces:
-        async for piece in pieces:
-            for dataset in reader.feed(piece):
-                yield dataset
-    with closing(reader.close()) as batches:
-        while (datasets := await run_in_threadpool(_next, batches)) is not None:
-            for dataset in datasets:
-                yield dataset
+    try:
+        async with aclosing(_body(request, content.coding, options.limits, timeout)) as pieces:
+            async for piece in pieces:
+                for dataset in reader.feed(piece):
+                    yield dataset
+        with closing(reader.close()) as batches:
+            while (datasets := await run_in_threadpool(_next, batches)) is not None:
+                for dataset in datasets:
+                    yield dataset
+    finally:
+        reader.discard()
 
 
 def _reader(
