@@ -212,7 +212,7 @@ class _Server:
                 for entry in self._entries(uids):
                     _selected(entry, wanted)
             for entry in self._entries(uids):
-                yield as_file(entry, _selected(entry, wanted))
+                yield _followed(as_file(entry, _selected(entry, wanted)))
 
         return answer(request, drawn(), FILES)
 
@@ -291,7 +291,7 @@ def _selected(entry: Entry, wanted: frozenset[str]) -> str:
         return stored
     if NATIVE in wanted and not is_encapsulated(stored):
         return NATIVE
-    available = stored if is_encapsulated(stored) else f"{stored}, {NATIVE}"
+    available = stored if is_encapsulated(stored) or stored == NATIVE else f"{stored}, {NATIVE}"
     raise RequestError(f"the instances can only be had with the parameter transfer-syntax={available} or *", 406)
 
 

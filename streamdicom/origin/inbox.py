@@ -178,7 +178,7 @@ class Inbox:
                 for kind, tag, _, value in short_events(file):
                     depth += (kind == _OPEN) - (kind == _CLOSE)
                     if kind == _ELEMENT and tag in _TAGS and not depth and value:
-                        uids[tag] = str(value[0])
+                        uids[tag] = "\\".join(map(str, value))
         except InputError:
             raise _FailedError(Failure.CANNOT_UNDERSTAND) from None
         if not all(_is_uid(uids.get(tag, "")) for tag in _TAGS):

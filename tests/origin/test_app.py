@@ -192,6 +192,13 @@ def test_what_cannot_be_had_is_406(server: Server) -> None:
         assert httpx.get(server.url + path, headers={"Accept": "text/html"}).status_code == 406
 
 
+def test_a_transfer_syntax_that_can_be_had_is_told_once(server: Server) -> None:
+    accept = 'multipart/related; type="application/dicom"; transfer-syntax=1.2.840.10008.1.2.4.50'
+    response = httpx.get(f"{server.url}/studies/1.2.1", headers={"Accept": accept})
+    assert response.status_code == 406
+    assert response.text.count("1.2.840.10008.1.2.1") == 1
+
+
 # --- metadata and bulk data ------------------------------------------------------------------------------------
 
 
@@ -541,13 +548,15 @@ def test_an_instance_of_another_study_is_refused(archive: Path, own: Server) -> 
     assert _post(own, [_file(_ct())], path=f"/studies/{_ct().StudyInstanceUID}").status_code == 200
 
 
-@pytest.mark.parametrize("uid", ["../../../evil", "1.2/../../evil", "1.2\\evil", "", "1..2", "x"])
+@pytest.mark.parametrize("uid", ["../../../evil", "1.2/../../evil", "1.2\\evil", "1.2\\3", "", "1..2", "x"])
 def test_no_uid_of_an_instance_leads_out_of_the_folder(archive: Path, own: Server, uid: str) -> None:
     data = _file(_ct())
     old = str(_ct().StudyInstanceUID).encode()
     assert data.count(old) == 1
     hostile = data.replace(old, uid.encode().ljust(len(old), b"\0"))
-    assert _post(own, [hostile]).status_code == 409
+    response = _post(own, [hostile])
+    assert response.status_code == 409
+    assert response.json()["00081198"]["Value"][0]["00081197"]["Value"] == [0xC000]  # it cannot be understood
     assert _stored(archive) == []
     assert not list(archive.parent.rglob("evil*"))
 
@@ -691,9 +700,28 @@ def test_a_reference_of_dicom_json_leads_nowhere_but_beside_it(archive: Path, tm
         found = client.get("/studies/" + str(_ct().StudyInstanceUID) + "/metadata").json()
         assert len(found) == 4
         for ds in found:
-            response = client.get(ds["7FE00010"]["BulkDataURI"])
-            assert response.status_code == 404
-            assert b"secret" not in response.content
+            uri = ds["7FE00010"]["BulkDataURI"]
+            for path in (uri, uri.partition("/bulkdata/")[0]):
+                response = client.get(path)
+                assert response.status_code == 404
+                assert b"secret" not in response.content
+
+
+def test_elements_in_another_order_are_served_in_theirs(archive: Path) -> None:
+    ds = _ct()
+    (archive / "backwards.json").write_text(json.dumps(dict(reversed(ds.to_json_dict().items()))))
+    other = _ct(SOPInstanceUID="1.2.3")
+    data = _file(other)
+    patient_id = b"\x10\0\x20\0LO\x04\x001CT1"
+    assert data.count(patient_id) == 1  # behind which it is put back
+    (archive / "moved.dcm").write_bytes(data.replace(patient_id, b"") + patient_id)
+    with _hosting(archive) as server:
+        client = DICOMwebClient(server.url)
+        for expected in (ds, other):
+            metadata = client.retrieve_instance_metadata(*_uids(expected))
+            assert list(metadata) == sorted(metadata)
+            assert metadata["00100020"]["Value"] == ["1CT1"]
+        assert client.retrieve_instance(*_uids(ds)) == ds
 
 
 def test_files_that_come_later_are_found(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
