@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -461,6 +462,45 @@ def test_a_damaged_file_is_told_as_the_servers_fault(archive: Path, own: Server)
     assert httpx.get(f"{own.url}/studies/1.2.1.0/metadata").status_code == 500
     assert httpx.get(f"{own.url}/studies/1.2.1.0", headers=_ANY_SYNTAX).status_code == 500
     assert len(httpx.get(f"{own.url}/studies/1.2.1.1/metadata").json()) == 1
+
+
+def test_a_folder_that_is_away_is_told_until_it_is_back(archive: Path) -> None:
+    folder = archive / "folder"
+    corpus.write(folder / "a.dcm", corpus.dataset(0))
+    body, headers = _file(_ct()), {"Content-Type": "application/dicom"}
+    with Index(folder) as index, TestClient(origin_app(index)) as client:
+        index.refresh()
+        folder.rename(archive / "away")
+        with pytest.raises(NotADirectoryError):
+            index.refresh()
+        for response in (
+            client.get("/studies/1.2.1.0/metadata"),
+            client.post("/studies", content=body, headers=headers),
+        ):
+            assert response.status_code == 503
+            assert "No such file or directory" in response.text
+            assert str(archive) not in response.text
+        (archive / "away").rename(folder)
+        assert len(client.get("/studies/1.2.1.0/metadata").json()) == 1
+        assert client.post("/studies", content=body, headers=headers).status_code == 200
+
+
+def test_a_damaged_index_is_told_and_nothing_is_stored_that_it_lacks(
+    archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise sqlite3.DatabaseError("database disk image is malformed")
+
+    headers = {"Content-Type": "application/dicom"}
+    with Index(archive) as index, TestClient(origin_app(index)) as client:
+        monkeypatch.setattr(index, "add", fail)
+        response = client.post("/studies", content=_file(_ct()), headers=headers)
+        assert response.status_code == 409
+        assert response.json()["00081198"]["Value"][0]["00081197"]["Value"] == [0xA700]  # out of resources
+        assert _stored(archive) == []
+        monkeypatch.setattr(index, "search", fail)
+        response = client.get("/studies")
+        assert (response.status_code, response.text[:9]) == (503, "the index")
 
 
 # --- store -----------------------------------------------------------------------------------------------------
