@@ -13,6 +13,7 @@ from shutil import copy
 
 import httpx
 import pytest
+from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
 from streamdicom.cli import main
@@ -46,6 +47,19 @@ def test_a_folder_is_served_until_ctrl_c(folder: Path) -> None:
         assert process.wait(30) in (0, 130)
         assert process.stderr
         assert process.stderr.read() == ""
+
+
+def test_a_client_that_reads_nothing_does_not_keep_the_server(folder: Path) -> None:
+    ds = dcmread(folder / "CT_small.dcm")
+    for number in range(200):
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"1.2.{number}"
+        ds.save_as(folder / f"{number}.dcm")
+    with _serving(folder) as (process, url), socket.socket() as client:
+        client.connect(("127.0.0.1", int(url.rpartition(":")[2])))
+        client.sendall(f"GET /studies/{ds.StudyInstanceUID} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        assert client.recv(12) == b"HTTP/1.1 200"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) in (0, 130)
 
 
 def test_nobody_else_gets_there_by_default(folder: Path) -> None:

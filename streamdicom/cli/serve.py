@@ -16,6 +16,7 @@ from streamdicom.origin.app import origin_app
 
 __all__ = ["serve_folder"]
 
+_GRACE = 5  # seconds for answers that are on their way when the server is to end
 _MOST_TOLD = 10  # files that are not in the index
 
 
@@ -36,7 +37,12 @@ def serve_folder(folder: Path, host: str, port: int, *, read_only: bool) -> None
         _build(index)
         name = f"[{host}]" if ":" in host else host
         print(f"http://{name}:{listener.getsockname()[1]}", flush=True)
-        config = uvicorn.Config(origin_app(index, read_only=read_only), log_level=logging.WARNING, server_header=False)
+        config = uvicorn.Config(
+            origin_app(index, read_only=read_only),
+            log_level=logging.WARNING,
+            server_header=False,
+            timeout_graceful_shutdown=_GRACE,
+        )
         uvicorn.Server(config).run([listener])
 
 

@@ -14,7 +14,7 @@ from streamdicom.options import WriteOptions
 from streamdicom.origin.instances import NATIVE, Value
 from streamdicom.push import DatasetEncoder
 from streamdicom.web.formatters import DEFAULT_FORMATTERS, DICOM_XML, Encoder, Formatter
-from streamdicom.web.negotiation import read_accept
+from streamdicom.web.negotiation import MediaRange, read_accept
 from streamdicom.web.responses import DatasetResponse, negotiated_response
 
 __all__ = ["FILES", "METADATA", "RESULTS", "answer", "formatters_of_value", "frames_of", "wanted_syntaxes"]
@@ -141,8 +141,13 @@ def wanted_syntaxes(request: Request) -> frozenset[str]:
     return frozenset(
         "*" if one.type in ("*/*", "multipart/*") else one.parameters.get("transfer-syntax", NATIVE)
         for one in ranges
-        if one.weight and ("*" in one.type or one.parameters.get("type") in ("application/dicom", "*/*"))
+        if one.weight and ("*" in one.type or _of_files(one))
     )
+
+
+def _of_files(wanted: MediaRange) -> bool:
+    kind = wanted.parameters.get("type", "*/*")  # that of the parts, which may be left out as for the other forms
+    return wanted.type == "multipart/related" and kind in ("application/dicom", "*/*")
 
 
 def formatters_of_value(request: Request, value: Value) -> tuple[Formatter, ...]:

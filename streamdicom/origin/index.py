@@ -149,7 +149,7 @@ class Index:
     def __init__(self, folder: str | os.PathLike[str], path: str | os.PathLike[str] | None = None) -> None:
         self.folder = os.path.realpath(folder)
         if not os.path.isdir(self.folder):  # noqa: PTH112 - as below
-            raise NotADirectoryError(f"no folder: {folder!r}")
+            raise NotADirectoryError(f"no folder: {os.fspath(folder)!r}")
         self._database = Database(Path(path)) if path is not None else self._own()
         self.put_aside = self._database.put_aside
 

@@ -60,12 +60,14 @@ async def store_instances(request: Request, index: Index, study: str | None, bas
 async def _take_files(request: Request, content: Content, inbox: Inbox) -> None:
     files = _Files(content, inbox)
     held: list[bytes] = []
+    size = 0
     async with aclosing(body_pieces(request, content.coding, _LIMITS, _SECONDS)) as pieces:
         async for piece in pieces:
             held.append(piece)
-            if sum(map(len, held)) >= _ENOUGH:
+            size += len(piece)
+            if size >= _ENOUGH:
                 await run_in_threadpool(files.feed, held)
-                held = []
+                held, size = [], 0
     await run_in_threadpool(files.feed, held)
     await run_in_threadpool(files.close)
 

@@ -193,6 +193,12 @@ def test_what_cannot_be_had_is_406(server: Server) -> None:
         assert httpx.get(server.url + path, headers={"Accept": "text/html"}).status_code == 406
 
 
+def test_the_type_of_the_parts_may_be_left_out(server: Server) -> None:
+    response = httpx.get(f"{server.url}/studies/1.2.1", headers={"Accept": "multipart/related"})
+    assert response.headers["Content-Type"].startswith('multipart/related; type="application/dicom"')
+    assert response.content.count(b"DICM") == _SERIES
+
+
 def test_a_transfer_syntax_that_can_be_had_is_told_once(server: Server) -> None:
     accept = 'multipart/related; type="application/dicom"; transfer-syntax=1.2.840.10008.1.2.4.50'
     response = httpx.get(f"{server.url}/studies/1.2.1", headers={"Accept": accept})
