@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -42,6 +42,7 @@ PIXEL_DATA = 0x7FE00010
 _NOT_ON_THE_WEB = frozenset({IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_BIG_ENDIAN})
 
 _CHUNK = 16 * 1024
+_LOOKED_AT = 4  # chunks, whose events are held until it is known whether they are in order
 _COPY = 64 * 1024
 _FLOAT_PIXEL_DATA, _DOUBLE_FLOAT_PIXEL_DATA = 0x7FE00008, 0x7FE00009
 _TRANSFER_SYNTAX = 0x00020010
@@ -68,6 +69,8 @@ _START_FRAGMENTS, _START_FRAGMENT, _END_FRAGMENTS = map(
     int, (EventType.START_FRAGMENTS, EventType.START_FRAGMENT, EventType.END_FRAGMENTS)
 )
 _OF_A_VALUE = frozenset({_ELEMENT, _BULK_DATA, _START_ELEMENT, _START_FRAGMENTS})
+_STARTS = _OF_A_VALUE | {int(EventType.START_SEQUENCE)}
+_START_ITEM, _END_ITEM = int(EventType.START_ITEM), int(EventType.END_ITEM)
 _ENDS = frozenset({_END_ELEMENT, _END_FRAGMENTS})
 
 
@@ -85,8 +88,8 @@ def metadata(entry: Entry, url: str) -> Iterator[Event]:
         InputError: The file is at fault, or has changed.
         OSError: It cannot be read.
     """
-    events = _referring(entry.events(_READING), url) if entry.is_json else _file_events(entry)
-    for event in sort_elements(store_bulk_data(events, _POLICY, _References(url))):
+    events = _referring(sort_elements(entry.events(_READING)), url) if entry.is_json else _ascending(entry)
+    for event in store_bulk_data(events, _POLICY, _References(url)):
         if event[0] == _BULK_DATA:
             kind, tag, vr, value = event
             yield kind, tag, vr, value.removesuffix(FRAGMENT_FORMS[0])
@@ -130,7 +133,34 @@ def _referring(events: Iterator[Event], url: str) -> Iterator[Event]:
         yield event
 
 
-def _file_events(entry: Entry, but: int = -1) -> Iterator[Event]:
+def _ascending(entry: Entry) -> Iterator[Event]:
+    """The events of a file without what is in long values, in ascending order of their tags, which some files lack.
+
+    Only a file that lacks it in its first chunks pays for that, and one that lacks it behind them cannot be written.
+    """
+    with entry.open() as file:
+        batches = _short_batches(file)
+        first = list(chain.from_iterable(islice(batches, _LOOKED_AT)))
+        events = chain(first, chain.from_iterable(batches))
+        yield from events if _ascends(first) else sort_elements(events)
+
+
+def _ascends(events: Iterable[Event]) -> bool:
+    """Whether tags ascend in the data set, and in each item (PS3.5 7.1)."""
+    last = [-1]
+    for kind, tag, _, _ in events:
+        if kind in _STARTS:
+            if tag <= last[-1]:
+                return False
+            last[-1] = tag
+        elif kind == _START_ITEM:
+            last.append(-1)
+        elif kind == _END_ITEM:
+            last.pop()
+    return True
+
+
+def _file_events(entry: Entry, but: int) -> Iterator[Event]:
     with entry.open() as file:
         yield from short_events(file, but)
 
@@ -142,12 +172,16 @@ def short_events(file: BinaryIO, but: int = -1) -> Iterator[Event]:
         InputError: The file is at fault, or not complete.
         OSError: It cannot be read.
     """
+    return chain.from_iterable(_short_batches(file, but))
+
+
+def _short_batches(file: BinaryIO, but: int = -1) -> Iterator[Iterable[Event]]:
     parser = Part10Parser(options=_READING)
     while chunk := file.read(_CHUNK):
-        yield from parser.feed(chunk)
+        yield parser.feed(chunk)
         if passed_over := parser.skip(but):
             file.seek(passed_over, os.SEEK_CUR)
-    yield from parser.close()
+    yield parser.close()
 
 
 # --- a single value --------------------------------------------------------------------------------------------
