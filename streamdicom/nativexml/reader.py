@@ -313,6 +313,7 @@ class NativeXmlParser:
     # --- data sets and items -----------------------------------------------------------------------------------
 
     def _start_dataset(self, attributes: dict[str, str]) -> None:
+        self._documents.enter()
         self._index = 0 if self._index is None else self._index + 1
         self._elements = Elements()
         self._blocks = Blocks()
@@ -323,7 +324,7 @@ class NativeXmlParser:
         if not self._frames:
             self._events.append((_END_DATASET, 0, "", None))
             self._state = State.DOCUMENT
-            self._documents.is_behind = True
+            self._documents.leave()
             return
         frame = self._frames.pop()
         self._elements, self._blocks = frame.elements, frame.blocks
