@@ -7,6 +7,7 @@ instance, files and values in pieces. Nothing of a client gets into a path or a 
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import sqlite3
 import time
@@ -19,7 +20,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from streamdicom.errors import BulkDataError, RequestError
@@ -43,6 +44,8 @@ from streamdicom.part10.syntax import is_encapsulated
 from streamdicom.web.errors import exception_handlers
 
 __all__ = ["origin_app"]
+
+_log = logging.getLogger(__name__)
 
 _LONGEST_UID = 64
 _MOST_FRAMES = 1000  # in one request
@@ -103,7 +106,15 @@ def origin_app(index: Index, *, read_only: bool = False) -> Starlette:
     ]
     if not read_only:
         routes += [Route(path, server.store, methods=["POST"]) for path in ("/studies", study)]
-    return Starlette(routes=routes, exception_handlers=exception_handlers, lifespan=server.refreshing)
+    handlers = exception_handlers | dict.fromkeys((OSError, sqlite3.Error), _unavailable)
+    return Starlette(routes=routes, exception_handlers=handlers, lifespan=server.refreshing)
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    """What is answered when the folder or its index cannot be read or written (PS3.18 8.5)."""
+    what, why = ("folder", error.strerror) if isinstance(error, OSError) else ("index", error)
+    _log.error("the %s cannot be read or written: %s", what, why)
+    return PlainTextResponse(f"the {what} of the server cannot be read or written: {why}\n", 503)
 
 
 def _checked(endpoint: Any) -> Any:
@@ -212,7 +223,7 @@ class _Server:
                 for entry in self._entries(uids):
                     _selected(entry, wanted)
             for entry in self._entries(uids):
-                yield as_file(entry, _selected(entry, wanted))
+                yield _followed(as_file(entry, _selected(entry, wanted)))
 
         return answer(request, drawn(), FILES)
 
@@ -291,7 +302,7 @@ def _selected(entry: Entry, wanted: frozenset[str]) -> str:
         return stored
     if NATIVE in wanted and not is_encapsulated(stored):
         return NATIVE
-    available = stored if is_encapsulated(stored) else f"{stored}, {NATIVE}"
+    available = stored if is_encapsulated(stored) or stored == NATIVE else f"{stored}, {NATIVE}"
     raise RequestError(f"the instances can only be had with the parameter transfer-syntax={available} or *", 406)
 
 

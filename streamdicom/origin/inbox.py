@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -166,7 +167,7 @@ class Inbox:
             self._settle(partial, outcome.uids)
         except _FailedError as error:
             outcome.failure = error.failure
-        except OSError:
+        except (OSError, sqlite3.Error):
             outcome.failure = Failure.OUT_OF_RESOURCES
         return outcome
 
@@ -178,7 +179,7 @@ class Inbox:
                 for kind, tag, _, value in short_events(file):
                     depth += (kind == _OPEN) - (kind == _CLOSE)
                     if kind == _ELEMENT and tag in _TAGS and not depth and value:
-                        uids[tag] = str(value[0])
+                        uids[tag] = "\\".join(map(str, value))
         except InputError:
             raise _FailedError(Failure.CANNOT_UNDERSTAND) from None
         if not all(_is_uid(uids.get(tag, "")) for tag in _TAGS):
@@ -207,6 +208,9 @@ class Inbox:
     def _add(self, path: Path) -> None:
         try:
             self._index.add(path)
+        except (OSError, sqlite3.Error):  # nobody could find it
+            path.unlink()
+            raise
         except InputError:  # another writer has put the same instance elsewhere meanwhile
             path.unlink()
             self._index.remove(path)

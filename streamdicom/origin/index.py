@@ -186,6 +186,8 @@ class Index:
             OSError: The folder is not there.
             sqlite3.Error: The index cannot be written.
         """
+        if not os.path.isdir(self.folder):  # noqa: PTH112 - as below
+            raise NotADirectoryError(f"no folder: {self.folder!r}")  # nothing is forgotten then
         ticker = Ticker(progress)
         left_out = [one for one in (file_id(self._database.path.parent),) if one and self._is_within_own()]
         if progress is not None:

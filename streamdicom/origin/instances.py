@@ -20,6 +20,7 @@ from streamdicom.events import Event, EventType
 from streamdicom.files import temporary
 from streamdicom.filters import FRAGMENT_FORMS, Frames, Place, load_bulk_data, open_bulk_data, store_bulk_data
 from streamdicom.options import ReadOptions
+from streamdicom.ordering import sort_elements
 from streamdicom.origin.index import Entry
 from streamdicom.part10 import Part10Parser
 from streamdicom.part10.syntax import (
@@ -85,7 +86,7 @@ def metadata(entry: Entry, url: str) -> Iterator[Event]:
         OSError: It cannot be read.
     """
     events = _referring(entry.events(_READING), url) if entry.is_json else _file_events(entry)
-    for event in store_bulk_data(events, _POLICY, _References(url)):
+    for event in sort_elements(store_bulk_data(events, _POLICY, _References(url))):
         if event[0] == _BULK_DATA:
             kind, tag, vr, value = event
             yield kind, tag, vr, value.removesuffix(FRAGMENT_FORMS[0])
@@ -320,7 +321,7 @@ def as_file(entry: Entry, syntax: str) -> Iterator[bytes]:
         return
     store = _store_of(entry) if entry.is_json else None
     with temporary() as file:
-        write_file(load_bulk_data(entry.events(_READING), store), file)
+        write_file(load_bulk_data(sort_elements(entry.events(_READING)), store), file)
         file.seek(0)
         while chunk := file.read(_COPY):
             yield chunk

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -190,6 +191,13 @@ def test_results_can_be_had_in_xml(server: Server) -> None:
 def test_what_cannot_be_had_is_406(server: Server) -> None:
     for path in ("/studies", "/studies/1.2.1.0/metadata", "/studies/1.2.1.0"):
         assert httpx.get(server.url + path, headers={"Accept": "text/html"}).status_code == 406
+
+
+def test_a_transfer_syntax_that_can_be_had_is_told_once(server: Server) -> None:
+    accept = 'multipart/related; type="application/dicom"; transfer-syntax=1.2.840.10008.1.2.4.50'
+    response = httpx.get(f"{server.url}/studies/1.2.1", headers={"Accept": accept})
+    assert response.status_code == 406
+    assert response.text.count("1.2.840.10008.1.2.1") == 1
 
 
 # --- metadata and bulk data ------------------------------------------------------------------------------------
@@ -456,6 +464,45 @@ def test_a_damaged_file_is_told_as_the_servers_fault(archive: Path, own: Server)
     assert len(httpx.get(f"{own.url}/studies/1.2.1.1/metadata").json()) == 1
 
 
+def test_a_folder_that_is_away_is_told_until_it_is_back(archive: Path) -> None:
+    folder = archive / "folder"
+    corpus.write(folder / "a.dcm", corpus.dataset(0))
+    body, headers = _file(_ct()), {"Content-Type": "application/dicom"}
+    with Index(folder) as index, TestClient(origin_app(index)) as client:
+        index.refresh()
+        folder.rename(archive / "away")
+        with pytest.raises(NotADirectoryError):
+            index.refresh()
+        for response in (
+            client.get("/studies/1.2.1.0/metadata"),
+            client.post("/studies", content=body, headers=headers),
+        ):
+            assert response.status_code == 503
+            assert "No such file or directory" in response.text
+            assert str(archive) not in response.text
+        (archive / "away").rename(folder)
+        assert len(client.get("/studies/1.2.1.0/metadata").json()) == 1
+        assert client.post("/studies", content=body, headers=headers).status_code == 200
+
+
+def test_a_damaged_index_is_told_and_nothing_is_stored_that_it_lacks(
+    archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise sqlite3.DatabaseError("database disk image is malformed")
+
+    headers = {"Content-Type": "application/dicom"}
+    with Index(archive) as index, TestClient(origin_app(index)) as client:
+        monkeypatch.setattr(index, "add", fail)
+        response = client.post("/studies", content=_file(_ct()), headers=headers)
+        assert response.status_code == 409
+        assert response.json()["00081198"]["Value"][0]["00081197"]["Value"] == [0xA700]  # out of resources
+        assert _stored(archive) == []
+        monkeypatch.setattr(index, "search", fail)
+        response = client.get("/studies")
+        assert (response.status_code, response.text[:9]) == (503, "the index")
+
+
 # --- store -----------------------------------------------------------------------------------------------------
 
 
@@ -541,13 +588,15 @@ def test_an_instance_of_another_study_is_refused(archive: Path, own: Server) -> 
     assert _post(own, [_file(_ct())], path=f"/studies/{_ct().StudyInstanceUID}").status_code == 200
 
 
-@pytest.mark.parametrize("uid", ["../../../evil", "1.2/../../evil", "1.2\\evil", "", "1..2", "x"])
+@pytest.mark.parametrize("uid", ["../../../evil", "1.2/../../evil", "1.2\\evil", "1.2\\3", "", "1..2", "x"])
 def test_no_uid_of_an_instance_leads_out_of_the_folder(archive: Path, own: Server, uid: str) -> None:
     data = _file(_ct())
     old = str(_ct().StudyInstanceUID).encode()
     assert data.count(old) == 1
     hostile = data.replace(old, uid.encode().ljust(len(old), b"\0"))
-    assert _post(own, [hostile]).status_code == 409
+    response = _post(own, [hostile])
+    assert response.status_code == 409
+    assert response.json()["00081198"]["Value"][0]["00081197"]["Value"] == [0xC000]  # it cannot be understood
     assert _stored(archive) == []
     assert not list(archive.parent.rglob("evil*"))
 
@@ -691,9 +740,28 @@ def test_a_reference_of_dicom_json_leads_nowhere_but_beside_it(archive: Path, tm
         found = client.get("/studies/" + str(_ct().StudyInstanceUID) + "/metadata").json()
         assert len(found) == 4
         for ds in found:
-            response = client.get(ds["7FE00010"]["BulkDataURI"])
-            assert response.status_code == 404
-            assert b"secret" not in response.content
+            uri = ds["7FE00010"]["BulkDataURI"]
+            for path in (uri, uri.partition("/bulkdata/")[0]):
+                response = client.get(path)
+                assert response.status_code == 404
+                assert b"secret" not in response.content
+
+
+def test_elements_in_another_order_are_served_in_theirs(archive: Path) -> None:
+    ds = _ct()
+    (archive / "backwards.json").write_text(json.dumps(dict(reversed(ds.to_json_dict().items()))))
+    other = _ct(SOPInstanceUID="1.2.3")
+    data = _file(other)
+    patient_id = b"\x10\0\x20\0LO\x04\x001CT1"
+    assert data.count(patient_id) == 1  # behind which it is put back
+    (archive / "moved.dcm").write_bytes(data.replace(patient_id, b"") + patient_id)
+    with _hosting(archive) as server:
+        client = DICOMwebClient(server.url)
+        for expected in (ds, other):
+            metadata = client.retrieve_instance_metadata(*_uids(expected))
+            assert list(metadata) == sorted(metadata)
+            assert metadata["00100020"]["Value"] == ["1CT1"]
+        assert client.retrieve_instance(*_uids(ds)) == ds
 
 
 def test_files_that_come_later_are_found(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
