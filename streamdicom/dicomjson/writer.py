@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from streamdicom.dicomjson._style import CHARACTER_SET_VALUE, misfit, row_of, string, style_of
 from streamdicom.encapsulation import FragmentsEncoder
 from streamdicom.errors import InputError, LimitError, Location, OutputError
-from streamdicom.events import Event, EventType
+from streamdicom.events import ELEMENT, END_ITEM, END_SEQUENCE, START_ITEM, START_SEQUENCE, Event, EventType
 from streamdicom.jsontext import JsonReader, JsonWriter
 from streamdicom.jsontext._base64 import Base64Encoder
 from streamdicom.limits import Limits
@@ -27,11 +27,6 @@ __all__ = ["EventWriter"]
 _MOST_PENDING = 64 * 1024
 _ITEM_LENGTH = 12  # characters of the structure of an item
 
-_ELEMENT = int(EventType.ELEMENT)
-_START_SEQUENCE = int(EventType.START_SEQUENCE)
-_START_ITEM = int(EventType.START_ITEM)
-_END_ITEM = int(EventType.END_ITEM)
-_END_SEQUENCE = int(EventType.END_SEQUENCE)
 # Events with the tag of the sequence that they are in.
 _OF_SEQUENCE = frozenset({EventType.START_ITEM, EventType.END_ITEM, EventType.END_SEQUENCE})
 _KINDS = frozenset(EventType)
@@ -136,7 +131,7 @@ class EventWriter:
         try:
             for kind, tag, vr, value in events:
                 if place == _MEMBERS:
-                    if kind == _ELEMENT and tag > last:
+                    if kind == ELEMENT and tag > last:
                         entry = known.get(tag)
                         if entry is None or entry[0] != vr:
                             entry = style.learn(tag, vr)
@@ -152,11 +147,11 @@ class EventWriter:
                                 self._flush()
                                 size = 0
                         continue
-                    if kind == _END_ITEM and frames:
+                    if kind == END_ITEM and frames:
                         texts.append("}")
                         place = _SEQUENCE
                         continue
-                    if kind == _START_SEQUENCE and tag > last and len(frames) < most:
+                    if kind == START_SEQUENCE and tag > last and len(frames) < most:
                         start = starts.get(tag) or style.learn_sequence(tag)
                         if start:
                             texts.append(start if last >= 0 else start[1:])
@@ -165,7 +160,7 @@ class EventWriter:
                             place = _SEQUENCE
                             continue
                 elif place == _SEQUENCE:
-                    if kind == _START_ITEM:
+                    if kind == START_ITEM:
                         tag, items = frames[-1]
                         frames[-1] = tag, items + 1
                         texts.append(",{" if items else ',"Value":[{')
@@ -176,7 +171,7 @@ class EventWriter:
                         last = -1
                         place = _MEMBERS
                         continue
-                    if kind == _END_SEQUENCE:
+                    if kind == END_SEQUENCE:
                         last, items = frames.pop()
                         texts.append("]}" if items else "}")  # PS3.18 F.2.5: an empty attribute has no Value
                         if size >= _MOST_PENDING:

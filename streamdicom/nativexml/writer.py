@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from streamdicom.dicomjson._style import row_of
 from streamdicom.encapsulation import FragmentsEncoder
 from streamdicom.errors import Location, OutputError
-from streamdicom.events import Event, EventType
+from streamdicom.events import ELEMENT, Event, EventType
 from streamdicom.jsontext._base64 import Base64Encoder
 from streamdicom.nativexml._markup import END, escape, markup_of, reference, start_of, values_of
 from streamdicom.nativexml._private import Blocks, is_creator
@@ -30,7 +30,6 @@ _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 _ROOT = '<NativeDicomModel xmlns="http://dicom.nema.org/PS3.19/models/NativeDICOM" xml:space="preserve">'
 _END_ROOT = "</NativeDicomModel>"
 
-_ELEMENT = int(EventType.ELEMENT)
 # Events with the tag of the sequence that they are in.
 _OF_SEQUENCE = frozenset({EventType.START_ITEM, EventType.END_ITEM, EventType.END_SEQUENCE})
 _KINDS = frozenset(EventType)
@@ -141,7 +140,7 @@ class NativeXmlWriter:
         kind = tag = 0
         try:
             for kind, tag, vr, value in events:
-                if kind == _ELEMENT and place == _MEMBERS and tag > last and is_compact:
+                if kind == ELEMENT and place == _MEMBERS and tag > last and is_compact:
                     entry = known.get(tag)
                     if entry is not None and entry[0] == vr:
                         _, start, content = entry

@@ -18,7 +18,7 @@ from struct import error as struct_error
 from typing import Any, BinaryIO, TypeAlias
 
 from streamdicom.errors import Location, OutputError
-from streamdicom.events import Event, EventType
+from streamdicom.events import ELEMENT, END_ITEM, END_SEQUENCE, START_ITEM, START_SEQUENCE, Event, EventType
 from streamdicom.options import ReadOptions, WriteOptions
 from streamdicom.part10._items import ItemsCheck
 from streamdicom.part10._meta import FileMeta, check_transfer_syntax
@@ -54,11 +54,6 @@ _START_OF_ITEM = _ITEM + _UNDEFINED
 _END_OF_ITEM = _TAG.pack(0xFFFE, 0xE00D) + _LONG.pack(0)
 _END_OF_SEQUENCE = _TAG.pack(0xFFFE, 0xE0DD) + _LONG.pack(0)
 
-_ELEMENT = int(EventType.ELEMENT)
-_START_SEQUENCE = int(EventType.START_SEQUENCE)
-_START_ITEM = int(EventType.START_ITEM)
-_END_ITEM = int(EventType.END_ITEM)
-_END_SEQUENCE = int(EventType.END_SEQUENCE)
 _OF_SEQUENCE = frozenset({EventType.START_ITEM, EventType.END_ITEM, EventType.END_SEQUENCE})
 _KINDS = frozenset(EventType)
 _MISFITS = (TypeError, ValueError, AttributeError, struct_error)  # what a value that does not fit its VR raises
@@ -193,7 +188,7 @@ class Part10Writer:
         try:
             for kind, tag, vr, value in events:
                 if place == _SEQUENCE:
-                    if kind == _START_ITEM:
+                    if kind == START_ITEM:
                         parts.append(_START_OF_ITEM)
                         size += len(_START_OF_ITEM)
                         if size >= _MOST_PENDING:
@@ -205,16 +200,16 @@ class Part10Writer:
                         self._frame = frame = _Frame(frame.terms)
                         place = _MEMBERS
                         continue
-                    if kind == _END_SEQUENCE:
+                    if kind == END_SEQUENCE:
                         parts.append(_END_OF_SEQUENCE)
                         place = _MEMBERS if frames or frame.last > _SOP_INSTANCE_UID else _HEAD
                         continue
-                elif kind == _END_ITEM and place == _MEMBERS and frames:
+                elif kind == END_ITEM and place == _MEMBERS and frames:
                     parts.append(_END_OF_ITEM)
                     self._frame = frame = frames.pop()
                     place = _SEQUENCE
                     continue
-                elif kind == _ELEMENT and place == _MEMBERS and tag > frame.last:
+                elif kind == ELEMENT and place == _MEMBERS and tag > frame.last:
                     entry = known.get(tag)
                     if entry is not None and entry[0] == vr:
                         _, start, pack, most, encode = entry
@@ -230,7 +225,7 @@ class Part10Writer:
                                 self._flush()
                                 size = 0
                             continue
-                elif kind == _START_SEQUENCE and place == _MEMBERS and frames and tag > frame.last:
+                elif kind == START_SEQUENCE and place == _MEMBERS and frames and tag > frame.last:
                     header = starts.get(tag)
                     if header is not None and len(frames) < most_sequences:
                         parts.append(header)
