@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, cast
 
 from streamdicom.errors import InputError, Location, StreamDicomError
-from streamdicom.events import Event, EventType
+from streamdicom.events import END_DATASET, Event
 from streamdicom.files import Output, Source, Target, chunks, temporary
 from streamdicom.formats import Parser
 from streamdicom.options import ReadOptions, WriteOptions
@@ -40,7 +40,6 @@ __all__ = [
     "write_file",
 ]
 
-_END_DATASET = int(EventType.END_DATASET)
 _DECLARED = re.compile(r"""\ufeff?[ \t\r\n]*<\?xml[^?>]*?(\sencoding\s*=\s*(?:"[^"?>]*"|'[^'?>]*'))""")
 
 
@@ -415,7 +414,7 @@ def _by_dataset(events: Iterable[Event]) -> Iterator[Iterable[Event]]:
 def _to_end(events: Iterator[Event]) -> Iterator[Event]:
     for event in events:
         yield event
-        if event[0] == _END_DATASET:
+        if event[0] == END_DATASET:
             return
 
 

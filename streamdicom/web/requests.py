@@ -99,8 +99,8 @@ async def iter_request_datasets(
                     if len(datasets) > _MANY:
                         size = _LITTLE
         with closing(reader.close()) as batches:
-            while (datasets := await run_in_threadpool(_next, batches)) is not None:
-                for dataset in datasets:
+            while (batch := await run_in_threadpool(_next, batches)) is not None:
+                for dataset in batch:
                     yield dataset
     finally:
         reader.discard()

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import aclosing, suppress
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -560,5 +561,5 @@ def test_many_data_sets_in_few_bytes_leave_others_their_turn() -> None:
 
     asyncio.run(main())
     assert count == 50_001
-    steps = [after - before for before, after in zip(turns, turns[1:], strict=False)]
+    steps = [after - before for before, after in pairwise(turns)]
     assert max(steps) <= 200  # behind the first piece, of 16 KiB
