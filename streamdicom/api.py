@@ -6,6 +6,7 @@ pydicom is imported when a data set is first asked for, not with this module.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
@@ -14,7 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, cast
 
 from streamdicom.errors import InputError, Location, StreamDicomError
-from streamdicom.events import Event, EventType
+from streamdicom.events import END_DATASET, Event
 from streamdicom.files import Output, Source, Target, chunks, temporary
 from streamdicom.formats import Parser
 from streamdicom.options import ReadOptions, WriteOptions
@@ -39,7 +40,7 @@ __all__ = [
     "write_file",
 ]
 
-_END_DATASET = int(EventType.END_DATASET)
+_DECLARED = re.compile(r"""\ufeff?[ \t\r\n]*<\?xml[^?>]*?(\sencoding\s*=\s*(?:"[^"?>]*"|'[^'?>]*'))""")
 
 
 # --- reading ---------------------------------------------------------------------------------------------------
@@ -180,7 +181,7 @@ def load_file(source: Source, *, options: ReadOptions | None = None) -> FileData
 
 
 def loads(text: str | bytes, *, options: ReadOptions | None = None) -> Dataset:
-    """As ``load``, from a text or its bytes in UTF-8.
+    """As ``load``, from a text or its bytes in UTF-8. Of a text in XML it does not matter what encoding it declares.
 
     >>> loads('{"00100020": {"vr": "LO", "Value": ["17"]}}').PatientID
     '17'
@@ -198,8 +199,15 @@ def loads_file(text: str | bytes, *, options: ReadOptions | None = None) -> File
 
 
 def _utf8(text: str | bytes) -> bytes:
+    if not isinstance(text, str):
+        return text
+    # What an XML declaration says of the encoding was so before somebody made a text of it.
+    declared = _DECLARED.match(text)
+    if declared:
+        start, end = declared.span(1)
+        text = text[:start] + " " * (end - start) + text[end:]
     # A lone surrogate becomes what is no UTF-8, and is told as such.
-    return text.encode(errors="surrogatepass") if isinstance(text, str) else text
+    return text.encode(errors="surrogatepass")
 
 
 def _only(source: Source, options: ReadOptions | None, file_dataset: bool) -> Dataset:
@@ -406,7 +414,7 @@ def _by_dataset(events: Iterable[Event]) -> Iterator[Iterable[Event]]:
 def _to_end(events: Iterator[Event]) -> Iterator[Event]:
     for event in events:
         yield event
-        if event[0] == _END_DATASET:
+        if event[0] == END_DATASET:
             return
 
 

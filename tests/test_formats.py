@@ -12,6 +12,7 @@ from streamdicom import (
     TruncatedError,
     WriteOptions,
     XmlSyntaxError,
+    loads,
 )
 from streamdicom.formats import StreamParser, new_writer
 
@@ -106,3 +107,14 @@ def test_lines_are_json() -> None:
     with pytest.raises(ValueError, match="NDJSON"):
         new_writer(lambda _: None, None, WriteOptions(format="xml", ndjson=True), array=True)
     assert issubclass(XmlSyntaxError, InputError)
+
+
+@pytest.mark.parametrize("declared", ["ISO-8859-1", "UTF-16", "windows-1252", "UTF-8"])
+@pytest.mark.parametrize("quote", ["'", '"'])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_the_encoding_that_a_text_declares_does_not_matter(declared: str, quote: str, mark: str) -> None:
+    text = (
+        f'{mark}<?xml version="1.0" encoding = {quote}{declared}{quote} standalone="yes"?><NativeDicomModel>'
+        '<DicomAttribute tag="00100020" vr="LO"><Value number="1">é山</Value></DicomAttribute></NativeDicomModel>'
+    )
+    assert loads(text).PatientID == "é山"

@@ -20,7 +20,7 @@ _LAYERS = (
     ("errors", "limits"),
     ("jsontext",),
     ("tags", "vr", "events", "deviations", "bulkdata", "charset", "valuefield"),
-    ("bulkvalues", "multipart", "encapsulation", "buffers", "options", "selection", "converters"),
+    ("bulkvalues", "multipart", "encapsulation", "buffers", "options", "selection", "converters", "writing"),
     ("dicomjson", "part10", "dataset", "filters", "ordering", "select", "conversion", "stages", "late", "nativexml"),
     ("formats",),
     ("files", "sockets", "spool", "compression", "push", "api", "aio"),

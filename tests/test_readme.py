@@ -6,7 +6,7 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from pydicom import Dataset, dcmread
 
@@ -59,11 +59,11 @@ def test_the_server_serves(folder: Path) -> None:
     [example] = [example for example in _PYTHON if "Starlette(" in example]
     Path("example.py").write_text(example)
     with serving("example:app", "--app-dir", str(folder), cwd=folder) as server:
-        response = httpx.get(f"{server.url}/studies", headers={"Accept": "application/json"})
+        response = httpx2.get(f"{server.url}/studies", headers={"Accept": "application/json"})
         assert [ds["00100020"]["Value"] for ds in response.json()] == [["1"], ["2"]]
         url, headers = f"{server.url}/studies", {"Content-Type": response.headers["content-type"]}
-        assert httpx.post(url, content=response.content, headers=headers).status_code == 200
-        assert httpx.post(url, content=b'[{"', headers=headers).status_code == 400
+        assert httpx2.post(url, content=response.content, headers=headers).status_code == 200
+        assert httpx2.post(url, content=b'[{"', headers=headers).status_code == 400
     assert [ds.PatientID for ds in streamdicom.iter_datasets("received.json")] == ["1", "2"]
 
 

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from xml.parsers import expat
 
-from streamdicom.errors import LimitError, Location, TruncatedError, XmlSyntaxError
+from streamdicom.errors import InputError, LimitError, Location, TruncatedError, XmlSyntaxError
 from streamdicom.limits import Limits
+from streamdicom.nativexml._misc import Misc
 
 if TYPE_CHECKING:
     from xml.parsers.expat import XMLParserType
@@ -34,6 +35,7 @@ _WRONG = frozenset(
         expat.errors.codes[expat.errors.XML_ERROR_INVALID_TOKEN],
     }
 )
+_WRONG_IN_TEXT = (b"]]>", b"]\0]\0>")  # in UTF-16 too
 _MOST_PREFIXES = 16  # of namespaces; expat keeps them as long as the document
 
 
@@ -47,14 +49,13 @@ class Documents:
         limits: What markup may take.
         start: Called with the name and the attributes of each start tag; in a namespace the name is behind its URI
             and a space.
-        end: Called with the name of each end tag.
+        end: Called with the name of each end tag. They must tell by ``enter`` and ``leave`` of the document element.
         text: Called with pieces of text, which depend on the cuts.
         pause: Called when expat has taken all that there is, and before a fault in the XML is raised.
         offset: Bytes of the stream before those that are fed.
 
     Attributes:
         bytes_fed: Bytes of the stream so far.
-        is_behind: Whether the document element has ended, which ``end`` must tell.
         expat: The parser of the document that is being read.
         base: The byte offset of that document.
     """
@@ -74,16 +75,20 @@ class Documents:
         self._text = text
         self._pause = pause
         self.bytes_fed = offset
-        self.is_behind = False
         self.expat: XMLParserType | None = None
         self.base = offset
-        self._unread = b""  # the start of what may be the next document
+        self._first_tag = 0  # where the start tag of the document element stands
+        self._last_tag: int | None = None  # where its end tag stands, once that was there
+        self._misc: Misc | None = None  # once there was a document
+        self._unread = b""  # the start of what is not complete yet
         self._prefixes: set[str | None] = set()
 
     @property
     def place(self) -> int:
-        """The byte offset of the markup that a handler is called for."""
-        return self.base + max(self.expat.CurrentByteIndex, 0) if self.expat else self.bytes_fed
+        """The byte offset of the markup that a handler is called for, or that is not complete yet."""
+        if self.expat is None:
+            return self.bytes_fed - len(self._unread)
+        return self.base + max(self.expat.CurrentByteIndex, 0)
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes.
@@ -94,13 +99,22 @@ class Documents:
         """
         start = 0
         while start < len(data):
-            piece = data[start : start + _PIECE - self.bytes_fed % _PIECE]
+            piece = data[start : _end_of_piece(data, start, start + _PIECE - self.bytes_fed % _PIECE)]
             start += len(piece)
-            self._take(piece, final=False)
+            self.bytes_fed += len(piece)
+            self._take(piece)
             if self.bytes_fed % _PIECE == 0 and self.bytes_fed - self.place > self._most_markup:
                 raise LimitError(
                     f"markup of more than {self._most_markup} bytes", "string_segment", Location(self.place)
                 )
+
+    def enter(self) -> None:
+        """Say that a handler is called for the start of the document element."""
+        self._first_tag = self.place
+
+    def leave(self) -> None:
+        """Say that a handler is called for the end of the document element."""
+        self._last_tag = self.place
 
     def close(self) -> None:
         """Say that the stream has ended.
@@ -108,54 +122,70 @@ class Documents:
         Raises:
             TruncatedError: It ends within a document, or has none.
         """
+        rest = b""
         if self.expat is None:
-            raise TruncatedError("the stream ends before a document", Location(self.bytes_fed))
-        self._take(b"", final=True)
+            if self._misc is None:
+                raise TruncatedError("the stream ends before a document", Location(self.bytes_fed))
+            rest, self._unread = self._unread.strip(_BYTES_OF_SPACE), b""
+            if not rest:
+                return
+            self._begin(rest)
+        self._parse(rest, final=True)
 
-    def _take(self, data: bytes, *, final: bool) -> None:
-        rest: bytes | None = data
-        while rest is not None:
+    def _take(self, rest: bytes) -> None:
+        while rest:
             if self.expat is None:
-                data = rest.lstrip(_BYTES_OF_SPACE)
-                self.bytes_fed += len(rest) - len(data)
-                if not data:
+                rest = self._skip(rest)
+                if not rest:
                     return
-                self.base = self.bytes_fed
-                self.expat = self._new_expat()
-                rest = data
-            self.bytes_fed += len(rest)
-            rest = self._parse(self.expat, rest, final)
+                self._begin(rest)
+            rest = self._parse(rest, final=False)
 
-    def _parse(self, parser: XMLParserType, data: bytes, final: bool) -> bytes | None:
-        """Parse some bytes; what is left is the start of the next document, or there is none."""
+    def _skip(self, data: bytes) -> bytes:
+        """Pass over what may stand before or behind a document; give what is the start of the next one."""
+        if self._misc is not None:
+            data = self._unread + data
+            passed, is_open = self._misc.pass_over(data)
+            self._unread = data[passed:]
+            if is_open:
+                return b""
+            data, self._unread = self._unread, b""
+        return data.lstrip(_BYTES_OF_SPACE)
+
+    def _begin(self, data: bytes) -> None:
+        self.base = self.bytes_fed - len(data)
+        self.expat = self._new_expat()
+
+    def _parse(self, data: bytes, *, final: bool) -> bytes:
+        """Parse some bytes of a document; what is left stands behind it."""
+        parser = self.expat
+        assert parser
         try:
             parser.Parse(data, final)
         except expat.ExpatError as error:
-            if self.is_behind:
-                return self._next_document(parser.ErrorByteIndex, data)
-            self._pause()
-            if final and error.code not in _WRONG:
-                raise TruncatedError("the stream ends within a document", Location(self.bytes_fed)) from None
-            message = f"not XML: {expat.ErrorString(error.code)}"
-            raise XmlSyntaxError(message, Location(self.base + parser.ErrorByteIndex)) from None
+            # What expat finds behind the document element is looked at by ourselves.
+            if self._last_tag is None:
+                self._pause()
+                raise self._fault(error, parser.ErrorByteIndex, final) from None
         self._pause()
-        if self.is_behind:
-            self._unread = self._behind(parser.CurrentByteIndex, data)
-        return None
+        if self._last_tag is None:
+            data = self._unread + data
+            self._unread = data[len(data) - (self.bytes_fed - self.place) :]
+            return b""
+        return self._end_document(self._last_tag, data)
 
-    def _behind(self, index: int, data: bytes) -> bytes:
-        """The bytes from an index into the document on."""
+    def _end_document(self, last_tag: int, data: bytes) -> bytes:
         data = self._unread + data
-        return data[len(data) - (self.bytes_fed - self.base - index) :]
-
-    def _next_document(self, index: int, data: bytes) -> bytes:
-        """What stands behind a document, and does not belong to it, should be another one."""
-        rest = self._behind(index, data)
-        self.bytes_fed = self.base + index
-        self.expat = None
+        start = self.bytes_fed - len(data)
+        self._misc, end = Misc.behind(data, self._first_tag - start, last_tag - start)
+        self.expat = self._last_tag = None
         self._unread = b""
-        self.is_behind = False
-        return rest
+        return data[end:]
+
+    def _fault(self, error: expat.ExpatError, index: int, final: bool) -> InputError:
+        if final and error.code not in _WRONG:
+            return TruncatedError("the stream ends within a document", Location(self.bytes_fed))
+        return XmlSyntaxError(f"not XML: {expat.ErrorString(error.code)}", Location(self.base + index))
 
     def _new_expat(self) -> XMLParserType:
         parser = expat.ParserCreate(namespace_separator=_SEPARATOR)
@@ -182,3 +212,11 @@ class Documents:
         self._prefixes.add(prefix)
         if len(self._prefixes) > _MOST_PREFIXES:
             raise XmlSyntaxError(f"more than {_MOST_PREFIXES} prefixes of namespaces", Location(self.place))
+
+
+def _end_of_piece(data: bytes, start: int, end: int) -> int:
+    """Where to cut at last: before ``]]>``, which is wrong in a text, and makes expat forget the text before it."""
+    if data.find(b"]", start + 1, end) < 0:
+        return end
+    marks = (data.find(mark, start + 1, end) for mark in _WRONG_IN_TEXT)
+    return min((mark for mark in marks if mark >= 0), default=end)

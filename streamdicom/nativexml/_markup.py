@@ -12,11 +12,12 @@ from functools import lru_cache
 from math import isfinite
 from typing import Any, TypeAlias
 
-from streamdicom.dicomjson._style import Style, misfit, row_of, style_of
+from streamdicom.dicomjson._style import Style, style_of
 from streamdicom.errors import OutputError
 from streamdicom.options import WriteOptions
 from streamdicom.tags import UTF_8_TERM, format_tag, keyword
 from streamdicom.vr import VRS, Form
+from streamdicom.writing import misfit, row_of
 
 __all__ = ["END", "Markup", "escape", "markup_of", "quoted", "reference", "start_of", "values_of"]
 

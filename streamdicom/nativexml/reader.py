@@ -20,7 +20,23 @@ from typing import Any, TypeAlias
 
 from streamdicom.bulkdata import Base64Decoder, decode_base64
 from streamdicom.errors import DicomXmlError, InputError, LimitError, Location
-from streamdicom.events import Event, EventType, Value
+from streamdicom.events import (
+    BULK_DATA,
+    ELEMENT,
+    END_DATASET,
+    END_ELEMENT,
+    END_ITEM,
+    END_SEQUENCE,
+    LAST_SEGMENT,
+    SEGMENT,
+    START_DATASET,
+    START_ELEMENT,
+    START_ITEM,
+    START_SEQUENCE,
+    VALUES,
+    Event,
+    Value,
+)
 from streamdicom.nativexml._documents import SPACE, Documents
 from streamdicom.nativexml._private import Blocks, is_creator
 from streamdicom.nativexml._states import OF_ATTRIBUTE, WANTED, State
@@ -34,21 +50,7 @@ __all__ = ["NativeXmlParser"]
 
 _NAMESPACE = "http://dicom.nema.org/PS3.19/models/NativeDICOM "  # and the space behind it, see ``Documents``
 
-# Plain integers, see ``Event``.
-_START_DATASET = int(EventType.START_DATASET)
-_END_DATASET = int(EventType.END_DATASET)
-_ELEMENT = int(EventType.ELEMENT)
-_BULK_DATA = int(EventType.BULK_DATA)
-_START_ELEMENT = int(EventType.START_ELEMENT)
-_VALUES_EVENT = int(EventType.VALUES)
-_SEGMENT = int(EventType.SEGMENT)
-_LAST_SEGMENT = int(EventType.LAST_SEGMENT)
-_END_ELEMENT = int(EventType.END_ELEMENT)
-_START_SEQUENCE = int(EventType.START_SEQUENCE)
-_START_ITEM = int(EventType.START_ITEM)
-_END_ITEM = int(EventType.END_ITEM)
-_END_SEQUENCE = int(EventType.END_SEQUENCE)
-
+# Plain integers for what most elements are.
 _DATASET, _OPEN_VALUES, _VALUES, _VALUE = (
     int(State.DATASET),
     int(State.OPEN_VALUES),
@@ -106,6 +108,7 @@ class NativeXmlParser:
         options: Limits.
         offset: Bytes of the stream before those that are fed.
 
+    >>> from streamdicom.events import EventType
     >>> parser = NativeXmlParser()
     >>> for kind, tag, vr, value in parser.feed(
     ...     b'<NativeDicomModel><DicomAttribute tag="00100020" vr="LO"><Value number="1">17</Value></DicomAttribute>'
@@ -265,7 +268,7 @@ class NativeXmlParser:
         if state == _VALUES and len(held) == 1 and not self._in_parts and not self._tag & 0x10000:
             [text] = held
             if self._parse is None and text:
-                self._events.append((_ELEMENT, self._tag, self._vr, (text,)))
+                self._events.append((ELEMENT, self._tag, self._vr, (text,)))
                 held.clear()
                 self._size = 0
                 self._state = _DATASET
@@ -313,22 +316,23 @@ class NativeXmlParser:
     # --- data sets and items -----------------------------------------------------------------------------------
 
     def _start_dataset(self, attributes: dict[str, str]) -> None:
+        self._documents.enter()
         self._index = 0 if self._index is None else self._index + 1
         self._elements = Elements()
         self._blocks = Blocks()
-        self._events.append((_START_DATASET, 0, "", self._index))
+        self._events.append((START_DATASET, 0, "", self._index))
         self._state = _DATASET
 
     def _end_dataset(self) -> None:
         if not self._frames:
-            self._events.append((_END_DATASET, 0, "", None))
+            self._events.append((END_DATASET, 0, "", None))
             self._state = State.DOCUMENT
-            self._documents.is_behind = True
+            self._documents.leave()
             return
         frame = self._frames.pop()
         self._elements, self._blocks = frame.elements, frame.blocks
         self._tag, self._vr, self._at, self._count = frame.tag, "SQ", frame.at, frame.items
-        self._events.append((_END_ITEM, frame.tag, "SQ", None))
+        self._events.append((END_ITEM, frame.tag, "SQ", None))
         self._state = State.ITEMS
 
     def _start_item(self, attributes: dict[str, str]) -> None:
@@ -338,7 +342,7 @@ class NativeXmlParser:
         if not self._vr:
             self._set_vr("SQ")
         tag = self._tag
-        self._events.append((_START_ITEM, tag, "SQ", self._count))
+        self._events.append((START_ITEM, tag, "SQ", self._count))
         self._frames.append(_Frame(tag, self._count + 1, self._at, self._elements, self._blocks))
         self._elements = Elements()
         self._blocks = Blocks()
@@ -388,7 +392,7 @@ class NativeXmlParser:
             if len(self._frames) >= self._most_sequences:
                 message = f"more than {self._most_sequences} sequences within one another"
                 raise LimitError(message, "depth", self._location())
-            self._events.append((_START_SEQUENCE, self._tag, vr, None))
+            self._events.append((START_SEQUENCE, self._tag, vr, None))
 
     def _learn_vr(self, opened: int | None = None) -> None:
         """The VR of an element that does not tell it: that which the data dictionary has, for what it holds."""
@@ -412,14 +416,14 @@ class NativeXmlParser:
         if not elements.has(reserving):
             elements.see(reserving)
             blocks.reserve(reserving, creator)
-            self._events.append((_ELEMENT, reserving, "LO", (creator,)))
+            self._events.append((ELEMENT, reserving, "LO", (creator,)))
 
     def _end_attribute(self) -> None:
         tag, vr, held = self._tag, self._vr, self._held
         if self._in_parts:
             if held:
                 self._deliver_values()
-            self._events.append((_END_ELEMENT, tag, vr, None))
+            self._events.append((END_ELEMENT, tag, vr, None))
             self._in_parts = False
         else:
             self._end_element(self._converted() if held else ())
@@ -438,7 +442,7 @@ class NativeXmlParser:
                 self._creator = ""
                 return
             self._blocks.reserve(tag, creator)
-        self._events.append((_ELEMENT, tag, self._vr, values))
+        self._events.append((ELEMENT, tag, self._vr, values))
 
     def _end_open(self) -> None:
         """The end of an attribute that nothing was in."""
@@ -451,7 +455,7 @@ class NativeXmlParser:
             self._state = _DATASET
 
     def _end_items(self) -> None:
-        self._events.append((_END_SEQUENCE, self._tag, "SQ", None))
+        self._events.append((END_SEQUENCE, self._tag, "SQ", None))
         self._state = _DATASET
 
     # --- values ------------------------------------------------------------------------------------------------
@@ -488,7 +492,7 @@ class NativeXmlParser:
             self._flow()
         text = self._take_text()
         if self._flows:
-            self._events.append((_LAST_SEGMENT, self._tag, self._vr, text))
+            self._events.append((LAST_SEGMENT, self._tag, self._vr, text))
             self._flows = False
         else:
             self._held.append(text)
@@ -500,7 +504,7 @@ class NativeXmlParser:
     def _deliver_values(self) -> None:
         values = self._converted()
         self._begin_parts()
-        self._events.append((_VALUES_EVENT, self._tag, self._vr, values))
+        self._events.append((VALUES, self._tag, self._vr, values))
         self._size = 0
 
     def _begin_parts(self) -> None:
@@ -508,7 +512,7 @@ class NativeXmlParser:
             raise self._wrong("a private block that is reserved for another creator")
         if not self._in_parts:
             self._in_parts = True
-            self._events.append((_START_ELEMENT, self._tag, self._vr, None))
+            self._events.append((START_ELEMENT, self._tag, self._vr, None))
 
     def _converted(self) -> tuple[Any, ...]:
         """The values that are held, which are so no longer."""
@@ -544,7 +548,7 @@ class NativeXmlParser:
         while len(text) - start > most:
             if not self._flows:
                 self._begin_flow()
-            self._events.append((_SEGMENT, self._tag, self._vr, self._segment(text[start : start + most])))
+            self._events.append((SEGMENT, self._tag, self._vr, self._segment(text[start : start + most])))
             start += most
         text = text[start:]
         self._texts[:] = [text]
@@ -585,7 +589,7 @@ class NativeXmlParser:
                 data = self._decoder.feed(text) + self._decoder.close()
             except ValueError:
                 raise self._not_base64() from None
-            self._events.append((_LAST_SEGMENT, self._tag, self._vr, data))
+            self._events.append((LAST_SEGMENT, self._tag, self._vr, data))
             self._flows, self._decoder = False, None
         elif text:
             try:
@@ -613,7 +617,7 @@ class NativeXmlParser:
         if not self._uri:
             self._end_attribute()
             return
-        self._events.append((_BULK_DATA, self._tag, self._vr, self._uri))
+        self._events.append((BULK_DATA, self._tag, self._vr, self._uri))
         self._uri = ""
         self._state = _DATASET
 

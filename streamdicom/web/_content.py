@@ -11,7 +11,7 @@ from streamdicom.compression import Decompressor
 from streamdicom.errors import LimitError, RequestError
 from streamdicom.limits import Limits
 
-__all__ = ["FILE", "JSON", "NDJSON", "XML", "Content", "ContentDecoder", "kind_of", "media_type"]
+__all__ = ["FILE", "JSON", "NDJSON", "PIECE", "XML", "Content", "ContentDecoder", "kind_of", "media_type"]
 
 JSON, NDJSON, XML, FILE = "json", "ndjson", "xml", "file"
 
@@ -99,7 +99,8 @@ def kind_of(name: str, parameters: Mapping[str, str]) -> str | None:
 
 # --- content codings -------------------------------------------------------------------------------------------
 
-_PIECE = 16 * 1024  # what the readers take at once
+PIECE = 16 * 1024
+"""Bytes that the readers take at once."""
 _FREE = 16 * 1024 * 1024
 _WINDOW = 8 * 1024 * 1024  # which all who decode zstd must have, and none need exceed (RFC 9659)
 
@@ -136,7 +137,7 @@ class ContentDecoder:
         # What is allowed grows at the same places of the body, however it is cut.
         start = 0
         while start < len(data):
-            part = data[start : start + _PIECE - self._taken % _PIECE]
+            part = data[start : start + PIECE - self._taken % PIECE]
             start += len(part)
             if self._decompressor is None:
                 yield part
@@ -145,12 +146,12 @@ class ContentDecoder:
             self._taken += len(part)
 
     def _expanded(self, decompressor: Decompressor, part: bytes) -> Iterator[bytes]:
-        allowed = _FREE + self._most * (self._taken // _PIECE + 1) * _PIECE
+        allowed = _FREE + self._most * (self._taken // PIECE + 1) * PIECE
         for piece in decompressor.feed(part):
             most = allowed - self._given
             self._given += len(piece)
-            for start in range(0, min(len(piece), most), _PIECE):
-                yield piece[start : min(start + _PIECE, most)]
+            for start in range(0, min(len(piece), most), PIECE):
+                yield piece[start : min(start + PIECE, most)]
             if len(piece) > most:
                 raise LimitError(f"a body that expands to more than {self._most} times its length", "expansion")
 

@@ -15,7 +15,7 @@ from streamdicom.bulkdata import BulkDataStore
 from streamdicom.errors import RequestError, TruncatedError
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions
-from streamdicom.web._content import FILE, Content, ContentDecoder
+from streamdicom.web._content import FILE, PIECE, Content, ContentDecoder
 from streamdicom.web._datasets import BodyReader, DocumentReader, FilesReader
 from streamdicom.web._related import RelatedReader
 
@@ -26,6 +26,8 @@ __all__ = ["body_pieces", "iter_request_datasets"]
 
 # A server has many requests at once, so that less of each is in memory than a program would have.
 _DEFAULTS = ReadOptions(spool_threshold=1024 * 1024)
+_MANY = 64  # data sets of one piece; 16 KiB may have thousands of them, and making those takes some tenths of a second
+_LITTLE = 512  # bytes at once of a body that has so many
 
 
 async def iter_request_datasets(
@@ -87,12 +89,18 @@ async def iter_request_datasets(
     reader = _reader(content, request, options, store, file_dataset)
     try:
         async with aclosing(body_pieces(request, content.coding, options.limits, timeout)) as pieces:
+            size = PIECE
             async for piece in pieces:
-                for dataset in reader.feed(piece):
-                    yield dataset
+                for start in range(0, len(piece), size):
+                    datasets = reader.feed(piece[start : start + size])
+                    for dataset in datasets:
+                        yield dataset
+                    await checkpoint()  # others get their turn
+                    if len(datasets) > _MANY:
+                        size = _LITTLE
         with closing(reader.close()) as batches:
-            while (datasets := await run_in_threadpool(_next, batches)) is not None:
-                for dataset in datasets:
+            while (batch := await run_in_threadpool(_next, batches)) is not None:
+                for dataset in batch:
                     yield dataset
     finally:
         reader.discard()
@@ -115,13 +123,12 @@ def _next(batches: Iterator[list[Dataset]]) -> list[Dataset] | None:
 async def body_pieces(
     request: Request, coding: str, limits: Limits, timeout: float | None
 ) -> AsyncGenerator[bytes, None]:
-    """The body without its coding, in small pieces. Others get their turn between them."""
+    """The body without its coding, in small pieces."""
     decoder = ContentDecoder(coding, limits)
     async with aclosing(request.stream()) as stream:
         while chunk := await _chunk(stream, timeout):
             for piece in decoder.feed(chunk):
                 yield piece
-                await checkpoint()
     decoder.close()
 
 

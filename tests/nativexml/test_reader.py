@@ -627,3 +627,57 @@ def test_no_message_has_anything_of_the_document() -> None:
 
 def test_the_tag_of_the_tests_is_private() -> None:
     assert TAG & 0x10000  # so that the data dictionary says nothing of it
+
+
+# --- several documents -------------------------------------------------------------------------------------------
+
+_ONE = "<NativeDicomModel></NativeDicomModel>"
+_MARKS = {"utf-8": b"\xef\xbb\xbf", "utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff", "latin-1": b""}
+
+
+@pytest.mark.parametrize("behind", ["", "\n", "<!-- é -->\r\n<?p é?> ", "<!----><?p??>"])
+@pytest.mark.parametrize("second", _MARKS)
+@pytest.mark.parametrize("first", _MARKS)
+def test_documents_in_any_encodings_may_follow_one_another(first: str, second: str, behind: str) -> None:
+    name = {"latin-1": "ISO-8859-1"}.get(second, second[:6])
+    data = _MARKS[first] + (_declared(first) + "<NativeDicomModel a='>'/>" + behind).encode(first)
+    data += _MARKS[second] + f'<?xml version="1.0" encoding="{name}"?>{_ONE}\n'.encode(second)
+    assert [value for *_, value in read_well(data)] == ["0", "None", "1", "None"]
+
+
+def _declared(encoding: str) -> str:
+    return '<?xml version="1.0" encoding="ISO-8859-1"?>' if encoding == "latin-1" else ""
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        "junk",
+        '"a',
+        "<!-- a -- b -->",
+        "<!-- a",
+        "<?",
+        "<?p",
+        "<!-",
+        "</NativeDicomModel>",
+        "]]>",
+        "&amp;",
+        "<>",
+        "<?xml?>",
+    ],
+)
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf", b"\xff\xfe"])
+def test_nothing_else_between_documents_is_passed_over(junk: str, mark: bytes) -> None:
+    encoding = "utf-16-le" if mark == b"\xff\xfe" else "utf-8"
+    for text in ("<NativeDicomModel/>", _ONE):
+        _, error = read_every_way((text + junk).encode() + mark + _ONE.encode(encoding))
+        assert isinstance(error, XmlSyntaxError | TruncatedError)
+        assert error.location.dataset_index == 0
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_the_text_before_a_fault_does_not_depend_on_the_cuts(encoding: str) -> None:
+    text = document(attribute("UT", values("abc" * 20 + "]]>")))
+    events, error = read_every_way(text.encode(encoding), _SMALL)
+    assert isinstance(error, XmlSyntaxError)
+    assert [value for *_, value in events[2:]] == ["'abcabcabcabc'"] * 4  # the last twelve may not be all

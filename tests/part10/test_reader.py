@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import random
 import zlib
@@ -16,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import Dataset, dcmread, dcmwrite
+from pydicom.data import get_testdata_file
 from pydicom.dataset import FileMetaDataset
 
 from streamdicom.dataset import walk
@@ -1316,3 +1318,17 @@ def test_a_file_that_stops_within_what_is_passed_over_is_truncated() -> None:
     data = start(EXPLICIT.uid) + EXPLICIT.element(PIXELS, "OW", bytes(1_000_000))
     events, _ = _skipping(data[:-1], 16384)
     assert events[-1][0] is TruncatedError
+
+
+def test_a_file_that_was_read_does_not_wait_for_the_garbage_collector() -> None:
+    data = Path(get_testdata_file("CT_small.dcm")).read_bytes()
+    Part10Parser().feed(data)  # everything is imported now
+    gc.collect()
+    gc.disable()
+    try:
+        parser = Part10Parser()
+        assert parser.feed(data) + parser.close()
+        del parser
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

@@ -10,10 +10,11 @@ import zlib
 from collections.abc import Iterator
 from contextlib import aclosing, suppress
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import zstandard
 from dicomweb_client.api import DICOMwebClient
@@ -39,11 +40,11 @@ def server() -> Iterator[Server]:
 
 def _post(
     server: Server, body: Any, content_type: str | None, path: str = "/datasets", **headers: str
-) -> httpx.Response:
+) -> httpx2.Response:
     fields = {name.replace("_", "-"): value for name, value in headers.items()}
     if content_type is not None:
         fields["Content-Type"] = content_type
-    return httpx.post(server.url + path, content=body, headers=fields, timeout=60)
+    return httpx2.post(server.url + path, content=body, headers=fields, timeout=60)
 
 
 def _taken(server: Server, body: Any, content_type: str, path: str = "/datasets", **headers: str) -> Any:
@@ -533,3 +534,32 @@ def test_a_body_that_is_longer_than_it_says_is_cut_there(server: Server) -> None
     answer = _sent(server, _head(len(_ARRAY) - 1) + _ARRAY + b"\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert _ids(_taken(server, _ARRAY, _JSON)) == ["1", "2"]
+
+
+# --- others on the same loop -------------------------------------------------------------------------------------
+
+
+def test_many_data_sets_in_few_bytes_leave_others_their_turn() -> None:
+    body = b"[" + b"{}," * 50_000 + b"{}]"
+    turns: list[int] = []
+    count = 0
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body}
+
+    async def others() -> None:
+        while True:
+            turns.append(count)
+            await asyncio.sleep(0)
+
+    async def main() -> None:
+        nonlocal count
+        waiting = asyncio.ensure_future(others())
+        async for _ in iter_request_datasets(_request(_JSON, receive)):
+            count += 1
+        waiting.cancel()
+
+    asyncio.run(main())
+    assert count == 50_001
+    steps = [after - before for before, after in pairwise(turns)]
+    assert max(steps) <= 200  # behind the first piece, of 16 KiB

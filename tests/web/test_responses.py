@@ -14,7 +14,7 @@ from email.message import Message
 from typing import Any, NoReturn
 from xml.etree import ElementTree
 
-import httpx
+import httpx2
 import pytest
 import zstandard
 from dicomweb_client import DICOMwebClient
@@ -44,8 +44,8 @@ def server() -> Iterator[Server]:
         yield running
 
 
-def _get(server: Server, path: str, **headers: str) -> httpx.Response:
-    return httpx.get(server.url + path, headers=headers, timeout=60)
+def _get(server: Server, path: str, **headers: str) -> httpx2.Response:
+    return httpx2.get(server.url + path, headers=headers, timeout=60)
 
 
 def _seen(server: Server, what: str) -> int:
@@ -144,7 +144,7 @@ def test_a_value_of_many_blocks_comes_in_blocks(server: Server) -> None:
 def test_head_brings_the_headers_and_draws_one_data_set(server: Server) -> None:
     drawn, closed = _seen(server, "drawn"), _seen(server, "closed")
     for kind in _KINDS:
-        response = httpx.head(f"{server.url}/forever/{kind}")
+        response = httpx2.head(f"{server.url}/forever/{kind}")
         assert response.status_code == 200
         assert response.headers["content-type"] == "application/dicom+json"
     assert _seen(server, "drawn") == drawn + 2
@@ -177,7 +177,7 @@ def test_the_request_says_the_form(server: Server) -> None:
 
 def test_several_headers_are_one_list(server: Server) -> None:
     headers = [("accept", "text/html"), ("accept", "image/png, application/json;q=0.5")]
-    assert httpx.get(f"{server.url}/studies", headers=headers).headers["content-type"] == "application/json"
+    assert httpx2.get(f"{server.url}/studies", headers=headers).headers["content-type"] == "application/json"
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_one_data_set_is_one_part_in_xml(server: Server) -> None:
     assert _patient_id(part) == "000017"
 
 
-def _parts(response: httpx.Response) -> list[Message]:
+def _parts(response: httpx2.Response) -> list[Message]:
     assert response.status_code in (200, 202)
     content_type = response.headers["content-type"]
     message = message_from_bytes(f"Content-Type: {content_type}\r\n\r\n".encode() + response.content)
@@ -248,8 +248,8 @@ def test_an_error_before_the_first_data_set_has_its_status(server: Server) -> No
 def test_a_later_error_breaks_the_connection_and_leaves_the_array_open(server: Server, error: str, after: int) -> None:
     body = b""
     with (
-        pytest.raises(httpx.RemoteProtocolError, match="incomplete chunked read"),
-        httpx.stream("GET", f"{server.url}/failure/{error}/{after}") as response,
+        pytest.raises(httpx2.RemoteProtocolError, match="incomplete chunked read"),
+        httpx2.stream("GET", f"{server.url}/failure/{error}/{after}") as response,
     ):
         assert response.status_code == 200
         for chunk in response.iter_raw():
@@ -268,7 +268,7 @@ def test_a_later_error_breaks_the_connection_and_leaves_the_array_open(server: S
     ],
 )
 def test_what_a_client_sends_wrong_is_told_with_its_place(server: Server, body: bytes, status: int, place: str) -> None:
-    response = httpx.post(f"{server.url}/wrong", content=body)
+    response = httpx2.post(f"{server.url}/wrong", content=body)
     assert response.status_code == status
     assert place in response.text
     assert "secret" not in response.text
@@ -277,8 +277,8 @@ def test_what_a_client_sends_wrong_is_told_with_its_place(server: Server, body: 
 def test_a_later_error_leaves_the_last_part_of_xml_open(server: Server) -> None:
     body = b""
     with (
-        pytest.raises(httpx.RemoteProtocolError, match="incomplete chunked read"),
-        httpx.stream("GET", f"{server.url}/failure/server/3?form=xml") as response,
+        pytest.raises(httpx2.RemoteProtocolError, match="incomplete chunked read"),
+        httpx2.stream("GET", f"{server.url}/failure/server/3?form=xml") as response,
     ):
         boundary = response.headers["content-type"].split("boundary=")[1]
         for chunk in response.iter_raw():
@@ -361,7 +361,7 @@ def test_the_producer_waits_for_a_client_that_does_not_read(server: Server, kind
 
 
 def test_others_are_served_while_a_producer_never_waits(server: Server) -> None:
-    with httpx.stream("GET", f"{server.url}/forever/async", timeout=60) as response:
+    with httpx2.stream("GET", f"{server.url}/forever/async", timeout=60) as response:
         blocks = response.iter_raw()
         for _ in range(20):
             next(blocks)
@@ -382,7 +382,7 @@ def test_data_sets_go_out_while_the_request_comes_in(server: Server) -> None:
         yield b"]"
 
     headers = {"Content-Type": "application/dicom+json"}
-    response = httpx.post(f"{server.url}/echo", content=body(), headers=headers)
+    response = httpx2.post(f"{server.url}/echo", content=body(), headers=headers)
     assert response.json() == _expected(6)
     assert sent == list(range(6))
 
@@ -418,7 +418,7 @@ def test_compressed_by_a_middleware_it_is_a_stream_still(
                 assert json.loads(text + b"]") == _expected(1)
         _wait_until(lambda: _seen(server, "closed") == 2, 10)
         base = server.forget_peak()
-        with httpx.stream(
+        with httpx2.stream(
             "GET", f"{server.url}/studies?count=50000", headers={"Accept-Encoding": encoding}
         ) as response:
             assert response.headers["content-encoding"] == encoding
@@ -433,7 +433,7 @@ def test_a_response_of_100_000_data_sets_takes_at_most_32_mib() -> None:
     for kind in _KINDS:
         with serving("tests.web.responding:app") as server:
             base = server.resident
-            with httpx.stream("GET", f"{server.url}/{kind}/studies?count=100000&filling=1000", timeout=60) as response:
+            with httpx2.stream("GET", f"{server.url}/{kind}/studies?count=100000&filling=1000", timeout=60) as response:
                 ids = sum(chunk.count(b'"00100020"') for chunk in response.iter_bytes(1 << 20))
             assert 99_900 < ids <= 100_000  # some are cut
             assert server.peak - base < 32 * _MIB
