@@ -40,7 +40,7 @@ from streamdicom.events import (
 from streamdicom.nativexml._documents import SPACE, Documents
 from streamdicom.nativexml._private import Blocks, is_creator
 from streamdicom.nativexml._states import OF_ATTRIBUTE, WANTED, State
-from streamdicom.nativexml._values import PARSERS, convert, tag_of
+from streamdicom.nativexml._values import COMPONENTS, GROUPS, PARSERS, convert, name_of, tag_of
 from streamdicom.options import ReadOptions
 from streamdicom.ordering import Elements
 from streamdicom.tags import dictionary_vrs, format_tag
@@ -71,8 +71,6 @@ _ATTRIBUTE_NAMES = frozenset({"DicomAttribute", _NAMESPACE + "DicomAttribute"})
 _VALUE_NAMES = frozenset({"Value", _NAMESPACE + "Value"})
 _MOST_TAGS = 16 * 1024  # that are known by heart; an archive uses some thousands
 _TAGS: dict[str, int] = {}  # those of the standard, as they were met; the same for every parser
-_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
-_COMPONENTS = ("FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffix")  # PS3.5 6.2.1.1, in their order
 _OF_ATTRIBUTE = frozenset({"tag", "vr", "keyword", "privateCreator"})
 _OF_VALUE = frozenset({"number"})
 _OF_REFERENCE = frozenset({"uri", "uuid"})
@@ -631,7 +629,7 @@ class NativeXmlParser:
         self._state = State.NAME
 
     def _end_name(self) -> None:
-        name = tuple([_joined(self._name.get(group, {})) for group in _GROUPS])
+        name = name_of(self._name)
         self._held.append(name)
         self._size += sum(map(len, name))
         if self._size > self._most_text or len(self._held) > self._most_held:
@@ -673,14 +671,6 @@ def _learn(text: str, tag: int) -> None:
     _TAGS[text] = tag
 
 
-def _joined(components: dict[str, str]) -> str:
-    """The text of a component group (PS3.5 6.2.1.1), up to the last component that is there."""
-    texts = [components.get(name) for name in _COMPONENTS]
-    while texts and texts[-1] is None:
-        texts.pop()
-    return "^".join([text or "" for text in texts])
-
-
 _Start: TypeAlias = Callable[[NativeXmlParser, dict[str, str]], None]
 
 
@@ -719,8 +709,8 @@ _STARTS: dict[int, dict[str, _Start]] = {
     State.VALUE: {},
     State.BINARY: {},
     State.REFERENCE: {},
-    State.NAME: _row({group: _group(group) for group in _GROUPS}),
-    State.GROUP: _row({component: _component(component) for component in _COMPONENTS}),
+    State.NAME: _row({group: _group(group) for group in GROUPS}),
+    State.GROUP: _row({component: _component(component) for component in COMPONENTS}),
     State.COMPONENT: {},
 }
 _ENDS: dict[int, Callable[[NativeXmlParser], None]] = {
