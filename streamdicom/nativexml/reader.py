@@ -10,7 +10,7 @@ state that it ends.
                                       │   └──────── Item ───────── ITEMS
 
 Text is gathered between two tags. Where it is longer than is held it flows on in segments, whose lengths do not depend
-on the cuts of the stream.
+on the cuts of the stream: see ``ValueReader``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from streamdicom.bulkdata import Base64Decoder, decode_base64
 from streamdicom.errors import DicomXmlError, InputError, LimitError, Location
 from streamdicom.events import (
     BULK_DATA,
@@ -27,20 +26,16 @@ from streamdicom.events import (
     END_ELEMENT,
     END_ITEM,
     END_SEQUENCE,
-    LAST_SEGMENT,
-    SEGMENT,
     START_DATASET,
-    START_ELEMENT,
     START_ITEM,
     START_SEQUENCE,
-    VALUES,
     Event,
-    Value,
 )
 from streamdicom.nativexml._documents import SPACE, Documents
 from streamdicom.nativexml._private import Blocks, is_creator
+from streamdicom.nativexml._reading import TEXT_STATES, ValueReader
 from streamdicom.nativexml._states import OF_ATTRIBUTE, WANTED, State
-from streamdicom.nativexml._values import PARSERS, convert, tag_of
+from streamdicom.nativexml._values import COMPONENTS, GROUPS, PARSERS, name_of, tag_of
 from streamdicom.options import ReadOptions
 from streamdicom.ordering import Elements
 from streamdicom.tags import dictionary_vrs, format_tag
@@ -57,7 +52,6 @@ _DATASET, _OPEN_VALUES, _VALUES, _VALUE = (
     int(State.VALUES),
     int(State.VALUE),
 )
-_TEXT_STATES = frozenset({State.VALUE, State.BINARY, State.COMPONENT})
 
 _OPENED: dict[str, int] = {
     vr: {Form.PERSON_NAME: State.OPEN_NAMES, Form.BINARY: State.OPEN_BINARY, Form.SEQUENCE: State.ITEMS}.get(
@@ -71,8 +65,6 @@ _ATTRIBUTE_NAMES = frozenset({"DicomAttribute", _NAMESPACE + "DicomAttribute"})
 _VALUE_NAMES = frozenset({"Value", _NAMESPACE + "Value"})
 _MOST_TAGS = 16 * 1024  # that are known by heart; an archive uses some thousands
 _TAGS: dict[str, int] = {}  # those of the standard, as they were met; the same for every parser
-_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
-_COMPONENTS = ("FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffix")  # PS3.5 6.2.1.1, in their order
 _OF_ATTRIBUTE = frozenset({"tag", "vr", "keyword", "privateCreator"})
 _OF_VALUE = frozenset({"number"})
 _OF_REFERENCE = frozenset({"uri", "uuid"})
@@ -92,7 +84,7 @@ class _Frame:
         self.blocks = blocks
 
 
-class NativeXmlParser:
+class NativeXmlParser(ValueReader):
     """A push parser of the Native DICOM Model: bytes in, DICOM events out.
 
     A document has one data set; documents may follow one another in a stream. Beside what PS3.19 A.1.6 has, these are
@@ -124,36 +116,15 @@ class NativeXmlParser:
 
     def __init__(self, *, options: ReadOptions | None = None, offset: int = 0) -> None:
         limits = (options or ReadOptions()).limits
-        self._texts: list[str] = []  # since the last tag
+        super().__init__(limits)
         self._documents = Documents(limits, self._start, self._end, self._texts.append, self._pause, offset)
-        self._most_text = limits.string_segment
-        self._most_held = limits.held_values
-        self._most_digits = limits.number_length
         self._most_sequences = (limits.depth - 4) // 3  # see ``Limits.depth``
-        self._state: int = State.DOCUMENT
         self._index: int | None = None
-        self._events: list[Event] = []
         self._error: InputError | None = None
         self._frames: list[_Frame] = []
         self._elements = Elements()  # of the innermost data set or item
         self._blocks = Blocks()
-        # The attribute that is being read:
-        self._tag = 0
-        self._vr = ""
-        self._at = 0  # the byte offset of its start in the document
-        self._parse: Callable[[str], Value] | None = None  # what makes its values
-        self._creator = ""  # that its block must have, if it reserves one that is reserved already
-        self._held: list[Any] = []  # its values: texts, or person names, or bytes
-        self._size = 0
-        self._count = 0  # of its values so far, those that were delivered among them
-        self._skipped = 0  # numbers that were left out
-        self._in_parts = False
-        self._uri = ""
-        # The text that is being read:
-        self._counted = 0  # of ``_texts``
-        self._length = 0  # of those
-        self._flows = False  # whether a part of it was delivered
-        self._decoder: Base64Decoder | None = None
+        self._uri = ""  # of the attribute that is being read
         self._name: dict[str, dict[str, str]] = {}  # components, by group
         self._group: dict[str, str] = {}
         self._component = ""
@@ -263,7 +234,7 @@ class NativeXmlParser:
                 self._deliver_values()
             self._state = _VALUES
             return
-        if texts and state not in _TEXT_STATES:
+        if texts and state not in TEXT_STATES:
             self._between()
         if state == _VALUES and len(held) == 1 and not self._in_parts and not self._tag & 0x10000:
             [text] = held
@@ -277,35 +248,12 @@ class NativeXmlParser:
 
     def _between(self) -> None:
         """Take the text before a start tag, or the end tag of what has no text."""
-        if self._state in _TEXT_STATES:
+        if self._state in TEXT_STATES:
             self._pause()
         elif "".join(self._texts).strip(SPACE):
             raise DicomXmlError(f"text where {WANTED[self._state]} is due", Location(self._documents.place))
         else:
             self._texts.clear()
-
-    def _pause(self) -> None:
-        """Hold no more of a text than is bounded."""
-        texts = self._texts
-        if not texts:
-            return
-        if self._state in _TEXT_STATES:
-            self._length += sum(map(len, texts[self._counted :]))
-            self._counted = len(texts)
-            if self._length > self._most_text:
-                self._flow()
-        elif "".join(texts).strip(SPACE):
-            texts[:] = ["?"]  # of a text that is wrong whatever it is
-        else:
-            texts.clear()
-
-    def _wrong(self, message: str) -> DicomXmlError:
-        """What is said of a value."""
-        return DicomXmlError(message, self._location())
-
-    def _location(self) -> Location:
-        """Where a fault in a value is told: the start of its attribute."""
-        return Location(self._documents.base + self._at)
 
     def _known(self, attributes: dict[str, str], names: frozenset[str]) -> None:
         if not attributes.keys() <= names:
@@ -486,93 +434,6 @@ class NativeXmlParser:
         self._learn_vr(State.OPEN_VALUES)
         self._start_value(attributes)
 
-    def _end_long_value(self, text: str) -> None:
-        self._texts.append(text)
-        if len(text) > self._most_text:
-            self._flow()
-        text = self._take_text()
-        if self._flows:
-            self._events.append((LAST_SEGMENT, self._tag, self._vr, text))
-            self._flows = False
-        else:
-            self._held.append(text)
-            self._size += len(text)
-            if self._size > self._most_text or len(self._held) > self._most_held:
-                self._deliver_values()
-        self._state = _VALUES
-
-    def _deliver_values(self) -> None:
-        values = self._converted()
-        self._begin_parts()
-        self._events.append((VALUES, self._tag, self._vr, values))
-        self._size = 0
-
-    def _begin_parts(self) -> None:
-        if self._creator:
-            raise self._wrong("a private block that is reserved for another creator")
-        if not self._in_parts:
-            self._in_parts = True
-            self._events.append((START_ELEMENT, self._tag, self._vr, None))
-
-    def _converted(self) -> tuple[Any, ...]:
-        """The values that are held, which are so no longer."""
-        held = self._held
-        if self._vr == "PN":
-            values: tuple[Any, ...] = tuple([name if any(name) else None for name in held])
-        else:
-            try:
-                values = convert(self._vr, held, self._most_digits)
-            except ValueError as error:
-                if isinstance(error, LimitError):
-                    raise LimitError(error.message.partition(";")[0], error.limit, self._location()) from None
-                raise self._wrong(f"not a value of VR {self._vr}") from None
-        held.clear()
-        return values
-
-    def _take_text(self) -> str:
-        text = "".join(self._texts)
-        self._texts.clear()
-        self._counted = self._length = 0
-        return text
-
-    # --- long text ---------------------------------------------------------------------------------------------
-
-    def _flow(self) -> None:
-        """Deliver segments of a text that is longer than is held."""
-        text = "".join(self._texts)
-        if self._state == State.BINARY:
-            text = "".join(text.split())
-        elif self._state == State.COMPONENT or VRS[self._vr].form is not Form.TEXT:
-            raise LimitError(f"so long a text for VR {self._vr}", "string_segment", self._location())
-        most, start = self._most_text, 0
-        while len(text) - start > most:
-            if not self._flows:
-                self._begin_flow()
-            self._events.append((SEGMENT, self._tag, self._vr, self._segment(text[start : start + most])))
-            start += most
-        text = text[start:]
-        self._texts[:] = [text]
-        self._counted, self._length = 1, len(text)
-
-    def _begin_flow(self) -> None:
-        if self._held:
-            self._deliver_values()
-        self._begin_parts()
-        self._flows = True
-        if self._state == State.BINARY:
-            self._decoder = Base64Decoder()
-
-    def _segment(self, text: str) -> str | bytes:
-        if self._decoder is None:
-            return text
-        try:
-            return self._decoder.feed(text)
-        except ValueError:
-            raise self._not_base64() from None
-
-    def _not_base64(self) -> DicomXmlError:
-        return self._wrong("'InlineBinary' is not base64")
-
     # --- bulk data, inline or not ------------------------------------------------------------------------------
 
     def _start_binary(self, attributes: dict[str, str]) -> None:
@@ -580,23 +441,6 @@ class NativeXmlParser:
         if not self._vr:
             self._learn_vr(State.OPEN_BINARY)
         self._state = State.BINARY
-
-    def _end_binary(self) -> None:
-        self._pause()
-        text = "".join(self._take_text().split())
-        if self._decoder is not None:
-            try:
-                data = self._decoder.feed(text) + self._decoder.close()
-            except ValueError:
-                raise self._not_base64() from None
-            self._events.append((LAST_SEGMENT, self._tag, self._vr, data))
-            self._flows, self._decoder = False, None
-        elif text:
-            try:
-                self._held.append(decode_base64(text))
-            except ValueError:
-                raise self._not_base64() from None
-        self._state = State.FULL
 
     def _start_reference(self, attributes: dict[str, str]) -> None:
         self._known(attributes, _OF_REFERENCE)
@@ -632,11 +476,8 @@ class NativeXmlParser:
         self._state = State.NAME
 
     def _end_name(self) -> None:
-        name = tuple([_joined(self._name.get(group, {})) for group in _GROUPS])
-        self._held.append(name)
-        self._size += sum(map(len, name))
-        if self._size > self._most_text or len(self._held) > self._most_held:
-            self._deliver_values()
+        name = name_of(self._name)
+        self._hold(name, sum(map(len, name)))
         self._state = State.NAMES
 
     def _start_group(self, group: str, attributes: dict[str, str]) -> None:
@@ -672,14 +513,6 @@ def _learn(text: str, tag: int) -> None:
     if len(_TAGS) >= _MOST_TAGS:
         _TAGS.clear()
     _TAGS[text] = tag
-
-
-def _joined(components: dict[str, str]) -> str:
-    """The text of a component group (PS3.5 6.2.1.1), up to the last component that is there."""
-    texts = [components.get(name) for name in _COMPONENTS]
-    while texts and texts[-1] is None:
-        texts.pop()
-    return "^".join([text or "" for text in texts])
 
 
 _Start: TypeAlias = Callable[[NativeXmlParser, dict[str, str]], None]
@@ -720,8 +553,8 @@ _STARTS: dict[int, dict[str, _Start]] = {
     State.VALUE: {},
     State.BINARY: {},
     State.REFERENCE: {},
-    State.NAME: _row({group: _group(group) for group in _GROUPS}),
-    State.GROUP: _row({component: _component(component) for component in _COMPONENTS}),
+    State.NAME: _row({group: _group(group) for group in GROUPS}),
+    State.GROUP: _row({component: _component(component) for component in COMPONENTS}),
     State.COMPONENT: {},
 }
 _ENDS: dict[int, Callable[[NativeXmlParser], None]] = {
