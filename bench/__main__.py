@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bench import bulk, exporting, indexing, latency, processes, report, requests, serving
+from bench import bulk, exporting, indexing, latency, origin, processes, report, requests, serving
 from bench.memory import MIB, Measurement, measure
 from bench.multiframe import FRAMES, write_files
 from bench.steps import STEPS
@@ -28,6 +28,7 @@ _SIZES = {  # MiB
 _BENCHMARKS = ("test_speed.py", "test_options.py", "test_files.py", "test_xml.py")
 _FILES = (128, 512, 2048)  # MiB of pixel data
 _EXPORTS = (1000, 10_000)  # files
+_ARCHIVES = (100, 100_000)  # instances of an origin server
 _RESPONSE = 100_000  # data sets
 _QUICK = 64  # MiB, the largest input
 _QUICKER = 8  # times, what else there is less of
@@ -45,11 +46,13 @@ def main() -> int:
     exports = exporting.measure([count // part for count in _EXPORTS])
     indexed = indexing.measure([count // part for count in _EXPORTS])
     served = serving.measure(_RESPONSE // part)
+    asked = origin.measure(1000 // part, [count // part for count in _ARCHIVES])
     sent = requests.measure((_QUICK if arguments.quick else max(_SIZES["binary"])) * MIB)
     rows = report.speed_rows(speed["benchmarks"]) + report.process_rows(whole) + report.memory_rows(runs)
     rows += report.file_rows(files, max(_FILES) // part) + report.export_rows(exports)
     rows += report.index_rows(indexed)
     rows += report.serving_rows(served) + report.request_rows(sent)
+    rows += report.origin_rows(asked)
     rows += report.latency_rows(_measure_latency())
     machine = report.machine(speed["machine_info"])
     print(report.table(rows))

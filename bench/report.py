@@ -19,6 +19,7 @@ from bench.exporting import MOST_BUSY, Export
 from bench.indexing import Indexed
 from bench.latency import Latency
 from bench.memory import MIB, Measurement
+from bench.origin import Asked
 from bench.processes import RIVAL, Process, installed
 from bench.requests import Request
 from bench.serving import CLIENTS, Served
@@ -37,6 +38,8 @@ _MOST_MORE_MEMORY = 2  # MiB, of the largest number of files above that of the s
 
 _MOST_SERVING = 32  # MiB, of a server
 _MOST_CLIENT = 1  # MiB, of a server for each slow client
+_MOST_ASKING = 2  # MiB, of an origin server for each client, of which many are answered by threads at once
+_MOST_SERVING_MORE = 8  # MiB, of an origin server for the largest number of instances above the smallest
 
 LABELS = {
     "binary": "bytes -> events, one InlineBinary",
@@ -269,6 +272,34 @@ def _serving_row(run: Served) -> Row:
     else:
         row.source = f"{run.datasets:,} data sets"
         row.goals.append((f"<= {_MOST_SERVING} MiB", run.growth <= _MOST_SERVING * MIB))
+    return row
+
+
+def origin_rows(asked: list[Asked]) -> list[Row]:
+    """The rows of the origin server: a series here and in Orthanc, and one of many small files behind one of few."""
+    rows = [_origin_row(run) for run in asked]
+    rivals = [run for run in asked if run.growth is None]
+    if rivals:
+        rows[0].ratio = _rate(asked[0]) / _rate(rivals[0])
+        rows[0].goals.append((f"x rival >= {_LEAST_RATIO}", rows[0].ratio >= _LEAST_RATIO))
+    few, many = asked[-2].growth or 0, asked[-1].growth or 0
+    is_flat = many - few <= _MOST_SERVING_MORE * MIB
+    rows[-1].goals.append((f"<= {_MOST_SERVING_MORE} MiB more than {asked[-2].instances:,} instances", is_flat))
+    return rows
+
+
+def _rate(run: Asked) -> float:
+    return run.requests / run.seconds
+
+
+def _origin_row(run: Asked) -> Row:
+    peak = None if run.growth is None else run.growth / MIB
+    row = Row(f"series -> metadata, {run.name}", f"{run.instances:,} instances", run.seconds, run.size, peak=peak)
+    if run.clients > 1:
+        row.source += f", {run.clients} clients"
+        is_small = run.growth is not None and run.growth <= _MOST_ASKING * run.clients * MIB
+        row.goals.append((f"<= {_MOST_ASKING} MiB a client", is_small))
+    row.remark = f"{_rate(run):.2f} requests/s, the first byte after {run.first * 1e3:.1f} ms"
     return row
 
 

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, cast
 
 from streamdicom.errors import InputError, Location, StreamDicomError
-from streamdicom.events import Event, EventType
+from streamdicom.events import END_DATASET, Event
 from streamdicom.files import Output, Source, Target, chunks, temporary
 from streamdicom.formats import Parser
 from streamdicom.options import ReadOptions, WriteOptions
@@ -40,7 +40,6 @@ __all__ = [
     "write_file",
 ]
 
-_END_DATASET = int(EventType.END_DATASET)
 _DECLARED = re.compile(r"""\ufeff?[ \t\r\n]*<\?xml[^?>]*?(\sencoding\s*=\s*(?:"[^"?>]*"|'[^'?>]*'))""")
 
 
@@ -50,7 +49,7 @@ _DECLARED = re.compile(r"""\ufeff?[ \t\r\n]*<\?xml[^?>]*?(\sencoding\s*=\s*(?:"[
 def iter_datasets(
     source: Source, *, options: ReadOptions | None = None, file_dataset: bool = False
 ) -> Iterator[Dataset]:
-    """The data sets of a DICOM JSON stream (PS3.18 Annex F), each as soon as its last byte is there.
+    """The data sets of a stream of DICOM JSON (PS3.18 Annex F) or of XML (PS3.19 Annex A), each with its last byte.
 
     Memory holds what one chunk completes, however many data sets there are. A single data set is read as an array
     of one. Data sets before a fault have been delivered when it raises. A socket is read until its peer says that
@@ -96,7 +95,7 @@ def _read(parser: DatasetParser | Parser, source: Source) -> Iterator[bytes]:
 
 
 def iter_events(source: Source, *, options: ReadOptions | None = None) -> Iterator[Event]:
-    """The DICOM events of a DICOM JSON stream: no data set is ever held, and no long value.
+    """The DICOM events of a stream of DICOM JSON or XML: no data set is ever held, and no long value.
 
     Args:
         source: A path, a binary file, a socket, bytes, or an iterable of bytes.
@@ -153,7 +152,7 @@ def iter_file_events(source: Source, *, options: ReadOptions | None = None) -> I
 
 
 def load(source: Source, *, options: ReadOptions | None = None) -> Dataset:
-    """The one data set of a DICOM JSON document, an object or an array of one.
+    """The one data set of a DICOM JSON document, an object or an array of one, or of an XML document.
 
     It reads like one from ``pydicom.dcmread``: pydicom converts a value when somebody looks. Group 0002, where there
     is one, is in its ``file_meta``.
@@ -225,7 +224,7 @@ def _only(source: Source, options: ReadOptions | None, file_dataset: bool) -> Da
 
 
 class DatasetWriter:
-    """Writes data sets as one DICOM JSON array (PS3.18 Annex F), or as NDJSON, each as it is given.
+    """Writes data sets as one DICOM JSON array (PS3.18 Annex F), as NDJSON or as XML, each as it is given.
 
     A context manager: at its end the array is closed, and a path gets its name. After an error the array stays open
     and a path leaves nothing behind.
@@ -301,7 +300,7 @@ def dump(
 ) -> None:
     """Write a data set as a DICOM JSON object, or any iterable of data sets as an array while it is consumed.
 
-    With ``WriteOptions(ndjson=True)`` each data set is an object on a line of its own.
+    With ``WriteOptions(ndjson=True)`` each data set is an object on a line of its own; as XML it is a document.
 
     Args:
         obj: A Dataset, a FileDataset, or an iterable of them.
@@ -415,7 +414,7 @@ def _by_dataset(events: Iterable[Event]) -> Iterator[Iterable[Event]]:
 def _to_end(events: Iterator[Event]) -> Iterator[Event]:
     for event in events:
         yield event
-        if event[0] == _END_DATASET:
+        if event[0] == END_DATASET:
             return
 
 

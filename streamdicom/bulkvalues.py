@@ -12,18 +12,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
 from streamdicom.errors import BulkDataError, OutputError
-from streamdicom.events import Event, EventType
+from streamdicom.events import ELEMENT, END_ELEMENT, LAST_SEGMENT, SEGMENT, START_ELEMENT, VALUES, Event
 from streamdicom.limits import Limits
 from streamdicom.vr import VRS, Form
 
 __all__ = ["ValueEncoder", "blocks", "decode_value"]
 
-_ELEMENT = int(EventType.ELEMENT)
-_START_ELEMENT = int(EventType.START_ELEMENT)
-_VALUES = int(EventType.VALUES)
-_SEGMENT = int(EventType.SEGMENT)
-_LAST_SEGMENT = int(EventType.LAST_SEGMENT)
-_END_ELEMENT = int(EventType.END_ELEMENT)
 
 _LONG = Limits().string_segment
 _MANY = Limits().held_values
@@ -105,17 +99,17 @@ def decode_value(tag: int, vr: str, segments: Iterable[bytes]) -> Iterator[Event
     first = next(parts, None)
     second = next(parts, None)
     if first is None:
-        yield _ELEMENT, tag, vr, ()
-    elif second is None and first[0] == _VALUES:
-        yield _ELEMENT, tag, vr, first[1]
+        yield ELEMENT, tag, vr, ()
+    elif second is None and first[0] == VALUES:
+        yield ELEMENT, tag, vr, first[1]
     else:
-        yield _START_ELEMENT, tag, vr, None
+        yield START_ELEMENT, tag, vr, None
         for part in (first, second):
             if part is not None:
                 yield part[0], tag, vr, part[1]
         for kind, value in parts:
             yield kind, tag, vr, value
-        yield _END_ELEMENT, tag, vr, None
+        yield END_ELEMENT, tag, vr, None
 
 
 def blocks(segments: Iterable[bytes], length: int) -> Iterator[bytes]:
@@ -146,12 +140,12 @@ def _parts_of_one(segments: Iterator[bytes] | Iterator[str]) -> Iterator[_Part]:
         return
     following: bytes | str | None = next(segments, None)
     if following is None:
-        yield _VALUES, (held,)
+        yield VALUES, (held,)
         return
     while following is not None:
-        yield _SEGMENT, held
+        yield SEGMENT, held
         held, following = following, next(segments, None)
-    yield _LAST_SEGMENT, held
+    yield LAST_SEGMENT, held
 
 
 def _number_parts(code: str, segments: Iterable[bytes]) -> Iterator[_Part]:
@@ -160,7 +154,7 @@ def _number_parts(code: str, segments: Iterable[bytes]) -> Iterator[_Part]:
         count, rest = divmod(len(block), size)
         if rest:
             raise BulkDataError("the length of the bulk data is no multiple of that of a number")
-        yield _VALUES, struct.unpack(f"<{count}{code}", block)
+        yield VALUES, struct.unpack(f"<{count}{code}", block)
 
 
 def _decoded(segments: Iterable[bytes]) -> Iterator[str]:
@@ -184,27 +178,27 @@ def _text_parts(texts: Iterator[str], *, may_be_long: bool) -> Iterator[_Part]:
         *ends, tail = text.split("\\")
         for end in ends:
             if is_long:
-                yield _LAST_SEGMENT, end
+                yield LAST_SEGMENT, end
             else:
                 run.append(rest + end or None)
                 size += len(rest) + len(end)
             is_long, rest = False, ""
             if len(run) >= _MANY or size > _LONG:
-                yield _VALUES, tuple(run)
+                yield VALUES, tuple(run)
                 run, size = [], 0
         if is_long:
-            yield _SEGMENT, tail
+            yield SEGMENT, tail
             continue
         rest += tail
         if len(rest) > _LONG:
             if not may_be_long:
                 raise BulkDataError("a number in the bulk data is longer than one can be")
             if run:
-                yield _VALUES, tuple(run)
+                yield VALUES, tuple(run)
                 run, size = [], 0
-            yield _SEGMENT, rest
+            yield SEGMENT, rest
             is_long, rest = True, ""
     if is_long:
-        yield _LAST_SEGMENT, ""
+        yield LAST_SEGMENT, ""
     elif has_text:
-        yield _VALUES, (*run, rest or None)
+        yield VALUES, (*run, rest or None)

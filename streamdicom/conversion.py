@@ -14,7 +14,23 @@ from typing import Any
 from streamdicom.converters.registry import UNSEEN, Converter, Converters, Element
 from streamdicom.deviations import DEVIATIONS, Deviation, warner
 from streamdicom.errors import ConverterError, LimitError, Location
-from streamdicom.events import Event, EventType
+from streamdicom.events import (
+    BULK_DATA,
+    CLOSING,
+    ELEMENT,
+    END_ITEM,
+    END_SEQUENCE,
+    JSON_ELEMENT,
+    LAST_SEGMENT,
+    OPENING,
+    SEGMENT,
+    START_DATASET,
+    START_ELEMENT,
+    START_ITEM,
+    START_SEQUENCE,
+    VALUES,
+    Event,
+)
 from streamdicom.filters import Place
 from streamdicom.limits import Limits
 from streamdicom.options import OnError, ReadOptions, WriteOptions
@@ -22,22 +38,6 @@ from streamdicom.vr import VRS, Form
 
 __all__ = ["ElementConverter", "has_form_of"]
 
-# Plain integers, see ``Event``.
-_START_DATASET = int(EventType.START_DATASET)
-_ELEMENT = int(EventType.ELEMENT)
-_BULK_DATA = int(EventType.BULK_DATA)
-_JSON_ELEMENT = int(EventType.JSON_ELEMENT)
-_START_ELEMENT = int(EventType.START_ELEMENT)
-_VALUES = int(EventType.VALUES)
-_SEGMENT = int(EventType.SEGMENT)
-_LAST_SEGMENT = int(EventType.LAST_SEGMENT)
-_START_SEQUENCE = int(EventType.START_SEQUENCE)
-_START_ITEM = int(EventType.START_ITEM)
-_END_ITEM = int(EventType.END_ITEM)
-_END_SEQUENCE = int(EventType.END_SEQUENCE)
-_START_FRAGMENTS = int(EventType.START_FRAGMENTS)
-_OPEN = frozenset({_START_ELEMENT, _START_SEQUENCE, _START_FRAGMENTS})
-_CLOSE = frozenset({int(EventType.END_ELEMENT), _END_SEQUENCE, int(EventType.END_FRAGMENTS)})
 
 _CODE = "converter-failed"
 _LONGEST_CREATOR = 64  # characters of an LO (PS3.5 6.2)
@@ -102,7 +102,7 @@ class ElementConverter:
             kind, tag, vr, value = event
             if self._depth:
                 yield from self._within(event)
-            elif kind == _ELEMENT:
+            elif kind == ELEMENT:
                 converter = self._find(tag, vr)
                 if tag & 0x10000 and 0x10 <= tag & 0xFFFF <= 0xFF:
                     self._note_creator(tag, value)
@@ -110,11 +110,11 @@ class ElementConverter:
                     yield event
                 else:
                     yield from self._converted(event, converter, Element(tag, vr, value))
-            elif kind in _OPEN:
+            elif kind in OPENING:
                 yield from self._open(event)
-            elif kind == _BULK_DATA:
+            elif kind == BULK_DATA:
                 yield from self._converted(event, self._find(tag, vr), Element(tag, vr, (), value))
-            elif kind == _JSON_ELEMENT:
+            elif kind == JSON_ELEMENT:
                 yield from self._converted(event, self._find(tag, vr), Element(tag, vr, UNSEEN))
             else:
                 self._move(kind, tag, value)
@@ -124,11 +124,11 @@ class ElementConverter:
 
     def _move(self, kind: int, tag: int, value: Any) -> None:
         self._place.move(kind, tag, value)
-        if kind == _START_DATASET:
+        if kind == START_DATASET:
             self._creators = [{}]
-        elif kind == _START_ITEM:
+        elif kind == START_ITEM:
             self._creators.append({})
-        elif kind == _END_ITEM:
+        elif kind == END_ITEM:
             self._creators.pop()
 
     def _find(self, tag: int, vr: str) -> Converter | None:
@@ -182,21 +182,21 @@ class ElementConverter:
         if not isinstance(values, tuple) or values == UNSEEN:
             raise ValueError("what was not seen can be kept, replaced or left out")
         if uri:
-            return ((_BULK_DATA, tag, vr, uri),)
+            return ((BULK_DATA, tag, vr, uri),)
         if vr == "SQ" and not values:
-            return (_START_SEQUENCE, tag, vr, None), (_END_SEQUENCE, tag, vr, None)
+            return (START_SEQUENCE, tag, vr, None), (END_SEQUENCE, tag, vr, None)
         return (self._make(result),)
 
     # --- sequences, fragments and elements in parts ------------------------------------------------------------
 
     def _open(self, event: Event) -> Iterable[Event]:
         kind, tag, vr, _ = event
-        if kind == _START_ELEMENT and not vr:
+        if kind == START_ELEMENT and not vr:
             self._depth = 1
             self._parts = _Parts(event)
             return ()
         converter = self._find(tag, vr)
-        if kind == _START_ELEMENT and converter is not None and converter.needs_value:
+        if kind == START_ELEMENT and converter is not None and converter.needs_value:
             self._depth = 1
             self._parts = _Parts(event, converter)
             return ()
@@ -212,7 +212,7 @@ class ElementConverter:
 
     def _keep(self, event: Event) -> Iterable[Event]:
         kind, tag, _, value = event
-        if kind == _START_SEQUENCE:  # which is gone into
+        if kind == START_SEQUENCE:  # which is gone into
             self._place.move(kind, tag, value)
         else:
             self._depth = 1
@@ -222,7 +222,7 @@ class ElementConverter:
     def _within(self, event: Event) -> Iterable[Event]:
         """What becomes of an event within an element that comes or goes as one."""
         kind, tag, vr, _ = event
-        self._depth += (kind in _OPEN) - (kind in _CLOSE)
+        self._depth += (kind in OPENING) - (kind in CLOSING)
         if self._parts is not None:
             return self._gather(self._parts, event)
         if self._replaced is not None and not self._depth:
@@ -282,7 +282,7 @@ class _Parts:
 
     def add(self, event: Event) -> None:
         self.events.append(event)
-        values = event[3] if event[0] == _VALUES else (event[3] or "",)
+        values = event[3] if event[0] == VALUES else (event[3] or "",)
         self.size += sum([len(value) if isinstance(value, str | bytes) else 0 for value in values])
         self.size += _VALUE_OVERHEAD * len(values)
 
@@ -290,11 +290,11 @@ class _Parts:
         values: list[Any] = []
         segments: list[Any] = []
         for kind, _, _, value in self.events:
-            if kind == _VALUES:
+            if kind == VALUES:
                 values += value
-            elif kind == _SEGMENT:
+            elif kind == SEGMENT:
                 segments.append(value)
-            elif kind == _LAST_SEGMENT:
+            elif kind == LAST_SEGMENT:
                 values.append(type(value)().join([*segments, value]))
                 segments = []
         return Element(self.events[0][1], vr, tuple(values))
@@ -314,16 +314,16 @@ def _write(converter: Converter, element: Element) -> Element | None:
 def _read_event(result: Element) -> Event:
     if result.vr == "SQ":
         raise ValueError("items that did not come from the source")
-    return _ELEMENT, result.tag, result.vr, result.values
+    return ELEMENT, result.tag, result.vr, result.values
 
 
 def _write_event(result: Element) -> Event:
     """An element if its values are those that the VR has, or else JSON text."""
     tag, vr, values, _ = result
     if not values or has_form_of(vr, values):
-        return _ELEMENT, tag, vr, values
+        return ELEMENT, tag, vr, values
     attribute = {"vr": vr, "Value": [_plain(value) for value in values]}
-    return _JSON_ELEMENT, tag, vr, json.dumps(attribute, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return JSON_ELEMENT, tag, vr, json.dumps(attribute, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 _TYPES: dict[Form, tuple[type, ...]] = {

@@ -39,7 +39,31 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any, TypeAlias
 
-__all__ = ["Event", "EventType", "PersonName", "Value"]
+__all__ = [
+    "BULK_DATA",
+    "CLOSING",
+    "ELEMENT",
+    "END_DATASET",
+    "END_ELEMENT",
+    "END_FRAGMENTS",
+    "END_ITEM",
+    "END_SEQUENCE",
+    "JSON_ELEMENT",
+    "LAST_SEGMENT",
+    "OPENING",
+    "SEGMENT",
+    "START_DATASET",
+    "START_ELEMENT",
+    "START_FRAGMENT",
+    "START_FRAGMENTS",
+    "START_ITEM",
+    "START_SEQUENCE",
+    "VALUES",
+    "Event",
+    "EventType",
+    "PersonName",
+    "Value",
+]
 
 
 class EventType(IntEnum):
@@ -67,6 +91,31 @@ class EventType(IntEnum):
     END_FRAGMENTS = 16
     JSON_ELEMENT = 17
 
+
+# The types as events have them, see ``Event``.
+START_DATASET = int(EventType.START_DATASET)
+END_DATASET = int(EventType.END_DATASET)
+ELEMENT = int(EventType.ELEMENT)
+BULK_DATA = int(EventType.BULK_DATA)
+START_ELEMENT = int(EventType.START_ELEMENT)
+VALUES = int(EventType.VALUES)
+SEGMENT = int(EventType.SEGMENT)
+LAST_SEGMENT = int(EventType.LAST_SEGMENT)
+END_ELEMENT = int(EventType.END_ELEMENT)
+START_SEQUENCE = int(EventType.START_SEQUENCE)
+START_ITEM = int(EventType.START_ITEM)
+END_ITEM = int(EventType.END_ITEM)
+END_SEQUENCE = int(EventType.END_SEQUENCE)
+START_FRAGMENTS = int(EventType.START_FRAGMENTS)
+START_FRAGMENT = int(EventType.START_FRAGMENT)
+END_FRAGMENTS = int(EventType.END_FRAGMENTS)
+JSON_ELEMENT = int(EventType.JSON_ELEMENT)
+
+OPENING = frozenset({START_ELEMENT, START_SEQUENCE, START_FRAGMENTS})
+"""What begins an element that comes in several events."""
+
+CLOSING = frozenset({END_ELEMENT, END_SEQUENCE, END_FRAGMENTS})
+"""What ends it."""
 
 PersonName: TypeAlias = tuple[str, str, str]
 """The alphabetic, ideographic and phonetic group of a person name (PS3.5 6.2.1)."""

@@ -22,32 +22,28 @@ from streamdicom.buffers import SpooledValue, SpoolFile
 from streamdicom.bulkdata import BulkDataAction, BulkDataInfo, BulkDataPolicy, BulkDataStore
 from streamdicom.bulkvalues import ValueEncoder, decode_value
 from streamdicom.errors import BulkDataError, OutputError, StreamDicomError
-from streamdicom.events import Event, EventType
+from streamdicom.events import (
+    BULK_DATA,
+    ELEMENT,
+    END_ELEMENT,
+    END_FRAGMENTS,
+    END_SEQUENCE,
+    LAST_SEGMENT,
+    SEGMENT,
+    START_DATASET,
+    START_ELEMENT,
+    START_FRAGMENT,
+    START_FRAGMENTS,
+    START_ITEM,
+    START_SEQUENCE,
+    VALUES,
+    Event,
+)
 from streamdicom.multipart import LONGEST_FRAGMENT, read_parts, write_parts
 from streamdicom.tags import ITEM_TAG, format_tag
 from streamdicom.vr import VRS, Form
 
-__all__ = ["fragment_events", "load_bulk_data", "open_bulk_data", "store_bulk_data", "value_field"]
-
-# Plain integers, see ``Event``.
-(
-    _START_DATASET,
-    _END_DATASET,
-    _ELEMENT,
-    _BULK_DATA,
-    _START_ELEMENT,
-    _VALUES,
-    _SEGMENT,
-    _LAST_SEGMENT,
-    _END_ELEMENT,
-    _START_SEQUENCE,
-    _START_ITEM,
-    _END_ITEM,
-    _END_SEQUENCE,
-    _START_FRAGMENTS,
-    _START_FRAGMENT,
-    _END_FRAGMENTS,
-) = map(int, list(EventType)[:16])
+__all__ = ["Frames", "fragment_events", "load_bulk_data", "open_bulk_data", "store_bulk_data", "value_field"]
 
 _BULK_VRS = frozenset(vr for vr, row in VRS.items() if row.bulk)
 _LONG_TEXT_VRS = frozenset(vr for vr in _BULK_VRS if VRS[vr].form is Form.TEXT)
@@ -84,13 +80,13 @@ class Place:
 
     def move(self, kind: int, tag: int, value: Any) -> None:
         """Take note of an event that opens or closes something."""
-        if kind == _START_ITEM:
+        if kind == START_ITEM:
             self.frames[-1:] = [(tag, value)]
-        elif kind == _START_SEQUENCE:
+        elif kind == START_SEQUENCE:
             self.frames.append((tag, 0))
-        elif kind == _END_SEQUENCE:
+        elif kind == END_SEQUENCE:
             del self.frames[-1:]
-        elif kind == _START_DATASET:
+        elif kind == START_DATASET:
             self.index = value
             self.frames = []
             self.context = {}
@@ -179,14 +175,14 @@ class _Storing:
         by_tag, vrs = self._policy.by_tag, _BINARY_VRS | self._moved
         for event in self._source:
             kind, tag, vr, value = event
-            if kind == _ELEMENT:
+            if kind == ELEMENT:
                 if tag in _CONTEXT:
                     place.learn(tag, value)
                 if not value or not (vr in vrs or tag in by_tag):
                     yield event
                     continue
                 changed: Iterable[Event] = self._element(event)
-            elif kind == _START_ELEMENT or kind == _START_FRAGMENTS:
+            elif kind == START_ELEMENT or kind == START_FRAGMENTS:
                 changed = self._parts(event)
             else:
                 place.move(kind, tag, value)
@@ -213,7 +209,7 @@ class _Storing:
         action = self._policy.action(tag, vr, len(data)) if data else BulkDataAction.INLINE
         if action is not BulkDataAction.STORE:
             return (event,) if action is BulkDataAction.INLINE else ()
-        return ((_BULK_DATA, tag, vr, self._store.put((data,), self._place.info(tag, vr))),)
+        return ((BULK_DATA, tag, vr, self._store.put((data,), self._place.info(tag, vr))),)
 
     # --- elements in parts and fragments -----------------------------------------------------------------------
 
@@ -231,14 +227,14 @@ class _Storing:
         while not self._is_decidable(tag, vr, max(known, size)):
             event = self._next()
             held.append(event)
-            if event[0] == _END_ELEMENT or event[0] == _END_FRAGMENTS:
+            if event[0] == END_ELEMENT or event[0] == END_FRAGMENTS:
                 vr = event[2] or vr
                 break
             size += _size(event)
             if not vr and size > self._policy.threshold and self._is_kept(tag, event[3]):
                 yield from held
                 return
-        is_complete = held[-1][0] in (_END_ELEMENT, _END_FRAGMENTS)
+        is_complete = held[-1][0] in (END_ELEMENT, END_FRAGMENTS)
         action = BulkDataAction.STORE if not vr else self._policy.action(tag, vr, max(known, size))
         if action is BulkDataAction.INLINE or (is_complete and not size):
             if action is not BulkDataAction.DROP:
@@ -246,7 +242,7 @@ class _Storing:
             return
         rest = _Rest(held[1:] if is_complete else chain(held[1:], iter(self._next, None)))
         if action is BulkDataAction.STORE:
-            yield from self._stored(kind == _START_FRAGMENTS, tag, vr, rest)
+            yield from self._stored(kind == START_FRAGMENTS, tag, vr, rest)
         rest.skip()
 
     def _is_decidable(self, tag: int, vr: str, size: int) -> bool:
@@ -267,14 +263,15 @@ class _Storing:
     def _stored(self, is_encapsulated: bool, tag: int, vr: str, rest: _Rest) -> Iterator[Event]:
         info = self._place.info(tag, vr)
         if is_encapsulated:
-            yield _BULK_DATA, tag, vr, self._put_fragments(rest, info)
+            yield BULK_DATA, tag, vr, self._put_fragments(rest, info)
             return
         uri = self._store.put(rest.value_field(vr), info)
         rest.skip()
+        # What a reader has passed over does not change what was decided.
+        action = BulkDataAction.STORE if vr else self._policy.action(tag, rest.vr, rest.size)
         vr = vr or rest.vr
-        action = self._policy.action(tag, vr, rest.size)
         if action is BulkDataAction.STORE:
-            yield _BULK_DATA, tag, vr, uri
+            yield BULK_DATA, tag, vr, uri
         elif action is BulkDataAction.INLINE:
             yield from decode_value(tag, vr, self._store.open(uri))
 
@@ -290,7 +287,7 @@ class _Storing:
             return
         data = b"".join(table[1]) if table[0] <= _LONGEST_TABLE else b""
         yield self._line([table[0]], (data,) if data else table[1], info._replace(fragment=0))
-        frames = _Frames(fragments, data)
+        frames = Frames(fragments, data)
         for number, (lengths, segments) in enumerate(frames, 1):
             yield self._line(lengths, segments, info._replace(fragment=number))
 
@@ -304,7 +301,7 @@ class _Storing:
         return f"{'+'.join(map(str, lengths))} {uri}\n".encode()
 
 
-class _Frames:
+class Frames:
     """Frames of fragments, by the Basic Offset Table (PS3.5 A.4); without one each fragment is taken for a frame."""
 
     def __init__(self, fragments: Iterator[tuple[int, Iterator[bytes]]], table: bytes) -> None:
@@ -334,9 +331,9 @@ class _Frames:
 def _size(event: Event) -> int:
     """The bytes in a value field of what an event adds to the element; text is counted in characters."""
     kind, _, _, value = event
-    if kind == _START_FRAGMENT:
+    if kind == START_FRAGMENT:
         return _ITEM_HEADER
-    if kind != _VALUES:
+    if kind != VALUES:
         return len(value) if isinstance(value, str | bytes) else 0
     return sum([len(one) if isinstance(one, str | bytes) else 8 for one in value]) + len(value) - 1
 
@@ -352,7 +349,7 @@ class _Rest:
 
     def _take(self) -> Event:
         event = next(self._events)
-        if event[0] == _END_ELEMENT or event[0] == _END_FRAGMENTS:
+        if event[0] == END_ELEMENT or event[0] == END_FRAGMENTS:
             self._is_over = True
             self.vr = event[2]
         return event
@@ -367,11 +364,11 @@ class _Rest:
         encoder = ValueEncoder(vr)
         while not self._is_over:
             kind, _, _, value = self._take()
-            if kind == _VALUES:
+            if kind == VALUES:
                 data = encoder.values(value)
-            elif kind == _SEGMENT or kind == _LAST_SEGMENT:
-                data = encoder.segment(value, last=kind == _LAST_SEGMENT)
-            elif kind == _END_ELEMENT:
+            elif kind == SEGMENT or kind == LAST_SEGMENT:
+                data = encoder.segment(value, last=kind == LAST_SEGMENT)
+            elif kind == END_ELEMENT:
                 return
             else:
                 raise OutputError("an event that cannot be within an element")
@@ -382,9 +379,9 @@ class _Rest:
         """Of each fragment its length and its segments."""
         while True:
             kind, _, _, length = self._take()
-            if kind == _END_FRAGMENTS:
+            if kind == END_FRAGMENTS:
                 return
-            if kind != _START_FRAGMENT or not isinstance(length, int) or not 0 <= length <= LONGEST_FRAGMENT:
+            if kind != START_FRAGMENT or not isinstance(length, int) or not 0 <= length <= LONGEST_FRAGMENT:
                 raise OutputError("a fragment without a length of 32 bits")
             segments = self._fragment(length)
             yield length, segments
@@ -392,10 +389,10 @@ class _Rest:
                 pass
 
     def _fragment(self, length: int) -> Iterator[bytes]:
-        kind = _SEGMENT
-        while kind == _SEGMENT:
+        kind = SEGMENT
+        while kind == SEGMENT:
             kind, _, _, data = self._take()
-            if kind not in (_SEGMENT, _LAST_SEGMENT) or not isinstance(data, bytes):
+            if kind not in (SEGMENT, LAST_SEGMENT) or not isinstance(data, bytes):
                 raise OutputError("an event that cannot be within a fragment")
             length -= len(data)
             yield data
@@ -430,14 +427,14 @@ def load_bulk_data(events: Iterable[Event], store: BulkDataStore | None) -> Iter
     place = Place()
     for event in events:
         kind, tag, vr, value = event
-        if kind == _BULK_DATA:
+        if kind == BULK_DATA:
             try:
                 yield from open_bulk_data(store, tag, vr, value)
             except StreamDicomError as error:
                 error.within(place.index, place.tag_path(tag))
                 raise
         else:
-            if kind != _ELEMENT:
+            if kind != ELEMENT:
                 place.move(kind, tag, value)
             yield event
 
@@ -470,11 +467,11 @@ def value_field(events: Iterable[Event]) -> Iterator[bytes]:
     b'\xfe\xff\x00\xe0\x02\x00\x00\x00ab'
     """
     for kind, _, _, value in events:
-        if kind == _ELEMENT or kind == _VALUES:
+        if kind == ELEMENT or kind == VALUES:
             yield from value
-        elif kind == _SEGMENT or kind == _LAST_SEGMENT:
+        elif kind == SEGMENT or kind == LAST_SEGMENT:
             yield value
-        elif kind == _START_FRAGMENT:
+        elif kind == START_FRAGMENT:
             yield ITEM_TAG + value.to_bytes(4, "little")
 
 
@@ -484,13 +481,13 @@ def fragment_events(tag: int, vr: str, fragments: Iterable[tuple[int, Iterable[b
     >>> [kind for kind, *_ in fragment_events(0x7FE00010, "OB", [(0, []), (2, [b"ab"])])]
     [14, 15, 8, 15, 7, 8, 16]
     """
-    yield _START_FRAGMENTS, tag, vr, None
+    yield START_FRAGMENTS, tag, vr, None
     for length, segments in fragments:
-        yield _START_FRAGMENT, tag, vr, length
+        yield START_FRAGMENT, tag, vr, length
         for segment in segments:
-            yield _SEGMENT, tag, vr, segment
-        yield _LAST_SEGMENT, tag, vr, b""
-    yield _END_FRAGMENTS, tag, vr, None
+            yield SEGMENT, tag, vr, segment
+        yield LAST_SEGMENT, tag, vr, b""
+    yield END_FRAGMENTS, tag, vr, None
 
 
 def _indexed(store: BulkDataStore, address: str) -> Iterator[tuple[int, Iterator[bytes]]]:

@@ -9,13 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 from struct import Struct
 from typing import BinaryIO
 
-from streamdicom.events import Event, EventType
+from streamdicom.events import END_ELEMENT, START_ELEMENT, VALUES, Event
 
 __all__ = ["tell_vrs"]
 
-_START_ELEMENT = int(EventType.START_ELEMENT)
-_VALUES = int(EventType.VALUES)
-_END_ELEMENT = int(EventType.END_ELEMENT)
 _HEADER = Struct("<BBI")  # of a value or a segment in the temporary file: its event, its type, its length
 _NONE, _TEXT, _BYTES = range(3)
 
@@ -34,7 +31,7 @@ def tell_vrs(events: Iterable[Event], temporary: Callable[[], BinaryIO]) -> Iter
     """
     events = iter(events)
     for event in events:
-        if event[0] == _START_ELEMENT and not event[2]:
+        if event[0] == START_ELEMENT and not event[2]:
             with temporary() as file:
                 yield from _one(event, events, file)
         else:
@@ -45,14 +42,14 @@ def _one(start: Event, events: Iterator[Event], file: BinaryIO) -> Iterator[Even
     kind, tag, _, told = start
     for event in events:
         kind, _, vr, value = event
-        if kind == _END_ELEMENT:
-            yield _START_ELEMENT, tag, vr, told
+        if kind == END_ELEMENT:
+            yield START_ELEMENT, tag, vr, told
             file.seek(0)
             for kind, held in _held(file):
-                yield kind, tag, vr, (held,) if kind == _VALUES else held
+                yield kind, tag, vr, (held,) if kind == VALUES else held
             yield event
             return
-        for one in value if kind == _VALUES else (value,):
+        for one in value if kind == VALUES else (value,):
             _hold(file, kind, one)
 
 

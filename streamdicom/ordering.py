@@ -7,28 +7,24 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from operator import itemgetter
 
-from streamdicom.events import Event, EventType
+from streamdicom.events import (
+    END_DATASET,
+    END_ELEMENT,
+    END_FRAGMENTS,
+    END_ITEM,
+    END_SEQUENCE,
+    LAST_SEGMENT,
+    SEGMENT,
+    START_DATASET,
+    START_FRAGMENT,
+    START_ITEM,
+    VALUES,
+    Event,
+)
 
 __all__ = ["ElementSorter", "Elements", "sort_elements"]
 
-_START_DATASET = int(EventType.START_DATASET)
-_END_DATASET = int(EventType.END_DATASET)
-_START_ITEM = int(EventType.START_ITEM)
-_END_ITEM = int(EventType.END_ITEM)
-_WITHIN = frozenset(
-    map(
-        int,
-        (
-            EventType.VALUES,
-            EventType.SEGMENT,
-            EventType.LAST_SEGMENT,
-            EventType.END_ELEMENT,
-            EventType.START_FRAGMENT,
-            EventType.END_FRAGMENTS,
-            EventType.END_SEQUENCE,
-        ),
-    )
-)
+_WITHIN = frozenset({VALUES, SEGMENT, LAST_SEGMENT, END_ELEMENT, START_FRAGMENT, END_FRAGMENTS, END_SEQUENCE})
 _OVERHEAD = 128  # bytes that an event takes, about
 
 _MOST_SEEN = 4096  # elements of a data set that one which comes again is compared with
@@ -145,7 +141,7 @@ class ElementSorter:
             yield from self._hold(remaining)
         for event in remaining:
             yield event
-            if event[0] == _START_DATASET:
+            if event[0] == START_DATASET:
                 self._levels = [_Level()]
                 self._size = 0
                 yield from self._hold(remaining)
@@ -155,15 +151,15 @@ class ElementSorter:
         levels, size, most = self._levels, self._size, self._most
         for event in events:
             kind, _, _, value = event
-            if kind == _END_DATASET:
+            if kind == END_DATASET:
                 self._levels = []
                 yield from levels[0].events()
                 yield event
                 return
-            if kind == _START_ITEM:
+            if kind == START_ITEM:
                 levels[-1].members[-1][1].append(event)
                 levels.append(_Level())
-            elif kind == _END_ITEM:
+            elif kind == END_ITEM:
                 inner = levels.pop()
                 held = levels[-1].members[-1][1]
                 held.extend(inner.events())

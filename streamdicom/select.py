@@ -9,7 +9,21 @@ from typing import IO, Any
 from weakref import finalize
 
 from streamdicom.errors import LimitError, Location
-from streamdicom.events import Event, EventType
+from streamdicom.events import (
+    BULK_DATA,
+    CLOSING,
+    ELEMENT,
+    END_DATASET,
+    END_ELEMENT,
+    END_SEQUENCE,
+    JSON_ELEMENT,
+    OPENING,
+    START_DATASET,
+    START_ELEMENT,
+    START_FRAGMENTS,
+    START_SEQUENCE,
+    Event,
+)
 from streamdicom.limits import Limits
 from streamdicom.part10.syntax import is_encapsulated
 from streamdicom.selection import Level, Pattern, Wanted, selection
@@ -17,28 +31,12 @@ from streamdicom.tags import FILE_META_GROUP
 
 __all__ = ["DatasetFilter", "ElementFilter", "needed_file_meta", "select", "where"]
 
-# Plain integers, see ``Event``.
-_START_DATASET = int(EventType.START_DATASET)
-_END_DATASET = int(EventType.END_DATASET)
-_ELEMENT = int(EventType.ELEMENT)
-_BULK_DATA = int(EventType.BULK_DATA)
-_START_ELEMENT = int(EventType.START_ELEMENT)
-_END_ELEMENT = int(EventType.END_ELEMENT)
-_START_SEQUENCE = int(EventType.START_SEQUENCE)
-_START_ITEM = int(EventType.START_ITEM)
-_END_ITEM = int(EventType.END_ITEM)
-_END_SEQUENCE = int(EventType.END_SEQUENCE)
-_START_FRAGMENTS = int(EventType.START_FRAGMENTS)
-_JSON_ELEMENT = int(EventType.JSON_ELEMENT)
 _TRANSFER_SYNTAX_UID = 0x00020010
 _MOST_HELD = 256  # more than file meta information has elements
 _EACH = 256  # bytes that go with each event that is held
 _NUMBER = 8  # bytes
 _IN_MEMORY = 1024 * 1024
-# What an element may be that is more than one event: what opens it, and what closes it.
-_OPEN = frozenset({int(EventType.START_ELEMENT), int(EventType.START_SEQUENCE), int(EventType.START_FRAGMENTS)})
-_CLOSE = frozenset({int(EventType.END_ELEMENT), int(EventType.END_SEQUENCE), int(EventType.END_FRAGMENTS)})
-_ELEMENTS = frozenset({_ELEMENT, _BULK_DATA, _JSON_ELEMENT}) | _OPEN
+_ELEMENTS = frozenset({ELEMENT, BULK_DATA, JSON_ELEMENT}) | OPENING
 
 
 def select(
@@ -101,22 +99,22 @@ class ElementFilter:
             kind, tag, vr, _ = event
             if self._depth:
                 yield from self._within(event)
-            elif kind == _ELEMENT or kind == _BULK_DATA:
+            elif kind == ELEMENT or kind == BULK_DATA:
                 if self._level.takes(tag, vr):
                     yield event
-            elif kind == _START_SEQUENCE:
+            elif kind == START_SEQUENCE:
                 yield from self._start_sequence(event)
-            elif kind == _START_ELEMENT or kind == _START_FRAGMENTS:
+            elif kind == START_ELEMENT or kind == START_FRAGMENTS:
                 self._start_parts(event)
                 if self._comes:
                     yield event
-            elif kind == _JSON_ELEMENT:
+            elif kind == JSON_ELEMENT:
                 if self._level.takes_unknown(tag, vr):
                     yield event
             else:
-                if kind == _END_SEQUENCE:
+                if kind == END_SEQUENCE:
                     self._level = self._outer.pop()
-                elif kind == _START_DATASET:
+                elif kind == START_DATASET:
                     self._level, self._outer = self._top, []
                 yield event
 
@@ -142,7 +140,7 @@ class ElementFilter:
     def _within(self, event: Event) -> Iterable[Event]:
         """What becomes of an event within an element that comes or goes as one."""
         kind, tag, vr, _ = event
-        self._depth += (kind in _OPEN) - (kind in _CLOSE)
+        self._depth += (kind in OPENING) - (kind in CLOSING)
         if self._waiting is None:
             return (event,) if self._comes else ()
         self._waiting.add(event)
@@ -170,8 +168,8 @@ class _Waiting:
 
     def events(self) -> Iterator[Event]:
         self._file.seek(0)
-        kind = _START_ELEMENT
-        while kind != _END_ELEMENT:
+        kind = START_ELEMENT
+        while kind != END_ELEMENT:
             event: Event = marshal.load(self._file)  # noqa: S302 - what was written above
             kind = event[0]
             yield event
@@ -235,14 +233,14 @@ class DatasetFilter:
         """Those that are wanted of the next events."""
         for event in events:
             kind, tag, _, _ = event
-            if kind == _START_DATASET:
+            if kind == START_DATASET:
                 self._start(event)
             elif self._verdict is None:
                 yield from self._undecided(event)
             else:
                 if tag in self._late and kind in _ELEMENTS and not self._depth:
                     raise self._too_late()
-                self._depth += (kind in _OPEN) - (kind in _CLOSE)
+                self._depth += (kind in OPENING) - (kind in CLOSING)
                 if self._verdict:
                     yield event
 
@@ -259,15 +257,15 @@ class DatasetFilter:
         kind, tag, _, value = event
         self._held.append(event)
         self._size += _size(value)
-        if kind == _END_DATASET:
+        if kind == END_DATASET:
             return self._decide(self._decision.end())
         if kind in _ELEMENTS and not self._depth:
             self._highest = max(self._highest, tag)
-            verdict = self._decision.element(tag, value if kind == _ELEMENT else ())
+            verdict = self._decision.element(tag, value if kind == ELEMENT else ())
             if verdict is not None:
-                self._depth = kind in _OPEN
+                self._depth = kind in OPENING
                 return self._decide(verdict)
-        self._depth += (kind in _OPEN) - (kind in _CLOSE)
+        self._depth += (kind in OPENING) - (kind in CLOSING)
         most = self._wanted.most_held
         if len(self._held) > most or self._size > most * _EACH:
             return self._settle()
@@ -321,9 +319,9 @@ def needed_file_meta(events: Iterable[Event], *, always: bool = False) -> Iterat
     for event in remaining:
         held.append(event)
         kind, tag, _, value = event
-        if tag == _TRANSFER_SYNTAX_UID and kind == _ELEMENT:
+        if tag == _TRANSFER_SYNTAX_UID and kind == ELEMENT:
             is_needed = always or (bool(value) and is_encapsulated(value[0]))
-        if (kind != _START_DATASET and tag >> 16 != FILE_META_GROUP) or len(held) > _MOST_HELD:
+        if (kind != START_DATASET and tag >> 16 != FILE_META_GROUP) or len(held) > _MOST_HELD:
             break
     if not is_needed:
         held = [event for event in held if event[1] >> 16 != FILE_META_GROUP]

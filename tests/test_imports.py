@@ -20,16 +20,16 @@ _LAYERS = (
     ("errors", "limits"),
     ("jsontext",),
     ("tags", "vr", "events", "deviations", "bulkdata", "charset", "valuefield"),
-    ("bulkvalues", "multipart", "encapsulation", "buffers", "options", "selection", "converters"),
+    ("bulkvalues", "multipart", "encapsulation", "buffers", "options", "selection", "converters", "writing"),
     ("dicomjson", "part10", "dataset", "filters", "ordering", "select", "conversion", "stages", "late", "nativexml"),
     ("formats",),
     ("files", "sockets", "spool", "compression", "push", "api", "aio"),
-    ("archive", "serializers", "origin", "web"),
-    ("pydantic",),
+    ("archive", "serializers", "web"),
+    ("pydantic", "origin"),
     ("cli",),
 )
 _LEVEL = {name: level for level, names in enumerate(_LAYERS) for name in names}
-_FOLDERS = ("jsontext", "converters", "dicomjson", "part10", "nativexml", "dataset", "archive", "origin", "web", "cli")
+_FOLDERS = ("jsontext", "converters", "dicomjson", "part10", "nativexml", "dataset", "archive", "web", "origin", "cli")
 
 
 def _modules() -> list[Path]:

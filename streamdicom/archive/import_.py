@@ -41,7 +41,7 @@ from streamdicom.archive.layout import DEFAULT_LAYOUT, SOP_INSTANCE_UID, Layout,
 from streamdicom.archive.report import ProgressCallback, Report, Skipped, Ticker
 from streamdicom.compression import compression_of, decompress
 from streamdicom.errors import InputError, Location, OutputError, ResumeError, StreamDicomError
-from streamdicom.events import Event, EventType
+from streamdicom.events import END_DATASET, Event
 from streamdicom.files import Source, chunks
 from streamdicom.filters import load_bulk_data
 from streamdicom.options import ReadOptions, WriteOptions
@@ -53,8 +53,6 @@ __all__ = ["import_archive"]
 
 _WORK = ".streamdicom"
 _LONGEST_MAGIC = 6
-
-_END_DATASET = int(EventType.END_DATASET)
 
 
 def import_archive(
@@ -181,7 +179,7 @@ class _Stream:
     def _rest(self) -> Iterator[Event]:
         while self._in_dataset:
             event = next(self._events)
-            self._in_dataset = event[0] != _END_DATASET
+            self._in_dataset = event[0] != END_DATASET
             yield event
 
 

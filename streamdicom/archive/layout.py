@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from streamdicom.events import Event, EventType
+from streamdicom.events import ELEMENT, END_SEQUENCE, START_SEQUENCE, Event
 from streamdicom.tags import parse_tag
 
 __all__ = ["DEFAULT_LAYOUT", "SOP_INSTANCE_UID", "Layout", "noted"]
@@ -28,9 +28,8 @@ _LONGEST_NAME = 200  # bytes; systems allow 255, and a suffix may be added
 # Names of devices on Windows, with whatever ending.
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|(?:com|lpt)[0-9¹²³]) *(?:\..*)?", re.IGNORECASE)
 
-_ELEMENT = int(EventType.ELEMENT)
-_DEEPER = frozenset({int(EventType.START_SEQUENCE)})
-_HIGHER = frozenset({int(EventType.END_SEQUENCE)})
+_DEEPER = frozenset({START_SEQUENCE})
+_HIGHER = frozenset({END_SEQUENCE})
 
 
 class Layout:
@@ -143,7 +142,7 @@ def noted(events: Iterable[Event], tags: frozenset[int], values: dict[int, str])
     depth = 0
     for event in events:
         kind, tag, _, value = event
-        if kind == _ELEMENT:
+        if kind == ELEMENT:
             if tag in tags and not depth and value:
                 values[tag] = _plain(value[0])
         elif kind in _DEEPER:

@@ -425,3 +425,22 @@ def import_command(
         )
         if not is_complete:
             raise typer.Exit(3)
+
+
+# --- DICOMweb ---------------------------------------------------------------------------------------------------
+
+_Archive = Annotated[Path, typer.Argument(metavar="PATH", help="A folder of DICOM files, or of DICOM JSON.")]
+_Host = Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen. Anybody who gets there can read all.")]
+_Port = Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="0 for any that is free.")]
+_ReadOnly = Annotated[bool, typer.Option("--read-only", help="Nothing can be stored.")]
+
+
+@app.command()
+def serve(path: _Archive, host: _Host = "127.0.0.1", port: _Port = 8042, read_only: _ReadOnly = False) -> None:
+    """Serve a folder as a DICOMweb origin server: search, retrieve, store. It ends with Ctrl-C."""
+    with _told():
+        try:
+            from streamdicom.cli.serve import serve_folder
+        except ModuleNotFoundError as error:
+            raise CallError(f'{error.name} is missing; install "streamdicom[cli,serve]"') from None
+        serve_folder(path, host, port, read_only=read_only)

@@ -14,7 +14,23 @@ from itertools import islice
 from typing import Any, NamedTuple, TypeAlias
 
 from streamdicom.cli.show import short, values_text
-from streamdicom.events import Event, EventType
+from streamdicom.events import (
+    BULK_DATA,
+    ELEMENT,
+    END_ELEMENT,
+    END_FRAGMENTS,
+    END_ITEM,
+    END_SEQUENCE,
+    JSON_ELEMENT,
+    LAST_SEGMENT,
+    START_ELEMENT,
+    START_FRAGMENT,
+    START_FRAGMENTS,
+    START_ITEM,
+    START_SEQUENCE,
+    VALUES,
+    Event,
+)
 from streamdicom.tags import FILE_META_GROUP, ITEM_TAG, is_group_length
 
 __all__ = ["DataSet", "Entry", "Key", "datasets"]
@@ -31,13 +47,10 @@ _HASH_LENGTH = 16
 _SOP_INSTANCE_UID = 0x00080018
 _END = b"\xff"  # behind each value; UTF-8 has none
 
-_ELEMENT = int(EventType.ELEMENT)
-_START_SEQUENCE = int(EventType.START_SEQUENCE)
-_START_ITEM = int(EventType.START_ITEM)
-_UP = frozenset({int(EventType.END_SEQUENCE), int(EventType.END_ITEM)})
-_PARTS = frozenset({int(EventType.START_ELEMENT), int(EventType.START_FRAGMENTS)})
-_END_OF_PARTS = frozenset({int(EventType.END_ELEMENT), int(EventType.END_FRAGMENTS)})
-_TEXTS = {int(EventType.BULK_DATA): b"u", int(EventType.JSON_ELEMENT): b"j"}
+_UP = frozenset({END_SEQUENCE, END_ITEM})
+_PARTS = frozenset({START_ELEMENT, START_FRAGMENTS})
+_END_OF_PARTS = frozenset({END_ELEMENT, END_FRAGMENTS})
+_TEXTS = {BULK_DATA: b"u", JSON_ELEMENT: b"j"}
 
 
 class DataSet(NamedTuple):
@@ -90,14 +103,14 @@ def _entries(events: Iterator[Event], file_meta: bool, shown: bool) -> Iterator[
     """The entries of the data set that has begun, as they come."""
     place: Key = ()
     for kind, tag, vr, value in events:
-        if kind == _ELEMENT:
+        if kind == ELEMENT:
             if _counts(tag, file_meta):
                 content = _content(b"".join(map(_encoded, value)))
                 yield (*place, tag), vr, content, values_text(value) if shown else ""
-        elif kind == _START_SEQUENCE:
+        elif kind == START_SEQUENCE:
             place = (*place, tag)
             yield place, "SQ", b"", ""
-        elif kind == _START_ITEM:
+        elif kind == START_ITEM:
             place = (*place, value)
             yield place, "", b"", ""
         elif kind in _UP:
@@ -123,7 +136,7 @@ def _counts(tag: int, file_meta: bool) -> bool:
 
 def _parts(events: Iterator[Event], kind: int, vr: str) -> tuple[str, bytes, str]:
     """The VR, the content and the text of an element in parts, or of encapsulated pixel data."""
-    parts = _Parts(b"b" if kind == EventType.START_FRAGMENTS else b"")
+    parts = _Parts(b"b" if kind == START_FRAGMENTS else b"")
     for kind, _, last_vr, value in events:
         if kind in _END_OF_PARTS:
             return last_vr or vr, parts.content(), parts.text()
@@ -147,13 +160,13 @@ class _Parts:
         self._put(start)
 
     def add(self, kind: int, value: Any) -> None:
-        if kind == EventType.VALUES:
+        if kind == VALUES:
             self._put(b"".join(map(_encoded, value)))
             self._text = self._text or values_text(value)
-        elif kind == EventType.START_FRAGMENT:
+        elif kind == START_FRAGMENT:
             self._put(ITEM_TAG + value.to_bytes(4, "little"))
         else:
-            self._segment(value, is_last=kind == EventType.LAST_SEGMENT)
+            self._segment(value, is_last=kind == LAST_SEGMENT)
 
     def _segment(self, value: str | bytes, *, is_last: bool) -> None:
         if not self._is_open:

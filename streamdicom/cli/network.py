@@ -23,7 +23,7 @@ from streamdicom.aio import aiter_events
 from streamdicom.api import write_events
 from streamdicom.cli.streams import PIPE, CallError, Meter, event_batches, size_of
 from streamdicom.errors import StreamDicomError, TruncatedError
-from streamdicom.events import Event, EventType
+from streamdicom.events import END_DATASET, Event
 from streamdicom.files import CHUNK, Output, temporary
 from streamdicom.options import ReadOptions, WriteOptions
 from streamdicom.ordering import ElementSorter, sort_elements
@@ -31,7 +31,6 @@ from streamdicom.push import BROKEN_OFF, DatasetEncoder
 
 __all__ = ["address_of", "listen_at", "send_file"]
 
-_END_DATASET = int(EventType.END_DATASET)
 _MOST_PEERS = 64  # at once; each may take some MiB, and others wait until there is a place
 _FEW = 32  # events that are written at once: each of a long value has a block in it
 _LINGER = struct.Struct("hh" if os.name == "nt" else "ii")
@@ -229,7 +228,7 @@ class _Listener:
             async with aclosing(received) as events:
                 async for event in events:
                     batch.append(event)
-                    is_end = event[0] == _END_DATASET
+                    is_end = event[0] == END_DATASET
                     if is_end or len(batch) == _FEW:
                         render.write(batch, is_end)
                         batch.clear()

@@ -14,12 +14,10 @@ from typing import Any
 from streamdicom.cli.streams import PIPE, Meter, event_batches, size_of
 from streamdicom.deviations import DEVIATIONS, Deviation, DeviationLog, Severity
 from streamdicom.errors import InputError
-from streamdicom.events import EventType
+from streamdicom.events import START_DATASET
 from streamdicom.options import ReadOptions
 
 __all__ = ["print_codes", "validate_files"]
-
-_START_DATASET = int(EventType.START_DATASET)
 
 
 @dataclass
@@ -74,7 +72,7 @@ def _validate(source: Path, report: _TextReport | _JsonReport, most: int) -> _Fo
     try:
         with Meter(f"Reading {source}", size_of(source)) as meter:
             for events in event_batches(source, meter, options):
-                found.datasets += sum([event[0] == _START_DATASET for event in events])
+                found.datasets += sum([event[0] == START_DATASET for event in events])
     except InputError as error:
         found.errors = 1
         report.error(error)

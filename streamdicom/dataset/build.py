@@ -27,7 +27,7 @@ from streamdicom.conversion import has_form_of
 from streamdicom.converters.registry import converters_in_force
 from streamdicom.dataset._elements import data_element, json_element, pydicom_text, reference
 from streamdicom.errors import DatasetError, InputError, LimitError, StreamDicomError
-from streamdicom.events import Event, EventType
+from streamdicom.events import ELEMENT, Event, EventType
 from streamdicom.filters import FRAGMENT_FORMS, open_bulk_data, value_field
 from streamdicom.options import ReadOptions, UriHandler
 from streamdicom.tags import FILE_META_GROUP, ITEM_TAG, SPECIFIC_CHARACTER_SET, UTF_8_TERM, format_tag
@@ -36,7 +36,6 @@ from streamdicom.vr import VRS, Form
 
 __all__ = ["DatasetBuilder"]
 
-_ELEMENT = int(EventType.ELEMENT)
 _VALUE_OVERHEAD = 64  # bytes of an object and of the place that refers to it
 _OVERHEAD = 256  # bytes that pydicom needs for an element or an item, see ``Limits.dataset_size``
 
@@ -133,7 +132,7 @@ class DatasetBuilder:
         tag = 0
         try:
             for kind, tag, vr, value in events:
-                if kind == _ELEMENT:
+                if kind == ELEMENT:
                     self._add(tag, vr, value)
                 else:
                     _MOVES[kind](self, tag, vr, value)
@@ -220,7 +219,7 @@ class DatasetBuilder:
             self._put_buffer(tag, vr, LazyValue(fetch, padded=not is_encapsulated), is_encapsulated)
         else:
             for kind, _, _, part in open_bulk_data(store, tag, vr, value):
-                if kind == _ELEMENT:
+                if kind == ELEMENT:
                     self._add(tag, vr, part)
                 else:
                     _MOVES[kind](self, tag, vr, part)

@@ -31,7 +31,27 @@ from streamdicom.buffers import SpooledValue
 from streamdicom.converters.dates import dicom_text
 from streamdicom.dataset._elements import json_text
 from streamdicom.errors import Location, OutputError
-from streamdicom.events import Event, EventType, Value
+from streamdicom.events import (
+    BULK_DATA,
+    ELEMENT,
+    END_DATASET,
+    END_ELEMENT,
+    END_FRAGMENTS,
+    END_ITEM,
+    END_SEQUENCE,
+    JSON_ELEMENT,
+    LAST_SEGMENT,
+    SEGMENT,
+    START_DATASET,
+    START_ELEMENT,
+    START_FRAGMENT,
+    START_FRAGMENTS,
+    START_ITEM,
+    START_SEQUENCE,
+    VALUES,
+    Event,
+    Value,
+)
 from streamdicom.limits import Limits
 from streamdicom.multipart import LONGEST_FRAGMENT
 from streamdicom.options import WriteOptions
@@ -43,24 +63,6 @@ __all__ = ["walk"]
 
 _Elements = Iterator[tuple[int, DataElement | RawDataElement]]
 
-_ELEMENT = int(EventType.ELEMENT)
-_BULK_DATA = int(EventType.BULK_DATA)
-_START_ELEMENT = int(EventType.START_ELEMENT)
-_VALUES = int(EventType.VALUES)
-_SEGMENT = int(EventType.SEGMENT)
-_LAST_SEGMENT = int(EventType.LAST_SEGMENT)
-_END_ELEMENT = int(EventType.END_ELEMENT)
-
-_START_DATASET = int(EventType.START_DATASET)
-_END_DATASET = int(EventType.END_DATASET)
-_START_SEQUENCE = int(EventType.START_SEQUENCE)
-_START_ITEM = int(EventType.START_ITEM)
-_END_ITEM = int(EventType.END_ITEM)
-_END_SEQUENCE = int(EventType.END_SEQUENCE)
-_START_FRAGMENTS = int(EventType.START_FRAGMENTS)
-_START_FRAGMENT = int(EventType.START_FRAGMENT)
-_END_FRAGMENTS = int(EventType.END_FRAGMENTS)
-_JSON_ELEMENT = int(EventType.JSON_ELEMENT)
 
 _FILE_META = FILE_META_GROUP << 16
 _BATCH = 512  # events
@@ -100,6 +102,7 @@ def walk(dataset: Dataset, index: int = 0, *, options: WriteOptions | None = Non
         OutputError: An element that no event can express, or a data set that contains itself; the location has the
             tag path.
 
+    >>> from streamdicom.events import EventType
     >>> ds = Dataset()
     >>> ds.PatientID = "17"
     >>> [(EventType(kind).name, value) for events in walk(ds) for kind, _, _, value in events]
@@ -108,7 +111,7 @@ def walk(dataset: Dataset, index: int = 0, *, options: WriteOptions | None = Non
     options = options or _DEFAULTS
     little_endian = dataset.original_encoding[1] is not False
     meta = getattr(dataset, "file_meta", None) if options.file_meta else None
-    events: list[Event] = [(_START_DATASET, 0, "", index)]
+    events: list[Event] = [(START_DATASET, 0, "", index)]
     if meta:
         lower = [item for item in _sorted(dataset) if item[0] < _FILE_META]
         higher = [item for item in _sorted(dataset) if item[0] >= _FILE_META]
@@ -118,7 +121,7 @@ def walk(dataset: Dataset, index: int = 0, *, options: WriteOptions | None = Non
         events = yield from _members(dataset, iter(higher), events, index, little_endian, options)
     else:
         events = yield from _members(dataset, _sorted(dataset), events, index, little_endian, options)
-    events.append((_END_DATASET, 0, "", None))
+    events.append((END_DATASET, 0, "", None))
     yield events
 
 
@@ -147,7 +150,7 @@ def _members(
                 if decoder is not None and type(data) is bytes and len(data) <= _LONG:
                     values = decoder(data, element.is_little_endian) if data else ()
                     if values is not None and not (vr == "SS" and tag >> 16 == 0x0028):  # pydicom mends some of those
-                        events.append((_ELEMENT, tag, vr, values))
+                        events.append((ELEMENT, tag, vr, values))
                         continue
             else:
                 value = element.value
@@ -156,7 +159,7 @@ def _members(
                     vr, maker = known
                     values = maker(value)
                     if values or (values is not None and not hasattr(element, "bulk_data_uri")):
-                        events.append((_ELEMENT, tag, vr, values))
+                        events.append((ELEMENT, tag, vr, values))
                         continue
             try:
                 converted = _converted(dataset, tag, element, little_endian)
@@ -166,7 +169,7 @@ def _members(
                 error.location = Location(None, index, _path(frames, tag))
                 raise
             if is_sequence:
-                events.append((_START_SEQUENCE, tag, "SQ", None))
+                events.append((START_SEQUENCE, tag, "SQ", None))
                 frames.append(_Frame(tag, iter(converted.value or ()), dataset, elements))
                 if not len(frames) % _LEVELS:
                     _check_frames(frames, index)
@@ -180,16 +183,16 @@ def _members(
         else:
             if not frames:
                 return events
-            events.append((_END_ITEM, frames[-1].tag, "SQ", None))
+            events.append((END_ITEM, frames[-1].tag, "SQ", None))
         frame = frames[-1]
         item = next(frame.items, None)
         if item is None:
-            events.append((_END_SEQUENCE, frame.tag, "SQ", None))
+            events.append((END_SEQUENCE, frame.tag, "SQ", None))
             dataset, elements = frame.dataset, frame.elements
             frames.pop()
         else:
             frame.number += 1
-            events.append((_START_ITEM, frame.tag, "SQ", frame.number))
+            events.append((START_ITEM, frame.tag, "SQ", frame.number))
             dataset, elements = item, _sorted(item)
         if len(events) >= _BATCH:
             yield events
@@ -286,12 +289,12 @@ def _element_events(tag: int, element: DataElement, little_endian: bool, options
     value = element.value
     text = json_text(element) if vr == "UN" else None
     if text is not None:
-        return [(_JSON_ELEMENT, tag, "", text)]
+        return [(JSON_ELEMENT, tag, "", text)]
     if VRS[vr].form is Form.BINARY and isinstance(value, bytes | bytearray | BufferedIOBase):
         handler = options.bulk_data_element_handler
         # As pydicom compares them.
         if handler and _length(value) > options.bulk_data_threshold // 4 * 3:
-            return [(_BULK_DATA, tag, vr, handler(element))]
+            return [(BULK_DATA, tag, vr, handler(element))]
         if element.is_undefined_length and little_endian:
             buffer = value if isinstance(value, BufferedIOBase) else BytesIO(value)
             if _holds_items(buffer):
@@ -302,12 +305,12 @@ def _element_events(tag: int, element: DataElement, little_endian: bool, options
     if not values:
         # What ``DatasetBuilder`` makes of a reference.
         uri = getattr(element, "bulk_data_uri", None)
-        return [(_ELEMENT, tag, vr, ()) if uri is None else (_BULK_DATA, tag, vr, uri)]
+        return [(ELEMENT, tag, vr, ()) if uri is None else (BULK_DATA, tag, vr, uri)]
     if VRS[vr].form is Form.BINARY and not little_endian:
         values = (swap_words(values[0], VRS[vr].word),)
     if len(values) > _MANY or max(map(_text_length, values)) > _LONG:
         return _parts(tag, vr, values)
-    return [(_ELEMENT, tag, vr, values)]
+    return [(ELEMENT, tag, vr, values)]
 
 
 def _text_length(value: Any) -> int:
@@ -316,25 +319,25 @@ def _text_length(value: Any) -> int:
 
 def _parts(tag: int, vr: str, values: tuple[Any, ...]) -> Iterator[Event]:
     """A long element in parts, so that its JSON text is never whole."""
-    yield _START_ELEMENT, tag, vr, None
+    yield START_ELEMENT, tag, vr, None
     run: list[Any] = []
     for value in values:
         if isinstance(value, str | bytes) and len(value) > _LONG:
             if run:
-                yield _VALUES, tag, vr, tuple(run)
+                yield VALUES, tag, vr, tuple(run)
                 run = []
             last = (len(value) - 1) // _SEGMENT_LENGTH * _SEGMENT_LENGTH
             for start in range(0, last, _SEGMENT_LENGTH):
-                yield _SEGMENT, tag, vr, value[start : start + _SEGMENT_LENGTH]
-            yield _LAST_SEGMENT, tag, vr, value[last:]
+                yield SEGMENT, tag, vr, value[start : start + _SEGMENT_LENGTH]
+            yield LAST_SEGMENT, tag, vr, value[last:]
         else:
             run.append(value)
             if len(run) >= _MANY:
-                yield _VALUES, tag, vr, tuple(run)
+                yield VALUES, tag, vr, tuple(run)
                 run = []
     if run:
-        yield _VALUES, tag, vr, tuple(run)
-    yield _END_ELEMENT, tag, vr, None
+        yield VALUES, tag, vr, tuple(run)
+    yield END_ELEMENT, tag, vr, None
 
 
 def _length(value: bytes | bytearray | BufferedIOBase) -> int:
@@ -348,11 +351,11 @@ def _length(value: bytes | bytearray | BufferedIOBase) -> int:
 
 def _buffer_events(tag: int, vr: str, buffer: BufferedIOBase, word: int) -> Iterator[Event]:
     """A value that pydicom keeps in a file; where the file stands does not change."""
-    yield _START_ELEMENT, tag, vr, None
+    yield START_ELEMENT, tag, vr, None
     for data in _buffer_segments(buffer):
-        yield _SEGMENT, tag, vr, swap_words(data, word)
-    yield _LAST_SEGMENT, tag, vr, b""
-    yield _END_ELEMENT, tag, vr, None
+        yield SEGMENT, tag, vr, swap_words(data, word)
+    yield LAST_SEGMENT, tag, vr, b""
+    yield END_ELEMENT, tag, vr, None
 
 
 def _buffer_segments(buffer: BufferedIOBase) -> Iterator[bytes]:
@@ -388,15 +391,15 @@ def _holds_items(buffer: BufferedIOBase) -> bool:
 def _fragment_events(tag: int, vr: str, buffer: BufferedIOBase) -> Iterator[Event]:
     """The items of a buffer, which is known to have nothing else."""
     start = buffer.tell()
-    yield _START_FRAGMENTS, tag, vr, None
+    yield START_FRAGMENTS, tag, vr, None
     while header := buffer.read(8):
         length = int.from_bytes(header[4:], "little")
-        yield _START_FRAGMENT, tag, vr, length
+        yield START_FRAGMENT, tag, vr, length
         while length > _SEGMENT_LENGTH:
-            yield _SEGMENT, tag, vr, buffer.read(_SEGMENT_LENGTH)
+            yield SEGMENT, tag, vr, buffer.read(_SEGMENT_LENGTH)
             length -= _SEGMENT_LENGTH
-        yield _LAST_SEGMENT, tag, vr, buffer.read(length)
-    yield _END_FRAGMENTS, tag, vr, None
+        yield LAST_SEGMENT, tag, vr, buffer.read(length)
+    yield END_FRAGMENTS, tag, vr, None
     buffer.seek(start)
 
 

@@ -27,7 +27,21 @@ from streamdicom.dicomjson._values import (
     take,
 )
 from streamdicom.errors import InputError, LimitError
-from streamdicom.events import Event, EventType
+from streamdicom.events import (
+    BULK_DATA,
+    ELEMENT,
+    END_ELEMENT,
+    END_ITEM,
+    END_SEQUENCE,
+    JSON_ELEMENT,
+    LAST_SEGMENT,
+    SEGMENT,
+    START_ELEMENT,
+    START_ITEM,
+    START_SEQUENCE,
+    VALUES,
+    Event,
+)
 from streamdicom.jsontext import TokenType
 from streamdicom.limits import Limits
 from streamdicom.tags import dictionary_vrs
@@ -37,19 +51,7 @@ __all__ = ["EMPTY_OBJECT", "Attribute"]
 
 EMPTY_OBJECT = ("", "", "")  # known by its identity: it may be an item
 
-# Plain integers, see ``Event`` and ``Token``.
-_ELEMENT = int(EventType.ELEMENT)
-_BULK_DATA = int(EventType.BULK_DATA)
-_START_ELEMENT = int(EventType.START_ELEMENT)
-_VALUES = int(EventType.VALUES)
-_SEGMENT = int(EventType.SEGMENT)
-_LAST_SEGMENT = int(EventType.LAST_SEGMENT)
-_END_ELEMENT = int(EventType.END_ELEMENT)
-_START_SEQUENCE = int(EventType.START_SEQUENCE)
-_START_ITEM = int(EventType.START_ITEM)
-_END_ITEM = int(EventType.END_ITEM)
-_END_SEQUENCE = int(EventType.END_SEQUENCE)
-_JSON_ELEMENT = int(EventType.JSON_ELEMENT)
+# Plain integers, see ``Token``.
 _STRING = int(TokenType.STRING)
 _NUMBER = int(TokenType.NUMBER)
 _NULL = int(TokenType.NULL)
@@ -152,24 +154,24 @@ class Attribute:
         if values is None:
             values = take(vr, self.held, self._dialect.deviate, self._dialect.wrong)
         self._begin_parts(Content.PARTS)
-        self.events.append((_VALUES, self.tag or 0, self.vr, values))
+        self.events.append((VALUES, self.tag or 0, self.vr, values))
         self.held.clear()
         self.size = 0
 
     def _begin_parts(self, content: int) -> None:
         if self.content == _HOLDS_VALUES:
-            self.events.append((_START_ELEMENT, self.tag or 0, self.vr, None))
+            self.events.append((START_ELEMENT, self.tag or 0, self.vr, None))
         self.content = max(self.content, content)
 
     def start_item(self) -> None:
         """Start an item, and the sequence if it is not yet."""
         if self.content != _HOLDS_ITEMS or self.held:
             self.begin_items()
-        self.events.append((_START_ITEM, self.tag or 0, "SQ", self.items))
+        self.events.append((START_ITEM, self.tag or 0, "SQ", self.items))
 
     def end_item(self, tag: int, vr: str, items: int) -> None:
         """Go on with the sequence that an item ends of."""
-        self.events.append((_END_ITEM, tag, "SQ", None))
+        self.events.append((END_ITEM, tag, "SQ", None))
         self.tag, self.vr, self.items = tag, vr, items + 1
         self.content = _HOLDS_ITEMS
 
@@ -178,15 +180,15 @@ class Attribute:
         if self.content != _HOLDS_ITEMS:
             self.content = _HOLDS_ITEMS
             self.items = 0
-            self.events.append((_START_SEQUENCE, self.tag or 0, "SQ", None))
+            self.events.append((START_SEQUENCE, self.tag or 0, "SQ", None))
         for kind, groups in self.held:
             if kind == _NULL:
                 self._dialect.deviate("null-item", "null for an item")
             elif kind != NAME or groups is not EMPTY_OBJECT:
                 self._dialect.wrong("an item expected among items, not another value")
                 continue
-            self.events.append((_START_ITEM, self.tag or 0, "SQ", self.items))
-            self.events.append((_END_ITEM, self.tag or 0, "SQ", None))
+            self.events.append((START_ITEM, self.tag or 0, "SQ", self.items))
+            self.events.append((END_ITEM, self.tag or 0, "SQ", None))
             self.items += 1
         self.held.clear()
 
@@ -204,7 +206,7 @@ class Attribute:
             if vr == "SQ":
                 self._end_items(tag, vr)
             else:
-                self.events.append((_ELEMENT, tag, vr or "UN", ()))
+                self.events.append((ELEMENT, tag, vr or "UN", ()))
         elif not vr:
             self._give_up("a value whose VR is not known")
         elif vr == "SQ" or (vr != "PN" and _are_empty_objects(held)):
@@ -230,13 +232,13 @@ class Attribute:
                 if held[0][0] == _NULL:
                     self._dialect.deviate("null-only", "null for the only value")
                 values = ()
-        self.events.append((_ELEMENT, tag, vr, values))
+        self.events.append((ELEMENT, tag, vr, values))
 
     def _end_items(self, tag: int, vr: str) -> None:
         if vr != "SQ":
             self._dialect.deviate("items-for-vr", f"items for VR {vr}")
         self.begin_items()
-        self.events.append((_END_SEQUENCE, tag, "SQ", None))
+        self.events.append((END_SEQUENCE, tag, "SQ", None))
 
     # --- long text ---------------------------------------------------------------------------------------------
 
@@ -253,7 +255,7 @@ class Attribute:
         self.add_text(text)
         return True
 
-    def add_text(self, text: str, kind: int = _SEGMENT) -> None:
+    def add_text(self, text: str, kind: int = SEGMENT) -> None:
         """Take another one; of the last the kind is LAST_SEGMENT."""
         self.events.append((kind, self.tag or 0, self.vr, text))
 
@@ -270,7 +272,7 @@ class Attribute:
         if self.content == Content.TEXT and (not vr or VRS[vr].form is not Form.TEXT):
             self._dialect.wrong(f"so long a string for VR {vr}" if vr else "a value whose VR is not known")
             vr = "UT"
-        self.events.append((_END_ELEMENT, tag, vr, None))
+        self.events.append((END_ELEMENT, tag, vr, None))
 
     # --- bulk data, inline or not ------------------------------------------------------------------------------
 
@@ -281,22 +283,22 @@ class Attribute:
             self.vr = "UN"
         self.content = Content.BINARY_PARTS
         self._decoder = Base64Decoder()
-        self.events.append((_START_ELEMENT, self.tag or 0, self.vr, None))
+        self.events.append((START_ELEMENT, self.tag or 0, self.vr, None))
 
-    def add_binary(self, text: str, kind: int = _SEGMENT) -> None:
+    def add_binary(self, text: str, kind: int = SEGMENT) -> None:
         """Take a segment of it; of the last the kind is LAST_SEGMENT.
 
         Raises:
             ValueError: It is not base64.
         """
         value = self._decoder.feed(text)
-        if kind == _LAST_SEGMENT:
+        if kind == LAST_SEGMENT:
             value += self._decoder.close()
         self.events.append((kind, self.tag or 0, self.vr, value))
 
     def _end_reference(self, tag: int, vr: str) -> None:
         if VRS[vr].bulk:
-            self.events.append((_BULK_DATA, tag, vr, self.bytes_or_uri))
+            self.events.append((BULK_DATA, tag, vr, self.bytes_or_uri))
         else:
             self._give_up(f"'BulkDataURI' for VR {vr}")
 
@@ -310,7 +312,7 @@ class Attribute:
             except WrongValueError as error:
                 self._give_up(str(error))
                 return
-        self.events.append((_ELEMENT, tag, vr, values))
+        self.events.append((ELEMENT, tag, vr, values))
 
     def _end_no_binary(self, tag: int, vr: str) -> None:
         self._give_up("'InlineBinary' is not base64")
@@ -319,7 +321,7 @@ class Attribute:
         if VRS[vr].form is not Form.BINARY:
             self._dialect.deviate("binary-for-vr", f"'InlineBinary' for VR {vr}")
             vr = "UN"
-        self.events.append((_END_ELEMENT, tag, vr, None))
+        self.events.append((END_ELEMENT, tag, vr, None))
 
     def _end_fragments(self, tag: int, vr: str) -> None:
         if VRS[vr].form is not Form.BINARY:
@@ -339,19 +341,19 @@ class Attribute:
         """
         tag, vr, events = self.tag or 0, self.vr, self.events
         if self.content == _HOLDS_ITEMS:
-            events.append((_END_SEQUENCE, tag, "SQ", None))
+            events.append((END_SEQUENCE, tag, "SQ", None))
         elif self.content in (Content.PARTS, Content.TEXT):
-            events.append((_END_ELEMENT, tag, vr or "UT", None))
+            events.append((END_ELEMENT, tag, vr or "UT", None))
         elif self.content == Content.BINARY_PARTS:
             if in_binary:
-                events.append((_LAST_SEGMENT, tag, vr, b""))
-            events.append((_END_ELEMENT, tag, vr if vr and VRS[vr].form is Form.BINARY else "UN", None))
+                events.append((LAST_SEGMENT, tag, vr, b""))
+            events.append((END_ELEMENT, tag, vr if vr and VRS[vr].form is Form.BINARY else "UN", None))
 
     def replace(self, text: str) -> None:
         """Take JSON text that stands where the object of an attribute is due; an empty one was too long."""
         self._dialect.wrong("the object of an attribute expected, not another value")
         if self._dialect.keeps and text:
-            self.events.append((_JSON_ELEMENT, self.tag or 0, "", text))
+            self.events.append((JSON_ELEMENT, self.tag or 0, "", text))
 
     def _give_up(self, message: str) -> None:
         """An element whose value cannot be right: keep it as it came, or leave it out."""
@@ -359,7 +361,7 @@ class Attribute:
         too_long = self._dialect.keeps and text is None
         self._dialect.wrong(f"{message}; it is too long to be kept" if too_long else message)
         if text is not None:
-            self.events.append((_JSON_ELEMENT, self.tag or 0, self.vr, text))
+            self.events.append((JSON_ELEMENT, self.tag or 0, self.vr, text))
 
     def _as_it_came(self) -> str | None:
         """The JSON text of the attribute; None if more came than can be held."""

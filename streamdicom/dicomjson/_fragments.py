@@ -12,7 +12,7 @@ from json.encoder import encode_basestring
 from streamdicom.bulkdata import Base64Decoder
 from streamdicom.dicomjson._values import WrongValueError
 from streamdicom.errors import LimitError
-from streamdicom.events import Event, EventType
+from streamdicom.events import END_FRAGMENTS, LAST_SEGMENT, START_FRAGMENT, START_FRAGMENTS, Event
 from streamdicom.jsontext import TokenType
 from streamdicom.limits import Limits
 
@@ -29,10 +29,6 @@ _STRING = int(TokenType.STRING)
 _STRING_SEGMENT = int(TokenType.STRING_SEGMENT)
 _STRING_END = int(TokenType.STRING_END)
 _NULL = int(TokenType.NULL)
-_START_FRAGMENTS = int(EventType.START_FRAGMENTS)
-_START_FRAGMENT = int(EventType.START_FRAGMENT)
-_LAST_SEGMENT = int(EventType.LAST_SEGMENT)
-_END_FRAGMENTS = int(EventType.END_FRAGMENTS)
 
 
 class Fragments:
@@ -117,10 +113,10 @@ class Fragments:
 
     def events(self, tag: int, vr: str) -> list[Event]:
         """The element, of which no fragment is a reference."""
-        events: list[Event] = [(_START_FRAGMENTS, tag, vr, None)]
+        events: list[Event] = [(START_FRAGMENTS, tag, vr, None)]
         for fragment in self._held:
-            events += (_START_FRAGMENT, tag, vr, len(fragment)), (_LAST_SEGMENT, tag, vr, fragment)
-        return [*events, (_END_FRAGMENTS, tag, vr, None)]
+            events += (START_FRAGMENT, tag, vr, len(fragment)), (LAST_SEGMENT, tag, vr, fragment)
+        return [*events, (END_FRAGMENTS, tag, vr, None)]
 
     def json_text(self) -> str | None:
         """The value as it came; None if it is too long to be held as text."""

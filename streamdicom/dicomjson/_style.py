@@ -26,9 +26,10 @@ from streamdicom.tags import (
     keyword,
     keyword_key,
 )
-from streamdicom.vr import VRS, Form, ValueRepresentation
+from streamdicom.vr import Form
+from streamdicom.writing import misfit, row_of
 
-__all__ = ["CHARACTER_SET_VALUE", "Style", "misfit", "row_of", "string", "style_of"]
+__all__ = ["Style", "string", "style_of"]
 
 _MOST_KNOWN = 16 * 1024  # tags; an archive uses some thousands
 _MOST_STYLES = 8  # a program uses one or two
@@ -38,7 +39,7 @@ _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?
 _LONGEST_DOUBLE = 24  # characters, as of -1.7976931348623157e+308
 _EXACT = 2**53  # below which a double holds every integer, and no other is taken for one
 
-CHARACTER_SET_VALUE = f'"Value":["{UTF_8_TERM}"]'
+_CHARACTER_SET_VALUE = f'"Value":["{UTF_8_TERM}"]'
 
 Encoder: TypeAlias = Callable[[Any], str]
 Attribute: TypeAlias = Callable[[str, tuple[Any, ...]], str]
@@ -104,8 +105,12 @@ class Style:
             self.starts[tag] = start
         return start
 
+    def start(self, tag: int, vr: str) -> str:
+        """How an attribute starts that others stand before; the VR may be one that is not known yet."""
+        return f',"{self.key(tag)}":{{{self.vr(tag, vr) if vr else ""}'
+
     def _start(self, tag: int, vr: str) -> str:
-        return f',"{self.key(tag)}":{{{self.vr(tag, vr)}' if self.is_written(tag) else ""
+        return self.start(tag, vr) if self.is_written(tag) else ""
 
     def is_written(self, tag: int) -> bool:
         """Whether an element comes at all; an OutputError if there is no such tag."""
@@ -157,23 +162,6 @@ def _name(tag: int) -> str:
         return ""
 
 
-def row_of(vr: str) -> ValueRepresentation:
-    """What there is to know of the VR of an element.
-
-    Raises:
-        OutputError: No element has it.
-    """
-    row = VRS.get(vr)
-    if row is None or row.form is Form.SEQUENCE:
-        raise OutputError("not a value representation that an element can have (PS3.5 6.2)")
-    return row
-
-
-def misfit(error: Exception) -> OutputError:
-    """What is said of a value that cannot be encoded."""
-    return error if isinstance(error, OutputError) else OutputError("a value that does not fit the VR")
-
-
 # --- attributes ------------------------------------------------------------------------------------------------
 
 
@@ -192,7 +180,7 @@ def _attribute(encode: Encoder) -> Attribute:
 
 
 def _character_set(start: str, values: tuple[Any, ...]) -> str:
-    return f"{start},{CHARACTER_SET_VALUE}}}" if any(values) else start + "}"
+    return f"{start},{_CHARACTER_SET_VALUE}}}" if any(values) else start + "}"
 
 
 def _binary(start: str, values: tuple[Any, ...]) -> str:

@@ -34,7 +34,7 @@ from streamdicom.dicomjson._keys import KeyFilter
 from streamdicom.dicomjson._states import OPEN_CONTAINERS, WANTED, Content, State
 from streamdicom.dicomjson._values import GROUPS, NAME, OTHER, PARSERS, Held, WrongValueError, convert
 from streamdicom.errors import DicomJsonError, InputError, LimitError, Location
-from streamdicom.events import Event, EventType
+from streamdicom.events import ELEMENT, END_DATASET, LAST_SEGMENT, START_DATASET, Event
 from streamdicom.jsontext import JsonReader, Token, TokenType
 from streamdicom.jsontext.tokens import DEPTHS
 from streamdicom.options import ReadOptions
@@ -47,11 +47,7 @@ __all__ = ["EventParser"]
 # by a tenth for events, by a fifth for data sets.
 _PIECE = 16 * 1024
 
-# Plain integers, see ``Event`` and ``Token``.
-_START_DATASET = int(EventType.START_DATASET)
-_END_DATASET = int(EventType.END_DATASET)
-_ELEMENT = int(EventType.ELEMENT)
-_LAST_SEGMENT = int(EventType.LAST_SEGMENT)
+# Plain integers, see ``Token``.
 (
     _START_OBJECT,
     _END_OBJECT,
@@ -96,6 +92,7 @@ class EventParser:
         options: Limits, the profile, and whether more than one document is expected.
         skip: What need not come. It is passed over as JSON, whatever it holds; nothing that is wrong with it is told.
 
+    >>> from streamdicom.events import EventType
     >>> parser = EventParser()
     >>> for kind, tag, vr, value in parser.feed(b'{"00100020": {"vr": "LO", "Value": ["17"]}}'):
     ...     print(EventType(kind).name, value)
@@ -286,13 +283,13 @@ class EventParser:
                     if held:
                         values = convert(vr, held)
                         if values is not None:
-                            emit((_ELEMENT, tag or 0, vr, values))
+                            emit((ELEMENT, tag or 0, vr, values))
                             held.clear()
                             content = size = 0
                             tag, vr, state = None, "", _DATASET
                             continue
                     elif not content:
-                        emit((_ELEMENT, tag or 0, vr, ()))
+                        emit((ELEMENT, tag or 0, vr, ()))
                         tag, vr, state = None, "", _DATASET
                         continue
             elif kind == _START_OBJECT:
@@ -440,7 +437,7 @@ class EventParser:
 
     def _start_dataset(self, _: str = "") -> None:
         self._index = 0 if self._index is None else self._index + 1
-        self._events.append((_START_DATASET, 0, "", self._index))
+        self._events.append((START_DATASET, 0, "", self._index))
         if self._filter:
             self._filter.start()
         self._enter()
@@ -458,7 +455,7 @@ class EventParser:
                 self._filter.go_out()
             attribute.end_item(tag, vr, items)
         else:
-            self._events.append((_END_DATASET, 0, "", None))
+            self._events.append((END_DATASET, 0, "", None))
             self._state = _ARRAY if self._in_array else _ROOT
 
     def _start_item(self) -> None:
@@ -582,7 +579,7 @@ class EventParser:
     def _decide(self, tag: int) -> None:
         """Leave out the rest of a data set if an element that has come is not such as is wanted."""
         kind, of, _, values = self._events[-1] if self._events else (0, 0, "", None)
-        if kind == _ELEMENT and of == tag and self._filter and not self._filter.fits(tag, values):
+        if kind == ELEMENT and of == tag and self._filter and not self._filter.fits(tag, values):
             self._end_members("")
             self._skip(self._state, 1, _OBJECT_DEPTHS)
 
@@ -755,7 +752,7 @@ class EventParser:
             self._skip(self._values_state)
 
     def _text_end(self, text: str) -> None:
-        self._attribute.add_text(text, _LAST_SEGMENT)
+        self._attribute.add_text(text, LAST_SEGMENT)
         self._after_value()
 
     def _start_binary_array(self, _: str) -> None:
@@ -799,7 +796,7 @@ class EventParser:
 
     def _binary_end(self, text: str) -> None:
         try:
-            self._attribute.add_binary(text, _LAST_SEGMENT)
+            self._attribute.add_binary(text, LAST_SEGMENT)
         except ValueError as error:
             self._leave_out(DicomJsonError(f"'InlineBinary' is {error}"), _STRING_SEGMENT)
         else:

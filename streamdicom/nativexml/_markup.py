@@ -12,11 +12,13 @@ from functools import lru_cache
 from math import isfinite
 from typing import Any, TypeAlias
 
-from streamdicom.dicomjson._style import Style, misfit, row_of, style_of
+from streamdicom.dicomjson._style import Style, style_of
 from streamdicom.errors import OutputError
+from streamdicom.nativexml._values import COMPONENTS, GROUPS
 from streamdicom.options import WriteOptions
 from streamdicom.tags import UTF_8_TERM, format_tag, keyword
 from streamdicom.vr import VRS, Form
+from streamdicom.writing import misfit, row_of
 
 __all__ = ["END", "Markup", "escape", "markup_of", "quoted", "reference", "start_of", "values_of"]
 
@@ -163,23 +165,19 @@ def _tag(value: int | None) -> str:
     return format_tag(value)
 
 
-_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
-_COMPONENTS = ("FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffix")
-
-
 def _name(value: tuple[str, str, str] | None) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
         raise OutputError("a person name that is not its three component groups")
-    groups = zip(_GROUPS, value, strict=True)
+    groups = zip(GROUPS, value, strict=True)
     return "".join([f"<{group}>{_components(text)}</{group}>" for group, text in groups if text])
 
 
 def _components(text: str) -> str:
     # More than the standard has stay in the last one, and the last one stays if it is empty, so that a reader joins
     # them to the same text.
-    *first, last = zip(_COMPONENTS, escape(text).split("^", len(_COMPONENTS) - 1), strict=False)
+    *first, last = zip(COMPONENTS, escape(text).split("^", len(COMPONENTS) - 1), strict=False)
     parts = [part for part in first if part[1]]
     return "".join([f"<{name}>{part}</{name}>" if part else f"<{name}/>" for name, part in [*parts, last]])
 

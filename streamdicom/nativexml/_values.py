@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import isinf
 
 from streamdicom.errors import LimitError
-from streamdicom.events import Value
+from streamdicom.events import PersonName, Value
 from streamdicom.tags import parse_tag
 from streamdicom.vr import VRS, Form
 
-__all__ = ["PARSERS", "convert", "tag_of"]
+__all__ = ["COMPONENTS", "GROUPS", "PARSERS", "convert", "name_of", "tag_of"]
+
+GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
+"""The component groups of a person name, in the order of PS3.5 6.2.1."""
+
+COMPONENTS = ("FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffix")
+"""The components of a group, in the order of PS3.5 6.2.1.1."""
 
 _TAG = re.compile(r"[0-9A-Fa-f]{8}")
 
@@ -86,3 +92,20 @@ def convert(vr: str, texts: list[str], most: int) -> tuple[Value, ...]:
     if any(len(text) > most for text in texts):
         raise LimitError(f"a number of more than {most} characters", "number_length")
     return tuple([parse(text) if text else None for text in texts])
+
+
+def name_of(groups: Mapping[str, Mapping[str, str]]) -> PersonName:
+    """A person name from its components by group; each group up to the last component that is there.
+
+    >>> name_of({"Ideographic": {"GivenName": "Yamada"}})
+    ('', '^Yamada', '')
+    """
+    alphabetic, ideographic, phonetic = [_joined(groups.get(group, {})) for group in GROUPS]
+    return alphabetic, ideographic, phonetic
+
+
+def _joined(components: Mapping[str, str]) -> str:
+    texts = [components.get(name) for name in COMPONENTS]
+    while texts and texts[-1] is None:
+        texts.pop()
+    return "^".join([text or "" for text in texts])

@@ -10,7 +10,7 @@ state that it ends.
                                       │   └──────── Item ───────── ITEMS
 
 Text is gathered between two tags. Where it is longer than is held it flows on in segments, whose lengths do not depend
-on the cuts of the stream.
+on the cuts of the stream: see ``ValueReader``.
 """
 
 from __future__ import annotations
@@ -18,13 +18,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from streamdicom.bulkdata import Base64Decoder, decode_base64
 from streamdicom.errors import DicomXmlError, InputError, LimitError, Location
-from streamdicom.events import Event, EventType, Value
+from streamdicom.events import (
+    BULK_DATA,
+    ELEMENT,
+    END_DATASET,
+    END_ELEMENT,
+    END_ITEM,
+    END_SEQUENCE,
+    START_DATASET,
+    START_ITEM,
+    START_SEQUENCE,
+    Event,
+)
 from streamdicom.nativexml._documents import SPACE, Documents
 from streamdicom.nativexml._private import Blocks, is_creator
+from streamdicom.nativexml._reading import TEXT_STATES, ValueReader
 from streamdicom.nativexml._states import OF_ATTRIBUTE, WANTED, State
-from streamdicom.nativexml._values import PARSERS, convert, tag_of
+from streamdicom.nativexml._values import COMPONENTS, GROUPS, PARSERS, name_of, tag_of
 from streamdicom.options import ReadOptions
 from streamdicom.ordering import Elements
 from streamdicom.tags import dictionary_vrs, format_tag
@@ -34,28 +45,13 @@ __all__ = ["NativeXmlParser"]
 
 _NAMESPACE = "http://dicom.nema.org/PS3.19/models/NativeDICOM "  # and the space behind it, see ``Documents``
 
-# Plain integers, see ``Event``.
-_START_DATASET = int(EventType.START_DATASET)
-_END_DATASET = int(EventType.END_DATASET)
-_ELEMENT = int(EventType.ELEMENT)
-_BULK_DATA = int(EventType.BULK_DATA)
-_START_ELEMENT = int(EventType.START_ELEMENT)
-_VALUES_EVENT = int(EventType.VALUES)
-_SEGMENT = int(EventType.SEGMENT)
-_LAST_SEGMENT = int(EventType.LAST_SEGMENT)
-_END_ELEMENT = int(EventType.END_ELEMENT)
-_START_SEQUENCE = int(EventType.START_SEQUENCE)
-_START_ITEM = int(EventType.START_ITEM)
-_END_ITEM = int(EventType.END_ITEM)
-_END_SEQUENCE = int(EventType.END_SEQUENCE)
-
+# Plain integers for what most elements are.
 _DATASET, _OPEN_VALUES, _VALUES, _VALUE = (
     int(State.DATASET),
     int(State.OPEN_VALUES),
     int(State.VALUES),
     int(State.VALUE),
 )
-_TEXT_STATES = frozenset({State.VALUE, State.BINARY, State.COMPONENT})
 
 _OPENED: dict[str, int] = {
     vr: {Form.PERSON_NAME: State.OPEN_NAMES, Form.BINARY: State.OPEN_BINARY, Form.SEQUENCE: State.ITEMS}.get(
@@ -69,8 +65,6 @@ _ATTRIBUTE_NAMES = frozenset({"DicomAttribute", _NAMESPACE + "DicomAttribute"})
 _VALUE_NAMES = frozenset({"Value", _NAMESPACE + "Value"})
 _MOST_TAGS = 16 * 1024  # that are known by heart; an archive uses some thousands
 _TAGS: dict[str, int] = {}  # those of the standard, as they were met; the same for every parser
-_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
-_COMPONENTS = ("FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffix")  # PS3.5 6.2.1.1, in their order
 _OF_ATTRIBUTE = frozenset({"tag", "vr", "keyword", "privateCreator"})
 _OF_VALUE = frozenset({"number"})
 _OF_REFERENCE = frozenset({"uri", "uuid"})
@@ -90,7 +84,7 @@ class _Frame:
         self.blocks = blocks
 
 
-class NativeXmlParser:
+class NativeXmlParser(ValueReader):
     """A push parser of the Native DICOM Model: bytes in, DICOM events out.
 
     A document has one data set; documents may follow one another in a stream. Beside what PS3.19 A.1.6 has, these are
@@ -106,6 +100,7 @@ class NativeXmlParser:
         options: Limits.
         offset: Bytes of the stream before those that are fed.
 
+    >>> from streamdicom.events import EventType
     >>> parser = NativeXmlParser()
     >>> for kind, tag, vr, value in parser.feed(
     ...     b'<NativeDicomModel><DicomAttribute tag="00100020" vr="LO"><Value number="1">17</Value></DicomAttribute>'
@@ -121,36 +116,15 @@ class NativeXmlParser:
 
     def __init__(self, *, options: ReadOptions | None = None, offset: int = 0) -> None:
         limits = (options or ReadOptions()).limits
-        self._texts: list[str] = []  # since the last tag
+        super().__init__(limits)
         self._documents = Documents(limits, self._start, self._end, self._texts.append, self._pause, offset)
-        self._most_text = limits.string_segment
-        self._most_held = limits.held_values
-        self._most_digits = limits.number_length
         self._most_sequences = (limits.depth - 4) // 3  # see ``Limits.depth``
-        self._state: int = State.DOCUMENT
         self._index: int | None = None
-        self._events: list[Event] = []
         self._error: InputError | None = None
         self._frames: list[_Frame] = []
         self._elements = Elements()  # of the innermost data set or item
         self._blocks = Blocks()
-        # The attribute that is being read:
-        self._tag = 0
-        self._vr = ""
-        self._at = 0  # the byte offset of its start in the document
-        self._parse: Callable[[str], Value] | None = None  # what makes its values
-        self._creator = ""  # that its block must have, if it reserves one that is reserved already
-        self._held: list[Any] = []  # its values: texts, or person names, or bytes
-        self._size = 0
-        self._count = 0  # of its values so far, those that were delivered among them
-        self._skipped = 0  # numbers that were left out
-        self._in_parts = False
-        self._uri = ""
-        # The text that is being read:
-        self._counted = 0  # of ``_texts``
-        self._length = 0  # of those
-        self._flows = False  # whether a part of it was delivered
-        self._decoder: Base64Decoder | None = None
+        self._uri = ""  # of the attribute that is being read
         self._name: dict[str, dict[str, str]] = {}  # components, by group
         self._group: dict[str, str] = {}
         self._component = ""
@@ -260,12 +234,12 @@ class NativeXmlParser:
                 self._deliver_values()
             self._state = _VALUES
             return
-        if texts and state not in _TEXT_STATES:
+        if texts and state not in TEXT_STATES:
             self._between()
         if state == _VALUES and len(held) == 1 and not self._in_parts and not self._tag & 0x10000:
             [text] = held
             if self._parse is None and text:
-                self._events.append((_ELEMENT, self._tag, self._vr, (text,)))
+                self._events.append((ELEMENT, self._tag, self._vr, (text,)))
                 held.clear()
                 self._size = 0
                 self._state = _DATASET
@@ -274,35 +248,12 @@ class NativeXmlParser:
 
     def _between(self) -> None:
         """Take the text before a start tag, or the end tag of what has no text."""
-        if self._state in _TEXT_STATES:
+        if self._state in TEXT_STATES:
             self._pause()
         elif "".join(self._texts).strip(SPACE):
             raise DicomXmlError(f"text where {WANTED[self._state]} is due", Location(self._documents.place))
         else:
             self._texts.clear()
-
-    def _pause(self) -> None:
-        """Hold no more of a text than is bounded."""
-        texts = self._texts
-        if not texts:
-            return
-        if self._state in _TEXT_STATES:
-            self._length += sum(map(len, texts[self._counted :]))
-            self._counted = len(texts)
-            if self._length > self._most_text:
-                self._flow()
-        elif "".join(texts).strip(SPACE):
-            texts[:] = ["?"]  # of a text that is wrong whatever it is
-        else:
-            texts.clear()
-
-    def _wrong(self, message: str) -> DicomXmlError:
-        """What is said of a value."""
-        return DicomXmlError(message, self._location())
-
-    def _location(self) -> Location:
-        """Where a fault in a value is told: the start of its attribute."""
-        return Location(self._documents.base + self._at)
 
     def _known(self, attributes: dict[str, str], names: frozenset[str]) -> None:
         if not attributes.keys() <= names:
@@ -317,19 +268,19 @@ class NativeXmlParser:
         self._index = 0 if self._index is None else self._index + 1
         self._elements = Elements()
         self._blocks = Blocks()
-        self._events.append((_START_DATASET, 0, "", self._index))
+        self._events.append((START_DATASET, 0, "", self._index))
         self._state = _DATASET
 
     def _end_dataset(self) -> None:
         if not self._frames:
-            self._events.append((_END_DATASET, 0, "", None))
+            self._events.append((END_DATASET, 0, "", None))
             self._state = State.DOCUMENT
             self._documents.leave()
             return
         frame = self._frames.pop()
         self._elements, self._blocks = frame.elements, frame.blocks
         self._tag, self._vr, self._at, self._count = frame.tag, "SQ", frame.at, frame.items
-        self._events.append((_END_ITEM, frame.tag, "SQ", None))
+        self._events.append((END_ITEM, frame.tag, "SQ", None))
         self._state = State.ITEMS
 
     def _start_item(self, attributes: dict[str, str]) -> None:
@@ -339,7 +290,7 @@ class NativeXmlParser:
         if not self._vr:
             self._set_vr("SQ")
         tag = self._tag
-        self._events.append((_START_ITEM, tag, "SQ", self._count))
+        self._events.append((START_ITEM, tag, "SQ", self._count))
         self._frames.append(_Frame(tag, self._count + 1, self._at, self._elements, self._blocks))
         self._elements = Elements()
         self._blocks = Blocks()
@@ -389,7 +340,7 @@ class NativeXmlParser:
             if len(self._frames) >= self._most_sequences:
                 message = f"more than {self._most_sequences} sequences within one another"
                 raise LimitError(message, "depth", self._location())
-            self._events.append((_START_SEQUENCE, self._tag, vr, None))
+            self._events.append((START_SEQUENCE, self._tag, vr, None))
 
     def _learn_vr(self, opened: int | None = None) -> None:
         """The VR of an element that does not tell it: that which the data dictionary has, for what it holds."""
@@ -413,14 +364,14 @@ class NativeXmlParser:
         if not elements.has(reserving):
             elements.see(reserving)
             blocks.reserve(reserving, creator)
-            self._events.append((_ELEMENT, reserving, "LO", (creator,)))
+            self._events.append((ELEMENT, reserving, "LO", (creator,)))
 
     def _end_attribute(self) -> None:
         tag, vr, held = self._tag, self._vr, self._held
         if self._in_parts:
             if held:
                 self._deliver_values()
-            self._events.append((_END_ELEMENT, tag, vr, None))
+            self._events.append((END_ELEMENT, tag, vr, None))
             self._in_parts = False
         else:
             self._end_element(self._converted() if held else ())
@@ -439,7 +390,7 @@ class NativeXmlParser:
                 self._creator = ""
                 return
             self._blocks.reserve(tag, creator)
-        self._events.append((_ELEMENT, tag, self._vr, values))
+        self._events.append((ELEMENT, tag, self._vr, values))
 
     def _end_open(self) -> None:
         """The end of an attribute that nothing was in."""
@@ -452,7 +403,7 @@ class NativeXmlParser:
             self._state = _DATASET
 
     def _end_items(self) -> None:
-        self._events.append((_END_SEQUENCE, self._tag, "SQ", None))
+        self._events.append((END_SEQUENCE, self._tag, "SQ", None))
         self._state = _DATASET
 
     # --- values ------------------------------------------------------------------------------------------------
@@ -483,93 +434,6 @@ class NativeXmlParser:
         self._learn_vr(State.OPEN_VALUES)
         self._start_value(attributes)
 
-    def _end_long_value(self, text: str) -> None:
-        self._texts.append(text)
-        if len(text) > self._most_text:
-            self._flow()
-        text = self._take_text()
-        if self._flows:
-            self._events.append((_LAST_SEGMENT, self._tag, self._vr, text))
-            self._flows = False
-        else:
-            self._held.append(text)
-            self._size += len(text)
-            if self._size > self._most_text or len(self._held) > self._most_held:
-                self._deliver_values()
-        self._state = _VALUES
-
-    def _deliver_values(self) -> None:
-        values = self._converted()
-        self._begin_parts()
-        self._events.append((_VALUES_EVENT, self._tag, self._vr, values))
-        self._size = 0
-
-    def _begin_parts(self) -> None:
-        if self._creator:
-            raise self._wrong("a private block that is reserved for another creator")
-        if not self._in_parts:
-            self._in_parts = True
-            self._events.append((_START_ELEMENT, self._tag, self._vr, None))
-
-    def _converted(self) -> tuple[Any, ...]:
-        """The values that are held, which are so no longer."""
-        held = self._held
-        if self._vr == "PN":
-            values: tuple[Any, ...] = tuple([name if any(name) else None for name in held])
-        else:
-            try:
-                values = convert(self._vr, held, self._most_digits)
-            except ValueError as error:
-                if isinstance(error, LimitError):
-                    raise LimitError(error.message.partition(";")[0], error.limit, self._location()) from None
-                raise self._wrong(f"not a value of VR {self._vr}") from None
-        held.clear()
-        return values
-
-    def _take_text(self) -> str:
-        text = "".join(self._texts)
-        self._texts.clear()
-        self._counted = self._length = 0
-        return text
-
-    # --- long text ---------------------------------------------------------------------------------------------
-
-    def _flow(self) -> None:
-        """Deliver segments of a text that is longer than is held."""
-        text = "".join(self._texts)
-        if self._state == State.BINARY:
-            text = "".join(text.split())
-        elif self._state == State.COMPONENT or VRS[self._vr].form is not Form.TEXT:
-            raise LimitError(f"so long a text for VR {self._vr}", "string_segment", self._location())
-        most, start = self._most_text, 0
-        while len(text) - start > most:
-            if not self._flows:
-                self._begin_flow()
-            self._events.append((_SEGMENT, self._tag, self._vr, self._segment(text[start : start + most])))
-            start += most
-        text = text[start:]
-        self._texts[:] = [text]
-        self._counted, self._length = 1, len(text)
-
-    def _begin_flow(self) -> None:
-        if self._held:
-            self._deliver_values()
-        self._begin_parts()
-        self._flows = True
-        if self._state == State.BINARY:
-            self._decoder = Base64Decoder()
-
-    def _segment(self, text: str) -> str | bytes:
-        if self._decoder is None:
-            return text
-        try:
-            return self._decoder.feed(text)
-        except ValueError:
-            raise self._not_base64() from None
-
-    def _not_base64(self) -> DicomXmlError:
-        return self._wrong("'InlineBinary' is not base64")
-
     # --- bulk data, inline or not ------------------------------------------------------------------------------
 
     def _start_binary(self, attributes: dict[str, str]) -> None:
@@ -577,23 +441,6 @@ class NativeXmlParser:
         if not self._vr:
             self._learn_vr(State.OPEN_BINARY)
         self._state = State.BINARY
-
-    def _end_binary(self) -> None:
-        self._pause()
-        text = "".join(self._take_text().split())
-        if self._decoder is not None:
-            try:
-                data = self._decoder.feed(text) + self._decoder.close()
-            except ValueError:
-                raise self._not_base64() from None
-            self._events.append((_LAST_SEGMENT, self._tag, self._vr, data))
-            self._flows, self._decoder = False, None
-        elif text:
-            try:
-                self._held.append(decode_base64(text))
-            except ValueError:
-                raise self._not_base64() from None
-        self._state = State.FULL
 
     def _start_reference(self, attributes: dict[str, str]) -> None:
         self._known(attributes, _OF_REFERENCE)
@@ -614,7 +461,7 @@ class NativeXmlParser:
         if not self._uri:
             self._end_attribute()
             return
-        self._events.append((_BULK_DATA, self._tag, self._vr, self._uri))
+        self._events.append((BULK_DATA, self._tag, self._vr, self._uri))
         self._uri = ""
         self._state = _DATASET
 
@@ -629,11 +476,8 @@ class NativeXmlParser:
         self._state = State.NAME
 
     def _end_name(self) -> None:
-        name = tuple([_joined(self._name.get(group, {})) for group in _GROUPS])
-        self._held.append(name)
-        self._size += sum(map(len, name))
-        if self._size > self._most_text or len(self._held) > self._most_held:
-            self._deliver_values()
+        name = name_of(self._name)
+        self._hold(name, sum(map(len, name)))
         self._state = State.NAMES
 
     def _start_group(self, group: str, attributes: dict[str, str]) -> None:
@@ -669,14 +513,6 @@ def _learn(text: str, tag: int) -> None:
     if len(_TAGS) >= _MOST_TAGS:
         _TAGS.clear()
     _TAGS[text] = tag
-
-
-def _joined(components: dict[str, str]) -> str:
-    """The text of a component group (PS3.5 6.2.1.1), up to the last component that is there."""
-    texts = [components.get(name) for name in _COMPONENTS]
-    while texts and texts[-1] is None:
-        texts.pop()
-    return "^".join([text or "" for text in texts])
 
 
 _Start: TypeAlias = Callable[[NativeXmlParser, dict[str, str]], None]
@@ -717,8 +553,8 @@ _STARTS: dict[int, dict[str, _Start]] = {
     State.VALUE: {},
     State.BINARY: {},
     State.REFERENCE: {},
-    State.NAME: _row({group: _group(group) for group in _GROUPS}),
-    State.GROUP: _row({component: _component(component) for component in _COMPONENTS}),
+    State.NAME: _row({group: _group(group) for group in GROUPS}),
+    State.GROUP: _row({component: _component(component) for component in COMPONENTS}),
     State.COMPONENT: {},
 }
 _ENDS: dict[int, Callable[[NativeXmlParser], None]] = {

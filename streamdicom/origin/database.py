@@ -115,7 +115,11 @@ class Database:
     def _connect(self) -> sqlite3.Connection:
         # A connection is used by one thread at a time, but not always by the same.
         connection = sqlite3.connect(self.path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
-        connection.execute(f"PRAGMA cache_size = {_CACHE}")
+        try:
+            connection.execute(f"PRAGMA cache_size = {_CACHE}")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _put_aside(self) -> None:

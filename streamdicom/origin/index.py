@@ -11,6 +11,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -83,8 +84,9 @@ class Entry:
     mtime: int
     folder: str
 
-    def chunks(self) -> Iterator[bytes]:
-        """The bytes of the data set, some at a time.
+    @contextmanager
+    def open(self) -> Iterator[BinaryIO]:
+        """The file, from its start.
 
         Raises:
             InputError: The file has changed since it was read, or leads out of the folder by now.
@@ -94,7 +96,17 @@ class Entry:
             status = os.fstat(file.fileno())
             if (status.st_size, status.st_mtime_ns) != (self.size, self.mtime) or not is_within(self.path, self.folder):
                 raise InputError("the file has changed since the index was made")
-            yield from read_range(cast(BinaryIO, file), self.offset, self.length)
+            yield cast(BinaryIO, file)
+
+    def chunks(self) -> Iterator[bytes]:
+        """The bytes of the data set, some at a time.
+
+        Raises:
+            InputError: As for ``open``.
+            OSError: It cannot be read.
+        """
+        with self.open() as file:
+            yield from read_range(file, self.offset, self.length)
 
     def events(self, options: ReadOptions | None = None) -> Iterator[Event]:
         """The DICOM events of the data set, as ``iter_events`` and ``iter_file_events`` give them.
@@ -137,7 +149,7 @@ class Index:
     def __init__(self, folder: str | os.PathLike[str], path: str | os.PathLike[str] | None = None) -> None:
         self.folder = os.path.realpath(folder)
         if not os.path.isdir(self.folder):  # noqa: PTH112 - as below
-            raise NotADirectoryError(f"no folder: {folder!r}")
+            raise NotADirectoryError(f"no folder: {os.fspath(folder)!r}")
         self._database = Database(Path(path)) if path is not None else self._own()
         self.put_aside = self._database.put_aside
 
@@ -174,6 +186,8 @@ class Index:
             OSError: The folder is not there.
             sqlite3.Error: The index cannot be written.
         """
+        if not os.path.isdir(self.folder):  # noqa: PTH112 - as below
+            raise NotADirectoryError(f"no folder: {self.folder!r}")  # nothing is forgotten then
         ticker = Ticker(progress)
         left_out = [one for one in (file_id(self._database.path.parent),) if one and self._is_within_own()]
         if progress is not None:

@@ -19,20 +19,16 @@ _TELLING = frozenset({SPECIFIC_CHARACTER_SET, _PIXEL_REPRESENTATION, _LUT_DESCRI
 
 
 class Facts:
-    """What elements have told of those behind them. It is not changed, but made anew: items share it.
-
-    Attributes:
-        inherited: What of it holds in the items of sequences.
-    """
+    """What elements have told of those behind them. It is not changed, but made anew: items share it."""
 
     __slots__ = (
         "_blocks",
         "_encodings",
         "_group",
+        "_inherited",
         "_pixel_representation",
         "_single_entry",
         "_terms",
-        "inherited",
     )
 
     def __init__(self, terms: tuple[str, ...] | None = None, pixel_representation: int = 0) -> None:
@@ -43,7 +39,13 @@ class Facts:
         self._single_entry = False
         self._group = 0  # of the private creators
         self._blocks: dict[int, str] = {}  # their values, by the block that they reserve
-        self.inherited = self
+        self._inherited: Facts | None = None
+
+    @property
+    def inherited(self) -> Facts:
+        """What of it holds in the items of sequences."""
+        # What refers to itself would wait for the garbage collector, with each file that is read.
+        return self._inherited or self
 
     @property
     def encodings(self) -> list[str] | None:
@@ -74,7 +76,7 @@ class Facts:
             blocks = self._blocks if facts._group == self._group else {}
             creator = values[0] if values and isinstance(values[0], str) and len(values[0]) <= _MOST_CREATOR else ""
             facts._blocks = {**blocks, tag & 0xFF: creator}
-        facts.inherited = Facts(facts._terms, facts._pixel_representation)
+        facts._inherited = Facts(facts._terms, facts._pixel_representation)
         return facts
 
     def vr(self, tag: int, length: int) -> str:

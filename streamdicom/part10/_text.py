@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 from streamdicom.errors import LimitError
-from streamdicom.events import Event, EventType
+from streamdicom.events import LAST_SEGMENT, SEGMENT, VALUES, Event
 from streamdicom.valuefield import SPLITTERS
 from streamdicom.vr import VRS, Form
 
@@ -16,10 +16,6 @@ __all__ = ["LongText", "decode_text"]
 _ESCAPE = b"\x1b"
 _MOST = 64 * 1024  # characters of one value that is not delivered in segments
 _MANY = 4096  # values in one event
-
-_VALUES = int(EventType.VALUES)
-_SEGMENT = int(EventType.SEGMENT)
-_LAST_SEGMENT = int(EventType.LAST_SEGMENT)
 
 
 def decode_text(vr: str, data: bytes, encodings: list[str] | None) -> tuple[Any, ...]:
@@ -87,7 +83,7 @@ class LongText:
         if final:
             self._end(text, events)
         elif not self._multiple or self._in_segments or len(text) > _MOST:
-            self._segment(_SEGMENT, text, events)
+            self._segment(SEGMENT, text, events)
         else:
             self._held = text
         return events
@@ -105,17 +101,17 @@ class LongText:
 
     def _values(self, values: tuple[Any, ...], events: list[Event]) -> None:
         for start in range(0, len(values), _MANY):
-            events.append((_VALUES, self._tag, self._vr, values[start : start + _MANY]))
+            events.append((VALUES, self._tag, self._vr, values[start : start + _MANY]))
 
     def _segment(self, kind: int, text: str, events: list[Event]) -> None:
         if VRS[self._vr].form is not Form.TEXT:
             raise LimitError(f"a value of VR {self._vr} of more than {_MOST} characters", "string_segment")
-        self._in_segments = kind == _SEGMENT
+        self._in_segments = kind == SEGMENT
         events.append((kind, self._tag, self._vr, text))
 
     def _end_segments(self, text: str, events: list[Event]) -> None:
         # Padding may be longer than a segment; what is before the last one stays.
-        self._segment(_LAST_SEGMENT, text.rstrip("\0 "), events)
+        self._segment(LAST_SEGMENT, text.rstrip("\0 "), events)
 
     def _end(self, text: str, events: list[Event]) -> None:
         if self._in_segments or not self._multiple:

@@ -23,7 +23,24 @@ from struct import Struct
 from typing import Any, TypeAlias
 
 from streamdicom.errors import DicomFileError, InputError, LimitError, Location, TruncatedError
-from streamdicom.events import Event, EventType
+from streamdicom.events import (
+    ELEMENT,
+    END_DATASET,
+    END_ELEMENT,
+    END_FRAGMENTS,
+    END_ITEM,
+    END_SEQUENCE,
+    LAST_SEGMENT,
+    SEGMENT,
+    START_DATASET,
+    START_ELEMENT,
+    START_FRAGMENT,
+    START_FRAGMENTS,
+    START_ITEM,
+    START_SEQUENCE,
+    VALUES,
+    Event,
+)
 from streamdicom.options import ReadOptions
 from streamdicom.part10._context import Context, Facts, is_ambiguous, is_telling
 from streamdicom.part10._text import LongText, decode_text
@@ -51,25 +68,9 @@ _PIECE = 16 * 1024  # bytes whose events are made at once; see the reader of DIC
 _LONG = 64 * 1024  # bytes of a value that comes in parts
 _SEGMENT_LENGTH = 48 * 1024  # which makes 64 KiB of base64
 _MANY = 4096  # numbers in one event
+_LONGEST_WORD = 8  # bytes that are swapped as one
 _MOST_KNOWN = 16 * 1024  # tags; an archive uses some thousands
 _MOST_UN = 0xFFFF  # bytes of a UN that pydicom looks up in the dictionary
-
-# Plain integers, see ``Event``.
-_START_DATASET = int(EventType.START_DATASET)
-_END_DATASET = int(EventType.END_DATASET)
-_ELEMENT = int(EventType.ELEMENT)
-_START_ELEMENT = int(EventType.START_ELEMENT)
-_VALUES = int(EventType.VALUES)
-_SEGMENT = int(EventType.SEGMENT)
-_LAST_SEGMENT = int(EventType.LAST_SEGMENT)
-_END_ELEMENT = int(EventType.END_ELEMENT)
-_START_SEQUENCE = int(EventType.START_SEQUENCE)
-_START_ITEM = int(EventType.START_ITEM)
-_END_ITEM = int(EventType.END_ITEM)
-_END_SEQUENCE = int(EventType.END_SEQUENCE)
-_START_FRAGMENTS = int(EventType.START_FRAGMENTS)
-_START_FRAGMENT = int(EventType.START_FRAGMENT)
-_END_FRAGMENTS = int(EventType.END_FRAGMENTS)
 
 _TRANSFER_SYNTAX_UID = 0x00020010
 _BIG_ENDIAN_GROUP = 0x0400  # in the other byte order, a group below 4
@@ -198,6 +199,30 @@ class Part10Parser:
         self._closed = True
         return self._deliver(self._finish)
 
+    def skip(self, but: int = -1) -> int:
+        """Do without the rest of a long binary value that is being read.
+
+        The value comes in fewer bytes than its length says, but ends as it would.
+
+        Args:
+            but: The tag of elements of which no bytes are passed over.
+
+        Returns:
+            How many of the bytes that come next must not be fed.
+
+        >>> Part10Parser().skip()
+        0
+        """
+        if self._state is not _State.BYTES or self._tag == but or self._inflater is not None or self._error:
+            return 0
+        # At least one byte has to come, by which it shows that the file has all of them.
+        count = max(0, self._left - self._size - 1) // _LONGEST_WORD * _LONGEST_WORD
+        if count:
+            self._left -= count
+            self._base += count
+            self._needed = 1
+        return count
+
     def _deliver(self, act: Callable[[], None]) -> list[Event]:
         if self._error:
             raise self._error
@@ -302,7 +327,7 @@ class Part10Parser:
         left = len(self._buffer) - self._pos
         if left or self._contexts or self._state not in (_State.META, _State.DATA_SET, _State.ELEMENTS):
             raise TruncatedError("the file stops within its data set")
-        self._events.append((_END_DATASET, 0, "", None))
+        self._events.append((END_DATASET, 0, "", None))
 
     # --- the start of a file -----------------------------------------------------------------------------------
 
@@ -316,7 +341,7 @@ class Part10Parser:
         return self._start(_State.META)
 
     def _start(self, state: _State) -> bool:
-        self._events.append((_START_DATASET, 0, "", self._index))
+        self._events.append((START_DATASET, 0, "", self._index))
         return self._move(state)
 
     def _meta(self) -> bool:
@@ -335,7 +360,7 @@ class Part10Parser:
         if not self._element():
             return False
         for kind, tag, _, values in self._events[before:]:
-            if kind == _ELEMENT and tag == _TRANSFER_SYNTAX_UID and values:
+            if kind == ELEMENT and tag == _TRANSFER_SYNTAX_UID and values:
                 self._transfer_syntax = values[0]
         if self._state is not _State.META:
             raise DicomFileError("a long value in the file meta information")
@@ -411,15 +436,15 @@ class Part10Parser:
                 values = decode(buffer[start:stop], little_endian) if stop > start else ()
                 if values is None:
                     break
-                emit((_ELEMENT, tag, vr, values))
+                emit((ELEMENT, tag, vr, values))
                 pos = stop
             self._context, self._pos = context, pos
             if pos == end:
                 context = contexts.pop()
-                emit((_END_ITEM, context.tag, "SQ", None))
+                emit((END_ITEM, context.tag, "SQ", None))
             elif context.end == FAR and contexts and pos + 8 <= size and buffer[pos : pos + 4] == item_delimitation:
                 context = contexts.pop()
-                emit((_END_ITEM, context.tag, "SQ", None))
+                emit((END_ITEM, context.tag, "SQ", None))
                 pos += 8
             elif layout == _SEQUENCE and pos + 12 <= size:
                 self._tag = tag
@@ -437,7 +462,7 @@ class Part10Parser:
             # An item is due.
             offset = base + pos
             if offset == context.sequence_end and context.known is known:
-                emit((_END_SEQUENCE, context.tag, "SQ", None))
+                emit((END_SEQUENCE, context.tag, "SQ", None))
                 self._state, self._step = _State.ELEMENTS, _ELEMENTS_STEP
                 continue
             if pos + 8 <= size and context.known is known and not context.sequence_is_un:
@@ -445,7 +470,7 @@ class Part10Parser:
                 item_end = FAR if length == UNDEFINED_LENGTH else offset + 8 + length
                 fits = item_end == FAR or context.sequence_end >= item_end <= context.end
                 if group == 0xFFFE and element == 0xE000 and fits:
-                    emit((_START_ITEM, context.tag, "SQ", context.items))
+                    emit((START_ITEM, context.tag, "SQ", context.items))
                     context.items += 1
                     contexts.append(context)
                     context = Context(encoding, known, offset + 8, item_end, context.facts.inherited)
@@ -454,7 +479,7 @@ class Part10Parser:
                     continue
                 is_delimited = group == 0xFFFE and element == 0xE0DD and context.sequence_end == FAR
                 if is_delimited and offset + 8 <= context.end:
-                    emit((_END_SEQUENCE, context.tag, "SQ", None))
+                    emit((END_SEQUENCE, context.tag, "SQ", None))
                     pos += 8
                     self._state, self._step = _State.ELEMENTS, _ELEMENTS_STEP
                     continue
@@ -502,7 +527,7 @@ class Part10Parser:
         values = self._values(vr, buffer[start : start + length]) if length else ()
         if is_telling(tag):
             context.facts = context.facts.learn(tag, values)
-        self._events.append((_ELEMENT, tag, vr, values))
+        self._events.append((ELEMENT, tag, vr, values))
         self._pos = start + length
         return self._at_end()
 
@@ -566,7 +591,7 @@ class Part10Parser:
         context.items = 0
         context.sequence_end = end
         context.sequence_is_un = file_vr == "UN"
-        self._events.append((_START_SEQUENCE, tag, "SQ", None))
+        self._events.append((START_SEQUENCE, tag, "SQ", None))
 
     def _items(self) -> bool:
         """The start of an item, or the end of the sequence."""
@@ -593,7 +618,7 @@ class Part10Parser:
                 raise DicomFileError("an item goes on behind the end of the item around it")
         self._pos = pos + 8
         self._tag = -1
-        self._events.append((_START_ITEM, context.tag, "SQ", context.items))
+        self._events.append((START_ITEM, context.tag, "SQ", context.items))
         context.items += 1
         self._contexts.append(context)
         known = context.known if encoding is context.encoding else {}
@@ -618,12 +643,12 @@ class Part10Parser:
     def _end_item(self) -> bool:
         self._context = context = self._contexts.pop()
         self._tag = context.tag
-        self._events.append((_END_ITEM, context.tag, "SQ", None))
+        self._events.append((END_ITEM, context.tag, "SQ", None))
         self._state, self._step = _State.ITEMS, _ITEMS_STEP
         return True
 
     def _end_sequence(self) -> bool:
-        self._events.append((_END_SEQUENCE, self._context.tag, "SQ", None))
+        self._events.append((END_SEQUENCE, self._context.tag, "SQ", None))
         self._state, self._step = _State.ELEMENTS, _ELEMENTS_STEP
         return self._at_end()
 
@@ -635,7 +660,7 @@ class Part10Parser:
         self._left = length
         row = VRS[vr]
         known_length = length if row.form is Form.BINARY else None
-        self._events.append((_START_ELEMENT, tag, vr, known_length))
+        self._events.append((START_ELEMENT, tag, vr, known_length))
         if row.form is Form.BINARY:
             return self._move(_State.BYTES)
         if row.code:
@@ -656,7 +681,7 @@ class Part10Parser:
         return data
 
     def _end_long(self) -> bool:
-        self._events.append((_END_ELEMENT, self._tag, self._vr, None))
+        self._events.append((END_ELEMENT, self._tag, self._vr, None))
         self._move(_State.ELEMENTS)
         return self._at_end()
 
@@ -666,7 +691,7 @@ class Part10Parser:
             return False
         if not self._context.encoding.little_endian and not self._in_fragments:
             data = swap_words(data, VRS[self._vr].word)
-        self._events.append((_SEGMENT if self._left else _LAST_SEGMENT, self._tag, self._vr, data))
+        self._events.append((SEGMENT if self._left else LAST_SEGMENT, self._tag, self._vr, data))
         if self._left:
             return True
         return self._move(_State.FRAGMENTS) if self._in_fragments else self._end_long()
@@ -675,7 +700,7 @@ class Part10Parser:
         data = self._next(_MANY * _value_size(self._vr))
         if data is None:
             return False
-        self._events.append((_VALUES, self._tag, self._vr, self._values(self._vr, data)))
+        self._events.append((VALUES, self._tag, self._vr, self._values(self._vr, data)))
         return True if self._left else self._end_long()
 
     def _long_text(self) -> bool:
@@ -694,7 +719,7 @@ class Part10Parser:
         self._pos += header
         self._vr = vr
         self._in_fragments = True
-        self._events.append((_START_FRAGMENTS, tag, vr, None))
+        self._events.append((START_FRAGMENTS, tag, vr, None))
         return self._move(_State.FRAGMENTS)
 
     def _fragments(self) -> bool:
@@ -707,7 +732,7 @@ class Part10Parser:
         if tag == SEQUENCE_DELIMITATION:
             self._pos += 8
             self._in_fragments = False
-            self._events.append((_END_FRAGMENTS, self._tag, self._vr, None))
+            self._events.append((END_FRAGMENTS, self._tag, self._vr, None))
             self._move(_State.ELEMENTS)
             return self._at_end()
         if tag != ITEM or length == UNDEFINED_LENGTH:
@@ -716,7 +741,7 @@ class Part10Parser:
             raise DicomFileError("a fragment goes on behind the end of its item")
         self._pos += 8
         self._left = length
-        self._events.append((_START_FRAGMENT, self._tag, self._vr, length))
+        self._events.append((START_FRAGMENT, self._tag, self._vr, length))
         return self._move(_State.BYTES)
 
 

@@ -2,7 +2,7 @@
 
 Sequences and items have undefined length, because nobody knows theirs before they end. A long binary value whose
 length the events do not tell gets it when it has ended; other long values wait in a temporary file, because the
-layout of their header depends on it. Which events may come next is in ``_MOVES``.
+layout of their header depends on it. Which events may come next is in ``_moves``.
 
 Text is encoded in the character sets of the data set. At the first one that they do not carry, what was written is
 read back and written again in UTF-8, which is the reason why the target must be a file that can be read.
@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
 from struct import Struct
 from struct import error as struct_error
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO, ClassVar, TypeAlias
 
-from streamdicom.errors import Location, OutputError
-from streamdicom.events import Event, EventType
+from streamdicom.errors import OutputError
+from streamdicom.events import ELEMENT, END_ITEM, END_SEQUENCE, START_ITEM, START_SEQUENCE, Event, EventType
 from streamdicom.options import ReadOptions, WriteOptions
 from streamdicom.part10._items import ItemsCheck
 from streamdicom.part10._meta import FileMeta, check_transfer_syntax
@@ -35,10 +35,10 @@ from streamdicom.part10.syntax import (
 from streamdicom.tags import FILE_META_GROUP, SPECIFIC_CHARACTER_SET, UTF_8_TERM, format_tag, is_group_length
 from streamdicom.valuefield import ENCODERS, field_numbers, field_text, json_field
 from streamdicom.vr import VRS, Form
+from streamdicom.writing import MOST_PENDING, Move, Moves, Writer
 
 __all__ = ["Part10Writer"]
 
-_MOST_PENDING = 64 * 1024
 _MOST_KNOWN = 16 * 1024
 _PIECE = 48 * 1024
 
@@ -54,13 +54,6 @@ _START_OF_ITEM = _ITEM + _UNDEFINED
 _END_OF_ITEM = _TAG.pack(0xFFFE, 0xE00D) + _LONG.pack(0)
 _END_OF_SEQUENCE = _TAG.pack(0xFFFE, 0xE0DD) + _LONG.pack(0)
 
-_ELEMENT = int(EventType.ELEMENT)
-_START_SEQUENCE = int(EventType.START_SEQUENCE)
-_START_ITEM = int(EventType.START_ITEM)
-_END_ITEM = int(EventType.END_ITEM)
-_END_SEQUENCE = int(EventType.END_SEQUENCE)
-_OF_SEQUENCE = frozenset({EventType.START_ITEM, EventType.END_ITEM, EventType.END_SEQUENCE})
-_KINDS = frozenset(EventType)
 _MISFITS = (TypeError, ValueError, AttributeError, struct_error)  # what a value that does not fit its VR raises
 
 
@@ -98,11 +91,15 @@ class _Frame:
         self.items = 0  # how many of it have begun
 
 
-class Part10Writer:
+class Part10Writer(Writer):
     """Writes one data set from its events as a DICOM file.
 
     File meta information that is missing is made. The transfer syntax is that of the options, or else an encapsulated
     one that came with the data set, or else explicit VR little endian.
+
+    Group lengths are left out but for that of group 0002. What cannot be written is an ``OutputError``: an event out of
+    order, a tag not above the one before it, a value that does not fit its VR or no file at all, a reference to bulk
+    data. It is an ``OSError`` if the target, or a temporary file, cannot be written.
 
     Args:
         target: A binary file that can be written, read and sought in; writing begins where it stands.
@@ -125,6 +122,7 @@ class Part10Writer:
     def __init__(
         self, target: BinaryIO, temporary: Callable[[], BinaryIO], *, options: WriteOptions | None = None
     ) -> None:
+        super().__init__()
         options = options or WriteOptions()
         check_transfer_syntax(options.transfer_syntax)
         self._target = target
@@ -132,14 +130,11 @@ class Part10Writer:
         self._options = options
         self._most_sequences = (options.limits.depth - 4) // 3  # see ``Limits.depth``
         self._origin = target.tell()
-        self._error: OutputError | None = None
-        self._event = 0, 0  # the type and the tag of the last one, for errors
-        self._index: int | None = None
         self._reset(in_utf_8=False)
 
     def _reset(self, *, in_utf_8: bool) -> None:
         self._in_utf_8 = in_utf_8
-        self._place: int = _Place.START
+        self._place = _Place.START
         self._meta = FileMeta(self._options.transfer_syntax)
         self._has_meta = False
         self._is_implicit = self._options.transfer_syntax == IMPLICIT_VR_LITTLE_ENDIAN
@@ -162,41 +157,18 @@ class Part10Writer:
         self._is_ascii = True
         self._is_first = True  # among its values
 
-    def write(self, event: Event) -> None:
-        """Write one event; see ``write_all``."""
-        self.write_all((event,))
-
-    def write_all(self, events: Iterable[Event]) -> None:
-        """Write events. Group lengths are left out but for that of group 0002.
-
-        Raises:
-            OutputError: An event out of order, a tag not above the one before it, a value that does not fit its VR or
-                no file at all, a reference to bulk data. Nothing can be written from then on.
-            OSError: The target, or a temporary file, cannot be written.
-        """
-        if self._error:
-            raise self._error
-        try:
-            self._write_all(events)
-        except OutputError as error:
-            if error.location == Location():  # it is no error of whoever makes the events
-                kind, tag = self._event
-                error.location = Location(None, self._index, self._tag_path(0 if kind in _OF_SEQUENCE else tag))
-            self._error = error
-            raise
-
     def _write_all(self, events: Iterable[Event]) -> None:
-        """The innermost loop: elements behind the head, and sequences and their items. ``_MOVES`` has all else."""
+        """The innermost loop: elements behind the head, and sequences and their items. ``_moves`` has all else."""
         place, frame, known, parts, size = self._place, self._frame, self._known, self._parts, self._size
         frames, starts, most_sequences = self._frames, self._starts, self._most_sequences
         kind = tag = 0
         try:
             for kind, tag, vr, value in events:
                 if place == _SEQUENCE:
-                    if kind == _START_ITEM:
+                    if kind == START_ITEM:
                         parts.append(_START_OF_ITEM)
                         size += len(_START_OF_ITEM)
-                        if size >= _MOST_PENDING:
+                        if size >= MOST_PENDING:
                             self._flush()
                             size = 0
                         frame.items += 1
@@ -205,16 +177,16 @@ class Part10Writer:
                         self._frame = frame = _Frame(frame.terms)
                         place = _MEMBERS
                         continue
-                    if kind == _END_SEQUENCE:
+                    if kind == END_SEQUENCE:
                         parts.append(_END_OF_SEQUENCE)
                         place = _MEMBERS if frames or frame.last > _SOP_INSTANCE_UID else _HEAD
                         continue
-                elif kind == _END_ITEM and place == _MEMBERS and frames:
+                elif kind == END_ITEM and place == _MEMBERS and frames:
                     parts.append(_END_OF_ITEM)
                     self._frame = frame = frames.pop()
                     place = _SEQUENCE
                     continue
-                elif kind == _ELEMENT and place == _MEMBERS and tag > frame.last:
+                elif kind == ELEMENT and place == _MEMBERS and tag > frame.last:
                     entry = known.get(tag)
                     if entry is not None and entry[0] == vr:
                         _, start, pack, most, encode = entry
@@ -226,11 +198,11 @@ class Part10Writer:
                             parts.append(start + pack(len(data)) + data)
                             size += len(data) + 12
                             frame.last = tag
-                            if size >= _MOST_PENDING:
+                            if size >= MOST_PENDING:
                                 self._flush()
                                 size = 0
                             continue
-                elif kind == _START_SEQUENCE and place == _MEMBERS and frames and tag > frame.last:
+                elif kind == START_SEQUENCE and place == _MEMBERS and frames and tag > frame.last:
                     header = starts.get(tag)
                     if header is not None and len(frames) < most_sequences:
                         parts.append(header)
@@ -258,20 +230,19 @@ class Part10Writer:
         if self._place == _Place.START:
             raise OutputError("no data set, where one is due")
         if self._place != _Place.END:
-            raise OutputError("the data set is not complete", Location(None, self._index, self._tag_path(0)))
+            raise OutputError("the data set is not complete", self._location())
         self._flush()
 
-    def _tag_path(self, tag: int) -> str:
+    def _sequences(self) -> Iterable[tuple[int, int]]:
         frames = [*self._frames, self._frame] if self._place == _SEQUENCE else self._frames
-        parts = [format_tag(frame.tag) + (f"[{frame.items - 1}]" if frame.items else "") for frame in frames]
-        return ".".join([*parts, format_tag(tag)] if tag else parts)
+        return [(frame.tag, frame.items) for frame in frames]
 
     # --- bytes -------------------------------------------------------------------------------------------------
 
     def _put(self, data: bytes) -> None:
         self._parts.append(data)
         self._size += len(data)
-        if self._size >= _MOST_PENDING:
+        if self._size >= MOST_PENDING:
             self._flush()
 
     def _flush(self) -> None:
@@ -319,12 +290,6 @@ class Part10Writer:
             self._frame, self._in_utf_8 = frame, in_utf_8
 
     # --- moves -------------------------------------------------------------------------------------------------
-
-    def _move(self, kind: int, tag: int, vr: str, value: Any) -> None:
-        move = _MOVES[self._place].get(kind)
-        if move is None:
-            raise OutputError(f"no {EventType(kind).name if kind in _KINDS else 'such event'} may come here")
-        move(self, tag, vr, value)
 
     def _start_dataset(self, tag: int, vr: str, value: Any) -> None:
         self._index = value
@@ -744,54 +709,53 @@ class Part10Writer:
         self._put(_END_OF_SEQUENCE)
         self._end_structure()
 
+    _in_members: ClassVar[dict[int, Move]] = {
+        EventType.ELEMENT: _element,
+        EventType.BULK_DATA: _bulk_data,
+        EventType.JSON_ELEMENT: _json_element,
+        EventType.START_ELEMENT: _start_parts,
+        EventType.START_SEQUENCE: _start_sequence,
+        EventType.START_FRAGMENTS: _start_fragments,
+        EventType.END_DATASET: _end_dataset,
+    }
+    _moves: ClassVar[Moves] = {
+        _Place.START: {EventType.START_DATASET: _start_dataset},
+        _Place.HEAD: {**_in_members, EventType.ELEMENT: _head_element},
+        _Place.MEMBERS: _in_members,
+        _Place.SEQUENCE: {},  # the innermost loop has them all
+        _Place.PARTS: {
+            EventType.VALUES: _first_values,
+            EventType.SEGMENT: _first_segment,
+            EventType.LAST_SEGMENT: _only_segment,
+            EventType.END_ELEMENT: _end_nothing,
+        },
+        _Place.BYTES: {
+            EventType.SEGMENT: _segment,
+            EventType.LAST_SEGMENT: _last_segment,
+            EventType.END_ELEMENT: _end_bytes,
+        },
+        _Place.SPOOL: {
+            EventType.VALUES: _values,
+            EventType.SEGMENT: _text_segment,
+            EventType.LAST_SEGMENT: _last_text_segment,
+            EventType.END_ELEMENT: _end_spool,
+        },
+        _Place.FRAGMENTS: {
+            EventType.START_FRAGMENT: _start_fragment,
+            EventType.END_FRAGMENTS: _end_fragments,
+        },
+        _Place.FRAGMENT: {
+            EventType.SEGMENT: _fragment_segment,
+            EventType.LAST_SEGMENT: _end_fragment,
+        },
+        _Place.END: {EventType.START_DATASET: _second_dataset},
+    }
+
 
 _Known: TypeAlias = "tuple[str, bytes, Callable[[int], bytes], int, Callable[[tuple[Any, ...]], bytes | None]]"
 # How elements of a tag start, in explicit and in implicit VR; the same for every writer.
 _KNOWN: dict[bool, dict[int, _Known]] = {False: {}, True: {}}
 _STARTS: dict[bool, dict[int, bytes]] = {False: {}, True: {}}  # and how sequences do
-
-_Move: TypeAlias = Callable[[Part10Writer, int, str, Any], None]
-_IN_MEMBERS: dict[int, _Move] = {
-    EventType.ELEMENT: Part10Writer._element,
-    EventType.BULK_DATA: Part10Writer._bulk_data,
-    EventType.JSON_ELEMENT: Part10Writer._json_element,
-    EventType.START_ELEMENT: Part10Writer._start_parts,
-    EventType.START_SEQUENCE: Part10Writer._start_sequence,
-    EventType.START_FRAGMENTS: Part10Writer._start_fragments,
-    EventType.END_DATASET: Part10Writer._end_dataset,
-}
-_MOVES: dict[int, dict[int, _Move]] = {
-    _Place.START: {EventType.START_DATASET: Part10Writer._start_dataset},
-    _Place.HEAD: {**_IN_MEMBERS, EventType.ELEMENT: Part10Writer._head_element},
-    _Place.MEMBERS: _IN_MEMBERS,
-    _Place.SEQUENCE: {},  # the innermost loop has them all
-    _Place.PARTS: {
-        EventType.VALUES: Part10Writer._first_values,
-        EventType.SEGMENT: Part10Writer._first_segment,
-        EventType.LAST_SEGMENT: Part10Writer._only_segment,
-        EventType.END_ELEMENT: Part10Writer._end_nothing,
-    },
-    _Place.BYTES: {
-        EventType.SEGMENT: Part10Writer._segment,
-        EventType.LAST_SEGMENT: Part10Writer._last_segment,
-        EventType.END_ELEMENT: Part10Writer._end_bytes,
-    },
-    _Place.SPOOL: {
-        EventType.VALUES: Part10Writer._values,
-        EventType.SEGMENT: Part10Writer._text_segment,
-        EventType.LAST_SEGMENT: Part10Writer._last_text_segment,
-        EventType.END_ELEMENT: Part10Writer._end_spool,
-    },
-    _Place.FRAGMENTS: {
-        EventType.START_FRAGMENT: Part10Writer._start_fragment,
-        EventType.END_FRAGMENTS: Part10Writer._end_fragments,
-    },
-    _Place.FRAGMENT: {
-        EventType.SEGMENT: Part10Writer._fragment_segment,
-        EventType.LAST_SEGMENT: Part10Writer._end_fragment,
-    },
-    _Place.END: {EventType.START_DATASET: Part10Writer._second_dataset},
-}
 
 
 def _padding(vr: str) -> bytes:

@@ -19,7 +19,7 @@ from urllib.parse import urljoin
 from streamdicom.converters.registry import converters_in_force
 from streamdicom.deviations import Deviation
 from streamdicom.errors import RequestError, ResponseError, StreamDicomError, TruncatedError, TruncatedResult
-from streamdicom.events import Event, EventType
+from streamdicom.events import BULK_DATA, ELEMENT, END_DATASET, END_SEQUENCE, START_DATASET, START_SEQUENCE, Event
 from streamdicom.formats import StreamParser
 from streamdicom.options import ReadOptions
 from streamdicom.push import DatasetAssembler
@@ -41,12 +41,6 @@ _GONE = frozenset({502, 503, 504})  # a gateway whose server has gone, perhaps t
 _MOST_WITHOUT_EVENTS = 16 * 1024 * 1024
 _LONGEST_WITHOUT_EVENTS = 60.0  # seconds
 
-_START_DATASET = int(EventType.START_DATASET)
-_END_DATASET = int(EventType.END_DATASET)
-_ELEMENT = int(EventType.ELEMENT)
-_BULK_DATA = int(EventType.BULK_DATA)
-_START_SEQUENCE = int(EventType.START_SEQUENCE)
-_END_SEQUENCE = int(EventType.END_SEQUENCE)
 
 _BETWEEN_WARNINGS = re.compile(r",\s*(?=[0-9]{3}\s)")  # where several are in one header field
 
@@ -155,19 +149,19 @@ class _Answer:
     def _kept(self, events: list[Event]) -> Iterator[Event]:
         for event in events:
             kind, tag, vr, value = event
-            if kind == _START_DATASET:
+            if kind == START_DATASET:
                 self._comes = self._passed <= self.count < self._most and not self.is_repeated
                 self._name = b""
-            elif kind == _ELEMENT:
+            elif kind == ELEMENT:
                 if tag == self._uid and not self._depth:
                     self._name = repr(value).encode(errors="surrogatepass") if value else b""
-            elif kind == _BULK_DATA:
+            elif kind == BULK_DATA:
                 event = (kind, tag, vr, self._absolute(value))
-            elif kind == _START_SEQUENCE:
+            elif kind == START_SEQUENCE:
                 self._depth += 1
-            elif kind == _END_SEQUENCE:
+            elif kind == END_SEQUENCE:
                 self._depth -= 1
-            elif kind == _END_DATASET:
+            elif kind == END_DATASET:
                 self._end_dataset()
             if self._comes:
                 yield event

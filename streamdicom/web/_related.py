@@ -19,7 +19,7 @@ from streamdicom.buffers import SpoolFile
 from streamdicom.bulkdata import BulkDataInfo, BulkDataStore
 from streamdicom.bulkvalues import decode_value
 from streamdicom.errors import InputError, LimitError, RequestError
-from streamdicom.events import Event, EventType
+from streamdicom.events import BULK_DATA, ELEMENT, END_DATASET, START_DATASET, Event
 from streamdicom.filters import Place, fragment_events
 from streamdicom.multipart import LONGEST_FRAGMENT, write_parts
 from streamdicom.options import ReadOptions
@@ -33,10 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["RelatedReader"]
 
-_START_DATASET = int(EventType.START_DATASET)
-_END_DATASET = int(EventType.END_DATASET)
-_ELEMENT = int(EventType.ELEMENT)
-_BULK_DATA = int(EventType.BULK_DATA)
 
 _TRANSFER_SYNTAX = 0x00020010
 _ENCAPSULATED_DOCUMENT = 0x00420011
@@ -257,7 +253,7 @@ def _checked(part: _Part, event: Event, place: Place) -> Iterable[Event]:
         part.is_compressed = True
     if not part.info:
         part.info = place.info(tag, vr)
-    yield _ELEMENT, tag, vr, ()
+    yield ELEMENT, tag, vr, ()
 
 
 def _fault_of_compressed(part: _Part, tag: int, vr: str) -> str | None:
@@ -273,7 +269,7 @@ def _placed(part: _Part, event: Event, place: Place, *, uris: dict[int, str]) ->
     """The value, or what refers to it where it is now."""
     _, tag, vr, _ = event
     if part.number in uris:
-        return ((_BULK_DATA, tag, vr, uris[part.number]),)
+        return ((BULK_DATA, tag, vr, uris[part.number]),)
     return part.events(tag, vr)
 
 
@@ -299,15 +295,15 @@ class _Linker:
         """What becomes of the next events."""
         for event in events:
             kind, tag, _, value = event
-            if kind == _BULK_DATA and (part := self._find(value)) is not None:
+            if kind == BULK_DATA and (part := self._find(value)) is not None:
                 yield from self._linked(part, event)
                 continue
-            if kind == _ELEMENT:
+            if kind == ELEMENT:
                 self._place.learn(tag, value)
-            elif kind == _START_DATASET:
+            elif kind == START_DATASET:
                 self._syntax = ""
                 self._place.move(kind, tag, self._number + value)
-            elif kind == _END_DATASET:
+            elif kind == END_DATASET:
                 yield from self._file_meta()
             else:
                 self._place.move(kind, tag, value)
@@ -329,4 +325,4 @@ class _Linker:
     def _file_meta(self) -> Iterable[Event]:
         """What compressed pixel data is read by, unless the metadata says it itself (PS3.18 8.7.9)."""
         if self._syntax and "syntax" not in self._place.context:
-            yield _ELEMENT, _TRANSFER_SYNTAX, "UI", (self._syntax,)
+            yield ELEMENT, _TRANSFER_SYNTAX, "UI", (self._syntax,)

@@ -22,7 +22,7 @@ from streamdicom.web._related import RelatedReader
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["iter_request_datasets"]
+__all__ = ["body_pieces", "iter_request_datasets"]
 
 # A server has many requests at once, so that less of each is in memory than a program would have.
 _DEFAULTS = ReadOptions(spool_threshold=1024 * 1024)
@@ -88,7 +88,7 @@ async def iter_request_datasets(
     content = Content.of(request.headers)
     reader = _reader(content, request, options, store, file_dataset)
     try:
-        async with aclosing(_body(request, content.coding, options.limits, timeout)) as pieces:
+        async with aclosing(body_pieces(request, content.coding, options.limits, timeout)) as pieces:
             size = PIECE
             async for piece in pieces:
                 for start in range(0, len(piece), size):
@@ -120,7 +120,9 @@ def _next(batches: Iterator[list[Dataset]]) -> list[Dataset] | None:
     return next(batches, None)
 
 
-async def _body(request: Request, coding: str, limits: Limits, timeout: float | None) -> AsyncGenerator[bytes, None]:
+async def body_pieces(
+    request: Request, coding: str, limits: Limits, timeout: float | None
+) -> AsyncGenerator[bytes, None]:
     """The body without its coding, in small pieces."""
     decoder = ContentDecoder(coding, limits)
     async with aclosing(request.stream()) as stream:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import random
 import zlib
@@ -16,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import Dataset, dcmread, dcmwrite
+from pydicom.data import get_testdata_file
 from pydicom.dataset import FileMetaDataset
 
 from streamdicom.dataset import walk
@@ -1260,3 +1262,73 @@ def test_anything_like_elements_is_read_or_refused(content: list[bytes], uid: st
         depth += {EventType.START_SEQUENCE: 1, EventType.END_SEQUENCE: -1}.get(EventType(kind), 0)
         assert depth >= 0
     assert error or depth == 0
+
+
+# --- values that are passed over --------------------------------------------------------------------------------
+
+
+def _skipping(data: bytes, size: int, but: int = -1) -> tuple[list[Any], int]:
+    """What a parser gives that is told to skip whenever it may, and how many bytes it was not fed."""
+    parser = Part10Parser()
+    events: list[Any] = []
+    position = passed_over = 0
+    try:
+        while position < len(data):
+            events += parser.feed(data[position : position + size])
+            count = parser.skip(but)
+            position += size + count
+            passed_over += count
+        events += parser.close()
+    except InputError as error:
+        events.append((type(error), str(error.message)))
+    return events, passed_over
+
+
+def _without_segments(events: list[Any]) -> list[Any]:
+    return [event for event in events if event[0] not in (EventType.SEGMENT, EventType.LAST_SEGMENT)]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("size", [1000, 16384])
+@pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.name)
+def test_long_values_can_be_passed_over_and_the_rest_is_the_same(path: Path, size: int) -> None:
+    data = path.read_bytes()
+    parser = Part10Parser()
+    expected: list[Any] = []
+    try:
+        expected += parser.feed(data)
+        expected += parser.close()
+    except InputError as error:
+        expected.append((type(error), str(error.message)))
+    events, _ = _skipping(data, size)
+    assert _without_segments(events) == _without_segments(expected)
+
+
+def test_what_is_passed_over_is_nearly_all_of_a_long_value_but_for_a_tag_that_is_named() -> None:
+    data = start(EXPLICIT.uid) + EXPLICIT.element(PIXELS, "OW", bytes(1_000_000))
+    assert _skipping(data, 16384)[1] > 980_000
+    events, passed_over = _skipping(data, 16384, PIXELS)
+    assert not passed_over
+    assert (
+        sum(len(event[3]) for event in events if event[0] in (EventType.SEGMENT, EventType.LAST_SEGMENT)) == 1_000_000
+    )
+
+
+def test_a_file_that_stops_within_what_is_passed_over_is_truncated() -> None:
+    data = start(EXPLICIT.uid) + EXPLICIT.element(PIXELS, "OW", bytes(1_000_000))
+    events, _ = _skipping(data[:-1], 16384)
+    assert events[-1][0] is TruncatedError
+
+
+def test_a_file_that_was_read_does_not_wait_for_the_garbage_collector() -> None:
+    data = Path(get_testdata_file("CT_small.dcm")).read_bytes()
+    Part10Parser().feed(data)  # everything is imported now
+    gc.collect()
+    gc.disable()
+    try:
+        parser = Part10Parser()
+        assert parser.feed(data) + parser.close()
+        del parser
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
