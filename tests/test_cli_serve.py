@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from shutil import copy
 
-import httpx
+import httpx2
 import pytest
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
@@ -42,7 +42,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_folder_is_served_until_ctrl_c(folder: Path) -> None:
     with _serving(folder) as (process, url):
-        assert [one["00080061"]["Value"] for one in httpx.get(f"{url}/studies").json()] == [["CT"]]
+        assert [one["00080061"]["Value"] for one in httpx2.get(f"{url}/studies").json()] == [["CT"]]
         process.send_signal(signal.SIGINT)
         assert process.wait(30) in (0, 130)
         assert process.stderr
@@ -75,7 +75,7 @@ def test_nobody_else_gets_there_by_default(folder: Path) -> None:
 
 def test_a_server_that_is_read_only_stores_nothing(folder: Path) -> None:
     with _serving(folder, "--read-only") as (_, url):
-        assert httpx.post(f"{url}/studies", content=b"").status_code == 405
+        assert httpx2.post(f"{url}/studies", content=b"").status_code == 405
 
 
 def test_files_that_are_not_served_are_told(folder: Path) -> None:

@@ -17,7 +17,7 @@ DEFAULTS = {
     "value_length": 2**28,
     "dataset_size": 2**30,
     "spooled_size": 2**34,
-    "expansion": 200,
+    "expansion": 100,
     "parts": 10_000,
 }
 SMALLEST = {**dict.fromkeys(DEFAULTS, 1), "string_segment": 12}

@@ -101,7 +101,7 @@ def kind_of(name: str, parameters: Mapping[str, str]) -> str | None:
 
 PIECE = 16 * 1024
 """Bytes that the readers take at once."""
-_FREE = 16 * 1024 * 1024
+_FREE = 1024 * 1024
 _WINDOW = 8 * 1024 * 1024  # which all who decode zstd must have, and none need exceed (RFC 9659)
 
 

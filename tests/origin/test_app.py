@@ -14,7 +14,7 @@ from pathlib import Path
 from shutil import copy
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from dicomweb_client import DICOMwebClient
 from pydicom import Dataset, dcmread
@@ -165,43 +165,45 @@ def test_pages_make_the_whole(client: DICOMwebClient, files: dict[Path, Dataset]
 
 
 def test_an_answer_without_results_is_204(server: Server) -> None:
-    response = httpx.get(f"{server.url}/studies", params={"PatientID": "nobody"})
+    response = httpx2.get(f"{server.url}/studies", params={"PatientID": "nobody"})
     assert response.status_code == 204
     assert response.content == b""
 
 
 def test_a_wrong_key_is_told(server: Server) -> None:
     for query in ("limit=-1", "StudyDate=yesterday", "NoSuchAttribute=1", "PatientName=%ff"):
-        assert httpx.get(f"{server.url}/studies?{query}").status_code == 400, query
+        assert httpx2.get(f"{server.url}/studies?{query}").status_code == 400, query
 
 
 def test_fuzzy_matching_is_off_and_the_client_is_told(server: Server) -> None:
-    response = httpx.get(f"{server.url}/studies?fuzzymatching=true")
+    response = httpx2.get(f"{server.url}/studies?fuzzymatching=true")
     assert response.status_code == 200
     assert response.headers["Warning"].startswith("299 ")  # PS3.18 8.3.4.2
     assert "fuzzymatching" in response.headers["Warning"]
 
 
 def test_results_can_be_had_in_xml(server: Server) -> None:
-    response = httpx.get(f"{server.url}/studies", headers={"Accept": 'multipart/related; type="application/dicom+xml"'})
+    response = httpx2.get(
+        f"{server.url}/studies", headers={"Accept": 'multipart/related; type="application/dicom+xml"'}
+    )
     assert response.headers["Content-Type"].startswith('multipart/related; type="application/dicom+xml"')
-    assert response.content.count(b"<NativeDicomModel") == len(httpx.get(f"{server.url}/studies").json())
+    assert response.content.count(b"<NativeDicomModel") == len(httpx2.get(f"{server.url}/studies").json())
 
 
 def test_what_cannot_be_had_is_406(server: Server) -> None:
     for path in ("/studies", "/studies/1.2.1.0/metadata", "/studies/1.2.1.0"):
-        assert httpx.get(server.url + path, headers={"Accept": "text/html"}).status_code == 406
+        assert httpx2.get(server.url + path, headers={"Accept": "text/html"}).status_code == 406
 
 
 def test_the_type_of_the_parts_may_be_left_out(server: Server) -> None:
-    response = httpx.get(f"{server.url}/studies/1.2.1", headers={"Accept": "multipart/related"})
+    response = httpx2.get(f"{server.url}/studies/1.2.1", headers={"Accept": "multipart/related"})
     assert response.headers["Content-Type"].startswith('multipart/related; type="application/dicom"')
     assert response.content.count(b"DICM") == _SERIES
 
 
 def test_a_transfer_syntax_that_can_be_had_is_told_once(server: Server) -> None:
     accept = 'multipart/related; type="application/dicom"; transfer-syntax=1.2.840.10008.1.2.4.50'
-    response = httpx.get(f"{server.url}/studies/1.2.1", headers={"Accept": accept})
+    response = httpx2.get(f"{server.url}/studies/1.2.1", headers={"Accept": accept})
     assert response.status_code == 406
     assert response.text.count("1.2.840.10008.1.2.1") == 1
 
@@ -245,14 +247,14 @@ def test_metadata_of_a_series_and_of_a_study_has_all_instances(
 
 
 def test_metadata_can_be_had_in_xml(server: Server) -> None:
-    response = httpx.get(f"{server.url}/studies/1.2.1/metadata", headers={"Accept": "application/dicom+xml"})
+    response = httpx2.get(f"{server.url}/studies/1.2.1/metadata", headers={"Accept": "application/dicom+xml"})
     assert response.content.count(b"<NativeDicomModel") == _SERIES
 
 
 def test_bulk_data_can_be_had_as_a_single_part(server: Server, files: dict[Path, Dataset], folder: Path) -> None:
     ds = files[folder / "CT_small.dcm"]
     url = f"{_url(server, ds)}/bulkdata/7FE00010"
-    response = httpx.get(url, headers={"Accept": "application/octet-stream"})
+    response = httpx2.get(url, headers={"Accept": "application/octet-stream"})
     assert response.headers["Content-Type"] == "application/octet-stream"
     assert response.content == ds.PixelData
     assert DICOMwebClient(server.url).retrieve_bulkdata(url, (("application/octet-stream", "*"),)) == [ds.PixelData]
@@ -261,9 +263,9 @@ def test_bulk_data_can_be_had_as_a_single_part(server: Server, files: dict[Path,
 
 def test_a_value_in_an_item_has_its_place_in_its_url(server: Server, files: dict[Path, Dataset], folder: Path) -> None:
     ds = files[folder / "waveform_ecg.dcm"]
-    [found] = httpx.get(f"{_url(server, ds)}/metadata").json()
+    [found] = httpx2.get(f"{_url(server, ds)}/metadata").json()
     uri = found["54000100"]["Value"][0]["54001010"]["BulkDataURI"]
-    assert httpx.get(uri, headers={"Accept": "*/*;q=0.1, application/octet-stream"}).content == (
+    assert httpx2.get(uri, headers={"Accept": "*/*;q=0.1, application/octet-stream"}).content == (
         ds.WaveformSequence[0].WaveformData
     )
 
@@ -283,7 +285,7 @@ def test_a_value_in_an_item_has_its_place_in_its_url(server: Server, files: dict
 def test_a_value_that_is_no_bulk_data_is_404(
     server: Server, files: dict[Path, Dataset], folder: Path, value: str
 ) -> None:
-    response = httpx.get(f"{_url(server, files[folder / 'CT_small.dcm'])}/bulkdata/{value}")
+    response = httpx2.get(f"{_url(server, files[folder / 'CT_small.dcm'])}/bulkdata/{value}")
     assert response.status_code == 404
 
 
@@ -312,22 +314,22 @@ def test_frames_come_in_the_order_in_which_they_are_asked_for(
 def test_no_list_of_frames_is_400(server: Server, files: dict[Path, Dataset], folder: Path) -> None:
     url = _url(server, files[folder / "CT_small.dcm"])
     for text in ("0", "a", "1,,2", "-1", "1" * 30, ",".join(["1"] * 1001)):
-        assert httpx.get(f"{url}/frames/{text}").status_code == 400, text
+        assert httpx2.get(f"{url}/frames/{text}").status_code == 400, text
 
 
 def test_compressed_frames_tell_what_they_are(server: Server, files: dict[Path, Dataset], folder: Path) -> None:
     url = f"{_url(server, files[folder / 'JPEG2000.dcm'])}/frames/1"
-    own = httpx.get(url, headers={"Accept": 'multipart/related; type="image/jp2"'})
+    own = httpx2.get(url, headers={"Accept": 'multipart/related; type="image/jp2"'})
     assert own.headers["Content-Type"].startswith('multipart/related; type="image/jp2"; transfer-syntax=1.2.840')
     octets = 'multipart/related; type="application/octet-stream"'
-    assert httpx.get(url, headers={"Accept": octets}).status_code == 406  # they would be decompressed
-    assert httpx.get(url, headers={"Accept": f"{octets}; transfer-syntax=*"}).status_code == 200
+    assert httpx2.get(url, headers={"Accept": octets}).status_code == 406  # they would be decompressed
+    assert httpx2.get(url, headers={"Accept": f"{octets}; transfer-syntax=*"}).status_code == 200
 
 
 # --- files -----------------------------------------------------------------------------------------------------
 
 
-def _bytes_of(response: httpx.Response) -> list[bytes]:
+def _bytes_of(response: httpx2.Response) -> list[bytes]:
     boundary = response.headers["Content-Type"].partition("boundary=")[2].encode()
     parts = response.content.split(b"--" + boundary)[1:-1]
     return [part.partition(b"\r\n\r\n")[2].removesuffix(b"\r\n") for part in parts]
@@ -339,7 +341,7 @@ _ANY_SYNTAX = {"Accept": 'multipart/related; type="application/dicom"; transfer-
 def test_files_come_byte_by_byte_as_they_are(server: Server, files: dict[Path, Dataset]) -> None:
     for path, ds in files.items():
         if ds.file_meta.TransferSyntaxUID not in ("1.2.840.10008.1.2", "1.2.840.10008.1.2.2"):
-            assert _bytes_of(httpx.get(_url(server, ds), headers=_ANY_SYNTAX)) == [path.read_bytes()]
+            assert _bytes_of(httpx2.get(_url(server, ds), headers=_ANY_SYNTAX)) == [path.read_bytes()]
 
 
 def test_what_the_web_does_not_have_comes_in_explicit_vr_little_endian(
@@ -382,14 +384,14 @@ def test_a_study_and_a_series_come_as_all_of_their_files(client: DICOMwebClient)
 
 def test_what_is_not_there_is_404(server: Server) -> None:
     for path in ("/studies/1.2.99", "/studies/1.2.99/metadata", "/studies/1.2.1/series/1.9", "/nothing"):
-        assert httpx.get(server.url + path).status_code == 404
+        assert httpx2.get(server.url + path).status_code == 404
     instance = "/studies/1.2.1/series/1.2.2/instances/1.9"
     for path in ("", "/metadata", "/bulkdata/7FE00010", "/frames/1"):
-        assert httpx.get(server.url + instance + path).status_code == 404
+        assert httpx2.get(server.url + instance + path).status_code == 404
 
 
 def test_an_instance_is_not_there_under_another_study(server: Server) -> None:
-    assert httpx.get(f"{server.url}/studies/1.2.7/series/1.2.2/instances/1.2.5.0/metadata").status_code == 404
+    assert httpx2.get(f"{server.url}/studies/1.2.7/series/1.2.2/instances/1.2.5.0/metadata").status_code == 404
 
 
 def test_what_is_fetched_with_bulk_data_is_what_is_in_the_file(
@@ -439,7 +441,7 @@ def test_what_is_no_uid_is_refused(server: Server, path: str) -> None:
     assert answer.split(b" ", 2)[1] in (b"400", b"404")
     assert b"X-Injected" not in answer
     assert b"root:" not in answer
-    assert httpx.get(f"{server.url}/studies?limit=1").status_code == 200
+    assert httpx2.get(f"{server.url}/studies?limit=1").status_code == 200
 
 
 def test_nothing_of_a_host_gets_into_the_header(server: Server) -> None:
@@ -455,7 +457,7 @@ def test_a_client_that_leaves_is_no_harm(server: Server) -> None:
     for _ in range(10):
         with socket.create_connection(("127.0.0.1", server.port)) as connection:
             connection.sendall(b"GET /studies/1.2.1/metadata HTTP/1.1\r\nHost: a\r\n\r\n")
-    assert httpx.get(f"{server.url}/studies?limit=1").status_code == 200
+    assert httpx2.get(f"{server.url}/studies?limit=1").status_code == 200
 
 
 def test_a_damaged_file_is_told_as_the_servers_fault(archive: Path, own: Server) -> None:
@@ -465,9 +467,9 @@ def test_a_damaged_file_is_told_as_the_servers_fault(archive: Path, own: Server)
     with Index(archive) as index:
         index.refresh()
     path.write_bytes(path.read_bytes()[:400])
-    assert httpx.get(f"{own.url}/studies/1.2.1.0/metadata").status_code == 500
-    assert httpx.get(f"{own.url}/studies/1.2.1.0", headers=_ANY_SYNTAX).status_code == 500
-    assert len(httpx.get(f"{own.url}/studies/1.2.1.1/metadata").json()) == 1
+    assert httpx2.get(f"{own.url}/studies/1.2.1.0/metadata").status_code == 500
+    assert httpx2.get(f"{own.url}/studies/1.2.1.0", headers=_ANY_SYNTAX).status_code == 500
+    assert len(httpx2.get(f"{own.url}/studies/1.2.1.1/metadata").json()) == 1
 
 
 def test_a_folder_that_is_away_is_told_until_it_is_back(archive: Path) -> None:
@@ -536,10 +538,10 @@ def test_what_is_stored_is_there_at_once(archive: Path, own: Server) -> None:
 
 def _post(
     server: Server, parts: list[bytes], kind: str = "application/dicom", path: str = "/studies"
-) -> httpx.Response:
+) -> httpx2.Response:
     body = b"".join(b"--x\r\nContent-Type: " + kind.encode() + b"\r\n\r\n" + part + b"\r\n" for part in parts)
     headers = {"Content-Type": f'multipart/related; type="{kind}"; boundary=x', "Accept": "application/dicom+json"}
-    return httpx.post(server.url + path, content=body + b"--x--", headers=headers, timeout=60)
+    return httpx2.post(server.url + path, content=body + b"--x--", headers=headers, timeout=60)
 
 
 def _file(ds: Dataset) -> bytes:
@@ -626,7 +628,7 @@ def test_a_body_that_stops_stores_nothing(archive: Path, own: Server) -> None:
         _raw(own, head % len(whole) + whole[:end], stops=True)
     answer = _raw(own, head % len(part) + part)  # the length is right, but the closing boundary is not there
     assert answer.startswith(b"HTTP/1.1 400")
-    assert httpx.get(f"{own.url}/studies").status_code == 204
+    assert httpx2.get(f"{own.url}/studies").status_code == 204
     assert _stored(archive) == []
 
 
@@ -635,7 +637,7 @@ def test_a_body_that_stops_stores_nothing(archive: Path, own: Server) -> None:
     [("", 415), ("text/plain", 415), ("multipart/related", 415), ('multipart/related; type="application/dicom"', 400)],
 )
 def test_a_body_of_another_kind_is_refused(archive: Path, own: Server, content_type: str, status: int) -> None:
-    response = httpx.post(f"{own.url}/studies", content=b"abc", headers={"Content-Type": content_type})
+    response = httpx2.post(f"{own.url}/studies", content=b"abc", headers={"Content-Type": content_type})
     assert response.status_code == status
     assert _stored(archive) == []
 
@@ -652,7 +654,7 @@ def test_metadata_in_json_is_stored_with_its_bulk_data(archive: Path, own: Serve
             body += b"--x\r\nContent-Type: application/octet-stream\r\nContent-Location: " + uri.encode()
             body += b"\r\n\r\n" + value + b"\r\n"
     headers = {"Content-Type": 'multipart/related; type="application/dicom+json"; boundary=x'}
-    response = httpx.post(f"{own.url}/studies", content=body + b"--x--", headers=headers)
+    response = httpx2.post(f"{own.url}/studies", content=body + b"--x--", headers=headers)
     assert response.status_code == 200, response.text
     assert DICOMwebClient(own.url).retrieve_instance(*_uids(ds)) == ds
 
@@ -660,7 +662,7 @@ def test_metadata_in_json_is_stored_with_its_bulk_data(archive: Path, own: Serve
 def test_metadata_whose_bulk_data_is_missing_is_not_stored(archive: Path, own: Server) -> None:
     metadata = _ct().to_json_dict(bulk_data_threshold=1024, bulk_data_element_handler=lambda _: "http://a/b")
     headers = {"Content-Type": "application/dicom+json"}
-    response = httpx.post(f"{own.url}/studies", content=json.dumps([metadata]), headers=headers)
+    response = httpx2.post(f"{own.url}/studies", content=json.dumps([metadata]), headers=headers)
     assert response.status_code == 409
     assert _stored(archive) == []
 
@@ -701,7 +703,7 @@ def test_what_is_left_of_a_server_that_was_killed_is_never_served_and_goes(archi
 
 def test_an_answer_that_cannot_be_had_stores_nothing(archive: Path, own: Server) -> None:
     headers = {"Content-Type": "application/dicom", "Accept": "text/html"}
-    assert httpx.post(f"{own.url}/studies", content=_file(_ct()), headers=headers).status_code == 406
+    assert httpx2.post(f"{own.url}/studies", content=_file(_ct()), headers=headers).status_code == 406
     assert _stored(archive) == []
 
 
@@ -797,11 +799,11 @@ def test_memory_does_not_depend_on_the_number_of_instances(archive: Path) -> Non
         for number in range(4000):
             file.write(text.replace("1.2.3.4", f"1.2.3.{number}") + "\n")
     with _hosting(archive) as server:
-        httpx.get(f"{server.url}/instances?limit=100")
+        httpx2.get(f"{server.url}/instances?limit=100")
         before = server.forget_peak()
         size = 0
         for path in ("/instances", "/studies/1.2.1.0/metadata", "/studies/1.2.1.0"):
-            with httpx.stream("GET", server.url + path, headers={"Accept": "*/*"}, timeout=120) as response:
+            with httpx2.stream("GET", server.url + path, headers={"Accept": "*/*"}, timeout=120) as response:
                 size += sum(map(len, response.iter_bytes()))
         assert size > 40 * _MIB
         assert server.peak - before < 8 * _MIB
