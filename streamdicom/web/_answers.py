@@ -38,6 +38,7 @@ _PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds before each attempt to go on after a b
 _GONE = frozenset({502, 503, 504})  # a gateway whose server has gone, perhaps to come back
 
 # Events come at least every few times ``Limits.string_segment``, unless there is nothing but white space.
+_MOST_UNNAMED = 100  # pages that cannot be told from the one before; a server may send the first one for ever
 _MOST_WITHOUT_EVENTS = 16 * 1024 * 1024
 _LONGEST_WITHOUT_EVENTS = 60.0  # seconds
 
@@ -404,6 +405,7 @@ class Search(Fetch):
         self._first = b""  # what the first data set of the page before is called
         self._may_be_all = False  # whether that may have been all there is
         self._was_cut = False  # whether the server has said then that there is more
+        self._unnamed = 0  # pages since one whose first data set had a UID
         self._ask()
 
     def _ask(self) -> None:
@@ -429,6 +431,9 @@ class Search(Fetch):
             return
         is_full = answer.count == self._asked
         self._keep(answer)
+        self._unnamed = 0 if answer.first else self._unnamed + 1
+        if self._unnamed > _MOST_UNNAMED:
+            raise ResponseError("page after page without the UIDs that tell whether they are the same", 200)
         self._was_cut = self._is_cut
         self._may_be_all = not self._is_cut and not is_full
 

@@ -155,6 +155,17 @@ def test_pages_whose_results_cannot_be_told_apart_are_not_taken_for_one(path: st
         assert len(list(fetch_datasets(server.url + path, page_size=2))) == 7
 
 
+def test_a_server_that_sends_the_same_page_without_uids_for_ever_is_given_up() -> None:
+    def answer(_: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, headers={"Content-Type": "application/dicom+json"}, content=b"[{},{}]")
+
+    count = 0
+    with httpx2.Client(transport=httpx2.MockTransport(answer)) as client, pytest.raises(ResponseError, match="UIDs"):
+        for _ in fetch_datasets("http://localhost/studies", client=client, page_size=2):
+            count += 1
+    assert 100 <= count <= 210
+
+
 @pytest.mark.parametrize("query", ["limit=-1", "offset=x", "limit=", "limit=1e3", "limit=%31", "offset=" + "9" * 20])
 def test_a_limit_that_is_no_number_is_refused(query: str) -> None:
     with pytest.raises(ValueError, match="must be an unsigned integer"):
