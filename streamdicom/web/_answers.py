@@ -35,10 +35,10 @@ _SOP_INSTANCE_UID = 0x00080018
 # By the last name in the path of a search (PS3.18 table 10.6.1-1), the UID that no two of its results have in common.
 _LEVELS = {"studies": 0x0020000D, "series": 0x0020000E, "instances": _SOP_INSTANCE_UID}
 _PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds before each attempt to go on after a broken connection
+_MOST_UNNAMED = 100  # pages that cannot be told from the one before; a server may send the first one for ever
 _GONE = frozenset({502, 503, 504})  # a gateway whose server has gone, perhaps to come back
 
 # Events come at least every few times ``Limits.string_segment``, unless there is nothing but white space.
-_MOST_UNNAMED = 100  # pages that cannot be told from the one before; a server may send the first one for ever
 _MOST_WITHOUT_EVENTS = 16 * 1024 * 1024
 _LONGEST_WITHOUT_EVENTS = 60.0  # seconds
 

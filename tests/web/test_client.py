@@ -157,7 +157,7 @@ def test_pages_whose_results_cannot_be_told_apart_are_not_taken_for_one(path: st
 
 def test_a_server_that_sends_the_same_page_without_uids_for_ever_is_given_up() -> None:
     def answer(_: httpx2.Request) -> httpx2.Response:
-        return httpx2.Response(200, headers={"Content-Type": "application/dicom+json"}, content=b"[{},{}]")
+        return httpx2.Response(200, headers={"Content-Type": "application/dicom+json"}, content=iter([b"[{},{}]"]))
 
     count = 0
     with httpx2.Client(transport=httpx2.MockTransport(answer)) as client, pytest.raises(ResponseError, match="UIDs"):
