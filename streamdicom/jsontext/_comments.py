@@ -11,10 +11,11 @@ _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _OPENING = re.compile(rb"/[/*]")
 # What is left of a comment, up to its end or that of the text; of the latter all but a star, which may begin "*/".
 # The group is there if the comment ends.
-_LINE = rb"[^\r\n]*+((?=[\r\n]))?+"
-_BLOCK = rb"(?:[^*]++|\*(?!/|\Z))*+(\*/)?+"
+_LINE = rb"[^\r\n]*+((?=[\r\n]))?"
+# The last alternative is (?!): see ``_strings``.
+_BLOCK = rb"(?:[^*]++|\*(?!/|\Z)|(?!))*+(\*/)?"
 _REST = {b"//": re.compile(_LINE), b"/*": re.compile(_BLOCK)}
-_COMMENT = re.compile(rb'(?:[^"/]++|%b|/(?![/*]))*+(//%b|/\*%b)' % (_STRING, _LINE, _BLOCK), re.DOTALL)
+_COMMENT = re.compile(rb'(?:[^"/]++|%b|/(?![/*])|(?!))*+(//%b|/\*%b)' % (_STRING, _LINE, _BLOCK), re.DOTALL)
 
 
 class OpenComment:

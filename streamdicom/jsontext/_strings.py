@@ -13,11 +13,14 @@ from streamdicom.jsontext._grammar import Fault
 
 _CONTROLS = bytes(range(0x20))
 _SURROGATE = re.compile("[\ud800-\udfff]")
+# Before Python 3.11.5 a possessive repeat goes on where its last alternative has failed, and not where that began: so
+# the last one is (?!), which fails where it is.
 _VALID_RUN = re.compile(
     r"""(?:[^\\\x00-\x1f]+
        |\\(?:["\\/bfnrt]
             |u(?![dD][89a-fA-F])[0-9a-fA-F]{4}
-            |u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}))*+""",
+            |u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})
+       |(?!))*+""",
     re.VERBOSE,
 )
 # A segment must not end in the middle of an escape, nor of two escapes that make up one character.
@@ -25,7 +28,8 @@ _ESCAPES = re.compile(
     rb"""(?:[^\\]+
         |\\(?:[^u]
              |u(?![dD][89abAB])[0-9a-fA-F]{4}
-             |u[dD][89abAB][0-9a-fA-F]{2}\\u[0-9a-fA-F]{4}))*+""",
+             |u[dD][89abAB][0-9a-fA-F]{2}\\u[0-9a-fA-F]{4})
+        |(?!))*+""",
     re.VERBOSE | re.DOTALL,
 )
 # The start of an escape. One of \ud800 to \udbff is such a start too: it takes another that begins with \ud.

@@ -36,7 +36,7 @@ _WORD = r"[!#$%&'+.^_`|~0-9A-Za-z-]+"
 _TYPE = re.compile(rf"\*/\*|{_WORD}/(?:\*|{_WORD})")
 _WEIGHT = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")  # RFC 9110, section 12.4.2
 
-_INSIDE = r'(?:[^"\\]|\\.)*+'  # of a quotation
+_INSIDE = r'(?:[^"\\]|\\.|(?!))*+'  # of a quotation; of (?!) ``jsontext._strings`` tells
 _QUOTED = re.compile(f'"({_INSIDE})"', re.DOTALL)
 # A quotation that never ends takes all the rest, so that no character is looked at twice.
 _BETWEEN_COMMAS, _BETWEEN_SEMICOLONS = (
