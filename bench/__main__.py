@@ -75,6 +75,7 @@ def _measure_speed(datasets: int, frames: int) -> dict[str, Any]:
         path = Path(folder, "benchmark.json")
         options = ["-p", "no:cacheprovider", "-q", "--benchmark-quiet", f"--benchmark-storage={folder}"]
         options += ["--benchmark-timer=time.process_time"]  # what else runs on the machine does not count
+        options += ["-W", "ignore:Module already imported"]  # anyio, by the other benchmarks: it is a plugin of pytest
         options += [f"--benchmark-json={path}", f"--datasets={datasets}", f"--frames={frames}"]
         with redirect_stdout(sys.stderr):
             code = pytest.main([*[str(_FOLDER / name) for name in _BENCHMARKS], *options])
