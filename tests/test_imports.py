@@ -19,7 +19,7 @@ _ROOT = Path(streamdicom.__file__).parent
 _LAYERS = (
     ("errors", "limits"),
     ("jsontext",),
-    ("tags", "vr", "events", "deviations", "bulkdata", "charset", "valuefield"),
+    ("tags", "uids", "vr", "events", "deviations", "bulkdata", "charset", "valuefield"),
     ("bulkvalues", "multipart", "encapsulation", "buffers", "options", "selection", "converters", "writing"),
     ("dicomjson", "part10", "dataset", "filters", "ordering", "select", "conversion", "stages", "late", "nativexml"),
     ("formats",),

@@ -14,6 +14,7 @@ from typing import Any
 
 from streamdicom.events import ELEMENT, END_SEQUENCE, START_SEQUENCE, Event
 from streamdicom.tags import parse_tag
+from streamdicom.uids import is_uid
 
 __all__ = ["DEFAULT_LAYOUT", "SOP_INSTANCE_UID", "Layout", "noted"]
 
@@ -21,8 +22,6 @@ DEFAULT_LAYOUT = "{StudyInstanceUID}/{SeriesInstanceUID}/{SOPInstanceUID}.dcm"
 SOP_INSTANCE_UID = 0x00080018
 
 _FIELD = re.compile(r"\{([^{}]*)\}")
-_UID = re.compile(r"[0-9]+(?:\.[0-9]+)*")  # PS3.5 9.1, but for leading zeros, which exist
-_LONGEST_UID = 64
 _LONGEST_VALUE = 64  # characters
 _LONGEST_NAME = 200  # bytes; systems allow 255, and a suffix may be added
 # Names of devices on Windows, with whatever ending.
@@ -102,10 +101,10 @@ def _component(tag: int, values: Mapping[int, str], index: int) -> str:
     value = values.get(tag, "")
     if not value:
         return f"unknown-{index}" if tag == SOP_INSTANCE_UID else "unknown"
-    return _uid(value) if _is_uid(tag) else _text(value)
+    return _uid(value) if _has_uids(tag) else _text(value)
 
 
-def _is_uid(tag: int) -> bool:
+def _has_uids(tag: int) -> bool:
     from pydicom.datadict import dictionary_VR
 
     try:
@@ -115,7 +114,7 @@ def _is_uid(tag: int) -> bool:
 
 
 def _uid(value: str) -> str:
-    if len(value) <= _LONGEST_UID and _UID.fullmatch(value) and value.isascii():
+    if is_uid(value):
         return value
     return f"invalid-{_digest(value)}"
 

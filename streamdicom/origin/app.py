@@ -35,19 +35,19 @@ from streamdicom.origin.bodies import (
     frames_of,
     wanted_syntaxes,
 )
-from streamdicom.origin.inbox import UID, remove_leftovers
+from streamdicom.origin.inbox import remove_leftovers
 from streamdicom.origin.index import Entry, Index
-from streamdicom.origin.instances import NATIVE, Value, as_file, find_value, metadata, stored_syntax
+from streamdicom.origin.instances import NATIVE, Value, as_file, find_value, metadata, resource_of, stored_syntax
 from streamdicom.origin.query import parse_query
 from streamdicom.origin.storing import store_instances
 from streamdicom.part10.syntax import is_encapsulated
+from streamdicom.uids import is_uid
 from streamdicom.web.errors import exception_handlers
 
 __all__ = ["origin_app"]
 
 _log = logging.getLogger(__name__)
 
-_LONGEST_UID = 64
 _MOST_FRAMES = 1000  # in one request
 _FRAMES = re.compile(r"[1-9][0-9]{0,8}(?:,[1-9][0-9]{0,8})*")
 _VALUE = re.compile(r"[0-9A-F]{8}(?:/[0-9]{1,6}/[0-9A-F]{8}){0,84}", re.IGNORECASE)
@@ -135,7 +135,7 @@ def _uids(request: Request) -> dict[str, str]:
     """
     uids = {name: text for name, text in request.path_params.items() if name in ("study", "series", "instance")}
     for name, text in uids.items():
-        if len(text) > _LONGEST_UID or not text.isascii() or not UID.fullmatch(text):
+        if not is_uid(text):
             raise RequestError(f"the UID of the {name} in the path is none (PS3.5 9.1)", 400)
     return uids
 
@@ -210,7 +210,7 @@ class _Server:
 
         def drawn() -> Iterator[Iterator[Event]]:
             for entry in self._entries(uids):
-                yield metadata(entry, f"{base_url}/{_path(entry)}")
+                yield metadata(entry, f"{base_url}/{resource_of(entry.study, entry.series, entry.instance)}")
 
         return answer(request, drawn(), METADATA)
 
@@ -271,10 +271,6 @@ class _Server:
         """Take instances (PS3.18 10.5)."""
         study = _uids(request).get("study")
         return await store_instances(request, self._index, study, _base_url(request))
-
-
-def _path(entry: Entry) -> str:
-    return f"studies/{entry.study}/series/{entry.series}/instances/{entry.instance}"
 
 
 def _drawn(parts: Iterable[Iterator[bytes]]) -> Iterator[Iterator[bytes]]:

@@ -8,7 +8,6 @@ is replaced. What is in the archive already stays as it is: the same instance ag
 from __future__ import annotations
 
 import os
-import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -26,26 +25,22 @@ from streamdicom.api import write_file
 from streamdicom.archive.sources import is_within
 from streamdicom.dataset import walk
 from streamdicom.errors import InputError, LimitError, RequestError, StreamDicomError
-from streamdicom.events import EventType
+from streamdicom.events import ELEMENT, END_SEQUENCE, START_SEQUENCE
 from streamdicom.limits import Limits
 from streamdicom.options import WriteOptions
 from streamdicom.origin.index import FOLDER, Index
-from streamdicom.origin.instances import short_events
+from streamdicom.origin.instances import resource_of, short_events
+from streamdicom.uids import is_uid
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["UID", "Failure", "Inbox", "Outcome", "remove_leftovers", "response_module"]
-
-UID = re.compile(r"[0-9]+(?:\.[0-9]+)*")  # PS3.5 9.1, but for leading zeros, which exist
-_LONGEST_UID = 64
+__all__ = ["Failure", "Inbox", "Outcome", "remove_leftovers", "response_module"]
 
 _PREFIX = "incoming-"
 _DAY = 24 * 60 * 60  # seconds
 
 _SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES = _TAGS = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E
-_ELEMENT = int(EventType.ELEMENT)
-_OPEN, _CLOSE = int(EventType.START_SEQUENCE), int(EventType.END_SEQUENCE)
 _WRITING = WriteOptions(file_meta=True)
 
 
@@ -177,12 +172,12 @@ class Inbox:
         try:
             with partial.open("rb") as file:
                 for kind, tag, _, value in short_events(file):
-                    depth += (kind == _OPEN) - (kind == _CLOSE)
-                    if kind == _ELEMENT and tag in _TAGS and not depth and value:
+                    depth += (kind == START_SEQUENCE) - (kind == END_SEQUENCE)
+                    if kind == ELEMENT and tag in _TAGS and not depth and value:
                         uids[tag] = "\\".join(map(str, value))
         except InputError:
             raise _FailedError(Failure.CANNOT_UNDERSTAND) from None
-        if not all(_is_uid(uids.get(tag, "")) for tag in _TAGS):
+        if not all(is_uid(uids.get(tag, "")) for tag in _TAGS):
             raise _FailedError(Failure.CANNOT_UNDERSTAND)
 
     def _settle(self, partial: Path, uids: dict[int, str]) -> None:
@@ -215,10 +210,6 @@ class Inbox:
             path.unlink()
             self._index.remove(path)
             raise _FailedError(Failure.DUPLICATE) from None
-
-
-def _is_uid(text: str) -> bool:
-    return len(text) <= _LONGEST_UID and UID.fullmatch(text) is not None and text.isascii()
 
 
 def _claim(partial: Path, path: Path) -> bool:
@@ -286,6 +277,5 @@ def _item(outcome: Outcome, base_url: str) -> Dataset:
     if outcome.failure:
         item.FailureReason = int(outcome.failure)
     else:
-        path = f"studies/{uids[_STUDY]}/series/{uids[_SERIES]}/instances/{uids[_SOP_INSTANCE]}"
-        item.RetrieveURL = f"{base_url}/{path}"
+        item.RetrieveURL = f"{base_url}/{resource_of(uids[_STUDY], uids[_SERIES], uids[_SOP_INSTANCE])}"
     return item

@@ -16,8 +16,22 @@ from typing import Any, BinaryIO
 from streamdicom.api import write_file
 from streamdicom.bulkdata import BulkDataAction, BulkDataInfo, BulkDataPolicy
 from streamdicom.errors import InputError
-from streamdicom.events import Event, EventType
-from streamdicom.files import temporary
+from streamdicom.events import (
+    BULK_DATA,
+    ELEMENT,
+    END_ELEMENT,
+    END_FRAGMENTS,
+    END_ITEM,
+    LAST_SEGMENT,
+    SEGMENT,
+    START_ELEMENT,
+    START_FRAGMENT,
+    START_FRAGMENTS,
+    START_ITEM,
+    START_SEQUENCE,
+    Event,
+)
+from streamdicom.files import CHUNK, temporary
 from streamdicom.filters import FRAGMENT_FORMS, Frames, Place, load_bulk_data, open_bulk_data, store_bulk_data
 from streamdicom.options import ReadOptions
 from streamdicom.ordering import sort_elements
@@ -31,7 +45,17 @@ from streamdicom.part10.syntax import (
 )
 from streamdicom.spool import DirectoryStore
 
-__all__ = ["NATIVE", "PIXEL_DATA", "Value", "as_file", "find_value", "metadata", "short_events", "stored_syntax"]
+__all__ = [
+    "NATIVE",
+    "PIXEL_DATA",
+    "Value",
+    "as_file",
+    "find_value",
+    "metadata",
+    "resource_of",
+    "short_events",
+    "stored_syntax",
+]
 
 NATIVE = EXPLICIT_VR_LITTLE_ENDIAN
 """The transfer syntax that everything can be had in but what is compressed."""
@@ -41,7 +65,6 @@ PIXEL_DATA = 0x7FE00010
 # PS3.18 8.7.3: not to be used with web services.
 _NOT_ON_THE_WEB = frozenset({IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_BIG_ENDIAN})
 
-_CHUNK = 16 * 1024
 _LOOKED_AT = 4  # chunks, whose events are held until it is known whether they are in order
 _COPY = 64 * 1024
 _FLOAT_PIXEL_DATA, _DOUBLE_FLOAT_PIXEL_DATA = 0x7FE00008, 0x7FE00009
@@ -56,22 +79,18 @@ _READING = ReadOptions(on_deviation=lambda _: None)  # the files are as they are
 
 _ABSOLUTE = re.compile(r"https?:|//", re.IGNORECASE)  # RFC 3986 4.2 and 4.3
 
-(
-    _ELEMENT,
-    _BULK_DATA,
-    _START_ELEMENT,
-    _VALUES,
-    _SEGMENT,
-    _LAST_SEGMENT,
-    _END_ELEMENT,
-) = map(int, list(EventType)[2:9])
-_START_FRAGMENTS, _START_FRAGMENT, _END_FRAGMENTS = map(
-    int, (EventType.START_FRAGMENTS, EventType.START_FRAGMENT, EventType.END_FRAGMENTS)
-)
-_OF_A_VALUE = frozenset({_ELEMENT, _BULK_DATA, _START_ELEMENT, _START_FRAGMENTS})
-_STARTS = _OF_A_VALUE | {int(EventType.START_SEQUENCE)}
-_START_ITEM, _END_ITEM = int(EventType.START_ITEM), int(EventType.END_ITEM)
-_ENDS = frozenset({_END_ELEMENT, _END_FRAGMENTS})
+_OF_A_VALUE = frozenset({ELEMENT, BULK_DATA, START_ELEMENT, START_FRAGMENTS})
+_STARTS = _OF_A_VALUE | {START_SEQUENCE}
+_ENDS = frozenset({END_ELEMENT, END_FRAGMENTS})
+
+
+def resource_of(study: str, series: str, instance: str) -> str:
+    """The path of an instance behind the base URL of the service (PS3.18 10.1.1).
+
+    >>> resource_of("1.2", "1.2.3", "1.2.3.4")
+    'studies/1.2/series/1.2.3/instances/1.2.3.4'
+    """
+    return f"studies/{study}/series/{series}/instances/{instance}"
 
 
 # --- metadata --------------------------------------------------------------------------------------------------
@@ -90,7 +109,7 @@ def metadata(entry: Entry, url: str) -> Iterator[Event]:
     """
     events = _referring(sort_elements(entry.events(_READING)), url) if entry.is_json else _ascending(entry)
     for event in store_bulk_data(events, _POLICY, _References(url)):
-        if event[0] == _BULK_DATA:
+        if event[0] == BULK_DATA:
             kind, tag, vr, value = event
             yield kind, tag, vr, value.removesuffix(FRAGMENT_FORMS[0])
         else:
@@ -125,10 +144,10 @@ def _referring(events: Iterator[Event], url: str) -> Iterator[Event]:
     place = Place()
     for event in events:
         kind, tag, vr, value = event
-        if kind == _BULK_DATA and not _ABSOLUTE.match(value):
+        if kind == BULK_DATA and not _ABSOLUTE.match(value):
             yield kind, tag, vr, _url_of_value(url, place.tag_path(tag))
             continue
-        if kind != _ELEMENT:
+        if kind != ELEMENT:
             place.move(kind, tag, value)
         yield event
 
@@ -153,9 +172,9 @@ def _ascends(events: Iterable[Event]) -> bool:
             if tag <= last[-1]:
                 return False
             last[-1] = tag
-        elif kind == _START_ITEM:
+        elif kind == START_ITEM:
             last.append(-1)
-        elif kind == _END_ITEM:
+        elif kind == END_ITEM:
             last.pop()
     return True
 
@@ -177,7 +196,7 @@ def short_events(file: BinaryIO, but: int = -1) -> Iterator[Event]:
 
 def _short_batches(file: BinaryIO, but: int = -1) -> Iterator[Iterable[Event]]:
     parser = Part10Parser(options=_READING)
-    while chunk := file.read(_CHUNK):
+    while chunk := file.read(CHUNK):
         yield parser.feed(chunk)
         if passed_over := parser.skip(but):
             file.seek(passed_over, os.SEEK_CUR)
@@ -225,7 +244,7 @@ def find_value(entry: Entry, path: str) -> Value | None:
         kind, one, _, value = event
         if one == tag and kind in _OF_A_VALUE and place.tag_path(tag) == wanted:
             return _value(entry, facts, chain([event], _until_end(events, kind)))
-        if kind == _ELEMENT:
+        if kind == ELEMENT:
             if one in _FACTS and not place.frames and value:
                 facts[one] = value[0]
         else:
@@ -234,7 +253,7 @@ def find_value(entry: Entry, path: str) -> Value | None:
 
 
 def _until_end(events: Iterator[Event], kind: int) -> Iterator[Event]:
-    if kind not in (_START_ELEMENT, _START_FRAGMENTS):
+    if kind not in (START_ELEMENT, START_FRAGMENTS):
         return
     for event in events:
         yield event
@@ -246,26 +265,26 @@ def _value(entry: Entry, facts: dict[int, Any], events: Iterator[Event]) -> Valu
     kind, tag, vr, value = event = next(events)
     syntax = str(facts.get(_TRANSFER_SYNTAX, ""))
     frames = max(1, _number(facts.get(0x00280008)))
-    if kind == _BULK_DATA:
+    if kind == BULK_DATA:
         if not value.endswith(FRAGMENT_FORMS):
             return Value("", frames, _frame_size(facts), iter([_store_of(entry).open(value)]))
         events = open_bulk_data(_store_of(entry), tag, vr, value)
         event = next(events)
-    if event[0] == _START_FRAGMENTS:
+    if event[0] == START_FRAGMENTS:
         return Value(syntax, frames, 0, _compressed(events, frames))
     events = chain([event], events)
     first = next(events)
     # Only what is bytes can be a reference in ``metadata``.
-    if first[0] == _ELEMENT and not all(isinstance(one, bytes) for one in first[3]):
+    if first[0] == ELEMENT and not all(isinstance(one, bytes) for one in first[3]):
         return None
     return Value("", frames, _frame_size(facts), iter([_bytes_of(chain([first], events))]))
 
 
 def _bytes_of(events: Iterator[Event]) -> Iterator[bytes]:
     for kind, _, _, value in events:
-        if kind == _ELEMENT:
+        if kind == ELEMENT:
             yield from value
-        elif kind == _SEGMENT or kind == _LAST_SEGMENT:
+        elif kind == SEGMENT or kind == LAST_SEGMENT:
             if not isinstance(value, bytes):
                 raise InputError("a long value that is no bulk data")
             yield value
@@ -304,14 +323,14 @@ def _compressed(events: Iterator[Event], count: int) -> Iterator[Iterator[bytes]
 
 def _fragments(events: Iterator[Event]) -> Iterator[tuple[int, Iterator[bytes]]]:
     for kind, _, _, value in events:
-        if kind == _START_FRAGMENT:
+        if kind == START_FRAGMENT:
             yield value, _fragment(events) if value else iter(())
 
 
 def _fragment(events: Iterator[Event]) -> Iterator[bytes]:
     for kind, _, _, value in events:
         yield value
-        if kind == _LAST_SEGMENT:
+        if kind == LAST_SEGMENT:
             return
 
 
@@ -332,7 +351,7 @@ def stored_syntax(entry: Entry) -> str:
 
 def _told_syntax(entry: Entry) -> str:
     for kind, tag, _, value in entry.events(_READING):
-        if kind == _ELEMENT and tag == _TRANSFER_SYNTAX and value:
+        if kind == ELEMENT and tag == _TRANSFER_SYNTAX and value:
             return str(value[0])
         if tag > _TRANSFER_SYNTAX:
             break

@@ -22,6 +22,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TypeAlias
 
+from streamdicom.uids import is_uid
+
 __all__ = ["Matcher", "column_text", "combined_range", "is_universal", "matcher", "uid_list"]
 
 Matcher: TypeAlias = Callable[[str | None], bool]
@@ -35,7 +37,6 @@ _MOST_VALUES = 1024  # of a list of UIDs, or of a key
 _WILD = frozenset(("AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"))  # PS3.4 C.2.2.2.4
 _WHOLE = frozenset(("LT", "ST", "UR", "UT"))  # in which a backslash is a character as any other (PS3.5 6.2)
 _NUMBERS = frozenset(("IS", "DS", "US", "UL"))
-_UID = re.compile(r"[0-9.]{1,64}")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _EMPTY = '""'
 
@@ -78,7 +79,7 @@ def uid_list(key: str) -> list[str]:
     uids = [uid.strip() for uid in re.split(r"[,\\]", key)]
     if len(uids) > _MOST_VALUES:
         raise ValueError(f"more than {_MOST_VALUES} UIDs")
-    if not all(map(_UID.fullmatch, uids)):
+    if not all(map(is_uid, uids)):
         raise ValueError("not a UID, nor a list of them")
     return uids
 

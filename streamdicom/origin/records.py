@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from itertools import chain
@@ -13,21 +12,32 @@ from typing import BinaryIO, NamedTuple, cast
 from streamdicom.api import iter_events, iter_file_events
 from streamdicom.archive.sources import Kind, kind_of, pieces
 from streamdicom.errors import InputError, StreamDicomError
-from streamdicom.events import Event, EventType
+from streamdicom.events import (
+    BULK_DATA,
+    CLOSING,
+    ELEMENT,
+    END_DATASET,
+    JSON_ELEMENT,
+    OPENING,
+    START_DATASET,
+    START_ELEMENT,
+    START_FRAGMENTS,
+    Event,
+)
+from streamdicom.files import CHUNK
 from streamdicom.jsontext import JsonReader, TokenType
 from streamdicom.options import ReadOptions
 from streamdicom.ordering import sort_elements
 from streamdicom.origin.attributes import ATTRIBUTES, COLUMNS, HIGHEST_TAG, UNIQUE_KEYS, Level
 from streamdicom.origin.matching import column_text
 from streamdicom.push import DatasetEncoder
+from streamdicom.uids import is_uid
 
 __all__ = ["FileKind", "Record", "Row", "json_text", "kind_of_file", "read_range", "records"]
 
 _HEAD = 512
-_CHUNK = 16 * 1024
 _BLANK = b" \t\r\n"
 _MARK = b"\xef\xbb\xbf"  # the byte order mark of UTF-8
-_UID = re.compile(r"[0-9.]{1,64}")
 
 # Of one element. More is not for an index to keep; the file has it.
 _MOST_TEXT = 16 * 1024  # characters
@@ -37,14 +47,9 @@ _LEVELS = {one.tag: one.level for rows in ATTRIBUTES.values() for one in rows}
 _PLACES = {one.tag: (level, place) for level, rows in COLUMNS.items() for place, one in enumerate(rows)}
 _OPTIONS = ReadOptions(include=[one.key for rows in ATTRIBUTES.values() for one in rows], on_deviation=lambda _: None)
 
-_START_DATASET, _END_DATASET, _ELEMENT = map(int, (EventType.START_DATASET, EventType.END_DATASET, EventType.ELEMENT))
-_NO_INDEX_KEEPS = frozenset(
-    map(int, (EventType.START_ELEMENT, EventType.START_FRAGMENTS, EventType.BULK_DATA, EventType.JSON_ELEMENT))
-)
-_OPEN = frozenset(map(int, (EventType.START_SEQUENCE, EventType.START_ELEMENT, EventType.START_FRAGMENTS)))
-_CLOSE = frozenset(map(int, (EventType.END_SEQUENCE, EventType.END_ELEMENT, EventType.END_FRAGMENTS)))
-_START: Event = (_START_DATASET, 0, "", 0)
-_END: Event = (_END_DATASET, 0, "", None)
+_NO_INDEX_KEEPS = frozenset({START_ELEMENT, START_FRAGMENTS, BULK_DATA, JSON_ELEMENT})
+_START: Event = (START_DATASET, 0, "", 0)
+_END: Event = (END_DATASET, 0, "", None)
 
 
 class FileKind(IntEnum):
@@ -121,7 +126,7 @@ def read_range(file: BinaryIO, offset: int, length: int) -> Iterator[bytes]:
     """
     while length:
         file.seek(offset)
-        chunk = file.read(min(length, _CHUNK))
+        chunk = file.read(min(length, CHUNK))
         if not chunk:
             raise InputError("the file has become shorter")
         offset, length = offset + len(chunk), length - len(chunk)
@@ -191,7 +196,7 @@ def _record(offset: int, length: int, elements: Iterable[list[Event]]) -> Record
 def _check_uids(columns: list[list[str | None]]) -> None:
     for level, keyword in UNIQUE_KEYS.items():
         [place] = [place for place, one in enumerate(COLUMNS[level]) if one.keyword == keyword]
-        if not _UID.fullmatch(columns[level][place] or ""):
+        if not is_uid(columns[level][place] or ""):
             raise InputError(f"no data set of an instance: {keyword} is missing, or is no UID")
 
 
@@ -202,14 +207,14 @@ def _elements(events: Iterable[Event], highest: int = 0xFFFFFFFF) -> Iterator[li
     is_kept = True
     for event in events:
         kind, tag, _, value = event
-        if kind == _START_DATASET or kind == _END_DATASET:
+        if kind == START_DATASET or kind == END_DATASET:
             continue
         if not depth:
             if tag > highest:
                 return
             element, size, is_kept = [], 0, True
-        depth += (kind in _OPEN) - (kind in _CLOSE)
-        size += len(str(value)) if kind == _ELEMENT else 0
+        depth += (kind in OPENING) - (kind in CLOSING)
+        size += len(str(value)) if kind == ELEMENT else 0
         if kind in _NO_INDEX_KEEPS or len(element) >= _MOST_EVENTS or size > _MOST_TEXT:
             element, is_kept = [], False
         if is_kept:

@@ -7,7 +7,6 @@ which part each reference means; and, when the store has the bulk data, for the 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,10 +19,12 @@ from streamdicom.bulkdata import BulkDataInfo, BulkDataStore
 from streamdicom.bulkvalues import decode_value
 from streamdicom.errors import InputError, LimitError, RequestError
 from streamdicom.events import BULK_DATA, ELEMENT, END_DATASET, START_DATASET, Event
+from streamdicom.files import CHUNK
 from streamdicom.filters import Place, fragment_events
 from streamdicom.multipart import LONGEST_FRAGMENT, write_parts
 from streamdicom.options import ReadOptions
 from streamdicom.push import DatasetAssembler, stream_reading
+from streamdicom.uids import is_uid
 from streamdicom.web._content import JSON, Content, media_type
 from streamdicom.web._datasets import check_part, document_options
 from streamdicom.web._multipart import DATA, START, MultipartReader
@@ -38,9 +39,7 @@ _TRANSFER_SYNTAX = 0x00020010
 _ENCAPSULATED_DOCUMENT = 0x00420011
 _PIXEL_DATA = 0x7FE00010
 
-_PIECE = 16 * 1024  # what the readers take at once
 _SEGMENT = 48 * 1024  # which is 64 KiB of base64
-_UID = re.compile(r"[0-9.]{1,64}")
 _PLAIN = ("", "application/octet-stream")
 _COMPRESSED = ("image/", "video/")
 
@@ -224,7 +223,7 @@ class RelatedReader:
             parser, stages = stream_reading(options)
             assembler = DatasetAssembler(parser, stages, options, file_dataset=self._file_dataset, last=linker.run)
             try:
-                for piece in part.pieces(_PIECE):
+                for piece in part.pieces(CHUNK):
                     yield assembler.feed(piece)
                 yield assembler.close()
             except InputError as error:
@@ -260,7 +259,7 @@ def _fault_of_compressed(part: _Part, tag: int, vr: str) -> str | None:
     """Why a part cannot be compressed pixel data; nothing else is in another media type (PS3.18 10.5.1.4)."""
     if tag != _PIXEL_DATA or not part.name.startswith(_COMPRESSED) or vr not in ("OB", "OW"):
         return "is in a media type that its element has not"
-    if not _UID.fullmatch(part.syntax):
+    if not is_uid(part.syntax):
         return "does not tell its transfer syntax"
     return "is too long for compressed pixel data" if part.end - part.start >= LONGEST_FRAGMENT else None
 
