@@ -159,35 +159,38 @@ class Base64Decoder:
     Strict: white space, characters of other alphabets and missing padding are errors.
 
     >>> decoder = Base64Decoder()
-    >>> decoder.feed("AAE") + decoder.feed("CAw==") + decoder.close()
+    >>> decoder.feed("AAE") + decoder.feed("CAw==")
     b'\x00\x01\x02\x03'
+    >>> decoder.close()
     """
 
     def __init__(self) -> None:
-        self._held = ""
+        self._held = ""  # what does not fill a group of four
+        self._is_padded = False
 
     def feed(self, text: str) -> bytes:
-        """The bytes of all characters so far that cannot be the last group of four.
+        """The bytes of all characters so far that fill groups of four.
 
         Raises:
             ValueError: The text is not base64.
         """
-        text = self._held + text if self._held else text
-        cut = max(0, len(text) - 1) // 4 * 4
-        self._held = text[cut:]
-        whole = text[:cut]
-        if "=" in whole:
+        if self._is_padded and text:
             raise ValueError("base64 goes on behind its padding")
+        text = self._held + text if self._held else text
+        cut = len(text) // 4 * 4
+        self._held = text[cut:]
+        whole = text[:cut]  # which is no copy if there is nothing left over
+        self._is_padded = self._is_padded or whole.endswith("=")
         return decode_base64(whole)
 
-    def close(self) -> bytes:
-        """The bytes of the last group.
+    def close(self) -> None:
+        """Say that the text has ended.
 
         Raises:
-            ValueError: The text is not base64.
+            ValueError: The last group is not complete.
         """
-        held, self._held = self._held, ""
-        return decode_base64(held)
+        if self._held:
+            raise ValueError("not base64")
 
 
 def decode_base64(text: str) -> bytes:
@@ -200,7 +203,7 @@ def decode_base64(text: str) -> bytes:
     b'\x00\x01\x02'
     """
     # Not every version of Python minds padding that nothing needs.
-    if len(text) % 4 or "=" in text[:-2]:
+    if len(text) % 4 or text.find("=", 0, -2) >= 0:
         raise ValueError("not base64")
     try:
         return binascii.a2b_base64(text, strict_mode=True)

@@ -24,10 +24,11 @@ class Limits:
         number_length: Bytes of a number, because arithmetic on a number of n digits takes more than n steps.
             Precedent: 1000 in Jackson.
         held_values: Values of one element that are held until they are delivered. An element with more of them, or
-            with more text than ``string_segment``, is delivered in parts, and is an error if the ``vr`` that they
-            need comes only after them.
-        value_length: Bytes or characters of one element that is put together in memory for a data set, and 64 for
-            each of its values where there are many. 256 MiB holds an uncompressed multi-frame object of common size.
+            with more text than ``string_segment``, is delivered in parts. If ``vr`` comes only after them, strings
+            are text, and else the data dictionary tells the VR; without it, or if it was wrong, that is an error.
+        value_length: Bytes or characters of one element that comes in parts and is put together in memory for a data
+            set, and 64 for each of its values where there are many. 256 MiB holds an uncompressed multi-frame object
+            of common size.
         dataset_size: What one data set may hold in memory, in bytes: the lengths of its values, and 256 for each
             element and each item, which is about what pydicom needs for an object.
         spooled_size: What the long values of one data set may take of the disk in temporary files, in bytes, and each

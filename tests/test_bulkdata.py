@@ -35,7 +35,9 @@ NOT_BASE64 = {
 
 def decode(pieces: list[str]) -> bytes:
     decoder = Base64Decoder()
-    return b"".join([decoder.feed(piece) for piece in pieces]) + decoder.close()
+    data = b"".join([decoder.feed(piece) for piece in pieces])
+    decoder.close()
+    return data
 
 
 def splits(text: str) -> list[list[str]]:
@@ -72,14 +74,22 @@ def test_what_is_not_base64_is_an_error_whole(text: str) -> None:
 
 def test_what_is_known_is_decoded_at_once() -> None:
     decoder = Base64Decoder()
-    assert [decoder.feed(piece) for piece in ("AAE", "C", "A", "wQFBg=")] == [
-        b"",
+    assert [decoder.feed(piece) for piece in ("AAE", "C", "", "A", "wQFBg=")] == [
         b"",
         bytes(range(3)),
+        b"",
+        b"",
         bytes([3, 4, 5]),
     ]
-    assert decoder.feed("=") == b""
-    assert decoder.close() == bytes([6])
+    assert decoder.feed("=") == bytes([6])
+    decoder.close()
+
+
+def test_nothing_goes_on_behind_the_padding() -> None:
+    decoder = Base64Decoder()
+    assert decoder.feed("AA==") + decoder.feed("") == bytes(1)
+    with pytest.raises(ValueError, match="behind its padding"):
+        decoder.feed("AAAA")
 
 
 # --- the policy --------------------------------------------------------------------------------------------------

@@ -57,6 +57,8 @@ _NUMBER = int(TokenType.NUMBER)
 _NULL = int(TokenType.NULL)
 _HOLDS_NOTHING, _HOLDS_VALUES = int(Content.NOTHING), int(Content.VALUES)
 _HOLDS_ITEMS = int(Content.ITEMS)
+_WITHOUT_VALUES = (Form.BINARY, Form.SEQUENCE)
+_NO_VR = "an attribute without 'vr'"
 
 
 class Attribute:
@@ -71,6 +73,7 @@ class Attribute:
         tag: None between attributes.
         vr: Empty until it is known.
         vr_text: One that there is not.
+        foreseen_vr: The VR, if the data dictionary has told it and the attribute has not yet.
         content: What it was seen to hold.
         held: Its values, see ``convert``.
         size: The characters of those.
@@ -80,7 +83,7 @@ class Attribute:
     """
 
     __slots__ = (
-        "_decoder", "_dialect", "_limits", "bytes_or_uri", "content", "events", "fragments",
+        "_decoder", "_dialect", "_limits", "bytes_or_uri", "content", "events", "foreseen_vr", "fragments",
         "held", "items", "size", "tag", "vr", "vr_text",
     )  # fmt: skip
 
@@ -98,7 +101,7 @@ class Attribute:
     def reset(self) -> None:
         """Forget it."""
         self.tag: int | None = None
-        self.vr = self.vr_text = ""
+        self.vr = self.vr_text = self.foreseen_vr = ""
         self.content: int = _HOLDS_NOTHING
         self.held.clear()
         self.size = 0
@@ -106,6 +109,8 @@ class Attribute:
     def end(self) -> None:
         """Deliver what has not been delivered yet."""
         vr = self.vr or self._missing_vr()
+        if self.foreseen_vr:
+            self._dialect.deviate("missing-vr", _NO_VR)
         _ENDS[self.content](self, self.tag or 0, vr)
 
     def _missing_vr(self) -> str:
@@ -113,7 +118,7 @@ class Attribute:
         content, held = self.content, self.held
         vrs: list[str] = []
         if not self.vr_text:
-            self._dialect.deviate("missing-vr", "an attribute without 'vr'")
+            self._dialect.deviate("missing-vr", _NO_VR)
             vrs = dictionary_vrs(self.tag or 0)
         if content == Content.ITEMS:
             return "SQ"
@@ -125,30 +130,45 @@ class Attribute:
 
     # --- values and items --------------------------------------------------------------------------------------
 
-    def hold(self, value: Held, size: int = 0) -> None:
-        """Take a value of some characters; those before it go on if they become too many."""
-        self.held.append(value)
-        self.size += size
-        if len(self.held) > self._limits.held_values or self.size > self._limits.string_segment:
-            self.hold_less()
-
     def hold_less(self) -> None:
-        """Deliver the values that came before the last one, because there are too many to be held."""
+        """Deliver the values that came before the last one, if there are too many to be held.
+
+        Raises:
+            WrongValueError: They cannot be values of an element that comes in parts.
+        """
         held = self.held
+        if len(held) <= self._limits.held_values and (self.size <= self._limits.string_segment or len(held) == 1):
+            return
         if self.content == _HOLDS_ITEMS or self.vr == "SQ":
             self.begin_items()
             return
         if not self.vr and self.content != Content.TEXT:
-            limit = "string_segment" if self.size > self._limits.string_segment else "held_values"
-            raise LimitError("more values than can be held before the 'vr' they need", limit)
+            self._foresee_vr()
+        if self.vr and VRS[self.vr].form is Form.BINARY:
+            raise WrongValueError(f"'Value' for VR {self.vr}")
         last = held.pop()
         if held:
             self._deliver_values()
         held.append(last)
         self.size = len(last[1]) if last[0] != NAME else sum(map(len, last[1]))
 
+    def _foresee_vr(self) -> None:
+        """Find out what the values are without the VR, which comes behind them."""
+        vrs = [vr for vr in dictionary_vrs(self.tag or 0) if vr in VRS and VRS[vr].form not in _WITHOUT_VALUES]
+        if vrs:
+            self.vr = self.foreseen_vr = _one_of(vrs, self.content, self.held)
+        elif all(kind in (_STRING, _NULL) for kind, _ in self.held):
+            self._begin_parts(Content.TEXT)
+        else:
+            raise self.no_vr_yet()
+
+    def no_vr_yet(self) -> LimitError:
+        """The error for values that cannot be held until the VR comes that they need."""
+        limit = "string_segment" if self.size > self._limits.string_segment else "held_values"
+        return LimitError("more values than can be held before the 'vr' they need", limit)
+
     def _deliver_values(self) -> None:
-        # Before the VR is known only a long string makes parts, and it is text whatever the VR.
+        # What makes parts before the VR is known is text whatever the VR.
         vr = self.vr or "LO"
         values = convert(vr, self.held)
         if values is None:
@@ -267,11 +287,11 @@ class Attribute:
         return None
 
     def _end_parts(self, tag: int, vr: str) -> None:
+        if self.content == Content.TEXT and (not vr or VRS[vr].form is not Form.TEXT):
+            self._dialect.wrong(f"so long a text for VR {vr}" if vr else "a value whose VR is not known")
+            self.vr = vr = "UT"
         if self.held:
             self._deliver_values()
-        if self.content == Content.TEXT and (not vr or VRS[vr].form is not Form.TEXT):
-            self._dialect.wrong(f"so long a string for VR {vr}" if vr else "a value whose VR is not known")
-            vr = "UT"
         self.events.append((END_ELEMENT, tag, vr, None))
 
     # --- bulk data, inline or not ------------------------------------------------------------------------------
@@ -293,7 +313,7 @@ class Attribute:
         """
         value = self._decoder.feed(text)
         if kind == LAST_SEGMENT:
-            value += self._decoder.close()
+            self._decoder.close()
         self.events.append((kind, self.tag or 0, self.vr, value))
 
     def _end_reference(self, tag: int, vr: str) -> None:

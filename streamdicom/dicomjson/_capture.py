@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from streamdicom.errors import OutputError
 from streamdicom.jsontext import JsonWriter, TokenType
+from streamdicom.limits import Limits
 
 __all__ = ["Capture"]
 
@@ -20,16 +21,16 @@ class Capture:
     """The JSON text of a value, token by token, unless it becomes too long.
 
     Args:
-        most: Characters that are held.
+        limits: On the characters that are held, and on the nesting.
 
     Attributes:
         is_complete: Whether the last token ended the value.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, limits: Limits) -> None:
+        self._most = limits.string_segment
         self._blocks: list[bytes] = []
-        self._json: JsonWriter | None = JsonWriter(self._blocks.append)
+        self._json: JsonWriter | None = JsonWriter(self._blocks.append, depth=limits.depth)
         self._size = 0
         self._depth = 0
         self.is_complete = False

@@ -93,7 +93,7 @@ class Fragments:
             try:
                 self._data += self._decoder.feed(text)
                 if is_last:
-                    self._data += self._decoder.close()
+                    self._decoder.close()
             except ValueError as error:
                 raise WrongValueError(f"'InlineBinary' is {error}") from None
         self._check(len(self._data) + len(self._uri))

@@ -76,6 +76,8 @@ def _integer(text: str) -> int:
         from decimal import Decimal  # which takes a tenth of this package's time to import, and is rarely needed
 
         number = Decimal(text)
+        if number == 0:
+            return 0
         if not number.is_finite() or number.adjusted() > _MOST_DIGITS or number != number.to_integral_value():
             raise
         return int(number)
@@ -268,10 +270,10 @@ def _groups_in_one(vr: str, groups: PersonName, deviate: Deviate) -> PersonName 
     if not any(groups):
         deviate("empty-name", "a person name without component groups")
         return None
-    if ideographic or phonetic:
-        raise ValueError
-    split = _split(alphabetic)
     deviate("name-groups-in-one", "several component groups within one")
+    if ideographic or phonetic or alphabetic.count("=") >= len(GROUPS):  # as of a name with more groups than there are
+        return groups
+    split = _split(alphabetic)
     return split if any(split) else None
 
 

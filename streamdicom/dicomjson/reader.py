@@ -40,6 +40,7 @@ from streamdicom.jsontext.tokens import DEPTHS
 from streamdicom.options import ReadOptions
 from streamdicom.ordering import Elements
 from streamdicom.tags import FILE_META_GROUP, format_tag, is_group_length
+from streamdicom.vr import VRS
 
 __all__ = ["EventParser"]
 
@@ -66,6 +67,7 @@ _PIECE = 16 * 1024
 
 # Plain integers for the innermost loop, which compares others more slowly.
 _ROOT, _ARRAY, _DATASET, _OPEN, _ATTRIBUTE, _VR, _VALUE, _IN_VALUES, _SKIP = map(int, list(State)[:9])
+_LOOP_STATES = _DATASET, _OPEN, _ATTRIBUTE, _VR, _VALUE, _IN_VALUES
 _IN_OBJECT, _IN_NAME, _IN_GROUP = int(State.OBJECT), int(State.NAME), int(State.GROUP)
 _HOLDS_NOTHING, _HOLDS_VALUES = map(int, list(Content)[:2])
 _HOLDS_ITEMS = int(Content.ITEMS)
@@ -131,7 +133,7 @@ class EventParser:
         self._depth = 0  # objects and arrays within it that are open, or objects
         self._depths = DEPTHS  # what a token adds to those
         self._state_behind: int = _DATASET
-        self._capture = Capture(0)
+        self._capture = Capture(self._limits)
 
     @property
     def error(self) -> InputError | None:
@@ -191,6 +193,15 @@ class EventParser:
         return events
 
     def _take(self, tokens: list[Token]) -> None:
+        try:
+            self._look_at(tokens)
+        except InputError:
+            raise
+        except BaseException as cause:  # of who was told of a departure, or an interrupt: there is no going on
+            self._error = InputError(f"the parser was stopped by {type(cause).__name__}", Location(self.bytes_consumed))
+            raise
+
+    def _look_at(self, tokens: list[Token]) -> None:
         json, dialect = self._json, self._dialect
         fault = dialect.first_fault(json) if json.departures else None
         if fault:
@@ -230,78 +241,82 @@ class EventParser:
         emit, skip = self._events.append, self._filter
         known, unwanted = (KEYS.get, _NO_KEYS) if skip is None else (skip.wanted.get, skip.unwanted)
         most_held, most_text = self._limits.held_values, self._limits.string_segment
+        # The loop compares local variables faster than those of the module.
+        name, string, number = _PROPERTY_NAME, _STRING, _NUMBER
+        start_object, end_object, start_array, end_array = _START_OBJECT, _END_OBJECT, _START_ARRAY, _END_ARRAY
+        in_dataset, is_open, in_attribute, at_vr, at_value, in_values = _LOOP_STATES
         for token in tokens:
             kind, text = token
-            if kind == _PROPERTY_NAME:
-                if state == _DATASET:
+            if kind == name:
+                if state == in_dataset:
                     tag = known(text, _NO_TAG)
                     if tag > last:
                         last = tag
                         seen.append(tag)
-                        state = _OPEN
+                        state = is_open
                         continue
                     if text in unwanted and unwanted[text] > last:
                         last = unwanted[text]
                         seen.append(last)
                         depth = 0  # as ``_pass_over`` does it, but brackets need not be counted within an object
                         for kind, _ in tokens:
-                            if kind > _END_OBJECT:
+                            if kind > end_object:
                                 if depth:
                                     continue
                                 state = self._pass_over_no_object(kind, tokens)
                                 break
-                            if kind == _START_OBJECT:
+                            if kind == start_object:
                                 depth += 1
                             elif depth > 1:
                                 depth -= 1
                             else:
                                 break
                         else:
-                            self._skip(_DATASET, depth, _OBJECT_DEPTHS if depth else DEPTHS)
+                            self._skip(in_dataset, depth, _OBJECT_DEPTHS if depth else DEPTHS)
                             state = _SKIP
                         continue
-                elif state == _ATTRIBUTE:
+                elif state == in_attribute:
                     if text == "vr" and not vr:
-                        state = _VR
+                        state = at_vr
                         continue
                     if text == "Value" and content == _HOLDS_NOTHING:
                         content = _HOLDS_VALUES
-                        state = _VALUE
+                        state = at_value
                         continue
-            elif kind == _STRING or kind == _NUMBER:
-                if state == _IN_VALUES:
+            elif kind == string or kind == number:
+                if state == in_values:
                     held.append(token)
                     size += len(text)
                     if len(held) <= most_held and size <= most_text:
                         continue
-                elif state == _VR and text in PARSERS:
+                elif state == at_vr and text in PARSERS and not vr:
                     vr = text
-                    state = _ATTRIBUTE
+                    state = in_attribute
                     continue
-            elif kind == _END_OBJECT:
-                if state == _ATTRIBUTE and content <= most_content and vr and vr != "SQ":
+            elif kind == end_object:
+                if state == in_attribute and content <= most_content and vr and vr != "SQ":
                     if held:
                         values = convert(vr, held)
                         if values is not None:
                             emit((ELEMENT, tag or 0, vr, values))
                             held.clear()
                             content = size = 0
-                            tag, vr, state = None, "", _DATASET
+                            tag, vr, state = None, "", in_dataset
                             continue
                     elif not content:
                         emit((ELEMENT, tag or 0, vr, ()))
-                        tag, vr, state = None, "", _DATASET
+                        tag, vr, state = None, "", in_dataset
                         continue
-            elif kind == _START_OBJECT:
-                if state == _OPEN:
-                    state = _ATTRIBUTE
+            elif kind == start_object:
+                if state == is_open:
+                    state = in_attribute
                     continue
-            elif kind == _START_ARRAY:
-                if state == _VALUE:
-                    state = _IN_VALUES
+            elif kind == start_array:
+                if state == at_value:
+                    state = in_values
                     continue
-            elif kind == _END_ARRAY and state == _IN_VALUES:
-                state = _ATTRIBUTE
+            elif kind == end_array and state == in_values:
+                state = in_attribute
                 continue
             self._state, elements.last = state, last
             attribute.tag, attribute.vr, attribute.content, attribute.size = tag, vr, content, size
@@ -538,7 +553,8 @@ class EventParser:
         self._skip(_ATTRIBUTE)
 
     def _vr_name(self) -> None:
-        if self._attribute.vr or self._attribute.vr_text:
+        attribute = self._attribute
+        if (attribute.vr and not attribute.foreseen_vr) or attribute.vr_text:
             self._dialect.deviate("unknown-member", "'vr' comes twice")
             self._skip(_ATTRIBUTE)
         else:
@@ -562,9 +578,15 @@ class EventParser:
         self._dialect.deviate("null-value", "null where a value is due")
         self._state = _ATTRIBUTE
 
-    def _wrong_vr(self, text: str) -> None:
-        self._dialect.deviate("unknown-vr", "not a value representation (PS3.5 6.2)")
-        self._attribute.vr_text = text or "?"
+    def _late_vr(self, text: str) -> None:
+        """The VR of an attribute whose VR the data dictionary has told before; or one that there is not."""
+        attribute = self._attribute
+        if text not in VRS:
+            self._dialect.deviate("unknown-vr", "not a value representation (PS3.5 6.2)")
+            attribute.vr_text = text or "?"
+        elif text != attribute.foreseen_vr:
+            raise attribute.no_vr_yet()
+        attribute.foreseen_vr = ""
         self._state = _ATTRIBUTE
 
     def _end_attribute(self, _: str) -> None:
@@ -618,7 +640,7 @@ class EventParser:
         if not self._dialect.takes_wrong_values:
             self._give_up_at(kind)
         self._state_behind = self._state
-        self._capture = Capture(self._limits.string_segment)
+        self._capture = Capture(self._limits)
         self._state = State.OTHER
         self._go_on_with_other(kind, "")
 
@@ -658,10 +680,16 @@ class EventParser:
 
     def _hold(self, value: Held, size: int = 0) -> None:
         self._after_value()
-        self._attribute.hold(value, size)
+        self._attribute.held.append(value)
+        self._attribute.size += size
+        self._hold_less()
 
-    def _hold_less(self, _: str) -> None:
-        self._attribute.hold_less()
+    def _hold_less(self, _: str = "") -> None:
+        """Go on with the values that came before the last one, if there are too many to be held."""
+        try:
+            self._attribute.hold_less()
+        except WrongValueError as error:
+            self._leave_out(DicomJsonError(str(error)), _STRING)
 
     def _null_value(self, _: str) -> None:
         self._hold((_NULL, ""))
@@ -858,7 +886,7 @@ _MOVES: dict[int, dict[int, _Move]] = {
         _START_ARRAY: lambda parser, _: parser._start_other(_START_ARRAY),
     },
     State.ATTRIBUTE: {_PROPERTY_NAME: EventParser._member_name, _END_OBJECT: EventParser._end_attribute},
-    State.VR: {_STRING: EventParser._wrong_vr, _NULL: EventParser._no_vr},
+    State.VR: {_STRING: EventParser._late_vr, _NULL: EventParser._no_vr},
     State.VALUE: {
         _STRING: _as_scalar(EventParser._hold_string),
         _NUMBER: _as_scalar(EventParser._hold_number),

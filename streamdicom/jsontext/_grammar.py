@@ -8,7 +8,8 @@ may come next. So a ``State`` stands for exactly that, and remembers for each te
 the state that follow. The characters of a text are looked at once, and a dictionary answers from then on.
 
 Memory stays bounded: only texts of up to ``_LONGEST_REMEMBERED`` characters are remembered, those that are indented
-of up to ``_LONGEST_INDENTED``, and all that is remembered is dropped when it comes to ``_MOST_REMEMBERED`` entries.
+of up to ``_LONGEST_INDENTED``, and all that is remembered is dropped when it comes to ``_MOST_REMEMBERED`` entries,
+and one for each object and array that is open.
 """
 
 from __future__ import annotations
@@ -291,7 +292,7 @@ class Grammar:
 
     def _bounded(self, state: State) -> State:
         """The same state, with all that was remembered dropped if it has become too much."""
-        if self._remembered <= _MOST_REMEMBERED:
+        if self._remembered <= _MOST_REMEMBERED + state.frame.depth:  # which is what it costs to make the path again
             return state
         self._remembered = 0
         _take_apart(self._root)

@@ -11,7 +11,7 @@ import re
 
 from streamdicom.jsontext._grammar import Fault
 
-_CONTROLS = bytes(range(0x20))
+_CONTROLS_REPLACED = b" " * 0x20 + bytes(range(0x20, 0x100))
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # Before Python 3.11.5 a possessive repeat goes on where its last alternative has failed, and not where that began: so
 # the last one is (?!), which fails where it is.
@@ -52,7 +52,7 @@ class StringFault(Fault):
 
 
 def has_control(raw: bytes) -> bool:
-    return len(raw.translate(None, _CONTROLS)) < len(raw)
+    return raw.translate(_CONTROLS_REPLACED) != raw  # translate gives the same object if there is nothing to replace
 
 
 def mask_text(text: str) -> str:

@@ -364,17 +364,17 @@ class JsonReader:
         stop = len(self._held) if end is None else end
         start = 0
         while stop - start > self._segment:
-            segment = bytes(self._held[start : start + self._segment])
+            segment = _copy(self._held, start, start + self._segment)
             segment = segment[: whole_characters(segment)]
             self._add_segment(_STRING_SEGMENT, segment, tokens)
             start += len(segment)
         rest = b""
         if end is not None:
-            self._add_segment(_STRING_END, bytes(self._held[start:end]), tokens)
+            self._add_segment(_STRING_END, _copy(self._held, start, end), tokens)
             self._state = self._grammar.after_value(self._state)
             self._mode = _Mode.BETWEEN
             self._offset += 1
-            rest = bytes(self._held[end + 1 :])
+            rest = _copy(self._held, end + 1)
             start = len(self._held)
         del self._held[:start]
         self._scanned -= start
@@ -391,6 +391,7 @@ class JsonReader:
         try:
             text = raw.decode()
         except UnicodeDecodeError as error:
+            self._check_begun(raw[: error.start], 0)
             raise self._fault(Fault(_NOT_UTF8), error.start) from None
         if b"\\" not in raw and not has_control(raw):
             return text
@@ -419,7 +420,9 @@ class JsonReader:
         masked = mask_bytes(piece)
         cut, in_string = _complete_length(masked[:wrong])
         self._scan(piece[:cut], tokens)
-        if not in_string:
+        if in_string:
+            self._check_begun(piece[cut:wrong], 1)
+        else:
             word = len(piece) - cut - len(masked[cut:].lstrip(_WORD_BYTES))
             if word > self._longest_word:
                 raise self._fault(self._grammar.too_long())
@@ -528,7 +531,7 @@ class JsonReader:
             if self._comment.ends_with_stream:
                 self._end_comment(self._comment)
         elif self._mode is not _Mode.BETWEEN:
-            self._check_begun(bytes(self._held))
+            self._check_begun(bytes(self._held), int(self._mode is _Mode.STRING))
         elif self._held and not self._may_go_on():
             word = self._word()
             self._held.clear()
@@ -557,11 +560,9 @@ class JsonReader:
         names = self._grammar.literals
         return any(name.startswith(text) for name in names) or _NUMBER_BEGUN.fullmatch(text) is not None
 
-    def _check_begun(self, held: bytes) -> None:
-        """Whether a string that was never closed was right as far as it went."""
-        start = 0
-        if self._mode is _Mode.STRING:
-            start = 1
+    def _check_begun(self, held: bytes, start: int) -> None:
+        """Whether a string is right as far as it goes; ``start`` bytes are its quotation mark, if that is held."""
+        if start:
             try:
                 self._grammar.step_to_string(self._state, "")
             except Fault as fault:
@@ -588,6 +589,11 @@ class JsonReader:
 _BYTE_ORDER_MARK = "byte-order-mark"
 _COMMENT = "comment"
 _NOT_UTF8 = "not UTF-8 (RFC 8259, section 8.1)"
+
+
+def _copy(held: bytearray, start: int, end: int | None = None) -> bytes:
+    with memoryview(held) as view:  # a slice of the array itself would be another copy
+        return bytes(view[start:end])
 
 
 def _complete_length(masked: bytes) -> tuple[int, bool]:

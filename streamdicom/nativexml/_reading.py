@@ -171,7 +171,8 @@ class ValueReader:
         text = "".join(self._take_text().split())
         if self._decoder is not None:
             try:
-                data = self._decoder.feed(text) + self._decoder.close()
+                data = self._decoder.feed(text)
+                self._decoder.close()
             except ValueError:
                 raise self._not_base64() from None
             self._events.append((LAST_SEGMENT, self._tag, self._vr, data))

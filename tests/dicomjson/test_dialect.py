@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pydicom
 import pytest
 
 import streamdicom
@@ -612,6 +614,67 @@ def test_what_is_kept_is_written_again_as_it_came(members: str, kept: str) -> No
     assert streamdicom.dumps(dataset) == f'{{"{KEY}":{kept}{AFTER}'
 
 
+@pytest.mark.parametrize(
+    ("groups", "expected"),
+    [
+        ('{"Alphabetic":"A","Ideographic":"B","Phonetic":"C=D"}', ("A", "B", "C=D")),
+        ('{"Alphabetic":"A=B=C=D"}', ("A=B=C=D", "", "")),
+        ('{"Alphabetic":"A=B","Ideographic":"C"}', ("A=B", "C", "")),
+    ],
+)
+def test_a_name_with_more_groups_than_there_are_stays_as_it_is(groups: str, expected: tuple[str, ...]) -> None:
+    text = attribute(f'"vr":"PN","Value":[{groups}]')
+    events, deviations, error = _read(text, ReadOptions())
+    assert error is None
+    assert events == shown(in_dataset([element("PN", expected)]))
+    assert [one.code for one in deviations] == ["name-groups-in-one"]
+    quiet = ReadOptions(on_deviation=lambda _: None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of pydicom, about the number of groups
+        dataset = streamdicom.loads(text, options=quiet)
+        assert dataset == pydicom.Dataset.from_json(text)
+        assert streamdicom.loads(streamdicom.dumps(dataset), options=quiet) == dataset
+
+
+@pytest.mark.parametrize("on_error", ["skip", "keep"])
+@pytest.mark.parametrize("value", ["[" * 300 + "1" + "]" * 300, '{"a":' * 300 + "1" + "}" * 300])
+def test_a_wrong_value_may_be_as_deep_as_the_limit_allows(value: str, on_error: Any) -> None:
+    limits = Limits(depth=400)
+    for text in (f'{{"{KEY}":{{"vr":"LO","Value":[{value}]}}{AFTER}', f'{{"{KEY}":[{value}]{AFTER}'):
+        events, deviations, error = _read(text, ReadOptions(on_error=on_error, limits=limits))
+        assert error is None
+        assert [one.code for one in deviations] == ["wrong-value"]
+        kept = [(kind, tag) for kind, tag, *_ in events if kind == "JSON_ELEMENT"]
+        assert kept == ([("JSON_ELEMENT", KEY)] if on_error == "keep" else [])
+        assert events[-2:] == shown([ID, *in_dataset([])[1:]])
+
+
+def test_what_somebody_raises_who_is_told_of_a_departure_ends_the_stream() -> None:
+    class Stopped(BaseException):
+        pass
+
+    def stop(_: object) -> None:
+        raise Stopped
+
+    text = b'[{"00100020":{"vr":"LO","value":["1"]}},{"00100020":{"vr":"LO","Value":["2"]}}]'
+    parser = EventParser(options=ReadOptions(on_deviation=stop))
+    with pytest.raises(Stopped):
+        parser.feed(text[:40])
+    for again in (lambda: parser.feed(text[40:]), parser.close):
+        with pytest.raises(InputError, match="stopped by Stopped") as caught:
+            again()
+        assert caught.value is parser.error
+
+
+def test_a_warning_that_is_an_error_ends_the_stream() -> None:
+    text = b'[{"00100020":{"vr":"LO","value":["1"],"x":[1]}},{"00100020":{"vr":"LO","Value":["2"]}}]'
+    parser = EventParser()
+    with pytest.raises(DeviationWarning):  # pytest makes errors of warnings
+        parser.feed(text[:50])
+    with pytest.raises(InputError, match="stopped by DeviationWarning"):
+        parser.feed(text[50:])
+
+
 LONG = "a" * 13
 
 # What is left of an element of which parts have been delivered before its fault.
@@ -641,7 +704,7 @@ WRONG_IN_PARTS: list[tuple[str, list[Event]]] = [
         '"vr":"OB","InlineBinary":"AAAAAAAAAAAA-_AAAAAAAAAAAAAAAAAA"',
         [
             start_parts("OB"),
-            (EventType.SEGMENT, TAG, "OB", bytes(6)),
+            (EventType.SEGMENT, TAG, "OB", bytes(9)),
             (EventType.LAST_SEGMENT, TAG, "OB", b""),
             end_parts("OB"),
         ],
@@ -650,11 +713,21 @@ WRONG_IN_PARTS: list[tuple[str, list[Event]]] = [
         '"InlineBinary":["AAAAAAAAAAAA-_AAAAAAAAAAAAAAAAAA"],"vr":"OB"',
         [
             start_parts(""),
-            (EventType.SEGMENT, TAG, "", bytes(6)),
+            (EventType.SEGMENT, TAG, "", bytes(9)),
             (EventType.LAST_SEGMENT, TAG, "", b""),
             end_parts("UN"),
         ],
     ),
+    (
+        f'"Value":["{LONG}",5],"vr":"US"',
+        [start_parts(""), *segments("", LONG[:12], "a"), some("UT", None), end_parts("UT")],
+    ),
+    (
+        '"Value":["a","b","c","d"],"vr":"US"',
+        [start_parts(""), some("", "a", "b", "c"), some("UT", "d"), end_parts("UT")],
+    ),
+    ('"vr":"OW","Value":[1,2,3,4,5]', []),
+    ('"vr":"OW","Value":[1,2,3,null,5]', []),
     (f'"vr":"OB","BulkDataURI":"{LONG}"', []),
     (f'"vr":"PN","Value":[{{"Alphabetic":"{LONG}"}}]', []),
     (
@@ -693,7 +766,7 @@ def test_what_is_too_long_to_be_kept_says_so() -> None:
 def test_long_binary_for_another_vr_is_unknown_bytes() -> None:
     text = attribute('"vr":"LO","InlineBinary":"AAAAAAAAAAAAAAAA"')
     events, deviations, _ = _read(text, ReadOptions(limits=SMALL))
-    assert events == shown(in_dataset([start_parts("UN"), *segments("UN", bytes(6), bytes(6)), end_parts("UN")]))
+    assert events == shown(in_dataset([start_parts("UN"), *segments("UN", bytes(9), bytes(3)), end_parts("UN")]))
     assert [one.code for one in deviations] == ["binary-for-vr"]
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from streamdicom.errors import InputError, JsonSyntaxError, LimitError, TruncatedError
 from streamdicom.jsontext import JsonReader, Token, TokenType
-from streamdicom.jsontext._grammar import _MOST_REMEMBERED, State
+from streamdicom.jsontext._grammar import _MOST_REMEMBERED, Grammar, State
 from streamdicom.limits import Limits
 
 OPEN, CLOSE = (TokenType.START_OBJECT, ""), (TokenType.END_OBJECT, "")
@@ -476,6 +476,10 @@ MALFORMED = [
     ("wrong byte behind multi-byte characters", b'["\xc3\xa9","\xc3\xa9\xc3"]', 2, 9, "not UTF-8"),
     ("wrong byte behind escapes", b'["\\"\\\\","\\"\xff"]', 2, 11, "not UTF-8"),
     ("wrong byte between strings", b"[1,\xff]", 2, 3, "not UTF-8"),
+    ("control character before a wrong byte", b'["a\x01b\xff"]', 1, 3, "control character"),
+    ("wrong escape before a wrong byte", b'["\\x \xff"]', 1, 2, "not an escape"),
+    ("escape that a wrong byte cuts", b'["\\u00\xff"]', 1, 6, "not UTF-8"),
+    ("misplaced string with a wrong byte", b'[1 "\xff"]', 2, 3, "',' or ']' expected"),
     ("wrong byte first", b"\xff", 0, 0, "not UTF-8"),
     ("overlong encoding", b'["\xc0\xaf"]', 1, 2, "not UTF-8"),
     ("surrogate in UTF-8", b'["\xed\xa0\x80"]', 1, 2, "not UTF-8"),
@@ -505,6 +509,7 @@ FAULTS_IN_SEGMENTS = [
     ("pair of high surrogates", rb'["abcdefg\ud83d\ud83d\ude00"]', ["abcdefg"], 9, "half of a surrogate pair"),
     ("escape of three digits at the cut", rb'["abcdefgh\u00eghijk"]', ["abcdefgh"], 10, "not an escape"),
     ("wrong byte", b'["abcdefghijklmno\xffpqr"]', ["abcdefghijkl"], 17, "not UTF-8"),
+    ("control character before one", b'["abcdefghijklm\x01o\xffpqr"]', ["abcdefghijkl"], 15, "control character"),
     ("continuation bytes without an end", b'["abcdefghijkl' + b"\x80" * 20 + b'"]', ["abcdefghijkl"], 14, "not UTF-8"),
     ("character that is not complete", b'["abcdefghijklm\xe2\x82"]', ["abcdefghijkl"], 15, "not UTF-8"),
 ]
@@ -1029,6 +1034,21 @@ def test_deep_nesting_beyond_what_is_remembered() -> None:
     tokens, failure = run([data[i : i + 4096] for i in range(0, len(data), 4096)], Limits(depth=levels), False)
     assert failure is None
     assert tokens == [OPEN_ARRAY] * levels + [string("a")] + [CLOSE_ARRAY] * levels
+
+
+def test_what_is_dropped_is_made_again_in_linear_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = 0
+    inner = Grammar._inner
+
+    def counted(grammar: Grammar, *arguments: Any) -> Any:
+        nonlocal steps
+        steps += 1
+        return inner(grammar, *arguments)
+
+    monkeypatch.setattr(Grammar, "_inner", counted)
+    levels = 200_000
+    JsonReader(Limits(depth=levels)).feed(b"[" * levels)
+    assert levels <= steps < 3 * levels
 
 
 def test_texts_too_long_to_be_remembered() -> None:

@@ -342,7 +342,7 @@ def test_a_long_binary_value_flows_in_segments() -> None:
     text = document(attribute("OB", "<InlineBinary>\nAAECAwQF\nBgcICQoL\nDA==\n</InlineBinary>"))
     parts = [
         start_parts("OB"),
-        *segments("OB", bytes(range(6)), bytes(range(6, 13))),
+        *segments("OB", bytes(range(9)), bytes(range(9, 13))),
         end_parts("OB"),
     ]
     assert read_well(text, _SMALL) == shown(in_dataset(parts))
