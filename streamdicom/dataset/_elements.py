@@ -18,6 +18,27 @@ from streamdicom.vr import VRS, Form
 __all__ = ["data_element", "json_element", "json_text", "pydicom_text", "reference"]
 
 
+class _Carrier(DataElement):
+    """An element that carries what it is written as again, until somebody sets its value, be it to what it was."""
+
+    @property
+    def value(self) -> Any:
+        return self._value
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        self._let_go()
+        DataElement.value.fset(self, value)  # type: ignore[attr-defined]
+
+    def clear(self) -> None:
+        self._let_go()
+        super().clear()
+
+    def _let_go(self) -> None:
+        for name in ("bulk_data_uri", "json_text"):
+            vars(self).pop(name, None)
+
+
 def pydicom_text(vr: str, value: Any) -> str:
     if VRS[vr].form is Form.PERSON_NAME and value:
         return "=".join(value).rstrip("=")
@@ -55,7 +76,7 @@ def _integer_string(text: str | None) -> IS | str:
 
 def reference(tag: BaseTag, vr: str, uri: str) -> DataElement:
     """An empty element that is a reference to bulk data, which nobody has fetched."""
-    element = data_element(tag, vr, ())
+    element = _Carrier(tag, vr, data_element(tag, vr, ()).value)
     setattr(element, "bulk_data_uri", uri)  # noqa: B010 - not pydicom's
     return element
 
@@ -67,7 +88,7 @@ def json_element(tag: BaseTag, text: str) -> DataElement:
         DatasetError: The text is none that UTF-8 can carry.
     """
     try:
-        element = DataElement(tag, "OB", json_field(tag, text))
+        element = _Carrier(tag, "OB", json_field(tag, text))
     except UnicodeEncodeError:
         raise DatasetError("half of a surrogate pair, which UTF-8 cannot carry") from None
     element.VR = "UN"  # which pydicom would take for the VR that it knows of the tag
@@ -78,4 +99,4 @@ def json_element(tag: BaseTag, text: str) -> DataElement:
 def json_text(element: DataElement) -> str | None:
     """The JSON text that such an element is written as, unless somebody has set another value; None for others."""
     text: str | None = getattr(element, "json_text", None)
-    return text if text is not None and element.value == json_field(element.tag, text) else None
+    return text

@@ -557,7 +557,7 @@ def _to_big_endian(dataset: Dataset) -> None:
         for element in current:  # which converts what is raw, in little endian
             if element.VR == "SQ":
                 waiting.extend(element.value)
-            elif element.VR in VRS and VRS[element.VR].word > 1:
+            elif element.value is not None and element.VR in VRS and VRS[element.VR].word > 1:
                 element.value = _swapped(element.value, VRS[element.VR].word)
         current.set_original_encoding(False, False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import struct
@@ -222,6 +223,38 @@ def test_a_reference_to_bulk_data_is_kept_and_written_again() -> None:
     assert streamdicom.dumps(dataset) == text
     dataset.PixelData = b"\1\2"
     assert json.loads(streamdicom.dumps(dataset)) == {"7FE00010": {"vr": "OW", "InlineBinary": "AQI="}}
+
+
+def _empty(element: DataElement, how: Any) -> None:
+    if how == "clear":
+        element.clear()
+    else:
+        element.value = how
+
+
+@pytest.mark.filterwarnings("ignore:A value of type:UserWarning")
+@pytest.mark.parametrize("how", ["", None, "clear"])
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"])
+def test_a_reference_that_is_made_empty_is_empty_and_others_stay(how: Any, syntax: str) -> None:
+    members = {
+        "00020010": {"vr": "UI", "Value": [syntax]},
+        "00104000": {"vr": "LT", "BulkDataURI": "http://h/comments"},
+        "7FE00010": {"vr": "OW", "BulkDataURI": "http://h/pixels"},
+    }
+    for tag in (0x00104000, 0x7FE00010):
+        dataset = copy.deepcopy(streamdicom.loads(json.dumps(members)))
+        _empty(dataset[tag], how)
+        expected = members | {f"{tag:08X}": {"vr": dataset[tag].VR}}
+        del expected["00020010"]
+        assert json.loads(streamdicom.dumps(dataset)) == expected
+
+
+@pytest.mark.parametrize("how", [b"", None, "clear"])
+def test_an_element_in_a_form_of_its_own_that_is_made_empty_is_empty(how: Any) -> None:
+    for tag in (0x00080005, 0x00280010):
+        dataset = _json_elements((tag, '{"vr":"US","Value":["many"]}'))
+        _empty(dataset[tag], how)
+        assert json.loads(streamdicom.dumps(dataset)) == {f"{tag:08X}": {"vr": "UN"}}
 
 
 def _parts(limits: Limits) -> DatasetParser:
