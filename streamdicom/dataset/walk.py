@@ -426,17 +426,20 @@ def _values(vr: str, value: Any) -> tuple[Any, ...]:
         raise OutputError(f"not a value of VR {vr}") from None
 
 
+def _string(value: str | bytes) -> str:
+    # A member of an Enum may be a string and have another text.
+    return str.__str__(value) if isinstance(value, str) else value.decode("ascii")
+
+
 def _as_text(value: Any) -> str:
-    if isinstance(value, bytes):
-        return value.decode("ascii")
-    if isinstance(value, str) or hasattr(value, "original_string"):  # which dates and times have
-        return str(value)
-    return dicom_text(value)
+    if isinstance(value, str | bytes):
+        return _string(value)
+    return str(value) if hasattr(value, "original_string") else dicom_text(value)  # which dates and times have
 
 
 def _as_decimal(value: Any) -> str:
     """The exact text of a DS or IS; pydicom keeps it as the original string."""
-    return value.decode("ascii") if isinstance(value, bytes) else str(value)
+    return _string(value) if isinstance(value, str | bytes) else str(value)
 
 
 def _as_number(value: Any) -> int | None:
@@ -448,7 +451,7 @@ def _as_float(value: Any) -> float | None:
 
 
 def _as_name(value: Any) -> tuple[str, str, str]:
-    return split_name(str(value))
+    return split_name(_string(value) if isinstance(value, str | bytes) else str(value))
 
 
 # The common cases: a VR and the type that pydicom has for its value. None says that it takes a closer look.

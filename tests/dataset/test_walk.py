@@ -6,6 +6,7 @@ import io
 import json
 from copy import deepcopy
 from decimal import Decimal
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from pydicom.valuerep import DA, DT, TM, DSdecimal, DSfloat
 import streamdicom
 from streamdicom import EventType, Limits, Location, OutputError, ReadOptions, WriteOptions
 from streamdicom.dataset import DatasetBuilder, walk
+from streamdicom.vr import VRS, Form
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, of odd but possible values
 
@@ -71,6 +73,37 @@ def _attribute(vr: str, value: Any) -> dict[str, Any]:
 )
 def test_values_are_written(vr: str, value: Any, json_values: list[Any]) -> None:
     assert _attribute(vr, value) == {"vr": vr, "Value": json_values}
+
+
+class _Choice(str, Enum):  # noqa: UP042 - the text of a StrEnum is its value
+    CT = "1.2"
+    MR = "3"
+
+
+class _Marked(str):
+    def __str__(self) -> str:
+        return f"<{super().__str__()}>"
+
+
+_STRINGS = sorted(vr for vr, row in VRS.items() if row.form in (Form.TEXT, Form.DECIMAL, Form.PERSON_NAME))
+
+
+@pytest.mark.parametrize("is_converted", [False, True])
+@pytest.mark.parametrize("value", [_Choice.CT, list(_Choice), _Marked("1"), [_Marked("1"), "3"]], ids=repr)
+@pytest.mark.parametrize("vr", _STRINGS)
+def test_a_kind_of_string_is_written_as_the_string_that_it_is(vr: str, value: Any, is_converted: bool) -> None:
+    plain = Dataset()
+    plain[_TAG] = DataElement(_TAG, vr, [str.__str__(one) for one in value] if isinstance(value, list) else value[:])
+    dataset = Dataset()
+    dataset[_TAG] = DataElement(_TAG, vr, value, already_converted=is_converted)
+    assert streamdicom.dumps(dataset) == streamdicom.dumps(plain)
+
+
+def test_a_member_of_an_enum_is_written_as_pydicom_writes_it() -> None:
+    dataset = Dataset()
+    dataset.Modality = _Choice.CT
+    dataset.ImageType = list(_Choice)
+    assert _written(dataset) == dataset.to_json_dict()
 
 
 @pytest.mark.parametrize("vr", ["LO", "PN", "DS", "US", "AT", "OB", "UN", "SQ"])
