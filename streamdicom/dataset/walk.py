@@ -439,7 +439,9 @@ def _as_text(value: Any) -> str:
 
 def _as_decimal(value: Any) -> str:
     """The exact text of a DS or IS; pydicom keeps it as the original string."""
-    return _string(value) if isinstance(value, str | bytes) else str(value)
+    if isinstance(value, str | bytes):
+        return _string(value)
+    return getattr(value, "original_string", None) or str(value)  # the ``str`` of some is shorter
 
 
 def _as_number(value: Any) -> int | None:

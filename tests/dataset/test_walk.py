@@ -300,6 +300,35 @@ def test_raw_elements_stay_raw() -> None:
     assert isinstance(dataset.get_item("PatientID"), RawDataElement)
 
 
+@pytest.mark.parametrize("decimal", [False, True])
+@pytest.mark.parametrize(
+    ("vr", "text"),
+    [
+        ("IS", "9007199254740993"),
+        ("IS", "1.50"),
+        ("IS", "7" * 500),
+        ("IS", "007"),
+        ("IS", "1\\9007199254740993"),
+        ("DS", "1.50"),
+        ("DS", "0.30000000000000004441"),
+        ("DS", "1.000000000000000000E+2"),
+        ("DS", "1.50\\0.30000000000000004441"),
+    ],
+)
+def test_looking_at_a_decimal_does_not_change_its_text(
+    monkeypatch: pytest.MonkeyPatch, vr: str, text: str, decimal: bool
+) -> None:
+    monkeypatch.setattr(config, "use_DS_decimal", decimal)
+    tag = BaseTag(_TAG)
+    dataset = Dataset()
+    dataset[tag] = RawDataElement(tag, vr, len(text), text.encode(), 0, False, True)
+    before = streamdicom.dumps(dataset)
+    assert dataset[tag].value
+    dcmwrite(buffer := io.BytesIO(), dataset, implicit_vr=False, little_endian=True)
+    assert text.encode() in buffer.getvalue()
+    assert streamdicom.dumps(dataset) == before
+
+
 def test_pydicoms_hooks_and_settings_are_respected(monkeypatch: pytest.MonkeyPatch) -> None:
     def upper(raw: RawDataElement, data: dict[str, Any], **kwargs: Any) -> None:
         raw_element_value(raw, data, **kwargs)
