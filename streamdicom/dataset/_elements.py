@@ -68,7 +68,7 @@ def _integer_string(text: str | None) -> IS | str:
     """An IS that is exact beyond 53 bits, which pydicom's own from a text is not."""
     try:
         number = IS(int(text or ""))
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter if pydicom is told to be strict
         return text or ""
     number.original_string = text or ""
     return number

@@ -8,6 +8,7 @@ somebody looks, as it does after ``dcmread``. Any other becomes a DataElement wi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import lru_cache, partial
 from inspect import signature
 from io import BufferedIOBase, BytesIO
@@ -386,10 +387,10 @@ class DatasetBuilder:
         _settle_text(dataset, frame)
         if meta:
             meta.set_original_encoding(False, True, DEFAULT)
-            syntax = meta.get("TransferSyntaxUID")
+            syntax = _transfer_syntax(meta)
             if syntax == ExplicitVRBigEndian:
                 _to_big_endian(dataset)
-            elif isinstance(syntax, UID) and syntax.is_transfer_syntax and syntax.is_compressed:
+            elif syntax is not None and syntax.is_transfer_syntax and syntax.is_compressed:
                 _encapsulate(frame.elements)
         self._datasets.append(dataset)
 
@@ -505,6 +506,14 @@ _NEW_DATASET = vars(_FIRST_DATASET)
 _OWN_DICTS = [name for name, value in _NEW_DATASET.items() if isinstance(value, dict)]
 
 
+def _transfer_syntax(meta: FileMetaDataset) -> UID | None:
+    try:
+        syntax = meta.get("TransferSyntaxUID")
+    except Exception:  # whatever pydicom raises; whoever looks at the element gets that
+        return None
+    return syntax if isinstance(syntax, UID) else None
+
+
 def _take_group(elements: _Elements, group: int) -> _Elements:
     tags = [tag for tag in elements if tag >> 16 == group]  # a few, and the first ones as a rule
     return {tag: elements.pop(tag) for tag in tags}
@@ -554,12 +563,19 @@ def _to_big_endian(dataset: Dataset) -> None:
     waiting = [dataset]
     while waiting:
         current = waiting.pop()
-        for element in current:  # which converts what is raw, in little endian
+        for element in _converted(current):
             if element.VR == "SQ":
                 waiting.extend(element.value)
             elif element.value is not None and element.VR in VRS and VRS[element.VR].word > 1:
                 element.value = _swapped(element.value, VRS[element.VR].word)
         current.set_original_encoding(False, False)
+
+
+def _converted(dataset: Dataset) -> Iterator[DataElement]:
+    """The elements, converted from little endian; those that pydicom cannot convert are left out."""
+    for tag in list(dataset.keys()):
+        with suppress(Exception):  # whatever pydicom raises; whoever looks at the element gets that
+            yield dataset[tag]
 
 
 def _swapped(value: Any, word: int) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import io
 import json
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from pydicom import DataElement, Dataset, config, dcmread, dcmwrite
 from pydicom.dataelem import RawDataElement
+from pydicom.errors import BytesLengthException
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
 
 import streamdicom
@@ -213,6 +215,48 @@ def test_words_are_in_the_byte_order_of_the_file_meta_information() -> None:
     assert streamdicom.loads(streamdicom.dumps(read)).PixelData == pixels.astype("<u2").tobytes()
     again.save_as(saved := io.BytesIO())
     assert dcmread(io.BytesIO(saved.getvalue()), force=True) == read
+
+
+_BIG_ENDIAN = '"00020010":{"vr":"UI","Value":["1.2.840.10008.1.2.2"]}'
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(
+    ("members", "tag"),
+    [
+        (_BIG_ENDIAN + ',"00189073":{"vr":"UN","InlineBinary":"AAA="}', 0x00189073),
+        (_BIG_ENDIAN + ',"00081140":{"vr":"UN","InlineBinary":"AAAAAAAA"}', 0x00081140),
+        (_BIG_ENDIAN + ',"00200013":{"vr":"IS","Value":["1e400"]}', 0x00200013),
+        (_BIG_ENDIAN + ',"7FE00010":{"vr":"UN","InlineBinary":"AAA="}', 0x7FE00010),
+        ('"00020010":{"vr":"IS","Value":["1e400"]}', 0x00020010),
+    ],
+)
+def test_what_pydicom_cannot_read_fails_when_somebody_looks_and_not_before(members: str, tag: int) -> None:
+    text = '[{"00100020":{"vr":"LO","Value":["1"]}},{"00280010":{"vr":"US","Value":[258]},%s}]' % members
+    [first, second] = DatasetParser().feed(text.encode())
+    assert (first.PatientID, second.Rows) == ("1", 258)
+    held = second.file_meta if tag >> 16 == 2 else second
+    if tag != 0x7FE00010:  # which pydicom has converted all the same
+        with pytest.raises((BytesLengthException, OSError, OverflowError)):
+            held[tag]
+    assert tag in held
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"00091001":{"vr":"IS","Value":[9007199254740993]}}',
+        '{"00020010":{"vr":"UI","Value":["1.2.x"]}}',
+        '{%s,"00080018":{"vr":"UI","Value":["1.2.x"]}}' % _BIG_ENDIAN,
+    ],
+)
+def test_what_a_strict_pydicom_refuses_is_no_foreign_exception(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr(config.settings, "reading_validation_mode", config.RAISE)
+    parser = DatasetParser()
+    [first] = parser.feed(b'[{"00100020":{"vr":"LO","Value":["1"]}},')
+    assert first.PatientID == "1"
+    with contextlib.suppress(DatasetError):
+        parser.feed(text.encode() + b"]")
 
 
 def test_a_reference_to_bulk_data_is_kept_and_written_again() -> None:
