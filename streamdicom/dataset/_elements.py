@@ -57,8 +57,10 @@ def data_element(tag: BaseTag, vr: str, values: tuple[Any, ...]) -> DataElement:
     elif form is Form.DECIMAL:
         values = tuple([_integer_string(value) if vr == "IS" else value or "" for value in values])
     value = None if not values else values[0] if len(values) == 1 else list(values)
+    # PS3.5 6.2: a backslash in a UR is one; pydicom would separate values at it.
+    is_whole = vr == "UR" and isinstance(value, str)
     try:
-        element = DataElement(tag, vr, value)
+        element = DataElement(tag, vr, value, already_converted=is_whole)
         return element if values else DataElement(tag, vr, element.empty_value)
     except Exception as error:
         raise DatasetError(f"pydicom does not take the value for VR {vr}: {type(error).__name__}") from error

@@ -98,6 +98,15 @@ def test_the_text_of_a_decimal_stays_exact(text: str) -> None:
     assert f"[{text}]" in streamdicom.dumps(dataset)
 
 
+@pytest.mark.parametrize("vr", ["LT", "ST", "UR", "UT"])
+@pytest.mark.parametrize("text", ["http://a\\b", "http://a\\b ", "http://é\\b", "\\"])
+def test_a_backslash_is_no_separator_where_there_is_one_value(vr: str, text: str) -> None:  # PS3.5 6.2
+    dataset = streamdicom.loads(json.dumps({_PRIVATE: {"vr": vr, "Value": [text]}}))
+    assert dataset[int(_PRIVATE, 16)].value == text
+    written = json.loads(streamdicom.dumps(dataset))
+    assert written[_PRIVATE] == {"vr": vr, "Value": [text]}
+
+
 @pytest.mark.parametrize(("vr", "number"), [("IS", 9007199254740993), ("SV", -(2**63)), ("UV", 2**64 - 1)])
 @pytest.mark.filterwarnings("ignore:The value length:UserWarning")
 def test_large_integers_stay_exact(vr: str, number: int) -> None:
