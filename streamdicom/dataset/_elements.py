@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydicom.dataelem import DataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.tag import BaseTag
 from pydicom.valuerep import IS
 
@@ -15,7 +15,7 @@ from streamdicom.errors import DatasetError
 from streamdicom.valuefield import json_field
 from streamdicom.vr import VRS, Form
 
-__all__ = ["data_element", "json_element", "json_text", "pydicom_text", "reference"]
+__all__ = ["data_element", "json_element", "json_text", "pydicom_text", "raw_element", "reference"]
 
 
 class _Carrier(DataElement):
@@ -45,8 +45,14 @@ def pydicom_text(vr: str, value: Any) -> str:
     return value or ""
 
 
-def data_element(tag: BaseTag, vr: str, values: tuple[Any, ...]) -> DataElement:
-    """An element with these values, as ``Dataset.from_json`` makes it.
+def raw_element(tag: BaseTag, vr: str, data: bytes) -> RawDataElement:
+    """An element that pydicom converts when somebody looks."""
+    # PS3.5 6.2.2: UN is in implicit VR, which matters where pydicom finds a sequence in it.
+    return RawDataElement(tag, vr, len(data), data, 0, is_implicit_VR=vr == "UN", is_little_endian=True)
+
+
+def data_element(tag: BaseTag, vr: str, values: tuple[Any, ...]) -> DataElement | RawDataElement:
+    """An element with these values, as ``Dataset.from_json`` makes it, or with their text if pydicom cannot read that.
 
     Raises:
         DatasetError: pydicom does not take a value; how much it takes is set in ``pydicom.config``.
@@ -63,7 +69,24 @@ def data_element(tag: BaseTag, vr: str, values: tuple[Any, ...]) -> DataElement:
         element = DataElement(tag, vr, value, already_converted=is_whole)
         return element if values else DataElement(tag, vr, element.empty_value)
     except Exception as error:
-        raise DatasetError(f"pydicom does not take the value for VR {vr}: {type(error).__name__}") from error
+        unread = _unread(tag, vr, values)
+        if unread is None:
+            raise DatasetError(f"pydicom does not take the value for VR {vr}: {type(error).__name__}") from error
+        return unread
+
+
+def _unread(tag: BaseTag, vr: str, values: tuple[str, ...]) -> DataElement | RawDataElement | None:
+    """The element of text that pydicom cannot read, such as a number that is none; None for what is no text."""
+    row = VRS[vr]
+    if row.form not in (Form.TEXT, Form.DECIMAL, Form.PERSON_NAME):
+        return None
+    text = "\\".join(values)
+    if text.isascii() and (len(values) == 1 or row.multiple):
+        data = text.encode()
+        return raw_element(tag, vr, data + b" " * (len(data) & 1))
+    if row.form is Form.PERSON_NAME:  # which is not the text itself
+        return None
+    return DataElement(tag, vr, values[0] if len(values) == 1 else list(values), already_converted=True)
 
 
 def _integer_string(text: str | None) -> IS | str:

@@ -26,7 +26,7 @@ from streamdicom.bulkdata import BulkDataStore
 from streamdicom.charset import DEFAULT, UTF_8, encode, encodings_of
 from streamdicom.conversion import has_form_of
 from streamdicom.converters.registry import converters_in_force
-from streamdicom.dataset._elements import data_element, json_element, pydicom_text, reference
+from streamdicom.dataset._elements import data_element, json_element, pydicom_text, raw_element, reference
 from streamdicom.errors import DatasetError, InputError, LimitError, StreamDicomError
 from streamdicom.events import ELEMENT, Event, EventType
 from streamdicom.filters import FRAGMENT_FORMS, open_bulk_data, value_field
@@ -199,7 +199,7 @@ class DatasetBuilder:
                 self._frame.undecided.append(_Undecided(elements, tag, vr, plain))
                 if text is not None and "\x1b" not in text:
                     # A place holder, that the bytes will be put into.
-                    elements[tag] = _raw_element(tag, vr, b"")
+                    elements[tag] = raw_element(tag, vr, b"")
                     self._grow(size)
                     return
         elements[tag] = data_element(tag, vr, values)
@@ -330,7 +330,7 @@ class DatasetBuilder:
         self._add(tag, vr, ())
         if data:
             elements = self._frame.elements
-            elements[_base_tag(tag)] = _undefined_length(_raw_element(_base_tag(tag), vr, data))
+            elements[_base_tag(tag)] = _undefined_length(raw_element(_base_tag(tag), vr, data))
             self._grow(len(data))
 
     # --- data sets, sequences and items ------------------------------------------------------------------------
@@ -478,14 +478,10 @@ def _value_size(value: Any) -> int:
 _base_tag = lru_cache(maxsize=16384)(BaseTag)
 
 
-def _raw_element(tag: BaseTag, vr: str, data: bytes) -> RawDataElement:
-    return RawDataElement(tag, vr, len(data), data, 0, is_implicit_VR=vr == "UN", is_little_endian=True)
-
-
 # What stands behind the value in a raw element: made once, because the constructor takes twice as long as this does.
 _new_tuple = tuple.__new__
-_REST = _raw_element(BaseTag(0), "OB", b"")[4:]
-_REST_OF_UN = _raw_element(BaseTag(0), "UN", b"")[4:]
+_REST = raw_element(BaseTag(0), "OB", b"")[4:]
+_REST_OF_UN = raw_element(BaseTag(0), "UN", b"")[4:]
 
 
 def _new_dataset(elements: _Elements, encodings: list[str]) -> Dataset:
@@ -531,12 +527,12 @@ def _settle_text(dataset: Dataset, frame: _Frame) -> None:
         texts = [one.text.encode() for one in frame.undecided]
         tag = _base_tag(SPECIFIC_CHARACTER_SET)
         term = UTF_8_TERM.encode()
-        frame.elements[tag] = _raw_element(tag, "CS", term)
+        frame.elements[tag] = raw_element(tag, "CS", term)
         frame.is_late = frame.has_items
     for one, data in zip(frame.undecided, texts, strict=True):
         held = one.elements[_base_tag(one.tag)]
         if isinstance(held, RawDataElement) and data is not None:  # others hold the text itself
-            one.elements[held.tag] = _raw_element(held.tag, one.vr, data + b" " * (len(data) & 1))
+            one.elements[held.tag] = raw_element(held.tag, one.vr, data + b" " * (len(data) & 1))
     dataset.set_original_encoding(False, True, encodings)
     if frame.is_late:
         _pass_on(dataset, encodings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import datetime
 import io
 import json
 import struct
@@ -96,6 +97,53 @@ def test_the_text_of_a_decimal_stays_exact(text: str) -> None:
     dataset = streamdicom.loads(f'{{"{_PRIVATE}": {{"vr": "DS", "Value": [{text}]}}}}')
     assert dataset[int(_PRIVATE, 16)].value.original_string == text
     assert f"[{text}]" in streamdicom.dumps(dataset)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize(
+    ("vr", "values", "written"),
+    [
+        ("DS", ["abc"], ["abc"]),
+        ("DS", ["abc "], ["abc"]),  # PS3.5 6.2: spaces around a DS or IS mean nothing
+        ("DS", ["1,5°"], ["1,5°"]),
+        ("DS", [1.5, "ж "], [1.5, "ж "]),
+        ("DS", ["abc ", 1.5, None], ["abc", 1.5, None]),
+        ("IS", ["12345678901234567x"], ["12345678901234567x"]),
+        ("IS", ["1e400 "], ["1e400"]),
+        ("IS", ["７x"], ["７x"]),
+        ("IS", [9007199254740993], [9007199254740993]),
+    ],
+)
+def test_text_that_is_no_number_is_kept(
+    monkeypatch: pytest.MonkeyPatch, vr: str, values: list[Any], written: list[Any], strict: bool
+) -> None:
+    if strict:
+        monkeypatch.setattr(config.settings, "reading_validation_mode", config.RAISE)
+    dataset = streamdicom.loads(json.dumps({_PRIVATE: {"vr": vr, "Value": values}}))
+    assert json.loads(streamdicom.dumps(dataset), parse_float=_number) == {_PRIVATE: {"vr": vr, "Value": written}}
+
+
+def _number(text: str) -> Any:
+    return text if text == "1e400" else float(text)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(("vr", "text"), [("DS", "abc"), ("DS", "abc "), ("IS", "12345678901234567x")])
+def test_text_that_is_no_number_is_left_to_pydicom(monkeypatch: pytest.MonkeyPatch, vr: str, text: str) -> None:
+    source = json.dumps({_PRIVATE: {"vr": vr, "Value": [text]}})
+    assert streamdicom.loads(source)[int(_PRIVATE, 16)].value == text.strip()
+    monkeypatch.setattr(config.settings, "reading_validation_mode", config.RAISE)
+    dataset = streamdicom.loads(source)
+    with pytest.raises(ValueError, match=r"not convert|exceeds"):
+        dataset[int(_PRIVATE, 16)]
+
+
+def test_a_padded_date_is_a_date_when_somebody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "datetime_conversion", True)
+    dataset = streamdicom.loads('{"00080020":{"vr":"DA","Value":["20240229 "]}}')
+    assert dataset.StudyDate == datetime.date(2024, 2, 29)
+    assert json.loads(streamdicom.dumps(dataset)) == {"00080020": {"vr": "DA", "Value": ["20240229"]}}
 
 
 @pytest.mark.parametrize("vr", ["LT", "ST", "UR", "UT"])
