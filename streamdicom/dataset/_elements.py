@@ -5,8 +5,11 @@ The latter two carry in an attribute of their own what they are written as again
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
+from pydicom import config
+from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.tag import BaseTag
 from pydicom.valuerep import IS
@@ -15,7 +18,18 @@ from streamdicom.errors import DatasetError
 from streamdicom.valuefield import json_field
 from streamdicom.vr import VRS, Form
 
-__all__ = ["data_element", "json_element", "json_text", "pydicom_text", "raw_element", "reference"]
+__all__ = [
+    "data_element",
+    "json_element",
+    "json_text",
+    "known_vr",
+    "pydicom_text",
+    "raw_element",
+    "reference",
+    "unknown_element",
+]
+
+_TEXT_FORMS = frozenset({Form.TEXT, Form.DECIMAL, Form.PERSON_NAME})
 
 
 class _Carrier(DataElement):
@@ -58,6 +72,8 @@ def data_element(tag: BaseTag, vr: str, values: tuple[Any, ...]) -> DataElement 
         DatasetError: pydicom does not take a value; how much it takes is set in ``pydicom.config``.
     """
     form = VRS[vr].form
+    if vr == "UN" and values:
+        return _odd_element(tag, values[0])
     if form in (Form.TEXT, Form.PERSON_NAME):
         values = tuple([pydicom_text(vr, value) for value in values])
     elif form is Form.DECIMAL:
@@ -75,10 +91,33 @@ def data_element(tag: BaseTag, vr: str, values: tuple[Any, ...]) -> DataElement 
         return unread
 
 
+@lru_cache(maxsize=16384)
+def known_vr(tag: int) -> str:
+    """The VR that the dictionary has for a tag, or what is no VR where it depends on more than the tag."""
+    try:
+        return "" if BaseTag(tag).is_private else str(dictionary_VR(tag))
+    except KeyError:
+        return ""
+
+
+def unknown_element(tag: BaseTag, data: bytes) -> DataElement:
+    """An element of VR UN, which pydicom would take for the VR that it knows of the tag."""
+    element = DataElement(tag, "OB", data)
+    element.VR = "UN"
+    return element
+
+
+def _odd_element(tag: BaseTag, data: bytes) -> DataElement | RawDataElement:
+    """UN of odd length. What pydicom will read as text is padded, as in a file; its length tells how much is its."""
+    if config.replace_un_with_known_vr and VRS.get(known_vr(tag), VRS["UN"]).form in _TEXT_FORMS:
+        return raw_element(tag, "UN", data + b" ")._replace(length=len(data))
+    return unknown_element(tag, data)
+
+
 def _unread(tag: BaseTag, vr: str, values: tuple[str, ...]) -> DataElement | RawDataElement | None:
     """The element of text that pydicom cannot read, such as a number that is none; None for what is no text."""
     row = VRS[vr]
-    if row.form not in (Form.TEXT, Form.DECIMAL, Form.PERSON_NAME):
+    if row.form not in _TEXT_FORMS:
         return None
     text = "\\".join(values)
     if text.isascii() and (len(values) == 1 or row.multiple):

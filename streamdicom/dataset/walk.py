@@ -9,7 +9,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence, Sized
 from copy import copy
-from functools import lru_cache
 from io import SEEK_END, BufferedIOBase, BytesIO
 from itertools import islice
 from operator import index as as_integer
@@ -17,7 +16,6 @@ from operator import itemgetter, lt
 from typing import Any, TypeAlias
 
 import pydicom.config
-from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.filewriter import correct_ambiguous_vr_element
@@ -29,7 +27,7 @@ from pydicom.valuerep import IS, DSfloat, PersonName
 
 from streamdicom.buffers import SpooledValue
 from streamdicom.converters.dates import dicom_text
-from streamdicom.dataset._elements import json_text
+from streamdicom.dataset._elements import json_text, known_vr
 from streamdicom.errors import Location, OutputError
 from streamdicom.events import (
     BULK_DATA,
@@ -144,7 +142,7 @@ def _members(
     while True:
         for tag, element in elements:
             if type(element) is RawDataElement:
-                vr = element.VR or _implicit_vr(tag)
+                vr = element.VR or known_vr(tag)
                 decoder = decoders.get(vr)
                 data = element.value
                 if decoder is not None and type(data) is bytes and len(data) <= _LONG:
@@ -248,15 +246,6 @@ _DECODERS = {vr: decoder for vr, decoder in DECODERS.items() if vr != "UN"}
 _DECODERS |= {vr: _decode_unless_items(vr) for vr in ("OB", "OW")}
 _DECODERS_BUT_DATES = {vr: decoder for vr, decoder in _DECODERS.items() if vr not in ("DA", "DT", "TM")}
 _DECODERS_BUT_BINARY = {vr: decoder for vr, decoder in _DECODERS_BUT_DATES.items() if VRS[vr].form is not Form.BINARY}
-
-
-@lru_cache(maxsize=16384)
-def _implicit_vr(tag: int) -> str:
-    """The VR that the dictionary has for a tag, or what is no VR where it depends on more than the tag."""
-    try:
-        return "" if BaseTag(tag).is_private else str(dictionary_VR(tag))
-    except KeyError:
-        return ""
 
 
 # --- converted elements ----------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import copy
 import datetime
@@ -13,12 +14,23 @@ from typing import Any
 import numpy as np
 import pytest
 from pydicom import DataElement, Dataset, config, dcmread, dcmwrite
-from pydicom.dataelem import RawDataElement
+from pydicom.dataelem import RawDataElement, convert_raw_data_element
 from pydicom.errors import BytesLengthException
+from pydicom.tag import Tag
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
 
 import streamdicom
-from streamdicom import DatasetError, DatasetParser, Event, EventType, InputError, LimitError, Limits, ReadOptions
+from streamdicom import (
+    DatasetError,
+    DatasetParser,
+    Event,
+    EventType,
+    InputError,
+    LimitError,
+    Limits,
+    ReadOptions,
+    WriteOptions,
+)
 from streamdicom.dataset import DatasetBuilder
 
 _PRIVATE = "00091001"
@@ -160,6 +172,54 @@ def test_a_backslash_is_no_separator_where_there_is_one_value(vr: str, text: str
 def test_large_integers_stay_exact(vr: str, number: int) -> None:
     assert _loads(vr, number).value == number
     assert f"[{number}]" in streamdicom.dumps(streamdicom.loads(f'{{"{_PRIVATE}":{{"vr":"{vr}","Value":[{number}]}}}}'))
+
+
+def _unknown(tag: str, data: bytes) -> str:
+    return '{"%s":{"vr":"UN","InlineBinary":"%s"}}' % (tag, base64.b64encode(data).decode())
+
+
+# Of each VR of text one that the dictionary knows.
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "00080054",
+        "00101010",
+        "00080060",
+        "00080020",
+        "00280030",
+        "0008002A",
+        "00200013",
+        "00100020",
+        "00104000",
+        "00100010",
+        "00080050",
+        "00081195",
+        "00080030",
+        "00080119",
+        "00080018",
+        "00080120",
+        "0040A160",
+    ],
+)
+@pytest.mark.parametrize("data", [b"123", b"1", b"1 2", b"1\\2"])
+@pytest.mark.filterwarnings("ignore:Invalid value:UserWarning")
+def test_unknown_text_of_odd_length_is_what_the_dictionary_says(tag: str, data: bytes) -> None:
+    text = _unknown(tag, data)
+    dataset = streamdicom.loads(text)
+    assert isinstance(dataset.get_item(tag), RawDataElement)
+    dcmwrite(buffer := io.BytesIO(), dataset, implicit_vr=False, little_endian=True)
+    assert len(buffer.getvalue()) % 2 == 0
+    unpadded = RawDataElement(Tag(tag), "UN", len(data), data, 0, True, True)
+    assert dataset[tag] == convert_raw_data_element(unpadded)
+
+
+@pytest.mark.parametrize("tag", ["00091001", "00090010", "00020007", "00280010", "00081140", "7FE00010"])
+def test_unknown_bytes_of_odd_length_stay_as_they_are(tag: str) -> None:
+    text = _unknown(tag, b"ABC")
+    dataset = streamdicom.loads_file(text)
+    element = (dataset.file_meta if tag[:4] == "0002" else dataset)[tag]
+    assert (element.VR, element.value) == ("UN", b"ABC")
+    assert streamdicom.dumps(dataset, options=WriteOptions(file_meta=True)) == text
 
 
 def test_elements_are_raw_until_somebody_looks() -> None:
