@@ -42,6 +42,8 @@ class _Carrier(DataElement):
     @value.setter
     def value(self, value: Any) -> None:
         self._let_go()
+        if self.VR == "UN" and not isinstance(value, bytes | None):
+            self.VR = known_vr(self.tag) or "UN"
         DataElement.value.fset(self, value)  # type: ignore[attr-defined]
 
     def clear(self) -> None:
@@ -72,18 +74,17 @@ def data_element(tag: BaseTag, vr: str, values: tuple[Any, ...]) -> DataElement 
         DatasetError: pydicom does not take a value; how much it takes is set in ``pydicom.config``.
     """
     form = VRS[vr].form
-    if vr == "UN" and values:
+    if vr == "UN":
         return _odd_element(tag, values[0])
     if form in (Form.TEXT, Form.PERSON_NAME):
         values = tuple([pydicom_text(vr, value) for value in values])
     elif form is Form.DECIMAL:
         values = tuple([_integer_string(value) if vr == "IS" else value or "" for value in values])
-    value = None if not values else values[0] if len(values) == 1 else list(values)
+    value = values[0] if len(values) == 1 else list(values)
     # PS3.5 6.2: a backslash in a UR is one; pydicom would separate values at it.
     is_whole = vr == "UR" and isinstance(value, str)
     try:
-        element = DataElement(tag, vr, value, already_converted=is_whole)
-        return element if values else DataElement(tag, vr, element.empty_value)
+        return DataElement(tag, vr, value, already_converted=is_whole)
     except Exception as error:
         unread = _unread(tag, vr, values)
         if unread is None:
@@ -140,7 +141,9 @@ def _integer_string(text: str | None) -> IS | str:
 
 def reference(tag: BaseTag, vr: str, uri: str) -> DataElement:
     """An empty element that is a reference to bulk data, which nobody has fetched."""
-    element = _Carrier(tag, vr, data_element(tag, vr, ()).value)
+    element = _Carrier(tag, "OB", None)
+    element.VR = vr  # pydicom would take UN for the VR that it knows of the tag
+    element.clear()
     setattr(element, "bulk_data_uri", uri)  # noqa: B010 - not pydicom's
     return element
 

@@ -27,7 +27,7 @@ from pydicom.valuerep import IS, DSfloat, PersonName
 
 from streamdicom.buffers import SpooledValue
 from streamdicom.converters.dates import dicom_text
-from streamdicom.dataset._elements import json_text, known_vr
+from streamdicom.dataset._elements import json_text, known_vr, unknown_element
 from streamdicom.errors import Location, OutputError
 from streamdicom.events import (
     BULK_DATA,
@@ -257,7 +257,10 @@ def _converted(dataset: Dataset, tag: int, element: DataElement | RawDataElement
     try:
         converted = dataset[BaseTag(tag)]
     except Exception as error:  # whatever pydicom raises for a value that it cannot read
-        raise OutputError(f"pydicom cannot convert the element: {type(error).__name__}") from error
+        if not isinstance(element, RawDataElement) or element.VR != "UN" or not isinstance(element.value, bytes):
+            raise OutputError(f"pydicom cannot convert the element: {type(error).__name__}") from error
+        dataset[BaseTag(tag)] = element  # it may be half converted
+        return unknown_element(BaseTag(tag), element.value[: element.length])
     return converted if converted.VR in VRS else _unambiguous(converted, dataset, little_endian)
 
 

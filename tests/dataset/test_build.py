@@ -222,6 +222,47 @@ def test_unknown_bytes_of_odd_length_stay_as_they_are(tag: str) -> None:
     assert streamdicom.dumps(dataset, options=WriteOptions(file_meta=True)) == text
 
 
+@pytest.mark.parametrize(
+    ("value", "member"), [("", {}), ("anonymous", {"Value": ["anonymous"]}), (b"ab", {"InlineBinary": "YWI="})]
+)
+def test_a_reference_to_unknown_bytes_takes_a_value_of_what_the_dictionary_says(value: Any, member: Any) -> None:
+    text = '{"00100020":{"vr":"UN","BulkDataURI":"http://h/1"}}'
+    dataset = streamdicom.loads(text)
+    assert streamdicom.dumps(copy.deepcopy(dataset)) == text
+    dataset.PatientID = value
+    vr = "UN" if isinstance(value, bytes) else "LO"
+    assert json.loads(streamdicom.dumps(dataset)) == {"00100020": {"vr": vr, **member}}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(
+    "text",
+    [
+        _unknown("00280010", b"f?\x99"),
+        _unknown("00280010", b"\1"),
+        _unknown("00189073", b"\1\2"),
+        _unknown("00081140", b"\xac\x0a"),
+        _unknown("00081140", b"ABC"),
+        _unknown("7FE00010", b"\xac\x0a"),
+        _unknown("00200013", b"1e400"),
+        '{"7FE00010":{"vr":"UN"}}',
+        '{"00104000":{"vr":"UN","BulkDataURI":"http://h/1"}}',
+        '{"00081140":{"vr":"UN","BulkDataURI":"http://h/1"}}',
+    ],
+)
+def test_unknown_bytes_that_pydicom_cannot_convert_are_written_as_they_came(text: str) -> None:
+    dataset = streamdicom.loads(text)
+    held = dataset.get_item(text[2:10])
+    for _ in range(2):
+        assert streamdicom.dumps(dataset) == text
+        assert dataset.get_item(text[2:10]) is held
+
+
+def test_unknown_bytes_that_pydicom_reads_are_written_as_what_it_reads() -> None:
+    text = _unknown("00100020", b"\xcf")
+    assert streamdicom.dumps(streamdicom.loads(text)) == streamdicom.dumps(Dataset.from_json(text))
+
+
 def test_elements_are_raw_until_somebody_looks() -> None:
     dataset = streamdicom.loads(b'{"00100020": {"vr": "LO", "Value": ["17"]}}')
     assert isinstance(dataset.get_item(0x00100020), RawDataElement)
