@@ -6,11 +6,10 @@ the fast way, and pydicom's own conversion is asked wherever that does not know.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence, Sized
 from copy import copy
 from io import SEEK_END, BufferedIOBase, BytesIO
-from itertools import islice
+from itertools import chain, islice
 from operator import index as as_integer
 from operator import itemgetter, lt
 from typing import Any, TypeAlias
@@ -343,8 +342,13 @@ def _length(value: bytes | bytearray | BufferedIOBase) -> int:
 
 def _buffer_events(tag: int, vr: str, buffer: BufferedIOBase, word: int) -> Iterator[Event]:
     """A value that pydicom keeps in a file; where the file stands does not change."""
+    segments = _buffer_segments(buffer)
+    first = next(segments, b"")
+    if not first:
+        yield ELEMENT, tag, vr, ()
+        return
     yield START_ELEMENT, tag, vr, None
-    for data in _buffer_segments(buffer):
+    for data in chain((first,), segments):
         yield SEGMENT, tag, vr, swap_words(data, word)
     yield LAST_SEGMENT, tag, vr, b""
     yield END_ELEMENT, tag, vr, None
@@ -397,25 +401,29 @@ def _fragment_events(tag: int, vr: str, buffer: BufferedIOBase) -> Iterator[Even
 
 def _values(vr: str, value: Any) -> tuple[Any, ...]:
     """The values of an element in the forms that events have."""
+    try:
+        return _forms(vr, value)
+    except (TypeError, ValueError, ArithmeticError, AttributeError):
+        raise OutputError(f"not a value of VR {vr}") from None
+
+
+def _forms(vr: str, value: Any) -> tuple[Any, ...]:
     if value is None or (isinstance(value, Sized) and not len(value)):
         return ()
     form = VRS[vr].form
     if form is Form.BINARY:
         if not isinstance(value, bytes | bytearray | memoryview):
-            raise OutputError(f"not a value of VR {vr}")
+            raise TypeError("no bytes")
         return (bytes(value),)
     if isinstance(value, bytes) and VRS[vr].code:
         values = DECODERS[vr](value, True)
         if values is None:
-            raise OutputError(f"not a value of VR {vr}")
+            raise ValueError("half a number")
         return values
     make = _MAKERS[form]
-    try:
-        if isinstance(value, _SINGLE) or not isinstance(value, Iterable):
-            return (make(value),)
-        return tuple([None if part is None else make(part) for part in value])
-    except (TypeError, ValueError, struct.error):
-        raise OutputError(f"not a value of VR {vr}") from None
+    if isinstance(value, _SINGLE) or not isinstance(value, Iterable):
+        return (make(value),)
+    return tuple([None if part is None else make(part) for part in value])
 
 
 def _string(value: str | bytes) -> str:
@@ -488,8 +496,11 @@ def _one_float_text(value: DSfloat) -> tuple[Value, ...]:
     return (_float_text(value),)
 
 
-def _one_integer_text(value: IS) -> tuple[Value, ...]:
-    return (_integer_text(value),)
+def _one_integer_text(value: IS) -> tuple[Value, ...] | None:
+    try:
+        return (_integer_text(value),)
+    except ValueError:  # more digits than Python makes a text of
+        return None
 
 
 def _several(*types: type) -> Callable[[Sequence[Any]], tuple[Any, ...] | None]:
@@ -511,7 +522,10 @@ def _several_texts(kind: type, text: Callable[[Any], str]) -> Callable[[Sequence
 
     def maker(value: Sequence[Any]) -> tuple[Value, ...] | None:
         values = numbers(value)
-        return None if values is None else tuple(map(text, values))
+        try:
+            return None if values is None else tuple(map(text, values))
+        except ValueError:  # as with one
+            return None
 
     return maker
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any
 
+import numpy as np
 import pytest
 from pydicom import DataElement, Dataset, config, dcmread, dcmwrite
 from pydicom.dataelem import RawDataElement
@@ -16,10 +17,11 @@ from pydicom.hooks import hooks, raw_element_value
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
-from pydicom.valuerep import DA, DT, TM, DSdecimal, DSfloat
+from pydicom.valuerep import DA, DT, IS, TM, DSdecimal, DSfloat
 
 import streamdicom
 from streamdicom import EventType, Limits, Location, OutputError, ReadOptions, WriteOptions
+from streamdicom.buffers import LazyValue
 from streamdicom.dataset import DatasetBuilder, walk
 from streamdicom.vr import VRS, Form
 
@@ -119,7 +121,24 @@ def test_an_empty_element_has_no_value(vr: str, value: Any) -> None:
 
 @pytest.mark.parametrize(
     ("vr", "value"),
-    [("US", "text"), ("US", 1.5), ("FD", "x"), ("LO", 5), ("OB", "text"), ("OW", [1, 2]), ("US", b"\1"), ("AT", "?")],
+    [
+        ("US", "text"),
+        ("US", 1.5),
+        ("US", b"\1"),
+        ("US", np.array(5)),
+        ("FD", "x"),
+        ("FD", 10**400),
+        ("LO", 5),
+        ("LO", np.array("a")),
+        ("OB", "text"),
+        ("OB", np.array(5)),
+        ("OW", [1, 2]),
+        ("AT", "?"),
+        ("DS", 10**5000),
+        ("IS", IS(10**5000)),
+        ("IS", MultiValue(IS, [1, 10**5000])),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_a_value_that_does_not_fit_its_vr_is_an_error_with_its_place(vr: str, value: Any) -> None:
     inner = Dataset()
@@ -183,6 +202,16 @@ def test_a_value_that_is_kept_in_a_file_is_written_and_its_place_kept() -> None:
     loaded = streamdicom.loads(streamdicom.dumps(dataset))
     assert loaded.PixelData == buffer.getvalue()
     assert buffer.tell() == 0
+
+
+@pytest.mark.parametrize("vr", ["OB", "OW"])
+def test_an_empty_file_is_an_empty_element(vr: str) -> None:  # PS3.18 F.2.5
+    for buffer in (io.BytesIO(b""), LazyValue(lambda: iter([]))):
+        assert _attribute(vr, buffer) == {"vr": vr}
+    at_its_end = io.BytesIO(b"ab")
+    at_its_end.seek(2)
+    assert _attribute(vr, at_its_end) == {"vr": vr}
+    assert at_its_end.tell() == 2
 
 
 def _nested(depth: int) -> Dataset:
