@@ -8,7 +8,6 @@ somebody looks, as it does after ``dcmread``. Any other becomes a DataElement wi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from functools import lru_cache, partial
 from inspect import signature
 from io import BufferedIOBase, BytesIO
@@ -569,9 +568,11 @@ def _to_big_endian(dataset: Dataset) -> None:
 
 def _converted(dataset: Dataset) -> Iterator[DataElement]:
     """The elements, converted from little endian; those that pydicom cannot convert are left out."""
-    for tag in list(dataset.keys()):
-        with suppress(Exception):  # whatever pydicom raises; whoever looks at the element gets that
+    for tag, element in list(dataset.items()):
+        try:
             yield dataset[tag]
+        except Exception:  # whatever pydicom raises; whoever looks at the element gets that
+            dataset[tag] = element  # it may be half converted
 
 
 def _swapped(value: Any, word: int) -> Any:
