@@ -209,7 +209,11 @@ class DatasetBuilder:
     def _bulk_data(self, tag: int, vr: str, value: Any) -> None:
         store = self._options.bulk_data_store
         if self._handler:
-            self._add_handled(tag, vr, self._handler(format_tag(tag), vr, value))
+            value = self._handler(format_tag(tag), vr, value)
+            if vr == "UN" and isinstance(value, bytes):  # which pydicom converts to the VR that it knows of the tag
+                self._add(tag, vr, (value,))
+            else:
+                self._add_handled(tag, vr, value)
         elif store is None:
             self._put_element(reference(_base_tag(tag), vr, value))
         elif vr in BUFFERABLE_VRS:
