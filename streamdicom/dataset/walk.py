@@ -7,6 +7,7 @@ the fast way, and pydicom's own conversion is asked wherever that does not know.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence, Sized
+from contextlib import suppress
 from copy import copy
 from io import SEEK_END, BufferedIOBase, BytesIO
 from itertools import chain, islice
@@ -53,7 +54,7 @@ from streamdicom.limits import Limits
 from streamdicom.multipart import LONGEST_FRAGMENT
 from streamdicom.options import WriteOptions
 from streamdicom.tags import FILE_META_GROUP, ITEM_TAG, format_tag
-from streamdicom.valuefield import DECODERS, split_name, swap_words
+from streamdicom.valuefield import DECODERS, SPLITTERS, split_name, swap_words
 from streamdicom.vr import VRS, Form
 
 __all__ = ["walk"]
@@ -253,14 +254,34 @@ _DECODERS_BUT_BINARY = {vr: decoder for vr, decoder in _DECODERS_BUT_DATES.items
 def _converted(dataset: Dataset, tag: int, element: DataElement | RawDataElement, little_endian: bool) -> DataElement:
     if not isinstance(element, RawDataElement) and element.VR in VRS:
         return element
-    try:
-        converted = dataset[BaseTag(tag)]
-    except Exception as error:  # whatever pydicom raises for a value that it cannot read
-        if not isinstance(element, RawDataElement) or element.VR != "UN" or not isinstance(element.value, bytes):
+    if isinstance(element, RawDataElement) and element.VR == "UN" and isinstance(element.value, bytes):
+        converted = _known(dataset, element, element.value)
+    else:
+        try:
+            converted = dataset[BaseTag(tag)]
+        except Exception as error:  # whatever pydicom raises for a value that it cannot read
             raise OutputError(f"pydicom cannot convert the element: {type(error).__name__}") from error
-        dataset[BaseTag(tag)] = element  # it may be half converted
-        return unknown_element(BaseTag(tag), element.value[: element.length])
     return converted if converted.VR in VRS else _unambiguous(converted, dataset, little_endian)
+
+
+def _known(dataset: Dataset, element: RawDataElement, data: bytes) -> DataElement:
+    """UN as the VR that pydicom knows of the tag, or else as the bytes that it came as."""
+    with suppress(Exception):  # whatever pydicom raises for a value that it cannot read
+        converted = dataset[element.tag]
+        if not _is_guess(converted, data):
+            return converted
+    dataset[element.tag] = element  # it may be half converted
+    return unknown_element(element.tag, data[: element.length])
+
+
+def _is_guess(element: DataElement, data: bytes) -> bool:
+    """Whether pydicom has made of UN what does not bring back its bytes, which it does rather than fail."""
+    vr, value = str(element.VR), element.value
+    if vr == "AT":
+        return len(data) % 4 > 0
+    if vr in ("DS", "IS"):
+        return any(isinstance(part, str) and part for part in (value if isinstance(value, MultiValue) else (value,)))
+    return vr in SPLITTERS and "\ufffd" in str(value)
 
 
 def _unambiguous(element: DataElement, dataset: Dataset, little_endian: bool) -> DataElement:

@@ -245,6 +245,9 @@ def test_a_reference_to_unknown_bytes_takes_a_value_of_what_the_dictionary_says(
         _unknown("00081140", b"ABC"),
         _unknown("7FE00010", b"\xac\x0a"),
         _unknown("00200013", b"1e400"),
+        _unknown("00200013", b"first "),
+        _unknown("00280030", b"1\\\xff"),
+        _unknown("00280009", b"ABCDEF"),
         '{"7FE00010":{"vr":"UN"}}',
         '{"00104000":{"vr":"UN","BulkDataURI":"http://h/1"}}',
         '{"00081140":{"vr":"UN","BulkDataURI":"http://h/1"}}',
@@ -256,6 +259,13 @@ def test_unknown_bytes_that_pydicom_cannot_convert_are_written_as_they_came(text
     for _ in range(2):
         assert streamdicom.dumps(dataset) == text
         assert dataset.get_item(text[2:10]) is held
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("tag", ["00100010", "00100020", "00104000"])
+def test_unknown_bytes_that_are_no_text_are_not_replaced(tag: str) -> None:
+    members = {"00080005": {"vr": "CS", "Value": ["ISO_IR 192"]}} | json.loads(_unknown(tag, b"a\xff"))
+    assert json.loads(streamdicom.dumps(streamdicom.loads(json.dumps(members)))) == members
 
 
 def test_unknown_bytes_that_pydicom_reads_are_written_as_what_it_reads() -> None:
