@@ -61,7 +61,7 @@ class SpoolFile:
 class SpooledValue(io.BufferedIOBase):
     """A value in a temporary file, as a read-only buffer that a pydicom DataElement takes.
 
-    Copies, deep ones too, have a position of their own in the same file.
+    Copies, deep ones too, have a position of their own in the same file. A pickled one has the bytes.
 
     pydicom 3.0 does not count the byte by which it pads a buffer. So an odd value is padded here, as in a file it
     would be (PS3.5 7.1.1).
@@ -137,11 +137,22 @@ class SpooledValue(io.BufferedIOBase):
         copy.__dict__.update(self.__dict__)
         return copy
 
+    def __reduce__(self) -> tuple[Callable[[bytes, bool, int], SpooledValue], tuple[bytes, bool, int]]:
+        return _restored, (b"".join(self.segments(_IN_MEMORY)), self._padded, self._position)
+
     def segments(self, size: int) -> Iterator[bytes]:
         """The value without its padding, from the start; the position does not change."""
         self._load()
         for start in range(0, self._length - self._padding, size):
             yield self._file.read_at(self._start + start, min(size, self._length - self._padding - start))
+
+
+def _restored(data: bytes, padded: bool, position: int) -> SpooledValue:
+    file = SpoolFile()
+    file.append(data)
+    value = SpooledValue(file, padded=padded)
+    value.seek(position)
+    return value
 
 
 class LazyValue(SpooledValue):

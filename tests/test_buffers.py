@@ -7,6 +7,7 @@ import errno
 import gc
 import io
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -105,6 +106,19 @@ def test_copies_have_positions_of_their_own(new: Callable[..., SpooledValue]) ->
         other.close()
     assert value.tell() == 5
     assert value.read() == DATA[5:]
+
+
+@pytest.mark.parametrize("padded", [False, True])
+@pytest.mark.parametrize("data", [b"", b"abc", DATA])
+def test_a_pickled_value_has_the_bytes(new: Callable[..., SpooledValue], data: bytes, padded: bool) -> None:
+    value = new(data, padded=padded)
+    value.seek(2)
+    dataset = Dataset()
+    dataset.add_new(0x7FE00010, "OB", value)
+    other = pickle.loads(pickle.dumps(dataset)).PixelData
+    assert other.tell() == value.tell()
+    assert other.read() == value.read()
+    assert b"".join(other.segments(1000)) == data
 
 
 def test_a_closed_buffer_is_not_read(new: Callable[..., SpooledValue]) -> None:

@@ -25,7 +25,7 @@ from streamdicom.bulkdata import BulkDataStore
 from streamdicom.charset import DEFAULT, UTF_8, encode, encodings_of
 from streamdicom.conversion import has_form_of
 from streamdicom.converters.registry import converters_in_force
-from streamdicom.dataset._elements import data_element, json_element, pydicom_text, reference
+from streamdicom.dataset._elements import data_element, json_element, pydicom_text, raw_element, reference
 from streamdicom.errors import DatasetError, InputError, LimitError, StreamDicomError
 from streamdicom.events import ELEMENT, Event, EventType
 from streamdicom.filters import FRAGMENT_FORMS, open_bulk_data, value_field
@@ -198,7 +198,7 @@ class DatasetBuilder:
                 self._frame.undecided.append(_Undecided(elements, tag, vr, plain))
                 if text is not None and "\x1b" not in text:
                     # A place holder, that the bytes will be put into.
-                    elements[tag] = _raw_element(tag, vr, b"")
+                    elements[tag] = raw_element(tag, vr, b"")
                     self._grow(size)
                     return
         elements[tag] = data_element(tag, vr, values)
@@ -209,7 +209,11 @@ class DatasetBuilder:
     def _bulk_data(self, tag: int, vr: str, value: Any) -> None:
         store = self._options.bulk_data_store
         if self._handler:
-            self._add_handled(tag, vr, self._handler(format_tag(tag), vr, value))
+            value = self._handler(format_tag(tag), vr, value)
+            if vr == "UN" and isinstance(value, bytes):  # which pydicom converts to the VR that it knows of the tag
+                self._add(tag, vr, (value,))
+            else:
+                self._add_handled(tag, vr, value)
         elif store is None:
             self._put_element(reference(_base_tag(tag), vr, value))
         elif vr in BUFFERABLE_VRS:
@@ -329,7 +333,7 @@ class DatasetBuilder:
         self._add(tag, vr, ())
         if data:
             elements = self._frame.elements
-            elements[_base_tag(tag)] = _undefined_length(_raw_element(_base_tag(tag), vr, data))
+            elements[_base_tag(tag)] = _undefined_length(raw_element(_base_tag(tag), vr, data))
             self._grow(len(data))
 
     # --- data sets, sequences and items ------------------------------------------------------------------------
@@ -386,10 +390,10 @@ class DatasetBuilder:
         _settle_text(dataset, frame)
         if meta:
             meta.set_original_encoding(False, True, DEFAULT)
-            syntax = meta.get("TransferSyntaxUID")
+            syntax = _transfer_syntax(meta)
             if syntax == ExplicitVRBigEndian:
                 _to_big_endian(dataset)
-            elif isinstance(syntax, UID) and syntax.is_transfer_syntax and syntax.is_compressed:
+            elif syntax is not None and syntax.is_transfer_syntax and syntax.is_compressed:
                 _encapsulate(frame.elements)
         self._datasets.append(dataset)
 
@@ -477,14 +481,10 @@ def _value_size(value: Any) -> int:
 _base_tag = lru_cache(maxsize=16384)(BaseTag)
 
 
-def _raw_element(tag: BaseTag, vr: str, data: bytes) -> RawDataElement:
-    return RawDataElement(tag, vr, len(data), data, 0, is_implicit_VR=vr == "UN", is_little_endian=True)
-
-
 # What stands behind the value in a raw element: made once, because the constructor takes twice as long as this does.
 _new_tuple = tuple.__new__
-_REST = _raw_element(BaseTag(0), "OB", b"")[4:]
-_REST_OF_UN = _raw_element(BaseTag(0), "UN", b"")[4:]
+_REST = raw_element(BaseTag(0), "OB", b"")[4:]
+_REST_OF_UN = raw_element(BaseTag(0), "UN", b"")[4:]
 
 
 def _new_dataset(elements: _Elements, encodings: list[str]) -> Dataset:
@@ -505,6 +505,14 @@ _NEW_DATASET = vars(_FIRST_DATASET)
 _OWN_DICTS = [name for name, value in _NEW_DATASET.items() if isinstance(value, dict)]
 
 
+def _transfer_syntax(meta: FileMetaDataset) -> UID | None:
+    try:
+        syntax = meta.get("TransferSyntaxUID")
+    except Exception:  # whatever pydicom raises; whoever looks at the element gets that
+        return None
+    return syntax if isinstance(syntax, UID) else None
+
+
 def _take_group(elements: _Elements, group: int) -> _Elements:
     tags = [tag for tag in elements if tag >> 16 == group]  # a few, and the first ones as a rule
     return {tag: elements.pop(tag) for tag in tags}
@@ -522,12 +530,12 @@ def _settle_text(dataset: Dataset, frame: _Frame) -> None:
         texts = [one.text.encode() for one in frame.undecided]
         tag = _base_tag(SPECIFIC_CHARACTER_SET)
         term = UTF_8_TERM.encode()
-        frame.elements[tag] = _raw_element(tag, "CS", term)
+        frame.elements[tag] = raw_element(tag, "CS", term)
         frame.is_late = frame.has_items
     for one, data in zip(frame.undecided, texts, strict=True):
         held = one.elements[_base_tag(one.tag)]
         if isinstance(held, RawDataElement) and data is not None:  # others hold the text itself
-            one.elements[held.tag] = _raw_element(held.tag, one.vr, data + b" " * (len(data) & 1))
+            one.elements[held.tag] = raw_element(held.tag, one.vr, data + b" " * (len(data) & 1))
     dataset.set_original_encoding(False, True, encodings)
     if frame.is_late:
         _pass_on(dataset, encodings)
@@ -554,12 +562,21 @@ def _to_big_endian(dataset: Dataset) -> None:
     waiting = [dataset]
     while waiting:
         current = waiting.pop()
-        for element in current:  # which converts what is raw, in little endian
+        for element in _converted(current):
             if element.VR == "SQ":
                 waiting.extend(element.value)
-            elif element.VR in VRS and VRS[element.VR].word > 1:
+            elif element.value is not None and element.VR in VRS and VRS[element.VR].word > 1:
                 element.value = _swapped(element.value, VRS[element.VR].word)
         current.set_original_encoding(False, False)
+
+
+def _converted(dataset: Dataset) -> Iterator[DataElement]:
+    """The elements, converted from little endian; those that pydicom cannot convert are left out."""
+    for tag, element in list(dataset.items()):
+        try:
+            yield dataset[tag]
+        except Exception:  # whatever pydicom raises; whoever looks at the element gets that
+            dataset[tag] = element  # it may be half converted
 
 
 def _swapped(value: Any, word: int) -> Any:

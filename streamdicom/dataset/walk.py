@@ -6,18 +6,16 @@ the fast way, and pydicom's own conversion is asked wherever that does not know.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence, Sized
+from contextlib import suppress
 from copy import copy
-from functools import lru_cache
 from io import SEEK_END, BufferedIOBase, BytesIO
-from itertools import islice
+from itertools import chain, islice
 from operator import index as as_integer
 from operator import itemgetter, lt
 from typing import Any, TypeAlias
 
 import pydicom.config
-from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.filewriter import correct_ambiguous_vr_element
@@ -29,7 +27,7 @@ from pydicom.valuerep import IS, DSfloat, PersonName
 
 from streamdicom.buffers import SpooledValue
 from streamdicom.converters.dates import dicom_text
-from streamdicom.dataset._elements import json_text
+from streamdicom.dataset._elements import json_text, known_vr, unknown_element
 from streamdicom.errors import Location, OutputError
 from streamdicom.events import (
     BULK_DATA,
@@ -56,7 +54,7 @@ from streamdicom.limits import Limits
 from streamdicom.multipart import LONGEST_FRAGMENT
 from streamdicom.options import WriteOptions
 from streamdicom.tags import FILE_META_GROUP, ITEM_TAG, format_tag
-from streamdicom.valuefield import DECODERS, split_name, swap_words
+from streamdicom.valuefield import DECODERS, SPLITTERS, split_name, swap_words
 from streamdicom.vr import VRS, Form
 
 __all__ = ["walk"]
@@ -144,7 +142,7 @@ def _members(
     while True:
         for tag, element in elements:
             if type(element) is RawDataElement:
-                vr = element.VR or _implicit_vr(tag)
+                vr = element.VR or known_vr(tag)
                 decoder = decoders.get(vr)
                 data = element.value
                 if decoder is not None and type(data) is bytes and len(data) <= _LONG:
@@ -250,26 +248,40 @@ _DECODERS_BUT_DATES = {vr: decoder for vr, decoder in _DECODERS.items() if vr no
 _DECODERS_BUT_BINARY = {vr: decoder for vr, decoder in _DECODERS_BUT_DATES.items() if VRS[vr].form is not Form.BINARY}
 
 
-@lru_cache(maxsize=16384)
-def _implicit_vr(tag: int) -> str:
-    """The VR that the dictionary has for a tag, or what is no VR where it depends on more than the tag."""
-    try:
-        return "" if BaseTag(tag).is_private else str(dictionary_VR(tag))
-    except KeyError:
-        return ""
-
-
 # --- converted elements ----------------------------------------------------------------------------------------
 
 
 def _converted(dataset: Dataset, tag: int, element: DataElement | RawDataElement, little_endian: bool) -> DataElement:
     if not isinstance(element, RawDataElement) and element.VR in VRS:
         return element
-    try:
-        converted = dataset[BaseTag(tag)]
-    except Exception as error:  # whatever pydicom raises for a value that it cannot read
-        raise OutputError(f"pydicom cannot convert the element: {type(error).__name__}") from error
+    if isinstance(element, RawDataElement) and element.VR == "UN" and isinstance(element.value, bytes):
+        converted = _known(dataset, element, element.value)
+    else:
+        try:
+            converted = dataset[BaseTag(tag)]
+        except Exception as error:  # whatever pydicom raises for a value that it cannot read
+            raise OutputError(f"pydicom cannot convert the element: {type(error).__name__}") from error
     return converted if converted.VR in VRS else _unambiguous(converted, dataset, little_endian)
+
+
+def _known(dataset: Dataset, element: RawDataElement, data: bytes) -> DataElement:
+    """UN as the VR that pydicom knows of the tag, or else as the bytes that it came as."""
+    with suppress(Exception):  # whatever pydicom raises for a value that it cannot read
+        converted = dataset[element.tag]
+        if not _is_guess(converted, data):
+            return converted
+    dataset[element.tag] = element  # it may be half converted
+    return unknown_element(element.tag, data[: element.length])
+
+
+def _is_guess(element: DataElement, data: bytes) -> bool:
+    """Whether pydicom has made of UN what does not bring back its bytes, which it does rather than fail."""
+    vr, value = str(element.VR), element.value
+    if vr == "AT":
+        return len(data) % 4 > 0
+    if vr in ("DS", "IS"):
+        return any(isinstance(part, str) and part for part in (value if isinstance(value, MultiValue) else (value,)))
+    return vr in SPLITTERS and "\ufffd" in str(value)
 
 
 def _unambiguous(element: DataElement, dataset: Dataset, little_endian: bool) -> DataElement:
@@ -351,8 +363,13 @@ def _length(value: bytes | bytearray | BufferedIOBase) -> int:
 
 def _buffer_events(tag: int, vr: str, buffer: BufferedIOBase, word: int) -> Iterator[Event]:
     """A value that pydicom keeps in a file; where the file stands does not change."""
+    segments = _buffer_segments(buffer)
+    first = next(segments, b"")
+    if not first:
+        yield ELEMENT, tag, vr, ()
+        return
     yield START_ELEMENT, tag, vr, None
-    for data in _buffer_segments(buffer):
+    for data in chain((first,), segments):
         yield SEGMENT, tag, vr, swap_words(data, word)
     yield LAST_SEGMENT, tag, vr, b""
     yield END_ELEMENT, tag, vr, None
@@ -405,38 +422,47 @@ def _fragment_events(tag: int, vr: str, buffer: BufferedIOBase) -> Iterator[Even
 
 def _values(vr: str, value: Any) -> tuple[Any, ...]:
     """The values of an element in the forms that events have."""
+    try:
+        return _forms(vr, value)
+    except (TypeError, ValueError, ArithmeticError, AttributeError):
+        raise OutputError(f"not a value of VR {vr}") from None
+
+
+def _forms(vr: str, value: Any) -> tuple[Any, ...]:
     if value is None or (isinstance(value, Sized) and not len(value)):
         return ()
     form = VRS[vr].form
     if form is Form.BINARY:
         if not isinstance(value, bytes | bytearray | memoryview):
-            raise OutputError(f"not a value of VR {vr}")
+            raise TypeError("no bytes")
         return (bytes(value),)
     if isinstance(value, bytes) and VRS[vr].code:
         values = DECODERS[vr](value, True)
         if values is None:
-            raise OutputError(f"not a value of VR {vr}")
+            raise ValueError("half a number")
         return values
     make = _MAKERS[form]
-    try:
-        if isinstance(value, _SINGLE) or not isinstance(value, Iterable):
-            return (make(value),)
-        return tuple([None if part is None else make(part) for part in value])
-    except (TypeError, ValueError, struct.error):
-        raise OutputError(f"not a value of VR {vr}") from None
+    if isinstance(value, _SINGLE) or not isinstance(value, Iterable):
+        return (make(value),)
+    return tuple([None if part is None else make(part) for part in value])
+
+
+def _string(value: str | bytes) -> str:
+    # A member of an Enum may be a string and have another text.
+    return str.__str__(value) if isinstance(value, str) else value.decode("ascii")
 
 
 def _as_text(value: Any) -> str:
-    if isinstance(value, bytes):
-        return value.decode("ascii")
-    if isinstance(value, str) or hasattr(value, "original_string"):  # which dates and times have
-        return str(value)
-    return dicom_text(value)
+    if isinstance(value, str | bytes):
+        return _string(value)
+    return str(value) if hasattr(value, "original_string") else dicom_text(value)  # which dates and times have
 
 
 def _as_decimal(value: Any) -> str:
     """The exact text of a DS or IS; pydicom keeps it as the original string."""
-    return value.decode("ascii") if isinstance(value, bytes) else str(value)
+    if isinstance(value, str | bytes):
+        return _string(value)
+    return getattr(value, "original_string", None) or str(value)  # the ``str`` of some is shorter
 
 
 def _as_number(value: Any) -> int | None:
@@ -448,7 +474,7 @@ def _as_float(value: Any) -> float | None:
 
 
 def _as_name(value: Any) -> tuple[str, str, str]:
-    return split_name(str(value))
+    return split_name(_string(value) if isinstance(value, str | bytes) else str(value))
 
 
 # The common cases: a VR and the type that pydicom has for its value. None says that it takes a closer look.
@@ -491,8 +517,11 @@ def _one_float_text(value: DSfloat) -> tuple[Value, ...]:
     return (_float_text(value),)
 
 
-def _one_integer_text(value: IS) -> tuple[Value, ...]:
-    return (_integer_text(value),)
+def _one_integer_text(value: IS) -> tuple[Value, ...] | None:
+    try:
+        return (_integer_text(value),)
+    except ValueError:  # more digits than Python makes a text of
+        return None
 
 
 def _several(*types: type) -> Callable[[Sequence[Any]], tuple[Any, ...] | None]:
@@ -514,7 +543,10 @@ def _several_texts(kind: type, text: Callable[[Any], str]) -> Callable[[Sequence
 
     def maker(value: Sequence[Any]) -> tuple[Value, ...] | None:
         values = numbers(value)
-        return None if values is None else tuple(map(text, values))
+        try:
+            return None if values is None else tuple(map(text, values))
+        except ValueError:  # as with one
+            return None
 
     return maker
 

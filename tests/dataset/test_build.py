@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import copy
+import datetime
 import io
 import json
 import struct
@@ -10,11 +14,23 @@ from typing import Any
 import numpy as np
 import pytest
 from pydicom import DataElement, Dataset, config, dcmread, dcmwrite
-from pydicom.dataelem import RawDataElement
+from pydicom.dataelem import RawDataElement, convert_raw_data_element
+from pydicom.errors import BytesLengthException
+from pydicom.tag import Tag
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
 
 import streamdicom
-from streamdicom import DatasetError, DatasetParser, Event, EventType, InputError, LimitError, Limits, ReadOptions
+from streamdicom import (
+    DatasetError,
+    DatasetParser,
+    Event,
+    EventType,
+    InputError,
+    LimitError,
+    Limits,
+    ReadOptions,
+    WriteOptions,
+)
 from streamdicom.dataset import DatasetBuilder
 
 _PRIVATE = "00091001"
@@ -95,11 +111,166 @@ def test_the_text_of_a_decimal_stays_exact(text: str) -> None:
     assert f"[{text}]" in streamdicom.dumps(dataset)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize(
+    ("vr", "values", "written"),
+    [
+        ("DS", ["abc"], ["abc"]),
+        ("DS", ["abc "], ["abc"]),  # PS3.5 6.2: spaces around a DS or IS mean nothing
+        ("DS", ["1,5°"], ["1,5°"]),
+        ("DS", [1.5, "ж "], [1.5, "ж "]),
+        ("DS", ["abc ", 1.5, None], ["abc", 1.5, None]),
+        ("IS", ["12345678901234567x"], ["12345678901234567x"]),
+        ("IS", ["1e400 "], ["1e400"]),
+        ("IS", ["７x"], ["７x"]),
+        ("IS", [9007199254740993], [9007199254740993]),
+    ],
+)
+def test_text_that_is_no_number_is_kept(
+    monkeypatch: pytest.MonkeyPatch, vr: str, values: list[Any], written: list[Any], strict: bool
+) -> None:
+    if strict:
+        monkeypatch.setattr(config.settings, "reading_validation_mode", config.RAISE)
+    dataset = streamdicom.loads(json.dumps({_PRIVATE: {"vr": vr, "Value": values}}))
+    assert json.loads(streamdicom.dumps(dataset), parse_float=_number) == {_PRIVATE: {"vr": vr, "Value": written}}
+
+
+def _number(text: str) -> Any:
+    return text if text == "1e400" else float(text)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(("vr", "text"), [("DS", "abc"), ("DS", "abc "), ("IS", "12345678901234567x")])
+def test_text_that_is_no_number_is_left_to_pydicom(monkeypatch: pytest.MonkeyPatch, vr: str, text: str) -> None:
+    source = json.dumps({_PRIVATE: {"vr": vr, "Value": [text]}})
+    assert streamdicom.loads(source)[int(_PRIVATE, 16)].value == text.strip()
+    monkeypatch.setattr(config.settings, "reading_validation_mode", config.RAISE)
+    dataset = streamdicom.loads(source)
+    with pytest.raises(ValueError, match=r"not convert|exceeds"):
+        dataset[int(_PRIVATE, 16)]
+
+
+def test_a_padded_date_is_a_date_when_somebody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "datetime_conversion", True)
+    dataset = streamdicom.loads('{"00080020":{"vr":"DA","Value":["20240229 "]}}')
+    assert dataset.StudyDate == datetime.date(2024, 2, 29)
+    assert json.loads(streamdicom.dumps(dataset)) == {"00080020": {"vr": "DA", "Value": ["20240229"]}}
+
+
+@pytest.mark.parametrize("vr", ["LT", "ST", "UR", "UT"])
+@pytest.mark.parametrize("text", ["http://a\\b", "http://a\\b ", "http://é\\b", "\\"])
+def test_a_backslash_is_no_separator_where_there_is_one_value(vr: str, text: str) -> None:  # PS3.5 6.2
+    dataset = streamdicom.loads(json.dumps({_PRIVATE: {"vr": vr, "Value": [text]}}))
+    assert dataset[int(_PRIVATE, 16)].value == text
+    written = json.loads(streamdicom.dumps(dataset))
+    assert written[_PRIVATE] == {"vr": vr, "Value": [text]}
+
+
 @pytest.mark.parametrize(("vr", "number"), [("IS", 9007199254740993), ("SV", -(2**63)), ("UV", 2**64 - 1)])
 @pytest.mark.filterwarnings("ignore:The value length:UserWarning")
 def test_large_integers_stay_exact(vr: str, number: int) -> None:
     assert _loads(vr, number).value == number
     assert f"[{number}]" in streamdicom.dumps(streamdicom.loads(f'{{"{_PRIVATE}":{{"vr":"{vr}","Value":[{number}]}}}}'))
+
+
+def _unknown(tag: str, data: bytes) -> str:
+    return '{"%s":{"vr":"UN","InlineBinary":"%s"}}' % (tag, base64.b64encode(data).decode())
+
+
+# Of each VR of text one that the dictionary knows.
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "00080054",
+        "00101010",
+        "00080060",
+        "00080020",
+        "00280030",
+        "0008002A",
+        "00200013",
+        "00100020",
+        "00104000",
+        "00100010",
+        "00080050",
+        "00081195",
+        "00080030",
+        "00080119",
+        "00080018",
+        "00080120",
+        "0040A160",
+    ],
+)
+@pytest.mark.parametrize("data", [b"123", b"1", b"1 2", b"1\\2"])
+@pytest.mark.filterwarnings("ignore:Invalid value:UserWarning")
+def test_unknown_text_of_odd_length_is_what_the_dictionary_says(tag: str, data: bytes) -> None:
+    text = _unknown(tag, data)
+    dataset = streamdicom.loads(text)
+    assert isinstance(dataset.get_item(tag), RawDataElement)
+    dcmwrite(buffer := io.BytesIO(), dataset, implicit_vr=False, little_endian=True)
+    assert len(buffer.getvalue()) % 2 == 0
+    unpadded = RawDataElement(Tag(tag), "UN", len(data), data, 0, True, True)
+    assert dataset[tag] == convert_raw_data_element(unpadded)
+
+
+@pytest.mark.parametrize("tag", ["00091001", "00090010", "00020007", "00280010", "00081140", "7FE00010"])
+def test_unknown_bytes_of_odd_length_stay_as_they_are(tag: str) -> None:
+    text = _unknown(tag, b"ABC")
+    dataset = streamdicom.loads_file(text)
+    element = (dataset.file_meta if tag[:4] == "0002" else dataset)[tag]
+    assert (element.VR, element.value) == ("UN", b"ABC")
+    assert streamdicom.dumps(dataset, options=WriteOptions(file_meta=True)) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "member"), [("", {}), ("anonymous", {"Value": ["anonymous"]}), (b"ab", {"InlineBinary": "YWI="})]
+)
+def test_a_reference_to_unknown_bytes_takes_a_value_of_what_the_dictionary_says(value: Any, member: Any) -> None:
+    text = '{"00100020":{"vr":"UN","BulkDataURI":"http://h/1"}}'
+    dataset = streamdicom.loads(text)
+    assert streamdicom.dumps(copy.deepcopy(dataset)) == text
+    dataset.PatientID = value
+    vr = "UN" if isinstance(value, bytes) else "LO"
+    assert json.loads(streamdicom.dumps(dataset)) == {"00100020": {"vr": vr, **member}}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(
+    "text",
+    [
+        _unknown("00280010", b"f?\x99"),
+        _unknown("00280010", b"\1"),
+        _unknown("00189073", b"\1\2"),
+        _unknown("00081140", b"\xac\x0a"),
+        _unknown("00081140", b"ABC"),
+        _unknown("7FE00010", b"\xac\x0a"),
+        _unknown("00200013", b"1e400"),
+        _unknown("00200013", b"first "),
+        _unknown("00280030", b"1\\\xff"),
+        _unknown("00280009", b"ABCDEF"),
+        '{"7FE00010":{"vr":"UN"}}',
+        '{"00104000":{"vr":"UN","BulkDataURI":"http://h/1"}}',
+        '{"00081140":{"vr":"UN","BulkDataURI":"http://h/1"}}',
+    ],
+)
+def test_unknown_bytes_that_pydicom_cannot_convert_are_written_as_they_came(text: str) -> None:
+    dataset = streamdicom.loads(text)
+    held = dataset.get_item(text[2:10])
+    for _ in range(2):
+        assert streamdicom.dumps(dataset) == text
+        assert dataset.get_item(text[2:10]) is held
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("tag", ["00100010", "00100020", "00104000"])
+def test_unknown_bytes_that_are_no_text_are_not_replaced(tag: str) -> None:
+    members = {"00080005": {"vr": "CS", "Value": ["ISO_IR 192"]}} | json.loads(_unknown(tag, b"a\xff"))
+    assert json.loads(streamdicom.dumps(streamdicom.loads(json.dumps(members)))) == members
+
+
+def test_unknown_bytes_that_pydicom_reads_are_written_as_what_it_reads() -> None:
+    text = _unknown("00100020", b"\xcf")
+    assert streamdicom.dumps(streamdicom.loads(text)) == streamdicom.dumps(Dataset.from_json(text))
 
 
 def test_elements_are_raw_until_somebody_looks() -> None:
@@ -214,6 +385,48 @@ def test_words_are_in_the_byte_order_of_the_file_meta_information() -> None:
     assert dcmread(io.BytesIO(saved.getvalue()), force=True) == read
 
 
+_BIG_ENDIAN = '"00020010":{"vr":"UI","Value":["1.2.840.10008.1.2.2"]}'
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(
+    ("members", "tag"),
+    [
+        (_BIG_ENDIAN + ',"00189073":{"vr":"UN","InlineBinary":"AAA="}', 0x00189073),
+        (_BIG_ENDIAN + ',"00081140":{"vr":"UN","InlineBinary":"AAAAAAAA"}', 0x00081140),
+        (_BIG_ENDIAN + ',"00200013":{"vr":"IS","Value":["1e400"]}', 0x00200013),
+        (_BIG_ENDIAN + ',"7FE00010":{"vr":"UN","InlineBinary":"AAA="}', 0x7FE00010),
+        ('"00020010":{"vr":"IS","Value":["1e400"]}', 0x00020010),
+    ],
+)
+def test_what_pydicom_cannot_read_fails_when_somebody_looks_and_not_before(members: str, tag: int) -> None:
+    text = '[{"00100020":{"vr":"LO","Value":["1"]}},{"00280010":{"vr":"US","Value":[258]},%s}]' % members
+    [first, second] = DatasetParser().feed(text.encode())
+    assert (first.PatientID, second.Rows) == ("1", 258)
+    written = streamdicom.dumps(second, options=WriteOptions(file_meta=True))
+    assert json.loads(written, parse_float=str) == json.loads(text.replace('"1e400"', "1e400"), parse_float=str)[1]
+    held = second.file_meta if tag >> 16 == 2 else second
+    with pytest.raises((BytesLengthException, OSError, OverflowError, AttributeError)):
+        held[tag]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"00091001":{"vr":"IS","Value":[9007199254740993]}}',
+        '{"00020010":{"vr":"UI","Value":["1.2.x"]}}',
+        '{%s,"00080018":{"vr":"UI","Value":["1.2.x"]}}' % _BIG_ENDIAN,
+    ],
+)
+def test_what_a_strict_pydicom_refuses_is_no_foreign_exception(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr(config.settings, "reading_validation_mode", config.RAISE)
+    parser = DatasetParser()
+    [first] = parser.feed(b'[{"00100020":{"vr":"LO","Value":["1"]}},')
+    assert first.PatientID == "1"
+    with contextlib.suppress(DatasetError):
+        parser.feed(text.encode() + b"]")
+
+
 def test_a_reference_to_bulk_data_is_kept_and_written_again() -> None:
     text = '{"7FE00010":{"vr":"OW","BulkDataURI":"http://example.org/1"}}'
     dataset = streamdicom.loads(text)
@@ -222,6 +435,38 @@ def test_a_reference_to_bulk_data_is_kept_and_written_again() -> None:
     assert streamdicom.dumps(dataset) == text
     dataset.PixelData = b"\1\2"
     assert json.loads(streamdicom.dumps(dataset)) == {"7FE00010": {"vr": "OW", "InlineBinary": "AQI="}}
+
+
+def _empty(element: DataElement, how: Any) -> None:
+    if how == "clear":
+        element.clear()
+    else:
+        element.value = how
+
+
+@pytest.mark.filterwarnings("ignore:A value of type:UserWarning")
+@pytest.mark.parametrize("how", ["", None, "clear"])
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"])
+def test_a_reference_that_is_made_empty_is_empty_and_others_stay(how: Any, syntax: str) -> None:
+    members = {
+        "00020010": {"vr": "UI", "Value": [syntax]},
+        "00104000": {"vr": "LT", "BulkDataURI": "http://h/comments"},
+        "7FE00010": {"vr": "OW", "BulkDataURI": "http://h/pixels"},
+    }
+    for tag in (0x00104000, 0x7FE00010):
+        dataset = copy.deepcopy(streamdicom.loads(json.dumps(members)))
+        _empty(dataset[tag], how)
+        expected = members | {f"{tag:08X}": {"vr": dataset[tag].VR}}
+        del expected["00020010"]
+        assert json.loads(streamdicom.dumps(dataset)) == expected
+
+
+@pytest.mark.parametrize("how", [b"", None, "clear"])
+def test_an_element_in_a_form_of_its_own_that_is_made_empty_is_empty(how: Any) -> None:
+    for tag in (0x00080005, 0x00280010):
+        dataset = _json_elements((tag, '{"vr":"US","Value":["many"]}'))
+        _empty(dataset[tag], how)
+        assert json.loads(streamdicom.dumps(dataset)) == {f"{tag:08X}": {"vr": "UN"}}
 
 
 def _parts(limits: Limits) -> DatasetParser:

@@ -17,9 +17,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom import DataElement, Dataset, FileDataset, dcmread, dcmwrite
+from pydicom.dataelem import RawDataElement, convert_raw_data_element
 from pydicom.encaps import encapsulate, generate_fragments
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_data_element
+from pydicom.tag import Tag
 from pydicom.uid import JPEG2000, ExplicitVRBigEndian, ExplicitVRLittleEndian
 
 import streamdicom
@@ -345,6 +347,15 @@ def test_a_uri_handler_is_called_as_pydicom_calls_it(arguments: int, vr: str, va
     assert len(calls) == 2
     assert calls[0] == calls[1]
     assert loaded[0x00091001].value == expected[0x00091001].value
+
+
+@pytest.mark.parametrize("data", [b"", b"1", b"1 2 ", b"1\\2"])
+@pytest.mark.parametrize("tag", [0x00091001, 0x00100020, 0x00200013])
+def test_unknown_bytes_from_a_handler_are_what_pydicom_makes_of_them(tag: int, data: bytes) -> None:
+    text = json.dumps(reference("uri", "UN", tag))
+    loaded = streamdicom.loads(text, options=ReadOptions(bulk_data_uri_handler=lambda uri: data))
+    raw = RawDataElement(Tag(tag), "UN", len(data), data, 0, True, True)
+    assert loaded[tag] == convert_raw_data_element(raw)
 
 
 def test_what_pydicom_does_not_take_from_a_handler_is_an_error_with_its_place() -> None:

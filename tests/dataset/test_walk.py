@@ -6,8 +6,10 @@ import io
 import json
 from copy import deepcopy
 from decimal import Decimal
+from enum import Enum
 from typing import Any
 
+import numpy as np
 import pytest
 from pydicom import DataElement, Dataset, config, dcmread, dcmwrite
 from pydicom.dataelem import RawDataElement
@@ -15,11 +17,13 @@ from pydicom.hooks import hooks, raw_element_value
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
-from pydicom.valuerep import DA, DT, TM, DSdecimal, DSfloat
+from pydicom.valuerep import DA, DT, IS, TM, DSdecimal, DSfloat
 
 import streamdicom
 from streamdicom import EventType, Limits, Location, OutputError, ReadOptions, WriteOptions
+from streamdicom.buffers import LazyValue
 from streamdicom.dataset import DatasetBuilder, walk
+from streamdicom.vr import VRS, Form
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, of odd but possible values
 
@@ -73,6 +77,37 @@ def test_values_are_written(vr: str, value: Any, json_values: list[Any]) -> None
     assert _attribute(vr, value) == {"vr": vr, "Value": json_values}
 
 
+class _Choice(str, Enum):  # noqa: UP042 - the text of a StrEnum is its value
+    CT = "1.2"
+    MR = "3"
+
+
+class _Marked(str):
+    def __str__(self) -> str:
+        return f"<{super().__str__()}>"
+
+
+_STRINGS = sorted(vr for vr, row in VRS.items() if row.form in (Form.TEXT, Form.DECIMAL, Form.PERSON_NAME))
+
+
+@pytest.mark.parametrize("is_converted", [False, True])
+@pytest.mark.parametrize("value", [_Choice.CT, list(_Choice), _Marked("1"), [_Marked("1"), "3"]], ids=repr)
+@pytest.mark.parametrize("vr", _STRINGS)
+def test_a_kind_of_string_is_written_as_the_string_that_it_is(vr: str, value: Any, is_converted: bool) -> None:
+    plain = Dataset()
+    plain[_TAG] = DataElement(_TAG, vr, [str.__str__(one) for one in value] if isinstance(value, list) else value[:])
+    dataset = Dataset()
+    dataset[_TAG] = DataElement(_TAG, vr, value, already_converted=is_converted)
+    assert streamdicom.dumps(dataset) == streamdicom.dumps(plain)
+
+
+def test_a_member_of_an_enum_is_written_as_pydicom_writes_it() -> None:
+    dataset = Dataset()
+    dataset.Modality = _Choice.CT
+    dataset.ImageType = list(_Choice)
+    assert _written(dataset) == dataset.to_json_dict()
+
+
 @pytest.mark.parametrize("vr", ["LO", "PN", "DS", "US", "AT", "OB", "UN", "SQ"])
 @pytest.mark.parametrize("value", [None, "", [], b""])
 def test_an_empty_element_has_no_value(vr: str, value: Any) -> None:
@@ -86,7 +121,24 @@ def test_an_empty_element_has_no_value(vr: str, value: Any) -> None:
 
 @pytest.mark.parametrize(
     ("vr", "value"),
-    [("US", "text"), ("US", 1.5), ("FD", "x"), ("LO", 5), ("OB", "text"), ("OW", [1, 2]), ("US", b"\1"), ("AT", "?")],
+    [
+        ("US", "text"),
+        ("US", 1.5),
+        ("US", b"\1"),
+        ("US", np.array(5)),
+        ("FD", "x"),
+        ("FD", 10**400),
+        ("LO", 5),
+        ("LO", np.array("a")),
+        ("OB", "text"),
+        ("OB", np.array(5)),
+        ("OW", [1, 2]),
+        ("AT", "?"),
+        ("DS", 10**5000),
+        ("IS", IS(10**5000)),
+        ("IS", MultiValue(IS, [1, 10**5000])),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_a_value_that_does_not_fit_its_vr_is_an_error_with_its_place(vr: str, value: Any) -> None:
     inner = Dataset()
@@ -150,6 +202,16 @@ def test_a_value_that_is_kept_in_a_file_is_written_and_its_place_kept() -> None:
     loaded = streamdicom.loads(streamdicom.dumps(dataset))
     assert loaded.PixelData == buffer.getvalue()
     assert buffer.tell() == 0
+
+
+@pytest.mark.parametrize("vr", ["OB", "OW"])
+def test_an_empty_file_is_an_empty_element(vr: str) -> None:  # PS3.18 F.2.5
+    for buffer in (io.BytesIO(b""), LazyValue(lambda: iter([]))):
+        assert _attribute(vr, buffer) == {"vr": vr}
+    at_its_end = io.BytesIO(b"ab")
+    at_its_end.seek(2)
+    assert _attribute(vr, at_its_end) == {"vr": vr}
+    assert at_its_end.tell() == 2
 
 
 def _nested(depth: int) -> Dataset:
@@ -265,6 +327,35 @@ def test_raw_elements_stay_raw() -> None:
     dataset = _read(PatientID="1", Rows=2, PatientName="A^B", PixelRepresentation=1, SmallestImagePixelValue=-1)
     assert _written(dataset)["00280106"] == {"vr": "SS", "Value": [-1]}
     assert isinstance(dataset.get_item("PatientID"), RawDataElement)
+
+
+@pytest.mark.parametrize("decimal", [False, True])
+@pytest.mark.parametrize(
+    ("vr", "text"),
+    [
+        ("IS", "9007199254740993"),
+        ("IS", "1.50"),
+        ("IS", "7" * 500),
+        ("IS", "007"),
+        ("IS", "1\\9007199254740993"),
+        ("DS", "1.50"),
+        ("DS", "0.30000000000000004441"),
+        ("DS", "1.000000000000000000E+2"),
+        ("DS", "1.50\\0.30000000000000004441"),
+    ],
+)
+def test_looking_at_a_decimal_does_not_change_its_text(
+    monkeypatch: pytest.MonkeyPatch, vr: str, text: str, decimal: bool
+) -> None:
+    monkeypatch.setattr(config, "use_DS_decimal", decimal)
+    tag = BaseTag(_TAG)
+    dataset = Dataset()
+    dataset[tag] = RawDataElement(tag, vr, len(text), text.encode(), 0, False, True)
+    before = streamdicom.dumps(dataset)
+    assert dataset[tag].value
+    dcmwrite(buffer := io.BytesIO(), dataset, implicit_vr=False, little_endian=True)
+    assert text.encode() in buffer.getvalue()
+    assert streamdicom.dumps(dataset) == before
 
 
 def test_pydicoms_hooks_and_settings_are_respected(monkeypatch: pytest.MonkeyPatch) -> None:
