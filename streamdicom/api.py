@@ -256,7 +256,8 @@ class DatasetWriter:
         """Write one data set.
 
         Raises:
-            OutputError: An element cannot be written; the location has its tag path. The array is at its end then.
+            OutputError: An element cannot be written, and the location has its tag path; or the array is closed. It is
+                at its end then.
             OSError: The target, or the store of bulk data, cannot be written. The array is at its end too.
             TypeError: This is no data set.
         """

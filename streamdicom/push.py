@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
 from streamdicom.dicomjson import KeyFilter
-from streamdicom.errors import Location, StreamDicomError, TruncatedError
+from streamdicom.errors import Location, OutputError, StreamDicomError, TruncatedError
 from streamdicom.events import Event
 from streamdicom.files import temporary
 from streamdicom.filters import store_bulk_data
@@ -164,7 +164,7 @@ class DatasetEncoder:
     r"""The other way: data sets in, bytes out, in blocks of about 64 KiB that are made while they are taken.
 
     So one data set with gigabytes of pixel data takes no more memory than a small one, and whoever sends the blocks
-    sets the pace. After an error nothing can be written; the array is left open.
+    sets the pace. After an error nothing can be written, and the array is left open; nor can it after ``close``.
 
     Args:
         indent: Spaces, or a string, for each level; None for no white space.
@@ -198,7 +198,7 @@ class DatasetEncoder:
         Nothing is done before the first block is asked for, and all must be taken before the next data set.
 
         Raises:
-            OutputError: An element cannot be written; the location has its tag path.
+            OutputError: An element cannot be written, and the location has its tag path; or the document is closed.
             OSError: The store of bulk data cannot be written.
             TypeError: This is no data set.
         """
@@ -227,9 +227,12 @@ class DatasetEncoder:
         """The blocks that events complete, of any number of data sets.
 
         Raises:
-            OutputError: An event out of order, a tag not above the one before it, or a value that does not fit its VR.
+            OutputError: An event out of order, a tag not above the one before it, or a value that does not fit its VR;
+                or the document is closed.
             OSError: The store of bulk data cannot be written.
         """
+        if self._error:
+            raise self._error
         events = self._stages.run(events)
         if self._stores:
             events = store_bulk_data(events, self._options.bulk_data_policy, self._options.bulk_data_store)
@@ -249,11 +252,12 @@ class DatasetEncoder:
         """What is pending, and the end of the document.
 
         Raises:
-            OutputError: An error came before, or a data set is not complete.
+            OutputError: An error came before, a data set is not complete, or the document is closed.
         """
         if self._error:
             raise self._error
         self._writer.close()
+        self._error = OutputError("the document is closed")  # for whatever may come now
         return b"".join(self._ready())
 
     def _ready(self) -> list[bytes]:

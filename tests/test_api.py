@@ -261,6 +261,22 @@ def test_a_writer_may_be_closed_by_hand_and_twice() -> None:
     assert sink.getvalue() == b"[" + _ONE + b"]"
 
 
+@pytest.mark.parametrize(
+    "options", [WriteOptions(), WriteOptions(ndjson=True), WriteOptions(format="xml")], ids=["json", "ndjson", "xml"]
+)
+def test_nothing_is_written_behind_the_end(options: WriteOptions, tmp_path: Path) -> None:
+    for target in (tmp_path / "out", io.BytesIO()):
+        writer = DatasetWriter(target, options=options)
+        writer.write(_dataset("1"))
+        writer.close()
+        for _ in range(2):
+            with pytest.raises(OutputError, match="closed"):
+                writer.write(_dataset("2"))
+        writer.close()
+        text = target.read_bytes() if isinstance(target, Path) else target.getvalue()
+        assert _ids(text, options=ReadOptions(multiple_documents=True)) == ["1"]
+
+
 def test_a_writer_that_fails_leaves_the_array_open_and_no_file(tmp_path: Path) -> None:
     path, sink = tmp_path / "out.json", io.BytesIO()
     for target in (path, sink):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from itertools import chain
 
 import pytest
@@ -87,6 +88,22 @@ def test_an_error_is_sticky_and_leaves_the_array_open() -> None:
     parser.feed(encoder.flush())
     with pytest.raises(TruncatedError):
         parser.close()
+
+
+def test_nothing_comes_behind_the_end() -> None:
+    for array in (True, False):
+        encoder = DatasetEncoder(array=array)
+        assert list(encoder.encode(_patient("1"))) == []
+        encoder.close()
+        attempts: list[Callable[[], object]] = [
+            lambda encoder=encoder: list(encoder.encode(_patient("2"))),
+            lambda encoder=encoder: list(encoder.encode_events(iter_events(b"{}"))),
+            encoder.close,
+        ]
+        for attempt in attempts:
+            with pytest.raises(OutputError, match="closed"):
+                attempt()
+        assert encoder.flush() == b""
 
 
 def test_only_data_sets_are_taken() -> None:
