@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -142,7 +143,7 @@ class Output:
         """Write all of the bytes.
 
         Raises:
-            OSError: They cannot be written.
+            OSError: They cannot be written, or the file is in non-blocking mode and takes no more.
             OutputError: A write before has failed, so that nothing may follow it.
         """
         if not self._is_whole:
@@ -152,9 +153,12 @@ class Output:
         while view:
             # A raw file may take less than it is given.
             written = self._file.write(view)
-            if not isinstance(written, int):
-                break
-            view = view[written:]
+            if isinstance(written, int):
+                view = view[written:]
+            elif isinstance(self._file, io.RawIOBase):
+                raise BlockingIOError("the file is in non-blocking mode and takes no more yet")
+            else:
+                break  # less of a file than it might be: its write does not tell
         self._is_whole = True
 
     @contextmanager

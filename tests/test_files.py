@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from streamdicom.errors import OutputError
 from streamdicom.files import Output, Source, chunks
 
 _DATA = bytes(range(256)) * 1000
@@ -169,6 +170,30 @@ class _Dripping(io.RawIOBase):
 
 def test_a_raw_file_that_takes_less_gets_the_rest_too() -> None:
     file = _Dripping()
+    Output(file).write(b"12345678")  # type: ignore[arg-type]
+    assert file.taken == b"12345678"
+
+
+def test_a_raw_file_that_takes_no_more_yet_is_an_error() -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with os.fdopen(reader, "rb"), os.fdopen(writer, "wb", buffering=0) as file:
+        output = Output(file)  # type: ignore[arg-type]
+        with pytest.raises(BlockingIOError):
+            output.write(bytes(16 * 1024 * 1024))
+        with pytest.raises(OutputError):
+            output.write(b"]")
+
+
+def test_a_write_that_does_not_tell_has_written_all() -> None:
+    class Silent:
+        def __init__(self) -> None:
+            self.taken = b""
+
+        def write(self, data: bytes) -> None:
+            self.taken += data
+
+    file = Silent()
     Output(file).write(b"12345678")  # type: ignore[arg-type]
     assert file.taken == b"12345678"
 
