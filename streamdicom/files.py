@@ -196,9 +196,10 @@ class Output:
         self.discard()
 
     def discard(self) -> None:
-        """Leave nothing behind under the path."""
+        """Leave nothing behind under the path, which nothing can be written to then."""
         if self._path is None:
             return
+        self._is_whole = False
         with suppress(OSError):  # such as a full disk, which has been told already
             self._file.close()
         if self._partial is not None:

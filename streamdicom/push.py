@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
 from streamdicom.dicomjson import KeyFilter
@@ -26,6 +26,8 @@ __all__ = ["BROKEN_OFF", "DatasetAssembler", "DatasetEncoder", "DatasetParser", 
 BROKEN_OFF = (ConnectionError, TimeoutError, EOFError)
 """What a source raises that stops before its end: a peer that has gone or says nothing, a file that is cut."""
 
+_Error = TypeVar("_Error", bound=StreamDicomError)
+
 _FEW = 32  # events between two looks for blocks, of which a long value has one in each
 
 
@@ -39,6 +41,17 @@ def stream_reading(options: ReadOptions, store: BulkDataStore | None = None) -> 
     wanted = Wanted(options.select, options.limits)
     parser = StreamParser(options=options, skip=KeyFilter.of(options, wanted))
     return parser, Stages.of_reading(options, store, wanted)
+
+
+def _stopped(kind: type[_Error], what: str, cause: Exception) -> _Error:
+    """What is told from then on by something that an exception of the caller's own has stopped.
+
+    >>> print(_stopped(OutputError, "encoder", KeyError()))
+    the encoder was stopped by KeyError
+    """
+    error = kind(f"the {what} was stopped by {type(cause).__name__}")
+    error.__cause__ = cause
+    return error
 
 
 class DatasetAssembler:
@@ -218,8 +231,8 @@ class DatasetEncoder:
                 for events in walked:
                     self._writer.write_all(events)
                     yield from self._ready()
-        except StreamDicomError as error:
-            self._error = error
+        except Exception as error:
+            self._error = error if isinstance(error, StreamDicomError) else _stopped(OutputError, "encoder", error)
             raise
         self._index += 1
 

@@ -299,6 +299,44 @@ def test_a_writer_stays_failed_after_an_error() -> None:
             action()
 
 
+def test_a_writer_that_fails_leaves_no_file_without_a_context(tmp_path: Path) -> None:
+    path = tmp_path / "out.json"
+    path.write_bytes(_ONE)
+    writer = DatasetWriter(path)
+    writer.write(_dataset("1"))
+    with pytest.raises(TypeError):
+        writer.write({})  # type: ignore[arg-type]
+    writer.write(_dataset("2"))
+    bad = Dataset()
+    bad[0x00091001] = DataElement(0x00091001, "OB", "text", already_converted=True)
+    with pytest.raises(OutputError):
+        writer.write(bad)
+    assert list(tmp_path.iterdir()) == [path]
+    for action in (lambda: writer.write(_dataset("3")), writer.flush, writer.close):
+        with pytest.raises(OutputError):
+            action()
+    assert path.read_bytes() == _ONE
+
+
+def test_a_writer_leaves_no_file_when_its_end_fails(tmp_path: Path) -> None:
+    writer = DatasetWriter(tmp_path / "out.json", options=WriteOptions(bulk_data_element_handler=_failing))
+    with pytest.raises(RuntimeError):
+        writer.write(_image())
+    with pytest.raises(OutputError, match="stopped by RuntimeError"):
+        writer.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def _failing(element: DataElement) -> str:
+    raise RuntimeError
+
+
+def _image() -> Dataset:
+    dataset = Dataset()
+    dataset.add_new(0x7FE00010, "OB", bytes(4096))
+    return dataset
+
+
 def test_events_are_written_as_they_were_read() -> None:
     text = b"[" + _ONE + b"," + _TWO + b"]"
     sink = io.BytesIO()
