@@ -13,10 +13,11 @@ from typing import BinaryIO, Self, TypeAlias, cast
 from streamdicom.errors import OutputError
 from streamdicom.sockets import Connection, SendingFile, is_connection, receive
 
-__all__ = ["CHUNK", "Output", "Source", "Target", "as_bytes", "chunks", "temporary"]
+__all__ = ["CHUNK", "Output", "Source", "Target", "as_bytes", "chunks", "hidden", "temporary"]
 
 CHUNK = 16 * 1024  # bytes; see the reader of DICOM JSON, which takes no more at once
 _MOST_IN_MEMORY = 1024 * 1024
+_LONGEST_STEM = 200  # bytes; a name may have 255
 
 Source: TypeAlias = str | os.PathLike[str] | BinaryIO | Connection | bytes | bytearray | memoryview | Iterable[bytes]
 """A path, a binary file (read from where it stands), a socket, the bytes themselves, or any iterable of bytes.
@@ -135,7 +136,7 @@ class Output:
             if not stat.S_ISREG(status.st_mode):
                 return path.open("wb")
             mode = stat.S_IMODE(status.st_mode)
-        self._partial = path.with_name(f".{path.name[:200]}.{os.urandom(4).hex()}.partial")
+        self._partial = path.with_name(f"{hidden(path.name)}.{os.urandom(4).hex()}.partial")
         descriptor = os.open(self._partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
         return os.fdopen(descriptor, "w+b")
 
@@ -206,6 +207,16 @@ class Output:
             with suppress(FileNotFoundError):
                 self._partial.unlink()
             self._partial = None
+
+
+def hidden(name: str) -> str:
+    """What the names of the hidden files beside a file start with, so short that something may follow.
+
+    >>> hidden("out.json")
+    '.out.json'
+    """
+    # File systems count bytes. What is no UTF-8 is dropped, because not all of them take it.
+    return "." + name.encode(errors="ignore")[:_LONGEST_STEM].decode(errors="ignore")
 
 
 def _is_random_access(file: BinaryIO) -> bool:

@@ -95,6 +95,18 @@ def test_a_path_gets_its_name_only_when_it_is_complete(tmp_path: Path) -> None:
     assert _names(tmp_path) == ["out.json"]
 
 
+@pytest.mark.parametrize(
+    "name", ["a" * 250, "\u00e9" * 120 + ".json", "a" + "\U0001f600" * 60, os.fsdecode(b"\xe9" * 250)]
+)
+def test_a_name_may_be_as_long_as_the_file_system_takes(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    with Output(path) as output:
+        output.write(_DATA)
+        output.commit()
+    assert path.read_bytes() == _DATA
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_what_is_discarded_leaves_nothing_and_keeps_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "out.json"
     path.write_bytes(b"old")
