@@ -186,12 +186,13 @@ def _character_set(start: str, values: tuple[Any, ...]) -> str:
 def _binary(start: str, values: tuple[Any, ...]) -> str:
     if len(values) > 1:
         raise OutputError("one binary value is all that an element can have")
-    if not values[0]:
+    if values[0] is None:
         return start + "}"
     try:
-        return f'{start},"InlineBinary":"{binascii.b2a_base64(values[0], newline=False).decode("ascii")}"}}'
+        text = binascii.b2a_base64(values[0], newline=False).decode("ascii")
     except TypeError:
         raise OutputError("a binary value that is not bytes") from None
+    return f'{start},"InlineBinary":"{text}"}}' if text else start + "}"
 
 
 def _text_attribute(start: str, values: tuple[Any, ...]) -> str:
@@ -229,16 +230,23 @@ def string(text: str) -> str:
     return encode_basestring(text)
 
 
+def _null(value: object) -> str:
+    """What is made of an empty text, but not of whatever else is false."""
+    if value is None or value == "":
+        return "null"
+    raise TypeError
+
+
 def _text(value: str | None) -> str:
     if not value:
-        return "null"
+        return _null(value)
     return encode_basestring(value) if value.isascii() else string(value)
 
 
 def _decimal(value: str | None) -> str:
     """A number where the text is one of JSON's, so that it stays exact; a string otherwise (CP-1861)."""
     if not value:
-        return "null"
+        return _null(value)
     if isinstance(value, str) and value.isascii() and value.isdigit() and value[0] != "0":  # the common case
         return value
     return value if _JSON_NUMBER.fullmatch(value) else string(value)
@@ -247,7 +255,7 @@ def _decimal(value: str | None) -> str:
 def _decimal_of_double(value: str | None) -> str:
     """A number where whoever takes it for a double, or for an integer, has the same text for it again."""
     if not value:
-        return "null"
+        return _null(value)
     if len(value) <= _LONGEST_DOUBLE and _JSON_NUMBER.fullmatch(value):
         number = float(value)
         if value == repr(number) or (abs(number) < _EXACT and value == repr(int(number))):
@@ -301,7 +309,7 @@ def _person_name(value: tuple[str, str, str] | None) -> str:
         raise OutputError("a person name that is not its three component groups")
     # PS3.18 F.2.2: only the groups that are not empty.
     names = zip(("Alphabetic", "Ideographic", "Phonetic"), value, strict=True)
-    groups = [f'"{name}":{string(text)}' for name, text in names if text]
+    groups = [f'"{name}":{string(text)}' for name, text in names if text or text not in ("", None)]
     return f"{{{','.join(groups)}}}" if groups else "null"
 
 
