@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
 from streamdicom.dicomjson import KeyFilter
-from streamdicom.errors import Location, OutputError, StreamDicomError, TruncatedError
+from streamdicom.errors import InputError, Location, OutputError, StreamDicomError, TruncatedError
 from streamdicom.events import Event
 from streamdicom.files import temporary
 from streamdicom.filters import store_bulk_data
@@ -43,7 +43,7 @@ def stream_reading(options: ReadOptions, store: BulkDataStore | None = None) -> 
     return parser, Stages.of_reading(options, store, wanted)
 
 
-def _stopped(kind: type[_Error], what: str, cause: Exception) -> _Error:
+def _stopped(kind: type[_Error], what: str, cause: BaseException) -> _Error:
     """What is told from then on by something that an exception of the caller's own has stopped.
 
     >>> print(_stopped(OutputError, "encoder", KeyError()))
@@ -84,17 +84,19 @@ class DatasetAssembler:
         self._stages = stages
         self._last = last
         self._builder = DatasetBuilder(options, file_dataset=file_dataset)
+        self._error: StreamDicomError | None = None
 
     @property
     def error(self) -> StreamDicomError | None:
         """The error that ended the stream, even if data sets before it were returned first."""
-        return self._builder.error or self._stages.error or self._events.error
+        return self._error or self._builder.error or self._stages.error or self._events.error
 
     def feed(self, data: bytes) -> list[Dataset]:
         """Take the next bytes of the stream; return the data sets that they complete.
 
         A fault raises at once if there are no data sets before it; otherwise those are returned first and the next
-        call raises. From then on every call raises the same error.
+        call raises. From then on every call raises the same error. An exception of what the caller has put into the
+        options, such as a handler, is raised as it is; the next call raises an InputError with it as the cause.
 
         Args:
             data: Any number of bytes, cut anywhere.
@@ -102,7 +104,7 @@ class DatasetAssembler:
         Raises:
             InputError: The bytes are not JSON or XML, that is not one of DICOM, or there is too much of something.
         """
-        return self._take(self._events.feed(data))
+        return self._take(lambda: self._events.feed(data))
 
     def close(self) -> list[Dataset]:
         """Say that the stream has ended. A DICOM file has its data set left then.
@@ -111,11 +113,20 @@ class DatasetAssembler:
             TruncatedError: The stream stopped within a document, or had none.
             InputError: As in ``feed``.
         """
-        return self._take(self._events.close())
+        return self._take(self._events.close)
 
-    def _take(self, events: list[Event]) -> list[Dataset]:
-        taken: Iterable[Event] = self._stages.take(events)
-        datasets = self._builder.take(self._last(taken) if self._last else taken)
+    def _take(self, parse: Callable[[], list[Event]]) -> list[Dataset]:
+        if self._error:
+            raise self._error
+        try:
+            taken: Iterable[Event] = self._stages.take(parse())
+            datasets = self._builder.take(self._last(taken) if self._last else taken)
+        except StreamDicomError as error:
+            self._error = error
+            raise
+        except BaseException as error:  # what it broke off is lost, so that nothing may follow
+            self._error = _stopped(InputError, "parser", error)
+            raise
         if self.error and not datasets:
             raise self.error
         return datasets
