@@ -858,6 +858,31 @@ def test_numbers_are_handled_as_asked(
         assert written == f'{{"00091001":{{"vr":"{vr}","Value":{expected}}}}}'
 
 
+@pytest.mark.parametrize("handling", ["number", "string", "auto"])
+@pytest.mark.parametrize("text", ["9" * 1001, "0." + "1" * 1000, "-" + "9" * 1000, "1e" + "0" * 999])
+def test_a_number_that_readers_take_for_too_long_is_text(text: str, handling: Any) -> None:
+    for vr in ("DS", "IS"):
+        for events in ([element(vr, "1", text)], parts(vr, some("1", text))):
+            written = write([START, *events, END], options=WriteOptions(number_handling=handling))
+            assert f',"{text}"]' in written
+            parser = EventParser(options=ReadOptions(on_deviation=lambda _: None))
+            assert len(parser.feed(written.encode())) >= 3
+            assert parser.close() == []
+
+
+@pytest.mark.parametrize(("handling", "expected"), [("number", [1234, 123, "12345"]), ("auto", [1234, 123, "12345"])])
+def test_how_long_a_number_may_be_is_an_option(handling: Any, expected: list[Any]) -> None:
+    options = WriteOptions(number_handling=handling, limits=Limits(number_length=4))
+    for vr in ("DS", "IS"):
+        written = write([START, element(vr, "1234", "123", "12345"), END], options=options)
+        assert json.loads(written)["00091001"]["Value"] == expected
+
+
+def test_a_number_is_one_up_to_the_bound() -> None:
+    for text in ("9" * 1000, "0." + "1" * 998):
+        assert f"[{text}]" in write([START, element("DS", text), END])
+
+
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "1e-07", "123456789012345", "0.1", "1e22", "5E-324", "1.0", "00"])
 def test_auto_writes_a_number_only_if_its_text_comes_back(text: str) -> None:
     [value] = json.loads(write([START, element("DS", text), END], options=WriteOptions(number_handling="auto")))[
