@@ -160,7 +160,7 @@ class JsonWriter:
             OutputError: No value may come here, or this is no number of RFC 8259, section 6.
         """
         try:
-            text = number if isinstance(number, str) else repr(number)
+            text = _number_text(number)
         except ValueError:  # Python limits the digits of an int
             raise OutputError("an integer of too many digits") from None
         if not _NUMBER.fullmatch(text):
@@ -392,6 +392,15 @@ class JsonWriter:
         self._size += len(text)
         if self._size >= _BLOCK:
             self._flush()
+
+
+def _number_text(number: int | float | str) -> str:
+    """A number as text, whatever a class that is made from int or float prints."""
+    if isinstance(number, str):
+        return number
+    if isinstance(number, float):
+        return float.__repr__(number)
+    return int.__repr__(number) if isinstance(number, int) and not isinstance(number, bool) else ""
 
 
 _WRITE: dict[int, Callable[[JsonWriter, str], None]] = {

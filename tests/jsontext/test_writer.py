@@ -10,6 +10,7 @@ from enum import IntEnum
 from typing import Any
 
 import pytest
+from pydicom.valuerep import IS, DSfloat
 
 from streamdicom.errors import OutputError
 from streamdicom.jsontext import JsonWriter
@@ -255,7 +256,6 @@ NOT_NUMBERS = [
     ("false", False),
     ("none", None),
     ("complex", 1j),
-    ("member of an enum", Fruit.APPLE),
     ("integer of too many digits", 10**5000),
     ("bytes", b"1"),
     ("empty text", ""),
@@ -279,6 +279,19 @@ NOT_NUMBERS = [
     ("digits of another script", "\u0661"),
     ("two numbers", "1 2"),
 ]
+
+
+class _Half(float):
+    def __repr__(self) -> str:
+        return "a half"
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(Fruit.APPLE, "1"), (_Half(0.5), "0.5"), (IS("7"), "7"), (DSfloat("1.50"), "1.5")],
+)
+def test_what_is_made_from_int_or_float_is_a_number(number: Any, text: str) -> None:
+    assert write([("number", number)]) == text
 
 
 @pytest.mark.parametrize("number", cases(NOT_NUMBERS))
