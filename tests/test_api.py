@@ -193,10 +193,20 @@ def test_a_data_set_is_an_object_and_several_are_an_array() -> None:
     assert streamdicom.dumps(streamdicom.loads_file(_ONE)) == _ONE.decode()
 
 
-@pytest.mark.parametrize("indent", [0, 2, "\t"])
+@pytest.mark.parametrize("indent", [0, 2, "\t", -1, True])
 def test_an_indent_lays_out_as_the_json_module_does(indent: int | str) -> None:
     text = streamdicom.dumps([_dataset("1"), Dataset()], indent)
     assert text == json.dumps(json.loads(text), indent=indent)
+
+
+@pytest.mark.parametrize("options", [WriteOptions(), WriteOptions(format="xml")], ids=["json", "xml"])
+@pytest.mark.parametrize("indent", [1.5, [], {}, b" "])
+def test_an_indent_is_a_number_or_a_string(indent: Any, options: WriteOptions, tmp_path: Path) -> None:
+    with pytest.raises(TypeError):
+        streamdicom.dumps([Dataset()], indent, options=options)
+    with pytest.raises(TypeError):
+        streamdicom.dump([Dataset()], tmp_path / "out", indent, options=options)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_array_is_written_as_it_is_consumed() -> None:
@@ -421,7 +431,7 @@ def test_ndjson_of_one_data_set_is_one_line() -> None:
 
 
 @_WAYS
-@pytest.mark.parametrize("indent", [0, 2, "\t"])
+@pytest.mark.parametrize("indent", [0, 2, "\t", -1, True])
 def test_ndjson_has_no_indent(way: str, indent: Any) -> None:
     with pytest.raises(ValueError, match="NDJSON"):
         _written(way, WriteOptions(ndjson=True), indent)

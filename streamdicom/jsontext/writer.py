@@ -74,7 +74,8 @@ class JsonWriter:
         trailing_newline: bool = False,
     ) -> None:
         self._sink = sink
-        self._indent = " " * indent if isinstance(indent, int) else indent
+        # Of what is no number, this is a TypeError, as it is in the json module.
+        self._indent = indent if indent is None or isinstance(indent, str) else " " * indent
         self._colon = ":" if indent is None else ": "
         self._escapes = escaper(ensure_ascii=ensure_ascii, escape_html=escape_html)
         self._depth = depth

@@ -73,7 +73,7 @@ class NativeXmlWriter(TextWriter):
         most_sequences = (options.limits.depth - 4) // 3  # see ``Limits.depth``
         super().__init__(markup, most_sequences=most_sequences, is_stream=array)
         self._sink = sink
-        self._indent = " " * indent if isinstance(indent, int) else indent
+        self._indent = indent if indent is None or isinstance(indent, str) else " " * indent
         self._level = 0  # of what is open, for the indent
         self._markup = markup
         self._blocks = Blocks()  # of the innermost data set or item
