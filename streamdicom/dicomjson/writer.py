@@ -13,6 +13,7 @@ from streamdicom.dicomjson._style import string, style_of
 from streamdicom.errors import InputError, LimitError, OutputError
 from streamdicom.events import ELEMENT, END_ITEM, END_SEQUENCE, START_ITEM, START_SEQUENCE, Event, EventType
 from streamdicom.jsontext import JsonReader, JsonWriter
+from streamdicom.jsontext.writer import ONE_LINE
 from streamdicom.limits import Limits
 from streamdicom.options import WriteOptions
 from streamdicom.vr import Form
@@ -168,7 +169,7 @@ class EventWriter(TextWriter):
             raise OutputError("JSON text that is not text")
         _check_json(value, self._most_levels - 3 * len(self._frames))
         if self._comes(tag):
-            self._put_start(f',"{self._style.key(tag)}":{value.translate(_ONE_LINE)}')
+            self._put_start(f',"{self._style.key(tag)}":{value.translate(ONE_LINE)}')
             self._last = tag
 
     def _put_reference(self, uri: str) -> None:
@@ -225,10 +226,6 @@ class EventWriter(TextWriter):
         },
         Place.SEQUENCE: {},  # the innermost loop has them all
     }
-
-
-# JSON text has line feeds only between its tokens (RFC 8259, section 2), where NDJSON must not.
-_ONE_LINE = {ord("\n"): " ", ord("\r"): " "}
 
 
 def _check_json(text: str, depth: int) -> None:

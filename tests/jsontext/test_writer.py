@@ -713,6 +713,7 @@ SEVERAL: list[tuple[str, list[Call], str]] = [
     ("scalars", [ONE, ("null",), ("string", "a")], '1\nnull\n"a"'),
     ("segments", [PART, LAST_PART, BYTES, LAST_BYTES], '"bc"\n"YmM="'),
     ("raw", [("raw", "[1]"), ("raw", "[2]")], "[1]\n[2]"),
+    ("raw over several lines", [("raw", '{"a":\n[1,\r\n2]}\n'), ONE], '{"a": [1,  2]} \n1'),
     ("raw segments", [RAW_PART, LAST_RAW_PART, ("raw_segment!", "7")], '[2,"x"]\n7'),
 ]
 
