@@ -209,9 +209,17 @@ class NativeXmlWriter(TextWriter):
     def _put_values(self, values: tuple[Any, ...]) -> None:
         self._put_tags(values_of(self._vr, values, self._count + 1))
 
-    def _open_value(self, is_binary: bool) -> None:
+    def _put_empty(self, is_binary: bool) -> None:
+        self._check_form(is_binary)
+        if not is_binary:
+            self._put_values((None,))
+
+    def _check_form(self, is_binary: bool) -> None:
         if VRS[self._vr].form is not (Form.BINARY if is_binary else Form.TEXT):
             raise OutputError(f"a {'binary value' if is_binary else 'text segment'} for VR {self._vr}")
+
+    def _open_value(self, is_binary: bool) -> None:
+        self._check_form(is_binary)
         self._put_tags("<InlineBinary>" if is_binary else f'<Value number="{self._count + 1}">')
 
     def _escape(self, text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable, Sequence
+from itertools import chain, repeat
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from streamdicom.jsontext import JsonReader, JsonWriter
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, WriteOptions
 from streamdicom.vr import VRS
+from tests.memory import peak
 
 TAG, NEXT, LAST = 0x00091001, 0x00091002, 0x00091003
 SEQ = 0x00081140
@@ -175,6 +177,37 @@ VALUES: list[tuple[str, tuple[Any, ...], str]] = [
 BULK = ["DS", "FL", "FD", "IS", "LT", "OB", "OD", "OF", "OL", "OV", "OW", "SL", "SS", "ST", "SV", "UC", "UL", "UN"]
 BULK += ["US", "UT", "UV"]
 
+# PS3.18 F.2.5: null for an empty value among several, and no member for an attribute that is empty.
+EMPTY_PARTS: list[tuple[str, str, list[Event], str]] = [
+    ("an empty value", "UC", [some(None)], ""),
+    ("an empty text", "UC", [some("")], ""),
+    ("no values", "UC", [some()], ""),
+    ("an empty segment", "UC", [last_segment("")], ""),
+    ("empty segments", "UT", [segment(""), segment(""), last_segment("")], ""),
+    ("no bytes", "OB", [last_segment(b"")], ""),
+    ("no bytes in segments", "OB", [segment(b""), last_segment(b"")], ""),
+    ("no bytes, and then some", "OB", [segment(b""), segment(b"a"), last_segment(b"")], '"InlineBinary":"YQ=="'),
+    ("empty values", "UC", [some(None, ""), some(None)], '"Value":[null,null,null]'),
+    ("an empty value and an empty segment", "UC", [some(None), last_segment("")], '"Value":[null,null]'),
+    ("empty first", "UC", [some(None), last_segment(""), some(), last_segment("a")], '"Value":[null,null,"a"]'),
+    ("an empty segment first", "UC", [last_segment(""), some("a")], '"Value":[null,"a"]'),
+    ("an empty segment last", "UC", [some("a"), last_segment("")], '"Value":["a",null]'),
+    (
+        "an empty segment within",
+        "UC",
+        [last_segment("a"), last_segment(""), last_segment("b")],
+        '"Value":["a",null,"b"]',
+    ),
+    ("text behind an empty segment", "UC", [segment(""), last_segment("a")], '"Value":["a"]'),
+]
+
+
+def written(vr: str, member: str, late: bool) -> str:
+    """An element whose VR stands before its member or behind it."""
+    members = [f'"vr":"{vr}"', member] if member else [f'"vr":"{vr}"']
+    return f'"00091001":{{{",".join(members[::-1] if late else members)}}}'
+
+
 STRUCTURE: list[tuple[str, list[Event], str]] = [
     ("nothing", [], ""),
     (
@@ -253,6 +286,16 @@ STRUCTURE: list[tuple[str, list[Event], str]] = [
     ("floats in parts", parts("FD", some(0.5, float("inf"))), '"00091001":{"vr":"FD","Value":[0.5,"Infinity"]}'),
     ("tags in parts", parts("AT", some(TAG)), '"00091001":{"vr":"AT","Value":["00091001"]}'),
     ("names in parts", parts("PN", some(("", "", "P"))), '"00091001":{"vr":"PN","Value":[{"Phonetic":"P"}]}'),
+    *(
+        (f"{name}, VR {'late' if late else 'first'}", parts(vr, *pieces, late=late), written(vr, member, late))
+        for name, vr, pieces, member in EMPTY_PARTS
+        for late in (False, True)
+    ),
+    (
+        "elements around an empty one in parts",
+        [*parts("UC", some(None), some(None)), *parts("UC", last_segment(""), tag=NEXT), element("LO", "c", tag=LAST)],
+        '"00091001":{"vr":"UC","Value":[null,null]},"00091002":{"vr":"UC"},"00091003":{"vr":"LO","Value":["c"]}',
+    ),
     ("no parts", parts("LO"), '"00091001":{"vr":"LO"}'),
     ("no parts, VR late", parts("OB", late=True), '"00091001":{"vr":"OB"}'),
     (
@@ -363,6 +406,20 @@ def test_what_is_written_reads_as_the_same(events: list[Event], members: str) ->
     read = parser.feed(write([START, *events, END]).encode())
     assert parser.close() == []
     assert json.loads(write(read)) == json.loads(f"{{{members}}}")
+
+
+def test_empty_values_before_the_first_are_only_counted() -> None:
+    blocks: list[bytes] = []
+    json_writer = JsonWriter(blocks.append)
+    writer = EventWriter(json_writer, array=False)
+    count = 1_000_000
+    batches = repeat(some(*[""] * 1000), count // 1000)
+    assert peak(lambda: writer.write_all(chain([START, parts("UC")[0]], batches))) < 2**20
+    assert blocks == []
+    assert peak(lambda: writer.write_all([some("a"), parts("UC")[-1], END])) < 6 * 2**20  # of which the blocks are 5
+    writer.close()
+    json_writer.close()
+    assert b"".join(blocks) == b'{"00091001":{"vr":"UC","Value":[' + b"null," * count + b'"a"]}}'
 
 
 def test_an_array_of_none() -> None:
@@ -661,6 +718,11 @@ BAD_PARTS: list[tuple[str, list[Event]]] = [
         (f"text for {vr}, VR late", parts(vr, last_segment("a"), late=True))
         for vr in ("OB", "US", "FD", "AT", "PN", "SQ")
     ),
+    ("empty text for OB", [parts("OB")[0], last_segment("")]),
+    ("empty text for US", [parts("US")[0], last_segment("")]),
+    *((f"empty text for {vr}, VR late", parts(vr, last_segment(""), late=True)) for vr in ("OB", "US", "PN")),
+    *((f"no bytes for {vr}, VR late", parts(vr, last_segment(b""), late=True)) for vr in ("UT", "US", "SQ")),
+    ("bytes behind no bytes", [parts("OB")[0], last_segment(b""), segment(b"a")]),
     ("values for OB, VR late", parts("OB", some("a"), late=True)),
     ("fragments of text", [fragments(vr="UT")[0]]),
     ("fragments of an unknown VR", [fragments(vr="XX")[0]]),
