@@ -109,7 +109,7 @@ class Output:
 
     Raises:
         OSError: The path cannot be written, or the socket is in non-blocking mode.
-        TypeError: The target is none of them.
+        TypeError: The target is none of them, or is a text file.
     """
 
     def __init__(self, target: Target) -> None:
@@ -124,6 +124,8 @@ class Output:
         elif is_connection(target):
             self.is_connection = True
             self._file = cast(BinaryIO, SendingFile(target))
+        elif isinstance(target, io.TextIOBase):
+            raise TypeError(f"bytes are written, which {type(target).__name__} does not take; open it in binary mode")
         elif hasattr(target, "write"):
             self._file = cast(BinaryIO, target)
         else:

@@ -216,6 +216,13 @@ def test_what_is_no_target_is_a_type_error(target: object) -> None:
         Output(target)  # type: ignore[arg-type]
 
 
+def test_a_text_file_is_no_target(tmp_path: Path) -> None:
+    with (tmp_path / "out.json").open("w") as file:
+        for target in (file, io.StringIO()):
+            with pytest.raises(TypeError, match="binary mode"):
+                Output(target)  # type: ignore[arg-type]
+
+
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         Output(tmp_path / "none" / "out.json")
