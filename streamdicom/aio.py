@@ -232,7 +232,7 @@ class AsyncDatasetWriter:
 
         Raises:
             OutputError: An element cannot be written, and the location has its tag path; or a call before was
-                cancelled or has failed, or is still going on. The array is at its end then.
+                cancelled or has failed, or is still going on; or the array is closed. It is at its end then.
             OSError: The target, or the store of bulk data, cannot be written.
             TypeError: This is no data set.
         """

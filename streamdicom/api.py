@@ -256,11 +256,16 @@ class DatasetWriter:
         """Write one data set.
 
         Raises:
-            OutputError: An element cannot be written; the location has its tag path. The array is at its end then.
+            OutputError: An element cannot be written, and the location has its tag path; or the array is closed. It is
+                at its end then.
             OSError: The target, or the store of bulk data, cannot be written. The array is at its end too.
             TypeError: This is no data set.
         """
-        _write(self._encoder, self._encoder.encode(obj), self._output)
+        try:
+            _write(self._encoder, self._encoder.encode(obj), self._output)
+        except (StreamDicomError, OSError):
+            self._output.discard()  # as close may not be called for what has failed
+            raise
 
     def flush(self) -> None:
         """Give the target all that was written so far, as it stands in a block otherwise until that is full."""
@@ -274,8 +279,11 @@ class DatasetWriter:
             OutputError: An error came before.
         """
         if not self._is_closed:
-            self._output.write(self._encoder.close())
-            self._output.commit()
+            try:
+                self._output.write(self._encoder.close())
+                self._output.commit()
+            finally:
+                self._output.discard()  # which leaves alone what has its name
             self._is_closed = True
 
     def __enter__(self) -> Self:

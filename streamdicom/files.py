@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -12,10 +13,11 @@ from typing import BinaryIO, Self, TypeAlias, cast
 from streamdicom.errors import OutputError
 from streamdicom.sockets import Connection, SendingFile, is_connection, receive
 
-__all__ = ["CHUNK", "Output", "Source", "Target", "as_bytes", "chunks", "temporary"]
+__all__ = ["CHUNK", "Output", "Source", "Target", "as_bytes", "chunks", "hidden", "temporary"]
 
 CHUNK = 16 * 1024  # bytes; see the reader of DICOM JSON, which takes no more at once
 _MOST_IN_MEMORY = 1024 * 1024
+_LONGEST_STEM = 200  # bytes; a name may have 255
 
 Source: TypeAlias = str | os.PathLike[str] | BinaryIO | Connection | bytes | bytearray | memoryview | Iterable[bytes]
 """A path, a binary file (read from where it stands), a socket, the bytes themselves, or any iterable of bytes.
@@ -107,7 +109,7 @@ class Output:
 
     Raises:
         OSError: The path cannot be written, or the socket is in non-blocking mode.
-        TypeError: The target is none of them.
+        TypeError: The target is none of them, or is a text file.
     """
 
     def __init__(self, target: Target) -> None:
@@ -122,6 +124,8 @@ class Output:
         elif is_connection(target):
             self.is_connection = True
             self._file = cast(BinaryIO, SendingFile(target))
+        elif isinstance(target, io.TextIOBase):
+            raise TypeError(f"bytes are written, which {type(target).__name__} does not take; open it in binary mode")
         elif hasattr(target, "write"):
             self._file = cast(BinaryIO, target)
         else:
@@ -134,7 +138,7 @@ class Output:
             if not stat.S_ISREG(status.st_mode):
                 return path.open("wb")
             mode = stat.S_IMODE(status.st_mode)
-        self._partial = path.with_name(f".{path.name[:200]}.{os.urandom(4).hex()}.partial")
+        self._partial = path.with_name(f"{hidden(path.name)}.{os.urandom(4).hex()}.partial")
         descriptor = os.open(self._partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
         return os.fdopen(descriptor, "w+b")
 
@@ -142,7 +146,7 @@ class Output:
         """Write all of the bytes.
 
         Raises:
-            OSError: They cannot be written.
+            OSError: They cannot be written, or the file is in non-blocking mode and takes no more.
             OutputError: A write before has failed, so that nothing may follow it.
         """
         if not self._is_whole:
@@ -152,9 +156,12 @@ class Output:
         while view:
             # A raw file may take less than it is given.
             written = self._file.write(view)
-            if not isinstance(written, int):
-                break
-            view = view[written:]
+            if isinstance(written, int):
+                view = view[written:]
+            elif isinstance(self._file, io.RawIOBase):
+                raise BlockingIOError("the file is in non-blocking mode and takes no more yet")
+            else:
+                break  # less of a file than it might be: its write does not tell
         self._is_whole = True
 
     @contextmanager
@@ -192,15 +199,26 @@ class Output:
         self.discard()
 
     def discard(self) -> None:
-        """Leave nothing behind under the path."""
+        """Leave nothing behind under the path, which nothing can be written to then."""
         if self._path is None:
             return
+        self._is_whole = False
         with suppress(OSError):  # such as a full disk, which has been told already
             self._file.close()
         if self._partial is not None:
             with suppress(FileNotFoundError):
                 self._partial.unlink()
             self._partial = None
+
+
+def hidden(name: str) -> str:
+    """What the names of the hidden files beside a file start with, so short that something may follow.
+
+    >>> hidden("out.json")
+    '.out.json'
+    """
+    # File systems count bytes. What is no UTF-8 is dropped, because not all of them take it.
+    return "." + name.encode(errors="ignore")[:_LONGEST_STEM].decode(errors="ignore")
 
 
 def _is_random_access(file: BinaryIO) -> bool:

@@ -130,9 +130,9 @@ class WriteOptions:
         file_meta: Whether the file meta information (group 0002) is written, beside the other elements. The
             DICOM JSON Model does not know it (PS3.18 Annex F); DCMTK and others write it so.
         number_handling: How DS, IS, SV and UV are written. "number": as a number where the text is one that JSON
-            has, digit for digit, and else as a string. "string": always as a string. "auto": as a number only where a
-            reader that takes it for a double or an integer prints the same text again. FL, FD, SL, SS, UL and US are
-            always numbers.
+            has, digit for digit, in no more than ``Limits.number_length`` characters, and else as a string. "string":
+            always as a string. "auto": as a number only where a reader that takes it for a double or an integer prints
+            the same text again. FL, FD, SL, SS, UL and US are always numbers.
         nonfinite: What stands for NaN and infinities of FL and FD, which JSON does not have: their names as a
             "string" (CP-2352), "null", or an "error". With "null" an element of that one value is empty, and has no
             ``Value`` (PS3.18 F.2.5).

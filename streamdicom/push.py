@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
 from streamdicom.dicomjson import KeyFilter
-from streamdicom.errors import Location, StreamDicomError, TruncatedError
+from streamdicom.errors import InputError, Location, OutputError, StreamDicomError, TruncatedError
 from streamdicom.events import Event
 from streamdicom.files import temporary
 from streamdicom.filters import store_bulk_data
@@ -26,6 +26,8 @@ __all__ = ["BROKEN_OFF", "DatasetAssembler", "DatasetEncoder", "DatasetParser", 
 BROKEN_OFF = (ConnectionError, TimeoutError, EOFError)
 """What a source raises that stops before its end: a peer that has gone or says nothing, a file that is cut."""
 
+_Error = TypeVar("_Error", bound=StreamDicomError)
+
 _FEW = 32  # events between two looks for blocks, of which a long value has one in each
 
 
@@ -39,6 +41,17 @@ def stream_reading(options: ReadOptions, store: BulkDataStore | None = None) -> 
     wanted = Wanted(options.select, options.limits)
     parser = StreamParser(options=options, skip=KeyFilter.of(options, wanted))
     return parser, Stages.of_reading(options, store, wanted)
+
+
+def _stopped(kind: type[_Error], what: str, cause: BaseException) -> _Error:
+    """What is told from then on by something that an exception of the caller's own has stopped.
+
+    >>> print(_stopped(OutputError, "encoder", KeyError()))
+    the encoder was stopped by KeyError
+    """
+    error = kind(f"the {what} was stopped by {type(cause).__name__}")
+    error.__cause__ = cause
+    return error
 
 
 class DatasetAssembler:
@@ -71,17 +84,19 @@ class DatasetAssembler:
         self._stages = stages
         self._last = last
         self._builder = DatasetBuilder(options, file_dataset=file_dataset)
+        self._error: StreamDicomError | None = None
 
     @property
     def error(self) -> StreamDicomError | None:
         """The error that ended the stream, even if data sets before it were returned first."""
-        return self._builder.error or self._stages.error or self._events.error
+        return self._error or self._builder.error or self._stages.error or self._events.error
 
     def feed(self, data: bytes) -> list[Dataset]:
         """Take the next bytes of the stream; return the data sets that they complete.
 
         A fault raises at once if there are no data sets before it; otherwise those are returned first and the next
-        call raises. From then on every call raises the same error.
+        call raises. From then on every call raises the same error. An exception of what the caller has put into the
+        options, such as a handler, is raised as it is; the next call raises an InputError with it as the cause.
 
         Args:
             data: Any number of bytes, cut anywhere.
@@ -89,7 +104,7 @@ class DatasetAssembler:
         Raises:
             InputError: The bytes are not JSON or XML, that is not one of DICOM, or there is too much of something.
         """
-        return self._take(self._events.feed(data))
+        return self._take(lambda: self._events.feed(data))
 
     def close(self) -> list[Dataset]:
         """Say that the stream has ended. A DICOM file has its data set left then.
@@ -98,11 +113,20 @@ class DatasetAssembler:
             TruncatedError: The stream stopped within a document, or had none.
             InputError: As in ``feed``.
         """
-        return self._take(self._events.close())
+        return self._take(self._events.close)
 
-    def _take(self, events: list[Event]) -> list[Dataset]:
-        taken: Iterable[Event] = self._stages.take(events)
-        datasets = self._builder.take(self._last(taken) if self._last else taken)
+    def _take(self, parse: Callable[[], list[Event]]) -> list[Dataset]:
+        if self._error:
+            raise self._error
+        try:
+            taken: Iterable[Event] = self._stages.take(parse())
+            datasets = self._builder.take(self._last(taken) if self._last else taken)
+        except StreamDicomError as error:
+            self._error = error
+            raise
+        except BaseException as error:  # what it broke off is lost, so that nothing may follow
+            self._error = _stopped(InputError, "parser", error)
+            raise
         if self.error and not datasets:
             raise self.error
         return datasets
@@ -164,7 +188,7 @@ class DatasetEncoder:
     r"""The other way: data sets in, bytes out, in blocks of about 64 KiB that are made while they are taken.
 
     So one data set with gigabytes of pixel data takes no more memory than a small one, and whoever sends the blocks
-    sets the pace. After an error nothing can be written; the array is left open.
+    sets the pace. After an error nothing can be written, and the array is left open; nor can it after ``close``.
 
     Args:
         indent: Spaces, or a string, for each level; None for no white space.
@@ -198,7 +222,7 @@ class DatasetEncoder:
         Nothing is done before the first block is asked for, and all must be taken before the next data set.
 
         Raises:
-            OutputError: An element cannot be written; the location has its tag path.
+            OutputError: An element cannot be written, and the location has its tag path; or the document is closed.
             OSError: The store of bulk data cannot be written.
             TypeError: This is no data set.
         """
@@ -218,8 +242,8 @@ class DatasetEncoder:
                 for events in walked:
                     self._writer.write_all(events)
                     yield from self._ready()
-        except StreamDicomError as error:
-            self._error = error
+        except Exception as error:
+            self._error = error if isinstance(error, StreamDicomError) else _stopped(OutputError, "encoder", error)
             raise
         self._index += 1
 
@@ -227,9 +251,12 @@ class DatasetEncoder:
         """The blocks that events complete, of any number of data sets.
 
         Raises:
-            OutputError: An event out of order, a tag not above the one before it, or a value that does not fit its VR.
+            OutputError: An event out of order, a tag not above the one before it, or a value that does not fit its VR;
+                or the document is closed.
             OSError: The store of bulk data cannot be written.
         """
+        if self._error:
+            raise self._error
         events = self._stages.run(events)
         if self._stores:
             events = store_bulk_data(events, self._options.bulk_data_policy, self._options.bulk_data_store)
@@ -249,11 +276,12 @@ class DatasetEncoder:
         """What is pending, and the end of the document.
 
         Raises:
-            OutputError: An error came before, or a data set is not complete.
+            OutputError: An error came before, a data set is not complete, or the document is closed.
         """
         if self._error:
             raise self._error
         self._writer.close()
+        self._error = OutputError("the document is closed")  # for whatever may come now
         return b"".join(self._ready())
 
     def _ready(self) -> list[bytes]:

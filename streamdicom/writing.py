@@ -134,6 +134,7 @@ class TextWriter(Writer):
         self._vr = ""
         self._count = 0  # of its values
         self._is_binary = False  # whether the last of them was
+        self._is_open = False  # whether it has content, if it is in segments
         self._base64 = Base64Encoder()
         self._fragments = FragmentsEncoder()
         self._skipped = 0  # how many things are open within what is left out
@@ -199,6 +200,10 @@ class TextWriter(Writer):
 
     @abstractmethod
     def _put_values(self, values: tuple[Any, ...]) -> None: ...
+
+    @abstractmethod
+    def _put_empty(self, is_binary: bool) -> None:
+        """A value in segments that all are empty."""
 
     @abstractmethod
     def _open_value(self, is_binary: bool) -> None: ...
@@ -307,13 +312,20 @@ class TextWriter(Writer):
             raise OutputError("a segment that is neither text nor bytes")
         if self._place != Place.SEGMENTS:
             self._next_value(is_binary=is_binary)
-            self._open_value(is_binary)
-            self._count += 1
+            self._is_open = False
         elif is_binary is not self._is_binary:
             raise OutputError("a value in segments of text and of bytes")
-        self._put(self._base64.encode(value, final=final) if is_binary else self._escape(value))
+        if value and not self._is_open:
+            self._open_value(is_binary)
+            self._is_open = True
+        if self._is_open:
+            self._put(self._base64.encode(value, final=final) if is_binary else self._escape(value))
         if final:
-            self._close_value(is_binary)
+            if self._is_open:
+                self._close_value(is_binary)
+            else:
+                self._put_empty(is_binary)
+            self._count += 1
         self._place = Place.PARTS if final else Place.SEGMENTS
 
     def _end_parts(self, tag: int, vr: str, value: Any) -> None:

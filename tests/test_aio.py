@@ -268,6 +268,25 @@ def test_what_is_written_is_what_the_other_writer_writes(options: WriteOptions) 
     assert max(map(len, sent)) < 200_000
 
 
+@pytest.mark.parametrize("options", [WriteOptions(), WriteOptions(ndjson=True)], ids=["array", "ndjson"])
+def test_nothing_is_written_behind_the_end(options: WriteOptions) -> None:
+    sent: list[bytes] = []
+
+    async def send(data: bytes) -> None:
+        sent.append(data)
+
+    async def main() -> None:
+        writer = AsyncDatasetWriter(send, options=options)
+        await writer.write(dataset(1))
+        await writer.close()
+        with pytest.raises(OutputError, match="closed"):
+            await writer.write(dataset(2))
+        await writer.close()
+
+    _run(main())
+    assert b"".join(sent).decode() == streamdicom.dumps([dataset(1)], options=options)
+
+
 def test_a_callable_gets_blocks_and_what_is_pending_when_that_is_asked_for() -> None:
     sent: list[bytes] = []
 

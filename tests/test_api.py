@@ -193,10 +193,20 @@ def test_a_data_set_is_an_object_and_several_are_an_array() -> None:
     assert streamdicom.dumps(streamdicom.loads_file(_ONE)) == _ONE.decode()
 
 
-@pytest.mark.parametrize("indent", [0, 2, "\t"])
+@pytest.mark.parametrize("indent", [0, 2, "\t", -1, True])
 def test_an_indent_lays_out_as_the_json_module_does(indent: int | str) -> None:
     text = streamdicom.dumps([_dataset("1"), Dataset()], indent)
     assert text == json.dumps(json.loads(text), indent=indent)
+
+
+@pytest.mark.parametrize("options", [WriteOptions(), WriteOptions(format="xml")], ids=["json", "xml"])
+@pytest.mark.parametrize("indent", [1.5, [], {}, b" "])
+def test_an_indent_is_a_number_or_a_string(indent: Any, options: WriteOptions, tmp_path: Path) -> None:
+    with pytest.raises(TypeError):
+        streamdicom.dumps([Dataset()], indent, options=options)
+    with pytest.raises(TypeError):
+        streamdicom.dump([Dataset()], tmp_path / "out", indent, options=options)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_array_is_written_as_it_is_consumed() -> None:
@@ -261,6 +271,22 @@ def test_a_writer_may_be_closed_by_hand_and_twice() -> None:
     assert sink.getvalue() == b"[" + _ONE + b"]"
 
 
+@pytest.mark.parametrize(
+    "options", [WriteOptions(), WriteOptions(ndjson=True), WriteOptions(format="xml")], ids=["json", "ndjson", "xml"]
+)
+def test_nothing_is_written_behind_the_end(options: WriteOptions, tmp_path: Path) -> None:
+    for target in (tmp_path / "out", io.BytesIO()):
+        writer = DatasetWriter(target, options=options)
+        writer.write(_dataset("1"))
+        writer.close()
+        for _ in range(2):
+            with pytest.raises(OutputError, match="closed"):
+                writer.write(_dataset("2"))
+        writer.close()
+        text = target.read_bytes() if isinstance(target, Path) else target.getvalue()
+        assert _ids(text, options=ReadOptions(multiple_documents=True)) == ["1"]
+
+
 def test_a_writer_that_fails_leaves_the_array_open_and_no_file(tmp_path: Path) -> None:
     path, sink = tmp_path / "out.json", io.BytesIO()
     for target in (path, sink):
@@ -281,6 +307,44 @@ def test_a_writer_stays_failed_after_an_error() -> None:
     for action in (lambda: writer.write(_dataset("1")), writer.close):
         with pytest.raises(OutputError):
             action()
+
+
+def test_a_writer_that_fails_leaves_no_file_without_a_context(tmp_path: Path) -> None:
+    path = tmp_path / "out.json"
+    path.write_bytes(_ONE)
+    writer = DatasetWriter(path)
+    writer.write(_dataset("1"))
+    with pytest.raises(TypeError):
+        writer.write({})  # type: ignore[arg-type]
+    writer.write(_dataset("2"))
+    bad = Dataset()
+    bad[0x00091001] = DataElement(0x00091001, "OB", "text", already_converted=True)
+    with pytest.raises(OutputError):
+        writer.write(bad)
+    assert list(tmp_path.iterdir()) == [path]
+    for action in (lambda: writer.write(_dataset("3")), writer.flush, writer.close):
+        with pytest.raises(OutputError):
+            action()
+    assert path.read_bytes() == _ONE
+
+
+def test_a_writer_leaves_no_file_when_its_end_fails(tmp_path: Path) -> None:
+    writer = DatasetWriter(tmp_path / "out.json", options=WriteOptions(bulk_data_element_handler=_failing))
+    with pytest.raises(RuntimeError):
+        writer.write(_image())
+    with pytest.raises(OutputError, match="stopped by RuntimeError"):
+        writer.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def _failing(element: DataElement) -> str:
+    raise RuntimeError
+
+
+def _image() -> Dataset:
+    dataset = Dataset()
+    dataset.add_new(0x7FE00010, "OB", bytes(4096))
+    return dataset
 
 
 def test_events_are_written_as_they_were_read() -> None:
@@ -367,7 +431,7 @@ def test_ndjson_of_one_data_set_is_one_line() -> None:
 
 
 @_WAYS
-@pytest.mark.parametrize("indent", [0, 2, "\t"])
+@pytest.mark.parametrize("indent", [0, 2, "\t", -1, True])
 def test_ndjson_has_no_indent(way: str, indent: Any) -> None:
     with pytest.raises(ValueError, match="NDJSON"):
         _written(way, WriteOptions(ndjson=True), indent)

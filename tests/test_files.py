@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from streamdicom.errors import OutputError
 from streamdicom.files import Output, Source, chunks
 
 _DATA = bytes(range(256)) * 1000
@@ -94,6 +95,18 @@ def test_a_path_gets_its_name_only_when_it_is_complete(tmp_path: Path) -> None:
     assert _names(tmp_path) == ["out.json"]
 
 
+@pytest.mark.parametrize(
+    "name", ["a" * 250, "\u00e9" * 120 + ".json", "a" + "\U0001f600" * 60, os.fsdecode(b"\xe9" * 250)]
+)
+def test_a_name_may_be_as_long_as_the_file_system_takes(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    with Output(path) as output:
+        output.write(_DATA)
+        output.commit()
+    assert path.read_bytes() == _DATA
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_what_is_discarded_leaves_nothing_and_keeps_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "out.json"
     path.write_bytes(b"old")
@@ -173,10 +186,41 @@ def test_a_raw_file_that_takes_less_gets_the_rest_too() -> None:
     assert file.taken == b"12345678"
 
 
+def test_a_raw_file_that_takes_no_more_yet_is_an_error() -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with os.fdopen(reader, "rb"), os.fdopen(writer, "wb", buffering=0) as file:
+        output = Output(file)  # type: ignore[arg-type]
+        with pytest.raises(BlockingIOError):
+            output.write(bytes(16 * 1024 * 1024))
+        with pytest.raises(OutputError):
+            output.write(b"]")
+
+
+def test_a_write_that_does_not_tell_has_written_all() -> None:
+    class Silent:
+        def __init__(self) -> None:
+            self.taken = b""
+
+        def write(self, data: bytes) -> None:
+            self.taken += data
+
+    file = Silent()
+    Output(file).write(b"12345678")  # type: ignore[arg-type]
+    assert file.taken == b"12345678"
+
+
 @pytest.mark.parametrize("target", [17, None, object()])
 def test_what_is_no_target_is_a_type_error(target: object) -> None:
     with pytest.raises(TypeError):
         Output(target)  # type: ignore[arg-type]
+
+
+def test_a_text_file_is_no_target(tmp_path: Path) -> None:
+    with (tmp_path / "out.json").open("w") as file:
+        for target in (file, io.StringIO()):
+            with pytest.raises(TypeError, match="binary mode"):
+                Output(target)  # type: ignore[arg-type]
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import json
+import warnings
+from collections.abc import Callable
 from itertools import chain
 
 import pytest
 from pydicom import Dataset
 from pydicom.dataelem import DataElement
 
-from streamdicom import DatasetEncoder, DatasetParser, EventType, OutputError, TruncatedError, WriteOptions, iter_events
+from streamdicom import (
+    DatasetEncoder,
+    DatasetParser,
+    DeviationWarning,
+    EventType,
+    InputError,
+    OutputError,
+    ReadOptions,
+    TruncatedError,
+    WriteOptions,
+    iter_events,
+)
 from tests.memory import peak
 
 _MIB = 1024 * 1024
+_BULK = b'{"00100020":{"vr":"LO","Value":["1"]},"7FE00010":{"vr":"OB","BulkDataURI":"a"}}'
 
 
 def _patient(name: str) -> Dataset:
@@ -87,6 +101,67 @@ def test_an_error_is_sticky_and_leaves_the_array_open() -> None:
     parser.feed(encoder.flush())
     with pytest.raises(TruncatedError):
         parser.close()
+
+
+def _failing(*_: object) -> None:
+    raise OSError("of the caller")
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        (_BULK, ReadOptions(bulk_data_uri_handler=_failing)),
+        (_BULK, ReadOptions(select={"PatientID": _failing})),
+        (b'{"00100020":{"vr":"LO","Value":"1"}}', ReadOptions(on_deviation=_failing)),
+    ],
+    ids=["handler", "select", "deviation"],
+)
+def test_an_exception_of_the_caller_stops_the_parser(text: bytes, options: ReadOptions) -> None:
+    parser = DatasetParser(options=options)
+    with pytest.raises(OSError, match="of the caller") as first:
+        parser.feed(b"[" + text)
+    assert parser.error
+    for attempt in (lambda: parser.feed(b",{}"), parser.close):
+        with pytest.raises(InputError, match="stopped by OSError") as again:
+            attempt()
+        assert again.value is parser.error
+        assert again.value.__cause__ is first.value
+
+
+def test_a_warning_that_is_an_error_stops_the_parser() -> None:
+    parser = DatasetParser()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(DeviationWarning):
+            parser.feed(b'[{"00100020":{"vr":"LO","Value":"1"}},{}')
+    with pytest.raises(InputError, match="stopped by DeviationWarning"):
+        parser.feed(b",{}")
+
+
+def test_an_error_of_ours_in_a_handler_is_sticky_too() -> None:
+    def handler(uri: str) -> None:
+        raise OutputError("of the caller")
+
+    parser = DatasetParser(options=ReadOptions(bulk_data_uri_handler=handler))
+    for attempt in (lambda: parser.feed(b"[" + _BULK), lambda: parser.feed(b",{}"), parser.close):
+        with pytest.raises(OutputError, match="of the caller"):
+            attempt()
+
+
+def test_nothing_comes_behind_the_end() -> None:
+    for array in (True, False):
+        encoder = DatasetEncoder(array=array)
+        assert list(encoder.encode(_patient("1"))) == []
+        encoder.close()
+        attempts: list[Callable[[], object]] = [
+            lambda encoder=encoder: list(encoder.encode(_patient("2"))),
+            lambda encoder=encoder: list(encoder.encode_events(iter_events(b"{}"))),
+            encoder.close,
+        ]
+        for attempt in attempts:
+            with pytest.raises(OutputError, match="closed"):
+                attempt()
+        assert encoder.flush() == b""
 
 
 def test_only_data_sets_are_taken() -> None:

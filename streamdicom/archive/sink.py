@@ -22,7 +22,7 @@ from typing import Any, Self
 from streamdicom.archive.journal import Entry, Journal, check_request
 from streamdicom.archive.sources import FileId, file_id
 from streamdicom.errors import ResumeError
-from streamdicom.files import Output, Target
+from streamdicom.files import Output, Target, hidden
 
 __all__ = ["Sink", "open_sink"]
 
@@ -118,7 +118,7 @@ class _File(Sink):
     def __init__(self, path: Path, resume: bool) -> None:
         if not path.parent.is_dir():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
-        stem = f".{path.name[:200]}"
+        stem = hidden(path.name)
         self._path = path
         self._partial = path.with_name(f"{stem}.partial")
         self._journal = Journal(path.with_name(f"{stem}.journal"))

@@ -57,9 +57,10 @@ class _Choices(NamedTuple):
     write_name: bool
     retired: bool
     character_set: str
+    number_length: int
 
 
-_choices = attrgetter(*_Choices._fields)
+_choices = attrgetter(*_Choices._fields[:-1], "limits.number_length")
 
 
 def style_of(options: WriteOptions) -> Style:
@@ -186,12 +187,13 @@ def _character_set(start: str, values: tuple[Any, ...]) -> str:
 def _binary(start: str, values: tuple[Any, ...]) -> str:
     if len(values) > 1:
         raise OutputError("one binary value is all that an element can have")
-    if not values[0]:
+    if values[0] is None:
         return start + "}"
     try:
-        return f'{start},"InlineBinary":"{binascii.b2a_base64(values[0], newline=False).decode("ascii")}"}}'
+        text = binascii.b2a_base64(values[0], newline=False).decode("ascii")
     except TypeError:
         raise OutputError("a binary value that is not bytes") from None
+    return f'{start},"InlineBinary":"{text}"}}' if text else start + "}"
 
 
 def _text_attribute(start: str, values: tuple[Any, ...]) -> str:
@@ -229,30 +231,50 @@ def string(text: str) -> str:
     return encode_basestring(text)
 
 
+def _null(value: object) -> str:
+    """What is made of an empty text, but not of whatever else is false."""
+    if value is None or value == "":
+        return "null"
+    raise TypeError
+
+
 def _text(value: str | None) -> str:
     if not value:
-        return "null"
+        return _null(value)
     return encode_basestring(value) if value.isascii() else string(value)
 
 
-def _decimal(value: str | None) -> str:
-    """A number where the text is one of JSON's, so that it stays exact; a string otherwise (CP-1861)."""
-    if not value:
-        return "null"
-    if isinstance(value, str) and value.isascii() and value.isdigit() and value[0] != "0":  # the common case
-        return value
-    return value if _JSON_NUMBER.fullmatch(value) else string(value)
+def _decimal(most: int) -> Encoder:
+    """A number where the text is one of JSON's, so that it stays exact; a string otherwise (CP-1861).
+
+    So is a number of more characters than readers take, see ``Limits.number_length``.
+    """
+
+    def decimal(value: str | None) -> str:
+        if isinstance(value, str) and 0 < len(value) <= most:
+            if value.isascii() and value.isdigit() and value[0] != "0":  # the common case
+                return value
+            if _JSON_NUMBER.fullmatch(value):
+                return value
+        return string(value) if value else _null(value)
+
+    return decimal
 
 
-def _decimal_of_double(value: str | None) -> str:
+def _decimal_of_double(most: int) -> Encoder:
     """A number where whoever takes it for a double, or for an integer, has the same text for it again."""
-    if not value:
-        return "null"
-    if len(value) <= _LONGEST_DOUBLE and _JSON_NUMBER.fullmatch(value):
-        number = float(value)
-        if value == repr(number) or (abs(number) < _EXACT and value == repr(int(number))):
-            return value
-    return string(value)
+    most = min(most, _LONGEST_DOUBLE)
+
+    def decimal_of_double(value: str | None) -> str:
+        if not value:
+            return _null(value)
+        if len(value) <= most and _JSON_NUMBER.fullmatch(value):
+            number = float(value)
+            if value == repr(number) or (abs(number) < _EXACT and value == repr(int(number))):
+                return value
+        return string(value)
+
+    return decimal_of_double
 
 
 def _integer(value: int | None) -> str:
@@ -301,11 +323,15 @@ def _person_name(value: tuple[str, str, str] | None) -> str:
         raise OutputError("a person name that is not its three component groups")
     # PS3.18 F.2.2: only the groups that are not empty.
     names = zip(("Alphabetic", "Ideographic", "Phonetic"), value, strict=True)
-    groups = [f'"{name}":{string(text)}' for name, text in names if text]
+    groups = [f'"{name}":{string(text)}' for name, text in names if text or text not in ("", None)]
     return f"{{{','.join(groups)}}}" if groups else "null"
 
 
-_DECIMALS: dict[str, Encoder] = {"number": _decimal, "string": _text, "auto": _decimal_of_double}
+_DECIMALS: dict[str, Callable[[int], Encoder]] = {
+    "number": _decimal,
+    "string": lambda _: _text,
+    "auto": _decimal_of_double,
+}
 _LONG_INTEGERS: dict[str, Encoder] = {"number": _integer, "string": _integer_text, "auto": _integer_of_double}
 _FLOATS: dict[str, Encoder] = {"string": _float, "null": _float_or_null, "error": _finite_float}
 _general_text_attribute = _attribute(_text)
@@ -316,7 +342,7 @@ _FAST: dict[Encoder, Attribute] = {_text: _text_attribute, _integer: _integer_at
 def _encoders(choices: _Choices) -> dict[Form, Encoder]:
     return {
         Form.TEXT: _text,
-        Form.DECIMAL: _DECIMALS[choices.number_handling],
+        Form.DECIMAL: _DECIMALS[choices.number_handling](choices.number_length),
         Form.INTEGER: _integer,
         Form.LONG_INTEGER: _LONG_INTEGERS[choices.number_handling],
         Form.FLOAT: _FLOATS[choices.nonfinite],

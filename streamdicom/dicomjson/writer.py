@@ -13,6 +13,7 @@ from streamdicom.dicomjson._style import string, style_of
 from streamdicom.errors import InputError, LimitError, OutputError
 from streamdicom.events import ELEMENT, END_ITEM, END_SEQUENCE, START_ITEM, START_SEQUENCE, Event, EventType
 from streamdicom.jsontext import JsonReader, JsonWriter
+from streamdicom.jsontext.writer import ONE_LINE
 from streamdicom.limits import Limits
 from streamdicom.options import WriteOptions
 from streamdicom.vr import Form
@@ -21,6 +22,7 @@ from streamdicom.writing import MOST_PENDING, Moves, Place, TextWriter, misfit, 
 __all__ = ["EventWriter"]
 
 _ITEM_LENGTH = 12  # characters of the structure of an item
+_MOST_NULLS = 8 * 1024  # that are written at once
 
 _MEMBERS, _SEQUENCE = Place.MEMBERS, Place.SEQUENCE
 
@@ -64,7 +66,10 @@ class EventWriter(TextWriter):
         self._json = json
         self._style = style
         self._array = array
-        self._has_text = False  # whether the element in parts has a text segment
+        # Of the element in parts:
+        self._has_text = False  # whether it has a text segment
+        self._has_content = False  # whether the member with its values has begun
+        self._held = 0  # how many empty values there are before that
         if array:
             self._put("[")
 
@@ -168,7 +173,7 @@ class EventWriter(TextWriter):
             raise OutputError("JSON text that is not text")
         _check_json(value, self._most_levels - 3 * len(self._frames))
         if self._comes(tag):
-            self._put_start(f',"{self._style.key(tag)}":{value.translate(_ONE_LINE)}')
+            self._put_start(f',"{self._style.key(tag)}":{value.translate(ONE_LINE)}')
             self._last = tag
 
     def _put_reference(self, uri: str) -> None:
@@ -177,11 +182,20 @@ class EventWriter(TextWriter):
     # --- elements in parts -------------------------------------------------------------------------------------
 
     def _comma(self) -> str:
-        """What stands before the next of the values, or before the member that has them."""
-        return "," if self._vr or self._count else ""
+        """What stands before the member that has the values, or before the VR that comes behind them."""
+        return "," if self._vr or self._has_content else ""
 
-    def _open_values(self) -> str:
-        return self._comma() if self._count else f'{self._comma()}"Value":['
+    def _put_before_value(self) -> None:
+        """Write what stands before the next of the values, with the empty ones that were held back."""
+        if self._has_content:
+            self._put(",")
+            return
+        self._put(f'{self._comma()}"Value":[')
+        self._has_content = True
+        while self._held:
+            count = min(self._held, _MOST_NULLS)
+            self._put("null," * count)
+            self._held -= count
 
     def _put_values(self, values: tuple[Any, ...]) -> None:
         encode = self._style.encoders.get(row_of(self._vr or "LO").form)
@@ -191,12 +205,25 @@ class EventWriter(TextWriter):
             texts = list(map(encode, values))
         except (TypeError, ValueError, AttributeError, OverflowError) as error:
             raise misfit(error) from None
-        if texts:
-            self._put(self._open_values() + ",".join(texts))
+        if not self._has_content and texts.count("null") == len(texts):
+            self._held += len(texts)
+        elif texts:
+            self._put_before_value()
+            self._put(",".join(texts))
+
+    def _put_empty(self, is_binary: bool) -> None:
+        self._has_text = self._has_text or not is_binary
+        if not is_binary:
+            self._put_values(("",))
 
     def _open_value(self, is_binary: bool) -> None:
         self._has_text = self._has_text or not is_binary
-        self._put(f'{self._comma()}"InlineBinary":"' if is_binary else f'{self._open_values()}"')
+        if is_binary:
+            self._put(f'{self._comma()}"InlineBinary":"')
+            self._has_content = True
+        else:
+            self._put_before_value()
+            self._put('"')
 
     def _escape(self, text: str) -> str:
         return string(text)[1:-1]
@@ -210,11 +237,16 @@ class EventWriter(TextWriter):
             raise OutputError(f"'{member}' for VR {vr}")
         if self._has_text and form is not Form.TEXT:
             raise OutputError(f"a text segment for VR {vr}")
-        self._has_text = False
-        end = "]" if self._count and not self._is_binary else ""
+        if self._held > 1:  # PS3.18 F.2.5: an empty attribute has no Value, an empty value among several is null
+            self._held -= 1
+            self._put_before_value()
+            self._put("null")
+        end = "]" if self._has_content and not self._is_binary else ""
         if not self._vr:
             end += self._comma() + self._style.vr(tag, vr)
         self._put(end + "}")
+        self._has_text = self._has_content = False
+        self._held = 0
 
     _moves: ClassVar[Moves] = {
         **TextWriter._moves,
@@ -225,10 +257,6 @@ class EventWriter(TextWriter):
         },
         Place.SEQUENCE: {},  # the innermost loop has them all
     }
-
-
-# JSON text has line feeds only between its tokens (RFC 8259, section 2), where NDJSON must not.
-_ONE_LINE = {ord("\n"): " ", ord("\r"): " "}
 
 
 def _check_json(text: str, depth: int) -> None:

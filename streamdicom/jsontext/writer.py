@@ -19,12 +19,15 @@ from streamdicom.jsontext.reader import JsonReader
 from streamdicom.jsontext.tokens import DEPTHS, Token, TokenType
 from streamdicom.limits import Limits
 
-__all__ = ["JsonWriter"]
+__all__ = ["ONE_LINE", "JsonWriter"]
 
 _BLOCK = 64 * 1024
 _LONG_NUMBER = 1 << 30  # what is written is not a stranger's
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+
+ONE_LINE = {ord("\n"): " ", ord("\r"): " "}
+"""For ``str.translate``. JSON text has line feeds only between its tokens (RFC 8259, section 2)."""
 
 
 class _Place(IntEnum):
@@ -48,7 +51,7 @@ class JsonWriter:
         ensure_ascii: Whether characters beyond ASCII are written as escapes.
         escape_html: Whether <, >, &, ', U+2028 and U+2029 are, so that the text may stand within HTML.
         depth: How many objects and arrays may be open at once.
-        multiple: Whether several documents may be written, each on a line of its own.
+        multiple: Whether several documents may be written, each on a line of its own, or on several with an indent.
         trailing_newline: Whether the text ends with a line feed, unless it is empty.
 
     >>> blocks = []
@@ -74,7 +77,8 @@ class JsonWriter:
         trailing_newline: bool = False,
     ) -> None:
         self._sink = sink
-        self._indent = " " * indent if isinstance(indent, int) else indent
+        # Of what is no number, this is a TypeError, as it is in the json module.
+        self._indent = indent if indent is None or isinstance(indent, str) else " " * indent
         self._colon = ":" if indent is None else ": "
         self._escapes = escaper(ensure_ascii=ensure_ascii, escape_html=escape_html)
         self._depth = depth
@@ -160,7 +164,7 @@ class JsonWriter:
             OutputError: No value may come here, or this is no number of RFC 8259, section 6.
         """
         try:
-            text = number if isinstance(number, str) else repr(number)
+            text = _number_text(number)
         except ValueError:  # Python limits the digits of an int
             raise OutputError("an integer of too many digits") from None
         if not _NUMBER.fullmatch(text):
@@ -192,7 +196,7 @@ class JsonWriter:
         """
         tokens = self._tokens(text, len(self._open))
         if self._indent is None:
-            self._value(text)
+            self._value(text.translate(ONE_LINE) if self._multiple else text)
         else:
             self.write(tokens)
 
@@ -200,7 +204,8 @@ class JsonWriter:
         """Write a value that is JSON text already, in segments that are cut anywhere; the last one is marked final.
 
         The text is written as it is, but for escapes, where the layout allows it, and is not checked then: this is
-        for a caller who has just made it and is in a hurry. With an indent it is laid out anew, token by token.
+        for a caller who has just made it, without line feeds if there are several documents, and is in a hurry. With
+        an indent it is laid out anew, token by token.
 
         Raises:
             OutputError: No value may come here. Or, where it is laid out anew, the text is not one JSON value;
@@ -392,6 +397,15 @@ class JsonWriter:
         self._size += len(text)
         if self._size >= _BLOCK:
             self._flush()
+
+
+def _number_text(number: int | float | str) -> str:
+    """A number as text, whatever a class that is made from int or float prints."""
+    if isinstance(number, str):
+        return number
+    if isinstance(number, float):
+        return float.__repr__(number)
+    return int.__repr__(number) if isinstance(number, int) and not isinstance(number, bool) else ""
 
 
 _WRITE: dict[int, Callable[[JsonWriter, str], None]] = {

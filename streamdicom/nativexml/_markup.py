@@ -139,8 +139,15 @@ def quoted(text: str) -> str:
 # --- values ----------------------------------------------------------------------------------------------------
 
 
+def _nothing(value: object) -> str:
+    """What is made of an empty text, but not of whatever else is false."""
+    if value is None or value == "":
+        return ""
+    raise TypeError
+
+
 def _text(value: str | None) -> str:
-    return escape(value) if value else ""
+    return escape(value) if value else _nothing(value)
 
 
 def _integer(value: int | None) -> str:
@@ -171,7 +178,9 @@ def _name(value: tuple[str, str, str] | None) -> str:
     if isinstance(value, str):
         raise OutputError("a person name that is not its three component groups")
     groups = zip(GROUPS, value, strict=True)
-    return "".join([f"<{group}>{_components(text)}</{group}>" for group, text in groups if text])
+    return "".join(
+        [f"<{group}>{_components(text)}</{group}>" for group, text in groups if text or text not in ("", None)]
+    )
 
 
 def _components(text: str) -> str:
@@ -225,21 +234,21 @@ def values_of(vr: str, values: tuple[Any, ...], number: int = 1) -> str:
 
 def _content(vr: str) -> Content:
     """The values, or nothing if there is but an empty one: an element of zero length has none (PS3.19 A.1.5)."""
-    return lambda values: values_of(vr, values) if len(values) > 1 or _is_something(values[0]) else ""
+    empty = values_of(vr, (None,))
 
+    def content(values: tuple[Any, ...]) -> str:
+        markup = values_of(vr, values)
+        return "" if markup == empty else markup
 
-def _is_something(value: Any) -> bool:
-    return value not in (None, "", ("", "", ""))
+    return content
 
 
 def _text_content(values: tuple[Any, ...]) -> str:
     """What ``_content`` makes of text, and faster where there is one value, as there mostly is."""
     if len(values) == 1:
         [value] = values
-        if not value:
-            return ""
         try:
-            return f'<Value number="1">{escape(value)}</Value>'
+            return f'<Value number="1">{escape(value)}</Value>' if value else _nothing(value)
         except (TypeError, AttributeError):
             raise OutputError("a value that does not fit the VR") from None
     return values_of("LO", values)
@@ -255,12 +264,13 @@ def _integer_content(values: tuple[Any, ...]) -> str:
 def _binary_content(values: tuple[Any, ...]) -> str:
     if len(values) > 1:
         raise OutputError("one binary value is all that an element can have")
-    if not values[0]:
+    if values[0] is None:
         return ""
     try:
-        return f"<InlineBinary>{binascii.b2a_base64(values[0], newline=False).decode('ascii')}</InlineBinary>"
+        text = binascii.b2a_base64(values[0], newline=False).decode("ascii")
     except TypeError:
         raise OutputError("a binary value that is not bytes") from None
+    return f"<InlineBinary>{text}</InlineBinary>" if text else ""
 
 
 def _character_set(values: tuple[Any, ...]) -> str:

@@ -24,6 +24,8 @@ _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 _ROOT = '<NativeDicomModel xmlns="http://dicom.nema.org/PS3.19/models/NativeDICOM" xml:space="preserve">'
 _END_ROOT = "</NativeDicomModel>"
 
+_MOST_EMPTY = 1024  # values that are written at once
+
 _MEMBERS = int(Place.MEMBERS)
 
 
@@ -73,7 +75,8 @@ class NativeXmlWriter(TextWriter):
         most_sequences = (options.limits.depth - 4) // 3  # see ``Limits.depth``
         super().__init__(markup, most_sequences=most_sequences, is_stream=array)
         self._sink = sink
-        self._indent = " " * indent if isinstance(indent, int) else indent
+        self._indent = indent if indent is None or isinstance(indent, str) else " " * indent
+        self._held = 0  # how many empty values the element in parts starts with, until more comes
         self._level = 0  # of what is open, for the indent
         self._markup = markup
         self._blocks = Blocks()  # of the innermost data set or item
@@ -207,11 +210,32 @@ class NativeXmlWriter(TextWriter):
     # --- elements in parts -------------------------------------------------------------------------------------
 
     def _put_values(self, values: tuple[Any, ...]) -> None:
-        self._put_tags(values_of(self._vr, values, self._count + 1))
+        markup = values_of(self._vr, values, self._count + 1)
+        if self._held == self._count and "</" not in markup:  # there are none but empty ones so far
+            self._held += len(values)
+        elif markup:
+            self._put_held()
+            self._put_tags(markup)
 
-    def _open_value(self, is_binary: bool) -> None:
+    def _put_held(self) -> None:
+        """Write the empty values that were held back."""
+        for start in range(0, self._held, _MOST_EMPTY):
+            count = min(self._held - start, _MOST_EMPTY)
+            self._put_tags(values_of(self._vr, (None,) * count, start + 1))
+        self._held = 0
+
+    def _put_empty(self, is_binary: bool) -> None:
+        self._check_form(is_binary)
+        if not is_binary:
+            self._put_values((None,))
+
+    def _check_form(self, is_binary: bool) -> None:
         if VRS[self._vr].form is not (Form.BINARY if is_binary else Form.TEXT):
             raise OutputError(f"a {'binary value' if is_binary else 'text segment'} for VR {self._vr}")
+
+    def _open_value(self, is_binary: bool) -> None:
+        self._check_form(is_binary)
+        self._put_held()
         self._put_tags("<InlineBinary>" if is_binary else f'<Value number="{self._count + 1}">')
 
     def _escape(self, text: str) -> str:
@@ -224,6 +248,9 @@ class NativeXmlWriter(TextWriter):
     def _close_element(self, tag: int, vr: str) -> None:
         if vr != self._vr:
             raise OutputError(f"a long value of VR {vr} that was told to be of another")
+        if self._held > 1:  # an element of zero length has no value (PS3.19 A.1.5)
+            self._put_held()
+        self._held = 0
         self._put_tags(END)
 
     _moves: ClassVar[Moves] = {

@@ -78,6 +78,12 @@ def test_no_input_makes_an_empty_array(tmp_path: Path) -> None:
     assert _text(tmp_path / "in", format="ndjson") == b""
 
 
+def test_a_name_may_be_as_long_as_the_file_system_takes(tmp_path: Path) -> None:
+    target = tmp_path / ("\u00e9" * 120 + ".json")
+    export_archive([], target)
+    assert list(tmp_path.iterdir()) == [target]
+
+
 @pytest.mark.parametrize("name", ["out.json", "out.ndjson", "out.json.gz", "out.ndjson.zst"])
 def test_the_output_does_not_depend_on_how_many_processes_make_it(corpus: Path, tmp_path: Path, name: str) -> None:
     if name.endswith(".zst"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable, Sequence
+from itertools import chain, repeat
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from streamdicom.jsontext import JsonReader, JsonWriter
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, WriteOptions
 from streamdicom.vr import VRS
+from tests.memory import peak
 
 TAG, NEXT, LAST = 0x00091001, 0x00091002, 0x00091003
 SEQ = 0x00081140
@@ -175,6 +177,37 @@ VALUES: list[tuple[str, tuple[Any, ...], str]] = [
 BULK = ["DS", "FL", "FD", "IS", "LT", "OB", "OD", "OF", "OL", "OV", "OW", "SL", "SS", "ST", "SV", "UC", "UL", "UN"]
 BULK += ["US", "UT", "UV"]
 
+# PS3.18 F.2.5: null for an empty value among several, and no member for an attribute that is empty.
+EMPTY_PARTS: list[tuple[str, str, list[Event], str]] = [
+    ("an empty value", "UC", [some(None)], ""),
+    ("an empty text", "UC", [some("")], ""),
+    ("no values", "UC", [some()], ""),
+    ("an empty segment", "UC", [last_segment("")], ""),
+    ("empty segments", "UT", [segment(""), segment(""), last_segment("")], ""),
+    ("no bytes", "OB", [last_segment(b"")], ""),
+    ("no bytes in segments", "OB", [segment(b""), last_segment(b"")], ""),
+    ("no bytes, and then some", "OB", [segment(b""), segment(b"a"), last_segment(b"")], '"InlineBinary":"YQ=="'),
+    ("empty values", "UC", [some(None, ""), some(None)], '"Value":[null,null,null]'),
+    ("an empty value and an empty segment", "UC", [some(None), last_segment("")], '"Value":[null,null]'),
+    ("empty first", "UC", [some(None), last_segment(""), some(), last_segment("a")], '"Value":[null,null,"a"]'),
+    ("an empty segment first", "UC", [last_segment(""), some("a")], '"Value":[null,"a"]'),
+    ("an empty segment last", "UC", [some("a"), last_segment("")], '"Value":["a",null]'),
+    (
+        "an empty segment within",
+        "UC",
+        [last_segment("a"), last_segment(""), last_segment("b")],
+        '"Value":["a",null,"b"]',
+    ),
+    ("text behind an empty segment", "UC", [segment(""), last_segment("a")], '"Value":["a"]'),
+]
+
+
+def written(vr: str, member: str, late: bool) -> str:
+    """An element whose VR stands before its member or behind it."""
+    members = [f'"vr":"{vr}"', member] if member else [f'"vr":"{vr}"']
+    return f'"00091001":{{{",".join(members[::-1] if late else members)}}}'
+
+
 STRUCTURE: list[tuple[str, list[Event], str]] = [
     ("nothing", [], ""),
     (
@@ -253,6 +286,16 @@ STRUCTURE: list[tuple[str, list[Event], str]] = [
     ("floats in parts", parts("FD", some(0.5, float("inf"))), '"00091001":{"vr":"FD","Value":[0.5,"Infinity"]}'),
     ("tags in parts", parts("AT", some(TAG)), '"00091001":{"vr":"AT","Value":["00091001"]}'),
     ("names in parts", parts("PN", some(("", "", "P"))), '"00091001":{"vr":"PN","Value":[{"Phonetic":"P"}]}'),
+    *(
+        (f"{name}, VR {'late' if late else 'first'}", parts(vr, *pieces, late=late), written(vr, member, late))
+        for name, vr, pieces, member in EMPTY_PARTS
+        for late in (False, True)
+    ),
+    (
+        "elements around an empty one in parts",
+        [*parts("UC", some(None), some(None)), *parts("UC", last_segment(""), tag=NEXT), element("LO", "c", tag=LAST)],
+        '"00091001":{"vr":"UC","Value":[null,null]},"00091002":{"vr":"UC"},"00091003":{"vr":"LO","Value":["c"]}',
+    ),
     ("no parts", parts("LO"), '"00091001":{"vr":"LO"}'),
     ("no parts, VR late", parts("OB", late=True), '"00091001":{"vr":"OB"}'),
     (
@@ -365,6 +408,20 @@ def test_what_is_written_reads_as_the_same(events: list[Event], members: str) ->
     assert json.loads(write(read)) == json.loads(f"{{{members}}}")
 
 
+def test_empty_values_before_the_first_are_only_counted() -> None:
+    blocks: list[bytes] = []
+    json_writer = JsonWriter(blocks.append)
+    writer = EventWriter(json_writer, array=False)
+    count = 1_000_000
+    batches = repeat(some(*[""] * 1000), count // 1000)
+    assert peak(lambda: writer.write_all(chain([START, parts("UC")[0]], batches))) < 2**20
+    assert blocks == []
+    assert peak(lambda: writer.write_all([some("a"), parts("UC")[-1], END])) < 6 * 2**20  # of which the blocks are 5
+    writer.close()
+    json_writer.close()
+    assert b"".join(blocks) == b'{"00091001":{"vr":"UC","Value":[' + b"null," * count + b'"a"]}}'
+
+
 def test_an_array_of_none() -> None:
     assert write([], array=True) == "[]"
 
@@ -418,6 +475,11 @@ MISFITS: list[tuple[str, tuple[Any, ...]]] = [
     *(("AT", (value,)) for value in ("00100020", 1.5, b"a", (1,), -1, 2**32, "")),
     *(("PN", (value,)) for value in ("Doe^Jane", "Doe", 5, ("a", "b"), ("a", "b", "c", "d"), ("a", 5, ""), b"abc")),
     *((vr, (value,)) for vr in ("OB", "OD", "OF", "OL", "OV", "OW", "UN") for value in ("a", 5, 1.5, (b"a",), [0])),
+    # What is false, but nothing empty that the VR has.
+    *((vr, (value,)) for vr in [*TEXTS, "DS", "IS"] for value in (0, 0.0, False, b"", (), [])),
+    *((vr, ("1", 0)) for vr in [*TEXTS, "DS", "IS"]),
+    *((vr, (value,)) for vr in ("OB", "OD", "OF", "OL", "OV", "OW", "UN") for value in (0, 0.0, False, "", (), [])),
+    *(("PN", (value,)) for value in ("", 0, False, b"", (), (0, "", ""), ("a", b"", ""))),
     *((vr, (b"a", b"b")) for vr in ("OB", "OD", "OF", "OL", "OV", "OW", "UN")),
     ("OB", (None, b"a")),
     *((vr, ("a", value, "b")) for vr, value in (("LO", 5), ("US", 1), ("DS", 1.5), ("FD", 1.5), ("PN", "Doe^Jane"))),
@@ -645,6 +707,7 @@ BAD_PARTS: list[tuple[str, list[Event]]] = [
     ("half of a surrogate pair in a value", [parts("UC")[0], some("a", "\ud800")]),
     ("segment of a number", [parts("UT")[0], last_segment(5)]),
     ("number for text", [parts("UC")[0], some(5)]),
+    ("zero for text", [parts("UC")[0], some("a", 0)]),
     ("number before the VR", [parts("", late=True)[0], some(5)]),
     ("text for a number", [parts("US")[0], some("a")]),
     ("text for a float", [parts("FD")[0], some("a")]),
@@ -655,6 +718,11 @@ BAD_PARTS: list[tuple[str, list[Event]]] = [
         (f"text for {vr}, VR late", parts(vr, last_segment("a"), late=True))
         for vr in ("OB", "US", "FD", "AT", "PN", "SQ")
     ),
+    ("empty text for OB", [parts("OB")[0], last_segment("")]),
+    ("empty text for US", [parts("US")[0], last_segment("")]),
+    *((f"empty text for {vr}, VR late", parts(vr, last_segment(""), late=True)) for vr in ("OB", "US", "PN")),
+    *((f"no bytes for {vr}, VR late", parts(vr, last_segment(b""), late=True)) for vr in ("UT", "US", "SQ")),
+    ("bytes behind no bytes", [parts("OB")[0], last_segment(b""), segment(b"a")]),
     ("values for OB, VR late", parts("OB", some("a"), late=True)),
     ("fragments of text", [fragments(vr="UT")[0]]),
     ("fragments of an unknown VR", [fragments(vr="XX")[0]]),
@@ -850,6 +918,31 @@ def test_numbers_are_handled_as_asked(
     ):
         written = write([START, *events, END], options=options)
         assert written == f'{{"00091001":{{"vr":"{vr}","Value":{expected}}}}}'
+
+
+@pytest.mark.parametrize("handling", ["number", "string", "auto"])
+@pytest.mark.parametrize("text", ["9" * 1001, "0." + "1" * 1000, "-" + "9" * 1000, "1e" + "0" * 999])
+def test_a_number_that_readers_take_for_too_long_is_text(text: str, handling: Any) -> None:
+    for vr in ("DS", "IS"):
+        for events in ([element(vr, "1", text)], parts(vr, some("1", text))):
+            written = write([START, *events, END], options=WriteOptions(number_handling=handling))
+            assert f',"{text}"]' in written
+            parser = EventParser(options=ReadOptions(on_deviation=lambda _: None))
+            assert len(parser.feed(written.encode())) >= 3
+            assert parser.close() == []
+
+
+@pytest.mark.parametrize(("handling", "expected"), [("number", [1234, 123, "12345"]), ("auto", [1234, 123, "12345"])])
+def test_how_long_a_number_may_be_is_an_option(handling: Any, expected: list[Any]) -> None:
+    options = WriteOptions(number_handling=handling, limits=Limits(number_length=4))
+    for vr in ("DS", "IS"):
+        written = write([START, element(vr, "1234", "123", "12345"), END], options=options)
+        assert json.loads(written)["00091001"]["Value"] == expected
+
+
+def test_a_number_is_one_up_to_the_bound() -> None:
+    for text in ("9" * 1000, "0." + "1" * 998):
+        assert f"[{text}]" in write([START, element("DS", text), END])
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "1e-07", "123456789012345", "0.1", "1e22", "5E-324", "1.0", "00"])

@@ -10,6 +10,7 @@ from enum import IntEnum
 from typing import Any
 
 import pytest
+from pydicom.valuerep import IS, DSfloat
 
 from streamdicom.errors import OutputError
 from streamdicom.jsontext import JsonWriter
@@ -255,7 +256,6 @@ NOT_NUMBERS = [
     ("false", False),
     ("none", None),
     ("complex", 1j),
-    ("member of an enum", Fruit.APPLE),
     ("integer of too many digits", 10**5000),
     ("bytes", b"1"),
     ("empty text", ""),
@@ -279,6 +279,19 @@ NOT_NUMBERS = [
     ("digits of another script", "\u0661"),
     ("two numbers", "1 2"),
 ]
+
+
+class _Half(float):
+    def __repr__(self) -> str:
+        return "a half"
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(Fruit.APPLE, "1"), (_Half(0.5), "0.5"), (IS("7"), "7"), (DSfloat("1.50"), "1.5")],
+)
+def test_what_is_made_from_int_or_float_is_a_number(number: Any, text: str) -> None:
+    assert write([("number", number)]) == text
 
 
 @pytest.mark.parametrize("number", cases(NOT_NUMBERS))
@@ -700,6 +713,7 @@ SEVERAL: list[tuple[str, list[Call], str]] = [
     ("scalars", [ONE, ("null",), ("string", "a")], '1\nnull\n"a"'),
     ("segments", [PART, LAST_PART, BYTES, LAST_BYTES], '"bc"\n"YmM="'),
     ("raw", [("raw", "[1]"), ("raw", "[2]")], "[1]\n[2]"),
+    ("raw over several lines", [("raw", '{"a":\n[1,\r\n2]}\n'), ONE], '{"a": [1,  2]} \n1'),
     ("raw segments", [RAW_PART, LAST_RAW_PART, ("raw_segment!", "7")], '[2,"x"]\n7'),
 ]
 

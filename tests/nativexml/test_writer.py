@@ -211,6 +211,33 @@ def test_long_values_are_written_as_they_come() -> None:
     assert read_well(_written(in_dataset([start_parts("OB"), end_parts("OB")]))) == shown(in_dataset([element("OB")]))
 
 
+@pytest.mark.parametrize(
+    ("vr", "pieces", "numbers"),
+    [
+        ("UC", [some("UC", None)], []),
+        ("UC", [some("UC")], []),
+        ("UC", [*segments("UC", "", "")], []),
+        ("OB", [*segments("OB", b"", b"")], []),
+        ("PN", [some("PN", ("", "", ""))], []),
+        ("UC", [some("UC", None), some("UC", "")], ["1/", "2/"]),
+        ("UC", [some("UC", None), *segments("UC", "", "")], ["1/", "2/"]),
+        ("UC", [some("UC", None), some("UC"), some("UC", "a", None)], ["1/", "2", "3/"]),
+        ("UC", [*segments("UC", ""), *segments("UC", "a")], ["1/", "2"]),
+        ("UC", [*segments("UC", "a"), *segments("UC", ""), some("UC", None)], ["1", "2/", "3/"]),
+        ("US", [some("US", *[None] * 3000), some("US", 1)], [*(f"{n}/" for n in range(1, 3001)), "3001"]),
+    ],
+)
+@pytest.mark.parametrize("indent", [None, 1])
+def test_an_element_in_parts_of_one_empty_value_has_none(
+    vr: str, pieces: list[Event], numbers: list[str], indent: int | None
+) -> None:
+    element_in_parts = [start_parts(vr), *pieces, end_parts(vr)]
+    text = _written(in_dataset([*element_in_parts, element("LO", "b", tag=TAG + 1)]), indent=indent)
+    first = text.partition("</DicomAttribute>")[0]
+    assert "InlineBinary" not in first
+    assert [part.partition(">")[0].replace('"', "") for part in first.split(" number=")[1:]] == numbers
+
+
 def test_fragments_are_one_value_with_their_items() -> None:
     def fragment(data: bytes) -> list[Event]:
         return [(EventType.START_FRAGMENT, TAG, "OB", len(data)), (EventType.LAST_SEGMENT, TAG, "OB", data)]
@@ -268,6 +295,15 @@ _WRONG = [
     ("vr", [element("XX", "a")], "not a value representation"),
     ("sequence", [element("SQ")], "not a value representation"),
     ("number-for-text", [element("LO", 1)], "does not fit the VR"),
+    *((f"zero-for-{vr}", [element(vr, 0)], "does not fit the VR") for vr in ("LO", "DS", "IS", "UT")),
+    ("zero-among-text", [element("LO", "a", 0)], "does not fit the VR"),
+    ("no-bytes-for-text", [element("LO", b"")], "does not fit the VR"),
+    ("no-text-for-number", [element("US", "")], "does not fit the VR"),
+    ("no-text-for-float", [element("FD", "")], "does not fit the VR"),
+    ("no-text-for-bytes", [element("OB", "")], "not bytes"),
+    ("zero-for-bytes", [element("OB", 0)], "not bytes"),
+    ("no-text-for-name", [element("PN", "")], "three component groups"),
+    ("zero-in-name", [element("PN", (0, "", ""))], "does not fit the VR"),
     ("bytes-for-text", [element("LO", b"a")], "does not fit the VR"),
     ("text-for-number", [element("US", "1")], "does not fit the VR"),
     ("text-for-name", [element("PN", "Doe")], "three component groups"),
