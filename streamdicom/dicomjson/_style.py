@@ -212,7 +212,7 @@ def _integer_attribute(start: str, values: tuple[Any, ...]) -> str:
     """As ``_text_attribute``, for integers."""
     if len(values) == 1:
         [value] = values
-        if type(value) is int:
+        if type(value) is int and value.bit_length() <= 64:
             return f'{start},"Value":[{value}]}}'
     return _general_integer_attribute(start, values)
 

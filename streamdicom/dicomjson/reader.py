@@ -150,7 +150,7 @@ class EventParser:
 
         A fault raises at once if there are no events before it; otherwise those are returned first and the next
         call raises. From then on every call raises the same error. The byte offset of a fault in a value is that
-        of the end of its attribute.
+        of the end of its attribute, or of the string if that is no base64.
 
         Args:
             data: Any number of bytes, cut anywhere. The events do not depend on the cuts.

@@ -126,6 +126,8 @@ def test_an_empty_element_has_no_value(vr: str, value: Any) -> None:
         ("US", 1.5),
         ("US", b"\1"),
         ("US", np.array(5)),
+        ("US", 10**5000),
+        ("SV", -(10**5000)),
         ("FD", "x"),
         ("FD", 10**400),
         ("LO", 5),
