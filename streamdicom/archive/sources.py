@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import stat
 import struct
+import sys
 import tarfile
 import zipfile
 import zlib
@@ -43,7 +44,7 @@ __all__ = [
 _CHUNK = 64 * 1024
 _HEAD = 512  # what it takes to tell a tar file, and more than the others need
 _PREAMBLE = 128
-_LONGEST_NAME = 1024 * 1024  # of a member; tarfile reads it whole
+_LONGEST_HEADER = 1024 * 1024  # of a member in a tar file, with its name, which tarfile reads whole
 
 # What the standard library raises for damaged files.
 _DAMAGE = (
@@ -317,36 +318,27 @@ def _member(name: str, data: Iterator[bytes]) -> Member | None:
     return Member(name, chain([head], data)) if kind_of(head) == Kind.DICOM else None
 
 
-class _Header(tarfile.TarInfo):
-    """The header of a member.
-
-    It must not make tarfile read a name as long as it likes, and tarfile takes one that is damaged for the end.
-    """
-
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Header:
-        try:
-            header = super().frombuf(buf, encoding, errors)
-        except tarfile.HeaderError as error:
-            if len(buf) == tarfile.BLOCKSIZE and not any(buf):  # the mark of the end
-                raise
-            if len(buf) < tarfile.BLOCKSIZE:
-                raise TruncatedError("the tar file stops before its end") from error
-            raise DicomFileError("the header of a member is damaged") from error
-        if header.size > _LONGEST_NAME and header.type in b"xgXLK":
-            raise DicomFileError("a member whose name is too long")
-        return header
-
-
 def _tar_members(data: Iterator[bytes]) -> Iterator[Member | None]:
-    stream = cast(IO[bytes], _Stream(data))  # of which only ``read`` is needed
-    with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header, errors="surrogateescape") as archive:
+    stream = _Stream(data)
+    file = cast(IO[bytes], stream)  # of which only ``read``, ``seek`` and ``tell`` are needed
+    with tarfile.open(fileobj=file, mode="r:", errors="surrogateescape") as archive:
         for header in archive:
             archive.members = []  # type: ignore[attr-defined]  # or it remembers all of them
             if header.isreg() and not header.issparse():
-                file = archive.extractfile(header)
-                assert file is not None
-                yield _member(header.name, pieces(file))
+                content = archive.extractfile(header)
+                assert content is not None
+                stream.left = sys.maxsize
+                yield _member(header.name, pieces(content))
+            stream.left = _LONGEST_HEADER
+    _check_end(stream.last)
+
+
+def _check_end(block: bytes) -> None:
+    """Whether tarfile stopped at the mark of the end: it takes a header that is cut or damaged for the end too."""
+    if len(block) < tarfile.BLOCKSIZE:
+        raise TruncatedError("the tar file stops before its end")
+    if any(block):
+        raise DicomFileError("the header of a member is damaged")
 
 
 def _compressed_members(file: IO[bytes]) -> Iterator[Member | None]:
@@ -370,14 +362,39 @@ def _compressed_members(file: IO[bytes]) -> Iterator[Member | None]:
 
 
 class _Stream:
-    """A stream of bytes as tarfile wants it."""
+    """A stream of bytes as tarfile wants it.
+
+    Attributes:
+        last: What was read last.
+        left: How many bytes may yet be read, lest tarfile reads a name that is as long as it likes.
+    """
 
     def __init__(self, data: Iterator[bytes]) -> None:
         self._data = data
-        self._held = b""
+        self._held = memoryview(b"")
+        self._position = 0
+        self.last = b""
+        self.left = _LONGEST_HEADER
 
     def read(self, size: int) -> bytes:
-        while len(self._held) < size and (piece := next(self._data, b"")):
-            self._held += piece
-        found, self._held = self._held[:size], self._held[size:]
-        return found
+        self.left -= size
+        if self.left < 0:
+            raise DicomFileError("a member whose header or name is too long")
+        self.last = b"".join(self._take(size))
+        return self.last
+
+    def seek(self, position: int) -> None:
+        if position < self._position:
+            raise tarfile.StreamError("a stream does not go back")
+        for _ in self._take(position - self._position):
+            pass
+
+    def tell(self) -> int:
+        return self._position
+
+    def _take(self, size: int) -> Iterator[memoryview]:
+        while size > 0 and (held := self._held or memoryview(next(self._data, b""))):
+            found, self._held = held[:size], held[size:]
+            self._position += len(found)
+            size -= len(found)
+            yield found

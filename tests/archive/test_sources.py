@@ -182,13 +182,22 @@ def test_a_file_that_is_compressed_is_read_too(tmp_path: Path) -> None:
     assert _read(_put(tmp_path / "x.gz", gzip.compress(b"text"))) == [None]
 
 
-def test_long_names_are_read_and_hostile_ones_not(tmp_path: Path) -> None:
-    name = "n" * 5000
-    assert _read(_put(tmp_path / "x", _tar((name, _DICOM))))[-1] == (name, _DICOM)
+def _extra_header(kind: bytes, size: int, data: bytes = b"") -> bytes:
+    """What stands before the header of a member, such as its name if it is long."""
     header = tarfile.TarInfo("././@LongLink")
-    header.type, header.size = tarfile.GNUTYPE_LONGNAME, 10**9
-    block = header.tobuf(tarfile.GNU_FORMAT)
-    bomb = gzip.compress(block + bytes(200_000_000), 1)
+    header.type, header.size = kind, size
+    return header.tobuf(tarfile.GNU_FORMAT) + data + bytes(-len(data) % 512)
+
+
+@pytest.mark.parametrize("name", ["n" * 5000, "n" * 1_000_000], ids=len)
+def test_long_names_are_read(tmp_path: Path, name: str) -> None:
+    assert _read(_put(tmp_path / "x", _tar((name, _DICOM))))[-1] == (name, _DICOM)
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE, tarfile.XGLTYPE])
+@pytest.mark.parametrize("before", [b"", _extra_header(tarfile.GNUTYPE_LONGLINK, 3, b"abc")], ids=["first", "second"])
+def test_a_name_that_is_hostile_is_not_read(tmp_path: Path, kind: bytes, before: bytes) -> None:
+    bomb = gzip.compress(before + _extra_header(kind, 10**9) + bytes(50_000_000), 1)
     path = _put(tmp_path / "bomb", bomb)
     tracemalloc.start()
     try:
@@ -229,6 +238,13 @@ def test_a_tar_file_whose_header_is_damaged_is_an_error_and_not_its_end(tmp_path
     data[data.index(b"b/2.dcm")] ^= 1
     with pytest.raises(InputError, match="header of a member is damaged"):
         _read(_put(tmp_path / "x", bytes(data)))
+
+
+def test_a_tar_file_whose_further_header_is_damaged_is_an_error_and_not_its_end(tmp_path: Path) -> None:
+    data = _extra_header(tarfile.XHDTYPE, 6, b"0 a=b\n") + _tar(_TWO)  # a record has no length of 0
+    member = _tar()[:1024]  # tarfile takes no damage at the start for the end
+    with pytest.raises(InputError, match="header of a member is damaged"):
+        _read(_put(tmp_path / "x", member + data))
 
 
 def test_a_zip_file_that_is_cut_is_an_error(tmp_path: Path) -> None:
