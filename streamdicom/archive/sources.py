@@ -56,6 +56,7 @@ _DAMAGE = (
     ValueError,
     OverflowError,
     NotImplementedError,
+    RecursionError,
 )
 
 FileId: TypeAlias = tuple[int, int]

@@ -208,6 +208,13 @@ def test_a_name_that_is_hostile_is_not_read(tmp_path: Path, kind: bytes, before:
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE])
+def test_a_member_with_very_many_names_is_damaged(tmp_path: Path, kind: bytes) -> None:
+    names = _extra_header(kind, 6, b"6 a=b\n") * 1000  # tarfile goes from each to the next by recursion
+    with pytest.raises(InputError, match="the file is damaged"):
+        _read(_put(tmp_path / "x", names + _tar()))
+
+
 def test_many_members_take_no_memory(tmp_path: Path) -> None:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
