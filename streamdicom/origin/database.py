@@ -70,9 +70,11 @@ class Database:
     Raises:
         OSError: The folder cannot be written.
 
-    >>> with Database(None).writing() as connection:
+    >>> database = Database(None)
+    >>> with database.writing() as connection:
     ...     connection.execute("SELECT count(*) FROM study").fetchone()
     (0,)
+    >>> database.close()
     """
 
     def __init__(self, path: Path | None) -> None:
