@@ -67,7 +67,6 @@ _PIECE = 16 * 1024
 
 # Plain integers for the innermost loop, which compares others more slowly.
 _ROOT, _ARRAY, _DATASET, _OPEN, _ATTRIBUTE, _VR, _VALUE, _IN_VALUES, _SKIP = map(int, list(State)[:9])
-_LOOP_STATES = _DATASET, _OPEN, _ATTRIBUTE, _VR, _VALUE, _IN_VALUES
 _IN_OBJECT, _IN_NAME, _IN_GROUP = int(State.OBJECT), int(State.NAME), int(State.GROUP)
 _HOLDS_NOTHING, _HOLDS_VALUES = map(int, list(Content)[:2])
 _HOLDS_ITEMS = int(Content.ITEMS)
@@ -241,82 +240,78 @@ class EventParser:
         emit, skip = self._events.append, self._filter
         known, unwanted = (KEYS.get, _NO_KEYS) if skip is None else (skip.wanted.get, skip.unwanted)
         most_held, most_text = self._limits.held_values, self._limits.string_segment
-        # The loop compares local variables faster than those of the module.
-        name, string, number = _PROPERTY_NAME, _STRING, _NUMBER
-        start_object, end_object, start_array, end_array = _START_OBJECT, _END_OBJECT, _START_ARRAY, _END_ARRAY
-        in_dataset, is_open, in_attribute, at_vr, at_value, in_values = _LOOP_STATES
         for token in tokens:
             kind, text = token
-            if kind == name:
-                if state == in_dataset:
+            if kind == _PROPERTY_NAME:
+                if state == _DATASET:
                     tag = known(text, _NO_TAG)
                     if tag > last:
                         last = tag
                         seen.append(tag)
-                        state = is_open
+                        state = _OPEN
                         continue
                     if text in unwanted and unwanted[text] > last:
                         last = unwanted[text]
                         seen.append(last)
                         depth = 0  # as ``_pass_over`` does it, but brackets need not be counted within an object
                         for kind, _ in tokens:
-                            if kind > end_object:
+                            if kind > _END_OBJECT:
                                 if depth:
                                     continue
                                 state = self._pass_over_no_object(kind, tokens)
                                 break
-                            if kind == start_object:
+                            if kind == _START_OBJECT:
                                 depth += 1
                             elif depth > 1:
                                 depth -= 1
                             else:
                                 break
                         else:
-                            self._skip(in_dataset, depth, _OBJECT_DEPTHS if depth else DEPTHS)
+                            self._skip(_DATASET, depth, _OBJECT_DEPTHS if depth else DEPTHS)
                             state = _SKIP
                         continue
-                elif state == in_attribute:
+                elif state == _ATTRIBUTE:
                     if text == "vr" and not vr:
-                        state = at_vr
+                        state = _VR
                         continue
                     if text == "Value" and content == _HOLDS_NOTHING:
                         content = _HOLDS_VALUES
-                        state = at_value
+                        state = _VALUE
                         continue
-            elif kind == string or kind == number:
-                if state == in_values:
+            elif kind == _STRING or kind == _NUMBER:
+                if state == _IN_VALUES:
                     held.append(token)
                     size += len(text)
                     if len(held) <= most_held and size <= most_text:
                         continue
-                elif state == at_vr and text in PARSERS and not vr:
+                elif state == _VR and text in PARSERS and not vr:
                     vr = text
-                    state = in_attribute
+                    state = _ATTRIBUTE
                     continue
-            elif kind == end_object:
-                if state == in_attribute and content <= most_content and vr and vr != "SQ":
+            elif kind == _END_OBJECT:
+                if state == _ATTRIBUTE and content <= most_content and vr and vr != "SQ":
                     if held:
                         values = convert(vr, held)
                         if values is not None:
                             emit((ELEMENT, tag or 0, vr, values))
                             held.clear()
                             content = size = 0
-                            tag, vr, state = None, "", in_dataset
+                            tag, vr, state = None, "", _DATASET
                             continue
                     elif not content:
                         emit((ELEMENT, tag or 0, vr, ()))
-                        tag, vr, state = None, "", in_dataset
+                        tag, vr, state = None, "", _DATASET
                         continue
-            elif kind == start_object:
-                if state == is_open:
-                    state = in_attribute
+            elif kind == _START_OBJECT:
+                if state == _OPEN:
+                    state = _ATTRIBUTE
                     continue
-            elif kind == start_array:
-                if state == at_value:
-                    state = in_values
+            elif kind == _START_ARRAY:
+                if state == _VALUE:
+                    state = _IN_VALUES
                     continue
-            elif kind == end_array and state == in_values:
-                state = in_attribute
+            elif kind == _END_ARRAY and state == _IN_VALUES:
+                state = _ATTRIBUTE
                 continue
             self._state, elements.last = state, last
             attribute.tag, attribute.vr, attribute.content, attribute.size = tag, vr, content, size
