@@ -461,15 +461,15 @@ class JsonReader:
 
     def _scan_pairs(self, pairs: Iterable[tuple[str, str]], strings_to_check: bool, tokens: list[Token]) -> None:
         """The innermost loop: what stands before a string, then the string, and on."""
-        append = tokens.append
+        append, extend = tokens.append, tokens.extend
         state = self._state
         for between, string in pairs:
-            step = state.before_string.get(between)
-            if step is None:
-                step = self._before_string(state, between, tokens)
-            structure, string_type, state = step
+            try:
+                structure, string_type, state = state.before_string[between]
+            except KeyError:
+                structure, string_type, state = self._before_string(state, between, tokens)
             if structure:
-                tokens += structure
+                extend(structure)
             if strings_to_check and ("\\" in string or not string.isprintable()):
                 string = unescape(string)
             append((string_type, string))
