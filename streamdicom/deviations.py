@@ -126,6 +126,11 @@ DEVIATIONS: dict[str, _Row] = {
         _SLIGHT, "null for the only value; the element is empty", '{"00100020":{"vr":"LO","Value":[null]}}'
     ),
     "empty-string": _Row(_SLIGHT, "an empty string; the value is empty", '{"00100020":{"vr":"LO","Value":[""]}}'),
+    "backslash": _Row(
+        _WARNING,
+        "a backslash in a value of a VR in which it separates values (PS3.5 6.4); there are several values",
+        '{"00080060":{"vr":"CS","Value":["CT\\\\MR"]}}',
+    ),
     "null-item": _Row(_WARNING, "null among items; it is an empty item", '{"00081140":{"vr":"SQ","Value":[null]}}'),
     "number-as-string": _Row(
         _WARNING, "a string for a VR of binary numbers; it is the number", '{"00280010":{"vr":"US","Value":["5"]}}'

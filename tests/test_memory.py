@@ -98,6 +98,10 @@ _EVENTS: list[tuple[str, Callable[[], Iterator[bytes]]]] = [
     ("text, vr last", lambda: _chunks(b'{"00091001":{"Value":["', repeat(b"text " * 100), b'"],"vr":"UT"}}', _LONG)),
     ("numbers", lambda: _chunks(b'{"00091001":{"vr":"FD","Value":[1', repeat(b",1.25" * 100), b"]}}")),
     ("strings", lambda: _chunks(b'{"00091001":{"vr":"UC","Value":["a"', repeat(b',"abcdef"' * 100), b"]}}")),
+    (
+        "strings, vr last",
+        lambda: _chunks(b'{"00091001":{"Value":["a"', repeat(b',"abcdef"' * 100), b'],"vr":"UC"}}'),
+    ),
     ("names", lambda: _chunks(b'{"00091001":{"vr":"PN","Value":[null', repeat(b',{"Alphabetic":"a"}'), b"]}}")),
     ("items", lambda: _chunks(b'{"00091001":{"vr":"SQ","Value":[{}', repeat(b",{}" * 100), b"]}}")),
     (
@@ -190,7 +194,7 @@ def test_deviations_take_no_more_memory_for_more_of_them(
 
 
 @pytest.mark.parametrize(
-    "text", [b'{"00091001":{"Value":[1', b'{"00091001":{"Value":["a"', b'{"00091001":{"Value":[{}']
+    "text", [b'{"00091001":{"Value":[1', b'{"00091001":{"Value":["a",1', b'{"00091001":{"Value":[{}']
 )
 def test_what_cannot_be_delivered_is_not_held(text: bytes) -> None:
     parser = EventParser()

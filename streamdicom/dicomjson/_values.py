@@ -59,11 +59,12 @@ def convert(vr: str, held: list[Held]) -> tuple[Value, ...] | None:
             [(kind, text)] = held
             parse = parsers[kind]
             if parse is str:
-                return (text,) if text else None
+                return (text,) if text and "\\" not in text else None
             value = parse(text)
             return None if value is None else (value,)  # PS3.18 F.2.5: an empty attribute has no Value
         values = tuple([text if (parse := parsers[kind]) is str else parse(text) for kind, text in held])
-        return None if "" in values else values
+        has_backslash = parsers.get(_STRING) is str and any(["\\" in text for _, text in held])
+        return None if has_backslash or "" in values else values
     except (KeyError, ValueError, ArithmeticError):
         return None
 
@@ -163,8 +164,13 @@ def take(vr: str, held: list[Held], deviate: Deviate, wrong: Callable[[str], Non
     Raises:
         WrongValueError: A value cannot be one of its VR.
     """
-    values = []
+    values: list[Value] = []
+    separates = VRS[vr].form is Form.TEXT and VRS[vr].multiple
     for kind, text in held:
+        if separates and kind == _STRING and "\\" in text:
+            deviate("backslash", "a backslash in a value, which separates values")
+            values += [part or None for part in text.split("\\")]
+            continue
         try:
             values.append(_value(vr, kind, text, deviate))
         except WrongValueError as error:

@@ -79,7 +79,8 @@ def _loads(vr: str, *values: Any) -> DataElement:
 )
 def test_an_element_equals_that_of_pydicom(vr: str, values: list[Any]) -> None:
     text = json.dumps({_PRIVATE: {"vr": vr, "Value": values}})
-    ours, theirs = streamdicom.loads(text), Dataset.from_json(text)
+    quiet = ReadOptions(deviations={"backslash": "ignore"})
+    ours, theirs = streamdicom.loads(text, options=quiet), Dataset.from_json(text)
     assert ours == theirs
 
 

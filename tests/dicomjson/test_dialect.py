@@ -267,6 +267,8 @@ FORMS = [
     of("null-only", "LO", "[null]", (), ""),
     of("null-only", "FD", "[null]", (), ""),
     of("null-only", "PN", "[null]", (), ""),
+    *(of("backslash", vr, '["1\\\\2"]', ("1", "2"), '["1","2"]') for vr in ("AE", "CS", "LO", "SH", "UC", "UI")),
+    of("backslash", "LO", '["a","b\\\\\\\\c",null]', ("a", "b", None, "c", None), '["a","b",null,"c",null]'),
     of("empty-string", "LO", '[""]', (), ""),
     of("empty-string", "DS", '[""]', (), ""),
     of("empty-string", "US", '[""]', (), ""),

@@ -142,7 +142,7 @@ VALUES: list[tuple[str, tuple[Any, ...], str]] = [
     ("LO", ("",), ""),
     ("LO", ("a", "", None, "b"), '"Value":["a",null,null,"b"]'),
     ("LO", (None, None), '"Value":[null,null]'),
-    ("LO", ('"\\/\b\f\n\r\t\x00\x1f',), '"Value":["\\"\\\\/\\b\\f\\n\\r\\t\\u0000\\u001f"]'),
+    ("LT", ('"\\/\b\f\n\r\t\x00\x1f',), '"Value":["\\"\\\\/\\b\\f\\n\\r\\t\\u0000\\u001f"]'),
     ("LO", ("\u00e9\u5c71\U0001f600\x7f",), '"Value":["\u00e9\u5c71\U0001f600\x7f"]'),
     ("UT", ("a\\b",), '"Value":["a\\\\b"]'),
     ("AT", (0x00100020, 0xFFFEE00D, None), '"Value":["00100020","FFFEE00D",null]'),
