@@ -63,7 +63,7 @@ def convert(vr: str, held: list[Held]) -> tuple[Value, ...] | None:
             value = parse(text)
             return None if value is None else (value,)  # PS3.18 F.2.5: an empty attribute has no Value
         values = tuple([text if (parse := parsers[kind]) is str else parse(text) for kind, text in held])
-        has_backslash = parsers.get(_STRING) is str and any(["\\" in text for _, text in held])
+        has_backslash = parsers.get(_STRING) is str and any("\\" in text for _, text in held)
         return None if has_backslash or "" in values else values
     except (KeyError, ValueError, ArithmeticError):
         return None
