@@ -27,7 +27,7 @@ def export_files(sources: list[Path], target: Path, report: Path | None, **optio
         OSError: A file cannot be read or written.
     """
     output = sys.stdout.buffer if target == PIPE else target
-    with calling(), Meter("Exporting") as meter:
+    with calling(), Meter("Exporting", prints=target == PIPE) as meter:
         result = export_archive(sources, output, progress=_shown(meter, "Exporting", "files"), **options)
     return _tell(result, report, f"{result.datasets:,} data sets, {result.passed_over:,} other files passed over")
 

@@ -60,7 +60,7 @@ def convert_file(
         OutputError: It cannot be written in the other form.
         OSError: A file cannot be read or written.
     """
-    with Meter(f"Converting {source}", size_of(source)) as meter:
+    with Meter(f"Converting {source}", size_of(source), prints=target == PIPE) as meter:
         start, pieces = opened(read(source, meter))
         kind = kind_of(source, start)
         to = to or kind_by_name(target) or _other(kind, target)

@@ -60,7 +60,7 @@ def diff_files(
     sizes = size_of(one), size_of(other)
     total = None if None in sizes else sum(size or 0 for size in sizes)
     is_equal = True
-    with Meter("Comparing", total) as meter:
+    with Meter("Comparing", total, prints=True) as meter:
         left = datasets(_events(one, meter), file_meta=file_meta, shown=values)
         right = datasets(_events(other, meter), file_meta=file_meta, shown=values)
         for pair in zip_longest(left, right) if by_position else _by_uid(left, right):

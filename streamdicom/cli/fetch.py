@@ -76,7 +76,7 @@ def fetch_url(
         with calling():
             datasets = fetch_datasets(url, client=client, options=reading, page_size=page_size)
             writer = DatasetWriter(sys.stdout.buffer if target == PIPE else target, indent=indent, options=writing)
-        with writer, Meter("Fetching") as meter:
+        with writer, Meter("Fetching", prints=target == PIPE) as meter:
             for count, dataset in enumerate(datasets, 1):
                 writer.write(dataset)
                 meter.move(f"Fetching {count:,} data sets", traffic.size, None)

@@ -23,7 +23,7 @@ def show_file(source: Path) -> None:
         InputError: What was read is at fault; what came before has been printed.
         OSError: The file cannot be read.
     """
-    with Meter(f"Reading {source}", size_of(source)) as meter:
+    with Meter(f"Reading {source}", size_of(source), prints=True) as meter:
         tree = _Tree()
         for events in event_batches(source, meter):
             sys.stdout.writelines(f"{line}\n" for line in tree.lines(events))

@@ -84,16 +84,19 @@ def calling() -> Iterator[None]:
 class Meter:
     """Progress on stderr, for whatever takes more than a second.
 
-    A terminal gets a line that moves; anything else gets nothing, so that logs stay readable.
+    A terminal gets a line that moves, unless the output goes to a terminal too: on one line they could not be told
+    apart. Anything else gets nothing, so that logs stay readable.
 
     Args:
         what: What is going on, for the line.
         total: Bytes in all, if that is known.
+        prints: Whether the output goes to stdout meanwhile.
     """
 
-    def __init__(self, what: str, total: int | None = None) -> None:
+    def __init__(self, what: str, total: int | None = None, *, prints: bool = False) -> None:
         self._start = time.monotonic()
-        self._progress = _progress() if sys.stderr.isatty() else None
+        is_shown = sys.stderr.isatty() and not (prints and sys.stdout.isatty())
+        self._progress = _progress() if is_shown else None
         self._task = self._progress.add_task(what, total=total) if self._progress else None
         self._shown = False
 
@@ -145,7 +148,8 @@ def _progress() -> Progress:
         TextColumn("left:"),
         TimeRemainingColumn(),
     )
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    # Rich would take what is printed to stdout away from there, and send it to the terminal.
+    return Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False)
 
 
 def read(source: Path, meter: Meter) -> Iterator[bytes]:

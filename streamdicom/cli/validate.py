@@ -70,7 +70,7 @@ def _validate(source: Path, report: _TextReport | _JsonReport, most: int) -> _Fo
     options = ReadOptions(on_deviation=log, on_error="skip")
     report.start(str(source) if source != PIPE else "-")
     try:
-        with Meter(f"Reading {source}", size_of(source)) as meter:
+        with Meter(f"Reading {source}", size_of(source), prints=True) as meter:
             for events in event_batches(source, meter, options):
                 found.datasets += sum([event[0] == START_DATASET for event in events])
     except InputError as error:

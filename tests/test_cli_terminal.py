@@ -1,0 +1,99 @@
+"""The command line on a terminal: what is progress there, and what is output."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from threading import Thread
+from typing import IO
+
+import pytest
+
+pytest.importorskip("typer", reason="the command line is an extra: install streamdicom[cli]")
+pty = pytest.importorskip("pty", reason="there are no pseudo-terminals")
+
+_COMMAND = [sys.executable, "-c", "from streamdicom.cli import main; main()"]
+_LONG = 1.2  # seconds, after which progress is shown
+_FIRST = b'[{"00100020":{"vr":"LO","Value":["first"]}}'
+_SECOND = b',{"00100020":{"vr":"LO","Value":["second"]}}]'
+_TREE = ["Data set 0", "  (0010,0020) LO PatientID: first", "Data set 1", "  (0010,0020) LO PatientID: second"]
+
+
+class _Terminal:
+    """A terminal, and what has come to it."""
+
+    def __init__(self) -> None:
+        self._own, self.file = pty.openpty()
+        self.text = b""
+        self._reader = Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        try:
+            while data := os.read(self._own, 4096):
+                self.text += data
+        except OSError:  # nobody writes to it any more
+            pass
+
+    def close(self) -> str:
+        os.close(self.file)
+        self._reader.join()
+        os.close(self._own)
+        return self.text.decode()
+
+
+def _slowly(*arguments: str | Path, to_terminal: bool = False, **environment: str) -> tuple[int, bytes, str]:
+    """The exit code, the output and what is on the terminal, of a command that reads for long from a pipe."""
+    terminal = _Terminal()
+    with subprocess.Popen(
+        [*_COMMAND, *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=terminal.file if to_terminal else subprocess.PIPE,
+        stderr=terminal.file,
+        env={**os.environ, "TERM": "xterm", **environment},
+    ) as process:
+        assert process.stdin is not None
+        process.stdin.write(_FIRST)
+        deadline = time.monotonic() + 30
+        while not terminal.text and time.monotonic() < deadline:
+            _wait(process.stdin, 0.1)
+        _wait(process.stdin, _LONG)
+        output, _ = process.communicate(_SECOND, timeout=60)
+    return process.returncode, output, terminal.close()
+
+
+def _wait(stdin: IO[bytes], seconds: float) -> None:
+    for _ in range(round(seconds / 0.1)):
+        stdin.write(b" ")
+        stdin.flush()
+        time.sleep(0.1)
+
+
+def test_the_output_of_a_long_run_goes_where_it_belongs(tmp_path: Path) -> None:
+    code, output, terminal = _slowly("show", "-")
+    assert (code, output.decode().splitlines()) == (0, _TREE)
+    assert "Reading" in terminal
+    assert "PatientID" not in terminal
+
+
+@pytest.mark.parametrize("report", ["text", "json"])
+def test_a_report_of_a_long_run_goes_where_it_belongs(report: str) -> None:
+    code, output, terminal = _slowly("validate", "-", "--report", report)
+    assert (code, output.count(b"conformant")) == (0, 1 if report == "text" else 2)
+    assert "Reading" in terminal
+    assert "conformant" not in terminal
+
+
+def test_differences_of_a_long_run_go_where_they_belong(tmp_path: Path) -> None:
+    (tmp_path / "b.json").write_bytes(_FIRST + b",{}]")
+    code, output, terminal = _slowly("diff", "-", tmp_path / "b.json")
+    assert (code, output) == (1, b"[1].00100020: only in A\n")
+    assert "Comparing" in terminal
+
+
+def test_a_terminal_has_the_output_or_progress_but_not_both() -> None:
+    code, _, terminal = _slowly("show", "-", to_terminal=True)
+    assert (code, terminal.splitlines()) == (0, _TREE)
