@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -376,6 +377,49 @@ def test_ctrl_c_ends_the_command_quietly(tmp_path: Path) -> None:
 
 
 # --- the rest --------------------------------------------------------------------------------------------------
+
+
+def _shell(command: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    line = command.replace("streamdicom", shlex.join(_COMMAND), 1)
+    return subprocess.run(["sh", "-c", line], capture_output=True, env={**os.environ, **environment}, check=False)
+
+
+def test_a_stream_that_nothing_goes_through_may_be_closed(tmp_path: Path) -> None:
+    source, target = _file(tmp_path / "in.dcm"), tmp_path / "out.json"
+    for closed in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
+        result = _shell(f"streamdicom convert {source} {target} {closed}")
+        assert (result.returncode, result.stdout, result.stderr) == (0, b"", b"")
+        assert streamdicom.load(target)
+        target.unlink()
+    for command in ("show - <&-", f"show {source} >&-", f"convert {source} - >&-"):
+        result = _shell(f"streamdicom {command}")
+        assert result.returncode in (1, 2)
+        assert _one_line(result)
+
+
+def test_what_the_encoding_of_the_output_lacks_is_escaped(tmp_path: Path) -> None:
+    source = tmp_path / "in.json"
+    source.write_text('{"00100010":{"vr":"PN","Value":[{"Alphabetic":"\u5c71\u7530"}]}}', encoding="utf-8")
+    result = _shell(f"streamdicom show {source}", PYTHONIOENCODING="ascii")
+    assert result.returncode == 0
+    assert b"\\u5c71\\u7530" in result.stdout
+    assert _shell("streamdicom convert --help", PYTHONIOENCODING="ascii").returncode == 0
+
+
+@pytest.mark.parametrize("name", ["out.json", "out.xml", "out.dcm"])
+def test_an_empty_input_is_at_fault(name: str, tmp_path: Path) -> None:
+    result = _run("convert", "-", tmp_path / name, data=b"")
+    assert result.returncode == 1
+    assert _one_line(result) == "streamdicom: the input is empty (byte 0)\n"
+    assert not any(tmp_path.iterdir())
+    assert _run("convert", "-", tmp_path / "none.json", data=b"[]").returncode == 0
+
+
+def test_a_transfer_syntax_is_a_uid(tmp_path: Path) -> None:
+    for syntax in ("bogus", "1.2\x1b[31m", "\u65e5\u672c", ""):
+        result = _run("convert", "-", tmp_path / "out.dcm", "--transfer-syntax", syntax, data=b"{}")
+        assert result.returncode == 2
+        assert "UID" in _one_line(result)
 
 
 def test_the_version_is_printed() -> None:

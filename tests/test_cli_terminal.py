@@ -65,6 +65,12 @@ def _slowly(*arguments: str | Path, to_terminal: bool = False, **environment: st
     return process.returncode, output, terminal.close()
 
 
+def _run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*_COMMAND, *map(str, arguments)], capture_output=True, encoding="utf-8", timeout=60, check=False
+    )
+
+
 def _wait(stdin: IO[bytes], seconds: float) -> None:
     for _ in range(round(seconds / 0.1)):
         stdin.write(b" ")
@@ -97,3 +103,37 @@ def test_differences_of_a_long_run_go_where_they_belong(tmp_path: Path) -> None:
 def test_a_terminal_has_the_output_or_progress_but_not_both() -> None:
     code, _, terminal = _slowly("show", "-", to_terminal=True)
     assert (code, terminal.splitlines()) == (0, _TREE)
+
+
+def test_what_looks_like_markup_in_a_name_is_none(tmp_path: Path) -> None:
+    source = tmp_path / "a[" / "b].json"
+    source.parent.mkdir()
+    source.symlink_to("/dev/stdin")
+    code, _, terminal = _slowly("convert", source, tmp_path / "out.json", COLUMNS="1000")
+    assert code == 0
+    assert (tmp_path / "out.json").exists()
+    assert "a[/b].json" in terminal
+    assert "Traceback" not in terminal
+
+
+_ODD = "e\x1b]0;owned\a\x9b\n.json"
+_ODD_SHOWN = r"e\x1b]0;owned\x07\x9b .json"
+
+
+def test_a_name_commands_no_terminal(tmp_path: Path) -> None:
+    source = tmp_path / _ODD
+    missing = _run("show", source)
+    shown = f"streamdicom: {tmp_path}/{_ODD_SHOWN}: No such file or directory\n"
+    assert (missing.returncode, missing.stderr) == (2, shown)
+    source.write_bytes(b"[{]")
+    for command in (["validate", source], ["diff", source, source], ["export", source, "-o", tmp_path / "out.json"]):
+        result = _run(*command)
+        assert _ODD_SHOWN in result.stdout + result.stderr
+        assert not any(one in result.stdout + result.stderr for one in "\x1b\a\x9b")
+
+
+def test_a_name_in_the_progress_commands_no_terminal(tmp_path: Path) -> None:
+    (tmp_path / _ODD).symlink_to("/dev/stdin")
+    _, _, terminal = _slowly("convert", tmp_path / _ODD, tmp_path / "out.json", COLUMNS="1000")
+    assert _ODD_SHOWN in terminal
+    assert "\x1b]" not in terminal

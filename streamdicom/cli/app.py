@@ -30,7 +30,7 @@ from streamdicom.cli.options import (
     options_of,
     selected_of,
 )
-from streamdicom.cli.streams import CallError, Kind
+from streamdicom.cli.streams import CallError, Kind, plain
 from streamdicom.errors import StreamDicomError
 from streamdicom.options import ReadOptions, WriteOptions
 
@@ -76,12 +76,12 @@ def _told() -> Iterator[None]:
 
 def _exit(code: int, error: Exception) -> typer.Exit:
     message = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
-    print(f"streamdicom: {' '.join(message.split())}", file=sys.stderr)
+    print(plain(f"streamdicom: {message}"), file=sys.stderr)
     return typer.Exit(code)
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    print(f"streamdicom: warning: {' '.join(str(message).split())}", file=sys.stderr)
+    print(plain(f"streamdicom: warning: {message}"), file=sys.stderr)
 
 
 @app.callback(invoke_without_command=True)

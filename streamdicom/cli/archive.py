@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from streamdicom.archive import Progress, Report, export_archive, import_archive
-from streamdicom.cli.streams import PIPE, Meter, calling
+from streamdicom.cli.streams import PIPE, Meter, calling, plain
 from streamdicom.files import Output
 
 __all__ = ["export_files", "import_files"]
@@ -73,5 +73,4 @@ def _tell(result: Report, path: Path | None, summary: str) -> bool:
 
 
 def _say(text: str) -> None:
-    line = " ".join(f"streamdicom: {text}".split())
-    print(line.encode(errors="backslashreplace").decode(), file=sys.stderr)
+    print(plain(f"streamdicom: {text}"), file=sys.stderr)

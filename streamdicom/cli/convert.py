@@ -22,10 +22,12 @@ from streamdicom.cli.streams import (
     read,
     size_of,
 )
+from streamdicom.errors import Location, TruncatedError
 from streamdicom.events import Event
 from streamdicom.options import Format, ReadOptions, WriteOptions
 from streamdicom.ordering import sort_elements
 from streamdicom.select import needed_file_meta
+from streamdicom.uids import is_uid
 
 __all__ = ["convert_file"]
 
@@ -55,13 +57,17 @@ def convert_file(
             all else.
 
     Raises:
-        CallError: It would be a DICOM file both before and after.
+        CallError: It would be a DICOM file both before and after, or the transfer syntax is no UID.
         InputError: What was read is at fault.
         OutputError: It cannot be written in the other form.
         OSError: A file cannot be read or written.
     """
+    if writing.transfer_syntax is not None and not is_uid(writing.transfer_syntax):
+        raise CallError("a transfer syntax is a UID (PS3.5 9.1)")
     with Meter(f"Converting {source}", size_of(source), prints=target == PIPE) as meter:
         start, pieces = opened(read(source, meter))
+        if not start:  # as of a command before a pipe that has failed
+            raise TruncatedError("the input is empty", Location(0))
         kind = kind_of(source, start)
         to = to or kind_by_name(target) or _other(kind, target)
         output: Path | BinaryIO = sys.stdout.buffer if target == PIPE else target

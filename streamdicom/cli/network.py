@@ -21,7 +21,7 @@ from typing import BinaryIO
 
 from streamdicom.aio import aiter_events
 from streamdicom.api import write_events
-from streamdicom.cli.streams import PIPE, CallError, Meter, event_batches, size_of
+from streamdicom.cli.streams import PIPE, CallError, Meter, event_batches, plain, size_of
 from streamdicom.errors import StreamDicomError, TruncatedError
 from streamdicom.events import END_DATASET, Event
 from streamdicom.files import CHUNK, Output, temporary
@@ -213,7 +213,7 @@ class _Listener:
                 await self._take(connection)
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ORDERLY)
         except StreamDicomError as error:
-            print(f"streamdicom: {peer}: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
+            print(plain(f"streamdicom: {peer}: {error}"), file=sys.stderr, flush=True)
             return False
         finally:
             self._places.release()

@@ -10,7 +10,7 @@ from pathlib import Path
 import uvicorn
 
 from streamdicom.archive import Progress
-from streamdicom.cli.streams import Meter
+from streamdicom.cli.streams import Meter, plain
 from streamdicom.origin import Index
 from streamdicom.origin.app import origin_app
 
@@ -64,7 +64,7 @@ def _listener(host: str, port: int) -> socket.socket:
 def _build(index: Index) -> None:
     """Make the index, and tell what is not in it."""
     if index.put_aside:
-        print(f"streamdicom: the index was made anew: {index.put_aside}", file=sys.stderr)
+        print(plain(f"streamdicom: the index was made anew: {index.put_aside}"), file=sys.stderr)
     with Meter("Indexing") as meter:
 
         def show(progress: Progress) -> None:
@@ -75,7 +75,7 @@ def _build(index: Index) -> None:
     more = 0
     for number, skipped in enumerate(index.skipped()):
         if number < _MOST_TOLD:
-            print(f"streamdicom: not served: {skipped.name}: {skipped.reason}", file=sys.stderr)
+            print(plain(f"streamdicom: not served: {skipped.name}: {skipped.reason}"), file=sys.stderr)
         else:
             more += 1
     if more:

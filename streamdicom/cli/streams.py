@@ -36,6 +36,7 @@ __all__ = [
     "kind_by_name",
     "kind_of",
     "opened",
+    "plain",
     "read",
     "size_of",
 ]
@@ -58,6 +59,16 @@ _NAMES = {".json": Kind.JSON, ".ndjson": Kind.JSON, ".xml": Kind.XML, ".dcm": Ki
 # A lenient reader takes a byte order mark and a comment before JSON text.
 _FIRST = {b"{": Kind.JSON, b"[": Kind.JSON, b"/": Kind.JSON, b"<": Kind.XML}
 _UTF_16 = (BOM_UTF16_LE, BOM_UTF16_BE)  # which JSON text never has
+
+
+def plain(text: str) -> str:
+    r"""A text on one line that cannot command a terminal.
+
+    >>> plain("a\n\x1b[2J")
+    'a \\x1b[2J'
+    """
+    line = " ".join(text.split())
+    return line if line.isprintable() else "".join(one if one.isprintable() else ascii(one)[1:-1] for one in line)
 
 
 class CallError(Exception):
@@ -97,7 +108,7 @@ class Meter:
         self._start = time.monotonic()
         is_shown = sys.stderr.isatty() and not (prints and sys.stdout.isatty())
         self._progress = _progress() if is_shown else None
-        self._task = self._progress.add_task(what, total=total) if self._progress else None
+        self._task = self._progress.add_task(plain(what), total=total) if self._progress else None
         self._shown = False
 
     def advance(self, count: int) -> None:
@@ -109,7 +120,7 @@ class Meter:
     def move(self, what: str, done: int, total: int | None) -> None:
         """Say how far it is."""
         if self._progress and self._task is not None:
-            self._progress.update(self._task, description=what, completed=done, total=total)
+            self._progress.update(self._task, description=plain(what), completed=done, total=total)
             self._show(self._progress)
 
     def _show(self, progress: Progress) -> None:
@@ -141,7 +152,7 @@ def _progress() -> Progress:
 
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         DownloadColumn(),
         TransferSpeedColumn(),
         TimeElapsedColumn(),

@@ -11,7 +11,7 @@ from pathlib import Path
 from shutil import get_terminal_size
 from typing import Any
 
-from streamdicom.cli.streams import PIPE, Meter, event_batches, size_of
+from streamdicom.cli.streams import PIPE, Meter, event_batches, plain, size_of
 from streamdicom.deviations import DEVIATIONS, Deviation, DeviationLog, Severity
 from streamdicom.errors import InputError
 from streamdicom.events import START_DATASET
@@ -115,7 +115,7 @@ class _TextReport:
         self._print(error.location, f"fatal: {error.message}")
 
     def _print(self, place: object, text: str) -> None:
-        print(_line(": ".join(part for part in (self._name, str(place), text) if part)))
+        print(plain(": ".join(part for part in (self._name, str(place), text) if part)))
 
     def file(self, found: _Found) -> None:
         more = found.counts.total() - self._told
@@ -166,11 +166,6 @@ class _JsonReport:
     def _summary(self, found: _Found) -> str:
         summary = {"datasets": found.datasets, "counts": found.counts, "conformant": found.is_conformant(self._least)}
         return json.dumps(summary)[1:-1]
-
-
-def _line(text: str) -> str:
-    """A text on one line, whatever the name of a file has in it."""
-    return " ".join(text.split()).encode(errors="backslashreplace").decode()
 
 
 # --- the codes -------------------------------------------------------------------------------------------------
