@@ -28,7 +28,7 @@ class _Terminal:
     def __init__(self) -> None:
         self._own, self.file = pty.openpty()
         self.text = b""
-        self._reader = Thread(target=self._read)
+        self._reader = Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def _read(self) -> None:
