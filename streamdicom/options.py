@@ -11,6 +11,7 @@ from streamdicom.converters.registry import Converters
 from streamdicom.deviations import DEVIATIONS, Deviation
 from streamdicom.limits import Limits
 from streamdicom.selection import Pattern, Wanted, patterns_of
+from streamdicom.uids import is_uid
 
 if TYPE_CHECKING:
     from pydicom.dataelem import DataElement
@@ -167,7 +168,8 @@ class WriteOptions:
         bulk_data_threshold: For the handler, as for ``Dataset.to_json``: characters of base64.
 
     Raises:
-        ValueError: There is no such choice, tag, keyword or VR; or a store and a handler are given.
+        ValueError: There is no such choice, tag, keyword or VR; the transfer syntax is no UID; or a store and a handler
+            are given.
 
     >>> WriteOptions().file_meta
     False
@@ -205,6 +207,8 @@ class WriteOptions:
         _check("on_error", self.on_error, OnError)
         _check("character_set", self.character_set, CharacterSet)
         _keep_patterns(self)
+        if self.transfer_syntax is not None and not is_uid(self.transfer_syntax):
+            raise ValueError("a transfer syntax is a UID (PS3.5 9.1)")
         if self.bulk_data_store is not None and self.bulk_data_element_handler is not None:
             raise ValueError("bulk_data_store and bulk_data_element_handler are two ways to do one thing")
 

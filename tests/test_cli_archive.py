@@ -89,6 +89,7 @@ def test_a_fault_of_the_input_is_1_and_one_line(corpus: Path, tmp_path: Path) ->
         ["import", "none", "-o", "out"],
         ["import", "-", "-o", "out", "--layout", "../x"],
         ["import", "-", "-o", "out", "--transfer-syntax", "1.2.840.10008.1.2.2"],
+        ["import", "-", "-o", "out", "--transfer-syntax", "bogus"],
         ["import", "-", "-o", "out", "--on-duplicate", "both"],
     ],
     ids=" ".join,
@@ -101,6 +102,7 @@ def test_a_wrong_call_is_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, argu
     assert done.returncode == 2, done.stderr
     assert b"Traceback" not in done.stderr
     assert not (tmp_path / "out.json").exists()
+    assert not (tmp_path / "out").exists()
 
 
 def test_elements_are_chosen_by_keyword_or_number(corpus: Path) -> None:

@@ -25,6 +25,13 @@ def test_bulk_data_is_left_alone_unless_told_otherwise() -> None:
     assert len({WriteOptions(), WriteOptions(bulk_data_policy=BulkDataPolicy())}) == 1
 
 
+def test_a_transfer_syntax_is_a_uid() -> None:
+    assert WriteOptions(transfer_syntax="1.2.840.10008.1.2.1").transfer_syntax
+    for text in ("", "bogus", "1..2", "1.2 "):
+        with pytest.raises(ValueError, match="a transfer syntax is a UID"):
+            WriteOptions(transfer_syntax=text)
+
+
 def test_options_differ_by_each_field() -> None:
     assert ReadOptions(multiple_documents=True) != ReadOptions() != ReadOptions(limits=Limits(depth=1))
     assert WriteOptions(file_meta=True) != WriteOptions() != WriteOptions(limits=Limits(depth=1))

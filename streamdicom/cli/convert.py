@@ -27,7 +27,6 @@ from streamdicom.events import Event
 from streamdicom.options import Format, ReadOptions, WriteOptions
 from streamdicom.ordering import sort_elements
 from streamdicom.select import needed_file_meta
-from streamdicom.uids import is_uid
 
 __all__ = ["convert_file"]
 
@@ -57,13 +56,11 @@ def convert_file(
             all else.
 
     Raises:
-        CallError: It would be a DICOM file both before and after, or the transfer syntax is no UID.
+        CallError: It would be a DICOM file both before and after.
         InputError: What was read is at fault.
         OutputError: It cannot be written in the other form.
         OSError: A file cannot be read or written.
     """
-    if writing.transfer_syntax is not None and not is_uid(writing.transfer_syntax):
-        raise CallError("a transfer syntax is a UID (PS3.5 9.1)")
     with Meter(f"Converting {source}", size_of(source), prints=target == PIPE) as meter:
         start, pieces = opened(read(source, meter))
         if not start:  # as of a command before a pipe that has failed
