@@ -8,12 +8,24 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Self, TypeAlias, cast
+from typing import Any, BinaryIO, Self, TypeAlias, cast
 
 from streamdicom.errors import OutputError
 from streamdicom.sockets import Connection, SendingFile, is_connection, receive
 
-__all__ = ["CHUNK", "Output", "Source", "Target", "as_bytes", "chunks", "hidden", "temporary"]
+__all__ = [
+    "CHUNK",
+    "NamedFile",
+    "Output",
+    "Source",
+    "Target",
+    "as_bytes",
+    "chunks",
+    "hidden",
+    "is_special",
+    "naming",
+    "temporary",
+]
 
 CHUNK = 16 * 1024  # bytes; see the reader of DICOM JSON, which takes no more at once
 _MOST_IN_MEMORY = 1024 * 1024
@@ -95,11 +107,50 @@ def temporary() -> BinaryIO:
     return cast(BinaryIO, SpooledTemporaryFile(_MOST_IN_MEMORY))
 
 
+@contextmanager
+def naming(name: str | os.PathLike[str]) -> Iterator[None]:
+    """Let errors of the system name what was asked for, and neither nothing nor a hidden file.
+
+    >>> with naming("out.json"):
+    ...     open("/none/.out.json.partial", "wb")
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: [Errno 2] No such file or directory: 'out.json'
+    """
+    try:
+        yield
+    except OSError as error:
+        error.filename = os.fspath(name)
+        raise
+
+
+class NamedFile(io.FileIO):
+    """A raw file; what goes wrong when it is opened or written names what was asked for.
+
+    Args:
+        file: A path or a descriptor.
+        mode: As for ``io.FileIO``.
+        name: What was asked for.
+        closefd: Whether the descriptor is closed with the file.
+    """
+
+    def __init__(self, file: Path | int, mode: str, name: str | os.PathLike[str], *, closefd: bool = True) -> None:
+        with naming(name):
+            super().__init__(file, mode, closefd)
+        self._name = name
+
+    def write(self, data: Any, /) -> int:
+        """As that of ``io.FileIO``."""
+        with naming(self._name):
+            return super().write(data)
+
+
 class Output:
     """A target that is being written.
 
     A path gets its name only when the output is complete: until then the bytes are in a hidden file beside it. What
-    exists and is no regular file, such as a pipe or ``/dev/null``, is written as it is.
+    exists and is no regular file, such as a pipe or ``/dev/null``, is written as it is. An error names the path and not
+    the hidden file.
 
     Args:
         target: A path, a binary file or a socket.
@@ -115,12 +166,13 @@ class Output:
     def __init__(self, target: Target) -> None:
         self.is_connection = False
         self._is_whole = True  # whether all was written of what there was to write
+        self._name: str | os.PathLike[str] = ""  # as it was given
         self._path: Path | None = None
         self._partial: Path | None = None
         if isinstance(target, str | os.PathLike):
-            # A link stays a link: what it points to is what is replaced.
-            self._path = Path(os.path.realpath(target))
-            self._file = self._open(self._path)
+            self._name = target
+            with naming(target):
+                self._file = self._open(target)
         elif is_connection(target):
             self.is_connection = True
             self._file = cast(BinaryIO, SendingFile(target))
@@ -131,16 +183,18 @@ class Output:
         else:
             raise TypeError(f"a path, a binary file or a socket is needed, not {type(target).__name__}")
 
-    def _open(self, path: Path) -> BinaryIO:
+    def _open(self, name: str | os.PathLike[str]) -> BinaryIO:
+        if is_special(name):
+            self._path = Path(name)
+            return io.BufferedWriter(NamedFile(self._path, "w", name))
+        # A link stays a link: what it points to is what is replaced.
+        self._path = path = Path(os.path.realpath(name))
         mode = 0o666  # less the umask
         with suppress(FileNotFoundError):
-            status = path.stat()
-            if not stat.S_ISREG(status.st_mode):
-                return path.open("wb")
-            mode = stat.S_IMODE(status.st_mode)
+            mode = stat.S_IMODE(path.stat().st_mode)
         self._partial = path.with_name(f"{hidden(path.name)}.{os.urandom(4).hex()}.partial")
         descriptor = os.open(self._partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
-        return os.fdopen(descriptor, "w+b")
+        return io.BufferedRandom(NamedFile(descriptor, "r+", name))
 
     def write(self, data: bytes) -> None:
         """Write all of the bytes.
@@ -187,10 +241,11 @@ class Output:
         if self._path is None:
             self.flush()
             return
-        self._file.close()
-        if self._partial is not None:
-            self._partial.replace(self._path)
-            self._partial = None
+        with naming(self._name):
+            self._file.close()
+            if self._partial is not None:
+                self._partial.replace(self._path)
+                self._partial = None
 
     def __enter__(self) -> Self:
         return self
@@ -209,6 +264,18 @@ class Output:
             with suppress(FileNotFoundError):
                 self._partial.unlink()
             self._partial = None
+
+
+def is_special(path: str | os.PathLike[str]) -> bool:
+    """Whether something is there that is no regular file, such as a pipe or a device.
+
+    >>> is_special(os.devnull), is_special("/none")
+    (True, False)
+    """
+    try:
+        return not stat.S_ISREG(Path(path).stat().st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def hidden(name: str) -> str:

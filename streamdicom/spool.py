@@ -12,11 +12,13 @@ import re
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
+from io import BufferedWriter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from streamdicom.bulkdata import BulkDataInfo
 from streamdicom.errors import BulkDataError, OutputError
+from streamdicom.files import NamedFile
 
 if TYPE_CHECKING:
     from _hashlib import HASH
@@ -231,7 +233,7 @@ def _write(partial: Path, segments: Iterable[bytes]) -> tuple[str, int]:
     """Write a new file; return the digest and the number of its bytes."""
     digest = _sha256()
     size = 0
-    with partial.open("xb") as file:
+    with BufferedWriter(NamedFile(partial, "x", partial.parent)) as file:
         for segment in segments:
             digest.update(segment)
             size += file.write(segment)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
+import signal
 import stat
 import threading
 from collections.abc import Iterator
@@ -153,6 +155,75 @@ def test_what_is_no_regular_file_is_written_as_it_is(tmp_path: Path) -> None:
     thread.join(10)
     assert received == [b"[]"]
     assert stat.S_ISFIFO(fifo.stat().st_mode)
+
+
+def test_a_pipe_is_written_under_the_name_that_it_has_in_dev(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(reader, "rb") as file:
+        with Output(f"/dev/fd/{writer}") as output:
+            output.write(b"[]")
+            output.commit()
+        os.close(writer)
+        assert file.read() == b"[]"
+
+
+def test_what_is_read_under_a_name_in_dev_is_a_pipe_too() -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "wb") as file:
+        file.write(_DATA[:100])
+    assert b"".join(chunks(f"/dev/fd/{reader}")) == _DATA[:100]
+    os.close(reader)
+
+
+def test_an_error_names_the_path_that_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError) as missing:
+        Output("none/out.json")
+    assert missing.value.filename == "none/out.json"
+    (tmp_path / "out.json").mkdir()
+    with pytest.raises(IsADirectoryError) as folder:
+        Output("out.json")
+    assert folder.value.filename == "out.json"
+    output = Output("late.json")
+    (tmp_path / "late.json").mkdir()
+    with output, pytest.raises(IsADirectoryError) as late:
+        output.commit()
+    assert late.value.filename == "late.json"
+    assert _names(tmp_path) == ["late.json", "out.json"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no such device")
+def test_an_error_of_a_full_disk_names_the_path() -> None:
+    with Output("/dev/full") as output:
+        output.write(b"[]")
+        with pytest.raises(OSError, match="/dev/full") as full:
+            output.commit()
+    assert full.value.errno == errno.ENOSPC
+    with Output("/dev/full") as output, pytest.raises(OSError, match="/dev/full"):
+        output.write(bytes(1024 * 1024))
+
+
+def test_an_error_of_a_file_that_grows_too_long_names_the_path(tmp_path: Path, short_files: None) -> None:
+    path = tmp_path / "out.json"
+    with Output(path) as output, pytest.raises(OSError, match=str(path)):
+        for _ in range(10):
+            output.write(_DATA)
+    with Output(path) as output, output.random_access() as file, pytest.raises(OSError, match=str(path)):
+        for _ in range(10):
+            file.write(_DATA)
+    assert _names(tmp_path) == []
+
+
+@pytest.fixture
+def short_files() -> Iterator[None]:
+    """Files of this process cannot be longer than 1 MiB; what is beyond that is an error, as on a disk that is full."""
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024 * 1024, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    signal.signal(signal.SIGXFSZ, before)
 
 
 def test_a_file_of_the_caller_is_flushed_and_stays_open() -> None:

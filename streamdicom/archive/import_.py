@@ -30,7 +30,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from filecmp import cmp
-from io import BytesIO
+from io import BufferedRandom, BytesIO
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ from streamdicom.archive.report import ProgressCallback, Report, Skipped, Ticker
 from streamdicom.compression import compression_of, decompress
 from streamdicom.errors import InputError, Location, OutputError, ResumeError, StreamDicomError
 from streamdicom.events import END_DATASET, Event
-from streamdicom.files import Source, chunks
+from streamdicom.files import NamedFile, Source, chunks, is_special
 from streamdicom.filters import load_bulk_data
 from streamdicom.options import ReadOptions, WriteOptions
 from streamdicom.ordering import sort_elements
@@ -139,7 +139,7 @@ def import_archive(
 
 def _described(source: Source) -> list[Any] | None:
     """What tells a file from another, or from what it was before."""
-    if not isinstance(source, str | os.PathLike):
+    if not isinstance(source, str | os.PathLike) or is_special(source):
         return None
     status = Path(source).stat()
     return [os.fspath(source), status.st_size, status.st_mtime_ns]
@@ -298,7 +298,7 @@ class _Import:
     def _write(self, events: Iterator[Event], partial: Path) -> None:
         if self._store is not None:
             events = load_bulk_data(events, self._store)
-        with partial.open("w+b") as file:
+        with BufferedRandom(NamedFile(partial, "w+", partial.parents[1])) as file:
             write_file(events, file, options=self._options)
 
 

@@ -13,11 +13,11 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from io import FileIO
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from streamdicom.errors import ResumeError
+from streamdicom.files import NamedFile
 
 try:
     import fcntl
@@ -47,10 +47,10 @@ class Journal:
         self._file = self._open()
         self._end = 0  # of the lines that count
 
-    def _open(self) -> FileIO:
+    def _open(self) -> NamedFile:
         while True:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
-            file = FileIO(descriptor, "r+b")
+            file = NamedFile(descriptor, "r+b", self._path)
             try:
                 if self._is_locked(descriptor):
                     return file

@@ -14,7 +14,6 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import suppress
-from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,7 +21,7 @@ from typing import Any, Self
 from streamdicom.archive.journal import Entry, Journal, check_request
 from streamdicom.archive.sources import FileId, file_id
 from streamdicom.errors import ResumeError
-from streamdicom.files import Output, Target, hidden
+from streamdicom.files import NamedFile, Output, Target, hidden, is_special, naming
 
 __all__ = ["Sink", "open_sink"]
 
@@ -77,10 +76,9 @@ def open_sink(target: Target, resume: bool) -> Sink:
         ValueError: A run that writes a stream cannot be resumed.
         OSError: The path cannot be written.
     """
-    if isinstance(target, str | os.PathLike):
-        path = Path(os.path.realpath(target))  # a link stays a link
-        if not path.exists() or path.is_file():
-            return _File(path, resume)
+    if isinstance(target, str | os.PathLike) and not is_special(target):
+        with naming(target):
+            return _File(target, resume)
     if resume:
         raise ValueError("only what is written to a regular file can be resumed")
     return _Stream(target)
@@ -115,10 +113,12 @@ class _Stream(Sink):
 class _File(Sink):
     """A path, that gets its name at the end."""
 
-    def __init__(self, path: Path, resume: bool) -> None:
+    def __init__(self, name: str | os.PathLike[str], resume: bool) -> None:
+        path = Path(os.path.realpath(name))  # a link stays a link
         if not path.parent.is_dir():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
         stem = hidden(path.name)
+        self._name = name
         self._path = path
         self._partial = path.with_name(f"{stem}.partial")
         self._journal = Journal(path.with_name(f"{stem}.journal"))
@@ -166,12 +166,12 @@ class _File(Sink):
         end = entry.get("end")
         return isinstance(end, int) and (self._is_named or end <= self._size)
 
-    def _open(self, *, keep: bool) -> FileIO:
+    def _open(self, *, keep: bool) -> NamedFile:
         mode = 0o666  # less the umask
         with suppress(FileNotFoundError):
             mode = stat.S_IMODE(self._path.stat().st_mode)
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | (0 if keep else os.O_TRUNC)
-        return FileIO(os.open(self._partial, flags, mode), "r+b")
+        return NamedFile(os.open(self._partial, flags, mode), "r+b", self._name)
 
     def _begin(self, request: dict[str, Any], start: bytes) -> None:
         assert self._file is not None
@@ -197,19 +197,21 @@ class _File(Sink):
     def _checkpoint(self) -> None:
         if self._waiting and self._file is not None:
             waiting, self._waiting = self._waiting, []  # what an interrupt cuts off is not tried again
-            os.fsync(self._file.fileno())
-            self._journal.append(*waiting)
+            with naming(self._name):
+                os.fsync(self._file.fileno())
+                self._journal.append(*waiting)
             self._last = time.monotonic()
 
     def finish(self, end: bytes) -> None:
         if self._file is not None:
             self._checkpoint()
             self.write(end)
-            os.fsync(self._file.fileno())
-            self._journal.append({"complete": self._end})
-            self._file.close()
-            self._file = None
-            self._partial.replace(self._path)
+            with naming(self._name):
+                os.fsync(self._file.fileno())
+                self._journal.append({"complete": self._end})
+                self._file.close()
+                self._file = None
+                self._partial.replace(self._path)
         self._journal.remove()
 
     def close(self) -> None:

@@ -527,15 +527,30 @@ if __name__ == "__main__":
     try:
         export_archive({str(corpus)!r}, {str(tmp_path / "out.json")!r}, jobs={jobs}, on_error="skip")
     except OSError as error:
-        print(error.strerror)
+        print(error.strerror, error.filename)
 """
     (tmp_path / "program.py").write_text(code)
     done = _python(tmp_path / "program.py")
-    assert done.stdout == b"File too large\n", done.stderr
+    assert done.stdout.decode() == f"File too large {tmp_path / 'out.json'}\n", done.stderr
     assert not (tmp_path / "out.json").exists()
     report = export_archive(corpus, tmp_path / "out.json", resume=True)
     assert report.datasets == 300
     assert (tmp_path / "out.json").read_bytes() == expected
+
+
+def test_a_pipe_is_written_under_the_name_that_it_has_in_dev(corpus: Path) -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(reader, "rb") as file:
+        export_archive(sorted(corpus.iterdir())[:3], f"/dev/fd/{writer}", format="ndjson")
+        os.close(writer)
+        assert file.read().count(b"\n") == 3
+
+
+def test_an_error_names_the_target(tmp_path: Path) -> None:
+    target = tmp_path / "none" / "out.json"
+    with pytest.raises(FileNotFoundError) as missing:
+        export_archive(tmp_path, target)
+    assert missing.value.filename == str(target)
 
 
 def test_a_reader_that_has_gone_is_told(corpus: Path) -> None:

@@ -535,11 +535,11 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:
     import_archive({str(source)!r}, {str(tmp_path / "out")!r}, on_error="skip")
 except OSError as error:
-    print(error.strerror)
+    print(error.strerror, error.filename)
 """
     root = Path(streamdicom.__file__).parent.parent
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=False, cwd=root)
-    assert done.stdout == b"File too large\n", done.stderr
+    assert done.stdout.decode() == f"File too large {tmp_path / 'out'}\n", done.stderr
     assert _files(tmp_path / "out") == [".streamdicom/journal", _expected(1)[0]]
     import_archive(source, tmp_path / "out", resume=True)
     assert _files(tmp_path / "out") == _expected(3)
