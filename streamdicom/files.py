@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Self, TypeAlias, cast
 
-from streamdicom.errors import OutputError
+from streamdicom.errors import Location, OutputError, TruncatedError
 from streamdicom.sockets import Connection, SendingFile, is_connection, receive
 
 __all__ = [
@@ -24,11 +24,13 @@ __all__ = [
     "hidden",
     "is_special",
     "naming",
+    "not_blank",
     "temporary",
 ]
 
 CHUNK = 16 * 1024  # bytes; see the reader of DICOM JSON, which takes no more at once
 _MOST_IN_MEMORY = 1024 * 1024
+_BLANK = b" \t\r\n\xef\xbb\xbf"  # white space, and the bytes of the byte order mark
 _LONGEST_STEM = 200  # bytes; a name may have 255
 
 Source: TypeAlias = str | os.PathLike[str] | BinaryIO | Connection | bytes | bytearray | memoryview | Iterable[bytes]
@@ -93,6 +95,25 @@ def as_bytes(chunk: object) -> bytes:
         return bytes(chunk)
     hint = "; open the file in binary mode" if isinstance(chunk, str) else ""
     raise TypeError(f"bytes are needed, not {type(chunk).__name__}{hint}")
+
+
+def not_blank(data: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes, which must not be white space alone: a command before a pipe that has failed gives no more.
+
+    Raises:
+        TruncatedError: There is nothing else, which shows at the end.
+
+    >>> list(not_blank([b"", b"[]"]))
+    [b'', b'[]']
+    """
+    size = 0
+    is_blank = True
+    for piece in data:
+        size += len(piece)
+        is_blank = is_blank and not piece.strip(_BLANK)
+        yield piece
+    if is_blank:
+        raise TruncatedError("the input is empty", Location(size))
 
 
 def temporary() -> BinaryIO:

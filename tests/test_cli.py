@@ -408,10 +408,11 @@ def test_what_the_encoding_of_the_output_lacks_is_escaped(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", ["out.json", "out.xml", "out.dcm"])
 def test_an_empty_input_is_at_fault(name: str, tmp_path: Path) -> None:
-    result = _run("convert", "-", tmp_path / name, data=b"")
-    assert result.returncode == 1
-    assert _one_line(result) == "streamdicom: the input is empty (byte 0)\n"
-    assert not any(tmp_path.iterdir())
+    for data in (b"", b"\n", b" " * 1000):
+        result = _run("convert", "-", tmp_path / name, data=data)
+        assert result.returncode == 1
+        assert _one_line(result) == f"streamdicom: the input is empty (byte {len(data)})\n"
+        assert not any(tmp_path.iterdir())
     assert _run("convert", "-", tmp_path / "none.json", data=b"[]").returncode == 0
 
 

@@ -76,6 +76,17 @@ def test_a_fault_of_the_input_is_1_and_one_line(corpus: Path, tmp_path: Path) ->
     assert (back.returncode, back.stderr.count(b"\n")) == (1, 1)
 
 
+def test_an_empty_input_is_at_fault(tmp_path: Path) -> None:
+    for data in (b"", b"\n", gzip.compress(b"")):
+        (tmp_path / "in.json").write_bytes(data)
+        for source in ("-", tmp_path / "in.json"):
+            done = _run("import", source, "-o", tmp_path / "out", data=data)
+            assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
+            assert b"the input is empty" in done.stderr
+    assert not any((tmp_path / "out").iterdir())
+    assert _run("import", "-", "-o", tmp_path / "out", data=b"[]").returncode == 0
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from streamdicom.errors import OutputError
-from streamdicom.files import Output, Source, chunks
+from streamdicom.errors import OutputError, TruncatedError
+from streamdicom.files import Output, Source, chunks, not_blank
 
 _DATA = bytes(range(256)) * 1000
 
@@ -80,6 +80,15 @@ def test_a_file_that_has_nothing_yet_is_an_error() -> None:
     os.set_blocking(reader, False)
     with os.fdopen(reader, "rb", buffering=0) as file, os.fdopen(writer, "wb"), pytest.raises(BlockingIOError):
         list(chunks(file))
+
+
+@pytest.mark.parametrize("blank", [b"", b" \t\r\n", b"\xef\xbb\xbf\n", b" " * 10_000])
+def test_white_space_alone_is_no_input_however_it_is_cut(blank: bytes) -> None:
+    for pieces in ([blank], [blank[at : at + 1] for at in range(len(blank))]):
+        with pytest.raises(TruncatedError, match="the input is empty") as caught:
+            list(not_blank(pieces))
+        assert caught.value.location.byte_offset == len(blank)
+        assert list(not_blank([*pieces, b"{", b" "])) == [*pieces, b"{", b" "]
 
 
 def _names(folder: Path) -> list[str]:

@@ -42,7 +42,7 @@ from streamdicom.archive.report import ProgressCallback, Report, Skipped, Ticker
 from streamdicom.compression import compression_of, decompress
 from streamdicom.errors import InputError, Location, OutputError, ResumeError, StreamDicomError
 from streamdicom.events import END_DATASET, Event
-from streamdicom.files import NamedFile, Source, chunks, is_special
+from streamdicom.files import NamedFile, Source, chunks, is_special, not_blank
 from streamdicom.filters import load_bulk_data
 from streamdicom.options import ReadOptions, WriteOptions
 from streamdicom.ordering import sort_elements
@@ -99,7 +99,7 @@ def import_archive(
         How many data sets there are in files, and what was skipped.
 
     Raises:
-        InputError: The stream is at fault; the location says where.
+        InputError: The stream is at fault, or empty; the location says where.
         OutputError: A data set cannot be written, or comes twice.
         ResumeError: The run was asked for something else, or gets another stream, or must be resumed.
         OSError: The stream cannot be read, or a file not written.
@@ -152,7 +152,7 @@ class _Stream:
     """The events of the stream, a data set at a time."""
 
     def __init__(self, source: Source, ticker: Ticker, options: ReadOptions) -> None:
-        events = self._read(_plain(_counted(source, ticker)), options)
+        events = self._read(not_blank(_plain(_counted(source, ticker))), options)
         self._events = sort_elements(events)
         self._in_dataset = False
         self.is_broken = False  # whether the JSON text is at fault

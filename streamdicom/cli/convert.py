@@ -22,8 +22,8 @@ from streamdicom.cli.streams import (
     read,
     size_of,
 )
-from streamdicom.errors import Location, TruncatedError
 from streamdicom.events import Event
+from streamdicom.files import not_blank
 from streamdicom.options import Format, ReadOptions, WriteOptions
 from streamdicom.ordering import sort_elements
 from streamdicom.select import needed_file_meta
@@ -62,9 +62,7 @@ def convert_file(
         OSError: A file cannot be read or written.
     """
     with Meter(f"Converting {source}", size_of(source), prints=target == PIPE) as meter:
-        start, pieces = opened(read(source, meter))
-        if not start:  # as of a command before a pipe that has failed
-            raise TruncatedError("the input is empty", Location(0))
+        start, pieces = opened(not_blank(read(source, meter)))
         kind = kind_of(source, start)
         to = to or kind_by_name(target) or _other(kind, target)
         output: Path | BinaryIO = sys.stdout.buffer if target == PIPE else target

@@ -538,10 +538,11 @@ if __name__ == "__main__":
     assert (tmp_path / "out.json").read_bytes() == expected
 
 
-def test_a_pipe_is_written_under_the_name_that_it_has_in_dev(corpus: Path) -> None:
+def test_a_pipe_is_written_under_the_name_that_it_has_in_dev(tmp_path: Path) -> None:
+    files(tmp_path, 3)
     reader, writer = os.pipe()
     with os.fdopen(reader, "rb") as file:
-        export_archive(sorted(corpus.iterdir())[:3], f"/dev/fd/{writer}", format="ndjson")
+        export_archive(tmp_path, f"/dev/fd/{writer}", format="ndjson")
         os.close(writer)
         assert file.read().count(b"\n") == 3
 
