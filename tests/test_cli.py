@@ -356,7 +356,8 @@ def test_a_reader_that_goes_away_ends_the_command_quietly(tmp_path: Path) -> Non
     assert process.returncode == 141
 
 
-def test_ctrl_c_ends_the_command_quietly(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_command_quietly(number: int, code: int, tmp_path: Path) -> None:
     target = tmp_path / "out.dcm"
     with subprocess.Popen(
         [*_COMMAND, "convert", "-", str(target)], stdin=subprocess.PIPE, stderr=subprocess.PIPE
@@ -369,19 +370,30 @@ def test_ctrl_c_ends_the_command_quietly(tmp_path: Path) -> None:
         while not list(tmp_path.iterdir()) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert list(tmp_path.iterdir()), "the command has not started to write"
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         process.wait(30)
         assert process.stderr.read() == b""
-    assert process.returncode == 130
+    assert process.returncode == code
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_signal_that_is_ignored_stays_so(tmp_path: Path) -> None:
+    result = _shell(
+        f"trap '' TERM; (sleep 0.5; kill $$; sleep 0.5; echo '[]') | exec streamdicom convert - {tmp_path}/a.json"
+    )
+    assert result.returncode == 0
+    assert (tmp_path / "a.json").read_bytes() == b"[]\n"
 
 
 # --- the rest --------------------------------------------------------------------------------------------------
 
 
-def _shell(command: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+def _shell(command: str, *, stdout: int = subprocess.PIPE, **environment: str) -> subprocess.CompletedProcess[bytes]:
     line = command.replace("streamdicom", shlex.join(_COMMAND), 1)
-    return subprocess.run(["sh", "-c", line], capture_output=True, env={**os.environ, **environment}, check=False)
+    environment = {**os.environ, **environment}
+    return subprocess.run(
+        ["sh", "-c", line], stdout=stdout, stderr=subprocess.PIPE, env=environment, timeout=120, check=False
+    )
 
 
 def test_a_stream_that_nothing_goes_through_may_be_closed(tmp_path: Path) -> None:
@@ -391,10 +403,84 @@ def test_a_stream_that_nothing_goes_through_may_be_closed(tmp_path: Path) -> Non
         assert (result.returncode, result.stdout, result.stderr) == (0, b"", b"")
         assert streamdicom.load(target)
         target.unlink()
-    for command, code in (("show - <&-", 1), (f"show {source} >&-", 1), (f"convert {source} - >&-", 2)):
-        result = _shell(f"streamdicom {command}")
-        assert result.returncode == code
-        assert _one_line(result)
+    result = _shell("streamdicom show - <&-")
+    assert result.returncode == 1
+    assert _one_line(result)
+
+
+_PRINTING = ["--version", "show --help", "show FILE", "convert FILE -", "export FILE -o -"]
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("command", _PRINTING)
+def test_an_output_that_cannot_be_written_is_told(command: str, unbuffered: str, tmp_path: Path) -> None:
+    line = f"streamdicom {command}".replace("FILE", str(_file(tmp_path / "in.dcm")))
+    result = _shell(f"{line} >&-", PYTHONUNBUFFERED=unbuffered)
+    assert result.returncode == 2
+    assert _one_line(result).startswith("streamdicom: standard output is closed")
+    reader, writer = os.pipe()
+    os.close(reader)
+    result = _shell(line, stdout=writer, PYTHONUNBUFFERED=unbuffered)
+    os.close(writer)
+    assert (result.returncode, result.stderr) == (141, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no such device")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("command", _PRINTING)
+def test_there_being_no_room_is_neither_the_input_nor_the_call(command: str, unbuffered: str, tmp_path: Path) -> None:
+    line = f"streamdicom {command}".replace("FILE", str(_file(tmp_path / "in.dcm")))
+    result = _shell(f"{line} >/dev/full", PYTHONUNBUFFERED=unbuffered)
+    assert result.returncode == 4
+    assert _one_line(result) == "streamdicom: standard output: No space left on device\n"
+
+
+@pytest.mark.parametrize("name", ["out.json", "out.xml", "out.dcm"])
+def test_a_disk_that_is_full_is_told_with_the_name_of_the_output(name: str, tmp_path: Path) -> None:
+    source = tmp_path / ("in.json" if name == "out.dcm" else "in.dcm")
+    dataset = _dataset()
+    dataset.PixelData = bytes(200_000)
+    if name == "out.dcm":
+        streamdicom.dump(dataset, source)
+    else:
+        streamdicom.write_file(streamdicom.iter_events(streamdicom.dumps(dataset).encode()), source)
+    result = _shell(f"ulimit -f 100; trap '' XFSZ; streamdicom convert {source} {tmp_path / name}")
+    assert result.returncode == 4
+    assert _one_line(result) == f"streamdicom: {tmp_path / name}: File too large\n"
+    assert list(tmp_path.iterdir()) == [source]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "start"),
+    [
+        (["convert", "in.json"], "streamdicom convert: Missing argument 'OUT'"),
+        (["show", "--bogus"], "streamdicom show: No such option: --bogus"),
+        (["nothing"], "streamdicom: No such command 'nothing'"),
+        (["convert", "in.json", "out.json", "--keys", "x\n"], "streamdicom convert: Invalid value for '--keys'"),
+        (["listen", "localhost:0", "--timeout", "0"], "streamdicom listen: Invalid value for '--timeout'"),
+    ],
+)
+def test_a_wrong_call_is_one_line(arguments: list[str], start: str) -> None:
+    result = _run(*arguments)
+    text = result.stderr.decode()
+    assert (result.returncode, result.stdout, text.count("\n")) == (2, b"", 1)
+    assert text.startswith(start)
+    assert text.endswith("; see --help\n")
+
+
+def test_no_command_at_all_prints_the_help() -> None:
+    result = _run()
+    assert result.returncode == 2
+    assert b"convert" in result.stdout
+    assert result.stderr == b""
+
+
+def test_a_folder_that_cannot_be_written_is_told_by_the_name_of_the_output(tmp_path: Path) -> None:
+    source, target = _file(tmp_path / "in.dcm"), tmp_path / "none" / "out.json"
+    for command in (["convert", source, target], ["export", source, "-o", target]):
+        result = _run(*command)
+        assert result.returncode == 2
+        assert _one_line(result) == f"streamdicom: {target}: No such file or directory\n"
 
 
 def test_what_the_encoding_of_the_output_lacks_is_escaped(tmp_path: Path) -> None:
@@ -425,6 +511,12 @@ def test_a_transfer_syntax_is_a_uid(tmp_path: Path) -> None:
 
 def test_the_version_is_printed() -> None:
     assert _run("--version").stdout.decode().strip() == streamdicom.__version__
+
+
+def test_ctrl_c_while_the_commands_are_imported_ends_it_quietly(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)")
+    result = _shell("streamdicom --version", PYTHONPATH=os.pathsep.join([str(tmp_path), *sys.path]))
+    assert (result.returncode, result.stdout, result.stderr) == (130, b"", b"")
 
 
 def test_what_is_missing_is_told(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The commands, their arguments, and what becomes of errors.
+"""The commands and their arguments.
 
 Each command imports what it needs when it runs: a small file is converted in less time than all of it takes.
 """
@@ -6,11 +6,8 @@ Each command imports what it needs when it runs: a small file is converted in le
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -30,17 +27,17 @@ from streamdicom.cli.options import (
     options_of,
     selected_of,
 )
+from streamdicom.cli.outcome import Commands, end_on_sigterm
 from streamdicom.cli.streams import CallError, Kind, plain
-from streamdicom.errors import StreamDicomError
 from streamdicom.options import ReadOptions, WriteOptions
 
 __all__ = ["app", "run"]
 
 app = typer.Typer(
     name="streamdicom",
+    cls=Commands,
     help="DICOM JSON (PS3.18 Annex F) as a stream.",
     add_completion=False,
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
 
@@ -53,31 +50,8 @@ def run() -> None:
     """Run the command line on ``sys.argv``, and exit."""
     warnings.showwarning = _show_warning
     logging.getLogger("pydicom").addHandler(logging.NullHandler())  # its warnings come as warnings too
-    app()
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Say in one line what went wrong, and turn it into an exit code."""
-    try:
-        yield
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Nothing that is still in the buffer may be tried again when Python exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(141) from None
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
-    except (CallError, FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError) as error:
-        raise _exit(2, error) from None
-    except (StreamDicomError, OSError) as error:
-        raise _exit(1, error) from None
-
-
-def _exit(code: int, error: Exception) -> typer.Exit:
-    message = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
-    print(plain(f"streamdicom: {message}"), file=sys.stderr)
-    return typer.Exit(code)
+    end_on_sigterm()
+    app(prog_name="streamdicom")
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
@@ -86,11 +60,15 @@ def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
 
 @app.callback(invoke_without_command=True)
 def _options(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version, and exit.", is_eager=True)] = False,
 ) -> None:
     if version:
         print(streamdicom.__version__)
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help(), end="")
+        raise typer.Exit(2)
 
 
 @app.command()
@@ -98,9 +76,8 @@ def demo() -> None:
     """Write pydicom's own files as one DICOM JSON array, read it back, and compare every element."""
     from streamdicom.cli.demo import run_demo
 
-    with _told():
-        if not run_demo():
-            raise typer.Exit(1)
+    if not run_demo():
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -112,9 +89,8 @@ def convert(source: _In, target: _Out, chosen: Chosen, to: _To = None) -> None:
     """
     from streamdicom.cli.convert import convert_file
 
-    with _told():
-        reading, writing = options_of(ReadOptions, chosen), options_of(WriteOptions, chosen)
-        convert_file(source, target, indent_of(chosen), reading=reading, writing=writing, to=to)
+    reading, writing = options_of(ReadOptions, chosen), options_of(WriteOptions, chosen)
+    convert_file(source, target, indent_of(chosen), reading=reading, writing=writing, to=to)
 
 
 @app.command()
@@ -122,8 +98,7 @@ def show(source: _In) -> None:
     """Print the elements of DICOM JSON, of XML or of a DICOM file as a tree, while it is read."""
     from streamdicom.cli.show import show_file
 
-    with _told():
-        show_file(source)
+    show_file(source)
 
 
 # --- over the network ------------------------------------------------------------------------------------------
@@ -144,9 +119,8 @@ def listen(address: _Address, output: _Lines = Path("-"), once: _Once = False, t
     """
     from streamdicom.cli.network import listen_at
 
-    with _told():
-        if not listen_at(address, output, once=once, timeout=timeout):
-            raise typer.Exit(1)
+    if not listen_at(address, output, once=once, timeout=timeout):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -157,8 +131,7 @@ def send(source: _In, address: _Peer, timeout: _Timeout = 60) -> None:
     """
     from streamdicom.cli.network import send_file
 
-    with _told():
-        send_file(source, address, timeout)
+    send_file(source, address, timeout)
 
 
 _Url = Annotated[str, typer.Argument(metavar="URL", help="It ends with studies, series, instances or metadata.")]
@@ -192,20 +165,19 @@ def fetch(
     The parameters limit and offset of the URL bound a search. A connection that breaks is made again, and what came
     before is not written twice. References to bulk data stay, and become absolute.
     """
-    with _told():
-        from streamdicom.cli.fetch import fetch_url  # which says so if the extra is missing
+    from streamdicom.cli.fetch import fetch_url  # which says so if the extra is missing
 
-        fetch_url(
-            url,
-            output,
-            indent_of(chosen),
-            headers=header,
-            token=token,
-            page_size=page_size,
-            timeout=timeout,
-            reading=options_of(ReadOptions, chosen),
-            writing=options_of(WriteOptions, {**chosen, "ndjson": ndjson, "trailing_newline": True}),
-        )
+    fetch_url(
+        url,
+        output,
+        indent_of(chosen),
+        headers=header,
+        token=token,
+        page_size=page_size,
+        timeout=timeout,
+        reading=options_of(ReadOptions, chosen),
+        writing=options_of(WriteOptions, {**chosen, "ndjson": ndjson, "trailing_newline": True}),
+    )
 
 
 # --- conformance and comparison ---------------------------------------------------------------------------------
@@ -220,8 +192,7 @@ def _codes(is_wanted: bool) -> None:
     from streamdicom.cli.validate import print_codes
 
     if is_wanted:
-        with _told():
-            print_codes()
+        print_codes()
         raise typer.Exit
 
 
@@ -254,9 +225,8 @@ def validate(
     """
     from streamdicom.cli.validate import validate_files
 
-    with _told():
-        if not validate_files(files, strict=strict, as_json=report is _ReportForm.JSON, most=most):
-            raise typer.Exit(1)
+    if not validate_files(files, strict=strict, as_json=report is _ReportForm.JSON, most=most):
+        raise typer.Exit(1)
 
 
 class _By(StrEnum):
@@ -288,10 +258,9 @@ def diff(
     """
     from streamdicom.cli.diff import diff_files
 
-    with _told():
-        by_position = by is _By.POSITION
-        if not diff_files(one, other, by_position=by_position, ignore=ignore, values=values, file_meta=file_meta):
-            raise typer.Exit(1)
+    by_position = by is _By.POSITION
+    if not diff_files(one, other, by_position=by_position, ignore=ignore, values=values, file_meta=file_meta):
+        raise typer.Exit(1)
 
 
 # --- archives --------------------------------------------------------------------------------------------------
@@ -369,26 +338,25 @@ def export_command(
     """
     from streamdicom.cli.archive import export_files
 
-    with _told():
-        is_complete = export_files(
-            sources,
-            output,
-            report,
-            format=format_,
-            compress=compress,
-            bulk_dir=bulk_dir,
-            bulk_threshold=bulk_threshold,
-            bulk_uri_prefix=bulk_uri_prefix,
-            bulk=not no_bulk,
-            indent=indent_of(chosen),
-            options=options_of(WriteOptions, chosen),
-            select=selected_of(chosen),
-            jobs=jobs,
-            on_error=on_error,
-            resume=resume,
-        )
-        if not is_complete:
-            raise typer.Exit(3)
+    is_complete = export_files(
+        sources,
+        output,
+        report,
+        format=format_,
+        compress=compress,
+        bulk_dir=bulk_dir,
+        bulk_threshold=bulk_threshold,
+        bulk_uri_prefix=bulk_uri_prefix,
+        bulk=not no_bulk,
+        indent=indent_of(chosen),
+        options=options_of(WriteOptions, chosen),
+        select=selected_of(chosen),
+        jobs=jobs,
+        on_error=on_error,
+        resume=resume,
+    )
+    if not is_complete:
+        raise typer.Exit(3)
 
 
 @app.command("import")
@@ -410,21 +378,20 @@ def import_command(
     """
     from streamdicom.cli.archive import import_files
 
-    with _told():
-        is_complete = import_files(
-            source,
-            output,
-            report,
-            layout=layout,
-            transfer_syntax=transfer_syntax,
-            bulk_root=bulk_dir,
-            bulk_uri_prefix=bulk_uri_prefix,
-            on_error=on_error,
-            on_duplicate=on_duplicate,
-            resume=resume,
-        )
-        if not is_complete:
-            raise typer.Exit(3)
+    is_complete = import_files(
+        source,
+        output,
+        report,
+        layout=layout,
+        transfer_syntax=transfer_syntax,
+        bulk_root=bulk_dir,
+        bulk_uri_prefix=bulk_uri_prefix,
+        on_error=on_error,
+        on_duplicate=on_duplicate,
+        resume=resume,
+    )
+    if not is_complete:
+        raise typer.Exit(3)
 
 
 # --- DICOMweb ---------------------------------------------------------------------------------------------------
@@ -438,9 +405,8 @@ _ReadOnly = Annotated[bool, typer.Option("--read-only", help="Nothing can be sto
 @app.command()
 def serve(path: _Archive, host: _Host = "127.0.0.1", port: _Port = 8042, read_only: _ReadOnly = False) -> None:
     """Serve a folder as a DICOMweb origin server: search, retrieve, store. It ends with Ctrl-C."""
-    with _told():
-        try:
-            from streamdicom.cli.serve import serve_folder
-        except ModuleNotFoundError as error:
-            raise CallError(f'{error.name} is missing; install "streamdicom[cli,serve]"') from None
-        serve_folder(path, host, port, read_only=read_only)
+    try:
+        from streamdicom.cli.serve import serve_folder
+    except ModuleNotFoundError as error:
+        raise CallError(f'{error.name} is missing; install "streamdicom[cli,serve]"') from None
+    serve_folder(path, host, port, read_only=read_only)

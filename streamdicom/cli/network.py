@@ -17,14 +17,14 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from streamdicom.aio import aiter_events
 from streamdicom.api import write_events
 from streamdicom.cli.streams import PIPE, CallError, Meter, event_batches, plain, size_of
 from streamdicom.errors import StreamDicomError, TruncatedError
 from streamdicom.events import END_DATASET, Event
-from streamdicom.files import CHUNK, Output, temporary
+from streamdicom.files import CHUNK, NamedFile, Output, temporary
 from streamdicom.options import ReadOptions, WriteOptions
 from streamdicom.ordering import ElementSorter, sort_elements
 from streamdicom.push import BROKEN_OFF, DatasetEncoder
@@ -170,7 +170,7 @@ def _appended(path: Path) -> BinaryIO:
                 file.seek(-1, os.SEEK_END)
                 if file.read() != b"\n":
                     raise CallError(f"{path} ends within a line, and so nothing can be added")
-    return path.open("ab", buffering=0)
+    return cast(BinaryIO, NamedFile(path, "a", path))
 
 
 class _Listener:
