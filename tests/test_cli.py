@@ -18,6 +18,7 @@ from pydicom.data import get_testdata_file
 from pydicom.uid import ExplicitVRLittleEndian
 
 import streamdicom
+from streamdicom.cli import demo
 from streamdicom.cli.demo import bundled_datasets, differences
 from streamdicom.cli.show import lines
 from streamdicom.cli.streams import kind_of
@@ -73,6 +74,14 @@ def test_demo_finds_no_difference() -> None:
     assert rows["differences"] == "0"
     assert int(rows["data sets"]) == sum(1 for _ in bundled_datasets()) > 80
     assert int(rows["elements"].replace(",", "")) > 10_000
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_demo_shows_progress(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    sizes: list[int] = []
+    monkeypatch.setattr(demo.Meter, "advance", lambda _, size: sizes.append(size))
+    assert demo.run_demo()
+    assert sizes == 2 * [path.stat().st_size for path, _ in bundled_datasets()]
 
 
 def test_differences_are_found() -> None:

@@ -65,6 +65,25 @@ def _slowly(*arguments: str | Path, to_terminal: bool = False, **environment: st
     return process.returncode, output, terminal.close()
 
 
+def _stalled(patience: float, **environment: str) -> tuple[str, str]:
+    """What is on the terminal while a command waits for a pipe that brings nothing, and what in all."""
+    terminal = _Terminal()
+    with subprocess.Popen(
+        [*_COMMAND, "convert", "-", "-", "--to", "json"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=terminal.file,
+        env={**os.environ, "TERM": "xterm", **environment},
+    ) as process:
+        deadline = time.monotonic() + patience
+        while not terminal.text and time.monotonic() < deadline:
+            time.sleep(0.1)
+        before = terminal.text.decode()
+        output, _ = process.communicate(b"[]", timeout=60)
+    assert (process.returncode, output) == (0, b"[]\n")
+    return before, terminal.close()
+
+
 def _run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*_COMMAND, *map(str, arguments)], capture_output=True, encoding="utf-8", timeout=60, check=False
@@ -83,6 +102,15 @@ def test_the_output_of_a_long_run_goes_where_it_belongs(tmp_path: Path) -> None:
     assert (code, output.decode().splitlines()) == (0, _TREE)
     assert "Reading" in terminal
     assert "PatientID" not in terminal
+
+
+def test_progress_is_shown_while_nothing_comes() -> None:
+    before, _ = _stalled(30)
+    assert before
+
+
+def test_a_terminal_that_cannot_move_a_line_gets_none() -> None:
+    assert _stalled(3 * _LONG, TERM="dumb") == ("", "")
 
 
 @pytest.mark.parametrize("report", ["text", "json"])

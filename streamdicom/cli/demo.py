@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from streamdicom.api import DatasetWriter, iter_datasets
+from streamdicom.cli.streams import Meter
 from streamdicom.options import WriteOptions
 from streamdicom.tags import format_tag, is_group_length
 
@@ -89,29 +90,32 @@ def run_demo() -> bool:
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         warnings.simplefilter("ignore")  # many of the files are not quite right, which is what they are for
         path = Path(folder) / "demo.json"
-        _write(path, result)
-        _read(path, result)
+        with Meter("Writing and reading") as meter:
+            _write(path, result, meter)
+            _read(path, result, meter)
     _print(result)
     return not result.different
 
 
-def _write(path: Path, result: _Result) -> None:
+def _write(path: Path, result: _Result, meter: Meter) -> None:
     with DatasetWriter(path, options=WriteOptions(file_meta=True)) as writer:
-        for _, dataset in bundled_datasets():
+        for file, dataset in bundled_datasets():
             start = time.perf_counter()
             writer.write(dataset)
             result.writing += time.perf_counter() - start
             result.files += 1
+            meter.advance(file.stat().st_size)
     result.size = path.stat().st_size
 
 
-def _read(path: Path, result: _Result) -> None:
+def _read(path: Path, result: _Result, meter: Meter) -> None:
     datasets = iter_datasets(path, file_dataset=True)
     for number, (file, expected) in enumerate(bundled_datasets()):
         start = time.perf_counter()
         dataset = next(datasets)
         result.reading += time.perf_counter() - start
         result.datasets += 1
+        meter.advance(file.stat().st_size)
         for one, other in ((expected, dataset), (expected.file_meta, dataset.file_meta)):
             count, different = differences(one, other)
             result.elements += count

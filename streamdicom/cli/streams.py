@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from dataclasses import replace
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
+from threading import Timer
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self
 
@@ -93,7 +93,7 @@ def calling() -> Iterator[None]:
 
 
 class Meter:
-    """Progress on stderr, for whatever takes more than a second.
+    """Progress on stderr, for whatever takes more than a second, be it that nothing comes.
 
     A terminal gets a line that moves, unless the output goes to a terminal too: on one line they could not be told
     apart. Anything else gets nothing, so that logs stay readable.
@@ -105,40 +105,40 @@ class Meter:
     """
 
     def __init__(self, what: str, total: int | None = None, *, prints: bool = False) -> None:
-        self._start = time.monotonic()
         is_shown = sys.stderr.isatty() and not (prints and sys.stdout.isatty())
         self._progress = _progress() if is_shown else None
-        self._task = self._progress.add_task(plain(what), total=total) if self._progress else None
-        self._shown = False
+        if self._progress:
+            self._task = self._progress.add_task(plain(what), total=total)
+            self._timer = Timer(_PATIENCE, self._progress.start)
+            self._timer.daemon = True
 
     def advance(self, count: int) -> None:
         """Say that so many bytes more have been done."""
-        if self._progress and self._task is not None:
+        if self._progress:
             self._progress.advance(self._task, count)
-            self._show(self._progress)
 
     def move(self, what: str, done: int, total: int | None) -> None:
         """Say how far it is."""
-        if self._progress and self._task is not None:
+        if self._progress:
             self._progress.update(self._task, description=plain(what), completed=done, total=total)
-            self._show(self._progress)
-
-    def _show(self, progress: Progress) -> None:
-        if not self._shown and time.monotonic() - self._start > _PATIENCE:
-            self._shown = True
-            progress.start()
 
     def __enter__(self) -> Self:
+        if self._progress:
+            self._timer.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._progress:
-            self._progress.stop()
+            self._timer.cancel()
+            self._timer.join()  # it may be about to start what is to be stopped
+            if self._progress.live.is_started:
+                self._progress.stop()
 
 
-def _progress() -> Progress:
+def _progress() -> Progress | None:
+    """A line that moves, if the terminal is one that can move it."""
     from rich.console import Console
     from rich.progress import (
         DownloadColumn,
@@ -150,6 +150,9 @@ def _progress() -> Progress:
         TransferSpeedColumn,
     )
 
+    console = Console(stderr=True)
+    if not console.is_interactive:
+        return None
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
@@ -160,7 +163,7 @@ def _progress() -> Progress:
         TimeRemainingColumn(),
     )
     # Rich would take what is printed to stdout away from there, and send it to the terminal.
-    return Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False)
+    return Progress(*columns, console=console, transient=True, redirect_stdout=False)
 
 
 def read(source: Path, meter: Meter) -> Iterator[bytes]:
