@@ -148,6 +148,49 @@ def test_convert_writes_one_data_set_as_one_and_lines_as_lines(tmp_path: Path) -
     assert (tmp_path / "out.json").read_bytes() == b'{"00100020":{"vr":"LO"}}\n{}\n'
 
 
+@pytest.mark.parametrize("suffix", [".ndjson", ".jsonl", ".JSONL"])
+def test_convert_writes_lines_under_a_name_for_lines_and_reads_them(suffix: str, tmp_path: Path) -> None:
+    lines_, array = tmp_path / f"a{suffix}", tmp_path / "a.json"
+    assert _run("convert", "-", lines_, data=b"[{},{}]").returncode == 0
+    assert lines_.read_bytes() == b"{}\n{}\n"
+    assert _run("convert", lines_, array).returncode == 0
+    assert array.read_bytes() == b"[{},{}]\n"
+    assert _run("convert", _file(tmp_path / "in.dcm"), lines_).returncode == 0
+    assert lines_.read_bytes().count(b"\n") == 1
+    assert _run("convert", lines_, array).returncode == 0
+    assert array.read_bytes().startswith(b"[{")
+    assert _run("convert", array, lines_, "--indent", "2").returncode == 2
+    assert _run("convert", array, lines_, "--to", "xml").returncode == 0
+
+
+def test_a_name_that_tells_nothing_is_a_wrong_call(tmp_path: Path) -> None:
+    for name in ("out.txt", "out.json.gz", "out.DC"):
+        result = _run("convert", "-", tmp_path / name, data=b"{}")
+        assert result.returncode == 2
+        assert "ends in none of .json, .ndjson, .jsonl, .xml, .dcm, .dicom" in _one_line(result)
+    assert not any(tmp_path.iterdir())
+    for name in ("IM0001", "1.2.840.10008.1", "CT.1.2.3", "out.DCM"):
+        assert _run("convert", "-", tmp_path / name, data=b"{}").returncode == 0
+        assert dcmread(tmp_path / name).file_meta
+    assert _run("convert", "-", tmp_path / "out.txt", "--to", "json", data=b"{}").returncode == 0
+    assert (tmp_path / "out.txt").read_bytes() == b"{}\n"
+
+
+def test_a_pipe_may_be_there_by_its_name(tmp_path: Path) -> None:
+    source = _file(tmp_path / "in.dcm")
+    result = _shell(f"cat {source} | streamdicom convert /dev/stdin /dev/stdout | cat")
+    assert result.returncode == 0
+    assert streamdicom.loads(result.stdout) == dcmread(source)
+    (tmp_path / "in.json").write_bytes(result.stdout)
+    back = _shell(f"streamdicom convert {tmp_path / 'in.json'} /dev/stdout | cat")
+    assert dcmread(io.BytesIO(back.stdout)) == dcmread(source)
+    exported = _shell(f"streamdicom export {source} -o /dev/stdout --format ndjson | cat")
+    assert streamdicom.loads(exported.stdout) == dcmread(source)
+    imported = _shell(f"cat {tmp_path / 'in.json'} | streamdicom import /dev/stdin -o {tmp_path / 'out'}")
+    assert imported.returncode == 0, imported.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"in.dcm", "in.json", "out"}
+
+
 def test_convert_takes_what_is_messy_to_a_file(tmp_path: Path) -> None:
     result = _run("convert", "-", tmp_path / "out.dcm", data=_MESSY)
     assert result.returncode == 0, result.stderr

@@ -136,7 +136,9 @@ def send(source: _In, address: _Peer, timeout: _Timeout = 60) -> None:
 
 _Url = Annotated[str, typer.Argument(metavar="URL", help="It ends with studies, series, instances or metadata.")]
 _Fetched = Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="A file, or - for a pipe.")]
-_Ndjson = Annotated[bool, typer.Option("--ndjson", help="A data set on a line, as for a name that ends in .ndjson.")]
+_Ndjson = Annotated[
+    bool, typer.Option("--ndjson", help="A data set on a line, as for a name that ends in .ndjson or .jsonl.")
+]
 _Header = Annotated[
     list[str], typer.Option("--header", metavar="NAME:VALUE", help="To be sent to the server alone; repeatable.")
 ]

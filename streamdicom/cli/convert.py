@@ -15,7 +15,10 @@ from streamdicom.cli.streams import (
     Kind,
     Meter,
     calling,
+    check_suffix,
     is_array,
+    is_lines,
+    is_pipe,
     kind_by_name,
     kind_of,
     opened,
@@ -53,15 +56,17 @@ def convert_file(
         reading: How it is read.
         writing: How it is written.
         to: What is written; or else the name of the target tells, or it is JSON of a DICOM file and a DICOM file of
-            all else.
+            all else. Under a name for NDJSON, JSON is NDJSON.
 
     Raises:
-        CallError: It would be a DICOM file both before and after.
+        CallError: It would be a DICOM file both before and after, or the name of the target tells nothing.
         InputError: What was read is at fault.
         OutputError: It cannot be written in the other form.
         OSError: A file cannot be read or written.
     """
-    with Meter(f"Converting {source}", size_of(source), prints=target == PIPE) as meter:
+    if to is None:
+        check_suffix(target)
+    with Meter(f"Converting {source}", size_of(source), prints=is_pipe(target)) as meter:
         start, pieces = opened(not_blank(read(source, meter)))
         kind = kind_of(source, start)
         to = to or kind_by_name(target) or _other(kind, target)
@@ -78,14 +83,16 @@ def convert_file(
         else:
             many = replace(_known(reading, kind), multiple_documents=True)
             events = sort_elements(iter_events(pieces, options=many))
-        # Of XML nobody knows whether one document more will come.
-        array = kind is Kind.XML or (kind is Kind.JSON and is_array(start))
+        # Of XML nobody knows whether one document more will come, nor of NDJSON.
+        array = kind is Kind.XML or (kind is Kind.JSON and (is_array(start) or is_lines(source)))
+        ndjson = writing.ndjson or (to is Kind.JSON and is_lines(target))
         with calling():  # an indent for NDJSON, or NDJSON in XML
-            write_events(events, output, indent, options=replace(writing, format=_FORMATS[to]), array=array)
+            options = replace(writing, format=_FORMATS[to], ndjson=ndjson)
+            write_events(events, output, indent, options=options, array=array)
 
 
 def _other(kind: Kind, target: Path) -> Kind:
-    if kind is Kind.DCM and target != PIPE:
+    if kind is Kind.DCM and not is_pipe(target):
         raise CallError("OUT is of no kind that its name tells; --to says it")
     return Kind.JSON if kind is Kind.DCM else Kind.DCM
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from streamdicom.api import DatasetWriter
-from streamdicom.cli.streams import PIPE, CallError, Meter, calling
+from streamdicom.cli.streams import PIPE, CallError, Meter, calling, is_lines
 from streamdicom.options import ReadOptions, WriteOptions
 
 try:
@@ -52,7 +52,8 @@ def fetch_url(
 
     Args:
         url: Where they are.
-        target: A file, which is there when all is in it, or a pipe. By its name, ``.ndjson``, it is NDJSON.
+        target: A file, which is there when all is in it, or a pipe. If its name ends in ``.ndjson`` or ``.jsonl`` it is
+            NDJSON.
         indent: For each level of the JSON text.
         headers: Header fields for each request, as ``Name: value``.
         token: What goes into the header field Authorization, as RFC 6750 has it.
@@ -69,7 +70,7 @@ def fetch_url(
     fields = [_field(header) for header in headers]
     if token is not None:
         fields.append(_field(f"Authorization: Bearer {token}"))
-    if target.suffix.lower() == ".ndjson":
+    if is_lines(target):
         writing = replace(writing, ndjson=True)
     traffic = _Traffic()
     with Client(headers=fields, timeout=timeout, event_hooks={"response": [traffic.begin]}) as client:

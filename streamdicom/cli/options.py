@@ -88,7 +88,7 @@ FORM: Group = {
 """What JSON is like: of ``WriteOptions``."""
 
 TARGET: Group = {
-    "ndjson": _flag("--ndjson", "A data set on a line."),
+    "ndjson": _flag("--ndjson", "A data set on a line, as for a name that ends in .ndjson or .jsonl."),
     "trailing_newline": _flag(" /--no-trailing-newline", "No line feed at the end."),
     "transfer_syntax": Annotated[str | None, typer.Option(metavar="UID", help="The transfer syntax of a DICOM file.")],
 }

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 
 from streamdicom.errors import ResumeError, StreamDicomError
 from streamdicom.events import Event
-from streamdicom.files import chunks
+from streamdicom.files import chunks, is_special
 from streamdicom.options import ReadOptions
 
 if TYPE_CHECKING:
@@ -31,8 +31,11 @@ __all__ = [
     "Kind",
     "Meter",
     "calling",
+    "check_suffix",
     "event_batches",
     "is_array",
+    "is_lines",
+    "is_pipe",
     "kind_by_name",
     "kind_of",
     "opened",
@@ -55,7 +58,14 @@ class Kind(StrEnum):
     DCM = "dcm"
 
 
-_NAMES = {".json": Kind.JSON, ".ndjson": Kind.JSON, ".xml": Kind.XML, ".dcm": Kind.DCM, ".dicom": Kind.DCM}
+_LINES = (".ndjson", ".jsonl")
+_NAMES = {
+    ".json": Kind.JSON,
+    **dict.fromkeys(_LINES, Kind.JSON),
+    ".xml": Kind.XML,
+    ".dcm": Kind.DCM,
+    ".dicom": Kind.DCM,
+}
 # A lenient reader takes a byte order mark and a comment before JSON text.
 _FIRST = {b"{": Kind.JSON, b"[": Kind.JSON, b"/": Kind.JSON, b"<": Kind.XML}
 _UTF_16 = (BOM_UTF16_LE, BOM_UTF16_BE)  # which JSON text never has
@@ -175,8 +185,17 @@ def read(source: Path, meter: Meter) -> Iterator[bytes]:
 
 
 def size_of(source: Path) -> int | None:
-    """The bytes of a file; None for a pipe, of which nobody knows."""
-    return None if source == PIPE else source.stat().st_size
+    """The bytes of a file; None for a pipe, of which nobody knows.
+
+    Raises:
+        OSError: It is not there.
+    """
+    return None if is_pipe(source) else source.stat().st_size
+
+
+def is_pipe(path: Path) -> bool:
+    """Whether a path stands for a pipe, or is one or something like it."""
+    return path == PIPE or is_special(path)
 
 
 def event_batches(source: Path, meter: Meter, options: ReadOptions | None = None) -> Iterator[list[Event]]:
@@ -222,7 +241,30 @@ def opened(data: Iterator[bytes]) -> tuple[bytes, Iterable[bytes]]:
 
 def kind_by_name(path: Path) -> Kind | None:
     """What a file is by its name, if that tells."""
-    return _NAMES.get(path.suffix.lower())
+    return _NAMES.get(_suffix(path))
+
+
+def is_lines(path: Path) -> bool:
+    """Whether a file is NDJSON by its name."""
+    return _suffix(path) in _LINES
+
+
+def check_suffix(path: Path) -> None:
+    """See that a name does not end in what tells nothing. DICOM files often have no suffix, or a UID for a name.
+
+    Raises:
+        CallError: It does.
+
+    >>> check_suffix(Path("IM00001")), check_suffix(Path("1.2.840.1"))
+    (None, None)
+    """
+    suffix = _suffix(path)
+    if suffix and suffix not in _NAMES and not suffix[1:].isdigit():
+        raise CallError(f"{path} ends in none of {', '.join(_NAMES)}; --to says what it is")
+
+
+def _suffix(path: Path) -> str:
+    return path.suffix.lower()
 
 
 def kind_of(path: Path, start: bytes) -> Kind:
