@@ -42,7 +42,7 @@ from streamdicom.archive.report import ProgressCallback, Report, Skipped, Ticker
 from streamdicom.compression import compression_of, decompress
 from streamdicom.errors import InputError, Location, OutputError, ResumeError, StreamDicomError
 from streamdicom.events import END_DATASET, Event
-from streamdicom.files import NamedFile, Source, chunks, is_special, not_blank
+from streamdicom.files import NamedFile, Source, chunks, is_special, naming, not_blank
 from streamdicom.filters import load_bulk_data
 from streamdicom.options import ReadOptions, WriteOptions
 from streamdicom.ordering import sort_elements
@@ -315,8 +315,9 @@ class _Log:
         self._folder = root / _WORK
         if self._folder.is_symlink():
             raise ResumeError(f"{self._folder} is a link, where a folder is due")
-        self._folder.mkdir(exist_ok=True)
-        self._journal = Journal(self._folder / "journal")
+        with naming(root):
+            self._folder.mkdir(exist_ok=True)
+            self._journal = Journal(self._folder / "journal")
         self._resume = resume
         self.is_lost = False  # whether there is none to go on with, such as when the kill came at the very end
         self._is_empty = False  # whether this run has begun it, and no data set is in it
