@@ -6,13 +6,14 @@ the fast way, and pydicom's own conversion is asked wherever that does not know.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import suppress
 from copy import copy
 from io import SEEK_END, BufferedIOBase, BytesIO
-from itertools import chain, islice
+from itertools import chain
 from operator import index as as_integer
-from operator import itemgetter, lt
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 import pydicom.config
@@ -211,8 +212,8 @@ def _check_frames(frames: list[_Frame], index: int) -> None:
 
 
 def _sorted(dataset: Dataset) -> _Elements:
-    tags = list(map(int, dataset.keys()))
-    if all(map(lt, tags, islice(tags, 1, None))):  # as they are in what was read
+    tags = array("I", dataset.keys()).tolist()  # plain integers, in half the time that ``int`` takes
+    if tags == sorted(tags):  # as they are in what was read
         return zip(tags, list(dataset.values()), strict=True)
     return iter(sorted(zip(tags, dataset.values(), strict=True), key=itemgetter(0)))
 
