@@ -207,6 +207,7 @@ class EventParser:
             raise
         except BaseException as cause:  # of who was told of a departure, or an interrupt: there is no going on
             self._error = InputError(f"the parser was stopped by {type(cause).__name__}", Location(self.bytes_consumed))
+            self._error.__cause__ = cause
             raise
 
     def _look_at(self, tokens: list[Token]) -> None:

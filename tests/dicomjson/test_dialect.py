@@ -675,6 +675,7 @@ def test_what_somebody_raises_who_is_told_of_a_departure_ends_the_stream() -> No
         with pytest.raises(InputError, match="stopped by Stopped") as caught:
             again()
         assert caught.value is parser.error
+        assert isinstance(caught.value.__cause__, Stopped)
 
 
 def test_a_warning_that_is_an_error_ends_the_stream() -> None:
