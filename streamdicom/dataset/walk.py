@@ -14,7 +14,7 @@ from io import SEEK_END, BufferedIOBase, BytesIO
 from itertools import chain
 from operator import index as as_integer
 from operator import itemgetter
-from typing import Any, TypeAlias
+from typing import Any
 
 import pydicom.config
 from pydicom.dataelem import DataElement, RawDataElement
@@ -152,10 +152,9 @@ def _members(
                         events.append((ELEMENT, tag, vr, values))
                         continue
             else:
-                value = element.value
-                known = simple.get((element.VR, type(value)))
-                if known is not None:
-                    vr, maker = known
+                vr, value = element.VR or "", element.value
+                maker = simple.get(vr, _NO_MAKERS).get(type(value))
+                if maker is not None:
                     values = maker(value)
                     if values or (values is not None and not hasattr(element, "bulk_data_uri")):
                         events.append((ELEMENT, tag, vr, values))
@@ -577,9 +576,9 @@ def _makers(vr: str) -> dict[type, _Maker]:
     return {PersonName: _one_name} if vr == "PN" else {}
 
 
-_Simple: TypeAlias = "dict[tuple[str | None, type], tuple[str, _Maker]]"
-_SIMPLE: _Simple = {(vr, kind): (vr, maker) for vr in VRS for kind, maker in _makers(vr).items()}
-_SIMPLE_BUT_BINARY: _Simple = {key: known for key, known in _SIMPLE.items() if key[1] is not bytes}
+_NO_MAKERS: dict[type, _Maker] = {}
+_SIMPLE = {vr: _makers(vr) for vr in VRS}
+_SIMPLE_BUT_BINARY = _SIMPLE | {vr: _NO_MAKERS for vr, row in VRS.items() if row.form is Form.BINARY}
 _SINGLE = (str, bytes, int, float, PersonName)
 
 _MAKERS: dict[Form, Callable[[Any], Any]] = {
