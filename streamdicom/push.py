@@ -14,7 +14,7 @@ from streamdicom.files import temporary
 from streamdicom.filters import store_bulk_data
 from streamdicom.formats import Parser, StreamParser, new_writer
 from streamdicom.late import tell_vrs
-from streamdicom.options import ReadOptions, WriteOptions
+from streamdicom.options import ReadOptions, WriteOptions, given
 from streamdicom.selection import Wanted
 from streamdicom.stages import Stages
 
@@ -175,7 +175,7 @@ class DatasetParser(DatasetAssembler):
     """
 
     def __init__(self, *, options: ReadOptions | None = None, file_dataset: bool = False) -> None:
-        options = options or ReadOptions()
+        options = given(options, ReadOptions)
         super().__init__(*stream_reading(options), options, file_dataset=file_dataset)
 
 
@@ -203,7 +203,7 @@ class DatasetEncoder:
     def __init__(
         self, indent: int | str | None = None, *, options: WriteOptions | None = None, array: bool = True
     ) -> None:
-        self._options = options = options or WriteOptions()
+        self._options = options = given(options, WriteOptions)
         self._blocks: list[bytes] = []
         self._writer = new_writer(self._blocks.append, indent, options, array=array)
         self._stages = Stages.of_writing(options)

@@ -78,8 +78,8 @@ class Stages:
     def take(self, events: list[Event]) -> list[Event]:
         """What becomes of a batch of events.
 
-        As with ``EventParser.feed``, a fault raises at the next call if there are events before it; so does an exception
-        of what the caller has put into the options.
+        As with ``EventParser.feed``, a fault raises at the next call if there are events before it; so does an
+        exception of what the caller has put into the options.
         """
         if not self._stages:
             return events

@@ -41,7 +41,7 @@ from streamdicom.events import (
     VALUES,
     Event,
 )
-from streamdicom.options import ReadOptions
+from streamdicom.options import ReadOptions, given
 from streamdicom.part10._context import Context, Facts, is_ambiguous, is_telling
 from streamdicom.part10._text import LongText, decode_text
 from streamdicom.part10.syntax import (
@@ -131,7 +131,7 @@ class Part10Parser:
     """
 
     def __init__(self, *, options: ReadOptions | None = None, index: int = 0) -> None:
-        options = options or ReadOptions()
+        options = given(options, ReadOptions)
         self._force = options.force
         self._depth = options.limits.depth
         self._index = index
