@@ -231,7 +231,7 @@ class Part10Writer(Writer):
             raise OutputError("no data set, where one is due")
         if self._place != _Place.END:
             raise OutputError("the data set is not complete", self._location())
-        self._flush()
+        self._until_error(self._flush)
 
     def _sequences(self) -> Iterable[tuple[int, int]]:
         frames = [*self._frames, self._frame] if self._place == _SEQUENCE else self._frames
