@@ -314,6 +314,50 @@ def test_an_ambiguous_vr_is_settled_without_changing_the_element(vr: str, value:
     assert vr == dataset[tag].VR
 
 
+@pytest.mark.parametrize("representation", [None, 0, 1])
+@pytest.mark.parametrize(
+    ("value", "vrs"),  # without Pixel Representation, and with 0 and 1
+    [
+        (5, ["US", "US", "SS"]),
+        ([5, None], ["US", "US", "SS"]),
+        (-5, ["SS", "SS", "SS"]),
+        ([-(2**15), 2**15 - 1], ["SS", "SS", "SS"]),
+        (2**15, ["US", "US", "US"]),
+        (2**16, []),
+        (-(2**15) - 1, []),
+        ([-1, 2**15], []),
+    ],
+    ids=str,
+)
+def test_an_ambiguous_vr_is_one_that_holds_the_values(value: Any, vrs: list[str], representation: int | None) -> None:
+    dataset, item = Dataset(), Dataset()
+    item[0x00280106] = DataElement(0x00280106, "US or SS", value)
+    dataset.ReferencedImageSequence = [item]
+    if representation is not None:
+        dataset.PixelRepresentation = representation  # behind the item, which does not know it
+    if vrs:
+        expected = vrs[0 if representation is None else representation + 1]
+        assert _written(dataset)["00081140"]["Value"][0]["00280106"]["vr"] == expected
+        return
+    with pytest.raises(OutputError, match="US or SS") as caught:
+        streamdicom.dumps(dataset)
+    assert caught.value.location.tag_path == "00081140[0].00280106"
+
+
+@pytest.mark.parametrize("vr", ["SS", "US or SS"])
+def test_a_lookup_table_descriptor_is_written_as_its_vr_has_it(vr: str) -> None:  # PS3.3 C.11.1.1
+    dataset = Dataset()
+    dataset.PixelRepresentation = 1
+    dataset[0x00283002] = DataElement(0x00283002, vr, [40_000, -5, 16])
+    assert _written(dataset)["00283002"] == {"vr": "SS", "Value": [40_000 - 65_536, -5, 16]}
+    loaded = streamdicom.loads(streamdicom.dumps(dataset))
+    assert loaded.LUTDescriptor == [40_000, -5, 16]
+    assert _written(loaded) == _written(dataset)
+    read = _read(PixelRepresentation=1, LUTDescriptor=[40_000, -5, 16])
+    assert _written(read) == _written(dataset)
+    streamdicom.write_file(streamdicom.iter_events(streamdicom.dumps(read).encode()), io.BytesIO())
+
+
 def _read(**values: Any) -> Dataset:
     """A data set that was read from implicit VR, so that nothing in it has been converted yet."""
     dataset = Dataset()
