@@ -510,6 +510,21 @@ def test_the_first_character_set_is_in_force_again_behind_a_delimiter() -> None:
     ]
 
 
+def test_what_looks_like_a_delimiter_within_a_character_is_none() -> None:
+    to = EXPLICIT
+    terms = to.element(CHARSET, "CS", b"\\ISO 2022 IR 87 ")
+    kanji = "\u8868\u79fb"  # of which the bytes have both = and \\
+    data = kanji.encode("iso2022_jp")
+    assert b"=" in data
+    assert b"\\" in data
+    text = to.element(PATIENT_ID, "LO", padded(data + b"\\" + data))
+    name = to.element(NAME, "PN", padded(b"a=" + data + b"=" + data + b"\\" + data))
+    assert read(to, terms, name, text)[1:] == [
+        element(NAME, "PN", ("a", kanji, kanji), (kanji, "", "")),
+        element(PATIENT_ID, "LO", kanji, kanji),
+    ]
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_what_a_character_set_does_not_decode_is_replaced() -> None:
     to = EXPLICIT
