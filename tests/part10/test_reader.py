@@ -20,6 +20,7 @@ from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.data import get_testdata_file
 from pydicom.dataset import FileMetaDataset
 
+from streamdicom.api import iter_file_events
 from streamdicom.dataset import walk
 from streamdicom.errors import DicomFileError, InputError, LimitError, Location, TruncatedError
 from streamdicom.events import Event, EventType
@@ -1024,6 +1025,15 @@ def test_less_than_a_preamble(length: int, force: bool) -> None:
         assert events == []
         assert type(error) is TruncatedError
         assert error.location == Location(0, 0, "")
+
+
+def test_a_short_file_that_stops_within_an_element_is_an_error() -> None:
+    data = TO.element(PATIENT_ID, "LO", b"a ") + TO.element(COMMENTS, "LT", b"abcd")[:-1]
+    _, error = parse_in_all_ways(data, ReadOptions(force=True))
+    assert type(error) is TruncatedError
+    assert error.location == Location(10, 0, "00104000")
+    with pytest.raises(TruncatedError):
+        list(iter_file_events(data, options=ReadOptions(force=True)))
 
 
 LONG_META = [
