@@ -156,7 +156,8 @@ def load(source: Source, *, options: ReadOptions | None = None) -> Dataset:
     """The one data set of a DICOM JSON document, an object or an array of one, or of an XML document.
 
     It reads like one from ``pydicom.dcmread``: pydicom converts a value when somebody looks. Group 0002, where there
-    is one, is in its ``file_meta``.
+    is one, is in its ``file_meta``. A data set that was dumped comes back as from a file: what was empty is "" in text
+    and None elsewhere, an ambiguous VR is the one that it is, and group lengths are gone.
 
     Args:
         source: A path, a binary file, a socket, bytes, or an iterable of bytes.

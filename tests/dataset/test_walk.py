@@ -442,3 +442,48 @@ def test_several_values_may_be_in_any_kind_of_list() -> None:
         dataset = Dataset()
         dataset[_TAG] = DataElement(_TAG, "LO", values, already_converted=True)
         assert _written(dataset)["00091001"]["Value"] == ["a", "b"]
+
+
+# --- the round trip ----------------------------------------------------------------------------------------------
+
+
+def _through_a_file(dataset: Dataset) -> Dataset:
+    buffer = io.BytesIO()
+    dcmwrite(buffer, deepcopy(dataset), implicit_vr=False, little_endian=True)
+    buffer.seek(0)
+    return dcmread(buffer, force=True)
+
+
+@pytest.mark.parametrize("value", [None, "", b"", []], ids=repr)
+@pytest.mark.parametrize("vr", sorted(set(VRS) - {"SQ"}))
+def test_an_empty_value_comes_back_as_from_a_file(vr: str, value: Any) -> None:
+    dataset = Dataset()
+    dataset[_TAG] = DataElement(_TAG, vr, None)
+    dataset[_TAG]._value = value
+    loaded = streamdicom.loads(streamdicom.dumps(dataset))
+    assert loaded == _through_a_file(dataset)
+    assert repr(loaded[_TAG].value) == repr(_through_a_file(dataset)[_TAG].value)
+
+
+def _of(tag: int, vr: str, value: Any) -> Dataset:
+    dataset = Dataset()
+    dataset.BitsAllocated = 16
+    dataset[tag] = DataElement(tag, vr, value)
+    return dataset
+
+
+@pytest.mark.parametrize(
+    "dataset",
+    [
+        _of(_TAG, "PN", ["a", "", "b="]),
+        _of(0x00280106, "US or SS", 5),
+        _of(0x7FE00010, "OB or OW", b"ab"),
+        _of(0x60003000, "OB or OW", b"ab"),
+        _of(0x00100000, "UL", 4),
+    ],
+    ids=["names", "US or SS", "pixels", "overlay", "group length"],
+)
+def test_what_the_round_trip_changes_a_file_changes_too(dataset: Dataset) -> None:
+    loaded, read = streamdicom.loads(streamdicom.dumps(dataset)), _through_a_file(dataset)
+    assert loaded == read
+    assert [element.VR for element in loaded] == [element.VR for element in read]
