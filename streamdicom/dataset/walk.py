@@ -537,7 +537,10 @@ def _one_binary(value: bytes) -> tuple[Value, ...] | None:
 
 
 def _one_name(value: PersonName) -> tuple[Value, ...] | None:
-    name = split_name(str(value))
+    try:
+        name = split_name(str(value))
+    except UnicodeError:  # if pydicom is told to be strict
+        return None
     return (name,) if any(name) else ()
 
 

@@ -17,7 +17,7 @@ from pydicom.hooks import hooks, raw_element_value
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
-from pydicom.valuerep import DA, DT, IS, TM, DSdecimal, DSfloat
+from pydicom.valuerep import DA, DT, IS, TM, DSdecimal, DSfloat, PersonName
 
 import streamdicom
 from streamdicom import EventType, Limits, Location, OutputError, ReadOptions, WriteOptions
@@ -426,6 +426,19 @@ def test_what_pydicom_cannot_convert_is_an_error_with_its_place() -> None:
     tag = BaseTag(_TAG)
     dataset._dict[tag] = RawDataElement(tag, "US", 3, b"\1\2\3", 0, False, True)
     with pytest.raises(OutputError, match="pydicom cannot convert") as caught:
+        streamdicom.dumps(dataset)
+    assert caught.value.location.tag_path == "00091001"
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_name_that_a_strict_pydicom_cannot_decode_is_an_error_with_its_place(
+    monkeypatch: pytest.MonkeyPatch, several: bool
+) -> None:
+    name = PersonName(b"\xff", ["utf8"])
+    dataset = Dataset()
+    dataset[_TAG] = DataElement(_TAG, "PN", [name, name] if several else name, already_converted=True)
+    monkeypatch.setattr(config.settings, "reading_validation_mode", config.RAISE)
+    with pytest.raises(OutputError, match="not a value of VR PN") as caught:
         streamdicom.dumps(dataset)
     assert caught.value.location.tag_path == "00091001"
 
