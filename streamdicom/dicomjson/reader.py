@@ -35,11 +35,11 @@ from streamdicom.dicomjson._keys import KeyFilter
 from streamdicom.dicomjson._states import OPEN_CONTAINERS, WANTED, Content, State
 from streamdicom.dicomjson._values import GROUPS, NAME, OTHER, PARSERS, Held, WrongValueError, convert
 from streamdicom.dicomjson._whole import TEXT_VRS, members, tokens_of, whole_values
-from streamdicom.errors import DicomJsonError, InputError, LimitError, Location
+from streamdicom.errors import DicomJsonError, InputError, LimitError, Location, stopped
 from streamdicom.events import ELEMENT, END_DATASET, LAST_SEGMENT, START_DATASET, Event, Value
 from streamdicom.jsontext import JsonReader, Token, TokenType
 from streamdicom.jsontext.tokens import DEPTHS
-from streamdicom.options import ReadOptions
+from streamdicom.options import ReadOptions, given
 from streamdicom.ordering import Elements
 from streamdicom.tags import FILE_META_GROUP, format_tag, is_group_length
 from streamdicom.vr import VRS
@@ -107,7 +107,7 @@ class EventParser:
     """
 
     def __init__(self, *, options: ReadOptions | None = None, skip: KeyFilter | None = None) -> None:
-        options = options or ReadOptions()
+        options = given(options, ReadOptions)
         self._filter = skip
         self._limits = options.limits
         self._dialect = dialect = Dialect(options, self._place)
@@ -206,8 +206,7 @@ class EventParser:
         except InputError:
             raise
         except BaseException as cause:  # of who was told of a departure, or an interrupt: there is no going on
-            self._error = InputError(f"the parser was stopped by {type(cause).__name__}", Location(self.bytes_consumed))
-            self._error.__cause__ = cause
+            self._error = stopped(InputError, "parser", cause, Location(self.bytes_consumed))
             raise
 
     def _look_at(self, tokens: list[Token]) -> None:
