@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol, Self, TypeAlias, TypeVar
 from streamdicom.errors import OutputError, StreamDicomError
 from streamdicom.events import Event
 from streamdicom.files import CHUNK, as_bytes
-from streamdicom.options import ReadOptions, WriteOptions
+from streamdicom.options import ReadOptions, WriteOptions, given
 from streamdicom.push import BROKEN_OFF, DatasetEncoder, DatasetParser, broken_off, stream_reading
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def aiter_events(source: AsyncSource, *, options: ReadOptions | None = None) -> 
     >>> asyncio.run(main())
     [0, ('17',), None]
     """
-    options = options or ReadOptions()
+    options = given(options, ReadOptions)
     parser, stages = stream_reading(options, options.bulk_data_store)
     return _fed(parser, source, stages.run)
 

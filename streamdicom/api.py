@@ -18,7 +18,7 @@ from streamdicom.errors import InputError, Location, StreamDicomError
 from streamdicom.events import END_DATASET, Event
 from streamdicom.files import Output, Source, Target, chunks, temporary
 from streamdicom.formats import Parser
-from streamdicom.options import ReadOptions, WriteOptions
+from streamdicom.options import ReadOptions, WriteOptions, given
 from streamdicom.push import BROKEN_OFF, DatasetEncoder, DatasetParser, broken_off, stream_reading
 from streamdicom.stages import Stages
 
@@ -113,7 +113,7 @@ def iter_events(source: Source, *, options: ReadOptions | None = None) -> Iterat
     ...         print(f"{tag:08X}", vr, value)
     00100020 LO ('17',)
     """
-    options = options or ReadOptions()
+    options = given(options, ReadOptions)
     parser, stages = stream_reading(options, options.bulk_data_store)
     return stages.run(_fed(parser, source))
 
@@ -148,14 +148,16 @@ def iter_file_events(source: Source, *, options: ReadOptions | None = None) -> I
     """
     from streamdicom.part10 import Part10Parser
 
-    return Stages.of_reading(options or ReadOptions()).run(_fed(Part10Parser(options=options), source))
+    options = given(options, ReadOptions)
+    return Stages.of_reading(options).run(_fed(Part10Parser(options=options), source))
 
 
 def load(source: Source, *, options: ReadOptions | None = None) -> Dataset:
     """The one data set of a DICOM JSON document, an object or an array of one, or of an XML document.
 
     It reads like one from ``pydicom.dcmread``: pydicom converts a value when somebody looks. Group 0002, where there
-    is one, is in its ``file_meta``.
+    is one, is in its ``file_meta``. A data set that was dumped comes back as from a file: what was empty is "" in text
+    and None elsewhere, an ambiguous VR is the one that it is, and group lengths are gone.
 
     Args:
         source: A path, a binary file, a socket, bytes, or an iterable of bytes.
@@ -371,7 +373,7 @@ def _write(encoder: DatasetEncoder, blocks: Iterable[bytes], output: Output) -> 
 
 def _encoder(target: Target, indent: int | str | None, options: WriteOptions | None, *, array: bool) -> DatasetEncoder:
     """One of the format that the options or the name of the target say."""
-    options = options or WriteOptions()
+    options = given(options, WriteOptions)
     if options.format == "auto" and isinstance(target, str | os.PathLike) and Path(target).suffix.lower() == ".xml":
         options = replace(options, format="xml")
     return DatasetEncoder(indent, options=options, array=array)
@@ -450,9 +452,10 @@ def write_file(events: Iterable[Event], target: Target, *, options: WriteOptions
     """
     from streamdicom.part10 import Part10Writer
 
+    options = given(options, WriteOptions)
     with Output(target) as output:
         with output.random_access() as file:
             writer = Part10Writer(file, temporary, options=options)
-            writer.write_all(Stages.of_writing(options or WriteOptions()).run(events))
+            writer.write_all(Stages.of_writing(options).run(events))
             writer.close()
         output.commit()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterable
+from encodings.aliases import aliases
 from functools import lru_cache
 from itertools import islice
 
@@ -12,7 +13,6 @@ from pydicom.charset import (
     convert_encodings,
     custom_encoders,
     decode_bytes,
-    default_encoding,
     encode_string,
     python_encoding,
 )
@@ -23,6 +23,8 @@ from streamdicom.tags import UTF_8_TERM
 __all__ = ["DEFAULT", "UTF_8", "decode", "encode", "encodings_of"]
 
 _KNOWN = frozenset(python_encoding.values())
+_CODECS = frozenset(aliases) | frozenset(aliases.values())
+_ASCII = bytes(range(128))
 _MOST_TERMS = 64  # there are about thirty (PS3.3 C.12.1.1.2)
 _MISSPELT = re.compile("ISO[ -]IR.?[0-9]{1,3}|ISO[ _-]2022[ _-]IR[ _-][0-9]{1,3}")  # what pydicom puts right
 
@@ -33,16 +35,17 @@ _DELIMITERS = re.compile(r"([\\\r\n\t\f^=]+)")
 def encodings_of(terms: Iterable[str | None]) -> list[str]:
     """Python's names of the encodings that the values of Specific Character Set name.
 
-    pydicom takes the name of any codec that Python has. One that is no character set of DICOM need not have ASCII
-    in it, and is not trusted with a text.
+    As in pydicom, the name of a codec of Python's is one too; but not of one without ASCII in it, which would take
+    other text for a delimiter.
 
     >>> encodings_of(["ISO_IR 192"])
     ['UTF8']
+    >>> encodings_of(["koi8-r"])
+    ['koi8-r']
     >>> encodings_of([None, "ISO 2022 IR 87"])
     ['iso8859', 'iso2022_jp']
     """
-    names = convert_encodings([_known(term or "") for term in islice(terms, _MOST_TERMS)])
-    return [name if name in _KNOWN else default_encoding for name in names]
+    return convert_encodings([_known(term or "") for term in islice(terms, _MOST_TERMS)])
 
 
 def _known(term: str) -> str:
@@ -50,10 +53,20 @@ def _known(term: str) -> str:
 
     Python keeps each name of a codec that somebody asks it for, and each text of a warning, as long as it runs.
     """
-    if term in python_encoding or term in _KNOWN or _MISSPELT.fullmatch(term):
+    if term in python_encoding or term in _KNOWN or _MISSPELT.fullmatch(term) or _has_ascii(term):
         return term
     warnings.warn("a character set that is not known; the default is taken for it", UserWarning, stacklevel=3)
     return ""
+
+
+def _has_ascii(term: str) -> bool:
+    """Whether a term is the name of a codec of Python's that leaves ASCII as it is."""
+    if term.lower().replace("-", "_") not in _CODECS:
+        return False
+    try:
+        return _ASCII.decode(term) == _ASCII.decode() and _ASCII.decode().encode(term) == _ASCII
+    except (UnicodeError, LookupError):
+        return False
 
 
 DEFAULT = encodings_of([])  # what pydicom takes where there is no Specific Character Set

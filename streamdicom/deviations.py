@@ -135,6 +135,11 @@ DEVIATIONS: dict[str, _Row] = {
     "number-as-string": _Row(
         _WARNING, "a string for a VR of binary numbers; it is the number", '{"00280010":{"vr":"US","Value":["5"]}}'
     ),
+    "out-of-range": _Row(
+        _WARNING,
+        "a number that its VR cannot hold (PS3.5 6.2); it is read as the number that it is",
+        '{"00280010":{"vr":"US","Value":[65536]}}',
+    ),
     "integer-fraction": _Row(
         _WARNING, "an IS with a fraction of zero; it is the integer", '{"00200013":{"vr":"IS","Value":[5.0]}}'
     ),

@@ -25,6 +25,7 @@ they are known. The text of an error never quotes values of the document, which 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 __all__ = [
     "BulkDataError",
@@ -45,6 +46,7 @@ __all__ = [
     "TruncatedError",
     "TruncatedResult",
     "XmlSyntaxError",
+    "stopped",
 ]
 
 
@@ -185,3 +187,17 @@ class OutputError(StreamDicomError, ValueError):
 
 class ResumeError(StreamDicomError, ValueError):
     """A run cannot go on where another has stopped: it is asked for something else, or the inputs have changed."""
+
+
+_Error = TypeVar("_Error", bound=StreamDicomError)
+
+
+def stopped(kind: type[_Error], what: str, cause: BaseException, location: Location | None = None) -> _Error:
+    """What is told from then on by something that an exception of the caller's own has stopped.
+
+    >>> print(stopped(OutputError, "encoder", KeyError()))
+    the encoder was stopped by KeyError
+    """
+    error = kind(f"the {what} was stopped by {type(cause).__name__}", location)
+    error.__cause__ = cause
+    return error

@@ -9,7 +9,7 @@ from streamdicom.dicomjson import EventParser, EventWriter, KeyFilter
 from streamdicom.errors import StreamDicomError
 from streamdicom.events import Event
 from streamdicom.jsontext import JsonWriter
-from streamdicom.options import ReadOptions, WriteOptions
+from streamdicom.options import ReadOptions, WriteOptions, given
 
 __all__ = ["Parser", "StreamParser", "Writer", "new_writer"]
 
@@ -62,7 +62,7 @@ class StreamParser:
     """
 
     def __init__(self, *, options: ReadOptions | None = None, skip: KeyFilter | None = None) -> None:
-        self._options = options or ReadOptions()
+        self._options = given(options, ReadOptions)
         self._skip = skip
         self._held = b""  # the first bytes, as long as they do not tell
         self._parser = None if self._options.format == "auto" else self._of(self._options.format == "xml")

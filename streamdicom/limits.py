@@ -58,7 +58,7 @@ class Limits:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if not isinstance(value, int) or value < _SMALLEST.get(field.name, 1):
+            if not isinstance(value, int) or isinstance(value, bool) or value < _SMALLEST.get(field.name, 1):
                 raise ValueError(f"Limits.{field.name} must be at least {_SMALLEST.get(field.name, 1)}, not {value!r}")
 
 

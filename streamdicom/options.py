@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
 
 from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
 from streamdicom.converters.registry import Converters
@@ -16,7 +16,7 @@ from streamdicom.uids import is_uid
 if TYPE_CHECKING:
     from pydicom.dataelem import DataElement
 
-__all__ = ["ReadOptions", "WriteOptions"]
+__all__ = ["ReadOptions", "WriteOptions", "given"]
 
 UriHandler: TypeAlias = "Callable[[str], Any] | Callable[[str, str, str], Any]"
 """As in pydicom: from the URI, or from the tag, the VR and the URI, to the value of the element."""
@@ -37,6 +37,11 @@ CharacterSet: TypeAlias = Literal["keep", "utf-8"]
 def _check(name: str, value: object, kind: Any) -> None:
     if value not in get_args(kind):
         raise ValueError(f"{name} must be one of {', '.join(map(repr, get_args(kind)))}, not {value!r}")
+
+
+def _check_type(name: str, value: object, kind: Any) -> None:
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be {kind.__name__}, not {type(value).__name__}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,7 @@ class ReadOptions:
             more than an ordinary image has; what is above it is mostly saved again, and not looked at.
 
     Raises:
+        TypeError: Limits, converters or the like that are something else.
         ValueError: There is no such choice, code, tag, keyword or VR; or a store and a handler are given.
 
     >>> ReadOptions(limits=Limits(depth=64)).limits.depth
@@ -107,14 +113,15 @@ class ReadOptions:
     spool_threshold: int = 64 * 1024 * 1024
 
     def __post_init__(self) -> None:
-        _check("format", self.format, Format)
+        _check_common(self)
         _check("profile", self.profile, Profile)
-        _check("on_error", self.on_error, OnError)
+        _check_type("spool_threshold", self.spool_threshold, int)
+        for name in ("deviations", "select"):
+            _check_type(name, getattr(self, name), Mapping)
         for code, action in self.deviations.items():
             if code not in DEVIATIONS:
                 raise ValueError(f"no deviation has the code {code!r}")
             _check(f"deviations[{code!r}]", action, DeviationAction)
-        _keep_patterns(self)
         Wanted(self.select, self.limits)  # which raises if there is anything wrong with it
         if self.bulk_data_store is not None and self.bulk_data_uri_handler is not None:
             raise ValueError("bulk_data_store and bulk_data_uri_handler are two ways to do one thing")
@@ -168,6 +175,7 @@ class WriteOptions:
         bulk_data_threshold: For the handler, as for ``Dataset.to_json``: characters of base64.
 
     Raises:
+        TypeError: Limits, converters or the like that are something else.
         ValueError: There is no such choice, tag, keyword or VR; the transfer syntax is no UID; or a store and a handler
             are given.
 
@@ -200,20 +208,55 @@ class WriteOptions:
     bulk_data_threshold: int = 1024
 
     def __post_init__(self) -> None:
-        _check("format", self.format, Format)
+        _check_common(self)
         _check("number_handling", self.number_handling, NumberHandling)
         _check("nonfinite", self.nonfinite, Nonfinite)
         _check("keys", self.keys, Keys)
-        _check("on_error", self.on_error, OnError)
         _check("character_set", self.character_set, CharacterSet)
-        _keep_patterns(self)
+        _check_type("bulk_data_policy", self.bulk_data_policy, BulkDataPolicy)
+        _check_type("bulk_data_threshold", self.bulk_data_threshold, int)
         if self.transfer_syntax is not None and not is_uid(self.transfer_syntax):
             raise ValueError("a transfer syntax is a UID (PS3.5 9.1)")
         if self.bulk_data_store is not None and self.bulk_data_element_handler is not None:
             raise ValueError("bulk_data_store and bulk_data_element_handler are two ways to do one thing")
 
 
-def _keep_patterns(options: ReadOptions | WriteOptions) -> None:
-    """Keep patterns that were given as any iterable, so that options can be compared, hashed and used again."""
+def _check_common(options: ReadOptions | WriteOptions) -> None:
+    """Check what both have, and the callables of either.
+
+    Patterns that were given as any iterable are kept, so that options can be compared, hashed and used again.
+    """
+    _check("format", options.format, Format)
+    _check("on_error", options.on_error, OnError)
+    _check_type("limits", options.limits, Limits)
+    for name, kind in _NONE_OR.items():
+        value = getattr(options, name, None)
+        if value is not None:
+            _check_type(name, value, kind)
     for name in ("include", "exclude"):
         object.__setattr__(options, name, patterns_of(name, getattr(options, name)))
+
+
+_NONE_OR: dict[str, Any] = {
+    "converters": Converters,
+    "on_deviation": Callable,
+    "bulk_data_uri_handler": Callable,
+    "bulk_data_element_handler": Callable,
+}
+
+_Options = TypeVar("_Options", ReadOptions, WriteOptions)
+
+
+def given(options: _Options | None, kind: type[_Options]) -> _Options:
+    """The options that a caller has given, or the default ones.
+
+    Raises:
+        TypeError: They are of another kind, such as those for the other way.
+
+    >>> given(None, WriteOptions) == WriteOptions()
+    True
+    """
+    if options is None:
+        return kind()
+    _check_type("options", options, kind)
+    return options

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
 from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
 from streamdicom.dicomjson import KeyFilter
-from streamdicom.errors import InputError, Location, OutputError, StreamDicomError, TruncatedError
+from streamdicom.errors import InputError, Location, OutputError, StreamDicomError, TruncatedError, stopped
 from streamdicom.events import Event
 from streamdicom.files import temporary
 from streamdicom.filters import store_bulk_data
 from streamdicom.formats import Parser, StreamParser, new_writer
 from streamdicom.late import tell_vrs
-from streamdicom.options import ReadOptions, WriteOptions
+from streamdicom.options import ReadOptions, WriteOptions, given
 from streamdicom.selection import Wanted
 from streamdicom.stages import Stages
 
@@ -25,8 +25,6 @@ __all__ = ["BROKEN_OFF", "DatasetAssembler", "DatasetEncoder", "DatasetParser", 
 
 BROKEN_OFF = (ConnectionError, TimeoutError, EOFError)
 """What a source raises that stops before its end: a peer that has gone or says nothing, a file that is cut."""
-
-_Error = TypeVar("_Error", bound=StreamDicomError)
 
 _FEW = 32  # events between two looks for blocks, of which a long value has one in each
 
@@ -41,17 +39,6 @@ def stream_reading(options: ReadOptions, store: BulkDataStore | None = None) -> 
     wanted = Wanted(options.select, options.limits)
     parser = StreamParser(options=options, skip=KeyFilter.of(options, wanted))
     return parser, Stages.of_reading(options, store, wanted)
-
-
-def _stopped(kind: type[_Error], what: str, cause: BaseException) -> _Error:
-    """What is told from then on by something that an exception of the caller's own has stopped.
-
-    >>> print(_stopped(OutputError, "encoder", KeyError()))
-    the encoder was stopped by KeyError
-    """
-    error = kind(f"the {what} was stopped by {type(cause).__name__}")
-    error.__cause__ = cause
-    return error
 
 
 class DatasetAssembler:
@@ -85,18 +72,19 @@ class DatasetAssembler:
         self._last = last
         self._builder = DatasetBuilder(options, file_dataset=file_dataset)
         self._error: StreamDicomError | None = None
+        self._late: Exception | None = None  # what ended the stream behind data sets that were returned first
 
     @property
     def error(self) -> StreamDicomError | None:
         """The error that ended the stream, even if data sets before it were returned first."""
-        return self._error or self._builder.error or self._stages.error or self._events.error
+        return self._error or self._events.error
 
     def feed(self, data: bytes) -> list[Dataset]:
         """Take the next bytes of the stream; return the data sets that they complete.
 
         A fault raises at once if there are no data sets before it; otherwise those are returned first and the next
         call raises. From then on every call raises the same error. An exception of what the caller has put into the
-        options, such as a handler, is raised as it is; the next call raises an InputError with it as the cause.
+        options, such as a handler, is raised once as it is; from then on it is the cause of an InputError.
 
         Args:
             data: Any number of bytes, cut anywhere.
@@ -116,20 +104,27 @@ class DatasetAssembler:
         return self._take(self._events.close)
 
     def _take(self, parse: Callable[[], list[Event]]) -> list[Dataset]:
-        if self._error:
-            raise self._error
+        late, self._late = self._late or self._error, None
+        if late:
+            raise late
         try:
             taken: Iterable[Event] = self._stages.take(parse())
             datasets = self._builder.take(self._last(taken) if self._last else taken)
-        except StreamDicomError as error:
-            self._error = error
-            raise
+            late = self._builder.error or self._stages.error
+            if not datasets and late:
+                raise late
+            if not datasets and self._events.error:
+                self._events.feed(b"")  # which raises what came behind the events
         except BaseException as error:  # what it broke off is lost, so that nothing may follow
-            self._error = _stopped(InputError, "parser", error)
+            self._stop(error)
             raise
-        if self.error and not datasets:
-            raise self.error
+        if late:
+            self._stop(late)
+            self._late = late
         return datasets
+
+    def _stop(self, error: BaseException) -> None:
+        self._error = error if isinstance(error, StreamDicomError) else stopped(InputError, "parser", error)
 
 
 class _Closable(Protocol):
@@ -180,7 +175,7 @@ class DatasetParser(DatasetAssembler):
     """
 
     def __init__(self, *, options: ReadOptions | None = None, file_dataset: bool = False) -> None:
-        options = options or ReadOptions()
+        options = given(options, ReadOptions)
         super().__init__(*stream_reading(options), options, file_dataset=file_dataset)
 
 
@@ -208,7 +203,7 @@ class DatasetEncoder:
     def __init__(
         self, indent: int | str | None = None, *, options: WriteOptions | None = None, array: bool = True
     ) -> None:
-        self._options = options = options or WriteOptions()
+        self._options = options = given(options, WriteOptions)
         self._blocks: list[bytes] = []
         self._writer = new_writer(self._blocks.append, indent, options, array=array)
         self._stages = Stages.of_writing(options)
@@ -232,19 +227,11 @@ class DatasetEncoder:
 
         if not isinstance(dataset, Dataset):
             raise TypeError(f"a Dataset or an iterable of them is needed, not {type(dataset).__name__}")
-        if self._error:
-            raise self._error
         walked = walk(dataset, self._index, options=self._options)
-        try:
-            if self._stores or self._stages:
-                yield from self.encode_events(chain.from_iterable(walked))
-            else:
-                for events in walked:
-                    self._writer.write_all(events)
-                    yield from self._ready()
-        except Exception as error:
-            self._error = error if isinstance(error, StreamDicomError) else _stopped(OutputError, "encoder", error)
-            raise
+        if self._stores or self._stages:
+            yield from self.encode_events(chain.from_iterable(walked))
+        else:
+            yield from self._until_error(self._write(walked))
         self._index += 1
 
     def encode_events(self, events: Iterable[Event]) -> Iterator[bytes]:
@@ -255,17 +242,26 @@ class DatasetEncoder:
                 or the document is closed.
             OSError: The store of bulk data cannot be written.
         """
-        if self._error:
-            raise self._error
         events = self._stages.run(events)
         if self._stores:
             events = store_bulk_data(events, self._options.bulk_data_policy, self._options.bulk_data_store)
         if self._options.format == "xml":
             events = tell_vrs(events, temporary)
-        events = iter(events)
-        for event in events:
-            self._writer.write_all(chain((event,), islice(events, _FEW)))
+        yield from self._until_error(self._write(_in_batches(events)))
+
+    def _write(self, batches: Iterable[Iterable[Event]]) -> Iterator[bytes]:
+        for events in batches:
+            self._writer.write_all(events)
             yield from self._ready()
+
+    def _until_error(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
+        if self._error:
+            raise self._error
+        try:
+            yield from blocks
+        except Exception as error:
+            self._error = error if isinstance(error, StreamDicomError) else stopped(OutputError, "encoder", error)
+            raise
 
     def flush(self) -> bytes:
         """What is pending of the data sets so far; NDJSON with the end of the line."""
@@ -288,3 +284,10 @@ class DatasetEncoder:
         blocks = self._blocks[:]
         self._blocks.clear()
         return blocks
+
+
+def _in_batches(events: Iterable[Event]) -> Iterator[Iterable[Event]]:
+    """A few at a time, which are taken before the next are asked for."""
+    remaining = iter(events)
+    for event in remaining:
+        yield chain((event,), islice(remaining, _FEW))

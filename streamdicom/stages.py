@@ -9,7 +9,6 @@ from typing import Protocol, Self
 from streamdicom.bulkdata import BulkDataStore
 from streamdicom.conversion import ElementConverter
 from streamdicom.converters.registry import converters_in_force
-from streamdicom.errors import StreamDicomError
 from streamdicom.events import Event
 from streamdicom.filters import load_bulk_data
 from streamdicom.options import ReadOptions, WriteOptions
@@ -37,7 +36,7 @@ class Stages:
 
     def __init__(self, stages: list[_Stage]) -> None:
         self._stages = stages
-        self.error: StreamDicomError | None = None
+        self.error: Exception | None = None
 
     @classmethod
     def of_reading(cls, options: ReadOptions, store: BulkDataStore | None = None, wanted: Wanted | None = None) -> Self:
@@ -79,7 +78,8 @@ class Stages:
     def take(self, events: list[Event]) -> list[Event]:
         """What becomes of a batch of events.
 
-        As with ``EventParser.feed``, a fault raises at the next call if there are events before it.
+        As with ``EventParser.feed``, a fault raises at the next call if there are events before it; so does an
+        exception of what the caller has put into the options.
         """
         if not self._stages:
             return events
@@ -88,7 +88,7 @@ class Stages:
         taken: list[Event] = []
         try:
             taken.extend(self.run(events))
-        except StreamDicomError as error:
+        except Exception as error:
             self.error = error
             if not taken:
                 raise

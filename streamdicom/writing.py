@@ -14,7 +14,7 @@ from enum import IntEnum
 from typing import Any, ClassVar, Protocol, TypeAlias
 
 from streamdicom.encapsulation import FragmentsEncoder
-from streamdicom.errors import Location, OutputError
+from streamdicom.errors import Location, OutputError, stopped
 from streamdicom.events import CLOSING, ELEMENT, END_ITEM, END_SEQUENCE, OPENING, START_ITEM, Event, EventType
 from streamdicom.jsontext._base64 import Base64Encoder
 from streamdicom.tags import UTF_8_TERM, format_tag
@@ -55,17 +55,24 @@ class Writer(ABC):
         """Write events.
 
         Raises:
-            OutputError: An event that cannot be written; the class says which. Nothing can be written from then on.
+            OutputError: An event that cannot be written; the class says which. Nothing can be written from then on, nor
+                behind whatever else was raised by the target or by what makes the events.
         """
         if self._error:
             raise self._error
+        self._until_error(self._write_all, events)
+
+    def _until_error(self, act: Callable[..., None], *arguments: Any) -> None:
         try:
-            self._write_all(events)
+            act(*arguments)
         except OutputError as error:
             if error.location == Location():  # it is no error of whoever makes the events
                 kind, tag = self._event
                 error.location = self._location(0 if kind in _OF_SEQUENCE else tag)
             self._error = error
+            raise
+        except BaseException as error:
+            self._error = stopped(OutputError, "writer", error)
             raise
 
     @abstractmethod
@@ -142,7 +149,7 @@ class TextWriter(Writer):
     def flush(self) -> None:
         """Give away what is pending."""
         if self._texts:
-            self._flush()
+            self._until_error(self._flush)
 
     def close(self) -> None:
         """Finish the output.

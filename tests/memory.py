@@ -11,9 +11,11 @@ __all__ = ["peak"]
 
 def peak(action: Callable[[], object]) -> int:
     """The most bytes that Python's objects take while an action runs, above what they took before."""
-    # What other tests have left would make the collector wait for more garbage.
+    # What other tests have left would make the collector wait for more garbage; the second time it counts what there is
+    # without that.
     gc.collect()
     gc.freeze()
+    gc.collect()
     tracemalloc.start()
     try:
         action()

@@ -12,6 +12,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from pydicom.valuerep import TEXT_VR_DELIMS
 
 import streamdicom
+from streamdicom import ReadOptions
 from streamdicom.charset import DEFAULT, UTF_8, encode, encodings_of
 
 
@@ -56,6 +57,9 @@ def test_pydicom_names_the_encodings() -> None:
     assert [name.lower() for name in UTF_8] == ["utf8"]
 
 
+_FORCE = ReadOptions(force=True)
+
+
 def _dataset(charset: str | list[str] | None, name: str) -> Dataset:
     dataset = Dataset()
     if charset:
@@ -74,6 +78,7 @@ def _through_part10(dataset: Dataset) -> Dataset:
     return dcmread(buffer, force=True)
 
 
+@pytest.mark.filterwarnings("ignore:Invalid value for VR CS:UserWarning")
 @pytest.mark.parametrize(
     ("charset", "name"),
     [
@@ -91,6 +96,10 @@ def _through_part10(dataset: Dataset) -> Dataset:
         (["", "ISO 2022 IR 149"], "Hong^Gildong=洪^吉洞=홍^길동"),
         (["ISO 2022 IR 100", "ISO 2022 IR 144"], "Люкceмбypг"),
         (None, "Buc^Jérôme"),
+        # Names of Python's codecs, which pydicom takes.
+        ("UTF-8", "Wang^XiaoDong=王^小东"),
+        ("koi8_r", "Люкceмбypг"),
+        ("cp1252", "Buc^Jérôme€"),
     ],
 )
 def test_the_character_set_is_kept_where_it_can_carry_the_text(charset: str | list[str] | None, name: str) -> None:
@@ -119,6 +128,18 @@ def test_text_that_the_character_set_cannot_carry_switches_it_to_utf_8(charset: 
     written = _through_part10(loaded)
     assert written.PatientName == "Ж€ก^🙂"
     assert written.PatientComments.rstrip() == "Ж€ก^🙂"
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR CS:UserWarning")
+@pytest.mark.parametrize("charset", ["UTF-8", "koi8_r"])
+def test_a_file_in_a_character_set_of_pythons_is_read_as_pydicom_reads_it(charset: str) -> None:
+    dataset = _dataset(charset, "Люк")
+    written = _through_part10(dataset)
+    buffer = io.BytesIO()
+    dcmwrite(buffer, dataset)
+    text = io.BytesIO()
+    streamdicom.write_events(streamdicom.iter_file_events(buffer.getvalue(), options=_FORCE), text, array=False)
+    assert streamdicom.loads(text.getvalue()) == written
 
 
 def _sequence(items: str, last: str = "") -> str:
@@ -166,7 +187,20 @@ def test_text_that_pydicom_would_strip_counts_too() -> None:
 
 
 @pytest.mark.parametrize(
-    "term", ["utf-16", "utf_7", "ISO_IR 1\0", "no such thing", "x" * 100_000, "\ud800", "ISO_IR 9 9"]
+    "term",
+    [
+        "utf-16",
+        "utf_7",
+        "hz",
+        "rot13",
+        "hex",
+        "UTF--8",
+        "ISO_IR 1\0",
+        "no such thing",
+        "x" * 100_000,
+        "\ud800",
+        "ISO_IR 9 9",
+    ],
 )
 def test_a_character_set_that_dicom_does_not_have_is_the_default(term: str) -> None:
     for terms in ([term], ["", term], [term, "ISO 2022 IR 87"]):

@@ -36,7 +36,7 @@ def test_each_limit_has_a_smallest_value(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DEFAULTS)
-@pytest.mark.parametrize("value", [-1, None, 64.0, "64", float("inf")], ids=repr)
+@pytest.mark.parametrize("value", [-1, None, True, 64.0, "64", float("inf")], ids=repr)
 def test_a_limit_is_a_positive_integer(name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=rf"Limits\.{name} must be at least"):
         Limits(**{name: value})

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable
 from dataclasses import FrozenInstanceError
+from typing import Any
 
 import pytest
+from pydicom import Dataset
 
+import streamdicom
 from streamdicom.bulkdata import BulkDataPolicy
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, WriteOptions
@@ -42,3 +47,70 @@ def test_options_are_frozen(options: ReadOptions | WriteOptions) -> None:
     with pytest.raises(FrozenInstanceError):
         options.limits = Limits(depth=1)  # type: ignore[misc]
     assert not hasattr(options, "__dict__")
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"limits": 5},
+        {"limits": None},
+        {"converters": {}},
+        {"on_deviation": "print"},
+        {"deviations": ["backslash"]},
+        {"select": "CT"},
+        {"bulk_data_uri_handler": 5},
+        {"spool_threshold": "1 MiB"},
+    ],
+    ids=str,
+)
+def test_a_field_for_reading_of_another_type_is_an_error(field: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match=f"{next(iter(field))} must be"):
+        ReadOptions(**field)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"limits": 5},
+        {"converters": {}},
+        {"bulk_data_policy": {}},
+        {"bulk_data_element_handler": 5},
+        {"bulk_data_threshold": None},
+    ],
+    ids=str,
+)
+def test_a_field_for_writing_of_another_type_is_an_error(field: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match=f"{next(iter(field))} must be"):
+        WriteOptions(**field)
+
+
+_READERS: dict[str, Callable[[Any], object]] = {
+    "load": lambda options: streamdicom.load(b"{}", options=options),
+    "loads_file": lambda options: streamdicom.loads_file(b"{}", options=options),
+    "iter_datasets": lambda options: streamdicom.iter_datasets(b"{}", options=options),
+    "iter_events": lambda options: streamdicom.iter_events(b"{}", options=options),
+    "iter_file_events": lambda options: streamdicom.iter_file_events(b"{}", options=options),
+    "DatasetParser": lambda options: streamdicom.DatasetParser(options=options),
+    "aiter_events": lambda options: streamdicom.aiter_events(io.BytesIO(), options=options),  # type: ignore[arg-type]
+}
+
+_WRITERS: dict[str, Callable[[Any], object]] = {
+    "dump": lambda options: streamdicom.dump(Dataset(), io.BytesIO(), options=options),
+    "dumps": lambda options: streamdicom.dumps(Dataset(), options=options),
+    "write_events": lambda options: streamdicom.write_events([], io.BytesIO(), options=options),
+    "write_file": lambda options: streamdicom.write_file([], io.BytesIO(), options=options),
+    "DatasetWriter": lambda options: streamdicom.DatasetWriter(io.BytesIO(), options=options),
+    "DatasetEncoder": lambda options: streamdicom.DatasetEncoder(options=options),
+}
+
+
+@pytest.mark.parametrize("name", _READERS)
+def test_options_for_writing_are_none_for_reading(name: str) -> None:
+    with pytest.raises(TypeError, match="options must be ReadOptions, not WriteOptions"):
+        _READERS[name](WriteOptions())
+
+
+@pytest.mark.parametrize("name", _WRITERS)
+def test_options_for_reading_are_none_for_writing(name: str) -> None:
+    with pytest.raises(TypeError, match="options must be WriteOptions, not ReadOptions"):
+        _WRITERS[name](ReadOptions())

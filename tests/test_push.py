@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import chain
+from typing import NoReturn
 
 import pytest
 from pydicom import Dataset
 from pydicom.dataelem import DataElement
 
 from streamdicom import (
+    Converter,
+    ConverterError,
+    Converters,
     DatasetEncoder,
     DatasetParser,
     DeviationWarning,
+    Element,
+    Event,
     EventType,
     InputError,
     OutputError,
     ReadOptions,
+    StreamDicomError,
     TruncatedError,
     WriteOptions,
+    iter_datasets,
     iter_events,
 )
 from tests.memory import peak
@@ -103,7 +111,7 @@ def test_an_error_is_sticky_and_leaves_the_array_open() -> None:
         parser.close()
 
 
-def _failing(*_: object) -> None:
+def _failing(*_: object) -> NoReturn:
     raise OSError("of the caller")
 
 
@@ -126,6 +134,42 @@ def test_an_exception_of_the_caller_stops_the_parser(text: bytes, options: ReadO
             attempt()
         assert again.value is parser.error
         assert again.value.__cause__ is first.value
+
+
+def _only_one(values: tuple[str, ...]) -> bool:
+    return values == ("1",) or _failing()
+
+
+class _OnlyOne(Converter):
+    def read(self, element: Element) -> Element:
+        assert _only_one(element.values)
+        return element
+
+
+@pytest.mark.parametrize(
+    ("options", "kind"),
+    [
+        (ReadOptions(bulk_data_uri_handler=_failing), OSError),
+        (ReadOptions(select={"PatientID": _only_one}), OSError),
+        (ReadOptions(converters=Converters({"PatientID": _OnlyOne()})), ConverterError),
+    ],
+    ids=["handler", "select", "converter"],
+)
+def test_data_sets_before_an_exception_of_the_caller_come_first(options: ReadOptions, kind: type[Exception]) -> None:
+    text = b'[{"00100020":{"vr":"LO","Value":["1"]}},%s,{' % _BULK.replace(b'"1"', b'"2"')
+    parser = DatasetParser(options=options)
+    assert [dataset.PatientID for dataset in parser.feed(text)] == ["1"]
+    error = parser.error
+    with pytest.raises(kind) as first:
+        parser.close()
+    with pytest.raises(StreamDicomError) as again:
+        parser.feed(b"}]")
+    assert error is again.value is parser.error
+    assert first.value is (again.value if kind is ConverterError else again.value.__cause__)
+    datasets = iter_datasets(text, options=options)
+    assert next(datasets).PatientID == "1"
+    with pytest.raises(kind):
+        next(datasets)
 
 
 def test_a_warning_that_is_an_error_stops_the_parser() -> None:
@@ -174,6 +218,21 @@ def test_events_are_taken_too() -> None:
     events = [*iter_events(b'[{"00100020":{"vr":"LO","Value":["1"]}},{}]')]
     assert events[0][0] == EventType.START_DATASET
     assert b"".join(encoder.encode_events(events)) + encoder.close() == b"[{},{}]"
+
+
+def test_events_that_break_off_end_the_array() -> None:
+    def events() -> Iterator[Event]:
+        yield from iter_events(b"{}")
+        raise OSError("of the caller")
+
+    encoder = DatasetEncoder()
+    with pytest.raises(OSError, match="of the caller") as first:
+        list(encoder.encode_events(events()))
+    attempts: list[Callable[[], object]] = [lambda: list(encoder.encode_events(iter_events(b"{}"))), encoder.close]
+    for attempt in attempts:
+        with pytest.raises(OutputError, match="stopped by OSError") as again:
+            attempt()
+        assert again.value.__cause__ is first.value
 
 
 def test_a_line_has_no_indent() -> None:

@@ -43,7 +43,7 @@ from streamdicom.archive.workers import in_order
 from streamdicom.compression import new_compressor
 from streamdicom.errors import InputError, ResumeError
 from streamdicom.files import Target
-from streamdicom.options import ReadOptions, WriteOptions
+from streamdicom.options import ReadOptions, WriteOptions, given
 
 __all__ = ["export_archive"]
 
@@ -135,7 +135,7 @@ def export_archive(
         raise ValueError("a folder for bulk data, and none wanted")
     if compress:
         new_compressor(compress)  # it is said before the work starts if that is not installed
-    options = options or WriteOptions()
+    options = given(options, WriteOptions)
     _check_options(options)
     rendering = Rendering(
         lines=_is_lines(format, name),

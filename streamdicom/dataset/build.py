@@ -110,17 +110,18 @@ class DatasetBuilder:
         self._is_encapsulated = False
         self._spool: SpoolFile | None = None  # of the data set, once a value of it is there
         self._spooled_from: int | None = None  # where in it the value starts that is being read
-        self._error: InputError | None = None
+        self._error: Exception | None = None
 
     @property
-    def error(self) -> InputError | None:
+    def error(self) -> Exception | None:
         """The error that ended the stream, even if data sets before it were returned first."""
         return self._error
 
     def take(self, events: Iterable[Event]) -> list[Dataset]:
         """Take the next events; return the data sets that they complete.
 
-        As with ``EventParser.feed``, a fault raises at the next call if there are data sets before it.
+        As with ``EventParser.feed``, a fault raises at the next call if there are data sets before it; so does an
+        exception of a handler in the options.
 
         Raises:
             DatasetError: pydicom cannot hold an element, or it comes twice.
@@ -136,8 +137,9 @@ class DatasetBuilder:
                     self._add(tag, vr, value)
                 else:
                     _MOVES[kind](self, tag, vr, value)
-        except InputError as error:
-            if error.location.dataset_index is None:  # or what makes the events knows better
+        except Exception as error:
+            # What makes the events may know the place better.
+            if isinstance(error, InputError) and error.location.dataset_index is None:
                 error.within(self._index, self._tag_path(tag))
             self._error = error
             if not datasets:

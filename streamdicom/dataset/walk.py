@@ -6,14 +6,15 @@ the fast way, and pydicom's own conversion is asked wherever that does not know.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import suppress
 from copy import copy
 from io import SEEK_END, BufferedIOBase, BytesIO
-from itertools import chain, islice
+from itertools import chain
 from operator import index as as_integer
-from operator import itemgetter, lt
-from typing import Any, TypeAlias
+from operator import itemgetter
+from typing import Any
 
 import pydicom.config
 from pydicom.dataelem import DataElement, RawDataElement
@@ -54,7 +55,7 @@ from streamdicom.limits import Limits
 from streamdicom.multipart import LONGEST_FRAGMENT
 from streamdicom.options import WriteOptions
 from streamdicom.tags import FILE_META_GROUP, ITEM_TAG, format_tag
-from streamdicom.valuefield import DECODERS, SPLITTERS, split_name, swap_words
+from streamdicom.valuefield import DECODERS, ENCODERS, SPLITTERS, split_name, swap_words
 from streamdicom.vr import VRS, Form
 
 __all__ = ["walk"]
@@ -67,6 +68,9 @@ _BATCH = 512  # events
 _LONG = Limits().string_segment
 _MANY = Limits().held_values
 _SEGMENT_LENGTH = 48 * 1024  # which makes 64 KiB of base64
+
+_SHORTS = ("US", "SS")
+_LUT_DESCRIPTORS = frozenset({0x00281101, 0x00281102, 0x00281103, 0x00283002})
 
 _LEVELS = 8  # so often it is seen whether a data set contains itself, which costs what is flatter nothing
 _DEFAULTS = WriteOptions()
@@ -147,20 +151,19 @@ def _members(
                 data = element.value
                 if decoder is not None and type(data) is bytes and len(data) <= _LONG:
                     values = decoder(data, element.is_little_endian) if data else ()
-                    if values is not None and not (vr == "SS" and tag >> 16 == 0x0028):  # pydicom mends some of those
+                    if values is not None:
                         events.append((ELEMENT, tag, vr, values))
                         continue
             else:
-                value = element.value
-                known = simple.get((element.VR, type(value)))
-                if known is not None:
-                    vr, maker = known
+                vr, value = element.VR or "", element.value
+                maker = simple.get(vr, _NO_MAKERS).get(type(value))
+                if maker is not None:
                     values = maker(value)
                     if values or (values is not None and not hasattr(element, "bulk_data_uri")):
                         events.append((ELEMENT, tag, vr, values))
                         continue
             try:
-                converted = _converted(dataset, tag, element, little_endian)
+                converted = _converted(dataset, tag, element, little_endian, frames)
                 is_sequence = converted.VR == "SQ"
                 parts = () if is_sequence else _element_events(tag, converted, little_endian, options)
             except OutputError as error:
@@ -168,7 +171,7 @@ def _members(
                 raise
             if is_sequence:
                 events.append((START_SEQUENCE, tag, "SQ", None))
-                frames.append(_Frame(tag, iter(converted.value or ()), dataset, elements))
+                frames.append(_Frame(tag, iter(() if converted.value is None else converted.value[:]), dataset, elements))
                 if not len(frames) % _LEVELS:
                     _check_frames(frames, index)
                 break
@@ -211,8 +214,8 @@ def _check_frames(frames: list[_Frame], index: int) -> None:
 
 
 def _sorted(dataset: Dataset) -> _Elements:
-    tags = list(map(int, dataset.keys()))
-    if all(map(lt, tags, islice(tags, 1, None))):  # as they are in what was read
+    tags = array("I", dataset.keys()).tolist()  # plain integers, in half the time that ``int`` takes
+    if tags == sorted(tags):  # as they are in what was read
         return zip(tags, list(dataset.values()), strict=True)
     return iter(sorted(zip(tags, dataset.values(), strict=True), key=itemgetter(0)))
 
@@ -251,7 +254,9 @@ _DECODERS_BUT_BINARY = {vr: decoder for vr, decoder in _DECODERS_BUT_DATES.items
 # --- converted elements ----------------------------------------------------------------------------------------
 
 
-def _converted(dataset: Dataset, tag: int, element: DataElement | RawDataElement, little_endian: bool) -> DataElement:
+def _converted(
+    dataset: Dataset, tag: int, element: DataElement | RawDataElement, little_endian: bool, frames: list[_Frame]
+) -> DataElement:
     if not isinstance(element, RawDataElement) and element.VR in VRS:
         return element
     if isinstance(element, RawDataElement) and element.VR == "UN" and isinstance(element.value, bytes):
@@ -261,7 +266,9 @@ def _converted(dataset: Dataset, tag: int, element: DataElement | RawDataElement
             converted = dataset[BaseTag(tag)]
         except Exception as error:  # whatever pydicom raises for a value that it cannot read
             raise OutputError(f"pydicom cannot convert the element: {type(error).__name__}") from error
-    return converted if converted.VR in VRS else _unambiguous(converted, dataset, little_endian)
+    if converted.VR in VRS:
+        return converted
+    return _unambiguous(converted, [dataset, *(frame.dataset for frame in reversed(frames))], little_endian)
 
 
 def _known(dataset: Dataset, element: RawDataElement, data: bytes) -> DataElement:
@@ -284,16 +291,44 @@ def _is_guess(element: DataElement, data: bytes) -> bool:
     return vr in SPLITTERS and "\ufffd" in str(value)
 
 
-def _unambiguous(element: DataElement, dataset: Dataset, little_endian: bool) -> DataElement:
-    """A copy of an element whose VR is one of several, such as "US or SS", with the one that it is."""
+def _unambiguous(element: DataElement, datasets: list[Dataset], little_endian: bool) -> DataElement:
+    """A copy of an element whose VR is one of several, such as "US or SS", with the one that it is.
+
+    Args:
+        element: The element.
+        datasets: Its data set, and those around it, from the inside out.
+        little_endian: Whether its bytes are.
+
+    Raises:
+        OutputError: There is none, or none that holds the values.
+    """
     element = copy(element)
     try:
-        correct_ambiguous_vr_element(element, dataset, little_endian)  # in place
+        correct_ambiguous_vr_element(element, datasets[0], little_endian, datasets)  # in place
     except Exception:  # what it depends on is missing
         element.VR = "US" if not element.is_empty and not isinstance(element.value, bytes) else "OW"
     if element.VR not in VRS:
         raise OutputError("not a value representation (PS3.5 6.2)")
+    if element.VR in _SHORTS:
+        element.VR = _fitting(element)
     return element
+
+
+def _fitting(element: DataElement) -> str:
+    """The VR that pydicom has chosen, which does not look at the values, or the other one if those fit it alone."""
+    vr = str(element.VR)
+    values = tuple([value or 0 for value in _values(vr, element.value)])
+    for fitting in (vr, *_SHORTS):
+        if ENCODERS[fitting](_signed(element.tag, values) if fitting == "SS" else values) is not None:
+            return fitting
+    raise OutputError(f"not a value of VR {' or '.join(_SHORTS)}")
+
+
+def _signed(tag: int, values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Values of SS. The first of a LUT Descriptor is unsigned all the same (PS3.3 C.11.1.1), and pydicom has it so."""
+    if tag in _LUT_DESCRIPTORS and values and 0x7FFF < (values[0] or 0) <= 0xFFFF:
+        return (values[0] - 0x10000, *values[1:])
+    return values
 
 
 def _element_events(tag: int, element: DataElement, little_endian: bool, options: WriteOptions) -> Iterable[Event]:
@@ -320,6 +355,8 @@ def _element_events(tag: int, element: DataElement, little_endian: bool, options
         return [(ELEMENT, tag, vr, ()) if uri is None else (BULK_DATA, tag, vr, uri)]
     if VRS[vr].form is Form.BINARY and not little_endian:
         values = (swap_words(values[0], VRS[vr].word),)
+    if vr == "SS":
+        values = _signed(tag, values)
     if len(values) > _MANY or max(map(_text_length, values)) > _LONG:
         return _parts(tag, vr, values)
     return [(ELEMENT, tag, vr, values)]
@@ -500,7 +537,10 @@ def _one_binary(value: bytes) -> tuple[Value, ...] | None:
 
 
 def _one_name(value: PersonName) -> tuple[Value, ...] | None:
-    name = split_name(str(value))
+    try:
+        name = split_name(str(value))
+    except UnicodeError:  # if pydicom is told to be strict
+        return None
     return (name,) if any(name) else ()
 
 
@@ -559,6 +599,8 @@ def _makers(vr: str) -> dict[type, _Maker]:
     if form is Form.TEXT:
         texts = _several(str, UID)
         return {str: _one_text, UID: _one_text, MultiValue: texts, type(None): _nothing}
+    if vr == "SS":  # of which a LUT Descriptor takes a closer look
+        return {int: _one, type(None): _nothing}
     if form in (Form.INTEGER, Form.LONG_INTEGER):
         integers = _several(int)
         return {int: _one, list: integers, MultiValue: integers, type(None): _nothing}
@@ -576,9 +618,9 @@ def _makers(vr: str) -> dict[type, _Maker]:
     return {PersonName: _one_name} if vr == "PN" else {}
 
 
-_Simple: TypeAlias = "dict[tuple[str | None, type], tuple[str, _Maker]]"
-_SIMPLE: _Simple = {(vr, kind): (vr, maker) for vr in VRS for kind, maker in _makers(vr).items()}
-_SIMPLE_BUT_BINARY: _Simple = {key: known for key, known in _SIMPLE.items() if key[1] is not bytes}
+_NO_MAKERS: dict[type, _Maker] = {}
+_SIMPLE = {vr: _makers(vr) for vr in VRS}
+_SIMPLE_BUT_BINARY = _SIMPLE | {vr: _NO_MAKERS for vr, row in VRS.items() if row.form is Form.BINARY}
 _SINGLE = (str, bytes, int, float, PersonName)
 
 _MAKERS: dict[Form, Callable[[Any], Any]] = {

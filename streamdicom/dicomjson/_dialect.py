@@ -19,11 +19,11 @@ class Dialect:
 
     Args:
         options: The profile, and what is said of single codes.
-        place: Tells the number of the token that is being looked at in the tokens of the last call, the index of the
+        place: Tells which token of the last call is being looked at, see ``JsonReader.locate``, the index of the
             data set that it is in, and its tag path.
     """
 
-    def __init__(self, options: ReadOptions, place: Callable[[], tuple[int, int | None, str]]) -> None:
+    def __init__(self, options: ReadOptions, place: Callable[[], tuple[tuple[int, int], int | None, str]]) -> None:
         default = "error" if options.profile == "strict" else "report"
         self._actions = {code: options.deviations.get(code, default) for code in DEVIATIONS}
         self._raises = options.on_error == "raise" or self._actions[_WRONG_VALUE] == "error"
@@ -31,7 +31,7 @@ class Dialect:
         self._on_deviation = options.on_deviation
         self._warn = warner()
         self._place = place
-        self._pending: list[tuple[int, int | None, str, str, str]] = []
+        self._pending: list[tuple[tuple[int, int], int | None, str, str, str]] = []
 
     @property
     def is_json_strict(self) -> bool:
@@ -86,7 +86,7 @@ class Dialect:
         """Report all that was met in the last call, in the order of the stream, up to the error that ended it."""
         found = list(self._departures(json, error)) if json.departures else []
         if self._pending:
-            offsets = json.locate_all([number for number, *_ in self._pending])
+            offsets = json.locate_all([place for place, *_ in self._pending])
             for offset, (_, index, path, code, message) in zip(offsets, self._pending, strict=True):
                 location = Location(offset, index, path)
                 found.append(Deviation(code, DEVIATIONS[code].severity, location, message))

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 from json.encoder import encode_basestring
 from math import isfinite
+from struct import calcsize
 from sys import float_info
 from typing import Any
 
@@ -84,11 +85,39 @@ def _integer(text: str) -> int:
         return int(number)
 
 
-def _integer_text(text: str) -> int:
-    """An integer from a JSON string (CP-1889)."""
-    if not _INTEGER.fullmatch(text):
-        raise ValueError
-    return int(text)
+def _range(vr: str) -> tuple[int, int]:
+    """The least and the greatest integer of a VR (PS3.5 6.2)."""
+    code = VRS[vr].code
+    bits = 8 * calcsize(f"<{code}")
+    return (-(1 << bits - 1), (1 << bits - 1) - 1) if code.islower() else (0, (1 << bits) - 1)
+
+
+def _integer_of(vr: str) -> Callable[[str], int]:
+    """What makes an integer of the text of a JSON number."""
+    least, greatest = _range(vr)
+
+    def integer(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = _integer(text)
+        if not least <= number <= greatest:
+            raise ValueError
+        return number
+
+    return integer
+
+
+def _integer_in_string_of(vr: str) -> Callable[[str], int]:
+    """The same of a JSON string (CP-1889)."""
+    make = _integer_of(vr)
+
+    def integer(text: str) -> int:
+        if not _INTEGER.fullmatch(text):
+            raise ValueError
+        return make(text)
+
+    return integer
 
 
 def _decimal_string(text: str) -> str:
@@ -131,8 +160,8 @@ def _nothing(_: str) -> None:
 _FORMS: dict[Form, dict[int, Callable[[Any], Value]]] = {
     Form.TEXT: {_STRING: str},
     Form.DECIMAL: {_STRING: _decimal_string, _NUMBER: _decimal_number},
-    Form.INTEGER: {_NUMBER: _integer},
-    Form.LONG_INTEGER: {_STRING: _integer_text, _NUMBER: _integer},
+    Form.INTEGER: {},  # of each VR its own
+    Form.LONG_INTEGER: {},
     Form.FLOAT: {_NUMBER: _float},
     Form.TAG: {_STRING: parse_tag},
     Form.PERSON_NAME: {NAME: _name},
@@ -147,6 +176,11 @@ PARSERS: dict[str, dict[int, Callable[[Any], Value]]] = {
 """For each VR, how a value is made from each kind of JSON value that may stand for it."""
 
 PARSERS["IS"] = {_STRING: _integer_string, _NUMBER: _integer_string, _NULL: _nothing}
+for _vr, _row in VRS.items():
+    if _row.form in (Form.INTEGER, Form.LONG_INTEGER):
+        PARSERS[_vr][_NUMBER] = _integer_of(_vr)
+    if _row.form is Form.LONG_INTEGER:
+        PARSERS[_vr][_STRING] = _integer_in_string_of(_vr)
 
 
 # --- the other forms -------------------------------------------------------------------------------------------
@@ -221,8 +255,22 @@ def _whole(text: str) -> int | None:
 
 def _integer_as_string(vr: str, text: str, deviate: Deviate) -> int:
     number = _integer(_decimal_string(text).strip(" "))
-    deviate("number-as-string", f"a string for VR {vr}")  # of SV and UV, in another form than CP-1889 has
+    if VRS[vr].form is Form.INTEGER or not _INTEGER.fullmatch(text):  # SV and UV may be strings as CP-1889 has it
+        deviate("number-as-string", f"a string for VR {vr}")
+    _tell_range(vr, number, deviate)
     return number
+
+
+def _integer_out_of_range(vr: str, text: str, deviate: Deviate) -> int:
+    number = _integer(text)
+    _tell_range(vr, number, deviate)
+    return number
+
+
+def _tell_range(vr: str, number: int, deviate: Deviate) -> None:
+    least, greatest = _range(vr)
+    if not least <= number <= greatest:
+        deviate("out-of-range", f"a number that VR {vr} cannot hold")
 
 
 def _float_as_string(vr: str, text: str, deviate: Deviate) -> float:
@@ -292,6 +340,8 @@ def _split(text: str) -> PersonName:
 _OTHER_FORMS: dict[tuple[Form, int], Callable[[str, Any, Deviate], Value]] = {
     (Form.DECIMAL, _STRING): _odd_decimal,
     (Form.DECIMAL, _NUMBER): _odd_decimal,
+    (Form.INTEGER, _NUMBER): _integer_out_of_range,
+    (Form.LONG_INTEGER, _NUMBER): _integer_out_of_range,
     (Form.INTEGER, _STRING): _integer_as_string,
     (Form.LONG_INTEGER, _STRING): _integer_as_string,
     (Form.FLOAT, _STRING): _float_as_string,

@@ -8,7 +8,8 @@ token makes the move that there is for it in the state; where there is none, the
                                                                            v   │
           VR after "vr", VALUE after "Value", URI after "BulkDataURI", BINARY after "InlineBinary"
 
-What comes of an attribute, ``Attribute`` knows, which holds its values until ``vr`` is known. What may be long is
+Most attributes need none of this: they come whole, in one token, and are elements at once; ``_whole`` says which.
+What comes of the others, ``Attribute`` knows, which holds its values until ``vr`` is known. What may be long is
 never held: strings and long arrays flow on in parts, and an object among the values shows by its first name whether
 it is an item or a person name. ``Elements`` knows what has come of a data set, and ``KeyFilter`` what is not wanted
 of it.
@@ -33,19 +34,19 @@ from streamdicom.dicomjson._fragments import Fragments
 from streamdicom.dicomjson._keys import KeyFilter
 from streamdicom.dicomjson._states import OPEN_CONTAINERS, WANTED, Content, State
 from streamdicom.dicomjson._values import GROUPS, NAME, OTHER, PARSERS, Held, WrongValueError, convert
-from streamdicom.errors import DicomJsonError, InputError, LimitError, Location
-from streamdicom.events import ELEMENT, END_DATASET, LAST_SEGMENT, START_DATASET, Event
+from streamdicom.dicomjson._whole import TEXT_VRS, members, tokens_of, whole_values
+from streamdicom.errors import DicomJsonError, InputError, LimitError, Location, stopped
+from streamdicom.events import ELEMENT, END_DATASET, LAST_SEGMENT, START_DATASET, Event, Value
 from streamdicom.jsontext import JsonReader, Token, TokenType
 from streamdicom.jsontext.tokens import DEPTHS
-from streamdicom.options import ReadOptions
+from streamdicom.options import ReadOptions, given
 from streamdicom.ordering import Elements
 from streamdicom.tags import FILE_META_GROUP, format_tag, is_group_length
 from streamdicom.vr import VRS
 
 __all__ = ["EventParser"]
 
-# Bytes whose tokens are made at once. More of them are slower, by what the garbage collector has to look at: 64 KiB
-# by a tenth for events, by a fifth for data sets.
+# Bytes whose tokens are made at once, however many come: the tokens may take forty times as much. More are no faster.
 _PIECE = 16 * 1024
 
 # Plain integers, see ``Token``.
@@ -62,6 +63,7 @@ _PIECE = 16 * 1024
     _TRUE,
     _FALSE,
     _NULL,
+    _MEMBER,
 ) = map(int, TokenType)
 
 
@@ -105,13 +107,20 @@ class EventParser:
     """
 
     def __init__(self, *, options: ReadOptions | None = None, skip: KeyFilter | None = None) -> None:
-        options = options or ReadOptions()
+        options = given(options, ReadOptions)
         self._filter = skip
         self._limits = options.limits
         self._dialect = dialect = Dialect(options, self._place)
-        self._json = JsonReader(options.limits, multiple=options.multiple_documents, lenient=not dialect.is_json_strict)
+        self._json = JsonReader(
+            options.limits,
+            multiple=options.multiple_documents,
+            lenient=not dialect.is_json_strict,
+            members=members(options.limits),
+        )
         self._tokens: Iterator[Token] = iter(())  # that are still to be looked at, of those that were made last
         self._token_count = 0
+        self._inner_tokens: Iterator[Token] = iter(())  # the same of those that a whole member stands for
+        self._inner_count = 0
         self._state = _ROOT
         self._in_array = False
         self._index: int | None = None  # of the data set that is being read, or was read last
@@ -197,7 +206,7 @@ class EventParser:
         except InputError:
             raise
         except BaseException as cause:  # of who was told of a departure, or an interrupt: there is no going on
-            self._error = InputError(f"the parser was stopped by {type(cause).__name__}", Location(self.bytes_consumed))
+            self._error = stopped(InputError, "parser", cause, Location(self.bytes_consumed))
             raise
 
     def _look_at(self, tokens: list[Token]) -> None:
@@ -211,18 +220,20 @@ class EventParser:
         try:
             self._run(remaining)
         except InputError as caught:
-            caught.location = Location(json.locate(self._token_number()))
+            caught.location = Location(json.locate(*self._token_place()))
             error = caught
         error = error or fault or json.error
         if error:
             raise error
         dialect.flush(json, None)
 
-    def _token_number(self) -> int:
-        return self._token_count - length_hint(self._tokens) - 1
+    def _token_place(self) -> tuple[int, int]:
+        """Which token is being looked at, and which of those that it stands for."""
+        inner = self._inner_count - length_hint(self._inner_tokens) - 1 if self._inner_count else 0
+        return self._token_count - length_hint(self._tokens) - 1, inner
 
-    def _place(self) -> tuple[int, int | None, str]:
-        return self._token_number(), self._dataset_index(), self._tag_path()
+    def _place(self) -> tuple[tuple[int, int], int | None, str]:
+        return self._token_place(), self._dataset_index(), self._tag_path()
 
     def _dataset_index(self) -> int | None:
         """The index of the data set that is being read, even if it is not sure yet that it is one."""
@@ -240,9 +251,28 @@ class EventParser:
         emit, skip = self._events.append, self._filter
         known, unwanted = (KEYS.get, _NO_KEYS) if skip is None else (skip.wanted.get, skip.unwanted)
         most_held, most_text = self._limits.held_values, self._limits.string_segment
+        values: tuple[Value, ...] | None
         for token in tokens:
             kind, text = token
-            if kind == _PROPERTY_NAME:
+            if kind == _MEMBER:
+                if state == _DATASET:
+                    key, first_vr, one, several, numbers, name, last_vr = text
+                    its_tag, its_vr = known(key, _NO_TAG), first_vr or last_vr
+                    if its_tag > last:
+                        if one and its_vr in TEXT_VRS:
+                            values = (one,)
+                        else:
+                            values = whole_values(its_vr, one, several, numbers, name, most_text)
+                        if values is not None:
+                            last = its_tag
+                            seen.append(last)
+                            emit((ELEMENT, last, its_vr, values))
+                            continue
+                    elif key in unwanted and unwanted[key] > last:
+                        last = unwanted[key]
+                        seen.append(last)
+                        continue
+            elif kind == _PROPERTY_NAME:
                 if state == _DATASET:
                     tag = known(text, _NO_TAG)
                     if tag > last:
@@ -315,7 +345,10 @@ class EventParser:
                 continue
             self._state, elements.last = state, last
             attribute.tag, attribute.vr, attribute.content, attribute.size = tag, vr, content, size
-            self._move(kind, text)
+            if kind == _MEMBER:
+                self._take_apart(text)
+            else:
+                self._move(kind, text)
             if self._state == _SKIP:
                 self._pass_over(tokens)
             state, elements, most_content = self._state, self._elements, self._most_content
@@ -326,6 +359,18 @@ class EventParser:
         self._state, elements.last = state, last
         attribute.tag, attribute.vr, attribute.content, attribute.size = tag, vr, content, size
         elements.forget()
+
+    def _take_apart(self, member: tuple[str, ...]) -> None:
+        """Take a member that came whole and is no small element of a data set or an item that has begun."""
+        if self._state == _IN_OBJECT and self._is_first_of_item(member[0]):
+            self._start_item()
+            self._run(iter(((_MEMBER, member),)))
+            return
+        tokens = tokens_of(*member)
+        self._inner_tokens = remaining = iter(tokens)
+        self._inner_count = len(tokens)
+        self._run(remaining)
+        self._inner_count = 0
 
     def _move(self, kind: int, text: str) -> None:
         move = _MOVES[self._state].get(kind)
@@ -709,10 +754,9 @@ class EventParser:
             self._state = _IN_NAME if self._attribute.vr == "PN" else _IN_OBJECT
 
     def _object_name(self, text: str) -> None:
-        attribute = self._attribute
-        if text in KEYS and attribute.content in _HOLDS_OR_MAY_HOLD_ITEMS and not attribute.held and not self._filter:
-            self._start_item()  # as most are
-            attribute.tag = tag = KEYS[text]
+        if self._is_first_of_item(text) and not self._filter:  # as most are
+            self._start_item()
+            self._attribute.tag = tag = KEYS[text]
             self._elements.see(tag)
             self._state = _OPEN
         elif text not in KEYS and text.capitalize() in GROUPS:
@@ -725,6 +769,11 @@ class EventParser:
             self._go_on_with_other(_PROPERTY_NAME, text)
         else:
             raise DicomJsonError("neither an item nor a person name")
+
+    def _is_first_of_item(self, text: str) -> bool:
+        """Whether a name is surely the first of an item, without a closer look."""
+        attribute = self._attribute
+        return text in KEYS and attribute.content in _HOLDS_OR_MAY_HOLD_ITEMS and not attribute.held
 
     def _may_be_item(self, text: str) -> bool:
         """Whether an object among the values whose first name this is may be an item."""

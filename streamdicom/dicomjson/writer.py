@@ -15,7 +15,7 @@ from streamdicom.events import ELEMENT, END_ITEM, END_SEQUENCE, START_ITEM, STAR
 from streamdicom.jsontext import JsonReader, JsonWriter
 from streamdicom.jsontext.writer import ONE_LINE
 from streamdicom.limits import Limits
-from streamdicom.options import WriteOptions
+from streamdicom.options import WriteOptions, given
 from streamdicom.vr import Form
 from streamdicom.writing import MOST_PENDING, Moves, Place, TextWriter, misfit, row_of
 
@@ -56,7 +56,7 @@ class EventWriter(TextWriter):
     _reference = "BulkDataURI"
 
     def __init__(self, json: JsonWriter, *, options: WriteOptions | None = None, array: bool = True) -> None:
-        options = options or WriteOptions()
+        options = given(options, WriteOptions)
         array = array and not options.ndjson
         style = style_of(options)
         # See ``Limits.depth``. An attribute has what the array and the data set leave; a sequence takes three levels of

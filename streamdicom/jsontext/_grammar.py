@@ -18,7 +18,7 @@ import re
 from enum import IntEnum
 from typing import TypeAlias
 
-from streamdicom.jsontext.tokens import Token, TokenType
+from streamdicom.jsontext.tokens import MEMBER_DEPTH, Token, TokenType
 
 _LONGEST_REMEMBERED = 32
 _LONGEST_INDENTED = 256  # with its white space
@@ -127,9 +127,10 @@ class State:
         string_type: What a string is here: PROPERTY_NAME, STRING, or None where there can be none.
         takes_value: Whether a value may come next.
         after: The state after a value or a name, once it has been asked for.
+        after_member: The state after a member that comes whole, once it has been asked for.
     """
 
-    __slots__ = ("after", "before_string", "expect", "frame", "steps", "string_type", "takes_value")
+    __slots__ = ("after", "after_member", "before_string", "expect", "frame", "steps", "string_type", "takes_value")
 
     def __init__(self, frame: _Frame, expect: Expect) -> None:
         self.frame = frame
@@ -137,6 +138,7 @@ class State:
         self.before_string = _NO_STRING_STEPS
         self.steps = _NO_STEPS
         self.after: State | None = None
+        self.after_member: State | None = None
         self.string_type = _STRING_TYPES.get(expect)
         self.takes_value = self.string_type == _STRING
 
@@ -191,6 +193,17 @@ class Grammar:
                 expect = Expect.AFTER if container else self._after_document
             state.after = self._state(state.frame, expect)
         return state.after
+
+    def after_member(self, state: State) -> State:
+        """The state after a member that comes whole.
+
+        Raises:
+            Fault: None may come here, or none so deep.
+        """
+        if state.string_type != _PROPERTY_NAME or state.frame.depth + MEMBER_DEPTH > self._depth:
+            raise Fault(f"{state.wanted()} expected, not a member")
+        state.after_member = self.after_value(self.after_value(state))
+        return state.after_member
 
     def step(self, state: State, text: str) -> Step:
         """The tokens of a structural text, and the state after it.
@@ -325,5 +338,6 @@ def _take_apart(root: _Frame) -> None:
         frame = frames.pop()
         frames.extend(frame.inner.values())
         for state in frame.states.values():
-            state.before_string, state.steps, state.after = _NO_STRING_STEPS, _NO_STEPS, None
+            state.before_string, state.steps = _NO_STRING_STEPS, _NO_STEPS
+            state.after = state.after_member = None
         frame.inner, frame.states = {}, {}

@@ -8,8 +8,7 @@ the errors and their places do not depend on how the bytes were cut. Four modes 
     SEGMENTS  the rest of a string that is delivered in segments
     COMMENT   nothing, or a star that may close the comment; only a lenient reader has this mode
 
-A text of complete tokens is cut at its quotation marks, which gives the strings and what stands between them by
-turns; ``_grammar`` knows what the latter mean. No byte is looked at more than a fixed number of times.
+Of a text of complete tokens ``_scanner`` makes the tokens. No byte is looked at more than a fixed number of times.
 
 What a lenient reader takes in addition costs nothing while it is not there. The grammar marks the tokens that depart
 from the standard. A comment is a fault where the text is cut as if there were none; then it is cut once more.
@@ -24,10 +23,10 @@ from enum import IntEnum
 
 from streamdicom.errors import InputError, JsonSyntaxError, LimitError, Location, TruncatedError
 from streamdicom.jsontext._comments import OpenComment, blank, may_hold_comment
-from streamdicom.jsontext._grammar import DEPARTURES, Expect, Fault, Grammar, State, StringStep
-from streamdicom.jsontext._locate import Origin, locate
+from streamdicom.jsontext._grammar import DEPARTURES, Expect, Fault, Grammar, State
+from streamdicom.jsontext._locate import Origin, Place, locate
+from streamdicom.jsontext._scanner import Scanner
 from streamdicom.jsontext._strings import (
-    StringFault,
     escape_fault,
     has_control,
     is_begun,
@@ -38,14 +37,13 @@ from streamdicom.jsontext._strings import (
     unescape,
     whole_characters,
 )
-from streamdicom.jsontext.tokens import DEPTHS, Token, TokenType
+from streamdicom.jsontext.tokens import DEPTHS, NUMBER_TEXT, Token, TokenType
 from streamdicom.limits import Limits
 
 __all__ = ["JsonReader"]
 
 _PIECE = 64 * 1024
 
-_NUMBER = int(TokenType.NUMBER)
 _PROPERTY_NAME = int(TokenType.PROPERTY_NAME)
 _STRING_SEGMENT = int(TokenType.STRING_SEGMENT)
 _STRING_END = int(TokenType.STRING_END)
@@ -53,9 +51,7 @@ _STRING_END = int(TokenType.STRING_END)
 
 _STRUCTURE = b' \t\r\n[]{}:,"'
 _WORD_BYTES = bytes(set(range(256)) - set(_STRUCTURE))
-_NUMBER_TEXT = r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"  # RFC 8259, section 6
-_NUMBERS = re.compile(rf"(?<![^ \t\r\n\[\]{{}}:,])({_NUMBER_TEXT})(?![^ \t\r\n\[\]{{}}:,])")
-_NUMBER_WHOLE = re.compile(_NUMBER_TEXT)
+_NUMBER_WHOLE = re.compile(NUMBER_TEXT)
 _NUMBER_BEGUN = re.compile(r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*|(?:\.[0-9]+)?[eE][+-]?[0-9]*)?)?")
 _STRING_BODY = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+|(?!))*+', re.DOTALL)  # of (?!) ``_strings`` tells
 
@@ -89,6 +85,13 @@ class JsonReader:
         multiple: Whether several documents may follow one another, with or without white space between them
             (NDJSON, concatenated JSON). Without it, anything but white space behind the document is an error.
         lenient: Whether the departures from RFC 8259 that are listed above are taken.
+        members: A pattern of members of objects, with one group at least. What it matches in a text comes as one
+            MEMBER token in place of the tokens of the member; its text is the tuple of the groups. It is for who knows
+            what most of a text looks like: to make nine tokens of forty characters takes twice as long as to match
+            them. What it matches must be a whole member as RFC 8259 has it, without escapes, control characters and
+            surrogates, with no more than three objects and arrays within one another, and with nothing that
+            ``limits`` forbid, but for the depth. Where a member is cut, is too deep or is near a comment or a fault,
+            its tokens come.
 
     Attributes:
         departures: The byte offsets and codes of what was taken in the last call of ``feed`` or ``close`` and is no
@@ -105,20 +108,30 @@ class JsonReader:
     [(3, ''), (9, 'NaN'), (4, '')]
     >>> reader.departures
     [(1, 'bare-nonfinite'), (6, 'comment'), (19, 'trailing-comma')]
+    >>> reader = JsonReader(members=re.compile('"([a-z]+)": ?([1-9][0-9]{0,9})(?=[,}])'))
+    >>> reader.feed(b'{"a": 1, "b": 2, "c": true}')
+    [(1, ''), (13, ('a', '1')), (13, ('b', '2')), (5, 'c'), (10, ''), (2, '')]
     """
 
-    def __init__(self, limits: Limits | None = None, *, multiple: bool = False, lenient: bool = False) -> None:
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        *,
+        multiple: bool = False,
+        lenient: bool = False,
+        members: re.Pattern[str] | None = None,
+    ) -> None:
         limits = limits or Limits()
         self._segment = limits.string_segment
-        self._number_length = limits.number_length
         self._grammar = Grammar(limits.depth, limits.number_length, multiple, lenient)
         self._longest_word = max(limits.number_length, *map(len, self._grammar.literals))
-        self._state = self._grammar.start()
+        self._scanner = Scanner(self._grammar, limits.number_length, members)
         self._mode = _Mode.BETWEEN
         self._held = bytearray()
         self._scanned = 0  # bytes of what is held that are known not to close the string
         self._offset = 0  # of the first byte that is held, or of the next to come
         self._multiple = multiple
+        self._members = members
         self._lenient = lenient
         self._comment: OpenComment | None = None
         self.departures: list[tuple[int, str]] = []
@@ -126,11 +139,12 @@ class JsonReader:
         self._error: InputError | None = None
         self._depth_at_error = 0
         self._origins: list[Origin] = []  # of the tokens of the last call
+        self._tokens: list[Token] = []  # of the last call
 
     @property
     def depth(self) -> int:
         """How many objects and arrays are open behind the last token."""
-        return self._depth_at_error if self._error else self._state.frame.depth
+        return self._depth_at_error if self._error else self._scanner.state.frame.depth
 
     @property
     def bytes_consumed(self) -> int:
@@ -181,24 +195,25 @@ class JsonReader:
             yield from self.feed(chunk)
         yield from self.close()
 
-    def locate(self, index: int) -> int:
+    def locate(self, index: int, inner: int = 0) -> int:
         """The byte offset at which a token of the last call of ``feed`` or ``close`` starts.
 
         Args:
             index: The token's place in the list that was returned.
+            inner: If that is a MEMBER, the place among the tokens that it stands for.
         """
-        [offset] = self.locate_all([index])
+        [offset] = self.locate_all([(index, inner)])
         return offset
 
-    def locate_all(self, indices: Sequence[int]) -> list[int]:
+    def locate_all(self, places: Sequence[Place]) -> list[int]:
         """As ``locate``, for several tokens in the order of the list, in one pass."""
-        return locate(self._origins, indices)
+        return locate(self._origins, self._tokens, places, self._members)
 
     def _deliver(self, data: bytes | None) -> list[Token]:
         self.departures = []
         if self._error:
             raise self._error
-        tokens: list[Token] = []
+        self._tokens = tokens = list[Token]()
         self._origins.clear()
         depth = self.depth
         try:
@@ -223,8 +238,8 @@ class JsonReader:
 
     def _settle(self, tokens: list[Token]) -> None:
         """Take the marks off the tokens that depart from the standard, and tell of these."""
-        marked = [index for index, (kind, _) in enumerate(tokens) if kind < 0]
-        for index, offset in zip(marked, locate(self._origins, marked), strict=True):
+        marked = [(index, 0) for index, (kind, _) in enumerate(tokens) if kind < 0]
+        for (index, _), offset in zip(marked, self.locate_all(marked), strict=True):
             kind, text = tokens[index]
             tokens[index] = -kind, text
             self.departures.append((offset, DEPARTURES[kind]))
@@ -271,11 +286,11 @@ class JsonReader:
         if not self._lenient or b"/" not in piece:
             self._split(piece, tokens)
             return
-        place = self._state, self._offset, len(tokens), len(self._origins)
+        place = self._scanner.state, self._offset, len(tokens), len(self._origins)
         if self._has_no_comment(piece, tokens):
             return
         state, self._offset, first, origin = place
-        self._state, self._mode = self._grammar.again(state), _Mode.BETWEEN
+        self._scanner.state, self._mode = self._grammar.again(state), _Mode.BETWEEN
         self._held.clear()
         del tokens[first:], self._origins[origin:]
         self._split_blanked(piece, tokens)
@@ -291,14 +306,14 @@ class JsonReader:
     def _split_blanked(self, piece: bytes, tokens: list[Token]) -> None:
         piece, starts, self._comment = blank(piece, self._offset)
         self.departures += [(start, _COMMENT) for start in starts]
-        self._split(piece, tokens)
+        self._split(piece, tokens, whole_members=False)  # who takes no comments looks at no token behind one
         if self._comment:
             self._mode = _Mode.COMMENT
 
-    def _split(self, piece: bytes, tokens: list[Token]) -> None:
+    def _split(self, piece: bytes, tokens: list[Token], *, whole_members: bool = True) -> None:
         """Scan what is complete of a piece that starts with a token; hold back the rest."""
         cut, in_string = _complete_length(mask_bytes(piece))
-        self._scan(piece[:cut], tokens)
+        self._scan(piece[:cut], tokens, whole_members=whole_members)
         self._held += piece[cut:]
         if in_string:
             self._mode = _Mode.STRING
@@ -313,15 +328,16 @@ class JsonReader:
         return held.removesuffix(b"/") if self._lenient else held
 
     def _string(self, piece: bytes, tokens: list[Token]) -> bytes:
-        """Go on with the string that is held; return it with the rest of the piece once it is closed."""
+        """Go on with the string that is held; return the rest of the piece once it is closed."""
         held = self._held
         held += piece
         end = self._find_end()
         if end is not None and end - 1 <= self._segment:
+            self._add_string(_copy(held, 1, end), tokens)
             self._mode = _Mode.BETWEEN
-            complete = bytes(held)
+            rest = _copy(held, end + 1)
             held.clear()
-            return complete
+            return rest
         if len(held) - 1 > self._segment:
             self._start_segments()
             return self._segments(b"", tokens)
@@ -340,14 +356,26 @@ class JsonReader:
         closed = self._held[self._scanned : self._scanned + 1] == b'"'
         return self._scanned if closed else None
 
-    def _start_segments(self) -> None:
-        state = self._state
-        if state.string_type == _PROPERTY_NAME:
-            raise self._fault(Fault(f"a name of more than {self._segment} bytes", limit="string_segment"))
+    def _add_string(self, raw: bytes, tokens: list[Token]) -> None:
+        """Deliver a string that has come in more than one piece; it is long, as a rule, and is not cut once more."""
+        kind, self._scanner.state = self._step_to_string()
+        self._origins.append((len(tokens), "", self._offset))
+        self._offset += 1
+        tokens.append((kind, self._text(raw)))
+        self._offset += len(raw) + 1
+
+    def _step_to_string(self) -> tuple[int, State]:
+        """What the string is that is held, and the state behind it."""
         try:
-            self._grammar.step_to_string(state, "")
+            _, kind, state = self._grammar.step_to_string(self._scanner.state, "")
         except Fault as fault:
             raise self._fault(fault) from None
+        return kind, state
+
+    def _start_segments(self) -> None:
+        kind, _ = self._step_to_string()
+        if kind == _PROPERTY_NAME:
+            raise self._fault(Fault(f"a name of more than {self._segment} bytes", limit="string_segment"))
         self._mode = _Mode.SEGMENTS
         del self._held[0]
         self._scanned -= 1
@@ -371,7 +399,7 @@ class JsonReader:
         rest = b""
         if end is not None:
             self._add_segment(_STRING_END, _copy(self._held, start, end), tokens)
-            self._state = self._grammar.after_value(self._state)
+            self._scanner.state = self._grammar.after_value(self._scanner.state)
             self._mode = _Mode.BETWEEN
             self._offset += 1
             rest = _copy(self._held, end + 1)
@@ -387,7 +415,7 @@ class JsonReader:
         self._offset += len(raw)
 
     def _text(self, raw: bytes) -> str:
-        """The characters of the segment that is at the current offset."""
+        """The characters of the string or the segment that is at the current offset."""
         try:
             text = raw.decode()
         except UnicodeDecodeError as error:
@@ -402,7 +430,7 @@ class JsonReader:
 
     # --- texts of complete tokens -> tokens --------------------------------------------------------------------
 
-    def _scan(self, piece: bytes, tokens: list[Token]) -> None:
+    def _scan(self, piece: bytes, tokens: list[Token], *, whole_members: bool = True) -> None:
         try:
             text = piece.decode()
         except UnicodeDecodeError as error:
@@ -411,7 +439,11 @@ class JsonReader:
         if "\\" in text:
             text = mask_text(text)
         self._origins.append((len(tokens), text, self._offset))
-        self._scan_text(text, b"\\" in piece or has_control(piece), tokens)
+        is_odd = b"\\" in piece or has_control(piece)
+        try:
+            self._scanner.scan(text, tokens, is_odd=is_odd, whole_members=whole_members)
+        except Fault as fault:
+            raise self._fault(fault, length_in_bytes(text[: fault.position])) from None
         self._offset += len(piece)
 
     def _scan_before(self, piece: bytes, wrong: int, tokens: list[Token]) -> None:
@@ -428,102 +460,6 @@ class JsonReader:
                 raise self._fault(self._grammar.too_long())
         self._offset = offset
 
-    def _scan_text(self, text: str, is_odd: bool, tokens: list[Token]) -> None:
-        parts = text.split('"')
-        # An escape that is masked is not printable, nor is a control character; both may stand between the strings.
-        strings_to_check = is_odd and ("\\" in text or not "".join(parts[1::2]).isprintable())
-        iterator = iter(parts)
-        pairs = zip(iterator, iterator, strict=False)  # the last part, behind the last string, is left over
-        try:
-            self._scan_pairs(pairs, strings_to_check, tokens)
-        except Fault as fault:
-            done = len(parts) // 2 - sum(1 for _ in pairs) - 1
-            before = sum(len(part) + 1 for part in parts[: 2 * done])
-            if isinstance(fault, StringFault):
-                before += len(parts[2 * done]) + 1
-            raise self._fault(fault, length_in_bytes(text[: before + fault.position])) from None
-        try:
-            self._scan_end(parts[-1], tokens)
-        except Fault as fault:
-            before = len(text) - len(parts[-1])
-            raise self._fault(fault, length_in_bytes(text[: before + fault.position])) from None
-
-    def _scan_end(self, text: str, tokens: list[Token]) -> None:
-        """Scan what stands behind the last string."""
-        state, start = self._scan_numbers(self._state, text, tokens)
-        try:
-            structure, self._state = self._grammar.step(state, text[start:])
-        except Fault as fault:
-            fault.position += start
-            tokens += fault.tokens
-            raise
-        tokens += structure
-
-    def _scan_pairs(self, pairs: Iterable[tuple[str, str]], strings_to_check: bool, tokens: list[Token]) -> None:
-        """The innermost loop: what stands before a string, then the string, and on."""
-        append, extend = tokens.append, tokens.extend
-        state = self._state
-        for between, string in pairs:
-            try:
-                structure, string_type, state = state.before_string[between]
-            except KeyError:
-                structure, string_type, state = self._before_string(state, between, tokens)
-            if structure:
-                extend(structure)
-            if strings_to_check and ("\\" in string or not string.isprintable()):
-                string = unescape(string)
-            append((string_type, string))
-        self._state = state
-
-    def _before_string(self, state: State, between: str, tokens: list[Token]) -> StringStep:
-        """What the innermost loop does not know by heart yet."""
-        first = len(tokens)
-        after, start = self._scan_numbers(state, between, tokens)
-        try:
-            structure, string_type, after = self._grammar.step_to_string(after, between[start:])
-        except Fault as fault:
-            fault.position += start
-            tokens += fault.tokens
-            raise
-        if start == 0:
-            return structure, string_type, after
-        step = (*tokens[first:], *structure), string_type, after
-        del tokens[first:]
-        self._grammar.remember(state, between, step)
-        return step
-
-    def _scan_numbers(self, state: State, text: str, tokens: list[Token]) -> tuple[State, int]:
-        """Scan a text without strings up to its last number.
-
-        Returns:
-            The state behind the number, and where in the text that is.
-        """
-        parts = _NUMBERS.split(text)
-        if len(parts) == 1:
-            return state, 0
-        grammar = self._grammar
-        last = parts.pop()
-        iterator = iter(parts)
-        pairs = zip(iterator, iterator, strict=False)
-        try:
-            for structure, number in pairs:
-                step = state.steps.get(structure)
-                new, state = step if step is not None else grammar.step(state, structure)
-                if new:
-                    tokens += new
-                if len(number) > self._number_length:
-                    raise grammar.too_long(len(structure))
-                if not state.takes_value:
-                    raise Fault(f"{state.wanted()} expected, not a number", len(structure))
-                tokens.append((_NUMBER, number))
-                state = state.after or grammar.after_value(state)
-        except Fault as fault:
-            done = len(parts) - 2 * (sum(1 for _ in pairs) + 1)
-            fault.position += sum(map(len, parts[:done]))
-            tokens += fault.tokens
-            raise
-        return state, len(text) - len(last)
-
     # --- the end, and the faults -------------------------------------------------------------------------------
 
     def _finish(self, tokens: list[Token]) -> None:
@@ -537,7 +473,7 @@ class JsonReader:
             self._held.clear()
             self._scan(word, tokens)
         self._offset += len(self._held)
-        state = self._state
+        state = self._scanner.state
         complete = state.expect is Expect.END or (self._multiple and not state.frame.container)
         if self._held or self._mode is not _Mode.BETWEEN or not complete:
             message = "the input ends within a JSON document" if self._offset else "the input is empty"
@@ -545,7 +481,7 @@ class JsonReader:
 
     def _may_go_on(self) -> bool:
         """Whether there is no saying what the word at the end of the stream would have become."""
-        state, word = self._state, self._word()
+        state, word = self._scanner.state, self._word()
         text = word.decode(errors="replace")
         is_value = text in self._grammar.literals or _NUMBER_WHOLE.fullmatch(text) is not None
         if len(word) < len(self._held):
@@ -563,10 +499,7 @@ class JsonReader:
     def _check_begun(self, held: bytes, start: int) -> None:
         """Whether a string is right as far as it goes; ``start`` bytes are its quotation mark, if that is held."""
         if start:
-            try:
-                self._grammar.step_to_string(self._state, "")
-            except Fault as fault:
-                raise self._fault(fault) from None
+            self._step_to_string()
         body = held[start:]
         try:
             text, length = utf_8_decode(body, "strict", False)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 __all__ = ["Token", "TokenType"]
+
+NUMBER_TEXT = r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"
+"""The pattern of a number (RFC 8259, section 6)."""
+
+MEMBER_DEPTH = 3
+"""How many objects and arrays there may be within one another in a MEMBER."""
 
 
 class TokenType(IntEnum):
     """What a token is; the names are those of RFC 8259 (object, array, string, number, literal names).
 
     A string of more than ``Limits.string_segment`` bytes comes as STRING_SEGMENT tokens, the last of them
-    STRING_END, instead of one STRING.
+    STRING_END, instead of one STRING. MEMBER is for those who ask for it, see ``JsonReader``.
 
     >>> TokenType.START_OBJECT.name
     'START_OBJECT'
@@ -30,11 +36,13 @@ class TokenType(IntEnum):
     TRUE = 10
     FALSE = 11
     NULL = 12
+    MEMBER = 13
 
 
-Token: TypeAlias = tuple[int, str]
+# The text is Any because that of a MEMBER is a tuple, which no checker can see.
+Token: TypeAlias = tuple[int, Any]
 """A type and its text: the characters of a name or a string with the escapes resolved, or the exact text of a
-number. The other types have the empty string.
+number. The other types have the empty string, but for MEMBER, which has a tuple of strings.
 
 The type is a plain int, equal to the member of ``TokenType``: the garbage collector need not look after a tuple of an
 int and a str, which makes reading a third faster than with the members themselves."""

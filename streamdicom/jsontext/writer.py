@@ -1,7 +1,8 @@
 """A writer of JSON text (RFC 8259): tokens in, bytes out.
 
 Whether a token may come next is decided by what is open and by what came last; ``_Place`` says the latter, and a
-token that may not come is an ``OutputError`` that leaves the writer as it was.
+token that may not come is an ``OutputError`` that leaves the writer as it was. Behind a sink that has failed nothing
+can be written, because nobody knows what it has taken.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from enum import IntEnum
 from itertools import accumulate
 from json.encoder import encode_basestring
 
-from streamdicom.errors import InputError, OutputError
+from streamdicom.errors import InputError, OutputError, stopped
 from streamdicom.jsontext._base64 import Base64Encoder
 from streamdicom.jsontext._escapes import escaper
 from streamdicom.jsontext.reader import JsonReader
@@ -92,6 +93,7 @@ class JsonWriter:
         self._reader: JsonReader | None = None  # of a raw value in segments that is laid out anew
         self._raw_place = _START  # within it
         self._raw_error: OutputError | None = None
+        self._error: OutputError | None = None  # once the sink has failed
         self._parts: list[str] = []
         self._size = 0
         self._committed = 0
@@ -311,12 +313,21 @@ class JsonWriter:
         self._flush()
 
     def _flush(self) -> None:
-        if self._parts:
-            block = "".join(self._parts).encode()
+        if self._error:
             self._parts.clear()
-            self._size = 0
+            raise self._error
+        if not self._parts:
+            return
+        block = "".join(self._parts).encode()
+        self._parts.clear()
+        try:
             self._sink(block)
-            self._committed += len(block)
+        except BaseException as error:
+            self._error = stopped(OutputError, "writer", error)
+            self._size = _BLOCK  # so that whatever comes is flushed, and told of it
+            raise
+        self._size = 0
+        self._committed += len(block)
 
     def close(self) -> None:
         """Flush, once the document is complete.
@@ -324,6 +335,8 @@ class JsonWriter:
         Raises:
             OutputError: Something is still open, or nothing was written; what there is has not been flushed.
         """
+        if self._error:
+            raise self._error
         if self._container or self._place is _SEGMENT or (self._place is _START and not self._multiple):
             raise OutputError("the document is not complete")
         if self._end_of_text and self._place is not _START:

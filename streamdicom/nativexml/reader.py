@@ -36,7 +36,7 @@ from streamdicom.nativexml._private import Blocks, is_creator
 from streamdicom.nativexml._reading import TEXT_STATES, ValueReader
 from streamdicom.nativexml._states import OF_ATTRIBUTE, WANTED, State
 from streamdicom.nativexml._values import COMPONENTS, GROUPS, PARSERS, name_of, tag_of
-from streamdicom.options import ReadOptions
+from streamdicom.options import ReadOptions, given
 from streamdicom.ordering import Elements
 from streamdicom.tags import dictionary_vrs, format_tag
 from streamdicom.vr import VRS, Form
@@ -115,7 +115,7 @@ class NativeXmlParser(ValueReader):
     """
 
     def __init__(self, *, options: ReadOptions | None = None, offset: int = 0) -> None:
-        limits = (options or ReadOptions()).limits
+        limits = given(options, ReadOptions).limits
         super().__init__(limits)
         self._documents = Documents(limits, self._start, self._end, self._texts.append, self._pause, offset)
         self._most_sequences = (limits.depth - 4) // 3  # see ``Limits.depth``

@@ -12,7 +12,7 @@ from streamdicom.errors import OutputError
 from streamdicom.events import ELEMENT, Event, EventType
 from streamdicom.nativexml._markup import END, escape, markup_of, reference, start_of, values_of
 from streamdicom.nativexml._private import Blocks, is_creator
-from streamdicom.options import WriteOptions
+from streamdicom.options import WriteOptions, given
 from streamdicom.valuefield import json_field
 from streamdicom.vr import VRS, Form
 from streamdicom.writing import MOST_PENDING, Moves, Place, TextWriter
@@ -70,7 +70,7 @@ class NativeXmlWriter(TextWriter):
         options: WriteOptions | None = None,
         array: bool = True,
     ) -> None:
-        options = options or WriteOptions()
+        options = given(options, WriteOptions)
         markup = markup_of(options)
         most_sequences = (options.limits.depth - 4) // 3  # see ``Limits.depth``
         super().__init__(markup, most_sequences=most_sequences, is_stream=array)

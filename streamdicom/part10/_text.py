@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import re
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 from streamdicom.errors import LimitError
@@ -14,6 +16,8 @@ from streamdicom.vr import VRS, Form
 __all__ = ["LongText", "decode_text"]
 
 _ESCAPE = b"\x1b"
+# The two bytes of a character of JIS X 0208 or JIS X 0212 may look like any delimiter (PS3.3 C.12.1.1.2).
+_KANJI = rb"\x1b\$(?:[@B]|\(D)(?:[\x21-\x7e]{2})*"
 _MOST = 64 * 1024  # characters of one value that is not delivered in segments
 _MANY = 4096  # values in one event
 
@@ -38,17 +42,19 @@ def _text(vr: str, data: bytes, encodings: list[str] | None) -> str:
     if _ESCAPE not in data:
         return decode(data, encodings)
     # PS3.5 6.1.2.5.3: behind a delimiter the first character set is in force again.
-    delimiters = [b"\\", b"="] if vr == "PN" else [b"\\"] if VRS[vr].multiple else []
-    return _joined(data, encodings, delimiters)
+    delimiters = b"\\=" if vr == "PN" else b"\\" if VRS[vr].multiple else b""
+    return "".join([decode(part, encodings) for part in _cut(data, delimiters)])
 
 
-def _joined(data: bytes, encodings: list[str], delimiters: list[bytes]) -> str:
-    from streamdicom.charset import decode
-
-    if not delimiters:
-        return decode(data, encodings)
-    first, *rest = delimiters
-    return first.decode().join([_joined(part, encodings, rest) for part in data.split(first)])
+def _cut(data: bytes, delimiters: bytes) -> Iterator[bytes]:
+    """What is between delimiters, and they themselves."""
+    start = 0
+    for found in re.finditer(_KANJI + rb"|([%s])" % re.escape(delimiters), data) if delimiters else ():
+        if found[1]:
+            yield data[start : found.start()]
+            yield found[1]
+            start = found.end()
+    yield data[start:]
 
 
 class LongText:

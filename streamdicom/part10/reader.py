@@ -41,7 +41,7 @@ from streamdicom.events import (
     VALUES,
     Event,
 )
-from streamdicom.options import ReadOptions
+from streamdicom.options import ReadOptions, given
 from streamdicom.part10._context import Context, Facts, is_ambiguous, is_telling
 from streamdicom.part10._text import LongText, decode_text
 from streamdicom.part10.syntax import (
@@ -131,7 +131,7 @@ class Part10Parser:
     """
 
     def __init__(self, *, options: ReadOptions | None = None, index: int = 0) -> None:
-        options = options or ReadOptions()
+        options = given(options, ReadOptions)
         self._force = options.force
         self._depth = options.limits.depth
         self._index = index
@@ -190,6 +190,8 @@ class Part10Parser:
     def close(self) -> list[Event]:
         """Say that the file has ended; return the last events. Closing twice does nothing.
 
+        A fault raises at once, whatever events there are before it: nobody need call again.
+
         Raises:
             TruncatedError: The file stopped before it was complete.
             InputError: As in ``feed``.
@@ -197,7 +199,10 @@ class Part10Parser:
         if self._closed and not self._error:
             return []
         self._closed = True
-        return self._deliver(self._finish)
+        events = self._deliver(self._finish)
+        if self._error:
+            raise self._error
+        return events
 
     def skip(self, but: int = -1) -> int:
         """Do without the rest of a long binary value that is being read.

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, ClassVar, TypeAlias
 
 from streamdicom.errors import OutputError
 from streamdicom.events import ELEMENT, END_ITEM, END_SEQUENCE, START_ITEM, START_SEQUENCE, Event, EventType
-from streamdicom.options import ReadOptions, WriteOptions
+from streamdicom.options import ReadOptions, WriteOptions, given
 from streamdicom.part10._items import ItemsCheck
 from streamdicom.part10._meta import FileMeta, check_transfer_syntax
 from streamdicom.part10.reader import Part10Parser
@@ -123,7 +123,7 @@ class Part10Writer(Writer):
         self, target: BinaryIO, temporary: Callable[[], BinaryIO], *, options: WriteOptions | None = None
     ) -> None:
         super().__init__()
-        options = options or WriteOptions()
+        options = given(options, WriteOptions)
         check_transfer_syntax(options.transfer_syntax)
         self._target = target
         self._temporary = temporary
@@ -231,7 +231,7 @@ class Part10Writer(Writer):
             raise OutputError("no data set, where one is due")
         if self._place != _Place.END:
             raise OutputError("the data set is not complete", self._location())
-        self._flush()
+        self._until_error(self._flush)
 
     def _sequences(self) -> Iterable[tuple[int, int]]:
         frames = [*self._frames, self._frame] if self._place == _SEQUENCE else self._frames

@@ -16,7 +16,7 @@ from httpx2 import URL, Client, HTTPError, NetworkError, RemoteProtocolError, Ti
 from streamdicom.bulkdata import BulkDataInfo
 from streamdicom.errors import BulkDataError, LimitError, OutputError, RequestError, ResponseError, TruncatedError
 from streamdicom.limits import Limits
-from streamdicom.options import ReadOptions
+from streamdicom.options import ReadOptions, given
 from streamdicom.web._answers import Fetch, Retrieval, Search, level_of, status_text
 from streamdicom.web._content import media_type
 from streamdicom.web._datasets import check_part
@@ -89,7 +89,7 @@ def fetch_datasets(
     True
     """
     target = url_of(url)
-    options = options or ReadOptions()
+    options = given(options, ReadOptions)
     query = target.query.decode("ascii")
     level = level_of(target.path)
     fetch: Fetch

@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from streamdicom.bulkdata import BulkDataStore
 from streamdicom.errors import RequestError, TruncatedError
 from streamdicom.limits import Limits
-from streamdicom.options import ReadOptions
+from streamdicom.options import ReadOptions, given
 from streamdicom.web._content import FILE, PIECE, Content, ContentDecoder
 from streamdicom.web._datasets import BodyReader, DocumentReader, FilesReader
 from streamdicom.web._related import RelatedReader
@@ -84,7 +84,7 @@ async def iter_request_datasets(
     >>> asyncio.run(patient_ids(Request(scope, receive)))
     ['17']
     """
-    options = options or _DEFAULTS
+    options = _DEFAULTS if options is None else given(options, ReadOptions)
     content = Content.of(request.headers)
     reader = _reader(content, request, options, store, file_dataset)
     try:

@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 
-from streamdicom.options import WriteOptions
+from streamdicom.options import WriteOptions, given
 from streamdicom.web._blocks import AsyncSource, Blocks, ThreadSource
 from streamdicom.web.formatters import DEFAULT_FORMATTERS, DICOM_JSON, DICOM_XML, Formatter, new_body
 from streamdicom.web.negotiation import negotiate
@@ -71,7 +71,7 @@ class DatasetResponse(Response):
         from pydicom.dataset import Dataset
 
         is_one = isinstance(datasets, Dataset)
-        body = new_body(formatter, options or WriteOptions(), array=not is_one)
+        body = new_body(formatter, given(options, WriteOptions), array=not is_one)
         self.status_code = status_code
         self.media_type = body.content_type
         self.background = background

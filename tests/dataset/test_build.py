@@ -294,11 +294,12 @@ def test_null_among_values_reads_as_after_dcmread() -> None:
 
 
 @pytest.mark.parametrize(("vr", "number"), [("US", 65536), ("US", -1), ("SL", 2**31), ("UV", 2**64), ("FL", 1e300)])
-@pytest.mark.filterwarnings("ignore:Invalid value:UserWarning")
+@pytest.mark.filterwarnings("ignore:Invalid value:UserWarning", "ignore:out-of-range")
 def test_a_number_beyond_its_vr_is_kept_and_left_to_pydicoms_validation(vr: str, number: float) -> None:
     assert _loads(vr, number).value == number
 
 
+@pytest.mark.filterwarnings("ignore:out-of-range")
 def test_what_pydicom_refuses_is_an_error_with_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config.settings, "reading_validation_mode", config.RAISE)
     with pytest.raises(DatasetError) as caught:

@@ -17,7 +17,7 @@ from pydicom.hooks import hooks, raw_element_value
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
-from pydicom.valuerep import DA, DT, IS, TM, DSdecimal, DSfloat
+from pydicom.valuerep import DA, DT, IS, TM, DSdecimal, DSfloat, PersonName
 
 import streamdicom
 from streamdicom import EventType, Limits, Location, OutputError, ReadOptions, WriteOptions
@@ -314,6 +314,50 @@ def test_an_ambiguous_vr_is_settled_without_changing_the_element(vr: str, value:
     assert vr == dataset[tag].VR
 
 
+@pytest.mark.parametrize("representation", [None, 0, 1])
+@pytest.mark.parametrize(
+    ("value", "vrs"),  # without Pixel Representation, and with 0 and 1
+    [
+        (5, ["US", "US", "SS"]),
+        ([5, None], ["US", "US", "SS"]),
+        (-5, ["SS", "SS", "SS"]),
+        ([-(2**15), 2**15 - 1], ["SS", "SS", "SS"]),
+        (2**15, ["US", "US", "US"]),
+        (2**16, []),
+        (-(2**15) - 1, []),
+        ([-1, 2**15], []),
+    ],
+    ids=str,
+)
+def test_an_ambiguous_vr_is_one_that_holds_the_values(value: Any, vrs: list[str], representation: int | None) -> None:
+    dataset, item = Dataset(), Dataset()
+    item[0x00280106] = DataElement(0x00280106, "US or SS", value)
+    dataset.ReferencedImageSequence = [item]
+    if representation is not None:
+        dataset.PixelRepresentation = representation  # behind the item, which does not know it
+    if vrs:
+        expected = vrs[0 if representation is None else representation + 1]
+        assert _written(dataset)["00081140"]["Value"][0]["00280106"]["vr"] == expected
+        return
+    with pytest.raises(OutputError, match="US or SS") as caught:
+        streamdicom.dumps(dataset)
+    assert caught.value.location.tag_path == "00081140[0].00280106"
+
+
+@pytest.mark.parametrize("vr", ["SS", "US or SS"])
+def test_a_lookup_table_descriptor_is_written_as_its_vr_has_it(vr: str) -> None:  # PS3.3 C.11.1.1
+    dataset = Dataset()
+    dataset.PixelRepresentation = 1
+    dataset[0x00283002] = DataElement(0x00283002, vr, [40_000, -5, 16])
+    assert _written(dataset)["00283002"] == {"vr": "SS", "Value": [40_000 - 65_536, -5, 16]}
+    loaded = streamdicom.loads(streamdicom.dumps(dataset))
+    assert loaded.LUTDescriptor == [40_000, -5, 16]
+    assert _written(loaded) == _written(dataset)
+    read = _read(PixelRepresentation=1, LUTDescriptor=[40_000, -5, 16])
+    assert _written(read) == _written(dataset)
+    streamdicom.write_file(streamdicom.iter_events(streamdicom.dumps(read).encode()), io.BytesIO())
+
+
 def _read(**values: Any) -> Dataset:
     """A data set that was read from implicit VR, so that nothing in it has been converted yet."""
     dataset = Dataset()
@@ -386,6 +430,19 @@ def test_what_pydicom_cannot_convert_is_an_error_with_its_place() -> None:
     assert caught.value.location.tag_path == "00091001"
 
 
+@pytest.mark.parametrize("several", [False, True])
+def test_a_name_that_a_strict_pydicom_cannot_decode_is_an_error_with_its_place(
+    monkeypatch: pytest.MonkeyPatch, several: bool
+) -> None:
+    name = PersonName(b"\xff", ["utf8"])
+    dataset = Dataset()
+    dataset[_TAG] = DataElement(_TAG, "PN", [name, name] if several else name, already_converted=True)
+    monkeypatch.setattr(config.settings, "reading_validation_mode", config.RAISE)
+    with pytest.raises(OutputError, match="not a value of VR PN") as caught:
+        streamdicom.dumps(dataset)
+    assert caught.value.location.tag_path == "00091001"
+
+
 def test_an_unknown_vr_is_an_error() -> None:
     dataset = Dataset()
     dataset[_TAG] = DataElement(_TAG, "ZZ", "a", already_converted=True)
@@ -398,3 +455,48 @@ def test_several_values_may_be_in_any_kind_of_list() -> None:
         dataset = Dataset()
         dataset[_TAG] = DataElement(_TAG, "LO", values, already_converted=True)
         assert _written(dataset)["00091001"]["Value"] == ["a", "b"]
+
+
+# --- the round trip ----------------------------------------------------------------------------------------------
+
+
+def _through_a_file(dataset: Dataset) -> Dataset:
+    buffer = io.BytesIO()
+    dcmwrite(buffer, deepcopy(dataset), implicit_vr=False, little_endian=True)
+    buffer.seek(0)
+    return dcmread(buffer, force=True)
+
+
+@pytest.mark.parametrize("value", [None, "", b"", []], ids=repr)
+@pytest.mark.parametrize("vr", sorted(set(VRS) - {"SQ"}))
+def test_an_empty_value_comes_back_as_from_a_file(vr: str, value: Any) -> None:
+    dataset = Dataset()
+    dataset[_TAG] = DataElement(_TAG, vr, None)
+    dataset[_TAG]._value = value
+    loaded = streamdicom.loads(streamdicom.dumps(dataset))
+    assert loaded == _through_a_file(dataset)
+    assert repr(loaded[_TAG].value) == repr(_through_a_file(dataset)[_TAG].value)
+
+
+def _of(tag: int, vr: str, value: Any) -> Dataset:
+    dataset = Dataset()
+    dataset.BitsAllocated = 16
+    dataset[tag] = DataElement(tag, vr, value)
+    return dataset
+
+
+@pytest.mark.parametrize(
+    "dataset",
+    [
+        _of(_TAG, "PN", ["a", "", "b="]),
+        _of(0x00280106, "US or SS", 5),
+        _of(0x7FE00010, "OB or OW", b"ab"),
+        _of(0x60003000, "OB or OW", b"ab"),
+        _of(0x00100000, "UL", 4),
+    ],
+    ids=["names", "US or SS", "pixels", "overlay", "group length"],
+)
+def test_what_the_round_trip_changes_a_file_changes_too(dataset: Dataset) -> None:
+    loaded, read = streamdicom.loads(streamdicom.dumps(dataset)), _through_a_file(dataset)
+    assert loaded == read
+    assert [element.VR for element in loaded] == [element.VR for element in read]

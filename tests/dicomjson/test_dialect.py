@@ -281,6 +281,12 @@ FORMS = [
         f'{{"{KEY}":{{"vr":"SQ","Value":[{{}},{{"00100020":{{"vr":"LO"}}}},{{}}]}}}}',
     ),
     of("number-as-string", "US", '["5"]', (5,), "[5]"),
+    of("out-of-range", "US", "[65535,65536,-1]", (65535, 65536, -1), "[65535,65536,-1]"),
+    of("out-of-range", "SS", "[-32769]", (-32769,), "[-32769]"),
+    of("out-of-range", "UL", "[4294967296]", (2**32,), "[4294967296]"),
+    of("out-of-range", "SL", "[2147483648]", (2**31,), "[2147483648]"),
+    of("out-of-range", "UV", "[-1]", (-1,), "[-1]"),
+    of("out-of-range", "SV", '["9223372036854775808"]', (2**63,), "[9223372036854775808]"),
     of("number-as-string", "SL", '["-5.0"]', (-5,), "[-5]"),
     of("number-as-string", "FD", '["1.5"]', (1.5,), "[1.5]"),
     of("number-as-string", "SV", '[" 1"]', (1,), "[1]"),
@@ -431,6 +437,7 @@ _JSON_CODES = ("byte-order-mark", "trailing-comma", "comment", "bare-nonfinite")
 _FOUND_BEFORE = ("wrapper", "unknown-key")
 
 
+@pytest.mark.filterwarnings("ignore:Invalid value:UserWarning")  # pydicom's, of numbers out of range
 @FORM
 def test_a_form_is_written_again_as_the_standard_has_it(form: Form) -> None:
     dataset = streamdicom.loads(form.text.replace(MARK, ""), options=ReadOptions(on_deviation=DeviationLog()))
@@ -440,7 +447,9 @@ def test_a_form_is_written_again_as_the_standard_has_it(form: Form) -> None:
 
 
 # What Annex F has nothing for is written as it was.
-_NOT_OF_ANNEX_F: dict[str, Any] = dict.fromkeys(("nonfinite", "not-a-number", "largest-double", "file-meta"), "ignore")
+_NOT_OF_ANNEX_F: dict[str, Any] = dict.fromkeys(
+    ("nonfinite", "not-a-number", "out-of-range", "largest-double", "file-meta"), "ignore"
+)
 
 
 def test_every_code_but_that_of_wrong_values_has_a_form() -> None:
@@ -666,6 +675,7 @@ def test_what_somebody_raises_who_is_told_of_a_departure_ends_the_stream() -> No
         with pytest.raises(InputError, match="stopped by Stopped") as caught:
             again()
         assert caught.value is parser.error
+        assert isinstance(caught.value.__cause__, Stopped)
 
 
 def test_a_warning_that_is_an_error_ends_the_stream() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -14,8 +15,10 @@ import pytest
 import streamdicom
 from streamdicom.deviations import Deviation
 from streamdicom.dicomjson import EventParser
+from streamdicom.dicomjson._whole import members
 from streamdicom.errors import DicomJsonError, InputError, JsonSyntaxError, LimitError, Location, TruncatedError
 from streamdicom.events import Event, EventType
+from streamdicom.jsontext import JsonReader, TokenType
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions
 from streamdicom.vr import VRS
@@ -44,6 +47,7 @@ from tests.dicomjson.reading import (
     shown,
     some,
     start_parts,
+    ways_to_cut,
 )
 
 # --- data sets that are right ------------------------------------------------------------------------------------
@@ -1204,3 +1208,115 @@ def test_the_place_is_counted_over_more_than_a_piece() -> None:
     assert error is not None
     assert error.location.byte_offset == len(before) + len('{"00091001":{"vr":')
     assert error.location.dataset_index == 200_000 // len(OTHER)
+
+
+# --- attributes that come whole ----------------------------------------------------------------------------------
+
+COME_WHOLE: list[tuple[str, str, Event | None]] = [
+    ("no value", '"vr":"LO"', element("LO")),
+    ("a string", '"vr":"LO","Value":["a b"]', element("LO", "a b")),
+    ("a string before its VR", '"Value":["a b"],"vr":"LO"', element("LO", "a b")),
+    ("white space", '\t"vr" : "LO"\n , "Value" :\r[ "a" , "b" ] ', element("LO", "a", "b")),
+    ("strings", '"vr":"CS","Value":["a","b","c"]', element("CS", "a", "b", "c")),
+    ("beyond ASCII", '"vr":"LO","Value":["\u00e9\u20ac\U0001f600\x7f"]', element("LO", "\u00e9\u20ac\U0001f600\x7f")),
+    ("a number", '"vr":"US","Value":[65535]', element("US", 65535)),
+    ("numbers", '"vr":"FD","Value":[1.5,-2e3 , 0]', element("FD", 1.5, -2000.0, 0.0)),
+    ("exact numbers", '"Value":[1.50,-0.0e+1 , 7],"vr":"DS"', element("DS", "1.50", "-0.0e+1", "7")),
+    ("a tag", '"vr":"AT","Value":["00100010"]', element("AT", 0x00100010)),
+    ("a string for a number", '"vr":"UV","Value":["18446744073709551615"]', element("UV", 2**64 - 1)),
+    ("a name", '"vr":"PN","Value":[ { "Alphabetic" : "A^B" } ]', element("PN", ("A^B", "", ""))),
+]
+COME_AS_TOKENS = [
+    '"vr":"SQ"',
+    '"Value":["a"]',
+    "",
+    '"vr":"LO",',
+    '"vr":"LO" "Value":["a"]',
+    '"vr":"LO","Value":["a"],',
+    '"vr":"LO","Value":["a",]',
+    '"vr":"LO","Value":["a"],"vr":"LO"',
+    '"vr":"LO","Value":["a"]"vr":"LO"',
+    '"vr":"LO","Value":[]',
+    '"vr":"LO","Value":[""]',
+    '"vr":"LO","Value":["a",""]',
+    '"vr":"LO","Value":["a",null]',
+    '"vr":"LO","Value":["a",1]',
+    '"vr":"LO","Value":["\\u0041"]',
+    '"vr":"LO","Value":["\\\\"]',
+    '"vr":"LO","Value":["\t"]',
+    '"vr":"US","Value":[01]',
+    '"vr":"US","Value":[1 2]',
+    '"vr":"US","Value":[1,]',
+    '"vr":"US","Value":[NaN]',
+    '"vr":"DS","Value":[1.]',
+    f'"vr":"DS","Value":[{"1" * 33}]',
+    '"vr":"PN","Value":[{"Alphabetic":"A","Phonetic":"B"}]',
+    '"vr":"PN","Value":[{"Alphabetic":"A"},{"Alphabetic":"B"}]',
+    '"vr":"OB","InlineBinary":"AAEC"',
+]
+
+
+def has_whole_member(text: str, limits: Limits) -> bool:
+    reader = JsonReader(limits, lenient=True, members=members(limits))
+    return any(kind == TokenType.MEMBER for kind, _ in reader.feed(text.encode()))
+
+
+@pytest.mark.parametrize(("text", "expected"), cases(COME_WHOLE))
+def test_attributes_that_come_whole(text: str, expected: Event) -> None:
+    assert has_whole_member(attribute(text), Limits())
+    assert read_well(attribute(text)) == shown(in_dataset([expected]))
+    # That nothing is wrong with it anywhere in a data set, or as JSON, the strict reader says.
+    sequence = f'{{"00081140":{{"vr":"SQ","Value":[{attribute(text)},{attribute(text)}]}},"00100020":{{{text}}}}}'
+    item = [(EventType.START_ITEM, 0x00081140, "SQ", 0), expected, (EventType.END_ITEM, 0x00081140, "SQ", None)]
+    again = [(EventType.START_ITEM, 0x00081140, "SQ", 1), *item[1:]]
+    kind, _, vr, values = expected
+    whole = [(EventType.START_SEQUENCE, 0x00081140, "SQ", None), *item, *again]
+    whole += [(EventType.END_SEQUENCE, 0x00081140, "SQ", None), (kind, 0x00100020, vr, values)]
+    assert read_well(sequence, ReadOptions(profile="strict")) == shown(in_dataset(whole))
+
+
+@pytest.mark.filterwarnings("ignore")  # of what is odd in some
+@pytest.mark.parametrize("text", COME_AS_TOKENS)
+def test_attributes_that_do_not_come_whole(text: str) -> None:
+    assert not has_whole_member(attribute(text), Limits())
+    read_every_way(attribute(text))
+    read_every_way(attribute(text), ReadOptions(profile="strict"))
+
+
+@pytest.mark.parametrize(
+    ("limits", "text", "parts"),
+    [
+        (Limits(held_values=1), '"vr":"US","Value":[1,2]', [(1,), (2,)]),
+        (Limits(held_values=2), '"vr":"US","Value":[1,2,3]', [(1, 2), (3,)]),
+        (Limits(held_values=2), '"vr":"LO","Value":["a","b","c"]', [("a", "b"), ("c",)]),
+        (Limits(string_segment=12), '"vr":"LO","Value":["abcdef","ghijkl","m"]', [("abcdef", "ghijkl"), ("m",)]),
+        (Limits(string_segment=12), '"vr":"UL","Value":[1234567890,1234567890]', [(1234567890,), (1234567890,)]),
+    ],
+)
+def test_limits_are_the_same_for_what_comes_whole(limits: Limits, text: str, parts: list[tuple[Any, ...]]) -> None:
+    vr = text[6:8]
+    assert read_well(attribute(text), ReadOptions(limits=limits)) == shown(in_dataset(in_parts(TAG, vr, *parts)))
+
+
+def test_the_limit_on_numbers_is_the_same_for_what_comes_whole() -> None:
+    text = attribute('"vr":"DS","Value":[12345]')
+    assert has_whole_member(text, Limits())
+    _, error = read_badly(text, ReadOptions(limits=Limits(number_length=4)))
+    assert isinstance(error, LimitError)
+    assert error.location.byte_offset == text.index("12345")
+
+
+def test_what_is_wrong_in_what_comes_whole_is_told_with_its_place() -> None:
+    text = f'{{"00081140":{{"vr":"SQ","Value":[{attribute(_ODD_NUMBER)}]}},"00100020":{{{_ODD_NUMBER}}}}}'
+    assert has_whole_member(text, Limits())
+    found: list[Deviation] = []
+    for chunks in ways_to_cut(text.encode()):
+        found.clear()
+        run(chunks, ReadOptions(on_deviation=found.append))
+        ends = [match.end() - 1 for match in re.finditer('"large".*?}', text)]
+        assert [deviation.location.byte_offset for deviation in found] == ends
+    _, error = read_badly(text, ReadOptions(profile="strict"))
+    assert error.location == Location(ends[0], 0, f"00081140[0].{KEY}")
+
+
+_ODD_NUMBER = '"vr":"DS","Value":["large"]'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from time import process_time
@@ -14,6 +15,7 @@ from streamdicom.deviations import DEVIATIONS
 from streamdicom.errors import InputError, JsonSyntaxError, LimitError, TruncatedError
 from streamdicom.jsontext import JsonReader, Token, TokenType
 from streamdicom.limits import Limits
+from tests.members import MEMBERS, expanded
 
 BOM = b"\xef\xbb\xbf"
 MARK, COMMA, COMMENT, NONFINITE = "byte-order-mark", "trailing-comma", "comment", "bare-nonfinite"
@@ -45,15 +47,20 @@ def calls(reader: JsonReader, chunks: Iterable[bytes]) -> Iterator[Callable[[], 
     yield reader.close
 
 
-def run(chunks: Iterable[bytes], limits: Limits | None = None, multiple: bool = False) -> Outcome:
+def run(
+    chunks: Iterable[bytes],
+    limits: Limits | None = None,
+    multiple: bool = False,
+    members: re.Pattern[str] | None = None,
+) -> Outcome:
     """Tokens, departures of all calls, and the error."""
-    reader = JsonReader(limits, multiple=multiple, lenient=True)
+    reader = JsonReader(limits, multiple=multiple, lenient=True, members=members)
     tokens: list[Token] = []
     departures: Departures = []
     try:
         for call in calls(reader, chunks):
             try:
-                tokens += call()
+                tokens += expanded(call())
             finally:
                 departures += reader.departures
     except InputError as error:
@@ -71,6 +78,7 @@ def ways_to_cut(data: bytes) -> Iterator[list[bytes]]:
 def read_every_way(data: bytes, limits: Limits | None = None, multiple: bool = False) -> Outcome:
     """What a lenient reader makes of the bytes, having made sure that it is the same however they are cut."""
     outcomes = [run(chunks, limits, multiple) for chunks in ways_to_cut(data)]
+    outcomes += [run(chunks, limits, multiple, MEMBERS) for chunks in ways_to_cut(data)]
     for outcome in outcomes:
         assert outcome == outcomes[0]
     return outcomes[0]

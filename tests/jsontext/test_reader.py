@@ -1,4 +1,4 @@
-"""The JsonReader: every case is fed whole, byte by byte, and cut in two at each place."""
+"""The JsonReader: fed whole, byte by byte, and cut in two at each place; with members that come whole, and without."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from streamdicom.errors import InputError, JsonSyntaxError, LimitError, Truncate
 from streamdicom.jsontext import JsonReader, Token, TokenType
 from streamdicom.jsontext._grammar import _MOST_REMEMBERED, Grammar, State
 from streamdicom.limits import Limits
+from tests.members import MEMBERS, expanded, stands_for
 
 OPEN, CLOSE = (TokenType.START_OBJECT, ""), (TokenType.END_OBJECT, "")
 OPEN_ARRAY, CLOSE_ARRAY = (TokenType.START_ARRAY, ""), (TokenType.END_ARRAY, "")
@@ -44,14 +45,17 @@ def cases(table: Sequence[Sequence[Any]]) -> list[Any]:
     return [pytest.param(*row[1:], id=row[0]) for row in table]
 
 
-def run(chunks: Iterable[bytes], limits: Limits | None, multiple: bool) -> tuple[list[Token], Failure | None]:
-    reader = JsonReader(limits, multiple=multiple)
+def run(
+    chunks: Iterable[bytes], limits: Limits | None, multiple: bool, members: re.Pattern[str] | None = None
+) -> tuple[list[Token], Failure | None]:
+    reader = JsonReader(limits, multiple=multiple, members=members)
     tokens: list[Token] = []
     try:
         tokens.extend(reader.read(chunks))
     except InputError as error:
-        return tokens, (type(error), error.message, error.location.byte_offset, getattr(error, "limit", ""))
-    return tokens, None
+        failure = type(error), error.message, error.location.byte_offset, getattr(error, "limit", "")
+        return expanded(tokens), failure
+    return expanded(tokens), None
 
 
 def single_bytes(data: bytes) -> list[bytes]:
@@ -71,6 +75,7 @@ def read_every_way(
 ) -> tuple[list[Token], Failure | None]:
     """What a reader makes of the bytes, having made sure that it is the same however they are cut."""
     outcomes = [run(chunks, limits, multiple) for chunks in ways_to_cut(data)]
+    outcomes += [run(chunks, limits, multiple, MEMBERS) for chunks in ways_to_cut(data)]
     for outcome in outcomes:
         assert outcome == outcomes[0]
     return outcomes[0]
@@ -181,6 +186,7 @@ def test_tokens_agree_with_the_json_module(data: bytes) -> None:
 
 def test_types_of_tokens_are_plain_integers() -> None:
     tokens = JsonReader(Limits(string_segment=12)).feed(b'{"a":[1,"b",true,false,null,"cccccccccccccc"]}')
+    tokens += JsonReader(members=re.compile('"(x)":0(?=})')).feed(b'{"x":0}')
     assert {kind for kind, _ in tokens} == set(TokenType)
     assert {type(kind) for kind, _ in tokens} == {int}
 
@@ -944,27 +950,35 @@ def test_bytes_consumed_at_the_end(data: bytes) -> None:
 RAW_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]|[^ \t\r\n\[\]{}:,"]+', re.DOTALL)
 
 
-def locate_all(chunks: Iterable[bytes], limits: Limits | None = None, multiple: bool = False) -> list[int]:
-    reader = JsonReader(limits, multiple=multiple)
-    places: list[int] = []
-    for chunk in chunks:
-        places += [reader.locate(index) for index in range(len(reader.feed(chunk)))]
-    places += [reader.locate(index) for index in range(len(reader.close()))]
-    return places
+def locate_all(
+    chunks: Iterable[bytes],
+    limits: Limits | None = None,
+    multiple: bool = False,
+    members: re.Pattern[str] | None = None,
+) -> list[int]:
+    reader = JsonReader(limits, multiple=multiple, members=members)
+    offsets: list[int] = []
+    for chunk in (*chunks, None):
+        tokens = reader.close() if chunk is None else reader.feed(chunk)
+        places = [(index, inner) for index, token in enumerate(tokens) for inner in range(len(stands_for(token)))]
+        each = [reader.locate(*place) for place in places]
+        assert reader.locate_all(places) == each
+        offsets += each
+    return offsets
 
 
 @pytest.mark.parametrize("data", [pytest.param(row[1], id=str(row[0])) for row in DOCUMENTS])
 def test_locate(data: bytes) -> None:
     expected = [match.start() for match in RAW_TOKEN.finditer(data)]
     for chunks in ways_to_cut(data):
-        assert locate_all(chunks) == expected
+        assert locate_all(chunks) == locate_all(chunks, members=MEMBERS) == expected
 
 
 @pytest.mark.parametrize("data", [pytest.param(row[1], id=row[0]) for row in STREAMS[:16]])
 def test_locate_in_several_documents(data: bytes) -> None:
     expected = [match.start() for match in RAW_TOKEN.finditer(data)]
     for chunks in ways_to_cut(data):
-        assert locate_all(chunks, multiple=True) == expected
+        assert locate_all(chunks, multiple=True) == locate_all(chunks, multiple=True, members=MEMBERS) == expected
 
 
 def test_locate_in_a_document_of_many_pieces() -> None:
@@ -994,6 +1008,57 @@ def test_locate_tokens_before_a_wrong_byte() -> None:
     reader = JsonReader()
     assert len(reader.feed(b' ["\xc3\xa9", 12, "\xff"]')) == 3
     assert [reader.locate(index) for index in range(3)] == [1, 2, 8]
+
+
+# --- members that come whole -------------------------------------------------------------------------------------
+
+
+def whole(text: str) -> Token:
+    return TokenType.MEMBER, (text,)
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b'{"a":1,"b":[]}', [OPEN, whole('"a":1'), whole('"b":[]'), CLOSE]),
+        (b'{ "a" : "x" ,\n"b":{"c":null} }', [OPEN, whole('"a" : "x"'), whole('"b":{"c":null}'), CLOSE]),
+        (b'{"a":12,"b":1}', [OPEN, name("a"), number("12"), whole('"b":1'), CLOSE]),
+        (b'{"\\"":1,"b":1}', [OPEN, name('"'), number("1"), whole('"b":1'), CLOSE]),
+        ('{"\xe9":"\u20ac"}'.encode(), [OPEN, whole('"\xe9":"\u20ac"'), CLOSE]),
+        (
+            b'[{"a":1},{"a":1}]',
+            [OPEN_ARRAY, OPEN, whole('"a":1'), CLOSE, OPEN, whole('"a":1'), CLOSE, CLOSE_ARRAY],
+        ),
+    ],
+)
+def test_whole_members(data: bytes, expected: list[Token]) -> None:
+    assert JsonReader(members=MEMBERS).feed(data) == expected
+
+
+def test_what_looks_like_a_member_within_strings_is_none() -> None:
+    data = b'[",", ": ",": 1,"]'
+    assert MEMBERS.search(data.decode())
+    assert JsonReader(members=MEMBERS).feed(data) == JsonReader().feed(data)
+
+
+def test_members_are_not_whole_where_the_text_has_a_fault() -> None:
+    reader = JsonReader(members=MEMBERS)
+    assert reader.feed(b'{"a":1,"b":x}') == [OPEN, name("a"), number("1"), name("b")]
+    with pytest.raises(JsonSyntaxError, match="byte 11"):
+        reader.feed(b"")
+
+
+def test_members_are_not_whole_at_the_limit_on_depth() -> None:
+    reader = JsonReader(Limits(depth=4), members=MEMBERS)
+    assert reader.feed(b'{"a":1}') == [OPEN, whole('"a":1'), CLOSE]
+    reader = JsonReader(Limits(depth=3), members=MEMBERS)
+    assert reader.feed(b'{"a":1}') == [OPEN, name("a"), number("1"), CLOSE]
+
+
+def test_members_are_not_whole_near_a_comment() -> None:
+    reader = JsonReader(lenient=True, members=MEMBERS)
+    assert reader.feed(b'{"a"/**/:1,"b":1}') == [OPEN, name("a"), number("1"), name("b"), number("1"), CLOSE]
+    assert reader.departures == [(4, "comment")]
 
 
 # --- bounded memory ----------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import Any
 
@@ -804,3 +804,37 @@ def test_flush_of_nothing_does_not_call_the_sink() -> None:
     writer.flush()
     writer.close()
     assert blocks == []
+
+
+# --- a sink that fails -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda writer: writer.flush(),
+        lambda writer: writer.string("x" * 100_000),
+        lambda writer: writer.string_segment("x" * 100_000),
+        lambda writer: writer.base64_segment(bytes(100_000)),
+        lambda writer: writer.raw('"' + "x" * 100_000 + '"'),
+    ],
+    ids=["flush", "string", "string_segment", "base64_segment", "raw"],
+)
+def test_nothing_follows_what_a_sink_has_not_taken(act: Callable[[JsonWriter], None]) -> None:
+    def sink(block: bytes) -> None:
+        if not blocks:
+            blocks.append(b"")
+            raise OSError("no space left")
+        blocks.append(block)
+
+    blocks: list[bytes] = []
+    writer = JsonWriter(sink)
+    writer.start_array()
+    with pytest.raises(OSError, match="no space left") as first:
+        act(writer)
+    for attempt in (writer.flush, lambda: act(writer), writer.flush, writer.close):
+        with pytest.raises(OutputError, match="stopped by OSError") as again:
+            attempt()
+        assert again.value.__cause__ is first.value
+    assert blocks == [b""]
+    assert (writer.bytes_pending, writer.bytes_committed) == (0, 0)

@@ -20,6 +20,7 @@ from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.data import get_testdata_file
 from pydicom.dataset import FileMetaDataset
 
+from streamdicom.api import iter_file_events
 from streamdicom.dataset import walk
 from streamdicom.errors import DicomFileError, InputError, LimitError, Location, TruncatedError
 from streamdicom.events import Event, EventType
@@ -507,6 +508,21 @@ def test_the_first_character_set_is_in_force_again_behind_a_delimiter() -> None:
     assert read(to, terms, name, text)[1:] == [
         element(NAME, "PN", ("a^\u041b", "\u5c71", "\u041b")),
         element(PATIENT_ID, "LO", "\u5c71", "\u041b", "\u7530"),
+    ]
+
+
+def test_what_looks_like_a_delimiter_within_a_character_is_none() -> None:
+    to = EXPLICIT
+    terms = to.element(CHARSET, "CS", b"\\ISO 2022 IR 87 ")
+    kanji = "\u8868\u79fb"  # of which the bytes have both = and \\
+    data = kanji.encode("iso2022_jp")
+    assert b"=" in data
+    assert b"\\" in data
+    text = to.element(PATIENT_ID, "LO", padded(data + b"\\" + data))
+    name = to.element(NAME, "PN", padded(b"a=" + data + b"=" + data + b"\\" + data))
+    assert read(to, terms, name, text)[1:] == [
+        element(NAME, "PN", ("a", kanji, kanji), (kanji, "", "")),
+        element(PATIENT_ID, "LO", kanji, kanji),
     ]
 
 
@@ -1009,6 +1025,15 @@ def test_less_than_a_preamble(length: int, force: bool) -> None:
         assert events == []
         assert type(error) is TruncatedError
         assert error.location == Location(0, 0, "")
+
+
+def test_a_short_file_that_stops_within_an_element_is_an_error() -> None:
+    data = TO.element(PATIENT_ID, "LO", b"a ") + TO.element(COMMENTS, "LT", b"abcd")[:-1]
+    _, error = parse_in_all_ways(data, ReadOptions(force=True))
+    assert type(error) is TruncatedError
+    assert error.location == Location(10, 0, "00104000")
+    with pytest.raises(TruncatedError):
+        list(iter_file_events(data, options=ReadOptions(force=True)))
 
 
 LONG_META = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from streamdicom.errors import InputError
 from streamdicom.jsontext import JsonReader, JsonWriter, Token, TokenType
 from streamdicom.limits import Limits
+from tests.members import MEMBERS, expanded, stands_for
 from tests.strategies import cuts
 
 LONG_STRING = (TokenType.STRING_SEGMENT, TokenType.STRING_END)
@@ -70,16 +72,18 @@ def joined(tokens: Iterable[Token]) -> list[Token]:
 Outcome = tuple[list[Token], tuple[str, str, int | None, str] | None]
 
 
-def run(chunks: Iterable[bytes], limits: Limits, multiple: bool = False) -> Outcome:
+def run(
+    chunks: Iterable[bytes], limits: Limits, multiple: bool = False, members: re.Pattern[str] | None = None
+) -> Outcome:
     """The tokens, and the error; what is not one of ours is raised."""
-    reader = JsonReader(limits, multiple=multiple)
+    reader = JsonReader(limits, multiple=multiple, members=members)
     tokens: list[Token] = []
     try:
         tokens.extend(reader.read(chunks))
     except InputError as error:
         place = error.location.byte_offset
-        return tokens, (type(error).__name__, error.message, place, getattr(error, "limit", ""))
-    return tokens, None
+        return expanded(tokens), (type(error).__name__, error.message, place, getattr(error, "limit", ""))
+    return expanded(tokens), None
 
 
 def single_bytes(data: bytes) -> list[bytes]:
@@ -189,8 +193,10 @@ def test_any_bytes_are_the_same_however_cut(
 ) -> None:
     whole = run([raw], limits, multiple)
     assert run(single_bytes(raw), limits, multiple) == whole
+    assert run([raw], limits, multiple, MEMBERS) == whole
     if data is not None:
         assert run(data.draw(cuts(raw)), limits, multiple) == whole
+        assert run(data.draw(cuts(raw)), limits, multiple, MEMBERS) == whole
 
 
 @settings(deadline=None, max_examples=600)
@@ -230,14 +236,15 @@ def test_documents_behind_one_another(values: list[Any], between: str, data: st.
 
 
 @settings(deadline=None)
-@given(VALUES, st.data())
-def test_locate_finds_strings_and_numbers(value: Any, data: st.DataObject) -> None:
+@given(VALUES, st.sampled_from([None, MEMBERS]), st.data())
+def test_locate_finds_strings_and_numbers(value: Any, members: re.Pattern[str] | None, data: st.DataObject) -> None:
     raw = json.dumps(value, ensure_ascii=False).encode()
-    reader = JsonReader()
+    reader = JsonReader(members=members)
     for chunk in [*data.draw(cuts(raw)), None]:
         tokens = reader.feed(chunk) if chunk is not None else reader.close()
-        for index, (kind, text) in enumerate(tokens):
-            start = raw[reader.locate(index) :].decode()
+        places = [(index, inner) for index, token in enumerate(tokens) for inner in range(len(stands_for(token)))]
+        for place, (kind, text) in zip(places, expanded(tokens), strict=True):
+            start = raw[reader.locate(*place) :].decode()
             if kind in (TokenType.STRING, TokenType.PROPERTY_NAME):
                 assert json.JSONDecoder().raw_decode(start)[0] == text
             elif kind == TokenType.NUMBER:
@@ -335,15 +342,17 @@ def untidy(draw: st.DrawFn) -> Untidy:
     return text
 
 
-def run_leniently(chunks: Iterable[bytes], limits: Limits, multiple: bool = False) -> tuple[Outcome, Departures]:
-    reader = JsonReader(limits, multiple=multiple, lenient=True)
+def run_leniently(
+    chunks: Iterable[bytes], limits: Limits, multiple: bool = False, members: re.Pattern[str] | None = None
+) -> tuple[Outcome, Departures]:
+    reader = JsonReader(limits, multiple=multiple, lenient=True, members=members)
     tokens: list[Token] = []
     departures: Departures = []
     failure = None
     try:
         for chunk in [*chunks, None]:
             try:
-                tokens += reader.close() if chunk is None else reader.feed(chunk)
+                tokens += expanded(reader.close() if chunk is None else reader.feed(chunk))
             finally:
                 departures += reader.departures
     except InputError as error:
@@ -361,6 +370,7 @@ def test_a_lenient_reader_takes_the_same_as_without_departures(text: Untidy, seg
     (tokens, failure), departures = whole = run_leniently([text.text], limits)
     assert (joined(tokens), failure, departures) == (expected, None, text.departures)
     assert run_leniently(data.draw(cuts(text.text)), limits) == whole
+    assert run_leniently(data.draw(cuts(text.text)), limits, members=MEMBERS) == whole
     assert run_leniently(single_bytes(text.text), limits) == whole
 
 
@@ -385,6 +395,7 @@ def test_any_bytes_are_the_same_to_a_lenient_reader_however_cut(
     whole = run_leniently([raw], limits, multiple)
     assert run_leniently(single_bytes(raw), limits, multiple) == whole
     assert run_leniently(data.draw(cuts(raw)), limits, multiple) == whole
+    assert run_leniently(data.draw(cuts(raw)), limits, multiple, MEMBERS) == whole
     assert whole[1] == sorted(whole[1])
 
 
