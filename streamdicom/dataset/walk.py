@@ -171,7 +171,8 @@ def _members(
                 raise
             if is_sequence:
                 events.append((START_SEQUENCE, tag, "SQ", None))
-                frames.append(_Frame(tag, iter(() if converted.value is None else converted.value[:]), dataset, elements))
+                items = converted.value
+                frames.append(_Frame(tag, iter(() if items is None else items[:]), dataset, elements))
                 if not len(frames) % _LEVELS:
                     _check_frames(frames, index)
                 break
