@@ -12,7 +12,7 @@ from pydicom.dataelem import DataElement, RawDataElement, convert_raw_data_eleme
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 
-from streamdicom.dataset.walk import _values
+from streamdicom.dataset._values import values_of
 from streamdicom.valuefield import DECODERS, ENCODERS, joined_text, json_field, split_name, swap_words
 from streamdicom.vr import VRS, Form
 
@@ -139,7 +139,7 @@ def test_pydicom_reads_from_the_bytes_what_was_encoded(vr: str, texts: list[str]
     data = ENCODERS[vr](values)
     if data is not None:
         assert len(data) % 2 == 0
-        assert _values(vr, _pydicom(vr, data).value) == values
+        assert values_of(vr, _pydicom(vr, data).value) == values
 
 
 def test_text_is_joined_where_pydicom_splits_it_the_same() -> None:

@@ -7,12 +7,11 @@ the fast way, and pydicom's own conversion is asked wherever that does not know.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import suppress
 from copy import copy
 from io import SEEK_END, BufferedIOBase, BytesIO
 from itertools import chain
-from operator import index as as_integer
 from operator import itemgetter
 from typing import Any
 
@@ -23,12 +22,10 @@ from pydicom.filewriter import correct_ambiguous_vr_element
 from pydicom.hooks import hooks
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
-from pydicom.uid import UID
-from pydicom.valuerep import IS, DSfloat, PersonName
 
 from streamdicom.buffers import SpooledValue
-from streamdicom.converters.dates import dicom_text
 from streamdicom.dataset._elements import json_text, known_vr, unknown_element
+from streamdicom.dataset._values import LONG, MANY, NO_MAKERS, SIMPLE, SIMPLE_BUT_BINARY, values_of
 from streamdicom.errors import Location, OutputError
 from streamdicom.events import (
     BULK_DATA,
@@ -51,11 +48,10 @@ from streamdicom.events import (
     Event,
     Value,
 )
-from streamdicom.limits import Limits
 from streamdicom.multipart import LONGEST_FRAGMENT
 from streamdicom.options import WriteOptions
 from streamdicom.tags import FILE_META_GROUP, ITEM_TAG, format_tag
-from streamdicom.valuefield import DECODERS, ENCODERS, SPLITTERS, split_name, swap_words
+from streamdicom.valuefield import DECODERS, ENCODERS, SPLITTERS, swap_words
 from streamdicom.vr import VRS, Form
 
 __all__ = ["walk"]
@@ -65,8 +61,6 @@ _Elements = Iterator[tuple[int, DataElement | RawDataElement]]
 
 _FILE_META = FILE_META_GROUP << 16
 _BATCH = 512  # events
-_LONG = Limits().string_segment
-_MANY = Limits().held_values
 _SEGMENT_LENGTH = 48 * 1024  # which makes 64 KiB of base64
 
 _SHORTS = ("US", "SS")
@@ -141,7 +135,7 @@ def _members(
         The last events, which are yielded with those that follow.
     """
     decoders = _decoders(options)
-    simple = _SIMPLE if little_endian and not options.bulk_data_element_handler else _SIMPLE_BUT_BINARY
+    simple = SIMPLE if little_endian and not options.bulk_data_element_handler else SIMPLE_BUT_BINARY
     frames: list[_Frame] = []
     while True:
         for tag, element in elements:
@@ -149,14 +143,14 @@ def _members(
                 vr = element.VR or known_vr(tag)
                 decoder = decoders.get(vr)
                 data = element.value
-                if decoder is not None and type(data) is bytes and len(data) <= _LONG:
+                if decoder is not None and type(data) is bytes and len(data) <= LONG:
                     values = decoder(data, element.is_little_endian) if data else ()
                     if values is not None:
                         events.append((ELEMENT, tag, vr, values))
                         continue
             else:
                 vr, value = element.VR or "", element.value
-                maker = simple.get(vr, _NO_MAKERS).get(type(value))
+                maker = simple.get(vr, NO_MAKERS).get(type(value))
                 if maker is not None:
                     values = maker(value)
                     if values or (values is not None and not hasattr(element, "bulk_data_uri")):
@@ -318,7 +312,7 @@ def _unambiguous(element: DataElement, datasets: list[Dataset], little_endian: b
 def _fitting(element: DataElement) -> str:
     """The VR that pydicom has chosen, which does not look at the values, or the other one if those fit it alone."""
     vr = str(element.VR)
-    values = tuple([value or 0 for value in _values(vr, element.value)])
+    values = tuple([value or 0 for value in values_of(vr, element.value)])
     for fitting in (vr, *_SHORTS):
         if ENCODERS[fitting](_signed(element.tag, values) if fitting == "SS" else values) is not None:
             return fitting
@@ -349,7 +343,7 @@ def _element_events(tag: int, element: DataElement, little_endian: bool, options
                 return _fragment_events(tag, vr, buffer)
     if isinstance(value, BufferedIOBase):
         return _buffer_events(tag, vr, value, 1 if little_endian else VRS[vr].word)
-    values = _values(vr, value)
+    values = values_of(vr, value)
     if not values:
         # What ``DatasetBuilder`` makes of a reference.
         uri = getattr(element, "bulk_data_uri", None)
@@ -358,7 +352,7 @@ def _element_events(tag: int, element: DataElement, little_endian: bool, options
         values = (swap_words(values[0], VRS[vr].word),)
     if vr == "SS":
         values = _signed(tag, values)
-    if len(values) > _MANY or max(map(_text_length, values)) > _LONG:
+    if len(values) > MANY or max(map(_text_length, values)) > LONG:
         return _parts(tag, vr, values)
     return [(ELEMENT, tag, vr, values)]
 
@@ -372,7 +366,7 @@ def _parts(tag: int, vr: str, values: tuple[Any, ...]) -> Iterator[Event]:
     yield START_ELEMENT, tag, vr, None
     run: list[Any] = []
     for value in values:
-        if isinstance(value, str | bytes) and len(value) > _LONG:
+        if isinstance(value, str | bytes) and len(value) > LONG:
             if run:
                 yield VALUES, tag, vr, tuple(run)
                 run = []
@@ -382,7 +376,7 @@ def _parts(tag: int, vr: str, values: tuple[Any, ...]) -> Iterator[Event]:
             yield LAST_SEGMENT, tag, vr, value[last:]
         else:
             run.append(value)
-            if len(run) >= _MANY:
+            if len(run) >= MANY:
                 yield VALUES, tag, vr, tuple(run)
                 run = []
     if run:
@@ -456,180 +450,3 @@ def _fragment_events(tag: int, vr: str, buffer: BufferedIOBase) -> Iterator[Even
         yield LAST_SEGMENT, tag, vr, buffer.read(length)
     yield END_FRAGMENTS, tag, vr, None
     buffer.seek(start)
-
-
-def _values(vr: str, value: Any) -> tuple[Any, ...]:
-    """The values of an element in the forms that events have."""
-    try:
-        return _forms(vr, value)
-    except (TypeError, ValueError, ArithmeticError, AttributeError):
-        raise OutputError(f"not a value of VR {vr}") from None
-
-
-def _forms(vr: str, value: Any) -> tuple[Any, ...]:
-    if value is None or (isinstance(value, Sized) and not len(value)):
-        return ()
-    form = VRS[vr].form
-    if form is Form.BINARY:
-        if not isinstance(value, bytes | bytearray | memoryview):
-            raise TypeError("no bytes")
-        return (bytes(value),)
-    if isinstance(value, bytes) and VRS[vr].code:
-        values = DECODERS[vr](value, True)
-        if values is None:
-            raise ValueError("half a number")
-        return values
-    make = _MAKERS[form]
-    if isinstance(value, _SINGLE) or not isinstance(value, Iterable):
-        return (make(value),)
-    return tuple([None if part is None else make(part) for part in value])
-
-
-def _string(value: str | bytes) -> str:
-    # A member of an Enum may be a string and have another text.
-    return str.__str__(value) if isinstance(value, str) else value.decode("ascii")
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, str | bytes):
-        return _string(value)
-    return str(value) if hasattr(value, "original_string") else dicom_text(value)  # which dates and times have
-
-
-def _as_decimal(value: Any) -> str:
-    """The exact text of a DS or IS; pydicom keeps it as the original string."""
-    if isinstance(value, str | bytes):
-        return _string(value)
-    return getattr(value, "original_string", None) or str(value)  # the ``str`` of some is shorter
-
-
-def _as_number(value: Any) -> int | None:
-    return None if value == "" else as_integer(value)
-
-
-def _as_float(value: Any) -> float | None:
-    return None if value == "" else float(value)
-
-
-def _as_name(value: Any) -> tuple[str, str, str]:
-    return split_name(_string(value) if isinstance(value, str | bytes) else str(value))
-
-
-# The common cases: a VR and the type that pydicom has for its value. None says that it takes a closer look.
-
-
-def _nothing(value: None) -> tuple[Value, ...]:
-    return ()
-
-
-def _one(value: Any) -> tuple[Any, ...]:
-    return (value,)
-
-
-def _one_text(value: str) -> tuple[Value, ...] | None:
-    if not value:
-        return ()
-    return (value,) if len(value) <= _LONG else None
-
-
-def _one_binary(value: bytes) -> tuple[Value, ...] | None:
-    # What starts with an item may be encapsulated.
-    return (value,) if 0 < len(value) <= _LONG and not value.startswith(ITEM_TAG) else None
-
-
-def _one_name(value: PersonName) -> tuple[Value, ...] | None:
-    try:
-        name = split_name(str(value))
-    except UnicodeError:  # if pydicom is told to be strict
-        return None
-    return (name,) if any(name) else ()
-
-
-def _float_text(value: DSfloat) -> str:
-    """As its ``str``, which takes four times as long."""
-    return getattr(value, "original_string", None) or float.__repr__(value)
-
-
-def _integer_text(value: IS) -> str:
-    return getattr(value, "original_string", None) or int.__repr__(value)
-
-
-def _one_float_text(value: DSfloat) -> tuple[Value, ...]:
-    return (_float_text(value),)
-
-
-def _one_integer_text(value: IS) -> tuple[Value, ...] | None:
-    try:
-        return (_integer_text(value),)
-    except ValueError:  # more digits than Python makes a text of
-        return None
-
-
-def _several(*types: type) -> Callable[[Sequence[Any]], tuple[Any, ...] | None]:
-    """For a list in which all values are of these types, and neither many nor long."""
-    allowed = frozenset(types)
-
-    def maker(value: Sequence[Any]) -> tuple[Any, ...] | None:
-        values = tuple(value[:])  # which a MultiValue does in C, other than iterate
-        if len(values) > _MANY or not allowed.issuperset(map(type, values)):
-            return None
-        return values if str not in allowed or sum(map(len, values)) <= _LONG else None
-
-    return maker
-
-
-def _several_texts(kind: type, text: Callable[[Any], str]) -> Callable[[Sequence[Any]], tuple[Value, ...] | None]:
-    """The same for numbers in text."""
-    numbers = _several(kind)
-
-    def maker(value: Sequence[Any]) -> tuple[Value, ...] | None:
-        values = numbers(value)
-        try:
-            return None if values is None else tuple(map(text, values))
-        except ValueError:  # as with one
-            return None
-
-    return maker
-
-
-_Maker = Callable[[Any], tuple[Value, ...] | None]
-
-
-def _makers(vr: str) -> dict[type, _Maker]:
-    form = VRS[vr].form
-    if form is Form.TEXT:
-        texts = _several(str, UID)
-        return {str: _one_text, UID: _one_text, MultiValue: texts, type(None): _nothing}
-    if vr == "SS":  # of which a LUT Descriptor takes a closer look
-        return {int: _one, type(None): _nothing}
-    if form in (Form.INTEGER, Form.LONG_INTEGER):
-        integers = _several(int)
-        return {int: _one, list: integers, MultiValue: integers, type(None): _nothing}
-    if form is Form.FLOAT:
-        floats = _several(float)
-        return {float: _one, list: floats, MultiValue: floats, type(None): _nothing}
-    if vr == "DS":
-        floats = _several_texts(DSfloat, _float_text)
-        return {DSfloat: _one_float_text, MultiValue: floats, type(None): _nothing}
-    if vr == "IS":
-        integers = _several_texts(IS, _integer_text)
-        return {IS: _one_integer_text, MultiValue: integers, type(None): _nothing}
-    if form is Form.BINARY and vr != "UN":  # which may stand for an element in a form of its own
-        return {bytes: _one_binary}
-    return {PersonName: _one_name} if vr == "PN" else {}
-
-
-_NO_MAKERS: dict[type, _Maker] = {}
-_SIMPLE = {vr: _makers(vr) for vr in VRS}
-_SIMPLE_BUT_BINARY = _SIMPLE | {vr: _NO_MAKERS for vr, row in VRS.items() if row.form is Form.BINARY}
-_SINGLE = (str, bytes, int, float, PersonName)
-
-_MAKERS: dict[Form, Callable[[Any], Any]] = {
-    Form.TEXT: _as_text,
-    Form.DECIMAL: _as_decimal,
-    Form.INTEGER: _as_number,
-    Form.LONG_INTEGER: _as_number,
-    Form.FLOAT: _as_float,
-    Form.TAG: _as_number,
-    Form.PERSON_NAME: _as_name,
-}
