@@ -1,7 +1,7 @@
 """pydicom data sets to DICOM events.
 
-Elements that nobody has looked at yet are read from their bytes, so that pydicom need not convert them; ``raw`` has
-the fast way, and pydicom's own conversion is asked wherever that does not know.
+Elements that nobody has looked at yet are read from their bytes by ``valuefield``, so that pydicom need not convert
+them, and the values of others by ``_values``; pydicom's own conversion is asked wherever those do not know.
 """
 
 from __future__ import annotations
