@@ -84,10 +84,12 @@ class EventWriter(TextWriter):
             for kind, tag, vr, value in events:
                 if place == _MEMBERS:
                     if kind == ELEMENT and tag > last:
-                        entry = known.get(tag)
-                        if entry is None or entry[0] != vr:
-                            entry = style.learn(tag, vr)
-                        _, start, attribute = entry
+                        try:
+                            known_vr, start, attribute = known[tag]
+                        except KeyError:
+                            known_vr, start, attribute = style.learn(tag, vr)
+                        if known_vr != vr:
+                            _, start, attribute = style.learn(tag, vr)
                         if start:
                             if last < 0:
                                 start = start[1:]  # without the comma
