@@ -17,7 +17,7 @@ from streamdicom.events import Value
 from streamdicom.jsontext import Token, TokenType
 from streamdicom.limits import Limits
 
-__all__ = ["members", "tokens_of", "whole_values"]
+__all__ = ["TEXT_VRS", "members", "tokens_of", "whole_values"]
 
 _PROPERTY_NAME = int(TokenType.PROPERTY_NAME)
 _STRING = int(TokenType.STRING)
@@ -53,7 +53,9 @@ _STRINGS = re.compile('"([^"]*)"')
 _STRING_PARSERS: dict[str, Callable[[Any], Value]] = {
     vr: parsers[_STRING] for vr, parsers in PARSERS.items() if _STRING in parsers
 }
+
 TEXT_VRS = frozenset(vr for vr, parse in _STRING_PARSERS.items() if parse is str)
+"""Those of which a string that comes whole is a value as it is."""
 
 
 def members(limits: Limits) -> re.Pattern[str] | None:
@@ -80,9 +82,12 @@ def _pattern(held_values: int) -> re.Pattern[str]:
 
 
 def whole_values(
-    vr: str, one: str | None, several: str | None, numbers: str | None, name: str | None, most_text: int
+    vr: str, one: str | None, several: str | None, numbers: str | None, name: str | None
 ) -> tuple[Value, ...] | None:
     """The values of an attribute that came whole; None if they are not of the form that the standard has.
+
+    As ``convert`` makes them of values that are held, but without holding them, which would take a tenth of the time of
+    reading events. They are never too long: what comes whole is shorter than ``Limits.string_segment``.
 
     Args:
         vr: What stands for a VR.
@@ -90,7 +95,6 @@ def whole_values(
         several: Several strings, as JSON text.
         numbers: One number or more, as JSON text.
         name: The alphabetic group of a person name that is the only value.
-        most_text: How many characters of several values are held.
     """
     try:
         if one is not None:
@@ -100,10 +104,10 @@ def whole_values(
             parse = PARSERS[vr][_NUMBER]
             if "," not in numbers:
                 return (parse(numbers),)
-            return tuple([parse(text) for text in _split(numbers)]) if len(numbers) <= most_text else None
+            return tuple([parse(text) for text in _split(numbers)])
         if several is not None:
             parse = _STRING_PARSERS[vr]
-            return tuple(map(parse, _STRINGS.findall(several))) if len(several) <= most_text else None
+            return tuple(map(parse, _STRINGS.findall(several)))
         if name is not None:
             return (PARSERS[vr][NAME]((name, "", "")),)
     except (KeyError, ValueError, ArithmeticError):

@@ -262,7 +262,7 @@ class EventParser:
                         if one and its_vr in TEXT_VRS:
                             values = (one,)
                         else:
-                            values = whole_values(its_vr, one, several, numbers, name, most_text)
+                            values = whole_values(its_vr, one, several, numbers, name)
                         if values is not None:
                             last = its_tag
                             seen.append(last)

@@ -90,8 +90,8 @@ class JsonReader:
             what most of a text looks like: to make nine tokens of forty characters takes twice as long as to match
             them. What it matches must be a whole member as RFC 8259 has it, without escapes, control characters and
             surrogates, with no more than three objects and arrays within one another, and with nothing that
-            ``limits`` forbid, but for the depth. Where a member is cut, is too deep or is near a comment or a fault,
-            its tokens come.
+            ``limits`` forbid, but for the depth. Where a member is cut, longer than a segment, too deep, or
+            near a comment or a fault, its tokens come.
 
     Attributes:
         departures: The byte offsets and codes of what was taken in the last call of ``feed`` or ``close`` and is no

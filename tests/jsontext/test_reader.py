@@ -1035,8 +1035,8 @@ def test_whole_members(data: bytes, expected: list[Token]) -> None:
     assert JsonReader(members=MEMBERS).feed(data) == expected
 
 
-def test_what_looks_like_a_member_within_strings_is_none() -> None:
-    data = b'[",", ": ",": 1,"]'
+@pytest.mark.parametrize("data", [b'[",", ": ",": 1,"]', b'{"\\n":",",":1,":2}'])
+def test_what_looks_like_a_member_within_strings_is_none(data: bytes) -> None:
     assert MEMBERS.search(data.decode())
     assert JsonReader(members=MEMBERS).feed(data) == JsonReader().feed(data)
 
