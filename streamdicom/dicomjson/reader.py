@@ -20,7 +20,7 @@ on as the row of ``DEVIATIONS`` says.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from json.encoder import encode_basestring
 from operator import length_hint
 from typing import TypeAlias
@@ -169,7 +169,7 @@ class EventParser:
             LimitError: Something is longer or deeper than the limits allow.
             ValueError: The parser was closed before.
         """
-        return self._deliver([data[start : start + _PIECE] for start in range(0, max(len(data), 1), _PIECE)])
+        return self._deliver(data[start : start + _PIECE] for start in range(0, max(len(data), 1), _PIECE))
 
     def close(self) -> list[Event]:
         """Say that the stream has ended. There are never events left.
@@ -180,7 +180,7 @@ class EventParser:
         """
         return self._deliver(None)
 
-    def _deliver(self, pieces: list[bytes] | None) -> list[Event]:
+    def _deliver(self, pieces: Iterable[bytes] | None) -> list[Event]:
         if self._error:
             raise self._error
         events = self._events = self._attribute.events = []
