@@ -29,6 +29,7 @@ class Scanner:
 
     Attributes:
         state: The state of the grammar behind the last token.
+        has_members: Whether members have come whole; whoever wants to know of some texts sets it to False before.
     """
 
     def __init__(self, grammar: Grammar, number_length: int, members: re.Pattern[str] | None = None) -> None:
@@ -36,6 +37,7 @@ class Scanner:
         self._number_length = number_length
         self._members = members
         self.state = grammar.start()
+        self.has_members = False
 
     def scan(self, text: str, tokens: list[Token], *, is_odd: bool, whole_members: bool) -> None:
         """Scan a text that starts and ends between two tokens.
@@ -64,6 +66,7 @@ class Scanner:
         append = tokens.append
         state = self.state
         parts = pattern.split(text)
+        self.has_members = self.has_members or len(parts) > 1
         width = pattern.groups + 1
         members = zip(*[parts[group::width] for group in range(1, width)], strict=True)
         for before, member in zip(parts[:-1:width], members, strict=True):

@@ -207,13 +207,14 @@ class JsonReader:
 
     def locate_all(self, places: Sequence[Place]) -> list[int]:
         """As ``locate``, for several tokens in the order of the list, in one pass."""
-        return locate(self._origins, self._tokens, places, self._members)
+        return locate(self._origins, self._tokens, places, self._members if self._tokens else None)
 
     def _deliver(self, data: bytes | None) -> list[Token]:
         self.departures = []
         if self._error:
             raise self._error
         self._tokens = tokens = list[Token]()
+        self._scanner.has_members = False
         self._origins.clear()
         depth = self.depth
         try:
@@ -228,6 +229,8 @@ class JsonReader:
             self._error = error
         if self.departures or self._grammar.departed:
             self._settle(tokens)
+        if not self._scanner.has_members:
+            self._tokens = []  # they may be many, and ``locate`` asks for members alone
         if self._error:
             # What the faulty text would have changed does not count.
             self._depth_at_error = depth + sum(DEPTHS.get(kind, 0) for kind, _ in tokens)
