@@ -107,7 +107,7 @@ class _Watch:
 
 
 def _main(folder: Path, jobs: int) -> None:
-    for module in ("streamdicom.part10", "streamdicom.charset"):
+    for module in ("streamdicom.formats.part10", "streamdicom.dicom.charset"):
         import_module(module)
     base = resident("VmRSS")
     watch = _Watch()

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from bench.exporting import write_files
 from bench.memory import printed_by, resident
-from streamdicom.origin import Index
+from streamdicom.server import Index
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def measure(counts: list[int]) -> list[Indexed]:
 
 
 def _main(folder: Path) -> None:
-    for module in ("streamdicom.part10", "streamdicom.charset", "pydicom.datadict"):
+    for module in ("streamdicom.formats.part10", "streamdicom.dicom.charset", "pydicom.datadict"):
         import_module(module)
     base = resident("VmRSS")
     with Index(folder) as index:

@@ -19,7 +19,7 @@ from time import process_time
 from typing import Any, BinaryIO, cast
 
 import streamdicom
-import streamdicom.dicomjson
+import streamdicom.formats.json
 
 MIB = 1024 * 1024
 # Of new processes, which find the compiled modules, as an installed program does.
@@ -156,7 +156,7 @@ def print_measurement(action: Callable[[], int]) -> None:
 
 def _main(case: str, mib: int) -> None:
     if case in ("datasets", "writing"):
-        import_module("streamdicom.dataset")  # and pydicom with it
+        import_module("streamdicom.datasets")  # and pydicom with it
     print_measurement(lambda: CASES[case](mib * MIB))
 
 

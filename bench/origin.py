@@ -22,8 +22,8 @@ from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
 from bench.exporting import write_files
-from tests.web.orthanc import PASSWORD, USER, is_installed, orthanc
-from tests.web.server import Server
+from tests.web.client.orthanc import PASSWORD, USER, is_installed, orthanc
+from tests.web.client.server import Server
 
 CLIENTS = 50
 

@@ -6,10 +6,10 @@ import sys
 from dataclasses import dataclass
 from time import perf_counter
 
-from tests.web.bodies import BODIES, send
-from tests.web.server import serving
+from tests.web.asgi.bodies import BODIES, send
+from tests.web.client.server import serving
 
-_APPLICATION = "tests.web.receiving:app"
+_APPLICATION = "tests.web.asgi.receiving:app"
 
 
 @dataclass(frozen=True)

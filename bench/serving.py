@@ -21,8 +21,8 @@ from starlette.routing import Route
 
 import streamdicom
 from bench.memory import DATASET
-from streamdicom.web.responses import negotiated_response
-from tests.web.server import Server, serving
+from streamdicom.web.asgi.responses import negotiated_response
+from tests.web.client.server import Server, serving
 
 XML = 'multipart/related; type="application/dicom+xml"'
 FORMS = {"JSON": "application/dicom+json", "XML": XML}

@@ -36,7 +36,7 @@ def take(step: str, folder: Path) -> None:
 
 
 def _main(step: str, folder: Path) -> None:
-    import_module("streamdicom.part10")
+    import_module("streamdicom.formats.part10")
     size = (folder / IMAGE).stat().st_size
 
     def action() -> int:

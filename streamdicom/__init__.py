@@ -23,10 +23,11 @@ from streamdicom.api import (
     write_events,
     write_file,
 )
-from streamdicom.bulkdata import BulkDataAction, BulkDataInfo, BulkDataPolicy, BulkDataStore
+from streamdicom.bulkdata.directory import DirectoryStore, FsspecStore
+from streamdicom.bulkdata.policy import BulkDataAction, BulkDataInfo, BulkDataPolicy, BulkDataStore
+from streamdicom.codec import DatasetEncoder, DatasetParser
 from streamdicom.converters import Converter, Converters, Element, PrivateKey
 from streamdicom.deviations import DEVIATIONS, Deviation, DeviationLog, DeviationWarning, Severity
-from streamdicom.dicomjson import EventParser
 from streamdicom.errors import (
     BulkDataError,
     ConverterError,
@@ -48,18 +49,17 @@ from streamdicom.errors import (
     XmlSyntaxError,
 )
 from streamdicom.events import Event, EventType
-from streamdicom.filters import load_bulk_data, store_bulk_data
-from streamdicom.limits import Limits
-from streamdicom.options import ReadOptions, WriteOptions
-from streamdicom.push import DatasetEncoder, DatasetParser
-from streamdicom.serializers import (
+from streamdicom.filters.bulk_data import load_bulk_data, store_bulk_data
+from streamdicom.formats.json import EventParser
+from streamdicom.integrations.json import (
     DicomJSONEncoder,
     json_default,
     json_object_hook,
     msgspec_dec_hook,
     msgspec_enc_hook,
 )
-from streamdicom.spool import DirectoryStore, FsspecStore
+from streamdicom.limits import Limits
+from streamdicom.options import ReadOptions, WriteOptions
 
 __version__ = "0.1.0"
 

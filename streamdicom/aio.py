@@ -14,11 +14,11 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TypeAlias, TypeVar
 
+from streamdicom.codec import BROKEN_OFF, DatasetEncoder, DatasetParser, broken_off, stream_reading
 from streamdicom.errors import OutputError, StreamDicomError
 from streamdicom.events import Event
-from streamdicom.files import CHUNK, as_bytes
+from streamdicom.io.targets import CHUNK, as_bytes
 from streamdicom.options import ReadOptions, WriteOptions, given
-from streamdicom.push import BROKEN_OFF, DatasetEncoder, DatasetParser, broken_off, stream_reading
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset

@@ -14,13 +14,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, cast
 
+from streamdicom.codec import BROKEN_OFF, DatasetEncoder, DatasetParser, broken_off, stream_reading
 from streamdicom.errors import InputError, Location, StreamDicomError
 from streamdicom.events import END_DATASET, Event
-from streamdicom.files import Output, Source, Target, chunks, temporary
-from streamdicom.formats import Parser
+from streamdicom.filters.pipeline import Stages
+from streamdicom.formats.spec import Parser
+from streamdicom.io.targets import Output, Source, Target, chunks, temporary
 from streamdicom.options import ReadOptions, WriteOptions, given
-from streamdicom.push import BROKEN_OFF, DatasetEncoder, DatasetParser, broken_off, stream_reading
-from streamdicom.stages import Stages
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset, FileDataset
@@ -146,7 +146,7 @@ def iter_file_events(source: Source, *, options: ReadOptions | None = None) -> I
     >>> [value for _, tag, _, value in iter_file_events(get_testdata_file("CT_small.dcm")) if tag == 0x00080060]
     [('CT',)]
     """
-    from streamdicom.part10 import Part10Parser
+    from streamdicom.formats.part10 import Part10Parser
 
     options = given(options, ReadOptions)
     return Stages.of_reading(options).run(_fed(Part10Parser(options=options), source))
@@ -450,7 +450,7 @@ def write_file(events: Iterable[Event], target: Target, *, options: WriteOptions
     >>> target.getvalue()[128:132]
     b'DICM'
     """
-    from streamdicom.part10 import Part10Writer
+    from streamdicom.formats.part10 import Part10Writer
 
     options = given(options, WriteOptions)
     with Output(target) as output:

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
 
-from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
+from streamdicom.bulkdata.policy import BulkDataPolicy, BulkDataStore
 from streamdicom.converters.registry import Converters
 from streamdicom.deviations import DEVIATIONS, Deviation
+from streamdicom.dicom.uids import is_uid
 from streamdicom.limits import Limits
-from streamdicom.selection import Pattern, Wanted, patterns_of
-from streamdicom.uids import is_uid
+from streamdicom.patterns import Pattern, Wanted, patterns_of
 
 if TYPE_CHECKING:
     from pydicom.dataelem import DataElement
@@ -68,12 +68,12 @@ class ReadOptions:
             element that is too long to be held (``Limits.held_values``) the wrong value alone is emptied.
         force: Whether a DICOM file may lack the preamble and the file meta information (PS3.10 7.1), as
             ``pydicom.dcmread`` has it.
-        include: Which elements come, by patterns as ``streamdicom.selection`` tells them: tags, keywords, groups,
+        include: Which elements come, by patterns as ``streamdicom.patterns`` tells them: tags, keywords, groups,
             VRs, and paths into sequences. If there are none, all come.
         exclude: Which do not come, in the same way, even if they are included.
         select: Which data sets come. For the tag or the keyword of an element at the top a value, a collection of
             values of which one is enough, or a callable that is given the tuple of its values; all must hold. Others
-            are left out, and those that come keep their numbers. See ``streamdicom.select.where``. What stands in JSON
+            are left out, and those that come keep their numbers. See ``streamdicom.filters.where.where``. What stands in JSON
             behind an element that does not fit is passed over, whatever it holds.
         converters: What is made of elements, see ``streamdicom.converters``; bulk data that comes from a store in
             events too, but not what a data set fetches later. ``on_error`` says what becomes of an element that its

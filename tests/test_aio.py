@@ -27,8 +27,8 @@ from streamdicom import (
     aiter_datasets,
     aiter_events,
 )
-from tests.connections import connected, dataset, open_descriptors, reset
-from tests.memory import peak
+from tests.support.connections import connected, dataset, open_descriptors, reset
+from tests.support.memory import peak
 
 _T = TypeVar("_T")
 

@@ -14,12 +14,12 @@ import pytest
 
 import streamdicom
 from streamdicom import DeviationLog, Event, EventParser, EventType, InputError, ReadOptions, WriteOptions
-from streamdicom.dicomjson import EventWriter
+from streamdicom.formats.json import EventWriter
+from streamdicom.formats.part10.parser import Part10Parser
+from streamdicom.formats.part10.writer import Part10Writer
 from streamdicom.jsontext import JsonReader, JsonWriter
-from streamdicom.part10.reader import Part10Parser
-from streamdicom.part10.writer import Part10Writer
-from tests.memory import peak
-from tests.part10.files import BIG_ENDIAN, DEFLATED_UID, EXPLICIT, IMPLICIT, JPEG_UID, UNDEFINED, parse, start
+from tests.formats.part10.files import BIG_ENDIAN, DEFLATED_UID, EXPLICIT, IMPLICIT, JPEG_UID, UNDEFINED, parse, start
+from tests.support.memory import peak
 
 _MIB = 1024 * 1024
 _LONG = 24 * _MIB  # of one value

@@ -11,7 +11,7 @@ import pytest
 from pydicom import Dataset
 
 import streamdicom
-from streamdicom.bulkdata import BulkDataPolicy
+from streamdicom.bulkdata.policy import BulkDataPolicy
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, WriteOptions
 

@@ -12,7 +12,7 @@ from pydicom import Dataset, dcmread
 
 import streamdicom
 from streamdicom import Limits, ReadOptions, WriteOptions
-from tests.web.server import serving
+from tests.web.client.server import serving
 
 _ROOT = Path(__file__).parent.parent
 _README = (_ROOT / "README.md").read_text()

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from streamdicom.errors import ResumeError
-from streamdicom.files import NamedFile
+from streamdicom.io.targets import NamedFile
 
 try:
     import fcntl

@@ -12,9 +12,9 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from streamdicom.dicom.tags import parse_tag
+from streamdicom.dicom.uids import is_uid
 from streamdicom.events import ELEMENT, END_SEQUENCE, START_SEQUENCE, Event
-from streamdicom.tags import parse_tag
-from streamdicom.uids import is_uid
 
 __all__ = ["DEFAULT_LAYOUT", "SOP_INSTANCE_UID", "Layout", "noted"]
 

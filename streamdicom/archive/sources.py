@@ -23,8 +23,8 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, NamedTuple, TypeAlias, cast
 
-from streamdicom.compression import compression_of, decompress
 from streamdicom.errors import DicomFileError, InputError, TruncatedError
+from streamdicom.io.compression import compression_of, decompress
 
 __all__ = [
     "CONTAINERS",

@@ -15,6 +15,8 @@ from typing import Annotated
 import typer
 
 import streamdicom
+from streamdicom.cli.exit_codes import Commands, end_on_sigterm
+from streamdicom.cli.inputs import CallError, Kind, plain
 from streamdicom.cli.options import (
     FORM,
     INDENT,
@@ -27,8 +29,6 @@ from streamdicom.cli.options import (
     options_of,
     selected_of,
 )
-from streamdicom.cli.outcome import Commands, end_on_sigterm
-from streamdicom.cli.streams import CallError, Kind, plain
 from streamdicom.options import ReadOptions, WriteOptions
 
 __all__ = ["app", "run"]
@@ -117,7 +117,7 @@ def listen(address: _Address, output: _Lines = Path("-"), once: _Once = False, t
     Peers send JSON, NDJSON or XML. One that sends what is wrong or stops in between is told by a reset connection, and
     here by a line on stderr; what it sent before was written. There is no encryption, and anybody may connect.
     """
-    from streamdicom.cli.network import listen_at
+    from streamdicom.cli.listen import listen_at
 
     if not listen_at(address, output, once=once, timeout=timeout):
         raise typer.Exit(1)
@@ -129,7 +129,7 @@ def send(source: _In, address: _Peer, timeout: _Timeout = 60) -> None:
 
     Exit code 0: the listener has written all of them, 1: it has not, or what was read is at fault.
     """
-    from streamdicom.cli.network import send_file
+    from streamdicom.cli.listen import send_file
 
     send_file(source, address, timeout)
 

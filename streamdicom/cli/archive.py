@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from streamdicom.archive import Progress, Report, export_archive, import_archive
-from streamdicom.cli.streams import PIPE, Meter, calling, plain
-from streamdicom.files import Output
+from streamdicom.cli.inputs import PIPE, Meter, calling, plain
+from streamdicom.io.targets import Output
 
 __all__ = ["export_files", "import_files"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from streamdicom.api import iter_events, iter_file_events, write_events, write_file
-from streamdicom.cli.streams import (
+from streamdicom.cli.inputs import (
     PIPE,
     CallError,
     Kind,
@@ -26,10 +26,10 @@ from streamdicom.cli.streams import (
     size_of,
 )
 from streamdicom.events import Event
-from streamdicom.files import not_blank
+from streamdicom.filters.sort import sort_elements
+from streamdicom.filters.where import needed_file_meta
+from streamdicom.io.targets import not_blank
 from streamdicom.options import Format, ReadOptions, WriteOptions
-from streamdicom.ordering import sort_elements
-from streamdicom.select import needed_file_meta
 
 __all__ = ["convert_file"]
 

@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.table import Table
 
 from streamdicom.api import DatasetWriter, iter_datasets
-from streamdicom.cli.streams import Meter
+from streamdicom.cli.inputs import Meter
+from streamdicom.dicom.tags import format_tag, is_group_length
 from streamdicom.options import WriteOptions
-from streamdicom.tags import format_tag, is_group_length
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset

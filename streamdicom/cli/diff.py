@@ -14,13 +14,13 @@ from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
-from streamdicom.cli.entries import DataSet, Entry, Key, datasets
-from streamdicom.cli.streams import PIPE, CallError, Meter, calling, event_batches, size_of
+from streamdicom.cli.diff_entries import DataSet, Entry, Key, datasets
+from streamdicom.cli.inputs import PIPE, CallError, Meter, calling, event_batches, size_of
 from streamdicom.errors import InputError
 from streamdicom.events import Event
-from streamdicom.files import temporary
+from streamdicom.io.targets import temporary
 from streamdicom.options import ReadOptions
-from streamdicom.selection import Step, parse_step
+from streamdicom.patterns import Step, parse_step
 
 __all__ = ["diff_files"]
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from streamdicom.api import DatasetWriter
-from streamdicom.cli.streams import PIPE, CallError, Meter, calling, is_lines
+from streamdicom.cli.inputs import PIPE, CallError, Meter, calling, is_lines
 from streamdicom.options import ReadOptions, WriteOptions
 
 try:
     from httpx2 import Client, Response
 
-    from streamdicom.web.client import fetch_datasets
+    from streamdicom.web.client.fetch import fetch_datasets
 except ModuleNotFoundError as missing:
     raise CallError(f'{missing.name} is missing; install "streamdicom[http]"') from None
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeAlias, get_args
 
 import typer
 
-from streamdicom.cli.streams import CallError, calling
+from streamdicom.cli.inputs import CallError, calling
 from streamdicom.options import (
     CharacterSet,
     Keys,

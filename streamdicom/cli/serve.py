@@ -10,9 +10,9 @@ from pathlib import Path
 import uvicorn
 
 from streamdicom.archive import Progress
-from streamdicom.cli.streams import Meter, plain
-from streamdicom.origin import Index
-from streamdicom.origin.app import origin_app
+from streamdicom.cli.inputs import Meter, plain
+from streamdicom.server import Index
+from streamdicom.server.app import origin_app
 
 __all__ = ["serve_folder"]
 

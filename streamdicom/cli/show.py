@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from streamdicom.cli.streams import Meter, event_batches, size_of
+from streamdicom.cli.inputs import Meter, event_batches, size_of
+from streamdicom.dicom.tags import keyword
 from streamdicom.events import Event, EventType
-from streamdicom.tags import keyword
 
 __all__ = ["lines", "short", "show_file", "values_text"]
 

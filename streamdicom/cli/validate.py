@@ -11,7 +11,7 @@ from pathlib import Path
 from shutil import get_terminal_size
 from typing import Any
 
-from streamdicom.cli.streams import PIPE, Meter, event_batches, plain, size_of
+from streamdicom.cli.inputs import PIPE, Meter, event_batches, plain, size_of
 from streamdicom.deviations import DEVIATIONS, Deviation, DeviationLog, Severity
 from streamdicom.errors import InputError
 from streamdicom.events import START_DATASET

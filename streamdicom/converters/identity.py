@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from streamdicom.converters.registry import UNSEEN, Converter, Converters, Element
-from streamdicom.valuefield import split_name
+from streamdicom.dicom.value_field import split_name
 
 __all__ = ["BEST_KNOWN_IDENTIFIERS", "Deidentifier", "UidMap"]
 

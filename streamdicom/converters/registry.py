@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ClassVar, NamedTuple, TypeAlias, TypeVar
 
-from streamdicom.selection import Pattern, Step, parse_step
+from streamdicom.patterns import Pattern, Step, parse_step
 
 __all__ = ["UNSEEN", "Converter", "Converters", "Element", "PrivateKey", "converters_in_force"]
 
@@ -97,7 +97,7 @@ class PrivateKey(NamedTuple):
 
 
 Key: TypeAlias = Pattern | PrivateKey
-"""A tag, a keyword, a group or a pattern of tags, "private", or a VR, as one step of ``streamdicom.selection``."""
+"""A tag, a keyword, a group or a pattern of tags, "private", or a VR, as one step of ``streamdicom.patterns``."""
 
 _Registered = TypeVar("_Registered", bound=Converter | type[Converter])
 

@@ -5,8 +5,8 @@
 [(9, '1e400')]
 """
 
-from streamdicom.jsontext.reader import JsonReader
+from streamdicom.jsontext.emitter import JsonWriter
+from streamdicom.jsontext.tokenizer import JsonReader
 from streamdicom.jsontext.tokens import Token, TokenType
-from streamdicom.jsontext.writer import JsonWriter
 
 __all__ = ["JsonReader", "JsonWriter", "Token", "TokenType"]

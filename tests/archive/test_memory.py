@@ -13,7 +13,7 @@ from pydicom import dcmread
 
 from streamdicom.archive import export_archive, import_archive
 from tests.archive.corpus import dataset, file_bytes, files
-from tests.memory import peak
+from tests.support.memory import peak
 
 _MIB = 1024 * 1024
 

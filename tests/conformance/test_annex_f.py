@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from streamdicom.dicomjson import EventParser, EventWriter
 from streamdicom.errors import InputError, OutputError
 from streamdicom.events import Event, EventType
+from streamdicom.formats.json import EventParser, EventWriter
 from streamdicom.jsontext import JsonWriter
 from streamdicom.options import ReadOptions
 

@@ -23,12 +23,12 @@ from pydicom.uid import ImplicitVRLittleEndian
 
 import streamdicom
 from streamdicom import Event, InputError, WriteOptions, XmlSyntaxError
-from streamdicom.filters import store_bulk_data
-from streamdicom.ordering import sort_elements
-from streamdicom.valuefield import swap_words
-from streamdicom.vr import VRS
+from streamdicom.dicom.value_field import swap_words
+from streamdicom.dicom.vr import VRS
+from streamdicom.filters.bulk_data import store_bulk_data
+from streamdicom.filters.sort import sort_elements
 from tests.conformance.bundled import differences, files
-from tests.stores import MemoryStore
+from tests.support.stores import MemoryStore
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # many of the files are not quite right, which is what they are for
 

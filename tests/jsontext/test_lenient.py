@@ -15,7 +15,7 @@ from streamdicom.deviations import DEVIATIONS
 from streamdicom.errors import InputError, JsonSyntaxError, LimitError, TruncatedError
 from streamdicom.jsontext import JsonReader, Token, TokenType
 from streamdicom.limits import Limits
-from tests.members import MEMBERS, expanded
+from tests.support.members import MEMBERS, expanded
 
 BOM = b"\xef\xbb\xbf"
 MARK, COMMA, COMMENT, NONFINITE = "byte-order-mark", "trailing-comma", "comment", "bare-nonfinite"

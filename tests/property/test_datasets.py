@@ -12,7 +12,7 @@ from pydicom import Dataset
 
 import streamdicom
 from streamdicom import EventParser, InputError, Limits, ReadOptions
-from tests.strategies import cuts, datasets, pieces
+from tests.support.strategies import cuts, datasets, pieces
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, of odd but possible values
 slow = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])

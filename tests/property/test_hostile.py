@@ -24,9 +24,9 @@ from streamdicom import (
     ReadOptions,
     StreamDicomError,
 )
-from streamdicom.vr import VRS
-from tests.dicomjson.reading import Shown, shown
-from tests.strategies import cuts, pieces
+from streamdicom.dicom.vr import VRS
+from tests.formats.json.reading import Shown, shown
+from tests.support.strategies import cuts, pieces
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # pydicom's, of values that are not right
 

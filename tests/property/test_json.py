@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from streamdicom.errors import InputError
 from streamdicom.jsontext import JsonReader, JsonWriter, Token, TokenType
 from streamdicom.limits import Limits
-from tests.members import MEMBERS, expanded, stands_for
-from tests.strategies import cuts
+from tests.support.members import MEMBERS, expanded, stands_for
+from tests.support.strategies import cuts
 
 LONG_STRING = (TokenType.STRING_SEGMENT, TokenType.STRING_END)
 

@@ -12,7 +12,7 @@ from pydicom import Dataset
 
 import streamdicom
 from streamdicom import json_default, json_object_hook
-from tests.strategies import datasets
+from tests.support.strategies import datasets
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:pydicom")  # of values that are too long

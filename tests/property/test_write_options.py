@@ -21,7 +21,7 @@ from pydicom.datadict import (
 import streamdicom
 from streamdicom import OutputError, ReadOptions, WriteOptions
 from streamdicom.deviations import DeviationLog
-from tests.strategies import datasets
+from tests.support.strategies import datasets
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, of odd but possible values
 

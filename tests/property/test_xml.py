@@ -14,9 +14,9 @@ from pydicom import Dataset
 
 import streamdicom
 from streamdicom import InputError, Limits, OutputError, ReadOptions, WriteOptions
-from streamdicom.nativexml import NativeXmlParser
-from tests.dicomjson.reading import shown
-from tests.strategies import cuts, datasets, pieces
+from streamdicom.formats.xml import NativeXmlParser
+from tests.formats.json.reading import shown
+from tests.support.strategies import cuts, datasets, pieces
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, of odd but possible values
 slow = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])

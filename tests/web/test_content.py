@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamdicom import LimitError, Limits, RequestError, TruncatedError
-from streamdicom.web._content import FILE, JSON, NDJSON, XML, Content, ContentDecoder, media_type
+from streamdicom.web.content import FILE, JSON, NDJSON, XML, Content, ContentDecoder, media_type
 
 _MIB = 1024 * 1024
 

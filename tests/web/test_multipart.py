@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamdicom import InputError, RequestError, TruncatedError
-from streamdicom.web._multipart import DATA, END, START, MultipartReader
-from tests.memory import peak
+from streamdicom.web.multipart import DATA, END, START, MultipartReader
+from tests.support.memory import peak
 
 _BODY = (
     b"--x\r\nContent-Type: application/dicom+json\r\nContent-ID: <a>\r\n\r\n[]\r\n"

@@ -1,0 +1,215 @@
+"""Data sets as entries that can be compared: where an element is, its VR, and what its value comes down to.
+
+The entries of a data set are in the order of their keys, whatever the order of the source, as far as there is place
+to sort: of a larger data set, an element may be that many places away from where it belongs.
+"""
+
+from __future__ import annotations
+
+import heapq
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+from itertools import islice
+from typing import Any, NamedTuple, TypeAlias
+
+from streamdicom.cli.show import short, values_text
+from streamdicom.dicom.tags import FILE_META_GROUP, ITEM_TAG, is_group_length
+from streamdicom.events import (
+    BULK_DATA,
+    ELEMENT,
+    END_ELEMENT,
+    END_FRAGMENTS,
+    END_ITEM,
+    END_SEQUENCE,
+    JSON_ELEMENT,
+    LAST_SEGMENT,
+    START_ELEMENT,
+    START_FRAGMENT,
+    START_FRAGMENTS,
+    START_ITEM,
+    START_SEQUENCE,
+    VALUES,
+    Event,
+)
+
+__all__ = ["DataSet", "Entry", "Key", "datasets"]
+
+Key: TypeAlias = tuple[int, ...]
+"""A tag; or a tag, the number of an item and so on. Of an odd length it is that of an element, else of an item."""
+
+Entry: TypeAlias = tuple[Key, str, bytes, str]
+"""The key, the VR, what tells the value from any other, and the value as it may be shown."""
+
+_MOST_SORTED = 10_000  # entries
+_LONGEST_PLAIN = 64  # bytes of a value that are compared themselves; of longer ones it is a hash
+_HASH_LENGTH = 16
+_SOP_INSTANCE_UID = 0x00080018
+_END = b"\xff"  # behind each value; UTF-8 has none
+
+_UP = frozenset({END_SEQUENCE, END_ITEM})
+_PARTS = frozenset({START_ELEMENT, START_FRAGMENTS})
+_END_OF_PARTS = frozenset({END_ELEMENT, END_FRAGMENTS})
+_TEXTS = {BULK_DATA: b"u", JSON_ELEMENT: b"j"}
+
+
+class DataSet(NamedTuple):
+    """A data set of a stream; its entries must be taken before the next one comes."""
+
+    number: int  # in the stream
+    uid: bytes  # what tells its SOP Instance UID from any other; empty if it has none
+    entries: Iterator[Entry]
+
+
+def datasets(events: Iterable[Event], *, file_meta: bool = False, shown: bool = False) -> Iterator[DataSet]:
+    """The data sets of a stream of events.
+
+    Group lengths do not count, because DICOM JSON has none (PS3.18 F.2.2).
+
+    Args:
+        events: Any stream of DICOM events.
+        file_meta: Whether group 0002 counts.
+        shown: Whether entries have their values as they may be shown.
+
+    >>> from streamdicom import iter_events
+    >>> for dataset in datasets(iter_events(b'{"00100020": {"vr": "LO"}, "00081140": {"vr": "SQ", "Value": [{}]}}')):
+    ...     print([(key, vr) for key, vr, _, _ in dataset.entries])
+    [((528704,), 'SQ'), ((528704, 0), ''), ((1048608,), 'LO')]
+    """
+    remaining = iter(events)
+    for start in remaining:
+        entries = _entries(remaining, file_meta, shown)
+        held = sorted(islice(entries, _MOST_SORTED))
+        ordered = _in_order(held, entries) if len(held) == _MOST_SORTED else iter(held)
+        yield DataSet(start[3], _uid(held), ordered)
+        for _ in ordered:
+            pass
+
+
+def _uid(held: list[Entry]) -> bytes:
+    key = (_SOP_INSTANCE_UID,)
+    place = bisect_left(held, (key,))
+    return held[place][2] if place < len(held) and held[place][0] == key else b""
+
+
+def _in_order(held: list[Entry], entries: Iterator[Entry]) -> Iterator[Entry]:
+    """The entries of a large data set; those that are held are sorted, and so are a heap."""
+    for entry in entries:
+        yield heapq.heappushpop(held, entry)
+    yield from sorted(held)
+
+
+def _entries(events: Iterator[Event], file_meta: bool, shown: bool) -> Iterator[Entry]:
+    """The entries of the data set that has begun, as they come."""
+    place: Key = ()
+    for kind, tag, vr, value in events:
+        if kind == ELEMENT:
+            if _counts(tag, file_meta):
+                content = _content(b"".join(map(_encoded, value)))
+                yield (*place, tag), vr, content, values_text(value) if shown else ""
+        elif kind == START_SEQUENCE:
+            place = (*place, tag)
+            yield place, "SQ", b"", ""
+        elif kind == START_ITEM:
+            place = (*place, value)
+            yield place, "", b"", ""
+        elif kind in _UP:
+            place = place[:-1]
+        elif kind in _PARTS:
+            vr, content, text = _parts(events, kind, vr)
+            if _counts(tag, file_meta):
+                yield (*place, tag), vr, content, text if shown else ""
+        elif kind in _TEXTS:
+            if _counts(tag, file_meta):
+                content = _content(_TEXTS[kind] + _utf8(value) + _END)
+                yield (*place, tag), vr, content, short(value) if shown else ""
+        else:  # the end of the data set
+            return
+
+
+def _counts(tag: int, file_meta: bool) -> bool:
+    return not is_group_length(tag) and (file_meta or tag >> 16 != FILE_META_GROUP)
+
+
+# --- values ----------------------------------------------------------------------------------------------------
+
+
+def _parts(events: Iterator[Event], kind: int, vr: str) -> tuple[str, bytes, str]:
+    """The VR, the content and the text of an element in parts, or of encapsulated pixel data."""
+    parts = _Parts(b"b" if kind == START_FRAGMENTS else b"")
+    for kind, _, last_vr, value in events:
+        if kind in _END_OF_PARTS:
+            return last_vr or vr, parts.content(), parts.text()
+        parts.add(kind, value)
+    raise AssertionError("an element in parts has an end")
+
+
+class _Parts:
+    """What a long value comes down to, however it is cut.
+
+    Encapsulated pixel data is the value field that it has inline (PS3.5 A.4).
+    """
+
+    def __init__(self, start: bytes) -> None:
+        self._hash = blake2b(digest_size=_HASH_LENGTH)
+        self._head = b""
+        self._length = 0
+        self._text = ""
+        self._is_open = bool(start)  # whether a value is being put together
+        self._is_fragments = bool(start)
+        self._put(start)
+
+    def add(self, kind: int, value: Any) -> None:
+        if kind == VALUES:
+            self._put(b"".join(map(_encoded, value)))
+            self._text = self._text or values_text(value)
+        elif kind == START_FRAGMENT:
+            self._put(ITEM_TAG + value.to_bytes(4, "little"))
+        else:
+            self._segment(value, is_last=kind == LAST_SEGMENT)
+
+    def _segment(self, value: str | bytes, *, is_last: bool) -> None:
+        if not self._is_open:
+            self._is_open = True
+            self._put(b"s" if isinstance(value, str) else b"b")
+        if isinstance(value, str):
+            self._text = self._text or short(value)
+        self._put(_utf8(value) if isinstance(value, str) else value)
+        if is_last and not self._is_fragments:
+            self._is_open = False
+            self._put(_END)
+
+    def _put(self, data: bytes) -> None:
+        self._hash.update(data)
+        self._length += len(data)
+        if len(self._head) <= _LONGEST_PLAIN:
+            self._head += data[: _LONGEST_PLAIN + 1]
+
+    def content(self) -> bytes:
+        if self._is_fragments:
+            self._put(_END)
+        return self._head if self._length <= _LONGEST_PLAIN else b"#" + self._hash.digest()
+
+    def text(self) -> str:
+        return self._text or f"[{self._length - 1 - len(_END):,} bytes]"
+
+
+def _content(data: bytes) -> bytes:
+    if len(data) <= _LONGEST_PLAIN:
+        return data
+    return b"#" + blake2b(data, digest_size=_HASH_LENGTH).digest()
+
+
+def _encoded(value: Any) -> bytes:
+    """Bytes that no other value has, and that a value in segments can be given too."""
+    if isinstance(value, str):
+        return b"s" + _utf8(value) + _END
+    if isinstance(value, bytes):
+        return b"b" + value + _END
+    if isinstance(value, tuple):
+        return b"p" + _utf8("\0".join(value)) + _END
+    return b"n" + repr(value).encode() + _END
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode(errors="surrogatepass")

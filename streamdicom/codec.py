@@ -1,0 +1,293 @@
+"""Push parsers and writers for whoever owns the loop: nothing here reads or writes a file or a socket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, Protocol
+
+from streamdicom.bulkdata.policy import BulkDataPolicy, BulkDataStore
+from streamdicom.errors import InputError, Location, OutputError, StreamDicomError, TruncatedError, stopped
+from streamdicom.events import Event
+from streamdicom.filters.bulk_data import store_bulk_data
+from streamdicom.filters.pipeline import Stages
+from streamdicom.filters.vr_first import tell_vrs
+from streamdicom.formats.json import KeyFilter
+from streamdicom.formats.spec import Parser, StreamParser, new_writer
+from streamdicom.io.targets import temporary
+from streamdicom.options import ReadOptions, WriteOptions, given
+from streamdicom.patterns import Wanted
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+__all__ = ["BROKEN_OFF", "DatasetAssembler", "DatasetEncoder", "DatasetParser", "broken_off", "stream_reading"]
+
+BROKEN_OFF = (ConnectionError, TimeoutError, EOFError)
+"""What a source raises that stops before its end: a peer that has gone or says nothing, a file that is cut."""
+
+_FEW = 32  # events between two looks for blocks, of which a long value has one in each
+
+
+def stream_reading(options: ReadOptions, store: BulkDataStore | None = None) -> tuple[StreamParser, Stages]:
+    """What makes events of bytes, and what they go through then.
+
+    Args:
+        options: The choices.
+        store: Where values are that come for the references to them.
+    """
+    wanted = Wanted(options.select, options.limits)
+    parser = StreamParser(options=options, skip=KeyFilter.of(options, wanted))
+    return parser, Stages.of_reading(options, store, wanted)
+
+
+class DatasetAssembler:
+    """A push parser, whatever makes the events: bytes in, data sets out.
+
+    Args:
+        parser: What makes events of bytes.
+        stages: What they go through.
+        options: What becomes of bulk data.
+        file_dataset: Whether to make FileDataset objects.
+        last: What they go through at the end, one by one, so that none of a long value is held.
+
+    >>> assembler = DatasetAssembler(*stream_reading(ReadOptions()), ReadOptions())
+    >>> len(assembler.feed(b"[{}, {}]"))
+    2
+    """
+
+    def __init__(
+        self,
+        parser: Parser,
+        stages: Stages,
+        options: ReadOptions,
+        *,
+        file_dataset: bool = False,
+        last: Callable[[Iterable[Event]], Iterable[Event]] | None = None,
+    ) -> None:
+        from streamdicom.datasets import DatasetBuilder
+
+        self._events = parser
+        self._stages = stages
+        self._last = last
+        self._builder = DatasetBuilder(options, file_dataset=file_dataset)
+        self._error: StreamDicomError | None = None
+        self._late: Exception | None = None  # what ended the stream behind data sets that were returned first
+
+    @property
+    def error(self) -> StreamDicomError | None:
+        """The error that ended the stream, even if data sets before it were returned first."""
+        return self._error or self._events.error
+
+    def feed(self, data: bytes) -> list[Dataset]:
+        """Take the next bytes of the stream; return the data sets that they complete.
+
+        A fault raises at once if there are no data sets before it; otherwise those are returned first and the next
+        call raises. From then on every call raises the same error. An exception of what the caller has put into the
+        options, such as a handler, is raised once as it is; from then on it is the cause of an InputError.
+
+        Args:
+            data: Any number of bytes, cut anywhere.
+
+        Raises:
+            InputError: The bytes are not JSON or XML, that is not one of DICOM, or there is too much of something.
+        """
+        return self._take(lambda: self._events.feed(data))
+
+    def close(self) -> list[Dataset]:
+        """Say that the stream has ended. A DICOM file has its data set left then.
+
+        Raises:
+            TruncatedError: The stream stopped within a document, or had none.
+            InputError: As in ``feed``.
+        """
+        return self._take(self._events.close)
+
+    def _take(self, parse: Callable[[], list[Event]]) -> list[Dataset]:
+        late, self._late = self._late or self._error, None
+        if late:
+            raise late
+        try:
+            taken: Iterable[Event] = self._stages.take(parse())
+            datasets = self._builder.take(self._last(taken) if self._last else taken)
+            late = self._builder.error or self._stages.error
+            if not datasets and late:
+                raise late
+            if not datasets and self._events.error:
+                self._events.feed(b"")  # which raises what came behind the events
+        except BaseException as error:  # what it broke off is lost, so that nothing may follow
+            self._stop(error)
+            raise
+        if late:
+            self._stop(late)
+            self._late = late
+        return datasets
+
+    def _stop(self, error: BaseException) -> None:
+        self._error = error if isinstance(error, StreamDicomError) else stopped(InputError, "parser", error)
+
+
+class _Closable(Protocol):
+    def close(self) -> list[Any]: ...
+
+
+def broken_off(parser: _Closable, cause: Exception, size: int) -> StreamDicomError:
+    """What it means for a stream that its source has stopped before its end: the error tells where that was.
+
+    Args:
+        parser: The push parser of the stream, which is at its end with this.
+        cause: What the source has raised, one of ``BROKEN_OFF``.
+        size: Bytes that the source gave.
+
+    Returns:
+        A TruncatedError; or the error that the parser had before.
+
+    >>> parser = DatasetParser()
+    >>> len(parser.feed(b'[{}, {"00100020": '))
+    1
+    >>> print(broken_off(parser, TimeoutError(), 18))
+    the source broke off with TimeoutError (byte 18, [1].00100020)
+    """
+    location = Location(size)
+    try:
+        parser.close()
+    except TruncatedError as error:
+        location = error.location
+    except StreamDicomError as error:
+        return error
+    return TruncatedError(f"the source broke off with {type(cause).__name__}", location)
+
+
+class DatasetParser(DatasetAssembler):
+    """A push parser of DICOM JSON, or of what else the options say: bytes in, data sets out.
+
+    Args:
+        options: What is taken, what is chosen of it, and what becomes of bulk data.
+        file_dataset: Whether to make FileDataset objects.
+
+    >>> parser = DatasetParser()
+    >>> parser.feed(b'[{"00100020": {"vr": "LO", "Va')
+    []
+    >>> [ds.PatientID for ds in parser.feed(b'lue": ["17"]}}, ')]
+    ['17']
+    >>> parser.feed(b"{}]") + parser.close()
+    []
+    """
+
+    def __init__(self, *, options: ReadOptions | None = None, file_dataset: bool = False) -> None:
+        options = given(options, ReadOptions)
+        super().__init__(*stream_reading(options), options, file_dataset=file_dataset)
+
+
+class DatasetEncoder:
+    r"""The other way: data sets in, bytes out, in blocks of about 64 KiB that are made while they are taken.
+
+    So one data set with gigabytes of pixel data takes no more memory than a small one, and whoever sends the blocks
+    sets the pace. After an error nothing can be written, and the array is left open; nor can it after ``close``.
+
+    Args:
+        indent: Spaces, or a string, for each level; None for no white space.
+        options: The format, the form of the text, what is left out, what becomes of bulk data, and how deep data sets
+            may nest.
+        array: Whether the data sets are put into an array; NDJSON and XML have none. Otherwise there is one data set.
+
+    Raises:
+        ValueError: An indent for NDJSON, or NDJSON in XML.
+
+    >>> from pydicom import Dataset
+    >>> encoder = DatasetEncoder()
+    >>> list(encoder.encode(Dataset())), encoder.flush(), encoder.close()
+    ([], b'[{}', b']')
+    """
+
+    def __init__(
+        self, indent: int | str | None = None, *, options: WriteOptions | None = None, array: bool = True
+    ) -> None:
+        self._options = options = given(options, WriteOptions)
+        self._blocks: list[bytes] = []
+        self._writer = new_writer(self._blocks.append, indent, options, array=array)
+        self._stages = Stages.of_writing(options)
+        self._stores = options.bulk_data_store is not None or options.bulk_data_policy != BulkDataPolicy()
+        self._index = 0
+        self._error: StreamDicomError | None = None
+
+    def encode(self, dataset: Dataset) -> Iterator[bytes]:
+        """The blocks that one data set completes; what is left is pending until there is more of it.
+
+        Nothing is done before the first block is asked for, and all must be taken before the next data set.
+
+        Raises:
+            OutputError: An element cannot be written, and the location has its tag path; or the document is closed.
+            OSError: The store of bulk data cannot be written.
+            TypeError: This is no data set.
+        """
+        from pydicom.dataset import Dataset
+
+        from streamdicom.datasets import walk
+
+        if not isinstance(dataset, Dataset):
+            raise TypeError(f"a Dataset or an iterable of them is needed, not {type(dataset).__name__}")
+        walked = walk(dataset, self._index, options=self._options)
+        if self._stores or self._stages:
+            yield from self.encode_events(chain.from_iterable(walked))
+        else:
+            yield from self._until_error(self._write(walked))
+        self._index += 1
+
+    def encode_events(self, events: Iterable[Event]) -> Iterator[bytes]:
+        """The blocks that events complete, of any number of data sets.
+
+        Raises:
+            OutputError: An event out of order, a tag not above the one before it, or a value that does not fit its VR;
+                or the document is closed.
+            OSError: The store of bulk data cannot be written.
+        """
+        events = self._stages.run(events)
+        if self._stores:
+            events = store_bulk_data(events, self._options.bulk_data_policy, self._options.bulk_data_store)
+        if self._options.format == "xml":
+            events = tell_vrs(events, temporary)
+        yield from self._until_error(self._write(_in_batches(events)))
+
+    def _write(self, batches: Iterable[Iterable[Event]]) -> Iterator[bytes]:
+        for events in batches:
+            self._writer.write_all(events)
+            yield from self._ready()
+
+    def _until_error(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
+        if self._error:
+            raise self._error
+        try:
+            yield from blocks
+        except Exception as error:
+            self._error = error if isinstance(error, StreamDicomError) else stopped(OutputError, "encoder", error)
+            raise
+
+    def flush(self) -> bytes:
+        """What is pending of the data sets so far; NDJSON with the end of the line."""
+        self._writer.flush()
+        return b"".join(self._ready())
+
+    def close(self) -> bytes:
+        """What is pending, and the end of the document.
+
+        Raises:
+            OutputError: An error came before, a data set is not complete, or the document is closed.
+        """
+        if self._error:
+            raise self._error
+        self._writer.close()
+        self._error = OutputError("the document is closed")  # for whatever may come now
+        return b"".join(self._ready())
+
+    def _ready(self) -> list[bytes]:
+        blocks = self._blocks[:]
+        self._blocks.clear()
+        return blocks
+
+
+def _in_batches(events: Iterable[Event]) -> Iterator[Iterable[Event]]:
+    """A few at a time, which are taken before the next are asked for."""
+    remaining = iter(events)
+    for event in remaining:
+        yield chain((event,), islice(remaining, _FEW))

@@ -1,0 +1,205 @@
+"""The values of pydicom elements to those of events.
+
+``SIMPLE`` has the common cases, a VR and the type that pydicom has for its value, for the innermost loop;
+``values_of`` takes whatever else a value may be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence, Sized
+from operator import index as as_integer
+from typing import Any
+
+from pydicom.multival import MultiValue
+from pydicom.uid import UID
+from pydicom.valuerep import IS, DSfloat, PersonName
+
+from streamdicom.converters.dates import dicom_text
+from streamdicom.dicom.tags import ITEM_TAG
+from streamdicom.dicom.value_field import DECODERS, split_name
+from streamdicom.dicom.vr import VRS, Form
+from streamdicom.errors import OutputError
+from streamdicom.events import Value
+from streamdicom.limits import Limits
+
+__all__ = ["LONG", "MANY", "NO_MAKERS", "SIMPLE", "SIMPLE_BUT_BINARY", "values_of"]
+
+LONG = Limits().string_segment
+MANY = Limits().held_values
+
+
+def values_of(vr: str, value: Any) -> tuple[Any, ...]:
+    """The values of an element in the forms that events have."""
+    try:
+        return _forms(vr, value)
+    except (TypeError, ValueError, ArithmeticError, AttributeError):
+        raise OutputError(f"not a value of VR {vr}") from None
+
+
+def _forms(vr: str, value: Any) -> tuple[Any, ...]:
+    if value is None or (isinstance(value, Sized) and not len(value)):
+        return ()
+    form = VRS[vr].form
+    if form is Form.BINARY:
+        if not isinstance(value, bytes | bytearray | memoryview):
+            raise TypeError("no bytes")
+        return (bytes(value),)
+    if isinstance(value, bytes) and VRS[vr].code:
+        values = DECODERS[vr](value, True)
+        if values is None:
+            raise ValueError("half a number")
+        return values
+    make = _MAKERS[form]
+    if isinstance(value, _SINGLE) or not isinstance(value, Iterable):
+        return (make(value),)
+    return tuple([None if part is None else make(part) for part in value])
+
+
+def _string(value: str | bytes) -> str:
+    # A member of an Enum may be a string and have another text.
+    return str.__str__(value) if isinstance(value, str) else value.decode("ascii")
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, str | bytes):
+        return _string(value)
+    return str(value) if hasattr(value, "original_string") else dicom_text(value)  # which dates and times have
+
+
+def _as_decimal(value: Any) -> str:
+    """The exact text of a DS or IS; pydicom keeps it as the original string."""
+    if isinstance(value, str | bytes):
+        return _string(value)
+    return getattr(value, "original_string", None) or str(value)  # the ``str`` of some is shorter
+
+
+def _as_number(value: Any) -> int | None:
+    return None if value == "" else as_integer(value)
+
+
+def _as_float(value: Any) -> float | None:
+    return None if value == "" else float(value)
+
+
+def _as_name(value: Any) -> tuple[str, str, str]:
+    return split_name(_string(value) if isinstance(value, str | bytes) else str(value))
+
+
+# The common cases: a VR and the type that pydicom has for its value. None says that it takes a closer look.
+
+
+def _nothing(value: None) -> tuple[Value, ...]:
+    return ()
+
+
+def _one(value: Any) -> tuple[Any, ...]:
+    return (value,)
+
+
+def _one_text(value: str) -> tuple[Value, ...] | None:
+    if not value:
+        return ()
+    return (value,) if len(value) <= LONG else None
+
+
+def _one_binary(value: bytes) -> tuple[Value, ...] | None:
+    # What starts with an item may be encapsulated.
+    return (value,) if 0 < len(value) <= LONG and not value.startswith(ITEM_TAG) else None
+
+
+def _one_name(value: PersonName) -> tuple[Value, ...] | None:
+    try:
+        name = split_name(str(value))
+    except UnicodeError:  # if pydicom is told to be strict
+        return None
+    return (name,) if any(name) else ()
+
+
+def _float_text(value: DSfloat) -> str:
+    """As its ``str``, which takes four times as long."""
+    return getattr(value, "original_string", None) or float.__repr__(value)
+
+
+def _integer_text(value: IS) -> str:
+    return getattr(value, "original_string", None) or int.__repr__(value)
+
+
+def _one_float_text(value: DSfloat) -> tuple[Value, ...]:
+    return (_float_text(value),)
+
+
+def _one_integer_text(value: IS) -> tuple[Value, ...] | None:
+    try:
+        return (_integer_text(value),)
+    except ValueError:  # more digits than Python makes a text of
+        return None
+
+
+def _several(*types: type) -> Callable[[Sequence[Any]], tuple[Any, ...] | None]:
+    """For a list in which all values are of these types, and neither many nor long."""
+    allowed = frozenset(types)
+
+    def maker(value: Sequence[Any]) -> tuple[Any, ...] | None:
+        values = tuple(value[:])  # which a MultiValue does in C, other than iterate
+        if len(values) > MANY or not allowed.issuperset(map(type, values)):
+            return None
+        return values if str not in allowed or sum(map(len, values)) <= LONG else None
+
+    return maker
+
+
+def _several_texts(kind: type, text: Callable[[Any], str]) -> Callable[[Sequence[Any]], tuple[Value, ...] | None]:
+    """The same for numbers in text."""
+    numbers = _several(kind)
+
+    def maker(value: Sequence[Any]) -> tuple[Value, ...] | None:
+        values = numbers(value)
+        try:
+            return None if values is None else tuple(map(text, values))
+        except ValueError:  # as with one
+            return None
+
+    return maker
+
+
+_Maker = Callable[[Any], tuple[Value, ...] | None]
+
+
+def _makers(vr: str) -> dict[type, _Maker]:
+    form = VRS[vr].form
+    if form is Form.TEXT:
+        texts = _several(str, UID)
+        return {str: _one_text, UID: _one_text, MultiValue: texts, type(None): _nothing}
+    if vr == "SS":  # of which a LUT Descriptor takes a closer look
+        return {int: _one, type(None): _nothing}
+    if form in (Form.INTEGER, Form.LONG_INTEGER):
+        integers = _several(int)
+        return {int: _one, list: integers, MultiValue: integers, type(None): _nothing}
+    if form is Form.FLOAT:
+        floats = _several(float)
+        return {float: _one, list: floats, MultiValue: floats, type(None): _nothing}
+    if vr == "DS":
+        floats = _several_texts(DSfloat, _float_text)
+        return {DSfloat: _one_float_text, MultiValue: floats, type(None): _nothing}
+    if vr == "IS":
+        integers = _several_texts(IS, _integer_text)
+        return {IS: _one_integer_text, MultiValue: integers, type(None): _nothing}
+    if form is Form.BINARY and vr != "UN":  # which may stand for an element in a form of its own
+        return {bytes: _one_binary}
+    return {PersonName: _one_name} if vr == "PN" else {}
+
+
+NO_MAKERS: dict[type, _Maker] = {}
+SIMPLE = {vr: _makers(vr) for vr in VRS}
+SIMPLE_BUT_BINARY = SIMPLE | {vr: NO_MAKERS for vr, row in VRS.items() if row.form is Form.BINARY}
+_SINGLE = (str, bytes, int, float, PersonName)
+
+_MAKERS: dict[Form, Callable[[Any], Any]] = {
+    Form.TEXT: _as_text,
+    Form.DECIMAL: _as_decimal,
+    Form.INTEGER: _as_number,
+    Form.LONG_INTEGER: _as_number,
+    Form.FLOAT: _as_float,
+    Form.TAG: _as_number,
+    Form.PERSON_NAME: _as_name,
+}

@@ -1,0 +1,398 @@
+"""Values of data elements to and from their value fields: the bytes in a file, and in pydicom's raw elements.
+
+This is the fast way, for what most elements hold. Where the bytes would not bring back the very same value (text that
+ends in a space, a float that FL cannot hold), or take more than this module knows (text beyond ASCII, a length that is
+no multiple of the values'), the answer is None: whoever asked has to look closer.
+"""
+
+from __future__ import annotations
+
+import binascii
+import json
+import struct
+from array import array
+from collections.abc import Callable
+from typing import Any
+
+from streamdicom.dicom.tags import SPECIFIC_CHARACTER_SET
+from streamdicom.dicom.vr import VRS, Form
+from streamdicom.events import Value
+
+__all__ = [
+    "DECODERS",
+    "ENCODERS",
+    "SPLITTERS",
+    "field_numbers",
+    "field_text",
+    "joined_text",
+    "json_field",
+    "split_name",
+    "swap_words",
+]
+
+_Decoder = Callable[[bytes, bool], tuple[Value, ...] | None]
+
+_ESCAPE = "\x1b"  # starts a code extension (PS3.5 6.1.2.5)
+
+
+# --- values to bytes -------------------------------------------------------------------------------------------
+
+
+def joined_text(vr: str, values: tuple[Any, ...]) -> str | None:
+    """The text of an element of a text VR, its values joined; None if pydicom would not read the same from it."""
+    row = VRS[vr]
+    if row.form is Form.PERSON_NAME:
+        texts = [_name_text(value) for value in values]
+    else:
+        texts = [value or "" for value in values]
+    if len(texts) > 1 and not row.multiple:
+        return None
+    is_kept = _IS_KEPT[vr]
+    if any(text and not is_kept(text) for text in texts):
+        return None
+    return "\\".join(texts)
+
+
+def _keeps_start(text: str) -> bool:
+    return text[-1] not in " \0"
+
+
+def _keeps_middle(text: str) -> bool:
+    return text == text.strip() and text[-1] != "\0"
+
+
+def _keeps_integer(text: str) -> bool:
+    # pydicom compares an IS in text with a float, and takes the float if they differ.
+    return len(text) <= _EXACT_DIGITS and _keeps_middle(text)
+
+
+def _keeps_uri(text: str) -> bool:
+    return text == text.rstrip()
+
+
+_EXACT_DIGITS = 15
+_STRIPPED = frozenset({"AE", "DS", "IS", "UI"})
+
+# Whether pydicom takes nothing away from a value: it strips the padding, and more where that means nothing.
+_IS_KEPT: dict[str, Callable[[str], bool]] = {
+    vr: _keeps_middle if vr in _STRIPPED else _keeps_start
+    for vr, row in VRS.items()
+    if row.form in (Form.TEXT, Form.DECIMAL, Form.PERSON_NAME)
+}
+_IS_KEPT |= {"IS": _keeps_integer, "UR": _keeps_uri}
+
+
+def _name_text(name: tuple[str, str, str] | None) -> str:
+    if isinstance(name, str):
+        raise TypeError("a person name that is not its three component groups")
+    return "=".join(name).rstrip("=") if name else ""
+
+
+def _encode_text(vr: str) -> Callable[[tuple[Any, ...]], bytes | None]:
+    row = VRS[vr]
+    is_name = row.form is Form.PERSON_NAME
+    is_kept = _IS_KEPT[vr]
+    padding = b"\0" if vr == "UI" else b" "  # PS3.5 6.2
+
+    def encoder(values: tuple[Any, ...]) -> bytes | None:
+        text: str | None
+        if len(values) == 1 and not is_name:  # as most are
+            text = values[0] or ""
+            if text and not is_kept(text):
+                return None
+        else:
+            text = joined_text(vr, values)
+        if text is None or not text.isascii() or _ESCAPE in text:
+            return None
+        data = text.encode("ascii")
+        return data + padding if len(data) & 1 else data
+
+    return encoder
+
+
+def _encode_numbers(vr: str) -> Callable[[tuple[Any, ...]], bytes | None]:
+    code = VRS[vr].code
+
+    def encoder(values: tuple[Any, ...]) -> bytes | None:
+        try:
+            return struct.pack(f"<{len(values)}{code}", *values)
+        except (struct.error, OverflowError):
+            return None
+
+    return encoder
+
+
+def _encode_singles(values: tuple[Any, ...]) -> bytes | None:
+    """FL. JSON may have more digits than it holds; those are not to be lost."""
+    form = f"<{len(values)}f"
+    try:
+        data = struct.pack(form, *values)
+    except (struct.error, OverflowError):
+        return None
+    same = all(held == value or value != value for held, value in zip(struct.unpack(form, data), values, strict=True))
+    return data if same else None
+
+
+def _encode_tags(values: tuple[Any, ...]) -> bytes | None:
+    if None in values:
+        return None
+    return b"".join([struct.pack("<HH", value >> 16, value & 0xFFFF) for value in values])
+
+
+def _encode_binary(values: tuple[Any, ...]) -> bytes | None:
+    """JSON has no padding (PS3.18 F.2.7); pydicom pads an odd value when it writes one that is not raw."""
+    data: bytes = values[0]
+    return None if len(data) & 1 or not isinstance(data, bytes) else data
+
+
+def field_text(vr: str, values: tuple[Any, ...]) -> str:
+    r"""The text of an element of a text VR, its values joined, whatever a reader makes of it.
+
+    Raises:
+        ValueError: This VR has one value.
+        TypeError: A value is no text.
+
+    >>> field_text("PN", (("Yamada^Tarou", "", "a"), None))
+    'Yamada^Tarou==a\\'
+    """
+    row = VRS[vr]
+    if len(values) > 1 and not row.multiple:
+        raise ValueError("more than one value")
+    if row.form is Form.PERSON_NAME:
+        return "\\".join([_name_text(value) for value in values])
+    return "\\".join([value or "" for value in values])
+
+
+def field_numbers(vr: str, values: tuple[Any, ...]) -> bytes:
+    """The value field of numbers, in little endian; those of FL become the nearest that it has.
+
+    Raises:
+        ValueError: A number does not fit the VR.
+        TypeError: A value is no number.
+    """
+    try:
+        if VRS[vr].form is Form.TAG:
+            return b"".join([struct.pack("<HH", value >> 16, value & 0xFFFF) for value in values])
+        return struct.pack(f"<{len(values)}{VRS[vr].code}", *values)
+    except (struct.error, OverflowError):
+        raise ValueError("a number that does not fit the VR") from None
+
+
+def json_field(tag: int, text: str) -> bytes:
+    r"""The value field, of VR UN, that stands for an attribute in a form of its own where there is no JSON.
+
+    It is the values as text with a backslash between them, in UTF-8, if they are strings, numbers and null; or the
+    bytes of an InlineBinary. If they are anything else, or this is no attribute, it is the JSON text. That of Specific
+    Character Set is empty, because readers go by it whatever its VR is.
+
+    Args:
+        tag: That of the element.
+        text: What a JSON_ELEMENT has for its value.
+
+    Raises:
+        ValueError: The text holds half of a surrogate pair, which UTF-8 cannot carry.
+
+    >>> json_field(0x00280010, '{"vr":"US","Value":["many",1.50]}')
+    b'many\\1.50 '
+    >>> json_field(0x00280010, '{"vr":"US","Value":[true]}')
+    b'{"vr":"US","Value":[true]}'
+    """
+    if tag == SPECIFIC_CHARACTER_SET:
+        return b""
+    try:
+        attribute = json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
+    except (ValueError, RecursionError):
+        attribute = None
+    try:
+        binary = binascii.a2b_base64(attribute["InlineBinary"], strict_mode=True)
+        return binary + b"\0" if len(binary) & 1 else binary
+    except (KeyError, TypeError, ValueError):  # there is none, or it is no base64
+        data = _joined(attribute) or text.encode()
+        return data + b" " if len(data) & 1 else data
+
+
+def _joined(attribute: Any) -> bytes | None:
+    """The values of an attribute as text; None if it has none, or others than strings."""
+    try:
+        value = attribute["Value"]
+        return "\\".join([one or "" for one in (value if isinstance(value, list) else [value])]).encode()
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _encoder(vr: str) -> Callable[[tuple[Any, ...]], bytes | None]:
+    form = VRS[vr].form
+    if form in (Form.TEXT, Form.DECIMAL, Form.PERSON_NAME):
+        return _encode_text(vr)
+    if form is Form.TAG:
+        return _encode_tags
+    if form is Form.BINARY:
+        return _encode_binary
+    return _encode_singles if vr == "FL" else _encode_numbers(vr)
+
+
+ENCODERS = {vr: _encoder(vr) for vr in VRS if vr != "SQ"}
+"""By VR, what makes the value field of an element (PS3.5 6.2), in little endian and padded, from its values.
+
+The result is None where pydicom would not read the same values from the bytes, or where the text is not ASCII.
+
+>>> ENCODERS["LO"](("a", "b"))
+b'a\\\\b '
+>>> ENCODERS["US"]((1, 256))
+b'\\x01\\x00\\x00\\x01'
+>>> ENCODERS["LO"](("a ",)) is None
+True
+"""
+
+
+# --- bytes to values -------------------------------------------------------------------------------------------
+
+
+def _decode_binary(vr: str) -> _Decoder:
+    word = VRS[vr].word
+    return lambda data, little_endian: (data if little_endian else swap_words(data, word),)
+
+
+def _decode_text(vr: str) -> _Decoder:
+    split = SPLITTERS[vr]
+    # What most elements hold is one value, which needs no splitting.
+    padded = split in (_split_string, _split_text)
+    stripped = split is _split_stripped
+
+    def decoder(data: bytes, little_endian: bool) -> tuple[Value, ...] | None:
+        if not data.isascii():
+            return None
+        text = data.decode()
+        if _ESCAPE in text:
+            return None
+        if "\\" not in text:
+            if padded:
+                return (text.rstrip("\0 "),)
+            if stripped:
+                return (text.rstrip("\0 ").strip(),)
+        return split(text)
+
+    return decoder
+
+
+def _splitter(vr: str) -> Callable[[str], tuple[Value, ...]]:
+    """As the converters of ``pydicom.values`` do, VR by VR."""
+    row = VRS[vr]
+    if vr == "UR":
+        return _split_ur
+    if vr == "AE":
+        return _split_ae
+    if vr in _STRIPPED:
+        return _split_stripped
+    if row.form is Form.PERSON_NAME:
+        return _split_names
+    if row.character_set and row.multiple:
+        return _split_text
+    return _split_string if row.multiple else _single
+
+
+def _single(text: str) -> tuple[Value, ...]:
+    return (text.rstrip("\0 "),)
+
+
+def _split_ur(text: str) -> tuple[Value, ...]:
+    return (text.rstrip(),)
+
+
+def _split_string(text: str) -> tuple[Value, ...]:
+    return tuple(text.rstrip("\0 ").split("\\"))
+
+
+def _split_text(text: str) -> tuple[Value, ...]:
+    return tuple([part.rstrip("\0 ") for part in text.split("\\")])
+
+
+def _split_ae(text: str) -> tuple[Value, ...]:
+    return tuple([part.strip() for part in text.split("\\")])
+
+
+def _split_stripped(text: str) -> tuple[Value, ...]:
+    text = text.rstrip("\0 ")
+    if " " not in text and text.isprintable():  # nothing that ``strip`` would take
+        return tuple(text.split("\\"))
+    return tuple([part.strip() for part in text.split("\\")])
+
+
+def _split_names(text: str) -> tuple[Value, ...]:
+    return tuple([split_name(part) for part in text.rstrip("\0 ").split("\\")])
+
+
+def split_name(text: str) -> tuple[str, str, str]:
+    """The component groups of a person name; what stands behind a third "=" stays in the third group.
+
+    >>> split_name("Yamada^Tarou=山田^太郎")
+    ('Yamada^Tarou', '山田^太郎', '')
+    """
+    alphabetic, _, rest = text.rstrip("=").partition("=")
+    ideographic, _, phonetic = rest.partition("=")
+    return alphabetic, ideographic, phonetic
+
+
+SPLITTERS = {vr: _splitter(vr) for vr, row in VRS.items() if row.form in (Form.TEXT, Form.DECIMAL, Form.PERSON_NAME)}
+"""By VR, what makes the values of an element from the text of its value field, padding and all.
+
+>>> SPLITTERS["LO"]("a\\\\b ")
+('a', 'b')
+"""
+
+
+def _decode_numbers(vr: str) -> _Decoder:
+    code = VRS[vr].code
+    size = struct.calcsize(f"={code}")
+    one = {True: struct.Struct(f"<{code}"), False: struct.Struct(f">{code}")}
+
+    def decoder(data: bytes, little_endian: bool) -> tuple[Value, ...] | None:
+        if len(data) == size:
+            return one[little_endian].unpack(data)
+        count, rest = divmod(len(data), size)
+        return None if rest else struct.unpack(f"{'<' if little_endian else '>'}{count}{code}", data)
+
+    return decoder
+
+
+def _decode_tags(data: bytes, little_endian: bool) -> tuple[Value, ...] | None:
+    count, rest = divmod(len(data), 4)
+    if rest:
+        return None
+    numbers = struct.unpack(f"{'<' if little_endian else '>'}{2 * count}H", data)
+    return tuple([group << 16 | element for group, element in zip(numbers[::2], numbers[1::2], strict=True)])
+
+
+def swap_words(data: bytes, word: int) -> bytes:
+    r"""The bytes of a binary value in the other byte order (PS3.5 7.3); an odd rest stays as it is.
+
+    >>> swap_words(b"\x01\x02\x03\x04", 2)
+    b'\x02\x01\x04\x03'
+    """
+    if word == 1:
+        return data
+    cut = len(data) // word * word
+    words = array({2: "H", 4: "I", 8: "Q"}[word], data[:cut])
+    words.byteswap()
+    return words.tobytes() + data[cut:]
+
+
+def _decoder(vr: str) -> _Decoder:
+    form = VRS[vr].form
+    if form is Form.BINARY:
+        return _decode_binary(vr)
+    if form is Form.TAG:
+        return _decode_tags
+    return _decode_numbers(vr) if VRS[vr].code else _decode_text(vr)
+
+
+DECODERS = {vr: _decoder(vr) for vr in VRS if vr != "SQ"}
+"""By VR, what makes the values of an element from its value field and whether that is in little endian.
+
+The values are those that pydicom reads; the result is None where only pydicom can tell.
+
+>>> DECODERS["IS"](b"1\\\\2 ", True)
+('1', '2')
+>>> DECODERS["LO"]("é".encode(), True) is None
+True
+"""

@@ -1,0 +1,204 @@
+"""Values of data elements to and from value fields (PS3.5 7.1), piece by piece, as a store of bulk data has them.
+
+Numbers are in little endian and text is in UTF-8, with a backslash between values (PS3.5 6.4). There is no padding:
+what comes back is what went out. Numbers of VR FL have the single precision that the VR has.
+"""
+
+from __future__ import annotations
+
+import codecs
+import struct
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeAlias
+
+from streamdicom.dicom.vr import VRS, Form
+from streamdicom.errors import BulkDataError, OutputError
+from streamdicom.events import ELEMENT, END_ELEMENT, LAST_SEGMENT, SEGMENT, START_ELEMENT, VALUES, Event
+from streamdicom.limits import Limits
+
+__all__ = ["ValueEncoder", "blocks", "decode_value"]
+
+
+_LONG = Limits().string_segment
+_MANY = Limits().held_values
+_BLOCK = 48 * 1024  # which makes 64 KiB of base64
+
+_Part: TypeAlias = tuple[int, Any]  # the type and the value of an event
+
+
+# --- values to bytes -------------------------------------------------------------------------------------------
+
+
+class ValueEncoder:
+    r"""Makes the value field of an element of its values, which come in any number of pieces.
+
+    Args:
+        vr: The VR, or "" if it is not known yet, as may be of long text and of bytes.
+
+    >>> encoder = ValueEncoder("UC")
+    >>> encoder.values(("a", "b")) + encoder.segment("c", last=False) + encoder.segment("d", last=True)
+    b'a\\b\\cd'
+    """
+
+    def __init__(self, vr: str) -> None:
+        self._code = VRS[vr].code if vr else ""
+        self._vr = vr or "text"
+        self._separator = ""  # what stands before the next value, if it is text
+
+    def values(self, values: tuple[Any, ...]) -> bytes:
+        """The bytes of some values.
+
+        Raises:
+            OutputError: A value cannot be in a value field, such as an empty one among numbers.
+        """
+        try:
+            if self._code:
+                return struct.pack(f"<{len(values)}{self._code}", *values)
+            if values and isinstance(values[0], bytes):
+                [data] = values
+                return bytes(data)
+            text = self._separator + "\\".join([value or "" for value in values])
+            self._separator = "\\"
+            return text.encode()
+        except (struct.error, OverflowError, TypeError, ValueError):
+            raise OutputError(f"a value that does not fit in the value field of VR {self._vr}") from None
+
+    def segment(self, segment: str | bytes, *, last: bool) -> bytes:
+        """The bytes of a piece of a long value."""
+        if isinstance(segment, bytes):
+            return segment
+        text = self._separator + segment
+        self._separator = "\\" if last else ""
+        try:
+            return text.encode()
+        except UnicodeEncodeError:
+            raise OutputError("half of a surrogate pair, which UTF-8 cannot carry") from None
+
+
+# --- bytes to values -------------------------------------------------------------------------------------------
+
+
+def decode_value(tag: int, vr: str, segments: Iterable[bytes]) -> Iterator[Event]:
+    r"""The events of an element whose value field comes in segments: one ELEMENT, or parts where it is long.
+
+    Raises:
+        BulkDataError: The bytes are no value of the VR.
+
+    >>> list(decode_value(0x00091001, "US", [b"\1", b"\0\2\0"]))
+    [(3, 593921, 'US', (1, 2))]
+    """
+    row = VRS[vr]
+    if row.form is Form.BINARY:
+        parts = _parts_of_one(blocks(segments, _BLOCK))
+    elif row.code:
+        parts = _number_parts(row.code, segments)
+    elif row.multiple:
+        parts = _text_parts(_decoded(segments), may_be_long=row.form is Form.TEXT)
+    else:
+        parts = _parts_of_one(_decoded(segments))  # a backslash is a character like any other (PS3.5 6.4)
+    first = next(parts, None)
+    second = next(parts, None)
+    if first is None:
+        yield ELEMENT, tag, vr, ()
+    elif second is None and first[0] == VALUES:
+        yield ELEMENT, tag, vr, first[1]
+    else:
+        yield START_ELEMENT, tag, vr, None
+        for part in (first, second):
+            if part is not None:
+                yield part[0], tag, vr, part[1]
+        for kind, value in parts:
+            yield kind, tag, vr, value
+        yield END_ELEMENT, tag, vr, None
+
+
+def blocks(segments: Iterable[bytes], length: int) -> Iterator[bytes]:
+    """The bytes in blocks of a length, of which only the last one is shorter; there are no empty ones.
+
+    >>> list(blocks([b"a", b"", b"bcd", b"e"], 2))
+    [b'ab', b'cd', b'e']
+    """
+    held = bytearray()
+    for segment in segments:
+        if not held and len(segment) == length:
+            yield bytes(segment)
+            continue
+        held += segment
+        if len(held) >= length:
+            end = len(held) // length * length
+            for start in range(0, end, length):
+                yield bytes(held[start : start + length])
+            del held[:end]
+    if held:
+        yield bytes(held)
+
+
+def _parts_of_one(segments: Iterator[bytes] | Iterator[str]) -> Iterator[_Part]:
+    """Of a VR that has one value, from its segments, none of which is empty."""
+    held: bytes | str | None = next(segments, None)
+    if held is None:
+        return
+    following: bytes | str | None = next(segments, None)
+    if following is None:
+        yield VALUES, (held,)
+        return
+    while following is not None:
+        yield SEGMENT, held
+        held, following = following, next(segments, None)
+    yield LAST_SEGMENT, held
+
+
+def _number_parts(code: str, segments: Iterable[bytes]) -> Iterator[_Part]:
+    size = struct.calcsize(f"={code}")
+    for block in blocks(segments, _MANY * size):
+        count, rest = divmod(len(block), size)
+        if rest:
+            raise BulkDataError("the length of the bulk data is no multiple of that of a number")
+        yield VALUES, struct.unpack(f"<{count}{code}", block)
+
+
+def _decoded(segments: Iterable[bytes]) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for block in blocks(segments, _BLOCK):
+            if text := decoder.decode(block):
+                yield text
+        decoder.decode(b"", True)
+    except UnicodeDecodeError:
+        raise BulkDataError("the bulk data of a text is not in UTF-8") from None
+
+
+def _text_parts(texts: Iterator[str], *, may_be_long: bool) -> Iterator[_Part]:
+    run: list[str | None] = []  # complete values
+    size = 0
+    rest = ""  # of the value that the end of a text has cut
+    is_long = has_text = False
+    for text in texts:
+        has_text = True
+        *ends, tail = text.split("\\")
+        for end in ends:
+            if is_long:
+                yield LAST_SEGMENT, end
+            else:
+                run.append(rest + end or None)
+                size += len(rest) + len(end)
+            is_long, rest = False, ""
+            if len(run) >= _MANY or size > _LONG:
+                yield VALUES, tuple(run)
+                run, size = [], 0
+        if is_long:
+            yield SEGMENT, tail
+            continue
+        rest += tail
+        if len(rest) > _LONG:
+            if not may_be_long:
+                raise BulkDataError("a number in the bulk data is longer than one can be")
+            if run:
+                yield VALUES, tuple(run)
+                run, size = [], 0
+            yield SEGMENT, rest
+            is_long, rest = True, ""
+    if is_long:
+        yield LAST_SEGMENT, ""
+    elif has_text:
+        yield VALUES, (*run, rest or None)

@@ -1,0 +1,7 @@
+"""The DICOM JSON Model (PS3.18 Annex F): a reader of events and a writer of them."""
+
+from streamdicom.formats.json.key_filter import KeyFilter
+from streamdicom.formats.json.parser import EventParser
+from streamdicom.formats.json.writer import EventWriter
+
+__all__ = ["EventParser", "EventWriter", "KeyFilter"]

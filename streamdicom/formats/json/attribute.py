@@ -1,0 +1,434 @@
+"""The attribute that is being read, and the events that come of it (PS3.18 F.2.2).
+
+What it holds is told piece by piece and by whoever knows what a token means; this knows what a value is for a VR. The
+values are held as they come and made what they are at the end, because ``vr`` may stand behind them, as it does in
+what pydicom writes. What may be long is never held: it goes on in parts.
+"""
+
+from __future__ import annotations
+
+from binascii import b2a_base64
+from collections.abc import Callable
+from json.encoder import encode_basestring
+from typing import Any, TypeAlias
+
+from streamdicom.bulkdata.policy import Base64Decoder
+from streamdicom.dicom.tags import dictionary_vrs
+from streamdicom.dicom.vr import VRS, Form
+from streamdicom.errors import InputError, LimitError
+from streamdicom.events import (
+    BULK_DATA,
+    ELEMENT,
+    END_ELEMENT,
+    END_ITEM,
+    END_SEQUENCE,
+    JSON_ELEMENT,
+    LAST_SEGMENT,
+    SEGMENT,
+    START_ELEMENT,
+    START_ITEM,
+    START_SEQUENCE,
+    VALUES,
+    Event,
+)
+from streamdicom.formats.json.data_fragment import Fragments
+from streamdicom.formats.json.deviation_policy import Dialect
+from streamdicom.formats.json.states import Content
+from streamdicom.formats.json.values import (
+    NAME,
+    OTHER,
+    Held,
+    WrongValueError,
+    convert,
+    from_value_field,
+    json_values,
+    take,
+)
+from streamdicom.jsontext import TokenType
+from streamdicom.limits import Limits
+
+__all__ = ["EMPTY_OBJECT", "Attribute"]
+
+EMPTY_OBJECT = ("", "", "")  # known by its identity: it may be an item
+
+# Plain integers, see ``Token``.
+_STRING = int(TokenType.STRING)
+_NUMBER = int(TokenType.NUMBER)
+_NULL = int(TokenType.NULL)
+_HOLDS_NOTHING, _HOLDS_VALUES = int(Content.NOTHING), int(Content.VALUES)
+_HOLDS_ITEMS = int(Content.ITEMS)
+_WITHOUT_VALUES = (Form.BINARY, Form.SEQUENCE)
+_NO_VR = "an attribute without 'vr'"
+
+
+class Attribute:
+    """What has come of an attribute. One object serves all attributes of a stream, one after the other.
+
+    Args:
+        dialect: Is told what the standard does not have.
+        limits: On what is held.
+
+    Attributes:
+        events: Where the events go.
+        tag: None between attributes.
+        vr: Empty until it is known.
+        vr_text: One that there is not.
+        foreseen_vr: The VR, if the data dictionary has told it and the attribute has not yet.
+        content: What it was seen to hold.
+        held: Its values, see ``convert``.
+        size: The characters of those.
+        items: How many items have ended.
+        bytes_or_uri: What ``InlineBinary`` or ``BulkDataURI`` is.
+        fragments: What ``DataFragment`` is.
+    """
+
+    __slots__ = (
+        "_decoder", "_dialect", "_limits", "bytes_or_uri", "content", "events", "foreseen_vr", "fragments",
+        "held", "items", "size", "tag", "vr", "vr_text",
+    )  # fmt: skip
+
+    def __init__(self, dialect: Dialect, limits: Limits) -> None:
+        self._dialect = dialect
+        self._limits = limits
+        self._decoder = Base64Decoder()
+        self.events: list[Event] = []
+        self.held: list[Held] = []
+        self.items = 0
+        self.bytes_or_uri: Any = None
+        self.fragments = Fragments(limits)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget it."""
+        self.tag: int | None = None
+        self.vr = self.vr_text = self.foreseen_vr = ""
+        self.content: int = _HOLDS_NOTHING
+        self.held.clear()
+        self.size = 0
+
+    def end(self) -> None:
+        """Deliver what has not been delivered yet."""
+        vr = self.vr or self._missing_vr()
+        if self.foreseen_vr:
+            self._dialect.deviate("missing-vr", _NO_VR)
+        _ENDS[self.content](self, self.tag or 0, vr)
+
+    def _missing_vr(self) -> str:
+        """The VR of an attribute that does not tell it, or tells one that there is not; empty if that is not known."""
+        content, held = self.content, self.held
+        vrs: list[str] = []
+        if not self.vr_text:
+            self._dialect.deviate("missing-vr", _NO_VR)
+            vrs = dictionary_vrs(self.tag or 0)
+        if content == Content.ITEMS:
+            return "SQ"
+        if vrs:
+            return _one_of(vrs, content, held)
+        if held and _are_empty_objects(held):
+            return "SQ"
+        return "" if content in (_HOLDS_VALUES, Content.PARTS, Content.TEXT) else "UN"
+
+    # --- values and items --------------------------------------------------------------------------------------
+
+    def hold_less(self) -> None:
+        """Deliver the values that came before the last one, if there are too many to be held.
+
+        Raises:
+            WrongValueError: They cannot be values of an element that comes in parts.
+        """
+        held = self.held
+        if len(held) <= self._limits.held_values and (self.size <= self._limits.string_segment or len(held) == 1):
+            return
+        if self.content == _HOLDS_ITEMS or self.vr == "SQ":
+            self.begin_items()
+            return
+        if not self.vr and self.content != Content.TEXT:
+            self._foresee_vr()
+        if self.vr and VRS[self.vr].form is Form.BINARY:
+            raise WrongValueError(f"'Value' for VR {self.vr}")
+        last = held.pop()
+        if held:
+            self._deliver_values()
+        held.append(last)
+        self.size = len(last[1]) if last[0] != NAME else sum(map(len, last[1]))
+
+    def _foresee_vr(self) -> None:
+        """Find out what the values are without the VR, which comes behind them."""
+        vrs = [vr for vr in dictionary_vrs(self.tag or 0) if vr in VRS and VRS[vr].form not in _WITHOUT_VALUES]
+        if vrs:
+            self.vr = self.foreseen_vr = _one_of(vrs, self.content, self.held)
+        elif all(kind in (_STRING, _NULL) for kind, _ in self.held):
+            self._begin_parts(Content.TEXT)
+        else:
+            raise self.no_vr_yet()
+
+    def no_vr_yet(self) -> LimitError:
+        """The error for values that cannot be held until the VR comes that they need."""
+        limit = "string_segment" if self.size > self._limits.string_segment else "held_values"
+        return LimitError("more values than can be held before the 'vr' they need", limit)
+
+    def _deliver_values(self) -> None:
+        # What makes parts before the VR is known is text whatever the VR.
+        vr = self.vr or "LO"
+        values = convert(vr, self.held)
+        if values is None:
+            values = take(vr, self.held, self._dialect.deviate, self._dialect.wrong)
+        self._begin_parts(Content.PARTS)
+        self.events.append((VALUES, self.tag or 0, self.vr, values))
+        self.held.clear()
+        self.size = 0
+
+    def _begin_parts(self, content: int) -> None:
+        if self.content == _HOLDS_VALUES:
+            self.events.append((START_ELEMENT, self.tag or 0, self.vr, None))
+        self.content = max(self.content, content)
+
+    def start_item(self) -> None:
+        """Start an item, and the sequence if it is not yet."""
+        if self.content != _HOLDS_ITEMS or self.held:
+            self.begin_items()
+        self.events.append((START_ITEM, self.tag or 0, "SQ", self.items))
+
+    def end_item(self, tag: int, vr: str, items: int) -> None:
+        """Go on with the sequence that an item ends of."""
+        self.events.append((END_ITEM, tag, "SQ", None))
+        self.tag, self.vr, self.items = tag, vr, items + 1
+        self.content = _HOLDS_ITEMS
+
+    def begin_items(self) -> None:
+        """Start the sequence, if it is not yet, and deliver the items whose objects were empty."""
+        if self.content != _HOLDS_ITEMS:
+            self.content = _HOLDS_ITEMS
+            self.items = 0
+            self.events.append((START_SEQUENCE, self.tag or 0, "SQ", None))
+        for kind, groups in self.held:
+            if kind == _NULL:
+                self._dialect.deviate("null-item", "null for an item")
+            elif kind != NAME or groups is not EMPTY_OBJECT:
+                self._dialect.wrong("an item expected among items, not another value")
+                continue
+            self.events.append((START_ITEM, self.tag or 0, "SQ", self.items))
+            self.events.append((END_ITEM, self.tag or 0, "SQ", None))
+            self.items += 1
+        self.held.clear()
+
+    def may_have_item(self) -> bool:
+        """Whether an object among the values may be an item, as far as what came before it tells."""
+        if self.content in (Content.PARTS, Content.TEXT):
+            return False
+        return all(kind == _NULL or groups is EMPTY_OBJECT for kind, groups in self.held)
+
+    def _end_values(self, tag: int, vr: str) -> None:
+        held, dialect = self.held, self._dialect
+        if not held:
+            if self.content == _HOLDS_VALUES:
+                dialect.deviate("empty-array", "a 'Value' of no values")
+            if vr == "SQ":
+                self._end_items(tag, vr)
+            else:
+                self.events.append((ELEMENT, tag, vr or "UN", ()))
+        elif not vr:
+            self._give_up("a value whose VR is not known")
+        elif vr == "SQ" or (vr != "PN" and _are_empty_objects(held)):
+            self._end_small_items(tag, vr)
+        else:
+            self._end_element(tag, vr, held)
+
+    def _end_small_items(self, tag: int, vr: str) -> None:
+        if all(kind == _NULL or groups is EMPTY_OBJECT for kind, groups in self.held):
+            self._end_items(tag, vr)
+        else:
+            self._give_up("an item expected among items, not another value")
+
+    def _end_element(self, tag: int, vr: str, held: list[Held]) -> None:
+        values = convert(vr, held)
+        if values is None:
+            try:
+                values = take(vr, held, self._dialect.deviate)
+            except WrongValueError as error:
+                self._give_up(str(error))
+                return
+            if values == (None,):
+                if held[0][0] == _NULL:
+                    self._dialect.deviate("null-only", "null for the only value")
+                values = ()
+        self.events.append((ELEMENT, tag, vr, values))
+
+    def _end_items(self, tag: int, vr: str) -> None:
+        if vr != "SQ":
+            self._dialect.deviate("items-for-vr", f"items for VR {vr}")
+        self.begin_items()
+        self.events.append((END_SEQUENCE, tag, "SQ", None))
+
+    # --- long text ---------------------------------------------------------------------------------------------
+
+    def begin_text(self, text: str) -> bool:
+        """Take the first segment of a long string among the values; False if there can be none."""
+        misfit = self._long_misfit()
+        if misfit:
+            self._dialect.wrong(misfit.message, misfit)
+            self.held.append((OTHER, ""))
+            return False
+        self._begin_parts(Content.TEXT)
+        if self.held:
+            self._deliver_values()
+        self.add_text(text)
+        return True
+
+    def add_text(self, text: str, kind: int = SEGMENT) -> None:
+        """Take another one; of the last the kind is LAST_SEGMENT."""
+        self.events.append((kind, self.tag or 0, self.vr, text))
+
+    def _long_misfit(self) -> InputError | None:
+        if self.content == _HOLDS_ITEMS or (self.vr and VRS[self.vr].form is not Form.TEXT):
+            return LimitError(f"so long a string for VR {self.vr or 'SQ'}", "string_segment")
+        if any(kind not in (_STRING, _NULL) for kind, _ in self.held):
+            return LimitError("so long a string among other values", "string_segment")
+        return None
+
+    def _end_parts(self, tag: int, vr: str) -> None:
+        if self.content == Content.TEXT and (not vr or VRS[vr].form is not Form.TEXT):
+            self._dialect.wrong(f"so long a text for VR {vr}" if vr else "a value whose VR is not known")
+            self.vr = vr = "UT"
+        if self.held:
+            self._deliver_values()
+        self.events.append((END_ELEMENT, tag, vr, None))
+
+    # --- bulk data, inline or not ------------------------------------------------------------------------------
+
+    def begin_binary_parts(self) -> None:
+        """Start a long InlineBinary."""
+        if self.vr and VRS[self.vr].form is not Form.BINARY:
+            self._dialect.deviate("binary-for-vr", f"'InlineBinary' for VR {self.vr}")
+            self.vr = "UN"
+        self.content = Content.BINARY_PARTS
+        self._decoder = Base64Decoder()
+        self.events.append((START_ELEMENT, self.tag or 0, self.vr, None))
+
+    def add_binary(self, text: str, kind: int = SEGMENT) -> None:
+        """Take a segment of it; of the last the kind is LAST_SEGMENT.
+
+        Raises:
+            ValueError: It is not base64.
+        """
+        value = self._decoder.feed(text)
+        if kind == LAST_SEGMENT:
+            self._decoder.close()
+        self.events.append((kind, self.tag or 0, self.vr, value))
+
+    def _end_reference(self, tag: int, vr: str) -> None:
+        if VRS[vr].bulk:
+            self.events.append((BULK_DATA, tag, vr, self.bytes_or_uri))
+        else:
+            self._give_up(f"'BulkDataURI' for VR {vr}")
+
+    def _end_binary(self, tag: int, vr: str) -> None:
+        data = self.bytes_or_uri
+        values: tuple[Any, ...] = (data,) if data else ()
+        if VRS[vr].form is not Form.BINARY:
+            self._dialect.deviate("binary-for-vr", f"'InlineBinary' for VR {vr}")
+            try:
+                vr, values = ("UN", values) if vr == "SQ" else (vr, from_value_field(vr, data))
+            except WrongValueError as error:
+                self._give_up(str(error))
+                return
+        self.events.append((ELEMENT, tag, vr, values))
+
+    def _end_no_binary(self, tag: int, vr: str) -> None:
+        self._give_up("'InlineBinary' is not base64")
+
+    def _end_binary_parts(self, tag: int, vr: str) -> None:
+        if VRS[vr].form is not Form.BINARY:
+            self._dialect.deviate("binary-for-vr", f"'InlineBinary' for VR {vr}")
+            vr = "UN"
+        self.events.append((END_ELEMENT, tag, vr, None))
+
+    def _end_fragments(self, tag: int, vr: str) -> None:
+        if VRS[vr].form is not Form.BINARY:
+            self._give_up(f"'DataFragment' for VR {vr}")
+        elif self.fragments.has_reference:
+            self._give_up("a fragment that is a reference")
+        else:
+            self.events += self.fragments.events(tag, vr)
+
+    # --- what cannot be right ----------------------------------------------------------------------------------
+
+    def break_off(self, in_binary: bool) -> None:
+        """Close what was opened and will not be ended.
+
+        Args:
+            in_binary: Whether that is within a long InlineBinary.
+        """
+        tag, vr, events = self.tag or 0, self.vr, self.events
+        if self.content == _HOLDS_ITEMS:
+            events.append((END_SEQUENCE, tag, "SQ", None))
+        elif self.content in (Content.PARTS, Content.TEXT):
+            events.append((END_ELEMENT, tag, vr or "UT", None))
+        elif self.content == Content.BINARY_PARTS:
+            if in_binary:
+                events.append((LAST_SEGMENT, tag, vr, b""))
+            events.append((END_ELEMENT, tag, vr if vr and VRS[vr].form is Form.BINARY else "UN", None))
+
+    def replace(self, text: str) -> None:
+        """Take JSON text that stands where the object of an attribute is due; an empty one was too long."""
+        self._dialect.wrong("the object of an attribute expected, not another value")
+        if self._dialect.keeps and text:
+            self.events.append((JSON_ELEMENT, self.tag or 0, "", text))
+
+    def _give_up(self, message: str) -> None:
+        """An element whose value cannot be right: keep it as it came, or leave it out."""
+        text = self._as_it_came() if self._dialect.keeps else None
+        too_long = self._dialect.keeps and text is None
+        self._dialect.wrong(f"{message}; it is too long to be kept" if too_long else message)
+        if text is not None:
+            self.events.append((JSON_ELEMENT, self.tag or 0, self.vr, text))
+
+    def _as_it_came(self) -> str | None:
+        """The JSON text of the attribute; None if more came than can be held."""
+        vr = self.vr or self.vr_text
+        members = [f'"vr":{encode_basestring(vr)}'] if vr else []
+        member, content = "Value", json_values(self.held)
+        if self.content == Content.URI:
+            member, content = "BulkDataURI", encode_basestring(self.bytes_or_uri)
+        elif self.content == Content.NO_BINARY:
+            member, content = "InlineBinary", encode_basestring(self.bytes_or_uri)
+        elif self.content == Content.BINARY:
+            member, content = "InlineBinary", f'"{_base64(self.bytes_or_uri)}"'
+        elif self.content == Content.FRAGMENTS:
+            member, content = "DataFragment", self.fragments.json_text()
+        if content is None:
+            return None
+        members.append(f'"{member}":{content}')
+        return f"{{{','.join(members)}}}"
+
+
+def _are_empty_objects(held: list[Held]) -> bool:
+    return all(groups is EMPTY_OBJECT for _, groups in held)
+
+
+def _one_of(vrs: list[str], content: int, held: list[Held]) -> str:
+    """The VR of those that the data dictionary has for a tag that goes with what came."""
+    if content == _HOLDS_VALUES:
+        if "SS" in vrs and any(kind == _NUMBER and text.startswith("-") for kind, text in held):
+            return "SS"
+        return next((vr for vr in vrs if VRS[vr].form is not Form.BINARY), vrs[0])
+    return "OW" if "OW" in vrs else vrs[0]
+
+
+def _base64(data: bytes) -> str:
+    return b2a_base64(data, newline=False).decode()
+
+
+_End: TypeAlias = Callable[[Attribute, int, str], None]
+_ENDS: dict[int, _End] = {
+    Content.NOTHING: Attribute._end_values,
+    Content.VALUES: Attribute._end_values,
+    Content.PARTS: Attribute._end_parts,
+    Content.TEXT: Attribute._end_parts,
+    Content.ITEMS: Attribute._end_items,
+    Content.URI: Attribute._end_reference,
+    Content.BINARY: Attribute._end_binary,
+    Content.BINARY_PARTS: Attribute._end_binary_parts,
+    Content.NO_BINARY: Attribute._end_no_binary,
+    Content.FRAGMENTS: Attribute._end_fragments,
+}

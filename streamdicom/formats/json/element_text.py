@@ -1,0 +1,356 @@
+"""The text of one element: what ``WriteOptions`` says of its form, and what is known of each tag that has come.
+
+Writers with the same options share what is known. The functions for one VR make the text of an attribute from its
+start and from values of which there is one at least.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from json.encoder import encode_basestring
+from math import isfinite
+from operator import attrgetter
+from typing import Any, NamedTuple, TypeAlias
+
+from streamdicom.dicom.tags import (
+    FILE_META_GROUP,
+    SPECIFIC_CHARACTER_SET,
+    UTF_8_TERM,
+    format_tag,
+    is_group_length,
+    keyword,
+    keyword_key,
+)
+from streamdicom.dicom.vr import Form
+from streamdicom.errors import OutputError
+from streamdicom.formats.writer import misfit, row_of
+from streamdicom.options import WriteOptions
+
+__all__ = ["Style", "string", "style_of"]
+
+_MOST_KNOWN = 16 * 1024  # tags; an archive uses some thousands
+_MOST_STYLES = 8  # a program uses one or two
+_LAST_TAG = 0xFFFFFFFF
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_LONGEST_DOUBLE = 24  # characters, as of -1.7976931348623157e+308
+_EXACT = 2**53  # below which a double holds every integer, and no other is taken for one
+
+_CHARACTER_SET_VALUE = f'"Value":["{UTF_8_TERM}"]'
+
+Encoder: TypeAlias = Callable[[Any], str]
+Attribute: TypeAlias = Callable[[str, tuple[Any, ...]], str]
+Known: TypeAlias = tuple[str, str, Attribute]
+
+
+class _Choices(NamedTuple):
+    """The fields of ``WriteOptions`` that the text of an element depends on."""
+
+    file_meta: bool
+    number_handling: str
+    nonfinite: str
+    keys: str
+    write_keyword: bool
+    write_name: bool
+    retired: bool
+    character_set: str
+    number_length: int
+
+
+_choices = attrgetter(*_Choices._fields[:-1], "limits.number_length")
+
+
+def style_of(options: WriteOptions) -> Style:
+    """The style that the options ask for."""
+    return _style(_Choices(*_choices(options)))
+
+
+class Style:
+    """How elements are written.
+
+    Attributes:
+        known: For each tag its VR when it was last met, how its attribute starts and what makes the rest; the start
+            is empty if the element is left out.
+        starts: For each tag how a sequence starts.
+        encoders: For each form what makes the text of one value.
+    """
+
+    def __init__(self, choices: _Choices) -> None:
+        self._choices = choices
+        self.known: dict[int, Known] = {}
+        self.starts: dict[int, str] = {}
+        self.encoders = _encoders(choices)
+        self._attributes = _attributes(self.encoders)
+
+    def learn(self, tag: int, vr: str) -> Known:
+        """Make the entry of ``known`` for an element."""
+        form = row_of(vr).form
+        start = self._start(tag, vr)
+        attribute = self._attributes[form]
+        if form is Form.TEXT and self.sets_character_set(tag):
+            attribute = _character_set
+        if len(self.known) > _MOST_KNOWN:
+            self.known.clear()
+        entry = self.known[tag] = vr, start, attribute
+        return entry
+
+    def learn_sequence(self, tag: int) -> str:
+        """Make the entry of ``starts``; none if the sequence is left out."""
+        start = self._start(tag, "SQ")
+        if start:
+            if len(self.starts) > _MOST_KNOWN:
+                self.starts.clear()
+            self.starts[tag] = start
+        return start
+
+    def start(self, tag: int, vr: str) -> str:
+        """How an attribute starts that others stand before; the VR may be one that is not known yet."""
+        return f',"{self.key(tag)}":{{{self.vr(tag, vr) if vr else ""}'
+
+    def _start(self, tag: int, vr: str) -> str:
+        return self.start(tag, vr) if self.is_written(tag) else ""
+
+    def is_written(self, tag: int) -> bool:
+        """Whether an element comes at all; an OutputError if there is no such tag."""
+        if not 0 <= tag <= _LAST_TAG:
+            raise OutputError("not a tag of 32 bits")
+        # PS3.18 F.2.2: group length is prohibited. Annex F says nothing of group 0002.
+        if is_group_length(tag) or (tag >> 16 == FILE_META_GROUP and not self._choices.file_meta):
+            return False
+        return self._choices.retired or not _is_retired(tag)
+
+    def key(self, tag: int) -> str:
+        """What the member is called."""
+        keys = self._choices.keys
+        name = "" if keys == "tag" else keyword_key(tag, camel=keys == "camel")
+        return name or format_tag(tag)
+
+    def vr(self, tag: int, vr: str) -> str:
+        """The member ``vr``, and those that stand beside it."""
+        members = f'"vr":"{vr}"'
+        if self._choices.write_keyword and (text := keyword(tag)):
+            members += f',"keyword":{string(text)}'
+        if self._choices.write_name and (text := _name(tag)):
+            members += f',"name":{string(text)}'
+        return members
+
+    def sets_character_set(self, tag: int) -> bool:
+        """Whether this is Specific Character Set, and says UTF-8 whatever its value was."""
+        return tag == SPECIFIC_CHARACTER_SET and self._choices.character_set == "utf-8"
+
+
+_style = lru_cache(maxsize=_MOST_STYLES)(Style)
+
+
+def _is_retired(tag: int) -> bool:
+    from pydicom.datadict import dictionary_is_retired
+
+    try:
+        return dictionary_is_retired(tag)
+    except KeyError:
+        return False
+
+
+def _name(tag: int) -> str:
+    from pydicom.datadict import dictionary_description
+
+    try:
+        return dictionary_description(tag)
+    except KeyError:
+        return ""
+
+
+# --- attributes ------------------------------------------------------------------------------------------------
+
+
+def _attribute(encode: Encoder) -> Attribute:
+    def attribute(start: str, values: tuple[Any, ...]) -> str:
+        try:
+            if len(values) > 1:
+                return f'{start},"Value":[{",".join(map(encode, values))}]}}'
+            text = encode(values[0])
+        except (TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise misfit(error) from None
+        # PS3.18 F.2.5: an empty attribute has no Value, an empty value among several is null.
+        return start + "}" if text == "null" else f'{start},"Value":[{text}]}}'
+
+    return attribute
+
+
+def _character_set(start: str, values: tuple[Any, ...]) -> str:
+    return f"{start},{_CHARACTER_SET_VALUE}}}" if any(values) else start + "}"
+
+
+def _binary(start: str, values: tuple[Any, ...]) -> str:
+    if len(values) > 1:
+        raise OutputError("one binary value is all that an element can have")
+    if values[0] is None:
+        return start + "}"
+    try:
+        text = binascii.b2a_base64(values[0], newline=False).decode("ascii")
+    except TypeError:
+        raise OutputError("a binary value that is not bytes") from None
+    return f'{start},"InlineBinary":"{text}"}}' if text else start + "}"
+
+
+def _text_attribute(start: str, values: tuple[Any, ...]) -> str:
+    """What ``_attribute`` makes of ``_text``, and faster where there is one value, as there mostly is."""
+    if len(values) == 1:
+        [value] = values
+        try:
+            if value and value.isascii():
+                return f'{start},"Value":[{encode_basestring(value)}]}}'
+        except (AttributeError, TypeError):
+            raise OutputError("a value that does not fit the VR") from None
+    return _general_text_attribute(start, values)
+
+
+def _integer_attribute(start: str, values: tuple[Any, ...]) -> str:
+    """As ``_text_attribute``, for integers."""
+    if len(values) == 1:
+        [value] = values
+        if type(value) is int and value.bit_length() <= 64:
+            return f'{start},"Value":[{value}]}}'
+    return _general_integer_attribute(start, values)
+
+
+# --- values ----------------------------------------------------------------------------------------------------
+
+
+def string(text: str) -> str:
+    """A text as a JSON string.
+
+    Raises:
+        OutputError: It holds half of a surrogate pair.
+    """
+    if not text.isascii() and _SURROGATE.search(text):
+        raise OutputError("half of a surrogate pair, which UTF-8 cannot carry")
+    return encode_basestring(text)
+
+
+def _null(value: object) -> str:
+    """What is made of an empty text, but not of whatever else is false."""
+    if value is None or value == "":
+        return "null"
+    raise TypeError
+
+
+def _text(value: str | None) -> str:
+    if not value:
+        return _null(value)
+    return encode_basestring(value) if value.isascii() else string(value)
+
+
+def _decimal(most: int) -> Encoder:
+    """A number where the text is one of JSON's, so that it stays exact; a string otherwise (CP-1861).
+
+    So is a number of more characters than readers take, see ``Limits.number_length``.
+    """
+
+    def decimal(value: str | None) -> str:
+        if isinstance(value, str) and 0 < len(value) <= most:
+            if value.isascii() and value.isdigit() and value[0] != "0":  # the common case
+                return value
+            if _JSON_NUMBER.fullmatch(value):
+                return value
+        return string(value) if value else _null(value)
+
+    return decimal
+
+
+def _decimal_of_double(most: int) -> Encoder:
+    """A number where whoever takes it for a double, or for an integer, has the same text for it again."""
+    most = min(most, _LONGEST_DOUBLE)
+
+    def decimal_of_double(value: str | None) -> str:
+        if not value:
+            return _null(value)
+        if len(value) <= most and _JSON_NUMBER.fullmatch(value):
+            number = float(value)
+            if value == repr(number) or (abs(number) < _EXACT and value == repr(int(number))):
+                return value
+        return string(value)
+
+    return decimal_of_double
+
+
+def _integer(value: int | None) -> str:
+    return "null" if value is None else int.__repr__(value)
+
+
+def _integer_of_double(value: int | None) -> str:
+    return _integer(value) if value is None or abs(value) < _EXACT else _integer_text(value)
+
+
+def _integer_text(value: int | None) -> str:
+    return "null" if value is None else f'"{int.__repr__(value)}"'
+
+
+def _float(value: float | None) -> str:
+    if value is None:
+        return "null"
+    number = float(value)
+    if isfinite(number):
+        return repr(number)
+    return '"NaN"' if number != number else '"Infinity"' if number > 0 else '"-Infinity"'
+
+
+def _float_or_null(value: float | None) -> str:
+    return "null" if value is None or not isfinite(value) else _float(value)
+
+
+def _finite_float(value: float | None) -> str:
+    if value is not None and not isfinite(value):
+        raise OutputError("NaN or an infinity, which JSON does not have")
+    return _float(value)
+
+
+def _tag(value: int | None) -> str:
+    if value is None:
+        return "null"
+    if not 0 <= value <= _LAST_TAG:
+        raise OutputError("not a tag of 32 bits")
+    return f'"{format_tag(value)}"'
+
+
+def _person_name(value: tuple[str, str, str] | None) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, str):
+        raise OutputError("a person name that is not its three component groups")
+    # PS3.18 F.2.2: only the groups that are not empty.
+    names = zip(("Alphabetic", "Ideographic", "Phonetic"), value, strict=True)
+    groups = [f'"{name}":{string(text)}' for name, text in names if text or text not in ("", None)]
+    return f"{{{','.join(groups)}}}" if groups else "null"
+
+
+_DECIMALS: dict[str, Callable[[int], Encoder]] = {
+    "number": _decimal,
+    "string": lambda _: _text,
+    "auto": _decimal_of_double,
+}
+_LONG_INTEGERS: dict[str, Encoder] = {"number": _integer, "string": _integer_text, "auto": _integer_of_double}
+_FLOATS: dict[str, Encoder] = {"string": _float, "null": _float_or_null, "error": _finite_float}
+_general_text_attribute = _attribute(_text)
+_general_integer_attribute = _attribute(_integer)
+_FAST: dict[Encoder, Attribute] = {_text: _text_attribute, _integer: _integer_attribute}
+
+
+def _encoders(choices: _Choices) -> dict[Form, Encoder]:
+    return {
+        Form.TEXT: _text,
+        Form.DECIMAL: _DECIMALS[choices.number_handling](choices.number_length),
+        Form.INTEGER: _integer,
+        Form.LONG_INTEGER: _LONG_INTEGERS[choices.number_handling],
+        Form.FLOAT: _FLOATS[choices.nonfinite],
+        Form.TAG: _tag,
+        Form.PERSON_NAME: _person_name,
+    }
+
+
+def _attributes(encoders: dict[Form, Encoder]) -> dict[Form, Attribute]:
+    made = {form: _FAST.get(encode) or _attribute(encode) for form, encode in encoders.items()}
+    return {**made, Form.BINARY: _binary}

@@ -1,0 +1,104 @@
+"""Which attributes a parser need not look into, and which rest of a data set."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from streamdicom.options import ReadOptions
+from streamdicom.patterns import Level, Wanted, selection
+
+__all__ = ["KeyFilter"]
+
+_MOST_KEYS = 16 * 1024  # that are remembered in a level; an archive uses some thousands
+_MOST_LEVELS = 256
+
+_Known = tuple[dict[str, int], dict[str, int]]
+
+
+class KeyFilter:
+    """What is wanted of the innermost data set or item, as far as a key tells it.
+
+    What it does not skip may still be unwanted, by its VR or because it is no sequence: that is for ``select``.
+
+    Args:
+        top: What is wanted of a data set.
+        wanted: The conditions on data sets. What they ask for is not skipped, because somebody has to see it; what
+            comes behind an element that does not fit need not be looked into.
+
+    Attributes:
+        wanted: The tags of those keys of the level that are known not to be skipped.
+        unwanted: The tags of those that are known to be.
+
+    >>> keys = KeyFilter(selection(include=["PatientName"]))
+    >>> keys.skips("00100020", 0x00100020), keys.unwanted
+    (True, {'00100020': 1048608})
+    """
+
+    def __init__(self, top: Level, wanted: Wanted | None = None) -> None:
+        self._top = top
+        self._conditions = wanted
+        self._asked = wanted.tags if wanted else frozenset()
+        self._outer: list[Level] = []
+        self._known: dict[Level, _Known] = {}
+        self._go_to(top)
+
+    @classmethod
+    def of(cls, options: ReadOptions, wanted: Wanted) -> Self | None:
+        """The one that options ask for, if they do.
+
+        Args:
+            options: Which elements come.
+            wanted: Which data sets come, for the filter behind the parser too.
+        """
+        top = selection(options.include, options.exclude)
+        return None if top.is_whole and not wanted.tags else cls(top, wanted if wanted.tags else None)
+
+    def _go_to(self, level: Level) -> None:
+        self._level = level
+        if len(self._known) >= _MOST_LEVELS:
+            self._known.clear()
+        self.wanted, self.unwanted = self._known.setdefault(level, ({}, {}))
+
+    def start(self) -> None:
+        """Go to a new data set."""
+        self._outer = []
+        self._go_to(self._top)
+        if self._conditions:
+            self._conditions.begin()
+
+    def go_in(self, tag: int) -> None:
+        """Go into an item of a sequence."""
+        self._outer.append(self._level)
+        self._go_to(self._level.inner(tag) or self._level)
+
+    def go_out(self) -> None:
+        """Go to what is around the item."""
+        self._go_to(self._outer.pop())
+
+    def asks(self, tag: int) -> bool:
+        """Whether a condition on the data set is on this element of the innermost data set or item.
+
+        Such an element is never known by its key.
+        """
+        return not self._outer and tag in self._asked
+
+    def fits(self, tag: int, values: Any) -> bool:
+        """Whether an element that is asked for is such as is wanted; if not, its data set does not come."""
+        return self._conditions is None or self._conditions.foresee(tag, values)
+
+    def skips(self, key: str, tag: int) -> bool:
+        """Whether nothing of an element comes; the answer is remembered by its key.
+
+        Args:
+            key: One that is a tag and nothing odd, or an empty text.
+            tag: Its tag.
+        """
+        if self.asks(tag):
+            return False
+        skips = self._level.skips(tag)
+        if key:
+            known = self.unwanted if skips else self.wanted
+            if len(known) >= _MOST_KEYS:
+                known.clear()
+            known[key] = tag
+        return skips

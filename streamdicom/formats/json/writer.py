@@ -1,0 +1,278 @@
+"""DICOM events to JSON, in the canonical form of PS3.18 Annex F: keys ascending, empty attributes without Value.
+
+An element becomes its JSON text at once, with the loops in C; the texts go to the ``JsonWriter`` in blocks, as the
+segments of one value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from streamdicom.dicom.vr import Form
+from streamdicom.errors import InputError, LimitError, OutputError
+from streamdicom.events import ELEMENT, END_ITEM, END_SEQUENCE, START_ITEM, START_SEQUENCE, Event, EventType
+from streamdicom.formats.json.element_text import string, style_of
+from streamdicom.formats.writer import MOST_PENDING, Moves, Place, TextWriter, misfit, row_of
+from streamdicom.jsontext import JsonReader, JsonWriter
+from streamdicom.jsontext.emitter import ONE_LINE
+from streamdicom.limits import Limits
+from streamdicom.options import WriteOptions, given
+
+__all__ = ["EventWriter"]
+
+_ITEM_LENGTH = 12  # characters of the structure of an item
+_MOST_NULLS = 8 * 1024  # that are written at once
+
+_MEMBERS, _SEQUENCE = Place.MEMBERS, Place.SEQUENCE
+
+
+class EventWriter(TextWriter):
+    """Writes the data sets of a stream of DICOM events as one JSON array, as NDJSON, or a single one as an object.
+
+    Group lengths are left out, and group 0002 unless the options say otherwise. Encapsulated pixel data is one
+    InlineBinary: the items of the value field, without the delimiter behind them.
+
+    What cannot be written is an ``OutputError``: an event out of order, a tag not above the one before it in its data
+    set, or a value that does not fit its VR.
+
+    Args:
+        json: Where to; the caller closes it. Indent and escapes are its own; for NDJSON it must take several documents.
+        options: The form of elements, which of them are written, and how deep sequences may nest.
+        array: Whether the data sets are put into an array; NDJSON has none. Otherwise there is one data set.
+
+    >>> blocks = []
+    >>> json = JsonWriter(blocks.append)
+    >>> writer = EventWriter(json, array=False)
+    >>> writer.write((EventType.START_DATASET, 0, "", 0))
+    >>> writer.write((EventType.ELEMENT, 0x00100020, "LO", ("17",)))
+    >>> writer.write((EventType.END_DATASET, 0, "", None))
+    >>> writer.close()
+    >>> json.close()
+    >>> blocks
+    [b'{"00100020":{"vr":"LO","Value":["17"]}}']
+    """
+
+    _reference = "BulkDataURI"
+
+    def __init__(self, json: JsonWriter, *, options: WriteOptions | None = None, array: bool = True) -> None:
+        options = given(options, WriteOptions)
+        array = array and not options.ndjson
+        style = style_of(options)
+        # See ``Limits.depth``. An attribute has what the array and the data set leave; a sequence takes three levels of
+        # that, and the deepest value, which is a person name, as many.
+        self._most_levels = options.limits.depth - array - 1
+        super().__init__(style, most_sequences=(self._most_levels - 3) // 3, is_stream=array or options.ndjson)
+        self._json = json
+        self._style = style
+        self._array = array
+        # Of the element in parts:
+        self._has_text = False  # whether it has a text segment
+        self._has_content = False  # whether the member with its values has begun
+        self._held = 0  # how many empty values there are before that
+        if array:
+            self._put("[")
+
+    def _write_all(self, events: Iterable[Event]) -> None:
+        """The innermost loop. The moves that make up most of a data set stand here; ``_moves`` has the others."""
+        style, most = self._style, self._most_sequences
+        known, starts = style.known, style.starts
+        texts, frames = self._texts, self._frames
+        place, last, size = self._place, self._last, self._size
+        kind = tag = 0
+        try:
+            for kind, tag, vr, value in events:
+                if place == _MEMBERS:
+                    if kind == ELEMENT and tag > last:
+                        try:
+                            known_vr, start, attribute = known[tag]
+                        except KeyError:
+                            known_vr, start, attribute = style.learn(tag, vr)
+                        if known_vr != vr:
+                            _, start, attribute = style.learn(tag, vr)
+                        if start:
+                            if last < 0:
+                                start = start[1:]  # without the comma
+                            text = attribute(start, value) if value else start + "}"
+                            texts.append(text)
+                            last = tag
+                            size += len(text)
+                            if size >= MOST_PENDING:
+                                self._flush()
+                                size = 0
+                        continue
+                    if kind == END_ITEM and frames:
+                        texts.append("}")
+                        place = _SEQUENCE
+                        continue
+                    if kind == START_SEQUENCE and tag > last and len(frames) < most:
+                        start = starts.get(tag) or style.learn_sequence(tag)
+                        if start:
+                            texts.append(start if last >= 0 else start[1:])
+                            size += len(start)
+                            frames.append((tag, 0))
+                            place = _SEQUENCE
+                            continue
+                elif place == _SEQUENCE:
+                    if kind == START_ITEM:
+                        tag, items = frames[-1]
+                        frames[-1] = tag, items + 1
+                        texts.append(",{" if items else ',"Value":[{')
+                        size += _ITEM_LENGTH
+                        if size >= MOST_PENDING:
+                            self._flush()
+                            size = 0
+                        last = -1
+                        place = _MEMBERS
+                        continue
+                    if kind == END_SEQUENCE:
+                        last, items = frames.pop()
+                        texts.append("]}" if items else "}")  # PS3.18 F.2.5: an empty attribute has no Value
+                        if size >= MOST_PENDING:
+                            self._flush()
+                            size = 0
+                        place = _MEMBERS
+                        continue
+                self._place, self._last, self._size = place, last, size
+                self._move(kind, tag, vr, value)
+                place, last, size = self._place, self._last, self._size
+        finally:
+            self._place, self._last, self._size = place, last, size
+            self._event = kind, tag
+
+    def _flush(self) -> None:
+        self._json.raw_segment(self._take())
+
+    def _end_document(self) -> None:
+        self._json.raw_segment(self._take(), final=True)
+
+    def _finish(self) -> None:
+        if self._array:
+            self._put("]")
+            self._end_document()
+
+    # --- data sets and elements --------------------------------------------------------------------------------
+
+    def _open_dataset(self) -> None:
+        self._put(",{" if self._index and self._array else "{")
+
+    def _close_dataset(self) -> None:
+        self._put("}")
+        if not self._array:
+            self._end_document()
+
+    def _put_start(self, start: str) -> None:
+        self._put(start if self._last >= 0 else start[1:])  # without the comma
+
+    def _open_element(self, tag: int, vr: str) -> None:
+        self._put_start(self._style.start(tag, vr))
+
+    def _element(self, tag: int, vr: str, value: Any) -> None:
+        self._comes(tag)  # which it does not, or the innermost loop would have written it
+
+    def _json_element(self, tag: int, vr: str, value: Any) -> None:
+        if not isinstance(value, str):
+            raise OutputError("JSON text that is not text")
+        _check_json(value, self._most_levels - 3 * len(self._frames))
+        if self._comes(tag):
+            self._put_start(f',"{self._style.key(tag)}":{value.translate(ONE_LINE)}')
+            self._last = tag
+
+    def _put_reference(self, uri: str) -> None:
+        self._put(f',"BulkDataURI":{string(uri)}}}')
+
+    # --- elements in parts -------------------------------------------------------------------------------------
+
+    def _comma(self) -> str:
+        """What stands before the member that has the values, or before the VR that comes behind them."""
+        return "," if self._vr or self._has_content else ""
+
+    def _put_before_value(self) -> None:
+        """Write what stands before the next of the values, with the empty ones that were held back."""
+        if self._has_content:
+            self._put(",")
+            return
+        self._put(f'{self._comma()}"Value":[')
+        self._has_content = True
+        while self._held:
+            count = min(self._held, _MOST_NULLS)
+            self._put("null," * count)
+            self._held -= count
+
+    def _put_values(self, values: tuple[Any, ...]) -> None:
+        encode = self._style.encoders.get(row_of(self._vr or "LO").form)
+        if encode is None:
+            raise OutputError(f"'Value' for VR {self._vr}")
+        try:
+            texts = list(map(encode, values))
+        except (TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise misfit(error) from None
+        if not self._has_content and texts.count("null") == len(texts):
+            self._held += len(texts)
+        elif texts:
+            self._put_before_value()
+            self._put(",".join(texts))
+
+    def _put_empty(self, is_binary: bool) -> None:
+        self._has_text = self._has_text or not is_binary
+        if not is_binary:
+            self._put_values(("",))
+
+    def _open_value(self, is_binary: bool) -> None:
+        self._has_text = self._has_text or not is_binary
+        if is_binary:
+            self._put(f'{self._comma()}"InlineBinary":"')
+            self._has_content = True
+        else:
+            self._put_before_value()
+            self._put('"')
+
+    def _escape(self, text: str) -> str:
+        return string(text)[1:-1]
+
+    def _close_value(self, is_binary: bool) -> None:
+        self._put('"')
+
+    def _close_element(self, tag: int, vr: str) -> None:
+        form, member = row_of(vr).form, "InlineBinary" if self._is_binary else "Value"
+        if self._count and (form is Form.BINARY) is not self._is_binary:
+            raise OutputError(f"'{member}' for VR {vr}")
+        if self._has_text and form is not Form.TEXT:
+            raise OutputError(f"a text segment for VR {vr}")
+        if self._held > 1:  # PS3.18 F.2.5: an empty attribute has no Value, an empty value among several is null
+            self._held -= 1
+            self._put_before_value()
+            self._put("null")
+        end = "]" if self._has_content and not self._is_binary else ""
+        if not self._vr:
+            end += self._comma() + self._style.vr(tag, vr)
+        self._put(end + "}")
+        self._has_text = self._has_content = False
+        self._held = 0
+
+    _moves: ClassVar[Moves] = {
+        **TextWriter._moves,
+        Place.MEMBERS: {
+            **TextWriter._moves[Place.MEMBERS],
+            EventType.ELEMENT: _element,
+            EventType.JSON_ELEMENT: _json_element,
+        },
+        Place.SEQUENCE: {},  # the innermost loop has them all
+    }
+
+
+def _check_json(text: str, depth: int) -> None:
+    """Check that a text is one JSON value of no more than this depth.
+
+    Raises:
+        OutputError: It is not.
+    """
+    length = max(12, 4 * len(text))
+    reader = JsonReader(Limits(depth=max(1, depth), string_segment=length, number_length=length))
+    try:
+        reader.feed(text.encode())
+        reader.close()
+    except LimitError:
+        raise OutputError("objects and arrays too deep within one another") from None
+    except (InputError, UnicodeEncodeError):
+        raise OutputError("not JSON text") from None

@@ -1,0 +1,187 @@
+"""The SQLite file of an index: its tables, and who may use it when.
+
+It is a cache: all that is in it can be had from the files again. So what is no index, is one of another version, or is
+damaged, is put aside, and a new one is made. Any number of processes may read and write it at once: it has a
+write-ahead log, so that readers see what there was when they began, and writers wait for one another.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
+from threading import Lock
+
+from streamdicom.server.qido.attributes import COLUMNS, UNIQUE_KEYS, Level
+
+__all__ = ["ASIDE", "Database"]
+
+ASIDE = ".damaged"  # what is added to the name of what was put aside
+
+_APPLICATION = 0x5344_494E
+_VERSION = 1  # another one for other tables, or another meaning of what is in them
+_WAIT = 60  # seconds for another writer, who takes milliseconds for each of its transactions
+_CACHE = -512  # KiB, of each connection
+_MOST_IDLE = 16  # connections that wait for the next reader
+_PARTS = ("", "-wal", "-shm")
+
+
+def _columns(level: Level) -> str:
+    return ", ".join(f"{one.keyword} TEXT" for one in COLUMNS[level])
+
+
+# A study or a series has the attributes of the data set that was found first, which is in the file ``source``.
+_SCHEMA = f"""
+CREATE TABLE file (id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE, size INTEGER, mtime INTEGER,
+    kind INTEGER NOT NULL DEFAULT 0, fault TEXT NOT NULL DEFAULT '', twice INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE study (id INTEGER PRIMARY KEY, source INTEGER NOT NULL, attributes TEXT NOT NULL,
+    {_columns(Level.STUDY)}, UNIQUE ({UNIQUE_KEYS[Level.STUDY]}));
+CREATE TABLE series (id INTEGER PRIMARY KEY, study INTEGER NOT NULL, source INTEGER NOT NULL,
+    attributes TEXT NOT NULL, {_columns(Level.SERIES)}, UNIQUE (study, {UNIQUE_KEYS[Level.SERIES]}));
+CREATE TABLE instance (id INTEGER PRIMARY KEY, series INTEGER NOT NULL, file INTEGER NOT NULL,
+    start INTEGER NOT NULL, length INTEGER NOT NULL, attributes TEXT NOT NULL, {_columns(Level.INSTANCE)},
+    UNIQUE ({UNIQUE_KEYS[Level.INSTANCE]}));
+CREATE TABLE unsettled (one INTEGER PRIMARY KEY);
+CREATE INDEX series_of_study ON series (study);
+CREATE INDEX series_by_uid ON series ({UNIQUE_KEYS[Level.SERIES]});
+CREATE INDEX instance_of_series ON instance (series);
+CREATE INDEX instance_of_file ON instance (file);
+CREATE INDEX file_twice ON file (id) WHERE twice;
+CREATE INDEX file_fault ON file (id) WHERE fault <> '' OR twice;
+PRAGMA application_id = {_APPLICATION};
+PRAGMA user_version = {_VERSION};
+"""
+
+
+class Database:
+    """Connections to an index.
+
+    Args:
+        path: The file; None for one in a temporary folder, which goes when it is closed.
+
+    Attributes:
+        path: Where it is.
+        put_aside: Why what was there before was put aside; empty if it was not.
+
+    Raises:
+        OSError: The folder cannot be written.
+
+    >>> database = Database(None)
+    >>> with database.writing() as connection:
+    ...     connection.execute("SELECT count(*) FROM study").fetchone()
+    (0,)
+    >>> database.close()
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._folder = mkdtemp(prefix="streamdicom-") if path is None else ""
+        self.path = path or Path(self._folder, "index.sqlite")
+        self.put_aside = ""
+        self._lock = Lock()
+        self._idle: list[sqlite3.Connection] = []
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._writer = self._open()
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):  # such as a folder that cannot be written
+                raise OSError(f"the index cannot be opened: {error}") from error
+            self.put_aside = str(error)
+            self._put_aside()
+            self._writer = self._open()
+
+    def _open(self) -> sqlite3.Connection:
+        """The connection that writes, to tables that are right.
+
+        Raises:
+            sqlite3.DatabaseError: What is there is no index of this version, or it is damaged.
+        """
+        connection = self._connect()
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")  # what a power cut takes can be read again
+            connection.execute("BEGIN IMMEDIATE")
+            if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                for statement in _SCHEMA.split(";"):
+                    connection.execute(statement)
+            connection.execute("COMMIT")
+            _check(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _connect(self) -> sqlite3.Connection:
+        # A connection is used by one thread at a time, but not always by the same.
+        connection = sqlite3.connect(self.path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute(f"PRAGMA cache_size = {_CACHE}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _put_aside(self) -> None:
+        for part in _PARTS:
+            with suppress(FileNotFoundError):
+                os.replace(f"{self.path}{part}", f"{self.path}{ASIDE}{part}")  # noqa: PTH105 - no path has the suffix
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction, which is kept if nothing is raised; other writers wait meanwhile.
+
+        Raises:
+            sqlite3.OperationalError: Another writer has taken more than a minute, or the disk is full.
+        """
+        with self._lock:
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+            except BaseException:
+                self._writer.execute("ROLLBACK")
+                raise
+            self._writer.execute("COMMIT")
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection for one reader, which sees what there is when it begins to read."""
+        with self._lock:
+            connection = self._idle.pop() if self._idle else None
+        if connection is None:
+            connection = self._connect()
+            connection.execute("PRAGMA query_only = 1")
+        try:
+            yield connection
+        finally:
+            with self._lock:
+                is_kept = len(self._idle) < _MOST_IDLE
+                if is_kept:
+                    self._idle.append(connection)
+            if not is_kept:
+                connection.close()
+
+    def close(self) -> None:
+        """Close all connections that nobody uses; a temporary index goes."""
+        with self._lock:
+            for connection in (*self._idle, self._writer):
+                connection.close()
+            self._idle.clear()
+        if self._folder:
+            rmtree(self._folder, ignore_errors=True)
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    application, version = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in _MARKS]
+    if application != _APPLICATION:
+        raise sqlite3.DatabaseError("it is no index of streamdicom")
+    if version != _VERSION:
+        raise sqlite3.DatabaseError("it is an index of another version")
+    [found] = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        raise sqlite3.DatabaseError("the index is damaged")
+
+
+_MARKS = ("application_id", "user_version")

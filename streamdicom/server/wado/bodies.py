@@ -1,0 +1,204 @@
+"""The bodies of an origin server's answers: what they are made of, and which of them a client gets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+from starlette.requests import Request
+
+from streamdicom.api import iter_events
+from streamdicom.codec import DatasetEncoder
+from streamdicom.events import Event
+from streamdicom.options import WriteOptions
+from streamdicom.server.wado.instances import NATIVE, Value
+from streamdicom.web.asgi.formatters import DEFAULT_FORMATTERS, DICOM_XML, Encoder, Formatter
+from streamdicom.web.asgi.negotiation import MediaRange, read_accept
+from streamdicom.web.asgi.responses import DatasetResponse, negotiated_response
+
+__all__ = ["FILES", "METADATA", "RESULTS", "answer", "formatters_of_value", "frames_of", "wanted_syntaxes"]
+
+
+class _OfEvents:
+    """An encoder of data sets that come as events, or as what events can be made of."""
+
+    def __init__(self, encoder: DatasetEncoder, events: Callable[[Any], Iterable[Event]]) -> None:
+        self._encoder = encoder
+        self._events = events
+        self.flush, self.close = encoder.flush, encoder.close
+
+    def encode(self, dataset: Any) -> Iterator[bytes]:
+        return self._encoder.encode_events(self._events(dataset))
+
+
+class _OfTexts:
+    """An encoder of data sets that are texts of DICOM JSON already."""
+
+    def __init__(self) -> None:
+        self._start = b"["
+
+    def encode(self, text: str) -> Iterator[bytes]:
+        yield self._start + text.encode()
+        self._start = b","
+
+    def flush(self) -> bytes:
+        return b""
+
+    def close(self) -> bytes:
+        return b"]"
+
+
+class _OfBytes:
+    """What passes the bytes of a part on."""
+
+    def encode(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        yield from pieces
+
+    def flush(self) -> bytes:
+        return b""
+
+    def close(self) -> bytes:
+        return b""
+
+
+def _with_events(formatter: Formatter, events: Callable[[Any], Iterable[Event]]) -> Formatter:
+    """The same form of data sets that do not come as such."""
+
+    def encoder(options: WriteOptions, array: bool) -> Encoder:
+        return _OfEvents(cast(DatasetEncoder, formatter.encoder(options, array)), events)
+
+    return replace(formatter, encoder=encoder)
+
+
+def _events_of_text(text: str) -> Iterator[Event]:
+    return iter_events(text.encode())
+
+
+def _result(formatter: Formatter) -> Formatter:
+    if formatter is DICOM_XML:
+        return _with_events(formatter, _events_of_text)
+    return replace(formatter, encoder=lambda options, array: cast(Encoder, _OfTexts()))
+
+
+def _bytes(media_type: str) -> Formatter:
+    return Formatter(media_type, lambda options, array: cast(Encoder, _OfBytes()))
+
+
+METADATA = tuple(_with_events(one, iter) for one in DEFAULT_FORMATTERS)
+"""The forms of metadata, which comes as events."""
+
+RESULTS = tuple(map(_result, DEFAULT_FORMATTERS))
+"""The forms of what was searched for, which comes as text."""
+
+FILES = (_bytes('multipart/related; type="application/dicom"'),)
+"""The form of DICOM files, of which each is an iterable of bytes."""
+
+
+def answer(
+    request: Request,
+    drawn: Iterable[Iterable[Event]] | Iterable[str] | Iterable[Iterable[bytes]],
+    formatters: Sequence[Formatter],
+    headers: Mapping[str, str] | None = None,
+) -> DatasetResponse:
+    """A response of what is drawn, in the one of these forms that the request asks for.
+
+    Raises:
+        RequestError: With the status 406, it asks for something else.
+    """
+    return negotiated_response(request, cast(Any, drawn), headers=headers, formatters=formatters)
+
+
+# --- transfer syntaxes -----------------------------------------------------------------------------------------
+
+# PS3.18, tables 8.7.3-4 and 8.7.3-5: what the frames of a transfer syntax are.
+_MEDIA_TYPES = {
+    "image/jpeg": ("50", "51", "57", "70"),
+    "image/jls": ("80", "81"),
+    "image/jp2": ("90", "91"),
+    "image/jpx": ("92", "93"),
+    "image/jphc": ("201", "202", "203"),
+    "image/jxl": ("110", "111", "112"),
+    "video/mpeg2": ("100", "100.1", "101", "101.1"),
+    "video/mp4": ("102", "102.1", "103", "103.1", "104", "104.1", "105", "105.1", "106", "106.1", "107", "108"),
+}
+_OF_SYNTAX = {f"1.2.840.10008.1.2.4.{end}": name for name, ends in _MEDIA_TYPES.items() for end in ends} | {
+    "1.2.840.10008.1.2.5": "image/dicom-rle"
+}
+_OCTETS = "application/octet-stream"
+
+
+def _accepted(request: Request) -> str:
+    return ", ".join([*request.headers.getlist("accept"), *request.query_params.getlist("accept")])
+
+
+def wanted_syntaxes(request: Request) -> frozenset[str]:
+    """The transfer syntaxes in which a client takes DICOM files (PS3.18 8.7.3.5); ``*`` stands for any.
+
+    Without the parameter ``transfer-syntax`` it is explicit VR little endian.
+    """
+    ranges = read_accept(_accepted(request)) or read_accept("*/*")
+    return frozenset(
+        "*" if one.type in ("*/*", "multipart/*") else one.parameters.get("transfer-syntax", NATIVE)
+        for one in ranges
+        if one.weight and ("*" in one.type or _of_files(one))
+    )
+
+
+def _of_files(wanted: MediaRange) -> bool:
+    kind = wanted.parameters.get("type", "*/*")  # that of the parts, which may be left out as for the other forms
+    return wanted.type == "multipart/related" and kind in ("application/dicom", "*/*")
+
+
+def formatters_of_value(request: Request, value: Value) -> tuple[Formatter, ...]:
+    """The forms in which a value may be given (PS3.18 8.7.3.3.2).
+
+    What is compressed is in the media type of its transfer syntax, and in octets only for who says which.
+    """
+    syntax = value.transfer_syntax
+    if not syntax:
+        return _bytes(f'multipart/related; type="{_OCTETS}"; transfer-syntax={NATIVE}'), _bytes(_OCTETS)
+    of_octets = f'multipart/related; type="{_OCTETS}"; transfer-syntax={syntax}'
+    own = _OF_SYNTAX.get(syntax)
+    if own is None:
+        return (_bytes(of_octets),)
+    by_type = _bytes(f'multipart/related; type="{own}"; transfer-syntax={syntax}')
+    is_told = any("transfer-syntax" in one.parameters for one in read_accept(_accepted(request)))
+    return (by_type, _bytes(of_octets)) if is_told else (by_type,)
+
+
+def frames_of(value: Value, numbers: Sequence[int]) -> Iterator[Iterator[bytes]]:
+    """Some frames of a value, by their numbers from 1, which ascend."""
+    parts = value.parts if value.transfer_syntax else _native_frames(value)
+    wanted = set(numbers)
+    for number, part in enumerate(parts, 1):
+        if number in wanted:
+            yield part
+        if number == numbers[-1]:
+            return
+        for _ in part:  # what nobody has wanted
+            pass
+
+
+def _native_frames(value: Value) -> Iterator[Iterator[bytes]]:
+    [segments] = value.parts
+    source = _Cut(segments)
+    for _ in range(value.frames):
+        yield source.take(value.frame_size)
+
+
+class _Cut:
+    """Segments, cut into pieces of given lengths."""
+
+    def __init__(self, segments: Iterator[bytes]) -> None:
+        self._segments = segments
+        self._held = b""
+
+    def take(self, length: int) -> Iterator[bytes]:
+        while length:
+            held = self._held or next(self._segments, b"")
+            if not held:
+                return
+            piece, self._held = held[:length], held[length:]
+            length -= len(piece)
+            yield piece

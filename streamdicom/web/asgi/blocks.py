@@ -1,0 +1,156 @@
+"""From data sets to the blocks of a body: of an iterable in a thread, or of an asynchronous one where it is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator
+from itertools import chain
+from threading import Lock
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from starlette.concurrency import run_in_threadpool
+
+from streamdicom.web.asgi.formatters import Body
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+__all__ = ["AsyncSource", "Blocks", "ThreadSource"]
+
+BLOCK = 64 * 1024
+"""Bytes from which on a block is complete."""
+
+_END: Any = object()  # what no iterable gives
+_Result = TypeVar("_Result")
+
+
+class Blocks:
+    """A body in blocks of about 64 KiB.
+
+    ``idle`` may be called from another thread than the rest, at any time.
+    """
+
+    def __init__(self, body: Body) -> None:
+        self._body = body
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._busy = Lock()  # while there is a data set that is not all there yet, and at the end
+
+    def add(self, dataset: Dataset) -> Iterator[bytes]:
+        """The blocks that a data set completes."""
+        with self._busy:
+            for piece in self._body.encode(dataset):
+                self._pieces.append(piece)
+                self._size += len(piece)
+                if self._size >= BLOCK:
+                    yield self._take()
+
+    def idle(self) -> bytes:
+        """What is there, if it ends with a data set."""
+        if not self._busy.acquire(blocking=False):
+            return b""
+        try:
+            self._pieces.append(self._body.flush())
+            return self._take()
+        finally:
+            self._busy.release()
+
+    def end(self) -> bytes:
+        """The rest of the body."""
+        self._busy.acquire()
+        self._pieces.append(self._body.close())
+        return self._take()
+
+    def _take(self) -> bytes:
+        block = b"".join(self._pieces)
+        self._pieces.clear()
+        self._size = 0
+        return block
+
+
+class ThreadSource:
+    """Of an ordinary iterable, which may block, and so runs in a thread, a block at a time."""
+
+    def __init__(self, datasets: Iterable[Dataset], blocks: Blocks) -> None:
+        self._datasets = datasets
+        self._blocks = blocks
+        self._made: Iterator[bytes] = iter(())
+        self._is_stopped = False
+
+    async def draw(self) -> bool:
+        """Draw the first data set, and begin its first block; whether there is one."""
+        return await self._in_thread(self._draw)
+
+    async def block(self) -> bytes | None:
+        """The next block; None at the end."""
+        return await self._in_thread(lambda: next(self._made, None))
+
+    async def close(self) -> None:
+        """Close the iterable, if it is a generator."""
+        self._made = iter(())
+        close = getattr(self._datasets, "close", None)
+        self._datasets = ()
+        if close:
+            await run_in_threadpool(close)
+
+    def _draw(self) -> bool:
+        self._datasets = datasets = iter(self._datasets)
+        for first in datasets:
+            begun = self._blocks.add(first)
+            self._made = chain([next(begun, b"")], begun, self._rest(datasets))
+            return True
+        return False
+
+    def _rest(self, datasets: Iterator[Dataset]) -> Iterator[bytes]:
+        for dataset in datasets:
+            if self._is_stopped:
+                return
+            yield from self._blocks.add(dataset)
+        yield self._blocks.end()
+
+    async def _in_thread(self, function: Callable[[], _Result]) -> _Result:
+        running = asyncio.ensure_future(run_in_threadpool(function))
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            self._is_stopped = True  # a thread cannot be cancelled, but it has an end at the next data set
+            await asyncio.wait([running])
+            raise
+
+
+class AsyncSource:
+    """Of an asynchronous iterable."""
+
+    def __init__(self, datasets: AsyncIterable[Dataset], blocks: Blocks) -> None:
+        self._datasets = datasets.__aiter__()
+        self._blocks = blocks
+        self._made: Iterator[bytes] = iter(())
+        self._is_ended = False
+
+    async def draw(self) -> bool:
+        """As for ``ThreadSource``."""
+        await self._draw()
+        return not self._is_ended
+
+    async def block(self) -> bytes | None:
+        """As for ``ThreadSource``."""
+        while (block := next(self._made, None)) is None and not self._is_ended:
+            await self._draw()
+            if self._is_ended:
+                return self._blocks.end()
+        return block
+
+    async def close(self) -> None:
+        """As for ``ThreadSource``."""
+        self._made = iter(())
+        close: Callable[[], Awaitable[None]] | None = getattr(self._datasets, "aclose", None)
+        if close:
+            await close()
+
+    async def _draw(self) -> None:
+        dataset = await anext(self._datasets, _END)
+        if dataset is _END:
+            self._is_ended = True
+        else:
+            begun = self._blocks.add(dataset)
+            self._made = chain([next(begun, b"")], begun)

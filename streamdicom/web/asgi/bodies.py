@@ -1,0 +1,135 @@
+"""Data sets of the bodies of requests: of documents, and of DICOM files."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from streamdicom.codec import DatasetAssembler, DatasetParser
+from streamdicom.errors import InputError, LimitError, RequestError
+from streamdicom.filters.pipeline import Stages
+from streamdicom.formats.part10 import Part10Parser
+from streamdicom.limits import Limits
+from streamdicom.options import ReadOptions
+from streamdicom.web.content import FILE, JSON, XML, Content, kind_of, media_type
+from streamdicom.web.multipart import DATA, START, MultipartReader
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+__all__ = ["BodyReader", "DocumentReader", "FilesReader", "check_part", "document_options"]
+
+
+class BodyReader(Protocol):
+    """A push parser of a body: bytes in, data sets out."""
+
+    def feed(self, data: bytes) -> list[Dataset]:
+        """Take the next bytes; return the data sets that they complete."""
+
+    def close(self) -> Generator[list[Dataset], None, None]:
+        """Say that the body has ended; give the data sets that are left, which may take a while."""
+
+    def discard(self) -> None:
+        """Let go of what is held outside of memory; there will be no more calls."""
+
+
+def document_options(options: ReadOptions, kind: str) -> ReadOptions:
+    """The options for a document, whose format the media type tells."""
+    if kind == XML:
+        return replace(options, format="xml")
+    return replace(options, format="json", multiple_documents=options.multiple_documents or kind != JSON)
+
+
+class DocumentReader:
+    """A body that is one document, NDJSON or a DICOM file."""
+
+    def __init__(self, kind: str, options: ReadOptions, *, file_dataset: bool) -> None:
+        self._parser: DatasetAssembler
+        if kind == FILE:
+            self._parser = _file_parser(options, 0)
+        else:
+            self._parser = DatasetParser(options=document_options(options, kind), file_dataset=file_dataset)
+        self.feed = self._parser.feed
+
+    def close(self) -> Generator[list[Dataset], None, None]:
+        """Say that the body has ended."""
+        yield self._parser.close()
+
+    def discard(self) -> None:
+        """There is nothing to do."""
+
+
+def _file_parser(options: ReadOptions, index: int) -> DatasetAssembler:
+    parser = Part10Parser(options=options, index=index)
+    return DatasetAssembler(parser, Stages.of_reading(options), options, file_dataset=True)
+
+
+class FilesReader:
+    """A multipart body with a DICOM file in each part (PS3.18 10.5.1.4). Data sets come as their parts do."""
+
+    def __init__(self, content: Content, options: ReadOptions) -> None:
+        self._multipart = MultipartReader(content.boundary or b"")
+        self._options = options
+        self._count = 0
+        self._parser: DatasetAssembler | None = None
+        self._error: InputError | None = None
+
+    def feed(self, data: bytes) -> list[Dataset]:
+        """Take the next bytes of the body; return the data sets that they complete.
+
+        As with ``EventParser.feed``, a fault raises at the next call if there are data sets before it.
+        """
+        if self._error:
+            raise self._error
+        datasets: list[Dataset] = []
+        try:
+            for kind, value in self._multipart.feed(data):
+                datasets += self._take(kind, value)
+        except InputError as error:
+            self._error = error
+            if not datasets:
+                raise
+        return datasets
+
+    def _take(self, kind: int, value: Any) -> list[Dataset]:
+        if kind == START:
+            self._start(value)
+            return []
+        assert self._parser
+        return self._parser.feed(value) if kind == DATA else self._parser.close()
+
+    def _start(self, headers: dict[str, str]) -> None:
+        kind = check_part(headers, self._count, self._options.limits)
+        if kind != FILE and "content-type" in headers:
+            raise RequestError(f"part {self._count} of the body is no DICOM file, as the type of the body says", 415)
+        self._parser = _file_parser(self._options, self._count)
+        self._count += 1
+
+    def close(self) -> Generator[list[Dataset], None, None]:
+        """Say that the body has ended."""
+        if self._error:
+            raise self._error
+        self._multipart.close()
+        if not self._count:
+            raise RequestError("the multipart body has no part", 400)
+        yield []
+
+    def discard(self) -> None:
+        """There is nothing to do."""
+
+
+def check_part(headers: dict[str, str], number: int, limits: Limits) -> str | None:
+    """What a part is, as far as its header fields tell: one of the kinds of content, or something else.
+
+    Raises:
+        RequestError: It is in an encoding of its own, so that its bytes are not what they stand for.
+        LimitError: There are too many.
+    """
+    if number == limits.parts:
+        raise LimitError(f"a body of more than {number} parts", "parts")
+    if headers.get("content-transfer-encoding", "binary").lower() not in ("binary", "8bit", "7bit"):
+        raise RequestError(f"part {number} of the body has a Content-Transfer-Encoding", 415)
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        raise RequestError(f"part {number} of the body has a Content-Encoding", 415)
+    return kind_of(*media_type(headers.get("content-type", "")))

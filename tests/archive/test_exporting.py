@@ -1,0 +1,561 @@
+"""Exports: what comes out, in which order, and that nothing is lost or doubled, whatever happens on the way."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydicom import Dataset
+
+import streamdicom
+from streamdicom import InputError, ResumeError, WriteOptions
+from streamdicom.archive import Progress, Report, export_archive, sink
+from tests.archive.corpus import (
+    dataset,
+    encapsulated,
+    file_bytes,
+    files,
+    moments,
+    patient_ids,
+    run_killed,
+    truncated,
+)
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def _text(sources: Any, **options: Any) -> bytes:
+    target = io.BytesIO()
+    export_archive(sources, target, **options)
+    return target.getvalue()
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """Three hundred files, so that there are several tasks."""
+    files(tmp_path / "in" / "a", 150)
+    files(tmp_path / "in" / "b", 150, 151)
+    (tmp_path / "in" / "README.txt").write_text("no DICOM")
+    return tmp_path / "in"
+
+
+# --- what comes out --------------------------------------------------------------------------------------------
+
+
+def test_an_array_has_all_data_sets_in_the_order_of_the_names(corpus: Path, tmp_path: Path) -> None:
+    report = export_archive(corpus, tmp_path / "out.json")
+    text = (tmp_path / "out.json").read_bytes()
+    assert patient_ids(text) == [str(number) for number in range(1, 301)]
+    assert report == Report(datasets=300, passed_over=1)
+    assert report.is_complete
+    assert _names(tmp_path) == ["in", "out.json"]
+    assert [ds.PatientID for ds in streamdicom.iter_datasets(text)] == patient_ids(text)
+
+
+def test_lines_have_a_data_set_each(corpus: Path, tmp_path: Path) -> None:
+    export_archive(corpus, tmp_path / "out.ndjson")
+    lines = (tmp_path / "out.ndjson").read_bytes().splitlines()
+    assert [json.loads(line)["00100020"]["Value"] for line in lines] == [[str(number)] for number in range(1, 301)]
+    assert (tmp_path / "out.ndjson").read_bytes() == _text(corpus, format="ndjson")
+
+
+def test_no_input_makes_an_empty_array(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    assert json.loads(_text(tmp_path / "in")) == []
+    assert _text(tmp_path / "in", format="ndjson") == b""
+
+
+def test_a_name_may_be_as_long_as_the_file_system_takes(tmp_path: Path) -> None:
+    target = tmp_path / ("\u00e9" * 120 + ".json")
+    export_archive([], target)
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("name", ["out.json", "out.ndjson", "out.json.gz", "out.ndjson.zst"])
+def test_the_output_does_not_depend_on_how_many_processes_make_it(corpus: Path, tmp_path: Path, name: str) -> None:
+    if name.endswith(".zst"):
+        pytest.importorskip("zstandard")
+    truncated(corpus / "a" / "00077a.dcm")
+    one = export_archive(corpus, tmp_path / name, on_error="skip")
+    text = (tmp_path / name).read_bytes()
+    assert export_archive(corpus, tmp_path / name, on_error="skip", jobs=3) == one
+    assert (tmp_path / name).read_bytes() == text
+    assert len(one.skipped) == 1
+
+
+def test_gzip_holds_the_same_text(corpus: Path, tmp_path: Path) -> None:
+    export_archive(corpus, tmp_path / "out.json.gz")
+    assert gzip.decompress((tmp_path / "out.json.gz").read_bytes()) == _text(corpus)
+    assert gzip.decompress(_text(corpus, compress="gzip")) == _text(corpus)
+    export_archive(corpus, tmp_path / "plain.gz", compress="none")
+    assert (tmp_path / "plain.gz").read_bytes() == _text(corpus)
+
+
+def test_zstd_holds_the_same_text(corpus: Path, tmp_path: Path) -> None:
+    zstandard = pytest.importorskip("zstandard")
+    export_archive(corpus, tmp_path / "out.json.zst")
+    with (tmp_path / "out.json.zst").open("rb") as file:
+        reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
+        assert reader.read() == _text(corpus)
+
+
+def test_group_0002_comes_where_it_is_needed_or_wanted(tmp_path: Path) -> None:
+    (tmp_path / "a.dcm").write_bytes(file_bytes(dataset()))
+    (tmp_path / "b.dcm").write_bytes(file_bytes(encapsulated()))
+    native, jpeg = json.loads(_text(tmp_path))
+    assert "00020010" not in native
+    assert jpeg["00020010"]["Value"] == ["1.2.840.10008.1.2.4.50"]
+    native, jpeg = json.loads(_text(tmp_path, options=WriteOptions(file_meta=True)))
+    assert native["00020010"]["Value"] == ["1.2.840.10008.1.2.1"]
+
+
+def test_only_the_elements_that_are_wanted_come(tmp_path: Path) -> None:
+    [path] = files(tmp_path, 1)
+    assert json.loads(_text(path, options=WriteOptions(include=[0x00100020]))) == [
+        {"00100020": {"vr": "LO", "Value": ["1"]}}
+    ]
+    [rest] = json.loads(_text(path, options=WriteOptions(exclude=[0x00100020])))
+    assert "00100010" in rest
+    assert "00100020" not in rest
+
+
+def test_a_large_value_is_as_it_was_and_takes_no_memory(tmp_path: Path) -> None:
+    ds = dataset()
+    ds.PixelData = random.Random(1).randbytes(3_000_000)
+    ds["PixelData"].VR = "OB"
+    (tmp_path / "a.dcm").write_bytes(file_bytes(ds))
+    files(tmp_path / "b", 2, 2)
+    for options in ({}, {"jobs": 2}, {"compress": "gzip"}):
+        text = _text(tmp_path, **options)
+        first, *others = streamdicom.iter_datasets(gzip.decompress(text) if "compress" in options else text)
+        assert first.PixelData == ds.PixelData
+        assert [one.PatientID for one in others] == ["2", "3"]
+
+
+def _image(number: int, size: int = 5000) -> Dataset:
+    ds = dataset(number, PixelData=random.Random(1).randbytes(size))
+    ds["PixelData"].VR = "OB"
+    return ds
+
+
+def test_large_values_go_to_a_folder_that_is_no_input(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number in (1, 2):
+        (tmp_path / "in" / f"{number}").write_bytes(file_bytes(_image(number)))
+    bulk = tmp_path / "in" / "bulk"
+    for jobs in (1, 2):
+        text = _text(tmp_path / "in", bulk_dir=bulk, bulk_uri_prefix="https://host/b/", jobs=jobs)
+        uris = [one["7FE00010"]["BulkDataURI"] for one in json.loads(text)]
+        assert len(uris) == 2
+        assert len(set(uris)) == 1  # equal values are kept once
+        assert (bulk / uris[0].removeprefix("https://host/b/")).read_bytes() == _image(1).PixelData
+    [kept] = [one for one in bulk.rglob("*") if one.is_file()]
+    assert kept.stat().st_size == 5000
+    small = json.loads(_text(tmp_path / "in", bulk_dir=bulk, bulk_threshold=5000))
+    assert "InlineBinary" in small[0]["7FE00010"]
+
+
+def test_large_values_can_be_left_out(tmp_path: Path) -> None:
+    (tmp_path / "1").write_bytes(file_bytes(_image(1)))
+    (tmp_path / "2").write_bytes(file_bytes(_image(2, 500)))
+    (tmp_path / "3").write_bytes(file_bytes(encapsulated(3)))
+    large, small, jpeg = json.loads(_text(tmp_path, bulk=False))
+    assert "7FE00010" not in large
+    assert "7FE00010" in small
+    assert "7FE00010" in jpeg
+    [jpeg] = json.loads(_text(tmp_path / "3", bulk=False, bulk_threshold=1))
+    assert "7FE00010" not in jpeg
+
+
+def test_a_bulk_folder_that_cannot_be_written_ends_the_run(tmp_path: Path) -> None:
+    (tmp_path / "1").write_bytes(file_bytes(_image(1)))
+    (tmp_path / "bulk").write_bytes(b"a file")
+    with pytest.raises(OSError, match="bulk"):
+        export_archive(tmp_path / "1", io.BytesIO(), bulk_dir=tmp_path / "bulk", on_error="skip")
+
+
+def test_the_output_is_no_input(tmp_path: Path) -> None:
+    files(tmp_path, 2)
+    old = tmp_path / "out.json"
+    old.write_bytes(file_bytes(dataset(9)))  # it would be an input
+    assert export_archive(tmp_path, old) == Report(datasets=2)
+    assert export_archive(tmp_path, old) == Report(datasets=2, passed_over=0)
+    with (tmp_path / "other").open("wb") as file:
+        assert export_archive(tmp_path, file) == Report(datasets=2, passed_over=1)
+
+
+# --- what fails ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_file_that_fails_is_named_with_the_place(corpus: Path, tmp_path: Path, jobs: int) -> None:
+    bad = truncated(corpus / "b" / "00200a.dcm")
+    with pytest.raises(InputError, match=r"00200a\.dcm: the file stops .*\[0\]\.00200") as caught:
+        export_archive(corpus, tmp_path / "out.json", jobs=jobs)
+    assert str(bad) in str(caught.value)
+    assert "Müller" not in str(caught.value)
+    assert not (tmp_path / "out.json").exists()
+
+
+@pytest.mark.parametrize("options", [{}, {"jobs": 2}, {"compress": "gzip"}, {"format": "ndjson"}])
+def test_a_file_that_fails_leaves_nothing_in_the_output(corpus: Path, options: dict[str, Any]) -> None:
+    for name in ("a/00000.dcm", "a/00064a.dcm", "b/99999.dcm"):
+        truncated(corpus / name)
+    target = io.BytesIO()
+    report = export_archive(corpus, target, on_error="skip", **options)
+    text = target.getvalue()
+    assert patient_ids(gzip.decompress(text) if "compress" in options else text) == [str(n) for n in range(1, 301)]
+    assert [Path(skipped.name).name for skipped in report.skipped] == ["00000.dcm", "00064a.dcm", "99999.dcm"]
+    assert not report.is_complete
+    assert json.loads(json.dumps(report.to_dict()))["skipped"][0]["reason"].startswith("the file stops")
+
+
+def test_a_named_file_that_is_no_dicom_fails(tmp_path: Path) -> None:
+    other = tmp_path / "README.txt"
+    other.write_text("no DICOM")
+    with pytest.raises(InputError, match=r"README\.txt: not a DICOM file"):
+        export_archive(other, io.BytesIO())
+    assert [one.name for one in export_archive([other], io.BytesIO(), on_error="skip").skipped] == [str(other)]
+
+
+def test_a_source_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        export_archive(tmp_path / "none", io.BytesIO(), on_error="skip")
+
+
+@pytest.mark.skipif(os.name != "posix" or not os.getuid(), reason="the administrator may read everything")
+def test_what_may_not_be_read_is_told(tmp_path: Path) -> None:
+    [path] = files(tmp_path, 1)
+    path.chmod(0)
+    with pytest.raises(InputError, match="Permission denied"):
+        export_archive(tmp_path, io.BytesIO())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"format": "xml"},
+        {"compress": "rar"},
+        {"on_error": "ignore"},
+        {"jobs": 0},
+        {"resume": True},
+        {"bulk": False, "bulk_dir": "x"},
+    ],
+)
+def test_a_call_that_makes_no_sense_is_told(tmp_path: Path, options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        export_archive(tmp_path, io.BytesIO(), **options)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_warnings_are_counted_and_the_first_is_given(tmp_path: Path, jobs: int) -> None:
+    wrong = file_bytes(dataset(1)).replace("Müller".encode(), b"M\xffxller")
+    for name in ("a.dcm", "b.dcm"):
+        (tmp_path / name).write_bytes(wrong)
+    with pytest.warns(UserWarning, match=r"a\.dcm: .*decode") as caught:
+        report = export_archive(tmp_path, io.BytesIO(), jobs=jobs)
+    assert len(caught) == 1
+    assert list(report.warnings.values()) == [2]
+
+
+def test_progress_is_told(corpus: Path) -> None:
+    told: list[Progress] = []
+    export_archive(corpus, io.BytesIO(), progress=told.append)
+    size = sum(path.stat().st_size for path in corpus.rglob("*") if path.is_file())
+    assert (told[-1].files, told[-1].files_known) == (301, 301)
+    assert (told[-1].size, told[-1].size_known) == (size, size)
+    assert told[-1].time_left == 0
+
+
+# --- a worker that dies ----------------------------------------------------------------------------------------
+
+
+def test_a_worker_that_is_killed_is_an_error_and_not_a_hang(corpus: Path, tmp_path: Path) -> None:
+    code = f"""
+import multiprocessing, os, signal, sys
+from streamdicom.archive import export_archive
+def progress(_):
+    for child in multiprocessing.active_children():
+        os.kill(child.pid, signal.SIGKILL)
+if __name__ == "__main__":
+    import streamdicom.archive.report as report
+    report._PAUSE = 0
+    try:
+        export_archive({str(corpus)!r}, {str(tmp_path / "out.json")!r}, jobs=2, progress=progress)
+    except ChildProcessError as error:
+        print(error)
+"""
+    (tmp_path / "program.py").write_text(code)
+    done = _python(tmp_path / "program.py")
+    assert done.stdout == b"a process has ended too early, with the code -9\n", done.stderr
+    assert not (tmp_path / "out.json").exists()
+
+
+def _python(*arguments: object) -> subprocess.CompletedProcess[bytes]:
+    root = Path(streamdicom.__file__).parent.parent
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        capture_output=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(root)},
+    )
+
+
+# --- resuming --------------------------------------------------------------------------------------------------
+
+
+def _state(folder: Path) -> Path:
+    """A copy of a folder as it is."""
+    copy = folder.with_name("state")
+    shutil.rmtree(copy, ignore_errors=True)
+    return shutil.copytree(folder, copy)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("name", ["out.json", "out.ndjson.gz"])
+def test_a_kill_at_any_moment_and_a_resumed_run_make_the_same_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(sink, "_PAUSE", -1.0)  # the journal is written as often as it can be
+    source, out = tmp_path / "in", tmp_path / "out"
+    files(source, 70)  # in two tasks
+    truncated(source / "00050a.dcm")
+    out.mkdir()
+
+    def run() -> Report:
+        return export_archive(source, out / name, on_error="skip", resume=True)
+
+    expected = run()
+    text = (out / name).read_bytes()
+    (out / name).unlink()
+    lines = run_killed(run, 0)
+    (out / name).unlink()
+    kills = 0
+    for moment in moments(lines, 80):
+        kills += run_killed(run, moment) == -1
+        if (out / name).exists():
+            assert (out / name).read_bytes() == text
+        assert run() == expected
+        assert (out / name).read_bytes() == text
+        assert _names(out) == [name]
+        (out / name).unlink()
+    assert kills > 40
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_run_that_is_killed_again_and_again_comes_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sink, "_PAUSE", -1.0)
+    files(tmp_path / "in", 700)
+
+    def run() -> Report:
+        return export_archive(tmp_path / "in", tmp_path / "out.json", resume=True)
+
+    lines = run_killed(run, 0)
+    (tmp_path / "out.json").unlink()
+    kills = 0
+    # What has its name is complete; a kill behind that would only start anew.
+    while run_killed(run, lines * 2 // 3) == -1 and not (tmp_path / "out.json").exists():
+        kills += 1
+        assert kills < 50
+    assert kills > 1
+    assert patient_ids((tmp_path / "out.json").read_bytes()) == [str(number) for number in range(1, 701)]
+
+
+def test_processes_that_are_killed_leave_what_can_be_gone_on_with(corpus: Path, tmp_path: Path) -> None:
+    code = f"""
+from streamdicom.archive import export_archive, sink
+if __name__ == "__main__":
+    sink._PAUSE = 0.0
+    export_archive({str(corpus)!r}, {str(tmp_path / "out.json")!r}, jobs=2, resume=True)
+"""
+    program = tmp_path / "program.py"
+    program.write_text(code)
+    environment = {**os.environ, "PYTHONPATH": str(Path(streamdicom.__file__).parent.parent)}
+    journal = tmp_path / ".out.json.journal"
+    for lines in (1, 2, 3):
+        with subprocess.Popen([sys.executable, str(program)], env=environment) as process:
+            while process.poll() is None and (not journal.exists() or journal.read_bytes().count(b"\n") < lines):
+                time.sleep(0.001)
+            process.send_signal(signal.SIGKILL)
+    assert _python(program).returncode == 0
+    assert patient_ids((tmp_path / "out.json").read_bytes()) == [str(number) for number in range(1, 301)]
+    assert _names(tmp_path) == ["in", "out.json", "program.py"]
+
+
+def _stopped(corpus: Path, target: Path, **options: Any) -> Path:
+    """The state after a run that has stopped at its last file; that file is mended then."""
+    last = corpus / "z.dcm"
+    truncated(last)
+    with pytest.raises(InputError):
+        export_archive(corpus, target, **options)
+    last.unlink()
+    return target.with_name(f".{target.name}.journal")
+
+
+def test_a_journal_that_is_cut_anywhere_is_gone_on_with(corpus: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out" / "out.json"
+    target.parent.mkdir()
+    journal = _stopped(corpus, target)
+    expected, text = _text(corpus), journal.read_bytes()
+    assert text.count(b"\n") > 3
+    before = _state(target.parent)
+    cuts = sorted({0, 1, len(text) - 1, len(text), *random.Random(2).sample(range(len(text)), 12)})
+    for cut in cuts:
+        shutil.rmtree(target.parent)
+        shutil.copytree(before, target.parent)
+        journal.write_bytes(text[:cut])
+        assert export_archive(corpus, target, resume=True) == Report(datasets=300, passed_over=1)
+        assert target.read_bytes() == expected
+        assert _names(target.parent) == ["out.json"]
+
+
+def test_a_partial_output_that_is_cut_anywhere_is_gone_on_with(corpus: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.json"
+    _stopped(corpus, target)
+    partial = tmp_path / ".out.json.partial"
+    os.truncate(partial, partial.stat().st_size // 2)
+    export_archive(corpus, target, resume=True)
+    assert target.read_bytes() == _text(corpus)
+
+
+def test_a_resumed_run_does_not_read_again_what_is_done(corpus: Path, tmp_path: Path) -> None:
+    _stopped(corpus, tmp_path / "out.json")
+    first = corpus / "a" / "00001.dcm"
+    status = first.stat()
+    first.write_bytes(b"\0" * 128 + b"DICM" + b"x" * (status.st_size - 132))
+    os.utime(first, ns=(status.st_atime_ns, status.st_mtime_ns))  # so that only reading could show it
+    assert export_archive(corpus, tmp_path / "out.json", resume=True).datasets == 300
+
+
+@pytest.mark.parametrize("change", ["new", "gone", "touched", "longer"])
+def test_inputs_that_have_changed_are_told(corpus: Path, tmp_path: Path, change: str) -> None:
+    _stopped(corpus, tmp_path / "out.json")
+    if change == "new":
+        files(corpus / "a0", 1, 500)
+    elif change == "gone":
+        (corpus / "a" / "00002.dcm").unlink()
+    elif change == "touched":
+        os.utime(corpus / "a" / "00002.dcm", (1, 1))
+    else:
+        with (corpus / "a" / "00002.dcm").open("ab") as file:
+            file.write(b"\0")
+    with pytest.raises(ResumeError, match=r"is new, has changed or has gone"):
+        export_archive(corpus, tmp_path / "out.json", resume=True)
+
+
+def test_other_options_are_told_and_others_may_differ(corpus: Path, tmp_path: Path) -> None:
+    _stopped(corpus, tmp_path / "out.json")
+    options = WriteOptions(file_meta=True, keys="camel", include=[0x00100020])
+    with pytest.raises(ResumeError, match="something else: indent, file_meta, keys, include"):
+        export_archive(corpus, tmp_path / "out.json", resume=True, options=options, indent=2)
+    assert export_archive(corpus, tmp_path / "out.json", resume=True, jobs=2, on_error="skip").datasets == 300
+    assert (tmp_path / "out.json").read_bytes() == _text(corpus)
+
+
+def test_without_resume_a_run_starts_anew(corpus: Path, tmp_path: Path) -> None:
+    _stopped(corpus, tmp_path / "out.json")
+    assert export_archive(corpus, tmp_path / "out.json", options=WriteOptions(file_meta=True)).datasets == 300
+    assert (tmp_path / "out.json").read_bytes() == _text(corpus, options=WriteOptions(file_meta=True))
+
+
+def test_two_runs_cannot_write_the_same_output(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamdicom.archive.report._PAUSE", -1.0)  # progress is told at once
+    told = 0
+
+    def again(progress: Progress) -> None:
+        nonlocal told
+        if progress.files < 300:
+            told += 1
+            with pytest.raises(ResumeError, match="another run"):
+                export_archive(corpus, tmp_path / "out.json")
+
+    assert export_archive(corpus, tmp_path / "out.json", progress=again).datasets == 300
+    assert told > 1
+
+
+def test_members_are_gone_on_with_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamdicom.archive.tasks._ENOUGH", 1000)  # so that there are many results
+    monkeypatch.setattr(sink, "_PAUSE", -1.0)
+    source = tmp_path / "in"
+    files(source, 60)
+    shutil.make_archive(str(tmp_path / "zips" / "a"), "zip", source)
+    shutil.make_archive(str(tmp_path / "zips" / "b"), "gztar", source)
+    expected = _text(tmp_path / "zips")
+    assert sorted(patient_ids(expected), key=int) == sorted([str(n) for n in range(1, 61)] * 2, key=int)
+
+    def run() -> Report:
+        return export_archive(tmp_path / "zips", tmp_path / "out.json", resume=True)
+
+    lines = run_killed(run, 0)
+    (tmp_path / "out.json").unlink()
+    kills = 0
+    for moment in moments(lines, 10):
+        if run_killed(run, moment) == -1:  # the last lines come some more or fewer, as the clock goes
+            kills += 1
+            assert run().datasets == 120
+        assert (tmp_path / "out.json").read_bytes() == expected
+        (tmp_path / "out.json").unlink()
+    assert kills >= len(moments(lines, 10)) - 2
+
+
+# --- full disks and closed pipes -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_full_disk_is_an_error_and_what_is_there_can_be_gone_on_with(corpus: Path, tmp_path: Path, jobs: int) -> None:
+    expected = _text(corpus)
+    code = f"""
+import resource, signal
+from streamdicom.archive import export_archive
+if __name__ == "__main__":
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, ({len(expected) // 2}, resource.RLIM_INFINITY))
+    try:
+        export_archive({str(corpus)!r}, {str(tmp_path / "out.json")!r}, jobs={jobs}, on_error="skip")
+    except OSError as error:
+        print(error.strerror, error.filename)
+"""
+    (tmp_path / "program.py").write_text(code)
+    done = _python(tmp_path / "program.py")
+    assert done.stdout.decode() == f"File too large {tmp_path / 'out.json'}\n", done.stderr
+    assert not (tmp_path / "out.json").exists()
+    report = export_archive(corpus, tmp_path / "out.json", resume=True)
+    assert report.datasets == 300
+    assert (tmp_path / "out.json").read_bytes() == expected
+
+
+def test_a_pipe_is_written_under_the_name_that_it_has_in_dev(tmp_path: Path) -> None:
+    files(tmp_path, 3)
+    reader, writer = os.pipe()
+    with os.fdopen(reader, "rb") as file:
+        export_archive(tmp_path, f"/dev/fd/{writer}", format="ndjson")
+        os.close(writer)
+        assert file.read().count(b"\n") == 3
+
+
+def test_an_error_names_the_target(tmp_path: Path) -> None:
+    target = tmp_path / "none" / "out.json"
+    with pytest.raises(FileNotFoundError) as missing:
+        export_archive(tmp_path, target)
+    assert missing.value.filename == str(target)
+
+
+def test_a_reader_that_has_gone_is_told(corpus: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb", buffering=0) as file, pytest.raises(BrokenPipeError):
+        export_archive(corpus, file)

@@ -1,0 +1,391 @@
+"""The command diff: what it finds, whatever the form, the cut and the order of two streams."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pydicom.data
+import pytest
+
+import streamdicom
+from streamdicom import Event, EventType
+from tests.support.memory import peak
+
+pytest.importorskip("typer", reason="the command line is an extra: install streamdicom[cli]")
+
+from streamdicom.cli import diff
+from streamdicom.cli import diff_entries as entries
+from streamdicom.cli.diff import diff_files
+from streamdicom.cli.diff_entries import datasets
+
+_COMMAND = [sys.executable, "-c", "from streamdicom.cli import main; main()"]
+_MIB = 1024 * 1024
+
+
+def _run(*arguments: object, data: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([*_COMMAND, *map(str, arguments)], input=data, capture_output=True, timeout=120, check=False)
+
+
+def _dataset(uid: object, **members: Any) -> dict[str, Any]:
+    known = {"id": ("00100020", "LO"), "images": ("00081140", "SQ"), "weight": ("00101030", "DS")}
+    found = {} if uid is None else {"00080018": {"vr": "UI", "Value": [str(uid)]}}
+    return found | {known[name][0]: {"vr": known[name][1], "Value": value} for name, value in members.items()}
+
+
+class _Diff:
+    """Compares two values of JSON, or two texts; the result are the lines."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self._paths = folder / "a.json", folder / "b.json"
+        self._capsys = capsys
+
+    def __call__(self, one: object, other: object, **options: Any) -> list[str]:
+        for path, content in zip(self._paths, (one, other), strict=True):
+            path.write_text(content if isinstance(content, str) else json.dumps(content))
+        options = {"by_position": False, "ignore": (), "values": False, "file_meta": False, **options}
+        is_equal = diff_files(*self._paths, **options)
+        lines = self._capsys.readouterr().out.splitlines()
+        assert is_equal is not bool(lines)
+        return lines
+
+
+@pytest.fixture
+def compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> _Diff:
+    return _Diff(tmp_path, capsys)
+
+
+# --- elements --------------------------------------------------------------------------------------------------
+
+
+def test_what_differs_is_told_with_its_path(compared: _Diff) -> None:
+    one = _dataset(1, id=["1"], images=[{}, {"00280010": {"vr": "US", "Value": [1]}}])
+    other = _dataset(1, id=["2"], images=[{}, {"00280010": {"vr": "UL", "Value": [1]}, "00280011": {"vr": "US"}}, {}])
+    other["00091001"] = {"vr": "SQ", "Value": [_dataset(2, id=["1"])]}
+    assert compared([one], [other]) == [
+        "[0].00081140[1].00280010: VR US / UL",
+        "[0].00081140[1].00280011: only in B",
+        "[0].00081140[2]: only in B",
+        "[0].00091001: only in B",
+        "[0].00100020: value differs",
+    ]
+    assert compared(other, one) == [
+        "[0].00081140[1].00280010: VR UL / US",
+        "[0].00081140[1].00280011: only in A",
+        "[0].00081140[2]: only in A",
+        "[0].00091001: only in A",
+        "[0].00100020: value differs",
+    ]
+    assert compared(one, [one]) == []
+
+
+@pytest.mark.parametrize(
+    ("vr", "one", "other"),
+    [
+        ("DS", "[1.0]", "[1.00]"),
+        ("DS", "[1]", "[1, 1]"),
+        ("LO", '["a", "b"]', '["ab"]'),
+        ("LO", '["a", null]', '["a"]'),
+        ("LO", '["a", null]', '[null, "a"]'),
+        ("FD", "[0.0]", "[-0.0]"),
+        ("UV", "[18446744073709551615]", "[18446744073709551614]"),
+        ("PN", '[{"Alphabetic": "A"}]', '[{"Ideographic": "A"}]'),
+        ("AT", '["00100010"]', '["00100020"]'),
+        ("UT", json.dumps(["x" * 200_000 + "y"]), json.dumps(["x" * 200_000 + "z"])),
+        ("UT", json.dumps(["x" * 100]), json.dumps(["x" * 99 + "y"])),
+        ("US", json.dumps([1] * 10_000), json.dumps([1] * 9_999 + [2])),
+    ],
+)
+def test_values_that_differ_are_found_and_equal_ones_are_not(compared: _Diff, vr: str, one: str, other: str) -> None:
+    left, right = ('{"00091001": {"vr": "%s", "Value": %s}}' % (vr, value) for value in (one, other))
+    assert compared(left, right) == ["[0].00091001: value differs"]
+    assert compared(left, left.replace(" ", "")) == []
+
+
+def test_a_reference_is_no_value_and_empty_is_not_missing(compared: _Diff) -> None:
+    inline = '{"00091001": {"vr": "UT", "Value": ["x"]}, "00100020": {"vr": "LO"}}'
+    reference = '{"00091001": {"vr": "UT", "BulkDataURI": "x"}}'
+    assert compared(inline, reference) == ["[0].00091001: value differs", "[0].00100020: only in A"]
+    assert compared(reference, reference) == []
+
+
+def test_of_a_vr_that_differs_the_items_are_not_told(compared: _Diff) -> None:
+    one = {"00091001": {"vr": "SQ", "Value": [_dataset(1, id=["1"])]}, "00100020": {"vr": "LO"}}
+    assert compared(one, {"00091001": {"vr": "UN", "InlineBinary": "AAE="}}) == [
+        "[0].00091001: VR SQ / UN",
+        "[0].00100020: only in A",
+    ]
+
+
+def test_values_are_shown_only_if_wanted_and_cut(compared: _Diff) -> None:
+    one, other = _dataset(1, id=["Jane"], weight=[1.5]), _dataset(1, id=["x" * 100])
+    assert compared(one, other) == ["[0].00100020: value differs", "[0].00101030: only in A"]
+    assert compared(one, other, values=True) == [
+        f"[0].00100020: value differs: Jane / {'x' * 64}...",
+        "[0].00101030: only in A: 1.5",
+    ]
+    long = '{"00091001": {"vr": "OB", "InlineBinary": "%s"}}'
+    [line] = compared(long % ("AAAA" * 50_000), long % "AAAA", values=True)
+    assert line == "[0].00091001: value differs: [150,000 bytes] / [3 bytes]"
+
+
+def test_elements_can_be_left_out_at_any_depth(compared: _Diff) -> None:
+    one = _dataset(1, id=["1"], images=[_dataset(3, id=["2"])])
+    other = _dataset(2, images=[_dataset(4, id=["3"])])
+    assert compared(one, other, by_position=True, ignore=["00080018", "PatientID"]) == []
+    assert compared(one, other, by_position=True, ignore=["UI", "00081140"]) == ["[0].00100020: only in A"]
+    assert compared(one, other, by_position=True, ignore=["0008xxxx", "0010"]) == []
+
+
+def test_the_order_of_keys_does_not_count(compared: _Diff) -> None:
+    keys = [f"{tag:08X}" for tag in range(0x00090010, 0x00090010 + 500)]
+    members = {key: {"vr": "SQ", "Value": [{}, {k: {"vr": "LO"} for k in keys[:5]}]} for key in keys}
+    shuffled = list(members)
+    random.Random(1).shuffle(shuffled)
+    other = {key: members[key] for key in shuffled}
+    assert compared(members, other) == []
+    other[keys[7]] = {"vr": "SQ"}
+    assert compared(members, other) == [f"[0].{keys[7]}[0]: only in A", f"[0].{keys[7]}[1]: only in A"]
+
+
+def test_in_a_large_data_set_keys_are_sorted_as_far_as_there_is_place(
+    compared: _Diff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entries, "_MOST_SORTED", 10)
+    keys = [f"{tag:08X}" for tag in range(0x00090010, 0x00090010 + 500)]
+    near = [key for start in range(0, 500, 5) for key in reversed(keys[start : start + 5])]
+    one = {key: {"vr": "LO"} for key in keys}
+    assert compared(one, {key: {"vr": "LO"} for key in near}) == []
+    assert compared(one, {key: {"vr": "LO"} for key in keys[1:] + keys[:1]}) == [
+        f"[0].{keys[0]}: only in A",
+        f"[0].{keys[0]}: only in B",
+    ]
+
+
+@pytest.mark.parametrize("name", ["CT_small.dcm", "JPEG2000.dcm", "reportsi.dcm", "MR_small_RLE.dcm", "rtplan.dcm"])
+def test_a_dicom_file_is_equal_to_its_json(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    source = Path(pydicom.data.get_testdata_file(name))
+    target = tmp_path / "a.json"
+    streamdicom.write_events(streamdicom.iter_file_events(source), target)
+    options: dict[str, Any] = {"by_position": False, "ignore": (), "values": False}
+    assert diff_files(source, target, file_meta=False, **options)
+    assert not diff_files(source, target, file_meta=True, **options)
+    assert {line[:9] for line in capsys.readouterr().out.splitlines()} == {"[0].00020"[:9]}
+
+
+def _cut(size: int) -> list[Event]:
+    """Long elements that come in pieces of a size."""
+    text, data = "é" * 100 + "x" * 1000, bytes(range(256)) * 8
+    events: list[Event] = [(EventType.START_DATASET, 0, "", 0)]
+    for tag, vr, value in ((0x00091001, "UT", text), (0x00091002, "OB", data)):
+        events.append((EventType.START_ELEMENT, tag, vr, None))
+        events += [(EventType.SEGMENT, tag, vr, value[at : at + size]) for at in range(0, len(value), size)]
+        events += [(EventType.LAST_SEGMENT, tag, vr, value[:0]), (EventType.END_ELEMENT, tag, vr, None)]
+    return [*events, (EventType.END_DATASET, 0, "", None)]
+
+
+def test_how_values_are_cut_does_not_count() -> None:
+    whole: list[Event] = [(EventType.START_DATASET, 0, "", 0)]
+    whole.append((EventType.ELEMENT, 0x00091001, "UT", ("é" * 100 + "x" * 1000,)))
+    whole.append((EventType.ELEMENT, 0x00091002, "OB", (bytes(range(256)) * 8,)))
+    whole.append((EventType.END_DATASET, 0, "", None))
+    found = [[list(dataset.entries) for dataset in datasets(events)] for events in (whole, *map(_cut, (1, 7, 5000)))]
+    assert all(one == found[0] for one in found)
+
+
+def test_values_in_segments_are_as_others_whatever_their_number() -> None:
+    tag, vr = 0x00091001, "LO"
+    long = "x" * 100
+    parts: list[Event] = [
+        (EventType.START_DATASET, 0, "", 0),
+        (EventType.START_ELEMENT, tag, "", None),
+        (EventType.VALUES, tag, "", ("a", None)),
+        (EventType.SEGMENT, tag, "", long[:30]),
+        (EventType.LAST_SEGMENT, tag, "", long[30:]),
+        (EventType.VALUES, tag, "", ("b",)),
+        (EventType.END_ELEMENT, tag, vr, None),
+        (EventType.END_DATASET, 0, "", None),
+    ]
+    whole: list[Event] = [parts[0], (EventType.ELEMENT, tag, vr, ("a", None, long, "b")), parts[-1]]
+    [one], [other] = ([list(dataset.entries) for dataset in datasets(events)] for events in (parts, whole))
+    assert one == other
+    assert one[0][:2] == ((tag,), vr)
+
+
+def test_fragments_are_the_value_field_that_they_are_inline() -> None:
+    tag = 0x7FE00010
+    events: list[Event] = [(EventType.START_DATASET, 0, "", 0), (EventType.START_FRAGMENTS, tag, "OB", None)]
+    for data in (b"", b"abcd"):
+        events += [(EventType.START_FRAGMENT, tag, "OB", len(data)), (EventType.SEGMENT, tag, "OB", data[:1])]
+        events.append((EventType.LAST_SEGMENT, tag, "OB", data[1:]))
+    events += [(EventType.END_FRAGMENTS, tag, "OB", None), (EventType.END_DATASET, 0, "", None)]
+    field = bytes.fromhex("feff00e000000000 feff00e004000000") + b"abcd"  # PS3.5 A.4
+    inline = {"7FE00010": {"vr": "OB", "InlineBinary": base64.b64encode(field).decode()}}
+    [one] = [list(dataset.entries) for dataset in datasets(events)]
+    [other] = [list(dataset.entries) for dataset in datasets(streamdicom.iter_events(json.dumps(inline).encode()))]
+    assert one == other
+
+
+def test_an_element_in_a_form_of_its_own_is_compared_by_its_text() -> None:
+    def found(text: str) -> list[Any]:
+        event: Event = (EventType.JSON_ELEMENT, 0x00280010, "US", text)
+        events: list[Event] = [(EventType.START_DATASET, 0, "", 0), event, (EventType.END_DATASET, 0, "", None)]
+        return [list(dataset.entries) for dataset in datasets(events)]
+
+    assert found('{"vr":"US","Value":["a"]}') == found('{"vr":"US","Value":["a"]}')
+    assert found('{"vr":"US","Value":["a"]}') != found('{"vr":"US","Value":["b"]}')
+
+
+# --- data sets -------------------------------------------------------------------------------------------------
+
+
+def test_data_sets_belong_together_by_their_uid_in_whatever_order(compared: _Diff) -> None:
+    one = [_dataset(uid, id=[str(uid)]) for uid in range(60)]
+    other = list(one)
+    random.Random(2).shuffle(other)
+    assert compared(one, other) == []
+    place = next(number for number, dataset in enumerate(other) if dataset["00080018"]["Value"] == ["17"])
+    other[place] = _dataset(17, id=["x"])
+    assert place != 17
+    assert compared(one, other) == [f"[17 / {place}].00100020: value differs"]
+
+
+def test_data_sets_of_one_stream_alone_are_told(compared: _Diff) -> None:
+    one = [_dataset(uid) for uid in (1, 2, 3, 4)]
+    assert compared(one, one[1:]) == ["[0]: only in A"]
+    assert compared(one[1:], one) == ["[0]: only in B"]
+    assert compared(one, [*one[:2], _dataset(9), *one[2:]]) == ["[2]: only in B"]
+    assert compared(one, []) == [f"[{number}]: only in A" for number in range(4)]
+    assert compared(one[:2], [_dataset(8), _dataset(9)]) == [
+        "[0]: only in A",
+        "[1]: only in A",
+        "[0]: only in B",
+        "[1]: only in B",
+    ]
+
+
+def test_of_several_with_the_same_uid_the_first_belongs_to_the_first(compared: _Diff) -> None:
+    a, b, c = (_dataset(1, id=[text]) for text in "abc")
+    assert compared([a, b, c], [a, b, c]) == []
+    assert compared([a, b], [a, c]) == ["[1].00100020: value differs"]
+    assert compared([_dataset(2), a, b], [a, _dataset(2), b]) == []
+    assert compared([_dataset(None, id=["1"]), _dataset(None)], [_dataset(None, id=["1"])]) == ["[1]: only in A"]
+
+
+def test_by_position_the_uid_is_an_element_as_others(compared: _Diff) -> None:
+    one, other = [_dataset(1), _dataset(2)], [_dataset(2), _dataset(1), _dataset(3)]
+    assert compared(one, other, by_position=True) == [
+        "[0].00080018: value differs",
+        "[1].00080018: value differs",
+        "[2]: only in B",
+    ]
+
+
+def test_what_has_waited_too_long_is_told_as_missing(compared: _Diff, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diff, "_MOST_WAITING", 2)
+    one = [_dataset(uid) for uid in range(7)]
+    assert compared(one, one[2:] + one[:2]) == []
+    told = [f"[{number}]: only in {name}" for number in (0, 6) for name in "AB"]
+    assert compared(one, one[::-1]) == told
+
+
+# --- the command -----------------------------------------------------------------------------------------------
+
+
+def test_forms_of_the_same_data_are_equal(tmp_path: Path) -> None:
+    sources = [_dataset(uid, id=[str(uid)]) for uid in range(30)]
+    (tmp_path / "a.json").write_text(json.dumps(sources, indent=2))
+    lines = "".join(json.dumps(one) + "\n" for one in reversed(sources))
+    (tmp_path / "b.ndjson").write_text(lines)
+    (tmp_path / "b.ndjson.gz").write_bytes(gzip.compress(lines.encode()))
+    for name in ("b.ndjson", "b.ndjson.gz"):
+        done = _run("diff", tmp_path / "a.json", tmp_path / name)
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    done = _run("diff", "-", tmp_path / "b.ndjson", data=json.dumps(sources[1:]).encode())
+    assert (done.returncode, done.stdout) == (1, b"[29]: only in B\n")
+
+
+def test_what_is_wrong_is_told_by_the_exit_code(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
+    good.write_text("[{}]")
+    bad.write_text("[{},")
+    done = _run("diff", good, bad)
+    assert done.returncode == 1
+    assert done.stderr.decode().startswith(f"streamdicom: {bad}: ")
+    assert "byte 4" in done.stderr.decode()
+    for arguments in (
+        ["-", "-"],
+        [good],
+        [good, tmp_path / "none"],
+        [good, tmp_path],
+        [good, good, "--by", "name"],
+        [good, good, "--ignore", "x"],
+    ):
+        done = _run("diff", *arguments, data=b"")
+        assert done.returncode == 2, arguments
+        assert b"Traceback" not in done.stderr
+    one = tmp_path / "one.json"
+    one.write_text(json.dumps(_dataset(1, id=["Jane"])))
+    done = _run("diff", good, one, "--by", "position", "--ignore", "PatientID", "--values")
+    assert (done.returncode, done.stdout) == (1, b"[0].00080018: only in B: 1\n")
+
+
+def test_a_reader_that_goes_away_ends_the_command_quietly(tmp_path: Path) -> None:
+    one = tmp_path / "one.json"
+    one.write_text(json.dumps([_dataset(uid) for uid in range(50_000)]))
+    (tmp_path / "none.json").write_text("[]")
+    with subprocess.Popen(
+        [*_COMMAND, "diff", str(one), str(tmp_path / "none.json")], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
+# --- memory ----------------------------------------------------------------------------------------------------
+
+
+def _write(path: Path, pieces: Iterator[str]) -> None:
+    with path.open("w") as file:
+        file.writelines(pieces)
+
+
+def _compare(one: Path, other: Path) -> None:
+    assert diff_files(one, other, by_position=False, ignore=(), values=False, file_meta=False)
+
+
+def test_memory_does_not_grow_with_a_value(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    start, end = '{"00091001": {"vr": "OB", "InlineBinary": "', '"}, "00091002": {"vr": "UT", "Value": ["x"]}}'
+    _write(path, chain([start], ("A" * 4096 for _ in range(4096)), [end]))
+    assert peak(lambda: _compare(path, path)) < 3 * _MIB
+
+
+def test_memory_does_not_grow_with_the_elements_of_a_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entries, "_MOST_SORTED", 500)
+    path = tmp_path / "a.json"
+    items = ('%s{"00100020": {"vr": "LO", "Value": ["%d"]}}' % ("," * bool(i), i) for i in range(15_000))
+    _write(path, chain(['{"00081140": {"vr": "SQ", "Value": ['], items, ["]}}"]))
+    assert peak(lambda: _compare(path, path)) < 2 * _MIB
+
+
+def test_data_sets_of_another_order_wait_on_the_disk(tmp_path: Path) -> None:
+    one, other = tmp_path / "a.json", tmp_path / "b.json"
+    text = "%s" + json.dumps(
+        {**_dataset("%s"), **{f"0009{n:04X}": {"vr": "LO", "Value": ["x" * 40]} for n in range(99)}}
+    )
+    _write(one, chain("[", (text % ("," * bool(i), i) for i in range(400)), "]"))
+    _write(other, chain("[", (text % ("," * bool(i), 399 - i) for i in range(400)), "]"))
+    assert one.stat().st_size > 2 * _MIB
+    assert peak(lambda: _compare(one, other)) < 4 * _MIB

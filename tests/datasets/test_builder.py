@@ -1,0 +1,601 @@
+"""Events to data sets: like pydicom's own, and nothing lost."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import copy
+import datetime
+import io
+import json
+import struct
+from typing import Any
+
+import numpy as np
+import pytest
+from pydicom import DataElement, Dataset, config, dcmread, dcmwrite
+from pydicom.dataelem import RawDataElement, convert_raw_data_element
+from pydicom.errors import BytesLengthException
+from pydicom.tag import Tag
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
+
+import streamdicom
+from streamdicom import (
+    DatasetError,
+    DatasetParser,
+    Event,
+    EventType,
+    InputError,
+    LimitError,
+    Limits,
+    ReadOptions,
+    WriteOptions,
+)
+from streamdicom.datasets import DatasetBuilder
+
+_PRIVATE = "00091001"
+
+
+def _loads(vr: str, *values: Any) -> DataElement:
+    text = json.dumps({_PRIVATE: {"vr": vr, "Value": list(values)}})
+    return streamdicom.loads(text)[int(_PRIVATE, 16)]
+
+
+@pytest.mark.parametrize(
+    ("vr", "values"),
+    [
+        ("AE", ["PACS"]),
+        ("AS", ["018M"]),
+        ("AT", ["00100020", "7FE00010"]),
+        ("CS", ["ORIGINAL", "PRIMARY"]),
+        ("DA", ["20240229"]),
+        ("DS", [1.5, -2]),
+        ("DT", ["20240229101530.000000+0100"]),
+        ("FD", [0.1, -1e300]),
+        ("FL", [0.1, 0.5]),
+        ("IS", [1, -2]),
+        ("LO", ["a", "b c"]),
+        ("LT", ["line\r\nline \\ back"]),
+        ("PN", [{"Alphabetic": "A^B", "Ideographic": "I"}, {"Phonetic": "P"}]),
+        ("SH", ["x"]),
+        ("SL", [-2147483648]),
+        ("SS", [-1, 32767]),
+        ("ST", ["text"]),
+        ("SV", [-9223372036854775808]),
+        ("TM", ["101530"]),
+        ("UC", ["unlimited"]),
+        ("UI", ["1.2.840.10008.1.2.1"]),
+        ("UL", [4294967295]),
+        ("UR", ["http://example.org/?a=b"]),
+        ("US", [0, 65535]),
+        ("UT", ["unlimited text"]),
+        ("UV", [18446744073709551615]),
+        ("LO", ["ends in a space "]),
+        ("LO", ["two\\values"]),
+        ("PN", [{}]),
+        ("SQ", []),
+        ("SQ", [{}, {"00100020": {"vr": "LO", "Value": ["1"]}}]),
+    ],
+)
+def test_an_element_equals_that_of_pydicom(vr: str, values: list[Any]) -> None:
+    text = json.dumps({_PRIVATE: {"vr": vr, "Value": values}})
+    quiet = ReadOptions(deviations={"backslash": "ignore"})
+    ours, theirs = streamdicom.loads(text, options=quiet), Dataset.from_json(text)
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("vr", ["LO", "DA", "PN", "UI", "DS", "IS", "US", "FD", "OB", "AT", "SQ", "UN"])
+def test_an_empty_element_equals_that_of_pydicom(vr: str) -> None:
+    text = f'{{"{_PRIVATE}": {{"vr": "{vr}"}}}}'
+    assert streamdicom.loads(text) == Dataset.from_json(text)
+
+
+def test_values_are_of_the_types_that_dcmread_gives() -> None:
+    source = Dataset()
+    source.PatientName, source.PatientID, source.StudyDate = "A^B", "1", "20240229"
+    source.SliceThickness, source.InstanceNumber, source.Rows = "1.50", "7", 2
+    source.SOPInstanceUID, source.ImageType, source.FrameIncrementPointer = "1.2.3", ["A", "B"], 0x00181063
+    buffer = io.BytesIO()
+    dcmwrite(buffer, source, implicit_vr=False, little_endian=True)
+    buffer.seek(0)
+    read = dcmread(buffer, force=True)
+    loaded = streamdicom.loads(streamdicom.dumps(read))
+    assert loaded == read
+    assert [type(element.value) for element in loaded] == [type(element.value) for element in read]
+
+
+@pytest.mark.parametrize("text", ["1.0000", "1E2", "-0", "9007199254740993", "0.30000000000000004"])
+@pytest.mark.filterwarnings("ignore:The value length:UserWarning")
+def test_the_text_of_a_decimal_stays_exact(text: str) -> None:
+    dataset = streamdicom.loads(f'{{"{_PRIVATE}": {{"vr": "DS", "Value": [{text}]}}}}')
+    assert dataset[int(_PRIVATE, 16)].value.original_string == text
+    assert f"[{text}]" in streamdicom.dumps(dataset)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize(
+    ("vr", "values", "written"),
+    [
+        ("DS", ["abc"], ["abc"]),
+        ("DS", ["abc "], ["abc"]),  # PS3.5 6.2: spaces around a DS or IS mean nothing
+        ("DS", ["1,5°"], ["1,5°"]),
+        ("DS", [1.5, "ж "], [1.5, "ж "]),
+        ("DS", ["abc ", 1.5, None], ["abc", 1.5, None]),
+        ("IS", ["12345678901234567x"], ["12345678901234567x"]),
+        ("IS", ["1e400 "], ["1e400"]),
+        ("IS", ["７x"], ["７x"]),
+        ("IS", [9007199254740993], [9007199254740993]),
+    ],
+)
+def test_text_that_is_no_number_is_kept(
+    monkeypatch: pytest.MonkeyPatch, vr: str, values: list[Any], written: list[Any], strict: bool
+) -> None:
+    if strict:
+        monkeypatch.setattr(config.settings, "reading_validation_mode", config.RAISE)
+    dataset = streamdicom.loads(json.dumps({_PRIVATE: {"vr": vr, "Value": values}}))
+    assert json.loads(streamdicom.dumps(dataset), parse_float=_number) == {_PRIVATE: {"vr": vr, "Value": written}}
+
+
+def _number(text: str) -> Any:
+    return text if text == "1e400" else float(text)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(("vr", "text"), [("DS", "abc"), ("DS", "abc "), ("IS", "12345678901234567x")])
+def test_text_that_is_no_number_is_left_to_pydicom(monkeypatch: pytest.MonkeyPatch, vr: str, text: str) -> None:
+    source = json.dumps({_PRIVATE: {"vr": vr, "Value": [text]}})
+    assert streamdicom.loads(source)[int(_PRIVATE, 16)].value == text.strip()
+    monkeypatch.setattr(config.settings, "reading_validation_mode", config.RAISE)
+    dataset = streamdicom.loads(source)
+    with pytest.raises(ValueError, match=r"not convert|exceeds"):
+        dataset[int(_PRIVATE, 16)]
+
+
+def test_a_padded_date_is_a_date_when_somebody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "datetime_conversion", True)
+    dataset = streamdicom.loads('{"00080020":{"vr":"DA","Value":["20240229 "]}}')
+    assert dataset.StudyDate == datetime.date(2024, 2, 29)
+    assert json.loads(streamdicom.dumps(dataset)) == {"00080020": {"vr": "DA", "Value": ["20240229"]}}
+
+
+@pytest.mark.parametrize("vr", ["LT", "ST", "UR", "UT"])
+@pytest.mark.parametrize("text", ["http://a\\b", "http://a\\b ", "http://é\\b", "\\"])
+def test_a_backslash_is_no_separator_where_there_is_one_value(vr: str, text: str) -> None:  # PS3.5 6.2
+    dataset = streamdicom.loads(json.dumps({_PRIVATE: {"vr": vr, "Value": [text]}}))
+    assert dataset[int(_PRIVATE, 16)].value == text
+    written = json.loads(streamdicom.dumps(dataset))
+    assert written[_PRIVATE] == {"vr": vr, "Value": [text]}
+
+
+@pytest.mark.parametrize(("vr", "number"), [("IS", 9007199254740993), ("SV", -(2**63)), ("UV", 2**64 - 1)])
+@pytest.mark.filterwarnings("ignore:The value length:UserWarning")
+def test_large_integers_stay_exact(vr: str, number: int) -> None:
+    assert _loads(vr, number).value == number
+    assert f"[{number}]" in streamdicom.dumps(streamdicom.loads(f'{{"{_PRIVATE}":{{"vr":"{vr}","Value":[{number}]}}}}'))
+
+
+def _unknown(tag: str, data: bytes) -> str:
+    return '{"%s":{"vr":"UN","InlineBinary":"%s"}}' % (tag, base64.b64encode(data).decode())
+
+
+# Of each VR of text one that the dictionary knows.
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "00080054",
+        "00101010",
+        "00080060",
+        "00080020",
+        "00280030",
+        "0008002A",
+        "00200013",
+        "00100020",
+        "00104000",
+        "00100010",
+        "00080050",
+        "00081195",
+        "00080030",
+        "00080119",
+        "00080018",
+        "00080120",
+        "0040A160",
+    ],
+)
+@pytest.mark.parametrize("data", [b"123", b"1", b"1 2", b"1\\2"])
+@pytest.mark.filterwarnings("ignore:Invalid value:UserWarning")
+def test_unknown_text_of_odd_length_is_what_the_dictionary_says(tag: str, data: bytes) -> None:
+    text = _unknown(tag, data)
+    dataset = streamdicom.loads(text)
+    assert isinstance(dataset.get_item(tag), RawDataElement)
+    dcmwrite(buffer := io.BytesIO(), dataset, implicit_vr=False, little_endian=True)
+    assert len(buffer.getvalue()) % 2 == 0
+    unpadded = RawDataElement(Tag(tag), "UN", len(data), data, 0, True, True)
+    assert dataset[tag] == convert_raw_data_element(unpadded)
+
+
+@pytest.mark.parametrize("tag", ["00091001", "00090010", "00020007", "00280010", "00081140", "7FE00010"])
+def test_unknown_bytes_of_odd_length_stay_as_they_are(tag: str) -> None:
+    text = _unknown(tag, b"ABC")
+    dataset = streamdicom.loads_file(text)
+    element = (dataset.file_meta if tag[:4] == "0002" else dataset)[tag]
+    assert (element.VR, element.value) == ("UN", b"ABC")
+    assert streamdicom.dumps(dataset, options=WriteOptions(file_meta=True)) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "member"), [("", {}), ("anonymous", {"Value": ["anonymous"]}), (b"ab", {"InlineBinary": "YWI="})]
+)
+def test_a_reference_to_unknown_bytes_takes_a_value_of_what_the_dictionary_says(value: Any, member: Any) -> None:
+    text = '{"00100020":{"vr":"UN","BulkDataURI":"http://h/1"}}'
+    dataset = streamdicom.loads(text)
+    assert streamdicom.dumps(copy.deepcopy(dataset)) == text
+    dataset.PatientID = value
+    vr = "UN" if isinstance(value, bytes) else "LO"
+    assert json.loads(streamdicom.dumps(dataset)) == {"00100020": {"vr": vr, **member}}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(
+    "text",
+    [
+        _unknown("00280010", b"f?\x99"),
+        _unknown("00280010", b"\1"),
+        _unknown("00189073", b"\1\2"),
+        _unknown("00081140", b"\xac\x0a"),
+        _unknown("00081140", b"ABC"),
+        _unknown("7FE00010", b"\xac\x0a"),
+        _unknown("00200013", b"1e400"),
+        _unknown("00200013", b"first "),
+        _unknown("00280030", b"1\\\xff"),
+        _unknown("00280009", b"ABCDEF"),
+        '{"7FE00010":{"vr":"UN"}}',
+        '{"00104000":{"vr":"UN","BulkDataURI":"http://h/1"}}',
+        '{"00081140":{"vr":"UN","BulkDataURI":"http://h/1"}}',
+    ],
+)
+def test_unknown_bytes_that_pydicom_cannot_convert_are_written_as_they_came(text: str) -> None:
+    dataset = streamdicom.loads(text)
+    held = dataset.get_item(text[2:10])
+    for _ in range(2):
+        assert streamdicom.dumps(dataset) == text
+        assert dataset.get_item(text[2:10]) is held
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("tag", ["00100010", "00100020", "00104000"])
+def test_unknown_bytes_that_are_no_text_are_not_replaced(tag: str) -> None:
+    members = {"00080005": {"vr": "CS", "Value": ["ISO_IR 192"]}} | json.loads(_unknown(tag, b"a\xff"))
+    assert json.loads(streamdicom.dumps(streamdicom.loads(json.dumps(members)))) == members
+
+
+def test_unknown_bytes_that_pydicom_reads_are_written_as_what_it_reads() -> None:
+    text = _unknown("00100020", b"\xcf")
+    assert streamdicom.dumps(streamdicom.loads(text)) == streamdicom.dumps(Dataset.from_json(text))
+
+
+def test_elements_are_raw_until_somebody_looks() -> None:
+    dataset = streamdicom.loads(b'{"00100020": {"vr": "LO", "Value": ["17"]}}')
+    assert isinstance(dataset.get_item(0x00100020), RawDataElement)
+    assert dataset.PatientID == "17"
+    assert isinstance(dataset.get_item(0x00100020), DataElement)
+
+
+def test_a_new_data_set_has_all_that_the_constructor_gives() -> None:
+    ours, theirs = streamdicom.loads(b"{}"), Dataset()
+    assert vars(ours).keys() == vars(theirs).keys()
+    assert vars(ours)["_private_blocks"] is not vars(streamdicom.loads(b"{}"))["_private_blocks"]
+
+
+def test_null_among_values_reads_as_after_dcmread() -> None:
+    assert list(_loads("LO", "a", None).value) == ["a", ""]
+    assert list(_loads("DS", 1, None).value) == [1, ""]
+    assert _loads("US", 1, None).value == [1, None]
+
+
+@pytest.mark.parametrize(("vr", "number"), [("US", 65536), ("US", -1), ("SL", 2**31), ("UV", 2**64), ("FL", 1e300)])
+@pytest.mark.filterwarnings("ignore:Invalid value:UserWarning", "ignore:out-of-range")
+def test_a_number_beyond_its_vr_is_kept_and_left_to_pydicoms_validation(vr: str, number: float) -> None:
+    assert _loads(vr, number).value == number
+
+
+@pytest.mark.filterwarnings("ignore:out-of-range")
+def test_what_pydicom_refuses_is_an_error_with_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config.settings, "reading_validation_mode", config.RAISE)
+    with pytest.raises(DatasetError) as caught:
+        streamdicom.loads(b'[{"00081140": {"vr": "SQ", "Value": [{"00280010": {"vr": "US", "Value": [70000]}}]}}]')
+    assert caught.value.location.dataset_index == 0
+    assert caught.value.location.tag_path == "00081140[0].00280010"
+
+
+def twice(*texts: str) -> list[Event]:
+    """The events of one data set that has the elements of several."""
+    members = [event for text in texts for event in list(streamdicom.iter_events(text.encode()))[1:-1]]
+    return [(EventType.START_DATASET, 0, "", 0), *members, (EventType.END_DATASET, 0, "", None)]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ['{"00100020": {"vr": "LO"}}', '{"00100020": {"vr": "LO"}}'],
+        ['{"00100020": {"vr": "SQ"}}', '{"00100020": {"vr": "LO"}}'],
+        ['{"00100020": {"vr": "LO"}, "00100030": {"vr": "DA"}}', '{"00100020": {"vr": "SQ", "Value": [{}]}}'],
+    ],
+)
+def test_an_element_that_comes_twice_is_an_error(texts: list[str]) -> None:
+    with pytest.raises(DatasetError, match="twice") as caught:
+        DatasetBuilder(ReadOptions()).take(twice(*texts))
+    assert caught.value.location.tag_path == "00100020"
+
+
+def test_data_sets_before_a_fault_come_first_and_the_error_stays() -> None:
+    parser = DatasetParser(options=ReadOptions(deviations={"duplicate-key": "error"}))
+    text = b'[{"00100020": {"vr": "LO", "Value": ["1"]}}, {"00100020": {"vr": "LO"}, "00100020": {"vr": "LO"}}]'
+    assert [dataset.PatientID for dataset in parser.feed(text)] == ["1"]
+    for _ in range(2):
+        with pytest.raises(InputError):
+            parser.close()
+    builder = DatasetBuilder(ReadOptions())
+    with pytest.raises(DatasetError):
+        builder.take(twice('{"00100020": {"vr": "LO"}}', '{"00100020": {"vr": "LO"}}'))
+    with pytest.raises(DatasetError):
+        builder.take([])
+
+
+def test_group_0002_goes_to_the_file_meta_information() -> None:
+    text = b'{"00020010": {"vr": "UI", "Value": ["1.2.840.10008.1.2.1"]}, "00100020": {"vr": "LO", "Value": ["1"]}}'
+    for dataset in (streamdicom.loads(text), streamdicom.loads_file(text)):
+        assert dataset.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
+        assert [element.tag for element in dataset] == [0x00100020]
+    assert not hasattr(streamdicom.loads(b"{}"), "file_meta")
+    assert len(streamdicom.loads_file(b"{}").file_meta) == 0
+
+
+def test_a_file_data_set_can_be_saved_and_read_again() -> None:
+    dataset = streamdicom.loads_file(
+        '{"00080016": {"vr": "UI", "Value": ["1.2.840.10008.5.1.4.1.1.7"]}, '
+        '"00080018": {"vr": "UI", "Value": ["1.2.3"]}, "00100010": {"vr": "PN", "Value": [{"Alphabetic": "Ж"}]}}'
+    )
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    buffer = io.BytesIO()
+    dataset.save_as(buffer, enforce_file_format=True)
+    buffer.seek(0)
+    assert dcmread(buffer) == dataset
+
+
+def test_words_are_in_the_byte_order_of_the_file_meta_information() -> None:
+    pixels = np.arange(4, dtype=">u2")
+    source = Dataset()
+    source.Rows = source.Columns = 2
+    source.BitsAllocated = source.BitsStored = 16
+    source.HighBit, source.PixelRepresentation, source.SamplesPerPixel = 15, 0, 1
+    source.PhotometricInterpretation = "MONOCHROME2"
+    source.add_new(0x7FE00010, "OW", pixels.tobytes())
+    source.file_meta = streamdicom.loads_file(b"{}").file_meta
+    source.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
+    buffer = io.BytesIO()
+    dcmwrite(buffer, source)
+    buffer.seek(0)
+    read = dcmread(buffer, force=True)
+    text = streamdicom.dumps(read, options=streamdicom.WriteOptions(file_meta=True))
+    assert json.loads(text)["7FE00010"]["InlineBinary"] == "AAABAAIAAwA="  # PS3.18 F.2.7: in little endian
+    again = streamdicom.loads_file(text)
+    assert again == read
+    assert again.pixel_array.tolist() == [[0, 1], [2, 3]]
+    assert streamdicom.loads(streamdicom.dumps(read)).PixelData == pixels.astype("<u2").tobytes()
+    again.save_as(saved := io.BytesIO())
+    assert dcmread(io.BytesIO(saved.getvalue()), force=True) == read
+
+
+_BIG_ENDIAN = '"00020010":{"vr":"UI","Value":["1.2.840.10008.1.2.2"]}'
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(
+    ("members", "tag"),
+    [
+        (_BIG_ENDIAN + ',"00189073":{"vr":"UN","InlineBinary":"AAA="}', 0x00189073),
+        (_BIG_ENDIAN + ',"00081140":{"vr":"UN","InlineBinary":"AAAAAAAA"}', 0x00081140),
+        (_BIG_ENDIAN + ',"00200013":{"vr":"IS","Value":["1e400"]}', 0x00200013),
+        (_BIG_ENDIAN + ',"7FE00010":{"vr":"UN","InlineBinary":"AAA="}', 0x7FE00010),
+        ('"00020010":{"vr":"IS","Value":["1e400"]}', 0x00020010),
+    ],
+)
+def test_what_pydicom_cannot_read_fails_when_somebody_looks_and_not_before(members: str, tag: int) -> None:
+    text = '[{"00100020":{"vr":"LO","Value":["1"]}},{"00280010":{"vr":"US","Value":[258]},%s}]' % members
+    [first, second] = DatasetParser().feed(text.encode())
+    assert (first.PatientID, second.Rows) == ("1", 258)
+    written = streamdicom.dumps(second, options=WriteOptions(file_meta=True))
+    assert json.loads(written, parse_float=str) == json.loads(text.replace('"1e400"', "1e400"), parse_float=str)[1]
+    held = second.file_meta if tag >> 16 == 2 else second
+    with pytest.raises((BytesLengthException, OSError, OverflowError, AttributeError)):
+        held[tag]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"00091001":{"vr":"IS","Value":[9007199254740993]}}',
+        '{"00020010":{"vr":"UI","Value":["1.2.x"]}}',
+        '{%s,"00080018":{"vr":"UI","Value":["1.2.x"]}}' % _BIG_ENDIAN,
+    ],
+)
+def test_what_a_strict_pydicom_refuses_is_no_foreign_exception(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr(config.settings, "reading_validation_mode", config.RAISE)
+    parser = DatasetParser()
+    [first] = parser.feed(b'[{"00100020":{"vr":"LO","Value":["1"]}},')
+    assert first.PatientID == "1"
+    with contextlib.suppress(DatasetError):
+        parser.feed(text.encode() + b"]")
+
+
+def test_a_reference_to_bulk_data_is_kept_and_written_again() -> None:
+    text = '{"7FE00010":{"vr":"OW","BulkDataURI":"http://example.org/1"}}'
+    dataset = streamdicom.loads(text)
+    assert dataset["PixelData"].value is None
+    assert dataset["PixelData"].bulk_data_uri == "http://example.org/1"
+    assert streamdicom.dumps(dataset) == text
+    dataset.PixelData = b"\1\2"
+    assert json.loads(streamdicom.dumps(dataset)) == {"7FE00010": {"vr": "OW", "InlineBinary": "AQI="}}
+
+
+def _empty(element: DataElement, how: Any) -> None:
+    if how == "clear":
+        element.clear()
+    else:
+        element.value = how
+
+
+@pytest.mark.filterwarnings("ignore:A value of type:UserWarning")
+@pytest.mark.parametrize("how", ["", None, "clear"])
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"])
+def test_a_reference_that_is_made_empty_is_empty_and_others_stay(how: Any, syntax: str) -> None:
+    members = {
+        "00020010": {"vr": "UI", "Value": [syntax]},
+        "00104000": {"vr": "LT", "BulkDataURI": "http://h/comments"},
+        "7FE00010": {"vr": "OW", "BulkDataURI": "http://h/pixels"},
+    }
+    for tag in (0x00104000, 0x7FE00010):
+        dataset = copy.deepcopy(streamdicom.loads(json.dumps(members)))
+        _empty(dataset[tag], how)
+        expected = members | {f"{tag:08X}": {"vr": dataset[tag].VR}}
+        del expected["00020010"]
+        assert json.loads(streamdicom.dumps(dataset)) == expected
+
+
+@pytest.mark.parametrize("how", [b"", None, "clear"])
+def test_an_element_in_a_form_of_its_own_that_is_made_empty_is_empty(how: Any) -> None:
+    for tag in (0x00080005, 0x00280010):
+        dataset = _json_elements((tag, '{"vr":"US","Value":["many"]}'))
+        _empty(dataset[tag], how)
+        assert json.loads(streamdicom.dumps(dataset)) == {f"{tag:08X}": {"vr": "UN"}}
+
+
+def _parts(limits: Limits) -> DatasetParser:
+    return DatasetParser(options=ReadOptions(limits=limits))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"00091001":{"vr":"UT","Value":["%s"]}}' % ("a" * 100), "a" * 100),
+        ('{"00091001":{"Value":["%s"],"vr":"UT"}}' % ("a" * 100), "a" * 100),
+        ('{"00091001":{"vr":"UC","Value":["x","%s",null,"y"]}}' % ("é" * 50), ["x", "é" * 50, "", "y"]),
+        ('{"00091001":{"InlineBinary":"%s","vr":"OB"}}' % ("AAEC" * 30), b"\0\1\2" * 30),
+        ('{"00091001":{"vr":"US","Value":[%s]}}' % ",".join(map(str, range(20))), list(range(20))),
+        ('{"00091001":{"vr":"FD","Value":[%s]}}' % ",".join(f"{n}.5" for n in range(20)), [n + 0.5 for n in range(20)]),
+    ],
+    ids=["UT", "UT-vr-last", "UC", "OB-vr-last", "US", "FD"],
+)
+def test_an_element_in_parts_is_put_together(text: str, value: Any) -> None:
+    [dataset] = _parts(Limits(string_segment=16, held_values=4)).feed(text.encode())
+    held = dataset[int(_PRIVATE, 16)].value
+    assert (held if isinstance(held, str | bytes) else list(held)) == value
+
+
+@pytest.mark.parametrize(
+    ("limits", "text", "limit"),
+    [
+        (
+            Limits(string_segment=16, value_length=50),
+            '{"00091001":{"vr":"UT","Value":["%s"]}}' % ("a" * 51),
+            "value_length",
+        ),
+        (
+            Limits(string_segment=16, value_length=50),
+            '{"00091001":{"vr":"OB","InlineBinary":"%s"}}' % ("AAEC" * 17),
+            "value_length",
+        ),
+        (
+            Limits(held_values=4, value_length=50),
+            '{"00091001":{"vr":"US","Value":[%s]}}' % ",".join("1" * 9),
+            "value_length",
+        ),
+        (
+            Limits(dataset_size=1000),
+            "{%s}" % ",".join(f'"000910{n:02X}":{{"vr":"LO"}}' for n in range(4)),
+            "dataset_size",
+        ),
+        (Limits(dataset_size=1000), '{"00081140":{"vr":"SQ","Value":[{},{},{},{}]}}', "dataset_size"),
+        (Limits(dataset_size=1000), '{"00091001":{"vr":"LT","Value":["%s"]}}' % ("a" * 800), "dataset_size"),
+        (Limits(dataset_size=1000), '{"00091001":{"vr":"LT","Value":["%s"]}}' % ("é" * 800), "dataset_size"),
+    ],
+)
+def test_a_limit_is_told_by_its_name(limits: Limits, text: str, limit: str) -> None:
+    with pytest.raises(LimitError, match=limit) as caught:
+        _parts(limits).feed(text.encode())
+    assert caught.value.limit == limit
+
+
+def test_the_size_is_that_of_each_data_set_alone() -> None:
+    text = b"[" + b",".join([b'{"00091001":{"vr":"LO","Value":["a"]}}'] * 100) + b"]"
+    assert len(_parts(Limits(dataset_size=1000)).feed(text)) == 100
+
+
+def test_a_builder_takes_events_from_anywhere() -> None:
+    builder = DatasetBuilder(ReadOptions())
+    events = [
+        (EventType.START_DATASET, 0, "", 0),
+        (EventType.START_SEQUENCE, 0x00081140, "SQ", None),
+        (EventType.START_ITEM, 0x00081140, "SQ", 0),
+        (EventType.ELEMENT, 0x00280010, "US", (2,)),
+        (EventType.END_ITEM, 0x00081140, "SQ", None),
+        (EventType.END_SEQUENCE, 0x00081140, "SQ", None),
+        (EventType.END_DATASET, 0, "", None),
+    ]
+    [dataset] = builder.take(events)
+    assert dataset.ReferencedImageSequence[0].Rows == 2
+    assert dataset.ReferencedImageSequence[0].get_item(0x00280010).VR == "US"
+
+
+def test_raw_numbers_are_in_little_endian() -> None:
+    dataset = streamdicom.loads(b'{"00280010": {"vr": "US", "Value": [258]}}')
+    assert dataset.get_item(0x00280010).value == struct.pack("<H", 258)  # type: ignore[attr-defined]
+
+
+# --- elements in a form of their own -------------------------------------------------------------------------------
+
+
+def _json_elements(*elements: tuple[int, str], options: ReadOptions | None = None) -> Dataset:
+    events = [(EventType.JSON_ELEMENT, tag, "", text) for tag, text in elements]
+    [dataset] = DatasetBuilder(options or ReadOptions()).take([(1, 0, "", 0), *events, (2, 0, "", None)])
+    return dataset
+
+
+@pytest.mark.parametrize("tag", [0x00091001, 0x00280010])
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"vr":"US","Value":["many",5]}', b"many\\5"),
+        ('{"vr":"US","InlineBinary":"AP8="}', b"\x00\xff"),
+        ('{"vr":"XX"}', b'{"vr":"XX"} '),
+    ],
+)
+def test_an_element_in_a_form_of_its_own_is_un(text: str, value: bytes, tag: int) -> None:
+    element = _json_elements((tag, text))[tag]
+    assert (element.VR, element.value, element.json_text) == ("UN", value, text)
+
+
+def test_a_data_set_with_elements_in_forms_of_their_own_is_saved_by_pydicom() -> None:
+    text = '{"vr":"US","Value":["seven"]}'
+    dataset = _json_elements((0x00020016, text), (0x00080005, text), (0x00091001, text), (0x00280010, text))
+    assert dataset.file_meta[0x00020016].value == b"seven "
+    buffer = io.BytesIO()
+    dcmwrite(buffer, dataset, implicit_vr=False, little_endian=True)
+    buffer.seek(0)
+    assert dcmread(buffer, force=True)[0x00091001].value == b"seven "
+
+
+def test_an_element_in_a_form_of_its_own_counts_to_the_size_of_its_data_set() -> None:
+    text = '{"vr":"XX","Value":["' + "a" * 10_000 + '"]}'
+    _json_elements((0x00091001, text))
+    with pytest.raises(LimitError) as caught:
+        _json_elements((0x00091001, text), options=ReadOptions(limits=Limits(dataset_size=20_000)))
+    assert (caught.value.limit, caught.value.location.tag_path) == ("dataset_size", "00091001")
+
+
+def test_an_element_in_a_form_of_its_own_comes_once_and_is_text() -> None:
+    with pytest.raises(DatasetError, match="twice"):
+        _json_elements((0x00091001, "5"), (0x00091001, "5"))
+    with pytest.raises(DatasetError, match="surrogate"):
+        _json_elements((0x00091001, '"\ud800"'))

@@ -1,0 +1,502 @@
+"""Data sets to events: whatever an element can hold, raw or converted, and the place of what it cannot."""
+
+from __future__ import annotations
+
+import io
+import json
+from copy import deepcopy
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+import numpy as np
+import pytest
+from pydicom import DataElement, Dataset, config, dcmread, dcmwrite
+from pydicom.dataelem import RawDataElement
+from pydicom.hooks import hooks, raw_element_value
+from pydicom.multival import MultiValue
+from pydicom.sequence import Sequence
+from pydicom.tag import BaseTag
+from pydicom.valuerep import DA, DT, IS, TM, DSdecimal, DSfloat, PersonName
+
+import streamdicom
+from streamdicom import EventType, Limits, Location, OutputError, ReadOptions, WriteOptions
+from streamdicom.datasets import DatasetBuilder, walk
+from streamdicom.dicom.vr import VRS, Form
+from streamdicom.io.spool import LazyValue
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, of odd but possible values
+
+_TAG = 0x00091001
+
+
+def _written(dataset: Dataset) -> dict[str, Any]:
+    parsed: dict[str, Any] = json.loads(streamdicom.dumps(dataset))
+    return parsed
+
+
+def _attribute(vr: str, value: Any) -> dict[str, Any]:
+    dataset = Dataset()
+    dataset[_TAG] = DataElement(_TAG, vr, value)
+    attribute: dict[str, Any] = _written(dataset)[f"{_TAG:08X}"]
+    return attribute
+
+
+@pytest.mark.parametrize(
+    ("vr", "value", "json_values"),
+    [
+        ("LO", "a", ["a"]),
+        ("LO", ["a", ""], ["a", None]),
+        ("LO", ["a", None], ["a", None]),
+        ("LO", b"bytes", ["bytes"]),
+        ("PN", "A^B=I", [{"Alphabetic": "A^B", "Ideographic": "I"}]),
+        ("PN", ["A", "=I"], [{"Alphabetic": "A"}, {"Ideographic": "I"}]),
+        ("DS", "1.50", [1.5]),
+        ("DS", ["1.50", ""], [1.5, None]),
+        ("DS", DSfloat("1.0000"), [1.0]),
+        ("DS", DSdecimal("1E+2"), [100.0]),
+        ("DS", Decimal("1.5"), [1.5]),
+        ("DS", 2, [2]),
+        ("IS", "007", ["007"]),
+        ("IS", [1, 2], [1, 2]),
+        ("US", 1, [1]),
+        ("US", [1, 2], [1, 2]),
+        ("US", b"\1\0\2\0", [1, 2]),
+        ("FD", 1, [1.0]),
+        ("FD", float("-inf"), ["-Infinity"]),
+        ("AT", 0x00100020, ["00100020"]),
+        ("AT", ["PatientID", (0x7FE0, 0x10)], ["00100020", "7FE00010"]),
+        ("DA", DA("20240229"), ["20240229"]),
+        ("TM", TM("101530"), ["101530"]),
+        ("DT", DT("20240229101530"), ["20240229101530"]),
+        ("UI", "1.2.3", ["1.2.3"]),
+        ("SV", -(2**63), [-(2**63)]),
+    ],
+)
+def test_values_are_written(vr: str, value: Any, json_values: list[Any]) -> None:
+    assert _attribute(vr, value) == {"vr": vr, "Value": json_values}
+
+
+class _Choice(str, Enum):  # noqa: UP042 - the text of a StrEnum is its value
+    CT = "1.2"
+    MR = "3"
+
+
+class _Marked(str):
+    def __str__(self) -> str:
+        return f"<{super().__str__()}>"
+
+
+_STRINGS = sorted(vr for vr, row in VRS.items() if row.form in (Form.TEXT, Form.DECIMAL, Form.PERSON_NAME))
+
+
+@pytest.mark.parametrize("is_converted", [False, True])
+@pytest.mark.parametrize("value", [_Choice.CT, list(_Choice), _Marked("1"), [_Marked("1"), "3"]], ids=repr)
+@pytest.mark.parametrize("vr", _STRINGS)
+def test_a_kind_of_string_is_written_as_the_string_that_it_is(vr: str, value: Any, is_converted: bool) -> None:
+    plain = Dataset()
+    plain[_TAG] = DataElement(_TAG, vr, [str.__str__(one) for one in value] if isinstance(value, list) else value[:])
+    dataset = Dataset()
+    dataset[_TAG] = DataElement(_TAG, vr, value, already_converted=is_converted)
+    assert streamdicom.dumps(dataset) == streamdicom.dumps(plain)
+
+
+def test_a_member_of_an_enum_is_written_as_pydicom_writes_it() -> None:
+    dataset = Dataset()
+    dataset.Modality = _Choice.CT
+    dataset.ImageType = list(_Choice)
+    assert _written(dataset) == dataset.to_json_dict()
+
+
+@pytest.mark.parametrize("vr", ["LO", "PN", "DS", "US", "AT", "OB", "UN", "SQ"])
+@pytest.mark.parametrize("value", [None, "", [], b""])
+def test_an_empty_element_has_no_value(vr: str, value: Any) -> None:
+    dataset = Dataset()
+    element = DataElement(_TAG, vr, None if vr != "SQ" else [])
+    if vr != "SQ":
+        element._value = value
+    dataset[_TAG] = element
+    assert _written(dataset) == {f"{_TAG:08X}": {"vr": vr}}
+
+
+@pytest.mark.parametrize(
+    ("vr", "value"),
+    [
+        ("US", "text"),
+        ("US", 1.5),
+        ("US", b"\1"),
+        ("US", np.array(5)),
+        ("US", 10**5000),
+        ("SV", -(10**5000)),
+        ("FD", "x"),
+        ("FD", 10**400),
+        ("LO", 5),
+        ("LO", np.array("a")),
+        ("OB", "text"),
+        ("OB", np.array(5)),
+        ("OW", [1, 2]),
+        ("AT", "?"),
+        ("DS", 10**5000),
+        ("IS", IS(10**5000)),
+        ("IS", MultiValue(IS, [1, 10**5000])),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_a_value_that_does_not_fit_its_vr_is_an_error_with_its_place(vr: str, value: Any) -> None:
+    inner = Dataset()
+    inner[_TAG] = DataElement(_TAG, vr, value, already_converted=True)
+    dataset = Dataset()
+    dataset.PatientID = "1"
+    dataset.ReferencedImageSequence = [Dataset(), inner]
+    with pytest.raises(OutputError) as caught:
+        streamdicom.dumps([Dataset(), dataset])
+    assert caught.value.location.dataset_index == 1
+    assert caught.value.location.tag_path == "00081140[1].00091001"
+
+
+def test_elements_come_in_ascending_order() -> None:
+    dataset = Dataset()
+    for tag in (0x7FE00010, 0x00100020, 0x00080005):
+        dataset.add_new(tag, "UN" if tag > 0x7F000000 else "LO", b"\0\0" if tag > 0x7F000000 else "a")
+    assert list(_written(dataset)) == ["00080005", "00100020", "7FE00010"]
+
+
+def test_file_meta_information_stands_between_the_groups_around_it() -> None:
+    dataset = Dataset()
+    dataset.add_new(0x00010001, "LO", "before")
+    dataset.PatientID = "after"
+    dataset.file_meta = streamdicom.loads_file(b"{}").file_meta
+    dataset.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2"
+    options = streamdicom.WriteOptions(file_meta=True)
+    assert list(json.loads(streamdicom.dumps(dataset, options=options))) == ["00010001", "00020010", "00100020"]
+    assert list(_written(dataset)) == ["00010001", "00100020"]
+
+
+@pytest.mark.parametrize("length", [64 * 1024, 64 * 1024 + 1, 200_000])
+def test_a_long_binary_value_is_written_in_parts(length: int) -> None:
+    dataset = Dataset()
+    dataset.add_new(0x7FE00010, "OB", bytes(length))
+    kinds = [kind for events in walk(dataset) for kind, *_ in events]
+    assert (EventType.START_ELEMENT in kinds) is (length > 64 * 1024)
+    assert streamdicom.loads(streamdicom.dumps(dataset)) == dataset
+
+
+@pytest.mark.parametrize("value", ["é" * 100_000, ["a", "b" * 100_000, "", "c"]])
+def test_a_long_text_is_written_in_parts(value: str | list[str]) -> None:
+    dataset = Dataset()
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    dataset.add_new(_TAG, "UC", value)
+    assert EventType.SEGMENT in [kind for events in walk(dataset) for kind, *_ in events]
+    assert streamdicom.loads(streamdicom.dumps(dataset)) == dataset
+
+
+def test_many_values_are_written_in_parts() -> None:
+    dataset = Dataset()
+    dataset.add_new(_TAG, "US", list(range(10_000)))
+    assert EventType.VALUES in [kind for events in walk(dataset) for kind, *_ in events]
+    assert streamdicom.loads(streamdicom.dumps(dataset)) == dataset
+
+
+def test_a_value_that_is_kept_in_a_file_is_written_and_its_place_kept() -> None:
+    buffer = io.BytesIO(bytes(range(256)) * 1000)
+    dataset = Dataset()
+    dataset.add_new(0x7FE00010, "OB", buffer)
+    loaded = streamdicom.loads(streamdicom.dumps(dataset))
+    assert loaded.PixelData == buffer.getvalue()
+    assert buffer.tell() == 0
+
+
+@pytest.mark.parametrize("vr", ["OB", "OW"])
+def test_an_empty_file_is_an_empty_element(vr: str) -> None:  # PS3.18 F.2.5
+    for buffer in (io.BytesIO(b""), LazyValue(lambda: iter([]))):
+        assert _attribute(vr, buffer) == {"vr": vr}
+    at_its_end = io.BytesIO(b"ab")
+    at_its_end.seek(2)
+    assert _attribute(vr, at_its_end) == {"vr": vr}
+    assert at_its_end.tell() == 2
+
+
+def _nested(depth: int) -> Dataset:
+    dataset = Dataset()
+    for _ in range(depth):
+        outer = Dataset()
+        outer.ContentSequence = [dataset]
+        dataset = outer
+    return dataset
+
+
+def test_sequences_nest_to_the_depth_limit() -> None:
+    text = streamdicom.dumps(_nested(84))
+    assert streamdicom.dumps(streamdicom.loads(text)) == text
+    with pytest.raises(OutputError, match="within one another"):
+        streamdicom.dumps(_nested(86))
+
+
+def test_a_data_set_that_contains_itself_is_an_error() -> None:
+    dataset = Dataset()
+    dataset.ContentSequence = Sequence([Dataset(), dataset])
+    with pytest.raises(OutputError, match="an item that is a data set around it") as caught:
+        streamdicom.dumps([Dataset(), dataset])
+    assert caught.value.location == Location(None, 1, "0040A730[1]")
+
+
+def test_an_item_that_contains_itself_through_another_is_an_error() -> None:
+    dataset, item, inner = Dataset(), Dataset(), Dataset()
+    dataset.ContentSequence = Sequence([inner, item])
+    item.ReferencedSeriesSequence = Sequence([Dataset(), inner])
+    inner.ReferencedStudySequence = Sequence([item])
+    with pytest.raises(OutputError, match="an item that is a data set around it") as caught:
+        for _ in walk(dataset):  # which has no bound of its own
+            pass
+    assert caught.value.location == Location(None, 0, "0040A730[0].00081110[0].00081115[1]")
+
+
+def test_a_long_way_around_is_found_too() -> None:
+    dataset = Dataset()
+    items = [Dataset() for _ in range(40)]
+    for outer, inner in zip([dataset, *items], [*items, items[0]], strict=True):
+        outer.ContentSequence = Sequence([inner])
+    with pytest.raises(OutputError, match="an item that is a data set around it") as caught:
+        streamdicom.dumps(dataset)
+    assert caught.value.location.tag_path == ".".join(["0040A730[0]"] * 41)
+
+
+def test_one_item_may_stand_in_many_places() -> None:
+    item = Dataset()
+    item.PatientID = "1"
+    dataset = Dataset()
+    for _ in range(12):
+        outer = Dataset()
+        outer.ContentSequence = Sequence([dataset, item, item])
+        dataset = outer
+    assert streamdicom.dumps(dataset).count('"00100020"') == 24
+
+
+def test_depth_beyond_the_limit_is_told_with_its_path() -> None:
+    for options, most in ((WriteOptions(), 84), (WriteOptions(limits=Limits(depth=13)), 3)):
+        with pytest.raises(OutputError, match=f"more than {most} sequences") as caught:
+            streamdicom.dumps(_nested(most + 2), options=options)
+        assert caught.value.location == Location(None, 0, "0040A730[0]." * most + "0040A730")
+
+
+def _in_a_form_of_its_own(text: str, tag: int = _TAG) -> Dataset:
+    builder = DatasetBuilder(ReadOptions())
+    [dataset] = builder.take([(1, 0, "", 0), (EventType.JSON_ELEMENT, tag, "US", text), (2, 0, "", None)])
+    return dataset
+
+
+@pytest.mark.parametrize("tag", [_TAG, 0x00080005, 0x00280010], ids="{:08X}".format)
+@pytest.mark.parametrize("text", ['{"vr":"US","Value":["many"]}', '{"vr":"XX"}', '"a"', '{"x":[{}],"x":1.50}'])
+def test_an_element_in_a_form_of_its_own_is_written_as_it_came(text: str, tag: int) -> None:
+    dataset = _in_a_form_of_its_own(text, tag)
+    assert streamdicom.dumps(dataset) == f'{{"{tag:08X}":{text}}}'
+    assert streamdicom.dumps(deepcopy(dataset)) == f'{{"{tag:08X}":{text}}}'
+
+
+def test_an_element_in_a_form_of_its_own_that_has_been_set_is_written_with_its_new_value() -> None:
+    dataset = _in_a_form_of_its_own('{"vr":"US","Value":["many"]}')
+    dataset[_TAG].value = b"other"
+    assert _written(dataset) == {"00091001": {"vr": "UN", "InlineBinary": "b3RoZXI="}}
+    dataset = _in_a_form_of_its_own('{"vr":"US","Value":["many"]}')
+    dataset.add_new(_TAG, "US", 5)
+    assert _written(dataset) == {"00091001": {"vr": "US", "Value": [5]}}
+
+
+@pytest.mark.parametrize(
+    ("vr", "value", "expected"),
+    [("US or SS", b"\xff\xff", "US"), ("OB or OW", b"\0\0", "OW"), ("US or OW", b"\0\0", "OW"), ("US or SS", 5, "US")],
+)
+def test_an_ambiguous_vr_is_settled_without_changing_the_element(vr: str, value: Any, expected: str) -> None:
+    tag = 0x00280106 if "SS" in vr else 0x7FE00010 if vr == "OB or OW" else 0x00283006
+    dataset = Dataset()
+    dataset[tag] = DataElement(tag, vr, value)
+    assert _written(dataset)[f"{tag:08X}"]["vr"] == expected
+    assert vr == dataset[tag].VR
+
+
+@pytest.mark.parametrize("representation", [None, 0, 1])
+@pytest.mark.parametrize(
+    ("value", "vrs"),  # without Pixel Representation, and with 0 and 1
+    [
+        (5, ["US", "US", "SS"]),
+        ([5, None], ["US", "US", "SS"]),
+        (-5, ["SS", "SS", "SS"]),
+        ([-(2**15), 2**15 - 1], ["SS", "SS", "SS"]),
+        (2**15, ["US", "US", "US"]),
+        (2**16, []),
+        (-(2**15) - 1, []),
+        ([-1, 2**15], []),
+    ],
+    ids=str,
+)
+def test_an_ambiguous_vr_is_one_that_holds_the_values(value: Any, vrs: list[str], representation: int | None) -> None:
+    dataset, item = Dataset(), Dataset()
+    item[0x00280106] = DataElement(0x00280106, "US or SS", value)
+    dataset.ReferencedImageSequence = [item]
+    if representation is not None:
+        dataset.PixelRepresentation = representation  # behind the item, which does not know it
+    if vrs:
+        expected = vrs[0 if representation is None else representation + 1]
+        assert _written(dataset)["00081140"]["Value"][0]["00280106"]["vr"] == expected
+        return
+    with pytest.raises(OutputError, match="US or SS") as caught:
+        streamdicom.dumps(dataset)
+    assert caught.value.location.tag_path == "00081140[0].00280106"
+
+
+@pytest.mark.parametrize("vr", ["SS", "US or SS"])
+def test_a_lookup_table_descriptor_is_written_as_its_vr_has_it(vr: str) -> None:  # PS3.3 C.11.1.1
+    dataset = Dataset()
+    dataset.PixelRepresentation = 1
+    dataset[0x00283002] = DataElement(0x00283002, vr, [40_000, -5, 16])
+    assert _written(dataset)["00283002"] == {"vr": "SS", "Value": [40_000 - 65_536, -5, 16]}
+    loaded = streamdicom.loads(streamdicom.dumps(dataset))
+    assert loaded.LUTDescriptor == [40_000, -5, 16]
+    assert _written(loaded) == _written(dataset)
+    read = _read(PixelRepresentation=1, LUTDescriptor=[40_000, -5, 16])
+    assert _written(read) == _written(dataset)
+    streamdicom.write_file(streamdicom.iter_events(streamdicom.dumps(read).encode()), io.BytesIO())
+
+
+def _read(**values: Any) -> Dataset:
+    """A data set that was read from implicit VR, so that nothing in it has been converted yet."""
+    dataset = Dataset()
+    for name, value in values.items():
+        setattr(dataset, name, value)
+    buffer = io.BytesIO()
+    dcmwrite(buffer, dataset, implicit_vr=True, little_endian=True)
+    buffer.seek(0)
+    return dcmread(buffer, force=True)
+
+
+def test_raw_elements_stay_raw() -> None:
+    dataset = _read(PatientID="1", Rows=2, PatientName="A^B", PixelRepresentation=1, SmallestImagePixelValue=-1)
+    assert _written(dataset)["00280106"] == {"vr": "SS", "Value": [-1]}
+    assert isinstance(dataset.get_item("PatientID"), RawDataElement)
+
+
+@pytest.mark.parametrize("decimal", [False, True])
+@pytest.mark.parametrize(
+    ("vr", "text"),
+    [
+        ("IS", "9007199254740993"),
+        ("IS", "1.50"),
+        ("IS", "7" * 500),
+        ("IS", "007"),
+        ("IS", "1\\9007199254740993"),
+        ("DS", "1.50"),
+        ("DS", "0.30000000000000004441"),
+        ("DS", "1.000000000000000000E+2"),
+        ("DS", "1.50\\0.30000000000000004441"),
+    ],
+)
+def test_looking_at_a_decimal_does_not_change_its_text(
+    monkeypatch: pytest.MonkeyPatch, vr: str, text: str, decimal: bool
+) -> None:
+    monkeypatch.setattr(config, "use_DS_decimal", decimal)
+    tag = BaseTag(_TAG)
+    dataset = Dataset()
+    dataset[tag] = RawDataElement(tag, vr, len(text), text.encode(), 0, False, True)
+    before = streamdicom.dumps(dataset)
+    assert dataset[tag].value
+    dcmwrite(buffer := io.BytesIO(), dataset, implicit_vr=False, little_endian=True)
+    assert text.encode() in buffer.getvalue()
+    assert streamdicom.dumps(dataset) == before
+
+
+def test_pydicoms_hooks_and_settings_are_respected(monkeypatch: pytest.MonkeyPatch) -> None:
+    def upper(raw: RawDataElement, data: dict[str, Any], **kwargs: Any) -> None:
+        raw_element_value(raw, data, **kwargs)
+        if raw.tag == 0x00100020:
+            data["value"] = data["value"].upper()
+
+    monkeypatch.setattr(hooks, "raw_element_value", upper)
+    assert _written(_read(PatientID="id"))["00100020"]["Value"] == ["ID"]
+
+
+@pytest.mark.parametrize("name", ["use_DS_numpy", "datetime_conversion"])
+def test_other_types_of_values_are_written_the_same(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    expected = _written(_read(StudyDate="20240229", StudyTime="1015", PixelSpacing=["1.5", "2.5"]))
+    monkeypatch.setattr(config, name, True)
+    assert _written(_read(StudyDate="20240229", StudyTime="1015", PixelSpacing=["1.5", "2.5"])) == expected
+
+
+def test_what_pydicom_cannot_convert_is_an_error_with_its_place() -> None:
+    dataset = Dataset()
+    tag = BaseTag(_TAG)
+    dataset._dict[tag] = RawDataElement(tag, "US", 3, b"\1\2\3", 0, False, True)
+    with pytest.raises(OutputError, match="pydicom cannot convert") as caught:
+        streamdicom.dumps(dataset)
+    assert caught.value.location.tag_path == "00091001"
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_name_that_a_strict_pydicom_cannot_decode_is_an_error_with_its_place(
+    monkeypatch: pytest.MonkeyPatch, several: bool
+) -> None:
+    name = PersonName(b"\xff", ["utf8"])
+    dataset = Dataset()
+    dataset[_TAG] = DataElement(_TAG, "PN", [name, name] if several else name, already_converted=True)
+    monkeypatch.setattr(config.settings, "reading_validation_mode", config.RAISE)
+    with pytest.raises(OutputError, match="not a value of VR PN") as caught:
+        streamdicom.dumps(dataset)
+    assert caught.value.location.tag_path == "00091001"
+
+
+def test_an_unknown_vr_is_an_error() -> None:
+    dataset = Dataset()
+    dataset[_TAG] = DataElement(_TAG, "ZZ", "a", already_converted=True)
+    with pytest.raises(OutputError, match="value representation"):
+        streamdicom.dumps(dataset)
+
+
+def test_several_values_may_be_in_any_kind_of_list() -> None:
+    for values in (["a", "b"], ("a", "b"), MultiValue(str, ["a", "b"])):
+        dataset = Dataset()
+        dataset[_TAG] = DataElement(_TAG, "LO", values, already_converted=True)
+        assert _written(dataset)["00091001"]["Value"] == ["a", "b"]
+
+
+# --- the round trip ----------------------------------------------------------------------------------------------
+
+
+def _through_a_file(dataset: Dataset) -> Dataset:
+    buffer = io.BytesIO()
+    dcmwrite(buffer, deepcopy(dataset), implicit_vr=False, little_endian=True)
+    buffer.seek(0)
+    return dcmread(buffer, force=True)
+
+
+@pytest.mark.parametrize("value", [None, "", b"", []], ids=repr)
+@pytest.mark.parametrize("vr", sorted(set(VRS) - {"SQ"}))
+def test_an_empty_value_comes_back_as_from_a_file(vr: str, value: Any) -> None:
+    dataset = Dataset()
+    dataset[_TAG] = DataElement(_TAG, vr, None)
+    dataset[_TAG]._value = value
+    loaded = streamdicom.loads(streamdicom.dumps(dataset))
+    assert loaded == _through_a_file(dataset)
+    assert repr(loaded[_TAG].value) == repr(_through_a_file(dataset)[_TAG].value)
+
+
+def _of(tag: int, vr: str, value: Any) -> Dataset:
+    dataset = Dataset()
+    dataset.BitsAllocated = 16
+    dataset[tag] = DataElement(tag, vr, value)
+    return dataset
+
+
+@pytest.mark.parametrize(
+    "dataset",
+    [
+        _of(_TAG, "PN", ["a", "", "b="]),
+        _of(0x00280106, "US or SS", 5),
+        _of(0x7FE00010, "OB or OW", b"ab"),
+        _of(0x60003000, "OB or OW", b"ab"),
+        _of(0x00100000, "UL", 4),
+    ],
+    ids=["names", "US or SS", "pixels", "overlay", "group length"],
+)
+def test_what_the_round_trip_changes_a_file_changes_too(dataset: Dataset) -> None:
+    loaded, read = streamdicom.loads(streamdicom.dumps(dataset)), _through_a_file(dataset)
+    assert loaded == read
+    assert [element.VR for element in loaded] == [element.VR for element in read]

@@ -1,0 +1,815 @@
+"""Forms that the standard does not have: errors in the strict profile; a meaning and a report in the lenient one."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pydicom
+import pytest
+
+import streamdicom
+from streamdicom import DEVIATIONS, Deviation, DeviationLog, DeviationWarning, Severity
+from streamdicom.errors import DicomJsonError, InputError, JsonSyntaxError, LimitError
+from streamdicom.events import Event, EventType
+from streamdicom.formats.json import EventParser
+from streamdicom.limits import Limits
+from streamdicom.options import ReadOptions
+from tests.formats.json.reading import (
+    KEY,
+    MARK,
+    SMALL,
+    TAG,
+    attribute,
+    bulk_data,
+    element,
+    end_parts,
+    in_dataset,
+    pieces_of,
+    run,
+    segments,
+    sequence,
+    shown,
+    some,
+    start_parts,
+    ways_to_cut,
+)
+
+CODES = [code for code in DEVIATIONS if code != "converter-failed"]  # which is not the reader's
+NAN, INFINITY = float("nan"), float("inf")
+PATIENT_ID, PATIENT_NAME = 0x00100020, 0x00100010
+ID = element("LO", "1", tag=PATIENT_ID)
+FRAGMENTS = [
+    (EventType.START_FRAGMENTS, 0x7FE00010, "OB", None),
+    (EventType.START_FRAGMENT, 0x7FE00010, "OB", 0),
+    (EventType.LAST_SEGMENT, 0x7FE00010, "OB", b""),
+    (EventType.START_FRAGMENT, 0x7FE00010, "OB", 4),
+    (EventType.LAST_SEGMENT, 0x7FE00010, "OB", b"\xff\xd8\xff\xe0"),
+    (EventType.END_FRAGMENTS, 0x7FE00010, "OB", None),
+]
+
+
+@dataclass(frozen=True)
+class Form:
+    """A form that the standard does not have.
+
+    Attributes:
+        codes: What is reported, in this order.
+        text: A document, with a mark at the place of the first report.
+        events: What it means, between the start and the end of the one data set.
+        written: The canonical text of it, as one data set.
+    """
+
+    codes: tuple[str, ...]
+    text: str
+    events: list[Event]
+    written: str
+
+
+def form(codes: str, text: str, events: Iterable[Event], written: str) -> Form:
+    return Form(tuple(codes.split()), text, list(events), written)
+
+
+def of(codes: str, vr: str, text: str, values: tuple[Any, ...], written: str) -> Form:
+    """A value in another form: it is known at the end of the attribute."""
+    value = f',"Value":{written}' if written else ""
+    whole = attribute(f'"vr":"{vr}","Value":{text}{MARK}')
+    return form(codes, whole, [element(vr, *values)], f'{{"{KEY}":{{"vr":"{vr}"{value}}}}}')
+
+
+WRITTEN_ID = '{"00100020":{"vr":"LO","Value":["1"]}}'
+EMPTY_LO = f'{{"{KEY}":{{"vr":"LO"}}}}'
+
+FORMS = [
+    # JSON text
+    form("byte-order-mark", f"{MARK}\ufeff" + WRITTEN_ID, [ID], WRITTEN_ID),
+    form("trailing-comma", f'{{"00100020":{{"vr":"LO","Value":["1",{MARK}]}}}}', [ID], WRITTEN_ID),
+    form("trailing-comma", f'{{"00100020":{{"vr":"LO","Value":["1"],{MARK}}}}}', [ID], WRITTEN_ID),
+    form("trailing-comma", f"[{WRITTEN_ID},{MARK}]", [ID], WRITTEN_ID),
+    form("comment", f'{MARK}// "who"\n{WRITTEN_ID}', [ID], WRITTEN_ID),
+    form("comment", f'{{"00100020":{MARK}/* [ */{{"vr":"LO","Value":["1"]}}}}', [ID], WRITTEN_ID),
+    form(
+        "bare-nonfinite",
+        attribute(f'"vr":"FD","Value":[{MARK}NaN]'),
+        [element("FD", NAN)],
+        f'{{"{KEY}":{{"vr":"FD","Value":["NaN"]}}}}',
+    ),
+    form(
+        "bare-nonfinite bare-nonfinite",
+        attribute(f'"vr":"FL","Value":[{MARK}-Infinity,Infinity]'),
+        [element("FL", -INFINITY, INFINITY)],
+        f'{{"{KEY}":{{"vr":"FL","Value":["-Infinity","Infinity"]}}}}',
+    ),
+    # documents and keys
+    form("wrapper", f'{{"results":[{MARK}{WRITTEN_ID}]}}', [ID], WRITTEN_ID),
+    form("unknown-key wrapper", f'{{"count":{MARK}1,"data":[{WRITTEN_ID}]}}', [ID], WRITTEN_ID),
+    form("wrapper unknown-key", f'{{"data":[{MARK}{WRITTEN_ID}],"next":{{"a":[1]}}}}', [ID], WRITTEN_ID),
+    form("unknown-key", f'{{"has_pixel":{MARK}true,{WRITTEN_ID[1:]}', [ID], WRITTEN_ID),
+    form("unknown-key", f'{{"hash":[{MARK}1,[2]],{WRITTEN_ID[1:]}', [ID], WRITTEN_ID),
+    form("unknown-key", f'{{"more":{MARK}{{"00100010":{{"vr":"PN"}}}},{WRITTEN_ID[1:]}', [ID], WRITTEN_ID),
+    form("unknown-key", f'{WRITTEN_ID[:-1]},{MARK}"hash":{{"a":[1,{{"b":2}}]}}}}', [ID], WRITTEN_ID),
+    form("unknown-key", f'{WRITTEN_ID[:-1]},{MARK}"0010002":{{"vr":"LO"}}}}', [ID], WRITTEN_ID),
+    form(
+        "key-form", f'{{{MARK}"0009100a":{{"vr":"LO"}}}}', [element("LO", tag=0x0009100A)], '{"0009100A":{"vr":"LO"}}'
+    ),
+    *(
+        form("key-form", f'{{{MARK}"{key}":{{"vr":"LO","Value":["1"]}}}}', [ID], WRITTEN_ID)
+        for key in ("(0010,0020)", "0010,0020", "x00100020", "(0010, 0020)")
+    ),
+    form("keyword-key", f'{{{MARK}"PatientID":{{"vr":"LO","Value":["1"]}}}}', [ID], WRITTEN_ID),
+    form("keyword-key", f'{{{MARK}"patientID":{{"vr":"LO","Value":["1"]}}}}', [ID], WRITTEN_ID),
+    form(
+        "key-order",
+        f'{{"00100020":{{"vr":"LO","Value":["1"]}},{MARK}"00100010":{{"vr":"PN"}}}}',
+        [ID, element("PN", tag=PATIENT_NAME)],
+        '{"00100010":{"vr":"PN"},"00100020":{"vr":"LO","Value":["1"]}}',
+    ),
+    form("duplicate-key", f'{WRITTEN_ID[:-1]},{MARK}"00100020":{{"vr":"LO","Value":["2"]}}}}', [ID], WRITTEN_ID),
+    form(
+        "key-order duplicate-key duplicate-key",
+        f'{{"00100020":{{"vr":"LO","Value":["1"]}},{MARK}"00100010":{{"vr":"PN"}},"00100020":{{"vr":"LO"}},'
+        '"00100010":{"vr":"PN"}}',
+        [ID, element("PN", tag=PATIENT_NAME)],
+        '{"00100010":{"vr":"PN"},"00100020":{"vr":"LO","Value":["1"]}}',
+    ),
+    form(
+        "group-length",
+        f'{{{MARK}"00080000":{{"vr":"UL","Value":[8]}}}}',
+        [element("UL", 8, tag=0x00080000)],
+        "{}",
+    ),
+    form(
+        "file-meta",
+        f'{{{MARK}"00020010":{{"vr":"UI","Value":["1.2"]}},"00020012":{{"vr":"UI"}}}}',
+        [element("UI", "1.2", tag=0x00020010), element("UI", tag=0x00020012)],
+        "{}",
+    ),
+    # attributes
+    form("member-case", f'{{"00100020":{{"vr":"LO",{MARK}"value":["1"]}}}}', [ID], WRITTEN_ID),
+    form("member-case", f'{{"00100020":{{{MARK}"VR":"LO","Value":["1"]}}}}', [ID], WRITTEN_ID),
+    form(
+        "member-case",
+        attribute(f'"vr":"OB",{MARK}"bulkDataUri":"a"'),
+        [bulk_data("OB", "a")],
+        f'{{"{KEY}":{{"vr":"OB","BulkDataURI":"a"}}}}',
+    ),
+    form("extra-member", f'{{"00100020":{{"vr":"LO",{MARK}"keyword":"PatientID","Value":["1"]}}}}', [ID], WRITTEN_ID),
+    form("extra-member", f'{{"00100020":{{{MARK}"Name":"Patient ID","vr":"LO","Value":["1"]}}}}', [ID], WRITTEN_ID),
+    form("unknown-member", f'{{"00100020":{{"vr":"LO",{MARK}"x":[{{}}],"Value":["1"]}}}}', [ID], WRITTEN_ID),
+    form("unknown-member", f'{{"00100020":{{"vr":"LO","Value":["1"],{MARK}"vr":"PN"}}}}', [ID], WRITTEN_ID),
+    *(
+        form(
+            "several-contents",
+            attribute(f'"vr":"OB",{first},{MARK}{second}'),
+            [element("OB", b"\0\1")],
+            f'{{"{KEY}":{{"vr":"OB","InlineBinary":"AAE="}}}}',
+        )
+        for first, second in (
+            ('"BulkDataURI":"a"', '"InlineBinary":"AAE="'),
+            ('"InlineBinary":"AAE="', '"BulkDataURI":"a"'),
+            ('"InlineBinary":"AAE="', '"Value":["a"]'),
+            ('"InlineBinary":"AAE="', '"InlineBinary":"AA=="'),
+        )
+    ),
+    form("several-contents", f'{{"00100020":{{"vr":"LO","Value":["1"],{MARK}"Value":["2"]}}}}', [ID], WRITTEN_ID),
+    form("missing-vr", f'{{"00100020":{{"Value":["1"]{MARK}}}}}', [ID], WRITTEN_ID),
+    form("missing-vr", attribute(f"{MARK}"), [element("UN")], f'{{"{KEY}":{{"vr":"UN"}}}}'),
+    form(
+        "missing-vr",
+        attribute(f'"InlineBinary":"AAE="{MARK}'),
+        [element("UN", b"\0\1")],
+        f'{{"{KEY}":{{"vr":"UN","InlineBinary":"AAE="}}}}',
+    ),
+    form(
+        "missing-vr",
+        attribute(f'"BulkDataURI":"a"{MARK}'),
+        [bulk_data("UN", "a")],
+        f'{{"{KEY}":{{"vr":"UN","BulkDataURI":"a"}}}}',
+    ),
+    form(
+        "missing-vr",
+        attribute(f'"Value":[{{"00100020":{{"vr":"LO"}}}}]{MARK}'),
+        sequence([element("LO", tag=PATIENT_ID)]),
+        f'{{"{KEY}":{{"vr":"SQ","Value":[{{"00100020":{{"vr":"LO"}}}}]}}}}',
+    ),
+    *(  # Smallest Image Pixel Value is US or SS, and Pixel Data OB or OW
+        form(
+            "missing-vr",
+            f'{{"00280106":{{"Value":[{text}]{MARK}}}}}',
+            [element(vr, value, tag=0x00280106)],
+            f'{{"00280106":{{"vr":"{vr}","Value":[{text}]}}}}',
+        )
+        for text, vr, value in (("40000", "US", 40000), ("-1", "SS", -1))
+    ),
+    form(
+        "missing-vr",
+        f'{{"7FE00010":{{"InlineBinary":"AAE="{MARK}}}}}',
+        [element("OW", b"\0\1", tag=0x7FE00010)],
+        '{"7FE00010":{"vr":"OW","InlineBinary":"AAE="}}',
+    ),
+    form("null-value missing-vr", f'{{"00100020":{{"vr":{MARK}null,"Value":["1"]}}}}', [ID], WRITTEN_ID),
+    form("unknown-vr", attribute(f'"vr":{MARK}"XX"'), [element("UN")], f'{{"{KEY}":{{"vr":"UN"}}}}'),
+    form(
+        "unknown-vr",
+        attribute(f'"vr":{MARK}"??","InlineBinary":"AAE="'),
+        [element("UN", b"\0\1")],
+        f'{{"{KEY}":{{"vr":"UN","InlineBinary":"AAE="}}}}',
+    ),
+    form(
+        "unknown-vr",
+        attribute(f'"vr":{MARK}"XX","Value":[{{"00100020":{{"vr":"LO"}}}}]'),
+        sequence([element("LO", tag=PATIENT_ID)]),
+        f'{{"{KEY}":{{"vr":"SQ","Value":[{{"00100020":{{"vr":"LO"}}}}]}}}}',
+    ),
+    form(
+        "unknown-vr",
+        attribute(f'"vr":{MARK}"XX","Value":[{{"00081140":{{"vr":"SQ","Value":[{{}}]}}}}]'),
+        sequence(sequence([], tag=0x00081140)),
+        f'{{"{KEY}":{{"vr":"SQ","Value":[{{"00081140":{{"vr":"SQ","Value":[{{}}]}}}}]}}}}',
+    ),
+    # values
+    form("scalar-value", f'{{"00100020":{{"vr":"LO","Value":{MARK}"1"}}}}', [ID], WRITTEN_ID),
+    form("scalar-value", f'{{"00100020":{{"Value":{MARK}"1","vr":"LO"}}}}', [ID], WRITTEN_ID),
+    form(
+        "scalar-value",
+        attribute(f'"vr":"DS","Value":{MARK}1.50'),
+        [element("DS", "1.50")],
+        f'{{"{KEY}":{{"vr":"DS","Value":[1.50]}}}}',
+    ),
+    form(
+        "scalar-value",
+        attribute(f'"vr":"PN","Value":{MARK}{{"Alphabetic":"A"}}'),
+        [element("PN", ("A", "", ""))],
+        f'{{"{KEY}":{{"vr":"PN","Value":[{{"Alphabetic":"A"}}]}}}}',
+    ),
+    *(
+        form(
+            "scalar-value",
+            attribute(members),
+            [*sequence([ID]), element("US", 1, tag=TAG + 1)],
+            f'{{"{KEY}":{{"vr":"SQ","Value":[{WRITTEN_ID}]}},"00091002":{{"vr":"US","Value":[1]}}}}',
+        )
+        for members in (
+            f'"vr":"SQ","Value":{MARK}{WRITTEN_ID}}},"00091002":{{"vr":"US","Value":[1]',
+            f'"Value":{MARK}{WRITTEN_ID},"vr":"SQ"}},"00091002":{{"vr":"US","Value":[1]',
+        )
+    ),
+    form("null-value", attribute(f'"vr":"LO","Value":{MARK}null'), [element("LO")], EMPTY_LO),
+    form(
+        "null-value", attribute(f'"vr":"OB","InlineBinary":{MARK}null'), [element("OB")], EMPTY_LO.replace("LO", "OB")
+    ),
+    form("null-value", attribute(f'"vr":"OB","BulkDataURI":{MARK}null'), [element("OB")], EMPTY_LO.replace("LO", "OB")),
+    of("empty-array", "LO", "[]", (), ""),
+    form("empty-array", attribute(f'"vr":"SQ","Value":[]{MARK}'), sequence(), EMPTY_LO.replace("LO", "SQ")),
+    of("null-only", "LO", "[null]", (), ""),
+    of("null-only", "FD", "[null]", (), ""),
+    of("null-only", "PN", "[null]", (), ""),
+    *(of("backslash", vr, '["1\\\\2"]', ("1", "2"), '["1","2"]') for vr in ("AE", "CS", "LO", "SH", "UC", "UI")),
+    of("backslash", "LO", '["a","b\\\\\\\\c",null]', ("a", "b", None, "c", None), '["a","b",null,"c",null]'),
+    of("empty-string", "LO", '[""]', (), ""),
+    of("empty-string", "DS", '[""]', (), ""),
+    of("empty-string", "US", '[""]', (), ""),
+    of("empty-string", "PN", '[""]', (), ""),
+    of("empty-string", "DA", '["20260101",""]', ("20260101", None), '["20260101",null]'),
+    form(
+        "null-item",
+        attribute(f'"vr":"SQ","Value":[null,{{"00100020":{MARK}{{"vr":"LO"}}}},null]').replace(MARK, ""),
+        sequence([], [element("LO", tag=PATIENT_ID)], []),
+        f'{{"{KEY}":{{"vr":"SQ","Value":[{{}},{{"00100020":{{"vr":"LO"}}}},{{}}]}}}}',
+    ),
+    of("number-as-string", "US", '["5"]', (5,), "[5]"),
+    of("out-of-range", "US", "[65535,65536,-1]", (65535, 65536, -1), "[65535,65536,-1]"),
+    of("out-of-range", "SS", "[-32769]", (-32769,), "[-32769]"),
+    of("out-of-range", "UL", "[4294967296]", (2**32,), "[4294967296]"),
+    of("out-of-range", "SL", "[2147483648]", (2**31,), "[2147483648]"),
+    of("out-of-range", "UV", "[-1]", (-1,), "[-1]"),
+    of("out-of-range", "SV", '["9223372036854775808"]', (2**63,), "[9223372036854775808]"),
+    of("number-as-string", "SL", '["-5.0"]', (-5,), "[-5]"),
+    of("number-as-string", "FD", '["1.5"]', (1.5,), "[1.5]"),
+    of("number-as-string", "SV", '[" 1"]', (1,), "[1]"),
+    of("integer-fraction", "IS", "[5.0]", ("5",), "[5]"),
+    of("integer-fraction", "IS", '["5.0"]', ("5",), "[5]"),
+    of("integer-fraction", "IS", "[1e3]", ("1000",), "[1000]"),
+    of("not-a-number", "IS", "[5.7]", ("5.7",), "[5.7]"),
+    of("not-a-number", "IS", '["first"]', ("first",), '["first"]'),
+    of("not-a-number", "DS", '["1,5"]', ("1,5",), '["1,5"]'),
+    of("nonfinite", "FD", '["NaN"]', (NAN,), '["NaN"]'),
+    of("nonfinite", "FL", '["Infinity"]', (INFINITY,), '["Infinity"]'),
+    of("nonfinite", "FD", '["-Infinity"]', (-INFINITY,), '["-Infinity"]'),
+    *(
+        of("nonfinite-spelling", "FD", f'["{text}"]', (INFINITY,), '["Infinity"]')
+        for text in ("inf", "+Infinity", "INF", "1.#INF")
+    ),
+    *(of("nonfinite-spelling", "FD", f'["{text}"]', (-INFINITY,), '["-Infinity"]') for text in ("-inf", "-1.#INF")),
+    *(of("nonfinite-spelling", "FL", f'["{text}"]', (NAN,), '["NaN"]') for text in ("nan", "-NaN", "1.#QNAN")),
+    of("largest-double", "FD", "[1.7976931348623157e308]", (1.7976931348623157e308,), "[1.7976931348623157e+308]"),
+    of("largest-double", "FD", "[-1.7976931348623157e+308]", (-1.7976931348623157e308,), "[-1.7976931348623157e+308]"),
+    of("name-as-string", "PN", '["Doe^Jane"]', (("Doe^Jane", "", ""),), '[{"Alphabetic":"Doe^Jane"}]'),
+    of("name-as-string", "PN", '["A==P"]', (("A", "", "P"),), '[{"Alphabetic":"A","Phonetic":"P"}]'),
+    of(
+        "name-groups-in-one",
+        "PN",
+        '[{"Alphabetic":"A=I=P"}]',
+        (("A", "I", "P"),),
+        '[{"Alphabetic":"A","Ideographic":"I","Phonetic":"P"}]',
+    ),
+    of("empty-name", "PN", "[{}]", (), ""),
+    of("empty-name", "PN", '[{},{"Phonetic":"P"}]', (None, ("", "", "P")), '[null,{"Phonetic":"P"}]'),
+    form(
+        "empty-name-group",
+        attribute(f'"vr":"PN","Value":[{{"Alphabetic":"A","Phonetic":{MARK}null}}]'),
+        [element("PN", ("A", "", ""))],
+        f'{{"{KEY}":{{"vr":"PN","Value":[{{"Alphabetic":"A"}}]}}}}',
+    ),
+    form(
+        "member-case",
+        attribute(f'"vr":"PN","Value":[{{{MARK}"alphabetic":"A"}}]'),
+        [element("PN", ("A", "", ""))],
+        f'{{"{KEY}":{{"vr":"PN","Value":[{{"Alphabetic":"A"}}]}}}}',
+    ),
+    of("tag-value-form", "AT", '["(0018,1063)"]', (0x00181063,), '["00181063"]'),
+    of("tag-value-form", "AT", '["7fe00010"]', (0x7FE00010,), '["7FE00010"]'),
+    form(
+        "items-for-vr",
+        attribute(f'"vr":"UN","Value":[{WRITTEN_ID}]{MARK}'),
+        sequence([ID]),
+        f'{{"{KEY}":{{"vr":"SQ","Value":[{WRITTEN_ID}]}}}}',
+    ),
+    form(
+        "items-for-vr",
+        attribute(f'"vr":"UN","Value":[{{}}]{MARK}'),
+        sequence([]),
+        f'{{"{KEY}":{{"vr":"SQ","Value":[{{}}]}}}}',
+    ),
+    form(
+        "binary-in-array",
+        attribute(f'"vr":"OB","InlineBinary":{MARK}["AAE="]'),
+        [element("OB", b"\0\1")],
+        f'{{"{KEY}":{{"vr":"OB","InlineBinary":"AAE="}}}}',
+    ),
+    form(
+        "binary-in-array",
+        attribute(f'"vr":"OB","InlineBinary":{MARK}[]'),
+        [element("OB")],
+        EMPTY_LO.replace("LO", "OB"),
+    ),
+    *(
+        form(
+            "binary-for-vr",
+            attribute(f'"vr":"{vr}","InlineBinary":"{base64}"{MARK}'),
+            [element(vr, *values)],
+            f'{{"{KEY}":{{"vr":"{vr}","Value":{written}}}}}',
+        )
+        for vr, base64, values, written in (
+            ("US", "AgABAA==", (2, 1), "[2,1]"),  # 02 00 01 00
+            ("FL", "AACAPw==", (1.0,), "[1.0]"),  # 00 00 80 3f
+            ("LO", "YVxi", ("a", "b"), '["a","b"]'),
+            ("LO", "w6k=", ("\u00e9",), '["\u00e9"]'),
+            ("PN", "QT1J", (("A", "I", ""),), '[{"Alphabetic":"A","Ideographic":"I"}]'),
+            ("AT", "KABjEA==", (0x00281063,), '["00281063"]'),
+        )
+    ),
+    form(
+        "binary-for-vr",
+        attribute(f'"vr":"SQ","InlineBinary":"AAE="{MARK}'),
+        [element("UN", b"\0\1")],
+        f'{{"{KEY}":{{"vr":"UN","InlineBinary":"AAE="}}}}',
+    ),
+    form(
+        "data-fragment",
+        f'{{"7FE00010":{{"vr":"OB",{MARK}"DataFragment":[null,{{"InlineBinary":"/9j/4A=="}}]}}}}',
+        FRAGMENTS,
+        # FE FF 00 E0, 0 bytes; FE FF 00 E0, 4 bytes, FF D8 FF E0
+        '{"7FE00010":{"vr":"OB","InlineBinary":"/v8A4AAAAAD+/wDgBAAAAP/Y/+A="}}',
+    ),
+]
+
+
+def _first_offset(form: Form) -> int | None:
+    return len(form.text[: form.text.index(MARK)].encode()) if MARK in form.text else None
+
+
+def _read(text: str, options: ReadOptions) -> tuple[list[Any], list[Deviation], InputError | None]:
+    """What comes of a text, having made sure that it is the same however it is cut."""
+    outcomes = []
+    for chunks in ways_to_cut(text.encode()):
+        log = DeviationLog()
+        events, error = run(chunks, replace(options, on_deviation=log))
+        outcomes.append((events, log.first, error))
+    first = outcomes[0]
+    for outcome in outcomes[1:]:
+        assert outcome[:2] == first[:2]
+        assert str(outcome[2]) == str(first[2])
+    return first
+
+
+FORM = pytest.mark.parametrize("form", [pytest.param(form, id=form.text.replace(MARK, "")) for form in FORMS])
+
+
+@FORM
+def test_a_form_is_read_with_its_meaning_and_reported(form: Form) -> None:
+    events, deviations, error = _read(form.text.replace(MARK, ""), ReadOptions())
+    assert error is None
+    assert events == shown(in_dataset(form.events))
+    assert tuple(dict.fromkeys(one.code for one in deviations)) == tuple(dict.fromkeys(form.codes))
+    assert all(one.severity is DEVIATIONS[one.code].severity for one in deviations)
+    offset = _first_offset(form)
+    assert offset is None or deviations[0].location.byte_offset == offset
+    offsets = [one.location.byte_offset or 0 for one in deviations]
+    assert offsets == sorted(offsets)
+
+
+@FORM
+def test_a_form_is_an_error_where_it_stands_in_the_strict_profile(form: Form) -> None:
+    _, deviations, error = _read(form.text.replace(MARK, ""), ReadOptions(profile="strict"))
+    assert not deviations
+    assert isinstance(error, JsonSyntaxError if form.codes[0] in _JSON_CODES else DicomJsonError)
+    offset = _first_offset(form)
+    if offset is not None and form.codes[0] not in _FOUND_BEFORE:
+        assert error.location.byte_offset == offset
+
+
+_JSON_CODES = ("byte-order-mark", "trailing-comma", "comment", "bare-nonfinite")
+# A lenient reader knows only by what stands behind a key whether it is that of a wrapper.
+_FOUND_BEFORE = ("wrapper", "unknown-key")
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value:UserWarning")  # pydicom's, of numbers out of range
+@FORM
+def test_a_form_is_written_again_as_the_standard_has_it(form: Form) -> None:
+    dataset = streamdicom.loads(form.text.replace(MARK, ""), options=ReadOptions(on_deviation=DeviationLog()))
+    assert json.loads(streamdicom.dumps(dataset)) == json.loads(form.written)
+    _, _, error = _read(form.written, ReadOptions(profile="strict", deviations=_NOT_OF_ANNEX_F))
+    assert error is None
+
+
+# What Annex F has nothing for is written as it was.
+_NOT_OF_ANNEX_F: dict[str, Any] = dict.fromkeys(
+    ("nonfinite", "not-a-number", "out-of-range", "largest-double", "file-meta"), "ignore"
+)
+
+
+def test_every_code_but_that_of_wrong_values_has_a_form() -> None:
+    assert {code for form in FORMS for code in form.codes} == set(CODES) - {"wrong-value"}
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_the_example_of_a_code_has_it_and_no_other(code: str) -> None:
+    log = DeviationLog()
+    options = ReadOptions(on_deviation=log, on_error="skip")
+    list(streamdicom.iter_events(DEVIATIONS[code].example.encode(), options=options))
+    assert set(log.counts) == {code}
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_a_code_can_be_made_an_error_or_passed_over(code: str) -> None:
+    text = DEVIATIONS[code].example
+    _, deviations, error = _read(text, ReadOptions(on_error="skip", deviations={code: "error"}))
+    assert error is not None
+    assert not deviations
+    events, deviations, error = _read(text, ReadOptions(on_error="skip", deviations={code: "ignore"}))
+    assert error is None
+    assert not deviations
+    assert events == _read(text, ReadOptions(on_error="skip"))[0]
+    others: dict[str, Any] = {code: "report"}
+    if code != "wrong-value":
+        events_too, deviations, error = _read(text, ReadOptions(profile="strict", deviations=others))
+        assert error is None
+        assert events_too == events
+        assert {one.code for one in deviations} == {code}
+
+
+def test_deviations_before_an_error_are_reported_and_none_behind_it() -> None:
+    text = '[{"00100020":{"vr":"LO","Value":"1"}}, // one\n{"00100020":{"vr":"XX","Value":[1]}, /* */ "a":1,}]'
+    _, deviations, error = _read(text, ReadOptions())
+    assert error is not None
+    assert [one.code for one in deviations] == ["scalar-value", "comment", "unknown-vr"]
+    offsets = [text.index('"1"'), text.index("//"), text.index('"XX"')]
+    assert [one.location.byte_offset for one in deviations] == offsets
+    assert [one.location.dataset_index for one in deviations] == [0, None, 1]
+    assert [one.location.tag_path for one in deviations] == ["00100020", "", "00100020"]
+
+
+def test_a_code_of_json_that_is_an_error_ends_the_stream_where_it_stands() -> None:
+    options = ReadOptions(deviations={"comment": "error"})
+    events, deviations, error = _read('[{"00100020":{"vr":"LO","value":["1"]}}, // one\n{}]', options)
+    assert isinstance(error, JsonSyntaxError)
+    assert error.location.byte_offset == 41
+    assert [one.code for one in deviations] == ["member-case"]
+    assert events == shown(in_dataset([ID]))
+
+
+@pytest.mark.parametrize("text", ["// x\n}", "/* x */x", "[{},/* x */]"])
+def test_a_code_of_json_that_is_an_error_comes_before_a_fault_behind_it(text: str) -> None:
+    _, deviations, error = _read(text, ReadOptions(deviations={"comment": "error"}))
+    assert isinstance(error, JsonSyntaxError)
+    assert error.location.byte_offset == text.index("/")
+    assert deviations == []
+
+
+# --- who is told -------------------------------------------------------------------------------------------------
+
+
+def test_a_warning_is_given_once_for_each_code_that_matters_where_nobody_is_told() -> None:
+    text = (
+        '[{"00100020":{"vr":"LO","Value":"1"}},{"00100020":{"vr":"LO","Value":"1"},"00100030":{"vr":"DA","Value":[]}}]'
+    )
+    with pytest.warns(DeviationWarning, match="scalar-value") as given:
+        list(streamdicom.iter_events(text.encode()))
+    assert len(given) == 1  # and none for the empty array, which is of no consequence
+
+
+def test_a_log_keeps_the_first_ones_and_counts_all() -> None:
+    log = DeviationLog(most=2)
+    text = '[{"00100020":{"vr":"LO","Value":"1"}},{"00100020":{"vr":"LO","Value":["",""]}}]'
+    list(streamdicom.iter_events(text.encode(), options=ReadOptions(on_deviation=log)))
+    assert log.counts == {"scalar-value": 1, "empty-string": 2}
+    assert [one.code for one in log.first] == ["scalar-value", "empty-string"]
+    assert log.first[0].severity is Severity.WARNING
+
+
+def test_messages_have_no_values_of_the_document() -> None:
+    for form in FORMS:
+        _, deviations, _ = _read(form.text.replace(MARK, "").replace("1", "7"), ReadOptions(on_error="skip"))
+        assert all("Doe" not in str(one) for one in deviations)
+
+
+def test_the_place_of_a_deviation_is_counted_over_more_than_a_piece() -> None:
+    before = "[" + '{"00100020":{"vr":"LO","Value":["17"]}},' * 3000
+    texts = before + '{"00100020":{"vr":"LO","Value":"1"}}]'
+    log = DeviationLog()
+    list(streamdicom.iter_events(texts.encode(), options=ReadOptions(on_deviation=log)))
+    [deviation] = log.first
+    assert deviation.location.byte_offset == len(before) + len('{"00100020":{"vr":"LO","Value":')
+    assert deviation.location.dataset_index == 3000
+
+
+# --- values that cannot be right -----------------------------------------------------------------------------------
+
+AFTER = ',"00100020":{"vr":"LO","Value":["1"]}}'
+
+# The members of an attribute; what is kept of it; None where more came than can be held or told.
+WRONG: list[tuple[str, str | None]] = [
+    ('{"vr":"US","Value":["many"]}', '{"vr":"US","Value":["many"]}'),
+    ('{"Value":["many"],"vr":"US"}', '{"vr":"US","Value":["many"]}'),
+    ('{"vr":"US","Value":[1,"a",null]}', '{"vr":"US","Value":[1,"a",null]}'),
+    ('{"vr":"US","Value":[1.5]}', '{"vr":"US","Value":[1.5]}'),
+    ('{"vr":"US","Value":[true,false]}', '{"vr":"US","Value":[true,false]}'),
+    ('{"vr":"US","Value":true}', '{"vr":"US","Value":[true]}'),
+    ('{"vr":"US","Value":[[1,[2,{"a":"b"}]],3]}', '{"vr":"US","Value":[[1,[2,{"a":"b"}]],3]}'),
+    ('{"vr":"US","Value":["many",{"a":[1]}]}', '{"vr":"US","Value":["many",{"a":[1]}]}'),
+    ('{"vr":"US","Value":["many",{"00100020":{"vr":"LO"}}]}', '{"vr":"US","Value":["many",{"00100020":{"vr":"LO"}}]}'),
+    ('{"vr":"LO","Value":[5]}', '{"vr":"LO","Value":[5]}'),
+    ('{"vr":"LO","Value":[{"Alphabetic":"A"}]}', '{"vr":"LO","Value":[{"Alphabetic":"A"}]}'),
+    ('{"vr":"PN","Value":["A=B=C=D"]}', '{"vr":"PN","Value":["A=B=C=D"]}'),
+    ('{"vr":"FD","Value":[1e999]}', '{"vr":"FD","Value":[1e999]}'),
+    ('{"vr":"AT","Value":["x"]}', '{"vr":"AT","Value":["x"]}'),
+    ('{"vr":"OB","Value":["x"]}', '{"vr":"OB","Value":["x"]}'),
+    ('{"vr":"OB","InlineBinary":"A-_="}', '{"vr":"OB","InlineBinary":"A-_="}'),
+    ('{"vr":"US","InlineBinary":"AAEC"}', '{"vr":"US","InlineBinary":"AAEC"}'),
+    ('{"vr":"LO","BulkDataURI":"a"}', '{"vr":"LO","BulkDataURI":"a"}'),
+    ('{"vr":"XX","Value":[1]}', '{"vr":"XX","Value":[1]}'),
+    ('{"Value":[1]}', '{"Value":[1]}'),
+    ('{"vr":"SQ","Value":["a"]}', '{"vr":"SQ","Value":["a"]}'),
+    ('{"vr":"OB","DataFragment":[null,{"BulkDataURI":"a"}]}', '{"vr":"OB","DataFragment":[null,{"BulkDataURI":"a"}]}'),
+    ("5", "5"),
+    ('"a"', '"a"'),
+    ("null", "null"),
+    ("true", "true"),
+    ("[1,[2]]", "[1,[2]]"),
+    # a structure that does not fit
+    ('{"vr":5,"Value":[1]}', None),
+    ('{"vr":{"a":[1]},"Value":[1]}', None),
+    ('{"vr":"OB","InlineBinary":5}', None),
+    ('{"vr":"OB","InlineBinary":["AAE=","AAE="]}', None),
+    ('{"vr":"OB","InlineBinary":[["AAE="]]}', None),
+    ('{"vr":"OB","BulkDataURI":["a"]}', None),
+    ('{"vr":"PN","Value":[{"Alphabetic":5}]}', None),
+    ('{"vr":"PN","Value":{"Alphabetic":{"a":1}}}', None),
+    ('{"vr":"OB","DataFragment":[5,{"InlineBinary":"AAE="}]}', None),
+    ('{"vr":"OB","DataFragment":{"InlineBinary":"AAE="}}', None),
+]
+
+
+@pytest.mark.parametrize(("members", "kept"), WRONG)
+@pytest.mark.parametrize("place", ["data set", "item"])
+def test_a_wrong_value_does_not_cost_more_than_its_element(members: str, kept: str | None, place: str) -> None:
+    text = f'{{"{KEY}":{members}{AFTER}'
+    path, around = KEY, in_dataset
+    if place == "item":
+        text, path = f'{{"00081140":{{"vr":"SQ","Value":[{{}},{text}]}}}}', f"00081140[1].{KEY}"
+        around = lambda events: in_dataset(sequence([], events, tag=0x00081140))  # noqa: E731
+    _, _, error = _read(text, ReadOptions())
+    assert isinstance(error, DicomJsonError)
+    assert error.location.tag_path == path
+    for on_error in ("skip", "keep"):
+        events, deviations, error = _read(text, ReadOptions(on_error=on_error))  # type: ignore[arg-type]
+        assert error is None
+        assert deviations[-1].code == "wrong-value"
+        assert deviations[-1].location.tag_path == path
+        vr = json.loads(kept).get("vr", "") if kept and kept.startswith("{") else ""
+        element_kept = [(EventType.JSON_ELEMENT, TAG, vr if vr != "XX" else "", kept)]
+        expected = element_kept if on_error == "keep" and kept else []
+        assert events == shown(around([*expected, ID]))
+
+
+@pytest.mark.parametrize(("members", "kept"), [row for row in WRONG if row[1]])
+def test_what_is_kept_is_written_again_as_it_came(members: str, kept: str) -> None:
+    options = ReadOptions(on_error="keep", on_deviation=DeviationLog())
+    dataset = streamdicom.loads(f'{{"{KEY}":{members}{AFTER}', options=options)
+    assert dataset[TAG].VR == "UN"
+    assert dataset.PatientID == "1"
+    assert streamdicom.dumps(dataset) == f'{{"{KEY}":{kept}{AFTER}'
+
+
+@pytest.mark.parametrize(
+    ("groups", "expected"),
+    [
+        ('{"Alphabetic":"A","Ideographic":"B","Phonetic":"C=D"}', ("A", "B", "C=D")),
+        ('{"Alphabetic":"A=B=C=D"}', ("A=B=C=D", "", "")),
+        ('{"Alphabetic":"A=B","Ideographic":"C"}', ("A=B", "C", "")),
+    ],
+)
+def test_a_name_with_more_groups_than_there_are_stays_as_it_is(groups: str, expected: tuple[str, ...]) -> None:
+    text = attribute(f'"vr":"PN","Value":[{groups}]')
+    events, deviations, error = _read(text, ReadOptions())
+    assert error is None
+    assert events == shown(in_dataset([element("PN", expected)]))
+    assert [one.code for one in deviations] == ["name-groups-in-one"]
+    quiet = ReadOptions(on_deviation=lambda _: None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of pydicom, about the number of groups
+        dataset = streamdicom.loads(text, options=quiet)
+        assert dataset == pydicom.Dataset.from_json(text)
+        assert streamdicom.loads(streamdicom.dumps(dataset), options=quiet) == dataset
+
+
+@pytest.mark.parametrize("on_error", ["skip", "keep"])
+@pytest.mark.parametrize("value", ["[" * 300 + "1" + "]" * 300, '{"a":' * 300 + "1" + "}" * 300])
+def test_a_wrong_value_may_be_as_deep_as_the_limit_allows(value: str, on_error: Any) -> None:
+    limits = Limits(depth=400)
+    for text in (f'{{"{KEY}":{{"vr":"LO","Value":[{value}]}}{AFTER}', f'{{"{KEY}":[{value}]{AFTER}'):
+        events, deviations, error = _read(text, ReadOptions(on_error=on_error, limits=limits))
+        assert error is None
+        assert [one.code for one in deviations] == ["wrong-value"]
+        kept = [(kind, tag) for kind, tag, *_ in events if kind == "JSON_ELEMENT"]
+        assert kept == ([("JSON_ELEMENT", KEY)] if on_error == "keep" else [])
+        assert events[-2:] == shown([ID, *in_dataset([])[1:]])
+
+
+def test_what_somebody_raises_who_is_told_of_a_departure_ends_the_stream() -> None:
+    class Stopped(BaseException):
+        pass
+
+    def stop(_: object) -> None:
+        raise Stopped
+
+    text = b'[{"00100020":{"vr":"LO","value":["1"]}},{"00100020":{"vr":"LO","Value":["2"]}}]'
+    parser = EventParser(options=ReadOptions(on_deviation=stop))
+    with pytest.raises(Stopped):
+        parser.feed(text[:40])
+    for again in (lambda: parser.feed(text[40:]), parser.close):
+        with pytest.raises(InputError, match="stopped by Stopped") as caught:
+            again()
+        assert caught.value is parser.error
+        assert isinstance(caught.value.__cause__, Stopped)
+
+
+def test_a_warning_that_is_an_error_ends_the_stream() -> None:
+    text = b'[{"00100020":{"vr":"LO","value":["1"],"x":[1]}},{"00100020":{"vr":"LO","Value":["2"]}}]'
+    parser = EventParser()
+    with pytest.raises(DeviationWarning):  # pytest makes errors of warnings
+        parser.feed(text[:50])
+    with pytest.raises(InputError, match="stopped by DeviationWarning"):
+        parser.feed(text[50:])
+
+
+LONG = "a" * 13
+
+# What is left of an element of which parts have been delivered before its fault.
+WRONG_IN_PARTS: list[tuple[str, list[Event]]] = [
+    (
+        '"vr":"US","Value":[1,2,3,4,"a",5]',
+        [start_parts("US"), some("US", 1, 2, 3), some("US", 4, None, 5), end_parts("US")],
+    ),
+    (
+        '"vr":"US","Value":[1,2,3,true]',
+        [start_parts("US"), some("US", 1, 2, 3), some("US", None), end_parts("US")],
+    ),
+    (f'"vr":"US","Value":[1,"{LONG}",2]', []),
+    (f'"vr":"US","Value":["{LONG}"]', []),
+    (f'"vr":"US","Value":"{LONG}"', []),
+    (
+        f'"vr":"UC","Value":["{LONG}",5]',
+        [start_parts("UC"), *segments("UC", LONG[:12], "a"), some("UC", None), end_parts("UC")],
+    ),
+    (f'"Value":["{LONG}"],"vr":"US"', [start_parts(""), *segments("", LONG[:12], "a"), end_parts("UT")]),
+    (f'"Value":["{LONG}"],"vr":"XX"', [start_parts(""), *segments("", LONG[:12], "a"), end_parts("UT")]),
+    (
+        f'"Value":["{LONG}",{{"00100020":{{"vr":"LO"}}}},"b"],"vr":"UC"',
+        [start_parts(""), *segments("", LONG[:12], "a"), some("UC", None, "b"), end_parts("UC")],
+    ),
+    (
+        '"vr":"OB","InlineBinary":"AAAAAAAAAAAA-_AAAAAAAAAAAAAAAAAA"',
+        [
+            start_parts("OB"),
+            (EventType.SEGMENT, TAG, "OB", bytes(9)),
+            (EventType.LAST_SEGMENT, TAG, "OB", b""),
+            end_parts("OB"),
+        ],
+    ),
+    (
+        '"InlineBinary":["AAAAAAAAAAAA-_AAAAAAAAAAAAAAAAAA"],"vr":"OB"',
+        [
+            start_parts(""),
+            (EventType.SEGMENT, TAG, "", bytes(9)),
+            (EventType.LAST_SEGMENT, TAG, "", b""),
+            end_parts("UN"),
+        ],
+    ),
+    (
+        f'"Value":["{LONG}",5],"vr":"US"',
+        [start_parts(""), *segments("", LONG[:12], "a"), some("UT", None), end_parts("UT")],
+    ),
+    (
+        '"Value":["a","b","c","d"],"vr":"US"',
+        [start_parts(""), some("", "a", "b", "c"), some("UT", "d"), end_parts("UT")],
+    ),
+    ('"vr":"OW","Value":[1,2,3,4,5]', []),
+    ('"vr":"OW","Value":[1,2,3,null,5]', []),
+    (f'"vr":"OB","BulkDataURI":"{LONG}"', []),
+    (f'"vr":"PN","Value":[{{"Alphabetic":"{LONG}"}}]', []),
+    (
+        '"vr":"SQ","Value":[{},"a",{}]',
+        sequence([], []),
+    ),
+    (f'"vr":"SQ","Value":[{{"00100020":{{"vr":"LO"}}}},"{LONG}",{{}}]', sequence([element("LO", tag=PATIENT_ID)], [])),
+]
+
+
+@pytest.mark.parametrize(("members", "expected"), WRONG_IN_PARTS)
+@pytest.mark.parametrize("on_error", ["skip", "keep"])
+def test_a_wrong_value_in_parts_is_empty_or_ends_its_element(
+    members: str, expected: list[Event], on_error: Any
+) -> None:
+    text = f'{{"{KEY}":{{{members}}}{AFTER}'
+    _, _, error = _read(text, ReadOptions(limits=SMALL))
+    assert error is not None
+    events, deviations, error = _read(text, ReadOptions(limits=SMALL, on_error=on_error))
+    assert error is None
+    assert "wrong-value" in {one.code for one in deviations}
+    if on_error == "skip" or expected:
+        assert events == shown(in_dataset([*expected, ID]))
+    else:
+        assert events[-2:] == shown([ID, *in_dataset([])[1:]])
+
+
+def test_what_is_too_long_to_be_kept_says_so() -> None:
+    text = f'{{"{KEY}":{{"vr":"US","Value":[["{"ab" * 20}"]]}}{AFTER}'
+    events, deviations, error = _read(text, ReadOptions(on_error="keep", limits=Limits(string_segment=40)))
+    assert error is None
+    assert events == shown(in_dataset([ID]))
+    assert "too long to be kept" in deviations[0].message
+
+
+def test_long_binary_for_another_vr_is_unknown_bytes() -> None:
+    text = attribute('"vr":"LO","InlineBinary":"AAAAAAAAAAAAAAAA"')
+    events, deviations, _ = _read(text, ReadOptions(limits=SMALL))
+    assert events == shown(in_dataset([start_parts("UN"), *segments("UN", bytes(9), bytes(3)), end_parts("UN")]))
+    assert [one.code for one in deviations] == ["binary-for-vr"]
+
+
+def test_fragments_of_any_length_are_taken_up_to_the_limit() -> None:
+    base64 = "AAAA" * 100
+    text = f'{{"7FE00010":{{"vr":"OB","DataFragment":[null,{{"InlineBinary":"{base64}"}},{{"InlineBinary":"/9g="}}]}}}}'
+    limits = Limits(string_segment=12, value_length=600)
+    events, _, error = _read(text, ReadOptions(limits=limits))
+    assert error is None
+    assert [event[3] for event in events if event[0] == "START_FRAGMENT"] == ["0", "300", "2"]
+    _, _, error = _read(text, ReadOptions(limits=replace(limits, value_length=300)))
+    assert isinstance(error, LimitError)
+    assert error.limit == "value_length"
+
+
+# --- much of it --------------------------------------------------------------------------------------------------
+
+
+def test_an_element_that_comes_again_is_found_among_thousands() -> None:
+    keys = [f'"{0x00091000 + 2 * n:08X}":{{"vr":"LO"}}' for n in range(4096)]
+    again = [keys[4095], keys[100], '"00091001":{"vr":"LO"}', '"00091001":{"vr":"LO"}']
+    log = DeviationLog()
+    parser = EventParser(options=ReadOptions(on_deviation=log))
+    text = f"{{{','.join([*keys, *again])}}}".encode()
+    events = [event for piece in pieces_of(text, 1000) for event in parser.feed(piece)]
+    assert log.counts == {"duplicate-key": 3, "key-order": 1}
+    assert len(events) == 4096 + 1 + 2
+
+
+def test_an_element_around_a_sequence_comes_again() -> None:
+    item = '{"00100020":{"vr":"LO"}}'
+    text = f'{{"00081140":{{"vr":"SQ","Value":[{item},{item}]}},"00100020":{{"vr":"LO"}},"00081140":{{"vr":"SQ"}}}}'
+    _, deviations, _ = _read(text, ReadOptions())
+    assert [(one.code, one.location.tag_path) for one in deviations] == [("duplicate-key", "00081140")]

@@ -1,0 +1,196 @@
+"""DICOM files made byte by byte from PS3.5 and PS3.10, and what a parser makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from struct import pack
+from typing import Any, NamedTuple
+
+import pydicom
+import pytest
+
+from streamdicom.errors import InputError
+from streamdicom.events import Event, EventType
+from streamdicom.formats.part10.parser import Part10Parser
+from streamdicom.options import ReadOptions
+
+UNDEFINED = 0xFFFFFFFF
+# PS3.5 7.1.2: the VRs whose length has 32 bits, behind two reserved bytes.
+LONG_VRS = ("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV")
+
+PREAMBLE = bytes(128) + b"DICM"
+
+
+class Layout(NamedTuple):
+    """How data elements are laid out (PS3.5 7.1)."""
+
+    uid: str
+    implicit: bool = False
+    order: str = "<"
+
+    def pack(self, form: str, *values: Any) -> bytes:
+        return pack(self.order + form, *values)
+
+    def tag(self, tag: int) -> bytes:
+        return self.pack("HH", tag >> 16, tag & 0xFFFF)
+
+    def header(self, tag: int, vr: str, length: int) -> bytes:
+        if self.implicit:
+            return self.tag(tag) + self.pack("I", length)
+        if vr in LONG_VRS:
+            return self.tag(tag) + vr.encode() + self.pack("HI", 0, length)
+        return self.tag(tag) + vr.encode() + self.pack("H", length)
+
+    def element(self, tag: int, vr: str, value: bytes = b"") -> bytes:
+        return self.header(tag, vr, len(value)) + value
+
+    def number(self, tag: int, vr: str, *values: float) -> bytes:
+        form = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "UV": "Q", "SV": "q", "FL": "f", "FD": "d"}[vr]
+        return self.element(tag, vr, self.pack(f"{len(values)}{form}", *values))
+
+    def item(self, *content: bytes) -> bytes:
+        value = b"".join(content)
+        return self.tag(0xFFFEE000) + self.pack("I", len(value)) + value
+
+    def open_item(self, *content: bytes) -> bytes:
+        return self.tag(0xFFFEE000) + self.pack("I", UNDEFINED) + b"".join(content) + self.end_item()
+
+    def end_item(self) -> bytes:
+        return self.tag(0xFFFEE00D) + self.pack("I", 0)
+
+    def end_sequence(self) -> bytes:
+        return self.tag(0xFFFEE0DD) + self.pack("I", 0)
+
+    def sequence(self, tag: int, *items: bytes, vr: str = "SQ") -> bytes:
+        return self.element(tag, vr, b"".join(items))
+
+    def open_sequence(self, tag: int, *items: bytes, vr: str = "SQ") -> bytes:
+        return self.header(tag, vr, UNDEFINED) + b"".join(items) + self.end_sequence()
+
+    def fragments(self, tag: int, *values: bytes, vr: str = "OB") -> bytes:
+        return self.open_sequence(tag, *map(self.item, values), vr=vr)
+
+
+EXPLICIT = Layout("1.2.840.10008.1.2.1")
+IMPLICIT = Layout("1.2.840.10008.1.2", implicit=True)
+BIG_ENDIAN = Layout("1.2.840.10008.1.2.2", order=">")
+LAYOUTS = [EXPLICIT, IMPLICIT, BIG_ENDIAN]
+DEFLATED_UID = "1.2.840.10008.1.2.1.99"
+JPEG_UID = "1.2.840.10008.1.2.4.50"
+
+
+def meta(uid: str) -> bytes:
+    """The file meta information, as far as it matters here."""
+    value = uid.encode() + b"\0" * (len(uid) & 1)
+    return EXPLICIT.element(0x00020010, "UI", value)
+
+
+def start(uid: str) -> bytes:
+    return PREAMBLE + meta(uid)
+
+
+# --- events ------------------------------------------------------------------------------------------------------
+
+
+def element(tag: int, vr: str, *values: Any) -> Event:
+    return EventType.ELEMENT, tag, vr, values
+
+
+def sequence(tag: int, *items: Sequence[Event]) -> list[Event]:
+    events: list[Event] = [(EventType.START_SEQUENCE, tag, "SQ", None)]
+    for index, item in enumerate(items):
+        events += [(EventType.START_ITEM, tag, "SQ", index), *item, (EventType.END_ITEM, tag, "SQ", None)]
+    return [*events, (EventType.END_SEQUENCE, tag, "SQ", None)]
+
+
+def fragments(tag: int, *values: bytes, vr: str = "OB") -> list[Event]:
+    events: list[Event] = [(EventType.START_FRAGMENTS, tag, vr, None)]
+    for value in values:
+        events += [(EventType.START_FRAGMENT, tag, vr, len(value)), (EventType.LAST_SEGMENT, tag, vr, value)]
+    return [*events, (EventType.END_FRAGMENTS, tag, vr, None)]
+
+
+def dataset(uid: str, *events: Event, index: int = 0) -> list[Event]:
+    head: list[Event] = [(EventType.START_DATASET, 0, "", index), element(0x00020010, "UI", uid)]
+    return [*head, *events, (EventType.END_DATASET, 0, "", None)]
+
+
+def joined(events: Iterable[Event]) -> list[Event]:
+    """Events in which each element is whole; fragments are the value field that they are in, without its delimiter."""
+    result: list[Event] = []
+    values: list[Any] = []
+    segments: list[Any] = []
+    for kind, tag, vr, value in events:
+        if kind in (EventType.START_ELEMENT, EventType.START_FRAGMENTS):
+            values = []
+        elif kind == EventType.VALUES:
+            values += value
+        elif kind == EventType.START_FRAGMENT:
+            values += [EXPLICIT.tag(0xFFFEE000) + pack("<I", value)]
+        elif kind in (EventType.SEGMENT, EventType.LAST_SEGMENT):
+            segments.append(value)
+            if kind == EventType.LAST_SEGMENT:
+                values.append(segments[0][:0].join(segments))
+                segments = []
+        elif kind == EventType.END_ELEMENT:
+            result.append((EventType.ELEMENT, tag, vr, tuple(values)))
+        elif kind == EventType.END_FRAGMENTS:
+            result.append((EventType.ELEMENT, tag, vr, (b"".join(values),) if values else ()))
+        else:
+            result.append((kind, tag, vr, value))
+    return result
+
+
+def parse(
+    pieces: Iterable[bytes], options: ReadOptions | None = None, index: int = 0
+) -> tuple[list[Event], InputError | None]:
+    """The events of a file, and the error that ended it; makes sure that the error is sticky."""
+    parser = Part10Parser(options=options, index=index)
+    events: list[Event] = []
+    try:
+        for piece in pieces:
+            events += parser.feed(piece)
+        events += parser.close()
+    except InputError as error:
+        for again in (parser.close, lambda: parser.feed(b"x")):
+            with pytest.raises(InputError) as caught:
+                again()
+            assert caught.value is error is parser.error  # noqa: PT017 - that it is the same one
+        return events, error
+    assert parser.close() == []
+    with pytest.raises(ValueError, match="closed"):
+        parser.feed(b"x")
+    return events, None
+
+
+def cut(data: bytes, *lengths: int) -> list[bytes]:
+    """A stream in pieces of these lengths, over and over."""
+    bounds = [0]
+    while bounds[-1] < len(data):
+        bounds.append(bounds[-1] + lengths[(len(bounds) - 1) % len(lengths)])
+    return [data[begin:end] for begin, end in pairwise(bounds)]
+
+
+def parse_in_all_ways(
+    data: bytes, options: ReadOptions | None = None, index: int = 0
+) -> tuple[list[Event], InputError | None]:
+    """As ``parse``; makes sure that the outcome is the same however the stream is cut."""
+    events, error = parse([data], options, index)
+    for pieces in (cut(data, 1), cut(data, 2, 3, 7), cut(data, 131, 1, 0, 64), cut(data, 4099)):
+        assert outcome(*parse(pieces, options, index)) == outcome(events, error)
+    return events, error
+
+
+def outcome(events: list[Event], error: InputError | None) -> tuple[str, object]:
+    """What is to be the same however a stream is cut; as text, so that NaN is equal to itself."""
+    return repr(events), error and (type(error), error.message, error.location)
+
+
+# --- the files that pydicom ships --------------------------------------------------------------------------------
+
+_ROOT = Path(pydicom.__file__).parent / "data"
+BUNDLED = [path for folder in ("test_files", "charset_files") for path in sorted((_ROOT / folder).rglob("*.dcm"))]
+BUNDLED += sorted(path for path in (_ROOT / "test_files" / "dicomdirtests").rglob("*") if path.is_file())
+BUNDLED = [path for path in BUNDLED if b"DICM" in path.read_bytes()[128:132] or path.suffix == ".dcm"]

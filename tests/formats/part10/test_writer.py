@@ -1,0 +1,1026 @@
+"""The writer of DICOM files: the bytes that it makes, what pydicom reads from them, and what it refuses."""
+
+from __future__ import annotations
+
+import io
+import random
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from struct import pack, unpack
+from typing import Any, BinaryIO
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydicom import Dataset, dcmread
+
+from streamdicom.datasets import walk
+from streamdicom.dicom.vr import VRS
+from streamdicom.errors import Location, OutputError
+from streamdicom.events import Event, EventType
+from streamdicom.formats.part10.writer import Part10Writer
+from streamdicom.limits import Limits
+from streamdicom.options import ReadOptions, WriteOptions
+from tests.formats.part10.files import (
+    BUNDLED,
+    EXPLICIT,
+    IMPLICIT,
+    JPEG_UID,
+    LONG_VRS,
+    Layout,
+    element,
+    fragments,
+    joined,
+    parse,
+    sequence,
+)
+from tests.formats.part10.test_parser import FRAGMENTS, LONG, SEQUENCES, SHAPES, SMALL, TEXTS, cases, damaged, padded
+from tests.support.strategies import datasets
+
+CHARSET, SOP_CLASS, SOP_INSTANCE, REFERENCES = 0x00080005, 0x00080016, 0x00080018, 0x00081140
+NAME, PATIENT_ID, COMMENTS = 0x00100010, 0x00100020, 0x00104000
+PRIVATE = 0x00091001
+PIXELS = 0x7FE00010
+START: Event = (EventType.START_DATASET, 0, "", 0)
+END: Event = (EventType.END_DATASET, 0, "", None)
+IN_JPEG = element(0x00020010, "UI", JPEG_UID)
+
+
+def write(events: Iterable[Event], options: WriteOptions | None = None) -> bytes:
+    target = io.BytesIO()
+    writer = Part10Writer(target, io.BytesIO, options=options)
+    writer.write_all(events)
+    writer.close()
+    return target.getvalue()
+
+
+def content(data: bytes) -> bytes:
+    """What stands behind the file meta information, whose length is in its first element."""
+    assert data[128:140] == b"DICM\x02\x00\x00\x00UL\x04\x00"
+    return data[144 + int.from_bytes(data[140:144], "little") :]
+
+
+def written(*events: Event, options: WriteOptions | None = None) -> bytes:
+    return content(write([START, *events, END], options))
+
+
+def read(data: bytes) -> list[Event]:
+    """The events of the data set in a file."""
+    events, error = parse([data], ReadOptions())
+    assert error is None
+    return [event for event in joined(events)[1:-1] if event[1] >> 16 != 2]
+
+
+def refused(*events: Event, options: WriteOptions | None = None) -> OutputError:
+    """The error of the last of some events, of which the others are right; makes sure that it is sticky."""
+    writer = Part10Writer(io.BytesIO(), io.BytesIO, options=options)
+    writer.write_all(events[:-1])
+    with pytest.raises(OutputError) as caught:
+        writer.write(events[-1])
+    for again in (lambda: writer.write(events[-1]), writer.close):
+        with pytest.raises(OutputError) as once_more:
+            again()
+        assert once_more.value is caught.value
+    return caught.value
+
+
+# --- the bytes ---------------------------------------------------------------------------------------------------
+
+Make = Callable[[Layout], bytes]
+TO_BOTH = pytest.mark.parametrize("layout", [EXPLICIT, IMPLICIT], ids=["explicit", "implicit"])
+
+
+def is_ascending(events: Sequence[Event]) -> bool:
+    tags = [event[1] for event in events]
+    return tags == sorted(set(tags))
+
+
+@TO_BOTH
+@pytest.mark.parametrize(("make", "events"), cases([case for case in SHAPES if is_ascending(case[2])]))
+def test_elements(make: Callable[[Layout], list[bytes]], events: list[Event], layout: Layout) -> None:
+    kept = [event for event in events if event[1] & 0xFFFF]  # group lengths are retired
+    data = write([START, *events, END], WriteOptions(transfer_syntax=layout.uid))
+    assert read(data) == kept
+    nested = write([START, *sequence(REFERENCES, events, [], events), END], WriteOptions(transfer_syntax=layout.uid))
+    assert read(nested) == sequence(REFERENCES, kept, [], kept)
+
+
+EXACT: list[tuple[str, list[Event], Make]] = [
+    ("nothing", [], lambda to: b""),
+    (
+        "empty elements",
+        [element(PATIENT_ID, "LO"), element(COMMENTS, "LT")],
+        lambda to: to.element(PATIENT_ID, "LO") + to.element(COMMENTS, "LT"),
+    ),
+    (
+        "texts, padded",
+        [element(SOP_INSTANCE, "UI", "1.2"), element(PATIENT_ID, "LO", "a", "", "b"), element(COMMENTS, "LT", "c\\d")],
+        lambda to: (
+            to.element(SOP_INSTANCE, "UI", b"1.2\0")
+            + to.element(PATIENT_ID, "LO", b"a\\\\b")
+            + to.element(COMMENTS, "LT", b"c\\d ")
+        ),
+    ),
+    (
+        "empty values",
+        [element(PATIENT_ID, "LO", None, None), element(0x00280030, "DS", "", "1.50")],
+        lambda to: to.element(PATIENT_ID, "LO", b"\\ ") + to.element(0x00280030, "DS", b"\\1.50 "),
+    ),
+    (
+        "names",
+        [element(NAME, "PN", ("a", "", "c"), None, ("", "b", ""))],
+        lambda to: to.element(NAME, "PN", b"a==c\\\\=b"),
+    ),
+    ("numbers", [element(0x00280010, "US", 1, 65535)], lambda to: to.number(0x00280010, "US", 1, 65535)),
+    ("tags", [element(0x00280009, "AT", 0x00181063)], lambda to: to.element(0x00280009, "AT", b"\x18\0\x63\x10")),
+    (
+        "bytes, padded",
+        [element(PRIVATE, "OB", b"abc"), element(PIXELS, "OW", b"de")],
+        lambda to: to.element(PRIVATE, "OB", b"abc\0") + to.element(PIXELS, "OW", b"de"),
+    ),
+    (
+        "group lengths are left out",
+        [element(0x00080000, "UL", 4), element(PATIENT_ID, "LO", "a"), element(0x00200000, "UL", 1)],
+        lambda to: to.element(PATIENT_ID, "LO", b"a "),
+    ),
+    (
+        "sequences",
+        [
+            *sequence(REFERENCES, [], [element(PATIENT_ID, "LO", "a"), *sequence(COMMENTS)]),
+            element(PATIENT_ID, "LO", "b"),
+        ],
+        lambda to: (
+            to.open_sequence(
+                REFERENCES,
+                to.open_item(),
+                to.open_item(to.element(PATIENT_ID, "LO", b"a "), to.open_sequence(COMMENTS)),
+            )
+            + to.element(PATIENT_ID, "LO", b"b ")
+        ),
+    ),
+    (
+        "sequences before the SOP class",
+        [*sequence(0x00080006, [element(0x00080100, "SH", "x")]), element(SOP_CLASS, "UI", "1")],
+        lambda to: (
+            to.open_sequence(0x00080006, to.open_item(to.element(0x00080100, "SH", b"x ")))
+            + to.element(SOP_CLASS, "UI", b"1\0")
+        ),
+    ),
+]
+
+
+@TO_BOTH
+@pytest.mark.parametrize(("events", "make"), cases(EXACT))
+def test_the_bytes_of_a_data_set(events: list[Event], make: Make, layout: Layout) -> None:
+    assert written(*events, options=WriteOptions(transfer_syntax=layout.uid)) == make(layout)
+
+
+@pytest.mark.parametrize("vr", sorted(set(VRS) - {"SQ"}))
+def test_the_header_of_each_vr(vr: str) -> None:
+    # Twice, because the second time it is known.
+    events = sequence(REFERENCES, [element(PRIVATE, vr)], [element(PRIVATE, vr)])
+    item = EXPLICIT.open_item(EXPLICIT.element(PRIVATE, vr))
+    assert written(*events) == EXPLICIT.open_sequence(REFERENCES, item, item)
+
+
+@pytest.mark.parametrize("uid", [EXPLICIT.uid, IMPLICIT.uid, JPEG_UID])
+@pytest.mark.parametrize(("make", "events"), cases(SEQUENCES))
+def test_sequences(make: Any, events: list[Event], uid: str) -> None:
+    stream = [START, *events, END]
+    if uid != JPEG_UID and any(event[0] == EventType.START_FRAGMENTS for event in events):
+        refused(*stream[:-1][: 1 + [event[0] for event in events].index(EventType.START_FRAGMENTS) + 1])
+    else:
+        assert read(write(stream, WriteOptions(transfer_syntax=uid))) == joined(events)
+
+
+@pytest.mark.parametrize("length", [65_534, 65_535, 65_536, 70_000])
+def test_text_beyond_a_length_of_16_bits_is_un(length: int) -> None:
+    # PS3.5 6.2.2, note 4
+    value = "x" * length
+    for events in ([element(PRIVATE, "LO", value)], parts("LO", (EventType.LAST_SEGMENT, PRIVATE, "LO", value))):
+        data = value.encode() + b" " * (length & 1)
+        expected = EXPLICIT.element(PRIVATE, "LO" if length == 65_534 else "UN", data)
+        assert written(*events) == expected
+        nested = sequence(REFERENCES, [element(PRIVATE, "LO", "a")], events)
+        assert written(*nested) == EXPLICIT.open_sequence(
+            REFERENCES, EXPLICIT.open_item(EXPLICIT.element(PRIVATE, "LO", b"a ")), EXPLICIT.open_item(expected)
+        )
+
+
+# --- the file meta information -----------------------------------------------------------------------------------
+
+
+def test_file_meta_information_is_made() -> None:
+    data = write([START, element(SOP_CLASS, "UI", "1.2.3"), element(SOP_INSTANCE, "UI", "1.2.4"), END])
+    assert data[:132] == bytes(128) + b"DICM"
+    meta = dcmread(io.BytesIO(data)).file_meta
+    assert meta.FileMetaInformationGroupLength == len(data) - len(content(data)) - 144
+    assert meta.FileMetaInformationVersion == b"\0\1"
+    assert (meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID) == ("1.2.3", "1.2.4")
+    assert meta.TransferSyntaxUID == "1.2.840.10008.1.2.1"
+    assert meta.ImplementationClassUID.is_valid
+    assert len(meta) == 7
+
+
+def test_file_meta_information_that_came_is_kept() -> None:
+    came = [
+        element(0x00020000, "UL", 1),
+        element(0x00020001, "OB", b"\0\2"),
+        element(0x00020002, "UI", "1.2.5"),
+        element(0x00020010, "UI", "1.2.840.10008.1.2.2"),
+        element(0x00020012, "UI", "1.2.6"),
+        element(0x00020016, "AE", "TITLE"),
+    ]
+    for events in (
+        [*came, element(0x00011001, "LO", "a"), element(SOP_CLASS, "UI", "1.2.3")],
+        [element(0x00011001, "LO", "a"), *came, element(SOP_CLASS, "UI", "1.2.3")],
+    ):
+        data = write([START, *events, END])
+        meta = dcmread(io.BytesIO(data)).file_meta
+        assert [(int(one.tag), one.value) for one in meta if one.tag & 0xFFFF] == [
+            (0x00020001, b"\0\2"),
+            (0x00020002, "1.2.5"),
+            (0x00020010, "1.2.840.10008.1.2.1"),  # as it is written
+            (0x00020012, "1.2.6"),
+            (0x00020016, "TITLE"),
+        ]
+        assert read(data) == [element(0x00011001, "LO", "a"), element(SOP_CLASS, "UI", "1.2.3")]
+
+
+@pytest.mark.parametrize(
+    ("came", "wanted", "written_uid"),
+    [
+        (None, None, EXPLICIT.uid),
+        ("1.2.840.10008.1.2", None, EXPLICIT.uid),
+        ("1.2.840.10008.1.2.2", None, EXPLICIT.uid),
+        ("1.2.840.10008.1.2.1.99", None, EXPLICIT.uid),
+        (JPEG_UID, None, JPEG_UID),
+        (JPEG_UID, "1.2.840.10008.1.2", "1.2.840.10008.1.2"),
+        (None, JPEG_UID, JPEG_UID),
+        (EXPLICIT.uid, "1.2.840.10008.1.2", "1.2.840.10008.1.2"),
+        ("", None, EXPLICIT.uid),
+        ("1.2.840.10008.1.2.4.95", None, "1.2.840.10008.1.2.4.94"),
+    ],
+)
+def test_the_transfer_syntax(came: str | None, wanted: str | None, written_uid: str) -> None:
+    events = [
+        START,
+        *([element(0x00020010, "UI", came)] if came is not None else []),
+        element(PATIENT_ID, "LO", "a"),
+        END,
+    ]
+    read_again = dcmread(io.BytesIO(write(events, WriteOptions(transfer_syntax=wanted))))
+    assert (read_again.file_meta.TransferSyntaxUID, read_again.PatientID) == (written_uid, "a")
+
+
+BAD_META: list[tuple[str, list[Event]]] = [
+    ("unknown VR", [element(0x00020016, "XX", "a")]),
+    ("no VR", [element(0x00020016, "")]),
+    ("VR of a sequence", [element(0x00020016, "SQ")]),
+    ("sequence", [sequence(0x00020016)[0]]),
+    ("long value", [(EventType.START_ELEMENT, 0x00020102, "OB", None)]),
+    ("fragments", [fragments(0x00020102)[0]]),
+    ("text beyond Latin-1", [element(0x00020013, "SH", "\u5c71"), END]),
+    ("value that does not fit", [element(0x00020016, "AE", 5), END]),
+    ("too many", [element(0x00021000 + number, "LO") for number in range(257)]),
+]
+
+
+@pytest.mark.parametrize("events", cases(BAD_META))
+def test_what_the_file_meta_information_cannot_hold_is_refused(events: list[Event]) -> None:
+    assert refused(START, *events).location.dataset_index == 0
+
+
+def test_text_in_the_file_meta_information_is_in_the_default_character_set() -> None:
+    meta = [element(0x00020013, "SH", "\xe9"), element(CHARSET, "CS", "ISO_IR 144")]
+    for text in ("a", "\u041b", NOT_LATIN):  # which its own character set carries, or only UTF-8
+        file = write([START, *meta, element(PATIENT_ID, "LO", text), END])
+        assert element(0x00020013, "SH", "\xe9") in parse([file])[0]
+        assert dcmread(io.BytesIO(file)).PatientID == text
+
+
+@pytest.mark.parametrize("uid", ["1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"])
+def test_a_transfer_syntax_that_is_not_written(uid: str) -> None:
+    with pytest.raises(ValueError, match="not written in the transfer syntax"):
+        Part10Writer(io.BytesIO(), io.BytesIO, options=WriteOptions(transfer_syntax=uid))
+
+
+# --- elements in parts -------------------------------------------------------------------------------------------
+
+
+def parts(vr: str, *pieces: Event, late: bool = False, tag: int = PRIVATE, length: int | None = None) -> list[Event]:
+    start = (EventType.START_ELEMENT, tag, "" if late else vr, length)
+    return [start, *pieces, (EventType.END_ELEMENT, tag, vr, None)]
+
+
+def some(*values: Any) -> Event:
+    return EventType.VALUES, PRIVATE, "", values
+
+
+def segment(value: Any) -> Event:
+    return EventType.SEGMENT, PRIVATE, "", value
+
+
+def last(value: Any) -> Event:
+    return EventType.LAST_SEGMENT, PRIVATE, "", value
+
+
+PARTS: list[tuple[str, list[Event], bytes]] = [
+    ("text", parts("UT", segment("a"), segment(""), last("b")), EXPLICIT.element(PRIVATE, "UT", b"ab")),
+    ("text, padded", parts("UT", last("abc")), EXPLICIT.element(PRIVATE, "UT", b"abc ")),
+    ("text of a short VR", parts("LT", segment("a"), last("b")), EXPLICIT.element(PRIVATE, "LT", b"ab")),
+    ("text, VR late", parts("LT", segment("a"), last("b"), late=True), EXPLICIT.element(PRIVATE, "LT", b"ab")),
+    ("an identifier, padded", parts("UI", last("1.2")), EXPLICIT.element(PRIVATE, "UI", b"1.2\0")),
+    (
+        "values and segments",
+        parts("UC", some("a", None, ""), segment("b"), last("c"), last("d"), some("e")),
+        EXPLICIT.element(PRIVATE, "UC", b"a" + b"\\" * 3 + b"bc\\d\\e"),
+    ),
+    ("decimals", parts("DS", some("1.50"), some("2", "3")), EXPLICIT.element(PRIVATE, "DS", b"1.50\\2\\3")),
+    ("names", parts("PN", some(("a", "b", "")), some(None)), EXPLICIT.element(PRIVATE, "PN", b"a=b\\")),
+    ("numbers", parts("US", some(1), some(2, 3)), EXPLICIT.number(PRIVATE, "US", 1, 2, 3)),
+    ("floats", parts("FD", some(0.5), some(0.1)), EXPLICIT.number(PRIVATE, "FD", 0.5, 0.1)),
+    ("tags", parts("AT", some(PRIVATE)), EXPLICIT.element(PRIVATE, "AT", b"\x09\0\x01\x10")),
+    ("nothing", parts("UT"), EXPLICIT.element(PRIVATE, "UT")),
+    ("nothing, VR late", parts("US", late=True), EXPLICIT.element(PRIVATE, "US")),
+    ("bytes", parts("OB", segment(b"a"), segment(b""), last(b"bc")), EXPLICIT.element(PRIVATE, "OB", b"abc\0")),
+    (
+        "bytes of a length that is told",
+        parts("OW", segment(b"ab"), last(b"cd"), length=4),
+        EXPLICIT.element(PRIVATE, "OW", b"abcd"),
+    ),
+    (
+        "bytes of an odd length that is told",
+        parts("OB", last(b"abc"), length=3),
+        EXPLICIT.element(PRIVATE, "OB", b"abc\0"),
+    ),
+    ("bytes, VR late", parts("OD", last(b"12345678"), late=True), EXPLICIT.element(PRIVATE, "OD", b"12345678")),
+    ("no bytes", parts("OB", last(b"")), EXPLICIT.element(PRIVATE, "OB")),
+]
+
+
+@pytest.mark.parametrize(("events", "expected"), cases(PARTS))
+def test_elements_in_parts(events: list[Event], expected: bytes) -> None:
+    assert written(*events) == expected
+    around = element(0x00090010, "LO", "a"), element(PATIENT_ID, "LO", "b")
+    before, behind = EXPLICIT.element(0x00090010, "LO", b"a "), EXPLICIT.element(PATIENT_ID, "LO", b"b ")
+    assert written(around[0], *events, around[1]) == before + expected + behind
+    item = EXPLICIT.open_item(before, expected, behind)
+    nested = sequence(REFERENCES, [around[0], *events, around[1]], [around[0], *events, around[1]])
+    assert written(*nested) == EXPLICIT.open_sequence(REFERENCES, item, item)
+
+
+@pytest.mark.parametrize(("events", "expected"), cases(PARTS))
+def test_elements_in_parts_in_implicit_vr(events: list[Event], expected: bytes) -> None:
+    vr = expected[4:6].decode()
+    value = expected[12 if vr in LONG_VRS else 8 :]
+    implicit = WriteOptions(transfer_syntax=IMPLICIT.uid)
+    assert written(*events, options=implicit) == IMPLICIT.element(PRIVATE, vr, value)
+
+
+@pytest.mark.parametrize(("vr", "data", "values"), cases(LONG))
+def test_long_values_come_back(vr: str, data: bytes, values: tuple[Any, ...]) -> None:
+    events, error = parse([bytes(128) + b"DICM" + EXPLICIT.element(PRIVATE, vr, data)])
+    assert error is None
+    file = write(events)
+    assert read(file) == [element(PRIVATE, vr, *values)]
+    if vr != "UC":  # of whose values the padding is not kept
+        assert dcmread(io.BytesIO(file))[PRIVATE].value == values[0]
+
+
+BAD_PARTS: list[tuple[str, list[Event]]] = [
+    ("unknown VR", [parts("XX")[0]]),
+    ("VR of a sequence", [parts("SQ")[0]]),
+    ("unknown VR at the end", [parts("UT", late=True)[0], parts("XX")[-1]]),
+    ("VR of a sequence at the end", [parts("UT", late=True)[0], parts("SQ")[-1]]),
+    ("no VR at all", [parts("", late=True)[0], parts("")[-1]]),
+    ("values of OB", [parts("OB")[0], some(b"a")]),
+    ("values before the VR", [parts("", late=True)[0], some("a")]),
+    ("bytes behind bytes", [parts("OB")[0], last(b"a"), last(b"b")]),
+    ("values behind bytes", [parts("OB")[0], last(b"a"), some("a")]),
+    ("text within bytes", [parts("", late=True)[0], segment(b"a"), segment("a")]),
+    ("bytes within text", [parts("", late=True)[0], segment("a"), segment(b"a")]),
+    ("text for OB", [parts("OB")[0], last("a")]),
+    ("bytes for UT", [parts("UT")[0], last(b"a")]),
+    ("bytes for US", [parts("US")[0], segment(b"a")]),
+    ("text for US", [parts("US")[0], segment("a")]),
+    ("text for a name", [parts("PN")[0], segment("a")]),
+    ("number in a segment", [parts("UT")[0], segment(5)]),
+    ("number in the second segment", [parts("UT")[0], segment("a"), segment(5)]),
+    ("text as a number", [parts("US")[0], some("a")]),
+    ("number as a text", [parts("UC")[0], some(5)]),
+    ("name that is one text", [parts("PN")[0], some(5)]),
+    ("number that is too large", [parts("US")[0], some(65536)]),
+    ("nothing among numbers", [parts("US")[0], some(1, None)]),
+    ("half of a surrogate pair", [parts("UT")[0], segment("\ud800")]),
+    ("half of a surrogate pair in a value", [parts("UC")[0], some("a", "\ud800")]),
+    ("two texts where one is due", [parts("UT")[0], last("a"), last("b")]),
+    ("fewer bytes than told", [parts("OB", length=2)[0], last(b"a"), parts("OB")[-1]]),
+    ("more bytes than told", [parts("OB", length=1)[0], segment(b"ab"), last(b""), parts("OB")[-1]]),
+    ("bytes for text, VR late", [parts("UT", late=True)[0], last(b"a"), parts("UT")[-1]]),
+    ("text for bytes, VR late", [parts("OB", late=True)[0], last("a"), parts("OB")[-1]]),
+    ("text for a number, VR late", [parts("US", late=True)[0], last("1"), parts("US")[-1]]),
+]
+
+
+@pytest.mark.parametrize("events", cases(BAD_PARTS))
+def test_parts_that_do_not_fit_are_refused(events: list[Event]) -> None:
+    before = sequence(REFERENCES, [])[:2]
+    events = [(kind, PRIVATE, vr, value) for kind, _, vr, value in events]
+    assert refused(START, *before, *events).location == Location(None, 0, "00081140[0].00091001")
+
+
+# --- character sets ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("term", "data", "text"), cases(TEXTS))
+def test_text_is_written_in_its_character_set(term: bytes, data: bytes, text: str) -> None:
+    terms = tuple(term.decode().rstrip().split("\\")) if term else ()
+    if not term:
+        terms = ("ISO_IR 100",)
+    content_ = [element(PRIVATE, "LO", text), element(COMMENTS, "LT", text)]
+    events = [
+        element(CHARSET, "CS", *terms),
+        *sequence(0x00081110, content_, [*content_, *sequence(0x0040A730)]),
+        *content_,
+    ]
+    file = write([START, *events, END])
+    assert read(file) == events
+    assert padded(data) in file
+
+
+NOT_LATIN = "\u5c71\U0001f600"
+REWRITES: list[tuple[str, list[Event], list[Event]]] = [
+    (
+        "no character set",
+        [element(PATIENT_ID, "LO", "a"), element(COMMENTS, "LT", NOT_LATIN)],
+        [element(CHARSET, "CS", "ISO_IR 192"), element(PATIENT_ID, "LO", "a"), element(COMMENTS, "LT", NOT_LATIN)],
+    ),
+    (
+        "in the first element",
+        [element(0x00080001, "UL", 1), element(0x00080070, "LO", NOT_LATIN)],
+        [element(0x00080001, "UL", 1), element(CHARSET, "CS", "ISO_IR 192"), element(0x00080070, "LO", NOT_LATIN)],
+    ),
+    (
+        "another character set",
+        [
+            element(CHARSET, "CS", "ISO_IR 100"),
+            element(0x00080070, "LO", "caf\xe9"),
+            element(NAME, "PN", ("a", NOT_LATIN, "")),
+        ],
+        [
+            element(CHARSET, "CS", "ISO_IR 192"),
+            element(0x00080070, "LO", "caf\xe9"),
+            element(NAME, "PN", ("a", NOT_LATIN, "")),
+        ],
+    ),
+    (
+        "in an item with a character set of its own",
+        [
+            element(CHARSET, "CS", "ISO_IR 100"),
+            element(SOP_INSTANCE, "UI", "1.2"),
+            element(0x00080070, "LO", "\xe9"),
+            *sequence(
+                REFERENCES,
+                [element(CHARSET, "CS", "ISO_IR 144"), element(PATIENT_ID, "LO", "\u041b")],
+                [element(PATIENT_ID, "LO", "\xe9"), *sequence(0x0040A730, [element(PATIENT_ID, "LO", NOT_LATIN)])],
+            ),
+            element(PATIENT_ID, "LO", "b"),
+        ],
+        [
+            element(CHARSET, "CS", "ISO_IR 192"),
+            element(SOP_INSTANCE, "UI", "1.2"),
+            element(0x00080070, "LO", "\xe9"),
+            *sequence(
+                REFERENCES,
+                [element(CHARSET, "CS", "ISO_IR 192"), element(PATIENT_ID, "LO", "\u041b")],
+                [element(PATIENT_ID, "LO", "\xe9"), *sequence(0x0040A730, [element(PATIENT_ID, "LO", NOT_LATIN)])],
+            ),
+            element(PATIENT_ID, "LO", "b"),
+        ],
+    ),
+    (
+        "behind everything else",
+        [
+            element(CHARSET, "CS"),
+            *sequence(REFERENCES, [element(0x00280010, "US", 1)], []),
+            element(PRIVATE, "OB", b"ab"),
+            element(0x00280030, "DS", "1.50", "2"),
+            element(0x00282000, "OB", bytes(200_000)),
+            element(0x0040400A, "UT", NOT_LATIN),
+        ],
+        [
+            element(CHARSET, "CS", "ISO_IR 192"),
+            *sequence(REFERENCES, [element(0x00280010, "US", 1)], []),
+            element(PRIVATE, "OB", b"ab"),
+            element(0x00280030, "DS", "1.50", "2"),
+            element(0x00282000, "OB", bytes(200_000)),
+            element(0x0040400A, "UT", NOT_LATIN),
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("events", "expected"), cases(REWRITES))
+def test_text_that_its_character_set_does_not_carry_switches_to_utf_8(
+    events: list[Event], expected: list[Event]
+) -> None:
+    file = write([START, *events, END])
+    assert read(file) == expected
+    for _ in dcmread(io.BytesIO(file)).iterall():
+        pass
+
+
+@pytest.mark.parametrize("vr", ["UT", "UC", "LT", "LO"])
+def test_a_long_text_switches_to_utf_8_at_its_end(vr: str) -> None:
+    text = "\xe9" * 100_000
+    long = [*parts(vr, segment(text), last(NOT_LATIN))]
+    events = [
+        element(CHARSET, "CS", "ISO_IR 100"),
+        element(0x00080070, "LO", "\xe9"),
+        *long,
+        element(PATIENT_ID, "LO", "\xe9"),
+    ]
+    data = (text + NOT_LATIN).encode()
+    expected = element(PRIVATE, vr, text + NOT_LATIN) if vr[0] == "U" else element(PRIVATE, "UN", padded(data))
+    assert read(write([START, *events, END])) == [
+        element(CHARSET, "CS", "ISO_IR 192"),
+        element(0x00080070, "LO", "\xe9"),
+        expected,
+        element(PATIENT_ID, "LO", "\xe9"),
+    ]
+
+
+def test_text_that_the_character_set_does_not_carry_is_refused_in_implicit_vr() -> None:
+    error = refused(START, element(PATIENT_ID, "LO", NOT_LATIN), options=WriteOptions(transfer_syntax=IMPLICIT.uid))
+    assert "implicit VR" in error.message
+    assert error.location == Location(None, 0, "00100020")
+
+
+# --- encapsulated pixel data -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("vr", ["OB", "OW"])
+@pytest.mark.parametrize("values", cases(FRAGMENTS))
+def test_fragments(values: list[bytes], vr: str) -> None:
+    expected = EXPLICIT.fragments(PIXELS, *values, vr=vr)
+    assert written(IN_JPEG, *fragments(PIXELS, *values, vr=vr)) == expected
+    assert written(IN_JPEG, *fragments(PIXELS, *values, vr=vr), element(0xFFFCFFFC, "OB", b"a")) == (
+        expected + EXPLICIT.element(0xFFFCFFFC, "OB", b"a\0")
+    )
+
+
+def test_fragments_of_odd_length_are_padded() -> None:
+    # PS3.5 A.4
+    assert written(IN_JPEG, *fragments(PIXELS, b"", b"abc")) == EXPLICIT.fragments(PIXELS, b"", b"abc\0")
+
+
+def test_fragments_cut_anywhere() -> None:
+    value = bytes(range(200)) * 1000
+    for length in (1, 999, 70_000):
+        if length == 1:
+            value = value[:300]
+        pieces = [value[begin : begin + length] for begin in range(0, len(value), length)]
+        events = [
+            fragments(PIXELS)[0],
+            (EventType.START_FRAGMENT, PIXELS, "OB", len(value)),
+            *((EventType.SEGMENT, PIXELS, "OB", piece) for piece in pieces),
+            (EventType.LAST_SEGMENT, PIXELS, "OB", b""),
+            fragments(PIXELS)[-1],
+        ]
+        assert written(IN_JPEG, *events) == EXPLICIT.fragments(PIXELS, value)
+
+
+ITEMS = EXPLICIT.item() + EXPLICIT.item(b"\xff\xd8\xff\xd9")
+
+
+def test_pixel_data_in_one_value_that_is_in_items_is_encapsulated() -> None:
+    # As it comes from DICOM JSON.
+    expected = EXPLICIT.fragments(PIXELS, b"", b"\xff\xd8\xff\xd9")
+    assert written(IN_JPEG, element(PIXELS, "OB", ITEMS)) == expected
+    for cut in range(1, len(ITEMS)):
+        pieces = (EventType.SEGMENT, PIXELS, "", ITEMS[:cut]), (EventType.LAST_SEGMENT, PIXELS, "", ITEMS[cut:])
+        assert written(IN_JPEG, *parts("OB", *pieces, tag=PIXELS)) == expected
+        assert written(IN_JPEG, *parts("OB", *pieces, tag=PIXELS, late=True)) == expected
+
+
+def test_empty_pixel_data_is_written_in_any_transfer_syntax() -> None:
+    for before in ([], [IN_JPEG]):
+        assert written(*before, element(PIXELS, "OB")) == EXPLICIT.element(PIXELS, "OB")
+        assert written(*before, *parts("OB", tag=PIXELS)) == EXPLICIT.element(PIXELS, "OB")
+        empty = (EventType.LAST_SEGMENT, PIXELS, "", b"")
+        assert written(*before, *parts("OB", empty, tag=PIXELS)) == EXPLICIT.element(PIXELS, "OB")
+
+
+def test_an_icon_may_be_native_in_a_file_with_encapsulated_pixel_data() -> None:
+    events = [IN_JPEG, *sequence(0x00880200, [element(PIXELS, "OW", b"ab")]), *fragments(PIXELS, b"", b"cd")]
+    icon = EXPLICIT.open_item(EXPLICIT.element(PIXELS, "OW", b"ab"))
+    assert written(*events) == EXPLICIT.open_sequence(0x00880200, icon) + EXPLICIT.fragments(PIXELS, b"", b"cd")
+
+
+BAD_FRAGMENTS: list[tuple[str, list[Event]]] = [
+    *((f"VR {vr}", [IN_JPEG, fragments(PIXELS, vr=vr)[0]]) for vr in ("UN", "UT", "SQ", "XX", "")),
+    ("another transfer syntax", [fragments(PIXELS)[0]]),
+    *(
+        (f"length {length}", [IN_JPEG, fragments(PIXELS)[0], (EventType.START_FRAGMENT, PIXELS, "OB", length)])
+        for length in (None, -1, 2**32 - 1, 1.0)
+    ),
+    (
+        "longer than told",
+        [
+            IN_JPEG,
+            fragments(PIXELS)[0],
+            (EventType.START_FRAGMENT, PIXELS, "OB", 1),
+            (EventType.LAST_SEGMENT, PIXELS, "OB", b"ab"),
+        ],
+    ),
+    (
+        "shorter than told",
+        [
+            IN_JPEG,
+            fragments(PIXELS)[0],
+            (EventType.START_FRAGMENT, PIXELS, "OB", 3),
+            (EventType.LAST_SEGMENT, PIXELS, "OB", b"ab"),
+        ],
+    ),
+    (
+        "text",
+        [
+            IN_JPEG,
+            fragments(PIXELS)[0],
+            (EventType.START_FRAGMENT, PIXELS, "OB", 1),
+            (EventType.LAST_SEGMENT, PIXELS, "OB", "a"),
+        ],
+    ),
+    ("items in another transfer syntax", [element(PIXELS, "OB", ITEMS)]),
+    ("no items in the transfer syntax", [IN_JPEG, element(PIXELS, "OB", b"abcd")]),
+    ("items that are cut off", [IN_JPEG, element(PIXELS, "OB", ITEMS[:-1] + b"")]),
+]
+
+
+@pytest.mark.parametrize("events", cases(BAD_FRAGMENTS))
+def test_fragments_that_do_not_fit_are_refused(events: list[Event]) -> None:
+    assert refused(START, *events).location == Location(None, 0, "7FE00010")
+
+
+# --- refused -----------------------------------------------------------------------------------------------------
+
+TEXT_VRS = ["AE", "AS", "CS", "DA", "DT", "LO", "LT", "SH", "ST", "TM", "UC", "UI", "UR", "UT"]
+MISFITS: list[tuple[str, tuple[Any, ...]]] = [
+    *((vr, (value,)) for vr in [*TEXT_VRS, "DS", "IS"] for value in (5, 1.5, b"a", ("a", "b", "c"), ["a"])),
+    *((vr, ("a", "b")) for vr in ("LT", "ST", "UR", "UT")),
+    *(
+        (vr, (value,))
+        for vr in ("SL", "SS", "SV", "UL", "US", "UV")
+        for value in ("5", 1.5, b"a", (1,), "", None, 2**64)
+    ),
+    *((vr, (value,)) for vr in ("FD", "FL") for value in ("a", b"a", (1.5,), 10**400, "", None)),
+    *(("AT", (value,)) for value in ("00100020", 1.5, b"a", (1,), -1, 2**32, "", None)),
+    *(("PN", (value,)) for value in ("Doe^Jane", 5, ("a", 5, ""), b"abc")),
+    *(
+        (vr, (value,))
+        for vr in ("OB", "OD", "OF", "OL", "OV", "OW", "UN")
+        for value in ("a", 5, 1.5, (b"a",), [0], None)
+    ),
+    *((vr, (b"a", b"b")) for vr in ("OB", "OW", "UN")),
+    *((vr, ("a\ud800",)) for vr in [*TEXT_VRS, "DS", "IS"]),
+    ("PN", (("a", "\udfff", ""),)),
+    *((vr, ("\u5c71",)) for vr in ("AE", "CS", "DA", "UI", "UR")),
+]
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize(("vr", "values"), [pytest.param(*row, id=f"{row[0]} {row[1]!a}") for row in MISFITS])
+def test_a_value_that_does_not_fit_its_vr_is_refused(vr: str, values: tuple[Any, ...], known: bool) -> None:
+    before = sequence(REFERENCES, [element(PRIVATE, vr)], [])[:-2] if known else sequence(REFERENCES, [])[:2]
+    error = refused(START, *before, element(PRIVATE, vr, *values))
+    assert error.location == Location(None, 0, f"00081140[{int(known)}].00091001")
+
+
+@pytest.mark.parametrize("vr", ["", "XX", "lo", "SQ", "US or SS"])
+def test_a_vr_that_no_element_has_is_refused(vr: str) -> None:
+    assert refused(START, element(PRIVATE, vr)).location == Location(None, 0, "00091001")
+
+
+@pytest.mark.parametrize("tag", [-1, 2**32 + 1, 0x00080015])
+def test_a_tag_that_may_not_come_is_refused(tag: int) -> None:
+    refused(START, element(SOP_CLASS, "UI"), element(tag, "LO"))
+
+
+def test_a_reference_to_bulk_data_is_refused() -> None:
+    assert "bulk data" in refused(START, (EventType.BULK_DATA, PIXELS, "OW", "uri")).message
+
+
+ORDERS: list[tuple[str, list[Event], str]] = [
+    ("element below", [element(PATIENT_ID, "LO"), element(NAME, "PN")], "00100010"),
+    ("element twice", [element(PATIENT_ID, "LO"), element(PATIENT_ID, "LO")], "00100020"),
+    ("sequence twice", [*sequence(REFERENCES), sequence(REFERENCES)[0]], "00081140"),
+    ("parts below", [element(PATIENT_ID, "LO"), parts("UT")[0]], "00091001"),
+    ("fragments below", [element(0xFFFCFFFC, "OB"), fragments(PIXELS)[0]], "7FE00010"),
+    (
+        "in an item",
+        [*sequence(REFERENCES, [], [element(PATIENT_ID, "LO"), element(NAME, "PN")])[:-2]],
+        "00081140[1].00100010",
+    ),
+    ("behind a sequence", [*sequence(REFERENCES, [element(PATIENT_ID, "LO")]), element(SOP_CLASS, "UI")], "00080016"),
+    ("file meta information behind the data set", [element(PATIENT_ID, "LO"), IN_JPEG], "00020010"),
+]
+
+
+@pytest.mark.parametrize(("events", "path"), cases(ORDERS))
+def test_tags_that_do_not_ascend_are_refused(events: list[Event], path: str) -> None:
+    error = refused(START, *events)
+    assert "not above the one before it" in error.message or "too late" in error.message
+    assert error.location == Location(None, 0, path)
+
+
+IN_MEMBERS = {
+    EventType.ELEMENT,
+    EventType.JSON_ELEMENT,
+    EventType.BULK_DATA,
+    EventType.START_ELEMENT,
+    EventType.START_SEQUENCE,
+    EventType.START_FRAGMENTS,
+}
+PLACES: dict[str, tuple[list[Event], set[EventType]]] = {
+    "stream": ([], {EventType.START_DATASET}),
+    "data set": ([START], {*IN_MEMBERS, EventType.END_DATASET}),
+    "behind the head": ([START, element(REFERENCES, "LO")], {*IN_MEMBERS, EventType.END_DATASET}),
+    "sequence": ([START, sequence(REFERENCES)[0]], {EventType.START_ITEM, EventType.END_SEQUENCE}),
+    "item": ([START, *sequence(REFERENCES, [])[:2]], {*IN_MEMBERS, EventType.END_ITEM}),
+    "element": (
+        [START, parts("UC", tag=REFERENCES)[0]],
+        {EventType.VALUES, EventType.SEGMENT, EventType.LAST_SEGMENT, EventType.END_ELEMENT},
+    ),
+    "fragments": ([START, IN_JPEG, fragments(REFERENCES)[0]], {EventType.START_FRAGMENT, EventType.END_FRAGMENTS}),
+    "fragment": (
+        [START, IN_JPEG, fragments(REFERENCES)[0], (EventType.START_FRAGMENT, REFERENCES, "OB", 1)],
+        {EventType.SEGMENT, EventType.LAST_SEGMENT},
+    ),
+    "end": ([START, END], set()),
+}
+EXAMPLES: dict[EventType, Event] = {
+    EventType.START_DATASET: START,
+    EventType.END_DATASET: END,
+    EventType.ELEMENT: element(PATIENT_ID, "LO", "a"),
+    EventType.BULK_DATA: (EventType.BULK_DATA, PATIENT_ID, "OB", "uri"),
+    EventType.JSON_ELEMENT: (EventType.JSON_ELEMENT, PATIENT_ID, "", "{}"),
+    EventType.START_ELEMENT: parts("UC", tag=PATIENT_ID)[0],
+    EventType.VALUES: some("a"),
+    EventType.SEGMENT: segment("a"),
+    EventType.LAST_SEGMENT: last("a"),
+    EventType.END_ELEMENT: parts("UC")[-1],
+    EventType.START_SEQUENCE: sequence(PATIENT_ID)[0],
+    EventType.START_ITEM: sequence(PATIENT_ID, [])[1],
+    EventType.END_ITEM: sequence(PATIENT_ID, [])[2],
+    EventType.END_SEQUENCE: sequence(PATIENT_ID)[-1],
+    EventType.START_FRAGMENTS: fragments(PIXELS)[0],
+    EventType.START_FRAGMENT: (EventType.START_FRAGMENT, PIXELS, "OB", 1),
+    EventType.END_FRAGMENTS: fragments(PIXELS)[-1],
+}
+
+
+@pytest.mark.parametrize("kind", EventType, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("place", PLACES)
+def test_an_event_out_of_order_is_refused(place: str, kind: EventType) -> None:
+    before, legal = PLACES[place]
+    event = EXAMPLES[kind]
+    if kind not in legal:
+        refused(*before, event)
+    elif kind not in (EventType.BULK_DATA, EventType.START_FRAGMENTS) and place != "fragment":
+        Part10Writer(io.BytesIO(), io.BytesIO).write_all([*before, event])
+
+
+def test_an_unknown_event_is_refused() -> None:
+    assert "no such event" in refused(START, (99, PATIENT_ID, "LO", ())).message
+
+
+@pytest.mark.parametrize("place", [place for place in PLACES if place != "end"])
+def test_close_refuses_what_is_not_complete(place: str) -> None:
+    writer = Part10Writer(io.BytesIO(), io.BytesIO)
+    writer.write_all(PLACES[place][0])
+    with pytest.raises(OutputError, match=r"not complete|no data set"):
+        writer.close()
+
+
+def test_sequences_nest_as_deep_as_the_limits_allow() -> None:
+    for depth, most in ((10, 2), (12, 2), (13, 3), (256, 84)):
+        options = WriteOptions(limits=Limits(depth=depth))
+        events: list[Event] = []
+        for _ in range(most):
+            events = sequence(REFERENCES, events)
+        data = write([START, *events, END], options)
+        assert parse([data], ReadOptions(limits=Limits(depth=depth)))[1] is None
+        error = refused(START, *sequence(REFERENCES, [])[:2] * most, sequence(REFERENCES)[0], options=options)
+        assert f"more than {most} sequences" in error.message
+
+
+# --- targets -----------------------------------------------------------------------------------------------------
+
+EVERYTHING: list[Event] = [
+    START,
+    element(CHARSET, "CS", "ISO_IR 100"),
+    element(0x00080070, "LO", "\xe9"),
+    *parts("OB", segment(bytes(100_000)), last(b"a")),
+    element(NAME, "PN", (NOT_LATIN, "", "")),
+    *parts("UT", segment("abc" * 50_000), last(""), tag=COMMENTS),
+    END,
+]
+
+
+def test_writing_begins_where_the_target_stands() -> None:
+    target = io.BytesIO()
+    target.write(b"before")
+    writer = Part10Writer(target, io.BytesIO)
+    writer.write_all(EVERYTHING)
+    writer.close()
+    assert target.getvalue() == b"before" + write(EVERYTHING)
+
+
+class Slow(io.BytesIO):
+    """A file that takes no more than some bytes at a time."""
+
+    def write(self, data: Any) -> int:
+        return super().write(memoryview(data)[:1000])
+
+
+def test_a_target_may_take_less_than_it_is_given() -> None:
+    target = Slow()
+    writer = Part10Writer(target, Slow)
+    writer.write_all(EVERYTHING)
+    writer.close()
+    assert target.getvalue() == write(EVERYTHING)
+
+
+def test_real_files(tmp_path: Path) -> None:
+    def temporary() -> BinaryIO:
+        return tempfile.TemporaryFile()  # type: ignore[return-value]
+
+    with (tmp_path / "a.dcm").open("w+b", buffering=0) as target:
+        writer = Part10Writer(target, temporary)  # type: ignore[arg-type]
+        for event in EVERYTHING:
+            writer.write(event)
+        writer.close()
+    assert (tmp_path / "a.dcm").read_bytes() == write(EVERYTHING)
+
+
+def test_temporary_files_are_closed() -> None:
+    files: list[BinaryIO] = []
+
+    def temporary() -> BinaryIO:
+        files.append(io.BytesIO())
+        return files[-1]
+
+    writer = Part10Writer(io.BytesIO(), temporary)
+    writer.write_all(EVERYTHING)
+    writer.close()
+    assert len(files) >= 2
+    assert all(file.closed for file in files)
+
+
+# --- pydicom's files, random data sets ---------------------------------------------------------------------------
+
+
+def without_group_lengths(events: Sequence[Event]) -> list[Event]:
+    return [event for event in events if event[1] & 0xFFFF or event[0] != EventType.ELEMENT]
+
+
+def without_oddity(value: Any) -> Any:
+    """Blanks alone are nothing, and bytes are padded to an even number (PS3.5 6.2)."""
+    if value == ("",):
+        return ()
+    return (value[0] + b"\0",) if isinstance(value, tuple) and value and _is_odd(value[0]) else value
+
+
+def _is_odd(value: Any) -> bool:
+    return isinstance(value, bytes) and len(value) % 2 == 1
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # many of the files are not quite right, which is what they are for
+@pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.name)
+def test_a_file_of_pydicom_comes_back(path: Path) -> None:
+    original = path.read_bytes()
+    events, error = parse([original], ReadOptions(force=original[128:132] != b"DICM"))
+    if error:
+        pytest.skip("the file is cut off")
+    data = write(events)
+    again, error = parse([data])
+    assert error is None
+    came = {event[1]: event for event in events if event[1] >> 16 == 2 and event[1] != 0x00020010}
+    kept = {event[1]: event for event in again if event[1] >> 16 == 2}
+    assert all(kept[tag] == event for tag, event in came.items() if tag & 0xFFFF and event[3])
+
+    def of_data_set(events: list[Event]) -> list[Event]:
+        kept = [event for event in without_group_lengths(joined(events)) if event[1] >> 16 != 2]
+        return [(kind, tag, vr, without_oddity(value)) for kind, tag, vr, value in kept]
+
+    switched = element(CHARSET, "CS", "ISO_IR 192") in again and element(CHARSET, "CS", "ISO_IR 192") not in events
+    if switched:
+        again = [event for event in again if event[1] != CHARSET]
+        events = [event for event in events if event[1] != CHARSET]
+    assert of_data_set(again) == of_data_set(events)
+    expected, loaded = dcmread(path, force=True), dcmread(io.BytesIO(data))
+    if "PixelData" in expected:
+        assert loaded.PixelData.startswith(expected.PixelData) or not expected.original_encoding[1]
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("public", [True, False])
+@given(draw=st.data())
+def test_random_data_sets_are_read_by_pydicom(public: bool, draw: st.DataObject) -> None:
+    made: Dataset = draw.draw(datasets(public=public))
+    events = [event for batch in walk(made) for event in batch]
+    loaded = dcmread(io.BytesIO(write(events)))
+    expected = [event for batch in walk(made) for event in batch]
+    assert without_padding(event for batch in walk(loaded) for event in batch) == without_padding(expected)
+
+
+def without_padding(events: Iterable[Event]) -> list[Event]:
+    """Values as they are without what a file adds and pydicom takes away."""
+    return [
+        (kind, tag, vr, _stripped(vr, value) if kind == EventType.ELEMENT else value)
+        for kind, tag, vr, value in joined(events)
+    ]
+
+
+def _stripped(vr: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if VRS[vr].word > 1 or vr in ("OB", "UN"):
+        return tuple(value + b"\0" * (len(value) & 1) for value in values)
+    if vr in ("AE", "DS", "IS", "UI"):
+        return tuple((value or "").strip() for value in values)
+    if vr == "PN":
+        values = tuple(value or ("", "", "") for value in values)
+        alphabetic, ideographic, phonetic = values[-1] if values else ("", "", "")
+        name = "=".join([alphabetic, ideographic, phonetic]).rstrip("=").rstrip("\0 ")
+        return (*values[:-1], name) if values else ()
+    if vr == "FL":
+        return tuple(unpack("<f", pack("<f", value))[0] for value in values)
+    if VRS[vr].code:
+        return values
+    return tuple((value or "").rstrip("\0 ") for value in values)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_damaged_file_is_written_or_refused() -> None:
+    source = random.Random(1)
+    count = 0
+    for path in SMALL * 20:
+        events, error = parse([damaged(source, path.read_bytes())])
+        if error:
+            continue
+        try:
+            file = write(events)
+        except OutputError:
+            continue
+        assert parse([file])[1] is None
+        count += 1
+    assert count > 100
+
+
+# --- elements in a form of their own -------------------------------------------------------------------------------
+
+
+def json_element(tag: int, text: Any) -> Event:
+    return EventType.JSON_ELEMENT, tag, "US", text
+
+
+def test_an_element_in_a_form_of_its_own_is_un_in_a_file() -> None:
+    text = '{"vr":"US","Value":["many",7]}'
+    item = sequence(REFERENCES, [json_element(PRIVATE, '"x"')])
+    data = write([START, json_element(0x00080008, text), *item, json_element(PRIVATE, '{"InlineBinary":"AP8="}'), END])
+    dataset = dcmread(io.BytesIO(data))
+    found = [dataset.get_item(0x00080008), dataset.get_item(PRIVATE), dataset[REFERENCES][0].get_item(PRIVATE)]
+    assert [(raw.VR, raw.value) for raw in found] == [("UN", b"many\\7"), ("UN", b"\x00\xff"), ("UN", b'"x" ')]
+
+
+def test_specific_character_set_in_a_form_of_its_own_is_empty_in_a_file_and_text_is_kept() -> None:
+    wrong = json_element(CHARSET, '{"vr":"CS","Value":[5]}')
+    assert read(write([START, wrong, element(PATIENT_ID, "LO", "a"), END]))[0] == element(CHARSET, "CS")
+    assert read(write([START, wrong, element(PATIENT_ID, "LO", "\u5c71"), END])) == [
+        element(CHARSET, "CS", "ISO_IR 192"),
+        element(PATIENT_ID, "LO", "\u5c71"),
+    ]
+
+
+def test_uids_in_a_form_of_their_own_are_not_those_of_the_file() -> None:
+    text = '{"vr":"UI","Value":[5]}'
+    data = write([START, json_element(SOP_CLASS, text), json_element(SOP_INSTANCE, text), END])
+    assert content(data) == b"".join([b"\x08\x00\x16\x00UN\0\0\2\0\0\x005 ", b"\x08\x00\x18\x00UN\0\0\2\0\0\x005 "])
+    assert b"\x02\x00\x03\x00" not in data[: len(data) - len(content(data))]
+
+
+def test_file_meta_information_in_a_form_of_its_own_is_kept_but_for_the_transfer_syntax() -> None:
+    text = '{"vr":"UI","Value":[5]}'
+    data = write([START, json_element(0x00020010, text), json_element(0x00020016, text), END])
+    events, error = parse([data], ReadOptions())
+    assert error is None
+    meta = {event[1]: event[2:] for event in events}
+    assert meta[0x00020010] == ("UI", ("1.2.840.10008.1.2.1",))
+    assert meta[0x00020016] == ("AE", ("5",))  # as what is UN is read if the dictionary knows it
+    assert "not above" in refused(START, element(PRIVATE, "LO"), json_element(0x00020016, text)).message
+
+
+@pytest.mark.parametrize("text", [5, None, '"\ud800"'], ids=ascii)
+def test_json_text_that_is_no_text_is_refused(text: Any) -> None:
+    assert refused(START, json_element(PRIVATE, text)).location.tag_path == "00091001"

@@ -1,0 +1,82 @@
+"""What a test of the XML reader needs: documents, and every way to feed them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from streamdicom.errors import InputError
+from streamdicom.events import Event
+from streamdicom.formats.xml import NativeXmlParser
+from streamdicom.options import ReadOptions
+from tests.formats.json.reading import KEY, MARK, Shown, shown, ways_to_cut
+
+NAMESPACE = "http://dicom.nema.org/PS3.19/models/NativeDICOM"
+DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
+
+
+def document(*attributes: str) -> str:
+    return f"<NativeDicomModel>{''.join(attributes)}</NativeDicomModel>"
+
+
+def attribute(vr: str, content: str = "", tag: str = KEY, more: str = "") -> str:
+    """The text of a DicomAttribute, which is that of the tests of the JSON reader if nothing else is said."""
+    return f'<DicomAttribute tag="{tag}" vr="{vr}"{more}>{content}</DicomAttribute>'
+
+
+def values(*texts: str) -> str:
+    return "".join(f'<Value number="{number}">{text}</Value>' for number, text in enumerate(texts, 1))
+
+
+def run(chunks: Iterable[bytes], options: ReadOptions) -> tuple[list[Shown], InputError | None]:
+    """All events, and the error that ended the stream; makes sure that the error is sticky."""
+    parser = NativeXmlParser(options=options)
+    events: list[Event] = []
+    try:
+        for chunk in chunks:
+            events += parser.feed(chunk)
+        events += parser.close()
+    except InputError as error:
+        raised = error
+    else:
+        raised = parser.error
+    assert parser.error is raised
+    if raised:
+        for again in (lambda: parser.feed(b"<a/>"), parser.close):
+            with pytest.raises(InputError) as caught:
+                again()
+            assert caught.value is raised
+    return shown(events), raised
+
+
+def read_every_way(text: str | bytes, options: ReadOptions | None = None) -> tuple[list[Shown], InputError | None]:
+    """What the parser makes of a text, having made sure that it is the same however it is cut."""
+    data = text.encode() if isinstance(text, str) else text
+    outcomes = [run(chunks, options or ReadOptions()) for chunks in ways_to_cut(data)]
+    events, error = outcomes[0]
+    for events_too, error_too in outcomes[1:]:
+        assert events_too == events
+        assert _known_of(error_too) == _known_of(error)
+    return events, error
+
+
+def _known_of(error: InputError | None) -> tuple[Any, ...] | None:
+    return error and (type(error), error.message, error.location, getattr(error, "limit", ""))
+
+
+def read_well(text: str | bytes, options: ReadOptions | None = None) -> list[Shown]:
+    events, error = read_every_way(text, options)
+    assert error is None
+    return events
+
+
+def read_badly(text: str, options: ReadOptions | None = None) -> tuple[list[Shown], InputError]:
+    """The events before a fault, and the fault, which is at the mark if there is one in the text."""
+    before, mark, behind = text.partition(MARK)
+    events, error = read_every_way(before + behind, options)
+    assert error is not None
+    if mark:
+        assert error.location.byte_offset == len(before.encode())
+    return events, error

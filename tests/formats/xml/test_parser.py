@@ -1,0 +1,683 @@
+"""Every form of the Native DICOM Model, however it is cut."""
+
+from __future__ import annotations
+
+import pytest
+
+from streamdicom.errors import DicomXmlError, InputError, LimitError, TruncatedError, XmlSyntaxError
+from streamdicom.events import Event
+from streamdicom.formats.xml import NativeXmlParser
+from streamdicom.limits import Limits
+from streamdicom.options import ReadOptions
+from tests.formats.json.reading import (
+    MARK,
+    SMALL,
+    TAG,
+    bulk_data,
+    cases,
+    element,
+    end_parts,
+    in_dataset,
+    segments,
+    sequence,
+    shown,
+    some,
+    start_parts,
+)
+from tests.formats.xml.reading import (
+    DECLARATION,
+    NAMESPACE,
+    attribute,
+    document,
+    read_badly,
+    read_every_way,
+    read_well,
+    values,
+)
+from tests.support.memory import peak
+
+_SMALL = ReadOptions(limits=SMALL)
+
+
+def _name(*groups: str, number: int = 1) -> str:
+    return f'<PersonName number="{number}">{"".join(groups)}</PersonName>'
+
+
+# --- values ------------------------------------------------------------------------------------------------------
+
+_VALUES = [
+    ("text", "LO", values("a"), ("a",)),
+    ("space", "LO", values(" a\tb "), (" a\tb ",)),
+    ("lines", "LT", values("a\nb\r\nc&#13;d"), ("a\nb\nc\rd",)),  # XML 1.0, section 2.11
+    ("markup", "LO", values("&lt;&amp;&gt;&#x41;&quot;<![CDATA[<]]>"), ('<&>A"<',)),
+    ("comment", "LO", values("a<!-- b -->c<?d e?>"), ("ac",)),
+    ("beyond-ascii", "LO", values("é山😀&#x1F600;"), ("é山😀😀",)),
+    ("empty-among-others", "CS", values("MPG", "", "XR3"), ("MPG", None, "XR3")),  # PS3.19 A.1.5
+    ("none", "LO", "", ()),
+    ("white-space", "LO", "\n \t", ()),
+    ("one-empty", "LO", values(""), ()),
+    ("two-empty", "LO", values("", ""), (None, None)),
+    ("left-out", "LO", '<Value number="2">b</Value><Value number="5">e</Value>', (None, "b", None, None, "e")),
+    ("no-number", "LO", "<Value>a</Value><Value>b</Value>", ("a", "b")),
+    ("decimal", "DS", values("1.0000", "-1e400", " 7 "), ("1.0000", "-1e400", " 7 ")),
+    ("no-decimal", "IS", values("1A"), ("1A",)),  # as from a DICOM file
+    ("integer", "US", values("0", " 65535\n", "+1"), (0, 65535, 1)),
+    ("long", "SV", values("-9223372036854775808", "9007199254740993"), (-(2**63), 2**53 + 1)),
+    ("float", "FD", values("1.5", "-1E-300", "1", " .5 "), (1.5, -1e-300, 1.0, 0.5)),
+    ("nonfinite", "FL", values("NaN", "INF", "-INF"), (float("nan"), float("inf"), float("-inf"))),
+    ("dcmtk", "FL", values("nan", "inf", "-inf"), (float("nan"), float("inf"), float("-inf"))),
+    ("java", "FL", values("Infinity", "-Infinity"), (float("inf"), float("-inf"))),
+    ("number-among-others", "US", values("1", ""), (1, None)),
+    ("tag", "AT", values("0018106A", "0018106a"), (0x0018106A, 0x0018106A)),
+    ("binary", "OB", "<InlineBinary>AAEC</InlineBinary>", (b"\0\1\2",)),
+    ("binary-in-lines", "OW", "<InlineBinary>\nAA\r\nEC\t AwQ=\n</InlineBinary>", (b"\0\1\2\3\4",)),
+    ("no-bytes", "UN", "<InlineBinary> </InlineBinary>", ()),
+    ("no-bytes-at-all", "OB", "<InlineBinary/>", ()),
+]
+
+
+@pytest.mark.parametrize(("vr", "content", "expected"), cases(_VALUES))
+def test_a_value_is_read(vr: str, content: str, expected: tuple[object, ...]) -> None:
+    assert read_well(document(attribute(vr, content))) == shown(in_dataset([element(vr, *expected)]))
+
+
+_NAMES = [
+    ("family", _name("<Alphabetic><FamilyName>Doe</FamilyName></Alphabetic>"), ("Doe", "", "")),
+    (
+        "all",
+        _name(
+            "<Alphabetic><FamilyName>a</FamilyName><GivenName>b</GivenName><MiddleName>c</MiddleName>"
+            "<NamePrefix>d</NamePrefix><NameSuffix>e</NameSuffix></Alphabetic>"
+        ),
+        ("a^b^c^d^e", "", ""),
+    ),
+    ("suffix", _name("<Alphabetic><NameSuffix>e</NameSuffix></Alphabetic>"), ("^^^^e", "", "")),
+    (
+        "other-order",
+        _name("<Phonetic><GivenName>b</GivenName><FamilyName>a</FamilyName></Phonetic>"),
+        ("", "", "a^b"),
+    ),
+    (
+        "groups",
+        _name(
+            "\n<Alphabetic>\n<FamilyName>Yamada</FamilyName>\n</Alphabetic>\n",
+            "<Ideographic><FamilyName>山田</FamilyName></Ideographic>",
+            "<Phonetic><FamilyName>やまだ</FamilyName></Phonetic>",
+        ),
+        ("Yamada", "山田", "やまだ"),
+    ),
+    ("more-than-five", _name("<Alphabetic><NameSuffix>e^f</NameSuffix></Alphabetic>"), ("^^^^e^f", "", "")),
+    ("empty-suffix", _name("<Alphabetic><FamilyName>a</FamilyName><NameSuffix/></Alphabetic>"), ("a^^^^", "", "")),
+]
+
+
+@pytest.mark.parametrize(("content", "expected"), cases(_NAMES))
+def test_a_person_name_is_read(content: str, expected: tuple[str, str, str]) -> None:
+    assert read_well(document(attribute("PN", content))) == shown(in_dataset([element("PN", expected)]))
+
+
+@pytest.mark.parametrize("content", ["", _name(), _name("<Alphabetic/>"), "<PersonName/>"])
+def test_an_empty_person_name_is_an_empty_element(content: str) -> None:
+    assert read_well(document(attribute("PN", content))) == shown(in_dataset([element("PN")]))
+
+
+def test_person_names_may_be_empty_among_others() -> None:
+    one = "<Alphabetic><FamilyName>a</FamilyName></Alphabetic>"
+    content = _name(one) + _name(number=2) + _name(one, number=4)
+    expected = [element("PN", ("a", "", ""), None, None, ("a", "", ""))]
+    assert read_well(document(attribute("PN", content))) == shown(in_dataset(expected))
+
+
+# --- data sets ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        document(attribute("LO", values("a"))),
+        DECLARATION + document(attribute("LO", values("a"))),
+        "\ufeff" + DECLARATION + document(attribute("LO", values("a"))),
+        " \n" + DECLARATION + "\n<!-- one -->" + document("\n", attribute("LO", "\n" + values("a") + "\n")) + "\n",
+        f'<NativeDicomModel xmlns="{NAMESPACE}" xml:space="preserve">{attribute("LO", values("a"))}</NativeDicomModel>',
+        f'<n:NativeDicomModel xmlns:n="{NAMESPACE}">'
+        f'<n:DicomAttribute tag="00091001" vr="LO"><n:Value number="1">a</n:Value></n:DicomAttribute>'
+        f"</n:NativeDicomModel>",
+        '<NativeDicomModel xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:noNamespaceSchemaLocation="x">'
+        f"{attribute('LO', values('a'))}</NativeDicomModel>",
+        document(f"<DicomAttribute vr='LO' keyword='' tag='00091001'>{values('a')}</DicomAttribute >"),
+    ],
+    ids=range(8),
+)
+def test_a_document_is_read_whatever_is_around_it(text: str) -> None:
+    assert read_well(text) == shown(in_dataset([element("LO", "a")]))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be", "iso-8859-1", "us-ascii"])
+def test_a_document_is_read_in_the_encodings_that_every_reader_knows(encoding: str) -> None:
+    mark = "\ufeff" if encoding in ("utf-16-le", "utf-16-be") else ""
+    name = "utf-16" if mark else encoding
+    text = f'{mark}<?xml version="1.0" encoding="{name}"?>{document(attribute("LO", values("é")))}\n'
+    data = text.encode(encoding, errors="xmlcharrefreplace")
+    assert read_well(data) == shown(in_dataset([element("LO", "é")]))
+    two = shown([*in_dataset([element("LO", "é")]), *in_dataset([element("LO", "é")], 1)])
+    assert read_well(data + data) == two
+
+
+def test_documents_may_follow_one_another() -> None:
+    one, empty = document(attribute("LO", values("a"))), "<NativeDicomModel/>"
+    expected = [*in_dataset([element("LO", "a")]), *in_dataset([], 1), *in_dataset([element("LO", "a")], 2)]
+    for between in ("", "\n", f"\n{DECLARATION}\n", "<!-- </NativeDicomModel> -->", "<?a b?> ", "\ufeff"):
+        text = one + between + empty + between + one + "\n"
+        assert read_well(text) == shown(expected)
+
+
+def test_a_data_set_is_delivered_with_its_last_byte() -> None:
+    parser = NativeXmlParser()
+    for index in range(3):
+        data = f"{DECLARATION}{document(attribute('LO', values('a')))}".encode()
+        parser.feed(data[:-1])
+        assert shown(parser.feed(data[-1:])) == shown([(2, 0, "", None)])
+        assert parser.feed(b"\n") == []
+        assert parser.bytes_consumed == (len(data) + 1) * (index + 1)
+
+
+def test_items_are_read() -> None:
+    inner = attribute("SQ", f'<Item number="1">{attribute("LO", values("a"))}</Item><Item number="2"/>')
+    text = document(attribute("SQ", f'\n<Item number="1">\n{inner}\n</Item>\n'), attribute("SQ", tag="00091002"))
+    nested = sequence([element("LO", "a")], [])
+    assert read_well(text) == shown(in_dataset([*sequence(nested), *sequence(tag=0x00091002)]))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "uri"),
+    [
+        ("uri", "http://host/a?b=1&amp;c=2", "http://host/a?b=1&c=2"),
+        ("uuid", "f6586190-e51d-01f1-ca5d-2f2756f08414", "urn:uuid:f6586190-e51d-01f1-ca5d-2f2756f08414"),
+    ],
+)
+def test_a_reference_to_bulk_data_is_read(name: str, text: str, uri: str) -> None:
+    for vr in ("OW", "US", "UT"):
+        content = f'<BulkData {name}="{text}"/>'
+        assert read_well(document(attribute(vr, content))) == shown(in_dataset([bulk_data(vr, uri)]))
+
+
+@pytest.mark.parametrize(
+    ("tag", "content", "expected"),
+    [
+        ("00100020", values("a"), element("LO", "a", tag=0x00100020)),
+        ("00100020", "", element("LO", tag=0x00100020)),
+        ("00280106", values("1"), element("US", 1, tag=0x00280106)),
+        ("7FE00010", "<InlineBinary>AAE=</InlineBinary>", element("OW", b"\0\1", tag=0x7FE00010)),
+        ("00100010", _name("<Alphabetic><FamilyName>a</FamilyName></Alphabetic>"), None),
+        ("00090010", values("ACME"), element("LO", "ACME", tag=0x00090010)),
+        ("7FE00010", '<BulkData uri="a"/>', (4, 0x7FE00010, "OW", "a")),
+    ],
+)
+def test_the_data_dictionary_has_a_vr_that_is_missing(tag: str, content: str, expected: Event | None) -> None:
+    expected = expected or element("PN", ("a", "", ""), tag=0x00100010)
+    text = document(f'<DicomAttribute tag="{tag}">{content}</DicomAttribute>')
+    assert read_well(text) == shown(in_dataset([expected]))
+
+
+def test_a_sequence_without_its_vr_is_one() -> None:
+    text = document('<DicomAttribute tag="00091001"><Item number="1"/></DicomAttribute>')
+    assert read_well(text) == shown(in_dataset(sequence([])))
+    text = document('<DicomAttribute tag="00081140"/>')
+    assert read_well(text) == shown(in_dataset(sequence(tag=0x00081140)))
+
+
+def test_elements_come_as_they_stand() -> None:
+    text = document(attribute("LO", tag="00100020"), attribute("LO", tag="00080080"), attribute("UL", tag="00080000"))
+    expected = [element("LO", tag=0x00100020), element("LO", tag=0x00080080), element("UL", tag=0x00080000)]
+    assert read_well(text) == shown(in_dataset(expected))
+
+
+# --- private elements --------------------------------------------------------------------------------------------
+
+
+def _private(tag: str, creator: str, vr: str = "LO", content: str = "") -> str:
+    return attribute(vr, content or values("x"), tag, f' privateCreator="{creator}"')
+
+
+_PRIVATE = [
+    # PS3.19 A.1.5: the block is not conveyed
+    ("standard", [_private("00090001", "A")], [(0x00090010, "A"), (0x00091001, "x")]),
+    (
+        "with-reservation",  # as DCMTK has it
+        [attribute("LO", values("A"), "00090020"), _private("00090001", "A")],
+        [(0x00090020, "A"), (0x00092001, "x")],
+    ),
+    (
+        "two-creators",
+        [_private("00090001", "A"), _private("00090002", "B"), _private("00090003", "A")],
+        [(0x00090010, "A"), (0x00091001, "x"), (0x00090011, "B"), (0x00091102, "x"), (0x00091003, "x")],
+    ),
+    (
+        "two-blocks-of-one",
+        [
+            attribute("LO", values("A"), "00090010"),
+            attribute("LO", values("A"), "00090011"),
+            _private("00090001", "A"),
+            _private("00090001", "A"),
+        ],
+        [(0x00090010, "A"), (0x00090011, "A"), (0x00091001, "x"), (0x00091101, "x")],
+    ),
+    (
+        "other-group",
+        [_private("00090001", "A"), _private("000B0001", "A")],
+        [(0x00090010, "A"), (0x00091001, "x"), (0x000B0010, "A"), (0x000B1001, "x")],
+    ),
+    ("block", [_private("00091201", "A")], [(0x00090012, "A"), (0x00091201, "x")]),
+    (
+        "block-of-another",
+        [attribute("LO", values("B"), "00090012"), _private("00091201", "A")],
+        [(0x00090012, "B"), (0x00090010, "A"), (0x00091001, "x")],
+    ),
+    (
+        "reservation-behind",
+        [_private("00090001", "A"), attribute("LO", values("A"), "00090010")],
+        [(0x00090010, "A"), (0x00091001, "x")],
+    ),
+    ("no-creator", [attribute("LO", values("x"), "00091001")], [(0x00091001, "x")]),
+    ("no-block", [attribute("LO", values("x"), "00090001")], [(0x00090001, "x")]),
+]
+
+
+@pytest.mark.parametrize(("attributes", "expected"), cases(_PRIVATE))
+def test_a_private_element_gets_the_block_of_its_creator(
+    attributes: list[str], expected: list[tuple[int, str]]
+) -> None:
+    events = [element("LO", value, tag=tag) for tag, value in expected]
+    assert read_well(document(*attributes)) == shown(in_dataset(events))
+
+
+def test_each_item_has_blocks_of_its_own() -> None:
+    item = f'<Item number="1">{_private("00090001", "B")}</Item>'
+    inner = [element("LO", "B", tag=0x00090010), element("LO", "x", tag=0x00091001)]
+    text = document(_private("00090001", "A"), _private("00090002", "A", "SQ", item), _private("00090003", "A"))
+    expected = [
+        element("LO", "A", tag=0x00090010),
+        element("LO", "x", tag=0x00091001),
+        *sequence(inner, tag=0x00091002),
+        element("LO", "x", tag=0x00091003),
+    ]
+    assert read_well(text) == shown(in_dataset(expected))
+
+
+# --- what is long ------------------------------------------------------------------------------------------------
+
+
+def test_a_long_text_flows_in_segments_that_do_not_depend_on_the_cuts() -> None:
+    text = document(attribute("LT", values("abcdefghijkl" * 2 + "&amp;")))
+    parts = [start_parts("LT"), *segments("LT", "abcdefghijkl", "abcdefghijkl", "&"), end_parts("LT")]
+    assert read_well(text, _SMALL) == shown(in_dataset(parts))
+    text = document(attribute("LT", values("abcdefghijkl")))
+    assert read_well(text, _SMALL) == shown(in_dataset([element("LT", "abcdefghijkl")]))
+
+
+def test_a_long_text_may_stand_among_others() -> None:
+    text = document(attribute("LO", values("a", "abcdefghijklm", "b")))
+    parts = [start_parts("LO"), some("LO", "a"), *segments("LO", "abcdefghijkl", "m"), some("LO", "b"), end_parts("LO")]
+    assert read_well(text, _SMALL) == shown(in_dataset(parts))
+
+
+def test_many_values_come_in_parts() -> None:
+    text = document(attribute("US", values(*"12345")))
+    parts = [start_parts("US"), some("US", 1, 2, 3, 4), some("US", 5), end_parts("US")]
+    assert read_well(text, _SMALL) == shown(in_dataset(parts))
+    text = document(attribute("LO", values("abcdefg", "hijklmn", "")))
+    parts = [start_parts("LO"), some("LO", "abcdefg", "hijklmn"), some("LO", None), end_parts("LO")]
+    assert read_well(text, _SMALL) == shown(in_dataset(parts))
+
+
+def test_many_person_names_come_in_parts() -> None:
+    one = "<Alphabetic><FamilyName>abcde</FamilyName></Alphabetic>"
+    names = [("abcde", "", "")] * 4
+    text = document(attribute("PN", "".join(_name(one, number=number) for number in (1, 2, 3, 5))))
+    parts = [start_parts("PN"), some("PN", *names[:3]), some("PN", None, names[3]), end_parts("PN")]
+    assert read_well(text, _SMALL) == shown(in_dataset(parts))
+
+
+def test_a_long_binary_value_flows_in_segments() -> None:
+    text = document(attribute("OB", "<InlineBinary>\nAAECAwQF\nBgcICQoL\nDA==\n</InlineBinary>"))
+    parts = [
+        start_parts("OB"),
+        *segments("OB", bytes(range(9)), bytes(range(9, 13))),
+        end_parts("OB"),
+    ]
+    assert read_well(text, _SMALL) == shown(in_dataset(parts))
+    text = document(attribute("OB", "<InlineBinary>" + " " * 40 + "AAECAwQFBgcI</InlineBinary>"))
+    assert read_well(text, _SMALL) == shown(in_dataset([element("OB", bytes(range(9)))]))
+
+
+def test_memory_does_not_depend_on_the_length_of_a_value() -> None:
+    def read() -> None:
+        parser = NativeXmlParser()
+        parser.feed(document(attribute("UT", '<Value number="1">')).partition("</Dicom")[0].encode())
+        for _ in range(1000):
+            for *_, value in parser.feed(b"0123456789abcdef\n" * 1000):
+                assert len(value or "") <= 64 * 1024
+
+    read()
+    assert peak(read) < 1024 * 1024
+
+
+# --- faults ------------------------------------------------------------------------------------------------------
+
+_AT = f'{MARK}<DicomAttribute tag="00091001" vr='
+
+_WRONG = [
+    # not XML
+    ("text", "no XML at all", XmlSyntaxError, "syntax error"),
+    ("json", '{"00100010":{"vr":"PN"}}', XmlSyntaxError, "not XML"),
+    ("end-tag", f"<NativeDicomModel></{MARK}Value>", XmlSyntaxError, "mismatched tag"),
+    ("control", document(attribute("LO", values(f"a{MARK}\x0c"))), XmlSyntaxError, "invalid token"),
+    ("entity", document(attribute("LO", values(f"{MARK}&a;"))), XmlSyntaxError, "undefined entity"),
+    ("twice", f'<NativeDicomModel><DicomAttribute tag="1" {MARK}tag="2"/></NativeDicomModel>', XmlSyntaxError, "dupl"),
+    ("behind", document() + "text", XmlSyntaxError, "syntax error"),
+    ("doctype", f'<!DOCTYPE a SYSTEM "file:///etc/passwd">{document()}', XmlSyntaxError, "document type"),
+    ("doctype-behind", document() + f"<!DOCTYPE a []>{document()}", XmlSyntaxError, "document type"),
+    ("encoding", f'{MARK}<?xml version="1.0" encoding="EBCDIC"?>{document()}', XmlSyntaxError, "encoding"),
+    ("no-part-of-8859", f'{MARK}<?xml version="1.0" encoding="ISO-8859-12"?>{document()}', XmlSyntaxError, "encoding"),
+    ("encoding-of-python", f'{MARK}<?xml version="1.0" encoding="cp1252"?>{document()}', XmlSyntaxError, "encoding"),
+    # not the model
+    ("root", f"{MARK}<a/>", DicomXmlError, "another element than NativeDicomModel"),
+    ("namespace", f'{MARK}<NativeDicomModel xmlns="urn:a"/>', DicomXmlError, "another element"),
+    ("dcmtk", f"{MARK}<file-format><data-set/></file-format>", DicomXmlError, "another element"),
+    ("in-data-set", document(f'{MARK}<Value number="1"/>'), DicomXmlError, "another element than DicomAttribute"),
+    ("in-value", document(attribute("LO", f'<Value number="1">{MARK}<a/></Value>')), DicomXmlError, "the end of Value"),
+    ("in-binary", document(attribute("OB", f"<InlineBinary>{MARK}<a/></InlineBinary>")), DicomXmlError, "the end of"),
+    ("in-reference", document(attribute("OB", f'<BulkData uri="a">{MARK}<a/></BulkData>')), DicomXmlError, "the end"),
+    ("in-name", document(attribute("PN", _name(f"{MARK}<FamilyName/>"))), DicomXmlError, "Alphabetic"),
+    ("in-group", document(attribute("PN", _name(f"<Alphabetic>{MARK}<Name/></Alphabetic>"))), DicomXmlError, "Family"),
+    (
+        "in-component",
+        document(attribute("PN", _name(f"<Alphabetic><FamilyName>{MARK}<a/></FamilyName></Alphabetic>"))),
+        DicomXmlError,
+        "the end",
+    ),
+    ("text-in-data-set", document(f"a{MARK}<DicomAttribute/>"), DicomXmlError, "text where DicomAttribute is due"),
+    ("text-at-end", document(f"a\u00a0b{MARK}"), DicomXmlError, "text where"),
+    ("text-in-attribute", document(attribute("LO", f"Doe{MARK}")), DicomXmlError, "text where Value or BulkData"),
+    ("text-behind-value", document(attribute("LO", f"{values('a')}b{MARK}")), DicomXmlError, "text where Value is"),
+    ("no-tag", document(f'{MARK}<DicomAttribute vr="LO"/>'), DicomXmlError, "eight hexadecimal digits"),
+    ("tag", document(f'{MARK}<DicomAttribute tag="(0009,1001)" vr="LO"/>'), DicomXmlError, "eight hexadecimal"),
+    ("keyword-only", document(f'{MARK}<DicomAttribute keyword="PatientID"/>'), DicomXmlError, "eight hexadecimal"),
+    ("no-vr", document(f'{MARK}<DicomAttribute tag="00091001"/>'), DicomXmlError, "without its VR"),
+    ("vr", document(f'{_AT}"XX"/>'), DicomXmlError, "not a value representation"),
+    ("extra", document(f'{_AT}"LO" x="1"/>'), DicomXmlError, "an XML attribute that"),
+    ("extra-of-value", document(attribute("LO", f'{MARK}<Value number="1" x="1"/>')), DicomXmlError, "an XML attr"),
+    ("duplicate", document(attribute("LO"), f'{_AT}"LO"/>'), DicomXmlError, "twice"),
+    (
+        "duplicate-before",
+        document(attribute("LO"), attribute("LO", tag="00100020"), f'{_AT}"SH"/>'),
+        DicomXmlError,
+        "twice",
+    ),
+    ("value-of-sq", document(attribute("SQ", f"{MARK}{values('a')}")), DicomXmlError, "another element than Item"),
+    ("value-of-pn", document(attribute("PN", f"{MARK}{values('a')}")), DicomXmlError, "another element than Person"),
+    ("value-of-ob", document(attribute("OB", f"{MARK}{values('a')}")), DicomXmlError, "another element than Inline"),
+    ("binary-of-us", document(attribute("US", f"{MARK}<InlineBinary/>")), DicomXmlError, "another element than Value"),
+    ("two-binary", document(attribute("OB", f"<InlineBinary/>{MARK}<InlineBinary/>")), DicomXmlError, "the end of Di"),
+    ("both", document(attribute("LT", f'{values("a")}{MARK}<BulkData uri="a"/>')), DicomXmlError, "than Value"),
+    ("bulk-data", document(f'{_AT}"LO"><BulkData uri="a"/></DicomAttribute>'), DicomXmlError, "'BulkData' for VR LO"),
+    ("no-uri", document(f'{_AT}"OB"><BulkData/></DicomAttribute>'), DicomXmlError, "one URI or UUID"),
+    ("empty-uri", document(f'{_AT}"OB"><BulkData uri=""/></DicomAttribute>'), DicomXmlError, "one URI or UUID"),
+    ("two-uris", document(f'{_AT}"OB"><BulkData uri="a" uuid="b"/></DicomAttribute>'), DicomXmlError, "one URI"),
+    ("integer", document(f'{_AT}"US">{values("1.0")}</DicomAttribute>'), DicomXmlError, "not a value of VR US"),
+    ("integer-of-python", document(f'{_AT}"UL">{values("1_0")}</DicomAttribute>'), DicomXmlError, "not a value"),
+    ("integer-digits", document(f'{_AT}"UL">{values("٣")}</DicomAttribute>'), DicomXmlError, "not a value"),
+    ("float", document(f'{_AT}"FD">{values("1,5")}</DicomAttribute>'), DicomXmlError, "not a value of VR FD"),
+    ("float-of-python", document(f'{_AT}"FD">{values("1_0.5")}</DicomAttribute>'), DicomXmlError, "not a value"),
+    ("double", document(f'{_AT}"FD">{values("1e400")}</DicomAttribute>'), DicomXmlError, "not a value of VR FD"),
+    ("blank", document(f'{_AT}"FD">{values(" ")}</DicomAttribute>'), DicomXmlError, "not a value of VR FD"),
+    ("tag-value", document(f'{_AT}"AT">{values("PatientID")}</DicomAttribute>'), DicomXmlError, "not a value of VR AT"),
+    ("base64", document(f'{_AT}"OB"><InlineBinary>A</InlineBinary></DicomAttribute>'), DicomXmlError, "not base64"),
+    ("number", document(f'{_AT}"LO"><Value number="x"/></DicomAttribute>'), DicomXmlError, "positive integer"),
+    ("zero", document(f'{_AT}"LO"><Value number="0"/></DicomAttribute>'), DicomXmlError, "ascend"),
+    ("again", document(f'{_AT}"LO">{values("a")}{values("b")}</DicomAttribute>'), DicomXmlError, "ascend"),
+    ("item-number", document(f'{_AT}"SQ"><Item number="2"/></DicomAttribute>'), DicomXmlError, "by 1"),
+    ("group-twice", document(f'{_AT}"PN">{_name("<Phonetic/><Phonetic/>")}</DicomAttribute>'), DicomXmlError, "twice"),
+    (
+        "component-twice",
+        document(f'{_AT}"PN">{_name("<Phonetic><GivenName/><GivenName/></Phonetic>")}</DicomAttribute>'),
+        DicomXmlError,
+        "twice",
+    ),
+    (
+        "equals-sign",
+        document(f'{_AT}"PN">{_name("<Phonetic><GivenName>a=b</GivenName></Phonetic>")}</DicomAttribute>'),
+        DicomXmlError,
+        "not a value of VR PN",
+    ),
+    (
+        "creator-of-standard",
+        document(f'{MARK}<DicomAttribute tag="00100020" vr="LO" privateCreator="A"/>'),
+        DicomXmlError,
+        "for an element of the standard",
+    ),
+    ("long-creator", document(f'{_AT}"LO" privateCreator="{"A" * 257}"/>'), DicomXmlError, "private creator of more"),
+    (
+        "block-twice",
+        document(_private("00090001", "A"), MARK + attribute("LO", values("B"), "00090010")),
+        DicomXmlError,
+        "reserved for another creator",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "kind", "message"), cases(_WRONG))
+def test_what_is_wrong_is_an_error_with_its_place(text: str, kind: type[InputError], message: str) -> None:
+    _, error = read_badly(text)
+    assert type(error) is kind
+    assert message in error.message
+
+
+def test_a_long_text_reserves_no_block_again() -> None:
+    again = MARK + attribute("LO", values("A" * 13), "00090010")
+    _, error = read_badly(document(_private("00090001", "A"), again), _SMALL)
+    assert "reserved for another creator" in error.message
+
+
+def test_no_block_may_be_left() -> None:
+    creators = [_private("00090001", f"A{number}") for number in range(0x10, 0x101)]
+    _, error = read_badly(document(*creators))
+    assert (type(error), error.message) == (DicomXmlError, "no private block is free (PS3.5 7.8.1)")
+
+
+def test_the_place_has_the_data_set_and_the_path() -> None:
+    item = f'<Item number="1"/><Item number="2">{attribute("US", values("x"), "00280010")}</Item>'
+    events, error = read_badly(document() + "\n" + document(attribute("SQ", item, "00081140")))
+    assert error.location.dataset_index == 1
+    assert error.location.tag_path == "00081140[1].00280010"
+    assert len(events) == 2 + 5  # the other data set, the start of this one, of the sequence and of its items
+
+
+def test_what_came_before_a_fault_is_delivered() -> None:
+    events, error = read_badly(document(attribute("LO", values("a")), f"{MARK}<Item/>"))
+    assert events == shown(in_dataset([element("LO", "a")]))[:-1]
+    events, error = read_badly(document(attribute("LT", values("abcdefghijklm\x00"))), _SMALL)
+    assert isinstance(error, XmlSyntaxError)
+    assert events == shown(in_dataset([start_parts("LT"), *segments("LT", "abcdefghijkl", "")]))[:-2]
+
+
+@pytest.mark.parametrize("form", ["LT", "OB"])
+def test_a_stream_that_stops_is_told_from_one_that_is_wrong(form: str) -> None:
+    content = values("a") if form == "LT" else "<InlineBinary>AAAA</InlineBinary>"
+    data = (DECLARATION + document(attribute(form, content)) + " ").encode()
+    for end in range(len(data) - 1):
+        _, error = read_every_way(data[:end])
+        assert type(error) is TruncatedError
+        assert error.location.byte_offset == end
+    assert read_well(data + b" <!-- -->")
+    for more in (b"<", b"<?xml", b"<!-- ", b"<Native"):
+        _, error = read_every_way(data + more)
+        assert type(error) is TruncatedError
+
+
+# --- limits ------------------------------------------------------------------------------------------------------
+
+
+def _limited(text: str, limit: str, options: ReadOptions = _SMALL) -> None:
+    _, error = read_badly(text, options)
+    assert isinstance(error, LimitError)
+    assert error.limit == limit
+
+
+def test_what_is_more_than_the_limits_allow_is_an_error() -> None:
+    for vr in ("DS", "US", "FD", "AT"):
+        _limited(document(f'{_AT}"{vr}">{values("1234567890123")}</DicomAttribute>'), "string_segment")
+    name = _name("<Alphabetic><FamilyName>abcdefghijklm</FamilyName></Alphabetic>")
+    _limited(document(f'{_AT}"PN">{name}</DicomAttribute>'), "string_segment")
+    number = f'{_AT}"UV">{values("123456789")}</DicomAttribute>'
+    _limited(document(number), "number_length", ReadOptions(limits=Limits(number_length=8)))
+    _limited(document(f'{_AT}"LO"><Value number="5"/></DicomAttribute>'), "held_values")
+    _limited(document(f'{_AT}"LO"><Value number="3"/><Value number="6"/></DicomAttribute>'), "held_values")
+    _limited(document(f'{_AT}"LO"><Value number="99999999999"/></DicomAttribute>'), "held_values")
+
+
+def test_base64_that_is_wrong_in_a_long_value_is_told_where_it_begins() -> None:
+    for text in ("AAAAAAAA====AAAA", "AAAAAAAAAAAAAAA", "!" * 40):
+        _, error = read_badly(document(f'{_AT}"OB"><InlineBinary>{text}</InlineBinary></DicomAttribute>'), _SMALL)
+        assert "not base64" in error.message
+
+
+def test_sequences_nest_as_deep_as_is_allowed() -> None:
+    def nested(depth: int) -> str:
+        start = '<DicomAttribute tag="00091001" vr="SQ"><Item number="1">'
+        return document(start * depth + "</Item></DicomAttribute>" * depth)
+
+    options = ReadOptions(limits=Limits(depth=13))
+    assert read_well(nested(3), options)
+    _, error = read_badly(nested(4), options)
+    assert isinstance(error, LimitError)
+    assert (error.limit, error.location.tag_path) == ("depth", f"{'00091001[0].' * 3}00091001")
+    assert read_well(nested(84))
+    _, error = read_badly(nested(85))
+    assert isinstance(error, LimitError)
+
+
+_ENDLESS = {
+    "attribute": document(attribute("LO", f'<Value number="{MARK}"/>')),
+    "name": document(f"<Dicom{MARK}"),
+    "comment": f"<NativeDicomModel><!-- {MARK}",
+    "instruction": f"<NativeDicomModel><?a {MARK}",
+    "reference": document(attribute("LO", values(f"&#{MARK};"))),
+    "prolog": f"<!-- {MARK}",
+    "epilog": document() + f"<!-- {MARK}",
+    "declaration": f'<?xml version="1.0" {MARK}',
+}
+
+
+@pytest.mark.parametrize("kind", _ENDLESS)
+def test_markup_that_does_not_end_is_an_error_and_takes_no_memory(kind: str) -> None:
+    before = _ENDLESS[kind].partition(MARK)[0].encode()
+    filler = (b"0" if kind == "reference" else b" " if kind == "declaration" else b"a") * 4096
+    places = set()
+
+    def read(size: int) -> None:
+        parser = NativeXmlParser()
+        with pytest.raises(LimitError) as caught:
+            parser.feed(before)
+            for _ in range(100):
+                for start in range(0, len(filler), size):
+                    parser.feed(filler[start : start + size])
+        assert caught.value.limit == "string_segment"
+        places.add(caught.value.location.byte_offset)
+        assert parser.bytes_consumed <= 64 * 1024 + 2 * 16 * 1024
+
+    for size in (4096, 1000, 97):
+        assert peak(lambda size=size: read(size)) < 2 * 1024 * 1024  # type: ignore[misc]
+    assert len(places) == 1
+
+
+def test_markup_up_to_the_limit_is_taken() -> None:
+    uri = "a" * 60_000
+    assert read_well(document(attribute("OB", f'<BulkData uri="{uri}"/>'))) == shown(in_dataset([bulk_data("OB", uri)]))
+
+
+def test_a_bomb_of_entities_costs_nothing() -> None:
+    entities = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 20))
+    text = f'<!DOCTYPE a [<!ENTITY a0 "a">{entities}]>{document(attribute("LT", values("&a19;")))}'
+    assert peak(lambda: read_badly(text)) < 1024 * 1024
+
+
+def test_names_of_attributes_and_prefixes_do_not_pile_up() -> None:
+    many = "".join(attribute("LO", tag=f"0010{number:04X}", more=f' a{number}="1"') for number in range(1, 99))
+    _, error = read_badly(document(many))
+    assert isinstance(error, DicomXmlError)
+    many = "".join(f' xmlns:n{number}="urn:a"' for number in range(17))
+    _, error = read_badly(f"<NativeDicomModel{many}/>")
+    assert isinstance(error, XmlSyntaxError)
+    assert "prefixes" in error.message
+
+
+def test_bytes_before_the_stream_count_for_places() -> None:
+    parser = NativeXmlParser(offset=1000)
+    with pytest.raises(XmlSyntaxError) as caught:
+        parser.feed(b"abc ")
+    assert caught.value.location.byte_offset == 1000
+
+
+def test_no_message_has_anything_of_the_document() -> None:
+    for _, text, *_ in _WRONG:
+        _, error = read_badly(text.replace("PatientID", "Secret"))
+        assert "Secret" not in str(error)
+
+
+def test_the_tag_of_the_tests_is_private() -> None:
+    assert TAG & 0x10000  # so that the data dictionary says nothing of it
+
+
+# --- several documents -------------------------------------------------------------------------------------------
+
+_ONE = "<NativeDicomModel></NativeDicomModel>"
+_MARKS = {"utf-8": b"\xef\xbb\xbf", "utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff", "latin-1": b""}
+
+
+@pytest.mark.parametrize("behind", ["", "\n", "<!-- é -->\r\n<?p é?> ", "<!----><?p??>"])
+@pytest.mark.parametrize("second", _MARKS)
+@pytest.mark.parametrize("first", _MARKS)
+def test_documents_in_any_encodings_may_follow_one_another(first: str, second: str, behind: str) -> None:
+    name = {"latin-1": "ISO-8859-1"}.get(second, second[:6])
+    data = _MARKS[first] + (_declared(first) + "<NativeDicomModel a='>'/>" + behind).encode(first)
+    data += _MARKS[second] + f'<?xml version="1.0" encoding="{name}"?>{_ONE}\n'.encode(second)
+    assert [value for *_, value in read_well(data)] == ["0", "None", "1", "None"]
+
+
+def _declared(encoding: str) -> str:
+    return '<?xml version="1.0" encoding="ISO-8859-1"?>' if encoding == "latin-1" else ""
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        "junk",
+        '"a',
+        "<!-- a -- b -->",
+        "<!-- a",
+        "<?",
+        "<?p",
+        "<!-",
+        "</NativeDicomModel>",
+        "]]>",
+        "&amp;",
+        "<>",
+        "<?xml?>",
+    ],
+)
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf", b"\xff\xfe"])
+def test_nothing_else_between_documents_is_passed_over(junk: str, mark: bytes) -> None:
+    encoding = "utf-16-le" if mark == b"\xff\xfe" else "utf-8"
+    for text in ("<NativeDicomModel/>", _ONE):
+        _, error = read_every_way((text + junk).encode() + mark + _ONE.encode(encoding))
+        assert isinstance(error, XmlSyntaxError | TruncatedError)
+        assert error.location.dataset_index == 0
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_the_text_before_a_fault_does_not_depend_on_the_cuts(encoding: str) -> None:
+    text = document(attribute("UT", values("abc" * 20 + "]]>")))
+    events, error = read_every_way(text.encode(encoding), _SMALL)
+    assert isinstance(error, XmlSyntaxError)
+    assert [value for *_, value in events[2:]] == ["'abcabcabcabc'"] * 4  # the last twelve may not be all

@@ -1,0 +1,113 @@
+"""Compressed streams: whole, in pieces, several members, cut, damaged, and larger than they look."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import random
+import zlib
+from collections.abc import Callable
+
+import pytest
+
+from streamdicom import InputError, TruncatedError
+from streamdicom.io.compression import Decompressor, compression_of, decompress, new_compressor
+
+zstandard = pytest.importorskip("zstandard")
+
+_KINDS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "zstd": zstandard.compress,
+    "bzip2": bz2.compress,
+    "xz": lzma.compress,
+}
+_TEXT = b"".join(b"%d " % random.Random(1).getrandbits(40) for _ in range(10_000)) + random.Random(2).randbytes(90_000)
+
+
+def _cut(data: bytes, size: int) -> list[bytes]:
+    return [data[start : start + size] for start in range(0, len(data), size)]
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000, 10**9])
+@pytest.mark.parametrize("kind", _KINDS)
+def test_what_was_compressed_comes_back_however_it_is_cut(kind: str, size: int) -> None:
+    data = _KINDS[kind](_TEXT)
+    assert compression_of(data) == kind
+    assert b"".join(decompress(_cut(data, size), kind)) == _TEXT
+
+
+@pytest.mark.parametrize("size", [1, 1000, 10**9])
+@pytest.mark.parametrize("kind", _KINDS)
+def test_members_may_follow_one_another_and_be_padded(kind: str, size: int) -> None:
+    data = _KINDS[kind](b"one ") + _KINDS[kind](b"") + _KINDS[kind](b"two") + b"\0" * 700
+    assert b"".join(decompress(_cut(data, size), kind)) == b"one two"
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+def test_a_stream_that_is_cut_anywhere_is_an_error(kind: str) -> None:
+    data = _KINDS[kind](_TEXT[:300])
+    for cut in range(len(data)):
+        with pytest.raises(TruncatedError, match=f"the {kind} stream stops before its end"):
+            list(decompress([data[:cut]], kind))
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+def test_what_follows_and_is_no_member_is_an_error(kind: str) -> None:
+    with pytest.raises(InputError, match=f"the {kind} stream is damaged"):
+        list(decompress([_KINDS[kind](b"[]") + b"something else that follows"], kind))
+
+
+@pytest.mark.parametrize("kind", ["gzip", "bzip2", "xz"])
+def test_a_stream_that_is_damaged_is_an_error(kind: str) -> None:
+    data = bytearray(_KINDS[kind](_TEXT))
+    data[len(data) // 2] ^= 0xFF
+    with pytest.raises(InputError):
+        list(decompress([bytes(data)], kind))
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+def test_pieces_are_short_whatever_they_expand_from(kind: str) -> None:
+    data = _KINDS[kind](bytes(20_000_000))
+    total = 0
+    for piece in decompress([data], kind):
+        assert len(piece) <= 65536
+        total += len(piece)
+    assert total == 20_000_000
+
+
+@pytest.mark.parametrize("kind", ["gzip", "zstd"])
+def test_members_are_made_that_others_read_and_that_are_always_the_same(kind: str) -> None:
+    members = []
+    for _ in range(2):
+        compressor = new_compressor(kind)
+        members.append(b"".join(compressor.compress(part) for part in _cut(_TEXT, 999)) + compressor.flush())
+    assert members[0] == members[1]
+    decompressed = gzip.decompress(members[0]) if kind == "gzip" else zstandard.decompress(members[0], len(_TEXT))
+    assert decompressed == _TEXT
+
+
+def test_a_text_is_not_taken_for_compressed() -> None:
+    assert compression_of(b'[{"00100010"') is None
+    assert compression_of(b"") is None
+
+
+@pytest.mark.parametrize("size", [1, 1000, 10**9])
+def test_deflate_is_what_http_means_by_it(size: int) -> None:
+    assert b"".join(decompress(_cut(zlib.compress(_TEXT), size), "deflate")) == _TEXT
+    with pytest.raises(InputError, match="the deflate stream is damaged"):
+        list(decompress([zlib.compress(_TEXT, wbits=-15)], "deflate"))
+
+
+def test_a_frame_may_not_ask_for_more_memory_than_it_is_given() -> None:
+    parameters = zstandard.ZstdCompressionParameters(window_log=24)
+    data = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    frame = data.compress(_TEXT) + data.flush()
+    assert b"".join(Decompressor("zstd").feed(frame)) == _TEXT
+    with pytest.raises(InputError, match="the zstd stream is damaged"):
+        list(Decompressor("zstd", window=2**23).feed(frame))
+
+
+def test_another_kind_is_a_wrong_call() -> None:
+    with pytest.raises(ValueError, match="gzip or zstd"):
+        new_compressor("rar")

@@ -1,0 +1,308 @@
+"""Sources and targets: what is read, and that no half-written file is left behind."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import signal
+import stat
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from streamdicom.errors import OutputError, TruncatedError
+from streamdicom.io.targets import Output, Source, chunks, not_blank
+
+_DATA = bytes(range(256)) * 1000
+
+
+def _iterable() -> Iterator[bytes]:
+    yield _DATA[:7]
+    yield b""
+    yield _DATA[7:]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        _DATA,
+        bytearray(_DATA),
+        memoryview(_DATA),
+        io.BytesIO(_DATA),
+        _iterable(),
+        [memoryview(_DATA)],
+        [bytearray(_DATA)],
+    ],
+    ids=["bytes", "bytearray", "memoryview", "file", "generator", "list-memoryview", "list-bytearray"],
+)
+def test_a_source_gives_its_bytes(source: Source) -> None:
+    read = list(chunks(source))
+    assert b"".join(read) == _DATA
+    assert all(type(chunk) is bytes for chunk in read)
+
+
+def test_a_path_gives_its_bytes_and_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    path.write_bytes(_DATA)
+    assert b"".join(chunks(path)) == b"".join(chunks(str(path))) == _DATA
+
+
+def test_a_file_is_read_from_where_it_stands_and_stays_open() -> None:
+    file = io.BytesIO(_DATA)
+    file.seek(100)
+    assert b"".join(chunks(file)) == _DATA[100:]
+    assert not file.closed
+
+
+def test_a_pipe_gives_what_it_has_without_waiting_for_more() -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(reader, "rb") as file, os.fdopen(writer, "wb", buffering=0) as sender:
+        sender.write(b"first")
+        assert next(chunks(file)) == b"first"
+
+
+@pytest.mark.parametrize("source", [io.StringIO("{}"), ["{}"], 17, None])
+def test_what_is_no_source_is_a_type_error(source: Source) -> None:
+    with pytest.raises(TypeError):
+        list(chunks(source))
+
+
+def test_a_text_file_is_told_from_a_binary_one() -> None:
+    with pytest.raises(TypeError, match="binary mode"):
+        list(chunks(io.StringIO("{}")))  # type: ignore[arg-type]
+
+
+def test_a_file_that_has_nothing_yet_is_an_error() -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    with os.fdopen(reader, "rb", buffering=0) as file, os.fdopen(writer, "wb"), pytest.raises(BlockingIOError):
+        list(chunks(file))
+
+
+@pytest.mark.parametrize("blank", [b"", b" \t\r\n", b"\xef\xbb\xbf\n", b" " * 10_000])
+def test_white_space_alone_is_no_input_however_it_is_cut(blank: bytes) -> None:
+    for pieces in ([blank], [blank[at : at + 1] for at in range(len(blank))]):
+        with pytest.raises(TruncatedError, match="the input is empty") as caught:
+            list(not_blank(pieces))
+        assert caught.value.location.byte_offset == len(blank)
+        assert list(not_blank([*pieces, b"{", b" "])) == [*pieces, b"{", b" "]
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_path_gets_its_name_only_when_it_is_complete(tmp_path: Path) -> None:
+    path = tmp_path / "out.json"
+    output = Output(path)
+    output.write(b"[")
+    assert not path.exists()
+    output.write(b"]")
+    output.commit()
+    assert path.read_bytes() == b"[]"
+    assert _names(tmp_path) == ["out.json"]
+
+
+@pytest.mark.parametrize(
+    "name", ["a" * 250, "\u00e9" * 120 + ".json", "a" + "\U0001f600" * 60, os.fsdecode(b"\xe9" * 250)]
+)
+def test_a_name_may_be_as_long_as_the_file_system_takes(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    with Output(path) as output:
+        output.write(_DATA)
+        output.commit()
+    assert path.read_bytes() == _DATA
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_discarded_leaves_nothing_and_keeps_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "out.json"
+    path.write_bytes(b"old")
+    output = Output(path)
+    output.write(b"new")
+    output.discard()
+    output.discard()
+    assert path.read_bytes() == b"old"
+    assert _names(tmp_path) == ["out.json"]
+
+
+def test_a_new_file_has_the_usual_mode_and_an_old_one_keeps_its_own(tmp_path: Path) -> None:
+    plain, old, new = tmp_path / "plain", tmp_path / "old", tmp_path / "new"
+    plain.write_bytes(b"")
+    old.write_bytes(b"")
+    old.chmod(0o600)
+    for path in (old, new):
+        output = Output(path)
+        output.commit()
+    assert stat.S_IMODE(new.stat().st_mode) == stat.S_IMODE(plain.stat().st_mode)
+    assert stat.S_IMODE(old.stat().st_mode) == 0o600
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    real, link = tmp_path / "real", tmp_path / "link"
+    real.write_bytes(b"old")
+    link.symlink_to(real)
+    output = Output(link)
+    output.write(b"new")
+    output.commit()
+    assert link.is_symlink()
+    assert real.read_bytes() == b"new"
+
+
+def test_what_is_no_regular_file_is_written_as_it_is(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    received: list[bytes] = []
+    thread = threading.Thread(target=lambda: received.append(fifo.read_bytes()))
+    thread.start()
+    output = Output(fifo)
+    output.write(b"[]")
+    output.commit()
+    thread.join(10)
+    assert received == [b"[]"]
+    assert stat.S_ISFIFO(fifo.stat().st_mode)
+
+
+def test_a_pipe_is_written_under_the_name_that_it_has_in_dev(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(reader, "rb") as file:
+        with Output(f"/dev/fd/{writer}") as output:
+            output.write(b"[]")
+            output.commit()
+        os.close(writer)
+        assert file.read() == b"[]"
+
+
+def test_what_is_read_under_a_name_in_dev_is_a_pipe_too() -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "wb") as file:
+        file.write(_DATA[:100])
+    assert b"".join(chunks(f"/dev/fd/{reader}")) == _DATA[:100]
+    os.close(reader)
+
+
+def test_an_error_names_the_path_that_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError) as missing:
+        Output("none/out.json")
+    assert missing.value.filename == "none/out.json"
+    (tmp_path / "out.json").mkdir()
+    with pytest.raises(IsADirectoryError) as folder:
+        Output("out.json")
+    assert folder.value.filename == "out.json"
+    output = Output("late.json")
+    (tmp_path / "late.json").mkdir()
+    with output, pytest.raises(IsADirectoryError) as late:
+        output.commit()
+    assert late.value.filename == "late.json"
+    assert _names(tmp_path) == ["late.json", "out.json"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no such device")
+def test_an_error_of_a_full_disk_names_the_path() -> None:
+    with Output("/dev/full") as output:
+        output.write(b"[]")
+        with pytest.raises(OSError, match="/dev/full") as full:
+            output.commit()
+    assert full.value.errno == errno.ENOSPC
+    with Output("/dev/full") as output, pytest.raises(OSError, match="/dev/full"):
+        output.write(bytes(1024 * 1024))
+
+
+def test_an_error_of_a_file_that_grows_too_long_names_the_path(tmp_path: Path, short_files: None) -> None:
+    path = tmp_path / "out.json"
+    with Output(path) as output, pytest.raises(OSError, match=str(path)):
+        for _ in range(10):
+            output.write(_DATA)
+    with Output(path) as output, output.random_access() as file, pytest.raises(OSError, match=str(path)):
+        for _ in range(10):
+            file.write(_DATA)
+    assert _names(tmp_path) == []
+
+
+@pytest.fixture
+def short_files() -> Iterator[None]:
+    """Files of this process cannot be longer than 1 MiB; what is beyond that is an error, as on a disk that is full."""
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024 * 1024, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    signal.signal(signal.SIGXFSZ, before)
+
+
+def test_a_file_of_the_caller_is_flushed_and_stays_open() -> None:
+    raw = io.BytesIO()
+    file = io.BufferedWriter(raw)
+    output = Output(file)
+    output.write(b"[]")
+    output.commit()
+    output.discard()
+    assert raw.getvalue() == b"[]"
+    assert not file.closed
+
+
+class _Dripping(io.RawIOBase):
+    """A raw file that takes three bytes at a time."""
+
+    def __init__(self) -> None:
+        self.taken = b""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]
+        self.taken += bytes(data[:3])
+        return min(3, len(data))
+
+
+def test_a_raw_file_that_takes_less_gets_the_rest_too() -> None:
+    file = _Dripping()
+    Output(file).write(b"12345678")  # type: ignore[arg-type]
+    assert file.taken == b"12345678"
+
+
+def test_a_raw_file_that_takes_no_more_yet_is_an_error() -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with os.fdopen(reader, "rb"), os.fdopen(writer, "wb", buffering=0) as file:
+        output = Output(file)  # type: ignore[arg-type]
+        with pytest.raises(BlockingIOError):
+            output.write(bytes(16 * 1024 * 1024))
+        with pytest.raises(OutputError):
+            output.write(b"]")
+
+
+def test_a_write_that_does_not_tell_has_written_all() -> None:
+    class Silent:
+        def __init__(self) -> None:
+            self.taken = b""
+
+        def write(self, data: bytes) -> None:
+            self.taken += data
+
+    file = Silent()
+    Output(file).write(b"12345678")  # type: ignore[arg-type]
+    assert file.taken == b"12345678"
+
+
+@pytest.mark.parametrize("target", [17, None, object()])
+def test_what_is_no_target_is_a_type_error(target: object) -> None:
+    with pytest.raises(TypeError):
+        Output(target)  # type: ignore[arg-type]
+
+
+def test_a_text_file_is_no_target(tmp_path: Path) -> None:
+    with (tmp_path / "out.json").open("w") as file:
+        for target in (file, io.StringIO()):
+            with pytest.raises(TypeError, match="binary mode"):
+                Output(target)  # type: ignore[arg-type]
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        Output(tmp_path / "none" / "out.json")

@@ -1,0 +1,10 @@
+"""An origin server over the current folder, for a uvicorn process of its own."""
+
+from __future__ import annotations
+
+from streamdicom.server import Index
+from streamdicom.server.app import origin_app
+
+_index = Index(".")
+_index.refresh()
+app = origin_app(_index)

@@ -1,0 +1,809 @@
+"""The origin server as a process of its own, mostly as dicomweb-client sees it, which nobody here wrote."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from io import BytesIO
+from pathlib import Path
+from shutil import copy
+from typing import Any
+
+import httpx2
+import pytest
+from dicomweb_client import DICOMwebClient
+from pydicom import Dataset, dcmread
+from pydicom.data import get_testdata_file
+from pydicom.encaps import generate_frames
+from requests import HTTPError
+from starlette.testclient import TestClient
+
+from streamdicom import ReadOptions
+from streamdicom.server import Index
+from streamdicom.server import app as app_module
+from streamdicom.server.app import origin_app
+from streamdicom.web.client.fetch import HttpStore, fetch_datasets
+from tests.server import corpus
+from tests.web.client.server import Server, serving
+
+_MIB = 1024 * 1024
+
+# No two of them have the same SOP Instance UID.
+_NAMES = (
+    "CT_small.dcm",
+    "JPEG2000.dcm",
+    "MR_small.dcm",
+    "SC_rgb_rle_2frame.dcm",
+    "SC_rgb_small_odd.dcm",
+    "image_dfl.dcm",
+    "rtdose.dcm",
+    "test-SR.dcm",
+    "waveform_ecg.dcm",
+)
+_ENCODED_OTHERWISE = ("MR_small_implicit.dcm", "MR_small_expb.dcm", "MR_small_bigendian.dcm")
+_SERIES = 12  # instances of one series
+
+
+def _fill(folder: Path) -> dict[Path, Dataset]:
+    """Files of pydicom's own, those of other encodings under UIDs of their own, and a series."""
+    for name in _NAMES:
+        copy(get_testdata_file(name), folder)
+    for number, name in enumerate(_ENCODED_OTHERWISE):
+        ds = dcmread(get_testdata_file(name))
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"1.2.9.{number}"
+        ds.StudyInstanceUID, ds.SeriesInstanceUID = "1.2.7", "1.2.8"
+        ds.save_as(folder / name)
+    for number in range(_SERIES):
+        ds = corpus.dataset(0, SOPInstanceUID=f"1.2.5.{number}", StudyInstanceUID="1.2.1", SeriesInstanceUID="1.2.2")
+        corpus.write(folder / "series" / f"{number}.dcm", ds)
+    return {path: dcmread(path) for path in sorted(folder.rglob("*.dcm"))}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("archive")
+
+
+@pytest.fixture(scope="module")
+def files(folder: Path) -> dict[Path, Dataset]:
+    return _fill(folder)
+
+
+def _hosting(folder: Path) -> AbstractContextManager[Server]:
+    return serving("tests.server.hosting:app", cwd=folder)
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path, files: dict[Path, Dataset]) -> Iterator[Server]:
+    with _hosting(folder) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client(server: Server) -> DICOMwebClient:
+    return DICOMwebClient(server.url)
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    """A folder that a test may change."""
+    return tmp_path
+
+
+@pytest.fixture
+def own(archive: Path) -> Iterator[Server]:
+    """A server of the test's own."""
+    with _hosting(archive) as running:
+        yield running
+
+
+def _uids(ds: Dataset) -> tuple[str, str, str]:
+    return str(ds.StudyInstanceUID), str(ds.SeriesInstanceUID), str(ds.SOPInstanceUID)
+
+
+def _url(server: Server, ds: Dataset) -> str:
+    study, series, instance = _uids(ds)
+    return f"{server.url}/studies/{study}/series/{series}/instances/{instance}"
+
+
+def _is_native(ds: Dataset) -> bool:
+    return not ds.file_meta.TransferSyntaxUID.is_compressed or ds.file_meta.TransferSyntaxUID.is_deflated
+
+
+# --- search ----------------------------------------------------------------------------------------------------
+
+
+def _found(results: list[dict[str, Any]], keyword: str) -> list[str]:
+    return sorted(str(Dataset.from_json(one).get(keyword)) for one in results)
+
+
+def _known(files: dict[Path, Dataset], keyword: str) -> list[str]:
+    return sorted({str(ds.get(keyword)) for ds in files.values()})
+
+
+def test_everything_is_found_at_each_level(client: DICOMwebClient, files: dict[Path, Dataset]) -> None:
+    assert _found(client.search_for_studies(), "StudyInstanceUID") == _known(files, "StudyInstanceUID")
+    assert _found(client.search_for_series(), "SeriesInstanceUID") == _known(files, "SeriesInstanceUID")
+    assert _found(client.search_for_instances(), "SOPInstanceUID") == _known(files, "SOPInstanceUID")
+
+
+def test_what_is_found_has_the_values_of_the_files(client: DICOMwebClient, files: dict[Path, Dataset]) -> None:
+    for ds in files.values():
+        [found] = client.search_for_instances(
+            search_filters={"SOPInstanceUID": ds.SOPInstanceUID}, fields=["PatientID"]
+        )
+        result = Dataset.from_json(found)
+        for keyword in ("SOPClassUID", "SOPInstanceUID", "PatientID"):
+            assert result[keyword].value == ds[keyword].value
+
+
+def test_a_study_has_its_series_and_a_series_its_instances(client: DICOMwebClient) -> None:
+    assert _found(client.search_for_series("1.2.1"), "SeriesInstanceUID") == ["1.2.2"]
+    expected = sorted(f"1.2.5.{number}" for number in range(_SERIES))
+    assert _found(client.search_for_instances("1.2.1"), "SOPInstanceUID") == expected
+    assert _found(client.search_for_instances("1.2.1", "1.2.2"), "SOPInstanceUID") == expected
+
+
+def test_filters_leave_what_they_match(client: DICOMwebClient, files: dict[Path, Dataset]) -> None:
+    found = client.search_for_series(search_filters={"Modality": "MR"})
+    expected = {str(ds.SeriesInstanceUID) for ds in files.values() if ds.Modality == "MR"}
+    assert expected
+    assert set(_found(found, "SeriesInstanceUID")) == expected
+    assert client.search_for_studies(search_filters={"PatientName": "no such*"}) == []
+
+
+def test_pages_make_the_whole(client: DICOMwebClient, files: dict[Path, Dataset]) -> None:
+    pages = [client.search_for_instances(limit=5, offset=offset) for offset in range(0, len(files) + 5, 5)]
+    assert [len(page) for page in pages[:-2]] == [5] * (len(pages) - 2)
+    assert [one for page in pages for one in page] == client.search_for_instances()
+    assert client.search_for_instances(limit=5, get_remaining=True) == client.search_for_instances()
+
+
+def test_an_answer_without_results_is_204(server: Server) -> None:
+    response = httpx2.get(f"{server.url}/studies", params={"PatientID": "nobody"})
+    assert response.status_code == 204
+    assert response.content == b""
+
+
+def test_a_wrong_key_is_told(server: Server) -> None:
+    for query in ("limit=-1", "StudyDate=yesterday", "NoSuchAttribute=1", "PatientName=%ff"):
+        assert httpx2.get(f"{server.url}/studies?{query}").status_code == 400, query
+
+
+def test_fuzzy_matching_is_off_and_the_client_is_told(server: Server) -> None:
+    response = httpx2.get(f"{server.url}/studies?fuzzymatching=true")
+    assert response.status_code == 200
+    assert response.headers["Warning"].startswith("299 ")  # PS3.18 8.3.4.2
+    assert "fuzzymatching" in response.headers["Warning"]
+
+
+def test_results_can_be_had_in_xml(server: Server) -> None:
+    response = httpx2.get(
+        f"{server.url}/studies", headers={"Accept": 'multipart/related; type="application/dicom+xml"'}
+    )
+    assert response.headers["Content-Type"].startswith('multipart/related; type="application/dicom+xml"')
+    assert response.content.count(b"<NativeDicomModel") == len(httpx2.get(f"{server.url}/studies").json())
+
+
+def test_what_cannot_be_had_is_406(server: Server) -> None:
+    for path in ("/studies", "/studies/1.2.1.0/metadata", "/studies/1.2.1.0"):
+        assert httpx2.get(server.url + path, headers={"Accept": "text/html"}).status_code == 406
+
+
+def test_the_type_of_the_parts_may_be_left_out(server: Server) -> None:
+    response = httpx2.get(f"{server.url}/studies/1.2.1", headers={"Accept": "multipart/related"})
+    assert response.headers["Content-Type"].startswith('multipart/related; type="application/dicom"')
+    assert response.content.count(b"DICM") == _SERIES
+
+
+def test_a_transfer_syntax_that_can_be_had_is_told_once(server: Server) -> None:
+    accept = 'multipart/related; type="application/dicom"; transfer-syntax=1.2.840.10008.1.2.4.50'
+    response = httpx2.get(f"{server.url}/studies/1.2.1", headers={"Accept": accept})
+    assert response.status_code == 406
+    assert response.text.count("1.2.840.10008.1.2.1") == 1
+
+
+# --- metadata and bulk data ------------------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
+def test_metadata_and_its_bulk_data_are_the_file(client: DICOMwebClient, files: dict[Path, Dataset]) -> None:
+    referred = 0
+    for path, ds in files.items():
+
+        def fetch(tag: str, vr: str, uri: str, ds: Dataset = ds) -> Any:
+            nonlocal referred
+            referred += 1
+            parts = client.retrieve_bulkdata(uri)
+            if int(tag, 16) == 0x7FE00010 and not _is_native(ds):
+                count = int(ds.get("NumberOfFrames", 1))
+                assert parts == list(generate_frames(ds.PixelData, number_of_frames=count))
+                return ds.PixelData
+            [value] = parts
+            return bytes(value)
+
+        metadata = client.retrieve_instance_metadata(*_uids(ds))
+        expected = dcmread(path)
+        found = Dataset.from_json(metadata, bulk_data_uri_handler=fetch)
+        if not expected.original_encoding[1]:  # pydicom leaves words in the order of the file
+            pixels = bytearray(expected.PixelData)
+            pixels[::2], pixels[1::2] = pixels[1::2], pixels[::2]
+            expected.PixelData = bytes(pixels)
+        assert found == expected, path.name
+    assert referred > 10
+
+
+def test_metadata_of_a_series_and_of_a_study_has_all_instances(
+    client: DICOMwebClient, files: dict[Path, Dataset]
+) -> None:
+    expected = sorted(f"1.2.5.{number}" for number in range(_SERIES))
+    assert _found(client.retrieve_series_metadata("1.2.1", "1.2.2"), "SOPInstanceUID") == expected
+    assert _found(client.retrieve_study_metadata("1.2.1"), "SOPInstanceUID") == expected
+
+
+def test_metadata_can_be_had_in_xml(server: Server) -> None:
+    response = httpx2.get(f"{server.url}/studies/1.2.1/metadata", headers={"Accept": "application/dicom+xml"})
+    assert response.content.count(b"<NativeDicomModel") == _SERIES
+
+
+def test_bulk_data_can_be_had_as_a_single_part(server: Server, files: dict[Path, Dataset], folder: Path) -> None:
+    ds = files[folder / "CT_small.dcm"]
+    url = f"{_url(server, ds)}/bulkdata/7FE00010"
+    response = httpx2.get(url, headers={"Accept": "application/octet-stream"})
+    assert response.headers["Content-Type"] == "application/octet-stream"
+    assert response.content == ds.PixelData
+    assert DICOMwebClient(server.url).retrieve_bulkdata(url, (("application/octet-stream", "*"),)) == [ds.PixelData]
+    assert list(DICOMwebClient(server.url).iter_bulkdata(url)) == [ds.PixelData]
+
+
+def test_a_value_in_an_item_has_its_place_in_its_url(server: Server, files: dict[Path, Dataset], folder: Path) -> None:
+    ds = files[folder / "waveform_ecg.dcm"]
+    [found] = httpx2.get(f"{_url(server, ds)}/metadata").json()
+    uri = found["54000100"]["Value"][0]["54001010"]["BulkDataURI"]
+    assert httpx2.get(uri, headers={"Accept": "*/*;q=0.1, application/octet-stream"}).content == (
+        ds.WaveformSequence[0].WaveformData
+    )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "00100010",
+        "7FE00010/0/7FE00010",
+        "00090010",
+        "7fe0001",
+        "7FE00010%0d%0aX: 1",
+        "..%2f..%2f..%2fetc%2fpasswd",
+        "x",
+    ],
+)
+def test_a_value_that_is_no_bulk_data_is_404(
+    server: Server, files: dict[Path, Dataset], folder: Path, value: str
+) -> None:
+    response = httpx2.get(f"{_url(server, files[folder / 'CT_small.dcm'])}/bulkdata/{value}")
+    assert response.status_code == 404
+
+
+def test_frames_come_in_the_order_in_which_they_are_asked_for(
+    client: DICOMwebClient, files: dict[Path, Dataset], folder: Path
+) -> None:
+    for name in ("rtdose.dcm", "SC_rgb_rle_2frame.dcm"):
+        ds = files[folder / name]
+        count = int(ds.NumberOfFrames)
+        if _is_native(ds):
+            size = ds.Rows * ds.Columns * ds.BitsAllocated // 8
+            frames = [ds.PixelData[start : start + size] for start in range(0, size * count, size)]
+        else:
+            frames = list(generate_frames(ds.PixelData, number_of_frames=count))
+        assert client.retrieve_instance_frames(*_uids(ds), frame_numbers=[1]) == frames[:1]
+        assert client.retrieve_instance_frames(*_uids(ds), frame_numbers=[1, 2]) == frames[:2]
+        assert list(client.iter_instance_frames(*_uids(ds), frame_numbers=[2, 1, 2])) == [
+            frames[1],
+            frames[0],
+            frames[1],
+        ]
+        with pytest.raises(HTTPError, match="404"):
+            client.retrieve_instance_frames(*_uids(ds), frame_numbers=[count + 1])
+
+
+def test_no_list_of_frames_is_400(server: Server, files: dict[Path, Dataset], folder: Path) -> None:
+    url = _url(server, files[folder / "CT_small.dcm"])
+    for text in ("0", "a", "1,,2", "-1", "1" * 30, ",".join(["1"] * 1001)):
+        assert httpx2.get(f"{url}/frames/{text}").status_code == 400, text
+
+
+def test_compressed_frames_tell_what_they_are(server: Server, files: dict[Path, Dataset], folder: Path) -> None:
+    url = f"{_url(server, files[folder / 'JPEG2000.dcm'])}/frames/1"
+    own = httpx2.get(url, headers={"Accept": 'multipart/related; type="image/jp2"'})
+    assert own.headers["Content-Type"].startswith('multipart/related; type="image/jp2"; transfer-syntax=1.2.840')
+    octets = 'multipart/related; type="application/octet-stream"'
+    assert httpx2.get(url, headers={"Accept": octets}).status_code == 406  # they would be decompressed
+    assert httpx2.get(url, headers={"Accept": f"{octets}; transfer-syntax=*"}).status_code == 200
+
+
+# --- files -----------------------------------------------------------------------------------------------------
+
+
+def _bytes_of(response: httpx2.Response) -> list[bytes]:
+    boundary = response.headers["Content-Type"].partition("boundary=")[2].encode()
+    parts = response.content.split(b"--" + boundary)[1:-1]
+    return [part.partition(b"\r\n\r\n")[2].removesuffix(b"\r\n") for part in parts]
+
+
+_ANY_SYNTAX = {"Accept": 'multipart/related; type="application/dicom"; transfer-syntax=*'}
+
+
+def test_files_come_byte_by_byte_as_they_are(server: Server, files: dict[Path, Dataset]) -> None:
+    for path, ds in files.items():
+        if ds.file_meta.TransferSyntaxUID not in ("1.2.840.10008.1.2", "1.2.840.10008.1.2.2"):
+            assert _bytes_of(httpx2.get(_url(server, ds), headers=_ANY_SYNTAX)) == [path.read_bytes()]
+
+
+def test_what_the_web_does_not_have_comes_in_explicit_vr_little_endian(
+    client: DICOMwebClient, files: dict[Path, Dataset], folder: Path
+) -> None:
+    for name in _ENCODED_OTHERWISE:  # PS3.18 8.7.3
+        ds = files[folder / name]
+        found = client.retrieve_instance(*_uids(ds))
+        assert found.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.1"
+        assert (found.pixel_array == ds.pixel_array).all()
+        assert found.PatientName == ds.PatientName
+        assert len(found) == len(ds)
+
+
+def test_a_client_that_says_no_transfer_syntax_gets_what_is_not_compressed(
+    client: DICOMwebClient, server: Server, files: dict[Path, Dataset], folder: Path
+) -> None:
+    deflated = files[folder / "image_dfl.dcm"]
+    [found] = client.retrieve_series(*_uids(deflated)[:2])
+    assert found.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.1"
+    assert found == deflated
+    compressed = files[folder / "JPEG2000.dcm"]
+    with pytest.raises(HTTPError, match="406"):
+        client.retrieve_series(*_uids(compressed)[:2])
+    syntax = compressed.file_meta.TransferSyntaxUID
+    [found] = client.retrieve_series(*_uids(compressed)[:2], media_types=(("application/dicom", syntax),))
+    assert found == compressed
+
+
+def test_a_study_and_a_series_come_as_all_of_their_files(client: DICOMwebClient) -> None:
+    expected = sorted(f"1.2.5.{number}" for number in range(_SERIES))
+    for found in (
+        client.retrieve_study("1.2.1"),
+        client.iter_study("1.2.1"),
+        client.retrieve_series("1.2.1", "1.2.2"),
+        client.iter_series("1.2.1", "1.2.2"),
+    ):
+        assert sorted(ds.SOPInstanceUID for ds in found) == expected
+
+
+def test_what_is_not_there_is_404(server: Server) -> None:
+    for path in ("/studies/1.2.99", "/studies/1.2.99/metadata", "/studies/1.2.1/series/1.9", "/nothing"):
+        assert httpx2.get(server.url + path).status_code == 404
+    instance = "/studies/1.2.1/series/1.2.2/instances/1.9"
+    for path in ("", "/metadata", "/bulkdata/7FE00010", "/frames/1"):
+        assert httpx2.get(server.url + instance + path).status_code == 404
+
+
+def test_an_instance_is_not_there_under_another_study(server: Server) -> None:
+    assert httpx2.get(f"{server.url}/studies/1.2.7/series/1.2.2/instances/1.2.5.0/metadata").status_code == 404
+
+
+def test_what_is_fetched_with_bulk_data_is_what_is_in_the_file(
+    server: Server, files: dict[Path, Dataset], folder: Path
+) -> None:
+    assert sum(1 for _ in fetch_datasets(f"{server.url}/instances", page_size=5)) == len(files)
+    for name in ("CT_small.dcm", "SC_rgb_small_odd.dcm"):
+        ds = files[folder / name]
+        options = ReadOptions(bulk_data_store=HttpStore(server.url))
+        [found] = fetch_datasets(f"{_url(server, ds)}/metadata", options=options)
+        pixels = found.PixelData
+        assert (pixels if isinstance(pixels, bytes) else pixels.read()) == ds.PixelData
+
+
+# --- hostile requests ------------------------------------------------------------------------------------------
+
+
+def _raw(server: Server, request: bytes, *, stops: bool = False) -> bytes:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        connection.sendall(request)
+        if stops:
+            connection.shutdown(socket.SHUT_WR)
+        answer = b""
+        while piece := connection.recv(65536):
+            answer += piece
+        return answer
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/studies/../../../../etc/passwd",
+        "/studies/..%2f..%2f..%2fetc%2fpasswd/metadata",
+        "/studies/%2e%2e/metadata",
+        "/studies/1.2%00/metadata",
+        "/studies/1.2%0d%0aX-Injected:%201/metadata",
+        "/studies/1.2'%20OR%20'1'='1/metadata",
+        "/studies/1.2*/metadata",
+        "/studies/%D9%A1.%D9%A2/metadata",
+        f"/studies/{'1.' * 40}1/metadata",
+        "/studies/1..2/metadata",
+        "/studies/.streamdicom/metadata",
+    ],
+)
+def test_what_is_no_uid_is_refused(server: Server, path: str) -> None:
+    answer = _raw(server, f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+    assert answer.split(b" ", 2)[1] in (b"400", b"404")
+    assert b"X-Injected" not in answer
+    assert b"root:" not in answer
+    assert httpx2.get(f"{server.url}/studies?limit=1").status_code == 200
+
+
+def test_nothing_of_a_host_gets_into_the_header(server: Server) -> None:
+    request = b"GET /studies?limit=1&fuzzymatching=true HTTP/1.1\r\nHost: %b\r\nConnection: close\r\n\r\n"
+    for host in (b'evil"\x01', b"evil<script>", b"a b", b"[", b"evil:99999999", b"x" * 5000):
+        head, _, body = _raw(server, request % host).partition(b"\r\n\r\n")
+        assert b"evil" not in head
+        if head.startswith(b"HTTP/1.1 200"):
+            json.loads(body[body.index(b"[") : body.rindex(b"]") + 1])
+
+
+def test_a_client_that_leaves_is_no_harm(server: Server) -> None:
+    for _ in range(10):
+        with socket.create_connection(("127.0.0.1", server.port)) as connection:
+            connection.sendall(b"GET /studies/1.2.1/metadata HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert httpx2.get(f"{server.url}/studies?limit=1").status_code == 200
+
+
+def test_a_damaged_file_is_told_as_the_servers_fault(archive: Path, own: Server) -> None:
+    path = corpus.write(archive / "a.dcm", corpus.dataset(0, PatientComments="x" * 5000))
+    ds = corpus.dataset(4)
+    corpus.write(archive / "b.dcm", ds)
+    with Index(archive) as index:
+        index.refresh()
+    path.write_bytes(path.read_bytes()[:400])
+    assert httpx2.get(f"{own.url}/studies/1.2.1.0/metadata").status_code == 500
+    assert httpx2.get(f"{own.url}/studies/1.2.1.0", headers=_ANY_SYNTAX).status_code == 500
+    assert len(httpx2.get(f"{own.url}/studies/1.2.1.1/metadata").json()) == 1
+
+
+def test_a_folder_that_is_away_is_told_until_it_is_back(archive: Path) -> None:
+    folder = archive / "folder"
+    corpus.write(folder / "a.dcm", corpus.dataset(0))
+    body, headers = _file(_ct()), {"Content-Type": "application/dicom"}
+    with Index(folder) as index, TestClient(origin_app(index)) as client:
+        index.refresh()
+        folder.rename(archive / "away")
+        with pytest.raises(NotADirectoryError):
+            index.refresh()
+        for response in (
+            client.get("/studies/1.2.1.0/metadata"),
+            client.post("/studies", content=body, headers=headers),
+        ):
+            assert response.status_code == 503
+            assert "No such file or directory" in response.text
+            assert str(archive) not in response.text
+        (archive / "away").rename(folder)
+        assert len(client.get("/studies/1.2.1.0/metadata").json()) == 1
+        assert client.post("/studies", content=body, headers=headers).status_code == 200
+
+
+def test_a_damaged_index_is_told_and_nothing_is_stored_that_it_lacks(
+    archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise sqlite3.DatabaseError("database disk image is malformed")
+
+    headers = {"Content-Type": "application/dicom"}
+    with Index(archive) as index, TestClient(origin_app(index)) as client:
+        monkeypatch.setattr(index, "add", fail)
+        response = client.post("/studies", content=_file(_ct()), headers=headers)
+        assert response.status_code == 409
+        assert response.json()["00081198"]["Value"][0]["00081197"]["Value"] == [0xA700]  # out of resources
+        assert _stored(archive) == []
+        monkeypatch.setattr(index, "search", fail)
+        response = client.get("/studies")
+        assert (response.status_code, response.text[:9]) == (503, "the index")
+
+
+# --- store -----------------------------------------------------------------------------------------------------
+
+
+def _stored(archive: Path) -> list[Path]:
+    return sorted(path for path in archive.rglob("*") if path.is_file() and "index.sqlite" not in path.name)
+
+
+def test_what_is_stored_is_there_at_once(archive: Path, own: Server) -> None:
+    client = DICOMwebClient(own.url)
+    datasets = [dcmread(get_testdata_file(name)) for name in ("CT_small.dcm", "JPEG2000.dcm")]
+    told = client.store_instances(datasets)
+    assert [item.ReferencedSOPInstanceUID for item in told.ReferencedSOPSequence] == [
+        ds.SOPInstanceUID for ds in datasets
+    ]
+    assert "FailedSOPSequence" not in told
+    for item, ds in zip(told.ReferencedSOPSequence, datasets, strict=True):
+        assert item.ReferencedSOPClassUID == ds.SOPClassUID
+        assert item.RetrieveURL == _url(own, ds)
+        assert client.retrieve_instance(*_uids(ds)) == ds
+        study, series, instance = _uids(ds)
+        assert dcmread(archive / study / series / f"{instance}.dcm") == ds
+    assert len(client.search_for_instances()) == 2
+    assert len(_stored(archive)) == 2
+
+
+def _post(
+    server: Server, parts: list[bytes], kind: str = "application/dicom", path: str = "/studies"
+) -> httpx2.Response:
+    body = b"".join(b"--x\r\nContent-Type: " + kind.encode() + b"\r\n\r\n" + part + b"\r\n" for part in parts)
+    headers = {"Content-Type": f'multipart/related; type="{kind}"; boundary=x', "Accept": "application/dicom+json"}
+    return httpx2.post(server.url + path, content=body + b"--x--", headers=headers, timeout=60)
+
+
+def _file(ds: Dataset) -> bytes:
+    target = BytesIO()
+    ds.save_as(target, enforce_file_format=True)
+    return target.getvalue()
+
+
+def _ct(**changes: Any) -> Dataset:
+    ds = dcmread(get_testdata_file("CT_small.dcm"))
+    for name, value in changes.items():
+        setattr(ds, name, value)
+    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+    return ds
+
+
+def test_the_bytes_of_a_file_are_kept(archive: Path, own: Server) -> None:
+    data = Path(get_testdata_file("CT_small.dcm")).read_bytes()
+    assert _post(own, [data]).status_code == 200
+    [path] = _stored(archive)
+    assert path.read_bytes() == data
+
+
+def test_the_same_instance_again_is_stored_already_and_another_of_its_uid_is_not(archive: Path, own: Server) -> None:
+    first, other = _file(_ct()), _file(_ct(PatientID="other"))
+    assert _post(own, [first]).status_code == 200
+    assert _post(own, [first]).status_code == 200
+    response = _post(own, [other])
+    assert response.status_code == 409
+    [failed] = Dataset.from_json(response.json()).FailedSOPSequence
+    assert failed.ReferencedSOPInstanceUID == _ct().SOPInstanceUID
+    assert failed.FailureReason == 0x0111
+    [path] = _stored(archive)
+    assert path.read_bytes() == first
+
+
+def test_what_can_be_stored_is_and_the_rest_is_told(archive: Path, own: Server) -> None:
+    good = _file(_ct())
+    response = _post(own, [good, b"no DICOM file", good[:-100]])
+    assert response.status_code == 202
+    told = Dataset.from_json(response.json())
+    assert len(told.ReferencedSOPSequence) == 1
+    [failed] = told.FailedSOPSequence  # its UIDs had come before it stopped
+    assert failed.FailureReason == 0xC000
+    assert [item.FailureReason for item in told.OtherFailuresSequence] == [0xC000]
+    assert len(_stored(archive)) == 1
+
+
+def test_an_instance_of_another_study_is_refused(archive: Path, own: Server) -> None:
+    assert _post(own, [_file(_ct())], path="/studies/1.2.3").status_code == 409
+    assert _stored(archive) == []
+    assert _post(own, [_file(_ct())], path=f"/studies/{_ct().StudyInstanceUID}").status_code == 200
+
+
+@pytest.mark.parametrize("uid", ["../../../evil", "1.2/../../evil", "1.2\\evil", "1.2\\3", "", "1..2", "x"])
+def test_no_uid_of_an_instance_leads_out_of_the_folder(archive: Path, own: Server, uid: str) -> None:
+    data = _file(_ct())
+    old = str(_ct().StudyInstanceUID).encode()
+    assert data.count(old) == 1
+    hostile = data.replace(old, uid.encode().ljust(len(old), b"\0"))
+    response = _post(own, [hostile])
+    assert response.status_code == 409
+    assert response.json()["00081198"]["Value"][0]["00081197"]["Value"] == [0xC000]  # it cannot be understood
+    assert _stored(archive) == []
+    assert not list(archive.parent.rglob("evil*"))
+
+
+def test_a_link_in_the_folder_leads_no_instance_out_of_it(archive: Path, own: Server, tmp_path_factory: Any) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    (archive / str(_ct().StudyInstanceUID)).symlink_to(outside)
+    assert _post(own, [_file(_ct())]).status_code == 409
+    assert [path for path in outside.rglob("*") if path.is_file()] == []
+
+
+def test_a_body_that_stops_stores_nothing(archive: Path, own: Server) -> None:
+    data = _file(_ct())
+    part = b"--x\r\nContent-Type: application/dicom\r\n\r\n" + data + b"\r\n"
+    head = (
+        b"POST /studies HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %d\r\n"
+        b'Content-Type: multipart/related; type="application/dicom"; boundary=x\r\n\r\n'
+    )
+    whole = part + part + b"--x--"
+    for end in (len(part), len(part) + 1000, len(whole) - 2):
+        _raw(own, head % len(whole) + whole[:end], stops=True)
+    answer = _raw(own, head % len(part) + part)  # the length is right, but the closing boundary is not there
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert httpx2.get(f"{own.url}/studies").status_code == 204
+    assert _stored(archive) == []
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [("", 415), ("text/plain", 415), ("multipart/related", 415), ('multipart/related; type="application/dicom"', 400)],
+)
+def test_a_body_of_another_kind_is_refused(archive: Path, own: Server, content_type: str, status: int) -> None:
+    response = httpx2.post(f"{own.url}/studies", content=b"abc", headers={"Content-Type": content_type})
+    assert response.status_code == status
+    assert _stored(archive) == []
+
+
+def test_metadata_in_json_is_stored_with_its_bulk_data(archive: Path, own: Server) -> None:
+    ds = _ct()
+    metadata = ds.to_json_dict(
+        bulk_data_threshold=1024, bulk_data_element_handler=lambda element: f"bulk/{element.tag:08X}"
+    )
+    bulk = {f"bulk/{element.tag:08X}": element.value for element in ds if isinstance(element.value, bytes)}
+    body = b"--x\r\nContent-Type: application/dicom+json\r\n\r\n" + json.dumps([metadata]).encode() + b"\r\n"
+    for uri, value in bulk.items():
+        if f'"{uri}"' in json.dumps(metadata):
+            body += b"--x\r\nContent-Type: application/octet-stream\r\nContent-Location: " + uri.encode()
+            body += b"\r\n\r\n" + value + b"\r\n"
+    headers = {"Content-Type": 'multipart/related; type="application/dicom+json"; boundary=x'}
+    response = httpx2.post(f"{own.url}/studies", content=body + b"--x--", headers=headers)
+    assert response.status_code == 200, response.text
+    assert DICOMwebClient(own.url).retrieve_instance(*_uids(ds)) == ds
+
+
+def test_metadata_whose_bulk_data_is_missing_is_not_stored(archive: Path, own: Server) -> None:
+    metadata = _ct().to_json_dict(bulk_data_threshold=1024, bulk_data_element_handler=lambda _: "http://a/b")
+    headers = {"Content-Type": "application/dicom+json"}
+    response = httpx2.post(f"{own.url}/studies", content=json.dumps([metadata]), headers=headers)
+    assert response.status_code == 409
+    assert _stored(archive) == []
+
+
+def test_writers_at_once_store_each_instance_once(archive: Path, own: Server) -> None:
+    instances = [_file(_ct(SOPInstanceUID=f"1.2.3.{number}")) for number in range(10)]
+    other = _file(_ct(SOPInstanceUID="1.2.3.0", SeriesInstanceUID="1.2.77"))
+    statuses: list[int] = []
+
+    def write(parts: list[bytes]) -> None:
+        statuses.append(_post(own, parts).status_code)
+
+    writers = [threading.Thread(target=write, args=[instances]) for _ in range(4)]
+    writers += [threading.Thread(target=write, args=[[other]]) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert set(statuses) <= {200, 202, 409}
+    found = DICOMwebClient(own.url).search_for_instances()
+    assert _found(found, "SOPInstanceUID") == sorted(f"1.2.3.{number}" for number in range(10))
+    assert len(_stored(archive)) == 10
+
+
+def test_what_is_left_of_a_server_that_was_killed_is_never_served_and_goes(archive: Path) -> None:
+    old, new = archive / ".streamdicom" / "incoming-old", archive / ".streamdicom" / "incoming-new"
+    for path in (old, new):
+        path.mkdir(parents=True)
+        (path / "0.partial").write_bytes(_file(_ct()))
+    os.utime(old, (0, 0))
+    with Index(archive) as index:
+        index.refresh()
+        with TestClient(origin_app(index)) as client:
+            assert client.get("/instances").status_code == 204
+    assert not old.exists()
+    assert new.exists()
+
+
+def test_an_answer_that_cannot_be_had_stores_nothing(archive: Path, own: Server) -> None:
+    headers = {"Content-Type": "application/dicom", "Accept": "text/html"}
+    assert httpx2.post(f"{own.url}/studies", content=_file(_ct()), headers=headers).status_code == 406
+    assert _stored(archive) == []
+
+
+def test_a_server_that_is_read_only_takes_nothing(archive: Path) -> None:
+    with Index(archive) as index, TestClient(origin_app(index, read_only=True)) as client:
+        assert client.post("/studies", content=b"").status_code == 405
+
+
+# --- DICOM JSON, and what changes ------------------------------------------------------------------------------
+
+
+def test_a_folder_of_dicom_json_is_served_as_one_of_files(archive: Path) -> None:
+    ds = _ct()
+    (archive / "bulk").mkdir()
+    (archive / "bulk" / "pixels").write_bytes(ds.PixelData)
+    pixels = lambda element: "bulk/pixels" if element.keyword == "PixelData" else "http://other.example/x"  # noqa: E731
+    other = _ct(SOPInstanceUID="1.2.3")
+    del other.PixelData
+    texts = [
+        json.dumps(ds.to_json_dict(bulk_data_threshold=5000, bulk_data_element_handler=pixels)),
+        json.dumps(other.to_json_dict()),
+    ]
+    (archive / "two.json").write_text(f"[{', '.join(texts)}]")
+    with _hosting(archive) as server:
+        client = DICOMwebClient(server.url)
+        assert len(client.search_for_instances()) == 2
+        metadata = client.retrieve_instance_metadata(*_uids(ds))
+        assert client.retrieve_bulkdata(metadata["7FE00010"]["BulkDataURI"]) == [ds.PixelData]
+        for expected in (ds, other):
+            assert client.retrieve_instance(*_uids(expected)) == expected
+
+
+def test_a_reference_of_dicom_json_leads_nowhere_but_beside_it(archive: Path, tmp_path_factory: Any) -> None:
+    secret = tmp_path_factory.mktemp("secret") / "x"
+    secret.write_text("secret")
+    for number, uri in enumerate(("../../etc/passwd", f"file://{secret}", str(secret), ".streamdicom/index.sqlite")):
+        ds = _ct(SOPInstanceUID=f"1.2.3.{number}").to_json_dict()
+        ds["7FE00010"] = {"vr": "OW", "BulkDataURI": uri}
+        (archive / f"{number}.json").write_text(json.dumps(ds))
+    with Index(archive) as index, TestClient(origin_app(index)) as client:
+        index.refresh()
+        found = client.get("/studies/" + str(_ct().StudyInstanceUID) + "/metadata").json()
+        assert len(found) == 4
+        for ds in found:
+            uri = ds["7FE00010"]["BulkDataURI"]
+            for path in (uri, uri.partition("/bulkdata/")[0]):
+                response = client.get(path)
+                assert response.status_code == 404
+                assert b"secret" not in response.content
+
+
+def test_elements_in_another_order_are_served_in_theirs(archive: Path) -> None:
+    ds = _ct()
+    (archive / "backwards.json").write_text(json.dumps(dict(reversed(ds.to_json_dict().items()))))
+    other = _ct(SOPInstanceUID="1.2.3")
+    data = _file(other)
+    patient_id = b"\x10\0\x20\0LO\x04\x001CT1"
+    assert data.count(patient_id) == 1  # behind which it is put back
+    (archive / "moved.dcm").write_bytes(data.replace(patient_id, b"") + patient_id)
+    with _hosting(archive) as server:
+        client = DICOMwebClient(server.url)
+        for expected in (ds, other):
+            metadata = client.retrieve_instance_metadata(*_uids(expected))
+            assert list(metadata) == sorted(metadata)
+            assert metadata["00100020"]["Value"] == ["1CT1"]
+        assert client.retrieve_instance(*_uids(ds)) == ds
+
+
+def test_files_that_come_later_are_found(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app_module, "_SHORTEST_PAUSE", 0.05)
+    with Index(archive) as index, TestClient(origin_app(index)) as client:
+        assert client.get("/studies").status_code == 204
+        path = corpus.write(archive / "a.dcm", corpus.dataset(0))
+        _wait(lambda: client.get("/studies").status_code == 200)
+        path.unlink()
+        _wait(lambda: client.get("/studies").status_code == 204)
+
+
+def _wait(condition: Any) -> None:
+    for _ in range(200):
+        if condition():
+            return
+        threading.Event().wait(0.05)
+    raise AssertionError("it did not come about")
+
+
+# --- memory ----------------------------------------------------------------------------------------------------
+
+
+def test_memory_does_not_depend_on_the_number_of_instances(archive: Path) -> None:
+    text = corpus.dataset(0, SOPInstanceUID="1.2.3.4", PatientComments="x" * 5000).to_json()
+    with (archive / "all.json").open("w") as file:
+        for number in range(4000):
+            file.write(text.replace("1.2.3.4", f"1.2.3.{number}") + "\n")
+    with _hosting(archive) as server:
+        httpx2.get(f"{server.url}/instances?limit=100")
+        before = server.forget_peak()
+        size = 0
+        for path in ("/instances", "/studies/1.2.1.0/metadata", "/studies/1.2.1.0"):
+            with httpx2.stream("GET", server.url + path, headers={"Accept": "*/*"}, timeout=120) as response:
+                size += sum(map(len, response.iter_bytes()))
+        assert size > 40 * _MIB
+        assert server.peak - before < 8 * _MIB

@@ -1,0 +1,240 @@
+"""The push parser of data sets and its mirror, the push writer."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import NoReturn
+
+import pytest
+from pydicom import Dataset
+from pydicom.dataelem import DataElement
+
+from streamdicom import (
+    Converter,
+    ConverterError,
+    Converters,
+    DatasetEncoder,
+    DatasetParser,
+    DeviationWarning,
+    Element,
+    Event,
+    EventType,
+    InputError,
+    OutputError,
+    ReadOptions,
+    StreamDicomError,
+    TruncatedError,
+    WriteOptions,
+    iter_datasets,
+    iter_events,
+)
+from tests.support.memory import peak
+
+_MIB = 1024 * 1024
+_BULK = b'{"00100020":{"vr":"LO","Value":["1"]},"7FE00010":{"vr":"OB","BulkDataURI":"a"}}'
+
+
+def _patient(name: str) -> Dataset:
+    dataset = Dataset()
+    dataset.PatientID = name
+    return dataset
+
+
+def test_an_encoder_gives_what_a_parser_takes() -> None:
+    encoder, parser = DatasetEncoder(), DatasetParser()
+    datasets = [_patient(str(n)) for n in range(5000)]
+    blocks = [*chain.from_iterable(map(encoder.encode, datasets)), encoder.close()]
+    assert len(blocks) > 3
+    assert all(len(block) < 100_000 for block in blocks)
+    assert [*chain.from_iterable(map(parser.feed, blocks)), *parser.close()] == datasets
+
+
+def test_nothing_is_written_before_it_is_asked_for() -> None:
+    encoder = DatasetEncoder(array=False)
+    encoder.encode(_patient("1"))
+    assert list(encoder.encode(_patient("2"))) == []
+    assert json.loads(encoder.close())["00100020"]["Value"] == ["2"]
+
+
+def test_flush_gives_what_is_pending() -> None:
+    encoder = DatasetEncoder()
+    assert list(encoder.encode(_patient("1"))) == []
+    assert encoder.flush() == b'[{"00100020":{"vr":"LO","Value":["1"]}}'
+    assert encoder.flush() == b""
+    assert encoder.close() == b"]"
+
+
+def test_a_line_is_complete_when_it_is_flushed() -> None:
+    encoder = DatasetEncoder(options=WriteOptions(ndjson=True))
+    for name in "12":
+        assert list(encoder.encode(_patient(name))) == []
+        assert encoder.flush() == b'{"00100020":{"vr":"LO","Value":["%b"]}}\n' % name.encode()
+    assert encoder.close() == b""
+
+
+def test_a_long_value_comes_in_blocks_while_they_are_taken() -> None:
+    dataset = Dataset()
+    dataset.add(DataElement(0x7FE00010, "OB", bytes(64 * _MIB)))
+
+    def write() -> None:
+        encoder = DatasetEncoder(array=False)
+        assert sum(map(len, encoder.encode(dataset))) + len(encoder.close()) > 64 * _MIB * 4 / 3
+
+    assert peak(write) < 4 * _MIB
+
+
+def test_a_data_set_that_was_not_taken_to_its_end_ends_the_array() -> None:
+    dataset = Dataset()
+    dataset.add(DataElement(0x7FE00010, "OB", bytes(_MIB)))
+    encoder = DatasetEncoder()
+    next(iter(encoder.encode(dataset)))
+    with pytest.raises(OutputError, match="START_DATASET"):
+        list(encoder.encode(_patient("1")))
+    with pytest.raises(OutputError):
+        encoder.close()
+
+
+def test_an_error_is_sticky_and_leaves_the_array_open() -> None:
+    dataset = Dataset()
+    dataset.add_new(0x00080018, "UI", "1.2")
+    dataset.add(DataElement(0x00090010, "ZZ", "?", validation_mode=0))
+    encoder = DatasetEncoder()
+    for attempt in (lambda: list(encoder.encode(dataset)), lambda: list(encoder.encode(_patient("1"))), encoder.close):
+        with pytest.raises(OutputError):
+            attempt()
+    parser = DatasetParser()
+    parser.feed(encoder.flush())
+    with pytest.raises(TruncatedError):
+        parser.close()
+
+
+def _failing(*_: object) -> NoReturn:
+    raise OSError("of the caller")
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        (_BULK, ReadOptions(bulk_data_uri_handler=_failing)),
+        (_BULK, ReadOptions(select={"PatientID": _failing})),
+        (b'{"00100020":{"vr":"LO","Value":"1"}}', ReadOptions(on_deviation=_failing)),
+    ],
+    ids=["handler", "select", "deviation"],
+)
+def test_an_exception_of_the_caller_stops_the_parser(text: bytes, options: ReadOptions) -> None:
+    parser = DatasetParser(options=options)
+    with pytest.raises(OSError, match="of the caller") as first:
+        parser.feed(b"[" + text)
+    assert parser.error
+    for attempt in (lambda: parser.feed(b",{}"), parser.close):
+        with pytest.raises(InputError, match="stopped by OSError") as again:
+            attempt()
+        assert again.value is parser.error
+        assert again.value.__cause__ is first.value
+
+
+def _only_one(values: tuple[str, ...]) -> bool:
+    return values == ("1",) or _failing()
+
+
+class _OnlyOne(Converter):
+    def read(self, element: Element) -> Element:
+        assert _only_one(element.values)
+        return element
+
+
+@pytest.mark.parametrize(
+    ("options", "kind"),
+    [
+        (ReadOptions(bulk_data_uri_handler=_failing), OSError),
+        (ReadOptions(select={"PatientID": _only_one}), OSError),
+        (ReadOptions(converters=Converters({"PatientID": _OnlyOne()})), ConverterError),
+    ],
+    ids=["handler", "select", "converter"],
+)
+def test_data_sets_before_an_exception_of_the_caller_come_first(options: ReadOptions, kind: type[Exception]) -> None:
+    text = b'[{"00100020":{"vr":"LO","Value":["1"]}},%s,{' % _BULK.replace(b'"1"', b'"2"')
+    parser = DatasetParser(options=options)
+    assert [dataset.PatientID for dataset in parser.feed(text)] == ["1"]
+    error = parser.error
+    with pytest.raises(kind) as first:
+        parser.close()
+    with pytest.raises(StreamDicomError) as again:
+        parser.feed(b"}]")
+    assert error is again.value is parser.error
+    assert first.value is (again.value if kind is ConverterError else again.value.__cause__)
+    datasets = iter_datasets(text, options=options)
+    assert next(datasets).PatientID == "1"
+    with pytest.raises(kind):
+        next(datasets)
+
+
+def test_a_warning_that_is_an_error_stops_the_parser() -> None:
+    parser = DatasetParser()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(DeviationWarning):
+            parser.feed(b'[{"00100020":{"vr":"LO","Value":"1"}},{}')
+    with pytest.raises(InputError, match="stopped by DeviationWarning"):
+        parser.feed(b",{}")
+
+
+def test_an_error_of_ours_in_a_handler_is_sticky_too() -> None:
+    def handler(uri: str) -> None:
+        raise OutputError("of the caller")
+
+    parser = DatasetParser(options=ReadOptions(bulk_data_uri_handler=handler))
+    for attempt in (lambda: parser.feed(b"[" + _BULK), lambda: parser.feed(b",{}"), parser.close):
+        with pytest.raises(OutputError, match="of the caller"):
+            attempt()
+
+
+def test_nothing_comes_behind_the_end() -> None:
+    for array in (True, False):
+        encoder = DatasetEncoder(array=array)
+        assert list(encoder.encode(_patient("1"))) == []
+        encoder.close()
+        attempts: list[Callable[[], object]] = [
+            lambda encoder=encoder: list(encoder.encode(_patient("2"))),
+            lambda encoder=encoder: list(encoder.encode_events(iter_events(b"{}"))),
+            encoder.close,
+        ]
+        for attempt in attempts:
+            with pytest.raises(OutputError, match="closed"):
+                attempt()
+        assert encoder.flush() == b""
+
+
+def test_only_data_sets_are_taken() -> None:
+    with pytest.raises(TypeError, match="Dataset"):
+        list(DatasetEncoder().encode({}))  # type: ignore[arg-type]
+
+
+def test_events_are_taken_too() -> None:
+    encoder = DatasetEncoder(options=WriteOptions(exclude=["PatientID"]))
+    events = [*iter_events(b'[{"00100020":{"vr":"LO","Value":["1"]}},{}]')]
+    assert events[0][0] == EventType.START_DATASET
+    assert b"".join(encoder.encode_events(events)) + encoder.close() == b"[{},{}]"
+
+
+def test_events_that_break_off_end_the_array() -> None:
+    def events() -> Iterator[Event]:
+        yield from iter_events(b"{}")
+        raise OSError("of the caller")
+
+    encoder = DatasetEncoder()
+    with pytest.raises(OSError, match="of the caller") as first:
+        list(encoder.encode_events(events()))
+    attempts: list[Callable[[], object]] = [lambda: list(encoder.encode_events(iter_events(b"{}"))), encoder.close]
+    for attempt in attempts:
+        with pytest.raises(OutputError, match="stopped by OSError") as again:
+            attempt()
+        assert again.value.__cause__ is first.value
+
+
+def test_a_line_has_no_indent() -> None:
+    with pytest.raises(ValueError, match="NDJSON"):
+        DatasetEncoder(indent=1, options=WriteOptions(ndjson=True))
