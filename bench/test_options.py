@@ -76,7 +76,7 @@ def _is_strict(text: str) -> bool:
         ("bytes -> events, on_deviation", ReadOptions(on_deviation=DeviationLog()), 0.97),
         ("bytes -> events, strict", _STRICT, 0.97),
         ("bytes -> events, on_error: keep", ReadOptions(on_error="keep"), 0.97),
-        ("bytes -> events, nothing selected", ReadOptions(select={"Modality": "none"}), 1),
+        ("bytes -> events, nothing selected", ReadOptions(where={"Modality": "none"}), 1),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -90,7 +90,7 @@ def test_read_events(benchmark: BenchmarkFixture, array: Array, way: str, option
     [
         ("bytes -> data sets", ReadOptions(), None),
         ("bytes -> data sets, include ten", ReadOptions(include=_TEN), 2),
-        ("bytes -> data sets, nothing selected", ReadOptions(select={"Modality": "none"}), 2),
+        ("bytes -> data sets, nothing selected", ReadOptions(where={"Modality": "none"}), 2),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

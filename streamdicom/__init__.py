@@ -23,8 +23,14 @@ from streamdicom.api import (
     write_events,
     write_file,
 )
-from streamdicom.bulkdata.directory import DirectoryStore, FsspecStore
-from streamdicom.bulkdata.policy import BulkDataAction, BulkDataInfo, BulkDataPolicy, BulkDataStore
+from streamdicom.bulkdata import (
+    BulkDataAction,
+    BulkDataInfo,
+    BulkDataPolicy,
+    BulkDataStore,
+    DirectoryStore,
+    FsspecStore,
+)
 from streamdicom.codec import DatasetEncoder, DatasetParser
 from streamdicom.converters import Converter, Converters, Element, PrivateKey
 from streamdicom.deviations import DEVIATIONS, Deviation, DeviationLog, DeviationWarning, Severity
@@ -49,9 +55,9 @@ from streamdicom.errors import (
     XmlSyntaxError,
 )
 from streamdicom.events import Event, EventType
-from streamdicom.filters.bulk_data import load_bulk_data, store_bulk_data
-from streamdicom.formats.json import EventParser
-from streamdicom.integrations.json import (
+from streamdicom.filters import load_bulk_data, store_bulk_data
+from streamdicom.formats.json import JsonParser
+from streamdicom.integrations import (
     DicomJSONEncoder,
     json_default,
     json_object_hook,
@@ -88,10 +94,10 @@ __all__ = [
     "DirectoryStore",
     "Element",
     "Event",
-    "EventParser",
     "EventType",
     "FsspecStore",
     "InputError",
+    "JsonParser",
     "JsonSyntaxError",
     "LimitError",
     "Limits",

@@ -14,16 +14,14 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TypeAlias, TypeVar
 
-from streamdicom.codec import BROKEN_OFF, DatasetEncoder, DatasetParser, broken_off, stream_reading
+from streamdicom.codec import SOURCE_LOST, DatasetEncoder, DatasetParser, reading_pipeline, truncated_by
 from streamdicom.errors import OutputError, StreamDicomError
 from streamdicom.events import Event
-from streamdicom.io.targets import CHUNK, as_bytes
-from streamdicom.options import ReadOptions, WriteOptions, given
+from streamdicom.io import CHUNK, as_bytes
+from streamdicom.options import ReadOptions, WriteOptions, options_or_default
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
-
-__all__ = ["AsyncDatasetWriter", "AsyncSource", "AsyncTarget", "aiter_datasets", "aiter_events"]
 
 _T = TypeVar("_T")
 
@@ -65,7 +63,7 @@ class _Parser(Protocol[_T]):
 
 
 def aiter_datasets(
-    source: AsyncSource, *, options: ReadOptions | None = None, file_dataset: bool = False
+    source: AsyncSource, *, options: ReadOptions | None = None, as_file: bool = False
 ) -> AsyncGenerator[Dataset, None]:
     """As ``iter_datasets``, from a source that is waited for.
 
@@ -76,7 +74,7 @@ def aiter_datasets(
     Args:
         source: An ``asyncio.StreamReader``, another object with such a ``read``, or an async iterable of bytes.
         options: What is taken, what is chosen of it, and what becomes of bulk data.
-        file_dataset: Whether to make FileDataset objects.
+        as_file: Whether to make FileDataset objects.
 
     Raises:
         TruncatedError: The source ended within a document, or with a ConnectionError, a TimeoutError or an EOFError,
@@ -93,7 +91,7 @@ def aiter_datasets(
     ['17']
     """
     # Made at once, because what is in force here may not be when the first data set is asked for.
-    return _fed(DatasetParser(options=options, file_dataset=file_dataset), source, iter)
+    return _fed(DatasetParser(options=options, as_file=as_file), source, iter)
 
 
 def aiter_events(source: AsyncSource, *, options: ReadOptions | None = None) -> AsyncGenerator[Event, None]:
@@ -117,9 +115,9 @@ def aiter_events(source: AsyncSource, *, options: ReadOptions | None = None) -> 
     >>> asyncio.run(main())
     [0, ('17',), None]
     """
-    options = given(options, ReadOptions)
-    parser, stages = stream_reading(options, options.bulk_data_store)
-    return _fed(parser, source, stages.run)
+    options = options_or_default(options, ReadOptions)
+    parser, pipeline = reading_pipeline(options, options.bulk_data_store)
+    return _fed(parser, source, pipeline.iter)
 
 
 async def _fed(
@@ -145,8 +143,8 @@ async def _read(parser: _Parser[_T], source: AsyncSource) -> AsyncGenerator[byte
                 yield chunk
     except StreamDicomError:  # of a source that is a stream of ours
         raise
-    except BROKEN_OFF as error:
-        raise broken_off(parser, error, size) from error
+    except SOURCE_LOST as error:
+        raise truncated_by(parser, error, size) from error
 
 
 async def _chunks(source: AsyncSource) -> AsyncGenerator[bytes, None]:

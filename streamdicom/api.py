@@ -14,31 +14,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, cast
 
-from streamdicom.codec import BROKEN_OFF, DatasetEncoder, DatasetParser, broken_off, stream_reading
+from streamdicom.codec import SOURCE_LOST, DatasetEncoder, DatasetParser, reading_pipeline, truncated_by
 from streamdicom.errors import InputError, Location, StreamDicomError
 from streamdicom.events import END_DATASET, Event
-from streamdicom.filters.pipeline import Stages
-from streamdicom.formats.spec import Parser
-from streamdicom.io.targets import Output, Source, Target, chunks, temporary
-from streamdicom.options import ReadOptions, WriteOptions, given
+from streamdicom.filters import Pipeline
+from streamdicom.formats import Parser
+from streamdicom.io import Output, Source, Target, chunks, temporary
+from streamdicom.options import ReadOptions, WriteOptions, options_or_default
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset, FileDataset
-
-__all__ = [
-    "DatasetWriter",
-    "dump",
-    "dumps",
-    "iter_datasets",
-    "iter_events",
-    "iter_file_events",
-    "load",
-    "load_file",
-    "loads",
-    "loads_file",
-    "write_events",
-    "write_file",
-]
 
 _DECLARED = re.compile(r"""\ufeff?[ \t\r\n]*<\?xml[^?>]*?(\sencoding\s*=\s*(?:"[^"?>]*"|'[^'?>]*'))""")
 
@@ -46,9 +31,7 @@ _DECLARED = re.compile(r"""\ufeff?[ \t\r\n]*<\?xml[^?>]*?(\sencoding\s*=\s*(?:"[
 # --- reading ---------------------------------------------------------------------------------------------------
 
 
-def iter_datasets(
-    source: Source, *, options: ReadOptions | None = None, file_dataset: bool = False
-) -> Iterator[Dataset]:
+def iter_datasets(source: Source, *, options: ReadOptions | None = None, as_file: bool = False) -> Iterator[Dataset]:
     """The data sets of a stream of DICOM JSON (PS3.18 Annex F) or of XML (PS3.19 Annex A), each with its last byte.
 
     Memory holds what one chunk completes, however many data sets there are. A single data set is read as an array
@@ -58,7 +41,7 @@ def iter_datasets(
     Args:
         source: A path, a binary file, a socket, bytes, or an iterable of bytes.
         options: What is taken, what is chosen of it, and what becomes of bulk data.
-        file_dataset: Whether to make FileDataset objects.
+        as_file: Whether to make FileDataset objects.
 
     Raises:
         TruncatedError: The source ended within a document, or with a ConnectionError, a TimeoutError or an EOFError,
@@ -70,7 +53,7 @@ def iter_datasets(
     ['17']
     """
     # Made at once, because what is in force here may not be when the first data set is asked for.
-    return _datasets(DatasetParser(options=options, file_dataset=file_dataset), source)
+    return _datasets(DatasetParser(options=options, as_file=as_file), source)
 
 
 def _datasets(parser: DatasetParser, source: Source) -> Iterator[Dataset]:
@@ -90,8 +73,8 @@ def _read(parser: DatasetParser | Parser, source: Source) -> Iterator[bytes]:
             yield chunk
     except StreamDicomError:  # of a source that is a stream of ours
         raise
-    except BROKEN_OFF as error:
-        raise broken_off(parser, error, size) from error
+    except SOURCE_LOST as error:
+        raise truncated_by(parser, error, size) from error
 
 
 def iter_events(source: Source, *, options: ReadOptions | None = None) -> Iterator[Event]:
@@ -113,9 +96,9 @@ def iter_events(source: Source, *, options: ReadOptions | None = None) -> Iterat
     ...         print(f"{tag:08X}", vr, value)
     00100020 LO ('17',)
     """
-    options = given(options, ReadOptions)
-    parser, stages = stream_reading(options, options.bulk_data_store)
-    return stages.run(_fed(parser, source))
+    options = options_or_default(options, ReadOptions)
+    parser, pipeline = reading_pipeline(options, options.bulk_data_store)
+    return pipeline.iter(_fed(parser, source))
 
 
 def _fed(parser: Parser, source: Source) -> Iterator[Event]:
@@ -148,8 +131,8 @@ def iter_file_events(source: Source, *, options: ReadOptions | None = None) -> I
     """
     from streamdicom.formats.part10 import Part10Parser
 
-    options = given(options, ReadOptions)
-    return Stages.of_reading(options).run(_fed(Part10Parser(options=options), source))
+    options = options_or_default(options, ReadOptions)
+    return Pipeline.for_reading(options).iter(_fed(Part10Parser(options=options), source))
 
 
 def load(source: Source, *, options: ReadOptions | None = None) -> Dataset:
@@ -170,7 +153,7 @@ def load(source: Source, *, options: ReadOptions | None = None) -> Dataset:
     >>> load(b'{"00100020": {"vr": "LO", "Value": ["17"]}}').PatientID
     '17'
     """
-    return _only(source, options, file_dataset=False)
+    return _only(source, options, as_file=False)
 
 
 def load_file(source: Source, *, options: ReadOptions | None = None) -> FileDataset:
@@ -179,7 +162,7 @@ def load_file(source: Source, *, options: ReadOptions | None = None) -> FileData
     >>> type(load_file(b"{}")).__name__
     'FileDataset'
     """
-    return cast("FileDataset", _only(source, options, file_dataset=True))
+    return cast("FileDataset", _only(source, options, as_file=True))
 
 
 def loads(text: str | bytes, *, options: ReadOptions | None = None) -> Dataset:
@@ -212,8 +195,8 @@ def _utf8(text: str | bytes) -> bytes:
     return text.encode(errors="surrogatepass")
 
 
-def _only(source: Source, options: ReadOptions | None, file_dataset: bool) -> Dataset:
-    datasets = iter_datasets(source, options=options, file_dataset=file_dataset)
+def _only(source: Source, options: ReadOptions | None, as_file: bool) -> Dataset:
+    datasets = iter_datasets(source, options=options, as_file=as_file)
     first = next(datasets, None)
     if first is None:
         raise InputError("no data set, where one is due")
@@ -373,7 +356,7 @@ def _write(encoder: DatasetEncoder, blocks: Iterable[bytes], output: Output) -> 
 
 def _encoder(target: Target, indent: int | str | None, options: WriteOptions | None, *, array: bool) -> DatasetEncoder:
     """One of the format that the options or the name of the target say."""
-    options = given(options, WriteOptions)
+    options = options_or_default(options, WriteOptions)
     if options.format == "auto" and isinstance(target, str | os.PathLike) and Path(target).suffix.lower() == ".xml":
         options = replace(options, format="xml")
     return DatasetEncoder(indent, options=options, array=array)
@@ -452,10 +435,10 @@ def write_file(events: Iterable[Event], target: Target, *, options: WriteOptions
     """
     from streamdicom.formats.part10 import Part10Writer
 
-    options = given(options, WriteOptions)
+    options = options_or_default(options, WriteOptions)
     with Output(target) as output:
         with output.random_access() as file:
             writer = Part10Writer(file, temporary, options=options)
-            writer.write_all(Stages.of_writing(options).run(events))
+            writer.write_all(Pipeline.for_writing(options).iter(events))
             writer.close()
         output.commit()

@@ -6,52 +6,48 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Protocol
 
-from streamdicom.bulkdata.policy import BulkDataPolicy, BulkDataStore
-from streamdicom.errors import InputError, Location, OutputError, StreamDicomError, TruncatedError, stopped
+from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
+from streamdicom.errors import InputError, Location, OutputError, StreamDicomError, TruncatedError, aborted
 from streamdicom.events import Event
-from streamdicom.filters.bulk_data import store_bulk_data
-from streamdicom.filters.pipeline import Stages
-from streamdicom.filters.vr_first import tell_vrs
+from streamdicom.filters import Pipeline, store_bulk_data, vr_first
+from streamdicom.formats import EventParser, Parser, new_writer
 from streamdicom.formats.json import KeyFilter
-from streamdicom.formats.spec import Parser, StreamParser, new_writer
-from streamdicom.io.targets import temporary
-from streamdicom.options import ReadOptions, WriteOptions, given
-from streamdicom.patterns import Wanted
+from streamdicom.io import temporary
+from streamdicom.options import ReadOptions, WriteOptions, options_or_default
+from streamdicom.patterns import DatasetConditions
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["BROKEN_OFF", "DatasetAssembler", "DatasetEncoder", "DatasetParser", "broken_off", "stream_reading"]
-
-BROKEN_OFF = (ConnectionError, TimeoutError, EOFError)
+SOURCE_LOST = (ConnectionError, TimeoutError, EOFError)
 """What a source raises that stops before its end: a peer that has gone or says nothing, a file that is cut."""
 
 _FEW = 32  # events between two looks for blocks, of which a long value has one in each
 
 
-def stream_reading(options: ReadOptions, store: BulkDataStore | None = None) -> tuple[StreamParser, Stages]:
+def reading_pipeline(options: ReadOptions, store: BulkDataStore | None = None) -> tuple[EventParser, Pipeline]:
     """What makes events of bytes, and what they go through then.
 
     Args:
         options: The choices.
         store: Where values are that come for the references to them.
     """
-    wanted = Wanted(options.select, options.limits)
-    parser = StreamParser(options=options, skip=KeyFilter.of(options, wanted))
-    return parser, Stages.of_reading(options, store, wanted)
+    wanted = DatasetConditions(options.where, options.limits)
+    parser = EventParser(options=options, skip=KeyFilter.of(options, wanted))
+    return parser, Pipeline.for_reading(options, store, wanted)
 
 
-class DatasetAssembler:
+class DatasetPipeline:
     """A push parser, whatever makes the events: bytes in, data sets out.
 
     Args:
         parser: What makes events of bytes.
         stages: What they go through.
         options: What becomes of bulk data.
-        file_dataset: Whether to make FileDataset objects.
+        as_file: Whether to make FileDataset objects.
         last: What they go through at the end, one by one, so that none of a long value is held.
 
-    >>> assembler = DatasetAssembler(*stream_reading(ReadOptions()), ReadOptions())
+    >>> assembler = DatasetPipeline(*reading_pipeline(ReadOptions()), ReadOptions())
     >>> len(assembler.feed(b"[{}, {}]"))
     2
     """
@@ -59,18 +55,18 @@ class DatasetAssembler:
     def __init__(
         self,
         parser: Parser,
-        stages: Stages,
+        stages: Pipeline,
         options: ReadOptions,
         *,
-        file_dataset: bool = False,
+        as_file: bool = False,
         last: Callable[[Iterable[Event]], Iterable[Event]] | None = None,
     ) -> None:
         from streamdicom.datasets import DatasetBuilder
 
         self._events = parser
-        self._stages = stages
+        self._pipeline = stages
         self._last = last
-        self._builder = DatasetBuilder(options, file_dataset=file_dataset)
+        self._builder = DatasetBuilder(options, as_file=as_file)
         self._error: StreamDicomError | None = None
         self._late: Exception | None = None  # what ended the stream behind data sets that were returned first
 
@@ -108,9 +104,9 @@ class DatasetAssembler:
         if late:
             raise late
         try:
-            taken: Iterable[Event] = self._stages.take(parse())
+            taken: Iterable[Event] = self._pipeline.batch(parse())
             datasets = self._builder.take(self._last(taken) if self._last else taken)
-            late = self._builder.error or self._stages.error
+            late = self._builder.error or self._pipeline.error
             if not datasets and late:
                 raise late
             if not datasets and self._events.error:
@@ -124,19 +120,19 @@ class DatasetAssembler:
         return datasets
 
     def _stop(self, error: BaseException) -> None:
-        self._error = error if isinstance(error, StreamDicomError) else stopped(InputError, "parser", error)
+        self._error = error if isinstance(error, StreamDicomError) else aborted(InputError, "parser", error)
 
 
 class _Closable(Protocol):
     def close(self) -> list[Any]: ...
 
 
-def broken_off(parser: _Closable, cause: Exception, size: int) -> StreamDicomError:
+def truncated_by(parser: _Closable, cause: Exception, size: int) -> StreamDicomError:
     """What it means for a stream that its source has stopped before its end: the error tells where that was.
 
     Args:
         parser: The push parser of the stream, which is at its end with this.
-        cause: What the source has raised, one of ``BROKEN_OFF``.
+        cause: What the source has raised, one of ``SOURCE_LOST``.
         size: Bytes that the source gave.
 
     Returns:
@@ -145,7 +141,7 @@ def broken_off(parser: _Closable, cause: Exception, size: int) -> StreamDicomErr
     >>> parser = DatasetParser()
     >>> len(parser.feed(b'[{}, {"00100020": '))
     1
-    >>> print(broken_off(parser, TimeoutError(), 18))
+    >>> print(truncated_by(parser, TimeoutError(), 18))
     the source broke off with TimeoutError (byte 18, [1].00100020)
     """
     location = Location(size)
@@ -158,12 +154,12 @@ def broken_off(parser: _Closable, cause: Exception, size: int) -> StreamDicomErr
     return TruncatedError(f"the source broke off with {type(cause).__name__}", location)
 
 
-class DatasetParser(DatasetAssembler):
+class DatasetParser(DatasetPipeline):
     """A push parser of DICOM JSON, or of what else the options say: bytes in, data sets out.
 
     Args:
         options: What is taken, what is chosen of it, and what becomes of bulk data.
-        file_dataset: Whether to make FileDataset objects.
+        as_file: Whether to make FileDataset objects.
 
     >>> parser = DatasetParser()
     >>> parser.feed(b'[{"00100020": {"vr": "LO", "Va')
@@ -174,9 +170,9 @@ class DatasetParser(DatasetAssembler):
     []
     """
 
-    def __init__(self, *, options: ReadOptions | None = None, file_dataset: bool = False) -> None:
-        options = given(options, ReadOptions)
-        super().__init__(*stream_reading(options), options, file_dataset=file_dataset)
+    def __init__(self, *, options: ReadOptions | None = None, as_file: bool = False) -> None:
+        options = options_or_default(options, ReadOptions)
+        super().__init__(*reading_pipeline(options), options, as_file=as_file)
 
 
 class DatasetEncoder:
@@ -203,10 +199,10 @@ class DatasetEncoder:
     def __init__(
         self, indent: int | str | None = None, *, options: WriteOptions | None = None, array: bool = True
     ) -> None:
-        self._options = options = given(options, WriteOptions)
+        self._options = options = options_or_default(options, WriteOptions)
         self._blocks: list[bytes] = []
         self._writer = new_writer(self._blocks.append, indent, options, array=array)
-        self._stages = Stages.of_writing(options)
+        self._pipeline = Pipeline.for_writing(options)
         self._stores = options.bulk_data_store is not None or options.bulk_data_policy != BulkDataPolicy()
         self._index = 0
         self._error: StreamDicomError | None = None
@@ -228,7 +224,7 @@ class DatasetEncoder:
         if not isinstance(dataset, Dataset):
             raise TypeError(f"a Dataset or an iterable of them is needed, not {type(dataset).__name__}")
         walked = walk(dataset, self._index, options=self._options)
-        if self._stores or self._stages:
+        if self._stores or self._pipeline:
             yield from self.encode_events(chain.from_iterable(walked))
         else:
             yield from self._until_error(self._write(walked))
@@ -242,11 +238,11 @@ class DatasetEncoder:
                 or the document is closed.
             OSError: The store of bulk data cannot be written.
         """
-        events = self._stages.run(events)
+        events = self._pipeline.iter(events)
         if self._stores:
             events = store_bulk_data(events, self._options.bulk_data_policy, self._options.bulk_data_store)
         if self._options.format == "xml":
-            events = tell_vrs(events, temporary)
+            events = vr_first(events, temporary)
         yield from self._until_error(self._write(_in_batches(events)))
 
     def _write(self, batches: Iterable[Iterable[Event]]) -> Iterator[bytes]:
@@ -260,7 +256,7 @@ class DatasetEncoder:
         try:
             yield from blocks
         except Exception as error:
-            self._error = error if isinstance(error, StreamDicomError) else stopped(OutputError, "encoder", error)
+            self._error = error if isinstance(error, StreamDicomError) else aborted(OutputError, "encoder", error)
             raise
 
     def flush(self) -> bytes:

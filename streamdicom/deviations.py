@@ -15,8 +15,6 @@ from typing import NamedTuple
 
 from streamdicom.errors import Location
 
-__all__ = ["DEVIATIONS", "Deviation", "DeviationLog", "DeviationWarning", "Severity"]
-
 
 class Severity(IntEnum):
     """How much a deviation matters.

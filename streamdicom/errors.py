@@ -27,28 +27,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-__all__ = [
-    "BulkDataError",
-    "ConverterError",
-    "DatasetError",
-    "DicomFileError",
-    "DicomJsonError",
-    "DicomXmlError",
-    "InputError",
-    "JsonSyntaxError",
-    "LimitError",
-    "Location",
-    "OutputError",
-    "RequestError",
-    "ResponseError",
-    "ResumeError",
-    "StreamDicomError",
-    "TruncatedError",
-    "TruncatedResult",
-    "XmlSyntaxError",
-    "stopped",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Location:
@@ -192,10 +170,10 @@ class ResumeError(StreamDicomError, ValueError):
 _Error = TypeVar("_Error", bound=StreamDicomError)
 
 
-def stopped(kind: type[_Error], what: str, cause: BaseException, location: Location | None = None) -> _Error:
+def aborted(kind: type[_Error], what: str, cause: BaseException, location: Location | None = None) -> _Error:
     """What is told from then on by something that an exception of the caller's own has stopped.
 
-    >>> print(stopped(OutputError, "encoder", KeyError()))
+    >>> print(aborted(OutputError, "encoder", KeyError()))
     the encoder was stopped by KeyError
     """
     error = kind(f"the {what} was stopped by {type(cause).__name__}", location)

@@ -29,8 +29,8 @@ A value in the tuple of an ELEMENT is
     bytes                of a binary VR, in little endian; there is only one
     None                 where a value is empty among others
 
-An element comes in parts when its text is longer than ``Limits.string_segment`` or it has more than
-``Limits.held_values`` values. Its START_ELEMENT has the VR "" if the source tells it only later; END_ELEMENT has it.
+An element comes in parts when its text is longer than ``Limits.segment_size`` or it has more than
+``Limits.values_per_event`` values. Its START_ELEMENT has the VR "" if the source tells it only later; END_ELEMENT has it.
 The value of START_ELEMENT is the length in bytes of a binary value whose length the source tells first, or else None.
 """
 
@@ -38,32 +38,6 @@ from __future__ import annotations
 
 from enum import IntEnum
 from typing import Any, TypeAlias
-
-__all__ = [
-    "BULK_DATA",
-    "CLOSING",
-    "ELEMENT",
-    "END_DATASET",
-    "END_ELEMENT",
-    "END_FRAGMENTS",
-    "END_ITEM",
-    "END_SEQUENCE",
-    "JSON_ELEMENT",
-    "LAST_SEGMENT",
-    "OPENING",
-    "SEGMENT",
-    "START_DATASET",
-    "START_ELEMENT",
-    "START_FRAGMENT",
-    "START_FRAGMENTS",
-    "START_ITEM",
-    "START_SEQUENCE",
-    "VALUES",
-    "Event",
-    "EventType",
-    "PersonName",
-    "Value",
-]
 
 
 class EventType(IntEnum):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-__all__ = ["Limits"]
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -18,13 +16,13 @@ class Limits:
             item), so that 256 allows 84 nested sequences, in an array of data sets 83; structured reports reach
             about twenty. pydicom compares and writes data sets by recursion and needs about ten Python frames a
             sequence. Precedents: 64 in System.Text.Json, 1000 in Jackson.
-        string_segment: Bytes of JSON text in a string up to which it comes in one token; a longer one comes in
+        segment_size: Bytes of JSON text in a string up to which it comes in one token; a longer one comes in
             segments of this size. A longer member name is an error. It bounds what is held of a stream that
             comes in small pieces.
         number_length: Bytes of a number, because arithmetic on a number of n digits takes more than n steps.
             Precedent: 1000 in Jackson.
-        held_values: Values of one element that are held until they are delivered. An element with more of them, or
-            with more text than ``string_segment``, is delivered in parts. If ``vr`` comes only after them, strings
+        values_per_event: Values of one element that are held until they are delivered. An element with more of them, or
+            with more text than ``segment_size``, is delivered in parts. If ``vr`` comes only after them, strings
             are text, and else the data dictionary tells the VR; without it, or if it was wrong, that is an error.
         value_length: Bytes or characters of one element that comes in parts and is put together in memory for a data
             set, and 64 for each of its values where there are many. 256 MiB holds an uncompressed multi-frame object
@@ -34,11 +32,11 @@ class Limits:
         spooled_size: What the long values of one data set may take of the disk in temporary files, in bytes, and each
             value that is fetched from a store. The longest value that a DICOM file can have is 4 GiB, but for
             encapsulated pixel data. What a body of an HTTP request in parts may take until all of it is there, too.
-        expansion: How many times its length a compressed body of an HTTP request may expand to, beyond its first
+        max_expansion_ratio: How many times its length a compressed body of an HTTP request may expand to, beyond its first
             MiB. Text and images expand to less than 50 times their length; zeros to 1000 times with gzip, and to any
             number with zstd. It bounds the work, too: a MiB of empty data sets takes seconds. Precedent: 200 in
             Apache's mod_deflate.
-        parts: Parts of a body of an HTTP request, of which each takes about 1 KiB of memory. A series of 5,000 images
+        multipart_parts: Parts of a body of an HTTP request, of which each takes about 1 KiB of memory. A series of 5,000 images
             has one for each of them.
 
     >>> Limits(depth=64).depth
@@ -46,14 +44,14 @@ class Limits:
     """
 
     depth: int = 256
-    string_segment: int = 64 * 1024
+    segment_size: int = 64 * 1024
     number_length: int = 1000
-    held_values: int = 4096
+    values_per_event: int = 4096
     value_length: int = 256 * 1024 * 1024
     dataset_size: int = 1024 * 1024 * 1024
     spooled_size: int = 16 * 1024 * 1024 * 1024
-    expansion: int = 100
-    parts: int = 10_000
+    max_expansion_ratio: int = 100
+    multipart_parts: int = 10_000
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -63,4 +61,4 @@ class Limits:
 
 
 # A segment must hold at least one surrogate pair as two \uXXXX escapes, or it could never make progress.
-_SMALLEST = {"string_segment": 12}
+_SMALLEST = {"segment_size": 12}

@@ -6,17 +6,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
 
-from streamdicom.bulkdata.policy import BulkDataPolicy, BulkDataStore
-from streamdicom.converters.registry import Converters
+from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
+from streamdicom.converters import Converters
 from streamdicom.deviations import DEVIATIONS, Deviation
-from streamdicom.dicom.uids import is_uid
+from streamdicom.dicom import is_uid
 from streamdicom.limits import Limits
-from streamdicom.patterns import Pattern, Wanted, patterns_of
+from streamdicom.patterns import DatasetConditions, Pattern, patterns_of
 
 if TYPE_CHECKING:
     from pydicom.dataelem import DataElement
-
-__all__ = ["ReadOptions", "WriteOptions", "given"]
 
 UriHandler: TypeAlias = "Callable[[str], Any] | Callable[[str, str, str], Any]"
 """As in pydicom: from the URI, or from the tag, the VR and the URI, to the value of the element."""
@@ -65,15 +63,15 @@ class ReadOptions:
         on_error: What becomes of an element whose value cannot be right ("wrong-value"), where that is not an error
             by the profile or by ``deviations``: "raise" an error, "skip" it, or "keep" it as the JSON text that it
             came in, which is written to JSON again as it came; in a data set and in a DICOM file it is UN. Of an
-            element that is too long to be held (``Limits.held_values``) the wrong value alone is emptied.
+            element that is too long to be held (``Limits.values_per_event``) the wrong value alone is emptied.
         force: Whether a DICOM file may lack the preamble and the file meta information (PS3.10 7.1), as
             ``pydicom.dcmread`` has it.
         include: Which elements come, by patterns as ``streamdicom.patterns`` tells them: tags, keywords, groups,
             VRs, and paths into sequences. If there are none, all come.
         exclude: Which do not come, in the same way, even if they are included.
-        select: Which data sets come. For the tag or the keyword of an element at the top a value, a collection of
+        where: Which data sets come. For the tag or the keyword of an element at the top a value, a collection of
             values of which one is enough, or a callable that is given the tuple of its values; all must hold. Others
-            are left out, and those that come keep their numbers. See ``streamdicom.filters.where.where``. What stands in JSON
+            are left out, and those that come keep their numbers. See ``streamdicom.filters.where``. What stands in JSON
             behind an element that does not fit is passed over, whatever it holds.
         converters: What is made of elements, see ``streamdicom.converters``; bulk data that comes from a store in
             events too, but not what a data set fetches later. ``on_error`` says what becomes of an element that its
@@ -106,7 +104,7 @@ class ReadOptions:
     force: bool = False
     include: Iterable[Pattern] = ()
     exclude: Iterable[Pattern] = ()
-    select: Mapping[Pattern, Any] = field(default_factory=dict, hash=False)
+    where: Mapping[Pattern, Any] = field(default_factory=dict, hash=False)
     converters: Converters | None = None
     bulk_data_store: BulkDataStore | None = None
     bulk_data_uri_handler: UriHandler | None = None
@@ -116,13 +114,13 @@ class ReadOptions:
         _check_common(self)
         _check("profile", self.profile, Profile)
         _check_type("spool_threshold", self.spool_threshold, int)
-        for name in ("deviations", "select"):
+        for name in ("deviations", "where"):
             _check_type(name, getattr(self, name), Mapping)
         for code, action in self.deviations.items():
             if code not in DEVIATIONS:
                 raise ValueError(f"no deviation has the code {code!r}")
             _check(f"deviations[{code!r}]", action, DeviationAction)
-        Wanted(self.select, self.limits)  # which raises if there is anything wrong with it
+        DatasetConditions(self.where, self.limits)  # which raises if there is anything wrong with it
         if self.bulk_data_store is not None and self.bulk_data_uri_handler is not None:
             raise ValueError("bulk_data_store and bulk_data_uri_handler are two ways to do one thing")
 
@@ -150,7 +148,7 @@ class WriteOptions:
         write_keyword: Whether an attribute has its keyword beside ``vr``, as the member ``keyword``, if the data
             dictionary knows it.
         write_name: Whether it has its name, as the member ``name``.
-        retired: Whether elements are written that the data dictionary says are retired, sequences with all that is
+        include_retired: Whether elements are written that the data dictionary says are retired, sequences with all that is
             in them.
         character_set: Whether Specific Character Set is kept, which tells that of the source (PS3.18 F.2.2, 2025e),
             or says "utf-8" (ISO_IR 192) wherever it stands with a value, which is older practice.
@@ -172,7 +170,7 @@ class WriteOptions:
             is none.
         bulk_data_element_handler: In place of a store, as for ``Dataset.to_json``: called for each element with a
             binary value above the threshold; what it returns is the URI. Data sets only.
-        bulk_data_threshold: For the handler, as for ``Dataset.to_json``: characters of base64.
+        handler_threshold: For the handler, as for ``Dataset.to_json``: characters of base64.
 
     Raises:
         TypeError: Limits, converters or the like that are something else.
@@ -190,7 +188,7 @@ class WriteOptions:
     keys: Keys = "tag"
     write_keyword: bool = False
     write_name: bool = False
-    retired: bool = True
+    include_retired: bool = True
     character_set: CharacterSet = "keep"
     include: Iterable[Pattern] = ()
     exclude: Iterable[Pattern] = ()
@@ -205,7 +203,7 @@ class WriteOptions:
     bulk_data_store: BulkDataStore | None = None
     bulk_data_policy: BulkDataPolicy = field(default_factory=BulkDataPolicy)
     bulk_data_element_handler: ElementHandler | None = None
-    bulk_data_threshold: int = 1024
+    handler_threshold: int = 1024
 
     def __post_init__(self) -> None:
         _check_common(self)
@@ -214,7 +212,7 @@ class WriteOptions:
         _check("keys", self.keys, Keys)
         _check("character_set", self.character_set, CharacterSet)
         _check_type("bulk_data_policy", self.bulk_data_policy, BulkDataPolicy)
-        _check_type("bulk_data_threshold", self.bulk_data_threshold, int)
+        _check_type("handler_threshold", self.handler_threshold, int)
         if self.transfer_syntax is not None and not is_uid(self.transfer_syntax):
             raise ValueError("a transfer syntax is a UID (PS3.5 9.1)")
         if self.bulk_data_store is not None and self.bulk_data_element_handler is not None:
@@ -247,13 +245,13 @@ _NONE_OR: dict[str, Any] = {
 _Options = TypeVar("_Options", ReadOptions, WriteOptions)
 
 
-def given(options: _Options | None, kind: type[_Options]) -> _Options:
+def options_or_default(options: _Options | None, kind: type[_Options]) -> _Options:
     """The options that a caller has given, or the default ones.
 
     Raises:
         TypeError: They are of another kind, such as those for the other way.
 
-    >>> given(None, WriteOptions) == WriteOptions()
+    >>> options_or_default(None, WriteOptions) == WriteOptions()
     True
     """
     if options is None:

@@ -27,12 +27,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
-from streamdicom.dicom.tags import FILE_META_GROUP
-from streamdicom.dicom.vr import VRS, Form
+from streamdicom.dicom import FILE_META_GROUP, VRS, Form
 from streamdicom.events import Value
 from streamdicom.limits import Limits
-
-__all__ = ["Decision", "Level", "Pattern", "Step", "Wanted", "parse_step", "patterns_of", "selection"]
 
 Pattern: TypeAlias = str | int
 """A tag, or a text as it is told above."""
@@ -42,12 +39,12 @@ _GROUP = re.compile(r"[0-9A-Fa-f]{4}")
 _PARENTHESES = re.compile(r"\(?([0-9A-Fa-fXx]{4}),([0-9A-Fa-fXx]{4})\)?")
 _ALL_DIGITS = 0xFFFFFFFF
 _ODD_GROUP = 0x00010000
-_MOST_KNOWN = 16 * 1024  # tags; archives use some thousands
+_MAX_KNOWN = 16 * 1024  # tags; archives use some thousands
 _MOST_LEVELS = 256
 _LONG_VRS = [vr for vr, row in VRS.items() if row.form in (Form.TEXT, Form.BINARY)]
 
 
-class Step(NamedTuple):
+class PatternStep(NamedTuple):
     """Some tags, or a VR: the tags that have these digits where the mask has ones.
 
     >>> Step(0x00100000, 0xFFFF0000).fits(0x00100010, "PN")
@@ -63,35 +60,35 @@ class Step(NamedTuple):
         return tag & self.mask == self.digits and (not self.vr or self.vr == vr)
 
 
-_PRIVATE = Step(_ODD_GROUP, _ODD_GROUP)
-_ANY_DEPTH = Step(-1)
-_Path: TypeAlias = tuple[Step, ...]
+_PRIVATE = PatternStep(_ODD_GROUP, _ODD_GROUP)
+_ANY_DEPTH = PatternStep(-1)
+_Path: TypeAlias = tuple[PatternStep, ...]
 
 
-def parse_step(pattern: Pattern) -> Step:
+def parse_pattern_step(pattern: Pattern) -> PatternStep:
     """One step of a pattern.
 
     Raises:
         ValueError: It is none; the text names it.
 
-    >>> parse_step("(0010,0010)") == parse_step("PatientName") == parse_step(0x00100010)
+    >>> parse_pattern_step("(0010,0010)") == parse_step("PatientName") == parse_step(0x00100010)
     True
     """
     if isinstance(pattern, int):
         if not 0 <= pattern <= _ALL_DIGITS:
             raise ValueError(f"{pattern!r} is not a tag of 32 bits")
-        return Step(pattern, _ALL_DIGITS)
+        return PatternStep(pattern, _ALL_DIGITS)
     if pattern == "private":
         return _PRIVATE
     if pattern in VRS:
-        return Step(vr=pattern)
+        return PatternStep(vr=pattern)
     text = _PARENTHESES.sub(r"\1\2", pattern.strip())
     if _GROUP.fullmatch(text):
         text += "xxxx"
     if _TAG.fullmatch(text):
         digits, mask = re.sub("[Xx]", "0", text), re.sub("[^Xx]", "F", text)
-        return Step(int(digits, 16), int(re.sub("[Xx]", "0", mask), 16))
-    return Step(_keyword_tag(pattern), _ALL_DIGITS)
+        return PatternStep(int(digits, 16), int(re.sub("[Xx]", "0", mask), 16))
+    return PatternStep(_keyword_tag(pattern), _ALL_DIGITS)
 
 
 def _keyword_tag(text: str) -> int:
@@ -106,9 +103,9 @@ def _keyword_tag(text: str) -> int:
 @lru_cache(maxsize=1024)  # because a parser is made for each of many short data sets
 def _parse(pattern: Pattern) -> _Path:
     if not isinstance(pattern, str):
-        return (parse_step(pattern),)
+        return (parse_pattern_step(pattern),)
     try:
-        path = tuple([_ANY_DEPTH if text == "**" else parse_step(text) for text in pattern.split(".")])
+        path = tuple([_ANY_DEPTH if text == "**" else parse_pattern_step(text) for text in pattern.split(".")])
     except ValueError as error:
         raise ValueError(f"{error}, in {pattern!r}" if "." in pattern else str(error)) from None
     if path[-1] is _ANY_DEPTH:
@@ -135,7 +132,7 @@ def patterns_of(name: str, patterns: Iterable[Pattern]) -> tuple[Pattern, ...]:
     return found
 
 
-def selection(include: Iterable[Pattern] = (), exclude: Iterable[Pattern] = ()) -> Level:
+def selection(include: Iterable[Pattern] = (), exclude: Iterable[Pattern] = ()) -> Selection:
     """What is wanted of each data set.
 
     Args:
@@ -153,12 +150,12 @@ def selection(include: Iterable[Pattern] = (), exclude: Iterable[Pattern] = ()) 
 
 
 @lru_cache(maxsize=16)  # because what it remembers is worth keeping for the next file
-def _selection(include: tuple[Pattern, ...], exclude: tuple[Pattern, ...]) -> Level:
+def _selection(include: tuple[Pattern, ...], exclude: tuple[Pattern, ...]) -> Selection:
     included, excluded = frozenset(map(_parse, include)), frozenset(map(_parse, exclude))
-    return Level(included or None, excluded, {}, is_top=True)
+    return Selection(included or None, excluded, {}, is_top=True)
 
 
-class Level:
+class Selection:
     """What is wanted of a data set, or of the items of a sequence.
 
     It remembers what it has been asked, within bounds.
@@ -174,7 +171,7 @@ class Level:
         self,
         included: frozenset[_Path] | None,
         excluded: frozenset[_Path],
-        levels: dict[Any, Level],
+        levels: dict[Any, Selection],
         *,
         is_top: bool = False,
     ) -> None:
@@ -183,7 +180,7 @@ class Level:
         self._levels = levels  # those that the same patterns have made
         self._is_top = is_top
         self._taken: dict[Any, bool] = {}
-        self._inner: dict[int, Level | None] = {}
+        self._inner: dict[int, Selection | None] = {}
         self.is_whole = included is None and not excluded
         self.asks_vr = any(step.vr for path in (included or frozenset()) | excluded for step in _here(path))
 
@@ -192,18 +189,18 @@ class Level:
         key = (tag, vr) if self.asks_vr else tag
         taken = self._taken.get(key)
         if taken is None:
-            if len(self._taken) >= _MOST_KNOWN:
+            if len(self._taken) >= _MAX_KNOWN:
                 self._taken.clear()
             taken = self._taken[key] = self._decide(tag, vr) and self._includes(tag, vr)
         return taken
 
-    def inner(self, tag: int) -> Level | None:
+    def inner(self, tag: int) -> Selection | None:
         """What is wanted of the items of a sequence; None if it does not come."""
         try:
             return self._inner[tag]
         except KeyError:
             pass
-        if len(self._inner) >= _MOST_KNOWN:
+        if len(self._inner) >= _MAX_KNOWN:
             self._inner.clear()
         inner = self._inner[tag] = self._go_in(tag)
         return inner
@@ -239,7 +236,7 @@ class Level:
             return True
         return any(step.fits(tag, vr) for path in self._included for step in _last_here(path))
 
-    def _go_in(self, tag: int) -> Level | None:
+    def _go_in(self, tag: int) -> Selection | None:
         if not self._decide(tag, "SQ"):
             return None
         included = None
@@ -250,7 +247,7 @@ class Level:
         key = included, _rest(self._excluded, tag)
         if len(self._levels) >= _MOST_LEVELS:
             self._levels.clear()
-        return self._levels.setdefault(key, Level(*key, self._levels))
+        return self._levels.setdefault(key, Selection(*key, self._levels))
 
 
 def _here(path: _Path) -> _Path:
@@ -284,7 +281,7 @@ Fits: TypeAlias = Callable[[tuple[Value, ...]], bool]
 """Whether the values of an element are such as are wanted."""
 
 
-class Wanted:
+class DatasetConditions:
     """The elements that decide whether a data set is wanted.
 
     Args:
@@ -292,7 +289,7 @@ class Wanted:
             of which one is enough, or a callable that is given the tuple of its values. Text is compared with text,
             a number by its value, also with DS and IS; a person name has ``=`` between its groups. None is wanted of
             an element that is missing or empty.
-        limits: ``held_values`` bounds what is held until it is decided.
+        limits: ``values_per_event`` bounds what is held until it is decided.
 
     Attributes:
         tags: The tags that are asked for.
@@ -300,7 +297,7 @@ class Wanted:
     Raises:
         ValueError: A key is neither a tag nor a keyword.
 
-    >>> decision = Wanted({"Modality": ["CT", "MR"], "SeriesNumber": 3}, Limits()).decision()
+    >>> decision = DatasetConditions({"Modality": ["CT", "MR"], "SeriesNumber": 3}, Limits()).decision()
     >>> decision.element(0x00080060, ("MR",)), decision.element(0x00200011, ("3.0",))
     (None, True)
     """
@@ -308,12 +305,12 @@ class Wanted:
     def __init__(self, conditions: Mapping[Pattern, Any], limits: Limits) -> None:
         self._conditions: dict[int, Fits] = {}
         for key, wanted in conditions.items():
-            step = parse_step(key)
+            step = parse_pattern_step(key)
             if step.vr or step.mask != _ALL_DIGITS:
                 raise ValueError(f"{key!r} is not one tag, which select is about")
             self._conditions[step.digits] = wanted if callable(wanted) else _OneOf(wanted)
         self.tags = frozenset(self._conditions)
-        self.most_held = limits.held_values
+        self.most_held = limits.values_per_event
         self._begun: deque[dict[int, bool]] = deque()  # what is foreseen of data sets that are still to be decided
         self._last: dict[int, bool] = {}  # of the last of those that a reader has begun
 
@@ -335,12 +332,12 @@ class Wanted:
         self._last[tag] = fits
         return fits
 
-    def decision(self) -> Decision:
+    def decision(self) -> ConditionState:
         """What is to be decided of the next data set."""
-        return Decision(self._conditions, self._begun.popleft() if self._begun else {})
+        return ConditionState(self._conditions, self._begun.popleft() if self._begun else {})
 
 
-class Decision:
+class ConditionState:
     """Whether one data set is wanted, as its elements come: True, False, or None while that is open.
 
     Attributes:

@@ -150,7 +150,7 @@ def test_limits_are_taken_from_the_options() -> None:
 
 
 def test_file_data_sets_are_iterated_on_request() -> None:
-    [dataset] = streamdicom.iter_datasets(_ONE, file_dataset=True)
+    [dataset] = streamdicom.iter_datasets(_ONE, as_file=True)
     assert type(dataset) is FileDataset
 
 

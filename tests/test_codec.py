@@ -119,7 +119,7 @@ def _failing(*_: object) -> NoReturn:
     ("text", "options"),
     [
         (_BULK, ReadOptions(bulk_data_uri_handler=_failing)),
-        (_BULK, ReadOptions(select={"PatientID": _failing})),
+        (_BULK, ReadOptions(where={"PatientID": _failing})),
         (b'{"00100020":{"vr":"LO","Value":"1"}}', ReadOptions(on_deviation=_failing)),
     ],
     ids=["handler", "select", "deviation"],
@@ -150,7 +150,7 @@ class _OnlyOne(Converter):
     ("options", "kind"),
     [
         (ReadOptions(bulk_data_uri_handler=_failing), OSError),
-        (ReadOptions(select={"PatientID": _only_one}), OSError),
+        (ReadOptions(where={"PatientID": _only_one}), OSError),
         (ReadOptions(converters=Converters({"PatientID": _OnlyOne()})), ConverterError),
     ],
     ids=["handler", "select", "converter"],

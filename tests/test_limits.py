@@ -11,16 +11,16 @@ from streamdicom.limits import Limits
 
 DEFAULTS = {
     "depth": 256,
-    "string_segment": 65536,
+    "segment_size": 65536,
     "number_length": 1000,
-    "held_values": 4096,
+    "values_per_event": 4096,
     "value_length": 2**28,
     "dataset_size": 2**30,
     "spooled_size": 2**34,
-    "expansion": 100,
-    "parts": 10_000,
+    "max_expansion_ratio": 100,
+    "multipart_parts": 10_000,
 }
-SMALLEST = {**dict.fromkeys(DEFAULTS, 1), "string_segment": 12}
+SMALLEST = {**dict.fromkeys(DEFAULTS, 1), "segment_size": 12}
 
 
 def test_the_defaults() -> None:

@@ -13,11 +13,11 @@ from typing import BinaryIO, cast
 import pytest
 
 import streamdicom
-from streamdicom import DeviationLog, Event, EventParser, EventType, InputError, ReadOptions, WriteOptions
-from streamdicom.formats.json import EventWriter
+from streamdicom import DeviationLog, Event, EventType, InputError, JsonParser, ReadOptions, WriteOptions
+from streamdicom.formats.json import JsonWriter
 from streamdicom.formats.part10.parser import Part10Parser
 from streamdicom.formats.part10.writer import Part10Writer
-from streamdicom.jsontext import JsonReader, JsonWriter
+from streamdicom.jsontext import JsonEmitter, JsonTokenizer
 from tests.formats.part10.files import BIG_ENDIAN, DEFLATED_UID, EXPLICIT, IMPLICIT, JPEG_UID, UNDEFINED, parse, start
 from tests.support.memory import peak
 
@@ -139,7 +139,10 @@ _LENIENT: list[tuple[str, Callable[[], Iterator[bytes]]]] = [
         "a wrong value",
         lambda: _chunks(b'{"00091001":{"vr":"US","Value":[[1', repeat(b',"many",{"a":2}' * 60), b"]]}}"),
     ),
-    ("a long misfit", lambda: _chunks(b'{"00091001":{"vr":"US","Value":["', repeat(b"many " * 100), b'"]}}', _LONG)),
+    (
+        "a long value_error",
+        lambda: _chunks(b'{"00091001":{"vr":"US","Value":["', repeat(b"many " * 100), b'"]}}', _LONG),
+    ),
     (
         "fragments",
         lambda: _chunks(
@@ -159,21 +162,21 @@ _LENIENT: list[tuple[str, Callable[[], Iterator[bytes]]]] = [
 
 @pytest.mark.parametrize("chunks", [case[1] for case in _TOKENS], ids=[case[0] for case in _TOKENS])
 def test_tokens_take_no_more_memory_for_a_longer_input(chunks: Callable[[], Iterator[bytes]]) -> None:
-    reader = JsonReader()
+    reader = JsonTokenizer()
     assert peak(lambda: _drain(reader.feed, chunks())) < _MOST
     reader.close()
 
 
 @pytest.mark.parametrize("chunks", [case[1] for case in _DEPARTURES], ids=[case[0] for case in _DEPARTURES])
 def test_departures_take_no_more_memory_for_a_longer_input(chunks: Callable[[], Iterator[bytes]]) -> None:
-    reader = JsonReader(lenient=True)
+    reader = JsonTokenizer(lenient=True)
     assert peak(lambda: _drain(reader.feed, chunks())) < _MOST
     reader.close()
 
 
 @pytest.mark.parametrize("chunks", [case[1] for case in _EVENTS], ids=[case[0] for case in _EVENTS])
 def test_events_take_no_more_memory_for_a_longer_input(chunks: Callable[[], Iterator[bytes]]) -> None:
-    parser = EventParser()
+    parser = JsonParser()
     assert peak(lambda: _drain(parser.feed, chunks())) < _MOST
     parser.close()
 
@@ -184,8 +187,8 @@ def test_deviations_take_no_more_memory_for_more_of_them(
 ) -> None:
     log = DeviationLog(100)
     options = ReadOptions(on_error="keep", on_deviation=log)
-    EventParser().feed(b'{"PatientID":{"vr":"LO"}}')  # pydicom is imported now
-    parser = EventParser(options=options)
+    JsonParser().feed(b'{"PatientID":{"vr":"LO"}}')  # pydicom is imported now
+    parser = JsonParser(options=options)
     made = chunks()
     is_long = "any order" in request.node.callspec.id
     assert peak(lambda: _drain(parser.feed, made)) < (_MOST_REMEMBERED if is_long else _MOST)
@@ -197,7 +200,7 @@ def test_deviations_take_no_more_memory_for_more_of_them(
     "text", [b'{"00091001":{"Value":[1', b'{"00091001":{"Value":["a",1', b'{"00091001":{"Value":[{}']
 )
 def test_what_cannot_be_delivered_is_not_held(text: bytes) -> None:
-    parser = EventParser()
+    parser = JsonParser()
 
     def feed() -> None:
         with pytest.raises(InputError):
@@ -231,8 +234,8 @@ def test_writing_takes_no_more_memory_for_more_items(unit: list[Event]) -> None:
         nonlocal written
         written += len(data)
 
-    json = JsonWriter(write)
-    writer = EventWriter(json)
+    json = JsonEmitter(write)
+    writer = JsonWriter(json)
     assert peak(lambda: writer.write_all(events)) < _MIB
     writer.close()
     json.close()

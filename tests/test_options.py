@@ -25,7 +25,7 @@ def test_bulk_data_is_left_alone_unless_told_otherwise() -> None:
     read, write = ReadOptions(), WriteOptions()
     assert (read.bulk_data_store, read.bulk_data_uri_handler, read.spool_threshold) == (None, None, 64 * 2**20)
     assert (write.bulk_data_store, write.bulk_data_policy) == (None, BulkDataPolicy())
-    assert (write.bulk_data_element_handler, write.bulk_data_threshold) == (None, 1024)
+    assert (write.bulk_data_element_handler, write.handler_threshold) == (None, 1024)
     assert BulkDataPolicy() == BulkDataPolicy(threshold=1024, by_vr={}, by_tag={}, frames=False)
     assert len({WriteOptions(), WriteOptions(bulk_data_policy=BulkDataPolicy())}) == 1
 
@@ -57,7 +57,7 @@ def test_options_are_frozen(options: ReadOptions | WriteOptions) -> None:
         {"converters": {}},
         {"on_deviation": "print"},
         {"deviations": ["backslash"]},
-        {"select": "CT"},
+        {"where": "CT"},
         {"bulk_data_uri_handler": 5},
         {"spool_threshold": "1 MiB"},
     ],
@@ -75,7 +75,7 @@ def test_a_field_for_reading_of_another_type_is_an_error(field: dict[str, Any]) 
         {"converters": {}},
         {"bulk_data_policy": {}},
         {"bulk_data_element_handler": 5},
-        {"bulk_data_threshold": None},
+        {"handler_threshold": None},
     ],
     ids=str,
 )

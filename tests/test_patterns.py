@@ -9,7 +9,7 @@ import pytest
 
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, WriteOptions
-from streamdicom.patterns import Wanted, parse_step, selection
+from streamdicom.patterns import DatasetConditions, parse_pattern_step, selection
 
 _NAME, _ID, _SEQUENCE, _PRIVATE = 0x00100010, 0x00100020, 0x00081140, 0x00091001
 _PIXEL_DATA, _SYNTAX = 0x7FE00010, 0x00020010
@@ -27,8 +27,8 @@ def test_an_element_is_named_in_several_ways(pattern: str | int) -> None:
 
 
 def test_digits_may_be_lower_case() -> None:
-    assert parse_step("7fe00010") == parse_step("7FE00010") == parse_step("PixelData")
-    assert parse_step("60XX3000") == parse_step("60xx3000")
+    assert parse_pattern_step("7fe00010") == parse_pattern_step("7FE00010") == parse_pattern_step("PixelData")
+    assert parse_pattern_step("60XX3000") == parse_pattern_step("60xx3000")
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_what_is_remembered_is_bounded() -> None:
 
 
 def test_patterns_may_come_in_any_iterable_and_options_stay_what_they_are() -> None:
-    options = ReadOptions(include=iter(["PatientName", _ID]), select={"Modality": "CT"})
+    options = ReadOptions(include=iter(["PatientName", _ID]), where={"Modality": "CT"})
     assert options.include == ("PatientName", _ID)
     assert hash(options) == hash(ReadOptions(include=["PatientName", _ID]))
     assert pickle.loads(pickle.dumps(options)) == options
@@ -161,7 +161,7 @@ def test_patterns_may_come_in_any_iterable_and_options_stay_what_they_are() -> N
 
 
 def _verdict(wanted: Any, *values: Any) -> bool | None:
-    return Wanted({_ID: wanted}, Limits()).decision().element(_ID, values)
+    return DatasetConditions({_ID: wanted}, Limits()).decision().element(_ID, values)
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_values_do_not_fit(wanted: Any, values: tuple[Any, ...]) -> None:
 
 
 def test_all_conditions_must_hold() -> None:
-    wanted = Wanted({"PatientID": "1", "PatientName": None}, Limits())
+    wanted = DatasetConditions({"PatientID": "1", "PatientName": None}, Limits())
     decision = wanted.decision()
     assert decision.element(0x00080060, ("CT",)) is None
     assert decision.element(_ID, ("1",)) is None
@@ -219,4 +219,4 @@ def test_all_conditions_must_hold() -> None:
 @pytest.mark.parametrize("key", ["0010", "0010xxxx", "private", "PN", "Foo", "00081140.00081155"])
 def test_a_condition_is_about_one_tag(key: str) -> None:
     with pytest.raises(ValueError, match=repr(key)):
-        ReadOptions(select={key: "1"})
+        ReadOptions(where={key: "1"})

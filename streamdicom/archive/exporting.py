@@ -41,11 +41,8 @@ from streamdicom.archive.sources import CONTAINERS, FileId, Input, Kind, file_id
 from streamdicom.archive.tasks import SEPARATOR, Rendering, Result, Task, render
 from streamdicom.archive.workers import in_order
 from streamdicom.errors import InputError, ResumeError
-from streamdicom.io.compression import new_compressor
-from streamdicom.io.targets import Target
-from streamdicom.options import ReadOptions, WriteOptions, given
-
-__all__ = ["export_archive"]
+from streamdicom.io import Target, new_compressor
+from streamdicom.options import ReadOptions, WriteOptions, options_or_default
 
 _MOST_FILES = 64  # of a task
 _MOST_BYTES = 1024 * 1024
@@ -67,7 +64,7 @@ def export_archive(
     bulk: bool = True,
     indent: int | str | None = None,
     options: WriteOptions | None = None,
-    select: Mapping[str, str | Iterable[str]] | None = None,
+    where: Mapping[str, str | Iterable[str]] | None = None,
     jobs: int = 1,
     on_error: str = "stop",
     resume: bool = False,
@@ -99,7 +96,7 @@ def export_archive(
         options: Which elements come, and in which form. ``file_meta`` of them is always true where pixel data is
             encapsulated, which cannot be understood without it. What becomes of bulk data, and whether it is NDJSON,
             the arguments before say.
-        select: Which data sets come, as in ``ReadOptions``, but with texts only, which go into the journal. Files of
+        where: Which data sets come, as in ``ReadOptions``, but with texts only, which go into the journal. Files of
             others are passed over.
         jobs: How many processes.
         on_error: "stop" at an input that fails, or "skip" it, which the report tells.
@@ -135,7 +132,7 @@ def export_archive(
         raise ValueError("a folder for bulk data, and none wanted")
     if compress:
         new_compressor(compress)  # it is said before the work starts if that is not installed
-    options = given(options, WriteOptions)
+    options = options_or_default(options, WriteOptions)
     _check_options(options)
     rendering = Rendering(
         lines=_is_lines(format, name),
@@ -146,9 +143,9 @@ def export_archive(
         bulk_threshold=bulk_threshold,
         bulk_uri_prefix=bulk_uri_prefix,
         bulk=bulk,
-        select=_values(select or {}),
+        where=_values(where or {}),
     )
-    ReadOptions(select=dict(rendering.select))  # it is said before the work starts if there is no such element
+    ReadOptions(where=dict(rendering.where))  # it is said before the work starts if there is no such element
     if rendering.lines and indent is not None:
         raise ValueError("NDJSON has a data set on one line, and so no indent")
     with open_sink(target, resume) as sink:

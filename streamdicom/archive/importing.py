@@ -39,17 +39,13 @@ from streamdicom.api import iter_events, write_file
 from streamdicom.archive.journal import Entry, Journal, check_request
 from streamdicom.archive.layout import DEFAULT_LAYOUT, SOP_INSTANCE_UID, Layout, noted
 from streamdicom.archive.report import ProgressCallback, Report, Skipped, Ticker
-from streamdicom.bulkdata.directory import DirectoryStore
+from streamdicom.bulkdata import DirectoryStore
 from streamdicom.errors import InputError, Location, OutputError, ResumeError, StreamDicomError
 from streamdicom.events import END_DATASET, Event
-from streamdicom.filters.bulk_data import load_bulk_data
-from streamdicom.filters.sort import sort_elements
+from streamdicom.filters import load_bulk_data, sort_elements
 from streamdicom.formats.part10 import Part10Writer
-from streamdicom.io.compression import compression_of, decompress
-from streamdicom.io.targets import NamedFile, Source, chunks, is_special, naming, not_blank
+from streamdicom.io import NamedFile, Source, chunks, compression_of, decompress, is_special, naming, not_blank
 from streamdicom.options import ReadOptions, WriteOptions
-
-__all__ = ["import_archive"]
 
 _WORK = ".streamdicom"
 _LONGEST_MAGIC = 6

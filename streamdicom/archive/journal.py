@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from streamdicom.errors import ResumeError
-from streamdicom.io.targets import NamedFile
+from streamdicom.io import NamedFile
 
 try:
     import fcntl
@@ -25,8 +25,6 @@ except ImportError:  # on Windows
     _lock = None
 else:
     _lock = fcntl
-
-__all__ = ["Entry", "Journal", "check_request"]
 
 Entry: TypeAlias = dict[str, Any]
 

@@ -12,11 +12,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from streamdicom.dicom.tags import parse_tag
-from streamdicom.dicom.uids import is_uid
+from streamdicom.dicom import is_uid, parse_tag
 from streamdicom.events import ELEMENT, END_SEQUENCE, START_SEQUENCE, Event
-
-__all__ = ["DEFAULT_LAYOUT", "SOP_INSTANCE_UID", "Layout", "noted"]
 
 DEFAULT_LAYOUT = "{StudyInstanceUID}/{SeriesInstanceUID}/{SOPInstanceUID}.dcm"
 SOP_INSTANCE_UID = 0x00080018

@@ -8,8 +8,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias
 
-__all__ = ["Progress", "ProgressCallback", "Report", "Skipped", "Ticker"]
-
 _PAUSE = 0.1  # seconds between two calls of the callback
 
 

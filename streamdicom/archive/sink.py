@@ -21,9 +21,7 @@ from typing import Any, Self
 from streamdicom.archive.journal import Entry, Journal, check_request
 from streamdicom.archive.sources import FileId, file_id
 from streamdicom.errors import ResumeError
-from streamdicom.io.targets import NamedFile, Output, Target, hidden, is_special, naming
-
-__all__ = ["Sink", "open_sink"]
+from streamdicom.io import NamedFile, Output, Target, hidden, is_special, naming
 
 _PAUSE = 0.25  # seconds between two times that the journal is written
 

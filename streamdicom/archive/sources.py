@@ -24,22 +24,7 @@ from pathlib import Path
 from typing import IO, NamedTuple, TypeAlias, cast
 
 from streamdicom.errors import DicomFileError, InputError, TruncatedError
-from streamdicom.io.compression import compression_of, decompress
-
-__all__ = [
-    "CONTAINERS",
-    "Input",
-    "Kind",
-    "Member",
-    "file_id",
-    "find",
-    "is_within",
-    "kind_of",
-    "measure",
-    "members",
-    "pieces",
-    "walk_within",
-]
+from streamdicom.io import compression_of, decompress
 
 _CHUNK = 64 * 1024
 _HEAD = 512  # what it takes to tell a tar file, and more than the others need

@@ -19,14 +19,11 @@ from typing import IO, Any, BinaryIO, NamedTuple, cast
 
 from streamdicom.api import iter_file_events, write_events
 from streamdicom.archive.sources import CONTAINERS, Input, Kind, Member, members, pieces
-from streamdicom.bulkdata.directory import DirectoryStore
-from streamdicom.bulkdata.policy import BulkDataAction, BulkDataPolicy
+from streamdicom.bulkdata import BulkDataAction, BulkDataPolicy, DirectoryStore
 from streamdicom.errors import InputError, StreamDicomError
-from streamdicom.filters.where import needed_file_meta
-from streamdicom.io.compression import new_compressor
+from streamdicom.filters import needed_file_meta
+from streamdicom.io import new_compressor
 from streamdicom.options import ReadOptions, WriteOptions
-
-__all__ = ["SEPARATOR", "Failure", "Rendering", "Result", "Task", "render"]
 
 SEPARATOR = b",\n"  # between the data sets of an array
 
@@ -45,7 +42,7 @@ class Rendering:
         compress: What the text is compressed with, if it is.
         indent: As for ``dump``.
         options: Which elements come, and in which form; group 0002 comes where it is needed, too.
-        select: Which data sets come: keywords or tags, each with the values of which one is enough.
+        where: Which data sets come: keywords or tags, each with the values of which one is enough.
         bulk_dir: Where large values go; None if they stay.
         bulk_threshold: Bytes up to which a value is not large.
         bulk_uri_prefix: What the references to them begin with.
@@ -61,7 +58,7 @@ class Rendering:
     bulk_threshold: int = 0
     bulk_uri_prefix: str = ""
     bulk: bool = True
-    select: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    where: tuple[tuple[str, tuple[str, ...]], ...] = ()
     folder: str | None = None
 
     def request(self) -> dict[str, Any]:
@@ -152,7 +149,7 @@ class _Batch:
     def __init__(self, rendering: Rendering) -> None:
         self._rendering = rendering
         self._options = _options(rendering)
-        self._reading = ReadOptions(select=dict(rendering.select))
+        self._reading = ReadOptions(where=dict(rendering.where))
         self._spool = _Spool(rendering.folder)
         self._compressor = new_compressor(rendering.compress) if rendering.compress else None
         self._size = 0

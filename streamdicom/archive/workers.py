@@ -21,8 +21,6 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-__all__ = ["in_order"]
-
 _AHEAD = 8  # tasks for each worker, those that are done but whose turn has not come among them
 _HELD = 4  # results of a task whose turn has not come
 

@@ -16,16 +16,14 @@ from io import BufferedWriter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from streamdicom.bulkdata.policy import BulkDataInfo
+from streamdicom.bulkdata.store import BulkDataInfo
 from streamdicom.errors import BulkDataError, OutputError
-from streamdicom.io.targets import NamedFile
+from streamdicom.io import NamedFile
 
 if TYPE_CHECKING:
     from _hashlib import HASH
 
     from fsspec import AbstractFileSystem
-
-__all__ = ["DirectoryStore", "FsspecStore"]
 
 _SEGMENT = 64 * 1024
 

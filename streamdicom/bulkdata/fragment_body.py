@@ -17,8 +17,6 @@ from collections.abc import Iterable, Iterator
 
 from streamdicom.errors import BulkDataError
 
-__all__ = ["LONGEST_FRAGMENT", "read_parts", "write_parts"]
-
 LONGEST_FRAGMENT = 0xFFFFFFFE
 """Bytes in an item of defined length (PS3.5 7.5.1)."""
 

@@ -7,7 +7,7 @@ import sys
 from io import BufferedWriter, FileIO, TextIOWrapper
 from typing import BinaryIO, cast
 
-from streamdicom.io.targets import NamedFile
+from streamdicom.io import NamedFile
 
 __all__ = ["main"]
 

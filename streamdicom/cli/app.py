@@ -31,8 +31,6 @@ from streamdicom.cli.options import (
 )
 from streamdicom.options import ReadOptions, WriteOptions
 
-__all__ = ["app", "run"]
-
 app = typer.Typer(
     name="streamdicom",
     cls=Commands,
@@ -352,7 +350,7 @@ def export_command(
         bulk=not no_bulk,
         indent=indent_of(chosen),
         options=options_of(WriteOptions, chosen),
-        select=selected_of(chosen),
+        where=selected_of(chosen),
         jobs=jobs,
         on_error=on_error,
         resume=resume,

@@ -10,9 +10,7 @@ from typing import Any
 
 from streamdicom.archive import Progress, Report, export_archive, import_archive
 from streamdicom.cli.inputs import PIPE, Meter, calling, plain
-from streamdicom.io.targets import Output
-
-__all__ = ["export_files", "import_files"]
+from streamdicom.io import Output
 
 
 def export_files(sources: list[Path], target: Path, report: Path | None, **options: Any) -> bool:

@@ -26,12 +26,9 @@ from streamdicom.cli.inputs import (
     size_of,
 )
 from streamdicom.events import Event
-from streamdicom.filters.sort import sort_elements
-from streamdicom.filters.where import needed_file_meta
-from streamdicom.io.targets import not_blank
+from streamdicom.filters import needed_file_meta, sort_elements
+from streamdicom.io import not_blank
 from streamdicom.options import Format, ReadOptions, WriteOptions
-
-__all__ = ["convert_file"]
 
 _FORMATS: dict[Kind, Format] = {Kind.JSON: "json", Kind.XML: "xml"}
 

@@ -16,13 +16,11 @@ from rich.table import Table
 
 from streamdicom.api import DatasetWriter, iter_datasets
 from streamdicom.cli.inputs import Meter
-from streamdicom.dicom.tags import format_tag, is_group_length
+from streamdicom.dicom import format_tag, is_group_length
 from streamdicom.options import WriteOptions
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
-
-__all__ = ["bundled_datasets", "differences", "run_demo"]
 
 
 def bundled_datasets() -> Iterator[tuple[Path, Dataset]]:
@@ -109,7 +107,7 @@ def _write(path: Path, result: _Result, meter: Meter) -> None:
 
 
 def _read(path: Path, result: _Result, meter: Meter) -> None:
-    datasets = iter_datasets(path, file_dataset=True)
+    datasets = iter_datasets(path, as_file=True)
     for number, (file, expected) in enumerate(bundled_datasets()):
         start = time.perf_counter()
         dataset = next(datasets)

@@ -18,11 +18,9 @@ from streamdicom.cli.diff_entries import DataSet, Entry, Key, datasets
 from streamdicom.cli.inputs import PIPE, CallError, Meter, calling, event_batches, size_of
 from streamdicom.errors import InputError
 from streamdicom.events import Event
-from streamdicom.io.targets import temporary
+from streamdicom.io import temporary
 from streamdicom.options import ReadOptions
-from streamdicom.patterns import Step, parse_step
-
-__all__ = ["diff_files"]
+from streamdicom.patterns import PatternStep, parse_pattern_step
 
 _MOST_WAITING = 100_000  # data sets of a stream
 _BATCH = 256  # entries
@@ -56,7 +54,7 @@ def diff_files(
     if one == other == PIPE:
         raise CallError("only one of A and B can be a pipe")
     with calling():
-        ignored = [parse_step(text) for text in ignore]
+        ignored = [parse_pattern_step(text) for text in ignore]
     sizes = size_of(one), size_of(other)
     total = None if None in sizes else sum(size or 0 for size in sizes)
     is_equal = True
@@ -81,7 +79,7 @@ def _events(path: Path, meter: Meter) -> Iterator[Event]:
 # --- one data set ----------------------------------------------------------------------------------------------
 
 
-def _lines(pair: _Pair, ignored: list[Step], values: bool) -> Iterator[str]:
+def _lines(pair: _Pair, ignored: list[PatternStep], values: bool) -> Iterator[str]:
     """A line for each difference of two data sets, or one if there is only one."""
     one, other = pair
     if one is None or other is None:
@@ -94,11 +92,11 @@ def _lines(pair: _Pair, ignored: list[Step], values: bool) -> Iterator[str]:
         yield f"{place}.{_tag_path(key)}: {what}"
 
 
-def _counting(entries: Iterator[Entry], ignored: list[Step]) -> Iterator[Entry]:
+def _counting(entries: Iterator[Entry], ignored: list[PatternStep]) -> Iterator[Entry]:
     return (entry for entry in entries if not _is_ignored(entry, ignored)) if ignored else entries
 
 
-def _is_ignored(entry: Entry, ignored: list[Step]) -> bool:
+def _is_ignored(entry: Entry, ignored: list[PatternStep]) -> bool:
     """Whether an element does not count, or one that it is in."""
     return any(step.fits(tag, entry[1]) for step in ignored for tag in entry[0][::2])
 

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any, NamedTuple, TypeAlias
 
 from streamdicom.cli.show import short, values_text
-from streamdicom.dicom.tags import FILE_META_GROUP, ITEM_TAG, is_group_length
+from streamdicom.dicom import FILE_META_GROUP, ITEM_TAG, is_group_length
 from streamdicom.events import (
     BULK_DATA,
     ELEMENT,
@@ -32,8 +32,6 @@ from streamdicom.events import (
     VALUES,
     Event,
 )
-
-__all__ = ["DataSet", "Entry", "Key", "datasets"]
 
 Key: TypeAlias = tuple[int, ...]
 """A tag; or a tag, the number of an item and so on. Of an odd length it is that of an element, else of an item."""

@@ -16,8 +16,6 @@ from typer.core import TyperGroup
 from streamdicom.cli.inputs import CallError, plain
 from streamdicom.errors import StreamDicomError
 
-__all__ = ["Commands", "end_on_sigterm"]
-
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # where it is imported from depends on the version
 _CALL = (CallError, _UsageError, FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 _CALL_NUMBERS = frozenset({errno.EBADF, errno.EROFS})

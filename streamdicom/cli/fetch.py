@@ -13,11 +13,9 @@ from streamdicom.options import ReadOptions, WriteOptions
 try:
     from httpx2 import Client, Response
 
-    from streamdicom.web.client.fetch import fetch_datasets
+    from streamdicom.web.client import fetch_datasets
 except ModuleNotFoundError as missing:
     raise CallError(f'{missing.name} is missing; install "streamdicom[http]"') from None
-
-__all__ = ["fetch_url"]
 
 
 class _Traffic:

@@ -16,33 +16,14 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 
 from streamdicom.errors import ResumeError, StreamDicomError
 from streamdicom.events import Event
-from streamdicom.io.targets import chunks, is_special
+from streamdicom.io import chunks, is_special
 from streamdicom.options import ReadOptions
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from streamdicom.formats import EventParser
     from streamdicom.formats.part10 import Part10Parser
-    from streamdicom.formats.spec import StreamParser
-
-__all__ = [
-    "PIPE",
-    "CallError",
-    "Kind",
-    "Meter",
-    "calling",
-    "check_suffix",
-    "event_batches",
-    "is_array",
-    "is_lines",
-    "is_pipe",
-    "kind_by_name",
-    "kind_of",
-    "opened",
-    "plain",
-    "read",
-    "size_of",
-]
 
 PIPE = Path("-")
 _PATIENCE = 1.0  # seconds before progress is shown
@@ -208,7 +189,7 @@ def event_batches(source: Path, meter: Meter, options: ReadOptions | None = None
         CallError: It is compressed, and what that needs is not installed.
         OSError: The file cannot be read.
     """
-    from streamdicom.io.compression import compression_of, decompress
+    from streamdicom.io import compression_of, decompress
 
     with calling():
         start, data = opened(read(source, meter))
@@ -221,14 +202,14 @@ def event_batches(source: Path, meter: Meter, options: ReadOptions | None = None
         yield parser.close()
 
 
-def _parser(source: Path, start: bytes, options: ReadOptions) -> StreamParser | Part10Parser:
+def _parser(source: Path, start: bytes, options: ReadOptions) -> EventParser | Part10Parser:
+    from streamdicom.formats import EventParser
     from streamdicom.formats.part10 import Part10Parser
-    from streamdicom.formats.spec import StreamParser
 
     if kind_of(source, start) is Kind.DCM:
         return Part10Parser(options=options)
     # Behind an array there is nothing; an object may be a line of NDJSON.
-    return StreamParser(options=replace(options, multiple_documents=not is_array(start)))
+    return EventParser(options=replace(options, multiple_documents=not is_array(start)))
 
 
 def opened(data: Iterator[bytes]) -> tuple[bytes, Iterable[bytes]]:

@@ -22,14 +22,12 @@ from typing import BinaryIO, cast
 from streamdicom.aio import aiter_events
 from streamdicom.api import write_events
 from streamdicom.cli.inputs import PIPE, CallError, Meter, event_batches, plain, size_of
-from streamdicom.codec import BROKEN_OFF, DatasetEncoder
+from streamdicom.codec import SOURCE_LOST, DatasetEncoder
 from streamdicom.errors import StreamDicomError, TruncatedError
 from streamdicom.events import END_DATASET, Event
-from streamdicom.filters.sort import ElementSorter, sort_elements
-from streamdicom.io.targets import CHUNK, NamedFile, Output, temporary
+from streamdicom.filters import ElementSorter, sort_elements
+from streamdicom.io import CHUNK, NamedFile, Output, temporary
 from streamdicom.options import ReadOptions, WriteOptions
-
-__all__ = ["address_of", "listen_at", "send_file"]
 
 _MOST_PEERS = 64  # at once; each may take some MiB, and others wait until there is a place
 _FEW = 32  # events that are written at once: each of a long value has a block in it
@@ -267,7 +265,7 @@ async def _received(connection: socket.socket, timeout: float) -> AsyncGenerator
         try:
             async with asyncio.timeout(timeout):
                 data = await loop.sock_recv(connection, CHUNK)
-        except BROKEN_OFF:
+        except SOURCE_LOST:
             raise
         except OSError as error:  # such as a network that is gone
             raise ConnectionError from error

@@ -25,20 +25,6 @@ from streamdicom.options import (
     WriteOptions,
 )
 
-__all__ = [
-    "FORM",
-    "INDENT",
-    "READING",
-    "SELECT",
-    "TARGET",
-    "Chosen",
-    "Group",
-    "has_options",
-    "indent_of",
-    "options_of",
-    "selected_of",
-]
-
 Group: TypeAlias = Mapping[str, Any]
 """For each parameter its type, annotated as typer has it."""
 
@@ -75,7 +61,7 @@ FORM: Group = {
     "keys": _choice(Keys, "What elements are called."),
     "write_keyword": _flag("--write-keyword", "Write the keyword of each element beside its VR."),
     "write_name": _flag("--write-name", "Write its name."),
-    "retired": _flag(" /--no-retired", "Leave retired elements out."),
+    "include_retired": _flag(" /--no-retired", "Leave retired elements out."),
     "character_set": _choice(CharacterSet, "Specific Character Set as it is, or ISO_IR 192."),
     "include": Annotated[
         list[str],
@@ -163,8 +149,8 @@ def options_of(kind: type[Any], chosen: Chosen) -> Any:
     'strict'
     """
     values = {name: value for name, value in chosen.items() if name in kind.__dataclass_fields__}
-    if "select" in values:
-        values["select"] = selected_of(chosen)
+    if "select" in chosen and "where" in kind.__dataclass_fields__:
+        values["where"] = selected_of(chosen)
     if "deviations" in values:
         values["deviations"] = dict(map(_pair, values["deviations"]))
     with calling():

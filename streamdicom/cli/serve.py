@@ -11,10 +11,7 @@ import uvicorn
 
 from streamdicom.archive import Progress
 from streamdicom.cli.inputs import Meter, plain
-from streamdicom.server import Index
-from streamdicom.server.app import origin_app
-
-__all__ = ["serve_folder"]
+from streamdicom.server import Index, server_app
 
 _GRACE = 5  # seconds for answers that are on their way when the server is to end
 _MOST_TOLD = 10  # files that are not in the index
@@ -38,7 +35,7 @@ def serve_folder(folder: Path, host: str, port: int, *, read_only: bool) -> None
         name = f"[{host}]" if ":" in host else host
         print(f"http://{name}:{listener.getsockname()[1]}", flush=True)
         config = uvicorn.Config(
-            origin_app(index, read_only=read_only),
+            server_app(index, read_only=read_only),
             log_level=logging.WARNING,
             server_header=False,
             timeout_graceful_shutdown=_GRACE,

@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from streamdicom.cli.inputs import Meter, event_batches, size_of
-from streamdicom.dicom.tags import keyword
+from streamdicom.dicom import keyword
 from streamdicom.events import Event, EventType
-
-__all__ = ["lines", "short", "show_file", "values_text"]
 
 _WIDTH = 64  # characters of a value
 

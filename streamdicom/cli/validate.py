@@ -17,8 +17,6 @@ from streamdicom.errors import InputError
 from streamdicom.events import START_DATASET
 from streamdicom.options import ReadOptions
 
-__all__ = ["print_codes", "validate_files"]
-
 
 @dataclass
 class _Found:

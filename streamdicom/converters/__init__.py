@@ -4,10 +4,10 @@
 to be put into one.
 """
 
-from streamdicom.converters.dates import DatetimeObjects, IsoDates
+from streamdicom.converters.dates import DatetimeObjects, IsoDates, dicom_text
 from streamdicom.converters.identity import BEST_KNOWN_IDENTIFIERS, Deidentifier, UidMap
 from streamdicom.converters.names import PlainNames
-from streamdicom.converters.registry import UNSEEN, Converter, Converters, Element, PrivateKey
+from streamdicom.converters.registry import UNSEEN, Converter, Converters, Element, PrivateKey, converters_in_force
 
 __all__ = [
     "BEST_KNOWN_IDENTIFIERS",
@@ -21,4 +21,6 @@ __all__ = [
     "PlainNames",
     "PrivateKey",
     "UidMap",
+    "converters_in_force",
+    "dicom_text",
 ]

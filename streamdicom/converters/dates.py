@@ -8,8 +8,6 @@ from typing import Any
 
 from streamdicom.converters.registry import UNSEEN, Converter, Element
 
-__all__ = ["DatetimeObjects", "IsoDates", "dicom_text"]
-
 _MONTH, _DAY = "(0[1-9]|1[0-2])", "(0[1-9]|[12][0-9]|3[01])"
 _HOUR, _MINUTE, _SECOND = "([01][0-9]|2[0-3])", "([0-5][0-9])", r"([0-5][0-9]|60)(\.[0-9]{1,6})?"
 _OFFSET_HOURS = "([+-])(0[0-9]|1[0-4])"

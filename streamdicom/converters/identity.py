@@ -6,9 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from streamdicom.converters.registry import UNSEEN, Converter, Converters, Element
-from streamdicom.dicom.value_field import split_name
-
-__all__ = ["BEST_KNOWN_IDENTIFIERS", "Deidentifier", "UidMap"]
+from streamdicom.dicom import split_name
 
 _DICOM_ROOT = "1.2.840.10008."  # PS3.5 Annex A
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from streamdicom.converters.registry import UNSEEN, Converter, Element
 
-__all__ = ["PlainNames"]
-
 
 class PlainNames(Converter):
     """Person names as plain strings in JSON, with ``=`` between their component groups.

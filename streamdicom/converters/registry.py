@@ -7,12 +7,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ClassVar, NamedTuple, TypeAlias, TypeVar
 
-from streamdicom.patterns import Pattern, Step, parse_step
-
-__all__ = ["UNSEEN", "Converter", "Converters", "Element", "PrivateKey", "converters_in_force"]
+from streamdicom.patterns import Pattern, PatternStep, parse_pattern_step
 
 _ALL_DIGITS = 0xFFFFFFFF
-_MOST_KNOWN = 16 * 1024  # elements; archives use some thousands
+_MAX_KNOWN = 16 * 1024  # elements; archives use some thousands
 
 UNSEEN: tuple[Any, ...] = (...,)
 """Stands for what a converter is not shown: the items of a sequence, fragments, parts that it does not need, and an
@@ -122,7 +120,7 @@ class Converters:
     """
 
     def __init__(self, *sources: Converter | Converters | Mapping[Any, Converter]) -> None:
-        self._converters: dict[Step | PrivateKey, Converter] = {}
+        self._converters: dict[PatternStep | PrivateKey, Converter] = {}
         self._known: dict[tuple[int, str, str], Converter | None] = {}
         self.has_private_keys = False
         for source in sources:
@@ -157,7 +155,7 @@ class Converters:
 
         return add
 
-    def _add(self, converters: Mapping[Step | PrivateKey, Converter]) -> None:
+    def _add(self, converters: Mapping[PatternStep | PrivateKey, Converter]) -> None:
         merged = self._converters | dict(converters)
         self._converters = dict(sorted(merged.items(), key=lambda item: _rank(item[0])))
         self._known = {}
@@ -181,7 +179,7 @@ class Converters:
             return self._known[tag, vr, creator]
         except KeyError:
             pass
-        if len(self._known) >= _MOST_KNOWN:
+        if len(self._known) >= _MAX_KNOWN:
             self._known.clear()
         fitting = (converter for key, converter in self._converters.items() if _fits(key, tag, vr, creator))
         found = self._known[tag, vr, creator] = next(fitting, None)
@@ -220,11 +218,11 @@ def converters_in_force(own: Converters | None) -> Converters | None:
     return active | own
 
 
-def _parse(key: Key) -> Step | PrivateKey:
-    return key if isinstance(key, PrivateKey) else parse_step(key)
+def _parse(key: Key) -> PatternStep | PrivateKey:
+    return key if isinstance(key, PrivateKey) else parse_pattern_step(key)
 
 
-def _rank(key: Step | PrivateKey) -> tuple[int, int]:
+def _rank(key: PatternStep | PrivateKey) -> tuple[int, int]:
     """The less, the more specific."""
     if isinstance(key, PrivateKey):
         return 1, key.group is None
@@ -235,5 +233,5 @@ def _rank(key: Step | PrivateKey) -> tuple[int, int]:
     return (3 if key.vr else 4), 0
 
 
-def _fits(key: Step | PrivateKey, tag: int, vr: str, creator: str) -> bool:
+def _fits(key: PatternStep | PrivateKey, tag: int, vr: str, creator: str) -> bool:
     return key.fits(tag, vr, creator) if isinstance(key, PrivateKey) else key.fits(tag, vr)

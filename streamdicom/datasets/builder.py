@@ -20,21 +20,30 @@ from pydicom.tag import BaseTag
 from pydicom.uid import UID, ExplicitVRBigEndian
 from pydicom.valuerep import BUFFERABLE_VRS
 
-from streamdicom.bulkdata.policy import BulkDataStore
-from streamdicom.converters.registry import converters_in_force
+from streamdicom.bulkdata import BulkDataStore
+from streamdicom.converters import converters_in_force
 from streamdicom.datasets.elements import data_element, json_element, pydicom_text, raw_element, reference
-from streamdicom.dicom.charset import DEFAULT, UTF_8, encode, encodings_of
-from streamdicom.dicom.tags import FILE_META_GROUP, ITEM_TAG, SPECIFIC_CHARACTER_SET, UTF_8_TERM, format_tag
-from streamdicom.dicom.value_field import ENCODERS, joined_text, swap_words
-from streamdicom.dicom.vr import VRS, Form
+from streamdicom.dicom import (
+    DEFAULT,
+    ENCODERS,
+    FILE_META_GROUP,
+    ITEM_TAG,
+    SPECIFIC_CHARACTER_SET,
+    UTF_8,
+    UTF_8_TERM,
+    VRS,
+    Form,
+    encode,
+    encodings_of,
+    format_tag,
+    joined_text,
+    swap_words,
+)
 from streamdicom.errors import DatasetError, InputError, LimitError, StreamDicomError
 from streamdicom.events import ELEMENT, Event, EventType
-from streamdicom.filters.bulk_data import FRAGMENT_FORMS, open_bulk_data, value_field
-from streamdicom.filters.convert import has_form_of
-from streamdicom.io.spool import LazyValue, SpooledValue, SpoolFile
+from streamdicom.filters import FRAGMENT_FORMS, has_form_of, open_bulk_data, value_field
+from streamdicom.io import LazyValue, SpooledValue, SpoolFile
 from streamdicom.options import ReadOptions, UriHandler
-
-__all__ = ["DatasetBuilder"]
 
 _VALUE_OVERHEAD = 64  # bytes of an object and of the place that refers to it
 _OVERHEAD = 256  # bytes that pydicom needs for an element or an item, see ``Limits.dataset_size``
@@ -83,7 +92,7 @@ class DatasetBuilder:
 
     Args:
         options: Bounds on the length of a value and the size of a data set, and what becomes of bulk data.
-        file_dataset: Whether to make FileDataset objects.
+        as_file: Whether to make FileDataset objects.
 
     >>> builder = DatasetBuilder(ReadOptions())
     >>> events = [(1, 0, "", 0), (3, 0x00100020, "LO", ("17",)), (2, 0, "", None)]
@@ -91,13 +100,13 @@ class DatasetBuilder:
     ['17']
     """
 
-    def __init__(self, options: ReadOptions, *, file_dataset: bool = False) -> None:
+    def __init__(self, options: ReadOptions, *, as_file: bool = False) -> None:
         self._options = options
         self._limits = options.limits
         self._most = options.limits.dataset_size
         handler = options.bulk_data_uri_handler
         self._handler = _of_three_arguments(handler) if handler else None
-        self._file_dataset = file_dataset
+        self._file_dataset = as_file
         self._takes_objects = converters_in_force(options.converters) is not None
         self._index = 0
         self._size = 0
@@ -120,7 +129,7 @@ class DatasetBuilder:
     def take(self, events: Iterable[Event]) -> list[Dataset]:
         """Take the next events; return the data sets that they complete.
 
-        As with ``EventParser.feed``, a fault raises at the next call if there are data sets before it; so does an
+        As with ``JsonParser.feed``, a fault raises at the next call if there are data sets before it; so does an
         exception of a handler in the options.
 
         Raises:

@@ -14,20 +14,8 @@ from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.tag import BaseTag
 from pydicom.valuerep import IS
 
-from streamdicom.dicom.value_field import json_field
-from streamdicom.dicom.vr import VRS, Form
+from streamdicom.dicom import VRS, Form, json_field
 from streamdicom.errors import DatasetError
-
-__all__ = [
-    "data_element",
-    "json_element",
-    "json_text",
-    "known_vr",
-    "pydicom_text",
-    "raw_element",
-    "reference",
-    "unknown_element",
-]
 
 _TEXT_FORMS = frozenset({Form.TEXT, Form.DECIMAL, Form.PERSON_NAME})
 

@@ -14,18 +14,14 @@ from pydicom.multival import MultiValue
 from pydicom.uid import UID
 from pydicom.valuerep import IS, DSfloat, PersonName
 
-from streamdicom.converters.dates import dicom_text
-from streamdicom.dicom.tags import ITEM_TAG
-from streamdicom.dicom.value_field import DECODERS, split_name
-from streamdicom.dicom.vr import VRS, Form
+from streamdicom.converters import dicom_text
+from streamdicom.dicom import DECODERS, ITEM_TAG, VRS, Form, split_name
 from streamdicom.errors import OutputError
 from streamdicom.events import Value
 from streamdicom.limits import Limits
 
-__all__ = ["LONG", "MANY", "NO_MAKERS", "SIMPLE", "SIMPLE_BUT_BINARY", "values_of"]
-
-LONG = Limits().string_segment
-MANY = Limits().held_values
+LONG = Limits().segment_size
+MANY = Limits().values_per_event
 
 
 def values_of(vr: str, value: Any) -> tuple[Any, ...]:

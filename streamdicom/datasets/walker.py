@@ -23,12 +23,20 @@ from pydicom.hooks import hooks
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 
-from streamdicom.bulkdata.fragment_body import LONGEST_FRAGMENT
+from streamdicom.bulkdata import LONGEST_FRAGMENT
 from streamdicom.datasets.elements import json_text, known_vr, unknown_element
 from streamdicom.datasets.values import LONG, MANY, NO_MAKERS, SIMPLE, SIMPLE_BUT_BINARY, values_of
-from streamdicom.dicom.tags import FILE_META_GROUP, ITEM_TAG, format_tag
-from streamdicom.dicom.value_field import DECODERS, ENCODERS, SPLITTERS, swap_words
-from streamdicom.dicom.vr import VRS, Form
+from streamdicom.dicom import (
+    DECODERS,
+    ENCODERS,
+    FILE_META_GROUP,
+    ITEM_TAG,
+    SPLITTERS,
+    VRS,
+    Form,
+    format_tag,
+    swap_words,
+)
 from streamdicom.errors import Location, OutputError
 from streamdicom.events import (
     BULK_DATA,
@@ -51,10 +59,8 @@ from streamdicom.events import (
     Event,
     Value,
 )
-from streamdicom.io.spool import SpooledValue
+from streamdicom.io import SpooledValue
 from streamdicom.options import WriteOptions
-
-__all__ = ["walk"]
 
 _Elements = Iterator[tuple[int, DataElement | RawDataElement]]
 
@@ -335,7 +341,7 @@ def _element_events(tag: int, element: DataElement, little_endian: bool, options
     if VRS[vr].form is Form.BINARY and isinstance(value, bytes | bytearray | BufferedIOBase):
         handler = options.bulk_data_element_handler
         # As pydicom compares them.
-        if handler and _length(value) > options.bulk_data_threshold // 4 * 3:
+        if handler and _length(value) > options.handler_threshold // 4 * 3:
             return [(BULK_DATA, tag, vr, handler(element))]
         if element.is_undefined_length and little_endian:
             buffer = value if isinstance(value, BufferedIOBase) else BytesIO(value)

@@ -6,23 +6,12 @@ import re
 import warnings
 from collections.abc import Iterable
 from encodings.aliases import aliases
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import islice
+from types import ModuleType
 
-from pydicom.charset import (
-    convert_encodings,
-    custom_encoders,
-    decode_bytes,
-    encode_string,
-    python_encoding,
-)
-from pydicom.valuerep import TEXT_VR_DELIMS
-
-from streamdicom.dicom.tags import UTF_8_TERM
-
-__all__ = ["DEFAULT", "UTF_8", "decode", "encode", "encodings_of"]
-
-_KNOWN = frozenset(python_encoding.values())
+DEFAULT = ["iso8859"]  # what pydicom takes where there is no Specific Character Set
+UTF_8 = ["UTF8"]
 _CODECS = frozenset(aliases) | frozenset(aliases.values())
 _ASCII = bytes(range(128))
 _MOST_TERMS = 64  # there are about thirty (PS3.3 C.12.1.1.2)
@@ -30,6 +19,14 @@ _MISSPELT = re.compile("ISO[ -]IR.?[0-9]{1,3}|ISO[ _-]2022[ _-]IR[ _-][0-9]{1,3}
 
 # PS3.5 6.1.2.5.3: behind one of these the first character set is in force again.
 _DELIMITERS = re.compile(r"([\\\r\n\t\f^=]+)")
+
+
+@cache
+def _pydicom() -> ModuleType:
+    """Import pydicom's codecs when the first text needs them: importing pydicom takes longer than a small file."""
+    import pydicom.charset
+
+    return pydicom.charset
 
 
 def encodings_of(terms: Iterable[str | None]) -> list[str]:
@@ -45,7 +42,8 @@ def encodings_of(terms: Iterable[str | None]) -> list[str]:
     >>> encodings_of([None, "ISO 2022 IR 87"])
     ['iso8859', 'iso2022_jp']
     """
-    return convert_encodings([_known(term or "") for term in islice(terms, _MOST_TERMS)])
+    encodings: list[str] = _pydicom().convert_encodings([_known(term or "") for term in islice(terms, _MOST_TERMS)])
+    return encodings
 
 
 def _known(term: str) -> str:
@@ -53,7 +51,8 @@ def _known(term: str) -> str:
 
     Python keeps each name of a codec that somebody asks it for, and each text of a warning, as long as it runs.
     """
-    if term in python_encoding or term in _KNOWN or _MISSPELT.fullmatch(term) or _has_ascii(term):
+    python_encoding = _pydicom().python_encoding
+    if term in python_encoding or term in python_encoding.values() or _MISSPELT.fullmatch(term) or _has_ascii(term):
         return term
     warnings.warn("a character set that is not known; the default is taken for it", UserWarning, stacklevel=3)
     return ""
@@ -67,10 +66,6 @@ def _has_ascii(term: str) -> bool:
         return _ASCII.decode(term) == _ASCII.decode() and _ASCII.decode().encode(term) == _ASCII
     except (UnicodeError, LookupError):
         return False
-
-
-DEFAULT = encodings_of([])  # what pydicom takes where there is no Specific Character Set
-UTF_8 = encodings_of([UTF_8_TERM])
 
 
 def encode(text: str, encodings: list[str]) -> bytes | None:
@@ -88,8 +83,8 @@ def encode(text: str, encodings: list[str]) -> bytes | None:
     parts = _DELIMITERS.split(text)
     if not all(_can_encode(character, tuple(encodings)) for part in parts[::2] for character in part):
         return None
-    data = b"".join(encode_string(part, encodings) for part in parts)
-    return data if decode_bytes(data, encodings, TEXT_VR_DELIMS) == text else None
+    data = b"".join(_pydicom().encode_string(part, encodings) for part in parts)
+    return data if decode(data, encodings) == text else None
 
 
 def _encode_in_one(text: str, encoding: str) -> bytes | None:
@@ -111,7 +106,9 @@ def decode(data: bytes, encodings: list[str]) -> str:
     >>> decode(b"\xe9", ["latin_1"])
     'é'
     """
-    return decode_bytes(data, encodings, TEXT_VR_DELIMS)
+    charset = _pydicom()
+    text: str = charset.decode_bytes(data, encodings, charset.TEXT_VR_DELIMS)
+    return text
 
 
 @lru_cache(maxsize=4096)
@@ -121,6 +118,7 @@ def _can_encode(character: str, encodings: tuple[str, ...]) -> bool:
 
 def _encodes(character: str, encoding: str) -> bool:
     try:
+        custom_encoders = _pydicom().custom_encoders
         if encoding in custom_encoders:
             custom_encoders[encoding](character, errors="strict")
         else:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["ItemsCheck"]
-
 _ITEM = b"\xfe\xff\x00\xe0"
 
 

@@ -5,18 +5,6 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-__all__ = [
-    "camel_case",
-    "dictionary_vrs",
-    "format_tag",
-    "is_group_length",
-    "keyword",
-    "keyword_key",
-    "parse_tag",
-    "parse_tag_in_any_form",
-    "tag_for_keyword_key",
-]
-
 _KEY = re.compile(r"[0-9A-F]{8}")
 _ANY_FORM = re.compile(r"[xX]?([0-9A-Fa-f]{4})([0-9A-Fa-f]{4})|\(?([0-9A-Fa-f]{4}), ?([0-9A-Fa-f]{4})\)?")
 _FIRST_WORD = re.compile(r"[A-Z](?:[A-Z]*(?![^A-Z]))?")  # an abbreviation up to the capital of the next word

@@ -5,16 +5,6 @@ from __future__ import annotations
 from struct import Struct
 from typing import NamedTuple
 
-__all__ = [
-    "EXPLICIT_BIG_ENDIAN",
-    "EXPLICIT_LITTLE_ENDIAN",
-    "IMPLICIT_LITTLE_ENDIAN",
-    "Encoding",
-    "is_deflated",
-    "is_encapsulated",
-    "of_uid",
-]
-
 IMPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2"
 EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1.99"

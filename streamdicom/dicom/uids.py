@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["is_uid"]
-
 _LONGEST = 64  # characters
 _UID = re.compile(r"[0-9]+(?:\.[0-9]+)*")
 

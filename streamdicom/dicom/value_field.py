@@ -18,18 +18,6 @@ from streamdicom.dicom.tags import SPECIFIC_CHARACTER_SET
 from streamdicom.dicom.vr import VRS, Form
 from streamdicom.events import Value
 
-__all__ = [
-    "DECODERS",
-    "ENCODERS",
-    "SPLITTERS",
-    "field_numbers",
-    "field_text",
-    "joined_text",
-    "json_field",
-    "split_name",
-    "swap_words",
-]
-
 _Decoder = Callable[[bytes, bool], tuple[Value, ...] | None]
 
 _ESCAPE = "\x1b"  # starts a code extension (PS3.5 6.1.2.5)

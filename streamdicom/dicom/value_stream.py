@@ -16,11 +16,8 @@ from streamdicom.errors import BulkDataError, OutputError
 from streamdicom.events import ELEMENT, END_ELEMENT, LAST_SEGMENT, SEGMENT, START_ELEMENT, VALUES, Event
 from streamdicom.limits import Limits
 
-__all__ = ["ValueEncoder", "blocks", "decode_value"]
-
-
-_LONG = Limits().string_segment
-_MANY = Limits().held_values
+_LONG = Limits().segment_size
+_MANY = Limits().values_per_event
 _BLOCK = 48 * 1024  # which makes 64 KiB of base64
 
 _Part: TypeAlias = tuple[int, Any]  # the type and the value of an event

@@ -5,8 +5,6 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple
 
-__all__ = ["VRS", "Form", "ValueRepresentation"]
-
 
 class Form(IntEnum):
     """How a value stands in JSON and in an event.

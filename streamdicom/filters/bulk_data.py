@@ -18,32 +18,32 @@ from itertools import chain
 from struct import iter_unpack
 from typing import Any
 
-from streamdicom.bulkdata.fragment_body import LONGEST_FRAGMENT, read_parts, write_parts
-from streamdicom.bulkdata.policy import BulkDataAction, BulkDataInfo, BulkDataPolicy, BulkDataStore
-from streamdicom.dicom.tags import ITEM_TAG, format_tag
-from streamdicom.dicom.value_stream import ValueEncoder, decode_value
-from streamdicom.dicom.vr import VRS, Form
+from streamdicom.bulkdata import (
+    LONGEST_FRAGMENT,
+    BulkDataAction,
+    BulkDataInfo,
+    BulkDataPolicy,
+    BulkDataStore,
+    read_parts,
+    write_parts,
+)
+from streamdicom.dicom import ITEM_TAG, VRS, Form, ValueEncoder, decode_value
 from streamdicom.errors import BulkDataError, OutputError, StreamDicomError
 from streamdicom.events import (
     BULK_DATA,
     ELEMENT,
     END_ELEMENT,
     END_FRAGMENTS,
-    END_SEQUENCE,
     LAST_SEGMENT,
     SEGMENT,
-    START_DATASET,
     START_ELEMENT,
     START_FRAGMENT,
     START_FRAGMENTS,
-    START_ITEM,
-    START_SEQUENCE,
     VALUES,
     Event,
 )
-from streamdicom.io.spool import SpooledValue, SpoolFile
-
-__all__ = ["Frames", "fragment_events", "load_bulk_data", "open_bulk_data", "store_bulk_data", "value_field"]
+from streamdicom.filters.position import _CONTEXT, Position
+from streamdicom.io import SpooledValue, SpoolFile
 
 _BULK_VRS = frozenset(vr for vr, row in VRS.items() if row.bulk)
 _LONG_TEXT_VRS = frozenset(vr for vr in _BULK_VRS if VRS[vr].form is Form.TEXT)
@@ -58,50 +58,6 @@ _ITEM_HEADER = 8  # bytes
 _SEGMENT_LENGTH = 48 * 1024  # which makes 64 KiB of base64
 _LONGEST_TABLE = 1024 * 1024  # bytes of a Basic Offset Table that tells frames; longer ones are of 262,144 frames
 _MOST_IN_FRAME = 256  # fragments in one entry
-
-# What ``BulkDataInfo`` tells, by the tags that it comes from.
-_CONTEXT = {
-    0x00020003: "instance",  # until the data set says it itself
-    0x00020010: "syntax",
-    0x00080018: "instance",
-    0x0020000D: "study",
-    0x0020000E: "series",
-}
-_NAMES = ("study", "series", "instance", "syntax")
-
-
-class Place:
-    """Where in the stream an event is."""
-
-    def __init__(self) -> None:
-        self.index = 0
-        self.frames: list[tuple[int, int]] = []  # of each open sequence: its tag, the item that is open
-        self.context: dict[str, str] = {}
-
-    def move(self, kind: int, tag: int, value: Any) -> None:
-        """Take note of an event that opens or closes something."""
-        if kind == START_ITEM:
-            self.frames[-1:] = [(tag, value)]
-        elif kind == START_SEQUENCE:
-            self.frames.append((tag, 0))
-        elif kind == END_SEQUENCE:
-            del self.frames[-1:]
-        elif kind == START_DATASET:
-            self.index = value
-            self.frames = []
-            self.context = {}
-
-    def learn(self, tag: int, values: tuple[Any, ...]) -> None:
-        """Take note of what a data set is called, if that is what the element tells."""
-        if tag in _CONTEXT and not self.frames and values and isinstance(values[0], str):
-            self.context[_CONTEXT[tag]] = values[0]
-
-    def tag_path(self, tag: int) -> str:
-        return ".".join([*(f"{format_tag(sequence)}[{item}]" for sequence, item in self.frames), format_tag(tag)])
-
-    def info(self, tag: int, vr: str) -> BulkDataInfo:
-        study, series, instance, syntax = [self.context.get(name, "") for name in _NAMES]
-        return BulkDataInfo(self.index, self.tag_path(tag), tag, vr, study, series, instance, syntax)
 
 
 # --- out -------------------------------------------------------------------------------------------------------
@@ -167,7 +123,7 @@ class _Storing:
         self._source = source
         self._policy = policy
         self._store = store
-        self._place = Place()
+        self._place = Position()
         self._moved = {vr for vr, action in policy.by_vr.items() if action is not BulkDataAction.INLINE}
 
     def run(self) -> Iterator[Event]:
@@ -424,7 +380,7 @@ def load_bulk_data(events: Iterable[Event], store: BulkDataStore | None) -> Iter
     if store is None:
         yield from events
         return
-    place = Place()
+    place = Position()
     for event in events:
         kind, tag, vr, value = event
         if kind == BULK_DATA:

@@ -11,9 +11,9 @@ from functools import partial
 from math import isfinite
 from typing import Any
 
-from streamdicom.converters.registry import UNSEEN, Converter, Converters, Element
+from streamdicom.converters import UNSEEN, Converter, Converters, Element
 from streamdicom.deviations import DEVIATIONS, Deviation, warner
-from streamdicom.dicom.vr import VRS, Form
+from streamdicom.dicom import VRS, Form
 from streamdicom.errors import ConverterError, LimitError, Location
 from streamdicom.events import (
     BULK_DATA,
@@ -32,12 +32,9 @@ from streamdicom.events import (
     VALUES,
     Event,
 )
-from streamdicom.filters.bulk_data import Place
+from streamdicom.filters.position import Position
 from streamdicom.limits import Limits
 from streamdicom.options import OnError, ReadOptions, WriteOptions
-
-__all__ = ["ElementConverter", "has_form_of"]
-
 
 _CODE = "converter-failed"
 _LONGEST_CREATOR = 64  # characters of an LO (PS3.5 6.2)
@@ -76,7 +73,7 @@ class ElementConverter:
         self._most = limits.value_length
         self._on_error = on_error
         self._tell = tell
-        self._place = Place()
+        self._place = Position()
         self._creators: list[dict[int, str]] = [{}]  # of each open item: the blocks of one group, and whose they are
         self._depth = 0  # how much is open of an element that comes or goes as one
         self._comes = True  # whether that one does

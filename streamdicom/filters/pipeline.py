@@ -6,16 +6,15 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Protocol, Self
 
-from streamdicom.bulkdata.policy import BulkDataStore
-from streamdicom.converters.registry import converters_in_force
+from streamdicom.bulkdata import BulkDataStore
+from streamdicom.converters import converters_in_force
 from streamdicom.events import Event
 from streamdicom.filters.bulk_data import load_bulk_data
 from streamdicom.filters.convert import ElementConverter
-from streamdicom.filters.where import DatasetFilter, ElementFilter
+from streamdicom.filters.select import ElementFilter
+from streamdicom.filters.where import DatasetFilter
 from streamdicom.options import ReadOptions, WriteOptions
-from streamdicom.patterns import Wanted, selection
-
-__all__ = ["Stages"]
+from streamdicom.patterns import DatasetConditions, selection
 
 
 class _Stage(Protocol):
@@ -23,14 +22,14 @@ class _Stage(Protocol):
         """What becomes of the next events; what is between two batches is kept."""
 
 
-class Stages:
+class Pipeline:
     """The filters that some options ask for, in their order; false if there are none.
 
     Args:
         stages: What each makes of the next events.
 
-    >>> stages = Stages.of_reading(ReadOptions(exclude=["PatientName"]))
-    >>> stages.take([(1, 0, "", 0), (3, 0x00100010, "PN", ())])
+    >>> stages = Pipeline.for_reading(ReadOptions(exclude=["PatientName"]))
+    >>> stages.batch([(1, 0, "", 0), (3, 0x00100010, "PN", ())])
     [(1, 0, '', 0)]
     """
 
@@ -39,7 +38,9 @@ class Stages:
         self.error: Exception | None = None
 
     @classmethod
-    def of_reading(cls, options: ReadOptions, store: BulkDataStore | None = None, wanted: Wanted | None = None) -> Self:
+    def for_reading(
+        cls, options: ReadOptions, store: BulkDataStore | None = None, wanted: DatasetConditions | None = None
+    ) -> Self:
         """Those for reading: which data sets, which elements, the values from a store, what converters make of them.
 
         Args:
@@ -48,8 +49,8 @@ class Stages:
             wanted: The conditions on data sets, if a reader foresees what comes of them.
         """
         stages = _selecting(options)
-        if options.select:
-            stages.insert(0, DatasetFilter(wanted or Wanted(options.select, options.limits)).run)
+        if options.where:
+            stages.insert(0, DatasetFilter(wanted or DatasetConditions(options.where, options.limits)).run)
         if store is not None:
             stages.append(partial(load_bulk_data, store=store))
         converters = converters_in_force(options.converters)
@@ -58,7 +59,7 @@ class Stages:
         return cls(stages)
 
     @classmethod
-    def of_writing(cls, options: WriteOptions) -> Self:
+    def for_writing(cls, options: WriteOptions) -> Self:
         """Those for writing: which elements, and what converters make of them."""
         stages = _selecting(options)
         converters = converters_in_force(options.converters)
@@ -69,16 +70,16 @@ class Stages:
     def __bool__(self) -> bool:
         return bool(self._stages)
 
-    def run(self, events: Iterable[Event]) -> Iterator[Event]:
+    def iter(self, events: Iterable[Event]) -> Iterator[Event]:
         """What becomes of the next events, one by one."""
         for stage in self._stages:
             events = stage(events)
         return iter(events)
 
-    def take(self, events: list[Event]) -> list[Event]:
+    def batch(self, events: list[Event]) -> list[Event]:
         """What becomes of a batch of events.
 
-        As with ``EventParser.feed``, a fault raises at the next call if there are events before it; so does an
+        As with ``JsonParser.feed``, a fault raises at the next call if there are events before it; so does an
         exception of what the caller has put into the options.
         """
         if not self._stages:
@@ -87,7 +88,7 @@ class Stages:
             raise self.error
         taken: list[Event] = []
         try:
-            taken.extend(self.run(events))
+            taken.extend(self.iter(events))
         except Exception as error:
             self.error = error
             if not taken:

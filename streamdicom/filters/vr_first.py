@@ -11,13 +11,11 @@ from typing import BinaryIO
 
 from streamdicom.events import END_ELEMENT, START_ELEMENT, VALUES, Event
 
-__all__ = ["tell_vrs"]
-
 _HEADER = Struct("<BBI")  # of a value or a segment in the temporary file: its event, its type, its length
 _NONE, _TEXT, _BYTES = range(3)
 
 
-def tell_vrs(events: Iterable[Event], temporary: Callable[[], BinaryIO]) -> Iterator[Event]:
+def vr_first(events: Iterable[Event], temporary: Callable[[], BinaryIO]) -> Iterator[Event]:
     """The same events, but that each START_ELEMENT tells the VR.
 
     Args:
@@ -26,7 +24,7 @@ def tell_vrs(events: Iterable[Event], temporary: Callable[[], BinaryIO]) -> Iter
 
     >>> import io
     >>> events = [(5, 0x7FE00010, "", None), (8, 0x7FE00010, "", b"ab"), (9, 0x7FE00010, "OB", None)]
-    >>> list(tell_vrs(events, io.BytesIO))
+    >>> list(vr_first(events, io.BytesIO))
     [(5, 2145386512, 'OB', None), (8, 2145386512, 'OB', b'ab'), (9, 2145386512, 'OB', None)]
     """
     events = iter(events)

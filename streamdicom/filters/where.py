@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import marshal
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
 from typing import IO, Any
 from weakref import finalize
 
-from streamdicom.dicom.tags import FILE_META_GROUP
-from streamdicom.dicom.transfer_syntax import is_encapsulated
 from streamdicom.errors import LimitError, Location
 from streamdicom.events import (
     BULK_DATA,
@@ -17,137 +14,20 @@ from streamdicom.events import (
     ELEMENT,
     END_DATASET,
     END_ELEMENT,
-    END_SEQUENCE,
     JSON_ELEMENT,
     OPENING,
     START_DATASET,
     START_ELEMENT,
-    START_FRAGMENTS,
-    START_SEQUENCE,
     Event,
 )
 from streamdicom.limits import Limits
-from streamdicom.patterns import Level, Pattern, Wanted, selection
+from streamdicom.patterns import DatasetConditions, Pattern
 
-__all__ = ["DatasetFilter", "ElementFilter", "needed_file_meta", "select", "where"]
-
-_TRANSFER_SYNTAX_UID = 0x00020010
 _MOST_HELD = 256  # more than file meta information has elements
 _EACH = 256  # bytes that go with each event that is held
 _NUMBER = 8  # bytes
 _IN_MEMORY = 1024 * 1024
 _ELEMENTS = frozenset({ELEMENT, BULK_DATA, JSON_ELEMENT}) | OPENING
-
-
-def select(
-    events: Iterable[Event],
-    *,
-    include: Iterable[Pattern] = (),
-    exclude: Iterable[Pattern] = (),
-    limits: Limits | None = None,
-) -> Iterator[Event]:
-    """The events of those elements that are wanted.
-
-    With ``ReadOptions.include`` and ``exclude`` the readers do this; of JSON what is not wanted is never made an event.
-
-    Nothing is held, but for a long value whose VR the source tells behind it, if there are patterns of VRs that it
-    may be one of: that waits in a temporary file. An element in JSON text whose VR is not known, or that may be a
-    sequence, comes only if everything in it is wanted.
-
-    Args:
-        events: Any stream of DICOM events.
-        include: Patterns as ``streamdicom.patterns`` tells them; if there are any, no other element comes, but for
-            group 0002, because the others may need it.
-        exclude: Patterns of elements that do not come, even if they are included.
-        limits: ``spooled_size`` bounds what waits in a temporary file.
-
-    Raises:
-        ValueError: A pattern is none.
-        LimitError: A value that has to wait is too long.
-
-    >>> from streamdicom import iter_events
-    >>> events = iter_events(b'{"00100010": {"vr": "PN"}, "00100020": {"vr": "LO"}}')
-    >>> [f"{tag:08X}" for _, tag, _, _ in select(events, exclude=["PatientName"]) if tag]
-    ['00100020']
-    """
-    return ElementFilter(selection(include, exclude), limits or Limits()).run(events)
-
-
-class ElementFilter:
-    """What ``select`` does, for events that come in batches.
-
-    Args:
-        level: What is wanted of a data set.
-        limits: As for ``select``.
-
-    >>> only = ElementFilter(selection(include=["PatientID"]), Limits())
-    >>> list(only.run([(1, 0, "", 0), (3, 0x00100010, "PN", ())])), list(only.run([(3, 0x00100020, "LO", ())]))
-    ([(1, 0, '', 0)], [(3, 1048608, 'LO', ())])
-    """
-
-    def __init__(self, level: Level, limits: Limits) -> None:
-        self._limits = limits
-        self._top = self._level = level
-        self._outer: list[Level] = []  # of the sequences that are open and looked into
-        self._depth = 0  # how much is open of an element that comes or goes as one
-        self._comes = True  # whether that one does
-        self._waiting: _Waiting | None = None
-
-    def run(self, events: Iterable[Event]) -> Iterator[Event]:
-        """Those that are wanted of the next events."""
-        for event in events:
-            kind, tag, vr, _ = event
-            if self._depth:
-                yield from self._within(event)
-            elif kind == ELEMENT or kind == BULK_DATA:
-                if self._level.takes(tag, vr):
-                    yield event
-            elif kind == START_SEQUENCE:
-                yield from self._start_sequence(event)
-            elif kind == START_ELEMENT or kind == START_FRAGMENTS:
-                self._start_parts(event)
-                if self._comes:
-                    yield event
-            elif kind == JSON_ELEMENT:
-                if self._level.takes_unknown(tag, vr):
-                    yield event
-            else:
-                if kind == END_SEQUENCE:
-                    self._level = self._outer.pop()
-                elif kind == START_DATASET:
-                    self._level, self._outer = self._top, []
-                yield event
-
-    def _start_sequence(self, event: Event) -> Iterable[Event]:
-        inner = self._level.inner(event[1])
-        if inner is None or inner.is_whole:
-            self._depth = 1
-            self._comes = inner is not None
-        else:
-            self._outer.append(self._level)
-            self._level = inner
-        return (event,) if inner else ()
-
-    def _start_parts(self, event: Event) -> None:
-        _, tag, vr, _ = event
-        comes = self._level.takes(tag, vr) if vr else self._level.takes_long(tag)
-        self._depth = 1
-        self._comes = bool(comes)
-        if comes is None:
-            self._waiting = _Waiting(self._limits.spooled_size)
-            self._waiting.add(event)
-
-    def _within(self, event: Event) -> Iterable[Event]:
-        """What becomes of an event within an element that comes or goes as one."""
-        kind, tag, vr, _ = event
-        self._depth += (kind in OPENING) - (kind in CLOSING)
-        if self._waiting is None:
-            return (event,) if self._comes else ()
-        self._waiting.add(event)
-        if self._depth:
-            return ()
-        waiting, self._waiting = self._waiting, None
-        return waiting.events() if self._level.takes(tag, vr) else ()
 
 
 class _Waiting:
@@ -184,14 +64,14 @@ def where(
     """The events of those data sets that are wanted; START_DATASET has the index in the source.
 
     A data set is held until it is decided: by the first element that does not fit, or when all have come that are
-    asked for. What is missing is known at the end of the data set, and before that when ``Limits.held_values`` events
+    asked for. What is missing is known at the end of the data set, and before that when ``Limits.values_per_event`` events
     are held, or 256 bytes for each of as many, if a higher tag has come by then: tags ascend (PS3.18 F.2.2).
 
     Args:
         events: Any stream of DICOM events.
-        conditions: As ``ReadOptions.select`` has them. An element that is no whole one, such as a sequence or a
+        conditions: As ``ReadOptions.where`` has them. An element that is no whole one, such as a sequence or a
             reference to bulk data, has no values.
-        limits: ``held_values``.
+        limits: ``values_per_event``.
 
     Raises:
         ValueError: A key is neither a tag nor a keyword.
@@ -202,7 +82,7 @@ def where(
     >>> [value for kind, _, _, value in where(events, {"Modality": "CT"}) if kind == 3]
     [('CT',)]
     """
-    return DatasetFilter(Wanted(conditions, limits or Limits())).run(events)
+    return DatasetFilter(DatasetConditions(conditions, limits or Limits())).run(events)
 
 
 class DatasetFilter:
@@ -211,14 +91,14 @@ class DatasetFilter:
     Args:
         wanted: The conditions.
 
-    >>> only = DatasetFilter(Wanted({"PatientID": "17"}, Limits()))
+    >>> only = DatasetFilter(DatasetConditions({"PatientID": "17"}, Limits()))
     >>> list(only.run([(1, 0, "", 0), (3, 0x00080005, "CS", ())]))
     []
     >>> len(list(only.run([(3, 0x00100020, "LO", ("17",))])))
     3
     """
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: DatasetConditions) -> None:
         self._wanted = wanted
         self._decision = wanted.decision()
         self._verdict: bool | None = True  # of the data set that is open; None while it is undecided
@@ -280,7 +160,7 @@ class DatasetFilter:
 
     def _too_late(self) -> LimitError:
         place = Location(None, self._index)
-        return LimitError("more than can be held before an element that 'select' asks for", "held_values", place)
+        return LimitError("more than can be held before an element that 'select' asks for", "values_per_event", place)
 
     def _decide(self, verdict: bool) -> Iterable[Event]:
         self._verdict = verdict
@@ -296,33 +176,3 @@ def _size(value: Any) -> int:
 
 
 # --- file meta information -------------------------------------------------------------------------------------
-
-
-def needed_file_meta(events: Iterable[Event], *, always: bool = False) -> Iterator[Event]:
-    """The events of a DICOM file, with group 0002 only where its transfer syntax is needed.
-
-    That is where pixel data is encapsulated: nobody could tell what is in the fragments. PS3.18 Annex F does not know
-    group 0002, and other files need nothing of it.
-
-    Args:
-        events: Those of one file.
-        always: Whether group 0002 comes whatever the transfer syntax.
-
-    >>> from streamdicom import iter_file_events
-    >>> from pydicom.data import get_testdata_file
-    >>> {tag >> 16 for _, tag, _, _ in needed_file_meta(iter_file_events(get_testdata_file("CT_small.dcm")))} >= {2}
-    False
-    """
-    held: list[Event] = []
-    is_needed = always
-    remaining = iter(events)
-    for event in remaining:
-        held.append(event)
-        kind, tag, _, value = event
-        if tag == _TRANSFER_SYNTAX_UID and kind == ELEMENT:
-            is_needed = always or (bool(value) and is_encapsulated(value[0]))
-        if (kind != START_DATASET and tag >> 16 != FILE_META_GROUP) or len(held) > _MOST_HELD:
-            break
-    if not is_needed:
-        held = [event for event in held if event[1] >> 16 != FILE_META_GROUP]
-    return chain(held, remaining)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from streamdicom.bulkdata.fragment_body import LONGEST_FRAGMENT
-from streamdicom.dicom.tags import ITEM_TAG
+from streamdicom.bulkdata import LONGEST_FRAGMENT
+from streamdicom.dicom import ITEM_TAG
 from streamdicom.errors import OutputError
-from streamdicom.jsontext.base64 import Base64Encoder
-
-__all__ = ["FragmentsEncoder"]
+from streamdicom.jsontext import Base64Encoder
 
 
 class FragmentsEncoder:

@@ -7,15 +7,13 @@ from typing import Protocol
 
 from streamdicom.errors import StreamDicomError
 from streamdicom.events import Event
-from streamdicom.formats.json import EventParser, EventWriter, KeyFilter
-from streamdicom.jsontext import JsonWriter
-from streamdicom.options import ReadOptions, WriteOptions, given
-
-__all__ = ["Parser", "StreamParser", "Writer", "new_writer"]
+from streamdicom.formats.json import JsonParser, JsonWriter, KeyFilter
+from streamdicom.jsontext import JsonEmitter
+from streamdicom.options import ReadOptions, WriteOptions, options_or_default
 
 
 class Parser(Protocol):
-    """Takes bytes, cut anywhere, and gives events; see ``EventParser``."""
+    """Takes bytes, cut anywhere, and gives events; see ``JsonParser``."""
 
     @property
     def error(self) -> StreamDicomError | None:
@@ -29,7 +27,7 @@ class Parser(Protocol):
 
 
 class Writer(Protocol):
-    """Takes events, and gives blocks of about 64 KiB to its sink; see ``EventWriter``."""
+    """Takes events, and gives blocks of about 64 KiB to its sink; see ``JsonWriter``."""
 
     def write_all(self, events: Iterable[Event]) -> None:
         """Write events."""
@@ -49,20 +47,20 @@ _XML = (b"<", b"\xff\xfe", b"\xfe\xff")  # or that of UTF-16, which no JSON text
 _MOST_BLANK = 1024  # bytes before the first character; behind more of them the stream is taken for JSON
 
 
-class StreamParser:
+class EventParser:
     """A push parser that knows by the first character what the stream is.
 
     Args:
         options: The format, if it is known, and what either parser takes.
-        skip: As for ``EventParser``.
+        skip: As for ``JsonParser``.
 
-    >>> parser = StreamParser()
+    >>> parser = EventParser()
     >>> [value for *_, value in parser.feed(b' {"00100020": {"vr": "LO", "Value": ["17"]}}')]
     [0, ('17',), None]
     """
 
     def __init__(self, *, options: ReadOptions | None = None, skip: KeyFilter | None = None) -> None:
-        self._options = given(options, ReadOptions)
+        self._options = options_or_default(options, ReadOptions)
         self._skip = skip
         self._held = b""  # the first bytes, as long as they do not tell
         self._parser = None if self._options.format == "auto" else self._of(self._options.format == "xml")
@@ -73,7 +71,7 @@ class StreamParser:
         return self._parser.error if self._parser else None
 
     def feed(self, data: bytes) -> list[Event]:
-        """Take the next bytes of the stream; return the events that they complete. See ``EventParser.feed``."""
+        """Take the next bytes of the stream; return the events that they complete. See ``JsonParser.feed``."""
         if self._parser is None:
             data = self._held + data
             self._held = b""
@@ -85,7 +83,7 @@ class StreamParser:
         return self._parser.feed(data)
 
     def close(self) -> list[Event]:
-        """Say that the stream has ended. See ``EventParser.close``."""
+        """Say that the stream has ended. See ``JsonParser.close``."""
         if self._parser is None:
             self._parser = self._of(False)
             if self._held:
@@ -94,10 +92,10 @@ class StreamParser:
 
     def _of(self, is_xml: bool) -> Parser:
         if not is_xml:
-            return EventParser(options=self._options, skip=self._skip)
-        from streamdicom.formats.xml import NativeXmlParser
+            return JsonParser(options=self._options, skip=self._skip)
+        from streamdicom.formats.xml import XmlParser
 
-        return NativeXmlParser(options=self._options)
+        return XmlParser(options=self._options)
 
 
 def _is_xml(start: bytes) -> bool | None:
@@ -137,9 +135,9 @@ def new_writer(
     if options.format == "xml":
         if options.ndjson:
             raise ValueError("NDJSON is JSON, and no XML")
-        from streamdicom.formats.xml import NativeXmlWriter
+        from streamdicom.formats.xml import XmlWriter
 
-        return NativeXmlWriter(sink, indent=indent, options=options, array=array)
+        return XmlWriter(sink, indent=indent, options=options, array=array)
     if options.ndjson and indent is not None:
         raise ValueError("NDJSON has a data set on one line, and so no indent")
     return _JsonStream(sink, indent, options, array=array)
@@ -151,7 +149,7 @@ class _JsonStream:
     def __init__(
         self, sink: Callable[[bytes], object], indent: int | str | None, options: WriteOptions, *, array: bool
     ) -> None:
-        self._json = JsonWriter(
+        self._json = JsonEmitter(
             sink,
             indent=indent,
             ensure_ascii=options.ensure_ascii,
@@ -160,7 +158,7 @@ class _JsonStream:
             multiple=options.ndjson,
             trailing_newline=options.trailing_newline or options.ndjson,
         )
-        self._events = EventWriter(self._json, options=options, array=array)
+        self._events = JsonWriter(self._json, options=options, array=array)
         self.write_all = self._events.write_all
 
     def flush(self) -> None:

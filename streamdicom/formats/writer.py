@@ -13,14 +13,11 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import IntEnum
 from typing import Any, ClassVar, Protocol, TypeAlias
 
-from streamdicom.dicom.tags import UTF_8_TERM, format_tag
-from streamdicom.dicom.vr import VRS, Form, ValueRepresentation
-from streamdicom.errors import Location, OutputError, stopped
+from streamdicom.dicom import UTF_8_TERM, VRS, Form, ValueRepresentation, format_tag
+from streamdicom.errors import Location, OutputError, aborted
 from streamdicom.events import CLOSING, ELEMENT, END_ITEM, END_SEQUENCE, OPENING, START_ITEM, Event, EventType
 from streamdicom.formats.encapsulated import FragmentsEncoder
-from streamdicom.jsontext.base64 import Base64Encoder
-
-__all__ = ["MOST_PENDING", "Move", "Moves", "Place", "TextWriter", "Writer", "misfit", "row_of"]
+from streamdicom.jsontext import Base64Encoder
 
 MOST_PENDING = 64 * 1024
 """How long what is pending may be before it is given away."""
@@ -72,7 +69,7 @@ class Writer(ABC):
             self._error = error
             raise
         except BaseException as error:
-            self._error = stopped(OutputError, "writer", error)
+            self._error = aborted(OutputError, "writer", error)
             raise
 
     @abstractmethod
@@ -97,7 +94,7 @@ class Writer(ABC):
 # --- text ------------------------------------------------------------------------------------------------------
 
 
-class Place(IntEnum):
+class State(IntEnum):
     """What is open."""
 
     STREAM = 0
@@ -159,7 +156,7 @@ class TextWriter(Writer):
         """
         if self._error:
             raise self._error
-        if self._place != Place.STREAM:
+        if self._place != State.STREAM:
             raise OutputError("a data set is not complete", self._location())
         self._finish()
 
@@ -229,13 +226,13 @@ class TextWriter(Writer):
         self._index = 0 if self._index is None else self._index + 1
         self._open_dataset()
         self._last = -1
-        self._place = Place.MEMBERS
+        self._place = State.MEMBERS
 
     def _end_dataset(self, tag: int, vr: str, value: Any) -> None:
         if self._frames:
             raise OutputError("no END_DATASET may come here")
         self._close_dataset()
-        self._place = Place.STREAM
+        self._place = State.STREAM
 
     def _comes(self, tag: int) -> bool:
         """Whether an element is not left out; it is an error if it may not come now."""
@@ -249,7 +246,7 @@ class TextWriter(Writer):
 
     def _skip(self, *_: object) -> None:
         self._skipped += 1
-        self._place = Place.LEFT_OUT
+        self._place = State.LEFT_OUT
 
     def _pass_over(self, *_: object) -> None:
         pass
@@ -257,7 +254,7 @@ class TextWriter(Writer):
     def _end_skipped(self, *_: object) -> None:
         self._skipped -= 1
         if not self._skipped:
-            self._place = Place.MEMBERS
+            self._place = State.MEMBERS
 
     def _bulk_data(self, tag: int, vr: str, value: Any) -> None:
         if vr not in VRS or not VRS[vr].bulk:
@@ -276,21 +273,21 @@ class TextWriter(Writer):
             raise OutputError(f"more than {len(self._frames)} sequences within one another")
         self._begin(tag, "SQ")
         self._frames.append((tag, 0))
-        self._place = Place.SEQUENCE
+        self._place = State.SEQUENCE
 
     # --- elements in parts -------------------------------------------------------------------------------------
 
     def _start_parts(self, tag: int, vr: str, value: Any) -> None:
         if not self._comes(tag):
             self._skip()
-        elif self._choice.sets_character_set(tag) and row_of(vr or "CS").form is Form.TEXT:
+        elif self._choice.sets_character_set(tag) and vr_info(vr or "CS").form is Form.TEXT:
             self._write_all([(ELEMENT, tag, vr or "CS", (UTF_8_TERM,))])
             self._skip()
         else:
             if vr:
-                row_of(vr)
+                vr_info(vr)
             self._begin_parts(tag, vr)
-            self._place = Place.PARTS
+            self._place = State.PARTS
 
     def _begin_parts(self, tag: int, vr: str) -> None:
         self._begin(tag, vr)
@@ -317,7 +314,7 @@ class TextWriter(Writer):
         is_binary = isinstance(value, bytes)
         if not is_binary and not isinstance(value, str):
             raise OutputError("a segment that is neither text nor bytes")
-        if self._place != Place.SEGMENTS:
+        if self._place != State.SEGMENTS:
             self._next_value(is_binary=is_binary)
             self._is_open = False
         elif is_binary is not self._is_binary:
@@ -333,11 +330,11 @@ class TextWriter(Writer):
             else:
                 self._put_empty(is_binary)
             self._count += 1
-        self._place = Place.PARTS if final else Place.SEGMENTS
+        self._place = State.PARTS if final else State.SEGMENTS
 
     def _end_parts(self, tag: int, vr: str, value: Any) -> None:
         self._close_element(tag, vr)
-        self._place = Place.MEMBERS
+        self._place = State.MEMBERS
 
     # --- encapsulated pixel data -------------------------------------------------------------------------------
 
@@ -349,7 +346,7 @@ class TextWriter(Writer):
             return
         self._begin_parts(tag, vr)
         self._is_binary = True
-        self._place = Place.FRAGMENTS
+        self._place = State.FRAGMENTS
 
     def _start_fragment(self, tag: int, vr: str, value: Any) -> None:
         text = self._fragments.start(value)
@@ -357,14 +354,14 @@ class TextWriter(Writer):
             self._open_value(is_binary=True)
         self._count += 1
         self._put(text)
-        self._place = Place.FRAGMENT
+        self._place = State.FRAGMENT
 
     def _fragment_segment(self, tag: int, vr: str, value: Any) -> None:
         self._put(self._fragments.segment(value, final=False))
 
     def _end_fragment(self, tag: int, vr: str, value: Any) -> None:
         self._put(self._fragments.segment(value, final=True))
-        self._place = Place.FRAGMENTS
+        self._place = State.FRAGMENTS
 
     def _end_fragments(self, tag: int, vr: str, value: Any) -> None:
         if self._count:
@@ -373,31 +370,31 @@ class TextWriter(Writer):
         self._end_parts(tag, self._vr, value)
 
     _moves: ClassVar[Moves] = {
-        Place.STREAM: {EventType.START_DATASET: _start_dataset},
-        Place.MEMBERS: {
+        State.STREAM: {EventType.START_DATASET: _start_dataset},
+        State.MEMBERS: {
             EventType.BULK_DATA: _bulk_data,
             EventType.START_ELEMENT: _start_parts,
             EventType.START_SEQUENCE: _start_sequence,
             EventType.START_FRAGMENTS: _start_fragments,
             EventType.END_DATASET: _end_dataset,
         },
-        Place.SEQUENCE: {},
-        Place.PARTS: {
+        State.SEQUENCE: {},
+        State.PARTS: {
             EventType.VALUES: _values,
             EventType.SEGMENT: _segment,
             EventType.LAST_SEGMENT: _last_segment,
             EventType.END_ELEMENT: _end_parts,
         },
-        Place.SEGMENTS: {EventType.SEGMENT: _segment, EventType.LAST_SEGMENT: _last_segment},
-        Place.FRAGMENTS: {EventType.START_FRAGMENT: _start_fragment, EventType.END_FRAGMENTS: _end_fragments},
-        Place.FRAGMENT: {EventType.SEGMENT: _fragment_segment, EventType.LAST_SEGMENT: _end_fragment},
-        Place.LEFT_OUT: dict.fromkeys(EventType, _pass_over)
+        State.SEGMENTS: {EventType.SEGMENT: _segment, EventType.LAST_SEGMENT: _last_segment},
+        State.FRAGMENTS: {EventType.START_FRAGMENT: _start_fragment, EventType.END_FRAGMENTS: _end_fragments},
+        State.FRAGMENT: {EventType.SEGMENT: _fragment_segment, EventType.LAST_SEGMENT: _end_fragment},
+        State.LEFT_OUT: dict.fromkeys(EventType, _pass_over)
         | dict.fromkeys(OPENING, _skip)
         | dict.fromkeys(CLOSING, _end_skipped),
     }
 
 
-def row_of(vr: str) -> ValueRepresentation:
+def vr_info(vr: str) -> ValueRepresentation:
     """What there is to know of the VR of an element.
 
     Raises:
@@ -409,6 +406,6 @@ def row_of(vr: str) -> ValueRepresentation:
     return row
 
 
-def misfit(error: Exception) -> OutputError:
+def value_error(error: Exception) -> OutputError:
     """What is said of a value that cannot be encoded."""
     return error if isinstance(error, OutputError) else OutputError("a value that does not fit the VR")

@@ -11,23 +11,12 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from streamdicom.api import dumps, loads, loads_file
-from streamdicom.dicom.tags import SPECIFIC_CHARACTER_SET, UTF_8_TERM, format_tag
-from streamdicom.dicom.vr import VRS, Form
+from streamdicom.dicom import SPECIFIC_CHARACTER_SET, UTF_8_TERM, VRS, Form, format_tag
 from streamdicom.errors import DicomJsonError, InputError, Location
 from streamdicom.options import ReadOptions, WriteOptions
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
-
-__all__ = [
-    "DicomJSONEncoder",
-    "dataset_from_model",
-    "json_default",
-    "json_object_hook",
-    "model_of",
-    "msgspec_dec_hook",
-    "msgspec_enc_hook",
-]
 
 _KEY = re.compile("[0-9A-Fa-f]{8}")
 _TEXT = frozenset({Form.TEXT, Form.PERSON_NAME})
@@ -125,7 +114,7 @@ def _with_items(obj: dict[str, Any]) -> Dataset:
     if is_lent:
         elements[_CHARACTER_SET] = {"vr": "CS", "Value": [UTF_8_TERM]}
         text = json.dumps(elements, ensure_ascii=False)
-    dataset = _parsed(text, file_dataset=False)
+    dataset = _parsed(text, as_file=False)
     for item in filter(_is_lent, items):
         _take_back(item, dataset)
     for key, values in sequences.items():
@@ -157,7 +146,7 @@ def _is_lent(item: Dataset) -> bool:
 
 def _take_back(item: Dataset, dataset: Dataset) -> None:
     """Let an item have the Specific Character Set of the data set around it, if that has all of its text."""
-    from streamdicom.dicom.charset import UTF_8, encode
+    from streamdicom.dicom import UTF_8, encode
 
     encodings = list(dataset.original_character_set)
     if encodings != UTF_8:
@@ -194,54 +183,6 @@ def _converted(item: Dataset) -> Iterator[str]:
 # --- msgspec ---------------------------------------------------------------------------------------------------
 
 
-def msgspec_enc_hook(obj: object) -> Any:
-    """What ``msgspec.json.Encoder`` and ``msgspec.json.encode`` take as their ``enc_hook``.
-
-    The text of a data set goes into the output as it is, so that each number keeps its digits. It is JSON: for
-    MessagePack and the other formats of msgspec, ``json_default`` is a hook too.
-
-    Raises:
-        OutputError: An element cannot be written; the location has its tag path.
-        NotImplementedError: The object is of another class, for which the caller has no way.
-
-    >>> import msgspec
-    >>> ds = loads('{"00101030": {"vr": "DS", "Value": [70.50]}}')
-    >>> msgspec.json.encode({"patient": ds}, enc_hook=msgspec_enc_hook)
-    b'{"patient":{"00101030":{"vr":"DS","Value":[70.50]}}}'
-    """
-    from msgspec import Raw
-    from pydicom.dataset import Dataset
-    from pydicom.sequence import Sequence
-
-    if isinstance(obj, Dataset | Sequence):
-        return Raw(dumps(obj).encode())
-    raise NotImplementedError(f"{type(obj).__name__} is no data set")
-
-
-def msgspec_dec_hook(type: type, obj: Any) -> Dataset:  # noqa: A002 - as msgspec calls it
-    """What ``msgspec.json.Decoder`` and ``msgspec.json.decode`` take as their ``dec_hook``.
-
-    A field of type Dataset or FileDataset, or a list of them, is made of the DICOM JSON Model (PS3.18 Annex F). By
-    then the numbers are Python's: of DS and IS they have the value, and not each digit of the text. A Decoder with
-    ``float_hook=str`` keeps it, but numbers with a fraction are strings in other fields of no type too.
-
-    Raises:
-        InputError: It is no data set; the location has the tag path within it.
-        NotImplementedError: The type is another one, for which the caller has no way.
-
-    >>> import msgspec
-    >>> from pydicom import Dataset
-    >>> text = b'[{"00100020": {"vr": "LO", "Value": ["17"]}}]'
-    >>> msgspec.json.decode(text, type=list[Dataset], dec_hook=msgspec_dec_hook)[0].PatientID
-    '17'
-    """
-    from pydicom.dataset import Dataset, FileDataset
-
-    if type not in (Dataset, FileDataset):
-        raise NotImplementedError(f"{type.__name__} is no data set")
-    return dataset_from_model(obj, file_dataset=type is FileDataset)
-
-
 # --- what they share -------------------------------------------------------------------------------------------
 
 
@@ -254,13 +195,13 @@ def model_of(dataset: Dataset, options: WriteOptions) -> Any:
     return json.loads(dumps(dataset, options=options))
 
 
-def dataset_from_model(model: object, *, file_dataset: bool) -> Dataset:
+def dataset_from_model(model: object, *, as_file: bool) -> Dataset:
     """A data set of the dicts and lists that a parser of JSON has made.
 
     Raises:
         InputError: They are none; the location has the tag path.
 
-    >>> dataset_from_model({"00100020": {"vr": "LO"}}, file_dataset=False).PatientID
+    >>> dataset_from_model({"00100020": {"vr": "LO"}}, as_file=False).PatientID
     ''
     """
     if not isinstance(model, dict):
@@ -270,12 +211,12 @@ def dataset_from_model(model: object, *, file_dataset: bool) -> Dataset:
     except (TypeError, ValueError, RecursionError) as error:
         # What the json module says of it may quote it.
         raise DicomJsonError(f"what is not JSON, or too deep: {type(error).__name__}") from None
-    return _parsed(text, file_dataset=file_dataset)
+    return _parsed(text, as_file=as_file)
 
 
-def _parsed(text: str, *, file_dataset: bool) -> Dataset:
+def _parsed(text: str, *, as_file: bool) -> Dataset:
     try:
-        return (loads_file if file_dataset else loads)(text, options=_FROM_PYTHON)
+        return (loads_file if as_file else loads)(text, options=_FROM_PYTHON)
     except InputError as error:
         error.location = Location(tag_path=error.location.tag_path)  # the text is no document of the caller's
         raise

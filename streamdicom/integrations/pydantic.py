@@ -12,12 +12,10 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 from pydicom.dataset import Dataset, FileDataset
 
-from streamdicom.dicom.vr import VRS
+from streamdicom.dicom import VRS
 from streamdicom.errors import InputError
 from streamdicom.integrations.json import dataset_from_model, model_of
 from streamdicom.options import WriteOptions
-
-__all__ = ["DatasetField", "FileDatasetField"]
 
 _STEP = re.compile(r"(\w+)(?:\[(\d+)\])?")  # of a tag path
 
@@ -62,7 +60,7 @@ class _Field:
         if isinstance(value, self._kind):
             return value
         try:
-            return dataset_from_model(value, file_dataset=self._kind is FileDataset)
+            return dataset_from_model(value, as_file=self._kind is FileDataset)
         except InputError as error:
             # Without the input, which may be somebody's health record.
             kind = PydanticCustomError("dicom_json", "{reason}", {"reason": error.message})

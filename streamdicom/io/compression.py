@@ -15,8 +15,6 @@ from typing import Any, Protocol
 
 from streamdicom.errors import InputError, TruncatedError
 
-__all__ = ["Compressor", "Decompressor", "compression_of", "decompress", "new_compressor"]
-
 _MOST = 64 * 1024
 _GZIP = 16 + zlib.MAX_WBITS
 _LZMA_MEMORY = 128 * 1024 * 1024  # what the preset 9 of xz asks for, twice

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol, TypeGuard
 
-__all__ = ["Connection", "SendingFile", "is_connection", "receive"]
-
 
 class Connection(Protocol):
     """What of ``socket.socket`` is used."""

@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator
 from threading import Lock
 from typing import Any, Self
 
-__all__ = ["LazyValue", "SpoolFile", "SpooledValue"]
-
 _IN_MEMORY = 1024 * 1024  # of a temporary file, before it is one
 
 

@@ -1,12 +1,23 @@
 """JSON text (RFC 8259) as a stream of tokens: a push parser and a writer, without a document in memory.
 
->>> from streamdicom.jsontext import JsonReader, TokenType
->>> [token for token in JsonReader().feed(b'[1e400]') if token[0] == TokenType.NUMBER]
+>>> from streamdicom.jsontext import JsonTokenizer, TokenType
+>>> [token for token in JsonTokenizer().feed(b'[1e400]') if token[0] == TokenType.NUMBER]
 [(9, '1e400')]
 """
 
-from streamdicom.jsontext.emitter import JsonWriter
-from streamdicom.jsontext.tokenizer import JsonReader
-from streamdicom.jsontext.tokens import Token, TokenType
+from streamdicom.jsontext.base64 import Base64Decoder, Base64Encoder, decode_base64
+from streamdicom.jsontext.emitter import ONE_LINE, JsonEmitter
+from streamdicom.jsontext.tokenizer import JsonTokenizer
+from streamdicom.jsontext.tokens import DEPTHS, Token, TokenType
 
-__all__ = ["JsonReader", "JsonWriter", "Token", "TokenType"]
+__all__ = [
+    "DEPTHS",
+    "ONE_LINE",
+    "Base64Decoder",
+    "Base64Encoder",
+    "JsonEmitter",
+    "JsonTokenizer",
+    "Token",
+    "TokenType",
+    "decode_base64",
+]

@@ -13,14 +13,12 @@ from enum import IntEnum
 from itertools import accumulate
 from json.encoder import encode_basestring
 
-from streamdicom.errors import InputError, OutputError, stopped
+from streamdicom.errors import InputError, OutputError, aborted
 from streamdicom.jsontext.base64 import Base64Encoder
 from streamdicom.jsontext.escapes import escaper
-from streamdicom.jsontext.tokenizer import JsonReader
+from streamdicom.jsontext.tokenizer import JsonTokenizer
 from streamdicom.jsontext.tokens import DEPTHS, Token, TokenType
 from streamdicom.limits import Limits
-
-__all__ = ["ONE_LINE", "JsonWriter"]
 
 _BLOCK = 64 * 1024
 _LONG_NUMBER = 1 << 30  # what is written is not a stranger's
@@ -43,7 +41,7 @@ class _Place(IntEnum):
 _START, _NAME, _VALUE, _SEGMENT = _Place
 
 
-class JsonWriter:
+class JsonEmitter:
     """Writes a JSON text token by token, in blocks of about 64 KiB.
 
     Args:
@@ -56,7 +54,7 @@ class JsonWriter:
         trailing_newline: Whether the text ends with a line feed, unless it is empty.
 
     >>> blocks = []
-    >>> writer = JsonWriter(blocks.append)
+    >>> writer = JsonEmitter(blocks.append)
     >>> writer.start_object()
     >>> writer.property_name("a")
     >>> writer.number("1.50")
@@ -90,7 +88,7 @@ class JsonWriter:
         self._place = _START
         self._base64: Base64Encoder | None = None  # of a base64 string in segments
         self._in_raw = False  # whether a segment is one of a raw value
-        self._reader: JsonReader | None = None  # of a raw value in segments that is laid out anew
+        self._reader: JsonTokenizer | None = None  # of a raw value in segments that is laid out anew
         self._raw_place = _START  # within it
         self._raw_error: OutputError | None = None
         self._error: OutputError | None = None  # once the sink has failed
@@ -182,7 +180,7 @@ class JsonWriter:
         self._value("null")
 
     def write(self, tokens: Iterable[Token]) -> None:
-        """Write tokens as a ``JsonReader`` gives them.
+        """Write tokens as a ``JsonTokenizer`` gives them.
 
         Raises:
             OutputError: A token may not come where it comes; those before it have been written.
@@ -236,7 +234,7 @@ class JsonWriter:
             raise self._raw_error
         if self._reader is None:
             # A level more than may be written, so that it is the writer who says what is too deep.
-            self._reader = JsonReader(Limits(depth=self._depth + 1, number_length=_LONG_NUMBER))
+            self._reader = JsonTokenizer(Limits(depth=self._depth + 1, number_length=_LONG_NUMBER))
             self._raw_place = self._place
         self._place = _SEGMENT
         try:
@@ -248,7 +246,7 @@ class JsonWriter:
             self._reader = None
             self._place = self._raw_place
 
-    def _write_segment(self, reader: JsonReader, text: str, final: bool) -> None:
+    def _write_segment(self, reader: JsonTokenizer, text: str, final: bool) -> None:
         try:
             tokens = reader.feed(text.encode())
             if final:
@@ -266,7 +264,7 @@ class JsonWriter:
     def _tokens(self, text: str, depth: int) -> list[Token]:
         """The tokens of a JSON value, which may nest as deep as is left from this depth."""
         length = max(12, 4 * len(text))
-        reader = JsonReader(Limits(depth=length, string_segment=length, number_length=length))
+        reader = JsonTokenizer(Limits(depth=length, segment_size=length, number_length=length))
         try:
             tokens = reader.feed(text.encode()) + reader.close()
         except (InputError, UnicodeEncodeError):
@@ -276,7 +274,7 @@ class JsonWriter:
             raise OutputError(f"more than {self._depth} objects and arrays within one another")
         return tokens
 
-    def string_segment(self, text: str, *, final: bool = False) -> None:
+    def segment_size(self, text: str, *, final: bool = False) -> None:
         """Write a string in segments; the last one, marked final, may be empty.
 
         Raises:
@@ -323,7 +321,7 @@ class JsonWriter:
         try:
             self._sink(block)
         except BaseException as error:
-            self._error = stopped(OutputError, "writer", error)
+            self._error = aborted(OutputError, "writer", error)
             self._size = _BLOCK  # so that whatever comes is flushed, and told of it
             raise
         self._size = 0
@@ -421,16 +419,16 @@ def _number_text(number: int | float | str) -> str:
     return int.__repr__(number) if isinstance(number, int) and not isinstance(number, bool) else ""
 
 
-_WRITE: dict[int, Callable[[JsonWriter, str], None]] = {
+_WRITE: dict[int, Callable[[JsonEmitter, str], None]] = {
     TokenType.START_OBJECT: lambda writer, _: writer.start_object(),
     TokenType.END_OBJECT: lambda writer, _: writer.end_object(),
     TokenType.START_ARRAY: lambda writer, _: writer.start_array(),
     TokenType.END_ARRAY: lambda writer, _: writer.end_array(),
-    TokenType.PROPERTY_NAME: JsonWriter.property_name,
-    TokenType.STRING: JsonWriter.string,
-    TokenType.STRING_SEGMENT: JsonWriter.string_segment,
-    TokenType.STRING_END: lambda writer, text: writer.string_segment(text, final=True),
-    TokenType.NUMBER: JsonWriter.number,
+    TokenType.PROPERTY_NAME: JsonEmitter.property_name,
+    TokenType.STRING: JsonEmitter.string,
+    TokenType.STRING_SEGMENT: JsonEmitter.segment_size,
+    TokenType.STRING_END: lambda writer, text: writer.segment_size(text, final=True),
+    TokenType.NUMBER: JsonEmitter.number,
     TokenType.TRUE: lambda writer, _: writer.boolean(True),
     TokenType.FALSE: lambda writer, _: writer.boolean(False),
     TokenType.NULL: lambda writer, _: writer.null(),

@@ -10,8 +10,6 @@ import re
 from collections.abc import Callable
 from json.encoder import encode_basestring_ascii
 
-__all__ = ["escaper"]
-
 # As ``json.dumps`` has it, DEL is none of the characters of ASCII that may stand.
 _BEYOND_ASCII = re.compile("[^\0-\x7e]+")
 _FOR_HTML = re.compile("[<>&'\u2028\u2029]")

@@ -21,14 +21,14 @@ Origin: TypeAlias = tuple[int, str, int]
 """What some tokens come from: the index of the first of them; their text, with escapes masked, or none if the only
 token is a segment of a string; and the byte offset of the text."""
 
-Place: TypeAlias = tuple[int, int]
+Position: TypeAlias = tuple[int, int]
 """The index of a token, and which of the tokens that it stands for is meant if it is a MEMBER."""
 
 _END: Origin = (sys.maxsize, "", 0)
 
 
 def locate(
-    origins: Sequence[Origin], tokens: Sequence[Token], places: Sequence[Place], members: re.Pattern[str] | None
+    origins: Sequence[Origin], tokens: Sequence[Token], places: Sequence[Position], members: re.Pattern[str] | None
 ) -> list[int]:
     """The byte offsets of the tokens at these places, which do not descend; in one go."""
     offsets: list[int] = []
@@ -40,7 +40,7 @@ def locate(
 
 
 def _within(
-    origin: Origin, tokens: Sequence[Token], places: Iterable[Place], members: re.Pattern[str] | None
+    origin: Origin, tokens: Sequence[Token], places: Iterable[Position], members: re.Pattern[str] | None
 ) -> Iterator[int]:
     following, text, offset = origin
     start = 0  # where in the text the offset is

@@ -25,7 +25,7 @@ class Scanner:
     Args:
         grammar: What may stand where.
         number_length: How many bytes a number may have.
-        members: A pattern of members that come whole, see ``JsonReader``.
+        members: A pattern of members that come whole, see ``JsonTokenizer``.
 
     Attributes:
         state: The state of the grammar behind the last token.

@@ -24,7 +24,7 @@ from enum import IntEnum
 from streamdicom.errors import InputError, JsonSyntaxError, LimitError, Location, TruncatedError
 from streamdicom.jsontext.comments import OpenComment, blank, may_hold_comment
 from streamdicom.jsontext.grammar import DEPARTURES, Expect, Fault, Grammar, State
-from streamdicom.jsontext.locate import Origin, Place, locate
+from streamdicom.jsontext.locate import Origin, Position, locate
 from streamdicom.jsontext.scanner import Scanner
 from streamdicom.jsontext.strings import (
     escape_fault,
@@ -39,8 +39,6 @@ from streamdicom.jsontext.strings import (
 )
 from streamdicom.jsontext.tokens import DEPTHS, NUMBER_TEXT, Token, TokenType
 from streamdicom.limits import Limits
-
-__all__ = ["JsonReader"]
 
 _PIECE = 64 * 1024
 
@@ -63,7 +61,7 @@ class _Mode(IntEnum):
     COMMENT = 3
 
 
-class JsonReader:
+class JsonTokenizer:
     """Turns the bytes of a JSON text into tokens, as they come.
 
     Strict by RFC 8259: what is not UTF-8, a byte order mark, a lone surrogate, a control character in a string,
@@ -98,17 +96,17 @@ class JsonReader:
             JSON, in the order of the stream; none is behind an error. Over all calls they do not depend on how the
             bytes were cut.
 
-    >>> reader = JsonReader()
+    >>> reader = JsonTokenizer()
     >>> [(TokenType(t).name, text) for t, text in reader.feed(b'{"a": [1.50, nu')]
     [('START_OBJECT', ''), ('PROPERTY_NAME', 'a'), ('START_ARRAY', ''), ('NUMBER', '1.50')]
     >>> [TokenType(t).name for t, text in reader.feed(b"ll]}") + reader.close()]
     ['NULL', 'END_ARRAY', 'END_OBJECT']
-    >>> reader = JsonReader(lenient=True)
+    >>> reader = JsonTokenizer(lenient=True)
     >>> reader.feed(b'[NaN, /* the end */]')
     [(3, ''), (9, 'NaN'), (4, '')]
     >>> reader.departures
     [(1, 'bare-nonfinite'), (6, 'comment'), (19, 'trailing-comma')]
-    >>> reader = JsonReader(members=re.compile('"([a-z]+)": ?([1-9][0-9]{0,9})(?=[,}])'))
+    >>> reader = JsonTokenizer(members=re.compile('"([a-z]+)": ?([1-9][0-9]{0,9})(?=[,}])'))
     >>> reader.feed(b'{"a": 1, "b": 2, "c": true}')
     [(1, ''), (13, ('a', '1')), (13, ('b', '2')), (5, 'c'), (10, ''), (2, '')]
     """
@@ -122,7 +120,7 @@ class JsonReader:
         members: re.Pattern[str] | None = None,
     ) -> None:
         limits = limits or Limits()
-        self._segment = limits.string_segment
+        self._segment = limits.segment_size
         self._grammar = Grammar(limits.depth, limits.number_length, multiple, lenient)
         self._longest_word = max(limits.number_length, *map(len, self._grammar.literals))
         self._scanner = Scanner(self._grammar, limits.number_length, members)
@@ -188,7 +186,7 @@ class JsonReader:
     def read(self, chunks: Iterable[bytes]) -> Iterator[Token]:
         """The tokens of a whole stream, from any iterable of bytes.
 
-        >>> [text for _, text in JsonReader().read([b'["a', b'b"]'])]
+        >>> [text for _, text in JsonTokenizer().read([b'["a', b'b"]'])]
         ['', 'ab', '']
         """
         for chunk in chunks:
@@ -205,7 +203,7 @@ class JsonReader:
         [offset] = self.locate_all([(index, inner)])
         return offset
 
-    def locate_all(self, places: Sequence[Place]) -> list[int]:
+    def locate_all(self, places: Sequence[Position]) -> list[int]:
         """As ``locate``, for several tokens in the order of the list, in one pass."""
         return locate(self._origins, self._tokens, places, self._members if self._tokens else None)
 
@@ -378,7 +376,7 @@ class JsonReader:
     def _start_segments(self) -> None:
         kind, _ = self._step_to_string()
         if kind == _PROPERTY_NAME:
-            raise self._fault(Fault(f"a name of more than {self._segment} bytes", limit="string_segment"))
+            raise self._fault(Fault(f"a name of more than {self._segment} bytes", limit="segment_size"))
         self._mode = _Mode.SEGMENTS
         del self._held[0]
         self._scanned -= 1
@@ -387,7 +385,7 @@ class JsonReader:
     def _segments(self, piece: bytes, tokens: list[Token]) -> bytes:
         """Deliver the segments that are complete; return the rest of the piece once the string is closed.
 
-        A segment is the longest run of whole characters and escapes within the next ``string_segment`` bytes, so
+        A segment is the longest run of whole characters and escapes within the next ``segment_size`` bytes, so
         that the places of the cuts do not depend on the chunks.
         """
         self._held += piece

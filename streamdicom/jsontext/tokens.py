@@ -5,8 +5,6 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any, TypeAlias
 
-__all__ = ["Token", "TokenType"]
-
 NUMBER_TEXT = r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"
 """The pattern of a number (RFC 8259, section 6)."""
 
@@ -17,8 +15,8 @@ MEMBER_DEPTH = 3
 class TokenType(IntEnum):
     """What a token is; the names are those of RFC 8259 (object, array, string, number, literal names).
 
-    A string of more than ``Limits.string_segment`` bytes comes as STRING_SEGMENT tokens, the last of them
-    STRING_END, instead of one STRING. MEMBER is for those who ask for it, see ``JsonReader``.
+    A string of more than ``Limits.segment_size`` bytes comes as STRING_SEGMENT tokens, the last of them
+    STRING_END, instead of one STRING. MEMBER is for those who ask for it, see ``JsonTokenizer``.
 
     >>> TokenType.START_OBJECT.name
     'START_OBJECT'

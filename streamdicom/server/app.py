@@ -23,28 +23,29 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from streamdicom.dicom.transfer_syntax import is_encapsulated
-from streamdicom.dicom.uids import is_uid
+from streamdicom.dicom import is_encapsulated, is_uid
 from streamdicom.errors import BulkDataError, RequestError
 from streamdicom.events import Event
-from streamdicom.server.catalog.catalog import Entry, Index
-from streamdicom.server.qido.attributes import Level
-from streamdicom.server.qido.parameters import parse_query
-from streamdicom.server.stow.instances import remove_leftovers
-from streamdicom.server.stow.request import store_instances
-from streamdicom.server.wado.bodies import (
+from streamdicom.server.catalog import Entry, Index
+from streamdicom.server.qido import Level, parse_query
+from streamdicom.server.stow import remove_leftovers, store_instances
+from streamdicom.server.wado import (
     FILES,
     METADATA,
+    NATIVE,
     RESULTS,
+    Value,
     answer,
+    as_file,
+    find_value,
     formatters_of_value,
     frames_of,
+    metadata,
+    resource_of,
+    stored_syntax,
     wanted_syntaxes,
 )
-from streamdicom.server.wado.instances import NATIVE, Value, as_file, find_value, metadata, resource_of, stored_syntax
-from streamdicom.web.asgi.errors import exception_handlers
-
-__all__ = ["origin_app"]
+from streamdicom.web.asgi import exception_handlers
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ _SHORTEST_PAUSE = 10.0  # seconds between two looks at the folder
 _SHARE = 20  # how many times longer than a look the pause behind it is
 
 
-def origin_app(index: Index, *, read_only: bool = False) -> Starlette:
+def server_app(index: Index, *, read_only: bool = False) -> Starlette:
     """A DICOMweb origin server (PS3.18 10): QIDO-RS, WADO-RS and STOW-RS.
 
     While it runs, it looks again and again whether files have come, changed or gone.
@@ -77,7 +78,7 @@ def origin_app(index: Index, *, read_only: bool = False) -> Starlette:
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder, Index(folder) as index:
-    ...     [route.path for route in origin_app(index).routes][:2]
+    ...     [route.path for route in server_app(index).routes][:2]
     ['/studies', '/studies/{study}/series']
     """
     server = _Server(index)

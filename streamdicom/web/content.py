@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from python_multipart.multipart import parse_options_header
 
 from streamdicom.errors import LimitError, RequestError
-from streamdicom.io.compression import Decompressor
+from streamdicom.io import Decompressor
 from streamdicom.limits import Limits
-
-__all__ = ["FILE", "JSON", "NDJSON", "PIECE", "XML", "Content", "ContentDecoder", "kind_of", "media_type"]
 
 JSON, NDJSON, XML, FILE = "json", "ndjson", "xml", "file"
 
@@ -110,7 +108,7 @@ class ContentDecoder:
 
     Args:
         coding: "gzip", "deflate" or "zstd", or nothing.
-        limits: ``expansion`` bounds what comes out.
+        limits: ``max_expansion_ratio`` bounds what comes out.
 
     Raises:
         RequestError: What the coding needs is not installed.
@@ -120,7 +118,7 @@ class ContentDecoder:
     """
 
     def __init__(self, coding: str, limits: Limits) -> None:
-        self._most = limits.expansion
+        self._most = limits.max_expansion_ratio
         self._taken = self._given = 0
         try:
             self._decompressor = Decompressor(coding, window=_WINDOW) if coding else None
@@ -153,7 +151,9 @@ class ContentDecoder:
             for start in range(0, min(len(piece), most), PIECE):
                 yield piece[start : min(start + PIECE, most)]
             if len(piece) > most:
-                raise LimitError(f"a body that expands to more than {self._most} times its length", "expansion")
+                raise LimitError(
+                    f"a body that expands to more than {self._most} times its length", "max_expansion_ratio"
+                )
 
     def close(self) -> None:
         """Say that the body has ended.

@@ -14,8 +14,6 @@ from python_multipart.exceptions import MultipartParseError
 
 from streamdicom.errors import InputError, RequestError, TruncatedError
 
-__all__ = ["DATA", "END", "START", "MultipartReader"]
-
 START, DATA, END = range(3)
 
 PartEvent: TypeAlias = tuple[int, Any]
@@ -81,7 +79,7 @@ class MultipartReader:
     def feed(self, data: bytes) -> list[PartEvent]:
         """Take the next bytes; return the events that they complete.
 
-        As with ``EventParser.feed``, a fault raises at the next call if there are events before it.
+        As with ``JsonParser.feed``, a fault raises at the next call if there are events before it.
 
         Raises:
             RequestError: The body is malformed, or a part has too many or too long headers.

@@ -24,7 +24,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamdicom.bulkdata.directory import DirectoryStore, FsspecStore
-from streamdicom.bulkdata.policy import BulkDataInfo, BulkDataStore
+from streamdicom.bulkdata.store import BulkDataInfo, BulkDataStore
 from streamdicom.errors import BulkDataError, OutputError
 
 INFO = BulkDataInfo(17, "00081140[1].00091001", 0x00091001, "OB", "1.1", "1.2", "1.3")
@@ -202,7 +202,7 @@ def test_several_processes_put_at_once(tmp_path: Path, naming: str) -> None:
 
 _ENDLESS = """
 import itertools, sys
-from streamdicom.bulkdata.policy import BulkDataInfo
+from streamdicom.bulkdata.store import BulkDataInfo
 from streamdicom.bulkdata.directory import DirectoryStore
 store = DirectoryStore(sys.argv[1])
 for number in itertools.count():
@@ -228,7 +228,7 @@ def test_a_kill_leaves_no_half_entry(tmp_path: Path) -> None:
 
 _FULL = """
 import resource, sys
-from streamdicom.bulkdata.policy import BulkDataInfo
+from streamdicom.bulkdata.store import BulkDataInfo
 from streamdicom.bulkdata.directory import DirectoryStore
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:

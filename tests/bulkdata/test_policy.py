@@ -7,8 +7,9 @@ from itertools import pairwise
 
 import pytest
 
-from streamdicom.bulkdata.policy import Base64Decoder, BulkDataAction, BulkDataPolicy, decode_base64
+from streamdicom.bulkdata.policy import BulkDataAction, BulkDataPolicy
 from streamdicom.dicom.vr import VRS
+from streamdicom.jsontext.base64 import Base64Decoder, decode_base64
 
 DATA = [bytes(range(length)) for length in range(9)] + [b"\xff" * 7, b"\xfb\xf0\x00"]
 

@@ -183,10 +183,10 @@ def test_an_export_that_goes_on_must_choose_the_same_data_sets(tmp_path: Path) -
     files(tmp_path / "in", 3)
     (tmp_path / "in" / "zz.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"no file")
     with pytest.raises(streamdicom.InputError):
-        export_archive(tmp_path / "in", tmp_path / "out.json", select={"PatientID": ["1", "2"]})
-    with pytest.raises(streamdicom.ResumeError, match="something else: select"):
+        export_archive(tmp_path / "in", tmp_path / "out.json", where={"PatientID": ["1", "2"]})
+    with pytest.raises(streamdicom.ResumeError, match="something else: where"):
         export_archive(tmp_path / "in", tmp_path / "out.json", resume=True)
-    arguments = {"select": {"PatientID": ["1", "2"]}, "on_error": "skip", "resume": True}
+    arguments = {"where": {"PatientID": ["1", "2"]}, "on_error": "skip", "resume": True}
     report = export_archive(tmp_path / "in", tmp_path / "out.json", **arguments)  # type: ignore[arg-type]
     assert (report.datasets, report.passed_over, len(report.skipped)) == (2, 1, 1)
 

@@ -9,8 +9,8 @@ import pytest
 
 from streamdicom.errors import InputError, OutputError
 from streamdicom.events import Event, EventType
-from streamdicom.formats.json import EventParser, EventWriter
-from streamdicom.jsontext import JsonWriter
+from streamdicom.formats.json import JsonParser, JsonWriter
+from streamdicom.jsontext import JsonEmitter
 from streamdicom.options import ReadOptions
 
 TAG = 0x00091001
@@ -305,7 +305,7 @@ def vectors(table: Sequence[tuple[Any, ...]]) -> list[Any]:
 
 
 def read(text: bytes, size: int) -> list[Event]:
-    parser = EventParser(options=ReadOptions(profile="strict"))
+    parser = JsonParser(options=ReadOptions(profile="strict"))
     events: list[Event] = []
     for start in range(0, len(text), size):
         events += parser.feed(text[start : start + size])
@@ -317,8 +317,8 @@ def read(text: bytes, size: int) -> list[Event]:
 
 def write(events: list[Event], *, array: bool) -> bytes:
     blocks: list[bytes] = []
-    json_writer = JsonWriter(blocks.append)
-    writer = EventWriter(json_writer, array=array)
+    json_writer = JsonEmitter(blocks.append)
+    writer = JsonWriter(json_writer, array=array)
     writer.write_all(events)
     writer.close()
     json_writer.close()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from streamdicom.errors import InputError, JsonSyntaxError, TruncatedError
-from streamdicom.jsontext import JsonReader, Token, TokenType
+from streamdicom.jsontext import JsonTokenizer, Token, TokenType
 
 ACCEPTED, MALFORMED, TRUNCATED = None, JsonSyntaxError, TruncatedError
 
@@ -348,7 +348,7 @@ def chunkings(data: bytes) -> Iterator[list[bytes]]:
 
 def verdict(chunks: Iterable[bytes]) -> type[InputError] | None:
     try:
-        for _ in JsonReader().read(chunks):
+        for _ in JsonTokenizer().read(chunks):
             pass
     except InputError as error:
         return type(error)
@@ -361,7 +361,7 @@ def check(data: bytes, expected: type[InputError] | None) -> str:
         found = verdict(chunks)
         if found is not expected:
             return f"{data!r}: {found}, not {expected}"
-        if found is ACCEPTED and typed(value_of(JsonReader().read(chunks))) != typed(loads(data)):
+        if found is ACCEPTED and typed(value_of(JsonTokenizer().read(chunks))) != typed(loads(data)):
             return f"{data!r}: another value"
     return ""
 
@@ -469,20 +469,20 @@ def test_every_byte_behind_a_backslash(byte: int) -> None:
 
 @pytest.mark.parametrize(("letter", "character"), ESCAPES.items())
 def test_what_an_escape_stands_for(letter: str, character: str) -> None:
-    assert value_of(JsonReader().read([f'"\\{letter}"'.encode()])) == character
+    assert value_of(JsonTokenizer().read([f'"\\{letter}"'.encode()])) == character
 
 
 @pytest.mark.parametrize("code", range(0x20))
 def test_control_character(code: int) -> None:
     assert check(b'["a' + bytes([code]) + b'b"]', MALFORMED) == ""
     assert check(b'{"' + bytes([code]) + b'":1}', MALFORMED) == ""
-    assert value_of(JsonReader().read([f'"\\u{code:04x}"'.encode()])) == chr(code)
+    assert value_of(JsonTokenizer().read([f'"\\u{code:04x}"'.encode()])) == chr(code)
 
 
 @pytest.mark.parametrize("code", [*range(0x20, 0x22), *range(0x23, 0x5C), *range(0x5D, 0x80)])
 def test_every_other_character_of_ascii_stands_for_itself(code: int) -> None:
     assert check(b'["' + bytes([code]) + b'"]', ACCEPTED) == ""
-    assert value_of(JsonReader().read([b'"' + bytes([code]) + b'"'])) == chr(code)
+    assert value_of(JsonTokenizer().read([b'"' + bytes([code]) + b'"'])) == chr(code)
 
 
 def test_every_escape_of_a_code_unit() -> None:

@@ -202,7 +202,7 @@ _DOCUMENT = {
     "00880200": {"vr": "OW", "BulkDataURI": "x"},
     "7FE00010": {"vr": "OB", "InlineBinary": "AAEC" * 10},
 }
-_PARTS = Limits(string_segment=16, held_values=10)
+_PARTS = Limits(segment_size=16, values_per_event=10)
 
 
 @pytest.mark.parametrize("sort", [False, True], ids=["vr first", "vr last"])
@@ -292,7 +292,7 @@ def test_a_reference_can_be_made_and_taken_away() -> None:
 
 def test_what_a_converter_is_shown_is_bounded() -> None:
     document = {"00091001": {"vr": "OB", "InlineBinary": "AAEC" * 1000}}
-    limits = Limits(string_segment=16, value_length=100)
+    limits = Limits(segment_size=16, value_length=100)
     with pytest.raises(LimitError, match="value_length"):
         _read(document, {"OB": Converter()}, limits=limits)
     for converter in ({"private": _Sees(needs_value=False)}, {"UT": Converter()}, {0x91001: _Sees(needs_value=False)}):

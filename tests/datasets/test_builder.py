@@ -488,7 +488,7 @@ def _parts(limits: Limits) -> DatasetParser:
     ids=["UT", "UT-vr-last", "UC", "OB-vr-last", "US", "FD"],
 )
 def test_an_element_in_parts_is_put_together(text: str, value: Any) -> None:
-    [dataset] = _parts(Limits(string_segment=16, held_values=4)).feed(text.encode())
+    [dataset] = _parts(Limits(segment_size=16, values_per_event=4)).feed(text.encode())
     held = dataset[int(_PRIVATE, 16)].value
     assert (held if isinstance(held, str | bytes) else list(held)) == value
 
@@ -497,17 +497,17 @@ def test_an_element_in_parts_is_put_together(text: str, value: Any) -> None:
     ("limits", "text", "limit"),
     [
         (
-            Limits(string_segment=16, value_length=50),
+            Limits(segment_size=16, value_length=50),
             '{"00091001":{"vr":"UT","Value":["%s"]}}' % ("a" * 51),
             "value_length",
         ),
         (
-            Limits(string_segment=16, value_length=50),
+            Limits(segment_size=16, value_length=50),
             '{"00091001":{"vr":"OB","InlineBinary":"%s"}}' % ("AAEC" * 17),
             "value_length",
         ),
         (
-            Limits(held_values=4, value_length=50),
+            Limits(values_per_event=4, value_length=50),
             '{"00091001":{"vr":"US","Value":[%s]}}' % ",".join("1" * 9),
             "value_length",
         ),

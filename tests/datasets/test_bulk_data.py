@@ -200,7 +200,7 @@ def test_the_file_meta_information_tells_what_is_encapsulated(
         "00020010": {"vr": "UI", "Value": [syntax]},
         "7FE00010": {"vr": "OB", "InlineBinary": base64.b64encode(value).decode()},
     }
-    limits = Limits(string_segment=12)
+    limits = Limits(segment_size=12)
     options = ReadOptions(limits=limits, spool_threshold=threshold)
     loaded = streamdicom.loads(json.dumps(document), options=options)
     assert loaded[PIXELS].is_undefined_length is expected
@@ -379,7 +379,7 @@ def test_an_element_handler_is_called_when_pydicom_calls_it(vr: str, threshold: 
         seen.append(element)
         return f"uri/{len(seen)}"
 
-    options = WriteOptions(bulk_data_element_handler=handler, bulk_data_threshold=threshold)
+    options = WriteOptions(bulk_data_element_handler=handler, handler_threshold=threshold)
     ours = json.loads(streamdicom.dumps(dataset, options=options))
     mine, seen = seen, []
     theirs = dataset.to_json_dict(threshold, handler)
@@ -603,7 +603,7 @@ def test_pixels_of_a_buffer_are_those_of_the_file() -> None:
     path = _FILES / "SC_rgb_rle_2frame.dcm"
     source = dcmread(path)
     text = streamdicom.dumps(source, options=WriteOptions(file_meta=True))
-    limits = Limits(string_segment=64)
+    limits = Limits(segment_size=64)
     loaded = streamdicom.loads_file(text, options=ReadOptions(limits=limits, spool_threshold=10))
     assert isinstance(loaded, FileDataset)
     assert isinstance(loaded.PixelData, SpooledValue)

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamdicom.bulkdata.policy import BulkDataAction, BulkDataInfo, BulkDataPolicy
+from streamdicom.bulkdata.policy import BulkDataAction, BulkDataPolicy
+from streamdicom.bulkdata.store import BulkDataInfo
 from streamdicom.errors import BulkDataError, InputError, Location, OutputError
 from streamdicom.events import Event, EventType
 from streamdicom.filters.bulk_data import load_bulk_data, store_bulk_data
-from streamdicom.formats.json import EventParser
+from streamdicom.formats.json import JsonParser
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions
 from tests.support.stores import MemoryStore, joined
@@ -238,7 +239,7 @@ def test_events_that_are_broken_are_refused(events: list[Event], frames: bool) -
 
 
 def test_an_error_of_the_source_keeps_its_place() -> None:
-    parser = EventParser()
+    parser = JsonParser()
     text = b'{"00091001":{"vr":"OB","InlineBinary":"' + b"AAEC" * 100_000 + b'"},"00091002":5'
 
     def events() -> Iterator[Event]:
@@ -369,7 +370,7 @@ def test_the_result_does_not_depend_on_the_cuts(data: bytes, threshold: int, pla
     import base64
 
     text = b'{"00091001":{"InlineBinary":"' + base64.b64encode(data) + b'","vr":"OB"}}'
-    parser = EventParser(options=ReadOptions(limits=Limits(string_segment=64)))
+    parser = JsonParser(options=ReadOptions(limits=Limits(segment_size=64)))
 
     def events() -> Iterator[Event]:
         for start, end in zip([0, *sorted(places)], [*sorted(places), len(text)], strict=True):

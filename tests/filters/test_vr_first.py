@@ -8,14 +8,14 @@ from collections.abc import Iterator
 import pytest
 
 from streamdicom.events import Event, EventType
-from streamdicom.filters.vr_first import tell_vrs
+from streamdicom.filters.vr_first import vr_first
 from streamdicom.io.targets import temporary
 from tests.formats.json.reading import TAG, element, end_parts, in_dataset, segments, some, start_parts
 from tests.support.memory import peak
 
 
 def _told(events: list[Event]) -> list[Event]:
-    return list(tell_vrs(events, io.BytesIO))
+    return list(vr_first(events, io.BytesIO))
 
 
 def test_what_tells_its_vr_is_as_it_was() -> None:
@@ -56,7 +56,7 @@ def test_a_value_of_any_length_is_not_held() -> None:
 
     def run() -> None:
         nonlocal length
-        length = sum(len(value or b"") for *_, value in tell_vrs(events(), temporary))
+        length = sum(len(value or b"") for *_, value in vr_first(events(), temporary))
 
     assert peak(run) < 4 * 1024 * 1024
     assert length == 1000 * 48 * 1024

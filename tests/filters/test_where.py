@@ -16,17 +16,17 @@ import streamdicom
 from streamdicom import (
     DeviationLog,
     Event,
-    EventParser,
     EventType,
     InputError,
+    JsonParser,
     LimitError,
     Limits,
     ReadOptions,
     iter_events,
 )
-from streamdicom.filters.where import select
+from streamdicom.filters.select import select
 from streamdicom.formats.json import KeyFilter
-from streamdicom.patterns import Wanted
+from streamdicom.patterns import DatasetConditions
 from tests.support.strategies import cuts, datasets
 
 _ITEM = {"00081140": {"vr": "SQ", "Value": [{}, {}]}, "00100020": {"vr": "LO", "Value": ["inner"]}}
@@ -41,7 +41,7 @@ _DATASET: dict[str, Any] = {
     "00880200": {"vr": "OW", "BulkDataURI": "x"},
     "7FE00010": {"vr": "OB", "InlineBinary": "AAEC" * 100},
 }
-_PARTS = ReadOptions(limits=Limits(string_segment=16, held_values=10))
+_PARTS = ReadOptions(limits=Limits(segment_size=16, values_per_event=10))
 
 
 def _selected(events: Any, **options: Any) -> list[dict[str, Any]]:
@@ -142,7 +142,7 @@ def test_a_long_value_waits_for_the_vr_that_decides(vr: str, member: bytes) -> N
 
 def test_what_waits_for_its_vr_is_bounded() -> None:
     data = b'{"00091001":{"InlineBinary":"%s","vr":"OW"}}' % (b"A" * 4000)
-    limits = Limits(string_segment=16, spooled_size=1000)
+    limits = Limits(segment_size=16, spooled_size=1000)
     with pytest.raises(LimitError, match="spooled_size"):
         list(iter_events(data, options=ReadOptions(limits=limits, exclude=["OB"])))
     assert list(iter_events(data, options=ReadOptions(limits=limits, exclude=["OB", "OW", "**.0009"])))
@@ -167,7 +167,7 @@ def test_what_the_parser_passes_over_is_what_the_filter_leaves_out(data: st.Data
     patterns, _, _ = data.draw(st.sampled_from(_CASES))
     text = streamdicom.dumps([dataset, dataset]).encode()
     options = ReadOptions(**patterns)
-    parser = EventParser(options=options, skip=KeyFilter.of(options, Wanted({}, Limits())))
+    parser = JsonParser(options=options, skip=KeyFilter.of(options, DatasetConditions({}, Limits())))
     passed = [event for piece in data.draw(cuts(text)) for event in parser.feed(piece)] + parser.close()
     everything = list(iter_events(text))
     assert len(passed) <= len(everything)
@@ -230,7 +230,7 @@ _STREAM = [
 )
 def test_data_sets_are_chosen_whole_and_keep_their_numbers(conditions: Any, indices: list[int]) -> None:
     data = json.dumps(_STREAM).encode()
-    options = ReadOptions(select=conditions)
+    options = ReadOptions(where=conditions)
     events = list(iter_events(data))
     starts = [place for place, event in enumerate(events) if event[0] == EventType.START_DATASET] + [len(events)]
     expected = [event for index in indices for event in events[starts[index] : starts[index + 1]]]
@@ -245,23 +245,23 @@ def _long_dataset(count: int) -> dict[str, Any]:
 
 
 def test_what_is_missing_is_known_when_no_more_can_be_held() -> None:
-    options = ReadOptions(limits=Limits(held_values=20), select={"Modality": None})
+    options = ReadOptions(limits=Limits(values_per_event=20), where={"Modality": None})
     data = json.dumps(_long_dataset(100)).encode()
     assert len(list(iter_events(data, options=options))) == 102
-    assert list(iter_events(data, options=replace(options, select={"Modality": "CT"}))) == []
+    assert list(iter_events(data, options=replace(options, where={"Modality": "CT"}))) == []
 
 
 @pytest.mark.parametrize("modality", ["CT", "MR"])
 def test_what_comes_after_all_is_told(modality: str) -> None:
     document = _long_dataset(100) | {"00080060": {"vr": "CS", "Value": [modality]}}
-    options = ReadOptions(limits=Limits(held_values=20), select={"Modality": "CT"})
-    with pytest.raises(LimitError, match="held_values"):
+    options = ReadOptions(limits=Limits(values_per_event=20), where={"Modality": "CT"})
+    with pytest.raises(LimitError, match="values_per_event"):
         list(iter_events(json.dumps(document).encode(), options=options))
 
 
 def test_more_than_can_be_held_before_what_is_asked_for_is_an_error() -> None:
-    options = ReadOptions(limits=Limits(held_values=20), select={"PatientID": "1"})
-    with pytest.raises(LimitError, match="held_values") as caught:
+    options = ReadOptions(limits=Limits(values_per_event=20), where={"PatientID": "1"})
+    with pytest.raises(LimitError, match="values_per_event") as caught:
         list(iter_events(json.dumps([{}, _long_dataset(30)]).encode(), options=options))
     assert caught.value.location.dataset_index == 1
 
@@ -277,7 +277,7 @@ def test_the_rest_of_a_data_set_is_passed_over_when_an_element_does_not_fit(size
         b"[" + first % b"CT" + rest + b"," + first % b"MR" + b'"00100020": {"vr": "LO"}},' + first % b"CT" + rest + b"]"
     )
     log = DeviationLog()
-    options = replace(_PARTS, select={"Modality": "MR"}, include=include, on_deviation=log)
+    options = replace(_PARTS, where={"Modality": "MR"}, include=include, on_deviation=log)
     events = list(iter_events([data[i : i + size] for i in range(0, len(data), size)], options=options))
     tags = [tag for kind, tag, _, _ in events if kind == EventType.ELEMENT]
     assert tags == ([0x00100010] if include else [0x00080060, 0x00100010, 0x00100020])
@@ -289,12 +289,12 @@ def test_the_json_behind_an_element_that_does_not_fit_is_still_checked() -> None
     for rest in (b'"00100020": ]}]', b'"00100020": {"vr": "LO"}}'):
         data = b'[{"00080060": {"vr": "CS", "Value": ["CT"]}, ' + rest
         with pytest.raises(InputError):
-            list(iter_events(data, options=ReadOptions(select={"Modality": "MR"})))
+            list(iter_events(data, options=ReadOptions(where={"Modality": "MR"})))
 
 
 def test_a_condition_is_asked_once_for_a_data_set() -> None:
     seen: list[Any] = []
-    options = ReadOptions(select={"Modality": lambda values: values not in seen and not seen.append(values)})
+    options = ReadOptions(where={"Modality": lambda values: values not in seen and not seen.append(values)})
     data = json.dumps(_STREAM).encode()
     for pieces in ([data], [data[i : i + 1] for i in range(len(data))]):
         seen.clear()
@@ -308,14 +308,14 @@ def test_a_condition_that_fails_does_so_behind_the_data_sets_before_it() -> None
         return 1 / (int(values[0]) - 2) < 0
 
     data = json.dumps([{"00200011": {"vr": "IS", "Value": [number]}} for number in (1, 1, 2)]).encode()
-    events = iter_events(data, options=ReadOptions(select={"SeriesNumber": divide}))
+    events = iter_events(data, options=ReadOptions(where={"SeriesNumber": divide}))
     assert [next(events)[3] for _ in range(6)] == [0, ("1",), None, 1, ("1",), None]
     with pytest.raises(ZeroDivisionError):
         next(events)
 
 
 def test_a_condition_may_be_on_what_is_not_included() -> None:
-    options = ReadOptions(select={"Modality": "CT"}, include=["SeriesNumber"])
+    options = ReadOptions(where={"Modality": "CT"}, include=["SeriesNumber"])
     assert [event[3] for event in iter_events(json.dumps(_STREAM).encode(), options=options) if event[0] == 3] == [
         ("1",),
         ("1",),

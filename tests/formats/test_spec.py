@@ -14,7 +14,7 @@ from streamdicom import (
     XmlSyntaxError,
     loads,
 )
-from streamdicom.formats.spec import StreamParser, new_writer
+from streamdicom.formats.spec import EventParser, new_writer
 
 _JSON = b'{"00100020":{"vr":"LO","Value":["17"]}}'
 _XML = (
@@ -39,7 +39,7 @@ _STREAMS = [
 ]
 
 
-def _values(parser: StreamParser, pieces: list[bytes]) -> list[object]:
+def _values(parser: EventParser, pieces: list[bytes]) -> list[object]:
     events = [event for piece in pieces for event in parser.feed(piece)] + parser.close()
     assert parser.error is None
     return [value for kind, _, _, value in events if kind == 3]
@@ -49,12 +49,12 @@ def _values(parser: StreamParser, pieces: list[bytes]) -> list[object]:
 def test_the_first_character_tells_however_the_stream_is_cut(stream: bytes) -> None:
     options = ReadOptions(deviations={"comment": "ignore"})
     for pieces in ([stream], [stream[at : at + 1] for at in range(len(stream))], [b"", stream[:2], b"", stream[2:]]):
-        assert _values(StreamParser(options=options), pieces) == [("17",)]
+        assert _values(EventParser(options=options), pieces) == [("17",)]
 
 
 @pytest.mark.parametrize("stream", [b"", b" ", _MARK, _MARK[:2], b"\xff"])
 def test_what_ends_before_it_tells_is_taken_for_json(stream: bytes) -> None:
-    parser = StreamParser()
+    parser = EventParser()
     assert parser.feed(stream) == []
     with pytest.raises((TruncatedError, JsonSyntaxError)) as caught:
         parser.close()
@@ -65,7 +65,7 @@ def test_what_ends_before_it_tells_is_taken_for_json(stream: bytes) -> None:
 def test_behind_many_blanks_the_stream_is_taken_for_json() -> None:
     for pieces in ([b" " * 1025 + _XML], [*[b" "] * 1025, _XML]):
         with pytest.raises(JsonSyntaxError) as caught:
-            _values(StreamParser(), pieces)
+            _values(EventParser(), pieces)
         assert caught.value.location.byte_offset == 1025
 
 
@@ -73,16 +73,16 @@ def test_the_byte_offset_counts_what_stood_before() -> None:
     for cut in range(8):
         stream = b"  \n[1 "
         with pytest.raises(DicomJsonError) as caught:
-            _values(StreamParser(), [stream[:cut], stream[cut:]])
+            _values(EventParser(), [stream[:cut], stream[cut:]])
         assert caught.value.location.byte_offset == 4
 
 
 def test_the_format_may_be_said() -> None:
-    assert _values(StreamParser(options=ReadOptions(format="xml")), [_XML]) == [("17",)]
+    assert _values(EventParser(options=ReadOptions(format="xml")), [_XML]) == [("17",)]
     with pytest.raises(JsonSyntaxError):
-        _values(StreamParser(options=ReadOptions(format="json")), [_XML])
+        _values(EventParser(options=ReadOptions(format="json")), [_XML])
     with pytest.raises(XmlSyntaxError):
-        _values(StreamParser(options=ReadOptions(format="xml")), [_JSON])
+        _values(EventParser(options=ReadOptions(format="xml")), [_JSON])
 
 
 @pytest.mark.parametrize(("form", "start"), [("auto", b"["), ("json", b"["), ("xml", b"<?xml")])
@@ -93,7 +93,7 @@ def test_the_options_say_what_is_written(form: str, start: bytes) -> None:
     writer.flush()
     writer.close()
     assert b"".join(blocks).startswith(start)
-    assert _values(StreamParser(), blocks) == [("17",)]
+    assert _values(EventParser(), blocks) == [("17",)]
 
 
 @pytest.mark.parametrize("options", [{"format": "yaml"}, {"format": None}])

@@ -10,10 +10,10 @@ import pytest
 
 from streamdicom.errors import OutputError
 from streamdicom.events import Event, EventType
-from streamdicom.formats.json import EventWriter
+from streamdicom.formats.json import JsonWriter
 from streamdicom.formats.part10 import Part10Writer
-from streamdicom.formats.xml import NativeXmlWriter
-from streamdicom.jsontext import JsonWriter
+from streamdicom.formats.xml import XmlWriter
+from streamdicom.jsontext import JsonEmitter
 
 
 class _Writer(Protocol):
@@ -34,9 +34,9 @@ class _File(io.BytesIO):
 
 
 _WRITERS: dict[str, Callable[[_File], _Writer]] = {
-    "json": lambda file: EventWriter(JsonWriter(file.write), array=False),
-    "indented": lambda file: EventWriter(JsonWriter(file.write, indent=1), array=False),
-    "xml": lambda file: NativeXmlWriter(file.write, array=False),
+    "json": lambda file: JsonWriter(JsonEmitter(file.write), array=False),
+    "indented": lambda file: JsonWriter(JsonEmitter(file.write, indent=1), array=False),
+    "xml": lambda file: XmlWriter(file.write, array=False),
     "file": lambda file: Part10Writer(file, io.BytesIO),
 }
 

@@ -256,4 +256,4 @@ def test_what_is_no_model_is_an_input_error() -> None:
     circle["00081140"] = {"vr": "SQ", "Value": [circle]}
     for model in (5, [], {"00100020": {"vr": "LO", "Value": [{1}]}}, circle):
         with pytest.raises(InputError):
-            dataset_from_model(model, file_dataset=False)
+            dataset_from_model(model, as_file=False)

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from streamdicom.errors import OutputError, TruncatedError
-from streamdicom.io.targets import Output, Source, chunks, not_blank
+from streamdicom.io.sources import Source, chunks, not_blank
+from streamdicom.io.targets import Output
 
 _DATA = bytes(range(256)) * 1000
 

@@ -1,4 +1,4 @@
-"""The JsonWriter, against what the json and base64 modules write."""
+"""The JsonEmitter, against what the json and base64 modules write."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from pydicom.valuerep import IS, DSfloat
 
 from streamdicom.errors import OutputError
-from streamdicom.jsontext import JsonWriter
+from streamdicom.jsontext import JsonEmitter
 
 Call = tuple[Any, ...]  # a method and its arguments
 
@@ -24,7 +24,7 @@ def cases(table: Sequence[Sequence[Any]]) -> list[Any]:
     return [pytest.param(*row[1:], id=row[0]) for row in table]
 
 
-def call(writer: JsonWriter, step: Call) -> None:
+def call(writer: JsonEmitter, step: Call) -> None:
     method, *arguments = step
     if method.endswith("!"):  # the last segment
         getattr(writer, method[:-1])(*arguments, final=True)
@@ -34,7 +34,7 @@ def call(writer: JsonWriter, step: Call) -> None:
 
 def write(steps: Sequence[Call], **options: Any) -> str:
     blocks: list[bytes] = []
-    writer = JsonWriter(blocks.append, **options)
+    writer = JsonEmitter(blocks.append, **options)
     for step in steps:
         call(writer, step)
     writer.close()
@@ -98,8 +98,8 @@ START_ARRAY: Call = ("start_array",)
 END_ARRAY: Call = ("end_array",)
 NAME: Call = ("property_name", "a")
 ONE: Call = ("number", 1)
-PART: Call = ("string_segment", "b")
-LAST_PART: Call = ("string_segment!", "c")
+PART: Call = ("segment_size", "b")
+LAST_PART: Call = ("segment_size!", "c")
 BYTES: Call = ("base64_segment", b"b")
 LAST_BYTES: Call = ("base64_segment!", b"c")
 RAW_PART: Call = ("raw_segment", '[2,"')
@@ -114,14 +114,14 @@ VALUE_STARTS: list[Call] = [
     ("boolean", True),
     ("null",),
     ("raw", "7"),
-    ("string_segment", "x"),
-    ("string_segment!", "x"),
+    ("segment_size", "x"),
+    ("segment_size!", "x"),
     ("base64_segment", b"x"),
     ("base64_segment!", b"x"),
     ("raw_segment", "7"),
     ("raw_segment!", "7"),
 ]
-WITHIN_TEXT = [step for step in VALUE_STARTS if not step[0].startswith("string_segment")]
+WITHIN_TEXT = [step for step in VALUE_STARTS if not step[0].startswith("segment_size")]
 WITHIN_BYTES = [step for step in VALUE_STARTS if not step[0].startswith("base64_segment")]
 WITHIN_RAW = [step for step in VALUE_STARTS if not step[0].startswith("raw_segment")]
 NAMES: list[Call] = [("property_name", "x")]
@@ -155,7 +155,7 @@ PLACES: list[tuple[str, list[Call], list[Call], list[Call], str]] = [
     (
         "raw done",
         [START_ARRAY, RAW_PART, LAST_RAW_PART],
-        [("string_segment", "\ud800"), *NAMES, END],
+        [("segment_size", "\ud800"), *NAMES, END],
         [ONE, END_ARRAY],
         '[[2,"x"],1]',
     ),
@@ -173,7 +173,7 @@ def test_token_out_of_order(
     before: list[Call], wrong: Call, after: list[Call], expected: str, indent: int | None
 ) -> None:
     blocks: list[bytes] = []
-    writer = JsonWriter(blocks.append, indent=indent)
+    writer = JsonEmitter(blocks.append, indent=indent)
     for step in before:
         call(writer, step)
     depth, pending = writer.depth, writer.bytes_pending
@@ -205,7 +205,7 @@ INCOMPLETE: list[tuple[str, list[Call], list[Call]]] = [
 @pytest.mark.parametrize(("before", "after"), cases(INCOMPLETE))
 def test_close_of_what_is_not_complete(before: list[Call], after: list[Call]) -> None:
     blocks: list[bytes] = []
-    writer = JsonWriter(blocks.append)
+    writer = JsonEmitter(blocks.append)
     for step in before:
         call(writer, step)
     with pytest.raises(OutputError, match="not complete"):
@@ -297,7 +297,7 @@ def test_what_is_made_from_int_or_float_is_a_number(number: Any, text: str) -> N
 @pytest.mark.parametrize("number", cases(NOT_NUMBERS))
 def test_not_a_number(number: Any) -> None:
     blocks: list[bytes] = []
-    writer = JsonWriter(blocks.append)
+    writer = JsonEmitter(blocks.append)
     with pytest.raises(OutputError):
         writer.number(number)
     writer.number(1)
@@ -308,12 +308,12 @@ def test_not_a_number(number: Any) -> None:
 # --- text --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", ["property_name", "string", "string_segment", "string_segment!"])
+@pytest.mark.parametrize("method", ["property_name", "string", "segment_size", "segment_size!"])
 @pytest.mark.parametrize("text", ["\ud83d", "a\ude00", "\ude00\ud83d", "\xe9\udc5c", "\U0001f600\udfff"])
 @pytest.mark.parametrize("ensure_ascii", [False, True])
 def test_half_of_a_surrogate_pair_is_refused(method: str, text: str, ensure_ascii: bool) -> None:
     blocks: list[bytes] = []
-    writer = JsonWriter(blocks.append, ensure_ascii=ensure_ascii)
+    writer = JsonEmitter(blocks.append, ensure_ascii=ensure_ascii)
     writer.start_object()
     if method != "property_name":
         writer.property_name("a")
@@ -328,7 +328,7 @@ def test_half_of_a_surrogate_pair_is_refused(method: str, text: str, ensure_asci
 
 
 def test_ensure_ascii_escapes_what_is_beyond_ascii() -> None:
-    steps: list[Call] = [START, ("property_name", "\xe9"), PART, ("string_segment!", "\u20ac\U0001f600"), END]
+    steps: list[Call] = [START, ("property_name", "\xe9"), PART, ("segment_size!", "\u20ac\U0001f600"), END]
     assert write(steps, ensure_ascii=True) == r'{"\u00e9":"b\u20ac\ud83d\ude00"}'
     assert write(steps, ensure_ascii=False) == '{"\xe9":"b\u20ac\U0001f600"}'
 
@@ -348,9 +348,9 @@ SEGMENTED = [
 @pytest.mark.parametrize("ensure_ascii", [False, True])
 @pytest.mark.parametrize("parts", cases(SEGMENTED))
 def test_string_segments_make_one_string(parts: list[str], ensure_ascii: bool, indent: int | None) -> None:
-    steps = [("string_segment", part) for part in parts]
+    steps = [("segment_size", part) for part in parts]
     text = "".join(parts)
-    for string in ([*steps, ("string_segment!", "")], [*steps, ("string_segment!", "z")]):
+    for string in ([*steps, ("segment_size!", "")], [*steps, ("segment_size!", "z")]):
         value = {"a": [text + string[-1][1], 1]}
         written = write(
             [START, NAME, START_ARRAY, *string, ONE, END_ARRAY, END], indent=indent, ensure_ascii=ensure_ascii
@@ -459,7 +459,7 @@ NOT_ONE_VALUE = [
 @pytest.mark.parametrize("text", cases(NOT_ONE_VALUE))
 def test_raw_that_is_not_one_value(text: str, indent: int | None) -> None:
     blocks: list[bytes] = []
-    writer = JsonWriter(blocks.append, indent=indent)
+    writer = JsonEmitter(blocks.append, indent=indent)
     with pytest.raises(OutputError, match="not JSON text"):
         writer.raw(text)
     writer.null()
@@ -470,7 +470,7 @@ def test_raw_that_is_not_one_value(text: str, indent: int | None) -> None:
 @pytest.mark.parametrize("indent", [None, 2])
 def test_raw_is_bound_by_the_depth_limit(indent: int | None) -> None:
     blocks: list[bytes] = []
-    writer = JsonWriter(blocks.append, indent=indent, depth=3)
+    writer = JsonEmitter(blocks.append, indent=indent, depth=3)
     writer.start_array()
     writer.raw("[[]]")
     pending = writer.bytes_pending
@@ -500,7 +500,7 @@ HTML_ESCAPED = r'"\u003c/p\u003e \u0026 \u0027a\u0027\u2028\u2029"'
     "steps",
     [
         [("string", HTML)],
-        [("string_segment", HTML[:3]), ("string_segment!", HTML[3:])],
+        [("segment_size", HTML[:3]), ("segment_size!", HTML[3:])],
         [("raw", json.dumps(HTML, ensure_ascii=False))],
         [("raw_segment", f'"{HTML[:5]}'), ("raw_segment!", f'{HTML[5:]}"')],
     ],
@@ -522,7 +522,7 @@ def test_escape_html_holds_for_names_and_goes_with_ensure_ascii() -> None:
 
 def test_a_trailing_newline_ends_the_text_once() -> None:
     blocks: list[bytes] = []
-    writer = JsonWriter(blocks.append, trailing_newline=True)
+    writer = JsonEmitter(blocks.append, trailing_newline=True)
     writer.number(1)
     writer.close()
     writer.close()
@@ -533,7 +533,7 @@ def test_a_trailing_newline_ends_the_text_once() -> None:
 
 def test_there_is_no_newline_behind_what_is_not_complete() -> None:
     blocks: list[bytes] = []
-    writer = JsonWriter(blocks.append, trailing_newline=True)
+    writer = JsonEmitter(blocks.append, trailing_newline=True)
     writer.start_array()
     with pytest.raises(OutputError):
         writer.close()
@@ -619,7 +619,7 @@ def test_long_escapes_in_raw_segments_are_laid_out_anew() -> None:
 def test_a_long_raw_value_is_not_gathered() -> None:
     for layout in LAYOUTS:
         blocks: list[bytes] = []
-        writer = JsonWriter(blocks.append, **layout)
+        writer = JsonEmitter(blocks.append, **layout)
         writer.raw_segment("[1")
         for _ in range(100):
             writer.raw_segment(',"' + "a" * 10_000 + '"')
@@ -646,7 +646,7 @@ def test_raw_segments_nest_as_deep_as_the_limit(layout: dict[str, Any]) -> None:
 def test_raw_segments_that_are_laid_out_anew_are_bound_by_the_depth_limit(
     before: list[Call], layout: dict[str, Any]
 ) -> None:
-    writer = JsonWriter(lambda _: None, depth=3, **layout)
+    writer = JsonEmitter(lambda _: None, depth=3, **layout)
     for step in before:
         call(writer, step)
     with pytest.raises(OutputError, match="more than 3 objects and arrays"):
@@ -658,7 +658,7 @@ def test_raw_segments_that_are_laid_out_anew_are_bound_by_the_depth_limit(
 @pytest.mark.parametrize("text", cases(NOT_ONE_VALUE))
 def test_raw_segments_that_are_laid_out_anew_and_are_not_one_value(text: str, layout: dict[str, Any]) -> None:
     for parts in ([text], [text[:1], text[1:]], list(text) or [""], [text, ""]):
-        writer = JsonWriter(lambda _: None, **layout)
+        writer = JsonEmitter(lambda _: None, **layout)
         writer.start_array()
         with pytest.raises(OutputError, match="not JSON text"):
             for step in raw_steps(parts):
@@ -677,7 +677,7 @@ def test_raw_segments_that_are_laid_out_anew_and_are_not_one_value(text: str, la
 @pytest.mark.parametrize("start", [START, START_ARRAY])
 def test_depth_limit(start: Call) -> None:
     blocks: list[bytes] = []
-    writer = JsonWriter(blocks.append, depth=2)
+    writer = JsonEmitter(blocks.append, depth=2)
     writer.start_array()
     writer.start_array()
     with pytest.raises(OutputError, match="more than 2"):
@@ -690,7 +690,7 @@ def test_depth_limit(start: Call) -> None:
 
 
 def test_depth_limit_by_default() -> None:
-    writer = JsonWriter(lambda _: None)
+    writer = JsonEmitter(lambda _: None)
     for _ in range(256):
         writer.start_array()
     with pytest.raises(OutputError):
@@ -698,7 +698,7 @@ def test_depth_limit_by_default() -> None:
 
 
 def test_depth() -> None:
-    writer = JsonWriter(lambda _: None)
+    writer = JsonEmitter(lambda _: None)
     depths = []
     for step in (START, NAME, START_ARRAY, START, END, PART, LAST_PART, END_ARRAY, END):
         call(writer, step)
@@ -730,7 +730,7 @@ def test_several_documents_with_an_indent() -> None:
 
 
 def test_several_documents_must_be_complete() -> None:
-    writer = JsonWriter(lambda _: None, multiple=True)
+    writer = JsonEmitter(lambda _: None, multiple=True)
     writer.null()
     writer.start_array()
     with pytest.raises(OutputError, match="not complete"):
@@ -739,7 +739,7 @@ def test_several_documents_must_be_complete() -> None:
 
 def test_output_comes_in_blocks_of_about_64_kib() -> None:
     blocks: list[bytes] = []
-    writer = JsonWriter(blocks.append)
+    writer = JsonEmitter(blocks.append)
     writer.start_array()
     for _ in range(50_000):
         writer.string("0123456789")
@@ -752,16 +752,16 @@ def test_output_comes_in_blocks_of_about_64_kib() -> None:
 
 def test_nothing_comes_before_a_block_is_full() -> None:
     blocks: list[bytes] = []
-    writer = JsonWriter(blocks.append)
-    writer.string_segment("a" * (64 * KIB - 2))
+    writer = JsonEmitter(blocks.append)
+    writer.segment_size("a" * (64 * KIB - 2))
     assert blocks == []
-    writer.string_segment("a")
+    writer.segment_size("a")
     assert [len(block) for block in blocks] == [64 * KIB]
 
 
 def test_long_segments_are_not_gathered() -> None:
     blocks: list[bytes] = []
-    writer = JsonWriter(blocks.append)
+    writer = JsonEmitter(blocks.append)
     data = bytes(96 * KIB)
     for _ in range(4):
         writer.base64_segment(data)
@@ -773,7 +773,7 @@ def test_long_segments_are_not_gathered() -> None:
 
 def test_bytes_pending_and_committed() -> None:
     blocks: list[bytes] = []
-    writer = JsonWriter(blocks.append)
+    writer = JsonEmitter(blocks.append)
     assert (writer.bytes_pending, writer.bytes_committed) == (0, 0)
     writer.start_array()
     writer.string("\xe9\u20ac\U0001f600")
@@ -790,7 +790,7 @@ def test_bytes_pending_and_committed() -> None:
 
 def test_flush_may_come_anywhere() -> None:
     blocks: list[bytes] = []
-    writer = JsonWriter(blocks.append)
+    writer = JsonEmitter(blocks.append)
     for step in (START, NAME, START_ARRAY, BYTES, LAST_BYTES, PART, LAST_PART, END_ARRAY, END):
         call(writer, step)
         writer.flush()
@@ -800,7 +800,7 @@ def test_flush_may_come_anywhere() -> None:
 
 def test_flush_of_nothing_does_not_call_the_sink() -> None:
     blocks: list[bytes] = []
-    writer = JsonWriter(blocks.append, multiple=True)
+    writer = JsonEmitter(blocks.append, multiple=True)
     writer.flush()
     writer.close()
     assert blocks == []
@@ -814,13 +814,13 @@ def test_flush_of_nothing_does_not_call_the_sink() -> None:
     [
         lambda writer: writer.flush(),
         lambda writer: writer.string("x" * 100_000),
-        lambda writer: writer.string_segment("x" * 100_000),
+        lambda writer: writer.segment_size("x" * 100_000),
         lambda writer: writer.base64_segment(bytes(100_000)),
         lambda writer: writer.raw('"' + "x" * 100_000 + '"'),
     ],
-    ids=["flush", "string", "string_segment", "base64_segment", "raw"],
+    ids=["flush", "string", "segment_size", "base64_segment", "raw"],
 )
-def test_nothing_follows_what_a_sink_has_not_taken(act: Callable[[JsonWriter], None]) -> None:
+def test_nothing_follows_what_a_sink_has_not_taken(act: Callable[[JsonEmitter], None]) -> None:
     def sink(block: bytes) -> None:
         if not blocks:
             blocks.append(b"")
@@ -828,7 +828,7 @@ def test_nothing_follows_what_a_sink_has_not_taken(act: Callable[[JsonWriter], N
         blocks.append(block)
 
     blocks: list[bytes] = []
-    writer = JsonWriter(sink)
+    writer = JsonEmitter(sink)
     writer.start_array()
     with pytest.raises(OSError, match="no space left") as first:
         act(writer)

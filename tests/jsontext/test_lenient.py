@@ -1,4 +1,4 @@
-"""The lenient JsonReader: every case is fed whole, byte by byte, and cut in two at each place."""
+"""The lenient JsonTokenizer: every case is fed whole, byte by byte, and cut in two at each place."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from streamdicom.deviations import DEVIATIONS
 from streamdicom.errors import InputError, JsonSyntaxError, LimitError, TruncatedError
-from streamdicom.jsontext import JsonReader, Token, TokenType
+from streamdicom.jsontext import JsonTokenizer, Token, TokenType
 from streamdicom.limits import Limits
 from tests.support.members import MEMBERS, expanded
 
@@ -42,7 +42,7 @@ def number(text: str) -> Token:
     return TokenType.NUMBER, text
 
 
-def calls(reader: JsonReader, chunks: Iterable[bytes]) -> Iterator[Callable[[], list[Token]]]:
+def calls(reader: JsonTokenizer, chunks: Iterable[bytes]) -> Iterator[Callable[[], list[Token]]]:
     yield from (partial(reader.feed, chunk) for chunk in chunks)
     yield reader.close
 
@@ -54,7 +54,7 @@ def run(
     members: re.Pattern[str] | None = None,
 ) -> Outcome:
     """Tokens, departures of all calls, and the error."""
-    reader = JsonReader(limits, multiple=multiple, lenient=True, members=members)
+    reader = JsonTokenizer(limits, multiple=multiple, lenient=True, members=members)
     tokens: list[Token] = []
     departures: Departures = []
     try:
@@ -87,7 +87,7 @@ def read_every_way(data: bytes, limits: Limits | None = None, multiple: bool = F
 def strict_error(data: bytes) -> int | None:
     """Where a strict reader has its error."""
     with pytest.raises(InputError) as caught:
-        list(JsonReader(multiple=True).read([data]))
+        list(JsonTokenizer(multiple=True).read([data]))
     return caught.value.location.byte_offset
 
 
@@ -216,13 +216,13 @@ def test_what_is_taken_and_told_of(data: bytes, tokens: list[Token], departures:
 
 @pytest.mark.parametrize("data", [b"[]", b'{"a":[1.5,"b/c",null]}', b'["//"]', b" 1 "])
 def test_nothing_is_told_of_what_is_json(data: bytes) -> None:
-    assert read_every_way(data) == (list(JsonReader().read([data])), [], None)
+    assert read_every_way(data) == (list(JsonTokenizer().read([data])), [], None)
 
 
 def test_segments_between_comments() -> None:
     data = b'[/*"*/"abcdefghijkl//*mnopq"/*"*/,"\\\\"//"\n]'
     long = [(TokenType.STRING_SEGMENT, "abcdefghijkl"), (TokenType.STRING_END, "//*mnopq")]
-    tokens, departures, failure = read_every_way(data, Limits(string_segment=12))
+    tokens, departures, failure = read_every_way(data, Limits(segment_size=12))
     assert tokens == [OPEN_ARRAY, *long, string("\\"), CLOSE_ARRAY]
     assert (departures, failure) == ([(1, COMMENT), (28, COMMENT), (38, COMMENT)], None)
 
@@ -367,7 +367,7 @@ def test_limit_on_depth_behind_departures() -> None:
 
 
 def test_departures_are_those_of_the_last_call() -> None:
-    reader = JsonReader(lenient=True)
+    reader = JsonTokenizer(lenient=True)
     told = []
     for chunk in (BOM, b"[", b"1,", b"]", b" /", b"/ x", b"", b"\n/", b"**", b"/ "):
         reader.feed(chunk)
@@ -378,7 +378,7 @@ def test_departures_are_those_of_the_last_call() -> None:
 
 
 def test_departures_before_an_error_are_told_of_once() -> None:
-    reader = JsonReader(lenient=True)
+    reader = JsonTokenizer(lenient=True)
     assert reader.feed(b"[1,] ]") == IN_ARRAY
     assert reader.departures == [(3, COMMA)]
     with pytest.raises(JsonSyntaxError):
@@ -387,21 +387,21 @@ def test_departures_before_an_error_are_told_of_once() -> None:
 
 
 def test_departures_before_an_error_that_is_raised_at_once() -> None:
-    reader = JsonReader(lenient=True)
+    reader = JsonTokenizer(lenient=True)
     with pytest.raises(JsonSyntaxError):
         reader.feed(BOM + b"/* x */ ]")
     assert reader.departures == [(0, MARK), (3, COMMENT)]
 
 
 def test_tokens_are_of_plain_types() -> None:
-    reader = JsonReader(lenient=True)
+    reader = JsonTokenizer(lenient=True)
     tokens = reader.feed(b'[NaN,{"a":1,},]')
     assert [kind for kind, _ in tokens] == [3, 9, 1, 5, 9, 2, 4]
     assert {(type(kind), type(text)) for kind, text in tokens} == {(int, str)}
 
 
 def test_depth_and_bytes_consumed_behind_departures() -> None:
-    reader = JsonReader(lenient=True)
+    reader = JsonTokenizer(lenient=True)
     places = []
     for chunk in (BOM, b"[[1,", b"]/", b"* x", b" *", b"/,NaN", b",]", b"//"):
         reader.feed(chunk)
@@ -412,7 +412,7 @@ def test_depth_and_bytes_consumed_behind_departures() -> None:
 @pytest.mark.parametrize("data", [pytest.param(row[1], id=row[0]) for row in TAKEN])
 def test_locate(data: bytes) -> None:
     for chunks in ways_to_cut(data):
-        reader = JsonReader(lenient=True)
+        reader = JsonTokenizer(lenient=True)
         for call in calls(reader, chunks):
             for index, (kind, text) in enumerate(call()):
                 start = data[reader.locate(index) :]
@@ -448,7 +448,7 @@ UNITS = [
 
 
 def seconds(data: bytes) -> float:
-    reader = JsonReader(lenient=True)
+    reader = JsonTokenizer(lenient=True)
     start = process_time()
     reader.feed(data)
     return process_time() - start

@@ -1,4 +1,4 @@
-"""The JsonReader: fed whole, byte by byte, and cut in two at each place; with members that come whole, and without."""
+"""The JsonTokenizer: fed whole, byte by byte, and cut in two at each place; with members that come whole, and without."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from streamdicom.errors import InputError, JsonSyntaxError, LimitError, TruncatedError
-from streamdicom.jsontext import JsonReader, Token, TokenType
+from streamdicom.jsontext import JsonTokenizer, Token, TokenType
 from streamdicom.jsontext.grammar import _MOST_REMEMBERED, Grammar, State
 from streamdicom.limits import Limits
 from tests.support.members import MEMBERS, expanded, stands_for
@@ -48,7 +48,7 @@ def cases(table: Sequence[Sequence[Any]]) -> list[Any]:
 def run(
     chunks: Iterable[bytes], limits: Limits | None, multiple: bool, members: re.Pattern[str] | None = None
 ) -> tuple[list[Token], Failure | None]:
-    reader = JsonReader(limits, multiple=multiple, members=members)
+    reader = JsonTokenizer(limits, multiple=multiple, members=members)
     tokens: list[Token] = []
     try:
         tokens.extend(reader.read(chunks))
@@ -185,8 +185,8 @@ def test_tokens_agree_with_the_json_module(data: bytes) -> None:
 
 
 def test_types_of_tokens_are_plain_integers() -> None:
-    tokens = JsonReader(Limits(string_segment=12)).feed(b'{"a":[1,"b",true,false,null,"cccccccccccccc"]}')
-    tokens += JsonReader(members=re.compile('"(x)":0(?=})')).feed(b'{"x":0}')
+    tokens = JsonTokenizer(Limits(segment_size=12)).feed(b'{"a":[1,"b",true,false,null,"cccccccccccccc"]}')
+    tokens += JsonTokenizer(members=re.compile('"(x)":0(?=})')).feed(b'{"x":0}')
     assert {kind for kind, _ in tokens} == set(TokenType)
     assert {type(kind) for kind, _ in tokens} == {int}
 
@@ -308,7 +308,7 @@ def test_segments_are_cut_by_length_and_not_by_chunk(raw: str, limit: int) -> No
         assert len(pieces) > 1
         expected = segments(*(json.loads(f'"{piece}"') for piece in pieces))
         data = f'["a","{shifted}",1]'.encode()
-        assert read_well(data, Limits(string_segment=limit)) == [
+        assert read_well(data, Limits(segment_size=limit)) == [
             OPEN_ARRAY,
             string("a"),
             *expected,
@@ -333,13 +333,13 @@ SEGMENTS_BY_HAND = [
 
 @pytest.mark.parametrize(("data", "expected"), cases(SEGMENTS_BY_HAND))
 def test_segments(data: bytes, expected: list[Token]) -> None:
-    assert read_well(data, Limits(string_segment=12)) == expected
+    assert read_well(data, Limits(segment_size=12)) == expected
 
 
 def test_segments_in_an_object_and_what_follows_them() -> None:
     data = b'{"a":"abcdefghijklm","b":"abcdefghijklm"}'
     long = segments("abcdefghijkl", "m")
-    assert read_well(data, Limits(string_segment=12)) == [OPEN, name("a"), *long, name("b"), *long, CLOSE]
+    assert read_well(data, Limits(segment_size=12)) == [OPEN, name("a"), *long, name("b"), *long, CLOSE]
 
 
 @pytest.mark.parametrize(("length", "pieces"), [(65535, 1), (65536, 1), (65537, 2), (200_000, 4)])
@@ -354,12 +354,12 @@ def test_segments_of_64_kib_by_default(length: int, pieces: int, chunk: int) -> 
 
 
 def test_segments_come_before_the_string_is_complete() -> None:
-    reader = JsonReader(Limits(string_segment=12))
+    reader = JsonTokenizer(Limits(segment_size=12))
     assert reader.feed(b'["abcdefghijkl') == [OPEN_ARRAY]
     assert reader.feed(b"m") == [(TokenType.STRING_SEGMENT, "abcdefghijkl")]
 
 
-LIMIT_ON_NAMES = Limits(string_segment=12)
+LIMIT_ON_NAMES = Limits(segment_size=12)
 
 
 def test_name_as_long_as_a_segment() -> None:
@@ -378,8 +378,8 @@ LONG_NAMES = [
 @pytest.mark.parametrize(("data", "offset"), cases(LONG_NAMES))
 def test_name_too_long(data: bytes, offset: int) -> None:
     kind, message, place, limit = read_badly(data, LIMIT_ON_NAMES)
-    assert (kind, place, limit) == (LimitError, offset, "string_segment")
-    assert "Limits.string_segment" in message
+    assert (kind, place, limit) == (LimitError, offset, "segment_size")
+    assert "Limits.segment_size" in message
 
 
 # --- depth -------------------------------------------------------------------------------------------------------
@@ -406,7 +406,7 @@ def test_depth_limit_by_default() -> None:
 
 
 def test_depth_is_what_is_open_behind_the_last_token() -> None:
-    reader = JsonReader()
+    reader = JsonTokenizer()
     depths = []
     for byte in single_bytes(b' {"a" : [ {}, 1] } '):
         reader.feed(byte)
@@ -523,7 +523,7 @@ FAULTS_IN_SEGMENTS = [
 
 @pytest.mark.parametrize(("data", "before", "offset", "part"), cases(FAULTS_IN_SEGMENTS))
 def test_malformed_within_segments(data: bytes, before: list[Any], offset: int, part: str) -> None:
-    tokens, failure = read_every_way(data, Limits(string_segment=12))
+    tokens, failure = read_every_way(data, Limits(segment_size=12))
     assert failure is not None
     kind, message, place, _ = failure
     assert (kind, place) == (JsonSyntaxError, offset)
@@ -541,7 +541,7 @@ MISPLACED_LONG_STRINGS = [
 
 @pytest.mark.parametrize(("data", "offset", "part"), cases(MISPLACED_LONG_STRINGS))
 def test_long_string_out_of_place(data: bytes, offset: int, part: str) -> None:
-    kind, message, place, _ = read_badly(data, Limits(string_segment=12))
+    kind, message, place, _ = read_badly(data, Limits(segment_size=12))
     assert (kind, place) == (JsonSyntaxError, offset)
     assert part in message
 
@@ -624,7 +624,7 @@ def test_malformed_and_truncated_is_malformed(data: bytes, offset: int) -> None:
 
 
 def test_truncated_within_segments() -> None:
-    tokens, failure = read_every_way(b'["abcdefghijklmno', Limits(string_segment=12))
+    tokens, failure = read_every_way(b'["abcdefghijklmno', Limits(segment_size=12))
     assert tokens == [OPEN_ARRAY, (TokenType.STRING_SEGMENT, "abcdefghijkl")]
     assert failure is not None
     assert failure[::2] == (TruncatedError, 17)
@@ -637,7 +637,7 @@ def test_word_that_is_wrong_is_not_truncated() -> None:
 
 def test_every_cut_of_a_document_is_truncated_and_nothing_else() -> None:
     data = '[{"a\xe9":[1.5,-2],"b\\n":"\\ud83d\\ude00"},null,"abcdefghijklmnop",{}]'.encode()
-    for limits, end in product((Limits(), Limits(string_segment=12)), range(len(data))):
+    for limits, end in product((Limits(), Limits(segment_size=12)), range(len(data))):
         failure = run([data[:end]], limits, False)[1]
         assert failure is not None
         assert failure[::2] == (TruncatedError, end)
@@ -703,7 +703,7 @@ def test_fault_of_a_long_word_is_the_same_however_cut(data: bytes) -> None:
 
 
 def test_a_word_is_no_fault_before_it_ends() -> None:
-    reader = JsonReader()
+    reader = JsonTokenizer()
     assert reader.feed(b'["a",1,x') == [OPEN_ARRAY, string("a"), number("1")]
     assert reader.error is None
     with pytest.raises(JsonSyntaxError, match="byte 7"):
@@ -711,7 +711,7 @@ def test_a_word_is_no_fault_before_it_ends() -> None:
 
 
 def test_tokens_before_a_fault_come_first() -> None:
-    reader = JsonReader()
+    reader = JsonTokenizer()
     assert reader.feed(b'["a",1,x]') == [OPEN_ARRAY, string("a"), number("1")]
     error = reader.error
     assert isinstance(error, JsonSyntaxError)
@@ -722,14 +722,14 @@ def test_tokens_before_a_fault_come_first() -> None:
 
 
 def test_fault_without_tokens_is_raised_at_once() -> None:
-    reader = JsonReader()
+    reader = JsonTokenizer()
     reader.feed(b"[")
     with pytest.raises(JsonSyntaxError):
         reader.feed(b"}")
 
 
 def test_failure_is_sticky() -> None:
-    reader = JsonReader()
+    reader = JsonTokenizer()
     with pytest.raises(JsonSyntaxError) as first:
         reader.feed(b"]")
     for again in (lambda: reader.feed(b"[]"), lambda: reader.feed(b""), reader.close, reader.close):
@@ -739,7 +739,7 @@ def test_failure_is_sticky() -> None:
 
 
 def test_failure_at_the_end_is_sticky() -> None:
-    reader = JsonReader()
+    reader = JsonTokenizer()
     reader.feed(b"[")
     with pytest.raises(TruncatedError) as first:
         reader.close()
@@ -756,7 +756,7 @@ def test_last_token_of_a_truncated_stream_is_not_lost() -> None:
 
 
 def test_fault_behind_a_number_at_the_end_comes_after_the_number() -> None:
-    reader = JsonReader()
+    reader = JsonTokenizer()
     assert reader.feed(b"[]") == [OPEN_ARRAY, CLOSE_ARRAY]
     assert reader.feed(b" 1") == []
     with pytest.raises(JsonSyntaxError):
@@ -771,13 +771,13 @@ def test_errors_never_quote_the_document() -> None:
 
 def test_text_of_an_error_says_where() -> None:
     with pytest.raises(JsonSyntaxError, match=r"\(byte 0\)$"):
-        JsonReader().feed(b"]")
+        JsonTokenizer().feed(b"]")
 
 
 @pytest.mark.parametrize(("data", "depth"), [(b"[[x]]", 2), (b'[["a",x]]', 2), (b'[["a","\x00"]]', 2), (b"[]x", 0)])
 def test_depth_behind_the_tokens_before_a_fault(data: bytes, depth: int) -> None:
     for chunks in ways_to_cut(data):
-        reader = JsonReader()
+        reader = JsonTokenizer()
         with pytest.raises(JsonSyntaxError):
             list(reader.read(chunks))
         assert reader.depth == depth
@@ -787,7 +787,7 @@ def test_depth_behind_the_tokens_before_a_fault(data: bytes, depth: int) -> None
 def test_bytes_consumed_before_a_fault_are_the_same_however_cut(data: bytes) -> None:
     consumed = set()
     for chunks in ways_to_cut(data):
-        reader = JsonReader()
+        reader = JsonTokenizer()
         with pytest.raises(JsonSyntaxError):
             list(reader.read(chunks))
         consumed.add(reader.bytes_consumed)
@@ -847,7 +847,7 @@ def test_depth_limit_counts_each_document_alone() -> None:
 
 
 def test_long_strings_in_several_documents() -> None:
-    tokens = read_well(b'"abcdefghijklm""abcdefghijklm"', Limits(string_segment=12), multiple=True)
+    tokens = read_well(b'"abcdefghijklm""abcdefghijklm"', Limits(segment_size=12), multiple=True)
     assert tokens == segments("abcdefghijkl", "m") * 2
 
 
@@ -856,21 +856,21 @@ def test_long_strings_in_several_documents() -> None:
 
 @pytest.mark.parametrize(("data", "last"), [(b"12", number("12")), (b"null", NULL), (b"-0.5e3", number("-0.5e3"))])
 def test_close_returns_the_last_token(data: bytes, last: Token) -> None:
-    reader = JsonReader()
+    reader = JsonTokenizer()
     assert reader.feed(data) == []
     assert reader.close() == [last]
     assert reader.close() == []
 
 
 def test_close_of_a_complete_document_returns_nothing() -> None:
-    reader = JsonReader()
+    reader = JsonTokenizer()
     reader.feed(b"[]\n")
     assert reader.close() == []
     assert reader.error is None
 
 
 def test_feed_after_close() -> None:
-    reader = JsonReader()
+    reader = JsonTokenizer()
     reader.feed(b"[]")
     reader.close()
     with pytest.raises(ValueError, match="feed after close") as caught:
@@ -886,7 +886,7 @@ def test_read_takes_any_iterable_and_is_lazy() -> None:
             taken.append(chunk)
             yield chunk
 
-    tokens = JsonReader().read(chunks())
+    tokens = JsonTokenizer().read(chunks())
     assert next(tokens) == OPEN_ARRAY
     assert taken == [b"[1"]
     assert list(tokens) == [number("1"), number("2"), number("3"), CLOSE_ARRAY]
@@ -895,11 +895,11 @@ def test_read_takes_any_iterable_and_is_lazy() -> None:
 def test_read_raises_the_fault_behind_the_last_token() -> None:
     for chunks in ([b"[1,x]"], [b"[1,x]", b""], [b"[1,"], []):
         with pytest.raises(InputError):
-            list(JsonReader().read(chunks))
+            list(JsonTokenizer().read(chunks))
 
 
 def test_read_raises_a_fault_that_only_the_end_shows() -> None:
-    tokens = JsonReader(multiple=True).read([b"[] 1 [x"])
+    tokens = JsonTokenizer(multiple=True).read([b"[] 1 [x"])
     assert [next(tokens) for _ in range(4)] == [OPEN_ARRAY, CLOSE_ARRAY, number("1"), OPEN_ARRAY]
     with pytest.raises(JsonSyntaxError):
         next(tokens)
@@ -926,7 +926,7 @@ CONSUMED = [
 
 
 def test_bytes_consumed() -> None:
-    reader = JsonReader(Limits(string_segment=12))
+    reader = JsonTokenizer(Limits(segment_size=12))
     assert reader.bytes_consumed == 0
     consumed = []
     for chunk, _ in CONSUMED:
@@ -940,7 +940,7 @@ def test_bytes_consumed() -> None:
 @pytest.mark.parametrize("data", [pytest.param(row[1], id=str(row[0])) for row in DOCUMENTS])
 def test_bytes_consumed_at_the_end(data: bytes) -> None:
     for chunks in ways_to_cut(data):
-        reader = JsonReader()
+        reader = JsonTokenizer()
         list(reader.read(chunks))
         assert reader.bytes_consumed == len(data)
 
@@ -956,7 +956,7 @@ def locate_all(
     multiple: bool = False,
     members: re.Pattern[str] | None = None,
 ) -> list[int]:
-    reader = JsonReader(limits, multiple=multiple, members=members)
+    reader = JsonTokenizer(limits, multiple=multiple, members=members)
     offsets: list[int] = []
     for chunk in (*chunks, None):
         tokens = reader.close() if chunk is None else reader.feed(chunk)
@@ -985,7 +985,7 @@ def test_locate_in_a_document_of_many_pieces() -> None:
     member = '"\xe9\\"\\\\": [1.5, "\\u20ac", null]'
     data = ("[" + ", ".join(f"{{{member}}}" for _ in range(6000)) + "]").encode()
     expected = [match.start() for match in RAW_TOKEN.finditer(data)]
-    reader = JsonReader()
+    reader = JsonTokenizer()
     count = len(reader.feed(data))
     assert count == len(expected)
     some = range(0, count, 997)
@@ -995,17 +995,17 @@ def test_locate_in_a_document_of_many_pieces() -> None:
 def test_locate_segments() -> None:
     data = b'[1,"abcdefghijklmnopqrstuvwxyz",\n2]'
     for chunks in ways_to_cut(data):
-        assert locate_all(chunks, Limits(string_segment=12)) == [0, 1, 4, 16, 28, 33, 34]
+        assert locate_all(chunks, Limits(segment_size=12)) == [0, 1, 4, 16, 28, 33, 34]
 
 
 def test_locate_tokens_before_a_fault() -> None:
-    reader = JsonReader()
+    reader = JsonTokenizer()
     assert len(reader.feed('["\xe9", "\\"", 12, x]'.encode())) == 4
     assert [reader.locate(index) for index in range(4)] == [0, 1, 7, 13]
 
 
 def test_locate_tokens_before_a_wrong_byte() -> None:
-    reader = JsonReader()
+    reader = JsonTokenizer()
     assert len(reader.feed(b' ["\xc3\xa9", 12, "\xff"]')) == 3
     assert [reader.locate(index) for index in range(3)] == [1, 2, 8]
 
@@ -1032,31 +1032,31 @@ def whole(text: str) -> Token:
     ],
 )
 def test_whole_members(data: bytes, expected: list[Token]) -> None:
-    assert JsonReader(members=MEMBERS).feed(data) == expected
+    assert JsonTokenizer(members=MEMBERS).feed(data) == expected
 
 
 @pytest.mark.parametrize("data", [b'[",", ": ",": 1,"]', b'{"\\n":",",":1,":2}'])
 def test_what_looks_like_a_member_within_strings_is_none(data: bytes) -> None:
     assert MEMBERS.search(data.decode())
-    assert JsonReader(members=MEMBERS).feed(data) == JsonReader().feed(data)
+    assert JsonTokenizer(members=MEMBERS).feed(data) == JsonTokenizer().feed(data)
 
 
 def test_members_are_not_whole_where_the_text_has_a_fault() -> None:
-    reader = JsonReader(members=MEMBERS)
+    reader = JsonTokenizer(members=MEMBERS)
     assert reader.feed(b'{"a":1,"b":x}') == [OPEN, name("a"), number("1"), name("b")]
     with pytest.raises(JsonSyntaxError, match="byte 11"):
         reader.feed(b"")
 
 
 def test_members_are_not_whole_at_the_limit_on_depth() -> None:
-    reader = JsonReader(Limits(depth=4), members=MEMBERS)
+    reader = JsonTokenizer(Limits(depth=4), members=MEMBERS)
     assert reader.feed(b'{"a":1}') == [OPEN, whole('"a":1'), CLOSE]
-    reader = JsonReader(Limits(depth=3), members=MEMBERS)
+    reader = JsonTokenizer(Limits(depth=3), members=MEMBERS)
     assert reader.feed(b'{"a":1}') == [OPEN, name("a"), number("1"), CLOSE]
 
 
 def test_members_are_not_whole_near_a_comment() -> None:
-    reader = JsonReader(lenient=True, members=MEMBERS)
+    reader = JsonTokenizer(lenient=True, members=MEMBERS)
     assert reader.feed(b'{"a"/**/:1,"b":1}') == [OPEN, name("a"), number("1"), name("b"), number("1"), CLOSE]
     assert reader.departures == [(4, "comment")]
 
@@ -1112,7 +1112,7 @@ def test_what_is_dropped_is_made_again_in_linear_time(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(Grammar, "_inner", counted)
     levels = 200_000
-    JsonReader(Limits(depth=levels)).feed(b"[" * levels)
+    JsonTokenizer(Limits(depth=levels)).feed(b"[" * levels)
     assert levels <= steps < 3 * levels
 
 
@@ -1122,7 +1122,7 @@ def test_texts_too_long_to_be_remembered() -> None:
     assert read_well(data) == list(tokens_of(loads(data.decode())))
 
 
-def states_of(reader: JsonReader) -> list[State]:
+def states_of(reader: JsonTokenizer) -> list[State]:
     """The states that a reader keeps alive."""
     seen: dict[int, Any] = {}
     to_see: list[Any] = [reader]
@@ -1134,13 +1134,13 @@ def states_of(reader: JsonReader) -> list[State]:
     return [found for found in seen.values() if isinstance(found, State)]
 
 
-def remembered_by(reader: JsonReader) -> int:
+def remembered_by(reader: JsonTokenizer) -> int:
     """How many states, and texts of states, a reader keeps alive."""
     return sum(1 + len(state.steps) + len(state.before_string) for state in states_of(reader))
 
 
 def test_indented_texts_are_remembered_and_long_ones_are_not() -> None:
-    reader = JsonReader()
+    reader = JsonTokenizer()
     indented = [":1},\n" + " " * count + "{" for count in (40, 200, 300)]
     long = ":" + "1" * 40 + "},{"
     reader.feed(b'[{"a"' + '"a"'.join([*indented, long, ""]).encode())
@@ -1149,7 +1149,7 @@ def test_indented_texts_are_remembered_and_long_ones_are_not() -> None:
 
 
 def test_what_is_remembered_is_bounded() -> None:
-    reader = JsonReader()
+    reader = JsonTokenizer()
     reader.feed(b'["a"')
     kept = []
     for i in range(20_000):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydicom import Dataset
 
 import streamdicom
-from streamdicom import EventParser, InputError, Limits, ReadOptions
+from streamdicom import InputError, JsonParser, Limits, ReadOptions
 from tests.support.strategies import cuts, datasets, pieces
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, of odd but possible values
@@ -38,7 +38,7 @@ def test_what_is_written_is_what_the_json_module_reads(dataset: Dataset) -> None
 @slow
 def test_the_cuts_make_no_difference(dataset: Dataset, segment: int, data: st.DataObject) -> None:
     text = streamdicom.dumps([dataset, dataset]).encode()
-    limits = Limits(string_segment=segment, held_values=3)
+    limits = Limits(segment_size=segment, values_per_event=3)
     whole = _events([text], limits)
     assert _events(data.draw(cuts(text)), limits) == whole
     assert _events([text[i : i + 1] for i in range(len(text))], limits) == whole
@@ -52,7 +52,7 @@ def test_damaged_input_gives_the_same_error_at_the_same_place(dataset: Dataset, 
         place = data.draw(st.integers(0, len(text) - 1))
         text[place : place + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=2))
     damaged = bytes(text)
-    limits = Limits(string_segment=20, held_values=3, depth=12, number_length=8)
+    limits = Limits(segment_size=20, values_per_event=3, depth=12, number_length=8)
     whole = _events([damaged], limits)
     assert _events(pieces(damaged, data.draw(st.lists(st.integers(0, len(damaged))).map(sorted))), limits) == whole
     assert _events([damaged[i : i + 1] for i in range(len(damaged))], limits) == whole
@@ -60,7 +60,7 @@ def test_damaged_input_gives_the_same_error_at_the_same_place(dataset: Dataset, 
 
 def _events(chunks: list[bytes], limits: Limits) -> tuple[list[Any], tuple[Any, ...] | None]:
     """All events, and what is to be known of the error, if there was one."""
-    parser = EventParser(options=ReadOptions(limits=limits))
+    parser = JsonParser(options=ReadOptions(limits=limits))
     events: list[Any] = []
     try:
         for chunk in chunks:

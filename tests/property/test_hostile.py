@@ -202,9 +202,9 @@ _patterns = st.lists(st.sampled_from(_PATTERNS), max_size=2)
 _limits = st.builds(
     Limits,
     depth=st.sampled_from([5, 12, 256]),
-    string_segment=st.sampled_from([12, 13, 20, 65536]),
+    segment_size=st.sampled_from([12, 13, 20, 65536]),
     number_length=st.sampled_from([3, 40, 1000]),
-    held_values=st.sampled_from([1, 2, 4096]),
+    values_per_event=st.sampled_from([1, 2, 4096]),
 )
 _options = st.fixed_dictionaries(
     {
@@ -219,7 +219,7 @@ _options = st.fixed_dictionaries(
     optional={
         "include": _patterns,
         "exclude": _patterns,
-        "select": st.sampled_from([{"PatientID": "17"}, {"00091001": lambda values: bool(values)}]),
+        "where": st.sampled_from([{"PatientID": "17"}, {"00091001": lambda values: bool(values)}]),
     },
 )
 

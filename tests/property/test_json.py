@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from streamdicom.errors import InputError
-from streamdicom.jsontext import JsonReader, JsonWriter, Token, TokenType
+from streamdicom.jsontext import JsonEmitter, JsonTokenizer, Token, TokenType
 from streamdicom.limits import Limits
 from tests.support.members import MEMBERS, expanded, stands_for
 from tests.support.strategies import cuts
@@ -76,7 +76,7 @@ def run(
     chunks: Iterable[bytes], limits: Limits, multiple: bool = False, members: re.Pattern[str] | None = None
 ) -> Outcome:
     """The tokens, and the error; what is not one of ours is raised."""
-    reader = JsonReader(limits, multiple=multiple, members=members)
+    reader = JsonTokenizer(limits, multiple=multiple, members=members)
     tokens: list[Token] = []
     try:
         tokens.extend(reader.read(chunks))
@@ -141,7 +141,7 @@ ANY_BYTES = st.one_of(st.binary(max_size=60), SOUP, FRAMED_SOUP, mutated())
 SMALL_LIMITS = st.builds(
     Limits,
     depth=st.sampled_from([1, 2, 3, 256]),
-    string_segment=st.sampled_from([12, 13, 20, 65536]),
+    segment_size=st.sampled_from([12, 13, 20, 65536]),
     number_length=st.sampled_from([1, 4, 8, 1000]),
 )
 
@@ -155,7 +155,7 @@ def test_what_json_writes_is_read_back(
 ) -> None:
     text = json.dumps(value, ensure_ascii=ensure_ascii, indent=indent)
     expected = tokens_of(loads(text))
-    tokens, failure = run(data.draw(cuts(text.encode())), Limits(string_segment=segment))
+    tokens, failure = run(data.draw(cuts(text.encode())), Limits(segment_size=segment))
     assert failure is None
     assert joined(tokens) == expected
 
@@ -164,7 +164,7 @@ def test_what_json_writes_is_read_back(
 @given(VALUES, st.booleans(), SEGMENTS, st.data())
 def test_segments_do_not_depend_on_the_cuts(value: Any, ensure_ascii: bool, segment: int, data: st.DataObject) -> None:
     raw = json.dumps(value, ensure_ascii=ensure_ascii).encode()
-    limits = Limits(string_segment=segment)
+    limits = Limits(segment_size=segment)
     whole = run([raw], limits)
     assert run(data.draw(cuts(raw)), limits) == whole
     assert run(single_bytes(raw), limits) == whole
@@ -174,7 +174,7 @@ def test_segments_do_not_depend_on_the_cuts(value: Any, ensure_ascii: bool, segm
 @given(STRINGS, st.booleans(), SEGMENTS)
 def test_segments_are_as_long_as_they_may_be(text: str, ensure_ascii: bool, segment: int) -> None:
     raw = json.dumps(text, ensure_ascii=ensure_ascii).encode()
-    tokens, _ = run([raw], Limits(string_segment=segment))
+    tokens, _ = run([raw], Limits(segment_size=segment))
     assert (len(tokens) > 1) == (len(raw) - 2 > segment)
     lengths = [len(json.dumps(part, ensure_ascii=ensure_ascii).encode()) - 2 for _, part in tokens]
     assert max(lengths) <= segment
@@ -239,7 +239,7 @@ def test_documents_behind_one_another(values: list[Any], between: str, data: st.
 @given(VALUES, st.sampled_from([None, MEMBERS]), st.data())
 def test_locate_finds_strings_and_numbers(value: Any, members: re.Pattern[str] | None, data: st.DataObject) -> None:
     raw = json.dumps(value, ensure_ascii=False).encode()
-    reader = JsonReader(members=members)
+    reader = JsonTokenizer(members=members)
     for chunk in [*data.draw(cuts(raw)), None]:
         tokens = reader.feed(chunk) if chunk is not None else reader.close()
         places = [(index, inner) for index, token in enumerate(tokens) for inner in range(len(stands_for(token)))]
@@ -345,7 +345,7 @@ def untidy(draw: st.DrawFn) -> Untidy:
 def run_leniently(
     chunks: Iterable[bytes], limits: Limits, multiple: bool = False, members: re.Pattern[str] | None = None
 ) -> tuple[Outcome, Departures]:
-    reader = JsonReader(limits, multiple=multiple, lenient=True, members=members)
+    reader = JsonTokenizer(limits, multiple=multiple, lenient=True, members=members)
     tokens: list[Token] = []
     departures: Departures = []
     failure = None
@@ -366,7 +366,7 @@ def test_a_lenient_reader_takes_the_same_as_without_departures(text: Untidy, seg
     expected = tokens_of(
         json.loads(text.tidy, parse_int=Number, parse_float=Number, parse_constant=Number, object_pairs_hook=tuple)
     )
-    limits = Limits(string_segment=segment)
+    limits = Limits(segment_size=segment)
     (tokens, failure), departures = whole = run_leniently([text.text], limits)
     assert (joined(tokens), failure, departures) == (expected, None, text.departures)
     assert run_leniently(data.draw(cuts(text.text)), limits) == whole
@@ -437,7 +437,7 @@ def test_events_of_ijson_are_the_same(value: Any) -> None:
 # --- the writer --------------------------------------------------------------------------------------------------
 
 
-def write_tokens(writer: JsonWriter, tokens: Iterable[Token]) -> None:
+def write_tokens(writer: JsonEmitter, tokens: Iterable[Token]) -> None:
     plain = {
         TokenType.START_OBJECT: writer.start_object,
         TokenType.END_OBJECT: writer.end_object,
@@ -449,13 +449,13 @@ def write_tokens(writer: JsonWriter, tokens: Iterable[Token]) -> None:
         TokenType.PROPERTY_NAME: writer.property_name,
         TokenType.STRING: writer.string,
         TokenType.NUMBER: writer.number,
-        TokenType.STRING_SEGMENT: writer.string_segment,
+        TokenType.STRING_SEGMENT: writer.segment_size,
     }
     for kind, text in tokens:
         if kind in texts:
             texts[TokenType(kind)](text)
         elif kind == TokenType.STRING_END:
-            writer.string_segment(text, final=True)
+            writer.segment_size(text, final=True)
         elif kind in (TokenType.TRUE, TokenType.FALSE):
             writer.boolean(kind == TokenType.TRUE)
         else:
@@ -468,8 +468,8 @@ def test_writer_writes_what_json_writes(value: Any, indent: int | None, ensure_a
     separators = (",", ":") if indent is None else None
     text = json.dumps(value, indent=indent, ensure_ascii=ensure_ascii, separators=separators)
     blocks: list[bytes] = []
-    writer = JsonWriter(blocks.append, indent=indent, ensure_ascii=ensure_ascii)
-    write_tokens(writer, JsonReader(Limits(string_segment=segment)).read([text.encode()]))
+    writer = JsonEmitter(blocks.append, indent=indent, ensure_ascii=ensure_ascii)
+    write_tokens(writer, JsonTokenizer(Limits(segment_size=segment)).read([text.encode()]))
     assert writer.bytes_pending + writer.bytes_committed == len(text.encode())
     writer.close()
     assert b"".join(blocks).decode() == text
@@ -479,7 +479,7 @@ def test_writer_writes_what_json_writes(value: Any, indent: int | None, ensure_a
 @given(VALUES, INDENTS, st.booleans())
 def test_raw_is_the_same_value(value: Any, indent: int | None, ensure_ascii: bool) -> None:
     blocks: list[bytes] = []
-    writer = JsonWriter(blocks.append, indent=indent)
+    writer = JsonEmitter(blocks.append, indent=indent)
     writer.start_array()
     writer.raw(json.dumps(value, ensure_ascii=ensure_ascii))
     writer.end_array()
@@ -494,14 +494,14 @@ def test_raw_is_the_same_value(value: Any, indent: int | None, ensure_ascii: boo
 @given(st.lists(st.binary(max_size=20), max_size=8), st.lists(st.text(TEXT, max_size=10), max_size=8))
 def test_strings_in_segments(binary: list[bytes], texts: list[str]) -> None:
     blocks: list[bytes] = []
-    writer = JsonWriter(blocks.append)
+    writer = JsonEmitter(blocks.append)
     writer.start_array()
     for part in binary:
         writer.base64_segment(part)
     writer.base64_segment(b"", final=True)
     for text in texts:
-        writer.string_segment(text)
-    writer.string_segment("", final=True)
+        writer.segment_size(text)
+    writer.segment_size("", final=True)
     writer.end_array()
     writer.close()
     encoded = base64.b64encode(b"".join(binary)).decode()

@@ -30,7 +30,7 @@ _BOOLEANS = st.booleans()
 _FORMS: dict[str, st.SearchStrategy[Any]] = {
     "number_handling": st.sampled_from(["number", "string", "auto"]),
     "nonfinite": st.sampled_from(["string", "null", "error"]),
-    "retired": _BOOLEANS,
+    "include_retired": _BOOLEANS,
     "character_set": st.sampled_from(["keep", "utf-8"]),
     "ensure_ascii": _BOOLEANS,
     "escape_html": _BOOLEANS,
@@ -139,7 +139,7 @@ def _expected(dataset: Dataset, options: WriteOptions) -> Dataset:
     while waiting:
         current = waiting.pop()
         for element in list(current):
-            if not options.retired and dictionary_has_tag(element.tag) and dictionary_is_retired(element.tag):
+            if not options.include_retired and dictionary_has_tag(element.tag) and dictionary_is_retired(element.tag):
                 del current[element.tag]
             elif element.VR == "SQ":
                 waiting += list(element.value or ())

@@ -14,7 +14,7 @@ from pydicom import Dataset
 
 import streamdicom
 from streamdicom import InputError, Limits, OutputError, ReadOptions, WriteOptions
-from streamdicom.formats.xml import NativeXmlParser
+from streamdicom.formats.xml import XmlParser
 from tests.formats.json.reading import shown
 from tests.support.strategies import cuts, datasets, pieces
 
@@ -57,7 +57,7 @@ def test_a_data_set_survives_the_round_trip(dataset: Dataset, indent: int | None
 @slow
 def test_the_cuts_make_no_difference(dataset: Dataset, segment: int, data: st.DataObject) -> None:
     text = _text([dataset, dataset], data.draw(st.sampled_from([None, 1]))).encode()
-    limits = Limits(string_segment=segment, held_values=3)
+    limits = Limits(segment_size=segment, values_per_event=3)
     whole = _events([text], limits)
     assert _events(data.draw(cuts(text)), limits) == whole
     assert _events([text[i : i + 1] for i in range(len(text))], limits) == whole
@@ -71,7 +71,7 @@ def test_damaged_input_gives_the_same_error_at_the_same_place(dataset: Dataset, 
         place = data.draw(st.integers(0, len(text) - 1))
         text[place : place + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=2))
     damaged = bytes(text)
-    limits = Limits(string_segment=20, held_values=3, depth=12, number_length=8)
+    limits = Limits(segment_size=20, values_per_event=3, depth=12, number_length=8)
     whole = _events([damaged], limits)
     assert _events(pieces(damaged, data.draw(st.lists(st.integers(0, len(damaged))).map(sorted))), limits) == whole
     assert _events([damaged[i : i + 1] for i in range(len(damaged))], limits) == whole
@@ -107,7 +107,7 @@ def test_any_text_is_read_or_refused_and_what_is_read_can_be_written(text: str) 
 
 
 def _events(chunks: list[bytes], limits: Limits) -> tuple[Any, Any]:
-    parser = NativeXmlParser(options=ReadOptions(limits=limits))
+    parser = XmlParser(options=ReadOptions(limits=limits))
     events = []
     try:
         for chunk in chunks:

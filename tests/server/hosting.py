@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from streamdicom.server import Index
-from streamdicom.server.app import origin_app
+from streamdicom.server.app import server_app
 
 _index = Index(".")
 _index.refresh()
-app = origin_app(_index)
+app = server_app(_index)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from streamdicom.jsontext import JsonReader, Token, TokenType
+from streamdicom.jsontext import JsonTokenizer, Token, TokenType
 
 _SPACE = r"[ \t\r\n]*+"
 _STRING = r'"[^"\\\x00-\x1f\ud800-\udfff]*+"'
@@ -20,7 +20,7 @@ def stands_for(token: Token) -> list[Token]:
     if kind != TokenType.MEMBER:
         return [token]
     (member,) = text
-    return JsonReader().feed(f"{{{member}}}".encode())[1:-1]
+    return JsonTokenizer().feed(f"{{{member}}}".encode())[1:-1]
 
 
 def expanded(tokens: Iterable[Token]) -> list[Token]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from streamdicom.bulkdata.policy import BulkDataInfo
+from streamdicom.bulkdata.store import BulkDataInfo
 from streamdicom.errors import BulkDataError
 from streamdicom.events import Event, EventType
 

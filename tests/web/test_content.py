@@ -88,9 +88,9 @@ _CODINGS = {"gzip": gzip.compress, "deflate": zlib.compress, "zstd": zstandard.c
 def test_what_expands_too_much_ends_at_the_same_byte_however_it_is_cut(coding: str) -> None:
     data = _CODINGS[coding](bytes(64 * _MIB))
     for ratio in (2, 200):
-        outcomes = {_expanded(coding, data, size, Limits(expansion=ratio)) for size in (13, 4096, len(data))}
+        outcomes = {_expanded(coding, data, size, Limits(max_expansion_ratio=ratio)) for size in (13, 4096, len(data))}
         [(total, error)] = outcomes
-        assert "Limits.expansion" in error
+        assert "Limits.max_expansion_ratio" in error
         # A MiB is free, and more is allowed for each 16 KiB that has begun.
         assert total < 64 * _MIB
         assert (total - _MIB) % (ratio * 16 * 1024) == 0
@@ -99,7 +99,7 @@ def test_what_expands_too_much_ends_at_the_same_byte_however_it_is_cut(coding: s
 @pytest.mark.parametrize("coding", _CODINGS)
 def test_a_mebibyte_is_free(coding: str) -> None:
     data = _CODINGS[coding](bytes(_MIB))
-    assert _expanded(coding, data, len(data), Limits(expansion=1)) == (_MIB, "")
+    assert _expanded(coding, data, len(data), Limits(max_expansion_ratio=1)) == (_MIB, "")
 
 
 def test_a_frame_of_zstd_may_not_ask_for_more_than_all_must_have() -> None:

@@ -12,9 +12,7 @@ from collections.abc import Callable
 from json.encoder import encode_basestring
 from typing import Any, TypeAlias
 
-from streamdicom.bulkdata.policy import Base64Decoder
-from streamdicom.dicom.tags import dictionary_vrs
-from streamdicom.dicom.vr import VRS, Form
+from streamdicom.dicom import VRS, Form, dictionary_vrs
 from streamdicom.errors import InputError, LimitError
 from streamdicom.events import (
     BULK_DATA,
@@ -32,7 +30,7 @@ from streamdicom.events import (
     Event,
 )
 from streamdicom.formats.json.data_fragment import Fragments
-from streamdicom.formats.json.deviation_policy import Dialect
+from streamdicom.formats.json.deviation_policy import DeviationPolicy
 from streamdicom.formats.json.states import Content
 from streamdicom.formats.json.values import (
     NAME,
@@ -44,10 +42,8 @@ from streamdicom.formats.json.values import (
     json_values,
     take,
 )
-from streamdicom.jsontext import TokenType
+from streamdicom.jsontext import Base64Decoder, TokenType
 from streamdicom.limits import Limits
-
-__all__ = ["EMPTY_OBJECT", "Attribute"]
 
 EMPTY_OBJECT = ("", "", "")  # known by its identity: it may be an item
 
@@ -83,12 +79,12 @@ class Attribute:
     """
 
     __slots__ = (
-        "_decoder", "_dialect", "_limits", "bytes_or_uri", "content", "events", "foreseen_vr", "fragments",
+        "_decoder", "_policy", "_limits", "bytes_or_uri", "content", "events", "foreseen_vr", "fragments",
         "held", "items", "size", "tag", "vr", "vr_text",
     )  # fmt: skip
 
-    def __init__(self, dialect: Dialect, limits: Limits) -> None:
-        self._dialect = dialect
+    def __init__(self, policy: DeviationPolicy, limits: Limits) -> None:
+        self._policy = policy
         self._limits = limits
         self._decoder = Base64Decoder()
         self.events: list[Event] = []
@@ -110,7 +106,7 @@ class Attribute:
         """Deliver what has not been delivered yet."""
         vr = self.vr or self._missing_vr()
         if self.foreseen_vr:
-            self._dialect.deviate("missing-vr", _NO_VR)
+            self._policy.report("missing-vr", _NO_VR)
         _ENDS[self.content](self, self.tag or 0, vr)
 
     def _missing_vr(self) -> str:
@@ -118,7 +114,7 @@ class Attribute:
         content, held = self.content, self.held
         vrs: list[str] = []
         if not self.vr_text:
-            self._dialect.deviate("missing-vr", _NO_VR)
+            self._policy.report("missing-vr", _NO_VR)
             vrs = dictionary_vrs(self.tag or 0)
         if content == Content.ITEMS:
             return "SQ"
@@ -137,7 +133,7 @@ class Attribute:
             WrongValueError: They cannot be values of an element that comes in parts.
         """
         held = self.held
-        if len(held) <= self._limits.held_values and (self.size <= self._limits.string_segment or len(held) == 1):
+        if len(held) <= self._limits.values_per_event and (self.size <= self._limits.segment_size or len(held) == 1):
             return
         if self.content == _HOLDS_ITEMS or self.vr == "SQ":
             self.begin_items()
@@ -164,7 +160,7 @@ class Attribute:
 
     def no_vr_yet(self) -> LimitError:
         """The error for values that cannot be held until the VR comes that they need."""
-        limit = "string_segment" if self.size > self._limits.string_segment else "held_values"
+        limit = "segment_size" if self.size > self._limits.segment_size else "values_per_event"
         return LimitError("more values than can be held before the 'vr' they need", limit)
 
     def _deliver_values(self) -> None:
@@ -172,7 +168,7 @@ class Attribute:
         vr = self.vr or "LO"
         values = convert(vr, self.held)
         if values is None:
-            values = take(vr, self.held, self._dialect.deviate, self._dialect.wrong)
+            values = take(vr, self.held, self._policy.report, self._policy.reject_value)
         self._begin_parts(Content.PARTS)
         self.events.append((VALUES, self.tag or 0, self.vr, values))
         self.held.clear()
@@ -203,9 +199,9 @@ class Attribute:
             self.events.append((START_SEQUENCE, self.tag or 0, "SQ", None))
         for kind, groups in self.held:
             if kind == _NULL:
-                self._dialect.deviate("null-item", "null for an item")
+                self._policy.report("null-item", "null for an item")
             elif kind != NAME or groups is not EMPTY_OBJECT:
-                self._dialect.wrong("an item expected among items, not another value")
+                self._policy.reject_value("an item expected among items, not another value")
                 continue
             self.events.append((START_ITEM, self.tag or 0, "SQ", self.items))
             self.events.append((END_ITEM, self.tag or 0, "SQ", None))
@@ -219,10 +215,10 @@ class Attribute:
         return all(kind == _NULL or groups is EMPTY_OBJECT for kind, groups in self.held)
 
     def _end_values(self, tag: int, vr: str) -> None:
-        held, dialect = self.held, self._dialect
+        held, policy = self.held, self._policy
         if not held:
             if self.content == _HOLDS_VALUES:
-                dialect.deviate("empty-array", "a 'Value' of no values")
+                policy.report("empty-array", "a 'Value' of no values")
             if vr == "SQ":
                 self._end_items(tag, vr)
             else:
@@ -244,19 +240,19 @@ class Attribute:
         values = convert(vr, held)
         if values is None:
             try:
-                values = take(vr, held, self._dialect.deviate)
+                values = take(vr, held, self._policy.report)
             except WrongValueError as error:
                 self._give_up(str(error))
                 return
             if values == (None,):
                 if held[0][0] == _NULL:
-                    self._dialect.deviate("null-only", "null for the only value")
+                    self._policy.report("null-only", "null for the only value")
                 values = ()
         self.events.append((ELEMENT, tag, vr, values))
 
     def _end_items(self, tag: int, vr: str) -> None:
         if vr != "SQ":
-            self._dialect.deviate("items-for-vr", f"items for VR {vr}")
+            self._policy.report("items-for-vr", f"items for VR {vr}")
         self.begin_items()
         self.events.append((END_SEQUENCE, tag, "SQ", None))
 
@@ -264,9 +260,9 @@ class Attribute:
 
     def begin_text(self, text: str) -> bool:
         """Take the first segment of a long string among the values; False if there can be none."""
-        misfit = self._long_misfit()
-        if misfit:
-            self._dialect.wrong(misfit.message, misfit)
+        value_error = self._long_misfit()
+        if value_error:
+            self._policy.reject_value(value_error.message, value_error)
             self.held.append((OTHER, ""))
             return False
         self._begin_parts(Content.TEXT)
@@ -281,14 +277,14 @@ class Attribute:
 
     def _long_misfit(self) -> InputError | None:
         if self.content == _HOLDS_ITEMS or (self.vr and VRS[self.vr].form is not Form.TEXT):
-            return LimitError(f"so long a string for VR {self.vr or 'SQ'}", "string_segment")
+            return LimitError(f"so long a string for VR {self.vr or 'SQ'}", "segment_size")
         if any(kind not in (_STRING, _NULL) for kind, _ in self.held):
-            return LimitError("so long a string among other values", "string_segment")
+            return LimitError("so long a string among other values", "segment_size")
         return None
 
     def _end_parts(self, tag: int, vr: str) -> None:
         if self.content == Content.TEXT and (not vr or VRS[vr].form is not Form.TEXT):
-            self._dialect.wrong(f"so long a text for VR {vr}" if vr else "a value whose VR is not known")
+            self._policy.reject_value(f"so long a text for VR {vr}" if vr else "a value whose VR is not known")
             self.vr = vr = "UT"
         if self.held:
             self._deliver_values()
@@ -299,7 +295,7 @@ class Attribute:
     def begin_binary_parts(self) -> None:
         """Start a long InlineBinary."""
         if self.vr and VRS[self.vr].form is not Form.BINARY:
-            self._dialect.deviate("binary-for-vr", f"'InlineBinary' for VR {self.vr}")
+            self._policy.report("binary-for-vr", f"'InlineBinary' for VR {self.vr}")
             self.vr = "UN"
         self.content = Content.BINARY_PARTS
         self._decoder = Base64Decoder()
@@ -326,7 +322,7 @@ class Attribute:
         data = self.bytes_or_uri
         values: tuple[Any, ...] = (data,) if data else ()
         if VRS[vr].form is not Form.BINARY:
-            self._dialect.deviate("binary-for-vr", f"'InlineBinary' for VR {vr}")
+            self._policy.report("binary-for-vr", f"'InlineBinary' for VR {vr}")
             try:
                 vr, values = ("UN", values) if vr == "SQ" else (vr, from_value_field(vr, data))
             except WrongValueError as error:
@@ -339,7 +335,7 @@ class Attribute:
 
     def _end_binary_parts(self, tag: int, vr: str) -> None:
         if VRS[vr].form is not Form.BINARY:
-            self._dialect.deviate("binary-for-vr", f"'InlineBinary' for VR {vr}")
+            self._policy.report("binary-for-vr", f"'InlineBinary' for VR {vr}")
             vr = "UN"
         self.events.append((END_ELEMENT, tag, vr, None))
 
@@ -371,15 +367,15 @@ class Attribute:
 
     def replace(self, text: str) -> None:
         """Take JSON text that stands where the object of an attribute is due; an empty one was too long."""
-        self._dialect.wrong("the object of an attribute expected, not another value")
-        if self._dialect.keeps and text:
+        self._policy.reject_value("the object of an attribute expected, not another value")
+        if self._policy.keeps and text:
             self.events.append((JSON_ELEMENT, self.tag or 0, "", text))
 
     def _give_up(self, message: str) -> None:
         """An element whose value cannot be right: keep it as it came, or leave it out."""
-        text = self._as_it_came() if self._dialect.keeps else None
-        too_long = self._dialect.keeps and text is None
-        self._dialect.wrong(f"{message}; it is too long to be kept" if too_long else message)
+        text = self._as_it_came() if self._policy.keeps else None
+        too_long = self._policy.keeps and text is None
+        self._policy.reject_value(f"{message}; it is too long to be kept" if too_long else message)
         if text is not None:
             self.events.append((JSON_ELEMENT, self.tag or 0, self.vr, text))
 

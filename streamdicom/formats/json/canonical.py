@@ -17,8 +17,6 @@ from streamdicom.formats.json.values import NAME, PARSERS
 from streamdicom.jsontext import Token, TokenType
 from streamdicom.limits import Limits
 
-__all__ = ["TEXT_VRS", "members", "tokens_of", "whole_values"]
-
 _PROPERTY_NAME = int(TokenType.PROPERTY_NAME)
 _STRING = int(TokenType.STRING)
 _NUMBER = int(TokenType.NUMBER)
@@ -63,19 +61,19 @@ def members(limits: Limits) -> re.Pattern[str] | None:
 
     Its groups are the key, the VR in front, one string, several strings, numbers, a person name, and the VR behind.
     """
-    is_wide = limits.number_length >= _NUMBER_LENGTH and limits.held_values > 1
-    return _pattern(limits.held_values) if is_wide else None
+    is_wide = limits.number_length >= _NUMBER_LENGTH and limits.values_per_event > 1
+    return _pattern(limits.values_per_event) if is_wide else None
 
 
 @cache
-def _pattern(held_values: int) -> re.Pattern[str]:
+def _pattern(values_per_event: int) -> re.Pattern[str]:
     """The pattern with what its words in capitals stand for."""
     pattern = _ATTRIBUTE
     for name, text in (
         ("WS", _WHITE_SPACE),
         ("CHARACTERS", _CHARACTERS),
         ("NUMBER", _NUMBER_TEXT),
-        ("MOST", str(held_values - 1)),
+        ("MOST", str(values_per_event - 1)),
     ):
         pattern = pattern.replace(name, text)
     return re.compile(pattern, re.VERBOSE)
@@ -87,7 +85,7 @@ def whole_values(
     """The values of an attribute that came whole; None if they are not of the form that the standard has.
 
     As ``convert`` makes them of values that are held, but without holding them, which would take a tenth of the time of
-    reading events. They are never too long: what comes whole is shorter than ``Limits.string_segment``.
+    reading events. They are never too long: what comes whole is shorter than ``Limits.segment_size``.
 
     Args:
         vr: What stands for a VR.

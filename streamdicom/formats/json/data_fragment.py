@@ -9,14 +9,11 @@ from __future__ import annotations
 from binascii import b2a_base64
 from json.encoder import encode_basestring
 
-from streamdicom.bulkdata.policy import Base64Decoder
 from streamdicom.errors import LimitError
 from streamdicom.events import END_FRAGMENTS, LAST_SEGMENT, START_FRAGMENT, START_FRAGMENTS, Event
 from streamdicom.formats.json.values import WrongValueError
-from streamdicom.jsontext import TokenType
+from streamdicom.jsontext import Base64Decoder, TokenType
 from streamdicom.limits import Limits
-
-__all__ = ["Fragments"]
 
 _OVERHEAD = 64  # bytes that an object takes
 
@@ -120,7 +117,7 @@ class Fragments:
 
     def json_text(self) -> str | None:
         """The value as it came; None if it is too long to be held as text."""
-        if self._size > self._limits.string_segment:
+        if self._size > self._limits.segment_size:
             return None
         return f"[{','.join(map(_json_text, self._held))}]"
 

@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterable
 
 from streamdicom.deviations import DEVIATIONS, Deviation, warner
 from streamdicom.errors import DicomJsonError, InputError, JsonSyntaxError, Location
-from streamdicom.jsontext import JsonReader, Token
+from streamdicom.jsontext import JsonTokenizer, Token
 from streamdicom.options import ReadOptions
 
 _JSON_CODES = ("byte-order-mark", "trailing-comma", "comment", "bare-nonfinite")
 _WRONG_VALUE = "wrong-value"
 
 
-class Dialect:
+class DeviationPolicy:
     """Decides by the options, and holds what is to be reported until its place in the stream is known.
 
     Args:
         options: The profile, and what is said of single codes.
-        place: Tells which token of the last call is being looked at, see ``JsonReader.locate``, the index of the
+        place: Tells which token of the last call is being looked at, see ``JsonTokenizer.locate``, the index of the
             data set that it is in, and its tag path.
     """
 
@@ -36,18 +36,18 @@ class Dialect:
     @property
     def is_json_strict(self) -> bool:
         """Whether all that is not JSON text by RFC 8259 is an error."""
-        return not any(map(self.takes, _JSON_CODES))
+        return not any(map(self.accepts, _JSON_CODES))
 
     @property
     def takes_wrong_values(self) -> bool:
         """Whether the stream goes on behind a value that cannot be right."""
         return not self._raises
 
-    def takes(self, code: str) -> bool:
+    def accepts(self, code: str) -> bool:
         """Whether what has this code is no error."""
         return self._actions[code] != "error"
 
-    def deviate(self, code: str, message: str) -> None:
+    def report(self, code: str, message: str) -> None:
         """Say that there is a departure at the token that is being looked at.
 
         Raises:
@@ -59,7 +59,7 @@ class Dialect:
         if action == "report":
             self._report(code, message)
 
-    def wrong(self, message: str, error: InputError | None = None) -> None:
+    def reject_value(self, message: str, error: InputError | None = None) -> None:
         """Say that a value cannot be right.
 
         Raises:
@@ -67,7 +67,7 @@ class Dialect:
         """
         if self._raises:
             raise error or DicomJsonError(message)
-        self.deviate(_WRONG_VALUE, message)
+        self.report(_WRONG_VALUE, message)
 
     def _report(self, code: str, message: str) -> None:
         if self._on_deviation is None:
@@ -75,14 +75,14 @@ class Dialect:
         else:
             self._pending.append((*self._place(), code, message))
 
-    def first_fault(self, json: JsonReader) -> JsonSyntaxError | None:
+    def first_fault(self, json: JsonTokenizer) -> JsonSyntaxError | None:
         """The first departure from JSON, of those of the last call, that is an error."""
         for offset, code in json.departures:
-            if not self.takes(code):
+            if not self.accepts(code):
                 return JsonSyntaxError(DEVIATIONS[code].meaning.partition(";")[0], Location(offset))
         return None
 
-    def flush(self, json: JsonReader, error: InputError | None) -> None:
+    def flush(self, json: JsonTokenizer, error: InputError | None) -> None:
         """Report all that was met in the last call, in the order of the stream, up to the error that ended it."""
         found = list(self._departures(json, error)) if json.departures else []
         if self._pending:
@@ -95,7 +95,7 @@ class Dialect:
             for deviation in sorted(found, key=lambda deviation: deviation.location.byte_offset or 0):
                 self._on_deviation(deviation)
 
-    def _departures(self, json: JsonReader, error: InputError | None) -> Iterable[Deviation]:
+    def _departures(self, json: JsonTokenizer, error: InputError | None) -> Iterable[Deviation]:
         end = error.location.byte_offset if error else None
         for offset, code in json.departures:
             if self._actions[code] == "report" and (end is None or offset < end):
@@ -105,6 +105,6 @@ class Dialect:
                 yield Deviation(code, DEVIATIONS[code].severity, Location(offset), message)
 
 
-def before(json: JsonReader, tokens: list[Token], offset: int) -> list[Token]:
+def before(json: JsonTokenizer, tokens: list[Token], offset: int) -> list[Token]:
     """The tokens of the last call that start before a place."""
     return tokens[: bisect_left(range(len(tokens)), offset, key=json.locate)]

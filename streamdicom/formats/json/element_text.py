@@ -15,23 +15,21 @@ from math import isfinite
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 
-from streamdicom.dicom.tags import (
+from streamdicom.dicom import (
     FILE_META_GROUP,
     SPECIFIC_CHARACTER_SET,
     UTF_8_TERM,
+    Form,
     format_tag,
     is_group_length,
     keyword,
     keyword_key,
 )
-from streamdicom.dicom.vr import Form
 from streamdicom.errors import OutputError
-from streamdicom.formats.writer import misfit, row_of
+from streamdicom.formats.writer import value_error, vr_info
 from streamdicom.options import WriteOptions
 
-__all__ = ["Style", "string", "style_of"]
-
-_MOST_KNOWN = 16 * 1024  # tags; an archive uses some thousands
+_MAX_KNOWN = 16 * 1024  # tags; an archive uses some thousands
 _MOST_STYLES = 8  # a program uses one or two
 _LAST_TAG = 0xFFFFFFFF
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -55,7 +53,7 @@ class _Choices(NamedTuple):
     keys: str
     write_keyword: bool
     write_name: bool
-    retired: bool
+    include_retired: bool
     character_set: str
     number_length: int
 
@@ -63,12 +61,12 @@ class _Choices(NamedTuple):
 _choices = attrgetter(*_Choices._fields[:-1], "limits.number_length")
 
 
-def style_of(options: WriteOptions) -> Style:
+def element_text_of(options: WriteOptions) -> ElementText:
     """The style that the options ask for."""
     return _style(_Choices(*_choices(options)))
 
 
-class Style:
+class ElementText:
     """How elements are written.
 
     Attributes:
@@ -80,28 +78,28 @@ class Style:
 
     def __init__(self, choices: _Choices) -> None:
         self._choices = choices
-        self.known: dict[int, Known] = {}
+        self.cache: dict[int, Known] = {}
         self.starts: dict[int, str] = {}
         self.encoders = _encoders(choices)
         self._attributes = _attributes(self.encoders)
 
-    def learn(self, tag: int, vr: str) -> Known:
+    def compile(self, tag: int, vr: str) -> Known:
         """Make the entry of ``known`` for an element."""
-        form = row_of(vr).form
+        form = vr_info(vr).form
         start = self._start(tag, vr)
         attribute = self._attributes[form]
         if form is Form.TEXT and self.sets_character_set(tag):
             attribute = _character_set
-        if len(self.known) > _MOST_KNOWN:
-            self.known.clear()
-        entry = self.known[tag] = vr, start, attribute
+        if len(self.cache) > _MAX_KNOWN:
+            self.cache.clear()
+        entry = self.cache[tag] = vr, start, attribute
         return entry
 
     def learn_sequence(self, tag: int) -> str:
         """Make the entry of ``starts``; none if the sequence is left out."""
         start = self._start(tag, "SQ")
         if start:
-            if len(self.starts) > _MOST_KNOWN:
+            if len(self.starts) > _MAX_KNOWN:
                 self.starts.clear()
             self.starts[tag] = start
         return start
@@ -120,7 +118,7 @@ class Style:
         # PS3.18 F.2.2: group length is prohibited. Annex F says nothing of group 0002.
         if is_group_length(tag) or (tag >> 16 == FILE_META_GROUP and not self._choices.file_meta):
             return False
-        return self._choices.retired or not _is_retired(tag)
+        return self._choices.include_retired or not _is_retired(tag)
 
     def key(self, tag: int) -> str:
         """What the member is called."""
@@ -142,7 +140,7 @@ class Style:
         return tag == SPECIFIC_CHARACTER_SET and self._choices.character_set == "utf-8"
 
 
-_style = lru_cache(maxsize=_MOST_STYLES)(Style)
+_style = lru_cache(maxsize=_MOST_STYLES)(ElementText)
 
 
 def _is_retired(tag: int) -> bool:
@@ -173,7 +171,7 @@ def _attribute(encode: Encoder) -> Attribute:
                 return f'{start},"Value":[{",".join(map(encode, values))}]}}'
             text = encode(values[0])
         except (TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise misfit(error) from None
+            raise value_error(error) from None
         # PS3.18 F.2.5: an empty attribute has no Value, an empty value among several is null.
         return start + "}" if text == "null" else f'{start},"Value":[{text}]}}'
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 from streamdicom.options import ReadOptions
-from streamdicom.patterns import Level, Wanted, selection
-
-__all__ = ["KeyFilter"]
+from streamdicom.patterns import DatasetConditions, Selection, selection
 
 _MOST_KEYS = 16 * 1024  # that are remembered in a level; an archive uses some thousands
 _MOST_LEVELS = 256
@@ -34,16 +32,16 @@ class KeyFilter:
     (True, {'00100020': 1048608})
     """
 
-    def __init__(self, top: Level, wanted: Wanted | None = None) -> None:
+    def __init__(self, top: Selection, wanted: DatasetConditions | None = None) -> None:
         self._top = top
         self._conditions = wanted
         self._asked = wanted.tags if wanted else frozenset()
-        self._outer: list[Level] = []
-        self._known: dict[Level, _Known] = {}
+        self._outer: list[Selection] = []
+        self._known: dict[Selection, _Known] = {}
         self._go_to(top)
 
     @classmethod
-    def of(cls, options: ReadOptions, wanted: Wanted) -> Self | None:
+    def of(cls, options: ReadOptions, wanted: DatasetConditions) -> Self | None:
         """The one that options ask for, if they do.
 
         Args:
@@ -53,7 +51,7 @@ class KeyFilter:
         top = selection(options.include, options.exclude)
         return None if top.is_whole and not wanted.tags else cls(top, wanted if wanted.tags else None)
 
-    def _go_to(self, level: Level) -> None:
+    def _go_to(self, level: Selection) -> None:
         self._level = level
         if len(self._known) >= _MOST_LEVELS:
             self._known.clear()

@@ -14,7 +14,7 @@ never held: strings and long arrays flow on in parts, and an object among the va
 it is an item or a person name. ``Elements`` knows what has come of a data set, and ``KeyFilter`` what is not wanted
 of it.
 
-What the standard does not have is told to the ``Dialect``, which raises an error or lets it pass; whoever tells it goes
+What the standard does not have is told to the ``DeviationPolicy``, which raises an error or lets it pass; whoever tells it goes
 on as the row of ``DEVIATIONS`` says.
 """
 
@@ -25,26 +25,21 @@ from json.encoder import encode_basestring
 from operator import length_hint
 from typing import TypeAlias
 
-from streamdicom.bulkdata.policy import decode_base64
-from streamdicom.dicom.tags import FILE_META_GROUP, format_tag, is_group_length
-from streamdicom.dicom.vr import VRS
-from streamdicom.errors import DicomJsonError, InputError, LimitError, Location, stopped
+from streamdicom.dicom import FILE_META_GROUP, VRS, format_tag, is_group_length
+from streamdicom.errors import DicomJsonError, InputError, LimitError, Location, aborted
 from streamdicom.events import ELEMENT, END_DATASET, LAST_SEGMENT, START_DATASET, Event, Value
-from streamdicom.filters.sort import Elements
 from streamdicom.formats.json.attribute import EMPTY_OBJECT, Attribute
 from streamdicom.formats.json.canonical import TEXT_VRS, members, tokens_of, whole_values
 from streamdicom.formats.json.data_fragment import Fragments
-from streamdicom.formats.json.deviation_policy import Dialect, before
+from streamdicom.formats.json.deviation_policy import DeviationPolicy, before
 from streamdicom.formats.json.key_filter import KeyFilter
 from streamdicom.formats.json.keys import KEYS, may_be_key, tag_of
 from streamdicom.formats.json.raw_value import Capture
 from streamdicom.formats.json.states import OPEN_CONTAINERS, WANTED, Content, State
 from streamdicom.formats.json.values import GROUPS, NAME, OTHER, PARSERS, Held, WrongValueError, convert
-from streamdicom.jsontext import JsonReader, Token, TokenType
-from streamdicom.jsontext.tokens import DEPTHS
-from streamdicom.options import ReadOptions, given
-
-__all__ = ["EventParser"]
+from streamdicom.formats.seen_tags import SeenTags
+from streamdicom.jsontext import DEPTHS, JsonTokenizer, Token, TokenType, decode_base64
+from streamdicom.options import ReadOptions, options_or_default
 
 # Bytes whose tokens are made at once, however many come: the tokens may take forty times as much. More are no faster.
 _PIECE = 16 * 1024
@@ -79,12 +74,12 @@ _OBJECT_DEPTHS = DEPTHS | {_START_ARRAY: 0, _END_ARRAY: 0}
 _NO_TAG = -2  # below all that may have been the last one
 _NO_KEYS: dict[str, int] = {}  # is never filled
 
-_Frame: TypeAlias = tuple[int, str, str, int, int, Elements]
+_Frame: TypeAlias = tuple[int, str, str, int, int, SeenTags]
 """A sequence that is open, as it is to be gone on with behind the item that is being read: its tag, its VR or what
 there was in place of one, the number of its items, the state behind a value, and what has come around it."""
 
 
-class EventParser:
+class JsonParser:
     """A push parser of DICOM JSON: bytes in, DICOM events out.
 
     An array of data sets and a single data set are both read. What is not as PS3.18 Annex F has it is an error or a
@@ -96,7 +91,7 @@ class EventParser:
         skip: What need not come. It is passed over as JSON, whatever it holds; nothing that is wrong with it is told.
 
     >>> from streamdicom.events import EventType
-    >>> parser = EventParser()
+    >>> parser = JsonParser()
     >>> for kind, tag, vr, value in parser.feed(b'{"00100020": {"vr": "LO", "Value": ["17"]}}'):
     ...     print(EventType(kind).name, value)
     START_DATASET 0
@@ -107,14 +102,14 @@ class EventParser:
     """
 
     def __init__(self, *, options: ReadOptions | None = None, skip: KeyFilter | None = None) -> None:
-        options = given(options, ReadOptions)
+        options = options_or_default(options, ReadOptions)
         self._filter = skip
         self._limits = options.limits
-        self._dialect = dialect = Dialect(options, self._place)
-        self._json = JsonReader(
+        self._policy = policy = DeviationPolicy(options, self._place)
+        self._json = JsonTokenizer(
             options.limits,
             multiple=options.multiple_documents,
-            lenient=not dialect.is_json_strict,
+            lenient=not policy.is_json_strict,
             members=members(options.limits),
         )
         self._tokens: Iterator[Token] = iter(())  # that are still to be looked at, of those that were made last
@@ -128,10 +123,10 @@ class EventParser:
         self._had_empty_array = False
         self._frames: list[_Frame] = []
         self._events: list[Event] = []
-        self._elements = Elements()  # of the innermost data set or item
+        self._elements = SeenTags()  # of the innermost data set or item
         self._error: InputError | None = None
         # The attribute that is being read:
-        self._attribute = Attribute(dialect, options.limits)
+        self._attribute = Attribute(policy, options.limits)
         self._most_content: int = _HOLDS_VALUES  # with which the innermost loop ends it
         self._values_state: int = _IN_VALUES  # the state behind a value
         self._binary_state: int = _ATTRIBUTE  # the state behind InlineBinary
@@ -192,9 +187,9 @@ class EventParser:
                     self._take(self._json.feed(piece))
         except InputError as caught:
             # A fault without a token before it was raised before anyone looked at what is told of the text up to it.
-            departure = self._dialect.first_fault(self._json) if caught is self._json.error else None
+            departure = self._policy.first_fault(self._json) if caught is self._json.error else None
             self._error = error = departure or caught
-            self._dialect.flush(self._json, error)
+            self._policy.flush(self._json, error)
             error.within(self._dataset_index(), self._tag_path())
             if not events:
                 raise error from None
@@ -206,12 +201,12 @@ class EventParser:
         except InputError:
             raise
         except BaseException as cause:  # of who was told of a departure, or an interrupt: there is no going on
-            self._error = stopped(InputError, "parser", cause, Location(self.bytes_consumed))
+            self._error = aborted(InputError, "parser", cause, Location(self.bytes_consumed))
             raise
 
     def _look_at(self, tokens: list[Token]) -> None:
-        json, dialect = self._json, self._dialect
-        fault = dialect.first_fault(json) if json.departures else None
+        json, policy = self._json, self._policy
+        fault = policy.first_fault(json) if json.departures else None
         if fault:
             tokens = before(json, tokens, fault.location.byte_offset or 0)
         self._tokens = remaining = iter(tokens)
@@ -225,7 +220,7 @@ class EventParser:
         error = error or fault or json.error
         if error:
             raise error
-        dialect.flush(json, None)
+        policy.flush(json, None)
 
     def _token_place(self) -> tuple[int, int]:
         """Which token is being looked at, and which of those that it stands for."""
@@ -250,7 +245,7 @@ class EventParser:
         last, seen = elements.last, elements.seen
         emit, skip = self._events.append, self._filter
         known, unwanted = (KEYS.get, _NO_KEYS) if skip is None else (skip.wanted.get, skip.unwanted)
-        most_held, most_text = self._limits.held_values, self._limits.string_segment
+        most_held, most_text = self._limits.values_per_event, self._limits.segment_size
         values: tuple[Value, ...] | None
         for token in tokens:
             kind, text = token
@@ -382,7 +377,7 @@ class EventParser:
     def _misplaced(self, kind: int) -> InputError:
         wanted = WANTED[self._state]
         if kind == _STRING_SEGMENT:
-            return LimitError(f"{wanted} expected, not so long a string", "string_segment")
+            return LimitError(f"{wanted} expected, not so long a string", "segment_size")
         return DicomJsonError(f"{wanted} expected, not {TokenType(kind).name.replace('_', ' ').lower()}")
 
     def _tag_path(self) -> str:
@@ -430,7 +425,7 @@ class EventParser:
         self._state = State.WRAPPER if self._is_wrapped else _ROOT
 
     def _start_document(self, _: str) -> None:
-        if self._dialect.takes("wrapper") or self._dialect.takes("unknown-key"):
+        if self._policy.accepts("wrapper") or self._policy.accepts("unknown-key"):
             self._had_empty_array = False
             self._state = State.FIRST
         else:
@@ -445,7 +440,7 @@ class EventParser:
             self._state = State.UNKNOWN
 
     def _unknown_value(self, _: str) -> None:
-        self._dialect.deviate("unknown-key", "a key that is neither a tag nor a keyword")
+        self._policy.report("unknown-key", "a key that is neither a tag nor a keyword")
         self._state = State.FIRST
 
     def _unknown_object(self, text: str) -> None:
@@ -456,12 +451,12 @@ class EventParser:
         self._state = State.WRAPPED
 
     def _wrapped_dataset(self, _: str) -> None:
-        self._dialect.deviate("wrapper", "an object around the array of data sets")
+        self._policy.report("wrapper", "an object around the array of data sets")
         self._is_wrapped = self._in_array = True
         self._start_dataset()
 
     def _wrapped_nothing(self, _: str) -> None:
-        self._dialect.deviate("wrapper", "an object around an array of no data sets")
+        self._policy.report("wrapper", "an object around an array of no data sets")
         self._had_empty_array = True
         self._state = State.FIRST
 
@@ -474,7 +469,7 @@ class EventParser:
         self._skip(State.FIRST, 2)
 
     def _wrapper_name(self, _: str) -> None:
-        self._dialect.deviate("unknown-key", "a member beside the array of data sets")
+        self._policy.report("unknown-key", "a member beside the array of data sets")
         self._skip(State.WRAPPER)
 
     def _wrapper_end(self, _: str) -> None:
@@ -498,7 +493,7 @@ class EventParser:
         self._enter()
 
     def _enter(self) -> None:
-        self._elements = Elements()
+        self._elements = SeenTags()
         self._state = _DATASET
 
     def _end_members(self, _: str) -> None:
@@ -533,9 +528,9 @@ class EventParser:
     def _key(self, text: str) -> None:
         """A key that the innermost loop does not know, or that does not ascend."""
         self._attribute.tag = None
-        tag = KEYS.get(text) or tag_of(text, self._dialect)
+        tag = KEYS.get(text) or tag_of(text, self._policy)
         if tag is None:
-            self._dialect.deviate("unknown-key", "a key that is neither a tag nor a keyword")
+            self._policy.report("unknown-key", "a key that is neither a tag nor a keyword")
             self._skip(_DATASET)
             return
         self._attribute.tag = tag
@@ -544,12 +539,12 @@ class EventParser:
             if text not in KEYS:
                 self._note_odd_group(tag)
         elif elements.has(tag):
-            self._dialect.deviate("duplicate-key", "the element comes twice in its data set")
+            self._policy.report("duplicate-key", "the element comes twice in its data set")
             self._attribute.tag = None
             self._skip(_DATASET)
             return
         else:
-            self._dialect.deviate("key-order", "a tag below one before it")
+            self._policy.report("key-order", "a tag below one before it")
         elements.see(tag)
         if self._filter and self._filter.skips(text if text in KEYS else "", tag):
             self._attribute.tag = None
@@ -561,9 +556,9 @@ class EventParser:
 
     def _note_odd_group(self, tag: int) -> None:
         if is_group_length(tag):
-            self._dialect.deviate("group-length", "a group length (PS3.18 F.2.2)")
+            self._policy.report("group-length", "a group length (PS3.18 F.2.2)")
         elif tag >> 16 == FILE_META_GROUP and self._elements.last >> 16 != FILE_META_GROUP:
-            self._dialect.deviate("file-meta", "file meta information, which Annex F does not know")
+            self._policy.report("file-meta", "file meta information, which Annex F does not know")
 
     # --- attributes --------------------------------------------------------------------------------------------
 
@@ -579,7 +574,7 @@ class EventParser:
             self._unknown_member(text)
             return
         if name != text:
-            self._dialect.deviate("member-case", f"a member that should be '{name}'")
+            self._policy.report("member-case", f"a member that should be '{name}'")
         if name == "vr":
             self._vr_name()
         else:
@@ -587,15 +582,15 @@ class EventParser:
 
     def _unknown_member(self, text: str) -> None:
         if text.lower() in _EXTRA_MEMBERS:
-            self._dialect.deviate("extra-member", f"'{text.lower()}' beside 'vr'")
+            self._policy.report("extra-member", f"'{text.lower()}' beside 'vr'")
         else:
-            self._dialect.deviate("unknown-member", "not a member that an attribute has (PS3.18 F.2.2)")
+            self._policy.report("unknown-member", "not a member that an attribute has (PS3.18 F.2.2)")
         self._skip(_ATTRIBUTE)
 
     def _vr_name(self) -> None:
         attribute = self._attribute
         if (attribute.vr and not attribute.foreseen_vr) or attribute.vr_text:
-            self._dialect.deviate("unknown-member", "'vr' comes twice")
+            self._policy.report("unknown-member", "'vr' comes twice")
             self._skip(_ATTRIBUTE)
         else:
             self._state = _VR
@@ -603,26 +598,26 @@ class EventParser:
     def _content_name(self, name: str) -> None:
         content, state = _MEMBERS[name]
         if self._attribute.content != _HOLDS_NOTHING:
-            self._dialect.deviate(
+            self._policy.report(
                 "several-contents", "more than one of 'Value', 'BulkDataURI' and 'InlineBinary' (PS3.18 F.2.2)"
             )
             if self._attribute.content != Content.URI or content == Content.URI:
                 self._skip(_ATTRIBUTE)
                 return
         if content == Content.FRAGMENTS:
-            self._dialect.deviate("data-fragment", "'DataFragment' (not in PS3.18 F.2.2)")
+            self._policy.report("data-fragment", "'DataFragment' (not in PS3.18 F.2.2)")
             self._attribute.fragments = Fragments(self._limits)
         self._attribute.content, self._state = content, state
 
     def _no_vr(self, _: str) -> None:
-        self._dialect.deviate("null-value", "null where a value is due")
+        self._policy.report("null-value", "null where a value is due")
         self._state = _ATTRIBUTE
 
     def _late_vr(self, text: str) -> None:
         """The VR of an attribute whose VR the data dictionary has told before; or one that there is not."""
         attribute = self._attribute
         if text not in VRS:
-            self._dialect.deviate("unknown-vr", "not a value representation (PS3.5 6.2)")
+            self._policy.report("unknown-vr", "not a value representation (PS3.5 6.2)")
             attribute.vr_text = text or "?"
         elif text != attribute.foreseen_vr:
             raise attribute.no_vr_yet()
@@ -662,7 +657,7 @@ class EventParser:
             depth += 1
         if self._state == State.FRAGMENTS:
             depth += self._attribute.fragments.depth
-        self._dialect.wrong(error.message, error)
+        self._policy.reject_value(error.message, error)
         self._attribute.break_off(self._state == State.BINARY_PARTS)
         self._reset_attribute()
         self._skip(_DATASET, depth + (kind in (_START_OBJECT, _START_ARRAY)))
@@ -677,7 +672,7 @@ class EventParser:
 
     def _start_other(self, kind: int) -> None:
         """Take a value that no VR has as JSON text, which is held if it is not too long."""
-        if not self._dialect.takes_wrong_values:
+        if not self._policy.takes_wrong_values:
             self._give_up_at(kind)
         self._state_behind = self._state
         self._capture = Capture(self._limits)
@@ -700,12 +695,12 @@ class EventParser:
         self._state = _ATTRIBUTE
 
     def _null_for_value(self, _: str) -> None:
-        self._dialect.deviate("null-value", "null where a value is due")
+        self._policy.report("null-value", "null where a value is due")
         self._attribute.content = _HOLDS_NOTHING
         self._state = _ATTRIBUTE
 
     def _scalar(self) -> None:
-        self._dialect.deviate("scalar-value", "a 'Value' that is no array")
+        self._policy.report("scalar-value", "a 'Value' that is no array")
         self._values_state = _ATTRIBUTE
 
     def _hold_string(self, text: str) -> None:
@@ -741,7 +736,7 @@ class EventParser:
         self._hold_literal(_FALSE, "false")
 
     def _hold_literal(self, kind: int, text: str) -> None:
-        if self._dialect.takes_wrong_values:
+        if self._policy.takes_wrong_values:
             self._hold((OTHER, text))
         else:
             self._give_up_at(kind)
@@ -764,7 +759,7 @@ class EventParser:
         elif self._may_be_item(text):
             self._start_item()
             self._key(text)
-        elif self._dialect.takes_wrong_values:
+        elif self._policy.takes_wrong_values:
             self._start_other(_START_OBJECT)
             self._go_on_with_other(_PROPERTY_NAME, text)
         else:
@@ -781,7 +776,7 @@ class EventParser:
         if text in KEYS or may_be_key(text):
             return attribute.may_have_item()
         is_first = attribute.content <= _HOLDS_VALUES and not attribute.held
-        return is_first and not attribute.vr and self._dialect.takes("unknown-key")
+        return is_first and not attribute.vr and self._policy.accepts("unknown-key")
 
     def _object_end(self, _: str) -> None:
         self._hold((NAME, EMPTY_OBJECT))
@@ -791,20 +786,20 @@ class EventParser:
     def _group_name(self, text: str) -> None:
         group = text if text in GROUPS else text.capitalize()
         if group not in GROUPS:
-            self._dialect.deviate("unknown-member", "not a component group of a person name")
+            self._policy.report("unknown-member", "not a component group of a person name")
             self._skip(State.NAME)
         elif group in self._groups:
-            self._dialect.deviate("unknown-member", "a component group of a person name comes twice")
+            self._policy.report("unknown-member", "a component group of a person name comes twice")
             self._skip(State.NAME)
         else:
             if group != text:
-                self._dialect.deviate("member-case", f"a component group that should be '{group}'")
+                self._policy.report("member-case", f"a component group that should be '{group}'")
             self._group = group
             self._state = _IN_GROUP
 
     def _group_text(self, text: str) -> None:
         if not text:
-            self._dialect.deviate("empty-name-group", "a component group that is null or empty")
+            self._policy.report("empty-name-group", "a component group that is null or empty")
         self._groups[self._group] = text
         self._attribute.size += len(text)
         self._state = _IN_NAME
@@ -831,7 +826,7 @@ class EventParser:
         if self._binary_state != _ATTRIBUTE:
             self._give_up_at(_START_ARRAY)
             return
-        self._dialect.deviate("binary-in-array", "'InlineBinary' in an array")
+        self._policy.report("binary-in-array", "'InlineBinary' in an array")
         self._binary_state = State.BINARY_END
 
     def _end_binary_array(self, _: str) -> None:
@@ -843,7 +838,7 @@ class EventParser:
         self._state = _ATTRIBUTE
 
     def _null_binary(self, _: str) -> None:
-        self._dialect.deviate("null-value", "null where a value is due")
+        self._policy.report("null-value", "null where a value is due")
         self._attribute.bytes_or_uri = b""
         self._state = self._binary_state
 
@@ -851,7 +846,7 @@ class EventParser:
         try:
             self._attribute.bytes_or_uri = decode_base64(text)
         except ValueError as error:
-            if not self._dialect.takes_wrong_values:
+            if not self._policy.takes_wrong_values:
                 raise DicomJsonError(f"'InlineBinary' is {error}") from None
             self._attribute.bytes_or_uri = text
             self._attribute.content = Content.NO_BINARY
@@ -898,11 +893,11 @@ _MEMBERS: dict[str, tuple[int, int]] = {
 _MEMBER_NAMES = {name.lower(): name for name in _MEMBERS}
 _EXTRA_MEMBERS = frozenset({"keyword", "name"})
 
-_Move: TypeAlias = Callable[[EventParser, str], None]
+_Move: TypeAlias = Callable[[JsonParser, str], None]
 
 
 def _as_scalar(move: _Move) -> _Move:
-    def take(parser: EventParser, text: str) -> None:
+    def take(parser: JsonParser, text: str) -> None:
         parser._scalar()
         move(parser, text)
 
@@ -918,66 +913,66 @@ def _fragment(kind: int) -> _Move:
 
 
 _MOVES: dict[int, dict[int, _Move]] = {
-    State.ROOT: {_START_ARRAY: EventParser._start_array, _START_OBJECT: EventParser._start_document},
-    State.ARRAY: {_START_OBJECT: EventParser._start_dataset, _END_ARRAY: EventParser._end_array},
-    State.DATASET: {_PROPERTY_NAME: EventParser._key, _END_OBJECT: EventParser._end_members},
+    State.ROOT: {_START_ARRAY: JsonParser._start_array, _START_OBJECT: JsonParser._start_document},
+    State.ARRAY: {_START_OBJECT: JsonParser._start_dataset, _END_ARRAY: JsonParser._end_array},
+    State.DATASET: {_PROPERTY_NAME: JsonParser._key, _END_OBJECT: JsonParser._end_members},
     State.OPEN: {
         _STRING: lambda parser, text: parser._no_attribute(encode_basestring(text)),
-        _NUMBER: EventParser._no_attribute,
+        _NUMBER: JsonParser._no_attribute,
         _TRUE: lambda parser, _: parser._no_attribute("true"),
         _FALSE: lambda parser, _: parser._no_attribute("false"),
         _NULL: lambda parser, _: parser._no_attribute("null"),
         _START_ARRAY: lambda parser, _: parser._start_other(_START_ARRAY),
     },
-    State.ATTRIBUTE: {_PROPERTY_NAME: EventParser._member_name, _END_OBJECT: EventParser._end_attribute},
-    State.VR: {_STRING: EventParser._late_vr, _NULL: EventParser._no_vr},
+    State.ATTRIBUTE: {_PROPERTY_NAME: JsonParser._member_name, _END_OBJECT: JsonParser._end_attribute},
+    State.VR: {_STRING: JsonParser._late_vr, _NULL: JsonParser._no_vr},
     State.VALUE: {
-        _STRING: _as_scalar(EventParser._hold_string),
-        _NUMBER: _as_scalar(EventParser._hold_number),
-        _NULL: EventParser._null_for_value,
-        _TRUE: _as_scalar(EventParser._true_value),
-        _FALSE: _as_scalar(EventParser._false_value),
-        _START_OBJECT: _as_scalar(EventParser._object_value),
-        _STRING_SEGMENT: _as_scalar(EventParser._text_segment),
+        _STRING: _as_scalar(JsonParser._hold_string),
+        _NUMBER: _as_scalar(JsonParser._hold_number),
+        _NULL: JsonParser._null_for_value,
+        _TRUE: _as_scalar(JsonParser._true_value),
+        _FALSE: _as_scalar(JsonParser._false_value),
+        _START_OBJECT: _as_scalar(JsonParser._object_value),
+        _STRING_SEGMENT: _as_scalar(JsonParser._text_segment),
     },
     State.VALUES: {
-        _STRING: EventParser._hold_less,  # which the innermost loop has added
-        _NUMBER: EventParser._hold_less,
-        _NULL: EventParser._null_value,
-        _TRUE: EventParser._true_value,
-        _FALSE: EventParser._false_value,
-        _START_OBJECT: EventParser._object_value,
+        _STRING: JsonParser._hold_less,  # which the innermost loop has added
+        _NUMBER: JsonParser._hold_less,
+        _NULL: JsonParser._null_value,
+        _TRUE: JsonParser._true_value,
+        _FALSE: JsonParser._false_value,
+        _START_OBJECT: JsonParser._object_value,
         _START_ARRAY: lambda parser, _: parser._start_other(_START_ARRAY),
-        _STRING_SEGMENT: EventParser._text_segment,
+        _STRING_SEGMENT: JsonParser._text_segment,
     },
-    State.TEXT: {_STRING_SEGMENT: EventParser._text_segment, _STRING_END: EventParser._text_end},
-    State.OBJECT: {_PROPERTY_NAME: EventParser._object_name, _END_OBJECT: EventParser._object_end},
-    State.NAME: {_PROPERTY_NAME: EventParser._group_name, _END_OBJECT: EventParser._name_end},
-    State.GROUP: {_STRING: EventParser._group_text, _NULL: EventParser._group_text},
-    State.URI: {_STRING: EventParser._uri_text, _NULL: EventParser._null_for_value},
+    State.TEXT: {_STRING_SEGMENT: JsonParser._text_segment, _STRING_END: JsonParser._text_end},
+    State.OBJECT: {_PROPERTY_NAME: JsonParser._object_name, _END_OBJECT: JsonParser._object_end},
+    State.NAME: {_PROPERTY_NAME: JsonParser._group_name, _END_OBJECT: JsonParser._name_end},
+    State.GROUP: {_STRING: JsonParser._group_text, _NULL: JsonParser._group_text},
+    State.URI: {_STRING: JsonParser._uri_text, _NULL: JsonParser._null_for_value},
     State.BINARY: {
-        _STRING: EventParser._binary_text,
-        _STRING_SEGMENT: EventParser._binary_segment,
-        _NULL: EventParser._null_binary,
-        _START_ARRAY: EventParser._start_binary_array,
-        _END_ARRAY: EventParser._end_binary_array,
+        _STRING: JsonParser._binary_text,
+        _STRING_SEGMENT: JsonParser._binary_segment,
+        _NULL: JsonParser._null_binary,
+        _START_ARRAY: JsonParser._start_binary_array,
+        _END_ARRAY: JsonParser._end_binary_array,
     },
-    State.BINARY_PARTS: {_STRING_SEGMENT: EventParser._binary_segment, _STRING_END: EventParser._binary_end},
-    State.BINARY_END: {_END_ARRAY: EventParser._end_binary_array},
+    State.BINARY_PARTS: {_STRING_SEGMENT: JsonParser._binary_segment, _STRING_END: JsonParser._binary_end},
+    State.BINARY_END: {_END_ARRAY: JsonParser._end_binary_array},
     State.OTHER: {kind: _other(kind) for kind in map(int, TokenType)},
-    State.FIRST: {_PROPERTY_NAME: EventParser._first_name, _END_OBJECT: EventParser._first_end},
+    State.FIRST: {_PROPERTY_NAME: JsonParser._first_name, _END_OBJECT: JsonParser._first_end},
     State.UNKNOWN: {
-        **dict.fromkeys((_STRING, _STRING_END, _NUMBER, _TRUE, _FALSE, _NULL), EventParser._unknown_value),
+        **dict.fromkeys((_STRING, _STRING_END, _NUMBER, _TRUE, _FALSE, _NULL), JsonParser._unknown_value),
         _STRING_SEGMENT: lambda parser, _: None,
-        _START_OBJECT: EventParser._unknown_object,
-        _START_ARRAY: EventParser._unknown_array,
+        _START_OBJECT: JsonParser._unknown_object,
+        _START_ARRAY: JsonParser._unknown_array,
     },
     State.WRAPPED: {
-        **dict.fromkeys((_STRING, _STRING_SEGMENT, _NUMBER, _TRUE, _FALSE, _NULL), EventParser._wrapped_value),
-        _START_OBJECT: EventParser._wrapped_dataset,
-        _START_ARRAY: EventParser._wrapped_array,
-        _END_ARRAY: EventParser._wrapped_nothing,
+        **dict.fromkeys((_STRING, _STRING_SEGMENT, _NUMBER, _TRUE, _FALSE, _NULL), JsonParser._wrapped_value),
+        _START_OBJECT: JsonParser._wrapped_dataset,
+        _START_ARRAY: JsonParser._wrapped_array,
+        _END_ARRAY: JsonParser._wrapped_nothing,
     },
-    State.WRAPPER: {_PROPERTY_NAME: EventParser._wrapper_name, _END_OBJECT: EventParser._wrapper_end},
+    State.WRAPPER: {_PROPERTY_NAME: JsonParser._wrapper_name, _END_OBJECT: JsonParser._wrapper_end},
     State.FRAGMENTS: {kind: _fragment(kind) for kind in map(int, TokenType)},
 }

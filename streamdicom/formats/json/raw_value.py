@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from streamdicom.errors import OutputError
-from streamdicom.jsontext import JsonWriter, TokenType
+from streamdicom.jsontext import JsonEmitter, TokenType
 from streamdicom.limits import Limits
-
-__all__ = ["Capture"]
 
 _DEPTHS: dict[int, int] = {
     TokenType.START_OBJECT: 1,
@@ -28,9 +26,9 @@ class Capture:
     """
 
     def __init__(self, limits: Limits) -> None:
-        self._most = limits.string_segment
+        self._most = limits.segment_size
         self._blocks: list[bytes] = []
-        self._json: JsonWriter | None = JsonWriter(self._blocks.append, depth=limits.depth)
+        self._json: JsonEmitter | None = JsonEmitter(self._blocks.append, depth=limits.depth)
         self._size = 0
         self._depth = 0
         self.is_complete = False

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-__all__ = ["OPEN_CONTAINERS", "WANTED", "Content", "State"]
-
 
 class State(IntEnum):
     """What is being read."""

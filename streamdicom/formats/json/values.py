@@ -14,9 +14,7 @@ from struct import calcsize
 from sys import float_info
 from typing import Any
 
-from streamdicom.dicom.tags import parse_tag, parse_tag_in_any_form
-from streamdicom.dicom.value_field import DECODERS, SPLITTERS, split_name
-from streamdicom.dicom.vr import VRS, Form
+from streamdicom.dicom import DECODERS, SPLITTERS, VRS, Form, parse_tag, parse_tag_in_any_form, split_name
 from streamdicom.errors import InputError
 from streamdicom.events import PersonName, Value
 from streamdicom.jsontext import TokenType

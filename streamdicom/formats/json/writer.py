@@ -1,6 +1,6 @@
 """DICOM events to JSON, in the canonical form of PS3.18 Annex F: keys ascending, empty attributes without Value.
 
-An element becomes its JSON text at once, with the loops in C; the texts go to the ``JsonWriter`` in blocks, as the
+An element becomes its JSON text at once, with the loops in C; the texts go to the ``JsonEmitter`` in blocks, as the
 segments of one value.
 """
 
@@ -9,25 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from streamdicom.dicom.vr import Form
+from streamdicom.dicom import Form
 from streamdicom.errors import InputError, LimitError, OutputError
 from streamdicom.events import ELEMENT, END_ITEM, END_SEQUENCE, START_ITEM, START_SEQUENCE, Event, EventType
-from streamdicom.formats.json.element_text import string, style_of
-from streamdicom.formats.writer import MOST_PENDING, Moves, Place, TextWriter, misfit, row_of
-from streamdicom.jsontext import JsonReader, JsonWriter
-from streamdicom.jsontext.emitter import ONE_LINE
+from streamdicom.formats.json.element_text import element_text_of, string
+from streamdicom.formats.writer import MOST_PENDING, Moves, State, TextWriter, value_error, vr_info
+from streamdicom.jsontext import ONE_LINE, JsonEmitter, JsonTokenizer
 from streamdicom.limits import Limits
-from streamdicom.options import WriteOptions, given
-
-__all__ = ["EventWriter"]
+from streamdicom.options import WriteOptions, options_or_default
 
 _ITEM_LENGTH = 12  # characters of the structure of an item
 _MOST_NULLS = 8 * 1024  # that are written at once
 
-_MEMBERS, _SEQUENCE = Place.MEMBERS, Place.SEQUENCE
+_MEMBERS, _SEQUENCE = State.MEMBERS, State.SEQUENCE
 
 
-class EventWriter(TextWriter):
+class JsonWriter(TextWriter):
     """Writes the data sets of a stream of DICOM events as one JSON array, as NDJSON, or a single one as an object.
 
     Group lengths are left out, and group 0002 unless the options say otherwise. Encapsulated pixel data is one
@@ -42,8 +39,8 @@ class EventWriter(TextWriter):
         array: Whether the data sets are put into an array; NDJSON has none. Otherwise there is one data set.
 
     >>> blocks = []
-    >>> json = JsonWriter(blocks.append)
-    >>> writer = EventWriter(json, array=False)
+    >>> json = JsonEmitter(blocks.append)
+    >>> writer = JsonWriter(json, array=False)
     >>> writer.write((EventType.START_DATASET, 0, "", 0))
     >>> writer.write((EventType.ELEMENT, 0x00100020, "LO", ("17",)))
     >>> writer.write((EventType.END_DATASET, 0, "", None))
@@ -55,10 +52,10 @@ class EventWriter(TextWriter):
 
     _reference = "BulkDataURI"
 
-    def __init__(self, json: JsonWriter, *, options: WriteOptions | None = None, array: bool = True) -> None:
-        options = given(options, WriteOptions)
+    def __init__(self, json: JsonEmitter, *, options: WriteOptions | None = None, array: bool = True) -> None:
+        options = options_or_default(options, WriteOptions)
         array = array and not options.ndjson
-        style = style_of(options)
+        style = element_text_of(options)
         # See ``Limits.depth``. An attribute has what the array and the data set leave; a sequence takes three levels of
         # that, and the deepest value, which is a person name, as many.
         self._most_levels = options.limits.depth - array - 1
@@ -76,7 +73,7 @@ class EventWriter(TextWriter):
     def _write_all(self, events: Iterable[Event]) -> None:
         """The innermost loop. The moves that make up most of a data set stand here; ``_moves`` has the others."""
         style, most = self._style, self._most_sequences
-        known, starts = style.known, style.starts
+        known, starts = style.cache, style.starts
         texts, frames = self._texts, self._frames
         place, last, size = self._place, self._last, self._size
         kind = tag = 0
@@ -87,9 +84,9 @@ class EventWriter(TextWriter):
                         try:
                             known_vr, start, attribute = known[tag]
                         except KeyError:
-                            known_vr, start, attribute = style.learn(tag, vr)
+                            known_vr, start, attribute = style.compile(tag, vr)
                         if known_vr != vr:
-                            _, start, attribute = style.learn(tag, vr)
+                            _, start, attribute = style.compile(tag, vr)
                         if start:
                             if last < 0:
                                 start = start[1:]  # without the comma
@@ -200,13 +197,13 @@ class EventWriter(TextWriter):
             self._held -= count
 
     def _put_values(self, values: tuple[Any, ...]) -> None:
-        encode = self._style.encoders.get(row_of(self._vr or "LO").form)
+        encode = self._style.encoders.get(vr_info(self._vr or "LO").form)
         if encode is None:
             raise OutputError(f"'Value' for VR {self._vr}")
         try:
             texts = list(map(encode, values))
         except (TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise misfit(error) from None
+            raise value_error(error) from None
         if not self._has_content and texts.count("null") == len(texts):
             self._held += len(texts)
         elif texts:
@@ -234,7 +231,7 @@ class EventWriter(TextWriter):
         self._put('"')
 
     def _close_element(self, tag: int, vr: str) -> None:
-        form, member = row_of(vr).form, "InlineBinary" if self._is_binary else "Value"
+        form, member = vr_info(vr).form, "InlineBinary" if self._is_binary else "Value"
         if self._count and (form is Form.BINARY) is not self._is_binary:
             raise OutputError(f"'{member}' for VR {vr}")
         if self._has_text and form is not Form.TEXT:
@@ -252,12 +249,12 @@ class EventWriter(TextWriter):
 
     _moves: ClassVar[Moves] = {
         **TextWriter._moves,
-        Place.MEMBERS: {
-            **TextWriter._moves[Place.MEMBERS],
+        State.MEMBERS: {
+            **TextWriter._moves[State.MEMBERS],
             EventType.ELEMENT: _element,
             EventType.JSON_ELEMENT: _json_element,
         },
-        Place.SEQUENCE: {},  # the innermost loop has them all
+        State.SEQUENCE: {},  # the innermost loop has them all
     }
 
 
@@ -268,7 +265,7 @@ def _check_json(text: str, depth: int) -> None:
         OutputError: It is not.
     """
     length = max(12, 4 * len(text))
-    reader = JsonReader(Limits(depth=max(1, depth), string_segment=length, number_length=length))
+    reader = JsonTokenizer(Limits(depth=max(1, depth), segment_size=length, number_length=length))
     try:
         reader.feed(text.encode())
         reader.close()

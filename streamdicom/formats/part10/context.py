@@ -5,11 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from streamdicom.dicom.tags import SPECIFIC_CHARACTER_SET
-from streamdicom.dicom.transfer_syntax import PIXEL_DATA, UNDEFINED_LENGTH, Encoding
-from streamdicom.dicom.vr import VRS
-
-__all__ = ["Context", "Facts", "is_ambiguous", "is_telling"]
+from streamdicom.dicom import PIXEL_DATA, SPECIFIC_CHARACTER_SET, UNDEFINED_LENGTH, VRS, Encoding
 
 _PIXEL_REPRESENTATION = 0x00280103
 _LUT_DESCRIPTOR = 0x00283002
@@ -18,7 +14,7 @@ _MOST_CREATOR = 64  # characters of an LO (PS3.5 6.2); a longer one is nobody's
 _TELLING = frozenset({SPECIFIC_CHARACTER_SET, _PIXEL_REPRESENTATION, _LUT_DESCRIPTOR})
 
 
-class Facts:
+class ElementContext:
     """What elements have told of those behind them. It is not changed, but made anew: items share it."""
 
     __slots__ = (
@@ -39,10 +35,10 @@ class Facts:
         self._single_entry = False
         self._group = 0  # of the private creators
         self._blocks: dict[int, str] = {}  # their values, by the block that they reserve
-        self._inherited: Facts | None = None
+        self._inherited: ElementContext | None = None
 
     @property
-    def inherited(self) -> Facts:
+    def inherited(self) -> ElementContext:
         """What of it holds in the items of sequences."""
         # What refers to itself would wait for the garbage collector, with each file that is read.
         return self._inherited or self
@@ -54,14 +50,14 @@ class Facts:
         Only text that is not ASCII needs them, and importing pydicom takes longer than reading a small file.
         """
         if self._encodings is None and self._terms is not None:
-            from streamdicom.dicom.charset import encodings_of
+            from streamdicom.dicom import encodings_of
 
             self._encodings = encodings_of(self._terms)
         return self._encodings
 
-    def learn(self, tag: int, values: tuple[Any, ...]) -> Facts:
-        """What is known behind an element of which ``is_telling`` says so."""
-        facts = Facts(self._terms, self._pixel_representation)
+    def learn(self, tag: int, values: tuple[Any, ...]) -> ElementContext:
+        """What is known behind an element of which ``affects_context`` says so."""
+        facts = ElementContext(self._terms, self._pixel_representation)
         facts._single_entry, facts._group, facts._blocks = self._single_entry, self._group, self._blocks
         if tag == SPECIFIC_CHARACTER_SET:
             facts._terms = tuple([value for value in values if isinstance(value, str)])
@@ -76,7 +72,7 @@ class Facts:
             blocks = self._blocks if facts._group == self._group else {}
             creator = values[0] if values and isinstance(values[0], str) and len(values[0]) <= _MOST_CREATOR else ""
             facts._blocks = {**blocks, tag & 0xFF: creator}
-        facts._inherited = Facts(facts._terms, facts._pixel_representation)
+        facts._inherited = ElementContext(facts._terms, facts._pixel_representation)
         return facts
 
     def vr(self, tag: int, length: int) -> str:
@@ -125,7 +121,9 @@ class Context:
 
     __slots__ = ("encoding", "end", "facts", "items", "known", "sequence_end", "sequence_is_un", "start", "tag")
 
-    def __init__(self, encoding: Encoding, known: dict[bytes, Any], start: int, end: int, facts: Facts) -> None:
+    def __init__(
+        self, encoding: Encoding, known: dict[bytes, Any], start: int, end: int, facts: ElementContext
+    ) -> None:
         self.encoding = encoding
         self.known = known
         self.start = start
@@ -133,7 +131,7 @@ class Context:
         self.facts = facts
 
 
-def is_telling(tag: int) -> bool:
+def affects_context(tag: int) -> bool:
     """Whether elements of this tag must be shown to ``Facts.learn``."""
     return tag in _TELLING or (tag >> 16 & 1 == 1 and 0x10 <= tag & 0xFFFF <= 0xFF)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from streamdicom.dicom.transfer_syntax import (
+from streamdicom.dicom import (
     EXPLICIT_VR_LITTLE_ENDIAN,
     IMPLICIT_VR_LITTLE_ENDIAN,
     JPIP_HTJ2K_REFERENCED,
@@ -14,8 +14,6 @@ from streamdicom.dicom.transfer_syntax import (
     is_encapsulated,
 )
 from streamdicom.errors import OutputError
-
-__all__ = ["FileMeta", "check_transfer_syntax"]
 
 _VERSION = 0x00020001
 _SOP_CLASS_UID = 0x00020002

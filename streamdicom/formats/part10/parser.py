@@ -22,23 +22,26 @@ from enum import IntEnum
 from struct import Struct
 from typing import Any, TypeAlias
 
-from streamdicom.dicom.tags import FILE_META_GROUP, format_tag
-from streamdicom.dicom.transfer_syntax import (
+from streamdicom.dicom import (
+    DECODERS,
     EXPLICIT_BIG_ENDIAN,
     EXPLICIT_LITTLE_ENDIAN,
     FAR,
+    FILE_META_GROUP,
     IMPLICIT_LITTLE_ENDIAN,
     ITEM,
     ITEM_DELIMITATION,
     SEQUENCE_DELIMITATION,
     SHORT_VRS,
     UNDEFINED_LENGTH,
+    VRS,
     Encoding,
+    Form,
+    format_tag,
     is_deflated,
     of_uid,
+    swap_words,
 )
-from streamdicom.dicom.value_field import DECODERS, swap_words
-from streamdicom.dicom.vr import VRS, Form
 from streamdicom.errors import DicomFileError, InputError, LimitError, Location, TruncatedError
 from streamdicom.events import (
     ELEMENT,
@@ -58,18 +61,16 @@ from streamdicom.events import (
     VALUES,
     Event,
 )
-from streamdicom.formats.part10.context import Context, Facts, is_ambiguous, is_telling
+from streamdicom.formats.part10.context import Context, ElementContext, affects_context, is_ambiguous
 from streamdicom.formats.part10.text import LongText, decode_text
-from streamdicom.options import ReadOptions, given
-
-__all__ = ["Part10Parser"]
+from streamdicom.options import ReadOptions, options_or_default
 
 _PIECE = 16 * 1024  # bytes whose events are made at once; see the reader of DICOM JSON
 _LONG = 64 * 1024  # bytes of a value that comes in parts
 _SEGMENT_LENGTH = 48 * 1024  # which makes 64 KiB of base64
 _MANY = 4096  # numbers in one event
 _LONGEST_WORD = 8  # bytes that are swapped as one
-_MOST_KNOWN = 16 * 1024  # tags; an archive uses some thousands
+_MAX_KNOWN = 16 * 1024  # tags; an archive uses some thousands
 _MOST_UN = 0xFFFF  # bytes of a UN that pydicom looks up in the dictionary
 
 _TRANSFER_SYNTAX_UID = 0x00020010
@@ -131,7 +132,7 @@ class Part10Parser:
     """
 
     def __init__(self, *, options: ReadOptions | None = None, index: int = 0) -> None:
-        options = given(options, ReadOptions)
+        options = options_or_default(options, ReadOptions)
         self._force = options.force
         self._depth = options.limits.depth
         self._index = index
@@ -150,7 +151,7 @@ class Part10Parser:
         self._inflater: Any = None
         # What is open:
         self._transfer_syntax = ""
-        self._context = Context(EXPLICIT_LITTLE_ENDIAN, {}, 0, FAR, Facts())
+        self._context = Context(EXPLICIT_LITTLE_ENDIAN, {}, 0, FAR, ElementContext())
         self._contexts: list[Context] = []  # those around it
         self._tag = -1  # of the element that is being read, for errors; -1 if there is none
         # The long value that is being read:
@@ -383,7 +384,7 @@ class Part10Parser:
         if self._lacks(8):
             return False
         encoding = self._encoding()
-        self._context = Context(encoding, _KNOWN[encoding], 0, FAR, Facts())
+        self._context = Context(encoding, _KNOWN[encoding], 0, FAR, ElementContext())
         return self._move(_State.ELEMENTS)
 
     def _encoding(self) -> Encoding:
@@ -530,7 +531,7 @@ class Part10Parser:
             return False
         start = pos + header
         values = self._values(vr, buffer[start : start + length]) if length else ()
-        if is_telling(tag):
+        if affects_context(tag):
             context.facts = context.facts.learn(tag, values)
         self._events.append((ELEMENT, tag, vr, values))
         self._pos = start + length
@@ -549,12 +550,12 @@ class Part10Parser:
 
     def _learn(self, layout: int, tag: int, file_vr: str, vr: str) -> None:
         """Keep what the innermost loop needs to know of elements that mean the same wherever they come."""
-        if file_vr == "UN" or is_telling(tag) or self._state is not _State.ELEMENTS:
+        if file_vr == "UN" or affects_context(tag) or self._state is not _State.ELEMENTS:
             return
         if not file_vr and (vr == "SQ" or tag >> 16 & 1 or is_ambiguous(tag)):
             return
         known = self._context.known
-        if len(known) > _MOST_KNOWN:
+        if len(known) > _MAX_KNOWN:
             known.clear()
         key = self._context.encoding.tag.pack(tag >> 16, tag & 0xFFFF) + file_vr.encode()
         known[key] = _SEQUENCE if vr == "SQ" else layout, tag, vr, DECODERS.get(vr, _no_values)

@@ -8,12 +8,9 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from streamdicom.dicom.value_field import SPLITTERS
-from streamdicom.dicom.vr import VRS, Form
+from streamdicom.dicom import SPLITTERS, VRS, Form
 from streamdicom.errors import LimitError
 from streamdicom.events import LAST_SEGMENT, SEGMENT, VALUES, Event
-
-__all__ = ["LongText", "decode_text"]
 
 _ESCAPE = b"\x1b"
 # The two bytes of a character of JIS X 0208 or JIS X 0212 may look like any delimiter (PS3.3 C.12.1.1.2).
@@ -34,7 +31,7 @@ def decode_text(vr: str, data: bytes, encodings: list[str] | None) -> tuple[Any,
 def _text(vr: str, data: bytes, encodings: list[str] | None) -> str:
     if data.isascii() and _ESCAPE not in data:
         return data.decode("ascii")
-    from streamdicom.dicom.charset import DEFAULT, decode
+    from streamdicom.dicom import DEFAULT, decode
 
     if not VRS[vr].character_set:
         return decode(data, DEFAULT)
@@ -111,7 +108,7 @@ class LongText:
 
     def _segment(self, kind: int, text: str, events: list[Event]) -> None:
         if VRS[self._vr].form is not Form.TEXT:
-            raise LimitError(f"a value of VR {self._vr} of more than {_MOST} characters", "string_segment")
+            raise LimitError(f"a value of VR {self._vr} of more than {_MOST} characters", "segment_size")
         self._in_segments = kind == SEGMENT
         events.append((kind, self._tag, self._vr, text))
 
@@ -147,13 +144,13 @@ class _Lines:
         self._held = b""
 
     def decode(self, data: bytes, final: bool) -> str:
-        from streamdicom.dicom.charset import decode
+        from streamdicom.dicom import decode
 
         data = self._held + data
         cut = len(data) if final else max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
         self._held = data[cut:]
         if len(self._held) > 2 * _MOST:
-            raise LimitError(f"a line in several character sets of more than {2 * _MOST} bytes", "string_segment")
+            raise LimitError(f"a line in several character sets of more than {2 * _MOST} bytes", "segment_size")
         return decode(data[:cut], self._encodings)
 
 

@@ -17,29 +17,35 @@ from struct import Struct
 from struct import error as struct_error
 from typing import Any, BinaryIO, ClassVar, TypeAlias
 
-from streamdicom.dicom.fragment_check import ItemsCheck
-from streamdicom.dicom.tags import FILE_META_GROUP, SPECIFIC_CHARACTER_SET, UTF_8_TERM, format_tag, is_group_length
-from streamdicom.dicom.transfer_syntax import (
+from streamdicom.dicom import (
+    ENCODERS,
     FAR,
+    FILE_META_GROUP,
     IMPLICIT_VR_LITTLE_ENDIAN,
     MOST_IN_SHORT,
     PIXEL_DATA,
     SHORT_VRS,
+    SPECIFIC_CHARACTER_SET,
     UNDEFINED_LENGTH,
+    UTF_8_TERM,
+    VRS,
+    Form,
+    ItemsCheck,
+    field_numbers,
+    field_text,
+    format_tag,
     is_encapsulated,
+    is_group_length,
+    json_field,
 )
-from streamdicom.dicom.value_field import ENCODERS, field_numbers, field_text, json_field
-from streamdicom.dicom.vr import VRS, Form
 from streamdicom.errors import OutputError
 from streamdicom.events import ELEMENT, END_ITEM, END_SEQUENCE, START_ITEM, START_SEQUENCE, Event, EventType
 from streamdicom.formats.part10.file_meta import FileMeta, check_transfer_syntax
 from streamdicom.formats.part10.parser import Part10Parser
 from streamdicom.formats.writer import MOST_PENDING, Move, Moves, Writer
-from streamdicom.options import ReadOptions, WriteOptions, given
+from streamdicom.options import ReadOptions, WriteOptions, options_or_default
 
-__all__ = ["Part10Writer"]
-
-_MOST_KNOWN = 16 * 1024
+_MAX_KNOWN = 16 * 1024
 _PIECE = 48 * 1024
 
 _SOP_CLASS_UID = 0x00080016
@@ -123,7 +129,7 @@ class Part10Writer(Writer):
         self, target: BinaryIO, temporary: Callable[[], BinaryIO], *, options: WriteOptions | None = None
     ) -> None:
         super().__init__()
-        options = given(options, WriteOptions)
+        options = options_or_default(options, WriteOptions)
         check_transfer_syntax(options.transfer_syntax)
         self._target = target
         self._temporary = temporary
@@ -362,7 +368,7 @@ class Part10Writer(Writer):
 
     def _learn(self, tag: int, vr: str) -> None:
         """Keep what the innermost loop needs to know of elements of this tag and VR."""
-        if len(self._known) > _MOST_KNOWN:
+        if len(self._known) > _MAX_KNOWN:
             self._known.clear()
         is_short = vr in SHORT_VRS and not self._is_implicit
         size = _SHORT if is_short else _LONG
@@ -441,7 +447,7 @@ class Part10Writer(Writer):
         utf_8 = text.encode()
         if self._in_utf_8:
             return utf_8
-        from streamdicom.dicom.charset import encode, encodings_of
+        from streamdicom.dicom import encode, encodings_of
 
         data = encode(text, encodings_of(self._frame.terms))
         if data is None:
@@ -471,7 +477,7 @@ class Part10Writer(Writer):
         if len(self._frames) >= self._most_sequences:
             raise OutputError(f"more than {len(self._frames)} sequences within one another")
         self._begin(tag, "SQ")
-        if len(self._starts) > _MOST_KNOWN:
+        if len(self._starts) > _MAX_KNOWN:
             self._starts.clear()
         header = self._starts[tag] = self._header(tag, "SQ", UNDEFINED_LENGTH)
         self._put(header)

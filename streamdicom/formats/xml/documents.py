@@ -18,8 +18,6 @@ from streamdicom.limits import Limits
 if TYPE_CHECKING:
     from xml.parsers.expat import XMLParserType
 
-__all__ = ["SPACE", "Documents"]
-
 SPACE = " \t\r\n"
 """White space (XML 1.0, section 2.3)."""
 
@@ -69,7 +67,7 @@ class Documents:
         pause: Callable[[], None],
         offset: int = 0,
     ) -> None:
-        self._most_markup = max(limits.string_segment, _PIECE)
+        self._most_markup = max(limits.segment_size, _PIECE)
         self._start = start
         self._end = end
         self._text = text
@@ -104,9 +102,7 @@ class Documents:
             self.bytes_fed += len(piece)
             self._take(piece)
             if self.bytes_fed % _PIECE == 0 and self.bytes_fed - self.place > self._most_markup:
-                raise LimitError(
-                    f"markup of more than {self._most_markup} bytes", "string_segment", Location(self.place)
-                )
+                raise LimitError(f"markup of more than {self._most_markup} bytes", "segment_size", Location(self.place))
 
     def enter(self) -> None:
         """Say that a handler is called for the start of the document element."""

@@ -12,19 +12,16 @@ from functools import lru_cache
 from math import isfinite
 from typing import Any, TypeAlias
 
-from streamdicom.dicom.tags import UTF_8_TERM, format_tag, keyword
-from streamdicom.dicom.vr import VRS, Form
+from streamdicom.dicom import UTF_8_TERM, VRS, Form, format_tag, keyword
 from streamdicom.errors import OutputError
-from streamdicom.formats.json.element_text import Style, style_of
-from streamdicom.formats.writer import misfit, row_of
+from streamdicom.formats.json import ElementText, element_text_of
+from streamdicom.formats.writer import value_error, vr_info
 from streamdicom.formats.xml.values import COMPONENTS, GROUPS
 from streamdicom.options import WriteOptions
 
-__all__ = ["END", "Markup", "escape", "markup_of", "quoted", "reference", "start_of", "values_of"]
-
 END = "</DicomAttribute>"
 
-_MOST_KNOWN = 16 * 1024  # tags; an archive uses some thousands
+_MAX_KNOWN = 16 * 1024  # tags; an archive uses some thousands
 _MOST_MARKUPS = 8  # a program uses one or two
 _LAST_TAG = 0xFFFFFFFF
 _UUID = "urn:uuid:"
@@ -36,7 +33,7 @@ Content: TypeAlias = Callable[[tuple[Any, ...]], str]
 Known: TypeAlias = tuple[str, str, Content]
 
 
-class Markup:
+class ElementMarkup:
     """How elements are written.
 
     Attributes:
@@ -44,21 +41,21 @@ class Markup:
             the start tag is empty if the element is left out.
     """
 
-    def __init__(self, style: Style) -> None:
+    def __init__(self, style: ElementText) -> None:
         self._style = style
-        self.known: dict[int, Known] = {}
+        self.cache: dict[int, Known] = {}
 
-    def learn(self, tag: int, vr: str) -> Known:
+    def compile(self, tag: int, vr: str) -> Known:
         """Make the entry of ``known`` for an element that is not private."""
         content = self.content(tag, vr)
-        if len(self.known) > _MOST_KNOWN:
-            self.known.clear()
-        entry = self.known[tag] = vr, start_of(tag, vr) if self.is_written(tag) else "", content
+        if len(self.cache) > _MAX_KNOWN:
+            self.cache.clear()
+        entry = self.cache[tag] = vr, start_of(tag, vr) if self.is_written(tag) else "", content
         return entry
 
     def content(self, tag: int, vr: str) -> Content:
         """What makes the content of an element of its values, of which there is one at least."""
-        form = row_of(vr).form
+        form = vr_info(vr).form
         return _character_set if form is Form.TEXT and self.sets_character_set(tag) else _CONTENTS[form]
 
     def is_written(self, tag: int) -> bool:
@@ -70,12 +67,12 @@ class Markup:
         return self._style.sets_character_set(tag)
 
 
-_markup = lru_cache(maxsize=_MOST_MARKUPS)(Markup)
+_markup = lru_cache(maxsize=_MOST_MARKUPS)(ElementMarkup)
 
 
-def markup_of(options: WriteOptions) -> Markup:
+def markup_of(options: WriteOptions) -> ElementMarkup:
     """The markup that the options ask for."""
-    return _markup(style_of(options))
+    return _markup(element_text_of(options))
 
 
 def start_of(tag: int, vr: str, creator: str = "") -> str:
@@ -223,7 +220,7 @@ def values_of(vr: str, values: tuple[Any, ...], number: int = 1) -> str:
     try:
         texts = list(map(_ENCODERS[form], values))
     except (TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise misfit(error) from None
+        raise value_error(error) from None
     return "".join(
         [
             f'<{name} number="{index}">{text}</{name}>' if text else f'<{name} number="{index}"/>'

@@ -10,8 +10,6 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
-__all__ = ["Misc"]
-
 _SPACE = re.compile(r"[ \t\r\n]*")
 _TAG = re.compile(r"""<(?:[^>"']++|"[^"]*+"|'[^']*+')*+>""")
 _FEW = 256  # bytes that are looked at first; mostly there are no more

@@ -18,8 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from streamdicom.dicom.tags import dictionary_vrs, format_tag
-from streamdicom.dicom.vr import VRS, Form
+from streamdicom.dicom import VRS, Form, dictionary_vrs, format_tag
 from streamdicom.errors import DicomXmlError, InputError, LimitError, Location
 from streamdicom.events import (
     BULK_DATA,
@@ -33,15 +32,13 @@ from streamdicom.events import (
     START_SEQUENCE,
     Event,
 )
-from streamdicom.filters.sort import Elements
+from streamdicom.formats.seen_tags import SeenTags
 from streamdicom.formats.xml.documents import SPACE, Documents
 from streamdicom.formats.xml.private_blocks import Blocks, is_creator
 from streamdicom.formats.xml.states import OF_ATTRIBUTE, WANTED, State
 from streamdicom.formats.xml.value_reader import TEXT_STATES, ValueReader
 from streamdicom.formats.xml.values import COMPONENTS, GROUPS, PARSERS, name_of, tag_of
-from streamdicom.options import ReadOptions, given
-
-__all__ = ["NativeXmlParser"]
+from streamdicom.options import ReadOptions, options_or_default
 
 _NAMESPACE = "http://dicom.nema.org/PS3.19/models/NativeDICOM "  # and the space behind it, see ``Documents``
 
@@ -76,7 +73,7 @@ class _Frame:
 
     __slots__ = ("at", "blocks", "elements", "items", "tag")
 
-    def __init__(self, tag: int, items: int, at: int, elements: Elements, blocks: Blocks) -> None:
+    def __init__(self, tag: int, items: int, at: int, elements: SeenTags, blocks: Blocks) -> None:
         self.tag = tag
         self.items = items
         self.at = at
@@ -84,7 +81,7 @@ class _Frame:
         self.blocks = blocks
 
 
-class NativeXmlParser(ValueReader):
+class XmlParser(ValueReader):
     """A push parser of the Native DICOM Model: bytes in, DICOM events out.
 
     A document has one data set; documents may follow one another in a stream. Beside what PS3.19 A.1.6 has, these are
@@ -93,7 +90,7 @@ class NativeXmlParser(ValueReader):
     twice; the order of elements is as it comes. Private elements get a block of their ``privateCreator``; where no
     Private Creator element has reserved one before, such an element is made. A document type declaration is refused.
 
-    Memory is bounded by the limits and by the longest chunk that is fed: ``string_segment`` bounds what is held of a
+    Memory is bounded by the limits and by the longest chunk that is fed: ``segment_size`` bounds what is held of a
     text, of a start tag and of a comment.
 
     Args:
@@ -101,7 +98,7 @@ class NativeXmlParser(ValueReader):
         offset: Bytes of the stream before those that are fed.
 
     >>> from streamdicom.events import EventType
-    >>> parser = NativeXmlParser()
+    >>> parser = XmlParser()
     >>> for kind, tag, vr, value in parser.feed(
     ...     b'<NativeDicomModel><DicomAttribute tag="00100020" vr="LO"><Value number="1">17</Value></DicomAttribute>'
     ...     b'</NativeDicomModel>'
@@ -115,14 +112,14 @@ class NativeXmlParser(ValueReader):
     """
 
     def __init__(self, *, options: ReadOptions | None = None, offset: int = 0) -> None:
-        limits = given(options, ReadOptions).limits
+        limits = options_or_default(options, ReadOptions).limits
         super().__init__(limits)
         self._documents = Documents(limits, self._start, self._end, self._texts.append, self._pause, offset)
         self._most_sequences = (limits.depth - 4) // 3  # see ``Limits.depth``
         self._index: int | None = None
         self._error: InputError | None = None
         self._frames: list[_Frame] = []
-        self._elements = Elements()  # of the innermost data set or item
+        self._elements = SeenTags()  # of the innermost data set or item
         self._blocks = Blocks()
         self._uri = ""  # of the attribute that is being read
         self._name: dict[str, dict[str, str]] = {}  # components, by group
@@ -266,7 +263,7 @@ class NativeXmlParser(ValueReader):
     def _start_dataset(self, attributes: dict[str, str]) -> None:
         self._documents.enter()
         self._index = 0 if self._index is None else self._index + 1
-        self._elements = Elements()
+        self._elements = SeenTags()
         self._blocks = Blocks()
         self._events.append((START_DATASET, 0, "", self._index))
         self._state = _DATASET
@@ -292,7 +289,7 @@ class NativeXmlParser(ValueReader):
         tag = self._tag
         self._events.append((START_ITEM, tag, "SQ", self._count))
         self._frames.append(_Frame(tag, self._count + 1, self._at, self._elements, self._blocks))
-        self._elements = Elements()
+        self._elements = SeenTags()
         self._blocks = Blocks()
         self._state = _DATASET
 
@@ -426,7 +423,7 @@ class NativeXmlParser(ValueReader):
             raise self._wrong("values whose numbers do not ascend from 1 (PS3.19 A.1.5)")
         self._skipped += gap
         if self._skipped > self._most_held:
-            raise LimitError("more values that were left out than are held", "held_values", self._location())
+            raise LimitError("more values that were left out than are held", "values_per_event", self._location())
         self._held += [_EMPTY_NAME if self._vr == "PN" else ""] * gap
         self._count += gap
 
@@ -515,7 +512,7 @@ def _learn(text: str, tag: int) -> None:
     _TAGS[text] = tag
 
 
-_Start: TypeAlias = Callable[[NativeXmlParser, dict[str, str]], None]
+_Start: TypeAlias = Callable[[XmlParser, dict[str, str]], None]
 
 
 def _group(group: str) -> _Start:
@@ -531,15 +528,15 @@ def _row(moves: dict[str, _Start]) -> dict[str, _Start]:
     return moves | {_NAMESPACE + name: move for name, move in moves.items()}
 
 
-_REFERENCE: dict[str, _Start] = {"BulkData": NativeXmlParser._start_reference}
-_VALUE_START: dict[str, _Start] = {"Value": NativeXmlParser._start_value}
-_NAME_START: dict[str, _Start] = {"PersonName": NativeXmlParser._start_name}
-_ITEM_START: dict[str, _Start] = {"Item": NativeXmlParser._start_item}
-_BINARY_START: dict[str, _Start] = {"InlineBinary": NativeXmlParser._start_binary}
+_REFERENCE: dict[str, _Start] = {"BulkData": XmlParser._start_reference}
+_VALUE_START: dict[str, _Start] = {"Value": XmlParser._start_value}
+_NAME_START: dict[str, _Start] = {"PersonName": XmlParser._start_name}
+_ITEM_START: dict[str, _Start] = {"Item": XmlParser._start_item}
+_BINARY_START: dict[str, _Start] = {"InlineBinary": XmlParser._start_binary}
 
 _STARTS: dict[int, dict[str, _Start]] = {
-    State.DOCUMENT: _row({"NativeDicomModel": NativeXmlParser._start_dataset}),
-    State.DATASET: _row({"DicomAttribute": NativeXmlParser._start_attribute}),
+    State.DOCUMENT: _row({"NativeDicomModel": XmlParser._start_dataset}),
+    State.DATASET: _row({"DicomAttribute": XmlParser._start_attribute}),
     State.OPEN_VALUES: _row(_VALUE_START | _REFERENCE),
     State.VALUES: _row(_VALUE_START),
     State.OPEN_NAMES: _row(_NAME_START | _REFERENCE),
@@ -547,7 +544,7 @@ _STARTS: dict[int, dict[str, _Start]] = {
     State.ITEMS: _row(_ITEM_START),
     State.OPEN_BINARY: _row(_BINARY_START | _REFERENCE),
     State.OPEN: _row(
-        _NAME_START | _ITEM_START | _BINARY_START | _REFERENCE | {"Value": NativeXmlParser._start_value_without_vr}
+        _NAME_START | _ITEM_START | _BINARY_START | _REFERENCE | {"Value": XmlParser._start_value_without_vr}
     ),
     State.FULL: {},
     State.VALUE: {},
@@ -557,19 +554,19 @@ _STARTS: dict[int, dict[str, _Start]] = {
     State.GROUP: _row({component: _component(component) for component in COMPONENTS}),
     State.COMPONENT: {},
 }
-_ENDS: dict[int, Callable[[NativeXmlParser], None]] = {
-    State.DATASET: NativeXmlParser._end_dataset,
-    State.OPEN_VALUES: NativeXmlParser._end_open,
-    State.VALUES: NativeXmlParser._end_attribute,
-    State.OPEN_NAMES: NativeXmlParser._end_open,
-    State.NAMES: NativeXmlParser._end_attribute,
-    State.ITEMS: NativeXmlParser._end_items,
-    State.OPEN_BINARY: NativeXmlParser._end_open,
-    State.OPEN: NativeXmlParser._end_open,
-    State.FULL: NativeXmlParser._end_full,
-    State.BINARY: NativeXmlParser._end_binary,
-    State.REFERENCE: NativeXmlParser._end_reference,
-    State.NAME: NativeXmlParser._end_name,
-    State.GROUP: NativeXmlParser._end_group,
-    State.COMPONENT: NativeXmlParser._end_component,
+_ENDS: dict[int, Callable[[XmlParser], None]] = {
+    State.DATASET: XmlParser._end_dataset,
+    State.OPEN_VALUES: XmlParser._end_open,
+    State.VALUES: XmlParser._end_attribute,
+    State.OPEN_NAMES: XmlParser._end_open,
+    State.NAMES: XmlParser._end_attribute,
+    State.ITEMS: XmlParser._end_items,
+    State.OPEN_BINARY: XmlParser._end_open,
+    State.OPEN: XmlParser._end_open,
+    State.FULL: XmlParser._end_full,
+    State.BINARY: XmlParser._end_binary,
+    State.REFERENCE: XmlParser._end_reference,
+    State.NAME: XmlParser._end_name,
+    State.GROUP: XmlParser._end_group,
+    State.COMPONENT: XmlParser._end_component,
 }

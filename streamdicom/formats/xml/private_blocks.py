@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from streamdicom.errors import DicomXmlError
 
-__all__ = ["LONGEST_CREATOR", "Blocks", "is_creator"]
-
 LONGEST_CREATOR = 256
 """Characters of a private creator, where an LO may have 64 (PS3.5 6.2)."""
 

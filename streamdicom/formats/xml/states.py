@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-__all__ = ["OF_ATTRIBUTE", "WANTED", "State"]
-
 
 class State(IntEnum):
     """What is being read."""

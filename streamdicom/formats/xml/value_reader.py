@@ -5,23 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from streamdicom.bulkdata.policy import Base64Decoder, decode_base64
-from streamdicom.dicom.vr import VRS, Form
+from streamdicom.dicom import VRS, Form
 from streamdicom.errors import DicomXmlError, LimitError, Location
 from streamdicom.events import LAST_SEGMENT, SEGMENT, START_ELEMENT, VALUES, Event, Value
 from streamdicom.formats.xml.documents import SPACE, Documents
 from streamdicom.formats.xml.states import State
 from streamdicom.formats.xml.values import convert
+from streamdicom.jsontext import Base64Decoder, decode_base64
 from streamdicom.limits import Limits
-
-__all__ = ["TEXT_STATES", "ValueReader"]
 
 TEXT_STATES = frozenset({State.VALUE, State.BINARY, State.COMPONENT})
 """The states in which there is text."""
 
 
 class ValueReader:
-    """The part of ``NativeXmlParser`` that has to do with values.
+    """The part of ``XmlParser`` that has to do with values.
 
     Args:
         limits: What may be held of them.
@@ -31,8 +29,8 @@ class ValueReader:
 
     def __init__(self, limits: Limits) -> None:
         self._texts: list[str] = []  # since the last tag
-        self._most_text = limits.string_segment
-        self._most_held = limits.held_values
+        self._most_text = limits.segment_size
+        self._most_held = limits.values_per_event
         self._most_digits = limits.number_length
         self._state: int = State.DOCUMENT
         self._events: list[Event] = []
@@ -136,7 +134,7 @@ class ValueReader:
         if self._state == State.BINARY:
             text = "".join(text.split())
         elif self._state == State.COMPONENT or VRS[self._vr].form is not Form.TEXT:
-            raise LimitError(f"so long a text for VR {self._vr}", "string_segment", self._location())
+            raise LimitError(f"so long a text for VR {self._vr}", "segment_size", self._location())
         most, start = self._most_text, 0
         while len(text) - start > most:
             if not self._flows:

@@ -6,12 +6,9 @@ import re
 from collections.abc import Callable, Mapping
 from math import isinf
 
-from streamdicom.dicom.tags import parse_tag
-from streamdicom.dicom.vr import VRS, Form
+from streamdicom.dicom import VRS, Form, parse_tag
 from streamdicom.errors import LimitError
 from streamdicom.events import PersonName, Value
-
-__all__ = ["COMPONENTS", "GROUPS", "PARSERS", "convert", "name_of", "tag_of"]
 
 GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 """The component groups of a person name, in the order of PS3.5 6.2.1."""

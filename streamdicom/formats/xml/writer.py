@@ -8,16 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
-from streamdicom.dicom.value_field import json_field
-from streamdicom.dicom.vr import VRS, Form
+from streamdicom.dicom import VRS, Form, json_field
 from streamdicom.errors import OutputError
 from streamdicom.events import ELEMENT, Event, EventType
-from streamdicom.formats.writer import MOST_PENDING, Moves, Place, TextWriter
+from streamdicom.formats.writer import MOST_PENDING, Moves, State, TextWriter
 from streamdicom.formats.xml.element_markup import END, escape, markup_of, reference, start_of, values_of
 from streamdicom.formats.xml.private_blocks import Blocks, is_creator
-from streamdicom.options import WriteOptions, given
-
-__all__ = ["NativeXmlWriter"]
+from streamdicom.options import WriteOptions, options_or_default
 
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 # PS3.19 A.1.5: xml:space shall be included.
@@ -26,10 +23,10 @@ _END_ROOT = "</NativeDicomModel>"
 
 _MOST_EMPTY = 1024  # values that are written at once
 
-_MEMBERS = int(Place.MEMBERS)
+_MEMBERS = int(State.MEMBERS)
 
 
-class NativeXmlWriter(TextWriter):
+class XmlWriter(TextWriter):
     r"""Writes the data sets of a stream of DICOM events as XML documents in UTF-8, each with its XML declaration.
 
     Documents follow one another on lines of their own; no data set is nothing at all. Private elements have their
@@ -50,7 +47,7 @@ class NativeXmlWriter(TextWriter):
         array: Whether there may be any number of data sets, or else one.
 
     >>> blocks = []
-    >>> writer = NativeXmlWriter(blocks.append)
+    >>> writer = XmlWriter(blocks.append)
     >>> writer.write((EventType.START_DATASET, 0, "", 0))
     >>> writer.write((EventType.ELEMENT, 0x00100020, "LO", ("17",)))
     >>> writer.write((EventType.END_DATASET, 0, "", None))
@@ -70,7 +67,7 @@ class NativeXmlWriter(TextWriter):
         options: WriteOptions | None = None,
         array: bool = True,
     ) -> None:
-        options = given(options, WriteOptions)
+        options = options_or_default(options, WriteOptions)
         markup = markup_of(options)
         most_sequences = (options.limits.depth - 4) // 3  # see ``Limits.depth``
         super().__init__(markup, most_sequences=most_sequences, is_stream=array)
@@ -84,7 +81,7 @@ class NativeXmlWriter(TextWriter):
 
     def _write_all(self, events: Iterable[Event]) -> None:
         """The innermost loop: elements that are not private. ``_moves`` has all else."""
-        known, texts, is_compact = self._markup.known, self._texts, self._indent is None
+        known, texts, is_compact = self._markup.cache, self._texts, self._indent is None
         place, last, size = self._place, self._last, self._size
         kind = tag = 0
         try:
@@ -163,7 +160,7 @@ class NativeXmlWriter(TextWriter):
             start = self._start_of(tag, vr)
             self._reserve(tag, value)
         else:
-            start = self._markup.learn(tag, vr)[1]
+            start = self._markup.compile(tag, vr)[1]
         self._put_tags(start + (content(value) if value else "") + END)
 
     def _reserve(self, tag: int, value: Any) -> None:
@@ -200,7 +197,7 @@ class NativeXmlWriter(TextWriter):
             raise OutputError("no END_ITEM may come here")
         self._put_tags("</Item>")
         self._blocks = self._outer.pop()
-        self._place = Place.SEQUENCE
+        self._place = State.SEQUENCE
 
     def _end_sequence(self, tag: int, vr: str, value: Any) -> None:
         self._last, _ = self._frames.pop()
@@ -255,11 +252,11 @@ class NativeXmlWriter(TextWriter):
 
     _moves: ClassVar[Moves] = {
         **TextWriter._moves,
-        Place.MEMBERS: {
-            **TextWriter._moves[Place.MEMBERS],
+        State.MEMBERS: {
+            **TextWriter._moves[State.MEMBERS],
             EventType.ELEMENT: _element,
             EventType.JSON_ELEMENT: _json_element,
             EventType.END_ITEM: _end_item,
         },
-        Place.SEQUENCE: {EventType.START_ITEM: _start_item, EventType.END_SEQUENCE: _end_sequence},
+        State.SEQUENCE: {EventType.START_ITEM: _start_item, EventType.END_SEQUENCE: _end_sequence},
     }

@@ -18,19 +18,14 @@ from types import TracebackType
 from typing import Any, BinaryIO, Self, cast
 
 from streamdicom.api import iter_events, iter_file_events
-from streamdicom.archive.report import ProgressCallback, Skipped, Ticker
-from streamdicom.archive.sources import file_id, is_within, measure, walk_within
+from streamdicom.archive import ProgressCallback, Skipped, Ticker, file_id, is_within, measure, walk_within
 from streamdicom.errors import InputError, StreamDicomError
 from streamdicom.events import Event
 from streamdicom.options import ReadOptions
 from streamdicom.server.catalog.database import Database
 from streamdicom.server.catalog.records import FileKind, json_text, kind_of_file, read_range, records
 from streamdicom.server.catalog.tables import End, Found, Start, Step, apply, forget, is_settled, settle
-from streamdicom.server.qido.attributes import Level
-from streamdicom.server.qido.parameters import Query
-from streamdicom.server.qido.plan import Plan, Renderer, Uids, from_tables, order_of, other_tags
-
-__all__ = ["Entry", "Index", "Refreshed"]
+from streamdicom.server.qido import Level, Plan, Query, Renderer, Uids, from_tables, order_of, other_tags
 
 FOLDER = ".streamdicom"
 _NAME = "index.sqlite"

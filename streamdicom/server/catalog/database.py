@@ -16,9 +16,7 @@ from shutil import rmtree
 from tempfile import mkdtemp
 from threading import Lock
 
-from streamdicom.server.qido.attributes import COLUMNS, UNIQUE_KEYS, Level
-
-__all__ = ["ASIDE", "Database"]
+from streamdicom.server.qido import COLUMNS, UNIQUE_KEYS, Level
 
 ASIDE = ".damaged"  # what is added to the name of what was put aside
 

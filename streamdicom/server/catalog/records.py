@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
 from streamdicom.api import iter_events, iter_file_events
-from streamdicom.archive.sources import Kind, kind_of, pieces
+from streamdicom.archive import Kind, kind_of, pieces
 from streamdicom.codec import DatasetEncoder
-from streamdicom.dicom.uids import is_uid
+from streamdicom.dicom import is_uid
 from streamdicom.errors import InputError, StreamDicomError
 from streamdicom.events import (
     BULK_DATA,
@@ -26,14 +26,11 @@ from streamdicom.events import (
     START_FRAGMENTS,
     Event,
 )
-from streamdicom.filters.sort import sort_elements
-from streamdicom.io.targets import CHUNK
-from streamdicom.jsontext import JsonReader, TokenType
+from streamdicom.filters import sort_elements
+from streamdicom.io import CHUNK
+from streamdicom.jsontext import JsonTokenizer, TokenType
 from streamdicom.options import ReadOptions
-from streamdicom.server.qido.attributes import ATTRIBUTES, COLUMNS, HIGHEST_TAG, UNIQUE_KEYS, Level
-from streamdicom.server.qido.matching import column_text
-
-__all__ = ["FileKind", "Record", "Row", "json_text", "kind_of_file", "read_range", "records"]
+from streamdicom.server.qido import ATTRIBUTES, COLUMNS, HIGHEST_TAG, UNIQUE_KEYS, Level, column_text
 
 _HEAD = 512
 _BLANK = b" \t\r\n"
@@ -145,7 +142,7 @@ def _ranges(chunks: Iterable[bytes]) -> Iterator[tuple[int, int]]:
     Raises:
         InputError: It is no JSON.
     """
-    reader = JsonReader(multiple=True, lenient=True)
+    reader = JsonTokenizer(multiple=True, lenient=True)
     depth = top = start = 0
     for chunk in chain(chunks, (None,)):
         bounds = []

@@ -6,9 +6,7 @@ import sqlite3
 from typing import NamedTuple, TypeAlias
 
 from streamdicom.server.catalog.records import Record, Row
-from streamdicom.server.qido.attributes import COLUMNS, UNIQUE_KEYS, Level
-
-__all__ = ["End", "Found", "Start", "Step", "apply", "forget", "is_settled", "settle"]
+from streamdicom.server.qido import COLUMNS, UNIQUE_KEYS, Level
 
 
 class Start(NamedTuple):

@@ -10,20 +10,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple
 
-from streamdicom.dicom.tags import format_tag, parse_tag
-
-__all__ = [
-    "ATTRIBUTES",
-    "BY_TAG",
-    "COLUMNS",
-    "COMPUTED",
-    "DATE_AND_TIME",
-    "HIGHEST_TAG",
-    "SEQUENCE_ITEMS",
-    "UNIQUE_KEYS",
-    "Attribute",
-    "Level",
-]
+from streamdicom.dicom import format_tag, parse_tag
 
 
 class Level(IntEnum):

@@ -22,9 +22,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TypeAlias
 
-from streamdicom.dicom.uids import is_uid
-
-__all__ = ["Matcher", "column_text", "combined_range", "is_universal", "matcher", "uid_list"]
+from streamdicom.dicom import is_uid
 
 Matcher: TypeAlias = Callable[[str | None], bool]
 """Whether an attribute matches, whose values are in a text with backslashes between them; None if it has none."""

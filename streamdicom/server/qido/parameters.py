@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
-from streamdicom.dicom.tags import format_tag, parse_tag, tag_for_keyword_key
+from streamdicom.dicom import format_tag, parse_tag, tag_for_keyword_key
 from streamdicom.errors import RequestError
 from streamdicom.server.qido.attributes import BY_TAG, SEQUENCE_ITEMS, Attribute, Level
 from streamdicom.server.qido.matching import is_universal, matcher
-
-__all__ = ["Condition", "Query", "parse_query"]
 
 _LONGEST = 64 * 1024  # characters of all of it; the longest target that common servers take
 _MOST_PARAMETERS = 256

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
-from streamdicom.dicom.tags import FILE_META_GROUP, format_tag
+from streamdicom.dicom import FILE_META_GROUP, format_tag
 from streamdicom.server.qido.attributes import (
     ATTRIBUTES,
     BY_TAG,
@@ -25,8 +25,6 @@ from streamdicom.server.qido.attributes import (
 )
 from streamdicom.server.qido.matching import Matcher, column_text, combined_range, matcher, uid_list
 from streamdicom.server.qido.parameters import Condition, Query
-
-__all__ = ["TABLES", "Plan", "Renderer", "Uids", "from_tables", "order_of", "other_tags"]
 
 Uids: TypeAlias = "tuple[str | None, str | None, str | None]"
 """Those of the study, the series and the instance that a path names."""

@@ -22,20 +22,18 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, BinaryIO
 
 from streamdicom.api import write_file
-from streamdicom.archive.sources import is_within
+from streamdicom.archive import is_within
 from streamdicom.datasets import walk
-from streamdicom.dicom.uids import is_uid
+from streamdicom.dicom import is_uid
 from streamdicom.errors import InputError, LimitError, RequestError, StreamDicomError
 from streamdicom.events import ELEMENT, END_SEQUENCE, START_SEQUENCE
 from streamdicom.limits import Limits
 from streamdicom.options import WriteOptions
-from streamdicom.server.catalog.catalog import FOLDER, Index
-from streamdicom.server.wado.instances import resource_of, short_events
+from streamdicom.server.catalog import FOLDER, Index
+from streamdicom.server.wado import resource_of, short_events
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
-
-__all__ = ["Failure", "Inbox", "Outcome", "remove_leftovers", "response_module"]
 
 _PREFIX = "incoming-"
 _DAY = 24 * 60 * 60  # seconds

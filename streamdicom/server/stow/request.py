@@ -11,16 +11,20 @@ from starlette.responses import Response
 
 from streamdicom.errors import RequestError
 from streamdicom.limits import Limits
-from streamdicom.server.catalog.catalog import Index
+from streamdicom.server.catalog import Index
 from streamdicom.server.stow.instances import Inbox, response_module
-from streamdicom.web.asgi.bodies import check_part
-from streamdicom.web.asgi.formatters import DEFAULT_FORMATTERS
-from streamdicom.web.asgi.requests import body_pieces, iter_request_datasets
-from streamdicom.web.asgi.responses import negotiated_response
-from streamdicom.web.content import FILE, Content
-from streamdicom.web.multipart import DATA, START, MultipartReader
-
-__all__ = ["store_instances"]
+from streamdicom.web.asgi import (
+    DATA,
+    DEFAULT_FORMATTERS,
+    FILE,
+    START,
+    Content,
+    MultipartReader,
+    body_pieces,
+    check_part,
+    iter_request_datasets,
+    negotiated_response,
+)
 
 _LIMITS = Limits()
 _SECONDS = 60  # to wait for more of a body
@@ -47,7 +51,7 @@ async def store_instances(request: Request, index: Index, study: str | None, bas
         if content.kind == FILE:
             await _take_files(request, content, inbox)
         else:
-            async with aclosing(iter_request_datasets(request, file_dataset=True, timeout=_SECONDS)) as datasets:
+            async with aclosing(iter_request_datasets(request, as_file=True, timeout=_SECONDS)) as datasets:
                 async for dataset in datasets:
                     await run_in_threadpool(inbox.add, dataset)
         outcomes = await run_in_threadpool(lambda: list(inbox.store(study)))

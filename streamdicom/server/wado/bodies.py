@@ -13,11 +13,16 @@ from streamdicom.codec import DatasetEncoder
 from streamdicom.events import Event
 from streamdicom.options import WriteOptions
 from streamdicom.server.wado.instances import NATIVE, Value
-from streamdicom.web.asgi.formatters import DEFAULT_FORMATTERS, DICOM_XML, Encoder, Formatter
-from streamdicom.web.asgi.negotiation import MediaRange, read_accept
-from streamdicom.web.asgi.responses import DatasetResponse, negotiated_response
-
-__all__ = ["FILES", "METADATA", "RESULTS", "answer", "formatters_of_value", "frames_of", "wanted_syntaxes"]
+from streamdicom.web.asgi import (
+    DEFAULT_FORMATTERS,
+    DICOM_XML,
+    DatasetResponse,
+    Encoder,
+    Formatter,
+    MediaRange,
+    negotiated_response,
+    read_accept,
+)
 
 
 class _OfEvents:

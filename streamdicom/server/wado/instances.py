@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from streamdicom.api import write_file
-from streamdicom.bulkdata.directory import DirectoryStore
-from streamdicom.bulkdata.policy import BulkDataAction, BulkDataInfo, BulkDataPolicy
-from streamdicom.dicom.transfer_syntax import (
+from streamdicom.bulkdata import BulkDataAction, BulkDataInfo, BulkDataPolicy, DirectoryStore
+from streamdicom.dicom import (
     EXPLICIT_VR_BIG_ENDIAN,
     EXPLICIT_VR_LITTLE_ENDIAN,
     IMPLICIT_VR_LITTLE_ENDIAN,
@@ -38,24 +37,19 @@ from streamdicom.events import (
     START_SEQUENCE,
     Event,
 )
-from streamdicom.filters.bulk_data import FRAGMENT_FORMS, Frames, Place, load_bulk_data, open_bulk_data, store_bulk_data
-from streamdicom.filters.sort import sort_elements
+from streamdicom.filters import (
+    FRAGMENT_FORMS,
+    Frames,
+    Position,
+    load_bulk_data,
+    open_bulk_data,
+    sort_elements,
+    store_bulk_data,
+)
 from streamdicom.formats.part10 import Part10Parser
-from streamdicom.io.targets import CHUNK, temporary
+from streamdicom.io import CHUNK, temporary
 from streamdicom.options import ReadOptions
-from streamdicom.server.catalog.catalog import Entry
-
-__all__ = [
-    "NATIVE",
-    "PIXEL_DATA",
-    "Value",
-    "as_file",
-    "find_value",
-    "metadata",
-    "resource_of",
-    "short_events",
-    "stored_syntax",
-]
+from streamdicom.server.catalog import Entry
 
 NATIVE = EXPLICIT_VR_LITTLE_ENDIAN
 """The transfer syntax that everything can be had in but what is compressed."""
@@ -141,7 +135,7 @@ def _tag_path(path: str) -> str:
 
 def _referring(events: Iterator[Event], url: str) -> Iterator[Event]:
     """References of DICOM JSON lead here, unless they lead to another server."""
-    place = Place()
+    place = Position()
     for event in events:
         kind, tag, vr, value = event
         if kind == BULK_DATA and not _ABSOLUTE.match(value):
@@ -237,7 +231,7 @@ def find_value(entry: Entry, path: str) -> Value | None:
     """
     wanted = _tag_path(path)
     tag = int(wanted[-8:], 16)
-    place = Place()
+    place = Position()
     facts: dict[int, Any] = {}
     events = entry.events(_READING) if entry.is_json else _file_events(entry, tag)
     for event in events:

@@ -15,8 +15,6 @@ from streamdicom.web.asgi.formatters import Body
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["AsyncSource", "Blocks", "ThreadSource"]
-
 BLOCK = 64 * 1024
 """Bytes from which on a block is complete."""
 

@@ -6,9 +6,9 @@ from collections.abc import Generator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from streamdicom.codec import DatasetAssembler, DatasetParser
+from streamdicom.codec import DatasetParser, DatasetPipeline
 from streamdicom.errors import InputError, LimitError, RequestError
-from streamdicom.filters.pipeline import Stages
+from streamdicom.filters import Pipeline
 from streamdicom.formats.part10 import Part10Parser
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions
@@ -17,8 +17,6 @@ from streamdicom.web.multipart import DATA, START, MultipartReader
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
-
-__all__ = ["BodyReader", "DocumentReader", "FilesReader", "check_part", "document_options"]
 
 
 class BodyReader(Protocol):
@@ -44,12 +42,12 @@ def document_options(options: ReadOptions, kind: str) -> ReadOptions:
 class DocumentReader:
     """A body that is one document, NDJSON or a DICOM file."""
 
-    def __init__(self, kind: str, options: ReadOptions, *, file_dataset: bool) -> None:
-        self._parser: DatasetAssembler
+    def __init__(self, kind: str, options: ReadOptions, *, as_file: bool) -> None:
+        self._parser: DatasetPipeline
         if kind == FILE:
             self._parser = _file_parser(options, 0)
         else:
-            self._parser = DatasetParser(options=document_options(options, kind), file_dataset=file_dataset)
+            self._parser = DatasetParser(options=document_options(options, kind), as_file=as_file)
         self.feed = self._parser.feed
 
     def close(self) -> Generator[list[Dataset], None, None]:
@@ -60,9 +58,9 @@ class DocumentReader:
         """There is nothing to do."""
 
 
-def _file_parser(options: ReadOptions, index: int) -> DatasetAssembler:
+def _file_parser(options: ReadOptions, index: int) -> DatasetPipeline:
     parser = Part10Parser(options=options, index=index)
-    return DatasetAssembler(parser, Stages.of_reading(options), options, file_dataset=True)
+    return DatasetPipeline(parser, Pipeline.for_reading(options), options, as_file=True)
 
 
 class FilesReader:
@@ -72,13 +70,13 @@ class FilesReader:
         self._multipart = MultipartReader(content.boundary or b"")
         self._options = options
         self._count = 0
-        self._parser: DatasetAssembler | None = None
+        self._parser: DatasetPipeline | None = None
         self._error: InputError | None = None
 
     def feed(self, data: bytes) -> list[Dataset]:
         """Take the next bytes of the body; return the data sets that they complete.
 
-        As with ``EventParser.feed``, a fault raises at the next call if there are data sets before it.
+        As with ``JsonParser.feed``, a fault raises at the next call if there are data sets before it.
         """
         if self._error:
             raise self._error
@@ -126,8 +124,8 @@ def check_part(headers: dict[str, str], number: int, limits: Limits) -> str | No
         RequestError: It is in an encoding of its own, so that its bytes are not what they stand for.
         LimitError: There are too many.
     """
-    if number == limits.parts:
-        raise LimitError(f"a body of more than {number} parts", "parts")
+    if number == limits.multipart_parts:
+        raise LimitError(f"a body of more than {number} parts", "multipart_parts")
     if headers.get("content-transfer-encoding", "binary").lower() not in ("binary", "8bit", "7bit"):
         raise RequestError(f"part {number} of the body has a Content-Transfer-Encoding", 415)
     if headers.get("content-encoding", "identity").lower() != "identity":

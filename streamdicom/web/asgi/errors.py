@@ -10,9 +10,6 @@ from starlette.responses import PlainTextResponse, Response
 
 from streamdicom.errors import InputError, LimitError, RequestError
 
-__all__ = ["exception_handlers", "status_of"]
-
-
 _BODILESS = ("GET", "HEAD")  # methods for which a body means nothing (RFC 9110, section 9.3)
 
 

@@ -14,8 +14,6 @@ from streamdicom.web.asgi.negotiation import read_accept
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["DEFAULT_FORMATTERS", "DICOM_JSON", "DICOM_XML", "JSON", "Body", "Encoder", "Formatter", "new_body"]
-
 
 class Encoder(Protocol):
     """Data sets in, bytes out; see ``DatasetEncoder``."""

@@ -12,8 +12,6 @@ from typing import Protocol, TypeVar
 
 from streamdicom.errors import RequestError
 
-__all__ = ["MediaRange", "Offer", "negotiate", "read_accept"]
-
 
 class Offer(Protocol):
     """What can be had; see ``formatters.Formatter``."""

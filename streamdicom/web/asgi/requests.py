@@ -11,18 +11,16 @@ from anyio.lowlevel import checkpoint
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
-from streamdicom.bulkdata.policy import BulkDataStore
+from streamdicom.bulkdata import BulkDataStore
 from streamdicom.errors import RequestError, TruncatedError
 from streamdicom.limits import Limits
-from streamdicom.options import ReadOptions, given
+from streamdicom.options import ReadOptions, options_or_default
 from streamdicom.web.asgi.bodies import BodyReader, DocumentReader, FilesReader
 from streamdicom.web.asgi.stow_metadata import RelatedReader
 from streamdicom.web.content import FILE, PIECE, Content, ContentDecoder
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
-
-__all__ = ["body_pieces", "iter_request_datasets"]
 
 # A server has many requests at once, so that less of each is in memory than a program would have.
 _DEFAULTS = ReadOptions(spool_threshold=1024 * 1024)
@@ -35,7 +33,7 @@ async def iter_request_datasets(
     *,
     options: ReadOptions | None = None,
     store: BulkDataStore | None = None,
-    file_dataset: bool = False,
+    as_file: bool = False,
     timeout: float | None = 60,
 ) -> AsyncGenerator[Dataset, None]:
     """The data sets in the body of a request, in whichever form its Content-Type says.
@@ -64,7 +62,7 @@ async def iter_request_datasets(
         options: What is taken, what is chosen of it, and what becomes of bulk data. The format is told by the request.
         store: Where the bulk data in parts goes, when all of the body is there and right; the data sets have references
             to it. If it fails at one value it keeps those before. Without a store the values are in the data sets.
-        file_dataset: Whether to make FileDataset objects of JSON and XML too.
+        as_file: Whether to make FileDataset objects of JSON and XML too.
         timeout: Seconds to wait for the next bytes of the body; None to wait for ever.
 
     Raises:
@@ -84,9 +82,9 @@ async def iter_request_datasets(
     >>> asyncio.run(patient_ids(Request(scope, receive)))
     ['17']
     """
-    options = _DEFAULTS if options is None else given(options, ReadOptions)
+    options = _DEFAULTS if options is None else options_or_default(options, ReadOptions)
     content = Content.of(request.headers)
-    reader = _reader(content, request, options, store, file_dataset)
+    reader = _reader(content, request, options, store, as_file)
     try:
         async with aclosing(body_pieces(request, content.coding, options.limits, timeout)) as pieces:
             size = PIECE
@@ -107,13 +105,13 @@ async def iter_request_datasets(
 
 
 def _reader(
-    content: Content, request: Request, options: ReadOptions, store: BulkDataStore | None, file_dataset: bool
+    content: Content, request: Request, options: ReadOptions, store: BulkDataStore | None, as_file: bool
 ) -> BodyReader:
     if content.boundary is None:
-        return DocumentReader(content.kind, options, file_dataset=file_dataset)
+        return DocumentReader(content.kind, options, as_file=as_file)
     if content.kind == FILE:
         return FilesReader(content, options)
-    return RelatedReader(content, str(request.url), options, store, file_dataset=file_dataset)
+    return RelatedReader(content, str(request.url), options, store, as_file=as_file)
 
 
 def _next(batches: Iterator[list[Dataset]]) -> list[Dataset] | None:

@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 
-from streamdicom.options import WriteOptions, given
+from streamdicom.options import WriteOptions, options_or_default
 from streamdicom.web.asgi.blocks import AsyncSource, Blocks, ThreadSource
 from streamdicom.web.asgi.formatters import DEFAULT_FORMATTERS, DICOM_JSON, DICOM_XML, Formatter, new_body
 from streamdicom.web.asgi.negotiation import negotiate
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
     from starlette.background import BackgroundTask
     from starlette.types import Message, Receive, Scope, Send
-
-__all__ = ["DatasetResponse", "DicomJSONResponse", "DicomXMLResponse", "negotiated_response"]
 
 Datasets: TypeAlias = "Dataset | Iterable[Dataset] | AsyncIterable[Dataset]"
 
@@ -71,7 +69,7 @@ class DatasetResponse(Response):
         from pydicom.dataset import Dataset
 
         is_one = isinstance(datasets, Dataset)
-        body = new_body(formatter, given(options, WriteOptions), array=not is_one)
+        body = new_body(formatter, options_or_default(options, WriteOptions), array=not is_one)
         self.status_code = status_code
         self.media_type = body.content_type
         self.background = background

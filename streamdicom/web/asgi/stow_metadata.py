@@ -14,16 +14,13 @@ from itertools import chain
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
-from streamdicom.bulkdata.fragment_body import LONGEST_FRAGMENT, write_parts
-from streamdicom.bulkdata.policy import BulkDataInfo, BulkDataStore
-from streamdicom.codec import DatasetAssembler, stream_reading
-from streamdicom.dicom.uids import is_uid
-from streamdicom.dicom.value_stream import decode_value
+from streamdicom.bulkdata import LONGEST_FRAGMENT, BulkDataInfo, BulkDataStore, write_parts
+from streamdicom.codec import DatasetPipeline, reading_pipeline
+from streamdicom.dicom import decode_value, is_uid
 from streamdicom.errors import InputError, LimitError, RequestError
 from streamdicom.events import BULK_DATA, ELEMENT, END_DATASET, START_DATASET, Event
-from streamdicom.filters.bulk_data import Place, fragment_events
-from streamdicom.io.spool import SpoolFile
-from streamdicom.io.targets import CHUNK
+from streamdicom.filters import Position, fragment_events
+from streamdicom.io import CHUNK, SpoolFile
 from streamdicom.options import ReadOptions
 from streamdicom.web.asgi.bodies import check_part, document_options
 from streamdicom.web.content import JSON, Content, media_type
@@ -31,8 +28,6 @@ from streamdicom.web.multipart import DATA, START, MultipartReader
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
-
-__all__ = ["RelatedReader"]
 
 
 _TRANSFER_SYNTAX = 0x00020010
@@ -114,21 +109,21 @@ class RelatedReader:
         url: That of the request, which what is relative is relative to (RFC 2557 5).
         options: What is taken of the metadata, and what becomes of references that no part is for.
         store: Where bulk data goes; None to have the values in the data sets.
-        file_dataset: Whether to make FileDataset objects.
+        as_file: Whether to make FileDataset objects.
 
     Raises:
         RequestError: The media type has no boundary.
     """
 
     def __init__(
-        self, content: Content, url: str, options: ReadOptions, store: BulkDataStore | None, *, file_dataset: bool
+        self, content: Content, url: str, options: ReadOptions, store: BulkDataStore | None, *, as_file: bool
     ) -> None:
         self._multipart = MultipartReader(content.boundary or b"")
         self._kind = content.kind
         self._url = url
         self._options = document_options(options, content.kind)
         self._store = store
-        self._file_dataset = file_dataset
+        self._file_dataset = as_file
         self._file = SpoolFile()
         self._count = 0
         self._part: _Part | None = None  # that is open
@@ -210,7 +205,7 @@ class RelatedReader:
         options = replace(self._options, on_deviation=_ignore, bulk_data_store=None, bulk_data_uri_handler=None)
         for _ in self._read(options, _checked):
             pass
-        if options.include or options.exclude or options.select:
+        if options.include or options.exclude or options.where:
             return  # what is left out may have references
         for part in self._bulk.values():
             if not part.info:
@@ -220,8 +215,8 @@ class RelatedReader:
         """The data sets of the metadata, with what stands there for the references to parts."""
         for number, part in enumerate(self._metadata):
             linker = _Linker(self._bulk, (part.address, self._url), number, replaced)
-            parser, stages = stream_reading(options)
-            assembler = DatasetAssembler(parser, stages, options, file_dataset=self._file_dataset, last=linker.run)
+            parser, stages = reading_pipeline(options)
+            assembler = DatasetPipeline(parser, stages, options, as_file=self._file_dataset, last=linker.run)
             try:
                 for piece in part.pieces(CHUNK):
                     yield assembler.feed(piece)
@@ -239,10 +234,10 @@ def _ignore(_: object) -> None:
 
 # --- references ------------------------------------------------------------------------------------------------
 
-_Replaced = Callable[[_Part, Event, Place], Iterable[Event]]
+_Replaced = Callable[[_Part, Event, Position], Iterable[Event]]
 
 
-def _checked(part: _Part, event: Event, place: Place) -> Iterable[Event]:
+def _checked(part: _Part, event: Event, place: Position) -> Iterable[Event]:
     """Take note of a reference to a part; there is an empty element in its place."""
     _, tag, vr, _ = event
     if part.name not in _PLAIN and tag != _ENCAPSULATED_DOCUMENT:
@@ -264,7 +259,7 @@ def _fault_of_compressed(part: _Part, tag: int, vr: str) -> str | None:
     return "is too long for compressed pixel data" if part.end - part.start >= LONGEST_FRAGMENT else None
 
 
-def _placed(part: _Part, event: Event, place: Place, *, uris: dict[int, str]) -> Iterable[Event]:
+def _placed(part: _Part, event: Event, place: Position, *, uris: dict[int, str]) -> Iterable[Event]:
     """The value, or what refers to it where it is now."""
     _, tag, vr, _ = event
     if part.number in uris:
@@ -287,7 +282,7 @@ class _Linker:
         self._bases = bases
         self._number = number
         self._replaced = replaced
-        self._place = Place()
+        self._place = Position()
         self._syntax = ""  # of the compressed pixel data in the data set
 
     def run(self, events: Iterable[Event]) -> Iterator[Event]:

@@ -13,11 +13,11 @@ from urllib.parse import urljoin
 
 from httpx2 import URL, Client, HTTPError, NetworkError, RemoteProtocolError, TimeoutException
 
-from streamdicom.bulkdata.policy import BulkDataInfo
+from streamdicom.bulkdata import BulkDataInfo
 from streamdicom.errors import BulkDataError, LimitError, OutputError, RequestError, ResponseError, TruncatedError
 from streamdicom.limits import Limits
-from streamdicom.options import ReadOptions, given
-from streamdicom.web.asgi.bodies import check_part
+from streamdicom.options import ReadOptions, options_or_default
+from streamdicom.web.asgi import check_part
 from streamdicom.web.client.http import Exchange, Response, oserror, url_of
 from streamdicom.web.client.paging import Fetch, Retrieval, Search, level_of, status_text
 from streamdicom.web.content import media_type
@@ -25,8 +25,6 @@ from streamdicom.web.multipart import DATA, START, MultipartReader
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
-
-__all__ = ["HttpStore", "fetch_datasets"]
 
 _ACCEPT = "application/dicom+json"
 _OCTETS = "application/octet-stream"
@@ -43,7 +41,7 @@ def fetch_datasets(
     options: ReadOptions | None = None,
     page_size: int = 1000,
     origins: Iterable[str] = (),
-    file_dataset: bool = False,
+    as_file: bool = False,
 ) -> Iterator[Dataset]:
     """The data sets that a DICOMweb server answers with, each as soon as it is complete.
 
@@ -69,7 +67,7 @@ def fetch_datasets(
         page_size: Results of a search to ask for at once.
         origins: Which other origins, such as ``https://host:8443``, the server may redirect to. Nothing of the client
             but its time-outs is used for them, so that credentials go to the server alone.
-        file_dataset: Whether to make FileDataset objects.
+        as_file: Whether to make FileDataset objects.
 
     Raises:
         ValueError: The URL, an origin or the size of a page is none.
@@ -89,14 +87,14 @@ def fetch_datasets(
     True
     """
     target = url_of(url)
-    options = given(options, ReadOptions)
+    options = options_or_default(options, ReadOptions)
     query = target.query.decode("ascii")
     level = level_of(target.path)
     fetch: Fetch
     if level is None:
-        fetch = Retrieval(query, options, file_dataset=file_dataset)
+        fetch = Retrieval(query, options, as_file=as_file)
     else:
-        fetch = Search(query, options, level, page_size, file_dataset=file_dataset)
+        fetch = Search(query, options, level, page_size, as_file=as_file)
     return _datasets(fetch, target, Exchange(target, client, origins, options.limits))
 
 
@@ -149,7 +147,7 @@ class HttpStore:
         url: Any absolute URL of the server; what a relative reference is relative to.
         client: As for ``fetch_datasets``; without it each value has a connection of its own.
         origins: As for ``fetch_datasets``.
-        limits: ``spooled_size`` bounds a value, and ``expansion`` what comes out of a compressed answer.
+        limits: ``spooled_size`` bounds a value, and ``max_expansion_ratio`` what comes out of a compressed answer.
 
     Raises:
         ValueError: The URL or an origin is none.

@@ -15,8 +15,6 @@ from streamdicom.errors import ResponseError
 from streamdicom.limits import Limits
 from streamdicom.web.content import ContentDecoder
 
-__all__ = ["Exchange", "Response", "oserror", "url_of"]
-
 _TIMEOUT = 30.0  # seconds without a byte, unless the caller's client has another
 _MOST_REDIRECTS = 5
 _LONGEST_URL = 8192
@@ -73,7 +71,7 @@ class Exchange:
         url: Whose origin is asked (RFC 9110 4.3.1: scheme, host and port).
         client: What has the credentials; without one there are none but those in the URL.
         origins: Which others may be asked.
-        limits: ``expansion`` bounds what comes out of a compressed body.
+        limits: ``max_expansion_ratio`` bounds what comes out of a compressed body.
 
     Raises:
         ValueError: Of the origins one is none.

@@ -16,20 +16,18 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urljoin
 
-from streamdicom.codec import DatasetAssembler
-from streamdicom.converters.registry import converters_in_force
+from streamdicom.codec import DatasetPipeline
+from streamdicom.converters import converters_in_force
 from streamdicom.deviations import Deviation
 from streamdicom.errors import RequestError, ResponseError, StreamDicomError, TruncatedError, TruncatedResult
 from streamdicom.events import BULK_DATA, ELEMENT, END_DATASET, END_SEQUENCE, START_DATASET, START_SEQUENCE, Event
-from streamdicom.filters.pipeline import Stages
-from streamdicom.formats.spec import StreamParser
+from streamdicom.filters import Pipeline
+from streamdicom.formats import EventParser
 from streamdicom.options import ReadOptions
 from streamdicom.web.content import JSON, kind_of, media_type
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
-
-__all__ = ["Fetch", "Head", "Retrieval", "Search", "level_of", "status_text"]
 
 _SOP_INSTANCE_UID = 0x00080018
 # By the last name in the path of a search (PS3.18 table 10.6.1-1), the UID that no two of its results have in common.
@@ -38,7 +36,7 @@ _PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds before each attempt to go on after a b
 _MOST_UNNAMED = 100  # pages that cannot be told from the one before; a server may send the first one for ever
 _GONE = frozenset({502, 503, 504})  # a gateway whose server has gone, perhaps to come back
 
-# Events come at least every few times ``Limits.string_segment``, unless there is nothing but white space.
+# Events come at least every few times ``Limits.segment_size``, unless there is nothing but white space.
 _MOST_WITHOUT_EVENTS = 16 * 1024 * 1024
 _LONGEST_WITHOUT_EVENTS = 60.0  # seconds
 
@@ -111,7 +109,7 @@ class _Answer:
     ) -> None:
         if passed and options.on_deviation:
             options = replace(options, on_deviation=_only_from(passed, options.on_deviation))
-        self._parser = StreamParser(options=options)
+        self._parser = EventParser(options=options)
         self._url = url
         self._uid = uid
         self._passed = passed
@@ -130,7 +128,7 @@ class _Answer:
 
     @property
     def error(self) -> StreamDicomError | None:
-        """As for ``StreamParser``."""
+        """As for ``EventParser``."""
         return self._parser.error
 
     def feed(self, data: bytes) -> list[Event]:
@@ -207,21 +205,21 @@ class Fetch(ABC):
     Args:
         query: The query of the URL.
         options: What is taken, what is chosen of it, and what becomes of bulk data.
-        file_dataset: Whether to make FileDataset objects.
+        as_file: Whether to make FileDataset objects.
     """
 
-    def __init__(self, query: str, options: ReadOptions, *, file_dataset: bool = False) -> None:
+    def __init__(self, query: str, options: ReadOptions, *, as_file: bool = False) -> None:
         self.query = query
         self.is_done = False
         self.has_begun = False  # whether the server has answered at all
         # Chosen now, because what is in force here may not be when the next answer comes.
         self._options = replace(options, format="json", converters=converters_in_force(options.converters))
-        self._file_dataset = file_dataset
+        self._file_dataset = as_file
         self._count = 0  # data sets that have come, whether or not the options choose them
         self._failures = 0
         self._is_cut = False  # whether the server says that it has more than is in the answer
         self._answer: _Answer | None = None
-        self._assembler: DatasetAssembler | None = None
+        self._assembler: DatasetPipeline | None = None
         self._idle_size = 0  # bytes since the last event
         self._idle_seconds = 0.0
 
@@ -244,8 +242,8 @@ class Fetch(ABC):
             return False
         _check_type(head)
         self._answer = answer
-        self._assembler = DatasetAssembler(
-            answer, Stages.of_reading(self._options), self._options, file_dataset=self._file_dataset
+        self._assembler = DatasetPipeline(
+            answer, Pipeline.for_reading(self._options), self._options, as_file=self._file_dataset
         )
         self._idle_size, self._idle_seconds = 0, 0.0
         return True
@@ -380,7 +378,7 @@ class Search(Fetch):
         options: As for ``Fetch``.
         uid: What ``level_of`` says of the path.
         page_size: Results to ask for at once.
-        file_dataset: As for ``Fetch``.
+        as_file: As for ``Fetch``.
 
     Raises:
         ValueError: The limit, the offset or the page size is none.
@@ -389,10 +387,8 @@ class Search(Fetch):
     'PatientID=17&offset=10&limit=20'
     """
 
-    def __init__(
-        self, query: str, options: ReadOptions, uid: int, page_size: int, *, file_dataset: bool = False
-    ) -> None:
-        super().__init__(query, options, file_dataset=file_dataset)
+    def __init__(self, query: str, options: ReadOptions, uid: int, page_size: int, *, as_file: bool = False) -> None:
+        super().__init__(query, options, as_file=as_file)
         if page_size < 1:
             raise ValueError(f"page_size must be at least 1, not {page_size}")
         items = [item for item in query.split("&") if item]

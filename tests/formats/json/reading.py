@@ -10,14 +10,14 @@ import pytest
 
 from streamdicom.errors import InputError
 from streamdicom.events import Event, EventType
-from streamdicom.formats.json import EventParser
+from streamdicom.formats.json import JsonParser
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions
 
 TAG, KEY = 0x00091001, "00091001"
 MARK = "\u25b6"  # stands before the byte whose offset an error or a deviation has
 OTHER = '{"00100020":{"vr":"LO","Value":["17"]}}'
-SMALL = Limits(string_segment=12, held_values=3)
+SMALL = Limits(segment_size=12, values_per_event=3)
 
 # An event as it is compared: by names, and with the repr of its value, so that 1, 1.0 and True differ, and NaN is NaN.
 Shown = tuple[str, str, str, str]
@@ -83,7 +83,7 @@ def ways_to_cut(data: bytes) -> list[list[bytes]]:
 
 def run(chunks: Iterable[bytes], options: ReadOptions) -> tuple[list[Shown], InputError | None]:
     """All events, and the error that ended the stream; makes sure that the error is sticky."""
-    parser = EventParser(options=options)
+    parser = JsonParser(options=options)
     events: list[Event] = []
     try:
         for chunk in chunks:

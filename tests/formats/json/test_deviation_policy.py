@@ -15,7 +15,7 @@ import streamdicom
 from streamdicom import DEVIATIONS, Deviation, DeviationLog, DeviationWarning, Severity
 from streamdicom.errors import DicomJsonError, InputError, JsonSyntaxError, LimitError
 from streamdicom.events import Event, EventType
-from streamdicom.formats.json import EventParser
+from streamdicom.formats.json import JsonParser
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions
 from tests.formats.json.reading import (
@@ -668,7 +668,7 @@ def test_what_somebody_raises_who_is_told_of_a_departure_ends_the_stream() -> No
         raise Stopped
 
     text = b'[{"00100020":{"vr":"LO","value":["1"]}},{"00100020":{"vr":"LO","Value":["2"]}}]'
-    parser = EventParser(options=ReadOptions(on_deviation=stop))
+    parser = JsonParser(options=ReadOptions(on_deviation=stop))
     with pytest.raises(Stopped):
         parser.feed(text[:40])
     for again in (lambda: parser.feed(text[40:]), parser.close):
@@ -680,7 +680,7 @@ def test_what_somebody_raises_who_is_told_of_a_departure_ends_the_stream() -> No
 
 def test_a_warning_that_is_an_error_ends_the_stream() -> None:
     text = b'[{"00100020":{"vr":"LO","value":["1"],"x":[1]}},{"00100020":{"vr":"LO","Value":["2"]}}]'
-    parser = EventParser()
+    parser = JsonParser()
     with pytest.raises(DeviationWarning):  # pytest makes errors of warnings
         parser.feed(text[:50])
     with pytest.raises(InputError, match="stopped by DeviationWarning"):
@@ -769,7 +769,7 @@ def test_a_wrong_value_in_parts_is_empty_or_ends_its_element(
 
 def test_what_is_too_long_to_be_kept_says_so() -> None:
     text = f'{{"{KEY}":{{"vr":"US","Value":[["{"ab" * 20}"]]}}{AFTER}'
-    events, deviations, error = _read(text, ReadOptions(on_error="keep", limits=Limits(string_segment=40)))
+    events, deviations, error = _read(text, ReadOptions(on_error="keep", limits=Limits(segment_size=40)))
     assert error is None
     assert events == shown(in_dataset([ID]))
     assert "too long to be kept" in deviations[0].message
@@ -785,7 +785,7 @@ def test_long_binary_for_another_vr_is_unknown_bytes() -> None:
 def test_fragments_of_any_length_are_taken_up_to_the_limit() -> None:
     base64 = "AAAA" * 100
     text = f'{{"7FE00010":{{"vr":"OB","DataFragment":[null,{{"InlineBinary":"{base64}"}},{{"InlineBinary":"/9g="}}]}}}}'
-    limits = Limits(string_segment=12, value_length=600)
+    limits = Limits(segment_size=12, value_length=600)
     events, _, error = _read(text, ReadOptions(limits=limits))
     assert error is None
     assert [event[3] for event in events if event[0] == "START_FRAGMENT"] == ["0", "300", "2"]
@@ -801,7 +801,7 @@ def test_an_element_that_comes_again_is_found_among_thousands() -> None:
     keys = [f'"{0x00091000 + 2 * n:08X}":{{"vr":"LO"}}' for n in range(4096)]
     again = [keys[4095], keys[100], '"00091001":{"vr":"LO"}', '"00091001":{"vr":"LO"}']
     log = DeviationLog()
-    parser = EventParser(options=ReadOptions(on_deviation=log))
+    parser = JsonParser(options=ReadOptions(on_deviation=log))
     text = f"{{{','.join([*keys, *again])}}}".encode()
     events = [event for piece in pieces_of(text, 1000) for event in parser.feed(piece)]
     assert log.counts == {"duplicate-key": 3, "key-order": 1}

@@ -1,4 +1,4 @@
-"""The EventParser: every case is fed whole and in pieces, alone and beside other data sets."""
+"""The JsonParser: every case is fed whole and in pieces, alone and beside other data sets."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from streamdicom.deviations import Deviation
 from streamdicom.dicom.vr import VRS
 from streamdicom.errors import DicomJsonError, InputError, JsonSyntaxError, LimitError, Location, TruncatedError
 from streamdicom.events import Event, EventType
-from streamdicom.formats.json import EventParser
+from streamdicom.formats.json import JsonParser
 from streamdicom.formats.json.canonical import members
-from streamdicom.jsontext import JsonReader, TokenType
+from streamdicom.jsontext import JsonTokenizer, TokenType
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions
 from tests.formats.json.reading import (
@@ -438,7 +438,7 @@ def test_long_base64_of_every_length_is_what_base64_decodes(
         encoded = base64.b64encode(data[:length]).decode()
         inline = f'"InlineBinary":"{encoded.replace("/", slash)}"'
         text = attribute(f'"vr":"OB",{inline}' if vr_first else f'{inline},"vr":"OB"')
-        parser = EventParser(options=ReadOptions(limits=Limits(string_segment=segment)))
+        parser = JsonParser(options=ReadOptions(limits=Limits(segment_size=segment)))
         events = parser.feed(text.encode())
         assert parser.close() == []
         assert _joined(events) == base64.b64decode(encoded)
@@ -480,7 +480,7 @@ class Fault:
 
 
 def too_long(name: str, text: str, words: str, before: Sequence[Event] = ()) -> Fault:
-    return Fault(name, text, words, LimitError, before=before, limit="string_segment", limits=SMALL)
+    return Fault(name, text, words, LimitError, before=before, limit="segment_size", limits=SMALL)
 
 
 def wrong_values() -> list[Fault]:
@@ -871,17 +871,17 @@ def test_a_fault_is_an_error_with_its_place(fault: Fault) -> None:
 def test_more_values_than_can_be_held_need_their_vr_before_them(values: str) -> None:
     events, error = read_badly(attribute(f'"Value":[{values}],"vr":"LO"'), ReadOptions(limits=SMALL))
     assert isinstance(error, LimitError)
-    assert error.limit == "held_values"
+    assert error.limit == "values_per_event"
     assert error.location.tag_path == KEY
     assert events == shown(in_dataset([])[:1])
 
 
 def test_longer_values_than_can_be_held_name_the_limit_that_helps() -> None:
     text = attribute('"Value":[1234567,8901234],"vr":"DS"')
-    _, error = read_badly(text, ReadOptions(limits=Limits(string_segment=12)))
+    _, error = read_badly(text, ReadOptions(limits=Limits(segment_size=12)))
     assert isinstance(error, LimitError)
-    assert error.limit == "string_segment"
-    events = read_well(text, ReadOptions(limits=Limits(string_segment=14)))
+    assert error.limit == "segment_size"
+    events = read_well(text, ReadOptions(limits=Limits(segment_size=14)))
     assert events == shown(in_dataset([element("DS", "1234567", "8901234")]))
 
 
@@ -906,7 +906,7 @@ def test_a_vr_that_is_not_the_one_of_the_data_dictionary_comes_too_late() -> Non
     text = '{"30060050":{"Value":[1,2,3,4],"vr":"FD"}}'
     events, error = read_badly(text, ReadOptions(limits=SMALL))
     assert isinstance(error, LimitError)
-    assert error.limit == "held_values"
+    assert error.limit == "values_per_event"
     assert error.location == Location(text.index('"FD"'), 0, "30060050")
     assert events == shown(in_dataset(in_parts(0x30060050, "DS", ("1", "2", "3"))[:-1])[:-1])
 
@@ -1154,7 +1154,7 @@ def test_what_is_truncated_has_the_path_that_was_reached(text: str, path: str) -
 
 
 def test_events_before_a_fault_are_delivered_by_the_call_that_finds_it() -> None:
-    parser = EventParser()
+    parser = JsonParser()
     events = parser.feed(f"[{OTHER},5,".encode())
     assert shown(events) == shown(other(0))
     assert isinstance(parser.error, DicomJsonError)
@@ -1164,7 +1164,7 @@ def test_events_before_a_fault_are_delivered_by_the_call_that_finds_it() -> None
 
 
 def test_a_fault_without_events_before_it_raises_at_once() -> None:
-    parser = EventParser()
+    parser = JsonParser()
     assert parser.error is None
     with pytest.raises(DicomJsonError) as caught:
         parser.feed(b"5 ")
@@ -1179,7 +1179,7 @@ def test_the_message_never_has_values_of_the_document() -> None:
 
 
 def test_bytes_consumed_counts_what_the_events_account_for() -> None:
-    parser = EventParser()
+    parser = JsonParser()
     parser.feed(OTHER.encode())
     assert parser.bytes_consumed == len(OTHER)
     parser.feed(b" \n")
@@ -1188,7 +1188,7 @@ def test_bytes_consumed_counts_what_the_events_account_for() -> None:
 
 
 def test_nothing_can_be_fed_behind_the_end() -> None:
-    parser = EventParser()
+    parser = JsonParser()
     parser.feed(OTHER.encode())
     assert parser.close() == []
     with pytest.raises(ValueError, match="after close"):
@@ -1257,7 +1257,7 @@ COME_AS_TOKENS = [
 
 
 def has_whole_member(text: str, limits: Limits) -> bool:
-    reader = JsonReader(limits, lenient=True, members=members(limits))
+    reader = JsonTokenizer(limits, lenient=True, members=members(limits))
     return any(kind == TokenType.MEMBER for kind, _ in reader.feed(text.encode()))
 
 
@@ -1286,11 +1286,11 @@ def test_attributes_that_do_not_come_whole(text: str) -> None:
 @pytest.mark.parametrize(
     ("limits", "text", "parts"),
     [
-        (Limits(held_values=1), '"vr":"US","Value":[1,2]', [(1,), (2,)]),
-        (Limits(held_values=2), '"vr":"US","Value":[1,2,3]', [(1, 2), (3,)]),
-        (Limits(held_values=2), '"vr":"LO","Value":["a","b","c"]', [("a", "b"), ("c",)]),
-        (Limits(string_segment=12), '"vr":"LO","Value":["abcdef","ghijkl","m"]', [("abcdef", "ghijkl"), ("m",)]),
-        (Limits(string_segment=12), '"vr":"UL","Value":[1234567890,1234567890]', [(1234567890,), (1234567890,)]),
+        (Limits(values_per_event=1), '"vr":"US","Value":[1,2]', [(1,), (2,)]),
+        (Limits(values_per_event=2), '"vr":"US","Value":[1,2,3]', [(1, 2), (3,)]),
+        (Limits(values_per_event=2), '"vr":"LO","Value":["a","b","c"]', [("a", "b"), ("c",)]),
+        (Limits(segment_size=12), '"vr":"LO","Value":["abcdef","ghijkl","m"]', [("abcdef", "ghijkl"), ("m",)]),
+        (Limits(segment_size=12), '"vr":"UL","Value":[1234567890,1234567890]', [(1234567890,), (1234567890,)]),
     ],
 )
 def test_limits_are_the_same_for_what_comes_whole(limits: Limits, text: str, parts: list[tuple[Any, ...]]) -> None:

@@ -1,4 +1,4 @@
-"""The EventWriter over a JsonWriter: what it writes, and what it refuses."""
+"""The JsonWriter over a JsonEmitter: what it writes, and what it refuses."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pydicom.encaps import generate_fragments
 from streamdicom.dicom.vr import VRS
 from streamdicom.errors import LimitError, Location, OutputError
 from streamdicom.events import Event, EventType
-from streamdicom.formats.json import EventParser, EventWriter, element_text
-from streamdicom.jsontext import JsonReader, JsonWriter
+from streamdicom.formats.json import JsonParser, JsonWriter, element_text
+from streamdicom.jsontext import JsonEmitter, JsonTokenizer
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, WriteOptions
 from tests.support.memory import peak
@@ -96,8 +96,8 @@ def write(
     options: WriteOptions | None = None,
 ) -> str:
     blocks: list[bytes] = []
-    json_writer = JsonWriter(blocks.append, indent=indent)
-    event_writer = EventWriter(json_writer, array=array, options=options)
+    json_writer = JsonEmitter(blocks.append, indent=indent)
+    event_writer = JsonWriter(json_writer, array=array, options=options)
     event_writer.write_all(events)
     event_writer.close()
     json_writer.close()
@@ -106,7 +106,7 @@ def write(
 
 def refused(events: Sequence[Event], *, array: bool = False, options: WriteOptions | None = None) -> OutputError:
     """The error of the last of some events, of which the others are right; makes sure that it is sticky."""
-    event_writer = EventWriter(JsonWriter(lambda _: None), array=array, options=options)
+    event_writer = JsonWriter(JsonEmitter(lambda _: None), array=array, options=options)
     event_writer.write_all(events[:-1])
     with pytest.raises(OutputError) as caught:
         event_writer.write(events[-1])
@@ -402,7 +402,7 @@ def test_an_indent_is_laid_out_as_the_json_module_does(events: list[Event], memb
 
 @pytest.mark.parametrize(("events", "members"), cases(CANONICAL))
 def test_what_is_written_reads_as_the_same(events: list[Event], members: str) -> None:
-    parser = EventParser(options=ReadOptions(deviations={"not-a-number": "ignore"}))
+    parser = JsonParser(options=ReadOptions(deviations={"not-a-number": "ignore"}))
     read = parser.feed(write([START, *events, END]).encode())
     assert parser.close() == []
     assert json.loads(write(read)) == json.loads(f"{{{members}}}")
@@ -410,8 +410,8 @@ def test_what_is_written_reads_as_the_same(events: list[Event], members: str) ->
 
 def test_empty_values_before_the_first_are_only_counted() -> None:
     blocks: list[bytes] = []
-    json_writer = JsonWriter(blocks.append)
-    writer = EventWriter(json_writer, array=False)
+    json_writer = JsonEmitter(blocks.append)
+    writer = JsonWriter(json_writer, array=False)
     count = 1_000_000
     batches = repeat(some(*[""] * 1000), count // 1000)
     assert peak(lambda: writer.write_all(chain([START, parts("UC")[0]], batches))) < 2**20
@@ -633,7 +633,7 @@ def test_an_event_out_of_order_is_refused(place: str, kind: EventType) -> None:
     if place in IN_BYTES and kind in LEGAL[place]:
         event = (kind, 0, "", b"a" if place != "fragment" or kind == EventType.SEGMENT else b"ab")
     if kind in LEGAL[place]:
-        EventWriter(JsonWriter(lambda _: None)).write_all([*PLACES[place], event])
+        JsonWriter(JsonEmitter(lambda _: None)).write_all([*PLACES[place], event])
     else:
         assert f"no {kind.name} may come here" in refused([*PLACES[place], event], array=True).message
 
@@ -651,7 +651,7 @@ def test_the_place_that_the_maker_of_the_events_tells_stays() -> None:
         raise OutputError("no such value", place)
 
     with pytest.raises(OutputError) as caught:
-        EventWriter(JsonWriter(lambda _: None)).write_all(events())
+        JsonWriter(JsonEmitter(lambda _: None)).write_all(events())
     assert caught.value.location == place
 
 
@@ -682,7 +682,7 @@ def test_a_second_data_set_needs_an_array() -> None:
 )
 @pytest.mark.parametrize("array", [True, False])
 def test_close_refuses_a_data_set_that_is_open(events: list[Event], path: str, array: bool) -> None:
-    event_writer = EventWriter(JsonWriter(lambda _: None), array=array)
+    event_writer = JsonWriter(JsonEmitter(lambda _: None), array=array)
     event_writer.write_all(events)
     with pytest.raises(OutputError, match="not complete") as caught:
         event_writer.close()
@@ -823,7 +823,7 @@ def test_sequences_nest_as_deep_as_the_options_allow(array: bool, depth: int, mo
     name = element("PN", ("a", "", ""))
     for indent in (None, 1):
         text = write([START, *nested(most, name), END], array=array, options=options, indent=indent)
-        reader = EventParser(options=ReadOptions(limits=Limits(depth=depth)))
+        reader = JsonParser(options=ReadOptions(limits=Limits(depth=depth)))
         assert name in reader.feed(text.encode())
     events = [START, *nested(most + 1)]
     error = refused(events[: 2 * most + 2], array=array, options=options)
@@ -848,13 +848,13 @@ def many_references() -> list[Event]:
 @pytest.mark.parametrize("events", [many_elements(), many_references()], ids=["elements", "bulk data"])
 def test_members_go_out_before_their_data_set_ends(events: list[Event]) -> None:
     blocks: list[bytes] = []
-    json_writer = JsonWriter(blocks.append)
-    EventWriter(json_writer, array=False).write_all([START, *events])
+    json_writer = JsonEmitter(blocks.append)
+    JsonWriter(json_writer, array=False).write_all([START, *events])
     assert sum(map(len, blocks)) > 1_000_000 - 200_000
 
 
 def test_more_tags_than_are_known_by_heart_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(element_text, "_MOST_KNOWN", 2)
+    monkeypatch.setattr(element_text, "_MAX_KNOWN", 2)
     elements = [element("US", number, tag=TAG + number) for number in range(8)]
     parsed = json.loads(write([START, *elements, END, START, *elements, END], array=True))
     assert parsed == [{f"{TAG + number:08X}": {"vr": "US", "Value": [number]} for number in range(8)}] * 2
@@ -862,8 +862,8 @@ def test_more_tags_than_are_known_by_heart_are_written(monkeypatch: pytest.Monke
 
 def test_escapes_on_request_are_for_all_texts() -> None:
     blocks: list[bytes] = []
-    json_writer = JsonWriter(blocks.append, ensure_ascii=True)
-    EventWriter(json_writer, array=False).write_all([START, element("LO", "\u00e9"), END])
+    json_writer = JsonEmitter(blocks.append, ensure_ascii=True)
+    JsonWriter(json_writer, array=False).write_all([START, element("LO", "\u00e9"), END])
     json_writer.close()
     assert b"".join(blocks) == b'{"00091001":{"vr":"LO","Value":["\\u00e9"]}}'
 
@@ -927,7 +927,7 @@ def test_a_number_that_readers_take_for_too_long_is_text(text: str, handling: An
         for events in ([element(vr, "1", text)], parts(vr, some("1", text))):
             written = write([START, *events, END], options=WriteOptions(number_handling=handling))
             assert f',"{text}"]' in written
-            parser = EventParser(options=ReadOptions(on_deviation=lambda _: None))
+            parser = JsonParser(options=ReadOptions(on_deviation=lambda _: None))
             assert len(parser.feed(written.encode())) >= 3
             assert parser.close() == []
 
@@ -1101,14 +1101,16 @@ RETIRED = 0x00080010  # Recognition Code
 def test_retired_elements_are_left_out_on_request(events: list[Event]) -> None:
     around = [START, element("CS", tag=0x00080008), *events, element("LO", "a"), END]
     assert '"00080010"' in write(around)
-    assert write(around, options=WriteOptions(retired=False)) == (
+    assert write(around, options=WriteOptions(include_retired=False)) == (
         '{"00080008":{"vr":"CS"},"00091001":{"vr":"LO","Value":["a"]}}'
     )
 
 
 @pytest.mark.parametrize("event", [element("LO", tag=2**32), bulk_data("OB", tag=2**32), sequence(tag=2**32)[0]])
 @pytest.mark.parametrize(
-    "options", [WriteOptions(), WriteOptions(retired=False, keys="camel", write_name=True)], ids=["default", "names"]
+    "options",
+    [WriteOptions(), WriteOptions(include_retired=False, keys="camel", write_name=True)],
+    ids=["default", "names"],
 )
 def test_what_is_no_tag_is_refused_whatever_is_left_out(event: Event, options: WriteOptions) -> None:
     assert refused([START, event], options=options).message == "not a tag of 32 bits"
@@ -1116,7 +1118,7 @@ def test_what_is_no_tag_is_refused_whatever_is_left_out(event: Event, options: W
 
 def test_what_the_dictionary_does_not_know_is_not_retired() -> None:
     events = [START, element("LO", tag=TAG), element("US", tag=OVERLAY), element("LO", tag=0x7FE10010), END]
-    assert write(events, options=WriteOptions(retired=False)) == write(events)
+    assert write(events, options=WriteOptions(include_retired=False)) == write(events)
 
 
 # --- the options: documents ------------------------------------------------------------------------------------------
@@ -1127,8 +1129,8 @@ def test_ndjson_has_each_data_set_on_a_line() -> None:
     events = [START, element("LT", "a\nb\r\u2028"), END, START, END, START, *sequence([]), END]
     for array in (False, True):
         blocks: list[bytes] = []
-        json_writer = JsonWriter(blocks.append, multiple=True, trailing_newline=True)
-        event_writer = EventWriter(json_writer, array=array, options=options)
+        json_writer = JsonEmitter(blocks.append, multiple=True, trailing_newline=True)
+        event_writer = JsonWriter(json_writer, array=array, options=options)
         for event in events:
             event_writer.write(event)
         event_writer.close()
@@ -1201,9 +1203,9 @@ def test_an_element_in_a_form_of_its_own_nests_as_deep_as_the_rest(array: bool) 
         closed = [*[sequence([], tag=SEQ)[2], sequence([], tag=SEQ)[3]] * around, END]
         text = "[" * depth + "]" * depth
         written = write([*opened, json_element(text, ROWS), *closed], array=array, options=options)
-        assert list(JsonReader(limits).read([written.encode()]))
+        assert list(JsonTokenizer(limits).read([written.encode()]))
         with pytest.raises(LimitError):
-            list(JsonReader(limits).read([written.replace(text, f"[{text}]").encode()]))
+            list(JsonTokenizer(limits).read([written.replace(text, f"[{text}]").encode()]))
         error = refused([*opened, json_element(f"[{text}]", ROWS)], array=array, options=options)
         assert "too deep" in error.message
 

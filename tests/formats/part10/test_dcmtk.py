@@ -16,7 +16,7 @@ import pytest
 
 import streamdicom
 from streamdicom import WriteOptions
-from streamdicom.filters.where import needed_file_meta
+from streamdicom.filters.file_meta import needed_file_meta
 
 pytestmark = [
     pytest.mark.skipif(not shutil.which("dcmdump"), reason="dcmdump is not installed (Debian package dcmtk)"),

@@ -15,7 +15,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 import streamdicom
 from streamdicom import InputError, OutputError, WriteOptions
-from streamdicom.filters.where import needed_file_meta
+from streamdicom.filters.file_meta import needed_file_meta
 
 _ROOT = Path(pydicom.__file__).parent / "data" / "test_files"
 

@@ -1075,7 +1075,7 @@ def test_a_value_that_cannot_come_in_segments_is_bounded(vr: str) -> None:
     for before in (b"", b"1\\"):
         _, error = parse_in_all_ways(file(IMPLICIT, IMPLICIT.element(tag, vr, before + SECRET * 30_000)))
         assert isinstance(error, LimitError)
-        assert error.limit == "string_segment"
+        assert error.limit == "segment_size"
         assert error.location.tag_path == f"{tag:08X}"
         assert SECRET.decode() not in str(error)
 

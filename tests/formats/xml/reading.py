@@ -9,7 +9,7 @@ import pytest
 
 from streamdicom.errors import InputError
 from streamdicom.events import Event
-from streamdicom.formats.xml import NativeXmlParser
+from streamdicom.formats.xml import XmlParser
 from streamdicom.options import ReadOptions
 from tests.formats.json.reading import KEY, MARK, Shown, shown, ways_to_cut
 
@@ -32,7 +32,7 @@ def values(*texts: str) -> str:
 
 def run(chunks: Iterable[bytes], options: ReadOptions) -> tuple[list[Shown], InputError | None]:
     """All events, and the error that ended the stream; makes sure that the error is sticky."""
-    parser = NativeXmlParser(options=options)
+    parser = XmlParser(options=options)
     events: list[Event] = []
     try:
         for chunk in chunks:

@@ -19,7 +19,7 @@ _XML = WriteOptions(format="xml")
 
 def test_elements_and_data_sets_are_chosen() -> None:
     data = (_CT + _MR).encode()
-    [ds] = streamdicom.iter_datasets(data, options=ReadOptions(select={"Modality": "MR"}, include=["PatientID"]))
+    [ds] = streamdicom.iter_datasets(data, options=ReadOptions(where={"Modality": "MR"}, include=["PatientID"]))
     assert [element.keyword for element in ds] == ["PatientID"]
     assert ds.PatientID == "2"
     text = streamdicom.dumps(streamdicom.loads(_CT), options=WriteOptions(format="xml", exclude=["Modality"]))

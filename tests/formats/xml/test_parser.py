@@ -6,7 +6,7 @@ import pytest
 
 from streamdicom.errors import DicomXmlError, InputError, LimitError, TruncatedError, XmlSyntaxError
 from streamdicom.events import Event
-from streamdicom.formats.xml import NativeXmlParser
+from streamdicom.formats.xml import XmlParser
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions
 from tests.formats.json.reading import (
@@ -172,7 +172,7 @@ def test_documents_may_follow_one_another() -> None:
 
 
 def test_a_data_set_is_delivered_with_its_last_byte() -> None:
-    parser = NativeXmlParser()
+    parser = XmlParser()
     for index in range(3):
         data = f"{DECLARATION}{document(attribute('LO', values('a')))}".encode()
         parser.feed(data[:-1])
@@ -352,7 +352,7 @@ def test_a_long_binary_value_flows_in_segments() -> None:
 
 def test_memory_does_not_depend_on_the_length_of_a_value() -> None:
     def read() -> None:
-        parser = NativeXmlParser()
+        parser = XmlParser()
         parser.feed(document(attribute("UT", '<Value number="1">')).partition("</Dicom")[0].encode())
         for _ in range(1000):
             for *_, value in parser.feed(b"0123456789abcdef\n" * 1000):
@@ -526,14 +526,14 @@ def _limited(text: str, limit: str, options: ReadOptions = _SMALL) -> None:
 
 def test_what_is_more_than_the_limits_allow_is_an_error() -> None:
     for vr in ("DS", "US", "FD", "AT"):
-        _limited(document(f'{_AT}"{vr}">{values("1234567890123")}</DicomAttribute>'), "string_segment")
+        _limited(document(f'{_AT}"{vr}">{values("1234567890123")}</DicomAttribute>'), "segment_size")
     name = _name("<Alphabetic><FamilyName>abcdefghijklm</FamilyName></Alphabetic>")
-    _limited(document(f'{_AT}"PN">{name}</DicomAttribute>'), "string_segment")
+    _limited(document(f'{_AT}"PN">{name}</DicomAttribute>'), "segment_size")
     number = f'{_AT}"UV">{values("123456789")}</DicomAttribute>'
     _limited(document(number), "number_length", ReadOptions(limits=Limits(number_length=8)))
-    _limited(document(f'{_AT}"LO"><Value number="5"/></DicomAttribute>'), "held_values")
-    _limited(document(f'{_AT}"LO"><Value number="3"/><Value number="6"/></DicomAttribute>'), "held_values")
-    _limited(document(f'{_AT}"LO"><Value number="99999999999"/></DicomAttribute>'), "held_values")
+    _limited(document(f'{_AT}"LO"><Value number="5"/></DicomAttribute>'), "values_per_event")
+    _limited(document(f'{_AT}"LO"><Value number="3"/><Value number="6"/></DicomAttribute>'), "values_per_event")
+    _limited(document(f'{_AT}"LO"><Value number="99999999999"/></DicomAttribute>'), "values_per_event")
 
 
 def test_base64_that_is_wrong_in_a_long_value_is_told_where_it_begins() -> None:
@@ -576,13 +576,13 @@ def test_markup_that_does_not_end_is_an_error_and_takes_no_memory(kind: str) -> 
     places = set()
 
     def read(size: int) -> None:
-        parser = NativeXmlParser()
+        parser = XmlParser()
         with pytest.raises(LimitError) as caught:
             parser.feed(before)
             for _ in range(100):
                 for start in range(0, len(filler), size):
                     parser.feed(filler[start : start + size])
-        assert caught.value.limit == "string_segment"
+        assert caught.value.limit == "segment_size"
         places.add(caught.value.location.byte_offset)
         assert parser.bytes_consumed <= 64 * 1024 + 2 * 16 * 1024
 
@@ -613,7 +613,7 @@ def test_names_of_attributes_and_prefixes_do_not_pile_up() -> None:
 
 
 def test_bytes_before_the_stream_count_for_places() -> None:
-    parser = NativeXmlParser(offset=1000)
+    parser = XmlParser(offset=1000)
     with pytest.raises(XmlSyntaxError) as caught:
         parser.feed(b"abc ")
     assert caught.value.location.byte_offset == 1000

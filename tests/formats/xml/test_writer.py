@@ -11,7 +11,7 @@ import pytest
 import streamdicom
 from streamdicom.errors import OutputError
 from streamdicom.events import Event, EventType
-from streamdicom.formats.xml import NativeXmlWriter
+from streamdicom.formats.xml import XmlWriter
 from streamdicom.limits import Limits
 from streamdicom.options import WriteOptions
 from tests.formats.json.reading import (
@@ -36,7 +36,7 @@ _END = "</NativeDicomModel>\n"
 
 def _written(events: Iterable[Event], indent: int | str | None = None, **options: Any) -> str:
     blocks: list[bytes] = []
-    writer = NativeXmlWriter(blocks.append, indent=indent, options=WriteOptions(**options))
+    writer = XmlWriter(blocks.append, indent=indent, options=WriteOptions(**options))
     writer.write_all(events)
     writer.close()
     return b"".join(blocks).decode()
@@ -265,17 +265,17 @@ def test_the_options_say_which_elements_are_written() -> None:
     tags = ["CS", "LO", "LO"]
     assert [event[2] for event in read_well(_written(in_dataset(events)))[1:-1]] == tags
     assert [event[2] for event in read_well(_written(in_dataset(events), file_meta=True))[1:-1]] == ["UI", *tags]
-    assert "00080040" not in _written(in_dataset(events), retired=False)
+    assert "00080040" not in _written(in_dataset(events), include_retired=False)
     assert ">ISO_IR 192</Value>" in _written(in_dataset(events), character_set="utf-8")
     parts = [(EventType.START_ELEMENT, 0x00080005, "CS", None), *segments("CS", "a", "b"), end_parts("CS")]
     assert ">ISO_IR 192</Value>" in _written(in_dataset(parts), character_set="utf-8")
     left_out = [(EventType.START_ELEMENT, 0x00080040, "LO", None), *segments("LO", "a", "b"), end_parts("LO")]
-    assert _written(in_dataset(left_out), retired=False) == _START + _END
+    assert _written(in_dataset(left_out), include_retired=False) == _START + _END
     retired = 0x00080040
     left_out = [*sequence([element("LO", "a")], tag=retired)]
-    assert _written(in_dataset(left_out), retired=False) == _START + _END
+    assert _written(in_dataset(left_out), include_retired=False) == _START + _END
     left_out = [(EventType.START_FRAGMENTS, retired, "OB", None), (EventType.END_FRAGMENTS, retired, "OB", None)]
-    assert _written(in_dataset(left_out), retired=False) == _START + _END
+    assert _written(in_dataset(left_out), include_retired=False) == _START + _END
 
 
 # --- faults ------------------------------------------------------------------------------------------------------
@@ -354,7 +354,7 @@ def test_what_cannot_be_written_is_an_error_with_its_path(
     events: list[Event], message: str, indent: int | None
 ) -> None:
     blocks: list[bytes] = []
-    writer = NativeXmlWriter(blocks.append, indent=indent)
+    writer = XmlWriter(blocks.append, indent=indent)
     writer.write_all(in_dataset([])[:1])
     with pytest.raises(OutputError, match=message) as caught:
         writer.write_all(events)
@@ -366,11 +366,11 @@ def test_what_cannot_be_written_is_an_error_with_its_path(
 
 
 def test_a_data_set_that_is_open_or_missing_is_an_error() -> None:
-    writer = NativeXmlWriter(len)
+    writer = XmlWriter(len)
     writer.write(in_dataset([])[0])
     with pytest.raises(OutputError, match="not complete"):
         writer.close()
-    writer = NativeXmlWriter(len, array=False)
+    writer = XmlWriter(len, array=False)
     with pytest.raises(OutputError, match="no data set"):
         writer.close()
     writer.write_all(in_dataset([]))
@@ -380,7 +380,7 @@ def test_a_data_set_that_is_open_or_missing_is_an_error() -> None:
 
 def test_what_is_too_deep_to_be_read_is_not_written() -> None:
     deep = [(EventType.START_SEQUENCE, TAG, "SQ", None), (EventType.START_ITEM, TAG, "SQ", 0)] * 4
-    writer = NativeXmlWriter(len, options=WriteOptions(limits=Limits(depth=13)))
+    writer = XmlWriter(len, options=WriteOptions(limits=Limits(depth=13)))
     with pytest.raises(OutputError, match="more than 3 sequences"):
         writer.write_all([*in_dataset([])[:1], *deep])
 
@@ -390,7 +390,7 @@ def test_what_is_too_deep_to_be_read_is_not_written() -> None:
 
 def test_the_sink_gets_blocks_and_what_is_flushed() -> None:
     blocks: list[bytes] = []
-    writer = NativeXmlWriter(blocks.append)
+    writer = XmlWriter(blocks.append)
     writer.write_all([*in_dataset([])[:1], element("LO", "a")])
     assert blocks == []
     writer.flush()
@@ -415,7 +415,7 @@ def test_memory_does_not_depend_on_the_number_of_elements_or_their_length() -> N
             yield (EventType.END_DATASET, 0, "", None)
 
     def write() -> None:
-        writer = NativeXmlWriter(len)
+        writer = XmlWriter(len)
         writer.write_all(events())
         writer.close()
 
@@ -438,6 +438,6 @@ def test_a_long_value_may_have_its_vr_behind_it_in_json(member: str, expected: E
     text = f'{{"00091001":{{{member},"vr":"{expected[2]}"}},"00100020":{{"vr":"LO","Value":["17"]}}}}'
     events = streamdicom.iter_events(text.encode())
     streamdicom.write_events(events, target, options=WriteOptions(format="xml"))
-    long = streamdicom.ReadOptions(limits=Limits(string_segment=1_000_000))
+    long = streamdicom.ReadOptions(limits=Limits(segment_size=1_000_000))
     both = [expected, element("LO", "17", tag=0x00100020)]
     assert shown(streamdicom.iter_events(target.getvalue(), options=long)) == shown(in_dataset(both))

@@ -287,8 +287,14 @@ _FAULTS: dict[str, tuple[int, str | None, bytes, dict[str, str], str]] = {
     ),
     "no gzip": (400, _JSON, _ARRAY, {"Content_Encoding": "gzip"}, "gzip stream is damaged"),
     "gzip that stops": (400, _JSON, gzip.compress(_ARRAY)[:-1], {"Content_Encoding": "gzip"}, "stops"),
-    "a bomb of gzip": (413, _JSON, gzip.compress(_BOMB), {"Content_Encoding": "gzip"}, "Limits.expansion"),
-    "a bomb of zstd": (413, _JSON, zstandard.compress(_BOMB), {"Content_Encoding": "zstd"}, "Limits.expansion"),
+    "a bomb of gzip": (413, _JSON, gzip.compress(_BOMB), {"Content_Encoding": "gzip"}, "Limits.max_expansion_ratio"),
+    "a bomb of zstd": (
+        413,
+        _JSON,
+        zstandard.compress(_BOMB),
+        {"Content_Encoding": "zstd"},
+        "Limits.max_expansion_ratio",
+    ),
     "malformed XML": (400, _XML, b"<NativeDicomModel><a></NativeDicomModel>", {}, "byte"),
     "a bomb of XML": (
         400,
@@ -379,7 +385,7 @@ def test_a_fault_is_told_and_nothing_is_stored_and_the_server_goes_on(
 
 @pytest.mark.parametrize(
     ("limit", "body"),
-    [("parts=1", _GOOD), ("spooled_size=1000", _GOOD), ("depth=2", _GOOD), ("dataset_size=300", _GOOD)],
+    [("multipart_parts=1", _GOOD), ("spooled_size=1000", _GOOD), ("depth=2", _GOOD), ("dataset_size=300", _GOOD)],
 )
 def test_a_limit_is_told_by_its_name(server: Server, tmp_path: Path, limit: str, body: bytes) -> None:
     response = _post(server, body, _RELATED, f"/datasets?store={tmp_path}/bulk&{limit}")

@@ -26,7 +26,7 @@ from streamdicom import (
     TruncatedResult,
     iter_datasets,
 )
-from streamdicom.bulkdata.policy import BulkDataInfo
+from streamdicom.bulkdata.store import BulkDataInfo
 from streamdicom.web import content
 from streamdicom.web.client import paging
 from streamdicom.web.client.fetch import HttpStore, fetch_datasets
@@ -314,7 +314,7 @@ def test_elements_and_data_sets_that_are_left_out_count_when_an_answer_goes_on()
             for uid, name in zip(UIDS, modalities, strict=True)
         ]
     ).encode()
-    options = ReadOptions(select={"Modality": "MR"}, include=["Modality", "StudyInstanceUID"])
+    options = ReadOptions(where={"Modality": "MR"}, include=["Modality", "StudyInstanceUID"])
     for path in (METADATA, "/instances"):
         parts = iter([2 / 3, 1, 1])
 
@@ -416,7 +416,7 @@ def test_nothing_is_what_no_content_holds() -> None:
 
 def test_what_is_wrong_in_the_json_is_told_after_what_came_before() -> None:
     with scripted(lambda _: response(document()[:-1] + b", {} {}]")) as server:
-        uids, error = taken(fetch_datasets(server.url + METADATA, options=ReadOptions(select={"Modality": "CT"})))
+        uids, error = taken(fetch_datasets(server.url + METADATA, options=ReadOptions(where={"Modality": "CT"})))
     assert uids == UIDS
     assert isinstance(error, InputError)
     assert len(server.requests) == 1
@@ -555,9 +555,9 @@ def test_an_answer_that_expands_without_end_is_an_error(monkeypatch: pytest.Monk
     text = b"[" + (document()[1:-1] + b",") * 2000
     with (
         scripted(lambda _: response(gzip.compress(text), headers=[GZIP])) as server,
-        pytest.raises(LimitError, match="expansion"),
+        pytest.raises(LimitError, match="max_expansion_ratio"),
     ):
-        fetched(server.url + METADATA, options=ReadOptions(limits=Limits(expansion=5)))
+        fetched(server.url + METADATA, options=ReadOptions(limits=Limits(max_expansion_ratio=5)))
 
 
 def test_another_encoding_is_an_error() -> None:
