@@ -11,11 +11,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from enum import IntEnum
-from typing import Any, ClassVar, Protocol, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from streamdicom.dicom import UTF_8_TERM, VRS, Form, ValueRepresentation, format_tag
 from streamdicom.errors import Location, OutputError, aborted
 from streamdicom.events import CLOSING, ELEMENT, END_ITEM, END_SEQUENCE, OPENING, START_ITEM, Event, EventType
+from streamdicom.formats.element_rules import ElementRules
 from streamdicom.formats.encapsulated import FragmentsEncoder
 from streamdicom.jsontext import Base64Encoder
 
@@ -107,27 +108,20 @@ class State(IntEnum):
     LEFT_OUT = 7  # what is open is not written
 
 
-class _Choice(Protocol):
-    """What the options say of elements."""
-
-    def is_written(self, tag: int) -> bool: ...
-    def sets_character_set(self, tag: int) -> bool: ...
-
-
 class TextWriter(Writer):
     """A writer of data sets as text. A format adds to the moves those of whole elements, and of items.
 
     Args:
-        choice: Which elements are written.
+        rules: Which elements are written.
         most_sequences: How many may be open within one another.
         is_stream: Whether there may be any number of data sets, or else one.
     """
 
     _reference: ClassVar[str]  # what the format calls a reference to bulk data
 
-    def __init__(self, choice: _Choice, *, most_sequences: int, is_stream: bool) -> None:
+    def __init__(self, rules: ElementRules, *, most_sequences: int, is_stream: bool) -> None:
         super().__init__()
-        self._choice = choice
+        self._rules = rules
         self._most_sequences = most_sequences
         self._is_stream = is_stream
         self._last = -1  # the tag before, within the innermost data set or item
@@ -238,7 +232,7 @@ class TextWriter(Writer):
         """Whether an element is not left out; it is an error if it may not come now."""
         if tag <= self._last:
             raise OutputError(f"the tag is not above the one before it, {format_tag(self._last)}")
-        return self._choice.is_written(tag)
+        return self._rules.is_written(tag)
 
     def _begin(self, tag: int, vr: str) -> None:
         self._open_element(tag, vr)
@@ -280,7 +274,7 @@ class TextWriter(Writer):
     def _start_parts(self, tag: int, vr: str, value: Any) -> None:
         if not self._comes(tag):
             self._skip()
-        elif self._choice.sets_character_set(tag) and vr_info(vr or "CS").form is Form.TEXT:
+        elif self._rules.sets_character_set(tag) and vr_info(vr or "CS").form is Form.TEXT:
             self._write_all([(ELEMENT, tag, vr or "CS", (UTF_8_TERM,))])
             self._skip()
         else:

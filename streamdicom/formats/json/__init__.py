@@ -1,8 +1,7 @@
 """The DICOM JSON Model (PS3.18 Annex F): a reader of events and a writer of them."""
 
-from streamdicom.formats.json.element_text import ElementText, element_text_of
 from streamdicom.formats.json.key_filter import KeyFilter
 from streamdicom.formats.json.parser import JsonParser
 from streamdicom.formats.json.writer import JsonWriter
 
-__all__ = ["ElementText", "JsonParser", "JsonWriter", "KeyFilter", "element_text_of"]
+__all__ = ["JsonParser", "JsonWriter", "KeyFilter"]

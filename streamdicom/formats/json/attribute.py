@@ -79,8 +79,20 @@ class Attribute:
     """
 
     __slots__ = (
-        "_decoder", "_policy", "_limits", "bytes_or_uri", "content", "events", "foreseen_vr", "fragments",
-        "held", "items", "size", "tag", "vr", "vr_text",
+        "_decoder",
+        "_limits",
+        "_policy",
+        "bytes_or_uri",
+        "content",
+        "events",
+        "foreseen_vr",
+        "fragments",
+        "held",
+        "items",
+        "size",
+        "tag",
+        "vr",
+        "vr_text",
     )  # fmt: skip
 
     def __init__(self, policy: DeviationPolicy, limits: Limits) -> None:

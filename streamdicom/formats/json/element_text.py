@@ -15,23 +15,14 @@ from math import isfinite
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 
-from streamdicom.dicom import (
-    FILE_META_GROUP,
-    SPECIFIC_CHARACTER_SET,
-    UTF_8_TERM,
-    Form,
-    format_tag,
-    is_group_length,
-    keyword,
-    keyword_key,
-)
+from streamdicom.dicom import UTF_8_TERM, Form, format_tag, keyword, keyword_key
 from streamdicom.errors import OutputError
+from streamdicom.formats.element_rules import MAX_TAG, ElementRules, element_rules
 from streamdicom.formats.writer import value_error, vr_info
 from streamdicom.options import WriteOptions
 
 _MAX_KNOWN = 16 * 1024  # tags; an archive uses some thousands
 _MOST_STYLES = 8  # a program uses one or two
-_LAST_TAG = 0xFFFFFFFF
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _LONGEST_DOUBLE = 24  # characters, as of -1.7976931348623157e+308
@@ -47,14 +38,11 @@ Known: TypeAlias = tuple[str, str, Attribute]
 class _Choices(NamedTuple):
     """The fields of ``WriteOptions`` that the text of an element depends on."""
 
-    file_meta: bool
     number_handling: str
     nonfinite: str
     keys: str
     write_keyword: bool
     write_name: bool
-    include_retired: bool
-    character_set: str
     number_length: int
 
 
@@ -63,21 +51,23 @@ _choices = attrgetter(*_Choices._fields[:-1], "limits.number_length")
 
 def element_text_of(options: WriteOptions) -> ElementText:
     """The style that the options ask for."""
-    return _style(_Choices(*_choices(options)))
+    return _style(_Choices(*_choices(options)), element_rules(options))
 
 
 class ElementText:
     """How elements are written.
 
     Attributes:
+        rules: Which elements are written.
         known: For each tag its VR when it was last met, how its attribute starts and what makes the rest; the start
             is empty if the element is left out.
         starts: For each tag how a sequence starts.
         encoders: For each form what makes the text of one value.
     """
 
-    def __init__(self, choices: _Choices) -> None:
+    def __init__(self, choices: _Choices, rules: ElementRules) -> None:
         self._choices = choices
+        self.rules = rules
         self.cache: dict[int, Known] = {}
         self.starts: dict[int, str] = {}
         self.encoders = _encoders(choices)
@@ -88,7 +78,7 @@ class ElementText:
         form = vr_info(vr).form
         start = self._start(tag, vr)
         attribute = self._attributes[form]
-        if form is Form.TEXT and self.sets_character_set(tag):
+        if form is Form.TEXT and self.rules.sets_character_set(tag):
             attribute = _character_set
         if len(self.cache) > _MAX_KNOWN:
             self.cache.clear()
@@ -109,16 +99,7 @@ class ElementText:
         return f',"{self.key(tag)}":{{{self.vr(tag, vr) if vr else ""}'
 
     def _start(self, tag: int, vr: str) -> str:
-        return self.start(tag, vr) if self.is_written(tag) else ""
-
-    def is_written(self, tag: int) -> bool:
-        """Whether an element comes at all; an OutputError if there is no such tag."""
-        if not 0 <= tag <= _LAST_TAG:
-            raise OutputError("not a tag of 32 bits")
-        # PS3.18 F.2.2: group length is prohibited. Annex F says nothing of group 0002.
-        if is_group_length(tag) or (tag >> 16 == FILE_META_GROUP and not self._choices.file_meta):
-            return False
-        return self._choices.include_retired or not _is_retired(tag)
+        return self.start(tag, vr) if self.rules.is_written(tag) else ""
 
     def key(self, tag: int) -> str:
         """What the member is called."""
@@ -135,21 +116,8 @@ class ElementText:
             members += f',"name":{string(text)}'
         return members
 
-    def sets_character_set(self, tag: int) -> bool:
-        """Whether this is Specific Character Set, and says UTF-8 whatever its value was."""
-        return tag == SPECIFIC_CHARACTER_SET and self._choices.character_set == "utf-8"
-
 
 _style = lru_cache(maxsize=_MOST_STYLES)(ElementText)
-
-
-def _is_retired(tag: int) -> bool:
-    from pydicom.datadict import dictionary_is_retired
-
-    try:
-        return dictionary_is_retired(tag)
-    except KeyError:
-        return False
 
 
 def _name(tag: int) -> str:
@@ -309,7 +277,7 @@ def _finite_float(value: float | None) -> str:
 def _tag(value: int | None) -> str:
     if value is None:
         return "null"
-    if not 0 <= value <= _LAST_TAG:
+    if not 0 <= value <= MAX_TAG:
         raise OutputError("not a tag of 32 bits")
     return f'"{format_tag(value)}"'
 

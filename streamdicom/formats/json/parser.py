@@ -14,7 +14,7 @@ never held: strings and long arrays flow on in parts, and an object among the va
 it is an item or a person name. ``Elements`` knows what has come of a data set, and ``KeyFilter`` what is not wanted
 of it.
 
-What the standard does not have is told to the ``DeviationPolicy``, which raises an error or lets it pass; whoever tells it goes
+What the standard does not have is told to the ``DeviationPolicy``, which raises an error or lets it pass; the parser then goes
 on as the row of ``DEVIATIONS`` says.
 """
 

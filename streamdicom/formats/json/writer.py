@@ -59,7 +59,7 @@ class JsonWriter(TextWriter):
         # See ``Limits.depth``. An attribute has what the array and the data set leave; a sequence takes three levels of
         # that, and the deepest value, which is a person name, as many.
         self._most_levels = options.limits.depth - array - 1
-        super().__init__(style, most_sequences=(self._most_levels - 3) // 3, is_stream=array or options.ndjson)
+        super().__init__(style.rules, most_sequences=(self._most_levels - 3) // 3, is_stream=array or options.ndjson)
         self._json = json
         self._style = style
         self._array = array

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from streamdicom.dicom import UTF_8_TERM, VRS, Form, format_tag, keyword
 from streamdicom.errors import OutputError
-from streamdicom.formats.json import ElementText, element_text_of
+from streamdicom.formats.element_rules import MAX_TAG, ElementRules, element_rules
 from streamdicom.formats.writer import value_error, vr_info
 from streamdicom.formats.xml.values import COMPONENTS, GROUPS
 from streamdicom.options import WriteOptions
@@ -23,7 +23,6 @@ END = "</DicomAttribute>"
 
 _MAX_KNOWN = 16 * 1024  # tags; an archive uses some thousands
 _MOST_MARKUPS = 8  # a program uses one or two
-_LAST_TAG = 0xFFFFFFFF
 _UUID = "urn:uuid:"
 # XML 1.0, section 2.2; what stands for half of a surrogate pair is no character at all.
 _NO_CHARACTER = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -37,12 +36,13 @@ class ElementMarkup:
     """How elements are written.
 
     Attributes:
+        rules: Which elements are written.
         known: For each tag that is not private its VR when it was last met, its start tag and what makes the content;
             the start tag is empty if the element is left out.
     """
 
-    def __init__(self, style: ElementText) -> None:
-        self._style = style
+    def __init__(self, rules: ElementRules) -> None:
+        self.rules = rules
         self.cache: dict[int, Known] = {}
 
     def compile(self, tag: int, vr: str) -> Known:
@@ -50,21 +50,13 @@ class ElementMarkup:
         content = self.content(tag, vr)
         if len(self.cache) > _MAX_KNOWN:
             self.cache.clear()
-        entry = self.cache[tag] = vr, start_of(tag, vr) if self.is_written(tag) else "", content
+        entry = self.cache[tag] = vr, start_of(tag, vr) if self.rules.is_written(tag) else "", content
         return entry
 
     def content(self, tag: int, vr: str) -> Content:
         """What makes the content of an element of its values, of which there is one at least."""
         form = vr_info(vr).form
-        return _character_set if form is Form.TEXT and self.sets_character_set(tag) else _CONTENTS[form]
-
-    def is_written(self, tag: int) -> bool:
-        """Whether an element comes at all; an OutputError if there is no such tag."""
-        return self._style.is_written(tag)
-
-    def sets_character_set(self, tag: int) -> bool:
-        """Whether this is Specific Character Set, and says UTF-8 whatever its value was."""
-        return self._style.sets_character_set(tag)
+        return _character_set if form is Form.TEXT and self.rules.sets_character_set(tag) else _CONTENTS[form]
 
 
 _markup = lru_cache(maxsize=_MOST_MARKUPS)(ElementMarkup)
@@ -72,7 +64,7 @@ _markup = lru_cache(maxsize=_MOST_MARKUPS)(ElementMarkup)
 
 def markup_of(options: WriteOptions) -> ElementMarkup:
     """The markup that the options ask for."""
-    return _markup(element_text_of(options))
+    return _markup(element_rules(options))
 
 
 def start_of(tag: int, vr: str, creator: str = "") -> str:
@@ -164,7 +156,7 @@ def _float(value: float | None) -> str:
 def _tag(value: int | None) -> str:
     if value is None:
         return ""
-    if not 0 <= value <= _LAST_TAG:
+    if not 0 <= value <= MAX_TAG:
         raise OutputError("not a tag of 32 bits")
     return format_tag(value)
 

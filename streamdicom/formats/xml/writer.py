@@ -70,7 +70,7 @@ class XmlWriter(TextWriter):
         options = options_or_default(options, WriteOptions)
         markup = markup_of(options)
         most_sequences = (options.limits.depth - 4) // 3  # see ``Limits.depth``
-        super().__init__(markup, most_sequences=most_sequences, is_stream=array)
+        super().__init__(markup.rules, most_sequences=most_sequences, is_stream=array)
         self._sink = sink
         self._indent = indent if indent is None or isinstance(indent, str) else " " * indent
         self._held = 0  # how many empty values the element in parts starts with, until more comes

@@ -1113,7 +1113,7 @@ def test_retired_elements_are_left_out_on_request(events: list[Event]) -> None:
     ids=["default", "names"],
 )
 def test_what_is_no_tag_is_refused_whatever_is_left_out(event: Event, options: WriteOptions) -> None:
-    assert refused([START, event], options=options).message == "not a tag of 32 bits"
+    assert "tag of 32 bits" in refused([START, event], options=options).message
 
 
 def test_what_the_dictionary_does_not_know_is_not_retired() -> None:
