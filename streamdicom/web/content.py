@@ -1,4 +1,4 @@
-"""What the header fields of a request say of its body, and of a part of it."""
+"""Content-Type, charset and Content-Encoding of HTTP bodies and their parts."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from streamdicom.errors import LimitError, RequestError
 from streamdicom.io import Decompressor
 from streamdicom.limits import Limits
 
-JSON, NDJSON, XML, FILE = "json", "ndjson", "xml", "file"
+JSON, NDJSON, XML, DICOM = "json", "ndjson", "xml", "dicom"
 
 _KINDS = {
     "application/dicom+json": JSON,
     "application/json": JSON,
     "application/x-ndjson": NDJSON,
     "application/dicom+xml": XML,
-    "application/dicom": FILE,
+    "application/dicom": DICOM,
 }
-_TAKEN = (
+_SUPPORTED_TYPES = (
     "application/dicom+json, application/json, application/x-ndjson, application/dicom+xml, application/dicom, "
     'multipart/related with type="application/dicom+json", "application/dicom+xml" or "application/dicom"'
 )
@@ -28,13 +28,13 @@ _CHARSETS = frozenset({"utf-8", "utf8", "iso_ir 192", "us-ascii"})
 _CODINGS = {"": "", "identity": "", "gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate", "zstd": "zstd"}
 
 
-def media_type(value: str) -> tuple[str, dict[str, str]]:
-    """A media type and its parameters (RFC 9110 8.3.1), their names in lower case.
+def parse_media_type(value: str) -> tuple[str, dict[str, str]]:
+    """Split a media type into its name and parameters, in lower case (RFC 9110 8.3.1).
 
-    >>> media_type('Multipart/Related; type="application/dicom"; boundary=x')
+    >>> parse_media_type('Multipart/Related; type="application/dicom"; boundary=x')
     ('multipart/related', {'type': 'application/dicom', 'boundary': 'x'})
     """
-    # The parser takes the characters of a header field as bytes (RFC 9110 5.5).
+    # python-multipart takes header fields as bytes, one per character (RFC 9110 5.5).
     name, parameters = parse_options_header(value.encode(errors="surrogateescape").decode("latin-1"))
     return name.strip().decode("latin-1"), {
         key.strip().decode("latin-1").lower(): text.decode("latin-1") for key, text in parameters.items()
@@ -43,12 +43,12 @@ def media_type(value: str) -> tuple[str, dict[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a body, or the metadata in it, is.
+    """The form of a body.
 
     Attributes:
-        kind: ``JSON``, ``NDJSON``, ``XML`` or ``FILE``.
-        boundary: Of a multipart body; None of another.
-        coding: What the body is compressed with, or nothing.
+        kind: ``JSON``, ``NDJSON``, ``XML`` or ``DICOM``; for a multipart body, the kind of its root part.
+        boundary: The boundary of a multipart body, or None for other bodies.
+        coding: "gzip", "deflate" or "zstd", or "" for an uncompressed body.
     """
 
     kind: str
@@ -56,110 +56,131 @@ class Content:
     coding: str = ""
 
     @classmethod
-    def of(cls, headers: Mapping[str, str]) -> Content:
-        """What the header fields of a request say.
+    def from_headers(cls, headers: Mapping[str, str]) -> Content:
+        """Return the form that the header fields of a request declare.
 
         Raises:
-            RequestError: It is nothing that is taken here.
+            RequestError: The media type, charset or Content-Encoding is not supported.
 
-        >>> Content.of({"content-type": "application/dicom+json"}).kind
+        >>> Content.from_headers({"content-type": "application/dicom+json"}).kind
         'json'
         """
         coding = _CODINGS.get(headers.get("content-encoding", "").strip().lower())
         if coding is None:
-            raise RequestError("a Content-Encoding other than gzip, deflate and zstd, or more than one", 415)
-        name, parameters = media_type(headers.get("content-type", ""))
+            raise RequestError("expected at most one Content-Encoding, of gzip, deflate or zstd", 415)
+        name, parameters = parse_media_type(headers.get("content-type", ""))
         boundary = None
         if name == "multipart/related":
             boundary = parameters.get("boundary", "").encode("latin-1")
-            name, _ = media_type(parameters.get("type", ""))  # of the root (RFC 2387 3.1)
-        kind = kind_of(name, parameters)
+            name, _ = parse_media_type(parameters.get("type", ""))  # of the root (RFC 2387 3.1)
+        kind = content_kind(name, parameters)
         if kind is None or (boundary is not None and kind == NDJSON):
-            raise RequestError(f"the media type is missing, or none of those that are taken: {_TAKEN}", 415)
+            raise RequestError(f"Content-Type is missing or not supported; send {_SUPPORTED_TYPES}", 415)
         return cls(kind, boundary, coding)
 
 
-def kind_of(name: str, parameters: Mapping[str, str]) -> str | None:
-    """What a media type says of a body or a part; None if it is none of those that are known here.
+def content_kind(name: str, parameters: Mapping[str, str]) -> str | None:
+    """Return the kind of a media type, or None if it is not a DICOM or JSON type.
 
     Raises:
-        RequestError: Text that is not in UTF-8.
+        RequestError: The charset of a text format is not UTF-8.
 
-    >>> kind_of("application/dicom", {})
-    'file'
+    >>> content_kind("application/dicom", {})
+    'dicom'
     """
     kind = _KINDS.get(name)
     # PS3.18 F.2: the DICOM JSON Model is in UTF-8.
-    if kind not in (None, FILE) and parameters.get("charset", "utf-8").lower() not in _CHARSETS:
-        raise RequestError("a charset other than UTF-8", 415)
+    if kind not in (None, DICOM) and parameters.get("charset", "utf-8").lower() not in _CHARSETS:
+        raise RequestError("expected the charset UTF-8, found another", 415)
     return kind
+
+
+def check_part(headers: Mapping[str, str], number: int, limits: Limits) -> str | None:
+    """Return the kind of a part, or None as for ``content_kind``.
+
+    Raises:
+        RequestError: The part has a transfer encoding or content encoding of its own, or another charset.
+        LimitError: The body has more than ``limits.multipart_parts`` parts.
+
+    >>> check_part({"content-type": "application/dicom"}, 0, Limits())
+    'dicom'
+    """
+    if number == limits.multipart_parts:
+        raise LimitError(f"a body of more than {number} parts", "multipart_parts")
+    if headers.get("content-transfer-encoding", "binary").lower() not in ("binary", "8bit", "7bit"):
+        raise RequestError(f"part {number} of the body has a Content-Transfer-Encoding; send it as binary", 415)
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        raise RequestError(f"part {number} of the body has a Content-Encoding; encode the whole body instead", 415)
+    return content_kind(*parse_media_type(headers.get("content-type", "")))
 
 
 # --- content codings -------------------------------------------------------------------------------------------
 
-PIECE = 16 * 1024
-"""Bytes that the readers take at once."""
-_FREE = 1024 * 1024
-_WINDOW = 8 * 1024 * 1024  # which all who decode zstd must have, and none need exceed (RFC 9659)
+PIECE_SIZE = 16 * 1024
+"""Bytes passed to a parser at once."""
+_FREE_SIZE = 1024 * 1024  # bytes that any body may expand to
+_WINDOW = 8 * 1024 * 1024  # a zstd decoder must support this window and may refuse a larger one (RFC 9659)
 
 
 class ContentDecoder:
-    """A push parser of a body that may be compressed (RFC 9110 8.4.1).
+    """A push parser that removes the Content-Encoding of a body (RFC 9110 8.4.1).
 
     Args:
-        coding: "gzip", "deflate" or "zstd", or nothing.
-        limits: ``max_expansion_ratio`` bounds what comes out.
+        coding: "gzip", "deflate" or "zstd", or "" for an uncompressed body.
+        limits: ``max_expansion_ratio`` bounds the decoded size.
 
     Raises:
-        RequestError: What the coding needs is not installed.
+        RequestError: The package that the coding needs is not installed.
 
     >>> b"".join(ContentDecoder("", Limits()).feed(b"[]"))
     b'[]'
     """
 
     def __init__(self, coding: str, limits: Limits) -> None:
-        self._most = limits.max_expansion_ratio
-        self._taken = self._given = 0
+        self._max_ratio = limits.max_expansion_ratio
+        self._bytes_in = self._bytes_out = 0
         try:
             self._decompressor = Decompressor(coding, window=_WINDOW) if coding else None
         except ValueError:
-            raise RequestError(f"the Content-Encoding {coding} is not taken here", 415) from None
+            raise RequestError(f"the Content-Encoding {coding} is not supported by this installation", 415) from None
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """What the next bytes hold, in pieces of 16 KiB or less; all must be taken before the next call.
+        """Yield the decoded bytes in pieces of at most 16 KiB.
+
+        The caller must exhaust the iterator before the next call.
 
         Raises:
             InputError: The body is damaged.
-            LimitError: It expands too much.
+            LimitError: The body expands too much.
         """
-        # What is allowed grows at the same places of the body, however it is cut.
+        # The bound grows at fixed offsets of the body, so the same body fails at the same byte however it is cut.
         start = 0
         while start < len(data):
-            part = data[start : start + PIECE - self._taken % PIECE]
+            part = data[start : start + PIECE_SIZE - self._bytes_in % PIECE_SIZE]
             start += len(part)
             if self._decompressor is None:
                 yield part
             else:
                 yield from self._expanded(self._decompressor, part)
-            self._taken += len(part)
+            self._bytes_in += len(part)
 
     def _expanded(self, decompressor: Decompressor, part: bytes) -> Iterator[bytes]:
-        allowed = _FREE + self._most * (self._taken // PIECE + 1) * PIECE
+        allowed = _FREE_SIZE + self._max_ratio * (self._bytes_in // PIECE_SIZE + 1) * PIECE_SIZE
         for piece in decompressor.feed(part):
-            most = allowed - self._given
-            self._given += len(piece)
-            for start in range(0, min(len(piece), most), PIECE):
-                yield piece[start : min(start + PIECE, most)]
-            if len(piece) > most:
+            left = allowed - self._bytes_out
+            self._bytes_out += len(piece)
+            for start in range(0, min(len(piece), left), PIECE_SIZE):
+                yield piece[start : min(start + PIECE_SIZE, left)]
+            if len(piece) > left:
                 raise LimitError(
-                    f"a body that expands to more than {self._most} times its length", "max_expansion_ratio"
+                    f"a body that expands to more than {self._max_ratio} times its length", "max_expansion_ratio"
                 )
 
     def close(self) -> None:
-        """Say that the body has ended.
+        """End the body.
 
         Raises:
-            TruncatedError: What it is compressed with is not complete.
+            TruncatedError: The compressed stream is incomplete.
         """
         if self._decompressor is not None:
             self._decompressor.close()

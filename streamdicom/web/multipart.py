@@ -1,7 +1,7 @@
-"""Bodies of MIME multipart (RFC 2046 5.1), pushed through the parser of python-multipart.
+"""MIME multipart bodies (RFC 2046 5.1), on top of the parser of python-multipart.
 
-What that parser leaves open is closed here: a preamble may be there and may be cut anywhere, the body must be closed,
-and a part must have an empty line behind its headers.
+That parser does not skip a preamble, nor require the closing boundary and the empty line after the headers of a part;
+this module does.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any, NoReturn, TypeAlias
 
-from python_multipart import MultipartParser
+import python_multipart
 from python_multipart.exceptions import MultipartParseError
 
 from streamdicom.errors import InputError, RequestError, TruncatedError
@@ -17,31 +17,31 @@ from streamdicom.errors import InputError, RequestError, TruncatedError
 START, DATA, END = range(3)
 
 PartEvent: TypeAlias = tuple[int, Any]
-"""START with the headers of a part by their names in lower case, DATA with some of its bytes, END with None."""
+"""START with the headers of a part by lower-case name, DATA with some of its bytes, or END with None."""
 
-_MOST_HEADERS = 32
-_LONGEST_HEADER = 1024  # bytes; RFC 5322 allows 998
-_LONGEST_PREAMBLE = 64 * 1024
+_MAX_HEADERS = 32  # of a part
+_MAX_HEADER_SIZE = 1024  # bytes; RFC 5322 allows 998
+_MAX_PREAMBLE_SIZE = 64 * 1024
 
 _BOUNDARY = re.compile(rb"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")  # RFC 2046 5.1.1
 _MALFORMED = (
-    "the multipart body is malformed (RFC 2046 5.1), or a part of it has more than "
-    f"{_MOST_HEADERS} headers, or one of more than {_LONGEST_HEADER} bytes"
+    "the multipart body is malformed (RFC 2046 5.1), or a part has more than "
+    f"{_MAX_HEADERS} headers or a header of more than {_MAX_HEADER_SIZE} bytes"
 )
 
 
-class MultipartReader:
-    r"""A push parser: bytes in, events of parts out.
+class MultipartParser:
+    r"""A push parser of a multipart body: bytes in, part events out.
 
-    No more is held than the headers of a part. The events do not depend on how the bytes were cut.
+    Memory holds at most the headers of one part. The joined events do not depend on how the bytes are cut.
 
     Args:
-        boundary: The parameter of the media type.
+        boundary: The ``boundary`` parameter of the media type.
 
     Raises:
-        RequestError: It is none.
+        RequestError: The boundary is missing or malformed.
 
-    >>> reader = MultipartReader(b"x")
+    >>> reader = MultipartParser(b"x")
     >>> reader.feed(b"--x\r\nContent-ID: <1>\r\n\r\nab\r\n--x--")
     [(0, {'content-id': '<1>'}), (1, b'ab'), (2, None)]
     >>> reader.close()
@@ -49,9 +49,9 @@ class MultipartReader:
 
     def __init__(self, boundary: bytes) -> None:
         if not _BOUNDARY.fullmatch(boundary):
-            raise RequestError("the parameter 'boundary' is missing, or not as RFC 2046 5.1.1 has it", 400)
+            raise RequestError("Content-Type needs a boundary parameter as of RFC 2046 5.1.1", 400)
         self._dashes = b"--" + boundary
-        self._parser = MultipartParser(
+        self._parser = python_multipart.MultipartParser(
             boundary,
             {
                 "on_part_begin": self._begin,
@@ -63,23 +63,23 @@ class MultipartReader:
                 "on_part_end": self._end,
                 "on_end": self._finish,
             },
-            max_header_count=_MOST_HEADERS,
-            max_header_size=_LONGEST_HEADER,
+            max_header_count=_MAX_HEADERS,
+            max_header_size=_MAX_HEADER_SIZE,
         )
-        self._preamble: bytes | None = b"\r\n"  # what the boundary may start in; None once it has come
-        self._passed = 0  # bytes of the preamble that are not held any more
+        self._preamble: bytes | None = b"\r\n"  # its last bytes; None after the first boundary
+        self._skipped = 0  # bytes of the preamble that are no longer held
         self._events: list[PartEvent] = []
         self._headers: dict[str, str] = {}
         self._name = b""
         self._value = b""
-        self._head: bytes | None = None  # of a part, until it is known to be no boundary
+        self._head: bytes | None = None  # of a part, held until it cannot be a boundary
         self._finished = False
         self._error: InputError | None = None
 
     def feed(self, data: bytes) -> list[PartEvent]:
-        """Take the next bytes; return the events that they complete.
+        """Parse the next bytes; return the events that they complete.
 
-        As with ``JsonParser.feed``, a fault raises at the next call if there are events before it.
+        Events before an error are returned first; the error is raised by the next call.
 
         Raises:
             RequestError: The body is malformed, or a part has too many or too long headers.
@@ -98,34 +98,34 @@ class MultipartReader:
         return self._events
 
     def close(self) -> None:
-        """Say that the body has ended.
+        """End the body.
 
         Raises:
-            TruncatedError: It has ended before its closing boundary.
-            RequestError: As in ``feed``.
+            TruncatedError: The closing boundary is missing.
+            RequestError: As for ``feed``.
         """
         if self._error:
             raise self._error
         if self._preamble is not None:
-            raise RequestError("the boundary of the media type is nowhere in the multipart body", 400)
+            raise RequestError("the multipart body does not contain the boundary of its Content-Type", 400)
         if not self._finished:
             raise TruncatedError("the multipart body stops before its closing boundary")
 
     def _skip(self, data: bytes) -> bytes:
-        """What comes from the first boundary on; the parser itself takes no preamble."""
+        """Skip the preamble, which the wrapped parser does not take."""
         delimiter = b"\r\n" + self._dashes
         start = data.find(delimiter)
         held = data[1 - len(delimiter) :]
-        if self._passed + (start if start >= 0 else len(data) - len(held)) > _LONGEST_PREAMBLE:
-            raise RequestError(f"no boundary of the media type in the first {_LONGEST_PREAMBLE} bytes of the body", 400)
+        if self._skipped + (start if start >= 0 else len(data) - len(held)) > _MAX_PREAMBLE_SIZE:
+            raise RequestError(f"no boundary in the first {_MAX_PREAMBLE_SIZE} bytes of the body", 400)
         if start >= 0:
             self._preamble = None
             return data[start + 2 :]
         self._preamble = held
-        self._passed += len(data) - len(held)
+        self._skipped += len(data) - len(held)
         return b""
 
-    # --- what the parser calls ---------------------------------------------------------------------------------
+    # --- callbacks of the wrapped parser -------------------------------------------------------------------------
 
     def _begin(self) -> None:
         self._headers = {}
@@ -164,7 +164,7 @@ class MultipartReader:
 
     def _show_head(self) -> None:
         head, self._head = self._head, None
-        if head and head.startswith(self._dashes):  # which the parser takes for data
+        if head and head.startswith(self._dashes):  # a boundary without an empty line, which the parser takes for data
             self._malformed()
         if head:
             self._events.append((DATA, head))

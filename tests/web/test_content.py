@@ -1,4 +1,4 @@
-"""What header fields say of a body, and bodies that are compressed."""
+"""Header fields of bodies, and compressed bodies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamdicom import LimitError, Limits, RequestError, TruncatedError
-from streamdicom.web.content import FILE, JSON, NDJSON, XML, Content, ContentDecoder, media_type
+from streamdicom.web.content import DICOM, JSON, NDJSON, XML, Content, ContentDecoder, parse_media_type
 
 _MIB = 1024 * 1024
 
@@ -23,19 +23,19 @@ _MIB = 1024 * 1024
         ({"content-type": "application/json;charset=utf8"}, Content(JSON)),
         ({"content-type": "application/x-ndjson", "content-encoding": " GZIP "}, Content(NDJSON, None, "gzip")),
         ({"content-type": " Application/DICOM+XML ; Charset=US-ASCII"}, Content(XML)),
-        ({"content-type": "application/dicom; transfer-syntax=1.2.840.10008.1.2.4.50"}, Content(FILE)),
+        ({"content-type": "application/dicom; transfer-syntax=1.2.840.10008.1.2.4.50"}, Content(DICOM)),
         (
             {"content-type": 'Multipart/Related; boundary="a;b"; type="application/dicom+json"; charset=utf-8'},
             Content(JSON, b"a;b"),
         ),
-        # As many send it, without the quotes that a slash needs (RFC 9110 5.6.6).
+        # Many clients omit the quotes that a slash needs (RFC 9110 5.6.6).
         ({"content-type": "multipart/related;type=application/dicom+xml;boundary=b"}, Content(XML, b"b")),
-        ({"content-type": "multipart/related; type=application/dicom"}, Content(FILE, b"")),
+        ({"content-type": "multipart/related; type=application/dicom"}, Content(DICOM, b"")),
     ],
     ids=lambda value: repr(value),
 )
-def test_a_body_is_what_its_header_fields_say(headers: dict[str, str], content: Content) -> None:
-    assert Content.of(headers) == content
+def test_content_is_read_from_header_fields(headers: dict[str, str], content: Content) -> None:
+    assert Content.from_headers(headers) == content
 
 
 @pytest.mark.parametrize(
@@ -53,21 +53,21 @@ def test_a_body_is_what_its_header_fields_say(headers: dict[str, str], content: 
     ],
     ids=repr,
 )
-def test_what_is_not_taken_is_told_with_415(headers: dict[str, str]) -> None:
+def test_unsupported_content_has_status_415(headers: dict[str, str]) -> None:
     with pytest.raises(RequestError) as caught:
-        Content.of(headers)
+        Content.from_headers(headers)
     assert caught.value.status == 415
 
 
 @given(st.text(max_size=60) | st.text(alphabet=' ;="\\\\,a/*', max_size=60))
-def test_whatever_a_media_type_is_it_is_read(value: str) -> None:
-    name, parameters = media_type(value)
+def test_any_media_type_is_parsed(value: str) -> None:
+    name, parameters = parse_media_type(value)
     assert name == name.strip(" \t")
     assert all(key == key.lower() for key in parameters)
 
 
 def _expanded(coding: str, data: bytes, size: int, limits: Limits) -> tuple[int, str]:
-    """How much comes out, and the error that ends it."""
+    """Return the decoded size, and the message of the error that ends it."""
     decoder = ContentDecoder(coding, limits)
     total = 0
     try:
@@ -85,24 +85,24 @@ _CODINGS = {"gzip": gzip.compress, "deflate": zlib.compress, "zstd": zstandard.c
 
 
 @pytest.mark.parametrize("coding", _CODINGS)
-def test_what_expands_too_much_ends_at_the_same_byte_however_it_is_cut(coding: str) -> None:
+def test_expansion_limit_does_not_depend_on_cuts(coding: str) -> None:
     data = _CODINGS[coding](bytes(64 * _MIB))
     for ratio in (2, 200):
         outcomes = {_expanded(coding, data, size, Limits(max_expansion_ratio=ratio)) for size in (13, 4096, len(data))}
         [(total, error)] = outcomes
         assert "Limits.max_expansion_ratio" in error
-        # A MiB is free, and more is allowed for each 16 KiB that has begun.
+        # One MiB is free; each started block of 16 KiB allows more.
         assert total < 64 * _MIB
         assert (total - _MIB) % (ratio * 16 * 1024) == 0
 
 
 @pytest.mark.parametrize("coding", _CODINGS)
-def test_a_mebibyte_is_free(coding: str) -> None:
+def test_first_mebibyte_is_not_limited(coding: str) -> None:
     data = _CODINGS[coding](bytes(_MIB))
     assert _expanded(coding, data, len(data), Limits(max_expansion_ratio=1)) == (_MIB, "")
 
 
-def test_a_frame_of_zstd_may_not_ask_for_more_than_all_must_have() -> None:
+def test_zstd_window_is_limited_to_8_mib() -> None:
     parameters = zstandard.ZstdCompressionParameters(window_log=24)
     compressor = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
     data = compressor.compress(bytes(1000)) + compressor.flush()

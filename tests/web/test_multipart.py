@@ -1,4 +1,4 @@
-"""The parts of a multipart body: whole and cut, with what RFC 2046 allows, and what it does not."""
+"""Multipart bodies: whole and cut, well-formed and malformed (RFC 2046)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamdicom import InputError, RequestError, TruncatedError
-from streamdicom.web.multipart import DATA, END, START, MultipartReader
+from streamdicom.web.multipart import DATA, END, START, MultipartParser
 from tests.support.memory import peak
 
 _BODY = (
@@ -28,10 +28,10 @@ _PARTS = [
 
 
 def _parts(pieces: Iterable[bytes], boundary: bytes = b"x") -> list[tuple[dict[str, str], bytes]]:
-    """The parts that are complete."""
-    reader = MultipartReader(boundary)
-    events = [event for piece in pieces for event in reader.feed(piece)]
-    reader.close()
+    """Return the complete parts."""
+    parser = MultipartParser(boundary)
+    events = [event for piece in pieces for event in parser.feed(piece)]
+    parser.close()
     return _joined(events)
 
 
@@ -55,13 +55,13 @@ def _cut(data: bytes, size: int) -> list[bytes]:
 
 
 def _outcome(pieces: Iterable[bytes]) -> tuple[list[tuple[dict[str, str], bytes]], str]:
-    """The parts before a fault, and the fault."""
-    reader = MultipartReader(b"x")
+    """Return the parts before an error, and its message."""
+    parser = MultipartParser(b"x")
     events = []
     try:
         for piece in pieces:
-            events += reader.feed(piece)
-        reader.close()
+            events += parser.feed(piece)
+        parser.close()
     except InputError as error:
         return _joined(events), str(error)
     return _joined(events), ""
@@ -69,15 +69,15 @@ def _outcome(pieces: Iterable[bytes]) -> tuple[list[tuple[dict[str, str], bytes]
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 17, 10_000])
 @pytest.mark.parametrize(
-    ("before", "behind"),
+    ("preamble", "epilogue"),
     [(b"", b""), (b"\r\n", b"\r\n"), (b"Pre-amble --x\r\n-\r\n", b"  \r\nan epilogue\r\n--x\r\n"), (b"\r\n\r\n", b"x")],
 )
-def test_the_parts_are_the_same_however_the_body_is_cut(size: int, before: bytes, behind: bytes) -> None:
-    assert _parts(_cut(before + _BODY + behind, size)) == _PARTS
+def test_parts_do_not_depend_on_cuts(size: int, preamble: bytes, epilogue: bytes) -> None:
+    assert _parts(_cut(preamble + _BODY + epilogue, size)) == _PARTS
 
 
 @pytest.mark.parametrize("size", [1, 7, 10_000])
-def test_a_boundary_may_have_seventy_characters_and_white_space_behind_it(size: int) -> None:
+def test_boundary_of_seventy_characters_with_trailing_white_space(size: int) -> None:
     boundary = b"a (b)+_,-./:=?'" * 4 + b"0123456789"
     assert len(boundary) == 70
     body = b"--%b\r\n\r\n1\r\n--%b \t\r\n\r\n2\r\n--%b--" % (boundary, boundary, boundary)
@@ -85,20 +85,20 @@ def test_a_boundary_may_have_seventy_characters_and_white_space_behind_it(size: 
 
 
 @pytest.mark.parametrize("boundary", [b"", b"a" * 71, b"a ", b"a\r\nb", b'"', b"\xe4"], ids=repr)
-def test_a_boundary_that_is_none_is_an_error(boundary: bytes) -> None:
-    with pytest.raises(RequestError, match="'boundary'") as caught:
-        MultipartReader(boundary)
+def test_missing_or_malformed_boundary_is_an_error(boundary: bytes) -> None:
+    with pytest.raises(RequestError, match="boundary") as caught:
+        MultipartParser(boundary)
     assert caught.value.status == 400
 
 
 @pytest.mark.parametrize("size", [1, 10_000])
-def test_a_body_that_stops_anywhere_is_cut_and_gives_the_parts_before(size: int) -> None:
+def test_truncated_body_delivers_complete_parts(size: int) -> None:
     for length in range(len(_BODY)):
         parts, fault = _outcome(_cut(_BODY[:length], size))
         assert parts == _PARTS[: len(parts)]
         assert fault in (
             "the multipart body stops before its closing boundary",
-            "the boundary of the media type is nowhere in the multipart body",
+            "the multipart body does not contain the boundary of its Content-Type",
         )
     with pytest.raises(TruncatedError):
         _parts([_BODY[:-1]])
@@ -108,8 +108,8 @@ def test_a_body_that_stops_anywhere_is_cut_and_gives_the_parts_before(size: int)
 @pytest.mark.parametrize(
     ("body", "fault"),
     [
-        (b"", "nowhere"),
-        (b"--y\r\n\r\n1\r\n--y--", "nowhere"),
+        (b"", "does not contain the boundary"),
+        (b"--y\r\n\r\n1\r\n--y--", "does not contain the boundary"),
         (_BODY.replace(b"\r\n", b"\n"), "malformed"),
         (b"--xyz\r\n\r\n1\r\n--xyz--", "malformed"),
         (b"--x\r\nno colon\r\n\r\n1\r\n--x--", "malformed"),
@@ -130,32 +130,34 @@ def test_a_body_that_stops_anywhere_is_cut_and_gives_the_parts_before(size: int)
     ],
     ids=lambda value: repr(value[:40]),
 )
-def test_a_malformed_body_is_an_error_and_the_same_however_it_is_cut(size: int, body: bytes, fault: str) -> None:
+def test_error_of_malformed_body_does_not_depend_on_cuts(size: int, body: bytes, fault: str) -> None:
     found = _outcome(_cut(body, size))
     if fault:
         assert re.search(fault, found[1])
     assert found == _outcome([body])
 
 
-def test_a_fault_is_told_again_by_every_call() -> None:
-    reader = MultipartReader(b"x")
-    assert len(reader.feed(b"--x\r\n\r\n1\r\n--x\r\n: 2\r\n")) == 3
+def test_error_is_sticky() -> None:
+    parser = MultipartParser(b"x")
+    assert len(parser.feed(b"--x\r\n\r\n1\r\n--x\r\n: 2\r\n")) == 3
     for _ in range(2):
         with pytest.raises(RequestError, match="malformed") as caught:
-            reader.feed(b"")
+            parser.feed(b"")
         assert caught.value.status == 400
     with pytest.raises(RequestError, match="malformed"):
-        reader.close()
+        parser.close()
 
 
-def test_nothing_of_a_body_is_held_but_the_headers_of_a_part() -> None:
+@pytest.mark.memory
+@pytest.mark.slow
+def test_memory_holds_only_the_headers_of_a_part() -> None:
     def read() -> None:
-        reader = MultipartReader(b"x")
-        reader.feed(b"--x\r\n\r\n")
+        parser = MultipartParser(b"x")
+        parser.feed(b"--x\r\n\r\n")
         for _ in range(500):
-            reader.feed(bytes(65536))
+            parser.feed(bytes(65536))
         for _ in range(500):
-            reader.feed(b"\r\n--" * 16384)
+            parser.feed(b"\r\n--" * 16384)
 
     assert peak(read) < 1024 * 1024
 
@@ -167,7 +169,7 @@ _TOKENS = st.lists(
 
 
 @given(_TOKENS, st.data())
-def test_whatever_a_body_is_it_means_the_same_when_it_is_cut(body: bytes, data: st.DataObject) -> None:
+def test_outcome_of_random_body_does_not_depend_on_cuts(body: bytes, data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(body)))
     whole = _outcome([body])
     assert _outcome([body[:cut], body[cut:]]) == whole
@@ -175,7 +177,7 @@ def test_whatever_a_body_is_it_means_the_same_when_it_is_cut(body: bytes, data: 
 
 
 @given(st.lists(st.binary(max_size=40).filter(lambda data: b"--x" not in data), min_size=1, max_size=4))
-def test_any_bytes_come_back(contents: list[bytes]) -> None:
+def test_part_contents_round_trip(contents: list[bytes]) -> None:
     body = b"".join(b"--x\r\n\r\n%b\r\n" % content for content in contents) + b"--x--"
     for size in (1, 3, 1000):
         assert [data for _, data in _parts(_cut(body, size))] == contents

@@ -16,10 +16,10 @@ from streamdicom.server.stow.instances import Inbox, response_module
 from streamdicom.web.asgi import (
     DATA,
     DEFAULT_FORMATTERS,
-    FILE,
+    DICOM,
     START,
     Content,
-    MultipartReader,
+    MultipartParser,
     body_pieces,
     check_part,
     iter_request_datasets,
@@ -44,11 +44,11 @@ async def store_instances(request: Request, index: Index, study: str | None, bas
         InputError: The body is at fault, or of another type; nothing was stored.
         OSError: The archive cannot be written.
     """
-    content = Content.of(request.headers)
+    content = Content.from_headers(request.headers)
     negotiated_response(request, [])  # so that what has no answer is not stored
     inbox = await run_in_threadpool(Inbox, index, _LIMITS)
     try:
-        if content.kind == FILE:
+        if content.kind == DICOM:
             await _take_files(request, content, inbox)
         else:
             async with aclosing(iter_request_datasets(request, as_file=True, timeout=_SECONDS)) as datasets:
@@ -80,7 +80,7 @@ class _Files:
     """A body that is a DICOM file, or has one in each part; the files go to the inbox as they are."""
 
     def __init__(self, content: Content, inbox: Inbox) -> None:
-        self._multipart = None if content.boundary is None else MultipartReader(content.boundary)
+        self._multipart = None if content.boundary is None else MultipartParser(content.boundary)
         self._inbox = inbox
         self._count = 0
         if self._multipart is None:
@@ -101,7 +101,7 @@ class _Files:
         elif kind != START:
             self._inbox.end()
         else:
-            if check_part(value, self._count, _LIMITS) != FILE and "content-type" in value:
+            if check_part(value, self._count, _LIMITS) != DICOM and "content-type" in value:
                 raise RequestError(
                     f"part {self._count} of the body is no DICOM file, as the type of the body says", 415
                 )

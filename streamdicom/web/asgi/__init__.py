@@ -1,26 +1,25 @@
 """To be written."""
 
-from streamdicom.web.asgi.bodies import check_part
 from streamdicom.web.asgi.errors import exception_handlers
 from streamdicom.web.asgi.formatters import DEFAULT_FORMATTERS, DICOM_XML, Encoder, Formatter
 from streamdicom.web.asgi.negotiation import MediaRange, read_accept
 from streamdicom.web.asgi.requests import body_pieces, iter_request_datasets
 from streamdicom.web.asgi.responses import DatasetResponse, negotiated_response
-from streamdicom.web.content import FILE, Content
-from streamdicom.web.multipart import DATA, START, MultipartReader
+from streamdicom.web.content import DICOM, Content, check_part
+from streamdicom.web.multipart import DATA, START, MultipartParser
 
 __all__ = [
     "DATA",
     "DEFAULT_FORMATTERS",
+    "DICOM",
     "DICOM_XML",
-    "FILE",
     "START",
     "Content",
     "DatasetResponse",
     "Encoder",
     "Formatter",
     "MediaRange",
-    "MultipartReader",
+    "MultipartParser",
     "body_pieces",
     "check_part",
     "exception_handlers",

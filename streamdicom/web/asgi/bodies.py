@@ -7,13 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from streamdicom.codec import DatasetParser, DatasetPipeline
-from streamdicom.errors import InputError, LimitError, RequestError
+from streamdicom.errors import InputError, RequestError
 from streamdicom.filters import Pipeline
 from streamdicom.formats.part10 import Part10Parser
-from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions
-from streamdicom.web.content import FILE, JSON, XML, Content, kind_of, media_type
-from streamdicom.web.multipart import DATA, START, MultipartReader
+from streamdicom.web.content import DICOM, JSON, XML, Content, check_part
+from streamdicom.web.multipart import DATA, START, MultipartParser
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -44,7 +43,7 @@ class DocumentReader:
 
     def __init__(self, kind: str, options: ReadOptions, *, as_file: bool) -> None:
         self._parser: DatasetPipeline
-        if kind == FILE:
+        if kind == DICOM:
             self._parser = _file_parser(options, 0)
         else:
             self._parser = DatasetParser(options=document_options(options, kind), as_file=as_file)
@@ -67,7 +66,7 @@ class FilesReader:
     """A multipart body with a DICOM file in each part (PS3.18 10.5.1.4). Data sets come as their parts do."""
 
     def __init__(self, content: Content, options: ReadOptions) -> None:
-        self._multipart = MultipartReader(content.boundary or b"")
+        self._multipart = MultipartParser(content.boundary or b"")
         self._options = options
         self._count = 0
         self._parser: DatasetPipeline | None = None
@@ -99,7 +98,7 @@ class FilesReader:
 
     def _start(self, headers: dict[str, str]) -> None:
         kind = check_part(headers, self._count, self._options.limits)
-        if kind != FILE and "content-type" in headers:
+        if kind != DICOM and "content-type" in headers:
             raise RequestError(f"part {self._count} of the body is no DICOM file, as the type of the body says", 415)
         self._parser = _file_parser(self._options, self._count)
         self._count += 1
@@ -115,19 +114,3 @@ class FilesReader:
 
     def discard(self) -> None:
         """There is nothing to do."""
-
-
-def check_part(headers: dict[str, str], number: int, limits: Limits) -> str | None:
-    """What a part is, as far as its header fields tell: one of the kinds of content, or something else.
-
-    Raises:
-        RequestError: It is in an encoding of its own, so that its bytes are not what they stand for.
-        LimitError: There are too many.
-    """
-    if number == limits.multipart_parts:
-        raise LimitError(f"a body of more than {number} parts", "multipart_parts")
-    if headers.get("content-transfer-encoding", "binary").lower() not in ("binary", "8bit", "7bit"):
-        raise RequestError(f"part {number} of the body has a Content-Transfer-Encoding", 415)
-    if headers.get("content-encoding", "identity").lower() != "identity":
-        raise RequestError(f"part {number} of the body has a Content-Encoding", 415)
-    return kind_of(*media_type(headers.get("content-type", "")))

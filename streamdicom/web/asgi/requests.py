@@ -17,7 +17,7 @@ from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, options_or_default
 from streamdicom.web.asgi.bodies import BodyReader, DocumentReader, FilesReader
 from streamdicom.web.asgi.stow_metadata import RelatedReader
-from streamdicom.web.content import FILE, PIECE, Content, ContentDecoder
+from streamdicom.web.content import DICOM, PIECE_SIZE, Content, ContentDecoder
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -83,11 +83,11 @@ async def iter_request_datasets(
     ['17']
     """
     options = _DEFAULTS if options is None else options_or_default(options, ReadOptions)
-    content = Content.of(request.headers)
+    content = Content.from_headers(request.headers)
     reader = _reader(content, request, options, store, as_file)
     try:
         async with aclosing(body_pieces(request, content.coding, options.limits, timeout)) as pieces:
-            size = PIECE
+            size = PIECE_SIZE
             async for piece in pieces:
                 for start in range(0, len(piece), size):
                     datasets = reader.feed(piece[start : start + size])
@@ -109,7 +109,7 @@ def _reader(
 ) -> BodyReader:
     if content.boundary is None:
         return DocumentReader(content.kind, options, as_file=as_file)
-    if content.kind == FILE:
+    if content.kind == DICOM:
         return FilesReader(content, options)
     return RelatedReader(content, str(request.url), options, store, as_file=as_file)
 

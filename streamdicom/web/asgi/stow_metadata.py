@@ -22,9 +22,9 @@ from streamdicom.events import BULK_DATA, ELEMENT, END_DATASET, START_DATASET, E
 from streamdicom.filters import Position, fragment_events
 from streamdicom.io import CHUNK, SpoolFile
 from streamdicom.options import ReadOptions
-from streamdicom.web.asgi.bodies import check_part, document_options
-from streamdicom.web.content import JSON, Content, media_type
-from streamdicom.web.multipart import DATA, START, MultipartReader
+from streamdicom.web.asgi.bodies import document_options
+from streamdicom.web.content import JSON, Content, check_part, parse_media_type
+from streamdicom.web.multipart import DATA, START, MultipartParser
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -118,7 +118,7 @@ class RelatedReader:
     def __init__(
         self, content: Content, url: str, options: ReadOptions, store: BulkDataStore | None, *, as_file: bool
     ) -> None:
-        self._multipart = MultipartReader(content.boundary or b"")
+        self._multipart = MultipartParser(content.boundary or b"")
         self._kind = content.kind
         self._url = url
         self._options = document_options(options, content.kind)
@@ -148,7 +148,7 @@ class RelatedReader:
 
     def _start(self, headers: dict[str, str]) -> None:
         kind = check_part(headers, self._count, self._options.limits)
-        name, parameters = media_type(headers.get("content-type", ""))
+        name, parameters = parse_media_type(headers.get("content-type", ""))
         address = _joined(self._url, headers.get("content-location", ""))
         syntax = parameters.get("transfer-syntax", "")
         size = self._file.size

@@ -17,11 +17,10 @@ from streamdicom.bulkdata import BulkDataInfo
 from streamdicom.errors import BulkDataError, LimitError, OutputError, RequestError, ResponseError, TruncatedError
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, options_or_default
-from streamdicom.web.asgi import check_part
 from streamdicom.web.client.http import Exchange, Response, oserror, url_of
 from streamdicom.web.client.paging import Fetch, Retrieval, Search, level_of, status_text
-from streamdicom.web.content import media_type
-from streamdicom.web.multipart import DATA, START, MultipartReader
+from streamdicom.web.content import check_part, parse_media_type
+from streamdicom.web.multipart import DATA, START, MultipartParser
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -218,16 +217,16 @@ class HttpStore:
 def _value(response: Response) -> Iterator[bytes]:
     if response.status != 200:
         raise ResponseError(f"the server answers {status_text(response.status)}", response.status)
-    name, parameters = media_type(response.media_type)
+    name, parameters = parse_media_type(response.media_type)
     if name == "multipart/related":
-        yield from _only_part(MultipartReader(parameters.get("boundary", "").encode("latin-1")), response.chunks)
+        yield from _only_part(MultipartParser(parameters.get("boundary", "").encode("latin-1")), response.chunks)
     elif name == _OCTETS:
         yield from response.chunks
     else:
         raise ResponseError(f"the server answers in another media type than {_OCTETS}", response.status)
 
 
-def _only_part(reader: MultipartReader, chunks: Iterator[bytes]) -> Iterator[bytes]:
+def _only_part(reader: MultipartParser, chunks: Iterator[bytes]) -> Iterator[bytes]:
     parts = 0
     for chunk in chunks:
         for kind, value in reader.feed(chunk):
@@ -245,5 +244,5 @@ def _check_only(number: int, headers: dict[str, str]) -> None:
     if number > 1:
         raise ResponseError("the server answers with several parts where one value is due", 200)
     check_part(headers, 0, Limits())  # whether there is an encoding
-    if media_type(headers.get("content-type", _OCTETS))[0] != _OCTETS:
+    if parse_media_type(headers.get("content-type", _OCTETS))[0] != _OCTETS:
         raise ResponseError(f"the server answers with a part of another media type than {_OCTETS}", 200)

@@ -24,7 +24,7 @@ from streamdicom.events import BULK_DATA, ELEMENT, END_DATASET, END_SEQUENCE, ST
 from streamdicom.filters import Pipeline
 from streamdicom.formats import EventParser
 from streamdicom.options import ReadOptions
-from streamdicom.web.content import JSON, kind_of, media_type
+from streamdicom.web.content import JSON, content_kind, parse_media_type
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -321,7 +321,7 @@ class Fetch(ABC):
 
 def _check_type(head: Head) -> None:
     try:
-        kind = kind_of(*media_type(head.media_type))
+        kind = content_kind(*parse_media_type(head.media_type))
     except RequestError as error:
         raise ResponseError(f"the server answers in {error.message}", head.status) from None
     if kind != JSON:

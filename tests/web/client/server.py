@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 __all__ = ["Server", "serving"]
 
-_ROOT = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[3]
 _ENVIRONMENT = {**os.environ, "PYTHONPATH": str(_ROOT)}
 _RUNNING = re.compile(r"Uvicorn running on http://127\.0\.0\.1:(\d+)")
 _SECONDS = 30  # to start, and to stop

@@ -551,7 +551,7 @@ def test_a_compressed_answer_that_stops_is_asked_for_again() -> None:
 
 
 def test_an_answer_that_expands_without_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(content, "_FREE", 1000)
+    monkeypatch.setattr(content, "_FREE_SIZE", 1000)
     text = b"[" + (document()[1:-1] + b",") * 2000
     with (
         scripted(lambda _: response(gzip.compress(text), headers=[GZIP])) as server,
