@@ -20,7 +20,7 @@ from streamdicom.formats.element_rules import ElementRules
 from streamdicom.formats.encapsulated import FragmentsEncoder
 from streamdicom.jsontext import Base64Encoder
 
-MOST_PENDING = 64 * 1024
+BLOCK_SIZE = 64 * 1024
 """How long what is pending may be before it is given away."""
 
 # Events with the tag of the sequence that they are in.
@@ -40,7 +40,7 @@ class Writer(ABC):
     _moves: ClassVar[Moves]
 
     def __init__(self) -> None:
-        self._place: int = 0
+        self._state: int = 0
         self._index: int | None = None
         self._event = 0, 0  # the type and the tag of the last one, for errors
         self._error: OutputError | None = None
@@ -58,9 +58,9 @@ class Writer(ABC):
         """
         if self._error:
             raise self._error
-        self._until_error(self._write_all, events)
+        self._guard(self._write_all, events)
 
-    def _until_error(self, act: Callable[..., None], *arguments: Any) -> None:
+    def _guard(self, act: Callable[..., None], *arguments: Any) -> None:
         try:
             act(*arguments)
         except OutputError as error:
@@ -78,15 +78,17 @@ class Writer(ABC):
         """The innermost loop, which sets ``_event``."""
 
     @abstractmethod
-    def _sequences(self) -> Iterable[tuple[int, int]]:
+    def _open_sequences(self) -> Iterable[tuple[int, int]]:
         """Of each open sequence: its tag, and the number of items begun."""
 
     def _location(self, tag: int = 0) -> Location:
-        parts = [format_tag(sequence) + (f"[{items - 1}]" if items else "") for sequence, items in self._sequences()]
+        parts = [
+            format_tag(sequence) + (f"[{items - 1}]" if items else "") for sequence, items in self._open_sequences()
+        ]
         return Location(None, self._index, ".".join([*parts, format_tag(tag)] if tag else parts))
 
     def _move(self, kind: int, tag: int, vr: str, value: Any) -> None:
-        move = self._moves[self._place].get(kind)
+        move = self._moves[self._state].get(kind)
         if move is None:
             raise OutputError(f"no {EventType(kind).name if kind in _KINDS else 'such event'} may come here")
         move(self, tag, vr, value)
@@ -99,13 +101,13 @@ class State(IntEnum):
     """What is open."""
 
     STREAM = 0
-    MEMBERS = 1  # a data set or an item
+    DATASET = 1  # a data set or an item
     SEQUENCE = 2
-    PARTS = 3  # an element in parts
+    ELEMENT = 3  # an element in parts
     SEGMENTS = 4  # one of its values, that is long
     FRAGMENTS = 5  # encapsulated pixel data
     FRAGMENT = 6  # one of its fragments
-    LEFT_OUT = 7  # what is open is not written
+    SKIPPED = 7  # what is open is not written
 
 
 class TextWriter(Writer):
@@ -113,19 +115,19 @@ class TextWriter(Writer):
 
     Args:
         rules: Which elements are written.
-        most_sequences: How many may be open within one another.
+        max_sequences: How many may be open within one another.
         is_stream: Whether there may be any number of data sets, or else one.
     """
 
     _reference: ClassVar[str]  # what the format calls a reference to bulk data
 
-    def __init__(self, rules: ElementRules, *, most_sequences: int, is_stream: bool) -> None:
+    def __init__(self, rules: ElementRules, *, max_sequences: int, is_stream: bool) -> None:
         super().__init__()
         self._rules = rules
-        self._most_sequences = most_sequences
+        self._max_sequences = max_sequences
         self._is_stream = is_stream
         self._last = -1  # the tag before, within the innermost data set or item
-        self._frames: list[tuple[int, int]] = []  # of each open sequence: its tag, the number of items begun
+        self._sequences: list[tuple[int, int]] = []  # of each open sequence: its tag, the number of items begun
         self._texts: list[str] = []
         self._size = 0
         # The element in parts that is being written:
@@ -140,7 +142,7 @@ class TextWriter(Writer):
     def flush(self) -> None:
         """Give away what is pending."""
         if self._texts:
-            self._until_error(self._flush)
+            self._guard(self._flush)
 
     def close(self) -> None:
         """Finish the output.
@@ -150,20 +152,20 @@ class TextWriter(Writer):
         """
         if self._error:
             raise self._error
-        if self._place != State.STREAM:
+        if self._state != State.STREAM:
             raise OutputError("a data set is not complete", self._location())
         self._finish()
 
-    def _sequences(self) -> Iterable[tuple[int, int]]:
-        return self._frames
+    def _open_sequences(self) -> Iterable[tuple[int, int]]:
+        return self._sequences
 
     def _put(self, text: str) -> None:
         self._texts.append(text)
         self._size += len(text)
-        if self._size >= MOST_PENDING:
+        if self._size >= BLOCK_SIZE:
             self._flush()
 
-    def _take(self) -> str:
+    def _drain(self) -> str:
         """What is pending, which it is no longer."""
         text = "".join(self._texts)
         self._texts.clear()
@@ -220,15 +222,15 @@ class TextWriter(Writer):
         self._index = 0 if self._index is None else self._index + 1
         self._open_dataset()
         self._last = -1
-        self._place = State.MEMBERS
+        self._state = State.DATASET
 
     def _end_dataset(self, tag: int, vr: str, value: Any) -> None:
-        if self._frames:
+        if self._sequences:
             raise OutputError("no END_DATASET may come here")
         self._close_dataset()
-        self._place = State.STREAM
+        self._state = State.STREAM
 
-    def _comes(self, tag: int) -> bool:
+    def _is_written(self, tag: int) -> bool:
         """Whether an element is not left out; it is an error if it may not come now."""
         if tag <= self._last:
             raise OutputError(f"the tag is not above the one before it, {format_tag(self._last)}")
@@ -240,7 +242,7 @@ class TextWriter(Writer):
 
     def _skip(self, *_: object) -> None:
         self._skipped += 1
-        self._place = State.LEFT_OUT
+        self._state = State.SKIPPED
 
     def _pass_over(self, *_: object) -> None:
         pass
@@ -248,31 +250,31 @@ class TextWriter(Writer):
     def _end_skipped(self, *_: object) -> None:
         self._skipped -= 1
         if not self._skipped:
-            self._place = State.MEMBERS
+            self._state = State.DATASET
 
     def _bulk_data(self, tag: int, vr: str, value: Any) -> None:
         if vr not in VRS or not VRS[vr].bulk:
             raise OutputError(f"'{self._reference}' for VR {vr} (PS3.18 F.2.2)")
         if not isinstance(value, str):
             raise OutputError("a URI that is not text")
-        if self._comes(tag):
+        if self._is_written(tag):
             self._begin(tag, vr)
             self._put_reference(value)
 
     def _start_sequence(self, tag: int, vr: str, value: Any) -> None:
-        if not self._comes(tag):
+        if not self._is_written(tag):
             self._skip()
             return
-        if len(self._frames) >= self._most_sequences:
-            raise OutputError(f"more than {len(self._frames)} sequences within one another")
+        if len(self._sequences) >= self._max_sequences:
+            raise OutputError(f"more than {len(self._sequences)} sequences within one another")
         self._begin(tag, "SQ")
-        self._frames.append((tag, 0))
-        self._place = State.SEQUENCE
+        self._sequences.append((tag, 0))
+        self._state = State.SEQUENCE
 
     # --- elements in parts -------------------------------------------------------------------------------------
 
     def _start_parts(self, tag: int, vr: str, value: Any) -> None:
-        if not self._comes(tag):
+        if not self._is_written(tag):
             self._skip()
         elif self._rules.sets_character_set(tag) and vr_info(vr or "CS").form is Form.TEXT:
             self._write_all([(ELEMENT, tag, vr or "CS", (UTF_8_TERM,))])
@@ -281,7 +283,7 @@ class TextWriter(Writer):
             if vr:
                 vr_info(vr)
             self._begin_parts(tag, vr)
-            self._place = State.PARTS
+            self._state = State.ELEMENT
 
     def _begin_parts(self, tag: int, vr: str) -> None:
         self._begin(tag, vr)
@@ -308,7 +310,7 @@ class TextWriter(Writer):
         is_binary = isinstance(value, bytes)
         if not is_binary and not isinstance(value, str):
             raise OutputError("a segment that is neither text nor bytes")
-        if self._place != State.SEGMENTS:
+        if self._state != State.SEGMENTS:
             self._next_value(is_binary=is_binary)
             self._is_open = False
         elif is_binary is not self._is_binary:
@@ -324,23 +326,23 @@ class TextWriter(Writer):
             else:
                 self._put_empty(is_binary)
             self._count += 1
-        self._place = State.PARTS if final else State.SEGMENTS
+        self._state = State.ELEMENT if final else State.SEGMENTS
 
     def _end_parts(self, tag: int, vr: str, value: Any) -> None:
         self._close_element(tag, vr)
-        self._place = State.MEMBERS
+        self._state = State.DATASET
 
     # --- encapsulated pixel data -------------------------------------------------------------------------------
 
     def _start_fragments(self, tag: int, vr: str, value: Any) -> None:
         if vr not in VRS or VRS[vr].form is not Form.BINARY:
             raise OutputError(f"fragments for VR {vr}")
-        if not self._comes(tag):
+        if not self._is_written(tag):
             self._skip()
             return
         self._begin_parts(tag, vr)
         self._is_binary = True
-        self._place = State.FRAGMENTS
+        self._state = State.FRAGMENTS
 
     def _start_fragment(self, tag: int, vr: str, value: Any) -> None:
         text = self._fragments.start(value)
@@ -348,14 +350,14 @@ class TextWriter(Writer):
             self._open_value(is_binary=True)
         self._count += 1
         self._put(text)
-        self._place = State.FRAGMENT
+        self._state = State.FRAGMENT
 
     def _fragment_segment(self, tag: int, vr: str, value: Any) -> None:
         self._put(self._fragments.segment(value, final=False))
 
     def _end_fragment(self, tag: int, vr: str, value: Any) -> None:
         self._put(self._fragments.segment(value, final=True))
-        self._place = State.FRAGMENTS
+        self._state = State.FRAGMENTS
 
     def _end_fragments(self, tag: int, vr: str, value: Any) -> None:
         if self._count:
@@ -365,7 +367,7 @@ class TextWriter(Writer):
 
     _moves: ClassVar[Moves] = {
         State.STREAM: {EventType.START_DATASET: _start_dataset},
-        State.MEMBERS: {
+        State.DATASET: {
             EventType.BULK_DATA: _bulk_data,
             EventType.START_ELEMENT: _start_parts,
             EventType.START_SEQUENCE: _start_sequence,
@@ -373,7 +375,7 @@ class TextWriter(Writer):
             EventType.END_DATASET: _end_dataset,
         },
         State.SEQUENCE: {},
-        State.PARTS: {
+        State.ELEMENT: {
             EventType.VALUES: _values,
             EventType.SEGMENT: _segment,
             EventType.LAST_SEGMENT: _last_segment,
@@ -382,7 +384,7 @@ class TextWriter(Writer):
         State.SEGMENTS: {EventType.SEGMENT: _segment, EventType.LAST_SEGMENT: _last_segment},
         State.FRAGMENTS: {EventType.START_FRAGMENT: _start_fragment, EventType.END_FRAGMENTS: _end_fragments},
         State.FRAGMENT: {EventType.SEGMENT: _fragment_segment, EventType.LAST_SEGMENT: _end_fragment},
-        State.LEFT_OUT: dict.fromkeys(EventType, _pass_over)
+        State.SKIPPED: dict.fromkeys(EventType, _pass_over)
         | dict.fromkeys(OPENING, _skip)
         | dict.fromkeys(CLOSING, _end_skipped),
     }

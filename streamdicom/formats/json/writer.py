@@ -13,7 +13,7 @@ from streamdicom.dicom import Form
 from streamdicom.errors import InputError, LimitError, OutputError
 from streamdicom.events import ELEMENT, END_ITEM, END_SEQUENCE, START_ITEM, START_SEQUENCE, Event, EventType
 from streamdicom.formats.json.element_text import element_text_of, string
-from streamdicom.formats.writer import MOST_PENDING, Moves, State, TextWriter, value_error, vr_info
+from streamdicom.formats.writer import BLOCK_SIZE, Moves, State, TextWriter, value_error, vr_info
 from streamdicom.jsontext import ONE_LINE, JsonEmitter, JsonTokenizer
 from streamdicom.limits import Limits
 from streamdicom.options import WriteOptions, options_or_default
@@ -21,7 +21,7 @@ from streamdicom.options import WriteOptions, options_or_default
 _ITEM_LENGTH = 12  # characters of the structure of an item
 _MOST_NULLS = 8 * 1024  # that are written at once
 
-_MEMBERS, _SEQUENCE = State.MEMBERS, State.SEQUENCE
+_MEMBERS, _SEQUENCE = State.DATASET, State.SEQUENCE
 
 
 class JsonWriter(TextWriter):
@@ -59,7 +59,7 @@ class JsonWriter(TextWriter):
         # See ``Limits.depth``. An attribute has what the array and the data set leave; a sequence takes three levels of
         # that, and the deepest value, which is a person name, as many.
         self._most_levels = options.limits.depth - array - 1
-        super().__init__(style.rules, most_sequences=(self._most_levels - 3) // 3, is_stream=array or options.ndjson)
+        super().__init__(style.rules, max_sequences=(self._most_levels - 3) // 3, is_stream=array or options.ndjson)
         self._json = json
         self._style = style
         self._array = array
@@ -72,10 +72,10 @@ class JsonWriter(TextWriter):
 
     def _write_all(self, events: Iterable[Event]) -> None:
         """The innermost loop. The moves that make up most of a data set stand here; ``_moves`` has the others."""
-        style, most = self._style, self._most_sequences
+        style, most = self._style, self._max_sequences
         known, starts = style.cache, style.starts
-        texts, frames = self._texts, self._frames
-        place, last, size = self._place, self._last, self._size
+        texts, frames = self._texts, self._sequences
+        place, last, size = self._state, self._last, self._size
         kind = tag = 0
         try:
             for kind, tag, vr, value in events:
@@ -94,7 +94,7 @@ class JsonWriter(TextWriter):
                             texts.append(text)
                             last = tag
                             size += len(text)
-                            if size >= MOST_PENDING:
+                            if size >= BLOCK_SIZE:
                                 self._flush()
                                 size = 0
                         continue
@@ -116,7 +116,7 @@ class JsonWriter(TextWriter):
                         frames[-1] = tag, items + 1
                         texts.append(",{" if items else ',"Value":[{')
                         size += _ITEM_LENGTH
-                        if size >= MOST_PENDING:
+                        if size >= BLOCK_SIZE:
                             self._flush()
                             size = 0
                         last = -1
@@ -125,23 +125,23 @@ class JsonWriter(TextWriter):
                     if kind == END_SEQUENCE:
                         last, items = frames.pop()
                         texts.append("]}" if items else "}")  # PS3.18 F.2.5: an empty attribute has no Value
-                        if size >= MOST_PENDING:
+                        if size >= BLOCK_SIZE:
                             self._flush()
                             size = 0
                         place = _MEMBERS
                         continue
-                self._place, self._last, self._size = place, last, size
+                self._state, self._last, self._size = place, last, size
                 self._move(kind, tag, vr, value)
-                place, last, size = self._place, self._last, self._size
+                place, last, size = self._state, self._last, self._size
         finally:
-            self._place, self._last, self._size = place, last, size
+            self._state, self._last, self._size = place, last, size
             self._event = kind, tag
 
     def _flush(self) -> None:
-        self._json.raw_segment(self._take())
+        self._json.raw_segment(self._drain())
 
     def _end_document(self) -> None:
-        self._json.raw_segment(self._take(), final=True)
+        self._json.raw_segment(self._drain(), final=True)
 
     def _finish(self) -> None:
         if self._array:
@@ -165,13 +165,13 @@ class JsonWriter(TextWriter):
         self._put_start(self._style.start(tag, vr))
 
     def _element(self, tag: int, vr: str, value: Any) -> None:
-        self._comes(tag)  # which it does not, or the innermost loop would have written it
+        self._is_written(tag)  # which it does not, or the innermost loop would have written it
 
     def _json_element(self, tag: int, vr: str, value: Any) -> None:
         if not isinstance(value, str):
             raise OutputError("JSON text that is not text")
-        _check_json(value, self._most_levels - 3 * len(self._frames))
-        if self._comes(tag):
+        _check_json(value, self._most_levels - 3 * len(self._sequences))
+        if self._is_written(tag):
             self._put_start(f',"{self._style.key(tag)}":{value.translate(ONE_LINE)}')
             self._last = tag
 
@@ -249,8 +249,8 @@ class JsonWriter(TextWriter):
 
     _moves: ClassVar[Moves] = {
         **TextWriter._moves,
-        State.MEMBERS: {
-            **TextWriter._moves[State.MEMBERS],
+        State.DATASET: {
+            **TextWriter._moves[State.DATASET],
             EventType.ELEMENT: _element,
             EventType.JSON_ELEMENT: _json_element,
         },

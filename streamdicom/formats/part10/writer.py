@@ -42,7 +42,7 @@ from streamdicom.errors import OutputError
 from streamdicom.events import ELEMENT, END_ITEM, END_SEQUENCE, START_ITEM, START_SEQUENCE, Event, EventType
 from streamdicom.formats.part10.file_meta import FileMeta, check_transfer_syntax
 from streamdicom.formats.part10.parser import Part10Parser
-from streamdicom.formats.writer import MOST_PENDING, Move, Moves, Writer
+from streamdicom.formats.writer import BLOCK_SIZE, Move, Moves, Writer
 from streamdicom.options import ReadOptions, WriteOptions, options_or_default
 
 _MAX_KNOWN = 16 * 1024
@@ -140,7 +140,7 @@ class Part10Writer(Writer):
 
     def _reset(self, *, in_utf_8: bool) -> None:
         self._in_utf_8 = in_utf_8
-        self._place = _Place.START
+        self._state = _Place.START
         self._meta = FileMeta(self._options.transfer_syntax)
         self._has_meta = False
         self._is_implicit = self._options.transfer_syntax == IMPLICIT_VR_LITTLE_ENDIAN
@@ -165,7 +165,7 @@ class Part10Writer(Writer):
 
     def _write_all(self, events: Iterable[Event]) -> None:
         """The innermost loop: elements behind the head, and sequences and their items. ``_moves`` has all else."""
-        place, frame, known, parts, size = self._place, self._frame, self._known, self._parts, self._size
+        place, frame, known, parts, size = self._state, self._frame, self._known, self._parts, self._size
         frames, starts, most_sequences = self._frames, self._starts, self._most_sequences
         kind = tag = 0
         try:
@@ -174,7 +174,7 @@ class Part10Writer(Writer):
                     if kind == START_ITEM:
                         parts.append(_START_OF_ITEM)
                         size += len(_START_OF_ITEM)
-                        if size >= MOST_PENDING:
+                        if size >= BLOCK_SIZE:
                             self._flush()
                             size = 0
                         frame.items += 1
@@ -204,7 +204,7 @@ class Part10Writer(Writer):
                             parts.append(start + pack(len(data)) + data)
                             size += len(data) + 12
                             frame.last = tag
-                            if size >= MOST_PENDING:
+                            if size >= BLOCK_SIZE:
                                 self._flush()
                                 size = 0
                             continue
@@ -217,12 +217,12 @@ class Part10Writer(Writer):
                         frame.items = 0
                         place = _SEQUENCE
                         continue
-                self._place, self._size = place, size
+                self._state, self._size = place, size
                 self._move(kind, tag, vr, value)
-                place, frame, known, parts, size = self._place, self._frame, self._known, self._parts, self._size
+                place, frame, known, parts, size = self._state, self._frame, self._known, self._parts, self._size
                 frames = self._frames
         finally:
-            self._place, self._size = place, size
+            self._state, self._size = place, size
             self._event = kind, tag
 
     def close(self) -> None:
@@ -233,14 +233,14 @@ class Part10Writer(Writer):
         """
         if self._error:
             raise self._error
-        if self._place == _Place.START:
+        if self._state == _Place.START:
             raise OutputError("no data set, where one is due")
-        if self._place != _Place.END:
+        if self._state != _Place.END:
             raise OutputError("the data set is not complete", self._location())
-        self._until_error(self._flush)
+        self._guard(self._flush)
 
-    def _sequences(self) -> Iterable[tuple[int, int]]:
-        frames = [*self._frames, self._frame] if self._place == _SEQUENCE else self._frames
+    def _open_sequences(self) -> Iterable[tuple[int, int]]:
+        frames = [*self._frames, self._frame] if self._state == _SEQUENCE else self._frames
         return [(frame.tag, frame.items) for frame in frames]
 
     # --- bytes -------------------------------------------------------------------------------------------------
@@ -248,7 +248,7 @@ class Part10Writer(Writer):
     def _put(self, data: bytes) -> None:
         self._parts.append(data)
         self._size += len(data)
-        if self._size >= MOST_PENDING:
+        if self._size >= BLOCK_SIZE:
             self._flush()
 
     def _flush(self) -> None:
@@ -299,7 +299,7 @@ class Part10Writer(Writer):
 
     def _start_dataset(self, tag: int, vr: str, value: Any) -> None:
         self._index = value
-        self._place = _Place.HEAD
+        self._state = _Place.HEAD
 
     def _second_dataset(self, tag: int, vr: str, value: Any) -> None:
         self._index = value
@@ -310,12 +310,12 @@ class Part10Writer(Writer):
             raise OutputError("no END_DATASET may come here")
         self._settle_charset(FAR)
         self._leave_head()
-        self._place = _Place.END
+        self._state = _Place.END
 
     def _leave_head(self) -> None:
         if not self._has_meta:
             self._put_meta()
-        self._place = _MEMBERS
+        self._state = _MEMBERS
 
     def _begin(self, tag: int, vr: str) -> None:
         """Check that an element may come now, and put before it what is due."""
@@ -327,7 +327,7 @@ class Part10Writer(Writer):
             raise OutputError("not a value representation (PS3.5 6.2)")
         if tag >> 16 == FILE_META_GROUP and not self._frames:
             raise OutputError("a sequence or a long value in the file meta information, or an element too late for it")
-        if self._place == _Place.HEAD and tag > _SOP_INSTANCE_UID:
+        if self._state == _Place.HEAD and tag > _SOP_INSTANCE_UID:
             self._leave_head()
         self._settle_charset(tag)
         self._frame.last = tag
@@ -363,7 +363,7 @@ class Part10Writer(Writer):
             self._put_pixel_data(vr, value[0], data)
             return
         self._put(self._header(tag, vr, len(data)) + data)
-        if self._place == _MEMBERS and tag != PIXEL_DATA:
+        if self._state == _MEMBERS and tag != PIXEL_DATA:
             self._learn(tag, vr)
 
     def _learn(self, tag: int, vr: str) -> None:
@@ -401,7 +401,7 @@ class Part10Writer(Writer):
         except (TypeError, ValueError) as error:
             raise OutputError("JSON text that is no text") from error
         values = (data,) if data else ()
-        if self._place == _Place.HEAD and tag >> 16 == FILE_META_GROUP and not self._has_meta:
+        if self._state == _Place.HEAD and tag >> 16 == FILE_META_GROUP and not self._has_meta:
             self._meta.add(tag, "UN", values)
         else:
             self._element(tag, "UN", values)
@@ -483,11 +483,11 @@ class Part10Writer(Writer):
         self._put(header)
         self._frame.tag = tag
         self._frame.items = 0
-        self._place = _SEQUENCE
+        self._state = _SEQUENCE
 
     def _end_structure(self) -> None:
         is_in_head = not self._frames and self._frame.last <= _SOP_INSTANCE_UID
-        self._place = _Place.HEAD if is_in_head else _MEMBERS
+        self._state = _Place.HEAD if is_in_head else _MEMBERS
 
     # --- elements in parts -------------------------------------------------------------------------------------
 
@@ -502,11 +502,11 @@ class Part10Writer(Writer):
         self._is_complete = False
         self._is_ascii = True
         self._is_first = True
-        self._place = _Place.PARTS
+        self._state = _Place.PARTS
 
     def _first_values(self, tag: int, vr: str, value: Any) -> None:
         self._spool = self._temporary()
-        self._place = _Place.SPOOL
+        self._state = _Place.SPOOL
         self._values(tag, vr, value)
 
     def _first_segment(self, tag: int, vr: str, value: Any) -> None:
@@ -520,7 +520,7 @@ class Part10Writer(Writer):
     def _start_value(self, tag: int, value: Any) -> None:
         if isinstance(value, str):
             self._spool = self._temporary()
-            self._place = _Place.SPOOL
+            self._state = _Place.SPOOL
             return
         if not isinstance(value, bytes):
             raise OutputError("a segment that is neither text nor bytes")
@@ -529,7 +529,7 @@ class Part10Writer(Writer):
         self._put(self._header(tag, self._vr or "UN", 0))
         self._flush()
         self._length_at = self._target.tell() - 4
-        self._place = _Place.BYTES
+        self._state = _Place.BYTES
 
     def _segment(self, tag: int, vr: str, value: Any) -> None:
         if not isinstance(value, bytes) or self._is_complete:
@@ -687,7 +687,7 @@ class Part10Writer(Writer):
                 "encapsulated pixel data without its transfer syntax, which WriteOptions.transfer_syntax can tell"
             )
         self._put(self._header(tag, vr, UNDEFINED_LENGTH))
-        self._place = _Place.FRAGMENTS
+        self._state = _Place.FRAGMENTS
 
     def _start_fragment(self, tag: int, vr: str, value: Any) -> None:
         if not isinstance(value, int) or not 0 <= value < UNDEFINED_LENGTH:
@@ -695,7 +695,7 @@ class Part10Writer(Writer):
         self._put(_ITEM + _LONG.pack(value + (value & 1)))
         self._told = value
         self._length = 0
-        self._place = _Place.FRAGMENT
+        self._state = _Place.FRAGMENT
 
     def _fragment_segment(self, tag: int, vr: str, value: Any) -> None:
         if not isinstance(value, bytes):
@@ -709,7 +709,7 @@ class Part10Writer(Writer):
             raise OutputError("a fragment whose length is not as was told")
         if self._length & 1:
             self._put(b"\0")
-        self._place = _Place.FRAGMENTS
+        self._state = _Place.FRAGMENTS
 
     def _end_fragments(self, tag: int, vr: str, value: Any) -> None:
         self._put(_END_OF_SEQUENCE)

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from streamdicom.dicom import VRS, Form, json_field
 from streamdicom.errors import OutputError
 from streamdicom.events import ELEMENT, Event, EventType
-from streamdicom.formats.writer import MOST_PENDING, Moves, State, TextWriter
+from streamdicom.formats.writer import BLOCK_SIZE, Moves, State, TextWriter
 from streamdicom.formats.xml.element_markup import END, escape, markup_of, reference, start_of, values_of
 from streamdicom.formats.xml.private_blocks import Blocks, is_creator
 from streamdicom.options import WriteOptions, options_or_default
@@ -23,7 +23,7 @@ _END_ROOT = "</NativeDicomModel>"
 
 _MOST_EMPTY = 1024  # values that are written at once
 
-_MEMBERS = int(State.MEMBERS)
+_MEMBERS = int(State.DATASET)
 
 
 class XmlWriter(TextWriter):
@@ -69,8 +69,8 @@ class XmlWriter(TextWriter):
     ) -> None:
         options = options_or_default(options, WriteOptions)
         markup = markup_of(options)
-        most_sequences = (options.limits.depth - 4) // 3  # see ``Limits.depth``
-        super().__init__(markup.rules, most_sequences=most_sequences, is_stream=array)
+        max_sequences = (options.limits.depth - 4) // 3  # see ``Limits.depth``
+        super().__init__(markup.rules, max_sequences=max_sequences, is_stream=array)
         self._sink = sink
         self._indent = indent if indent is None or isinstance(indent, str) else " " * indent
         self._held = 0  # how many empty values the element in parts starts with, until more comes
@@ -82,7 +82,7 @@ class XmlWriter(TextWriter):
     def _write_all(self, events: Iterable[Event]) -> None:
         """The innermost loop: elements that are not private. ``_moves`` has all else."""
         known, texts, is_compact = self._markup.cache, self._texts, self._indent is None
-        place, last, size = self._place, self._last, self._size
+        place, last, size = self._state, self._last, self._size
         kind = tag = 0
         try:
             for kind, tag, vr, value in events:
@@ -95,19 +95,19 @@ class XmlWriter(TextWriter):
                             texts.append(text)
                             last = tag
                             size += len(text)
-                            if size >= MOST_PENDING:
+                            if size >= BLOCK_SIZE:
                                 self._flush()
                                 size = 0
                         continue
-                self._place, self._last, self._size = place, last, size
+                self._state, self._last, self._size = place, last, size
                 self._move(kind, tag, vr, value)
-                place, last, size = self._place, self._last, self._size
+                place, last, size = self._state, self._last, self._size
         finally:
-            self._place, self._last, self._size = place, last, size
+            self._state, self._last, self._size = place, last, size
             self._event = kind, tag
 
     def _flush(self) -> None:
-        self._sink(self._take().encode())
+        self._sink(self._drain().encode())
 
     def _finish(self) -> None:
         if self._index is None and not self._is_stream:
@@ -153,7 +153,7 @@ class XmlWriter(TextWriter):
 
     def _element(self, tag: int, vr: str, value: Any) -> None:
         content = self._markup.content(tag, vr)
-        if not self._comes(tag):
+        if not self._is_written(tag):
             return
         self._last = tag
         if tag & 0x10000:
@@ -184,25 +184,25 @@ class XmlWriter(TextWriter):
     # --- items -------------------------------------------------------------------------------------------------
 
     def _start_item(self, tag: int, vr: str, value: Any) -> None:
-        tag, items = self._frames[-1]
-        self._frames[-1] = tag, items + 1
+        tag, items = self._sequences[-1]
+        self._sequences[-1] = tag, items + 1
         self._put_tags(f'<Item number="{items + 1}">')
         self._last = -1
         self._outer.append(self._blocks)
         self._blocks = Blocks()
-        self._place = _MEMBERS
+        self._state = _MEMBERS
 
     def _end_item(self, tag: int, vr: str, value: Any) -> None:
-        if not self._frames:
+        if not self._sequences:
             raise OutputError("no END_ITEM may come here")
         self._put_tags("</Item>")
         self._blocks = self._outer.pop()
-        self._place = State.SEQUENCE
+        self._state = State.SEQUENCE
 
     def _end_sequence(self, tag: int, vr: str, value: Any) -> None:
-        self._last, _ = self._frames.pop()
+        self._last, _ = self._sequences.pop()
         self._put_tags(END)
-        self._place = _MEMBERS
+        self._state = _MEMBERS
 
     # --- elements in parts -------------------------------------------------------------------------------------
 
@@ -252,8 +252,8 @@ class XmlWriter(TextWriter):
 
     _moves: ClassVar[Moves] = {
         **TextWriter._moves,
-        State.MEMBERS: {
-            **TextWriter._moves[State.MEMBERS],
+        State.DATASET: {
+            **TextWriter._moves[State.DATASET],
             EventType.ELEMENT: _element,
             EventType.JSON_ELEMENT: _json_element,
             EventType.END_ITEM: _end_item,
