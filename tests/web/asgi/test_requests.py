@@ -266,7 +266,7 @@ _LONG_HEADER = ({"Content-Location": "1", "X": "x" * 100_000}, b"")
 
 _FAULTS: dict[str, tuple[int, str | None, bytes, dict[str, str], str]] = {
     # The status, the media type, the body, other header fields, and what the answer says.
-    "no media type": (415, None, _ARRAY, {}, "Content-Type is missing"),
+    "no media type": (415, None, _ARRAY, {}, "media type is missing"),
     "another media type": (415, "text/plain", _ARRAY, {}, "application/dicom"),
     "a media type that is none": (415, ";;=", _ARRAY, {}, "media type"),
     "a form": (415, "multipart/form-data; boundary=b", _GOOD, {}, "media type"),
