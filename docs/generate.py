@@ -1,0 +1,142 @@
+"""Write the pages that are generated from the code: options, limits, deviations, errors, commands and states.
+
+Usage: python docs/generate.py FOLDER
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import MISSING, Field, fields
+from pathlib import Path
+from typing import Any
+
+import streamdicom
+from streamdicom import errors
+
+_FIELD = re.compile(r"^    (\w+): ?(.*)$")
+
+
+def write_all(folder: Path) -> None:
+    """Write every page into a folder."""
+    folder.mkdir(exist_ok=True)
+    for name, make in _PAGES.items():
+        (folder / f"{name}.md").write_text("\n".join(make()) + "\n", encoding="utf-8")
+
+
+# --- tables ----------------------------------------------------------------------------------------------------
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    heads = list(head)
+    yield f"| {' | '.join(heads)} |"
+    yield f"|{' --- |' * len(heads)}"
+    for row in rows:
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |"
+    yield ""
+
+
+def _meanings(kind: type) -> dict[str, str]:
+    """Return the meaning of each field, from the section Attributes of a class's docstring."""
+    meanings: dict[str, str] = {}
+    name = ""
+    lines = inspect.cleandoc(kind.__doc__ or "").partition("Attributes:\n")[2].splitlines()
+    for line in lines:
+        match = _FIELD.match(line)
+        if match:
+            name = match[1]
+            meanings[name] = match[2]
+        elif name and line.startswith("        "):
+            meanings[name] += f" {line.strip()}"
+        elif line.strip():
+            break
+    return {name: meaning.replace("``", "`") for name, meaning in meanings.items()}
+
+
+def _default(field: Field[Any]) -> str:
+    if field.default is not MISSING:
+        value = field.default
+    elif field.default_factory is not MISSING:
+        value = field.default_factory()
+    else:
+        return "required"
+    text = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else repr(value)
+    return f"`{text}`"
+
+
+def _fields(kind: type) -> Iterator[str]:
+    meanings = _meanings(kind)
+    rows = [(f"`{field.name}`", _default(field), meanings[field.name]) for field in fields(kind)]
+    return _table(("name", "default", "meaning"), rows)
+
+
+def _options() -> Iterator[str]:
+    for kind in (streamdicom.ReadOptions, streamdicom.WriteOptions, streamdicom.BulkDataPolicy):
+        yield f"## {kind.__name__}\n"
+        yield from _fields(kind)
+
+
+def _limits() -> Iterator[str]:
+    return _fields(streamdicom.Limits)
+
+
+def _deviations() -> Iterator[str]:
+    rows = [
+        (f"`{code}`", str(row.severity.value), row.meaning, f"`{row.example}`")
+        for code, row in streamdicom.DEVIATIONS.items()
+    ]
+    return _table(("code", "severity", "meaning", "example"), rows)
+
+
+def _errors() -> Iterator[str]:
+    yield "```text"
+    yield textwrap.dedent((errors.__doc__ or "").partition("\n")[2]).strip("\n")
+    yield "```"
+
+
+# --- commands --------------------------------------------------------------------------------------------------
+
+
+def _help(*arguments: str) -> str:
+    command = [sys.executable, "-m", "streamdicom", *arguments, "--help"]
+    return subprocess.run(command, capture_output=True, text=True, check=True, env={"COLUMNS": "100"}).stdout
+
+
+def _commands() -> Iterator[str]:
+    from streamdicom.cli import COMMANDS
+
+    for name in COMMANDS:
+        yield f"## {name}\n\n```text\n{_help(name).rstrip()}\n```\n"
+
+
+def _exit_codes() -> Iterator[str]:
+    from streamdicom.cli import EXIT_CODES
+
+    return _table(("code", "meaning"), ((str(code), meaning) for code, meaning in EXIT_CODES.items()))
+
+
+# --- states ----------------------------------------------------------------------------------------------------
+
+
+def _states() -> Iterator[str]:
+    yield ""
+
+
+_PAGES: dict[str, Callable[[], Iterator[str]]] = {
+    "options": _options,
+    "limits": _limits,
+    "deviations": _deviations,
+    "errors": _errors,
+    "commands": _commands,
+    "exit_codes": _exit_codes,
+    "states": _states,
+}
+
+if __name__ == "__main__":
+    write_all(Path(sys.argv[1]))
