@@ -47,7 +47,7 @@ _LONG_VRS = [vr for vr, row in VRS.items() if row.form in (Form.TEXT, Form.BINAR
 class PatternStep(NamedTuple):
     """Some tags, or a VR: the tags that have these digits where the mask has ones.
 
-    >>> Step(0x00100000, 0xFFFF0000).fits(0x00100010, "PN")
+    >>> PatternStep(0x00100000, 0xFFFF0000).fits(0x00100010, "PN")
     True
     """
 
@@ -71,7 +71,7 @@ def parse_pattern_step(pattern: Pattern) -> PatternStep:
     Raises:
         ValueError: It is none; the text names it.
 
-    >>> parse_pattern_step("(0010,0010)") == parse_step("PatientName") == parse_step(0x00100010)
+    >>> parse_pattern_step("(0010,0010)") == parse_pattern_step("PatientName") == parse_pattern_step(0x00100010)
     True
     """
     if isinstance(pattern, int):

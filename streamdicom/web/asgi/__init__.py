@@ -1,10 +1,16 @@
-"""To be written."""
+"""Requests and responses for Starlette and FastAPI.
+
+- ``negotiated_response``, ``DatasetResponse``, ``DicomJSONResponse``, ``DicomXMLResponse``: send data sets.
+- ``iter_request_datasets``: receive data sets.
+- ``exception_handlers``: answer invalid requests.
+- ``Formatter``, ``DEFAULT_FORMATTERS``: the formats that a client may choose from.
+"""
 
 from streamdicom.web.asgi.errors import exception_handlers
 from streamdicom.web.asgi.formatters import DEFAULT_FORMATTERS, DICOM_XML, Encoder, Formatter
 from streamdicom.web.asgi.negotiation import MediaRange, read_accept
 from streamdicom.web.asgi.requests import body_pieces, iter_request_datasets
-from streamdicom.web.asgi.responses import DatasetResponse, negotiated_response
+from streamdicom.web.asgi.responses import DatasetResponse, DicomJSONResponse, DicomXMLResponse, negotiated_response
 from streamdicom.web.content import DICOM, Content, check_part
 from streamdicom.web.multipart import DATA, START, MultipartParser
 
@@ -16,6 +22,8 @@ __all__ = [
     "START",
     "Content",
     "DatasetResponse",
+    "DicomJSONResponse",
+    "DicomXMLResponse",
     "Encoder",
     "Formatter",
     "MediaRange",

@@ -1,4 +1,4 @@
-"""From data sets to the blocks of a body: of an iterable in a thread, or of an asynchronous one where it is."""
+"""Data sets to the blocks of a response body."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ from streamdicom.web.asgi.formatters import Body
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-BLOCK = 64 * 1024
-"""Bytes from which on a block is complete."""
+BLOCK_SIZE = 64 * 1024
+"""Bytes that complete a block."""
 
-_END: Any = object()  # what no iterable gives
+_END: Any = object()  # marks the end of an asynchronous iterable
 _Result = TypeVar("_Result")
 
 
 class Blocks:
-    """A body in blocks of about 64 KiB.
+    """A response body in blocks of about 64 KiB.
 
-    ``idle`` may be called from another thread than the rest, at any time.
+    Any thread may call ``idle`` at any time. All other methods belong to the producer.
     """
 
     def __init__(self, body: Body) -> None:
         self._body = body
         self._pieces: list[bytes] = []
         self._size = 0
-        self._busy = Lock()  # while there is a data set that is not all there yet, and at the end
+        self._busy = Lock()  # held while a data set is incomplete, and after the end
 
     def add(self, dataset: Dataset) -> Iterator[bytes]:
-        """The blocks that a data set completes."""
+        """Yield the blocks that a data set completes."""
         with self._busy:
             for piece in self._body.encode(dataset):
                 self._pieces.append(piece)
                 self._size += len(piece)
-                if self._size >= BLOCK:
+                if self._size >= BLOCK_SIZE:
                     yield self._take()
 
     def idle(self) -> bytes:
-        """What is there, if it ends with a data set."""
+        """Return the pending bytes if they end with a data set, otherwise nothing."""
         if not self._busy.acquire(blocking=False):
             return b""
         try:
@@ -54,7 +54,7 @@ class Blocks:
             self._busy.release()
 
     def end(self) -> bytes:
-        """The rest of the body."""
+        """Return the rest of the body."""
         self._busy.acquire()
         self._pieces.append(self._body.close())
         return self._take()
@@ -67,7 +67,7 @@ class Blocks:
 
 
 class ThreadSource:
-    """Of an ordinary iterable, which may block, and so runs in a thread, a block at a time."""
+    """Blocks of an ordinary iterable, drawn in a thread because it may block."""
 
     def __init__(self, datasets: Iterable[Dataset], blocks: Blocks) -> None:
         self._datasets = datasets
@@ -76,11 +76,11 @@ class ThreadSource:
         self._is_stopped = False
 
     async def draw(self) -> bool:
-        """Draw the first data set, and begin its first block; whether there is one."""
+        """Draw the first data set and begin its first block; return False if the iterable is empty."""
         return await self._in_thread(self._draw)
 
     async def block(self) -> bytes | None:
-        """The next block; None at the end."""
+        """Return the next block, or None at the end."""
         return await self._in_thread(lambda: next(self._made, None))
 
     async def close(self) -> None:
@@ -111,13 +111,13 @@ class ThreadSource:
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
-            self._is_stopped = True  # a thread cannot be cancelled, but it has an end at the next data set
+            self._is_stopped = True  # a thread cannot be cancelled; it ends at the next data set
             await asyncio.wait([running])
             raise
 
 
 class AsyncSource:
-    """Of an asynchronous iterable."""
+    """Blocks of an asynchronous iterable, with the methods of ``ThreadSource``."""
 
     def __init__(self, datasets: AsyncIterable[Dataset], blocks: Blocks) -> None:
         self._datasets = datasets.__aiter__()
@@ -126,12 +126,10 @@ class AsyncSource:
         self._is_ended = False
 
     async def draw(self) -> bool:
-        """As for ``ThreadSource``."""
         await self._draw()
         return not self._is_ended
 
     async def block(self) -> bytes | None:
-        """As for ``ThreadSource``."""
         while (block := next(self._made, None)) is None and not self._is_ended:
             await self._draw()
             if self._is_ended:
@@ -139,7 +137,6 @@ class AsyncSource:
         return block
 
     async def close(self) -> None:
-        """As for ``ThreadSource``."""
         self._made = iter(())
         close: Callable[[], Awaitable[None]] | None = getattr(self._datasets, "aclose", None)
         if close:

@@ -1,4 +1,4 @@
-"""Data sets of the bodies of requests: of documents, and of DICOM files."""
+"""Push parsers of request bodies: documents and DICOM files."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ if TYPE_CHECKING:
 
 
 class BodyReader(Protocol):
-    """A push parser of a body: bytes in, data sets out."""
+    """A push parser of a request body: bytes in, data sets out."""
 
     def feed(self, data: bytes) -> list[Dataset]:
-        """Take the next bytes; return the data sets that they complete."""
+        """Parse the next bytes; return the data sets that they complete."""
 
     def close(self) -> Generator[list[Dataset], None, None]:
-        """Say that the body has ended; give the data sets that are left, which may take a while."""
+        """End the body; yield the remaining data sets, which may take a while."""
 
     def discard(self) -> None:
-        """Let go of what is held outside of memory; there will be no more calls."""
+        """Delete temporary files. No other call may follow."""
 
 
 def document_options(options: ReadOptions, kind: str) -> ReadOptions:
-    """The options for a document, whose format the media type tells."""
+    """Return the options for a document of the format that the media type names."""
     if kind == XML:
         return replace(options, format="xml")
     return replace(options, format="json", multiple_documents=options.multiple_documents or kind != JSON)
 
 
 class DocumentReader:
-    """A body that is one document, NDJSON or a DICOM file."""
+    """A body of JSON, NDJSON, XML, or one DICOM file."""
 
     def __init__(self, kind: str, options: ReadOptions, *, as_file: bool) -> None:
         self._parser: DatasetPipeline
@@ -50,11 +50,11 @@ class DocumentReader:
         self.feed = self._parser.feed
 
     def close(self) -> Generator[list[Dataset], None, None]:
-        """Say that the body has ended."""
+        """End the body."""
         yield self._parser.close()
 
     def discard(self) -> None:
-        """There is nothing to do."""
+        """Do nothing: this body uses no temporary file."""
 
 
 def _file_parser(options: ReadOptions, index: int) -> DatasetPipeline:
@@ -63,7 +63,7 @@ def _file_parser(options: ReadOptions, index: int) -> DatasetPipeline:
 
 
 class FilesReader:
-    """A multipart body with a DICOM file in each part (PS3.18 10.5.1.4). Data sets come as their parts do."""
+    """A multipart body with a DICOM file in each part (PS3.18 10.5.1.4)."""
 
     def __init__(self, content: Content, options: ReadOptions) -> None:
         self._multipart = MultipartParser(content.boundary or b"")
@@ -73,9 +73,9 @@ class FilesReader:
         self._error: InputError | None = None
 
     def feed(self, data: bytes) -> list[Dataset]:
-        """Take the next bytes of the body; return the data sets that they complete.
+        """Parse the next bytes; return the data sets that they complete.
 
-        As with ``JsonParser.feed``, a fault raises at the next call if there are data sets before it.
+        A fault after complete data sets raises at the next call.
         """
         if self._error:
             raise self._error
@@ -99,18 +99,20 @@ class FilesReader:
     def _start(self, headers: dict[str, str]) -> None:
         kind = check_part(headers, self._count, self._options.limits)
         if kind != DICOM and "content-type" in headers:
-            raise RequestError(f"part {self._count} of the body is no DICOM file, as the type of the body says", 415)
+            raise RequestError(
+                f"expected a DICOM file in part {self._count} of the body, found another media type", 415
+            )
         self._parser = _file_parser(self._options, self._count)
         self._count += 1
 
     def close(self) -> Generator[list[Dataset], None, None]:
-        """Say that the body has ended."""
+        """End the body."""
         if self._error:
             raise self._error
         self._multipart.close()
         if not self._count:
-            raise RequestError("the multipart body has no part", 400)
+            raise RequestError("expected at least one part in the multipart body, found none", 400)
         yield []
 
     def discard(self) -> None:
-        """There is nothing to do."""
+        """Do nothing: this body uses no temporary file."""

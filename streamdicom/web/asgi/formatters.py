@@ -1,4 +1,4 @@
-"""The forms that data sets may have in the body of a response."""
+"""Formats of a response body."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ class Encoder(Protocol):
     """Data sets in, bytes out; see ``DatasetEncoder``."""
 
     def encode(self, dataset: Dataset) -> Iterator[bytes]:
-        """The blocks that one data set completes."""
+        """Yield the blocks that one data set completes."""
 
     def flush(self) -> bytes:
-        """What is pending."""
+        """Return the pending bytes."""
 
     def close(self) -> bytes:
-        """What is pending, and the end."""
+        """Return the pending bytes and the end of the document."""
 
 
 @dataclass(frozen=True)
 class Formatter:
-    """A form, and how it is made.
+    """A format that a client may choose, and its encoder.
 
     Attributes:
-        media_type: What it is, as Content-Type has it. With "multipart/related" each data set is a part of its own
-            (PS3.18 8.6.1.2), of the media type that the parameter "type" says.
-        encoder: What makes the bytes. It is called with the options and with whether any number of data sets will
-            come; for each part anew.
-        also: Other media types by which a client may ask for it.
+        media_type: The value of Content-Type. With "multipart/related", each data set is a part of its own
+            (PS3.18 8.6.1.2), of the media type in the parameter "type".
+        encoder: Returns an encoder, given the options and True for any number of data sets or False for one. It is
+            called for each body, or for each part.
+        also: Other media types that select this format.
 
     >>> from functools import partial
     >>> def lines(options, array):
@@ -55,16 +55,16 @@ def _encoder(format: Literal["json", "xml"]) -> Callable[[WriteOptions, bool], E
 
 
 DICOM_JSON = Formatter("application/dicom+json", _encoder("json"))
-"""DICOM JSON (PS3.18 Annex F): an array of data sets, never multipart."""
+"""DICOM JSON (PS3.18 Annex F): an array of data sets."""
 
 JSON = Formatter("application/json", _encoder("json"))
-"""The same under the name that PS3.18 gave it at first, which is asked for still."""
+"""DICOM JSON under its former name, which clients still request."""
 
 DICOM_XML = Formatter('multipart/related; type="application/dicom+xml"', _encoder("xml"), ("application/dicom+xml",))
-"""The Native DICOM Model (PS3.19 A.1), a part for each data set. Who asks for the type of the parts gets it too."""
+"""The Native DICOM Model (PS3.19 A.1), a part for each data set. A request for the type of the parts selects it too."""
 
 DEFAULT_FORMATTERS: tuple[Formatter, ...] = (DICOM_JSON, JSON, DICOM_XML)
-"""What a client may choose from unless an application has another list; the first is the default."""
+"""The formats a client may choose from by default, in order of preference."""
 
 
 class Body(Encoder, Protocol):
@@ -72,16 +72,16 @@ class Body(Encoder, Protocol):
 
     @property
     def content_type(self) -> str:
-        """The value of the header."""
+        """The value of Content-Type."""
 
 
 def new_body(formatter: Formatter, options: WriteOptions, *, array: bool) -> Body:
-    """What makes the body of a response.
+    """Return an encoder of a response body.
 
     Args:
-        formatter: The form.
-        options: What the encoder takes.
-        array: Whether any number of data sets will come, and not one.
+        formatter: The format.
+        options: The options of the encoder.
+        array: True for any number of data sets, False for exactly one.
 
     >>> from pydicom import Dataset
     >>> body = new_body(DICOM_JSON, WriteOptions(), array=True)
@@ -90,11 +90,11 @@ def new_body(formatter: Formatter, options: WriteOptions, *, array: bool) -> Bod
     """
     [media_type] = read_accept(formatter.media_type)
     if media_type.type.startswith("multipart/"):
-        return _Parts(formatter, media_type.parameters["type"], options)
-    return _Single(formatter, options, array)
+        return _MultipartBody(formatter, media_type.parameters["type"], options)
+    return _DocumentBody(formatter, options, array)
 
 
-class _Single:
+class _DocumentBody:
     """All data sets in one document."""
 
     def __init__(self, formatter: Formatter, options: WriteOptions, array: bool) -> None:
@@ -103,8 +103,8 @@ class _Single:
         self.encode, self.flush, self.close = encoder.encode, encoder.flush, encoder.close
 
 
-class _Parts:
-    """Each data set in a part of its own."""
+class _MultipartBody:
+    """Each data set in its own part."""
 
     def __init__(self, formatter: Formatter, part_type: str, options: WriteOptions) -> None:
         boundary = token_hex(16)

@@ -1,6 +1,8 @@
-"""Which of the media types that can be had a client gets: PS3.18 8.7.5 to 8.7.8 on top of RFC 9110, section 12.5.1.
+"""Negotiation of the media type of a response.
 
-Pure functions over the texts of a request. What is not valid or not supported in them is ignored (PS3.18 8.7.7).
+PS3.18 8.7.5 to 8.7.8, and RFC 9110, section 12.5.1.
+
+Pure functions over header fields and query parameters. Invalid and unsupported values are ignored (PS3.18 8.7.7).
 """
 
 from __future__ import annotations
@@ -14,48 +16,48 @@ from streamdicom.errors import RequestError
 
 
 class Offer(Protocol):
-    """What can be had; see ``formatters.Formatter``."""
+    """A media type on offer; see ``formatters.Formatter``."""
 
     @property
     def media_type(self) -> str:
-        """What it is, as a Content-Type has it."""
+        """The value of Content-Type."""
 
     @property
     def also(self) -> tuple[str, ...]:
-        """Other media types by which it may be asked for."""
+        """Other media types that select this offer."""
 
 
 AnyOffer = TypeVar("AnyOffer", bound=Offer)
 
-_LONGEST = 8192  # characters; that is what common servers allow for a header, and clients take some hundred
+_MAX_LENGTH = 8192  # characters; the bound of common servers for a header, where clients send some hundred
 
 # RFC 9110, section 5.6.2; without the asterisk, which stands for all.
 _WORD = r"[!#$%&'+.^_`|~0-9A-Za-z-]+"
 _TYPE = re.compile(rf"\*/\*|{_WORD}/(?:\*|{_WORD})")
 _WEIGHT = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")  # RFC 9110, section 12.4.2
 
-_INSIDE = r'(?:[^"\\]|\\.|(?!))*+'  # of a quotation; of (?!) ``jsontext._strings`` tells
+_INSIDE = r'(?:[^"\\]|\\.|(?!))*+'  # of a quotation; ``jsontext.strings`` explains (?!)
 _QUOTED = re.compile(f'"({_INSIDE})"', re.DOTALL)
-# A quotation that never ends takes all the rest, so that no character is looked at twice.
+# An unterminated quotation matches the rest, so that no character is scanned twice.
 _BETWEEN_COMMAS, _BETWEEN_SEMICOLONS = (
     re.compile(rf'(?:[^"{mark}]|"{_INSIDE}(?:"|\\?\Z))++', re.DOTALL) for mark in ",;"
 )
 
-# Names of the one character set in which DICOM JSON and XML are written; the last is DICOM's (PS3.18 8.8).
+# Names of UTF-8, in which all text is written; the last is the name in DICOM (PS3.18 8.8).
 _UTF_8 = frozenset({"utf-8", "utf8", "iso_ir 192"})
 
-# In a query a plus sign means a space, and few who write "application/dicom+json" there know it.
+# A plus sign in a query means a space, but clients write "application/dicom+json" unescaped.
 _LOST_PLUS = re.compile(r"(/[\w.-]+) (?=\w)")
 
 
 @dataclass(frozen=True, slots=True)
 class MediaRange:
-    """One element of a list of media types that are acceptable.
+    """One element of a list of acceptable media types.
 
     Attributes:
         type: "type/subtype", "type/*" or "*/*", in lower case.
-        parameters: Those of the media type, in lower case.
-        weight: Its quality, from 0, which is never, to 1.
+        parameters: The parameters of the media type, in lower case.
+        weight: The quality, from 0 (never) to 1.
     """
 
     type: str
@@ -67,21 +69,21 @@ _ANY = MediaRange("*/*")
 
 
 def read_accept(text: str) -> list[MediaRange]:
-    """The media ranges of an Accept header field, or of several whose values were joined by commas.
+    """Parse the value of an Accept header field, or several values joined by commas.
 
-    An element that is malformed is left out.
+    Malformed elements are ignored.
 
     Args:
         text: The value, of at most 8,192 characters.
 
     Raises:
-        RequestError: It is longer.
+        RequestError: The value is longer.
 
     >>> [(range.type, range.weight) for range in read_accept('text/html;level="a,b", */*; q=0.1, ?')]
     [('text/html', 1.0), ('*/*', 0.1)]
     """
-    if len(text) > _LONGEST:
-        raise RequestError(f"the list of acceptable media types has more than {_LONGEST} characters", 400)
+    if len(text) > _MAX_LENGTH:
+        raise RequestError(f"the list of acceptable media types has more than {_MAX_LENGTH} characters", 400)
     return [found for element in _BETWEEN_COMMAS.findall(text) if (found := _range(element))]
 
 
@@ -100,7 +102,7 @@ def _range(text: str) -> MediaRange | None:
 
 
 def _unquoted(value: str) -> str | None:
-    # A slash needs quotes (RFC 9110, section 5.6.6), but type=application/dicom+xml is more common than with them.
+    # A slash needs quotes (RFC 9110, section 5.6.6), but most clients write type=application/dicom+xml without.
     if not value.startswith('"'):
         return value
     quoted = _QUOTED.fullmatch(value)
@@ -108,25 +110,25 @@ def _unquoted(value: str) -> str | None:
 
 
 def negotiate(offers: Sequence[AnyOffer], accept: str | None, query: str | None = None) -> AnyOffer:
-    """Choose what a client gets (PS3.18 8.7.8.1).
+    """Choose the offer that a client prefers (PS3.18 8.7.8.1).
 
-    The query parameter comes before the header, and the header counts if nothing in the parameter can be had. Of
-    several the one with the highest weight is chosen, then one that is named before one that only a wildcard allows,
-    then the first in the list. So ``*/*`` and a request that does not say what it accepts get the first one.
+    The query parameter takes precedence; the header decides if no offer matches the parameter. The offer with the
+    highest weight wins, then an offer matched by name over a wildcard, then the first in the list. ``*/*`` and a
+    request without preference select the first.
 
-    The weight of a media type is that of the range that names it most closely. A parameter of a range must fit if the
-    media type has it too; others are ignored, among them ``transfer-syntax`` where the form is text, which has none.
-    A ``charset`` must be UTF-8, unless the media type says another one.
+    The weight of an offer is the weight of the most specific matching range. A parameter of a range must match if the
+    offer has it too; other parameters are ignored, such as ``transfer-syntax`` for a text format. A ``charset`` must
+    be UTF-8 unless the offer names another.
 
     Args:
-        offers: What can be had, the default first.
-        accept: The value of the Accept header field, of all of them joined by commas; None if there is none. PS3.18
-            8.7.5 would answer that with 406; RFC 9110 says that all is acceptable then, and so it is here.
-        query: The value of the query parameter "accept" in the same way. There are no wildcards in it (PS3.18 8.3.3.1).
+        offers: The offers, the default first.
+        accept: The values of the Accept header field, joined by commas; None without a header. PS3.18 8.7.5 asks for
+            406 then; RFC 9110 declares everything acceptable, which this function follows.
+        query: The values of the query parameter "accept", joined by commas. Wildcards are ignored (PS3.18 8.3.3.1).
 
     Raises:
-        RequestError: With the status 406, nothing that is acceptable can be had; the message says what can. With 400,
-            one of the texts has more than 8,192 characters.
+        RequestError: No offer is acceptable (406; the message lists the offers), or a value has more than 8,192
+            characters (400).
 
     >>> from streamdicom.web.asgi.formatters import DEFAULT_FORMATTERS
     >>> negotiate(DEFAULT_FORMATTERS, "multipart/related; type=application/dicom+xml, */*; q=0.1").media_type
@@ -134,14 +136,14 @@ def negotiate(offers: Sequence[AnyOffer], accept: str | None, query: str | None 
     >>> negotiate(DEFAULT_FORMATTERS, "*/*", "application/json").media_type
     'application/json'
     """
-    named = [one for one in read_accept(_LOST_PLUS.sub(r"\1+", query or "")) if "*" not in one.type]
+    named = [range_ for range_ in read_accept(_LOST_PLUS.sub(r"\1+", query or "")) if "*" not in range_.type]
     acceptable = read_accept(accept or "")
     if not query and not (accept or "").strip():
         acceptable = [_ANY]
     chosen = _best(offers, named) or _best(offers, acceptable)
     if chosen is None:
         available = ", ".join(offer.media_type for offer in offers)
-        raise RequestError(f"none of the acceptable media types can be had, but these: {available}", 406)
+        raise RequestError(f"expected one of these acceptable media types: {available}", 406)
     return chosen
 
 
@@ -152,15 +154,15 @@ def _best(offers: Sequence[AnyOffer], ranges: Sequence[MediaRange]) -> AnyOffer 
 
 
 def _rating(media_type: str, ranges: Iterable[MediaRange]) -> tuple[float, int]:
-    """The weight of a media type, and how far the range that gives it goes into the type."""
+    """Return the weight of a media type, and how specific the deciding range is."""
     [offered] = read_accept(media_type)
-    fitting = [(fit, one.weight) for one in ranges if (fit := _fit(one, offered))]
+    fitting = [(fit, range_.weight) for range_ in ranges if (fit := _fit(range_, offered))]
     (depth, _), weight = max(fitting, default=((0, 0), 0.0))
     return weight, depth
 
 
 def _fit(wanted: MediaRange, offered: MediaRange) -> tuple[int, int] | None:
-    """How closely a range names a media type, in its type and in its parameters; None if it does not."""
+    """Return how specifically a range matches, by type and by parameters, or None."""
     if not _matches(wanted.type, offered.type):
         return None
     shared = 0

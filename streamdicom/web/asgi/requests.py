@@ -1,4 +1,4 @@
-"""Data sets from the bodies of HTTP requests, as Starlette and FastAPI have them."""
+"""Data sets from the bodies of Starlette and FastAPI requests."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ from streamdicom.web.content import DICOM, PIECE_SIZE, Content, ContentDecoder
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-# A server has many requests at once, so that less of each is in memory than a program would have.
+# A server handles many requests at once, so each holds less in memory than a program would.
 _DEFAULTS = ReadOptions(spool_threshold=1024 * 1024)
-_MANY = 64  # data sets of one piece; 16 KiB may have thousands of them, and making those takes some tenths of a second
-_LITTLE = 512  # bytes at once of a body that has so many
+# A piece of 16 KiB may hold thousands of data sets, and building them would block the event loop for tenths of a second.
+_MAX_PER_PIECE = 64  # data sets
+_SMALL_PIECE = 512  # bytes
 
 
 async def iter_request_datasets(
@@ -36,41 +37,39 @@ async def iter_request_datasets(
     as_file: bool = False,
     timeout: float | None = 60,
 ) -> AsyncGenerator[Dataset, None]:
-    """The data sets in the body of a request, in whichever form its Content-Type says.
+    """Yield the data sets in the body of a request, in the format of its Content-Type.
 
     - ``application/dicom+json``, ``application/json``, ``application/x-ndjson``, ``application/dicom+xml``: each data
-      set comes as soon as it is complete, and before the rest of the body is known to be right.
-    - ``application/dicom``, and ``multipart/related; type="application/dicom"`` (PS3.18 10.5.1.4), one DICOM file in
-      each part: each comes with its part, as a FileDataset.
-    - ``multipart/related`` with ``type="application/dicom+json"``, one part with all metadata, or with
-      ``type="application/dicom+xml"``, one for each instance; the other parts are bulk data, each the value that the
-      BulkDataURI equal to its Content-Location stands for. Relative ones are so to the URL of the request, or the
-      Content-Location of the metadata (RFC 2557); ``cid:`` means a Content-ID. The body waits in a temporary file, and
-      nothing comes of it before all of it has come and the metadata is right.
+      set is yielded when it is complete, before the rest of the body has been checked.
+    - ``application/dicom``, and ``multipart/related; type="application/dicom"`` (PS3.18 10.5.1.4) with a DICOM file in
+      each part: each is yielded with its part, as a FileDataset.
+    - ``multipart/related`` with ``type="application/dicom+json"`` (one part with all metadata) or
+      ``type="application/dicom+xml"`` (a part for each instance). Every other part is bulk data: the value of the
+      BulkDataURI that equals its Content-Location. Relative references are resolved against the URL of the request or
+      the Content-Location of the metadata (RFC 2557); ``cid:`` refers to a Content-ID. The body waits in a temporary
+      file, and nothing is yielded before the whole body has arrived and the metadata is valid.
 
-    Bulk data is the value field in ``application/octet-stream``, or any other type for Encapsulated Document. A type
-    of images or videos is for compressed pixel data, must have the parameter ``transfer-syntax``, and makes one
-    fragment. What a reference means that no part is for, the options say. A part that no reference leads to is an
-    error, because it would be lost.
+    Bulk data is the value field in ``application/octet-stream``, or any media type for Encapsulated Document. An image
+    or video type is for compressed pixel data, needs the parameter ``transfer-syntax``, and becomes one fragment. The
+    options decide about references to no part. A part without a reference is an error, because it would be lost.
 
-    The body may be in a Content-Encoding: gzip, deflate or zstd. Memory is bounded, whatever the body is: a long value
-    goes to a temporary file (``ReadOptions.spool_threshold``, here 1 MiB unless ``options`` are given), which is
-    there as long as its data set.
+    The body may have a Content-Encoding: gzip, deflate or zstd. Memory is bounded: a long value goes to a temporary
+    file (``ReadOptions.spool_threshold``, by default 1 MiB here), which lives as long as its data set.
 
     Args:
-        request: The body must not have been read before, or as a whole by ``request.body()``.
-        options: What is taken, what is chosen of it, and what becomes of bulk data. The format is told by the request.
-        store: Where the bulk data in parts goes, when all of the body is there and right; the data sets have references
-            to it. If it fails at one value it keeps those before. Without a store the values are in the data sets.
-        as_file: Whether to make FileDataset objects of JSON and XML too.
-        timeout: Seconds to wait for the next bytes of the body; None to wait for ever.
+        request: The request. Its body must be unread, or read as a whole by ``request.body()``.
+        options: Options for reading. The request decides the format.
+        store: Receives the bulk data of the parts when the whole body is valid; the data sets refer to the store. If
+            the store fails, it keeps the values before the failure. Without a store, the data sets hold the values.
+        as_file: Whether JSON and XML become FileDataset objects too.
+        timeout: Seconds to wait for the next bytes of the body; None to wait forever.
 
     Raises:
-        RequestError: 415, the media type or an encoding of the body or of a part is not taken; 408, no bytes came in
-            time; 400, a multipart body is malformed.
-        TruncatedError: The body stopped, or the client has left.
-        InputError: The body is at fault in another way; the location is that in its document.
-        OSError: The store, or a temporary file, cannot be written.
+        RequestError: An unsupported media type or encoding (415), no bytes in time (408), or a malformed multipart
+            body (400).
+        TruncatedError: The body is incomplete, or the client has left.
+        InputError: The body is invalid otherwise; the location is relative to its document.
+        OSError: The store or a temporary file cannot be written.
 
     >>> import asyncio
     >>> async def receive():
@@ -93,9 +92,9 @@ async def iter_request_datasets(
                     datasets = reader.feed(piece[start : start + size])
                     for dataset in datasets:
                         yield dataset
-                    await checkpoint()  # others get their turn
-                    if len(datasets) > _MANY:
-                        size = _LITTLE
+                    await checkpoint()  # let other tasks run
+                    if len(datasets) > _MAX_PER_PIECE:
+                        size = _SMALL_PIECE
         with closing(reader.close()) as batches:
             while (batch := await run_in_threadpool(_next, batches)) is not None:
                 for dataset in batch:
@@ -121,7 +120,7 @@ def _next(batches: Iterator[list[Dataset]]) -> list[Dataset] | None:
 async def body_pieces(
     request: Request, coding: str, limits: Limits, timeout: float | None
 ) -> AsyncGenerator[bytes, None]:
-    """The body without its coding, in small pieces."""
+    """Yield the decoded body in small pieces."""
     decoder = ContentDecoder(coding, limits)
     async with aclosing(request.stream()) as stream:
         while chunk := await _chunk(stream, timeout):
@@ -131,11 +130,11 @@ async def body_pieces(
 
 
 async def _chunk(stream: AsyncIterator[bytes], timeout: float | None) -> bytes:
-    """The next bytes of the body; none at its end."""
+    """Return the next bytes of the body; none at its end."""
     try:
         with fail_after(timeout):
             return await anext(stream, b"")
     except TimeoutError:
-        raise RequestError(f"no more of the body came in {timeout:g} seconds", 408) from None
+        raise RequestError(f"received no bytes of the body for {timeout:g} seconds", 408) from None
     except ClientDisconnect:
         raise TruncatedError("the client left before the end of the body") from None

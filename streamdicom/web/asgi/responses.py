@@ -1,9 +1,10 @@
-"""Data sets as the body of a response, sent while they are drawn: for Starlette and FastAPI on asyncio."""
+"""Responses that stream data sets, for Starlette and FastAPI on asyncio."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+from functools import partialmethod
 from typing import TYPE_CHECKING, TypeAlias
 
 from starlette.datastructures import Headers
@@ -22,36 +23,37 @@ if TYPE_CHECKING:
 
 Datasets: TypeAlias = "Dataset | Iterable[Dataset] | AsyncIterable[Dataset]"
 
-_PATIENCE = 0.1  # seconds that less than a block waits for more
+_PATIENCE = 0.1  # seconds until an incomplete block is sent
 
 
 class _LeftError(Exception):
-    """The client has left; an ASGI server from version 2.4 on raises OSError then."""
+    """The client has left; since version 2.4, ASGI servers raise OSError then."""
 
 
 class DatasetResponse(Response):
-    """Data sets in some form, drawn and sent in blocks of about 64 KiB, as fast as the client takes them.
+    """A response that streams data sets.
 
-    The first data set is drawn before the headers are sent. So an error that it raises, such as an ``HTTPException``,
-    is answered with its own status; and if there are no data sets, the status 200 becomes 204 (PS3.18 10.6.3.1). An
-    error behind that breaks the connection, without the end of the body, so that no client takes it for complete.
-    What is less than a block is sent too when there was nothing more for a tenth of a second.
+    Data sets are drawn and sent in blocks of about 64 KiB, as fast as the client reads.
 
-    When the client leaves, an asynchronous iterable is cancelled where it waits, an ordinary one ends with its next
-    data set, and generators are closed. In a request with a body nobody looks for that before the body was read,
-    because the iterable may be what reads it.
+    The first data set is drawn before the headers are sent. An error raised by then, such as an ``HTTPException``, is
+    answered with its own status, and the status of an empty iterable is 204 in place of 200 (PS3.18 10.6.3.1). A later
+    error breaks the connection without the end of the body, so no client mistakes the body for complete. An incomplete
+    block is sent after a tenth of a second without new data.
+
+    When the client leaves, an asynchronous iterable is cancelled, an ordinary iterable ends at its next data set, and
+    generators are closed. While the request's body is unread, the client's departure goes unnoticed, because the
+    iterable may be reading that body.
 
     Args:
-        datasets: One data set, which is written without an array; or an iterable of them. An ordinary iterable runs in
-            a thread.
-        formatter: The form.
-        status_code: The status, if there are data sets.
+        datasets: One data set, written without an array, or an iterable. An ordinary iterable runs in a thread.
+        status_code: The status, unless the iterable is empty.
         headers: Headers besides Content-Type.
-        background: What Starlette runs when all was sent.
-        options: The form of the text, what is left out, and what becomes of bulk data.
+        background: A task that Starlette runs after the response.
+        formatter: The format.
+        options: Options for writing.
 
     >>> from streamdicom import loads
-    >>> response = DatasetResponse([loads("{}")], DICOM_XML)
+    >>> response = DatasetResponse([loads("{}")], formatter=DICOM_XML)
     >>> response.headers["Content-Type"][:58]
     'multipart/related; type="application/dicom+xml"; boundary='
     """
@@ -59,11 +61,11 @@ class DatasetResponse(Response):
     def __init__(
         self,
         datasets: Datasets,
-        formatter: Formatter,
         status_code: int = 200,
         headers: Mapping[str, str] | None = None,
         background: BackgroundTask | None = None,
         *,
+        formatter: Formatter = DICOM_JSON,
         options: WriteOptions | None = None,
     ) -> None:
         from pydicom.dataset import Dataset
@@ -84,12 +86,12 @@ class DatasetResponse(Response):
             self._source = ThreadSource([datasets] if isinstance(datasets, Dataset) else datasets, blocks)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it, as ASGI has it."""
+        """Send the response (ASGI)."""
         sending = asyncio.ensure_future(self._send_all(scope, send))
         leaving = asyncio.ensure_future(self._left(scope, receive))
         try:
             await asyncio.wait([sending, leaving], return_when=asyncio.FIRST_COMPLETED)
-            if self._is_complete:  # what a server takes for the client's leave too
+            if self._is_complete:  # a server reports the end of the response as a departure too
                 await asyncio.wait([sending])
         finally:
             sending.cancel()
@@ -135,13 +137,13 @@ class DatasetResponse(Response):
             while (block := await self._source.block()) is not None:
                 async with order:
                     await _send_block(send, block)
-                await asyncio.sleep(0)  # neither the producer nor the client need have waited for anything
+                await asyncio.sleep(0)  # let other tasks run, since neither end need have waited
         finally:
             flushing.cancel()
             await asyncio.gather(flushing, return_exceptions=True)
 
     async def _flush(self, send: Send, order: asyncio.Lock) -> None:
-        """Send what there is, as often as nothing more has come for a while."""
+        """Flush whenever the source has been idle for ``_PATIENCE`` seconds."""
         while True:
             await asyncio.sleep(_PATIENCE)
             async with order:
@@ -161,47 +163,29 @@ async def _send_block(send: Send, block: bytes) -> None:
 
 
 class DicomJSONResponse(DatasetResponse):
-    """Data sets as ``application/dicom+json`` (PS3.18 Annex F): an array, or of one Dataset an object.
+    """Data sets as ``application/dicom+json`` (PS3.18 Annex F).
 
-    The arguments are those of ``DatasetResponse`` without the form.
+    An iterable becomes an array, one Dataset an object. The arguments are as for ``DatasetResponse``.
 
     >>> from streamdicom import loads
     >>> DicomJSONResponse([loads("{}")]).headers["Content-Type"]
     'application/dicom+json'
     """
 
-    def __init__(
-        self,
-        datasets: Datasets,
-        status_code: int = 200,
-        headers: Mapping[str, str] | None = None,
-        background: BackgroundTask | None = None,
-        *,
-        options: WriteOptions | None = None,
-    ) -> None:
-        super().__init__(datasets, DICOM_JSON, status_code, headers, background, options=options)
+    __init__ = partialmethod(DatasetResponse.__init__, formatter=DICOM_JSON)
 
 
 class DicomXMLResponse(DatasetResponse):
-    """Data sets as ``multipart/related; type="application/dicom+xml"``: the Native DICOM Model, a part for each.
+    """Data sets as multipart Native DICOM XML (PS3.19 Annex A).
 
-    The arguments are those of ``DatasetResponse`` without the form.
+    Each data set is a part. The arguments are as for ``DatasetResponse``.
 
     >>> from streamdicom import loads
     >>> DicomXMLResponse([loads("{}")]).headers["Content-Type"].split(";")[0]
     'multipart/related'
     """
 
-    def __init__(
-        self,
-        datasets: Datasets,
-        status_code: int = 200,
-        headers: Mapping[str, str] | None = None,
-        background: BackgroundTask | None = None,
-        *,
-        options: WriteOptions | None = None,
-    ) -> None:
-        super().__init__(datasets, DICOM_XML, status_code, headers, background, options=options)
+    __init__ = partialmethod(DatasetResponse.__init__, formatter=DICOM_XML)
 
 
 def negotiated_response(
@@ -214,20 +198,21 @@ def negotiated_response(
     formatters: Sequence[Formatter] = DEFAULT_FORMATTERS,
     options: WriteOptions | None = None,
 ) -> DatasetResponse:
-    """Data sets in the form that a request asks for (PS3.18 8.7), by its query parameter or its header "accept".
+    """Return a response in the format that a request accepts (PS3.18 8.7).
+
+    The query parameter "accept" takes precedence over the header.
 
     Args:
         request: The request.
-        datasets: As for ``DatasetResponse``, which says how they are sent.
-        status_code: The status, if there are data sets.
+        datasets: See ``DatasetResponse``.
+        status_code: The status, unless the iterable is empty.
         headers: Headers besides Content-Type and Vary.
-        background: What Starlette runs when all was sent.
-        formatters: The forms that can be had, the default first.
-        options: The form of the text, what is left out, and what becomes of bulk data.
+        background: A task that Starlette runs after the response.
+        formatters: The formats on offer, the default first.
+        options: Options for writing.
 
     Raises:
-        RequestError: With the status 406, nothing can be had that is acceptable; the message says what can. See
-            ``errors.exception_handlers``.
+        RequestError: No format is acceptable (406); the message lists the formats. ``exception_handlers`` answers it.
 
     >>> from starlette.requests import Request
     >>> from streamdicom import loads
@@ -237,7 +222,7 @@ def negotiated_response(
     """
     accept, query = (", ".join(values.getlist("accept")) for values in (request.headers, request.query_params))
     response = DatasetResponse(
-        datasets, negotiate(formatters, accept, query), status_code, headers, background, options=options
+        datasets, status_code, headers, background, formatter=negotiate(formatters, accept, query), options=options
     )
     response.headers.add_vary_header("Accept")
     response._request = request

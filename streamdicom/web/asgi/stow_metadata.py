@@ -1,8 +1,8 @@
-"""Metadata with its bulk data, as STOW-RS stores it: multipart/related (PS3.18 8.6.1.2, 10.5.1.4).
+"""STOW-RS bodies of metadata with bulk data (PS3.18 8.6.1.2, 10.5.1.4).
 
-The parts may come in any order, and bulk data comes behind the metadata that refers to it as a rule. So all of them go
-to one temporary file first. When the body has been closed, the metadata is read twice: to see whether it is right, and
-which part each reference means; and, when the store has the bulk data, for the data sets.
+Parts may arrive in any order, and bulk data usually follows the metadata that refers to it. So all parts go to one
+temporary file first. After the end of the body, the metadata is read twice: first to validate it and to find the part of
+each reference, then, after the store has the bulk data, for the data sets.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ _TRANSFER_SYNTAX = 0x00020010
 _ENCAPSULATED_DOCUMENT = 0x00420011
 _PIXEL_DATA = 0x7FE00010
 
-_SEGMENT = 48 * 1024  # which is 64 KiB of base64
-_PLAIN = ("", "application/octet-stream")
-_COMPRESSED = ("image/", "video/")
+_SEGMENT_SIZE = 48 * 1024  # bytes; 64 KiB of base64
+_UNCOMPRESSED_TYPES = ("", "application/octet-stream")
+_COMPRESSED_TYPES = ("image/", "video/")
 
 
 @dataclass(slots=True)
@@ -44,15 +44,15 @@ class _Part:
     """A part in the temporary file.
 
     Attributes:
-        number: In the body, from 0.
-        address: Where it says that it is from.
-        name: Its media type.
-        syntax: The transfer syntax that this tells, or nothing.
-        file: The file.
-        start: Where it is there.
-        end: Where it ends.
-        info: What the first reference to it tells; None if there is none.
-        is_compressed: Whether it is a frame, or all of them, and not the value of the element.
+        number: The number of the part, from 0.
+        address: The absolute Content-Location.
+        name: The media type.
+        syntax: The transfer syntax in the media type, or "".
+        file: The temporary file.
+        start: The offset of the part.
+        end: The offset after the part.
+        info: The element of the first reference; None without a reference.
+        is_compressed: Whether the part holds compressed frames, not a value field.
     """
 
     number: int
@@ -70,28 +70,28 @@ class _Part:
             yield self.file.read_at(start, min(size, self.end - start))
 
     def fragments(self) -> Iterator[tuple[int, Iterable[bytes]]]:
-        """The Basic Offset Table, which is empty, and the one fragment (PS3.5 A.4), whose length is even."""
+        """Yield an empty Basic Offset Table and one padded fragment (PS3.5 A.4)."""
         length = self.end - self.start
         padding = length % 2
         yield 0, ()
-        yield length + padding, chain(self.pieces(_SEGMENT), [b"\0"] * padding)
+        yield length + padding, chain(self.pieces(_SEGMENT_SIZE), [b"\0"] * padding)
 
     def events(self, tag: int, vr: str) -> Iterator[Event]:
-        """The element that it is the value of."""
+        """Return the events of the element with this value."""
         if self.is_compressed:
             return fragment_events(tag, vr, self.fragments())
-        return decode_value(tag, vr, self.pieces(_SEGMENT))
+        return decode_value(tag, vr, self.pieces(_SEGMENT_SIZE))
 
     def put(self, store: BulkDataStore) -> str:
-        """Give it to a store; return its URI there."""
+        """Put the part into a store; return its URI there."""
         assert self.info
         if self.is_compressed:
-            return store.put(write_parts(self.fragments()), self.info) + "#fragments"  # see ``filters``
-        return store.put(self.pieces(_SEGMENT), self.info)
+            return store.put(write_parts(self.fragments()), self.info) + "#fragments"  # see filters.bulk_data
+        return store.put(self.pieces(_SEGMENT_SIZE), self.info)
 
 
 def _joined(base: str, reference: str) -> str:
-    """An absolute reference (RFC 3986 5.2); one that is none stays as it is."""
+    """Resolve a reference (RFC 3986 5.2); an invalid one stays as it is."""
     try:
         return urljoin(base, reference)
     except ValueError:
@@ -102,14 +102,16 @@ def _joined(base: str, reference: str) -> str:
 
 
 class RelatedReader:
-    """A push parser of such a body. Nothing is delivered, and nothing stored, before all of it is there.
+    """A push parser of metadata with bulk data.
+
+    Nothing is delivered or stored before the whole body has arrived.
 
     Args:
-        content: What the body is.
-        url: That of the request, which what is relative is relative to (RFC 2557 5).
-        options: What is taken of the metadata, and what becomes of references that no part is for.
-        store: Where bulk data goes; None to have the values in the data sets.
-        as_file: Whether to make FileDataset objects.
+        content: The content of the body.
+        url: The URL of the request, the base of relative references (RFC 2557 5).
+        options: Options for reading the metadata and references to no part.
+        store: Receives the bulk data; None to put the values into the data sets.
+        as_file: Whether to build FileDataset objects.
 
     Raises:
         RequestError: The media type has no boundary.
@@ -123,21 +125,21 @@ class RelatedReader:
         self._url = url
         self._options = document_options(options, content.kind)
         self._store = store
-        self._file_dataset = as_file
+        self._as_file = as_file
         self._file = SpoolFile()
         self._count = 0
-        self._part: _Part | None = None  # that is open
+        self._part: _Part | None = None  # the open part
         self._metadata: list[_Part] = []
         self._bulk: dict[str, _Part] = {}  # by address
 
         self.discard = self._file.close
 
     def feed(self, data: bytes) -> list[Dataset]:
-        """Take the next bytes of the body; there are no data sets yet.
+        """Parse the next bytes of the body; return no data sets yet.
 
         Raises:
-            RequestError: The body is malformed, or a part is not one that is taken.
-            LimitError: There is too much of it.
+            RequestError: The body is malformed, or a part is not supported.
+            LimitError: The body is too large.
         """
         for kind, value in self._multipart.feed(data):
             if kind == START:
@@ -153,7 +155,7 @@ class RelatedReader:
         syntax = parameters.get("transfer-syntax", "")
         size = self._file.size
         self._part = part = _Part(self._count, address, name, syntax, self._file, size, size)
-        # The first part is the root, which is of the type of the whole (RFC 2387 3).
+        # The first part is the root and has the type of the whole (RFC 2387 3).
         if kind == self._kind or (not name and not self._count):
             self._metadata.append(part)
         else:
@@ -165,34 +167,36 @@ class RelatedReader:
         if "content-location" not in headers:
             address = f"cid:{headers.get('content-id', '').strip('<>')}"  # RFC 2392
             if address == "cid:":
-                raise RequestError(f"part {part.number} of the body has no Content-Location", 400)
+                raise RequestError(
+                    f"expected a Content-Location or Content-ID in part {part.number} of the body, found neither", 400
+                )
         if address in self._bulk:
-            raise RequestError(f"part {part.number} of the body has the Content-Location of another", 400)
+            raise RequestError(f"part {part.number} of the body repeats the Content-Location of another part", 400)
         self._bulk[address] = part
 
     def _append(self, data: bytes) -> None:
         assert self._part
-        most = self._options.limits.spooled_size
-        if self._file.size + len(data) > most:
-            raise LimitError(f"a body of more than {most} bytes", "spooled_size")
+        limit = self._options.limits.spooled_size
+        if self._file.size + len(data) > limit:
+            raise LimitError(f"the body has more than {limit} bytes", "spooled_size")
         self._file.append(data)
         self._part.end = self._file.size
 
     # --- the data sets -----------------------------------------------------------------------------------------
 
     def close(self) -> Generator[list[Dataset], None, None]:
-        """Say that the body has ended; give the data sets, some at a time.
+        """End the body; yield the data sets in batches.
 
         Raises:
-            TruncatedError: The body stops before its closing boundary.
-            InputError: The metadata is wrong, or does not fit the bulk data.
+            TruncatedError: The body ends before its closing boundary.
+            InputError: The metadata is invalid, or does not match the bulk data.
             OSError: The store cannot be written.
         """
         self._multipart.close()
         if not self._metadata:
-            raise RequestError("the body has no part of the type that it says", 400)
+            raise RequestError("expected a part with the type of the body, found none", 400)
         if self._kind == JSON and len(self._metadata) > 1:  # PS3.18 10.5.1.4: in a single message part
-            raise RequestError("the body has more than one part with metadata in JSON", 400)
+            raise RequestError("expected one part with metadata in JSON, found several", 400)
         self._check()
         uris: dict[int, str] = {}
         if self._store is not None:
@@ -200,29 +204,29 @@ class RelatedReader:
         yield from self._read(self._options, partial(_placed, uris=uris))
 
     def _check(self) -> None:
-        """See whether the metadata is right, and what becomes of each part."""
-        # Who is told of deviations is told the second time, and what other references mean is found out then.
+        """Validate the metadata, and find the reference to each part."""
+        # First pass: validate only. Deviations and external references are handled in the second pass.
         options = replace(self._options, on_deviation=_ignore, bulk_data_store=None, bulk_data_uri_handler=None)
         for _ in self._read(options, _checked):
             pass
         if options.include or options.exclude or options.where:
-            return  # what is left out may have references
+            return  # excluded elements may hold references
         for part in self._bulk.values():
             if not part.info:
-                raise RequestError(f"part {part.number} of the body is bulk data that no reference leads to", 400)
+                raise RequestError(f"part {part.number} of the body is bulk data without a reference", 400)
 
     def _read(self, options: ReadOptions, replaced: _Replaced) -> Iterator[list[Dataset]]:
-        """The data sets of the metadata, with what stands there for the references to parts."""
+        """Yield the data sets of the metadata, with references to parts replaced."""
         for number, part in enumerate(self._metadata):
             linker = _Linker(self._bulk, (part.address, self._url), number, replaced)
-            parser, stages = reading_pipeline(options)
-            assembler = DatasetPipeline(parser, stages, options, as_file=self._file_dataset, last=linker.run)
+            parser, pipeline = reading_pipeline(options)
+            datasets = DatasetPipeline(parser, pipeline, options, as_file=self._as_file, last=linker.run)
             try:
                 for piece in part.pieces(CHUNK):
-                    yield assembler.feed(piece)
-                yield assembler.close()
+                    yield datasets.feed(piece)
+                yield datasets.close()
             except InputError as error:
-                # A part in XML is a document by itself, and its data set the first one there.
+                # A part in XML is a document of its own, whose data sets count from 0.
                 if number and not error.location.dataset_index:
                     error.within(number, error.location.tag_path)
                 raise
@@ -237,30 +241,30 @@ def _ignore(_: object) -> None:
 _Replaced = Callable[[_Part, Event, Position], Iterable[Event]]
 
 
-def _checked(part: _Part, event: Event, place: Position) -> Iterable[Event]:
-    """Take note of a reference to a part; there is an empty element in its place."""
+def _checked(part: _Part, event: Event, position: Position) -> Iterable[Event]:
+    """Record a reference to a part; yield an empty element in its place."""
     _, tag, vr, _ = event
-    if part.name not in _PLAIN and tag != _ENCAPSULATED_DOCUMENT:
+    if part.name not in _UNCOMPRESSED_TYPES and tag != _ENCAPSULATED_DOCUMENT:
         fault = _fault_of_compressed(part, tag, vr)
         if fault:
             raise RequestError(f"part {part.number} of the body {fault}", 415)
         part.is_compressed = True
     if not part.info:
-        part.info = place.info(tag, vr)
+        part.info = position.info(tag, vr)
     yield ELEMENT, tag, vr, ()
 
 
 def _fault_of_compressed(part: _Part, tag: int, vr: str) -> str | None:
-    """Why a part cannot be compressed pixel data; nothing else is in another media type (PS3.18 10.5.1.4)."""
-    if tag != _PIXEL_DATA or not part.name.startswith(_COMPRESSED) or vr not in ("OB", "OW"):
-        return "is in a media type that its element has not"
+    """Return the reason why a part cannot be compressed pixel data, or None."""
+    if tag != _PIXEL_DATA or not part.name.startswith(_COMPRESSED_TYPES) or vr not in ("OB", "OW"):
+        return "has a media type that its element cannot have"
     if not is_uid(part.syntax):
-        return "does not tell its transfer syntax"
+        return "has no valid transfer syntax in its media type"
     return "is too long for compressed pixel data" if part.end - part.start >= LONGEST_FRAGMENT else None
 
 
-def _placed(part: _Part, event: Event, place: Position, *, uris: dict[int, str]) -> Iterable[Event]:
-    """The value, or what refers to it where it is now."""
+def _placed(part: _Part, event: Event, position: Position, *, uris: dict[int, str]) -> Iterable[Event]:
+    """Return the events of the value, or of a reference to the store."""
     _, tag, vr, _ = event
     if part.number in uris:
         return ((BULK_DATA, tag, vr, uris[part.number]),)
@@ -268,13 +272,13 @@ def _placed(part: _Part, event: Event, place: Position, *, uris: dict[int, str])
 
 
 class _Linker:
-    """Finds the references to parts; events may come in batches.
+    """A filter that replaces references to parts; batches of events may follow one another.
 
     Args:
-        bulk: The parts, by their addresses.
-        bases: What a reference may be relative to.
-        number: Of the first data set.
-        replaced: What stands in the place of a reference.
+        bulk: The parts, by address.
+        bases: The bases of relative references.
+        number: The number of the first data set.
+        replaced: Returns the events in place of a reference.
     """
 
     def __init__(self, bulk: dict[str, _Part], bases: tuple[str, ...], number: int, replaced: _Replaced) -> None:
@@ -282,25 +286,25 @@ class _Linker:
         self._bases = bases
         self._number = number
         self._replaced = replaced
-        self._place = Position()
-        self._syntax = ""  # of the compressed pixel data in the data set
+        self._position = Position()
+        self._syntax = ""  # transfer syntax of compressed pixel data in this data set
 
     def run(self, events: Iterable[Event]) -> Iterator[Event]:
-        """What becomes of the next events."""
+        """Yield the next events, with references replaced."""
         for event in events:
             kind, tag, _, value = event
             if kind == BULK_DATA and (part := self._find(value)) is not None:
                 yield from self._linked(part, event)
                 continue
             if kind == ELEMENT:
-                self._place.learn(tag, value)
+                self._position.learn(tag, value)
             elif kind == START_DATASET:
                 self._syntax = ""
-                self._place.move(kind, tag, self._number + value)
+                self._position.move(kind, tag, self._number + value)
             elif kind == END_DATASET:
                 yield from self._file_meta()
             else:
-                self._place.move(kind, tag, value)
+                self._position.move(kind, tag, value)
             yield event
 
     def _find(self, uri: str) -> _Part | None:
@@ -308,15 +312,15 @@ class _Linker:
 
     def _linked(self, part: _Part, event: Event) -> Iterator[Event]:
         try:
-            yield from self._replaced(part, event, self._place)
+            yield from self._replaced(part, event, self._position)
             if part.is_compressed and self._syntax not in ("", part.syntax):
                 raise RequestError("the parts of one data set are in different transfer syntaxes", 415)
         except InputError as error:
-            error.within(self._place.index, self._place.tag_path(event[1]))
+            error.within(self._position.index, self._position.tag_path(event[1]))
             raise
         self._syntax = part.syntax if part.is_compressed else self._syntax
 
     def _file_meta(self) -> Iterable[Event]:
-        """What compressed pixel data is read by, unless the metadata says it itself (PS3.18 8.7.9)."""
-        if self._syntax and "syntax" not in self._place.context:
+        """Yield the transfer syntax if the metadata lacks it (PS3.18 8.7.9)."""
+        if self._syntax and "syntax" not in self._position.context:
             yield ELEMENT, _TRANSFER_SYNTAX, "UI", (self._syntax,)
