@@ -266,11 +266,11 @@ _LONG_HEADER = ({"Content-Location": "1", "X": "x" * 100_000}, b"")
 
 _FAULTS: dict[str, tuple[int, str | None, bytes, dict[str, str], str]] = {
     # The status, the media type, the body, other header fields, and what the answer says.
-    "no media type": (415, None, _ARRAY, {}, "media type is missing"),
+    "no media type": (415, None, _ARRAY, {}, "Content-Type is missing"),
     "another media type": (415, "text/plain", _ARRAY, {}, "application/dicom"),
-    "a media type that is none": (415, ";;=", _ARRAY, {}, "media type"),
-    "a form": (415, "multipart/form-data; boundary=b", _GOOD, {}, "media type"),
-    "parts without a type": (415, "multipart/related; boundary=b", _GOOD, {}, "media type"),
+    "a media type that is none": (415, ";;=", _ARRAY, {}, "Content-Type"),
+    "a form": (415, "multipart/form-data; boundary=b", _GOOD, {}, "Content-Type"),
+    "parts without a type": (415, "multipart/related; boundary=b", _GOOD, {}, "Content-Type"),
     "another charset": (415, f"{_JSON}; charset=latin-1", _ARRAY, {}, "charset"),
     "another coding": (415, _JSON, _ARRAY, {"Content_Encoding": "br"}, "Content-Encoding"),
     "two codings": (415, _JSON, _ARRAY, {"Content_Encoding": "gzip, gzip"}, "Content-Encoding"),
@@ -321,11 +321,11 @@ _FAULTS: dict[str, tuple[int, str | None, bytes, dict[str, str], str]] = {
     "parts that stop": (400, _RELATED, _GOOD[:-30], {}, "closing boundary"),
     "no closing boundary": (400, _RELATED, _GOOD[:-4], {}, "closing boundary"),
     "a huge header": (400, _RELATED, _body(_metadata(_dataset("1")), _LONG_HEADER), {}, "malformed"),
-    "no parts": (400, _RELATED, b"--b b--", {}, "no part"),
-    "no metadata": (400, _RELATED, _body(_bulk("1")), {}, "no part of the type"),
-    "metadata twice": (400, _RELATED, _body(_metadata(), _metadata()), {}, "more than one"),
+    "no parts": (400, _RELATED, b"--b b--", {}, "expected a part"),
+    "no metadata": (400, _RELATED, _body(_bulk("1")), {}, "a part with the type"),
+    "metadata twice": (400, _RELATED, _body(_metadata(), _metadata()), {}, "found several"),
     "malformed metadata": (400, _RELATED, _body(({"Content-Type": _JSON}, b"[{]"), _bulk("1")), {}, "byte 2"),
-    "bulk data that nothing means": (400, _RELATED, _body(_metadata(_dataset("2")), _bulk("1")), {}, "no reference"),
+    "bulk data that nothing means": (400, _RELATED, _body(_metadata(_dataset("2")), _bulk("1")), {}, "without a reference"),
     "bulk data twice": (400, _RELATED, _body(_metadata(_dataset("1")), _bulk("1"), _bulk("1")), {}, "of another"),
     "bulk data from nowhere": (400, _RELATED, _body(_metadata(_dataset("1")), ({}, b"")), {}, "Content-Location"),
     "a frame without its syntax": (
