@@ -12,7 +12,6 @@ from streamdicom.events import Event
 from streamdicom.filters import Pipeline, store_bulk_data, vr_first
 from streamdicom.formats import EventParser, Parser, new_writer
 from streamdicom.formats.json import KeyFilter
-from streamdicom.io import temporary
 from streamdicom.options import ReadOptions, WriteOptions, options_or_default
 from streamdicom.patterns import DatasetConditions
 
@@ -242,7 +241,7 @@ class DatasetEncoder:
         if self._stores:
             events = store_bulk_data(events, self._options.bulk_data_policy, self._options.bulk_data_store)
         if self._options.format == "xml":
-            events = vr_first(events, temporary)
+            events = vr_first(events)
         yield from self._until_error(self._write(_in_batches(events)))
 
     def _write(self, batches: Iterable[Iterable[Event]]) -> Iterator[bytes]:

@@ -1,22 +1,22 @@
-"""Which elements are wanted: patterns of tags and VRs, and what is to be found at the start of a data set.
+"""Patterns that select elements, and conditions that select data sets.
 
-A pattern is one step for each level, with ``.`` between them: the sequences on the way, and the element in them.
+A pattern has one step for each level, separated by ``.``: the sequences on the way, then the element in them.
 
-    0x00100010, "00100010", "(0010,0010)", "PatientName"    the element of this tag
-    "0010xxxx", "60xx3000"                                  those of all tags with any digit for an x
-    "0010"                                                  those of a group, as "0010xxxx"
-    "private"                                               those of odd groups (PS3.5 7.8)
-    "OB"                                                    those of a VR
+    0x00100010, "00100010", "(0010,0010)", "PatientName"    the element with this tag
+    "0010xxxx", "60xx3000"                                  every tag, with any digit in place of an x
+    "0010"                                                  every tag of a group, same as "0010xxxx"
+    "private"                                               every odd group (PS3.5 7.8)
+    "OB"                                                    every element of a VR
     "**"                                                    as a step: any number of sequences, or none
 
-So that "PatientName" is the one at the top of a data set, "ReferencedImageSequence.ReferencedSOPInstanceUID" those in
-the items of one sequence, and "**.PatientName" all of them, however deep. "private" and a VR by themselves are meant
-at every level: "private" is "**.private". Items have no number in a pattern.
+"PatientName" is the element at the top of a data set, "ReferencedImageSequence.ReferencedSOPInstanceUID" the elements
+in the items of one sequence, and "**.PatientName" the elements at every level. "private" and a VR on their own apply at
+every level: "private" is "**.private". Patterns do not number items.
 
-A pattern takes an element with all that is in it. If there are patterns to include, no other element comes; of the
-sequences on the way to one, every item comes, with what is wanted of it. What is excluded does not come, even if it is
-included. The file meta information (group 0002) comes unless it is excluded by its tags or its group, because the rest
-may need it. Values of VR UN are not looked into.
+A pattern selects an element with its whole content. With patterns to include, every other element is left out; all
+items of a sequence on the way to an included element are kept, with their included elements. An excluded element is
+left out even if another pattern includes it. The File Meta Information (group 0002) is kept unless its tags or its
+group are excluded, because the data set may be unreadable without it. Values of VR UN are not searched.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from streamdicom.events import Value
 from streamdicom.limits import Limits
 
 Pattern: TypeAlias = str | int
-"""A tag, or a text as it is told above."""
+"""A tag, or a pattern as a string."""
 
 _TAG = re.compile(r"[0-9A-Fa-fXx]{8}")
 _GROUP = re.compile(r"[0-9A-Fa-f]{4}")
@@ -40,14 +40,20 @@ _PARENTHESES = re.compile(r"\(?([0-9A-Fa-fXx]{4}),([0-9A-Fa-fXx]{4})\)?")
 _ALL_DIGITS = 0xFFFFFFFF
 _ODD_GROUP = 0x00010000
 _MAX_KNOWN = 16 * 1024  # tags; archives use some thousands
-_MOST_LEVELS = 256
-_LONG_VRS = [vr for vr, row in VRS.items() if row.form in (Form.TEXT, Form.BINARY)]
+_MAX_SELECTIONS = 256
+_MIN_SIMILARITY = 0.8  # of a keyword that an error message suggests
+_BINARY_VRS = [vr for vr, row in VRS.items() if row.form is Form.BINARY]
 
 
 class PatternStep(NamedTuple):
-    """Some tags, or a VR: the tags that have these digits where the mask has ones.
+    """One step of a pattern: a range of tags, a VR, or both.
 
-    >>> PatternStep(0x00100000, 0xFFFF0000).fits(0x00100010, "PN")
+    Attributes:
+        digits: The digits of the tags, zero for each wildcard.
+        mask: Ones where a digit must match, zeros for each wildcard.
+        vr: The VR, or "" for any.
+
+    >>> PatternStep(0x00100000, 0xFFFF0000).matches(0x00100010, "PN")
     True
     """
 
@@ -55,8 +61,8 @@ class PatternStep(NamedTuple):
     mask: int = 0
     vr: str = ""
 
-    def fits(self, tag: int, vr: str) -> bool:
-        """Whether an element is one of those."""
+    def matches(self, tag: int, vr: str) -> bool:
+        """Return True if the step selects an element with this tag and VR."""
         return tag & self.mask == self.digits and (not self.vr or self.vr == vr)
 
 
@@ -66,17 +72,17 @@ _Path: TypeAlias = tuple[PatternStep, ...]
 
 
 def parse_pattern_step(pattern: Pattern) -> PatternStep:
-    """One step of a pattern.
+    """Parse a pattern of one step.
 
     Raises:
-        ValueError: It is none; the text names it.
+        ValueError: The pattern is invalid; the message names it and suggests a similar keyword.
 
     >>> parse_pattern_step("(0010,0010)") == parse_pattern_step("PatientName") == parse_pattern_step(0x00100010)
     True
     """
     if isinstance(pattern, int):
         if not 0 <= pattern <= _ALL_DIGITS:
-            raise ValueError(f"{pattern!r} is not a tag of 32 bits")
+            raise ValueError(f"expected a tag of 32 bits, found {pattern!r}")
         return PatternStep(pattern, _ALL_DIGITS)
     if pattern == "private":
         return _PRIVATE
@@ -94,300 +100,338 @@ def parse_pattern_step(pattern: Pattern) -> PatternStep:
 def _keyword_tag(text: str) -> int:
     from pydicom.datadict import tag_for_keyword
 
-    tag = tag_for_keyword(text) if text else None  # some old elements have no keyword
+    tag = tag_for_keyword(text) if text else None  # retired elements may have an empty keyword
     if tag is None:
-        raise ValueError(f"{text!r} is no tag, no keyword of the data dictionary, and no pattern of tags or VRs")
+        raise ValueError(f"expected a tag, a keyword or a VR, found {text!r}{_suggestion(text)}")
     return tag
 
 
-@lru_cache(maxsize=1024)  # because a parser is made for each of many short data sets
+def _suggestion(text: str) -> str:
+    from difflib import get_close_matches
+
+    from pydicom.datadict import keyword_dict
+
+    similar = get_close_matches(text, keyword_dict, 1, _MIN_SIMILARITY)
+    return f"; did you mean {similar[0]!r}?" if similar else ""
+
+
+@lru_cache(maxsize=1024)  # each of many short data sets may have a parser of its own
 def _parse(pattern: Pattern) -> _Path:
     if not isinstance(pattern, str):
         return (parse_pattern_step(pattern),)
     try:
         path = tuple([_ANY_DEPTH if text == "**" else parse_pattern_step(text) for text in pattern.split(".")])
     except ValueError as error:
-        raise ValueError(f"{error}, in {pattern!r}" if "." in pattern else str(error)) from None
+        raise ValueError(f"invalid pattern {pattern!r}: {error}" if "." in pattern else str(error)) from None
     if path[-1] is _ANY_DEPTH:
-        raise ValueError(f"{pattern!r} ends in '**', and names no element")
+        raise ValueError(f"expected a tag, a keyword or a VR as the last step of {pattern!r}, found '**'")
     if len(path) == 1 and (path[0].vr or path[0] is _PRIVATE):
         return (_ANY_DEPTH, *path)
     return path
 
 
 def patterns_of(name: str, patterns: Iterable[Pattern]) -> tuple[Pattern, ...]:
-    """The patterns of an option, which were looked at.
+    """Check the patterns of an option and return them as a tuple.
+
+    Args:
+        name: The name of the option, for messages.
+        patterns: Its value.
 
     Raises:
-        ValueError: One of them is none; or it is a text, which would be taken for its characters.
+        ValueError: A pattern is invalid, or the value is one string, whose characters would be taken for patterns.
 
     >>> patterns_of("include", ["PatientName", 0x00100020])
     ('PatientName', 1048608)
     """
     if isinstance(patterns, str):
-        raise ValueError(f"{name} takes several patterns, not the text {patterns!r}")
-    found = tuple(patterns)
-    for pattern in found:
+        raise ValueError(f"{name} must be an iterable of patterns; did you mean [{patterns!r}]?")
+    checked = tuple(patterns)
+    for pattern in checked:
         _parse(pattern)
-    return found
+    return checked
+
+
+# --- elements --------------------------------------------------------------------------------------------------
 
 
 def selection(include: Iterable[Pattern] = (), exclude: Iterable[Pattern] = ()) -> Selection:
-    """What is wanted of each data set.
+    """Return the selection that patterns make of a data set.
 
     Args:
-        include: Patterns; if there are none, every element is included.
-        exclude: Patterns of what does not come.
+        include: Patterns of the elements to keep; every element if empty.
+        exclude: Patterns of the elements to leave out.
 
     Raises:
-        ValueError: A pattern is none.
+        ValueError: A pattern is invalid.
 
     >>> top = selection(include=["PatientName", "ReferencedImageSequence.ReferencedSOPInstanceUID"])
-    >>> top.takes(0x00100010, "PN"), top.takes(0x00100020, "LO"), top.inner(0x00081140).takes(0x00081155, "UI")
-    (True, False, True)
+    >>> top.includes(0x00100010, "PN"), top.includes(0x00100020, "LO")
+    (True, False)
+    >>> top.inner(0x00081140).includes(0x00081155, "UI")
+    True
     """
     return _selection(patterns_of("include", include), patterns_of("exclude", exclude))
 
 
-@lru_cache(maxsize=16)  # because what it remembers is worth keeping for the next file
+@lru_cache(maxsize=16)  # the decisions that a selection remembers are useful for the next file
 def _selection(include: tuple[Pattern, ...], exclude: tuple[Pattern, ...]) -> Selection:
     included, excluded = frozenset(map(_parse, include)), frozenset(map(_parse, exclude))
     return Selection(included or None, excluded, {}, is_top=True)
 
 
 class Selection:
-    """What is wanted of a data set, or of the items of a sequence.
+    """The selected elements of a data set, or of the items of a sequence.
 
-    It remembers what it has been asked, within bounds.
+    Decisions are remembered, within bounds.
 
     Attributes:
-        is_whole: Whether everything is wanted, here and below.
-        asks_vr: Whether that depends on VRs here.
+        is_whole: True if every element is selected, at this level and below.
+        names_vrs: True if a pattern for this level or below has a VR.
     """
 
-    __slots__ = ("_excluded", "_included", "_inner", "_is_top", "_levels", "_taken", "asks_vr", "is_whole")
+    __slots__ = (
+        "_decisions",
+        "_excluded",
+        "_included",
+        "_inner",
+        "_is_top",
+        "_selections",
+        "_uses_vrs",
+        "is_whole",
+        "names_vrs",
+    )
 
     def __init__(
         self,
         included: frozenset[_Path] | None,
         excluded: frozenset[_Path],
-        levels: dict[Any, Selection],
+        selections: dict[Any, Selection],
         *,
         is_top: bool = False,
     ) -> None:
-        self._included = included  # None: everything
+        self._included = included  # None: every element
         self._excluded = excluded
-        self._levels = levels  # those that the same patterns have made
+        self._selections = selections  # shared by all levels of the same patterns
         self._is_top = is_top
-        self._taken: dict[Any, bool] = {}
+        self._decisions: dict[Any, bool] = {}
         self._inner: dict[int, Selection | None] = {}
         self.is_whole = included is None and not excluded
-        self.asks_vr = any(step.vr for path in (included or frozenset()) | excluded for step in _here(path))
+        paths = (included or frozenset()) | excluded
+        self.names_vrs = any(step.vr for path in paths for step in path)
+        self._uses_vrs = any(step.vr for path in paths for step in _next_step(path))
 
-    def takes(self, tag: int, vr: str) -> bool:
-        """Whether an element comes that is no sequence."""
-        key = (tag, vr) if self.asks_vr else tag
-        taken = self._taken.get(key)
-        if taken is None:
-            if len(self._taken) >= _MAX_KNOWN:
-                self._taken.clear()
-            taken = self._taken[key] = self._decide(tag, vr) and self._includes(tag, vr)
-        return taken
+    def includes(self, tag: int, vr: str) -> bool:
+        """Return True if an element other than a sequence is selected."""
+        key = (tag, vr) if self._uses_vrs else tag
+        included = self._decisions.get(key)
+        if included is None:
+            if len(self._decisions) >= _MAX_KNOWN:
+                self._decisions.clear()
+            included = not self._excludes_element(tag, vr) and self._includes_element(tag, vr)
+            self._decisions[key] = included
+        return included
 
     def inner(self, tag: int) -> Selection | None:
-        """What is wanted of the items of a sequence; None if it does not come."""
+        """Return the selection for the items of a sequence, or None if the sequence is left out."""
         try:
             return self._inner[tag]
         except KeyError:
             pass
         if len(self._inner) >= _MAX_KNOWN:
             self._inner.clear()
-        inner = self._inner[tag] = self._go_in(tag)
+        inner = self._inner[tag] = self._items(tag)
         return inner
 
     def skips(self, tag: int) -> bool:
-        """Whether nothing of this tag comes, whatever its VR."""
-        vrs = VRS if self.asks_vr else ("UN",)
-        return self.inner(tag) is None and not any(self.takes(tag, vr) for vr in vrs)
+        """Return True if an element with this tag is left out whatever its VR."""
+        vrs = VRS if self._uses_vrs else ("UN",)
+        return self.inner(tag) is None and not any(self.includes(tag, vr) for vr in vrs)
 
-    def takes_long(self, tag: int) -> bool | None:
-        """Whether a long value comes whose VR is not known; None if it depends on that."""
-        verdicts = {self.takes(tag, vr) for vr in (_LONG_VRS if self.asks_vr else ("UN",))}
-        return verdicts.pop() if len(verdicts) == 1 else None
+    def needs_vr(self, tag: int) -> bool:
+        """Return True if the VR of a binary value decides whether it is selected."""
+        return self._uses_vrs and len({self.includes(tag, vr) for vr in _BINARY_VRS}) > 1
 
-    def takes_unknown(self, tag: int, vr: str) -> bool:
-        """Whether an element comes of which only the JSON text is known, that may hide what is not wanted."""
+    def includes_json(self, tag: int, vr: str) -> bool:
+        """Return True if an element that is only known as JSON text is selected, with every element in it."""
         if vr in VRS and vr not in ("SQ", "UN"):
-            return self.takes(tag, vr)
+            return self.includes(tag, vr)
         inner = self.inner(tag)
-        return inner is not None and inner.is_whole and not self.asks_vr
+        return inner is not None and inner.is_whole and not self._uses_vrs
 
-    def _decide(self, tag: int, vr: str) -> bool:
-        """Whether an element is not excluded."""
+    def _excludes_element(self, tag: int, vr: str) -> bool:
         is_meta = self._is_top and tag >> 16 == FILE_META_GROUP
         for path in self._excluded:
-            for step in _last_here(path):
-                if step.fits(tag, vr) and not (is_meta and step.mask >> 16 != 0xFFFF):
-                    return False
-        return True
+            for step in _last_step(path):
+                if step.matches(tag, vr) and not (is_meta and step.mask >> 16 != 0xFFFF):
+                    return True
+        return False
 
-    def _includes(self, tag: int, vr: str) -> bool:
+    def _includes_element(self, tag: int, vr: str) -> bool:
         if self._included is None or (self._is_top and tag >> 16 == FILE_META_GROUP):
             return True
-        return any(step.fits(tag, vr) for path in self._included for step in _last_here(path))
+        return any(step.matches(tag, vr) for path in self._included for step in _last_step(path))
 
-    def _go_in(self, tag: int) -> Selection | None:
-        if not self._decide(tag, "SQ"):
+    def _items(self, tag: int) -> Selection | None:
+        if self._excludes_element(tag, "SQ"):
             return None
         included = None
-        if not self._includes(tag, "SQ"):
-            included = _rest(self._included or frozenset(), tag)
+        if not self._includes_element(tag, "SQ"):
+            included = _within(self._included or frozenset(), tag)
             if not included:
                 return None
-        key = included, _rest(self._excluded, tag)
-        if len(self._levels) >= _MOST_LEVELS:
-            self._levels.clear()
-        return self._levels.setdefault(key, Selection(*key, self._levels))
+        key = included, _within(self._excluded, tag)
+        if len(self._selections) >= _MAX_SELECTIONS:
+            self._selections.clear()
+        return self._selections.setdefault(key, Selection(*key, self._selections))
 
 
-def _here(path: _Path) -> _Path:
-    """The steps that may be taken next: those behind a ``**`` too."""
-    return path[:1] if path[0] is not _ANY_DEPTH else _here(path[1:])
+def _next_step(path: _Path) -> _Path:
+    """Return the step that applies at this level, as a path; leading ``**`` steps match zero sequences."""
+    return path[:1] if path[0] is not _ANY_DEPTH else _next_step(path[1:])
 
 
-def _last_here(path: _Path) -> _Path:
-    """The step that may be taken next, if it is the last."""
+def _last_step(path: _Path) -> _Path:
+    """Return the step that applies at this level if it is the last one; otherwise ()."""
     while path[0] is _ANY_DEPTH:
         path = path[1:]
     return path if len(path) == 1 else ()
 
 
-def _rest(paths: Collection[_Path], tag: int) -> frozenset[_Path]:
-    """What is left of the paths within a sequence."""
-    rest = set()
+def _within(paths: Collection[_Path], tag: int) -> frozenset[_Path]:
+    """Return the paths that are left for the items of a sequence."""
+    left = set()
     for path in paths:
         if path[0] is _ANY_DEPTH:
-            rest.add(path)
+            left.add(path)
             while path[0] is _ANY_DEPTH:
                 path = path[1:]
-        if len(path) > 1 and path[0].fits(tag, "SQ"):
-            rest.add(path[1:])
-    return frozenset(rest)
+        if len(path) > 1 and path[0].matches(tag, "SQ"):
+            left.add(path[1:])
+    return frozenset(left)
 
 
-# --- by what a data set begins with ----------------------------------------------------------------------------
+# --- data sets -------------------------------------------------------------------------------------------------
 
-Fits: TypeAlias = Callable[[tuple[Value, ...]], bool]
-"""Whether the values of an element are such as are wanted."""
+Condition: TypeAlias = Callable[[tuple[Value, ...]], bool]
+"""Called with the values of an element; True if they satisfy the condition."""
 
 
 class DatasetConditions:
-    """The elements that decide whether a data set is wanted.
+    """Conditions on elements, all of which a data set must satisfy.
 
     Args:
-        conditions: For the tag or the keyword of an element at the top of a data set a value, a collection of values
-            of which one is enough, or a callable that is given the tuple of its values. Text is compared with text,
-            a number by its value, also with DS and IS; a person name has ``=`` between its groups. None is wanted of
-            an element that is missing or empty.
-        limits: ``values_per_event`` bounds what is held until it is decided.
+        conditions: Maps the tag or the keyword of an element at the top of the data set to a value, to a collection of
+            values of which one must match, or to a callable that takes the tuple of values. Strings are compared as
+            strings; a number is compared by value, with DS and IS, too. A person name has ``=`` between its component
+            groups. None matches an element that is missing or empty.
+        limits: ``values_per_event`` bounds the events that are held until the decision.
 
     Attributes:
-        tags: The tags that are asked for.
+        tags: The tags with a condition.
+        max_held: Events of a data set that may be held until the decision.
 
     Raises:
-        ValueError: A key is neither a tag nor a keyword.
+        ValueError: A key is neither a tag nor a keyword; the message suggests a similar keyword.
 
-    >>> decision = DatasetConditions({"Modality": ["CT", "MR"], "SeriesNumber": 3}, Limits()).decision()
-    >>> decision.element(0x00080060, ("MR",)), decision.element(0x00200011, ("3.0",))
+    >>> state = DatasetConditions({"Modality": ["CT", "MR"], "SeriesNumber": 3}, Limits()).new_state()
+    >>> state.add(0x00080060, ("MR",)), state.add(0x00200011, ("3.0",))
     (None, True)
     """
 
     def __init__(self, conditions: Mapping[Pattern, Any], limits: Limits) -> None:
-        self._conditions: dict[int, Fits] = {}
-        for key, wanted in conditions.items():
+        self._conditions: dict[int, Condition] = {}
+        for key, condition in conditions.items():
             step = parse_pattern_step(key)
             if step.vr or step.mask != _ALL_DIGITS:
-                raise ValueError(f"{key!r} is not one tag, which select is about")
-            self._conditions[step.digits] = wanted if callable(wanted) else _OneOf(wanted)
+                raise ValueError(f"where: expected the tag or the keyword of one element, found {key!r}")
+            self._conditions[step.digits] = condition if callable(condition) else _AnyOf(condition)
         self.tags = frozenset(self._conditions)
-        self.most_held = limits.values_per_event
-        self._begun: deque[dict[int, bool]] = deque()  # what is foreseen of data sets that are still to be decided
-        self._last: dict[int, bool] = {}  # of the last of those that a reader has begun
+        self.max_held = limits.values_per_event
+        self._foreseen: deque[dict[int, bool]] = deque()  # results by tag, for each data set that a parser has begun
+        self._last: dict[int, bool] = {}  # the last of them
 
     def begin(self) -> None:
-        """Say that a reader has begun a data set, which ``decision`` will be asked for later."""
+        """Record that a parser begins a data set, whose state will be created later."""
         self._last = {}
-        self._begun.append(self._last)
+        self._foreseen.append(self._last)
 
     def foresee(self, tag: int, values: tuple[Value, ...]) -> bool:
-        """Whether an element of the data set that was begun last is such as is wanted.
+        """Return True if an element of the data set that was begun last satisfies its condition.
 
-        Its ``Decision`` will say the same, so that a condition is asked once.
+        The state of the data set reuses the result, so that a condition is evaluated once.
         """
         condition = self._conditions[tag]
         try:
-            fits = condition(values)
-        except Exception:  # it comes again behind the data sets that are to be delivered before it
+            satisfied = condition(values)
+        except Exception:  # the state evaluates the condition again, after earlier data sets are delivered
             return True
-        self._last[tag] = fits
-        return fits
+        self._last[tag] = satisfied
+        return satisfied
 
-    def decision(self) -> ConditionState:
-        """What is to be decided of the next data set."""
-        return ConditionState(self._conditions, self._begun.popleft() if self._begun else {})
+    def new_state(self) -> ConditionState:
+        """Return the state of the next data set."""
+        return ConditionState(self._conditions, self._foreseen.popleft() if self._foreseen else {})
 
 
 class ConditionState:
-    """Whether one data set is wanted, as its elements come: True, False, or None while that is open.
+    """The conditions on one data set while its elements are read.
 
     Attributes:
-        missing: The tags that have not come.
+        missing: The tags with a condition that were not found so far.
     """
 
     __slots__ = ("_conditions", "_foreseen", "missing")
 
-    def __init__(self, conditions: Mapping[int, Fits], foreseen: Mapping[int, bool]) -> None:
+    def __init__(self, conditions: Mapping[int, Condition], foreseen: Mapping[int, bool]) -> None:
         self._conditions = conditions
         self._foreseen = foreseen
         self.missing = set(conditions)
 
-    def element(self, tag: int, values: tuple[Value, ...]) -> bool | None:
-        """Take an element at the top of the data set; one that is no whole element has no values."""
+    def add(self, tag: int, values: tuple[Value, ...]) -> bool | None:
+        """Add an element at the top of the data set.
+
+        Args:
+            tag: Its tag.
+            values: Its values; () for an element in several events.
+
+        Returns:
+            True if all conditions are satisfied, False if one is not, None if more elements are needed.
+        """
         if tag in self.missing:
-            fits = self._foreseen[tag] if tag in self._foreseen else self._conditions[tag](values)
-            if not fits:
+            satisfied = self._foreseen[tag] if tag in self._foreseen else self._conditions[tag](values)
+            if not satisfied:
                 return False
             self.missing.discard(tag)
         return None if self.missing else True
 
-    def end(self) -> bool:
-        """Say that no more comes of what is asked for."""
+    def finish(self) -> bool:
+        """Return True if all conditions are satisfied when the missing elements are taken as empty."""
         return all(self._conditions[tag](()) for tag in self.missing)
 
 
-class _OneOf:
-    """Whether one of the values of an element is one of those that are wanted."""
+class _AnyOf:
+    """Satisfied if one of the values of an element is equal to one of the expected values."""
 
-    def __init__(self, wanted: Any) -> None:
-        several = wanted if isinstance(wanted, Collection) and not isinstance(wanted, str | bytes) else [wanted]
-        self._wanted = list(several)
+    def __init__(self, expected: Any) -> None:
+        is_collection = isinstance(expected, Collection) and not isinstance(expected, str | bytes)
+        self._expected = list(expected if is_collection else [expected])
 
     def __call__(self, values: tuple[Value, ...]) -> bool:
-        return any(_is_same(value, wanted) for value in values or (None,) for wanted in self._wanted)
+        return any(_is_equal(value, expected) for value in values or (None,) for expected in self._expected)
 
 
-def _is_same(value: Any, wanted: Any) -> bool:
+def _is_equal(value: Any, expected: Any) -> bool:
     if isinstance(value, tuple):  # a person name
         value = "=".join(value).rstrip("=")
-    if isinstance(value, str) and isinstance(wanted, int | float):
-        return _is_number(value, wanted)
-    return bool(value == wanted)
+    if isinstance(value, str) and isinstance(expected, int | float):
+        return _is_number(value, expected)
+    return bool(value == expected)
 
 
-def _is_number(text: str, wanted: float) -> bool:
-    from decimal import Decimal, InvalidOperation  # which takes a tenth of this package's time to import
+def _is_number(text: str, expected: float) -> bool:
+    from decimal import Decimal, InvalidOperation  # a tenth of the import time of this package
 
     try:
-        return Decimal(text.strip()) == wanted
+        return Decimal(text.strip()) == expected
     except InvalidOperation:
         return False

@@ -98,7 +98,7 @@ def _counting(entries: Iterator[Entry], ignored: list[PatternStep]) -> Iterator[
 
 def _is_ignored(entry: Entry, ignored: list[PatternStep]) -> bool:
     """Whether an element does not count, or one that it is in."""
-    return any(step.fits(tag, entry[1]) for step in ignored for tag in entry[0][::2])
+    return any(step.matches(tag, entry[1]) for step in ignored for tag in entry[0][::2])
 
 
 def _tag_path(key: Key) -> str:

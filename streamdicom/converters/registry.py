@@ -81,7 +81,7 @@ class PrivateKey(NamedTuple):
         element: The last two digits of the tag.
         group: Its group; without it those of all groups are meant.
 
-    >>> PrivateKey("ACME 1.1", 0x10).fits(0x00091110, "LO", "ACME 1.1")
+    >>> PrivateKey("ACME 1.1", 0x10).matches(0x00091110, "LO", "ACME 1.1")
     True
     """
 
@@ -89,7 +89,7 @@ class PrivateKey(NamedTuple):
     element: int
     group: int | None = None
 
-    def fits(self, tag: int, vr: str, creator: str) -> bool:
+    def matches(self, tag: int, vr: str, creator: str) -> bool:
         """Whether an element is this one."""
         return creator == self.creator and tag & 0xFF == self.element and self.group in (None, tag >> 16)
 
@@ -181,7 +181,7 @@ class Converters:
             pass
         if len(self._known) >= _MAX_KNOWN:
             self._known.clear()
-        fitting = (converter for key, converter in self._converters.items() if _fits(key, tag, vr, creator))
+        fitting = (converter for key, converter in self._converters.items() if _matches(key, tag, vr, creator))
         found = self._known[tag, vr, creator] = next(fitting, None)
         return found
 
@@ -233,5 +233,5 @@ def _rank(key: PatternStep | PrivateKey) -> tuple[int, int]:
     return (3 if key.vr else 4), 0
 
 
-def _fits(key: PatternStep | PrivateKey, tag: int, vr: str, creator: str) -> bool:
-    return key.fits(tag, vr, creator) if isinstance(key, PrivateKey) else key.fits(tag, vr)
+def _matches(key: PatternStep | PrivateKey, tag: int, vr: str, creator: str) -> bool:
+    return key.matches(tag, vr, creator) if isinstance(key, PrivateKey) else key.matches(tag, vr)

@@ -1,20 +1,21 @@
-"""To be written."""
+"""Filters of DICOM events: each takes a stream of events and yields another.
 
-from streamdicom.filters.bulk_data import (
-    FRAGMENT_FORMS,
-    Frames,
-    fragment_events,
-    load_bulk_data,
-    open_bulk_data,
-    store_bulk_data,
-    value_field,
-)
+- ``select`` keeps or leaves out elements, ``where`` data sets;
+- ``sort_elements`` sorts elements by tag;
+- ``store_bulk_data`` and ``load_bulk_data`` move values to a bulk data store and back;
+- ``needed_file_meta`` drops File Meta Information that the data set does not need.
+"""
+
+from streamdicom.filters.bulk_data import load_bulk_data, open_bulk_data, store_bulk_data
 from streamdicom.filters.convert import has_form_of
 from streamdicom.filters.file_meta import needed_file_meta
+from streamdicom.filters.fragments import FRAGMENT_FORMS, Frames, fragment_events, value_field
 from streamdicom.filters.pipeline import Pipeline
 from streamdicom.filters.position import Position
+from streamdicom.filters.select import select
 from streamdicom.filters.sort import ElementSorter, sort_elements
 from streamdicom.filters.vr_first import vr_first
+from streamdicom.filters.where import where
 
 __all__ = [
     "FRAGMENT_FORMS",
@@ -27,8 +28,10 @@ __all__ = [
     "load_bulk_data",
     "needed_file_meta",
     "open_bulk_data",
+    "select",
     "sort_elements",
     "store_bulk_data",
     "value_field",
     "vr_first",
+    "where",
 ]

@@ -1,7 +1,4 @@
-"""From DICOM events to DICOM events: the elements as converters make them.
-
-No more is held than a converter needs: an element in parts, if it looks at values.
-"""
+"""Pass elements through converters."""
 
 from __future__ import annotations
 
@@ -37,9 +34,8 @@ from streamdicom.limits import Limits
 from streamdicom.options import OnError, ReadOptions, WriteOptions
 
 _CODE = "converter-failed"
-_LONGEST_CREATOR = 64  # characters of an LO (PS3.5 6.2)
-_VALUE_OVERHEAD = 64  # bytes of an object and of the place that refers to it
-_TEXT_VRS = [vr for vr, row in VRS.items() if row.form is Form.TEXT]
+_MAX_CREATOR = 64  # characters of an LO (PS3.5 6.2)
+_VALUE_OVERHEAD = 64  # bytes of an object and of the reference to it
 _BINARY_VRS = [vr for vr, row in VRS.items() if row.form is Form.BINARY]
 
 _Convert = Callable[[Converter, Element], Element | None]
@@ -47,16 +43,24 @@ _Make = Callable[[Element], Event]
 
 
 class ElementConverter:
-    """Gives elements to their converters; events may come in batches.
+    """A stage that passes each element to its converter, for events in batches.
+
+    An element in parts is held in memory if its converter needs the value; nothing else is held. The events must be
+    those of ``VRFirst`` with ``needs_vr`` of this object.
 
     Args:
-        converters: All that are in force.
-        convert: What calls one of them.
-        make: What makes an event of a result with values.
-        limits: ``value_length`` bounds what a converter is shown of an element in parts.
-        on_error: What becomes of an element whose converter fails.
-        tell: Told of such an element, unless it is an error.
+        converters: All converters in force.
+        convert: Calls a converter.
+        make: Makes the event of a result with values.
+        limits: ``value_length`` bounds an element in parts that is held.
+        on_error: How to treat an element whose converter fails.
+        report: Called with the error of such an element, unless it is raised.
+
+    Attributes:
+        uses_vrs: True, because converters are found by VR and are passed the VR.
     """
+
+    uses_vrs = True
 
     def __init__(
         self,
@@ -65,36 +69,43 @@ class ElementConverter:
         make: _Make,
         limits: Limits,
         on_error: OnError,
-        tell: Callable[[ConverterError], object],
+        report: Callable[[ConverterError], object],
     ) -> None:
         self._converters = converters
         self._call = convert
         self._make = make
-        self._most = limits.value_length
+        self._max_length = limits.value_length
         self._on_error = on_error
-        self._tell = tell
-        self._place = Position()
-        self._creators: list[dict[int, str]] = [{}]  # of each open item: the blocks of one group, and whose they are
-        self._depth = 0  # how much is open of an element that comes or goes as one
-        self._comes = True  # whether that one does
-        self._parts: _Parts | None = None  # an element that is put together
-        self._replaced: Converter | None = None  # what replaces an element whose VR is still to come
+        self._report = report
+        self._position = Position()
+        self._creators: list[dict[int, str]] = [{}]  # of each open item: Private Creators by block, of one group
+        self._depth = 0  # open events of an element that is kept or left out as a whole
+        self._keeps = True  # True if that element is kept
+        self._parts: _Parts | None = None  # an element in parts that is held
+        self._replaced_by: Converter | None = None  # replaces the open element as soon as its VR is known
 
     @classmethod
     def for_reading(cls, converters: Converters, options: ReadOptions) -> ElementConverter:
-        """One for events from a source."""
+        """Return a stage that calls ``Converter.read``."""
         action = options.deviations.get(_CODE, "report")
         on_error: OnError = "raise" if action == "error" else options.on_error
-        tell = _teller(options.on_deviation) if action == "report" else _ignore
-        return cls(converters, _read, _read_event, options.limits, on_error, tell)
+        report = _reporter(options.on_deviation) if action == "report" else _ignore
+        return cls(converters, _read, _read_event, options.limits, on_error, report)
 
     @classmethod
     def for_writing(cls, converters: Converters, options: WriteOptions) -> ElementConverter:
-        """One for events on their way to a target."""
-        return cls(converters, _write, _write_event, options.limits, options.on_error, _teller(None))
+        """Return a stage that calls ``Converter.write``."""
+        return cls(converters, _write, _write_event, options.limits, options.on_error, _reporter(None))
+
+    def needs_vr(self, tag: int) -> bool:
+        """Return True if the VR of the next element decides on its converter, given that its value is binary."""
+        if self._depth:
+            return False
+        first, *others = [self._find(tag, vr) for vr in _BINARY_VRS]
+        return any(converter is not first for converter in others)
 
     def run(self, events: Iterable[Event]) -> Iterator[Event]:
-        """What becomes of the next events."""
+        """Yield the converted events of the next events."""
         for event in events:
             kind, tag, vr, value = event
             if self._depth:
@@ -117,10 +128,10 @@ class ElementConverter:
                 self._move(kind, tag, value)
                 yield event
 
-    # --- places ------------------------------------------------------------------------------------------------
+    # --- position ----------------------------------------------------------------------------------------------
 
     def _move(self, kind: int, tag: int, value: Any) -> None:
-        self._place.move(kind, tag, value)
+        self._position.move(kind, tag, value)
         if kind == START_DATASET:
             self._creators = [{}]
         elif kind == START_ITEM:
@@ -135,22 +146,21 @@ class ElementConverter:
         return self._converters.find(tag, vr, creator)
 
     def _note_creator(self, tag: int, values: tuple[Any, ...]) -> None:
-        """PS3.5 7.8.1: (gggg,00ee) reserves (gggg,ee00) to (gggg,eeFF)."""
+        """Remember a Private Creator: (gggg,00ee) reserves (gggg,ee00) to (gggg,eeFF) (PS3.5 7.8.1)."""
         creators = self._creators[-1]
         block = tag & 0xFFFF0000 | (tag & 0xFF) << 8
-        if creators and next(iter(creators)) >> 8 != block >> 16:  # tags ascend: no more comes of the group before
+        if creators and next(iter(creators)) >> 8 != block >> 16:  # tags ascend: the group before is complete
             creators.clear()
         if values and isinstance(values[0], str):
-            creators[block >> 8] = values[0].strip(" \0")[:_LONGEST_CREATOR]
+            creators[block >> 8] = values[0].strip(" \0")[:_MAX_CREATOR]
 
     # --- elements ----------------------------------------------------------------------------------------------
 
     def _converted(self, event: Event, converter: Converter | None, element: Element) -> Iterable[Event]:
-        """What becomes of an element that is one event."""
         return (event,) if converter is None else self._attempt(converter, element, (event,))
 
     def _attempt(self, converter: Converter, element: Element, events: Iterable[Event]) -> Iterable[Event]:
-        """What a converter makes of an element; its own events if that is nothing new."""
+        """Return the events of a converter's result, or ``events``, the element's own, if it changes nothing."""
         try:
             result = self._call(converter, element)
             if result is None:
@@ -159,25 +169,25 @@ class ElementConverter:
                 return events
             return self._events(element, result)
         except Exception as error:
-            self._failed(converter, element, error)
+            self._fail(converter, element, error)
             return events if self._on_error == "keep" else ()
 
-    def _failed(self, converter: Converter, element: Element, error: Exception) -> None:
+    def _fail(self, converter: Converter, element: Element, error: Exception) -> None:
         text = f"the converter {type(converter).__name__} failed: {type(error).__name__}"
-        failure = ConverterError(text, Location(None, self._place.index, self._place.tag_path(element.tag)))
+        failure = ConverterError(text, Location(None, self._position.index, self._position.tag_path(element.tag)))
         if self._on_error == "raise":
             raise failure from error
         failure.__cause__ = error
-        self._tell(failure)
+        self._report(failure)
 
     def _events(self, element: Element, result: Element) -> Iterable[Event]:
         tag, vr, values, uri = result
         if tag != element.tag:
-            raise ValueError("a converter cannot change the tag")
+            raise ValueError("a converter must not change the tag")
         if vr not in VRS or (vr == "SQ") is not (element.vr == "SQ"):
-            raise ValueError("not a VR that the element can have")
+            raise ValueError("a converter must return a VR that the element can have")
         if not isinstance(values, tuple) or values == UNSEEN:
-            raise ValueError("what was not seen can be kept, replaced or left out")
+            raise ValueError("a converter must keep, replace or remove values that it does not see")
         if uri:
             return ((BULK_DATA, tag, vr, uri),)
         if vr == "SQ" and not values:
@@ -188,93 +198,80 @@ class ElementConverter:
 
     def _open(self, event: Event) -> Iterable[Event]:
         kind, tag, vr, _ = event
-        if kind == START_ELEMENT and not vr:
-            self._depth = 1
-            self._parts = _Parts(event)
-            return ()
-        converter = self._find(tag, vr)
-        if kind == START_ELEMENT and converter is not None and converter.needs_value:
+        # A binary value may have no VR yet; then its converter is the same for every binary VR.
+        converter = self._find(tag, vr or "UN")
+        if converter is None:
+            return self._keep(event)
+        if kind == START_ELEMENT and converter.needs_value:
             self._depth = 1
             self._parts = _Parts(event, converter)
             return ()
-        if converter is None:
-            return self._keep(event)
+        if not vr:
+            return self._open_without_vr(event, converter)
         itself = (event,)
         result = self._attempt(converter, Element(tag, vr, UNSEEN), itself)
         if result is itself:
             return self._keep(event)
         self._depth = 1
-        self._comes = False
+        self._keeps = False
         return result
+
+    def _open_without_vr(self, event: Event, converter: Converter) -> Iterable[Event]:
+        """Decide on a binary value without its VR; a replacement is made at its end."""
+        element = Element(event[1], "", UNSEEN)
+        result: Element | None = element
+        try:
+            result = self._call(converter, element)
+        except Exception as error:
+            self._fail(converter, element, error)
+            result = element if self._on_error == "keep" else None
+        if result == element:
+            return self._keep(event)
+        self._depth = 1
+        self._keeps = False
+        self._replaced_by = converter if result is not None else None
+        return ()
 
     def _keep(self, event: Event) -> Iterable[Event]:
         kind, tag, _, value = event
-        if kind == START_SEQUENCE:  # which is gone into
-            self._place.move(kind, tag, value)
+        if kind == START_SEQUENCE:  # its items are converted
+            self._position.move(kind, tag, value)
         else:
             self._depth = 1
-            self._comes = True
+            self._keeps = True
         return (event,)
 
     def _within(self, event: Event) -> Iterable[Event]:
-        """What becomes of an event within an element that comes or goes as one."""
+        """Return the events of an event within an element that is kept, left out or held as a whole."""
         kind, tag, vr, _ = event
         self._depth += (kind in OPENING) - (kind in CLOSING)
         if self._parts is not None:
             return self._gather(self._parts, event)
-        if self._replaced is not None and not self._depth:
-            converter, self._replaced = self._replaced, None
+        if self._replaced_by is not None and not self._depth:
+            converter, self._replaced_by = self._replaced_by, None
             return self._attempt(converter, Element(tag, vr, UNSEEN), ())
-        return (event,) if self._comes else ()
+        return (event,) if self._keeps else ()
 
     def _gather(self, parts: _Parts, event: Event) -> Iterable[Event]:
-        _, tag, vr, value = event
+        _, tag, vr, _ = event
         parts.add(event)
         if not self._depth:
             self._parts = None
-            converter = parts.converter or self._find(tag, vr)
-            return parts.events if converter is None else self._attempt(converter, parts.element(vr), parts.events)
-        if not parts.converter and not parts.is_open:
-            return self._decide(parts, tag, value)
-        if parts.size > self._most:
-            error = LimitError(f"a value of more than {self._most} bytes or characters", "value_length")
-            error.within(self._place.index, self._place.tag_path(tag))
+            return self._attempt(parts.converter, parts.element(vr), parts.events)
+        if parts.size > self._max_length:
+            message = f"expected at most {self._max_length} bytes or characters for a converter, found more"
+            error = LimitError(message, "value_length")
+            error.within(self._position.index, self._position.tag_path(tag))
             raise error
         return ()
 
-    def _decide(self, parts: _Parts, tag: int, value: Any) -> Iterable[Event]:
-        """Which converter it is, by the first part of a value whose VR comes behind it."""
-        vrs = _BINARY_VRS if isinstance(value, bytes) else _TEXT_VRS
-        found = {id(converter): converter for converter in (self._find(tag, vr) for vr in vrs)}
-        if len(found) > 1:
-            parts.is_open = True
-            return ()
-        [converter] = found.values()
-        if converter is not None and converter.needs_value:
-            parts.converter = converter
-            return ()
-        self._parts = None
-        element = Element(tag, "", UNSEEN)
-        result: Element | None = element
-        if converter is not None:
-            try:
-                result = self._call(converter, element)
-            except Exception as error:
-                self._failed(converter, element, error)
-                result = element if self._on_error == "keep" else None
-        self._comes = result == element
-        if not self._comes and result is not None:
-            self._replaced = converter
-        return parts.events if self._comes else ()
-
 
 class _Parts:
-    """An element in parts that is put together."""
+    """An element in parts that is held for its converter."""
 
-    def __init__(self, start: Event, converter: Converter | None = None) -> None:
+    def __init__(self, start: Event, converter: Converter) -> None:
         self.events = [start]
         self.converter = converter
-        self.is_open = False  # whether the VR is waited for
         self.size = 0
 
     def add(self, event: Event) -> None:
@@ -310,12 +307,12 @@ def _write(converter: Converter, element: Element) -> Element | None:
 
 def _read_event(result: Element) -> Event:
     if result.vr == "SQ":
-        raise ValueError("items that did not come from the source")
+        raise ValueError("a converter must not make items")
     return ELEMENT, result.tag, result.vr, result.values
 
 
 def _write_event(result: Element) -> Event:
-    """An element if its values are those that the VR has, or else JSON text."""
+    """Return ELEMENT if the values have the types of the VR, JSON_ELEMENT otherwise."""
     tag, vr, values, _ = result
     if not values or has_form_of(vr, values):
         return ELEMENT, tag, vr, values
@@ -337,7 +334,7 @@ _TYPES: dict[Form, tuple[type, ...]] = {
 
 
 def has_form_of(vr: str, values: tuple[Any, ...]) -> bool:
-    """Whether values are such as events have for a VR.
+    """Return True if values have the types that events have for a VR.
 
     >>> has_form_of("DS", ("1.0", None)), has_form_of("DS", (1.0,))
     (True, False)
@@ -347,7 +344,7 @@ def has_form_of(vr: str, values: tuple[Any, ...]) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """A value as ``json`` takes it: a person name as the object of its groups, NaN as text (CP-2352)."""
+    """Return a value for ``json.dumps``: a person name as an object of its groups, NaN as text (CP-2352)."""
     if isinstance(value, tuple):
         names = zip(("Alphabetic", "Ideographic", "Phonetic"), value, strict=True)
         return {name: text for name, text in names if text} or None
@@ -363,8 +360,8 @@ def _ignore(_: ConverterError) -> None:
     pass
 
 
-def _teller(on_deviation: Callable[[Deviation], object] | None) -> Callable[[ConverterError], object]:
-    """What tells of an element whose converter failed: to whom it was asked for, or as a warning."""
+def _reporter(on_deviation: Callable[[Deviation], object] | None) -> Callable[[ConverterError], object]:
+    """Return a function that reports a failed converter to ``on_deviation``, or as a warning."""
     if on_deviation is None:
         return partial(_warn, warner())
     return lambda error: on_deviation(Deviation(_CODE, DEVIATIONS[_CODE].severity, error.location, error.message))

@@ -1,4 +1,4 @@
-"""File meta information that a data set cannot be read without."""
+"""Keep File Meta Information only where a data set cannot be read without it."""
 
 from __future__ import annotations
 
@@ -6,25 +6,21 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from streamdicom.dicom import FILE_META_GROUP, is_encapsulated
-from streamdicom.events import (
-    ELEMENT,
-    START_DATASET,
-    Event,
-)
-from streamdicom.filters.where import _MOST_HELD
+from streamdicom.events import ELEMENT, START_DATASET, Event
 
+_MAX_HELD = 256  # events; more than File Meta Information has elements
 _TRANSFER_SYNTAX_UID = 0x00020010
 
 
 def needed_file_meta(events: Iterable[Event], *, always: bool = False) -> Iterator[Event]:
-    """The events of a DICOM file, with group 0002 only where its transfer syntax is needed.
+    """Yield the events of a DICOM file, with group 0002 only if its transfer syntax is needed.
 
-    That is where pixel data is encapsulated: nobody could tell what is in the fragments. PS3.18 Annex F does not know
-    group 0002, and other files need nothing of it.
+    Encapsulated pixel data needs it: the fragments cannot be decoded otherwise. Other data sets do not, and PS3.18
+    Annex F has no place for group 0002.
 
     Args:
-        events: Those of one file.
-        always: Whether group 0002 comes whatever the transfer syntax.
+        events: The events of one file.
+        always: Keep group 0002 whatever the transfer syntax.
 
     >>> from streamdicom import iter_file_events
     >>> from pydicom.data import get_testdata_file
@@ -39,7 +35,7 @@ def needed_file_meta(events: Iterable[Event], *, always: bool = False) -> Iterat
         kind, tag, _, value = event
         if tag == _TRANSFER_SYNTAX_UID and kind == ELEMENT:
             is_needed = always or (bool(value) and is_encapsulated(value[0]))
-        if (kind != START_DATASET and tag >> 16 != FILE_META_GROUP) or len(held) > _MOST_HELD:
+        if (kind != START_DATASET and tag >> 16 != FILE_META_GROUP) or len(held) > _MAX_HELD:
             break
     if not is_needed:
         held = [event for event in held if event[1] >> 16 != FILE_META_GROUP]

@@ -1,4 +1,4 @@
-"""What events go through by the options, on the way from a source or to a target."""
+"""The chain of filters that options ask for, between a source or a target and the caller."""
 
 from __future__ import annotations
 
@@ -12,24 +12,26 @@ from streamdicom.events import Event
 from streamdicom.filters.bulk_data import load_bulk_data
 from streamdicom.filters.convert import ElementConverter
 from streamdicom.filters.select import ElementFilter
+from streamdicom.filters.vr_first import VRFirst
 from streamdicom.filters.where import DatasetFilter
+from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, WriteOptions
 from streamdicom.patterns import DatasetConditions, selection
 
 
 class _Stage(Protocol):
     def __call__(self, events: Iterable[Event]) -> Iterator[Event]:
-        """What becomes of the next events; what is between two batches is kept."""
+        """Filter the next events; the state between two batches is kept."""
 
 
 class Pipeline:
-    """The filters that some options ask for, in their order; false if there are none.
+    """A chain of filters; false if it is empty.
 
     Args:
-        stages: What each makes of the next events.
+        stages: The filters, first to last.
 
-    >>> stages = Pipeline.for_reading(ReadOptions(exclude=["PatientName"]))
-    >>> stages.batch([(1, 0, "", 0), (3, 0x00100010, "PN", ())])
+    >>> pipeline = Pipeline.for_reading(ReadOptions(exclude=["PatientName"]))
+    >>> pipeline.batch([(1, 0, "", 0), (3, 0x00100010, "PN", ())])
     [(1, 0, '', 0)]
     """
 
@@ -39,63 +41,80 @@ class Pipeline:
 
     @classmethod
     def for_reading(
-        cls, options: ReadOptions, store: BulkDataStore | None = None, wanted: DatasetConditions | None = None
+        cls, options: ReadOptions, store: BulkDataStore | None = None, conditions: DatasetConditions | None = None
     ) -> Self:
-        """Those for reading: which data sets, which elements, the values from a store, what converters make of them.
+        """Return the filters for reading: ``where``, ``include`` and ``exclude``, bulk data, converters.
 
         Args:
-            options: The choices.
-            store: Where values are that come for the references to them.
-            wanted: The conditions on data sets, if a reader foresees what comes of them.
+            options: The options.
+            store: The store that references to bulk data are loaded from, if any.
+            conditions: Those of ``options.where``, if the parser uses the same object.
         """
-        stages = _selecting(options)
+        stages: list[_Stage] = []
         if options.where:
-            stages.insert(0, DatasetFilter(wanted or DatasetConditions(options.where, options.limits)).run)
+            stages.append(DatasetFilter(conditions or DatasetConditions(options.where, options.limits)).run)
+        element_filter = _element_filter(options)
+        converters = converters_in_force(options.converters)
+        converter = ElementConverter.for_reading(converters, options) if converters else None
+        stages += _waiting(element_filter, converter, options.limits)
+        if element_filter:
+            stages.append(element_filter.run)
         if store is not None:
             stages.append(partial(load_bulk_data, store=store))
-        converters = converters_in_force(options.converters)
-        if converters:
-            stages.append(ElementConverter.for_reading(converters, options).run)
+        if converter:
+            stages.append(converter.run)
         return cls(stages)
 
     @classmethod
     def for_writing(cls, options: WriteOptions) -> Self:
-        """Those for writing: which elements, and what converters make of them."""
-        stages = _selecting(options)
+        """Return the filters for writing: ``include`` and ``exclude``, converters."""
+        element_filter = _element_filter(options)
         converters = converters_in_force(options.converters)
-        if converters:
-            stages.append(ElementConverter.for_writing(converters, options).run)
+        converter = ElementConverter.for_writing(converters, options) if converters else None
+        stages = _waiting(element_filter, converter, options.limits)
+        if element_filter:
+            stages.append(element_filter.run)
+        if converter:
+            stages.append(converter.run)
         return cls(stages)
 
     def __bool__(self) -> bool:
         return bool(self._stages)
 
     def iter(self, events: Iterable[Event]) -> Iterator[Event]:
-        """What becomes of the next events, one by one."""
+        """Yield the filtered events of the next events."""
         for stage in self._stages:
             events = stage(events)
         return iter(events)
 
     def batch(self, events: list[Event]) -> list[Event]:
-        """What becomes of a batch of events.
+        """Return the filtered events of a batch.
 
-        As with ``JsonParser.feed``, a fault raises at the next call if there are events before it; so does an
-        exception of what the caller has put into the options.
+        As in ``JsonParser.feed``, an error is raised by the next call if there are events before it. The same holds
+        for exceptions of callables in the options.
         """
         if not self._stages:
             return events
         if self.error:
             raise self.error
-        taken: list[Event] = []
+        filtered: list[Event] = []
         try:
-            taken.extend(self.iter(events))
+            filtered.extend(self.iter(events))
         except Exception as error:
             self.error = error
-            if not taken:
+            if not filtered:
                 raise
-        return taken
+        return filtered
 
 
-def _selecting(options: ReadOptions | WriteOptions) -> list[_Stage]:
-    level = selection(options.include, options.exclude)
-    return [] if level.is_whole else [ElementFilter(level, options.limits).run]
+def _element_filter(options: ReadOptions | WriteOptions) -> ElementFilter | None:
+    selected = selection(options.include, options.exclude)
+    return None if selected.is_whole else ElementFilter(selected)
+
+
+def _waiting(element_filter: ElementFilter | None, converter: ElementConverter | None, limits: Limits) -> list[_Stage]:
+    """Return a ``VRFirst`` stage if a later stage needs VRs."""
+    asking = [stage.needs_vr for stage in (element_filter, converter) if stage and stage.uses_vrs]
+    if not asking:
+        return []
+    return [VRFirst(lambda tag: any(needs_vr(tag) for needs_vr in asking), limits.spooled_size).run]

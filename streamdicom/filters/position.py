@@ -1,4 +1,4 @@
-"""Where in the stream an event is."""
+"""Position of an event in the stream."""
 
 from __future__ import annotations
 
@@ -6,55 +6,56 @@ from typing import Any
 
 from streamdicom.bulkdata import BulkDataInfo
 from streamdicom.dicom import format_tag
-from streamdicom.events import (
-    END_SEQUENCE,
-    START_DATASET,
-    START_ITEM,
-    START_SEQUENCE,
-)
+from streamdicom.events import END_SEQUENCE, START_DATASET, START_ITEM, START_SEQUENCE
 
-# What ``BulkDataInfo`` tells, by the tags that it comes from.
-_CONTEXT = {
-    0x00020003: "instance",  # until the data set says it itself
-    0x00020010: "syntax",
-    0x00080018: "instance",
-    0x0020000D: "study",
-    0x0020000E: "series",
+# The elements that identify a data set, in ``BulkDataInfo``.
+IDENTIFIERS = {
+    0x00020003: "instance_uid",  # until SOP Instance UID follows
+    0x00020010: "transfer_syntax",
+    0x00080018: "instance_uid",
+    0x0020000D: "study_uid",
+    0x0020000E: "series_uid",
 }
-
-
-_NAMES = ("study", "series", "instance", "syntax")
+_NAMES = ("study_uid", "series_uid", "instance_uid", "transfer_syntax")
 
 
 class Position:
-    """Where in the stream an event is."""
+    """Position in a stream of events: data set, sequences and items.
+
+    Attributes:
+        index: Index of the data set in the stream.
+        items: The tag of each open sequence and the index of its open item.
+        identifiers: The UIDs of the data set so far, by the names of ``BulkDataInfo``.
+    """
 
     def __init__(self) -> None:
         self.index = 0
-        self.frames: list[tuple[int, int]] = []  # of each open sequence: its tag, the item that is open
-        self.context: dict[str, str] = {}
+        self.items: list[tuple[int, int]] = []
+        self.identifiers: dict[str, str] = {}
 
     def move(self, kind: int, tag: int, value: Any) -> None:
-        """Take note of an event that opens or closes something."""
+        """Process an event that starts or ends a data set, a sequence or an item; ignore others."""
         if kind == START_ITEM:
-            self.frames[-1:] = [(tag, value)]
+            self.items[-1:] = [(tag, value)]
         elif kind == START_SEQUENCE:
-            self.frames.append((tag, 0))
+            self.items.append((tag, 0))
         elif kind == END_SEQUENCE:
-            del self.frames[-1:]
+            del self.items[-1:]
         elif kind == START_DATASET:
             self.index = value
-            self.frames = []
-            self.context = {}
+            self.items = []
+            self.identifiers = {}
 
     def learn(self, tag: int, values: tuple[Any, ...]) -> None:
-        """Take note of what a data set is called, if that is what the element tells."""
-        if tag in _CONTEXT and not self.frames and values and isinstance(values[0], str):
-            self.context[_CONTEXT[tag]] = values[0]
+        """Remember the value of an element that identifies the data set; ignore others."""
+        if tag in IDENTIFIERS and not self.items and values and isinstance(values[0], str):
+            self.identifiers[IDENTIFIERS[tag]] = values[0]
 
     def tag_path(self, tag: int) -> str:
-        return ".".join([*(f"{format_tag(sequence)}[{item}]" for sequence, item in self.frames), format_tag(tag)])
+        """Return the path of an element at this position, such as ``00081140[0].00080016``."""
+        return ".".join([*(f"{format_tag(sequence)}[{item}]" for sequence, item in self.items), format_tag(tag)])
 
     def info(self, tag: int, vr: str) -> BulkDataInfo:
-        study, series, instance, syntax = [self.context.get(name, "") for name in _NAMES]
+        """Return the description of an element at this position for a bulk data store."""
+        study, series, instance, syntax = [self.identifiers.get(name, "") for name in _NAMES]
         return BulkDataInfo(self.index, self.tag_path(tag), tag, vr, study, series, instance, syntax)

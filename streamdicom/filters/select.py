@@ -1,4 +1,4 @@
-"""Some of the elements of each data set."""
+"""Select elements of each data set."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from streamdicom.events import (
     START_SEQUENCE,
     Event,
 )
-from streamdicom.filters.where import _Waiting
+from streamdicom.filters.vr_first import vr_first
 from streamdicom.limits import Limits
 from streamdicom.patterns import Pattern, Selection, selection
 
@@ -29,105 +29,100 @@ def select(
     exclude: Iterable[Pattern] = (),
     limits: Limits | None = None,
 ) -> Iterator[Event]:
-    """The events of those elements that are wanted.
+    """Yield the events of the selected elements.
 
-    With ``ReadOptions.include`` and ``exclude`` the readers do this; of JSON what is not wanted is never made an event.
+    ``ReadOptions.include`` and ``exclude`` do the same, and faster: the JSON parser makes no events of the other
+    elements.
 
-    Nothing is held, but for a long value whose VR the source tells behind it, if there are patterns of VRs that it
-    may be one of: that waits in a temporary file. An element in JSON text whose VR is not known, or that may be a
-    sequence, comes only if everything in it is wanted.
+    Nothing is held except a long value whose VR follows it, in a temporary file, if a pattern has a VR. An element in
+    JSON text whose VR is unknown, or that may be a sequence, is kept only if every element in it is selected.
 
     Args:
         events: Any stream of DICOM events.
-        include: Patterns as ``streamdicom.patterns`` tells them; if there are any, no other element comes, but for
-            group 0002, because the others may need it.
-        exclude: Patterns of elements that do not come, even if they are included.
-        limits: ``spooled_size`` bounds what waits in a temporary file.
+        include: Patterns of the elements to keep, see ``streamdicom.patterns``; every element if empty. Group 0002 is
+            always kept, because the data set may be unreadable without it.
+        exclude: Patterns of the elements to leave out, even if ``include`` has them.
+        limits: ``spooled_size`` bounds the temporary file.
 
     Raises:
-        ValueError: A pattern is none.
-        LimitError: A value that has to wait is too long.
+        ValueError: A pattern is invalid.
+        LimitError: A value whose VR follows it is too long.
 
     >>> from streamdicom import iter_events
     >>> events = iter_events(b'{"00100010": {"vr": "PN"}, "00100020": {"vr": "LO"}}')
     >>> [f"{tag:08X}" for _, tag, _, _ in select(events, exclude=["PatientName"]) if tag]
     ['00100020']
     """
-    return ElementFilter(selection(include, exclude), limits or Limits()).run(events)
+    selected = selection(include, exclude)
+    element_filter = ElementFilter(selected)
+    if element_filter.uses_vrs:
+        max_size = (limits or Limits()).spooled_size
+        events = vr_first(events, needs_vr=element_filter.needs_vr, max_size=max_size)
+    return element_filter.run(events)
 
 
 class ElementFilter:
-    """What ``select`` does, for events that come in batches.
+    """The stage of ``select``, for events in batches.
 
     Args:
-        level: What is wanted of a data set.
-        limits: As for ``select``.
+        selected: The selected elements of a data set. If its patterns have VRs, the events must be those of
+            ``VRFirst`` with ``needs_vr`` of this object.
 
-    >>> only = ElementFilter(selection(include=["PatientID"]), Limits())
-    >>> list(only.run([(1, 0, "", 0), (3, 0x00100010, "PN", ())])), list(only.run([(3, 0x00100020, "LO", ())]))
+    Attributes:
+        uses_vrs: True if a pattern has a VR.
+
+    >>> stage = ElementFilter(selection(include=["PatientID"]))
+    >>> list(stage.run([(1, 0, "", 0), (3, 0x00100010, "PN", ())])), list(stage.run([(3, 0x00100020, "LO", ())]))
     ([(1, 0, '', 0)], [(3, 1048608, 'LO', ())])
     """
 
-    def __init__(self, level: Selection, limits: Limits) -> None:
-        self._limits = limits
-        self._top = self._level = level
-        self._outer: list[Selection] = []  # of the sequences that are open and looked into
-        self._depth = 0  # how much is open of an element that comes or goes as one
-        self._comes = True  # whether that one does
-        self._waiting: _Waiting | None = None
+    def __init__(self, selected: Selection) -> None:
+        self.uses_vrs = selected.names_vrs
+        self._top = self._selection = selected  # the latter of the innermost item
+        self._outer: list[Selection] = []  # of the enclosing items
+        self._depth = 0  # open events of an element that is kept or left out as a whole
+        self._keeps = True  # True if that element is kept
+
+    def needs_vr(self, tag: int) -> bool:
+        """Return True if the VR of the next element decides whether it is kept, given that its value is binary."""
+        return not self._depth and self._selection.needs_vr(tag)
 
     def run(self, events: Iterable[Event]) -> Iterator[Event]:
-        """Those that are wanted of the next events."""
+        """Yield the events of the selected elements among the next events."""
         for event in events:
             kind, tag, vr, _ = event
             if self._depth:
-                yield from self._within(event)
+                self._depth += (kind in OPENING) - (kind in CLOSING)
+                if self._keeps:
+                    yield event
             elif kind == ELEMENT or kind == BULK_DATA:
-                if self._level.takes(tag, vr):
+                if self._selection.includes(tag, vr):
                     yield event
             elif kind == START_SEQUENCE:
-                yield from self._start_sequence(event)
+                if self._start_sequence(tag):
+                    yield event
             elif kind == START_ELEMENT or kind == START_FRAGMENTS:
-                self._start_parts(event)
-                if self._comes:
+                self._depth = 1
+                # A binary value may have no VR yet; then the answer is the same for every binary VR.
+                self._keeps = self._selection.includes(tag, vr or "UN")
+                if self._keeps:
                     yield event
             elif kind == JSON_ELEMENT:
-                if self._level.takes_unknown(tag, vr):
+                if self._selection.includes_json(tag, vr):
                     yield event
             else:
                 if kind == END_SEQUENCE:
-                    self._level = self._outer.pop()
+                    self._selection = self._outer.pop()
                 elif kind == START_DATASET:
-                    self._level, self._outer = self._top, []
+                    self._selection, self._outer = self._top, []
                 yield event
 
-    def _start_sequence(self, event: Event) -> Iterable[Event]:
-        inner = self._level.inner(event[1])
+    def _start_sequence(self, tag: int) -> bool:
+        inner = self._selection.inner(tag)
         if inner is None or inner.is_whole:
             self._depth = 1
-            self._comes = inner is not None
+            self._keeps = inner is not None
         else:
-            self._outer.append(self._level)
-            self._level = inner
-        return (event,) if inner else ()
-
-    def _start_parts(self, event: Event) -> None:
-        _, tag, vr, _ = event
-        comes = self._level.takes(tag, vr) if vr else self._level.takes_long(tag)
-        self._depth = 1
-        self._comes = bool(comes)
-        if comes is None:
-            self._waiting = _Waiting(self._limits.spooled_size)
-            self._waiting.add(event)
-
-    def _within(self, event: Event) -> Iterable[Event]:
-        """What becomes of an event within an element that comes or goes as one."""
-        kind, tag, vr, _ = event
-        self._depth += (kind in OPENING) - (kind in CLOSING)
-        if self._waiting is None:
-            return (event,) if self._comes else ()
-        self._waiting.add(event)
-        if self._depth:
-            return ()
-        waiting, self._waiting = self._waiting, None
-        return waiting.events() if self._level.takes(tag, vr) else ()
+            self._outer.append(self._selection)
+            self._selection = inner
+        return inner is not None

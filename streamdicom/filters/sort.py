@@ -1,4 +1,4 @@
-"""The order of the elements in a data set: which have come, and how to have them in ascending order."""
+"""Sort the elements of each data set and item by tag."""
 
 from __future__ import annotations
 
@@ -22,16 +22,14 @@ from streamdicom.events import (
 )
 
 _WITHIN = frozenset({VALUES, SEGMENT, LAST_SEGMENT, END_ELEMENT, START_FRAGMENT, END_FRAGMENTS, END_SEQUENCE})
-_OVERHEAD = 128  # bytes that an event takes, about
-
-
-# --- in ascending order ----------------------------------------------------------------------------------------
+_EVENT_OVERHEAD = 128  # bytes of memory of an event, about
+_VALUE_OVERHEAD = 64  # and of each value
 
 _Member = tuple[int, list[Event]]
 
 
-class _Level:
-    """A data set or an item: its elements as they came, with the events of each."""
+class _Elements:
+    """The elements of a data set or an item in the order of the source, each with its events."""
 
     __slots__ = ("is_sorted", "members")
 
@@ -50,29 +48,30 @@ class _Level:
         return chain.from_iterable(map(itemgetter(1), members))
 
 
-def sort_elements(events: Iterable[Event], *, most: int = 1024 * 1024) -> Iterator[Event]:
-    """The same events with the elements of each data set and item in ascending order of their tags (PS3.5 7.1).
+def sort_elements(events: Iterable[Event], *, max_size: int = 1024 * 1024) -> Iterator[Event]:
+    """Yield the same events, with the elements of each data set and item in ascending order (PS3.5 7.1).
 
-    A data set is held until it is complete. One that takes more memory than ``most`` is let go as far as it came, and
-    the rest of it comes as it comes: it is in order unless an element there belongs before what has gone.
+    A data set is held until it is complete. If it takes more memory than ``max_size``, the part that is held is
+    yielded in order, and the rest as it is in the source: the result is in order unless an element of the rest belongs
+    to the first part.
 
     Args:
         events: Any stream of DICOM events.
-        most: Bytes of a data set that are held, about.
+        max_size: Bytes of a data set that may be held, about.
 
     >>> from streamdicom import iter_events
     >>> events = iter_events(b'{"00100020": {"vr": "LO"}, "00100010": {"vr": "PN"}}')
     >>> [f"{tag:08X}" for _, tag, _, _ in sort_elements(events) if tag]
     ['00100010', '00100020']
     """
-    return ElementSorter(most=most).run(events)
+    return ElementSorter(max_size=max_size).run(events)
 
 
 class ElementSorter:
-    """As ``sort_elements``, for events that come in batches.
+    """The stage of ``sort_elements``, for events in batches.
 
     Args:
-        most: Bytes of a data set that are held, about.
+        max_size: Bytes of a data set that may be held, about.
 
     >>> sorter = ElementSorter()
     >>> list(sorter.run([(1, 0, "", 0), (3, 0x00100020, "LO", ())]))
@@ -81,58 +80,58 @@ class ElementSorter:
     ['00100010', '00100020', '00000000']
     """
 
-    def __init__(self, *, most: int = 1024 * 1024) -> None:
-        self._most = most
-        self._levels: list[_Level] = []  # of the data set that is held, if one is
+    def __init__(self, *, max_size: int = 1024 * 1024) -> None:
+        self._max_size = max_size
+        self._held: list[_Elements] = []  # of the data set and its open items, outermost first; empty: none is held
         self._size = 0
 
     def run(self, events: Iterable[Event]) -> Iterator[Event]:
-        """The next events, as far as they need not be held any longer."""
+        """Yield the events that need not be held any longer, after the next events."""
         remaining = iter(events)
-        if self._levels:
+        if self._held:
             yield from self._hold(remaining)
         for event in remaining:
             yield event
             if event[0] == START_DATASET:
-                self._levels = [_Level()]
+                self._held = [_Elements()]
                 self._size = 0
                 yield from self._hold(remaining)
 
     def _hold(self, events: Iterator[Event]) -> Iterator[Event]:
-        """The events of a data set behind its start, until it is complete or too large."""
-        levels, size, most = self._levels, self._size, self._most
+        """Hold a data set until it is complete or too large; then yield its events."""
+        held, size, max_size = self._held, self._size, self._max_size
         for event in events:
             kind, _, _, value = event
             if kind == END_DATASET:
-                self._levels = []
-                yield from levels[0].events()
+                self._held = []
+                yield from held[0].events()
                 yield event
                 return
             if kind == START_ITEM:
-                levels[-1].members[-1][1].append(event)
-                levels.append(_Level())
+                held[-1].members[-1][1].append(event)
+                held.append(_Elements())
             elif kind == END_ITEM:
-                inner = levels.pop()
-                held = levels[-1].members[-1][1]
-                held.extend(inner.events())
-                held.append(event)
+                item = held.pop()
+                sequence = held[-1].members[-1][1]
+                sequence.extend(item.events())
+                sequence.append(event)
             elif kind in _WITHIN:
-                levels[-1].members[-1][1].append(event)
+                held[-1].members[-1][1].append(event)
             else:
-                levels[-1].add(event)
-            size += _OVERHEAD + _size(value)
-            if size > most:
-                self._levels = []
-                yield from _let_go(levels)
+                held[-1].add(event)
+            size += _EVENT_OVERHEAD + _size(value)
+            if size > max_size:
+                self._held = []
+                yield from _release(held)
                 return
         self._size = size
 
 
-def _let_go(levels: list[_Level]) -> Iterator[Event]:
-    """All that is held, from the outermost level in; what is open comes last in each."""
-    for level in levels:
-        *done, (_, opened) = level.members or [(0, [])]
-        for _, events in sorted(done, key=itemgetter(0)):
+def _release(held: list[_Elements]) -> Iterator[Event]:
+    """Yield all events that are held, outermost first; the open element is the last of each."""
+    for elements in held:
+        *complete, (_, opened) = elements.members or [(0, [])]
+        for _, events in sorted(complete, key=itemgetter(0)):
             yield from events
         yield from opened
 
@@ -140,4 +139,4 @@ def _let_go(levels: list[_Level]) -> Iterator[Event]:
 def _size(value: object) -> int:
     if isinstance(value, str | bytes):
         return len(value)
-    return sum(map(_size, value)) + 64 * len(value) if isinstance(value, tuple) else 0
+    return sum(map(_size, value)) + _VALUE_OVERHEAD * len(value) if isinstance(value, tuple) else 0

@@ -59,7 +59,7 @@ def test_items_are_in_order_too_and_stay_where_they_are() -> None:
 
 def test_what_is_in_order_comes_as_it_is(bundled_events: list[Event]) -> None:
     assert list(sort_elements(bundled_events)) == bundled_events
-    assert list(sort_elements(bundled_events, most=1)) == bundled_events
+    assert list(sort_elements(bundled_events, max_size=1)) == bundled_events
 
 
 @pytest.fixture(params=["CT_small.dcm", "rtplan.dcm", "SC_rgb_jpeg_dcmtk.dcm", "reportsi.dcm"])
@@ -78,25 +78,25 @@ def test_what_belongs_before_more_than_is_held_is_for_the_writer_to_refuse() -> 
     long = "AAAA" * 100_000
     text = f'{{"00100020":{LO},"7FE00010":{{"vr":"OB","InlineBinary":"{long}"}},"00100010":{{"vr":"PN"}}}}'
     with pytest.raises(OutputError, match="not above the one before") as caught:
-        written(text, most=200_000)
+        written(text, max_size=200_000)
     assert caught.value.location.tag_path == "00100010"
 
 
 def test_a_data_set_behind_one_that_was_too_large_is_sorted_again() -> None:
     large = f'{{"00100020":{{"vr":"LO","Value":["{"1" * 2000}"]}},"00100030":{{"vr":"DA"}}}}'
     text = f'[{large},{{"00100020":{LO},"00100010":{{"vr":"PN"}}}}]'
-    assert written(text, most=1000) == f'[{large},{{"00100010":{{"vr":"PN"}},"00100020":{LO}}}]'
+    assert written(text, max_size=1000) == f'[{large},{{"00100010":{{"vr":"PN"}},"00100020":{LO}}}]'
 
 
-@pytest.mark.parametrize("most", [300, 2000, 1024 * 1024])
-def test_batches_come_out_as_the_whole_does(most: int) -> None:
+@pytest.mark.parametrize("max_size", [300, 2000, 1024 * 1024])
+def test_batches_come_out_as_the_whole_does(max_size: int) -> None:
     inner = f'{{"00100020":{LO},"00100010":{{"vr":"PN"}}}}'
     one = f'{{"00400275":{{"vr":"SQ","Value":[{inner},{{}},{inner}]}},"00081140":{{"vr":"SQ","Value":[{inner}]}}}}'
     stream = list(events(f"[{one},{inner},{one}]"))
-    whole = list(sort_elements(stream, most=most))
+    whole = list(sort_elements(stream, max_size=max_size))
     assert sorted(map(repr, whole)) == sorted(map(repr, stream))
     for size in range(1, len(stream)):
-        sorter = ElementSorter(most=most)
+        sorter = ElementSorter(max_size=max_size)
         batches = [stream[start : start + size] for start in range(0, len(stream), size)]
         assert [event for batch in batches for event in sorter.run(batch)] == whole
 

@@ -239,7 +239,7 @@ def find_value(entry: Entry, path: str) -> Value | None:
         if one == tag and kind in _OF_A_VALUE and place.tag_path(tag) == wanted:
             return _value(entry, facts, chain([event], _until_end(events, kind)))
         if kind == ELEMENT:
-            if one in _FACTS and not place.frames and value:
+            if one in _FACTS and not place.items and value:
                 facts[one] = value[0]
         else:
             place.move(kind, one, value)

@@ -322,5 +322,5 @@ class _Linker:
 
     def _file_meta(self) -> Iterable[Event]:
         """Yield the transfer syntax if the metadata lacks it (PS3.18 8.7.9)."""
-        if self._syntax and "syntax" not in self._position.context:
+        if self._syntax and "transfer_syntax" not in self._position.identifiers:
             yield ELEMENT, _TRANSFER_SYNTAX, "UI", (self._syntax,)
