@@ -1,4 +1,4 @@
-"""Encapsulated pixel data (PS3.5 A.4) as the one value that text formats have for it."""
+"""Encapsulated pixel data (PS3.5 A.4) as one base64 value, for JSON and XML."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from streamdicom.jsontext import Base64Encoder
 
 
 class FragmentsEncoder:
-    """Makes base64 of fragments, as pydicom does: the value field with its items, without the delimiter behind them.
+    """Encode fragments as the base64 of their Value Field, as pydicom does.
+
+    The Value Field has the Basic Offset Table and an Item for each fragment, without the Sequence Delimitation Item.
 
     >>> encoder = FragmentsEncoder()
     >>> encoder.start(3) + encoder.segment(b"abc", final=True) + encoder.close()
@@ -18,34 +20,40 @@ class FragmentsEncoder:
 
     def __init__(self) -> None:
         self._base64 = Base64Encoder()
-        self._left = 0  # bytes of the fragment that is open
+        self._length = 0  # of the open fragment
+        self._size = 0  # bytes of it so far
 
     def start(self, length: object) -> str:
-        """Start a fragment of so many bytes.
+        """Start a fragment.
+
+        Args:
+            length: Its length in bytes, as START_FRAGMENT has it.
 
         Raises:
-            OutputError: That is no length.
+            OutputError: The length is not an integer, or out of range.
         """
-        if not isinstance(length, int) or not 0 <= length <= LONGEST_FRAGMENT:
-            raise OutputError("a fragment whose length is not told")
-        self._left = length
+        if not isinstance(length, int):
+            raise OutputError(f"expected the length of a fragment in bytes, found {type(length).__name__}")
+        if not 0 <= length <= LONGEST_FRAGMENT:
+            raise OutputError(f"expected a fragment of 0 to {LONGEST_FRAGMENT} bytes, found a length of {length}")
+        self._length = length
+        self._size = 0
         return self._base64.encode(ITEM_TAG + length.to_bytes(4, "little"))
 
     def segment(self, value: object, *, final: bool) -> str:
-        """Take some bytes of it.
+        """Encode a segment of the open fragment.
 
         Raises:
-            OutputError: They are no bytes, or not as many as was told.
+            OutputError: The segment is not bytes, or the fragment has another length than its start announced.
         """
         if not isinstance(value, bytes):
-            raise OutputError("a fragment that is not bytes")
-        self._left -= len(value)
-        if self._left < 0:
-            raise OutputError("a fragment that is longer than was told")
-        if final and self._left:
-            raise OutputError("a fragment that is shorter than was told")
+            raise OutputError(f"expected a fragment of bytes, found {type(value).__name__}")
+        self._size += len(value)
+        if self._size > self._length or (final and self._size < self._length):
+            found = "more" if self._size > self._length else f"{self._size}"
+            raise OutputError(f"expected a fragment of {self._length} bytes, found {found}")
         return self._base64.encode(value)
 
     def close(self) -> str:
-        """The end of the text."""
+        """Return the rest of the text."""
         return self._base64.encode(b"", final=True)

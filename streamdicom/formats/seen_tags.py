@@ -1,25 +1,26 @@
-"""The tags of a data set that have come: their order, and which come again."""
+"""The tags that a parser has seen in a data set, to find duplicates and disorder."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 
-_MOST_SEEN = 4096  # elements of a data set that one which comes again is compared with
+_MAX_SEEN = 4096  # tags of a data set that are remembered
 
-
-_NO_TAGS: set[int] = set()  # stands for the sets of data sets whose tags ascend, and is never filled
+_NO_TAGS: set[int] = set()  # shared by all data sets whose tags ascend; never filled
 
 
 class SeenTags:
-    """What has come of a data set or an item.
+    """The tags seen so far in a data set or an item.
+
+    Only the last few thousand tags are remembered, so a duplicate of an older one is not found.
 
     Attributes:
-        last: Its highest tag so far.
-        seen: Those that were above all before them; the innermost loop adds to them.
+        last: The highest tag so far, or -1.
+        seen: The tags that were higher than all before them. An innermost loop may append to it.
 
-    >>> elements = SeenTags()
-    >>> elements.see(0x00100010)
-    >>> elements.has(0x00100010), elements.has(0x00100000)
+    >>> tags = SeenTags()
+    >>> tags.see(0x00100010)
+    >>> tags.has(0x00100010), tags.has(0x00100000)
     (True, False)
     """
 
@@ -28,25 +29,25 @@ class SeenTags:
     def __init__(self) -> None:
         self.last = -1
         self.seen: list[int] = []
-        self._disordered = _NO_TAGS  # those that were not
+        self._disordered = _NO_TAGS
 
     def see(self, tag: int) -> None:
-        """Take a tag that has not come yet."""
+        """Add a tag that is not a duplicate."""
         if tag > self.last:
             self.last = tag
             self.seen.append(tag)
             return
-        if self._disordered is _NO_TAGS or len(self._disordered) >= _MOST_SEEN:
+        if self._disordered is _NO_TAGS or len(self._disordered) >= _MAX_SEEN:
             self._disordered = set()
         self._disordered.add(tag)
 
     def has(self, tag: int) -> bool:
-        """Whether a tag has come before, as far as that is remembered."""
+        """Return True if the tag was seen before, as far as tags are remembered."""
         seen = self.seen
-        place = bisect_left(seen, tag, lo=max(0, len(seen) - _MOST_SEEN))
-        return tag in self._disordered or (place < len(seen) and seen[place] == tag)
+        index = bisect_left(seen, tag, lo=max(0, len(seen) - _MAX_SEEN))
+        return tag in self._disordered or (index < len(seen) and seen[index] == tag)
 
     def forget(self) -> None:
-        """Remember no more than is bounded."""
-        if len(self.seen) > 2 * _MOST_SEEN:
-            del self.seen[:-_MOST_SEEN]
+        """Drop the oldest tags, to bound the memory."""
+        if len(self.seen) > 2 * _MAX_SEEN:
+            del self.seen[:-_MAX_SEEN]

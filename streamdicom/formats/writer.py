@@ -1,9 +1,11 @@
-"""What the writers of events have in common: which event may come where, and what an error tells.
+"""The base of all writers of events: the order of events, errors and text output.
 
-A writer is a place, which says what is open, and a table of moves: for each place the events that may come there. What
-has no move is an ``OutputError``. An innermost loop of its own makes those moves that there are most of.
+A writer is an automaton. ``State`` names what is open, ``TRANSITIONS`` lists the events that each state accepts, and
+``_moves`` of a class has the method that writes each of them. An innermost loop in ``_write_all`` may write the most
+frequent events itself; it passes every other event to ``_move``. Any event that a state does not accept, and any value
+that does not fit its VR, is an ``OutputError``, after which the writer refuses further events.
 
-The moves of formats of text stand here. What text comes of them is said by the methods without a body.
+``TextWriter`` has the moves that JSON and XML share. Its abstract methods make the text.
 """
 
 from __future__ import annotations
@@ -21,17 +23,59 @@ from streamdicom.formats.encapsulated import FragmentsEncoder
 from streamdicom.jsontext import Base64Encoder
 
 BLOCK_SIZE = 64 * 1024
-"""How long what is pending may be before it is given away."""
+"""Characters or bytes that a writer gathers before it passes them on."""
 
-# Events with the tag of the sequence that they are in.
-_OF_SEQUENCE = frozenset({START_ITEM, END_ITEM, END_SEQUENCE})
-_KINDS = frozenset(EventType)
+
+class State(IntEnum):
+    """The innermost structure that is open in a text writer."""
+
+    STREAM = 0
+    DATASET = 1  # a data set or an item
+    SEQUENCE = 2
+    ELEMENT = 3  # an element in parts
+    SEGMENTS = 4  # a long value of such an element
+    FRAGMENTS = 5  # encapsulated pixel data
+    FRAGMENT = 6
+    SKIPPED = 7  # an element that is left out, and everything in it
+
+
+TRANSITIONS: Mapping[int, Mapping[EventType, State]] = {
+    State.STREAM: {EventType.START_DATASET: State.DATASET},
+    State.DATASET: {
+        EventType.ELEMENT: State.DATASET,
+        EventType.JSON_ELEMENT: State.DATASET,
+        EventType.BULK_DATA: State.DATASET,
+        EventType.START_ELEMENT: State.ELEMENT,
+        EventType.START_SEQUENCE: State.SEQUENCE,
+        EventType.START_FRAGMENTS: State.FRAGMENTS,
+        EventType.END_ITEM: State.SEQUENCE,  # only in an item
+        EventType.END_DATASET: State.STREAM,  # only outside of all items
+    },
+    State.SEQUENCE: {EventType.START_ITEM: State.DATASET, EventType.END_SEQUENCE: State.DATASET},
+    State.ELEMENT: {
+        EventType.VALUES: State.ELEMENT,
+        EventType.SEGMENT: State.SEGMENTS,
+        EventType.LAST_SEGMENT: State.ELEMENT,
+        EventType.END_ELEMENT: State.DATASET,
+    },
+    State.SEGMENTS: {EventType.SEGMENT: State.SEGMENTS, EventType.LAST_SEGMENT: State.ELEMENT},
+    State.FRAGMENTS: {EventType.START_FRAGMENT: State.FRAGMENT, EventType.END_FRAGMENTS: State.DATASET},
+    State.FRAGMENT: {EventType.SEGMENT: State.FRAGMENT, EventType.LAST_SEGMENT: State.FRAGMENTS},
+}
+"""The events that a text writer accepts in each state, and the state after each of them.
+
+An element that the options leave out leads to SKIPPED, which accepts every event up to the end of the element.
+"""
 
 Move: TypeAlias = Callable[[Any, int, str, Any], None]
 """A method of a writer that takes the tag, the VR and the value of an event."""
 
 Moves: TypeAlias = Mapping[int, Mapping[int, Move]]
-"""What there is for each type of event, by place."""
+"""The move for each type of event, by state."""
+
+# Events that have the tag of the sequence around them.
+_IN_SEQUENCE = frozenset({START_ITEM, END_ITEM, END_SEQUENCE})
+_EVENT_TYPES = frozenset(EventType)
 
 
 class Writer(ABC):
@@ -42,7 +86,7 @@ class Writer(ABC):
     def __init__(self) -> None:
         self._state: int = 0
         self._index: int | None = None
-        self._event = 0, 0  # the type and the tag of the last one, for errors
+        self._event: Event = (0, 0, "", None)  # the last one, for errors
         self._error: OutputError | None = None
 
     def write(self, event: Event) -> None:
@@ -52,21 +96,26 @@ class Writer(ABC):
     def write_all(self, events: Iterable[Event]) -> None:
         """Write events.
 
+        Any exception, including those of the target and of the iterable, ends the output: every later call raises an
+        ``OutputError``.
+
         Raises:
-            OutputError: An event that cannot be written; the class says which. Nothing can be written from then on, nor
-                behind whatever else was raised by the target or by what makes the events.
+            OutputError: An event is out of order or cannot be written; see the class.
         """
         if self._error:
             raise self._error
         self._guard(self._write_all, events)
 
     def _guard(self, act: Callable[..., None], *arguments: Any) -> None:
+        """Call a function; keep its error for all later calls."""
         try:
             act(*arguments)
         except OutputError as error:
-            if error.location == Location():  # it is no error of whoever makes the events
-                kind, tag = self._event
-                error.location = self._location(0 if kind in _OF_SEQUENCE else tag)
+            kind, tag, vr, value = self._event
+            if isinstance(error, _ValueMismatchError):
+                error.message = _mismatch(vr, value)
+            if error.location == Location():  # otherwise the iterable raised it, and knows better
+                error.location = self._location(0 if kind in _IN_SEQUENCE else tag)
             self._error = error
             raise
         except BaseException as error:
@@ -75,72 +124,71 @@ class Writer(ABC):
 
     @abstractmethod
     def _write_all(self, events: Iterable[Event]) -> None:
-        """The innermost loop, which sets ``_event``."""
+        """Write events, and set ``_event`` to the last one, in the case of an error too."""
 
     @abstractmethod
     def _open_sequences(self) -> Iterable[tuple[int, int]]:
-        """Of each open sequence: its tag, and the number of items begun."""
+        """Return the tag of each open sequence and the number of items begun in it, outermost first."""
 
     def _location(self, tag: int = 0) -> Location:
-        parts = [
-            format_tag(sequence) + (f"[{items - 1}]" if items else "") for sequence, items in self._open_sequences()
-        ]
+        sequences = self._open_sequences()
+        parts = [format_tag(sequence) + (f"[{items - 1}]" if items else "") for sequence, items in sequences]
         return Location(None, self._index, ".".join([*parts, format_tag(tag)] if tag else parts))
 
     def _move(self, kind: int, tag: int, vr: str, value: Any) -> None:
         move = self._moves[self._state].get(kind)
         if move is None:
-            raise OutputError(f"no {EventType(kind).name if kind in _KINDS else 'such event'} may come here")
+            raise self._unexpected(kind)
         move(self, tag, vr, value)
+
+    def _unexpected(self, kind: int) -> OutputError:
+        found = EventType(kind).name if kind in _EVENT_TYPES else "an unknown event type"
+        *others, last = self._expected() or [""]
+        if not last:
+            return OutputError(f"unexpected {found}")
+        return OutputError(f"expected {', '.join(others) + ' or ' if others else ''}{last}, found {found}")
+
+    def _expected(self) -> list[str]:
+        """Return the events that the state accepts, as a message names them."""
+        return [EventType(kind).name for kind in self._moves[self._state]]
 
 
 # --- text ------------------------------------------------------------------------------------------------------
 
 
-class State(IntEnum):
-    """What is open."""
-
-    STREAM = 0
-    DATASET = 1  # a data set or an item
-    SEQUENCE = 2
-    ELEMENT = 3  # an element in parts
-    SEGMENTS = 4  # one of its values, that is long
-    FRAGMENTS = 5  # encapsulated pixel data
-    FRAGMENT = 6  # one of its fragments
-    SKIPPED = 7  # what is open is not written
-
-
 class TextWriter(Writer):
-    """A writer of data sets as text. A format adds to the moves those of whole elements, and of items.
+    """The base of the writers of JSON and XML.
+
+    A format adds the moves of whole elements and of items, and makes the text in the abstract methods.
 
     Args:
         rules: Which elements are written.
-        max_sequences: How many may be open within one another.
-        is_stream: Whether there may be any number of data sets, or else one.
+        max_sequences: Maximum number of sequences nested within each other.
+        is_stream: Accept any number of data sets; otherwise one.
     """
 
-    _reference: ClassVar[str]  # what the format calls a reference to bulk data
+    _reference: ClassVar[str]  # the name of a reference to bulk data in the format
 
     def __init__(self, rules: ElementRules, *, max_sequences: int, is_stream: bool) -> None:
         super().__init__()
         self._rules = rules
         self._max_sequences = max_sequences
         self._is_stream = is_stream
-        self._last = -1  # the tag before, within the innermost data set or item
+        self._last = -1  # the previous tag in the innermost data set or item
         self._sequences: list[tuple[int, int]] = []  # of each open sequence: its tag, the number of items begun
         self._texts: list[str] = []
         self._size = 0
-        # The element in parts that is being written:
+        # The element in parts:
         self._vr = ""
-        self._count = 0  # of its values
-        self._is_binary = False  # whether the last of them was
-        self._is_open = False  # whether it has content, if it is in segments
+        self._count = 0  # values so far
+        self._is_binary = False  # whether the last value is binary
+        self._is_open = False  # whether the value in segments has any content yet
         self._base64 = Base64Encoder()
         self._fragments = FragmentsEncoder()
-        self._skipped = 0  # how many things are open within what is left out
+        self._skip_depth = 0  # elements open within an element that is left out, which counts itself
 
     def flush(self) -> None:
-        """Give away what is pending."""
+        """Pass the pending text on."""
         if self._texts:
             self._guard(self._flush)
 
@@ -148,16 +196,21 @@ class TextWriter(Writer):
         """Finish the output.
 
         Raises:
-            OutputError: A data set is still open, or there is none where one is due.
+            OutputError: A data set is still open, or the one data set is missing.
         """
         if self._error:
             raise self._error
         if self._state != State.STREAM:
-            raise OutputError("a data set is not complete", self._location())
+            raise OutputError("the data set is not complete", self._location())
         self._finish()
 
     def _open_sequences(self) -> Iterable[tuple[int, int]]:
         return self._sequences
+
+    def _expected(self) -> list[str]:
+        if self._state == State.DATASET:
+            return ["an element", "END_ITEM" if self._sequences else "END_DATASET"]
+        return [kind.name for kind in TRANSITIONS[self._state]]
 
     def _put(self, text: str) -> None:
         self._texts.append(text)
@@ -166,13 +219,13 @@ class TextWriter(Writer):
             self._flush()
 
     def _drain(self) -> str:
-        """What is pending, which it is no longer."""
+        """Return the pending text and clear it."""
         text = "".join(self._texts)
         self._texts.clear()
         self._size = 0
         return text
 
-    # --- what text comes of a move -----------------------------------------------------------------------------
+    # --- the text of a format ----------------------------------------------------------------------------------
 
     @abstractmethod
     def _flush(self) -> None: ...
@@ -188,22 +241,22 @@ class TextWriter(Writer):
 
     @abstractmethod
     def _open_element(self, tag: int, vr: str) -> None:
-        """Of one in parts the VR may be unknown, and is empty then."""
+        """Write the start of an element. The VR of an element in parts may still be unknown, and is empty then."""
 
     @abstractmethod
     def _close_element(self, tag: int, vr: str) -> None:
-        """The end of one in parts or in fragments."""
+        """Write the end of an element in parts or in fragments."""
 
     @abstractmethod
     def _put_reference(self, uri: str) -> None:
-        """The content and the end of an element."""
+        """Write a reference to bulk data and the end of its element."""
 
     @abstractmethod
     def _put_values(self, values: tuple[Any, ...]) -> None: ...
 
     @abstractmethod
     def _put_empty(self, is_binary: bool) -> None:
-        """A value in segments that all are empty."""
+        """Write a value whose segments are all empty."""
 
     @abstractmethod
     def _open_value(self, is_binary: bool) -> None: ...
@@ -218,7 +271,7 @@ class TextWriter(Writer):
 
     def _start_dataset(self, tag: int, vr: str, value: Any) -> None:
         if self._index is not None and not self._is_stream:
-            raise OutputError("more than one data set, where one is due")
+            raise OutputError("expected one data set, found a second one; array=True accepts several")
         self._index = 0 if self._index is None else self._index + 1
         self._open_dataset()
         self._last = -1
@@ -226,14 +279,14 @@ class TextWriter(Writer):
 
     def _end_dataset(self, tag: int, vr: str, value: Any) -> None:
         if self._sequences:
-            raise OutputError("no END_DATASET may come here")
+            raise self._unexpected(EventType.END_DATASET)
         self._close_dataset()
         self._state = State.STREAM
 
     def _is_written(self, tag: int) -> bool:
-        """Whether an element is not left out; it is an error if it may not come now."""
+        """Check the order of an element; return False if the options leave it out."""
         if tag <= self._last:
-            raise OutputError(f"the tag is not above the one before it, {format_tag(self._last)}")
+            raise order_error(tag, self._last)
         return self._rules.is_written(tag)
 
     def _begin(self, tag: int, vr: str) -> None:
@@ -241,22 +294,22 @@ class TextWriter(Writer):
         self._last = tag
 
     def _skip(self, *_: object) -> None:
-        self._skipped += 1
+        self._skip_depth += 1
         self._state = State.SKIPPED
 
-    def _pass_over(self, *_: object) -> None:
+    def _ignore(self, *_: object) -> None:
         pass
 
     def _end_skipped(self, *_: object) -> None:
-        self._skipped -= 1
-        if not self._skipped:
+        self._skip_depth -= 1
+        if not self._skip_depth:
             self._state = State.DATASET
 
     def _bulk_data(self, tag: int, vr: str, value: Any) -> None:
         if vr not in VRS or not VRS[vr].bulk:
-            raise OutputError(f"'{self._reference}' for VR {vr} (PS3.18 F.2.2)")
+            raise OutputError(f"expected a VR that allows {self._reference} (PS3.18 F.2.2), found {_vr_name(vr)}")
         if not isinstance(value, str):
-            raise OutputError("a URI that is not text")
+            raise OutputError(f"expected a str for the URI of bulk data, found {type(value).__name__}")
         if self._is_written(tag):
             self._begin(tag, vr)
             self._put_reference(value)
@@ -266,14 +319,14 @@ class TextWriter(Writer):
             self._skip()
             return
         if len(self._sequences) >= self._max_sequences:
-            raise OutputError(f"more than {len(self._sequences)} sequences within one another")
+            raise OutputError(f"more than {self._max_sequences} nested sequences; Limits.depth sets the bound")
         self._begin(tag, "SQ")
         self._sequences.append((tag, 0))
         self._state = State.SEQUENCE
 
     # --- elements in parts -------------------------------------------------------------------------------------
 
-    def _start_parts(self, tag: int, vr: str, value: Any) -> None:
+    def _start_element(self, tag: int, vr: str, value: Any) -> None:
         if not self._is_written(tag):
             self._skip()
         elif self._rules.sets_character_set(tag) and vr_info(vr or "CS").form is Form.TEXT:
@@ -297,7 +350,7 @@ class TextWriter(Writer):
 
     def _next_value(self, *, is_binary: bool) -> None:
         if self._count and (is_binary or self._is_binary):
-            raise OutputError("one binary value is all that an element can have")
+            raise several_binary_values()
         self._is_binary = is_binary
 
     def _segment(self, tag: int, vr: str, value: Any) -> None:
@@ -309,12 +362,13 @@ class TextWriter(Writer):
     def _put_segment(self, value: Any, final: bool) -> None:
         is_binary = isinstance(value, bytes)
         if not is_binary and not isinstance(value, str):
-            raise OutputError("a segment that is neither text nor bytes")
+            raise OutputError(f"expected a segment of str or bytes, found {type(value).__name__}")
         if self._state != State.SEGMENTS:
             self._next_value(is_binary=is_binary)
             self._is_open = False
         elif is_binary is not self._is_binary:
-            raise OutputError("a value in segments of text and of bytes")
+            expected, found = ("str", "bytes") if is_binary else ("bytes", "str")
+            raise OutputError(f"expected a segment of {expected} like the one before it, found {found}")
         if value and not self._is_open:
             self._open_value(is_binary)
             self._is_open = True
@@ -328,7 +382,7 @@ class TextWriter(Writer):
             self._count += 1
         self._state = State.ELEMENT if final else State.SEGMENTS
 
-    def _end_parts(self, tag: int, vr: str, value: Any) -> None:
+    def _end_element(self, tag: int, vr: str, value: Any) -> None:
         self._close_element(tag, vr)
         self._state = State.DATASET
 
@@ -336,7 +390,7 @@ class TextWriter(Writer):
 
     def _start_fragments(self, tag: int, vr: str, value: Any) -> None:
         if vr not in VRS or VRS[vr].form is not Form.BINARY:
-            raise OutputError(f"fragments for VR {vr}")
+            raise OutputError(f"expected a binary VR for fragments, found {_vr_name(vr)}")
         if not self._is_written(tag):
             self._skip()
             return
@@ -355,7 +409,7 @@ class TextWriter(Writer):
     def _fragment_segment(self, tag: int, vr: str, value: Any) -> None:
         self._put(self._fragments.segment(value, final=False))
 
-    def _end_fragment(self, tag: int, vr: str, value: Any) -> None:
+    def _last_fragment_segment(self, tag: int, vr: str, value: Any) -> None:
         self._put(self._fragments.segment(value, final=True))
         self._state = State.FRAGMENTS
 
@@ -363,13 +417,13 @@ class TextWriter(Writer):
         if self._count:
             self._put(self._fragments.close())
             self._close_value(is_binary=True)
-        self._end_parts(tag, self._vr, value)
+        self._end_element(tag, self._vr, value)
 
     _moves: ClassVar[Moves] = {
         State.STREAM: {EventType.START_DATASET: _start_dataset},
         State.DATASET: {
             EventType.BULK_DATA: _bulk_data,
-            EventType.START_ELEMENT: _start_parts,
+            EventType.START_ELEMENT: _start_element,
             EventType.START_SEQUENCE: _start_sequence,
             EventType.START_FRAGMENTS: _start_fragments,
             EventType.END_DATASET: _end_dataset,
@@ -379,29 +433,96 @@ class TextWriter(Writer):
             EventType.VALUES: _values,
             EventType.SEGMENT: _segment,
             EventType.LAST_SEGMENT: _last_segment,
-            EventType.END_ELEMENT: _end_parts,
+            EventType.END_ELEMENT: _end_element,
         },
         State.SEGMENTS: {EventType.SEGMENT: _segment, EventType.LAST_SEGMENT: _last_segment},
         State.FRAGMENTS: {EventType.START_FRAGMENT: _start_fragment, EventType.END_FRAGMENTS: _end_fragments},
-        State.FRAGMENT: {EventType.SEGMENT: _fragment_segment, EventType.LAST_SEGMENT: _end_fragment},
-        State.SKIPPED: dict.fromkeys(EventType, _pass_over)
+        State.FRAGMENT: {EventType.SEGMENT: _fragment_segment, EventType.LAST_SEGMENT: _last_fragment_segment},
+        State.SKIPPED: dict.fromkeys(EventType, _ignore)
         | dict.fromkeys(OPENING, _skip)
         | dict.fromkeys(CLOSING, _end_skipped),
     }
 
 
+# --- errors ----------------------------------------------------------------------------------------------------
+
+
 def vr_info(vr: str) -> ValueRepresentation:
-    """What there is to know of the VR of an element.
+    """Return the properties of a VR that an element with a value may have.
 
     Raises:
-        OutputError: No element has it.
+        OutputError: The VR is unknown, or SQ.
+
+    >>> vr_info("US").code
+    'H'
     """
     row = VRS.get(vr)
-    if row is None or row.form is Form.SEQUENCE:
-        raise OutputError("not a value representation that an element can have (PS3.5 6.2)")
+    if row is None:
+        raise OutputError("not a value representation (PS3.5 6.2)")
+    if row.form is Form.SEQUENCE:
+        raise OutputError("not a value representation of an element with a value: SQ; expected START_SEQUENCE")
     return row
 
 
+def order_error(tag: int, last: int) -> OutputError:
+    """Return the error for an element whose tag is not above the previous one.
+
+    >>> print(order_error(0x00100010, 0x00100020))
+    elements must be in ascending order: 00100010 after 00100020; sort them with streamdicom.sort_elements()
+    """
+    message = f"elements must be in ascending order: {format_tag(tag)} after {format_tag(last)}"
+    if tag != last:
+        message += "; sort them with streamdicom.sort_elements()"
+    return OutputError(message)
+
+
+def several_binary_values() -> OutputError:
+    """Return the error for an element with more than one binary value."""
+    return OutputError("expected one binary value, found several")
+
+
+class _ValueMismatchError(OutputError):
+    """A value that does not fit its VR. The writer completes the message, because it has the event."""
+
+
 def value_error(error: Exception) -> OutputError:
-    """What is said of a value that cannot be encoded."""
-    return error if isinstance(error, OutputError) else OutputError("a value that does not fit the VR")
+    """Return the error for a value that cannot be encoded.
+
+    Args:
+        error: The exception of the function that encodes it; an ``OutputError`` is returned as it is.
+    """
+    return error if isinstance(error, OutputError) else _ValueMismatchError("a value that does not fit its VR")
+
+
+# The types that a value may have, and their name in a message.
+_TYPES: dict[Form, tuple[type | tuple[type, ...], str]] = {
+    Form.TEXT: (str, "str"),
+    Form.DECIMAL: (str, "str"),
+    Form.INTEGER: (int, "int"),
+    Form.LONG_INTEGER: (int, "int"),
+    Form.FLOAT: ((float, int), "float"),
+    Form.TAG: (int, "int"),
+    Form.PERSON_NAME: (tuple, "a tuple of three str"),
+    Form.BINARY: (bytes, "bytes"),
+}
+
+
+def _mismatch(vr: str, values: object) -> str:
+    """Return the message for a value of an event that does not fit its VR.
+
+    >>> _mismatch("LO", ("a", 5))
+    'expected str for VR LO, found int'
+    """
+    if vr not in VRS or VRS[vr].form not in _TYPES:
+        return "a value that does not fit its VR"
+    if not isinstance(values, tuple | list):
+        return f"expected a tuple of values, found {type(values).__name__}"
+    types, name = _TYPES[VRS[vr].form]
+    wrong = [value for value in values if value is not None and not isinstance(value, types)]
+    found = type(wrong[0]).__name__ if wrong else "other parts" if types is tuple else "a value out of range"
+    return f"expected {name} for VR {vr}, found {found}"
+
+
+def _vr_name(vr: str) -> str:
+    """Return a VR for a message, which must not quote arbitrary text."""
+    return vr if vr in VRS else "an unknown one"

@@ -77,7 +77,7 @@ def test_what_is_long_stays_whole() -> None:
 def test_what_belongs_before_more_than_is_held_is_for_the_writer_to_refuse() -> None:
     long = "AAAA" * 100_000
     text = f'{{"00100020":{LO},"7FE00010":{{"vr":"OB","InlineBinary":"{long}"}},"00100010":{{"vr":"PN"}}}}'
-    with pytest.raises(OutputError, match="not above the one before") as caught:
+    with pytest.raises(OutputError, match="ascending order") as caught:
         written(text, max_size=200_000)
     assert caught.value.location.tag_path == "00100010"
 

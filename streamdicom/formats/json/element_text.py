@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeAlias
 from streamdicom.dicom import UTF_8_TERM, Form, format_tag, keyword, keyword_key
 from streamdicom.errors import OutputError
 from streamdicom.formats.element_rules import MAX_TAG, ElementRules, element_rules
-from streamdicom.formats.writer import value_error, vr_info
+from streamdicom.formats.writer import several_binary_values, value_error, vr_info
 from streamdicom.options import WriteOptions
 
 _MAX_KNOWN = 16 * 1024  # tags; an archive uses some thousands
@@ -152,13 +152,13 @@ def _character_set(start: str, values: tuple[Any, ...]) -> str:
 
 def _binary(start: str, values: tuple[Any, ...]) -> str:
     if len(values) > 1:
-        raise OutputError("one binary value is all that an element can have")
+        raise several_binary_values()
     if values[0] is None:
         return start + "}"
     try:
         text = binascii.b2a_base64(values[0], newline=False).decode("ascii")
-    except TypeError:
-        raise OutputError("a binary value that is not bytes") from None
+    except TypeError as error:
+        raise value_error(error) from None
     return f'{start},"InlineBinary":"{text}"}}' if text else start + "}"
 
 
@@ -169,8 +169,8 @@ def _text_attribute(start: str, values: tuple[Any, ...]) -> str:
         try:
             if value and value.isascii():
                 return f'{start},"Value":[{encode_basestring(value)}]}}'
-        except (AttributeError, TypeError):
-            raise OutputError("a value that does not fit the VR") from None
+        except (AttributeError, TypeError) as error:
+            raise value_error(error) from None
     return _general_text_attribute(start, values)
 
 

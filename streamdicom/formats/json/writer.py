@@ -76,7 +76,7 @@ class JsonWriter(TextWriter):
         known, starts = style.cache, style.starts
         texts, frames = self._texts, self._sequences
         place, last, size = self._state, self._last, self._size
-        kind = tag = 0
+        kind, tag, vr, value = 0, 0, "", None
         try:
             for kind, tag, vr, value in events:
                 if place == _MEMBERS:
@@ -135,7 +135,7 @@ class JsonWriter(TextWriter):
                 place, last, size = self._state, self._last, self._size
         finally:
             self._state, self._last, self._size = place, last, size
-            self._event = kind, tag
+            self._event = kind, tag, vr, value
 
     def _flush(self) -> None:
         self._json.raw_segment(self._drain())

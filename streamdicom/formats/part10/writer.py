@@ -167,7 +167,7 @@ class Part10Writer(Writer):
         """The innermost loop: elements behind the head, and sequences and their items. ``_moves`` has all else."""
         place, frame, known, parts, size = self._state, self._frame, self._known, self._parts, self._size
         frames, starts, most_sequences = self._frames, self._starts, self._most_sequences
-        kind = tag = 0
+        kind, tag, vr, value = 0, 0, "", None
         try:
             for kind, tag, vr, value in events:
                 if place == _SEQUENCE:
@@ -223,7 +223,7 @@ class Part10Writer(Writer):
                 frames = self._frames
         finally:
             self._state, self._size = place, size
-            self._event = kind, tag
+            self._event = kind, tag, vr, value
 
     def close(self) -> None:
         """Finish the file; the target stays open.

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from streamdicom.dicom import UTF_8_TERM, VRS, Form, format_tag, keyword
 from streamdicom.errors import OutputError
 from streamdicom.formats.element_rules import MAX_TAG, ElementRules, element_rules
-from streamdicom.formats.writer import value_error, vr_info
+from streamdicom.formats.writer import several_binary_values, value_error, vr_info
 from streamdicom.formats.xml.values import COMPONENTS, GROUPS
 from streamdicom.options import WriteOptions
 
@@ -165,7 +165,7 @@ def _name(value: tuple[str, str, str] | None) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        raise OutputError("a person name that is not its three component groups")
+        raise TypeError
     groups = zip(GROUPS, value, strict=True)
     return "".join(
         [f"<{group}>{_components(text)}</{group}>" for group, text in groups if text or text not in ("", None)]
@@ -238,8 +238,8 @@ def _text_content(values: tuple[Any, ...]) -> str:
         [value] = values
         try:
             return f'<Value number="1">{escape(value)}</Value>' if value else _nothing(value)
-        except (TypeError, AttributeError):
-            raise OutputError("a value that does not fit the VR") from None
+        except (TypeError, AttributeError) as error:
+            raise value_error(error) from None
     return values_of("LO", values)
 
 
@@ -252,13 +252,13 @@ def _integer_content(values: tuple[Any, ...]) -> str:
 
 def _binary_content(values: tuple[Any, ...]) -> str:
     if len(values) > 1:
-        raise OutputError("one binary value is all that an element can have")
+        raise several_binary_values()
     if values[0] is None:
         return ""
     try:
         text = binascii.b2a_base64(values[0], newline=False).decode("ascii")
-    except TypeError:
-        raise OutputError("a binary value that is not bytes") from None
+    except TypeError as error:
+        raise value_error(error) from None
     return f"<InlineBinary>{text}</InlineBinary>" if text else ""
 
 

@@ -83,7 +83,7 @@ class XmlWriter(TextWriter):
         """The innermost loop: elements that are not private. ``_moves`` has all else."""
         known, texts, is_compact = self._markup.cache, self._texts, self._indent is None
         place, last, size = self._state, self._last, self._size
-        kind = tag = 0
+        kind, tag, vr, value = 0, 0, "", None
         try:
             for kind, tag, vr, value in events:
                 if kind == ELEMENT and place == _MEMBERS and tag > last and is_compact:
@@ -104,7 +104,7 @@ class XmlWriter(TextWriter):
                 place, last, size = self._state, self._last, self._size
         finally:
             self._state, self._last, self._size = place, last, size
-            self._event = kind, tag
+            self._event = kind, tag, vr, value
 
     def _flush(self) -> None:
         self._sink(self._drain().encode())
@@ -194,7 +194,7 @@ class XmlWriter(TextWriter):
 
     def _end_item(self, tag: int, vr: str, value: Any) -> None:
         if not self._sequences:
-            raise OutputError("no END_ITEM may come here")
+            raise self._unexpected(EventType.END_ITEM)
         self._put_tags("</Item>")
         self._blocks = self._outer.pop()
         self._state = State.SEQUENCE

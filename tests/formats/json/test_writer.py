@@ -505,7 +505,7 @@ def test_a_vr_that_no_element_has_is_refused(vr: str) -> None:
 @pytest.mark.parametrize("vr", ["AE", "AS", "AT", "CS", "DA", "DT", "LO", "PN", "SH", "SQ", "TM", "UI", "UR"])
 def test_a_vr_that_has_no_bulk_data_is_refused(vr: str) -> None:
     error = refused([START, bulk_data(vr)])
-    assert f"'BulkDataURI' for VR {vr}" in error.message
+    assert f"BulkDataURI (PS3.18 F.2.2), found {vr}" in error.message
     assert error.location == Location(None, 0, "00091001")
 
 
@@ -564,7 +564,7 @@ ORDERS: list[tuple[str, list[Event], str, int]] = [
 @pytest.mark.parametrize(("events", "path", "index"), cases(ORDERS))
 def test_tags_that_do_not_ascend_are_refused(events: list[Event], path: str, index: int) -> None:
     error = refused(events, array=True)
-    assert "not above the one before it" in error.message
+    assert "ascending order" in error.message
     assert error.location == Location(None, index, path)
 
 
@@ -635,7 +635,7 @@ def test_an_event_out_of_order_is_refused(place: str, kind: EventType) -> None:
     if kind in LEGAL[place]:
         JsonWriter(JsonEmitter(lambda _: None)).write_all([*PLACES[place], event])
     else:
-        assert f"no {kind.name} may come here" in refused([*PLACES[place], event], array=True).message
+        assert f"found {kind.name}" in refused([*PLACES[place], event], array=True).message
 
 
 def test_fragments_that_are_left_out() -> None:
@@ -665,7 +665,7 @@ def test_an_item_has_a_place_only_once_it_is_open() -> None:
 
 def test_a_second_data_set_needs_an_array() -> None:
     error = refused([START, END, START])
-    assert "more than one data set" in error.message
+    assert "found a second one" in error.message
 
 
 @pytest.mark.parametrize(
@@ -827,7 +827,7 @@ def test_sequences_nest_as_deep_as_the_options_allow(array: bool, depth: int, mo
         assert name in reader.feed(text.encode())
     events = [START, *nested(most + 1)]
     error = refused(events[: 2 * most + 2], array=array, options=options)
-    assert error.message == f"more than {most} sequences within one another"
+    assert error.message.startswith(f"more than {most} nested sequences")
     assert error.location == Location(None, 0, ".".join(["00091001[0]"] * most + ["00091001"]))
 
 
@@ -957,7 +957,8 @@ def test_auto_writes_a_number_only_if_its_text_comes_back(text: str) -> None:
 @pytest.mark.parametrize(("vr", "value"), [("DS", 1), ("IS", 1.5), ("SV", "1"), ("UV", 1.5), ("US", "1"), ("DS", b"1")])
 def test_a_number_that_does_not_fit_is_refused_however_it_is_handled(vr: str, value: Any, handling: Any) -> None:
     error = refused([START, element(vr, value)], options=WriteOptions(number_handling=handling))
-    assert (error.message, error.location.tag_path) == ("a value that does not fit the VR", "00091001")
+    assert f"for VR {vr}, found {type(value).__name__}" in error.message
+    assert error.location.tag_path == "00091001"
 
 
 NAN, INFINITY = float("nan"), float("inf")
@@ -1191,7 +1192,7 @@ def test_what_is_not_one_json_value_is_no_element(text: Any) -> None:
 
 
 def test_an_element_in_a_form_of_its_own_comes_in_the_order_of_tags() -> None:
-    assert "not above" in refused([START, element("LO"), json_element("1")]).message
+    assert "ascending order" in refused([START, element("LO"), json_element("1")]).message
 
 
 @pytest.mark.parametrize("array", [False, True])

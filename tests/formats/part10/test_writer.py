@@ -793,7 +793,7 @@ def test_an_event_out_of_order_is_refused(place: str, kind: EventType) -> None:
 
 
 def test_an_unknown_event_is_refused() -> None:
-    assert "no such event" in refused(START, (99, PATIENT_ID, "LO", ())).message
+    assert "unknown event type" in refused(START, (99, PATIENT_ID, "LO", ())).message
 
 
 @pytest.mark.parametrize("place", [place for place in PLACES if place != "end"])

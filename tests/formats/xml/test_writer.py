@@ -289,60 +289,64 @@ _WRONG = [
     ("in-name", [element("PN", ("a\x01", "", ""))], "XML 1.0 cannot carry"),
     ("in-uri", [bulk_data("OB", "a\x01")], "XML 1.0 cannot carry"),
     ("in-segment", [start_parts("LT"), *segments("LT", "a", "\x0c")], "XML 1.0 cannot carry"),
-    ("order", [element("LO", tag=TAG + 1), element("LO")], "not above the one before it, 00091002"),
-    ("twice", [element("LO"), element("LO")], "not above"),
-    ("order-of-standard", [element("LO", tag=0x00100020), element("LO", tag=0x00100020)], "not above"),
+    ("order", [element("LO", tag=TAG + 1), element("LO")], "00091001 after 00091002"),
+    ("twice", [element("LO"), element("LO")], "00091001 after 00091001"),
+    ("order-of-standard", [element("LO", tag=0x00100020), element("LO", tag=0x00100020)], "ascending order"),
     ("vr", [element("XX", "a")], "not a value representation"),
     ("sequence", [element("SQ")], "not a value representation"),
-    ("number-for-text", [element("LO", 1)], "does not fit the VR"),
-    *((f"zero-for-{vr}", [element(vr, 0)], "does not fit the VR") for vr in ("LO", "DS", "IS", "UT")),
-    ("zero-among-text", [element("LO", "a", 0)], "does not fit the VR"),
-    ("no-bytes-for-text", [element("LO", b"")], "does not fit the VR"),
-    ("no-text-for-number", [element("US", "")], "does not fit the VR"),
-    ("no-text-for-float", [element("FD", "")], "does not fit the VR"),
-    ("no-text-for-bytes", [element("OB", "")], "not bytes"),
-    ("zero-for-bytes", [element("OB", 0)], "not bytes"),
-    ("no-text-for-name", [element("PN", "")], "three component groups"),
-    ("zero-in-name", [element("PN", (0, "", ""))], "does not fit the VR"),
-    ("bytes-for-text", [element("LO", b"a")], "does not fit the VR"),
-    ("text-for-number", [element("US", "1")], "does not fit the VR"),
-    ("text-for-name", [element("PN", "Doe")], "three component groups"),
-    ("text-for-bytes", [element("OB", "a")], "not bytes"),
+    ("number-for-text", [element("LO", 1)], "expected str for VR LO, found int"),
+    *((f"zero-for-{vr}", [element(vr, 0)], f"expected str for VR {vr}, found int") for vr in ("LO", "DS", "IS", "UT")),
+    ("zero-among-text", [element("LO", "a", 0)], "expected str for VR LO, found int"),
+    ("no-bytes-for-text", [element("LO", b"")], "found bytes"),
+    ("no-text-for-number", [element("US", "")], "expected int for VR US, found str"),
+    ("no-text-for-float", [element("FD", "")], "expected float for VR FD, found str"),
+    ("no-text-for-bytes", [element("OB", "")], "expected bytes for VR OB, found str"),
+    ("zero-for-bytes", [element("OB", 0)], "expected bytes for VR OB, found int"),
+    ("no-text-for-name", [element("PN", "")], "three str for VR PN, found str"),
+    ("zero-in-name", [element("PN", (0, "", ""))], "three str for VR PN, found other parts"),
+    ("bytes-for-text", [element("LO", b"a")], "found bytes"),
+    ("text-for-number", [element("US", "1")], "found str"),
+    ("text-for-name", [element("PN", "Doe")], "found str"),
+    ("text-for-bytes", [element("OB", "a")], "found str"),
     ("two-binary", [element("OB", b"a", b"b")], "one binary value"),
     ("large-tag", [element("AT", 2**32)], "32 bits"),
-    ("bulk-data", [bulk_data("LO", "a")], "'BulkData' for VR LO"),
+    ("bulk-data", [bulk_data("LO", "a")], "BulkData \\(PS3.18 F.2.2\\), found LO"),
     ("no-uri", [bulk_data("OB", "")], "not text"),
     ("vr-behind", [start_parts("")], "comes behind it"),
     ("other-vr", [start_parts("LO"), end_parts("SH")], "of another"),
     ("text-segment", [start_parts("OB"), *segments("OB", "a", "b")], "a text segment for VR OB"),
     ("bytes-segment", [start_parts("LO"), *segments("LO", b"a", b"b")], "a binary value for VR LO"),
-    ("mixed", [start_parts("LO"), *segments("LO", "a", b"b")], "segments of text and of bytes"),
+    ("mixed", [start_parts("LO"), *segments("LO", "a", b"b")], "expected a segment of str"),
     ("values-of-binary", [start_parts("OB"), some("OB", b"a")], "'Value' for VR OB"),
     ("two-long-binary", [start_parts("OB"), *segments("OB", b"a"), *segments("OB", b"a")], "one binary value"),
-    ("item", [(EventType.START_ITEM, TAG, "SQ", 0)], "no START_ITEM may come here"),
-    ("end-item", [(EventType.END_ITEM, TAG, "SQ", None)], "no END_ITEM may come here"),
-    ("in-sequence", [(EventType.START_SEQUENCE, TAG, "SQ", None), element("LO")], "no ELEMENT may come here"),
+    ("item", [(EventType.START_ITEM, TAG, "SQ", 0)], "expected an element or END_DATASET, found START_ITEM"),
+    ("end-item", [(EventType.END_ITEM, TAG, "SQ", None)], "expected an element or END_DATASET, found END_ITEM"),
+    (
+        "in-sequence",
+        [(EventType.START_SEQUENCE, TAG, "SQ", None), element("LO")],
+        "START_ITEM or END_SEQUENCE, found ELEMENT",
+    ),
     (
         "end-in-item",
         [(EventType.START_SEQUENCE, TAG, "SQ", None), (EventType.START_ITEM, TAG, "SQ", 0), in_dataset([])[1]],
-        "no END_DATASET may come here",
+        "expected an element or END_ITEM, found END_DATASET",
     ),
-    ("no-segment", [start_parts("LO"), (EventType.SEGMENT, TAG, "LO", 1)], "neither text nor bytes"),
+    ("no-segment", [start_parts("LO"), (EventType.SEGMENT, TAG, "LO", 1)], "str or bytes, found int"),
     (
         "long-fragment",
         [*_FRAGMENT, (EventType.SEGMENT, TAG, "OB", b"abc")],
-        "longer than was told",
+        "2 bytes, found more",
     ),
-    ("short-fragment", [*_FRAGMENT, (EventType.LAST_SEGMENT, TAG, "OB", b"a")], "shorter than was told"),
-    ("text-in-fragment", [*_FRAGMENT, (EventType.SEGMENT, TAG, "OB", "a")], "not bytes"),
+    ("short-fragment", [*_FRAGMENT, (EventType.LAST_SEGMENT, TAG, "OB", b"a")], "2 bytes, found 1"),
+    ("text-in-fragment", [*_FRAGMENT, (EventType.SEGMENT, TAG, "OB", "a")], "expected a fragment of bytes"),
     ("vr-of-element", [element("SQ", "a")], "not a value representation"),
-    ("name-for-number", [element("AT", "0010")], "does not fit the VR"),
-    ("no-event", [(99, TAG, "LO", None)], "no such event may come here"),
-    ("fragments", [(EventType.START_FRAGMENTS, TAG, "LO", None)], "fragments for VR LO"),
+    ("name-for-number", [element("AT", "0010")], "expected int for VR AT, found str"),
+    ("no-event", [(99, TAG, "LO", None)], "found an unknown event type"),
+    ("fragments", [(EventType.START_FRAGMENTS, TAG, "LO", None)], "for fragments, found LO"),
     (
         "fragment",
         [(EventType.START_FRAGMENTS, TAG, "OB", None), (EventType.START_FRAGMENT, TAG, "OB", None)],
-        "whose length is not told",
+        "length of a fragment in bytes, found NoneType",
     ),
     ("json", [(EventType.JSON_ELEMENT, TAG, "", None)], "JSON text"),
 ]
@@ -374,14 +378,14 @@ def test_a_data_set_that_is_open_or_missing_is_an_error() -> None:
     with pytest.raises(OutputError, match="no data set"):
         writer.close()
     writer.write_all(in_dataset([]))
-    with pytest.raises(OutputError, match="more than one data set"):
+    with pytest.raises(OutputError, match="found a second one"):
         writer.write_all(in_dataset([]))
 
 
 def test_what_is_too_deep_to_be_read_is_not_written() -> None:
     deep = [(EventType.START_SEQUENCE, TAG, "SQ", None), (EventType.START_ITEM, TAG, "SQ", 0)] * 4
     writer = XmlWriter(len, options=WriteOptions(limits=Limits(depth=13)))
-    with pytest.raises(OutputError, match="more than 3 sequences"):
+    with pytest.raises(OutputError, match="more than 3 nested sequences"):
         writer.write_all([*in_dataset([])[:1], *deep])
 
 
