@@ -91,6 +91,9 @@ OPENING = frozenset({START_ELEMENT, START_SEQUENCE, START_FRAGMENTS})
 CLOSING = frozenset({END_ELEMENT, END_SEQUENCE, END_FRAGMENTS})
 """What ends it."""
 
+BINARY_SEGMENT_SIZE = 48 * 1024
+"""Bytes of a segment that a parser cuts from a long binary value: whole words of any VR, and 64 KiB of base64."""
+
 PersonName: TypeAlias = tuple[str, str, str]
 """The alphabetic, ideographic and phonetic group of a person name (PS3.5 6.2.1)."""
 

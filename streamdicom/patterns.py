@@ -27,7 +27,13 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
-from streamdicom.dicom import FILE_META_GROUP, VRS, Form
+from streamdicom.dicom import (
+    FILE_META_GROUP,
+    MAX_TAG,
+    VRS,
+    Form,
+    join_name,
+)
 from streamdicom.events import Value
 from streamdicom.limits import Limits
 
@@ -37,7 +43,6 @@ Pattern: TypeAlias = str | int
 _TAG = re.compile(r"[0-9A-Fa-fXx]{8}")
 _GROUP = re.compile(r"[0-9A-Fa-f]{4}")
 _PARENTHESES = re.compile(r"\(?([0-9A-Fa-fXx]{4}),([0-9A-Fa-fXx]{4})\)?")
-_ALL_DIGITS = 0xFFFFFFFF
 _ODD_GROUP = 0x00010000
 _MAX_KNOWN = 16 * 1024  # tags; archives use some thousands
 _MAX_SELECTIONS = 256
@@ -81,9 +86,9 @@ def parse_pattern_step(pattern: Pattern) -> PatternStep:
     True
     """
     if isinstance(pattern, int):
-        if not 0 <= pattern <= _ALL_DIGITS:
+        if not 0 <= pattern <= MAX_TAG:
             raise ValueError(f"expected a tag of 32 bits, found {pattern!r}")
-        return PatternStep(pattern, _ALL_DIGITS)
+        return PatternStep(pattern, MAX_TAG)
     if pattern == "private":
         return _PRIVATE
     if pattern in VRS:
@@ -94,7 +99,7 @@ def parse_pattern_step(pattern: Pattern) -> PatternStep:
     if _TAG.fullmatch(text):
         digits, mask = re.sub("[Xx]", "0", text), re.sub("[^Xx]", "F", text)
         return PatternStep(int(digits, 16), int(re.sub("[Xx]", "0", mask), 16))
-    return PatternStep(_keyword_tag(pattern), _ALL_DIGITS)
+    return PatternStep(_keyword_tag(pattern), MAX_TAG)
 
 
 def _keyword_tag(text: str) -> int:
@@ -342,7 +347,7 @@ class DatasetConditions:
         self._conditions: dict[int, Condition] = {}
         for key, condition in conditions.items():
             step = parse_pattern_step(key)
-            if step.vr or step.mask != _ALL_DIGITS:
+            if step.vr or step.mask != MAX_TAG:
                 raise ValueError(f"where: expected the tag or the keyword of one element, found {key!r}")
             self._conditions[step.digits] = condition if callable(condition) else _AnyOf(condition)
         self.tags = frozenset(self._conditions)
@@ -422,7 +427,7 @@ class _AnyOf:
 
 def _is_equal(value: Any, expected: Any) -> bool:
     if isinstance(value, tuple):  # a person name
-        value = "=".join(value).rstrip("=")
+        value = join_name(value)
     if isinstance(value, str) and isinstance(expected, int | float):
         return _is_number(value, expected)
     return bool(value == expected)

@@ -37,9 +37,14 @@ from typing import Any
 
 from streamdicom.api import iter_events, write_file
 from streamdicom.archive.journal import Entry, Journal, check_request
-from streamdicom.archive.layout import DEFAULT_LAYOUT, SOP_INSTANCE_UID, Layout, noted
+from streamdicom.archive.layout import (
+    DEFAULT_LAYOUT,
+    Layout,
+    noted,
+)
 from streamdicom.archive.report import ProgressCallback, Report, Skipped, Ticker
 from streamdicom.bulkdata import DirectoryStore
+from streamdicom.dicom import SOP_INSTANCE_UID
 from streamdicom.errors import InputError, Location, OutputError, ResumeError, StreamDicomError
 from streamdicom.events import END_DATASET, Event
 from streamdicom.filters import load_bulk_data, sort_elements

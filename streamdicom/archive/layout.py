@@ -12,11 +12,14 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from streamdicom.dicom import is_uid, parse_tag
+from streamdicom.dicom import (
+    SOP_INSTANCE_UID,
+    is_uid,
+    parse_tag,
+)
 from streamdicom.events import ELEMENT, END_SEQUENCE, START_SEQUENCE, Event
 
 DEFAULT_LAYOUT = "{StudyInstanceUID}/{SeriesInstanceUID}/{SOPInstanceUID}.dcm"
-SOP_INSTANCE_UID = 0x00080018
 
 _FIELD = re.compile(r"\{([^{}]*)\}")
 _LONGEST_VALUE = 64  # characters

@@ -15,10 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from streamdicom.dicom import MAX_FRAGMENT_LENGTH
 from streamdicom.errors import BulkDataError
-
-LONGEST_FRAGMENT = 0xFFFFFFFE
-"""Bytes in an item of defined length (PS3.5 7.5.1)."""
 
 # The same for all bodies, so that equal ones are equal byte by byte.
 _BOUNDARY = b"streamdicom-7f1d64a2c09b4e15a3b8"
@@ -84,7 +82,7 @@ def _content_length(source: _Source) -> int:
         name, _, value = line.partition(b":")
         value = value.strip()
         if name.strip().lower() == b"content-length":
-            if length is not None or not value.isdigit() or len(value) > 10 or int(value) > LONGEST_FRAGMENT:
+            if length is not None or not value.isdigit() or len(value) > 10 or int(value) > MAX_FRAGMENT_LENGTH:
                 raise BulkDataError("a part of the bulk data with a wrong length")
             length = int(value)
     else:

@@ -14,7 +14,12 @@ from itertools import islice
 from typing import Any, NamedTuple, TypeAlias
 
 from streamdicom.cli.show import short, values_text
-from streamdicom.dicom import FILE_META_GROUP, ITEM_TAG, is_group_length
+from streamdicom.dicom import (
+    FILE_META_GROUP,
+    ITEM_TAG_BYTES,
+    SOP_INSTANCE_UID,
+    is_group_length,
+)
 from streamdicom.events import (
     BULK_DATA,
     ELEMENT,
@@ -42,7 +47,6 @@ Entry: TypeAlias = tuple[Key, str, bytes, str]
 _MOST_SORTED = 10_000  # entries
 _LONGEST_PLAIN = 64  # bytes of a value that are compared themselves; of longer ones it is a hash
 _HASH_LENGTH = 16
-_SOP_INSTANCE_UID = 0x00080018
 _END = b"\xff"  # behind each value; UTF-8 has none
 
 _UP = frozenset({END_SEQUENCE, END_ITEM})
@@ -85,7 +89,7 @@ def datasets(events: Iterable[Event], *, file_meta: bool = False, shown: bool = 
 
 
 def _uid(held: list[Entry]) -> bytes:
-    key = (_SOP_INSTANCE_UID,)
+    key = (SOP_INSTANCE_UID,)
     place = bisect_left(held, (key,))
     return held[place][2] if place < len(held) and held[place][0] == key else b""
 
@@ -162,7 +166,7 @@ class _Parts:
             self._put(b"".join(map(_encoded, value)))
             self._text = self._text or values_text(value)
         elif kind == START_FRAGMENT:
-            self._put(ITEM_TAG + value.to_bytes(4, "little"))
+            self._put(ITEM_TAG_BYTES + value.to_bytes(4, "little"))
         else:
             self._segment(value, is_last=kind == LAST_SEGMENT)
 

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from streamdicom.cli.inputs import Meter, event_batches, size_of
-from streamdicom.dicom import keyword
+from streamdicom.dicom import (
+    join_name,
+    keyword,
+)
 from streamdicom.events import Event, EventType
 
 _WIDTH = 64  # characters of a value
@@ -111,7 +114,7 @@ def _value_text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, tuple):
-        return "=".join(value).rstrip("=")
+        return join_name(value)
     return str(value)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from streamdicom.converters.registry import UNSEEN, Converter, Element
+from streamdicom.dicom import join_name
 
 
 class PlainNames(Converter):
@@ -20,5 +21,5 @@ class PlainNames(Converter):
         """The values as text."""
         if element.values == UNSEEN:
             return element
-        values = [None if value is None else "=".join(value).rstrip("=") for value in element.values]
+        values = [None if value is None else join_name(value) for value in element.values]
         return element._replace(values=tuple(values))

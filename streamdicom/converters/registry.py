@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ClassVar, NamedTuple, TypeAlias, TypeVar
 
+from streamdicom.dicom import MAX_TAG
 from streamdicom.patterns import Pattern, PatternStep, parse_pattern_step
 
-_ALL_DIGITS = 0xFFFFFFFF
 _MAX_KNOWN = 16 * 1024  # elements; archives use some thousands
 
 UNSEEN: tuple[Any, ...] = (...,)
@@ -226,7 +226,7 @@ def _rank(key: PatternStep | PrivateKey) -> tuple[int, int]:
     """The less, the more specific."""
     if isinstance(key, PrivateKey):
         return 1, key.group is None
-    if key.mask == _ALL_DIGITS:
+    if key.mask == MAX_TAG:
         return 0, 0
     if key.mask:
         return 2, -key.mask.bit_count()

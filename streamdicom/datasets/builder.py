@@ -24,23 +24,30 @@ from streamdicom.bulkdata import BulkDataStore
 from streamdicom.converters import converters_in_force
 from streamdicom.datasets.elements import data_element, json_element, pydicom_text, raw_element, reference
 from streamdicom.dicom import (
-    DEFAULT,
+    DEFAULT_ENCODINGS,
     ENCODERS,
     FILE_META_GROUP,
-    ITEM_TAG,
+    ITEM_TAG_BYTES,
+    PIXEL_DATA,
     SPECIFIC_CHARACTER_SET,
-    UTF_8,
+    UNDEFINED_LENGTH,
+    UTF_8_ENCODINGS,
     UTF_8_TERM,
     VRS,
     Form,
-    encode,
-    encodings_of,
+    encode_text,
     format_tag,
     joined_text,
+    python_encodings,
     swap_words,
 )
 from streamdicom.errors import DatasetError, InputError, LimitError, StreamDicomError
-from streamdicom.events import ELEMENT, Event, EventType
+from streamdicom.events import (
+    BINARY_SEGMENT_SIZE,
+    ELEMENT,
+    Event,
+    EventType,
+)
 from streamdicom.filters import FRAGMENT_FORMS, has_form_of, open_bulk_data, value_field
 from streamdicom.io import LazyValue, SpooledValue, SpoolFile
 from streamdicom.options import ReadOptions, UriHandler
@@ -48,9 +55,6 @@ from streamdicom.options import ReadOptions, UriHandler
 _VALUE_OVERHEAD = 64  # bytes of an object and of the place that refers to it
 _OVERHEAD = 256  # bytes that pydicom needs for an element or an item, see ``Limits.dataset_size``
 
-_PIXEL_DATA = 0x7FE00010
-_UNDEFINED_LENGTH = 0xFFFFFFFF
-_SEGMENT_LENGTH = 48 * 1024  # which makes 64 KiB of base64, and whole words
 
 _Elements = dict[BaseTag, RawDataElement | DataElement]
 
@@ -111,7 +115,7 @@ class DatasetBuilder:
         self._index = 0
         self._size = 0
         self._frames: list[_Frame] = []
-        self._frame = _Frame(DEFAULT)
+        self._frame = _Frame(DEFAULT_ENCODINGS)
         self._datasets: list[Dataset] = []
         self._parts: list[Any] = []  # the values of an element in parts
         self._segments: list[Any] = []  # the pieces of one of them
@@ -190,7 +194,7 @@ class DatasetBuilder:
     def _set_encodings(self, vr: str, values: tuple[Any, ...]) -> None:
         frame = self._frame
         try:
-            frame.encodings = encodings_of(values if vr == "CS" else ())
+            frame.encodings = python_encodings(values if vr == "CS" else ())
         except LookupError as error:  # if pydicom is told to be strict
             raise DatasetError("pydicom does not take the character set") from error
         frame.owns_encodings = True
@@ -319,7 +323,7 @@ class DatasetBuilder:
             self._put_buffer(tag, vr, buffer, self._is_encapsulated)
         else:  # which the source has told only now
             self._length = 0
-            segments = buffer.segments(_SEGMENT_LENGTH)
+            segments = buffer.segments(BINARY_SEGMENT_SIZE)
             self._start_element(tag, vr, None)
             for segment in segments:
                 self._lengthen(len(segment))
@@ -334,7 +338,7 @@ class DatasetBuilder:
         self._is_encapsulated = True
 
     def _start_fragment(self, tag: int, vr: str, value: Any) -> None:
-        self._segment(tag, vr, ITEM_TAG + value.to_bytes(4, "little"))
+        self._segment(tag, vr, ITEM_TAG_BYTES + value.to_bytes(4, "little"))
 
     def _end_fragments(self, tag: int, vr: str, value: Any) -> None:
         if self._spooled_from is not None:
@@ -354,7 +358,7 @@ class DatasetBuilder:
         self._size = 0
         self._spool = None
         self._frames = []
-        self._frame = _Frame(DEFAULT)
+        self._frame = _Frame(DEFAULT_ENCODINGS)
 
     def _start_sequence(self, tag: int, vr: str, value: Any) -> None:
         if tag in self._frame.elements:
@@ -395,12 +399,12 @@ class DatasetBuilder:
             dataset = FileDataset(BytesIO(), frame.elements, b"\0" * 128, meta, is_implicit_VR=False)
             dataset.buffer = None
         else:
-            dataset = _new_dataset(frame.elements, DEFAULT)
+            dataset = _new_dataset(frame.elements, DEFAULT_ENCODINGS)
             if meta:
                 dataset.file_meta = meta
         _settle_text(dataset, frame)
         if meta:
-            meta.set_original_encoding(False, True, DEFAULT)
+            meta.set_original_encoding(False, True, DEFAULT_ENCODINGS)
             syntax = _transfer_syntax(meta)
             if syntax == ExplicitVRBigEndian:
                 _to_big_endian(dataset)
@@ -460,21 +464,21 @@ def _is_bufferable(vr: str, value: Any) -> bool:
 
 
 def _undefined_length(element: RawDataElement) -> RawDataElement:
-    return element._replace(length=_UNDEFINED_LENGTH)
+    return element._replace(length=UNDEFINED_LENGTH)
 
 
 def _encapsulate(elements: _Elements) -> None:
     """Give PixelData the undefined length that it has in a compressed transfer syntax, if it is items."""
-    element = elements.get(_base_tag(_PIXEL_DATA))
+    element = elements.get(_base_tag(PIXEL_DATA))
     if isinstance(element, RawDataElement):
-        if element.value and element.value.startswith(ITEM_TAG):
+        if element.value and element.value.startswith(ITEM_TAG_BYTES):
             elements[element.tag] = _undefined_length(element)
     elif element is not None:
         value = element.value
         # A lazy value is not to be fetched for this; a reference to fragments says so itself.
-        is_items = isinstance(value, bytes) and value.startswith(ITEM_TAG)
+        is_items = isinstance(value, bytes) and value.startswith(ITEM_TAG_BYTES)
         if isinstance(value, SpooledValue) and not isinstance(value, LazyValue):
-            is_items = next(value.segments(len(ITEM_TAG)), b"") == ITEM_TAG
+            is_items = next(value.segments(len(ITEM_TAG_BYTES)), b"") == ITEM_TAG_BYTES
         element.is_undefined_length = element.is_undefined_length or is_items
 
 
@@ -535,9 +539,9 @@ def _take_group(elements: _Elements, group: int) -> _Elements:
 def _settle_text(dataset: Dataset, frame: _Frame) -> None:
     """Encode the text beyond ASCII of a data set and of the items that inherit its character set."""
     encodings = frame.encodings
-    texts = [encode(one.text, encodings) for one in frame.undecided]
+    texts = [encode_text(one.text, encodings) for one in frame.undecided]
     if None in texts:
-        encodings = UTF_8
+        encodings = UTF_8_ENCODINGS
         texts = [one.text.encode() for one in frame.undecided]
         tag = _base_tag(SPECIFIC_CHARACTER_SET)
         term = UTF_8_TERM.encode()
@@ -594,5 +598,5 @@ def _swapped(value: Any, word: int) -> Any:
     if isinstance(value, bytes):
         return swap_words(value, word)
     if isinstance(value, SpooledValue):
-        return LazyValue(lambda: (swap_words(data, word) for data in value.segments(_SEGMENT_LENGTH)))
+        return LazyValue(lambda: (swap_words(data, word) for data in value.segments(BINARY_SEGMENT_SIZE)))
     return value

@@ -14,7 +14,12 @@ from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.tag import BaseTag
 from pydicom.valuerep import IS
 
-from streamdicom.dicom import VRS, Form, json_field
+from streamdicom.dicom import (
+    VRS,
+    Form,
+    join_name,
+    json_field,
+)
 from streamdicom.errors import DatasetError
 
 _TEXT_FORMS = frozenset({Form.TEXT, Form.DECIMAL, Form.PERSON_NAME})
@@ -45,7 +50,7 @@ class _Carrier(DataElement):
 
 def pydicom_text(vr: str, value: Any) -> str:
     if VRS[vr].form is Form.PERSON_NAME and value:
-        return "=".join(value).rstrip("=")
+        return join_name(value)
     return value or ""
 
 

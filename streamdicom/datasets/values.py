@@ -15,7 +15,7 @@ from pydicom.uid import UID
 from pydicom.valuerep import IS, DSfloat, PersonName
 
 from streamdicom.converters import dicom_text
-from streamdicom.dicom import DECODERS, ITEM_TAG, VRS, Form, split_name
+from streamdicom.dicom import DECODERS, ITEM_TAG_BYTES, VRS, Form, split_name
 from streamdicom.errors import OutputError
 from streamdicom.events import Value
 from streamdicom.limits import Limits
@@ -100,7 +100,7 @@ def _one_text(value: str) -> tuple[Value, ...] | None:
 
 def _one_binary(value: bytes) -> tuple[Value, ...] | None:
     # What starts with an item may be encapsulated.
-    return (value,) if 0 < len(value) <= LONG and not value.startswith(ITEM_TAG) else None
+    return (value,) if 0 < len(value) <= LONG and not value.startswith(ITEM_TAG_BYTES) else None
 
 
 def _one_name(value: PersonName) -> tuple[Value, ...] | None:

@@ -23,14 +23,16 @@ from pydicom.hooks import hooks
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 
-from streamdicom.bulkdata import LONGEST_FRAGMENT
 from streamdicom.datasets.elements import json_text, known_vr, unknown_element
 from streamdicom.datasets.values import LONG, MANY, NO_MAKERS, SIMPLE, SIMPLE_BUT_BINARY, values_of
 from streamdicom.dicom import (
     DECODERS,
     ENCODERS,
     FILE_META_GROUP,
-    ITEM_TAG,
+    ITEM_TAG_BYTES,
+    LUT_DESCRIPTOR,
+    MAX_FRAGMENT_LENGTH,
+    PALETTE_COLOR_LUT_DESCRIPTORS,
     SPLITTERS,
     VRS,
     Form,
@@ -39,6 +41,7 @@ from streamdicom.dicom import (
 )
 from streamdicom.errors import Location, OutputError
 from streamdicom.events import (
+    BINARY_SEGMENT_SIZE,
     BULK_DATA,
     ELEMENT,
     END_DATASET,
@@ -67,10 +70,9 @@ _Elements = Iterator[tuple[int, DataElement | RawDataElement]]
 
 _FILE_META = FILE_META_GROUP << 16
 _BATCH = 512  # events
-_SEGMENT_LENGTH = 48 * 1024  # which makes 64 KiB of base64
 
 _SHORTS = ("US", "SS")
-_LUT_DESCRIPTORS = frozenset({0x00281101, 0x00281102, 0x00281103, 0x00283002})
+_LUT_DESCRIPTORS = frozenset((*PALETTE_COLOR_LUT_DESCRIPTORS, LUT_DESCRIPTOR))
 
 _LEVELS = 8  # so often it is seen whether a data set contains itself, which costs what is flatter nothing
 _DEFAULTS = WriteOptions()
@@ -242,7 +244,7 @@ def _decoders(options: WriteOptions) -> Mapping[str, Callable[[bytes, bool], tup
 def _decode_unless_items(vr: str) -> Callable[[bytes, bool], tuple[Value, ...] | None]:
     """The decoder of a VR, but for what may be encapsulated: that takes a look at the element."""
     decode = DECODERS[vr]
-    return lambda data, little_endian: None if data.startswith(ITEM_TAG) else decode(data, little_endian)
+    return lambda data, little_endian: None if data.startswith(ITEM_TAG_BYTES) else decode(data, little_endian)
 
 
 # UN may stand for a VR that the dictionary knows; pydicom looks it up.
@@ -376,9 +378,9 @@ def _parts(tag: int, vr: str, values: tuple[Any, ...]) -> Iterator[Event]:
             if run:
                 yield VALUES, tag, vr, tuple(run)
                 run = []
-            last = (len(value) - 1) // _SEGMENT_LENGTH * _SEGMENT_LENGTH
-            for start in range(0, last, _SEGMENT_LENGTH):
-                yield SEGMENT, tag, vr, value[start : start + _SEGMENT_LENGTH]
+            last = (len(value) - 1) // BINARY_SEGMENT_SIZE * BINARY_SEGMENT_SIZE
+            for start in range(0, last, BINARY_SEGMENT_SIZE):
+                yield SEGMENT, tag, vr, value[start : start + BINARY_SEGMENT_SIZE]
             yield LAST_SEGMENT, tag, vr, value[last:]
         else:
             run.append(value)
@@ -415,10 +417,10 @@ def _buffer_events(tag: int, vr: str, buffer: BufferedIOBase, word: int) -> Iter
 
 def _buffer_segments(buffer: BufferedIOBase) -> Iterator[bytes]:
     if isinstance(buffer, SpooledValue):
-        yield from buffer.segments(_SEGMENT_LENGTH)  # which leaves out the padding (PS3.18 F.2.7)
+        yield from buffer.segments(BINARY_SEGMENT_SIZE)  # which leaves out the padding (PS3.18 F.2.7)
         return
     start = buffer.tell()
-    while data := buffer.read(_SEGMENT_LENGTH):
+    while data := buffer.read(BINARY_SEGMENT_SIZE):
         yield data
     buffer.seek(start)
 
@@ -436,7 +438,7 @@ def _holds_items(buffer: BufferedIOBase) -> bool:
             header = buffer.read(8)
             length = int.from_bytes(header[4:], "little")
             position += 8 + length
-            if not header.startswith(ITEM_TAG) or length > LONGEST_FRAGMENT or position > end:
+            if not header.startswith(ITEM_TAG_BYTES) or length > MAX_FRAGMENT_LENGTH or position > end:
                 return False
         return position > start
     finally:
@@ -450,9 +452,9 @@ def _fragment_events(tag: int, vr: str, buffer: BufferedIOBase) -> Iterator[Even
     while header := buffer.read(8):
         length = int.from_bytes(header[4:], "little")
         yield START_FRAGMENT, tag, vr, length
-        while length > _SEGMENT_LENGTH:
-            yield SEGMENT, tag, vr, buffer.read(_SEGMENT_LENGTH)
-            length -= _SEGMENT_LENGTH
+        while length > BINARY_SEGMENT_SIZE:
+            yield SEGMENT, tag, vr, buffer.read(BINARY_SEGMENT_SIZE)
+            length -= BINARY_SEGMENT_SIZE
         yield LAST_SEGMENT, tag, vr, buffer.read(length)
     yield END_FRAGMENTS, tag, vr, None
     buffer.seek(start)

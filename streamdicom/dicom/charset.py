@@ -10,8 +10,9 @@ from functools import cache, lru_cache
 from itertools import islice
 from types import ModuleType
 
-DEFAULT = ["iso8859"]  # what pydicom takes where there is no Specific Character Set
-UTF_8 = ["UTF8"]
+DEFAULT_ENCODINGS = ["iso8859"]  # what pydicom takes where there is no Specific Character Set
+UTF_8_ENCODINGS = ["UTF8"]
+UTF_8_TERM = "ISO_IR 192"  # of Specific Character Set (PS3.3 C.12.1.1.2)
 _CODECS = frozenset(aliases) | frozenset(aliases.values())
 _ASCII = bytes(range(128))
 _MOST_TERMS = 64  # there are about thirty (PS3.3 C.12.1.1.2)
@@ -29,17 +30,17 @@ def _pydicom() -> ModuleType:
     return pydicom.charset
 
 
-def encodings_of(terms: Iterable[str | None]) -> list[str]:
+def python_encodings(terms: Iterable[str | None]) -> list[str]:
     """Python's names of the encodings that the values of Specific Character Set name.
 
     As in pydicom, the name of a codec of Python's is one too; but not of one without ASCII in it, which would take
     other text for a delimiter.
 
-    >>> encodings_of(["ISO_IR 192"])
+    >>> python_encodings(["ISO_IR 192"])
     ['UTF8']
-    >>> encodings_of(["koi8-r"])
+    >>> python_encodings(["koi8-r"])
     ['koi8-r']
-    >>> encodings_of([None, "ISO 2022 IR 87"])
+    >>> python_encodings([None, "ISO 2022 IR 87"])
     ['iso8859', 'iso2022_jp']
     """
     encodings: list[str] = _pydicom().convert_encodings([_known(term or "") for term in islice(terms, _MOST_TERMS)])
@@ -68,15 +69,15 @@ def _has_ascii(term: str) -> bool:
         return False
 
 
-def encode(text: str, encodings: list[str]) -> bytes | None:
+def encode_text(text: str, encodings: list[str]) -> bytes | None:
     r"""The bytes of a text, or None where the character sets would lose something of it.
 
-    >>> encode("é", ["latin_1"])
+    >>> encode_text("é", ["latin_1"])
     b'\xe9'
-    >>> encode("é", ["iso8859_5"]) is None
+    >>> encode_text("é", ["iso8859_5"]) is None
     True
     """
-    if encodings == UTF_8:
+    if encodings == UTF_8_ENCODINGS:
         return text.encode()
     if len(encodings) == 1:
         return _encode_in_one(text, encodings[0])
@@ -84,7 +85,7 @@ def encode(text: str, encodings: list[str]) -> bytes | None:
     if not all(_can_encode(character, tuple(encodings)) for part in parts[::2] for character in part):
         return None
     data = b"".join(_pydicom().encode_string(part, encodings) for part in parts)
-    return data if decode(data, encodings) == text else None
+    return data if decode_text(data, encodings) == text else None
 
 
 def _encode_in_one(text: str, encoding: str) -> bytes | None:
@@ -98,12 +99,12 @@ def _encode_in_one(text: str, encoding: str) -> bytes | None:
     return data if data.decode(encoding) == text else None
 
 
-def decode(data: bytes, encodings: list[str]) -> str:
+def decode_text(data: bytes, encodings: list[str]) -> str:
     r"""The text of some bytes, without any delimiter behind which another character set is in force.
 
     As in pydicom, what cannot be decoded is replaced, with a warning.
 
-    >>> decode(b"\xe9", ["latin_1"])
+    >>> decode_text(b"\xe9", ["latin_1"])
     'é'
     """
     charset = _pydicom()

@@ -1,14 +1,17 @@
-"""Whether bytes that come in pieces are the items of encapsulated pixel data (PS3.5 A.4)."""
+"""Check whether a value field holds the items of encapsulated pixel data (PS3.5 A.4)."""
 
 from __future__ import annotations
 
-_ITEM = b"\xfe\xff\x00\xe0"
+from streamdicom.dicom.tags import ITEM_TAG_BYTES
+
+_HEADER_LENGTH = 8
+_UNDEFINED = b"\xff\xff\xff\xff"
 
 
-class ItemsCheck:
-    r"""Follows a value field in which fragments of defined length, each in an item, may stand one behind another.
+class FragmentCheck:
+    r"""Follows a value field and reports whether it is a series of items of defined length, one for each fragment.
 
-    >>> check = ItemsCheck()
+    >>> check = FragmentCheck()
     >>> check.feed(b"\xfe\xff\x00\xe0\0\0\0\0\xfe\xff\x00\xe0\2\0\0\0")
     >>> check.is_complete
     False
@@ -18,32 +21,33 @@ class ItemsCheck:
     """
 
     def __init__(self) -> None:
-        self._header = b""  # as much of it as is there
-        self._left = 0  # bytes of the item
+        self._header = b""  # the bytes of it so far
+        self._remaining = 0  # bytes of the item
         self._count = 0
         self._is_wrong = False
 
     @property
     def is_complete(self) -> bool:
-        """Whether all bytes so far are whole items, and there is one at least."""
-        return not self._is_wrong and self._count > 0 and not self._left and not self._header
+        """True if the bytes so far are one or more complete items."""
+        return not self._is_wrong and self._count > 0 and not self._remaining and not self._header
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes."""
+        """Take the next bytes of the value field, cut anywhere."""
         pos = 0
         while pos < len(data) and not self._is_wrong:
-            if self._left:
-                step = min(self._left, len(data) - pos)
-                self._left -= step
+            if self._remaining:
+                step = min(self._remaining, len(data) - pos)
+                self._remaining -= step
             else:
-                step = min(8 - len(self._header), len(data) - pos)
+                step = min(_HEADER_LENGTH - len(self._header), len(data) - pos)
                 self._header += data[pos : pos + step]
-                if len(self._header) == 8:
+                if len(self._header) == _HEADER_LENGTH:
                     self._start_item()
             pos += step
 
     def _start_item(self) -> None:
-        self._is_wrong = self._header[:4] != _ITEM or self._header[4:] == b"\xff\xff\xff\xff"
-        self._left = int.from_bytes(self._header[4:], "little")
+        tag, length = self._header[:4], self._header[4:]
+        self._is_wrong = tag != ITEM_TAG_BYTES or length == _UNDEFINED
+        self._remaining = int.from_bytes(length, "little")
         self._header = b""
         self._count += 1

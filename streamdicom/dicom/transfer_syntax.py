@@ -1,4 +1,4 @@
-"""Transfer syntaxes: how the data set of a file is encoded (PS3.5 10, Annex A)."""
+"""Transfer syntaxes: encodings of data sets (PS3.5 10, Annex A)."""
 
 from __future__ import annotations
 
@@ -15,29 +15,25 @@ JPIP_HTJ2K_REFERENCED = "1.2.840.10008.1.2.4.204"
 JPIP_HTJ2K_REFERENCED_DEFLATE = "1.2.840.10008.1.2.4.205"
 
 UNDEFINED_LENGTH = 0xFFFFFFFF
-FAR = 1 << 63  # what is behind everything
-ITEM = 0xFFFEE000
-ITEM_DELIMITATION = 0xFFFEE00D
-SEQUENCE_DELIMITATION = 0xFFFEE0DD
-PIXEL_DATA = 0x7FE00010
+MAX_FRAGMENT_LENGTH = UNDEFINED_LENGTH - 1  # bytes of an item of defined length (PS3.5 7.5.1)
 
-# The VRs whose length has 16 bits in explicit VR (PS3.5 7.1.2); all others have 32.
+# VRs with a length of 16 bits in explicit VR (PS3.5 7.1.2); all others have 32 bits.
 SHORT_VRS = frozenset(
     "AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split()  # noqa: SIM905 - easier to compare
 )
-MOST_IN_SHORT = 0xFFFE  # bytes, as lengths are even
+MAX_SHORT_LENGTH = 0xFFFE  # bytes; lengths are even
 
 
 class Encoding(NamedTuple):
-    """How data elements are laid out (PS3.5 7.1).
+    """Layout of data elements (PS3.5 7.1).
 
     Attributes:
-        implicit: Whether elements have no VR of their own.
+        implicit: True for implicit VR.
         little_endian: The byte order.
-        tag: Two halves of a tag.
+        tag: Group and element number.
         short: A length of 16 bits.
         long: A length of 32 bits.
-        item: A tag and a length of 32 bits, as an item has them.
+        item: The header of an item: group and element number, a length of 32 bits.
     """
 
     implicit: bool
@@ -68,10 +64,10 @@ _NATIVE = _DEFLATED | {
 }
 
 
-def of_uid(uid: str) -> Encoding:
-    """The encoding of a transfer syntax; what is not known is explicit VR little endian (PS3.5 A.4).
+def encoding_of(uid: str) -> Encoding:
+    """Return the encoding of a transfer syntax; explicit VR little endian if it is not known (PS3.5 A.4).
 
-    >>> of_uid("1.2.840.10008.1.2").implicit
+    >>> encoding_of("1.2.840.10008.1.2").implicit
     True
     """
     if uid == IMPLICIT_VR_LITTLE_ENDIAN:
@@ -80,7 +76,7 @@ def of_uid(uid: str) -> Encoding:
 
 
 def is_deflated(uid: str) -> bool:
-    """Whether the data set is deflated as a whole (PS3.5 A.5).
+    """Return True if the transfer syntax deflates the whole data set (PS3.5 A.5).
 
     >>> is_deflated("1.2.840.10008.1.2.1.99")
     True
@@ -89,7 +85,7 @@ def is_deflated(uid: str) -> bool:
 
 
 def is_encapsulated(uid: str) -> bool:
-    """Whether pixel data comes in fragments (PS3.5 A.4).
+    """Return True if the transfer syntax encapsulates pixel data in fragments (PS3.5 A.4).
 
     >>> is_encapsulated("1.2.840.10008.1.2.4.50")
     True

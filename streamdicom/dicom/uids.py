@@ -1,17 +1,17 @@
-"""What a UID is."""
+"""Syntax of UIDs (PS3.5 9.1)."""
 
 from __future__ import annotations
 
 import re
 
-_LONGEST = 64  # characters
+_MAX_LENGTH = 64  # characters
 _UID = re.compile(r"[0-9]+(?:\.[0-9]+)*")
 
 
 def is_uid(text: str) -> bool:
-    """Whether a text is a UID (PS3.5 9.1), but that a component may have leading zeros, as some have.
+    """Return True for a UID; its components may have leading zeros, as some systems write them.
 
     >>> is_uid("1.2.840.10008.1.2"), is_uid("1..2"), is_uid("../1")
     (True, False, False)
     """
-    return len(text) <= _LONGEST and _UID.fullmatch(text) is not None
+    return len(text) <= _MAX_LENGTH and _UID.fullmatch(text) is not None

@@ -14,6 +14,7 @@ from array import array
 from collections.abc import Callable
 from typing import Any
 
+from streamdicom.dicom.person_name import join_name, split_name
 from streamdicom.dicom.tags import SPECIFIC_CHARACTER_SET
 from streamdicom.dicom.vr import VRS, Form
 from streamdicom.events import Value
@@ -30,7 +31,7 @@ def joined_text(vr: str, values: tuple[Any, ...]) -> str | None:
     """The text of an element of a text VR, its values joined; None if pydicom would not read the same from it."""
     row = VRS[vr]
     if row.form is Form.PERSON_NAME:
-        texts = [_name_text(value) for value in values]
+        texts = [join_name(value) for value in values]
     else:
         texts = [value or "" for value in values]
     if len(texts) > 1 and not row.multiple:
@@ -68,12 +69,6 @@ _IS_KEPT: dict[str, Callable[[str], bool]] = {
     if row.form in (Form.TEXT, Form.DECIMAL, Form.PERSON_NAME)
 }
 _IS_KEPT |= {"IS": _keeps_integer, "UR": _keeps_uri}
-
-
-def _name_text(name: tuple[str, str, str] | None) -> str:
-    if isinstance(name, str):
-        raise TypeError("a person name that is not its three component groups")
-    return "=".join(name).rstrip("=") if name else ""
 
 
 def _encode_text(vr: str) -> Callable[[tuple[Any, ...]], bytes | None]:
@@ -147,7 +142,7 @@ def field_text(vr: str, values: tuple[Any, ...]) -> str:
     if len(values) > 1 and not row.multiple:
         raise ValueError("more than one value")
     if row.form is Form.PERSON_NAME:
-        return "\\".join([_name_text(value) for value in values])
+        return "\\".join([join_name(value) for value in values])
     return "\\".join([value or "" for value in values])
 
 
@@ -308,17 +303,6 @@ def _split_stripped(text: str) -> tuple[Value, ...]:
 
 def _split_names(text: str) -> tuple[Value, ...]:
     return tuple([split_name(part) for part in text.rstrip("\0 ").split("\\")])
-
-
-def split_name(text: str) -> tuple[str, str, str]:
-    """The component groups of a person name; what stands behind a third "=" stays in the third group.
-
-    >>> split_name("Yamada^Tarou=山田^太郎")
-    ('Yamada^Tarou', '山田^太郎', '')
-    """
-    alphabetic, _, rest = text.rstrip("=").partition("=")
-    ideographic, _, phonetic = rest.partition("=")
-    return alphabetic, ideographic, phonetic
 
 
 SPLITTERS = {vr: _splitter(vr) for vr, row in VRS.items() if row.form in (Form.TEXT, Form.DECIMAL, Form.PERSON_NAME)}

@@ -13,12 +13,20 @@ from typing import Any, TypeAlias
 
 from streamdicom.dicom.vr import VRS, Form
 from streamdicom.errors import BulkDataError, OutputError
-from streamdicom.events import ELEMENT, END_ELEMENT, LAST_SEGMENT, SEGMENT, START_ELEMENT, VALUES, Event
+from streamdicom.events import (
+    BINARY_SEGMENT_SIZE,
+    ELEMENT,
+    END_ELEMENT,
+    LAST_SEGMENT,
+    SEGMENT,
+    START_ELEMENT,
+    VALUES,
+    Event,
+)
 from streamdicom.limits import Limits
 
 _LONG = Limits().segment_size
 _MANY = Limits().values_per_event
-_BLOCK = 48 * 1024  # which makes 64 KiB of base64
 
 _Part: TypeAlias = tuple[int, Any]  # the type and the value of an event
 
@@ -86,7 +94,7 @@ def decode_value(tag: int, vr: str, segments: Iterable[bytes]) -> Iterator[Event
     """
     row = VRS[vr]
     if row.form is Form.BINARY:
-        parts = _parts_of_one(blocks(segments, _BLOCK))
+        parts = _parts_of_one(blocks(segments, BINARY_SEGMENT_SIZE))
     elif row.code:
         parts = _number_parts(row.code, segments)
     elif row.multiple:
@@ -157,7 +165,7 @@ def _number_parts(code: str, segments: Iterable[bytes]) -> Iterator[_Part]:
 def _decoded(segments: Iterable[bytes]) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        for block in blocks(segments, _BLOCK):
+        for block in blocks(segments, BINARY_SEGMENT_SIZE):
             if text := decoder.decode(block):
                 yield text
         decoder.decode(b"", True)

@@ -12,8 +12,18 @@ from dataclasses import replace
 from itertools import chain
 from typing import cast
 
-from streamdicom.bulkdata import LONGEST_FRAGMENT, BulkDataAction, BulkDataPolicy, BulkDataStore
-from streamdicom.dicom import VRS, Form, ValueEncoder, decode_value
+from streamdicom.bulkdata import (
+    BulkDataAction,
+    BulkDataPolicy,
+    BulkDataStore,
+)
+from streamdicom.dicom import (
+    MAX_FRAGMENT_LENGTH,
+    VRS,
+    Form,
+    ValueEncoder,
+    decode_value,
+)
 from streamdicom.errors import BulkDataError, OutputError, StreamDicomError
 from streamdicom.events import (
     BULK_DATA,
@@ -262,7 +272,7 @@ class _Rest:
             kind, _, _, length = self._take()
             if kind == END_FRAGMENTS:
                 return
-            if kind != START_FRAGMENT or not isinstance(length, int) or not 0 <= length <= LONGEST_FRAGMENT:
+            if kind != START_FRAGMENT or not isinstance(length, int) or not 0 <= length <= MAX_FRAGMENT_LENGTH:
                 raise OutputError("expected a fragment with a length of 32 bits, found another event")
             segments = self._fragment(length)
             yield length, segments

@@ -10,7 +10,11 @@ from typing import Any
 
 from streamdicom.converters import UNSEEN, Converter, Converters, Element
 from streamdicom.deviations import DEVIATIONS, Deviation, warner
-from streamdicom.dicom import VRS, Form
+from streamdicom.dicom import (
+    NAME_GROUPS,
+    VRS,
+    Form,
+)
 from streamdicom.errors import ConverterError, LimitError, Location
 from streamdicom.events import (
     BULK_DATA,
@@ -346,7 +350,7 @@ def has_form_of(vr: str, values: tuple[Any, ...]) -> bool:
 def _plain(value: Any) -> Any:
     """Return a value for ``json.dumps``: a person name as an object of its groups, NaN as text (CP-2352)."""
     if isinstance(value, tuple):
-        names = zip(("Alphabetic", "Ideographic", "Phonetic"), value, strict=True)
+        names = zip(NAME_GROUPS, value, strict=True)
         return {name: text for name, text in names if text} or None
     if isinstance(value, float) and not isfinite(value):
         return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"

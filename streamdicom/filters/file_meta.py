@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from streamdicom.dicom import FILE_META_GROUP, is_encapsulated
+from streamdicom.dicom import (
+    FILE_META_GROUP,
+    TRANSFER_SYNTAX_UID,
+    is_encapsulated,
+)
 from streamdicom.events import ELEMENT, START_DATASET, Event
 
 _MAX_HELD = 256  # events; more than File Meta Information has elements
-_TRANSFER_SYNTAX_UID = 0x00020010
 
 
 def needed_file_meta(events: Iterable[Event], *, always: bool = False) -> Iterator[Event]:
@@ -33,7 +36,7 @@ def needed_file_meta(events: Iterable[Event], *, always: bool = False) -> Iterat
     for event in remaining:
         held.append(event)
         kind, tag, _, value = event
-        if tag == _TRANSFER_SYNTAX_UID and kind == ELEMENT:
+        if tag == TRANSFER_SYNTAX_UID and kind == ELEMENT:
             is_needed = always or (bool(value) and is_encapsulated(value[0]))
         if (kind != START_DATASET and tag >> 16 != FILE_META_GROUP) or len(held) > _MAX_HELD:
             break

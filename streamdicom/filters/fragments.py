@@ -13,8 +13,16 @@ from collections.abc import Iterable, Iterator
 from struct import iter_unpack
 from typing import TypeAlias
 
-from streamdicom.bulkdata import LONGEST_FRAGMENT, BulkDataInfo, BulkDataStore, read_parts, write_parts
-from streamdicom.dicom import ITEM_TAG
+from streamdicom.bulkdata import (
+    BulkDataInfo,
+    BulkDataStore,
+    read_parts,
+    write_parts,
+)
+from streamdicom.dicom import (
+    ITEM_TAG_BYTES,
+    MAX_FRAGMENT_LENGTH,
+)
 from streamdicom.errors import BulkDataError, OutputError
 from streamdicom.events import (
     ELEMENT,
@@ -57,7 +65,7 @@ def value_field(events: Iterable[Event]) -> Iterator[bytes]:
         elif kind == SEGMENT or kind == LAST_SEGMENT:
             yield value
         elif kind == START_FRAGMENT:
-            yield ITEM_TAG + value.to_bytes(4, "little")
+            yield ITEM_TAG_BYTES + value.to_bytes(4, "little")
 
 
 def fragment_events(tag: int, vr: str, fragments: Iterable[Fragment]) -> Iterator[Event]:
@@ -190,7 +198,7 @@ def _open_frames(store: BulkDataStore, address: str) -> Iterator[tuple[int, Iter
 
 
 def _is_length(text: bytes) -> bool:
-    return text.isdigit() and len(text) <= 10 and int(text) <= LONGEST_FRAGMENT
+    return text.isdigit() and len(text) <= 10 and int(text) <= MAX_FRAGMENT_LENGTH
 
 
 class _Pieces:

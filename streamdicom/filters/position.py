@@ -5,16 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from streamdicom.bulkdata import BulkDataInfo
-from streamdicom.dicom import format_tag
+from streamdicom.dicom import (
+    MEDIA_STORAGE_SOP_INSTANCE_UID,
+    SERIES_INSTANCE_UID,
+    SOP_INSTANCE_UID,
+    STUDY_INSTANCE_UID,
+    TRANSFER_SYNTAX_UID,
+    format_tag,
+)
 from streamdicom.events import END_SEQUENCE, START_DATASET, START_ITEM, START_SEQUENCE
 
 # The elements that identify a data set, in ``BulkDataInfo``.
 IDENTIFIERS = {
-    0x00020003: "instance_uid",  # until SOP Instance UID follows
-    0x00020010: "transfer_syntax",
-    0x00080018: "instance_uid",
-    0x0020000D: "study_uid",
-    0x0020000E: "series_uid",
+    MEDIA_STORAGE_SOP_INSTANCE_UID: "instance_uid",  # until SOP Instance UID follows
+    TRANSFER_SYNTAX_UID: "transfer_syntax",
+    SOP_INSTANCE_UID: "instance_uid",
+    STUDY_INSTANCE_UID: "study_uid",
+    SERIES_INSTANCE_UID: "series_uid",
 }
 _NAMES = ("study_uid", "series_uid", "instance_uid", "transfer_syntax")
 

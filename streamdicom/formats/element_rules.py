@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from streamdicom.dicom import FILE_META_GROUP, SPECIFIC_CHARACTER_SET, is_group_length
+from streamdicom.dicom import (
+    FILE_META_GROUP,
+    MAX_TAG,
+    SPECIFIC_CHARACTER_SET,
+    is_group_length,
+)
 from streamdicom.errors import OutputError
 from streamdicom.options import WriteOptions
-
-MAX_TAG = 0xFFFFFFFF
 
 _MAX_CACHED_RULES = 8  # a program uses one or two sets of options
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from streamdicom.bulkdata import LONGEST_FRAGMENT
-from streamdicom.dicom import ITEM_TAG
+from streamdicom.dicom import (
+    ITEM_TAG_BYTES,
+    MAX_FRAGMENT_LENGTH,
+)
 from streamdicom.errors import OutputError
 from streamdicom.jsontext import Base64Encoder
 
@@ -34,11 +36,11 @@ class FragmentsEncoder:
         """
         if not isinstance(length, int):
             raise OutputError(f"expected the length of a fragment in bytes, found {type(length).__name__}")
-        if not 0 <= length <= LONGEST_FRAGMENT:
-            raise OutputError(f"expected a fragment of 0 to {LONGEST_FRAGMENT} bytes, found a length of {length}")
+        if not 0 <= length <= MAX_FRAGMENT_LENGTH:
+            raise OutputError(f"expected a fragment of 0 to {MAX_FRAGMENT_LENGTH} bytes, found a length of {length}")
         self._length = length
         self._size = 0
-        return self._base64.encode(ITEM_TAG + length.to_bytes(4, "little"))
+        return self._base64.encode(ITEM_TAG_BYTES + length.to_bytes(4, "little"))
 
     def segment(self, value: object, *, final: bool) -> str:
         """Encode a segment of the open fragment.

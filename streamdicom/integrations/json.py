@@ -146,12 +146,12 @@ def _is_lent(item: Dataset) -> bool:
 
 def _take_back(item: Dataset, dataset: Dataset) -> None:
     """Let an item have the Specific Character Set of the data set around it, if that has all of its text."""
-    from streamdicom.dicom import UTF_8, encode
+    from streamdicom.dicom import UTF_8_ENCODINGS, encode_text
 
     encodings = list(dataset.original_character_set)
-    if encodings != UTF_8:
+    if encodings != UTF_8_ENCODINGS:
         inheriting = list(_inheriting(item))
-        if any(encode(text, encodings) is None for one in inheriting for text in _converted(one)):
+        if any(encode_text(text, encodings) is None for one in inheriting for text in _converted(one)):
             return
         for one in inheriting:
             one.set_original_encoding(False, True, encodings)

@@ -7,12 +7,20 @@
 
 from streamdicom.jsontext.base64 import Base64Decoder, Base64Encoder, decode_base64
 from streamdicom.jsontext.emitter import ONE_LINE, JsonEmitter
+from streamdicom.jsontext.strings import SURROGATE
 from streamdicom.jsontext.tokenizer import JsonTokenizer
-from streamdicom.jsontext.tokens import DEPTHS, Token, TokenType
+from streamdicom.jsontext.tokens import (
+    DEPTHS,
+    NUMBER_TEXT,
+    Token,
+    TokenType,
+)
 
 __all__ = [
     "DEPTHS",
+    "NUMBER_TEXT",
     "ONE_LINE",
+    "SURROGATE",
     "Base64Decoder",
     "Base64Encoder",
     "JsonEmitter",

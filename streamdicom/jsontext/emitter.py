@@ -16,14 +16,19 @@ from json.encoder import encode_basestring
 from streamdicom.errors import InputError, OutputError, aborted
 from streamdicom.jsontext.base64 import Base64Encoder
 from streamdicom.jsontext.escapes import escaper
+from streamdicom.jsontext.strings import SURROGATE
 from streamdicom.jsontext.tokenizer import JsonTokenizer
-from streamdicom.jsontext.tokens import DEPTHS, Token, TokenType
+from streamdicom.jsontext.tokens import (
+    DEPTHS,
+    NUMBER_TEXT,
+    Token,
+    TokenType,
+)
 from streamdicom.limits import Limits
 
 _BLOCK = 64 * 1024
 _LONG_NUMBER = 1 << 30  # what is written is not a stranger's
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_NUMBER = re.compile(NUMBER_TEXT)
 
 ONE_LINE = {ord("\n"): " ", ord("\r"): " "}
 """For ``str.translate``. JSON text has line feeds only between its tokens (RFC 8259, section 2)."""
@@ -397,7 +402,7 @@ class JsonEmitter:
         self._put(text)
 
     def _escape(self, text: str) -> str:
-        if not text.isascii() and _SURROGATE.search(text):
+        if not text.isascii() and SURROGATE.search(text):
             raise OutputError("half of a surrogate pair, which UTF-8 cannot carry")
         return encode_basestring(text)
 

@@ -12,7 +12,7 @@ import re
 from streamdicom.jsontext.grammar import Fault
 
 _CONTROLS_REPLACED = b" " * 0x20 + bytes(range(0x20, 0x100))
-_SURROGATE = re.compile("[\ud800-\udfff]")
+SURROGATE = re.compile("[\ud800-\udfff]")
 # Before Python 3.11.5 a possessive repeat goes on where its last alternative has failed, and not where that began: so
 # the last one is (?!), which fails where it is.
 _VALID_RUN = re.compile(
@@ -86,7 +86,7 @@ def unescape(string: str) -> str:
         text: str = _decode_string(f'"{raw}"')
     except ValueError:
         raise escape_fault(raw) from None
-    if not text.isascii() and _SURROGATE.search(text):
+    if not text.isascii() and SURROGATE.search(text):
         raise escape_fault(raw)
     return text
 

@@ -23,7 +23,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from streamdicom.dicom import is_encapsulated, is_uid
+from streamdicom.dicom import (
+    PIXEL_DATA,
+    format_tag,
+    is_encapsulated,
+    is_uid,
+)
 from streamdicom.errors import BulkDataError, RequestError
 from streamdicom.events import Event
 from streamdicom.server.catalog import Entry, Index
@@ -52,7 +57,7 @@ _log = logging.getLogger(__name__)
 _MOST_FRAMES = 1000  # in one request
 _FRAMES = re.compile(r"[1-9][0-9]{0,8}(?:,[1-9][0-9]{0,8})*")
 _VALUE = re.compile(r"[0-9A-F]{8}(?:/[0-9]{1,6}/[0-9A-F]{8}){0,84}", re.IGNORECASE)
-_PIXEL_DATA = "7FE00010"
+_PIXEL_DATA = format_tag(PIXEL_DATA)
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 

@@ -13,7 +13,7 @@ from pydicom.valuerep import TEXT_VR_DELIMS
 
 import streamdicom
 from streamdicom import ReadOptions
-from streamdicom.dicom.charset import DEFAULT, UTF_8, encode, encodings_of
+from streamdicom.dicom.charset import DEFAULT_ENCODINGS, UTF_8_ENCODINGS, encode_text, python_encodings
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ from streamdicom.dicom.charset import DEFAULT, UTF_8, encode, encodings_of
     ],
 )
 def test_text_is_encoded_or_not_at_all(text: str, terms: list[str], data: bytes | None) -> None:
-    assert encode(text, encodings_of(terms)) == data
+    assert encode_text(text, python_encodings(terms)) == data
 
 
 @pytest.mark.parametrize(
@@ -45,16 +45,16 @@ def test_text_is_encoded_or_not_at_all(text: str, terms: list[str], data: bytes 
     ],
 )
 def test_code_extensions_carry_text_or_do_not(text: str, terms: list[str], fits: bool) -> None:
-    encodings = encodings_of(terms)
-    data = encode(text, encodings)
+    encodings = python_encodings(terms)
+    data = encode_text(text, encodings)
     assert (data is not None) is fits
     if data is not None:
         assert decode_bytes(data, encodings, TEXT_VR_DELIMS) == text
 
 
 def test_pydicom_names_the_encodings() -> None:
-    assert DEFAULT == ["iso8859"]
-    assert [name.lower() for name in UTF_8] == ["utf8"]
+    assert DEFAULT_ENCODINGS == ["iso8859"]
+    assert [name.lower() for name in UTF_8_ENCODINGS] == ["utf8"]
 
 
 _FORCE = ReadOptions(force=True)
@@ -154,7 +154,7 @@ def test_an_item_inherits_the_character_set_and_the_switch() -> None:
     loaded = streamdicom.loads(_sequence(f"{{{_name('é')}}},{{{_name('Ж')}}}", f",{_name('é')}"))
     assert loaded.SpecificCharacterSet == "ISO_IR 192"
     for dataset in (loaded, *loaded.ReferencedImageSequence):
-        assert dataset.original_character_set == UTF_8
+        assert dataset.original_character_set == UTF_8_ENCODINGS
     written = _through_part10(loaded)
     assert [str(item.PatientName) for item in written.ReferencedImageSequence] == ["é", "Ж"]
     assert written.PatientName == "é"
@@ -205,22 +205,22 @@ def test_text_that_pydicom_would_strip_counts_too() -> None:
 def test_a_character_set_that_dicom_does_not_have_is_the_default(term: str) -> None:
     for terms in ([term], ["", term], [term, "ISO 2022 IR 87"]):
         with pytest.warns(UserWarning, match="a character set that is not known"):
-            encodings = encodings_of(terms)
-        assert encodings == encodings_of(["" if one == term else one for one in terms])
+            encodings = python_encodings(terms)
+        assert encodings == python_encodings(["" if one == term else one for one in terms])
 
 
 @pytest.mark.parametrize(("term", "encoding"), [("ISO-IR 144", "iso_ir_144"), ("ISO 2022-IR 87", "iso2022_jp")])
 def test_a_character_set_that_is_misspelt_is_put_right_by_pydicom(term: str, encoding: str) -> None:
     with pytest.warns(UserWarning, match="Incorrect value"):
-        assert encodings_of(["", term])[-1] == encoding
+        assert python_encodings(["", term])[-1] == encoding
 
 
 def test_names_that_nobody_knows_are_not_kept() -> None:
     with pytest.warns(UserWarning, match="not known"):
-        encodings_of(f"no such thing {number}" for number in range(64))
+        python_encodings(f"no such thing {number}" for number in range(64))
     cache = encodings._cache  # type: ignore[attr-defined]
     assert not [name for name in cache if "no_such_thing" in name or "no such thing" in name]
 
 
 def test_the_number_of_character_sets_is_bounded() -> None:
-    assert len(encodings_of(["ISO 2022 IR 87"] * 100_000)) == 64
+    assert len(python_encodings(["ISO 2022 IR 87"] * 100_000)) == 64

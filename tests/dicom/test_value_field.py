@@ -13,7 +13,8 @@ from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 
 from streamdicom.datasets.values import values_of
-from streamdicom.dicom.value_field import DECODERS, ENCODERS, joined_text, json_field, split_name, swap_words
+from streamdicom.dicom.person_name import split_name
+from streamdicom.dicom.value_field import DECODERS, ENCODERS, joined_text, json_field, swap_words
 from streamdicom.dicom.vr import VRS, Form
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, of odd but possible values

@@ -15,16 +15,24 @@ from math import isfinite
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 
-from streamdicom.dicom import UTF_8_TERM, Form, format_tag, keyword, keyword_key
+from streamdicom.dicom import (
+    MAX_TAG,
+    NAME_GROUPS,
+    UTF_8_TERM,
+    Form,
+    format_tag,
+    keyword,
+    keyword_key,
+)
 from streamdicom.errors import OutputError
-from streamdicom.formats.element_rules import MAX_TAG, ElementRules, element_rules
+from streamdicom.formats.element_rules import ElementRules, element_rules
 from streamdicom.formats.writer import several_binary_values, value_error, vr_info
+from streamdicom.jsontext import NUMBER_TEXT, SURROGATE
 from streamdicom.options import WriteOptions
 
 _MAX_KNOWN = 16 * 1024  # tags; an archive uses some thousands
 _MOST_STYLES = 8  # a program uses one or two
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_JSON_NUMBER = re.compile(NUMBER_TEXT)
 _LONGEST_DOUBLE = 24  # characters, as of -1.7976931348623157e+308
 _EXACT = 2**53  # below which a double holds every integer, and no other is taken for one
 
@@ -192,7 +200,7 @@ def string(text: str) -> str:
     Raises:
         OutputError: It holds half of a surrogate pair.
     """
-    if not text.isascii() and _SURROGATE.search(text):
+    if not text.isascii() and SURROGATE.search(text):
         raise OutputError("half of a surrogate pair, which UTF-8 cannot carry")
     return encode_basestring(text)
 
@@ -288,7 +296,7 @@ def _person_name(value: tuple[str, str, str] | None) -> str:
     if isinstance(value, str):
         raise OutputError("a person name that is not its three component groups")
     # PS3.18 F.2.2: only the groups that are not empty.
-    names = zip(("Alphabetic", "Ideographic", "Phonetic"), value, strict=True)
+    names = zip(NAME_GROUPS, value, strict=True)
     groups = [f'"{name}":{string(text)}' for name, text in names if text or text not in ("", None)]
     return f"{{{','.join(groups)}}}" if groups else "null"
 

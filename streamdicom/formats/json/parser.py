@@ -25,7 +25,13 @@ from json.encoder import encode_basestring
 from operator import length_hint
 from typing import TypeAlias
 
-from streamdicom.dicom import FILE_META_GROUP, VRS, format_tag, is_group_length
+from streamdicom.dicom import (
+    FILE_META_GROUP,
+    NAME_GROUPS,
+    VRS,
+    format_tag,
+    is_group_length,
+)
 from streamdicom.errors import DicomJsonError, InputError, LimitError, Location, aborted
 from streamdicom.events import ELEMENT, END_DATASET, LAST_SEGMENT, START_DATASET, Event, Value
 from streamdicom.formats.json.attribute import EMPTY_OBJECT, Attribute
@@ -36,7 +42,14 @@ from streamdicom.formats.json.key_filter import KeyFilter
 from streamdicom.formats.json.keys import KEYS, may_be_key, tag_of
 from streamdicom.formats.json.raw_value import Capture
 from streamdicom.formats.json.states import OPEN_CONTAINERS, WANTED, Content, State
-from streamdicom.formats.json.values import GROUPS, NAME, OTHER, PARSERS, Held, WrongValueError, convert
+from streamdicom.formats.json.values import (
+    NAME,
+    OTHER,
+    PARSERS,
+    Held,
+    WrongValueError,
+    convert,
+)
 from streamdicom.formats.seen_tags import SeenTags
 from streamdicom.jsontext import DEPTHS, JsonTokenizer, Token, TokenType, decode_base64
 from streamdicom.options import ReadOptions, options_or_default
@@ -754,7 +767,7 @@ class JsonParser:
             self._attribute.tag = tag = KEYS[text]
             self._elements.see(tag)
             self._state = _OPEN
-        elif text not in KEYS and text.capitalize() in GROUPS:
+        elif text not in KEYS and text.capitalize() in NAME_GROUPS:
             self._group_name(text)
         elif self._may_be_item(text):
             self._start_item()
@@ -784,8 +797,8 @@ class JsonParser:
     # --- person names (PS3.18 F.2.2) ---------------------------------------------------------------------------
 
     def _group_name(self, text: str) -> None:
-        group = text if text in GROUPS else text.capitalize()
-        if group not in GROUPS:
+        group = text if text in NAME_GROUPS else text.capitalize()
+        if group not in NAME_GROUPS:
             self._policy.report("unknown-member", "not a component group of a person name")
             self._skip(State.NAME)
         elif group in self._groups:
@@ -806,7 +819,7 @@ class JsonParser:
 
     def _name_end(self, _: str) -> None:
         groups = self._groups
-        self._hold((NAME, tuple([groups.get(group, "") for group in GROUPS])))
+        self._hold((NAME, tuple([groups.get(group, "") for group in NAME_GROUPS])))
 
     # --- what is long ------------------------------------------------------------------------------------------
 

@@ -14,7 +14,16 @@ from struct import calcsize
 from sys import float_info
 from typing import Any
 
-from streamdicom.dicom import DECODERS, SPLITTERS, VRS, Form, parse_tag, parse_tag_in_any_form, split_name
+from streamdicom.dicom import (
+    DECODERS,
+    NAME_GROUPS,
+    SPLITTERS,
+    VRS,
+    Form,
+    parse_tag,
+    parse_tag_in_any_form,
+    split_name,
+)
 from streamdicom.errors import InputError
 from streamdicom.events import PersonName, Value
 from streamdicom.jsontext import TokenType
@@ -24,9 +33,6 @@ _NUMBER = int(TokenType.NUMBER)
 _NULL = int(TokenType.NULL)
 NAME = int(TokenType.START_OBJECT)  # stands for a whole person name
 OTHER = int(TokenType.START_ARRAY)  # stands for what no VR has; its text is JSON, or empty if that was too long
-
-GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
-"""PS3.18 F.2.2, in the order of the groups in a value (PS3.5 6.2.1)."""
 
 Held = tuple[int, Any]
 """A value as it came: the kind and the text of its token. A person name has NAME and its groups."""
@@ -323,14 +329,14 @@ def _groups_in_one(vr: str, groups: PersonName, deviate: Deviate) -> PersonName 
         deviate("empty-name", "a person name without component groups")
         return None
     deviate("name-groups-in-one", "several component groups within one")
-    if ideographic or phonetic or alphabetic.count("=") >= len(GROUPS):  # as of a name with more groups than there are
+    if ideographic or phonetic or alphabetic.count("=") >= len(NAME_GROUPS):  # more groups than exist
         return groups
     split = _split(alphabetic)
     return split if any(split) else None
 
 
 def _split(text: str) -> PersonName:
-    if text.count("=") > len(GROUPS) - 1:
+    if text.count("=") > len(NAME_GROUPS) - 1:
         raise ValueError
     return split_name(text)
 
@@ -392,7 +398,9 @@ def _json_value(kind: int, text: Any) -> str:
     if kind == _NULL:
         return "null"
     if kind == NAME:
-        groups = [f'"{name}":{encode_basestring(group)}' for name, group in zip(GROUPS, text, strict=True) if group]
+        groups = [
+            f'"{name}":{encode_basestring(group)}' for name, group in zip(NAME_GROUPS, text, strict=True) if group
+        ]
         return f"{{{','.join(groups)}}}"
     if kind == _NUMBER and _NONFINITE_SPELLING.fullmatch(text):
         return f'"{text}"'

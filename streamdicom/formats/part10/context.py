@@ -5,13 +5,22 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from streamdicom.dicom import PIXEL_DATA, SPECIFIC_CHARACTER_SET, UNDEFINED_LENGTH, VRS, Encoding
+from streamdicom.dicom import (
+    LUT_DATA,
+    LUT_DESCRIPTOR,
+    PIXEL_DATA,
+    PIXEL_REPRESENTATION,
+    SPECIFIC_CHARACTER_SET,
+    UNDEFINED_LENGTH,
+    VRS,
+    Encoding,
+)
 
-_PIXEL_REPRESENTATION = 0x00280103
-_LUT_DESCRIPTOR = 0x00283002
-_LUT_DATA = 0x00283006
+NO_END = 1 << 63
+"""Offset of an end that only a delimiter marks: after every other offset."""
+
 _MOST_CREATOR = 64  # characters of an LO (PS3.5 6.2); a longer one is nobody's
-_TELLING = frozenset({SPECIFIC_CHARACTER_SET, _PIXEL_REPRESENTATION, _LUT_DESCRIPTOR})
+_TELLING = frozenset({SPECIFIC_CHARACTER_SET, PIXEL_REPRESENTATION, LUT_DESCRIPTOR})
 
 
 class ElementContext:
@@ -50,9 +59,9 @@ class ElementContext:
         Only text that is not ASCII needs them, and importing pydicom takes longer than reading a small file.
         """
         if self._encodings is None and self._terms is not None:
-            from streamdicom.dicom import encodings_of
+            from streamdicom.dicom import python_encodings
 
-            self._encodings = encodings_of(self._terms)
+            self._encodings = python_encodings(self._terms)
         return self._encodings
 
     def learn(self, tag: int, values: tuple[Any, ...]) -> ElementContext:
@@ -61,9 +70,9 @@ class ElementContext:
         facts._single_entry, facts._group, facts._blocks = self._single_entry, self._group, self._blocks
         if tag == SPECIFIC_CHARACTER_SET:
             facts._terms = tuple([value for value in values if isinstance(value, str)])
-        elif tag == _PIXEL_REPRESENTATION:
+        elif tag == PIXEL_REPRESENTATION:
             facts._pixel_representation = values[0] if values and isinstance(values[0], int) else 0
-        elif tag == _LUT_DESCRIPTOR:
+        elif tag == LUT_DESCRIPTOR:
             # PS3.3 C.11.1.1.1: the first value is the number of entries in the table.
             facts._single_entry = bool(values) and values[0] == 1
         else:
@@ -89,7 +98,7 @@ class ElementContext:
         if vr == "US or SS":
             return "SS" if self._pixel_representation else "US"
         # PS3.5 A.1: in implicit VR overlays, waveforms and pixel data are OW.
-        return "US" if tag == _LUT_DATA and self._single_entry else "OW"
+        return "US" if tag == LUT_DATA and self._single_entry else "OW"
 
     def _private_vr(self, tag: int) -> str:
         element = tag & 0xFFFF
@@ -106,7 +115,7 @@ class Context:
         encoding: How its elements are laid out.
         known: What the parser knows of elements in this encoding.
         start: The offset of its first element.
-        end: The offset behind its last byte, or ``FAR`` if a delimiter tells.
+        end: The offset behind its last byte, or ``NO_END`` if a delimiter tells.
         facts: What its elements have told.
         tag: That of the sequence in it that is open,
         sequence_end: its end,

@@ -6,21 +6,20 @@ from typing import Any
 
 from streamdicom.dicom import (
     EXPLICIT_VR_LITTLE_ENDIAN,
+    FILE_META_INFORMATION_VERSION,
+    IMPLEMENTATION_CLASS_UID,
+    IMPLEMENTATION_VERSION_NAME,
     IMPLICIT_VR_LITTLE_ENDIAN,
     JPIP_HTJ2K_REFERENCED,
     JPIP_HTJ2K_REFERENCED_DEFLATE,
     JPIP_REFERENCED,
     JPIP_REFERENCED_DEFLATE,
+    MEDIA_STORAGE_SOP_CLASS_UID,
+    MEDIA_STORAGE_SOP_INSTANCE_UID,
+    TRANSFER_SYNTAX_UID,
     is_encapsulated,
 )
 from streamdicom.errors import OutputError
-
-_VERSION = 0x00020001
-_SOP_CLASS_UID = 0x00020002
-_SOP_INSTANCE_UID = 0x00020003
-_TRANSFER_SYNTAX_UID = 0x00020010
-_IMPLEMENTATION_CLASS_UID = 0x00020012
-_IMPLEMENTATION_VERSION_NAME = 0x00020013
 
 # PS3.5 B.2: a UUID makes a UID of its own.
 _IMPLEMENTATION = "2.25.260166310113571921530013236316316233087"
@@ -73,24 +72,26 @@ class FileMeta:
         """The UID of the one that is written."""
         if self._wanted:
             return self._wanted
-        _, values = self._elements.get(_TRANSFER_SYNTAX_UID, ("UI", ()))
+        _, values = self._elements.get(TRANSFER_SYNTAX_UID, ("UI", ()))
         came = values[0] if values and values[0] and isinstance(values[0], str) else EXPLICIT_VR_LITTLE_ENDIAN
         return came if is_encapsulated(came) else _WRITTEN_AS.get(came, EXPLICIT_VR_LITTLE_ENDIAN)
 
     def elements(self) -> list[tuple[int, str, tuple[Any, ...]]]:
         """The elements to write behind the group length, in ascending order."""
         made: dict[int, tuple[str, tuple[Any, ...]]] = {
-            _VERSION: ("OB", (b"\0\1",)),
-            _SOP_CLASS_UID: ("UI", self.sop_class_uid),
-            _SOP_INSTANCE_UID: ("UI", self.sop_instance_uid),
-            _IMPLEMENTATION_CLASS_UID: ("UI", (_IMPLEMENTATION,)),
+            FILE_META_INFORMATION_VERSION: ("OB", (b"\0\1",)),
+            MEDIA_STORAGE_SOP_CLASS_UID: ("UI", self.sop_class_uid),
+            MEDIA_STORAGE_SOP_INSTANCE_UID: ("UI", self.sop_instance_uid),
+            IMPLEMENTATION_CLASS_UID: ("UI", (_IMPLEMENTATION,)),
         }
-        if _IMPLEMENTATION_CLASS_UID not in self._elements:
-            made[_IMPLEMENTATION_VERSION_NAME] = "SH", (_IMPLEMENTATION_NAME,)
+        if IMPLEMENTATION_CLASS_UID not in self._elements:
+            made[IMPLEMENTATION_VERSION_NAME] = "SH", (_IMPLEMENTATION_NAME,)
         came = {tag: element for tag, element in self._elements.items() if element[1]}
-        written = {**made, **came, _TRANSFER_SYNTAX_UID: ("UI", (self.transfer_syntax,))}
+        written = {**made, **came, TRANSFER_SYNTAX_UID: ("UI", (self.transfer_syntax,))}
         # Data sets without a SOP class make a file all the same, as complete as it can be.
-        missing = [tag for tag in (_SOP_CLASS_UID, _SOP_INSTANCE_UID) if not any(written[tag][1])]
+        missing = [
+            tag for tag in (MEDIA_STORAGE_SOP_CLASS_UID, MEDIA_STORAGE_SOP_INSTANCE_UID) if not any(written[tag][1])
+        ]
         return [(tag, *written[tag]) for tag in sorted(written) if tag not in missing and tag & 0xFFFF]
 
 

@@ -26,24 +26,25 @@ from streamdicom.dicom import (
     DECODERS,
     EXPLICIT_BIG_ENDIAN,
     EXPLICIT_LITTLE_ENDIAN,
-    FAR,
     FILE_META_GROUP,
     IMPLICIT_LITTLE_ENDIAN,
     ITEM,
     ITEM_DELIMITATION,
     SEQUENCE_DELIMITATION,
     SHORT_VRS,
+    TRANSFER_SYNTAX_UID,
     UNDEFINED_LENGTH,
     VRS,
     Encoding,
     Form,
+    encoding_of,
     format_tag,
     is_deflated,
-    of_uid,
     swap_words,
 )
 from streamdicom.errors import DicomFileError, InputError, LimitError, Location, TruncatedError
 from streamdicom.events import (
+    BINARY_SEGMENT_SIZE,
     ELEMENT,
     END_DATASET,
     END_ELEMENT,
@@ -61,19 +62,23 @@ from streamdicom.events import (
     VALUES,
     Event,
 )
-from streamdicom.formats.part10.context import Context, ElementContext, affects_context, is_ambiguous
-from streamdicom.formats.part10.text import LongText, decode_text
+from streamdicom.formats.part10.context import (
+    NO_END,
+    Context,
+    ElementContext,
+    affects_context,
+    is_ambiguous,
+)
+from streamdicom.formats.part10.text import LongText, text_values
 from streamdicom.options import ReadOptions, options_or_default
 
 _PIECE = 16 * 1024  # bytes whose events are made at once; see the reader of DICOM JSON
 _LONG = 64 * 1024  # bytes of a value that comes in parts
-_SEGMENT_LENGTH = 48 * 1024  # which makes 64 KiB of base64
 _MANY = 4096  # numbers in one event
 _LONGEST_WORD = 8  # bytes that are swapped as one
 _MAX_KNOWN = 16 * 1024  # tags; an archive uses some thousands
 _MOST_UN = 0xFFFF  # bytes of a UN that pydicom looks up in the dictionary
 
-_TRANSFER_SYNTAX_UID = 0x00020010
 _BIG_ENDIAN_GROUP = 0x0400  # in the other byte order, a group below 4
 
 
@@ -151,7 +156,7 @@ class Part10Parser:
         self._inflater: Any = None
         # What is open:
         self._transfer_syntax = ""
-        self._context = Context(EXPLICIT_LITTLE_ENDIAN, {}, 0, FAR, ElementContext())
+        self._context = Context(EXPLICIT_LITTLE_ENDIAN, {}, 0, NO_END, ElementContext())
         self._contexts: list[Context] = []  # those around it
         self._tag = -1  # of the element that is being read, for errors; -1 if there is none
         # The long value that is being read:
@@ -366,7 +371,7 @@ class Part10Parser:
         if not self._element():
             return False
         for kind, tag, _, values in self._events[before:]:
-            if kind == ELEMENT and tag == _TRANSFER_SYNTAX_UID and values:
+            if kind == ELEMENT and tag == TRANSFER_SYNTAX_UID and values:
                 self._transfer_syntax = values[0]
         if self._state is not _State.META:
             raise DicomFileError("a long value in the file meta information")
@@ -384,12 +389,12 @@ class Part10Parser:
         if self._lacks(8):
             return False
         encoding = self._encoding()
-        self._context = Context(encoding, _KNOWN[encoding], 0, FAR, ElementContext())
+        self._context = Context(encoding, _KNOWN[encoding], 0, NO_END, ElementContext())
         return self._move(_State.ELEMENTS)
 
     def _encoding(self) -> Encoding:
         """That of the transfer syntax, if the first element bears it out."""
-        encoding = of_uid(self._transfer_syntax)
+        encoding = encoding_of(self._transfer_syntax)
         if not self._has_vr():
             if self._transfer_syntax and not encoding.implicit:
                 _warn("the data set is in implicit VR, other than its transfer syntax")
@@ -448,7 +453,7 @@ class Part10Parser:
             if pos == end:
                 context = contexts.pop()
                 emit((END_ITEM, context.tag, "SQ", None))
-            elif context.end == FAR and contexts and pos + 8 <= size and buffer[pos : pos + 4] == item_delimitation:
+            elif context.end == NO_END and contexts and pos + 8 <= size and buffer[pos : pos + 4] == item_delimitation:
                 context = contexts.pop()
                 emit((END_ITEM, context.tag, "SQ", None))
                 pos += 8
@@ -473,8 +478,8 @@ class Part10Parser:
                 continue
             if pos + 8 <= size and context.known is known and not context.sequence_is_un:
                 group, element, length = item(buffer, pos)
-                item_end = FAR if length == UNDEFINED_LENGTH else offset + 8 + length
-                fits = item_end == FAR or context.sequence_end >= item_end <= context.end
+                item_end = NO_END if length == UNDEFINED_LENGTH else offset + 8 + length
+                fits = item_end == NO_END or context.sequence_end >= item_end <= context.end
                 if group == 0xFFFE and element == 0xE000 and fits:
                     emit((START_ITEM, context.tag, "SQ", context.items))
                     context.items += 1
@@ -483,7 +488,7 @@ class Part10Parser:
                     pos += 8
                     self._state, self._step = _State.ELEMENTS, _ELEMENTS_STEP
                     continue
-                is_delimited = group == 0xFFFE and element == 0xE0DD and context.sequence_end == FAR
+                is_delimited = group == 0xFFFE and element == 0xE0DD and context.sequence_end == NO_END
                 if is_delimited and offset + 8 <= context.end:
                     emit((END_SEQUENCE, context.tag, "SQ", None))
                     pos += 8
@@ -566,7 +571,7 @@ class Part10Parser:
             return values
         if VRS[vr].code:
             raise DicomFileError(f"a length that is no multiple of that of a value of VR {vr}")
-        return decode_text(vr, data, self._context.facts.encodings)
+        return text_values(vr, data, self._context.facts.encodings)
 
     # --- sequences and items -----------------------------------------------------------------------------------
 
@@ -587,7 +592,7 @@ class Part10Parser:
         context = self._context
         if 3 * len(self._contexts) + 7 > self._depth:
             raise LimitError(f"more than {len(self._contexts) + 1} sequences within one another", "depth")
-        end = FAR
+        end = NO_END
         if length != UNDEFINED_LENGTH:
             end = self._base + self._pos + header + length
             if end > context.end:
@@ -613,11 +618,11 @@ class Part10Parser:
         encoding = IMPLICIT_LITTLE_ENDIAN if context.sequence_is_un else context.encoding
         group, element, length = encoding.item.unpack_from(self._buffer, pos)
         if group != 0xFFFE or element != 0xE000:
-            if group << 16 | element != SEQUENCE_DELIMITATION or context.sequence_end != FAR:
+            if group << 16 | element != SEQUENCE_DELIMITATION or context.sequence_end != NO_END:
                 raise DicomFileError("an item expected in a sequence (PS3.5 7.5)")
             self._pos += 8
             return self._end_sequence()
-        end = FAR
+        end = NO_END
         if length != UNDEFINED_LENGTH:
             end = offset + 8 + length
             if end > context.end:
@@ -641,7 +646,7 @@ class Part10Parser:
             context.encoding, context.known = EXPLICIT_LITTLE_ENDIAN, _KNOWN[EXPLICIT_LITTLE_ENDIAN]
 
     def _delimiter(self, tag: int) -> bool:
-        if tag != ITEM_DELIMITATION or self._context.end != FAR or not self._contexts:
+        if tag != ITEM_DELIMITATION or self._context.end != NO_END or not self._contexts:
             raise DicomFileError("a delimiter without anything to end (PS3.5 7.5)")
         self._pos += 8
         return self._end_item()
@@ -692,7 +697,7 @@ class Part10Parser:
         return self._at_end()
 
     def _bytes(self) -> bool:
-        data = self._next(_SEGMENT_LENGTH)
+        data = self._next(BINARY_SEGMENT_SIZE)
         if data is None:
             return False
         if not self._context.encoding.little_endian and not self._in_fragments:
@@ -711,7 +716,7 @@ class Part10Parser:
 
     def _long_text(self) -> bool:
         assert self._text
-        data = self._next(_SEGMENT_LENGTH)
+        data = self._next(BINARY_SEGMENT_SIZE)
         if data is None:
             return False
         self._events += self._text.feed(data, final=not self._left)

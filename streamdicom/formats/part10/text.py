@@ -19,10 +19,10 @@ _MOST = 64 * 1024  # characters of one value that is not delivered in segments
 _MANY = 4096  # values in one event
 
 
-def decode_text(vr: str, data: bytes, encodings: list[str] | None) -> tuple[Any, ...]:
+def text_values(vr: str, data: bytes, encodings: list[str] | None) -> tuple[Any, ...]:
     r"""The values of a text VR from a whole value field.
 
-    >>> decode_text("LO", b"\xe9\\b ", None)
+    >>> text_values("LO", b"\xe9\\b ", None)
     ('é', 'b')
     """
     return SPLITTERS[vr](_text(vr, data, encodings))
@@ -31,16 +31,16 @@ def decode_text(vr: str, data: bytes, encodings: list[str] | None) -> tuple[Any,
 def _text(vr: str, data: bytes, encodings: list[str] | None) -> str:
     if data.isascii() and _ESCAPE not in data:
         return data.decode("ascii")
-    from streamdicom.dicom import DEFAULT, decode
+    from streamdicom.dicom import DEFAULT_ENCODINGS, decode_text
 
     if not VRS[vr].character_set:
-        return decode(data, DEFAULT)
-    encodings = encodings or DEFAULT
+        return decode_text(data, DEFAULT_ENCODINGS)
+    encodings = encodings or DEFAULT_ENCODINGS
     if _ESCAPE not in data:
-        return decode(data, encodings)
+        return decode_text(data, encodings)
     # PS3.5 6.1.2.5.3: behind a delimiter the first character set is in force again.
     delimiters = b"\\=" if vr == "PN" else b"\\" if VRS[vr].multiple else b""
-    return "".join([decode(part, encodings) for part in _cut(data, delimiters)])
+    return "".join([decode_text(part, encodings) for part in _cut(data, delimiters)])
 
 
 def _cut(data: bytes, delimiters: bytes) -> Iterator[bytes]:
@@ -144,14 +144,14 @@ class _Lines:
         self._held = b""
 
     def decode(self, data: bytes, final: bool) -> str:
-        from streamdicom.dicom import decode
+        from streamdicom.dicom import decode_text
 
         data = self._held + data
         cut = len(data) if final else max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
         self._held = data[cut:]
         if len(self._held) > 2 * _MOST:
             raise LimitError(f"a line in several character sets of more than {2 * _MOST} bytes", "segment_size")
-        return decode(data[:cut], self._encodings)
+        return decode_text(data[:cut], self._encodings)
 
 
 def _decoder(vr: str, encodings: list[str] | None) -> _Replacing | _Lines:

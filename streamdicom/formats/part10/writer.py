@@ -19,18 +19,20 @@ from typing import Any, BinaryIO, ClassVar, TypeAlias
 
 from streamdicom.dicom import (
     ENCODERS,
-    FAR,
     FILE_META_GROUP,
     IMPLICIT_VR_LITTLE_ENDIAN,
-    MOST_IN_SHORT,
+    MAX_SHORT_LENGTH,
+    MAX_TAG,
     PIXEL_DATA,
     SHORT_VRS,
+    SOP_CLASS_UID,
+    SOP_INSTANCE_UID,
     SPECIFIC_CHARACTER_SET,
     UNDEFINED_LENGTH,
     UTF_8_TERM,
     VRS,
     Form,
-    ItemsCheck,
+    FragmentCheck,
     field_numbers,
     field_text,
     format_tag,
@@ -39,17 +41,23 @@ from streamdicom.dicom import (
     json_field,
 )
 from streamdicom.errors import OutputError
-from streamdicom.events import ELEMENT, END_ITEM, END_SEQUENCE, START_ITEM, START_SEQUENCE, Event, EventType
+from streamdicom.events import (
+    BINARY_SEGMENT_SIZE,
+    ELEMENT,
+    END_ITEM,
+    END_SEQUENCE,
+    START_ITEM,
+    START_SEQUENCE,
+    Event,
+    EventType,
+)
 from streamdicom.formats.part10.file_meta import FileMeta, check_transfer_syntax
 from streamdicom.formats.part10.parser import Part10Parser
 from streamdicom.formats.writer import BLOCK_SIZE, Move, Moves, Writer
 from streamdicom.options import ReadOptions, WriteOptions, options_or_default
 
 _MAX_KNOWN = 16 * 1024
-_PIECE = 48 * 1024
 
-_SOP_CLASS_UID = 0x00080016
-_SOP_INSTANCE_UID = 0x00080018
 
 _TAG = Struct("<HH")
 _SHORT = Struct("<H")
@@ -157,7 +165,7 @@ class Part10Writer(Writer):
         self._told: int | None = None  # its length, if the events tell
         self._length = 0  # of what came of it
         self._length_at = 0  # where in the target its length stands
-        self._check = ItemsCheck()
+        self._check = FragmentCheck()
         self._is_complete = False  # whether its one binary value has ended
         self._spool: BinaryIO | None = None
         self._is_ascii = True
@@ -185,7 +193,7 @@ class Part10Writer(Writer):
                         continue
                     if kind == END_SEQUENCE:
                         parts.append(_END_OF_SEQUENCE)
-                        place = _MEMBERS if frames or frame.last > _SOP_INSTANCE_UID else _HEAD
+                        place = _MEMBERS if frames or frame.last > SOP_INSTANCE_UID else _HEAD
                         continue
                 elif kind == END_ITEM and place == _MEMBERS and frames:
                     parts.append(_END_OF_ITEM)
@@ -263,7 +271,7 @@ class Part10Writer(Writer):
         if self._is_implicit:
             return start + _LONG.pack(length)
         if vr in SHORT_VRS:
-            if length <= MOST_IN_SHORT:
+            if length <= MAX_SHORT_LENGTH:
                 return start + vr.encode() + _SHORT.pack(length)
             vr = "UN"  # PS3.5 6.2.2, note 4
         return start + vr.encode() + b"\0\0" + _LONG.pack(length)
@@ -308,7 +316,7 @@ class Part10Writer(Writer):
     def _end_dataset(self, tag: int, vr: str, value: Any) -> None:
         if self._frames:
             raise OutputError("no END_DATASET may come here")
-        self._settle_charset(FAR)
+        self._settle_charset(MAX_TAG + 1)
         self._leave_head()
         self._state = _Place.END
 
@@ -319,7 +327,7 @@ class Part10Writer(Writer):
 
     def _begin(self, tag: int, vr: str) -> None:
         """Check that an element may come now, and put before it what is due."""
-        if not 0 <= tag <= 0xFFFFFFFF:
+        if not 0 <= tag <= MAX_TAG:
             raise OutputError("not a tag of 32 bits")
         if tag <= self._frame.last:
             raise OutputError(f"the tag is not above the one before it, {format_tag(self._frame.last)}")
@@ -327,7 +335,7 @@ class Part10Writer(Writer):
             raise OutputError("not a value representation (PS3.5 6.2)")
         if tag >> 16 == FILE_META_GROUP and not self._frames:
             raise OutputError("a sequence or a long value in the file meta information, or an element too late for it")
-        if self._state == _Place.HEAD and tag > _SOP_INSTANCE_UID:
+        if self._state == _Place.HEAD and tag > SOP_INSTANCE_UID:
             self._leave_head()
         self._settle_charset(tag)
         self._frame.last = tag
@@ -338,9 +346,9 @@ class Part10Writer(Writer):
                 raise OutputError("not a value representation that an element can have (PS3.5 6.2)")
             self._meta.add(tag, vr, value)
             return
-        if tag == _SOP_CLASS_UID:
+        if tag == SOP_CLASS_UID:
             self._meta.sop_class_uid = value
-        elif tag == _SOP_INSTANCE_UID:
+        elif tag == SOP_INSTANCE_UID:
             self._meta.sop_instance_uid = value
         self._element(tag, vr, value)
 
@@ -372,7 +380,7 @@ class Part10Writer(Writer):
             self._known.clear()
         is_short = vr in SHORT_VRS and not self._is_implicit
         size = _SHORT if is_short else _LONG
-        most = MOST_IN_SHORT if is_short else UNDEFINED_LENGTH - 1
+        most = MAX_SHORT_LENGTH if is_short else UNDEFINED_LENGTH - 1
         start = self._header(tag, vr, 0)[: -size.size]
         self._known[tag] = vr, start, size.pack, most, ENCODERS[vr]
 
@@ -430,7 +438,7 @@ class Part10Writer(Writer):
         if row.code:
             return field_numbers(vr, values)
         data = self._encode(vr, field_text(vr, values))
-        if len(data) > MOST_IN_SHORT and vr in SHORT_VRS and not (self._in_utf_8 or data.isascii()):
+        if len(data) > MAX_SHORT_LENGTH and vr in SHORT_VRS and not (self._in_utf_8 or data.isascii()):
             raise _NotEncodable  # it will be UN, whose character set nobody knows again
         return data
 
@@ -447,9 +455,9 @@ class Part10Writer(Writer):
         utf_8 = text.encode()
         if self._in_utf_8:
             return utf_8
-        from streamdicom.dicom import encode, encodings_of
+        from streamdicom.dicom import encode_text, python_encodings
 
-        data = encode(text, encodings_of(self._frame.terms))
+        data = encode_text(text, python_encodings(self._frame.terms))
         if data is None:
             raise _NotEncodable
         return data
@@ -486,7 +494,7 @@ class Part10Writer(Writer):
         self._state = _SEQUENCE
 
     def _end_structure(self) -> None:
-        is_in_head = not self._frames and self._frame.last <= _SOP_INSTANCE_UID
+        is_in_head = not self._frames and self._frame.last <= SOP_INSTANCE_UID
         self._state = _Place.HEAD if is_in_head else _MEMBERS
 
     # --- elements in parts -------------------------------------------------------------------------------------
@@ -498,7 +506,7 @@ class Part10Writer(Writer):
         self._vr = vr
         self._told = value
         self._length = 0
-        self._check = ItemsCheck()
+        self._check = FragmentCheck()
         self._is_complete = False
         self._is_ascii = True
         self._is_first = True
@@ -583,7 +591,7 @@ class Part10Writer(Writer):
         return is_in_items
 
     def _put_pixel_data(self, vr: str, value: bytes, padded: bytes) -> None:
-        self._check = ItemsCheck()
+        self._check = FragmentCheck()
         self._check.feed(value)
         if self._is_in_items():
             self._put(self._header(PIXEL_DATA, vr, UNDEFINED_LENGTH) + value + _END_OF_SEQUENCE)
@@ -642,7 +650,7 @@ class Part10Writer(Writer):
             recode = not VRS[vr].code and not self._is_ascii
             try:
                 length = sum(map(len, self._encoded(spool, vr))) if recode else self._length
-                if length > MOST_IN_SHORT and vr in SHORT_VRS and recode and not self._in_utf_8:
+                if length > MAX_SHORT_LENGTH and vr in SHORT_VRS and recode and not self._in_utf_8:
                     raise _NotEncodable  # as in ``_hard_field``
             except _NotEncodable:
                 length = self._length
@@ -770,7 +778,7 @@ def _padding(vr: str) -> bytes:
 
 
 def _pieces(file: BinaryIO) -> Iterator[bytes]:
-    while piece := file.read(_PIECE):
+    while piece := file.read(BINARY_SEGMENT_SIZE):
         yield piece
 
 

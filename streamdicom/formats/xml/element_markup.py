@@ -12,11 +12,21 @@ from functools import lru_cache
 from math import isfinite
 from typing import Any, TypeAlias
 
-from streamdicom.dicom import UTF_8_TERM, VRS, Form, format_tag, keyword
+from streamdicom.dicom import (
+    MAX_TAG,
+    NAME_GROUPS,
+    UTF_8_TERM,
+    VRS,
+    Form,
+    format_tag,
+    keyword,
+)
 from streamdicom.errors import OutputError
-from streamdicom.formats.element_rules import MAX_TAG, ElementRules, element_rules
+from streamdicom.formats.element_rules import ElementRules, element_rules
 from streamdicom.formats.writer import several_binary_values, value_error, vr_info
-from streamdicom.formats.xml.values import COMPONENTS, GROUPS
+from streamdicom.formats.xml.values import (
+    COMPONENTS,
+)
 from streamdicom.options import WriteOptions
 
 END = "</DicomAttribute>"
@@ -166,7 +176,7 @@ def _name(value: tuple[str, str, str] | None) -> str:
         return ""
     if isinstance(value, str):
         raise TypeError
-    groups = zip(GROUPS, value, strict=True)
+    groups = zip(NAME_GROUPS, value, strict=True)
     return "".join(
         [f"<{group}>{_components(text)}</{group}>" for group, text in groups if text or text not in ("", None)]
     )

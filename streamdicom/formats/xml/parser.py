@@ -18,7 +18,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from streamdicom.dicom import VRS, Form, dictionary_vrs, format_tag
+from streamdicom.dicom import (
+    NAME_GROUPS,
+    VRS,
+    Form,
+    dictionary_vrs,
+    format_tag,
+)
 from streamdicom.errors import DicomXmlError, InputError, LimitError, Location
 from streamdicom.events import (
     BULK_DATA,
@@ -37,7 +43,12 @@ from streamdicom.formats.xml.documents import SPACE, Documents
 from streamdicom.formats.xml.private_blocks import Blocks, is_creator
 from streamdicom.formats.xml.states import OF_ATTRIBUTE, WANTED, State
 from streamdicom.formats.xml.value_reader import TEXT_STATES, ValueReader
-from streamdicom.formats.xml.values import COMPONENTS, GROUPS, PARSERS, name_of, tag_of
+from streamdicom.formats.xml.values import (
+    COMPONENTS,
+    PARSERS,
+    name_of,
+    tag_of,
+)
 from streamdicom.options import ReadOptions, options_or_default
 
 _NAMESPACE = "http://dicom.nema.org/PS3.19/models/NativeDICOM "  # and the space behind it, see ``Documents``
@@ -550,7 +561,7 @@ _STARTS: dict[int, dict[str, _Start]] = {
     State.VALUE: {},
     State.BINARY: {},
     State.REFERENCE: {},
-    State.NAME: _row({group: _group(group) for group in GROUPS}),
+    State.NAME: _row({group: _group(group) for group in NAME_GROUPS}),
     State.GROUP: _row({component: _component(component) for component in COMPONENTS}),
     State.COMPONENT: {},
 }

@@ -6,12 +6,14 @@ import re
 from collections.abc import Callable, Mapping
 from math import isinf
 
-from streamdicom.dicom import VRS, Form, parse_tag
+from streamdicom.dicom import (
+    NAME_GROUPS,
+    VRS,
+    Form,
+    parse_tag,
+)
 from streamdicom.errors import LimitError
 from streamdicom.events import PersonName, Value
-
-GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
-"""The component groups of a person name, in the order of PS3.5 6.2.1."""
 
 COMPONENTS = ("FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffix")
 """The components of a group, in the order of PS3.5 6.2.1.1."""
@@ -97,7 +99,7 @@ def name_of(groups: Mapping[str, Mapping[str, str]]) -> PersonName:
     >>> name_of({"Ideographic": {"GivenName": "Yamada"}})
     ('', '^Yamada', '')
     """
-    alphabetic, ideographic, phonetic = [_joined(groups.get(group, {})) for group in GROUPS]
+    alphabetic, ideographic, phonetic = [_joined(groups.get(group, {})) for group in NAME_GROUPS]
     return alphabetic, ideographic, phonetic
 
 

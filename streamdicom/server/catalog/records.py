@@ -12,7 +12,10 @@ from typing import BinaryIO, NamedTuple, cast
 from streamdicom.api import iter_events, iter_file_events
 from streamdicom.archive import Kind, kind_of, pieces
 from streamdicom.codec import DatasetEncoder
-from streamdicom.dicom import is_uid
+from streamdicom.dicom import (
+    MAX_TAG,
+    is_uid,
+)
 from streamdicom.errors import InputError, StreamDicomError
 from streamdicom.events import (
     BULK_DATA,
@@ -197,7 +200,7 @@ def _check_uids(columns: list[list[str | None]]) -> None:
             raise InputError(f"no data set of an instance: {keyword} is missing, or is no UID")
 
 
-def _elements(events: Iterable[Event], highest: int = 0xFFFFFFFF) -> Iterator[list[Event]]:
+def _elements(events: Iterable[Event], highest: int = MAX_TAG) -> Iterator[list[Event]]:
     """The elements at the top up to a tag, each with all that is in it, but for those that are long or no values."""
     element: list[Event] = []
     depth = size = 0

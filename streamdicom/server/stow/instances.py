@@ -24,7 +24,13 @@ from typing import TYPE_CHECKING, BinaryIO
 from streamdicom.api import write_file
 from streamdicom.archive import is_within
 from streamdicom.datasets import walk
-from streamdicom.dicom import is_uid
+from streamdicom.dicom import (
+    SERIES_INSTANCE_UID,
+    SOP_CLASS_UID,
+    SOP_INSTANCE_UID,
+    STUDY_INSTANCE_UID,
+    is_uid,
+)
 from streamdicom.errors import InputError, LimitError, RequestError, StreamDicomError
 from streamdicom.events import ELEMENT, END_SEQUENCE, START_SEQUENCE
 from streamdicom.limits import Limits
@@ -38,7 +44,7 @@ if TYPE_CHECKING:
 _PREFIX = "incoming-"
 _DAY = 24 * 60 * 60  # seconds
 
-_SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES = _TAGS = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E
+_TAGS = (SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID)
 _WRITING = WriteOptions(file_meta=True)
 
 
@@ -155,7 +161,7 @@ class Inbox:
         outcome = Outcome()
         try:
             self._look(partial, outcome.uids)
-            if study not in (None, outcome.uids[_STUDY]):
+            if study not in (None, outcome.uids[STUDY_INSTANCE_UID]):
                 raise _FailedError(Failure.PROCESSING)
             self._settle(partial, outcome.uids)
         except _FailedError as error:
@@ -180,10 +186,10 @@ class Inbox:
 
     def _settle(self, partial: Path, uids: dict[int, str]) -> None:
         """Give a file its path, unless there is such an instance."""
-        instance = uids[_SOP_INSTANCE]
+        instance = uids[SOP_INSTANCE_UID]
         known = next(self._index.entries(instance=instance), None)
         if known is None:
-            path = Path(self._index.folder, uids[_STUDY], uids[_SERIES], f"{instance}.dcm")
+            path = Path(self._index.folder, uids[STUDY_INSTANCE_UID], uids[SERIES_INSTANCE_UID], f"{instance}.dcm")
             path.parent.mkdir(parents=True, exist_ok=True)
             if not is_within(str(path), self._index.folder):
                 raise _FailedError(Failure.PROCESSING)
@@ -249,11 +255,11 @@ def response_module(outcomes: list[Outcome], base_url: str) -> tuple[int, Datase
     if not outcomes:
         raise RequestError("the body has no instance", 400)
     stored = [one for one in outcomes if not one.failure]
-    failed = [one for one in outcomes if one.failure and _SOP_INSTANCE in one.uids]
-    others = [one for one in outcomes if one.failure and _SOP_INSTANCE not in one.uids]
+    failed = [one for one in outcomes if one.failure and SOP_INSTANCE_UID in one.uids]
+    others = [one for one in outcomes if one.failure and SOP_INSTANCE_UID not in one.uids]
     told = Dataset()
-    if stored and len({one.uids[_STUDY] for one in stored}) == 1:
-        told.RetrieveURL = f"{base_url}/studies/{stored[0].uids[_STUDY]}"
+    if stored and len({one.uids[STUDY_INSTANCE_UID] for one in stored}) == 1:
+        told.RetrieveURL = f"{base_url}/studies/{stored[0].uids[STUDY_INSTANCE_UID]}"
     for keyword, chosen in (
         ("FailedSOPSequence", failed),
         ("ReferencedSOPSequence", stored),
@@ -269,11 +275,13 @@ def _item(outcome: Outcome, base_url: str) -> Dataset:
 
     item = Dataset()
     uids = outcome.uids
-    if _SOP_INSTANCE in uids:
-        item.ReferencedSOPClassUID = uids.get(_SOP_CLASS, "")
-        item.ReferencedSOPInstanceUID = uids[_SOP_INSTANCE]
+    if SOP_INSTANCE_UID in uids:
+        item.ReferencedSOPClassUID = uids.get(SOP_CLASS_UID, "")
+        item.ReferencedSOPInstanceUID = uids[SOP_INSTANCE_UID]
     if outcome.failure:
         item.FailureReason = int(outcome.failure)
     else:
-        item.RetrieveURL = f"{base_url}/{resource_of(uids[_STUDY], uids[_SERIES], uids[_SOP_INSTANCE])}"
+        item.RetrieveURL = (
+            f"{base_url}/{resource_of(uids[STUDY_INSTANCE_UID], uids[SERIES_INSTANCE_UID], uids[SOP_INSTANCE_UID])}"
+        )
     return item

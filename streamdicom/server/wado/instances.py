@@ -16,9 +16,19 @@ from typing import Any, BinaryIO
 from streamdicom.api import write_file
 from streamdicom.bulkdata import BulkDataAction, BulkDataInfo, BulkDataPolicy, DirectoryStore
 from streamdicom.dicom import (
+    BITS_ALLOCATED,
+    COLUMNS,
+    DOUBLE_FLOAT_PIXEL_DATA,
     EXPLICIT_VR_BIG_ENDIAN,
     EXPLICIT_VR_LITTLE_ENDIAN,
+    FLOAT_PIXEL_DATA,
     IMPLICIT_VR_LITTLE_ENDIAN,
+    NUMBER_OF_FRAMES,
+    PHOTOMETRIC_INTERPRETATION,
+    PIXEL_DATA,
+    ROWS,
+    SAMPLES_PER_PIXEL,
+    TRANSFER_SYNTAX_UID,
     is_encapsulated,
 )
 from streamdicom.errors import InputError
@@ -54,20 +64,27 @@ from streamdicom.server.catalog import Entry
 NATIVE = EXPLICIT_VR_LITTLE_ENDIAN
 """The transfer syntax that everything can be had in but what is compressed."""
 
-PIXEL_DATA = 0x7FE00010
 
 # PS3.18 8.7.3: not to be used with web services.
 _NOT_ON_THE_WEB = frozenset({IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_BIG_ENDIAN})
 
 _LOOKED_AT = 4  # chunks, whose events are held until it is known whether they are in order
 _COPY = 64 * 1024
-_FLOAT_PIXEL_DATA, _DOUBLE_FLOAT_PIXEL_DATA = 0x7FE00008, 0x7FE00009
-_TRANSFER_SYNTAX = 0x00020010
-_FACTS = frozenset({_TRANSFER_SYNTAX, 0x00280002, 0x00280004, 0x00280008, 0x00280010, 0x00280011, 0x00280100})
+_FACTS = frozenset(
+    {
+        TRANSFER_SYNTAX_UID,
+        SAMPLES_PER_PIXEL,
+        PHOTOMETRIC_INTERPRETATION,
+        NUMBER_OF_FRAMES,
+        ROWS,
+        COLUMNS,
+        BITS_ALLOCATED,
+    }
+)
 
 # Pixel data is always a reference, so that it can be asked for by one.
 _POLICY = BulkDataPolicy(
-    by_tag=dict.fromkeys((PIXEL_DATA, _FLOAT_PIXEL_DATA, _DOUBLE_FLOAT_PIXEL_DATA), BulkDataAction.STORE)
+    by_tag=dict.fromkeys((PIXEL_DATA, FLOAT_PIXEL_DATA, DOUBLE_FLOAT_PIXEL_DATA), BulkDataAction.STORE)
 )
 _READING = ReadOptions(on_deviation=lambda _: None)  # the files are as they are
 
@@ -257,8 +274,8 @@ def _until_end(events: Iterator[Event], kind: int) -> Iterator[Event]:
 
 def _value(entry: Entry, facts: dict[int, Any], events: Iterator[Event]) -> Value | None:
     kind, tag, vr, value = event = next(events)
-    syntax = str(facts.get(_TRANSFER_SYNTAX, ""))
-    frames = max(1, _number(facts.get(0x00280008)))
+    syntax = str(facts.get(TRANSFER_SYNTAX_UID, ""))
+    frames = max(1, _number(facts.get(NUMBER_OF_FRAMES)))
     if kind == BULK_DATA:
         if not value.endswith(FRAGMENT_FORMS):
             return Value("", frames, _frame_size(facts), iter([_store_of(entry).open(value)]))
@@ -297,9 +314,11 @@ def _number(value: Any) -> int:
 
 
 def _frame_size(facts: dict[int, Any]) -> int:
-    rows, columns, samples, bits = (_number(facts.get(tag)) for tag in (0x00280010, 0x00280011, 0x00280002, 0x00280100))
+    rows, columns, samples, bits = (
+        _number(facts.get(tag)) for tag in (ROWS, COLUMNS, SAMPLES_PER_PIXEL, BITS_ALLOCATED)
+    )
     size = rows * columns * (samples or 1) * bits
-    if facts.get(0x00280004) == "YBR_FULL_422":  # PS3.3 C.7.6.3.1.2: two samples of colour for four pixels
+    if facts.get(PHOTOMETRIC_INTERPRETATION) == "YBR_FULL_422":  # PS3.3 C.7.6.3.1.2
         size = size * 2 // 3
     return 0 if size % 8 else size // 8
 
@@ -345,9 +364,9 @@ def stored_syntax(entry: Entry) -> str:
 
 def _told_syntax(entry: Entry) -> str:
     for kind, tag, _, value in entry.events(_READING):
-        if kind == ELEMENT and tag == _TRANSFER_SYNTAX and value:
+        if kind == ELEMENT and tag == TRANSFER_SYNTAX_UID and value:
             return str(value[0])
-        if tag > _TRANSFER_SYNTAX:
+        if tag > TRANSFER_SYNTAX_UID:
             break
     return ""
 

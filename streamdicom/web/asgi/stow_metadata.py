@@ -14,11 +14,29 @@ from itertools import chain
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
-from streamdicom.bulkdata import LONGEST_FRAGMENT, BulkDataInfo, BulkDataStore, write_parts
+from streamdicom.bulkdata import (
+    BulkDataInfo,
+    BulkDataStore,
+    write_parts,
+)
 from streamdicom.codec import DatasetPipeline, reading_pipeline
-from streamdicom.dicom import decode_value, is_uid
+from streamdicom.dicom import (
+    ENCAPSULATED_DOCUMENT,
+    MAX_FRAGMENT_LENGTH,
+    PIXEL_DATA,
+    TRANSFER_SYNTAX_UID,
+    decode_value,
+    is_uid,
+)
 from streamdicom.errors import InputError, LimitError, RequestError
-from streamdicom.events import BULK_DATA, ELEMENT, END_DATASET, START_DATASET, Event
+from streamdicom.events import (
+    BINARY_SEGMENT_SIZE,
+    BULK_DATA,
+    ELEMENT,
+    END_DATASET,
+    START_DATASET,
+    Event,
+)
 from streamdicom.filters import Position, fragment_events
 from streamdicom.io import CHUNK, SpoolFile
 from streamdicom.options import ReadOptions
@@ -30,11 +48,6 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 
-_TRANSFER_SYNTAX = 0x00020010
-_ENCAPSULATED_DOCUMENT = 0x00420011
-_PIXEL_DATA = 0x7FE00010
-
-_SEGMENT_SIZE = 48 * 1024  # bytes; 64 KiB of base64
 _UNCOMPRESSED_TYPES = ("", "application/octet-stream")
 _COMPRESSED_TYPES = ("image/", "video/")
 
@@ -74,20 +87,20 @@ class _Part:
         length = self.end - self.start
         padding = length % 2
         yield 0, ()
-        yield length + padding, chain(self.pieces(_SEGMENT_SIZE), [b"\0"] * padding)
+        yield length + padding, chain(self.pieces(BINARY_SEGMENT_SIZE), [b"\0"] * padding)
 
     def events(self, tag: int, vr: str) -> Iterator[Event]:
         """Return the events of the element with this value."""
         if self.is_compressed:
             return fragment_events(tag, vr, self.fragments())
-        return decode_value(tag, vr, self.pieces(_SEGMENT_SIZE))
+        return decode_value(tag, vr, self.pieces(BINARY_SEGMENT_SIZE))
 
     def put(self, store: BulkDataStore) -> str:
         """Put the part into a store; return its URI there."""
         assert self.info
         if self.is_compressed:
             return store.put(write_parts(self.fragments()), self.info) + "#fragments"  # see filters.bulk_data
-        return store.put(self.pieces(_SEGMENT_SIZE), self.info)
+        return store.put(self.pieces(BINARY_SEGMENT_SIZE), self.info)
 
 
 def _joined(base: str, reference: str) -> str:
@@ -244,7 +257,7 @@ _Replaced = Callable[[_Part, Event, Position], Iterable[Event]]
 def _checked(part: _Part, event: Event, position: Position) -> Iterable[Event]:
     """Record a reference to a part; yield an empty element in its place."""
     _, tag, vr, _ = event
-    if part.name not in _UNCOMPRESSED_TYPES and tag != _ENCAPSULATED_DOCUMENT:
+    if part.name not in _UNCOMPRESSED_TYPES and tag != ENCAPSULATED_DOCUMENT:
         fault = _fault_of_compressed(part, tag, vr)
         if fault:
             raise RequestError(f"part {part.number} of the body {fault}", 415)
@@ -256,11 +269,11 @@ def _checked(part: _Part, event: Event, position: Position) -> Iterable[Event]:
 
 def _fault_of_compressed(part: _Part, tag: int, vr: str) -> str | None:
     """Return the reason why a part cannot be compressed pixel data, or None."""
-    if tag != _PIXEL_DATA or not part.name.startswith(_COMPRESSED_TYPES) or vr not in ("OB", "OW"):
+    if tag != PIXEL_DATA or not part.name.startswith(_COMPRESSED_TYPES) or vr not in ("OB", "OW"):
         return "has a media type that its element cannot have"
     if not is_uid(part.syntax):
         return "has no valid transfer syntax in its media type"
-    return "is too long for compressed pixel data" if part.end - part.start >= LONGEST_FRAGMENT else None
+    return "is too long for compressed pixel data" if part.end - part.start >= MAX_FRAGMENT_LENGTH else None
 
 
 def _placed(part: _Part, event: Event, position: Position, *, uris: dict[int, str]) -> Iterable[Event]:
@@ -323,4 +336,4 @@ class _Linker:
     def _file_meta(self) -> Iterable[Event]:
         """Yield the transfer syntax if the metadata lacks it (PS3.18 8.7.9)."""
         if self._syntax and "transfer_syntax" not in self._position.identifiers:
-            yield ELEMENT, _TRANSFER_SYNTAX, "UI", (self._syntax,)
+            yield ELEMENT, TRANSFER_SYNTAX_UID, "UI", (self._syntax,)

@@ -19,6 +19,7 @@ from urllib.parse import urljoin
 from streamdicom.codec import DatasetPipeline
 from streamdicom.converters import converters_in_force
 from streamdicom.deviations import Deviation
+from streamdicom.dicom import SERIES_INSTANCE_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID
 from streamdicom.errors import RequestError, ResponseError, StreamDicomError, TruncatedError, TruncatedResult
 from streamdicom.events import BULK_DATA, ELEMENT, END_DATASET, END_SEQUENCE, START_DATASET, START_SEQUENCE, Event
 from streamdicom.filters import Pipeline
@@ -29,9 +30,8 @@ from streamdicom.web.content import JSON, content_kind, parse_media_type
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-_SOP_INSTANCE_UID = 0x00080018
 # By the last name in the path of a search (PS3.18 table 10.6.1-1), the UID that no two of its results have in common.
-_LEVELS = {"studies": 0x0020000D, "series": 0x0020000E, "instances": _SOP_INSTANCE_UID}
+_LEVELS = {"studies": STUDY_INSTANCE_UID, "series": SERIES_INSTANCE_UID, "instances": SOP_INSTANCE_UID}
 _PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds before each attempt to go on after a broken connection
 _MOST_UNNAMED = 100  # pages that cannot be told from the one before; a server may send the first one for ever
 _GONE = frozenset({502, 503, 504})  # a gateway whose server has gone, perhaps to come back
@@ -341,7 +341,7 @@ class Retrieval(Fetch):
     _digest = b""  # of what the data sets are called that have come
 
     def _new_answer(self, url: str) -> _Answer:
-        return _Answer(self._options, url, _SOP_INSTANCE_UID, passed=self._count, digest=self._digest)
+        return _Answer(self._options, url, SOP_INSTANCE_UID, passed=self._count, digest=self._digest)
 
     def _keep(self, answer: _Answer) -> None:
         if answer.count > self._count:
