@@ -27,7 +27,7 @@ from streamdicom import ReadOptions
 from streamdicom.server import Index
 from streamdicom.server import app as app_module
 from streamdicom.server.app import server_app
-from streamdicom.web.client.fetch import HttpStore, fetch_datasets
+from streamdicom.web.client import HttpStore, fetch_datasets
 from tests.server import corpus
 from tests.web.client.server import Server, serving
 

@@ -1,4 +1,4 @@
-"""GET requests to one server: which origins are asked, who gets credentials, and what errors become."""
+"""GET requests to one server: allowed origins, credentials, redirects and errors."""
 
 from __future__ import annotations
 
@@ -15,44 +15,44 @@ from streamdicom.errors import ResponseError
 from streamdicom.limits import Limits
 from streamdicom.web.content import ContentDecoder
 
-_TIMEOUT = 30.0  # seconds without a byte, unless the caller's client has another
-_MOST_REDIRECTS = 5
-_LONGEST_URL = 8192
+_TIMEOUT = 30.0  # seconds without a byte, for the default client
+_MAX_REDIRECTS = 5
+_MAX_URL_LENGTH = 8192  # characters
 _CODINGS = {"": "", "identity": "", "gzip": "gzip", "x-gzip": "gzip"}
 
 
-def url_of(text: str) -> URL:
-    """An absolute URL of HTTP.
+def parse_url(text: str) -> URL:
+    """Parse an absolute http or https URL.
 
     Raises:
-        ValueError: The text is none.
+        ValueError: The text is not such a URL.
 
-    >>> url_of("http://localhost/dicom-web/studies").host
+    >>> parse_url("http://localhost/dicom-web/studies").host
     'localhost'
     """
     try:
-        url = URL(text) if len(text) <= _LONGEST_URL else URL()
+        url = URL(text) if len(text) <= _MAX_URL_LENGTH else URL()
     except InvalidURL:
         url = URL()
     if url.scheme not in ("http", "https") or not url.host:
-        raise ValueError("an absolute URL of http or https is needed")
+        raise ValueError(f"expected an absolute URL of http or https, of at most {_MAX_URL_LENGTH} characters")
     return url
 
 
-def oserror(error: HTTPError) -> OSError:
-    """What it is to those who know nothing of HTTP, that a server cannot be reached, or stops to answer."""
+def as_os_error(error: HTTPError) -> OSError:
+    """Convert an error of httpx2 into the matching built-in ``OSError``."""
     kind = TimeoutError if isinstance(error, TimeoutException) else ConnectionError
-    return kind(f"the server cannot be reached, or stopped to answer: {error}")
+    return kind(f"the server cannot be reached, or the connection was lost: {error}")
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer whose body is still to come.
+    """A response whose body has not been read yet.
 
     Attributes:
         status: The status code.
-        url: Where it came from, without credentials.
-        media_type: The header field Content-Type, or nothing.
+        url: The URL of the response after redirects, without credentials.
+        media_type: The header field Content-Type, or "".
         warnings: The header fields Warning.
         chunks: The body, without its Content-Encoding.
     """
@@ -65,28 +65,28 @@ class Response:
 
 
 class Exchange:
-    """Requests to the origin of a URL with the credentials of a client, and to others that are named with none.
+    """Requests to one origin with credentials, and to other named origins without.
 
     Args:
-        url: Whose origin is asked (RFC 9110 4.3.1: scheme, host and port).
-        client: What has the credentials; without one there are none but those in the URL.
-        origins: Which others may be asked.
-        limits: ``max_expansion_ratio`` bounds what comes out of a compressed body.
+        url: A URL of the server, whose origin is scheme, host and port (RFC 9110 4.3.1).
+        client: Sends the requests to the server; by default a new client, with the credentials of the URL if any.
+        origins: Other origins that may be requested.
+        limits: ``max_expansion_ratio`` bounds the size of a decompressed body.
 
     Raises:
-        ValueError: Of the origins one is none.
+        ValueError: An origin is not a valid URL.
     """
 
     def __init__(self, url: URL, client: Client | None, origins: Iterable[str], limits: Limits) -> None:
         self._home = url.origin
         self._userinfo = url.userinfo
-        self._given = client
-        self._others = frozenset(url_of(origin).origin for origin in origins)
+        self._callers_client = client
+        self._others = frozenset(parse_url(origin).origin for origin in origins)
         self._limits = limits
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        self._client = self._given or self._stack.enter_context(Client(timeout=_TIMEOUT))
+        self._client = self._callers_client or self._stack.enter_context(Client(timeout=_TIMEOUT))
         return self
 
     def __exit__(
@@ -96,63 +96,63 @@ class Exchange:
 
     @contextmanager
     def get(self, url: URL, accept: str) -> Iterator[Response]:
-        """The answer to a request, or to that which it is redirected to.
+        """Send a GET request and follow redirects; the response is closed on exit.
 
         Raises:
-            ResponseError: It is redirected to another origin, or too often.
-            ValueError: The URL has another origin, or credentials of its own.
+            ResponseError: A redirect to another origin, or too many redirects.
+            ValueError: The URL is not allowed; see ``check``.
             HTTPError: The connection failed.
         """
         self.check(url)
-        for _ in range(_MOST_REDIRECTS + 1):
-            with self._sent(url, accept) as response:
+        for _ in range(_MAX_REDIRECTS + 1):
+            with self._send(url, accept) as response:
                 if not response.has_redirect_location:
-                    yield self._opened(response, url)
+                    yield self._response(response, url)
                     return
                 status = response.status_code
-                url = self._redirected(response)
-        raise ResponseError(f"more than {_MOST_REDIRECTS} redirects", status)
+                url = self._redirect_url(response)
+        raise ResponseError(f"more than {_MAX_REDIRECTS} redirects", status)
 
     def check(self, url: URL) -> None:
-        """See whether a URL may be asked for.
+        """Check that a URL may be requested.
 
         Raises:
-            ValueError: It may not.
+            ValueError: The URL has another origin, or credentials of its own.
         """
         if url.origin != self._home and url.origin not in self._others:
-            raise ValueError("another origin than that of the server; name it, if it is to be asked")
+            raise ValueError("another origin than that of the server; name it in origins to allow it")
         if url.userinfo not in (b"", self._userinfo):
             raise ValueError("a URL with credentials of its own")
 
-    def _redirected(self, response: HttpResponse) -> URL:
+    def _redirect_url(self, response: HttpResponse) -> URL:
         request = response.next_request
         try:
             if request is None:
-                raise ValueError("what is no URL")
-            url = url_of(str(request.url))
+                raise ValueError("the URL is invalid")
+            url = parse_url(str(request.url))
             self.check(url)
         except ValueError as error:
-            raise ResponseError(f"the server redirects to {error}", response.status_code) from None
+            raise ResponseError(f"a redirect is not followed: {error}", response.status_code) from None
         return url
 
     @contextmanager
-    def _sent(self, url: URL, accept: str) -> Iterator[HttpResponse]:
+    def _send(self, url: URL, accept: str) -> Iterator[HttpResponse]:
         headers = {"Accept": accept, "Accept-Encoding": "gzip"}
         with ExitStack() as stack:
             if url.origin == self._home:
                 client = self._client
                 url = url.copy_with(userinfo=self._userinfo)
-            else:  # with a client that has nothing to give away
+            else:  # a client without credentials, headers and cookies
                 client = stack.enter_context(Client(timeout=self._client.timeout))
             request = client.build_request("GET", url, headers=headers)
             response = client.send(request, stream=True, follow_redirects=False)
             stack.callback(response.close)
             yield response
 
-    def _opened(self, response: HttpResponse, url: URL) -> Response:
+    def _response(self, response: HttpResponse, url: URL) -> Response:
         coding = _CODINGS.get(response.headers.get("content-encoding", "").strip().lower())
         if coding is None:
-            raise ResponseError("the server answers in another Content-Encoding than gzip", response.status_code)
+            raise ResponseError("expected no Content-Encoding or gzip, got another", response.status_code)
         return Response(
             response.status_code,
             str(url.copy_with(userinfo=b"")),

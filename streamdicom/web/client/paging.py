@@ -1,7 +1,8 @@
-"""What to ask a DICOMweb server for next, and what its answers hold. Nothing here sends or receives.
+"""Client-side paging and resuming, without I/O.
 
-A search (PS3.18 10.6) is asked for page by page; after a broken connection it goes on at the offset that it has come
-to. Anything else is one answer: it is asked for again, and what came before is passed over, if it is the same.
+A search (PS3.18 10.6) is requested page by page. After a lost connection it continues at the offset that it has
+reached. Any other resource is one response, which is requested again: the data sets that were already delivered are
+skipped, after a check that they are the same.
 """
 
 from __future__ import annotations
@@ -30,24 +31,25 @@ from streamdicom.web.content import JSON, content_kind, parse_media_type
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-# By the last name in the path of a search (PS3.18 table 10.6.1-1), the UID that no two of its results have in common.
-_LEVELS = {"studies": STUDY_INSTANCE_UID, "series": SERIES_INSTANCE_UID, "instances": SOP_INSTANCE_UID}
-_PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds before each attempt to go on after a broken connection
-_MOST_UNNAMED = 100  # pages that cannot be told from the one before; a server may send the first one for ever
-_GONE = frozenset({502, 503, 504})  # a gateway whose server has gone, perhaps to come back
+# The UID that identifies a result, by the last segment of the path of a search (PS3.18 table 10.6.1-1).
+_UID_TAGS = {"studies": STUDY_INSTANCE_UID, "series": SERIES_INSTANCE_UID, "instances": SOP_INSTANCE_UID}
+_PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds before each attempt after a lost connection
+_GATEWAY_ERRORS = frozenset({502, 503, 504})  # the server may be back soon
 
-# Events come at least every few times ``Limits.segment_size``, unless there is nothing but white space.
-_MOST_WITHOUT_EVENTS = 16 * 1024 * 1024
-_LONGEST_WITHOUT_EVENTS = 60.0  # seconds
+# Without UIDs, a server that ignores the offset and repeats its first page cannot be recognized.
+_MAX_PAGES_WITHOUT_UID = 100
 
+# A valid response yields an event at least every few ``Limits.segment_size``, unless it holds only white space.
+_MAX_IDLE_SIZE = 16 * 1024 * 1024  # bytes
+_MAX_IDLE_SECONDS = 60.0
 
-_BETWEEN_WARNINGS = re.compile(r",\s*(?=[0-9]{3}\s)")  # where several are in one header field
+_WARNING_SEPARATOR = re.compile(r",\s*(?=[0-9]{3}\s)")  # between warnings in one header field
 
-_CUT = "the server says that there is more, and does not give it"
+_MORE_RESULTS = "the server has more results than it returns"
 
 
 def status_text(status: int) -> str:
-    """What a status code means.
+    """Return a status code with its reason phrase, if it has one.
 
     >>> status_text(404), status_text(499)
     ('404 Not Found', '499')
@@ -58,8 +60,8 @@ def status_text(status: int) -> str:
         return str(status)
 
 
-class Head(Protocol):
-    """The head of an answer."""
+class ResponseHead(Protocol):
+    """Status and header fields of a response."""
 
     @property
     def status(self) -> int:
@@ -67,64 +69,64 @@ class Head(Protocol):
 
     @property
     def url(self) -> str:
-        """Where it came from, which relative references in it are relative to."""
+        """The URL of the response, the base of relative references in it."""
 
     @property
     def media_type(self) -> str:
-        """The header field Content-Type, or nothing."""
+        """The header field Content-Type, or ""."""
 
     @property
     def warnings(self) -> list[str]:
         """The header fields Warning."""
 
 
-# --- one answer ------------------------------------------------------------------------------------------------
+# --- one response ----------------------------------------------------------------------------------------------
 
 
-class _Answer:
-    """A push parser of one answer: bytes in, events out, those left out that have come before.
+class _ResponseParser:
+    """A push parser of one response, which skips data sets already delivered.
 
-    References to bulk data become absolute, because they are relative to the answer (RFC 3986 5.1.3).
+    References to bulk data are made absolute, because they are relative to the response (RFC 3986 5.1.3).
 
     Args:
-        options: What is taken.
-        url: Where the answer came from.
-        uid: The tag of what a data set is called by.
-        passed: Data sets to pass over at its start.
-        digest: Of what those were called.
-        most: Data sets to take notice of.
-        other: What the first data set must not be called; what comes then is left out.
+        options: Options of the JSON parser.
+        url: The URL of the response.
+        uid_tag: The tag of the UID that identifies a data set.
+        skip_count: Data sets to skip at the start.
+        skip_digest: The digest of the UIDs of the data sets to skip.
+        max_datasets: Data sets to deliver, including those skipped.
+        previous_uid: The first UID of the previous page. A page that starts with the same UID is not delivered.
     """
 
     def __init__(
         self,
         options: ReadOptions,
         url: str,
-        uid: int,
+        uid_tag: int,
         *,
-        passed: int = 0,
-        digest: bytes = b"",
-        most: int = sys.maxsize,
-        other: bytes = b"",
+        skip_count: int = 0,
+        skip_digest: bytes = b"",
+        max_datasets: int = sys.maxsize,
+        previous_uid: bytes = b"",
     ) -> None:
-        if passed and options.on_deviation:
-            options = replace(options, on_deviation=_only_from(passed, options.on_deviation))
+        if skip_count and options.on_deviation:
+            options = replace(options, on_deviation=_report_from(skip_count, options.on_deviation))
         self._parser = EventParser(options=options)
         self._url = url
-        self._uid = uid
-        self._passed = passed
-        self._passed_digest = digest
-        self._most = most
-        self._other = other
-        self.count = 0  # data sets so far
-        self.is_enough = False  # whether nothing more is taken notice of
-        self.first = b""  # what the first one is called
-        self.is_repeated = False  # whether it is called what it must not be
-        self.has_moved = False  # whether the last bytes made an event
-        self._comes = False  # whether the events of the data set come
+        self._uid_tag = uid_tag
+        self._skip_count = skip_count
+        self._skip_digest = skip_digest
+        self._max_datasets = max_datasets
+        self._previous_uid = previous_uid
+        self.count = 0  # complete data sets, including those skipped
+        self.first_uid = b""
+        self.has_all_wanted = False  # max_datasets reached; the rest of the response is not needed
+        self.is_repeated_page = False  # the first UID is that of the previous page
+        self.has_events = False  # the last feed completed an event
+        self._is_delivered = False  # the current data set
         self._depth = 0
-        self._name = b""
-        self._digest = blake2b(digest_size=16)
+        self._uid = b""  # of the current data set
+        self._digest = blake2b(digest_size=16)  # of the UIDs so far
 
     @property
     def error(self) -> StreamDicomError | None:
@@ -132,28 +134,28 @@ class _Answer:
         return self._parser.error
 
     def feed(self, data: bytes) -> list[Event]:
-        """Take the next bytes; return the events that they complete."""
+        """Parse the next bytes; return the events that they complete."""
         events = self._parser.feed(data)
-        self.has_moved = bool(events)
-        return list(self._kept(events))
+        self.has_events = bool(events)
+        return list(self._delivered(events))
 
     def close(self) -> list[Event]:
-        """Say that the answer has ended."""
-        return list(self._kept(self._parser.close()))
+        """End the response; return the last events."""
+        return list(self._delivered(self._parser.close()))
 
     def digest(self) -> bytes:
-        """What tells what the data sets so far are called."""
+        """Return the digest of the UIDs of the data sets so far."""
         return self._digest.digest()
 
-    def _kept(self, events: list[Event]) -> Iterator[Event]:
+    def _delivered(self, events: list[Event]) -> Iterator[Event]:
         for event in events:
             kind, tag, vr, value = event
             if kind == START_DATASET:
-                self._comes = self._passed <= self.count < self._most and not self.is_repeated
-                self._name = b""
+                self._is_delivered = self._skip_count <= self.count < self._max_datasets and not self.is_repeated_page
+                self._uid = b""
             elif kind == ELEMENT:
-                if tag == self._uid and not self._depth:
-                    self._name = repr(value).encode(errors="surrogatepass") if value else b""
+                if tag == self._uid_tag and not self._depth:
+                    self._uid = repr(value).encode(errors="surrogatepass") if value else b""
             elif kind == BULK_DATA:
                 event = (kind, tag, vr, self._absolute(value))
             elif kind == START_SEQUENCE:
@@ -162,289 +164,304 @@ class _Answer:
                 self._depth -= 1
             elif kind == END_DATASET:
                 self._end_dataset()
-            if self._comes:
+            if self._is_delivered:
                 yield event
 
     def _end_dataset(self) -> None:
-        self._digest.update(self._name + b"\n")
+        self._digest.update(self._uid + b"\n")
         if not self.count:
-            self.first = self._name
-            self.is_repeated = bool(self._name) and self._name == self._other
-            self._comes = self._comes and not self.is_repeated
+            self.first_uid = self._uid
+            self.is_repeated_page = bool(self._uid) and self._uid == self._previous_uid
+            self._is_delivered = self._is_delivered and not self.is_repeated_page
         self.count += 1
-        self.is_enough = self.count >= self._most
-        if self.count == self._passed and self.digest() != self._passed_digest:
-            raise changed()
+        self.has_all_wanted = self.count >= self._max_datasets
+        if self.count == self._skip_count and self.digest() != self._skip_digest:
+            raise _changed()
 
     def _absolute(self, uri: str) -> str:
         try:
             return urljoin(self._url, uri)
-        except ValueError:  # it is no URI, which is for those to say who follow it
+        except ValueError:  # an invalid URI is reported by the store that opens it
             return uri
 
 
-def _only_from(index: int, tell: Callable[[Deviation], object]) -> Callable[[Deviation], object]:
-    """What tells of deviations that have not been told of before."""
-    return lambda deviation: (deviation.location.dataset_index or 0) < index or tell(deviation)
+def _report_from(index: int, report: Callable[[Deviation], object]) -> Callable[[Deviation], object]:
+    """Drop the deviations of data sets before an index, which were already reported."""
+    return lambda deviation: (deviation.location.dataset_index or 0) < index or report(deviation)
 
 
-def changed() -> ResponseError:
-    """What is wrong if an answer cannot go on where one before it broke off."""
-    return ResponseError("the connection broke, and what came before is not what comes now", 200)
+def _changed() -> ResponseError:
+    return ResponseError("the connection was lost, and the repeated response has other data sets than the first", 200)
 
 
-# --- all of them -----------------------------------------------------------------------------------------------
+# --- all responses ---------------------------------------------------------------------------------------------
 
 
 class Fetch(ABC):
-    """What there is to ask for, and the data sets of the answers.
+    """The requests of one fetch, and the data sets of their responses.
 
-    For each request ``begin`` is told the head of the answer, ``feed`` its body, and ``end`` that it is complete; or
-    ``broken`` that the connection is. Then there is another request, until ``is_done``.
+    While ``is_done`` is false, the caller sends a request with ``query``. For each response it calls
+    ``start_response``, then ``feed`` with the body, then ``end_response``; or ``connection_lost`` at any point.
 
     Args:
         query: The query of the URL.
-        options: What is taken, what is chosen of it, and what becomes of bulk data.
-        as_file: Whether to make FileDataset objects.
+        options: Options for reading; the format is JSON.
+        as_file: Return ``FileDataset`` objects.
     """
 
     def __init__(self, query: str, options: ReadOptions, *, as_file: bool = False) -> None:
         self.query = query
         self.is_done = False
-        self.has_begun = False  # whether the server has answered at all
-        # Chosen now, because what is in force here may not be when the next answer comes.
+        self.has_begun = False  # the server has responded at least once
+        # Resolve the converters now: they may be others when a later response is read.
         self._options = replace(options, format="json", converters=converters_in_force(options.converters))
-        self._file_dataset = as_file
-        self._count = 0  # data sets that have come, whether or not the options choose them
-        self._failures = 0
-        self._is_cut = False  # whether the server says that it has more than is in the answer
-        self._answer: _Answer | None = None
-        self._assembler: DatasetPipeline | None = None
+        self._as_file = as_file
+        self._count = 0  # complete data sets so far, including those that the options filter out
+        self._failures = 0  # lost connections since the last complete response
+        self._server_has_more = False  # as the server says with the current response
+        self._parser: _ResponseParser | None = None
+        self._pipeline: DatasetPipeline | None = None
         self._idle_size = 0  # bytes since the last event
         self._idle_seconds = 0.0
 
-    def begin(self, head: Head) -> bool:
-        """Take the head of an answer; return whether it has a body that counts.
+    def start_response(self, head: ResponseHead) -> bool:
+        """Process the head of a response; return whether its body must be read.
 
         Raises:
-            ResponseError: It is an error, or of another media type.
-            TruncatedError: A server that has answered before cannot do so now.
+            ResponseError: The status is an error, or the media type is not JSON.
+            TruncatedError: A gateway error after an earlier response.
         """
-        if head.status in _GONE and self.has_begun:
-            raise TruncatedError(f"the server answers {status_text(head.status)} after it has begun")
+        if head.status in _GATEWAY_ERRORS and self.has_begun:
+            raise TruncatedError(f"the server returned {status_text(head.status)} after an incomplete response")
         if head.status not in (200, 204, 206):
-            raise ResponseError(f"the server answers {status_text(head.status)}", head.status)
+            raise ResponseError(f"the server returned {status_text(head.status)}", head.status)
         self.has_begun = True
-        self._is_cut = head.status == 206 or any(map(_tells_more, head.warnings))
-        answer = self._new_answer(head.url)
-        if head.status == 204:  # PS3.18 10.6.3.1: there are no results
-            self._complete(answer)
+        self._server_has_more = head.status == 206 or any(map(_announces_more, head.warnings))
+        parser = self._new_parser(head.url)
+        if head.status == 204:  # PS3.18 10.6.3.1: no results
+            self._complete(parser)
             return False
         _check_type(head)
-        self._answer = answer
-        self._assembler = DatasetPipeline(
-            answer, Pipeline.for_reading(self._options), self._options, as_file=self._file_dataset
+        self._parser = parser
+        self._pipeline = DatasetPipeline(
+            parser, Pipeline.for_reading(self._options), self._options, as_file=self._as_file
         )
         self._idle_size, self._idle_seconds = 0, 0.0
         return True
 
     def feed(self, data: bytes, seconds: float = 0.0) -> list[Dataset]:
-        """Take the next bytes of the body; return the data sets that they complete.
+        """Parse the next bytes of the body; return the data sets that they complete.
 
         Args:
             data: Any number of bytes.
-            seconds: How long they were waited for.
+            seconds: The time it took to receive them.
 
         Raises:
-            InputError: They are not DICOM JSON, or there is too much of something.
-            ResponseError: What came before a broken connection is not what comes now, or nothing comes.
-            TruncatedResult: The server gives the same again where something else is due.
+            InputError: The body is not DICOM JSON, or exceeds a limit.
+            ResponseError: A repeated response differs from the first, or the body holds no data for too long.
+            TruncatedResult: The server repeats a page.
         """
-        assert self._answer
-        assert self._assembler
-        datasets = self._assembler.feed(data)
-        if self._answer.has_moved:
+        assert self._parser
+        assert self._pipeline
+        datasets = self._pipeline.feed(data)
+        if self._parser.has_events:
             self._idle_size, self._idle_seconds = 0, 0.0
         else:
             self._idle_size += len(data)
             self._idle_seconds += seconds
-            if self._idle_size > _MOST_WITHOUT_EVENTS or self._idle_seconds > _LONGEST_WITHOUT_EVENTS:
-                raise ResponseError("an answer that goes on and on, with nothing in it", 200)
-        if self._answer.is_repeated:
-            self._repeated()
-        if self._answer.is_enough:
+            if self._idle_size > _MAX_IDLE_SIZE or self._idle_seconds > _MAX_IDLE_SECONDS:
+                raise ResponseError("no data in the response for too long, only white space", 200)
+        if self._parser.is_repeated_page:
+            self._repeated_page()
+        if self._parser.has_all_wanted:
             self.is_done = True
         return datasets
 
-    def end(self) -> list[Dataset]:
-        """Say that the body is complete; return the data sets that are left.
+    def end_response(self) -> list[Dataset]:
+        """End the body; return the last data sets.
 
         Raises:
-            TruncatedError: The JSON in it is not.
-            TruncatedResult: The server has said that there is more, and does not give it.
-            InputError: As in ``feed``.
+            TruncatedError: The JSON text is incomplete.
+            TruncatedResult: The server has more results than it returns.
+            InputError: As for ``feed``.
         """
-        assert self._answer
-        assert self._assembler
-        datasets = self._assembler.close()
-        answer, self._answer = self._answer, None
-        self._complete(answer)
+        assert self._parser
+        assert self._pipeline
+        datasets = self._pipeline.close()
+        parser, self._parser = self._parser, None
+        self._complete(parser)
         self._failures = 0
         return datasets
 
-    def broken(self) -> float | None:
-        """Say that the connection is broken; return the seconds until the next request, None if there is to be none."""
+    def connection_lost(self) -> float | None:
+        """Record a lost connection.
+
+        Returns:
+            Seconds until the next attempt, or None to give up.
+        """
         if not self.has_begun or self._failures == len(_PAUSES):
             return None
-        answer, self._answer = self._answer, None
-        if answer:
-            self._keep(answer)
+        parser, self._parser = self._parser, None
+        if parser:
+            self._keep(parser)
         self._failures += 1
         return _PAUSES[self._failures - 1]
 
     @abstractmethod
-    def _new_answer(self, url: str) -> _Answer:
-        """What reads the answer to the request."""
+    def _new_parser(self, url: str) -> _ResponseParser:
+        """Return a parser of the response to the current request."""
 
     @abstractmethod
-    def _keep(self, answer: _Answer) -> None:
-        """Keep what is to be known of an answer that is complete or broken."""
+    def _keep(self, parser: _ResponseParser) -> None:
+        """Record the data sets of a complete or interrupted response."""
 
     @abstractmethod
-    def _complete(self, answer: _Answer) -> None:
-        """See what is to be done behind an answer that is complete."""
+    def _complete(self, parser: _ResponseParser) -> None:
+        """Record a complete response, and set the next request or ``is_done``."""
 
     @abstractmethod
-    def _repeated(self) -> None:
-        """See what is to be done about an answer that begins as the one before."""
+    def _repeated_page(self) -> None:
+        """Handle a page that starts with the same UID as the previous page."""
 
 
-def _check_type(head: Head) -> None:
+def _check_type(head: ResponseHead) -> None:
     try:
         kind = content_kind(*parse_media_type(head.media_type))
     except RequestError as error:
-        raise ResponseError(f"the server answers in {error.message}", head.status) from None
+        raise ResponseError(error.message, head.status) from None
     if kind != JSON:
-        raise ResponseError("the server answers in another media type than application/dicom+json", head.status)
+        raise ResponseError("expected a response of type application/dicom+json, got another media type", head.status)
 
 
-def _tells_more(warning: str) -> bool:
-    """Whether a header field tells of more results (PS3.18 8.3.4.4), as it may of fuzzy matching (8.3.4.2) instead."""
+def _announces_more(warning: str) -> bool:
+    """Return whether a Warning field announces more results (PS3.18 8.3.4.4).
+
+    The code 299 is also that of fuzzy matching that is not supported (8.3.4.2).
+    """
     return any(
-        text.split()[:1] == ["299"] and "fuzzymatching" not in text.lower() for text in _BETWEEN_WARNINGS.split(warning)
+        text.split()[:1] == ["299"] and "fuzzymatching" not in text.lower()
+        for text in _WARNING_SEPARATOR.split(warning)
     )
 
 
 class Retrieval(Fetch):
-    """Metadata, or whatever else comes in one answer."""
+    """Metadata, or any other resource that is one response."""
 
-    _digest = b""  # of what the data sets are called that have come
+    _digest = b""  # of the UIDs of the data sets so far
 
-    def _new_answer(self, url: str) -> _Answer:
-        return _Answer(self._options, url, SOP_INSTANCE_UID, passed=self._count, digest=self._digest)
+    def _new_parser(self, url: str) -> _ResponseParser:
+        return _ResponseParser(self._options, url, SOP_INSTANCE_UID, skip_count=self._count, skip_digest=self._digest)
 
-    def _keep(self, answer: _Answer) -> None:
-        if answer.count > self._count:
-            self._count, self._digest = answer.count, answer.digest()
+    def _keep(self, parser: _ResponseParser) -> None:
+        if parser.count > self._count:
+            self._count, self._digest = parser.count, parser.digest()
 
-    def _complete(self, answer: _Answer) -> None:
-        if answer.count < self._count:
-            raise changed()
+    def _complete(self, parser: _ResponseParser) -> None:
+        if parser.count < self._count:
+            raise _changed()
         self.is_done = True
-        if self._is_cut:
-            raise TruncatedResult(_CUT, 200)
+        if self._server_has_more:
+            raise TruncatedResult(_MORE_RESULTS, 200)
 
-    def _repeated(self) -> None:
-        raise AssertionError("nothing is asked of how it begins")
+    def _repeated_page(self) -> None:
+        raise AssertionError("a retrieval has no pages")
 
 
-def level_of(path: str) -> int | None:
-    """The tag of the UID that tells the results of a search apart, by the path of the URL; None if it is no search.
+def search_uid_tag(path: str) -> int | None:
+    """Return the tag of the UID of each search result; None for other paths.
 
-    >>> level_of("/dicom-web/studies/1.2/series") == 0x0020000E, level_of("/dicom-web/studies/1.2/metadata")
+    >>> search_uid_tag("/dicom-web/studies/1.2/series") == 0x0020000E, search_uid_tag("/dicom-web/studies/1.2/metadata")
     (True, None)
     """
-    return _LEVELS.get(path.rstrip("/").rpartition("/")[2])
+    return _UID_TAGS.get(path.rstrip("/").rpartition("/")[2])
 
 
 class Search(Fetch):
     """The results of a search, page by page.
 
-    An empty page ends it, or the ``limit`` of the URL. A short page does not: a server may give less than it is asked
-    for, and not all say so.
+    The search ends with an empty page, or at the ``limit`` of the URL. It does not end with a short page, because a
+    server may return fewer results than requested without saying so.
 
     Args:
         query: The query of the URL; its ``offset`` and ``limit`` bound the whole search.
         options: As for ``Fetch``.
-        uid: What ``level_of`` says of the path.
-        page_size: Results to ask for at once.
+        uid_tag: See ``search_uid_tag``.
+        page_size: Results to request at once.
         as_file: As for ``Fetch``.
 
     Raises:
-        ValueError: The limit, the offset or the page size is none.
+        ValueError: The limit, the offset or the page size is invalid.
 
     >>> Search("PatientID=17&limit=30&offset=10", ReadOptions(), 0x0020000D, 20).query
     'PatientID=17&offset=10&limit=20'
     """
 
-    def __init__(self, query: str, options: ReadOptions, uid: int, page_size: int, *, as_file: bool = False) -> None:
+    def __init__(
+        self, query: str, options: ReadOptions, uid_tag: int, page_size: int, *, as_file: bool = False
+    ) -> None:
         super().__init__(query, options, as_file=as_file)
         if page_size < 1:
             raise ValueError(f"page_size must be at least 1, not {page_size}")
         items = [item for item in query.split("&") if item]
-        self._items = [item for item in items if _paging_name(item) is None]
-        bounds = {_paging_name(item): _number(item) for item in items if _paging_name(item)}
-        self._start = bounds.get("offset", 0)
-        self._most = bounds.get("limit", sys.maxsize)
-        self._uid = uid
+        self._items = [item for item in items if _paging_parameter(item) is None]
+        bounds = {_paging_parameter(item): _parse_number(item) for item in items if _paging_parameter(item)}
+        self._offset = bounds.get("offset", 0)
+        self._max_results = bounds.get("limit", sys.maxsize)
+        self._uid_tag = uid_tag
         self._page_size = page_size
-        self._first = b""  # what the first data set of the page before is called
-        self._may_be_all = False  # whether that may have been all there is
-        self._was_cut = False  # whether the server has said then that there is more
-        self._unnamed = 0  # pages since one whose first data set had a UID
-        self._ask()
+        # About the previous page:
+        self._previous_uid = b""  # of its first data set
+        self._previous_may_be_last = False  # it was short, and the server did not announce more
+        self._previous_announced_more = False
+        self._pages_without_uid = 0  # in a row
+        self._request_page()
 
-    def _ask(self) -> None:
-        self._asked = min(self._page_size, self._most - self._count)
-        self.is_done = not self._asked
-        self.query = "&".join([*self._items, f"offset={self._start + self._count}", f"limit={self._asked}"])
+    def _request_page(self) -> None:
+        self._requested = min(self._page_size, self._max_results - self._count)
+        self.is_done = not self._requested
+        self.query = "&".join([*self._items, f"offset={self._offset + self._count}", f"limit={self._requested}"])
 
-    def _new_answer(self, url: str) -> _Answer:
-        return _Answer(self._options, url, self._uid, most=self._most - self._count, other=self._first)
+    def _new_parser(self, url: str) -> _ResponseParser:
+        max_datasets = self._max_results - self._count
+        return _ResponseParser(
+            self._options, url, self._uid_tag, max_datasets=max_datasets, previous_uid=self._previous_uid
+        )
 
-    def _keep(self, answer: _Answer) -> None:
-        if answer.count:
-            self._first = answer.first
-            self._may_be_all = False
-        self._count = min(self._count + answer.count, self._most)
-        self._ask()
+    def _keep(self, parser: _ResponseParser) -> None:
+        if parser.count:
+            self._previous_uid = parser.first_uid
+            self._previous_may_be_last = False
+        self._count = min(self._count + parser.count, self._max_results)
+        self._request_page()
 
-    def _complete(self, answer: _Answer) -> None:
-        if not answer.count:
+    def _complete(self, parser: _ResponseParser) -> None:
+        if not parser.count:
             self.is_done = True
-            if self._is_cut or self._was_cut:
-                raise TruncatedResult(_CUT, 200)
+            if self._server_has_more or self._previous_announced_more:
+                raise TruncatedResult(_MORE_RESULTS, 200)
             return
-        is_full = answer.count == self._asked
-        self._keep(answer)
-        self._unnamed = 0 if answer.first else self._unnamed + 1
-        if self._unnamed > _MOST_UNNAMED:
-            raise ResponseError("page after page without the UIDs that tell whether they are the same", 200)
-        self._was_cut = self._is_cut
-        self._may_be_all = not self._is_cut and not is_full
+        is_full = parser.count == self._requested
+        self._keep(parser)
+        self._pages_without_uid = 0 if parser.first_uid else self._pages_without_uid + 1
+        if self._pages_without_uid > _MAX_PAGES_WITHOUT_UID:
+            raise ResponseError(
+                f"{self._pages_without_uid} pages without UIDs, by which a repeated page is recognized", 200
+            )
+        self._previous_announced_more = self._server_has_more
+        self._previous_may_be_last = not self._server_has_more and not is_full
 
-    def _repeated(self) -> None:
+    def _repeated_page(self) -> None:
         self.is_done = True
-        if not self._may_be_all:
-            raise TruncatedResult("the server minds no offset, so that there may be more", 200)
+        if not self._previous_may_be_last:
+            raise TruncatedResult("the server ignores the offset and repeats a page, so results may be missing", 200)
 
 
-def _paging_name(item: str) -> str | None:
+def _paging_parameter(item: str) -> str | None:
     name = item.partition("=")[0]
     return name if name in ("limit", "offset") else None
 
 
-def _number(item: str) -> int:
+def _parse_number(item: str) -> int:
     name, _, text = item.partition("=")
     if not (text.isascii() and text.isdecimal() and len(text) < 16):
         raise ValueError(f"{name} must be an unsigned integer")

@@ -1,4 +1,4 @@
-"""An Orthanc with its DICOMweb plugin on loopback, with a storage of its own: a server that nobody here wrote."""
+"""An Orthanc server with its DICOMweb plugin, on loopback."""
 
 from __future__ import annotations
 
@@ -14,22 +14,20 @@ from tempfile import TemporaryDirectory
 
 import httpx2
 
-__all__ = ["PASSWORD", "USER", "is_installed", "orthanc"]
-
 USER, PASSWORD = "somebody", "secret"
 _PROGRAM = shutil.which("Orthanc")
-_PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")  # where Debian has it
+_PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")  # on Debian
 _SECONDS = 60
 
 
 def is_installed() -> bool:
-    """Whether Debian's packages orthanc and orthanc-dicomweb are there."""
+    """Return whether the Debian packages orthanc and orthanc-dicomweb are installed."""
     return _PROGRAM is not None and _PLUGIN.exists()
 
 
 @contextmanager
 def orthanc(files: Iterable[Path]) -> Iterator[str]:
-    """Run an Orthanc that has some DICOM files; give the URL of its DICOMweb service."""
+    """Run an Orthanc with some DICOM files; yield the URL of its DICOMweb service."""
     assert _PROGRAM
     with TemporaryDirectory() as folder:
         port = _free_port()

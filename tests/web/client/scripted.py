@@ -1,4 +1,4 @@
-"""An HTTP server on loopback that answers with exactly the bytes that a test tells it to, and does what none should."""
+"""An HTTP server on loopback that sends the bytes of a script, however malformed."""
 
 from __future__ import annotations
 
@@ -8,25 +8,30 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import repeat
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-__all__ = ["DICOM_JSON", "Answer", "Request", "Reset", "Scripted", "response", "scripted"]
+import httpx2
 
 DICOM_JSON = "application/dicom+json"
+GZIP = ("Content-Encoding", "gzip")
+METADATA = "/studies/1.2/metadata"
+SECRETS = {"authorization", "cookie", "x-api-key"}  # header fields
 
 
 class Reset(Exception):
-    """Raised by an answer: the connection is reset and not just closed."""
+    """Raised by a script to reset the connection instead of closing it."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a client has asked for.
+    """A request of a client.
 
     Attributes:
-        path: Without the query.
-        query: Of each parameter its last value.
-        headers: By their names in lower case.
+        path: The path without the query.
+        query: The last value of each parameter.
+        headers: Header fields by lower-case name.
     """
 
     path: str
@@ -34,12 +39,12 @@ class Request:
     headers: dict[str, str]
 
 
-Answer = Callable[[Request], Iterable[bytes]]
+Script = Callable[[Request], Iterable[bytes]]
 
 
 @dataclass
 class Scripted:
-    """A server that runs, and what it was asked for."""
+    """A running server, and the requests it received."""
 
     port: int
     requests: list[Request] = field(default_factory=list)
@@ -58,7 +63,7 @@ def response(
     length: int | None = None,
     chunked: bool = False,
 ) -> list[bytes]:
-    """The head and the body of an answer; the length may be a lie."""
+    """Return the head and the body of a response; ``length`` may be wrong."""
     lines = [f"HTTP/1.1 {status} X", f"Content-Type: {content_type}", "Connection: close"]
     lines += [f"{name}: {value}" for name, value in headers]
     if chunked:
@@ -70,9 +75,38 @@ def response(
     return ["\r\n".join([*lines, "", ""]).encode(), body]
 
 
+def client_with_secrets(server: Scripted) -> httpx2.Client:
+    """Return a client with every kind of credentials."""
+    return httpx2.Client(
+        auth=("user", "secret"),
+        cookies={"session": "secret"},
+        headers={"X-Api-Key": "secret"},
+        params={"key": "secret"},
+    )
+
+
+def redirect(location: str, status: int = 302) -> list[bytes]:
+    return response(status=status, headers=[("Location", location), ("Set-Cookie", "new=secret")])
+
+
+def endless(head: list[bytes], *pieces: bytes) -> Iterator[bytes]:
+    yield head[0]
+    yield from pieces[:-1]
+    yield from repeat(pieces[-1])
+
+
+def dataset(uid: str, **more: Any) -> dict[str, Any]:
+    return {
+        "00080018": {"vr": "UI", "Value": [uid]},
+        "00080060": {"vr": "CS", "Value": ["CT"]},
+        "0020000D": {"vr": "UI", "Value": [uid]},
+        **more,
+    }
+
+
 @contextmanager
-def scripted(answer: Answer) -> Iterator[Scripted]:
-    """Run a server that closes each connection behind one answer."""
+def scripted(script: Script) -> Iterator[Scripted]:
+    """Run a server that closes each connection after one response."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = Scripted(listener.getsockname()[1])
     threads: list[threading.Thread] = []
@@ -83,7 +117,7 @@ def scripted(answer: Answer) -> Iterator[Scripted]:
                 connection, _ = listener.accept()
             except OSError:
                 return
-            thread = threading.Thread(target=_serve, args=(connection, server, answer), daemon=True)
+            thread = threading.Thread(target=_serve, args=(connection, server, script), daemon=True)
             threads.append(thread)
             thread.start()
 
@@ -98,20 +132,20 @@ def scripted(answer: Answer) -> Iterator[Scripted]:
             thread.join(10)
 
 
-def _serve(connection: socket.socket, server: Scripted, answer: Answer) -> None:
+def _serve(connection: socket.socket, server: Scripted, script: Script) -> None:
     with connection, suppress(OSError):
         request = _read(connection)
         if request is None:
             return
         server.requests.append(request)
         try:
-            for piece in answer(request):
+            for piece in script(request):
                 connection.sendall(piece)
         except Reset:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             return
         connection.shutdown(socket.SHUT_WR)
-        while connection.recv(4096):  # until the client has closed, so that nothing is reset
+        while connection.recv(4096):  # wait for the client to close, so that the connection is not reset
             pass
 
 

@@ -1,4 +1,4 @@
-"""A uvicorn process of its own on loopback: what a client sees, and how much memory it takes."""
+"""A uvicorn process on loopback, whose memory can be measured."""
 
 from __future__ import annotations
 
@@ -14,22 +14,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-__all__ = ["Server", "serving"]
-
 _ROOT = Path(__file__).resolve().parents[3]
 _ENVIRONMENT = {**os.environ, "PYTHONPATH": str(_ROOT)}
 _RUNNING = re.compile(r"Uvicorn running on http://127\.0\.0\.1:(\d+)")
-_SECONDS = 30  # to start, and to stop
+_SECONDS = 30  # to start or stop
 
 
 @dataclass(frozen=True)
 class Server:
-    """A server that runs.
+    """A running server.
 
     Attributes:
-        port: On 127.0.0.1.
-        pid: Of its process.
-        log: The file with what it has written.
+        port: Its port on 127.0.0.1.
+        pid: Its process.
+        log: The file with its output.
     """
 
     port: int
@@ -42,16 +40,16 @@ class Server:
 
     @property
     def resident(self) -> int:
-        """Bytes of memory now."""
+        """Current resident memory in bytes."""
         return self._bytes("VmRSS")
 
     @property
     def peak(self) -> int:
-        """Bytes of memory at their highest, since the start or since ``forget_peak``."""
+        """Peak resident memory in bytes, since the start or the last ``forget_peak``."""
         return self._bytes("VmHWM")
 
     def forget_peak(self) -> int:
-        """Let the peak begin again with the memory of now, and return that."""
+        """Reset the peak to the current resident memory, and return that."""
         Path("/proc", str(self.pid), "clear_refs").write_text("5")
         return self.resident
 
@@ -63,12 +61,12 @@ class Server:
 
 @contextmanager
 def serving(app: str, *arguments: str, cwd: Path = _ROOT) -> Iterator[Server]:
-    """Run an application, given as ``module:name``, until the block is left.
+    """Run an application until the block is left.
 
     Args:
-        app: What uvicorn is to import, from the root of the repository if nothing else is said.
-        arguments: More of uvicorn's command line.
-        cwd: The current folder of the process.
+        app: ``module:name``, imported from the current folder of the process.
+        arguments: More arguments of uvicorn.
+        cwd: The current folder of the process, by default the root of the repository.
     """
     command = [sys.executable, "-m", "uvicorn", app, "--host", "127.0.0.1", "--port", "0"]
     command += ["--timeout-graceful-shutdown", "5", *arguments]

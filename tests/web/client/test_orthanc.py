@@ -1,4 +1,4 @@
-"""The client against Orthanc, and what comes of it against what pydicom reads from the same files."""
+"""The client against Orthanc, compared with the files as pydicom reads them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
 
 from streamdicom import ReadOptions, ResponseError
-from streamdicom.web.client.fetch import HttpStore, fetch_datasets
+from streamdicom.web.client import HttpStore, fetch_datasets
 from tests.web.client.orthanc import PASSWORD, USER, is_installed, orthanc
 
-pytestmark = pytest.mark.skipif(not is_installed(), reason="Debian's packages orthanc and orthanc-dicomweb are missing")
+pytestmark = [
+    pytest.mark.interop,
+    pytest.mark.skipif(not is_installed(), reason="Debian's packages orthanc and orthanc-dicomweb are missing"),
+]
 
 NAMES = (
     "CT_small.dcm",
@@ -31,7 +34,7 @@ SERIES = 30  # instances
 
 
 def _series(folder: Path) -> Iterator[Path]:
-    """A series of small instances, which are those of MR_small.dcm under other UIDs."""
+    """Write a series of small instances: MR_small.dcm with new UIDs."""
     dataset = pydicom.dcmread(str(get_testdata_file("MR_small.dcm")))
     dataset.StudyInstanceUID, dataset.SeriesInstanceUID = generate_uid(), generate_uid()
     dataset.PatientID = "many"
@@ -68,20 +71,20 @@ def client(url: str) -> Iterator[httpx2.Client]:
     [("studies", "StudyInstanceUID"), ("series", "SeriesInstanceUID"), ("instances", "SOPInstanceUID")],
 )
 @pytest.mark.parametrize("page_size", [1, 7, 1000])
-def test_a_search_finds_all_once(
+def test_search_finds_each_result_once(
     level: str, keyword: str, page_size: int, url: str, client: httpx2.Client, files: dict[str, Any]
 ) -> None:
     found = [str(ds[keyword].value) for ds in fetch_datasets(f"{url}/{level}", client=client, page_size=page_size)]
     assert sorted(found) == sorted({str(ds[keyword].value) for ds in files.values()})
 
 
-def test_a_search_finds_what_it_is_for(url: str, client: httpx2.Client) -> None:
+def test_search_applies_its_parameters(url: str, client: httpx2.Client) -> None:
     found = list(fetch_datasets(f"{url}/instances?PatientID=many&limit=20&offset=15", client=client, page_size=6))
     assert len({ds.SOPInstanceUID for ds in found}) == len(found) == SERIES - 15
     assert list(fetch_datasets(f"{url}/studies?PatientID=nobody", client=client)) == []
 
 
-def test_metadata_and_bulk_data_are_what_the_files_hold(
+def test_metadata_and_bulk_data_match_the_files(
     url: str, client: httpx2.Client, files: dict[str, pydicom.FileDataset]
 ) -> None:
     options = ReadOptions(bulk_data_store=HttpStore(url, client=client))
@@ -97,7 +100,7 @@ def test_metadata_and_bulk_data_are_what_the_files_hold(
     assert seen == files.keys()
 
 
-def test_a_reference_without_a_store_stays_a_reference(url: str, client: httpx2.Client) -> None:
+def test_reference_without_a_store_is_kept(url: str, client: httpx2.Client) -> None:
     [study] = fetch_datasets(f"{url}/studies?PatientID=many", client=client)
     metadata = f"{url}/studies/{study.StudyInstanceUID}/metadata"
     datasets = list(fetch_datasets(metadata, client=client))
@@ -105,12 +108,12 @@ def test_a_reference_without_a_store_stays_a_reference(url: str, client: httpx2.
     assert all(ds["PixelData"].bulk_data_uri.startswith(url) for ds in datasets)
 
 
-def test_who_has_no_credentials_is_told_so(url: str) -> None:
+def test_missing_credentials_are_a_401_error(url: str) -> None:
     with pytest.raises(ResponseError, match="401") as caught:
         list(fetch_datasets(f"{url}/studies"))
     assert caught.value.status == 401
 
 
-def test_what_is_not_there_is_told(url: str, client: httpx2.Client) -> None:
+def test_missing_study_is_a_404_error(url: str, client: httpx2.Client) -> None:
     with pytest.raises(ResponseError, match="404 Not Found"):
         list(fetch_datasets(f"{url}/studies/1.2.3/metadata", client=client))

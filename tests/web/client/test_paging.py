@@ -1,4 +1,4 @@
-"""What is asked for next and what comes of the answers, without a connection."""
+"""Client-side paging and resuming, without a connection."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from streamdicom import Deviation, ReadOptions, ResponseError, TruncatedError, TruncatedResult
-from streamdicom.web.client.paging import Fetch, Retrieval, Search, level_of
+from streamdicom.web.client.paging import Fetch, Retrieval, Search, search_uid_tag
 
 URL = "http://localhost/rs/studies"
 INSTANCE = 0x00080018
@@ -24,7 +24,7 @@ class Head:
 
 
 def document(numbers: Iterable[int]) -> bytes:
-    # A string where an array is due is a deviation.
+    # A string in place of an array is a deviation.
     objects = [
         {"00080018": {"vr": "UI", "Value": [f"1.{number}"]}, "00080060": {"vr": "CS", "Value": "CT"}}
         for number in numbers
@@ -36,8 +36,8 @@ def search(query: str, options: ReadOptions) -> Fetch:
     return Search(query, options, INSTANCE, 3)
 
 
-def taken(fetch: Fetch, data: bytes, size: int, **head: object) -> list[str]:
-    assert fetch.begin(Head(**head))  # type: ignore[arg-type]
+def read_body(fetch: Fetch, data: bytes, size: int, **head: object) -> list[str]:
+    assert fetch.start_response(Head(**head))  # type: ignore[arg-type]
     uids = []
     for start in range(0, len(data), size):
         uids += [ds.SOPInstanceUID for ds in fetch.feed(data[start : start + size])]
@@ -47,62 +47,62 @@ def taken(fetch: Fetch, data: bytes, size: int, **head: object) -> list[str]:
 @pytest.mark.parametrize("size", [1, 2, 7, 50, 10_000])
 @pytest.mark.parametrize("new", [search, Retrieval])
 @pytest.mark.parametrize("at", range(0, 240, 20))
-def test_what_comes_does_not_depend_on_the_cuts(new: Callable[[str, ReadOptions], Fetch], size: int, at: int) -> None:
-    told: list[Deviation] = []
-    fetch = new("", ReadOptions(on_deviation=told.append))
+def test_results_do_not_depend_on_cuts(new: Callable[[str, ReadOptions], Fetch], size: int, at: int) -> None:
+    reported: list[Deviation] = []
+    fetch = new("", ReadOptions(on_deviation=reported.append))
     data = document(range(3))
-    uids = taken(fetch, data[:at], size)
-    assert fetch.broken() is not None
+    uids = read_body(fetch, data[:at], size)
+    assert fetch.connection_lost() is not None
     rest = data if new is Retrieval else document(range(len(uids), 3))
-    uids += taken(fetch, rest, size)
-    fetch.end()
+    uids += read_body(fetch, rest, size)
+    fetch.end_response()
     assert uids == ["1.0", "1.1", "1.2"]
-    # One of a data set that broke off in the middle may be told of twice.
-    assert 3 <= len(told) <= 4
+    # A deviation of the interrupted data set may be reported twice.
+    assert 3 <= len(reported) <= 4
 
 
-def test_the_pauses_get_longer_and_end() -> None:
+def test_pauses_grow_and_end() -> None:
     fetch = Retrieval("", ReadOptions())
-    assert fetch.broken() is None
-    fetch.begin(Head())
-    assert [fetch.broken() for _ in range(5)] == [0.5, 1.0, 2.0, 4.0, None]
+    assert fetch.connection_lost() is None
+    fetch.start_response(Head())
+    assert [fetch.connection_lost() for _ in range(5)] == [0.5, 1.0, 2.0, 4.0, None]
 
 
-def test_a_page_that_has_come_makes_up_for_failures() -> None:
+def test_complete_page_resets_the_retries() -> None:
     fetch = search("", ReadOptions(deviations={"scalar-value": "ignore"}))
     for start in range(0, 9, 3):
-        fetch.begin(Head())
-        assert [fetch.broken(), fetch.broken()] == [0.5, 1.0]
-        taken(fetch, document(range(start, start + 3)), 100)
-        fetch.end()
+        fetch.start_response(Head())
+        assert [fetch.connection_lost(), fetch.connection_lost()] == [0.5, 1.0]
+        read_body(fetch, document(range(start, start + 3)), 100)
+        fetch.end_response()
         assert fetch.query == f"offset={start + 3}&limit=3"
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])
-def test_a_gateway_error_is_one_of_the_connection_only_after_an_answer(status: int) -> None:
+def test_gateway_error_is_retried_only_after_a_response(status: int) -> None:
     fetch = Retrieval("", ReadOptions())
     with pytest.raises(ResponseError):
-        fetch.begin(Head(status))
-    fetch.begin(Head())
+        fetch.start_response(Head(status))
+    fetch.start_response(Head())
     with pytest.raises(TruncatedError):
-        fetch.begin(Head(status))
+        fetch.start_response(Head(status))
 
 
-def test_several_warnings_may_be_in_one_header_field() -> None:
+def test_header_field_with_several_warnings() -> None:
     fuzzy = "299 localhost: The fuzzymatching parameter is not supported, nor will it be"
     for warning in (f"{fuzzy}, 299 localhost: There are 2 additional results", f"110 - stale, {fuzzy} ,  299 - more"):
         fetch = Retrieval("", ReadOptions())
-        taken(fetch, b"[]", 9, warnings=[warning])
+        read_body(fetch, b"[]", 9, warnings=[warning])
         with pytest.raises(TruncatedResult):
-            fetch.end()
+            fetch.end_response()
     fetch = Retrieval("", ReadOptions())
-    taken(fetch, b"[]", 9, warnings=[f"110 - stale, {fuzzy}"])
-    fetch.end()
+    read_body(fetch, b"[]", 9, warnings=[f"110 - stale, {fuzzy}"])
+    fetch.end_response()
     assert fetch.is_done
 
 
 @pytest.mark.parametrize(
-    ("path", "level"),
+    ("path", "uid_tag"),
     [
         ("/studies", 0x0020000D),
         ("/studies/1.2/series/", 0x0020000E),
@@ -112,5 +112,5 @@ def test_several_warnings_may_be_in_one_header_field() -> None:
         ("/", None),
     ],
 )
-def test_the_path_tells_a_search(path: str, level: int | None) -> None:
-    assert level_of(path) == level
+def test_search_is_recognized_by_its_path(path: str, uid_tag: int | None) -> None:
+    assert search_uid_tag(path) == uid_tag
