@@ -27,13 +27,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
-from streamdicom.dicom import (
-    FILE_META_GROUP,
-    MAX_TAG,
-    VRS,
-    Form,
-    join_name,
-)
+from streamdicom._cache import BoundedCache
+from streamdicom.dicom import FILE_META_GROUP, MAX_TAG, VRS, Form, join_name
 from streamdicom.events import Value
 from streamdicom.limits import Limits
 
@@ -44,7 +39,6 @@ _TAG = re.compile(r"[0-9A-Fa-fXx]{8}")
 _GROUP = re.compile(r"[0-9A-Fa-f]{4}")
 _PARENTHESES = re.compile(r"\(?([0-9A-Fa-fXx]{4}),([0-9A-Fa-fXx]{4})\)?")
 _ODD_GROUP = 0x00010000
-_MAX_KNOWN = 16 * 1024  # tags; archives use some thousands
 _MAX_SELECTIONS = 256
 _MIN_SIMILARITY = 0.8  # of a keyword that an error message suggests
 _BINARY_VRS = [vr for vr, row in VRS.items() if row.form is Form.BINARY]
@@ -74,6 +68,7 @@ class PatternStep(NamedTuple):
 _PRIVATE = PatternStep(_ODD_GROUP, _ODD_GROUP)
 _ANY_DEPTH = PatternStep(-1)
 _Path: TypeAlias = tuple[PatternStep, ...]
+_Paths: TypeAlias = tuple[frozenset[_Path] | None, frozenset[_Path]]  # included and excluded
 
 
 def parse_pattern_step(pattern: Pattern) -> PatternStep:
@@ -181,7 +176,7 @@ def selection(include: Iterable[Pattern] = (), exclude: Iterable[Pattern] = ()) 
 @lru_cache(maxsize=16)  # the decisions that a selection remembers are useful for the next file
 def _selection(include: tuple[Pattern, ...], exclude: tuple[Pattern, ...]) -> Selection:
     included, excluded = frozenset(map(_parse, include)), frozenset(map(_parse, exclude))
-    return Selection(included or None, excluded, {}, is_top=True)
+    return Selection(included or None, excluded, BoundedCache(_MAX_SELECTIONS), is_top=True)
 
 
 class Selection:
@@ -210,7 +205,7 @@ class Selection:
         self,
         included: frozenset[_Path] | None,
         excluded: frozenset[_Path],
-        selections: dict[Any, Selection],
+        selections: BoundedCache[_Paths, Selection],
         *,
         is_top: bool = False,
     ) -> None:
@@ -218,8 +213,8 @@ class Selection:
         self._excluded = excluded
         self._selections = selections  # shared by all levels of the same patterns
         self._is_top = is_top
-        self._decisions: dict[Any, bool] = {}
-        self._inner: dict[int, Selection | None] = {}
+        self._decisions: BoundedCache[Any, bool] = BoundedCache()
+        self._inner: BoundedCache[int, Selection | None] = BoundedCache()
         self.is_whole = included is None and not excluded
         paths = (included or frozenset()) | excluded
         self.names_vrs = any(step.vr for path in paths for step in path)
@@ -230,25 +225,19 @@ class Selection:
         key = (tag, vr) if self._uses_vrs else tag
         included = self._decisions.get(key)
         if included is None:
-            if len(self._decisions) >= _MAX_KNOWN:
-                self._decisions.clear()
             included = not self._excludes_element(tag, vr) and self._includes_element(tag, vr)
-            self._decisions[key] = included
+            self._decisions.remember(key, included)
         return included
 
     def inner(self, tag: int) -> Selection | None:
-        """Return the selection for the items of a sequence, or None if the sequence is left out."""
+        """Return the selection for the items of a sequence; None if it is left out."""
         try:
             return self._inner[tag]
         except KeyError:
-            pass
-        if len(self._inner) >= _MAX_KNOWN:
-            self._inner.clear()
-        inner = self._inner[tag] = self._items(tag)
-        return inner
+            return self._inner.remember(tag, self._items(tag))
 
     def skips(self, tag: int) -> bool:
-        """Return True if an element with this tag is left out whatever its VR."""
+        """Return True if elements with this tag are left out for every VR."""
         vrs = VRS if self._uses_vrs else ("UN",)
         return self.inner(tag) is None and not any(self.includes(tag, vr) for vr in vrs)
 
@@ -257,7 +246,7 @@ class Selection:
         return self._uses_vrs and len({self.includes(tag, vr) for vr in _BINARY_VRS}) > 1
 
     def includes_json(self, tag: int, vr: str) -> bool:
-        """Return True if an element that is only known as JSON text is selected, with every element in it."""
+        """Return True if an element in JSON text is selected, with its whole content."""
         if vr in VRS and vr not in ("SQ", "UN"):
             return self.includes(tag, vr)
         inner = self.inner(tag)
@@ -285,13 +274,12 @@ class Selection:
             if not included:
                 return None
         key = included, _within(self._excluded, tag)
-        if len(self._selections) >= _MAX_SELECTIONS:
-            self._selections.clear()
-        return self._selections.setdefault(key, Selection(*key, self._selections))
+        known = self._selections.get(key)
+        return known or self._selections.remember(key, Selection(*key, self._selections))
 
 
 def _next_step(path: _Path) -> _Path:
-    """Return the step that applies at this level, as a path; leading ``**`` steps match zero sequences."""
+    """Return the step that applies at this level, after any ``**``."""
     return path[:1] if path[0] is not _ANY_DEPTH else _next_step(path[1:])
 
 
@@ -356,12 +344,12 @@ class DatasetConditions:
         self._last: dict[int, bool] = {}  # the last of them
 
     def begin(self) -> None:
-        """Record that a parser begins a data set, whose state will be created later."""
+        """Record that a parser begins a data set; its state is created later."""
         self._last = {}
         self._foreseen.append(self._last)
 
     def foresee(self, tag: int, values: tuple[Value, ...]) -> bool:
-        """Return True if an element of the data set that was begun last satisfies its condition.
+        """Return True if an element of the latest data set satisfies its condition.
 
         The state of the data set reuses the result, so that a condition is evaluated once.
         """
@@ -410,12 +398,12 @@ class ConditionState:
         return None if self.missing else True
 
     def finish(self) -> bool:
-        """Return True if all conditions are satisfied when the missing elements are taken as empty."""
+        """Return True if the missing elements satisfy their conditions as empty ones."""
         return all(self._conditions[tag](()) for tag in self.missing)
 
 
 class _AnyOf:
-    """Satisfied if one of the values of an element is equal to one of the expected values."""
+    """Satisfied if a value of the element is equal to an expected value."""
 
     def __init__(self, expected: Any) -> None:
         is_collection = isinstance(expected, Collection) and not isinstance(expected, str | bytes)

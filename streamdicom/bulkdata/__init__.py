@@ -1,7 +1,12 @@
-"""To be written."""
+"""Bulk data: values kept outside of a document, referred to by a BulkDataURI.
 
-from streamdicom.bulkdata.directory import DirectoryStore, FsspecStore
-from streamdicom.bulkdata.fragment_body import read_parts, write_parts
+A ``BulkDataPolicy`` decides which values are stored; a ``BulkDataStore``, such as ``DirectoryStore`` or
+``FsspecStore``, keeps them.
+"""
+
+from streamdicom.bulkdata.directory import DirectoryStore
+from streamdicom.bulkdata.fragment_body import read_fragments, write_fragments
+from streamdicom.bulkdata.fsspec import FsspecStore
 from streamdicom.bulkdata.policy import BulkDataAction, BulkDataPolicy
 from streamdicom.bulkdata.store import BulkDataInfo, BulkDataStore
 
@@ -12,6 +17,6 @@ __all__ = [
     "BulkDataStore",
     "DirectoryStore",
     "FsspecStore",
-    "read_parts",
-    "write_parts",
+    "read_fragments",
+    "write_fragments",
 ]

@@ -1,4 +1,4 @@
-"""The fragments of encapsulated pixel data as one body of MIME multipart/related (RFC 2387), and back.
+"""Encapsulated pixel data as one MIME multipart/related body (RFC 2387).
 
     --boundary CRLF
     Content-Type: application/octet-stream CRLF
@@ -7,8 +7,8 @@
     abcde CRLF
     --boundary-- CRLF
 
-There is a part for each fragment; the first is the Basic Offset Table (PS3.5 A.4). The length in front of each part
-says where it ends, so that no reader searches its bytes for the boundary.
+Each fragment has a part; the first is the Basic Offset Table (PS3.5 A.4). The length in the header says where a part
+ends, so that a reader need not search its bytes for the boundary.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from collections.abc import Iterable, Iterator
 from streamdicom.dicom import MAX_FRAGMENT_LENGTH
 from streamdicom.errors import BulkDataError
 
-# The same for all bodies, so that equal ones are equal byte by byte.
+# The same in all bodies, so that equal values are equal byte by byte.
 _BOUNDARY = b"streamdicom-7f1d64a2c09b4e15a3b8"
 
-_LONGEST_LINE = 1024  # RFC 5322 allows 998 characters
-_MOST_HEADERS = 32
+_MAX_LINE = 1024  # RFC 5322 allows 998 characters
+_MAX_HEADERS = 32
 
 
-def write_parts(fragments: Iterable[tuple[int, Iterable[bytes]]]) -> Iterator[bytes]:
-    r"""The segments of a body.
+def write_fragments(fragments: Iterable[tuple[int, Iterable[bytes]]]) -> Iterator[bytes]:
+    r"""Yield the segments of a body.
 
     Args:
-        fragments: Of each fragment its length, and its bytes in segments, which are taken before the next fragment.
+        fragments: The length of each fragment, and its bytes in segments, which are consumed before the next fragment.
 
-    >>> b"".join(write_parts([(0, []), (2, [b"a", b"b"])])).count(b"\r\n--streamdicom")
+    >>> b"".join(write_fragments([(0, []), (2, [b"a", b"b"])])).count(b"\r\n--streamdicom")
     2
     """
     start = b"--"
@@ -46,36 +46,38 @@ def write_parts(fragments: Iterable[tuple[int, Iterable[bytes]]]) -> Iterator[by
     yield start + _BOUNDARY + b"--\r\n"
 
 
-def read_parts(segments: Iterable[bytes]) -> Iterator[tuple[int, Iterator[bytes]]]:
-    r"""Of each part its length, and its bytes in segments, which must be taken before the next part.
+def read_fragments(segments: Iterable[bytes]) -> Iterator[tuple[int, Iterator[bytes]]]:
+    r"""Yield the length and the bytes of each fragment.
+
+    The bytes are in segments, which must be consumed before the next fragment.
 
     Raises:
-        BulkDataError: The bytes are no such body.
+        BulkDataError: The bytes are not such a body.
 
-    >>> [(length, b"".join(part)) for length, part in read_parts(write_parts([(0, []), (2, [b"a", b"b"])]))]
+    >>> [(length, b"".join(part)) for length, part in read_fragments(write_fragments([(0, []), (2, [b"a", b"b"])]))]
     [(0, b''), (2, b'ab')]
     """
     source = _Source(segments)
     boundary = source.line()
     if not boundary.startswith(b"--") or len(boundary) < 3:
-        raise BulkDataError("the bulk data is no multipart body")
+        raise BulkDataError("expected a multipart body of fragments, found other bulk data")
     if boundary == b"--" + _BOUNDARY + b"--":
-        return  # there are no fragments
+        return  # no fragments
     line = boundary
     while line == boundary:
         length = _content_length(source)
         yield length, source.take(length)
         if source.line():
-            raise BulkDataError("a part of the bulk data is longer than its header says")
+            raise BulkDataError("expected the end of a fragment after its Content-Length, found more bytes")
         line = source.line()
     if line != boundary + b"--":
-        raise BulkDataError("the bulk data has a part that does not start with the boundary")
+        raise BulkDataError("expected the boundary before the next fragment, found another line")
 
 
 def _content_length(source: _Source) -> int:
-    """The length in the headers of a part; what else there is means nothing here."""
+    """Read the headers of a part; return its length."""
     length: int | None = None
-    for _ in range(_MOST_HEADERS):
+    for _ in range(_MAX_HEADERS):
         line = source.line()
         if not line:
             break
@@ -83,22 +85,22 @@ def _content_length(source: _Source) -> int:
         value = value.strip()
         if name.strip().lower() == b"content-length":
             if length is not None or not value.isdigit() or len(value) > 10 or int(value) > MAX_FRAGMENT_LENGTH:
-                raise BulkDataError("a part of the bulk data with a wrong length")
+                raise BulkDataError("expected one Content-Length of 32 bits for a fragment, found another value")
             length = int(value)
     else:
-        raise BulkDataError("a part of the bulk data with too many headers")
+        raise BulkDataError(f"expected at most {_MAX_HEADERS} headers of a fragment, found more")
     if length is None:
-        raise BulkDataError("a part of the bulk data without a length")
+        raise BulkDataError("expected Content-Length in the headers of a fragment, found none")
     return length
 
 
 class _Source:
-    """The bytes of a body, by lines and by lengths. No more is held than a segment and a line."""
+    """The bytes of a body, by lines and by lengths."""
 
     def __init__(self, segments: Iterable[bytes]) -> None:
         self._segments = iter(segments)
         self._held = b""
-        self._start = 0  # what is before it in ``_held`` has been taken
+        self._start = 0  # in ``_held``; the bytes before it are consumed
 
     def _fill(self) -> bool:
         segment = next(self._segments, None)
@@ -109,25 +111,25 @@ class _Source:
         return True
 
     def line(self) -> bytes:
-        """The next line, without its end."""
+        """Return the next line, without CRLF."""
         while True:
-            end = self._held.find(b"\r\n", self._start, self._start + _LONGEST_LINE)
+            end = self._held.find(b"\r\n", self._start, self._start + _MAX_LINE)
             if end >= 0:
                 line = self._held[self._start : end]
                 self._start = end + 2
                 return line
-            if len(self._held) - self._start >= _LONGEST_LINE:
-                raise BulkDataError("a line in the bulk data that is too long for a header")
+            if len(self._held) - self._start >= _MAX_LINE:
+                raise BulkDataError(f"expected a header of at most {_MAX_LINE} bytes, found a longer line")
             if not self._fill():
-                raise BulkDataError("the bulk data ends before its last part")
+                raise BulkDataError("expected the last boundary, found the end of the bulk data")
 
     def take(self, length: int) -> Iterator[bytes]:
-        """The next bytes, so many of them."""
+        """Yield the next bytes, ``length`` in all."""
         while length:
             if self._start == len(self._held):
                 self._held, self._start = b"", 0
                 if not self._fill():
-                    raise BulkDataError("the bulk data ends within a part")
+                    raise BulkDataError("expected more bytes of a fragment, found the end of the bulk data")
             segment = self._held[self._start : self._start + length]
             self._start += len(segment)
             length -= len(segment)

@@ -1,4 +1,4 @@
-"""Where bulk data is kept, and what is known of a value that goes there."""
+"""The interface of bulk data stores."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import NamedTuple, Protocol
 
 
 class BulkDataInfo(NamedTuple):
-    """What is known of a value when it comes to a store; text that is not known (yet) is empty.
+    """Description of a value for a store; unknown strings are empty.
 
     Attributes:
-        dataset_index: The number of the data set in the stream, from 0.
+        dataset_index: Index of the data set in the stream, from 0.
         tag_path: Tags and item numbers from the data set down, such as ``00081140[0].00080016``.
-        tag: The tag of the element.
-        vr: Its VR; unknown if the source tells it behind the value.
+        tag: Tag of the element.
+        vr: VR of the element; empty if the source has it after the value.
         study_uid: Study Instance UID.
         series_uid: Series Instance UID.
         instance_uid: SOP Instance UID.
-        transfer_syntax: Transfer Syntax UID of the file meta information.
-        fragment: The number of the frame, where each is stored by itself; 0 is the Basic Offset Table.
+        transfer_syntax: Transfer Syntax UID of the File Meta Information.
+        fragment: Number of the frame, if each frame is stored as an entry; 0 is the Basic Offset Table.
 
     >>> BulkDataInfo(0, "7FE00010", 0x7FE00010, "OW").instance_uid
     ''
@@ -36,7 +36,7 @@ class BulkDataInfo(NamedTuple):
 
 
 class BulkDataStore(Protocol):
-    """Keeps values outside of the JSON text.
+    """Keeps values outside of the document.
 
     >>> class Memory:
     ...     def __init__(self):
@@ -52,15 +52,19 @@ class BulkDataStore(Protocol):
     """
 
     def put(self, segments: Iterable[bytes], info: BulkDataInfo) -> str:
-        """Keep a value; return the URI, which has no fragment part, that it will be found by.
+        """Store a value and return its URI, which must not have a fragment part.
 
-        The segments come while the source of the value is read. An error on the way is raised by the iterator:
-        nothing must be kept then. Another value may be put while a segment is waited for.
+        The segments are read from the source of the value during the call. If the iterator raises an error, the store
+        must not keep the value. Another call of ``put`` may happen before the iterator yields its next segment.
+
+        Args:
+            segments: The Value Field (PS3.5 7.1) in pieces: little endian, without padding, text in UTF-8.
+            info: Description of the value.
         """
 
     def open(self, uri: str) -> Iterator[bytes]:
-        """The segments of a value, none of them longer than 64 KiB or so.
+        """Yield the segments of a value, each of at most 64 KiB.
 
         Raises:
-            BulkDataError: The URI leads nowhere, or may not be followed.
+            BulkDataError: The store has no entry with this URI, or must not read it.
         """

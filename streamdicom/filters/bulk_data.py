@@ -12,18 +12,8 @@ from dataclasses import replace
 from itertools import chain
 from typing import cast
 
-from streamdicom.bulkdata import (
-    BulkDataAction,
-    BulkDataPolicy,
-    BulkDataStore,
-)
-from streamdicom.dicom import (
-    MAX_FRAGMENT_LENGTH,
-    VRS,
-    Form,
-    ValueEncoder,
-    decode_value,
-)
+from streamdicom.bulkdata import BulkDataAction, BulkDataPolicy, BulkDataStore
+from streamdicom.dicom import MAX_FRAGMENT_LENGTH, VRS, Form, ValueEncoder, decode_value
 from streamdicom.errors import BulkDataError, OutputError, StreamDicomError
 from streamdicom.events import (
     BULK_DATA,
@@ -93,7 +83,7 @@ def _not_stored(action: BulkDataAction) -> BulkDataAction:
 
 
 def _is_inline(policy: BulkDataPolicy, tag: int) -> bool:
-    """Return True if a binary value with this tag stays inline whatever its VR."""
+    """Return True if a binary value with this tag stays inline for every VR."""
     return all(policy.rule(tag, vr) is BulkDataAction.INLINE for vr in _BINARY_VRS)
 
 
@@ -162,7 +152,7 @@ class _Storing:
         raise OutputError("expected the end of an element, found the end of the events")
 
     def _parts(self, start: Event) -> Iterator[Event]:
-        """Store, drop or keep an element in several events; hold no more than the decision needs."""
+        """Store, drop or keep an element in several events."""
         kind, tag, vr, length = start
         if not vr and _is_inline(self._policy, tag):
             yield start

@@ -10,11 +10,7 @@ from typing import Any
 
 from streamdicom.converters import UNSEEN, Converter, Converters, Element
 from streamdicom.deviations import DEVIATIONS, Deviation, warner
-from streamdicom.dicom import (
-    NAME_GROUPS,
-    VRS,
-    Form,
-)
+from streamdicom.dicom import NAME_GROUPS, VRS, Form
 from streamdicom.errors import ConverterError, LimitError, Location
 from streamdicom.events import (
     BULK_DATA,
@@ -49,8 +45,8 @@ _Make = Callable[[Element], Event]
 class ElementConverter:
     """A stage that passes each element to its converter, for events in batches.
 
-    An element in parts is held in memory if its converter needs the value; nothing else is held. The events must be
-    those of ``VRFirst`` with ``needs_vr`` of this object.
+    An element in parts is held in memory if its converter needs the value; nothing else is held. The events must have
+    passed ``VRFirst`` with ``needs_vr`` of this object.
 
     Args:
         converters: All converters in force.
@@ -102,7 +98,7 @@ class ElementConverter:
         return cls(converters, _write, _write_event, options.limits, options.on_error, _reporter(None))
 
     def needs_vr(self, tag: int) -> bool:
-        """Return True if the VR of the next element decides on its converter, given that its value is binary."""
+        """Return True if the VR of the next element, a binary value, decides its converter."""
         if self._depth:
             return False
         first, *others = [self._find(tag, vr) for vr in _BINARY_VRS]
@@ -150,7 +146,8 @@ class ElementConverter:
         return self._converters.find(tag, vr, creator)
 
     def _note_creator(self, tag: int, values: tuple[Any, ...]) -> None:
-        """Remember a Private Creator: (gggg,00ee) reserves (gggg,ee00) to (gggg,eeFF) (PS3.5 7.8.1)."""
+        """Remember a Private Creator."""
+        # (gggg,00ee) reserves (gggg,ee00) to (gggg,eeFF) (PS3.5 7.8.1).
         creators = self._creators[-1]
         block = tag & 0xFFFF0000 | (tag & 0xFF) << 8
         if creators and next(iter(creators)) >> 8 != block >> 16:  # tags ascend: the group before is complete
@@ -164,7 +161,7 @@ class ElementConverter:
         return (event,) if converter is None else self._attempt(converter, element, (event,))
 
     def _attempt(self, converter: Converter, element: Element, events: Iterable[Event]) -> Iterable[Event]:
-        """Return the events of a converter's result, or ``events``, the element's own, if it changes nothing."""
+        """Return the events of the result, or ``events`` if the element is unchanged."""
         try:
             result = self._call(converter, element)
             if result is None:
@@ -246,7 +243,7 @@ class ElementConverter:
         return (event,)
 
     def _within(self, event: Event) -> Iterable[Event]:
-        """Return the events of an event within an element that is kept, left out or held as a whole."""
+        """Handle an event within an element that is kept, left out or held as a whole."""
         kind, tag, vr, _ = event
         self._depth += (kind in OPENING) - (kind in CLOSING)
         if self._parts is not None:
@@ -348,7 +345,7 @@ def has_form_of(vr: str, values: tuple[Any, ...]) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value for ``json.dumps``: a person name as an object of its groups, NaN as text (CP-2352)."""
+    """Return a value for ``json.dumps``; NaN becomes text (CP-2352)."""
     if isinstance(value, tuple):
         names = zip(NAME_GROUPS, value, strict=True)
         return {name: text for name, text in names if text} or None
@@ -365,7 +362,7 @@ def _ignore(_: ConverterError) -> None:
 
 
 def _reporter(on_deviation: Callable[[Deviation], object] | None) -> Callable[[ConverterError], object]:
-    """Return a function that reports a failed converter to ``on_deviation``, or as a warning."""
+    """Return a function that reports a failed converter."""
     if on_deviation is None:
         return partial(_warn, warner())
     return lambda error: on_deviation(Deviation(_CODE, DEVIATIONS[_CODE].severity, error.location, error.message))

@@ -5,25 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from streamdicom.dicom import (
-    FILE_META_GROUP,
-    TRANSFER_SYNTAX_UID,
-    is_encapsulated,
-)
+from streamdicom.dicom import FILE_META_GROUP, TRANSFER_SYNTAX_UID, is_encapsulated
 from streamdicom.events import ELEMENT, START_DATASET, Event
 
 _MAX_HELD = 256  # events; more than File Meta Information has elements
 
 
 def needed_file_meta(events: Iterable[Event], *, always: bool = False) -> Iterator[Event]:
-    """Yield the events of a DICOM file, with group 0002 only if its transfer syntax is needed.
+    """Yield the events of a DICOM file, with group 0002 only if it is needed.
 
-    Encapsulated pixel data needs it: the fragments cannot be decoded otherwise. Other data sets do not, and PS3.18
-    Annex F has no place for group 0002.
+    Encapsulated pixel data needs its transfer syntax: the fragments cannot be decoded otherwise. Other data sets do
+    not, and PS3.18 Annex F has no place for group 0002.
 
     Args:
         events: The events of one file.
-        always: Keep group 0002 whatever the transfer syntax.
+        always: Keep group 0002 for every transfer syntax.
 
     >>> from streamdicom import iter_file_events
     >>> from pydicom.data import get_testdata_file

@@ -13,16 +13,8 @@ from collections.abc import Iterable, Iterator
 from struct import iter_unpack
 from typing import TypeAlias
 
-from streamdicom.bulkdata import (
-    BulkDataInfo,
-    BulkDataStore,
-    read_parts,
-    write_parts,
-)
-from streamdicom.dicom import (
-    ITEM_TAG_BYTES,
-    MAX_FRAGMENT_LENGTH,
-)
+from streamdicom.bulkdata import BulkDataInfo, BulkDataStore, read_fragments, write_fragments
+from streamdicom.dicom import ITEM_TAG_BYTES, MAX_FRAGMENT_LENGTH
 from streamdicom.errors import BulkDataError, OutputError
 from streamdicom.events import (
     ELEMENT,
@@ -51,7 +43,9 @@ Fragment: TypeAlias = tuple[int, Iterable[bytes]]
 
 
 def value_field(events: Iterable[Event]) -> Iterator[bytes]:
-    r"""Yield the Value Field of a binary element; encapsulated, without the Sequence Delimitation Item (PS3.5 A.4).
+    r"""Yield the Value Field of a binary element.
+
+    Encapsulated pixel data lacks the Sequence Delimitation Item (PS3.5 A.4).
 
     Args:
         events: The events of the element.
@@ -106,7 +100,10 @@ class Frames:
         self._offset = 0  # of the next fragment, from the first one
 
     def __iter__(self) -> Iterator[tuple[list[int], Iterator[bytes]]]:
-        """Yield each frame: the lengths of its fragments, complete once the segments are consumed, and the segments."""
+        """Yield the lengths of the fragments and the segments of each frame.
+
+        The lengths are complete once the segments are consumed.
+        """
         while self._next is not None:
             lengths: list[int] = []
             yield lengths, self._frame(lengths)
@@ -141,7 +138,7 @@ def put_fragments(
     """
     if by_frame:
         return f"{store.put(_put_frames(store, fragments, info), info)}#{_FRAMES}"
-    return f"{store.put(write_parts(fragments), info)}#{_FRAGMENTS}"
+    return f"{store.put(write_fragments(fragments), info)}#{_FRAGMENTS}"
 
 
 def _put_frames(
@@ -182,7 +179,7 @@ def open_fragments(store: BulkDataStore, uri: str) -> Iterator[tuple[int, Iterat
         BulkDataError: The store has no such entry, or the entry is not of the form in the URI.
     """
     address, _, form = uri.partition("#")
-    return read_parts(store.open(address)) if form == _FRAGMENTS else _open_frames(store, address)
+    return read_fragments(store.open(address)) if form == _FRAGMENTS else _open_frames(store, address)
 
 
 def _open_frames(store: BulkDataStore, address: str) -> Iterator[tuple[int, Iterator[bytes]]]:

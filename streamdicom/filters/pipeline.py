@@ -1,4 +1,4 @@
-"""The chain of filters that options ask for, between a source or a target and the caller."""
+"""The chain of filters that options ask for."""
 
 from __future__ import annotations
 
@@ -43,12 +43,14 @@ class Pipeline:
     def for_reading(
         cls, options: ReadOptions, store: BulkDataStore | None = None, conditions: DatasetConditions | None = None
     ) -> Self:
-        """Return the filters for reading: ``where``, ``include`` and ``exclude``, bulk data, converters.
+        """Return the filters for reading, in the order in which events pass them.
+
+        ``where``, ``include`` and ``exclude``, bulk data, converters.
 
         Args:
             options: The options.
             store: The store that references to bulk data are loaded from, if any.
-            conditions: Those of ``options.where``, if the parser uses the same object.
+            conditions: The conditions of ``options.where``, if a parser shares them.
         """
         stages: list[_Stage] = []
         if options.where:

@@ -41,7 +41,7 @@ class Position:
         self.identifiers: dict[str, str] = {}
 
     def move(self, kind: int, tag: int, value: Any) -> None:
-        """Process an event that starts or ends a data set, a sequence or an item; ignore others."""
+        """Process the start or end of a data set, a sequence or an item."""
         if kind == START_ITEM:
             self.items[-1:] = [(tag, value)]
         elif kind == START_SEQUENCE:
@@ -54,15 +54,15 @@ class Position:
             self.identifiers = {}
 
     def learn(self, tag: int, values: tuple[Any, ...]) -> None:
-        """Remember the value of an element that identifies the data set; ignore others."""
+        """Remember the value of an element if it identifies the data set."""
         if tag in IDENTIFIERS and not self.items and values and isinstance(values[0], str):
             self.identifiers[IDENTIFIERS[tag]] = values[0]
 
     def tag_path(self, tag: int) -> str:
-        """Return the path of an element at this position, such as ``00081140[0].00080016``."""
+        """Return the path of an element here, such as ``00081140[0].00080016``."""
         return ".".join([*(f"{format_tag(sequence)}[{item}]" for sequence, item in self.items), format_tag(tag)])
 
     def info(self, tag: int, vr: str) -> BulkDataInfo:
-        """Return the description of an element at this position for a bulk data store."""
+        """Return the description of an element here for a bulk data store."""
         study, series, instance, syntax = [self.identifiers.get(name, "") for name in _NAMES]
         return BulkDataInfo(self.index, self.tag_path(tag), tag, vr, study, series, instance, syntax)

@@ -65,7 +65,7 @@ class ElementFilter:
     """The stage of ``select``, for events in batches.
 
     Args:
-        selected: The selected elements of a data set. If its patterns have VRs, the events must be those of
+        selected: The selected elements of a data set. If its patterns have VRs, the events must have passed
             ``VRFirst`` with ``needs_vr`` of this object.
 
     Attributes:
@@ -84,7 +84,7 @@ class ElementFilter:
         self._keeps = True  # True if that element is kept
 
     def needs_vr(self, tag: int) -> bool:
-        """Return True if the VR of the next element decides whether it is kept, given that its value is binary."""
+        """Return True if the VR decides whether the next element, a binary value, is kept."""
         return not self._depth and self._selection.needs_vr(tag)
 
     def run(self, events: Iterable[Event]) -> Iterator[Event]:

@@ -29,7 +29,7 @@ _Member = tuple[int, list[Event]]
 
 
 class _Elements:
-    """The elements of a data set or an item in the order of the source, each with its events."""
+    """The elements of a data set or an item, with their events."""
 
     __slots__ = ("is_sorted", "members")
 
@@ -49,8 +49,9 @@ class _Elements:
 
 
 def sort_elements(events: Iterable[Event], *, max_size: int = 1024 * 1024) -> Iterator[Event]:
-    """Yield the same events, with the elements of each data set and item in ascending order (PS3.5 7.1).
+    """Yield the same events, with elements in ascending order of tags (PS3.5 7.1).
 
+    Each data set and each item is sorted.
     A data set is held until it is complete. If it takes more memory than ``max_size``, the part that is held is
     yielded in order, and the rest as it is in the source: the result is in order unless an element of the rest belongs
     to the first part.
@@ -128,7 +129,7 @@ class ElementSorter:
 
 
 def _release(held: list[_Elements]) -> Iterator[Event]:
-    """Yield all events that are held, outermost first; the open element is the last of each."""
+    """Yield all events that are held, outermost first; open elements are the last."""
     for elements in held:
         *complete, (_, opened) = elements.members or [(0, [])]
         for _, events in sorted(complete, key=itemgetter(0)):

@@ -6,16 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from streamdicom.errors import LimitError, Location
-from streamdicom.events import (
-    BULK_DATA,
-    CLOSING,
-    ELEMENT,
-    END_DATASET,
-    JSON_ELEMENT,
-    OPENING,
-    START_DATASET,
-    Event,
-)
+from streamdicom.events import BULK_DATA, CLOSING, ELEMENT, END_DATASET, JSON_ELEMENT, OPENING, START_DATASET, Event
 from streamdicom.limits import Limits
 from streamdicom.patterns import DatasetConditions, Pattern
 
@@ -27,11 +18,12 @@ _ELEMENTS = frozenset({ELEMENT, BULK_DATA, JSON_ELEMENT}) | OPENING
 def where(
     events: Iterable[Event], conditions: Mapping[Pattern, Any], *, limits: Limits | None = None
 ) -> Iterator[Event]:
-    """Yield the events of the data sets that satisfy all conditions; START_DATASET keeps its index.
+    """Yield the events of the data sets that satisfy all conditions.
 
-    A data set is held until its first element that fails a condition, or until every element with a condition is
-    found. An element is known to be missing at the end of the data set; or once ``Limits.values_per_event`` events, or
-    256 bytes for each of them, are held and a higher tag was found, because tags ascend (PS3.18 F.2.2).
+    START_DATASET keeps its index. A data set is held until its first element that fails a condition, or until every
+    element with a condition is found. An element is known to be missing at the end of the data set; or once
+    ``Limits.values_per_event`` events, or 256 bytes for each of them, are held and a higher tag was found, because tags
+    ascend (PS3.18 F.2.2).
 
     Args:
         events: Any stream of DICOM events.

@@ -17,7 +17,7 @@ from urllib.parse import urljoin
 from streamdicom.bulkdata import (
     BulkDataInfo,
     BulkDataStore,
-    write_parts,
+    write_fragments,
 )
 from streamdicom.codec import DatasetPipeline, reading_pipeline
 from streamdicom.dicom import (
@@ -99,7 +99,7 @@ class _Part:
         """Put the part into a store; return its URI there."""
         assert self.info
         if self.is_compressed:
-            return store.put(write_parts(self.fragments()), self.info) + "#fragments"  # see filters.bulk_data
+            return store.put(write_fragments(self.fragments()), self.info) + "#fragments"  # see filters.bulk_data
         return store.put(self.pieces(BINARY_SEGMENT_SIZE), self.info)
 
 

@@ -1,0 +1,21 @@
+"""Stores on file systems of fsspec."""
+
+from __future__ import annotations
+
+import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+
+from streamdicom.bulkdata import FsspecStore
+from streamdicom.errors import BulkDataError
+from tests.bulkdata.common import HOSTILE_URIS, SECRET, content
+
+
+@pytest.mark.parametrize("uri", [uri for uri in HOSTILE_URIS if "{place}" not in uri])
+def test_unsafe_uri_is_refused(uri: str) -> None:
+    system = MemoryFileSystem()
+    for path in ("/top/root/entry", "/top/root/.hidden", "/top/secret", "/top/root/inner/x", "/etc/passwd"):
+        system.pipe_file(path, SECRET)
+    store = FsspecStore(system, "/top/root")
+    assert content(store, "entry") == SECRET
+    with pytest.raises(BulkDataError):
+        list(store.open(uri))

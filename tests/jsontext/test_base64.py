@@ -1,0 +1,91 @@
+"""Base64 in pieces, compared with the base64 module."""
+
+from __future__ import annotations
+
+import base64
+from itertools import pairwise
+
+import pytest
+
+from streamdicom.jsontext.base64 import Base64Decoder, decode_base64
+
+DATA = [bytes(range(length)) for length in range(9)] + [b"\xff" * 7, b"\xfb\xf0\x00"]
+
+NOT_BASE64 = {
+    "one character": "A",
+    "five characters": "AAAAA",
+    "no padding": "AA",
+    "half of the padding": "AA=",
+    "padding only": "====",
+    "one character and padding": "A===",
+    "padding after a group": "AAAA=",
+    "a group of padding": "AAAA====",
+    "too much padding": "AAA==",
+    "padding in the middle": "AA==AAAA",
+    "padding within a group": "AA=A",
+    "white space": "AAA A",
+    "white space within": "AA AAAAA",
+    "line feed": "AAAA\n",
+    "url-safe alphabet": "AA-_",
+    "beyond ASCII": "AAA\u00e9",
+    "nul": "AAA\0",
+}
+
+
+def decode(pieces: list[str]) -> bytes:
+    decoder = Base64Decoder()
+    data = b"".join([decoder.feed(piece) for piece in pieces])
+    decoder.close()
+    return data
+
+
+def splits(text: str) -> list[list[str]]:
+    """Return the text as a whole, in single characters, and in two or three pieces of any length."""
+    places = [sorted((i, j)) for i in range(len(text) + 1) for j in range(i, len(text) + 1)]
+    return [[text], list(text), *([text[a:b] for a, b in pairwise([0, *cuts, len(text)])] for cuts in places)]
+
+
+@pytest.mark.parametrize("data", DATA, ids=bytes.hex)
+def test_bytes_do_not_depend_on_the_pieces(data: bytes) -> None:
+    text = base64.b64encode(data).decode()
+    assert base64.b64decode(text, validate=True) == data
+    assert decode_base64(text) == data
+    for pieces in splits(text):
+        assert decode(pieces) == data
+
+
+def test_unused_bits_are_ignored() -> None:
+    assert decode_base64("AB==") == decode(["AB", "=="]) == base64.b64decode("AB==", validate=True)
+
+
+@pytest.mark.parametrize("text", NOT_BASE64.values(), ids=NOT_BASE64.keys())
+def test_malformed_text_is_an_error_in_any_pieces(text: str) -> None:
+    for pieces in splits(text):
+        with pytest.raises(ValueError, match="base64"):
+            decode(pieces)
+
+
+@pytest.mark.parametrize("text", NOT_BASE64.values(), ids=NOT_BASE64.keys())
+def test_malformed_text_is_an_error_as_a_whole(text: str) -> None:
+    with pytest.raises(ValueError, match="not base64"):
+        decode_base64(text)
+
+
+def test_complete_groups_are_decoded_at_once() -> None:
+    decoder = Base64Decoder()
+    assert [decoder.feed(piece) for piece in ("AAE", "C", "", "A", "wQFBg=")] == [
+        b"",
+        bytes(range(3)),
+        b"",
+        b"",
+        bytes([3, 4, 5]),
+    ]
+    assert decoder.feed("=") == bytes([6])
+    decoder.close()
+
+
+def test_data_after_the_padding_is_an_error() -> None:
+    decoder = Base64Decoder()
+    assert decoder.feed("AA==") + decoder.feed("") == bytes(1)
+    with pytest.raises(ValueError, match="behind its padding"):
+        decoder.feed("AAAA")
