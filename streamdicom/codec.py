@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Protocol
 
+from streamdicom._push import PushParser, StickyError
 from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
-from streamdicom.errors import InputError, Location, OutputError, StreamDicomError, TruncatedError, aborted
+from streamdicom.errors import Location, OutputError, StreamDicomError, TruncatedError
 from streamdicom.events import Event
 from streamdicom.filters import Pipeline, store_bulk_data, vr_first
 from streamdicom.formats import EventParser, Parser, new_writer
@@ -36,7 +37,7 @@ def reading_pipeline(options: ReadOptions, store: BulkDataStore | None = None) -
     return parser, Pipeline.for_reading(options, store, wanted)
 
 
-class DatasetPipeline:
+class DatasetPipeline(PushParser["Dataset"]):
     """A push parser, whatever makes the events: bytes in, data sets out.
 
     Args:
@@ -51,6 +52,8 @@ class DatasetPipeline:
     2
     """
 
+    _deferred = Exception
+
     def __init__(
         self,
         parser: Parser,
@@ -62,64 +65,23 @@ class DatasetPipeline:
     ) -> None:
         from streamdicom.datasets import DatasetBuilder
 
+        super().__init__()
         self._events = parser
         self._pipeline = stages
         self._last = last
         self._builder = DatasetBuilder(options, as_file=as_file)
-        self._error: StreamDicomError | None = None
-        self._late: Exception | None = None  # what ended the stream behind data sets that were returned first
 
-    @property
-    def error(self) -> StreamDicomError | None:
-        """The error that ended the stream, even if data sets before it were returned first."""
-        return self._error or self._events.error
+    def _feed(self, data: bytes, datasets: list[Dataset]) -> None:
+        self._build(self._events.feed(data), datasets)
 
-    def feed(self, data: bytes) -> list[Dataset]:
-        """Take the next bytes of the stream; return the data sets that they complete.
+    def _close(self, datasets: list[Dataset]) -> None:
+        self._build(self._events.close(), datasets)
 
-        A fault raises at once if there are no data sets before it; otherwise those are returned first and the next
-        call raises. From then on every call raises the same error. An exception of what the caller has put into the
-        options, such as a handler, is raised once as it is; from then on it is the cause of an InputError.
-
-        Args:
-            data: Any number of bytes, cut anywhere.
-
-        Raises:
-            InputError: The bytes are not JSON or XML, that is not one of DICOM, or there is too much of something.
-        """
-        return self._take(lambda: self._events.feed(data))
-
-    def close(self) -> list[Dataset]:
-        """Say that the stream has ended. A DICOM file has its data set left then.
-
-        Raises:
-            TruncatedError: The stream stopped within a document, or had none.
-            InputError: As in ``feed``.
-        """
-        return self._take(self._events.close)
-
-    def _take(self, parse: Callable[[], list[Event]]) -> list[Dataset]:
-        late, self._late = self._late or self._error, None
-        if late:
-            raise late
-        try:
-            taken: Iterable[Event] = self._pipeline.batch(parse())
-            datasets = self._builder.take(self._last(taken) if self._last else taken)
-            late = self._builder.error or self._pipeline.error
-            if not datasets and late:
-                raise late
-            if not datasets and self._events.error:
-                self._events.feed(b"")  # which raises what came behind the events
-        except BaseException as error:  # what it broke off is lost, so that nothing may follow
-            self._stop(error)
-            raise
-        if late:
-            self._stop(late)
-            self._late = late
-        return datasets
-
-    def _stop(self, error: BaseException) -> None:
-        self._error = error if isinstance(error, StreamDicomError) else aborted(InputError, "parser", error)
+    def _build(self, events: Iterable[Event], datasets: list[Dataset]) -> None:
+        events = self._pipeline.iter(events)
+        datasets.extend(self._builder.build(self._last(events) if self._last else events))
+        if self._events.error:
+            raise self._events.error
 
 
 class _Closable(Protocol):
@@ -174,7 +136,7 @@ class DatasetParser(DatasetPipeline):
         super().__init__(*reading_pipeline(options), options, as_file=as_file)
 
 
-class DatasetEncoder:
+class DatasetEncoder(StickyError):
     r"""The other way: data sets in, bytes out, in blocks of about 64 KiB that are made while they are taken.
 
     So one data set with gigabytes of pixel data takes no more memory than a small one, and whoever sends the blocks
@@ -195,16 +157,19 @@ class DatasetEncoder:
     ([], b'[{}', b']')
     """
 
+    _role = "encoder"
+    _made = OutputError
+
     def __init__(
         self, indent: int | str | None = None, *, options: WriteOptions | None = None, array: bool = True
     ) -> None:
+        super().__init__()
         self._options = options = options_or_default(options, WriteOptions)
         self._blocks: list[bytes] = []
         self._writer = new_writer(self._blocks.append, indent, options, array=array)
         self._pipeline = Pipeline.for_writing(options)
         self._stores = options.bulk_data_store is not None or options.bulk_data_policy != BulkDataPolicy()
         self._index = 0
-        self._error: StreamDicomError | None = None
 
     def encode(self, dataset: Dataset) -> Iterator[bytes]:
         """The blocks that one data set completes; what is left is pending until there is more of it.
@@ -250,12 +215,11 @@ class DatasetEncoder:
             yield from self._ready()
 
     def _until_error(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
-        if self._error:
-            raise self._error
+        self._raise_error()
         try:
             yield from blocks
         except Exception as error:
-            self._error = error if isinstance(error, StreamDicomError) else aborted(OutputError, "encoder", error)
+            self._fail(error)
             raise
 
     def flush(self) -> bytes:
@@ -269,10 +233,9 @@ class DatasetEncoder:
         Raises:
             OutputError: An error came before, a data set is not complete, or the document is closed.
         """
-        if self._error:
-            raise self._error
+        self._raise_error()
         self._writer.close()
-        self._error = OutputError("the document is closed")  # for whatever may come now
+        self._fail(OutputError("the document is closed"))
         return b"".join(self._ready())
 
     def _ready(self) -> list[bytes]:

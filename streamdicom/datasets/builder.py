@@ -42,12 +42,7 @@ from streamdicom.dicom import (
     swap_words,
 )
 from streamdicom.errors import DatasetError, InputError, LimitError, StreamDicomError
-from streamdicom.events import (
-    BINARY_SEGMENT_SIZE,
-    ELEMENT,
-    Event,
-    EventType,
-)
+from streamdicom.events import BINARY_SEGMENT_SIZE, ELEMENT, END_DATASET, Event, EventType
 from streamdicom.filters import FRAGMENT_FORMS, has_form_of, open_bulk_data, value_field
 from streamdicom.io import LazyValue, SpooledValue, SpoolFile
 from streamdicom.options import ReadOptions, UriHandler
@@ -100,7 +95,7 @@ class DatasetBuilder:
 
     >>> builder = DatasetBuilder(ReadOptions())
     >>> events = [(1, 0, "", 0), (3, 0x00100020, "LO", ("17",)), (2, 0, "", None)]
-    >>> [ds.PatientID for ds in builder.take(events)]
+    >>> [ds.PatientID for ds in builder.build(events)]
     ['17']
     """
 
@@ -116,48 +111,33 @@ class DatasetBuilder:
         self._size = 0
         self._frames: list[_Frame] = []
         self._frame = _Frame(DEFAULT_ENCODINGS)
-        self._datasets: list[Dataset] = []
         self._parts: list[Any] = []  # the values of an element in parts
         self._segments: list[Any] = []  # the pieces of one of them
         self._length = 0
         self._is_encapsulated = False
         self._spool: SpoolFile | None = None  # of the data set, once a value of it is there
         self._spooled_from: int | None = None  # where in it the value starts that is being read
-        self._error: Exception | None = None
 
-    @property
-    def error(self) -> Exception | None:
-        """The error that ended the stream, even if data sets before it were returned first."""
-        return self._error
-
-    def take(self, events: Iterable[Event]) -> list[Dataset]:
-        """Take the next events; return the data sets that they complete.
-
-        As with ``JsonParser.feed``, a fault raises at the next call if there are data sets before it; so does an
-        exception of a handler in the options.
+    def build(self, events: Iterable[Event]) -> Iterator[Dataset]:
+        """Yield the data sets that the next events complete. The builder cannot be used after an exception.
 
         Raises:
-            DatasetError: pydicom cannot hold an element, or it comes twice.
+            DatasetError: pydicom cannot hold an element, or it is repeated.
             LimitError: A value or a data set is larger than the limits allow.
         """
-        if self._error:
-            raise self._error
-        datasets = self._datasets = []
         tag = 0
         try:
             for kind, tag, vr, value in events:
                 if kind == ELEMENT:
                     self._add(tag, vr, value)
+                elif kind == END_DATASET:
+                    yield self._end_dataset()
                 else:
                     _MOVES[kind](self, tag, vr, value)
-        except Exception as error:
-            # What makes the events may know the place better.
-            if isinstance(error, InputError) and error.location.dataset_index is None:
+        except InputError as error:
+            if error.location.dataset_index is None:  # the source of the events may know more
                 error.within(self._index, self._tag_path(tag))
-            self._error = error
-            if not datasets:
-                raise
-        return datasets
+            raise
 
     def _tag_path(self, tag: int) -> str:
         parts = [f"{format_tag(frame.tag)}[{len(frame.items)}]" for frame in self._frames]
@@ -390,7 +370,7 @@ class DatasetBuilder:
         frame.items = []
         self._grow(_OVERHEAD)
 
-    def _end_dataset(self, tag: int, vr: str, value: Any) -> None:
+    def _end_dataset(self) -> Dataset:
         frame = self._frame
         group = _take_group(frame.elements, FILE_META_GROUP)
         meta = FileMetaDataset(group) if group or self._file_dataset else None
@@ -410,13 +390,12 @@ class DatasetBuilder:
                 _to_big_endian(dataset)
             elif syntax is not None and syntax.is_transfer_syntax and syntax.is_compressed:
                 _encapsulate(frame.elements)
-        self._datasets.append(dataset)
+        return dataset
 
 
 _Move = Callable[[DatasetBuilder, int, str, Any], None]
 _MOVES: dict[int, _Move] = {
     EventType.START_DATASET: DatasetBuilder._start_dataset,
-    EventType.END_DATASET: DatasetBuilder._end_dataset,
     EventType.BULK_DATA: DatasetBuilder._bulk_data,
     EventType.JSON_ELEMENT: DatasetBuilder._json_element,
     EventType.START_ELEMENT: DatasetBuilder._start_element,

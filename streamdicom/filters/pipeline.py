@@ -31,13 +31,12 @@ class Pipeline:
         stages: The filters, first to last.
 
     >>> pipeline = Pipeline.for_reading(ReadOptions(exclude=["PatientName"]))
-    >>> pipeline.batch([(1, 0, "", 0), (3, 0x00100010, "PN", ())])
+    >>> list(pipeline.iter([(1, 0, "", 0), (3, 0x00100010, "PN", ())]))
     [(1, 0, '', 0)]
     """
 
     def __init__(self, stages: list[_Stage]) -> None:
         self._stages = stages
-        self.error: Exception | None = None
 
     @classmethod
     def for_reading(
@@ -88,25 +87,6 @@ class Pipeline:
         for stage in self._stages:
             events = stage(events)
         return iter(events)
-
-    def batch(self, events: list[Event]) -> list[Event]:
-        """Return the filtered events of a batch.
-
-        As in ``JsonParser.feed``, an error is raised by the next call if there are events before it. The same holds
-        for exceptions of callables in the options.
-        """
-        if not self._stages:
-            return events
-        if self.error:
-            raise self.error
-        filtered: list[Event] = []
-        try:
-            filtered.extend(self.iter(events))
-        except Exception as error:
-            self.error = error
-            if not filtered:
-                raise
-        return filtered
 
 
 def _element_filter(options: ReadOptions | WriteOptions) -> ElementFilter | None:

@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import IntEnum
 from typing import Any, ClassVar, TypeAlias
 
+from streamdicom._push import StickyWriter
 from streamdicom.dicom import UTF_8_TERM, VRS, Form, ValueRepresentation, format_tag
-from streamdicom.errors import Location, OutputError, aborted
+from streamdicom.errors import Location, OutputError
 from streamdicom.events import CLOSING, ELEMENT, END_ITEM, END_SEQUENCE, OPENING, START_ITEM, Event, EventType
 from streamdicom.formats.element_rules import ElementRules
 from streamdicom.formats.encapsulated import FragmentsEncoder
@@ -78,16 +79,16 @@ _IN_SEQUENCE = frozenset({START_ITEM, END_ITEM, END_SEQUENCE})
 _EVENT_TYPES = frozenset(EventType)
 
 
-class Writer(ABC):
+class Writer(StickyWriter, ABC):
     """A writer of events. After an error nothing can be written."""
 
     _moves: ClassVar[Moves]
 
     def __init__(self) -> None:
+        super().__init__()
         self._state: int = 0
         self._index: int | None = None
         self._event: Event = (0, 0, "", None)  # the last one, for errors
-        self._error: OutputError | None = None
 
     def write(self, event: Event) -> None:
         """Write one event; see ``write_all``."""
@@ -102,8 +103,7 @@ class Writer(ABC):
         Raises:
             OutputError: An event is out of order or cannot be written; see the class.
         """
-        if self._error:
-            raise self._error
+        self._raise_error()
         self._guard(self._write_all, events)
 
     def _guard(self, act: Callable[..., None], *arguments: Any) -> None:
@@ -116,10 +116,10 @@ class Writer(ABC):
                 error.message = _mismatch(vr, value)
             if error.location == Location():  # otherwise the iterable raised it, and knows better
                 error.location = self._location(0 if kind in _IN_SEQUENCE else tag)
-            self._error = error
+            self._fail(error)
             raise
         except BaseException as error:
-            self._error = aborted(OutputError, "writer", error)
+            self._fail(error)
             raise
 
     @abstractmethod
@@ -198,8 +198,7 @@ class TextWriter(Writer):
         Raises:
             OutputError: A data set is still open, or the one data set is missing.
         """
-        if self._error:
-            raise self._error
+        self._raise_error()
         if self._state != State.STREAM:
             raise OutputError("the data set is not complete", self._location())
         self._finish()

@@ -13,7 +13,8 @@ from enum import IntEnum
 from itertools import accumulate
 from json.encoder import encode_basestring
 
-from streamdicom.errors import InputError, OutputError, aborted
+from streamdicom._push import StickyWriter
+from streamdicom.errors import InputError, OutputError
 from streamdicom.jsontext.base64 import Base64Encoder
 from streamdicom.jsontext.escapes import escaper
 from streamdicom.jsontext.strings import SURROGATE
@@ -46,7 +47,7 @@ class _Place(IntEnum):
 _START, _NAME, _VALUE, _SEGMENT = _Place
 
 
-class JsonEmitter:
+class JsonEmitter(StickyWriter):
     """Writes a JSON text token by token, in blocks of about 64 KiB.
 
     Args:
@@ -80,6 +81,7 @@ class JsonEmitter:
         multiple: bool = False,
         trailing_newline: bool = False,
     ) -> None:
+        super().__init__()
         self._sink = sink
         # Of what is no number, this is a TypeError, as it is in the json module.
         self._indent = indent if indent is None or isinstance(indent, str) else " " * indent
@@ -96,7 +98,6 @@ class JsonEmitter:
         self._reader: JsonTokenizer | None = None  # of a raw value in segments that is laid out anew
         self._raw_place = _START  # within it
         self._raw_error: OutputError | None = None
-        self._error: OutputError | None = None  # once the sink has failed
         self._parts: list[str] = []
         self._size = 0
         self._committed = 0
@@ -318,7 +319,7 @@ class JsonEmitter:
     def _flush(self) -> None:
         if self._error:
             self._parts.clear()
-            raise self._error
+        self._raise_error()
         if not self._parts:
             return
         block = "".join(self._parts).encode()
@@ -326,7 +327,7 @@ class JsonEmitter:
         try:
             self._sink(block)
         except BaseException as error:
-            self._error = aborted(OutputError, "writer", error)
+            self._fail(error)
             self._size = _BLOCK  # so that whatever comes is flushed, and told of it
             raise
         self._size = 0
@@ -338,8 +339,7 @@ class JsonEmitter:
         Raises:
             OutputError: Something is still open, or nothing was written; what there is has not been flushed.
         """
-        if self._error:
-            raise self._error
+        self._raise_error()
         if self._container or self._place is _SEGMENT or (self._place is _START and not self._multiple):
             raise OutputError("the document is not complete")
         if self._end_of_text and self._place is not _START:

@@ -18,9 +18,11 @@ from __future__ import annotations
 
 import re
 from codecs import BOM_UTF8, utf_8_decode
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import IntEnum
+from functools import partial
 
+from streamdicom._push import PushParser
 from streamdicom.errors import InputError, JsonSyntaxError, LimitError, Location, TruncatedError
 from streamdicom.jsontext.comments import OpenComment, blank, may_hold_comment
 from streamdicom.jsontext.grammar import DEPARTURES, Expect, Fault, Grammar, State
@@ -61,7 +63,7 @@ class _Mode(IntEnum):
     COMMENT = 3
 
 
-class JsonTokenizer:
+class JsonTokenizer(PushParser[Token]):
     """Turns the bytes of a JSON text into tokens, as they come.
 
     Strict by RFC 8259: what is not UTF-8, a byte order mark, a lone surrogate, a control character in a string,
@@ -119,6 +121,7 @@ class JsonTokenizer:
         lenient: bool = False,
         members: re.Pattern[str] | None = None,
     ) -> None:
+        super().__init__()
         limits = limits or Limits()
         self._segment = limits.segment_size
         self._grammar = Grammar(limits.depth, limits.number_length, multiple, lenient)
@@ -133,8 +136,6 @@ class JsonTokenizer:
         self._lenient = lenient
         self._comment: OpenComment | None = None
         self.departures: list[tuple[int, str]] = []
-        self._closed = False
-        self._error: InputError | None = None
         self._depth_at_error = 0
         self._origins: list[Origin] = []  # of the tokens of the last call
         self._tokens: list[Token] = []  # of the last call
@@ -148,40 +149,6 @@ class JsonTokenizer:
     def bytes_consumed(self) -> int:
         """Bytes of the stream that the tokens so far account for, white space included; up to the fault after one."""
         return self._offset
-
-    @property
-    def error(self) -> InputError | None:
-        """The error that ended the document, even if tokens before it are still to be looked at."""
-        return self._error
-
-    def feed(self, data: bytes) -> list[Token]:
-        """Take the next bytes of the stream; return the tokens that they complete.
-
-        A fault raises at once if there are no tokens before it. Otherwise those are returned first, and this
-        call's successor raises: nothing that was right is lost. From then on every call raises the same error.
-
-        Args:
-            data: Any number of bytes, from none at all; cut anywhere.
-
-        Raises:
-            JsonSyntaxError: The bytes are not JSON; the location is that of the first wrong token or byte.
-            LimitError: Something is longer or deeper than ``limits`` allows.
-            ValueError: The reader was closed before.
-        """
-        if self._closed:
-            raise ValueError("feed after close")
-        return self._deliver(data if isinstance(data, bytes) else memoryview(data).tobytes())
-
-    def close(self) -> list[Token]:
-        """Say that the stream has ended; return the last token, if the document was a lone number or literal.
-
-        Raises:
-            TruncatedError: The document was not complete, or a comment not closed; the location is the end of the
-                stream.
-            JsonSyntaxError: As in ``feed``.
-        """
-        self._closed = True
-        return self._deliver(None)
 
     def read(self, chunks: Iterable[bytes]) -> Iterator[Token]:
         """The tokens of a whole stream, from any iterable of bytes.
@@ -207,47 +174,55 @@ class JsonTokenizer:
         """As ``locate``, for several tokens in the order of the list, in one pass."""
         return locate(self._origins, self._tokens, places, self._members if self._tokens else None)
 
-    def _deliver(self, data: bytes | None) -> list[Token]:
-        self.departures = []
-        if self._error:
-            raise self._error
-        self._tokens = tokens = list[Token]()
+    def _feed(self, data: bytes, tokens: list[Token]) -> None:
+        self._deliver(partial(self._take_all, data), tokens)
+
+    def _close(self, tokens: list[Token]) -> None:
+        self._deliver(self._take_end, tokens)
+
+    def _raise_error(self) -> None:
+        self.departures = []  # those of the previous call
+        super()._raise_error()
+
+    def _deliver(self, step: Callable[[list[Token]], None], tokens: list[Token]) -> None:
+        self._tokens = tokens
         self._scanner.has_members = False
         self._origins.clear()
         depth = self.depth
+        fault: InputError | None = None
         try:
-            if data is None:
-                self._finish(tokens)
-            else:
-                # A string within one piece is shorter than a segment, so that only a held one can grow too long.
-                size = min(_PIECE, self._segment)
-                for start in range(0, len(data), size):
-                    self._take(data[start : start + size], tokens)
+            step(tokens)
         except InputError as error:
-            self._error = error
+            fault = error
         if self.departures or self._grammar.departed:
-            self._settle(tokens)
+            self._settle(tokens, fault)
         if not self._scanner.has_members:
             self._tokens = []  # they may be many, and ``locate`` asks for members alone
-        if self._error:
+        if fault:
             # What the faulty text would have changed does not count.
             self._depth_at_error = depth + sum(DEPTHS.get(kind, 0) for kind, _ in tokens)
-            self._offset = self._error.location.byte_offset or 0
-            if not tokens:
-                raise self._error
-        return tokens
+            self._offset = fault.location.byte_offset or 0
+            raise fault
 
-    def _settle(self, tokens: list[Token]) -> None:
+    def _settle(self, tokens: list[Token], fault: InputError | None) -> None:
         """Take the marks off the tokens that depart from the standard, and tell of these."""
         marked = [(index, 0) for index, (kind, _) in enumerate(tokens) if kind < 0]
         for (index, _), offset in zip(marked, self.locate_all(marked), strict=True):
             kind, text = tokens[index]
             tokens[index] = -kind, text
             self.departures.append((offset, DEPARTURES[kind]))
-        end = self._error.location.byte_offset if self._error else None
+        end = fault.location.byte_offset if fault else None
         self.departures = sorted(place for place in self.departures if end is None or place[0] < end)
 
     # --- bytes -> texts of complete tokens ---------------------------------------------------------------------
+
+    def _take_all(self, data: bytes, tokens: list[Token]) -> None:
+        if not isinstance(data, bytes):
+            data = memoryview(data).tobytes()
+        # A string within one piece is shorter than a segment, so that only a held one can grow too long.
+        size = min(_PIECE, self._segment)
+        for start in range(0, len(data), size):
+            self._take(data[start : start + size], tokens)
 
     def _take(self, piece: bytes, tokens: list[Token]) -> None:
         if self._mode is _Mode.SEGMENTS:
@@ -463,7 +438,7 @@ class JsonTokenizer:
 
     # --- the end, and the faults -------------------------------------------------------------------------------
 
-    def _finish(self, tokens: list[Token]) -> None:
+    def _take_end(self, tokens: list[Token]) -> None:
         if self._comment:
             if self._comment.ends_with_stream:
                 self._end_comment(self._comment)

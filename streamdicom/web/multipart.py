@@ -12,7 +12,8 @@ from typing import Any, NoReturn, TypeAlias
 import python_multipart
 from python_multipart.exceptions import MultipartParseError
 
-from streamdicom.errors import InputError, RequestError, TruncatedError
+from streamdicom._push import PushParser
+from streamdicom.errors import RequestError, TruncatedError
 
 START, DATA, END = range(3)
 
@@ -30,7 +31,7 @@ _MALFORMED = (
 )
 
 
-class MultipartParser:
+class MultipartParser(PushParser[PartEvent]):
     r"""A push parser of a multipart body: bytes in, part events out.
 
     Memory holds at most the headers of one part. The joined events do not depend on how the bytes are cut.
@@ -39,17 +40,20 @@ class MultipartParser:
         boundary: The ``boundary`` parameter of the media type.
 
     Raises:
-        RequestError: The boundary is missing or malformed.
+        RequestError: The boundary is missing or malformed; ``feed`` raises it for a malformed body, or a part with too
+            many or too long headers.
 
     >>> reader = MultipartParser(b"x")
     >>> reader.feed(b"--x\r\nContent-ID: <1>\r\n\r\nab\r\n--x--")
     [(0, {'content-id': '<1>'}), (1, b'ab'), (2, None)]
     >>> reader.close()
+    []
     """
 
     def __init__(self, boundary: bytes) -> None:
         if not _BOUNDARY.fullmatch(boundary):
             raise RequestError("Content-Type needs a boundary parameter as of RFC 2046 5.1.1", 400)
+        super().__init__()
         self._dashes = b"--" + boundary
         self._parser = python_multipart.MultipartParser(
             boundary,
@@ -74,38 +78,17 @@ class MultipartParser:
         self._value = b""
         self._head: bytes | None = None  # of a part, held until it cannot be a boundary
         self._finished = False
-        self._error: InputError | None = None
 
-    def feed(self, data: bytes) -> list[PartEvent]:
-        """Parse the next bytes; return the events that they complete.
-
-        Events before an error are returned first; the error is raised by the next call.
-
-        Raises:
-            RequestError: The body is malformed, or a part has too many or too long headers.
-        """
-        if self._error:
-            raise self._error
-        self._events = []
+    def _feed(self, data: bytes, events: list[PartEvent]) -> None:
+        self._events = events
+        if self._preamble is not None:
+            data = self._skip(self._preamble + data)
         try:
-            if self._preamble is not None:
-                data = self._skip(self._preamble + data)
             self._parser.write(data)
-        except (MultipartParseError, RequestError) as error:
-            self._error = error if isinstance(error, RequestError) else RequestError(_MALFORMED, 400)
-            if not self._events:
-                raise self._error from None
-        return self._events
+        except MultipartParseError:
+            raise RequestError(_MALFORMED, 400) from None
 
-    def close(self) -> None:
-        """End the body.
-
-        Raises:
-            TruncatedError: The closing boundary is missing.
-            RequestError: As for ``feed``.
-        """
-        if self._error:
-            raise self._error
+    def _close(self, events: list[PartEvent]) -> None:
         if self._preamble is not None:
             raise RequestError("the multipart body does not contain the boundary of its Content-Type", 400)
         if not self._finished:

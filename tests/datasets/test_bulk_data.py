@@ -71,7 +71,7 @@ def undefined(value: Any, vr: str = "OB", tag: int = PIXELS) -> Dataset:
 
 
 def built(of: list[Event], **options: Any) -> Dataset:
-    [dataset] = DatasetBuilder(ReadOptions(**options)).take(of)
+    [dataset] = DatasetBuilder(ReadOptions(**options)).build(of)
     return dataset
 
 
@@ -321,7 +321,7 @@ def test_a_reference_that_comes_twice_is_an_error() -> None:
         ReadOptions(bulk_data_uri_handler=lambda u: b""),
     ):
         with pytest.raises(DatasetError, match="twice"):
-            DatasetBuilder(options).take([(EventType.START_DATASET, 0, "", 0), reference, reference])
+            list(DatasetBuilder(options).build([(EventType.START_DATASET, 0, "", 0), reference, reference]))
 
 
 # --- pydicom's callables -----------------------------------------------------------------------------------------

@@ -20,19 +20,14 @@ on as the row of ``DEVIATIONS`` says.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from json.encoder import encode_basestring
 from operator import length_hint
 from typing import TypeAlias
 
-from streamdicom.dicom import (
-    FILE_META_GROUP,
-    NAME_GROUPS,
-    VRS,
-    format_tag,
-    is_group_length,
-)
-from streamdicom.errors import DicomJsonError, InputError, LimitError, Location, aborted
+from streamdicom._push import PushParser
+from streamdicom.dicom import FILE_META_GROUP, NAME_GROUPS, VRS, format_tag, is_group_length
+from streamdicom.errors import DicomJsonError, InputError, LimitError, Location, StreamDicomError
 from streamdicom.events import ELEMENT, END_DATASET, LAST_SEGMENT, START_DATASET, Event, Value
 from streamdicom.formats.json.attribute import EMPTY_OBJECT, Attribute
 from streamdicom.formats.json.canonical import TEXT_VRS, members, tokens_of, whole_values
@@ -92,7 +87,7 @@ _Frame: TypeAlias = tuple[int, str, str, int, int, SeenTags]
 there was in place of one, the number of its items, the state behind a value, and what has come around it."""
 
 
-class JsonParser:
+class JsonParser(PushParser[Event]):
     """A push parser of DICOM JSON: bytes in, DICOM events out.
 
     An array of data sets and a single data set are both read. What is not as PS3.18 Annex F has it is an error or a
@@ -115,6 +110,7 @@ class JsonParser:
     """
 
     def __init__(self, *, options: ReadOptions | None = None, skip: KeyFilter | None = None) -> None:
+        super().__init__()
         options = options_or_default(options, ReadOptions)
         self._filter = skip
         self._limits = options.limits
@@ -137,7 +133,6 @@ class JsonParser:
         self._frames: list[_Frame] = []
         self._events: list[Event] = []
         self._elements = SeenTags()  # of the innermost data set or item
-        self._error: InputError | None = None
         # The attribute that is being read:
         self._attribute = Attribute(policy, options.limits)
         self._most_content: int = _HOLDS_VALUES  # with which the innermost loop ends it
@@ -152,70 +147,33 @@ class JsonParser:
         self._capture = Capture(self._limits)
 
     @property
-    def error(self) -> InputError | None:
-        """The error that ended the stream, even if events before it are still to be looked at."""
-        return self._error
-
-    @property
     def bytes_consumed(self) -> int:
         """Bytes of the stream that are accounted for so far."""
         return self._json.bytes_consumed
 
-    def feed(self, data: bytes) -> list[Event]:
-        """Take the next bytes of the stream; return the events that they complete.
+    def _feed(self, data: bytes, events: list[Event]) -> None:
+        for start in range(0, len(data), _PIECE):
+            self._deliver(self._json.feed, data[start : start + _PIECE], events=events)
 
-        A fault raises at once if there are no events before it; otherwise those are returned first and the next
-        call raises. From then on every call raises the same error. The byte offset of a fault in a value is that
-        of the end of its attribute, or of the string if that is no base64.
+    def _close(self, events: list[Event]) -> None:
+        self._deliver(self._json.close, events=events)
 
-        Args:
-            data: Any number of bytes, cut anywhere. The events do not depend on the cuts.
-
-        Raises:
-            JsonSyntaxError: The bytes are not JSON.
-            DicomJsonError: The JSON is not DICOM JSON.
-            LimitError: Something is longer or deeper than the limits allow.
-            ValueError: The parser was closed before.
-        """
-        return self._deliver(data[start : start + _PIECE] for start in range(0, max(len(data), 1), _PIECE))
-
-    def close(self) -> list[Event]:
-        """Say that the stream has ended. There are never events left.
-
-        Raises:
-            TruncatedError: The stream stopped within a document, or had none.
-            InputError: As in ``feed``.
-        """
-        return self._deliver(None)
-
-    def _deliver(self, pieces: Iterable[bytes] | None) -> list[Event]:
-        if self._error:
-            raise self._error
-        events = self._events = self._attribute.events = []
+    def _deliver(self, read: Callable[..., list[Token]], *arguments: bytes, events: list[Event]) -> None:
+        self._events = self._attribute.events = events
         try:
-            if pieces is None:
-                self._take(self._json.close())
-            else:
-                for piece in pieces:
-                    self._take(self._json.feed(piece))
-        except InputError as caught:
-            # A fault without a token before it was raised before anyone looked at what is told of the text up to it.
-            departure = self._policy.first_fault(self._json) if caught is self._json.error else None
-            self._error = error = departure or caught
-            self._policy.flush(self._json, error)
-            error.within(self._dataset_index(), self._tag_path())
-            if not events:
-                raise error from None
-        return events
+            self._look_at(read(*arguments))
+        except InputError as error:
+            # Without a token before it, the tokenizer raised the fault before its departures were looked at.
+            departure = self._policy.first_fault(self._json) if error is self._json.error else None
+            self._policy.flush(self._json, departure or error)
+            if departure:
+                raise departure from None
+            raise
 
-    def _take(self, tokens: list[Token]) -> None:
-        try:
-            self._look_at(tokens)
-        except InputError:
-            raise
-        except BaseException as cause:  # of who was told of a departure, or an interrupt: there is no going on
-            self._error = aborted(InputError, "parser", cause, Location(self.bytes_consumed))
-            raise
+    def _locate(self, error: StreamDicomError) -> None:
+        if error.location.byte_offset is None:
+            error.location = Location(self.bytes_consumed)
+        error.within(self._dataset_index(), self._tag_path())
 
     def _look_at(self, tokens: list[Token]) -> None:
         json, policy = self._json, self._policy
@@ -224,7 +182,7 @@ class JsonParser:
             tokens = before(json, tokens, fault.location.byte_offset or 0)
         self._tokens = remaining = iter(tokens)
         self._token_count = len(tokens)
-        error: InputError | None = None
+        error: StreamDicomError | None = None
         try:
             self._run(remaining)
         except InputError as caught:

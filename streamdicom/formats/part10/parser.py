@@ -22,6 +22,7 @@ from enum import IntEnum
 from struct import Struct
 from typing import Any, TypeAlias
 
+from streamdicom._push import PushParser
 from streamdicom.dicom import (
     DECODERS,
     EXPLICIT_BIG_ENDIAN,
@@ -42,7 +43,7 @@ from streamdicom.dicom import (
     is_deflated,
     swap_words,
 )
-from streamdicom.errors import DicomFileError, InputError, LimitError, Location, TruncatedError
+from streamdicom.errors import DicomFileError, LimitError, Location, StreamDicomError, TruncatedError
 from streamdicom.events import (
     BINARY_SEGMENT_SIZE,
     ELEMENT,
@@ -116,7 +117,7 @@ _KNOWN: dict[Encoding, dict[bytes, _Known]] = {
 }
 
 
-class Part10Parser:
+class Part10Parser(PushParser[Event]):
     """A push parser of one DICOM file: bytes in, DICOM events out.
 
     Explicit and implicit VR, little and big endian, and deflated data sets are read, in each length defined or not.
@@ -137,6 +138,7 @@ class Part10Parser:
     """
 
     def __init__(self, *, options: ReadOptions | None = None, index: int = 0) -> None:
+        super().__init__()
         options = options_or_default(options, ReadOptions)
         self._force = options.force
         self._depth = options.limits.depth
@@ -144,8 +146,6 @@ class Part10Parser:
         self._state = _State.PREAMBLE
         self._step: Callable[[Part10Parser], bool] = Part10Parser._preamble
         self._events: list[Event] = []
-        self._error: InputError | None = None
-        self._closed = False
         # The bytes that are there:
         self._buffer = b""
         self._pos = 0
@@ -166,49 +166,9 @@ class Part10Parser:
         self._text: LongText | None = None
 
     @property
-    def error(self) -> InputError | None:
-        """The error that ended the stream, even if events before it are still to be looked at."""
-        return self._error
-
-    @property
     def bytes_consumed(self) -> int:
         """Bytes that are accounted for so far; of a deflated data set, as they are when inflated."""
         return self._base + self._pos
-
-    def feed(self, data: bytes) -> list[Event]:
-        """Take the next bytes of the file; return the events that they complete.
-
-        A fault raises at once if there are no events before it; otherwise those are returned first and the next
-        call raises. From then on every call raises the same error.
-
-        Args:
-            data: Any number of bytes, cut anywhere. The events do not depend on the cuts.
-
-        Raises:
-            DicomFileError: This is no DICOM file, or its data set is not encoded as PS3.5 has it.
-            LimitError: Sequences nest deeper than the limits allow.
-            ValueError: The parser was closed before.
-        """
-        if self._closed and not self._error:
-            raise ValueError("the parser is closed")
-        return self._deliver(lambda: self._take_all(data))
-
-    def close(self) -> list[Event]:
-        """Say that the file has ended; return the last events. Closing twice does nothing.
-
-        A fault raises at once, whatever events there are before it: nobody need call again.
-
-        Raises:
-            TruncatedError: The file stopped before it was complete.
-            InputError: As in ``feed``.
-        """
-        if self._closed and not self._error:
-            return []
-        self._closed = True
-        events = self._deliver(self._finish)
-        if self._error:
-            raise self._error
-        return events
 
     def skip(self, but: int = -1) -> int:
         """Do without the rest of a long binary value that is being read.
@@ -234,18 +194,8 @@ class Part10Parser:
             self._needed = 1
         return count
 
-    def _deliver(self, act: Callable[[], None]) -> list[Event]:
-        if self._error:
-            raise self._error
-        events = self._events = []
-        try:
-            act()
-        except InputError as error:
-            error.location = Location(self.bytes_consumed, self._index, self._tag_path())
-            self._error = error
-            if not events:
-                raise
-        return events
+    def _locate(self, error: StreamDicomError) -> None:
+        error.location = Location(self.bytes_consumed, self._index, self._tag_path())
 
     def _tag_path(self) -> str:
         parts = [f"{format_tag(context.tag)}[{context.items - 1}]" for context in self._contexts]
@@ -257,7 +207,8 @@ class Part10Parser:
 
     # --- bytes -------------------------------------------------------------------------------------------------
 
-    def _take_all(self, data: bytes) -> None:
+    def _feed(self, data: bytes, events: list[Event]) -> None:
+        self._events = events
         for start in range(0, len(data), _PIECE):
             piece = data[start : start + _PIECE]
             if self._inflater is None:
@@ -325,7 +276,8 @@ class Part10Parser:
         self._needed = 1
         return True
 
-    def _finish(self) -> None:
+    def _close(self, events: list[Event]) -> None:
+        self._events = events
         if self._inflater is not None and not self._inflater.eof:
             raise TruncatedError("the file stops within its deflated data set")
         self._gather()

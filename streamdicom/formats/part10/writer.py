@@ -239,8 +239,7 @@ class Part10Writer(Writer):
         Raises:
             OutputError: The data set is not complete.
         """
-        if self._error:
-            raise self._error
+        self._raise_error()
         if self._state == _Place.START:
             raise OutputError("no data set, where one is due")
         if self._state != _Place.END:

@@ -18,14 +18,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from streamdicom.dicom import (
-    NAME_GROUPS,
-    VRS,
-    Form,
-    dictionary_vrs,
-    format_tag,
-)
-from streamdicom.errors import DicomXmlError, InputError, LimitError, Location
+from streamdicom._push import PushParser
+from streamdicom.dicom import NAME_GROUPS, VRS, Form, dictionary_vrs, format_tag
+from streamdicom.errors import DicomXmlError, LimitError, Location, StreamDicomError
 from streamdicom.events import (
     BULK_DATA,
     ELEMENT,
@@ -92,7 +87,7 @@ class _Frame:
         self.blocks = blocks
 
 
-class XmlParser(ValueReader):
+class XmlParser(PushParser[Event], ValueReader):
     """A push parser of the Native DICOM Model: bytes in, DICOM events out.
 
     A document has one data set; documents may follow one another in a stream. Beside what PS3.19 A.1.6 has, these are
@@ -102,7 +97,7 @@ class XmlParser(ValueReader):
     Private Creator element has reserved one before, such an element is made. A document type declaration is refused.
 
     Memory is bounded by the limits and by the longest chunk that is fed: ``segment_size`` bounds what is held of a
-    text, of a start tag and of a comment.
+    text, of a start tag and of a comment. The byte offset of a fault in a value is that of the start of its attribute.
 
     Args:
         options: Limits.
@@ -124,11 +119,11 @@ class XmlParser(ValueReader):
 
     def __init__(self, *, options: ReadOptions | None = None, offset: int = 0) -> None:
         limits = options_or_default(options, ReadOptions).limits
-        super().__init__(limits)
+        PushParser.__init__(self)
+        ValueReader.__init__(self, limits)
         self._documents = Documents(limits, self._start, self._end, self._texts.append, self._pause, offset)
         self._most_sequences = (limits.depth - 4) // 3  # see ``Limits.depth``
         self._index: int | None = None
-        self._error: InputError | None = None
         self._frames: list[_Frame] = []
         self._elements = SeenTags()  # of the innermost data set or item
         self._blocks = Blocks()
@@ -138,57 +133,21 @@ class XmlParser(ValueReader):
         self._component = ""
 
     @property
-    def error(self) -> InputError | None:
-        """The error that ended the stream, even if events before it are still to be looked at."""
-        return self._error
-
-    @property
     def bytes_consumed(self) -> int:
         """Bytes of the stream so far."""
         return self._documents.bytes_fed
 
-    def feed(self, data: bytes) -> list[Event]:
-        """Take the next bytes of the stream; return the events that they complete.
-
-        A fault raises at once if there are no events before it; otherwise those are returned first and the next
-        call raises. From then on every call raises the same error. The byte offset of a fault in a value is that of
-        the start of its attribute.
-
-        Args:
-            data: Any number of bytes, cut anywhere. The events do not depend on the cuts.
-
-        Raises:
-            XmlSyntaxError: The bytes are not XML, or have a document type declaration or an unknown encoding.
-            DicomXmlError: The XML is not the Native DICOM Model.
-            LimitError: Something is longer or deeper than the limits allow.
-        """
-        return self._deliver(data)
-
-    def close(self) -> list[Event]:
-        """Say that the stream has ended. There are never events left.
-
-        Raises:
-            TruncatedError: The stream stopped within a document, or had none.
-            InputError: As in ``feed``.
-        """
-        return self._deliver(None)
-
-    def _deliver(self, data: bytes | None) -> list[Event]:
-        if self._error:
-            raise self._error
-        events = self._events = []
-        try:
-            if data is None:
-                self._documents.close()
-            else:
-                self._documents.feed(data)
-        except InputError as error:
-            self._error = error
-            error.within(self._index, self._tag_path())
-            if not events:
-                raise
+    def _feed(self, data: bytes, events: list[Event]) -> None:
+        self._events = events
+        self._documents.feed(data)
         self._elements.forget()
-        return events
+
+    def _close(self, events: list[Event]) -> None:
+        self._events = events
+        self._documents.close()
+
+    def _locate(self, error: StreamDicomError) -> None:
+        error.within(self._index, self._tag_path())
 
     def _tag_path(self) -> str:
         parts = [format_tag(frame.tag) + f"[{frame.items - 1}]" for frame in self._frames]

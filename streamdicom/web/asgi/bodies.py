@@ -6,8 +6,9 @@ from collections.abc import Generator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from streamdicom._push import PushParser
 from streamdicom.codec import DatasetParser, DatasetPipeline
-from streamdicom.errors import InputError, RequestError
+from streamdicom.errors import RequestError
 from streamdicom.filters import Pipeline
 from streamdicom.formats.part10 import Part10Parser
 from streamdicom.options import ReadOptions
@@ -38,16 +39,12 @@ def document_options(options: ReadOptions, kind: str) -> ReadOptions:
     return replace(options, format="json", multiple_documents=options.multiple_documents or kind != JSON)
 
 
-class DocumentReader:
-    """A body of JSON, NDJSON, XML, or one DICOM file."""
+class _ParserReader:
+    """A body that one push parser reads."""
 
-    def __init__(self, kind: str, options: ReadOptions, *, as_file: bool) -> None:
-        self._parser: DatasetPipeline
-        if kind == DICOM:
-            self._parser = _file_parser(options, 0)
-        else:
-            self._parser = DatasetParser(options=document_options(options, kind), as_file=as_file)
-        self.feed = self._parser.feed
+    def __init__(self, parser: PushParser[Dataset]) -> None:
+        self._parser = parser
+        self.feed = parser.feed
 
     def close(self) -> Generator[list[Dataset], None, None]:
         """End the body."""
@@ -57,37 +54,36 @@ class DocumentReader:
         """Do nothing: this body uses no temporary file."""
 
 
+def document_reader(kind: str, options: ReadOptions, *, as_file: bool) -> BodyReader:
+    """Read a body of JSON, NDJSON, XML, or one DICOM file."""
+    if kind == DICOM:
+        return _ParserReader(_file_parser(options, 0))
+    return _ParserReader(DatasetParser(options=document_options(options, kind), as_file=as_file))
+
+
+def files_reader(content: Content, options: ReadOptions) -> BodyReader:
+    """Read a multipart body with a DICOM file in each part (PS3.18 10.5.1.4)."""
+    return _ParserReader(_FilesParser(content, options))
+
+
 def _file_parser(options: ReadOptions, index: int) -> DatasetPipeline:
     parser = Part10Parser(options=options, index=index)
     return DatasetPipeline(parser, Pipeline.for_reading(options), options, as_file=True)
 
 
-class FilesReader:
-    """A multipart body with a DICOM file in each part (PS3.18 10.5.1.4)."""
+class _FilesParser(PushParser["Dataset"]):
+    _deferred = Exception
 
     def __init__(self, content: Content, options: ReadOptions) -> None:
+        super().__init__()
         self._multipart = MultipartParser(content.boundary or b"")
         self._options = options
         self._count = 0
         self._parser: DatasetPipeline | None = None
-        self._error: InputError | None = None
 
-    def feed(self, data: bytes) -> list[Dataset]:
-        """Parse the next bytes; return the data sets that they complete.
-
-        A fault after complete data sets raises at the next call.
-        """
-        if self._error:
-            raise self._error
-        datasets: list[Dataset] = []
-        try:
-            for kind, value in self._multipart.feed(data):
-                datasets += self._take(kind, value)
-        except InputError as error:
-            self._error = error
-            if not datasets:
-                raise
-        return datasets
+    def _feed(self, data: bytes, datasets: list[Dataset]) -> None:
+        for kind, value in self._multipart.feed(data):
+            datasets += self._take(kind, value)
 
     def _take(self, kind: int, value: Any) -> list[Dataset]:
         if kind == START:
@@ -105,14 +101,7 @@ class FilesReader:
         self._parser = _file_parser(self._options, self._count)
         self._count += 1
 
-    def close(self) -> Generator[list[Dataset], None, None]:
-        """End the body."""
-        if self._error:
-            raise self._error
+    def _close(self, datasets: list[Dataset]) -> None:
         self._multipart.close()
         if not self._count:
             raise RequestError("expected at least one part in the multipart body, found none", 400)
-        yield []
-
-    def discard(self) -> None:
-        """Do nothing: this body uses no temporary file."""

@@ -15,7 +15,7 @@ from streamdicom.bulkdata import BulkDataStore
 from streamdicom.errors import RequestError, TruncatedError
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, options_or_default
-from streamdicom.web.asgi.bodies import BodyReader, DocumentReader, FilesReader
+from streamdicom.web.asgi.bodies import BodyReader, document_reader, files_reader
 from streamdicom.web.asgi.stow_metadata import RelatedReader
 from streamdicom.web.content import DICOM, PIECE_SIZE, Content, ContentDecoder
 
@@ -107,9 +107,9 @@ def _reader(
     content: Content, request: Request, options: ReadOptions, store: BulkDataStore | None, as_file: bool
 ) -> BodyReader:
     if content.boundary is None:
-        return DocumentReader(content.kind, options, as_file=as_file)
+        return document_reader(content.kind, options, as_file=as_file)
     if content.kind == DICOM:
-        return FilesReader(content, options)
+        return files_reader(content, options)
     return RelatedReader(content, str(request.url), options, store, as_file=as_file)
 
 

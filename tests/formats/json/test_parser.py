@@ -1191,7 +1191,7 @@ def test_nothing_can_be_fed_behind_the_end() -> None:
     parser = JsonParser()
     parser.feed(OTHER.encode())
     assert parser.close() == []
-    with pytest.raises(ValueError, match="after close"):
+    with pytest.raises(ValueError, match="closed"):
         parser.feed(b" ")
 
 
