@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from bench.exporting import write_files
 from bench.memory import printed_by, resident
-from streamdicom.server import Index
+from streamdicom.server import Catalog
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def _main(folder: Path) -> None:
     for module in ("streamdicom.formats.part10", "streamdicom.dicom.charset", "pydicom.datadict"):
         import_module(module)
     base = resident("VmRSS")
-    with Index(folder) as index:
+    with Catalog(folder) as index:
         start = time.process_time()
         files = index.refresh().read
         seconds = time.process_time() - start

@@ -11,7 +11,7 @@ import uvicorn
 
 from streamdicom.archive import Progress
 from streamdicom.cli.inputs import Meter, plain
-from streamdicom.server import Index, server_app
+from streamdicom.server import Catalog, server_app
 
 _GRACE = 5  # seconds for answers that are on their way when the server is to end
 _MOST_TOLD = 10  # files that are not in the index
@@ -30,7 +30,7 @@ def serve_folder(folder: Path, host: str, port: int, *, read_only: bool) -> None
         OSError: The folder is not there, or the address cannot be had.
     """
     listener = _listener(host, port)  # before the index is made, which may take a while
-    with listener, Index(folder) as index:
+    with listener, Catalog(folder) as index:
         _build(index)
         name = f"[{host}]" if ":" in host else host
         print(f"http://{name}:{listener.getsockname()[1]}", flush=True)
@@ -58,7 +58,7 @@ def _listener(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _build(index: Index) -> None:
+def _build(index: Catalog) -> None:
     """Make the index, and tell what is not in it."""
     if index.put_aside:
         print(plain(f"streamdicom: the index was made anew: {index.put_aside}"), file=sys.stderr)

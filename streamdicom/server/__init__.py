@@ -1,7 +1,12 @@
-"""What a DICOMweb origin server knows of its files: an index of them, and searches in it. Nothing here is of HTTP."""
+"""A DICOMweb origin server over a folder (PS3.18 10).
+
+- ``server_app``: the ASGI application.
+- ``Catalog``: the index of the folder.
+- ``catalog``, ``qido``, ``wado``, ``stow``: the index and the three services.
+"""
 
 from streamdicom.server.app import server_app
-from streamdicom.server.catalog import Entry, Index, Refreshed
+from streamdicom.server.catalog import Catalog, Entry, Refreshed
 from streamdicom.server.qido import Level, Query, parse_query
 
-__all__ = ["Entry", "Index", "Level", "Query", "Refreshed", "parse_query", "server_app"]
+__all__ = ["Catalog", "Entry", "Level", "Query", "Refreshed", "parse_query", "server_app"]

@@ -1,7 +1,7 @@
-"""A DICOMweb origin server over a folder (PS3.18 10): search, retrieve and store, as an application of Starlette.
+"""The ASGI application of the origin server (PS3.18 10).
 
-Everything is streamed: what is searched for comes from the index row by row, metadata from the files instance by
-instance, files and values in pieces. Nothing of a client gets into a path or a header but UIDs that are ones.
+All responses are streamed: search results row by row, metadata instance by instance, files and values in pieces. Of a
+request, only validated UIDs reach a path or a header.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from streamdicom.dicom import (
 )
 from streamdicom.errors import BulkDataError, RequestError
 from streamdicom.events import Event
-from streamdicom.server.catalog import Entry, Index
+from streamdicom.server.catalog import Catalog, Entry
 from streamdicom.server.qido import Level, parse_query
 from streamdicom.server.stow import remove_leftovers, store_instances
 from streamdicom.server.wado import (
@@ -54,39 +54,40 @@ from streamdicom.web.asgi import exception_handlers
 
 _log = logging.getLogger(__name__)
 
-_MOST_FRAMES = 1000  # in one request
+_MAX_FRAMES = 1000  # of one request
 _FRAMES = re.compile(r"[1-9][0-9]{0,8}(?:,[1-9][0-9]{0,8})*")
 _VALUE = re.compile(r"[0-9A-F]{8}(?:/[0-9]{1,6}/[0-9A-F]{8}){0,84}", re.IGNORECASE)
 _PIXEL_DATA = format_tag(PIXEL_DATA)
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
-_SHORTEST_PAUSE = 10.0  # seconds between two looks at the folder
-_SHARE = 20  # how many times longer than a look the pause behind it is
+_MIN_PAUSE = 10.0  # seconds between two refreshes
+_PAUSE_RATIO = 20  # the pause after a refresh, in multiples of its duration
 
 
-def server_app(index: Index, *, read_only: bool = False) -> Starlette:
-    """A DICOMweb origin server (PS3.18 10): QIDO-RS, WADO-RS and STOW-RS.
+def server_app(catalog: Catalog, *, read_only: bool = False) -> Starlette:
+    """Return the ASGI application of a DICOMweb origin server (PS3.18 10).
 
-    While it runs, it looks again and again whether files have come, changed or gone.
+    The application refreshes the catalog while it runs.
 
-    - ``GET /studies``, ``/series``, ``/instances``, and those of a study or a series: search (10.6).
-    - ``GET .../metadata`` of a study, a series, an instance (10.4.1.1.2), in DICOM JSON or XML.
-    - ``GET`` of a study, a series, an instance: DICOM files, in their own transfer syntax or, unless they are
-      compressed, in explicit VR little endian (10.4.1.1.1).
-    - ``GET .../bulkdata/...``: the values that metadata refers to; ``.../frames/1,2``: frames (10.4.1.1.5, 10.4.1.1.6).
+    - ``GET /studies``, ``/series``, ``/instances``, also of a study or a series: search (10.6).
+    - ``GET .../metadata`` of a study, a series, an instance: metadata in DICOM JSON or XML (10.4.1.1.2).
+    - ``GET`` of a study, a series, an instance: DICOM files in their own transfer syntax, or in explicit VR little
+      endian unless they are compressed (10.4.1.1.1).
+    - ``GET .../bulkdata/...``: values to which metadata refers (10.4.1.1.5).
+    - ``GET .../frames/1,2``: frames (10.4.1.1.6).
     - ``POST /studies``, ``/studies/{study}``: store (10.5).
 
     Args:
-        index: The index of the folder. It is not closed.
-        read_only: Whether nothing can be stored.
+        catalog: The catalog of the folder. The caller closes it.
+        read_only: Whether to refuse to store.
 
     >>> from tempfile import TemporaryDirectory
-    >>> with TemporaryDirectory() as folder, Index(folder) as index:
-    ...     [route.path for route in server_app(index).routes][:2]
+    >>> with TemporaryDirectory() as folder, Catalog(folder) as catalog:
+    ...     [route.path for route in server_app(catalog).routes][:2]
     ['/studies', '/studies/{study}/series']
     """
-    server = _Server(index)
+    server = _Server(catalog)
     study, series, instance = (
         "/studies/{study}",
         "/studies/{study}/series/{series}",
@@ -117,14 +118,14 @@ def server_app(index: Index, *, read_only: bool = False) -> Starlette:
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
-    """What is answered when the folder or its index cannot be read or written (PS3.18 8.5)."""
-    what, why = ("folder", error.strerror) if isinstance(error, OSError) else ("index", error)
-    _log.error("the %s cannot be read or written: %s", what, why)
-    return PlainTextResponse(f"the {what} of the server cannot be read or written: {why}\n", 503)
+    """Answer 503 if the folder or its index cannot be read or written (PS3.18 8.5)."""
+    name, reason = ("folder", error.strerror) if isinstance(error, OSError) else ("index", error)
+    _log.error("the %s cannot be read or written: %s", name, reason)
+    return PlainTextResponse(f"the {name} of the server cannot be read or written: {reason}\n", 503)
 
 
 def _checked(endpoint: Any) -> Any:
-    """An endpoint, which is called in a thread, with the UIDs in its path."""
+    """Wrap an endpoint, which runs in a thread, to pass the UIDs of its path."""
 
     def call(request: Request) -> Response:
         response: Response = endpoint(request, _uids(request))
@@ -134,38 +135,38 @@ def _checked(endpoint: Any) -> Any:
 
 
 def _uids(request: Request) -> dict[str, str]:
-    """The UIDs in the path (PS3.5 9.1).
+    """Return the UIDs in the path (PS3.5 9.1).
 
     Raises:
-        RequestError: What stands there is none.
+        RequestError: A path parameter is not a valid UID.
     """
     uids = {name: text for name, text in request.path_params.items() if name in ("study", "series", "instance")}
     for name, text in uids.items():
         if not is_uid(text):
-            raise RequestError(f"the UID of the {name} in the path is none (PS3.5 9.1)", 400)
+            raise RequestError(f"expected a UID of the {name} in the path (PS3.5 9.1)", 400)
     return uids
 
 
 def _base_url(request: Request) -> str:
-    """What URLs of resources begin with: where the request came to."""
+    """Return the base URL of resources: the address of the request."""
     url = request.base_url
     address, port = request.scope.get("server") or ("", None)
-    # dicomweb-client sends its requests with a Host that lacks the port. A name on this machine is not that of a proxy.
+    # dicomweb-client sends a Host without the port. A local name is not the name of a proxy.
     if url.port is None and port not in (None, 80, 443) and url.hostname in (*_LOOPBACK, address):
         url = url.replace(port=port)
     return str(url).rstrip("/")
 
 
 class _Server:
-    """What answers."""
+    """The endpoints."""
 
-    def __init__(self, index: Index) -> None:
-        self._index = index
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
 
     @asynccontextmanager
     async def refreshing(self, app: Starlette) -> AsyncIterator[None]:
         """Keep the index up to date while the server runs."""
-        await run_in_threadpool(remove_leftovers, self._index)
+        await run_in_threadpool(remove_leftovers, self._catalog)
         task = asyncio.create_task(self._refresh())
         try:
             yield
@@ -175,43 +176,43 @@ class _Server:
                 await task
 
     async def _refresh(self) -> None:
-        pause = _SHORTEST_PAUSE
+        pause = _MIN_PAUSE
         while True:
             await asyncio.sleep(pause)
             start = time.monotonic()
-            with suppress(OSError, sqlite3.Error):  # which the next look may not have
-                await run_in_threadpool(self._index.refresh)
-            pause = max(_SHORTEST_PAUSE, _SHARE * (time.monotonic() - start))
+            with suppress(OSError, sqlite3.Error):  # the next refresh may succeed
+                await run_in_threadpool(self._catalog.refresh)
+            pause = max(_MIN_PAUSE, _PAUSE_RATIO * (time.monotonic() - start))
 
     # --- search ------------------------------------------------------------------------------------------------
 
     def search(self, level: Level, request: Request, uids: dict[str, str]) -> Response:
-        """What matches (PS3.18 10.6)."""
+        """Search (PS3.18 10.6)."""
         query = parse_query(level, request.url.query)
-        # RFC 7234 5.5: code, agent, text. The agent is no name that the client has sent.
+        # RFC 7234 5.5: code, agent, text. The agent must not be a name from the request.
         warnings = ", ".join(f'299 streamdicom "{text}"' for text in query.warnings)
-        results = self._index.search(query, uids.get("study"), uids.get("series"), _base_url(request))
+        results = self._catalog.search(query, uids.get("study"), uids.get("series"), _base_url(request))
         return answer(request, results, RESULTS, {"Warning": warnings} if warnings else None)
 
     # --- retrieve ----------------------------------------------------------------------------------------------
 
     def _entries(self, uids: dict[str, str]) -> Iterator[Entry]:
-        """Where the instances are.
+        """Yield the entries of instances.
 
         Raises:
-            RequestError: There are none, when the first is asked for.
+            RequestError: The catalog has no such instance.
         """
-        entries = self._index.entries(**uids)
+        entries = self._catalog.entries(**uids)
         first = next(entries, None)
         if first is None:
-            raise RequestError("there is nothing of that UID here", 404)
+            raise RequestError("no instance has this UID", 404)
         return chain([first], entries)
 
     def _entry(self, request: Request, uids: dict[str, str]) -> Entry:
         return next(self._entries(uids))
 
     def metadata(self, request: Request, uids: dict[str, str]) -> Response:
-        """All of instances but their bulk data (PS3.18 10.4.1.1.2)."""
+        """Retrieve metadata: instances without their bulk data (PS3.18 10.4.1.1.2)."""
         base_url = _base_url(request)
 
         def drawn() -> Iterator[Iterator[Event]]:
@@ -221,11 +222,11 @@ class _Server:
         return answer(request, drawn(), METADATA)
 
     def instances(self, request: Request, uids: dict[str, str]) -> Response:
-        """Instances as DICOM files (PS3.18 10.4.1.1.1)."""
+        """Retrieve DICOM files (PS3.18 10.4.1.1.1)."""
         wanted = wanted_syntaxes(request)
 
         def drawn() -> Iterator[Iterator[bytes]]:
-            if "*" not in wanted:  # so that the status tells it
+            if "*" not in wanted:  # refuse before the headers are sent
                 for entry in self._entries(uids):
                     _selected(entry, wanted)
             for entry in self._entries(uids):
@@ -234,21 +235,23 @@ class _Server:
         return answer(request, drawn(), FILES)
 
     def value(self, request: Request, uids: dict[str, str]) -> Response:
-        """A value that metadata refers to (PS3.18 10.4.1.1.5)."""
+        """Retrieve the value of a reference in metadata (PS3.18 10.4.1.1.5)."""
         value = self._value(request, uids, request.path_params["value"])
         return answer(request, _drawn(value.parts), formatters_of_value(request, value))
 
     def frames(self, request: Request, uids: dict[str, str]) -> Response:
-        """Frames of pixel data, in the order in which they are asked for (PS3.18 10.4.1.1.6)."""
+        """Retrieve frames of pixel data, in the order of the request (PS3.18 10.4.1.1.6)."""
         text = request.path_params["numbers"]
-        if not _FRAMES.fullmatch(text) or text.count(",") >= _MOST_FRAMES:
-            raise RequestError(f"no list of up to {_MOST_FRAMES} frames, from 1 on", 400)
+        if not _FRAMES.fullmatch(text) or text.count(",") >= _MAX_FRAMES:
+            raise RequestError(f"expected a list of at most {_MAX_FRAMES} frame numbers, counted from 1", 400)
         numbers = [int(number) for number in text.split(",")]
         value = self._value(request, uids, _PIXEL_DATA)
         if max(numbers) > value.frames:
             raise RequestError("the instance has fewer frames", 404)
         if not value.transfer_syntax and not value.frame_size:
-            raise RequestError("frames that are not of whole bytes, or of no known size, can only be had together", 406)
+            raise RequestError(
+                "frames of unknown size, or not of whole bytes, can only be retrieved together, as bulk data", 406
+            )
 
         def drawn() -> Iterator[Iterator[bytes]]:
             source = value
@@ -261,22 +264,22 @@ class _Server:
 
     def _value(self, request: Request, uids: dict[str, str], path: str) -> Value:
         if not _VALUE.fullmatch(path):
-            raise RequestError("there is no such value", 404)
+            raise RequestError("no bulk data has this path", 404)
         entry = self._entry(request, uids)
         try:
             value = find_value(entry, path.upper())
         except BulkDataError:
-            raise RequestError("the value is not where the data set says", 404) from None
+            raise RequestError("the bulk data to which the data set refers is missing", 404) from None
         if value is None:
-            raise RequestError("there is no such value", 404)
+            raise RequestError("no bulk data has this path", 404)
         return value
 
     # --- store -------------------------------------------------------------------------------------------------
 
     async def store(self, request: Request) -> Response:
-        """Take instances (PS3.18 10.5)."""
+        """Store instances (PS3.18 10.5)."""
         study = _uids(request).get("study")
-        return await store_instances(request, self._index, study, _base_url(request))
+        return await store_instances(request, self._catalog, study, _base_url(request))
 
 
 def _drawn(parts: Iterable[Iterator[bytes]]) -> Iterator[Iterator[bytes]]:
@@ -288,16 +291,16 @@ def _followed(part: Iterator[bytes]) -> Iterator[bytes]:
     try:
         yield from part
     except BulkDataError:
-        raise RequestError("the value is not where the data set says", 404) from None
+        raise RequestError("the bulk data to which the data set refers is missing", 404) from None
 
 
 def _selected(entry: Entry, wanted: frozenset[str]) -> str:
-    """The transfer syntax in which an instance is given (PS3.18 8.7.8.2).
+    """Choose the transfer syntax of an instance (PS3.18 8.7.8.2).
 
     Raises:
-        RequestError: There is none that is acceptable.
-        InputError: The file is at fault.
-        OSError: It cannot be read.
+        RequestError: No available transfer syntax is acceptable.
+        InputError: The file is invalid.
+        OSError: The file cannot be read.
     """
     stored = stored_syntax(entry)
     if "*" in wanted or stored in wanted:
@@ -305,11 +308,11 @@ def _selected(entry: Entry, wanted: frozenset[str]) -> str:
     if NATIVE in wanted and not is_encapsulated(stored):
         return NATIVE
     available = stored if is_encapsulated(stored) or stored == NATIVE else f"{stored}, {NATIVE}"
-    raise RequestError(f"the instances can only be had with the parameter transfer-syntax={available} or *", 406)
+    raise RequestError(f"expected the parameter transfer-syntax={available} or * for these instances", 406)
 
 
 def _ascending(numbers: list[int]) -> Iterator[list[int]]:
-    """The numbers in runs, in each of which they ascend."""
+    """Split numbers into ascending runs."""
     run = numbers[:1]
     for number in numbers[1:]:
         if number > run[-1]:

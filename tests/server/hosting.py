@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from streamdicom.server import Index
+from streamdicom.server import Catalog
 from streamdicom.server.app import server_app
 
-_index = Index(".")
-_index.refresh()
-app = server_app(_index)
+_catalog = Catalog(".")
+_catalog.refresh()
+app = server_app(_catalog)

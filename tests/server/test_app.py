@@ -24,7 +24,7 @@ from requests import HTTPError
 from starlette.testclient import TestClient
 
 from streamdicom import ReadOptions
-from streamdicom.server import Index
+from streamdicom.server import Catalog
 from streamdicom.server import app as app_module
 from streamdicom.server.app import server_app
 from streamdicom.web.client import HttpStore, fetch_datasets
@@ -464,7 +464,7 @@ def test_a_damaged_file_is_told_as_the_servers_fault(archive: Path, own: Server)
     path = corpus.write(archive / "a.dcm", corpus.dataset(0, PatientComments="x" * 5000))
     ds = corpus.dataset(4)
     corpus.write(archive / "b.dcm", ds)
-    with Index(archive) as index:
+    with Catalog(archive) as index:
         index.refresh()
     path.write_bytes(path.read_bytes()[:400])
     assert httpx2.get(f"{own.url}/studies/1.2.1.0/metadata").status_code == 500
@@ -476,7 +476,7 @@ def test_a_folder_that_is_away_is_told_until_it_is_back(archive: Path) -> None:
     folder = archive / "folder"
     corpus.write(folder / "a.dcm", corpus.dataset(0))
     body, headers = _file(_ct()), {"Content-Type": "application/dicom"}
-    with Index(folder) as index, TestClient(server_app(index)) as client:
+    with Catalog(folder) as index, TestClient(server_app(index)) as client:
         index.refresh()
         folder.rename(archive / "away")
         with pytest.raises(NotADirectoryError):
@@ -500,7 +500,7 @@ def test_a_damaged_index_is_told_and_nothing_is_stored_that_it_lacks(
         raise sqlite3.DatabaseError("database disk image is malformed")
 
     headers = {"Content-Type": "application/dicom"}
-    with Index(archive) as index, TestClient(server_app(index)) as client:
+    with Catalog(archive) as index, TestClient(server_app(index)) as client:
         monkeypatch.setattr(index, "add", fail)
         response = client.post("/studies", content=_file(_ct()), headers=headers)
         assert response.status_code == 409
@@ -693,7 +693,7 @@ def test_what_is_left_of_a_server_that_was_killed_is_never_served_and_goes(archi
         path.mkdir(parents=True)
         (path / "0.partial").write_bytes(_file(_ct()))
     os.utime(old, (0, 0))
-    with Index(archive) as index:
+    with Catalog(archive) as index:
         index.refresh()
         with TestClient(server_app(index)) as client:
             assert client.get("/instances").status_code == 204
@@ -708,7 +708,7 @@ def test_an_answer_that_cannot_be_had_stores_nothing(archive: Path, own: Server)
 
 
 def test_a_server_that_is_read_only_takes_nothing(archive: Path) -> None:
-    with Index(archive) as index, TestClient(server_app(index, read_only=True)) as client:
+    with Catalog(archive) as index, TestClient(server_app(index, read_only=True)) as client:
         assert client.post("/studies", content=b"").status_code == 405
 
 
@@ -743,7 +743,7 @@ def test_a_reference_of_dicom_json_leads_nowhere_but_beside_it(archive: Path, tm
         ds = _ct(SOPInstanceUID=f"1.2.3.{number}").to_json_dict()
         ds["7FE00010"] = {"vr": "OW", "BulkDataURI": uri}
         (archive / f"{number}.json").write_text(json.dumps(ds))
-    with Index(archive) as index, TestClient(server_app(index)) as client:
+    with Catalog(archive) as index, TestClient(server_app(index)) as client:
         index.refresh()
         found = client.get("/studies/" + str(_ct().StudyInstanceUID) + "/metadata").json()
         assert len(found) == 4
@@ -773,8 +773,8 @@ def test_elements_in_another_order_are_served_in_theirs(archive: Path) -> None:
 
 
 def test_files_that_come_later_are_found(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app_module, "_SHORTEST_PAUSE", 0.05)
-    with Index(archive) as index, TestClient(server_app(index)) as client:
+    monkeypatch.setattr(app_module, "_MIN_PAUSE", 0.05)
+    with Catalog(archive) as index, TestClient(server_app(index)) as client:
         assert client.get("/studies").status_code == 204
         path = corpus.write(archive / "a.dcm", corpus.dataset(0))
         _wait(lambda: client.get("/studies").status_code == 200)

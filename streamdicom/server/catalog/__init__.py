@@ -1,5 +1,5 @@
-"""To be written."""
+"""The index of a folder: which instances are in which file, and their attributes."""
 
-from streamdicom.server.catalog.catalog import FOLDER, Entry, Index, Refreshed
+from streamdicom.server.catalog.catalog import FOLDER, Catalog, Entry, Refreshed
 
-__all__ = ["FOLDER", "Entry", "Index", "Refreshed"]
+__all__ = ["FOLDER", "Catalog", "Entry", "Refreshed"]

@@ -1,8 +1,8 @@
-"""The index of a folder of DICOM files and of DICOM JSON: what is where, and what is searched for.
+"""The catalog: an index of the data sets in a folder.
 
-It is kept in ``FOLDER/.streamdicom/index.sqlite``, or in a temporary file where that cannot be written. Files are
-known by path, size and time of their last change. A file of DICOM JSON may have any number of data sets, each of which
-is found again by its place in the file. What leads out of the folder by a link is not in the index.
+The index is ``FOLDER/.streamdicom/index.sqlite``, or a temporary file if the folder is read-only. Files are identified
+by path, size and modification time. A file of DICOM JSON may hold any number of data sets, each found by its offset.
+Links that lead out of the folder are ignored.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from streamdicom.events import Event
 from streamdicom.options import ReadOptions
 from streamdicom.server.catalog.database import Database
 from streamdicom.server.catalog.records import FileKind, json_text, kind_of_file, read_range, records
-from streamdicom.server.catalog.tables import End, Found, Start, Step, apply, forget, is_settled, settle
+from streamdicom.server.catalog.tables import End, Found, Start, Step, apply, forget, mark_settled, settle
 from streamdicom.server.qido import Level, Plan, Query, Renderer, Uids, from_tables, order_of, other_tags
 
 FOLDER = ".streamdicom"
 _NAME = "index.sqlite"
-_MOST_STEPS = 512  # of a transaction, which are held in memory until then; three for a DICOM file
-_LONGEST_REASON = 500  # characters
+_MAX_STEPS = 512  # of a transaction, held in memory; a DICOM file takes three
+_MAX_REASON_LENGTH = 500  # characters
 
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """What a refresh has found.
+    """The result of a refresh, as numbers of files.
 
     Attributes:
-        read: Files that are new or have changed, and were read.
-        removed: Files that are gone.
-        known: Files that are as they were.
+        read: New and changed files.
+        removed: Deleted files.
+        known: Unchanged files.
 
     >>> Refreshed(1, 0, 2).read
     1
@@ -53,19 +53,19 @@ class Refreshed:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Where a data set is.
+    """The place of a data set.
 
     Attributes:
-        path: The file.
-        offset: Its first byte in the file.
-        length: How many bytes it has.
-        is_json: Whether they are DICOM JSON; otherwise they are a whole DICOM file.
+        path: The path of the file.
+        offset: The offset of the data set, in bytes.
+        length: The length of the data set, in bytes.
+        is_json: True for DICOM JSON, False for a whole DICOM file.
         study: The Study Instance UID.
         series: The Series Instance UID.
         instance: The SOP Instance UID.
-        size: What the size of the file was when it was read.
-        mtime: What its time was, in nanoseconds.
-        folder: The real path of the folder that the file must be in still.
+        size: The size of the file when the catalog read it.
+        mtime: The modification time of the file then, in nanoseconds.
+        folder: The real path of the folder, which must still contain the file.
     """
 
     path: str
@@ -81,62 +81,61 @@ class Entry:
 
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
-        """The file, from its start.
+        """Open the file.
 
         Raises:
-            InputError: The file has changed since it was read, or leads out of the folder by now.
-            OSError: It cannot be read.
+            InputError: The file has changed since the catalog read it, or now leads out of the folder.
+            OSError: The file cannot be read.
         """
         with Path(self.path).open("rb", buffering=0) as file:
             status = os.fstat(file.fileno())
             if (status.st_size, status.st_mtime_ns) != (self.size, self.mtime) or not is_within(self.path, self.folder):
-                raise InputError("the file has changed since the index was made")
+                raise InputError("the file has changed since it was indexed; refresh the catalog")
             yield cast(BinaryIO, file)
 
     def chunks(self) -> Iterator[bytes]:
-        """The bytes of the data set, some at a time.
+        """Yield the bytes of the data set.
 
         Raises:
-            InputError: As for ``open``.
-            OSError: It cannot be read.
+            InputError: The file has changed.
+            OSError: The file cannot be read.
         """
         with self.open() as file:
             yield from read_range(file, self.offset, self.length)
 
     def events(self, options: ReadOptions | None = None) -> Iterator[Event]:
-        """The DICOM events of the data set, as ``iter_events`` and ``iter_file_events`` give them.
+        """Yield the events of the data set, as ``iter_events`` does.
 
         Raises:
-            InputError: As for ``chunks``, or what was read is at fault.
-            OSError: It cannot be read.
+            InputError: The file has changed, or its content is invalid.
+            OSError: The file cannot be read.
         """
         read = iter_events if self.is_json else iter_file_events
         return iter(read(self.chunks(), options=options))
 
 
-class Index:
-    """An index of a folder. It may be used by several threads, and by several processes at once.
+class Catalog:
+    """The index of a folder. Threads and processes may share it.
 
     Args:
         folder: The folder.
-        path: Where the index is, if it is to be elsewhere.
+        path: The path of the index, if it is not in the folder.
 
     Attributes:
-        put_aside: Why an index that was there before was put aside, beside the new one with ``.damaged`` at the end of
-            its name; empty if it was not.
+        put_aside: Why an earlier index was renamed to ``*.damaged``; empty if it was not.
 
     Raises:
-        OSError: The folder is not there, or the index at ``path`` cannot be written.
+        OSError: The folder does not exist, or the index at ``path`` cannot be written.
 
     >>> from pydicom.data import get_testdata_file
     >>> from tempfile import TemporaryDirectory
     >>> from shutil import copy
     >>> from streamdicom.server import Level, parse_query
-    >>> with TemporaryDirectory() as folder, Index(folder) as index:
+    >>> with TemporaryDirectory() as folder, Catalog(folder) as catalog:
     ...     name = copy(get_testdata_file("CT_small.dcm"), folder)
-    ...     index.refresh()
+    ...     catalog.refresh()
     ...     query = parse_query(Level.STUDY, "PatientName=compressed*")
-    ...     [json.loads(text)["00100020"]["Value"] for text in index.search(query)]
+    ...     [json.loads(text)["00100020"]["Value"] for text in catalog.search(query)]
     Refreshed(read=1, removed=0, known=0)
     [['1CT1']]
     """
@@ -144,7 +143,7 @@ class Index:
     def __init__(self, folder: str | os.PathLike[str], path: str | os.PathLike[str] | None = None) -> None:
         self.folder = os.path.realpath(folder)
         if not os.path.isdir(self.folder):  # noqa: PTH112 - as below
-            raise NotADirectoryError(f"no folder: {os.fspath(folder)!r}")
+            raise NotADirectoryError(f"expected a folder: {os.fspath(folder)!r}")
         self._database = Database(Path(path)) if path is not None else self._own()
         self.put_aside = self._database.put_aside
 
@@ -166,30 +165,30 @@ class Index:
         """Close the index."""
         self._database.close()
 
-    # --- making it ---------------------------------------------------------------------------------------------
+    # --- refreshing ---------------------------------------------------------------------------------------------
 
     def refresh(self, progress: ProgressCallback | None = None) -> Refreshed:
-        """Make the index what the folder is: read what is new or has changed, and forget what is gone.
+        """Bring the index up to date with the folder.
 
-        What has been read is kept some hundreds of files at a time, so that a run that was stopped is gone on with by
-        the next one. It may be searched meanwhile.
+        Files are committed some hundreds at a time, so an interrupted run resumes where it stopped. Searches may run
+        meanwhile.
 
         Args:
-            progress: Called with a ``Progress`` some times a second.
+            progress: Called with a ``Progress`` a few times a second.
 
         Raises:
-            OSError: The folder is not there.
+            OSError: The folder does not exist.
             sqlite3.Error: The index cannot be written.
         """
         if not os.path.isdir(self.folder):  # noqa: PTH112 - as below
-            raise NotADirectoryError(f"no folder: {self.folder!r}")  # nothing is forgotten then
+            raise NotADirectoryError(f"expected a folder: {self.folder!r}")  # keep the index
         ticker = Ticker(progress)
-        left_out = [one for one in (file_id(self._database.path.parent),) if one and self._is_within_own()]
+        excluded = [id_ for id_ in (file_id(self._database.path.parent),) if id_ and self._is_within_own()]
         if progress is not None:
-            ticker.files_known, ticker.size_known = measure([self.folder], left_out)
+            ticker.files_known, ticker.size_known = measure([self.folder], excluded)
         read = known = 0
         batch = _Batch(self._database)
-        for path, status in walk_within(self.folder, left_out):
+        for path, status in walk_within(self.folder, excluded):
             if isinstance(status, str):
                 batch.fault(self._key(path), status)
             elif self._is_known(path, status):
@@ -205,16 +204,16 @@ class Index:
         return Refreshed(read, removed, known)
 
     def add(self, path: str | os.PathLike[str]) -> None:
-        """Read one file in the folder, which is new or has changed.
+        """Read a new or changed file of the folder.
 
         Raises:
-            InputError: There is nothing in it that the index can have, or an instance that is in another file.
-            ValueError: It is not in the folder.
-            OSError: It cannot be read.
+            InputError: The file cannot be indexed, or repeats an instance of another file.
+            ValueError: The file is outside the folder.
+            OSError: The file cannot be read.
         """
         name = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))  # noqa: PTH118, PTH119, PTH120
         if not is_within(name, self.folder):
-            raise ValueError("a file that is not in the folder of the index")
+            raise ValueError("expected a file in the folder of the catalog")
         batch = _Batch(self._database)
         self._read(name, batch)
         batch.write()
@@ -222,30 +221,30 @@ class Index:
         with self._database.reading() as connection:
             row = connection.execute("SELECT fault, twice FROM file WHERE path = ?", (self._key(name),)).fetchone()
         if row and (row[0] or row[1]):
-            raise InputError(_told(*row))
+            raise InputError(_fault_text(*row))
 
     def remove(self, path: str | os.PathLike[str]) -> None:
-        """Forget a file and all that is in it; the file itself stays as it is."""
+        """Remove a file from the index; the file itself stays."""
         name = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))  # noqa: PTH118, PTH119, PTH120
         with self._database.writing() as connection:
             forget(connection, self._key(name))
         self._settle()
 
     def skipped(self) -> Iterator[Skipped]:
-        """The files that are not in the index, or not all that is in them, each with the reason."""
+        """Yield the files that are not, or not wholly, in the index, each with the reason."""
         statement = "SELECT path, fault, twice FROM file WHERE fault <> '' OR twice ORDER BY id"
         for path, fault, twice in self._rows(statement, ()):
-            yield Skipped(self._path(path), _told(fault, twice))
+            yield Skipped(self._path(path), _fault_text(fault, twice))
 
     def _is_within_own(self) -> bool:
-        # An index elsewhere may be in a folder with files that belong to this one.
+        # An index elsewhere may lie beside files of the folder.
         return self._database.path.parent.name == FOLDER
 
     def _key(self, path: str) -> bytes:
         return os.fsencode(os.path.relpath(path, self.folder))
 
     def _path(self, key: bytes) -> str:
-        return os.path.join(self.folder, os.fsdecode(key))  # noqa: PTH118 - a name that is no text
+        return os.path.join(self.folder, os.fsdecode(key))  # noqa: PTH118 - names need not be text
 
     def _is_known(self, path: str, status: os.stat_result) -> bool:
         with self._database.reading() as connection:
@@ -253,14 +252,14 @@ class Index:
         return bool(row == (status.st_size, status.st_mtime_ns))
 
     def _read(self, path: str, batch: _Batch) -> None:
-        """Read a file; what is wrong with it is kept."""
+        """Read a file and record its fault, if any."""
         key = self._key(path)
         fault = ""
         kind = FileKind.OTHER
         batch.add(Start(key))
         status: tuple[int, int] = (0, 0)
         try:
-            found = os.stat(path)  # noqa: PTH116 - before it is read, so that a change meanwhile shows
+            found = os.stat(path)  # noqa: PTH116 - before reading, to notice a change meanwhile
             status = found.st_size, found.st_mtime_ns
             kind = kind_of_file(path)
             for record in records(path, kind) if kind else ():
@@ -275,12 +274,12 @@ class Index:
         batch.add(End(key, *status, kind, fault))
 
     def _forget_removed(self) -> int:
-        """Forget the files that are gone, some at a time."""
+        """Remove deleted files from the index, in batches; return their number."""
         count, last = 0, 0
         while True:
             with self._database.reading() as connection:
                 statement = "SELECT id, path FROM file WHERE id > ? ORDER BY id LIMIT ?"
-                rows = connection.execute(statement, (last, _MOST_STEPS)).fetchall()
+                rows = connection.execute(statement, (last, _MAX_STEPS)).fetchall()
             if not rows:
                 return count
             last = rows[-1][0]
@@ -295,7 +294,7 @@ class Index:
         return os.path.lexists(path) and (os.path.islink(path) or is_within(path, self.folder))  # noqa: PTH114
 
     def _settle(self) -> None:
-        """Read again what has to be, because what it was kept for, or instead of, is gone."""
+        """Read files again whose place in the index depended on removed files."""
         with self._database.writing() as connection:
             keys = settle(connection)
         batch = _Batch(self._database)
@@ -304,16 +303,16 @@ class Index:
         batch.write()
         if keys:
             with self._database.writing() as connection:
-                is_settled(connection)
+                mark_settled(connection)
 
-    # --- asking it ---------------------------------------------------------------------------------------------
+    # --- searching ---------------------------------------------------------------------------------------------
 
     def entries(
         self, study: str | None = None, series: str | None = None, instance: str | None = None
     ) -> Iterator[Entry]:
-        """Where the instances of a study, a series, or one of them are, in an order that is always the same.
+        """Yield the instances of a study, of a series, or one instance, in a stable order.
 
-        They are looked up while they are taken; what is changed meanwhile does not show.
+        The iterator reads a snapshot: changes meanwhile do not show.
 
         Args:
             study: The Study Instance UID; None for all.
@@ -324,7 +323,7 @@ class Index:
         if instance is not None:
             tables = tables.replace("CROSS JOIN", "JOIN")
         statement = (
-            f"SELECT {_PLACE}, StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID"
+            f"SELECT {_ENTRY_COLUMNS}, StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID"
             f" FROM {tables} CROSS JOIN file ON file.id = instance.file"
             f" WHERE {' AND '.join(wheres) or 1} ORDER BY {order_of(Level.INSTANCE)}"
         )
@@ -339,19 +338,18 @@ class Index:
     def search(
         self, query: Query, study: str | None = None, series: str | None = None, base_url: str = ""
     ) -> Iterator[str]:
-        """The results of a search (PS3.18 10.6), each as the text of one data set in DICOM JSON.
+        """Yield the results of a search (PS3.18 10.6), each as the DICOM JSON of one data set.
 
-        They are looked up while they are taken, in an order that is always the same; what is changed meanwhile does
-        not show.
+        The iterator reads a snapshot, in a stable order.
 
         Args:
-            query: As ``parse_query`` reads it.
-            study: The Study Instance UID of the path, if it has one.
-            series: The Series Instance UID of the path.
-            base_url: What Retrieve URL begins with.
+            query: The query, from ``parse_query``.
+            study: The Study Instance UID in the path, if any.
+            series: The Series Instance UID in the path, if any.
+            base_url: The start of Retrieve URL.
 
         Raises:
-            sqlite3.DatabaseError: The index is damaged; the next ``Index`` of the folder puts it aside.
+            sqlite3.DatabaseError: The index is damaged; the next ``Catalog`` of the folder replaces it.
         """
         uids: Uids = (study, series, None)
         plan = Plan(query, uids)
@@ -368,9 +366,9 @@ class Index:
                 cursor.close()
 
     def _more(self, connection: sqlite3.Connection, number: int, tags: list[str]) -> dict[str, Any]:
-        """The elements that only the file has; none if it cannot be read any more."""
+        """Return elements that only the file has; none if it is unreadable now."""
         statement = (
-            f"SELECT {_PLACE}, '', '', '' FROM instance CROSS JOIN file ON file.id = instance.file"
+            f"SELECT {_ENTRY_COLUMNS}, '', '', '' FROM instance CROSS JOIN file ON file.id = instance.file"
             " WHERE instance.id = ?"
         )
         entry = self._entry(connection.execute(statement, (number,)).fetchone())
@@ -391,22 +389,22 @@ class Index:
                 cursor.close()
 
 
-_PLACE = "file.path, instance.start, instance.length, file.kind, file.size, file.mtime"
+_ENTRY_COLUMNS = "file.path, instance.start, instance.length, file.kind, file.size, file.mtime"
 
 
 def _reason(error: StreamDicomError) -> str:
-    return str(error)[:_LONGEST_REASON]
+    return str(error)[:_MAX_REASON_LENGTH]
 
 
-def _told(fault: str, twice: int) -> str:
-    told = [fault] if fault else []
-    if twice:
-        told.append(f"instances that are in another place too, which counts: {twice}")
-    return "; ".join(told)
+def _fault_text(fault: str, duplicates: int) -> str:
+    faults = [fault] if fault else []
+    if duplicates:
+        faults.append(f"{duplicates} instances that another file has already")
+    return "; ".join(faults)
 
 
 class _Batch:
-    """What is to be written in one transaction."""
+    """Steps to write in one transaction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -414,7 +412,7 @@ class _Batch:
 
     def add(self, step: Step) -> None:
         self._steps.append(step)
-        if len(self._steps) >= _MOST_STEPS:
+        if len(self._steps) >= _MAX_STEPS:
             self.write()
 
     def fault(self, key: bytes, reason: str) -> None:

@@ -1,8 +1,7 @@
-"""The SQLite file of an index: its tables, and who may use it when.
+"""The SQLite file of the catalog: its tables, and its connections.
 
-It is a cache: all that is in it can be had from the files again. So what is no index, is one of another version, or is
-damaged, is put aside, and a new one is made. Any number of processes may read and write it at once: it has a
-write-ahead log, so that readers see what there was when they began, and writers wait for one another.
+The file is a cache that can be rebuilt. A damaged file, or a file of another version, is renamed and replaced. Any
+number of processes may share it: with a write-ahead log, readers see a snapshot and writers wait for one another.
 """
 
 from __future__ import annotations
@@ -18,21 +17,21 @@ from threading import Lock
 
 from streamdicom.server.qido import COLUMNS, UNIQUE_KEYS, Level
 
-ASIDE = ".damaged"  # what is added to the name of what was put aside
+ASIDE = ".damaged"  # suffix of a file that was put aside
 
 _APPLICATION = 0x5344_494E
-_VERSION = 1  # another one for other tables, or another meaning of what is in them
-_WAIT = 60  # seconds for another writer, who takes milliseconds for each of its transactions
+_VERSION = 1  # changes with the tables and the meaning of their rows
+_WAIT = 60  # seconds for another writer, whose transactions take milliseconds
 _CACHE = -512  # KiB, of each connection
-_MOST_IDLE = 16  # connections that wait for the next reader
+_MAX_IDLE = 16  # connections kept for the next reader
 _PARTS = ("", "-wal", "-shm")
 
 
 def _columns(level: Level) -> str:
-    return ", ".join(f"{one.keyword} TEXT" for one in COLUMNS[level])
+    return ", ".join(f"{attribute.keyword} TEXT" for attribute in COLUMNS[level])
 
 
-# A study or a series has the attributes of the data set that was found first, which is in the file ``source``.
+# A study or a series has the attributes of its first data set, in the file ``source``.
 _SCHEMA = f"""
 CREATE TABLE file (id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE, size INTEGER, mtime INTEGER,
     kind INTEGER NOT NULL DEFAULT 0, fault TEXT NOT NULL DEFAULT '', twice INTEGER NOT NULL DEFAULT 0);
@@ -56,14 +55,14 @@ PRAGMA user_version = {_VERSION};
 
 
 class Database:
-    """Connections to an index.
+    """Connections to the SQLite file.
 
     Args:
-        path: The file; None for one in a temporary folder, which goes when it is closed.
+        path: The file; None for a file in a temporary folder, deleted on close.
 
     Attributes:
-        path: Where it is.
-        put_aside: Why what was there before was put aside; empty if it was not.
+        path: The path of the file.
+        put_aside: Why an earlier file was put aside; empty if it was not.
 
     Raises:
         OSError: The folder cannot be written.
@@ -92,15 +91,15 @@ class Database:
             self._writer = self._open()
 
     def _open(self) -> sqlite3.Connection:
-        """The connection that writes, to tables that are right.
+        """Open the writing connection and check the tables.
 
         Raises:
-            sqlite3.DatabaseError: What is there is no index of this version, or it is damaged.
+            sqlite3.DatabaseError: The file is damaged, or not an index of this version.
         """
         connection = self._connect()
         try:
             connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")  # what a power cut takes can be read again
+            connection.execute("PRAGMA synchronous = NORMAL")  # after a power cut the index is rebuilt
             connection.execute("BEGIN IMMEDIATE")
             if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                 for statement in _SCHEMA.split(";"):
@@ -113,7 +112,7 @@ class Database:
         return connection
 
     def _connect(self) -> sqlite3.Connection:
-        # A connection is used by one thread at a time, but not always by the same.
+        # One thread at a time uses a connection, but not always the same thread.
         connection = sqlite3.connect(self.path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
         try:
             connection.execute(f"PRAGMA cache_size = {_CACHE}")
@@ -125,14 +124,14 @@ class Database:
     def _put_aside(self) -> None:
         for part in _PARTS:
             with suppress(FileNotFoundError):
-                os.replace(f"{self.path}{part}", f"{self.path}{ASIDE}{part}")  # noqa: PTH105 - no path has the suffix
+                os.replace(f"{self.path}{part}", f"{self.path}{ASIDE}{part}")  # noqa: PTH105 - the suffix is not part of a Path
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction, which is kept if nothing is raised; other writers wait meanwhile.
+        """Run a transaction, committed unless the block raises. Other writers wait.
 
         Raises:
-            sqlite3.OperationalError: Another writer has taken more than a minute, or the disk is full.
+            sqlite3.OperationalError: Another writer took over a minute, or the disk is full.
         """
         with self._lock:
             self._writer.execute("BEGIN IMMEDIATE")
@@ -145,7 +144,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection for one reader, which sees what there is when it begins to read."""
+        """Lend a connection to one reader."""
         with self._lock:
             connection = self._idle.pop() if self._idle else None
         if connection is None:
@@ -155,14 +154,14 @@ class Database:
             yield connection
         finally:
             with self._lock:
-                is_kept = len(self._idle) < _MOST_IDLE
+                is_kept = len(self._idle) < _MAX_IDLE
                 if is_kept:
                     self._idle.append(connection)
             if not is_kept:
                 connection.close()
 
     def close(self) -> None:
-        """Close all connections that nobody uses; a temporary index goes."""
+        """Close idle connections and the writer; delete a temporary file."""
         with self._lock:
             for connection in (*self._idle, self._writer):
                 connection.close()
@@ -174,9 +173,9 @@ class Database:
 def _check(connection: sqlite3.Connection) -> None:
     application, version = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in _MARKS]
     if application != _APPLICATION:
-        raise sqlite3.DatabaseError("it is no index of streamdicom")
+        raise sqlite3.DatabaseError("the file is not an index of streamdicom")
     if version != _VERSION:
-        raise sqlite3.DatabaseError("it is an index of another version")
+        raise sqlite3.DatabaseError("the file is an index of another version")
     [found] = connection.execute("PRAGMA quick_check(1)").fetchone()
     if found != "ok":
         raise sqlite3.DatabaseError("the index is damaged")

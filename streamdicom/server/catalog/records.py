@@ -1,4 +1,4 @@
-"""What the index keeps of each data set of a file, and where in the file it is."""
+"""Records of the data sets in a file: place, columns and attributes."""
 
 from __future__ import annotations
 
@@ -37,23 +37,25 @@ from streamdicom.server.qido import ATTRIBUTES, COLUMNS, HIGHEST_TAG, UNIQUE_KEY
 
 _HEAD = 512
 _BLANK = b" \t\r\n"
-_MARK = b"\xef\xbb\xbf"  # the byte order mark of UTF-8
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
-# Of one element. More is not for an index to keep; the file has it.
-_MOST_TEXT = 16 * 1024  # characters
-_MOST_EVENTS = 1024
+# Bounds on one element of the index; a longer element stays in the file only.
+_MAX_TEXT = 16 * 1024  # characters
+_MAX_EVENTS = 1024
 
-_LEVELS = {one.tag: one.level for rows in ATTRIBUTES.values() for one in rows}
-_PLACES = {one.tag: (level, place) for level, rows in COLUMNS.items() for place, one in enumerate(rows)}
-_OPTIONS = ReadOptions(include=[one.key for rows in ATTRIBUTES.values() for one in rows], on_deviation=lambda _: None)
+_LEVELS = {attribute.tag: attribute.level for rows in ATTRIBUTES.values() for attribute in rows}
+_COLUMNS = {attribute.tag: (level, number) for level, rows in COLUMNS.items() for number, attribute in enumerate(rows)}
+_OPTIONS = ReadOptions(
+    include=[attribute.key for rows in ATTRIBUTES.values() for attribute in rows], on_deviation=lambda _: None
+)
 
-_NO_INDEX_KEEPS = frozenset({START_ELEMENT, START_FRAGMENTS, BULK_DATA, JSON_ELEMENT})
+_NOT_INDEXED = frozenset({START_ELEMENT, START_FRAGMENTS, BULK_DATA, JSON_ELEMENT})
 _START: Event = (START_DATASET, 0, "", 0)
 _END: Event = (END_DATASET, 0, "", None)
 
 
 class FileKind(IntEnum):
-    """What a file is to the index."""
+    """The kind of a file."""
 
     OTHER = 0
     DICOM = 1
@@ -61,14 +63,14 @@ class FileKind(IntEnum):
 
 
 class Row(NamedTuple):
-    """What there is of a data set for one level: the texts of the columns, and all of it as DICOM JSON."""
+    """The attributes of one level: texts of the columns, and DICOM JSON of all."""
 
     columns: tuple[str | None, ...]
     attributes: str
 
 
 class Record(NamedTuple):
-    """A data set: the bytes in the file that it takes, and what there is for each level."""
+    """The place of a data set in its file, in bytes, and a row for each level."""
 
     offset: int
     length: int
@@ -76,25 +78,25 @@ class Record(NamedTuple):
 
 
 def kind_of_file(path: str) -> FileKind:
-    """What a file is, by its first bytes.
+    """Detect the kind of a file by its first bytes.
 
     Raises:
-        OSError: It cannot be read.
+        OSError: The file cannot be read.
     """
     with Path(path).open("rb", buffering=0) as file:
         head = file.read(_HEAD) or b""
     if kind_of(head) == Kind.DICOM:
         return FileKind.DICOM
-    is_json = head.removeprefix(_MARK).lstrip(_BLANK).startswith((b"{", b"["))
+    is_json = head.removeprefix(_BYTE_ORDER_MARK).lstrip(_BLANK).startswith((b"{", b"["))
     return FileKind.JSON if is_json else FileKind.OTHER
 
 
 def records(path: str, kind: FileKind) -> Iterator[Record | StreamDicomError]:
-    """The records of a file; an error stands for a data set that the index cannot have.
+    """Yield the records of a file, or an error for a data set that has none.
 
     Raises:
-        InputError: The file is at fault; what came before it is right.
-        OSError: It cannot be read.
+        InputError: The file is invalid; the records before are valid.
+        OSError: The file cannot be read.
     """
     with Path(path).open("rb", buffering=0) as raw:
         file = cast(BinaryIO, raw)
@@ -102,7 +104,7 @@ def records(path: str, kind: FileKind) -> Iterator[Record | StreamDicomError]:
             size = file.seek(0, os.SEEK_END)
             file.seek(0)
             events = iter_file_events(pieces(file), options=_OPTIONS)
-            # Tags ascend (PS3.5 7.1), so that nothing behind the last one is looked at.
+            # Tags ascend (PS3.5 7.1), so reading stops after the highest tag of the index.
             yield _record(0, size, _elements(events, HIGHEST_TAG))
             return
         with Path(path).open("rb", buffering=0) as again:
@@ -119,16 +121,16 @@ def _json_record(file: BinaryIO, offset: int, length: int) -> Record | StreamDic
 
 
 def read_range(file: BinaryIO, offset: int, length: int) -> Iterator[bytes]:
-    """So many bytes of a file from a place on, some at a time.
+    """Yield a range of a file in chunks.
 
     Raises:
-        InputError: The file ends before them.
+        InputError: The file ends within the range.
     """
     while length:
         file.seek(offset)
         chunk = file.read(min(length, CHUNK))
         if not chunk:
-            raise InputError("the file has become shorter")
+            raise InputError("the file has become shorter since it was indexed")
         offset, length = offset + len(chunk), length - len(chunk)
         yield chunk
 
@@ -140,10 +142,10 @@ _START_ARRAY, _END_ARRAY = int(TokenType.START_ARRAY), int(TokenType.END_ARRAY)
 
 
 def _ranges(chunks: Iterable[bytes]) -> Iterator[tuple[int, int]]:
-    """The offset and the length of each object at the top, or in an array at the top.
+    """Yield offset and length of each object at the top, or in an array at the top.
 
     Raises:
-        InputError: It is no JSON.
+        InputError: The bytes are not JSON.
     """
     reader = JsonTokenizer(multiple=True, lenient=True)
     depth = top = start = 0
@@ -174,10 +176,10 @@ def _ranges(chunks: Iterable[bytes]) -> Iterator[tuple[int, int]]:
 
 
 def _record(offset: int, length: int, elements: Iterable[list[Event]]) -> Record:
-    """What the index keeps of a data set.
+    """Build the record of a data set.
 
     Raises:
-        InputError: The source is at fault, or there is no UID of the study, the series or the instance.
+        InputError: The source is invalid, or lacks the UID of the study, the series or the instance.
     """
     columns: list[list[str | None]] = [[None] * len(COLUMNS[level]) for level in Level]
     kept: list[list[Event]] = [[] for _ in Level]
@@ -185,9 +187,9 @@ def _record(offset: int, length: int, elements: Iterable[list[Event]]) -> Record
         _, tag, vr, values = element[0]
         if tag in _LEVELS:
             kept[_LEVELS[tag]] += element
-        if tag in _PLACES and len(element) == 1:
-            level, place = _PLACES[tag]
-            columns[level][place] = column_text(vr, values)
+        if tag in _COLUMNS and len(element) == 1:
+            level, number = _COLUMNS[tag]
+            columns[level][number] = column_text(vr, values)
     _check_uids(columns)
     rows = (Row(tuple(columns[level]), json_text(kept[level]) if kept[level] else "{}") for level in Level)
     return Record(offset, length, tuple(rows))
@@ -195,13 +197,13 @@ def _record(offset: int, length: int, elements: Iterable[list[Event]]) -> Record
 
 def _check_uids(columns: list[list[str | None]]) -> None:
     for level, keyword in UNIQUE_KEYS.items():
-        [place] = [place for place, one in enumerate(COLUMNS[level]) if one.keyword == keyword]
-        if not is_uid(columns[level][place] or ""):
-            raise InputError(f"no data set of an instance: {keyword} is missing, or is no UID")
+        [number] = [number for number, attribute in enumerate(COLUMNS[level]) if attribute.keyword == keyword]
+        if not is_uid(columns[level][number] or ""):
+            raise InputError(f"expected a UID in {keyword}; the data set is not an instance")
 
 
 def _elements(events: Iterable[Event], highest: int = MAX_TAG) -> Iterator[list[Event]]:
-    """The elements at the top up to a tag, each with all that is in it, but for those that are long or no values."""
+    """Yield the elements at the top, up to a tag, without long values and references."""
     element: list[Event] = []
     depth = size = 0
     is_kept = True
@@ -215,7 +217,7 @@ def _elements(events: Iterable[Event], highest: int = MAX_TAG) -> Iterator[list[
             element, size, is_kept = [], 0, True
         depth += (kind in OPENING) - (kind in CLOSING)
         size += len(str(value)) if kind == ELEMENT else 0
-        if kind in _NO_INDEX_KEEPS or len(element) >= _MOST_EVENTS or size > _MOST_TEXT:
+        if kind in _NOT_INDEXED or len(element) >= _MAX_EVENTS or size > _MAX_TEXT:
             element, is_kept = [], False
         if is_kept:
             element.append(event)
@@ -224,7 +226,7 @@ def _elements(events: Iterable[Event], highest: int = MAX_TAG) -> Iterator[list[
 
 
 def json_text(elements: Iterable[Event]) -> str:
-    """Elements as the text of one data set in DICOM JSON.
+    """Return elements as the DICOM JSON of one data set.
 
     >>> json_text([(3, 0x00100020, "LO", ("17",))])
     '{"00100020":{"vr":"LO","Value":["17"]}}'

@@ -1,4 +1,4 @@
-"""What is written into the tables of an index, a step at a time."""
+"""Updates of the tables, a step at a time."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from streamdicom.server.qido import COLUMNS, UNIQUE_KEYS, Level
 
 
 class Start(NamedTuple):
-    """A file is going to be read; nothing is known of it any more."""
+    """A file is about to be read; its rows are removed."""
 
     path: bytes
 
 
 class Found(NamedTuple):
-    """A data set is in it."""
+    """The file holds a data set."""
 
     path: bytes
     record: Record
 
 
 class End(NamedTuple):
-    """It has been read; from now on it is known by its size and time."""
+    """The file has been read; its size and time identify it from now on."""
 
     path: bytes
     size: int
@@ -58,12 +58,12 @@ def _start(connection: sqlite3.Connection, path: bytes) -> None:
 
 def _found(connection: sqlite3.Connection, step: Found) -> None:
     row = connection.execute("SELECT id FROM file WHERE path = ?", (step.path,)).fetchone()
-    if row is None:  # another process has seen that it is gone
+    if row is None:  # another process has removed the file
         return
     [file] = row
     record = step.record
-    study = _upper(connection, Level.STUDY, (), record.rows[Level.STUDY], file)
-    series = _upper(connection, Level.SERIES, (study,), record.rows[Level.SERIES], file)
+    study = _parent(connection, Level.STUDY, (), record.rows[Level.STUDY], file)
+    series = _parent(connection, Level.SERIES, (study,), record.rows[Level.SERIES], file)
     instance = record.rows[Level.INSTANCE]
     values = (series, file, record.offset, record.length, instance.attributes, *instance.columns)
     if not connection.execute(_INSERTS[Level.INSTANCE], values).rowcount and _is_elsewhere(connection, file, record):
@@ -71,17 +71,15 @@ def _found(connection: sqlite3.Connection, step: Found) -> None:
 
 
 def _is_elsewhere(connection: sqlite3.Connection, file: int, record: Record) -> bool:
-    """Whether the instance is in the table for another place; if not, another process was faster."""
-    place = [one.keyword for one in COLUMNS[Level.INSTANCE]].index(UNIQUE_KEYS[Level.INSTANCE])
-    uid = record.rows[Level.INSTANCE].columns[place]
+    """Return whether another place has the instance."""
+    uid = record.rows[Level.INSTANCE].columns[_keywords(Level.INSTANCE).index(UNIQUE_KEYS[Level.INSTANCE])]
     statement = "SELECT file, start FROM instance WHERE SOPInstanceUID = ?"
     return bool(connection.execute(statement, (uid,)).fetchone() != (file, record.offset))
 
 
-def _upper(connection: sqlite3.Connection, level: Level, keys: tuple[int, ...], row: Row, file: int) -> int:
-    """The study or series of a data set, which is made if there is none; its source has its attributes."""
-    keyword = UNIQUE_KEYS[level]
-    uid = row.columns[[one.keyword for one in COLUMNS[level]].index(keyword)]
+def _parent(connection: sqlite3.Connection, level: Level, keys: tuple[int, ...], row: Row, file: int) -> int:
+    """Return the id of a study or series; insert it, or update it from its source."""
+    uid = row.columns[_keywords(level).index(UNIQUE_KEYS[level])]
     found = connection.execute(_SELECTS[level], (*keys, uid)).fetchone()
     if found is None:
         cursor = connection.execute(_INSERTS[level], (*keys, file, row.attributes, *row.columns))
@@ -93,8 +91,12 @@ def _upper(connection: sqlite3.Connection, level: Level, keys: tuple[int, ...], 
     return int(number)
 
 
+def _keywords(level: Level) -> list[str]:
+    return [attribute.keyword for attribute in COLUMNS[level]]
+
+
 def _names(level: Level, *others: str) -> tuple[str, ...]:
-    return (*others, "attributes", *(one.keyword for one in COLUMNS[level]))
+    return (*others, "attributes", *_keywords(level))
 
 
 def _insert(table: str, names: tuple[str, ...]) -> str:
@@ -120,11 +122,11 @@ _SELECTS = {
 }
 
 
-# --- what goes -------------------------------------------------------------------------------------------------
+# --- removal -------------------------------------------------------------------------------------------------
 
 
 def forget(connection: sqlite3.Connection, path: bytes) -> None:
-    """Forget a file and its instances; what becomes of their series and studies, ``settle`` knows."""
+    """Remove a file and its instances; ``settle`` cares for series and studies."""
     row = connection.execute("SELECT id FROM file WHERE path = ?", (path,)).fetchone()
     if row is not None:
         connection.execute("DELETE FROM instance WHERE file = ?", row)
@@ -132,17 +134,17 @@ def forget(connection: sqlite3.Connection, path: bytes) -> None:
         _unsettle(connection)
 
 
-# An instance of a study or a series; the first one, and one that is in the source of its attributes.
+# The instances of a series, and of a study.
 _OF_SERIES = "FROM instance WHERE instance.series = series.id"
 _OF_STUDY = "FROM series AS s CROSS JOIN instance ON instance.series = s.id WHERE s.study = study.id"
 _OF = {"series": _OF_SERIES, "study": _OF_STUDY}
 
 
 def settle(connection: sqlite3.Connection) -> list[bytes]:
-    """Forget series and studies without instances, and give those whose source is gone another one.
+    """Remove series and studies without instances, and replace lost sources.
 
     Returns:
-        The files that must be read again: those sources, and what has instances that another file had first.
+        The files to read again: the new sources, and files whose instances another file had first.
     """
     if connection.execute("SELECT 1 FROM unsettled").fetchone() is None:
         return []
@@ -159,8 +161,8 @@ def settle(connection: sqlite3.Connection) -> list[bytes]:
     return [row[0] for row in found if row]
 
 
-def is_settled(connection: sqlite3.Connection) -> None:
-    """Take note that what ``settle`` has asked for is done."""
+def mark_settled(connection: sqlite3.Connection) -> None:
+    """Record that the files of ``settle`` have been read again."""
     connection.execute("DELETE FROM unsettled")
 
 

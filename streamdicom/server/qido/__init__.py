@@ -1,4 +1,4 @@
-"""To be written."""
+"""Search transactions, QIDO-RS (PS3.18 10.6)."""
 
 from streamdicom.server.qido.attributes import ATTRIBUTES, COLUMNS, HIGHEST_TAG, UNIQUE_KEYS, Level
 from streamdicom.server.qido.matching import column_text

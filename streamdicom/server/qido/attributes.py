@@ -1,8 +1,8 @@
-"""The attributes that the index has, by the level of the information model that they belong to.
+"""The attributes of the index, by level of the information model.
 
-Those of PS3.18, tables 10.6.3-3 to 10.6.3-5, have the types of these tables: what is R is in every answer, if need be
-without a value, and what is C is if it is known. The others come if they are asked for. Attributes of patients count
-as those of studies (PS3.4 C.6.2.1, Study Root).
+Attributes of PS3.18, tables 10.6.3-3 to 10.6.3-5, have the types of these tables: R is in every result, if need be
+without a value, and C is in the result if it is known. All others are returned on request. Attributes of the patient
+belong to the study (PS3.4 C.6.2.1, Study Root).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from streamdicom.dicom import format_tag, parse_tag
 
 
 class Level(IntEnum):
-    """A level of the information model (PS3.4 C.6.2.1), from above.
+    """A level of the information model (PS3.4 C.6.2.1), the highest first.
 
     >>> Level["SERIES"] < Level.INSTANCE
     True
@@ -26,7 +26,7 @@ class Level(IntEnum):
 
 
 class Attribute(NamedTuple):
-    """An attribute of a level; its type is "R", "C" or empty."""
+    """An attribute of a level, of type "R", "C" or ""."""
 
     tag: int
     keyword: str
@@ -123,13 +123,13 @@ ATTRIBUTES = {
     Level.SERIES: _read(_SERIES, Level.SERIES),
     Level.INSTANCE: _read(_INSTANCE, Level.INSTANCE),
 }
-"""What is read of each data set. What is of a study or a series is read of the one that is found first."""
+"""The attributes read from each data set; for a study or a series, from its first data set."""
 
-COLUMNS = {level: tuple(one for one in rows if one.vr != "SQ") for level, rows in ATTRIBUTES.items()}
-"""The attributes that are columns of the table of their level."""
+COLUMNS = {level: tuple(attribute for attribute in rows if attribute.vr != "SQ") for level, rows in ATTRIBUTES.items()}
+"""The attributes with a column of their own."""
 
 SEQUENCE_ITEMS = {0x00400009: "SH", 0x00401001: "SH", 0x00080100: "SH", 0x00080102: "SH", 0x00080104: "LO"}
-"""What is matched within items: Scheduled Procedure Step ID, Requested Procedure ID, and those of a code."""
+"""Attributes of items that can be matched: two IDs of procedures, and the parts of a code."""
 
 UNIQUE_KEYS = {Level.STUDY: "StudyInstanceUID", Level.SERIES: "SeriesInstanceUID", Level.INSTANCE: "SOPInstanceUID"}
 
@@ -141,7 +141,7 @@ COMPUTED = {
     Level.SERIES: _read("00201209 NumberOfSeriesRelatedInstances IS R", Level.SERIES),
     Level.INSTANCE: (),
 }
-"""What no file has (PS3.4 C.3.4)."""
+"""Attributes that are computed, as no file has them (PS3.4 C.3.4)."""
 
 DATE_AND_TIME = {
     "StudyDate": "StudyTime",
@@ -150,7 +150,7 @@ DATE_AND_TIME = {
     "AcquisitionDate": "AcquisitionTime",
     "ContentDate": "ContentTime",
 }
-"""Dates, each with its time: ranges of both are matched as one (PS3.4 C.2.2.2.5)."""
+"""Dates and their times, whose ranges are matched together (PS3.4 C.2.2.2.5)."""
 
-BY_TAG = {one.tag: one for rows in (*ATTRIBUTES.values(), *COMPUTED.values()) for one in rows}
-HIGHEST_TAG = max(one.tag for rows in ATTRIBUTES.values() for one in rows)
+BY_TAG = {attribute.tag: attribute for rows in (*ATTRIBUTES.values(), *COMPUTED.values()) for attribute in rows}
+HIGHEST_TAG = max(attribute.tag for rows in ATTRIBUTES.values() for attribute in rows)

@@ -1,16 +1,15 @@
-"""Attribute matching (PS3.4 C.2.2.2): what a key asks for, as a function of the values that an entity has.
+"""Attribute matching (PS3.4 C.2.2.2): a key as a predicate of values.
 
-The standard leaves some of it to the implementation, which is this:
+The standard leaves some choices to the implementation:
 
-- A key without a value, and one of asterisks alone, is universal matching, whatever the VR.
-- Spaces around a value do not count. Case does, but for person names.
-- A person name matches if any of its component groups does; where the key has groups, with ``=``, each of those that
-  are not empty must match its own. Carets at the end do not count.
+- An empty key, and a key of asterisks only, matches everything, for any VR.
+- Surrounding spaces are ignored. Case matters, except in person names.
+- A person name matches if any component group does. If the key has groups, separated by ``=``, each non-empty group
+  must match its own. Trailing carets are ignored.
 - IS, DS, US and UL are compared as numbers.
-- A date or time of less precision stands for all that it may be: a range goes to the end of its last minute, and a
-  single value is a range of that length. What the entity has counts as its first moment. A date-time without an offset
-  counts as UTC.
-- An attribute with several values matches if one of them does.
+- An imprecise date or time in a key is a range: 10:15 ends with the last second of its minute. An imprecise value is
+  its first moment. A date-time without an offset is UTC.
+- An attribute with several values matches if any value does.
 """
 
 from __future__ import annotations
@@ -25,22 +24,22 @@ from typing import TypeAlias
 from streamdicom.dicom import is_uid
 
 Matcher: TypeAlias = Callable[[str | None], bool]
-"""Whether an attribute matches, whose values are in a text with backslashes between them; None if it has none."""
+"""Return whether an attribute matches, given its values separated by backslashes, or None for no value."""
 
 _Test: TypeAlias = Callable[[str], bool]
 
-_LONGEST_KEY = 1024  # characters, 16 times as many as the longest value of the VRs that are matched
-_MOST_VALUES = 1024  # of a list of UIDs, or of a key
+_MAX_KEY_LENGTH = 1024  # characters, 16 times the longest value of the matched VRs
+_MAX_VALUES = 1024  # of a list of UIDs, or of a key
 
 _WILD = frozenset(("AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"))  # PS3.4 C.2.2.2.4
-_WHOLE = frozenset(("LT", "ST", "UR", "UT"))  # in which a backslash is a character as any other (PS3.5 6.2)
+_SINGLE_VALUED = frozenset(("LT", "ST", "UR", "UT"))  # a backslash is an ordinary character (PS3.5 6.2)
 _NUMBERS = frozenset(("IS", "DS", "US", "UL"))
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _EMPTY = '""'
 
 
 def column_text(vr: str, values: tuple[object, ...]) -> str | None:
-    r"""The values of an attribute as a matcher takes them; None if there are none.
+    r"""Join the values of an attribute for a matcher, or return None.
 
     >>> column_text("TM", ("10:15",)), column_text("PN", (("Doe^Jane", "", ""),)), column_text("CS", ("A ", "B"))
     ('1015', 'Doe^Jane', 'A\\B')
@@ -52,12 +51,12 @@ def _value_text(vr: str, value: object) -> str:
     if vr == "PN" and isinstance(value, tuple):
         return "=".join(group.strip(" ^") for group in value).rstrip("=")
     text = "" if value is None else str(value).strip(" ")
-    # The forms of ACR-NEMA, which PS3.5 6.2 recommends to understand.
+    # PS3.5 6.2 recommends to accept the forms of ACR-NEMA.
     return text.replace(":", "") if vr == "TM" else text.replace(".", "") if vr == "DA" else text
 
 
 def is_universal(key: str) -> bool:
-    """Whether a key matches everything, what has no value among it (PS3.4 C.2.2.2.3).
+    """Return whether a key matches everything, even empty attributes (PS3.4 C.2.2.2.3).
 
     >>> is_universal("*"), is_universal(" "), is_universal("?")
     (True, True, False)
@@ -66,33 +65,35 @@ def is_universal(key: str) -> bool:
 
 
 def uid_list(key: str) -> list[str]:
-    r"""The UIDs of a list (PS3.4 C.2.2.2.2), with commas or backslashes between them (PS3.18 8.3.4.1).
+    r"""Parse a list of UIDs (PS3.4 C.2.2.2.2) separated by commas or backslashes.
+
+    PS3.18 8.3.4.1 has the separators.
 
     Raises:
-        ValueError: There is something else in it, or too much.
+        ValueError: The list is invalid or too long.
 
     >>> uid_list("1.2,1.3\\1.4")
     ['1.2', '1.3', '1.4']
     """
     uids = [uid.strip() for uid in re.split(r"[,\\]", key)]
-    if len(uids) > _MOST_VALUES:
-        raise ValueError(f"more than {_MOST_VALUES} UIDs")
+    if len(uids) > _MAX_VALUES:
+        raise ValueError(f"more than {_MAX_VALUES} UIDs")
     if not all(map(is_uid, uids)):
-        raise ValueError("not a UID, nor a list of them")
+        raise ValueError("expected a UID or a list of UIDs")
     return uids
 
 
 def matcher(vr: str, key: str, *, empty: bool = False, multiple: bool = False) -> Matcher | None:
-    r"""What a key asks of an attribute; None if it matches everything.
+    r"""Return the predicate of a key, or None if the key matches everything.
 
     Args:
-        vr: The VR of the attribute, which decides what kinds of matching there are.
-        key: The value of the key.
-        empty: Whether two quotation marks match an attribute without a value (PS3.4 C.2.2.2.7).
-        multiple: Whether several values are taken, all of which must be there (PS3.4 C.2.2.2.8).
+        vr: The VR of the attribute, which decides the kind of matching.
+        key: The key.
+        empty: Whether two quotation marks match an empty attribute (PS3.4 C.2.2.2.7).
+        multiple: Whether the key may have several values, all of which must match (PS3.4 C.2.2.2.8).
 
     Raises:
-        ValueError: The key cannot be one of its VR, or is too long.
+        ValueError: The key is invalid for the VR, or too long.
 
     >>> matches = matcher("PN", "doe^*")
     >>> matches("Doe^Jane"), matches("Roe^Jane"), matches(None)
@@ -103,25 +104,25 @@ def matcher(vr: str, key: str, *, empty: bool = False, multiple: bool = False) -
     if is_universal(key):
         return None
     if empty and key.strip() == _EMPTY:
-        return _has_none
+        return _is_empty
     if vr == "UI":
         return partial(_matches, vr, (frozenset(uid_list(key)).__contains__,))
-    if len(key) > _LONGEST_KEY:
-        raise ValueError(f"more than {_LONGEST_KEY} characters")
-    keys = [key] if vr in _WHOLE else key.split("\\")
+    if len(key) > _MAX_KEY_LENGTH:
+        raise ValueError(f"more than {_MAX_KEY_LENGTH} characters")
+    keys = [key] if vr in _SINGLE_VALUED else key.split("\\")
     if len(keys) > 1 and not multiple:
-        raise ValueError("several values, where one is due without multiplevaluematching")
-    return partial(_matches, vr, tuple(_test(vr, one.strip()) for one in keys))
+        raise ValueError("expected one value, found several; set multiplevaluematching=true to match them")
+    return partial(_matches, vr, tuple(_test(vr, part.strip()) for part in keys))
 
 
-def _has_none(text: str | None) -> bool:
+def _is_empty(text: str | None) -> bool:
     return not text
 
 
 def _matches(vr: str, tests: tuple[_Test, ...], text: str | None) -> bool:
     if not text:
         return False
-    values = (text,) if vr in _WHOLE else text.split("\\")
+    values = (text,) if vr in _SINGLE_VALUED else text.split("\\")
     return all(any(map(test, values)) for test in tests)
 
 
@@ -143,7 +144,7 @@ def _text(key: str) -> _Test:
         return key.__eq__
     first, *others = [_literal(part) for part in re.split(r"\*+", key)]
     if others:
-        # What one part has taken is never given back, so that no key takes more than linear time for each part.
+        # Atomic groups never backtrack, so matching is linear in the value for each part.
         first += "".join(f"(?>.*?{part})" for part in others[:-1]) + f".*{others[-1]}"
     return _full(re.compile(first, re.DOTALL))
 
@@ -158,9 +159,9 @@ def _full(pattern: re.Pattern[str]) -> _Test:
 
 def _name(key: str) -> _Test:
     groups = [_text(group.strip(" ^")) if group.strip() else None for group in key.casefold().split("=")]
-    [alone, *others] = groups
-    if not others and alone:
-        return lambda value: any(map(alone, value.casefold().split("=")))
+    [first, *others] = groups
+    if not others and first:
+        return lambda value: any(map(first, value.casefold().split("=")))
     return lambda value: _groups_match(groups, value.casefold().split("="))
 
 
@@ -174,7 +175,7 @@ def _groups_match(tests: list[_Test | None], groups: list[str]) -> bool:
 
 def _number(text: str) -> float:
     if not _NUMBER.fullmatch(text):
-        raise ValueError("not a number")
+        raise ValueError("expected a number")
     return float(text)
 
 
@@ -186,21 +187,21 @@ def _is_number(key: float, value: str) -> bool:
 
 _DATE = r"\d{4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
 _TIME = r"(?:[01]\d|2[0-3])(?:[0-5]\d(?:(?:[0-5]\d|60)(?:\.\d{1,6})?)?)?"
-# A hyphen with four digits up to 1200 behind it is an offset, and else that of a range (PS3.5 6.2, note on DT).
+# A hyphen before four digits up to 1200 starts an offset, any other a range (PS3.5 6.2, note on DT).
 _OFFSET = r"(?:\+(?:0\d|1[0-4])[0-5]\d|-(?:0\d[0-5]\d|1[01][0-5]\d|1200)(?!\d))"
 _DATE_TIME = rf"\d{{4}}(?:(?:0[1-9]|1[0-2])(?:(?:0[1-9]|[12]\d|3[01])(?:{_TIME})?)?)?(?:{_OFFSET})?"
 _FORMS = {"DA": _DATE, "TM": _TIME, "DT": _DATE_TIME}
-_ONES = {vr: re.compile(form, re.ASCII) for vr, form in _FORMS.items()}
+_SINGLE = {vr: re.compile(form, re.ASCII) for vr, form in _FORMS.items()}
 _PARTS = {vr: re.compile(rf"({form})?(?:\s*(-)\s*({form})?)?", re.ASCII) for vr, form in _FORMS.items()}
 _DIGITS = re.compile(rf"(\d+)(?:\.(\d+))?({_OFFSET})?", re.ASCII)
-_FIRST, _LAST = "00000101000000000000", "99991231235959999999"  # what is filled up from
+_FIRST, _LAST = "00000101000000000000", "99991231235959999999"  # fill imprecise values
 
 
 def _parts(vr: str, key: str) -> tuple[str, str, str]:
-    """The start, the hyphen and the end of a range; the hyphen is missing in a single value."""
+    """Split a range into start, hyphen and end; a single value has no hyphen."""
     found = _PARTS[vr].fullmatch(key)
     if not found or not (found[1] or found[3]):
-        raise ValueError(f"not a value of VR {vr}, nor a range of them")
+        raise ValueError(f"expected a value or a range of VR {vr}")
     return found[1] or "", found[2] or "", found[3] or ""
 
 
@@ -209,11 +210,11 @@ def _range(vr: str, key: str) -> _Test:
     least = _moment(vr, start, _FIRST) if start else None
     most = _moment(vr, end if hyphen else start, _LAST) if end or not hyphen else None
     if least and most and least > most:
-        raise ValueError("a range whose end is before its start")
-    one = _ONES[vr]
+        raise ValueError("the range ends before it starts")
+    single = _SINGLE[vr]
 
     def test(value: str) -> bool:
-        if not one.fullmatch(value):
+        if not single.fullmatch(value):
             return False
         moment = _moment(vr, value, _FIRST)
         return (not least or least <= moment) and (not most or moment <= most)
@@ -222,7 +223,7 @@ def _range(vr: str, key: str) -> _Test:
 
 
 def _moment(vr: str, text: str, rest: str) -> str:
-    """A value in 20 digits that can be compared, filled up where it is not precise."""
+    """Return a value as 20 comparable digits, filled from ``rest``."""
     if vr == "DA":
         return text
     found = _DIGITS.fullmatch(text)
@@ -237,7 +238,7 @@ def _in_utc(digits: str, offset: str) -> str:
     shift = timedelta(hours=int(offset[1:3]), minutes=int(offset[3:]))
     try:
         year, month, day, hour, minute = int(digits[:4]), *(int(digits[at : at + 2]) for at in range(4, 12, 2))
-        day = min(day, monthrange(year, month)[1])  # that of a month whose days are not told is 31
+        day = min(day, monthrange(year, month)[1])  # an imprecise date has been filled with day 31
         moment = datetime(year, month, day, hour, minute, tzinfo=UTC) - (-shift if offset[0] == "-" else shift)
     except (ValueError, OverflowError):  # the years 0 and 9999
         return digits
@@ -245,10 +246,12 @@ def _in_utc(digits: str, offset: str) -> str:
 
 
 def combined_range(date: str, time: str) -> str | None:
-    """The key of VR DT for ranges of a date and of its time that are of one form (PS3.4 C.2.2.2.5); None if not.
+    """Combine ranges of a date and a time into a key of VR DT, or return None.
+
+    PS3.4 C.2.2.2.5.
 
     Raises:
-        ValueError: One of them is none of its VR.
+        ValueError: A key is invalid for its VR.
 
     >>> combined_range("20060705-20060707", "1000-1800")
     '200607051000-200607071800'

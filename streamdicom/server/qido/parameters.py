@@ -1,4 +1,4 @@
-"""The query parameters of a search (PS3.18 8.3.4), from the text behind the question mark to a ``Query``."""
+"""Query parameters of a search (PS3.18 8.3.4)."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from streamdicom.errors import RequestError
 from streamdicom.server.qido.attributes import BY_TAG, SEQUENCE_ITEMS, Attribute, Level
 from streamdicom.server.qido.matching import is_universal, matcher
 
-_LONGEST = 64 * 1024  # characters of all of it; the longest target that common servers take
-_MOST_PARAMETERS = 256
-_MOST_CONDITIONS = 64
-_MOST_FIELDS = 256
+_MAX_LENGTH = 64 * 1024  # characters of the query; the bound of common servers
+_MAX_PARAMETERS = 256
+_MAX_CONDITIONS = 64
+_MAX_FIELDS = 256
 _TAG_LENGTH = 8
-_MOST_DIGITS = 18  # what SQLite can count to
+_MAX_DIGITS = 18  # of a number in SQLite
 
 _BAD_REQUEST = 400
-_OF_THE_ANSWER = frozenset(("accept", "charset"))  # PS3.18 8.3.3, which are not for a search to look at
+_OF_THE_RESPONSE = frozenset(("accept", "charset"))  # PS3.18 8.3.3; negotiation reads them
 _SWITCHES = ("fuzzymatching", "emptyvaluematching", "multiplevaluematching")
 
 # PS3.18 8.3.4.2
@@ -27,12 +27,12 @@ NO_FUZZY_MATCHING = "The fuzzymatching parameter is not supported. Only literal 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What must be of an attribute, or of one within the items of a sequence.
+    """A condition on an attribute, or on an attribute in the items of a sequence.
 
     Attributes:
         attribute: The attribute at the top.
-        item_tag: The tag of the one within; None if it is the one at the top.
-        key: The value of the key, which is not universal.
+        item_tag: The tag of the attribute in items; None for the attribute at the top.
+        key: The key, which does not match everything.
     """
 
     attribute: Attribute
@@ -45,15 +45,15 @@ class Query:
     """A search.
 
     Attributes:
-        level: What is searched for.
-        conditions: What must be of it; all of them.
-        include: Tags that are asked for beside those that always come.
-        include_all: Whether everything is that there is.
-        limit: How many results at most; None for no bound.
-        offset: How many are passed over.
-        empty: Whether two quotation marks match what has no value (PS3.4 C.2.2.2.7).
+        level: The level of the results.
+        conditions: The conditions, all of which must hold.
+        include: Tags to return beside the default ones.
+        include_all: Whether to return all attributes.
+        limit: The maximum number of results; None for no bound.
+        offset: The number of results to skip.
+        empty: Whether two quotation marks match an empty attribute (PS3.4 C.2.2.2.7).
         multiple: Whether a key may have several values (PS3.4 C.2.2.2.8).
-        warnings: The texts of the headers ``Warning: 299`` that are due.
+        warnings: Texts for headers ``Warning: 299``.
     """
 
     level: Level
@@ -68,46 +68,46 @@ class Query:
 
 
 def parse_query(level: Level, text: str = "") -> Query:
-    """Read the query parameters of a search (PS3.18 8.3.4).
+    """Parse the query parameters of a search (PS3.18 8.3.4).
 
-    An attribute is told by its keyword or its tag, one within a sequence by both with a point between them. What
-    ``includefield`` asks for and the level does not have is left out of the answer, as the standard has it; a key that
-    cannot be matched is refused, because the answer would have more than was asked for.
+    Attributes are named by keyword or tag, attributes of items by a path with points. Attributes in ``includefield``
+    that the level lacks are ignored, as the standard requires. A key that cannot be matched is refused, because the
+    results would include more than the client asked for.
 
     Args:
-        level: What is searched for.
-        text: What stands behind the question mark of the target, percent-encoded UTF-8.
+        level: The level of the results.
+        text: The query component of the URL, percent-encoded UTF-8.
 
     Raises:
-        RequestError: There is something else, twice, wrong, or too much; its status is 400.
+        RequestError: A parameter is unknown, repeated, invalid, or beyond a limit (400).
 
     >>> query = parse_query(Level.STUDY, "PatientName=doe*&includefield=StudyDescription&limit=10")
     >>> query.conditions[0].key, query.limit
     ('doe*', 10)
     """
-    reader = _Reader(level)
+    builder = _QueryBuilder(level)
     for name, value in _parameters(text):
-        reader.take(name, value)
-    return reader.query()
+        builder.add(name, value)
+    return builder.query()
 
 
 def _parameters(text: str) -> list[tuple[str, str]]:
-    if len(text) > _LONGEST:
-        raise _bad(f"a query of more than {_LONGEST} characters")
+    if len(text) > _MAX_LENGTH:
+        raise _bad(f"the query has more than {_MAX_LENGTH} characters")
     try:
-        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS)
+        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MAX_PARAMETERS)
     except UnicodeDecodeError:
-        raise _bad("a query that is not UTF-8") from None
+        raise _bad("expected UTF-8 in the query") from None
     except ValueError:
-        raise _bad(f"a query of more than {_MOST_PARAMETERS} parameters") from None
+        raise _bad(f"the query has more than {_MAX_PARAMETERS} parameters") from None
 
 
 def _bad(text: str) -> RequestError:
     return RequestError(text, _BAD_REQUEST)
 
 
-class _Reader:
-    """Takes parameters in any order."""
+class _QueryBuilder:
+    """A query under construction; parameters may have any order."""
 
     def __init__(self, level: Level) -> None:
         self._level = level
@@ -118,7 +118,7 @@ class _Reader:
         self._numbers: dict[str, int] = {}
         self._switches: dict[str, bool] = {}
 
-    def take(self, name: str, value: str) -> None:
+    def add(self, name: str, value: str) -> None:
         if name == "includefield":
             self._include_fields(value)
         elif name in ("limit", "offset"):
@@ -127,7 +127,7 @@ class _Reader:
         elif name in _SWITCHES:
             self._once(name, name)
             self._switches[name] = _switch(name, value)
-        elif name not in _OF_THE_ANSWER:
+        elif name not in _OF_THE_RESPONSE:
             self._condition(name, value)
 
     def query(self) -> Query:
@@ -149,7 +149,7 @@ class _Reader:
 
     def _once(self, key: object, name: str) -> None:
         if key in self._seen:
-            raise _bad(f"{name} stands twice in the query")
+            raise _bad(f"the query repeats {name}")
         self._seen.add(key)
 
     def _include_fields(self, value: str) -> None:
@@ -158,24 +158,24 @@ class _Reader:
                 self._include_all = True
             else:
                 self._include.add(_tags(field.strip(), "includefield")[0])
-        if len(self._include) > _MOST_FIELDS:
-            raise _bad(f"more than {_MOST_FIELDS} attributes in includefield")
+        if len(self._include) > _MAX_FIELDS:
+            raise _bad(f"includefield has more than {_MAX_FIELDS} attributes")
 
     def _condition(self, name: str, key: str) -> None:
         tags = _tags(name, "the query")
         self._once(tags, _name(tags))
-        self._include.add(tags[0])  # PS3.18 10.6.3.3: what is matched comes
+        self._include.add(tags[0])  # PS3.18 10.6.3.3: matched attributes are returned
         if is_universal(key):
             return
         attribute = self._matched(tags)
         if attribute is None:
             raise _bad(f"{_name(tags)} cannot be matched in a search of {_PLURALS[self._level]}")
-        if len(self._conditions) == _MOST_CONDITIONS:
-            raise _bad(f"more than {_MOST_CONDITIONS} attributes to match")
+        if len(self._conditions) == _MAX_CONDITIONS:
+            raise _bad(f"the query matches more than {_MAX_CONDITIONS} attributes")
         self._conditions.append(Condition(attribute, tags[1] if len(tags) > 1 else None, key))
 
     def _matched(self, tags: tuple[int, ...]) -> Attribute | None:
-        """The attribute at the top, if it can be matched so."""
+        """Return the attribute at the top if it can be matched, or None."""
         first, *inner = tags
         attribute = BY_TAG.get(first)
         if attribute is None or attribute.level > self._level:
@@ -198,19 +198,19 @@ def _check(condition: Condition, empty: bool, multiple: bool) -> None:
 
 
 def _tags(text: str, where: str) -> tuple[int, ...]:
-    """The tags of an attribute and of those that it is within."""
+    """Parse the path of an attribute into tags."""
     tags = [_tag(part) for part in text.split(".", 3)]
     if None in tags:
-        raise _bad(f"{where} has what is neither a parameter nor an attribute")
+        raise _bad(f"expected a parameter or an attribute in {where}")
     return tuple(tag for tag in tags if tag is not None)
 
 
 def _tag(text: str) -> int | None:
-    """The tag of a keyword or of eight hexadecimal digits, which may be small; None if it is neither."""
+    """Parse a keyword or eight hexadecimal digits into a tag, or return None."""
     try:
         return parse_tag(text.upper()) if len(text) == _TAG_LENGTH else tag_for_keyword_key(text)
     except ValueError:
-        return tag_for_keyword_key(text)  # such as Modality
+        return tag_for_keyword_key(text)  # a keyword of eight letters, such as Modality
 
 
 def _name(tags: tuple[int, ...]) -> str:
@@ -218,12 +218,12 @@ def _name(tags: tuple[int, ...]) -> str:
 
 
 def _uint(name: str, value: str) -> int:
-    if not (value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS):
-        raise _bad(f"{name} is not a number from 0 on")
+    if not (value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS):
+        raise _bad(f"expected a number of at most {_MAX_DIGITS} digits for {name}")
     return int(value)
 
 
 def _switch(name: str, value: str) -> bool:
     if value not in ("true", "false"):
-        raise _bad(f"{name} is neither true nor false")
+        raise _bad(f"expected true or false for {name}")
     return value == "true"

@@ -1,7 +1,7 @@
 """A query as SQL, and its results as DICOM JSON.
 
-What is matched is compared by functions of ``matching``, a row at a time, but for unique keys, which SQLite looks up.
-The order of results is that of the tables, from the study down, in which no row has to wait to be sorted.
+Predicates of ``matching`` compare row by row; SQLite looks up unique keys itself. Results have the order of the tables,
+from the study down, so no row waits to be sorted.
 """
 
 from __future__ import annotations
@@ -27,11 +27,13 @@ from streamdicom.server.qido.matching import Matcher, column_text, combined_rang
 from streamdicom.server.qido.parameters import Condition, Query
 
 Uids: TypeAlias = "tuple[str | None, str | None, str | None]"
-"""Those of the study, the series and the instance that a path names."""
+"""The UIDs of study, series and instance in a path."""
 
 TABLES = {Level.STUDY: "study", Level.SERIES: "series", Level.INSTANCE: "instance"}
 
-_VALUES_OF = """(SELECT group_concat(one, '\\') FROM (SELECT DISTINCT {column} AS one FROM {tables} ORDER BY one))"""
+_VALUES_OF = (
+    """(SELECT group_concat(value, '\\') FROM (SELECT DISTINCT {column} AS value FROM {tables} ORDER BY value))"""
+)
 _SERIES_OF = "series AS s WHERE s.study = study.id"
 _INSTANCES_OF = "series AS s CROSS JOIN instance AS i ON i.series = s.id WHERE s.study = study.id"
 EXPRESSIONS = {
@@ -44,32 +46,33 @@ EXPRESSIONS = {
 
 
 def from_tables(level: Level, uids: Uids) -> tuple[str, list[str], list[Any]]:
-    """The tables down to a level, and what must be of the unique keys that a path names."""
+    """Return the tables down to a level, and the conditions and parameters of a path."""
     tables = TABLES[Level.STUDY]
     for lower in list(Level)[1 : level + 1]:
         upper = TABLES[Level(lower - 1)]
         tables += f" CROSS JOIN {TABLES[lower]} ON {TABLES[lower]}.{upper} = {upper}.id"
-    named = [(one, uid) for one, uid in zip(Level, uids, strict=True) if uid is not None]
-    return tables, [f"{TABLES[one]}.{UNIQUE_KEYS[one]} = ?" for one, _ in named], [uid for _, uid in named]
+    named = [(named_level, uid) for named_level, uid in zip(Level, uids, strict=True) if uid is not None]
+    conditions = [f"{TABLES[named_level]}.{UNIQUE_KEYS[named_level]} = ?" for named_level, _ in named]
+    return tables, conditions, [uid for _, uid in named]
 
 
 def order_of(level: Level) -> str:
-    """The identifiers that tell the order of rows."""
-    return ", ".join(f"{TABLES[one]}.id" for one in Level if one <= level)
+    """Return the columns that order the rows."""
+    return ", ".join(f"{TABLES[upper]}.id" for upper in Level if upper <= level)
 
 
 # --- conditions ------------------------------------------------------------------------------------------------
 
 
 class Plan:
-    """What to ask SQLite for.
+    """A query as a statement of SQL.
 
     Args:
         query: The query.
-        uids: Those that the path names.
+        uids: The UIDs in the path.
 
     Attributes:
-        parameters: Those of the statement.
+        parameters: The parameters of the statement.
     """
 
     def __init__(self, query: Query, uids: Uids) -> None:
@@ -78,18 +81,18 @@ class Plan:
         self._tables, self._wheres, self.parameters = from_tables(query.level, uids)
         for condition in _with_pairs(query.conditions):
             self._add(condition)
-        for attribute in {one.attribute for one in query.conditions if one.item_tag is not None}:
+        for attribute in {condition.attribute for condition in query.conditions if condition.item_tag is not None}:
             self._match(f"{TABLES[attribute.level]}.attributes", self._item_matcher(attribute))
         self.parameters += [-1 if query.limit is None else query.limit, query.offset]
 
     def sql(self, columns: str) -> str:
-        """The statement for some columns."""
+        """Return the statement that selects columns."""
         where = " AND ".join(self._wheres) or "1"
         order = order_of(self._query.level)
         return f"SELECT {columns} FROM {self._tables} WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"
 
     def install(self, connection: sqlite3.Connection) -> None:
-        """Give a connection the function that the statement calls."""
+        """Register the function that the statement calls."""
         functions = self._functions
         connection.create_function("matches", 2, lambda index, value: functions[index](_text(value)))
 
@@ -100,7 +103,7 @@ class Plan:
             uids = uid_list(condition.key)
             self._wheres.append(f"{column} IN ({', '.join('?' * len(uids))})")
             self.parameters += uids
-            if attribute.level == Level.INSTANCE:  # which is looked up first then
+            if attribute.level == Level.INSTANCE:  # let SQLite start with the instance
                 self._tables = self._tables.replace("CROSS JOIN", "JOIN")
             return
         time = DATE_AND_TIME.get(attribute.keyword)
@@ -117,8 +120,9 @@ class Plan:
         return matcher(vr, key, empty=self._query.empty, multiple=self._query.multiple)
 
     def _item_matcher(self, attribute: Attribute) -> Matcher:
-        """Whether there is an item in which everything matches (PS3.4 C.2.2.2.6)."""
-        keys = {one.item_tag: one.key for one in self._query.conditions if one.attribute == attribute and one.item_tag}
+        """Return a predicate: one item must match all keys (PS3.4 C.2.2.2.6)."""
+        conditions = [condition for condition in self._query.conditions if condition.attribute == attribute]
+        keys = {condition.item_tag: condition.key for condition in conditions if condition.item_tag}
         tests = {format_tag(tag): self._matcher(SEQUENCE_ITEMS[tag], key) for tag, key in keys.items()}
 
         def matches(attributes: str | None) -> bool:
@@ -140,8 +144,8 @@ def _item_text(item: dict[str, Any] | None, key: str) -> str | None:
 
 
 def _with_pairs(conditions: Iterable[Condition]) -> list[Condition]:
-    """The conditions at the top; ranges of a date and its time as one of VR DT (PS3.4 C.2.2.2.5)."""
-    top = {one.attribute.keyword: one for one in conditions if one.item_tag is None}
+    """Combine the ranges of a date and its time into one of VR DT (PS3.4 C.2.2.2.5)."""
+    top = {condition.attribute.keyword: condition for condition in conditions if condition.item_tag is None}
     for date, time in DATE_AND_TIME.items():
         if date in top and time in top and (key := _combined(top[date].key, top[time].key)):
             top[date] = Condition(top[date].attribute._replace(vr="DT"), None, key)
@@ -152,7 +156,7 @@ def _with_pairs(conditions: Iterable[Condition]) -> list[Condition]:
 def _combined(date: str, time: str) -> str | None:
     try:
         return combined_range(date, time)
-    except ValueError:  # which a key for what has no value is
+    except ValueError:  # a key that matches empty attributes
         return None
 
 
@@ -160,13 +164,13 @@ def _combined(date: str, time: str) -> str | None:
 
 
 class Renderer:
-    """The texts of results, in the order of the plan.
+    """Renders results as DICOM JSON, in the order of the plan.
 
     Args:
         query: The query.
-        uids: Those that the path names; attributes of what it names come only if they are asked for.
-        base_url: What the paths of resources begin with (PS3.18 8.2).
-        connection: Where what no file has is computed.
+        uids: The UIDs in the path; attributes of the levels that it names are returned on request only.
+        base_url: The base URL of resources (PS3.18 8.2).
+        connection: The connection for computed attributes.
     """
 
     def __init__(self, query: Query, uids: Uids, base_url: str, connection: sqlite3.Connection) -> None:
@@ -174,22 +178,24 @@ class Renderer:
         self._base_url = base_url.rstrip("/")
         self._connection = connection
         self._levels = [level for level in Level if level <= query.level]
-        self.columns = order_of(query.level) + ", " + ", ".join(f"{TABLES[one]}.attributes" for one in self._levels)
+        self.columns = order_of(query.level) + ", " + ", ".join(f"{TABLES[level]}.attributes" for level in self._levels)
         self._wanted = {level: self._wanted_of(level, uids[level] is not None) for level in self._levels}
         self._upper: dict[Level, tuple[int, dict[str, Any]]] = {}
 
     def _wanted_of(self, level: Level, is_named: bool) -> dict[str, Attribute]:
-        """The attributes that come, by their keys."""
+        """Return the attributes of a level to include, by key."""
         query = self._query
         is_default = level == query.level or not is_named
         return {
-            one.key: one
-            for one in (*ATTRIBUTES[level], *COMPUTED[level])
-            if (is_default and one.type) or one.tag in query.include or (query.include_all and level == query.level)
+            attribute.key: attribute
+            for attribute in (*ATTRIBUTES[level], *COMPUTED[level])
+            if (is_default and attribute.type)
+            or attribute.tag in query.include
+            or (query.include_all and level == query.level)
         }
 
     def text(self, row: tuple[Any, ...], more: dict[str, Any]) -> str:
-        """A result of DICOM JSON, of a row and what else there is of it."""
+        """Render a row, with further elements, as DICOM JSON."""
         found = {_INSTANCE_AVAILABILITY: {"vr": "CS", "Value": ["ONLINE"]}} | more
         url = self._base_url
         for level, number, attributes in zip(
@@ -202,7 +208,7 @@ class Renderer:
         return json.dumps(dict(sorted(found.items())), ensure_ascii=False, separators=(",", ":"))
 
     def _level(self, level: Level, number: int, attributes: str) -> tuple[dict[str, Any], str]:
-        """What comes of a level, which is the same for all rows of one study, and the UID."""
+        """Return the elements of a level, cached for its rows, and its UID."""
         known = self._upper.get(level)
         if known is None or known[0] != number:
             known = number, self._made(level, number, json.loads(attributes))
@@ -211,25 +217,31 @@ class Renderer:
 
     def _made(self, level: Level, number: int, attributes: dict[str, Any]) -> dict[str, Any]:
         wanted = self._wanted[level]
-        found = {key: {"vr": one.vr} for key, one in wanted.items() if one.type == "R"}
+        found = {key: {"vr": attribute.vr} for key, attribute in wanted.items() if attribute.type == "R"}
         found |= {key: value for key, value in attributes.items() if key in wanted}
         found |= self._computed(level, number)
         return {"found": found, "uid": attributes[_UNIQUE_TAGS[level]]["Value"][0].strip(" ")}
 
     def _computed(self, level: Level, number: int) -> dict[str, Any]:
-        rows = [one for one in COMPUTED[level] if one.key in self._wanted[level]]
+        rows = [attribute for attribute in COMPUTED[level] if attribute.key in self._wanted[level]]
         if not rows:
             return {}
-        expressions = ", ".join(EXPRESSIONS[one.keyword] for one in rows)
+        expressions = ", ".join(EXPRESSIONS[attribute.keyword] for attribute in rows)
         table = TABLES[level]
         statement = f"SELECT {expressions} FROM {table} WHERE id = ?"
         values = self._connection.execute(statement, (number,)).fetchone()
-        return {one.key: _element(one.vr, value) for one, value in zip(rows, values or (), strict=False)}
+        pairs = zip(rows, values or (), strict=False)
+        return {attribute.key: _element(attribute.vr, value) for attribute, value in pairs}
 
 
 _INSTANCE_AVAILABILITY, _RETRIEVE_URL = "00080056", "00081190"
 _RESOURCES = {Level.STUDY: "studies", Level.SERIES: "series", Level.INSTANCE: "instances"}
-_UNIQUE_TAGS = {level: one.key for level, rows in COLUMNS.items() for one in rows if one.keyword == UNIQUE_KEYS[level]}
+_UNIQUE_TAGS = {
+    level: attribute.key
+    for level, rows in COLUMNS.items()
+    for attribute in rows
+    if attribute.keyword == UNIQUE_KEYS[level]
+}
 
 
 def _element(vr: str, value: str | int | None) -> dict[str, Any]:
@@ -239,7 +251,7 @@ def _element(vr: str, value: str | int | None) -> dict[str, Any]:
 
 
 def other_tags(query: Query) -> list[str]:
-    """What is asked for of instances that only their files have."""
+    """Return the requested attributes of instances that are in files only."""
     if query.level != Level.INSTANCE:
-        return []  # PS3.18 10.6.3.3: attributes of a lower level do not come
+        return []  # PS3.18 10.6.3.3: no attributes of a lower level
     return [format_tag(tag) for tag in sorted(query.include) if tag not in BY_TAG and tag >> 16 != FILE_META_GROUP]

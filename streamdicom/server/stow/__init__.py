@@ -1,4 +1,4 @@
-"""To be written."""
+"""Store transactions, STOW-RS (PS3.18 10.5)."""
 
 from streamdicom.server.stow.instances import remove_leftovers
 from streamdicom.server.stow.request import store_instances

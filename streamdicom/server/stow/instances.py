@@ -1,8 +1,8 @@
-"""Instances that a client stores (PS3.18 10.5): files apart until all of a request is there, and then in the archive.
+"""Instances that a client stores (PS3.18 10.5).
 
-While it comes, an instance is a file in ``.streamdicom/incoming-XXXX``. When the body of the request is complete each
-gets its path, ``STUDY/SERIES/INSTANCE.dcm``, by a link, which fails if there is such a file, so that no other writer's
-is replaced. What is in the archive already stays as it is: the same instance again, byte for byte, counts as stored.
+While the request is read, each instance is a file in ``.streamdicom/incoming-XXXX``. When the body is complete, a hard
+link gives each its path, ``STUDY/SERIES/INSTANCE.dcm``. A link fails if the path exists, so no other writer's file is
+replaced. Existing instances are kept; the same instance again, byte for byte, counts as stored.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from streamdicom.errors import InputError, LimitError, RequestError, StreamDicom
 from streamdicom.events import ELEMENT, END_SEQUENCE, START_SEQUENCE
 from streamdicom.limits import Limits
 from streamdicom.options import WriteOptions
-from streamdicom.server.catalog import FOLDER, Index
+from streamdicom.server.catalog import FOLDER, Catalog
 from streamdicom.server.wado import resource_of, short_events
 
 if TYPE_CHECKING:
@@ -49,22 +49,22 @@ _WRITING = WriteOptions(file_meta=True)
 
 
 class Failure(IntEnum):
-    """Why an instance was not stored (PS3.18, table I.2-2; PS3.7 C)."""
+    """The reason why an instance was not stored (PS3.18, table I.2-2; PS3.7 C)."""
 
     NONE = 0
-    PROCESSING = 0x0110  # it is not of the study that the request names
-    DUPLICATE = 0x0111  # there is another one of the same UID
+    PROCESSING = 0x0110  # the instance is not of the study in the path
+    DUPLICATE = 0x0111  # another instance has the UID
     OUT_OF_RESOURCES = 0xA700
     CANNOT_UNDERSTAND = 0xC000
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of an instance.
+    """The outcome for one instance.
 
     Attributes:
-        uids: By their tags, those of its SOP Class, the instance, the study and the series, as far as they are known.
-        failure: Why it was not stored.
+        uids: The known UIDs of SOP Class, instance, study and series, by tag.
+        failure: Why the instance was not stored.
     """
 
     uids: dict[int, str] = field(default_factory=dict)
@@ -72,7 +72,7 @@ class Outcome:
 
 
 class _FailedError(Exception):
-    """The instance is not stored."""
+    """The instance cannot be stored."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.name)
@@ -83,52 +83,52 @@ class Inbox:
     """The instances of one request.
 
     Args:
-        index: The index of the archive.
-        limits: ``spooled_size`` bounds what all of them may take.
+        catalog: The catalog of the archive.
+        limits: ``spooled_size`` bounds the size of all instances.
 
     Raises:
         OSError: The archive cannot be written.
     """
 
-    def __init__(self, index: Index, limits: Limits) -> None:
-        self._index = index
-        self._left = self._most = limits.spooled_size
-        parent = Path(index.folder, FOLDER)
+    def __init__(self, catalog: Catalog, limits: Limits) -> None:
+        self._catalog = catalog
+        self._left = self._limit = limits.spooled_size
+        parent = Path(catalog.folder, FOLDER)
         parent.mkdir(exist_ok=True)
         self._folder = TemporaryDirectory(prefix=_PREFIX, dir=parent)
         self._file: BinaryIO | None = None
-        self._outcomes: list[Outcome | None] = []  # None for what is still to be looked at
+        self._outcomes: list[Outcome | None] = []  # None until the file is checked
 
     def start(self) -> None:
-        """A DICOM file comes."""
+        """Start a DICOM file."""
         self._file = self._partial(len(self._outcomes)).open("xb")
         self._outcomes.append(None)
 
     def append(self, data: bytes) -> None:
-        """Some bytes of it.
+        """Append bytes to the file.
 
         Raises:
-            LimitError: There are too many of all.
-            OSError: They cannot be written.
+            LimitError: All instances together are too large.
+            OSError: The bytes cannot be written.
         """
         assert self._file
         self._left -= len(data)
         if self._left < 0:
-            raise LimitError(f"instances of more than {self._most} bytes", "spooled_size")
+            raise LimitError(f"the instances have more than {self._limit} bytes", "spooled_size")
         self._file.write(data)
 
     def end(self) -> None:
-        """It is complete."""
+        """End the file."""
         assert self._file
         self._file.flush()
-        os.fsync(self._file.fileno())  # before anybody is told that it is stored
+        os.fsync(self._file.fileno())  # before the response confirms it
         self._file.close()
 
     def add(self, dataset: Dataset) -> None:
-        """A data set, which becomes a DICOM file.
+        """Add a data set as a DICOM file.
 
         Raises:
-            OSError: It cannot be written.
+            OSError: The file cannot be written.
         """
         self.start()
         assert self._file
@@ -140,16 +140,16 @@ class Inbox:
         self.end()
 
     def store(self, study: str | None) -> Iterator[Outcome]:
-        """Put all of them into the archive.
+        """Move all instances into the archive.
 
         Args:
-            study: The study that they must be of; None for any.
+            study: The study to which they must belong; None for any.
         """
         for number, outcome in enumerate(self._outcomes):
             yield outcome or self._store(self._partial(number), study)
 
     def close(self) -> None:
-        """Leave nothing behind but what was stored."""
+        """Delete the temporary files."""
         if self._file:
             self._file.close()
         self._folder.cleanup()
@@ -160,7 +160,7 @@ class Inbox:
     def _store(self, partial: Path, study: str | None) -> Outcome:
         outcome = Outcome()
         try:
-            self._look(partial, outcome.uids)
+            self._check(partial, outcome.uids)
             if study not in (None, outcome.uids[STUDY_INSTANCE_UID]):
                 raise _FailedError(Failure.PROCESSING)
             self._settle(partial, outcome.uids)
@@ -170,8 +170,8 @@ class Inbox:
             outcome.failure = Failure.OUT_OF_RESOURCES
         return outcome
 
-    def _look(self, partial: Path, uids: dict[int, str]) -> None:
-        """See whether the file is complete, and whose it is."""
+    def _check(self, partial: Path, uids: dict[int, str]) -> None:
+        """Check that the file is complete, and read its UIDs."""
         depth = 0
         try:
             with partial.open("rb") as file:
@@ -185,13 +185,13 @@ class Inbox:
             raise _FailedError(Failure.CANNOT_UNDERSTAND)
 
     def _settle(self, partial: Path, uids: dict[int, str]) -> None:
-        """Give a file its path, unless there is such an instance."""
+        """Give a file its path, unless the archive has the instance."""
         instance = uids[SOP_INSTANCE_UID]
-        known = next(self._index.entries(instance=instance), None)
+        known = next(self._catalog.entries(instance=instance), None)
         if known is None:
-            path = Path(self._index.folder, uids[STUDY_INSTANCE_UID], uids[SERIES_INSTANCE_UID], f"{instance}.dcm")
+            path = Path(self._catalog.folder, uids[STUDY_INSTANCE_UID], uids[SERIES_INSTANCE_UID], f"{instance}.dcm")
             path.parent.mkdir(parents=True, exist_ok=True)
-            if not is_within(str(path), self._index.folder):
+            if not is_within(str(path), self._catalog.folder):
                 raise _FailedError(Failure.PROCESSING)
             if _claim(partial, path):
                 self._add(path)
@@ -199,75 +199,75 @@ class Inbox:
             known_path = str(path)
         else:
             known_path = "" if known.is_json else known.path
-        with suppress(OSError):  # it is gone
+        with suppress(OSError):  # the file was deleted
             if known_path and cmp(known_path, partial, shallow=False):
                 return
         raise _FailedError(Failure.DUPLICATE)
 
     def _add(self, path: Path) -> None:
         try:
-            self._index.add(path)
-        except (OSError, sqlite3.Error):  # nobody could find it
+            self._catalog.add(path)
+        except (OSError, sqlite3.Error):  # an instance that no search finds must not stay
             path.unlink()
             raise
-        except InputError:  # another writer has put the same instance elsewhere meanwhile
+        except InputError:  # another writer has stored the same instance meanwhile
             path.unlink()
-            self._index.remove(path)
+            self._catalog.remove(path)
             raise _FailedError(Failure.DUPLICATE) from None
 
 
 def _claim(partial: Path, path: Path) -> bool:
-    """Give a complete file its path, unless another one has it."""
+    """Give a complete file its path; return False if the path exists."""
     try:
         os.link(partial, path)
     except FileExistsError:
         return False
-    except OSError:  # there are file systems without links
+    except OSError:  # a file system without hard links
         if os.path.lexists(path):
             return False
         partial.rename(path)
     return True
 
 
-def remove_leftovers(index: Index) -> None:
-    """Remove what is left of requests during which a server was killed; what is younger than a day may still come."""
-    for folder in Path(index.folder, FOLDER).glob(f"{_PREFIX}*"):
-        with suppress(FileNotFoundError):  # another server does the same
+def remove_leftovers(catalog: Catalog) -> None:
+    """Remove files of killed servers; files younger than a day may still be in use."""
+    for folder in Path(catalog.folder, FOLDER).glob(f"{_PREFIX}*"):
+        with suppress(FileNotFoundError):  # another server removes them too
             if time.time() - folder.stat().st_mtime > _DAY:
                 rmtree(folder, ignore_errors=True)
 
 
-# --- what the client is told -----------------------------------------------------------------------------------
+# --- the response -----------------------------------------------------------------------------------
 
 
 def response_module(outcomes: list[Outcome], base_url: str) -> tuple[int, Dataset]:
-    """The status, and what is told of each instance (PS3.18 10.5.3 and I.2).
+    """Return the status and the Store Instances Response Module (PS3.18 10.5.3, I.2).
 
     Raises:
-        RequestError: There was no instance.
+        RequestError: The request had no instance.
 
-    >>> status, told = response_module([Outcome(failure=Failure.CANNOT_UNDERSTAND)], "http://localhost")
-    >>> status, told.OtherFailuresSequence[0].FailureReason
+    >>> status, module = response_module([Outcome(failure=Failure.CANNOT_UNDERSTAND)], "http://localhost")
+    >>> status, module.OtherFailuresSequence[0].FailureReason
     (409, 49152)
     """
     from pydicom.dataset import Dataset
 
     if not outcomes:
-        raise RequestError("the body has no instance", 400)
-    stored = [one for one in outcomes if not one.failure]
-    failed = [one for one in outcomes if one.failure and SOP_INSTANCE_UID in one.uids]
-    others = [one for one in outcomes if one.failure and SOP_INSTANCE_UID not in one.uids]
-    told = Dataset()
-    if stored and len({one.uids[STUDY_INSTANCE_UID] for one in stored}) == 1:
-        told.RetrieveURL = f"{base_url}/studies/{stored[0].uids[STUDY_INSTANCE_UID]}"
+        raise RequestError("expected at least one instance in the body, found none", 400)
+    stored = [outcome for outcome in outcomes if not outcome.failure]
+    failed = [outcome for outcome in outcomes if outcome.failure and SOP_INSTANCE_UID in outcome.uids]
+    others = [outcome for outcome in outcomes if outcome.failure and SOP_INSTANCE_UID not in outcome.uids]
+    module = Dataset()
+    if stored and len({outcome.uids[STUDY_INSTANCE_UID] for outcome in stored}) == 1:
+        module.RetrieveURL = f"{base_url}/studies/{stored[0].uids[STUDY_INSTANCE_UID]}"
     for keyword, chosen in (
         ("FailedSOPSequence", failed),
         ("ReferencedSOPSequence", stored),
         ("OtherFailuresSequence", others),
     ):
         if chosen:
-            setattr(told, keyword, [_item(one, base_url) for one in chosen])
-    return 200 if len(stored) == len(outcomes) else 202 if stored else 409, told
+            setattr(module, keyword, [_item(outcome, base_url) for outcome in chosen])
+    return 200 if len(stored) == len(outcomes) else 202 if stored else 409, module
 
 
 def _item(outcome: Outcome, base_url: str) -> Dataset:

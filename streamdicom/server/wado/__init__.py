@@ -1,4 +1,4 @@
-"""To be written."""
+"""Retrieve transactions, WADO-RS (PS3.18 10.4)."""
 
 from streamdicom.server.wado.bodies import (
     FILES,

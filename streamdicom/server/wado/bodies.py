@@ -1,4 +1,4 @@
-"""The bodies of an origin server's answers: what they are made of, and which of them a client gets."""
+"""Bodies of responses: their encoders, and their media types."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from streamdicom.web.asgi import (
 )
 
 
-class _OfEvents:
-    """An encoder of data sets that come as events, or as what events can be made of."""
+class _EventsEncoder:
+    """An encoder of data sets in a form that can be turned into events."""
 
     def __init__(self, encoder: DatasetEncoder, events: Callable[[Any], Iterable[Event]]) -> None:
         self._encoder = encoder
@@ -37,8 +37,8 @@ class _OfEvents:
         return self._encoder.encode_events(self._events(dataset))
 
 
-class _OfTexts:
-    """An encoder of data sets that are texts of DICOM JSON already."""
+class _TextEncoder:
+    """An encoder of data sets that are DICOM JSON already."""
 
     def __init__(self) -> None:
         self._start = b"["
@@ -54,8 +54,8 @@ class _OfTexts:
         return b"]"
 
 
-class _OfBytes:
-    """What passes the bytes of a part on."""
+class _BytesEncoder:
+    """An encoder that passes the bytes of a part on."""
 
     def encode(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         yield from pieces
@@ -68,10 +68,10 @@ class _OfBytes:
 
 
 def _with_events(formatter: Formatter, events: Callable[[Any], Iterable[Event]]) -> Formatter:
-    """The same form of data sets that do not come as such."""
+    """Return a formatter whose data sets are turned into events first."""
 
     def encoder(options: WriteOptions, array: bool) -> Encoder:
-        return _OfEvents(cast(DatasetEncoder, formatter.encoder(options, array)), events)
+        return _EventsEncoder(cast(DatasetEncoder, formatter.encoder(options, array)), events)
 
     return replace(formatter, encoder=encoder)
 
@@ -83,21 +83,21 @@ def _events_of_text(text: str) -> Iterator[Event]:
 def _result(formatter: Formatter) -> Formatter:
     if formatter is DICOM_XML:
         return _with_events(formatter, _events_of_text)
-    return replace(formatter, encoder=lambda options, array: cast(Encoder, _OfTexts()))
+    return replace(formatter, encoder=lambda options, array: cast(Encoder, _TextEncoder()))
 
 
 def _bytes(media_type: str) -> Formatter:
-    return Formatter(media_type, lambda options, array: cast(Encoder, _OfBytes()))
+    return Formatter(media_type, lambda options, array: cast(Encoder, _BytesEncoder()))
 
 
-METADATA = tuple(_with_events(one, iter) for one in DEFAULT_FORMATTERS)
-"""The forms of metadata, which comes as events."""
+METADATA = tuple(_with_events(formatter, iter) for formatter in DEFAULT_FORMATTERS)
+"""The formats of metadata, drawn as events."""
 
 RESULTS = tuple(map(_result, DEFAULT_FORMATTERS))
-"""The forms of what was searched for, which comes as text."""
+"""The formats of search results, drawn as text."""
 
 FILES = (_bytes('multipart/related; type="application/dicom"'),)
-"""The form of DICOM files, of which each is an iterable of bytes."""
+"""The format of DICOM files, each drawn as an iterable of bytes."""
 
 
 def answer(
@@ -106,17 +106,17 @@ def answer(
     formatters: Sequence[Formatter],
     headers: Mapping[str, str] | None = None,
 ) -> DatasetResponse:
-    """A response of what is drawn, in the one of these forms that the request asks for.
+    """Return a response in the format that the request accepts.
 
     Raises:
-        RequestError: With the status 406, it asks for something else.
+        RequestError: No format is acceptable (406).
     """
     return negotiated_response(request, cast(Any, drawn), headers=headers, formatters=formatters)
 
 
 # --- transfer syntaxes -----------------------------------------------------------------------------------------
 
-# PS3.18, tables 8.7.3-4 and 8.7.3-5: what the frames of a transfer syntax are.
+# PS3.18, tables 8.7.3-4 and 8.7.3-5: the media types of frames.
 _MEDIA_TYPES = {
     "image/jpeg": ("50", "51", "57", "70"),
     "image/jls": ("80", "81"),
@@ -138,42 +138,42 @@ def _accepted(request: Request) -> str:
 
 
 def wanted_syntaxes(request: Request) -> frozenset[str]:
-    """The transfer syntaxes in which a client takes DICOM files (PS3.18 8.7.3.5); ``*`` stands for any.
+    """Return the transfer syntaxes that a client accepts (PS3.18 8.7.3.5); ``*`` means any.
 
-    Without the parameter ``transfer-syntax`` it is explicit VR little endian.
+    The default is explicit VR little endian.
     """
     ranges = read_accept(_accepted(request)) or read_accept("*/*")
     return frozenset(
-        "*" if one.type in ("*/*", "multipart/*") else one.parameters.get("transfer-syntax", NATIVE)
-        for one in ranges
-        if one.weight and ("*" in one.type or _of_files(one))
+        "*" if range_.type in ("*/*", "multipart/*") else range_.parameters.get("transfer-syntax", NATIVE)
+        for range_ in ranges
+        if range_.weight and ("*" in range_.type or _accepts_files(range_))
     )
 
 
-def _of_files(wanted: MediaRange) -> bool:
-    kind = wanted.parameters.get("type", "*/*")  # that of the parts, which may be left out as for the other forms
-    return wanted.type == "multipart/related" and kind in ("application/dicom", "*/*")
+def _accepts_files(range_: MediaRange) -> bool:
+    kind = range_.parameters.get("type", "*/*")  # the type of the parts is optional
+    return range_.type == "multipart/related" and kind in ("application/dicom", "*/*")
 
 
 def formatters_of_value(request: Request, value: Value) -> tuple[Formatter, ...]:
-    """The forms in which a value may be given (PS3.18 8.7.3.3.2).
+    """Return the formats of a value (PS3.18 8.7.3.3.2).
 
-    What is compressed is in the media type of its transfer syntax, and in octets only for who says which.
+    A compressed value has the media type of its transfer syntax, or octets if the request names a transfer syntax.
     """
     syntax = value.transfer_syntax
     if not syntax:
         return _bytes(f'multipart/related; type="{_OCTETS}"; transfer-syntax={NATIVE}'), _bytes(_OCTETS)
-    of_octets = f'multipart/related; type="{_OCTETS}"; transfer-syntax={syntax}'
+    as_octets = f'multipart/related; type="{_OCTETS}"; transfer-syntax={syntax}'
     own = _OF_SYNTAX.get(syntax)
     if own is None:
-        return (_bytes(of_octets),)
-    by_type = _bytes(f'multipart/related; type="{own}"; transfer-syntax={syntax}')
-    is_told = any("transfer-syntax" in one.parameters for one in read_accept(_accepted(request)))
-    return (by_type, _bytes(of_octets)) if is_told else (by_type,)
+        return (_bytes(as_octets),)
+    as_media_type = _bytes(f'multipart/related; type="{own}"; transfer-syntax={syntax}')
+    names_syntax = any("transfer-syntax" in range_.parameters for range_ in read_accept(_accepted(request)))
+    return (as_media_type, _bytes(as_octets)) if names_syntax else (as_media_type,)
 
 
 def frames_of(value: Value, numbers: Sequence[int]) -> Iterator[Iterator[bytes]]:
-    """Some frames of a value, by their numbers from 1, which ascend."""
+    """Yield frames of a value by ascending numbers, counted from 1."""
     parts = value.parts if value.transfer_syntax else _native_frames(value)
     wanted = set(numbers)
     for number, part in enumerate(parts, 1):
@@ -181,19 +181,19 @@ def frames_of(value: Value, numbers: Sequence[int]) -> Iterator[Iterator[bytes]]
             yield part
         if number == numbers[-1]:
             return
-        for _ in part:  # what nobody has wanted
+        for _ in part:  # skip the frame
             pass
 
 
 def _native_frames(value: Value) -> Iterator[Iterator[bytes]]:
     [segments] = value.parts
-    source = _Cut(segments)
+    source = _Cutter(segments)
     for _ in range(value.frames):
         yield source.take(value.frame_size)
 
 
-class _Cut:
-    """Segments, cut into pieces of given lengths."""
+class _Cutter:
+    """Cuts segments into pieces of given lengths."""
 
     def __init__(self, segments: Iterator[bytes]) -> None:
         self._segments = segments

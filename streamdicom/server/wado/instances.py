@@ -1,6 +1,6 @@
-"""Instances as a client retrieves them: their metadata, single values, and as DICOM files. Nothing here is of HTTP.
+"""Instances to retrieve: metadata, single values, and DICOM files.
 
-Of a DICOM file, no more is read from the disk than is asked for: long values that do not come are passed over.
+Long values that are not requested are skipped on the disk.
 """
 
 from __future__ import annotations
@@ -62,14 +62,14 @@ from streamdicom.options import ReadOptions
 from streamdicom.server.catalog import Entry
 
 NATIVE = EXPLICIT_VR_LITTLE_ENDIAN
-"""The transfer syntax that everything can be had in but what is compressed."""
+"""The transfer syntax for all instances that are not compressed."""
 
 
-# PS3.18 8.7.3: not to be used with web services.
+# PS3.18 8.7.3 excludes these from web services.
 _NOT_ON_THE_WEB = frozenset({IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_BIG_ENDIAN})
 
-_LOOKED_AT = 4  # chunks, whose events are held until it is known whether they are in order
-_COPY = 64 * 1024
+_CHECKED_CHUNKS = 4  # whose events are held until their order is known
+_COPY_SIZE = 64 * 1024  # bytes
 _FACTS = frozenset(
     {
         TRANSFER_SYNTAX_UID,
@@ -82,11 +82,11 @@ _FACTS = frozenset(
     }
 )
 
-# Pixel data is always a reference, so that it can be asked for by one.
+# Pixel data is always a reference, so that clients can retrieve it.
 _POLICY = BulkDataPolicy(
     by_tag=dict.fromkeys((PIXEL_DATA, FLOAT_PIXEL_DATA, DOUBLE_FLOAT_PIXEL_DATA), BulkDataAction.STORE)
 )
-_READING = ReadOptions(on_deviation=lambda _: None)  # the files are as they are
+_READING = ReadOptions(on_deviation=lambda _: None)  # stored files are not judged again
 
 _ABSOLUTE = re.compile(r"https?:|//", re.IGNORECASE)  # RFC 3986 4.2 and 4.3
 
@@ -96,7 +96,7 @@ _ENDS = frozenset({END_ELEMENT, END_FRAGMENTS})
 
 
 def resource_of(study: str, series: str, instance: str) -> str:
-    """The path of an instance behind the base URL of the service (PS3.18 10.1.1).
+    """Return the path of an instance below the base URL (PS3.18 10.1.1).
 
     >>> resource_of("1.2", "1.2.3", "1.2.3.4")
     'studies/1.2/series/1.2.3/instances/1.2.3.4'
@@ -108,15 +108,17 @@ def resource_of(study: str, series: str, instance: str) -> str:
 
 
 def metadata(entry: Entry, url: str) -> Iterator[Event]:
-    """The events of an instance, with references in place of its bulk data (PS3.18 10.4.1.1.2).
+    """Yield the metadata of an instance, with references to bulk data.
+
+    PS3.18 10.4.1.1.2.
 
     Args:
-        entry: Where it is.
-        url: That of the instance, which those of its bulk data begin with.
+        entry: The place of the instance.
+        url: The URL of the instance, which starts the URLs of its bulk data.
 
     Raises:
-        InputError: The file is at fault, or has changed.
-        OSError: It cannot be read.
+        InputError: The file is invalid, or has changed.
+        OSError: The file cannot be read.
     """
     events = _referring(sort_elements(entry.events(_READING)), url) if entry.is_json else _ascending(entry)
     for event in store_bulk_data(events, _POLICY, _References(url)):
@@ -128,7 +130,7 @@ def metadata(entry: Entry, url: str) -> Iterator[Event]:
 
 
 class _References:
-    """Where bulk data will be found, which stays where it is."""
+    """A store that keeps nothing and returns the URL of a value."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -145,38 +147,38 @@ def _url_of_value(url: str, tag_path: str) -> str:
 
 
 def _tag_path(path: str) -> str:
-    """The other way."""
+    """Return the tag path in a URL, the inverse of ``_url_of_value``."""
     first, *others = path.split("/")
     return first + "".join(f"[{item}].{tag}" for item, tag in zip(others[::2], others[1::2], strict=False))
 
 
 def _referring(events: Iterator[Event], url: str) -> Iterator[Event]:
-    """References of DICOM JSON lead here, unless they lead to another server."""
-    place = Position()
+    """Redirect relative references of DICOM JSON to this server."""
+    position = Position()
     for event in events:
         kind, tag, vr, value = event
         if kind == BULK_DATA and not _ABSOLUTE.match(value):
-            yield kind, tag, vr, _url_of_value(url, place.tag_path(tag))
+            yield kind, tag, vr, _url_of_value(url, position.tag_path(tag))
             continue
         if kind != ELEMENT:
-            place.move(kind, tag, value)
+            position.move(kind, tag, value)
         yield event
 
 
 def _ascending(entry: Entry) -> Iterator[Event]:
-    """The events of a file without what is in long values, in ascending order of their tags, which some files lack.
+    """Yield the events of a file without long values, sorted if need be.
 
-    Only a file that lacks it in its first chunks pays for that, and one that lacks it behind them cannot be written.
+    A file is sorted if its first chunks are out of order. A file that is out of order later cannot be written.
     """
     with entry.open() as file:
         batches = _short_batches(file)
-        first = list(chain.from_iterable(islice(batches, _LOOKED_AT)))
+        first = list(chain.from_iterable(islice(batches, _CHECKED_CHUNKS)))
         events = chain(first, chain.from_iterable(batches))
         yield from events if _ascends(first) else sort_elements(events)
 
 
 def _ascends(events: Iterable[Event]) -> bool:
-    """Whether tags ascend in the data set, and in each item (PS3.5 7.1)."""
+    """Return whether tags ascend in the data set and each item (PS3.5 7.1)."""
     last = [-1]
     for kind, tag, _, _ in events:
         if kind in _STARTS:
@@ -190,27 +192,27 @@ def _ascends(events: Iterable[Event]) -> bool:
     return True
 
 
-def _file_events(entry: Entry, but: int) -> Iterator[Event]:
+def _file_events(entry: Entry, except_tag: int) -> Iterator[Event]:
     with entry.open() as file:
-        yield from short_events(file, but)
+        yield from short_events(file, except_tag)
 
 
-def short_events(file: BinaryIO, but: int = -1) -> Iterator[Event]:
-    """The events of a DICOM file without what is in long values, but for those of one tag.
+def short_events(file: BinaryIO, except_tag: int = -1) -> Iterator[Event]:
+    """Yield the events of a DICOM file without long values, except for one tag.
 
     Raises:
-        InputError: The file is at fault, or not complete.
-        OSError: It cannot be read.
+        InputError: The file is invalid or incomplete.
+        OSError: The file cannot be read.
     """
-    return chain.from_iterable(_short_batches(file, but))
+    return chain.from_iterable(_short_batches(file, except_tag))
 
 
-def _short_batches(file: BinaryIO, but: int = -1) -> Iterator[Iterable[Event]]:
+def _short_batches(file: BinaryIO, except_tag: int = -1) -> Iterator[Iterable[Event]]:
     parser = Part10Parser(options=_READING)
     while chunk := file.read(CHUNK):
         yield parser.feed(chunk)
-        if passed_over := parser.skip(but):
-            file.seek(passed_over, os.SEEK_CUR)
+        if skipped := parser.skip(except_tag):
+            file.seek(skipped, os.SEEK_CUR)
     yield parser.close()
 
 
@@ -222,11 +224,10 @@ class Value:
     """The value of one element.
 
     Attributes:
-        transfer_syntax: What its frames are compressed in; empty if it is not compressed.
-        frames: How many frames the data set says that there are.
-        frame_size: Bytes of a frame that is not compressed; 0 if it is no number of bytes.
-        parts: The value; if it is compressed its frames. The bytes of each come in segments, and must be taken before
-            the next part.
+        transfer_syntax: The transfer syntax of compressed frames; "" if the value is not compressed.
+        frames: Number of Frames, or 1.
+        frame_size: Bytes of an uncompressed frame; 0 if a frame is not a whole number of bytes.
+        parts: The value, or its compressed frames, each as segments. Consume a part before the next.
     """
 
     transfer_syntax: str
@@ -236,30 +237,30 @@ class Value:
 
 
 def find_value(entry: Entry, path: str) -> Value | None:
-    """The value at a place in a data set; None if there is none that is bulk data.
+    """Return the bulk data at a path, or None.
 
     Args:
-        entry: Where the data set is.
-        path: As the URLs in ``metadata`` have it behind ``bulkdata/``.
+        entry: The place of the data set.
+        path: The part after ``bulkdata/`` of a URL in ``metadata``.
 
     Raises:
-        InputError: The file is at fault, or has changed.
-        OSError: It cannot be read.
+        InputError: The file is invalid, or has changed.
+        OSError: The file cannot be read.
     """
     wanted = _tag_path(path)
     tag = int(wanted[-8:], 16)
-    place = Position()
+    position = Position()
     facts: dict[int, Any] = {}
     events = entry.events(_READING) if entry.is_json else _file_events(entry, tag)
     for event in events:
-        kind, one, _, value = event
-        if one == tag and kind in _OF_A_VALUE and place.tag_path(tag) == wanted:
+        kind, event_tag, _, value = event
+        if event_tag == tag and kind in _OF_A_VALUE and position.tag_path(tag) == wanted:
             return _value(entry, facts, chain([event], _until_end(events, kind)))
         if kind == ELEMENT:
-            if one in _FACTS and not place.items and value:
-                facts[one] = value[0]
+            if event_tag in _FACTS and not position.items and value:
+                facts[event_tag] = value[0]
         else:
-            place.move(kind, one, value)
+            position.move(kind, event_tag, value)
     return None
 
 
@@ -285,8 +286,8 @@ def _value(entry: Entry, facts: dict[int, Any], events: Iterator[Event]) -> Valu
         return Value(syntax, frames, 0, _compressed(events, frames))
     events = chain([event], events)
     first = next(events)
-    # Only what is bytes can be a reference in ``metadata``.
-    if first[0] == ELEMENT and not all(isinstance(one, bytes) for one in first[3]):
+    # Metadata refers to bytes only.
+    if first[0] == ELEMENT and not all(isinstance(part, bytes) for part in first[3]):
         return None
     return Value("", frames, _frame_size(facts), iter([_bytes_of(chain([first], events))]))
 
@@ -297,12 +298,12 @@ def _bytes_of(events: Iterator[Event]) -> Iterator[bytes]:
             yield from value
         elif kind == SEGMENT or kind == LAST_SEGMENT:
             if not isinstance(value, bytes):
-                raise InputError("a long value that is no bulk data")
+                raise InputError("expected bytes in a long value, found text")
             yield value
 
 
 def _store_of(entry: Entry) -> DirectoryStore:
-    """Where references of DICOM JSON lead: to what is beside it (RFC 3986 5.1.3)."""
+    """Return the store of relative references, in the file's folder (RFC 3986 5.1.3)."""
     return DirectoryStore(Path(entry.path).parent)
 
 
@@ -318,13 +319,13 @@ def _frame_size(facts: dict[int, Any]) -> int:
         _number(facts.get(tag)) for tag in (ROWS, COLUMNS, SAMPLES_PER_PIXEL, BITS_ALLOCATED)
     )
     size = rows * columns * (samples or 1) * bits
-    if facts.get(PHOTOMETRIC_INTERPRETATION) == "YBR_FULL_422":  # PS3.3 C.7.6.3.1.2
+    if facts.get(PHOTOMETRIC_INTERPRETATION) == "YBR_FULL_422":  # PS3.3 C.7.6.3.1.2: chroma is subsampled by two
         size = size * 2 // 3
     return 0 if size % 8 else size // 8
 
 
 def _compressed(events: Iterator[Event], count: int) -> Iterator[Iterator[bytes]]:
-    """The frames of encapsulated pixel data (PS3.5 A.4)."""
+    """Yield the frames of encapsulated pixel data (PS3.5 A.4)."""
     fragments = _fragments(events)
     table = b"".join(next(fragments, (0, iter(())))[1])
     if count == 1:
@@ -351,18 +352,20 @@ def _fragment(events: Iterator[Event]) -> Iterator[bytes]:
 
 
 def stored_syntax(entry: Entry) -> str:
-    """The transfer syntax of an instance (PS3.18 8.7.3), which is that of its file unless the web does not have it.
+    """Return the transfer syntax of an instance, or ``NATIVE`` if the web excludes it.
+
+    PS3.18 8.7.3.
 
     Raises:
-        InputError: The file is at fault, or has changed.
-        OSError: It cannot be read.
+        InputError: The file is invalid, or has changed.
+        OSError: The file cannot be read.
     """
-    found = _told_syntax(entry)
+    found = _syntax_in_file(entry)
     is_kept = is_encapsulated(found) if entry.is_json else found not in _NOT_ON_THE_WEB
     return found if found and is_kept else NATIVE
 
 
-def _told_syntax(entry: Entry) -> str:
+def _syntax_in_file(entry: Entry) -> str:
     for kind, tag, _, value in entry.events(_READING):
         if kind == ELEMENT and tag == TRANSFER_SYNTAX_UID and value:
             return str(value[0])
@@ -372,22 +375,22 @@ def _told_syntax(entry: Entry) -> str:
 
 
 def as_file(entry: Entry, syntax: str) -> Iterator[bytes]:
-    """The bytes of an instance as a DICOM file: those that are there, if they are in that transfer syntax.
+    """Yield an instance as a DICOM file, unchanged if the transfer syntax fits.
 
     Args:
-        entry: Where the instance is.
+        entry: The place of the instance.
         syntax: Its own transfer syntax, or ``NATIVE``.
 
     Raises:
-        StreamDicomError: The file is at fault, or has changed.
-        OSError: It cannot be read.
+        StreamDicomError: The file is invalid, or has changed.
+        OSError: The file cannot be read.
     """
-    if not entry.is_json and _told_syntax(entry) == syntax:
+    if not entry.is_json and _syntax_in_file(entry) == syntax:
         yield from entry.chunks()
         return
     store = _store_of(entry) if entry.is_json else None
     with temporary() as file:
         write_file(load_bulk_data(sort_elements(entry.events(_READING)), store), file)
         file.seek(0)
-        while chunk := file.read(_COPY):
+        while chunk := file.read(_COPY_SIZE):
             yield chunk

@@ -76,7 +76,7 @@ class ThreadSource:
         self._is_stopped = False
 
     async def draw(self) -> bool:
-        """Draw the first data set and begin its first block; return False if the iterable is empty."""
+        """Draw the first data set; return False if the iterable is empty."""
         return await self._in_thread(self._draw)
 
     async def block(self) -> bytes | None:

@@ -285,7 +285,7 @@ def _placed(part: _Part, event: Event, position: Position, *, uris: dict[int, st
 
 
 class _Linker:
-    """A filter that replaces references to parts; batches of events may follow one another.
+    """A filter that replaces references to parts, batch by batch.
 
     Args:
         bulk: The parts, by address.

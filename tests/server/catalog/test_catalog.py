@@ -22,7 +22,7 @@ from pydicom.dataset import Dataset
 import streamdicom
 from streamdicom.archive.report import Progress
 from streamdicom.errors import InputError
-from streamdicom.server import Index, Refreshed, parse_query
+from streamdicom.server import Catalog, Refreshed, parse_query
 from streamdicom.server.catalog.catalog import FOLDER
 from streamdicom.server.catalog.database import ASIDE
 from streamdicom.server.qido.attributes import Level
@@ -33,7 +33,7 @@ from tests.support.memory import peak
 _COUNT = 96
 
 
-def _found(index: Index, level: Level, text: str = "", **path: str) -> list[dict[str, Any]]:
+def _found(index: Catalog, level: Level, text: str = "", **path: str) -> list[dict[str, Any]]:
     return [json.loads(one) for one in index.search(parse_query(level, text), **path)]
 
 
@@ -41,15 +41,15 @@ def _values(found: list[dict[str, Any]], key: str) -> list[Any]:
     return [one.get(key, {}).get("Value", [None])[0] for one in found]
 
 
-def _uids(index: Index) -> list[str]:
+def _uids(index: Catalog) -> list[str]:
     return [entry.instance for entry in index.entries()]
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Index, list[Dataset]]]:
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Catalog, list[Dataset]]]:
     folder = tmp_path_factory.mktemp("archive")
     datasets = fill(folder, _COUNT)
-    with Index(folder) as index:
+    with Catalog(folder) as index:
         assert index.refresh() == Refreshed(_COUNT, 0, 0)
         yield index, datasets
 
@@ -57,7 +57,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Index, li
 # --- searches --------------------------------------------------------------------------------------------------
 
 
-def test_a_study_has_all_attributes_of_the_standard(filled: tuple[Index, list[Dataset]]) -> None:
+def test_a_study_has_all_attributes_of_the_standard(filled: tuple[Catalog, list[Dataset]]) -> None:
     index, _ = filled
     [found] = _found(index, Level.STUDY, "StudyInstanceUID=1.2.1.2", base_url="https://pacs.example.org/dicomweb")
     # Table 10.6.3-3, of the data sets 8 to 11.
@@ -85,7 +85,7 @@ def test_a_study_has_all_attributes_of_the_standard(filled: tuple[Index, list[Da
 
 
 def test_a_series_of_a_study_has_its_own_attributes_and_among_all_series_those_of_the_study(
-    filled: tuple[Index, list[Dataset]],
+    filled: tuple[Catalog, list[Dataset]],
 ) -> None:
     index, _ = filled
     [_, found] = _found(index, Level.SERIES, study="1.2.1.2")
@@ -100,7 +100,7 @@ def test_a_series_of_a_study_has_its_own_attributes_and_among_all_series_those_o
     assert _values([among_all], "00201208") == [4]
 
 
-def test_an_instance_may_have_whatever_its_file_has(filled: tuple[Index, list[Dataset]]) -> None:
+def test_an_instance_may_have_whatever_its_file_has(filled: tuple[Catalog, list[Dataset]]) -> None:
     index, _ = filled
     [found] = _found(index, Level.INSTANCE, "SOPInstanceUID=1.2.3.9&includefield=KVP,PixelData")
     assert _values([found], "00180060") == [120]
@@ -111,7 +111,7 @@ def test_an_instance_may_have_whatever_its_file_has(filled: tuple[Index, list[Da
     assert _values([short], "00280010") == [16]
 
 
-def test_pages_are_parts_of_the_whole(filled: tuple[Index, list[Dataset]]) -> None:
+def test_pages_are_parts_of_the_whole(filled: tuple[Catalog, list[Dataset]]) -> None:
     index, datasets = filled
     whole = _values(_found(index, Level.INSTANCE), "00080018")
     assert whole == [ds.SOPInstanceUID for ds in datasets]
@@ -121,7 +121,7 @@ def test_pages_are_parts_of_the_whole(filled: tuple[Index, list[Dataset]]) -> No
     assert _found(index, Level.STUDY, "offset=1000") == []
 
 
-def test_a_uid_that_is_not_there_finds_nothing(filled: tuple[Index, list[Dataset]]) -> None:
+def test_a_uid_that_is_not_there_finds_nothing(filled: tuple[Catalog, list[Dataset]]) -> None:
     index, _ = filled
     for uid in ("1.2.9", "", "../../etc/passwd", "1.2.1.2' OR '1'='1", "%", "*", "\x00", "\ud800"[:0] + "é"):
         assert _found(index, Level.SERIES, study=uid) == []
@@ -141,7 +141,7 @@ def _is_name(ds: Dataset, key: str) -> bool:
     st.sampled_from(["doe*", "*^*", "D?E*", "ロウ", "MÜLLER*", "*[*", "*?^odd", "x", "*"]),
     st.sampled_from([*DATES, "2023-"]),
 )
-def test_studies_are_those_that_a_loop_finds(filled: tuple[Index, list[Dataset]], name: str, date: str) -> None:
+def test_studies_are_those_that_a_loop_finds(filled: tuple[Catalog, list[Dataset]], name: str, date: str) -> None:
     index, datasets = filled
     key = "20230101-20240101" if date.endswith("-") else date
     found = _found(index, Level.STUDY, f"PatientName={name}&StudyDate={key}")
@@ -154,7 +154,7 @@ def test_studies_are_those_that_a_loop_finds(filled: tuple[Index, list[Dataset]]
 
 
 @pytest.mark.parametrize("modality", [*MODALITIES, "XX"])
-def test_modalities_in_a_study_are_those_of_its_series(filled: tuple[Index, list[Dataset]], modality: str) -> None:
+def test_modalities_in_a_study_are_those_of_its_series(filled: tuple[Catalog, list[Dataset]], modality: str) -> None:
     index, datasets = filled
     found = _found(index, Level.STUDY, f"ModalitiesInStudy={modality}")
     expected = [uid for uid, rows in studies(datasets).items() if modality in {ds.Modality for ds in rows}]
@@ -164,7 +164,7 @@ def test_modalities_in_a_study_are_those_of_its_series(filled: tuple[Index, list
     assert _values(found, "0020000E") == list(series)
 
 
-def test_all_keys_within_a_sequence_must_match_in_one_item(filled: tuple[Index, list[Dataset]]) -> None:
+def test_all_keys_within_a_sequence_must_match_in_one_item(filled: tuple[Catalog, list[Dataset]]) -> None:
     index, datasets = filled
     inner = "RequestAttributesSequence.ScheduledProcedureStepID={}&00400275.00401001={}"
     for step, procedure in (("S0", "R1"), ("S9", "R9"), ("S9", "R1"), ("*", "R2")):
@@ -180,7 +180,7 @@ def test_all_keys_within_a_sequence_must_match_in_one_item(filled: tuple[Index, 
         assert _values(found, "0020000E") == list(expected)
 
 
-def test_a_date_and_its_time_are_one_range(filled: tuple[Index, list[Dataset]]) -> None:
+def test_a_date_and_its_time_are_one_range(filled: tuple[Catalog, list[Dataset]]) -> None:
     index, _ = filled
     # 20231231 at 235959 is within, though 2359 is not between 10 and 18 o'clock.
     found = _found(index, Level.STUDY, "StudyDate=20231230-20240101&StudyTime=1000-1800")
@@ -189,7 +189,7 @@ def test_a_date_and_its_time_are_one_range(filled: tuple[Index, list[Dataset]]) 
     assert set(_values(found, "00080020")) == {"20231231"}
 
 
-def test_lists_of_uids_are_taken_with_either_delimiter(filled: tuple[Index, list[Dataset]]) -> None:
+def test_lists_of_uids_are_taken_with_either_delimiter(filled: tuple[Catalog, list[Dataset]]) -> None:
     index, _ = filled
     for delimiter in (",", "%5C"):
         found = _found(index, Level.STUDY, f"StudyInstanceUID=1.2.1.3{delimiter}1.2.1.1")
@@ -199,7 +199,7 @@ def test_lists_of_uids_are_taken_with_either_delimiter(filled: tuple[Index, list
 # --- what is where ---------------------------------------------------------------------------------------------
 
 
-def test_instances_of_dicom_files_are_found_again(filled: tuple[Index, list[Dataset]]) -> None:
+def test_instances_of_dicom_files_are_found_again(filled: tuple[Catalog, list[Dataset]]) -> None:
     index, datasets = filled
     assert _uids(index) == [ds.SOPInstanceUID for ds in datasets]
     assert [one.instance for one in index.entries("1.2.1.2")] == [f"1.2.3.{number}" for number in range(8, 12)]
@@ -222,7 +222,7 @@ def test_data_sets_of_dicom_json_are_found_again_by_their_bytes(tmp_path: Path, 
         "comments": "\ufeff [ // {\n" + ", /* } */ ".join(texts) + ",]",
     }[form]
     (tmp_path / "some.json").write_text(text, encoding="utf-8")
-    with Index(tmp_path) as index:
+    with Catalog(tmp_path) as index:
         index.refresh()
         assert not list(index.skipped())
         entries = list(index.entries())
@@ -236,7 +236,7 @@ def test_data_sets_of_dicom_json_are_found_again_by_their_bytes(tmp_path: Path, 
 
 def test_an_instance_of_a_file_that_has_changed_is_not_read(tmp_path: Path) -> None:
     fill(tmp_path, 1)
-    with Index(tmp_path) as index:
+    with Catalog(tmp_path) as index:
         index.refresh()
         [entry] = index.entries()
         with Path(entry.path).open("ab") as file:
@@ -250,9 +250,9 @@ def test_an_instance_of_a_file_that_has_changed_is_not_read(tmp_path: Path) -> N
 
 def test_a_refresh_reads_only_what_is_new_or_has_changed(tmp_path: Path) -> None:
     datasets = fill(tmp_path, 12)
-    with Index(tmp_path) as index:
+    with Catalog(tmp_path) as index:
         assert index.refresh() == Refreshed(12, 0, 0)
-    with Index(tmp_path) as index:
+    with Catalog(tmp_path) as index:
         assert index.refresh() == Refreshed(0, 0, 12)
         write(tmp_path / "new.dcm", dataset(12))
         write(tmp_path / "000" / "00004.dcm", dataset(4, InstanceNumber=77, PatientID="changed"))
@@ -267,7 +267,7 @@ def test_a_refresh_reads_only_what_is_new_or_has_changed(tmp_path: Path) -> None
 def test_a_study_without_the_file_of_its_attributes_takes_those_of_another(tmp_path: Path) -> None:
     for number in range(4):
         write(tmp_path / f"{number}.dcm", dataset(number, StudyDescription=f"of {number}"))
-    with Index(tmp_path) as index:
+    with Catalog(tmp_path) as index:
         index.refresh()
         for number in range(4):
             [found] = _found(index, Level.STUDY, "includefield=StudyDescription")
@@ -279,7 +279,7 @@ def test_a_study_without_the_file_of_its_attributes_takes_those_of_another(tmp_p
 
 
 def test_one_file_is_added_and_forgotten(tmp_path: Path) -> None:
-    with Index(tmp_path) as index:
+    with Catalog(tmp_path) as index:
         path = write(tmp_path / "a" / "b.dcm", dataset(0))
         index.add(path)
         assert _uids(index) == ["1.2.3.0"]
@@ -292,15 +292,15 @@ def test_one_file_is_added_and_forgotten(tmp_path: Path) -> None:
 
 def test_what_cannot_be_added_is_told(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
-    with Index(write(folder / "a.dcm", dataset(0)).parent) as index:
+    with Catalog(write(folder / "a.dcm", dataset(0)).parent) as index:
         index.refresh()
-        with pytest.raises(InputError, match="another place"):
+        with pytest.raises(InputError, match="another file"):
             index.add(write(folder / "b.dcm", dataset(0)))
         bad = folder / "c.dcm"
         bad.write_bytes((folder / "a.dcm").read_bytes()[:300])
         with pytest.raises(InputError):
             index.add(bad)
-        with pytest.raises(ValueError, match="not in the folder"):
+        with pytest.raises(ValueError, match="file in the folder"):
             index.add(write(tmp_path / "d.dcm", dataset(1)))
         assert _uids(index) == ["1.2.3.0"]
 
@@ -308,11 +308,11 @@ def test_what_cannot_be_added_is_told(tmp_path: Path) -> None:
 def test_the_first_of_two_instances_with_one_uid_counts_until_it_is_gone(tmp_path: Path) -> None:
     for name, rows in (("a", 1), ("b", 2)):
         write(tmp_path / f"{name}.dcm", dataset(0, Rows=rows))
-    with Index(tmp_path) as index:
+    with Catalog(tmp_path) as index:
         index.refresh()
         assert _values(_found(index, Level.INSTANCE), "00280010") == [1]
         [skipped] = index.skipped()
-        assert (Path(skipped.name).name, "another place" in skipped.reason) == ("b.dcm", True)
+        assert (Path(skipped.name).name, "another file" in skipped.reason) == ("b.dcm", True)
         (tmp_path / "a.dcm").unlink()
         index.refresh()
         assert _values(_found(index, Level.INSTANCE), "00280010") == [2]
@@ -332,7 +332,7 @@ def test_files_that_are_no_instances_are_told_and_passed_over(tmp_path: Path) ->
     write(tmp_path / "no-uid.dcm", dataset(9, StudyInstanceUID=""))
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "broken").symlink_to("nowhere")
-    with Index(tmp_path) as index:
+    with Catalog(tmp_path) as index:
         index.refresh()
         names = sorted(Path(one.name).name for one in index.skipped())
         assert names == ["broken", "cut.dcm", "cut.json", "no-uid.dcm", "other.json"]
@@ -347,7 +347,7 @@ def test_links_are_followed_within_the_folder_only(tmp_path: Path) -> None:
     (folder / "out.dcm").symlink_to(tmp_path / "secret" / "a.dcm")
     (folder / "a-link.dcm").symlink_to("real/b.dcm")
     (folder / "circle").symlink_to(".")
-    with Index(folder) as index:
+    with Catalog(folder) as index:
         index.refresh()
         assert _uids(index) == ["1.2.3.1"]
         told = {Path(one.name).name: one.reason for one in index.skipped()}
@@ -360,7 +360,7 @@ def test_a_file_that_has_become_a_link_out_of_the_folder_is_not_read(tmp_path: P
     inside = write(folder / "a.dcm", dataset(0))
     os.utime(inside, ns=(1, 1))
     os.utime(outside, ns=(1, 1))
-    with Index(folder) as index:
+    with Catalog(folder) as index:
         index.refresh()
         [entry] = index.entries()
         inside.unlink()
@@ -379,7 +379,7 @@ def test_names_may_be_anything(tmp_path: Path, name: str) -> None:
         write(tmp_path / name, dataset(0))
     except OSError:
         pytest.skip("the file system takes no such name")
-    with Index(tmp_path) as index:
+    with Catalog(tmp_path) as index:
         index.refresh()
         [entry] = index.entries()
         assert Path(entry.path) == tmp_path.resolve() / name
@@ -392,7 +392,7 @@ def test_names_may_be_anything(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("kind", ["text", "other", "cut", "overwritten", "version"])
 def test_a_damaged_or_foreign_index_is_put_aside_and_made_again(tmp_path: Path, kind: str) -> None:
     fill(tmp_path, 40)
-    with Index(tmp_path) as index:
+    with Catalog(tmp_path) as index:
         index.refresh()
     path = tmp_path / FOLDER / "index.sqlite"
     data = path.read_bytes()
@@ -411,19 +411,19 @@ def test_a_damaged_or_foreign_index_is_put_aside_and_made_again(tmp_path: Path, 
                 else f"CREATE TABLE mine (a); PRAGMA application_id = {0x5344494E}; PRAGMA user_version = 99"
             )
         connection.close()
-    with Index(tmp_path) as index:
+    with Catalog(tmp_path) as index:
         assert index.put_aside
         assert index.refresh() == Refreshed(40, 0, 0)
         assert len(_uids(index)) == 40
     assert path.with_name(path.name + ASIDE).exists()
-    with Index(tmp_path) as index:
+    with Catalog(tmp_path) as index:
         assert not index.put_aside
 
 
 def test_an_index_that_cannot_be_written_beside_the_files_is_a_temporary_one(tmp_path: Path) -> None:
     fill(tmp_path, 2)
     (tmp_path / FOLDER).write_text("in the way")  # root may write everywhere
-    with Index(tmp_path) as index:
+    with Catalog(tmp_path) as index:
         index.refresh()
         assert len(_uids(index)) == 2
         path = index._database.path
@@ -432,19 +432,19 @@ def test_an_index_that_cannot_be_written_beside_the_files_is_a_temporary_one(tmp
 
 
 def test_the_index_does_not_find_itself(tmp_path: Path) -> None:
-    with Index(tmp_path) as index:
+    with Catalog(tmp_path) as index:
         assert index.refresh() == Refreshed(0, 0, 0)
 
 
 def test_there_must_be_a_folder(tmp_path: Path) -> None:
     with pytest.raises(NotADirectoryError):
-        Index(tmp_path / "nothing")
+        Catalog(tmp_path / "nothing")
 
 
 _BUILD = """
 import sys, warnings
-from streamdicom.server import Index
-with Index(sys.argv[1]) as index:
+from streamdicom.server import Catalog
+with Catalog(sys.argv[1]) as index:
     print(index.refresh(lambda progress: print(progress.files, flush=True)).read, flush=True)
 """
 
@@ -466,7 +466,7 @@ def test_a_build_that_was_killed_is_gone_on_with(tmp_path: Path) -> None:
     builder.send_signal(signal.SIGKILL)
     assert builder.wait() == -signal.SIGKILL
     builder.stdout.close()
-    with Index(tmp_path) as index:
+    with Catalog(tmp_path) as index:
         assert not index.put_aside
         before = len(_uids(index))
         assert 0 < before < len(datasets)
@@ -485,7 +485,7 @@ def test_several_processes_may_build_at_once(tmp_path: Path) -> None:
     for builder in builders:
         builder.communicate()
         assert builder.returncode == 0
-    with Index(tmp_path) as index:
+    with Catalog(tmp_path) as index:
         assert not list(index.skipped())
         assert sorted(_uids(index)) == sorted(f"1.2.3.{number}" for number in range(900))
         assert len(datasets) + 600 == len(_found(index, Level.INSTANCE))
@@ -494,7 +494,7 @@ def test_several_processes_may_build_at_once(tmp_path: Path) -> None:
 
 def test_it_is_read_while_it_is_written(tmp_path: Path) -> None:
     fill(tmp_path, 200)
-    with Index(tmp_path) as index:
+    with Catalog(tmp_path) as index:
         index.refresh()
         reading = index.search(parse_query(Level.INSTANCE))
         first = next(reading)
@@ -518,7 +518,7 @@ def test_it_is_read_while_it_is_written(tmp_path: Path) -> None:
 def test_progress_is_told(tmp_path: Path) -> None:
     fill(tmp_path, 20)
     told: list[Progress] = []
-    with Index(tmp_path) as index:
+    with Catalog(tmp_path) as index:
         index.refresh(told.append)
     assert (told[-1].files, told[-1].files_known) == (20, 20)
 
@@ -532,7 +532,7 @@ def test_memory_does_not_grow_with_the_number_of_instances(tmp_path: Path) -> No
         with (folder / "all.ndjson").open("w") as file:
             for number in range(count):
                 file.write(template.replace('"1.2.3.0"', f'"1.2.3.{number}"') + "\n")
-        with Index(folder) as index:
+        with Catalog(folder) as index:
             made = peak(index.refresh)
             found = peak(lambda index=index: sum(1 for _ in index.search(parse_query(Level.INSTANCE))))  # type: ignore[misc]
             listed = peak(lambda index=index: sum(1 for _ in index.entries("1.2.1.0")))  # type: ignore[misc]
@@ -546,7 +546,7 @@ def test_memory_does_not_grow_with_the_number_of_instances(tmp_path: Path) -> No
 @pytest.mark.parametrize("study", [None, "1.2.1.0"])
 def test_no_result_waits_for_others_to_be_sorted(tmp_path: Path, text: str, study: str | None) -> None:
     query = parse_query(Level.INSTANCE, text)
-    with Index(tmp_path) as index, index._database.reading() as connection:
+    with Catalog(tmp_path) as index, index._database.reading() as connection:
         plan = Plan(query, (study, None, None))
         plan.install(connection)
         columns = Renderer(query, (study, None, None), "", connection).columns
@@ -558,7 +558,7 @@ def test_no_result_waits_for_others_to_be_sorted(tmp_path: Path, text: str, stud
 def test_an_instance_costs_the_same_wherever_it_is_in_a_file_of_json(tmp_path: Path) -> None:
     lines = [json.dumps(dataset(number).to_json_dict()) for number in range(200)]
     (tmp_path / "a.ndjson").write_text("\n".join(lines))
-    with Index(tmp_path) as index:
+    with Catalog(tmp_path) as index:
         index.refresh()
         [last] = index.entries(None, None, "1.2.3.199")
         assert last.offset == sum(len(line.encode()) + 1 for line in lines[:199])
