@@ -1,4 +1,4 @@
-"""Patterns of elements, and what a data set has to begin with."""
+"""Patterns of elements, and conditions on data sets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PIXEL_DATA, _SYNTAX = 0x7FE00010, 0x00020010
     "pattern",
     [_NAME, "00100010", "0010,0010", "(0010,0010)", " 00100010 ", "PatientName", "0010001x", "0010xx10", "0010", "PN"],
 )
-def test_an_element_is_named_in_several_ways(pattern: str | int) -> None:
+def test_forms_of_a_pattern(pattern: str | int) -> None:
     top = selection(include=[pattern])
     assert top.includes(_NAME, "PN")
     assert not top.includes(_PIXEL_DATA, "OW")
@@ -37,18 +37,18 @@ def test_digits_may_be_lower_case() -> None:
 )
 @pytest.mark.parametrize("name", ["include", "exclude"])
 @pytest.mark.parametrize("options", [ReadOptions, WriteOptions])
-def test_a_wrong_pattern_is_named(pattern: str | int, name: str, options: Any) -> None:
+def test_message_names_the_invalid_pattern(pattern: str | int, name: str, options: Any) -> None:
     with pytest.raises(ValueError, match=r"tag|names no element") as caught:
         options(**{name: [pattern]})
     assert repr(pattern) in str(caught.value)
 
 
-def test_one_text_is_not_taken_for_its_characters() -> None:
+def test_string_in_place_of_patterns_is_refused() -> None:
     with pytest.raises(ValueError, match=r"iterable of patterns; did you mean \['PatientName'\]"):
         ReadOptions(include="PatientName")
 
 
-def test_a_wildcard_stands_for_any_digit() -> None:
+def test_wildcard_matches_any_digit() -> None:
     top = selection(include=["60xx3000"])
     assert [tag for tag in (0x60003000, 0x60FE3000, 0x60003001, 0x50003000) if top.includes(tag, "OW")] == [
         0x60003000,
@@ -56,14 +56,14 @@ def test_a_wildcard_stands_for_any_digit() -> None:
     ]
 
 
-def test_a_tag_is_meant_at_the_top_only() -> None:
+def test_tag_applies_to_the_top_level_only() -> None:
     inner = selection(exclude=["PatientName"]).inner(_SEQUENCE)
     assert inner is not None
     assert inner.is_whole
 
 
 @pytest.mark.parametrize("pattern", ["private", "OB", "**.00091001", "**.private", "**.**.OB"])
-def test_private_and_a_vr_are_meant_at_every_level(pattern: str) -> None:
+def test_private_and_vr_apply_at_every_level(pattern: str) -> None:
     level = selection(exclude=[pattern])
     for _ in range(3):
         assert not level.includes(_PRIVATE, "OB")
@@ -73,7 +73,7 @@ def test_private_and_a_vr_are_meant_at_every_level(pattern: str) -> None:
         level = inner
 
 
-def test_a_path_includes_of_a_sequence_what_it_names() -> None:
+def test_path_includes_elements_of_items() -> None:
     top = selection(include=["ReferencedImageSequence.ReferencedSOPInstanceUID", _ID])
     inner = top.inner(_SEQUENCE)
     assert inner is not None
@@ -84,18 +84,18 @@ def test_a_path_includes_of_a_sequence_what_it_names() -> None:
     assert top.inner(0x00081115) is None
 
 
-def test_what_is_on_the_way_is_a_sequence() -> None:
+def test_element_on_the_way_must_be_a_sequence() -> None:
     assert not selection(include=["00081140.00081155"]).includes(_SEQUENCE, "UN")
 
 
-def test_including_a_sequence_includes_all_in_it() -> None:
+def test_included_sequence_is_complete() -> None:
     top = selection(include=[_SEQUENCE, "00081140.00081155"])
     inner = top.inner(_SEQUENCE)
     assert inner is not None
     assert inner.is_whole
 
 
-def test_what_is_excluded_does_not_come_even_if_it_is_included() -> None:
+def test_exclude_has_priority_over_include() -> None:
     top = selection(include=[_SEQUENCE, "0010"], exclude=["00081140.00081150", _NAME])
     assert not top.includes(_NAME, "PN")
     assert top.includes(_ID, "LO")
@@ -106,7 +106,7 @@ def test_what_is_excluded_does_not_come_even_if_it_is_included() -> None:
     assert selection(include=["00081140.00081150"], exclude=["SQ"]).inner(_SEQUENCE) is None
 
 
-def test_any_number_of_sequences_may_be_on_the_way() -> None:
+def test_double_star_matches_any_number_of_sequences() -> None:
     level = selection(include=["00081140.**.UI"])
     assert not level.includes(0x00080018, "UI")
     assert level.inner(0x00081115) is None
@@ -118,29 +118,29 @@ def test_any_number_of_sequences_may_be_on_the_way() -> None:
         level = inner
 
 
-def test_file_meta_information_comes_unless_it_is_excluded_by_its_tags() -> None:
+def test_file_meta_information_is_excluded_by_tags_only() -> None:
     assert selection(include=[_ID]).includes(_SYNTAX, "UI")
     assert selection(exclude=["UI", "xxxxxxxx"]).includes(_SYNTAX, "UI")
     for pattern in ("0002", "TransferSyntaxUID", "0002xxxx"):
         assert not selection(exclude=[pattern]).includes(_SYNTAX, "UI")
 
 
-def test_what_can_be_skipped_is_known_before_the_vr() -> None:
+def test_skipped_tags_are_known_without_a_vr() -> None:
     top = selection(include=["PatientName", "US", "00081140.00081155"])
     assert not top.skips(_NAME)
     assert not top.skips(_SEQUENCE)
-    assert not top.skips(0x00280010)  # it may be US
+    assert not top.skips(0x00280010)  # its VR may be US
     assert selection(include=["PatientName"]).skips(_ID)
     assert selection(exclude=["0010"]).skips(_ID)
 
 
-def test_a_long_value_may_depend_on_its_vr() -> None:
+def test_selection_of_a_binary_value_may_need_its_vr() -> None:
     assert selection(exclude=["OB"]).needs_vr(_PIXEL_DATA)
     for other in (["US"], ["OB", _PIXEL_DATA], ["UT"]):
         assert not selection(exclude=other).needs_vr(_PIXEL_DATA)
 
 
-def test_what_is_remembered_is_bounded() -> None:
+def test_remembered_decisions_are_bounded() -> None:
     top = selection(exclude=["private"])
     for tag in range(0, 1 << 22, 64):
         top.includes(tag, "UN")
@@ -149,7 +149,7 @@ def test_what_is_remembered_is_bounded() -> None:
     assert len(top._inner) <= 16 * 1024
 
 
-def test_patterns_may_come_in_any_iterable_and_options_stay_what_they_are() -> None:
+def test_options_with_patterns_compare_and_pickle() -> None:
     options = ReadOptions(include=iter(["PatientName", _ID]), where={"Modality": "CT"})
     assert options.include == ("PatientName", _ID)
     assert hash(options) == hash(ReadOptions(include=["PatientName", _ID]))
@@ -160,12 +160,12 @@ def test_patterns_may_come_in_any_iterable_and_options_stay_what_they_are() -> N
 # --- conditions ------------------------------------------------------------------------------------------------
 
 
-def _verdict(wanted: Any, *values: Any) -> bool | None:
-    return DatasetConditions({_ID: wanted}, Limits()).new_state().add(_ID, values)
+def _verdict(condition: Any, *values: Any) -> bool | None:
+    return DatasetConditions({_ID: condition}, Limits()).new_state().add(_ID, values)
 
 
 @pytest.mark.parametrize(
-    ("wanted", "values"),
+    ("condition", "values"),
     [
         ("CT", ("CT",)),
         (["CT", "MR"], ("MR",)),
@@ -183,12 +183,12 @@ def _verdict(wanted: Any, *values: Any) -> bool | None:
         (lambda values: len(values) == 2, ("a", "b")),
     ],
 )
-def test_values_fit(wanted: Any, values: tuple[Any, ...]) -> None:
-    assert _verdict(wanted, *values) is True
+def test_condition_is_satisfied(condition: Any, values: tuple[Any, ...]) -> None:
+    assert _verdict(condition, *values) is True
 
 
 @pytest.mark.parametrize(
-    ("wanted", "values"),
+    ("condition", "values"),
     [
         ("CT", ("MR",)),
         ("CT", ("ct",)),
@@ -202,21 +202,35 @@ def test_values_fit(wanted: Any, values: tuple[Any, ...]) -> None:
         ([], ("a",)),
     ],
 )
-def test_values_do_not_fit(wanted: Any, values: tuple[Any, ...]) -> None:
-    assert _verdict(wanted, *values) is False
+def test_condition_is_not_satisfied(condition: Any, values: tuple[Any, ...]) -> None:
+    assert _verdict(condition, *values) is False
 
 
-def test_all_conditions_must_hold() -> None:
-    wanted = DatasetConditions({"PatientID": "1", "PatientName": None}, Limits())
-    state = wanted.new_state()
+def test_all_conditions_must_be_satisfied() -> None:
+    conditions = DatasetConditions({"PatientID": "1", "PatientName": None}, Limits())
+    state = conditions.new_state()
     assert state.add(0x00080060, ("CT",)) is None
     assert state.add(_ID, ("1",)) is None
     assert state.finish()
-    other = wanted.new_state()
+    other = conditions.new_state()
     assert not other.finish()  # the ID is missing
 
 
 @pytest.mark.parametrize("key", ["0010", "0010xxxx", "private", "PN", "Foo", "00081140.00081155"])
-def test_a_condition_is_about_one_tag(key: str) -> None:
+def test_condition_must_name_one_element(key: str) -> None:
     with pytest.raises(ValueError, match=repr(key)):
         ReadOptions(where={key: "1"})
+
+
+@pytest.mark.parametrize(
+    "options", [{"where": {"Modalty": "CT"}}, {"include": ["Modalty"]}, {"exclude": ["**.Modalty"]}]
+)
+def test_message_suggests_a_similar_keyword(options: Any) -> None:
+    with pytest.raises(ValueError, match="did you mean 'Modality'") as caught:
+        ReadOptions(**options)
+    assert "'Modalty'" in str(caught.value)
+
+
+def test_message_has_no_suggestion_for_unlike_keywords() -> None:
+    with pytest.raises(ValueError, match=r"'Foo'$"):
+        ReadOptions(where={"Foo": "CT"})

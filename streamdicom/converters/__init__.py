@@ -1,7 +1,7 @@
-"""Elements changed on the way from a source, or to a target.
+"""Converters: change elements while they are read or written.
 
-``ReadOptions.converters`` and ``WriteOptions.converters`` take a ``Converters``; here are also some
-to be put into one.
+``ReadOptions.converters`` and ``WriteOptions.converters`` take a ``Converters``, a collection of ``Converter`` objects.
+Converters for dates, person names, identifiers and UIDs are included.
 """
 
 from streamdicom.converters.dates import DatetimeObjects, IsoDates, dicom_text

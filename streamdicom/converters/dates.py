@@ -1,4 +1,4 @@
-"""Dates and times as ISO 8601 has them, or as objects."""
+"""Dates and times in ISO 8601, or as objects of ``datetime``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MONTH, _DAY = "(0[1-9]|1[0-2])", "(0[1-9]|[12][0-9]|3[01])"
 _HOUR, _MINUTE, _SECOND = "([01][0-9]|2[0-3])", "([0-5][0-9])", r"([0-5][0-9]|60)(\.[0-9]{1,6})?"
 _OFFSET_HOURS = "([+-])(0[0-9]|1[0-4])"
 
-# PS3.5 6.2. What does not match is left alone: queries have ranges and wildcards.
+# PS3.5 6.2. Other values stay as they are: queries have ranges and wildcards.
 _DICOM = {
     "DA": re.compile(f"([0-9]{{4}}){_MONTH}{_DAY}"),
     "TM": re.compile(f"{_HOUR}{_MINUTE}(?:{_SECOND})?"),
@@ -27,15 +27,15 @@ _ISO = {
         f"([0-9]{{4}})(?:-{_MONTH}(?:-{_DAY}(?:T{_HOUR}(?::{_MINUTE}(?::{_SECOND})?)?(?:{_OFFSET_HOURS}:{_MINUTE})?)?)?)?",
     ),
 }
-# What stands before each group in ISO 8601.
+# Separators before each group in ISO 8601.
 _SEPARATORS = {"DA": ("", "-", "-"), "TM": ("", ":", ":", ""), "DT": ("", "-", "-", "T", ":", ":", "", "", "", ":")}
 
 
 class IsoDates(Converter):
-    """Dates and times as ISO 8601 in JSON, such as 2026-01-31T09:30:00.5+01:00, and back.
+    """Write dates and times in ISO 8601, and read them back.
 
-    They keep the precision that they have: 202601 becomes 2026-01. What ISO 8601 has no form for stays as it is: an
-    hour alone, a date with an offset but no time, a range, and what is no date.
+    20260131093000.5+0100 becomes 2026-01-31T09:30:00.5+01:00. The precision is kept: 202601 becomes 2026-01. Values
+    without a form in ISO 8601 stay as they are: an hour alone, a date with an offset but no time, a range, other text.
 
     >>> IsoDates().write(Element(0x00080020, "DA", ("20260131",))).values
     ('2026-01-31',)
@@ -46,19 +46,20 @@ class IsoDates(Converter):
     keys = ("DA", "TM", "DT")
 
     def write(self, element: Element) -> Element:
-        """The values in ISO 8601."""
+        """Return the element with its values in ISO 8601."""
         return _each(element, _to_iso)
 
     def read(self, element: Element) -> Element:
-        """The values as DICOM has them."""
+        """Return the element with its values in the form of PS3.5."""
         return _each(element, _from_iso)
 
 
 class DatetimeObjects(Converter):
-    """Dates and times as ``datetime.date``, ``time`` and ``datetime`` in events and data sets, and back.
+    """Read dates and times as ``datetime`` objects, and write them as text.
 
-    What is less precise than a second (a day, for a date), has a second of 60, or is no date, stays text. A fraction of
-    a second is written without zeros at its end.
+    DA becomes ``datetime.date``, TM ``datetime.time``, and DT ``datetime.datetime``. A value less precise than a second
+    (a day, for DA), with a second of 60, or that is not a date stays text. Fractions of a second are written without
+    trailing zeros.
 
     >>> DatetimeObjects().read(Element(0x00080020, "DA", ("20260131",))).values
     (datetime.date(2026, 1, 31),)
@@ -69,25 +70,25 @@ class DatetimeObjects(Converter):
     keys = ("DA", "TM", "DT")
 
     def read(self, element: Element) -> Element:
-        """The values as objects."""
+        """Return the element with its values as objects."""
         return _each(element, _to_object)
 
     def write(self, element: Element) -> Element:
-        """The values as text."""
+        """Return the element with its values as text."""
         return _each(element, _from_object)
 
 
 def dicom_text(value: date | time) -> str:
-    """The text of a date, a time, or a date and time (PS3.5 6.2).
+    """Return a date, a time, or a date and time as text (PS3.5 6.2).
 
     Raises:
-        TypeError: It is none of these.
+        TypeError: The value is of another type.
 
     >>> dicom_text(datetime(2026, 1, 31, 9, 30, tzinfo=timezone.utc))
     '20260131093000+0000'
     """
     if not isinstance(value, date | time):
-        raise TypeError
+        raise TypeError(f"expected a date or a time, found {type(value).__name__}")
     text = f"{value.year:04}{value.month:02}{value.day:02}" if isinstance(value, date) else ""
     if isinstance(value, time | datetime):
         text += f"{value.hour:02}{value.minute:02}{value.second:02}"
@@ -127,7 +128,7 @@ def _to_object(vr: str, value: Any) -> Any:
         if vr == "DA":
             return date(*map(int, groups))
         return _time(groups) if vr == "TM" else _datetime(groups)
-    except (ValueError, TypeError):  # the 31st of April, or something is missing
+    except (ValueError, TypeError):  # the 31st of April, or a missing part
         return value
 
 
@@ -145,13 +146,14 @@ def _datetime(groups: Any) -> datetime:
 
 
 _TYPES = {"DA": date, "TM": time | datetime, "DT": date}
+_EXPECTED = {"DA": "date", "TM": "time", "DT": "datetime"}
 
 
 def _from_object(vr: str, value: Any) -> Any:
     if not isinstance(value, date | time):
         return value
     if not isinstance(value, _TYPES[vr]):
-        raise TypeError(f"no {type(value).__name__} for VR {vr}")
+        raise TypeError(f"expected a {_EXPECTED[vr]} for VR {vr}, found a {type(value).__name__}")
     if isinstance(value, datetime) and vr != "DT":
         return dicom_text(value.date() if vr == "DA" else value.time())
     return dicom_text(value)

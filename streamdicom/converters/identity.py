@@ -1,4 +1,4 @@
-"""Who a data set is about: identifiers taken out by a table, UIDs replaced consistently."""
+"""Remove or replace identifiers and UIDs."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ _EMPTIED = (
 # fmt: on
 
 BEST_KNOWN_IDENTIFIERS: Mapping[str, str] = dict.fromkeys(_REMOVED, "remove") | dict.fromkeys(_EMPTIED, "empty")
-"""The identifiers that most images have, with what the Basic Profile of PS3.15 Annex E does to them, or less of them.
+"""Identifiers of common images, each with its action in the Basic Profile of PS3.15 Annex E.
 
-It is no implementation of that profile: Table E.1-1 has several hundred attributes, and asks for new UIDs, for which
-there is ``UidMap``. Nothing here looks into text, into structured reports or at pixels.
+This is not an implementation of that profile: Table E.1-1 has several hundred attributes and requires new UIDs, see
+``UidMap``. Free text, structured reports and pixels are not searched for identifiers.
 """
 
 
 class Deidentifier(Converters):
-    """Takes identifiers out, at every level, by a table.
+    """Remove or replace identifiers at every level, by a table.
 
     Args:
-        table: For a tag, a pattern, a VR or a ``PrivateKey`` what becomes of it: "remove"; "empty", the items of a
-            sequence too; another value, or a tuple of values, that takes the place; a callable from an ``Element`` to
-            an ``Element``, or to None to remove it; or a converter.
+        table: Maps a tag, a pattern, a VR or a ``PrivateKey`` to an action: "remove"; "empty", which removes the values
+            or items; another value or a tuple of values, as the replacement; a callable that takes an ``Element`` and
+            returns the new one, or None to remove it; or a converter.
 
     Raises:
-        ValueError: A key is none.
+        ValueError: A key is invalid.
 
     >>> from streamdicom import ReadOptions, loads
     >>> options = ReadOptions(converters=Deidentifier({"PatientName": "remove", "PatientID": "17"}))
@@ -65,15 +65,15 @@ def _converter(action: Action) -> Converter:
     if isinstance(action, Converter):
         return action
     if callable(action):
-        return _Calling(action)
+        return _Callable(action)
     if action == "remove":
-        return _Replacing(None)
+        return _Replacement(None)
     if action == "empty":
-        return _Replacing(())
-    return _Replacing(action if isinstance(action, tuple) else (action,))
+        return _Replacement(())
+    return _Replacement(action if isinstance(action, tuple) else (action,))
 
 
-class _Replacing(Converter):
+class _Replacement(Converter):
     needs_value = False
 
     def __init__(self, values: tuple[Any, ...] | None) -> None:
@@ -89,7 +89,7 @@ class _Replacing(Converter):
     write = read
 
 
-class _Calling(Converter):
+class _Callable(Converter):
     def __init__(self, action: Callable[[Element], Element | None]) -> None:
         self._action = action
 
@@ -100,13 +100,13 @@ class _Calling(Converter):
 
 
 class UidMap(Converter):
-    """Replaces UIDs, but for those that DICOM itself has defined, such as SOP classes and transfer syntaxes.
+    """Replace UIDs, except UIDs that DICOM defines, such as SOP classes.
 
-    The same UID becomes the same one wherever it stands, in every data set and every run with the same salt. What it
-    becomes is made of a UUID (PS3.5 B.2) from a keyed digest of it, so that nothing needs to be remembered.
+    Equal UIDs get equal replacements, in all data sets and in all runs with the same salt. A replacement is derived
+    from a UUID (PS3.5 B.2), which is a keyed digest of the UID, so that no table is needed.
 
     Args:
-        salt: A secret: whoever knows it can tell which UID became which, by trying.
+        salt: A secret. With the salt, replacements can be traced back by trying known UIDs.
 
     >>> uids = UidMap("a secret")
     >>> new = uids.read(Element(0x00080018, "UI", ("1.2.3", "1.2.840.10008.1.2"))).values
@@ -120,18 +120,18 @@ class UidMap(Converter):
         self._salt = salt.encode() if isinstance(salt, str) else salt
 
     def read(self, element: Element) -> Element:
-        """With other UIDs."""
+        """Return the element with its UIDs replaced."""
         if element.values == UNSEEN:
-            raise ValueError("UIDs that cannot be seen")
-        return element._replace(values=tuple([value and self._other(value) for value in element.values]))
+            raise ValueError("expected UIDs in an element, found values that a converter does not see")
+        return element._replace(values=tuple([value and self._replacement(value) for value in element.values]))
 
     write = read
 
-    def _other(self, uid: str) -> str:
+    def _replacement(self, uid: str) -> str:
         uid = uid.rstrip("\0 ")
         if uid.startswith(_DICOM_ROOT):
             return uid
-        import hmac  # which takes a twentieth of this package's time to import
+        import hmac  # a twentieth of the import time of this package
 
         digest = bytearray(hmac.digest(self._salt, uid.encode(errors="surrogatepass"), "sha256")[:16])
         digest[6] = digest[6] & 0x0F | 0x80  # RFC 9562 5.8: version 8, and the variant

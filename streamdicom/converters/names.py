@@ -1,4 +1,4 @@
-"""Person names as they are in everything but DICOM JSON."""
+"""Person names as plain strings."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from streamdicom.dicom import join_name
 
 
 class PlainNames(Converter):
-    """Person names as plain strings in JSON, with ``=`` between their component groups.
+    """Write person names as plain strings, with ``=`` between component groups.
 
-    The lenient profile reads them without a converter.
+    The lenient profile reads such names without a converter.
 
     >>> PlainNames().write(Element(0x00100010, "PN", (("Yamada^Tarou", "山田^太郎", ""),))).values
     ('Yamada^Tarou=山田^太郎',)
@@ -18,7 +18,7 @@ class PlainNames(Converter):
     keys = ("PN",)
 
     def write(self, element: Element) -> Element:
-        """The values as text."""
+        """Return the element with the names as strings."""
         if element.values == UNSEEN:
             return element
         values = [None if value is None else join_name(value) for value in element.values]

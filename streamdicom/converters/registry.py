@@ -1,4 +1,4 @@
-"""Which converter an element is given to."""
+"""Find the converter of an element."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ClassVar, NamedTuple, TypeAlias, TypeVar
 
+from streamdicom._cache import BoundedCache
 from streamdicom.dicom import MAX_TAG
 from streamdicom.patterns import Pattern, PatternStep, parse_pattern_step
 
-_MAX_KNOWN = 16 * 1024  # elements; archives use some thousands
-
 UNSEEN: tuple[Any, ...] = (...,)
-"""Stands for what a converter is not shown: the items of a sequence, fragments, parts that it does not need, and an
-element of which there is only JSON text."""
+"""The values of an element that a converter does not see: items, fragments, an element in JSON text, and a long value
+if the converter does not need values."""
 
 
 class Element(NamedTuple):
-    """An element as a converter has it.
+    """An element for a converter.
 
     Attributes:
-        tag: It cannot be changed.
-        vr: Empty if the source tells it later, for a long value that the converter does not need.
-        values: As in events, () if it is empty or a reference; or ``UNSEEN``, which can be kept or replaced.
-        uri: That of a reference to bulk data.
+        tag: The tag, which must not be changed.
+        vr: The VR. It is empty for a long binary value if the source has the VR after it and the converter does not
+            need values.
+        values: As in events, () if the element is empty or a reference; or ``UNSEEN``, to keep or replace.
+        uri: The URI of a reference to bulk data.
 
     >>> Element(0x00100020, "LO", ("17",))._replace(values=())
     Element(tag=1048608, vr='LO', values=(), uri='')
@@ -37,15 +37,15 @@ class Element(NamedTuple):
 
 
 class Converter:
-    """Changes elements. A converter has one of its methods, or both.
+    """Base class of converters; override ``read``, ``write`` or both.
 
-    It is given each element that it is registered for, at every level. A sequence comes before its items, which are
-    gone through if it is kept as it is.
+    A converter is called for each element that it is registered for, at every level. It is called for a sequence before
+    its items, and the items are converted only if the sequence is kept unchanged.
 
     Attributes:
-        keys: What it is registered for unless something else is said.
-        needs_value: Whether it looks at values. A long one is put together in memory then, within
-            ``Limits.value_length``; so is one whose VR the source tells behind it, if the converter depends on that.
+        keys: The default keys to register the converter for.
+        needs_value: False if the converter never uses values. Otherwise a long value is joined in memory, up to
+            ``Limits.value_length``.
 
     >>> class UpperCase(Converter):
     ...     def read(self, element):
@@ -58,28 +58,28 @@ class Converter:
     needs_value: bool = True
 
     def read(self, element: Element) -> Element | None:
-        """What is made of an element that was read; None leaves it out.
+        """Return the new element, or None to leave it out.
 
-        Values may be of any type, which events have as it is, and pydicom's elements too.
+        Values may be of any type; events and pydicom elements have them unchanged.
         """
         return element
 
     def write(self, element: Element) -> Element | None:
-        """What is made of an element that is to be written; None leaves it out.
+        """Return the element to write, or None to leave it out.
 
-        Values that the VR does not have are written to JSON by their type: text, numbers, True, False, None, lists and
+        Values of types that the VR does not have are written to JSON by type: str, numbers, bool, None, lists and
         dictionaries.
         """
         return element
 
 
 class PrivateKey(NamedTuple):
-    """A private element, wherever its block is (PS3.5 7.8.1).
+    """A private element, in any block (PS3.5 7.8.1).
 
     Attributes:
-        creator: Who reserved the block.
+        creator: The Private Creator of the block.
         element: The last two digits of the tag.
-        group: Its group; without it those of all groups are meant.
+        group: The group; None for all groups.
 
     >>> PrivateKey("ACME 1.1", 0x10).matches(0x00091110, "LO", "ACME 1.1")
     True
@@ -90,7 +90,7 @@ class PrivateKey(NamedTuple):
     group: int | None = None
 
     def matches(self, tag: int, vr: str, creator: str) -> bool:
-        """Whether an element is this one."""
+        """Return True if an element is this one."""
         return creator == self.creator and tag & 0xFF == self.element and self.group in (None, tag >> 16)
 
 
@@ -101,17 +101,17 @@ _Registered = TypeVar("_Registered", bound=Converter | type[Converter])
 
 
 class Converters:
-    """Converters, each for some elements.
+    """A collection of converters, each registered for some elements.
 
-    An element is given to one of them: the one that is registered for its tag, or else for its private creator, for a
-    pattern of tags, of which the one with the most digits counts, for its VR, or for "xxxxxxxx", which is every tag.
+    An element is passed to one converter: the converter for its tag, otherwise for its ``PrivateKey``, for a pattern of
+    tags (the pattern with the most digits first), for its VR, or for "xxxxxxxx", every tag.
 
     Args:
-        sources: A mapping from tags, patterns, VRs or ``PrivateKey`` to converters; a converter that has keys of its
-            own; or other ``Converters``. Of what is registered for the same key the last one counts.
+        sources: Mappings from tags, patterns, VRs or ``PrivateKey`` to converters; converters with keys of their own;
+            or other ``Converters``. The last converter of a key replaces earlier ones.
 
     Raises:
-        ValueError: A key is none.
+        ValueError: A key is invalid.
 
     >>> from streamdicom.converters import IsoDates
     >>> converters = Converters(IsoDates(), {"PatientBirthDate": Converter()})
@@ -121,7 +121,7 @@ class Converters:
 
     def __init__(self, *sources: Converter | Converters | Mapping[Any, Converter]) -> None:
         self._converters: dict[PatternStep | PrivateKey, Converter] = {}
-        self._known: dict[tuple[int, str, str], Converter | None] = {}
+        self._found: BoundedCache[tuple[int, str, str], Converter | None] = BoundedCache()
         self.has_private_keys = False
         for source in sources:
             if isinstance(source, Converters):
@@ -132,13 +132,15 @@ class Converters:
                 self._add({_parse(key): converter for key, converter in source.items()})
 
     def register(self, *keys: Key) -> Callable[[_Registered], _Registered]:
-        """Add a converter, as a decorator of its class, which is made without arguments, or called with an instance.
+        """Return a decorator that registers a converter.
+
+        It takes a class, which is instantiated without arguments, or an instance.
 
         Args:
-            keys: What it is for; by default its own ``keys``.
+            keys: The keys to register it for; by default its own ``keys``.
 
         Raises:
-            ValueError: A key is none.
+            ValueError: A key is invalid.
 
         >>> converters = Converters()
         >>> @converters.register("DA", "TM")
@@ -158,7 +160,7 @@ class Converters:
     def _add(self, converters: Mapping[PatternStep | PrivateKey, Converter]) -> None:
         merged = self._converters | dict(converters)
         self._converters = dict(sorted(merged.items(), key=lambda item: _rank(item[0])))
-        self._known = {}
+        self._found.clear()
         self.has_private_keys = any(isinstance(key, PrivateKey) for key in merged)
 
     def __bool__(self) -> bool:
@@ -168,28 +170,24 @@ class Converters:
         return Converters(self, other)
 
     def find(self, tag: int, vr: str, creator: str = "") -> Converter | None:
-        """The converter of an element, or None.
+        """Return the converter of an element, or None.
 
         Args:
-            tag: Its tag.
+            tag: Tag of the element.
             vr: Its VR.
-            creator: Who reserved its block, if it is private.
+            creator: Private Creator of its block, if it is private.
         """
         try:
-            return self._known[tag, vr, creator]
+            return self._found[tag, vr, creator]
         except KeyError:
-            pass
-        if len(self._known) >= _MAX_KNOWN:
-            self._known.clear()
-        fitting = (converter for key, converter in self._converters.items() if _matches(key, tag, vr, creator))
-        found = self._known[tag, vr, creator] = next(fitting, None)
-        return found
+            matching = (converter for key, converter in self._converters.items() if _matches(key, tag, vr, creator))
+            return self._found.remember((tag, vr, creator), next(matching, None))
 
     @contextmanager
     def active(self) -> Iterator[Converters]:
-        """In the block, these converters are in force for whatever starts to read or write.
+        """Use these converters for reading and writing that starts in a ``with`` block.
 
-        Those of the options count more for the same key, and those of an inner block more than those of an outer one.
+        For the same key, the converters of the options have priority, then the innermost block.
 
         >>> from streamdicom import loads
         >>> class Nobody(Converter):
@@ -211,7 +209,7 @@ _ACTIVE: ContextVar[Converters | None] = ContextVar("streamdicom.converters", de
 
 
 def converters_in_force(own: Converters | None) -> Converters | None:
-    """Those of the options and of the blocks around."""
+    """Return the converters of the options and of the enclosing ``active`` blocks."""
     active = _ACTIVE.get()
     if active is None or own is None:
         return own or active
@@ -223,7 +221,7 @@ def _parse(key: Key) -> PatternStep | PrivateKey:
 
 
 def _rank(key: PatternStep | PrivateKey) -> tuple[int, int]:
-    """The less, the more specific."""
+    """Return the sort key of a key: the most specific first."""
     if isinstance(key, PrivateKey):
         return 1, key.group is None
     if key.mask == MAX_TAG:

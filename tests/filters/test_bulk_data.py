@@ -1,4 +1,4 @@
-"""Bulk data out to a store and in again: the same events come back, whatever the policy and the cuts."""
+"""Values go to a store and are loaded again without changes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ END: Event = (EventType.END_DATASET, 0, "", None)
 MIB = 1024 * 1024
 
 
-# A Basic Offset Table: the second frame starts behind two fragments of two bytes, each in an item (PS3.5 A.4).
+# A Basic Offset Table: the second frame starts after two fragments of two bytes, each in an Item (PS3.5 A.4).
 TABLE = b"\0\0\0\0\x14\0\0\0"
 
 
@@ -43,7 +43,7 @@ def parts(vr: str, *pieces: tuple[EventType, Any], late: bool = False, length: i
 
 
 def segments(*data: Any) -> list[tuple[EventType, Any]]:
-    return [*((EventType.SEGMENT, one) for one in data[:-1]), (EventType.LAST_SEGMENT, data[-1])]
+    return [*((EventType.SEGMENT, piece) for piece in data[:-1]), (EventType.LAST_SEGMENT, data[-1])]
 
 
 def fragments(*contents: bytes, vr: str = "OB", cut: int = 3) -> list[Event]:
@@ -79,7 +79,7 @@ def kinds(events: Iterable[Event]) -> list[str]:
     return [EventType(kind).name for kind, *_ in events]
 
 
-# --- what is stored ----------------------------------------------------------------------------------------------
+# --- to a store ------------------------------------------------------------------------------------------------
 
 CASES: list[tuple[str, list[Event], dict[str, Any], list[Event], list[bytes]]] = [
     ("small", [element("OB", b"abcd")], {"threshold": 4}, [element("OB", b"abcd")], []),
@@ -163,7 +163,7 @@ CASES: list[tuple[str, list[Event], dict[str, Any], list[Event], list[bytes]]] =
 @pytest.mark.parametrize(
     ("events", "policy", "expected", "values"), [case[1:] for case in CASES], ids=[c[0] for c in CASES]
 )
-def test_what_is_stored(
+def test_policy_decides_which_values_are_stored(
     events: list[Event], policy: dict[str, Any], expected: list[Event], values: list[bytes]
 ) -> None:
     store = MemoryStore()
@@ -172,13 +172,13 @@ def test_what_is_stored(
     assert store.values == values
 
 
-def test_fragments_become_one_body() -> None:
+def test_fragments_are_stored_as_one_body() -> None:
     store = MemoryStore()
     assert stored(fragments(b"", b"abc", b"abc"), store, threshold=0) == [uri("0#fragments")]
     assert store.values[0].count(b"Content-Length: 3\r\n\r\nabc\r\n--") == 2
 
 
-def test_the_store_is_told_what_the_value_is() -> None:
+def test_store_gets_a_description_of_each_value() -> None:
     store = MemoryStore()
     uids = {0x00020003: "1.1", 0x00020010: "1.2", 0x00080018: "1.3", 0x0020000D: "1.4", 0x0020000E: "1.5"}
     known = [element("UI", value, tag=tag) for tag, value in uids.items()]
@@ -197,7 +197,7 @@ def test_the_store_is_told_what_the_value_is() -> None:
     ]
 
 
-def test_a_store_need_not_take_all_of_a_value() -> None:
+def test_store_need_not_consume_the_whole_value() -> None:
     class Lazy(MemoryStore):
         def put(self, segments: Iterable[bytes], info: BulkDataInfo) -> str:
             return super().put(islice(segments, 1), info)
@@ -226,7 +226,7 @@ BROKEN: dict[str, list[Event]] = {
 
 @pytest.mark.parametrize("events", BROKEN.values(), ids=BROKEN.keys())
 @pytest.mark.parametrize("frames", [False, True])
-def test_events_that_are_broken_are_refused(events: list[Event], frames: bool) -> None:
+def test_events_out_of_order_are_refused(events: list[Event], frames: bool) -> None:
     with pytest.raises(OutputError) as caught:
         stored(
             [(EventType.START_DATASET, 0, "", 3), *events],
@@ -238,7 +238,7 @@ def test_events_that_are_broken_are_refused(events: list[Event], frames: bool) -
     assert caught.value.location == Location(None, 3, "00091001")
 
 
-def test_an_error_of_the_source_keeps_its_place() -> None:
+def test_error_of_the_source_keeps_its_location() -> None:
     parser = JsonParser()
     text = b'{"00091001":{"vr":"OB","InlineBinary":"' + b"AAEC" * 100_000 + b'"},"00091002":5'
 
@@ -252,7 +252,7 @@ def test_an_error_of_the_source_keeps_its_place() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a\n1 0", "é", "a" * 5000])
-def test_what_is_no_uri_does_not_come_into_an_index(name: str) -> None:
+def test_invalid_uri_is_not_written_to_an_index(name: str) -> None:
     class Odd(MemoryStore):
         def put(self, segments: Iterable[bytes], info: BulkDataInfo) -> str:
             super().put(segments, info)
@@ -292,18 +292,18 @@ WITHOUT: list[tuple[str, list[Event], dict[str, Any], list[Event]]] = [
 
 
 @pytest.mark.parametrize(("events", "policy", "expected"), [case[1:] for case in WITHOUT], ids=[c[0] for c in WITHOUT])
-def test_without_a_store_values_stay_unless_they_are_left_out(
+def test_values_stay_or_are_dropped_without_a_store(
     events: list[Event], policy: dict[str, Any], expected: list[Event]
 ) -> None:
     assert list(store_bulk_data([START, *events, END], BulkDataPolicy(**policy), None)) == [START, *expected, END]
 
 
-def test_what_waits_without_a_store_takes_no_memory() -> None:
+def test_waiting_value_without_a_store_uses_flat_memory() -> None:
     policy = BulkDataPolicy(by_vr={"OW": DROP})
     assert peak(store_bulk_data(long_value("", 512), policy, None)) < 3 * MIB
 
 
-# --- there and back ----------------------------------------------------------------------------------------------
+# --- round trips -----------------------------------------------------------------------------------------------
 
 _text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\\"), min_size=1, max_size=20)
 _values = {
@@ -354,7 +354,7 @@ _policies = st.builds(
 
 
 @given(_members, _policies, st.integers(1, 90))
-def test_what_is_stored_and_loaded_is_the_same(members: list[Event], policy: BulkDataPolicy, segment: int) -> None:
+def test_stored_events_are_loaded_unchanged(members: list[Event], policy: BulkDataPolicy, segment: int) -> None:
     events = [START, *members, END]
     store = MemoryStore(segment)
     out = list(store_bulk_data(events, policy, store))
@@ -366,7 +366,7 @@ def test_what_is_stored_and_loaded_is_the_same(members: list[Event], policy: Bul
 
 
 @given(st.binary(min_size=1, max_size=3000), st.integers(0, 3000), st.lists(st.integers(1, 4200), max_size=5))
-def test_the_result_does_not_depend_on_the_cuts(data: bytes, threshold: int, places: list[int]) -> None:
+def test_result_does_not_depend_on_the_chunks(data: bytes, threshold: int, places: list[int]) -> None:
     import base64
 
     text = b'{"00091001":{"InlineBinary":"' + base64.b64encode(data) + b'","vr":"OB"}}'
@@ -382,7 +382,7 @@ def test_the_result_does_not_depend_on_the_cuts(data: bytes, threshold: int, pla
     assert joined(load_bulk_data(out, store))[1] == element("OB", data)
 
 
-def test_without_a_store_references_stay() -> None:
+def test_references_stay_without_a_store() -> None:
     events = [START, uri("http://x"), END]
     assert list(load_bulk_data(events, None)) == events
 
@@ -390,31 +390,31 @@ def test_without_a_store_references_stay() -> None:
 # --- hostile stores ----------------------------------------------------------------------------------------------
 
 HOSTILE: dict[str, tuple[Event, list[bytes]]] = {
-    "nothing there": (uri("5"), []),
-    "no number": (uri("0", "US"), [b"abc"]),
-    "no UTF-8": (uri("0", "UT"), [b"\xff"]),
+    "no such entry": (uri("5"), []),
+    "part of a number": (uri("0", "US"), [b"abc"]),
+    "not UTF-8": (uri("0", "UT"), [b"\xff"]),
     "fragments of text": (uri("0#fragments", "UT"), [b""]),
     "frames of numbers": (uri("0#frames", "US"), [b""]),
     "no such form": (uri("0#other"), [b"a"]),
-    "no body": (uri("0#fragments"), [b"abc"]),
-    "no index": (uri("0#frames"), [b"abc\n"]),
-    "an index that does not end": (uri("0#frames"), [b"1 1", b"a"]),
+    "not a body": (uri("0#fragments"), [b"abc"]),
+    "not an index": (uri("0#frames"), [b"abc\n"]),
+    "an index without a line end": (uri("0#frames"), [b"1 1", b"a"]),
     "an index with a long line": (uri("0#frames"), [b"1 " + b"1" * 10_000 + b"\n"]),
     "a negative length": (uri("0#frames"), [b"-1 1\n", b"a"]),
     "a long length": (uri("0#frames"), [b"4294967295 1\n", b"a"]),
     "a URI beyond ASCII": (uri("0#frames"), ["1 é\n".encode(), b"a"]),
     "an index of itself": (uri("0#frames"), [b"8 0#frames\n"]),
-    "a fragment that is not there": (uri("0#frames"), [b"1 7\n"]),
+    "a missing fragment": (uri("0#frames"), [b"1 7\n"]),
     "a fragment that is shorter": (uri("0#frames"), [b"3 1\n", b"ab"]),
     "a fragment that is longer": (uri("0#frames"), [b"1 1\n", b"ab"]),
     "two fragments that are shorter": (uri("0#frames"), [b"1+2 1\n", b"ab"]),
     "two fragments that are longer": (uri("0#frames"), [b"1+1 1\n", b"abc"]),
-    "lengths that are none": (uri("0#frames"), [b"1+ 1\n", b"a"]),
+    "a missing length": (uri("0#frames"), [b"1+ 1\n", b"a"]),
 }
 
 
 @pytest.mark.parametrize(("event", "values"), HOSTILE.values(), ids=HOSTILE.keys())
-def test_what_a_store_should_not_have_is_an_error_with_its_place(event: Event, values: list[bytes]) -> None:
+def test_malformed_entry_is_an_error_with_a_location(event: Event, values: list[bytes]) -> None:
     store = MemoryStore()
     store.values = values
     with pytest.raises(BulkDataError) as caught:
@@ -426,14 +426,14 @@ def test_what_a_store_should_not_have_is_an_error_with_its_place(event: Event, v
 
 
 class Counting:
-    """A store that has endless entries, and keeps nothing."""
+    """A store that counts bytes and keeps nothing; all entries have the same segments."""
 
     def __init__(self, segments: Iterable[bytes]) -> None:
         self.size = 0
         self.segments = segments
 
     def put(self, segments: Iterable[bytes], info: BulkDataInfo) -> str:
-        size = sum(map(len, segments))  # other values may be put meanwhile
+        size = sum(map(len, segments))  # other values may be stored meanwhile
         self.size += size
         return "0"
 
@@ -468,7 +468,7 @@ def many_fragments(number: int, data: bytes) -> Iterator[Event]:
 
 
 @pytest.mark.parametrize("vr", ["OB", ""])
-def test_a_long_value_is_stored_in_flat_memory(vr: str) -> None:
+def test_long_value_is_stored_in_flat_memory(vr: str) -> None:
     store = Counting([])
     assert peak(store_bulk_data(long_value(vr, 4096), BulkDataPolicy(), store)) < MIB
     assert store.size == 256 * MIB
@@ -482,13 +482,13 @@ def test_many_fragments_are_stored_in_flat_memory(frames: bool, data: bytes) -> 
     assert store.size >= 20_000 * (len(data) + 4)
 
 
-@pytest.mark.parametrize(("vr", "most"), [("OB", 256), ("UT", 32), ("UC", 32), ("DS", 0), ("UL", 8)])
-def test_a_long_value_is_loaded_in_flat_memory(vr: str, most: int) -> None:
-    store = Counting(b"1111" * 16384 for _ in range(most * 16))
+@pytest.mark.parametrize(("vr", "count"), [("OB", 256), ("UT", 32), ("UC", 32), ("DS", 0), ("UL", 8)])
+def test_long_value_is_loaded_in_flat_memory(vr: str, count: int) -> None:
+    store = Counting(b"1111" * 16384 for _ in range(count * 16))
     assert peak(load_bulk_data([uri("0", vr)], store)) < 2 * MIB
 
 
-def test_an_index_of_any_length_is_loaded_in_flat_memory() -> None:
+def test_long_index_is_loaded_in_flat_memory() -> None:
     numbers = count()
 
     class Store(Counting):
@@ -500,7 +500,7 @@ def test_an_index_of_any_length_is_loaded_in_flat_memory() -> None:
     assert peak(load_bulk_data([uri("index#frames")], Store([]))) < MIB
 
 
-def test_a_frame_of_many_fragments_takes_several_entries() -> None:
+def test_frame_of_many_fragments_has_several_entries() -> None:
     events = fragments(bytes(4), *[b"ab"] * 300)
     store = MemoryStore()
     assert stored(events, store, threshold=0, frames=True) == [uri("3#frames")]
@@ -508,17 +508,17 @@ def test_a_frame_of_many_fragments_takes_several_entries() -> None:
     assert joined(load_bulk_data([uri("3#frames")], store)) == joined(events)
 
 
-def test_a_table_of_more_than_a_mebibyte_tells_no_frames() -> None:
+def test_offset_table_over_one_mebibyte_is_ignored() -> None:
     events = fragments(bytes(1024 * 1024 + 4), b"ab", b"cd")
     store = MemoryStore()
     assert stored(events, store, threshold=0, frames=True) == [uri("3#frames")]
     assert store.values[3] == b"1048580 0\n2 1\n2 2\n"
 
 
-# --- elements in a form of their own -------------------------------------------------------------------------------
+# --- elements in JSON text -----------------------------------------------------------------------------------------
 
 
-def test_elements_in_forms_of_their_own_pass_both_ways() -> None:
+def test_json_elements_pass_unchanged() -> None:
     own: Event = (EventType.JSON_ELEMENT, TAG, "OB", '{"vr":"OB","Value":["' + "a" * 5000 + '"]}')
     events = [START, *item(own), own, END]
     store = MemoryStore()

@@ -1,4 +1,4 @@
-"""Elements come in ascending order, as far as they can be held."""
+"""Elements are sorted within the memory limit."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def shuffled(tags: int, seed: int) -> list[str]:
     return keys
 
 
-def test_elements_of_any_order_are_written_in_theirs() -> None:
+def test_elements_are_sorted() -> None:
     keys = shuffled(200, 1)
     text = "{" + ",".join(f'"{key}":{LO}' for key in keys) + "}"
     assert list(json.loads(written(text))) == sorted(keys)
 
 
-def test_items_are_in_order_too_and_stay_where_they_are() -> None:
+def test_elements_of_items_are_sorted_and_items_stay_in_place() -> None:
     inner = f'{{"00100020":{LO},"00100010":{{"vr":"PN"}}}}'
     outer = f'{{"00400275":{{"vr":"SQ","Value":[{inner},{{}},{inner}]}},"00081140":{{"vr":"SQ","Value":[{inner}]}}}}'
     ordered = f'{{"00100010":{{"vr":"PN"}},"00100020":{LO}}}'
@@ -57,7 +57,7 @@ def test_items_are_in_order_too_and_stay_where_they_are() -> None:
     )
 
 
-def test_what_is_in_order_comes_as_it_is(bundled_events: list[Event]) -> None:
+def test_sorted_events_are_unchanged(bundled_events: list[Event]) -> None:
     assert list(sort_elements(bundled_events)) == bundled_events
     assert list(sort_elements(bundled_events, max_size=1)) == bundled_events
 
@@ -68,13 +68,13 @@ def bundled_events(request: pytest.FixtureRequest) -> list[Event]:
     return list(streamdicom.iter_file_events(str(path)))
 
 
-def test_what_is_long_stays_whole() -> None:
+def test_long_values_stay_complete() -> None:
     long = "AAAA" * 100_000
     text = f'{{"7FE00010":{{"vr":"OB","InlineBinary":"{long}"}},"00100020":{LO}}}'
     assert written(text) == f'{{"00100020":{LO},"7FE00010":{{"vr":"OB","InlineBinary":"{long}"}}}}'
 
 
-def test_what_belongs_before_more_than_is_held_is_for_the_writer_to_refuse() -> None:
+def test_element_after_the_memory_limit_stays_out_of_order() -> None:
     long = "AAAA" * 100_000
     text = f'{{"00100020":{LO},"7FE00010":{{"vr":"OB","InlineBinary":"{long}"}},"00100010":{{"vr":"PN"}}}}'
     with pytest.raises(OutputError, match="ascending order") as caught:
@@ -82,14 +82,14 @@ def test_what_belongs_before_more_than_is_held_is_for_the_writer_to_refuse() -> 
     assert caught.value.location.tag_path == "00100010"
 
 
-def test_a_data_set_behind_one_that_was_too_large_is_sorted_again() -> None:
+def test_data_set_after_one_over_the_limit_is_sorted() -> None:
     large = f'{{"00100020":{{"vr":"LO","Value":["{"1" * 2000}"]}},"00100030":{{"vr":"DA"}}}}'
     text = f'[{large},{{"00100020":{LO},"00100010":{{"vr":"PN"}}}}]'
     assert written(text, max_size=1000) == f'[{large},{{"00100010":{{"vr":"PN"}},"00100020":{LO}}}]'
 
 
 @pytest.mark.parametrize("max_size", [300, 2000, 1024 * 1024])
-def test_batches_come_out_as_the_whole_does(max_size: int) -> None:
+def test_result_is_the_same_for_batches_of_any_size(max_size: int) -> None:
     inner = f'{{"00100020":{LO},"00100010":{{"vr":"PN"}}}}'
     one = f'{{"00400275":{{"vr":"SQ","Value":[{inner},{{}},{inner}]}},"00081140":{{"vr":"SQ","Value":[{inner}]}}}}'
     stream = list(events(f"[{one},{inner},{one}]"))
@@ -101,7 +101,7 @@ def test_batches_come_out_as_the_whole_does(max_size: int) -> None:
         assert [event for batch in batches for event in sorter.run(batch)] == whole
 
 
-def test_memory_holds_no_more_than_is_asked_for() -> None:
+def test_memory_is_bounded() -> None:
     def many() -> Iterator[Event]:
         yield 1, 0, "", 0
         for tag in range(0x00100000, 0x00180000):

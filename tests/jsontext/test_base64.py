@@ -40,7 +40,7 @@ def decode(pieces: list[str]) -> bytes:
 
 
 def splits(text: str) -> list[list[str]]:
-    """Return the text as a whole, in single characters, and in two or three pieces of any length."""
+    """Return the text whole, in single characters, and in two or three pieces."""
     places = [sorted((i, j)) for i in range(len(text) + 1) for j in range(i, len(text) + 1)]
     return [[text], list(text), *([text[a:b] for a, b in pairwise([0, *cuts, len(text)])] for cuts in places)]
 

@@ -1,4 +1,4 @@
-"""A store of bulk data in memory, and events brought into one form."""
+"""A bulk data store in memory, and a normal form of events."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ OPENS = (EventType.START_ELEMENT, EventType.START_FRAGMENT)
 
 
 class MemoryStore:
-    """Keeps values in a list; gives them back in segments of one length."""
+    """Keep values in a list; yield them in segments of one length."""
 
     def __init__(self, segment: int = 7) -> None:
         self.values: list[bytes] = []
@@ -35,7 +35,7 @@ class MemoryStore:
 
 
 def joined(events: Iterable[Event]) -> list[Event]:
-    """The events with all elements whole, and each fragment in one segment."""
+    """Return the events with whole elements, and one segment for each fragment."""
     result: list[Event] = []
     values: list[Any] = []
     pieces: list[Any] = []
@@ -55,7 +55,7 @@ def joined(events: Iterable[Event]) -> list[Event]:
                 else:
                     values.append(whole)
         elif kind == EventType.END_ELEMENT:
-            result.append((EventType.ELEMENT, tag, vr, tuple(value for value in values)))
+            result.append((EventType.ELEMENT, tag, vr, tuple(values)))
         else:
             in_fragments = kind in (EventType.START_FRAGMENTS, EventType.START_FRAGMENT)
             result.append((kind, tag, vr, value))
