@@ -1,4 +1,4 @@
-"""Small data sets that differ in what is searched for, and a matching that is written another way."""
+"""Small data sets for searches, and an independent implementation of matching."""
 
 from __future__ import annotations
 
@@ -56,21 +56,21 @@ def write(path: Path, ds: Dataset) -> Path:
 
 
 def fill(folder: Path, count: int) -> list[Dataset]:
-    """Write so many files, in an order of names that is that of the numbers."""
+    """Write files whose names sort by number."""
     datasets = [dataset(number) for number in range(count)]
     for number, ds in enumerate(datasets):
         write(folder / f"{number // 10:03}" / f"{number:05}.dcm", ds)
     return datasets
 
 
-# --- matching, without the code that is tested -----------------------------------------------------------------
+# --- matching, independent of the code under test -----------------------------------------------------------------
 
 
 def studies(datasets: list[Dataset]) -> dict[str, list[Dataset]]:
-    """The data sets of each study, in their order."""
+    """Group data sets by study, in order."""
     return {uid: list(found) for uid, found in itertools.groupby(datasets, lambda ds: str(ds.StudyInstanceUID))}
 
 
 def has_wild_value(value: str, key: str) -> bool:
-    """Whether a value matches a key with ``*`` and ``?``; fnmatch knows brackets too, which are no wildcards here."""
+    """Match a key with ``*`` and ``?``; brackets, special to fnmatch, are escaped."""
     return fnmatch.fnmatchcase(value, key.replace("[", "[[]"))

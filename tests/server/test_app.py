@@ -1,4 +1,4 @@
-"""The origin server as a process of its own, mostly as dicomweb-client sees it, which nobody here wrote."""
+"""The origin server in its own process, judged by dicomweb-client."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _SERIES = 12  # instances of one series
 
 
 def _fill(folder: Path) -> dict[Path, Dataset]:
-    """Files of pydicom's own, those of other encodings under UIDs of their own, and a series."""
+    """Write a folder of pydicom's files, with unique UIDs, and a series."""
     for name in _NAMES:
         copy(get_testdata_file(name), folder)
     for number, name in enumerate(_ENCODED_OTHERWISE):
@@ -132,7 +132,7 @@ def test_everything_is_found_at_each_level(client: DICOMwebClient, files: dict[P
     assert _found(client.search_for_instances(), "SOPInstanceUID") == _known(files, "SOPInstanceUID")
 
 
-def test_what_is_found_has_the_values_of_the_files(client: DICOMwebClient, files: dict[Path, Dataset]) -> None:
+def test_results_have_the_values_of_the_files(client: DICOMwebClient, files: dict[Path, Dataset]) -> None:
     for ds in files.values():
         [found] = client.search_for_instances(
             search_filters={"SOPInstanceUID": ds.SOPInstanceUID}, fields=["PatientID"]
@@ -142,7 +142,7 @@ def test_what_is_found_has_the_values_of_the_files(client: DICOMwebClient, files
             assert result[keyword].value == ds[keyword].value
 
 
-def test_a_study_has_its_series_and_a_series_its_instances(client: DICOMwebClient) -> None:
+def test_study_has_its_series_and_a_series_its_instances(client: DICOMwebClient) -> None:
     assert _found(client.search_for_series("1.2.1"), "SeriesInstanceUID") == ["1.2.2"]
     expected = sorted(f"1.2.5.{number}" for number in range(_SERIES))
     assert _found(client.search_for_instances("1.2.1"), "SOPInstanceUID") == expected
@@ -164,25 +164,25 @@ def test_pages_make_the_whole(client: DICOMwebClient, files: dict[Path, Dataset]
     assert client.search_for_instances(limit=5, get_remaining=True) == client.search_for_instances()
 
 
-def test_an_answer_without_results_is_204(server: Server) -> None:
+def test_search_without_results_is_204(server: Server) -> None:
     response = httpx2.get(f"{server.url}/studies", params={"PatientID": "nobody"})
     assert response.status_code == 204
     assert response.content == b""
 
 
-def test_a_wrong_key_is_told(server: Server) -> None:
+def test_invalid_key_is_named_in_the_response(server: Server) -> None:
     for query in ("limit=-1", "StudyDate=yesterday", "NoSuchAttribute=1", "PatientName=%ff"):
         assert httpx2.get(f"{server.url}/studies?{query}").status_code == 400, query
 
 
-def test_fuzzy_matching_is_off_and_the_client_is_told(server: Server) -> None:
+def test_fuzzy_matching_returns_a_warning_header(server: Server) -> None:
     response = httpx2.get(f"{server.url}/studies?fuzzymatching=true")
     assert response.status_code == 200
     assert response.headers["Warning"].startswith("299 ")  # PS3.18 8.3.4.2
     assert "fuzzymatching" in response.headers["Warning"]
 
 
-def test_results_can_be_had_in_xml(server: Server) -> None:
+def test_results_in_xml(server: Server) -> None:
     response = httpx2.get(
         f"{server.url}/studies", headers={"Accept": 'multipart/related; type="application/dicom+xml"'}
     )
@@ -190,18 +190,18 @@ def test_results_can_be_had_in_xml(server: Server) -> None:
     assert response.content.count(b"<NativeDicomModel") == len(httpx2.get(f"{server.url}/studies").json())
 
 
-def test_what_cannot_be_had_is_406(server: Server) -> None:
+def test_unacceptable_media_type_is_406(server: Server) -> None:
     for path in ("/studies", "/studies/1.2.1.0/metadata", "/studies/1.2.1.0"):
         assert httpx2.get(server.url + path, headers={"Accept": "text/html"}).status_code == 406
 
 
-def test_the_type_of_the_parts_may_be_left_out(server: Server) -> None:
+def test_type_of_parts_is_optional(server: Server) -> None:
     response = httpx2.get(f"{server.url}/studies/1.2.1", headers={"Accept": "multipart/related"})
     assert response.headers["Content-Type"].startswith('multipart/related; type="application/dicom"')
     assert response.content.count(b"DICM") == _SERIES
 
 
-def test_a_transfer_syntax_that_can_be_had_is_told_once(server: Server) -> None:
+def test_available_transfer_syntax_is_named_once(server: Server) -> None:
     accept = 'multipart/related; type="application/dicom"; transfer-syntax=1.2.840.10008.1.2.4.50'
     response = httpx2.get(f"{server.url}/studies/1.2.1", headers={"Accept": accept})
     assert response.status_code == 406
@@ -246,12 +246,12 @@ def test_metadata_of_a_series_and_of_a_study_has_all_instances(
     assert _found(client.retrieve_study_metadata("1.2.1"), "SOPInstanceUID") == expected
 
 
-def test_metadata_can_be_had_in_xml(server: Server) -> None:
+def test_metadata_in_xml(server: Server) -> None:
     response = httpx2.get(f"{server.url}/studies/1.2.1/metadata", headers={"Accept": "application/dicom+xml"})
     assert response.content.count(b"<NativeDicomModel") == _SERIES
 
 
-def test_bulk_data_can_be_had_as_a_single_part(server: Server, files: dict[Path, Dataset], folder: Path) -> None:
+def test_bulk_data_as_a_single_part(server: Server, files: dict[Path, Dataset], folder: Path) -> None:
     ds = files[folder / "CT_small.dcm"]
     url = f"{_url(server, ds)}/bulkdata/7FE00010"
     response = httpx2.get(url, headers={"Accept": "application/octet-stream"})
@@ -261,7 +261,7 @@ def test_bulk_data_can_be_had_as_a_single_part(server: Server, files: dict[Path,
     assert list(DICOMwebClient(server.url).iter_bulkdata(url)) == [ds.PixelData]
 
 
-def test_a_value_in_an_item_has_its_place_in_its_url(server: Server, files: dict[Path, Dataset], folder: Path) -> None:
+def test_value_in_an_item_has_its_place_in_its_url(server: Server, files: dict[Path, Dataset], folder: Path) -> None:
     ds = files[folder / "waveform_ecg.dcm"]
     [found] = httpx2.get(f"{_url(server, ds)}/metadata").json()
     uri = found["54000100"]["Value"][0]["54001010"]["BulkDataURI"]
@@ -282,16 +282,14 @@ def test_a_value_in_an_item_has_its_place_in_its_url(server: Server, files: dict
         "x",
     ],
 )
-def test_a_value_that_is_no_bulk_data_is_404(
+def test_value_that_is_not_bulk_data_is_404(
     server: Server, files: dict[Path, Dataset], folder: Path, value: str
 ) -> None:
     response = httpx2.get(f"{_url(server, files[folder / 'CT_small.dcm'])}/bulkdata/{value}")
     assert response.status_code == 404
 
 
-def test_frames_come_in_the_order_in_which_they_are_asked_for(
-    client: DICOMwebClient, files: dict[Path, Dataset], folder: Path
-) -> None:
+def test_frames_have_the_order_of_the_request(client: DICOMwebClient, files: dict[Path, Dataset], folder: Path) -> None:
     for name in ("rtdose.dcm", "SC_rgb_rle_2frame.dcm"):
         ds = files[folder / name]
         count = int(ds.NumberOfFrames)
@@ -311,13 +309,13 @@ def test_frames_come_in_the_order_in_which_they_are_asked_for(
             client.retrieve_instance_frames(*_uids(ds), frame_numbers=[count + 1])
 
 
-def test_no_list_of_frames_is_400(server: Server, files: dict[Path, Dataset], folder: Path) -> None:
+def test_invalid_list_of_frames_is_400(server: Server, files: dict[Path, Dataset], folder: Path) -> None:
     url = _url(server, files[folder / "CT_small.dcm"])
     for text in ("0", "a", "1,,2", "-1", "1" * 30, ",".join(["1"] * 1001)):
         assert httpx2.get(f"{url}/frames/{text}").status_code == 400, text
 
 
-def test_compressed_frames_tell_what_they_are(server: Server, files: dict[Path, Dataset], folder: Path) -> None:
+def test_compressed_frames_have_their_media_type(server: Server, files: dict[Path, Dataset], folder: Path) -> None:
     url = f"{_url(server, files[folder / 'JPEG2000.dcm'])}/frames/1"
     own = httpx2.get(url, headers={"Accept": 'multipart/related; type="image/jp2"'})
     assert own.headers["Content-Type"].startswith('multipart/related; type="image/jp2"; transfer-syntax=1.2.840')
@@ -338,13 +336,13 @@ def _bytes_of(response: httpx2.Response) -> list[bytes]:
 _ANY_SYNTAX = {"Accept": 'multipart/related; type="application/dicom"; transfer-syntax=*'}
 
 
-def test_files_come_byte_by_byte_as_they_are(server: Server, files: dict[Path, Dataset]) -> None:
+def test_files_are_returned_unchanged(server: Server, files: dict[Path, Dataset]) -> None:
     for path, ds in files.items():
         if ds.file_meta.TransferSyntaxUID not in ("1.2.840.10008.1.2", "1.2.840.10008.1.2.2"):
             assert _bytes_of(httpx2.get(_url(server, ds), headers=_ANY_SYNTAX)) == [path.read_bytes()]
 
 
-def test_what_the_web_does_not_have_comes_in_explicit_vr_little_endian(
+def test_excluded_transfer_syntaxes_become_explicit_vr_little_endian(
     client: DICOMwebClient, files: dict[Path, Dataset], folder: Path
 ) -> None:
     for name in _ENCODED_OTHERWISE:  # PS3.18 8.7.3
@@ -356,7 +354,7 @@ def test_what_the_web_does_not_have_comes_in_explicit_vr_little_endian(
         assert len(found) == len(ds)
 
 
-def test_a_client_that_says_no_transfer_syntax_gets_what_is_not_compressed(
+def test_default_transfer_syntax_is_uncompressed(
     client: DICOMwebClient, server: Server, files: dict[Path, Dataset], folder: Path
 ) -> None:
     deflated = files[folder / "image_dfl.dcm"]
@@ -371,7 +369,7 @@ def test_a_client_that_says_no_transfer_syntax_gets_what_is_not_compressed(
     assert found == compressed
 
 
-def test_a_study_and_a_series_come_as_all_of_their_files(client: DICOMwebClient) -> None:
+def test_study_and_series_return_all_files(client: DICOMwebClient) -> None:
     expected = sorted(f"1.2.5.{number}" for number in range(_SERIES))
     for found in (
         client.retrieve_study("1.2.1"),
@@ -382,7 +380,7 @@ def test_a_study_and_a_series_come_as_all_of_their_files(client: DICOMwebClient)
         assert sorted(ds.SOPInstanceUID for ds in found) == expected
 
 
-def test_what_is_not_there_is_404(server: Server) -> None:
+def test_unknown_resource_is_404(server: Server) -> None:
     for path in ("/studies/1.2.99", "/studies/1.2.99/metadata", "/studies/1.2.1/series/1.9", "/nothing"):
         assert httpx2.get(server.url + path).status_code == 404
     instance = "/studies/1.2.1/series/1.2.2/instances/1.9"
@@ -390,11 +388,11 @@ def test_what_is_not_there_is_404(server: Server) -> None:
         assert httpx2.get(server.url + instance + path).status_code == 404
 
 
-def test_an_instance_is_not_there_under_another_study(server: Server) -> None:
+def test_instance_under_another_study_is_404(server: Server) -> None:
     assert httpx2.get(f"{server.url}/studies/1.2.7/series/1.2.2/instances/1.2.5.0/metadata").status_code == 404
 
 
-def test_what_is_fetched_with_bulk_data_is_what_is_in_the_file(
+def test_fetched_metadata_and_bulk_data_equal_the_file(
     server: Server, files: dict[Path, Dataset], folder: Path
 ) -> None:
     assert sum(1 for _ in fetch_datasets(f"{server.url}/instances", page_size=5)) == len(files)
@@ -436,7 +434,7 @@ def _raw(server: Server, request: bytes, *, stops: bool = False) -> bytes:
         "/studies/.streamdicom/metadata",
     ],
 )
-def test_what_is_no_uid_is_refused(server: Server, path: str) -> None:
+def test_invalid_uid_in_the_path_is_refused(server: Server, path: str) -> None:
     answer = _raw(server, f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
     assert answer.split(b" ", 2)[1] in (b"400", b"404")
     assert b"X-Injected" not in answer
@@ -444,7 +442,7 @@ def test_what_is_no_uid_is_refused(server: Server, path: str) -> None:
     assert httpx2.get(f"{server.url}/studies?limit=1").status_code == 200
 
 
-def test_nothing_of_a_host_gets_into_the_header(server: Server) -> None:
+def test_host_header_is_not_reflected(server: Server) -> None:
     request = b"GET /studies?limit=1&fuzzymatching=true HTTP/1.1\r\nHost: %b\r\nConnection: close\r\n\r\n"
     for host in (b'evil"\x01', b"evil<script>", b"a b", b"[", b"evil:99999999", b"x" * 5000):
         head, _, body = _raw(server, request % host).partition(b"\r\n\r\n")
@@ -453,14 +451,14 @@ def test_nothing_of_a_host_gets_into_the_header(server: Server) -> None:
             json.loads(body[body.index(b"[") : body.rindex(b"]") + 1])
 
 
-def test_a_client_that_leaves_is_no_harm(server: Server) -> None:
+def test_client_that_leaves_does_no_harm(server: Server) -> None:
     for _ in range(10):
         with socket.create_connection(("127.0.0.1", server.port)) as connection:
             connection.sendall(b"GET /studies/1.2.1/metadata HTTP/1.1\r\nHost: a\r\n\r\n")
     assert httpx2.get(f"{server.url}/studies?limit=1").status_code == 200
 
 
-def test_a_damaged_file_is_told_as_the_servers_fault(archive: Path, own: Server) -> None:
+def test_damaged_file_is_a_server_error(archive: Path, own: Server) -> None:
     path = corpus.write(archive / "a.dcm", corpus.dataset(0, PatientComments="x" * 5000))
     ds = corpus.dataset(4)
     corpus.write(archive / "b.dcm", ds)
@@ -472,7 +470,7 @@ def test_a_damaged_file_is_told_as_the_servers_fault(archive: Path, own: Server)
     assert len(httpx2.get(f"{own.url}/studies/1.2.1.1/metadata").json()) == 1
 
 
-def test_a_folder_that_is_away_is_told_until_it_is_back(archive: Path) -> None:
+def test_missing_folder_is_503_until_it_returns(archive: Path) -> None:
     folder = archive / "folder"
     corpus.write(folder / "a.dcm", corpus.dataset(0))
     body, headers = _file(_ct()), {"Content-Type": "application/dicom"}
@@ -493,9 +491,7 @@ def test_a_folder_that_is_away_is_told_until_it_is_back(archive: Path) -> None:
         assert client.post("/studies", content=body, headers=headers).status_code == 200
 
 
-def test_a_damaged_index_is_told_and_nothing_is_stored_that_it_lacks(
-    archive: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_damaged_index_is_503_and_nothing_is_stored(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise sqlite3.DatabaseError("database disk image is malformed")
 
@@ -518,7 +514,7 @@ def _stored(archive: Path) -> list[Path]:
     return sorted(path for path in archive.rglob("*") if path.is_file() and "index.sqlite" not in path.name)
 
 
-def test_what_is_stored_is_there_at_once(archive: Path, own: Server) -> None:
+def test_stored_instance_is_found_at_once(archive: Path, own: Server) -> None:
     client = DICOMwebClient(own.url)
     datasets = [dcmread(get_testdata_file(name)) for name in ("CT_small.dcm", "JPEG2000.dcm")]
     told = client.store_instances(datasets)
@@ -558,14 +554,14 @@ def _ct(**changes: Any) -> Dataset:
     return ds
 
 
-def test_the_bytes_of_a_file_are_kept(archive: Path, own: Server) -> None:
+def test_bytes_of_a_file_are_kept(archive: Path, own: Server) -> None:
     data = Path(get_testdata_file("CT_small.dcm")).read_bytes()
     assert _post(own, [data]).status_code == 200
     [path] = _stored(archive)
     assert path.read_bytes() == data
 
 
-def test_the_same_instance_again_is_stored_already_and_another_of_its_uid_is_not(archive: Path, own: Server) -> None:
+def test_same_instance_again_is_accepted_and_a_different_one_refused(archive: Path, own: Server) -> None:
     first, other = _file(_ct()), _file(_ct(PatientID="other"))
     assert _post(own, [first]).status_code == 200
     assert _post(own, [first]).status_code == 200
@@ -578,19 +574,19 @@ def test_the_same_instance_again_is_stored_already_and_another_of_its_uid_is_not
     assert path.read_bytes() == first
 
 
-def test_what_can_be_stored_is_and_the_rest_is_told(archive: Path, own: Server) -> None:
+def test_valid_instances_are_stored_and_others_reported(archive: Path, own: Server) -> None:
     good = _file(_ct())
     response = _post(own, [good, b"no DICOM file", good[:-100]])
     assert response.status_code == 202
     told = Dataset.from_json(response.json())
     assert len(told.ReferencedSOPSequence) == 1
-    [failed] = told.FailedSOPSequence  # its UIDs had come before it stopped
+    [failed] = told.FailedSOPSequence  # its UIDs precede the cut
     assert failed.FailureReason == 0xC000
     assert [item.FailureReason for item in told.OtherFailuresSequence] == [0xC000]
     assert len(_stored(archive)) == 1
 
 
-def test_an_instance_of_another_study_is_refused(archive: Path, own: Server) -> None:
+def test_instance_of_another_study_is_refused(archive: Path, own: Server) -> None:
     assert _post(own, [_file(_ct())], path="/studies/1.2.3").status_code == 409
     assert _stored(archive) == []
     assert _post(own, [_file(_ct())], path=f"/studies/{_ct().StudyInstanceUID}").status_code == 200
@@ -604,19 +600,19 @@ def test_no_uid_of_an_instance_leads_out_of_the_folder(archive: Path, own: Serve
     hostile = data.replace(old, uid.encode().ljust(len(old), b"\0"))
     response = _post(own, [hostile])
     assert response.status_code == 409
-    assert response.json()["00081198"]["Value"][0]["00081197"]["Value"] == [0xC000]  # it cannot be understood
+    assert response.json()["00081198"]["Value"][0]["00081197"]["Value"] == [0xC000]  # cannot understand
     assert _stored(archive) == []
     assert not list(archive.parent.rglob("evil*"))
 
 
-def test_a_link_in_the_folder_leads_no_instance_out_of_it(archive: Path, own: Server, tmp_path_factory: Any) -> None:
+def test_link_in_the_folder_does_not_lead_out(archive: Path, own: Server, tmp_path_factory: Any) -> None:
     outside = tmp_path_factory.mktemp("outside")
     (archive / str(_ct().StudyInstanceUID)).symlink_to(outside)
     assert _post(own, [_file(_ct())]).status_code == 409
     assert [path for path in outside.rglob("*") if path.is_file()] == []
 
 
-def test_a_body_that_stops_stores_nothing(archive: Path, own: Server) -> None:
+def test_incomplete_body_stores_nothing(archive: Path, own: Server) -> None:
     data = _file(_ct())
     part = b"--x\r\nContent-Type: application/dicom\r\n\r\n" + data + b"\r\n"
     head = (
@@ -636,7 +632,7 @@ def test_a_body_that_stops_stores_nothing(archive: Path, own: Server) -> None:
     ("content_type", "status"),
     [("", 415), ("text/plain", 415), ("multipart/related", 415), ('multipart/related; type="application/dicom"', 400)],
 )
-def test_a_body_of_another_kind_is_refused(archive: Path, own: Server, content_type: str, status: int) -> None:
+def test_body_of_another_kind_is_refused(archive: Path, own: Server, content_type: str, status: int) -> None:
     response = httpx2.post(f"{own.url}/studies", content=b"abc", headers={"Content-Type": content_type})
     assert response.status_code == status
     assert _stored(archive) == []
@@ -687,7 +683,7 @@ def test_writers_at_once_store_each_instance_once(archive: Path, own: Server) ->
     assert len(_stored(archive)) == 10
 
 
-def test_what_is_left_of_a_server_that_was_killed_is_never_served_and_goes(archive: Path) -> None:
+def test_leftovers_of_a_killed_server_are_never_served_and_removed(archive: Path) -> None:
     old, new = archive / ".streamdicom" / "incoming-old", archive / ".streamdicom" / "incoming-new"
     for path in (old, new):
         path.mkdir(parents=True)
@@ -701,21 +697,21 @@ def test_what_is_left_of_a_server_that_was_killed_is_never_served_and_goes(archi
     assert new.exists()
 
 
-def test_an_answer_that_cannot_be_had_stores_nothing(archive: Path, own: Server) -> None:
+def test_unacceptable_response_format_stores_nothing(archive: Path, own: Server) -> None:
     headers = {"Content-Type": "application/dicom", "Accept": "text/html"}
     assert httpx2.post(f"{own.url}/studies", content=_file(_ct()), headers=headers).status_code == 406
     assert _stored(archive) == []
 
 
-def test_a_server_that_is_read_only_takes_nothing(archive: Path) -> None:
+def test_read_only_server_stores_nothing(archive: Path) -> None:
     with Catalog(archive) as index, TestClient(server_app(index, read_only=True)) as client:
         assert client.post("/studies", content=b"").status_code == 405
 
 
-# --- DICOM JSON, and what changes ------------------------------------------------------------------------------
+# --- DICOM JSON, and changes ------------------------------------------------------------------------------
 
 
-def test_a_folder_of_dicom_json_is_served_as_one_of_files(archive: Path) -> None:
+def test_folder_of_dicom_json_is_served_like_files(archive: Path) -> None:
     ds = _ct()
     (archive / "bulk").mkdir()
     (archive / "bulk" / "pixels").write_bytes(ds.PixelData)
@@ -736,7 +732,7 @@ def test_a_folder_of_dicom_json_is_served_as_one_of_files(archive: Path) -> None
             assert client.retrieve_instance(*_uids(expected)) == expected
 
 
-def test_a_reference_of_dicom_json_leads_nowhere_but_beside_it(archive: Path, tmp_path_factory: Any) -> None:
+def test_reference_in_dicom_json_stays_beside_its_file(archive: Path, tmp_path_factory: Any) -> None:
     secret = tmp_path_factory.mktemp("secret") / "x"
     secret.write_text("secret")
     for number, uri in enumerate(("../../etc/passwd", f"file://{secret}", str(secret), ".streamdicom/index.sqlite")):
@@ -755,13 +751,13 @@ def test_a_reference_of_dicom_json_leads_nowhere_but_beside_it(archive: Path, tm
                 assert b"secret" not in response.content
 
 
-def test_elements_in_another_order_are_served_in_theirs(archive: Path) -> None:
+def test_unordered_elements_are_served_in_order(archive: Path) -> None:
     ds = _ct()
     (archive / "backwards.json").write_text(json.dumps(dict(reversed(ds.to_json_dict().items()))))
     other = _ct(SOPInstanceUID="1.2.3")
     data = _file(other)
     patient_id = b"\x10\0\x20\0LO\x04\x001CT1"
-    assert data.count(patient_id) == 1  # behind which it is put back
+    assert data.count(patient_id) == 1  # the parser returns to this place
     (archive / "moved.dcm").write_bytes(data.replace(patient_id, b"") + patient_id)
     with _hosting(archive) as server:
         client = DICOMwebClient(server.url)
@@ -772,7 +768,7 @@ def test_elements_in_another_order_are_served_in_theirs(archive: Path) -> None:
         assert client.retrieve_instance(*_uids(ds)) == ds
 
 
-def test_files_that_come_later_are_found(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_new_files_are_found(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app_module, "_MIN_PAUSE", 0.05)
     with Catalog(archive) as index, TestClient(server_app(index)) as client:
         assert client.get("/studies").status_code == 204

@@ -1,4 +1,4 @@
-"""The index of a folder, and searches in it beside those of loops over pydicom's data sets."""
+"""The catalog of a folder; searches are compared with loops over pydicom data sets."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Catalog, 
 # --- searches --------------------------------------------------------------------------------------------------
 
 
-def test_a_study_has_all_attributes_of_the_standard(filled: tuple[Catalog, list[Dataset]]) -> None:
+def test_study_has_all_attributes_of_the_standard(filled: tuple[Catalog, list[Dataset]]) -> None:
     index, _ = filled
     [found] = _found(index, Level.STUDY, "StudyInstanceUID=1.2.1.2", base_url="https://pacs.example.org/dicomweb")
     # Table 10.6.3-3, of the data sets 8 to 11.
@@ -84,7 +84,7 @@ def test_a_study_has_all_attributes_of_the_standard(filled: tuple[Catalog, list[
     assert list(found) == sorted(found)
 
 
-def test_a_series_of_a_study_has_its_own_attributes_and_among_all_series_those_of_the_study(
+def test_series_has_study_attributes_in_a_search_of_all_series(
     filled: tuple[Catalog, list[Dataset]],
 ) -> None:
     index, _ = filled
@@ -100,7 +100,7 @@ def test_a_series_of_a_study_has_its_own_attributes_and_among_all_series_those_o
     assert _values([among_all], "00201208") == [4]
 
 
-def test_an_instance_may_have_whatever_its_file_has(filled: tuple[Catalog, list[Dataset]]) -> None:
+def test_instance_returns_any_attribute_of_its_file(filled: tuple[Catalog, list[Dataset]]) -> None:
     index, _ = filled
     [found] = _found(index, Level.INSTANCE, "SOPInstanceUID=1.2.3.9&includefield=KVP,PixelData")
     assert _values([found], "00180060") == [120]
@@ -121,7 +121,7 @@ def test_pages_are_parts_of_the_whole(filled: tuple[Catalog, list[Dataset]]) -> 
     assert _found(index, Level.STUDY, "offset=1000") == []
 
 
-def test_a_uid_that_is_not_there_finds_nothing(filled: tuple[Catalog, list[Dataset]]) -> None:
+def test_unknown_uid_finds_nothing(filled: tuple[Catalog, list[Dataset]]) -> None:
     index, _ = filled
     for uid in ("1.2.9", "", "../../etc/passwd", "1.2.1.2' OR '1'='1", "%", "*", "\x00", "\ud800"[:0] + "é"):
         assert _found(index, Level.SERIES, study=uid) == []
@@ -141,7 +141,7 @@ def _is_name(ds: Dataset, key: str) -> bool:
     st.sampled_from(["doe*", "*^*", "D?E*", "ロウ", "MÜLLER*", "*[*", "*?^odd", "x", "*"]),
     st.sampled_from([*DATES, "2023-"]),
 )
-def test_studies_are_those_that_a_loop_finds(filled: tuple[Catalog, list[Dataset]], name: str, date: str) -> None:
+def test_search_finds_the_same_studies_as_a_loop(filled: tuple[Catalog, list[Dataset]], name: str, date: str) -> None:
     index, datasets = filled
     key = "20230101-20240101" if date.endswith("-") else date
     found = _found(index, Level.STUDY, f"PatientName={name}&StudyDate={key}")
@@ -154,7 +154,7 @@ def test_studies_are_those_that_a_loop_finds(filled: tuple[Catalog, list[Dataset
 
 
 @pytest.mark.parametrize("modality", [*MODALITIES, "XX"])
-def test_modalities_in_a_study_are_those_of_its_series(filled: tuple[Catalog, list[Dataset]], modality: str) -> None:
+def test_modalities_in_study_are_collected_from_series(filled: tuple[Catalog, list[Dataset]], modality: str) -> None:
     index, datasets = filled
     found = _found(index, Level.STUDY, f"ModalitiesInStudy={modality}")
     expected = [uid for uid, rows in studies(datasets).items() if modality in {ds.Modality for ds in rows}]
@@ -180,7 +180,7 @@ def test_all_keys_within_a_sequence_must_match_in_one_item(filled: tuple[Catalog
         assert _values(found, "0020000E") == list(expected)
 
 
-def test_a_date_and_its_time_are_one_range(filled: tuple[Catalog, list[Dataset]]) -> None:
+def test_date_and_its_time_are_one_range(filled: tuple[Catalog, list[Dataset]]) -> None:
     index, _ = filled
     # 20231231 at 235959 is within, though 2359 is not between 10 and 18 o'clock.
     found = _found(index, Level.STUDY, "StudyDate=20231230-20240101&StudyTime=1000-1800")
@@ -189,14 +189,14 @@ def test_a_date_and_its_time_are_one_range(filled: tuple[Catalog, list[Dataset]]
     assert set(_values(found, "00080020")) == {"20231231"}
 
 
-def test_lists_of_uids_are_taken_with_either_delimiter(filled: tuple[Catalog, list[Dataset]]) -> None:
+def test_uid_list_accepts_both_delimiters(filled: tuple[Catalog, list[Dataset]]) -> None:
     index, _ = filled
     for delimiter in (",", "%5C"):
         found = _found(index, Level.STUDY, f"StudyInstanceUID=1.2.1.3{delimiter}1.2.1.1")
         assert _values(found, "0020000D") == ["1.2.1.1", "1.2.1.3"]
 
 
-# --- what is where ---------------------------------------------------------------------------------------------
+# --- places ---------------------------------------------------------------------------------------------
 
 
 def test_instances_of_dicom_files_are_found_again(filled: tuple[Catalog, list[Dataset]]) -> None:
@@ -212,7 +212,7 @@ def test_instances_of_dicom_files_are_found_again(filled: tuple[Catalog, list[Da
 @pytest.mark.parametrize("form", ["array", "indented", "lines", "one", "comments"])
 def test_data_sets_of_dicom_json_are_found_again_by_their_bytes(tmp_path: Path, form: str) -> None:
     datasets = [dataset(number) for number in range(1 if form == "one" else 40)]
-    datasets[-1].PatientName = 'a"}]{[ä\\' + "x" * 60  # what looks like the end of it
+    datasets[-1].PatientName = 'a"}]{[ä\\' + "x" * 60  # looks like the end of the object
     texts = [json.dumps(ds.to_json_dict()) for ds in datasets]
     text = {
         "array": "[" + ",".join(texts) + "]",
@@ -234,7 +234,7 @@ def test_data_sets_of_dicom_json_are_found_again_by_their_bytes(tmp_path: Path, 
         assert _values(_found(index, Level.INSTANCE, "includefield=KVP"), "00180060") == [120] * len(datasets)
 
 
-def test_an_instance_of_a_file_that_has_changed_is_not_read(tmp_path: Path) -> None:
+def test_changed_file_is_not_read(tmp_path: Path) -> None:
     fill(tmp_path, 1)
     with Catalog(tmp_path) as index:
         index.refresh()
@@ -248,7 +248,7 @@ def test_an_instance_of_a_file_that_has_changed_is_not_read(tmp_path: Path) -> N
 # --- keeping it up to date -------------------------------------------------------------------------------------
 
 
-def test_a_refresh_reads_only_what_is_new_or_has_changed(tmp_path: Path) -> None:
+def test_refresh_reads_new_and_changed_files_only(tmp_path: Path) -> None:
     datasets = fill(tmp_path, 12)
     with Catalog(tmp_path) as index:
         assert index.refresh() == Refreshed(12, 0, 0)
@@ -264,7 +264,7 @@ def test_a_refresh_reads_only_what_is_new_or_has_changed(tmp_path: Path) -> None
         assert _values(_found(index, Level.STUDY, "StudyInstanceUID=1.2.1.1"), "00100020") == ["changed"]
 
 
-def test_a_study_without_the_file_of_its_attributes_takes_those_of_another(tmp_path: Path) -> None:
+def test_study_takes_attributes_of_another_file_if_its_source_is_deleted(tmp_path: Path) -> None:
     for number in range(4):
         write(tmp_path / f"{number}.dcm", dataset(number, StudyDescription=f"of {number}"))
     with Catalog(tmp_path) as index:
@@ -278,7 +278,7 @@ def test_a_study_without_the_file_of_its_attributes_takes_those_of_another(tmp_p
         assert _found(index, Level.SERIES) == []
 
 
-def test_one_file_is_added_and_forgotten(tmp_path: Path) -> None:
+def test_single_file_is_added_and_removed(tmp_path: Path) -> None:
     with Catalog(tmp_path) as index:
         path = write(tmp_path / "a" / "b.dcm", dataset(0))
         index.add(path)
@@ -290,7 +290,7 @@ def test_one_file_is_added_and_forgotten(tmp_path: Path) -> None:
         assert _found(index, Level.STUDY) == []
 
 
-def test_what_cannot_be_added_is_told(tmp_path: Path) -> None:
+def test_file_that_cannot_be_added_raises(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     with Catalog(write(folder / "a.dcm", dataset(0)).parent) as index:
         index.refresh()
@@ -305,7 +305,7 @@ def test_what_cannot_be_added_is_told(tmp_path: Path) -> None:
         assert _uids(index) == ["1.2.3.0"]
 
 
-def test_the_first_of_two_instances_with_one_uid_counts_until_it_is_gone(tmp_path: Path) -> None:
+def test_first_of_two_instances_with_one_uid_counts_until_deleted(tmp_path: Path) -> None:
     for name, rows in (("a", 1), ("b", 2)):
         write(tmp_path / f"{name}.dcm", dataset(0, Rows=rows))
     with Catalog(tmp_path) as index:
@@ -319,10 +319,10 @@ def test_the_first_of_two_instances_with_one_uid_counts_until_it_is_gone(tmp_pat
         assert not list(index.skipped())
 
 
-# --- what is wrong with a folder -------------------------------------------------------------------------------
+# --- invalid folders -------------------------------------------------------------------------------
 
 
-def test_files_that_are_no_instances_are_told_and_passed_over(tmp_path: Path) -> None:
+def test_other_files_are_skipped_with_a_reason(tmp_path: Path) -> None:
     fill(tmp_path, 2)
     whole = (tmp_path / "000" / "00000.dcm").read_bytes()
     (tmp_path / "cut.dcm").write_bytes(whole[:400])
@@ -336,7 +336,7 @@ def test_files_that_are_no_instances_are_told_and_passed_over(tmp_path: Path) ->
         index.refresh()
         names = sorted(Path(one.name).name for one in index.skipped())
         assert names == ["broken", "cut.dcm", "cut.json", "no-uid.dcm", "other.json"]
-        assert sorted(_uids(index)) == ["1.2.3.0", "1.2.3.1", "1.2.3.5"]  # what came before the cut is right
+        assert sorted(_uids(index)) == ["1.2.3.0", "1.2.3.1", "1.2.3.5"]  # records before the cut are valid
 
 
 def test_links_are_followed_within_the_folder_only(tmp_path: Path) -> None:
@@ -354,7 +354,7 @@ def test_links_are_followed_within_the_folder_only(tmp_path: Path) -> None:
         assert {name for name, reason in told.items() if "leads out" in reason} == {"out", "out.dcm"}
 
 
-def test_a_file_that_has_become_a_link_out_of_the_folder_is_not_read(tmp_path: Path) -> None:
+def test_file_replaced_by_a_link_out_of_the_folder_is_not_read(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     outside = write(tmp_path / "a.dcm", dataset(0))
     inside = write(folder / "a.dcm", dataset(0))
@@ -390,7 +390,7 @@ def test_names_may_be_anything(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["text", "other", "cut", "overwritten", "version"])
-def test_a_damaged_or_foreign_index_is_put_aside_and_made_again(tmp_path: Path, kind: str) -> None:
+def test_damaged_or_foreign_index_is_put_aside_and_rebuilt(tmp_path: Path, kind: str) -> None:
     fill(tmp_path, 40)
     with Catalog(tmp_path) as index:
         index.refresh()
@@ -420,7 +420,7 @@ def test_a_damaged_or_foreign_index_is_put_aside_and_made_again(tmp_path: Path, 
         assert not index.put_aside
 
 
-def test_an_index_that_cannot_be_written_beside_the_files_is_a_temporary_one(tmp_path: Path) -> None:
+def test_index_of_a_read_only_folder_is_temporary(tmp_path: Path) -> None:
     fill(tmp_path, 2)
     (tmp_path / FOLDER).write_text("in the way")  # root may write everywhere
     with Catalog(tmp_path) as index:
@@ -431,12 +431,12 @@ def test_an_index_that_cannot_be_written_beside_the_files_is_a_temporary_one(tmp
     assert not path.exists()
 
 
-def test_the_index_does_not_find_itself(tmp_path: Path) -> None:
+def test_index_does_not_find_itself(tmp_path: Path) -> None:
     with Catalog(tmp_path) as index:
         assert index.refresh() == Refreshed(0, 0, 0)
 
 
-def test_there_must_be_a_folder(tmp_path: Path) -> None:
+def test_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(NotADirectoryError):
         Catalog(tmp_path / "nothing")
 
@@ -456,7 +456,7 @@ def _builder(folder: Path) -> subprocess.Popen[str]:
     )
 
 
-def test_a_build_that_was_killed_is_gone_on_with(tmp_path: Path) -> None:
+def test_killed_build_resumes(tmp_path: Path) -> None:
     datasets = fill(tmp_path, 1200)
     builder = _builder(tmp_path)
     assert builder.stdout
@@ -492,7 +492,7 @@ def test_several_processes_may_build_at_once(tmp_path: Path) -> None:
         assert _values(_found(index, Level.STUDY), "00201208") == [4] * 225
 
 
-def test_it_is_read_while_it_is_written(tmp_path: Path) -> None:
+def test_readers_and_writers_share_the_index(tmp_path: Path) -> None:
     fill(tmp_path, 200)
     with Catalog(tmp_path) as index:
         index.refresh()
@@ -511,11 +511,11 @@ def test_it_is_read_while_it_is_written(tmp_path: Path) -> None:
         thread.start()
         thread.join(60)
         assert not failures
-        assert len([first, *reading]) == 200  # as it was when it began
+        assert len([first, *reading]) == 200  # the snapshot of its start
         assert len(_uids(index)) == 260
 
 
-def test_progress_is_told(tmp_path: Path) -> None:
+def test_progress_is_reported(tmp_path: Path) -> None:
     fill(tmp_path, 20)
     told: list[Progress] = []
     with Catalog(tmp_path) as index:
@@ -555,7 +555,7 @@ def test_no_result_waits_for_others_to_be_sorted(tmp_path: Path, text: str, stud
     assert not [step for step in steps if "TEMP B-TREE" in step]
 
 
-def test_an_instance_costs_the_same_wherever_it_is_in_a_file_of_json(tmp_path: Path) -> None:
+def test_cost_of_an_instance_does_not_depend_on_its_offset(tmp_path: Path) -> None:
     lines = [json.dumps(dataset(number).to_json_dict()) for number in range(200)]
     (tmp_path / "a.ndjson").write_text("\n".join(lines))
     with Catalog(tmp_path) as index:

@@ -1,4 +1,4 @@
-"""What is kept of a data set."""
+"""Records of the data sets in a file."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def _json(path: Path, text: str) -> list[Record | StreamDicomError]:
         (b"", FileKind.OTHER), (b"text", FileKind.OTHER), (b"PK\x03\x04", FileKind.OTHER),
     ],
 )  # fmt: skip
-def test_what_a_file_is_shows_in_its_first_bytes(tmp_path: Path, data: bytes, kind: FileKind) -> None:
+def test_kind_of_file_is_detected_by_first_bytes(tmp_path: Path, data: bytes, kind: FileKind) -> None:
     path = tmp_path / "file"
     path.write_bytes(data)
     assert kind_of_file(str(path)) == kind
 
 
-def test_a_dicom_file_and_its_json_have_the_same_record(tmp_path: Path) -> None:
+def test_dicom_file_and_its_json_have_the_same_record(tmp_path: Path) -> None:
     ds = dataset(8)
     [of_file] = records(str(write(tmp_path / "a.dcm", ds)), FileKind.DICOM)
     [of_json] = _json(tmp_path / "a.json", json.dumps(ds.to_json_dict()))
@@ -49,7 +49,7 @@ def test_a_dicom_file_and_its_json_have_the_same_record(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:The value length")
-def test_an_element_that_is_too_long_to_keep_is_left_out(tmp_path: Path) -> None:
+def test_long_element_is_not_indexed(tmp_path: Path) -> None:
     ds = dataset(8, StudyDescription="x" * 200_000, PatientComments="y" * 20_000)
     ds.RequestAttributesSequence = [ds.RequestAttributesSequence[0]] * 2000
     [record] = _json(tmp_path / "a.json", json.dumps(ds.to_json_dict()))
@@ -62,7 +62,7 @@ def test_an_element_that_is_too_long_to_keep_is_left_out(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("keyword", ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"])
 @pytest.mark.parametrize("uid", ["", "../..", "1.2\n", "1" * 65])
-def test_a_data_set_without_its_uids_is_told(tmp_path: Path, keyword: str, uid: str) -> None:
+def test_data_set_without_uids_is_an_error(tmp_path: Path, keyword: str, uid: str) -> None:
     element = {"StudyInstanceUID": "0020000D", "SeriesInstanceUID": "0020000E", "SOPInstanceUID": "00080018"}[keyword]
     texts = [dataset(number).to_json_dict() for number in range(3)]
     texts[1][element] = {"vr": "UI", "Value": [uid]} if uid else {"vr": "UI"}
@@ -74,7 +74,7 @@ def test_a_data_set_without_its_uids_is_told(tmp_path: Path, keyword: str, uid: 
     assert isinstance(third, Record)
 
 
-def test_what_came_before_a_fault_is_kept(tmp_path: Path) -> None:
+def test_records_before_a_fault_are_kept(tmp_path: Path) -> None:
     text = json.dumps([dataset(number).to_json_dict() for number in range(3)])
     path = tmp_path / "a.json"
     path.write_text(text[:-20])
@@ -85,12 +85,12 @@ def test_what_came_before_a_fault_is_kept(tmp_path: Path) -> None:
     assert len(found) == 2
 
 
-def test_objects_that_are_no_data_sets_are_none(tmp_path: Path) -> None:
+def test_objects_that_are_not_data_sets_are_ignored(tmp_path: Path) -> None:
     assert _json(tmp_path / "a.json", "[[{}], 17, null]") == []
     assert all(isinstance(one, InputError) for one in _json(tmp_path / "b.json", '[{}, {"a": {}}, {"00080018": 1}]'))
 
 
-def test_a_range_of_a_file_that_is_too_short_is_an_error() -> None:
+def test_range_beyond_the_end_of_file_is_an_error() -> None:
     assert b"".join(read_range(BytesIO(b"abcdef"), 2, 3)) == b"cde"
     with pytest.raises(InputError, match="shorter"):
         list(read_range(BytesIO(b"abcdef"), 4, 3))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from streamdicom.server.qido.matching import column_text, combined_range, is_universal, matcher, uid_list
 from tests.server.corpus import has_wild_value
 
-# VR, key, what matches, what does not.
+# VR, key, values that match, values that do not.
 _CASES = [
     ("LO", "17", ["17", "17\\18", "18\\17"], ["170", "1", None, "", "18"]),
     ("LO", " 17 ", ["17"], ["1 7"]),
@@ -27,7 +27,7 @@ _CASES = [
     ("LO", "?", ["a", "é"], ["", None, "ab"]),
     ("SH", ".*", [".", ".x"], ["x"]),
     ("LT", "a\\*", ["a\\b"], ["a"]),
-    # person names: case does not count, nor does the group, unless the key tells it
+    # person names: case is ignored, and so is the group unless the key has groups
     ("PN", "doe^jane", ["Doe^Jane", "DOE^JANE", "Roe=Doe^Jane"], ["Doe", "Doe^Jan"]),
     ("PN", "Doe^Jane^^", ["Doe^Jane"], ["Doe"]),
     ("PN", "müller*", ["MÜLLER^Ämilie"], ["Muller^Amilie"]),
@@ -64,7 +64,7 @@ _CASES = [
 
 
 @pytest.mark.parametrize(("vr", "key", "right", "wrong"), _CASES, ids=[f"{vr} {key}" for vr, key, *_ in _CASES])
-def test_a_key_matches_what_the_standard_says(vr: str, key: str, right: list[str], wrong: list[str | None]) -> None:
+def test_key_matches_as_in_the_standard(vr: str, key: str, right: list[str], wrong: list[str | None]) -> None:
     matches = matcher(vr, key)
     assert matches is not None
     assert [value for value in right if not matches(value)] == []
@@ -72,7 +72,7 @@ def test_a_key_matches_what_the_standard_says(vr: str, key: str, right: list[str
 
 
 @pytest.mark.parametrize("key", ["", "*", " ", "**", " * "])
-def test_a_key_without_a_value_matches_everything(key: str) -> None:
+def test_key_without_a_value_matches_everything(key: str) -> None:
     assert is_universal(key)
     assert matcher("DA", key) is None
 
@@ -88,13 +88,13 @@ def test_a_key_without_a_value_matches_everything(key: str) -> None:
         ("UI", ",".join(["1"] * 1025)), ("DA", "２０２４０１０１"), ("TM", "1０"), ("IS", "７"),
     ],
 )  # fmt: skip
-def test_a_key_that_cannot_be_one_of_its_vr_is_refused(vr: str, key: str) -> None:
+def test_key_invalid_for_its_vr_is_refused(vr: str, key: str) -> None:
     with pytest.raises(ValueError, match=r".") as caught:
         matcher(vr, key)
     assert key not in str(caught.value)
 
 
-def test_two_quotation_marks_match_what_is_empty_if_that_is_asked_for() -> None:
+def test_two_quotation_marks_match_empty_values_on_request() -> None:
     matches = matcher("LO", '""', empty=True)
     assert matches is not None
     assert [matches(value) for value in (None, "", "x", '""')] == [True, True, False, False]
@@ -103,7 +103,7 @@ def test_two_quotation_marks_match_what_is_empty_if_that_is_asked_for() -> None:
     assert [literal(value) for value in (None, "", '""')] == [False, False, True]
 
 
-def test_several_values_must_all_be_there_if_that_is_asked_for() -> None:
+def test_several_values_must_all_match_on_request() -> None:
     # C.2.2.2.8, note 1: CT\PT matches only studies that include both.
     matches = matcher("CS", "CT\\PT", multiple=True)
     assert matches is not None
@@ -126,7 +126,7 @@ _FEW = st.text("ab*?.[]\\^$|", max_size=12)
 
 
 @given(_FEW.filter(lambda key: "\\" not in key), st.text("ab*?.[]^$|", max_size=12))
-def test_wild_cards_match_as_those_of_the_shell(key: str, value: str) -> None:
+def test_wild_cards_match_as_in_the_shell(key: str, value: str) -> None:
     matches = matcher("LO", key)
     if matches is not None and value:
         assert matches(value) == has_wild_value(value, key)
@@ -144,14 +144,14 @@ def test_ranges_of_moments_match_as_datetime_compares(start: datetime, end: date
 
 
 @given(_MOMENTS, st.integers(-720, 840))
-def test_an_offset_is_taken_into_account(moment: datetime, minutes: int) -> None:
+def test_offset_is_taken_into_account(moment: datetime, minutes: int) -> None:
     sign, size = ("-", -minutes) if minutes < 0 else ("+", minutes)
     matches = matcher("DT", f"{moment:%Y%m%d%H%M%S.%f}{sign}{size // 60:02}{size % 60:02}")
     assert matches is not None
     assert matches(f"{moment - timedelta(minutes=minutes):%Y%m%d%H%M%S.%f}")
 
 
-def test_no_key_takes_long() -> None:
+def test_matching_takes_linear_time() -> None:
     matches = matcher("LT", "*a" * 500 + "b")
     assert matches is not None
     start = time.process_time()
@@ -159,7 +159,7 @@ def test_no_key_takes_long() -> None:
     assert time.process_time() - start < 1
 
 
-def test_what_is_kept_of_values_has_the_forms_of_today() -> None:
+def test_indexed_values_have_the_current_forms() -> None:
     assert column_text("DA", ("2024.02.29",)) == "20240229"
     assert column_text("TM", ("10:15:30",)) == "101530"
     assert column_text("PN", (("A^B^", "", "C"), ("D", "", ""))) == "A^B==C\\D"
@@ -167,7 +167,7 @@ def test_what_is_kept_of_values_has_the_forms_of_today() -> None:
     assert column_text("LO", (None,)) is None
 
 
-def test_a_list_of_uids_is_bounded() -> None:
+def test_list_of_uids_is_bounded() -> None:
     assert len(uid_list(",".join(["1.2"] * 1024))) == 1024
     with pytest.raises(ValueError, match="more than 1024"):
         uid_list(",".join(["1.2"] * 1025))

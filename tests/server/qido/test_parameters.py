@@ -17,13 +17,13 @@ def _keys(level: Level, text: str) -> list[tuple[str, int | None, str]]:
     return [(one.attribute.keyword, one.item_tag, one.key) for one in parse_query(level, text).conditions]
 
 
-def test_an_attribute_is_told_by_its_keyword_or_its_tag() -> None:
+def test_attribute_is_named_by_keyword_or_tag() -> None:
     assert _keys(Level.STUDY, "PatientID=17") == _keys(Level.STUDY, "00100020=17") == [("PatientID", None, "17")]
     assert _keys(Level.STUDY, "0020000d=1.2") == [("StudyInstanceUID", None, "1.2")]
-    assert _keys(Level.SERIES, "Modality=CT") == [("Modality", None, "CT")]  # which has eight letters, as a tag has
+    assert _keys(Level.SERIES, "Modality=CT") == [("Modality", None, "CT")]  # a keyword of eight letters
 
 
-def test_an_attribute_within_a_sequence_is_told_by_a_path() -> None:
+def test_attribute_in_a_sequence_is_named_by_a_path() -> None:
     expected = [("RequestAttributesSequence", 0x00400009, "S1")]
     assert _keys(Level.SERIES, "RequestAttributesSequence.ScheduledProcedureStepID=S1") == expected
     assert _keys(Level.SERIES, "00400275.00400009=S1") == expected
@@ -33,7 +33,7 @@ def test_values_are_percent_encoded_utf_8() -> None:
     assert _keys(Level.STUDY, "PatientName=M%C3%BCller%5E%2A") == [("PatientName", None, "Müller^*")]
 
 
-def test_universal_matching_only_asks_for_the_attribute() -> None:
+def test_universal_matching_only_includes_the_attribute() -> None:
     query = parse_query(Level.STUDY, "StudyDescription=&PatientID=*")
     assert query.conditions == ()
     assert query.include == {0x00081030, 0x00100020}
@@ -45,11 +45,11 @@ def test_include_fields_may_stand_in_one_parameter_or_in_several() -> None:
     assert parse_query(Level.STUDY, "includefield=all").include_all
 
 
-def test_what_belongs_to_the_answer_is_left_to_others() -> None:
+def test_parameters_of_the_response_are_ignored() -> None:
     assert parse_query(Level.STUDY, "accept=application/dicom%2Bjson&charset=utf-8") == parse_query(Level.STUDY)
 
 
-def test_fuzzy_matching_is_not_done_and_told_as_the_standard_has_it() -> None:
+def test_fuzzy_matching_adds_the_warning_of_the_standard() -> None:
     # PS3.18 8.3.4.2
     text = "The fuzzymatching parameter is not supported. Only literal matching has been performed."
     assert parse_query(Level.STUDY, "fuzzymatching=true").warnings == (text,)
@@ -75,8 +75,8 @@ def test_limit_and_offset_are_numbers() -> None:
         "includefield=" + ",".join(f"0009{number:04X}" for number in range(300)), "ModalitiesInStudy=CT%5CMR",
     ],
 )  # fmt: skip
-def test_what_cannot_be_answered_is_a_bad_request(text: str) -> None:
-    if text == "00100020":  # a name alone asks for the attribute
+def test_unsupported_query_is_a_bad_request(text: str) -> None:
+    if text == "00100020":  # a name without value includes the attribute
         assert parse_query(Level.STUDY, text).include == {0x00100020}
         return
     with pytest.raises(RequestError) as caught:

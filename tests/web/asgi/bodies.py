@@ -1,4 +1,4 @@
-"""Bodies of any length for requests, made while they are sent."""
+"""Request bodies of any length, generated while they are sent."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ def _file(size: int) -> Iterator[bytes]:
     dataset.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
     buffer = BytesIO()
     dataset.save_as(buffer, enforce_file_format=True)
-    # The length of the last value is what the file ends with.
+    # The file ends with the length of the last value.
     yield _PART % (b"application/dicom", b"", buffer.getvalue()[:-4] + (count * len(_BLOCK)).to_bytes(4, "little"))
     yield from [_BLOCK] * count
     yield _CLOSE
 
 
 def many_parts(count: int) -> Iterator[bytes]:
-    """So many parts with the longest addresses that they may have, of which the first is the metadata."""
+    """Yield metadata and parts with addresses of maximum length."""
     uri = b"%04d" + b"x" * 900
     datasets = [b'{"00091010":{"vr":"OB","BulkDataURI":"%b"}}' % uri % number for number in range(1, count)]
     yield _PART % (_JSON.encode(), b"", b"[" + b",".join(datasets) + b"]\r\n")
@@ -79,11 +79,11 @@ BODIES: dict[str, tuple[str, Callable[[int], Iterator[bytes]]]] = {
     "one part of bulk data": (RELATED_JSON, _bulk_data),
     "one DICOM file": (_RELATED.format("application/dicom"), _file),
 }
-"""The media type of each, and what makes so many bytes of it."""
+"""Media type and generator of each kind of body."""
 
 
 def send(server: Server, path: str, content_type: str, body: Iterator[bytes]) -> tuple[int, bytes]:
-    """Send a body; return the status of the answer, and its body."""
+    """Send a body; return status and body of the response."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=600)
     try:
         connection.request("POST", path, body, {"Content-Type": content_type}, encode_chunked=True)

@@ -1,4 +1,4 @@
-"""An application that takes data sets and says what it got, for a uvicorn process of its own."""
+"""An application that receives data sets and describes them, for its own process."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from streamdicom import DirectoryStore, Limits, ReadOptions, TruncatedError
 from streamdicom.web.asgi.errors import exception_handlers
 from streamdicom.web.asgi.requests import iter_request_datasets
 
-_SECONDS = 1  # to wait for more of a body
+_SECONDS = 1  # until a request times out
 
 
 async def datasets(request: Request) -> Response:
-    """What each of the data sets is like; the query says where bulk data goes."""
+    """Describe each data set; the query names the store of bulk data."""
     query = request.query_params
     store = DirectoryStore(query["store"], uri_prefix="bulk/") if "store" in query else None
     limits = Limits(**{name: int(value) for name, value in query.items() if name in Limits.__slots__})
@@ -27,13 +27,13 @@ async def datasets(request: Request) -> Response:
     found = iter_request_datasets(request, options=options, store=store, timeout=_SECONDS)
     try:
         return JSONResponse([described(dataset) async for dataset in found])
-    except TruncatedError as error:  # which nobody may be there to be told of
+    except TruncatedError as error:  # the client may have left
         print(error, flush=True)
         raise
 
 
 def described(dataset: Dataset) -> dict[str, Any]:
-    """What tells whether it is the right one."""
+    """Return enough of a data set to recognise it."""
     pixels = dataset.get("PixelData")
     meta = getattr(dataset, "file_meta", None)
     return {
@@ -55,7 +55,7 @@ def _digest(value: Any) -> str | None:
 
 
 async def count(request: Request) -> Response:
-    """How many data sets there are; none is kept."""
+    """Count data sets without keeping any."""
     number = 0
     async for _ in iter_request_datasets(request, timeout=_SECONDS):
         number += 1
@@ -63,7 +63,7 @@ async def count(request: Request) -> Response:
 
 
 async def instances(request: Request) -> Response:
-    """The Store transaction (PS3.18 10.5), as far as a client needs it."""
+    """A minimal Store transaction (PS3.18 10.5)."""
     found = [dataset async for dataset in iter_request_datasets(request, timeout=_SECONDS)]
     uids = [
         {

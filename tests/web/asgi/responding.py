@@ -24,7 +24,7 @@ from streamdicom.web.asgi.formatters import DEFAULT_FORMATTERS, Formatter
 from streamdicom.web.asgi.requests import iter_request_datasets
 from streamdicom.web.asgi.responses import DatasetResponse, DicomJSONResponse, DicomXMLResponse, negotiated_response
 
-# What became of the producers, for /state.
+# The fate of each producer, for /state.
 seen: Counter[str] = Counter()
 
 
@@ -68,7 +68,7 @@ async def endless_async(pause: float, filling: int) -> AsyncIterator[Dataset]:
             yield dataset(number, filling)
             await asyncio.sleep(pause)
     finally:
-        await asyncio.sleep(0.01)  # what is closed may need the loop itself
+        await asyncio.sleep(0.01)  # closing may need the event loop
         seen["closed"] += 1
 
 

@@ -1,4 +1,4 @@
-"""The media type that a client gets is the one that PS3.18 8.7 and RFC 9110 say."""
+"""Negotiation of the media type, by PS3.18 8.7 and RFC 9110."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from streamdicom.web.asgi.negotiation import MediaRange, negotiate, read_accept
 
 _XML = 'multipart/related; type="application/dicom+xml"'
 
-# The header, and what is chosen; None for 406.
+# The header, and the chosen media type; None for 406.
 _HEADERS: list[tuple[str, Formatter | None]] = [
     ("application/dicom+json", DICOM_JSON),
     ("application/json", JSON),
@@ -52,11 +52,11 @@ _HEADERS: list[tuple[str, Formatter | None]] = [
     ("application/dicom+json;q=0, */*", JSON),
     ("application/*;q=0, */*", DICOM_XML),
     ("application/json, application/*;q=0, */*;q=0", JSON),
-    # What names a media type more closely has its weight, wherever it stands.
+    # The most specific range decides the weight, wherever it stands.
     ("*/*, application/dicom+json;q=0.1, application/json;q=0.1", DICOM_XML),
     (f"multipart/*;q=0.9, {_XML};q=0.1, application/json;q=0.5", JSON),
     (f'{_XML};q=0.1, multipart/related;q=0.9, multipart/related;type="a/b", application/json;q=0.5', JSON),
-    # Of equal weights: what is named, then the order of the list, which is not that of the header.
+    # Equal weights: a named type wins, then the order of the offers, not of the header.
     (f"{_XML}, */*", DICOM_XML),
     ("*/*, application/json", JSON),
     ("application/json, application/dicom+json", DICOM_JSON),
@@ -73,7 +73,7 @@ _HEADERS: list[tuple[str, Formatter | None]] = [
     ("application/dicom+json; transfer-syntax=1.2.840.10008.1.2.1", DICOM_JSON),
     ("application/dicom+json; transfer-syntax=*", DICOM_JSON),
     (f'{_XML}; transfer-syntax="1.2.840.10008.1.2.4.50"', DICOM_XML),
-    # What is not supported or not valid is ignored: PS3.18 8.7.7.
+    # Unsupported and invalid values are ignored: PS3.18 8.7.7.
     ("application/json; profile=x; version=2", JSON),
     ("application/json;q=2, application/dicom+json;q=0.1", DICOM_JSON),
     ("application/json;q=0.1234, application/dicom+json;q=0.1", DICOM_JSON),
@@ -111,11 +111,11 @@ def _chosen(accept: str | None, query: str | None = None) -> Formatter | None:
 
 
 @pytest.mark.parametrize(("header", "chosen"), _HEADERS, ids=[case[0] for case in _HEADERS])
-def test_the_header_says_what_is_chosen(header: str, chosen: Formatter | None) -> None:
+def test_header_decides_the_offer(header: str, chosen: Formatter | None) -> None:
     assert _chosen(header) is chosen
 
 
-def test_without_a_header_all_is_acceptable() -> None:
+def test_everything_is_acceptable_without_a_header() -> None:
     assert _chosen(None) is DICOM_JSON
 
 
@@ -133,21 +133,21 @@ def test_without_a_header_all_is_acceptable() -> None:
         ("image/jpeg", "text/html", None),
         ("image/jpeg", None, None),
         ("application/json;q=0", "application/dicom+json", DICOM_JSON),
-        # Wildcards are not valid there (8.3.3.1), and so are ignored.
+        # Wildcards are invalid in the query (8.3.3.1) and ignored.
         ("*/*", "application/json", JSON),
         ("application/*, image/png", "application/json", JSON),
         ("", "application/json", JSON),
-        # What is left of a plus sign in a query string.
+        # A plus sign in a query string decodes to a space.
         ("application/dicom json", "application/json", DICOM_JSON),
         ('multipart/related; type="application/dicom xml"', "*/*", DICOM_XML),
         ("text/html, application/dicom xml ; q=0.5", "*/*", DICOM_XML),
     ],
 )
-def test_the_query_parameter_comes_before_the_header(query: str, header: str | None, chosen: Formatter | None) -> None:
+def test_query_parameter_takes_precedence_over_header(query: str, header: str | None, chosen: Formatter | None) -> None:
     assert _chosen(header, query) is chosen
 
 
-def test_what_can_be_had_is_in_the_error() -> None:
+def test_error_lists_the_offers() -> None:
     with pytest.raises(RequestError) as caught:
         negotiate(DEFAULT_FORMATTERS, "text/secret")
     assert caught.value.status == 406
@@ -157,7 +157,7 @@ def test_what_can_be_had_is_in_the_error() -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_the_list_may_be_extended_reordered_and_shortened() -> None:
+def test_list_may_be_extended_reordered_and_shortened() -> None:
     csv = Formatter('text/csv; charset="iso-8859-1"', DICOM_JSON.encoder)
     offers = (DICOM_XML, csv)
     assert negotiate(offers, "*/*") is DICOM_XML
@@ -170,7 +170,7 @@ def test_the_list_may_be_extended_reordered_and_shortened() -> None:
         negotiate((), "*/*")
 
 
-def test_a_form_with_a_transfer_syntax_is_chosen_by_it() -> None:
+def test_form_with_a_transfer_syntax_is_chosen_by_it() -> None:
     native, jpeg = (
         Formatter(f'multipart/related; type="application/dicom"; transfer-syntax={uid}', DICOM_JSON.encoder)
         for uid in ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.50")
@@ -190,7 +190,7 @@ def test_ranges_have_their_parameters() -> None:
     ]
 
 
-def test_an_absurdly_long_list_is_refused() -> None:
+def test_absurdly_long_list_is_refused() -> None:
     for header, query in [("a/b," * 3000, None), (None, "a/b," * 3000)]:
         with pytest.raises(RequestError) as caught:
             negotiate(DEFAULT_FORMATTERS, header, query)
@@ -198,7 +198,7 @@ def test_an_absurdly_long_list_is_refused() -> None:
 
 
 @pytest.mark.parametrize("unit", ['"', '\\"', '"\\', ",", ";", "a/b;q=1,", 'a/b;c="\\"', " ", "/a ", "*/*,", "a;" * 9])
-def test_no_list_takes_long(unit: str) -> None:
+def test_long_list_takes_linear_time(unit: str) -> None:
     text = ('a/b;c="' + unit * 9000)[:8192]
     start = time.process_time()
     _chosen(text, text[::-1])

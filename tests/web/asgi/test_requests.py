@@ -1,4 +1,4 @@
-"""Bodies of requests, to a real server: each form, each fault, and what they cost."""
+"""Requests to a real server: each format, each fault, and their cost."""
 
 from __future__ import annotations
 
@@ -73,16 +73,16 @@ def _digest(data: bytes) -> str:
         ("application/x-ndjson", _ARRAY[1:-1].replace(b"}, {", b"}\n{")),
     ],
 )
-def test_json_is_taken_in_the_forms_that_it_has(server: Server, content_type: str, body: bytes) -> None:
+def test_media_types_of_json_are_accepted(server: Server, content_type: str, body: bytes) -> None:
     assert _ids(_taken(server, body, content_type)) == ["1", "2"]
 
 
-def test_a_single_data_set_and_none_are_taken(server: Server) -> None:
+def test_single_object_and_empty_array_are_accepted(server: Server) -> None:
     assert _ids(_taken(server, b'{"00100020": {"vr": "LO", "Value": ["1"]}}', _JSON)) == ["1"]
     assert _taken(server, b"[]", _JSON) == []
 
 
-def test_a_body_may_come_in_any_number_of_pieces(server: Server) -> None:
+def test_body_may_have_any_number_of_pieces(server: Server) -> None:
     pieces = iter([_ARRAY[index : index + 1] for index in range(len(_ARRAY))])
     assert _ids(_taken(server, pieces, _JSON)) == ["1", "2"]
 
@@ -97,7 +97,7 @@ def test_a_body_may_come_in_any_number_of_pieces(server: Server) -> None:
         ("identity", _ARRAY),
     ],
 )
-def test_a_body_may_be_compressed(server: Server, coding: str, body: bytes) -> None:
+def test_body_may_be_compressed(server: Server, coding: str, body: bytes) -> None:
     assert _ids(_taken(server, body, _JSON, Content_Encoding=coding)) == ["1", "2"]
     pieces = iter([body[index : index + 1] for index in range(len(body))])
     assert _ids(_taken(server, pieces, _JSON, Content_Encoding=coding)) == ["1", "2"]
@@ -108,7 +108,7 @@ def test_a_body_may_be_compressed(server: Server, coding: str, body: bytes) -> N
 _FILES = [get_testdata_file(name) for name in ("CT_small.dcm", "JPEG2000.dcm", "MR_small_bigendian.dcm")]
 
 
-def test_a_client_stores_instances(server: Server) -> None:
+def test_client_stores_instances(server: Server) -> None:
     datasets = [dcmread(path) for path in _FILES]
     answer = DICOMwebClient(server.url).store_instances(datasets)
     assert [item.ReferencedSOPInstanceUID for item in answer.ReferencedSOPSequence] == [
@@ -117,7 +117,7 @@ def test_a_client_stores_instances(server: Server) -> None:
 
 
 @pytest.mark.parametrize("path", _FILES, ids=lambda path: Path(path).name)
-def test_files_come_as_they_were(server: Server, path: str) -> None:
+def test_files_are_received_unchanged(server: Server, path: str) -> None:
     data, dataset = Path(path).read_bytes(), dcmread(path)
     body = b"--b\r\nContent-Type: application/dicom\r\n\r\n%b\r\n--b\r\n\r\n%b\r\n--b--" % (data, data)
     alone = _taken(server, data, "application/dicom")
@@ -185,24 +185,24 @@ def _body(*parts: tuple[dict[str, str], bytes]) -> bytes:
         ("http://[", "http://["),
     ],
 )
-def test_a_part_is_found_by_its_content_location(server: Server, uri: str, location: str) -> None:
+def test_part_is_found_by_its_content_location(server: Server, uri: str, location: str) -> None:
     [answer] = _taken(server, _body(_metadata(_dataset(uri)), _bulk(location)), _RELATED)
     assert answer["digest"] == _digest(_PIXELS)
 
 
-def test_a_reference_is_relative_to_the_metadata_or_to_the_request(server: Server) -> None:
+def test_reference_is_relative_to_the_metadata_or_to_the_request(server: Server) -> None:
     headers, metadata = _metadata(_dataset("1"), _dataset("bulk/2", 2))
     headers["Content-Location"] = "/metadata/all"
     body = _body((headers, metadata), _bulk("/metadata/1"), _bulk("/bulk/2", b"22"))
     assert [one["digest"] for one in _taken(server, body, _RELATED)] == [_digest(_PIXELS), _digest(b"22")]
 
 
-def test_a_part_is_found_by_its_content_id(server: Server) -> None:
+def test_part_is_found_by_its_content_id(server: Server) -> None:
     body = _body(_metadata(_dataset("cid:1@b")), ({"Content-ID": "<1@b>"}, _PIXELS))
     assert _taken(server, body, _RELATED)[0]["digest"] == _digest(_PIXELS)
 
 
-def test_parts_come_in_any_order_and_may_be_meant_more_than_once(server: Server) -> None:
+def test_parts_have_any_order_and_any_number_of_references(server: Server) -> None:
     metadata = _metadata(_dataset("1"), _dataset("2", 2), _dataset("1", 3), _dataset("elsewhere", 4))
     answer = _taken(server, _body(_bulk("2", b"22"), metadata, _bulk("1")), _RELATED)
     assert _ids(answer) == ["1", "2", "3", "4"]
@@ -220,7 +220,7 @@ def test_bulk_data_goes_to_a_store(server: Server, tmp_path: Path) -> None:
     assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 2
 
 
-def test_a_compressed_frame_is_encapsulated(server: Server) -> None:
+def test_compressed_frame_is_encapsulated(server: Server) -> None:
     frame = b"\xff\xd8 frame \xff\xd9"
     syntax = "1.2.840.10008.1.2.4.50"
     parts = _metadata(_dataset("1", vr="OB")), _bulk("1", frame + b"!", f"image/jpeg; transfer-syntax={syntax}")
@@ -231,7 +231,7 @@ def test_a_compressed_frame_is_encapsulated(server: Server) -> None:
     assert answer["syntax"] == syntax
 
 
-def test_a_compressed_frame_of_odd_length_is_padded(server: Server, tmp_path: Path) -> None:
+def test_compressed_frame_of_odd_length_is_padded(server: Server, tmp_path: Path) -> None:
     parts = _metadata(_dataset("1", vr="OB")), _bulk("1", b"odd", "image/jpeg; transfer-syntax=1.2.840.10008.1.2.4.50")
     [answer] = _taken(server, _body(*parts), _RELATED)
     item = b"\xfe\xff\x00\xe0"
@@ -249,11 +249,11 @@ def test_each_instance_in_xml_is_a_part(server: Server, tmp_path: Path) -> None:
     assert (tmp_path / answer[1]["uri"]).read_bytes() == b"22"
 
 
-def test_xml_may_come_alone(server: Server) -> None:
+def test_xml_without_multipart_is_accepted(server: Server) -> None:
     assert _ids(_taken(server, _instance(1, "a")[1], _XML)) == ["1"]
 
 
-def test_an_encapsulated_document_may_be_in_any_media_type(server: Server) -> None:
+def test_encapsulated_document_may_be_in_any_media_type(server: Server) -> None:
     parts = _metadata(_dataset("1", tag="00420011", vr="OB")), _bulk("1", b"%PDF", "application/pdf")
     assert _ids(_taken(server, _body(*parts), _RELATED)) == ["1"]
 
@@ -265,7 +265,7 @@ _BOMB = b"[" + b" " * 64 * _MIB + b"]"
 _LONG_HEADER = ({"Content-Location": "1", "X": "x" * 100_000}, b"")
 
 _FAULTS: dict[str, tuple[int, str | None, bytes, dict[str, str], str]] = {
-    # The status, the media type, the body, other header fields, and what the answer says.
+    # Status, media type, body, other header fields, and a part of the response.
     "no media type": (415, None, _ARRAY, {}, "Content-Type is missing"),
     "another media type": (415, "text/plain", _ARRAY, {}, "application/dicom"),
     "a media type that is none": (415, ";;=", _ARRAY, {}, "Content-Type"),
@@ -325,7 +325,13 @@ _FAULTS: dict[str, tuple[int, str | None, bytes, dict[str, str], str]] = {
     "no metadata": (400, _RELATED, _body(_bulk("1")), {}, "a part with the type"),
     "metadata twice": (400, _RELATED, _body(_metadata(), _metadata()), {}, "found several"),
     "malformed metadata": (400, _RELATED, _body(({"Content-Type": _JSON}, b"[{]"), _bulk("1")), {}, "byte 2"),
-    "bulk data that nothing means": (400, _RELATED, _body(_metadata(_dataset("2")), _bulk("1")), {}, "without a reference"),
+    "bulk data that nothing means": (
+        400,
+        _RELATED,
+        _body(_metadata(_dataset("2")), _bulk("1")),
+        {},
+        "without a reference",
+    ),
     "bulk data twice": (400, _RELATED, _body(_metadata(_dataset("1")), _bulk("1"), _bulk("1")), {}, "of another"),
     "bulk data from nowhere": (400, _RELATED, _body(_metadata(_dataset("1")), ({}, b"")), {}, "Content-Location"),
     "a frame without its syntax": (
@@ -368,9 +374,7 @@ _FAULTS: dict[str, tuple[int, str | None, bytes, dict[str, str], str]] = {
 
 
 @pytest.mark.parametrize("fault", _FAULTS)
-def test_a_fault_is_told_and_nothing_is_stored_and_the_server_goes_on(
-    server: Server, tmp_path: Path, fault: str
-) -> None:
+def test_fault_is_answered_and_nothing_is_stored(server: Server, tmp_path: Path, fault: str) -> None:
     status, content_type, body, headers, told = _FAULTS[fault]
     path = f"/datasets?store={tmp_path}/bulk" if fault != "numbers that are cut" else "/datasets"
     server.forget_peak()
@@ -387,7 +391,7 @@ def test_a_fault_is_told_and_nothing_is_stored_and_the_server_goes_on(
     ("limit", "body"),
     [("multipart_parts=1", _GOOD), ("spooled_size=1000", _GOOD), ("depth=2", _GOOD), ("dataset_size=300", _GOOD)],
 )
-def test_a_limit_is_told_by_its_name(server: Server, tmp_path: Path, limit: str, body: bytes) -> None:
+def test_exceeded_limit_is_named(server: Server, tmp_path: Path, limit: str, body: bytes) -> None:
     response = _post(server, body, _RELATED, f"/datasets?store={tmp_path}/bulk&{limit}")
     assert response.status_code == 413
     assert f"Limits.{limit.split('=')[0]}" in response.text
@@ -402,7 +406,7 @@ def _request(content_type: str, receive: Any, headers: dict[str, str] | None = N
 
 
 async def _delivered(content_type: str, pieces: list[bytes], headers: dict[str, str]) -> tuple[list[Any], str]:
-    """What comes of a body in pieces, and the error that ends it."""
+    """Return the data sets of a body in pieces, and the error that ends it."""
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": pieces.pop(0) if pieces else b"", "more_body": bool(pieces)}
@@ -437,7 +441,7 @@ _WHOLE = {
 
 
 @pytest.mark.parametrize("name", _WHOLE)
-def test_what_comes_of_a_body_does_not_depend_on_how_it_is_cut(name: str) -> None:
+def test_result_does_not_depend_on_chunking(name: str) -> None:
     content_type, body, headers = _WHOLE[name]
     whole = asyncio.run(_delivered(content_type, [body], headers))
     for size in (1, 1000):
@@ -447,7 +451,7 @@ def test_what_comes_of_a_body_does_not_depend_on_how_it_is_cut(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", ["metadata and bulk data", "XML", "files", "JSON"])
-def test_a_task_that_is_cancelled_anywhere_leaves_nothing_open(name: str, tmp_path: Path) -> None:
+def test_task_that_is_cancelled_anywhere_leaves_nothing_open(name: str, tmp_path: Path) -> None:
     content_type, body, _ = _WHOLE[name]
     cut = max(1, len(body) // 7)
     pieces = [body[start : start + cut] for start in range(0, len(body), cut)]
@@ -491,7 +495,7 @@ def test_no_temporary_file_stays_open(server: Server) -> None:
 
 
 def _temporary_files(server: Server) -> list[str]:
-    """The open files of the server that have no name."""
+    """List the anonymous open files of the server."""
     found = []
     for path in Path("/proc", str(server.pid), "fd").iterdir():
         with suppress(FileNotFoundError):  # a connection, closed meanwhile
@@ -503,7 +507,7 @@ def _temporary_files(server: Server) -> list[str]:
 
 
 def _sent(server: Server, data: bytes) -> bytes:
-    """What the server answers to some bytes, until it closes the connection."""
+    """Send bytes; return the response until the connection closes."""
     with socket.create_connection(("127.0.0.1", server.port), 10) as peer:
         peer.sendall(data)
         answer = b""
@@ -518,7 +522,7 @@ def _head(length: int, content_type: str = _JSON, path: str = "/datasets") -> by
 
 
 @pytest.mark.parametrize(("content_type", "body"), [(_JSON, _ARRAY), (_RELATED, _GOOD)])
-def test_a_peer_that_stalls_is_told_so(server: Server, tmp_path: Path, content_type: str, body: bytes) -> None:
+def test_stalled_peer_is_answered_408(server: Server, tmp_path: Path, content_type: str, body: bytes) -> None:
     path = f"/datasets?store={tmp_path}/bulk"
     answer = _sent(server, _head(len(body), content_type, path) + body[:-3])
     assert answer.startswith(b"HTTP/1.1 408 ")
@@ -527,7 +531,7 @@ def test_a_peer_that_stalls_is_told_so(server: Server, tmp_path: Path, content_t
 
 
 @pytest.mark.parametrize(("content_type", "body"), [(_JSON, _ARRAY), (_RELATED, _GOOD)])
-def test_a_peer_that_leaves_leaves_nothing(server: Server, tmp_path: Path, content_type: str, body: bytes) -> None:
+def test_departed_peer_leaves_no_files(server: Server, tmp_path: Path, content_type: str, body: bytes) -> None:
     log = server.log.read_text().count("the client left")
     with socket.create_connection(("127.0.0.1", server.port), 10) as peer:
         peer.sendall(_head(len(body), content_type, f"/datasets?store={tmp_path}/bulk") + body[:-3])
@@ -536,7 +540,7 @@ def test_a_peer_that_leaves_leaves_nothing(server: Server, tmp_path: Path, conte
     assert not (tmp_path / "bulk").exists()
 
 
-def test_a_body_that_is_longer_than_it_says_is_cut_there(server: Server) -> None:
+def test_body_that_is_longer_than_it_says_is_cut_there(server: Server) -> None:
     answer = _sent(server, _head(len(_ARRAY) - 1) + _ARRAY + b"\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert _ids(_taken(server, _ARRAY, _JSON)) == ["1", "2"]
@@ -545,7 +549,7 @@ def test_a_body_that_is_longer_than_it_says_is_cut_there(server: Server) -> None
 # --- others on the same loop -------------------------------------------------------------------------------------
 
 
-def test_many_data_sets_in_few_bytes_leave_others_their_turn() -> None:
+def test_many_small_data_sets_let_other_tasks_run() -> None:
     body = b"[" + b"{}," * 50_000 + b"{}]"
     turns: list[int] = []
     count = 0
@@ -568,4 +572,4 @@ def test_many_data_sets_in_few_bytes_leave_others_their_turn() -> None:
     asyncio.run(main())
     assert count == 50_001
     steps = [after - before for before, after in pairwise(turns)]
-    assert max(steps) <= 200  # behind the first piece, of 16 KiB
+    assert max(steps) <= 200  # after the first piece of 16 KiB

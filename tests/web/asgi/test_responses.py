@@ -1,4 +1,4 @@
-"""Responses from a real server to real clients, of which some are slow, and some leave."""
+"""Responses of a real server to real clients; some are slow, some leave."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _wait_until(condition: Callable[[], bool], seconds: float = 5) -> None:
 
 
 def _asking(server: Server, path: str, *headers: str, body: str = "") -> socket.socket:
-    """A socket on which a request was sent."""
+    """Open a socket and send a request."""
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     client.settimeout(30)
@@ -72,7 +72,7 @@ def _asking(server: Server, path: str, *headers: str, body: str = "") -> socket.
 
 
 def _chunks(client: socket.socket) -> Iterator[bytes]:
-    """The chunks of a response (RFC 9112, section 7.1), as far as they come."""
+    """Yield the chunks of a response (RFC 9112, section 7.1) until it ends or breaks."""
     received = bytearray()
 
     def take(length: int) -> bytes:
@@ -92,26 +92,26 @@ def _chunks(client: socket.socket) -> Iterator[bytes]:
         yield take(size + 2)[:-2]
 
 
-# --- what comes ------------------------------------------------------------------------------------------------
+# --- content ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", _KINDS)
 @pytest.mark.parametrize("count", [1, 3, 5000])
-def test_data_sets_come_as_an_array(server: Server, kind: str, count: int) -> None:
+def test_iterable_becomes_an_array(server: Server, kind: str, count: int) -> None:
     response = _get(server, f"/{kind}/studies?count={count}")
     assert response.status_code == 200
     assert response.headers["content-type"] == "application/dicom+json"
     assert response.json() == _expected(count)
 
 
-def test_one_data_set_comes_as_an_object(server: Server) -> None:
+def test_single_data_set_becomes_an_object(server: Server) -> None:
     response = _get(server, "/form/json?one=1")
     assert response.status_code == 202
     assert response.json()["00100020"]["Value"] == ["000017"]
 
 
 @pytest.mark.parametrize("kind", _KINDS)
-def test_a_response_without_data_sets_has_no_content(server: Server, kind: str) -> None:
+def test_response_without_data_sets_has_no_content(server: Server, kind: str) -> None:
     response = _get(server, f"/{kind}/studies?count=0")
     assert response.status_code == 204
     assert response.content == b""
@@ -119,13 +119,13 @@ def test_a_response_without_data_sets_has_no_content(server: Server, kind: str) 
     assert response.headers["x-page"] == "1"
 
 
-def test_another_status_stays_without_data_sets(server: Server) -> None:
+def test_other_status_stays_without_data_sets(server: Server) -> None:
     response = _get(server, "/form/json?count=0&status=409")
     assert response.status_code == 409
     assert response.content == b""
 
 
-def test_the_body_comes_in_blocks_of_about_64_kib(server: Server) -> None:
+def test_body_is_sent_in_blocks_of_about_64_kib(server: Server) -> None:
     for kind in _KINDS:
         with closing(_asking(server, f"/{kind}/studies?count=20000")) as client:
             sizes = [len(chunk) for chunk in _chunks(client)]
@@ -133,7 +133,7 @@ def test_the_body_comes_in_blocks_of_about_64_kib(server: Server) -> None:
         assert sum(sizes) / len(sizes) > 32 * 1024
 
 
-def test_a_value_of_many_blocks_comes_in_blocks(server: Server) -> None:
+def test_long_value_is_sent_in_blocks(server: Server) -> None:
     for kind in _KINDS:
         with closing(_asking(server, f"/{kind}/studies?count=2&filling=5000000")) as client:
             chunks = list(_chunks(client))
@@ -141,7 +141,7 @@ def test_a_value_of_many_blocks_comes_in_blocks(server: Server) -> None:
         assert len(chunks) > 2
 
 
-def test_head_brings_the_headers_and_draws_one_data_set(server: Server) -> None:
+def test_head_sends_headers_and_draws_one_data_set(server: Server) -> None:
     drawn, closed = _seen(server, "drawn"), _seen(server, "closed")
     for kind in _KINDS:
         response = httpx2.head(f"{server.url}/forever/{kind}")
@@ -151,16 +151,16 @@ def test_head_brings_the_headers_and_draws_one_data_set(server: Server) -> None:
     _wait_until(lambda: _seen(server, "closed") == closed + 2)
 
 
-def test_what_is_to_run_in_the_background_runs_at_the_end(server: Server) -> None:
+def test_background_task_runs_at_the_end(server: Server) -> None:
     ran = _seen(server, "background")
     assert len(_get(server, "/ending").json()) == 3
     _wait_until(lambda: _seen(server, "background") == ran + 1)
 
 
-# --- the form --------------------------------------------------------------------------------------------------
+# --- format --------------------------------------------------------------------------------------------------
 
 
-def test_the_request_says_the_form(server: Server) -> None:
+def test_request_decides_the_format(server: Server) -> None:
     for path, accept, content_type in [
         ("/studies", "application/json", "application/json"),
         ("/studies", "*/*", "application/dicom+json"),
@@ -219,7 +219,7 @@ def _patient_id(part: Message) -> str | None:
     return root.findtext("{*}DicomAttribute[@tag='00100020']/{*}Value")
 
 
-def test_what_cannot_be_had_is_answered_with_what_can(server: Server) -> None:
+def test_unacceptable_request_is_answered_with_the_offers(server: Server) -> None:
     response = _get(server, "/studies", accept="image/secret")
     assert response.status_code == 406
     assert response.headers["content-type"].startswith("text/plain")
@@ -227,7 +227,7 @@ def test_what_cannot_be_had_is_answered_with_what_can(server: Server) -> None:
     assert "secret" not in response.text
 
 
-def test_an_application_has_forms_of_its_own(server: Server) -> None:
+def test_application_adds_its_own_format(server: Server) -> None:
     assert _get(server, "/custom", accept="*/*").text == "000000\n000001\n000002\nend\n"
     assert _get(server, "/custom", accept="application/dicom+json").status_code == 406
 
@@ -235,17 +235,17 @@ def test_an_application_has_forms_of_its_own(server: Server) -> None:
 # --- errors ----------------------------------------------------------------------------------------------------
 
 
-def test_an_error_before_the_first_data_set_has_its_status(server: Server) -> None:
+def test_error_before_the_first_data_set_has_its_status(server: Server) -> None:
     response = _get(server, "/failure/found/0")
     assert (response.status_code, response.text) == (404, "no such study")
     assert _get(server, "/failure/server/0").status_code == 500
-    assert _get(server, "/failure/stored/0").status_code == 500  # a client that sends nothing sends nothing wrong
+    assert _get(server, "/failure/stored/0").status_code == 500  # not the fault of a client without a body
     assert _get(server, "/unwritable").status_code == 500
 
 
 @pytest.mark.parametrize("error", ["found", "server"])
 @pytest.mark.parametrize("after", [1, 3, 5000])
-def test_a_later_error_breaks_the_connection_and_leaves_the_array_open(server: Server, error: str, after: int) -> None:
+def test_later_error_breaks_the_connection_and_leaves_the_array_open(server: Server, error: str, after: int) -> None:
     body = b""
     with (
         pytest.raises(httpx2.RemoteProtocolError, match="incomplete chunked read"),
@@ -267,14 +267,14 @@ def test_a_later_error_breaks_the_connection_and_leaves_the_array_open(server: S
         (b'{"00081140": {"vr": "SQ", "Value": [' * 300, 413, "Limits.depth"),
     ],
 )
-def test_what_a_client_sends_wrong_is_told_with_its_place(server: Server, body: bytes, status: int, place: str) -> None:
+def test_fault_in_a_request_is_answered_with_its_place(server: Server, body: bytes, status: int, place: str) -> None:
     response = httpx2.post(f"{server.url}/wrong", content=body)
     assert response.status_code == status
     assert place in response.text
     assert "secret" not in response.text
 
 
-def test_a_later_error_leaves_the_last_part_of_xml_open(server: Server) -> None:
+def test_later_error_leaves_the_last_part_of_xml_open(server: Server) -> None:
     body = b""
     with (
         pytest.raises(httpx2.RemoteProtocolError, match="incomplete chunked read"),
@@ -287,8 +287,8 @@ def test_a_later_error_leaves_the_last_part_of_xml_open(server: Server) -> None:
 
 
 @pytest.mark.parametrize("kind", _KINDS)
-def test_a_server_that_raises_when_the_client_has_left_hears_of_no_error(kind: str) -> None:
-    """From ASGI 2.4 on ``send`` raises OSError then, which uvicorn does not."""
+def test_departed_client_raises_no_error_in_the_server(kind: str) -> None:
+    """Since ASGI 2.4, ``send`` raises OSError then; uvicorn does not."""
     closed = []
 
     def endless() -> Iterator[Dataset]:
@@ -322,7 +322,7 @@ def test_a_server_that_raises_when_the_client_has_left_hears_of_no_error(kind: s
 
 
 @pytest.mark.parametrize("kind", _KINDS)
-def test_a_data_set_arrives_while_the_producer_waits_for_the_next(server: Server, kind: str) -> None:
+def test_data_set_arrives_while_the_producer_waits_for_the_next(server: Server, kind: str) -> None:
     drawn, closed = _seen(server, "drawn"), _seen(server, "closed")
     with closing(_asking(server, f"/forever/{kind}?pause=2")) as client:
         chunks = _chunks(client)
@@ -338,7 +338,7 @@ def test_a_data_set_arrives_while_the_producer_waits_for_the_next(server: Server
 @pytest.mark.parametrize("kind", _KINDS)
 @pytest.mark.parametrize("pause", [0, 0.1])
 @pytest.mark.parametrize("body", ["", "read before"], ids=["without a body", "with a body"])
-def test_a_client_that_leaves_stops_the_producer(server: Server, kind: str, pause: float, body: str) -> None:
+def test_client_that_leaves_stops_the_producer(server: Server, kind: str, pause: float, body: str) -> None:
     closed, background = _seen(server, "closed"), _seen(server, "background")
     with closing(_asking(server, f"/forever/{kind}?pause={pause}", body=body)) as client:
         assert client.recv(1000)
@@ -350,7 +350,7 @@ def test_a_client_that_leaves_stops_the_producer(server: Server, kind: str, paus
 
 
 @pytest.mark.parametrize("kind", _KINDS)
-def test_the_producer_waits_for_a_client_that_does_not_read(server: Server, kind: str) -> None:
+def test_producer_waits_for_a_client_that_does_not_read(server: Server, kind: str) -> None:
     closed = _seen(server, "closed")
     with closing(_asking(server, f"/forever/{kind}?filling=10000")):
         drawn = [0, _seen(server, "drawn")]
@@ -370,7 +370,7 @@ def test_others_are_served_while_a_producer_never_waits(server: Server) -> None:
             assert time.monotonic() - start < 2
 
 
-def test_data_sets_go_out_while_the_request_comes_in(server: Server) -> None:
+def test_data_sets_are_sent_while_the_request_is_received(server: Server) -> None:
     sent = []
 
     def body() -> Iterator[bytes]:
@@ -378,7 +378,7 @@ def test_data_sets_go_out_while_the_request_comes_in(server: Server) -> None:
         for number, one in enumerate(_expected(6)):
             yield (b"," if number else b"") + json.dumps(one).encode()
             sent.append(number)
-            time.sleep(0.15)  # longer than what is there waits for more
+            time.sleep(0.15)  # longer than an incomplete block waits
         yield b"]"
 
     headers = {"Content-Type": "application/dicom+json"}
@@ -399,7 +399,7 @@ def _unzstd() -> Callable[[bytes], bytes]:
 
 
 @pytest.mark.parametrize(("encoding", "decoder"), [("gzip", _gunzip), ("zstd", _unzstd)])
-def test_compressed_by_a_middleware_it_is_a_stream_still(
+def test_response_still_streams_under_a_compressing_middleware(
     encoding: str, decoder: Callable[[], Callable[[bytes], bytes]]
 ) -> None:
     with serving(f"tests.web.asgi.responding:{encoding}") as server:
@@ -429,7 +429,7 @@ def test_compressed_by_a_middleware_it_is_a_stream_still(
 # --- how small --------------------------------------------------------------------------------------------------
 
 
-def test_a_response_of_100_000_data_sets_takes_at_most_32_mib() -> None:
+def test_response_of_100_000_data_sets_takes_at_most_32_mib() -> None:
     for kind in _KINDS:
         with serving("tests.web.asgi.responding:app") as server:
             base = server.resident
