@@ -28,12 +28,17 @@ from streamdicom.events import (
     VALUES,
     Event,
 )
-from streamdicom.filters.fragments import fragment_events, is_fragments, open_fragments, put_fragments
+from streamdicom.filters.fragments import (
+    ITEM_HEADER_LENGTH,
+    fragment_events,
+    is_fragments,
+    open_fragments,
+    put_fragments,
+)
 from streamdicom.filters.position import IDENTIFIERS, Position
 from streamdicom.filters.vr_first import vr_first
 
 _BINARY_VRS = frozenset(vr for vr, row in VRS.items() if row.form is Form.BINARY)
-_ITEM_HEADER = 8  # bytes
 _NUMBER_SIZE = 8  # bytes, at most
 
 
@@ -208,7 +213,7 @@ def _size(event: Event) -> int:
     """Return the bytes of an event in the Value Field; text is counted in characters."""
     kind, _, _, value = event
     if kind == START_FRAGMENT:
-        return _ITEM_HEADER
+        return ITEM_HEADER_LENGTH
     if kind != VALUES:
         return len(value) if isinstance(value, str | bytes) else 0
     return sum([len(each) if isinstance(each, str | bytes) else _NUMBER_SIZE for each in value]) + len(value) - 1

@@ -34,7 +34,7 @@ FRAGMENT_FORMS = (f"#{_FRAGMENTS}", f"#{_FRAMES}")
 
 _URI = re.compile(r"[!-~]{1,4096}")
 _MAX_LINE = 4096 + 256 * 11  # bytes of a line of an index
-_ITEM_HEADER = 8  # bytes
+ITEM_HEADER_LENGTH = 8  # bytes, before the value of each fragment (PS3.5 7.5)
 _MAX_TABLE = 1024 * 1024  # bytes of a Basic Offset Table that is used, for 262,144 frames
 _MAX_FRAGMENTS = 256  # in one entry
 
@@ -113,7 +113,7 @@ class Frames:
             length, segments = self._next
             lengths.append(length)
             yield from segments
-            self._offset += _ITEM_HEADER + length
+            self._offset += ITEM_HEADER_LENGTH + length
             self._next = next(self._fragments, None)
             if not self._starts or self._offset in self._starts or len(lengths) >= _MAX_FRAGMENTS:
                 return
