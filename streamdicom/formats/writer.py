@@ -1,9 +1,9 @@
 """The base of all writers of events: the order of events, errors and text output.
 
-A writer is an automaton. ``State`` names what is open, ``TRANSITIONS`` lists the events that each state accepts, and
-``_moves`` of a class has the method that writes each of them. An innermost loop in ``_write_all`` may write the most
-frequent events itself; it passes every other event to ``_move``. Any event that a state does not accept, and any value
-that does not fit its VR, is an ``OutputError``, after which the writer refuses further events.
+A writer is an automaton. ``State`` names the open structure, ``TRANSITIONS`` lists the events that each state accepts,
+and ``_moves`` of a class has the method that writes each of them. An innermost loop in ``_write_all`` may write the
+most frequent events itself; it passes every other event to ``_move``. Any event that a state does not accept, and any
+value that does not fit its VR, is an ``OutputError``, after which the writer refuses further events.
 
 ``TextWriter`` has the moves that JSON and XML share. Its abstract methods make the text.
 """
@@ -97,7 +97,7 @@ class Writer(StickyWriter, ABC):
     def write_all(self, events: Iterable[Event]) -> None:
         """Write events.
 
-        Any exception, including those of the target and of the iterable, ends the output: every later call raises an
+        Any exception, even of the target or of the iterable, ends the output: every later call raises an
         ``OutputError``.
 
         Raises:
@@ -114,7 +114,7 @@ class Writer(StickyWriter, ABC):
             kind, tag, vr, value = self._event
             if isinstance(error, _ValueMismatchError):
                 error.message = _mismatch(vr, value)
-            if error.location == Location():  # otherwise the iterable raised it, and knows better
+            if error.location == Location():  # the iterable may have raised it, with a location
                 error.location = self._location(0 if kind in _IN_SEQUENCE else tag)
             self._fail(error)
             raise
@@ -128,7 +128,7 @@ class Writer(StickyWriter, ABC):
 
     @abstractmethod
     def _open_sequences(self) -> Iterable[tuple[int, int]]:
-        """Return the tag of each open sequence and the number of items begun in it, outermost first."""
+        """Return the tag and the number of items of each open sequence, outermost first."""
 
     def _location(self, tag: int = 0) -> Location:
         sequences = self._open_sequences()
@@ -240,7 +240,7 @@ class TextWriter(Writer):
 
     @abstractmethod
     def _open_element(self, tag: int, vr: str) -> None:
-        """Write the start of an element. The VR of an element in parts may still be unknown, and is empty then."""
+        """Write the start of an element. The VR of one in parts may be empty."""
 
     @abstractmethod
     def _close_element(self, tag: int, vr: str) -> None:
@@ -481,7 +481,7 @@ def several_binary_values() -> OutputError:
 
 
 class _ValueMismatchError(OutputError):
-    """A value that does not fit its VR. The writer completes the message, because it has the event."""
+    """A value that does not fit its VR; the writer completes the message."""
 
 
 def value_error(error: Exception) -> OutputError:

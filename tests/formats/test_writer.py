@@ -1,17 +1,18 @@
-"""What the writers of events have in common: behind a failure nothing is written, whatever has failed."""
+"""The base class of writers: transitions, and no output after any failure."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
-from streamdicom.errors import OutputError
+from streamdicom.errors import Location, OutputError
 from streamdicom.events import Event, EventType
 from streamdicom.formats.json import JsonWriter
 from streamdicom.formats.part10 import Part10Writer
+from streamdicom.formats.writer import TRANSITIONS, State
 from streamdicom.formats.xml import XmlWriter
 from streamdicom.jsontext import JsonEmitter
 
@@ -22,7 +23,7 @@ class _Writer(Protocol):
 
 
 class _File(io.BytesIO):
-    """A file that fails once."""
+    """A file whose first write fails."""
 
     fails = True
 
@@ -50,7 +51,7 @@ def _events(length: int) -> list[Event]:
 
 
 @pytest.mark.parametrize("name", _WRITERS)
-def test_nothing_follows_what_a_target_has_not_taken(name: str) -> None:
+def test_nothing_is_written_after_a_failed_write(name: str) -> None:
     file = _File()
     writer = _WRITERS[name](file)
     *events, last = _events(100_000)
@@ -64,7 +65,7 @@ def test_nothing_follows_what_a_target_has_not_taken(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["xml", "file"])
-def test_nothing_follows_an_end_that_a_target_has_not_taken(name: str) -> None:
+def test_nothing_is_written_after_a_failed_close(name: str) -> None:
     file = _File()
     writer = _WRITERS[name](file)
     writer.write_all(_events(1))
@@ -76,7 +77,7 @@ def test_nothing_follows_an_end_that_a_target_has_not_taken(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", _WRITERS)
-def test_nothing_follows_events_that_broke_off(name: str) -> None:
+def test_nothing_is_written_after_the_iterable_fails(name: str) -> None:
     def events() -> Iterator[Event]:
         yield from _events(1)[:1]
         raise KeyError
@@ -88,3 +89,92 @@ def test_nothing_follows_events_that_broke_off(name: str) -> None:
     for attempt in (lambda: writer.write_all(_events(1)[1:]), writer.close):
         with pytest.raises(OutputError, match="stopped by KeyError"):
             attempt()
+
+
+# --- transitions -------------------------------------------------------------------------------------------------
+
+_TAG = 0x00091001
+_TEXT_WRITERS = {name: _WRITERS[name] for name in ("json", "xml")}
+_EXAMPLES: dict[int, Event] = {
+    EventType.START_DATASET: (EventType.START_DATASET, 0, "", 0),
+    EventType.END_DATASET: (EventType.END_DATASET, 0, "", None),
+    EventType.ELEMENT: (EventType.ELEMENT, _TAG, "LO", ("a",)),
+    EventType.JSON_ELEMENT: (EventType.JSON_ELEMENT, _TAG, "LO", "{}"),
+    EventType.BULK_DATA: (EventType.BULK_DATA, _TAG, "OB", "a"),
+    EventType.START_ELEMENT: (EventType.START_ELEMENT, _TAG, "LT", None),
+    EventType.VALUES: (EventType.VALUES, _TAG, "LT", ("a",)),
+    EventType.SEGMENT: (EventType.SEGMENT, _TAG, "LT", "a"),
+    EventType.LAST_SEGMENT: (EventType.LAST_SEGMENT, _TAG, "LT", "a"),
+    EventType.END_ELEMENT: (EventType.END_ELEMENT, _TAG, "LT", None),
+    EventType.START_SEQUENCE: (EventType.START_SEQUENCE, _TAG, "SQ", None),
+    EventType.START_ITEM: (EventType.START_ITEM, _TAG, "SQ", 0),
+    EventType.END_ITEM: (EventType.END_ITEM, _TAG, "SQ", None),
+    EventType.END_SEQUENCE: (EventType.END_SEQUENCE, _TAG, "SQ", None),
+    EventType.START_FRAGMENTS: (EventType.START_FRAGMENTS, _TAG, "OB", None),
+    EventType.START_FRAGMENT: (EventType.START_FRAGMENT, _TAG, "OB", 1),
+    EventType.END_FRAGMENTS: (EventType.END_FRAGMENTS, _TAG, "OB", None),
+}
+# Events that lead to each state.
+_PATHS: dict[State, list[EventType]] = {
+    State.STREAM: [],
+    State.DATASET: [EventType.START_DATASET],
+    State.SEQUENCE: [EventType.START_DATASET, EventType.START_SEQUENCE],
+    State.ELEMENT: [EventType.START_DATASET, EventType.START_ELEMENT],
+    State.SEGMENTS: [EventType.START_DATASET, EventType.START_ELEMENT, EventType.SEGMENT],
+    State.FRAGMENTS: [EventType.START_DATASET, EventType.START_FRAGMENTS],
+    State.FRAGMENT: [EventType.START_DATASET, EventType.START_FRAGMENTS, EventType.START_FRAGMENT],
+}
+
+
+@pytest.mark.parametrize("kind", EventType, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("state", _PATHS, ids=lambda state: state.name)
+@pytest.mark.parametrize("name", _TEXT_WRITERS)
+def test_text_writers_accept_the_events_of_the_table(name: str, state: State, kind: EventType) -> None:
+    writer = _TEXT_WRITERS[name](io.BytesIO())  # type: ignore[arg-type]
+    path = [_EXAMPLES[step] for step in _PATHS[state]]
+    if kind == EventType.END_ITEM and state == State.DATASET:
+        path += [_EXAMPLES[EventType.START_SEQUENCE], _EXAMPLES[EventType.START_ITEM]]
+    writer.write_all(path)
+    event = _EXAMPLES[kind]
+    if state == State.FRAGMENT and kind in TRANSITIONS[state]:
+        event = (*event[:3], b"a")
+    if kind in TRANSITIONS[state]:
+        writer.write_all([event])
+        assert writer._state == TRANSITIONS[state][kind]  # type: ignore[attr-defined]
+    else:
+        with pytest.raises(OutputError, match=f"found {kind.name}"):
+            writer.write_all([event])
+
+
+def test_location_raised_by_the_iterable_is_kept() -> None:
+    def events() -> Iterator[Event]:
+        yield from _events(1)[:1]
+        raise OutputError("no value", Location(None, 7, "00100020"))
+
+    for name in _WRITERS:
+        with pytest.raises(OutputError, match="no value") as caught:
+            _WRITERS[name](_File()).write_all(events())
+        assert caught.value.location == Location(None, 7, "00100020")
+
+
+@pytest.mark.parametrize("name", _TEXT_WRITERS)
+@pytest.mark.parametrize(
+    ("vr", "values", "message"),
+    [
+        ("LO", ("a", 5), "expected str for VR LO, found int"),
+        ("US", ("1",), "expected int for VR US, found str"),
+        ("FD", ("a",), "expected float for VR FD, found str"),
+        ("FD", (10**400,), "expected float for VR FD, found a value out of range"),
+        ("PN", ("Doe^Jane",), "expected a tuple of three str for VR PN, found str"),
+        ("PN", (("a", "b"),), "expected a tuple of three str for VR PN, found other parts"),
+        ("OB", ("a",), "expected bytes for VR OB, found str"),
+        ("OB", (b"a", b"b"), "expected one binary value, found several"),
+        ("US", "12", "expected a tuple of values, found str"),
+    ],
+)
+def test_value_that_does_not_fit_its_vr_is_named(name: str, vr: str, values: Any, message: str) -> None:
+    writer = _TEXT_WRITERS[name](_File())
+    with pytest.raises(OutputError) as caught:
+        writer.write_all([_EXAMPLES[EventType.START_DATASET], (EventType.ELEMENT, _TAG, vr, values)])
+    assert caught.value.message == message
+    assert str(caught.value) == f"{message} ([0].00091001)"

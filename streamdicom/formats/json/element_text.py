@@ -294,7 +294,7 @@ def _person_name(value: tuple[str, str, str] | None) -> str:
     if value is None:
         return "null"
     if isinstance(value, str):
-        raise OutputError("a person name that is not its three component groups")
+        raise TypeError
     # PS3.18 F.2.2: only the groups that are not empty.
     names = zip(NAME_GROUPS, value, strict=True)
     groups = [f'"{name}":{string(text)}' for name, text in names if text or text not in ("", None)]

@@ -1,4 +1,4 @@
-"""The Native DICOM Model (PS3.19 Annex A): a reader of events and a writer of them."""
+"""The Native DICOM Model, data sets as XML (PS3.19 Annex A): parser and writer."""
 
 from streamdicom.formats.xml.parser import XmlParser
 from streamdicom.formats.xml.writer import XmlWriter

@@ -1,18 +1,23 @@
-"""XML documents, one after another in a stream of bytes, as the calls of expat's handlers; nothing here is DICOM's.
+"""A stream of XML documents as calls of handlers, in bounded memory.
 
-What expat holds is bounded: it delivers text at once, and markup that does not end is an error. What could make a
-small document a large one, or name another, is refused: a document type declaration, and so every entity.
+Nothing here is specific to DICOM. expat parses each document. It delivers text at once, and markup that does not end is
+an error, so the memory it holds is bounded. Document type declarations are refused, and with them all entities: they
+could expand a small document into a large one, or refer to other resources.
+
+expat must not see the bytes between two documents. It would take them for a part of the first document, although the
+second may have another encoding, and the position where it stops would depend on the cuts of the stream. ``_Epilog``
+scans them instead.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 from xml.parsers import expat
 
 from streamdicom.errors import InputError, LimitError, Location, TruncatedError, XmlSyntaxError
-from streamdicom.formats.xml.misc import Misc
 from streamdicom.limits import Limits
 
 if TYPE_CHECKING:
@@ -21,41 +26,41 @@ if TYPE_CHECKING:
 SPACE = " \t\r\n"
 """White space (XML 1.0, section 2.3)."""
 
-_BYTES_OF_SPACE = SPACE.encode()
-_PIECE = 16 * 1024  # bytes that expat gets at once; see the reader of DICOM JSON
+_SPACE_BYTES = SPACE.encode()
+_PIECE_SIZE = 16 * 1024  # bytes that expat gets at once
 _SEPARATOR = " "  # between the namespace and the name of an element
-# Those that expat has itself, and those of one byte a character that DCMTK writes.
+# The encodings that expat supports, and those with one byte for each character that DCMTK writes.
 _ENCODINGS = re.compile(r"(?i)UTF-8|UTF-16(LE|BE)?|US-ASCII|ISO-8859-([1-9]|1[013-6])")
-# What cannot be the beginning of a document, even if nothing comes behind it.
-_WRONG = frozenset(
+# Errors that no further bytes could mend, so that they are not truncation.
+_SYNTAX_ERRORS = frozenset(
     {
         expat.errors.codes[expat.errors.XML_ERROR_SYNTAX],
         expat.errors.codes[expat.errors.XML_ERROR_INVALID_TOKEN],
     }
 )
-_WRONG_IN_TEXT = (b"]]>", b"]\0]\0>")  # in UTF-16 too
-_MOST_PREFIXES = 16  # of namespaces; expat keeps them as long as the document
+_END_OF_CDATA = (b"]]>", b"]\0]\0>")  # the second one in UTF-16
+_MAX_PREFIXES = 16  # of namespaces; expat keeps them up to the end of the document
 
 
 class Documents:
-    """A push parser of documents.
+    """A push parser of XML documents that follow one another.
 
-    Where expat gets its pieces from is a place in the stream, and not a cut of whoever feeds, so that a limit on what
-    is pending does not depend on the cuts.
+    Pieces for expat end at fixed positions in the stream, wherever the caller cuts it, so that the limit on incomplete
+    markup does not depend on the cuts.
 
     Args:
-        limits: What markup may take.
-        start: Called with the name and the attributes of each start tag; in a namespace the name is behind its URI
-            and a space.
-        end: Called with the name of each end tag. They must tell by ``enter`` and ``leave`` of the document element.
+        limits: Bounds on markup.
+        start: Called with the name and the attributes of each start tag. A name in a namespace follows its URI and a
+            space. The handler must call ``enter`` for the document element.
+        end: Called with the name of each end tag. The handler must call ``leave`` for the document element.
         text: Called with pieces of text, which depend on the cuts.
-        pause: Called when expat has taken all that there is, and before a fault in the XML is raised.
-        offset: Bytes of the stream before those that are fed.
+        pause: Called when expat has parsed all bytes so far, and before a syntax error is raised.
+        offset: Byte offset of the first fed byte in the stream.
 
     Attributes:
         bytes_fed: Bytes of the stream so far.
-        expat: The parser of the document that is being read.
-        base: The byte offset of that document.
+        expat: The parser of the current document, or None between documents.
+        base: The byte offset of the current document.
     """
 
     def __init__(
@@ -67,7 +72,7 @@ class Documents:
         pause: Callable[[], None],
         offset: int = 0,
     ) -> None:
-        self._most_markup = max(limits.segment_size, _PIECE)
+        self._max_markup = max(limits.segment_size, _PIECE_SIZE)
         self._start = start
         self._end = end
         self._text = text
@@ -75,118 +80,120 @@ class Documents:
         self.bytes_fed = offset
         self.expat: XMLParserType | None = None
         self.base = offset
-        self._first_tag = 0  # where the start tag of the document element stands
-        self._last_tag: int | None = None  # where its end tag stands, once that was there
-        self._misc: Misc | None = None  # once there was a document
-        self._unread = b""  # the start of what is not complete yet
+        self._first_tag = 0  # offset of the start tag of the document element
+        self._last_tag: int | None = None  # offset of its end tag, once that was parsed
+        self._epilog: _Epilog | None = None  # None before the first document
+        self._unread = b""  # bytes that are not complete yet
         self._prefixes: set[str | None] = set()
 
     @property
-    def place(self) -> int:
-        """The byte offset of the markup that a handler is called for, or that is not complete yet."""
+    def position(self) -> int:
+        """The byte offset of the current or incomplete markup."""
         if self.expat is None:
             return self.bytes_fed - len(self._unread)
         return self.base + max(self.expat.CurrentByteIndex, 0)
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes.
+        """Parse the next bytes.
 
         Raises:
-            XmlSyntaxError: They are not XML, or have what is refused.
-            LimitError: There is too much of something.
+            XmlSyntaxError: The bytes are not XML, or contain a refused construct.
+            LimitError: Markup is longer than the limits allow.
         """
         start = 0
         while start < len(data):
-            piece = data[start : _end_of_piece(data, start, start + _PIECE - self.bytes_fed % _PIECE)]
+            end = start + _PIECE_SIZE - self.bytes_fed % _PIECE_SIZE
+            piece = data[start : _end_of_piece(data, start, end)]
             start += len(piece)
             self.bytes_fed += len(piece)
-            self._take(piece)
-            if self.bytes_fed % _PIECE == 0 and self.bytes_fed - self.place > self._most_markup:
-                raise LimitError(f"markup of more than {self._most_markup} bytes", "segment_size", Location(self.place))
+            self._parse_piece(piece)
+            if self.bytes_fed % _PIECE_SIZE == 0 and self.bytes_fed - self.position > self._max_markup:
+                message = f"markup of more than {self._max_markup} bytes"
+                raise LimitError(message, "segment_size", Location(self.position))
 
     def enter(self) -> None:
-        """Say that a handler is called for the start of the document element."""
-        self._first_tag = self.place
+        """Note that a handler is called for the start tag of the document element."""
+        self._first_tag = self.position
 
     def leave(self) -> None:
-        """Say that a handler is called for the end of the document element."""
-        self._last_tag = self.place
+        """Note that a handler is called for the end tag of the document element."""
+        self._last_tag = self.position
 
     def close(self) -> None:
-        """Say that the stream has ended.
+        """Finish the stream.
 
         Raises:
-            TruncatedError: It ends within a document, or has none.
+            TruncatedError: The stream ends within a document, or has none.
         """
         rest = b""
         if self.expat is None:
-            if self._misc is None:
-                raise TruncatedError("the stream ends before a document", Location(self.bytes_fed))
-            rest, self._unread = self._unread.strip(_BYTES_OF_SPACE), b""
+            if self._epilog is None:
+                raise TruncatedError("expected an XML document, found the end of the stream", Location(self.bytes_fed))
+            rest, self._unread = self._unread.strip(_SPACE_BYTES), b""
             if not rest:
                 return
             self._begin(rest)
         self._parse(rest, final=True)
 
-    def _take(self, rest: bytes) -> None:
+    def _parse_piece(self, rest: bytes) -> None:
         while rest:
             if self.expat is None:
-                rest = self._skip(rest)
+                rest = self._skip_epilog(rest)
                 if not rest:
                     return
                 self._begin(rest)
             rest = self._parse(rest, final=False)
 
-    def _skip(self, data: bytes) -> bytes:
-        """Pass over what may stand before or behind a document; give what is the start of the next one."""
-        if self._misc is not None:
+    def _skip_epilog(self, data: bytes) -> bytes:
+        """Return the start of the next document, or nothing if it is not here yet."""
+        if self._epilog is not None:
             data = self._unread + data
-            passed, is_open = self._misc.pass_over(data)
-            self._unread = data[passed:]
+            size, is_open = self._epilog.skip(data)
+            self._unread = data[size:]
             if is_open:
                 return b""
             data, self._unread = self._unread, b""
-        return data.lstrip(_BYTES_OF_SPACE)
+        return data.lstrip(_SPACE_BYTES)
 
     def _begin(self, data: bytes) -> None:
         self.base = self.bytes_fed - len(data)
         self.expat = self._new_expat()
 
     def _parse(self, data: bytes, *, final: bool) -> bytes:
-        """Parse some bytes of a document; what is left stands behind it."""
+        """Parse bytes of a document; return those that follow its end."""
         parser = self.expat
         assert parser
         try:
             parser.Parse(data, final)
         except expat.ExpatError as error:
-            # What expat finds behind the document element is looked at by ourselves.
-            if self._last_tag is None:
+            if self._last_tag is None:  # otherwise expat has seen bytes of the epilog, which are scanned below
                 self._pause()
-                raise self._fault(error, parser.ErrorByteIndex, final) from None
+                raise self._syntax_error(error, parser.ErrorByteIndex, final) from None
         self._pause()
         if self._last_tag is None:
             data = self._unread + data
-            self._unread = data[len(data) - (self.bytes_fed - self.place) :]
+            self._unread = data[len(data) - (self.bytes_fed - self.position) :]
             return b""
         return self._end_document(self._last_tag, data)
 
     def _end_document(self, last_tag: int, data: bytes) -> bytes:
         data = self._unread + data
         start = self.bytes_fed - len(data)
-        self._misc, end = Misc.behind(data, self._first_tag - start, last_tag - start)
+        self._epilog, end = _Epilog.after(data, self._first_tag - start, last_tag - start)
         self.expat = self._last_tag = None
         self._unread = b""
         return data[end:]
 
-    def _fault(self, error: expat.ExpatError, index: int, final: bool) -> InputError:
-        if final and error.code not in _WRONG:
-            return TruncatedError("the stream ends within a document", Location(self.bytes_fed))
+    def _syntax_error(self, error: expat.ExpatError, index: int, final: bool) -> InputError:
+        if final and error.code not in _SYNTAX_ERRORS:
+            return TruncatedError("the stream ends within an XML document", Location(self.bytes_fed))
         return XmlSyntaxError(f"not XML: {expat.ErrorString(error.code)}", Location(self.base + index))
 
     def _new_expat(self) -> XMLParserType:
         parser = expat.ParserCreate(namespace_separator=_SEPARATOR)
         if hasattr(parser, "SetReparseDeferralEnabled"):
-            # Or the end of a data set might wait for what comes behind it. What expat may hold is bounded here.
+            # Deferral could delay the end of a data set until more bytes arrive. It saves expat from parsing long
+            # tokens again and again, which the limit on markup bounds here.
             parser.SetReparseDeferralEnabled(False)
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
@@ -199,20 +206,116 @@ class Documents:
 
     def _declaration(self, version: str, encoding: str | None, standalone: int) -> None:
         if encoding is not None and not _ENCODINGS.fullmatch(encoding):
-            raise XmlSyntaxError("an encoding other than UTF-8, UTF-16, US-ASCII and ISO 8859", Location(self.place))
+            message = "expected the encoding UTF-8, UTF-16, US-ASCII or ISO 8859, found another one"
+            raise XmlSyntaxError(message, Location(self.position))
 
     def _doctype(self, *_: object) -> None:
-        raise XmlSyntaxError("a document type declaration, which is refused", Location(self.place))
+        raise XmlSyntaxError("a document type declaration, which is refused", Location(self.position))
 
     def _namespace(self, prefix: str | None, uri: str | None) -> None:
         self._prefixes.add(prefix)
-        if len(self._prefixes) > _MOST_PREFIXES:
-            raise XmlSyntaxError(f"more than {_MOST_PREFIXES} prefixes of namespaces", Location(self.place))
+        if len(self._prefixes) > _MAX_PREFIXES:
+            raise XmlSyntaxError(f"more than {_MAX_PREFIXES} namespace prefixes", Location(self.position))
 
 
 def _end_of_piece(data: bytes, start: int, end: int) -> int:
-    """Where to cut at last: before ``]]>``, which is wrong in a text, and makes expat forget the text before it."""
+    """Return the end of the next piece: at most ``end``, and before any ``]]>``.
+
+    ``]]>`` is an error within text, and makes expat drop the text before it in the same piece.
+    """
     if data.find(b"]", start + 1, end) < 0:
         return end
-    marks = (data.find(mark, start + 1, end) for mark in _WRONG_IN_TEXT)
+    marks = (data.find(mark, start + 1, end) for mark in _END_OF_CDATA)
     return min((mark for mark in marks if mark >= 0), default=end)
+
+
+# --- between documents -----------------------------------------------------------------------------------------
+
+_BLANK = re.compile(r"[ \t\r\n]*")
+_TAG = re.compile(r"""<(?:[^>"']++|"[^"]*+"|'[^']*+')*+>""")
+_USUAL_SIZE = 256  # bytes that are scanned first; there are rarely more
+_COMMENT = "<!--"
+_INSTRUCTION = "<?"
+_NOT_AN_INSTRUCTION = re.compile(r"<\?(?:[xX][mM][lL])?[ \t\r\n?>]")  # an XML declaration, or no target
+
+
+@dataclass(frozen=True, slots=True)
+class _Epilog:
+    """A scanner of the bytes between two documents.
+
+    These are white space, comments and processing instructions (XML 1.0, section 2.1).
+
+    Attributes:
+        encoding: The encoding of the document, or another with its markup at the same positions.
+
+    >>> _Epilog("latin-1").skip(b"<!-- a --> <?b?> <NativeDicomModel")
+    (17, False)
+    """
+
+    encoding: str
+
+    @classmethod
+    def after(cls, data: bytes, start: int, end: int) -> tuple[Self, int]:
+        r"""Return the scanner for the epilog of a document, and its first index.
+
+        Args:
+            data: Bytes of the document and of its epilog.
+            start: The index of the start tag of the document element; negative if ``data`` begins after it.
+            end: The index of its end tag, if it has one.
+
+        >>> _Epilog.after(b"<a/> ", 0, 4), _Epilog.after(b"<\0/\0a\0>\0", -6, 0)
+        ((_Epilog(encoding='latin-1'), 4), (_Epilog(encoding='utf-16-le'), 8))
+        """
+        index = start if start >= 0 else end
+        epilog = cls({b"<\0": "utf-16-le", b"\0<": "utf-16-be"}.get(data[index : index + 2], "latin-1"))
+        tag = epilog._tag(data, index)
+        if start >= 0 and not tag.endswith("/>"):
+            index, tag = end, epilog._tag(data, end)
+        return epilog, index + epilog._size(tag)
+
+    def _tag(self, data: bytes, start: int) -> str:
+        tag = _TAG.match(self._decoded(data[start : start + _USUAL_SIZE])) or _TAG.match(self._decoded(data[start:]))
+        assert tag
+        return tag[0]
+
+    def skip(self, data: bytes) -> tuple[int, bool]:
+        """Return the number of bytes to skip, and whether the epilog may continue.
+
+        If it may, the rest of ``data`` must be passed again, together with the bytes that follow.
+        """
+        size, is_open = self._skip(data[:_USUAL_SIZE])
+        return self._skip(data) if is_open and len(data) > _USUAL_SIZE else (size, is_open)
+
+    def _skip(self, data: bytes) -> tuple[int, bool]:
+        text = self._decoded(data)
+        start, end = -1, 0
+        while end > start:
+            start = _BLANK.match(text, end).end()  # type: ignore[union-attr]
+            end = _end_of_markup(text, start)
+        return self._size(text[:start]), end < 0 or start == len(text)
+
+    def _decoded(self, data: bytes) -> str:
+        if self.encoding != "latin-1":
+            data = data[: len(data) // 2 * 2]
+        return data.decode(self.encoding, "surrogatepass")
+
+    def _size(self, text: str) -> int:
+        return len(text.encode(self.encoding, "surrogatepass"))
+
+
+def _end_of_markup(text: str, start: int) -> int:
+    """Return the end of a comment or processing instruction.
+
+    Without either, return ``start``; if it is incomplete, -1.
+    """
+    if text.startswith(_COMMENT, start):
+        dashes = text.find("--", start + len(_COMMENT))
+        if dashes < 0 or dashes + 2 == len(text):
+            return -1
+        return dashes + 3 if text[dashes + 2] == ">" else start
+    if text.startswith(_INSTRUCTION, start):
+        if _NOT_AN_INSTRUCTION.match(text, start):
+            return start
+        mark = text.find("?>", start)
+        return mark + 2 if mark >= 0 else -1
+    return -1 if start < len(text) and _COMMENT.startswith(text[start : start + len(_COMMENT)]) else start

@@ -1,6 +1,6 @@
-"""The markup of one element: what ``WriteOptions`` says of it, and what is known of each tag that has come.
+"""The markup of one element, as ``WriteOptions`` ask for it.
 
-Writers with the same options share what is known.
+Writers with equal options share one ``ElementMarkup``, and so its cache of start tags.
 """
 
 from __future__ import annotations
@@ -12,80 +12,74 @@ from functools import lru_cache
 from math import isfinite
 from typing import Any, TypeAlias
 
-from streamdicom.dicom import (
-    MAX_TAG,
-    NAME_GROUPS,
-    UTF_8_TERM,
-    VRS,
-    Form,
-    format_tag,
-    keyword,
-)
+from streamdicom._cache import BoundedCache
+from streamdicom.dicom import MAX_TAG, UTF_8_TERM, VRS, Form, format_tag, keyword
 from streamdicom.errors import OutputError
 from streamdicom.formats.element_rules import ElementRules, element_rules
 from streamdicom.formats.writer import several_binary_values, value_error, vr_info
-from streamdicom.formats.xml.values import (
-    COMPONENTS,
-)
+from streamdicom.formats.xml.person_names import name_markup
 from streamdicom.options import WriteOptions
 
 END = "</DicomAttribute>"
 
-_MAX_KNOWN = 16 * 1024  # tags; an archive uses some thousands
-_MOST_MARKUPS = 8  # a program uses one or two
+_MAX_CACHED_MARKUPS = 8  # a program uses one or two sets of options
 _UUID = "urn:uuid:"
-# XML 1.0, section 2.2; what stands for half of a surrogate pair is no character at all.
-_NO_CHARACTER = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+# XML 1.0, section 2.2. A lone surrogate is not a character either.
+_NOT_A_CHARACTER = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _CHARACTER_SET_VALUE = f'<Value number="1">{UTF_8_TERM}</Value>'
 
 Content: TypeAlias = Callable[[tuple[Any, ...]], str]
-Known: TypeAlias = tuple[str, str, Content]
+"""A function that makes the content of an element from its values, of which there must be at least one."""
 
 
 class ElementMarkup:
-    """How elements are written.
+    """Make the markup of elements.
+
+    Args:
+        rules: Which elements are written.
 
     Attributes:
-        rules: Which elements are written.
-        known: For each tag that is not private its VR when it was last met, its start tag and what makes the content;
-            the start tag is empty if the element is left out.
+        cache: By standard tag, the last VR, the start tag, and the function for the content. The start tag is empty if
+            the element is left out.
     """
 
     def __init__(self, rules: ElementRules) -> None:
         self.rules = rules
-        self.cache: dict[int, Known] = {}
+        self.cache: BoundedCache[int, tuple[str, str, Content]] = BoundedCache()
 
-    def compile(self, tag: int, vr: str) -> Known:
-        """Make the entry of ``known`` for an element that is not private."""
+    def compile(self, tag: int, vr: str) -> tuple[str, str, Content]:
+        """Add the entry of a standard element to the cache and return it."""
         content = self.content(tag, vr)
-        if len(self.cache) > _MAX_KNOWN:
-            self.cache.clear()
-        entry = self.cache[tag] = vr, start_of(tag, vr) if self.rules.is_written(tag) else "", content
-        return entry
+        start = start_tag(tag, vr) if self.rules.is_written(tag) else ""
+        return self.cache.remember(tag, (vr, start, content))
 
     def content(self, tag: int, vr: str) -> Content:
-        """What makes the content of an element of its values, of which there is one at least."""
+        """Return the function that makes the content of an element.
+
+        Raises:
+            OutputError: The VR is unknown, or SQ.
+        """
         form = vr_info(vr).form
         return _character_set if form is Form.TEXT and self.rules.sets_character_set(tag) else _CONTENTS[form]
 
 
-_markup = lru_cache(maxsize=_MOST_MARKUPS)(ElementMarkup)
+_cached_markup = lru_cache(maxsize=_MAX_CACHED_MARKUPS)(ElementMarkup)
 
 
-def markup_of(options: WriteOptions) -> ElementMarkup:
-    """The markup that the options ask for."""
-    return _markup(element_rules(options))
+def element_markup(options: WriteOptions) -> ElementMarkup:
+    """Return the markup for these options."""
+    return _cached_markup(element_rules(options))
 
 
-def start_of(tag: int, vr: str, creator: str = "") -> str:
-    """The start tag of an element (PS3.19 A.1.5).
+def start_tag(tag: int, vr: str, creator: str = "") -> str:
+    """Return the start tag of an element (PS3.19 A.1.5).
 
     Args:
-        tag: As it is to stand there.
-        vr: Its VR.
-        creator: Its private creator, if it has one.
+        tag: The tag to write, in the form gggg00ee if there is a private creator.
+        vr: The VR.
+        creator: The private creator, or empty.
 
-    >>> start_of(0x00100010, "PN")
+    >>> start_tag(0x00100010, "PN")
     '<DicomAttribute tag="00100010" vr="PN" keyword="PatientName">'
     """
     name = "" if tag & 0x10000 else keyword(tag)
@@ -96,7 +90,9 @@ def start_of(tag: int, vr: str, creator: str = "") -> str:
 
 
 def reference(uri: str) -> str:
-    """The element that refers to bulk data: by a UUID if the URI is one (RFC 9562), or else by the URI.
+    """Return the element that refers to bulk data.
+
+    It has a UUID for a UUID URN (RFC 9562), and the URI otherwise.
 
     >>> reference("http://host/1?a&b")
     '<BulkData uri="http://host/1?a&amp;b"/>'
@@ -110,27 +106,29 @@ def reference(uri: str) -> str:
 
 
 def escape(text: str) -> str:
-    r"""A text as XML has it; a carriage return, which would be read as a line feed, is a reference.
+    r"""Escape a text for XML.
+
+    A carriage return becomes a reference, because a parser would turn it into a line feed.
 
     Raises:
-        OutputError: It holds a character that XML 1.0 cannot carry, in whatever form.
+        OutputError: The text contains a character that XML 1.0 cannot represent.
 
     >>> escape("a<b\r\n")
     'a&lt;b&#13;\n'
     """
     if not text.isprintable():
-        if _NO_CHARACTER.search(text):
-            raise OutputError("a control character, or half of a surrogate pair, which XML 1.0 cannot carry")
+        if _NOT_A_CHARACTER.search(text):
+            raise OutputError("expected text for XML 1.0, found a control character, a noncharacter or a surrogate")
         text = text.replace("&", "&amp;").replace("\r", "&#13;")
     elif "&" in text:
         text = text.replace("&", "&amp;")
     if "<" in text:
         text = text.replace("<", "&lt;")
-    return text.replace(">", "&gt;") if ">" in text else text  # which must not stand behind "]]"
+    return text.replace(">", "&gt;") if ">" in text else text  # "]]>" is an error in text
 
 
 def quoted(text: str) -> str:
-    """The value of an XML attribute, with its quotes; white space in it is kept."""
+    """Return the value of an XML attribute with its quotes and escaped white space."""
     text = escape(text).replace('"', "&quot;").replace("\t", "&#9;").replace("\n", "&#10;")
     return f'"{text}"'
 
@@ -138,15 +136,19 @@ def quoted(text: str) -> str:
 # --- values ----------------------------------------------------------------------------------------------------
 
 
-def _nothing(value: object) -> str:
-    """What is made of an empty text, but not of whatever else is false."""
+def _empty(value: object) -> str:
+    """Return the text of an empty value.
+
+    Raises:
+        TypeError: The value is false, but neither None nor an empty text.
+    """
     if value is None or value == "":
         return ""
     raise TypeError
 
 
 def _text(value: str | None) -> str:
-    return escape(value) if value else _nothing(value)
+    return escape(value) if value else _empty(value)
 
 
 def _integer(value: int | None) -> str:
@@ -154,7 +156,7 @@ def _integer(value: int | None) -> str:
 
 
 def _float(value: float | None) -> str:
-    """A number; NaN and infinities as XML Schema has them."""
+    """Return a number, with NaN and infinities as XML Schema spells them."""
     if value is None:
         return ""
     number = float(value)
@@ -167,27 +169,12 @@ def _tag(value: int | None) -> str:
     if value is None:
         return ""
     if not 0 <= value <= MAX_TAG:
-        raise OutputError("not a tag of 32 bits")
+        raise OutputError("expected a tag of 32 bits")
     return format_tag(value)
 
 
 def _name(value: tuple[str, str, str] | None) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        raise TypeError
-    groups = zip(NAME_GROUPS, value, strict=True)
-    return "".join(
-        [f"<{group}>{_components(text)}</{group}>" for group, text in groups if text or text not in ("", None)]
-    )
-
-
-def _components(text: str) -> str:
-    # More than the standard has stay in the last one, and the last one stays if it is empty, so that a reader joins
-    # them to the same text.
-    *first, last = zip(COMPONENTS, escape(text).split("^", len(COMPONENTS) - 1), strict=False)
-    parts = [part for part in first if part[1]]
-    return "".join([f"<{name}>{part}</{name}>" if part else f"<{name}/>" for name, part in [*parts, last]])
+    return "" if value is None else name_markup(value, escape)
 
 
 _ENCODERS: dict[Form, Callable[[Any], str]] = {
@@ -201,23 +188,23 @@ _ENCODERS: dict[Form, Callable[[Any], str]] = {
 }
 
 
-def values_of(vr: str, values: tuple[Any, ...], number: int = 1) -> str:
-    """Values, of which any may be empty.
+def values_markup(vr: str, values: tuple[Any, ...], number: int = 1) -> str:
+    """Return the markup of values, any of which may be empty.
 
     Args:
-        vr: A VR that is neither binary nor a sequence.
-        values: As events have them.
-        number: That of the first.
+        vr: A VR that is neither binary nor SQ.
+        values: The values of an event.
+        number: The number of the first value.
 
     Raises:
-        OutputError: A value that does not fit the VR.
+        OutputError: A value does not fit the VR.
 
-    >>> values_of("US", (1, None))
+    >>> values_markup("US", (1, None))
     '<Value number="1">1</Value><Value number="2"/>'
     """
     form = VRS[vr].form
     if form not in _ENCODERS:
-        raise OutputError(f"'Value' for VR {vr}")
+        raise OutputError(f"expected a binary value for VR {vr}, found values")
     name = "PersonName" if form is Form.PERSON_NAME else "Value"
     try:
         texts = list(map(_ENCODERS[form], values))
@@ -232,29 +219,29 @@ def values_of(vr: str, values: tuple[Any, ...], number: int = 1) -> str:
 
 
 def _content(vr: str) -> Content:
-    """The values, or nothing if there is but an empty one: an element of zero length has none (PS3.19 A.1.5)."""
-    empty = values_of(vr, (None,))
+    """Return the function for the content of elements of a VR."""
+    empty = values_markup(vr, (None,))
 
     def content(values: tuple[Any, ...]) -> str:
-        markup = values_of(vr, values)
-        return "" if markup == empty else markup
+        markup = values_markup(vr, values)
+        return "" if markup == empty else markup  # PS3.19 A.1.5: an element of zero length has no values
 
     return content
 
 
 def _text_content(values: tuple[Any, ...]) -> str:
-    """What ``_content`` makes of text, and faster where there is one value, as there mostly is."""
+    """Make the same content as ``_content``, faster for a single value."""
     if len(values) == 1:
         [value] = values
         try:
-            return f'<Value number="1">{escape(value)}</Value>' if value else _nothing(value)
+            return f'<Value number="1">{escape(value)}</Value>' if value else _empty(value)
         except (TypeError, AttributeError) as error:
             raise value_error(error) from None
-    return values_of("LO", values)
+    return values_markup("LO", values)
 
 
 def _integer_content(values: tuple[Any, ...]) -> str:
-    """As ``_text_content``, for integers."""
+    """Make the same content as ``_content``, faster for a single value."""
     if len(values) == 1 and type(values[0]) is int:
         return f'<Value number="1">{values[0]}</Value>'
     return _general_integers(values)

@@ -1,16 +1,16 @@
-"""Native DICOM Model XML to DICOM events (PS3.19 Annex A), one by one: no data set is ever held, and no long value.
+"""The Native DICOM Model to events (PS3.19 Annex A), in bounded memory.
 
-Everything that decides what a tag means lives here: a state, and the frames of the sequences that are open. A start tag
-makes the move that there is for it in the state; where there is none it is an error. An end tag makes the move of the
-state that it ends.
+The parser is an automaton over tags. A start tag makes the move that ``_STARTS`` has for its name in the current state;
+any other start tag is an error. An end tag makes the move that ``_ENDS`` has for the state. Only sequences nest, on a
+stack of ``_OpenSequence``.
 
     DOCUMENT ── NativeDicomModel ──> DATASET ── DicomAttribute ──> OPEN_VALUES ── Value ──> VALUE ──> VALUES
                                       ^   ^                        OPEN_NAMES ── PersonName ──> NAME ──> NAMES
                                       │   │                        OPEN_BINARY ── InlineBinary ──> BINARY ──> FULL
                                       │   └──────── Item ───────── ITEMS
 
-Text is gathered between two tags. Where it is longer than is held it flows on in segments, whose lengths do not depend
-on the cuts of the stream: see ``ValueReader``.
+``_start`` and ``_end`` make the most frequent moves themselves: an element in the canonical form with values of text or
+numbers, in ascending order. Values are parsed by ``AttributeParser``.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from streamdicom._cache import BoundedCache
 from streamdicom._push import PushParser
 from streamdicom.dicom import NAME_GROUPS, VRS, Form, dictionary_vrs, format_tag
 from streamdicom.errors import DicomXmlError, LimitError, Location, StreamDicomError
@@ -34,21 +35,17 @@ from streamdicom.events import (
     Event,
 )
 from streamdicom.formats.seen_tags import SeenTags
+from streamdicom.formats.xml.attribute import AttributeParser
 from streamdicom.formats.xml.documents import SPACE, Documents
-from streamdicom.formats.xml.private_blocks import Blocks, is_creator
-from streamdicom.formats.xml.states import OF_ATTRIBUTE, WANTED, State
-from streamdicom.formats.xml.value_reader import TEXT_STATES, ValueReader
-from streamdicom.formats.xml.values import (
-    COMPONENTS,
-    PARSERS,
-    name_of,
-    tag_of,
-)
+from streamdicom.formats.xml.person_names import COMPONENTS, EMPTY_NAME, parse_name
+from streamdicom.formats.xml.private_blocks import PrivateBlocks, is_creator
+from streamdicom.formats.xml.states import EXPECTED, IN_ATTRIBUTE, IN_TEXT, State
+from streamdicom.formats.xml.values import PARSERS, parse_tag_in_any_case
 from streamdicom.options import ReadOptions, options_or_default
 
-_NAMESPACE = "http://dicom.nema.org/PS3.19/models/NativeDICOM "  # and the space behind it, see ``Documents``
+_NAMESPACE = "http://dicom.nema.org/PS3.19/models/NativeDICOM "  # with the separator of ``Documents``
 
-# Plain integers for what most elements are.
+# Plain integers compare faster than members of an enumeration.
 _DATASET, _OPEN_VALUES, _VALUES, _VALUE = (
     int(State.DATASET),
     int(State.OPEN_VALUES),
@@ -56,52 +53,54 @@ _DATASET, _OPEN_VALUES, _VALUES, _VALUE = (
     int(State.VALUE),
 )
 
-_OPENED: dict[str, int] = {
+# The state after the start of an attribute, by VR.
+_STATE_BY_VR: dict[str, int] = {
     vr: {Form.PERSON_NAME: State.OPEN_NAMES, Form.BINARY: State.OPEN_BINARY, Form.SEQUENCE: State.ITEMS}.get(
         row.form, _OPEN_VALUES
     )
     for vr, row in VRS.items()
 }
-_NUMBERS = [{"number": str(number)} for number in range(1, 33)]  # the attributes of most values
-_VALUE_VRS = frozenset(vr for vr, state in _OPENED.items() if state == _OPEN_VALUES)
+_NUMBERS = [{"number": str(number)} for number in range(1, 33)]  # the XML attributes of most values
+_VALUE_VRS = frozenset(vr for vr, state in _STATE_BY_VR.items() if state == _OPEN_VALUES)
 _ATTRIBUTE_NAMES = frozenset({"DicomAttribute", _NAMESPACE + "DicomAttribute"})
 _VALUE_NAMES = frozenset({"Value", _NAMESPACE + "Value"})
-_MOST_TAGS = 16 * 1024  # that are known by heart; an archive uses some thousands
-_TAGS: dict[str, int] = {}  # those of the standard, as they were met; the same for every parser
-_OF_ATTRIBUTE = frozenset({"tag", "vr", "keyword", "privateCreator"})
-_OF_VALUE = frozenset({"number"})
-_OF_REFERENCE = frozenset({"uri", "uuid"})
-_NOTHING: frozenset[str] = frozenset()
+_TAGS: BoundedCache[str, int] = BoundedCache()  # standard tags by their text, for all parsers
+
+_ATTRIBUTE_XML_ATTRIBUTES = frozenset({"tag", "vr", "keyword", "privateCreator"})
+_VALUE_XML_ATTRIBUTES = frozenset({"number"})
+_REFERENCE_XML_ATTRIBUTES = frozenset({"uri", "uuid"})
+_NO_XML_ATTRIBUTES: frozenset[str] = frozenset()
 
 
-class _Frame:
-    """A sequence that is open, and what has come around it."""
+class _OpenSequence:
+    """A sequence that is open, and the data set or item around it."""
 
-    __slots__ = ("at", "blocks", "elements", "items", "tag")
+    __slots__ = ("blocks", "items", "offset", "seen", "tag")
 
-    def __init__(self, tag: int, items: int, at: int, elements: SeenTags, blocks: Blocks) -> None:
+    def __init__(self, tag: int, items: int, offset: int, seen: SeenTags, blocks: PrivateBlocks) -> None:
         self.tag = tag
-        self.items = items
-        self.at = at
-        self.elements = elements
+        self.items = items  # begun so far
+        self.offset = offset  # of the start tag of the attribute
+        self.seen = seen
         self.blocks = blocks
 
 
-class XmlParser(PushParser[Event], ValueReader):
-    """A push parser of the Native DICOM Model: bytes in, DICOM events out.
+class XmlParser(PushParser[Event], AttributeParser):
+    """A push parser of the Native DICOM Model: bytes in, events out.
 
-    A document has one data set; documents may follow one another in a stream. Beside what PS3.19 A.1.6 has, these are
-    taken: documents without the namespace, tags in lower case, a ``vr`` that is missing where the data dictionary has
-    it, a ``number`` that is missing, and one that leaves numbers out, whose values are empty. An element must not come
-    twice; the order of elements is as it comes. Private elements get a block of their ``privateCreator``; where no
-    Private Creator element has reserved one before, such an element is made. A document type declaration is refused.
+    Each document is a data set; documents may follow one another in a stream. The parser also accepts documents without
+    the namespace, tags in lower case, a missing ``vr`` that the data dictionary has, a missing ``number``, and numbers
+    with gaps, which are empty values. Elements may be in any order, but not twice in a data set.
 
-    Memory is bounded by the limits and by the longest chunk that is fed: ``segment_size`` bounds what is held of a
-    text, of a start tag and of a comment. The byte offset of a fault in a value is that of the start of its attribute.
+    Private elements get a block of their ``privateCreator``; if no Private Creator element has reserved one, the parser
+    adds such an element. Document type declarations are refused.
+
+    Memory is bounded by the limits and by the longest chunk that is fed: ``segment_size`` bounds the text, start tags
+    and comments that are held. The byte offset of an error in a value is that of the start tag of its attribute.
 
     Args:
         options: Limits.
-        offset: Bytes of the stream before those that are fed.
+        offset: Byte offset of the first fed byte in the stream.
 
     >>> from streamdicom.events import EventType
     >>> parser = XmlParser()
@@ -120,15 +119,15 @@ class XmlParser(PushParser[Event], ValueReader):
     def __init__(self, *, options: ReadOptions | None = None, offset: int = 0) -> None:
         limits = options_or_default(options, ReadOptions).limits
         PushParser.__init__(self)
-        ValueReader.__init__(self, limits)
+        AttributeParser.__init__(self, limits)
         self._documents = Documents(limits, self._start, self._end, self._texts.append, self._pause, offset)
-        self._most_sequences = (limits.depth - 4) // 3  # see ``Limits.depth``
+        self._max_sequences = (limits.depth - 4) // 3  # see ``Limits.depth``
         self._index: int | None = None
-        self._frames: list[_Frame] = []
-        self._elements = SeenTags()  # of the innermost data set or item
-        self._blocks = Blocks()
-        self._uri = ""  # of the attribute that is being read
-        self._name: dict[str, dict[str, str]] = {}  # components, by group
+        self._sequences: list[_OpenSequence] = []
+        self._seen = SeenTags()  # in the innermost data set or item
+        self._blocks = PrivateBlocks()
+        self._uri = ""  # of the BulkData in the current attribute
+        self._name: dict[str, dict[str, str]] = {}  # components by group
         self._group: dict[str, str] = {}
         self._component = ""
 
@@ -140,7 +139,7 @@ class XmlParser(PushParser[Event], ValueReader):
     def _feed(self, data: bytes, events: list[Event]) -> None:
         self._events = events
         self._documents.feed(data)
-        self._elements.forget()
+        self._seen.forget()
 
     def _close(self, events: list[Event]) -> None:
         self._events = events
@@ -150,28 +149,28 @@ class XmlParser(PushParser[Event], ValueReader):
         error.within(self._index, self._tag_path())
 
     def _tag_path(self) -> str:
-        parts = [format_tag(frame.tag) + f"[{frame.items - 1}]" for frame in self._frames]
-        if self._state in OF_ATTRIBUTE:
+        parts = [f"{format_tag(sequence.tag)}[{sequence.items - 1}]" for sequence in self._sequences]
+        if self._state in IN_ATTRIBUTE:
             parts.append(format_tag(self._tag))
         return ".".join(parts)
 
     # --- tags --------------------------------------------------------------------------------------------------
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        """A start tag. The moves that make up most elements stand here; ``_STARTS`` has the others."""
+        """Handle a start tag."""
         if self._texts:
-            self._between()
+            self._check_text()
         state = self._state
         if state == _DATASET:
             tag = _TAGS.get(attributes.get("tag", ""), -1)
-            elements = self._elements
-            if tag > elements.last and name in _ATTRIBUTE_NAMES:
+            seen = self._seen
+            if tag > seen.last and name in _ATTRIBUTE_NAMES:
                 vr = attributes.get("vr", "")
                 if vr in _VALUE_VRS and len(attributes) == 2 + ("keyword" in attributes):
-                    elements.last = tag
-                    elements.seen.append(tag)
+                    seen.last = tag
+                    seen.seen.append(tag)
                     self._tag, self._vr, self._parse = tag, vr, PARSERS[vr]
-                    self._at = self._documents.expat.CurrentByteIndex  # type: ignore[union-attr]
+                    self._offset = self._documents.expat.CurrentByteIndex  # type: ignore[union-attr]
                     self._count = 0
                     self._state = _OPEN_VALUES
                     return
@@ -183,26 +182,26 @@ class XmlParser(PushParser[Event], ValueReader):
                 return
         move = _STARTS[state].get(name)
         if move is None:
-            raise DicomXmlError(f"another element than {WANTED[state]}", Location(self._documents.place))
+            raise self._error_here(f"expected {EXPECTED[state]}, found {_known_name(name)}")
         move(self, attributes)
 
     def _end(self, name: str) -> None:
-        """The end tag of what the state is in. What ends most elements stands here; ``_ENDS`` has the others."""
+        """Handle an end tag, which is that of the current state."""
         texts, state, held = self._texts, self._state, self._held
         if state == _VALUE:
             text = texts[0] if len(texts) == 1 else "".join(texts)
             texts.clear()
-            if self._counted or len(text) > self._most_text:
+            if self._counted or len(text) > self._max_text:
                 self._end_long_value(text)
                 return
             held.append(text)
             self._size += len(text)
-            if self._size > self._most_text or len(held) > self._most_held:
+            if self._size > self._max_text or len(held) > self._max_values:
                 self._deliver_values()
             self._state = _VALUES
             return
-        if texts and state not in TEXT_STATES:
-            self._between()
+        if texts and state not in IN_TEXT:
+            self._check_text()
         if state == _VALUES and len(held) == 1 and not self._in_parts and not self._tag & 0x10000:
             [text] = held
             if self._parse is None and text:
@@ -213,78 +212,82 @@ class XmlParser(PushParser[Event], ValueReader):
                 return
         _ENDS[state](self)
 
-    def _between(self) -> None:
-        """Take the text before a start tag, or the end tag of what has no text."""
-        if self._state in TEXT_STATES:
+    def _check_text(self) -> None:
+        """Check the text before a tag, which must be white space between elements."""
+        if self._state in IN_TEXT:
             self._pause()
         elif "".join(self._texts).strip(SPACE):
-            raise DicomXmlError(f"text where {WANTED[self._state]} is due", Location(self._documents.place))
+            raise self._error_here(f"expected {EXPECTED[self._state]}, found text")
         else:
             self._texts.clear()
 
-    def _known(self, attributes: dict[str, str], names: frozenset[str]) -> None:
+    def _check_attributes(self, attributes: dict[str, str], names: frozenset[str]) -> None:
         if not attributes.keys() <= names:
-            raise DicomXmlError(
-                "an XML attribute that the Native DICOM Model does not have", Location(self._documents.place)
-            )
+            expected = f"only the XML attributes {', '.join(sorted(names))}" if names else "no XML attributes"
+            raise self._error_here(f"expected {expected}, found another one")
+
+    def _error_here(self, message: str) -> DicomXmlError:
+        """Return an error with the location of the current tag."""
+        return DicomXmlError(message, Location(self._documents.position))
 
     # --- data sets and items -----------------------------------------------------------------------------------
 
     def _start_dataset(self, attributes: dict[str, str]) -> None:
         self._documents.enter()
         self._index = 0 if self._index is None else self._index + 1
-        self._elements = SeenTags()
-        self._blocks = Blocks()
+        self._seen = SeenTags()
+        self._blocks = PrivateBlocks()
         self._events.append((START_DATASET, 0, "", self._index))
         self._state = _DATASET
 
     def _end_dataset(self) -> None:
-        if not self._frames:
+        if not self._sequences:
             self._events.append((END_DATASET, 0, "", None))
             self._state = State.DOCUMENT
             self._documents.leave()
             return
-        frame = self._frames.pop()
-        self._elements, self._blocks = frame.elements, frame.blocks
-        self._tag, self._vr, self._at, self._count = frame.tag, "SQ", frame.at, frame.items
-        self._events.append((END_ITEM, frame.tag, "SQ", None))
+        sequence = self._sequences.pop()
+        self._seen, self._blocks = sequence.seen, sequence.blocks
+        self._tag, self._vr, self._offset, self._count = sequence.tag, "SQ", sequence.offset, sequence.items
+        self._events.append((END_ITEM, sequence.tag, "SQ", None))
         self._state = State.ITEMS
 
     def _start_item(self, attributes: dict[str, str]) -> None:
-        self._known(attributes, _OF_VALUE)
-        if attributes.get("number", str(self._count + 1)) != str(self._count + 1):
-            raise self._wrong("items that are not numbered from 1 by 1 (PS3.19 A.1.5)")
+        self._check_attributes(attributes, _VALUE_XML_ATTRIBUTES)
+        expected = str(self._count + 1)
+        if attributes.get("number", expected) != expected:
+            raise self._error_at_start(f"expected Item number {expected}, found another number (PS3.19 A.1.5)")
         if not self._vr:
             self._set_vr("SQ")
         tag = self._tag
         self._events.append((START_ITEM, tag, "SQ", self._count))
-        self._frames.append(_Frame(tag, self._count + 1, self._at, self._elements, self._blocks))
-        self._elements = SeenTags()
-        self._blocks = Blocks()
+        self._sequences.append(_OpenSequence(tag, self._count + 1, self._offset, self._seen, self._blocks))
+        self._seen = SeenTags()
+        self._blocks = PrivateBlocks()
         self._state = _DATASET
 
     # --- attributes --------------------------------------------------------------------------------------------
 
     def _start_attribute(self, attributes: dict[str, str]) -> None:
-        self._at = self._documents.place - self._documents.base
-        self._known(attributes, _OF_ATTRIBUTE)
+        self._offset = self._documents.position - self._documents.base
+        self._check_attributes(attributes, _ATTRIBUTE_XML_ATTRIBUTES)
         try:
-            tag = tag_of(attributes.get("tag", ""))
+            tag = parse_tag_in_any_case(attributes.get("tag", ""))
         except ValueError:
-            raise self._wrong("a tag that is not eight hexadecimal digits (PS3.19 A.1.5)") from None
+            raise self._error_at_start("expected a tag of eight hexadecimal digits (PS3.19 A.1.5)") from None
         vr = attributes.get("vr", "")
         self._open_attribute(tag)
         if tag & 0x10000:
-            self._go_to_block(attributes.get("privateCreator", "").strip(" "), vr)
+            self._move_to_block(attributes.get("privateCreator", "").strip(" "), vr)
         elif attributes.get("privateCreator"):
-            raise self._wrong("a private creator for an element of the standard")
+            raise self._error_at_start("expected no privateCreator for a standard element")
         else:
-            _learn(attributes["tag"], tag)
-        self._see()
+            _TAGS.remember(attributes["tag"], tag)
+        self._check_duplicate()
         if vr in VRS:
             self._set_vr(vr)
         elif vr:
-            raise self._wrong("not a value representation (PS3.5 6.2)")
+            raise self._error_at_start("not a value representation (PS3.5 6.2)")
 
     def _open_attribute(self, tag: int) -> None:
         self._tag = tag
@@ -292,44 +295,48 @@ class XmlParser(PushParser[Event], ValueReader):
         self._count = 0
         self._state = State.OPEN
 
-    def _see(self) -> None:
-        elements, tag = self._elements, self._tag
-        if self._creator:
+    def _check_duplicate(self) -> None:
+        seen, tag = self._seen, self._tag
+        if self._required_creator:
             return
-        if tag <= elements.last and elements.has(tag):
-            raise self._wrong("the element comes twice in its data set")
-        elements.see(tag)
+        if tag <= seen.last and seen.has(tag):
+            raise self._error_at_start("duplicate element in its data set")
+        seen.see(tag)
 
     def _set_vr(self, vr: str) -> None:
         self._vr, self._parse = vr, PARSERS[vr]
-        self._state = _OPENED[vr]
+        self._state = _STATE_BY_VR[vr]
         if vr == "SQ":
-            if len(self._frames) >= self._most_sequences:
-                message = f"more than {self._most_sequences} sequences within one another"
+            if len(self._sequences) >= self._max_sequences:
+                message = f"more than {self._max_sequences} nested sequences"
                 raise LimitError(message, "depth", self._location())
             self._events.append((START_SEQUENCE, self._tag, vr, None))
 
-    def _learn_vr(self, opened: int | None = None) -> None:
-        """The VR of an element that does not tell it: that which the data dictionary has, for what it holds."""
-        vrs = [vr for vr in dictionary_vrs(self._tag) if opened in (None, _OPENED[vr])]
+    def _look_up_vr(self, state: int | None = None) -> None:
+        """Set a missing VR from the data dictionary.
+
+        Args:
+            state: The state that the content of the attribute requires; None if it has no content.
+        """
+        vrs = [vr for vr in dictionary_vrs(self._tag) if state in (None, _STATE_BY_VR[vr])]
         if not vrs:
-            raise self._wrong("an element without its VR, which the data dictionary does not tell")
+            raise self._error_at_start("expected a vr, because the data dictionary has none for this element")
         self._set_vr("OW" if "OW" in vrs else vrs[0])
 
-    def _go_to_block(self, creator: str, vr: str) -> None:
-        """Give a private element the tag that it has in the block of its creator, which is reserved if need be."""
-        blocks, elements, tag = self._blocks, self._elements, self._tag
+    def _move_to_block(self, creator: str, vr: str) -> None:
+        """Move a private element into the block of its creator; reserve it if needed."""
+        blocks, seen, tag = self._blocks, self._seen, self._tag
         if not creator:
-            if is_creator(tag) and vr == "LO" and elements.has(tag):
-                self._creator = blocks.creator(tag)
+            if is_creator(tag) and vr == "LO" and seen.has(tag):
+                self._required_creator = blocks.creator(tag)
             return
         try:
-            self._tag = tag = blocks.place(tag, creator, elements.last)
+            self._tag = tag = blocks.with_block(tag, creator, seen.last)
         except DicomXmlError as error:
-            raise self._wrong(error.message) from None
+            raise self._error_at_start(error.message) from None
         reserving = tag & 0xFFFF0000 | tag >> 8 & 0xFF
-        if not elements.has(reserving):
-            elements.see(reserving)
+        if not seen.has(reserving):
+            seen.see(reserving)
             blocks.reserve(reserving, creator)
             self._events.append((ELEMENT, reserving, "LO", (creator,)))
 
@@ -341,8 +348,8 @@ class XmlParser(PushParser[Event], ValueReader):
             self._events.append((END_ELEMENT, tag, vr, None))
             self._in_parts = False
         else:
-            self._end_element(self._converted() if held else ())
-        self._size = self._skipped = 0
+            self._end_element(self._take_values() if held else ())
+        self._size = self._omitted = 0
         self._state = _DATASET
 
     def _end_element(self, values: tuple[Any, ...]) -> None:
@@ -351,18 +358,18 @@ class XmlParser(PushParser[Event], ValueReader):
         tag = self._tag
         if tag & 0x10000 and is_creator(tag):
             creator = values[0] if values and isinstance(values[0], str) else ""
-            if self._creator:
-                if self._creator != creator.strip(" "):
-                    raise self._wrong("a private block that is reserved for another creator")
-                self._creator = ""
+            if self._required_creator:
+                if self._required_creator != creator.strip(" "):
+                    raise self._error_at_start("the private block is already reserved for another creator")
+                self._required_creator = ""
                 return
             self._blocks.reserve(tag, creator)
         self._events.append((ELEMENT, tag, self._vr, values))
 
     def _end_open(self) -> None:
-        """The end of an attribute that nothing was in."""
+        """End an attribute without content."""
         if not self._vr:
-            self._learn_vr()
+            self._look_up_vr()
         if self._vr == "SQ":
             self._end_items()
         else:
@@ -381,42 +388,43 @@ class XmlParser(PushParser[Event], ValueReader):
         self._state = _VALUE
 
     def _take_number(self, attributes: dict[str, str]) -> None:
-        """Look at the number of a value; those that were left out are empty."""
-        self._known(attributes, _OF_VALUE)
+        """Check the number of a value; add an empty value for each omitted number."""
+        self._check_attributes(attributes, _VALUE_XML_ATTRIBUTES)
         number = attributes.get("number", "").strip()
         if not number and "number" not in attributes:
             return
-        if not (number.isascii() and number.isdigit()) or len(number) > self._most_digits:
-            raise self._wrong("a number of a value that is not a positive integer")
+        if not (number.isascii() and number.isdigit()) or len(number) > self._max_number:
+            raise self._error_at_start("expected a positive integer as the number of a value")
         gap = int(number) - self._count - 1
         if gap < 0:
-            raise self._wrong("values whose numbers do not ascend from 1 (PS3.19 A.1.5)")
-        self._skipped += gap
-        if self._skipped > self._most_held:
-            raise LimitError("more values that were left out than are held", "values_per_event", self._location())
-        self._held += [_EMPTY_NAME if self._vr == "PN" else ""] * gap
+            raise self._error_at_start("expected values with ascending numbers from 1 (PS3.19 A.1.5)")
+        self._omitted += gap
+        if self._omitted > self._max_values:
+            message = f"more than {self._max_values} values left out by the numbers of others"
+            raise LimitError(message, "values_per_event", self._location())
+        self._held += [EMPTY_NAME if self._vr == "PN" else ""] * gap
         self._count += gap
 
     def _start_value_without_vr(self, attributes: dict[str, str]) -> None:
-        self._learn_vr(State.OPEN_VALUES)
+        self._look_up_vr(State.OPEN_VALUES)
         self._start_value(attributes)
 
     # --- bulk data, inline or not ------------------------------------------------------------------------------
 
     def _start_binary(self, attributes: dict[str, str]) -> None:
-        self._known(attributes, _NOTHING)
+        self._check_attributes(attributes, _NO_XML_ATTRIBUTES)
         if not self._vr:
-            self._learn_vr(State.OPEN_BINARY)
+            self._look_up_vr(State.OPEN_BINARY)
         self._state = State.BINARY
 
     def _start_reference(self, attributes: dict[str, str]) -> None:
-        self._known(attributes, _OF_REFERENCE)
+        self._check_attributes(attributes, _REFERENCE_XML_ATTRIBUTES)
         if not self._vr:
-            self._learn_vr()
+            self._look_up_vr()
         if not VRS[self._vr].bulk:
-            raise self._wrong(f"'BulkData' for VR {self._vr}")
+            raise self._error_at_start(f"expected a VR that allows BulkData, found {self._vr}")
         if len(attributes) != 1 or not all(attributes.values()):
-            raise self._wrong("'BulkData' without its one URI or UUID (PS3.19 A.1.5)")
+            raise self._error_at_start("expected one uri or uuid in BulkData (PS3.19 A.1.5)")
         [(name, text)] = attributes.items()
         self._uri = text if name == "uri" else f"urn:uuid:{text}"
         self._state = State.REFERENCE
@@ -443,14 +451,14 @@ class XmlParser(PushParser[Event], ValueReader):
         self._state = State.NAME
 
     def _end_name(self) -> None:
-        name = name_of(self._name)
+        name = parse_name(self._name)
         self._hold(name, sum(map(len, name)))
         self._state = State.NAMES
 
     def _start_group(self, group: str, attributes: dict[str, str]) -> None:
-        self._known(attributes, _NOTHING)
+        self._check_attributes(attributes, _NO_XML_ATTRIBUTES)
         if group in self._name:
-            raise self._wrong("a component group that comes twice")
+            raise self._error_at_start("duplicate component group in a person name")
         self._group = self._name[group] = {}
         self._state = State.GROUP
 
@@ -458,28 +466,19 @@ class XmlParser(PushParser[Event], ValueReader):
         self._state = State.NAME
 
     def _start_component(self, component: str, attributes: dict[str, str]) -> None:
-        self._known(attributes, _NOTHING)
+        self._check_attributes(attributes, _NO_XML_ATTRIBUTES)
         if component in self._group:
-            raise self._wrong("a name component that comes twice")
+            raise self._error_at_start("duplicate component in a person name")
         self._component = component
         self._state = State.COMPONENT
 
     def _end_component(self) -> None:
         self._pause()
         text = self._take_text()
-        if "=" in text:  # which ends a component group (PS3.5 6.2.1)
-            raise self._wrong("not a value of VR PN")
+        if "=" in text:  # the delimiter of component groups (PS3.5 6.2.1)
+            raise self._error_at_start("expected a component of VR PN without '='")
         self._group[self._component] = text
         self._state = State.GROUP
-
-
-_EMPTY_NAME = ("", "", "")
-
-
-def _learn(text: str, tag: int) -> None:
-    if len(_TAGS) >= _MOST_TAGS:
-        _TAGS.clear()
-    _TAGS[text] = tag
 
 
 _Start: TypeAlias = Callable[[XmlParser, dict[str, str]], None]
@@ -494,7 +493,7 @@ def _component(component: str) -> _Start:
 
 
 def _row(moves: dict[str, _Start]) -> dict[str, _Start]:
-    """The moves for names in the namespace, and in none."""
+    """Return the moves by name, in the namespace and without it."""
     return moves | {_NAMESPACE + name: move for name, move in moves.items()}
 
 
@@ -540,3 +539,8 @@ _ENDS: dict[int, Callable[[XmlParser], None]] = {
     State.GROUP: XmlParser._end_group,
     State.COMPONENT: XmlParser._end_component,
 }
+
+
+def _known_name(name: str) -> str:
+    """Return the name of a known element for a message."""
+    return name.removeprefix(_NAMESPACE) if any(name in moves for moves in _STARTS.values()) else "another element"

@@ -1,17 +1,17 @@
-"""Private blocks (PS3.5 7.8.1), which the tags of the Native DICOM Model do not have."""
+"""Private blocks (PS3.5 7.8.1), which are not part of tags in XML (PS3.19 A.1.5)."""
 
 from __future__ import annotations
 
 from streamdicom.errors import DicomXmlError
 
-LONGEST_CREATOR = 256
-"""Characters of a private creator, where an LO may have 64 (PS3.5 6.2)."""
+MAX_CREATOR_LENGTH = 256
+"""Characters of a private creator; an LO has at most 64 (PS3.5 6.2)."""
 
 _FIRST, _LAST = 0x10, 0xFF
 
 
 def is_creator(tag: int) -> bool:
-    """Whether the tag is (gggg,0010-00FF) of an odd group: that of a Private Creator.
+    """Return True for the tag of a Private Creator: (gggg,0010-00FF), gggg odd.
 
     >>> is_creator(0x00090010), is_creator(0x00091010)
     (True, False)
@@ -19,12 +19,12 @@ def is_creator(tag: int) -> bool:
     return bool(tag & 0x10000) and _FIRST <= tag & 0xFFFF <= _LAST
 
 
-class Blocks:
-    """The blocks of the private group that is being read, in a data set or an item.
+class PrivateBlocks:
+    """The reserved blocks of the current private group, in a data set or an item.
 
-    >>> blocks = Blocks()
+    >>> blocks = PrivateBlocks()
     >>> blocks.reserve(0x00090011, "ACME")
-    >>> hex(blocks.place(0x00090001, "ACME", last=0)), hex(blocks.place(0x00090001, "OTHER", last=0))
+    >>> hex(blocks.with_block(0x00090001, "ACME", last=0)), hex(blocks.with_block(0x00090001, "OTHER", last=0))
     ('0x91101', '0x91001')
     """
 
@@ -35,16 +35,16 @@ class Blocks:
         self._creators: dict[int, str] = {}  # by block
 
     def reserve(self, tag: int, creator: str) -> None:
-        """Take the element that reserves a block; a creator that is empty, or too long, reserves none."""
-        self._go_to(tag >> 16)
+        """Reserve a block; an empty or too long creator reserves nothing."""
+        self._enter(tag >> 16)
         creator = creator.strip(" \0")
-        if 0 < len(creator) <= LONGEST_CREATOR:
+        if 0 < len(creator) <= MAX_CREATOR_LENGTH:
             self._creators[tag & 0xFF] = creator
 
     def creator(self, tag: int) -> str:
-        """The private creator of the block that a tag is in, or that it reserves; empty if there is none.
+        """Return the creator of the block that a tag is in, or reserves; empty if unknown.
 
-        >>> blocks = Blocks()
+        >>> blocks = PrivateBlocks()
         >>> blocks.reserve(0x00090010, "ACME")
         >>> blocks.creator(0x00091001), blocks.creator(0x00090010), blocks.creator(0x00091101)
         ('ACME', 'ACME', '')
@@ -52,9 +52,9 @@ class Blocks:
         return self._creators.get(tag >> 8 & 0xFF or tag & 0xFF, "") if tag >> 16 == self._group else ""
 
     def without_block(self, tag: int) -> int:
-        """The tag in the form gggg00ee, if its creator has this block alone; or else the tag as it is.
+        """Return a tag in the form gggg00ee if its creator has one block, else as it is.
 
-        >>> blocks = Blocks()
+        >>> blocks = PrivateBlocks()
         >>> blocks.reserve(0x00090010, "ACME")
         >>> hex(blocks.without_block(0x00091001)), hex(blocks.without_block(0x00091101))
         ('0x90001', '0x91101')
@@ -64,24 +64,24 @@ class Blocks:
             return tag
         return tag & 0xFFFF00FF
 
-    def place(self, tag: int, creator: str, last: int) -> int:
-        """The tag that an element has in a block of its private creator.
+    def with_block(self, tag: int, creator: str, last: int) -> int:
+        """Return the tag of an element in a block of its private creator.
 
-        A tag has the form gggg00ee (PS3.19 A.1.5). One that has its block is taken as it is, if the block is that of
-        the creator or of nobody. Where there are several blocks of one creator it is the first whose tag is above
-        the last one; where there is none it is the first that is free, which the caller must reserve.
+        A tag in XML has the form gggg00ee (PS3.19 A.1.5). A tag that includes its block is accepted if the block
+        belongs to the creator or is free. Of several blocks of one creator, the first that leads to a tag above the
+        last one is used. Without any block of the creator, the first free one is, and the caller must reserve it.
 
         Args:
             tag: The tag as it stands in XML.
             creator: The private creator.
-            last: The highest tag that has come.
+            last: The highest tag so far.
 
         Raises:
             DicomXmlError: The creator is too long, or no block is free.
         """
-        if len(creator) > LONGEST_CREATOR:
-            raise DicomXmlError(f"a private creator of more than {LONGEST_CREATOR} characters")
-        self._go_to(tag >> 16)
+        if len(creator) > MAX_CREATOR_LENGTH:
+            raise DicomXmlError(f"expected a privateCreator of at most {MAX_CREATOR_LENGTH} characters")
+        self._enter(tag >> 16)
         block = tag >> 8 & 0xFF
         if block >= _FIRST and self._creators.get(block, creator) == creator:
             return tag
@@ -95,7 +95,7 @@ class Blocks:
                 return tag & 0xFFFF00FF | block << 8
         raise DicomXmlError("no private block is free (PS3.5 7.8.1)")
 
-    def _go_to(self, group: int) -> None:
+    def _enter(self, group: int) -> None:
         if group != self._group:
             self._group = group
             self._creators.clear()

@@ -1,4 +1,4 @@
-"""What the reader of the Native DICOM Model may be reading, and what it says where something else comes."""
+"""The states of ``XmlParser``, and the content that each of them expects."""
 
 from __future__ import annotations
 
@@ -6,30 +6,33 @@ from enum import IntEnum
 
 
 class State(IntEnum):
-    """What is being read."""
+    """The content that is being parsed."""
 
-    DOCUMENT = 0  # a document, before its element or behind it
-    DATASET = 1  # what is in NativeDicomModel or Item
-    OPEN_VALUES = 2  # what is in DicomAttribute: values, or a reference to bulk data
-    VALUES = 3  # values
-    OPEN_NAMES = 4  # person names, or a reference
-    NAMES = 5
-    ITEMS = 6
-    OPEN_BINARY = 7  # InlineBinary, or a reference
-    OPEN = 8  # anything, because the VR is not known
-    FULL = 9  # nothing more
+    DOCUMENT = 0  # before or after the document element
+    DATASET = 1  # in NativeDicomModel or Item
+    OPEN_VALUES = 2  # in DicomAttribute, before the first Value or BulkData
+    VALUES = 3  # after a Value
+    OPEN_NAMES = 4  # in DicomAttribute, before the first PersonName or BulkData
+    NAMES = 5  # after a PersonName
+    ITEMS = 6  # in the DicomAttribute of a sequence
+    OPEN_BINARY = 7  # in DicomAttribute, before InlineBinary or BulkData
+    OPEN = 8  # in a DicomAttribute whose VR is not known yet
+    FULL = 9  # after InlineBinary or BulkData
     VALUE = 10  # the text of Value
     BINARY = 11  # the text of InlineBinary
-    REFERENCE = 12  # what is in BulkData: nothing
-    NAME = 13  # what is in PersonName: component groups
-    GROUP = 14  # what is in one of those: components
+    REFERENCE = 12  # in BulkData, which is empty
+    NAME = 13  # in PersonName, between component groups
+    GROUP = 14  # in a component group, between components
     COMPONENT = 15  # the text of a component
 
 
-OF_ATTRIBUTE = frozenset(range(State.OPEN_VALUES, State.COMPONENT + 1))
-"""The states within a DicomAttribute."""
+IN_ATTRIBUTE = frozenset(range(State.OPEN_VALUES, State.COMPONENT + 1))
+"""The states within DicomAttribute."""
 
-WANTED: dict[int, str] = {
+IN_TEXT = frozenset({State.VALUE, State.BINARY, State.COMPONENT})
+"""The states whose content is text."""
+
+EXPECTED: dict[int, str] = {
     State.DOCUMENT: "NativeDicomModel",
     State.DATASET: "DicomAttribute",
     State.OPEN_VALUES: "Value or BulkData",
@@ -47,3 +50,4 @@ WANTED: dict[int, str] = {
     State.GROUP: "FamilyName, GivenName, MiddleName, NamePrefix or NameSuffix",
     State.COMPONENT: "the end of the name component",
 }
+"""The content that each state expects, for messages."""

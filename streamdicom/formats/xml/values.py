@@ -1,33 +1,25 @@
-"""The text of values, by VR (PS3.19 A.1.5)."""
+"""Values from the text of ``Value`` elements (PS3.19 A.1.5)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from math import isinf
 
-from streamdicom.dicom import (
-    NAME_GROUPS,
-    VRS,
-    Form,
-    parse_tag,
-)
+from streamdicom.dicom import VRS, Form, parse_tag
 from streamdicom.errors import LimitError
-from streamdicom.events import PersonName, Value
-
-COMPONENTS = ("FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffix")
-"""The components of a group, in the order of PS3.5 6.2.1.1."""
+from streamdicom.events import Value
 
 _TAG = re.compile(r"[0-9A-Fa-f]{8}")
 
 
-def tag_of(text: str) -> int:
-    """The number of a tag in eight hexadecimal digits; those in lower case, which are disallowed, are taken too.
+def parse_tag_in_any_case(text: str) -> int:
+    """Return a tag from eight hexadecimal digits, in upper or lower case.
 
     Raises:
-        ValueError: The text is of another form.
+        ValueError: The text has another form.
 
-    >>> tag_of("0018106a") == tag_of("0018106A") == 0x0018106A
+    >>> parse_tag_in_any_case("0018106a") == parse_tag_in_any_case("0018106A") == 0x0018106A
     True
     """
     try:
@@ -39,47 +31,47 @@ def tag_of(text: str) -> int:
 
 
 def _integer(text: str) -> int:
-    if not text.isascii() or "_" in text:  # which Python takes, and nobody else
+    if not text.isascii() or "_" in text:  # both of which Python accepts
         raise ValueError
     return int(text)
 
 
 def _float(text: str) -> float:
-    """A number; NaN and infinities are taken in whatever spelling, of which XML Schema's are NaN, INF and -INF."""
+    """Parse a number, NaN or infinity in any spelling (NaN and INF in XML Schema)."""
     if not text.isascii() or "_" in text:
         raise ValueError
     number = float(text)
-    if isinf(number) and text.strip()[-1] not in "fFyY":
+    if isinf(number) and text.strip()[-1] not in "fFyY":  # an overflow, unlike "inf" and "Infinity"
         raise ValueError
     return number
 
 
 def _tag(text: str) -> int:
-    return tag_of(text.strip())
+    return parse_tag_in_any_case(text.strip())
 
 
-_OF_FORM: dict[Form, Callable[[str], Value]] = {
+_PARSER_BY_FORM: dict[Form, Callable[[str], Value]] = {
     Form.INTEGER: _integer,
     Form.LONG_INTEGER: _integer,
     Form.FLOAT: _float,
     Form.TAG: _tag,
 }
-PARSERS: dict[str, Callable[[str], Value] | None] = {vr: _OF_FORM.get(row.form) for vr, row in VRS.items()}
-"""By VR, how a value is made of a text that is not empty; None where it is the text."""
+PARSERS: dict[str, Callable[[str], Value] | None] = {vr: _PARSER_BY_FORM.get(row.form) for vr, row in VRS.items()}
+"""The function that parses a text that is not empty, by VR; None where the text is the value."""
 
 
-def convert(vr: str, texts: list[str], most: int) -> tuple[Value, ...]:
-    """The values of a data element from their texts; an empty one is None.
+def convert(vr: str, texts: list[str], max_length: int) -> tuple[Value, ...]:
+    """Return the values of a data element from their texts; an empty text is None.
 
-    Text is taken as it is, and that of DS and IS too, whether it is a number or not.
+    Text is kept as it is, also that of DS and IS, even if it is not a number.
 
     Args:
         vr: A VR whose values are text or numbers.
-        texts: The texts.
-        most: Characters of a number.
+        texts: The content of each ``Value``.
+        max_length: Maximum number of characters in a number.
 
     Raises:
-        ValueError: A text is no value of the VR.
+        ValueError: A text is not a value of the VR.
         LimitError: A number is too long.
 
     >>> convert("DS", ["1.50", ""], 9), convert("FD", ["1.50", "-INF"], 9), convert("AT", ["00181063"], 9)
@@ -88,23 +80,6 @@ def convert(vr: str, texts: list[str], most: int) -> tuple[Value, ...]:
     parse = PARSERS[vr]
     if parse is None:
         return tuple([text or None for text in texts])
-    if any(len(text) > most for text in texts):
-        raise LimitError(f"a number of more than {most} characters", "number_length")
+    if any(len(text) > max_length for text in texts):
+        raise LimitError(f"a number of more than {max_length} characters", "number_length")
     return tuple([parse(text) if text else None for text in texts])
-
-
-def name_of(groups: Mapping[str, Mapping[str, str]]) -> PersonName:
-    """A person name from its components by group; each group up to the last component that is there.
-
-    >>> name_of({"Ideographic": {"GivenName": "Yamada"}})
-    ('', '^Yamada', '')
-    """
-    alphabetic, ideographic, phonetic = [_joined(groups.get(group, {})) for group in NAME_GROUPS]
-    return alphabetic, ideographic, phonetic
-
-
-def _joined(components: Mapping[str, str]) -> str:
-    texts = [components.get(name) for name in COMPONENTS]
-    while texts and texts[-1] is None:
-        texts.pop()
-    return "^".join([text or "" for text in texts])

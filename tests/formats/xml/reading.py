@@ -1,4 +1,4 @@
-"""What a test of the XML reader needs: documents, and every way to feed them."""
+"""Documents for tests of the XML parser, and ways to feed them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def document(*attributes: str) -> str:
 
 
 def attribute(vr: str, content: str = "", tag: str = KEY, more: str = "") -> str:
-    """The text of a DicomAttribute, which is that of the tests of the JSON reader if nothing else is said."""
+    """Return the text of a DicomAttribute."""
     return f'<DicomAttribute tag="{tag}" vr="{vr}"{more}>{content}</DicomAttribute>'
 
 
@@ -31,7 +31,7 @@ def values(*texts: str) -> str:
 
 
 def run(chunks: Iterable[bytes], options: ReadOptions) -> tuple[list[Shown], InputError | None]:
-    """All events, and the error that ended the stream; makes sure that the error is sticky."""
+    """Return all events and the final error; check that the error is sticky."""
     parser = XmlParser(options=options)
     events: list[Event] = []
     try:
@@ -52,17 +52,17 @@ def run(chunks: Iterable[bytes], options: ReadOptions) -> tuple[list[Shown], Inp
 
 
 def read_every_way(text: str | bytes, options: ReadOptions | None = None) -> tuple[list[Shown], InputError | None]:
-    """What the parser makes of a text, having made sure that it is the same however it is cut."""
+    """Return the events and the error of a document; check that cuts do not matter."""
     data = text.encode() if isinstance(text, str) else text
     outcomes = [run(chunks, options or ReadOptions()) for chunks in ways_to_cut(data)]
     events, error = outcomes[0]
-    for events_too, error_too in outcomes[1:]:
-        assert events_too == events
-        assert _known_of(error_too) == _known_of(error)
+    for other_events, other_error in outcomes[1:]:
+        assert other_events == events
+        assert _fields(other_error) == _fields(error)
     return events, error
 
 
-def _known_of(error: InputError | None) -> tuple[Any, ...] | None:
+def _fields(error: InputError | None) -> tuple[Any, ...] | None:
     return error and (type(error), error.message, error.location, getattr(error, "limit", ""))
 
 
@@ -73,9 +73,9 @@ def read_well(text: str | bytes, options: ReadOptions | None = None) -> list[Sho
 
 
 def read_badly(text: str, options: ReadOptions | None = None) -> tuple[list[Shown], InputError]:
-    """The events before a fault, and the fault, which is at the mark if there is one in the text."""
-    before, mark, behind = text.partition(MARK)
-    events, error = read_every_way(before + behind, options)
+    """Return the events before an error, and the error; check its offset by the mark."""
+    before, mark, after = text.partition(MARK)
+    events, error = read_every_way(before + after, options)
     assert error is not None
     if mark:
         assert error.location.byte_offset == len(before.encode())

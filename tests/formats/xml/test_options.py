@@ -1,4 +1,4 @@
-"""What the options choose is chosen of XML as of JSON."""
+"""Reading and writing options for the Native DICOM Model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MR = document(attribute("CS", values("MR"), "00080060"), attribute("LO", values
 _XML = WriteOptions(format="xml")
 
 
-def test_elements_and_data_sets_are_chosen() -> None:
+def test_elements_and_data_sets_are_selected() -> None:
     data = (_CT + _MR).encode()
     [ds] = streamdicom.iter_datasets(data, options=ReadOptions(where={"Modality": "MR"}, include=["PatientID"]))
     assert [element.keyword for element in ds] == ["PatientID"]
@@ -26,7 +26,7 @@ def test_elements_and_data_sets_are_chosen() -> None:
     assert streamdicom.dumps(streamdicom.loads(text)) == '{"00100020":{"vr":"LO","Value":["1"]}}'
 
 
-def test_bulk_data_goes_to_a_store_and_comes_back() -> None:
+def test_bulk_data_makes_a_round_trip_through_a_store() -> None:
     store = MemoryStore()
     data = document(attribute("OB", "<InlineBinary>AAECAw==</InlineBinary>"))
     options = WriteOptions(format="xml", bulk_data_store=store, bulk_data_policy=BulkDataPolicy(threshold=2))
@@ -36,7 +36,7 @@ def test_bulk_data_goes_to_a_store_and_comes_back() -> None:
     assert '"InlineBinary":"AAECAw=="' in streamdicom.dumps(loaded)
 
 
-def test_a_path_says_the_format_by_its_name(tmp_path: Path) -> None:
+def test_format_follows_the_name_of_the_target(tmp_path: Path) -> None:
     path = tmp_path / "a.XML"
     with DatasetWriter(path) as writer:
         for text in (_CT, _MR):
@@ -47,7 +47,7 @@ def test_a_path_says_the_format_by_its_name(tmp_path: Path) -> None:
     assert path.read_bytes().startswith(b"{")
 
 
-def test_a_flush_gives_the_data_sets_so_far() -> None:
+def test_flush_writes_complete_documents() -> None:
     target = io.BytesIO()
     writer = DatasetWriter(target, options=_XML)
     writer.write(streamdicom.loads(_CT))
@@ -55,7 +55,7 @@ def test_a_flush_gives_the_data_sets_so_far() -> None:
     assert streamdicom.loads(target.getvalue()).PatientID == "1"
 
 
-def test_load_takes_one_document() -> None:
+def test_load_accepts_one_document() -> None:
     for text in (_CT + _MR, ""):
         with pytest.raises(streamdicom.InputError):
             streamdicom.loads(text)

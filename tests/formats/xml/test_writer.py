@@ -1,4 +1,4 @@
-"""Events to the Native DICOM Model: its exact text, and what is refused."""
+"""The writer of the Native DICOM Model: its exact text, and its errors."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _written(events: Iterable[Event], indent: int | str | None = None, **options
 
 
 def _attribute(event: Event, **options: Any) -> str:
-    """The text of an attribute, behind the start of its start tag."""
+    """Return the text of an attribute after ``vr=``."""
     start = '<DicomAttribute tag="00091001" vr='
     text = _written(in_dataset([event]), **options)
     assert text.startswith(_START + start)
@@ -109,17 +109,17 @@ _ELEMENTS = [
 
 
 @pytest.mark.parametrize(("event", "expected"), cases(_ELEMENTS))
-def test_an_element_is_written(event: Event, expected: str | None) -> None:
+def test_elements_are_written(event: Event, expected: str | None) -> None:
     assert _attribute(event).startswith(expected or '"DS"><Value number="1">1.0000</Value>')
 
 
-def test_an_element_of_one_empty_value_has_none() -> None:
+def test_single_empty_value_is_left_out() -> None:
     for event in (element("LO", None), element("US", None), element("PN", ("", "", "")), element("OB", b"")):
         assert "><" in _written(in_dataset([event])).partition("vr=")[2].partition("</")[0] + "<"
         assert read_well(_written(in_dataset([event]))) == shown(in_dataset([element(event[2])]))
 
 
-def test_elements_have_their_keywords() -> None:
+def test_elements_have_keywords() -> None:
     text = _written(in_dataset([element("PN", tag=0x00100010), element("US", 1, tag=0x60000010)]))
     assert '<DicomAttribute tag="00100010" vr="PN" keyword="PatientName"></DicomAttribute>' in text
     assert '<DicomAttribute tag="60000010" vr="US" keyword="OverlayRows">' in text
@@ -134,12 +134,12 @@ def test_items_are_numbered() -> None:
     )
 
 
-def test_each_data_set_is_a_document() -> None:
+def test_each_data_set_is_one_document() -> None:
     assert _written([*in_dataset([]), *in_dataset([], 1)]) == (_START + _END) * 2
     assert _written([]) == ""
 
 
-def test_private_elements_have_their_creator_and_no_block() -> None:
+def test_private_elements_have_their_creator_instead_of_block() -> None:
     events = [
         element("LO", 'A "&', tag=0x00090010),
         element("LO", "B", tag=0x00090011),
@@ -157,14 +157,14 @@ def test_private_elements_have_their_creator_and_no_block() -> None:
         '<DicomAttribute tag="00090001" vr="LO" privateCreator="A &quot;&amp;"><Value number="1">a<',
         '<DicomAttribute tag="00090002" vr="SQ" privateCreator="A &quot;&amp;"><Item',
         '<DicomAttribute tag="00090001" vr="SH" privateCreator="C"><Value number="1">c<',
-        '<DicomAttribute tag="00091101" vr="UN" privateCreator="B"><Inline',  # of a creator that has two blocks
-        '<DicomAttribute tag="00093001" vr="LO"><Value',  # of nobody
+        '<DicomAttribute tag="00091101" vr="UN" privateCreator="B"><Inline',  # of a creator with two blocks
+        '<DicomAttribute tag="00093001" vr="LO"><Value',  # not reserved
         '<DicomAttribute tag="000B1001" vr="OB"><BulkData',
     ):
         assert part in text
 
 
-def test_an_indent_is_between_tags_only() -> None:
+def test_indent_does_not_change_text() -> None:
     events = in_dataset(
         [
             *sequence([element("LO", "a\nb", None, tag=0x00100020)], tag=0x00081140),
@@ -202,7 +202,7 @@ def test_an_indent_is_between_tags_only() -> None:
     assert read_well(_written(events, indent="\t")) == read_well(_written(events))
 
 
-def test_long_values_are_written_as_they_come() -> None:
+def test_long_values_are_written_in_segments() -> None:
     parts = [start_parts("LO"), some("LO", "a", None), *segments("LO", "b&", "c"), some("LO", "d"), end_parts("LO")]
     text = _written(in_dataset(parts))
     assert read_well(text) == shown(in_dataset([element("LO", "a", None, "b&c", "d")]))
@@ -228,7 +228,7 @@ def test_long_values_are_written_as_they_come() -> None:
     ],
 )
 @pytest.mark.parametrize("indent", [None, 1])
-def test_an_element_in_parts_of_one_empty_value_has_none(
+def test_single_empty_value_in_parts_is_left_out(
     vr: str, pieces: list[Event], numbers: list[str], indent: int | None
 ) -> None:
     element_in_parts = [start_parts(vr), *pieces, end_parts(vr)]
@@ -238,7 +238,7 @@ def test_an_element_in_parts_of_one_empty_value_has_none(
     assert [part.partition(">")[0].replace('"', "") for part in first.split(" number=")[1:]] == numbers
 
 
-def test_fragments_are_one_value_with_their_items() -> None:
+def test_fragments_become_one_value_with_items() -> None:
     def fragment(data: bytes) -> list[Event]:
         return [(EventType.START_FRAGMENT, TAG, "OB", len(data)), (EventType.LAST_SEGMENT, TAG, "OB", data)]
 
@@ -249,12 +249,12 @@ def test_fragments_are_one_value_with_their_items() -> None:
     assert read_well(_written(in_dataset([start, end]), indent=2)) == shown(in_dataset([element("OB")]))
 
 
-def test_an_element_of_no_vr_is_un() -> None:
+def test_json_element_becomes_un() -> None:
     event = (EventType.JSON_ELEMENT, TAG, "US", '{"vr":"US","Value":["many"]}')
     assert read_well(_written(in_dataset([event]))) == shown(in_dataset([element("UN", b"many")]))
 
 
-def test_the_options_say_which_elements_are_written() -> None:
+def test_options_choose_the_elements() -> None:
     events = [
         element("UI", "1.2", tag=0x00020010),
         element("UL", 8, tag=0x00080000),
@@ -278,17 +278,17 @@ def test_the_options_say_which_elements_are_written() -> None:
     assert _written(in_dataset(left_out), include_retired=False) == _START + _END
 
 
-# --- faults ------------------------------------------------------------------------------------------------------
+# --- errors ------------------------------------------------------------------------------------------------------
 
 _FRAGMENT = [(EventType.START_FRAGMENTS, TAG, "OB", None), (EventType.START_FRAGMENT, TAG, "OB", 2)]
-_WRONG = [
-    ("control", [element("LO", "a\x1fb")], "XML 1.0 cannot carry"),
-    ("null", [element("LT", "a\0")], "XML 1.0 cannot carry"),
-    ("surrogate", [element("LO", "\ud800")], "XML 1.0 cannot carry"),
-    ("noncharacter", [element("LO", "\uffff")], "XML 1.0 cannot carry"),
-    ("in-name", [element("PN", ("a\x01", "", ""))], "XML 1.0 cannot carry"),
-    ("in-uri", [bulk_data("OB", "a\x01")], "XML 1.0 cannot carry"),
-    ("in-segment", [start_parts("LT"), *segments("LT", "a", "\x0c")], "XML 1.0 cannot carry"),
+_ERRORS = [
+    ("control", [element("LO", "a\x1fb")], "expected text for XML 1.0"),
+    ("null", [element("LT", "a\0")], "expected text for XML 1.0"),
+    ("surrogate", [element("LO", "\ud800")], "expected text for XML 1.0"),
+    ("noncharacter", [element("LO", "\uffff")], "expected text for XML 1.0"),
+    ("in-name", [element("PN", ("a\x01", "", ""))], "expected text for XML 1.0"),
+    ("in-uri", [bulk_data("OB", "a\x01")], "expected text for XML 1.0"),
+    ("in-segment", [start_parts("LT"), *segments("LT", "a", "\x0c")], "expected text for XML 1.0"),
     ("order", [element("LO", tag=TAG + 1), element("LO")], "00091001 after 00091002"),
     ("twice", [element("LO"), element("LO")], "00091001 after 00091001"),
     ("order-of-standard", [element("LO", tag=0x00100020), element("LO", tag=0x00100020)], "ascending order"),
@@ -311,13 +311,13 @@ _WRONG = [
     ("two-binary", [element("OB", b"a", b"b")], "one binary value"),
     ("large-tag", [element("AT", 2**32)], "32 bits"),
     ("bulk-data", [bulk_data("LO", "a")], "BulkData \\(PS3.18 F.2.2\\), found LO"),
-    ("no-uri", [bulk_data("OB", "")], "not text"),
-    ("vr-behind", [start_parts("")], "comes behind it"),
-    ("other-vr", [start_parts("LO"), end_parts("SH")], "of another"),
-    ("text-segment", [start_parts("OB"), *segments("OB", "a", "b")], "a text segment for VR OB"),
-    ("bytes-segment", [start_parts("LO"), *segments("LO", b"a", b"b")], "a binary value for VR LO"),
+    ("no-uri", [bulk_data("OB", "")], "expected a URI"),
+    ("late-vr", [start_parts("")], "expected the VR at the start"),
+    ("other-vr", [start_parts("LO"), end_parts("SH")], "expected VR LO as at the start"),
+    ("text-segment", [start_parts("OB"), *segments("OB", "a", "b")], "VR OB, found a segment of text"),
+    ("bytes-segment", [start_parts("LO"), *segments("LO", b"a", b"b")], "VR LO, found a segment of bytes"),
     ("mixed", [start_parts("LO"), *segments("LO", "a", b"b")], "expected a segment of str"),
-    ("values-of-binary", [start_parts("OB"), some("OB", b"a")], "'Value' for VR OB"),
+    ("values-of-binary", [start_parts("OB"), some("OB", b"a")], "expected a binary value for VR OB"),
     ("two-long-binary", [start_parts("OB"), *segments("OB", b"a"), *segments("OB", b"a")], "one binary value"),
     ("item", [(EventType.START_ITEM, TAG, "SQ", 0)], "expected an element or END_DATASET, found START_ITEM"),
     ("end-item", [(EventType.END_ITEM, TAG, "SQ", None)], "expected an element or END_DATASET, found END_ITEM"),
@@ -353,10 +353,8 @@ _WRONG = [
 
 
 @pytest.mark.parametrize("indent", [None, 2])
-@pytest.mark.parametrize(("events", "message"), cases(_WRONG))
-def test_what_cannot_be_written_is_an_error_with_its_path(
-    events: list[Event], message: str, indent: int | None
-) -> None:
+@pytest.mark.parametrize(("events", "message"), cases(_ERRORS))
+def test_error_has_message_and_path(events: list[Event], message: str, indent: int | None) -> None:
     blocks: list[bytes] = []
     writer = XmlWriter(blocks.append, indent=indent)
     writer.write_all(in_dataset([])[:1])
@@ -369,20 +367,20 @@ def test_what_cannot_be_written_is_an_error_with_its_path(
             again()
 
 
-def test_a_data_set_that_is_open_or_missing_is_an_error() -> None:
+def test_open_or_missing_data_set_is_an_error() -> None:
     writer = XmlWriter(len)
     writer.write(in_dataset([])[0])
     with pytest.raises(OutputError, match="not complete"):
         writer.close()
     writer = XmlWriter(len, array=False)
-    with pytest.raises(OutputError, match="no data set"):
+    with pytest.raises(OutputError, match="expected a data set"):
         writer.close()
     writer.write_all(in_dataset([]))
     with pytest.raises(OutputError, match="found a second one"):
         writer.write_all(in_dataset([]))
 
 
-def test_what_is_too_deep_to_be_read_is_not_written() -> None:
+def test_nesting_depth_is_limited() -> None:
     deep = [(EventType.START_SEQUENCE, TAG, "SQ", None), (EventType.START_ITEM, TAG, "SQ", 0)] * 4
     writer = XmlWriter(len, options=WriteOptions(limits=Limits(depth=13)))
     with pytest.raises(OutputError, match="more than 3 nested sequences"):
@@ -392,7 +390,7 @@ def test_what_is_too_deep_to_be_read_is_not_written() -> None:
 # --- blocks ------------------------------------------------------------------------------------------------------
 
 
-def test_the_sink_gets_blocks_and_what_is_flushed() -> None:
+def test_sink_gets_blocks_and_flushed_text() -> None:
     blocks: list[bytes] = []
     writer = XmlWriter(blocks.append)
     writer.write_all([*in_dataset([])[:1], element("LO", "a")])
@@ -409,7 +407,7 @@ def test_the_sink_gets_blocks_and_what_is_flushed() -> None:
     assert max(map(len, blocks)) < 80 * 1024
 
 
-def test_memory_does_not_depend_on_the_number_of_elements_or_their_length() -> None:
+def test_memory_is_independent_of_number_and_length_of_elements() -> None:
     def events() -> Iterable[Event]:
         for index in range(200):
             yield (EventType.START_DATASET, 0, "", index)
@@ -427,7 +425,7 @@ def test_memory_does_not_depend_on_the_number_of_elements_or_their_length() -> N
     assert peak(write) < 1024 * 1024
 
 
-# --- the vr behind a long value ----------------------------------------------------------------------------------
+# --- late vr in JSON --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -437,7 +435,7 @@ def test_memory_does_not_depend_on_the_number_of_elements_or_their_length() -> N
         (f'"Value":["a",null,"{"b" * 100_000}","é"]', element("UC", "a", None, "b" * 100_000, "é")),
     ],
 )
-def test_a_long_value_may_have_its_vr_behind_it_in_json(member: str, expected: Event) -> None:
+def test_long_value_with_late_vr_in_json_is_written(member: str, expected: Event) -> None:
     target = io.BytesIO()
     text = f'{{"00091001":{{{member},"vr":"{expected[2]}"}},"00100020":{{"vr":"LO","Value":["17"]}}}}'
     events = streamdicom.iter_events(text.encode())
