@@ -1,4 +1,4 @@
-"""How fast and how small streamdicom is, against what a user writes today with ijson and pydicom.
+"""Speed and memory of streamdicom, beside ijson, pydicom and DCMTK.
 
 ``python -m bench`` measures everything in one run, prints one table and draws two pictures. The rival reads with
 ``ijson.items(file, "item")`` and ``Dataset.from_json``, and writes with ``Dataset.to_json``. Every ratio is one of

@@ -1,4 +1,4 @@
-"""Measures everything, prints one table and draws four pictures."""
+"""Measure everything, print a table and draw four plots."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _EXPORTS = (1000, 10_000)  # files
 _ARCHIVES = (100, 100_000)  # instances of an origin server
 _RESPONSE = 100_000  # data sets
 _QUICK = 64  # MiB, the largest input
-_QUICKER = 8  # times, what else there is less of
+_QUICKER = 8  # the factor by which a quick run reduces all other counts
 _REPEATED = 256  # MiB, the largest input that is measured more than once
 
 
@@ -70,11 +70,11 @@ def _arguments() -> argparse.Namespace:
 
 
 def _measure_speed(datasets: int, frames: int) -> dict[str, Any]:
-    """What pytest-benchmark writes about the speed benchmarks."""
+    """Return the report of pytest-benchmark on the speed benchmarks."""
     with TemporaryDirectory() as folder:
         path = Path(folder, "benchmark.json")
         options = ["-p", "no:cacheprovider", "-q", "--benchmark-quiet", f"--benchmark-storage={folder}"]
-        options += ["--benchmark-timer=time.process_time"]  # what else runs on the machine does not count
+        options += ["--benchmark-timer=time.process_time"]  # ignore other programs
         options += ["-W", "ignore:Module already imported"]  # anyio, by the other benchmarks: it is a plugin of pytest
         options += [f"--benchmark-json={path}", f"--datasets={datasets}", f"--frames={frames}"]
         with redirect_stdout(sys.stderr):
@@ -110,7 +110,7 @@ def _measure_memory(largest: int) -> report.Runs:
 
 
 def _measure(case: str, mib: int) -> Measurement:
-    """The least time and the highest peak of several runs, where they are short."""
+    """Return the least time and the highest peak of a few runs, if they are short."""
     print(f"{report.LABELS[case]}, {mib} MiB", file=sys.stderr)
     repeats = 3 if case == "binary" and mib <= _REPEATED else 1
     runs = [measure(case, mib) for _ in range(repeats)]

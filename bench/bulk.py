@@ -1,6 +1,8 @@
-"""A DICOM file with gigabytes of pixel data to DICOM JSON and back, each step in a process of its own.
+"""A DICOM file with gigabytes of pixel data to DICOM JSON and back.
 
-The pixel data goes to a store, or stays in the JSON text. What comes back must be what went out, bit for bit.
+Each step runs in its own process.
+
+The pixel data goes to a store, or stays in the JSON text. The result must equal the source, bit for bit.
 """
 
 from __future__ import annotations
@@ -18,16 +20,16 @@ from pydicom.uid import ExplicitVRLittleEndian, MultiFrameGrayscaleWordSecondary
 from bench.memory import MIB, Measurement, run_alone
 from bench.steps import IMAGE, STEPS
 
-_ROOM = 4.5  # times the pixel data, on the disk: the file, its JSON in base64, and the file that comes back
+_ROOM = 4.5  # disk space in multiples of the pixel data: the file, its JSON in base64, and the copy
 _SIDE = 1024  # pixels, of 16 bits: a frame is 2 MiB
 _FRAME = 2 * _SIDE * _SIDE
 
 
 def measure(mib: int) -> dict[str, Measurement]:
-    """All steps with a file of so many MiB of pixel data; none if the disk has no room for it.
+    """Measure all steps with a file of pixel data; return nothing without disk space.
 
     Raises:
-        ValueError: What came back is something else.
+        ValueError: The copy differs from the source.
     """
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -46,7 +48,7 @@ def measure(mib: int) -> dict[str, Measurement]:
 
 
 def write_file(path: Path, mib: int) -> None:
-    """Write a file with pixel data in native format, frame by frame, each of which is another."""
+    """Write a file with native pixel data, each frame different."""
     dataset = Dataset()
     dataset.SOPClassUID = MultiFrameGrayscaleWordSecondaryCaptureImageStorage
     dataset.SOPInstanceUID = "1.2.840.113619.2.55.3.604688119.4"
@@ -60,7 +62,7 @@ def write_file(path: Path, mib: int) -> None:
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dcmwrite(path, dataset, enforce_file_format=True)
     with path.open("ab") as file:
-        # PS3.5 7.1.2: the tag, the VR, two bytes that mean nothing, and the length in four
+        # PS3.5 7.1.2: tag, VR, two reserved bytes, and a length of four bytes
         file.write(b"\xe0\x7f\x10\x00OW\0\0" + (mib * MIB).to_bytes(4, "little"))
         noise = Random(1).randbytes(_FRAME)
         for number in range(dataset.NumberOfFrames):
@@ -68,12 +70,12 @@ def write_file(path: Path, mib: int) -> None:
 
 
 def _compare(path: Path, original: Path, length: int) -> None:
-    """See that two files have the same elements, and the same bytes at their ends, where the pixel data is."""
+    """Check that two files have the same elements and the same pixel data."""
     if dcmread(path, stop_before_pixels=True) != dcmread(original, stop_before_pixels=True):
-        raise ValueError("what came back has other elements")
+        raise ValueError("the copy has other elements")
     for piece, expected in zip(_end(path, length), _end(original, length), strict=True):
         if piece != expected:
-            raise ValueError("what came back has other pixel data")
+            raise ValueError("the copy has other pixel data")
 
 
 def _end(path: Path, length: int) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""The corpus: the DICOM files that pydicom brings along, as data sets and as one DICOM JSON array."""
+"""The corpus: pydicom's DICOM files, as data sets and as one DICOM JSON array."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class Entry:
 
     Attributes:
         part10: The bytes of the file.
-        dropped: The attributes that are left out of it.
-        text: What ``Dataset.to_json`` makes of the others.
-        elements: How many those are, with those in sequences.
+        dropped: The attributes left out.
+        text: The JSON of ``Dataset.to_json``.
+        elements: The number of elements, in sequences too.
     """
 
     part10: bytes
@@ -45,7 +45,7 @@ class Entry:
     elements: int
 
     def read(self) -> Dataset:
-        """A new data set, whose elements nobody has looked at."""
+        """Return a new data set with raw elements."""
         dataset = pydicom.dcmread(BytesIO(self.part10), force=True)
         for tag in self.dropped:
             del dataset[tag]
@@ -54,7 +54,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Array:
-    """A DICOM JSON array in a file, and what is in it."""
+    """A DICOM JSON array in a file, with its counts."""
 
     path: Path
     datasets: int
@@ -64,7 +64,7 @@ class Array:
 
 @contextmanager
 def silence() -> Iterator[None]:
-    """Neither warnings nor log records: some of the files are wrong on purpose."""
+    """Silence warnings and logs: some files are invalid on purpose."""
     logger = logging.getLogger("pydicom")
     level = logger.level
     logger.setLevel(logging.CRITICAL + 1)
@@ -78,7 +78,7 @@ def silence() -> Iterator[None]:
 
 @cache
 def entries(corpus: str) -> list[Entry]:
-    """Every file that pydicom reads, and that both sides write."""
+    """Return every file that pydicom reads and both sides write."""
     with silence():
         found = (_entry(path, corpus) for path in _paths())
         return [entry for entry in found if entry is not None]
@@ -101,7 +101,7 @@ def _entry(path: Path, corpus: str) -> Entry | None:
     try:
         text = pydicom.dcmread(BytesIO(part10), force=True).to_json()
         streamdicom.dumps(pydicom.dcmread(BytesIO(part10), force=True))
-    except Exception:  # whatever either of them raises for a broken file
+    except Exception:  # either side may raise anything for a broken file
         return None
     attributes = json.loads(text)
     dropped = [name for name, attribute in attributes.items() if corpus == "headers" and _is_long(attribute)]

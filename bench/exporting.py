@@ -1,4 +1,4 @@
-"""The export of thousands of small files with one process and with two, each run in a process of its own.
+"""The export of thousands of small files, with one process and with two.
 
 Time is that on the clock, because the processor has the same work either way. So it means something only where no
 other program wants the two cores, and how much of them others had is measured too.
@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 from bench.memory import printed_by, resident
 from streamdicom.archive import Progress, export_archive
 
-MOST_BUSY = 0.1  # cores that other programs have, above which two jobs are not judged
+MAX_BUSY = 0.1  # cores used by other programs; beyond, two jobs are not judged
 
 _FOLDER_SIZE = 500  # files
 _UID = "1.2.840.113619.2.55.3.1%08d"
@@ -35,13 +35,13 @@ class Export:
     """One run.
 
     Attributes:
-        files: How many there were.
-        jobs: How many processes made JSON of them.
+        files: The number of files.
+        jobs: The number of processes.
         size: Bytes of JSON.
-        seconds: On the clock.
-        processor: Seconds on the processor, of all processes.
-        peak: Bytes of the highest resident size, of the process that had most, above that after import.
-        others: How many cores other programs had meanwhile; None where the system does not tell.
+        seconds: Elapsed time.
+        processor: CPU seconds of all processes.
+        peak: Highest resident size of a process, in bytes above its size after import.
+        others: Cores used by other programs; None if unknown.
     """
 
     files: int
@@ -54,7 +54,7 @@ class Export:
 
 
 def measure(counts: list[int]) -> list[Export]:
-    """Export so many files with one job and with two, which take turns; the shortest time of each counts."""
+    """Export files with one job and two, in turns; keep the shortest times."""
     found = []
     with TemporaryDirectory() as root:
         for count in counts:
@@ -69,8 +69,8 @@ def measure(counts: list[int]) -> list[Export]:
 
 
 def write_files(folder: Path, count: int) -> None:
-    """Write copies of a small file, each an instance of its own: what is left of a CT image without its pixels."""
-    # Imported here, because an export needs nothing of it.
+    """Write copies of a CT image without pixels, each a new instance."""
+    # Imported here, because an export does not need pydicom.
     from pydicom import dcmread
     from pydicom.data import get_testdata_file
 
@@ -92,7 +92,7 @@ def write_files(folder: Path, count: int) -> None:
 
 @dataclass
 class _Watch:
-    """The highest resident size of this process and of the workers, as far as they could be looked at."""
+    """Return the highest resident size of this process and its workers."""
 
     highest: dict[int, int] = field(default_factory=dict)
 
@@ -124,13 +124,13 @@ def _main(folder: Path, jobs: int) -> None:
 
 
 def used() -> float:
-    """Seconds on the processor of this process, and of the workers that have ended."""
+    """Return CPU seconds of this process and of finished workers."""
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system
 
 
 def busy() -> float | None:
-    """Seconds that all cores have worked since the system started."""
+    """Return CPU seconds of all cores since the system started."""
     if not _STAT.exists():
         return None
     user, nice, system, _, _, interrupts, softirqs, *_ = map(int, _STAT.read_text().split("\n")[0].split()[1:])

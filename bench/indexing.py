@@ -1,4 +1,4 @@
-"""The index of thousands of small files, made in one pass, each run in a process of its own.
+"""The index of thousands of small files, built in one pass.
 
 ``python -m bench.indexing FOLDER`` makes it once and prints JSON.
 """
@@ -23,10 +23,10 @@ class Indexed:
     """One run.
 
     Attributes:
-        files: How many there were.
-        seconds: Of the processor, to make the index.
-        again: Seconds of the processor, to see that nothing has changed.
-        peak: Bytes of the highest resident size, above that after import.
+        files: The number of files.
+        seconds: CPU seconds to build the index.
+        again: CPU seconds to find no change.
+        peak: Highest resident size, in bytes above the size after import.
     """
 
     files: int
@@ -36,7 +36,7 @@ class Indexed:
 
 
 def measure(counts: list[int]) -> list[Indexed]:
-    """Make an index of so many files."""
+    """Build an index of files."""
     found = []
     with TemporaryDirectory() as root:
         for count in counts:

@@ -1,4 +1,4 @@
-"""How long after its last byte a data set is there, sent over loopback by another process in an array without an end.
+"""The time from the last byte of a data set to its delivery, over loopback.
 
 ``python -m bench.latency FRONT`` measures once and prints JSON.
 """
@@ -22,7 +22,7 @@ from bench.memory import DATASET, printed_by
 
 _COUNT = 2000  # data sets
 _WARM = 100  # before those that count
-_PAUSE = 0.001  # seconds, in which the reader comes to rest
+_PAUSE = 0.001  # seconds for the reader to become idle
 _TIME = struct.Struct("q")
 
 
@@ -31,10 +31,10 @@ class Latency:
     """One run.
 
     Attributes:
-        front: What reads.
+        front: The reading function.
         median: Seconds from before the last byte is sent until the data set is there.
-        slow: What one in a hundred takes, or longer.
-        others: How many cores other programs had meanwhile; None where the system does not tell.
+        slow: The 99th percentile, in seconds.
+        others: Cores used by other programs; None if unknown.
     """
 
     front: str
@@ -44,7 +44,7 @@ class Latency:
 
 
 def measure() -> list[Latency]:
-    """Measure each front in processes of its own."""
+    """Measure each front in its own processes."""
     return [Latency(**printed_by("bench.latency", front)) for front in FRONTS]
 
 
@@ -71,7 +71,7 @@ FRONTS: dict[str, Callable[[int], None]] = {
 
 
 def _send(connection: socket.socket) -> list[float]:
-    """Send an array, and take the time of each data set in it, in seconds."""
+    """Send an array; return the send time of each data set, in seconds."""
     found = []
     for number in range(_WARM + _COUNT):
         connection.sendall((b"," if number else b"[") + DATASET[:-1])

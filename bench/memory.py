@@ -1,4 +1,4 @@
-"""Memory and time over the size of the input, each measurement in a process of its own.
+"""Memory and time over the size of the input, each measured in a new process.
 
 The input is made piece by piece and never held. ``python -m bench.memory CASE MIB`` measures once and prints JSON.
 """
@@ -22,13 +22,13 @@ import streamdicom
 import streamdicom.formats.json
 
 MIB = 1024 * 1024
-# Of new processes, which find the compiled modules, as an installed program does.
+# New processes must find compiled modules, as an installed program does.
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 _PIECE = 64 * 1024
 
-# What a query for studies (QIDO-RS) may bring.
+# A result of a search for studies (QIDO-RS).
 DATASET = b"""{
 "00080005":{"vr":"CS","Value":["ISO_IR 192"]},
 "00080020":{"vr":"DA","Value":["20240131"]},
@@ -60,8 +60,8 @@ class Measurement:
 
     Attributes:
         size: Bytes of JSON.
-        seconds: Of the processor, from the first byte to the last.
-        peak: Bytes of the highest resident size, above that after import.
+        seconds: CPU seconds from the first byte to the last.
+        peak: Highest resident size, in bytes above the size after import.
     """
 
     size: int
@@ -70,13 +70,13 @@ class Measurement:
 
 
 class Sink:
-    """A binary file that counts what it is given."""
+    """A binary file that counts bytes and discards them."""
 
     def __init__(self) -> None:
         self.size = 0
 
     def write(self, data: bytes | memoryview) -> int:
-        """Count the bytes, and forget them."""
+        """Count the bytes."""
         self.size += len(data)
         return len(data)
 
@@ -105,7 +105,7 @@ def datasets_to_array(size: int) -> int:
 
 
 def string_with_ijson(size: int) -> int:
-    """One long string, as a contrast: ijson looks at all of it again with every piece."""
+    """One long string, for contrast: ijson scans all of it again with every piece."""
     import ijson
 
     pieces = _pieces(b'["', b"0123456789ABCDEF" * 1024, b'"]', size)
@@ -129,12 +129,12 @@ def measure(case: str, mib: int) -> Measurement:
 
 
 def run_alone(module: str, *arguments: str) -> Measurement:
-    """Run a module in a new process, which prints what it has measured."""
+    """Run a module in a new process, which prints its measurement."""
     return Measurement(**printed_by(module, *arguments))
 
 
 def printed_by(module: str, *arguments: str) -> dict[str, Any]:
-    """What a module, run in a new process, has printed as JSON.
+    """Run a module in a new process; return the JSON that it printed.
 
     Raises:
         subprocess.CalledProcessError: It failed; its traceback went to the standard error.
@@ -146,7 +146,7 @@ def printed_by(module: str, *arguments: str) -> dict[str, Any]:
 
 
 def print_measurement(action: Callable[[], int]) -> None:
-    """Measure in this process, which has done nothing but import; the action returns the size."""
+    """Measure an action in this fresh process; the action returns the size."""
     base = resident("VmRSS")
     start = process_time()
     size = action()
@@ -161,10 +161,12 @@ def _main(case: str, mib: int) -> None:
 
 
 def resident(name: str, process: int | str = "self") -> int:
-    """The resident size now (VmRSS) or at its highest (VmHWM), in bytes; 0 for another process that has ended.
+    """Return the resident size, now (VmRSS) or at its peak (VmHWM), in bytes.
 
-    Linux knows both. Elsewhere both are the highest one, and that of other processes is not known; on Linux that
-    number would be no use, because a process takes it over from the one that started it.
+    An ended process has 0.
+
+    Elsewhere than on Linux, both are the peak, and other processes have 0. On Linux ``ru_maxrss`` is useless, because a
+    process inherits it from its parent.
     """
     status = Path("/proc", str(process), "status")
     if status.exists():
@@ -190,7 +192,7 @@ def _array(size: int) -> Iterator[bytes]:
 
 
 def _pieces(head: bytes, unit: bytes, tail: bytes, size: int) -> Iterator[bytes]:
-    """A text with a unit repeated in its middle, up to about a size, in pieces that are cut anywhere."""
+    """Yield a text of about a size with a repeated unit, cut anywhere."""
     left = (size - len(head) - len(tail)) // len(unit) * len(unit)
     text = unit * (_PIECE // len(unit) + 2)
     start = 0

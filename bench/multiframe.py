@@ -1,4 +1,4 @@
-"""A DICOM file of many elements in sequences: an enhanced MR image of thousands of frames, without their pixels."""
+"""An enhanced MR image of thousands of frames, without pixels."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import EnhancedMRImageStorage, ExplicitVRLittleEndian
 
 LENGTHS = ("defined", "undefined")
-FRAMES = 4400  # which makes about 150,000 elements
+FRAMES = 4400  # about 150,000 elements
 
 
 @dataclass(frozen=True)
 class File:
-    """A DICOM file, and how many elements it has, with those in sequences and without group 0002."""
+    """A DICOM file and its number of elements, without group 0002."""
 
     path: Path
     elements: int
 
 
 def write_files(folder: Path, frames: int) -> dict[str, File]:
-    """Write the file with all sequences and items of defined length, and again of undefined length (PS3.5 7.5)."""
+    """Write the file with defined and with undefined lengths (PS3.5 7.5)."""
     dataset = _multiframe(frames)
     files = {}
     for lengths in LENGTHS:
@@ -32,7 +32,7 @@ def write_files(folder: Path, frames: int) -> dict[str, File]:
         files[lengths] = File(folder / f"{lengths}.dcm", elements)
         dcmwrite(files[lengths].path, dataset, enforce_file_format=True)
     del dataset
-    gc.collect()  # it would slow down who makes many objects later
+    gc.collect()  # garbage would slow down later measurements
     return files
 
 
@@ -61,7 +61,7 @@ def _dataset(**values: Any) -> Dataset:
 
 
 def _frame(number: int) -> Dataset:
-    """The functional groups of a frame (PS3.3 C.7.6.16 and C.8.13.5)."""
+    """Return the functional groups of a frame (PS3.3 C.7.6.16, C.8.13.5)."""
     return _dataset(
         ReferencedImageSequence=[
             _dataset(
@@ -105,7 +105,7 @@ def _frame(number: int) -> Dataset:
 
 
 def _prepare(dataset: Dataset, *, is_undefined: bool) -> int:
-    """Say how sequences and items are written; count the elements."""
+    """Set the kind of lengths; count the elements."""
     count = 0
     for element in dataset:
         count += 1

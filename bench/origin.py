@@ -1,4 +1,4 @@
-"""The origin server, as a process of its own, and Orthanc with the same series: the metadata of all of it.
+"""Metadata of a series, from the origin server and from Orthanc.
 
 The clients are here. Orthanc is a rival only where its packages are installed.
 """
@@ -27,7 +27,7 @@ from tests.web.client.server import Server
 
 CLIENTS = 50
 
-_LEAST = 3.0  # seconds for which one client asks again and again
+_DURATION = 3.0  # seconds of repeated requests
 _PIECE = 64 * 1024
 _INSTANCE_UID = b"1.3.6.1.4.1.5962.1.1.1.1.1.20040119072730.12322"
 _IMAGE = "CT_small.dcm"
@@ -36,17 +36,17 @@ _SERVE = "from streamdicom.cli import main; main()"
 
 @dataclass(frozen=True)
 class Asked:
-    """What was measured of a server that was asked for the metadata of a series.
+    """A measurement of a server that returns the metadata of a series.
 
     Attributes:
-        name: Of the server.
-        instances: Of the series.
-        requests: How many were answered, one behind the other or, of several clients, at once.
-        size: Bytes of all answers.
-        seconds: On the clock, for all of them.
-        first: Seconds to the first byte of the body, the least of all.
-        growth: Bytes of the highest resident size of the server above that before; None of Orthanc.
-        clients: How many asked at once.
+        name: The server.
+        instances: The number of instances in the series.
+        requests: The number of requests, one after another, or at once from several clients.
+        size: Bytes of all responses.
+        seconds: Elapsed time of all requests.
+        first: The least seconds to the first byte of a body.
+        growth: Highest resident size of the server, in bytes above the size before; None for Orthanc.
+        clients: The number of clients at once.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Asked:
 
 
 def measure(instances: int, many: list[int]) -> list[Asked]:
-    """Ask for the metadata of a series of images, here and of Orthanc; and for that of series of many small files."""
+    """Measure series of images, here and in Orthanc, and series of many small files."""
     with TemporaryDirectory() as name:
         print(f"the metadata of {instances} instances", file=sys.stderr)
         folder = Path(name, "series")
@@ -83,7 +83,7 @@ def _measure_many(folder: Path, count: int) -> Asked:
 
 
 def _write_images(folder: Path, count: int) -> None:
-    """Write an image so many times, each an instance of its own."""
+    """Write copies of an image, each a new instance."""
     folder.mkdir()
     data = Path(str(get_testdata_file(_IMAGE))).read_bytes()
     for number in range(count):
@@ -92,7 +92,7 @@ def _write_images(folder: Path, count: int) -> None:
 
 
 def _path() -> str:
-    """That of the metadata of the series, which is the same for all files."""
+    """Return the URL of the metadata of the series."""
     dataset = dcmread(str(get_testdata_file(_IMAGE)))
     return f"/studies/{dataset.StudyInstanceUID}/series/{dataset.SeriesInstanceUID}/metadata"
 
@@ -119,9 +119,9 @@ def _ask(
     *,
     server: Server | None = None,
     clients: int = 1,
-    least: float = _LEAST,
+    least: float = _DURATION,
 ) -> Asked:
-    """Ask until enough time has gone; with several clients, once each."""
+    """Send requests for some seconds; with several clients, one each."""
     base = None
     if server is not None:
         _fetch(url, "/instances?limit=1")
@@ -141,7 +141,7 @@ def _ask(
 
 
 def _fetch(url: str, path: str) -> tuple[int, float]:
-    """The length of an answer, and the seconds to its first byte."""
+    """Return the length of a response, and the seconds to its first byte."""
     parts = urlsplit(url)
     connection = HTTPConnection(parts.hostname or "", parts.port, timeout=600)
     credentials = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()

@@ -1,4 +1,4 @@
-"""Whole processes that convert a DICOM file to DICOM JSON, DCMTK's ``dcm2json`` and Python with streamdicom.
+"""Whole processes that convert a DICOM file to DICOM JSON, beside ``dcm2json``.
 
 They take turns, and the median of several runs counts: of the time on the processor, which other programs do not
 change much.
@@ -33,17 +33,17 @@ _COMMANDS = {
 
 @dataclass(frozen=True)
 class Process:
-    """What was measured of a command.
+    """A measurement of a command.
 
     Attributes:
-        what: The command.
-        lengths: Those of the sequences in the file.
-        elements: How many the file has.
+        command: The command.
+        lengths: The kind of sequence lengths in the file.
+        elements: The number of elements.
         size: Bytes of JSON.
-        seconds: On the processor, in the program and in the system; None if the command is not installed.
+        seconds: CPU seconds, user and system; None if the command is not installed.
     """
 
-    what: str
+    command: str
     lengths: str
     elements: int
     size: int
@@ -56,7 +56,7 @@ def measure(files: dict[str, File], folder: Path) -> list[Process]:
 
 
 def installed() -> str:
-    """The name and the version of the rival; empty if there is none."""
+    """Return name and version of the rival, or "" if it is not installed."""
     if not shutil.which(RIVAL):
         return ""
     run = subprocess.run([RIVAL, "--version"], stdout=subprocess.PIPE, text=True, check=True)
@@ -64,26 +64,26 @@ def installed() -> str:
 
 
 def _measure(lengths: str, file: File, folder: Path) -> list[Process]:
-    targets = {what: folder / f"{number}.json" for number, what in enumerate(_COMMANDS)}
+    targets = {name: folder / f"{number}.json" for number, name in enumerate(_COMMANDS)}
     commands = {
-        what: [*command, str(file.path), str(targets[what])]
-        for what, command in _COMMANDS.items()
+        name: [*command, str(file.path), str(targets[name])]
+        for name, command in _COMMANDS.items()
         if shutil.which(command[0])
     }
-    seconds: dict[str, list[float]] = {what: [] for what in commands}
+    seconds: dict[str, list[float]] = {name: [] for name in commands}
     for number in range(_RUNS + 1):
-        for what, command in commands.items():
+        for name, command in commands.items():
             used = _run(command)
-            if number:  # the first one reads what others find in memory
-                seconds[what].append(used)
-    _compare([targets[what] for what in commands])
+            if number:  # the first run warms the cache
+                seconds[name].append(used)
+    _compare([targets[name] for name in commands])
     size = targets["Python with the library"].stat().st_size
-    medians = {what: median(times) for what, times in seconds.items()}
-    return [Process(what, lengths, file.elements, size, medians.get(what)) for what in _COMMANDS]
+    medians = {name: median(times) for name, times in seconds.items()}
+    return [Process(name, lengths, file.elements, size, medians.get(name)) for name in _COMMANDS]
 
 
 def _run(command: list[str]) -> float:
-    """The time that a process has on the processor."""
+    """Return the CPU seconds of a process."""
     process = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -93,7 +93,7 @@ def _run(command: list[str]) -> float:
 
 
 def _compare(paths: list[Path]) -> None:
-    """See that all have written the same."""
+    """Check that all outputs are equal."""
     first, *others = [json.loads(path.read_bytes()) for path in paths]
     if any(other != first for other in others):
         raise ValueError("the commands have not written the same")

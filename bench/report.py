@@ -1,4 +1,4 @@
-"""The table and the pictures."""
+"""The table and the plots."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from bench.exporting import MOST_BUSY, Export
+from bench.exporting import MAX_BUSY, Export
 from bench.indexing import Indexed
 from bench.latency import Latency
 from bench.memory import MIB, Measurement
@@ -24,22 +24,22 @@ from bench.processes import RIVAL, Process, installed
 from bench.requests import Request
 from bench.serving import CLIENTS, Served
 
-MOST_MEMORY = 24  # MiB above the memory after import
-_MOST_GROWTH = 4.5  # of the time, where the input grows by 4
-_LEAST_SPEED = 150  # MB of JSON a second, of one long value
-_LEAST_MEASURED = 64  # MiB of input; smaller ones take too short a time to be judged by it
+MAX_MEMORY = 24  # MiB above the memory after import
+_MAX_GROWTH = 4.5  # of the time, where the input grows by 4
+_MIN_SPEED = 150  # MB of JSON a second, of one long value
+_MIN_MEASURED = 64  # MiB of input; smaller ones take too short a time to be judged by it
 
-_MOST_FILE_MEMORY = 32  # MiB, with pixel data of gigabytes
-_LEAST_FILE_SPEED = 64  # MB of a DICOM file a second, with its pixel data in JSON
-_LEAST_RATIO = 1  # of a whole process, to dcm2json
-_LEAST_GAIN = 1.7  # of a second job
-_MOST_LATENCY = 1  # ms behind the last byte
-_MOST_MORE_MEMORY = 2  # MiB, of the largest number of files above that of the smallest
+_MAX_FILE_MEMORY = 32  # MiB, with pixel data of gigabytes
+_MIN_FILE_SPEED = 64  # MB of a DICOM file a second, with its pixel data in JSON
+_MIN_RATIO = 1  # of a whole process, to dcm2json
+_MIN_GAIN = 1.7  # of a second job
+_MAX_LATENCY = 1  # ms after the last byte
+_MAX_MORE_MEMORY = 2  # MiB, of the largest number of files above that of the smallest
 
-_MOST_SERVING = 32  # MiB, of a server
-_MOST_CLIENT = 1  # MiB, of a server for each slow client
-_MOST_ASKING = 2  # MiB, of an origin server for each client, of which many are answered by threads at once
-_MOST_SERVING_MORE = 8  # MiB, of an origin server for the largest number of instances above the smallest
+_MAX_SERVING = 32  # MiB, of a server
+_MAX_CLIENT = 1  # MiB, of a server for each slow client
+_MAX_ASKING = 2  # MiB, of an origin server for each client, of which many are answered by threads at once
+_MAX_SERVING_MORE = 8  # MiB, of an origin server for the largest number of instances above the smallest
 
 LABELS = {
     "binary": "bytes -> events, one InlineBinary",
@@ -73,9 +73,9 @@ _RESULTS = {True: "reached", False: "not reached", None: "not judged"}
 
 @dataclass
 class Row:
-    """A row of the table; what is empty was not measured, or means nothing there."""
+    """A row of the table; an empty cell was not measured or does not apply."""
 
-    what: str
+    name: str
     source: str
     seconds: float = nan
     size: int = 0
@@ -89,17 +89,17 @@ class Row:
 
     @property
     def speed(self) -> float:
-        """MB a second."""
+        """Return MB a second."""
         return self.size / self.seconds / 1e6
 
     @property
     def results(self) -> str:
-        """What came of the goals, or why there is nothing to say."""
+        """Return whether the goals were reached, or why they do not apply."""
         return "; ".join([_RESULTS[reached] for _, reached in self.goals] + [self.remark] * bool(self.remark))
 
 
 _COLUMNS: dict[str, Callable[[Row], str]] = {
-    "what": lambda row: row.what,
+    "name": lambda row: row.name,
     "input": lambda row: row.source,
     "data sets": lambda row: _text(row.datasets, "d"),
     "MB": lambda row: _text(row.size / 1e6 or None, ".1f"),
@@ -112,7 +112,7 @@ _COLUMNS: dict[str, Callable[[Row], str]] = {
     "goal": lambda row: "; ".join(text for text, _ in row.goals),
     "result": lambda row: row.results,
 }
-_TEXT_COLUMNS = ("what", "input", "goal", "result")
+_TEXT_COLUMNS = ("name", "input", "goal", "result")
 
 NOTES = f"""\
 rival: ijson.items(file, "item") + Dataset.from_json, or Dataset.to_json, on the same data in the same run.
@@ -123,23 +123,23 @@ hundred: data sets of a hundred elements about, with nothing odd in them; rival:
 reading events for the commands.
 frames: an enhanced MR image of 150,000 elements in sequences of defined or undefined length; rival: pydicom on the
 same file. process: whole processes on that file, which take turns; rival: dcm2json; the median of the runs.
-.dcm by MiB: native pixel data; each step in a process of its own; what came back is what went out, bit for bit.
+.dcm by MiB: native pixel data; each step in a process of its own; the copy equals the source, bit for bit.
 s: the least time of the rounds, on the processor, which differs from that on the clock when the machine is busy. The
 part of the system in it, for the pages of files of gigabytes, is more than linear; that of the program is linear.
 export: s is on the clock; rival: the same with one job; the peak is of the process that has most; not judged when
-other programs had more than {MOST_BUSY} cores of the machine, or it has only one.
+other programs had more than {MAX_BUSY} cores of the machine, or it has only one.
 request: uvicorn and a client on loopback; s is on the clock.
 response: uvicorn and its clients on loopback, each data set made for it; s is on the clock. Slow clients take 4 KiB at
 once of responses that never end; the peak is what each of them adds to the server.
 loopback: the time from before the last byte of a data set is sent by another process until the data set is there;
-not judged when other programs had more than {MOST_BUSY} cores of the machine.
+not judged when other programs had more than {MAX_BUSY} cores of the machine.
 x quarter: the time over that of the row with a quarter of the input.
 peak MiB: the highest resident size of a new process above that after import. What the import leaves free is used
 first, so that 0 means: no more than that."""
 
 
 def speed_rows(benchmarks: list[dict[str, Any]]) -> list[Row]:
-    """The rows of the speed benchmarks, from what pytest-benchmark writes."""
+    """Return the rows of the speed benchmarks, from a report of pytest-benchmark."""
     rivals = {entry["group"]: entry["stats"]["min"] for entry in benchmarks if entry["extra_info"]["goal"] is None}
     return [_speed_row(entry["extra_info"], entry["stats"]["min"], rivals[entry["group"]]) for entry in benchmarks]
 
@@ -152,7 +152,7 @@ def _speed_row(info: dict[str, Any], seconds: float, rival: float) -> Row:
 
 
 def memory_rows(runs: Runs) -> list[Row]:
-    """The rows of the measurements over the size of the input."""
+    """Return the rows of the measurements over the size of the input."""
     return [row for case, measured in runs.items() for row in _case_rows(case, measured)]
 
 
@@ -171,42 +171,43 @@ def _case_rows(case: str, measured: list[Measurement]) -> list[Row]:
 
 def _memory_goals(case: str, mib: int, row: Row) -> list[tuple[str, bool | None]]:
     goals: list[tuple[str, bool | None]] = []
-    if case == "binary" and mib >= _LEAST_MEASURED:
-        goals.append((f">= {_LEAST_SPEED} MB/s", row.speed >= _LEAST_SPEED))
+    if case == "binary" and mib >= _MIN_MEASURED:
+        goals.append((f">= {_MIN_SPEED} MB/s", row.speed >= _MIN_SPEED))
         if row.growth is not None:
-            goals.append((f"<= {_MOST_GROWTH} x quarter", row.growth <= _MOST_GROWTH))
+            goals.append((f"<= {_MAX_GROWTH} x quarter", row.growth <= _MAX_GROWTH))
     if case in ("binary", "events", "datasets"):
-        goals.append((f"<= {MOST_MEMORY} MiB", row.peak is not None and row.peak <= MOST_MEMORY))
+        goals.append((f"<= {MAX_MEMORY} MiB", row.peak is not None and row.peak <= MAX_MEMORY))
     return goals
 
 
 def process_rows(processes: list[Process]) -> list[Row]:
-    """The rows of whole processes, each beside DCMTK's program on the same file."""
-    rivals = {process.lengths: process.seconds for process in processes if process.what == RIVAL}
+    """Return the rows of whole processes, beside DCMTK's program."""
+    rivals = {process.lengths: process.seconds for process in processes if process.command == RIVAL}
     return [_process_row(process, rivals[process.lengths]) for process in processes]
 
 
 def _process_row(process: Process, rival: float | None) -> Row:
-    row = Row(f".dcm -> JSON, process: {process.what}", f"frames, {process.lengths} lengths", elements=process.elements)
+    source = f"frames, {process.lengths} lengths"
+    row = Row(f".dcm -> JSON, process: {process.command}", source, elements=process.elements)
     if process.seconds is None:
         row.remark = "not installed"
         return row
     row.seconds, row.size = process.seconds, process.size
     row.ratio = None if rival is None else rival / process.seconds
-    if not process.what.startswith(RIVAL):
-        row.goals.append((f">= {_LEAST_RATIO} x dcm2json", None if row.ratio is None else row.ratio >= _LEAST_RATIO))
+    if not process.command.startswith(RIVAL):
+        row.goals.append((f">= {_MIN_RATIO} x dcm2json", None if row.ratio is None else row.ratio >= _MIN_RATIO))
     return row
 
 
 def file_rows(runs: Runs, largest: int) -> list[Row]:
-    """The rows of files with pixel data of gigabytes, to JSON and back."""
+    """Return the rows of files with pixel data of gigabytes, to JSON and back."""
     rows = []
     for case, measured in runs.items():
         for run in measured:
             row = Row(LABELS[case], f"{_mib(run)} MiB", run.seconds, run.size, peak=run.peak / MIB)
-            row.goals.append((f"<= {_MOST_FILE_MEMORY} MiB", run.peak / MIB <= _MOST_FILE_MEMORY))
+            row.goals.append((f"<= {_MAX_FILE_MEMORY} MiB", run.peak / MIB <= _MAX_FILE_MEMORY))
             if case.startswith("inline"):
-                row.goals.append((f">= {_LEAST_FILE_SPEED} MB/s", row.speed >= _LEAST_FILE_SPEED))
+                row.goals.append((f">= {_MIN_FILE_SPEED} MB/s", row.speed >= _MIN_FILE_SPEED))
             rows.append(row)
         if largest not in map(_mib, measured):
             rows.append(Row(LABELS[case], f"{largest} MiB", remark="no room on the disk"))
@@ -214,7 +215,7 @@ def file_rows(runs: Runs, largest: int) -> list[Row]:
 
 
 def export_rows(exports: list[Export]) -> list[Row]:
-    """The rows of exports, with one job and with several."""
+    """Return the rows of exports, with one job and with several."""
     return [_export_row(run, exports) for run in exports]
 
 
@@ -226,41 +227,41 @@ def _export_row(run: Export, exports: list[Export]) -> Row:
     least, most = [bound(other.files for other in exports) for bound in (min, max)]
     if run.files == most:
         [few] = [other for other in exports if (other.files, other.jobs) == (least, run.jobs)]
-        is_flat = run.peak - few.peak <= _MOST_MORE_MEMORY * MIB
-        row.goals.append((f"<= {_MOST_MORE_MEMORY} MiB more than {least:,} files", is_flat))
+        is_flat = run.peak - few.peak <= _MAX_MORE_MEMORY * MIB
+        row.goals.append((f"<= {_MAX_MORE_MEMORY} MiB more than {least:,} files", is_flat))
         if run.jobs > 1:
             busy = max(first.others or 0, run.others or 0)
-            is_judged = busy <= MOST_BUSY and (cpu_count() or 1) > 1
-            row.goals.append((f">= {_LEAST_GAIN} x jobs: 1", row.ratio >= _LEAST_GAIN if is_judged else None))
+            is_judged = busy <= MAX_BUSY and (cpu_count() or 1) > 1
+            row.goals.append((f">= {_MIN_GAIN} x jobs: 1", row.ratio >= _MIN_GAIN if is_judged else None))
             row.remark = f"others had {busy:.1f} cores, the processor {run.processor / first.processor:.2f} x the work"
     return row
 
 
 def request_rows(requests: list[Request]) -> list[Row]:
-    """The rows of long bodies of requests."""
+    """Return the rows of long bodies of requests."""
     rows = []
     for request in requests:
-        row = Row(f"request -> data sets, {request.what}", f"{request.size // MIB} MiB", request.seconds, request.size)
+        row = Row(f"request -> data sets, {request.body}", f"{request.size // MIB} MiB", request.seconds, request.size)
         row.peak = request.peak / MIB
-        row.goals.append((f"<= {_MOST_SERVING} MiB", row.peak <= _MOST_SERVING))
+        row.goals.append((f"<= {_MAX_SERVING} MiB", row.peak <= _MAX_SERVING))
         rows.append(row)
     return rows
 
 
 def index_rows(indexed: list[Indexed]) -> list[Row]:
-    """The rows of indexes that were made, the smallest first."""
+    """Return the rows of indexes that were made, the smallest first."""
     rows = []
     for run in indexed:
         row = Row(".dcm -> index", f"{run.files:,} files", run.seconds, datasets=run.files, peak=run.peak / MIB)
         row.remark = f"{run.again:.2f} s when nothing has changed"
         rows.append(row)
-    is_flat = indexed[-1].peak - indexed[0].peak <= _MOST_MORE_MEMORY * MIB
-    rows[-1].goals.append((f"<= {_MOST_MORE_MEMORY} MiB more than {indexed[0].files:,} files", is_flat))
+    is_flat = indexed[-1].peak - indexed[0].peak <= _MAX_MORE_MEMORY * MIB
+    rows[-1].goals.append((f"<= {_MAX_MORE_MEMORY} MiB more than {indexed[0].files:,} files", is_flat))
     return rows
 
 
 def serving_rows(served: list[Served]) -> list[Row]:
-    """The rows of responses over HTTP."""
+    """Return the rows of responses over HTTP."""
     return [_serving_row(run) for run in served]
 
 
@@ -268,23 +269,23 @@ def _serving_row(run: Served) -> Row:
     row = Row(f"data sets -> response, {run.form}", "", run.seconds, run.size, run.datasets, peak=run.growth / MIB)
     if run.datasets is None:
         row.source = f"{CLIENTS} slow clients"
-        row.goals.append((f"<= {_MOST_CLIENT} MiB a client", run.growth <= _MOST_CLIENT * MIB))
+        row.goals.append((f"<= {_MAX_CLIENT} MiB a client", run.growth <= _MAX_CLIENT * MIB))
     else:
         row.source = f"{run.datasets:,} data sets"
-        row.goals.append((f"<= {_MOST_SERVING} MiB", run.growth <= _MOST_SERVING * MIB))
+        row.goals.append((f"<= {_MAX_SERVING} MiB", run.growth <= _MAX_SERVING * MIB))
     return row
 
 
 def origin_rows(asked: list[Asked]) -> list[Row]:
-    """The rows of the origin server: a series here and in Orthanc, and one of many small files behind one of few."""
+    """Return the rows of the origin server: a series beside Orthanc, and small files."""
     rows = [_origin_row(run) for run in asked]
     rivals = [run for run in asked if run.growth is None]
     if rivals:
         rows[0].ratio = _rate(asked[0]) / _rate(rivals[0])
-        rows[0].goals.append((f"x rival >= {_LEAST_RATIO}", rows[0].ratio >= _LEAST_RATIO))
+        rows[0].goals.append((f"x rival >= {_MIN_RATIO}", rows[0].ratio >= _MIN_RATIO))
     few, many = asked[-2].growth or 0, asked[-1].growth or 0
-    is_flat = many - few <= _MOST_SERVING_MORE * MIB
-    rows[-1].goals.append((f"<= {_MOST_SERVING_MORE} MiB more than {asked[-2].instances:,} instances", is_flat))
+    is_flat = many - few <= _MAX_SERVING_MORE * MIB
+    rows[-1].goals.append((f"<= {_MAX_SERVING_MORE} MiB more than {asked[-2].instances:,} instances", is_flat))
     return rows
 
 
@@ -297,21 +298,21 @@ def _origin_row(run: Asked) -> Row:
     row = Row(f"series -> metadata, {run.name}", f"{run.instances:,} instances", run.seconds, run.size, peak=peak)
     if run.clients > 1:
         row.source += f", {run.clients} clients"
-        is_small = run.growth is not None and run.growth <= _MOST_ASKING * run.clients * MIB
-        row.goals.append((f"<= {_MOST_ASKING} MiB a client", is_small))
+        is_small = run.growth is not None and run.growth <= _MAX_ASKING * run.clients * MIB
+        row.goals.append((f"<= {_MAX_ASKING} MiB a client", is_small))
     row.remark = f"{_rate(run):.2f} requests/s, the first byte after {run.first * 1e3:.1f} ms"
     return row
 
 
 def latency_rows(latencies: list[Latency]) -> list[Row]:
-    """The rows of what waits for the last byte of a data set."""
+    """Return the rows of latency."""
     return [_latency_row(run) for run in latencies]
 
 
 def _latency_row(run: Latency) -> Row:
     row = Row(run.front, "loopback")
     others = run.others or 0
-    row.goals.append((f"< {_MOST_LATENCY} ms", run.slow * 1e3 < _MOST_LATENCY if others <= MOST_BUSY else None))
+    row.goals.append((f"< {_MAX_LATENCY} ms", run.slow * 1e3 < _MAX_LATENCY if others <= MAX_BUSY else None))
     times = f"median {run.median * 1e3:.2f} ms, 99 of 100 below {run.slow * 1e3:.2f} ms"
     row.remark = f"{times}; others had {others:.1f} cores"
     return row
@@ -326,7 +327,7 @@ def _text(value: float | None, form: str) -> str:
 
 
 def table(rows: list[Row]) -> str:
-    """The rows as a table in Markdown, its columns aligned."""
+    """Return the rows as a table in Markdown, its columns aligned."""
     cells = [list(_COLUMNS)] + [[column(row) for column in _COLUMNS.values()] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     alignments = ["<" if name in _TEXT_COLUMNS else ">" for name in _COLUMNS]
@@ -339,7 +340,7 @@ def table(rows: list[Row]) -> str:
 
 
 def machine(info: dict[str, Any]) -> str:
-    """The machine and the versions, from what pytest-benchmark writes."""
+    """Return machine and versions, from a report of pytest-benchmark."""
     cpu = info["cpu"]
     packages = ", ".join(f"{name} {version(name)}" for name in ("pydicom", "ijson"))
     return (
@@ -370,15 +371,15 @@ def draw_files(runs: Runs, caption: str, folder: Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class _Bounds:
-    """What a pair of pictures is about, and the goals."""
+    """The subject of a pair of plots, and the goals."""
 
     size: str
     least_speed: int  # MB a second
     most_memory: int  # MiB
 
 
-_JSON = _Bounds("JSON text (MiB)", _LEAST_SPEED, MOST_MEMORY)
-_FILES = _Bounds("DICOM file (MiB)", _LEAST_FILE_SPEED, _MOST_FILE_MEMORY)
+_JSON = _Bounds("JSON text (MiB)", _MIN_SPEED, MAX_MEMORY)
+_FILES = _Bounds("DICOM file (MiB)", _MIN_FILE_SPEED, _MAX_FILE_MEMORY)
 
 
 def _draw(runs: Runs, caption: str, files: dict[str, Path], bounds: _Bounds) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Long bodies of requests, each to a uvicorn process of its own on loopback."""
+"""Long request bodies, each to a new uvicorn process on loopback."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ class Request:
     """One request.
 
     Attributes:
-        what: Its body.
-        size: Bytes of it.
-        seconds: On the clock, until the answer is there.
-        peak: Bytes of the highest resident size of the server, above that after it has started.
+        body: The kind of body.
+        size: Bytes of the body.
+        seconds: Elapsed time until the response.
+        peak: Highest resident size of the server, in bytes above the size after its start.
     """
 
-    what: str
+    body: str
     size: int
     seconds: float
     peak: int
 
 
 def measure(size: int) -> list[Request]:
-    """Send each body, of about so many bytes."""
+    """Send each kind of body, of about a size in bytes."""
     return [_measure(name, size) for name in BODIES]
 
 

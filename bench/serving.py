@@ -1,6 +1,6 @@
-"""Responses of a server: uvicorn in a process of its own, and its clients here, on loopback.
+"""Responses of a uvicorn process to clients on loopback.
 
-``app`` is what it serves.
+It serves ``app``.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ _ROUNDS = 20
 
 @dataclass(frozen=True)
 class Served:
-    """What was measured of a server.
+    """A measurement of a server.
 
     Attributes:
-        form: Of the responses.
-        datasets: How many came; None of those that never end.
-        size: Bytes that came, of the body and of what HTTP puts around its chunks.
-        seconds: On the clock, from the request to the last byte.
-        growth: Bytes of the highest resident size of the server, above that after its start; of several clients
+        form: The format of the responses.
+        datasets: The number of data sets; None for endless responses.
+        size: Bytes received, with the framing of HTTP chunks.
+        seconds: Elapsed time from the request to the last byte.
+        growth: Highest resident size of the server, in bytes above the size after its start; of several clients
             above that after a first response, for each.
     """
 
@@ -54,7 +54,7 @@ class Served:
 
 
 def measure(datasets: int) -> list[Served]:
-    """Ask for so many data sets in each form; and for data sets without an end, with slow clients."""
+    """Request data sets in each format, and endless data sets with slow clients."""
     return [_measure_long(form, datasets) for form in FORMS] + [_measure_slow(form) for form in FORMS]
 
 
@@ -79,7 +79,7 @@ def _measure_slow(form: str) -> Served:
 
 
 def _fetch(server: Server, form: str, datasets: int) -> int:
-    """The length of a response that comes whole."""
+    """Return the length of a whole response."""
     size, end = 0, b""
     with _ask(server, form, str(datasets), _PIECE) as client:
         while received := client.recv(_PIECE):
@@ -103,7 +103,7 @@ def _ask(server: Server, form: str, path: str, buffer: int) -> socket.socket:
 
 
 def _datasets() -> Iterator[Dataset]:
-    """Data sets without an end, each made when it is asked for."""
+    """Yield data sets without end."""
     return streamdicom.iter_datasets(chain([b"[" + DATASET], repeat((b"," + DATASET) * 8)))
 
 

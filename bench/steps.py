@@ -1,4 +1,4 @@
-"""One step of a DICOM file to DICOM JSON and back: what ``bench.bulk`` measures.
+"""One step from a DICOM file to DICOM JSON and back, for ``bench.bulk``.
 
 ``python -m bench.steps STEP FOLDER`` takes the step and prints JSON. Nothing is imported that it does not need.
 """
@@ -13,7 +13,7 @@ import streamdicom
 from bench.memory import print_measurement
 
 IMAGE = "image.dcm"
-STEPS = {  # and the file that each of them makes
+STEPS = {  # step: the file that it writes
     "store-out": "store.json",
     "store-in": "store.dcm",
     "inline-out": "inline.json",

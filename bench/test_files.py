@@ -1,4 +1,4 @@
-"""A DICOM file of many elements to DICOM JSON and back, against pydicom in the same run.
+"""A DICOM file of many elements to DICOM JSON and back, beside pydicom.
 
 Nothing is asserted about time: a benchmark group has the rival and streamdicom side by side.
 """
@@ -26,7 +26,7 @@ Way = Callable[[Path, Path], object]
 
 @dataclass(frozen=True)
 class Pair:
-    """A DICOM file, and DICOM JSON of the same content that pydicom has made."""
+    """A DICOM file, and pydicom's DICOM JSON of the same content."""
 
     dicom: Path
     json: Path
@@ -90,7 +90,7 @@ def test_to_json(
 def test_to_dicom(
     benchmark: BenchmarkFixture, pairs: dict[str, Pair], tmp_path: Path, way: str, convert: Way, goal: int | None
 ) -> None:
-    pair, target = pairs["defined"], tmp_path / "out.dcm"  # JSON knows no lengths
+    pair, target = pairs["defined"], tmp_path / "out.dcm"  # JSON has no lengths
     _run(benchmark, pair, way, goal, lambda: convert(pair.json, target))
     assert dcmread(target).to_json_dict() == json.loads(pair.json.read_bytes())
 

@@ -1,4 +1,4 @@
-"""What the options cost, and what they save: each beside the same work without them, in the same run.
+"""Cost and savings of options, beside the same work without them.
 
 The data sets have a hundred elements about, and nothing that the standard does not have, so that every profile reads
 the same. Nothing is asserted about time.
@@ -49,7 +49,7 @@ def array(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def _clean() -> list[str]:
-    """Data sets as streamdicom writes them, of those that have all of the ten."""
+    """Data sets with all ten included elements, as streamdicom writes them."""
     found = []
     for entry in entries("headers"):
         dataset = entry.read()

@@ -87,7 +87,7 @@ WRITERS = pytest.mark.parametrize(
 def test_write_raw(
     benchmark: BenchmarkFixture, corpus: str, way: str, write: Callable[[list[Dataset]], int], goal: int | None
 ) -> None:
-    """Data sets as dcmread gives them: their elements are raw, and new ones are read for every round."""
+    """Data sets fresh from dcmread, with raw elements, read again for every round."""
     _describe_writing(benchmark, way, corpus, "raw", goal)
     with silence():
         benchmark.pedantic(write, setup=lambda: ((_fresh(corpus),), {}), rounds=_ROUNDS)
@@ -97,7 +97,7 @@ def test_write_raw(
 def test_write_converted(
     benchmark: BenchmarkFixture, corpus: str, way: str, write: Callable[[list[Dataset]], int], goal: int | None
 ) -> None:
-    """Data sets whose every element was accessed before."""
+    """Data sets whose elements have all been accessed."""
     _describe_writing(benchmark, way, corpus, "converted", goal)
     with silence():
         datasets = _fresh(corpus)
@@ -119,6 +119,6 @@ def _describe_writing(benchmark: BenchmarkFixture, way: str, corpus: str, state:
 
 
 def _describe(benchmark: BenchmarkFixture, way: str, source: str, goal: int | None, *counts: int) -> None:
-    """What the report needs beside the times; the size is that of the JSON that pydicom writes."""
+    """Record facts for the report; the size is that of pydicom's JSON."""
     info: dict[str, Any] = dict(zip(("datasets", "elements", "size"), counts, strict=True))
     benchmark.extra_info.update(info, way=way, source=source, goal=goal)

@@ -1,4 +1,4 @@
-"""Native DICOM Model XML, against the standard library's ElementTree in the same run.
+"""Native DICOM Model XML, beside ElementTree of the standard library.
 
 The rival builds the elements of each document and looks at their text, which is the least that a reader on it does.
 """

@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Settings of all tests."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import signal
 
 from hypothesis import HealthCheck, settings
 
-# A shell starts what it runs in the background with Ctrl-C ignored, and so would be all that the tests start.
+# A shell ignores Ctrl-C in background jobs, and the processes of the tests would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# How fast a busy machine makes examples is no property of the code.
+# The speed of drawing examples on a busy machine is not a property of the code.
 _CALM = [HealthCheck.too_slow, HealthCheck.data_too_large]
 settings.register_profile("calm", deadline=None, suppress_health_check=_CALM)
 settings.register_profile("many", deadline=None, suppress_health_check=_CALM, max_examples=3000)

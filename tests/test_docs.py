@@ -21,6 +21,13 @@ _PAGES = [_README, *sorted((_ROOT / "docs").rglob("*.md"))]
 _PRINTED = re.compile(r"print\(.*\)  # (.*)")
 _NEEDS_SERVER = "http://127.0.0.1:8042"
 _MAX_README_LINES = 150
+_SERVED = """\
+from streamdicom.server import Catalog, server_app
+
+catalog = Catalog("archive")
+catalog.refresh()
+app = server_app(catalog)
+"""
 
 
 def _blocks() -> Iterator[object]:
@@ -38,7 +45,10 @@ def _python(page: Path) -> list[str]:
 
 def _patient(patient_id: str) -> Dataset:
     dataset = Dataset()
-    dataset.SOPClassUID, dataset.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.7", f"1.2.{len(patient_id)}.{ord(patient_id[0])}"
+    dataset.SOPClassUID, dataset.SOPInstanceUID = (
+        "1.2.840.10008.5.1.4.1.1.7",
+        f"1.2.{len(patient_id)}.{ord(patient_id[0])}",
+    )
     dataset.StudyInstanceUID, dataset.SeriesInstanceUID = "1.2.1", "1.2.2"
     dataset.PatientName, dataset.PatientID, dataset.Modality = "Smith^John", patient_id, "CT"
     dataset.add_new("PixelData", "OW", bytes(4000))
@@ -61,13 +71,14 @@ def test_there_are_blocks() -> None:
 
 
 @pytest.mark.parametrize("block", list(_blocks()))
-def test_block_runs_alone_and_prints_its_comments(
-    block: str, folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_block_runs_alone_and_prints_its_comments(block: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     if _NEEDS_SERVER in block:
         (folder / "archive").mkdir()
         (folder / "image.dcm").rename(folder / "archive" / "image.dcm")
-        (folder / "served.py").write_text("from streamdicom.server import Catalog, server_app\ncatalog = Catalog('archive')\ncatalog.refresh()\napp = server_app(catalog)\n")
+    
+            "from streamdicom.server import Catalog, server_app\ncatalog = Catalog('archive')\ncatalog.refresh()\napp = server_app(catalog)\n"
+        )
+        (folder / "served.py").write_text(_SERVED)
         with serving("served:app", "--app-dir", str(folder), cwd=folder) as server:
             exec(compile(block.replace(_NEEDS_SERVER, server.url), "block.py", "exec"), {"__name__": "__main__"})
     else:

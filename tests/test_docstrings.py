@@ -24,7 +24,7 @@ _MODULES = [
 @pytest.mark.parametrize("module", [streamdicom, *_MODULES], ids=lambda module: module.__name__)
 def test_the_examples_run(module: ModuleType) -> None:
     assert doctest.testmod(module).failed == 0
-    gc.collect()  # what an example leaves open fails here, and not in a later test
+    gc.collect()  # files that an example leaves open fail here, not in a later test
 
 
 @pytest.mark.parametrize("module", [streamdicom, jsontext], ids=lambda module: module.__name__)

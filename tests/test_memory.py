@@ -1,4 +1,4 @@
-"""Memory does not grow with the input, whatever its shape."""
+"""Memory does not grow with the input, for any shape of input."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from tests.support.memory import peak
 
 _MIB = 1024 * 1024
 _LONG = 24 * _MIB  # of one value
-_MANY = _MIB  # of many small things, each of which takes more than its text in memory
+_SHORT = _MIB  # of many small values, each larger in memory than as text
 _MOST = 5 * _MIB
-_MOST_REMEMBERED = 10 * _MIB  # of tags that are never the same some thousands are remembered, and their keys
+_MAX_CACHED = 10 * _MIB  # some thousands of distinct tags and their keys are cached
 _CHUNK = 64 * 1024
 
 
-def _chunks(start: bytes, body: Iterator[bytes], end: bytes = b"", length: int = _MANY) -> Iterator[bytes]:
-    """A stream of chunks whose body is of a given length."""
+def _chunks(start: bytes, body: Iterator[bytes], end: bytes = b"", length: int = _SHORT) -> Iterator[bytes]:
+    """Yield chunks with a body of a given length."""
     held = bytearray(start)
     size = 0
     for part in body:
@@ -45,7 +45,7 @@ def _chunks(start: bytes, body: Iterator[bytes], end: bytes = b"", length: int =
 
 
 def _paths(seed: int) -> Iterator[bytes]:
-    """Objects and arrays within one another in ever new ways."""
+    """Yield objects and arrays nested in ever new ways."""
     source = random.Random(seed)
     while True:
         kinds = source.choices("[{", k=40)
@@ -87,7 +87,7 @@ _DEPARTURES: list[tuple[str, Callable[[], Iterator[bytes]]]] = [
     ("comments of a quotation mark", lambda: _chunks(b"[1", repeat(b'//"\n,2'), b"]")),
     ("comments and white space", lambda: _chunks(b'["a"', (b"/**/" + text for text in _spaces(2)), b"]")),
     ("trailing commas", lambda: _chunks(b"[1", repeat(b',[1,],{"a":1,}'), b"]")),
-    ("bare NaN", lambda: _chunks(b"[1", repeat(b",NaN"), b"]", _MANY // 4)),
+    ("bare NaN", lambda: _chunks(b"[1", repeat(b",NaN"), b"]", _SHORT // 4)),
 ]
 _EVENTS: list[tuple[str, Callable[[], Iterator[bytes]]]] = [
     ("binary", lambda: _chunks(b'{"7FE00010":{"vr":"OB","InlineBinary":"', repeat(b"AAEC" * 100), b'"}}', _LONG)),
@@ -113,18 +113,18 @@ _EVENTS: list[tuple[str, Callable[[], Iterator[bytes]]]] = [
 
 
 def _tags(seed: int) -> Iterator[int]:
-    """Tags in any order, each of them once."""
+    """Yield distinct tags in any order."""
     start = random.Random(seed).getrandbits(32)
     return ((start + n * 2_654_435_769) % 2**32 for n in count())
 
 
-def _members(members: Iterable[str], length: int = _MANY // 4) -> Callable[[], Iterator[bytes]]:
+def _members(members: Iterable[str], length: int = _SHORT // 4) -> Callable[[], Iterator[bytes]]:
     return lambda: _chunks(b'{"00000000":{"vr":"LO"}', (f",{member}".encode() for member in members), b"}", length)
 
 
 _LENIENT: list[tuple[str, Callable[[], Iterator[bytes]]]] = [
-    ("tags in any order", _members((f'"{tag:08X}":{{"vr":"LO"}}' for tag in _tags(1)), _MANY)),
-    ("tags in any order and form", _members((f'"{tag:08x}":{{"vr":"LO"}}' for tag in _tags(2)), _MANY // 2)),
+    ("tags in any order", _members((f'"{tag:08X}":{{"vr":"LO"}}' for tag in _tags(1)), _SHORT)),
+    ("tags in any order and form", _members((f'"{tag:08x}":{{"vr":"LO"}}' for tag in _tags(2)), _SHORT // 2)),
     ("tags that come again", _members(repeat('"00100020":{"vr":"LO"},"00100010":{"vr":"PN"}'))),
     ("long unknown keys", _members((f'"{n:060000}":1' for n in count()), _LONG)),
     ("unknown keys", _members(f'"key{n}":{{"vr":"LO"}}' for n in count())),
@@ -133,7 +133,7 @@ _LENIENT: list[tuple[str, Callable[[], Iterator[bytes]]]] = [
     ("wrong values", _members(f'"{n:08X}":{{"vr":"US","Value":["many",[{n}],true]}}' for n in count(1))),
     (
         "wrong values of one element",
-        lambda: _chunks(b'{"00091001":{"vr":"US","Value":[1', repeat(b',"many"'), b"]}}", _MANY // 4),
+        lambda: _chunks(b'{"00091001":{"vr":"US","Value":[1', repeat(b',"many"'), b"]}}", _SHORT // 4),
     ),
     (
         "a wrong value",
@@ -151,11 +151,11 @@ _LENIENT: list[tuple[str, Callable[[], Iterator[bytes]]]] = [
     ),
     (
         "unknown keys before an array",
-        lambda: _chunks(b'{"a":1', (f',"key{n}":[]'.encode() for n in count()), b"}", _MANY // 4),
+        lambda: _chunks(b'{"a":1', (f',"key{n}":[]'.encode() for n in count()), b"}", _SHORT // 4),
     ),
     (
         "wrong data sets",
-        lambda: _chunks(b"[{}", repeat(b',{"00100020":{"value":5,"VR":"LO",},} // x\n'), b"]", _MANY // 2),
+        lambda: _chunks(b"[{}", repeat(b',{"00100020":{"value":5,"VR":"LO",},} // x\n'), b"]", _SHORT // 2),
     ),
 ]
 
@@ -191,7 +191,7 @@ def test_deviations_take_no_more_memory_for_more_of_them(
     parser = JsonParser(options=options)
     made = chunks()
     is_long = "any order" in request.node.callspec.id
-    assert peak(lambda: _drain(parser.feed, made)) < (_MOST_REMEMBERED if is_long else _MOST)
+    assert peak(lambda: _drain(parser.feed, made)) < (_MAX_CACHED if is_long else _MOST)
     parser.close()
     assert log.counts
 
@@ -199,7 +199,7 @@ def test_deviations_take_no_more_memory_for_more_of_them(
 @pytest.mark.parametrize(
     "text", [b'{"00091001":{"Value":[1', b'{"00091001":{"Value":["a",1', b'{"00091001":{"Value":[{}']
 )
-def test_what_cannot_be_delivered_is_not_held(text: bytes) -> None:
+def test_undeliverable_value_is_not_held(text: bytes) -> None:
     parser = JsonParser()
 
     def feed() -> None:
@@ -244,7 +244,7 @@ def test_writing_takes_no_more_memory_for_more_items(unit: list[Event]) -> None:
 
 def test_data_sets_take_no_more_memory_for_more_of_them() -> None:
     next(streamdicom.iter_datasets(_DATASET))  # pydicom is imported now
-    chunks = _chunks(b"[" + _DATASET, islice(repeat(b"," + _DATASET), _MANY // len(_DATASET)), b"]")
+    chunks = _chunks(b"[" + _DATASET, islice(repeat(b"," + _DATASET), _SHORT // len(_DATASET)), b"]")
     assert peak(lambda: all(ds.PatientID for ds in streamdicom.iter_datasets(chunks))) < _MOST
 
 
@@ -257,7 +257,7 @@ def test_writing_takes_no_more_memory_for_more_data_sets() -> None:
             return len(memoryview(data))  # type: ignore[arg-type]
 
     dataset = streamdicom.loads(_DATASET)
-    datasets = chain.from_iterable(repeat([dataset], _MANY // len(_DATASET)))
+    datasets = chain.from_iterable(repeat([dataset], _SHORT // len(_DATASET)))
     assert peak(lambda: streamdicom.dump(datasets, Sink())) < _MOST  # type: ignore[arg-type]
 
 
@@ -273,7 +273,7 @@ def _pieces(start: bytes, body: Iterable[bytes], end: bytes = b"") -> Iterator[b
     yield end
 
 
-def _batches(parts: Iterable[bytes], length: int = _MANY) -> Iterator[bytes]:
+def _batches(parts: Iterable[bytes], length: int = _SHORT) -> Iterator[bytes]:
     return _chunks(b"", iter(parts), length=length)
 
 
@@ -333,7 +333,7 @@ _LONG_FILES: list[tuple[str, Callable[[], Iterator[bytes]]]] = [
         ),
     ),
 ]
-_MANY_FILES: list[tuple[str, Callable[[], Iterator[bytes]]]] = [
+_SHORT_FILES: list[tuple[str, Callable[[], Iterator[bytes]]]] = [
     (
         "fragments",
         lambda: _pieces(
@@ -409,9 +409,9 @@ _MANY_FILES: list[tuple[str, Callable[[], Iterator[bytes]]]] = [
 ]
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")  # of names that nobody knows
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of unknown names
 @pytest.mark.parametrize(
-    "pieces", [case[1] for case in _LONG_FILES + _MANY_FILES], ids=[case[0] for case in _LONG_FILES + _MANY_FILES]
+    "pieces", [case[1] for case in _LONG_FILES + _SHORT_FILES], ids=[case[0] for case in _LONG_FILES + _SHORT_FILES]
 )
 def test_events_of_a_file_take_no_more_memory_for_a_longer_file(
     pieces: Callable[[], Iterator[bytes]], request: pytest.FixtureRequest
@@ -424,8 +424,8 @@ def test_events_of_a_file_take_no_more_memory_for_a_longer_file(
         _drain(parser.feed, made)
         parser.close()
 
-    # Of tags that are never the same some thousands are remembered.
-    assert peak(read) < (_MOST_REMEMBERED if "elements" in request.node.callspec.id else _MOST)
+    # Some thousands of distinct tags are cached.
+    assert peak(read) < (_MAX_CACHED if "elements" in request.node.callspec.id else _MOST)
 
 
 def _segments(tag: int, vr: str, value: str | bytes, number: int) -> Iterator[Event]:
@@ -480,5 +480,5 @@ def test_writing_a_file_takes_no_more_memory_for_a_longer_one(stream: Callable[[
             writer.write((EventType.END_DATASET, 0, "", None))
             writer.close()
 
-        assert peak(write) < (_MOST_REMEMBERED if stream is _STREAMS[4][1] else _MOST)
-        assert target.tell() > _MANY
+        assert peak(write) < (_MAX_CACHED if stream is _STREAMS[4][1] else _MOST)
+        assert target.tell() > _SHORT

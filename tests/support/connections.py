@@ -1,4 +1,4 @@
-"""Connections on loopback, for tests of what comes over one."""
+"""Connections on loopback."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import streamdicom
 
 __all__ = ["connected", "dataset", "open_descriptors", "reset"]
 
-_PATIENCE = 30  # seconds after which something that hangs is a failure
+_PATIENCE = 30  # seconds until a hanging test fails
 
 
 def dataset(number: int, size: int = 0) -> Dataset:
@@ -28,7 +28,7 @@ def dataset(number: int, size: int = 0) -> Dataset:
 
 @contextmanager
 def connected() -> Iterator[tuple[socket.socket, socket.socket]]:
-    """Both ends of a TCP connection; neither waits for ever."""
+    """Open both ends of a TCP connection, with timeouts."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         near = socket.create_connection(server.getsockname(), _PATIENCE)
         far, _ = server.accept()
@@ -39,13 +39,13 @@ def connected() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 
 def reset(connection: socket.socket) -> None:
-    """Break a connection off, so that the peer is told so."""
+    """Reset a connection, so that the peer gets an error."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
 
 
 def open_descriptors() -> set[str]:
-    """What this process has open."""
+    """List the open files of this process."""
     found = set()
     for path in Path("/proc/self/fd").iterdir():
         with suppress(FileNotFoundError):

@@ -1,4 +1,4 @@
-"""How much memory something takes."""
+"""Peak memory of an action."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ __all__ = ["peak"]
 
 
 def peak(action: Callable[[], object]) -> int:
-    """The most bytes that Python's objects take while an action runs, above what they took before."""
-    # What other tests have left would make the collector wait for more garbage; the second time it counts what there is
-    # without that.
+    """Return the peak bytes of Python objects during an action."""
+    # Garbage of other tests would delay the collector, so the action is measured the second time.
     gc.collect()
     gc.freeze()
     gc.collect()

@@ -77,12 +77,12 @@ def _values(vr: str) -> st.SearchStrategy[Any]:
     return st.one_of(single, st.lists(several, min_size=2, max_size=4))
 
 
-# Private elements: the dictionary has no opinion of their VR, and there is room for any number of them.
+# Private elements: the dictionary does not know their VR, and their number is unbounded.
 _tags = st.integers(0x1000, 0x10FF).map(lambda element: 0x00090000 | element)
 
 
-# Elements of the dictionary, for files that do not tell the VR. Those of the groups before are no part of a data set,
-# and Specific Character Set is what the whole of it says.
+# Elements of the dictionary, for implicit VR. Lower groups are not part of a data set, and Specific Character Set
+# belongs to the whole data set.
 _PUBLIC = {
     vr: [tag for tag, row in DicomDictionary.items() if row[0] == vr and 0x00080005 < tag < 0xFFFE0000]
     for vr in VRS
@@ -105,9 +105,9 @@ def _elements(draw: st.DrawFn, depth: int, public: bool) -> DataElement:
 
 @st.composite
 def datasets(draw: st.DrawFn, depth: int = 2, *, charset: bool = True, public: bool = False) -> Dataset:
-    """A data set with elements of every VR, in sequences too; its text is declared to be UTF-8.
+    """Draw a data set in UTF-8 with elements of every VR, in sequences too.
 
-    The elements are private ones, or those of the dictionary.
+    The elements are private, or from the dictionary.
     """
     dataset = Dataset()
     if charset:
@@ -120,12 +120,12 @@ def datasets(draw: st.DrawFn, depth: int = 2, *, charset: bool = True, public: b
 
 @st.composite
 def cuts(draw: st.DrawFn, data: bytes) -> list[bytes]:
-    """The pieces of a stream that was cut anywhere."""
+    """Draw the pieces of a stream cut anywhere."""
     places = sorted(draw(st.lists(st.integers(0, len(data)), max_size=12)))
     return pieces(data, places)
 
 
 def pieces(data: bytes, places: SequenceType[int]) -> list[bytes]:
-    """The pieces of a stream that was cut at some places."""
+    """Return the pieces of a stream cut at given places."""
     bounds = [0, *places, len(data)]
     return [data[start:end] for start, end in pairwise(bounds)]
