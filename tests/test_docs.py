@@ -75,9 +75,6 @@ def test_block_runs_alone_and_prints_its_comments(block: str, folder: Path, caps
     if _NEEDS_SERVER in block:
         (folder / "archive").mkdir()
         (folder / "image.dcm").rename(folder / "archive" / "image.dcm")
-    
-            "from streamdicom.server import Catalog, server_app\ncatalog = Catalog('archive')\ncatalog.refresh()\napp = server_app(catalog)\n"
-        )
         (folder / "served.py").write_text(_SERVED)
         with serving("served:app", "--app-dir", str(folder), cwd=folder) as server:
             exec(compile(block.replace(_NEEDS_SERVER, server.url), "block.py", "exec"), {"__name__": "__main__"})
