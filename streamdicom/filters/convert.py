@@ -98,7 +98,7 @@ class ElementConverter:
         return cls(converters, _write, _write_event, options.limits, options.on_error, _reporter(None))
 
     def needs_vr(self, tag: int) -> bool:
-        """Return True if the VR of the next element, a binary value, decides its converter."""
+        """Return True if the VR decides the converter of the next, binary, element."""
         if self._depth:
             return False
         first, *others = [self._find(tag, vr) for vr in _BINARY_VRS]
