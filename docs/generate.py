@@ -17,6 +17,8 @@ from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any
 
+import statediagrams
+
 import streamdicom
 from streamdicom import errors
 
@@ -121,13 +123,6 @@ def _exit_codes() -> Iterator[str]:
     return _table(("code", "meaning"), ((str(code), meaning) for code, meaning in EXIT_CODES.items()))
 
 
-# --- states ----------------------------------------------------------------------------------------------------
-
-
-def _states() -> Iterator[str]:
-    yield ""
-
-
 _PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "options": _options,
     "limits": _limits,
@@ -135,7 +130,7 @@ _PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "errors": _errors,
     "commands": _commands,
     "exit_codes": _exit_codes,
-    "states": _states,
+    "states": statediagrams.pages,
 }
 
 if __name__ == "__main__":
