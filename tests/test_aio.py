@@ -573,14 +573,14 @@ async def _step(main: Coroutine[Any, Any, None], number: int, count: _Count) -> 
 
 # The second value goes to a temporary file on the disk.
 _SPOOLED = ReadOptions(spool_threshold=1000)
-_SPOOLED_TEXT = streamdicom.dumps([dataset(1), dataset(2, 1_500_000), dataset(3)]).encode()
+_SPOOLED_TEXT = streamdicom.dumps([dataset(1), dataset(2, 200_000), dataset(3)]).encode()
 
 
 @pytest.mark.parametrize("read", [aiter_datasets, aiter_events])
 def test_a_reader_that_is_cancelled_anywhere_leaves_nothing_open(
     read: Callable[..., AsyncGenerator[Any, None]],
 ) -> None:
-    pieces = [_SPOOLED_TEXT[start : start + 65536] for start in range(0, len(_SPOOLED_TEXT), 65536)]
+    pieces = [_SPOOLED_TEXT[start : start + 16384] for start in range(0, len(_SPOOLED_TEXT), 16384)]
     source = _Source(pieces)
 
     async def scenario() -> None:
