@@ -1,10 +1,11 @@
-"""What the elements before it say of an element: its VR, where the file has none, and its character set."""
+"""The meaning that earlier elements give to later ones: VRs that the file does not have, and character sets."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from typing import Any
 
+from streamdicom._cache import MAX_KNOWN_TAGS, BoundedCache
 from streamdicom.dicom import (
     LUT_DATA,
     LUT_DESCRIPTOR,
@@ -17,14 +18,15 @@ from streamdicom.dicom import (
 )
 
 NO_END = 1 << 63
-"""Offset of an end that only a delimiter marks: after every other offset."""
+"""The offset of an end that only a delimiter marks; greater than every other offset."""
 
-_MOST_CREATOR = 64  # characters of an LO (PS3.5 6.2); a longer one is nobody's
-_TELLING = frozenset({SPECIFIC_CHARACTER_SET, PIXEL_REPRESENTATION, LUT_DESCRIPTOR})
+_MAX_CREATOR_LENGTH = 64  # characters of an LO (PS3.5 6.2); no longer one is in the dictionary
+_MAX_KNOWN_UN_LENGTH = 0xFFFF  # bytes; pydicom does not look up longer UN in the dictionary
+_CONTEXT_TAGS = frozenset({SPECIFIC_CHARACTER_SET, PIXEL_REPRESENTATION, LUT_DESCRIPTOR})
 
 
 class ElementContext:
-    """What elements have told of those behind them. It is not changed, but made anew: items share it."""
+    """Values of earlier elements that later elements depend on. Items share it, so it is replaced and never changed."""
 
     __slots__ = (
         "_blocks",
@@ -43,20 +45,20 @@ class ElementContext:
         self._pixel_representation = pixel_representation
         self._single_entry = False
         self._group = 0  # of the private creators
-        self._blocks: dict[int, str] = {}  # their values, by the block that they reserve
+        self._blocks: dict[int, str] = {}  # private creators by the block that they reserve
         self._inherited: ElementContext | None = None
 
     @property
     def inherited(self) -> ElementContext:
-        """What of it holds in the items of sequences."""
-        # What refers to itself would wait for the garbage collector, with each file that is read.
+        """The part that applies to the items of sequences."""
+        # Avoid a self-reference: it would create one garbage collector cycle per file.
         return self._inherited or self
 
     @property
     def encodings(self) -> list[str] | None:
         """Python's names of the character sets in force; None for the default.
 
-        Only text that is not ASCII needs them, and importing pydicom takes longer than reading a small file.
+        Only text beyond ASCII needs them, and importing pydicom takes longer than reading a small file.
         """
         if self._encodings is None and self._terms is not None:
             from streamdicom.dicom import python_encodings
@@ -65,27 +67,37 @@ class ElementContext:
         return self._encodings
 
     def learn(self, tag: int, values: tuple[Any, ...]) -> ElementContext:
-        """What is known behind an element of which ``affects_context`` says so."""
-        facts = ElementContext(self._terms, self._pixel_representation)
-        facts._single_entry, facts._group, facts._blocks = self._single_entry, self._group, self._blocks
+        """Return the context after an element for which ``affects_context`` is True."""
+        context = ElementContext(self._terms, self._pixel_representation)
+        context._single_entry, context._group, context._blocks = self._single_entry, self._group, self._blocks
         if tag == SPECIFIC_CHARACTER_SET:
-            facts._terms = tuple([value for value in values if isinstance(value, str)])
+            context._terms = tuple([value for value in values if isinstance(value, str)])
         elif tag == PIXEL_REPRESENTATION:
-            facts._pixel_representation = values[0] if values and isinstance(values[0], int) else 0
+            context._pixel_representation = values[0] if values and isinstance(values[0], int) else 0
         elif tag == LUT_DESCRIPTOR:
             # PS3.3 C.11.1.1.1: the first value is the number of entries in the table.
-            facts._single_entry = bool(values) and values[0] == 1
+            context._single_entry = bool(values) and values[0] == 1
         else:
-            # No more than one group's creators are ever held.
-            facts._group = tag >> 16
-            blocks = self._blocks if facts._group == self._group else {}
-            creator = values[0] if values and isinstance(values[0], str) and len(values[0]) <= _MOST_CREATOR else ""
-            facts._blocks = {**blocks, tag & 0xFF: creator}
-        facts._inherited = ElementContext(facts._terms, facts._pixel_representation)
-        return facts
+            # Creators of one group only are held, so that memory is bounded.
+            context._group = tag >> 16
+            blocks = self._blocks if context._group == self._group else {}
+            context._blocks = {**blocks, tag & 0xFF: _creator(values)}
+        context._inherited = ElementContext(context._terms, context._pixel_representation)
+        return context
 
-    def vr(self, tag: int, length: int) -> str:
-        """The VR of an element that has none in the file, or has UN (PS3.5 6.2.2, A.1)."""
+    def effective_vr(self, tag: int, vr: str, length: int) -> str:
+        """Return the VR of an element, given the VR in its header ("" in implicit VR) and its length."""
+        if vr and vr != "UN":
+            return vr
+        # PS3.5 6.2.2: UN of undefined length is a sequence in implicit VR.
+        if length == UNDEFINED_LENGTH and (vr == "UN" or self._known_vr(tag, length) == "UN"):
+            return "SQ"
+        if vr == "UN" and length >= _MAX_KNOWN_UN_LENGTH and not tag >> 16 & 1:
+            return "UN"
+        return self._known_vr(tag, length)
+
+    def _known_vr(self, tag: int, length: int) -> str:
+        """Return the VR by the data dictionary and this context (PS3.5 6.2.2, A.1)."""
         if tag >> 16 & 1:
             return self._private_vr(tag)
         vr = _public_vr(tag)
@@ -112,15 +124,15 @@ class Context:
     """A data set or an item that is being read.
 
     Attributes:
-        encoding: How its elements are laid out.
-        known: What the parser knows of elements in this encoding.
+        encoding: The layout of its elements.
+        known: The table of known elements in this encoding.
         start: The offset of its first element.
-        end: The offset behind its last byte, or ``NO_END`` if a delimiter tells.
-        facts: What its elements have told.
-        tag: That of the sequence in it that is open,
-        sequence_end: its end,
-        sequence_is_un: whether it has the VR UN,
-        items: and how many items of it have begun.
+        end: The offset after its last byte, or ``NO_END`` if a delimiter marks the end.
+        facts: The values of its elements that later ones depend on.
+        tag: The tag of its open sequence.
+        sequence_end: The offset after that sequence, or ``NO_END``.
+        sequence_is_un: True if that sequence has the VR UN.
+        items: The number of items begun in that sequence.
     """
 
     tag: int
@@ -131,7 +143,7 @@ class Context:
     __slots__ = ("encoding", "end", "facts", "items", "known", "sequence_end", "sequence_is_un", "start", "tag")
 
     def __init__(
-        self, encoding: Encoding, known: dict[bytes, Any], start: int, end: int, facts: ElementContext
+        self, encoding: Encoding, known: BoundedCache[bytes, Any], start: int, end: int, facts: ElementContext
     ) -> None:
         self.encoding = encoding
         self.known = known
@@ -139,19 +151,31 @@ class Context:
         self.end = end
         self.facts = facts
 
+    def open_sequence(self, tag: int, end: int, *, is_un: bool) -> None:
+        """Start a sequence."""
+        self.tag = tag
+        self.items = 0
+        self.sequence_end = end
+        self.sequence_is_un = is_un
+
 
 def affects_context(tag: int) -> bool:
-    """Whether elements of this tag must be shown to ``Facts.learn``."""
-    return tag in _TELLING or (tag >> 16 & 1 == 1 and 0x10 <= tag & 0xFFFF <= 0xFF)
+    """Return True if later elements depend on elements of this tag; see ``ElementContext.learn``."""
+    return tag in _CONTEXT_TAGS or (tag >> 16 & 1 == 1 and 0x10 <= tag & 0xFFFF <= 0xFF)
 
 
 def is_ambiguous(tag: int) -> bool:
-    """Whether the VR of a public element depends on more than its tag."""
+    """Return True if the VR of a public element depends on more than its tag."""
     vr = _public_vr(tag)
     return bool(vr) and vr not in VRS
 
 
-@lru_cache(maxsize=16384)
+def _creator(values: tuple[Any, ...]) -> str:
+    creator = values[0] if values else ""
+    return creator if isinstance(creator, str) and len(creator) <= _MAX_CREATOR_LENGTH else ""
+
+
+@lru_cache(maxsize=MAX_KNOWN_TAGS)
 def _public_vr(tag: int) -> str:
     from pydicom.datadict import dictionary_VR
 
@@ -161,7 +185,7 @@ def _public_vr(tag: int) -> str:
         return ""
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=MAX_KNOWN_TAGS)
 def _private_vr(tag: int, creator: str) -> str:
     from pydicom.datadict import private_dictionary_VR
 

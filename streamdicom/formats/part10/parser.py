@@ -1,15 +1,10 @@
-"""DICOM files (PS3.10 7) to DICOM events, one by one: no data set is ever held, and no long value.
+"""DICOM files (PS3.10 7) to DICOM events: no data set is ever held, and no long value.
 
-Everything that decides what a byte means lives here: a state, and the contexts of the data set and the items that are
-open. In each state one function takes a step: it emits events and moves on, or it says how many bytes it needs.
+The parser is an automaton: ``ParserState`` names the structure that it reads next, and ``PARSER_TRANSITIONS`` the
+states that may follow. In each state one function takes a step: it emits events and moves on, or it sets how many bytes
+it needs. ``part10_run`` reads the canonical elements, sequences and items before the step handles anything else.
 
-    PREAMBLE ──> META ──> DATA_SET ──> ELEMENTS <──> ITEMS
-                                        │    ^
-                                        v    │
-                               BYTES, NUMBERS, TEXT <──> FRAGMENTS
-
-What the elements mean is told by pydicom's dictionary and character sets, which are imported when something asks for
-them: text in ASCII in explicit VR does not.
+pydicom's dictionary and character sets are imported when an element needs them. Text in ASCII in explicit VR does not.
 """
 
 from __future__ import annotations
@@ -17,11 +12,10 @@ from __future__ import annotations
 import warnings
 import zlib
 from collections.abc import Callable
-from contextlib import suppress
-from enum import IntEnum
 from struct import Struct
-from typing import Any, TypeAlias
+from typing import Any
 
+from streamdicom._cache import BoundedCache
 from streamdicom._push import PushParser
 from streamdicom.dicom import (
     DECODERS,
@@ -32,7 +26,6 @@ from streamdicom.dicom import (
     ITEM,
     ITEM_DELIMITATION,
     SEQUENCE_DELIMITATION,
-    SHORT_VRS,
     TRANSFER_SYNTAX_UID,
     UNDEFINED_LENGTH,
     VRS,
@@ -63,67 +56,35 @@ from streamdicom.events import (
     VALUES,
     Event,
 )
-from streamdicom.formats.part10.context import (
-    NO_END,
-    Context,
-    ElementContext,
-    affects_context,
-    is_ambiguous,
+from streamdicom.formats.part10.context import NO_END, Context, ElementContext, affects_context, is_ambiguous
+from streamdicom.formats.part10.headers import read_header, read_item_header, read_tag
+from streamdicom.formats.part10.receive_buffer import MAX_PIECE_SIZE, ReceiveBuffer, inflated
+from streamdicom.formats.part10.runs import (
+    MAX_WHOLE_VALUE,
+    READ_TABLES,
+    SEQUENCE,
+    part10_run,
 )
-from streamdicom.formats.part10.text import LongText, text_values
+from streamdicom.formats.part10.states import ParserState
+from streamdicom.formats.part10.values import LongText, text_values
 from streamdicom.options import ReadOptions, options_or_default
 
-_PIECE = 16 * 1024  # bytes whose events are made at once; see the reader of DICOM JSON
-_LONG = 64 * 1024  # bytes of a value that comes in parts
-_MANY = 4096  # numbers in one event
-_LONGEST_WORD = 8  # bytes that are swapped as one
-_MAX_KNOWN = 16 * 1024  # tags; an archive uses some thousands
-_MOST_UN = 0xFFFF  # bytes of a UN that pydicom looks up in the dictionary
-
-_BIG_ENDIAN_GROUP = 0x0400  # in the other byte order, a group below 4
-
-
-class _State(IntEnum):
-    """What is being read."""
-
-    PREAMBLE = 0
-    META = 1  # the file meta information
-    DATA_SET = 2  # the start of the data set
-    ELEMENTS = 3  # of the data set or of an item
-    ITEMS = 4  # of a sequence
-    BYTES = 5  # a long binary value, or a fragment
-    NUMBERS = 6  # many
-    TEXT = 7  # long
-    FRAGMENTS = 8
-
-
-class _Layout(IntEnum):
-    """How the header of an element goes on behind its tag (PS3.5 7.1)."""
-
-    SHORT = 0  # VR, 16 bits of length
-    LONG = 1  # VR, 16 bits reserved, 32 bits of length
-    IMPLICIT = 2  # 32 bits of length
-    SEQUENCE = 3  # as LONG
-
-
-_SHORT, _LONG_LAYOUT, _IMPLICIT, _SEQUENCE = map(int, _Layout)
-
-_Decoder: TypeAlias = Callable[[bytes, bool], "tuple[Any, ...] | None"]
-_Known: TypeAlias = "tuple[int, int, str, _Decoder]"  # layout, tag, VR
-
-# What is known of elements that mean the same in every file.
-_KNOWN: dict[Encoding, dict[bytes, _Known]] = {
-    encoding: {} for encoding in (IMPLICIT_LITTLE_ENDIAN, EXPLICIT_LITTLE_ENDIAN, EXPLICIT_BIG_ENDIAN)
-}
+_BATCH_SIZE = 4096  # numbers in one event
+_MAX_WORD_SIZE = 8  # bytes that are swapped as one
+_DELIMITER_GROUP = 0xFFFE
+_BIG_ENDIAN_GROUP = 0x0400  # a group number below 4, in the other byte order
 
 
 class Part10Parser(PushParser[Event]):
     """A push parser of one DICOM file: bytes in, DICOM events out.
 
-    Explicit and implicit VR, little and big endian, and deflated data sets are read, in each length defined or not.
-    As pydicom does, it goes by what is in the file where the transfer syntax says otherwise, with a warning; it takes
-    UN that the dictionary knows for what the dictionary says; and it replaces text that its character set does not
-    decode, with a warning. Values are those that pydicom reads. Memory is bounded, whatever the size of the file.
+    The parser reads explicit and implicit VR, little and big endian, deflated data sets, and defined and undefined
+    lengths. It follows pydicom: where the file contradicts its transfer syntax, the file counts, with a warning; UN
+    gets the VR of the dictionary; bytes that a character set does not decode are replaced, with a warning. Values are
+    those that pydicom reads. Memory is bounded, whatever the size of the file.
+
+    ``feed`` and ``close`` raise a ``DicomFileError`` if this is not a DICOM file or its data set violates PS3.5, and a
+    ``LimitError`` if sequences nest too deep; ``close`` raises a ``TruncatedError`` if the file is not complete.
 
     Args:
         options: Limits, and whether the preamble may be missing.
@@ -141,57 +102,50 @@ class Part10Parser(PushParser[Event]):
         super().__init__()
         options = options_or_default(options, ReadOptions)
         self._force = options.force
-        self._depth = options.limits.depth
+        self._max_sequences = (options.limits.depth - 4) // 3  # see ``Limits.depth``
         self._index = index
-        self._state = _State.PREAMBLE
+        self._state = ParserState.PREAMBLE
         self._step: Callable[[Part10Parser], bool] = Part10Parser._preamble
         self._events: list[Event] = []
-        # The bytes that are there:
-        self._buffer = b""
-        self._pos = 0
-        self._base = 0  # the offset of the buffer in the stream
-        self._arrived: list[bytes] = []  # behind the buffer
-        self._size = 0  # of the buffer from ``_pos``, and of those
-        self._needed = 1  # bytes from ``_pos`` without which there is no next step
+        self._input = ReceiveBuffer()
         self._inflater: Any = None
-        # What is open:
+        # Open structures:
         self._transfer_syntax = ""
-        self._context = Context(EXPLICIT_LITTLE_ENDIAN, {}, 0, NO_END, ElementContext())
-        self._contexts: list[Context] = []  # those around it
-        self._tag = -1  # of the element that is being read, for errors; -1 if there is none
-        # The long value that is being read:
+        self._context = Context(EXPLICIT_LITTLE_ENDIAN, BoundedCache(), 0, NO_END, ElementContext())
+        self._contexts: list[Context] = []  # around ``_context``
+        self._tag = -1  # of the current element, for errors; -1 between elements
+        # The current long value:
         self._vr = ""
-        self._left = 0  # bytes of it
+        self._remaining = 0  # bytes
         self._in_fragments = False
         self._text: LongText | None = None
 
     @property
     def bytes_consumed(self) -> int:
-        """Bytes that are accounted for so far; of a deflated data set, as they are when inflated."""
-        return self._base + self._pos
+        """Bytes that are accounted for so far; of a deflated data set, the inflated bytes."""
+        return self._input.offset
 
-    def skip(self, but: int = -1) -> int:
-        """Do without the rest of a long binary value that is being read.
+    def skip(self, keep: int = -1) -> int:
+        """Skip the rest of the current long binary value.
 
-        The value comes in fewer bytes than its length says, but ends as it would.
+        The events of the value then have fewer bytes than its length says.
 
         Args:
-            but: The tag of elements of which no bytes are passed over.
+            keep: A tag whose values are not skipped.
 
         Returns:
-            How many of the bytes that come next must not be fed.
+            The number of following bytes of the file that must not be fed.
 
         >>> Part10Parser().skip()
         0
         """
-        if self._state is not _State.BYTES or self._tag == but or self._inflater is not None or self._error:
+        if self._state is not ParserState.BINARY or self._tag == keep or self._inflater is not None or self._error:
             return 0
-        # At least one byte has to come, by which it shows that the file has all of them.
-        count = max(0, self._left - self._size - 1) // _LONGEST_WORD * _LONGEST_WORD
+        # At least one byte must be fed, which proves that the file has all of them.
+        count = max(0, self._remaining - self._input.size - 1) // _MAX_WORD_SIZE * _MAX_WORD_SIZE
         if count:
-            self._left -= count
-            self._base += count
-            self._needed = 1
+            self._remaining -= count
+            self._input.skip(count)
         return count
 
     def _locate(self, error: StreamDicomError) -> None:
@@ -199,123 +153,85 @@ class Part10Parser(PushParser[Event]):
 
     def _tag_path(self) -> str:
         parts = [f"{format_tag(context.tag)}[{context.items - 1}]" for context in self._contexts]
-        if self._state is _State.ITEMS:
+        if self._state is ParserState.ITEMS:
             parts.append(f"{format_tag(self._context.tag)}[{self._context.items}]")
         elif self._tag >= 0:
             parts.append(format_tag(self._tag))
         return ".".join(parts)
 
-    # --- bytes -------------------------------------------------------------------------------------------------
+    # --- input -------------------------------------------------------------------------------------------------
 
     def _feed(self, data: bytes, events: list[Event]) -> None:
         self._events = events
-        for start in range(0, len(data), _PIECE):
-            piece = data[start : start + _PIECE]
+        for start in range(0, len(data), MAX_PIECE_SIZE):
+            piece = data[start : start + MAX_PIECE_SIZE]
             if self._inflater is None:
                 self._take(piece)
             else:
                 self._inflate(piece)
 
     def _inflate(self, data: bytes) -> None:
-        """Take the next bytes of a deflated data set (PS3.5 A.5), some at a time however much they expand.
-
-        What comes behind it, such as padding or the end of a gzip file, is passed over, as pydicom does.
-        """
-        while not self._inflater.eof:
-            before = self._inflater.copy()
-            try:
-                piece = self._inflater.decompress(data, _PIECE)
-            except zlib.error:
-                self._inflate_up_to_damage(before, data)
-                raise DicomFileError("the deflated data set is damaged") from None
-            data = self._inflater.unconsumed_tail
+        for piece in inflated(self._inflater, data):
             self._take(piece)
-            if not data and len(piece) < _PIECE:
-                break
-
-    def _inflate_up_to_damage(self, inflater: Any, data: bytes) -> None:
-        """What stands before the damage comes, however the stream is cut: byte by byte, as zlib loses a whole piece."""
-        with suppress(zlib.error):
-            for byte in data:
-                self._take(inflater.decompress(bytes((byte,))))
 
     def _take(self, data: bytes) -> None:
-        self._arrived.append(data)
-        self._size += len(data)
-        if self._size < self._needed:
+        if not self._input.add(data):
             return
-        self._gather()
         was_inflating = self._inflater is not None
         while self._step(self):
             pass
-        self._size = len(self._buffer) - self._pos
+        self._input.settle()
         if self._inflater is not None and not was_inflating:
-            self._start_inflating()
+            self._inflate(self._input.take_rest())
 
-    def _gather(self) -> None:
-        self._base += self._pos
-        self._buffer = b"".join([self._buffer[self._pos :], *self._arrived])
-        self._arrived.clear()
-        self._pos = 0
-
-    def _start_inflating(self) -> None:
-        """What is there of the data set goes through the inflater, and comes back."""
-        rest = self._buffer[self._pos :]
-        self._base += self._pos
-        self._buffer, self._pos, self._size = b"", 0, 0
-        self._inflate(rest)
-
-    def _lacks(self, count: int) -> bool:
-        """Whether fewer bytes than this are there; no step is taken before they have come."""
-        self._needed = count
-        return len(self._buffer) - self._pos < count
-
-    def _move(self, state: _State) -> bool:
+    def _move(self, state: ParserState) -> bool:
         self._state = state
         self._step = _STEPS[state]
-        self._needed = 1
         return True
 
     def _close(self, events: list[Event]) -> None:
         self._events = events
         if self._inflater is not None and not self._inflater.eof:
-            raise TruncatedError("the file stops within its deflated data set")
-        self._gather()
-        if self._state is _State.PREAMBLE and self._force and self._buffer:
-            self._start(_State.META)
+            raise TruncatedError("the file ends within its deflated data set")
+        self._input.gather()
+        if self._state is ParserState.PREAMBLE and self._force and self._input.data:
+            self._start()
             while self._step(self):
                 pass
-        if self._state is _State.PREAMBLE:
-            raise TruncatedError("not a DICOM file, or no more of one than the start of its preamble (PS3.10 7.1)")
-        left = len(self._buffer) - self._pos
-        if left or self._contexts or self._state not in (_State.META, _State.DATA_SET, _State.ELEMENTS):
-            raise TruncatedError("the file stops within its data set")
+        if self._state is ParserState.PREAMBLE:
+            raise TruncatedError("not a DICOM file: it ends within the preamble of 128 bytes and 'DICM' (PS3.10 7.1)")
+        is_between_elements = self._state in (ParserState.FILE_META, ParserState.DATASET, ParserState.ELEMENTS)
+        if not self._input.lacks(1) or self._contexts or not is_between_elements:
+            raise TruncatedError("the file ends within its data set")
         self._events.append((END_DATASET, 0, "", None))
 
     # --- the start of a file -----------------------------------------------------------------------------------
 
     def _preamble(self) -> bool:
-        if self._lacks(132):
+        if self._input.lacks(132):
             return False
-        if self._buffer[128:132] == b"DICM":  # PS3.10 7.1
-            self._pos = 132
+        if self._input.data[128:132] == b"DICM":  # PS3.10 7.1
+            self._input.pos = 132
         elif not self._force:
-            raise DicomFileError("not a DICOM file: no 'DICM' behind a preamble of 128 bytes (PS3.10 7.1)")
-        return self._start(_State.META)
+            raise DicomFileError(
+                "not a DICOM file: expected 'DICM' after a preamble of 128 bytes (PS3.10 7.1); "
+                "ReadOptions(force=True) reads files without a preamble"
+            )
+        return self._start()
 
-    def _start(self, state: _State) -> bool:
+    def _start(self) -> bool:
         self._events.append((START_DATASET, 0, "", self._index))
-        return self._move(state)
+        return self._move(ParserState.FILE_META)
 
-    def _meta(self) -> bool:
-        """One element of the file meta information, which is in explicit VR little endian (PS3.10 7.1)."""
+    def _file_meta(self) -> bool:
+        """Read one element of the File Meta Information, in explicit VR little endian (PS3.10 7.1)."""
         self._tag = -1
-        if self._lacks(2):
+        if self._input.lacks(2):
             return False
-        group = self._buffer[self._pos] | self._buffer[self._pos + 1] << 8
-        if group != FILE_META_GROUP:  # an empty data set takes no more than two bytes when deflated
-            return self._move(_State.DATA_SET)
-        if self._lacks(8):
+        group = self._group()
+        if group != FILE_META_GROUP:  # an empty data set has no more than two bytes when deflated
+            return self._move(ParserState.DATASET)
+        if self._input.lacks(8):
             return False
         if self._context.encoding is EXPLICIT_LITTLE_ENDIAN and not self._has_vr():
             self._context.encoding = IMPLICIT_LITTLE_ENDIAN
@@ -325,422 +241,314 @@ class Part10Parser(PushParser[Event]):
         for kind, tag, _, values in self._events[before:]:
             if kind == ELEMENT and tag == TRANSFER_SYNTAX_UID and values:
                 self._transfer_syntax = values[0]
-        if self._state is not _State.META:
-            raise DicomFileError("a long value in the file meta information")
+        if self._state is not ParserState.FILE_META:
+            raise DicomFileError(
+                f"expected values of at most {MAX_WHOLE_VALUE} bytes in the File Meta Information, "
+                "found a longer one or a sequence"
+            )
         return True
 
+    def _group(self) -> int:
+        """Return the group number at the current position, in little endian."""
+        return int.from_bytes(self._input.data[self._input.pos : self._input.pos + 2], "little")
+
     def _has_vr(self) -> bool:
-        """Whether there are two capital letters where explicit VR has them; no tag's length looks like that."""
-        first, second = self._buffer[self._pos + 4 : self._pos + 6]
+        """Return True for two capital letters at the place of the VR; as a length they would be implausible."""
+        first, second = self._input.data[self._input.pos + 4 : self._input.pos + 6]
         return 0x41 <= first <= 0x5A and 0x41 <= second <= 0x5A
 
-    def _data_set(self) -> bool:
+    def _dataset(self) -> bool:
         if is_deflated(self._transfer_syntax) and self._inflater is None:
             self._inflater = zlib.decompressobj(-zlib.MAX_WBITS)
             return False
-        if self._lacks(8):
+        if self._input.lacks(8):
             return False
         encoding = self._encoding()
-        self._context = Context(encoding, _KNOWN[encoding], 0, NO_END, ElementContext())
-        return self._move(_State.ELEMENTS)
+        self._context = Context(encoding, READ_TABLES[encoding], 0, NO_END, ElementContext())
+        return self._move(ParserState.ELEMENTS)
 
     def _encoding(self) -> Encoding:
-        """That of the transfer syntax, if the first element bears it out."""
+        """Return the encoding of the transfer syntax, if the first element confirms it."""
         encoding = encoding_of(self._transfer_syntax)
         if not self._has_vr():
             if self._transfer_syntax and not encoding.implicit:
-                _warn("the data set is in implicit VR, other than its transfer syntax")
+                _warn("expected explicit VR by the transfer syntax, found implicit VR")
             return IMPLICIT_LITTLE_ENDIAN
         if not self._transfer_syntax:
-            group = self._buffer[self._pos] | self._buffer[self._pos + 1] << 8
+            group = self._group()
             return EXPLICIT_BIG_ENDIAN if group >= _BIG_ENDIAN_GROUP else EXPLICIT_LITTLE_ENDIAN
         if encoding.implicit:
-            _warn("the data set is in explicit VR, other than its transfer syntax")
+            _warn("expected implicit VR by the transfer syntax, found explicit VR")
             return EXPLICIT_LITTLE_ENDIAN
         return encoding
 
     # --- elements ----------------------------------------------------------------------------------------------
 
-    def _elements(self) -> bool:
-        """The innermost loop: small elements of a VR that the file tells, and the sequences and items around them.
-
-        ``_element`` and ``_items`` have all others, what is not there as a whole yet, and what is wrong.
-        """
-        context, contexts, known = self._context, self._contexts, self._context.known
-        encoding = context.encoding
-        width = 4 if encoding.implicit else 6
-        little_endian = encoding.little_endian
-        short, long, item = encoding.short.unpack_from, encoding.long.unpack_from, encoding.item.unpack_from
-        item_delimitation = encoding.tag.pack(0xFFFE, 0xE00D)
-        buffer, pos, base = self._buffer, self._pos, self._base
-        size, emit = len(buffer), self._events.append
-        while True:
-            end = context.end - base
-            most = min(size, end)
-            layout = -1
-            while pos + 8 <= most:
-                entry = known.get(buffer[pos : pos + width])
-                if entry is None:
-                    break
-                layout, tag, vr, decode = entry
-                if layout == _SHORT:
-                    start = pos + 8
-                    stop = start + short(buffer, pos + 6)[0]
-                elif layout == _IMPLICIT:
-                    start = pos + 8
-                    stop = start + long(buffer, pos + 4)[0]
-                elif layout == _LONG_LAYOUT and pos + 12 <= most:
-                    start = pos + 12
-                    stop = start + long(buffer, pos + 8)[0]
-                else:
-                    break
-                if stop > most or stop - start > _LONG:
-                    break
-                values = decode(buffer[start:stop], little_endian) if stop > start else ()
-                if values is None:
-                    break
-                emit((ELEMENT, tag, vr, values))
-                pos = stop
-            self._context, self._pos = context, pos
-            if pos == end:
-                context = contexts.pop()
-                emit((END_ITEM, context.tag, "SQ", None))
-            elif context.end == NO_END and contexts and pos + 8 <= size and buffer[pos : pos + 4] == item_delimitation:
-                context = contexts.pop()
-                emit((END_ITEM, context.tag, "SQ", None))
-                pos += 8
-            elif layout == _SEQUENCE and pos + 12 <= size:
-                self._tag = tag
-                self._open_sequence(tag, "SQ", 12, long(buffer, pos + 8)[0])
-                pos += 12
-            else:
-                goes_on = self._element()
-                context, pos = self._context, self._pos
-                if not goes_on or context.known is not known:
-                    return goes_on
-                if self._state is _State.ELEMENTS:
-                    continue
-                if self._state is not _State.ITEMS:
-                    return True
-            # An item is due.
-            offset = base + pos
-            if offset == context.sequence_end and context.known is known:
-                emit((END_SEQUENCE, context.tag, "SQ", None))
-                self._state, self._step = _State.ELEMENTS, _ELEMENTS_STEP
-                continue
-            if pos + 8 <= size and context.known is known and not context.sequence_is_un:
-                group, element, length = item(buffer, pos)
-                item_end = NO_END if length == UNDEFINED_LENGTH else offset + 8 + length
-                fits = item_end == NO_END or context.sequence_end >= item_end <= context.end
-                if group == 0xFFFE and element == 0xE000 and fits:
-                    emit((START_ITEM, context.tag, "SQ", context.items))
-                    context.items += 1
-                    contexts.append(context)
-                    context = Context(encoding, known, offset + 8, item_end, context.facts.inherited)
-                    pos += 8
-                    self._state, self._step = _State.ELEMENTS, _ELEMENTS_STEP
-                    continue
-                is_delimited = group == 0xFFFE and element == 0xE0DD and context.sequence_end == NO_END
-                if is_delimited and offset + 8 <= context.end:
-                    emit((END_SEQUENCE, context.tag, "SQ", None))
-                    pos += 8
-                    self._state, self._step = _State.ELEMENTS, _ELEMENTS_STEP
-                    continue
-            self._context, self._pos = context, pos
-            return self._move(_State.ITEMS)
+    def _structure(self) -> bool:
+        """Read canonical elements, sequences and items, and then take one step of any kind."""
+        source = self._input
+        source.pos, self._context, is_item_due = part10_run(
+            source.data,
+            source.pos,
+            source.base,
+            self._context,
+            self._contexts,
+            self._events.append,
+            self._max_sequences,
+            self._state is ParserState.ITEMS,
+        )
+        if is_item_due:
+            self._state = ParserState.ITEMS
+            return self._item()
+        self._state = ParserState.ELEMENTS
+        return self._element()
 
     def _element(self) -> bool:
-        """One element, whatever it is, or a delimiter."""
-        context = self._context
-        encoding = context.encoding
+        """Read one element of any kind, or the end of an item."""
         self._tag = -1
-        if self._lacks(8):
+        if self._input.lacks(8):
             return False
-        buffer, pos = self._buffer, self._pos
-        group, element = encoding.tag.unpack_from(buffer, pos)
-        self._tag = tag = group << 16 | element
-        if group == 0xFFFE:
+        if self._contexts and self._input.offset == self._context.start:
+            self._confirm_encoding()
+        source, encoding = self._input, self._context.encoding
+        self._tag = tag = read_tag(source.data, source.pos, encoding)
+        header = read_header(source.data, source.pos, encoding)
+        if isinstance(header, int):
+            return not source.lacks(header)
+        layout, file_vr, size, length = header
+        if tag >> 16 == _DELIMITER_GROUP:
             return self._delimiter(tag)
-        if self._contexts and self._base + pos == context.start:
-            self._switch()
-            encoding = context.encoding
-        if encoding.implicit:
-            layout, vr = _IMPLICIT, ""
-        else:
-            vr = _vr(buffer[pos + 4 : pos + 6])
-            layout = _SHORT if vr in SHORT_VRS else _LONG_LAYOUT
-        header = 12 if layout == _LONG_LAYOUT else 8
-        if self._lacks(header):
-            return False
-        size = encoding.short if layout == _SHORT else encoding.long
-        [length] = size.unpack_from(buffer, pos + (8 if layout == _LONG_LAYOUT else 6 if layout == _SHORT else 4))
-        if length != UNDEFINED_LENGTH and self._base + pos + header + length > context.end:
-            raise DicomFileError("an element goes on behind the end of its item")
-        file_vr, vr = vr, self._meaning(tag, vr, length)
+        if length != UNDEFINED_LENGTH:
+            self._check_end(self._input.offset + size + length, "element")
+        vr = self._context.facts.effective_vr(tag, file_vr, length)
         self._learn(layout, tag, file_vr, vr)
         if vr == "SQ":
-            return self._start_sequence(tag, file_vr, header, length)
+            return self._start_sequence(tag, file_vr, size, length)
         if length == UNDEFINED_LENGTH:
-            return self._start_fragments(tag, vr, header)
-        if length > _LONG:
-            return self._start_long(tag, vr, header, length)
-        if self._lacks(header + length):
+            return self._start_fragments(tag, vr, size)
+        if length > MAX_WHOLE_VALUE:
+            return self._start_long_value(tag, vr, size, length)
+        if self._input.lacks(size + length):
             return False
-        start = pos + header
-        values = self._values(vr, buffer[start : start + length]) if length else ()
+        start = self._input.pos + size
+        values = self._values(vr, self._input.data[start : start + length]) if length else ()
         if affects_context(tag):
-            context.facts = context.facts.learn(tag, values)
+            self._context.facts = self._context.facts.learn(tag, values)
         self._events.append((ELEMENT, tag, vr, values))
-        self._pos = start + length
-        return self._at_end()
+        self._input.pos = start + length
+        return self._end_value()
 
-    def _meaning(self, tag: int, vr: str, length: int) -> str:
-        """The VR of an element whose header has this one."""
-        if vr and vr != "UN":
-            return vr
-        # PS3.5 6.2.2: UN of undefined length is a sequence in implicit VR.
-        if length == UNDEFINED_LENGTH and (vr == "UN" or self._context.facts.vr(tag, length) == "UN"):
-            return "SQ"
-        if vr == "UN" and length >= _MOST_UN and not tag >> 16 & 1:
-            return "UN"
-        return self._context.facts.vr(tag, length)
+    def _delimiter(self, tag: int) -> bool:
+        if tag != ITEM_DELIMITATION or self._context.end != NO_END or not self._contexts:
+            raise DicomFileError("expected an element, found an item or a delimiter (PS3.5 7.5)")
+        self._input.pos += 8
+        return self._end_item()
+
+    def _check_end(self, end: int, name: str, around: str = "its item") -> None:
+        if end > self._context.end:
+            raise DicomFileError(f"expected the {name} to end within {around}, found an end after it")
 
     def _learn(self, layout: int, tag: int, file_vr: str, vr: str) -> None:
-        """Keep what the innermost loop needs to know of elements that mean the same wherever they come."""
-        if file_vr == "UN" or affects_context(tag) or self._state is not _State.ELEMENTS:
+        """Add an element to the table of the innermost loop, if it has the same meaning wherever it stands."""
+        if file_vr == "UN" or affects_context(tag) or self._state is not ParserState.ELEMENTS:
             return
         if not file_vr and (vr == "SQ" or tag >> 16 & 1 or is_ambiguous(tag)):
             return
-        known = self._context.known
-        if len(known) > _MAX_KNOWN:
-            known.clear()
         key = self._context.encoding.tag.pack(tag >> 16, tag & 0xFFFF) + file_vr.encode()
-        known[key] = _SEQUENCE if vr == "SQ" else layout, tag, vr, DECODERS.get(vr, _no_values)
+        entry = SEQUENCE if vr == "SQ" else layout, tag, vr, DECODERS.get(vr, _no_values)
+        self._context.known.remember(key, entry)
 
     def _values(self, vr: str, data: bytes) -> tuple[Any, ...]:
         values = DECODERS[vr](data, self._context.encoding.little_endian)
         if values is not None:
             return values
         if VRS[vr].code:
-            raise DicomFileError(f"a length that is no multiple of that of a value of VR {vr}")
+            raise _length_error(vr, len(data))
         return text_values(vr, data, self._context.facts.encodings)
 
     # --- sequences and items -----------------------------------------------------------------------------------
 
-    def _at_end(self) -> bool:
-        """Whether to go on; an item of defined length may have come to its end."""
-        offset, end = self._base + self._pos, self._context.end
+    def _end_value(self) -> bool:
+        """Go on after a value, at which an item of defined length may end."""
+        offset, end = self._input.offset, self._context.end
         if offset < end:
             return True
-        if offset > end:
-            raise DicomFileError("a value of undefined length goes on behind the end of its item")
+        self._check_end(offset, "value of undefined length")
         return self._end_item()
 
-    def _start_sequence(self, tag: int, file_vr: str, header: int, length: int) -> bool:
-        self._open_sequence(tag, file_vr, header, length)
-        return self._move(_State.ITEMS)
-
-    def _open_sequence(self, tag: int, file_vr: str, header: int, length: int) -> None:
-        context = self._context
-        if 3 * len(self._contexts) + 7 > self._depth:
-            raise LimitError(f"more than {len(self._contexts) + 1} sequences within one another", "depth")
-        end = NO_END
-        if length != UNDEFINED_LENGTH:
-            end = self._base + self._pos + header + length
-            if end > context.end:
-                raise DicomFileError("an element goes on behind the end of its item")
-        self._pos += header
-        context.tag = tag
-        context.items = 0
-        context.sequence_end = end
-        context.sequence_is_un = file_vr == "UN"
+    def _start_sequence(self, tag: int, file_vr: str, size: int, length: int) -> bool:
+        if len(self._contexts) >= self._max_sequences:
+            raise LimitError(f"more than {self._max_sequences} nested sequences", "depth")
+        end = NO_END if length == UNDEFINED_LENGTH else self._input.offset + size + length
+        self._input.pos += size
+        self._context.open_sequence(tag, end, is_un=file_vr == "UN")
         self._events.append((START_SEQUENCE, tag, "SQ", None))
+        return self._move(ParserState.ITEMS)
 
-    def _items(self) -> bool:
-        """The start of an item, or the end of the sequence."""
-        context, pos = self._context, self._pos
-        offset = self._base + pos
+    def _item(self) -> bool:
+        """Start an item, or end the sequence."""
+        context = self._context
+        offset = self._input.offset
         if offset >= context.sequence_end:
-            if offset > context.sequence_end:  # the item is right, so that nothing of it is lost
-                _warn("an item goes on behind the end of its sequence")
+            if offset > context.sequence_end:  # trust the item, so that none of its elements is lost
+                _warn("expected the item to end within its sequence, found more bytes; they are kept")
             return self._end_sequence()
-        if self._lacks(8):
+        if self._input.lacks(8):
             return False
-        # PS3.5 6.2.2: what is in UN is in implicit VR little endian.
+        # PS3.5 6.2.2: the items in UN are in implicit VR little endian.
         encoding = IMPLICIT_LITTLE_ENDIAN if context.sequence_is_un else context.encoding
-        group, element, length = encoding.item.unpack_from(self._buffer, pos)
-        if group != 0xFFFE or element != 0xE000:
-            if group << 16 | element != SEQUENCE_DELIMITATION or context.sequence_end != NO_END:
-                raise DicomFileError("an item expected in a sequence (PS3.5 7.5)")
-            self._pos += 8
+        tag, length = read_item_header(self._input.data, self._input.pos, encoding)
+        if tag != ITEM:
+            if tag != SEQUENCE_DELIMITATION or context.sequence_end != NO_END:
+                raise DicomFileError("expected an item or the end of the sequence (PS3.5 7.5), found other bytes")
+            self._input.pos += 8
             return self._end_sequence()
         end = NO_END
         if length != UNDEFINED_LENGTH:
             end = offset + 8 + length
-            if end > context.end:
-                raise DicomFileError("an item goes on behind the end of the item around it")
-        self._pos = pos + 8
+            self._check_end(end, "item", "the item around it")
+        self._input.pos += 8
         self._tag = -1
         self._events.append((START_ITEM, context.tag, "SQ", context.items))
         context.items += 1
         self._contexts.append(context)
-        known = context.known if encoding is context.encoding else {}
+        known = context.known if encoding is context.encoding else BoundedCache()
         self._context = Context(encoding, known, offset + 8, end, context.facts.inherited)
-        self._state, self._step = _State.ELEMENTS, _ELEMENTS_STEP
+        self._state = ParserState.ELEMENTS
         return True if length else self._end_item()
 
-    def _switch(self) -> None:
-        """Take an item for what its first element looks like, as pydicom does; UN may hold either."""
+    def _confirm_encoding(self) -> None:
+        """Read an item in the encoding that its first element shows, as pydicom does; UN may hold either."""
         context = self._context
         if context.encoding is EXPLICIT_LITTLE_ENDIAN and not self._has_vr():
-            context.encoding, context.known = IMPLICIT_LITTLE_ENDIAN, _KNOWN[IMPLICIT_LITTLE_ENDIAN]
+            context.encoding = IMPLICIT_LITTLE_ENDIAN
         elif context.encoding.implicit and self._contexts[-1].sequence_is_un and self._has_vr():
-            context.encoding, context.known = EXPLICIT_LITTLE_ENDIAN, _KNOWN[EXPLICIT_LITTLE_ENDIAN]
-
-    def _delimiter(self, tag: int) -> bool:
-        if tag != ITEM_DELIMITATION or self._context.end != NO_END or not self._contexts:
-            raise DicomFileError("a delimiter without anything to end (PS3.5 7.5)")
-        self._pos += 8
-        return self._end_item()
+            context.encoding = EXPLICIT_LITTLE_ENDIAN
+        context.known = READ_TABLES[context.encoding]
 
     def _end_item(self) -> bool:
         self._context = context = self._contexts.pop()
         self._tag = context.tag
         self._events.append((END_ITEM, context.tag, "SQ", None))
-        self._state, self._step = _State.ITEMS, _ITEMS_STEP
-        return True
+        return self._move(ParserState.ITEMS)
 
     def _end_sequence(self) -> bool:
-        self._events.append((END_SEQUENCE, self._context.tag, "SQ", None))
-        self._state, self._step = _State.ELEMENTS, _ELEMENTS_STEP
-        return self._at_end()
+        self._tag = tag = self._context.tag
+        self._events.append((END_SEQUENCE, tag, "SQ", None))
+        self._move(ParserState.ELEMENTS)
+        return self._end_value()
 
     # --- long values -------------------------------------------------------------------------------------------
 
-    def _start_long(self, tag: int, vr: str, header: int, length: int) -> bool:
-        self._pos += header
+    def _start_long_value(self, tag: int, vr: str, size: int, length: int) -> bool:
+        self._input.pos += size
         self._vr = vr
-        self._left = length
+        self._remaining = length
         row = VRS[vr]
-        known_length = length if row.form is Form.BINARY else None
-        self._events.append((START_ELEMENT, tag, vr, known_length))
-        if row.form is Form.BINARY:
-            return self._move(_State.BYTES)
+        is_binary = row.form is Form.BINARY
+        self._events.append((START_ELEMENT, tag, vr, length if is_binary else None))
+        if is_binary:
+            return self._move(ParserState.BINARY)
         if row.code:
             if length % _value_size(vr):
-                raise DicomFileError(f"a length that is no multiple of that of a value of VR {vr}")
-            return self._move(_State.NUMBERS)
+                raise _length_error(vr, length)
+            return self._move(ParserState.NUMBERS)
         self._text = LongText(tag, vr, self._context.facts.encodings)
-        return self._move(_State.TEXT)
+        return self._move(ParserState.TEXT)
 
     def _next(self, length: int) -> bytes | None:
-        """The next bytes of the long value, as many as that or as are left; None if they have not come yet."""
-        length = min(length, self._left)
-        if self._lacks(length):
+        """Return the next bytes of the long value, up to a length; None if they are not in the buffer yet."""
+        length = min(length, self._remaining)
+        if self._input.lacks(length):
             return None
-        data = self._buffer[self._pos : self._pos + length]
-        self._pos += length
-        self._left -= length
-        return data
+        self._remaining -= length
+        return self._input.take(length)
 
-    def _end_long(self) -> bool:
+    def _end_long_value(self) -> bool:
         self._events.append((END_ELEMENT, self._tag, self._vr, None))
-        self._move(_State.ELEMENTS)
-        return self._at_end()
+        self._move(ParserState.ELEMENTS)
+        return self._end_value()
 
-    def _bytes(self) -> bool:
+    def _binary(self) -> bool:
         data = self._next(BINARY_SEGMENT_SIZE)
         if data is None:
             return False
         if not self._context.encoding.little_endian and not self._in_fragments:
             data = swap_words(data, VRS[self._vr].word)
-        self._events.append((SEGMENT if self._left else LAST_SEGMENT, self._tag, self._vr, data))
-        if self._left:
+        self._events.append((SEGMENT if self._remaining else LAST_SEGMENT, self._tag, self._vr, data))
+        if self._remaining:
             return True
-        return self._move(_State.FRAGMENTS) if self._in_fragments else self._end_long()
+        return self._move(ParserState.FRAGMENTS) if self._in_fragments else self._end_long_value()
 
     def _numbers(self) -> bool:
-        data = self._next(_MANY * _value_size(self._vr))
+        data = self._next(_BATCH_SIZE * _value_size(self._vr))
         if data is None:
             return False
         self._events.append((VALUES, self._tag, self._vr, self._values(self._vr, data)))
-        return True if self._left else self._end_long()
+        return True if self._remaining else self._end_long_value()
 
     def _long_text(self) -> bool:
         assert self._text
         data = self._next(BINARY_SEGMENT_SIZE)
         if data is None:
             return False
-        self._events += self._text.feed(data, final=not self._left)
-        return True if self._left else self._end_long()
+        self._events += self._text.feed(data, final=not self._remaining)
+        return True if self._remaining else self._end_long_value()
 
     # --- encapsulated pixel data (PS3.5 A.4) -------------------------------------------------------------------
 
-    def _start_fragments(self, tag: int, vr: str, header: int) -> bool:
+    def _start_fragments(self, tag: int, vr: str, size: int) -> bool:
         if vr not in ("OB", "OW"):
-            raise DicomFileError(f"an undefined length for VR {vr} (PS3.5 7.1.2)")
-        self._pos += header
+            raise DicomFileError(f"expected a defined length for VR {vr}, found an undefined one (PS3.5 7.1.2)")
+        self._input.pos += size
         self._vr = vr
         self._in_fragments = True
         self._events.append((START_FRAGMENTS, tag, vr, None))
-        return self._move(_State.FRAGMENTS)
+        return self._move(ParserState.FRAGMENTS)
 
-    def _fragments(self) -> bool:
-        if self._lacks(8):
+    def _fragment(self) -> bool:
+        if self._input.lacks(8):
             return False
-        encoding = self._context.encoding
-        group, element = encoding.tag.unpack_from(self._buffer, self._pos)
-        [length] = encoding.long.unpack_from(self._buffer, self._pos + 4)
-        tag = group << 16 | element
+        tag, length = read_item_header(self._input.data, self._input.pos, self._context.encoding)
         if tag == SEQUENCE_DELIMITATION:
-            self._pos += 8
+            self._input.pos += 8
             self._in_fragments = False
             self._events.append((END_FRAGMENTS, self._tag, self._vr, None))
-            self._move(_State.ELEMENTS)
-            return self._at_end()
+            self._move(ParserState.ELEMENTS)
+            return self._end_value()
         if tag != ITEM or length == UNDEFINED_LENGTH:
-            raise DicomFileError("a fragment of defined length expected in encapsulated pixel data (PS3.5 A.4)")
-        if self._base + self._pos + 8 + length > self._context.end:
-            raise DicomFileError("a fragment goes on behind the end of its item")
-        self._pos += 8
-        self._left = length
+            raise DicomFileError("expected a fragment of defined length or the delimiter after the last (PS3.5 A.4)")
+        self._check_end(self._input.offset + 8 + length, "fragment")
+        self._input.pos += 8
+        self._remaining = length
         self._events.append((START_FRAGMENT, self._tag, self._vr, length))
-        return self._move(_State.BYTES)
+        return self._move(ParserState.BINARY)
 
 
-_STEPS: dict[int, Callable[[Part10Parser], bool]] = {
-    _State.PREAMBLE: Part10Parser._preamble,
-    _State.META: Part10Parser._meta,
-    _State.DATA_SET: Part10Parser._data_set,
-    _State.ELEMENTS: Part10Parser._elements,
-    _State.ITEMS: Part10Parser._items,
-    _State.BYTES: Part10Parser._bytes,
-    _State.NUMBERS: Part10Parser._numbers,
-    _State.TEXT: Part10Parser._long_text,
-    _State.FRAGMENTS: Part10Parser._fragments,
+_STEPS: dict[ParserState, Callable[[Part10Parser], bool]] = {
+    ParserState.PREAMBLE: Part10Parser._preamble,
+    ParserState.FILE_META: Part10Parser._file_meta,
+    ParserState.DATASET: Part10Parser._dataset,
+    ParserState.ELEMENTS: Part10Parser._structure,
+    ParserState.ITEMS: Part10Parser._structure,
+    ParserState.BINARY: Part10Parser._binary,
+    ParserState.NUMBERS: Part10Parser._numbers,
+    ParserState.TEXT: Part10Parser._long_text,
+    ParserState.FRAGMENTS: Part10Parser._fragment,
 }
 
 
-_ITEMS_STEP, _ELEMENTS_STEP = Part10Parser._items, Part10Parser._elements
-
-
-def _vr(code: bytes) -> str:
-    try:
-        vr = code.decode("ascii")
-    except UnicodeDecodeError:
-        vr = ""
-    if vr not in VRS:
-        raise DicomFileError("not a value representation (PS3.5 6.2)")
-    return vr
-
-
 def _no_values(data: bytes, little_endian: bool) -> None:
-    """A sequence has none."""
+    """Stand for the decoder of a sequence, which has no values."""
 
 
 def _value_size(vr: str) -> int:
-    """The bytes of a value of a VR of numbers."""
+    """Return the bytes of one value of a VR of numbers."""
     return 4 if vr == "AT" else Struct(f"={VRS[vr].code}").size
+
+
+def _length_error(vr: str, length: int) -> DicomFileError:
+    return DicomFileError(f"expected a multiple of {_value_size(vr)} bytes for VR {vr}, found {length}")
 
 
 def _warn(message: str) -> None:

@@ -1,0 +1,273 @@
+"""The innermost loops of the parser and of the writer: functions that keep no state of their own.
+
+Each takes canonical input and stops before the first thing that it does not know: an element that is not in its table,
+a value that needs a closer look, a fault, or the end of the input. It never raises, reports nothing, and returns where
+it stopped. The parser and the writer handle that one thing, and call it again.
+
+The tables hold one entry for each kind of element met before that has the same meaning wherever it stands. They are the
+same for all parsers and writers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from struct import error as struct_error
+from typing import Any, TypeAlias
+
+from streamdicom._cache import BoundedCache
+from streamdicom.dicom import (
+    ENCODERS,
+    EXPLICIT_BIG_ENDIAN,
+    EXPLICIT_LITTLE_ENDIAN,
+    IMPLICIT_LITTLE_ENDIAN,
+    MAX_SHORT_LENGTH,
+    SHORT_VRS,
+    SOP_INSTANCE_UID,
+    UNDEFINED_LENGTH,
+    Encoding,
+)
+from streamdicom.events import ELEMENT, END_ITEM, END_SEQUENCE, START_ITEM, START_SEQUENCE, Event
+from streamdicom.formats.part10.context import NO_END, Context
+from streamdicom.formats.part10.headers import (
+    IMPLICIT,
+    ITEM_END,
+    ITEM_START,
+    LENGTH_16,
+    LENGTH_32,
+    LONG,
+    SEQUENCE_END,
+    SHORT,
+    write_header,
+)
+from streamdicom.formats.part10.states import OpenItem
+
+MAX_WHOLE_VALUE = 64 * 1024
+"""Bytes of a value that the parser delivers in one event."""
+
+SEQUENCE = 3
+"""The layout of the header of a sequence in explicit VR, which is that of LONG."""
+
+Decoder: TypeAlias = Callable[[bytes, bool], "tuple[Any, ...] | None"]
+ReadEntry: TypeAlias = tuple[int, int, str, Decoder]
+"""Layout, tag, VR and decoder of an element, by its tag and VR as bytes (in implicit VR, its tag)."""
+
+READ_TABLES: dict[Encoding, BoundedCache[bytes, ReadEntry]] = {
+    encoding: BoundedCache() for encoding in (IMPLICIT_LITTLE_ENDIAN, EXPLICIT_LITTLE_ENDIAN, EXPLICIT_BIG_ENDIAN)
+}
+
+Encoder: TypeAlias = Callable[[tuple[Any, ...]], "bytes | None"]
+WriteEntry: TypeAlias = tuple[str, bytes, Callable[[int], bytes], int, Encoder]
+"""VR, start of the header, packer of the length, maximum length and encoder of an element, by its tag."""
+
+
+class WriteTable:
+    """Elements and sequences that the writer has met.
+
+    Attributes:
+        elements: An entry for each tag, with the VR that it had last.
+        sequences: The header of the sequence with each tag.
+    """
+
+    def __init__(self) -> None:
+        self.elements = BoundedCache[int, WriteEntry]()
+        self.sequences = BoundedCache[int, bytes]()
+
+
+WRITE_TABLES = {False: WriteTable(), True: WriteTable()}
+"""By whether the file is in implicit VR."""
+
+MISMATCHES = (TypeError, ValueError, AttributeError, struct_error)
+"""The exceptions of an encoder for a value that does not fit its VR."""
+
+
+def write_entry(tag: int, vr: str, *, implicit: bool) -> WriteEntry:
+    """Return the entry of ``WriteTable.elements`` for an element that is not a sequence."""
+    size, max_length = LENGTH_32, UNDEFINED_LENGTH - 1
+    if vr in SHORT_VRS and not implicit:
+        size, max_length = LENGTH_16, MAX_SHORT_LENGTH
+    start = write_header(tag, vr, 0, implicit=implicit)[: -size.size]
+    return vr, start, size.pack, max_length, ENCODERS[vr]
+
+
+def part10_run(  # noqa: C901 - innermost loop
+    buffer: bytes,
+    pos: int,
+    base: int,
+    context: Context,
+    outer: list[Context],
+    emit: Callable[[Event], object],
+    max_outer: int,
+    is_item_due: bool,
+) -> tuple[int, Context, bool]:
+    """Read short elements with known headers, and the sequences and items around them.
+
+    Args:
+        buffer: Bytes of the file.
+        pos: Where to start in the buffer.
+        base: The offset of the buffer in the file.
+        context: The innermost open data set or item.
+        outer: The contexts around it, outermost first. Items that start or end change it.
+        emit: Takes the events.
+        max_outer: The number of contexts around a data set or item in which no further sequence may start.
+        is_item_due: True in a sequence, before an item or the end of the sequence.
+
+    Returns:
+        The position of the first byte that is not read, the context there, and whether an item is due there.
+    """
+    known = context.known
+    encoding = context.encoding
+    width = 4 if encoding.implicit else 6
+    little_endian = encoding.little_endian
+    short, long, item = encoding.short.unpack_from, encoding.long.unpack_from, encoding.item.unpack_from
+    item_delimitation = encoding.tag.pack(0xFFFE, 0xE00D)
+    size = len(buffer)
+    while True:
+        if not is_item_due:
+            end = context.end - base
+            last = min(size, end)
+            layout = -1
+            while pos + 8 <= last:
+                entry = known.get(buffer[pos : pos + width])
+                if entry is None:
+                    break
+                layout, tag, vr, decode = entry
+                if layout == SHORT:
+                    start = pos + 8
+                    stop = start + short(buffer, pos + 6)[0]
+                elif layout == IMPLICIT:
+                    start = pos + 8
+                    stop = start + long(buffer, pos + 4)[0]
+                elif layout == LONG and pos + 12 <= last:
+                    start = pos + 12
+                    stop = start + long(buffer, pos + 8)[0]
+                else:
+                    break
+                if stop > last or stop - start > MAX_WHOLE_VALUE:
+                    break
+                values = decode(buffer[start:stop], little_endian) if stop > start else ()
+                if values is None:
+                    break
+                emit((ELEMENT, tag, vr, values))
+                pos = stop
+            if pos == end:
+                context = outer.pop()
+                emit((END_ITEM, context.tag, "SQ", None))
+            elif context.end == NO_END and outer and pos + 8 <= size and buffer[pos : pos + 4] == item_delimitation:
+                context = outer.pop()
+                emit((END_ITEM, context.tag, "SQ", None))
+                pos += 8
+            elif layout == SEQUENCE and pos + 12 <= size and len(outer) < max_outer:
+                length = long(buffer, pos + 8)[0]
+                sequence_end = NO_END if length == UNDEFINED_LENGTH else base + pos + 12 + length
+                if sequence_end > context.end and sequence_end != NO_END:
+                    return pos, context, False
+                context.open_sequence(tag, sequence_end, is_un=False)
+                emit((START_SEQUENCE, tag, "SQ", None))
+                pos += 12
+            else:
+                return pos, context, False
+            if context.known is not known:
+                return pos, context, True
+        is_item_due = False
+        offset = base + pos
+        if offset == context.sequence_end:
+            emit((END_SEQUENCE, context.tag, "SQ", None))
+            continue
+        if pos + 8 <= size and not context.sequence_is_un:
+            group, element, length = item(buffer, pos)
+            item_end = NO_END if length == UNDEFINED_LENGTH else offset + 8 + length
+            fits = item_end == NO_END or context.sequence_end >= item_end <= context.end
+            if group == 0xFFFE and element == 0xE000 and fits:
+                emit((START_ITEM, context.tag, "SQ", context.items))
+                context.items += 1
+                outer.append(context)
+                context = Context(encoding, known, offset + 8, item_end, context.facts.inherited)
+                pos += 8
+                continue
+            is_delimitation = group == 0xFFFE and element == 0xE0DD and context.sequence_end == NO_END
+            if is_delimitation and offset + 8 <= context.end:
+                emit((END_SEQUENCE, context.tag, "SQ", None))
+                pos += 8
+                continue
+        return pos, context, True
+
+
+def part10_bytes(
+    events: Iterator[Event],
+    items: list[OpenItem],
+    table: WriteTable,
+    parts: list[bytes],
+    size: int,
+    max_size: int,
+    max_sequences: int,
+) -> tuple[Event | None, int]:
+    """Write elements and sequences with known headers, and the items in them.
+
+    Args:
+        events: Events after the head of the data set. They are consumed up to the one that is returned.
+        items: The data set and the open items, outermost first. Items that start or end change it.
+        table: The headers and encoders that are known.
+        parts: Takes the bytes.
+        size: The number of bytes in ``parts``.
+        max_size: The number of bytes in ``parts`` at which to stop.
+        max_sequences: The number of open sequences in which no further one may start.
+
+    Returns:
+        The first event that is not written, None if there are no more or ``parts`` is full, and the size of ``parts``.
+    """
+    item = items[-1]
+    elements, sequences = table.elements, table.sequences
+    in_sequence = item.in_sequence
+    for kind, tag, vr, value in events:
+        if in_sequence:
+            if kind == START_ITEM:
+                parts.append(ITEM_START)
+                size += 8
+                item.items += 1
+                item.in_sequence = in_sequence = False
+                # PS3.5 7.5.3: an item without Specific Character Set has that of the data set around it.
+                item = OpenItem(item.terms)
+                items.append(item)
+            elif kind == END_SEQUENCE and (item.last > SOP_INSTANCE_UID or len(items) > 1):
+                parts.append(SEQUENCE_END)
+                size += 8
+                item.in_sequence = in_sequence = False
+                continue
+            else:
+                return (kind, tag, vr, value), size
+        elif kind == ELEMENT and tag > item.last:
+            entry = elements.get(tag)
+            if entry is None or entry[0] != vr:
+                return (kind, tag, vr, value), size
+            _, start, pack, max_length, encode = entry
+            try:
+                data = encode(value) if value else b""
+            except MISMATCHES:
+                return (kind, tag, vr, value), size
+            if data is None or len(data) > max_length:
+                return (kind, tag, vr, value), size
+            parts.append(start + pack(len(data)) + data)
+            size += len(data) + 12
+            item.last = tag
+        elif kind == END_ITEM and len(items) > 1:
+            parts.append(ITEM_END)
+            size += 8
+            items.pop()
+            item = items[-1]
+            item.in_sequence = in_sequence = True
+            continue
+        elif kind == START_SEQUENCE and tag > item.last and len(items) <= max_sequences:
+            start_bytes = sequences.get(tag)
+            if start_bytes is None:
+                return (kind, tag, vr, value), size
+            parts.append(start_bytes)
+            size += len(start_bytes)
+            item.last = item.tag = tag
+            item.items = 0
+            item.in_sequence = in_sequence = True
+            continue
+        else:
+            return (kind, tag, vr, value), size
+        if size >= max_size:
+            return None, size
+    return None, size

@@ -1,0 +1,125 @@
+"""States of the parser and of the writer of DICOM files, and the legal moves between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Any
+
+from streamdicom.events import EventType
+
+
+class ParserState(IntEnum):
+    """The structure that the parser reads next."""
+
+    PREAMBLE = 0
+    FILE_META = 1
+    DATASET = 2  # the start of the data set, whose first element confirms the encoding
+    ELEMENTS = 3  # of the data set or of an item
+    ITEMS = 4  # of a sequence
+    BINARY = 5  # a long binary value, or a fragment
+    NUMBERS = 6  # a long value of numbers
+    TEXT = 7  # a long text
+    FRAGMENTS = 8  # encapsulated pixel data
+
+
+PARSER_TRANSITIONS: Mapping[ParserState, frozenset[ParserState]] = {
+    ParserState.PREAMBLE: frozenset({ParserState.FILE_META}),
+    ParserState.FILE_META: frozenset({ParserState.DATASET}),
+    ParserState.DATASET: frozenset({ParserState.ELEMENTS}),
+    ParserState.ELEMENTS: frozenset(
+        {ParserState.ITEMS, ParserState.BINARY, ParserState.NUMBERS, ParserState.TEXT, ParserState.FRAGMENTS}
+    ),
+    ParserState.ITEMS: frozenset({ParserState.ELEMENTS}),
+    ParserState.BINARY: frozenset({ParserState.ELEMENTS, ParserState.ITEMS, ParserState.FRAGMENTS}),
+    ParserState.NUMBERS: frozenset({ParserState.ELEMENTS, ParserState.ITEMS}),
+    ParserState.TEXT: frozenset({ParserState.ELEMENTS, ParserState.ITEMS}),
+    ParserState.FRAGMENTS: frozenset({ParserState.BINARY, ParserState.ELEMENTS, ParserState.ITEMS}),
+}
+"""The states that may follow each state of the parser.
+
+A value at the end of an item of defined length leads straight to ITEMS.
+"""
+
+
+class WriterState(IntEnum):
+    """The innermost structure that is open in the writer."""
+
+    START = 0
+    HEAD = 1  # the data set, before the tags above the UIDs that the File Meta Information repeats
+    DATASET = 2  # the data set after its head, or an item
+    SEQUENCE = 3
+    ELEMENT = 4  # an element in parts, of which nothing is written yet
+    BINARY = 5  # its binary value, written to the target
+    SPOOLED = 6  # its numbers or text, written to a temporary file
+    FRAGMENTS = 7  # encapsulated pixel data
+    FRAGMENT = 8
+    END = 9
+
+
+_ELEMENTS = {
+    EventType.ELEMENT: WriterState.DATASET,
+    EventType.JSON_ELEMENT: WriterState.DATASET,
+    EventType.START_ELEMENT: WriterState.ELEMENT,
+    EventType.START_SEQUENCE: WriterState.SEQUENCE,
+    EventType.START_FRAGMENTS: WriterState.FRAGMENTS,
+    EventType.END_DATASET: WriterState.END,
+}
+
+WRITER_TRANSITIONS: Mapping[WriterState, Mapping[EventType, WriterState]] = {
+    WriterState.START: {EventType.START_DATASET: WriterState.HEAD},
+    WriterState.HEAD: _ELEMENTS,  # an element of the head leads to HEAD
+    WriterState.DATASET: {**_ELEMENTS, EventType.END_ITEM: WriterState.SEQUENCE},
+    WriterState.SEQUENCE: {EventType.START_ITEM: WriterState.DATASET, EventType.END_SEQUENCE: WriterState.DATASET},
+    WriterState.ELEMENT: {
+        EventType.VALUES: WriterState.SPOOLED,
+        EventType.SEGMENT: WriterState.BINARY,  # SPOOLED for text
+        EventType.LAST_SEGMENT: WriterState.BINARY,  # SPOOLED for text
+        EventType.END_ELEMENT: WriterState.DATASET,
+    },
+    WriterState.BINARY: {
+        EventType.SEGMENT: WriterState.BINARY,
+        EventType.LAST_SEGMENT: WriterState.BINARY,
+        EventType.END_ELEMENT: WriterState.DATASET,
+    },
+    WriterState.SPOOLED: {
+        EventType.VALUES: WriterState.SPOOLED,
+        EventType.SEGMENT: WriterState.SPOOLED,
+        EventType.LAST_SEGMENT: WriterState.SPOOLED,
+        EventType.END_ELEMENT: WriterState.DATASET,
+    },
+    WriterState.FRAGMENTS: {
+        EventType.START_FRAGMENT: WriterState.FRAGMENT,
+        EventType.END_FRAGMENTS: WriterState.DATASET,
+    },
+    WriterState.FRAGMENT: {
+        EventType.SEGMENT: WriterState.FRAGMENT,
+        EventType.LAST_SEGMENT: WriterState.FRAGMENTS,
+    },
+    WriterState.END: {},
+}
+"""The events that the writer accepts in each state, and the state after each of them.
+
+A structure that ends in the head of the data set leads back to HEAD, any other to DATASET.
+"""
+
+
+class OpenItem:
+    """A data set or an item that is being written.
+
+    Attributes:
+        last: The previous tag in it, or -1.
+        terms: The values of Specific Character Set in force.
+        tag: The tag of its open sequence.
+        items: The number of items begun in that sequence.
+        in_sequence: True while that sequence is the innermost open structure.
+    """
+
+    __slots__ = ("in_sequence", "items", "last", "tag", "terms")
+
+    def __init__(self, terms: tuple[Any, ...]) -> None:
+        self.last = -1
+        self.terms = terms
+        self.tag = 0
+        self.items = 0
+        self.in_sequence = False
