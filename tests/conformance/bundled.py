@@ -1,4 +1,4 @@
-"""The DICOM files that pydicom ships, and how two data sets differ."""
+"""The DICOM files of pydicom, and a comparison of data sets."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pydicom.errors import InvalidDicomError
 
 _ROOT = Path(pydicom.__file__).parent / "data"
 _FOLDERS = ("test_files", "charset_files")
-_DOUBLE_DIGITS = 1e-15  # of DCMTK's last digit of a double
+_DOUBLE_TOLERANCE = 1e-15  # relative; DCMTK does not write the last digit
 
 
 def files() -> list[Path]:
-    """Those with a preamble, which every program takes."""
+    """Return the files with a preamble, which every program accepts."""
     paths = [path for folder in _FOLDERS for path in (_ROOT / folder).rglob("*")]
     return sorted(path for path in paths if path.is_file() and path.read_bytes()[128:132] == b"DICM")
 
@@ -30,38 +30,41 @@ def read(path: Path) -> Dataset:
         return dcmread(path, force=True)
 
 
-def differences(one: Dataset, other: Dataset, path: str = "") -> Iterator[str]:
-    """Where two data sets differ, apart from what JSON does not have or a program may write in another way."""
-    for tag in sorted({*one.keys(), *other.keys()}):
-        place = f"{path}{tag.group:04X}{tag.elem:04X}"
+def differences(first: Dataset, second: Dataset, path: str = "") -> Iterator[str]:
+    """Describe the differences of two data sets.
+
+    Group lengths, which JSON does not have, and equivalent forms of a value are ignored.
+    """
+    for tag in sorted({*first.keys(), *second.keys()}):
+        name = f"{path}{tag.group:04X}{tag.elem:04X}"
         if tag.elem == 0:  # PS3.18 F.2.2: no group length
             continue
-        if tag not in one or tag not in other:
-            yield f"{place} is in one of them"
-        elif one[tag].VR != other[tag].VR:
-            yield f"{place} is {one[tag].VR} and {other[tag].VR}"
-        elif one[tag].VR == "SQ":
-            yield from _of_items(one[tag].value, other[tag].value, place)
-        elif not _are_same(one[tag], other[tag]):
-            yield f"{place} has other values"
+        if tag not in first or tag not in second:
+            yield f"{name} is missing in one data set"
+        elif first[tag].VR != second[tag].VR:
+            yield f"{name} is {first[tag].VR} and {second[tag].VR}"
+        elif first[tag].VR == "SQ":
+            yield from _item_differences(first[tag].value, second[tag].value, name)
+        elif not _is_same(first[tag], second[tag]):
+            yield f"{name} has other values"
 
 
-def _of_items(some: list[Dataset], others: list[Dataset], place: str) -> Iterator[str]:
-    if len(some) != len(others):
-        yield f"{place} has other items"
-    for index, (one, other) in enumerate(zip(some, others, strict=False)):
-        yield from differences(one, other, f"{place}[{index}].")
+def _item_differences(first: list[Dataset], second: list[Dataset], name: str) -> Iterator[str]:
+    if len(first) != len(second):
+        yield f"{name} has another number of items"
+    for index, items in enumerate(zip(first, second, strict=False)):
+        yield from differences(*items, f"{name}[{index}].")
 
 
-def _are_same(one: DataElement, other: DataElement) -> bool:
-    values, others = (_values(element) for element in (one, other))
-    if one.VR == "FD":
+def _is_same(first: DataElement, second: DataElement) -> bool:
+    values, others = _values(first), _values(second)
+    if first.VR == "FD":
         return len(values) == len(others) and all(map(_is_close, values, others))
     return values == others
 
 
-def _is_close(one: Any, other: Any) -> bool:
-    return one == other or isclose(float(one or nan), float(other or nan), rel_tol=_DOUBLE_DIGITS)
+def _is_close(first: Any, second: Any) -> bool:
+    return first == second or isclose(float(first or nan), float(second or nan), rel_tol=_DOUBLE_TOLERANCE)
 
 
 def _values(element: DataElement) -> list[Any]:
@@ -72,11 +75,11 @@ def _values(element: DataElement) -> list[Any]:
 
 
 def _value(vr: str, value: Any) -> Any:
-    if vr == "PN":  # components that are empty need no delimiters (PS3.5 6.2.1.1)
+    if vr == "PN":  # PS3.5 6.2.1.1: delimiters of empty components may be left out
         return "=".join(group.rstrip("^ ") for group in str(value).split("=")).rstrip("=")
-    if vr == "FL" and value is not None:  # of single precision, whatever the digits
+    if vr == "FL" and value is not None:  # compare in single precision
         return struct.unpack("<f", struct.pack("<f", value))
-    # Padding to an even length (PS3.5 6.2), which some take for a part of the value.
+    # Padding to an even length (PS3.5 6.2), which some programs keep in the value.
     if isinstance(value, bytes):
         return value.rstrip(b"\0 ") if vr == "UN" else value
     return value.rstrip("\0 ") if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""PS3.18 Annex F, sentence by sentence: what a reader takes and refuses, and what a writer makes."""
+"""PS3.18 Annex F, sentence by sentence, for the parser and the writer."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def sequence(*items: Sequence[Event]) -> list[Event]:
 
 
 def datasets(*contents: Sequence[Event]) -> list[Event]:
-    """A stream of data sets, each of the events given."""
+    """Return the events of a stream of data sets with these contents."""
     events: list[Event] = []
     for index, content in enumerate(contents):
         events += [(EventType.START_DATASET, 0, "", index), *content, (EventType.END_DATASET, 0, "", None)]
@@ -48,7 +48,7 @@ def attribute(members: str) -> bytes:
     return f'{{"00091001":{{{members}}}}}'.encode()
 
 
-# What an implementation has to do, by clause. A clause may be for reading, for writing, or for both.
+# The requirements on an implementation, by clause. A clause may concern reading, writing, or both.
 READING = [
     "F.1 encoded in UTF-8",
     "F.2.1 one result is an object",
@@ -93,7 +93,7 @@ BULK = ["DS", "FL", "FD", "IS", "LT", *INLINE, "SL", "SS", "ST", "SV", "UC", "UL
 NO_BULK = ["AE", "AS", "AT", "CS", "DA", "DT", "LO", "PN", "SH", "SQ", "TM", "UI", "UR"]
 NAME = '{"Alphabetic":"A","Ideographic":"I","Phonetic":"P"}'
 
-# What is written, and what reads as the same events.
+# Text that the writer makes of these events, and that the parser reads as the same events.
 CANONICAL: list[tuple[str, bytes, list[Event]]] = [
     ("F.1 encoded in UTF-8", b'{"00091001":{"vr":"LO","Value":["\xc3\xa9"]}}', one(element("LO", E_ACUTE))),
     ("F.2.1 one result is an object", attribute('"vr":"LO"'), one(element("LO"))),
@@ -193,7 +193,7 @@ CANONICAL: list[tuple[str, bytes, list[Event]]] = [
     ("PS3.5 6.2 padding is not required", attribute('"vr":"OB","InlineBinary":"AA=="'), one(element("OB", b"\0"))),
 ]
 
-# What reads as these events, but is not written so.
+# Text that the parser reads as these events, but that the writer does not make.
 ACCEPTED: list[tuple[str, bytes, list[Event]]] = [
     ("F.1 encoded in UTF-8", attribute('"vr":"LO","Value":["\\u00e9"]'), one(element("LO", E_ACUTE))),
     ("F.2.1 several results are an array", b"[{}]", datasets([])),
@@ -252,9 +252,9 @@ REFUSED: list[tuple[str, bytes]] = [
     ),
 ]
 
-# What is written of events that JSON has no other form for, or none at all.
+# Text that the writer makes of these events, but that reads as other events or is not standard.
 WRITTEN: list[tuple[str, bytes, list[Event]]] = [
-    # Which Annex F does not have; CP-2352 allows them in FL and FD.
+    # Not in Annex F; CP-2352 allows them for FL and FD.
     ("F.2.3 NaN and infinity", attribute('"vr":"FD","Value":["NaN"]'), one(element("FD", float("nan")))),
     ("F.2.3 NaN and infinity", attribute('"vr":"FL","Value":["Infinity"]'), one(element("FL", float("inf")))),
     ("F.2.3 NaN and infinity", attribute('"vr":"FD","Value":["-Infinity"]'), one(element("FD", float("-inf")))),
@@ -326,29 +326,29 @@ def write(events: list[Event], *, array: bool) -> bytes:
 
 
 def shown(events: list[Event]) -> list[tuple[str, int, str, str]]:
-    """Events to compare: with their types, and with NaN equal to NaN."""
+    """Return events in a form in which NaN equals NaN."""
     return [(EventType(kind).name, tag, vr, repr(value)) for kind, tag, vr, value in events]
 
 
 @pytest.mark.parametrize("size", [1, 1000], ids=["byte by byte", "whole"])
 @pytest.mark.parametrize(("text", "events"), vectors([*CANONICAL, *ACCEPTED]))
-def test_what_conforms_is_read(text: bytes, events: list[Event], size: int) -> None:
+def test_conforming_text_is_parsed(text: bytes, events: list[Event], size: int) -> None:
     assert shown(read(text, size)) == shown(events)
 
 
 @pytest.mark.parametrize("size", [1, 1000], ids=["byte by byte", "whole"])
 @pytest.mark.parametrize("text", vectors(REFUSED))
-def test_what_does_not_conform_is_refused(text: bytes, size: int) -> None:
+def test_other_text_is_refused(text: bytes, size: int) -> None:
     with pytest.raises(InputError):
         read(text, size)
 
 
 @pytest.mark.parametrize(("text", "events"), vectors([*CANONICAL, *WRITTEN]))
-def test_what_is_written_conforms(text: bytes, events: list[Event]) -> None:
+def test_written_text_conforms(text: bytes, events: list[Event]) -> None:
     assert write(events, array=text.startswith(b"[")) == text
 
 
 @pytest.mark.parametrize("events", vectors(UNWRITABLE))
-def test_what_would_not_conform_is_not_written(events: list[Event]) -> None:
+def test_events_without_conforming_text_are_refused(events: list[Event]) -> None:
     with pytest.raises(OutputError):
         write(events, array=False)

@@ -1,4 +1,4 @@
-"""All files that pydicom ships, through DICOM JSON and back."""
+"""The round trip of all files of pydicom through DICOM JSON."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from pydicom.errors import InvalidDicomError
 import streamdicom
 from streamdicom import WriteOptions
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # many of the files are not quite right, which is what they are for
+pytestmark = pytest.mark.filterwarnings("ignore")  # many test files have defects on purpose
 
 _ROOT = Path(pydicom.__file__).parent / "data"
 _FILES = sorted(
     path for folder in ("test_files", "charset_files") for path in (_ROOT / folder).rglob("*") if path.is_file()
 )
-# pydicom itself writes no JSON for it: the text of an IS is no number.
+# pydicom refuses to write it, because the text of an IS is not a number.
 _NOT_WRITTEN_BY_PYDICOM = {"badVR.dcm"}
 
 
@@ -30,16 +30,16 @@ def _read(path: Path) -> Dataset:
         return dcmread(path)
     except InvalidDicomError:
         if path.suffix != ".dcm":
-            pytest.skip("no DICOM file")
+            pytest.skip("not a DICOM file")
         return dcmread(path, force=True)
 
 
-def test_there_are_files() -> None:
+def test_files_are_found() -> None:
     assert sum(path.suffix == ".dcm" for path in _FILES) > 80
 
 
 @pytest.mark.parametrize("path", _FILES, ids=lambda path: path.name)
-def test_a_file_comes_back(path: Path) -> None:
+def test_file_makes_the_round_trip(path: Path) -> None:
     text = streamdicom.dumps(_read(path), options=WriteOptions(file_meta=True))
     json.loads(text)
     loaded, expected = streamdicom.loads_file(text), _read(path)
@@ -51,7 +51,7 @@ def test_a_file_comes_back(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", _FILES, ids=lambda path: path.name)
-def test_what_pydicom_writes_is_read_as_pydicom_reads_it(path: Path) -> None:
+def test_json_of_pydicom_is_read_as_by_pydicom(path: Path) -> None:
     if path.name in _NOT_WRITTEN_BY_PYDICOM:
         pytest.skip("pydicom cannot write it")
     text = _read(path).to_json()
@@ -64,14 +64,14 @@ def test_what_pydicom_writes_is_read_as_pydicom_reads_it(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", _FILES, ids=lambda path: path.name)
-def test_raw_and_converted_elements_are_written_the_same(path: Path) -> None:
+def test_raw_and_converted_elements_are_written_alike(path: Path) -> None:
     raw, converted = _read(path), _read(path)
     for _ in converted.iterall():
         pass
     assert streamdicom.dumps(raw) == streamdicom.dumps(converted)
 
 
-def test_all_files_in_one_array_come_back_in_order(tmp_path: Path) -> None:
+def test_array_of_all_files_keeps_their_order(tmp_path: Path) -> None:
     datasets = []
     for path in _FILES:
         try:

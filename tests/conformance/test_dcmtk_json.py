@@ -1,7 +1,7 @@
-"""What DCMTK's dcm2json writes is read as pydicom reads the file that it was written from.
+"""The output of DCMTK's dcm2json is read as pydicom reads the file itself.
 
-The program comes with the Debian package ``dcmtk``; without it these tests are skipped. It has no number modes and no
-character set modes: values of DS and IS are numbers, text is UTF-8.
+The program is part of the Debian package ``dcmtk``; without it these tests are skipped. It always writes values of DS
+and IS as numbers and text in UTF-8.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from tests.conformance.bundled import differences, files
 
 pytestmark = [
     pytest.mark.skipif(not shutil.which("dcm2json"), reason="dcm2json is not installed (Debian package dcmtk)"),
-    pytest.mark.filterwarnings("ignore"),  # many of the files are not quite right, which is what they are for
+    pytest.mark.filterwarnings("ignore"),  # many test files have defects on purpose
 ]
 
 _PIXEL_DATA = 0x7FE00010
 _CHARACTER_SET = 0x00080005
-_ENCAPSULATED = 81  # its exit code; it closes the object behind a comma then, and pixel data is left out
+_ENCAPSULATED = 81  # its exit code; pixel data is missing then, and the object ends after a comma
 _STRICT = ReadOptions(profile="strict")
-_NOT_UTF_8 = "chrSQEncoding.dcm"  # of which it passes on bytes as they are
-_NO_NUMBER = "badVR.dcm"  # has an IS of "1A"
-_GROUP_1 = {"meta_missing_tsyntax.dcm", "nested_priv_SQ.dcm"}  # which comes behind group 0002
+_NOT_UTF_8 = "chrSQEncoding.dcm"  # dcm2json copies some of its bytes without decoding
+_NO_NUMBER = "badVR.dcm"  # has an IS "1A"
+_GROUP_1 = {"meta_missing_tsyntax.dcm", "nested_priv_SQ.dcm"}  # elements of group 0001, written after group 0002
 
 
 @lru_cache
@@ -45,7 +45,7 @@ def _json(path: Path, *options: str) -> bytes:
     if code not in (0, _ENCAPSULATED):
         pytest.skip("dcm2json does not read it, or does not know its character set")
     if path.name == _NOT_UTF_8:
-        pytest.skip("what dcm2json writes is no UTF-8")
+        pytest.skip("the output of dcm2json is not UTF-8")
     return text
 
 
@@ -54,7 +54,7 @@ def _events(data: bytes, options: ReadOptions | None = None) -> list[Event]:
 
 
 def _expected(path: Path) -> Dataset:
-    """The data set as dcm2json may write it."""
+    """Return the data set as dcm2json writes it."""
     dataset = dcmread(path)
     if _CHARACTER_SET in dataset:
         dataset[_CHARACTER_SET].value = "ISO_IR 192"
@@ -65,7 +65,7 @@ def _expected(path: Path) -> Dataset:
 
 
 def _codes(path: Path) -> set[str]:
-    """What is not as Annex F and RFC 8259 have it."""
+    """Return the expected deviations from Annex F and RFC 8259."""
     codes = {"file-meta"}
     if _run(path, "-fc", "+m")[0] == _ENCAPSULATED:
         codes.add("trailing-comma")
@@ -76,12 +76,12 @@ def _codes(path: Path) -> set[str]:
     return codes
 
 
-def test_there_are_files() -> None:
+def test_files_are_found() -> None:
     assert sum(_run(path, "-fc", "+m")[0] in (0, _ENCAPSULATED) for path in files()) > 100
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: path.name)
-def test_a_file_is_read_from_json_as_pydicom_reads_it(path: Path) -> None:
+def test_file_is_read_from_json_as_by_pydicom(path: Path) -> None:
     log = DeviationLog()
     loaded = streamdicom.loads_file(_json(path, "-fc", "+m"), options=ReadOptions(on_deviation=log))
     expected = _expected(path)
@@ -91,19 +91,19 @@ def test_a_file_is_read_from_json_as_pydicom_reads_it(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: path.name)
-def test_white_space_and_file_meta_make_no_other_difference(path: Path) -> None:
+def test_white_space_and_file_meta_do_not_change_events(path: Path) -> None:
     with_meta = _events(_json(path, "-fc", "+m"))
     compact, formatted = _json(path, "-fc"), _json(path, "+fc", "-ee")
     assert _events(compact) == [event for event in with_meta if event[1] >> 16 != 2]
     assert _events(formatted) == _events(compact)
-    if _codes(path) <= {"file-meta", "key-order"}:  # neither of which there is without group 0002
+    if _codes(path) <= {"file-meta", "key-order"}:  # both need group 0002, which is not written here
         assert _events(compact, _STRICT) == _events(compact)
     else:
         with pytest.raises(streamdicom.InputError):
             _events(compact, _STRICT)
 
 
-def test_bytes_that_are_no_utf_8_are_refused_with_their_place() -> None:
+def test_bytes_outside_utf_8_are_refused_with_their_offset() -> None:
     [path] = [path for path in files() if path.name == _NOT_UTF_8]
     code, text = _run(path, "-fc")
     assert code == 0
@@ -124,7 +124,7 @@ def _saved(path: Path, dataset: Dataset) -> Path:
 
 
 @pytest.mark.parametrize("option", ["-es", "-ee"])
-def test_numbers_that_json_does_not_have_are_bare_words_or_end_the_text(option: str, tmp_path: Path) -> None:
+def test_nonfinite_numbers_are_bare_words_or_truncate_the_text(option: str, tmp_path: Path) -> None:
     dataset = Dataset()
     dataset.add_new(0x00720074, "FD", [1.5, float("nan"), float("inf"), float("-inf")])
     _, text = _run(_saved(tmp_path / "file.dcm", dataset), "-fc", option)

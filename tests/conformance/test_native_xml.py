@@ -1,11 +1,16 @@
-"""The Native DICOM Model (PS3.19 Annex A) of pydicom's files: by its schema, as DCMTK writes it, and back.
+"""The Native DICOM Model (PS3.19 Annex A) by its schema and beside DCMTK.
 
-``dcm2xml --native-format`` comes with the Debian package ``dcmtk``; without it its tests are skipped. What is known of
-version 3.6.7: it writes the words of binary values in big endian, although PS3.5 has them in little endian and PS3.19
-refers to it; an FD with a last digit or two that is not right; private elements without a creator with no block; a
-component group of a name that is not there as the one before it; control characters as they are, or ESC as &#27;,
-which is no XML; and nothing of encapsulated pixel data. Without ``+U8`` text is in a part of ISO 8859 if Specific
-Character Set is one. ``xml2dcm`` does not read this model, but a format of DCMTK's own.
+``dcm2xml --native-format`` is part of the Debian package ``dcmtk``; without it its tests are skipped. Version 3.6.7
+
+- writes the words of binary values in big endian, although PS3.19 refers to PS3.5, which has little endian;
+- writes FD with one or two wrong last digits;
+- writes private elements without a creator without their block;
+- repeats a component group of a name in place of a missing one;
+- writes control characters as they are, or ESC as ``&#27;``, neither of which is XML;
+- leaves out encapsulated pixel data;
+- without ``+U8``, writes text in a part of ISO 8859 if Specific Character Set is one.
+
+``xml2dcm`` does not read this model, but another format.
 """
 
 from __future__ import annotations
@@ -30,7 +35,7 @@ from streamdicom.filters.sort import sort_elements
 from tests.conformance.bundled import differences, files
 from tests.support.stores import MemoryStore
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # many of the files are not quite right, which is what they are for
+pytestmark = pytest.mark.filterwarnings("ignore")  # many test files have defects on purpose
 
 _SCHEMA = Path(__file__).with_name("native_dicom_model.rng")
 _FILE_META = WriteOptions(file_meta=True)
@@ -42,7 +47,7 @@ def _events(path: Path) -> list[Event]:
     try:
         return list(sort_elements(streamdicom.iter_file_events(path)))
     except InputError:
-        pytest.skip("the file is cut short")
+        pytest.skip("the file is truncated")
 
 
 def _xml(events: list[Event], indent: int | None = None) -> bytes:
@@ -67,11 +72,11 @@ def _is_valid(data: bytes) -> bool:
     return bool(_schema().validate(etree.fromstring(data, etree.XMLParser(huge_tree=True))))
 
 
-# --- the schema, and back ----------------------------------------------------------------------------------------
+# --- schema and round trip ---------------------------------------------------------------------------------------
 
 
 @_each_file
-def test_what_is_written_is_valid_and_read_as_it_was(path: Path) -> None:
+def test_written_document_is_valid_and_makes_the_round_trip(path: Path) -> None:
     events = _events(path)
     for indent in (None, 2):
         text = _xml(events, indent)
@@ -80,12 +85,12 @@ def test_what_is_written_is_valid_and_read_as_it_was(path: Path) -> None:
 
 
 @_each_file
-def test_a_data_set_is_as_it_was(path: Path) -> None:
+def test_data_set_makes_the_round_trip(path: Path) -> None:
     expected = dcmread(path)
     try:
         text = streamdicom.dumps(expected, options=WriteOptions(format="xml"))
     except streamdicom.OutputError:
-        pytest.skip("a value that text formats do not carry")
+        pytest.skip("a value that text formats cannot represent")
     assert _is_valid(text.encode())
     loaded = streamdicom.loads(text)
     through_json = streamdicom.loads(streamdicom.dumps(expected))
@@ -113,7 +118,7 @@ def test_references_are_valid() -> None:
         '<DicomAttribute tag="00100020" vr="OB"><BulkData/></DicomAttribute>',
     ],
 )
-def test_the_schema_tells_what_is_wrong(text: str) -> None:
+def test_schema_rejects_invalid_documents(text: str) -> None:
     start, end = _xml([(1, 0, "", 0), (2, 0, "", None)]).decode().strip().split("><", 1)[0], "</NativeDicomModel>"
     start = start.partition("</")[0].removesuffix(">") + ">"
     assert _is_valid(f"{start}{end}".encode())
@@ -123,11 +128,11 @@ def test_the_schema_tells_what_is_wrong(text: str) -> None:
 # --- DCMTK -------------------------------------------------------------------------------------------------------
 
 _PIXEL_DATA = 0x7FE00010
-_NAMES_REPEATED = {"chrX1.dcm", "chrX2.dcm"}  # the second component group of a name again as the third
+_NAMES_REPEATED = {"chrX1.dcm", "chrX2.dcm"}  # dcm2xml repeats the second component group of a name as the third
 
 
 @lru_cache
-def _of_dcmtk(path: Path, *options: str) -> bytes:
+def _dcm2xml(path: Path, *options: str) -> bytes:
     run = subprocess.run(["dcm2xml", "-q", "-nat", *options, path], capture_output=True, check=False)
     return run.stdout if run.returncode == 0 else b""
 
@@ -139,14 +144,14 @@ def _in_little_endian(dataset: Dataset) -> Dataset:
     return dataset
 
 
-def _groups_of_nobody(dataset: Dataset) -> set[int]:
-    """Private groups without any creator."""
+def _groups_without_creator(dataset: Dataset) -> set[int]:
+    """Return the private groups without any creator."""
     groups = {tag.group for tag in dataset.keys() if tag.is_private}  # noqa: SIM118
     return groups - {tag.group for tag in dataset.keys() if tag.is_private_creator}  # noqa: SIM118
 
 
-def _without_what_dcmtk_does_not_tell(path: Path, loaded: Dataset, expected: Dataset) -> None:
-    groups = _groups_of_nobody(expected)
+def _delete_unsupported(path: Path, loaded: Dataset, expected: Dataset) -> None:
+    groups = _groups_without_creator(expected)
     for dataset in (loaded, expected):
         for tag in [tag for tag in dataset.keys() if tag.group in groups]:  # noqa: SIM118
             del dataset[tag]
@@ -157,35 +162,35 @@ def _without_what_dcmtk_does_not_tell(path: Path, loaded: Dataset, expected: Dat
 
 
 @_with_dcmtk
-def test_there_is_output_of_dcmtk() -> None:
-    assert sum(bool(_of_dcmtk(path, "+Xn", "+Eb", "+M", "+U8")) for path in files()) > 80
+def test_dcm2xml_writes_most_files() -> None:
+    assert sum(bool(_dcm2xml(path, "+Xn", "+Eb", "+M", "+U8")) for path in files()) > 80
 
 
 @_with_dcmtk
 @_each_file
-def test_what_dcmtk_writes_is_read_as_pydicom_reads_the_file(path: Path) -> None:
-    text = _of_dcmtk(path, "+Xn", "+Eb", "+M", "+U8")
+def test_document_of_dcmtk_is_read_as_by_pydicom(path: Path) -> None:
+    text = _dcm2xml(path, "+Xn", "+Eb", "+M", "+U8")
     if not text:
         pytest.skip("dcm2xml does not read it, or does not know its character set")
     loaded, expected = _in_little_endian(streamdicom.loads(text)), dcmread(path)
-    if not expected.original_encoding[1]:  # whose words pydicom leaves as they are
+    if not expected.original_encoding[1]:  # pydicom keeps big-endian words
         _in_little_endian(expected)
-    expected.SpecificCharacterSet = "ISO_IR 192"  # as asked for
+    expected.SpecificCharacterSet = "ISO_IR 192"  # by the option +U8
     if "TransferSyntaxUID" not in expected.file_meta:
         expected.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
-    _without_what_dcmtk_does_not_tell(path, loaded, expected)
+    _delete_unsupported(path, loaded, expected)
     loaded.SpecificCharacterSet = "ISO_IR 192"
     assert list(differences(loaded, expected)) == []
 
 
 @_with_dcmtk
 @_each_file
-def test_the_namespace_and_the_encoding_make_no_difference(path: Path) -> None:
-    plain, namespace = _of_dcmtk(path, "+Eb"), _of_dcmtk(path, "+Xn", "+Eb")
+def test_namespace_does_not_change_events(path: Path) -> None:
+    plain, namespace = _dcm2xml(path, "+Eb"), _dcm2xml(path, "+Xn", "+Eb")
     if not plain:
         pytest.skip("dcm2xml does not read it")
     assert b"xmlns" in namespace
-    if b"&#27;" in plain or b"\x1b" in plain:  # of character sets that it does not know
+    if b"&#27;" in plain or b"\x1b" in plain:  # ISO 2022 escapes of character sets that dcm2xml does not know
         with pytest.raises(XmlSyntaxError):
             list(streamdicom.iter_events(plain))
         return
@@ -195,9 +200,9 @@ def test_the_namespace_and_the_encoding_make_no_difference(path: Path) -> None:
 
 @_with_dcmtk
 @pytest.mark.parametrize("name", ["chrArab", "chrGreek", "chrHbrw", "chrRuss", "chrFren"])
-def test_the_encodings_of_dcmtk_are_read(name: str) -> None:
+def test_encodings_of_dcmtk_are_accepted(name: str) -> None:
     [path] = [path for path in files() if path.stem == name]
-    text = _of_dcmtk(path, "+Eb")
+    text = _dcm2xml(path, "+Eb")
     assert b'encoding="ISO-8859-' in text
     assert streamdicom.loads(text).PatientName == dcmread(path).PatientName
 
@@ -205,16 +210,16 @@ def test_the_encodings_of_dcmtk_are_read(name: str) -> None:
 @_with_dcmtk
 def test_uuids_of_dcmtk_are_kept() -> None:
     [path] = [path for path in files() if path.name == "CT_small.dcm"]
-    text = _of_dcmtk(path)
+    text = _dcm2xml(path)
     uuids = [part.partition(b'"')[0].decode() for part in text.split(b'<BulkData uuid="')[1:]]
-    uuid = uuids[-2]  # behind which there is padding
+    uuid = uuids[-2]  # followed by Data Set Trailing Padding
     events = list(streamdicom.iter_events(text))
     assert (4, 0x7FE00010, "OW", f"urn:uuid:{uuid}") in events
     assert f'<BulkData uuid="{uuid}"/>'.encode() in _xml(events)
 
 
 @_with_dcmtk
-def test_dcmtk_does_not_read_this_model(tmp_path: Path) -> None:
+def test_xml2dcm_does_not_read_this_model(tmp_path: Path) -> None:
     (tmp_path / "a.xml").write_bytes(_xml([(1, 0, "", 0), (2, 0, "", None)]))
     run = subprocess.run(["xml2dcm", tmp_path / "a.xml", tmp_path / "a.dcm"], capture_output=True, check=False)
     assert run.returncode != 0

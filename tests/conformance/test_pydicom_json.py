@@ -1,6 +1,6 @@
-"""What pydicom's ``to_json`` writes is read as pydicom reads the file, and what is not standard in it is told.
+"""The output of pydicom's ``to_json`` is read as pydicom reads the file itself.
 
-``tests/test_bundled.py`` compares the same with what ``from_json`` reads.
+Its deviations from the standard are reported. ``test_bundled.py`` compares the result with ``from_json``.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import streamdicom
 from streamdicom import DeviationLog, InputError, ReadOptions
 from tests.conformance.bundled import differences, files, read
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # many of the files are not quite right, which is what they are for
+pytestmark = pytest.mark.filterwarnings("ignore")  # many test files have defects on purpose
 
-_NOT_WRITTEN = "badVR.dcm"  # to_json fails: the text of an IS is no number
+_NOT_WRITTEN = "badVR.dcm"  # to_json fails, because the text of an IS is not a number
 
 
 def _text(path: Path) -> str:
@@ -29,7 +29,7 @@ def _text(path: Path) -> str:
 
 
 def _codes(members: dict[str, dict[str, Any]]) -> Iterator[str]:
-    """What is not as Annex F has it, by the json module and the clauses of F.2."""
+    """Return the expected deviations from Annex F, found with the json module."""
     for key, attribute in members.items():
         values = attribute.get("Value")
         if key.endswith("0000"):
@@ -44,13 +44,13 @@ def _codes(members: dict[str, dict[str, Any]]) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: path.name)
-def test_a_file_is_read_from_json_as_pydicom_reads_it(path: Path) -> None:
+def test_file_is_read_from_json_as_by_pydicom(path: Path) -> None:
     loaded = streamdicom.loads(_text(path))
     assert list(differences(loaded, read(path))) == []
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: path.name)
-def test_what_is_not_standard_is_told_and_nothing_else(path: Path) -> None:
+def test_exactly_the_deviations_are_reported(path: Path) -> None:
     text, log = _text(path), DeviationLog()
     events = list(streamdicom.iter_events(text.encode(), options=ReadOptions(on_deviation=log)))
     assert log.counts == Counter(_codes(json.loads(text)))

@@ -1,4 +1,4 @@
-"""RFC 8259, rule by rule: what is JSON text and what is not, with the section that says so."""
+"""RFC 8259, rule by rule, with the section of each rule."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Row = tuple[str, str, bytes, type[InputError] | None]
 
 # id, section of RFC 8259, bytes, verdict
 VECTORS: list[Row] = [
-    # Section 2: a JSON text is a value with white space around it, of four kinds.
+    # Section 2: a JSON text is a value between white space of four kinds.
     ("empty", "2", b"", TRUNCATED),
     ("only white space", "2", b" \t\r\n", TRUNCATED),
     ("object as the text", "2", b"{}", ACCEPTED),
@@ -39,7 +39,7 @@ VECTORS: list[Row] = [
     ("vertical tab", "2", b"[\x0b]", MALFORMED),
     ("backspace", "2", b"[\x08]", MALFORMED),
     ("null character", "2", b"[\x00]", MALFORMED),
-    ("null character behind the text", "2", b"[]\x00", MALFORMED),
+    ("null character after the text", "2", b"[]\x00", MALFORMED),
     ("information separator", "2", b"[\x1f]", MALFORMED),
     ("delete", "2", b"[\x7f]", MALFORMED),
     ("next line", "2", b"[\xc2\x85]", MALFORMED),
@@ -53,11 +53,11 @@ VECTORS: list[Row] = [
     ("second string", "2", b'"a""b"', MALFORMED),
     ("second number", "2", b"1 2", MALFORMED),
     ("second literal", "2", b"true false", MALFORMED),
-    ("comma behind the text", "2", b"{},", MALFORMED),
-    ("colon behind the text", "2", b'"a":1', MALFORMED),
-    ("closing bracket behind the text", "2", b"[]]", MALFORMED),
-    ("closing brace behind the text", "2", b"{}}", MALFORMED),
-    ("letter behind the text", "2", b"{}x", MALFORMED),
+    ("comma after the text", "2", b"{},", MALFORMED),
+    ("colon after the text", "2", b'"a":1', MALFORMED),
+    ("closing bracket after the text", "2", b"[]]", MALFORMED),
+    ("closing brace after the text", "2", b"{}}", MALFORMED),
+    ("letter after the text", "2", b"{}x", MALFORMED),
     ("comma as the text", "2", b",", MALFORMED),
     ("colon as the text", "2", b":", MALFORMED),
     ("closing bracket as the text", "2", b"]", MALFORMED),
@@ -69,7 +69,7 @@ VECTORS: list[Row] = [
     ("line comment", "2", b"[1] // one\n", MALFORMED),
     ("block comment", "2", b"[/* one */1]", MALFORMED),
     ("hash comment", "2", b"# one\n[1]", MALFORMED),
-    # Section 3: three literal names, in small letters.
+    # Section 3: three literal names in lower case.
     ("literals in an array", "3", b"[true,false,null]", ACCEPTED),
     ("literals in an object", "3", b'{"a":true,"b":false,"c":null}', ACCEPTED),
     ("literal with a capital", "3", b"[True]", MALFORMED),
@@ -81,7 +81,7 @@ VECTORS: list[Row] = [
     ("literals joined", "3", b"[truefalse]", MALFORMED),
     ("literal with a gap", "3", b"[tr ue]", MALFORMED),
     ("literal with an escape", "3", rb"[\u0074rue]", MALFORMED),
-    ("literal behind a digit", "3", b"[1true]", MALFORMED),
+    ("literal after a digit", "3", b"[1true]", MALFORMED),
     ("undefined", "3", b"[undefined]", MALFORMED),
     ("none", "3", b"[None]", MALFORMED),
     ("bare word", "3", b"[a]", MALFORMED),
@@ -102,7 +102,7 @@ VECTORS: list[Row] = [
     ("comma alone in an object", "4", b"{,}", MALFORMED),
     ("two commas in an object", "4", b'{"a":1,,"b":2}', MALFORMED),
     ("no comma between members", "4", b'{"a":1 "b":2}', MALFORMED),
-    ("no comma behind a string", "4", b'{"a":"b" "c":"d"}', MALFORMED),
+    ("no comma after a string", "4", b'{"a":"b" "c":"d"}', MALFORMED),
     ("no colon", "4", b'{"a" 1}', MALFORMED),
     ("no colon before a string", "4", b'{"a" "b"}', MALFORMED),
     ("comma for a colon", "4", b'{"a",1}', MALFORMED),
@@ -125,10 +125,10 @@ VECTORS: list[Row] = [
     ("object closed as an array", "4", b'{"a":1]', MALFORMED),
     ("empty object closed as an array", "4", b"{]", MALFORMED),
     ("object not closed", "4", b"{", TRUNCATED),
-    ("object ends behind a name", "4", b'{"a"', TRUNCATED),
-    ("object ends behind a colon", "4", b'{"a":', TRUNCATED),
-    ("object ends behind a value", "4", b'{"a":"b"', TRUNCATED),
-    ("object ends behind a comma", "4", b'{"a":"b",', TRUNCATED),
+    ("object ends after a name", "4", b'{"a"', TRUNCATED),
+    ("object ends after a colon", "4", b'{"a":', TRUNCATED),
+    ("object ends after a value", "4", b'{"a":"b"', TRUNCATED),
+    ("object ends after a comma", "4", b'{"a":"b",', TRUNCATED),
     ("inner object not closed", "4", b'{"a":{}', TRUNCATED),
     # Section 5: arrays.
     ("empty array", "5", b"[]", ACCEPTED),
@@ -138,7 +138,7 @@ VECTORS: list[Row] = [
     ("arrays in arrays", "5", b"[[[[]],[]],[]]", ACCEPTED),
     ("objects in an array", "5", b'[{},{"a":[]}]', ACCEPTED),
     ("comma before the end of an array", "5", b"[1,]", MALFORMED),
-    ("comma behind a string at the end", "5", b'["a",]', MALFORMED),
+    ("comma after a string at the end", "5", b'["a",]', MALFORMED),
     ("comma at the start of an array", "5", b"[,1]", MALFORMED),
     ("comma alone in an array", "5", b"[,]", MALFORMED),
     ("two commas in an array", "5", b"[1,,2]", MALFORMED),
@@ -157,8 +157,8 @@ VECTORS: list[Row] = [
     ("empty array closed as an object", "5", b"[}", MALFORMED),
     ("brackets crossed", "5", b'[{"a":[}]]', MALFORMED),
     ("array not closed", "5", b"[", TRUNCATED),
-    ("array ends behind a value", "5", b'["a"', TRUNCATED),
-    ("array ends behind a comma", "5", b'["a",', TRUNCATED),
+    ("array ends after a value", "5", b'["a"', TRUNCATED),
+    ("array ends after a comma", "5", b'["a",', TRUNCATED),
     ("inner array not closed", "5", b"[[]", TRUNCATED),
     # Section 6: numbers; the table of their parts is further down.
     ("long integer", "6", b"[123456789012345678901234567890]", ACCEPTED),
@@ -179,7 +179,7 @@ VECTORS: list[Row] = [
     ("long suffix", "6", b"[1L]", MALFORMED),
     ("digits in full width", "6", "[\uff11]".encode(), MALFORMED),
     ("digits in Arabic", "6", "[\u0661]".encode(), MALFORMED),
-    ("Arabic digit behind a digit", "6", "[1\u0661]".encode(), MALFORMED),
+    ("Arabic digit after a digit", "6", "[1\u0661]".encode(), MALFORMED),
     ("minus sign of Unicode", "6", "[\u22121]".encode(), MALFORMED),
     ("minus sign at the end", "6", b"-", TRUNCATED),
     ("fraction without digits at the end", "6", b"1.", TRUNCATED),
@@ -224,8 +224,8 @@ VECTORS: list[Row] = [
     ("string not closed in an array", "7", b'["a]', TRUNCATED),
     ("string not closed", "7", b'"a', TRUNCATED),
     ("quotation mark alone", "7", b'"', TRUNCATED),
-    ("string ends behind a backslash", "7", b'"\\', TRUNCATED),
-    ("string ends behind an escaped quotation mark", "7", b'"\\"', TRUNCATED),
+    ("string ends after a backslash", "7", b'"\\', TRUNCATED),
+    ("string ends after an escaped quotation mark", "7", b'"\\"', TRUNCATED),
     ("string ends within an escape", "7", rb'"\u00', TRUNCATED),
     ("high surrogate alone", "8.2", rb'["\ud800"]', MALFORMED),
     ("last high surrogate alone", "8.2", rb'["\udbff"]', MALFORMED),
@@ -239,7 +239,7 @@ VECTORS: list[Row] = [
     ("surrogates in the wrong order", "8.2", rb'["\udc00\ud800"]', MALFORMED),
     ("surrogate in a name", "8.2", rb'{"\ud800":1}', MALFORMED),
     ("surrogates in two strings", "8.2", rb'["\ud800","\udc00"]', MALFORMED),
-    ("surrogate behind a pair", "8.2", rb'["\ud800\udc00\udc00"]', MALFORMED),
+    ("surrogate after a pair", "8.2", rb'["\ud800\udc00\udc00"]', MALFORMED),
     # Section 8.1: UTF-8 (RFC 3629), and no byte order mark.
     ("characters of two bytes", "8.1", b'["\xc2\x80\xdf\xbf"]', ACCEPTED),
     ("characters of three bytes", "8.1", b'["\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xef\xbf\xbf"]', ACCEPTED),
@@ -249,7 +249,7 @@ VECTORS: list[Row] = [
     ("byte order mark", "8.1", b"\xef\xbb\xbf[]", MALFORMED),
     ("byte order mark alone", "8.1", b"\xef\xbb\xbf", MALFORMED),
     ("half of a byte order mark", "8.1", b"\xef\xbb", MALFORMED),
-    ("byte order mark behind the text", "8.1", b"[]\xef\xbb\xbf", MALFORMED),
+    ("byte order mark after the text", "8.1", b"[]\xef\xbb\xbf", MALFORMED),
     ("UTF-16, big-endian", "8.1", "[]".encode("utf-16-be"), MALFORMED),
     ("UTF-16, little-endian", "8.1", "[]".encode("utf-16-le"), MALFORMED),
     ("UTF-16 with a byte order mark", "8.1", "[]".encode("utf-16"), MALFORMED),
@@ -257,7 +257,7 @@ VECTORS: list[Row] = [
     ("Latin-1", "8.1", '["\xe9"]'.encode("latin-1"), MALFORMED),
     ("continuation byte alone", "8.1", b'["\x80"]', MALFORMED),
     ("last continuation byte alone", "8.1", b'["\xbf"]', MALFORMED),
-    ("continuation byte behind a character", "8.1", b'["\xc3\xa9\xa9"]', MALFORMED),
+    ("continuation byte after a character", "8.1", b'["\xc3\xa9\xa9"]', MALFORMED),
     ("character of two bytes cut short", "8.1", b'["\xc3"]', MALFORMED),
     ("character of three bytes cut short", "8.1", b'["\xe2\x82"]', MALFORMED),
     ("character of four bytes cut short", "8.1", b'["\xf0\x9f\x98"]', MALFORMED),
@@ -281,9 +281,9 @@ VECTORS: list[Row] = [
     ("wrong byte in a name", "8.1", b'{"\xff":1}', MALFORMED),
     ("wrong byte between strings", "8.1", b"[\xff]", MALFORMED),
     ("wrong byte in a number", "8.1", b"[1\xff]", MALFORMED),
-    ("wrong byte behind the text", "8.1", b"[]\xff", MALFORMED),
+    ("wrong byte after the text", "8.1", b"[]\xff", MALFORMED),
     ("wrong byte first", "8.1", b"\xff[]", MALFORMED),
-    ("wrong byte behind a backslash", "8.1", b'["\\\xff"]', MALFORMED),
+    ("wrong byte after a backslash", "8.1", b'["\\\xff"]', MALFORMED),
     ("string ends within a character", "8.1", b'"\xe2\x82', TRUNCATED),
 ]
 
@@ -291,17 +291,20 @@ SECTIONS = {"2", "3", "4", "5", "6", "7", "8.1", "8.2"}
 
 
 class Number(str):
-    """The exact text of a number, to tell it from a string."""
+    """The exact text of a number, distinct from a string."""
 
     __slots__ = ()
 
 
 def no_constant(text: str) -> Any:
-    raise ValueError(f"{text} is no JSON")
+    raise ValueError(f"{text} is not JSON")
 
 
 def loads(data: bytes) -> Any:
-    """An independent reader; numbers keep their text, and objects are tuples, so that no member gets lost."""
+    """Parse JSON with the json module.
+
+    Numbers keep their text; objects are tuples, so that duplicate members are kept.
+    """
     return json.loads(
         data.decode(),
         parse_int=Number,
@@ -312,7 +315,7 @@ def loads(data: bytes) -> Any:
 
 
 def value_of(tokens: Iterable[Token]) -> Any:
-    """The value that the tokens make up, in the form of ``loads``."""
+    """Return the value of the tokens, in the form of ``loads``."""
     root: list[Any] = []
     stack: list[list[Any]] = [root]
     for kind, text in tokens:
@@ -335,7 +338,7 @@ def value_of(tokens: Iterable[Token]) -> Any:
 
 
 def typed(value: Any) -> Any:
-    """The same value with what tells a number from a string, and true from 1, when values are compared."""
+    """Return a value with its types, in which 1 and true differ."""
     if isinstance(value, (list, tuple)):
         return type(value), [typed(item) for item in value]
     return type(value), value
@@ -356,7 +359,7 @@ def verdict(chunks: Iterable[bytes]) -> type[InputError] | None:
 
 
 def check(data: bytes, expected: type[InputError] | None) -> str:
-    """What is wrong with the reader, or nothing."""
+    """Describe how the tokenizer differs from the expectation; empty if it does not."""
     for chunks in chunkings(data):
         found = verdict(chunks)
         if found is not expected:
@@ -462,13 +465,13 @@ ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r":
 
 
 @pytest.mark.parametrize("byte", range(256))
-def test_every_byte_behind_a_backslash(byte: int) -> None:
+def test_every_byte_after_a_backslash(byte: int) -> None:
     expected = ACCEPTED if chr(byte) in ESCAPES else MALFORMED
     assert check(b'["\\' + bytes([byte]) + b'x"]', expected) == ""
 
 
 @pytest.mark.parametrize(("letter", "character"), ESCAPES.items())
-def test_what_an_escape_stands_for(letter: str, character: str) -> None:
+def test_escape_is_decoded(letter: str, character: str) -> None:
     assert value_of(JsonTokenizer().read([f'"\\{letter}"'.encode()])) == character
 
 
@@ -480,7 +483,7 @@ def test_control_character(code: int) -> None:
 
 
 @pytest.mark.parametrize("code", [*range(0x20, 0x22), *range(0x23, 0x5C), *range(0x5D, 0x80)])
-def test_every_other_character_of_ascii_stands_for_itself(code: int) -> None:
+def test_other_ascii_characters_stand_for_themselves(code: int) -> None:
     assert check(b'["' + bytes([code]) + b'"]', ACCEPTED) == ""
     assert value_of(JsonTokenizer().read([b'"' + bytes([code]) + b'"'])) == chr(code)
 

@@ -1,4 +1,4 @@
-"""Any data set survives the way to DICOM JSON and back, and how the bytes were cut makes no difference."""
+"""Round trips of random data sets through DICOM JSON, with random cuts."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ import streamdicom
 from streamdicom import InputError, JsonParser, Limits, ReadOptions
 from tests.support.strategies import cuts, datasets, pieces
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, of odd but possible values
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # of pydicom, about odd but legal values
 slow = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
 @given(datasets())
 @slow
-def test_a_data_set_survives_the_round_trip(dataset: Dataset) -> None:
+def test_data_set_makes_the_round_trip(dataset: Dataset) -> None:
     assert streamdicom.loads(streamdicom.dumps(dataset)) == dataset
 
 
 @given(datasets())
 @slow
-def test_what_is_written_is_what_the_json_module_reads(dataset: Dataset) -> None:
+def test_written_text_is_canonical_json(dataset: Dataset) -> None:
     text = streamdicom.dumps(dataset)
     parsed = json.loads(text)
     assert list(parsed) == sorted(parsed)
@@ -36,7 +36,7 @@ def test_what_is_written_is_what_the_json_module_reads(dataset: Dataset) -> None
 
 @given(datasets(), st.sampled_from([12, 20, 64]), st.data())
 @slow
-def test_the_cuts_make_no_difference(dataset: Dataset, segment: int, data: st.DataObject) -> None:
+def test_cuts_do_not_change_events(dataset: Dataset, segment: int, data: st.DataObject) -> None:
     text = streamdicom.dumps([dataset, dataset]).encode()
     limits = Limits(segment_size=segment, values_per_event=3)
     whole = _events([text], limits)
@@ -46,7 +46,7 @@ def test_the_cuts_make_no_difference(dataset: Dataset, segment: int, data: st.Da
 
 @given(datasets(depth=1), st.data())
 @slow
-def test_damaged_input_gives_the_same_error_at_the_same_place(dataset: Dataset, data: st.DataObject) -> None:
+def test_cuts_do_not_change_errors_of_damaged_input(dataset: Dataset, data: st.DataObject) -> None:
     text = bytearray(streamdicom.dumps([dataset]).encode())
     for _ in range(data.draw(st.integers(1, 3))):
         place = data.draw(st.integers(0, len(text) - 1))
@@ -59,7 +59,7 @@ def test_damaged_input_gives_the_same_error_at_the_same_place(dataset: Dataset, 
 
 
 def _events(chunks: list[bytes], limits: Limits) -> tuple[list[Any], tuple[Any, ...] | None]:
-    """All events, and what is to be known of the error, if there was one."""
+    """Return all events, and the fields of the error if there was one."""
     parser = JsonParser(options=ReadOptions(limits=limits))
     events: list[Any] = []
     try:

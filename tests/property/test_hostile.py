@@ -1,4 +1,4 @@
-"""Whatever comes, the only errors are those of this package; what is read can be written and used."""
+"""Random input, mostly not DICOM JSON: our errors, or writable results."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from streamdicom.dicom.vr import VRS
 from tests.formats.json.reading import Shown, shown
 from tests.support.strategies import cuts, pieces
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # pydicom's, of values that are not right
+pytestmark = pytest.mark.filterwarnings("ignore")  # of pydicom, about wrong values
 
 _TAGS = ["00020010", "00080005", "00080000", "00081140", "00100010", "00280106", "00283006", "7FE00010", "00091001"]
 _words = st.one_of(
@@ -79,7 +79,7 @@ def test_any_json_is_read_or_refused(document: Any) -> None:
 
 @given(st.lists(st.tuples(st.sampled_from(sorted(VRS)), _words), max_size=5))
 @settings(deadline=None)
-def test_text_of_any_vr_is_held_as_it_came(elements: list[tuple[str, str]]) -> None:
+def test_text_of_any_vr_is_kept(elements: list[tuple[str, str]]) -> None:
     document = {f"000910{n:02X}": {"vr": vr, "Value": [text]} for n, (vr, text) in enumerate(elements)}
     try:
         dataset = streamdicom.loads(json.dumps(document))
@@ -92,7 +92,7 @@ def test_text_of_any_vr_is_held_as_it_came(elements: list[tuple[str, str]]) -> N
 
 @given(_datasets)
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_what_pydicom_can_write_it_writes(document: Any) -> None:
+def test_data_set_that_pydicom_writes_is_unchanged_by_it(document: Any) -> None:
     try:
         dataset = streamdicom.loads(json.dumps(document))
         expected = streamdicom.dumps(dataset)
@@ -106,7 +106,7 @@ def test_what_pydicom_can_write_it_writes(document: Any) -> None:
     assert streamdicom.dumps(dataset) == expected
 
 
-# --- the lenient reader --------------------------------------------------------------------------------------------
+# --- lenient profile -----------------------------------------------------------------------------------------------
 
 _KEYS = [
     *_TAGS,
@@ -127,7 +127,7 @@ _SOUP = [
 ]
 
 
-# Values that are mostly not in the form that the standard has, but can be taken for values of the VR.
+# Values by VR, most of them in a form that is not standard but can be understood.
 _ODD = {
     "AT": ['"00100010"', '"(0010,0010)"', '"0010,0010"', '"x0010001a"', "null"],
     "DS": ["1.0000", '"+1"', '"large"', "NaN", '""', "null", f'"{"1" * 40}"'],
@@ -151,7 +151,7 @@ def _object(members: list[tuple[str, str]]) -> str:
 
 
 def _objects(names: list[str], texts: st.SearchStrategy[str], most: int) -> st.SearchStrategy[str]:
-    """The text of an object; unlike a dictionary it has names again, and in any order."""
+    """Return the text of an object, which may have duplicate names in any order."""
     return st.lists(st.tuples(st.sampled_from(names), texts), max_size=most).map(_object)
 
 
@@ -189,7 +189,7 @@ _texts = st.one_of(
 
 @st.composite
 def _documents(draw: st.DrawFn) -> bytes:
-    """The bytes of a text, often with some of them gone or others put in."""
+    """Return the bytes of a document, often with some bytes deleted or inserted."""
     data = draw(_texts).encode()
     for _ in range(draw(st.sampled_from([0, 0, 0, 1, 3]))):
         place = draw(st.integers(0, len(data)))
@@ -227,14 +227,14 @@ _Outcome = tuple[list[Shown], tuple[object, ...] | None, list[Deviation]]
 
 
 def _outcome(chunks: list[bytes], options: ReadOptions) -> _Outcome:
-    """The events, the error and the deviations of a stream; what is not one of our errors is raised."""
+    """Return the events, the error and the deviations of a stream."""
     deviations: list[Deviation] = []
     events: list[Event] = []
     options = replace(options, on_deviation=deviations.append)
     try:
         events.extend(streamdicom.iter_events(chunks, options=options))
     except StreamDicomError as error:
-        if error.location.byte_offset is None:  # of a filter, which the parser was ahead of by some of the last chunk
+        if error.location.byte_offset is None:  # raised by a filter, when the parser was ahead of it
             deviations.clear()
         return shown(events), (type(error), error.message, error.location), deviations
     return shown(events), None, deviations
@@ -242,9 +242,7 @@ def _outcome(chunks: list[bytes], options: ReadOptions) -> _Outcome:
 
 @given(_documents(), _options, st.data())
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_whatever_the_options_what_is_read_does_not_depend_on_how_it_was_cut(
-    data: bytes, choices: dict[str, Any], source: st.DataObject
-) -> None:
+def test_cuts_do_not_change_the_outcome(data: bytes, choices: dict[str, Any], source: st.DataObject) -> None:
     options = ReadOptions(**choices)
     whole = _outcome([data], options)
     assert _outcome(pieces(data, range(1, len(data))), options) == whole
@@ -253,7 +251,7 @@ def test_whatever_the_options_what_is_read_does_not_depend_on_how_it_was_cut(
 
 @given(_documents(), _options)
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_whatever_the_options_events_are_complete_and_can_be_written(data: bytes, choices: dict[str, Any]) -> None:
+def test_events_are_complete_and_can_be_written(data: bytes, choices: dict[str, Any]) -> None:
     options = ReadOptions(**choices, on_deviation=lambda deviation: None)
     target = io.BytesIO()
     try:
@@ -270,7 +268,7 @@ def test_whatever_the_options_events_are_complete_and_can_be_written(data: bytes
 
 @given(_documents(), _options)
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_whatever_the_options_data_sets_are_read_or_refused(data: bytes, choices: dict[str, Any]) -> None:
+def test_data_sets_are_read_or_refused(data: bytes, choices: dict[str, Any]) -> None:
     options = ReadOptions(**choices, on_deviation=lambda deviation: None)
     try:
         datasets = list(streamdicom.iter_datasets(data, options=options))
@@ -290,7 +288,7 @@ _ENDS = {
 
 
 def _open_at_the_end(events: list[Event]) -> list[tuple[int, int]]:
-    """What has been started and not ended, having made sure that everything ends that was started last."""
+    """Return the structures that are open at the end; check that they nest."""
     opened: list[tuple[int, int]] = []
     for kind, tag, _, _ in events:
         if kind in _ENDS.values():

@@ -1,4 +1,4 @@
-"""JSON text at random: read back, cut anywhere, broken anywhere, written."""
+"""Random JSON text, cut or damaged, through the tokenizer and the emitter."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.strategies import cuts
 
 LONG_STRING = (TokenType.STRING_SEGMENT, TokenType.STRING_END)
 
-# --- what is read, in a form that compares -----------------------------------------------------------------------
+# --- tokens in a form that compares ------------------------------------------------------------------------------
 
 
 class Number(str):
@@ -32,11 +32,14 @@ class Number(str):
 
 
 def no_constant(text: str) -> Any:
-    raise ValueError(f"{text} is no JSON")
+    raise ValueError(f"{text} is not JSON")
 
 
 def loads(text: str) -> Any:
-    """An independent reader; numbers keep their text, and objects are tuples, so that no member gets lost."""
+    """Parse JSON with the json module.
+
+    Numbers keep their text; objects are tuples, so that duplicate members are kept.
+    """
     return json.loads(text, parse_int=Number, parse_float=Number, parse_constant=no_constant, object_pairs_hook=tuple)
 
 
@@ -53,7 +56,7 @@ def tokens_of(value: Any) -> list[Token]:
 
 
 def joined(tokens: Iterable[Token]) -> list[Token]:
-    """The tokens with the segments of each string put together."""
+    """Return the tokens with the segments of each string joined."""
     whole: list[Token] = []
     pending: list[str] = []
     for kind, text in tokens:
@@ -75,7 +78,7 @@ Outcome = tuple[list[Token], tuple[str, str, int | None, str] | None]
 def run(
     chunks: Iterable[bytes], limits: Limits, multiple: bool = False, members: re.Pattern[str] | None = None
 ) -> Outcome:
-    """The tokens, and the error; what is not one of ours is raised."""
+    """Return the tokens, and the fields of the error if there was one."""
     reader = JsonTokenizer(limits, multiple=multiple, members=members)
     tokens: list[Token] = []
     try:
@@ -127,7 +130,7 @@ FRAMED_SOUP = st.builds(
 
 @st.composite
 def mutated(draw: st.DrawFn) -> bytes:
-    """JSON text with some bytes taken away and others put in."""
+    """Return JSON text with some bytes deleted or inserted."""
     data = json.dumps(draw(VALUES), ensure_ascii=draw(st.booleans()), indent=draw(INDENTS)).encode()
     for _ in range(draw(st.integers(1, 3))):
         start = draw(st.integers(0, len(data)))
@@ -150,7 +153,7 @@ SMALL_LIMITS = st.builds(
 
 @settings(deadline=None)
 @given(VALUES, st.booleans(), INDENTS, SEGMENTS, st.data())
-def test_what_json_writes_is_read_back(
+def test_output_of_the_json_module_is_tokenized(
     value: Any, ensure_ascii: bool, indent: int | None, segment: int, data: st.DataObject
 ) -> None:
     text = json.dumps(value, ensure_ascii=ensure_ascii, indent=indent)
@@ -172,7 +175,7 @@ def test_segments_do_not_depend_on_the_cuts(value: Any, ensure_ascii: bool, segm
 
 @settings(deadline=None)
 @given(STRINGS, st.booleans(), SEGMENTS)
-def test_segments_are_as_long_as_they_may_be(text: str, ensure_ascii: bool, segment: int) -> None:
+def test_segments_have_the_maximum_length(text: str, ensure_ascii: bool, segment: int) -> None:
     raw = json.dumps(text, ensure_ascii=ensure_ascii).encode()
     tokens, _ = run([raw], Limits(segment_size=segment))
     assert (len(tokens) > 1) == (len(raw) - 2 > segment)
@@ -188,9 +191,7 @@ def test_segments_are_as_long_as_they_may_be(text: str, ensure_ascii: bool, segm
 @example(b"{ 123456789x}", Limits(number_length=8), False, None)
 @example(b"[true]", Limits(number_length=1), False, None)
 @example("[abcdefg\u20ac]".encode(), Limits(number_length=8), False, None)
-def test_any_bytes_are_the_same_however_cut(
-    raw: bytes, limits: Limits, multiple: bool, data: st.DataObject | None
-) -> None:
+def test_cuts_do_not_change_the_outcome(raw: bytes, limits: Limits, multiple: bool, data: st.DataObject | None) -> None:
     whole = run([raw], limits, multiple)
     assert run(single_bytes(raw), limits, multiple) == whole
     assert run([raw], limits, multiple, MEMBERS) == whole
@@ -201,7 +202,7 @@ def test_any_bytes_are_the_same_however_cut(
 
 @settings(deadline=None, max_examples=600)
 @given(ANY_BYTES)
-def test_what_is_accepted_is_json_with_the_same_value(raw: bytes) -> None:
+def test_accepted_text_has_the_value_of_the_json_module(raw: bytes) -> None:
     tokens, failure = run([raw], Limits())
     if failure is None:
         assert tokens == tokens_of(loads(raw.decode()))
@@ -209,7 +210,7 @@ def test_what_is_accepted_is_json_with_the_same_value(raw: bytes) -> None:
 
 @settings(deadline=None)
 @given(ANY_BYTES)
-def test_errors_have_a_place_within_the_input(raw: bytes) -> None:
+def test_errors_have_an_offset_within_the_input(raw: bytes) -> None:
     _, failure = run([raw], Limits())
     if failure is not None:
         assert failure[2] is not None
@@ -220,7 +221,7 @@ def test_errors_have_a_place_within_the_input(raw: bytes) -> None:
 @settings(deadline=None)
 @given(mutated())
 @example(b"[1e")
-def test_what_is_malformed_stays_so_whatever_follows(raw: bytes) -> None:
+def test_malformed_text_stays_malformed_with_more_bytes(raw: bytes) -> None:
     kind = (run([raw], Limits())[1] or ("",))[0]
     if kind == "JsonSyntaxError":
         assert all((run([raw + more], Limits())[1] or ("",))[0] == kind for more in (b" ", b"1", b'"', b"]", b"}"))
@@ -228,7 +229,7 @@ def test_what_is_malformed_stays_so_whatever_follows(raw: bytes) -> None:
 
 @settings(deadline=None)
 @given(st.lists(VALUES, max_size=4), st.sampled_from(["\n", "\r\n", " "]), st.data())
-def test_documents_behind_one_another(values: list[Any], between: str, data: st.DataObject) -> None:
+def test_several_documents_are_tokenized(values: list[Any], between: str, data: st.DataObject) -> None:
     texts = [json.dumps(value) for value in values]
     expected = [token for text in texts for token in tokens_of(loads(text))]
     chunks = data.draw(cuts(between.join(texts).encode()))
@@ -253,7 +254,7 @@ def test_locate_finds_strings_and_numbers(value: Any, members: re.Pattern[str] |
                 assert start[0] in {1: "{", 2: "}", 3: "[", 4: "]", 10: "t", 11: "f", 12: "n"}[kind]
 
 
-# --- what a lenient reader takes in addition -----------------------------------------------------------------------
+# --- lenient --------------------------------------------------------------------------------------------------------
 
 COMMENTS = st.one_of(
     st.binary(max_size=12).filter(lambda body: not set(body) & set(b"\r\n")).map(lambda body: b"//" + body + b"\n"),
@@ -271,7 +272,7 @@ Departures = list[tuple[int, str]]
 
 
 class Untidy:
-    """Writes JSON text with departures from RFC 8259 in it, and keeps a list of them."""
+    """Writes JSON text with departures from RFC 8259, and lists them."""
 
     def __init__(self, draw: st.DrawFn) -> None:
         self._draw = draw
@@ -362,7 +363,7 @@ def run_leniently(
 
 @settings(deadline=None, max_examples=300)
 @given(untidy(), SEGMENTS, st.data())
-def test_a_lenient_reader_takes_the_same_as_without_departures(text: Untidy, segment: int, data: st.DataObject) -> None:
+def test_departures_do_not_change_tokens(text: Untidy, segment: int, data: st.DataObject) -> None:
     expected = tokens_of(
         json.loads(text.tidy, parse_int=Number, parse_float=Number, parse_constant=Number, object_pairs_hook=tuple)
     )
@@ -389,7 +390,7 @@ LENIENT_SOUP = st.builds(
 
 @settings(deadline=None, max_examples=600)
 @given(LENIENT_SOUP | untidy().map(lambda text: text.text[:-1]), SMALL_LIMITS, st.booleans(), st.data())
-def test_any_bytes_are_the_same_to_a_lenient_reader_however_cut(
+def test_cuts_do_not_change_the_lenient_outcome(
     raw: bytes, limits: Limits, multiple: bool, data: st.DataObject
 ) -> None:
     whole = run_leniently([raw], limits, multiple)
@@ -401,7 +402,7 @@ def test_any_bytes_are_the_same_to_a_lenient_reader_however_cut(
 
 @settings(deadline=None, max_examples=300)
 @given(ANY_BYTES, st.booleans())
-def test_what_is_taken_strictly_is_taken_leniently_and_nothing_told(raw: bytes, multiple: bool) -> None:
+def test_strictly_accepted_text_has_no_departures(raw: bytes, multiple: bool) -> None:
     strictly = run([raw], Limits(), multiple)
     leniently, departures = run_leniently([raw], Limits(), multiple)
     if strictly[1] is None:
@@ -422,7 +423,7 @@ EVENTS = {
 
 @settings(deadline=None)
 @given(VALUES)
-def test_events_of_ijson_are_the_same(value: Any) -> None:
+def test_events_of_ijson_are_equal(value: Any) -> None:
     raw = json.dumps(value).encode()
     expected = [
         (EVENTS.get(event, TokenType.TRUE if item else TokenType.FALSE), "" if item in (None, True, False) else item)
@@ -434,7 +435,7 @@ def test_events_of_ijson_are_the_same(value: Any) -> None:
     assert [(kind, Decimal(text) if kind == TokenType.NUMBER else text) for kind, text in tokens] == expected
 
 
-# --- the writer --------------------------------------------------------------------------------------------------
+# --- emitter -----------------------------------------------------------------------------------------------------
 
 
 def write_tokens(writer: JsonEmitter, tokens: Iterable[Token]) -> None:
@@ -464,7 +465,9 @@ def write_tokens(writer: JsonEmitter, tokens: Iterable[Token]) -> None:
 
 @settings(deadline=None)
 @given(VALUES, INDENTS, st.booleans(), SEGMENTS)
-def test_writer_writes_what_json_writes(value: Any, indent: int | None, ensure_ascii: bool, segment: int) -> None:
+def test_emitter_writes_the_text_of_the_json_module(
+    value: Any, indent: int | None, ensure_ascii: bool, segment: int
+) -> None:
     separators = (",", ":") if indent is None else None
     text = json.dumps(value, indent=indent, ensure_ascii=ensure_ascii, separators=separators)
     blocks: list[bytes] = []
@@ -477,7 +480,7 @@ def test_writer_writes_what_json_writes(value: Any, indent: int | None, ensure_a
 
 @settings(deadline=None)
 @given(VALUES, INDENTS, st.booleans())
-def test_raw_is_the_same_value(value: Any, indent: int | None, ensure_ascii: bool) -> None:
+def test_raw_text_has_the_same_value(value: Any, indent: int | None, ensure_ascii: bool) -> None:
     blocks: list[bytes] = []
     writer = JsonEmitter(blocks.append, indent=indent)
     writer.start_array()
@@ -492,7 +495,7 @@ def test_raw_is_the_same_value(value: Any, indent: int | None, ensure_ascii: boo
 
 @settings(deadline=None)
 @given(st.lists(st.binary(max_size=20), max_size=8), st.lists(st.text(TEXT, max_size=10), max_size=8))
-def test_strings_in_segments(binary: list[bytes], texts: list[str]) -> None:
+def test_strings_are_written_in_segments(binary: list[bytes], texts: list[str]) -> None:
     blocks: list[bytes] = []
     writer = JsonEmitter(blocks.append)
     writer.start_array()

@@ -1,4 +1,4 @@
-"""Whatever is in a data set, other serializers carry it."""
+"""Round trips of random data sets through other serializers."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from streamdicom import json_default, json_object_hook
 from tests.support.strategies import datasets
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")  # of values that are too long
+@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")  # about values that are too long
 @given(dataset=datasets(), character_set=st.sampled_from(["ISO_IR 192", "ISO_IR 100"]))
-def test_a_data_set_comes_back_through_the_json_module(dataset: Dataset, character_set: str) -> None:
+def test_data_set_makes_the_round_trip_through_the_json_module(dataset: Dataset, character_set: str) -> None:
     dataset.SpecificCharacterSet = character_set
     model = _exact(streamdicom.dumps(dataset))
     found = json.loads(json.dumps({"x": dataset}, default=json_default), object_hook=json_object_hook)["x"]
-    assert _without_lent(_exact(streamdicom.dumps(found)), model) == model
+    assert _without_added(_exact(streamdicom.dumps(found)), model) == model
 
 
 def _exact(text: str) -> Any:
-    """The model with each digit of its numbers."""
+    """Parse a model; numbers keep all their digits."""
     return json.loads(text, parse_float=str, parse_int=str)
 
 
-def _without_lent(found: dict[str, Any], model: dict[str, Any]) -> dict[str, Any]:
-    """Without the character sets that the text of items has needed beyond that of the data set."""
+def _without_added(found: dict[str, Any], model: dict[str, Any]) -> dict[str, Any]:
+    """Remove the character sets that were added to items for their text."""
     result = {}
     for key, attribute in found.items():
         if key == "00080005" and key not in model:
             assert attribute["Value"] == ["ISO_IR 192"]
         elif attribute["vr"] == "SQ" and "Value" in attribute:
             items = zip(attribute["Value"], model[key]["Value"], strict=True)
-            result[key] = {"vr": "SQ", "Value": [_without_lent(*pair) for pair in items]}
+            result[key] = {"vr": "SQ", "Value": [_without_added(*pair) for pair in items]}
         elif key == "00080005":
-            result[key] = model[key]  # which such text may have changed
+            result[key] = model[key]  # the text of items may have changed it
         else:
             result[key] = attribute
     return result

@@ -1,4 +1,4 @@
-"""Whatever form is asked for, the text is JSON and has the data set."""
+"""Round trips of random data sets with random writing options."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from streamdicom import OutputError, ReadOptions, WriteOptions
 from streamdicom.deviations import DeviationLog
 from tests.support.strategies import datasets
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, of odd but possible values
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # of pydicom, about odd but legal values
 
 _BOOLEANS = st.booleans()
-# The forms that are read whatever the profile.
+# Options whose output both profiles read.
 _FORMS: dict[str, st.SearchStrategy[Any]] = {
     "number_handling": st.sampled_from(["number", "string", "auto"]),
     "nonfinite": st.sampled_from(["string", "null", "error"]),
@@ -38,7 +38,7 @@ _FORMS: dict[str, st.SearchStrategy[Any]] = {
     "trailing_newline": _BOOLEANS,
     "file_meta": _BOOLEANS,
 }
-# Those that only the lenient profile reads.
+# Options whose output only the lenient profile reads.
 _NAMES: dict[str, st.SearchStrategy[Any]] = {
     "keys": st.sampled_from(["tag", "keyword", "camel"]),
     "write_keyword": _BOOLEANS,
@@ -48,7 +48,7 @@ _INDENTS = st.sampled_from([None, 0, 2, "\t"])
 
 
 @given(st.one_of(datasets(), datasets(public=True)), st.fixed_dictionaries(_FORMS), _INDENTS)
-def test_a_data_set_is_read_back_whatever_its_form(dataset: Dataset, form: dict[str, Any], indent: Any) -> None:
+def test_data_set_makes_the_round_trip_in_any_form(dataset: Dataset, form: dict[str, Any], indent: Any) -> None:
     options = WriteOptions(**form)
     indent = None if options.ndjson else indent
     expected = _expected(dataset, options)
@@ -66,7 +66,7 @@ def test_a_data_set_is_read_back_whatever_its_form(dataset: Dataset, form: dict[
 
 
 @given(st.lists(datasets(depth=1), max_size=3), st.fixed_dictionaries(_FORMS))
-def test_several_data_sets_are_read_back_whatever_their_form(several: list[Dataset], form: dict[str, Any]) -> None:
+def test_several_data_sets_make_the_round_trip_in_any_form(several: list[Dataset], form: dict[str, Any]) -> None:
     options = WriteOptions(**{**form, "nonfinite": "string"})
     text = streamdicom.dumps(several, options=options)
     read = list(streamdicom.iter_datasets(text.encode(), options=ReadOptions(multiple_documents=True))) if text else []
@@ -77,7 +77,7 @@ def test_several_data_sets_are_read_back_whatever_their_form(several: list[Datas
 
 
 @given(datasets(public=True), st.fixed_dictionaries(_NAMES), _INDENTS)
-def test_a_data_set_is_read_back_whatever_its_names(dataset: Dataset, names: dict[str, Any], indent: Any) -> None:
+def test_data_set_makes_the_round_trip_with_any_names(dataset: Dataset, names: dict[str, Any], indent: Any) -> None:
     log = DeviationLog()
     text = streamdicom.dumps(dataset, indent, options=WriteOptions(**names))
     assert streamdicom.loads(text, options=ReadOptions(on_deviation=log)) == dataset
@@ -85,14 +85,14 @@ def test_a_data_set_is_read_back_whatever_its_names(dataset: Dataset, names: dic
 
 
 def _deviations_of(dataset: Dataset) -> set[str]:
-    """The deviations of the data set itself, such as NaN as a string."""
+    """Return the deviations that do not depend on names, such as NaN as a string."""
     log = DeviationLog()
     streamdicom.loads(streamdicom.dumps(dataset), options=ReadOptions(on_deviation=log))
     return set(log.counts)
 
 
 @given(datasets(public=True), st.fixed_dictionaries({**_FORMS, **_NAMES}), _INDENTS)
-def test_names_say_what_tags_say(dataset: Dataset, form: dict[str, Any], indent: Any) -> None:
+def test_names_are_equivalent_to_tags(dataset: Dataset, form: dict[str, Any], indent: Any) -> None:
     options = WriteOptions(**{**form, "nonfinite": "string"})
     indent = None if options.ndjson else indent
     plain = json.loads(streamdicom.dumps(dataset, options=WriteOptions(**_only(_FORMS, form), nonfinite="string")))
@@ -103,11 +103,11 @@ def _only(names: dict[str, Any], form: dict[str, Any]) -> dict[str, Any]:
     return {name: form[name] for name in names if name != "nonfinite"}
 
 
-_BY_SMALL_LETTERS = {word.lower(): tag for word, tag in keyword_dict.items() if word}
+_TAGS_BY_LOWER_CASE = {word.lower(): tag for word, tag in keyword_dict.items() if word}
 
 
 def _with_tags(members: dict[str, Any], options: WriteOptions) -> dict[str, Any]:
-    """The members of a data set with tags for keys, and without what stands beside vr, which is checked."""
+    """Return a data set with tags for keys; check and remove the names in attributes."""
     found: dict[str, Any] = {}
     for key, attribute in members.items():
         tag = _tag_of(key, options.keys)
@@ -122,18 +122,18 @@ def _with_tags(members: dict[str, Any], options: WriteOptions) -> dict[str, Any]
 
 
 def _tag_of(key: str, keys: str) -> int:
-    """What a key stands for, which is a tag only where no keyword says the same."""
+    """Return the tag of a key; check that it is a keyword if there is one."""
     if key.isalnum() and len(key) == 8 and set(key) <= set("0123456789ABCDEF"):
         tag = int(key, 16)
         assert keys == "tag" or not keyword_for_tag(tag) or keyword_dict.get(keyword_for_tag(tag)) != tag
         return tag
     assert keys != "tag"
     assert key[0].islower() is (keys == "camel") or key == "dBdt"
-    return keyword_dict[key] if keys == "keyword" else _BY_SMALL_LETTERS[key.lower()]
+    return keyword_dict[key] if keys == "keyword" else _TAGS_BY_LOWER_CASE[key.lower()]
 
 
 def _expected(dataset: Dataset, options: WriteOptions) -> Dataset:
-    """What is left of a data set by the options that leave something out."""
+    """Return a data set without the values that the options leave out."""
     expected = deepcopy(dataset)
     waiting = [expected]
     while waiting:

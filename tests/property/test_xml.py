@@ -1,4 +1,4 @@
-"""Any data set survives the way to the Native DICOM Model and back, and the cuts make no difference."""
+"""Round trips of random data sets through Native DICOM Model XML, with cuts."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from streamdicom.formats.xml import XmlParser
 from tests.formats.json.reading import shown
 from tests.support.strategies import cuts, datasets, pieces
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, of odd but possible values
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # of pydicom, about odd but legal values
 slow = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 _XML = WriteOptions(format="xml")
-_NO_CHARACTER = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # XML 1.0, section 2.2
+_NOT_A_CHARACTER = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # XML 1.0, section 2.2
 
 
 def _strings(value: Any) -> Iterator[str]:
-    """All that is text in parsed JSON."""
+    """Yield all strings of parsed JSON."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict | list):
-        for one in value.values() if isinstance(value, dict) else value:
-            yield from _strings(one)
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _strings(inner)
 
 
 def _text(obj: Dataset | list[Dataset], indent: int | None = None) -> str:
-    """The XML of data sets, or none if they have what it cannot carry."""
-    if any(map(_NO_CHARACTER.search, _strings(json.loads(streamdicom.dumps(obj))))):
-        with pytest.raises(OutputError, match="cannot carry"):
+    """Return the XML of data sets, or an empty text if XML cannot represent them."""
+    if any(map(_NOT_A_CHARACTER.search, _strings(json.loads(streamdicom.dumps(obj))))):
+        with pytest.raises(OutputError, match="expected text for XML"):
             streamdicom.dumps(obj, indent, options=_XML)
         return ""
     return streamdicom.dumps(obj, indent, options=_XML)
@@ -45,7 +45,7 @@ def _text(obj: Dataset | list[Dataset], indent: int | None = None) -> str:
 
 @given(datasets(), st.sampled_from([None, 0, 2]))
 @slow
-def test_a_data_set_survives_the_round_trip(dataset: Dataset, indent: int | None) -> None:
+def test_data_set_makes_the_round_trip(dataset: Dataset, indent: int | None) -> None:
     text = _text(dataset, indent)
     if text:
         assert streamdicom.loads(text) == dataset
@@ -55,7 +55,7 @@ def test_a_data_set_survives_the_round_trip(dataset: Dataset, indent: int | None
 
 @given(datasets(), st.sampled_from([12, 20, 64]), st.data())
 @slow
-def test_the_cuts_make_no_difference(dataset: Dataset, segment: int, data: st.DataObject) -> None:
+def test_cuts_do_not_change_events(dataset: Dataset, segment: int, data: st.DataObject) -> None:
     text = _text([dataset, dataset], data.draw(st.sampled_from([None, 1]))).encode()
     limits = Limits(segment_size=segment, values_per_event=3)
     whole = _events([text], limits)
@@ -65,7 +65,7 @@ def test_the_cuts_make_no_difference(dataset: Dataset, segment: int, data: st.Da
 
 @given(datasets(depth=1), st.data())
 @slow
-def test_damaged_input_gives_the_same_error_at_the_same_place(dataset: Dataset, data: st.DataObject) -> None:
+def test_cuts_do_not_change_errors_of_damaged_input(dataset: Dataset, data: st.DataObject) -> None:
     text = bytearray(_text([dataset, dataset]).encode() or b"<a/>")
     for _ in range(data.draw(st.integers(1, 3))):
         place = data.draw(st.integers(0, len(text) - 1))
@@ -96,7 +96,7 @@ _parts = st.sampled_from(
 
 @given(st.lists(_words | _parts | st.text(max_size=3), max_size=12).map("".join))
 @slow
-def test_any_text_is_read_or_refused_and_what_is_read_can_be_written(text: str) -> None:
+def test_any_text_is_refused_or_makes_the_round_trip(text: str) -> None:
     data = f"<NativeDicomModel>{text}</NativeDicomModel>".encode()
     events, error = _events([data], Limits())
     assert _events([data[i : i + 1] for i in range(len(data))], Limits()) == (events, error)
