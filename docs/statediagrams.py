@@ -1,151 +1,198 @@
-"""State diagrams of the automata, drawn from their tables of moves.
+"""State diagrams of the automata.
 
-The tables name the legal moves of each state. The next state of a move is read from its code: the constants that the
-move, or a method that the move calls, assigns to ``self._state``.
+The tables of writers and of the parser of DICOM files name the next state of each move. The parsers of JSON and XML choose
+the next state by the element, so theirs are observed while they parse examples.
 """
 
 from __future__ import annotations
 
-import ast
-import inspect
+import re
 import shutil
-import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from enum import IntEnum
 from typing import Any
 
+import streamdicom
+from streamdicom import InputError, Limits, ReadOptions
 from streamdicom.events import EventType
 from streamdicom.formats import writer
-from streamdicom.formats.json import parser as json_parser
-from streamdicom.formats.part10 import parser as part10_parser
-from streamdicom.formats.xml import parser as xml_parser
-from streamdicom.jsontext import TokenType
-
-_MAX_CALLS = 4  # methods within each other
+from streamdicom.formats.json import JsonParser
+from streamdicom.formats.json import states as json_states
+from streamdicom.formats.part10 import states as part10_states
+from streamdicom.formats.xml import XmlParser
+from streamdicom.formats.xml import states as xml_states
+from streamdicom.jsontext import JsonTokenizer, TokenType
 
 Edge = tuple[str, str, str]
+
+_SHORT = Limits(segment_size=12)  # so that short texts are long ones
+_LONG_TEXT = "a text of more than a segment"
+_LONG_BINARY = "AAECAwQF" * 8
+
+_STRUCTURE = re.compile(r'("(?:[^"\\]|\\.)*")|([\[\]{},:])')
+
+_JSON = [
+    "{}",
+    "[]",
+    "[{}, {}]",
+    '[{"00080005": {"vr": "CS", "Value": ["ISO_IR 192"]}}]',
+    '{"00080018": {"Value": ["1.2", null], "vr": "UI"}}',
+    '{"00080054": {"vr": "AE", "Value": ["A", "B"]}, "00080060": {"vr": "CS"}}',
+    '{"00080082": {"vr": "SQ", "Value": [{}, {"00100020": {"vr": "LO", "Value": ["17"]}}]}}',
+    '{"00100010": {"vr": "PN", "Value": [{"Alphabetic": "A", "Ideographic": null}, null]}}',
+    '{"00200013": {"vr": "IS", "Value": [1, 2]}, "00280010": {"vr": "US", "Value": [5]}}',
+    f'{{"00204000": {{"vr": "LT", "Value": ["{_LONG_TEXT}"]}}}}',
+    '{"7FE00010": {"vr": "OW", "InlineBinary": "AAE="}}',
+    f'{{"7FE00010": {{"vr": "OW", "InlineBinary": "{_LONG_BINARY}"}}}}',
+    '{"7FE00010": {"vr": "OW", "BulkDataURI": "b"}}',
+]
+
+# Beside the examples of the deviations.
+_LENIENT = [
+    '{"00100020": "17"}',
+    '{"00100020": null}',
+    '{"00100020": {"vr": null, "Value": 17}}',
+    f'{{"00204000": {{"vr": "LT", "Value": "{_LONG_TEXT}"}}}}',
+    '{"00080082": {"vr": "SQ", "Value": {"00100020": {"vr": "LO"}}}}',
+    '{"00080082": {"Value": [{"00100020": {"vr": "LO"}}], "vr": "SQ"}}',
+    '{"7FE00010": {"vr": "OW", "InlineBinary": null}, "7FE00011": {"vr": "OW", "BulkDataURI": null}}',
+    '{"7FE00010": {"vr": "OW", "InlineBinary": []}}',
+    '{"count": 1, "next": null, "name": "all", "pages": {}, "results": [{}]}',
+    '{"results": [], "count": 1}',
+]
+
+_ATTRIBUTE = '<DicomAttribute tag="{}" vr="{}">{}</DicomAttribute>'
+_XML = [
+    _ATTRIBUTE.format("00080005", "CS", '<Value number="1">ISO_IR 192</Value>'),
+    _ATTRIBUTE.format("00080054", "AE", '<Value number="1">A</Value><Value number="2">B</Value>'),
+    _ATTRIBUTE.format("00080060", "CS", ""),
+    _ATTRIBUTE.format("00080082", "SQ", ""),
+    _ATTRIBUTE.format(
+        "00080082",
+        "SQ",
+        '<Item number="1"/><Item number="2">'
+        + _ATTRIBUTE.format("00100020", "LO", '<Value number="1">17</Value>')
+        + "</Item>",
+    ),
+    _ATTRIBUTE.format("00100010", "PN", ""),
+    _ATTRIBUTE.format(
+        "00100010",
+        "PN",
+        "".join(
+            f'<PersonName number="{number}"><Alphabetic><FamilyName>A</FamilyName><GivenName>B</GivenName>'
+            "<MiddleName>C</MiddleName><NamePrefix>D</NamePrefix><NameSuffix>E</NameSuffix></Alphabetic>"
+            "<Ideographic><FamilyName>I</FamilyName></Ideographic><Phonetic/></PersonName>"
+            for number in (1, 2)
+        ),
+    ),
+    _ATTRIBUTE.format("7FE00010", "OW", ""),
+    _ATTRIBUTE.format("7FE00010", "OW", "<InlineBinary>AAE=</InlineBinary>"),
+    *(_ATTRIBUTE.format("7FE00010", vr, '<BulkData uri="b"/>') for vr in ("OW", "UT")),
+    *(
+        _ATTRIBUTE.format(tag, "", content)  # the dictionary has the VR
+        for tag, content in (
+            ("00100020", ""),
+            ("00100020", '<Value number="1">A</Value>'),
+            ("00100010", '<PersonName number="1"/>'),
+            ("00080082", '<Item number="1"/>'),
+            ("00420011", "<InlineBinary>AAE=</InlineBinary>"),
+            ("00420011", '<BulkData uri="b"/>'),
+        )
+    ),
+]
 
 
 def pages() -> Iterator[str]:
     """Yield the lines of the page."""
-    yield from _diagram("Writers of JSON and XML", _writer_edges())
-    yield from _diagram("Parser of DICOM JSON", _json_edges())
+    yield from _diagram("Writers of JSON and XML", _writer_edges(writer.TRANSITIONS))
+    yield from _diagram("Writer of DICOM files", _writer_edges(part10_states.WRITER_TRANSITIONS))
+    conformant = list(dict.fromkeys(_json_edges(_JSON)))
+    yield from _diagram("Parser of DICOM JSON", conformant)
+    yield "The lenient profile adds these moves:\n"
+    lenient = dict.fromkeys(_json_edges([row.example for row in streamdicom.DEVIATIONS.values()] + _LENIENT))
+    yield from _table([edge for edge in lenient if edge not in conformant])
     yield from _diagram("Parser of Native DICOM XML", _xml_edges())
     yield from _diagram("Parser of DICOM files", _part10_edges())
 
 
-def _diagram(title: str, edges: Iterator[Edge]) -> Iterator[str]:
+def _diagram(title: str, edges: Iterator[Edge] | list[Edge]) -> Iterator[str]:
     found = list(dict.fromkeys(edges))
     yield f"## {title}\n"
     if shutil.which("dot"):
-        yield "```{graphviz}\ndigraph {\nrankdir=LR; node [shape=box, fontsize=10]; edge [fontsize=8];"
+        yield "```{graphviz}\ndigraph {\nnode [shape=box, fontsize=11]; edge [fontsize=9];"
         grouped: dict[tuple[str, str], list[str]] = {}
         for start, label, end in found:
             grouped.setdefault((start, end), []).append(label)
         for (start, end), labels in grouped.items():
-            yield f'"{start}" -> "{end}" [label="{_joined(labels)}"];'
+            text = "\\n".join(labels)
+            yield f'"{start}" -> "{end}" [label="{text}"];'
         yield "}\n```\n"
+    yield from _table(found)
+
+
+def _table(edges: list[Edge]) -> Iterator[str]:
     yield "| state | input | next state |\n| --- | --- | --- |"
-    for start, label, end in found:
+    for start, label, end in sorted(edges, key=lambda edge: edge[0]):
         yield f"| {start} | {label} | {end} |"
     yield ""
 
 
-def _joined(labels: list[str]) -> str:
-    return "\\n".join(labels)
-
-
-# --- tables ----------------------------------------------------------------------------------------------------
-
-
-def _writer_edges() -> Iterator[Edge]:
-    for state, row in writer.TRANSITIONS.items():
+def _writer_edges(table: Any) -> Iterator[Edge]:
+    for state, row in table.items():
         for kind, after in row.items():
-            targets = after if isinstance(after, tuple | frozenset | set | list) else (after,)
-            for target in targets:
-                yield _name(state), EventType(kind).name, _name(target)
-
-
-def _json_edges() -> Iterator[Edge]:
-    return _edges(json_parser._MOVES, json_parser, lambda kind: TokenType(kind).name)
-
-
-def _xml_edges() -> Iterator[Edge]:
-    yield from _edges(xml_parser._STARTS, xml_parser, lambda name: f"<{name}>", is_xml=True)
-    for state, move in xml_parser._ENDS.items():
-        for target in _targets(move, xml_parser) or {_name(state)}:
-            yield _name(state), "end tag", target
+            yield state.name, EventType(kind).name, after.name
 
 
 def _part10_edges() -> Iterator[Edge]:
-    for state, step in part10_parser._STEPS.items():
-        for target in sorted(_targets(step, part10_parser)):
-            yield _name(state, part10_parser), step.__name__.strip("_").replace("_", " "), target
+    for state, targets in part10_states.PARSER_TRANSITIONS.items():
+        for target in sorted(targets):
+            yield state.name, "", target.name
 
 
-def _edges(
-    table: Mapping[int, Mapping[Any, Callable[..., Any]]],
-    module: Any,
-    label: Callable[[Any], str],
-    *,
-    is_xml: bool = False,
-) -> Iterator[Edge]:
-    for state, row in table.items():
-        for key, move in row.items():
-            text = key.rpartition("}")[2].rpartition(" ")[2] if is_xml else key
-            for target in sorted(_targets(move, module)) or [_name(state)]:
-                yield _name(state), label(text), target
+def _json_edges(documents: list[str]) -> Iterator[Edge]:
+    """Feed byte by byte, and note the state before and after each token."""
+    states: type[IntEnum] = getattr(json_states, "ParserState", None) or json_states.State
+    for document in documents:
+        spaced = _STRUCTURE.sub(lambda match: match[1] or f" {match[2]} ", document)  # one token a byte
+        parser = JsonParser(options=ReadOptions(limits=_SHORT, on_deviation=lambda deviation: None, on_error="skip"))
+        tokenizer = JsonTokenizer(limits=_SHORT, lenient=True)
+        for byte in spaced.encode():
+            before = states(parser._state).name
+            tokens = tokenizer.feed(bytes([byte]))
+            try:
+                parser.feed(bytes([byte]))
+            except InputError:
+                break
+            if len(tokens) == 1:
+                yield before, TokenType(tokens[0][0]).name, states(parser._state).name
 
 
-def _name(state: Any, module: Any = None) -> str:
-    if isinstance(state, IntEnum):
-        return state.name
-    return str(module.State(state).name if module else state)
+class _ObservedParser(XmlParser):
+    """A parser that notes its states."""
+
+    def __init__(self, found: list[Edge]) -> None:
+        super().__init__(options=ReadOptions(limits=_SHORT))
+        self._found = found
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        before = self._state
+        super()._start(name, attributes)
+        self._note(before, f"<{name.rpartition(' ')[2]}>")
+
+    def _end(self, name: str) -> None:
+        before = self._state
+        super()._end(name)
+        self._note(before, "end tag")
+
+    def _note(self, before: int, label: str) -> None:
+        states = xml_states.State
+        self._found.append((states(before).name, label, states(self._state).name))
 
 
-# --- next states -----------------------------------------------------------------------------------------------
-
-
-def _targets(move: Callable[..., Any], module: Any, calls: int = _MAX_CALLS) -> set[str]:
-    """Return the names of the states that a move may enter."""
-    function = inspect.unwrap(getattr(move, "func", move))
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    except (OSError, TypeError, SyntaxError):
-        return set()
-    found: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and any(_is_state(target) for target in node.targets):
-            found |= _states_in(node.value, module)
-        elif calls and isinstance(node, ast.Call):
-            called = _method(node.func, module)
-            if called is not None and called is not function:
-                found |= _targets(called, module, calls - 1)
-    return found
-
-
-def _is_state(target: ast.expr) -> bool:
-    return isinstance(target, ast.Attribute) and target.attr == "_state"
-
-
-def _states_in(value: ast.expr, module: Any) -> set[str]:
-    states = {state.name for state in module.State}
-    names = {node.attr for node in ast.walk(value) if isinstance(node, ast.Attribute)}
-    for node in ast.walk(value):
-        if isinstance(node, ast.Name):
-            constant = getattr(module, node.id, None)
-            if isinstance(constant, int):
-                names.add(module.State(constant).name)
-            elif isinstance(constant, Mapping):
-                names |= {module.State(state).name for state in constant.values()}
-    return names & states
-
-
-def _method(function: ast.expr, module: Any) -> Callable[..., Any] | None:
-    if not (isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name) and function.value.id == "self"):
-        return None
-    for value in vars(module).values():
-        if inspect.isclass(value) and value.__module__ == module.__name__ and function.attr in vars(value):
-            found = vars(value)[function.attr]
-            return found if callable(found) else None
-    return None
+def _xml_edges() -> Iterator[Edge]:
+    found: list[Edge] = []
+    for content in _XML:
+        parser = _ObservedParser(found)
+        parser.feed(f"<NativeDicomModel>{content}</NativeDicomModel>".encode())
+        parser.close()
+    return iter(found)
