@@ -1,14 +1,15 @@
-"""Write the pages that are generated from the code: options, limits, deviations, errors, commands and states.
+"""Write the pages that are generated from the code.
+
+These are options, limits, deviations, errors, commands, exit codes and state diagrams.
 
 Usage: python docs/generate.py FOLDER
 """
 
 from __future__ import annotations
 
-import ast
 import inspect
+import os
 import re
-import shutil
 import subprocess
 import sys
 import textwrap
@@ -45,7 +46,7 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
 
 
 def _meanings(kind: type) -> dict[str, str]:
-    """Return the meaning of each field, from the section Attributes of a class's docstring."""
+    """Return the meaning of each field, from a docstring's section Attributes."""
     meanings: dict[str, str] = {}
     name = ""
     lines = inspect.cleandoc(kind.__doc__ or "").partition("Attributes:\n")[2].splitlines()
@@ -105,9 +106,12 @@ def _errors() -> Iterator[str]:
 # --- commands --------------------------------------------------------------------------------------------------
 
 
-def _help(*arguments: str) -> str:
-    command = [sys.executable, "-m", "streamdicom", *arguments, "--help"]
-    return subprocess.run(command, capture_output=True, text=True, check=True, env={"COLUMNS": "100"}).stdout
+def _help(name: str) -> str:
+    """Return the help of a command, as a terminal of 100 columns shows it."""
+    program = "import sys; from streamdicom.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", program, name, "--help"]
+    environment = os.environ | {"COLUMNS": "100", "NO_COLOR": "1"}
+    return subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
 
 
 def _commands() -> Iterator[str]:

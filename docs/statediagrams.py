@@ -1,7 +1,7 @@
 """State diagrams of the automata.
 
-The tables of writers and of the parser of DICOM files name the next state of each move. The parsers of JSON and XML choose
-the next state by the element, so theirs are observed while they parse examples.
+The tables of writers and of the parser of DICOM files name the next state of each move. The parsers of JSON and XML
+choose the next state by the element, so theirs are observed while they parse examples.
 """
 
 from __future__ import annotations

@@ -44,6 +44,7 @@ _WORD = re.compile(r"[A-Za-z][A-Za-z']*")
 _FENCE = re.compile(r"^\s*(?:```|~~~)")
 _CODE = re.compile(r"``[^`]*``|`[^`]*`")
 _MAX_TEST_NAME = 80  # characters
+_GENERATED = {"_build", "_generated"}
 
 
 @dataclass
@@ -96,7 +97,8 @@ def main() -> int:
 def _files(paths: list[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            yield from sorted(found for found in path.rglob("*") if found.suffix in (".py", ".md"))
+            found = (path for path in path.rglob("*") if path.suffix in (".py", ".md"))
+            yield from sorted(path for path in found if not _GENERATED & set(path.parts))
         else:
             yield path
 
