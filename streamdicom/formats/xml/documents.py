@@ -233,7 +233,7 @@ def _end_of_piece(data: bytes, start: int, end: int) -> int:
 
 _BLANK = re.compile(r"[ \t\r\n]*")
 _TAG = re.compile(r"""<(?:[^>"']++|"[^"]*+"|'[^']*+')*+>""")
-_USUAL_SIZE = 256  # bytes that are scanned first; there are rarely more
+_USUAL_SIZE = 256  # bytes that are scanned first; epilogs are rarely longer
 _COMMENT = "<!--"
 _INSTRUCTION = "<?"
 _NOT_AN_INSTRUCTION = re.compile(r"<\?(?:[xX][mM][lL])?[ \t\r\n?>]")  # an XML declaration, or no target

@@ -75,7 +75,7 @@ def start_tag(tag: int, vr: str, creator: str = "") -> str:
     """Return the start tag of an element (PS3.19 A.1.5).
 
     Args:
-        tag: The tag to write, in the form gggg00ee if there is a private creator.
+        tag: The tag to write, in the form gggg00ee for a private creator.
         vr: The VR.
         creator: The private creator, or empty.
 

@@ -61,7 +61,7 @@ PARSERS: dict[str, Callable[[str], Value] | None] = {vr: _PARSER_BY_FORM.get(row
 
 
 def convert(vr: str, texts: list[str], max_length: int) -> tuple[Value, ...]:
-    """Return the values of a data element from their texts; an empty text is None.
+    """Return the values of a data element from their texts; empty texts become None.
 
     Text is kept as it is, also that of DS and IS, even if it is not a number.
 
