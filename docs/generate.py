@@ -14,14 +14,33 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field, fields, is_dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import statediagrams
 
 import streamdicom
-from streamdicom import errors
+from streamdicom import ReadOptions, WriteOptions, errors, events
+
+# The order of the options in the reference.
+TOPICS: dict[type, dict[str, tuple[str, ...]]] = {
+    ReadOptions: {
+        "Format and bounds": ("format", "force", "limits"),
+        "Deviations and errors": ("profile", "deviations", "on_deviation", "on_error"),
+        "Elements and data sets": ("include", "exclude", "where", "converters"),
+        "Bulk data": ("bulk_data_store", "bulk_data_uri_handler", "spool_threshold"),
+    },
+    WriteOptions: {
+        "JSON": ("number_handling", "nonfinite", "keys", "write_keyword", "write_name"),
+        "JSON text": ("ensure_ascii", "escape_html", "trailing_newline"),
+        "Elements": ("include", "exclude", "include_retired", "converters", "on_error"),
+        "DICOM files": ("file_meta", "character_set", "transfer_syntax"),
+        "Bulk data": ("bulk_data_store", "bulk_data_policy", "bulk_data_element_handler", "handler_threshold"),
+        "Bounds": ("limits",),
+    },
+}
 
 _FIELD = re.compile(r"^    (\w+): ?(.*)$")
 
@@ -69,24 +88,34 @@ def _default(field: Field[Any]) -> str:
         value = field.default_factory()
     else:
         return "required"
-    text = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else repr(value)
-    return f"`{text}`"
+    if isinstance(value, bool) or not isinstance(value, int | Enum):
+        return f"`{type(value).__name__}()`" if is_dataclass(value) else f"`{value!r}`"
+    return f"`{value}`" if isinstance(value, Enum) else f"`{value:,}`"
 
 
-def _fields(kind: type) -> Iterator[str]:
+def _fields(kind: type, names: Iterable[str] | None = None) -> Iterator[str]:
     meanings = _meanings(kind)
-    rows = [(f"`{field.name}`", _default(field), meanings[field.name]) for field in fields(kind)]
+    known = {field.name: field for field in fields(kind)}
+    rows = [(f"`{name}`", _default(known[name]), meanings[name]) for name in names or known]
     return _table(("name", "default", "meaning"), rows)
 
 
 def _options() -> Iterator[str]:
-    for kind in (streamdicom.ReadOptions, streamdicom.WriteOptions, streamdicom.BulkDataPolicy):
+    for kind, topics in TOPICS.items():
         yield f"## {kind.__name__}\n"
-        yield from _fields(kind)
+        for topic, names in topics.items():
+            yield f"### {topic}\n"
+            yield from _fields(kind, names)
+    yield "## BulkDataPolicy\n"
+    yield from _fields(streamdicom.BulkDataPolicy)
 
 
 def _limits() -> Iterator[str]:
     return _fields(streamdicom.Limits)
+
+
+def _events() -> Iterator[str]:
+    return _literal(events.__doc__)
 
 
 def _deviations() -> Iterator[str]:
@@ -98,8 +127,13 @@ def _deviations() -> Iterator[str]:
 
 
 def _errors() -> Iterator[str]:
+    return _literal(errors.__doc__)
+
+
+def _literal(text: str | None) -> Iterator[str]:
+    """Yield a module's docstring without its first line, as it stands."""
     yield "```text"
-    yield textwrap.dedent((errors.__doc__ or "").partition("\n")[2]).strip("\n")
+    yield textwrap.dedent((text or "").partition("\n")[2]).strip("\n")
     yield "```"
 
 
@@ -111,7 +145,7 @@ def _help(name: str) -> str:
     program = "import sys; from streamdicom.cli import main; sys.exit(main())"
     command = [sys.executable, "-c", program, name, "--help"]
     environment = os.environ | {"COLUMNS": "100", "NO_COLOR": "1"}
-    return subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
+    return subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout  # noqa: S603 - our own program
 
 
 def _commands() -> Iterator[str]:
@@ -132,6 +166,7 @@ _PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "limits": _limits,
     "deviations": _deviations,
     "errors": _errors,
+    "events": _events,
     "commands": _commands,
     "exit_codes": _exit_codes,
     "states": statediagrams.pages,
