@@ -1,8 +1,7 @@
 """DICOM events to pydicom data sets.
 
-An element becomes a raw one wherever pydicom reads the very same values from its bytes; pydicom converts it when
-somebody looks, as it does after ``dcmread``. Any other becomes a DataElement with the values themselves, as
-``Dataset.from_json`` makes it.
+An element becomes a raw element if pydicom reads exactly its values from the bytes; pydicom converts it on first
+access, as after ``dcmread``. Every other element becomes a DataElement with its values, as in ``Dataset.from_json``.
 """
 
 from __future__ import annotations
@@ -20,9 +19,13 @@ from pydicom.tag import BaseTag
 from pydicom.uid import UID, ExplicitVRBigEndian
 from pydicom.valuerep import BUFFERABLE_VRS
 
+from streamdicom._cache import MAX_KNOWN_TAGS
 from streamdicom.bulkdata import BulkDataStore
 from streamdicom.converters import converters_in_force
-from streamdicom.datasets.elements import data_element, json_element, pydicom_text, raw_element, reference
+from streamdicom.datasets._pydicom import RAW_TAIL, RAW_TAIL_OF_UN, Elements, new_dataset, new_raw, raw_element
+from streamdicom.datasets.byte_order import to_big_endian
+from streamdicom.datasets.elements import data_element, json_element, pydicom_text, reference, rejected_value
+from streamdicom.datasets.open_dataset import OpenDataset, PendingText
 from streamdicom.dicom import (
     DEFAULT_ENCODINGS,
     ENCODERS,
@@ -31,15 +34,11 @@ from streamdicom.dicom import (
     PIXEL_DATA,
     SPECIFIC_CHARACTER_SET,
     UNDEFINED_LENGTH,
-    UTF_8_ENCODINGS,
-    UTF_8_TERM,
     VRS,
     Form,
-    encode_text,
     format_tag,
     joined_text,
     python_encodings,
-    swap_words,
 )
 from streamdicom.errors import DatasetError, InputError, LimitError, StreamDicomError
 from streamdicom.events import BINARY_SEGMENT_SIZE, ELEMENT, END_DATASET, Event, EventType
@@ -47,50 +46,22 @@ from streamdicom.filters import FRAGMENT_FORMS, has_form_of, open_bulk_data, val
 from streamdicom.io import LazyValue, SpooledValue, SpoolFile
 from streamdicom.options import ReadOptions, UriHandler
 
-_VALUE_OVERHEAD = 64  # bytes of an object and of the place that refers to it
-_OVERHEAD = 256  # bytes that pydicom needs for an element or an item, see ``Limits.dataset_size``
+# Bytes of memory, for ``Limits.dataset_size`` and ``Limits.value_length``.
+_VALUE_OVERHEAD = 64  # of a value and the reference to it
+_ELEMENT_OVERHEAD = 256  # of an element or an item of pydicom
 
-
-_Elements = dict[BaseTag, RawDataElement | DataElement]
-
-
-class _Frame:
-    """A data set or an item that is being built."""
-
-    __slots__ = ("elements", "encodings", "has_items", "is_late", "items", "owns_encodings", "tag", "undecided")
-
-    def __init__(self, encodings: list[str]) -> None:
-        self.elements: _Elements = {}
-        self.encodings = encodings  # in force here, as far as is known
-        self.owns_encodings = False  # whether Specific Character Set was met here
-        self.has_items = False
-        self.is_late = False  # whether Specific Character Set came, or changed, behind items that inherit it
-        self.undecided: list[_Undecided] = []
-        self.tag = 0  # of the sequence that is open
-        self.items: list[Dataset] = []  # those of the open sequence
-
-
-class _Undecided:
-    """Text beyond ASCII, whose bytes depend on a character set that may still come, or may have to change."""
-
-    __slots__ = ("elements", "tag", "text", "vr")
-
-    def __init__(self, elements: _Elements, tag: int, vr: str, text: str) -> None:
-        self.elements = elements
-        self.tag = tag
-        self.vr = vr
-        self.text = text
+_base_tag = lru_cache(maxsize=MAX_KNOWN_TAGS)(BaseTag)
 
 
 class DatasetBuilder:
-    """Makes a Dataset of the events of each data set.
+    """Builds pydicom data sets from events.
 
-    Group 0002 goes to ``file_meta``. A reference to bulk data becomes what the options say; see ``ReadOptions``.
-    Encapsulated pixel data becomes an element of undefined length, as after ``dcmread``. Text that the character
-    set of a data set cannot carry switches Specific Character Set to ISO_IR 192, which is UTF-8.
+    Group 0002 goes to ``file_meta``. Encapsulated pixel data becomes an element of undefined length, as after
+    ``dcmread``. If the character set of a data set lacks a character, Specific Character Set becomes ISO_IR 192
+    (UTF-8).
 
     Args:
-        options: Bounds on the length of a value and the size of a data set, and what becomes of bulk data.
+        options: Limits, the treatment of bulk data, and when a long value goes to a temporary file.
         as_file: Whether to make FileDataset objects.
 
     >>> builder = DatasetBuilder(ReadOptions())
@@ -102,24 +73,27 @@ class DatasetBuilder:
     def __init__(self, options: ReadOptions, *, as_file: bool = False) -> None:
         self._options = options
         self._limits = options.limits
-        self._most = options.limits.dataset_size
+        self._max_size = options.limits.dataset_size
         handler = options.bulk_data_uri_handler
-        self._handler = _of_three_arguments(handler) if handler else None
-        self._file_dataset = as_file
-        self._takes_objects = converters_in_force(options.converters) is not None
+        self._handler = _with_three_arguments(handler) if handler else None
+        self._as_file = as_file
+        self._has_converters = converters_in_force(options.converters) is not None  # they may return Python objects
         self._index = 0
         self._size = 0
-        self._frames: list[_Frame] = []
-        self._frame = _Frame(DEFAULT_ENCODINGS)
-        self._parts: list[Any] = []  # the values of an element in parts
-        self._segments: list[Any] = []  # the pieces of one of them
+        self._outer: list[OpenDataset] = []  # the data sets around the current one
+        self._current = OpenDataset(DEFAULT_ENCODINGS)
+        # The element in parts:
+        self._values: list[Any] = []
+        self._segments: list[Any] = []  # of the current value
         self._length = 0
         self._is_encapsulated = False
-        self._spool: SpoolFile | None = None  # of the data set, once a value of it is there
-        self._spooled_from: int | None = None  # where in it the value starts that is being read
+        self._spool: SpoolFile | None = None  # for the long values of the data set
+        self._spool_start: int | None = None  # of the current value in the file, if it is there
 
     def build(self, events: Iterable[Event]) -> Iterator[Dataset]:
-        """Yield the data sets that the next events complete. The builder cannot be used after an exception.
+        """Yield the data sets that the next events complete.
+
+        The builder cannot be used after an exception.
 
         Raises:
             DatasetError: pydicom cannot hold an element, or it is repeated.
@@ -140,59 +114,56 @@ class DatasetBuilder:
             raise
 
     def _tag_path(self, tag: int) -> str:
-        parts = [f"{format_tag(frame.tag)}[{len(frame.items)}]" for frame in self._frames]
+        parts = [f"{format_tag(outer.sequence_tag)}[{len(outer.items)}]" for outer in self._outer]
         return ".".join([*parts, format_tag(tag)] if tag else parts)
 
     def _grow(self, size: int) -> None:
-        self._size += size + _OVERHEAD
-        if self._size > self._most:
-            raise LimitError(f"a data set of more than {self._most} bytes", "dataset_size")
+        self._size += size + _ELEMENT_OVERHEAD
+        if self._size > self._max_size:
+            raise LimitError(f"a data set of more than {self._max_size} bytes", "dataset_size")
 
     # --- elements ----------------------------------------------------------------------------------------------
 
     def _add(self, tag: int, vr: str, values: tuple[Any, ...]) -> None:
-        elements = self._frame.elements
+        elements = self._current.elements
         base_tag = _base_tag(tag)
         if base_tag in elements:
-            raise DatasetError("the element comes twice in its data set")
-        if self._takes_objects and values and not has_form_of(vr, values):
-            self._add_handled(tag, vr, values[0] if len(values) == 1 else list(values))
+            raise _duplicate()
+        if self._has_converters and values and not has_form_of(vr, values):
+            self._add_object(tag, vr, values[0] if len(values) == 1 else list(values))
             return
         data = ENCODERS[vr](values) if values else b""
         if data is not None:
-            # PS3.5 6.2.2: UN is in implicit VR, which matters where pydicom finds a sequence in it.
-            rest = _REST if vr != "UN" else _REST_OF_UN
-            elements[base_tag] = _new_tuple(RawDataElement, (base_tag, vr, len(data), data, *rest))
-            self._size += len(data) + _OVERHEAD
-            if self._size > self._most:
+            tail = RAW_TAIL if vr != "UN" else RAW_TAIL_OF_UN
+            elements[base_tag] = new_raw(RawDataElement, (base_tag, vr, len(data), data, *tail))
+            self._size += len(data) + _ELEMENT_OVERHEAD
+            if self._size > self._max_size:
                 self._grow(0)
         else:
-            self._add_other(base_tag, vr, values)
+            self._add_unencoded(base_tag, vr, values)
         if tag == SPECIFIC_CHARACTER_SET:
             self._set_encodings(vr, values)
 
     def _set_encodings(self, vr: str, values: tuple[Any, ...]) -> None:
-        frame = self._frame
         try:
-            frame.encodings = python_encodings(values if vr == "CS" else ())
-        except LookupError as error:  # if pydicom is told to be strict
-            raise DatasetError("pydicom does not take the character set") from error
-        frame.owns_encodings = True
-        frame.is_late = frame.has_items
+            encodings = python_encodings(values if vr == "CS" else ())
+        except LookupError as error:  # if pydicom is configured to be strict
+            raise DatasetError("pydicom rejects Specific Character Set") from error
+        self._current.set_encodings(encodings)
 
-    def _add_other(self, tag: BaseTag, vr: str, values: tuple[Any, ...]) -> None:
-        """An element whose values pydicom would not read from bytes in ASCII."""
-        elements = self._frame.elements
+    def _add_unencoded(self, tag: BaseTag, vr: str, values: tuple[Any, ...]) -> None:
+        """Add an element whose values pydicom would not read from bytes in ASCII."""
+        elements = self._current.elements
         row = VRS[vr]
-        size = _OVERHEAD * len(values)
+        size = _ELEMENT_OVERHEAD * len(values)
         if row.form in (Form.TEXT, Form.DECIMAL, Form.PERSON_NAME):
             text = joined_text(vr, values)
             plain = "\\".join(pydicom_text(vr, value) for value in values) if text is None else text
             size += 4 * len(plain)
             if row.character_set and not plain.isascii():
-                self._frame.undecided.append(_Undecided(elements, tag, vr, plain))
+                self._current.pending.append(PendingText(elements, tag, vr, plain))
                 if text is not None and "\x1b" not in text:
-                    # A place holder, that the bytes will be put into.
+                    # The bytes follow when the character set is final.
                     elements[tag] = raw_element(tag, vr, b"")
                     self._grow(size)
                     return
@@ -205,16 +176,16 @@ class DatasetBuilder:
         store = self._options.bulk_data_store
         if self._handler:
             value = self._handler(format_tag(tag), vr, value)
-            if vr == "UN" and isinstance(value, bytes):  # which pydicom converts to the VR that it knows of the tag
+            if vr == "UN" and isinstance(value, bytes):  # a raw element, which pydicom converts to the dictionary VR
                 self._add(tag, vr, (value,))
             else:
-                self._add_handled(tag, vr, value)
+                self._add_object(tag, vr, value)
         elif store is None:
             self._put_element(reference(_base_tag(tag), vr, value))
         elif vr in BUFFERABLE_VRS:
             is_encapsulated = value.endswith(FRAGMENT_FORMS)
-            most = self._limits.spooled_size
-            fetch = partial(_fetch, store, tag, vr, value, most, self._index, self._tag_path(tag))
+            max_size = self._limits.spooled_size
+            fetch = partial(_fetch, store, tag, vr, value, max_size, self._index, self._tag_path(tag))
             self._put_buffer(tag, vr, LazyValue(fetch, padded=not is_encapsulated), is_encapsulated)
         else:
             for kind, _, _, part in open_bulk_data(store, tag, vr, value):
@@ -223,18 +194,19 @@ class DatasetBuilder:
                 else:
                     _MOVES[kind](self, tag, vr, part)
 
-    def _add_handled(self, tag: int, vr: str, value: Any) -> None:
+    def _add_object(self, tag: int, vr: str, value: Any) -> None:
+        """Add an element with a value from a converter or a handler."""
         try:
             element = DataElement(tag, vr, value)
         except Exception as error:
-            raise DatasetError(f"pydicom does not take the value for VR {vr}: {type(error).__name__}") from error
+            raise rejected_value(vr, error) from error
         self._put_element(element)
         self._grow(len(value) if isinstance(value, str | bytes) else 0)
 
     def _put_element(self, element: DataElement) -> None:
-        if element.tag in self._frame.elements:
-            raise DatasetError("the element comes twice in its data set")
-        self._frame.elements[element.tag] = element
+        if element.tag in self._current.elements:
+            raise _duplicate()
+        self._current.elements[element.tag] = element
         self._grow(0)
 
     def _json_element(self, tag: int, vr: str, value: Any) -> None:
@@ -248,30 +220,30 @@ class DatasetBuilder:
     # --- elements in parts -------------------------------------------------------------------------------------
 
     def _start_element(self, tag: int, vr: str, value: Any) -> None:
-        self._parts = []
+        self._values = []
         self._segments = []
         self._length = 0
         self._is_encapsulated = False
-        self._spooled_from = None
+        self._spool_start = None
 
     def _lengthen(self, length: int) -> None:
         self._length += length
         if self._length > self._limits.value_length:
             raise LimitError(f"a value of more than {self._limits.value_length} bytes or characters", "value_length")
 
-    def _values(self, tag: int, vr: str, value: Any) -> None:
-        self._parts.extend(value)
+    def _add_values(self, tag: int, vr: str, value: Any) -> None:
+        self._values.extend(value)
         self._lengthen(sum(map(_value_size, value)))
 
     def _segment(self, tag: int, vr: str, value: Any) -> None:
-        if self._spooled_from is not None:
+        if self._spool_start is not None:
             self._spool_segment(value)
         elif self._length + len(value) <= self._options.spool_threshold or not _is_bufferable(vr, value):
             self._segments.append(value)
             self._lengthen(len(value))
         else:
             self._spool = self._spool or SpoolFile()
-            self._spooled_from = self._spool.size
+            self._spool_start = self._spool.size
             for segment in (*self._segments, value):
                 self._spool_segment(segment)
             self._segments = []
@@ -284,24 +256,24 @@ class DatasetBuilder:
 
     def _last_segment(self, tag: int, vr: str, value: Any) -> None:
         self._segment(tag, vr, value)
-        if self._spooled_from is None and not self._is_encapsulated:
-            self._parts.append(type(value)().join(self._segments))
+        if self._spool_start is None and not self._is_encapsulated:
+            self._values.append(type(value)().join(self._segments))
             self._segments = []
 
     def _end_element(self, tag: int, vr: str, value: Any) -> None:
-        if self._spooled_from is not None:
+        if self._spool_start is not None:
             self._add_spooled(tag, vr)
             return
-        parts, self._parts = self._parts, []
-        self._add(tag, vr, tuple(parts))
+        values, self._values = self._values, []
+        self._add(tag, vr, tuple(values))
 
     def _add_spooled(self, tag: int, vr: str) -> None:
         assert self._spool
-        buffer = SpooledValue(self._spool, self._spooled_from or 0, padded=not self._is_encapsulated)
-        self._spooled_from = None
+        buffer = SpooledValue(self._spool, self._spool_start or 0, padded=not self._is_encapsulated)
+        self._spool_start = None
         if _is_bufferable(vr, b""):
             self._put_buffer(tag, vr, buffer, self._is_encapsulated)
-        else:  # which the source has told only now
+        else:  # the VR, which follows the value in this source, takes no buffer
             self._length = 0
             segments = buffer.segments(BINARY_SEGMENT_SIZE)
             self._start_element(tag, vr, None)
@@ -321,13 +293,13 @@ class DatasetBuilder:
         self._segment(tag, vr, ITEM_TAG_BYTES + value.to_bytes(4, "little"))
 
     def _end_fragments(self, tag: int, vr: str, value: Any) -> None:
-        if self._spooled_from is not None:
+        if self._spool_start is not None:
             self._add_spooled(tag, vr)
             return
         data, self._segments = b"".join(self._segments), []
         self._add(tag, vr, ())
         if data:
-            elements = self._frame.elements
+            elements = self._current.elements
             elements[_base_tag(tag)] = _undefined_length(raw_element(_base_tag(tag), vr, data))
             self._grow(len(data))
 
@@ -337,59 +309,59 @@ class DatasetBuilder:
         self._index = value
         self._size = 0
         self._spool = None
-        self._frames = []
-        self._frame = _Frame(DEFAULT_ENCODINGS)
+        self._outer = []
+        self._current = OpenDataset(DEFAULT_ENCODINGS)
 
     def _start_sequence(self, tag: int, vr: str, value: Any) -> None:
-        if tag in self._frame.elements:
-            raise DatasetError("the element comes twice in its data set")
-        self._frame.tag = tag
-        self._frame.items = []
+        if tag in self._current.elements:
+            raise _duplicate()
+        self._current.sequence_tag = tag
+        self._current.items = []
 
     def _start_item(self, tag: int, vr: str, value: Any) -> None:
-        self._frames.append(self._frame)
-        self._frame = _Frame(self._frame.encodings)
+        self._outer.append(self._current)
+        self._current = OpenDataset(self._current.encodings)
 
     def _end_item(self, tag: int, vr: str, value: Any) -> None:
-        frame = self._frame
-        self._frame = outer = self._frames.pop()
+        current = self._current
+        self._current = outer = self._outer.pop()
         # PS3.5 7.5.3: an item without Specific Character Set has that of the data set around it.
-        item = _new_dataset(frame.elements, outer.encodings)
-        if frame.owns_encodings:
-            _settle_text(item, frame)
+        item = new_dataset(current.elements, outer.encodings)
+        if current.has_own_encodings:
+            current.settle_text(item)
         else:
-            outer.undecided += frame.undecided
+            outer.pending += current.pending
         outer.items.append(item)
         outer.has_items = True
-        self._grow(_OVERHEAD)
+        self._grow(_ELEMENT_OVERHEAD)
 
     def _end_sequence(self, tag: int, vr: str, value: Any) -> None:
-        frame = self._frame
+        current = self._current
         base_tag = _base_tag(tag)
-        frame.elements[base_tag] = DataElement(base_tag, "SQ", Sequence(frame.items), already_converted=True)
-        frame.items = []
-        self._grow(_OVERHEAD)
+        current.elements[base_tag] = DataElement(base_tag, "SQ", Sequence(current.items), already_converted=True)
+        current.items = []
+        self._grow(_ELEMENT_OVERHEAD)
 
     def _end_dataset(self) -> Dataset:
-        frame = self._frame
-        group = _take_group(frame.elements, FILE_META_GROUP)
-        meta = FileMetaDataset(group) if group or self._file_dataset else None
+        current = self._current
+        group = _take_group(current.elements, FILE_META_GROUP)
+        meta = FileMetaDataset(group) if group or self._as_file else None
         dataset: Dataset
-        if self._file_dataset:
-            dataset = FileDataset(BytesIO(), frame.elements, b"\0" * 128, meta, is_implicit_VR=False)
+        if self._as_file:
+            dataset = FileDataset(BytesIO(), current.elements, b"\0" * 128, meta, is_implicit_VR=False)
             dataset.buffer = None
         else:
-            dataset = _new_dataset(frame.elements, DEFAULT_ENCODINGS)
+            dataset = new_dataset(current.elements, DEFAULT_ENCODINGS)
             if meta:
                 dataset.file_meta = meta
-        _settle_text(dataset, frame)
+        current.settle_text(dataset)
         if meta:
             meta.set_original_encoding(False, True, DEFAULT_ENCODINGS)
             syntax = _transfer_syntax(meta)
             if syntax == ExplicitVRBigEndian:
-                _to_big_endian(dataset)
+                to_big_endian(dataset)
             elif syntax is not None and syntax.is_transfer_syntax and syntax.is_compressed:
-                _encapsulate(frame.elements)
+                _encapsulate(current.elements)
         return dataset
 
 
@@ -399,7 +371,7 @@ _MOVES: dict[int, _Move] = {
     EventType.BULK_DATA: DatasetBuilder._bulk_data,
     EventType.JSON_ELEMENT: DatasetBuilder._json_element,
     EventType.START_ELEMENT: DatasetBuilder._start_element,
-    EventType.VALUES: DatasetBuilder._values,
+    EventType.VALUES: DatasetBuilder._add_values,
     EventType.SEGMENT: DatasetBuilder._segment,
     EventType.LAST_SEGMENT: DatasetBuilder._last_segment,
     EventType.END_ELEMENT: DatasetBuilder._end_element,
@@ -416,21 +388,26 @@ _MOVES: dict[int, _Move] = {
 # --- bulk data -------------------------------------------------------------------------------------------------
 
 
-def _of_three_arguments(handler: UriHandler) -> Callable[[str, str, str], Any]:
-    """A handler of references; pydicom tells by the number of parameters what it is to be called with."""
+def _with_three_arguments(handler: UriHandler) -> Callable[[str, str, str], Any]:
+    """Return a handler that takes a tag, a VR and a URI.
+
+    As in pydicom, the number of its parameters decides how it is called.
+    """
     if len(signature(handler).parameters) == 1:
         return lambda tag, vr, uri: cast(Callable[[str], Any], handler)(uri)
     return cast(Callable[[str, str, str], Any], handler)
 
 
-def _fetch(store: BulkDataStore, tag: int, vr: str, uri: str, most: int, index: int, tag_path: str) -> Iterator[bytes]:
-    """The segments of a value, when somebody looks at it at last."""
+def _fetch(
+    store: BulkDataStore, tag: int, vr: str, uri: str, max_size: int, index: int, tag_path: str
+) -> Iterator[bytes]:
+    """Yield the segments of a lazy value."""
     size = 0
     try:
         for segment in value_field(open_bulk_data(store, tag, vr, uri)):
             size += len(segment)
-            if size > most:
-                raise LimitError(f"bulk data of more than {most} bytes", "spooled_size")
+            if size > max_size:
+                raise LimitError(f"bulk data of more than {max_size} bytes", "spooled_size")
             yield segment
     except StreamDicomError as error:
         error.within(index, tag_path)
@@ -438,23 +415,27 @@ def _fetch(store: BulkDataStore, tag: int, vr: str, uri: str, most: int, index: 
 
 
 def _is_bufferable(vr: str, value: Any) -> bool:
-    """Whether pydicom takes a buffer for a value; what comes before its VR may turn out so."""
+    """Return whether pydicom takes a buffer for a value; it may if the VR is unknown."""
     return isinstance(value, bytes) and (not vr or vr in BUFFERABLE_VRS)
+
+
+def _duplicate() -> DatasetError:
+    return DatasetError("duplicate element in the data set")
 
 
 def _undefined_length(element: RawDataElement) -> RawDataElement:
     return element._replace(length=UNDEFINED_LENGTH)
 
 
-def _encapsulate(elements: _Elements) -> None:
-    """Give PixelData the undefined length that it has in a compressed transfer syntax, if it is items."""
+def _encapsulate(elements: Elements) -> None:
+    """Give Pixel Data of a compressed transfer syntax undefined length if it has Items."""
     element = elements.get(_base_tag(PIXEL_DATA))
     if isinstance(element, RawDataElement):
         if element.value and element.value.startswith(ITEM_TAG_BYTES):
             elements[element.tag] = _undefined_length(element)
     elif element is not None:
         value = element.value
-        # A lazy value is not to be fetched for this; a reference to fragments says so itself.
+        # A lazy value is not fetched for this: a reference to fragments has undefined length already.
         is_items = isinstance(value, bytes) and value.startswith(ITEM_TAG_BYTES)
         if isinstance(value, SpooledValue) and not isinstance(value, LazyValue):
             is_items = next(value.segments(len(ITEM_TAG_BYTES)), b"") == ITEM_TAG_BYTES
@@ -465,117 +446,20 @@ def _encapsulate(elements: _Elements) -> None:
 
 
 def _value_size(value: Any) -> int:
-    """About what one of many values takes in memory."""
+    """Return the approximate size of a value in memory."""
     if isinstance(value, tuple):
         return _VALUE_OVERHEAD + sum(map(len, value))
     return _VALUE_OVERHEAD + (len(value) if isinstance(value, str) else 0)
 
 
-# Archives use some thousands of tags; the bound is for an input that tries them all.
-_base_tag = lru_cache(maxsize=16384)(BaseTag)
-
-
-# What stands behind the value in a raw element: made once, because the constructor takes twice as long as this does.
-_new_tuple = tuple.__new__
-_REST = raw_element(BaseTag(0), "OB", b"")[4:]
-_REST_OF_UN = raw_element(BaseTag(0), "UN", b"")[4:]
-
-
-def _new_dataset(elements: _Elements, encodings: list[str]) -> Dataset:
-    """``Dataset(elements)``, in explicit VR little endian. It costs 10 us to make one, and a tenth to copy it."""
-    dataset = Dataset.__new__(Dataset)
-    state = dataset.__dict__
-    state.update(_NEW_DATASET)
-    for name in _OWN_DICTS:
-        state[name] = _NEW_DATASET[name].copy()
-    state["_dict"] = elements
-    state["_parent_encoding"] = state["_read_charset"] = encodings
-    return dataset
-
-
-_FIRST_DATASET = Dataset()
-_FIRST_DATASET.set_original_encoding(False, True)
-_NEW_DATASET = vars(_FIRST_DATASET)
-_OWN_DICTS = [name for name, value in _NEW_DATASET.items() if isinstance(value, dict)]
-
-
 def _transfer_syntax(meta: FileMetaDataset) -> UID | None:
     try:
         syntax = meta.get("TransferSyntaxUID")
-    except Exception:  # whatever pydicom raises; whoever looks at the element gets that
+    except Exception:  # of any type; access to the element raises it again
         return None
     return syntax if isinstance(syntax, UID) else None
 
 
-def _take_group(elements: _Elements, group: int) -> _Elements:
-    tags = [tag for tag in elements if tag >> 16 == group]  # a few, and the first ones as a rule
+def _take_group(elements: Elements, group: int) -> Elements:
+    tags = [tag for tag in elements if tag >> 16 == group]
     return {tag: elements.pop(tag) for tag in tags}
-
-
-# --- character sets --------------------------------------------------------------------------------------------
-
-
-def _settle_text(dataset: Dataset, frame: _Frame) -> None:
-    """Encode the text beyond ASCII of a data set and of the items that inherit its character set."""
-    encodings = frame.encodings
-    texts = [encode_text(one.text, encodings) for one in frame.undecided]
-    if None in texts:
-        encodings = UTF_8_ENCODINGS
-        texts = [one.text.encode() for one in frame.undecided]
-        tag = _base_tag(SPECIFIC_CHARACTER_SET)
-        term = UTF_8_TERM.encode()
-        frame.elements[tag] = raw_element(tag, "CS", term)
-        frame.is_late = frame.has_items
-    for one, data in zip(frame.undecided, texts, strict=True):
-        held = one.elements[_base_tag(one.tag)]
-        if isinstance(held, RawDataElement) and data is not None:  # others hold the text itself
-            one.elements[held.tag] = raw_element(held.tag, one.vr, data + b" " * (len(data) & 1))
-    dataset.set_original_encoding(False, True, encodings)
-    if frame.is_late:
-        _pass_on(dataset, encodings)
-
-
-def _pass_on(dataset: Dataset, encodings: list[str]) -> None:
-    """Tell the items that inherit a character set which it is."""
-    waiting = [dataset]
-    while waiting:
-        for element in waiting.pop().values():
-            if isinstance(element, DataElement) and element.VR == "SQ":
-                for item in element.value:
-                    if SPECIFIC_CHARACTER_SET not in item and item.original_character_set != encodings:
-                        item._parent_encoding = encodings
-                        item.set_original_encoding(False, True, encodings)
-                        waiting.append(item)
-
-
-# --- byte order ------------------------------------------------------------------------------------------------
-
-
-def _to_big_endian(dataset: Dataset) -> None:
-    """Hold binary values as pydicom has them after reading a file in explicit VR big endian: as in the file."""
-    waiting = [dataset]
-    while waiting:
-        current = waiting.pop()
-        for element in _converted(current):
-            if element.VR == "SQ":
-                waiting.extend(element.value)
-            elif element.value is not None and element.VR in VRS and VRS[element.VR].word > 1:
-                element.value = _swapped(element.value, VRS[element.VR].word)
-        current.set_original_encoding(False, False)
-
-
-def _converted(dataset: Dataset) -> Iterator[DataElement]:
-    """The elements, converted from little endian; those that pydicom cannot convert are left out."""
-    for tag, element in list(dataset.items()):
-        try:
-            yield dataset[tag]
-        except Exception:  # whatever pydicom raises; whoever looks at the element gets that
-            dataset[tag] = element  # it may be half converted
-
-
-def _swapped(value: Any, word: int) -> Any:
-    if isinstance(value, bytes):
-        return swap_words(value, word)
-    if isinstance(value, SpooledValue):
-        return LazyValue(lambda: (swap_words(data, word) for data in value.segments(BINARY_SEGMENT_SIZE)))
-    return value

@@ -1,6 +1,6 @@
-"""pydicom elements of values, of references to bulk data, and of what no VR has as it is.
+"""pydicom elements from values, references to bulk data, and JSON text.
 
-The latter two carry in an attribute of their own what they are written as again.
+A reference, or a JSON attribute without a valid form, is kept in an extra attribute, so that it is written unchanged.
 """
 
 from __future__ import annotations
@@ -14,36 +14,33 @@ from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.tag import BaseTag
 from pydicom.valuerep import IS
 
-from streamdicom.dicom import (
-    VRS,
-    Form,
-    join_name,
-    json_field,
-)
+from streamdicom._cache import MAX_KNOWN_TAGS
+from streamdicom.datasets._pydicom import raw_element
+from streamdicom.dicom import VRS, Form, join_name, json_field
 from streamdicom.errors import DatasetError
 
 _TEXT_FORMS = frozenset({Form.TEXT, Form.DECIMAL, Form.PERSON_NAME})
 
 
-class _Carrier(DataElement):
-    """An element that carries what it is written as again, until somebody sets its value, be it to what it was."""
+class _AnnotatedElement(DataElement):
+    """An element with a reference or a JSON text until its value is set."""
 
     @property
     def value(self) -> Any:
-        return self._value
+        return super().value
 
     @value.setter
     def value(self, value: Any) -> None:
-        self._let_go()
+        self._drop_annotation()
         if self.VR == "UN" and not isinstance(value, bytes | None):
             self.VR = known_vr(self.tag) or "UN"
         DataElement.value.fset(self, value)  # type: ignore[attr-defined]
 
     def clear(self) -> None:
-        self._let_go()
+        self._drop_annotation()
         super().clear()
 
-    def _let_go(self) -> None:
+    def _drop_annotation(self) -> None:
         for name in ("bulk_data_uri", "json_text"):
             vars(self).pop(name, None)
 
@@ -54,17 +51,13 @@ def pydicom_text(vr: str, value: Any) -> str:
     return value or ""
 
 
-def raw_element(tag: BaseTag, vr: str, data: bytes) -> RawDataElement:
-    """An element that pydicom converts when somebody looks."""
-    # PS3.5 6.2.2: UN is in implicit VR, which matters where pydicom finds a sequence in it.
-    return RawDataElement(tag, vr, len(data), data, 0, is_implicit_VR=vr == "UN", is_little_endian=True)
-
-
 def data_element(tag: BaseTag, vr: str, values: tuple[Any, ...]) -> DataElement | RawDataElement:
-    """An element with these values, as ``Dataset.from_json`` makes it, or with their text if pydicom cannot read that.
+    """Return an element with these values, as in ``Dataset.from_json``.
+
+    Text that pydicom cannot read is kept as text.
 
     Raises:
-        DatasetError: pydicom does not take a value; how much it takes is set in ``pydicom.config``.
+        DatasetError: pydicom rejects a value; ``pydicom.config`` sets how strict it is.
     """
     form = VRS[vr].form
     if vr == "UN":
@@ -74,20 +67,28 @@ def data_element(tag: BaseTag, vr: str, values: tuple[Any, ...]) -> DataElement 
     elif form is Form.DECIMAL:
         values = tuple([_integer_string(value) if vr == "IS" else value or "" for value in values])
     value = values[0] if len(values) == 1 else list(values)
-    # PS3.5 6.2: a backslash in a UR is one; pydicom would separate values at it.
+    # PS3.5 6.2: a backslash in a UR does not separate values, but pydicom would split there.
     is_whole = vr == "UR" and isinstance(value, str)
     try:
         return DataElement(tag, vr, value, already_converted=is_whole)
     except Exception as error:
         unread = _unread(tag, vr, values)
         if unread is None:
-            raise DatasetError(f"pydicom does not take the value for VR {vr}: {type(error).__name__}") from error
+            raise rejected_value(vr, error) from error
         return unread
 
 
-@lru_cache(maxsize=16384)
+def rejected_value(vr: str, error: Exception) -> DatasetError:
+    """Return the error for a value that a constructor of pydicom has rejected."""
+    return DatasetError(f"pydicom rejects the value for VR {vr}: {type(error).__name__}")
+
+
+@lru_cache(maxsize=MAX_KNOWN_TAGS)
 def known_vr(tag: int) -> str:
-    """The VR that the dictionary has for a tag, or what is no VR where it depends on more than the tag."""
+    """Return the VR of a tag in pydicom's dictionary.
+
+    It is empty for an unknown tag, and like "US or SS" if the VR depends on other elements.
+    """
     try:
         return "" if BaseTag(tag).is_private else str(dictionary_VR(tag))
     except KeyError:
@@ -95,21 +96,28 @@ def known_vr(tag: int) -> str:
 
 
 def unknown_element(tag: BaseTag, data: bytes) -> DataElement:
-    """An element of VR UN, which pydicom would take for the VR that it knows of the tag."""
+    """Return an element that stays UN; the constructor would set the dictionary VR."""
     element = DataElement(tag, "OB", data)
     element.VR = "UN"
     return element
 
 
 def _odd_element(tag: BaseTag, data: bytes) -> DataElement | RawDataElement:
-    """UN of odd length. What pydicom will read as text is padded, as in a file; its length tells how much is its."""
+    """Return an element of VR UN and odd length.
+
+    If pydicom will read it as text, it is padded, as in a file. Its length does not include the padding.
+    """
     if config.replace_un_with_known_vr and VRS.get(known_vr(tag), VRS["UN"]).form in _TEXT_FORMS:
         return raw_element(tag, "UN", data + b" ")._replace(length=len(data))
     return unknown_element(tag, data)
 
 
 def _unread(tag: BaseTag, vr: str, values: tuple[str, ...]) -> DataElement | RawDataElement | None:
-    """The element of text that pydicom cannot read, such as a number that is none; None for what is no text."""
+    """Return an element with unreadable text, such as an invalid number.
+
+    Returns:
+        None if the VR is not text.
+    """
     row = VRS[vr]
     if row.form not in _TEXT_FORMS:
         return None
@@ -117,46 +125,50 @@ def _unread(tag: BaseTag, vr: str, values: tuple[str, ...]) -> DataElement | Raw
     if text.isascii() and (len(values) == 1 or row.multiple):
         data = text.encode()
         return raw_element(tag, vr, data + b" " * (len(data) & 1))
-    if row.form is Form.PERSON_NAME:  # which is not the text itself
+    if row.form is Form.PERSON_NAME:  # its value is an object, not text
         return None
     return DataElement(tag, vr, values[0] if len(values) == 1 else list(values), already_converted=True)
 
 
 def _integer_string(text: str | None) -> IS | str:
-    """An IS that is exact beyond 53 bits, which pydicom's own from a text is not."""
+    """Return an IS that is exact beyond 53 bits, unlike pydicom's own from text."""
     try:
         number = IS(int(text or ""))
-    except (ValueError, OverflowError):  # the latter if pydicom is told to be strict
+    except (ValueError, OverflowError):  # the latter if pydicom is configured to be strict
         return text or ""
     number.original_string = text or ""
     return number
 
 
 def reference(tag: BaseTag, vr: str, uri: str) -> DataElement:
-    """An empty element that is a reference to bulk data, which nobody has fetched."""
-    element = _Carrier(tag, "OB", None)
-    element.VR = vr  # pydicom would take UN for the VR that it knows of the tag
+    """Return an empty element with a reference to bulk data."""
+    element = _AnnotatedElement(tag, "OB", None)
+    element.VR = vr  # the constructor would replace UN with the dictionary VR
     element.clear()
-    setattr(element, "bulk_data_uri", uri)  # noqa: B010 - not pydicom's
+    setattr(element, "bulk_data_uri", uri)  # noqa: B010 - DataElement does not declare it
     return element
 
 
 def json_element(tag: BaseTag, text: str) -> DataElement:
-    """An element in a form of its own, with what can be known of its value.
+    """Return an element of VR UN that keeps the text of a JSON attribute.
 
     Raises:
-        DatasetError: The text is none that UTF-8 can carry.
+        DatasetError: The text has a lone surrogate.
     """
     try:
-        element = _Carrier(tag, "OB", json_field(tag, text))
+        element = _AnnotatedElement(tag, "OB", json_field(tag, text))
     except UnicodeEncodeError:
-        raise DatasetError("half of a surrogate pair, which UTF-8 cannot carry") from None
-    element.VR = "UN"  # which pydicom would take for the VR that it knows of the tag
-    setattr(element, "json_text", text)  # noqa: B010 - not pydicom's
+        raise DatasetError("a lone surrogate, which UTF-8 cannot encode") from None
+    element.VR = "UN"  # the constructor would replace UN with the dictionary VR
+    setattr(element, "json_text", text)  # noqa: B010 - DataElement does not declare it
     return element
 
 
 def json_text(element: DataElement) -> str | None:
-    """The JSON text that such an element is written as, unless somebody has set another value; None for others."""
+    """Return the JSON text of an element from ``json_element``.
+
+    Returns:
+        None for other elements, or after the value was set.
+    """
     text: str | None = getattr(element, "json_text", None)
     return text

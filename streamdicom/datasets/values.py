@@ -1,7 +1,7 @@
-"""The values of pydicom elements to those of events.
+"""Values of pydicom elements to values of events.
 
-``SIMPLE`` has the common cases, a VR and the type that pydicom has for its value, for the innermost loop;
-``values_of`` takes whatever else a value may be.
+``SIMPLE`` serves the innermost loop in the common cases: a function for each VR and each usual type of its value.
+``values_of`` converts all other values.
 """
 
 from __future__ import annotations
@@ -20,30 +20,41 @@ from streamdicom.errors import OutputError
 from streamdicom.events import Value
 from streamdicom.limits import Limits
 
-LONG = Limits().segment_size
-MANY = Limits().values_per_event
+MAX_LENGTH = Limits().segment_size
+MAX_VALUES = Limits().values_per_event
 
 
 def values_of(vr: str, value: Any) -> tuple[Any, ...]:
-    """The values of an element in the forms that events have."""
+    """Return the values of an element in the types that events have.
+
+    Raises:
+        OutputError: The value does not fit the VR.
+    """
     try:
-        return _forms(vr, value)
+        return _convert(vr, value)
     except (TypeError, ValueError, ArithmeticError, AttributeError):
-        raise OutputError(f"not a value of VR {vr}") from None
+        raise OutputError(f"expected a value of VR {vr}, found {_type_name(value)}") from None
 
 
-def _forms(vr: str, value: Any) -> tuple[Any, ...]:
+def _type_name(value: Any) -> str:
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        parts = sorted({type(part).__name__ for part in value})
+        return f"{type(value).__name__} of {' and '.join(parts)}"
+    return type(value).__name__
+
+
+def _convert(vr: str, value: Any) -> tuple[Any, ...]:
     if value is None or (isinstance(value, Sized) and not len(value)):
         return ()
     form = VRS[vr].form
     if form is Form.BINARY:
         if not isinstance(value, bytes | bytearray | memoryview):
-            raise TypeError("no bytes")
+            raise TypeError("expected bytes")
         return (bytes(value),)
     if isinstance(value, bytes) and VRS[vr].code:
         values = DECODERS[vr](value, True)
         if values is None:
-            raise ValueError("half a number")
+            raise ValueError("an incomplete number")
         return values
     make = _MAKERS[form]
     if isinstance(value, _SINGLE) or not isinstance(value, Iterable):
@@ -52,21 +63,20 @@ def _forms(vr: str, value: Any) -> tuple[Any, ...]:
 
 
 def _string(value: str | bytes) -> str:
-    # A member of an Enum may be a string and have another text.
+    # The ``str`` of an Enum member that is a string may be another text.
     return str.__str__(value) if isinstance(value, str) else value.decode("ascii")
 
 
 def _as_text(value: Any) -> str:
     if isinstance(value, str | bytes):
         return _string(value)
-    return str(value) if hasattr(value, "original_string") else dicom_text(value)  # which dates and times have
+    return str(value) if hasattr(value, "original_string") else dicom_text(value)  # pydicom's dates, and Python's
 
 
 def _as_decimal(value: Any) -> str:
-    """The exact text of a DS or IS; pydicom keeps it as the original string."""
     if isinstance(value, str | bytes):
         return _string(value)
-    return getattr(value, "original_string", None) or str(value)  # the ``str`` of some is shorter
+    return getattr(value, "original_string", None) or str(value)  # the ``str`` may be shorter
 
 
 def _as_number(value: Any) -> int | None:
@@ -81,10 +91,10 @@ def _as_name(value: Any) -> tuple[str, str, str]:
     return split_name(_string(value) if isinstance(value, str | bytes) else str(value))
 
 
-# The common cases: a VR and the type that pydicom has for its value. None says that it takes a closer look.
+# The common cases. A function returns None for a value that needs ``values_of``.
 
 
-def _nothing(value: None) -> tuple[Value, ...]:
+def _no_values(value: None) -> tuple[Value, ...]:
     return ()
 
 
@@ -95,24 +105,24 @@ def _one(value: Any) -> tuple[Any, ...]:
 def _one_text(value: str) -> tuple[Value, ...] | None:
     if not value:
         return ()
-    return (value,) if len(value) <= LONG else None
+    return (value,) if len(value) <= MAX_LENGTH else None
 
 
 def _one_binary(value: bytes) -> tuple[Value, ...] | None:
-    # What starts with an item may be encapsulated.
-    return (value,) if 0 < len(value) <= LONG and not value.startswith(ITEM_TAG_BYTES) else None
+    # A value that starts with an Item may be encapsulated.
+    return (value,) if 0 < len(value) <= MAX_LENGTH and not value.startswith(ITEM_TAG_BYTES) else None
 
 
 def _one_name(value: PersonName) -> tuple[Value, ...] | None:
     try:
         name = split_name(str(value))
-    except UnicodeError:  # if pydicom is told to be strict
+    except UnicodeError:  # if pydicom is configured to be strict
         return None
     return (name,) if any(name) else ()
 
 
 def _float_text(value: DSfloat) -> str:
-    """As its ``str``, which takes four times as long."""
+    """Return the ``str`` of a number, in a quarter of the time."""
     return getattr(value, "original_string", None) or float.__repr__(value)
 
 
@@ -127,32 +137,32 @@ def _one_float_text(value: DSfloat) -> tuple[Value, ...]:
 def _one_integer_text(value: IS) -> tuple[Value, ...] | None:
     try:
         return (_integer_text(value),)
-    except ValueError:  # more digits than Python makes a text of
+    except ValueError:  # more digits than Python converts to text
         return None
 
 
 def _several(*types: type) -> Callable[[Sequence[Any]], tuple[Any, ...] | None]:
-    """For a list in which all values are of these types, and neither many nor long."""
+    """Return a function for lists of these types that are neither many nor long."""
     allowed = frozenset(types)
 
     def maker(value: Sequence[Any]) -> tuple[Any, ...] | None:
-        values = tuple(value[:])  # which a MultiValue does in C, other than iterate
-        if len(values) > MANY or not allowed.issuperset(map(type, values)):
+        values = tuple(value[:])  # slicing a MultiValue is in C, iterating it is not
+        if len(values) > MAX_VALUES or not allowed.issuperset(map(type, values)):
             return None
-        return values if str not in allowed or sum(map(len, values)) <= LONG else None
+        return values if str not in allowed or sum(map(len, values)) <= MAX_LENGTH else None
 
     return maker
 
 
 def _several_texts(kind: type, text: Callable[[Any], str]) -> Callable[[Sequence[Any]], tuple[Value, ...] | None]:
-    """The same for numbers in text."""
+    """Return a function for lists of numbers of one type, which become text."""
     numbers = _several(kind)
 
     def maker(value: Sequence[Any]) -> tuple[Value, ...] | None:
         values = numbers(value)
         try:
             return None if values is None else tuple(map(text, values))
-        except ValueError:  # as with one
+        except ValueError:  # as in ``_one_integer_text``
             return None
 
     return maker
@@ -165,29 +175,29 @@ def _makers(vr: str) -> dict[type, _Maker]:
     form = VRS[vr].form
     if form is Form.TEXT:
         texts = _several(str, UID)
-        return {str: _one_text, UID: _one_text, MultiValue: texts, type(None): _nothing}
-    if vr == "SS":  # of which a LUT Descriptor takes a closer look
-        return {int: _one, type(None): _nothing}
+        return {str: _one_text, UID: _one_text, MultiValue: texts, type(None): _no_values}
+    if vr == "SS":  # not its lists, which may be a LUT Descriptor
+        return {int: _one, type(None): _no_values}
     if form in (Form.INTEGER, Form.LONG_INTEGER):
         integers = _several(int)
-        return {int: _one, list: integers, MultiValue: integers, type(None): _nothing}
+        return {int: _one, list: integers, MultiValue: integers, type(None): _no_values}
     if form is Form.FLOAT:
         floats = _several(float)
-        return {float: _one, list: floats, MultiValue: floats, type(None): _nothing}
+        return {float: _one, list: floats, MultiValue: floats, type(None): _no_values}
     if vr == "DS":
         floats = _several_texts(DSfloat, _float_text)
-        return {DSfloat: _one_float_text, MultiValue: floats, type(None): _nothing}
+        return {DSfloat: _one_float_text, MultiValue: floats, type(None): _no_values}
     if vr == "IS":
         integers = _several_texts(IS, _integer_text)
-        return {IS: _one_integer_text, MultiValue: integers, type(None): _nothing}
-    if form is Form.BINARY and vr != "UN":  # which may stand for an element in a form of its own
+        return {IS: _one_integer_text, MultiValue: integers, type(None): _no_values}
+    if form is Form.BINARY and vr != "UN":  # UN may have the JSON text of its element
         return {bytes: _one_binary}
     return {PersonName: _one_name} if vr == "PN" else {}
 
 
 NO_MAKERS: dict[type, _Maker] = {}
 SIMPLE = {vr: _makers(vr) for vr in VRS}
-SIMPLE_BUT_BINARY = SIMPLE | {vr: NO_MAKERS for vr, row in VRS.items() if row.form is Form.BINARY}
+SIMPLE_EXCEPT_BINARY = SIMPLE | {vr: NO_MAKERS for vr, row in VRS.items() if row.form is Form.BINARY}
 _SINGLE = (str, bytes, int, float, PersonName)
 
 _MAKERS: dict[Form, Callable[[Any], Any]] = {

@@ -1,7 +1,7 @@
 """pydicom data sets to DICOM events.
 
-Elements that nobody has looked at yet are read from their bytes by ``valuefield``, so that pydicom need not convert
-them, and the values of others by ``_values``; pydicom's own conversion is asked wherever those do not know.
+Raw elements are decoded here, without conversion by pydicom, and the usual types of values are converted by ``SIMPLE``.
+All other elements are left to pydicom's own conversion.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 
 from streamdicom.datasets.elements import json_text, known_vr, unknown_element
-from streamdicom.datasets.values import LONG, MANY, NO_MAKERS, SIMPLE, SIMPLE_BUT_BINARY, values_of
+from streamdicom.datasets.values import MAX_LENGTH, MAX_VALUES, NO_MAKERS, SIMPLE, SIMPLE_EXCEPT_BINARY, values_of
 from streamdicom.dicom import (
     DECODERS,
     ENCODERS,
@@ -67,43 +67,50 @@ from streamdicom.options import WriteOptions
 
 _Elements = Iterator[tuple[int, DataElement | RawDataElement]]
 
-
 _FILE_META = FILE_META_GROUP << 16
-_BATCH = 512  # events
+_BATCH_SIZE = 512  # events
 
 _SHORTS = ("US", "SS")
 _LUT_DESCRIPTORS = frozenset((*PALETTE_COLOR_LUT_DESCRIPTORS, LUT_DESCRIPTOR))
 
-_LEVELS = 8  # so often it is seen whether a data set contains itself, which costs what is flatter nothing
+_CYCLE_CHECK_INTERVAL = 8  # levels of nesting, so that the check costs flatter data sets nothing
 _DEFAULTS = WriteOptions()
 _DEFAULT_HOOKS = (hooks.raw_element_value, hooks.raw_element_vr)
 
 
-class _Frame:
-    """A sequence that is being gone through, and what is left to do behind it."""
+class _OpenSequence:
+    """A sequence around the current item.
+
+    Attributes:
+        tag: Its tag.
+        items: Its remaining items.
+        number: The number of the current item.
+        dataset: The data set that it is in.
+        elements: The elements after it in that data set.
+    """
 
     __slots__ = ("dataset", "elements", "items", "number", "tag")
 
     def __init__(self, tag: int, items: Iterator[Dataset], dataset: Dataset, elements: _Elements) -> None:
         self.tag = tag
         self.items = items
-        self.number = -1  # of the item
+        self.number = -1
         self.dataset = dataset
         self.elements = elements
 
 
 def walk(dataset: Dataset, index: int = 0, *, options: WriteOptions | None = None) -> Iterator[list[Event]]:
-    """The events of one data set, some hundreds at a time, its elements in ascending order.
+    """Yield the events of a data set in batches, in ascending order of tags.
 
-    Sequences nest as deep as they like; whoever takes the events sets the bound.
+    The depth of sequences is not bounded here; writers bound it.
 
     Args:
-        dataset: What to go through. It is not changed, except that pydicom converts some raw elements in it.
+        dataset: The data set. It stays unchanged, except that pydicom converts some of its raw elements.
         index: The number of the data set in its stream.
-        options: Whether the elements of its ``file_meta`` come too, and the handler of bulk data.
+        options: Whether to include ``file_meta``, and the handler for bulk data.
 
     Raises:
-        OutputError: An element that no event can express, or a data set that contains itself; the location has the
+        OutputError: An element cannot be expressed in events, or the data set contains itself; the location has the
             tag path.
 
     >>> from streamdicom.events import EventType
@@ -137,21 +144,21 @@ def _members(
     little_endian: bool,
     options: WriteOptions,
 ) -> Generator[list[Event], None, list[Event]]:
-    """The innermost loop: each element in turn, and into the items of sequences without recursion.
+    """Yield batches of events of a data set and, without recursion, its items.
 
     Returns:
-        The last events, which are yielded with those that follow.
+        The last events, which the caller adds to the next batch.
     """
     decoders = _decoders(options)
-    simple = SIMPLE if little_endian and not options.bulk_data_element_handler else SIMPLE_BUT_BINARY
-    frames: list[_Frame] = []
+    simple = SIMPLE if little_endian and not options.bulk_data_element_handler else SIMPLE_EXCEPT_BINARY
+    sequences: list[_OpenSequence] = []
     while True:
         for tag, element in elements:
             if type(element) is RawDataElement:
                 vr = element.VR or known_vr(tag)
                 decoder = decoders.get(vr)
                 data = element.value
-                if decoder is not None and type(data) is bytes and len(data) <= LONG:
+                if decoder is not None and type(data) is bytes and len(data) <= MAX_LENGTH:
                     values = decoder(data, element.is_little_endian) if data else ()
                     if values is not None:
                         events.append((ELEMENT, tag, vr, values))
@@ -165,18 +172,18 @@ def _members(
                         events.append((ELEMENT, tag, vr, values))
                         continue
             try:
-                converted = _converted(dataset, tag, element, little_endian, frames)
+                converted = _converted(dataset, tag, element, little_endian, sequences)
                 is_sequence = converted.VR == "SQ"
                 parts = () if is_sequence else _element_events(tag, converted, little_endian, options)
             except OutputError as error:
-                error.location = Location(None, index, _path(frames, tag))
+                error.location = Location(None, index, _path(sequences, tag))
                 raise
             if is_sequence:
                 events.append((START_SEQUENCE, tag, "SQ", None))
                 items = converted.value
-                frames.append(_Frame(tag, iter(() if items is None else items[:]), dataset, elements))
-                if not len(frames) % _LEVELS:
-                    _check_frames(frames, index)
+                sequences.append(_OpenSequence(tag, iter(() if items is None else items[:]), dataset, elements))
+                if not len(sequences) % _CYCLE_CHECK_INTERVAL:
+                    _check_cycle(sequences, index)
                 break
             if isinstance(parts, list):
                 events += parts
@@ -185,40 +192,45 @@ def _members(
                 events = []
                 yield from ([part] for part in parts)
         else:
-            if not frames:
+            if not sequences:
                 return events
-            events.append((END_ITEM, frames[-1].tag, "SQ", None))
-        frame = frames[-1]
-        item = next(frame.items, None)
+            events.append((END_ITEM, sequences[-1].tag, "SQ", None))
+        sequence = sequences[-1]
+        item = next(sequence.items, None)
         if item is None:
-            events.append((END_SEQUENCE, frame.tag, "SQ", None))
-            dataset, elements = frame.dataset, frame.elements
-            frames.pop()
+            events.append((END_SEQUENCE, sequence.tag, "SQ", None))
+            dataset, elements = sequence.dataset, sequence.elements
+            sequences.pop()
         else:
-            frame.number += 1
-            events.append((START_ITEM, frame.tag, "SQ", frame.number))
+            sequence.number += 1
+            events.append((START_ITEM, sequence.tag, "SQ", sequence.number))
             dataset, elements = item, _sorted(item)
-        if len(events) >= _BATCH:
+        if len(events) >= _BATCH_SIZE:
             yield events
             events = []
 
 
-def _path(frames: list[_Frame], *tags: int) -> str:
-    return ".".join([f"{format_tag(frame.tag)}[{frame.number}]" for frame in frames] + list(map(format_tag, tags)))
+def _path(sequences: list[_OpenSequence], *tags: int) -> str:
+    items = [f"{format_tag(sequence.tag)}[{sequence.number}]" for sequence in sequences]
+    return ".".join([*items, *map(format_tag, tags)])
 
 
-def _check_frames(frames: list[_Frame], index: int) -> None:
-    """Check that no item is one of the data sets around it; if one is, there is no end of going through it."""
-    around: set[int] = set()
-    for number, frame in enumerate(frames):
-        if id(frame.dataset) in around:
-            raise OutputError("an item that is a data set around it", Location(None, index, _path(frames[:number])))
-        around.add(id(frame.dataset))
+def _check_cycle(sequences: list[_OpenSequence], index: int) -> None:
+    """Check that no data set contains itself, which would never end.
+
+    Raises:
+        OutputError: An item is one of the data sets around it.
+    """
+    outer: set[int] = set()
+    for depth, sequence in enumerate(sequences):
+        if id(sequence.dataset) in outer:
+            raise OutputError("the data set contains itself", Location(None, index, _path(sequences[:depth])))
+        outer.add(id(sequence.dataset))
 
 
 def _sorted(dataset: Dataset) -> _Elements:
-    tags = array("I", dataset.keys()).tolist()  # plain integers, in half the time that ``int`` takes
-    if tags == sorted(tags):  # as they are in what was read
+    tags = array("I", dataset.keys()).tolist()  # plain integers, in half the time of ``int``
+    if tags == sorted(tags):  # as in data sets that were read
         return zip(tags, list(dataset.values()), strict=True)
     return iter(sorted(zip(tags, dataset.values(), strict=True), key=itemgetter(0)))
 
@@ -227,7 +239,7 @@ def _sorted(dataset: Dataset) -> _Elements:
 
 
 def _decoders(options: WriteOptions) -> Mapping[str, Callable[[bytes, bool], tuple[Value, ...] | None]]:
-    """What may stand in for pydicom's conversion of raw elements, as pydicom is configured now."""
+    """Return the decoders of raw elements that agree with pydicom's configuration."""
     config = pydicom.config
     if (
         config.data_element_callback
@@ -237,28 +249,34 @@ def _decoders(options: WriteOptions) -> Mapping[str, Callable[[bytes, bool], tup
     ):
         return {}
     if options.bulk_data_element_handler:
-        return _DECODERS_BUT_BINARY
-    return _DECODERS_BUT_DATES if config.datetime_conversion else _DECODERS
+        return _DECODERS_EXCEPT_BINARY
+    return _DECODERS_EXCEPT_DATES if config.datetime_conversion else _DECODERS
 
 
 def _decode_unless_items(vr: str) -> Callable[[bytes, bool], tuple[Value, ...] | None]:
-    """The decoder of a VR, but for what may be encapsulated: that takes a look at the element."""
+    """Return the decoder of a VR for values that are not encapsulated."""
     decode = DECODERS[vr]
     return lambda data, little_endian: None if data.startswith(ITEM_TAG_BYTES) else decode(data, little_endian)
 
 
-# UN may stand for a VR that the dictionary knows; pydicom looks it up.
+# Not UN: pydicom converts it to the dictionary VR.
 _DECODERS = {vr: decoder for vr, decoder in DECODERS.items() if vr != "UN"}
 _DECODERS |= {vr: _decode_unless_items(vr) for vr in ("OB", "OW")}
-_DECODERS_BUT_DATES = {vr: decoder for vr, decoder in _DECODERS.items() if vr not in ("DA", "DT", "TM")}
-_DECODERS_BUT_BINARY = {vr: decoder for vr, decoder in _DECODERS_BUT_DATES.items() if VRS[vr].form is not Form.BINARY}
+_DECODERS_EXCEPT_DATES = {vr: decoder for vr, decoder in _DECODERS.items() if vr not in ("DA", "DT", "TM")}
+_DECODERS_EXCEPT_BINARY = {
+    vr: decoder for vr, decoder in _DECODERS_EXCEPT_DATES.items() if VRS[vr].form is not Form.BINARY
+}
 
 
 # --- converted elements ----------------------------------------------------------------------------------------
 
 
 def _converted(
-    dataset: Dataset, tag: int, element: DataElement | RawDataElement, little_endian: bool, frames: list[_Frame]
+    dataset: Dataset,
+    tag: int,
+    element: DataElement | RawDataElement,
+    little_endian: bool,
+    sequences: list[_OpenSequence],
 ) -> DataElement:
     if not isinstance(element, RawDataElement) and element.VR in VRS:
         return element
@@ -267,16 +285,16 @@ def _converted(
     else:
         try:
             converted = dataset[BaseTag(tag)]
-        except Exception as error:  # whatever pydicom raises for a value that it cannot read
+        except Exception as error:  # of any type
             raise OutputError(f"pydicom cannot convert the element: {type(error).__name__}") from error
     if converted.VR in VRS:
         return converted
-    return _unambiguous(converted, [dataset, *(frame.dataset for frame in reversed(frames))], little_endian)
+    return _unambiguous(converted, [dataset, *(sequence.dataset for sequence in reversed(sequences))], little_endian)
 
 
 def _known(dataset: Dataset, element: RawDataElement, data: bytes) -> DataElement:
-    """UN as the VR that pydicom knows of the tag, or else as the bytes that it came as."""
-    with suppress(Exception):  # whatever pydicom raises for a value that it cannot read
+    """Return UN with its dictionary VR, or unchanged if that does not fit the bytes."""
+    with suppress(Exception):  # of any type, if pydicom cannot convert the value
         converted = dataset[element.tag]
         if not _is_guess(converted, data):
             return converted
@@ -285,7 +303,7 @@ def _known(dataset: Dataset, element: RawDataElement, data: bytes) -> DataElemen
 
 
 def _is_guess(element: DataElement, data: bytes) -> bool:
-    """Whether pydicom has made of UN what does not bring back its bytes, which it does rather than fail."""
+    """Return whether a value converted from UN would not encode to the same bytes."""
     vr, value = str(element.VR), element.value
     if vr == "AT":
         return len(data) % 4 > 0
@@ -295,40 +313,43 @@ def _is_guess(element: DataElement, data: bytes) -> bool:
 
 
 def _unambiguous(element: DataElement, datasets: list[Dataset], little_endian: bool) -> DataElement:
-    """A copy of an element whose VR is one of several, such as "US or SS", with the one that it is.
+    """Return a copy of an element with one VR for an ambiguous one like "US or SS".
 
     Args:
         element: The element.
-        datasets: Its data set, and those around it, from the inside out.
-        little_endian: Whether its bytes are.
+        datasets: Its data set and those around it, innermost first.
+        little_endian: Whether its bytes are in little endian.
 
     Raises:
-        OutputError: There is none, or none that holds the values.
+        OutputError: No VR fits the values.
     """
     element = copy(element)
     try:
         correct_ambiguous_vr_element(element, datasets[0], little_endian, datasets)  # in place
-    except Exception:  # what it depends on is missing
+    except Exception:  # the elements that it depends on are missing
         element.VR = "US" if not element.is_empty and not isinstance(element.value, bytes) else "OW"
     if element.VR not in VRS:
-        raise OutputError("not a value representation (PS3.5 6.2)")
+        raise OutputError("the VR is not a value representation (PS3.5 6.2)")
     if element.VR in _SHORTS:
         element.VR = _fitting(element)
     return element
 
 
 def _fitting(element: DataElement) -> str:
-    """The VR that pydicom has chosen, which does not look at the values, or the other one if those fit it alone."""
+    """Return the VR that pydicom chose without the values, or the other if it fits."""
     vr = str(element.VR)
     values = tuple([value or 0 for value in values_of(vr, element.value)])
     for fitting in (vr, *_SHORTS):
         if ENCODERS[fitting](_signed(element.tag, values) if fitting == "SS" else values) is not None:
             return fitting
-    raise OutputError(f"not a value of VR {' or '.join(_SHORTS)}")
+    raise OutputError(f"the values fit neither VR {' nor '.join(_SHORTS)}")
 
 
 def _signed(tag: int, values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Values of SS. The first of a LUT Descriptor is unsigned all the same (PS3.3 C.11.1.1), and pydicom has it so."""
+    """Return values of SS.
+
+    pydicom has the first value of a LUT Descriptor unsigned (PS3.3 C.11.1.1).
+    """
     if tag in _LUT_DESCRIPTORS and values and 0x7FFF < (values[0] or 0) <= 0xFFFF:
         return (values[0] - 0x10000, *values[1:])
     return values
@@ -340,29 +361,43 @@ def _element_events(tag: int, element: DataElement, little_endian: bool, options
     text = json_text(element) if vr == "UN" else None
     if text is not None:
         return [(JSON_ELEMENT, tag, "", text)]
-    if VRS[vr].form is Form.BINARY and isinstance(value, bytes | bytearray | BufferedIOBase):
-        handler = options.bulk_data_element_handler
-        # As pydicom compares them.
-        if handler and _length(value) > options.handler_threshold // 4 * 3:
-            return [(BULK_DATA, tag, vr, handler(element))]
-        if element.is_undefined_length and little_endian:
-            buffer = value if isinstance(value, BufferedIOBase) else BytesIO(value)
-            if _holds_items(buffer):
-                return _fragment_events(tag, vr, buffer)
+    is_binary = VRS[vr].form is Form.BINARY
+    if is_binary and isinstance(value, bytes | bytearray | BufferedIOBase):
+        events = _bulk_events(tag, element, value, little_endian, options)
+        if events is not None:
+            return events
     if isinstance(value, BufferedIOBase):
         return _buffer_events(tag, vr, value, 1 if little_endian else VRS[vr].word)
     values = values_of(vr, value)
     if not values:
-        # What ``DatasetBuilder`` makes of a reference.
-        uri = getattr(element, "bulk_data_uri", None)
+        uri = getattr(element, "bulk_data_uri", None)  # set by ``elements.reference``
         return [(ELEMENT, tag, vr, ()) if uri is None else (BULK_DATA, tag, vr, uri)]
-    if VRS[vr].form is Form.BINARY and not little_endian:
+    if is_binary and not little_endian:
         values = (swap_words(values[0], VRS[vr].word),)
     if vr == "SS":
         values = _signed(tag, values)
-    if len(values) > MANY or max(map(_text_length, values)) > LONG:
+    if len(values) > MAX_VALUES or max(map(_text_length, values)) > MAX_LENGTH:
         return _parts(tag, vr, values)
     return [(ELEMENT, tag, vr, values)]
+
+
+def _bulk_events(
+    tag: int,
+    element: DataElement,
+    value: bytes | bytearray | BufferedIOBase,
+    little_endian: bool,
+    options: WriteOptions,
+) -> Iterable[Event] | None:
+    """Return the events of bulk data for the handler, or of fragments, or None."""
+    vr = str(element.VR)
+    handler = options.bulk_data_element_handler
+    if handler and _length(value) > options.handler_threshold // 4 * 3:  # bytes of base64, as in pydicom
+        return [(BULK_DATA, tag, vr, handler(element))]
+    if element.is_undefined_length and little_endian:
+        buffer = value if isinstance(value, BufferedIOBase) else BytesIO(value)
+        if _has_only_items(buffer):
+            return _fragment_events(tag, vr, buffer)
+    return None
 
 
 def _text_length(value: Any) -> int:
@@ -370,11 +405,11 @@ def _text_length(value: Any) -> int:
 
 
 def _parts(tag: int, vr: str, values: tuple[Any, ...]) -> Iterator[Event]:
-    """A long element in parts, so that its JSON text is never whole."""
+    """Yield a long element in parts, so that its text is never held as a whole."""
     yield START_ELEMENT, tag, vr, None
     run: list[Any] = []
     for value in values:
-        if isinstance(value, str | bytes) and len(value) > LONG:
+        if isinstance(value, str | bytes) and len(value) > MAX_LENGTH:
             if run:
                 yield VALUES, tag, vr, tuple(run)
                 run = []
@@ -384,7 +419,7 @@ def _parts(tag: int, vr: str, values: tuple[Any, ...]) -> Iterator[Event]:
             yield LAST_SEGMENT, tag, vr, value[last:]
         else:
             run.append(value)
-            if len(run) >= MANY:
+            if len(run) >= MAX_VALUES:
                 yield VALUES, tag, vr, tuple(run)
                 run = []
     if run:
@@ -402,7 +437,7 @@ def _length(value: bytes | bytearray | BufferedIOBase) -> int:
 
 
 def _buffer_events(tag: int, vr: str, buffer: BufferedIOBase, word: int) -> Iterator[Event]:
-    """A value that pydicom keeps in a file; where the file stands does not change."""
+    """Yield the events of a value in a buffer, whose position stays the same."""
     segments = _buffer_segments(buffer)
     first = next(segments, b"")
     if not first:
@@ -417,7 +452,7 @@ def _buffer_events(tag: int, vr: str, buffer: BufferedIOBase, word: int) -> Iter
 
 def _buffer_segments(buffer: BufferedIOBase) -> Iterator[bytes]:
     if isinstance(buffer, SpooledValue):
-        yield from buffer.segments(BINARY_SEGMENT_SIZE)  # which leaves out the padding (PS3.18 F.2.7)
+        yield from buffer.segments(BINARY_SEGMENT_SIZE)  # without padding (PS3.18 F.2.7)
         return
     start = buffer.tell()
     while data := buffer.read(BINARY_SEGMENT_SIZE):
@@ -428,8 +463,11 @@ def _buffer_segments(buffer: BufferedIOBase) -> Iterator[bytes]:
 # --- encapsulated pixel data -----------------------------------------------------------------------------------
 
 
-def _holds_items(buffer: BufferedIOBase) -> bool:
-    """Whether a buffer has items of defined length and nothing else (PS3.5 A.4). Only their headers are read."""
+def _has_only_items(buffer: BufferedIOBase) -> bool:
+    """Return whether a buffer has only Items of defined length (PS3.5 A.4).
+
+    Their headers alone are read.
+    """
     start = position = buffer.tell()
     end = buffer.seek(0, SEEK_END)
     try:
@@ -446,7 +484,7 @@ def _holds_items(buffer: BufferedIOBase) -> bool:
 
 
 def _fragment_events(tag: int, vr: str, buffer: BufferedIOBase) -> Iterator[Event]:
-    """The items of a buffer, which is known to have nothing else."""
+    """Yield the events of a buffer that has only Items."""
     start = buffer.tell()
     yield START_FRAGMENTS, tag, vr, None
     while header := buffer.read(8):

@@ -281,12 +281,6 @@ def test_elements_are_raw_until_somebody_looks() -> None:
     assert isinstance(dataset.get_item(0x00100020), DataElement)
 
 
-def test_a_new_data_set_has_all_that_the_constructor_gives() -> None:
-    ours, theirs = streamdicom.loads(b"{}"), Dataset()
-    assert vars(ours).keys() == vars(theirs).keys()
-    assert vars(ours)["_private_blocks"] is not vars(streamdicom.loads(b"{}"))["_private_blocks"]
-
-
 def test_null_among_values_reads_as_after_dcmread() -> None:
     assert list(_loads("LO", "a", None).value) == ["a", ""]
     assert list(_loads("DS", 1, None).value) == [1, ""]
@@ -323,7 +317,7 @@ def twice(*texts: str) -> list[Event]:
     ],
 )
 def test_an_element_that_comes_twice_is_an_error(texts: list[str]) -> None:
-    with pytest.raises(DatasetError, match="twice") as caught:
+    with pytest.raises(DatasetError, match="duplicate") as caught:
         list(DatasetBuilder(ReadOptions()).build(twice(*texts)))
     assert caught.value.location.tag_path == "00100020"
 
@@ -590,7 +584,7 @@ def test_an_element_in_a_form_of_its_own_counts_to_the_size_of_its_data_set() ->
 
 
 def test_an_element_in_a_form_of_its_own_comes_once_and_is_text() -> None:
-    with pytest.raises(DatasetError, match="twice"):
+    with pytest.raises(DatasetError, match="duplicate"):
         _json_elements((0x00091001, "5"), (0x00091001, "5"))
     with pytest.raises(DatasetError, match="surrogate"):
         _json_elements((0x00091001, '"\ud800"'))

@@ -320,7 +320,7 @@ def test_a_reference_that_comes_twice_is_an_error() -> None:
         ReadOptions(bulk_data_store=store),
         ReadOptions(bulk_data_uri_handler=lambda u: b""),
     ):
-        with pytest.raises(DatasetError, match="twice"):
+        with pytest.raises(DatasetError, match="duplicate"):
             list(DatasetBuilder(options).build([(EventType.START_DATASET, 0, "", 0), reference, reference]))
 
 

@@ -235,7 +235,7 @@ def test_sequences_nest_to_the_depth_limit() -> None:
 def test_a_data_set_that_contains_itself_is_an_error() -> None:
     dataset = Dataset()
     dataset.ContentSequence = Sequence([Dataset(), dataset])
-    with pytest.raises(OutputError, match="an item that is a data set around it") as caught:
+    with pytest.raises(OutputError, match="contains itself") as caught:
         streamdicom.dumps([Dataset(), dataset])
     assert caught.value.location == Location(None, 1, "0040A730[1]")
 
@@ -245,7 +245,7 @@ def test_an_item_that_contains_itself_through_another_is_an_error() -> None:
     dataset.ContentSequence = Sequence([inner, item])
     item.ReferencedSeriesSequence = Sequence([Dataset(), inner])
     inner.ReferencedStudySequence = Sequence([item])
-    with pytest.raises(OutputError, match="an item that is a data set around it") as caught:
+    with pytest.raises(OutputError, match="contains itself") as caught:
         for _ in walk(dataset):  # which has no bound of its own
             pass
     assert caught.value.location == Location(None, 0, "0040A730[0].00081110[0].00081115[1]")
@@ -256,7 +256,7 @@ def test_a_long_way_around_is_found_too() -> None:
     items = [Dataset() for _ in range(40)]
     for outer, inner in zip([dataset, *items], [*items, items[0]], strict=True):
         outer.ContentSequence = Sequence([inner])
-    with pytest.raises(OutputError, match="an item that is a data set around it") as caught:
+    with pytest.raises(OutputError, match="contains itself") as caught:
         streamdicom.dumps(dataset)
     assert caught.value.location.tag_path == ".".join(["0040A730[0]"] * 41)
 
@@ -339,7 +339,7 @@ def test_an_ambiguous_vr_is_one_that_holds_the_values(value: Any, vrs: list[str]
         expected = vrs[0 if representation is None else representation + 1]
         assert _written(dataset)["00081140"]["Value"][0]["00280106"]["vr"] == expected
         return
-    with pytest.raises(OutputError, match="US or SS") as caught:
+    with pytest.raises(OutputError, match="US nor SS") as caught:
         streamdicom.dumps(dataset)
     assert caught.value.location.tag_path == "00081140[0].00280106"
 
@@ -438,7 +438,7 @@ def test_a_name_that_a_strict_pydicom_cannot_decode_is_an_error_with_its_place(
     dataset = Dataset()
     dataset[_TAG] = DataElement(_TAG, "PN", [name, name] if several else name, already_converted=True)
     monkeypatch.setattr(config.settings, "reading_validation_mode", config.RAISE)
-    with pytest.raises(OutputError, match="not a value of VR PN") as caught:
+    with pytest.raises(OutputError, match="VR PN") as caught:
         streamdicom.dumps(dataset)
     assert caught.value.location.tag_path == "00091001"
 
