@@ -18,7 +18,7 @@ from streamdicom.dicom import (
     field_numbers,
     field_text,
 )
-from streamdicom.errors import LimitError, OutputError
+from streamdicom.errors import LimitError
 from streamdicom.events import LAST_SEGMENT, SEGMENT, VALUES, Event
 from streamdicom.formats.part10.runs import MISMATCHES
 from streamdicom.formats.writer import several_binary_values, value_error
@@ -232,8 +232,7 @@ def _encode_field(vr: str, values: tuple[Any, ...], terms: tuple[Any, ...], in_u
     if row.code:
         return field_numbers(vr, values)
     data = encode_characters(vr, field_text(vr, values), terms, in_utf_8=in_utf_8)
-    if needs_utf_8(vr, len(data), is_ascii=data.isascii(), in_utf_8=in_utf_8):
-        raise NotEncodableError
+    check_length(vr, len(data), is_ascii=data.isascii(), in_utf_8=in_utf_8)
     return data
 
 
@@ -259,18 +258,16 @@ def encode_characters(vr: str, text: str, terms: tuple[Any, ...], *, in_utf_8: b
     return data
 
 
-def needs_utf_8(vr: str, length: int, *, is_ascii: bool, in_utf_8: bool) -> bool:
-    """Return True if a value field of text becomes UN because of its length, which hides its character set."""
-    return length > MAX_SHORT_LENGTH and vr in SHORT_VRS and not is_ascii and not in_utf_8
+def check_length(vr: str, length: int, *, is_ascii: bool, in_utf_8: bool) -> None:
+    """Check that a value field of text does not become UN because of its length, which would hide its character set.
+
+    Raises:
+        NotEncodableError: It does, and is not in UTF-8.
+    """
+    if length > MAX_SHORT_LENGTH and vr in SHORT_VRS and not is_ascii and not in_utf_8:
+        raise NotEncodableError
 
 
 def padding(vr: str) -> bytes:
     """Return the byte that makes the length of a value field even (PS3.5 6.2)."""
     return b"\0" if vr == "UI" or VRS[vr].form is Form.BINARY else b" "
-
-
-def check_text_vr(vr: str) -> None:
-    """Raise an ``OutputError`` if values of a VR are not numbers or text."""
-    row = VRS.get(vr)
-    if row is None or row.form in (Form.BINARY, Form.SEQUENCE):
-        raise OutputError(f"expected a VR of numbers or text for values, found {vr if vr in VRS else 'an unknown one'}")

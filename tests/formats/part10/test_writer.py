@@ -302,7 +302,7 @@ def test_text_in_the_file_meta_information_is_in_the_default_character_set() -> 
 
 @pytest.mark.parametrize("uid", ["1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"])
 def test_a_transfer_syntax_that_is_not_written(uid: str) -> None:
-    with pytest.raises(ValueError, match="not written in the transfer syntax"):
+    with pytest.raises(ValueError, match="expected explicit or implicit VR little endian"):
         Part10Writer(io.BytesIO(), io.BytesIO, options=WriteOptions(transfer_syntax=uid))
 
 
@@ -731,7 +731,7 @@ ORDERS: list[tuple[str, list[Event], str]] = [
 @pytest.mark.parametrize(("events", "path"), cases(ORDERS))
 def test_tags_that_do_not_ascend_are_refused(events: list[Event], path: str) -> None:
     error = refused(START, *events)
-    assert "not above the one before it" in error.message or "too late" in error.message
+    assert "ascending order" in error.message or "File Meta Information before" in error.message
     assert error.location == Location(None, 0, path)
 
 
@@ -813,7 +813,7 @@ def test_sequences_nest_as_deep_as_the_limits_allow() -> None:
         data = write([START, *events, END], options)
         assert parse([data], ReadOptions(limits=Limits(depth=depth)))[1] is None
         error = refused(START, *sequence(REFERENCES, [])[:2] * most, sequence(REFERENCES)[0], options=options)
-        assert f"more than {most} sequences" in error.message
+        assert f"more than {most} nested sequences" in error.message
 
 
 # --- targets -----------------------------------------------------------------------------------------------------
@@ -1018,7 +1018,7 @@ def test_file_meta_information_in_a_form_of_its_own_is_kept_but_for_the_transfer
     meta = {event[1]: event[2:] for event in events}
     assert meta[0x00020010] == ("UI", ("1.2.840.10008.1.2.1",))
     assert meta[0x00020016] == ("AE", ("5",))  # as what is UN is read if the dictionary knows it
-    assert "not above" in refused(START, element(PRIVATE, "LO"), json_element(0x00020016, text)).message
+    assert "ascending order" in refused(START, element(PRIVATE, "LO"), json_element(0x00020016, text)).message
 
 
 @pytest.mark.parametrize("text", [5, None, '"\ud800"'], ids=ascii)

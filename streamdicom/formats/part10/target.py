@@ -1,0 +1,29 @@
+"""Access to the target of the writer and to its temporary files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from streamdicom.events import BINARY_SEGMENT_SIZE
+
+
+def pieces(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the rest of a file in pieces of bounded size."""
+    while piece := file.read(BINARY_SEGMENT_SIZE):
+        yield piece
+
+
+def write_fully(file: BinaryIO, data: bytes) -> None:
+    """Write all bytes; a raw file may take fewer than it is given."""
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]
+
+
+def overwrite(file: BinaryIO, offset: int, data: bytes) -> None:
+    """Write bytes at an offset, and return to the current position."""
+    position = file.tell()
+    file.seek(offset)
+    write_fully(file, data)
+    file.seek(position)
