@@ -84,11 +84,11 @@ class Sink:
 def binary_to_events(size: int) -> int:
     unit = b2a_base64(bytes(range(240)) * 240, newline=False)
     head = b'[{"7FE00010":{"vr":"OB","InlineBinary":"'
-    return _feed(streamdicom.JsonParser(), _pieces(head, unit, b'"}}]', size))
+    return _feed(streamdicom.EventParser(), _pieces(head, unit, b'"}}]', size))
 
 
 def array_to_events(size: int) -> int:
-    return _feed(streamdicom.JsonParser(), _array(size))
+    return _feed(streamdicom.EventParser(), _array(size))
 
 
 def array_to_datasets(size: int) -> int:
@@ -178,7 +178,7 @@ def resident(name: str, process: int | str = "self") -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _feed(parser: streamdicom.JsonParser | streamdicom.DatasetParser, pieces: Iterator[bytes]) -> int:
+def _feed(parser: streamdicom.EventParser | streamdicom.DatasetParser, pieces: Iterator[bytes]) -> int:
     size = 0
     for piece in pieces:
         size += len(piece)

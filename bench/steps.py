@@ -26,13 +26,13 @@ def take(step: str, folder: Path) -> None:
     store = streamdicom.DirectoryStore(folder / "bulk") if step.startswith("store") else None
     target = folder / STEPS[step]
     if step.endswith("out"):
-        events = streamdicom.iter_file_events(folder / IMAGE)
+        events = streamdicom.iter_events(folder / IMAGE)
         options = streamdicom.WriteOptions(bulk_data_store=store)
         streamdicom.write_events(events, target, options=options, array=False)
     else:
         source = target.with_suffix(".json")
         events = streamdicom.iter_events(source, options=streamdicom.ReadOptions(bulk_data_store=store))
-        streamdicom.write_file(events, target)
+        streamdicom.write_events(events, target, format="dicom")
 
 
 def _main(step: str, folder: Path) -> None:

@@ -48,7 +48,7 @@ def to_json_with_pydicom(source: Path, target: Path) -> None:
 
 
 def to_json(source: Path, target: Path) -> None:
-    streamdicom.write_events(streamdicom.iter_file_events(source), target, array=False)
+    streamdicom.write_events(streamdicom.iter_events(source), target, array=False)
 
 
 def to_dicom_with_pydicom(source: Path, target: Path) -> None:
@@ -59,7 +59,7 @@ def to_dicom_with_pydicom(source: Path, target: Path) -> None:
 
 
 def to_dicom(source: Path, target: Path) -> None:
-    streamdicom.write_file(streamdicom.iter_events(source), target)
+    streamdicom.write_events(streamdicom.iter_events(source), target, format="dicom")
 
 
 @pytest.mark.parametrize("lengths", LENGTHS)

@@ -17,13 +17,11 @@ from pytest_benchmark.fixture import BenchmarkFixture
 import streamdicom
 from bench.corpus import CORPORA, entries, silence
 from bench.memory import Sink
-from streamdicom import WriteOptions
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 _ROUNDS = 3
 _COPIES = 10  # of each file
-_XML = WriteOptions(format="xml")
 
 
 @pytest.fixture(scope="module", params=CORPORA)
@@ -85,7 +83,7 @@ def test_write_xml(benchmark: BenchmarkFixture, corpus: str, documents: Path) ->
 
 
 def _write(datasets: list[Dataset]) -> None:
-    streamdicom.dump(datasets, cast(BinaryIO, Sink()), options=_XML)
+    streamdicom.dump(datasets, cast(BinaryIO, Sink()), format="xml")
 
 
 def _describe(benchmark: BenchmarkFixture, way: str, corpus: str, size: int) -> None:

@@ -15,13 +15,9 @@ from streamdicom.api import (
     dumps,
     iter_datasets,
     iter_events,
-    iter_file_events,
     load,
-    load_file,
     loads,
-    loads_file,
     write_events,
-    write_file,
 )
 from streamdicom.bulkdata import (
     BulkDataAction,
@@ -56,7 +52,7 @@ from streamdicom.errors import (
 )
 from streamdicom.events import Event, EventType
 from streamdicom.filters import load_bulk_data, store_bulk_data
-from streamdicom.formats.json import JsonParser
+from streamdicom.formats import EventParser
 from streamdicom.integrations import (
     DicomJSONEncoder,
     json_default,
@@ -94,10 +90,10 @@ __all__ = [
     "DirectoryStore",
     "Element",
     "Event",
+    "EventParser",
     "EventType",
     "FsspecStore",
     "InputError",
-    "JsonParser",
     "JsonSyntaxError",
     "LimitError",
     "Limits",
@@ -120,17 +116,13 @@ __all__ = [
     "dumps",
     "iter_datasets",
     "iter_events",
-    "iter_file_events",
     "json_default",
     "json_object_hook",
     "load",
     "load_bulk_data",
-    "load_file",
     "loads",
-    "loads_file",
     "msgspec_dec_hook",
     "msgspec_enc_hook",
     "store_bulk_data",
     "write_events",
-    "write_file",
 ]

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Protocol, Self, TypeAlias, TypeVar
 from streamdicom.codec import SOURCE_LOST, DatasetEncoder, DatasetParser, reading_pipeline, truncated_by
 from streamdicom.errors import OutputError, StreamDicomError
 from streamdicom.events import Event
+from streamdicom.formats import Expander, FormatName
 from streamdicom.io import CHUNK, as_bytes
+from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, WriteOptions, options_or_default
 
 if TYPE_CHECKING:
@@ -91,7 +93,8 @@ def aiter_datasets(
     ['17']
     """
     # Made at once, because what is in force here may not be when the first data set is asked for.
-    return _fed(DatasetParser(options=options, as_file=as_file), source, iter)
+    options = options_or_default(options, ReadOptions)
+    return _fed(DatasetParser(options=options, as_file=as_file), source, options.limits, iter)
 
 
 def aiter_events(source: AsyncSource, *, options: ReadOptions | None = None) -> AsyncGenerator[Event, None]:
@@ -117,13 +120,13 @@ def aiter_events(source: AsyncSource, *, options: ReadOptions | None = None) -> 
     """
     options = options_or_default(options, ReadOptions)
     parser, pipeline = reading_pipeline(options, options.bulk_data_store)
-    return _fed(parser, source, pipeline.iter)
+    return _fed(parser, source, options.limits, pipeline.iter)
 
 
 async def _fed(
-    parser: _Parser[_T], source: AsyncSource, take: Callable[[Iterable[_T]], Iterable[_T]]
+    parser: _Parser[_T], source: AsyncSource, limits: Limits, take: Callable[[Iterable[_T]], Iterable[_T]]
 ) -> AsyncGenerator[_T, None]:
-    async with aclosing(_read(parser, source)) as chunks:
+    async with aclosing(_read(parser, source, limits)) as chunks:
         async for chunk in chunks:
             for one in take(parser.feed(chunk)):
                 yield one
@@ -133,14 +136,18 @@ async def _fed(
         yield one
 
 
-async def _read(parser: _Parser[_T], source: AsyncSource) -> AsyncGenerator[bytes, None]:
+async def _read(parser: _Parser[_T], source: AsyncSource, limits: Limits) -> AsyncGenerator[bytes, None]:
     """The chunks of a source for a parser, which tells where it was if the source breaks off."""
+    expander = Expander(limits)
     size = 0
     try:
         async with aclosing(_chunks(source)) as chunks:
             async for chunk in chunks:
-                size += len(chunk)
-                yield chunk
+                for piece in expander.feed(chunk):
+                    size += len(piece)
+                    yield piece
+        for piece in expander.close():
+            yield piece
     except StreamDicomError:  # of a source that is a stream of ours
         raise
     except SOURCE_LOST as error:
@@ -217,11 +224,16 @@ class AsyncDatasetWriter:
     """
 
     def __init__(
-        self, target: AsyncTarget, indent: int | str | None = None, *, options: WriteOptions | None = None
+        self,
+        target: AsyncTarget,
+        indent: int | str | None = None,
+        *,
+        format: FormatName = "json",
+        options: WriteOptions | None = None,
     ) -> None:
         self._is_connection = hasattr(target, "write") and hasattr(target, "drain")
         self._send = _sending(target)
-        self._encoder = DatasetEncoder(indent, options=options)
+        self._encoder = DatasetEncoder(indent, format=format, options=options)
         self._is_whole = True  # whether all was sent of what there was to send
         self._is_closed = False
 

@@ -1,6 +1,6 @@
-"""What most callers need, in the manner of the ``json`` module and of pydicom.
+"""The functions that most callers need, in the manner of the ``json`` module and of pydicom.
 
-pydicom is imported when a data set is first asked for, not with this module.
+pydicom is imported with the first data set, not with this module.
 """
 
 from __future__ import annotations
@@ -10,85 +10,96 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
-from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
 
 from streamdicom.codec import SOURCE_LOST, DatasetEncoder, DatasetParser, reading_pipeline, truncated_by
-from streamdicom.errors import InputError, Location, StreamDicomError
+from streamdicom.errors import InputError, Location, OutputError, StreamDicomError
 from streamdicom.events import END_DATASET, Event
 from streamdicom.filters import Pipeline
-from streamdicom.formats import Parser
-from streamdicom.io import Output, Source, Target, chunks, temporary
+from streamdicom.formats import (
+    DICOM,
+    FORMATS,
+    JSON,
+    NDJSON,
+    UNKNOWN,
+    UNKNOWN_MESSAGE,
+    Format,
+    FormatName,
+    detect,
+    expand,
+    form_of_name,
+    format_named,
+)
+from streamdicom.io import Output, Source, Target, check_source, check_target, chunks, is_special, name_of, temporary
+from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, WriteOptions, options_or_default
 
 if TYPE_CHECKING:
-    from pydicom.dataset import Dataset, FileDataset
+    from pydicom.dataset import Dataset
 
-_DECLARED = re.compile(r"""\ufeff?[ \t\r\n]*<\?xml[^?>]*?(\sencoding\s*=\s*(?:"[^"?>]*"|'[^'?>]*'))""")
+_T = TypeVar("_T")
+
+_HEAD = 2048  # bytes that recognise any stream
+
+_DECLARED_ENCODING = re.compile(r"""\ufeff?[ \t\r\n]*<\?xml[^?>]*?(\sencoding\s*=\s*(?:"[^"?>]*"|'[^'?>]*'))""")
 
 
 # --- reading ---------------------------------------------------------------------------------------------------
 
 
 def iter_datasets(source: Source, *, options: ReadOptions | None = None, as_file: bool = False) -> Iterator[Dataset]:
-    """The data sets of a stream of DICOM JSON (PS3.18 Annex F) or of XML (PS3.19 Annex A), each with its last byte.
+    """Iterate over the data sets of a stream, each as soon as its last byte is read.
 
-    Memory holds what one chunk completes, however many data sets there are. A single data set is read as an array
-    of one. Data sets before a fault have been delivered when it raises. A socket is read until its peer says that
-    this is all; an array that was closed proves that nothing is missing, NDJSON does not.
+    The stream may be DICOM JSON (PS3.18 Annex F: a data set, an array, NDJSON or concatenated documents), Native
+    DICOM XML (PS3.19 Annex A) or a DICOM file (PS3.10), plain or compressed with gzip, zstd or deflate. It is
+    recognised by its first bytes, never by its name.
+
+    Memory is bounded by one data set, whatever the length of the stream. Data sets before an error are delivered
+    first. A socket is read until its peer shuts down its side. A closed array proves that nothing is missing; NDJSON
+    does not.
 
     Args:
         source: A path, a binary file, a socket, bytes, or an iterable of bytes.
-        options: What is taken, what is chosen of it, and what becomes of bulk data.
-        as_file: Whether to make FileDataset objects.
+        options: What is accepted, which data sets and elements are read, and where bulk data is.
+        as_file: Make FileDataset objects.
 
     Raises:
         TruncatedError: The source ended within a document, or with a ConnectionError, a TimeoutError or an EOFError,
             which is the cause then.
-        InputError: What was read is at fault; the location says where.
+        InputError: The stream is not recognised, or breaks the rules of its format; the location says where.
         OSError: The source cannot be read.
+        TypeError: The source is of another kind, such as text.
 
     >>> [ds.PatientID for ds in iter_datasets(b'[{"00100020": {"vr": "LO", "Value": ["17"]}}]')]
     ['17']
     """
-    # Made at once, because what is in force here may not be when the first data set is asked for.
-    return _datasets(DatasetParser(options=options, as_file=as_file), source)
+    check_source(source)
+    options = options_or_default(options, ReadOptions)
+    # The parser is made here: pydicom's settings count as they are now, not when the first data set is read.
+    return _flat(batches(DatasetParser(options=options, as_file=as_file), source, options.limits))
 
 
-def _datasets(parser: DatasetParser, source: Source) -> Iterator[Dataset]:
-    for chunk in _read(parser, source):
-        yield from parser.feed(chunk)
-        if parser.error:
-            break  # without waiting for what comes next
-    yield from parser.close()
-
-
-def _read(parser: DatasetParser | Parser, source: Source) -> Iterator[bytes]:
-    """The chunks of a source for a parser, which tells where it was if the source breaks off."""
-    size = 0
-    try:
-        for chunk in chunks(source):
-            size += len(chunk)
-            yield chunk
-    except StreamDicomError:  # of a source that is a stream of ours
-        raise
-    except SOURCE_LOST as error:
-        raise truncated_by(parser, error, size) from error
+def _flat(batches: Iterator[list[_T]]) -> Iterator[_T]:
+    for batch in batches:
+        yield from batch
 
 
 def iter_events(source: Source, *, options: ReadOptions | None = None) -> Iterator[Event]:
-    """The DICOM events of a stream of DICOM JSON or XML: no data set is ever held, and no long value.
+    """Iterate over the DICOM events of a stream; neither data sets nor long values are held in memory.
+
+    The stream is recognised as in ``iter_datasets``. The events of a DICOM file include group 0002.
 
     Args:
         source: A path, a binary file, a socket, bytes, or an iterable of bytes.
-        options: What is taken, what is chosen of it, and where bulk data is. With a store, the values come in
-            place of the references.
+        options: What is accepted, which data sets and elements are read, and where bulk data is. With a store,
+            references to bulk data are replaced by their values.
 
     Raises:
-        TruncatedError: As ``iter_datasets``.
-        InputError: What was read is at fault; the events before it have been delivered.
+        TruncatedError: As in ``iter_datasets``.
+        InputError: The stream is at fault; the events before have been delivered.
         OSError: The source or the store cannot be read.
+        TypeError: The source is of another kind, such as text.
 
     >>> from streamdicom import EventType
     >>> for kind, tag, vr, value in iter_events(b'[{"00100020": {"vr": "LO", "Value": ["17"]}}]'):
@@ -96,132 +107,153 @@ def iter_events(source: Source, *, options: ReadOptions | None = None) -> Iterat
     ...         print(f"{tag:08X}", vr, value)
     00100020 LO ('17',)
     """
+    check_source(source)
     options = options_or_default(options, ReadOptions)
     parser, pipeline = reading_pipeline(options, options.bulk_data_store)
-    return pipeline.iter(_fed(parser, source))
+    return pipeline.iter(chain.from_iterable(batches(parser, source, options.limits)))
 
 
-def _fed(parser: Parser, source: Source) -> Iterator[Event]:
-    # A chain in C, which passes an event on in a quarter of the time that a generator takes.
-    return chain.from_iterable(_batches(parser, source))
+class _Parser(Protocol[_T]):
+    @property
+    def error(self) -> StreamDicomError | None: ...
+
+    def feed(self, data: bytes) -> list[_T]: ...
+
+    def close(self) -> list[_T]: ...
 
 
-def _batches(parser: Parser, source: Source) -> Iterator[list[Event]]:
-    for chunk in _read(parser, source):
-        yield parser.feed(chunk)
-        if parser.error:
-            break
-    yield parser.close()
-
-
-def iter_file_events(source: Source, *, options: ReadOptions | None = None) -> Iterator[Event]:
-    """The DICOM events of a DICOM file (PS3.10), group 0002 among them: no data set is ever held, and no long value.
+def batches(parser: _Parser[_T], source: Source, limits: Limits, name: str | None = None) -> Iterator[list[_T]]:
+    """Feed a source to a parser; yield the events or data sets that each chunk completes.
 
     Args:
-        source: A path, a binary file, a socket, bytes, or an iterable of bytes.
-        options: What is chosen, whether the preamble may be missing, and limits.
+        parser: The parser.
+        source: The source, which may be compressed.
+        limits: Bounds on the decompressed size.
+        name: The name of the source in errors, if the source itself does not tell it.
 
-    Raises:
-        InputError: What was read is at fault; the events before it have been delivered.
-        OSError: The source cannot be read.
-
-    >>> from pydicom.data import get_testdata_file
-    >>> [value for _, tag, _, value in iter_file_events(get_testdata_file("CT_small.dcm")) if tag == 0x00080060]
-    [('CT',)]
+    >>> from streamdicom.codec import DatasetParser
+    >>> [len(batch) for batch in batches(DatasetParser(), [b"[{},", b"{}]"], Limits())]
+    [1, 1, 0]
     """
-    from streamdicom.formats.part10 import Part10Parser
+    name = name or name_of(source)
+    is_empty = True
+    try:
+        for chunk in _read(parser, source, limits):
+            is_empty = False
+            yield parser.feed(chunk)
+            if parser.error:
+                break  # without waiting for the next chunk
+        if not (is_empty and _is_lines(name)):
+            yield parser.close()
+    except StreamDicomError as error:
+        error.filename = error.filename or name
+        raise
 
-    options = options_or_default(options, ReadOptions)
-    return Pipeline.for_reading(options).iter(_fed(Part10Parser(options=options), source))
+
+def _read(parser: _Parser[Any], source: Source, limits: Limits) -> Iterator[bytes]:
+    """Yield the chunks of a source, decompressed; report a source that is lost as truncated."""
+    size = 0
+    try:
+        for chunk in expand(chunks(source), limits):
+            size += len(chunk)
+            yield chunk
+    except StreamDicomError:  # some are an EOFError too
+        raise
+    except SOURCE_LOST as error:
+        raise truncated_by(parser, error, size) from error
 
 
-def load(source: Source, *, options: ReadOptions | None = None) -> Dataset:
-    """The one data set of a DICOM JSON document, an object or an array of one, or of an XML document.
+def _is_lines(name: str | None) -> bool:
+    """Return whether a name is that of NDJSON, which is an empty file if there are no data sets."""
+    return name is not None and form_of_name(name).format is NDJSON
 
-    It reads like one from ``pydicom.dcmread``: pydicom converts a value when somebody looks. Group 0002, where there
-    is one, is in its ``file_meta``. A data set that was dumped comes back as from a file: what was empty is "" in text
-    and None elsewhere, an ambiguous VR is the one that it is, and group lengths are gone.
+
+def load(source: Source, *, options: ReadOptions | None = None, as_file: bool = False) -> Dataset:
+    """Read the only data set of a stream, which is recognised as in ``iter_datasets``.
+
+    The result behaves as from ``pydicom.dcmread``: pydicom converts a value when it is first accessed, and group
+    0002 is in ``file_meta``. A data set that was dumped returns as from a file: empty values are "" in text and None
+    elsewhere, ambiguous VRs are resolved, and group lengths are missing.
 
     Args:
         source: A path, a binary file, a socket, bytes, or an iterable of bytes.
-        options: What is taken, what is chosen of it, and what becomes of bulk data.
+        options: What is accepted, which data sets and elements are read, and where bulk data is.
+        as_file: Make a FileDataset.
 
     Raises:
-        InputError: What was read is at fault, or is no data set, or several.
+        InputError: The stream is at fault, or has no data set, or several.
         OSError: The source cannot be read.
+        TypeError: The source is of another kind, such as text.
 
     >>> load(b'{"00100020": {"vr": "LO", "Value": ["17"]}}').PatientID
     '17'
     """
-    return _only(source, options, as_file=False)
+    datasets = iter_datasets(source, options=options, as_file=as_file)
+    first = next(datasets, None)
+    message, location = "expected one data set, found none", None
+    if first is not None:
+        if next(datasets, None) is None:
+            return first
+        message, location = "expected one data set, found more; read them with iter_datasets()", Location(None, 1)
+    error = InputError(message, location)
+    error.filename = name_of(source)
+    raise error
 
 
-def load_file(source: Source, *, options: ReadOptions | None = None) -> FileDataset:
-    """As ``load``, but a FileDataset, with the file meta information that there is.
+def loads(text: str | bytes, *, options: ReadOptions | None = None, as_file: bool = False) -> Dataset:
+    """Read the only data set of a document in memory: JSON or XML as text, or bytes as in ``load``.
 
-    >>> type(load_file(b"{}")).__name__
-    'FileDataset'
-    """
-    return cast("FileDataset", _only(source, options, as_file=True))
+    The encoding that a str of XML declares is ignored.
 
-
-def loads(text: str | bytes, *, options: ReadOptions | None = None) -> Dataset:
-    """As ``load``, from a text or its bytes in UTF-8. Of a text in XML it does not matter what encoding it declares.
+    Raises:
+        InputError: As in ``load``.
+        TypeError: This is neither a str nor bytes.
 
     >>> loads('{"00100020": {"vr": "LO", "Value": ["17"]}}').PatientID
     '17'
     """
-    return load(_utf8(text), options=options)
+    if not isinstance(text, str | bytes | bytearray | memoryview):
+        raise TypeError(f"expected str or bytes, found {type(text).__name__}; read files with load()")
+    data = _utf8(text)
+    options = options_or_default(options, ReadOptions)
+    if options.format == "auto" and not options.force and detect(bytes(data[:_HEAD]), is_all=True) == UNKNOWN:
+        raise InputError(f"{UNKNOWN_MESSAGE}; read files with load()", Location(0))
+    return load(data, options=options, as_file=as_file)
 
 
-def loads_file(text: str | bytes, *, options: ReadOptions | None = None) -> FileDataset:
-    """As ``load_file``, from a text or its bytes in UTF-8.
-
-    >>> loads_file('{"00020010": {"vr": "UI", "Value": ["1.2.840.10008.1.2.1"]}}').file_meta.TransferSyntaxUID.name
-    'Explicit VR Little Endian'
-    """
-    return load_file(_utf8(text), options=options)
-
-
-def _utf8(text: str | bytes) -> bytes:
+def _utf8(text: str | bytes | bytearray | memoryview) -> bytes | bytearray | memoryview:
     if not isinstance(text, str):
         return text
-    # What an XML declaration says of the encoding was so before somebody made a text of it.
-    declared = _DECLARED.match(text)
+    # A declared encoding was that of the bytes that the text was decoded from.
+    declared = _DECLARED_ENCODING.match(text)
     if declared:
         start, end = declared.span(1)
         text = text[:start] + " " * (end - start) + text[end:]
-    # A lone surrogate becomes what is no UTF-8, and is told as such.
+    # A lone surrogate becomes invalid UTF-8, which the parser reports.
     return text.encode(errors="surrogatepass")
-
-
-def _only(source: Source, options: ReadOptions | None, as_file: bool) -> Dataset:
-    datasets = iter_datasets(source, options=options, as_file=as_file)
-    first = next(datasets, None)
-    if first is None:
-        raise InputError("no data set, where one is due")
-    if next(datasets, None) is not None:
-        raise InputError("more than one data set, where one is due", Location(dataset_index=1))
-    return first
 
 
 # --- writing ---------------------------------------------------------------------------------------------------
 
 
 class DatasetWriter:
-    """Writes data sets as one DICOM JSON array (PS3.18 Annex F), as NDJSON or as XML, each as it is given.
+    """Writes data sets to a target one by one: a DICOM JSON array (PS3.18 Annex F), NDJSON, XML or a DICOM file.
 
-    A context manager: at its end the array is closed, and a path gets its name. After an error the array stays open
-    and a path leaves nothing behind.
+    A context manager: at its end the array is closed, and a path gets its name. After an error the array stays open,
+    and a path leaves no file.
 
     Args:
         target: A path, a binary file, or a socket, which is sent each data set when it is written.
         indent: Spaces, or a string, for each level; None for no white space.
-        options: The form of the text, what is left out, what becomes of bulk data, and how deep data sets may nest.
+        format: "json", "ndjson", "xml" or "dicom", which is a single data set. By default that of the name of the
+            target: .json, .ndjson, .jsonl, .xml or .dcm, each also with .gz or .zst, which compress. A target without
+            a name gets JSON.
+        options: The form of the text, which elements are written, and where bulk data goes.
 
     Raises:
         OSError: The target cannot be written, or is a socket in non-blocking mode.
-        ValueError: An indent for NDJSON.
+        TypeError: The target is of another kind, such as a text file.
+        ValueError: The name does not tell the format, or the format takes no indent.
 
     >>> import io
     >>> from pydicom import Dataset
@@ -232,43 +264,56 @@ class DatasetWriter:
     b'[{}]'
     """
 
-    def __init__(self, target: Target, *, indent: int | str | None = None, options: WriteOptions | None = None) -> None:
-        self._encoder = _encoder(target, indent, options, array=True)
-        self._output = Output(target)
+    def __init__(
+        self,
+        target: Target,
+        *,
+        indent: int | str | None = None,
+        format: FormatName | None = None,
+        options: WriteOptions | None = None,
+    ) -> None:
+        options = options_or_default(options, WriteOptions)
+        row, compression = _form_of(target, format)
+        self._writer: _TextWriter | _FileWriter
+        if row is DICOM:
+            self._writer = _FileWriter(indent, options)
+        else:
+            self._writer = _TextWriter(DatasetEncoder(indent, format=row.name, options=options))
+        self._output = Output(target, compression)
         self._is_closed = False
 
     def write(self, obj: Dataset) -> None:
         """Write one data set.
 
         Raises:
-            OutputError: An element cannot be written, and the location has its tag path; or the array is closed. It is
-                at its end then.
-            OSError: The target, or the store of bulk data, cannot be written. The array is at its end too.
-            TypeError: This is no data set.
+            OutputError: An element cannot be written, and the location has its tag path; or the array is closed. It
+                ends with the error.
+            OSError: The target, or the store of bulk data, cannot be written. The array ends with the error.
+            TypeError: This is not a data set.
+            ValueError: A second data set for a DICOM file.
         """
         try:
-            _write(self._encoder, self._encoder.encode(obj), self._output)
+            self._writer.write(obj, self._output)
         except (StreamDicomError, OSError):
-            self._output.discard()  # as close may not be called for what has failed
+            self._output.discard()  # ``close`` need not be called after an error
             raise
 
     def flush(self) -> None:
-        """Give the target all that was written so far, as it stands in a block otherwise until that is full."""
-        self._output.write(self._encoder.flush())
-        self._output.flush()
+        """Pass everything written so far to the target; otherwise it waits until a block is full."""
+        self._writer.flush(self._output)
 
     def close(self) -> None:
         """Close the array; give a path its name. Closing twice does nothing.
 
         Raises:
-            OutputError: An error came before.
+            OutputError: An earlier call has failed, or a DICOM file has no data set.
         """
         if not self._is_closed:
             try:
-                self._output.write(self._encoder.close())
+                self._writer.close(self._output)
                 self._output.commit()
             finally:
-                self._output.discard()  # which leaves alone what has its name
+                self._output.discard()  # nothing happens to a file that has its name
             self._is_closed = True
 
     def __enter__(self) -> Self:
@@ -284,28 +329,87 @@ class DatasetWriter:
             self._output.discard()
 
 
+class _TextWriter:
+    """Writes data sets as text."""
+
+    def __init__(self, encoder: DatasetEncoder) -> None:
+        self._encoder = encoder
+
+    def write(self, dataset: Dataset, output: Output) -> None:
+        _write_blocks(self._encoder, self._encoder.encode(dataset), output)
+
+    def flush(self, output: Output) -> None:
+        output.write(self._encoder.flush())
+        output.flush()
+
+    def close(self, output: Output) -> None:
+        output.write(self._encoder.close())
+
+
+class _FileWriter:
+    """Writes one data set as a DICOM file."""
+
+    def __init__(self, indent: int | str | None, options: WriteOptions) -> None:
+        _check_no_indent(indent)
+        # An element whose value a handler replaces by a reference cannot be written to a file.
+        self._options = replace(options, file_meta=True, bulk_data_element_handler=None)
+        self._is_written = False
+        self._error: OutputError | None = None
+
+    def write(self, dataset: Dataset, output: Output) -> None:
+        from pydicom.dataset import Dataset
+
+        from streamdicom.datasets import walk
+
+        if not isinstance(dataset, Dataset):
+            raise TypeError(f"expected a Dataset or an iterable of them, found {type(dataset).__name__}")
+        if self._is_written:
+            raise ValueError(_ONE_DATASET)
+        self._is_written = True
+        self._error = OutputError("the DICOM file is not complete")
+        _write_file(chain.from_iterable(walk(dataset, 0, options=self._options)), output, self._options)
+        self._error = None
+
+    def flush(self, output: Output) -> None:
+        output.flush()
+
+    def close(self, _: Output) -> None:
+        if self._error:
+            raise self._error
+        if not self._is_written:
+            raise OutputError("expected a data set for a DICOM file, found none")
+
+
+_ONE_DATASET = "a DICOM file holds one data set; write several as JSON, NDJSON or XML, or each to a file of its own"
+
+
 def dump(
     obj: Dataset | Iterable[Dataset],
     target: Target,
     indent: int | str | None = None,
     *,
+    format: FormatName | None = None,
     options: WriteOptions | None = None,
 ) -> None:
-    """Write a data set as a DICOM JSON object, or any iterable of data sets as an array while it is consumed.
+    """Write a data set, or an iterable of data sets while it is consumed.
 
-    With ``WriteOptions(ndjson=True)`` each data set is an object on a line of its own; as XML it is a document.
+    In JSON a data set is an object, and an iterable an array. In NDJSON each data set is a line, in XML a document.
+    A DICOM file holds one data set.
 
     Args:
         obj: A Dataset, a FileDataset, or an iterable of them.
         target: A path, a binary file, or a socket. A path appears under its name only when it is complete.
-        indent: Spaces, or a string, for each level; None for no white space.
-        options: The form of the text, what is left out, what becomes of bulk data, and how deep data sets may nest.
+        indent: Spaces, or a string, for each level of JSON and XML; None for no white space.
+        format: "json", "ndjson", "xml" or "dicom". By default that of the name of the target: .json, .ndjson, .jsonl,
+            .xml or .dcm, each also with .gz or .zst, which compress. A target without a name gets JSON.
+        options: The form of the text, which elements are written, and where bulk data goes.
 
     Raises:
         OutputError: An element cannot be written; the location has its tag path.
         OSError: The target, or the store of bulk data, cannot be written.
         TypeError: This is neither a data set nor an iterable of them.
-        ValueError: An indent for NDJSON.
+        ValueError: The name does not tell the format, the format takes no indent, or several data sets for a DICOM
+            file.
 
     >>> import io
     >>> target = io.BytesIO()
@@ -313,25 +417,38 @@ def dump(
     >>> target.getvalue()
     b'{"00100020":{"vr":"LO","Value":["17"]}}'
     """
-    encoder = _encoder(target, indent, options, array=_is_array(obj))
-    with Output(target) as output:
-        for dataset in _each(obj):
-            _write(encoder, encoder.encode(dataset), output)
-        output.write(encoder.close())
+    options = options_or_default(options, WriteOptions)
+    row, compression = _form_of(target, format)
+    datasets = _each(obj)
+    writer: _TextWriter | _FileWriter
+    if row is DICOM:
+        writer = _FileWriter(indent, options)
+    else:
+        writer = _TextWriter(DatasetEncoder(indent, format=row.name, options=options, array=_is_array(obj)))
+    with Output(target, compression) as output:
+        for dataset in datasets:
+            writer.write(dataset, output)
+        writer.close(output)
         output.commit()
 
 
 def dumps(
-    obj: Dataset | Iterable[Dataset], indent: int | str | None = None, *, options: WriteOptions | None = None
+    obj: Dataset | Iterable[Dataset],
+    indent: int | str | None = None,
+    *,
+    format: FormatName = "json",
+    options: WriteOptions | None = None,
 ) -> str:
-    r"""As ``dump``, to a text.
+    r"""Return a data set, or an iterable of data sets, as text; see ``dump``.
 
     >>> dumps([loads("{}"), loads("{}")])
     '[{},{}]'
-    >>> dumps([loads("{}"), loads("{}")], options=WriteOptions(ndjson=True))
+    >>> dumps([loads("{}"), loads("{}")], format="ndjson")
     '{}\n{}\n'
     """
-    encoder = DatasetEncoder(indent, options=options, array=_is_array(obj))
+    if format_named(format) is DICOM:
+        raise ValueError("a DICOM file is not text; write it with dump()")
+    encoder = DatasetEncoder(indent, format=format, options=options, array=_is_array(obj))
     blocks = [block for dataset in _each(obj) for block in encoder.encode(dataset)]
     return b"".join([*blocks, encoder.close()]).decode()
 
@@ -343,23 +460,45 @@ def _is_array(obj: Dataset | Iterable[Dataset]) -> bool:
 
 
 def _each(obj: Dataset | Iterable[Dataset]) -> Iterable[Dataset]:
-    return cast("Iterable[Dataset]", obj if _is_array(obj) else [obj])
+    if not _is_array(obj):
+        return [cast("Dataset", obj)]
+    if isinstance(obj, str | bytes | os.PathLike | dict) or not isinstance(obj, Iterable):
+        raise TypeError(f"expected a Dataset or an iterable of them, found {type(obj).__name__}")
+    return _datasets(cast("Iterable[Dataset]", obj))
 
 
-def _write(encoder: DatasetEncoder, blocks: Iterable[bytes], output: Output) -> None:
-    """Write the blocks of an encoder; and what is pending then, if somebody waits for it."""
+def _datasets(datasets: Iterable[Dataset]) -> Iterator[Dataset]:
+    for dataset in datasets:
+        if isinstance(dataset, tuple):
+            raise TypeError("expected a Dataset, found a tuple; write events with write_events()")
+        yield dataset
+
+
+def _write_blocks(encoder: DatasetEncoder, blocks: Iterable[bytes], output: Output) -> None:
+    """Write the blocks of an encoder, and the pending one if a peer waits for it."""
     for block in blocks:
         output.write(block)
     if output.is_connection:
         output.write(encoder.flush())
 
 
-def _encoder(target: Target, indent: int | str | None, options: WriteOptions | None, *, array: bool) -> DatasetEncoder:
-    """One of the format that the options or the name of the target say."""
-    options = options_or_default(options, WriteOptions)
-    if options.format == "auto" and isinstance(target, str | os.PathLike) and Path(target).suffix.lower() == ".xml":
-        options = replace(options, format="xml")
-    return DatasetEncoder(indent, options=options, array=array)
+def _form_of(target: Target, format: FormatName | None) -> tuple[Format, str | None]:
+    """Return the format and the compression that a target is written in.
+
+    Raises:
+        TypeError: The target is the text of a document.
+        ValueError: There is no such format, or the name of the target does not tell it.
+    """
+    row = None if format is None else format_named(format)
+    check_target(target)
+    if not isinstance(target, str | os.PathLike) or is_special(target):
+        return row or JSON, None
+    form = form_of_name(target)
+    row = row or form.format
+    if row is None:
+        suffixes = ", ".join(suffix for one in FORMATS.values() for suffix in one.suffixes)
+        raise ValueError(f"{os.fspath(target)!r} ends in none of {suffixes}, also with .gz or .zst; give format=")
+    return row, form.compression
 
 
 def write_events(
@@ -367,35 +506,71 @@ def write_events(
     target: Target,
     indent: int | str | None = None,
     *,
+    format: FormatName | None = None,
     options: WriteOptions | None = None,
     array: bool = True,
 ) -> None:
-    """Write DICOM events as an array of data sets, in the canonical form of PS3.18 Annex F.
+    """Write DICOM events while they are consumed.
+
+    To a DICOM file (PS3.10) missing file meta information is added. Its transfer syntax is explicit VR little endian
+    unless the options name another; encapsulated pixel data keeps its own, which the events or the options must
+    tell. Text that the character sets of the data set do not cover changes them to UTF-8.
 
     Args:
-        events: As ``iter_events`` and ``iter_file_events`` give them; they may be filtered or changed on the way.
-        target: A path, a binary file, or a socket. A path appears under its name only when it is complete.
-        indent: Spaces, or a string, for each level; None for no white space.
-        options: The form of the text, what is left out, what becomes of bulk data, and how deep data sets may nest.
-        array: Whether the data sets are put into an array; NDJSON has none. Otherwise there is one data set.
+        events: As ``iter_events`` returns them; they may be filtered or changed on the way.
+        target: A path, a binary file, or a socket. A path appears under its name only when it is complete. A DICOM
+            file for a target without random access is made in a temporary file first.
+        indent: Spaces, or a string, for each level of JSON and XML; None for no white space.
+        format: "json", "ndjson", "xml" or "dicom". By default that of the name of the target; see ``dump``.
+        options: The form of the text, which elements are written, and where bulk data goes.
+        array: Write JSON as an array; otherwise there must be one data set.
 
     Raises:
-        OutputError: An event out of order, a tag not above the one before it, or a value that does not fit its VR.
+        OutputError: An event out of order, a tag not above the one before it, or a value that its VR does not allow.
         OSError: The target cannot be written.
-        ValueError: An indent for NDJSON.
+        TypeError: These are not events.
+        ValueError: The name does not tell the format, the format takes no indent, or several data sets for a DICOM
+            file.
 
     >>> import io
     >>> target = io.BytesIO()
     >>> write_events(iter_events(b'[{"00100020": {"Value": ["17"], "vr": "LO"}}]'), target)
     >>> target.getvalue()
     b'[{"00100020":{"vr":"LO","Value":["17"]}}]'
+    >>> write_events(iter_events(target.getvalue()), target, format="dicom")
     """
-    encoder = _encoder(target, indent, options, array=array)
-    with Output(target) as output:
-        for part in _by_dataset(events) if output.is_connection else [events]:
-            _write(encoder, encoder.encode_events(part), output)
+    options = options_or_default(options, WriteOptions)
+    row, compression = _form_of(target, format)
+    if row is DICOM:
+        _check_no_indent(indent)
+        with Output(target, compression) as output:
+            _write_file(_checked(events), output, options)
+            output.commit()
+        return
+    encoder = DatasetEncoder(indent, format=row.name, options=options, array=array)
+    with Output(target, compression) as output:
+        checked = _checked(events)
+        for part in _by_dataset(checked) if output.is_connection else [checked]:
+            _write_blocks(encoder, encoder.encode_events(part), output)
         output.write(encoder.close())
         output.commit()
+
+
+def _checked(events: Iterable[Event]) -> Iterator[Event]:
+    """Return the events, of which the first is checked to be one.
+
+    Raises:
+        TypeError: These are data sets, or something else.
+    """
+    if isinstance(events, str | bytes | os.PathLike):
+        raise TypeError(f"expected events, found {type(events).__name__}; read them with iter_events()")
+    remaining = iter(events)
+    for first in remaining:
+        if not isinstance(first, tuple):
+            hint = "; write data sets with dump()" if type(first).__module__.startswith("pydicom.") else ""
+            raise TypeError(f"expected events, which are tuples, found {type(first).__name__}{hint}")
+        return chain((first,), remaining)
+    return iter(())
 
 
 def _by_dataset(events: Iterable[Event]) -> Iterator[Iterable[Event]]:
@@ -411,34 +586,15 @@ def _to_end(events: Iterator[Event]) -> Iterator[Event]:
             return
 
 
-def write_file(events: Iterable[Event], target: Target, *, options: WriteOptions | None = None) -> None:
-    """Write the DICOM events of one data set as a DICOM file (PS3.10), in explicit VR little endian.
+def _check_no_indent(indent: int | str | None) -> None:
+    if indent is not None:
+        raise ValueError("a DICOM file has no indent; leave it out")
 
-    File meta information that is missing is made. Encapsulated pixel data keeps its transfer syntax, which the events
-    or the options must tell. Text that the character sets of the data set do not carry changes them to UTF-8.
 
-    Args:
-        events: As ``iter_events`` and ``iter_file_events`` give them.
-        target: A path, a binary file, or a socket. A path appears under its name only when it is complete. Because the
-            length of a value stands before it, what cannot be read and sought in is copied from a temporary file.
-        options: The transfer syntax, and how deep data sets may nest.
-
-    Raises:
-        OutputError: An event out of order, a tag not above the one before it, or a value that a file cannot hold.
-        OSError: The target cannot be written.
-
-    >>> import io
-    >>> target = io.BytesIO()
-    >>> write_file(iter_events(b'{"00100020": {"vr": "LO", "Value": ["17"]}}'), target)
-    >>> target.getvalue()[128:132]
-    b'DICM'
-    """
+def _write_file(events: Iterable[Event], output: Output, options: WriteOptions) -> None:
     from streamdicom.formats.part10 import Part10Writer
 
-    options = options_or_default(options, WriteOptions)
-    with Output(target) as output:
-        with output.random_access() as file:
-            writer = Part10Writer(file, temporary, options=options)
-            writer.write_all(Pipeline.for_writing(options).iter(events))
-            writer.close()
-        output.commit()
+    with output.random_access() as file:
+        writer = Part10Writer(file, temporary, options=options)
+        writer.write_all(Pipeline.for_writing(options).iter(events))
+        writer.close()

@@ -11,7 +11,7 @@ from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
 from streamdicom.errors import Location, OutputError, StreamDicomError, TruncatedError
 from streamdicom.events import Event
 from streamdicom.filters import Pipeline, store_bulk_data, vr_first
-from streamdicom.formats import EventParser, Parser, new_writer
+from streamdicom.formats import EventParser, FormatName, Parser, new_writer
 from streamdicom.formats.json import KeyFilter
 from streamdicom.options import ReadOptions, WriteOptions, options_or_default
 from streamdicom.patterns import DatasetConditions
@@ -33,7 +33,7 @@ def reading_pipeline(options: ReadOptions, store: BulkDataStore | None = None) -
         store: Where values are that come for the references to them.
     """
     wanted = DatasetConditions(options.where, options.limits)
-    parser = EventParser(options=options, skip=KeyFilter.of(options, wanted))
+    parser = EventParser(options=options, key_filter=KeyFilter.of(options, wanted))
     return parser, Pipeline.for_reading(options, store, wanted)
 
 
@@ -144,12 +144,12 @@ class DatasetEncoder(StickyError):
 
     Args:
         indent: Spaces, or a string, for each level; None for no white space.
-        options: The format, the form of the text, what is left out, what becomes of bulk data, and how deep data sets
-            may nest.
+        format: "json", "ndjson" or "xml".
+        options: The form of the text, what is left out, what becomes of bulk data, and how deep data sets may nest.
         array: Whether the data sets are put into an array; NDJSON and XML have none. Otherwise there is one data set.
 
     Raises:
-        ValueError: An indent for NDJSON, or NDJSON in XML.
+        ValueError: An indent for NDJSON, or another format.
 
     >>> from pydicom import Dataset
     >>> encoder = DatasetEncoder()
@@ -161,12 +161,18 @@ class DatasetEncoder(StickyError):
     _made = OutputError
 
     def __init__(
-        self, indent: int | str | None = None, *, options: WriteOptions | None = None, array: bool = True
+        self,
+        indent: int | str | None = None,
+        *,
+        format: FormatName = "json",
+        options: WriteOptions | None = None,
+        array: bool = True,
     ) -> None:
         super().__init__()
         self._options = options = options_or_default(options, WriteOptions)
         self._blocks: list[bytes] = []
-        self._writer = new_writer(self._blocks.append, indent, options, array=array)
+        self._writer = new_writer(self._blocks.append, indent, options, format=format, array=array)
+        self._needs_vr = format == "xml"
         self._pipeline = Pipeline.for_writing(options)
         self._stores = options.bulk_data_store is not None or options.bulk_data_policy != BulkDataPolicy()
         self._index = 0
@@ -205,7 +211,7 @@ class DatasetEncoder(StickyError):
         events = self._pipeline.iter(events)
         if self._stores:
             events = store_bulk_data(events, self._options.bulk_data_policy, self._options.bulk_data_store)
-        if self._options.format == "xml":
+        if self._needs_vr:
             events = vr_first(events)
         yield from self._until_error(self._write(_in_batches(events)))
 

@@ -63,7 +63,10 @@ class StreamDicomError(Exception):
     Attributes:
         message: What is wrong, without the place.
         location: Where it is wrong.
+        filename: The name of the file, if it is known.
     """
+
+    filename: str | None = None
 
     def __init__(self, message: str, location: Location | None = None) -> None:
         super().__init__(message)
@@ -72,7 +75,8 @@ class StreamDicomError(Exception):
 
     def __str__(self) -> str:
         place = str(self.location)
-        return f"{self.message} ({place})" if place else self.message
+        text = f"{self.message} ({place})" if place else self.message
+        return f"{self.filename}: {text}" if self.filename else text
 
     def within(self, dataset_index: int | None, tag_path: str) -> None:
         """Add what a higher layer knows of the place; the byte offset stays."""

@@ -22,7 +22,7 @@ UriHandler: TypeAlias = "Callable[[str], Any] | Callable[[str, str, str], Any]"
 ElementHandler: TypeAlias = "Callable[[DataElement], str]"
 """As in pydicom: from an element to the URI that takes the place of its value."""
 
-Format: TypeAlias = Literal["auto", "json", "xml"]
+InputFormat: TypeAlias = Literal["auto", "json", "xml", "dicom"]
 Profile: TypeAlias = Literal["lenient", "strict"]
 DeviationAction: TypeAlias = Literal["report", "error", "ignore"]
 OnError: TypeAlias = Literal["raise", "skip", "keep"]
@@ -47,12 +47,10 @@ class ReadOptions:
     """Choices for reading.
 
     Attributes:
-        format: What is read: "json", the DICOM JSON Model (PS3.18 Annex F), "xml", the Native DICOM Model (PS3.19
-            Annex A), of which documents may follow one another, or, with "auto", that of the two which the first
-            character tells.
+        format: "json", the DICOM JSON Model (PS3.18 Annex F), also as NDJSON or concatenated documents; "xml", the
+            Native DICOM Model (PS3.19 Annex A), also concatenated; "dicom", a DICOM file (PS3.10); or "auto", which
+            recognises them by the first bytes.
         limits: Bounds on what the input may cost.
-        multiple_documents: Whether several JSON documents may follow one another (NDJSON, concatenated JSON);
-            the data sets of all of them make one stream.
         profile: "strict" takes DICOM JSON as PS3.18 Annex F has it and nothing else: what departs from it is an
             error. "lenient" takes every form in ``DEVIATIONS`` too, with the meaning that is told there.
         on_deviation: Called with each ``Deviation`` that is met, in the order of the stream; ``DeviationLog`` is one
@@ -94,9 +92,8 @@ class ReadOptions:
     64
     """
 
-    format: Format = "auto"
+    format: InputFormat = "auto"
     limits: Limits = field(default_factory=Limits)
-    multiple_documents: bool = False
     profile: Profile = "lenient"
     on_deviation: Callable[[Deviation], object] | None = None
     deviations: Mapping[str, DeviationAction] = field(default_factory=dict, hash=False)
@@ -112,6 +109,7 @@ class ReadOptions:
 
     def __post_init__(self) -> None:
         _check_common(self)
+        _check("format", self.format, InputFormat)
         _check("profile", self.profile, Profile)
         _check_type("spool_threshold", self.spool_threshold, int)
         for name in ("deviations", "where"):
@@ -130,9 +128,6 @@ class WriteOptions:
     """Choices for writing.
 
     Attributes:
-        format: What is written: "json", the DICOM JSON Model (PS3.18 Annex F), "xml", the Native DICOM Model (PS3.19
-            Annex A), a document for each data set, or, with "auto", XML to a path that ends in ``.xml`` and else JSON.
-            What is said of JSON text below has no meaning for XML.
         file_meta: Whether the file meta information (group 0002) is written, beside the other elements. The
             DICOM JSON Model does not know it (PS3.18 Annex F); DCMTK and others write it so.
         number_handling: How DS, IS, SV and UV are written. "number": as a number where the text is one that JSON
@@ -159,8 +154,6 @@ class WriteOptions:
             it was; a ``DeviationWarning`` tells of it.
         ensure_ascii: Whether characters beyond ASCII are written as escapes.
         escape_html: Whether <, >, & and ' are, and U+2028 and U+2029, so that the text may stand within HTML.
-        ndjson: Whether each data set is a document on a line of its own, in place of an array of them. There is no
-            indent then.
         trailing_newline: Whether the text ends with a line feed. NDJSON always does.
         transfer_syntax: The UID of the transfer syntax that a DICOM file is written in. None keeps an encapsulated
             one, and takes explicit VR little endian for all others.
@@ -181,7 +174,6 @@ class WriteOptions:
     False
     """
 
-    format: Format = "auto"
     file_meta: bool = False
     number_handling: NumberHandling = "number"
     nonfinite: Nonfinite = "string"
@@ -196,7 +188,6 @@ class WriteOptions:
     on_error: OnError = "raise"
     ensure_ascii: bool = False
     escape_html: bool = False
-    ndjson: bool = False
     trailing_newline: bool = False
     transfer_syntax: str | None = None
     limits: Limits = field(default_factory=Limits)
@@ -224,7 +215,6 @@ def _check_common(options: ReadOptions | WriteOptions) -> None:
 
     Patterns that were given as any iterable are kept, so that options can be compared, hashed and used again.
     """
-    _check("format", options.format, Format)
     _check("on_error", options.on_error, OnError)
     _check_type("limits", options.limits, Limits)
     for name, kind in _NONE_OR.items():

@@ -27,13 +27,13 @@ from streamdicom import (
     aiter_datasets,
     aiter_events,
 )
+from streamdicom.formats import FormatName
 from tests.support.connections import connected, dataset, open_descriptors, reset
 from tests.support.memory import peak
 
 _T = TypeVar("_T")
 
 _PATIENCE = 30
-_LINES = ReadOptions(multiple_documents=True)
 _TEXT = b'[{"00100020":{"vr":"LO","Value":["1"]}},{"00100020":{"vr":"LO","Value":["2"]},"7FE00010":{"vr":"OB"}}]'
 
 
@@ -95,7 +95,7 @@ def test_a_stream_reader_is_read_and_lines_of_any_length_are_nothing_special() -
         line = streamdicom.dumps(dataset(1, 100_000)).encode() + b"\n"
         reader.feed_data(line * 2)
         reader.feed_eof()
-        assert [len(ds.PixelData) async for ds in aiter_datasets(reader, options=_LINES)] == [100_000] * 2
+        assert [len(ds.PixelData) async for ds in aiter_datasets(reader)] == [100_000] * 2
 
     _run(main())
 
@@ -158,7 +158,7 @@ def test_each_data_set_comes_with_its_last_byte(start: bytes) -> None:
     async def main(near: socket.socket, far: socket.socket) -> None:
         reader, writer = await asyncio.open_connection(sock=far)
         near.sendall(start)
-        async with aclosing(aiter_datasets(reader, options=_LINES)) as datasets:
+        async with aclosing(aiter_datasets(reader)) as datasets:
             for number in range(3):
                 near.sendall(b"," if number and start else b"")
                 near.sendall(streamdicom.dumps(dataset(number)).encode())
@@ -192,7 +192,7 @@ def test_a_source_that_breaks_off_is_a_truncated_stream(cause: Exception, inside
 
     async def main() -> None:
         source = _Source([text], cause)
-        datasets = aiter_datasets(source(), options=_LINES)
+        datasets = aiter_datasets(source())
         assert (await anext(datasets)).PatientID == "1"
         with pytest.raises(TruncatedError) as caught:
             await anext(datasets)
@@ -247,8 +247,8 @@ def test_bulk_data_comes_from_a_store_piece_by_piece(tmp_path: Any) -> None:
 # --- writing ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("options", [WriteOptions(), WriteOptions(ndjson=True)], ids=["array", "ndjson"])
-def test_what_is_written_is_what_the_other_writer_writes(options: WriteOptions) -> None:
+@pytest.mark.parametrize("format", ["json", "ndjson"])
+def test_what_is_written_is_what_the_other_writer_writes(format: FormatName) -> None:
     datasets = [dataset(1), dataset(2, 500_000), dataset(3)]
     sent: list[bytes] = []
 
@@ -257,26 +257,26 @@ def test_what_is_written_is_what_the_other_writer_writes(options: WriteOptions) 
         sent.append(data)
 
     async def main() -> None:
-        async with AsyncDatasetWriter(send, options=options) as writer:
+        async with AsyncDatasetWriter(send, format=format) as writer:
             for one in datasets:
                 await writer.write(one)
         await writer.close()
 
     _run(main())
-    assert b"".join(sent).decode() == streamdicom.dumps(datasets, options=options)
+    assert b"".join(sent).decode() == streamdicom.dumps(datasets, format=format)
     assert all(sent)
     assert max(map(len, sent)) < 200_000
 
 
-@pytest.mark.parametrize("options", [WriteOptions(), WriteOptions(ndjson=True)], ids=["array", "ndjson"])
-def test_nothing_is_written_behind_the_end(options: WriteOptions) -> None:
+@pytest.mark.parametrize("format", ["json", "ndjson"])
+def test_nothing_is_written_behind_the_end(format: FormatName) -> None:
     sent: list[bytes] = []
 
     async def send(data: bytes) -> None:
         sent.append(data)
 
     async def main() -> None:
-        writer = AsyncDatasetWriter(send, options=options)
+        writer = AsyncDatasetWriter(send, format=format)
         await writer.write(dataset(1))
         await writer.close()
         with pytest.raises(OutputError, match="closed"):
@@ -284,7 +284,7 @@ def test_nothing_is_written_behind_the_end(options: WriteOptions) -> None:
         await writer.close()
 
     _run(main())
-    assert b"".join(sent).decode() == streamdicom.dumps([dataset(1)], options=options)
+    assert b"".join(sent).decode() == streamdicom.dumps([dataset(1)], format=format)
 
 
 def test_a_callable_gets_blocks_and_what_is_pending_when_that_is_asked_for() -> None:

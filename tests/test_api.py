@@ -26,6 +26,7 @@ from streamdicom import (
     TruncatedError,
     WriteOptions,
 )
+from streamdicom.formats import FormatName
 
 _ONE = b'{"00100020":{"vr":"LO","Value":["1"]}}'
 _TWO = b'{"00100020":{"vr":"LO","Value":["2"]}}'
@@ -64,9 +65,9 @@ def test_a_plain_data_set_is_loaded(load: Callable[[bytes], Dataset]) -> None:
     assert type(load(_ONE)) is Dataset
 
 
-@pytest.mark.parametrize("load", [streamdicom.load_file, streamdicom.loads_file])
-def test_a_file_data_set_is_loaded(load: Callable[[bytes], FileDataset]) -> None:
-    assert type(load(_ONE)) is FileDataset
+@pytest.mark.parametrize("load", [streamdicom.load, streamdicom.loads])
+def test_a_file_data_set_is_loaded_on_request(load: Callable[..., Dataset]) -> None:
+    assert type(load(_ONE, as_file=True)) is FileDataset
 
 
 def test_text_may_be_str_or_bytes() -> None:
@@ -80,7 +81,7 @@ def test_a_lone_surrogate_in_a_str_is_told() -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [(b"[]", "no data set"), (b"[" + _ONE + b"," + _TWO + b"]", "more than one"), (b"[1]", "data set expected")],
+    [(b"[]", "found none"), (b"[" + _ONE + b"," + _TWO + b"]", "iter_datasets"), (b"[1]", "data set expected")],
 )
 def test_one_data_set_is_due(text: bytes, message: str) -> None:
     with pytest.raises(InputError, match=message):
@@ -134,12 +135,23 @@ def _until_error(source: bytes) -> Iterator[Any]:
         return
 
 
-def test_several_documents_are_read_on_request() -> None:
-    text = _ONE + b"\n" + _TWO + b"[" + _ONE + b"]"
-    assert _ids(text, options=ReadOptions(multiple_documents=True)) == ["1", "2", "1"]
-    with pytest.raises(JsonSyntaxError):
-        _ids(text)
-    assert _ids(b"", options=ReadOptions(multiple_documents=True)) == []
+def test_several_documents_are_read() -> None:
+    assert _ids(_ONE + b"\n" + _TWO + b"[" + _ONE + b"]") == ["1", "2", "1"]
+
+
+@pytest.mark.parametrize("format", ["auto", "json", "xml", "dicom"])
+def test_empty_input_is_truncated(format: Any, tmp_path: Path) -> None:
+    path = tmp_path / "empty.json"
+    path.write_bytes(b"")
+    for source in (b"", path):
+        with pytest.raises(TruncatedError):
+            _ids(source, options=ReadOptions(format=format))
+
+
+def test_empty_ndjson_file_has_no_data_sets(tmp_path: Path) -> None:
+    for name in ("empty.ndjson", "empty.jsonl.gz"):
+        streamdicom.dump([], tmp_path / name)
+        assert _ids(tmp_path / name) == []
 
 
 def test_limits_are_taken_from_the_options() -> None:
@@ -161,7 +173,7 @@ def test_a_parser_takes_bytes_as_they_come() -> None:
     assert [dataset.PatientID for dataset in datasets] == ["1", "2"]
     assert parser.close() == []
     assert parser.error is None
-    with pytest.raises(ValueError, match="after close"):
+    with pytest.raises(ValueError, match="closed"):
         parser.feed(b"")
 
 
@@ -172,7 +184,7 @@ def test_a_parser_raises_at_once_or_at_the_next_call() -> None:
     with pytest.raises(JsonSyntaxError):
         parser.feed(b"")
     with pytest.raises(JsonSyntaxError):
-        DatasetParser().feed(b"}")
+        DatasetParser().feed(b"[}")
 
 
 @pytest.mark.parametrize("end", range(len(b"[" + _ONE + b"]")))
@@ -190,7 +202,7 @@ def test_a_data_set_is_an_object_and_several_are_an_array() -> None:
     assert streamdicom.dumps(_dataset("1")) == _ONE.decode()
     assert streamdicom.dumps([_dataset("1"), _dataset("2")]) == f"[{_ONE.decode()},{_TWO.decode()}]"
     assert streamdicom.dumps([]) == "[]"
-    assert streamdicom.dumps(streamdicom.loads_file(_ONE)) == _ONE.decode()
+    assert streamdicom.dumps(streamdicom.loads(_ONE, as_file=True)) == _ONE.decode()
 
 
 @pytest.mark.parametrize("indent", [0, 2, "\t", -1, True])
@@ -199,13 +211,13 @@ def test_an_indent_lays_out_as_the_json_module_does(indent: int | str) -> None:
     assert text == json.dumps(json.loads(text), indent=indent)
 
 
-@pytest.mark.parametrize("options", [WriteOptions(), WriteOptions(format="xml")], ids=["json", "xml"])
+@pytest.mark.parametrize("format", ["json", "xml"])
 @pytest.mark.parametrize("indent", [1.5, [], {}, b" "])
-def test_an_indent_is_a_number_or_a_string(indent: Any, options: WriteOptions, tmp_path: Path) -> None:
+def test_an_indent_is_a_number_or_a_string(indent: Any, format: FormatName, tmp_path: Path) -> None:
     with pytest.raises(TypeError):
-        streamdicom.dumps([Dataset()], indent, options=options)
+        streamdicom.dumps([Dataset()], indent, format=format)
     with pytest.raises(TypeError):
-        streamdicom.dump([Dataset()], tmp_path / "out", indent, options=options)
+        streamdicom.dump([Dataset()], tmp_path / "out", indent, format=format)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -246,11 +258,11 @@ def test_what_is_no_data_set_is_a_type_error(obj: Any, tmp_path: Path) -> None:
 
 
 def test_file_meta_information_is_written_on_request() -> None:
-    dataset = streamdicom.loads_file('{"00020010": {"vr": "UI", "Value": ["1.2.840.10008.1.2.1"]}}')
+    dataset = streamdicom.loads('{"00020010": {"vr": "UI", "Value": ["1.2.840.10008.1.2.1"]}}', as_file=True)
     assert streamdicom.dumps(dataset) == "{}"
     text = streamdicom.dumps(dataset, options=WriteOptions(file_meta=True))
     assert text == '{"00020010":{"vr":"UI","Value":["1.2.840.10008.1.2.1"]}}'
-    assert streamdicom.loads_file(text).file_meta == dataset.file_meta
+    assert streamdicom.loads(text, as_file=True).file_meta == dataset.file_meta
 
 
 def test_a_writer_closes_the_array(tmp_path: Path) -> None:
@@ -271,12 +283,10 @@ def test_a_writer_may_be_closed_by_hand_and_twice() -> None:
     assert sink.getvalue() == b"[" + _ONE + b"]"
 
 
-@pytest.mark.parametrize(
-    "options", [WriteOptions(), WriteOptions(ndjson=True), WriteOptions(format="xml")], ids=["json", "ndjson", "xml"]
-)
-def test_nothing_is_written_behind_the_end(options: WriteOptions, tmp_path: Path) -> None:
+@pytest.mark.parametrize("format", ["json", "ndjson", "xml"])
+def test_nothing_is_written_after_the_end(format: FormatName, tmp_path: Path) -> None:
     for target in (tmp_path / "out", io.BytesIO()):
-        writer = DatasetWriter(target, options=options)
+        writer = DatasetWriter(target, format=format)
         writer.write(_dataset("1"))
         writer.close()
         for _ in range(2):
@@ -284,7 +294,7 @@ def test_nothing_is_written_behind_the_end(options: WriteOptions, tmp_path: Path
                 writer.write(_dataset("2"))
         writer.close()
         text = target.read_bytes() if isinstance(target, Path) else target.getvalue()
-        assert _ids(text, options=ReadOptions(multiple_documents=True)) == ["1"]
+        assert _ids(text) == ["1"]
 
 
 def test_a_writer_that_fails_leaves_the_array_open_and_no_file(tmp_path: Path) -> None:
@@ -377,21 +387,23 @@ def test_events_that_end_too_soon_leave_no_file(tmp_path: Path) -> None:
 _ODD = '{"00100020":{"vr":"LO","Value":["<é & \'x\'>"]}}'
 
 
-def _written(way: str, options: WriteOptions | None, indent: int | None = None, count: int = 2) -> str:
+def _written(
+    way: str, options: WriteOptions | None, indent: int | None = None, count: int = 2, format: FormatName = "json"
+) -> str:
     """The same data sets, by each of the functions that write."""
     datasets = [streamdicom.loads(_ODD) for _ in range(count)]
     sink = io.BytesIO()
     if way == "dumps":
-        return streamdicom.dumps(datasets, indent, options=options)
+        return streamdicom.dumps(datasets, indent, format=format, options=options)
     if way == "dump":
-        streamdicom.dump(datasets, sink, indent, options=options)
+        streamdicom.dump(datasets, sink, indent, format=format, options=options)
     elif way == "DatasetWriter":
-        with DatasetWriter(sink, indent=indent, options=options) as writer:
+        with DatasetWriter(sink, indent=indent, format=format, options=options) as writer:
             for dataset in datasets:
                 writer.write(dataset)
     else:
         events = streamdicom.iter_events(f"[{','.join([_ODD] * count)}]".encode())
-        streamdicom.write_events(events, sink, indent, options=options)
+        streamdicom.write_events(events, sink, indent, format=format, options=options)
     return sink.getvalue().decode()
 
 
@@ -414,19 +426,17 @@ def test_escapes_are_written_on_request(way: str, indent: int | None) -> None:
 
 @_WAYS
 def test_ndjson_is_a_line_for_each_data_set(way: str) -> None:
-    options = WriteOptions(ndjson=True)
-    assert _written(way, options) == f"{_ODD}\n{_ODD}\n"
-    assert _written(way, options, count=1) == f"{_ODD}\n"
-    assert _written(way, options, count=0) == ""
-    assert _written(way, WriteOptions(ndjson=True, trailing_newline=True)) == f"{_ODD}\n{_ODD}\n"
-    assert _ids(_written(way, options).encode(), options=ReadOptions(multiple_documents=True)) == ["<é & 'x'>"] * 2
+    assert _written(way, None, format="ndjson") == f"{_ODD}\n{_ODD}\n"
+    assert _written(way, None, format="ndjson", count=1) == f"{_ODD}\n"
+    assert _written(way, None, format="ndjson", count=0) == ""
+    assert _written(way, WriteOptions(trailing_newline=True), format="ndjson") == f"{_ODD}\n{_ODD}\n"
+    assert _ids(_written(way, None, format="ndjson").encode()) == ["<é & 'x'>"] * 2
 
 
 def test_ndjson_of_one_data_set_is_one_line() -> None:
-    options = WriteOptions(ndjson=True)
-    assert streamdicom.dumps(streamdicom.loads(_ODD), options=options) == f"{_ODD}\n"
+    assert streamdicom.dumps(streamdicom.loads(_ODD), format="ndjson") == f"{_ODD}\n"
     sink = io.BytesIO()
-    streamdicom.write_events(streamdicom.iter_events(_ODD.encode()), sink, options=options, array=False)
+    streamdicom.write_events(streamdicom.iter_events(_ODD.encode()), sink, format="ndjson", array=False)
     assert sink.getvalue().decode() == f"{_ODD}\n"
 
 
@@ -434,12 +444,12 @@ def test_ndjson_of_one_data_set_is_one_line() -> None:
 @pytest.mark.parametrize("indent", [0, 2, "\t", -1, True])
 def test_ndjson_has_no_indent(way: str, indent: Any) -> None:
     with pytest.raises(ValueError, match="NDJSON"):
-        _written(way, WriteOptions(ndjson=True), indent)
+        _written(way, None, indent, format="ndjson")
 
 
 def test_ndjson_that_is_refused_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="NDJSON"):
-        DatasetWriter(tmp_path / "out.json", indent=1, options=WriteOptions(ndjson=True))
+        DatasetWriter(tmp_path / "out.ndjson", indent=1)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -460,6 +470,6 @@ def test_ndjson_is_written_as_it_is_consumed() -> None:
             sizes.append(len(sink.getvalue()))
             yield _dataset("1")
 
-    streamdicom.dump(datasets(), sink, options=WriteOptions(ndjson=True))
+    streamdicom.dump(datasets(), sink, format="ndjson")
     assert sink.getvalue() == (_ONE + b"\n") * 5000
     assert sizes[-1] > len(sink.getvalue()) - 200_000

@@ -68,7 +68,7 @@ def test_flush_gives_what_is_pending() -> None:
 
 
 def test_a_line_is_complete_when_it_is_flushed() -> None:
-    encoder = DatasetEncoder(options=WriteOptions(ndjson=True))
+    encoder = DatasetEncoder(format="ndjson")
     for name in "12":
         assert list(encoder.encode(_patient(name))) == []
         assert encoder.flush() == b'{"00100020":{"vr":"LO","Value":["%b"]}}\n' % name.encode()
@@ -237,4 +237,4 @@ def test_events_that_break_off_end_the_array() -> None:
 
 def test_a_line_has_no_indent() -> None:
     with pytest.raises(ValueError, match="NDJSON"):
-        DatasetEncoder(indent=1, options=WriteOptions(ndjson=True))
+        DatasetEncoder(indent=1, format="ndjson")

@@ -27,7 +27,7 @@ def test_importing_the_package_does_not_import_pydicom_or_the_command_line() -> 
 
 def test_reading_a_file_whose_text_is_ascii_does_not_import_pydicom() -> None:
     path = pydicom.data.get_testdata_file("CT_small.dcm")
-    code = f"import sys, streamdicom; print(len(list(streamdicom.iter_file_events({path!r})))); print(*sys.modules)"
+    code = f"import sys, streamdicom; print(len(list(streamdicom.iter_events({path!r})))); print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     count, loaded = run.stdout.splitlines()
     assert int(count) > 100

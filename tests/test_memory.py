@@ -13,8 +13,8 @@ from typing import BinaryIO, cast
 import pytest
 
 import streamdicom
-from streamdicom import DeviationLog, Event, EventType, InputError, JsonParser, ReadOptions, WriteOptions
-from streamdicom.formats.json import JsonWriter
+from streamdicom import DeviationLog, Event, EventType, InputError, ReadOptions, WriteOptions
+from streamdicom.formats.json import JsonParser, JsonWriter
 from streamdicom.formats.part10.parser import Part10Parser
 from streamdicom.formats.part10.writer import Part10Writer
 from streamdicom.jsontext import JsonEmitter, JsonTokenizer

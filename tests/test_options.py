@@ -17,7 +17,7 @@ from streamdicom.options import ReadOptions, WriteOptions
 
 
 def test_the_defaults() -> None:
-    assert ReadOptions() == ReadOptions(limits=Limits(), multiple_documents=False)
+    assert ReadOptions() == ReadOptions(limits=Limits(), force=False)
     assert WriteOptions() == WriteOptions(limits=Limits(), file_meta=False)
 
 
@@ -38,7 +38,7 @@ def test_a_transfer_syntax_is_a_uid() -> None:
 
 
 def test_options_differ_by_each_field() -> None:
-    assert ReadOptions(multiple_documents=True) != ReadOptions() != ReadOptions(limits=Limits(depth=1))
+    assert ReadOptions(force=True) != ReadOptions() != ReadOptions(limits=Limits(depth=1))
     assert WriteOptions(file_meta=True) != WriteOptions() != WriteOptions(limits=Limits(depth=1))
 
 
@@ -86,10 +86,9 @@ def test_a_field_for_writing_of_another_type_is_an_error(field: dict[str, Any]) 
 
 _READERS: dict[str, Callable[[Any], object]] = {
     "load": lambda options: streamdicom.load(b"{}", options=options),
-    "loads_file": lambda options: streamdicom.loads_file(b"{}", options=options),
+    "loads": lambda options: streamdicom.loads(b"{}", options=options),
     "iter_datasets": lambda options: streamdicom.iter_datasets(b"{}", options=options),
     "iter_events": lambda options: streamdicom.iter_events(b"{}", options=options),
-    "iter_file_events": lambda options: streamdicom.iter_file_events(b"{}", options=options),
     "DatasetParser": lambda options: streamdicom.DatasetParser(options=options),
     "aiter_events": lambda options: streamdicom.aiter_events(io.BytesIO(), options=options),  # type: ignore[arg-type]
 }
@@ -98,7 +97,7 @@ _WRITERS: dict[str, Callable[[Any], object]] = {
     "dump": lambda options: streamdicom.dump(Dataset(), io.BytesIO(), options=options),
     "dumps": lambda options: streamdicom.dumps(Dataset(), options=options),
     "write_events": lambda options: streamdicom.write_events([], io.BytesIO(), options=options),
-    "write_file": lambda options: streamdicom.write_file([], io.BytesIO(), options=options),
+    "write_events, file": lambda options: streamdicom.write_events([], io.BytesIO(), format="dicom", options=options),
     "DatasetWriter": lambda options: streamdicom.DatasetWriter(io.BytesIO(), options=options),
     "DatasetEncoder": lambda options: streamdicom.DatasetEncoder(options=options),
 }

@@ -56,7 +56,7 @@ def export_archive(
     sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     target: Target,
     *,
-    format: str | None = None,  # noqa: A002 - what the command calls it
+    format: str | None = None,
     compress: str | None = None,
     bulk_dir: str | os.PathLike[str] | None = None,
     bulk_threshold: int = 1024,
@@ -158,7 +158,7 @@ def _check_options(options: WriteOptions) -> None:
     Raises:
         ValueError: It is.
     """
-    own = ("ndjson", "trailing_newline", "bulk_data_store", "bulk_data_policy", "bulk_data_element_handler")
+    own = ("trailing_newline", "bulk_data_store", "bulk_data_policy", "bulk_data_element_handler")
     asked = [name for name in own if getattr(options, name) != getattr(WriteOptions(), name)]
     if asked:
         raise ValueError(f"an export has arguments of its own for {', '.join(asked)}")
@@ -178,7 +178,7 @@ def _compression(compress: str | None, name: str) -> str | None:
     return None if compress == "none" else compress
 
 
-def _is_lines(format: str | None, name: str) -> bool:  # noqa: A002
+def _is_lines(format: str | None, name: str) -> bool:
     if format is not None:
         return format == "ndjson"
     suffixes = [suffix for suffix in Path(name).suffixes if suffix.lower() not in _COMPRESSIONS]

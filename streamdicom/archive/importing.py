@@ -35,7 +35,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from streamdicom.api import iter_events, write_file
+from streamdicom.api import iter_events, write_events
 from streamdicom.archive.journal import Entry, Journal, check_request
 from streamdicom.archive.layout import (
     DEFAULT_LAYOUT,
@@ -226,7 +226,7 @@ class _Import:
     def run(self, source: Source, request: Entry) -> Report:
         before = self._log.replay(request)
         self._folder.adopts = self._log.is_lost
-        reading = ReadOptions(multiple_documents=True, on_error="keep" if self._skip else "raise")
+        reading = ReadOptions(on_error="keep" if self._skip else "raise")
         stream = _Stream(source, self._ticker, reading)
         for index, events in stream.datasets():
             entry = next(before, None)
@@ -300,7 +300,7 @@ class _Import:
         if self._store is not None:
             events = load_bulk_data(events, self._store)
         with BufferedRandom(NamedFile(partial, "w+", partial.parents[1])) as file:
-            write_file(events, file, options=self._options)
+            write_events(events, file, format="dicom", options=self._options)
 
 
 def _locate(error: StreamDicomError, index: int) -> None:

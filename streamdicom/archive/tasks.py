@@ -17,7 +17,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Any, BinaryIO, NamedTuple, cast
 
-from streamdicom.api import iter_file_events, write_events
+from streamdicom.api import iter_events, write_events
 from streamdicom.archive.sources import CONTAINERS, Input, Kind, Member, members, pieces
 from streamdicom.bulkdata import BulkDataAction, BulkDataPolicy, DirectoryStore
 from streamdicom.errors import InputError, StreamDicomError
@@ -305,7 +305,7 @@ def _write_dataset(
     Raises:
         StreamDicomError: The file is at fault.
     """
-    selected = iter_file_events(data, options=reading)
+    selected = iter_events(data, options=reading)
     events = iter(needed_file_meta(selected, always=rendering.options.file_meta))
     start = next(events, None)
     if start is None:

@@ -88,7 +88,7 @@ def convert(source: _In, target: _Out, chosen: Chosen, to: _To = None) -> None:
     from streamdicom.cli.convert import convert_file
 
     reading, writing = options_of(ReadOptions, chosen), options_of(WriteOptions, chosen)
-    convert_file(source, target, indent_of(chosen), reading=reading, writing=writing, to=to)
+    convert_file(source, target, indent_of(chosen), reading=reading, writing=writing, to=to, ndjson=chosen["ndjson"])
 
 
 @app.command()
@@ -176,7 +176,8 @@ def fetch(
         page_size=page_size,
         timeout=timeout,
         reading=options_of(ReadOptions, chosen),
-        writing=options_of(WriteOptions, {**chosen, "ndjson": ndjson, "trailing_newline": True}),
+        writing=options_of(WriteOptions, {**chosen, "trailing_newline": True}),
+        ndjson=ndjson,
     )
 
 

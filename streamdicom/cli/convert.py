@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from streamdicom.api import iter_events, iter_file_events, write_events, write_file
+from streamdicom.api import iter_events, write_events
 from streamdicom.cli.inputs import (
     PIPE,
     CallError,
@@ -20,17 +20,18 @@ from streamdicom.cli.inputs import (
     is_lines,
     is_pipe,
     kind_by_name,
-    kind_of,
+    naming_input,
     opened,
     read,
     size_of,
 )
 from streamdicom.events import Event
 from streamdicom.filters import needed_file_meta, sort_elements
+from streamdicom.formats import FormatName
 from streamdicom.io import not_blank
-from streamdicom.options import Format, ReadOptions, WriteOptions
+from streamdicom.options import ReadOptions, WriteOptions
 
-_FORMATS: dict[Kind, Format] = {Kind.JSON: "json", Kind.XML: "xml"}
+_FORMATS: dict[Kind, FormatName] = {Kind.JSON: "json", Kind.XML: "xml", Kind.DCM: "dicom"}
 
 
 def convert_file(
@@ -41,6 +42,7 @@ def convert_file(
     reading: ReadOptions,
     writing: WriteOptions,
     to: Kind | None = None,
+    ndjson: bool = False,
 ) -> None:
     """Convert a file, or a pipe, from what its first bytes or its name tell, or write JSON or XML anew.
 
@@ -54,6 +56,7 @@ def convert_file(
         writing: How it is written.
         to: What is written; or else the name of the target tells, or it is JSON of a DICOM file and a DICOM file of
             all else. Under a name for NDJSON, JSON is NDJSON.
+        ndjson: Write JSON as NDJSON whatever the name of the target.
 
     Raises:
         CallError: It would be a DICOM file both before and after, or the name of the target tells nothing.
@@ -63,36 +66,31 @@ def convert_file(
     """
     if to is None:
         check_suffix(target)
-    with Meter(f"Converting {source}", size_of(source), prints=is_pipe(target)) as meter:
-        start, pieces = opened(not_blank(read(source, meter)))
-        kind = kind_of(source, start)
+    with Meter(f"Converting {source}", size_of(source), prints=is_pipe(target)) as meter, naming_input(source):
+        kind, start, pieces = opened(not_blank(read(source, meter)), reading.limits)
         to = to or kind_by_name(target) or _other(kind, target)
         output: Path | BinaryIO = sys.stdout.buffer if target == PIPE else target
         if kind is to is Kind.DCM:
             raise CallError("IN and OUT must not both be DICOM files")
-        if to is Kind.DCM:
-            write_file(sort_elements(iter_events(pieces, options=_known(reading, kind))), output, options=writing)
-            return
-        events: Iterable[Event]
+        events: Iterable[Event] = iter_events(pieces, options=reading)
         if kind is Kind.DCM:
-            events = needed_file_meta(iter_file_events(pieces, options=reading), always=writing.file_meta)
+            events = needed_file_meta(events, always=writing.file_meta)
             writing = replace(writing, file_meta=True)
         else:
-            many = replace(_known(reading, kind), multiple_documents=True)
-            events = sort_elements(iter_events(pieces, options=many))
-        # Of XML nobody knows whether one document more will come, nor of NDJSON.
+            events = sort_elements(events)
+        form = "ndjson" if to is Kind.JSON and (ndjson or is_lines(target)) else _FORMATS[to]
+        if to is Kind.DCM:
+            write_events(events, output, format=form, options=writing)
+            return
+        if ndjson and to is not Kind.JSON:
+            raise CallError("--ndjson is for JSON alone")
+        # Neither XML nor NDJSON shows whether more data sets follow.
         array = kind is Kind.XML or (kind is Kind.JSON and (is_array(start) or is_lines(source)))
-        ndjson = writing.ndjson or (to is Kind.JSON and is_lines(target))
-        with calling():  # an indent for NDJSON, or NDJSON in XML
-            options = replace(writing, format=_FORMATS[to], ndjson=ndjson)
-            write_events(events, output, indent, options=options, array=array)
+        with calling():  # an indent for NDJSON
+            write_events(events, output, indent, format=form, options=writing, array=array)
 
 
-def _other(kind: Kind, target: Path) -> Kind:
+def _other(kind: Kind | None, target: Path) -> Kind:
     if kind is Kind.DCM and not is_pipe(target):
-        raise CallError("OUT is of no kind that its name tells; --to says it")
+        raise CallError("the name of OUT does not tell its format; --to says it")
     return Kind.JSON if kind is Kind.DCM else Kind.DCM
-
-
-def _known(options: ReadOptions, kind: Kind) -> ReadOptions:
-    return replace(options, format=_FORMATS[kind])

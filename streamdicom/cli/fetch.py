@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from streamdicom.api import DatasetWriter
 from streamdicom.cli.inputs import PIPE, CallError, Meter, calling, is_lines
+from streamdicom.formats import FormatName
 from streamdicom.options import ReadOptions, WriteOptions
 
 try:
@@ -45,6 +45,7 @@ def fetch_url(
     timeout: float,
     reading: ReadOptions,
     writing: WriteOptions,
+    ndjson: bool,
 ) -> None:
     """Write the data sets of a search or a retrieval as they come; references to bulk data become absolute.
 
@@ -58,7 +59,8 @@ def fetch_url(
         page_size: Results of a search to ask for at once.
         timeout: Seconds to wait for the next bytes.
         reading: What is taken, and what is chosen of it.
-        writing: What the text is like.
+        writing: The form of the text.
+        ndjson: Write NDJSON whatever the name of the target.
 
     Raises:
         CallError: The URL or a header field is none, or the options do not fit together.
@@ -68,13 +70,13 @@ def fetch_url(
     fields = [_field(header) for header in headers]
     if token is not None:
         fields.append(_field(f"Authorization: Bearer {token}"))
-    if is_lines(target):
-        writing = replace(writing, ndjson=True)
     traffic = _Traffic()
     with Client(headers=fields, timeout=timeout, event_hooks={"response": [traffic.begin]}) as client:
         with calling():
             datasets = fetch_datasets(url, client=client, options=reading, page_size=page_size)
-            writer = DatasetWriter(sys.stdout.buffer if target == PIPE else target, indent=indent, options=writing)
+            output = sys.stdout.buffer if target == PIPE else target
+            form: FormatName = "ndjson" if ndjson or is_lines(target) else "json"
+            writer = DatasetWriter(output, indent=indent, format=form, options=writing)
         with writer, Meter("Fetching", prints=target == PIPE) as meter:
             for count, dataset in enumerate(datasets, 1):
                 writer.write(dataset)

@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import sys
-from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from enum import StrEnum
-from itertools import chain
 from pathlib import Path
 from threading import Timer
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self
 
-from streamdicom.errors import ResumeError, StreamDicomError
+from streamdicom.errors import InputError, ResumeError, StreamDicomError
 from streamdicom.events import Event
+from streamdicom.formats import FORMATS, NDJSON, form_of_name
 from streamdicom.io import chunks, is_special
+from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from streamdicom.formats import EventParser
-    from streamdicom.formats.part10 import Part10Parser
-
 PIPE = Path("-")
 _PATIENCE = 1.0  # seconds before progress is shown
-_MAGIC = b"DICM"  # behind a preamble of 128 bytes (PS3.10 7.1)
-_HEAD = 132
 
 
 class Kind(StrEnum):
@@ -39,17 +34,8 @@ class Kind(StrEnum):
     DCM = "dcm"
 
 
-_LINES = (".ndjson", ".jsonl")
-_NAMES = {
-    ".json": Kind.JSON,
-    **dict.fromkeys(_LINES, Kind.JSON),
-    ".xml": Kind.XML,
-    ".dcm": Kind.DCM,
-    ".dicom": Kind.DCM,
-}
-# A lenient reader takes a byte order mark and a comment before JSON text.
-_FIRST = {b"{": Kind.JSON, b"[": Kind.JSON, b"/": Kind.JSON, b"<": Kind.XML}
-_UTF_16 = (BOM_UTF16_LE, BOM_UTF16_BE)  # which JSON text never has
+_KINDS = {"json": Kind.JSON, "ndjson": Kind.JSON, "xml": Kind.XML, "dicom": Kind.DCM}
+"""The kind of each format."""
 
 
 def plain(text: str) -> str:
@@ -180,91 +166,73 @@ def is_pipe(path: Path) -> bool:
 
 
 def event_batches(source: Path, meter: Meter, options: ReadOptions | None = None) -> Iterator[list[Event]]:
-    """The events of a file or a pipe, told by its content: DICOM JSON, NDJSON, XML or a DICOM file.
-
-    It may be compressed.
+    """Yield the events of a file or a pipe in batches; it is recognised by its content, and may be compressed.
 
     Raises:
-        InputError: What was read is at fault; the events before it have been delivered.
-        CallError: It is compressed, and what that needs is not installed.
+        InputError: The input is at fault; the events before have been delivered.
+        CallError: The input is compressed, and the package for that is not installed.
         OSError: The file cannot be read.
     """
-    from streamdicom.io import compression_of, decompress
-
-    with calling():
-        start, data = opened(read(source, meter))
-        kind = compression_of(start)
-        if kind is not None:
-            start, data = opened(decompress(data, kind))
-        parser = _parser(source, start, options or ReadOptions())
-        for chunk in data:
-            yield parser.feed(chunk)
-        yield parser.close()
-
-
-def _parser(source: Path, start: bytes, options: ReadOptions) -> EventParser | Part10Parser:
+    from streamdicom.api import batches
     from streamdicom.formats import EventParser
-    from streamdicom.formats.part10 import Part10Parser
 
-    if kind_of(source, start) is Kind.DCM:
-        return Part10Parser(options=options)
-    # Behind an array there is nothing; an object may be a line of NDJSON.
-    return EventParser(options=replace(options, multiple_documents=not is_array(start)))
+    options = options or ReadOptions()
+    with calling():
+        yield from batches(EventParser(options=options), read(source, meter), options.limits, name_of(source))
 
 
-def opened(data: Iterator[bytes]) -> tuple[bytes, Iterable[bytes]]:
-    """The first bytes of a stream, and all of it. It does not wait for more than it takes to know what it is."""
-    start = b""
-    while len(start) < _HEAD and _kind_by_content(start) is None and (piece := next(data, b"")):
-        start += piece
-    return start[:_HEAD], chain([start], data)
+def name_of(source: Path) -> str | None:
+    """Return the name of an input for messages; None for standard input."""
+    return None if source == PIPE else str(source)
+
+
+@contextmanager
+def naming_input(source: Path) -> Iterator[None]:
+    """Make errors of an input name it."""
+    try:
+        yield
+    except InputError as error:
+        error.filename = error.filename or name_of(source)
+        raise
+
+
+def opened(data: Iterable[bytes], limits: Limits) -> tuple[Kind | None, bytes, Iterable[bytes]]:
+    """Recognise an input; return its kind, its first bytes and all of its bytes, decompressed.
+
+    No more is read than it takes to recognise it. The kind is None if it is not recognised.
+    """
+    from streamdicom.formats import expand, recognise
+
+    content, head, whole = recognise(expand(data, limits))
+    return _KINDS.get(content), head, whole
 
 
 def kind_by_name(path: Path) -> Kind | None:
-    """What a file is by its name, if that tells."""
-    return _NAMES.get(_suffix(path))
+    """Return the kind that the name of a file tells, if it does."""
+    row = form_of_name(path).format
+    return None if row is None else _KINDS[row.name]
 
 
 def is_lines(path: Path) -> bool:
-    """Whether a file is NDJSON by its name."""
-    return _suffix(path) in _LINES
+    """Return whether a file is NDJSON by its name."""
+    return form_of_name(path).format is NDJSON
 
 
 def check_suffix(path: Path) -> None:
-    """See that a name does not end in what tells nothing. DICOM files often have no suffix, or a UID for a name.
+    """Check that the suffix of a name is known, or missing: DICOM files often have no suffix, or a UID as a name.
 
     Raises:
-        CallError: It does.
+        CallError: It is not.
 
     >>> check_suffix(Path("IM00001")), check_suffix(Path("1.2.840.1"))
     (None, None)
     """
-    suffix = _suffix(path)
-    if suffix and suffix not in _NAMES and not suffix[1:].isdigit():
-        raise CallError(f"{path} ends in none of {', '.join(_NAMES)}; --to says what it is")
-
-
-def _suffix(path: Path) -> str:
-    return path.suffix.lower()
-
-
-def kind_of(path: Path, start: bytes) -> Kind:
-    """What a file is by its first bytes, or else by its name; JSON if neither tells."""
-    return _kind_by_content(start) or kind_by_name(path) or Kind.JSON
-
-
-def _kind_by_content(start: bytes) -> Kind | None:
-    if start[_HEAD - len(_MAGIC) :].startswith(_MAGIC):
-        return Kind.DCM
-    if start.startswith(_UTF_16):
-        return Kind.XML
-    return _FIRST.get(_text(start)[:1])
+    suffix = path.suffix
+    if suffix and kind_by_name(path) is None and not suffix[1:].isdigit():
+        suffixes = ", ".join(one for row in FORMATS.values() for one in row.suffixes)
+        raise CallError(f"{path} ends in none of {suffixes}; --to says what it is")
 
 
 def is_array(start: bytes) -> bool:
-    """Whether JSON text has data sets in an array, or else one by itself."""
-    return not _text(start).startswith(b"{")
-
-
-def _text(start: bytes) -> bytes:
-    return start.removeprefix(BOM_UTF8).lstrip(b" \t\r\n")
+    """Return whether JSON text has its data sets in an array, and is not one data set."""
+    return not start.removeprefix(BOM_UTF8).lstrip(b" \t\r\n").startswith(b"{")

@@ -27,7 +27,7 @@ from streamdicom.errors import StreamDicomError, TruncatedError
 from streamdicom.events import END_DATASET, Event
 from streamdicom.filters import ElementSorter, sort_elements
 from streamdicom.io import CHUNK, NamedFile, Output, temporary
-from streamdicom.options import ReadOptions, WriteOptions
+from streamdicom.options import WriteOptions
 
 _MOST_PEERS = 64  # at once; each may take some MiB, and others wait until there is a place
 _FEW = 32  # events that are written at once: each of a long value has a block in it
@@ -218,8 +218,7 @@ class _Listener:
         return True
 
     async def _take(self, connection: socket.socket) -> None:
-        options = ReadOptions(multiple_documents=True)
-        received = aiter_events(_received(connection, self._timeout), options=options)
+        received = aiter_events(_received(connection, self._timeout))
         with temporary() as line:
             render = _Renderer(line)
             batch: list[Event] = []
@@ -239,7 +238,7 @@ class _Renderer:
 
     def __init__(self, line: BinaryIO) -> None:
         self._line = line
-        self._encoder = DatasetEncoder(options=WriteOptions(ndjson=True, file_meta=True))
+        self._encoder = DatasetEncoder(format="ndjson", options=WriteOptions(file_meta=True))
         self._sorter = ElementSorter()
 
     def write(self, events: list[Event], is_end: bool) -> None:

@@ -98,7 +98,7 @@ SELECT: Group = {
 }
 """Which data sets come: of ``ReadOptions``."""
 
-_DEFAULTS = {"trailing_newline": True, "indent": None}
+_DEFAULTS = {"trailing_newline": True, "indent": None, "ndjson": False}
 
 
 def _default(name: str) -> Any:

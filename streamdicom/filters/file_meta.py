@@ -21,9 +21,9 @@ def needed_file_meta(events: Iterable[Event], *, always: bool = False) -> Iterat
         events: The events of one file.
         always: Keep group 0002 for every transfer syntax.
 
-    >>> from streamdicom import iter_file_events
+    >>> from streamdicom import iter_events
     >>> from pydicom.data import get_testdata_file
-    >>> {tag >> 16 for _, tag, _, _ in needed_file_meta(iter_file_events(get_testdata_file("CT_small.dcm")))} >= {2}
+    >>> {tag >> 16 for _, tag, _, _ in needed_file_meta(iter_events(get_testdata_file("CT_small.dcm")))} >= {2}
     False
     """
     held: list[Event] = []

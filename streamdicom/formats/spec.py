@@ -1,129 +1,226 @@
-"""The forms that a stream of data sets may have, DICOM JSON and the Native DICOM Model, behind one face."""
+"""The table of formats: a row for each, with its names, its first bytes, its parser and its writer."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias, get_args
 
 from streamdicom.errors import StreamDicomError
 from streamdicom.events import Event
-from streamdicom.formats.json import JsonParser, JsonWriter, KeyFilter
-from streamdicom.jsontext import JsonEmitter
-from streamdicom.options import ReadOptions, WriteOptions, options_or_default
+from streamdicom.io import COMPRESSION_SUFFIXES
+from streamdicom.options import ReadOptions, WriteOptions
+
+if TYPE_CHECKING:
+    from streamdicom.formats.json import KeyFilter
+
+FormatName: TypeAlias = Literal["json", "ndjson", "xml", "dicom"]
+"""The name of a format that can be written."""
+
+Indent: TypeAlias = int | str | None
+"""Spaces, or a string, for each level; None for no white space."""
+
+Sink: TypeAlias = Callable[[bytes], object]
+"""Called with blocks of about 64 KiB."""
 
 
 class Parser(Protocol):
-    """Takes bytes, cut anywhere, and gives events; see ``JsonParser``."""
+    """Bytes in, cut anywhere, events out; see ``EventParser``."""
 
     @property
     def error(self) -> StreamDicomError | None:
-        """The error that ended the stream, even if events before it are still to be looked at."""
+        """The error that ended the stream, even if it has not been raised yet."""
 
     def feed(self, data: bytes) -> list[Event]:
         """Take the next bytes of the stream; return the events that they complete."""
 
     def close(self) -> list[Event]:
-        """Say that the stream has ended."""
+        """Declare the end of the stream; return the last events."""
 
 
 class Writer(Protocol):
-    """Takes events, and gives blocks of about 64 KiB to its sink; see ``JsonWriter``."""
+    """Events in, blocks of about 64 KiB out."""
 
     def write_all(self, events: Iterable[Event]) -> None:
         """Write events."""
 
     def flush(self) -> None:
-        """Give all that was written so far to the sink."""
+        """Pass everything written so far to the sink."""
 
     def close(self) -> None:
         """Finish the document."""
 
 
-# --- reading ---------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A row of the table.
 
-_BLANK = b" \t\r\n"
-_MARK = b"\xef\xbb\xbf"  # the byte order mark of UTF-8
-_XML = (b"<", b"\xff\xfe", b"\xfe\xff")  # or that of UTF-16, which no JSON text is in (RFC 8259, section 8.1)
-_MOST_BLANK = 1024  # bytes before the first character; behind more of them the stream is taken for JSON
-
-
-class EventParser:
-    """A push parser that knows by the first character what the stream is.
-
-    Args:
-        options: The format, if it is known, and what either parser takes.
-        skip: As for ``JsonParser``.
-
-    >>> parser = EventParser()
-    >>> [value for *_, value in parser.feed(b' {"00100020": {"vr": "LO", "Value": ["17"]}}')]
-    [0, ('17',), None]
+    Attributes:
+        name: As in ``ReadOptions.format`` and the argument ``format`` of the functions that write.
+        title: As in messages.
+        magic: The first characters of a text, or bytes at ``magic_offset``. None for a format that is recognised
+            as another: NDJSON is read as JSON.
+        magic_offset: Bytes before the magic, which may have any value.
+        suffixes: Of file names, in lower case. The first is the usual one.
+        media_types: Of bodies and parts of HTTP messages.
+        new_parser: Makes the parser.
+        new_writer: Makes the writer; None if it needs a file to seek in, and not a sink.
     """
 
-    def __init__(self, *, options: ReadOptions | None = None, skip: KeyFilter | None = None) -> None:
-        self._options = options_or_default(options, ReadOptions)
-        self._skip = skip
-        self._held = b""  # the first bytes, as long as they do not tell
-        self._parser = None if self._options.format == "auto" else self._of(self._options.format == "xml")
-
-    @property
-    def error(self) -> StreamDicomError | None:
-        """The error that ended the stream, even if events before it are still to be looked at."""
-        return self._parser.error if self._parser else None
-
-    def feed(self, data: bytes) -> list[Event]:
-        """Take the next bytes of the stream; return the events that they complete. See ``JsonParser.feed``."""
-        if self._parser is None:
-            data = self._held + data
-            self._held = b""
-            is_xml = _is_xml(data)
-            if is_xml is None:
-                self._held = data
-                return []
-            self._parser = self._of(is_xml)
-        return self._parser.feed(data)
-
-    def close(self) -> list[Event]:
-        """Say that the stream has ended. See ``JsonParser.close``."""
-        if self._parser is None:
-            self._parser = self._of(False)
-            if self._held:
-                self._parser.feed(self._held)
-        return self._parser.close()
-
-    def _of(self, is_xml: bool) -> Parser:
-        if not is_xml:
-            return JsonParser(options=self._options, skip=self._skip)
-        from streamdicom.formats.xml import XmlParser
-
-        return XmlParser(options=self._options)
+    name: FormatName
+    title: str
+    magic: tuple[bytes, ...]
+    magic_offset: int
+    suffixes: tuple[str, ...]
+    media_types: tuple[str, ...]
+    new_parser: Callable[[ReadOptions, KeyFilter | None], Parser]
+    new_writer: Callable[[Sink, Indent, WriteOptions, bool], Writer] | None
 
 
-def _is_xml(start: bytes) -> bool | None:
-    """Whether a stream is XML by its first bytes; None if they do not tell."""
-    text = start.removeprefix(_MARK).lstrip(_BLANK)
-    if len(start) - len(text) > _MOST_BLANK:
-        return False
-    if text in (b"", _MARK[:1], _MARK[:2], b"\xff", b"\xfe"):
-        return None
-    return text.startswith(_XML)
+def _new_json_parser(options: ReadOptions, key_filter: KeyFilter | None) -> Parser:
+    from streamdicom.formats.json import JsonParser
+
+    return JsonParser(options=options, skip=key_filter)
 
 
-# --- writing ---------------------------------------------------------------------------------------------------
+def _new_xml_parser(options: ReadOptions, _: KeyFilter | None) -> Parser:
+    from streamdicom.formats.xml import XmlParser
+
+    return XmlParser(options=options)
+
+
+def _new_part10_parser(options: ReadOptions, _: KeyFilter | None) -> Parser:
+    from streamdicom.formats.part10 import Part10Parser
+
+    return Part10Parser(options=options)
+
+
+def _new_json_writer(sink: Sink, indent: Indent, options: WriteOptions, array: bool) -> Writer:
+    return _JsonStream(sink, indent, options, array=array)
+
+
+def _new_ndjson_writer(sink: Sink, indent: Indent, options: WriteOptions, _: bool) -> Writer:
+    if indent is not None:
+        raise ValueError("NDJSON has one data set on each line; leave out the indent")
+    return _JsonStream(sink, None, options, array=False, lines=True)
+
+
+def _new_xml_writer(sink: Sink, indent: Indent, options: WriteOptions, array: bool) -> Writer:
+    from streamdicom.formats.xml import XmlWriter
+
+    return XmlWriter(sink, indent=indent, options=options, array=array)
+
+
+JSON = Format(
+    "json",
+    "DICOM JSON",
+    (b"{", b"[", b"//", b"/*"),
+    0,
+    (".json",),
+    ("application/dicom+json", "application/json"),
+    _new_json_parser,
+    _new_json_writer,
+)
+"""The DICOM JSON Model (PS3.18 Annex F): one data set, or an array of them."""
+
+NDJSON = Format(
+    "ndjson",
+    "NDJSON",
+    (),
+    0,
+    (".ndjson", ".jsonl"),
+    ("application/x-ndjson",),
+    _new_json_parser,
+    _new_ndjson_writer,
+)
+"""The same with one data set on each line."""
+
+XML = Format(
+    "xml",
+    "Native DICOM XML",
+    (b"<", b"\xff\xfe", b"\xfe\xff"),  # or a byte order mark of UTF-16, which JSON never has (RFC 8259 8.1)
+    0,
+    (".xml",),
+    ("application/dicom+xml",),
+    _new_xml_parser,
+    _new_xml_writer,
+)
+"""The Native DICOM Model (PS3.19 Annex A): one document for each data set."""
+
+DICOM = Format(
+    "dicom",
+    "a DICOM file",
+    (b"DICM",),
+    128,  # the preamble, which applications may use as they like (PS3.10 7.1)
+    (".dcm", ".dicom"),
+    ("application/dicom",),
+    _new_part10_parser,
+    None,
+)
+"""A DICOM file (PS3.10), with one data set."""
+
+FORMATS: dict[str, Format] = {row.name: row for row in (JSON, NDJSON, XML, DICOM)}
+"""Every format by its name."""
+
+_BY_SUFFIX = {suffix: row for row in FORMATS.values() for suffix in row.suffixes}
+
+
+class Form(NamedTuple):
+    """The form of a file: its format and its compression, None where the name does not tell."""
+
+    format: Format | None
+    compression: str | None = None
+
+
+def form_of_name(name: str | os.PathLike[str]) -> Form:
+    """Return the form of a file by the suffixes of its name.
+
+    >>> form = form_of_name("studies.ndjson.gz")
+    >>> form.format.name, form.compression
+    ('ndjson', 'gzip')
+    """
+    path = PurePath(os.fspath(name))
+    compression = COMPRESSION_SUFFIXES.get(path.suffix.lower())
+    if compression:
+        path = path.with_suffix("")
+    return Form(_BY_SUFFIX.get(path.suffix.lower()), compression)
+
+
+def format_named(name: str) -> Format:
+    """Return the row of a format that a caller has named.
+
+    Raises:
+        ValueError: There is no such format.
+
+    >>> format_named("xml").suffixes
+    ('.xml',)
+    """
+    if not isinstance(name, str) or name not in FORMATS:
+        raise ValueError(f"format must be one of {', '.join(map(repr, get_args(FormatName)))}, not {name!r}")
+    return FORMATS[name]
 
 
 def new_writer(
-    sink: Callable[[bytes], object], indent: int | str | None, options: WriteOptions, *, array: bool
+    sink: Sink,
+    indent: Indent,
+    options: WriteOptions,
+    *,
+    format: str = "json",
+    array: bool,
 ) -> Writer:
-    """A writer of the format that the options say, which is JSON with "auto".
+    """Make the writer of a format.
 
     Args:
-        sink: What takes the blocks.
+        sink: Takes the blocks.
         indent: Spaces, or a string, for each level; None for no white space.
-        options: The format, and what its writer takes.
-        array: Whether there may be any number of data sets.
+        options: As the writer takes them.
+        format: "json", "ndjson" or "xml". A DICOM file needs a file to seek in; see ``Part10Writer``.
+        array: Whether there may be any number of data sets, and not one.
 
     Raises:
-        ValueError: An indent for NDJSON, or NDJSON in XML.
+        ValueError: An indent for NDJSON, or another format.
 
     >>> blocks = []
     >>> writer = new_writer(blocks.append, None, WriteOptions(), array=True)
@@ -132,33 +229,29 @@ def new_writer(
     >>> blocks
     [b'[{}]']
     """
-    if options.format == "xml":
-        if options.ndjson:
-            raise ValueError("NDJSON is JSON, and no XML")
-        from streamdicom.formats.xml import XmlWriter
-
-        return XmlWriter(sink, indent=indent, options=options, array=array)
-    if options.ndjson and indent is not None:
-        raise ValueError("NDJSON has a data set on one line, and so no indent")
-    return _JsonStream(sink, indent, options, array=array)
+    row = format_named(format)
+    if row.new_writer is None:
+        raise ValueError(f"{row.title} cannot be written to a sink")
+    return row.new_writer(sink, indent, options, array)
 
 
 class _JsonStream:
-    """Both layers of a JSON document."""
+    """Both layers of a JSON document: events to tokens, tokens to text."""
 
-    def __init__(
-        self, sink: Callable[[bytes], object], indent: int | str | None, options: WriteOptions, *, array: bool
-    ) -> None:
+    def __init__(self, sink: Sink, indent: Indent, options: WriteOptions, *, array: bool, lines: bool = False) -> None:
+        from streamdicom.formats.json import JsonWriter
+        from streamdicom.jsontext import JsonEmitter
+
         self._json = JsonEmitter(
             sink,
             indent=indent,
             ensure_ascii=options.ensure_ascii,
             escape_html=options.escape_html,
             depth=options.limits.depth,
-            multiple=options.ndjson,
-            trailing_newline=options.trailing_newline or options.ndjson,
+            multiple=lines,
+            trailing_newline=options.trailing_newline or lines,
         )
-        self._events = JsonWriter(self._json, options=options, array=array)
+        self._events = JsonWriter(self._json, options=options, array=array, lines=lines)
         self.write_all = self._events.write_all
 
     def flush(self) -> None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from streamdicom.api import dumps, loads, loads_file
+from streamdicom.api import dumps, loads
 from streamdicom.dicom import SPECIFIC_CHARACTER_SET, UTF_8_TERM, VRS, Form, format_tag
 from streamdicom.errors import DicomJsonError, InputError, Location
 from streamdicom.options import ReadOptions, WriteOptions
@@ -216,7 +216,7 @@ def dataset_from_model(model: object, *, as_file: bool) -> Dataset:
 
 def _parsed(text: str, *, as_file: bool) -> Dataset:
     try:
-        return (loads_file if as_file else loads)(text, options=_FROM_PYTHON)
+        return loads(text, options=_FROM_PYTHON, as_file=as_file)
     except InputError as error:
         error.location = Location(tag_path=error.location.tag_path)  # the text is no document of the caller's
         raise

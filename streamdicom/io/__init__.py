@@ -1,12 +1,21 @@
-"""To be written."""
+"""Bytes in and out: sources, targets, connections, compression and temporary files."""
 
-from streamdicom.io.compression import Decompressor, compression_of, decompress, new_compressor
-from streamdicom.io.sources import CHUNK, Source, as_bytes, chunks, not_blank
+from streamdicom.io.compression import (
+    COMPRESSION_SUFFIXES,
+    COMPRESSIONS,
+    Decompressor,
+    compression_of,
+    decompress,
+    new_compressor,
+)
+from streamdicom.io.sources import CHUNK, Source, as_bytes, check_source, check_target, chunks, name_of, not_blank
 from streamdicom.io.spool import LazyValue, SpooledValue, SpoolFile
 from streamdicom.io.targets import NamedFile, Output, Target, hidden, is_special, naming, temporary
 
 __all__ = [
     "CHUNK",
+    "COMPRESSIONS",
+    "COMPRESSION_SUFFIXES",
     "Decompressor",
     "LazyValue",
     "NamedFile",
@@ -16,11 +25,14 @@ __all__ = [
     "SpooledValue",
     "Target",
     "as_bytes",
+    "check_source",
+    "check_target",
     "chunks",
     "compression_of",
     "decompress",
     "hidden",
     "is_special",
+    "name_of",
     "naming",
     "new_compressor",
     "not_blank",

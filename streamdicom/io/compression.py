@@ -1,42 +1,63 @@
-"""Compressed streams in bounded pieces.
+"""Compressed streams, read and written in pieces of bounded size.
 
-However much a stream expands, a piece of what comes out of it is never longer than ``_MOST``, so that a few bytes
-that stand for a great many cost time and no memory.
+A decompressor never yields more than ``_PIECE`` bytes at once, so a few bytes that expand to a great many cost time
+and no memory. ``Limits.max_expansion_ratio`` bounds the time.
 """
 
 from __future__ import annotations
 
-import bz2
-import lzma
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, Protocol
 
-from streamdicom.errors import InputError, TruncatedError
+from streamdicom.errors import InputError, LimitError, TruncatedError
+from streamdicom.limits import Limits
 
-_MOST = 64 * 1024
+_PIECE = 64 * 1024
 _GZIP = 16 + zlib.MAX_WBITS
-_LZMA_MEMORY = 128 * 1024 * 1024  # what the preset 9 of xz asks for, twice
-_WINDOW = 128 * 1024 * 1024  # of zstd: what ``--long`` asks for
+_MAX_LZMA_MEMORY = 128 * 1024 * 1024  # twice the needs of xz preset 9
+_WINDOW = 128 * 1024 * 1024  # of zstd, as with ``--long``
 _ZSTD_LEVEL = 3  # the default of the command line tool
 _GZIP_LEVEL = 6
+
+_BLOCK = 16 * 1024  # compressed bytes after which the allowance of ``max_expansion_ratio`` grows
+_FREE = 1024 * 1024  # bytes that any stream may expand to
 
 # RFC 1952, RFC 8878, bzip2, the .xz file format 1.2
 _MAGICS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz"}
 
+COMPRESSION_SUFFIXES = {".gz": "gzip", ".zst": "zstd"}
+"""The suffixes of compressed outputs, each with its compression."""
+
 
 def compression_of(start: bytes) -> str | None:
-    r"""What a stream is compressed with, by its first bytes; None if it is not.
+    r"""Return the compression of a stream by its first bytes, or None.
+
+    A zlib stream has no magic number, only a header of two bytes with a checksum of five bits (RFC 1950 2.2), so
+    its first bytes must also decompress.
 
     >>> compression_of(b"\x1f\x8b\x08\x00")
     'gzip'
+    >>> compression_of(zlib.compress(b"[]"))
+    'deflate'
     """
-    return next((kind for magic, kind in _MAGICS.items() if start.startswith(magic)), None)
+    kind = next((kind for magic, kind in _MAGICS.items() if start.startswith(magic)), None)
+    return "deflate" if kind is None and _is_zlib(start) else kind
+
+
+def _is_zlib(start: bytes) -> bool:
+    if len(start) < 2 or start[0] & 0x0F != zlib.DEFLATED or start[1] & 0x20 or (start[0] << 8 | start[1]) % 31:
+        return False
+    with suppress(zlib.error):
+        zlib.decompressobj().decompress(start, 1)
+        return True
+    return False
 
 
 class Compressor(Protocol):
-    """What compresses one member of a stream; members may follow one another."""
+    """Compresses one member of a stream; members may follow one another."""
 
     def compress(self, data: bytes, /) -> bytes:
         """Take the next bytes; return those that are ready."""
@@ -48,10 +69,10 @@ class Compressor(Protocol):
 def new_compressor(kind: str) -> Compressor:
     """Start a member of a gzip file (RFC 1952) or a frame of zstd (RFC 8878).
 
-    The same bytes always make the same member: there is no time or name in it.
+    The output is reproducible: it holds no time stamp and no file name.
 
     Raises:
-        ValueError: The kind is another, or what it needs is not installed.
+        ValueError: The kind is neither "gzip" nor "zstd", or the package for it is not installed.
 
     >>> compressor = new_compressor("gzip")
     >>> zlib.decompress(compressor.compress(b"[]") + compressor.flush(), 31)
@@ -60,7 +81,7 @@ def new_compressor(kind: str) -> Compressor:
     if kind == "gzip":
         return zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, _GZIP)
     if kind != "zstd":
-        raise ValueError(f"gzip or zstd is what an output is compressed with, not {kind}")
+        raise ValueError(f"expected gzip or zstd as compression of an output, found {kind}")
     module = _zstd()
     if module.__name__ == "zstandard":
         compressor: Compressor = module.ZstdCompressor(level=_ZSTD_LEVEL).compressobj()
@@ -70,7 +91,7 @@ def new_compressor(kind: str) -> Compressor:
 
 
 def _zstd() -> Any:
-    """The package ``zstandard``, or what Python has from 3.14 on."""
+    """Import the package ``zstandard``, or the module of Python 3.14."""
     for name in ("zstandard", "compression.zstd"):
         try:
             return import_module(name)
@@ -80,7 +101,7 @@ def _zstd() -> Any:
 
 
 class _Member(Protocol):
-    """The part of the standard library's decompressors that is used here."""
+    """The common part of the decompressors in ``bz2``, ``lzma`` and ``compression.zstd``."""
 
     @property
     def eof(self) -> bool: ...
@@ -92,7 +113,7 @@ class _Member(Protocol):
 
 
 class _Zlib:
-    """zlib in the manner of bz2 and lzma."""
+    """Adapter of zlib to ``_Member``."""
 
     def __init__(self, wbits: int) -> None:
         self._inner = zlib.decompressobj(wbits)
@@ -117,12 +138,13 @@ class _Zlib:
 
 
 class _Zstandard:
-    """The package zstandard in the manner of bz2 and lzma.
+    """Adapter of the package zstandard to ``_Member``.
 
-    It knows no greatest length, but four bytes stand for 128 KiB at most (RFC 8878 3.1.1.2): so it gets few at a time.
+    The package takes no ``max_length``. Four bytes expand to 128 KiB at most (RFC 8878 3.1.1.2), so it is fed
+    ``_STEP`` bytes at a time.
     """
 
-    _FEW = 64
+    _STEP = 64
 
     def __init__(self, module: Any, window: int) -> None:
         self._inner = module.ZstdDecompressor(max_window_size=window).decompressobj()
@@ -145,8 +167,8 @@ class _Zstandard:
             self._held = memoryview(bytes(self._held) + data)
         found = b""
         while self._held and not found and not self.eof:
-            few, self._held = self._held[: self._FEW], self._held[self._FEW :]
-            found = self._inner.decompress(few)
+            step, self._held = self._held[: self._STEP], self._held[self._STEP :]
+            found = self._inner.decompress(step)
         return found
 
 
@@ -154,29 +176,45 @@ def _new_zstd(window: int) -> _Member:
     module = _zstd()
     if module.__name__ == "zstandard":
         return _Zstandard(module, window)
-    most = {module.DecompressionParameter.window_log_max: window.bit_length() - 1}
-    decompressor: _Member = module.ZstdDecompressor(options=most)
+    options = {module.DecompressionParameter.window_log_max: window.bit_length() - 1}
+    decompressor: _Member = module.ZstdDecompressor(options=options)
     return decompressor
+
+
+def _new_bzip2(_: int) -> _Member:
+    from bz2 import BZ2Decompressor
+
+    return BZ2Decompressor()
+
+
+def _new_xz(_: int) -> _Member:
+    from lzma import FORMAT_XZ, LZMADecompressor
+
+    return LZMADecompressor(FORMAT_XZ, memlimit=_MAX_LZMA_MEMORY)
 
 
 _MEMBERS: dict[str, Callable[[int], _Member]] = {
     "gzip": lambda _: _Zlib(_GZIP),
-    "deflate": lambda _: _Zlib(zlib.MAX_WBITS),  # RFC 1950, which HTTP means by it (RFC 9110 8.4.1.2)
+    "deflate": lambda _: _Zlib(zlib.MAX_WBITS),  # RFC 1950, as in HTTP (RFC 9110 8.4.1.2)
     "zstd": _new_zstd,
-    "bzip2": lambda _: bz2.BZ2Decompressor(),
-    "xz": lambda _: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_LZMA_MEMORY),
+    "bzip2": _new_bzip2,
+    "xz": _new_xz,
 }
+
+COMPRESSIONS = frozenset(_MEMBERS)
+"""The compressions that ``Decompressor`` reads."""
 
 
 class Decompressor:
     """A push parser of a compressed stream; members may follow one another.
 
     Args:
-        kind: "gzip", "deflate", "zstd", "bzip2" or "xz".
+        kind: One of ``COMPRESSIONS``.
         window: Bytes that a frame of zstd may ask to be held (RFC 8878 3.1.1.1.2), a power of two.
+        limits: ``max_expansion_ratio`` bounds the output; None for no bound.
 
     Raises:
-        ValueError: What the kind needs is not installed.
+        ValueError: The package for the compression is not installed.
 
     >>> decompressor = Decompressor("deflate")
     >>> b"".join(decompressor.feed(zlib.compress(b"[]")))
@@ -184,61 +222,92 @@ class Decompressor:
     >>> decompressor.close()
     """
 
-    def __init__(self, kind: str, *, window: int = _WINDOW) -> None:
+    def __init__(self, kind: str, *, window: int = _WINDOW, limits: Limits | None = None) -> None:
         self._kind = kind
         self._window = window
+        self._max_ratio = limits.max_expansion_ratio if limits else None
+        self._bytes_in = self._bytes_out = 0
         self._member: _Member | None = _MEMBERS[kind](window)
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """What the next bytes hold, in pieces of bounded length; all of them must be taken before the next call.
+        """Yield the contents of the next bytes, in pieces of at most 64 KiB.
+
+        The iterator must be exhausted before the next call.
 
         Raises:
-            InputError: The stream is damaged, or something else follows.
+            InputError: The stream is damaged, or followed by something else.
+            LimitError: The stream expands too much.
         """
+        if self._max_ratio is None:
+            yield from self._pieces(data)
+            return
+        # The allowance grows at fixed places of the stream, so the outcome does not depend on how it is cut.
+        start = 0
+        while start < len(data):
+            block = data[start : start + _BLOCK - self._bytes_in % _BLOCK]
+            start += len(block)
+            yield from self._bounded(block, self._max_ratio)
+            self._bytes_in += len(block)
+
+    def _bounded(self, block: bytes, max_ratio: int) -> Iterator[bytes]:
+        allowance = _FREE + max_ratio * (self._bytes_in // _BLOCK + 1) * _BLOCK
+        for piece in self._pieces(block):
+            left = allowance - self._bytes_out
+            self._bytes_out += len(piece)
+            if len(piece) > left:
+                if left > 0:
+                    yield piece[:left]
+                raise LimitError(
+                    f"the {self._kind} stream expands to more than {max_ratio} times its size", "max_expansion_ratio"
+                )
+            yield piece
+
+    def _pieces(self, data: bytes) -> Iterator[bytes]:
         while data or (self._member is not None and not self._member.needs_input):
             if self._member is None:
-                data = data.lstrip(b"\0")  # which pad what was written to a tape
+                data = data.lstrip(b"\0")  # the padding of tapes
                 if not data:
                     break
                 self._member = _MEMBERS[self._kind](self._window)
-            yield from self._piece(self._member, data)
+            yield from self._decompress(self._member, data)
             data = b""
             if self._member.eof:
                 data, self._member = self._member.unused_data, None
 
-    def _piece(self, member: _Member, data: bytes) -> Iterator[bytes]:
+    def _decompress(self, member: _Member, data: bytes) -> Iterator[bytes]:
         try:
-            found = member.decompress(data, _MOST)
+            found = member.decompress(data, _PIECE)
         except MemoryError:
             raise
         except Exception as error:  # each library has an exception of its own
             raise InputError(f"the {self._kind} stream is damaged") from error
-        for start in range(0, len(found), _MOST):
-            yield found[start : start + _MOST]
+        for start in range(0, len(found), _PIECE):
+            yield found[start : start + _PIECE]
 
     def close(self) -> None:
-        """Say that the stream has ended.
+        """Declare the end of the stream.
 
         Raises:
-            TruncatedError: It has ended within a member.
+            TruncatedError: The stream ended within a member.
         """
         if self._member is not None:
             raise TruncatedError(f"the {self._kind} stream stops before its end")
 
 
-def decompress(chunks: Iterable[bytes], kind: str) -> Iterator[bytes]:
-    """What a compressed stream holds, as ``Decompressor`` gives it.
+def decompress(chunks: Iterable[bytes], kind: str, limits: Limits | None = None) -> Iterator[bytes]:
+    """Yield the contents of a compressed stream; see ``Decompressor``.
 
     Raises:
         TruncatedError: The stream ends within a member.
-        InputError: The stream is damaged, or something else follows.
-        ValueError: What the kind needs is not installed.
+        InputError: The stream is damaged, or followed by something else.
+        LimitError: The stream expands too much.
+        ValueError: The package for the compression is not installed.
 
     >>> compressor = new_compressor("gzip")
     >>> b"".join(decompress([compressor.compress(b"[]") + compressor.flush()], "gzip"))
     b'[]'
     """
-    decompressor = Decompressor(kind)
+    decompressor = Decompressor(kind, limits=limits)
     for chunk in chunks:
         yield from decompressor.feed(chunk)
     decompressor.close()

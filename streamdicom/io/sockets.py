@@ -1,4 +1,4 @@
-"""Connections as sources and targets: whatever has ``recv`` and ``sendall``, as a socket has, plain or with TLS."""
+"""Connections as sources and targets: objects with ``recv`` and ``sendall``, such as sockets, plain or with TLS."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Protocol, TypeGuard
 
 
 class Connection(Protocol):
-    """What of ``socket.socket`` is used."""
+    """The part of ``socket.socket`` that is used."""
 
     def recv(self, size: int, /) -> bytes:
-        """Wait for some bytes, at most so many; none at the end."""
+        """Wait for some bytes, at most ``size``; b"" at the end."""
 
     def sendall(self, data: bytes, /) -> None:
         """Send all of the bytes."""
 
 
 def is_connection(thing: object) -> TypeGuard[Connection]:
-    """Whether something is a connection.
+    """Return whether an object is a connection.
 
     >>> is_connection(b"")
     False
@@ -26,10 +26,10 @@ def is_connection(thing: object) -> TypeGuard[Connection]:
 
 
 def receive(connection: Connection, size: int) -> Iterator[bytes]:
-    """What comes, as soon as it does, in pieces of at most so many bytes, until the peer has said that it is all.
+    """Yield the bytes of a connection as they arrive, at most ``size`` at once, until the peer shuts down its side.
 
     Raises:
-        OSError: There is nothing more to be had, or the socket is in non-blocking mode.
+        OSError: The connection is lost, or the socket is in non-blocking mode.
     """
     _check_blocking(connection)
     while data := connection.recv(size):
@@ -40,10 +40,10 @@ class SendingFile:
     """A connection as a binary file to write to.
 
     Args:
-        connection: Where to; it stays open.
+        connection: The connection, which stays open.
 
     Raises:
-        BlockingIOError: The socket is in non-blocking mode, and could take a part of what it is given and no more.
+        BlockingIOError: The socket is in non-blocking mode, in which it may send only a part of the bytes.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -59,4 +59,4 @@ class SendingFile:
 def _check_blocking(connection: Connection) -> None:
     timeout = getattr(connection, "gettimeout", None)
     if timeout is not None and timeout() == 0:
-        raise BlockingIOError("the socket is in non-blocking mode; give it a time-out, or use streamdicom.aio")
+        raise BlockingIOError("the socket is in non-blocking mode; give it a timeout, or use streamdicom.aio")

@@ -1,40 +1,45 @@
-"""Where bytes come from: paths, binary files, connections, bytes, iterables of bytes."""
+"""Sources: paths, binary files, connections, bytes and iterables of bytes that are read from."""
 
 from __future__ import annotations
 
+import errno
+import io
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, TypeAlias, cast
 
 from streamdicom.errors import Location, TruncatedError
 from streamdicom.io.sockets import Connection, is_connection, receive
 
-CHUNK = 16 * 1024  # bytes; see the reader of DICOM JSON, which takes no more at once
-
+CHUNK = 16 * 1024
+"""Bytes that are read at once; the JSON parser splits longer chunks."""
 
 _BLANK = b" \t\r\n\xef\xbb\xbf"  # white space, and the bytes of the byte order mark
+_TEXT_STARTS = ("{", "[", "<")
+_MAX_PATH = 4096  # characters; PATH_MAX of Linux
 
 
 Source: TypeAlias = str | os.PathLike[str] | BinaryIO | Connection | bytes | bytearray | memoryview | Iterable[bytes]
-"""A path, a binary file (read from where it stands), a socket, the bytes themselves, or any iterable of bytes.
+"""A path, a binary file (read from its current position), a socket, bytes, or an iterable of bytes.
 
-A file and a socket stay open. A socket is read until its peer says that this is all, or to what ends it before."""
+Files and sockets stay open. A socket is read until its peer shuts down its side."""
 
 
 def chunks(source: Source) -> Iterator[bytes]:
-    """The bytes of a source, some at a time; a pipe or a socket gives what it has, without waiting for more.
+    """Yield the bytes of a source in chunks; a pipe or a socket yields its bytes as soon as they are there.
 
     Raises:
         OSError: A path cannot be opened, or a file not read.
-        TypeError: The source is of another kind, or is a text file.
+        TypeError: The source is of another kind, a text file, or a str that is not a path. The text of the error
+            never quotes it.
 
     >>> list(chunks([b"a", b"b"]))
     [b'a', b'b']
     """
     if isinstance(source, str | os.PathLike):
-        with Path(source).open("rb", buffering=0) as file:
-            yield from _reads(cast(BinaryIO, file))
+        with _opened(source) as file:
+            yield from _reads(file)
     elif isinstance(source, bytes | bytearray | memoryview):
         view = memoryview(source).cast("B")
         for start in range(0, len(view), CHUNK):
@@ -43,12 +48,79 @@ def chunks(source: Source) -> Iterator[bytes]:
         yield from receive(source, CHUNK)
     elif hasattr(source, "read"):
         yield from _reads(cast(BinaryIO, source))
-    elif isinstance(source, Iterable):
-        for chunk in source:
-            yield as_bytes(chunk)
     else:
-        kinds = "a path, a binary file, a socket, bytes or an iterable of bytes"
-        raise TypeError(f"{kinds} is needed, not {type(source).__name__}")
+        for chunk in cast(Iterable[object], source):
+            yield as_bytes(chunk)
+
+
+def check_source(source: object) -> None:
+    """Check the kind of a source, before anything is read.
+
+    Raises:
+        TypeError: The source cannot be read; the error names the function for it.
+
+    >>> check_source('{"00100020": {}}')
+    Traceback (most recent call last):
+        ...
+    TypeError: expected a path, found text; read text with loads(), or pass it as bytes
+    """
+    if isinstance(source, str):
+        if _is_text(source):
+            raise TypeError("expected a path, found text; read text with loads(), or pass it as bytes")
+    elif isinstance(source, io.TextIOBase):
+        raise TypeError("expected a binary file, found a text file; open it in binary mode")
+    elif isinstance(source, Mapping):
+        raise TypeError("expected a source of bytes, found a dict; use loads(json.dumps(...)) or json_object_hook()")
+    elif type(source).__module__.partition(".")[0] == "pydicom":
+        raise TypeError(f"expected a source of bytes, found a {type(source).__name__}; write data sets with dump()")
+    elif not isinstance(source, os.PathLike | Iterable) and not is_connection(source) and not hasattr(source, "read"):
+        expected = "a path, a binary file, a socket, bytes or an iterable of bytes"
+        raise TypeError(f"expected {expected}, found {type(source).__name__}")
+
+
+def check_target(target: object) -> None:
+    """Check that a target is not the text of a document.
+
+    Raises:
+        TypeError: The target is text; the error does not quote it.
+
+    >>> check_target("out.json")
+    """
+    if isinstance(target, str) and _is_text(target):
+        raise TypeError("expected a path, found text; the target comes after the data")
+
+
+def name_of(source: object) -> str | None:
+    """Return the name of a source for messages, or None.
+
+    >>> name_of("studies.json"), name_of(b"[]")
+    ('studies.json', None)
+    """
+    if isinstance(source, str | os.PathLike):
+        return os.fsdecode(source)
+    name = getattr(source, "name", None)
+    return name if isinstance(name, str) and hasattr(source, "read") else None
+
+
+def _is_text(source: str) -> bool:
+    """Return whether a str is document text and not a path. A file of that name settles it."""
+    looks_like_text = source.lstrip("\ufeff \t\r\n").startswith(_TEXT_STARTS)
+    if not looks_like_text and len(source) <= _MAX_PATH and "\n" not in source and "\0" not in source:
+        return False
+    try:
+        return not os.path.lexists(source)
+    except ValueError:  # a null character
+        return True
+
+
+def _opened(source: str | os.PathLike[str]) -> BinaryIO:
+    try:
+        return cast(BinaryIO, Path(source).open("rb", buffering=0))
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+    # A str of that length is probably not a name, so that the error must not quote it.
+    raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
 
 
 def _reads(file: BinaryIO) -> Iterator[bytes]:
@@ -61,10 +133,10 @@ def _reads(file: BinaryIO) -> Iterator[bytes]:
 
 
 def as_bytes(chunk: object) -> bytes:
-    """What a source gave, if it is bytes.
+    """Return a chunk of a source as bytes.
 
     Raises:
-        TypeError: It is something else.
+        TypeError: The chunk is something else.
 
     >>> as_bytes(bytearray(b"a"))
     b'a'
@@ -73,15 +145,17 @@ def as_bytes(chunk: object) -> bytes:
         return chunk
     if isinstance(chunk, bytearray | memoryview):
         return bytes(chunk)
-    hint = "; open the file in binary mode" if isinstance(chunk, str) else ""
-    raise TypeError(f"bytes are needed, not {type(chunk).__name__}{hint}")
+    hint = ""
+    if isinstance(chunk, str | os.PathLike):
+        hint = "; open files in binary mode, or read several files with streamdicom.archive.iter_datasets()"
+    raise TypeError(f"expected bytes, found {type(chunk).__name__}{hint}")
 
 
 def not_blank(data: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes, which must not be white space alone: a command before a pipe that has failed gives no more.
+    """Yield the same bytes, which must not be white space alone, as from a pipe whose command has failed.
 
     Raises:
-        TruncatedError: There is nothing else, which shows at the end.
+        TruncatedError: The input ended, and had nothing else.
 
     >>> list(not_blank([b"", b"[]"]))
     [b'', b'[]']

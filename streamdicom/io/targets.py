@@ -1,4 +1,4 @@
-"""Where bytes come from and go to: paths, binary files, connections, bytes, iterables of bytes."""
+"""Targets: paths, binary files and connections that are written to."""
 
 from __future__ import annotations
 
@@ -11,32 +11,33 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self, TypeAlias, cast
 
 from streamdicom.errors import OutputError
+from streamdicom.io.compression import new_compressor
 from streamdicom.io.sockets import Connection, SendingFile, is_connection
 from streamdicom.io.sources import CHUNK
 
-_MOST_IN_MEMORY = 1024 * 1024
-_LONGEST_STEM = 200  # bytes; a name may have 255
+_MAX_IN_MEMORY = 1024 * 1024  # bytes of a temporary file
+_MAX_STEM = 200  # bytes; a name may have 255
 
 
 Target: TypeAlias = str | os.PathLike[str] | BinaryIO | Connection
-"""A path, a binary file, or a socket; the last two stay open."""
+"""A path, a binary file, or a socket. Files and sockets stay open."""
 
 
 def temporary() -> BinaryIO:
-    """An empty file without a name, which is in memory as long as it is small and goes when it is closed.
+    """Make an empty file without a name, in memory while it is small; it disappears when it is closed.
 
     >>> with temporary() as file:
     ...     file.write(b"a")
     1
     """
-    from tempfile import SpooledTemporaryFile  # which takes a tenth of this package's time to import
+    from tempfile import SpooledTemporaryFile  # a tenth of the time that importing this package takes
 
-    return cast(BinaryIO, SpooledTemporaryFile(_MOST_IN_MEMORY))
+    return cast(BinaryIO, SpooledTemporaryFile(_MAX_IN_MEMORY))
 
 
 @contextmanager
 def naming(name: str | os.PathLike[str]) -> Iterator[None]:
-    """Let errors of the system name what was asked for, and neither nothing nor a hidden file.
+    """Make errors of the system name the file that the caller asked for, not a hidden one.
 
     >>> with naming("out.json"):
     ...     open("/none/.out.json.partial", "wb")
@@ -52,12 +53,12 @@ def naming(name: str | os.PathLike[str]) -> Iterator[None]:
 
 
 class NamedFile(io.FileIO):
-    """A raw file; what goes wrong when it is opened or written names what was asked for.
+    """A raw file whose errors, on opening and writing, name the file that the caller asked for.
 
     Args:
         file: A path or a descriptor.
         mode: As for ``io.FileIO``.
-        name: What was asked for.
+        name: The name in errors.
         closefd: Whether the descriptor is closed with the file.
     """
 
@@ -67,7 +68,7 @@ class NamedFile(io.FileIO):
         self._name = name
 
     def write(self, data: Any, /) -> int:
-        """As that of ``io.FileIO``."""
+        """Write as ``io.FileIO`` does."""
         with naming(self._name):
             return super().write(data)
 
@@ -75,25 +76,27 @@ class NamedFile(io.FileIO):
 class Output:
     """A target that is being written.
 
-    A path gets its name only when the output is complete: until then the bytes are in a hidden file beside it. What
-    exists and is no regular file, such as a pipe or ``/dev/null``, is written as it is. An error names the path and not
-    the hidden file.
+    A path gets its name only when the output is complete: until then the bytes are in a hidden file in the same
+    folder. Something that exists and is not a regular file, such as a pipe or ``/dev/null``, is written directly.
 
     Args:
         target: A path, a binary file or a socket.
+        compression: "gzip" or "zstd" to compress the output.
 
     Attributes:
-        is_connection: Whether somebody waits at the other end.
+        is_connection: Whether a peer waits for the bytes.
 
     Raises:
         OSError: The path cannot be written, or the socket is in non-blocking mode.
-        TypeError: The target is none of them, or is a text file.
+        TypeError: The target is of another kind, or a text file.
+        ValueError: The package for the compression is not installed.
     """
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, compression: str | None = None) -> None:
         self.is_connection = False
-        self._is_whole = True  # whether all was written of what there was to write
-        self._name: str | os.PathLike[str] = ""  # as it was given
+        self._compressor = new_compressor(compression) if compression else None
+        self._is_whole = True  # False while a write is under way, and after one has failed
+        self._name: str | os.PathLike[str] = ""  # as the caller gave it
         self._path: Path | None = None
         self._partial: Path | None = None
         if isinstance(target, str | os.PathLike):
@@ -104,17 +107,17 @@ class Output:
             self.is_connection = True
             self._file = cast(BinaryIO, SendingFile(target))
         elif isinstance(target, io.TextIOBase):
-            raise TypeError(f"bytes are written, which {type(target).__name__} does not take; open it in binary mode")
+            raise TypeError(f"expected a binary file, found {type(target).__name__}; open it in binary mode")
         elif hasattr(target, "write"):
             self._file = cast(BinaryIO, target)
         else:
-            raise TypeError(f"a path, a binary file or a socket is needed, not {type(target).__name__}")
+            raise TypeError(f"expected a path, a binary file or a socket, found {type(target).__name__}")
 
     def _open(self, name: str | os.PathLike[str]) -> BinaryIO:
         if is_special(name):
             self._path = Path(name)
             return io.BufferedWriter(NamedFile(self._path, "w", name))
-        # A link stays a link: what it points to is what is replaced.
+        # A link stays a link: the file that it points to is replaced.
         self._path = path = Path(os.path.realpath(name))
         mode = 0o666  # less the umask
         with suppress(FileNotFoundError):
@@ -127,28 +130,31 @@ class Output:
         """Write all of the bytes.
 
         Raises:
-            OSError: They cannot be written, or the file is in non-blocking mode and takes no more.
-            OutputError: A write before has failed, so that nothing may follow it.
+            OSError: The bytes cannot be written, or the file is in non-blocking mode and accepts no more.
+            OutputError: An earlier write has failed.
         """
+        self._write(self._compressor.compress(data) if self._compressor else data)
+
+    def _write(self, data: bytes) -> None:
         if not self._is_whole:
-            raise OutputError("what came before has not been written")
+            raise OutputError("an earlier write has failed")
         self._is_whole = False
         view = memoryview(data)
         while view:
-            # A raw file may take less than it is given.
+            # A raw file may accept only a part of the bytes.
             written = self._file.write(view)
             if isinstance(written, int):
                 view = view[written:]
             elif isinstance(self._file, io.RawIOBase):
-                raise BlockingIOError("the file is in non-blocking mode and takes no more yet")
+                raise BlockingIOError("the file is in non-blocking mode and accepts no more yet")
             else:
-                break  # less of a file than it might be: its write does not tell
+                break  # an object whose ``write`` returns nothing
         self._is_whole = True
 
     @contextmanager
     def random_access(self) -> Iterator[BinaryIO]:
-        """A file to write, read and seek in: this one, or else a temporary one that is copied to it at the end."""
-        if self._partial is not None or _is_random_access(self._file):
+        """A file to write, read and seek in: the target, or a temporary file that is copied to it at the end."""
+        if self._compressor is None and (self._partial is not None or _is_random_access(self._file)):
             yield self._file
             return
         with temporary() as file:
@@ -158,13 +164,16 @@ class Output:
                 self.write(piece)
 
     def flush(self) -> None:
-        """Flush the file, if it is one that can be."""
+        """Flush the file, if it has a ``flush``. A compressor keeps its bytes until ``commit``."""
         flush = getattr(self._file, "flush", None)
         if flush is not None:
             flush()
 
     def commit(self) -> None:
-        """Give the complete file its name; flush a file that the caller opened."""
+        """End the compressed stream, and give a path its name; only flush a file that the caller opened."""
+        if self._compressor is not None:
+            compressor, self._compressor = self._compressor, None
+            self._write(compressor.flush())
         if self._path is None:
             self.flush()
             return
@@ -181,11 +190,11 @@ class Output:
         self.discard()
 
     def discard(self) -> None:
-        """Leave nothing behind under the path, which nothing can be written to then."""
+        """Remove the hidden file, unless it got its name; nothing can be written any more."""
         if self._path is None:
             return
         self._is_whole = False
-        with suppress(OSError):  # such as a full disk, which has been told already
+        with suppress(OSError):  # such as a full disk, which the failed write has reported
             self._file.close()
         if self._partial is not None:
             with suppress(FileNotFoundError):
@@ -194,7 +203,7 @@ class Output:
 
 
 def is_special(path: str | os.PathLike[str]) -> bool:
-    """Whether something is there that is no regular file, such as a pipe or a device.
+    """Return whether a path exists and is not a regular file: a pipe, a device, a folder.
 
     >>> is_special(os.devnull), is_special("/none")
     (True, False)
@@ -206,17 +215,17 @@ def is_special(path: str | os.PathLike[str]) -> bool:
 
 
 def hidden(name: str) -> str:
-    """What the names of the hidden files beside a file start with, so short that something may follow.
+    """Return the start of the names of hidden files beside a file, short enough for a suffix.
 
     >>> hidden("out.json")
     '.out.json'
     """
-    # File systems count bytes. What is no UTF-8 is dropped, because not all of them take it.
-    return "." + name.encode(errors="ignore")[:_LONGEST_STEM].decode(errors="ignore")
+    # File systems count bytes. Names that are not UTF-8 lose the offending bytes, as some systems reject them.
+    return "." + name.encode(errors="ignore")[:_MAX_STEM].decode(errors="ignore")
 
 
 def _is_random_access(file: BinaryIO) -> bool:
     try:
         return file.readable() and file.seekable() and file.writable()
-    except AttributeError:  # less of a file than it might be
+    except AttributeError:  # an object with ``write`` alone
         return False

@@ -174,7 +174,7 @@ def test_in_a_large_data_set_keys_are_sorted_as_far_as_there_is_place(
 def test_a_dicom_file_is_equal_to_its_json(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     source = Path(pydicom.data.get_testdata_file(name))
     target = tmp_path / "a.json"
-    streamdicom.write_events(streamdicom.iter_file_events(source), target)
+    streamdicom.write_events(streamdicom.iter_events(source), target)
     options: dict[str, Any] = {"by_position": False, "ignore": (), "values": False}
     assert diff_files(source, target, file_meta=False, **options)
     assert not diff_files(source, target, file_meta=True, **options)

@@ -19,7 +19,6 @@ import pytest
 from pydicom.data import get_testdata_file
 
 import streamdicom
-from streamdicom import WriteOptions
 from streamdicom.cli.inputs import CallError
 from streamdicom.cli.listen import address_of
 from tests.support.connections import dataset, reset
@@ -106,7 +105,7 @@ def test_what_is_sent_in_any_form_is_what_comes_out(tmp_path: Path) -> None:
         for source in sources:
             sent = _run("send", source, listener.address)
             assert (sent.returncode, sent.stderr) == (0, b"")
-            received = streamdicom.loads_file(listener.stdout.readline())
+            received = streamdicom.loads(listener.stdout.readline(), as_file=True)
             assert received == pydicom.dcmread(_CT), source
         piped = _run("send", "-", listener.address, data=b"[" + _ONE + b"," + _ONE + b"]")
         assert piped.returncode == 0
@@ -116,7 +115,7 @@ def test_what_is_sent_in_any_form_is_what_comes_out(tmp_path: Path) -> None:
 def test_group_0002_of_a_file_arrives() -> None:
     with _listening() as listener:
         assert _run("send", _CT, listener.address).returncode == 0
-        meta = streamdicom.loads_file(listener.stdout.readline()).file_meta
+        meta = streamdicom.loads(listener.stdout.readline(), as_file=True).file_meta
         assert meta.TransferSyntaxUID == pydicom.dcmread(_CT).file_meta.TransferSyntaxUID
 
 
@@ -153,7 +152,7 @@ def test_elements_out_of_order_are_put_in_order() -> None:
 
 
 def test_xml_is_taken_too() -> None:
-    text = streamdicom.dumps(dataset(1), options=WriteOptions(format="xml")).encode()
+    text = streamdicom.dumps(dataset(1), format="xml").encode()
     with _listening() as listener, listener.connect() as peer:
         peer.sendall(text)
         assert _is_taken(peer)

@@ -40,7 +40,7 @@ def source(tmp_path: Path) -> Path:
     dataset.PatientWeight = "1.10"
     dataset.add_new(0x00189445, "FD", float("nan"))
     dataset.add_new(0x00200070, "LO", "x")  # Other Study Numbers is retired
-    dataset.file_meta = streamdicom.loads_file("{}").file_meta
+    dataset.file_meta = streamdicom.loads("{}", as_file=True).file_meta
     dataset.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
     dcmwrite(tmp_path / "in.dcm", dataset, enforce_file_format=True)
     return tmp_path / "in.dcm"
@@ -155,9 +155,8 @@ def test_an_export_is_the_same_in_several_processes(tmp_path: Path) -> None:
 
 
 def test_what_an_export_has_arguments_for_is_not_taken_from_its_options(tmp_path: Path) -> None:
-    for options in (WriteOptions(ndjson=True), WriteOptions(trailing_newline=True)):
-        with pytest.raises(ValueError, match="an export has arguments of its own for"):
-            export_archive(tmp_path, tmp_path / "out.json", options=options)
+    with pytest.raises(ValueError, match="an export has arguments of its own for"):
+        export_archive(tmp_path, tmp_path / "out.json", options=WriteOptions(trailing_newline=True))
 
 
 _SERIES = ["SeriesInstanceUID=1.2.2.0", "SeriesInstanceUID=1.2.2.1"]  # two of three
@@ -208,7 +207,7 @@ def test_a_single_deviation_is_an_error_or_passed_over(tmp_path: Path) -> None:
 
 
 def test_each_option_is_a_field() -> None:
-    assert {*FORM, *TARGET} < set(WriteOptions.__dataclass_fields__)
+    assert {*FORM, *TARGET} - {"ndjson"} < set(WriteOptions.__dataclass_fields__)
     assert set(READING) < set(ReadOptions.__dataclass_fields__)
 
 

@@ -50,7 +50,7 @@ def test_what_conforms_is_0(tmp_path: Path) -> None:
     ("content", "place"),
     [
         (b'[{"00100020": {"vr": "LO"', "byte 25, [0].00100020"),
-        (b"[{}][{}]", "byte 4"),
+        (b"[{}]x", "byte 4"),
         (b'[{}, {"00100020": {"vr": "LO", "Value": ["\xff"]}}]', "byte 42, [1].00100020"),
         (b"", "byte 0"),
         (bytes(128) + b"DICM\x08", "stops"),

@@ -42,7 +42,7 @@ def test_identifiers_of_a_file_are_removed() -> None:
     path = get_testdata_file("CT_small.dcm")
     target = BytesIO()
     options = WriteOptions(converters=Deidentifier())
-    streamdicom.write_events(streamdicom.iter_file_events(path), target, options=options, array=False)
+    streamdicom.write_events(streamdicom.iter_events(path), target, options=options, array=False)
     found = json.loads(target.getvalue())
     original = pydicom.dcmread(path)
     for key, action in BEST_KNOWN_IDENTIFIERS.items():

@@ -217,7 +217,7 @@ def test_unknown_text_of_odd_length_is_what_the_dictionary_says(tag: str, data: 
 @pytest.mark.parametrize("tag", ["00091001", "00090010", "00020007", "00280010", "00081140", "7FE00010"])
 def test_unknown_bytes_of_odd_length_stay_as_they_are(tag: str) -> None:
     text = _unknown(tag, b"ABC")
-    dataset = streamdicom.loads_file(text)
+    dataset = streamdicom.loads(text, as_file=True)
     element = (dataset.file_meta if tag[:4] == "0002" else dataset)[tag]
     assert (element.VR, element.value) == ("UN", b"ABC")
     assert streamdicom.dumps(dataset, options=WriteOptions(file_meta=True)) == text
@@ -333,17 +333,18 @@ def test_data_sets_before_a_fault_come_first_and_the_error_stays() -> None:
 
 def test_group_0002_goes_to_the_file_meta_information() -> None:
     text = b'{"00020010": {"vr": "UI", "Value": ["1.2.840.10008.1.2.1"]}, "00100020": {"vr": "LO", "Value": ["1"]}}'
-    for dataset in (streamdicom.loads(text), streamdicom.loads_file(text)):
+    for dataset in (streamdicom.loads(text), streamdicom.loads(text, as_file=True)):
         assert dataset.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
         assert [element.tag for element in dataset] == [0x00100020]
     assert not hasattr(streamdicom.loads(b"{}"), "file_meta")
-    assert len(streamdicom.loads_file(b"{}").file_meta) == 0
+    assert len(streamdicom.loads(b"{}", as_file=True).file_meta) == 0
 
 
 def test_a_file_data_set_can_be_saved_and_read_again() -> None:
-    dataset = streamdicom.loads_file(
+    dataset = streamdicom.loads(
         '{"00080016": {"vr": "UI", "Value": ["1.2.840.10008.5.1.4.1.1.7"]}, '
-        '"00080018": {"vr": "UI", "Value": ["1.2.3"]}, "00100010": {"vr": "PN", "Value": [{"Alphabetic": "Ж"}]}}'
+        '"00080018": {"vr": "UI", "Value": ["1.2.3"]}, "00100010": {"vr": "PN", "Value": [{"Alphabetic": "Ж"}]}}',
+        as_file=True,
     )
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     buffer = io.BytesIO()
@@ -360,7 +361,7 @@ def test_words_are_in_the_byte_order_of_the_file_meta_information() -> None:
     source.HighBit, source.PixelRepresentation, source.SamplesPerPixel = 15, 0, 1
     source.PhotometricInterpretation = "MONOCHROME2"
     source.add_new(0x7FE00010, "OW", pixels.tobytes())
-    source.file_meta = streamdicom.loads_file(b"{}").file_meta
+    source.file_meta = streamdicom.loads(b"{}", as_file=True).file_meta
     source.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
     buffer = io.BytesIO()
     dcmwrite(buffer, source)
@@ -368,7 +369,7 @@ def test_words_are_in_the_byte_order_of_the_file_meta_information() -> None:
     read = dcmread(buffer, force=True)
     text = streamdicom.dumps(read, options=streamdicom.WriteOptions(file_meta=True))
     assert json.loads(text)["7FE00010"]["InlineBinary"] == "AAABAAIAAwA="  # PS3.18 F.2.7: in little endian
-    again = streamdicom.loads_file(text)
+    again = streamdicom.loads(text, as_file=True)
     assert again == read
     assert again.pixel_array.tolist() == [[0, 1], [2, 3]]
     assert streamdicom.loads(streamdicom.dumps(read)).PixelData == pixels.astype("<u2").tobytes()

@@ -121,7 +121,7 @@ def test_the_fragments_of_a_file(path: Path, converted: bool, buffered: bool) ->
 def test_a_file_that_went_through_json_is_written_as_it_was(path: Path, threshold: int) -> None:
     source = dcmread(path)
     text = streamdicom.dumps(source, options=WriteOptions(file_meta=True))
-    loaded = streamdicom.loads_file(text, options=ReadOptions(spool_threshold=threshold))
+    loaded = streamdicom.loads(text, options=ReadOptions(spool_threshold=threshold), as_file=True)
     assert loaded["PixelData"].is_undefined_length == source["PixelData"].is_undefined_length
     target = io.BytesIO()
     loaded.save_as(target, enforce_file_format=True)
@@ -604,7 +604,7 @@ def test_pixels_of_a_buffer_are_those_of_the_file() -> None:
     source = dcmread(path)
     text = streamdicom.dumps(source, options=WriteOptions(file_meta=True))
     limits = Limits(segment_size=64)
-    loaded = streamdicom.loads_file(text, options=ReadOptions(limits=limits, spool_threshold=10))
+    loaded = streamdicom.loads(text, options=ReadOptions(limits=limits, spool_threshold=10), as_file=True)
     assert isinstance(loaded, FileDataset)
     assert isinstance(loaded.PixelData, SpooledValue)
     assert (loaded.pixel_array == source.pixel_array).all()

@@ -165,7 +165,7 @@ def test_file_meta_information_stands_between_the_groups_around_it() -> None:
     dataset = Dataset()
     dataset.add_new(0x00010001, "LO", "before")
     dataset.PatientID = "after"
-    dataset.file_meta = streamdicom.loads_file(b"{}").file_meta
+    dataset.file_meta = streamdicom.loads(b"{}", as_file=True).file_meta
     dataset.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2"
     options = streamdicom.WriteOptions(file_meta=True)
     assert list(json.loads(streamdicom.dumps(dataset, options=options))) == ["00010001", "00020010", "00100020"]
@@ -355,7 +355,7 @@ def test_a_lookup_table_descriptor_is_written_as_its_vr_has_it(vr: str) -> None:
     assert _written(loaded) == _written(dataset)
     read = _read(PixelRepresentation=1, LUTDescriptor=[40_000, -5, 16])
     assert _written(read) == _written(dataset)
-    streamdicom.write_file(streamdicom.iter_events(streamdicom.dumps(read).encode()), io.BytesIO())
+    streamdicom.write_events(streamdicom.iter_events(streamdicom.dumps(read).encode()), io.BytesIO(), format="dicom")
 
 
 def _read(**values: Any) -> Dataset:

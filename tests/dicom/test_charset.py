@@ -71,7 +71,7 @@ def _dataset(charset: str | list[str] | None, name: str) -> Dataset:
 
 def _through_part10(dataset: Dataset) -> Dataset:
     buffer = io.BytesIO()
-    dataset.file_meta = streamdicom.load_file(b"{}").file_meta
+    dataset.file_meta = streamdicom.load(b"{}", as_file=True).file_meta
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dcmwrite(buffer, dataset)
     buffer.seek(0)
@@ -138,7 +138,7 @@ def test_a_file_in_a_character_set_of_pythons_is_read_as_pydicom_reads_it(charse
     buffer = io.BytesIO()
     dcmwrite(buffer, dataset)
     text = io.BytesIO()
-    streamdicom.write_events(streamdicom.iter_file_events(buffer.getvalue(), options=_FORCE), text, array=False)
+    streamdicom.write_events(streamdicom.iter_events(buffer.getvalue(), options=_FORCE), text, array=False)
     assert streamdicom.loads(text.getvalue()) == written
 
 

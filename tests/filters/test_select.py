@@ -18,7 +18,6 @@ from streamdicom import (
     Event,
     EventType,
     InputError,
-    JsonParser,
     LimitError,
     Limits,
     ReadOptions,
@@ -26,7 +25,7 @@ from streamdicom import (
 )
 from streamdicom.filters.select import select
 from streamdicom.filters.vr_first import vr_first
-from streamdicom.formats.json import KeyFilter
+from streamdicom.formats.json import JsonParser, KeyFilter
 from streamdicom.patterns import DatasetConditions
 from tests.support.strategies import cuts, datasets
 

@@ -65,7 +65,7 @@ def test_sorted_events_are_unchanged(bundled_events: list[Event]) -> None:
 @pytest.fixture(params=["CT_small.dcm", "rtplan.dcm", "SC_rgb_jpeg_dcmtk.dcm", "reportsi.dcm"])
 def bundled_events(request: pytest.FixtureRequest) -> list[Event]:
     path = pydicom.data.get_testdata_file(request.param)
-    return list(streamdicom.iter_file_events(str(path)))
+    return list(streamdicom.iter_events(str(path)))
 
 
 def test_long_values_stay_complete() -> None:

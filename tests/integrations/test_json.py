@@ -45,7 +45,7 @@ def _model() -> Any:
     ids=["json", "encoder", "orjson"],
 )
 def test_data_sets_anywhere_become_the_model(dumps: Any) -> None:
-    file = streamdicom.loads_file(_TEXT)
+    file = streamdicom.loads(_TEXT, as_file=True)
     obj = {"a": [_dataset(), {"b": file}], "c": Sequence([_dataset(), Dataset()]), "d": (Dataset(), 1)}
     expected = {"a": [_model(), {"b": _model()}], "c": [_model(), {}], "d": [{}, 1]}
     assert json.loads(dumps(obj)) == expected
@@ -211,7 +211,7 @@ class _Study(msgspec.Struct):
 
 
 def test_a_struct_holds_data_sets() -> None:
-    study = _Study(_dataset(), streamdicom.loads_file(_TEXT), [_dataset(), Dataset()], "x")
+    study = _Study(_dataset(), streamdicom.loads(_TEXT, as_file=True), [_dataset(), Dataset()], "x")
     text = msgspec.json.encode(study, enc_hook=streamdicom.msgspec_enc_hook)
     assert json.loads(text) == {"one": _model(), "file": _model(), "several": [_model(), {}], "note": "x"}
     found = msgspec.json.decode(text, type=_Study, dec_hook=streamdicom.msgspec_dec_hook)

@@ -50,7 +50,7 @@ def test_a_model_holds_data_sets_and_becomes_json_again(validated: Any) -> None:
 
 
 def test_in_python_a_data_set_stays_the_object_that_it_is() -> None:
-    one, file = Dataset(), streamdicom.loads_file("{}")
+    one, file = Dataset(), streamdicom.loads("{}", as_file=True)
     study = Study(number=1, one=one, file=file, several=[file])
     assert study.one is one
     assert study.several[0] is file

@@ -22,16 +22,15 @@ from streamdicom import (
     OutputError,
     ReadOptions,
     TruncatedError,
-    WriteOptions,
 )
+from streamdicom.formats import FormatName
 from tests.support.connections import connected, dataset, reset
 from tests.support.memory import peak
 
 _ONE = b'{"00100020":{"vr":"LO","Value":["1"]}}'
-_LINES = ReadOptions(multiple_documents=True)
 _FORMS = pytest.mark.parametrize(
-    ("start", "between", "options"),
-    [(b"[", b",", ReadOptions()), (b"", b"\n", _LINES), (b"", b"", _LINES)],
+    ("start", "between"),
+    [(b"[", b","), (b"", b"\n"), (b"", b"")],
     ids=["array", "ndjson", "concatenated"],
 )
 
@@ -40,9 +39,9 @@ _FORMS = pytest.mark.parametrize(
 
 
 @_FORMS
-def test_each_data_set_comes_with_its_last_byte(start: bytes, between: bytes, options: ReadOptions) -> None:
+def test_each_data_set_comes_with_its_last_byte(start: bytes, between: bytes) -> None:
     with connected() as (near, far):
-        datasets = streamdicom.iter_datasets(far, options=options)
+        datasets = streamdicom.iter_datasets(far)
         near.sendall(start)
         for number in range(3):
             near.sendall((between if number else b"") + _ONE)
@@ -77,18 +76,18 @@ def test_one_data_set_is_loaded_when_the_peer_says_that_this_is_all() -> None:
 
 
 def test_a_second_data_set_is_one_too_many_for_load_in_each_form() -> None:
-    for text, options in [(b"[" + _ONE + b"," + _ONE, ReadOptions()), (_ONE + b"\n" + _ONE, _LINES)]:
+    for text in (b"[" + _ONE + b"," + _ONE, _ONE + b"\n" + _ONE):
         with connected() as (near, far):
             near.sendall(text)
-            with pytest.raises(InputError, match="more than one"):
-                streamdicom.load(far, options=options)
+            with pytest.raises(InputError, match="iter_datasets"):
+                streamdicom.load(far)
 
 
 def test_a_peer_that_ends_between_documents_has_ended_well() -> None:
     with connected() as (near, far):
         near.sendall(_ONE + b"\n" + _ONE)
         near.shutdown(socket.SHUT_WR)
-        assert len(list(streamdicom.iter_datasets(far, options=_LINES))) == 2
+        assert len(list(streamdicom.iter_datasets(far))) == 2
 
 
 @pytest.mark.parametrize("read", [streamdicom.iter_datasets, streamdicom.iter_events])
@@ -119,7 +118,7 @@ def _collected(source: socket.socket, options: ReadOptions) -> tuple[list[Datase
 @pytest.mark.parametrize("inside", [b"", b'{"00100020":{"vr":"LO","Value":["2'], ids=["between", "inside"])
 @pytest.mark.parametrize("end", ["time-out", "reset", "end"])
 def test_a_stream_that_breaks_off_is_truncated_behind_its_complete_data_sets(
-    start: bytes, between: bytes, options: ReadOptions, inside: bytes, end: str
+    start: bytes, between: bytes, inside: bytes, end: str
 ) -> None:
     text = start + _ONE + between + inside
     with connected() as (near, far):
@@ -131,9 +130,9 @@ def test_a_stream_that_breaks_off_is_truncated_behind_its_complete_data_sets(
         elif end == "reset":
             source = _Resetting(near, far, len(text))
         if end == "end" and not inside and not start:
-            assert len(list(streamdicom.iter_datasets(source, options=options))) == 1
+            assert len(list(streamdicom.iter_datasets(source))) == 1
             return
-        datasets, error = _collected(source, options)
+        datasets, error = _collected(source, ReadOptions())
     assert [ds.PatientID for ds in datasets] == ["1"]
     assert error.location.byte_offset == len(text)
     if inside:
@@ -197,18 +196,18 @@ def test_an_endless_stream_takes_no_memory() -> None:
 
         thread = threading.Thread(target=send)
         thread.start()
-        assert peak(lambda: sum(1 for _ in streamdicom.iter_datasets(far, options=_LINES))) < 2 * 1024 * 1024
+        assert peak(lambda: sum(1 for _ in streamdicom.iter_datasets(far))) < 2 * 1024 * 1024
         thread.join()
 
 
 # --- writing ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("options", [WriteOptions(), WriteOptions(ndjson=True)], ids=["array", "ndjson"])
-def test_each_data_set_is_sent_when_it_is_written(options: WriteOptions) -> None:
+@pytest.mark.parametrize("format", ["json", "ndjson"])
+def test_each_data_set_is_sent_when_it_is_written(format: FormatName) -> None:
     with connected() as (near, far):
-        datasets = streamdicom.iter_datasets(far, options=_LINES)
-        with DatasetWriter(near, options=options) as writer:
+        datasets = streamdicom.iter_datasets(far)
+        with DatasetWriter(near, format=format) as writer:
             for number in range(3):
                 writer.write(dataset(number))
                 assert next(datasets).PatientID == str(number)
@@ -232,14 +231,14 @@ def test_what_an_iterable_gives_is_sent_before_it_is_asked_for_more() -> None:
 
 def test_the_events_of_a_data_set_are_sent_when_its_last_one_is_there() -> None:
     with connected() as (near, far):
-        received = streamdicom.iter_datasets(far, options=_LINES)
+        received = streamdicom.iter_datasets(far)
 
         def events() -> Iterator[Event]:
             for number in range(3):
                 yield from streamdicom.iter_events(streamdicom.dumps(dataset(number)).encode())
                 assert next(received).PatientID == str(number)
 
-        streamdicom.write_events(events(), near, options=WriteOptions(ndjson=True))
+        streamdicom.write_events(events(), near, format="ndjson")
         near.shutdown(socket.SHUT_WR)
         assert list(received) == []
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from pydicom import Dataset
 
 import streamdicom
-from streamdicom import InputError, JsonParser, Limits, ReadOptions
+from streamdicom import InputError, Limits, ReadOptions
+from streamdicom.formats.json import JsonParser
 from tests.support.strategies import cuts, datasets, pieces
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # of pydicom, about odd but legal values

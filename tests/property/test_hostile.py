@@ -67,7 +67,7 @@ _datasets = st.recursive(
 def test_any_json_is_read_or_refused(document: Any) -> None:
     text = json.dumps(document)
     try:
-        dataset = streamdicom.loads_file(text)
+        dataset = streamdicom.loads(text, as_file=True)
     except InputError:
         return
     try:
@@ -214,7 +214,6 @@ _options = st.fixed_dictionaries(
             st.sampled_from(sorted(DEVIATIONS)), st.sampled_from(["report", "ignore", "error"]), max_size=2
         ),
         "limits": st.one_of(st.just(Limits()), _limits),
-        "multiple_documents": st.booleans(),
     },
     optional={
         "include": _patterns,

@@ -34,7 +34,6 @@ _FORMS: dict[str, st.SearchStrategy[Any]] = {
     "character_set": st.sampled_from(["keep", "utf-8"]),
     "ensure_ascii": _BOOLEANS,
     "escape_html": _BOOLEANS,
-    "ndjson": _BOOLEANS,
     "trailing_newline": _BOOLEANS,
     "file_meta": _BOOLEANS,
 }
@@ -50,7 +49,6 @@ _INDENTS = st.sampled_from([None, 0, 2, "\t"])
 @given(st.one_of(datasets(), datasets(public=True)), st.fixed_dictionaries(_FORMS), _INDENTS)
 def test_data_set_makes_the_round_trip_in_any_form(dataset: Dataset, form: dict[str, Any], indent: Any) -> None:
     options = WriteOptions(**form)
-    indent = None if options.ndjson else indent
     expected = _expected(dataset, options)
     if options.nonfinite == "error" and any(map(_is_nonfinite, expected.iterall())):
         with pytest.raises(OutputError, match="NaN or an infinity"):
@@ -59,21 +57,17 @@ def test_data_set_makes_the_round_trip_in_any_form(dataset: Dataset, form: dict[
     text = streamdicom.dumps(dataset, indent, options=options)
     assert streamdicom.dumps(dataset, indent, options=options) == text
     assert streamdicom.loads(text) == expected
-    assert text.endswith("}\n") is (options.ndjson or options.trailing_newline)
+    assert text.endswith("}\n") is options.trailing_newline
     assert text.isascii() or not options.ensure_ascii
     assert not (options.escape_html and set(text) & set("<>&'\u2028\u2029"))
-    assert "\n" not in text[:-1] or not options.ndjson
 
 
 @given(st.lists(datasets(depth=1), max_size=3), st.fixed_dictionaries(_FORMS))
 def test_several_data_sets_make_the_round_trip_in_any_form(several: list[Dataset], form: dict[str, Any]) -> None:
     options = WriteOptions(**{**form, "nonfinite": "string"})
-    text = streamdicom.dumps(several, options=options)
-    read = list(streamdicom.iter_datasets(text.encode(), options=ReadOptions(multiple_documents=True))) if text else []
-    assert read == several
-    if options.ndjson:
-        *lines, end = text.split("\n")
-        assert ([streamdicom.loads(line) for line in lines], end) == (several, "")
+    assert list(streamdicom.iter_datasets(streamdicom.dumps(several, options=options).encode())) == several
+    *lines, end = streamdicom.dumps(several, format="ndjson", options=options).split("\n")
+    assert ([streamdicom.loads(line) for line in lines], end) == (several, "")
 
 
 @given(datasets(public=True), st.fixed_dictionaries(_NAMES), _INDENTS)
@@ -94,7 +88,6 @@ def _deviations_of(dataset: Dataset) -> set[str]:
 @given(datasets(public=True), st.fixed_dictionaries({**_FORMS, **_NAMES}), _INDENTS)
 def test_names_are_equivalent_to_tags(dataset: Dataset, form: dict[str, Any], indent: Any) -> None:
     options = WriteOptions(**{**form, "nonfinite": "string"})
-    indent = None if options.ndjson else indent
     plain = json.loads(streamdicom.dumps(dataset, options=WriteOptions(**_only(_FORMS, form), nonfinite="string")))
     assert _with_tags(json.loads(streamdicom.dumps(dataset, indent, options=options)), options) == plain
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydicom import Dataset
 
 import streamdicom
-from streamdicom import InputError, Limits, OutputError, ReadOptions, WriteOptions
+from streamdicom import InputError, Limits, OutputError, ReadOptions
 from streamdicom.formats.xml import XmlParser
 from tests.formats.json.reading import shown
 from tests.support.strategies import cuts, datasets, pieces
@@ -21,7 +21,6 @@ from tests.support.strategies import cuts, datasets, pieces
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # of pydicom, about odd but legal values
 slow = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
-_XML = WriteOptions(format="xml")
 _NOT_A_CHARACTER = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # XML 1.0, section 2.2
 
 
@@ -38,9 +37,9 @@ def _text(obj: Dataset | list[Dataset], indent: int | None = None) -> str:
     """Return the XML of data sets, or an empty text if XML cannot represent them."""
     if any(map(_NOT_A_CHARACTER.search, _strings(json.loads(streamdicom.dumps(obj))))):
         with pytest.raises(OutputError, match="expected text for XML"):
-            streamdicom.dumps(obj, indent, options=_XML)
+            streamdicom.dumps(obj, indent, format="xml")
         return ""
-    return streamdicom.dumps(obj, indent, options=_XML)
+    return streamdicom.dumps(obj, indent, format="xml")
 
 
 @given(datasets(), st.sampled_from([None, 0, 2]))
@@ -102,8 +101,8 @@ def test_any_text_is_refused_or_makes_the_round_trip(text: str) -> None:
     assert _events([data[i : i + 1] for i in range(len(data))], Limits()) == (events, error)
     if error is None:
         for dataset in streamdicom.iter_datasets(data):
-            again = streamdicom.dumps(dataset, options=_XML)
-            assert streamdicom.dumps(streamdicom.loads(again), options=_XML) == again
+            again = streamdicom.dumps(dataset, format="xml")
+            assert streamdicom.dumps(streamdicom.loads(again), format="xml") == again
 
 
 def _events(chunks: list[bytes], limits: Limits) -> tuple[Any, Any]:

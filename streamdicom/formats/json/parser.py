@@ -14,8 +14,8 @@ never held: strings and long arrays flow on in parts, and an object among the va
 it is an item or a person name. ``Elements`` knows what has come of a data set, and ``KeyFilter`` what is not wanted
 of it.
 
-What the standard does not have is told to the ``DeviationPolicy``, which raises an error or lets it pass; the parser then goes
-on as the row of ``DEVIATIONS`` says.
+What the standard does not have is told to the ``DeviationPolicy``, which raises an error or lets it pass;
+the parser then goes on as the row of ``DEVIATIONS`` says.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import TypeAlias
 
 from streamdicom._push import PushParser
 from streamdicom.dicom import FILE_META_GROUP, NAME_GROUPS, VRS, format_tag, is_group_length
-from streamdicom.errors import DicomJsonError, InputError, LimitError, Location, StreamDicomError
+from streamdicom.errors import DicomJsonError, InputError, LimitError, Location, StreamDicomError, TruncatedError
 from streamdicom.events import ELEMENT, END_DATASET, LAST_SEGMENT, START_DATASET, Event, Value
 from streamdicom.formats.json.attribute import EMPTY_OBJECT, Attribute
 from streamdicom.formats.json.canonical import TEXT_VRS, members, tokens_of, whole_values
@@ -90,12 +90,12 @@ there was in place of one, the number of its items, the state behind a value, an
 class JsonParser(PushParser[Event]):
     """A push parser of DICOM JSON: bytes in, DICOM events out.
 
-    An array of data sets and a single data set are both read. What is not as PS3.18 Annex F has it is an error or a
-    ``Deviation``, as the options say. Memory is bounded by the limits and by the longest chunk that is fed, whatever
-    the number and the size of the data sets.
+    A document is a data set or an array of data sets; documents may follow one another (NDJSON). Departures from
+    PS3.18 Annex F are errors or reported as ``Deviation``, as the options say. Memory is bounded by the limits and by
+    the longest chunk that is fed, whatever the number and the size of the data sets.
 
     Args:
-        options: Limits, the profile, and whether more than one document is expected.
+        options: Limits and the profile.
         skip: What need not come. It is passed over as JSON, whatever it holds; nothing that is wrong with it is told.
 
     >>> from streamdicom.events import EventType
@@ -117,7 +117,7 @@ class JsonParser(PushParser[Event]):
         self._policy = policy = DeviationPolicy(options, self._place)
         self._json = JsonTokenizer(
             options.limits,
-            multiple=options.multiple_documents,
+            multiple=True,
             lenient=not policy.is_json_strict,
             members=members(options.limits),
         )
@@ -127,6 +127,7 @@ class JsonParser(PushParser[Event]):
         self._inner_count = 0
         self._state = _ROOT
         self._in_array = False
+        self._has_document = False
         self._index: int | None = None  # of the data set that is being read, or was read last
         self._is_wrapped = False
         self._had_empty_array = False
@@ -157,6 +158,8 @@ class JsonParser(PushParser[Event]):
 
     def _close(self, events: list[Event]) -> None:
         self._deliver(self._json.close, events=events)
+        if not self._has_document:
+            raise TruncatedError("the input is empty", Location(self.bytes_consumed))
 
     def _deliver(self, read: Callable[..., list[Token]], *arguments: bytes, events: list[Event]) -> None:
         self._events = self._attribute.events = events
@@ -388,7 +391,7 @@ class JsonParser(PushParser[Event]):
     # --- documents ---------------------------------------------------------------------------------------------
 
     def _start_array(self, _: str) -> None:
-        self._in_array = True
+        self._has_document = self._in_array = True
         self._state = _ARRAY
 
     def _end_array(self, _: str) -> None:
@@ -396,6 +399,7 @@ class JsonParser(PushParser[Event]):
         self._state = State.WRAPPER if self._is_wrapped else _ROOT
 
     def _start_document(self, _: str) -> None:
+        self._has_document = True
         if self._policy.accepts("wrapper") or self._policy.accepts("unknown-key"):
             self._had_empty_array = False
             self._state = State.FIRST

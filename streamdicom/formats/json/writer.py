@@ -52,14 +52,16 @@ class JsonWriter(TextWriter):
 
     _reference = "BulkDataURI"
 
-    def __init__(self, json: JsonEmitter, *, options: WriteOptions | None = None, array: bool = True) -> None:
+    def __init__(
+        self, json: JsonEmitter, *, options: WriteOptions | None = None, array: bool = True, lines: bool = False
+    ) -> None:
         options = options_or_default(options, WriteOptions)
-        array = array and not options.ndjson
+        array = array and not lines
         style = element_text_of(options)
         # See ``Limits.depth``. An attribute has what the array and the data set leave; a sequence takes three levels of
         # that, and the deepest value, which is a person name, as many.
         self._most_levels = options.limits.depth - array - 1
-        super().__init__(style.rules, max_sequences=(self._most_levels - 3) // 3, is_stream=array or options.ndjson)
+        super().__init__(style.rules, max_sequences=(self._most_levels - 3) // 3, is_stream=array or lines)
         self._json = json
         self._style = style
         self._array = array

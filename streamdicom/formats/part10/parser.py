@@ -56,6 +56,7 @@ from streamdicom.events import (
     VALUES,
     Event,
 )
+from streamdicom.formats.detect import starts_with_element
 from streamdicom.formats.part10.context import NO_END, Context, ElementContext, affects_context, is_ambiguous
 from streamdicom.formats.part10.headers import read_header, read_item_header, read_tag
 from streamdicom.formats.part10.receive_buffer import MAX_PIECE_SIZE, ReceiveBuffer, inflated
@@ -194,7 +195,8 @@ class Part10Parser(PushParser[Event]):
         if self._inflater is not None and not self._inflater.eof:
             raise TruncatedError("the file ends within its deflated data set")
         self._input.gather()
-        if self._state is ParserState.PREAMBLE and self._force and self._input.data:
+        data = self._input.data
+        if self._state is ParserState.PREAMBLE and data and (self._force or starts_with_element(data)):
             self._start()
             while self._step(self):
                 pass
@@ -212,7 +214,7 @@ class Part10Parser(PushParser[Event]):
             return False
         if self._input.data[128:132] == b"DICM":  # PS3.10 7.1
             self._input.pos = 132
-        elif not self._force:
+        elif not (self._force or starts_with_element(self._input.data)):
             raise DicomFileError(
                 "not a DICOM file: expected 'DICM' after a preamble of 128 bytes (PS3.10 7.1); "
                 "ReadOptions(force=True) reads files without a preamble"

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self, cast
 
-from streamdicom.api import iter_events, iter_file_events
+from streamdicom.api import iter_events
 from streamdicom.archive import ProgressCallback, Skipped, Ticker, file_id, is_within, measure, walk_within
 from streamdicom.errors import InputError, StreamDicomError
 from streamdicom.events import Event
@@ -110,8 +110,7 @@ class Entry:
             InputError: The file has changed, or its content is invalid.
             OSError: The file cannot be read.
         """
-        read = iter_events if self.is_json else iter_file_events
-        return iter(read(self.chunks(), options=options))
+        return iter(iter_events(self.chunks(), options=options))
 
 
 class Catalog:

@@ -9,8 +9,8 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
-from streamdicom.api import iter_events, iter_file_events
-from streamdicom.archive import Kind, kind_of, pieces
+from streamdicom.api import iter_events
+from streamdicom.archive import pieces
 from streamdicom.codec import DatasetEncoder
 from streamdicom.dicom import (
     MAX_TAG,
@@ -30,14 +30,13 @@ from streamdicom.events import (
     Event,
 )
 from streamdicom.filters import sort_elements
+from streamdicom.formats import DICOM, JSON, UNKNOWN, detect
 from streamdicom.io import CHUNK
 from streamdicom.jsontext import JsonTokenizer, TokenType
 from streamdicom.options import ReadOptions
 from streamdicom.server.qido import ATTRIBUTES, COLUMNS, HIGHEST_TAG, UNIQUE_KEYS, Level, column_text
 
 _HEAD = 512
-_BLANK = b" \t\r\n"
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 # Bounds on one element of the index; a longer element stays in the file only.
 _MAX_TEXT = 16 * 1024  # characters
@@ -60,6 +59,9 @@ class FileKind(IntEnum):
     OTHER = 0
     DICOM = 1
     JSON = 2
+
+
+_KINDS: dict[str, FileKind] = {DICOM.name: FileKind.DICOM, JSON.name: FileKind.JSON}
 
 
 class Row(NamedTuple):
@@ -85,10 +87,7 @@ def kind_of_file(path: str) -> FileKind:
     """
     with Path(path).open("rb", buffering=0) as file:
         head = file.read(_HEAD) or b""
-    if kind_of(head) == Kind.DICOM:
-        return FileKind.DICOM
-    is_json = head.removeprefix(_BYTE_ORDER_MARK).lstrip(_BLANK).startswith((b"{", b"["))
-    return FileKind.JSON if is_json else FileKind.OTHER
+    return _KINDS.get(detect(head, is_all=True) or UNKNOWN, FileKind.OTHER)
 
 
 def records(path: str, kind: FileKind) -> Iterator[Record | StreamDicomError]:
@@ -103,7 +102,7 @@ def records(path: str, kind: FileKind) -> Iterator[Record | StreamDicomError]:
         if kind == FileKind.DICOM:
             size = file.seek(0, os.SEEK_END)
             file.seek(0)
-            events = iter_file_events(pieces(file), options=_OPTIONS)
+            events = iter_events(pieces(file), options=_OPTIONS)
             # Tags ascend (PS3.5 7.1), so reading stops after the highest tag of the index.
             yield _record(0, size, _elements(events, HIGHEST_TAG))
             return

@@ -21,7 +21,7 @@ from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, BinaryIO
 
-from streamdicom.api import write_file
+from streamdicom.api import write_events
 from streamdicom.archive import is_within
 from streamdicom.datasets import walk
 from streamdicom.dicom import (
@@ -133,7 +133,7 @@ class Inbox:
         self.start()
         assert self._file
         try:
-            write_file(chain.from_iterable(walk(dataset, 0, options=_WRITING)), self._file)
+            write_events(chain.from_iterable(walk(dataset, 0, options=_WRITING)), self._file, format="dicom")
         except StreamDicomError:
             uids = {tag: str(dataset[tag].value) for tag in _TAGS if tag in dataset}
             self._outcomes[-1] = Outcome(uids, Failure.CANNOT_UNDERSTAND)

@@ -13,7 +13,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from streamdicom.api import write_file
+from streamdicom.api import write_events
 from streamdicom.bulkdata import BulkDataAction, BulkDataInfo, BulkDataPolicy, DirectoryStore
 from streamdicom.dicom import (
     BITS_ALLOCATED,
@@ -390,7 +390,7 @@ def as_file(entry: Entry, syntax: str) -> Iterator[bytes]:
         return
     store = _store_of(entry) if entry.is_json else None
     with temporary() as file:
-        write_file(load_bulk_data(sort_elements(entry.events(_READING)), store), file)
+        write_events(load_bulk_data(sort_elements(entry.events(_READING)), store), file, format="dicom")
         file.seek(0)
         while chunk := file.read(_COPY_SIZE):
             yield chunk

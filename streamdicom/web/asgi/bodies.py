@@ -12,7 +12,7 @@ from streamdicom.errors import RequestError
 from streamdicom.filters import Pipeline
 from streamdicom.formats.part10 import Part10Parser
 from streamdicom.options import ReadOptions
-from streamdicom.web.content import DICOM, JSON, XML, Content, check_part
+from streamdicom.web.content import DICOM, XML, Content, check_part
 from streamdicom.web.multipart import DATA, START, MultipartParser
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def document_options(options: ReadOptions, kind: str) -> ReadOptions:
     """Return the options for a document of the format that the media type names."""
     if kind == XML:
         return replace(options, format="xml")
-    return replace(options, format="json", multiple_documents=options.multiple_documents or kind != JSON)
+    return replace(options, format="json")
 
 
 class _ParserReader:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from secrets import token_hex
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -41,7 +41,7 @@ class Formatter:
 
     >>> from functools import partial
     >>> def lines(options, array):
-    ...     return DatasetEncoder(options=replace(options, ndjson=True))
+    ...     return DatasetEncoder(format="ndjson", options=options)
     >>> formatters = (*DEFAULT_FORMATTERS, Formatter("application/x-ndjson", lines))
     """
 
@@ -50,8 +50,8 @@ class Formatter:
     also: tuple[str, ...] = ()
 
 
-def _encoder(format: Literal["json", "xml"]) -> Callable[[WriteOptions, bool], Encoder]:  # noqa: A002
-    return lambda options, array: DatasetEncoder(options=replace(options, format=format), array=array)
+def _encoder(format: Literal["json", "xml"]) -> Callable[[WriteOptions, bool], Encoder]:
+    return lambda options, array: DatasetEncoder(format=format, options=options, array=array)
 
 
 DICOM_JSON = Formatter("application/dicom+json", _encoder("json"))

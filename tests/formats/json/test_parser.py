@@ -937,7 +937,7 @@ def test_a_long_string_and_an_item_are_not_one_element(vr: str) -> None:
 
 # --- documents ---------------------------------------------------------------------------------------------------
 
-MANY = ReadOptions(multiple_documents=True)
+MANY = ReadOptions()
 
 DOCUMENTS: list[tuple[str, str, ReadOptions, list[Event]]] = [
     ("one data set", OTHER, ReadOptions(), other(0)),
@@ -959,8 +959,6 @@ DOCUMENTS: list[tuple[str, str, ReadOptions, list[Event]]] = [
             *in_dataset([], 3),
         ],
     ),
-    ("no document", "", MANY, []),
-    ("only white space", " \n\n", MANY, []),
     ("one of many", OTHER, MANY, other(0)),
 ]
 
@@ -1017,15 +1015,12 @@ BAD_DOCUMENTS: list[tuple[str, str, ReadOptions, type[InputError], str, int | No
         "",
         in_dataset([])[:1],
     ),
-    ("second data set", f"{OTHER}{MARK}{{}}", ReadOptions(), JsonSyntaxError, "end of the document", 0, "", other(0)),
-    ("second line", f"{OTHER}\n{MARK}{OTHER}", ReadOptions(), JsonSyntaxError, "end of the document", 0, "", other(0)),
-    ("second array", f"[]{MARK}[]", ReadOptions(), JsonSyntaxError, "end of the document expected", None, "", []),
     ("comma between documents", f"{OTHER}{MARK},{OTHER}", MANY, JsonSyntaxError, "", 0, "", other(0)),
     ("number among documents", f"{OTHER}\n{MARK}5\n{OTHER}", MANY, DicomJsonError, "not number", 0, "", other(0)),
     ("number as the last document", f"{OTHER}\n{MARK}5", MANY, DicomJsonError, "not number", 0, "", other(0)),
     ("byte order mark", f"{MARK}\ufeff{OTHER}", ReadOptions(), JsonSyntaxError, "byte order mark", None, "", []),
     ("nothing", MARK, ReadOptions(), TruncatedError, "the input is empty", None, "", []),
-    ("white space", f" \n{MARK}", ReadOptions(), TruncatedError, "ends within a JSON document", None, "", []),
+    ("white space", f" \n{MARK}", ReadOptions(), TruncatedError, "the input is empty", None, "", []),
     (
         "end within the second",
         f"{OTHER}{{{MARK}",

@@ -1126,12 +1126,11 @@ def test_what_the_dictionary_does_not_know_is_not_retired() -> None:
 
 
 def test_ndjson_has_each_data_set_on_a_line() -> None:
-    options = WriteOptions(ndjson=True)
     events = [START, element("LT", "a\nb\r\u2028"), END, START, END, START, *sequence([]), END]
     for array in (False, True):
         blocks: list[bytes] = []
         json_writer = JsonEmitter(blocks.append, multiple=True, trailing_newline=True)
-        event_writer = JsonWriter(json_writer, array=array, options=options)
+        event_writer = JsonWriter(json_writer, array=array, lines=True)
         for event in events:
             event_writer.write(event)
         event_writer.close()

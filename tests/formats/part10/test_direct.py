@@ -23,16 +23,16 @@ _BOTH_WAYS = """
 import os, sys
 import streamdicom
 os.chdir(sys.argv[1])
-streamdicom.write_events(streamdicom.iter_file_events("in.dcm"), "out.json", array=False)
-streamdicom.write_file(streamdicom.iter_events("out.json"), "out.dcm")
+streamdicom.write_events(streamdicom.iter_events("in.dcm"), "out.json", array=False)
+streamdicom.write_events(streamdicom.iter_events("out.json"), "out.dcm", format="dicom")
 print("pydicom" in sys.modules)
 """
 
 
 def _both_ways(path: Path, folder: Path) -> None:
-    events = needed_file_meta(streamdicom.iter_file_events(path))
+    events = needed_file_meta(streamdicom.iter_events(path))
     streamdicom.write_events(events, folder / "out.json", options=WriteOptions(file_meta=True), array=False)
-    streamdicom.write_file(streamdicom.iter_events(folder / "out.json"), folder / "out.dcm")
+    streamdicom.write_events(streamdicom.iter_events(folder / "out.json"), folder / "out.dcm", format="dicom")
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -20,7 +20,7 @@ from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.data import get_testdata_file
 from pydicom.dataset import FileMetaDataset
 
-from streamdicom.api import iter_file_events
+from streamdicom.api import iter_events
 from streamdicom.datasets import walk
 from streamdicom.errors import DicomFileError, InputError, LimitError, Location, TruncatedError
 from streamdicom.events import Event, EventType
@@ -1045,7 +1045,7 @@ def test_a_short_file_that_stops_within_an_element_is_an_error() -> None:
     assert type(error) is TruncatedError
     assert error.location == Location(10, 0, "00104000")
     with pytest.raises(TruncatedError):
-        list(iter_file_events(data, options=ReadOptions(force=True)))
+        list(iter_events(data, options=ReadOptions(force=True)))
 
 
 LONG_META = [

@@ -439,7 +439,7 @@ def test_long_value_with_late_vr_in_json_is_written(member: str, expected: Event
     target = io.BytesIO()
     text = f'{{"00091001":{{{member},"vr":"{expected[2]}"}},"00100020":{{"vr":"LO","Value":["17"]}}}}'
     events = streamdicom.iter_events(text.encode())
-    streamdicom.write_events(events, target, options=WriteOptions(format="xml"))
+    streamdicom.write_events(events, target, format="xml")
     long = streamdicom.ReadOptions(limits=Limits(segment_size=1_000_000))
     both = [expected, element("LO", "17", tag=0x00100020)]
     assert shown(streamdicom.iter_events(target.getvalue(), options=long)) == shown(in_dataset(both))

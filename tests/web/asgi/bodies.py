@@ -7,7 +7,7 @@ from binascii import b2a_base64
 from collections.abc import Callable, Iterator
 from io import BytesIO
 
-from streamdicom import loads_file
+from streamdicom import loads
 from tests.web.client.server import Server
 
 __all__ = ["BODIES", "RELATED_JSON", "many_parts", "send"]
@@ -52,7 +52,7 @@ def _bulk_data(size: int) -> Iterator[bytes]:
 
 def _file(size: int) -> Iterator[bytes]:
     count = size // len(_BLOCK)
-    dataset = loads_file('{"00080018":{"vr":"UI","Value":["1.2.3"]},"7FE00010":{"vr":"OW"}}')
+    dataset = loads('{"00080018":{"vr":"UI","Value":["1.2.3"]},"7FE00010":{"vr":"OW"}}', as_file=True)
     dataset.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
     dataset.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
     buffer = BytesIO()

@@ -1,0 +1,286 @@
+"""The one detector: the format and the compression of a stream, by its first bytes.
+
+Text is recognised by its first character that is not white space, so that a peer that sends one short data set and
+waits need not send more. Everything else is recognised by its first 132 bytes, or by all of a shorter stream: the
+preamble of a DICOM file may hold anything (PS3.10 7.1), so its magic number counts before all others.
+
+Results never depend on how the stream is cut, and at most about a KiB is held back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from streamdicom.dicom import VRS
+from streamdicom.errors import InputError, Location, StreamDicomError
+from streamdicom.events import Event
+from streamdicom.formats.spec import DICOM, FORMATS, JSON, XML, Parser
+from streamdicom.io import COMPRESSIONS, Decompressor, compression_of
+from streamdicom.limits import Limits
+from streamdicom.options import ReadOptions, options_or_default
+
+if TYPE_CHECKING:
+    from streamdicom.formats.json import KeyFilter
+
+UNKNOWN = "unknown"
+"""The content of a stream that is not recognised."""
+
+EMPTY = "empty"
+"""The content of a stream that has nothing but white space."""
+
+_BLANK = b" \t\r\n"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_UTF_16_MARKS = tuple(start for start in XML.magic if len(start) == 2)
+_TEXT_MAGICS = {start: row.name for row in (JSON, XML) for start in row.magic if start not in _UTF_16_MARKS}
+_MAX_BLANK = 1024  # bytes before the first character; a stream with more is JSON
+UNKNOWN_MESSAGE = f"not {JSON.title}, {XML.title} or {DICOM.title}"
+_HEAD = DICOM.magic_offset + len(DICOM.magic[0])
+
+# Of a file without preamble: the groups that one begins with, and the longest length in implicit VR.
+_FIRST_GROUPS = frozenset({0x0002, 0x0004, 0x0008})
+_MAX_IMPLICIT_LENGTH = 0xFFFF
+
+
+def detect(head: bytes, *, is_all: bool = False) -> str | None:
+    r"""Recognise a stream by its first bytes.
+
+    Args:
+        head: The first bytes.
+        is_all: Whether there will be no more, so that a decision is due.
+
+    Returns:
+        The name of a format ("json", also for NDJSON, "xml" or "dicom"), one of ``COMPRESSIONS``,
+        ``UNKNOWN``, ``EMPTY``, or None if more bytes are needed.
+
+    >>> detect(b'  {"00100020"'), detect(b"\x08\x00\x05\x00CS\x0a\x00", is_all=True), detect(b" ")
+    ('json', 'dicom', None)
+    """
+    text = head.removeprefix(_BYTE_ORDER_MARK).lstrip(_BLANK)
+    if len(head) - len(text) > _MAX_BLANK:
+        return JSON.name
+    if head.startswith(_UTF_16_MARKS):
+        return XML.name
+    name = _TEXT_MAGICS.get(text[:1]) or _TEXT_MAGICS.get(text[:2])
+    if name:
+        return name
+    if not is_all and (not text or len(head) < _HEAD):
+        return None
+    if not text:
+        return EMPTY
+    return _detect_binary(head[:_HEAD])
+
+
+def _detect_binary(head: bytes) -> str:
+    if head[DICOM.magic_offset :] in DICOM.magic:
+        return DICOM.name
+    compression = compression_of(head)
+    if compression:
+        return compression
+    preamble, magic = head[: DICOM.magic_offset], head[DICOM.magic_offset :]
+    is_truncated = not preamble.strip(b"\0") and DICOM.magic[0].startswith(magic)
+    return DICOM.name if is_truncated or starts_with_element(head) else UNKNOWN
+
+
+def starts_with_element(head: bytes) -> bool:
+    r"""Return whether bytes look like the first Data Element of a DICOM file without preamble.
+
+    That is an element of group 0002, 0004 or 0008, in explicit VR with a known VR, or in implicit VR little endian
+    with a short and even length.
+
+    >>> starts_with_element(b"\x08\x00\x05\x00\x0a\x00\x00\x00ISO_IR 100"), starts_with_element(b"8.0.5.CS")
+    (True, False)
+    """
+    if len(head) < 8:
+        return False
+    has_vr = head[4:6].decode("latin-1") in VRS
+    if int.from_bytes(head[:2], "little") not in _FIRST_GROUPS:
+        return has_vr and int.from_bytes(head[:2], "big") in _FIRST_GROUPS
+    length = int.from_bytes(head[4:8], "little")
+    return has_vr or (length <= _MAX_IMPLICIT_LENGTH and length % 2 == 0)
+
+
+class Expander:
+    """A push parser that decompresses a stream if it is compressed, and passes it on if it is not.
+
+    Args:
+        limits: ``max_expansion_ratio`` bounds the output.
+
+    >>> expander = Expander(Limits())
+    >>> list(expander.feed(b"[]")), list(expander.close())
+    ([b'[]'], [])
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._head: bytes | None = b""  # None when the stream is recognised
+        self._decompressor: Decompressor | None = None
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yield the contents of the next bytes, in bounded pieces.
+
+        The iterator must be exhausted before the next call.
+
+        Raises:
+            InputError: The stream is damaged, or expands too much.
+            ValueError: The package for the compression is not installed.
+        """
+        if self._head is not None:
+            data = self._head + data
+            self._head = data
+            self._recognise(detect(data))
+            if self._head is not None:
+                return
+        if self._decompressor is None:
+            yield data
+        else:
+            yield from self._decompressor.feed(data)
+
+    def close(self) -> Iterator[bytes]:
+        """Declare the end of the stream; yield its last contents.
+
+        Raises:
+            TruncatedError: The compressed stream is not complete.
+            InputError, ValueError: As in ``feed``.
+        """
+        head = self._head
+        if head is not None:
+            self._recognise(detect(head, is_all=True))
+            if head:
+                yield from self.feed(head)
+        if self._decompressor is not None:
+            self._decompressor.close()
+
+    def _recognise(self, content: str | None) -> None:
+        if content is not None:
+            self._head = None
+            if content in COMPRESSIONS:
+                self._decompressor = Decompressor(content, limits=self._limits)
+
+
+def expand(chunks: Iterable[bytes], limits: Limits) -> Iterator[bytes]:
+    """Yield the bytes of a stream, decompressed if it is compressed; see ``Expander``.
+
+    >>> import gzip
+    >>> b"".join(expand([gzip.compress(b"[]")], Limits()))
+    b'[]'
+    """
+    expander = Expander(limits)
+    for chunk in chunks:
+        yield from expander.feed(chunk)
+    yield from expander.close()
+
+
+def recognise(chunks: Iterable[bytes]) -> tuple[str, bytes, Iterator[bytes]]:
+    """Recognise a stream; return its content, its first bytes, and an iterator over all of its bytes.
+
+    No more is read than it takes to recognise the stream. The content is as ``detect`` returns it.
+
+    >>> content, head, whole = recognise([b" ", b"[]"])
+    >>> content, b"".join(whole)
+    ('json', b' []')
+    """
+    head = b""
+    remaining = iter(chunks)
+    content = None
+    for chunk in remaining:
+        head += chunk
+        content = detect(head)
+        if content is not None:
+            break
+    return content or detect(head, is_all=True) or UNKNOWN, head, chain([head], remaining)
+
+
+class EventParser:
+    """A push parser of any format: bytes in, DICOM events out.
+
+    The format is recognised by the first bytes, unless ``ReadOptions.format`` names it. Compressed streams are not
+    read: what one call returns could not be bounded. ``iter_events`` and the other reading functions decompress.
+
+    Args:
+        options: The format if it is known, and the options of the parsers.
+        key_filter: The elements of JSON that need not be parsed.
+
+    >>> parser = EventParser()
+    >>> [value for *_, value in parser.feed(b' {"00100020": {"vr": "LO", "Value": ["17"]}}')]
+    [0, ('17',), None]
+    >>> parser.close()
+    []
+    """
+
+    def __init__(self, *, options: ReadOptions | None = None, key_filter: KeyFilter | None = None) -> None:
+        self._options = options_or_default(options, ReadOptions)
+        self._key_filter = key_filter
+        self._head = b""  # the first bytes, until the stream is recognised
+        self._parser: Parser | None = None
+        if self._options.format != "auto":
+            self._parser = self._parser_of(self._options.format)
+
+    @property
+    def error(self) -> StreamDicomError | None:
+        """The error that ended the stream, even if it has not been raised yet."""
+        return self._parser.error if self._parser else None
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Take the next bytes of the stream; return the events that they complete.
+
+        An error raises at once if no event precedes it; otherwise those events are returned first and the next call
+        raises. From then on every call raises the same error.
+
+        Args:
+            data: Any number of bytes, cut anywhere. The events do not depend on the cuts.
+
+        Raises:
+            InputError: The stream is not recognised, or breaks the rules of its format.
+            ValueError: The parser was closed before.
+        """
+        if self._parser is None:
+            data = self._head + data
+            content = detect(data)
+            if content is None:
+                self._head = data
+                return []
+            self._parser = self._parser_of(content)
+        return self._parser.feed(data)
+
+    def close(self) -> list[Event]:
+        """Declare the end of the stream; return the last events.
+
+        Raises:
+            TruncatedError: The stream stopped before it was complete, or is empty.
+            InputError: As in ``feed``.
+        """
+        events: list[Event] = []
+        if self._parser is None:
+            self._parser = self._parser_of(detect(self._head, is_all=True))
+            if self._head:
+                events = self._parser.feed(self._head)
+        return events + self._parser.close()
+
+    def _parser_of(self, content: str | None) -> Parser:
+        if content == EMPTY:
+            content = JSON.name
+        elif content == UNKNOWN and self._options.force:
+            content = DICOM.name
+        if content in FORMATS:
+            return FORMATS[content].new_parser(self._options, self._key_filter)
+        location = Location(0)
+        if content == UNKNOWN:
+            return _FailedParser(InputError(UNKNOWN_MESSAGE, location))
+        return _FailedParser(
+            InputError(f"the stream is compressed ({content}); decompress it, or read it with iter_events()", location)
+        )
+
+
+class _FailedParser:
+    """Parser of a stream that cannot be read: every call raises the same error."""
+
+    def __init__(self, error: InputError) -> None:
+        self.error = error
+
+    def feed(self, _: bytes) -> list[Event]:
+        raise self.error
+
+    def close(self) -> list[Event]:
+        raise self.error
