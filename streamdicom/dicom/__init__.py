@@ -1,4 +1,4 @@
-"""DICOM itself, without a format: tags, VRs, UIDs, character sets, value fields (PS3.5, PS3.6)."""
+"""Tags, VRs, UIDs, character sets and value fields (PS3.5, PS3.6)."""
 
 from streamdicom.dicom.charset import (
     DEFAULT_ENCODINGS,

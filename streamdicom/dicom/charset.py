@@ -1,4 +1,4 @@
-"""Text in the character sets of DICOM (PS3.5 6.1), on top of pydicom's."""
+"""Text in the character sets of DICOM (PS3.5 6.1), with the codecs of pydicom."""
 
 from __future__ import annotations
 
@@ -10,31 +10,34 @@ from functools import cache, lru_cache
 from itertools import islice
 from types import ModuleType
 
-DEFAULT_ENCODINGS = ["iso8859"]  # what pydicom takes where there is no Specific Character Set
+DEFAULT_ENCODINGS = ["iso8859"]  # pydicom's, if Specific Character Set is missing
 UTF_8_ENCODINGS = ["UTF8"]
 UTF_8_TERM = "ISO_IR 192"  # of Specific Character Set (PS3.3 C.12.1.1.2)
 _CODECS = frozenset(aliases) | frozenset(aliases.values())
 _ASCII = bytes(range(128))
-_MOST_TERMS = 64  # there are about thirty (PS3.3 C.12.1.1.2)
-_MISSPELT = re.compile("ISO[ -]IR.?[0-9]{1,3}|ISO[ _-]2022[ _-]IR[ _-][0-9]{1,3}")  # what pydicom puts right
+_MAX_TERMS = 64  # PS3.3 C.12.1.1.2 has about thirty
+_MISSPELT = re.compile("ISO[ -]IR.?[0-9]{1,3}|ISO[ _-]2022[ _-]IR[ _-][0-9]{1,3}")  # spellings that pydicom corrects
 
-# PS3.5 6.1.2.5.3: behind one of these the first character set is in force again.
+# PS3.5 6.1.2.5.3: after one of these the first character set is in force again.
 _DELIMITERS = re.compile(r"([\\\r\n\t\f^=]+)")
 
 
 @cache
 def _pydicom() -> ModuleType:
-    """Import pydicom's codecs when the first text needs them: importing pydicom takes longer than a small file."""
+    """Import pydicom's codecs when the first text needs them.
+
+    Importing pydicom takes longer than reading a small file.
+    """
     import pydicom.charset
 
     return pydicom.charset
 
 
 def python_encodings(terms: Iterable[str | None]) -> list[str]:
-    """Python's names of the encodings that the values of Specific Character Set name.
+    """Return Python's names of the encodings in the values of Specific Character Set.
 
-    As in pydicom, the name of a codec of Python's is one too; but not of one without ASCII in it, which would take
-    other text for a delimiter.
+    As in pydicom, a value may also be the name of a Python codec. It must contain ASCII, otherwise text could be
+    mistaken for a delimiter.
 
     >>> python_encodings(["ISO_IR 192"])
     ['UTF8']
@@ -43,24 +46,28 @@ def python_encodings(terms: Iterable[str | None]) -> list[str]:
     >>> python_encodings([None, "ISO 2022 IR 87"])
     ['iso8859', 'iso2022_jp']
     """
-    encodings: list[str] = _pydicom().convert_encodings([_known(term or "") for term in islice(terms, _MOST_TERMS)])
+    encodings: list[str] = _pydicom().convert_encodings([_known(term or "") for term in islice(terms, _MAX_TERMS)])
     return encodings
 
 
 def _known(term: str) -> str:
-    """A term that pydicom may have, or that of the default.
+    """Return a term that pydicom may know, or the term of the default.
 
-    Python keeps each name of a codec that somebody asks it for, and each text of a warning, as long as it runs.
+    Python caches codec lookups and warning texts forever, so unknown terms must be bounded.
     """
     python_encoding = _pydicom().python_encoding
     if term in python_encoding or term in python_encoding.values() or _MISSPELT.fullmatch(term) or _has_ascii(term):
         return term
-    warnings.warn("a character set that is not known; the default is taken for it", UserWarning, stacklevel=3)
+    warnings.warn(
+        "expected a known character set in Specific Character Set, found another term; the default is used",
+        UserWarning,
+        stacklevel=3,
+    )
     return ""
 
 
 def _has_ascii(term: str) -> bool:
-    """Whether a term is the name of a codec of Python's that leaves ASCII as it is."""
+    """Return True if a term is the name of a Python codec that contains ASCII."""
     if term.lower().replace("-", "_") not in _CODECS:
         return False
     try:
@@ -70,7 +77,7 @@ def _has_ascii(term: str) -> bool:
 
 
 def encode_text(text: str, encodings: list[str]) -> bytes | None:
-    r"""The bytes of a text, or None where the character sets would lose something of it.
+    r"""Return the bytes of a text, or None if the character sets do not carry it.
 
     >>> encode_text("é", ["latin_1"])
     b'\xe9'
@@ -93,16 +100,17 @@ def _encode_in_one(text: str, encoding: str) -> bytes | None:
         data = text.encode(encoding)
     except (UnicodeError, LookupError):
         return None
-    # Python's codec knows more than ISO_IR 13 does, which has one byte for a character.
+    # ISO_IR 13 has one byte for a character; Python's codec knows more.
     if encoding == "shift_jis" and len(data) != len(text):
         return None
     return data if data.decode(encoding) == text else None
 
 
 def decode_text(data: bytes, encodings: list[str]) -> str:
-    r"""The text of some bytes, without any delimiter behind which another character set is in force.
+    r"""Return the text of bytes.
 
-    As in pydicom, what cannot be decoded is replaced, with a warning.
+    The bytes must not contain a delimiter after which another character set is in force. As in pydicom, bytes that
+    cannot be decoded are replaced, with a warning.
 
     >>> decode_text(b"\xe9", ["latin_1"])
     'é'

@@ -1,4 +1,4 @@
-"""Check whether a value field holds the items of encapsulated pixel data (PS3.5 A.4)."""
+"""Check for the items of encapsulated pixel data (PS3.5 A.4) in a value field."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _UNDEFINED = b"\xff\xff\xff\xff"
 
 
 class FragmentCheck:
-    r"""Follows a value field and reports whether it is a series of items of defined length, one for each fragment.
+    r"""Checks whether a value field is a series of items, one for each fragment.
 
     >>> check = FragmentCheck()
     >>> check.feed(b"\xfe\xff\x00\xe0\0\0\0\0\xfe\xff\x00\xe0\2\0\0\0")

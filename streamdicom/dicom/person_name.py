@@ -7,7 +7,9 @@ NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 
 
 def split_name(text: str) -> tuple[str, str, str]:
-    """Split a person name into its component groups; a third "=" and the text after it stay in the third group.
+    """Split a person name into its component groups.
+
+    A third "=" and the text after it stay in the third group.
 
     >>> split_name("Yamada^Tarou=山田^太郎")
     ('Yamada^Tarou', '山田^太郎', '')

@@ -66,7 +66,9 @@ def parse_tag(key: str) -> int:
 
 
 def parse_tag_in_any_form(text: str) -> int:
-    """Parse a tag in hexadecimal digits of any case: ggggeeee, xggggeeee, gggg,eeee or (gggg,eeee).
+    """Parse a tag of the form ggggeeee, xggggeeee, gggg,eeee or (gggg,eeee).
+
+    Hexadecimal digits may have any case.
 
     Raises:
         ValueError: The text has another form.
@@ -111,7 +113,7 @@ def keyword(tag: int) -> str:
 
 
 def dictionary_vrs(tag: int) -> list[str]:
-    """Return the VRs that the data dictionary (PS3.6) allows for a tag; an unknown tag has none.
+    """Return the VRs of a tag in the data dictionary (PS3.6); an unknown tag has none.
 
     >>> dictionary_vrs(0x00280106)
     ['US', 'SS']
@@ -133,7 +135,9 @@ def dictionary_vrs(tag: int) -> list[str]:
 
 
 def camel_case(keyword: str) -> str:
-    """Convert a keyword to camel case: its first word in small letters, as .NET's ``JsonNamingPolicy.CamelCase`` does.
+    """Convert a keyword to camel case, with its first word in small letters.
+
+    .NET's ``JsonNamingPolicy.CamelCase`` does the same.
 
     >>> camel_case("PatientID"), camel_case("SOPInstanceUID"), camel_case("dBdt")
     ('patientID', 'sopInstanceUID', 'dBdt')

@@ -65,7 +65,9 @@ _NATIVE = _DEFLATED | {
 
 
 def encoding_of(uid: str) -> Encoding:
-    """Return the encoding of a transfer syntax; explicit VR little endian if it is not known (PS3.5 A.4).
+    """Return the encoding of a transfer syntax.
+
+    For an unknown one it is explicit VR little endian (PS3.5 A.4).
 
     >>> encoding_of("1.2.840.10008.1.2").implicit
     True
@@ -85,7 +87,7 @@ def is_deflated(uid: str) -> bool:
 
 
 def is_encapsulated(uid: str) -> bool:
-    """Return True if the transfer syntax encapsulates pixel data in fragments (PS3.5 A.4).
+    """Return True if the transfer syntax encapsulates pixel data (PS3.5 A.4).
 
     >>> is_encapsulated("1.2.840.10008.1.2.4.50")
     True

@@ -9,7 +9,9 @@ _UID = re.compile(r"[0-9]+(?:\.[0-9]+)*")
 
 
 def is_uid(text: str) -> bool:
-    """Return True for a UID; its components may have leading zeros, as some systems write them.
+    """Return True for a UID.
+
+    Its components may have leading zeros, as some systems write them.
 
     >>> is_uid("1.2.840.10008.1.2"), is_uid("1..2"), is_uid("../1")
     (True, False, False)

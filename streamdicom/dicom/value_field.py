@@ -1,8 +1,9 @@
-"""Values of data elements to and from their value fields: the bytes in a file, and in pydicom's raw elements.
+"""Values to and from value fields (PS3.5 7.1).
 
-This is the fast way, for what most elements hold. Where the bytes would not bring back the very same value (text that
-ends in a space, a float that FL cannot hold), or take more than this module knows (text beyond ASCII, a length that is
-no multiple of the values'), the answer is None: whoever asked has to look closer.
+A value field is the bytes in a file and in a raw element of pydicom. These functions handle common values fast. They
+return None if the bytes would not read back as the same value (text that ends in a space, a float that FL cannot hold),
+or if the value needs more than this module knows (text beyond ASCII, a length that is not a multiple of the size of a
+value). The caller must then look closer.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ _ESCAPE = "\x1b"  # starts a code extension (PS3.5 6.1.2.5)
 
 
 def joined_text(vr: str, values: tuple[Any, ...]) -> str | None:
-    """The text of an element of a text VR, its values joined; None if pydicom would not read the same from it."""
+    """Return the joined values of a text VR, if pydicom reads the same from them.
+
+    The result is None if it does not.
+    """
     row = VRS[vr]
     if row.form is Form.PERSON_NAME:
         texts = [join_name(value) for value in values]
@@ -51,7 +55,7 @@ def _keeps_middle(text: str) -> bool:
 
 
 def _keeps_integer(text: str) -> bool:
-    # pydicom compares an IS in text with a float, and takes the float if they differ.
+    # pydicom compares the text of an IS with a float, and uses the float if they differ.
     return len(text) <= _EXACT_DIGITS and _keeps_middle(text)
 
 
@@ -62,7 +66,7 @@ def _keeps_uri(text: str) -> bool:
 _EXACT_DIGITS = 15
 _STRIPPED = frozenset({"AE", "DS", "IS", "UI"})
 
-# Whether pydicom takes nothing away from a value: it strips the padding, and more where that means nothing.
+# Predicates: pydicom strips nothing from the value. It strips padding, and insignificant spaces of some VRs.
 _IS_KEPT: dict[str, Callable[[str], bool]] = {
     vr: _keeps_middle if vr in _STRIPPED else _keeps_start
     for vr, row in VRS.items()
@@ -79,7 +83,7 @@ def _encode_text(vr: str) -> Callable[[tuple[Any, ...]], bytes | None]:
 
     def encoder(values: tuple[Any, ...]) -> bytes | None:
         text: str | None
-        if len(values) == 1 and not is_name:  # as most are
+        if len(values) == 1 and not is_name:  # the common case
             text = values[0] or ""
             if text and not is_kept(text):
                 return None
@@ -106,7 +110,7 @@ def _encode_numbers(vr: str) -> Callable[[tuple[Any, ...]], bytes | None]:
 
 
 def _encode_singles(values: tuple[Any, ...]) -> bytes | None:
-    """FL. JSON may have more digits than it holds; those are not to be lost."""
+    """Encode FL; JSON may have more digits, which must not be lost silently."""
     form = f"<{len(values)}f"
     try:
         data = struct.pack(form, *values)
@@ -123,54 +127,56 @@ def _encode_tags(values: tuple[Any, ...]) -> bytes | None:
 
 
 def _encode_binary(values: tuple[Any, ...]) -> bytes | None:
-    """JSON has no padding (PS3.18 F.2.7); pydicom pads an odd value when it writes one that is not raw."""
+    """Encode bytes of even length.
+
+    JSON has no padding (PS3.18 F.2.7), and pydicom does not pad raw values.
+    """
     data: bytes = values[0]
     return None if len(data) & 1 or not isinstance(data, bytes) else data
 
 
 def field_text(vr: str, values: tuple[Any, ...]) -> str:
-    r"""The text of an element of a text VR, its values joined, whatever a reader makes of it.
+    r"""Return the joined values of a text VR, even if others would be read back.
 
     Raises:
-        ValueError: This VR has one value.
-        TypeError: A value is no text.
+        ValueError: The VR has one value only.
+        TypeError: A value is not text.
 
     >>> field_text("PN", (("Yamada^Tarou", "", "a"), None))
     'Yamada^Tarou==a\\'
     """
     row = VRS[vr]
     if len(values) > 1 and not row.multiple:
-        raise ValueError("more than one value")
+        raise ValueError(f"expected one value for VR {vr}, found {len(values)}")
     if row.form is Form.PERSON_NAME:
         return "\\".join([join_name(value) for value in values])
     return "\\".join([value or "" for value in values])
 
 
 def field_numbers(vr: str, values: tuple[Any, ...]) -> bytes:
-    """The value field of numbers, in little endian; those of FL become the nearest that it has.
+    """Return the value field of numbers in little endian; numbers of FL are rounded.
 
     Raises:
         ValueError: A number does not fit the VR.
-        TypeError: A value is no number.
+        TypeError: A value is not a number.
     """
     try:
         if VRS[vr].form is Form.TAG:
             return b"".join([struct.pack("<HH", value >> 16, value & 0xFFFF) for value in values])
         return struct.pack(f"<{len(values)}{VRS[vr].code}", *values)
     except (struct.error, OverflowError):
-        raise ValueError("a number that does not fit the VR") from None
+        raise ValueError(f"expected numbers in the range of VR {vr}, found another one") from None
 
 
 def json_field(tag: int, text: str) -> bytes:
-    r"""The value field, of VR UN, that stands for an attribute in a form of its own where there is no JSON.
+    r"""Return a value field of VR UN for a JSON_ELEMENT, in formats that are not JSON.
 
-    It is the values as text with a backslash between them, in UTF-8, if they are strings, numbers and null; or the
-    bytes of an InlineBinary. If they are anything else, or this is no attribute, it is the JSON text. That of Specific
-    Character Set is empty, because readers go by it whatever its VR is.
+    Strings, numbers and null become text in UTF-8 with a backslash between values, and InlineBinary becomes its bytes.
+    Anything else becomes the JSON text. Specific Character Set becomes empty, because readers use it with any VR.
 
     Args:
-        tag: That of the element.
-        text: What a JSON_ELEMENT has for its value.
+        tag: The tag of the element.
+        text: The JSON text of the attribute, which is the value of the event.
 
     Raises:
         ValueError: The text holds half of a surrogate pair, which UTF-8 cannot carry.
@@ -189,16 +195,16 @@ def json_field(tag: int, text: str) -> bytes:
     try:
         binary = binascii.a2b_base64(attribute["InlineBinary"], strict_mode=True)
         return binary + b"\0" if len(binary) & 1 else binary
-    except (KeyError, TypeError, ValueError):  # there is none, or it is no base64
+    except (KeyError, TypeError, ValueError):  # no InlineBinary, or not base64
         data = _joined(attribute) or text.encode()
         return data + b" " if len(data) & 1 else data
 
 
 def _joined(attribute: Any) -> bytes | None:
-    """The values of an attribute as text; None if it has none, or others than strings."""
+    """Return the joined values of an attribute, or None if it has other values."""
     try:
         value = attribute["Value"]
-        return "\\".join([one or "" for one in (value if isinstance(value, list) else [value])]).encode()
+        return "\\".join([text or "" for text in (value if isinstance(value, list) else [value])]).encode()
     except (KeyError, TypeError, ValueError):
         return None
 
@@ -215,9 +221,9 @@ def _encoder(vr: str) -> Callable[[tuple[Any, ...]], bytes | None]:
 
 
 ENCODERS = {vr: _encoder(vr) for vr in VRS if vr != "SQ"}
-"""By VR, what makes the value field of an element (PS3.5 6.2), in little endian and padded, from its values.
+"""By VR, a function from the values of an element to its value field (PS3.5 6.2), padded and in little endian.
 
-The result is None where pydicom would not read the same values from the bytes, or where the text is not ASCII.
+It returns None if pydicom would not read the same values from the bytes, or if the text is not ASCII.
 
 >>> ENCODERS["LO"](("a", "b"))
 b'a\\\\b '
@@ -238,7 +244,7 @@ def _decode_binary(vr: str) -> _Decoder:
 
 def _decode_text(vr: str) -> _Decoder:
     split = SPLITTERS[vr]
-    # What most elements hold is one value, which needs no splitting.
+    # Most elements have one value, which needs no splitting.
     padded = split in (_split_string, _split_text)
     stripped = split is _split_stripped
 
@@ -259,7 +265,7 @@ def _decode_text(vr: str) -> _Decoder:
 
 
 def _splitter(vr: str) -> Callable[[str], tuple[Value, ...]]:
-    """As the converters of ``pydicom.values`` do, VR by VR."""
+    """Return a function that splits text as ``pydicom.values`` does."""
     row = VRS[vr]
     if vr == "UR":
         return _split_ur
@@ -296,7 +302,7 @@ def _split_ae(text: str) -> tuple[Value, ...]:
 
 def _split_stripped(text: str) -> tuple[Value, ...]:
     text = text.rstrip("\0 ")
-    if " " not in text and text.isprintable():  # nothing that ``strip`` would take
+    if " " not in text and text.isprintable():  # nothing to strip
         return tuple(text.split("\\"))
     return tuple([part.strip() for part in text.split("\\")])
 
@@ -306,7 +312,7 @@ def _split_names(text: str) -> tuple[Value, ...]:
 
 
 SPLITTERS = {vr: _splitter(vr) for vr, row in VRS.items() if row.form in (Form.TEXT, Form.DECIMAL, Form.PERSON_NAME)}
-"""By VR, what makes the values of an element from the text of its value field, padding and all.
+"""By VR, a function from the text of a value field, with its padding, to the values.
 
 >>> SPLITTERS["LO"]("a\\\\b ")
 ('a', 'b')
@@ -336,7 +342,9 @@ def _decode_tags(data: bytes, little_endian: bool) -> tuple[Value, ...] | None:
 
 
 def swap_words(data: bytes, word: int) -> bytes:
-    r"""The bytes of a binary value in the other byte order (PS3.5 7.3); an odd rest stays as it is.
+    r"""Return the bytes of a binary value in the other byte order (PS3.5 7.3).
+
+    An incomplete last word is kept.
 
     >>> swap_words(b"\x01\x02\x03\x04", 2)
     b'\x02\x01\x04\x03'
@@ -359,9 +367,9 @@ def _decoder(vr: str) -> _Decoder:
 
 
 DECODERS = {vr: _decoder(vr) for vr in VRS if vr != "SQ"}
-"""By VR, what makes the values of an element from its value field and whether that is in little endian.
+"""By VR, a function from a value field and its byte order (True for little endian) to the values.
 
-The values are those that pydicom reads; the result is None where only pydicom can tell.
+The values are those that pydicom reads. It returns None if the bytes need a closer look.
 
 >>> DECODERS["IS"](b"1\\\\2 ", True)
 ('1', '2')

@@ -1,7 +1,8 @@
-"""Values of data elements to and from value fields (PS3.5 7.1), piece by piece, as a store of bulk data has them.
+"""Values to and from value fields (PS3.5 7.1) piece by piece.
 
-Numbers are in little endian and text is in UTF-8, with a backslash between values (PS3.5 6.4). There is no padding:
-what comes back is what went out. Numbers of VR FL have the single precision that the VR has.
+This is the form in which stores hold bulk data. Numbers are in little endian and text is in UTF-8, with a backslash
+between values (PS3.5 6.4). Values are not padded, so that reading returns the values that were written. Numbers of VR
+FL have single precision.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from streamdicom.events import (
 )
 from streamdicom.limits import Limits
 
-_LONG = Limits().segment_size
-_MANY = Limits().values_per_event
+_SEGMENT_SIZE = Limits().segment_size
+_BATCH_SIZE = Limits().values_per_event
 
 _Part: TypeAlias = tuple[int, Any]  # the type and the value of an event
 
@@ -35,10 +36,10 @@ _Part: TypeAlias = tuple[int, Any]  # the type and the value of an event
 
 
 class ValueEncoder:
-    r"""Makes the value field of an element of its values, which come in any number of pieces.
+    r"""Encodes the value field of an element from its values, in any number of pieces.
 
     Args:
-        vr: The VR, or "" if it is not known yet, as may be of long text and of bytes.
+        vr: The VR, or "" if it is not known yet, which is possible for long text and for bytes.
 
     >>> encoder = ValueEncoder("UC")
     >>> encoder.values(("a", "b")) + encoder.segment("c", last=False) + encoder.segment("d", last=True)
@@ -48,13 +49,13 @@ class ValueEncoder:
     def __init__(self, vr: str) -> None:
         self._code = VRS[vr].code if vr else ""
         self._vr = vr or "text"
-        self._separator = ""  # what stands before the next value, if it is text
+        self._separator = ""  # before the next value, if it is text
 
     def values(self, values: tuple[Any, ...]) -> bytes:
-        """The bytes of some values.
+        """Return the bytes of values.
 
         Raises:
-            OutputError: A value cannot be in a value field, such as an empty one among numbers.
+            OutputError: A value has no place in a value field, such as an empty one among numbers.
         """
         try:
             if self._code:
@@ -66,10 +67,10 @@ class ValueEncoder:
             self._separator = "\\"
             return text.encode()
         except (struct.error, OverflowError, TypeError, ValueError):
-            raise OutputError(f"a value that does not fit in the value field of VR {self._vr}") from None
+            raise OutputError(f"expected values for the value field of VR {self._vr}, found others") from None
 
     def segment(self, segment: str | bytes, *, last: bool) -> bytes:
-        """The bytes of a piece of a long value."""
+        """Return the bytes of a segment of a long value."""
         if isinstance(segment, bytes):
             return segment
         text = self._separator + segment
@@ -77,17 +78,19 @@ class ValueEncoder:
         try:
             return text.encode()
         except UnicodeEncodeError:
-            raise OutputError("half of a surrogate pair, which UTF-8 cannot carry") from None
+            raise OutputError("expected text that UTF-8 carries, found half of a surrogate pair") from None
 
 
 # --- bytes to values -------------------------------------------------------------------------------------------
 
 
 def decode_value(tag: int, vr: str, segments: Iterable[bytes]) -> Iterator[Event]:
-    r"""The events of an element whose value field comes in segments: one ELEMENT, or parts where it is long.
+    r"""Yield the events of an element from the segments of its value field.
+
+    The element is one ELEMENT, or in parts if it is long.
 
     Raises:
-        BulkDataError: The bytes are no value of the VR.
+        BulkDataError: The bytes are not values of the VR.
 
     >>> list(decode_value(0x00091001, "US", [b"\1", b"\0\2\0"]))
     [(3, 593921, 'US', (1, 2))]
@@ -100,7 +103,7 @@ def decode_value(tag: int, vr: str, segments: Iterable[bytes]) -> Iterator[Event
     elif row.multiple:
         parts = _text_parts(_decoded(segments), may_be_long=row.form is Form.TEXT)
     else:
-        parts = _parts_of_one(_decoded(segments))  # a backslash is a character like any other (PS3.5 6.4)
+        parts = _parts_of_one(_decoded(segments))  # a backslash is an ordinary character (PS3.5 6.4)
     first = next(parts, None)
     second = next(parts, None)
     if first is None:
@@ -118,7 +121,7 @@ def decode_value(tag: int, vr: str, segments: Iterable[bytes]) -> Iterator[Event
 
 
 def blocks(segments: Iterable[bytes], length: int) -> Iterator[bytes]:
-    """The bytes in blocks of a length, of which only the last one is shorter; there are no empty ones.
+    """Yield the bytes in blocks of a length; the last one may be shorter.
 
     >>> list(blocks([b"a", b"", b"bcd", b"e"], 2))
     [b'ab', b'cd', b'e']
@@ -139,7 +142,7 @@ def blocks(segments: Iterable[bytes], length: int) -> Iterator[bytes]:
 
 
 def _parts_of_one(segments: Iterator[bytes] | Iterator[str]) -> Iterator[_Part]:
-    """Of a VR that has one value, from its segments, none of which is empty."""
+    """Yield the parts of one value from its segments, which are not empty."""
     held: bytes | str | None = next(segments, None)
     if held is None:
         return
@@ -155,10 +158,10 @@ def _parts_of_one(segments: Iterator[bytes] | Iterator[str]) -> Iterator[_Part]:
 
 def _number_parts(code: str, segments: Iterable[bytes]) -> Iterator[_Part]:
     size = struct.calcsize(f"={code}")
-    for block in blocks(segments, _MANY * size):
+    for block in blocks(segments, _BATCH_SIZE * size):
         count, rest = divmod(len(block), size)
         if rest:
-            raise BulkDataError("the length of the bulk data is no multiple of that of a number")
+            raise BulkDataError(f"expected bulk data with a multiple of {size} bytes, found {rest} bytes more")
         yield VALUES, struct.unpack(f"<{count}{code}", block)
 
 
@@ -170,13 +173,13 @@ def _decoded(segments: Iterable[bytes]) -> Iterator[str]:
                 yield text
         decoder.decode(b"", True)
     except UnicodeDecodeError:
-        raise BulkDataError("the bulk data of a text is not in UTF-8") from None
+        raise BulkDataError("expected text in UTF-8 as bulk data, found other bytes") from None
 
 
 def _text_parts(texts: Iterator[str], *, may_be_long: bool) -> Iterator[_Part]:
     run: list[str | None] = []  # complete values
     size = 0
-    rest = ""  # of the value that the end of a text has cut
+    rest = ""  # the start of a value whose end is in a later text
     is_long = has_text = False
     for text in texts:
         has_text = True
@@ -188,16 +191,18 @@ def _text_parts(texts: Iterator[str], *, may_be_long: bool) -> Iterator[_Part]:
                 run.append(rest + end or None)
                 size += len(rest) + len(end)
             is_long, rest = False, ""
-            if len(run) >= _MANY or size > _LONG:
+            if len(run) >= _BATCH_SIZE or size > _SEGMENT_SIZE:
                 yield VALUES, tuple(run)
                 run, size = [], 0
         if is_long:
             yield SEGMENT, tail
             continue
         rest += tail
-        if len(rest) > _LONG:
+        if len(rest) > _SEGMENT_SIZE:
             if not may_be_long:
-                raise BulkDataError("a number in the bulk data is longer than one can be")
+                raise BulkDataError(
+                    f"expected numbers of at most {_SEGMENT_SIZE} characters as bulk data, found a longer one"
+                )
             if run:
                 yield VALUES, tuple(run)
                 run, size = [], 0

@@ -1,4 +1,4 @@
-"""Value representations: one row for each, with its form in JSON and in a Part 10 file (PS3.18 F.2.3, PS3.5 6.2)."""
+"""Value representations in JSON and in DICOM files (PS3.18 F.2.3, PS3.5 6.2)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Form(IntEnum):
-    """How a value stands in JSON and in an event.
+    """The form of a value in JSON; the type in an event.
 
     >>> VRS["PN"].form.name
     'PERSON_NAME'
@@ -25,15 +25,15 @@ class Form(IntEnum):
 
 
 class ValueRepresentation(NamedTuple):
-    """What there is to know of a VR.
+    """The properties of a VR.
 
     Attributes:
         form: Its form in JSON and in an event.
-        code: For numbers, the letter of the ``struct`` module; empty otherwise.
-        multiple: For text, whether a backslash separates values (PS3.5 6.4).
-        character_set: Whether Specific Character Set applies to it (PS3.5 6.1.2.2).
-        word: For binary values, the bytes of a unit that has a byte order (PS3.5 7.3).
-        bulk: Whether a BulkDataURI may stand for the value (PS3.18 F.2.2).
+        code: For numbers, the letter of the ``struct`` module; otherwise "".
+        multiple: For text, True if a backslash separates values (PS3.5 6.4).
+        character_set: True if Specific Character Set applies (PS3.5 6.1.2.2).
+        word: For binary values, the bytes of a unit with a byte order (PS3.5 7.3).
+        bulk: True if a BulkDataURI may stand for the value (PS3.18 F.2.2).
     """
 
     form: Form
@@ -88,4 +88,4 @@ VRS: dict[str, ValueRepresentation] = {
     "UT": _text(multiple=False, character_set=True, bulk=True),
     "UV": ValueRepresentation(Form.LONG_INTEGER, code="Q", bulk=True),
 }
-"""Every VR of PS3.5 6.2, by its two letters."""
+"""The VRs of PS3.5 6.2 by their two letters."""

@@ -1,4 +1,4 @@
-"""The meaning that earlier elements give to later ones: VRs that the file does not have, and character sets."""
+"""Context of elements: missing VRs and character sets, by the elements before."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ _CONTEXT_TAGS = frozenset({SPECIFIC_CHARACTER_SET, PIXEL_REPRESENTATION, LUT_DES
 
 
 class ElementContext:
-    """Values of earlier elements that later elements depend on. Items share it, so it is replaced and never changed."""
+    """Values of earlier elements that later elements depend on.
+
+    Items share a context, so it is replaced and never changed.
+    """
 
     __slots__ = (
         "_blocks",
@@ -86,7 +89,13 @@ class ElementContext:
         return context
 
     def effective_vr(self, tag: int, vr: str, length: int) -> str:
-        """Return the VR of an element, given the VR in its header ("" in implicit VR) and its length."""
+        """Return the VR of an element, by the VR in its header and its length.
+
+        Args:
+            tag: The tag.
+            vr: The VR in the header; "" in implicit VR.
+            length: The length in the header.
+        """
         if vr and vr != "UN":
             return vr
         # PS3.5 6.2.2: UN of undefined length is a sequence in implicit VR.
@@ -160,7 +169,7 @@ class Context:
 
 
 def affects_context(tag: int) -> bool:
-    """Return True if later elements depend on elements of this tag; see ``ElementContext.learn``."""
+    """Return True if elements of this tag change the ``ElementContext``."""
     return tag in _CONTEXT_TAGS or (tag >> 16 & 1 == 1 and 0x10 <= tag & 0xFFFF <= 0xFF)
 
 

@@ -55,7 +55,7 @@ def check_transfer_syntax(uid: str | None) -> None:
 
 
 class FileMeta:
-    """The elements of group 0002: those of the events, and those that the writer adds.
+    """The elements of group 0002, from the events and from the writer.
 
     Args:
         transfer_syntax: The UID of the transfer syntax, or None for that of the events.

@@ -47,13 +47,15 @@ def read_tag(buffer: bytes, pos: int, encoding: Encoding) -> int:
 
 
 def read_item_header(buffer: bytes, pos: int, encoding: Encoding) -> tuple[int, int]:
-    """Return the tag and the length of the item or delimiter at a position in a buffer."""
+    """Return the tag and the length of an item or delimiter in a buffer."""
     group, element, length = encoding.item.unpack_from(buffer, pos)
     return group << 16 | element, length
 
 
 def read_header(buffer: bytes, pos: int, encoding: Encoding) -> Header | int:
-    r"""Return the header at a position in a buffer with at least 8 bytes there, or the number of bytes that it needs.
+    r"""Return the header at a position, or the number of bytes that it needs.
+
+    At least 8 bytes must be in the buffer from the position.
 
     Raises:
         DicomFileError: The VR is unknown.

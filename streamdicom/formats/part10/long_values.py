@@ -1,4 +1,4 @@
-"""Long values that are written: their length stands before them and is known only at their end."""
+"""Long values to write, whose length is known only at their end."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ class BinaryValue:
 
 
 class SpooledValues:
-    """Numbers or text, which wait in a temporary file, because the layout of the header depends on their length.
+    """Numbers or text that wait in a temporary file.
+
+    The layout of the header depends on their length.
 
     Args:
         vr: The VR, or "" if only the end of the element has it.
@@ -123,7 +125,7 @@ class SpooledValues:
         Args:
             vr: The VR at the end of the element.
             terms: The values of Specific Character Set in force.
-            in_utf_8: Encode text in UTF-8, whatever the terms.
+            in_utf_8: True to encode text in UTF-8 and ignore the terms.
 
         Raises:
             NotEncodableError: The character sets do not carry the text.

@@ -1,4 +1,4 @@
-"""DICOM files (PS3.10 7) to DICOM events: no data set is ever held, and no long value.
+"""DICOM files (PS3.10 7) to DICOM events, without holding a data set.
 
 The parser is an automaton: ``ParserState`` names the structure that it reads next, and ``PARSER_TRANSITIONS`` the
 states that may follow. In each state one function takes a step: it emits events and moves on, or it sets how many bytes
@@ -82,7 +82,7 @@ class Part10Parser(PushParser[Event]):
     The parser reads explicit and implicit VR, little and big endian, deflated data sets, and defined and undefined
     lengths. It follows pydicom: where the file contradicts its transfer syntax, the file counts, with a warning; UN
     gets the VR of the dictionary; bytes that a character set does not decode are replaced, with a warning. Values are
-    those that pydicom reads. Memory is bounded, whatever the size of the file.
+    those that pydicom reads. Memory does not depend on the size of the file.
 
     ``feed`` and ``close`` raise a ``DicomFileError`` if this is not a DICOM file or its data set violates PS3.5, and a
     ``LimitError`` if sequences nest too deep; ``close`` raises a ``TruncatedError`` if the file is not complete.
@@ -226,7 +226,7 @@ class Part10Parser(PushParser[Event]):
         return self._move(ParserState.FILE_META)
 
     def _file_meta(self) -> bool:
-        """Read one element of the File Meta Information, in explicit VR little endian (PS3.10 7.1)."""
+        """Read one element of the File Meta Information (PS3.10 7.1)."""
         self._tag = -1
         if self._input.lacks(2):
             return False
@@ -255,7 +255,10 @@ class Part10Parser(PushParser[Event]):
         return int.from_bytes(self._input.data[self._input.pos : self._input.pos + 2], "little")
 
     def _has_vr(self) -> bool:
-        """Return True for two capital letters at the place of the VR; as a length they would be implausible."""
+        """Return True for two capital letters in place of the VR.
+
+        As a length in implicit VR they would be implausible.
+        """
         first, second = self._input.data[self._input.pos + 4 : self._input.pos + 6]
         return 0x41 <= first <= 0x5A and 0x41 <= second <= 0x5A
 
@@ -287,7 +290,7 @@ class Part10Parser(PushParser[Event]):
     # --- elements ----------------------------------------------------------------------------------------------
 
     def _structure(self) -> bool:
-        """Read canonical elements, sequences and items, and then take one step of any kind."""
+        """Read canonical structures, and then take one step of any kind."""
         source = self._input
         source.pos, self._context, is_item_due = part10_run(
             source.data,
@@ -351,7 +354,7 @@ class Part10Parser(PushParser[Event]):
             raise DicomFileError(f"expected the {name} to end within {around}, found an end after it")
 
     def _learn(self, layout: int, tag: int, file_vr: str, vr: str) -> None:
-        """Add an element to the table of the innermost loop, if it has the same meaning wherever it stands."""
+        """Add an element to the read table, if its meaning depends on nothing else."""
         if file_vr == "UN" or affects_context(tag) or self._state is not ParserState.ELEMENTS:
             return
         if not file_vr and (vr == "SQ" or tag >> 16 & 1 or is_ambiguous(tag)):
@@ -420,7 +423,7 @@ class Part10Parser(PushParser[Event]):
         return True if length else self._end_item()
 
     def _confirm_encoding(self) -> None:
-        """Read an item in the encoding that its first element shows, as pydicom does; UN may hold either."""
+        """Set the encoding of an item by its first element, as pydicom does."""
         context = self._context
         if context.encoding is EXPLICIT_LITTLE_ENDIAN and not self._has_vr():
             context.encoding = IMPLICIT_LITTLE_ENDIAN
@@ -459,7 +462,7 @@ class Part10Parser(PushParser[Event]):
         return self._move(ParserState.TEXT)
 
     def _next(self, length: int) -> bytes | None:
-        """Return the next bytes of the long value, up to a length; None if they are not in the buffer yet."""
+        """Return up to so many bytes of the long value, None if they are missing."""
         length = min(length, self._remaining)
         if self._input.lacks(length):
             return None

@@ -94,7 +94,7 @@ class ReceiveBuffer:
 
 
 def inflated(inflater: Any, data: bytes) -> Iterator[bytes]:
-    """Yield the inflated bytes of the next part of a deflated data set (PS3.5 A.5), in pieces of bounded size.
+    """Inflate the next part of a deflated data set (PS3.5 A.5) in bounded pieces.
 
     Bytes after its end, such as padding or the end of a gzip file, are ignored, as pydicom does.
 

@@ -1,4 +1,4 @@
-"""The second pass of the writer: the file so far, read back to be written in UTF-8."""
+"""The file so far, read back for the second pass of the writer."""
 
 from __future__ import annotations
 

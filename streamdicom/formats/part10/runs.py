@@ -1,8 +1,9 @@
-"""The innermost loops of the parser and of the writer: functions that keep no state of their own.
+"""The innermost loops of the parser and of the writer.
 
-Each takes canonical input and stops before the first thing that it does not know: an element that is not in its table,
-a value that needs a closer look, a fault, or the end of the input. It never raises, reports nothing, and returns where
-it stopped. The parser and the writer handle that one thing, and call it again.
+Each loop is a function without state of its own. It takes canonical input and stops before the first thing that it does
+not know: an element that is not in its table, a value that needs a closer look, a fault, or the end of the input. It
+never raises, reports nothing, and returns where it stopped. The parser and the writer handle that one thing, and call
+it again.
 
 The tables hold one entry for each kind of element met before that has the same meaning wherever it stands. They are the
 same for all parsers and writers.
@@ -81,7 +82,7 @@ MISMATCHES = (TypeError, ValueError, AttributeError, struct_error)
 
 
 def write_entry(tag: int, vr: str, *, implicit: bool) -> WriteEntry:
-    """Return the entry of ``WriteTable.elements`` for an element that is not a sequence."""
+    """Return the entry of ``WriteTable.elements`` for an element."""
     size, max_length = LENGTH_32, UNDEFINED_LENGTH - 1
     if vr in SHORT_VRS and not implicit:
         size, max_length = LENGTH_16, MAX_SHORT_LENGTH
@@ -204,7 +205,7 @@ def part10_bytes(
     """Write elements and sequences with known headers, and the items in them.
 
     Args:
-        events: Events after the head of the data set. They are consumed up to the one that is returned.
+        events: Events after the head of the data set. They are consumed up to the returned event.
         items: The data set and the open items, outermost first. Items that start or end change it.
         table: The headers and encoders that are known.
         parts: Takes the bytes.

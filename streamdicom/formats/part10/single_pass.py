@@ -49,10 +49,16 @@ _HEAD, _DATASET, _SEQUENCE = WriterState.HEAD, WriterState.DATASET, WriterState.
 
 
 class SinglePassWriter(Writer):
-    """Writes a file from start to end, with text in the character sets of the data set or in UTF-8.
+    """Writes a file from start to end, in one set of character sets.
 
     ``write_all`` raises a ``NotEncodableError`` if the character sets do not carry a text. The event is not written
-    then, and another writer must take over. Arguments and other errors are those of ``Part10Writer``.
+    then, and another writer must take over. For other errors see ``Part10Writer``.
+
+    Args:
+        target: See ``Part10Writer``.
+        temporary: See ``Part10Writer``.
+        options: See ``Part10Writer``.
+        in_utf_8: True to write text in UTF-8, False for the character sets of the data set.
     """
 
     def __init__(
@@ -113,7 +119,9 @@ class SinglePassWriter(Writer):
         self._guard(self._flush)
 
     def take_over(self, first: SinglePassWriter, origin: int) -> None:
-        """Write the file of a writer that raised a ``NotEncodableError`` again, and the event that it did not write.
+        """Write the file of a writer that raised a ``NotEncodableError`` again.
+
+        The event that it did not write follows.
 
         Args:
             first: The writer, with the same target.
@@ -198,7 +206,7 @@ class SinglePassWriter(Writer):
     # --- elements ----------------------------------------------------------------------------------------------
 
     def _begin(self, tag: int) -> None:
-        """Check that an element may start, and put before it the parts that must precede it."""
+        """Check that an element may start, and write the parts that precede it."""
         item = self._items[-1]
         if not 0 <= tag <= MAX_TAG:
             raise OutputError("expected a tag of 32 bits, found another number")
@@ -259,7 +267,7 @@ class SinglePassWriter(Writer):
         return check.is_complete
 
     def _settle_character_set(self, tag: int) -> None:
-        """Put Specific Character Set before an element with this tag, if UTF-8 needs it and the data set lacks it."""
+        """Put Specific Character Set before an element, if UTF-8 needs it."""
         is_top = len(self._items) == 1
         if self._in_utf_8 and is_top and not self._has_character_set and tag > SPECIFIC_CHARACTER_SET:
             self._put_character_set(())

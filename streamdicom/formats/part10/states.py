@@ -1,4 +1,4 @@
-"""States of the parser and of the writer of DICOM files, and the legal moves between them."""
+"""States of the parser and the writer of DICOM files, and the legal moves."""
 
 from __future__ import annotations
 

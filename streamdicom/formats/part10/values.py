@@ -1,4 +1,4 @@
-"""Values to and from value fields: text in any character set (PS3.5 6.1), and long text in parts."""
+"""Values to and from value fields, with text in any character set (PS3.5 6.1)."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _split(data: bytes, delimiters: bytes) -> Iterator[bytes]:
 
 
 class LongText:
-    """Decodes a long value field of text, piece by piece, into the events of an element in parts.
+    """Decodes a long value field of text into the events of an element in parts.
 
     Args:
         tag: The tag of the element.
@@ -92,7 +92,11 @@ class LongText:
         self._in_segments = False
 
     def feed(self, data: bytes, *, final: bool) -> list[Event]:
-        """Take the next bytes, the last ones if ``final``; return the events that they complete.
+        """Take the next bytes; return the events that they complete.
+
+        Args:
+            data: The next bytes of the value field.
+            final: True for the last ones.
 
         Raises:
             LimitError: A value of a VR without long values is too long.
@@ -161,7 +165,10 @@ class _ReplacingDecoder:
 
 
 class _LineDecoder:
-    """A decoder for character sets with code extensions; the first one is in force again in each line."""
+    """A decoder for character sets with code extensions.
+
+    The first character set is in force again in each line.
+    """
 
     def __init__(self, encodings: list[str]) -> None:
         self._encodings = encodings
@@ -192,7 +199,7 @@ def _decoder(vr: str, encodings: list[str] | None) -> _ReplacingDecoder | _LineD
 
 
 class NotEncodableError(Exception):
-    """The character sets of the data set do not carry a text, or VR UN would hide the character set."""
+    """The character sets do not carry a text, or VR UN would hide them."""
 
 
 def encode_field(vr: str, values: tuple[Any, ...], terms: tuple[Any, ...], *, in_utf_8: bool) -> bytes:
@@ -202,7 +209,7 @@ def encode_field(vr: str, values: tuple[Any, ...], terms: tuple[Any, ...], *, in
         vr: Any VR but SQ.
         values: The values.
         terms: The values of Specific Character Set in force.
-        in_utf_8: Encode text in UTF-8, whatever the terms.
+        in_utf_8: True to encode text in UTF-8 and ignore the terms.
 
     Raises:
         NotEncodableError: The character sets do not carry a text.
@@ -259,7 +266,9 @@ def encode_characters(vr: str, text: str, terms: tuple[Any, ...], *, in_utf_8: b
 
 
 def check_length(vr: str, length: int, *, is_ascii: bool, in_utf_8: bool) -> None:
-    """Check that a value field of text does not become UN because of its length, which would hide its character set.
+    """Check that a value field of text does not become UN because of its length.
+
+    UN would hide its character set.
 
     Raises:
         NotEncodableError: It does, and is not in UTF-8.

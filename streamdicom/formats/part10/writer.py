@@ -1,4 +1,4 @@
-"""DICOM events to DICOM files (PS3.10 7), in explicit or implicit VR little endian.
+"""DICOM events to DICOM files (PS3.10 7), in little endian.
 
 The first pass encodes text in the character sets of the data set. If they do not carry a text, a second pass reads the
 file so far back and writes it in UTF-8. Therefore the target must be a file that can be read.
