@@ -36,10 +36,14 @@ _PAGES = {  # documents at the top of the repository, and their pages
 _LINK = re.compile(rf"\]\(({'|'.join(map(re.escape, _PAGES))})\)")
 
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["custom.css"]
+smartquotes = False  # quotes belong to Python and JSON here
 html_title = f"streamdicom {release}"
 graphviz_output_format = "svg"
 
 autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented_params"
 autodoc_member_order = "bysource"
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
@@ -54,4 +58,4 @@ def setup(app: Any) -> None:
 
 def _adapt_links(app: Any, path: Path, parent: str, content: list[str]) -> None:
     """Turn links between documents of the repository into links between pages."""
-    content[0] = _LINK.sub(lambda match: f"]({'../' * parent.count('/')}{_PAGES[match[1]]})", content[0])
+    content[0] = _LINK.sub(lambda match: f"](/{_PAGES[match[1]]})", content[0])

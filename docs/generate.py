@@ -22,7 +22,7 @@ from typing import Any
 import statediagrams
 
 import streamdicom
-from streamdicom import ReadOptions, WriteOptions, errors, events
+from streamdicom import ReadOptions, Severity, WriteOptions, errors, events
 
 # The order of the options in the reference.
 TOPICS: dict[type, dict[str, tuple[str, ...]]] = {
@@ -42,6 +42,8 @@ TOPICS: dict[type, dict[str, tuple[str, ...]]] = {
     },
 }
 
+_BRANCHES = " │├└─"
+_BOM = "\ufeff"
 _FIELD = re.compile(r"^    (\w+): ?(.*)$")
 
 
@@ -115,36 +117,86 @@ def _limits() -> Iterator[str]:
 
 
 def _events() -> Iterator[str]:
-    return _literal(events.__doc__)
+    """Yield the paragraphs of the docstring, with an indented block as a table."""
+    text = (events.__doc__ or "").partition("\n")[2].strip("\n")
+    for block in text.split("\n\n"):
+        if block.startswith(" "):
+            yield from _table(("event", "meaning") if "START_DATASET" in block else ("type", "values"), _tree(block))
+        else:
+            yield block.replace("``", "`") + "\n"
+
+
+def _tree(block: str) -> list[tuple[str, str]]:
+    """Split lines of a name and its meaning; a line without a name continues the meaning."""
+    rows: list[tuple[str, str]] = []
+    column = 0  # of the last meaning
+    for line in textwrap.dedent(block).splitlines():
+        indent = len(line) - len(line.lstrip())
+        if rows and column and indent >= column:
+            rows[-1] = (rows[-1][0], f"{rows[-1][1]} {line.strip()}")
+            continue
+        parts = re.split(r"  +", line.strip(), maxsplit=1)
+        if len(parts) == 2:
+            column = line.index(parts[1], indent + len(parts[0]))
+        meaning = parts[1] if len(parts) == 2 else ""
+        rows.append((f"{'&emsp;' * (indent // 2)}`{parts[0]}`", meaning.replace("``", "`")))
+    return rows
 
 
 def _deviations() -> Iterator[str]:
     rows = [
-        (f"`{code}`", str(row.severity.value), row.meaning, f"`{row.example}`")
+        (f"`{code}`", Severity(row.severity).name.lower(), f"{row.meaning}<br>`{_visible(row.example)}`")
         for code, row in streamdicom.DEVIATIONS.items()
     ]
-    return _table(("code", "severity", "meaning", "example"), rows)
+    return _table(("code", "severity", "meaning and example"), rows)
+
+
+def _visible(text: str) -> str:
+    return text.replace(_BOM, "\\ufeff")
+
+
+def _events() -> Iterator[str]:
+    return _docstring(events, 2, iter([("event", "meaning"), ("type", "values")]))
 
 
 def _errors() -> Iterator[str]:
-    return _literal(errors.__doc__)
+    return _docstring(errors, 4, iter([("exception", "raised if")]))
 
 
-def _literal(text: str | None) -> Iterator[str]:
-    """Yield a module's docstring without its first line, as it stands."""
-    yield "```text"
-    yield textwrap.dedent((text or "").partition("\n")[2]).strip("\n")
-    yield "```"
+def _docstring(module: Any, unit: int, heads: Iterator[tuple[str, str]]) -> Iterator[str]:
+    """Yield the paragraphs of a module's docstring, with each indented block as a table."""
+    text = (module.__doc__ or "").partition("\n")[2].strip("\n")
+    for block in text.split("\n\n"):
+        if block.startswith(" "):
+            yield from _table(next(heads), _tree(block, unit))
+        else:
+            yield block.replace("``", "`") + "\n"
+
+
+def _tree(block: str, unit: int) -> list[tuple[str, str]]:
+    """Split lines of a name and its meaning; a line without a name continues the meaning."""
+    rows: list[tuple[str, str]] = []
+    column = 0  # of the last meaning
+    for line in textwrap.dedent(block).splitlines():
+        indent = len(line) - len(line.lstrip(_BRANCHES))
+        name, *meaning = re.split(r"  +", line[indent:].strip(), maxsplit=1)
+        if rows and column and indent >= column:
+            rows[-1] = (rows[-1][0], f"{rows[-1][1]} {line.strip()}")
+            continue
+        if meaning:
+            column = line.index(meaning[0], indent + len(name))
+        rows.append((f"{'&emsp;' * (indent // unit)}`{name}`", " ".join(meaning).replace("``", "`")))
+    return rows
 
 
 # --- commands --------------------------------------------------------------------------------------------------
 
 
 def _help(name: str) -> str:
-    """Return the help of a command, as a terminal of 100 columns shows it."""
+    """Return the help of a command, as a terminal of 84 columns shows it."""
     program = "import sys; from streamdicom.cli import main; sys.exit(main())"
     command = [sys.executable, "-c", program, name, "--help"]
-    environment = os.environ | {"COLUMNS": "100", "NO_COLOR": "1"}
+    environment = os.environ | {"COLUMNS": "84", "NO_COLOR": "1"}
     return subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout  # noqa: S603 - our own program
 
 
