@@ -1,37 +1,38 @@
-"""The vocabulary of DICOM events, which every reader gives and every writer takes.
+"""The vocabulary of DICOM events, shared by all parsers and writers.
 
-    START_DATASET                     the value is its index in the stream, from 0
-      ELEMENT                         a whole data element; the value is a tuple, () when it is empty
-      BULK_DATA                       a reference, not fetched; the value is the URI
-      JSON_ELEMENT                    an element in a form that its VR does not have; the value is the JSON text of its
-                                      attribute, as it came or as it is to be written; the VR is what is known of it
-      START_ELEMENT                   a data element in parts, because it is long:
+    START_DATASET                     value: the index in the stream, from 0
+      ELEMENT                         a whole data element; value: a tuple, () if the element is empty
+      BULK_DATA                       a reference, not fetched; value: the URI
+      JSON_ELEMENT                    an element in a form that its VR does not allow; value: the JSON text of its
+                                      attribute; vr: the VR if it is known
+      START_ELEMENT                   a long data element, in parts:
         VALUES                          some of its values, as in ELEMENT
-        SEGMENT ... LAST_SEGMENT        one long value, str or bytes, in pieces
+        SEGMENT ... LAST_SEGMENT        one long value, str or bytes, in segments
       END_ELEMENT
       START_FRAGMENTS                 encapsulated pixel data (PS3.5 A.4), VR OB
-        START_FRAGMENT                  the first is the Basic Offset Table; the value is the length in bytes
-          SEGMENT ... LAST_SEGMENT        the bytes of the fragment; LAST_SEGMENT comes even if there are none
+        START_FRAGMENT                  the first is the Basic Offset Table; value: the length in bytes
+          SEGMENT ... LAST_SEGMENT        the bytes of the fragment; LAST_SEGMENT stands even for no bytes
       END_FRAGMENTS
       START_SEQUENCE
-        START_ITEM                    the value is its index in the sequence, from 0
-          ...                         what a data set may hold
+        START_ITEM                    value: the index in the sequence, from 0
+          ...                         the content of a data set
         END_ITEM
       END_SEQUENCE
     END_DATASET
 
 A value in the tuple of an ELEMENT is
 
-    str                  of a text VR; the exact text of a number of VR DS or IS
-    int                  of SL, SS, SV, UL, US, UV; the number of the tag, of AT
-    float                of FL and FD
-    (str, str, str)      of PN: its alphabetic, ideographic and phonetic group, any of them empty
-    bytes                of a binary VR, in little endian; there is only one
-    None                 where a value is empty among others
+    str                  for a text VR; the exact text of a number for DS and IS
+    int                  for SL, SS, SV, UL, US, UV; the number of the tag for AT
+    float                for FL and FD
+    (str, str, str)      for PN: the alphabetic, ideographic and phonetic group, each possibly empty
+    bytes                for a binary VR, in little endian, and the only value
+    None                 for an empty value among others
 
-An element comes in parts when its text is longer than ``Limits.segment_size`` or it has more than
-``Limits.values_per_event`` values. Its START_ELEMENT has the VR "" if the source tells it only later; END_ELEMENT has it.
-The value of START_ELEMENT is the length in bytes of a binary value whose length the source tells first, or else None.
+An element is delivered in parts if its text is longer than ``Limits.segment_size`` or if it has more than
+``Limits.values_per_event`` values. If the source has the VR after the value, START_ELEMENT has the VR "" and
+END_ELEMENT has the VR. The value of START_ELEMENT is the length of a binary value in bytes if the source states it
+first, otherwise None.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from typing import Any, TypeAlias
 
 
 class EventType(IntEnum):
-    """What an event is.
+    """The type of an event.
 
     >>> EventType.START_SEQUENCE.name
     'START_SEQUENCE'
@@ -66,7 +67,7 @@ class EventType(IntEnum):
     JSON_ELEMENT = 17
 
 
-# The types as events have them, see ``Event``.
+# Plain integers, as they stand in events; see ``Event``.
 START_DATASET = int(EventType.START_DATASET)
 END_DATASET = int(EventType.END_DATASET)
 ELEMENT = int(EventType.ELEMENT)
@@ -86,10 +87,10 @@ END_FRAGMENTS = int(EventType.END_FRAGMENTS)
 JSON_ELEMENT = int(EventType.JSON_ELEMENT)
 
 OPENING = frozenset({START_ELEMENT, START_SEQUENCE, START_FRAGMENTS})
-"""What begins an element that comes in several events."""
+"""The types that begin an element of several events."""
 
 CLOSING = frozenset({END_ELEMENT, END_SEQUENCE, END_FRAGMENTS})
-"""What ends it."""
+"""The types that end an element of several events."""
 
 BINARY_SEGMENT_SIZE = 48 * 1024
 """Bytes of a segment that a parser cuts from a long binary value: whole words of any VR, and 64 KiB of base64."""
@@ -100,9 +101,9 @@ PersonName: TypeAlias = tuple[str, str, str]
 Value: TypeAlias = str | int | float | bytes | PersonName | None
 """One value of a data element."""
 
-# The value of an event is Any because its type follows from the event's, which no checker can see in a tuple.
+# The value is Any: its type depends on the type of the event, which no checker can see in a tuple.
 Event: TypeAlias = tuple[int, int, str, Any]
-"""A type, a tag, a VR and a value. What an event has no use for is 0, "" or None.
+"""A type, a tag, a VR and a value; 0, "" or None where the type does not use them.
 
-The type is a plain int, equal to the member of ``EventType``. Of the forms measured, a tuple costs 0.03 us to make,
-a NamedTuple 0.3 and a frozen slotted class 0.6, where a whole element has about 2 us from bytes to event."""
+The type is a plain int, equal to the member of ``EventType``. A tuple takes 0.03 us to build, a NamedTuple 0.3 and a
+frozen slotted class 0.6, while a whole element takes about 2 us from bytes to event."""

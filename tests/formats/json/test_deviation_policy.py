@@ -523,7 +523,7 @@ def test_a_warning_is_given_once_for_each_code_that_matters_where_nobody_is_told
 
 
 def test_a_log_keeps_the_first_ones_and_counts_all() -> None:
-    log = DeviationLog(most=2)
+    log = DeviationLog(max_kept=2)
     text = '[{"00100020":{"vr":"LO","Value":"1"}},{"00100020":{"vr":"LO","Value":["",""]}}]'
     list(streamdicom.iter_events(text.encode(), options=ReadOptions(on_deviation=log)))
     assert log.counts == {"scalar-value": 1, "empty-string": 2}
