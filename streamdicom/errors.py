@@ -1,25 +1,25 @@
-"""Every exception that streamdicom raises of its own.
+"""Every exception of streamdicom.
 
     StreamDicomError
-    ├── InputError (ValueError)        what was read is at fault
+    ├── InputError (ValueError)        the input is invalid
     │   ├── JsonSyntaxError            the bytes are not JSON (RFC 8259)
-    │   ├── XmlSyntaxError             the bytes are not XML (XML 1.0), or have what is refused: a DTD, entities
-    │   ├── TruncatedError (EOFError)  the input stopped before it was complete
+    │   ├── XmlSyntaxError             the bytes are not XML (XML 1.0), or contain a DTD or entities
+    │   ├── TruncatedError (EOFError)  the input is incomplete
     │   ├── DicomJsonError             JSON, but not the DICOM JSON Model (PS3.18 Annex F)
     │   ├── DicomXmlError              XML, but not the Native DICOM Model (PS3.19 Annex A)
-    │   ├── DicomFileError             the bytes are no DICOM file (PS3.10), or break the encoding in it (PS3.5)
-    │   ├── BulkDataError              a reference to bulk data that may not be followed, or leads nowhere
-    │   ├── DatasetError               read, but not to be held in a pydicom data set
-    │   ├── LimitError                 more than one of the ``Limits`` allows
-    │   ├── RequestError               an HTTP request that cannot be taken, or not be answered as it asks
-    │   └── ResponseError              an HTTP response that is an error, or not what was asked for
-    │       └── TruncatedResult        all that the server gives, of more that it says there is
+    │   ├── DicomFileError             not a DICOM file (PS3.10), or an invalid encoding in it (PS3.5)
+    │   ├── BulkDataError              a reference to bulk data that is forbidden or leads nowhere
+    │   ├── DatasetError               an element that a pydicom data set cannot hold
+    │   ├── LimitError                 the input exceeds one of the ``Limits``
+    │   ├── RequestError               an invalid or unsupported HTTP request
+    │   └── ResponseError              an HTTP response that is an error or unexpected
+    │       └── TruncatedResult        the server has more results than it returns
     ├── ConverterError (ValueError)    a converter has failed
-    ├── OutputError (ValueError)       what was to be written is at fault
-    └── ResumeError (ValueError)       a run cannot go on where another has stopped
+    ├── OutputError (ValueError)       the data to write is invalid
+    └── ResumeError (ValueError)       an interrupted run cannot resume
 
-Each one says where: a ``Location`` with the byte offset, the index of the data set and the tag path, as far as
-they are known. The text of an error never quotes values of the document, which may be somebody's health record.
+Each error has a ``Location``: byte offset, index of the data set, and tag path, as far as they are known. Messages never
+quote values of the document, which may be a health record.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from typing import TypeVar
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A place in a stream of data sets; what is not known is None or empty.
+    """A place in a stream of data sets. Unknown parts are None or empty.
 
     Attributes:
-        byte_offset: Bytes of the stream before the place.
-        dataset_index: Number of the data set in the stream, from 0.
-        tag_path: Tags and item numbers from the data set down, such as ``00081140[0].00080016``.
+        byte_offset: The number of bytes before the place.
+        dataset_index: The index of the data set in the stream, from 0.
+        tag_path: Tags and item numbers, outermost first, such as ``00081140[0].00080016``.
 
     >>> str(Location(byte_offset=5120, dataset_index=17, tag_path="00081140[0].00080016"))
     'byte 5120, [17].00081140[0].00080016'
@@ -58,11 +58,11 @@ class Location:
 
 
 class StreamDicomError(Exception):
-    """The root of the tree: ``except StreamDicomError`` catches whatever this package raises on purpose.
+    """The base class of all exceptions of this package.
 
     Attributes:
-        message: What is wrong, without the place.
-        location: Where it is wrong.
+        message: The fault, without its place.
+        location: The place of the fault.
         filename: The name of the file, if it is known.
     """
 
@@ -79,12 +79,12 @@ class StreamDicomError(Exception):
         return f"{self.filename}: {text}" if self.filename else text
 
     def within(self, dataset_index: int | None, tag_path: str) -> None:
-        """Add what a higher layer knows of the place; the byte offset stays."""
+        """Set the data set and the tag path, known to a higher layer; keep the byte offset."""
         self.location = replace(self.location, dataset_index=dataset_index, tag_path=tag_path)
 
 
 class InputError(StreamDicomError, ValueError):
-    """What was read is at fault."""
+    """The input is invalid."""
 
 
 class JsonSyntaxError(InputError):
@@ -92,38 +92,38 @@ class JsonSyntaxError(InputError):
 
 
 class XmlSyntaxError(InputError):
-    """The bytes are not XML 1.0, or have what is refused in it: a document type declaration, entities."""
+    """The bytes are not XML 1.0, or contain a document type declaration or entities."""
 
 
 class TruncatedError(InputError, EOFError):
-    """The input stopped before it was complete; what came was right as far as it went."""
+    """The input is incomplete, and valid up to its end."""
 
 
 class DicomJsonError(InputError):
-    """JSON text that breaks the rules of the DICOM JSON Model (PS3.18 Annex F)."""
+    """The JSON text is not the DICOM JSON Model (PS3.18 Annex F)."""
 
 
 class DicomXmlError(InputError):
-    """XML that breaks the rules of the Native DICOM Model (PS3.19 Annex A)."""
+    """The XML is not the Native DICOM Model (PS3.19 Annex A)."""
 
 
 class DicomFileError(InputError):
-    """Bytes that are no DICOM file (PS3.10 7), or that break the encoding of data sets (PS3.5 7)."""
+    """The bytes are not a DICOM file (PS3.10 7), or its encoding is invalid (PS3.5 7)."""
 
 
 class BulkDataError(InputError):
-    """A reference to bulk data that may not be followed, or that leads nowhere."""
+    """A reference to bulk data is forbidden or leads nowhere."""
 
 
 class DatasetError(InputError):
-    """A data element that was read, but that a pydicom data set cannot hold."""
+    """A pydicom data set cannot hold a data element."""
 
 
 class LimitError(InputError):
-    """More than a limit allows.
+    """The input exceeds a limit.
 
     Attributes:
-        limit: The name of the field of ``Limits`` that raises the bound.
+        limit: The field of ``Limits`` that sets the bound.
     """
 
     def __init__(self, message: str, limit: str, location: Location | None = None) -> None:
@@ -132,10 +132,10 @@ class LimitError(InputError):
 
 
 class RequestError(InputError):
-    """An HTTP request that cannot be taken, or not be answered as it asks.
+    """An HTTP request is invalid or not supported.
 
     Attributes:
-        status: The status code to answer with, of RFC 9110, section 15.5.
+        status: The status code of the response (RFC 9110, section 15.5).
     """
 
     def __init__(self, message: str, status: int, location: Location | None = None) -> None:
@@ -144,10 +144,10 @@ class RequestError(InputError):
 
 
 class ResponseError(InputError):
-    """An HTTP response that is an error, or not what was asked for.
+    """An HTTP response is an error or unexpected.
 
     Attributes:
-        status: Its status code, of RFC 9110, section 15.
+        status: The status code (RFC 9110, section 15).
     """
 
     def __init__(self, message: str, status: int, location: Location | None = None) -> None:
@@ -156,30 +156,30 @@ class ResponseError(InputError):
 
 
 class TruncatedResult(ResponseError):
-    """All that the server gives has been delivered, but it says that there is more."""
+    """All results of the server have been delivered, but the server announced more."""
 
 
 class ConverterError(StreamDicomError, ValueError):
-    """A converter has failed at an element; its own error is the ``__cause__``."""
+    """A converter failed for an element; its exception is the ``__cause__``."""
 
 
 class OutputError(StreamDicomError, ValueError):
-    """What was to be written is at fault: events or tokens out of order, a value that does not fit its VR."""
+    """The data to write is invalid: events out of order, or a value of a wrong type."""
 
 
 class ResumeError(StreamDicomError, ValueError):
-    """A run cannot go on where another has stopped: it is asked for something else, or the inputs have changed."""
+    """An interrupted run cannot resume: its arguments or inputs have changed."""
 
 
 _Error = TypeVar("_Error", bound=StreamDicomError)
 
 
-def aborted(kind: type[_Error], what: str, cause: BaseException, location: Location | None = None) -> _Error:
-    """What is told from then on by something that an exception of the caller's own has stopped.
+def aborted(kind: type[_Error], name: str, cause: BaseException, location: Location | None = None) -> _Error:
+    """Return the error of all calls after an exception of the caller's code.
 
     >>> print(aborted(OutputError, "encoder", KeyError()))
     the encoder was stopped by KeyError
     """
-    error = kind(f"the {what} was stopped by {type(cause).__name__}", location)
+    error = kind(f"the {name} was stopped by {type(cause).__name__}", location)
     error.__cause__ = cause
     return error

@@ -1,4 +1,4 @@
-"""What a caller may choose when reading and writing."""
+"""Options for reading and writing."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from pydicom.dataelem import DataElement
 
 UriHandler: TypeAlias = "Callable[[str], Any] | Callable[[str, str, str], Any]"
-"""As in pydicom: from the URI, or from the tag, the VR and the URI, to the value of the element."""
+"""As in pydicom: takes the URI, or tag, VR and URI; returns the value of the element."""
 
 ElementHandler: TypeAlias = "Callable[[DataElement], str]"
-"""As in pydicom: from an element to the URI that takes the place of its value."""
+"""As in pydicom: takes an element; returns the URI in place of its value."""
 
 InputFormat: TypeAlias = Literal["auto", "json", "xml", "dicom"]
 Profile: TypeAlias = Literal["lenient", "strict"]
@@ -44,49 +44,47 @@ def _check_type(name: str, value: object, kind: Any) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """Choices for reading.
+    """Options for reading.
 
     Attributes:
-        format: "json", the DICOM JSON Model (PS3.18 Annex F), also as NDJSON or concatenated documents; "xml", the
-            Native DICOM Model (PS3.19 Annex A), also concatenated; "dicom", a DICOM file (PS3.10); or "auto", which
-            recognises them by the first bytes.
-        limits: Bounds on what the input may cost.
-        profile: "strict" takes DICOM JSON as PS3.18 Annex F has it and nothing else: what departs from it is an
-            error. "lenient" takes every form in ``DEVIATIONS`` too, with the meaning that is told there.
-        on_deviation: Called with each ``Deviation`` that is met, in the order of the stream; ``DeviationLog`` is one
-            to call. Without it a ``DeviationWarning`` is given for each code of ``Severity.WARNING`` or above, once a
-            stream.
-        deviations: What becomes of single codes of ``DEVIATIONS``, whatever the profile. The form is taken with
-            "report", which tells of it, and with "ignore", which does not; with "error" it is an error.
-        on_error: What becomes of an element whose value cannot be right ("wrong-value"), where that is not an error
-            by the profile or by ``deviations``: "raise" an error, "skip" it, or "keep" it as the JSON text that it
-            came in, which is written to JSON again as it came; in a data set and in a DICOM file it is UN. Of an
-            element that is too long to be held (``Limits.values_per_event``) the wrong value alone is emptied.
-        force: Whether a DICOM file may lack the preamble and the file meta information (PS3.10 7.1), as
-            ``pydicom.dcmread`` has it.
-        include: Which elements come, by patterns as ``streamdicom.patterns`` tells them: tags, keywords, groups,
-            VRs, and paths into sequences. If there are none, all come.
-        exclude: Which do not come, in the same way, even if they are included.
-        where: Which data sets come. For the tag or the keyword of an element at the top a value, a collection of
-            values of which one is enough, or a callable that is given the tuple of its values; all must hold. Others
-            are left out, and those that come keep their numbers. See ``streamdicom.filters.where``. What stands in JSON
-            behind an element that does not fit is passed over, whatever it holds.
-        converters: What is made of elements, see ``streamdicom.converters``; bulk data that comes from a store in
-            events too, but not what a data set fetches later. ``on_error`` says what becomes of an element that its
-            converter fails at.
-        bulk_data_store: Where the values of references to bulk data are. Events have the values then. In a data
-            set they are buffers, fetched when they are first looked at, where pydicom takes buffers, which is for
-            OB, OD, OF, OL, OV and OW; others are fetched at once. Without a store a reference is an empty element
-            with the attribute ``bulk_data_uri``, which is written as the reference again.
-        bulk_data_uri_handler: In place of a store, as for ``Dataset.from_json``: called for each reference with the
-            URI, or with the tag, the VR and the URI; what it returns is the value. Data sets only.
-        spool_threshold: Bytes of a binary value in a data set from which on it goes to a temporary file, if it came
-            in parts and pydicom takes buffers for its VR. Most code reads ``PixelData`` as bytes, so that this is
-            more than an ordinary image has; what is above it is mostly saved again, and not looked at.
+        format: "json", DICOM JSON (PS3.18 Annex F), also as NDJSON or concatenated documents; "xml", the Native DICOM
+            Model (PS3.19 Annex A), also concatenated; "dicom", a DICOM file (PS3.10); or "auto", which detects the
+            format by the first bytes.
+        limits: Bounds on the cost of the input.
+        profile: "strict" accepts DICOM JSON of PS3.18 Annex F only; any deviation is an error. "lenient" also accepts
+            every form in ``DEVIATIONS``, with the meaning given there.
+        on_deviation: Called with each ``Deviation``, in the order of the stream, for example a ``DeviationLog``.
+            Without it, each code of ``Severity.WARNING`` or above raises one ``DeviationWarning`` a stream.
+        deviations: Overrides the profile for single codes of ``DEVIATIONS``: "report" accepts and reports the form,
+            "ignore" accepts it silently, "error" refuses it.
+        on_error: Decides about an element with an impossible value ("wrong-value"), unless the profile or
+            ``deviations`` refuse it: "raise" an error, "skip" the element, or "keep" it as the JSON text of its value.
+            A kept element is written to JSON unchanged, and is UN in a data set and in a DICOM file. If the element
+            is too long to hold (``Limits.values_per_event``), only the wrong value is emptied.
+        force: Whether a DICOM file may lack the preamble and the file meta information (PS3.10 7.1), as in
+            ``pydicom.dcmread``.
+        include: Patterns of the elements to read: tags, keywords, groups, VRs, and paths into sequences; see
+            ``streamdicom.patterns``. Empty means all.
+        exclude: Patterns of elements to drop, even if they are included.
+        where: Conditions on data sets: maps the tag or keyword of an element at the top to a value, to a collection
+            of values, or to a callable that takes the tuple of values. All must hold. Other data sets are dropped, and
+            the rest keep their index. Once a condition fails, the rest of a data set in JSON is skipped unread. See
+            ``streamdicom.filters.where``.
+        converters: Converters of elements; see ``streamdicom.converters``. They also convert bulk data that events
+            load from a store, but not values that a data set loads later. ``on_error`` decides about an element
+            whose converter fails.
+        bulk_data_store: The store of bulk data. Events get values in place of references. A data set gets buffers for
+            OB, OD, OF, OL, OV and OW, loaded on first access, and values for other VRs. Without a store, a reference
+            is an empty element with the attribute ``bulk_data_uri``, and is written as a reference again.
+        bulk_data_uri_handler: An alternative to a store, for data sets only, as in ``Dataset.from_json``: called with
+            the URI, or with tag, VR and URI; returns the value.
+        spool_threshold: Bytes of a binary value in a data set. A longer value goes to a temporary file if it was
+            delivered in parts and pydicom accepts buffers for its VR. Most code reads ``PixelData`` as bytes, so the
+            default is more than an ordinary image has; longer values are mostly saved again unread.
 
     Raises:
-        TypeError: Limits, converters or the like that are something else.
-        ValueError: There is no such choice, code, tag, keyword or VR; or a store and a handler are given.
+        TypeError: An option has a wrong type.
+        ValueError: An unknown choice, code, tag, keyword or VR; or both a store and a handler.
 
     >>> ReadOptions(limits=Limits(depth=64)).limits.depth
     64
@@ -118,57 +116,54 @@ class ReadOptions:
             if code not in DEVIATIONS:
                 raise ValueError(f"no deviation has the code {code!r}")
             _check(f"deviations[{code!r}]", action, DeviationAction)
-        DatasetConditions(self.where, self.limits)  # which raises if there is anything wrong with it
+        DatasetConditions(self.where, self.limits)  # raises if a condition is invalid
         if self.bulk_data_store is not None and self.bulk_data_uri_handler is not None:
-            raise ValueError("bulk_data_store and bulk_data_uri_handler are two ways to do one thing")
+            raise ValueError("expected bulk_data_store or bulk_data_uri_handler, found both")
 
 
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
-    """Choices for writing.
+    """Options for writing.
 
     Attributes:
-        file_meta: Whether the file meta information (group 0002) is written, beside the other elements. The
-            DICOM JSON Model does not know it (PS3.18 Annex F); DCMTK and others write it so.
-        number_handling: How DS, IS, SV and UV are written. "number": as a number where the text is one that JSON
-            has, digit for digit, in no more than ``Limits.number_length`` characters, and else as a string. "string":
-            always as a string. "auto": as a number only where a reader that takes it for a double or an integer prints
-            the same text again. FL, FD, SL, SS, UL and US are always numbers.
-        nonfinite: What stands for NaN and infinities of FL and FD, which JSON does not have: their names as a
-            "string" (CP-2352), "null", or an "error". With "null" an element of that one value is empty, and has no
-            ``Value`` (PS3.18 F.2.5).
-        keys: What the members of a data set are called: by "tag", as PS3.18 F.2.2 has it, by "keyword" or by keyword
-            in "camel" case, which is that of .NET: ``patientID``, ``sopInstanceUID``. What the data dictionary does
-            not know keeps the tag, private elements among it, and so do repeating groups.
-        write_keyword: Whether an attribute has its keyword beside ``vr``, as the member ``keyword``, if the data
-            dictionary knows it.
-        write_name: Whether it has its name, as the member ``name``.
-        include_retired: Whether elements are written that the data dictionary says are retired, sequences with all that is
-            in them.
-        character_set: Whether Specific Character Set is kept, which tells that of the source (PS3.18 F.2.2, 2025e),
-            or says "utf-8" (ISO_IR 192) wherever it stands with a value, which is older practice.
-        include: Which elements are written, as for reading. Group 0002 is subject to ``file_meta`` still.
-        exclude: Which are not.
-        converters: What is made of elements before they are written, and before bulk data goes to a store.
-        on_error: What becomes of an element that its converter fails at: "raise" an error, "skip" it, or "keep" it as
-            it was; a ``DeviationWarning`` tells of it.
-        ensure_ascii: Whether characters beyond ASCII are written as escapes.
-        escape_html: Whether <, >, & and ' are, and U+2028 and U+2029, so that the text may stand within HTML.
+        file_meta: Whether to write file meta information (group 0002) beside the other elements. The DICOM JSON Model
+            does not define it (PS3.18 Annex F); DCMTK and others write it like this.
+        number_handling: The form of DS, IS, SV and UV. "number": a number, digit for digit, if the text is a JSON
+            number of at most ``Limits.number_length`` characters, otherwise a string. "string": a string. "auto": a
+            number only if a double or an integer prints as the same text. FL, FD, SL, SS, UL and US are numbers.
+        nonfinite: The form of NaN and infinities of FL and FD, which JSON lacks: "string", their names (CP-2352);
+            "null"; or "error". With "null", an element of this one value has no ``Value`` (PS3.18 F.2.5).
+        keys: The keys of a data set: "tag" (PS3.18 F.2.2), "keyword", or the keyword in "camel" case as in .NET:
+            ``patientID``, ``sopInstanceUID``. Elements unknown to the data dictionary and repeating groups keep
+            the tag.
+        write_keyword: Whether an attribute has its keyword as the member ``keyword`` beside ``vr``.
+        write_name: Whether an attribute has its name as the member ``name`` beside ``vr``.
+        include_retired: Whether to write elements that the data dictionary marks as retired, sequences with all their
+            items.
+        character_set: "keep" Specific Character Set, which describes the source (PS3.18 F.2.2, 2025e), or write
+            "utf-8" (ISO_IR 192) wherever it has a value, which is older practice.
+        include: Patterns of the elements to write, as for reading. Group 0002 also needs ``file_meta``.
+        exclude: Patterns of elements not to write.
+        converters: Converters of elements, applied before bulk data goes to a store.
+        on_error: Decides about an element whose converter fails: "raise" an error, "skip" the element, or "keep" it
+            unconverted, with a ``DeviationWarning``.
+        ensure_ascii: Whether to escape characters beyond ASCII.
+        escape_html: Whether to escape <, >, &, ', U+2028 and U+2029, so that the text may stand in HTML.
         trailing_newline: Whether the text ends with a line feed. NDJSON always does.
-        transfer_syntax: The UID of the transfer syntax that a DICOM file is written in. None keeps an encapsulated
-            one, and takes explicit VR little endian for all others.
-        limits: ``depth`` bounds the nesting, so that what is written can be read.
-        bulk_data_store: Where values go that are too long for JSON, or else are to be there by the policy.
-        bulk_data_policy: Which values go to the store, stay or are left out. What would go to a store stays if there
-            is none.
-        bulk_data_element_handler: In place of a store, as for ``Dataset.to_json``: called for each element with a
-            binary value above the threshold; what it returns is the URI. Data sets only.
-        handler_threshold: For the handler, as for ``Dataset.to_json``: characters of base64.
+        transfer_syntax: The UID of the transfer syntax of a DICOM file. None keeps an encapsulated transfer syntax, and
+            uses explicit VR little endian otherwise.
+        limits: ``depth`` bounds the nesting, so that the output can be read again.
+        bulk_data_store: Receives the values that the policy stores.
+        bulk_data_policy: Decides which values are stored, stay inline or are dropped. Without a store, stored values
+            stay inline.
+        bulk_data_element_handler: An alternative to a store, for data sets only, as in ``Dataset.to_json``: called with
+            each element whose binary value exceeds the threshold; returns the URI.
+        handler_threshold: The threshold of the handler, in base64 characters.
 
     Raises:
-        TypeError: Limits, converters or the like that are something else.
-        ValueError: There is no such choice, tag, keyword or VR; the transfer syntax is no UID; or a store and a handler
-            are given.
+        TypeError: An option has a wrong type.
+        ValueError: An unknown choice, tag, keyword or VR; a transfer syntax that is not a UID; or both a store and a
+            handler.
 
     >>> WriteOptions().file_meta
     False
@@ -205,15 +200,15 @@ class WriteOptions:
         _check_type("bulk_data_policy", self.bulk_data_policy, BulkDataPolicy)
         _check_type("handler_threshold", self.handler_threshold, int)
         if self.transfer_syntax is not None and not is_uid(self.transfer_syntax):
-            raise ValueError("a transfer syntax is a UID (PS3.5 9.1)")
+            raise ValueError("expected a UID for transfer_syntax (PS3.5 9.1)")
         if self.bulk_data_store is not None and self.bulk_data_element_handler is not None:
-            raise ValueError("bulk_data_store and bulk_data_element_handler are two ways to do one thing")
+            raise ValueError("expected bulk_data_store or bulk_data_element_handler, found both")
 
 
 def _check_common(options: ReadOptions | WriteOptions) -> None:
-    """Check what both have, and the callables of either.
+    """Check the common options and the callables.
 
-    Patterns that were given as any iterable are kept, so that options can be compared, hashed and used again.
+    Patterns become tuples, so that options can be compared, hashed and used again.
     """
     _check("on_error", options.on_error, OnError)
     _check_type("limits", options.limits, Limits)
@@ -236,10 +231,10 @@ _Options = TypeVar("_Options", ReadOptions, WriteOptions)
 
 
 def options_or_default(options: _Options | None, kind: type[_Options]) -> _Options:
-    """The options that a caller has given, or the default ones.
+    """Return the options of a caller, or the defaults for None.
 
     Raises:
-        TypeError: They are of another kind, such as those for the other way.
+        TypeError: The options are of another kind, such as for the other direction.
 
     >>> options_or_default(None, WriteOptions) == WriteOptions()
     True
