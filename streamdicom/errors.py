@@ -79,7 +79,7 @@ class StreamDicomError(Exception):
         return f"{self.filename}: {text}" if self.filename else text
 
     def within(self, dataset_index: int | None, tag_path: str) -> None:
-        """Set the data set and the tag path, known to a higher layer; keep the byte offset."""
+        """Set data set and tag path, which a higher layer knows; keep the byte offset."""
         self.location = replace(self.location, dataset_index=dataset_index, tag_path=tag_path)
 
 
