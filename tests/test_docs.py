@@ -132,6 +132,16 @@ def test_equivalents_of_other_libraries_exist() -> None:
             assert not value or options(**{name: value})
 
 
+def test_every_option_has_a_topic(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(_ROOT / "docs")
+    import generate
+
+    for kind, topics in generate.TOPICS.items():
+        assert sorted(name for names in topics.values() for name in names) == sorted(
+            field.name for field in fields(kind)
+        )
+
+
 @pytest.mark.parametrize("kind", [ReadOptions, WriteOptions, streamdicom.Limits, BulkDataPolicy])
 def test_every_option_is_documented(kind: type, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(_ROOT / "docs")
