@@ -1,4 +1,4 @@
-"""Base64 (RFC 4648, section 4) of bytes that come in pieces."""
+"""Base64 (RFC 4648, section 4), encoded and decoded incrementally."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import binascii
 
 
 class Base64Encoder:
-    r"""Encodes bytes that come in pieces of any length. The text does not depend on the cuts.
+    r"""Encode bytes incrementally, in pieces of any length.
 
     >>> encoder = Base64Encoder()
     >>> encoder.encode(b"\x00\x01") + encoder.encode(b"\x02\x03", final=True)
@@ -14,10 +14,10 @@ class Base64Encoder:
     """
 
     def __init__(self) -> None:
-        self._carry = b""  # what does not fill a group of three
+        self._carry = b""  # up to two bytes, an incomplete group
 
     def encode(self, data: bytes | memoryview, *, final: bool = False) -> str:
-        """The text of all bytes so far that fill groups; with ``final`` of the others too, and padding."""
+        """Return the text of the complete groups; with ``final``, of all bytes, padded."""
         whole = self._carry + bytes(data) if self._carry else data
         rest = 0 if final else len(whole) % 3
         cut = len(whole) - rest
@@ -26,9 +26,9 @@ class Base64Encoder:
 
 
 class Base64Decoder:
-    r"""Decodes a base64 text that comes in pieces of any length. The bytes do not depend on the cuts.
+    r"""Decode base64 text incrementally, in pieces of any length.
 
-    Strict: white space, characters of other alphabets and missing padding are errors.
+    Strict: white space, other alphabets and missing padding are errors.
 
     >>> decoder = Base64Decoder()
     >>> decoder.feed("AAE") + decoder.feed("CAw==")
@@ -37,36 +37,36 @@ class Base64Decoder:
     """
 
     def __init__(self) -> None:
-        self._held = ""  # what does not fill a group of four
+        self._held = ""  # up to three characters, an incomplete group
         self._is_padded = False
 
     def feed(self, text: str) -> bytes:
-        """The bytes of all characters so far that fill groups of four.
+        """Return the bytes of the complete groups of four characters.
 
         Raises:
             ValueError: The text is not base64.
         """
         if self._is_padded and text:
-            raise ValueError("base64 goes on behind its padding")
+            raise ValueError("expected the end of the base64 text after its padding, found more data")
         text = self._held + text if self._held else text
         cut = len(text) // 4 * 4
         self._held = text[cut:]
-        whole = text[:cut]  # which is no copy if there is nothing left over
+        whole = text[:cut]  # not copied if nothing is left over
         self._is_padded = self._is_padded or whole.endswith("=")
         return decode_base64(whole)
 
     def close(self) -> None:
-        """Say that the text has ended.
+        """Finish the text.
 
         Raises:
-            ValueError: The last group is not complete.
+            ValueError: The last group is incomplete.
         """
         if self._held:
             raise ValueError("not base64")
 
 
 def decode_base64(text: str) -> bytes:
-    r"""The bytes of a whole base64 text.
+    r"""Decode a complete base64 text.
 
     Raises:
         ValueError: The text is not base64.
@@ -74,7 +74,7 @@ def decode_base64(text: str) -> bytes:
     >>> decode_base64("AAEC")
     b'\x00\x01\x02'
     """
-    # Not every version of Python minds padding that nothing needs.
+    # Some versions of Python accept excess padding.
     if len(text) % 4 or text.find("=", 0, -2) >= 0:
         raise ValueError("not base64")
     try:

@@ -1,6 +1,6 @@
-"""Comments, which RFC 8259 does not have: from ``//`` to the end of the line, and from ``/*`` to ``*/``.
+"""Comments, which are not part of RFC 8259.
 
-Spaces take the place of a comment, as many as it has bytes, so that all that is behind it keeps its place.
+They run from ``//`` to the end of the line, or from ``/*`` to ``*/``. A comment is replaced by spaces, one for each byte, so byte offsets after it do not change.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ import re
 
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _OPENING = re.compile(rb"/[/*]")
-# What is left of a comment, up to its end or that of the text; of the latter all but a star, which may begin "*/".
-# The group is there if the comment ends.
+# The rest of a comment, up to its end or the end of the text. A star that ends the text is left out, because it may
+# begin "*/". The group matches if the comment ends.
 _LINE = rb"[^\r\n]*+((?=[\r\n]))?"
-# The last alternative is (?!): see ``_strings``.
+# ``_VALID_RUN`` in ``strings`` explains (?!).
 _BLOCK = rb"(?:[^*]++|\*(?!/|\Z)|(?!))*+(\*/)?"
 _REST = {b"//": re.compile(_LINE), b"/*": re.compile(_BLOCK)}
 _COMMENT = re.compile(rb'(?:[^"/]++|%b|/(?![/*])|(?!))*+(//%b|/\*%b)' % (_STRING, _LINE, _BLOCK), re.DOTALL)
@@ -22,8 +22,8 @@ class OpenComment:
     """A comment that has not ended yet.
 
     Args:
-        offset: Where it starts.
-        opening: What it starts with: ``//`` or ``/*``.
+        offset: Byte offset of its start.
+        opening: ``//`` or ``/*``.
     """
 
     def __init__(self, offset: int, opening: bytes) -> None:
@@ -32,26 +32,26 @@ class OpenComment:
         self._rest = _REST[opening]
 
     def skip(self, piece: bytes) -> tuple[int, bool]:
-        """How many bytes of a piece belong to the comment for sure, and whether it ends behind them."""
+        """Return how many bytes belong to the comment, and whether it ends there."""
         match = self._rest.match(piece)
         assert match is not None  # it matches the empty string
         return match.end(), match[1] is not None
 
 
 def may_hold_comment(word: bytes | bytearray) -> bool:
-    """Whether a comment starts within what is taken for a word."""
+    """True if a comment may start within a word."""
     return _OPENING.search(word) is not None
 
 
 def blank(piece: bytes, offset: int) -> tuple[bytes, list[int], OpenComment | None]:
-    """Blank the comments of a piece that starts outside of strings and comments.
+    """Blank the comments in a piece that starts outside strings and comments.
 
     Args:
-        piece: What to blank them in.
-        offset: Where it starts.
+        piece: JSON text.
+        offset: Byte offset of the piece.
 
     Returns:
-        The piece without its comments; the offsets of those that end; and the last one, if it does not.
+        The piece without comments, the offsets of the comments that end, and the comment that does not, or None.
     """
     parts: list[bytes] = []
     starts: list[int] = []

@@ -1,7 +1,6 @@
-"""Escapes of characters that JSON itself would let stand (RFC 8259, section 7).
+"""Optional escapes of characters that JSON allows unescaped (RFC 8259, section 7).
 
-In JSON text these characters are found only within strings, so that they are replaced in any piece of it, wherever
-it is cut.
+These characters occur only within strings, so they can be replaced in any piece of JSON text, wherever it is cut.
 """
 
 from __future__ import annotations
@@ -10,18 +9,18 @@ import re
 from collections.abc import Callable
 from json.encoder import encode_basestring_ascii
 
-# As ``json.dumps`` has it, DEL is none of the characters of ASCII that may stand.
-_BEYOND_ASCII = re.compile("[^\0-\x7e]+")
-_FOR_HTML = re.compile("[<>&'\u2028\u2029]")
+# ``json.dumps`` escapes DEL too.
+_NON_ASCII = re.compile("[^\0-\x7e]+")
+_HTML_SPECIAL = re.compile("[<>&'\u2028\u2029]")
 _DELETE = "\x7f"
 
 
 def escaper(*, ensure_ascii: bool, escape_html: bool) -> Callable[[str], str] | None:
-    r"""What puts escapes into JSON text; None if none are wanted.
+    r"""Return a function that escapes JSON text, or None if neither option is set.
 
     Args:
-        ensure_ascii: Whether characters beyond ASCII are escaped.
-        escape_html: Whether <, >, & and ' are, and U+2028 and U+2029, which end a line of a script.
+        ensure_ascii: Escape characters beyond ASCII.
+        escape_html: Escape <, >, &, ', and the line terminators of scripts U+2028 and U+2029.
 
     >>> escape = escaper(ensure_ascii=False, escape_html=True)
     >>> escape('["</p>"]') if escape else ""
@@ -35,8 +34,8 @@ def escaper(*, ensure_ascii: bool, escape_html: bool) -> Callable[[str], str] | 
 def _ascii(text: str) -> str:
     if text.isascii() and _DELETE not in text:
         return text
-    return _BEYOND_ASCII.sub(lambda found: encode_basestring_ascii(found[0])[1:-1], text)
+    return _NON_ASCII.sub(lambda found: encode_basestring_ascii(found[0])[1:-1], text)
 
 
 def _html(text: str) -> str:
-    return _FOR_HTML.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _HTML_SPECIAL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

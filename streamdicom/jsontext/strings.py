@@ -1,7 +1,7 @@
-"""What stands between the quotation marks of a JSON string (RFC 8259, section 7).
+"""Contents of JSON strings (RFC 8259, section 7).
 
-Escapes must not be taken for what they are not while a text is cut at its quotation marks, so that those of a
-quotation mark and of a backslash are masked until the string is looked at.
+A text is split at its quotation marks, so escaped quotation marks and escaped backslashes are masked first. They are
+unmasked when the string is decoded.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from streamdicom.jsontext.grammar import Fault
 
 _CONTROLS_REPLACED = b" " * 0x20 + bytes(range(0x20, 0x100))
 SURROGATE = re.compile("[\ud800-\udfff]")
-# Before Python 3.11.5 a possessive repeat goes on where its last alternative has failed, and not where that began: so
-# the last one is (?!), which fails where it is.
+# Before Python 3.11.5, a possessive repeat continues where its last alternative failed instead of where that began.
+# The last alternative is therefore (?!), which fails without moving.
 _VALID_RUN = re.compile(
     r"""(?:[^\\\x00-\x1f]+
        |\\(?:["\\/bfnrt]
@@ -23,7 +23,7 @@ _VALID_RUN = re.compile(
        |(?!))*+""",
     re.VERBOSE,
 )
-# A segment must not end in the middle of an escape, nor of two escapes that make up one character.
+# A segment must not end within an escape, nor within a surrogate pair of escapes.
 _ESCAPES = re.compile(
     rb"""(?:[^\\]+
         |\\(?:[^u]
@@ -32,27 +32,26 @@ _ESCAPES = re.compile(
         |(?!))*+""",
     re.VERBOSE | re.DOTALL,
 )
-# The start of an escape. One of \ud800 to \udbff is such a start too: it takes another that begins with \ud.
-_BEGUN = (
+# The start of an escape. A high surrogate, \ud800 to \udbff, is incomplete until its low surrogate follows.
+_PARTIAL = (
     r"\\(?:u(?:[0-9a-cA-CefEF][0-9a-fA-F]{0,2}|[dD](?:[0-7][0-9a-fA-F]?|[89abAB][0-9a-fA-F]?)?)?"
     r"|u[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u(?:[dD](?:[c-fC-F][0-9a-fA-F]?)?)?)?)?)?"
 )
-_ESCAPE_BEGUN = re.compile(_BEGUN)
-_RAW_ESCAPE_BEGUN = re.compile(_BEGUN.encode())
+_PARTIAL_ESCAPE = re.compile(_PARTIAL)
+_RAW_PARTIAL_ESCAPE = re.compile(_PARTIAL.encode())
 
-# Escaped quotation marks must not count as the end of a string, nor escaped backslashes as the start of an escape.
-# Lone surrogates take their places: no text decoded from UTF-8 can hold one.
+# Lone surrogates stand for escaped backslashes and quotation marks: no text decoded from UTF-8 contains one.
 _ESCAPED_BACKSLASH, _ESCAPED_QUOTE = "\udc5c\udc5c", "\udc5c\udc22"
 
 _decode_string = json.JSONDecoder().decode
 
 
 class StringFault(Fault):
-    """A fault within a string; the position counts from its first character."""
+    """A fault within a string; ``position`` counts from its first character."""
 
 
 def has_control(raw: bytes) -> bool:
-    return raw.translate(_CONTROLS_REPLACED) != raw  # translate gives the same object if there is nothing to replace
+    return raw.translate(_CONTROLS_REPLACED) != raw  # translate returns the same object if nothing is replaced
 
 
 def mask_text(text: str) -> str:
@@ -60,7 +59,7 @@ def mask_text(text: str) -> str:
 
 
 def mask_bytes(piece: bytes) -> bytes:
-    """A piece of the same length, in which no quotation mark is an escaped one."""
+    """Return a piece of the same length without escaped quotation marks."""
     if b"\\" not in piece:
         return piece
     return piece.replace(b"\\\\", b"--").replace(b'\\"', b"--")
@@ -71,15 +70,15 @@ def _unmask(text: str) -> str:
 
 
 def length_in_bytes(text: str) -> int:
-    """The length in bytes of a text in which escapes may be masked (of which one may be cut in two)."""
+    """Return the length in bytes of a masked text, which may end within an escape."""
     return len(_unmask(text).replace(_ESCAPED_QUOTE[0], "-").encode())
 
 
 def unescape(string: str) -> str:
-    """The characters of a string, from what stands between its quotation marks (RFC 8259, section 7).
+    """Decode the masked text between two quotation marks.
 
     Raises:
-        Fault: at a control character, a wrong escape or a lone surrogate.
+        Fault: The text has a control character, an invalid escape or a lone surrogate.
     """
     raw = _unmask(string)
     try:
@@ -103,7 +102,7 @@ def escape_fault(raw: str) -> Fault:
 
 
 def may_be_character(raw: bytes) -> bool:
-    """Whether the bytes are the start of a character, or nothing."""
+    """True if the bytes are the start of a UTF-8 character, or empty."""
     if not raw:
         return True
     return any(_is_utf8(raw + last * more) for last in (b"\x80", b"\xbf") for more in (1, 2, 3))
@@ -118,18 +117,18 @@ def _is_utf8(raw: bytes) -> bool:
 
 
 def is_begun(text: str) -> bool:
-    """Whether the start of a string has nothing wrong in it."""
+    """True if the start of a string is valid so far."""
     match = _VALID_RUN.match(text)
     assert match is not None  # it matches the empty string
-    return match.end() == len(text) or _ESCAPE_BEGUN.fullmatch(text, match.end()) is not None
+    return match.end() == len(text) or _PARTIAL_ESCAPE.fullmatch(text, match.end()) is not None
 
 
 def whole_characters(raw: bytes) -> int:
-    """How many bytes of the start of a string are whole characters and escapes."""
+    """Return how many bytes form complete characters and escapes."""
     if b"\\" in raw:
         match = _ESCAPES.match(raw)
         assert match is not None  # it matches the empty string
-        if _RAW_ESCAPE_BEGUN.fullmatch(raw, match.end()):
+        if _RAW_PARTIAL_ESCAPE.fullmatch(raw, match.end()):
             return match.end()
     for back in range(1, min(3, len(raw)) + 1):
         byte = raw[-back]

@@ -1,4 +1,4 @@
-"""The JsonEmitter, against what the json and base64 modules write."""
+"""JsonEmitter, compared with the json and base64 modules."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ def cases(table: Sequence[Sequence[Any]]) -> list[Any]:
     return [pytest.param(*row[1:], id=row[0]) for row in table]
 
 
-def call(writer: JsonEmitter, step: Call) -> None:
+def call(emitter: JsonEmitter, step: Call) -> None:
     method, *arguments = step
     if method.endswith("!"):  # the last segment
-        getattr(writer, method[:-1])(*arguments, final=True)
+        getattr(emitter, method[:-1])(*arguments, final=True)
     else:
-        getattr(writer, method)(*arguments)
+        getattr(emitter, method)(*arguments)
 
 
 def write(steps: Sequence[Call], **options: Any) -> str:
     blocks: list[bytes] = []
-    writer = JsonEmitter(blocks.append, **options)
+    emitter = JsonEmitter(blocks.append, **options)
     for step in steps:
-        call(writer, step)
-    writer.close()
+        call(emitter, step)
+    emitter.close()
     return b"".join(blocks).decode()
 
 
 def steps_of(value: Any) -> list[Call]:
-    """The calls that write a value."""
+    """Return the calls that write a value."""
     if isinstance(value, dict):
         members = [step for name, member in value.items() for step in (("property_name", name), *steps_of(member))]
         return [("start_object",), *members, ("end_object",)]
@@ -77,7 +77,7 @@ VALUES = [
 
 @pytest.mark.parametrize("ensure_ascii", [False, True])
 @pytest.mark.parametrize("value", cases(VALUES))
-def test_compact_form_is_that_of_the_json_module(value: Any, ensure_ascii: bool) -> None:
+def test_compact_form_equals_that_of_the_json_module(value: Any, ensure_ascii: bool) -> None:
     expected = json.dumps(value, separators=(",", ":"), ensure_ascii=ensure_ascii)
     assert write(steps_of(value), ensure_ascii=ensure_ascii) == expected
 
@@ -85,7 +85,7 @@ def test_compact_form_is_that_of_the_json_module(value: Any, ensure_ascii: bool)
 @pytest.mark.parametrize("ensure_ascii", [False, True])
 @pytest.mark.parametrize("indent", [0, 1, 2, 4, "\t", "--"])
 @pytest.mark.parametrize("value", cases(VALUES))
-def test_indented_form_is_that_of_the_json_module(value: Any, indent: int | str, ensure_ascii: bool) -> None:
+def test_indented_form_equals_that_of_the_json_module(value: Any, indent: int | str, ensure_ascii: bool) -> None:
     expected = json.dumps(value, indent=indent, ensure_ascii=ensure_ascii)
     assert write(steps_of(value), indent=indent, ensure_ascii=ensure_ascii) == expected
 
@@ -98,8 +98,8 @@ START_ARRAY: Call = ("start_array",)
 END_ARRAY: Call = ("end_array",)
 NAME: Call = ("property_name", "a")
 ONE: Call = ("number", 1)
-PART: Call = ("segment_size", "b")
-LAST_PART: Call = ("segment_size!", "c")
+PART: Call = ("string_segment", "b")
+LAST_PART: Call = ("string_segment!", "c")
 BYTES: Call = ("base64_segment", b"b")
 LAST_BYTES: Call = ("base64_segment!", b"c")
 RAW_PART: Call = ("raw_segment", '[2,"')
@@ -114,21 +114,21 @@ VALUE_STARTS: list[Call] = [
     ("boolean", True),
     ("null",),
     ("raw", "7"),
-    ("segment_size", "x"),
-    ("segment_size!", "x"),
+    ("string_segment", "x"),
+    ("string_segment!", "x"),
     ("base64_segment", b"x"),
     ("base64_segment!", b"x"),
     ("raw_segment", "7"),
     ("raw_segment!", "7"),
 ]
-WITHIN_TEXT = [step for step in VALUE_STARTS if not step[0].startswith("segment_size")]
-WITHIN_BYTES = [step for step in VALUE_STARTS if not step[0].startswith("base64_segment")]
-WITHIN_RAW = [step for step in VALUE_STARTS if not step[0].startswith("raw_segment")]
+IN_STRING = [step for step in VALUE_STARTS if not step[0].startswith("string_segment")]
+IN_BASE64 = [step for step in VALUE_STARTS if not step[0].startswith("base64_segment")]
+IN_RAW = [step for step in VALUE_STARTS if not step[0].startswith("raw_segment")]
 NAMES: list[Call] = [("property_name", "x")]
 ENDS: list[Call] = [END, END_ARRAY]
 
-# Where the writer stands: id, the calls that lead there, what may not come next, calls that end it, what is written.
-PLACES: list[tuple[str, list[Call], list[Call], list[Call], str]] = [
+# States of the emitter: id, the calls that lead to it, the calls that it rejects, the calls that end it, the text.
+STATES: list[tuple[str, list[Call], list[Call], list[Call], str]] = [
     ("start", [], [*NAMES, *ENDS], [ONE], "1"),
     ("document done", [START, END], [*VALUE_STARTS, *NAMES, *ENDS], [], "{}"),
     ("number done", [ONE], [*VALUE_STARTS, *NAMES, *ENDS], [], "1"),
@@ -140,49 +140,49 @@ PLACES: list[tuple[str, list[Call], list[Call], list[Call], str]] = [
     ("name", [START, NAME], [*NAMES, *ENDS], [ONE, END], '{"a":1}'),
     ("array in an object", [START, NAME, START_ARRAY], [*NAMES, END], [END_ARRAY, END], '{"a":[]}'),
     ("object in an array", [START_ARRAY, START], [*VALUE_STARTS, END_ARRAY], [END, END_ARRAY], "[{}]"),
-    ("string", [START, NAME, PART], [*WITHIN_TEXT, *NAMES, *ENDS], [LAST_PART, END], '{"a":"bc"}'),
-    ("string in an array", [START_ARRAY, PART], [*WITHIN_TEXT, *NAMES, *ENDS], [LAST_PART, END_ARRAY], '["bc"]'),
-    ("base64", [START, NAME, BYTES], [*WITHIN_BYTES, *NAMES, *ENDS], [LAST_BYTES, END], '{"a":"YmM="}'),
-    ("base64 in an array", [START_ARRAY, BYTES], [*WITHIN_BYTES, *NAMES, *ENDS], [LAST_BYTES, END_ARRAY], '["YmM="]'),
-    ("raw", [START, NAME, RAW_PART], [*WITHIN_RAW, *NAMES, *ENDS], [LAST_RAW_PART, END], '{"a":[2,"x"]}'),
+    ("string", [START, NAME, PART], [*IN_STRING, *NAMES, *ENDS], [LAST_PART, END], '{"a":"bc"}'),
+    ("string in an array", [START_ARRAY, PART], [*IN_STRING, *NAMES, *ENDS], [LAST_PART, END_ARRAY], '["bc"]'),
+    ("base64", [START, NAME, BYTES], [*IN_BASE64, *NAMES, *ENDS], [LAST_BYTES, END], '{"a":"YmM="}'),
+    ("base64 in an array", [START_ARRAY, BYTES], [*IN_BASE64, *NAMES, *ENDS], [LAST_BYTES, END_ARRAY], '["YmM="]'),
+    ("raw", [START, NAME, RAW_PART], [*IN_RAW, *NAMES, *ENDS], [LAST_RAW_PART, END], '{"a":[2,"x"]}'),
     (
         "raw in an array",
         [START_ARRAY, ("raw_segment", "")],
-        [*WITHIN_RAW, *NAMES, *ENDS],
+        [*IN_RAW, *NAMES, *ENDS],
         [RAW_PART, LAST_RAW_PART, END_ARRAY],
         '[[2,"x"]]',
     ),
     (
         "raw done",
         [START_ARRAY, RAW_PART, LAST_RAW_PART],
-        [("segment_size", "\ud800"), *NAMES, END],
+        [("string_segment", "\ud800"), *NAMES, END],
         [ONE, END_ARRAY],
         '[[2,"x"],1]',
     ),
 ]
 ILLEGAL = [
-    pytest.param(before, wrong, after, expected, id=f"{place}-{' '.join(map(str, wrong))}")
-    for place, before, all_wrong, after, expected in PLACES
+    pytest.param(before, wrong, after, expected, id=f"{state}-{' '.join(map(str, wrong))}")
+    for state, before, all_wrong, after, expected in STATES
     for wrong in all_wrong
 ]
 
 
 @pytest.mark.parametrize("indent", [None, 2])
 @pytest.mark.parametrize(("before", "wrong", "after", "expected"), ILLEGAL)
-def test_token_out_of_order(
+def test_token_out_of_order_is_rejected_without_effect(
     before: list[Call], wrong: Call, after: list[Call], expected: str, indent: int | None
 ) -> None:
     blocks: list[bytes] = []
-    writer = JsonEmitter(blocks.append, indent=indent)
+    emitter = JsonEmitter(blocks.append, indent=indent)
     for step in before:
-        call(writer, step)
-    depth, pending = writer.depth, writer.bytes_pending
+        call(emitter, step)
+    depth, pending = emitter.depth, emitter.bytes_pending
     with pytest.raises(OutputError):
-        call(writer, wrong)
-    assert (writer.depth, writer.bytes_pending) == (depth, pending)
+        call(emitter, wrong)
+    assert (emitter.depth, emitter.bytes_pending) == (depth, pending)
     for step in after:
-        call(writer, step)
-    writer.close()
+        call(emitter, step)
+    emitter.close()
     written = b"".join(blocks).decode()
     pairs = json.loads(expected, object_pairs_hook=list)
     assert json.loads(written, object_pairs_hook=list) == pairs
@@ -198,22 +198,22 @@ INCOMPLETE: list[tuple[str, list[Call], list[Call]]] = [
     ("string", [PART], [LAST_PART]),
     ("base64", [BYTES], [LAST_BYTES]),
     ("raw", [RAW_PART], [LAST_RAW_PART]),
-    ("raw that has not begun", [("raw_segment", "")], [RAW_PART, LAST_RAW_PART]),
+    ("raw, of an empty segment", [("raw_segment", "")], [RAW_PART, LAST_RAW_PART]),
 ]
 
 
 @pytest.mark.parametrize(("before", "after"), cases(INCOMPLETE))
-def test_close_of_what_is_not_complete(before: list[Call], after: list[Call]) -> None:
+def test_close_of_an_incomplete_document_is_an_error(before: list[Call], after: list[Call]) -> None:
     blocks: list[bytes] = []
-    writer = JsonEmitter(blocks.append)
+    emitter = JsonEmitter(blocks.append)
     for step in before:
-        call(writer, step)
+        call(emitter, step)
     with pytest.raises(OutputError, match="not complete"):
-        writer.close()
+        emitter.close()
     assert blocks == []
     for step in after:
-        call(writer, step)
-    writer.close()
+        call(emitter, step)
+    emitter.close()
     assert b"".join(blocks).decode() == write([*before, *after])
 
 
@@ -240,7 +240,7 @@ NUMBERS = [
 
 
 @pytest.mark.parametrize(("number", "expected"), cases(NUMBERS))
-def test_numbers(number: int | float | str, expected: str) -> None:
+def test_number_text(number: int | float | str, expected: str) -> None:
     assert write([("number", number)]) == expected
 
 
@@ -290,45 +290,45 @@ class _Half(float):
     ("number", "text"),
     [(Fruit.APPLE, "1"), (_Half(0.5), "0.5"), (IS("7"), "7"), (DSfloat("1.50"), "1.5")],
 )
-def test_what_is_made_from_int_or_float_is_a_number(number: Any, text: str) -> None:
+def test_subclasses_of_int_and_float_are_numbers(number: Any, text: str) -> None:
     assert write([("number", number)]) == text
 
 
 @pytest.mark.parametrize("number", cases(NOT_NUMBERS))
-def test_not_a_number(number: Any) -> None:
+def test_other_values_are_not_numbers(number: Any) -> None:
     blocks: list[bytes] = []
-    writer = JsonEmitter(blocks.append)
+    emitter = JsonEmitter(blocks.append)
     with pytest.raises(OutputError):
-        writer.number(number)
-    writer.number(1)
-    writer.close()
+        emitter.number(number)
+    emitter.number(1)
+    emitter.close()
     assert blocks == [b"1"]
 
 
 # --- text --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", ["property_name", "string", "segment_size", "segment_size!"])
+@pytest.mark.parametrize("method", ["property_name", "string", "string_segment", "string_segment!"])
 @pytest.mark.parametrize("text", ["\ud83d", "a\ude00", "\ude00\ud83d", "\xe9\udc5c", "\U0001f600\udfff"])
 @pytest.mark.parametrize("ensure_ascii", [False, True])
-def test_half_of_a_surrogate_pair_is_refused(method: str, text: str, ensure_ascii: bool) -> None:
+def test_half_of_a_surrogate_pair_is_rejected(method: str, text: str, ensure_ascii: bool) -> None:
     blocks: list[bytes] = []
-    writer = JsonEmitter(blocks.append, ensure_ascii=ensure_ascii)
-    writer.start_object()
+    emitter = JsonEmitter(blocks.append, ensure_ascii=ensure_ascii)
+    emitter.start_object()
     if method != "property_name":
-        writer.property_name("a")
+        emitter.property_name("a")
     with pytest.raises(OutputError, match="surrogate"):
-        call(writer, (method, text))
+        call(emitter, (method, text))
     if method == "property_name":
-        writer.property_name("a")
-    writer.string("b")
-    writer.end_object()
-    writer.close()
+        emitter.property_name("a")
+    emitter.string("b")
+    emitter.end_object()
+    emitter.close()
     assert blocks == [b'{"a":"b"}']
 
 
-def test_ensure_ascii_escapes_what_is_beyond_ascii() -> None:
-    steps: list[Call] = [START, ("property_name", "\xe9"), PART, ("segment_size!", "\u20ac\U0001f600"), END]
+def test_ensure_ascii_escapes_other_characters() -> None:
+    steps: list[Call] = [START, ("property_name", "\xe9"), PART, ("string_segment!", "\u20ac\U0001f600"), END]
     assert write(steps, ensure_ascii=True) == r'{"\u00e9":"b\u20ac\ud83d\ude00"}'
     assert write(steps, ensure_ascii=False) == '{"\xe9":"b\u20ac\U0001f600"}'
 
@@ -339,7 +339,7 @@ SEGMENTED = [
     ("nothing", []),
     ("one", ["abc"]),
     ("several", ["a", "bc", "", "d"]),
-    ("what has to be escaped", ['a"', '"', "\\", "\n\0", "\\n"]),
+    ("characters to escape", ['a"', '"', "\\", "\n\0", "\\n"]),
     ("beyond ASCII", ["\xe9", "\u20ac\U0001f600", "\U0001f600"]),
 ]
 
@@ -348,9 +348,9 @@ SEGMENTED = [
 @pytest.mark.parametrize("ensure_ascii", [False, True])
 @pytest.mark.parametrize("parts", cases(SEGMENTED))
 def test_string_segments_make_one_string(parts: list[str], ensure_ascii: bool, indent: int | None) -> None:
-    steps = [("segment_size", part) for part in parts]
+    steps = [("string_segment", part) for part in parts]
     text = "".join(parts)
-    for string in ([*steps, ("segment_size!", "")], [*steps, ("segment_size!", "z")]):
+    for string in ([*steps, ("string_segment!", "")], [*steps, ("string_segment!", "z")]):
         value = {"a": [text + string[-1][1], 1]}
         written = write(
             [START, NAME, START_ARRAY, *string, ONE, END_ARRAY, END], indent=indent, ensure_ascii=ensure_ascii
@@ -360,7 +360,7 @@ def test_string_segments_make_one_string(parts: list[str], ensure_ascii: bool, i
 
 
 @pytest.mark.parametrize("length", range(10))
-def test_base64_segments_in_every_split_in_three(length: int) -> None:
+def test_base64_segments_in_every_split_into_three(length: int) -> None:
     data = bytes(range(250, 250 + length)) if length < 6 else bytes(range(length))
     expected = f'"{base64.b64encode(data).decode()}"'
     for first in range(length + 1):
@@ -378,7 +378,7 @@ def test_base64_segments_of_equal_length(length: int, step: int) -> None:
     assert write([*parts, ("base64_segment!", b"")]) == f'"{base64.b64encode(data).decode()}"'
 
 
-def test_base64_of_a_view() -> None:
+def test_base64_of_a_memoryview() -> None:
     data = bytes(range(100))
     view = memoryview(data)
     steps = [("base64_segment", view[:50]), ("base64_segment", view[50:51]), ("base64_segment!", view[51:])]
@@ -386,7 +386,7 @@ def test_base64_of_a_view() -> None:
 
 
 @pytest.mark.parametrize("count", range(1, 8))
-def test_base64_of_a_view_of_wider_items(count: int) -> None:
+def test_base64_of_a_view_with_wider_items(count: int) -> None:
     words = array("I", range(1_000_000, 1_000_000 + count))
     steps = [("base64_segment", memoryview(words)), ("base64_segment!", memoryview(words))]
     assert write(steps) == f'"{base64.b64encode(words.tobytes() * 2).decode()}"'
@@ -414,21 +414,21 @@ RAW = [
 
 
 @pytest.mark.parametrize("text", cases(RAW))
-def test_raw(text: str) -> None:
+def test_raw_text_is_written_unchanged(text: str) -> None:
     around: list[Call] = [START_ARRAY, ONE, ("raw", text), ONE, END_ARRAY]
     assert write(around) == f"[1,{text},1]"
 
 
 @pytest.mark.parametrize("indent", [0, 2, "\t"])
 @pytest.mark.parametrize("text", cases(RAW[:7]))
-def test_raw_is_laid_out_anew(text: str, indent: int | str) -> None:
+def test_raw_text_is_reformatted_with_an_indent(text: str, indent: int | str) -> None:
     spaced = text.replace(",", " ,\n ").replace(":", " : ")
     steps: list[Call] = [START, NAME, ("raw", spaced), ("property_name", "b"), ONE, END]
     expected = json.dumps({"a": json.loads(text), "b": 1}, indent=indent, ensure_ascii=False)
     assert write(steps, indent=indent) == expected
 
 
-def test_raw_keeps_the_text_of_numbers() -> None:
+def test_raw_text_keeps_exact_numbers() -> None:
     for indent in (None, 2):
         assert write([("raw", "1.5000e+0")], indent=indent) == "1.5000e+0"
 
@@ -444,10 +444,10 @@ NOT_ONE_VALUE = [
     ("members", '"a":1'),
     ("word", "nope"),
     ("literal cut off", "tru"),
-    ("array cut off behind a number", "[1e5"),
+    ("array cut off after a number", "[1e5"),
     ("NaN", "NaN"),
     ("trailing comma", "[1,]"),
-    ("fault behind tokens", "[1,x]"),
+    ("fault after tokens", "[1,x]"),
     ("control character", '"\n"'),
     ("lone surrogate as an escape", r'"\ud83d"'),
     ("lone surrogate", '"\ud83d"'),
@@ -457,33 +457,33 @@ NOT_ONE_VALUE = [
 
 @pytest.mark.parametrize("indent", [None, 2])
 @pytest.mark.parametrize("text", cases(NOT_ONE_VALUE))
-def test_raw_that_is_not_one_value(text: str, indent: int | None) -> None:
+def test_raw_text_must_be_one_value(text: str, indent: int | None) -> None:
     blocks: list[bytes] = []
-    writer = JsonEmitter(blocks.append, indent=indent)
-    with pytest.raises(OutputError, match="not JSON text"):
-        writer.raw(text)
-    writer.null()
-    writer.close()
+    emitter = JsonEmitter(blocks.append, indent=indent)
+    with pytest.raises(OutputError, match="one JSON value"):
+        emitter.raw(text)
+    emitter.null()
+    emitter.close()
     assert blocks == [b"null"]
 
 
 @pytest.mark.parametrize("indent", [None, 2])
-def test_raw_is_bound_by_the_depth_limit(indent: int | None) -> None:
+def test_raw_text_is_subject_to_the_depth_limit(indent: int | None) -> None:
     blocks: list[bytes] = []
-    writer = JsonEmitter(blocks.append, indent=indent, depth=3)
-    writer.start_array()
-    writer.raw("[[]]")
-    pending = writer.bytes_pending
+    emitter = JsonEmitter(blocks.append, indent=indent, depth=3)
+    emitter.start_array()
+    emitter.raw("[[]]")
+    pending = emitter.bytes_pending
     with pytest.raises(OutputError):
-        writer.raw("[[[]]]")
-    assert (writer.depth, writer.bytes_pending) == (1, pending)
-    writer.end_array()
-    writer.close()
+        emitter.raw("[[[]]]")
+    assert (emitter.depth, emitter.bytes_pending) == (1, pending)
+    emitter.end_array()
+    emitter.close()
     assert json.loads(b"".join(blocks)) == [[[]]]
 
 
 @pytest.mark.parametrize("indent", [None, 2])
-def test_raw_obeys_ensure_ascii(indent: int | None) -> None:
+def test_raw_text_is_escaped_for_ensure_ascii(indent: int | None) -> None:
     written = write(
         [START_ARRAY, ("raw", '{"\xe9":["\u20ac","\U0001f600"]}'), END_ARRAY], indent=indent, ensure_ascii=True
     )
@@ -500,18 +500,18 @@ HTML_ESCAPED = r'"\u003c/p\u003e \u0026 \u0027a\u0027\u2028\u2029"'
     "steps",
     [
         [("string", HTML)],
-        [("segment_size", HTML[:3]), ("segment_size!", HTML[3:])],
+        [("string_segment", HTML[:3]), ("string_segment!", HTML[3:])],
         [("raw", json.dumps(HTML, ensure_ascii=False))],
         [("raw_segment", f'"{HTML[:5]}'), ("raw_segment!", f'{HTML[5:]}"')],
     ],
     ids=lambda steps: steps[0][0],
 )
-def test_escape_html_escapes_what_html_knows(steps: list[Call], indent: int | None) -> None:
+def test_escape_html_escapes_the_special_characters_of_html(steps: list[Call], indent: int | None) -> None:
     assert write(steps, escape_html=True, indent=indent) == HTML_ESCAPED
     assert write(steps, indent=indent) == json.dumps(HTML, ensure_ascii=False)
 
 
-def test_escape_html_holds_for_names_and_goes_with_ensure_ascii() -> None:
+def test_escape_html_applies_to_names_and_combines_with_ensure_ascii() -> None:
     steps = [START, ("property_name", "<\xe9>"), ("string", "'\xe9\x7f\""), END]
     assert write(steps, escape_html=True) == '{"\\u003c\xe9\\u003e":"\\u0027\xe9\x7f\\""}'
     assert write(steps, escape_html=True, ensure_ascii=True) == r'{"\u003c\u00e9\u003e":"\u0027\u00e9\u007f\""}'
@@ -520,25 +520,25 @@ def test_escape_html_holds_for_names_and_goes_with_ensure_ascii() -> None:
 # --- the end -------------------------------------------------------------------------------------------------------
 
 
-def test_a_trailing_newline_ends_the_text_once() -> None:
+def test_trailing_newline_ends_the_text_once() -> None:
     blocks: list[bytes] = []
-    writer = JsonEmitter(blocks.append, trailing_newline=True)
-    writer.number(1)
-    writer.close()
-    writer.close()
+    emitter = JsonEmitter(blocks.append, trailing_newline=True)
+    emitter.number(1)
+    emitter.close()
+    emitter.close()
     assert blocks == [b"1\n"]
     assert write([ONE, START, END], multiple=True, trailing_newline=True) == "1\n{}\n"
     assert write([], multiple=True, trailing_newline=True) == ""
 
 
-def test_there_is_no_newline_behind_what_is_not_complete() -> None:
+def test_no_trailing_newline_after_an_incomplete_document() -> None:
     blocks: list[bytes] = []
-    writer = JsonEmitter(blocks.append, trailing_newline=True)
-    writer.start_array()
+    emitter = JsonEmitter(blocks.append, trailing_newline=True)
+    emitter.start_array()
     with pytest.raises(OutputError):
-        writer.close()
-    writer.end_array()
-    writer.close()
+        emitter.close()
+    emitter.end_array()
+    emitter.close()
     assert blocks == [b"[]\n"]
 
 
@@ -552,7 +552,7 @@ LAYOUTS: list[dict[str, Any]] = [
     {"indent": 0},
 ]
 layouts = pytest.mark.parametrize("layout", LAYOUTS, ids=str)
-ANEW = [layout for layout in LAYOUTS if "indent" in layout]
+INDENTED = [layout for layout in LAYOUTS if "indent" in layout]
 SHORT_RAW = [
     *RAW[:6],
     ("every kind of token", '{"a":[1e5,-0.50,true,false,null,"\\u00e9\\n\u20ac\U0001f600\\\\"],"b":{"c":[[],{}]}}'),
@@ -562,7 +562,7 @@ SHORT_RAW = [
 
 
 def dumped(value: Any, layout: dict[str, Any]) -> str:
-    """As the json module has it."""
+    """Return the text that the json module writes."""
     options = {"indent": None, "ensure_ascii": False, **layout}
     return json.dumps(value, separators=None if "indent" in layout else (",", ":"), **options)
 
@@ -573,7 +573,7 @@ def raw_steps(parts: Sequence[str]) -> list[Call]:
 
 @layouts
 @pytest.mark.parametrize("text", cases(SHORT_RAW))
-def test_raw_segments_cut_anywhere_are_written_as_whole(text: str, layout: dict[str, Any]) -> None:
+def test_raw_segments_do_not_depend_on_the_cuts(text: str, layout: dict[str, Any]) -> None:
     around = [START, NAME, START_ARRAY, ONE], [ONE, END_ARRAY, NAME, ONE, END]
     whole = write([*around[0], ("raw_segment!", text), *around[1]], **layout)
     assert json.loads(whole, object_pairs_hook=list) == [
@@ -588,14 +588,14 @@ def test_raw_segments_cut_anywhere_are_written_as_whole(text: str, layout: dict[
 
 @layouts
 @pytest.mark.parametrize("value", cases(VALUES[:-2]))
-def test_raw_segments_are_laid_out_as_the_json_module_does(value: Any, layout: dict[str, Any]) -> None:
+def test_raw_segments_have_the_layout_of_the_json_module(value: Any, layout: dict[str, Any]) -> None:
     text = json.dumps([value], separators=(",", ":"), ensure_ascii=False)
     parts = [text[start : start + 7] for start in range(0, len(text), 7)]
     assert write(raw_steps(parts), **layout) == dumped([value], layout)
 
 
 @layouts
-def test_raw_segments_keep_the_text_of_numbers(layout: dict[str, Any]) -> None:
+def test_raw_segments_keep_exact_numbers(layout: dict[str, Any]) -> None:
     for number in ("1.5000E+0", "-0", "1e400", "9" * 100_000):
         assert write(raw_steps([number[:1], number[1:]]), **layout) == number
 
@@ -609,100 +609,98 @@ def test_long_strings_in_raw_segments(unit: str, layout: dict[str, Any]) -> None
     assert write(raw_steps(parts), **layout) == dumped(value, layout)
 
 
-def test_long_escapes_in_raw_segments_are_laid_out_anew() -> None:
+def test_long_escaped_strings_in_raw_segments_are_reformatted() -> None:
     text = '["' + "\\u20ac\\n" * 30_000 + '"]'
     parts = [text[start : start + 10_001] for start in range(0, len(text), 10_001)]
     assert write(raw_steps(parts), indent=1) == '[\n "' + "\u20ac\\n" * 30_000 + '"\n]'
     assert write(raw_steps(parts)) == text
 
 
-def test_a_long_raw_value_is_not_gathered() -> None:
+def test_long_raw_value_is_not_buffered() -> None:
     for layout in LAYOUTS:
         blocks: list[bytes] = []
-        writer = JsonEmitter(blocks.append, **layout)
-        writer.raw_segment("[1")
+        emitter = JsonEmitter(blocks.append, **layout)
+        emitter.raw_segment("[1")
         for _ in range(100):
-            writer.raw_segment(',"' + "a" * 10_000 + '"')
-            assert writer.bytes_pending < 128 * KIB
-        writer.raw_segment("]", final=True)
-        writer.close()
+            emitter.raw_segment(',"' + "a" * 10_000 + '"')
+            assert emitter.bytes_pending < 128 * KIB
+        emitter.raw_segment("]", final=True)
+        emitter.close()
         assert json.loads(b"".join(blocks)) == [1, *["a" * 10_000] * 100]
 
 
-def test_raw_values_in_segments_as_several_documents() -> None:
+def test_raw_segments_may_form_several_documents() -> None:
     steps = [*raw_steps(["[", "1]"]), *raw_steps(["", "2"]), ("raw", "3")]
     assert write(steps, multiple=True) == "[1]\n2\n3"
     assert write(steps, multiple=True, indent=1) == "[\n 1\n]\n2\n3"
 
 
 @layouts
-def test_raw_segments_nest_as_deep_as_the_limit(layout: dict[str, Any]) -> None:
+def test_raw_segments_may_nest_up_to_the_depth_limit(layout: dict[str, Any]) -> None:
     around = [START, NAME], [END]
     assert json.loads(write([*around[0], *raw_steps(["[", "[]", "]"]), *around[1]], depth=3, **layout)) == {"a": [[]]}
 
 
-@pytest.mark.parametrize("layout", ANEW, ids=str)
+@pytest.mark.parametrize("layout", INDENTED, ids=str)
 @pytest.mark.parametrize("before", [[], [START_ARRAY], [START, NAME]], ids=len)
-def test_raw_segments_that_are_laid_out_anew_are_bound_by_the_depth_limit(
-    before: list[Call], layout: dict[str, Any]
-) -> None:
-    writer = JsonEmitter(lambda _: None, depth=3, **layout)
+def test_reformatted_raw_segments_are_subject_to_the_depth_limit(before: list[Call], layout: dict[str, Any]) -> None:
+    emitter = JsonEmitter(lambda _: None, depth=3, **layout)
     for step in before:
-        call(writer, step)
-    with pytest.raises(OutputError, match="more than 3 objects and arrays"):
+        call(emitter, step)
+    with pytest.raises(OutputError, match="at most 3 nested objects and arrays"):
         for _ in range(4):
-            writer.raw_segment("[")
+            emitter.raw_segment("[")
 
 
-@pytest.mark.parametrize("layout", ANEW, ids=str)
+@pytest.mark.parametrize("layout", INDENTED, ids=str)
 @pytest.mark.parametrize("text", cases(NOT_ONE_VALUE))
-def test_raw_segments_that_are_laid_out_anew_and_are_not_one_value(text: str, layout: dict[str, Any]) -> None:
+def test_reformatted_raw_segments_must_be_one_value(text: str, layout: dict[str, Any]) -> None:
     for parts in ([text], [text[:1], text[1:]], list(text) or [""], [text, ""]):
-        writer = JsonEmitter(lambda _: None, **layout)
-        writer.start_array()
-        with pytest.raises(OutputError, match="not JSON text"):
+        emitter = JsonEmitter(lambda _: None, **layout)
+        emitter.start_array()
+        with pytest.raises(OutputError, match="one JSON value"):
             for step in raw_steps(parts):
-                call(writer, step)
-        # What came before the fault is written, so that nothing may come behind it.
+                call(emitter, step)
+        # The text before the fault has been written, so the emitter cannot be used any more.
         for step in (ONE, END_ARRAY, END, NAME, PART, BYTES, ("raw_segment", ""), ("raw_segment!", "1")):
             with pytest.raises(OutputError):
-                call(writer, step)
+                call(emitter, step)
         with pytest.raises(OutputError, match="not complete"):
-            writer.close()
+            emitter.close()
 
 
 # --- depth, several documents, output ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("start", [START, START_ARRAY])
-def test_depth_limit(start: Call) -> None:
+def test_depth_is_limited(start: Call) -> None:
     blocks: list[bytes] = []
-    writer = JsonEmitter(blocks.append, depth=2)
-    writer.start_array()
-    writer.start_array()
-    with pytest.raises(OutputError, match="more than 2"):
-        call(writer, start)
-    assert writer.depth == 2
-    writer.end_array()
-    writer.end_array()
-    writer.close()
+    emitter = JsonEmitter(blocks.append, depth=2)
+    emitter.start_array()
+    emitter.start_array()
+    with pytest.raises(OutputError, match="at most 2"):
+        call(emitter, start)
+    assert emitter.depth == 2
+    emitter.end_array()
+    emitter.end_array()
+    emitter.close()
     assert blocks == [b"[[]]"]
 
 
-def test_depth_limit_by_default() -> None:
-    writer = JsonEmitter(lambda _: None)
+def test_default_depth_limit_is_256() -> None:
+    emitter = JsonEmitter(lambda _: None)
     for _ in range(256):
-        writer.start_array()
+        emitter.start_array()
     with pytest.raises(OutputError):
-        writer.start_array()
+        emitter.start_array()
 
 
-def test_depth() -> None:
-    writer = JsonEmitter(lambda _: None)
+def test_depth_counts_open_containers() -> None:
+    emitter = JsonEmitter(lambda _: None)
     depths = []
     for step in (START, NAME, START_ARRAY, START, END, PART, LAST_PART, END_ARRAY, END):
-        call(writer, step)
-        depths.append(writer.depth)
+        call(emitter, step)
+        depths.append(emitter.depth)
     assert depths == [1, 1, 2, 3, 2, 2, 2, 1, 0]
 
 
@@ -719,7 +717,7 @@ SEVERAL: list[tuple[str, list[Call], str]] = [
 
 
 @pytest.mark.parametrize(("steps", "expected"), cases(SEVERAL))
-def test_several_documents(steps: list[Call], expected: str) -> None:
+def test_several_documents_stand_on_lines_of_their_own(steps: list[Call], expected: str) -> None:
     assert write(steps, multiple=True) == expected
 
 
@@ -730,79 +728,79 @@ def test_several_documents_with_an_indent() -> None:
 
 
 def test_several_documents_must_be_complete() -> None:
-    writer = JsonEmitter(lambda _: None, multiple=True)
-    writer.null()
-    writer.start_array()
+    emitter = JsonEmitter(lambda _: None, multiple=True)
+    emitter.null()
+    emitter.start_array()
     with pytest.raises(OutputError, match="not complete"):
-        writer.close()
+        emitter.close()
 
 
-def test_output_comes_in_blocks_of_about_64_kib() -> None:
+def test_output_is_passed_on_in_blocks_of_about_64_kib() -> None:
     blocks: list[bytes] = []
-    writer = JsonEmitter(blocks.append)
-    writer.start_array()
+    emitter = JsonEmitter(blocks.append)
+    emitter.start_array()
     for _ in range(50_000):
-        writer.string("0123456789")
-    writer.end_array()
-    writer.close()
+        emitter.string("0123456789")
+    emitter.end_array()
+    emitter.close()
     assert b"".join(blocks) == b"[" + b",".join([b'"0123456789"'] * 50_000) + b"]"
     assert all(64 * KIB <= len(block) < 64 * KIB + 16 for block in blocks[:-1])
     assert len(blocks) == 10
 
 
-def test_nothing_comes_before_a_block_is_full() -> None:
+def test_nothing_is_passed_on_before_a_block_is_full() -> None:
     blocks: list[bytes] = []
-    writer = JsonEmitter(blocks.append)
-    writer.segment_size("a" * (64 * KIB - 2))
+    emitter = JsonEmitter(blocks.append)
+    emitter.string_segment("a" * (64 * KIB - 2))
     assert blocks == []
-    writer.segment_size("a")
+    emitter.string_segment("a")
     assert [len(block) for block in blocks] == [64 * KIB]
 
 
-def test_long_segments_are_not_gathered() -> None:
+def test_long_segments_are_not_buffered() -> None:
     blocks: list[bytes] = []
-    writer = JsonEmitter(blocks.append)
+    emitter = JsonEmitter(blocks.append)
     data = bytes(96 * KIB)
     for _ in range(4):
-        writer.base64_segment(data)
-        assert writer.bytes_pending < 64 * KIB
-    writer.base64_segment(b"", final=True)
-    writer.close()
+        emitter.base64_segment(data)
+        assert emitter.bytes_pending < 64 * KIB
+    emitter.base64_segment(b"", final=True)
+    emitter.close()
     assert b"".join(blocks) == b'"' + base64.b64encode(data * 4) + b'"'
 
 
 def test_bytes_pending_and_committed() -> None:
     blocks: list[bytes] = []
-    writer = JsonEmitter(blocks.append)
-    assert (writer.bytes_pending, writer.bytes_committed) == (0, 0)
-    writer.start_array()
-    writer.string("\xe9\u20ac\U0001f600")
-    assert (writer.bytes_pending, writer.bytes_committed) == (12, 0)
-    writer.flush()
-    assert (writer.bytes_pending, writer.bytes_committed) == (0, 12)
-    writer.null()
-    assert (writer.bytes_pending, writer.bytes_committed) == (5, 12)
-    writer.end_array()
-    writer.close()
-    assert (writer.bytes_pending, writer.bytes_committed) == (0, 18)
+    emitter = JsonEmitter(blocks.append)
+    assert (emitter.bytes_pending, emitter.bytes_committed) == (0, 0)
+    emitter.start_array()
+    emitter.string("\xe9\u20ac\U0001f600")
+    assert (emitter.bytes_pending, emitter.bytes_committed) == (12, 0)
+    emitter.flush()
+    assert (emitter.bytes_pending, emitter.bytes_committed) == (0, 12)
+    emitter.null()
+    assert (emitter.bytes_pending, emitter.bytes_committed) == (5, 12)
+    emitter.end_array()
+    emitter.close()
+    assert (emitter.bytes_pending, emitter.bytes_committed) == (0, 18)
     assert blocks == ['["\xe9\u20ac\U0001f600"'.encode(), b",null]"]
 
 
-def test_flush_may_come_anywhere() -> None:
+def test_flush_is_allowed_anywhere() -> None:
     blocks: list[bytes] = []
-    writer = JsonEmitter(blocks.append)
+    emitter = JsonEmitter(blocks.append)
     for step in (START, NAME, START_ARRAY, BYTES, LAST_BYTES, PART, LAST_PART, END_ARRAY, END):
-        call(writer, step)
-        writer.flush()
-    writer.close()
+        call(emitter, step)
+        emitter.flush()
+    emitter.close()
     assert blocks == [b"{", b'"a":', b"[", b'"', b'YmM="', b',"b', b'c"', b"]", b"}"]
 
 
-def test_flush_of_nothing_does_not_call_the_sink() -> None:
+def test_empty_flush_does_not_call_the_sink() -> None:
     blocks: list[bytes] = []
-    writer = JsonEmitter(blocks.append, multiple=True)
-    writer.flush()
-    writer.close()
+    emitter = JsonEmitter(blocks.append, multiple=True)
+    emitter.flush()
+    emitter.close()
     assert blocks == []
 
 
@@ -812,15 +810,15 @@ def test_flush_of_nothing_does_not_call_the_sink() -> None:
 @pytest.mark.parametrize(
     "act",
     [
-        lambda writer: writer.flush(),
-        lambda writer: writer.string("x" * 100_000),
-        lambda writer: writer.segment_size("x" * 100_000),
-        lambda writer: writer.base64_segment(bytes(100_000)),
-        lambda writer: writer.raw('"' + "x" * 100_000 + '"'),
+        lambda emitter: emitter.flush(),
+        lambda emitter: emitter.string("x" * 100_000),
+        lambda emitter: emitter.string_segment("x" * 100_000),
+        lambda emitter: emitter.base64_segment(bytes(100_000)),
+        lambda emitter: emitter.raw('"' + "x" * 100_000 + '"'),
     ],
-    ids=["flush", "string", "segment_size", "base64_segment", "raw"],
+    ids=["flush", "string", "string_segment", "base64_segment", "raw"],
 )
-def test_nothing_follows_what_a_sink_has_not_taken(act: Callable[[JsonEmitter], None]) -> None:
+def test_nothing_is_written_after_an_error_of_the_sink(act: Callable[[JsonEmitter], None]) -> None:
     def sink(block: bytes) -> None:
         if not blocks:
             blocks.append(b"")
@@ -828,13 +826,13 @@ def test_nothing_follows_what_a_sink_has_not_taken(act: Callable[[JsonEmitter], 
         blocks.append(block)
 
     blocks: list[bytes] = []
-    writer = JsonEmitter(sink)
-    writer.start_array()
+    emitter = JsonEmitter(sink)
+    emitter.start_array()
     with pytest.raises(OSError, match="no space left") as first:
-        act(writer)
-    for attempt in (writer.flush, lambda: act(writer), writer.flush, writer.close):
+        act(emitter)
+    for attempt in (emitter.flush, lambda: act(emitter), emitter.flush, emitter.close):
         with pytest.raises(OutputError, match="stopped by OSError") as again:
             attempt()
         assert again.value.__cause__ is first.value
     assert blocks == [b""]
-    assert (writer.bytes_pending, writer.bytes_committed) == (0, 0)
+    assert (emitter.bytes_pending, emitter.bytes_committed) == (0, 0)

@@ -450,13 +450,13 @@ def write_tokens(writer: JsonEmitter, tokens: Iterable[Token]) -> None:
         TokenType.PROPERTY_NAME: writer.property_name,
         TokenType.STRING: writer.string,
         TokenType.NUMBER: writer.number,
-        TokenType.STRING_SEGMENT: writer.segment_size,
+        TokenType.STRING_SEGMENT: writer.string_segment,
     }
     for kind, text in tokens:
         if kind in texts:
             texts[TokenType(kind)](text)
         elif kind == TokenType.STRING_END:
-            writer.segment_size(text, final=True)
+            writer.string_segment(text, final=True)
         elif kind in (TokenType.TRUE, TokenType.FALSE):
             writer.boolean(kind == TokenType.TRUE)
         else:
@@ -503,8 +503,8 @@ def test_strings_are_written_in_segments(binary: list[bytes], texts: list[str]) 
         writer.base64_segment(part)
     writer.base64_segment(b"", final=True)
     for text in texts:
-        writer.segment_size(text)
-    writer.segment_size("", final=True)
+        writer.string_segment(text)
+    writer.string_segment("", final=True)
     writer.end_array()
     writer.close()
     encoded = base64.b64encode(b"".join(binary)).decode()
