@@ -1,6 +1,7 @@
-"""The error protocol of push parsers and writers: deliver first, raise at the next call, then always the same error.
+"""The error protocol of push parsers and writers.
 
-An object that has failed stays failed. Its own errors are raised again by every later call. Any other exception, such
+A parser returns the results before an error first, raises at the next call, and then always raises the same error. An
+object that has failed stays failed. Its own errors are raised again by every later call. Any other exception, such
 as one of a callback in the options, is raised once as it is; from then on it is the ``__cause__`` of the error that is
 raised.
 """
@@ -19,7 +20,7 @@ _T = TypeVar("_T")
 class StickyError:
     """Keeps the error that ended an object.
 
-    A subclass calls ``_raise_error`` before it does anything, and ``_fail`` with every exception that it does not handle.
+    A subclass calls ``_raise_error`` first, and ``_fail`` with every exception that it does not handle.
     """
 
     _role: ClassVar[str]  # names the object in the message about a foreign exception

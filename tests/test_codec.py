@@ -1,4 +1,4 @@
-"""The push parser of data sets and its mirror, the push writer."""
+"""Sans-I/O parsers and encoders."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _patient(name: str) -> Dataset:
     return dataset
 
 
-def test_an_encoder_gives_what_a_parser_takes() -> None:
+def test_parser_reads_blocks_of_encoder() -> None:
     encoder, parser = DatasetEncoder(), DatasetParser()
     datasets = [_patient(str(n)) for n in range(5000)]
     blocks = [*chain.from_iterable(map(encoder.encode, datasets)), encoder.close()]
@@ -52,14 +52,14 @@ def test_an_encoder_gives_what_a_parser_takes() -> None:
     assert [*chain.from_iterable(map(parser.feed, blocks)), *parser.close()] == datasets
 
 
-def test_nothing_is_written_before_it_is_asked_for() -> None:
+def test_encode_is_lazy() -> None:
     encoder = DatasetEncoder(array=False)
     encoder.encode(_patient("1"))
     assert list(encoder.encode(_patient("2"))) == []
     assert json.loads(encoder.close())["00100020"]["Value"] == ["2"]
 
 
-def test_flush_gives_what_is_pending() -> None:
+def test_flush_returns_pending_bytes() -> None:
     encoder = DatasetEncoder()
     assert list(encoder.encode(_patient("1"))) == []
     assert encoder.flush() == b'[{"00100020":{"vr":"LO","Value":["1"]}}'
@@ -67,7 +67,7 @@ def test_flush_gives_what_is_pending() -> None:
     assert encoder.close() == b"]"
 
 
-def test_a_line_is_complete_when_it_is_flushed() -> None:
+def test_flush_completes_line_of_ndjson() -> None:
     encoder = DatasetEncoder(format="ndjson")
     for name in "12":
         assert list(encoder.encode(_patient(name))) == []
@@ -75,7 +75,7 @@ def test_a_line_is_complete_when_it_is_flushed() -> None:
     assert encoder.close() == b""
 
 
-def test_a_long_value_comes_in_blocks_while_they_are_taken() -> None:
+def test_long_value_is_encoded_in_bounded_memory() -> None:
     dataset = Dataset()
     dataset.add(DataElement(0x7FE00010, "OB", bytes(64 * _MIB)))
 
@@ -86,7 +86,7 @@ def test_a_long_value_comes_in_blocks_while_they_are_taken() -> None:
     assert peak(write) < 4 * _MIB
 
 
-def test_a_data_set_that_was_not_taken_to_its_end_ends_the_array() -> None:
+def test_partly_encoded_dataset_ends_array() -> None:
     dataset = Dataset()
     dataset.add(DataElement(0x7FE00010, "OB", bytes(_MIB)))
     encoder = DatasetEncoder()
@@ -97,7 +97,7 @@ def test_a_data_set_that_was_not_taken_to_its_end_ends_the_array() -> None:
         encoder.close()
 
 
-def test_an_error_is_sticky_and_leaves_the_array_open() -> None:
+def test_encoder_error_is_sticky_and_leaves_array_open() -> None:
     dataset = Dataset()
     dataset.add_new(0x00080018, "UI", "1.2")
     dataset.add(DataElement(0x00090010, "ZZ", "?", validation_mode=0))
@@ -124,7 +124,7 @@ def _failing(*_: object) -> NoReturn:
     ],
     ids=["handler", "select", "deviation"],
 )
-def test_an_exception_of_the_caller_stops_the_parser(text: bytes, options: ReadOptions) -> None:
+def test_exception_of_callback_stops_parser(text: bytes, options: ReadOptions) -> None:
     parser = DatasetParser(options=options)
     with pytest.raises(OSError, match="of the caller") as first:
         parser.feed(b"[" + text)
@@ -155,7 +155,7 @@ class _OnlyOne(Converter):
     ],
     ids=["handler", "select", "converter"],
 )
-def test_data_sets_before_an_exception_of_the_caller_come_first(options: ReadOptions, kind: type[Exception]) -> None:
+def test_datasets_before_exception_of_callback_are_returned_first(options: ReadOptions, kind: type[Exception]) -> None:
     text = b'[{"00100020":{"vr":"LO","Value":["1"]}},%s,{' % _BULK.replace(b'"1"', b'"2"')
     parser = DatasetParser(options=options)
     assert [dataset.PatientID for dataset in parser.feed(text)] == ["1"]
@@ -172,7 +172,7 @@ def test_data_sets_before_an_exception_of_the_caller_come_first(options: ReadOpt
         next(datasets)
 
 
-def test_a_warning_that_is_an_error_stops_the_parser() -> None:
+def test_warning_as_error_stops_parser() -> None:
     parser = DatasetParser()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -182,7 +182,7 @@ def test_a_warning_that_is_an_error_stops_the_parser() -> None:
         parser.feed(b",{}")
 
 
-def test_an_error_of_ours_in_a_handler_is_sticky_too() -> None:
+def test_own_error_from_handler_is_sticky() -> None:
     def handler(uri: str) -> None:
         raise OutputError("of the caller")
 
@@ -192,7 +192,7 @@ def test_an_error_of_ours_in_a_handler_is_sticky_too() -> None:
             attempt()
 
 
-def test_nothing_comes_behind_the_end() -> None:
+def test_closed_encoder_raises() -> None:
     for array in (True, False):
         encoder = DatasetEncoder(array=array)
         assert list(encoder.encode(_patient("1"))) == []
@@ -208,19 +208,19 @@ def test_nothing_comes_behind_the_end() -> None:
         assert encoder.flush() == b""
 
 
-def test_only_data_sets_are_taken() -> None:
+def test_encoder_requires_dataset() -> None:
     with pytest.raises(TypeError, match="Dataset"):
         list(DatasetEncoder().encode({}))  # type: ignore[arg-type]
 
 
-def test_events_are_taken_too() -> None:
+def test_dataset_encoder_encodes_events() -> None:
     encoder = DatasetEncoder(options=WriteOptions(exclude=["PatientID"]))
     events = [*iter_events(b'[{"00100020":{"vr":"LO","Value":["1"]}},{}]')]
     assert events[0][0] == EventType.START_DATASET
     assert b"".join(encoder.encode_events(events)) + encoder.close() == b"[{},{}]"
 
 
-def test_events_that_break_off_end_the_array() -> None:
+def test_exception_of_event_source_ends_array() -> None:
     def events() -> Iterator[Event]:
         yield from iter_events(b"{}")
         raise OSError("of the caller")
@@ -235,6 +235,6 @@ def test_events_that_break_off_end_the_array() -> None:
         assert again.value.__cause__ is first.value
 
 
-def test_a_line_has_no_indent() -> None:
+def test_ndjson_rejects_indent() -> None:
     with pytest.raises(ValueError, match="NDJSON"):
         DatasetEncoder(indent=1, format="ndjson")

@@ -1,6 +1,6 @@
-"""Hooks for the serializers that people have: ``json``, ``orjson`` and ``msgspec``. For pydantic there is a module.
+"""Hooks for the ``json`` module and orjson.
 
-pydicom is imported when a hook is first called; a data set that it is called with has imported it already.
+pydicom is imported when a hook is called.
 """
 
 from __future__ import annotations
@@ -10,39 +10,49 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from streamdicom.api import dumps, loads
-from streamdicom.dicom import SPECIFIC_CHARACTER_SET, UTF_8_TERM, VRS, Form, format_tag
-from streamdicom.errors import DicomJsonError, InputError, Location
-from streamdicom.options import ReadOptions, WriteOptions
+from streamdicom.dicom import (
+    SPECIFIC_CHARACTER_SET,
+    UTF_8_ENCODINGS,
+    UTF_8_TERM,
+    VRS,
+    Form,
+    encode_text,
+    format_tag,
+)
+from streamdicom.errors import DicomJsonError
+from streamdicom.integrations.model import model_of, parse_dataset
+from streamdicom.options import WriteOptions
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 _KEY = re.compile("[0-9A-Fa-f]{8}")
-_TEXT = frozenset({Form.TEXT, Form.PERSON_NAME})
+_TEXT_FORMS = frozenset({Form.TEXT, Form.PERSON_NAME})
 _CHARACTER_SET = format_tag(SPECIFIC_CHARACTER_SET)
 
-# Python's numbers have no digits but those of a double: a text that it would change stays a string.
-_AS_PYTHON = WriteOptions(number_handling="auto")
-# What comes from Python's numbers, or was asked to come as a string (``parse_float=str``), is as it should be.
-_FROM_PYTHON = ReadOptions(deviations={"number-as-string": "ignore"})
+# A number in Python has the precision of a double, so a number that a double would change becomes a string.
+_OPTIONS = WriteOptions(number_handling="auto")
 
 
-# --- json and orjson -------------------------------------------------------------------------------------------
+# --- writing ---------------------------------------------------------------------------------------------------
 
 
 def json_default(obj: object) -> Any:
-    """What ``json.dumps`` and ``orjson.dumps`` take as their ``default``: data sets wherever they are.
+    """Convert a data set: the ``default`` of ``json.dumps`` and ``orjson.dumps``.
 
-    A Dataset or a FileDataset becomes a dict of the DICOM JSON Model (PS3.18 Annex F), a Sequence of pydicom a list
-    of them, as ``dumps`` has them; group 0002 is left out. Numbers whose text a double would change are strings, as
-    F.2.3 allows for DS, IS, SV and UV.
+    A Dataset or FileDataset becomes a dict of the DICOM JSON Model (PS3.18 Annex F), as ``dumps`` writes it, without
+    group 0002. A Sequence becomes a list of such dicts. DS, IS, SV and UV numbers that a double would change become
+    strings (PS3.18 F.2.3).
+
+    Args:
+        obj: Any object that the serializer does not know.
 
     Raises:
         OutputError: An element cannot be written; the location has its tag path.
-        TypeError: The object is of another class, for which the caller has no way.
+        TypeError: The object is not a data set or a Sequence.
 
-    >>> ds = loads('{"00101030": {"vr": "DS", "Value": [70.5]}}')
+    >>> import streamdicom
+    >>> ds = streamdicom.loads('{"00101030": {"vr": "DS", "Value": [70.5]}}')
     >>> json.dumps({"patients": [ds]}, default=json_default)
     '{"patients": [{"00101030": {"vr": "DS", "Value": [70.5]}}]}'
     """
@@ -50,46 +60,53 @@ def json_default(obj: object) -> Any:
     from pydicom.sequence import Sequence
 
     if isinstance(obj, Dataset):
-        return model_of(obj, _AS_PYTHON)
+        return model_of(obj, _OPTIONS)
     if isinstance(obj, Sequence):
-        return [model_of(item, _AS_PYTHON) for item in obj]
+        return [model_of(item, _OPTIONS) for item in obj]
     raise TypeError(f"Object of type {type(obj).__name__} is not JSON serializable")
 
 
 class DicomJSONEncoder(json.JSONEncoder):
-    """A ``json.JSONEncoder`` that knows data sets, see ``json_default``.
+    """A ``json.JSONEncoder`` for data sets; see ``json_default``.
 
-    >>> ds = loads('{"00100020": {"vr": "LO", "Value": ["17"]}}')
+    >>> import streamdicom
+    >>> ds = streamdicom.loads('{"00100020": {"vr": "LO", "Value": ["17"]}}')
     >>> json.dumps([ds], cls=DicomJSONEncoder)
     '[{"00100020": {"vr": "LO", "Value": ["17"]}}]'
     """
 
     def default(self, o: object) -> Any:
-        """What stands for an object that the ``json`` module does not know."""
+        """Convert an object that the ``json`` module does not know."""
         return json_default(o)
 
 
+# --- reading ---------------------------------------------------------------------------------------------------
+
+
 def json_object_hook(obj: dict[str, Any]) -> Any:
-    """What ``json.load`` and ``json.loads`` take as their ``object_hook``: data sets wherever they are.
+    """Convert DICOM JSON: the ``object_hook`` of ``json.load`` and ``json.loads``.
 
-    An object becomes a Dataset if it has members, all their names are tags of eight hexadecimal digits, and all
-    their values are objects with ``vr``. Any other stays what it is, so an empty data set outside of sequences does.
+    An object becomes a Dataset if it is not empty, its names are tags of eight hexadecimal digits, and its values are
+    objects with ``vr``. Any other object is returned unchanged, also an empty data set outside of sequences.
 
-    By then the numbers are Python's: of DS and IS they have the value, and not each digit of the text. With
-    ``parse_float=str`` they keep it, but numbers with a fraction are strings everywhere else in the document too.
+    The parser has converted the numbers already, so DS and IS keep their value but not every digit. Pass
+    ``parse_float=str`` to keep the digits; then every number with a fraction in the document becomes a string.
 
-    The hook sees an item before the data set that it is in. Text beyond ASCII that comes without Specific Character
-    Set makes it ISO_IR 192 in the outermost data set.
+    The parser calls the hook for an item before the data set around it. If text beyond ASCII has no Specific Character
+    Set, the outermost data set gets ISO_IR 192.
+
+    Args:
+        obj: An object of the document.
 
     Raises:
-        InputError: It looks like a data set, and is none; the location has the tag path within it.
+        InputError: An object with these names is not a data set; the location has the tag path in it.
 
     >>> text = '{"id": 5, "image": {"00100020": {"vr": "LO", "Value": ["17"]}}}'
     >>> found = json.loads(text, object_hook=json_object_hook)
     >>> found["id"], found["image"].PatientID
     (5, '17')
     """
-    return _with_items(obj) if _is_dataset(obj) else obj
+    return _dataset_with_items(obj) if _is_dataset(obj) else obj
 
 
 def _is_dataset(obj: Mapping[str, Any]) -> bool:
@@ -98,11 +115,11 @@ def _is_dataset(obj: Mapping[str, Any]) -> bool:
     )
 
 
-def _with_items(obj: dict[str, Any]) -> Dataset:
-    """A data set of an object whose items are data sets already.
+def _dataset_with_items(obj: dict[str, Any]) -> Dataset:
+    """Return the data set of an object whose items are data sets already.
 
-    Each is made once, before it is known what it is in. So an item with text beyond ASCII has a Specific Character
-    Set for the time being, which goes when the one of the data set around it is known.
+    An item is made before the data set around it is known. So an item with text beyond ASCII gets a provisional
+    Specific Character Set, which is removed when the outer data set has one.
     """
     from pydicom.dataset import Dataset
 
@@ -110,16 +127,16 @@ def _with_items(obj: dict[str, Any]) -> Dataset:
     elements = {key: value for key, value in obj.items() if key not in sequences}
     items = [item for values in sequences.values() for item in values if isinstance(item, Dataset)]
     text = json.dumps(elements, ensure_ascii=False)
-    is_lent = _CHARACTER_SET not in obj and not (text.isascii() and not any(map(_is_lent, items)))
-    if is_lent:
+    is_provisional = _CHARACTER_SET not in obj and not (text.isascii() and not any(map(_is_provisional, items)))
+    if is_provisional:
         elements[_CHARACTER_SET] = {"vr": "CS", "Value": [UTF_8_TERM]}
         text = json.dumps(elements, ensure_ascii=False)
-    dataset = _parsed(text, as_file=False)
-    for item in filter(_is_lent, items):
-        _take_back(item, dataset)
+    dataset = parse_dataset(text)
+    for item in filter(_is_provisional, items):
+        _inherit_character_set(item, dataset)
     for key, values in sequences.items():
         dataset.add_new(int(key, 16), "SQ", [_item(value, key) for value in values])
-    dataset._has_lent_character_set = is_lent
+    dataset._has_provisional_character_set = is_provisional
     return dataset
 
 
@@ -130,93 +147,48 @@ def _has_items(values: object) -> bool:
 
 
 def _item(value: object, key: str) -> Dataset:
-    """An item that is a data set, or one that the hook did not take for one."""
     from pydicom.dataset import Dataset
 
     if isinstance(value, Dataset):
         return value
-    if value is None or isinstance(value, dict):
-        return _with_items(value or {})
-    raise DicomJsonError(f"an item expected in {key}, not {type(value).__name__}")
+    if value is None or isinstance(value, dict):  # an empty item
+        return _dataset_with_items(value or {})
+    raise DicomJsonError(f"expected an item in {key}, found {type(value).__name__}")
 
 
-def _is_lent(item: Dataset) -> bool:
-    return getattr(item, "_has_lent_character_set", False)
+def _is_provisional(item: Dataset) -> bool:
+    return getattr(item, "_has_provisional_character_set", False)
 
 
-def _take_back(item: Dataset, dataset: Dataset) -> None:
-    """Let an item have the Specific Character Set of the data set around it, if that has all of its text."""
-    from streamdicom.dicom import UTF_8_ENCODINGS, encode_text
-
+def _inherit_character_set(item: Dataset, dataset: Dataset) -> None:
+    """Let an item inherit a character set, if that has all its characters."""
     encodings = list(dataset.original_character_set)
     if encodings != UTF_8_ENCODINGS:
-        inheriting = list(_inheriting(item))
-        if any(encode_text(text, encodings) is None for one in inheriting for text in _converted(one)):
+        inheriting = list(_inheriting_items(item))
+        if any(encode_text(text, encodings) is None for inner in inheriting for text in _convert_texts(inner)):
             return
-        for one in inheriting:
-            one.set_original_encoding(False, True, encodings)
+        for inner in inheriting:
+            inner.set_original_encoding(False, True, encodings)
     del item[SPECIFIC_CHARACTER_SET]
 
 
-def _inheriting(item: Dataset) -> Iterator[Dataset]:
-    """An item, and those within it that have no Specific Character Set of their own."""
+def _inheriting_items(item: Dataset) -> Iterator[Dataset]:
+    """Yield an item and the items within it that have no Specific Character Set."""
     from pydicom.dataelem import DataElement
 
-    waiting = [item]
-    while waiting:
-        one = waiting.pop()
-        yield one
-        for element in one.values():
+    pending = [item]
+    while pending:
+        current = pending.pop()
+        yield current
+        for element in current.values():
             if isinstance(element, DataElement) and element.VR == "SQ":
-                waiting += [inner for inner in element.value if SPECIFIC_CHARACTER_SET not in inner]
+                pending += [inner for inner in element.value if SPECIFIC_CHARACTER_SET not in inner]
 
 
-def _converted(item: Dataset) -> Iterator[str]:
-    """The texts of an item beyond ASCII, which pydicom has decoded then."""
+def _convert_texts(item: Dataset) -> Iterator[str]:
+    """Yield the texts beyond ASCII, so that pydicom decodes them now."""
     for tag, element in list(item.items()):
         data = element.value
-        if isinstance(data, bytes) and not data.isascii() and VRS[element.VR or "UN"].form in _TEXT:
+        if isinstance(data, bytes) and not data.isascii() and VRS[element.VR or "UN"].form in _TEXT_FORMS:
             value = item[tag].value
             yield from map(str, [value] if isinstance(value, str) else value)
-
-
-# --- msgspec ---------------------------------------------------------------------------------------------------
-
-
-# --- what they share -------------------------------------------------------------------------------------------
-
-
-def model_of(dataset: Dataset, options: WriteOptions) -> Any:
-    """A data set in dicts and lists.
-
-    >>> model_of(loads('{"00100020": {"vr": "LO"}}'), WriteOptions())
-    {'00100020': {'vr': 'LO'}}
-    """
-    return json.loads(dumps(dataset, options=options))
-
-
-def dataset_from_model(model: object, *, as_file: bool) -> Dataset:
-    """A data set of the dicts and lists that a parser of JSON has made.
-
-    Raises:
-        InputError: They are none; the location has the tag path.
-
-    >>> dataset_from_model({"00100020": {"vr": "LO"}}, as_file=False).PatientID
-    ''
-    """
-    if not isinstance(model, dict):
-        raise DicomJsonError(f"an object expected, not {type(model).__name__}")
-    try:
-        text = json.dumps(model, ensure_ascii=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        # What the json module says of it may quote it.
-        raise DicomJsonError(f"what is not JSON, or too deep: {type(error).__name__}") from None
-    return _parsed(text, as_file=as_file)
-
-
-def _parsed(text: str, *, as_file: bool) -> Dataset:
-    try:
-        return loads(text, options=_FROM_PYTHON, as_file=as_file)
-    except InputError as error:
-        error.location = Location(tag_path=error.location.tag_path)  # the text is no document of the caller's
-        raise

@@ -5,21 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from streamdicom.api import dumps
+from streamdicom.integrations.model import dataset_from_model
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
-from streamdicom.integrations.json import dataset_from_model
 
 
 def msgspec_enc_hook(obj: object) -> Any:
-    """What ``msgspec.json.Encoder`` and ``msgspec.json.encode`` take as their ``enc_hook``.
+    """Convert a data set for ``msgspec.json``: pass it as ``enc_hook``.
 
-    The text of a data set goes into the output as it is, so that each number keeps its digits. It is JSON: for
-    MessagePack and the other formats of msgspec, ``json_default`` is a hook too.
+    The JSON text of the data set is inserted as it is, so every number keeps its digits. For MessagePack and the other
+    formats of msgspec, pass ``json_default``.
+
+    Args:
+        obj: Any object that msgspec does not know.
 
     Raises:
         OutputError: An element cannot be written; the location has its tag path.
-        NotImplementedError: The object is of another class, for which the caller has no way.
+        NotImplementedError: The object is not a data set or a Sequence.
 
     >>> import msgspec
     >>> from streamdicom import loads
@@ -33,19 +36,23 @@ def msgspec_enc_hook(obj: object) -> Any:
 
     if isinstance(obj, Dataset | Sequence):
         return Raw(dumps(obj).encode())
-    raise NotImplementedError(f"{type(obj).__name__} is no data set")
+    raise NotImplementedError(f"expected a Dataset or a Sequence, got {type(obj).__name__}")
 
 
-def msgspec_dec_hook(type: type, obj: Any) -> Dataset:  # noqa: A002 - as msgspec calls it
-    """What ``msgspec.json.Decoder`` and ``msgspec.json.decode`` take as their ``dec_hook``.
+def msgspec_dec_hook(type: type, obj: Any) -> Dataset:  # noqa: A002 - msgspec names it
+    """Convert DICOM JSON for ``msgspec.json``: pass it as ``dec_hook``.
 
-    A field of type Dataset or FileDataset, or a list of them, is made of the DICOM JSON Model (PS3.18 Annex F). By
-    then the numbers are Python's: of DS and IS they have the value, and not each digit of the text. A Decoder with
-    ``float_hook=str`` keeps it, but numbers with a fraction are strings in other fields of no type too.
+    It makes the fields of type Dataset or FileDataset, also in lists. msgspec has converted the numbers already, so DS
+    and IS keep their value but not every digit. A Decoder with ``float_hook=str`` keeps the digits; then every number
+    with a fraction in an untyped field becomes a string.
+
+    Args:
+        type: The type of the field.
+        obj: Its value.
 
     Raises:
-        InputError: It is no data set; the location has the tag path within it.
-        NotImplementedError: The type is another one, for which the caller has no way.
+        InputError: The value is not DICOM JSON; the location has the tag path in it.
+        NotImplementedError: The type is another.
 
     >>> import msgspec
     >>> from pydicom import Dataset
@@ -56,5 +63,5 @@ def msgspec_dec_hook(type: type, obj: Any) -> Dataset:  # noqa: A002 - as msgspe
     from pydicom.dataset import Dataset, FileDataset
 
     if type not in (Dataset, FileDataset):
-        raise NotImplementedError(f"{type.__name__} is no data set")
+        raise NotImplementedError(f"expected the type Dataset or FileDataset, got {type.__name__}")
     return dataset_from_model(obj, as_file=type is FileDataset)

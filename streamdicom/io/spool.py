@@ -1,4 +1,7 @@
-"""Values that wait in temporary files, as buffers that pydicom takes in place of bytes and writes without loading."""
+"""Long values in temporary files, as buffers for pydicom.
+
+A pydicom element takes such a buffer in place of bytes, and writes it without loading it into memory.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,14 @@ from collections.abc import Callable, Iterator
 from threading import Lock
 from typing import Any, Self
 
-_IN_MEMORY = 1024 * 1024  # of a temporary file, before it is one
+_MAX_IN_MEMORY = 1024 * 1024  # bytes, before there is a file
 
 
 class SpoolFile:
-    """A temporary file without a name that values are put into one behind the other.
+    """An unnamed temporary file to which values are appended.
 
-    It stays in memory while it is small. It goes when nothing refers to it any more, or with the process, however
-    that ends; until then it takes one descriptor of the process, for all of the values in it. A process that has
-    none left gets an OSError.
+    A small file stays in memory. The file is deleted when nothing refers to it, or when the process ends in any way. It
+    uses one file descriptor for all its values.
 
     >>> spool = SpoolFile()
     >>> spool.append(b"abc")
@@ -26,23 +28,23 @@ class SpoolFile:
     """
 
     def __init__(self) -> None:
-        from tempfile import SpooledTemporaryFile  # which takes a tenth of this package's time to import
+        from tempfile import SpooledTemporaryFile  # slow to import: a tenth of the time of this package
 
-        file = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - it is closed by the next line
+        file = SpooledTemporaryFile(max_size=_MAX_IN_MEMORY)  # noqa: SIM115 - closed by the finalizer
         self._release = weakref.finalize(self, file.close)
         self._file = file
         self._lock = Lock()
         self.size = 0
 
     def close(self) -> None:
-        """Let the file go now, whatever still refers to it, such as a traceback. Nothing can be read any more."""
+        """Delete the file now, even if something such as a traceback refers to it."""
         self._release()
 
     def append(self, data: bytes) -> None:
-        """Put bytes behind those that are there.
+        """Append bytes.
 
         Raises:
-            OSError: The disk is full, or the process has too many files open.
+            OSError: The disk is full, or the process has too many open files.
         """
         with self._lock:
             self._file.seek(self.size)
@@ -50,24 +52,24 @@ class SpoolFile:
             self.size += len(data)
 
     def read_at(self, offset: int, length: int) -> bytes:
-        """So many bytes from a place on, or fewer where the file ends."""
+        """Return bytes from an offset, or fewer at the end of the file."""
         with self._lock:
             self._file.seek(offset)
             return self._file.read(length)
 
 
 class SpooledValue(io.BufferedIOBase):
-    """A value in a temporary file, as a read-only buffer that a pydicom DataElement takes.
+    """A value in a temporary file, as a read-only buffer for a pydicom DataElement.
 
-    Copies, deep ones too, have a position of their own in the same file. A pickled one has the bytes.
+    Copies, also deep copies, share the file and have their own position. Pickling includes the bytes.
 
-    pydicom 3.0 does not count the byte by which it pads a buffer. So an odd value is padded here, as in a file it
-    would be (PS3.5 7.1.1).
+    A value of odd length is padded here, as in a DICOM file (PS3.5 7.1.1), because pydicom 3.0 pads a buffer without
+    counting the byte.
 
     Args:
-        file: The file; the value keeps it. It is the last value in it so far.
-        start: Where the value starts in it.
-        padded: Whether the length is to be even.
+        file: The file, which ends with the value. The buffer keeps it open.
+        start: The offset of the value in the file.
+        padded: Whether to pad the value to even length.
 
     >>> spool = SpoolFile()
     >>> spool.append(b"abcdef")
@@ -89,42 +91,42 @@ class SpooledValue(io.BufferedIOBase):
         self._length = file.size - start
 
     def _load(self) -> None:
-        """See to it that the file is there."""
+        """Make sure that the value is in the file."""
         if self.closed:
             raise ValueError("the buffer is closed")
 
     def readable(self) -> bool:
-        """It is."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """It is."""
+        """Return True."""
         return True
 
     def tell(self) -> int:
-        """The position."""
+        """Return the position."""
         return self._position
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        """Set the position, which may be behind the end."""
+        """Set the position, which may be after the end; return it."""
         self._load()
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._length}[whence]
         if base + offset < 0:
-            raise ValueError("a position before the start")
+            raise ValueError("negative seek position")
         self._position = base + offset
         return self._position
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """So many bytes, or all that are left."""
+        """Read and return up to ``size`` bytes, or all that are left."""
         self._load()
         left = max(0, self._length - self._position)
-        wanted = left if size is None or size < 0 else min(size, left)
-        data = self._file.read_at(self._start + self._position, wanted) if wanted else b""
+        length = left if size is None or size < 0 else min(size, left)
+        data = self._file.read_at(self._start + self._position, length) if length else b""
         self._position += len(data)
         return data
 
     def read1(self, size: int = -1, /) -> bytes:
-        """As ``read``."""
+        """Read and return up to ``size`` bytes."""
         return self.read(size)
 
     def __copy__(self) -> Self:
@@ -136,10 +138,10 @@ class SpooledValue(io.BufferedIOBase):
         return copy
 
     def __reduce__(self) -> tuple[Callable[[bytes, bool, int], SpooledValue], tuple[bytes, bool, int]]:
-        return _restored, (b"".join(self.segments(_IN_MEMORY)), self._padded, self._position)
+        return _restored, (b"".join(self.segments(_MAX_IN_MEMORY)), self._padded, self._position)
 
     def segments(self, size: int) -> Iterator[bytes]:
-        """The value without its padding, from the start; the position does not change."""
+        """Yield the value without padding, in segments. The position stays the same."""
         self._load()
         for start in range(0, self._length - self._padding, size):
             yield self._file.read_at(self._start + start, min(size, self._length - self._padding - start))
@@ -154,11 +156,11 @@ def _restored(data: bytes, padded: bool, position: int) -> SpooledValue:
 
 
 class LazyValue(SpooledValue):
-    """A value that is fetched when it is first looked at, which is when its length is asked for or it is read.
+    """A value that is fetched on first access: when it is read, or its length is used.
 
     Args:
-        fetch: Gives the segments of the value. What it raises, the first look raises, and the next one again.
-        padded: Whether the length is to be even.
+        fetch: Returns the segments of the value. If it raises, the access raises; the next access calls it again.
+        padded: Whether to pad the value to even length.
 
     >>> value = LazyValue(lambda: iter([b"ab", b"cd"]))
     >>> value.seek(1), value.read()

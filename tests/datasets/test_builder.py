@@ -1,4 +1,4 @@
-"""Events to data sets: like pydicom's own, and nothing lost."""
+"""Events to data sets, compared with pydicom's own."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _loads(vr: str, *values: Any) -> DataElement:
         ("SQ", [{}, {"00100020": {"vr": "LO", "Value": ["1"]}}]),
     ],
 )
-def test_an_element_equals_that_of_pydicom(vr: str, values: list[Any]) -> None:
+def test_element_equals_from_json(vr: str, values: list[Any]) -> None:
     text = json.dumps({_PRIVATE: {"vr": vr, "Value": values}})
     quiet = ReadOptions(deviations={"backslash": "ignore"})
     ours, theirs = streamdicom.loads(text, options=quiet), Dataset.from_json(text)
@@ -85,12 +85,12 @@ def test_an_element_equals_that_of_pydicom(vr: str, values: list[Any]) -> None:
 
 
 @pytest.mark.parametrize("vr", ["LO", "DA", "PN", "UI", "DS", "IS", "US", "FD", "OB", "AT", "SQ", "UN"])
-def test_an_empty_element_equals_that_of_pydicom(vr: str) -> None:
+def test_empty_element_equals_from_json(vr: str) -> None:
     text = f'{{"{_PRIVATE}": {{"vr": "{vr}"}}}}'
     assert streamdicom.loads(text) == Dataset.from_json(text)
 
 
-def test_values_are_of_the_types_that_dcmread_gives() -> None:
+def test_value_types_equal_dcmread() -> None:
     source = Dataset()
     source.PatientName, source.PatientID, source.StudyDate = "A^B", "1", "20240229"
     source.SliceThickness, source.InstanceNumber, source.Rows = "1.50", "7", 2
@@ -106,7 +106,7 @@ def test_values_are_of_the_types_that_dcmread_gives() -> None:
 
 @pytest.mark.parametrize("text", ["1.0000", "1E2", "-0", "9007199254740993", "0.30000000000000004"])
 @pytest.mark.filterwarnings("ignore:The value length:UserWarning")
-def test_the_text_of_a_decimal_stays_exact(text: str) -> None:
+def test_decimal_text_is_exact(text: str) -> None:
     dataset = streamdicom.loads(f'{{"{_PRIVATE}": {{"vr": "DS", "Value": [{text}]}}}}')
     assert dataset[int(_PRIVATE, 16)].value.original_string == text
     assert f"[{text}]" in streamdicom.dumps(dataset)
@@ -118,7 +118,7 @@ def test_the_text_of_a_decimal_stays_exact(text: str) -> None:
     ("vr", "values", "written"),
     [
         ("DS", ["abc"], ["abc"]),
-        ("DS", ["abc "], ["abc"]),  # PS3.5 6.2: spaces around a DS or IS mean nothing
+        ("DS", ["abc "], ["abc"]),  # PS3.5 6.2: spaces around a DS or IS are padding
         ("DS", ["1,5°"], ["1,5°"]),
         ("DS", [1.5, "ж "], [1.5, "ж "]),
         ("DS", ["abc ", 1.5, None], ["abc", 1.5, None]),
@@ -128,7 +128,7 @@ def test_the_text_of_a_decimal_stays_exact(text: str) -> None:
         ("IS", [9007199254740993], [9007199254740993]),
     ],
 )
-def test_text_that_is_no_number_is_kept(
+def test_invalid_number_text_is_kept(
     monkeypatch: pytest.MonkeyPatch, vr: str, values: list[Any], written: list[Any], strict: bool
 ) -> None:
     if strict:
@@ -143,7 +143,7 @@ def _number(text: str) -> Any:
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize(("vr", "text"), [("DS", "abc"), ("DS", "abc "), ("IS", "12345678901234567x")])
-def test_text_that_is_no_number_is_left_to_pydicom(monkeypatch: pytest.MonkeyPatch, vr: str, text: str) -> None:
+def test_invalid_number_text_in_strict_pydicom(monkeypatch: pytest.MonkeyPatch, vr: str, text: str) -> None:
     source = json.dumps({_PRIVATE: {"vr": vr, "Value": [text]}})
     assert streamdicom.loads(source)[int(_PRIVATE, 16)].value == text.strip()
     monkeypatch.setattr(config.settings, "reading_validation_mode", config.RAISE)
@@ -152,7 +152,7 @@ def test_text_that_is_no_number_is_left_to_pydicom(monkeypatch: pytest.MonkeyPat
         dataset[int(_PRIVATE, 16)]
 
 
-def test_a_padded_date_is_a_date_when_somebody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_padded_date_is_converted_on_access(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config, "datetime_conversion", True)
     dataset = streamdicom.loads('{"00080020":{"vr":"DA","Value":["20240229 "]}}')
     assert dataset.StudyDate == datetime.date(2024, 2, 29)
@@ -161,7 +161,7 @@ def test_a_padded_date_is_a_date_when_somebody_looks(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("vr", ["LT", "ST", "UR", "UT"])
 @pytest.mark.parametrize("text", ["http://a\\b", "http://a\\b ", "http://é\\b", "\\"])
-def test_a_backslash_is_no_separator_where_there_is_one_value(vr: str, text: str) -> None:  # PS3.5 6.2
+def test_backslash_in_single_value_vr_is_kept(vr: str, text: str) -> None:  # PS3.5 6.2
     dataset = streamdicom.loads(json.dumps({_PRIVATE: {"vr": vr, "Value": [text]}}))
     assert dataset[int(_PRIVATE, 16)].value == text
     written = json.loads(streamdicom.dumps(dataset))
@@ -170,7 +170,7 @@ def test_a_backslash_is_no_separator_where_there_is_one_value(vr: str, text: str
 
 @pytest.mark.parametrize(("vr", "number"), [("IS", 9007199254740993), ("SV", -(2**63)), ("UV", 2**64 - 1)])
 @pytest.mark.filterwarnings("ignore:The value length:UserWarning")
-def test_large_integers_stay_exact(vr: str, number: int) -> None:
+def test_large_integers_are_exact(vr: str, number: int) -> None:
     assert _loads(vr, number).value == number
     assert f"[{number}]" in streamdicom.dumps(streamdicom.loads(f'{{"{_PRIVATE}":{{"vr":"{vr}","Value":[{number}]}}}}'))
 
@@ -179,7 +179,7 @@ def _unknown(tag: str, data: bytes) -> str:
     return '{"%s":{"vr":"UN","InlineBinary":"%s"}}' % (tag, base64.b64encode(data).decode())
 
 
-# Of each VR of text one that the dictionary knows.
+# An element of the dictionary for each VR of text.
 @pytest.mark.parametrize(
     "tag",
     [
@@ -204,7 +204,7 @@ def _unknown(tag: str, data: bytes) -> str:
 )
 @pytest.mark.parametrize("data", [b"123", b"1", b"1 2", b"1\\2"])
 @pytest.mark.filterwarnings("ignore:Invalid value:UserWarning")
-def test_unknown_text_of_odd_length_is_what_the_dictionary_says(tag: str, data: bytes) -> None:
+def test_odd_un_text_gets_dictionary_vr(tag: str, data: bytes) -> None:
     text = _unknown(tag, data)
     dataset = streamdicom.loads(text)
     assert isinstance(dataset.get_item(tag), RawDataElement)
@@ -215,7 +215,7 @@ def test_unknown_text_of_odd_length_is_what_the_dictionary_says(tag: str, data: 
 
 
 @pytest.mark.parametrize("tag", ["00091001", "00090010", "00020007", "00280010", "00081140", "7FE00010"])
-def test_unknown_bytes_of_odd_length_stay_as_they_are(tag: str) -> None:
+def test_odd_un_bytes_are_unchanged(tag: str) -> None:
     text = _unknown(tag, b"ABC")
     dataset = streamdicom.loads(text, as_file=True)
     element = (dataset.file_meta if tag[:4] == "0002" else dataset)[tag]
@@ -226,7 +226,7 @@ def test_unknown_bytes_of_odd_length_stay_as_they_are(tag: str) -> None:
 @pytest.mark.parametrize(
     ("value", "member"), [("", {}), ("anonymous", {"Value": ["anonymous"]}), (b"ab", {"InlineBinary": "YWI="})]
 )
-def test_a_reference_to_unknown_bytes_takes_a_value_of_what_the_dictionary_says(value: Any, member: Any) -> None:
+def test_un_reference_accepts_value_of_dictionary_vr(value: Any, member: Any) -> None:
     text = '{"00100020":{"vr":"UN","BulkDataURI":"http://h/1"}}'
     dataset = streamdicom.loads(text)
     assert streamdicom.dumps(copy.deepcopy(dataset)) == text
@@ -254,7 +254,7 @@ def test_a_reference_to_unknown_bytes_takes_a_value_of_what_the_dictionary_says(
         '{"00081140":{"vr":"UN","BulkDataURI":"http://h/1"}}',
     ],
 )
-def test_unknown_bytes_that_pydicom_cannot_convert_are_written_as_they_came(text: str) -> None:
+def test_unconvertible_un_bytes_are_written_unchanged(text: str) -> None:
     dataset = streamdicom.loads(text)
     held = dataset.get_item(text[2:10])
     for _ in range(2):
@@ -264,24 +264,24 @@ def test_unknown_bytes_that_pydicom_cannot_convert_are_written_as_they_came(text
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("tag", ["00100010", "00100020", "00104000"])
-def test_unknown_bytes_that_are_no_text_are_not_replaced(tag: str) -> None:
+def test_undecodable_un_bytes_are_not_replaced(tag: str) -> None:
     members = {"00080005": {"vr": "CS", "Value": ["ISO_IR 192"]}} | json.loads(_unknown(tag, b"a\xff"))
     assert json.loads(streamdicom.dumps(streamdicom.loads(json.dumps(members)))) == members
 
 
-def test_unknown_bytes_that_pydicom_reads_are_written_as_what_it_reads() -> None:
+def test_convertible_un_bytes_are_written_with_dictionary_vr() -> None:
     text = _unknown("00100020", b"\xcf")
     assert streamdicom.dumps(streamdicom.loads(text)) == streamdicom.dumps(Dataset.from_json(text))
 
 
-def test_elements_are_raw_until_somebody_looks() -> None:
+def test_elements_are_raw_until_access() -> None:
     dataset = streamdicom.loads(b'{"00100020": {"vr": "LO", "Value": ["17"]}}')
     assert isinstance(dataset.get_item(0x00100020), RawDataElement)
     assert dataset.PatientID == "17"
     assert isinstance(dataset.get_item(0x00100020), DataElement)
 
 
-def test_null_among_values_reads_as_after_dcmread() -> None:
+def test_null_among_values_equals_dcmread() -> None:
     assert list(_loads("LO", "a", None).value) == ["a", ""]
     assert list(_loads("DS", 1, None).value) == [1, ""]
     assert _loads("US", 1, None).value == [1, None]
@@ -289,12 +289,12 @@ def test_null_among_values_reads_as_after_dcmread() -> None:
 
 @pytest.mark.parametrize(("vr", "number"), [("US", 65536), ("US", -1), ("SL", 2**31), ("UV", 2**64), ("FL", 1e300)])
 @pytest.mark.filterwarnings("ignore:Invalid value:UserWarning", "ignore:out-of-range")
-def test_a_number_beyond_its_vr_is_kept_and_left_to_pydicoms_validation(vr: str, number: float) -> None:
+def test_out_of_range_number_is_kept(vr: str, number: float) -> None:
     assert _loads(vr, number).value == number
 
 
 @pytest.mark.filterwarnings("ignore:out-of-range")
-def test_what_pydicom_refuses_is_an_error_with_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rejected_value_raises_with_location(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config.settings, "reading_validation_mode", config.RAISE)
     with pytest.raises(DatasetError) as caught:
         streamdicom.loads(b'[{"00081140": {"vr": "SQ", "Value": [{"00280010": {"vr": "US", "Value": [70000]}}]}}]')
@@ -303,7 +303,7 @@ def test_what_pydicom_refuses_is_an_error_with_the_place(monkeypatch: pytest.Mon
 
 
 def twice(*texts: str) -> list[Event]:
-    """The events of one data set that has the elements of several."""
+    """Return the events of one data set with the elements of several."""
     members = [event for text in texts for event in list(streamdicom.iter_events(text.encode()))[1:-1]]
     return [(EventType.START_DATASET, 0, "", 0), *members, (EventType.END_DATASET, 0, "", None)]
 
@@ -316,13 +316,13 @@ def twice(*texts: str) -> list[Event]:
         ['{"00100020": {"vr": "LO"}, "00100030": {"vr": "DA"}}', '{"00100020": {"vr": "SQ", "Value": [{}]}}'],
     ],
 )
-def test_an_element_that_comes_twice_is_an_error(texts: list[str]) -> None:
+def test_duplicate_element_raises(texts: list[str]) -> None:
     with pytest.raises(DatasetError, match="duplicate") as caught:
         list(DatasetBuilder(ReadOptions()).build(twice(*texts)))
     assert caught.value.location.tag_path == "00100020"
 
 
-def test_data_sets_before_a_fault_come_first_and_the_error_stays() -> None:
+def test_datasets_before_error_are_returned_first() -> None:
     parser = DatasetParser(options=ReadOptions(deviations={"duplicate-key": "error"}))
     text = b'[{"00100020": {"vr": "LO", "Value": ["1"]}}, {"00100020": {"vr": "LO"}, "00100020": {"vr": "LO"}}]'
     assert [dataset.PatientID for dataset in parser.feed(text)] == ["1"]
@@ -331,7 +331,7 @@ def test_data_sets_before_a_fault_come_first_and_the_error_stays() -> None:
             parser.close()
 
 
-def test_group_0002_goes_to_the_file_meta_information() -> None:
+def test_group_0002_becomes_file_meta() -> None:
     text = b'{"00020010": {"vr": "UI", "Value": ["1.2.840.10008.1.2.1"]}, "00100020": {"vr": "LO", "Value": ["1"]}}'
     for dataset in (streamdicom.loads(text), streamdicom.loads(text, as_file=True)):
         assert dataset.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
@@ -340,7 +340,7 @@ def test_group_0002_goes_to_the_file_meta_information() -> None:
     assert len(streamdicom.loads(b"{}", as_file=True).file_meta) == 0
 
 
-def test_a_file_data_set_can_be_saved_and_read_again() -> None:
+def test_file_dataset_can_be_saved() -> None:
     dataset = streamdicom.loads(
         '{"00080016": {"vr": "UI", "Value": ["1.2.840.10008.5.1.4.1.1.7"]}, '
         '"00080018": {"vr": "UI", "Value": ["1.2.3"]}, "00100010": {"vr": "PN", "Value": [{"Alphabetic": "Ж"}]}}',
@@ -353,7 +353,7 @@ def test_a_file_data_set_can_be_saved_and_read_again() -> None:
     assert dcmread(buffer) == dataset
 
 
-def test_words_are_in_the_byte_order_of_the_file_meta_information() -> None:
+def test_words_have_byte_order_of_transfer_syntax() -> None:
     pixels = np.arange(4, dtype=">u2")
     source = Dataset()
     source.Rows = source.Columns = 2
@@ -391,7 +391,7 @@ _BIG_ENDIAN = '"00020010":{"vr":"UI","Value":["1.2.840.10008.1.2.2"]}'
         ('"00020010":{"vr":"IS","Value":["1e400"]}', 0x00020010),
     ],
 )
-def test_what_pydicom_cannot_read_fails_when_somebody_looks_and_not_before(members: str, tag: int) -> None:
+def test_unreadable_value_raises_on_access_only(members: str, tag: int) -> None:
     text = '[{"00100020":{"vr":"LO","Value":["1"]}},{"00280010":{"vr":"US","Value":[258]},%s}]' % members
     [first, second] = DatasetParser().feed(text.encode())
     assert (first.PatientID, second.Rows) == ("1", 258)
@@ -410,7 +410,7 @@ def test_what_pydicom_cannot_read_fails_when_somebody_looks_and_not_before(membe
         '{%s,"00080018":{"vr":"UI","Value":["1.2.x"]}}' % _BIG_ENDIAN,
     ],
 )
-def test_what_a_strict_pydicom_refuses_is_no_foreign_exception(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_strict_pydicom_raises_own_errors(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setattr(config.settings, "reading_validation_mode", config.RAISE)
     parser = DatasetParser()
     [first] = parser.feed(b'[{"00100020":{"vr":"LO","Value":["1"]}},')
@@ -419,7 +419,7 @@ def test_what_a_strict_pydicom_refuses_is_no_foreign_exception(monkeypatch: pyte
         parser.feed(text.encode() + b"]")
 
 
-def test_a_reference_to_bulk_data_is_kept_and_written_again() -> None:
+def test_bulk_data_reference_round_trips() -> None:
     text = '{"7FE00010":{"vr":"OW","BulkDataURI":"http://example.org/1"}}'
     dataset = streamdicom.loads(text)
     assert dataset["PixelData"].value is None
@@ -439,7 +439,7 @@ def _empty(element: DataElement, how: Any) -> None:
 @pytest.mark.filterwarnings("ignore:A value of type:UserWarning")
 @pytest.mark.parametrize("how", ["", None, "clear"])
 @pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"])
-def test_a_reference_that_is_made_empty_is_empty_and_others_stay(how: Any, syntax: str) -> None:
+def test_emptied_reference_is_written_empty(how: Any, syntax: str) -> None:
     members = {
         "00020010": {"vr": "UI", "Value": [syntax]},
         "00104000": {"vr": "LT", "BulkDataURI": "http://h/comments"},
@@ -454,7 +454,7 @@ def test_a_reference_that_is_made_empty_is_empty_and_others_stay(how: Any, synta
 
 
 @pytest.mark.parametrize("how", [b"", None, "clear"])
-def test_an_element_in_a_form_of_its_own_that_is_made_empty_is_empty(how: Any) -> None:
+def test_emptied_json_element_is_written_empty(how: Any) -> None:
     for tag in (0x00080005, 0x00280010):
         dataset = _json_elements((tag, '{"vr":"US","Value":["many"]}'))
         _empty(dataset[tag], how)
@@ -477,7 +477,7 @@ def _parts(limits: Limits) -> DatasetParser:
     ],
     ids=["UT", "UT-vr-last", "UC", "OB-vr-last", "US", "FD"],
 )
-def test_an_element_in_parts_is_put_together(text: str, value: Any) -> None:
+def test_element_in_parts_is_joined(text: str, value: Any) -> None:
     [dataset] = _parts(Limits(segment_size=16, values_per_event=4)).feed(text.encode())
     held = dataset[int(_PRIVATE, 16)].value
     assert (held if isinstance(held, str | bytes) else list(held)) == value
@@ -511,18 +511,18 @@ def test_an_element_in_parts_is_put_together(text: str, value: Any) -> None:
         (Limits(dataset_size=1000), '{"00091001":{"vr":"LT","Value":["%s"]}}' % ("é" * 800), "dataset_size"),
     ],
 )
-def test_a_limit_is_told_by_its_name(limits: Limits, text: str, limit: str) -> None:
+def test_limit_error_names_limit(limits: Limits, text: str, limit: str) -> None:
     with pytest.raises(LimitError, match=limit) as caught:
         _parts(limits).feed(text.encode())
     assert caught.value.limit == limit
 
 
-def test_the_size_is_that_of_each_data_set_alone() -> None:
+def test_dataset_size_counts_one_dataset() -> None:
     text = b"[" + b",".join([b'{"00091001":{"vr":"LO","Value":["a"]}}'] * 100) + b"]"
     assert len(_parts(Limits(dataset_size=1000)).feed(text)) == 100
 
 
-def test_a_builder_takes_events_from_anywhere() -> None:
+def test_builder_builds_items_from_events() -> None:
     builder = DatasetBuilder(ReadOptions())
     events = [
         (EventType.START_DATASET, 0, "", 0),
@@ -538,7 +538,7 @@ def test_a_builder_takes_events_from_anywhere() -> None:
     assert dataset.ReferencedImageSequence[0].get_item(0x00280010).VR == "US"
 
 
-def test_raw_numbers_are_in_little_endian() -> None:
+def test_raw_numbers_are_little_endian() -> None:
     dataset = streamdicom.loads(b'{"00280010": {"vr": "US", "Value": [258]}}')
     assert dataset.get_item(0x00280010).value == struct.pack("<H", 258)  # type: ignore[attr-defined]
 
@@ -561,12 +561,12 @@ def _json_elements(*elements: tuple[int, str], options: ReadOptions | None = Non
         ('{"vr":"XX"}', b'{"vr":"XX"} '),
     ],
 )
-def test_an_element_in_a_form_of_its_own_is_un(text: str, value: bytes, tag: int) -> None:
+def test_json_element_is_un(text: str, value: bytes, tag: int) -> None:
     element = _json_elements((tag, text))[tag]
     assert (element.VR, element.value, element.json_text) == ("UN", value, text)
 
 
-def test_a_data_set_with_elements_in_forms_of_their_own_is_saved_by_pydicom() -> None:
+def test_json_elements_are_saved_by_pydicom() -> None:
     text = '{"vr":"US","Value":["seven"]}'
     dataset = _json_elements((0x00020016, text), (0x00080005, text), (0x00091001, text), (0x00280010, text))
     assert dataset.file_meta[0x00020016].value == b"seven "
@@ -576,7 +576,7 @@ def test_a_data_set_with_elements_in_forms_of_their_own_is_saved_by_pydicom() ->
     assert dcmread(buffer, force=True)[0x00091001].value == b"seven "
 
 
-def test_an_element_in_a_form_of_its_own_counts_to_the_size_of_its_data_set() -> None:
+def test_json_element_counts_toward_dataset_size() -> None:
     text = '{"vr":"XX","Value":["' + "a" * 10_000 + '"]}'
     _json_elements((0x00091001, text))
     with pytest.raises(LimitError) as caught:
@@ -584,7 +584,7 @@ def test_an_element_in_a_form_of_its_own_counts_to_the_size_of_its_data_set() ->
     assert (caught.value.limit, caught.value.location.tag_path) == ("dataset_size", "00091001")
 
 
-def test_an_element_in_a_form_of_its_own_comes_once_and_is_text() -> None:
+def test_duplicate_or_surrogate_json_element_raises() -> None:
     with pytest.raises(DatasetError, match="duplicate"):
         _json_elements((0x00091001, "5"), (0x00091001, "5"))
     with pytest.raises(DatasetError, match="surrogate"):

@@ -1,4 +1,4 @@
-"""Bulk data of pydicom data sets: fragments, references, stores, pydicom's callables and values in temporary files."""
+"""Bulk data of pydicom data sets: fragments, references, handlers, spooled values."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from streamdicom.filters.bulk_data import load_bulk_data, store_bulk_data
 from streamdicom.io.spool import LazyValue, SpooledValue
 from tests.support.stores import MemoryStore, joined
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, of what odd files have
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # from pydicom, about odd files
 
 PIXELS = 0x7FE00010
 BUFFERED = ("OB", "OD", "OF", "OL", "OV", "OW")
@@ -60,7 +60,7 @@ def events(dataset: Dataset, **options: Any) -> list[Event]:
 
 
 def contents(of: list[Event]) -> list[bytes]:
-    """The fragments, as joined events have them."""
+    """Return the contents of fragments."""
     return [value for kind, _, _, value in of if kind == EventType.LAST_SEGMENT]
 
 
@@ -76,9 +76,9 @@ def built(of: list[Event], **options: Any) -> Dataset:
 
 
 def saved(dataset: Dataset) -> Dataset:
-    """As a file in explicit VR little endian has it, written and read by pydicom."""
+    """Save with pydicom in explicit VR little endian, and read again."""
     dataset = copy.copy(dataset)
-    dataset.add_new(0x00080020, "DA", "20240229")  # by which pydicom finds out that VRs are explicit
+    dataset.add_new(0x00080020, "DA", "20240229")  # lets pydicom detect explicit VR
     target = io.BytesIO()
     dcmwrite(target, dataset, implicit_vr=False, little_endian=True)
     target.seek(0)
@@ -88,14 +88,14 @@ def saved(dataset: Dataset) -> Dataset:
 # --- encapsulated pixel data -------------------------------------------------------------------------------------
 
 
-def test_there_are_encapsulated_files() -> None:
+def test_encapsulated_files_are_found() -> None:
     assert len(ENCAPSULATED) > 15
 
 
 @pytest.mark.parametrize("path", ENCAPSULATED, ids=lambda path: path.name)
 @pytest.mark.parametrize("converted", [False, True])
 @pytest.mark.parametrize("buffered", [False, True])
-def test_the_fragments_of_a_file(path: Path, converted: bool, buffered: bool) -> None:
+def test_fragments_of_file_are_walked(path: Path, converted: bool, buffered: bool) -> None:
     dataset, expected = dcmread(path), dcmread(path)
     if not expected["PixelData"].is_undefined_length:
         pytest.skip("not encapsulated")
@@ -118,7 +118,7 @@ def test_the_fragments_of_a_file(path: Path, converted: bool, buffered: bool) ->
 
 @pytest.mark.parametrize("path", ENCAPSULATED, ids=lambda path: path.name)
 @pytest.mark.parametrize("threshold", [100, 2**30])
-def test_a_file_that_went_through_json_is_written_as_it_was(path: Path, threshold: int) -> None:
+def test_encapsulated_file_round_trips_through_json(path: Path, threshold: int) -> None:
     source = dcmread(path)
     text = streamdicom.dumps(source, options=WriteOptions(file_meta=True))
     loaded = streamdicom.loads(text, options=ReadOptions(spool_threshold=threshold), as_file=True)
@@ -137,29 +137,29 @@ NO_ITEMS = {
     "something else": b"abcdefgh",
     "half a header": ITEM + b"\0",
     "a fragment that ends too soon": ITEM + b"\4\0\0\0abc",
-    "something behind": ITEM + b"\2\0\0\0ab" + b"cd",
-    "a delimiter behind": ITEM + b"\2\0\0\0ab" + b"\xfe\xff\xdd\xe0\0\0\0\0",
+    "something after": ITEM + b"\2\0\0\0ab" + b"cd",
+    "a delimiter after": ITEM + b"\2\0\0\0ab" + b"\xfe\xff\xdd\xe0\0\0\0\0",
     "an undefined length": ITEM + b"\xff\xff\xff\xff" + b"ab",
 }
 
 
 @pytest.mark.parametrize("data", NO_ITEMS.values(), ids=NO_ITEMS.keys())
 @pytest.mark.parametrize("buffered", [False, True])
-def test_what_is_no_items_is_a_value_like_any_other(data: bytes, buffered: bool) -> None:
+def test_value_without_items_is_not_encapsulated(data: bytes, buffered: bool) -> None:
     out = events(undefined(io.BytesIO(data) if buffered else data))
     assert EventType.START_FRAGMENTS not in [kind for kind, *_ in out]
     values = [one for kind, *_, value in joined(out) if kind == EventType.ELEMENT for one in value]
     assert b"".join(values) == data
 
 
-def test_items_of_a_defined_length_are_no_fragments() -> None:
+def test_items_in_defined_length_are_not_fragments() -> None:
     dataset = Dataset()
     dataset.add_new(PIXELS, "OB", encapsulate([b"ab"]))
     assert joined(events(dataset))[1] == (EventType.ELEMENT, PIXELS, "OB", (dataset.PixelData,))
 
 
 @given(st.lists(st.binary(max_size=70), min_size=1, max_size=6), st.integers(0, 100), st.sampled_from(["OB", "OW"]))
-def test_any_fragments_come_back(fragments: list[bytes], threshold: int, vr: str) -> None:
+def test_fragments_round_trip(fragments: list[bytes], threshold: int, vr: str) -> None:
     value = b"".join(ITEM + len(data).to_bytes(4, "little") + data for data in fragments)
     source = undefined(value, vr)
     out = events(source)
@@ -171,7 +171,7 @@ def test_any_fragments_come_back(fragments: list[bytes], threshold: int, vr: str
     assert joined(events(read)) == joined(out)
 
 
-def test_no_fragments_are_an_empty_element() -> None:
+def test_element_without_fragments_is_empty() -> None:
     start: list[Event] = [(EventType.START_DATASET, 0, "", 0), (EventType.START_FRAGMENTS, PIXELS, "OB", None)]
     read = built([*start, (EventType.END_FRAGMENTS, PIXELS, "OB", None), (EventType.END_DATASET, 0, "", None)])
     assert read[PIXELS].is_empty
@@ -192,10 +192,8 @@ def test_no_fragments_are_an_empty_element() -> None:
     ],
 )
 @pytest.mark.parametrize("threshold", [0, 10**6])
-def test_the_file_meta_information_tells_what_is_encapsulated(
-    syntax: str, value: bytes, expected: bool, threshold: int
-) -> None:
-    """InlineBinary has no sign of it."""
+def test_transfer_syntax_decides_encapsulation(syntax: str, value: bytes, expected: bool, threshold: int) -> None:
+    """InlineBinary does not say whether a value is encapsulated."""
     document = {
         "00020010": {"vr": "UI", "Value": [syntax]},
         "7FE00010": {"vr": "OB", "InlineBinary": base64.b64encode(value).decode()},
@@ -218,7 +216,7 @@ def in_item(attributes: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("vr", BUFFERED)
-def test_a_reference_becomes_a_buffer_that_is_fetched_late(vr: str) -> None:
+def test_reference_becomes_lazy_buffer(vr: str) -> None:
     store = MemoryStore()
     store.values = [b"abcdefgh"]
     opened: list[str] = []
@@ -252,7 +250,7 @@ def test_a_reference_becomes_a_buffer_that_is_fetched_late(vr: str) -> None:
         ("UL", b"\1\0\0\0" * 5000, [1] * 5000),
     ],
 )
-def test_a_reference_of_another_vr_is_loaded_at_once(vr: str, data: bytes, value: Any) -> None:
+def test_reference_of_text_vr_is_loaded_at_once(vr: str, data: bytes, value: Any) -> None:
     store = MemoryStore(5000)
     store.values = [data]
     text = json.dumps(reference("0", vr, 0x00091001))
@@ -260,7 +258,7 @@ def test_a_reference_of_another_vr_is_loaded_at_once(vr: str, data: bytes, value
     assert dataset[0x00091001].value == value
 
 
-def test_without_a_store_a_reference_is_written_again() -> None:
+def test_reference_without_store_round_trips() -> None:
     text = in_item(reference("http://host/1"))
     [_, dataset] = streamdicom.iter_datasets(text.encode())
     element = dataset[0x00081140].value[1][PIXELS]
@@ -273,7 +271,7 @@ URIS = ["file:///etc/passwd", "../secret", "/etc/passwd", "http://127.0.0.1:1/",
 
 @pytest.mark.parametrize("uri", [*URIS, "missing#fragments", "missing#frames"])
 @pytest.mark.parametrize("vr", ["OW", "UT"])
-def test_a_hostile_reference_is_an_error_that_names_the_element(tmp_path: Path, uri: str, vr: str) -> None:
+def test_hostile_reference_raises_with_location(tmp_path: Path, uri: str, vr: str) -> None:
     (tmp_path / "root").mkdir()
     (tmp_path / "secret").write_bytes(b"secret")
     (tmp_path / "root" / "link").symlink_to(tmp_path / "secret")
@@ -293,8 +291,8 @@ def test_a_hostile_reference_is_an_error_that_names_the_element(tmp_path: Path, 
             streamdicom.dumps(streamdicom.iter_datasets(text, options=options))
 
 
-def test_what_is_fetched_late_is_bounded_too() -> None:
-    """An index of a few bytes may have any number of lines for one and the same entry."""
+def test_lazy_value_is_bounded() -> None:
+    """A short index may refer to one fragment any number of times."""
     store = MemoryStore(1000)
     store.values = [bytes(1000), b"1000 0\n" * 1000]
     text = json.dumps(reference("1#frames"))
@@ -311,7 +309,7 @@ def test_what_is_fetched_late_is_bounded_too() -> None:
         assert caught.value.location.tag_path == "7FE00010"
 
 
-def test_a_reference_that_comes_twice_is_an_error() -> None:
+def test_duplicate_reference_raises() -> None:
     reference = (EventType.BULK_DATA, 0x7FE00010, "OB", "0")
     store = MemoryStore()
     store.values = [b"ab"]
@@ -329,7 +327,7 @@ def test_a_reference_that_comes_twice_is_an_error() -> None:
 
 @pytest.mark.parametrize("arguments", [1, 3])
 @pytest.mark.parametrize(("vr", "value"), [("OW", b"ab"), ("US", [1, 2]), ("UT", "text"), ("OB", None)])
-def test_a_uri_handler_is_called_as_pydicom_calls_it(arguments: int, vr: str, value: Any) -> None:
+def test_uri_handler_is_called_as_in_pydicom(arguments: int, vr: str, value: Any) -> None:
     calls: list[tuple[str, ...]] = []
 
     def one(uri: str) -> Any:
@@ -351,14 +349,14 @@ def test_a_uri_handler_is_called_as_pydicom_calls_it(arguments: int, vr: str, va
 
 @pytest.mark.parametrize("data", [b"", b"1", b"1 2 ", b"1\\2"])
 @pytest.mark.parametrize("tag", [0x00091001, 0x00100020, 0x00200013])
-def test_unknown_bytes_from_a_handler_are_what_pydicom_makes_of_them(tag: int, data: bytes) -> None:
+def test_un_bytes_from_handler_get_dictionary_vr(tag: int, data: bytes) -> None:
     text = json.dumps(reference("uri", "UN", tag))
     loaded = streamdicom.loads(text, options=ReadOptions(bulk_data_uri_handler=lambda uri: data))
     raw = RawDataElement(Tag(tag), "UN", len(data), data, 0, True, True)
     assert loaded[tag] == convert_raw_data_element(raw)
 
 
-def test_what_pydicom_does_not_take_from_a_handler_is_an_error_with_its_place() -> None:
+def test_rejected_value_of_handler_raises_with_location() -> None:
     options = ReadOptions(bulk_data_uri_handler=lambda uri: object())
     with pytest.raises(DatasetError) as caught:
         streamdicom.loads(json.dumps(reference("uri", "DS")), options=options)
@@ -368,7 +366,7 @@ def test_what_pydicom_does_not_take_from_a_handler_is_an_error_with_its_place() 
 @pytest.mark.parametrize("vr", [*BUFFERED, "UN", "UT", "US"])
 @pytest.mark.parametrize("threshold", [0, 3, 4, 100, 1023, 1024])
 @pytest.mark.parametrize("length", [0, 1, 74, 75, 76, 768, 769])
-def test_an_element_handler_is_called_when_pydicom_calls_it(vr: str, threshold: int, length: int) -> None:
+def test_element_handler_is_called_as_in_pydicom(vr: str, threshold: int, length: int) -> None:
     values: dict[str, Any] = {"UT": "a" * length, "US": [1] * length}
     dataset = Dataset()
     dataset.add_new(0x00091001, vr, values.get(vr, bytes(length)))
@@ -389,7 +387,7 @@ def test_an_element_handler_is_called_when_pydicom_calls_it(vr: str, threshold: 
         assert ("BulkDataURI" in one["00091001"]) == (vr not in values and length > threshold // 4 * 3)
 
 
-def test_an_element_handler_gets_raw_and_buffered_elements_too() -> None:
+def test_element_handler_gets_raw_and_buffered_elements() -> None:
     source = Dataset()
     source.PatientID = "17"
     source.add_new(PIXELS, "OW", bytes(2000))
@@ -402,7 +400,7 @@ def test_an_element_handler_gets_raw_and_buffered_elements_too() -> None:
         assert [(element.tag, element.VR) for element in seen] == [(PIXELS, "OW")]
 
 
-def test_a_handler_that_gives_no_uri_is_an_error() -> None:
+def test_handler_without_uri_raises() -> None:
     dataset = Dataset()
     dataset.add_new(PIXELS, "OW", bytes(2000))
     options = WriteOptions(bulk_data_element_handler=lambda element: None)  # type: ignore[arg-type,return-value]
@@ -415,7 +413,7 @@ def test_a_handler_that_gives_no_uri_is_an_error() -> None:
 
 @pytest.mark.parametrize("path", [*ENCAPSULATED, _FILES / "CT_small.dcm"], ids=lambda path: path.name)
 @pytest.mark.parametrize("frames", [False, True])
-def test_a_file_goes_out_to_a_store_and_comes_back(path: Path, frames: bool, tmp_path: Path) -> None:
+def test_file_round_trips_through_store(path: Path, frames: bool, tmp_path: Path) -> None:
     source = dcmread(path)
     store = DirectoryStore(tmp_path)
     policy = BulkDataPolicy(threshold=0, frames=frames)
@@ -443,7 +441,7 @@ def test_a_file_goes_out_to_a_store_and_comes_back(path: Path, frames: bool, tmp
     assert json.loads(again.getvalue())[0].keys() == json.loads(text)[0].keys()
 
 
-def test_a_policy_without_a_store_leaves_out_what_it_leaves_out() -> None:
+def test_policy_without_store_omits_values() -> None:
     dataset = Dataset()
     dataset.PatientID = "17"
     dataset.add_new(0x00091001, "OB", bytes(5000))
@@ -456,7 +454,7 @@ def test_a_policy_without_a_store_leaves_out_what_it_leaves_out() -> None:
         assert len(level["00091001"]["InlineBinary"]) > 5000
 
 
-def test_what_cannot_be_walked_is_an_error_with_its_place_on_the_way_to_a_store() -> None:
+def test_unwritable_element_with_store_raises_with_location() -> None:
     inner = Dataset()
     inner[0x00091001] = DataElement(0x00091001, "US", 1)
     inner[0x00091001]._value = object()
@@ -467,10 +465,10 @@ def test_what_cannot_be_walked_is_an_error_with_its_place_on_the_way_to_a_store(
     assert str(caught.value.location) == "[1].00081140[0].00091001"
 
 
-def test_two_ways_to_do_one_thing_are_refused() -> None:
-    with pytest.raises(ValueError, match="two ways"):
+def test_conflicting_bulk_data_options_raise() -> None:
+    with pytest.raises(ValueError, match="found both"):
         ReadOptions(bulk_data_store=MemoryStore(), bulk_data_uri_handler=lambda uri: b"")
-    with pytest.raises(ValueError, match="two ways"):
+    with pytest.raises(ValueError, match="found both"):
         WriteOptions(bulk_data_store=MemoryStore(), bulk_data_element_handler=lambda element: "")
 
 
@@ -488,11 +486,11 @@ def inline(data: bytes, vr: str = "OW", *, vr_first: bool = True) -> bytes:
 @pytest.mark.parametrize("vr", [*BUFFERED, "UN"])
 @pytest.mark.parametrize("vr_first", [True, False])
 @pytest.mark.parametrize("data", [LONG, LONG + b"\1"])
-def test_a_long_value_goes_to_a_temporary_file(vr: str, vr_first: bool, data: bytes) -> None:
+def test_long_value_is_spooled(vr: str, vr_first: bool, data: bytes) -> None:
     text = inline(data, vr, vr_first=vr_first)
     dataset = streamdicom.loads(text, options=ReadOptions(spool_threshold=100_000))
     assert isinstance(dataset[PIXELS].value, SpooledValue) == (vr != "UN")
-    padded = data + b"\0" * (len(data) % 2 and vr != "UN")  # which pydicom does not pad
+    padded = data + b"\0" * (len(data) % 2 and vr != "UN")  # pydicom does not pad UN
     assert saved(dataset)[PIXELS].value == padded
     assert base64.b64decode(json.loads(streamdicom.dumps(dataset))["7FE00010"]["InlineBinary"]) == data
     usual = streamdicom.loads(text, options=ReadOptions(spool_threshold=len(data)))
@@ -504,7 +502,7 @@ def descriptors() -> int:
     return len(list(folder.iterdir())) if folder.exists() else 0
 
 
-def test_several_long_values_share_a_file() -> None:
+def test_long_values_share_one_file() -> None:
     text = b'{"00081140":{"vr":"SQ","Value":[' + inline(LONG) + b"," + inline(LONG[::-1]) + b"]}," + inline(LONG)[1:]
     before = descriptors()
     options = ReadOptions(spool_threshold=100_000)
@@ -519,7 +517,7 @@ def test_several_long_values_share_a_file() -> None:
     assert descriptors() == before
 
 
-def test_limits_of_what_is_spooled() -> None:
+def test_spooled_size_is_bounded() -> None:
     for size, fits in ((len(LONG), True), (len(LONG) - 1, False)):
         options = ReadOptions(limits=Limits(spooled_size=size, value_length=60_000), spool_threshold=50_000)
         if fits:
@@ -532,14 +530,14 @@ def test_limits_of_what_is_spooled() -> None:
 
 
 @pytest.mark.parametrize("vr_first", [True, False])
-def test_what_pydicom_takes_no_buffer_for_is_bounded_in_memory(vr_first: bool) -> None:
+def test_value_without_buffer_support_is_bounded(vr_first: bool) -> None:
     options = ReadOptions(limits=Limits(value_length=60_000), spool_threshold=50_000)
     with pytest.raises(LimitError) as caught:
         streamdicom.loads(inline(LONG, "UN", vr_first=vr_first), options=options)
     assert caught.value.limit == "value_length"
 
 
-def test_words_in_temporary_files_are_in_the_byte_order_of_the_file_meta_information() -> None:
+def test_spooled_words_have_byte_order_of_transfer_syntax() -> None:
     meta = f'{{"00020010":{{"vr":"UI","Value":["{ExplicitVRBigEndian}"]}},'.encode()
     text = meta + inline(LONG)[1:]
     plain = streamdicom.loads(text)
@@ -550,7 +548,7 @@ def test_words_in_temporary_files_are_in_the_byte_order_of_the_file_meta_informa
     assert base64.b64decode(json.loads(streamdicom.dumps(long))["7FE00010"]["InlineBinary"]) == LONG
 
 
-def test_a_long_value_takes_no_memory_on_its_way_through_a_data_set(tmp_path: Path) -> None:
+def test_long_value_round_trips_in_bounded_memory(tmp_path: Path) -> None:
     size = 256 * 2**20
 
     def text() -> Iterator[bytes]:
@@ -559,7 +557,7 @@ def test_a_long_value_takes_no_memory_on_its_way_through_a_data_set(tmp_path: Pa
             yield b"AAEC" * 16384
         yield b'"}}'
 
-    streamdicom.loads("{}")  # pydicom is imported now
+    streamdicom.loads("{}")  # imports pydicom
     store = DirectoryStore(tmp_path / "store")
     peaks = []
     tracemalloc.start()
@@ -589,7 +587,7 @@ def test_a_long_value_takes_no_memory_on_its_way_through_a_data_set(tmp_path: Pa
 
 
 @pytest.mark.parametrize("path", ENCAPSULATED[:5], ids=lambda path: path.name)
-def test_events_of_a_data_set_go_out_and_come_back(path: Path) -> None:
+def test_fragment_events_round_trip(path: Path) -> None:
     out = events(dcmread(path))
     for frames in (False, True):
         store = MemoryStore(1000)
@@ -597,8 +595,8 @@ def test_events_of_a_data_set_go_out_and_come_back(path: Path) -> None:
         assert joined(load_bulk_data(store_bulk_data(out, policy, store), store)) == joined(out)
 
 
-def test_pixels_of_a_buffer_are_those_of_the_file() -> None:
-    """What is in a temporary file is for pydicom's decoders too."""
+def test_pixels_of_buffer_equal_file() -> None:
+    """pydicom's decoders read spooled values."""
     pytest.importorskip("numpy")
     path = _FILES / "SC_rgb_rle_2frame.dcm"
     source = dcmread(path)
@@ -610,7 +608,7 @@ def test_pixels_of_a_buffer_are_those_of_the_file() -> None:
     assert (loaded.pixel_array == source.pixel_array).all()
 
 
-def test_an_element_of_fragments_is_written_by_pydicom_with_its_delimiter() -> None:
+def test_fragments_are_saved_with_delimiter() -> None:
     value = encapsulate([b"ab", b"cd"])
     read = built(events(undefined(value)), spool_threshold=0)
     target = DicomBytesIO()

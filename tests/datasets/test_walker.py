@@ -1,4 +1,4 @@
-"""Data sets to events: whatever an element can hold, raw or converted, and the place of what it cannot."""
+"""Data sets to events: values of every type, and locations of errors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from streamdicom.datasets import DatasetBuilder, walk
 from streamdicom.dicom.vr import VRS, Form
 from streamdicom.io.spool import LazyValue
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, of odd but possible values
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # from pydicom, about odd values
 
 _TAG = 0x00091001
 
@@ -93,7 +93,7 @@ _STRINGS = sorted(vr for vr, row in VRS.items() if row.form in (Form.TEXT, Form.
 @pytest.mark.parametrize("is_converted", [False, True])
 @pytest.mark.parametrize("value", [_Choice.CT, list(_Choice), _Marked("1"), [_Marked("1"), "3"]], ids=repr)
 @pytest.mark.parametrize("vr", _STRINGS)
-def test_a_kind_of_string_is_written_as_the_string_that_it_is(vr: str, value: Any, is_converted: bool) -> None:
+def test_str_subclass_is_written_as_its_text(vr: str, value: Any, is_converted: bool) -> None:
     plain = Dataset()
     plain[_TAG] = DataElement(_TAG, vr, [str.__str__(one) for one in value] if isinstance(value, list) else value[:])
     dataset = Dataset()
@@ -101,7 +101,7 @@ def test_a_kind_of_string_is_written_as_the_string_that_it_is(vr: str, value: An
     assert streamdicom.dumps(dataset) == streamdicom.dumps(plain)
 
 
-def test_a_member_of_an_enum_is_written_as_pydicom_writes_it() -> None:
+def test_enum_member_is_written_as_in_pydicom() -> None:
     dataset = Dataset()
     dataset.Modality = _Choice.CT
     dataset.ImageType = list(_Choice)
@@ -110,7 +110,7 @@ def test_a_member_of_an_enum_is_written_as_pydicom_writes_it() -> None:
 
 @pytest.mark.parametrize("vr", ["LO", "PN", "DS", "US", "AT", "OB", "UN", "SQ"])
 @pytest.mark.parametrize("value", [None, "", [], b""])
-def test_an_empty_element_has_no_value(vr: str, value: Any) -> None:
+def test_empty_element_has_no_value(vr: str, value: Any) -> None:
     dataset = Dataset()
     element = DataElement(_TAG, vr, None if vr != "SQ" else [])
     if vr != "SQ":
@@ -142,7 +142,7 @@ def test_an_empty_element_has_no_value(vr: str, value: Any) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
-def test_a_value_that_does_not_fit_its_vr_is_an_error_with_its_place(vr: str, value: Any) -> None:
+def test_value_of_wrong_type_raises_with_location(vr: str, value: Any) -> None:
     inner = Dataset()
     inner[_TAG] = DataElement(_TAG, vr, value, already_converted=True)
     dataset = Dataset()
@@ -154,14 +154,14 @@ def test_a_value_that_does_not_fit_its_vr_is_an_error_with_its_place(vr: str, va
     assert caught.value.location.tag_path == "00081140[1].00091001"
 
 
-def test_elements_come_in_ascending_order() -> None:
+def test_elements_are_sorted() -> None:
     dataset = Dataset()
     for tag in (0x7FE00010, 0x00100020, 0x00080005):
         dataset.add_new(tag, "UN" if tag > 0x7F000000 else "LO", b"\0\0" if tag > 0x7F000000 else "a")
     assert list(_written(dataset)) == ["00080005", "00100020", "7FE00010"]
 
 
-def test_file_meta_information_stands_between_the_groups_around_it() -> None:
+def test_file_meta_is_sorted_among_groups() -> None:
     dataset = Dataset()
     dataset.add_new(0x00010001, "LO", "before")
     dataset.PatientID = "after"
@@ -173,7 +173,7 @@ def test_file_meta_information_stands_between_the_groups_around_it() -> None:
 
 
 @pytest.mark.parametrize("length", [64 * 1024, 64 * 1024 + 1, 200_000])
-def test_a_long_binary_value_is_written_in_parts(length: int) -> None:
+def test_long_binary_value_is_walked_in_parts(length: int) -> None:
     dataset = Dataset()
     dataset.add_new(0x7FE00010, "OB", bytes(length))
     kinds = [kind for events in walk(dataset) for kind, *_ in events]
@@ -182,7 +182,7 @@ def test_a_long_binary_value_is_written_in_parts(length: int) -> None:
 
 
 @pytest.mark.parametrize("value", ["é" * 100_000, ["a", "b" * 100_000, "", "c"]])
-def test_a_long_text_is_written_in_parts(value: str | list[str]) -> None:
+def test_long_text_is_walked_in_parts(value: str | list[str]) -> None:
     dataset = Dataset()
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.add_new(_TAG, "UC", value)
@@ -190,14 +190,14 @@ def test_a_long_text_is_written_in_parts(value: str | list[str]) -> None:
     assert streamdicom.loads(streamdicom.dumps(dataset)) == dataset
 
 
-def test_many_values_are_written_in_parts() -> None:
+def test_many_values_are_walked_in_parts() -> None:
     dataset = Dataset()
     dataset.add_new(_TAG, "US", list(range(10_000)))
     assert EventType.VALUES in [kind for events in walk(dataset) for kind, *_ in events]
     assert streamdicom.loads(streamdicom.dumps(dataset)) == dataset
 
 
-def test_a_value_that_is_kept_in_a_file_is_written_and_its_place_kept() -> None:
+def test_buffer_is_written_and_keeps_position() -> None:
     buffer = io.BytesIO(bytes(range(256)) * 1000)
     dataset = Dataset()
     dataset.add_new(0x7FE00010, "OB", buffer)
@@ -207,7 +207,7 @@ def test_a_value_that_is_kept_in_a_file_is_written_and_its_place_kept() -> None:
 
 
 @pytest.mark.parametrize("vr", ["OB", "OW"])
-def test_an_empty_file_is_an_empty_element(vr: str) -> None:  # PS3.18 F.2.5
+def test_empty_buffer_is_empty_element(vr: str) -> None:  # PS3.18 F.2.5
     for buffer in (io.BytesIO(b""), LazyValue(lambda: iter([]))):
         assert _attribute(vr, buffer) == {"vr": vr}
     at_its_end = io.BytesIO(b"ab")
@@ -225,14 +225,14 @@ def _nested(depth: int) -> Dataset:
     return dataset
 
 
-def test_sequences_nest_to_the_depth_limit() -> None:
+def test_sequences_nest_up_to_limit() -> None:
     text = streamdicom.dumps(_nested(84))
     assert streamdicom.dumps(streamdicom.loads(text)) == text
     with pytest.raises(OutputError, match="nested sequences"):
         streamdicom.dumps(_nested(86))
 
 
-def test_a_data_set_that_contains_itself_is_an_error() -> None:
+def test_dataset_in_itself_raises() -> None:
     dataset = Dataset()
     dataset.ContentSequence = Sequence([Dataset(), dataset])
     with pytest.raises(OutputError, match="contains itself") as caught:
@@ -240,18 +240,18 @@ def test_a_data_set_that_contains_itself_is_an_error() -> None:
     assert caught.value.location == Location(None, 1, "0040A730[1]")
 
 
-def test_an_item_that_contains_itself_through_another_is_an_error() -> None:
+def test_item_in_itself_raises() -> None:
     dataset, item, inner = Dataset(), Dataset(), Dataset()
     dataset.ContentSequence = Sequence([inner, item])
     item.ReferencedSeriesSequence = Sequence([Dataset(), inner])
     inner.ReferencedStudySequence = Sequence([item])
     with pytest.raises(OutputError, match="contains itself") as caught:
-        for _ in walk(dataset):  # which has no bound of its own
+        for _ in walk(dataset):  # does not bound the depth itself
             pass
     assert caught.value.location == Location(None, 0, "0040A730[0].00081110[0].00081115[1]")
 
 
-def test_a_long_way_around_is_found_too() -> None:
+def test_long_cycle_raises() -> None:
     dataset = Dataset()
     items = [Dataset() for _ in range(40)]
     for outer, inner in zip([dataset, *items], [*items, items[0]], strict=True):
@@ -261,7 +261,7 @@ def test_a_long_way_around_is_found_too() -> None:
     assert caught.value.location.tag_path == ".".join(["0040A730[0]"] * 41)
 
 
-def test_one_item_may_stand_in_many_places() -> None:
+def test_shared_item_is_not_a_cycle() -> None:
     item = Dataset()
     item.PatientID = "1"
     dataset = Dataset()
@@ -272,7 +272,7 @@ def test_one_item_may_stand_in_many_places() -> None:
     assert streamdicom.dumps(dataset).count('"00100020"') == 24
 
 
-def test_depth_beyond_the_limit_is_told_with_its_path() -> None:
+def test_depth_error_has_tag_path() -> None:
     for options, most in ((WriteOptions(), 84), (WriteOptions(limits=Limits(depth=13)), 3)):
         with pytest.raises(OutputError, match=f"more than {most} nested sequences") as caught:
             streamdicom.dumps(_nested(most + 2), options=options)
@@ -287,13 +287,13 @@ def _in_a_form_of_its_own(text: str, tag: int = _TAG) -> Dataset:
 
 @pytest.mark.parametrize("tag", [_TAG, 0x00080005, 0x00280010], ids="{:08X}".format)
 @pytest.mark.parametrize("text", ['{"vr":"US","Value":["many"]}', '{"vr":"XX"}', '"a"', '{"x":[{}],"x":1.50}'])
-def test_an_element_in_a_form_of_its_own_is_written_as_it_came(text: str, tag: int) -> None:
+def test_json_element_is_written_unchanged(text: str, tag: int) -> None:
     dataset = _in_a_form_of_its_own(text, tag)
     assert streamdicom.dumps(dataset) == f'{{"{tag:08X}":{text}}}'
     assert streamdicom.dumps(deepcopy(dataset)) == f'{{"{tag:08X}":{text}}}'
 
 
-def test_an_element_in_a_form_of_its_own_that_has_been_set_is_written_with_its_new_value() -> None:
+def test_changed_json_element_is_written_with_new_value() -> None:
     dataset = _in_a_form_of_its_own('{"vr":"US","Value":["many"]}')
     dataset[_TAG].value = b"other"
     assert _written(dataset) == {"00091001": {"vr": "UN", "InlineBinary": "b3RoZXI="}}
@@ -306,7 +306,7 @@ def test_an_element_in_a_form_of_its_own_that_has_been_set_is_written_with_its_n
     ("vr", "value", "expected"),
     [("US or SS", b"\xff\xff", "US"), ("OB or OW", b"\0\0", "OW"), ("US or OW", b"\0\0", "OW"), ("US or SS", 5, "US")],
 )
-def test_an_ambiguous_vr_is_settled_without_changing_the_element(vr: str, value: Any, expected: str) -> None:
+def test_ambiguous_vr_is_resolved_in_a_copy(vr: str, value: Any, expected: str) -> None:
     tag = 0x00280106 if "SS" in vr else 0x7FE00010 if vr == "OB or OW" else 0x00283006
     dataset = Dataset()
     dataset[tag] = DataElement(tag, vr, value)
@@ -329,12 +329,12 @@ def test_an_ambiguous_vr_is_settled_without_changing_the_element(vr: str, value:
     ],
     ids=str,
 )
-def test_an_ambiguous_vr_is_one_that_holds_the_values(value: Any, vrs: list[str], representation: int | None) -> None:
+def test_ambiguous_vr_fits_values(value: Any, vrs: list[str], representation: int | None) -> None:
     dataset, item = Dataset(), Dataset()
     item[0x00280106] = DataElement(0x00280106, "US or SS", value)
     dataset.ReferencedImageSequence = [item]
     if representation is not None:
-        dataset.PixelRepresentation = representation  # behind the item, which does not know it
+        dataset.PixelRepresentation = representation  # after the item
     if vrs:
         expected = vrs[0 if representation is None else representation + 1]
         assert _written(dataset)["00081140"]["Value"][0]["00280106"]["vr"] == expected
@@ -345,7 +345,7 @@ def test_an_ambiguous_vr_is_one_that_holds_the_values(value: Any, vrs: list[str]
 
 
 @pytest.mark.parametrize("vr", ["SS", "US or SS"])
-def test_a_lookup_table_descriptor_is_written_as_its_vr_has_it(vr: str) -> None:  # PS3.3 C.11.1.1
+def test_lut_descriptor_is_written_signed_for_ss(vr: str) -> None:  # PS3.3 C.11.1.1
     dataset = Dataset()
     dataset.PixelRepresentation = 1
     dataset[0x00283002] = DataElement(0x00283002, vr, [40_000, -5, 16])
@@ -359,7 +359,7 @@ def test_a_lookup_table_descriptor_is_written_as_its_vr_has_it(vr: str) -> None:
 
 
 def _read(**values: Any) -> Dataset:
-    """A data set that was read from implicit VR, so that nothing in it has been converted yet."""
+    """Read a data set in implicit VR, so that its elements are raw."""
     dataset = Dataset()
     for name, value in values.items():
         setattr(dataset, name, value)
@@ -390,9 +390,7 @@ def test_raw_elements_stay_raw() -> None:
         ("DS", "1.50\\0.30000000000000004441"),
     ],
 )
-def test_looking_at_a_decimal_does_not_change_its_text(
-    monkeypatch: pytest.MonkeyPatch, vr: str, text: str, decimal: bool
-) -> None:
+def test_access_to_decimal_keeps_its_text(monkeypatch: pytest.MonkeyPatch, vr: str, text: str, decimal: bool) -> None:
     monkeypatch.setattr(config, "use_DS_decimal", decimal)
     tag = BaseTag(_TAG)
     dataset = Dataset()
@@ -404,7 +402,7 @@ def test_looking_at_a_decimal_does_not_change_its_text(
     assert streamdicom.dumps(dataset) == before
 
 
-def test_pydicoms_hooks_and_settings_are_respected(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hooks_of_pydicom_are_called(monkeypatch: pytest.MonkeyPatch) -> None:
     def upper(raw: RawDataElement, data: dict[str, Any], **kwargs: Any) -> None:
         raw_element_value(raw, data, **kwargs)
         if raw.tag == 0x00100020:
@@ -415,13 +413,13 @@ def test_pydicoms_hooks_and_settings_are_respected(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("name", ["use_DS_numpy", "datetime_conversion"])
-def test_other_types_of_values_are_written_the_same(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_value_types_of_config_are_written_the_same(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     expected = _written(_read(StudyDate="20240229", StudyTime="1015", PixelSpacing=["1.5", "2.5"]))
     monkeypatch.setattr(config, name, True)
     assert _written(_read(StudyDate="20240229", StudyTime="1015", PixelSpacing=["1.5", "2.5"])) == expected
 
 
-def test_what_pydicom_cannot_convert_is_an_error_with_its_place() -> None:
+def test_unconvertible_element_raises_with_location() -> None:
     dataset = Dataset()
     tag = BaseTag(_TAG)
     dataset._dict[tag] = RawDataElement(tag, "US", 3, b"\1\2\3", 0, False, True)
@@ -431,7 +429,7 @@ def test_what_pydicom_cannot_convert_is_an_error_with_its_place() -> None:
 
 
 @pytest.mark.parametrize("several", [False, True])
-def test_a_name_that_a_strict_pydicom_cannot_decode_is_an_error_with_its_place(
+def test_undecodable_name_in_strict_pydicom_raises_with_location(
     monkeypatch: pytest.MonkeyPatch, several: bool
 ) -> None:
     name = PersonName(b"\xff", ["utf8"])
@@ -443,14 +441,14 @@ def test_a_name_that_a_strict_pydicom_cannot_decode_is_an_error_with_its_place(
     assert caught.value.location.tag_path == "00091001"
 
 
-def test_an_unknown_vr_is_an_error() -> None:
+def test_unknown_vr_raises() -> None:
     dataset = Dataset()
     dataset[_TAG] = DataElement(_TAG, "ZZ", "a", already_converted=True)
     with pytest.raises(OutputError, match="value representation"):
         streamdicom.dumps(dataset)
 
 
-def test_several_values_may_be_in_any_kind_of_list() -> None:
+def test_values_in_any_list_type_are_written() -> None:
     for values in (["a", "b"], ("a", "b"), MultiValue(str, ["a", "b"])):
         dataset = Dataset()
         dataset[_TAG] = DataElement(_TAG, "LO", values, already_converted=True)
@@ -469,7 +467,7 @@ def _through_a_file(dataset: Dataset) -> Dataset:
 
 @pytest.mark.parametrize("value", [None, "", b"", []], ids=repr)
 @pytest.mark.parametrize("vr", sorted(set(VRS) - {"SQ"}))
-def test_an_empty_value_comes_back_as_from_a_file(vr: str, value: Any) -> None:
+def test_empty_value_equals_dcmread(vr: str, value: Any) -> None:
     dataset = Dataset()
     dataset[_TAG] = DataElement(_TAG, vr, None)
     dataset[_TAG]._value = value
@@ -496,7 +494,7 @@ def _of(tag: int, vr: str, value: Any) -> Dataset:
     ],
     ids=["names", "US or SS", "pixels", "overlay", "group length"],
 )
-def test_what_the_round_trip_changes_a_file_changes_too(dataset: Dataset) -> None:
+def test_round_trip_changes_equal_those_of_a_file(dataset: Dataset) -> None:
     loaded, read = streamdicom.loads(streamdicom.dumps(dataset)), _through_a_file(dataset)
     assert loaded == read
     assert [element.VR for element in loaded] == [element.VR for element in read]

@@ -1,4 +1,4 @@
-"""The hooks of json, orjson and msgspec, with the libraries themselves."""
+"""Hooks for json, orjson and msgspec, called by these libraries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pydicom import Dataset, FileDataset, Sequence, dcmread
 
 import streamdicom
 from streamdicom import DicomJSONEncoder, InputError, OutputError, json_default, json_object_hook
-from streamdicom.integrations.json import dataset_from_model
+from streamdicom.integrations.model import dataset_from_model
 
 _TEXT = (
     '{"00080005":{"vr":"CS","Value":["ISO_IR 192"]},"00081140":{"vr":"SQ","Value":['
@@ -44,7 +44,7 @@ def _model() -> Any:
     ],
     ids=["json", "encoder", "orjson"],
 )
-def test_data_sets_anywhere_become_the_model(dumps: Any) -> None:
+def test_nested_datasets_are_written(dumps: Any) -> None:
     file = streamdicom.loads(_TEXT, as_file=True)
     obj = {"a": [_dataset(), {"b": file}], "c": Sequence([_dataset(), Dataset()]), "d": (Dataset(), 1)}
     expected = {"a": [_model(), {"b": _model()}], "c": [_model(), {}], "d": [{}, 1]}
@@ -52,7 +52,7 @@ def test_data_sets_anywhere_become_the_model(dumps: Any) -> None:
 
 
 @pytest.mark.parametrize("obj", [{1, 2}, object(), Dataset, b"", iter(())])
-def test_other_objects_are_a_type_error(obj: object) -> None:
+def test_other_objects_raise_type_error(obj: object) -> None:
     with pytest.raises(TypeError, match="is not JSON serializable"):
         json_default(obj)
     with pytest.raises(TypeError):
@@ -61,7 +61,7 @@ def test_other_objects_are_a_type_error(obj: object) -> None:
         orjson.dumps([obj], default=json_default)
 
 
-def test_integers_of_64_bits_go_through_json_and_orjson() -> None:
+def test_64_bit_integers_are_exact() -> None:
     dataset = Dataset()
     dataset.add_new(0x00091001, "UV", [2**64 - 1, 2**53 + 1])
     dataset.add_new(0x00091002, "SV", [-(2**63)])
@@ -75,7 +75,7 @@ _NUMBERS = ["1.10", "1E2", "1e400", "-0", "-0.0", "0.1", "9007199254740993", "-1
 
 
 @pytest.mark.parametrize("parse", [json.loads, orjson.loads])
-def test_the_text_of_numbers_survives_parsers_of_doubles(parse: Any) -> None:
+def test_number_text_survives_double_parsers(parse: Any) -> None:
     values = ",".join(f'"{number}"' for number in _NUMBERS)
     dataset = streamdicom.loads('{"00101030":{"vr":"DS","Value":[%s]}}' % values)
     for text in (json.dumps(dataset, default=json_default), orjson.dumps(dataset, default=json_default)):
@@ -83,7 +83,7 @@ def test_the_text_of_numbers_survives_parsers_of_doubles(parse: Any) -> None:
         assert [value.original_string for value in again.PatientWeight] == _NUMBERS
 
 
-def test_what_cannot_be_written_is_told_with_its_place() -> None:
+def test_unwritable_element_raises_with_location() -> None:
     dataset = Dataset()
     item = Dataset()
     item.PatientComments = "\ud800"
@@ -95,7 +95,7 @@ def test_what_cannot_be_written_is_told_with_its_place() -> None:
 # --- json.loads ------------------------------------------------------------------------------------------------
 
 
-def test_data_sets_are_found_at_any_depth() -> None:
+def test_datasets_are_found_at_any_depth() -> None:
     text = f'{{"id": 5, "list": [{_TEXT}, [{{"x": {_TEXT}}}]], "00100020": 7, "empty": {{}}}}'
     found = json.loads(text, object_hook=json_object_hook)
     assert found["id"] == 5
@@ -120,11 +120,11 @@ def test_data_sets_are_found_at_any_depth() -> None:
         '{"PatientID": {"vr": "LO"}}',
     ],
 )
-def test_other_objects_stay_what_they_are(text: str) -> None:
+def test_other_objects_are_unchanged(text: str) -> None:
     assert json.loads(text, object_hook=json_object_hook) == json.loads(text)
 
 
-def test_there_and_back_through_the_json_module() -> None:
+def test_json_module_round_trip() -> None:
     for name in ("CT_small.dcm", "reportsi.dcm", "rtplan.dcm", "test-SR.dcm", "JPEG2000.dcm"):
         dataset = dcmread(pydicom.data.get_testdata_file(name))
         text = json.dumps({"x": dataset}, default=json_default)
@@ -133,13 +133,13 @@ def test_there_and_back_through_the_json_module() -> None:
         assert len(found) > 10
 
 
-def test_the_text_of_decimals_is_kept_if_floats_are_parsed_as_strings() -> None:
+def test_parse_float_str_keeps_decimal_text() -> None:
     text = '{"00101030": {"vr": "DS", "Value": [70.50, 1.0E2]}}'
     found = json.loads(text, object_hook=json_object_hook, parse_float=str)
     assert [value.original_string for value in found.PatientWeight] == ["70.50", "1.0E2"]
 
 
-def test_floats_that_are_parsed_as_strings_are_floats_again_without_a_warning() -> None:
+def test_parse_float_str_does_not_warn() -> None:
     text = '{"00189445": {"vr": "FD", "Value": [0.5, 1e-3]}}'
     found = json.loads(text, object_hook=json_object_hook, parse_float=str)
     assert streamdicom.dumps(found) == '{"00189445":{"vr":"FD","Value":[0.5,0.001]}}'
@@ -163,13 +163,11 @@ _SET = '"00080005":{"vr":"CS","Value":["%s"]},'
         (_SET % "ISO_IR 192", _SET % "ISO_IR 100", _NAME % "Jörg", ["ISO_IR 192", "ISO_IR 100", None]),
         ("", "", _NAME % "Jörg", ["ISO_IR 192", None, None]),
         ("", "", _NAME % "Joerg", [None, None, None]),
-        # What the outermost one cannot carry says so itself.
+        # The outermost character set lacks the characters.
         (_SET % "ISO_IR 100", "", _NAME % "山田", ["ISO_IR 100", "ISO_IR 192", None]),
     ],
 )
-def test_items_have_the_character_set_of_what_they_are_in(
-    outer: str, item: str, inner: str, character_sets: list[str | None]
-) -> None:
+def test_items_inherit_character_set(outer: str, item: str, inner: str, character_sets: list[str | None]) -> None:
     text = _nested(outer, item, inner)
     name = json.loads("{" + inner + "}")["00100010"]["Value"][0]["Alphabetic"]
     found = json.loads(text, object_hook=json_object_hook)
@@ -185,18 +183,18 @@ def test_items_have_the_character_set_of_what_they_are_in(
         assert json.loads(streamdicom.dumps(found)) == json.loads(text)
 
 
-def test_a_data_set_that_is_none_is_told_with_the_place_in_it() -> None:
+def test_invalid_dataset_raises_with_location() -> None:
     text = '[{"x": {"00081140": {"vr": "SQ", "Value": [{"00280010": {"vr": "US", "Value": ["many"]}}]}}}]'
     with pytest.raises(InputError) as caught:
         json.loads(text, object_hook=json_object_hook)
-    assert caught.value.location == streamdicom.Location(tag_path="00280010")  # the item comes first
+    assert caught.value.location == streamdicom.Location(tag_path="00280010")  # relative to the item
 
 
-def test_items_that_do_not_look_like_data_sets_are_read_all_the_same() -> None:
+def test_empty_items_are_read() -> None:
     text = '{"00081140": {"vr": "SQ", "Value": [{"00100020": {"vr": "LO"}}, {}, null]}}'
     items = json.loads(text, object_hook=json_object_hook).ReferencedImageSequence
     assert [len(item) for item in items] == [1, 0, 0]
-    with pytest.raises(InputError, match="an item expected in 00081140, not int"):
+    with pytest.raises(InputError, match="item in 00081140"):
         json.loads(text.replace("null", "5"), object_hook=json_object_hook)
 
 
@@ -210,7 +208,7 @@ class _Study(msgspec.Struct):
     note: str
 
 
-def test_a_struct_holds_data_sets() -> None:
+def test_struct_with_datasets_round_trips() -> None:
     study = _Study(_dataset(), streamdicom.loads(_TEXT, as_file=True), [_dataset(), Dataset()], "x")
     text = msgspec.json.encode(study, enc_hook=streamdicom.msgspec_enc_hook)
     assert json.loads(text) == {"one": _model(), "file": _model(), "several": [_model(), {}], "note": "x"}
@@ -220,7 +218,7 @@ def test_a_struct_holds_data_sets() -> None:
     assert [found.one, found.file, *found.several] == [_dataset(), _dataset(), _dataset(), Dataset()]
 
 
-def test_msgspec_keeps_each_digit_of_a_number() -> None:
+def test_msgspec_keeps_number_text() -> None:
     text = '{"00101030":{"vr":"DS","Value":[70.50,1.0E2]},"00200013":{"vr":"IS","Value":[9007199254740993]}}'
     dataset = streamdicom.loads(text)
     encoded = msgspec.json.encode([dataset, Sequence([dataset])], enc_hook=streamdicom.msgspec_enc_hook)
@@ -230,12 +228,12 @@ def test_msgspec_keeps_each_digit_of_a_number() -> None:
     assert [value.original_string for value in found.PatientWeight] == ["70.50", "1.0E2"]
 
 
-def test_json_default_is_a_hook_for_messagepack() -> None:
+def test_json_default_works_for_messagepack() -> None:
     packed = msgspec.msgpack.encode([_dataset()], enc_hook=json_default)
     assert msgspec.msgpack.decode(packed) == [_model()]
 
 
-def test_msgspec_is_told_what_is_no_data_set() -> None:
+def test_msgspec_hooks_reject_other_types() -> None:
     with pytest.raises(NotImplementedError):
         msgspec.json.encode([object()], enc_hook=streamdicom.msgspec_enc_hook)
     with pytest.raises(NotImplementedError):
@@ -248,10 +246,10 @@ def test_msgspec_is_told_what_is_no_data_set() -> None:
         )
 
 
-# --- what they share -------------------------------------------------------------------------------------------
+# --- models ----------------------------------------------------------------------------------------------------
 
 
-def test_what_is_no_model_is_an_input_error() -> None:
+def test_invalid_model_raises_input_error() -> None:
     circle: dict[str, Any] = {}
     circle["00081140"] = {"vr": "SQ", "Value": [circle]}
     for model in (5, [], {"00100020": {"vr": "LO", "Value": [{1}]}}, circle):

@@ -1,4 +1,4 @@
-"""Data sets in models of pydantic's, and in the bodies of FastAPI, with the libraries themselves."""
+"""Data sets in pydantic models and FastAPI bodies."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _STUDY = {"number": 5, "one": _MEMBERS, "file": {**_META, **_MEMBERS}, "several"
 @pytest.mark.parametrize(
     "validated", [lambda obj: Study.model_validate(obj), lambda obj: Study.model_validate_json(json.dumps(obj))]
 )
-def test_a_model_holds_data_sets_and_becomes_json_again(validated: Any) -> None:
+def test_model_with_datasets_round_trips(validated: Any) -> None:
     study = validated(_STUDY)
     assert type(study.one) is Dataset
     assert type(study.file) is FileDataset
@@ -49,7 +49,7 @@ def test_a_model_holds_data_sets_and_becomes_json_again(validated: Any) -> None:
     assert json.loads(study.model_dump_json()) == study.model_dump(mode="json") == _STUDY
 
 
-def test_in_python_a_data_set_stays_the_object_that_it_is() -> None:
+def test_dataset_object_is_kept() -> None:
     one, file = Dataset(), streamdicom.loads("{}", as_file=True)
     study = Study(number=1, one=one, file=file, several=[file])
     assert study.one is one
@@ -69,7 +69,7 @@ def test_in_python_a_data_set_stays_the_object_that_it_is() -> None:
     ],
 )
 @pytest.mark.parametrize("mode", ["python", "json"])
-def test_an_error_has_the_element_in_its_loc_and_quotes_nothing(change: Any, loc: Any, mode: str) -> None:
+def test_error_has_loc_and_no_input(change: Any, loc: Any, mode: str) -> None:
     with pytest.raises(ValidationError) as caught:
         study = {**_STUDY, **change}
         Study.model_validate(study) if mode == "python" else Study.model_validate_json(json.dumps(study))
@@ -78,18 +78,18 @@ def test_an_error_has_the_element_in_its_loc_and_quotes_nothing(change: Any, loc
     assert error["msg"]
 
 
-def test_all_errors_of_a_model_come_together() -> None:
+def test_errors_of_all_fields_are_collected() -> None:
     with pytest.raises(ValidationError) as caught:
         Study.model_validate({"number": "x", "one": 5, "file": _WRONG})
     assert [error["loc"][0] for error in caught.value.errors()] == ["number", "one", "file"]
 
 
-def test_a_data_set_is_not_taken_for_a_file_data_set() -> None:
+def test_file_field_rejects_dataset() -> None:
     with pytest.raises(ValidationError):
         Study(number=1, one=Dataset(), file=Dataset())
 
 
-def test_what_is_no_json_is_an_error_of_validation() -> None:
+def test_invalid_json_raises_validation_error() -> None:
     circle: dict[str, Any] = {}
     circle["00081140"] = {"vr": "SQ", "Value": [circle]}
     for value in (circle, {"00100020": {"vr": "LO", "Value": [{1}]}}, {5: {"vr": "LO", "Value": [object()]}}):
@@ -98,7 +98,7 @@ def test_what_is_no_json_is_an_error_of_validation() -> None:
 
 
 @pytest.mark.parametrize("mode", ["validation", "serialization"])
-def test_the_json_schema_takes_what_is_written(mode: Any) -> None:
+def test_json_schema_describes_model(mode: Any) -> None:
     schema = TypeAdapter(DatasetField).json_schema(mode=mode)
     [(pattern, attribute)] = schema["patternProperties"].items()
     assert (schema["type"], pattern, attribute["required"]) == ("object", "^[0-9A-F]{8}$", ["vr"])
@@ -107,7 +107,7 @@ def test_the_json_schema_takes_what_is_written(mode: Any) -> None:
 
 
 def _post(app: Any, body: object) -> tuple[int, Any]:
-    """The status and the JSON of an answer, by ASGI itself."""
+    """Return the status and the JSON of a response."""
     sent: list[Any] = []
 
     async def receive() -> Any:
@@ -122,7 +122,7 @@ def _post(app: Any, body: object) -> tuple[int, Any]:
     return sent[0]["status"], json.loads(b"".join(message.get("body", b"") for message in sent))
 
 
-def test_a_body_of_fastapi_holds_a_data_set() -> None:
+def test_fastapi_body_round_trips() -> None:
     fastapi = pytest.importorskip("fastapi", reason="FastAPI is not installed")
     app = fastapi.FastAPI()
 

@@ -30,7 +30,7 @@ def spooled(data: bytes, *, padded: bool = True) -> SpooledValue:
     for start in range(0, len(data), 50_000):
         file.append(data[start : start + 50_000])
     value = SpooledValue(file, 6, padded=padded)
-    file.append(b"behind")
+    file.append(b"after")
     return value
 
 
@@ -45,7 +45,7 @@ def new(request: pytest.FixtureRequest) -> Callable[..., SpooledValue]:
 
 
 @given(st.binary(max_size=60), st.lists(st.tuples(st.integers(0, 3), st.integers(-70, 70)), max_size=12))
-def test_a_buffer_reads_as_bytesio_does(data: bytes, steps: list[tuple[int, int]]) -> None:
+def test_buffer_reads_like_bytesio(data: bytes, steps: list[tuple[int, int]]) -> None:
     for new in (spooled, lazy):
         value, model = new(data, padded=False), io.BytesIO(data)
         for whence, number in steps:
@@ -64,7 +64,7 @@ def test_a_buffer_reads_as_bytesio_does(data: bytes, steps: list[tuple[int, int]
         assert bytes(target).startswith(data[:7])
 
 
-def test_pydicom_writes_a_buffer_without_loading_it(new: Callable[..., SpooledValue]) -> None:
+def test_pydicom_writes_buffer(new: Callable[..., SpooledValue]) -> None:
     dataset = Dataset()
     dataset.PatientID = "17"
     dataset.add_new(0x7FE00010, "OW", new(DATA))
@@ -81,7 +81,7 @@ def test_pydicom_writes_a_buffer_without_loading_it(new: Callable[..., SpooledVa
 
 
 @pytest.mark.parametrize("data", [b"", b"a", b"ab", DATA[:-1]])
-def test_an_odd_value_is_padded(new: Callable[..., SpooledValue], data: bytes) -> None:
+def test_odd_value_is_padded(new: Callable[..., SpooledValue], data: bytes) -> None:
     value = new(data)
     assert value.read() == data + b"\0" * (len(data) % 2)
     assert b"".join(value.segments(7)) == data
@@ -98,7 +98,7 @@ def test_an_odd_value_is_padded(new: Callable[..., SpooledValue], data: bytes) -
     assert read.PatientBirthDate == "20240229"
 
 
-def test_copies_have_positions_of_their_own(new: Callable[..., SpooledValue]) -> None:
+def test_copies_have_own_positions(new: Callable[..., SpooledValue]) -> None:
     value = new(DATA)
     value.seek(5)
     for other in (copy.copy(value), copy.deepcopy(value)):
@@ -110,7 +110,7 @@ def test_copies_have_positions_of_their_own(new: Callable[..., SpooledValue]) ->
 
 @pytest.mark.parametrize("padded", [False, True])
 @pytest.mark.parametrize("data", [b"", b"abc", DATA])
-def test_a_pickled_value_has_the_bytes(new: Callable[..., SpooledValue], data: bytes, padded: bool) -> None:
+def test_pickled_value_has_bytes(new: Callable[..., SpooledValue], data: bytes, padded: bool) -> None:
     value = new(data, padded=padded)
     value.seek(2)
     dataset = Dataset()
@@ -121,7 +121,7 @@ def test_a_pickled_value_has_the_bytes(new: Callable[..., SpooledValue], data: b
     assert b"".join(other.segments(1000)) == data
 
 
-def test_a_closed_buffer_is_not_read(new: Callable[..., SpooledValue]) -> None:
+def test_closed_buffer_raises(new: Callable[..., SpooledValue]) -> None:
     value = new(b"abc")
     value.close()
     for action in (value.read, lambda: value.seek(0)):
@@ -129,12 +129,12 @@ def test_a_closed_buffer_is_not_read(new: Callable[..., SpooledValue]) -> None:
             action()
 
 
-def test_a_buffer_cannot_be_written(new: Callable[..., SpooledValue]) -> None:
+def test_buffer_is_read_only(new: Callable[..., SpooledValue]) -> None:
     with pytest.raises(io.UnsupportedOperation):
         new(b"abc").write(b"a")
 
 
-def test_a_lazy_value_is_fetched_once_and_late() -> None:
+def test_lazy_value_is_fetched_once_on_access() -> None:
     calls = []
 
     def fetch() -> Iterator[bytes]:
@@ -148,7 +148,7 @@ def test_a_lazy_value_is_fetched_once_and_late() -> None:
     assert (value.seek(0, os.SEEK_END), value.seek(0), value.read(), calls) == (4, 0, b"abcd", [1])
 
 
-def test_what_a_lazy_value_cannot_fetch_is_an_error_each_time() -> None:
+def test_failing_fetch_raises_at_each_access() -> None:
     def fetch() -> Iterator[bytes]:
         yield b"abc"
         raise BulkDataError("no more")
@@ -160,7 +160,7 @@ def test_what_a_lazy_value_cannot_fetch_is_an_error_each_time() -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts descriptors in /proc")
-def test_descriptors_go_with_the_values() -> None:
+def test_file_descriptors_are_released() -> None:
     gc.collect()
     before = len(list(Path("/proc/self/fd").iterdir()))
     values = [spooled(DATA) for _ in range(5)]
@@ -186,8 +186,8 @@ except OSError as error:
 """
 
 
-def test_too_many_open_files_are_told() -> None:
+def test_too_many_open_files_raises() -> None:
     pytest.importorskip("resource")
     command = [sys.executable, "-c", _NO_DESCRIPTORS]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert told.split() == [str(errno.EMFILE), "True"]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert output.split() == [str(errno.EMFILE), "True"]
