@@ -47,7 +47,7 @@ class Base64Decoder:
             ValueError: The text is not base64.
         """
         if self._is_padded and text:
-            raise ValueError("expected the end of the base64 text after its padding, found more data")
+            raise ValueError("not base64: data after the padding")
         text = self._held + text if self._held else text
         cut = len(text) // 4 * 4
         self._held = text[cut:]

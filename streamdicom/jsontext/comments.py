@@ -1,6 +1,7 @@
 """Comments, which are not part of RFC 8259.
 
-They run from ``//`` to the end of the line, or from ``/*`` to ``*/``. A comment is replaced by spaces, one for each byte, so byte offsets after it do not change.
+They run from ``//`` to the end of the line, or from ``/*`` to ``*/``. A comment is replaced by spaces, one for each
+byte, so byte offsets after it do not change.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Character sets: what they can carry, and the switch to UTF-8 where they cannot."""
+"""Character sets: the text that each encodes, and the switch to UTF-8."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from streamdicom.dicom.charset import DEFAULT_ENCODINGS, UTF_8_ENCODINGS, encode
         ("é", [], b"\xe9"),  # pydicom's default is Latin-1, of which ISO_IR 6 is a part
         ("Ж", ["ISO_IR 100"], None),
         ("山", ["ISO_IR 13"], None),  # JIS X 0201 has no kanji, though Python's shift_jis has
-        ("¥", ["ISO_IR 13"], None),  # it would come back as a backslash
+        ("¥", ["ISO_IR 13"], None),  # it would be decoded as a backslash
         ("€", ["GB18030"], "€".encode("gb18030")),
     ],
 )
-def test_text_is_encoded_or_not_at_all(text: str, terms: list[str], data: bytes | None) -> None:
+def test_text_is_encoded_completely_or_not_at_all(text: str, terms: list[str], data: bytes | None) -> None:
     assert encode_text(text, python_encodings(terms)) == data
 
 
@@ -44,7 +44,7 @@ def test_text_is_encoded_or_not_at_all(text: str, terms: list[str], data: bytes 
         ("张^小东", ["", "ISO 2022 IR 58"], False),  # pydicom would not read it from the bytes
     ],
 )
-def test_code_extensions_carry_text_or_do_not(text: str, terms: list[str], fits: bool) -> None:
+def test_code_extensions_encode_text_or_return_none(text: str, terms: list[str], fits: bool) -> None:
     encodings = python_encodings(terms)
     data = encode_text(text, encodings)
     assert (data is not None) is fits
@@ -52,7 +52,7 @@ def test_code_extensions_carry_text_or_do_not(text: str, terms: list[str], fits:
         assert decode_bytes(data, encodings, TEXT_VR_DELIMS) == text
 
 
-def test_pydicom_names_the_encodings() -> None:
+def test_encodings_have_the_names_of_pydicom() -> None:
     assert DEFAULT_ENCODINGS == ["iso8859"]
     assert [name.lower() for name in UTF_8_ENCODINGS] == ["utf8"]
 
@@ -96,13 +96,13 @@ def _through_part10(dataset: Dataset) -> Dataset:
         (["", "ISO 2022 IR 149"], "Hong^Gildong=洪^吉洞=홍^길동"),
         (["ISO 2022 IR 100", "ISO 2022 IR 144"], "Люкceмбypг"),
         (None, "Buc^Jérôme"),
-        # Names of Python's codecs, which pydicom takes.
+        # Python's names of codecs, which pydicom accepts.
         ("UTF-8", "Wang^XiaoDong=王^小东"),
         ("koi8_r", "Люкceмбypг"),
         ("cp1252", "Buc^Jérôme€"),
     ],
 )
-def test_the_character_set_is_kept_where_it_can_carry_the_text(charset: str | list[str] | None, name: str) -> None:
+def test_character_set_is_kept_if_it_can_encode_the_text(charset: str | list[str] | None, name: str) -> None:
     dataset = _dataset(charset, name)
     text = streamdicom.dumps(dataset)
     assert streamdicom.loads(text) == dataset
@@ -112,7 +112,7 @@ def test_the_character_set_is_kept_where_it_can_carry_the_text(charset: str | li
     assert written.PatientComments.rstrip() == name
 
 
-def test_code_extensions_that_pydicom_cannot_read_back_give_way_to_utf_8() -> None:
+def test_code_extensions_that_pydicom_cannot_decode_are_replaced_by_utf_8() -> None:
     dataset = _dataset(["", "ISO 2022 IR 58"], "Zhang^XiaoDong=张^小东")
     written = _through_part10(streamdicom.loads(streamdicom.dumps(dataset)))
     assert written.SpecificCharacterSet == "ISO_IR 192"
@@ -120,7 +120,7 @@ def test_code_extensions_that_pydicom_cannot_read_back_give_way_to_utf_8() -> No
 
 
 @pytest.mark.parametrize("charset", ["ISO_IR 100", "ISO_IR 13", ["", "ISO 2022 IR 149"], None])
-def test_text_that_the_character_set_cannot_carry_switches_it_to_utf_8(charset: str | list[str] | None) -> None:
+def test_text_beyond_the_character_set_switches_to_utf_8(charset: str | list[str] | None) -> None:
     dataset = _dataset(charset, "Ж€ก^🙂")
     loaded = streamdicom.loads(streamdicom.dumps(dataset))
     assert loaded.SpecificCharacterSet == "ISO_IR 192"
@@ -132,7 +132,7 @@ def test_text_that_the_character_set_cannot_carry_switches_it_to_utf_8(charset: 
 
 @pytest.mark.filterwarnings("ignore:Invalid value for VR CS:UserWarning")
 @pytest.mark.parametrize("charset", ["UTF-8", "koi8_r"])
-def test_a_file_in_a_character_set_of_pythons_is_read_as_pydicom_reads_it(charset: str) -> None:
+def test_file_in_a_python_encoding_is_read_as_by_pydicom(charset: str) -> None:
     dataset = _dataset(charset, "Люк")
     written = _through_part10(dataset)
     buffer = io.BytesIO()
@@ -150,7 +150,7 @@ def _name(text: str) -> str:
     return f'"00100010":{{"vr":"PN","Value":[{{"Alphabetic":"{text}"}}]}}'
 
 
-def test_an_item_inherits_the_character_set_and_the_switch() -> None:
+def test_item_inherits_the_character_set_and_the_switch() -> None:
     loaded = streamdicom.loads(_sequence(f"{{{_name('é')}}},{{{_name('Ж')}}}", f",{_name('é')}"))
     assert loaded.SpecificCharacterSet == "ISO_IR 192"
     for dataset in (loaded, *loaded.ReferencedImageSequence):
@@ -160,7 +160,7 @@ def test_an_item_inherits_the_character_set_and_the_switch() -> None:
     assert written.PatientName == "é"
 
 
-def test_an_item_with_a_character_set_of_its_own_switches_alone() -> None:
+def test_item_with_its_own_character_set_switches_alone() -> None:
     own = f'{{"00080005":{{"vr":"CS","Value":["ISO_IR 144"]}},{_name("é")}}}'
     loaded = streamdicom.loads(_sequence(own, f",{_name('é')}"))
     assert loaded.SpecificCharacterSet == "ISO_IR 100"
@@ -169,7 +169,7 @@ def test_an_item_with_a_character_set_of_its_own_switches_alone() -> None:
     assert written.ReferencedImageSequence[0].PatientName == written.PatientName == "é"
 
 
-def test_a_character_set_that_comes_last_counts_all_the_same() -> None:
+def test_character_set_at_the_end_of_the_document_is_applied() -> None:
     text = (
         f'{{{_name("Ж")},"00081140":{{"vr":"SQ","Value":[{{{_name("Ж")}}}]}},'
         '"00080005":{"vr":"CS","Value":["ISO_IR 144"]}}'
@@ -180,7 +180,7 @@ def test_a_character_set_that_comes_last_counts_all_the_same() -> None:
     assert loaded.PatientName == loaded.ReferencedImageSequence[0].PatientName == "Ж"
 
 
-def test_text_that_pydicom_would_strip_counts_too() -> None:
+def test_text_with_padding_switches_to_utf_8_too() -> None:
     loaded = streamdicom.loads(f'{{"00080005":{{"vr":"CS","Value":["ISO_IR 100"]}},{_name("Ж ")}}}')
     assert loaded.SpecificCharacterSet == "ISO_IR 192"
     assert loaded.PatientName == "Ж "
@@ -202,25 +202,25 @@ def test_text_that_pydicom_would_strip_counts_too() -> None:
         "ISO_IR 9 9",
     ],
 )
-def test_a_character_set_that_dicom_does_not_have_is_the_default(term: str) -> None:
+def test_unknown_character_set_is_the_default(term: str) -> None:
     for terms in ([term], ["", term], [term, "ISO 2022 IR 87"]):
         with pytest.warns(UserWarning, match="expected a known character set"):
             encodings = python_encodings(terms)
-        assert encodings == python_encodings(["" if one == term else one for one in terms])
+        assert encodings == python_encodings(["" if name == term else name for name in terms])
 
 
 @pytest.mark.parametrize(("term", "encoding"), [("ISO-IR 144", "iso_ir_144"), ("ISO 2022-IR 87", "iso2022_jp")])
-def test_a_character_set_that_is_misspelt_is_put_right_by_pydicom(term: str, encoding: str) -> None:
+def test_misspelt_character_set_is_corrected_by_pydicom(term: str, encoding: str) -> None:
     with pytest.warns(UserWarning, match="Incorrect value"):
         assert python_encodings(["", term])[-1] == encoding
 
 
-def test_names_that_nobody_knows_are_not_kept() -> None:
+def test_unknown_names_are_not_cached() -> None:
     with pytest.warns(UserWarning, match="expected a known character set"):
         python_encodings(f"no such thing {number}" for number in range(64))
     cache = encodings._cache  # type: ignore[attr-defined]
     assert not [name for name in cache if "no_such_thing" in name or "no such thing" in name]
 
 
-def test_the_number_of_character_sets_is_bounded() -> None:
+def test_number_of_character_sets_is_bounded() -> None:
     assert len(python_encodings(["ISO 2022 IR 87"] * 100_000)) == 64

@@ -16,18 +16,18 @@ from streamdicom.dicom.tags import (
 )
 
 TAGS = [("00000000", 0), ("00080005", 0x00080005), ("7FE00010", 0x7FE00010), ("FFFFFFFF", 2**32 - 1)]
-NO_TAGS = ["", "0010001", "001000100", "7fe00010", "7Fe00010", "0010,0010", "(0010,0010)", "PatientName"]
-NO_TAGS += ["0x100010", " 0010001", "00100010\n", "+0100010", "-0100010", "0010_010", "0010001G", "\u0660" * 8]
+NOT_TAGS = ["", "0010001", "001000100", "7fe00010", "7Fe00010", "0010,0010", "(0010,0010)", "PatientName"]
+NOT_TAGS += ["0x100010", " 0010001", "00100010\n", "+0100010", "-0100010", "0010_010", "0010001G", "\u0660" * 8]
 
 
 @pytest.mark.parametrize(("digits", "tag"), TAGS)
-def test_a_tag_is_eight_digits(digits: str, tag: int) -> None:
+def test_tag_has_eight_digits(digits: str, tag: int) -> None:
     assert parse_tag(digits) == tag
     assert format_tag(tag) == digits
 
 
-@pytest.mark.parametrize("digits", NO_TAGS, ids=ascii)
-def test_other_digits_are_no_tag(digits: str) -> None:
+@pytest.mark.parametrize("digits", NOT_TAGS, ids=ascii)
+def test_other_text_is_not_a_tag(digits: str) -> None:
     with pytest.raises(ValueError, match="eight upper-case hexadecimal digits"):
         parse_tag(digits)
 
@@ -36,7 +36,7 @@ def test_other_digits_are_no_tag(digits: str) -> None:
     ("tag", "expected"),
     [(0x00000000, True), (0x00020000, True), (0xFFFE0000, True), (0x00000001, False), (0x00080005, False)],
 )
-def test_the_group_length_is_element_0000(tag: int, expected: bool) -> None:
+def test_group_length_is_element_0000(tag: int, expected: bool) -> None:
     assert is_group_length(tag) is expected
 
 
@@ -44,7 +44,7 @@ def test_the_group_length_is_element_0000(tag: int, expected: bool) -> None:
     ("tag", "expected"),
     [(0x00100010, "PatientName"), (0x7FE00010, "PixelData"), (0x00091001, "")],
 )
-def test_the_keyword_is_that_of_the_dictionary(tag: int, expected: str) -> None:
+def test_keyword_is_that_of_the_dictionary(tag: int, expected: str) -> None:
     assert keyword(tag) == expected
 
 
@@ -66,22 +66,24 @@ KEYWORDS = sorted(filter(None, keyword_dict))
         ("", ""),
     ],
 )
-def test_camel_case_is_that_of_dotnet(text: str, expected: str) -> None:
+def test_camel_case_follows_dotnet(text: str, expected: str) -> None:
     assert camel_case(text) == expected == _dotnet(text)
 
 
 def _dotnet(text: str) -> str:
-    """As the documentation of ``JsonNamingPolicy.CamelCase`` tells it: capitals become small up to the last one that
-    a small letter or a digit follows, and the first one always does."""
+    """Convert as documented for ``JsonNamingPolicy.CamelCase``.
+
+    The first letter becomes lower case, and so do the capitals after it that no lower-case letter or digit follows.
+    """
     letters = list(text)
-    for place, letter in enumerate(letters):
-        if place and (not letter.isupper() or (place + 1 < len(text) and not text[place + 1].isupper())):
+    for index, letter in enumerate(letters):
+        if index and (not letter.isupper() or (index + 1 < len(text) and not text[index + 1].isupper())):
             break
-        letters[place] = letter.lower()
+        letters[index] = letter.lower()
     return "".join(letters)
 
 
-def test_camel_case_tells_every_keyword_of_the_dictionary() -> None:
+def test_camel_case_distinguishes_all_keywords() -> None:
     assert len(KEYWORDS) > 5000
     camels = {word: camel_case(word) for word in KEYWORDS}
     assert camels == {word: _dotnet(word) for word in KEYWORDS}
@@ -89,7 +91,7 @@ def test_camel_case_tells_every_keyword_of_the_dictionary() -> None:
     assert {camel for word, camel in camels.items() if camel in keyword_dict and camel != word} == set()
 
 
-def test_every_keyword_is_read_back_as_its_tag() -> None:
+def test_every_keyword_is_parsed_into_its_tag() -> None:
     for word in KEYWORDS:
         assert tag_for_keyword_key(word) == tag_for_keyword_key(camel_case(word)) == keyword_dict[word]
 
@@ -97,16 +99,16 @@ def test_every_keyword_is_read_back_as_its_tag() -> None:
 @pytest.mark.parametrize(
     "text", ["", "patientid", "PATIENTID", "sOPInstanceUID", "Patient ID", "OverlayRows", "patient\xcdD"]
 )
-def test_what_is_no_keyword_is_no_tag(text: str) -> None:
+def test_other_text_is_not_a_keyword(text: str) -> None:
     assert tag_for_keyword_key(text) is None
 
 
 @pytest.mark.parametrize("text", ["a" * 1_000_000, "a" * 128, "A" * 129])
-def test_what_is_longer_than_a_keyword_takes_no_time(text: str) -> None:
+def test_text_longer_than_any_keyword_takes_no_time(text: str) -> None:
     assert tag_for_keyword_key(text) is None
 
 
-def test_a_keyword_is_a_key_only_if_it_tells_the_tag() -> None:
+def test_keyword_is_a_key_only_if_it_identifies_the_tag() -> None:
     assert (keyword_key(0x00080018), keyword_key(0x00080018, camel=True)) == ("SOPInstanceUID", "sopInstanceUID")
     for tag in (0x60000010, 0x60020010, 0x00091001, 0x00100001, 0x00189445, 0x00080000):
         assert keyword_key(tag) == keyword_key(tag, camel=True) == ""

@@ -1,4 +1,4 @@
-"""The bytes of raw elements: whatever this module reads from them or makes of values, pydicom reads the same."""
+"""Value Fields: values are decoded and encoded as pydicom reads them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _pydicom(vr: str, data: bytes, little_endian: bool = True) -> DataElement:
 
 @pytest.mark.parametrize("vr", _TEXT)
 @given(data=_bytes)
-def test_text_is_read_as_pydicom_reads_it(vr: str, data: bytes) -> None:
+def test_text_is_decoded_as_by_pydicom(vr: str, data: bytes) -> None:
     values = DECODERS[vr](data, True)
     assert values is not None
     if data:
@@ -62,14 +62,14 @@ def _plain(value: Any) -> Any:
         ("OW", b"\x01\x02", (b"\x01\x02",)),
     ],
 )
-def test_values_are_read(vr: str, data: bytes, values: tuple[Any, ...]) -> None:
+def test_values_are_decoded(vr: str, data: bytes, values: tuple[Any, ...]) -> None:
     assert DECODERS[vr](data, True) == values
 
 
 @pytest.mark.parametrize("vr", _NUMBERS)
 @pytest.mark.parametrize("little_endian", [True, False])
 @given(data=st.binary(min_size=1, max_size=24))
-def test_numbers_are_read_as_pydicom_reads_them(vr: str, little_endian: bool, data: bytes) -> None:
+def test_numbers_are_decoded_as_by_pydicom(vr: str, little_endian: bool, data: bytes) -> None:
     values = DECODERS[vr](data, little_endian)
     size = 4 if vr == "AT" else struct.calcsize(f"={VRS[vr].code}")
     if len(data) % size:
@@ -86,7 +86,7 @@ def _number(value: Any) -> Any:
 
 @pytest.mark.parametrize("data", [b"\xe9", b"\x1b$B"])
 @pytest.mark.parametrize("vr", _TEXT)
-def test_text_beyond_ascii_is_left_to_pydicom(vr: str, data: bytes) -> None:
+def test_text_beyond_ascii_is_not_decoded(vr: str, data: bytes) -> None:
     assert DECODERS[vr](data, True) is None
 
 
@@ -123,18 +123,18 @@ _NOT_ENCODED = [
 
 
 @pytest.mark.parametrize(("vr", "values", "data"), _ENCODED)
-def test_values_become_bytes(vr: str, values: tuple[Any, ...], data: bytes) -> None:
+def test_values_are_encoded(vr: str, values: tuple[Any, ...], data: bytes) -> None:
     assert ENCODERS[vr](values) == data
 
 
 @pytest.mark.parametrize(("vr", "values", "why"), _NOT_ENCODED)
-def test_values_that_the_bytes_would_not_bring_back_are_not_encoded(vr: str, values: tuple[Any, ...], why: str) -> None:
+def test_values_that_would_not_survive_a_round_trip_are_not_encoded(vr: str, values: tuple[Any, ...], why: str) -> None:
     assert ENCODERS[vr](values) is None, why
 
 
 @pytest.mark.parametrize("vr", _TEXT)
 @given(texts=st.lists(st.text(st.sampled_from("aB1 .^\0\t\né"), min_size=1, max_size=4), min_size=1, max_size=3))
-def test_pydicom_reads_from_the_bytes_what_was_encoded(vr: str, texts: list[str]) -> None:
+def test_pydicom_decodes_the_encoded_values(vr: str, texts: list[str]) -> None:
     is_name = VRS[vr].form is Form.PERSON_NAME
     values = tuple((text, "", "") if is_name else text for text in texts)
     data = ENCODERS[vr](values)
@@ -143,12 +143,12 @@ def test_pydicom_reads_from_the_bytes_what_was_encoded(vr: str, texts: list[str]
         assert values_of(vr, _pydicom(vr, data).value) == values
 
 
-def test_text_is_joined_where_pydicom_splits_it_the_same() -> None:
+def test_text_is_joined_only_if_pydicom_splits_it_the_same() -> None:
     assert joined_text("LO", ("a", None, "é")) == "a\\\\é"
     assert joined_text("LO", ("a", "é ")) is None
 
 
-def test_a_name_is_split_at_its_first_two_equals_signs() -> None:
+def test_name_is_split_at_its_first_two_equals_signs() -> None:
     assert split_name("A=I=P=x") == ("A", "I", "P=x")
     assert split_name("") == ("", "", "")
 
@@ -162,7 +162,7 @@ def test_words_are_swapped_and_swapped_back(word: int, data: bytes) -> None:
     assert swapped == b"".join(data[i : i + word][::-1] for i in range(0, whole, word)) + data[whole:]
 
 
-# --- elements in a form of their own -------------------------------------------------------------------------------
+# --- values in a non-standard form -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_words_are_swapped_and_swapped_back(word: int, data: bytes) -> None:
         ('{"vr":"XX","InlineBinary":""}', b""),
     ],
 )
-def test_the_values_of_an_element_in_a_form_of_its_own_are_text(text: str, expected: bytes) -> None:
+def test_non_standard_values_are_encoded_as_text(text: str, expected: bytes) -> None:
     assert json_field(_TAG, text) == expected
 
 
@@ -205,15 +205,15 @@ def test_the_values_of_an_element_in_a_form_of_its_own_are_text(text: str, expec
     ],
     ids=lambda text: text[:40],
 )
-def test_what_has_no_values_of_its_own_is_its_text(text: str) -> None:
+def test_other_json_is_encoded_as_its_text(text: str) -> None:
     data = text.encode()
     assert json_field(_TAG, text) == data + b" " * (len(data) % 2)
 
 
-def test_specific_character_set_in_a_form_of_its_own_says_nothing() -> None:
+def test_non_standard_specific_character_set_is_empty() -> None:
     assert json_field(0x00080005, '{"vr":"CS","Value":[5]}') == b""
 
 
-def test_half_of_a_surrogate_pair_has_no_bytes() -> None:
+def test_half_of_a_surrogate_pair_cannot_be_encoded() -> None:
     with pytest.raises(UnicodeEncodeError):
         json_field(_TAG, '"\ud800"')

@@ -1,4 +1,4 @@
-"""Values to value fields and back, against the struct module and text that is written out."""
+"""Value Fields in segments, compared with the struct module and literal bytes."""
 
 from __future__ import annotations
 
@@ -57,22 +57,24 @@ def test_values_are_encoded(vr: str, values: tuple[Any, ...], field: bytes) -> N
 
 @pytest.mark.parametrize("segment", [1, 3, 65536, 10**6])
 @pytest.mark.parametrize(("vr", "values", "field"), FIELDS)
-def test_values_are_decoded_however_they_are_cut(vr: str, values: tuple[Any, ...], field: bytes, segment: int) -> None:
+def test_values_are_decoded_from_segments_of_any_length(
+    vr: str, values: tuple[Any, ...], field: bytes, segment: int
+) -> None:
     events = list(decode_value(TAG, vr, cut(field, segment)))
     assert joined(events) == [(EventType.ELEMENT, TAG, vr, values)]
-    longest = max(len(value) if isinstance(value, str | bytes) else 1 for value in values)
-    assert (len(events) == 1) == (len(values) <= 4096 and longest <= 48 * 1024)
+    max_length = max(len(value) if isinstance(value, str | bytes) else 1 for value in values)
+    assert (len(events) == 1) == (len(values) <= 4096 and max_length <= 48 * 1024)
     for _, _, _, value in events:
         assert value is None or len(value) <= 128 * 1024
 
 
 @pytest.mark.parametrize("vr", sorted(vr for vr, row in VRS.items() if row.bulk))
-def test_no_bytes_are_no_values(vr: str) -> None:
+def test_empty_value_field_has_no_values(vr: str) -> None:
     assert list(decode_value(TAG, vr, [])) == [(EventType.ELEMENT, TAG, vr, ())]
     assert list(decode_value(TAG, vr, [b"", b""])) == [(EventType.ELEMENT, TAG, vr, ())]
 
 
-def test_segments_of_text_are_part_of_one_value() -> None:
+def test_segments_of_text_form_one_value() -> None:
     encoder = ValueEncoder("")
     data = encoder.values(("a", "b")) + encoder.segment("c", last=False) + encoder.segment("", last=True)
     data += encoder.segment("d", last=True) + encoder.values((None,))
@@ -92,12 +94,12 @@ def test_segments_of_text_are_part_of_one_value() -> None:
         ("OB", (b"a", b"b")),
     ],
 )
-def test_what_a_value_field_cannot_hold_is_refused(vr: str, values: tuple[Any, ...]) -> None:
+def test_values_out_of_range_are_rejected(vr: str, values: tuple[Any, ...]) -> None:
     with pytest.raises(OutputError):
         ValueEncoder(vr).values(values)
 
 
-def test_half_of_a_surrogate_pair_in_a_segment_is_refused() -> None:
+def test_half_of_a_surrogate_pair_in_a_segment_is_rejected() -> None:
     with pytest.raises(OutputError, match="surrogate"):
         ValueEncoder("UT").segment("\ud800", last=True)
 
@@ -115,13 +117,13 @@ def test_half_of_a_surrogate_pair_in_a_segment_is_refused() -> None:
     ],
 )
 @pytest.mark.parametrize("segment", [1, 65536])
-def test_what_is_no_value_of_the_vr_is_refused(vr: str, data: bytes, segment: int) -> None:
+def test_invalid_bytes_for_the_vr_are_rejected(vr: str, data: bytes, segment: int) -> None:
     with pytest.raises(BulkDataError):
         list(decode_value(TAG, vr, cut(data, segment)))
 
 
 @given(st.lists(st.binary(max_size=20)), st.integers(1, 30))
-def test_blocks(segments: list[bytes], length: int) -> None:
+def test_blocks_have_equal_length(segments: list[bytes], length: int) -> None:
     result = list(blocks(segments, length))
     assert b"".join(result) == b"".join(segments)
     assert all(len(block) == length for block in result[:-1])

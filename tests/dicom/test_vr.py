@@ -1,4 +1,4 @@
-"""The table of value representations, against the standard's lists and pydicom's."""
+"""The table of Value Representations, compared with the standard and pydicom."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ONE_TEXT = {"LT", "ST", "UR", "UT"}
 SIGNED = {"SL", "SS", "SV"}
 
 
-def test_the_vrs_are_those_of_the_standard() -> None:
+def test_table_has_every_vr_of_the_standard() -> None:
     assert set(VRS) == {vr.value for vr in VR if len(vr.value) == 2}
 
 
@@ -40,16 +40,16 @@ def test_each_vr_has_its_form(form: Form) -> None:
     assert {vr for vr, row in VRS.items() if row.form is form} == FORMS[form]
 
 
-def test_bulk_data_is_allowed_for_some() -> None:
+def test_vrs_that_allow_bulk_data() -> None:
     assert {vr for vr, row in VRS.items() if row.bulk} == BULK
 
 
-def test_numbers_have_a_code_of_their_size() -> None:
+def test_struct_codes_have_the_size_of_the_vr() -> None:
     assert {vr: struct.calcsize(f"<{row.code}") for vr, row in VRS.items() if row.code} == SIZES
 
 
 @pytest.mark.parametrize("vr", sorted(FORMS[Form.INTEGER] | FORMS[Form.LONG_INTEGER]))
-def test_integers_have_a_code_of_their_sign(vr: str) -> None:
+def test_struct_codes_of_integers_have_the_range_of_the_vr(vr: str) -> None:
     bits = 8 * SIZES[vr]
     low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if vr in SIGNED else (0, 2**bits - 1)
     assert struct.unpack(f"<{VRS[vr].code}", struct.pack(f"<{VRS[vr].code}", low)) == (low,)
@@ -60,18 +60,18 @@ def test_integers_have_a_code_of_their_sign(vr: str) -> None:
 
 
 @pytest.mark.parametrize("vr", ["FD", "FL"])
-def test_floats_have_a_code_for_fractions(vr: str) -> None:
+def test_struct_codes_of_floats_accept_fractions(vr: str) -> None:
     assert struct.unpack(f"<{VRS[vr].code}", struct.pack(f"<{VRS[vr].code}", 0.5)) == (0.5,)
 
 
-def test_binary_values_have_a_word() -> None:
+def test_binary_vrs_have_a_word_size() -> None:
     assert {vr: row.word for vr, row in VRS.items() if row.form is Form.BINARY} == WORDS
 
 
-def test_a_backslash_separates_the_values_of_most_texts() -> None:
+def test_text_vrs_with_several_values() -> None:
     texts = FORMS[Form.TEXT] | FORMS[Form.DECIMAL] | FORMS[Form.PERSON_NAME]
     assert {vr for vr, row in VRS.items() if row.multiple} == texts - ONE_TEXT
 
 
-def test_the_character_set_applies_to_some_texts() -> None:
+def test_vrs_that_depend_on_the_character_set() -> None:
     assert {vr for vr, row in VRS.items() if row.character_set} == {str(vr) for vr in CUSTOMIZABLE_CHARSET_VR}

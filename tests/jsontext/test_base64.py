@@ -1,4 +1,4 @@
-"""Base64 in pieces, compared with the base64 module."""
+"""Incremental base64, compared with the base64 module."""
 
 from __future__ import annotations
 
@@ -87,5 +87,5 @@ def test_complete_groups_are_decoded_at_once() -> None:
 def test_data_after_the_padding_is_an_error() -> None:
     decoder = Base64Decoder()
     assert decoder.feed("AA==") + decoder.feed("") == bytes(1)
-    with pytest.raises(ValueError, match="after its padding"):
+    with pytest.raises(ValueError, match="after the padding"):
         decoder.feed("AAAA")

@@ -1,7 +1,8 @@
-"""Encapsulated pixel data as dcm4che writes it, which PS3.18 Annex F does not have.
+"""Encapsulated pixel data in the form of dcm4che, which is not in PS3.18 F.
 
-``"DataFragment": [null, {"InlineBinary": "..."}, {"BulkDataURI": "..."}]`` has the Basic Offset Table and the fragments
-(PS3.5 A.4), the empty ones as null. They are held until the end, because the length of each stands before it.
+``"DataFragment": [null, {"InlineBinary": "..."}, {"BulkDataURI": "..."}]`` lists the Basic Offset Table and the
+fragments (PS3.5 A.4). Empty ones are null. Fragments are held until the list ends: only then is it known whether all
+of them are inline, and START_FRAGMENT needs the length of each.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from streamdicom.formats.json.values import WrongValueError
 from streamdicom.jsontext import Base64Decoder, TokenType
 from streamdicom.limits import Limits
 
-_OVERHEAD = 64  # bytes that an object takes
+_OVERHEAD = 64  # bytes of memory for each fragment, besides its data
 
 _START_OBJECT = int(TokenType.START_OBJECT)
 _END_OBJECT = int(TokenType.END_OBJECT)
@@ -29,22 +30,22 @@ _NULL = int(TokenType.NULL)
 
 
 class Fragments:
-    """The value of a DataFragment, token by token.
+    """The value of a DataFragment, parsed token by token.
 
     Args:
-        limits: ``value_length`` bounds what is held.
+        limits: ``value_length`` bounds the bytes that are held.
 
     Attributes:
-        depth: How many objects and arrays of the value are open.
-        is_complete: Whether the last token ended the value.
-        has_reference: Whether a fragment is only referred to.
+        depth: Number of open objects and arrays in the value.
+        is_complete: True once the value has ended.
+        has_reference: True if a fragment is a bulk data reference.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._size = 0
-        self._held: list[bytes | str] = []  # bytes, or a URI
-        self._data = bytearray()  # of the fragment that is being read
+        self._held: list[bytes | str] = []  # data, or the URI of a reference
+        self._data = bytearray()  # of the current fragment
         self._uri = ""
         self._decoder = Base64Decoder()
         self._member = ""
@@ -56,8 +57,8 @@ class Fragments:
         """Take the next token of the value.
 
         Raises:
-            WrongValueError: It may not come here.
-            LimitError: There is more than ``Limits.value_length``.
+            WrongValueError: The token is out of place, or the base64 is invalid.
+            LimitError: The fragments exceed ``Limits.value_length``.
         """
         if self._member:
             self._take_content(kind, text)
@@ -77,12 +78,12 @@ class Fragments:
             self.depth = 0
             self.is_complete = True
         else:
-            raise WrongValueError("no fragments of a 'DataFragment'")
+            raise WrongValueError("expected the fragments of a 'DataFragment', found another value")
 
     def _take_content(self, kind: int, text: str) -> None:
         is_reference = self._member == "BulkDataURI"
         if kind != _STRING and (is_reference or kind not in (_STRING_SEGMENT, _STRING_END)):
-            raise WrongValueError("a fragment that is no string, or a reference that is too long a one")
+            raise WrongValueError("expected a string in a fragment, found another value or too long a URI")
         is_last = kind != _STRING_SEGMENT
         if is_reference:
             self._uri = text
@@ -92,7 +93,7 @@ class Fragments:
                 if is_last:
                     self._decoder.close()
             except ValueError as error:
-                raise WrongValueError(f"'InlineBinary' is {error}") from None
+                raise WrongValueError(f"'InlineBinary' of a fragment is {error}") from None
         self._check(len(self._data) + len(self._uri))
         if is_last:
             self._member = ""
@@ -104,19 +105,19 @@ class Fragments:
         self._check(0)
 
     def _check(self, more: int) -> None:
-        most = self._limits.value_length
-        if self._size + more > most:
-            raise LimitError(f"fragments of more than {most} bytes", "value_length")
+        max_length = self._limits.value_length
+        if self._size + more > max_length:
+            raise LimitError(f"expected fragments of at most {max_length} bytes, found more", "value_length")
 
     def events(self, tag: int, vr: str) -> list[Event]:
-        """The element, of which no fragment is a reference."""
+        """Return the events of the element, whose fragments must all be inline."""
         events: list[Event] = [(START_FRAGMENTS, tag, vr, None)]
         for fragment in self._held:
             events += (START_FRAGMENT, tag, vr, len(fragment)), (LAST_SEGMENT, tag, vr, fragment)
         return [*events, (END_FRAGMENTS, tag, vr, None)]
 
     def json_text(self) -> str | None:
-        """The value as it came; None if it is too long to be held as text."""
+        """Return the value as JSON text, or None if it exceeds ``Limits.segment_size``."""
         if self._size > self._limits.segment_size:
             return None
         return f"[{','.join(map(_json_text, self._held))}]"

@@ -1,4 +1,4 @@
-"""The keys of elements: which tag a key is."""
+"""JSON keys of Data Elements: tags, tags in other forms, and keywords."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from streamdicom.dicom import (
 )
 from streamdicom.formats.json.deviation_policy import DeviationPolicy
 
-_MOST_KEYS = 16 * 1024  # that are known by heart; an archive uses some thousands
+_MAX_KEYS = 16 * 1024  # that are cached; an archive uses some thousands
 
 KEYS: dict[str, int] = {}
-"""The keys of elements that have nothing odd about them, as they were met; the same for every parser."""
+"""Cache of keys in standard form, without group lengths and File Meta Information; shared by all parsers."""
 
 
 def tag_of(text: str, policy: DeviationPolicy) -> int | None:
-    """The tag that a key is; None if it is none.
+    """Parse a JSON key into a tag, or return None.
 
     Raises:
-        DicomJsonError: It has a form that is an error.
+        DicomJsonError: The policy rejects the form of the key.
     """
     try:
         tag = parse_tag(text)
     except ValueError:
         return _tag_in_other_form(text, policy)
     if not is_group_length(tag) and tag >> 16 != FILE_META_GROUP:
-        if len(KEYS) >= _MOST_KEYS:
+        if len(KEYS) >= _MAX_KEYS:
             KEYS.clear()
         KEYS[text] = tag
     return tag
@@ -40,14 +40,14 @@ def _tag_in_other_form(text: str, policy: DeviationPolicy) -> int | None:
     except ValueError:
         known = tag_for_keyword_key(text)
         if known is not None:
-            policy.report("keyword-key", "a keyword for a key")
+            policy.report("keyword-key", "expected a tag for a key, found a keyword")
         return known
-    policy.report("key-form", "a key that is not a tag of eight upper-case hexadecimal digits")
+    policy.report("key-form", "expected a key of eight upper-case hexadecimal digits, found another form")
     return tag
 
 
 def may_be_key(text: str) -> bool:
-    """Whether a name is a tag, in whatever form, or a keyword."""
+    """True if a name is a tag in any form, or a keyword."""
     try:
         parse_tag_in_any_form(text)
     except ValueError:

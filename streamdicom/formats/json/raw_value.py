@@ -1,4 +1,4 @@
-"""A value that no VR has, as the JSON text that it came in."""
+"""The JSON text of a value that no VR allows."""
 
 from __future__ import annotations
 
@@ -16,41 +16,41 @@ _STRING_SEGMENT = int(TokenType.STRING_SEGMENT)
 
 
 class Capture:
-    """The JSON text of a value, token by token, unless it becomes too long.
+    """Collect the JSON text of a value token by token, unless it becomes too long.
 
     Args:
-        limits: On the characters that are held, and on the nesting.
+        limits: ``segment_size`` bounds the characters that are held, ``depth`` the nesting.
 
     Attributes:
-        is_complete: Whether the last token ended the value.
+        is_complete: True once the value has ended.
     """
 
     def __init__(self, limits: Limits) -> None:
-        self._most = limits.segment_size
+        self._max_size = limits.segment_size
         self._blocks: list[bytes] = []
-        self._json: JsonEmitter | None = JsonEmitter(self._blocks.append, depth=limits.depth)
+        self._emitter: JsonEmitter | None = JsonEmitter(self._blocks.append, depth=limits.depth)
         self._size = 0
         self._depth = 0
         self.is_complete = False
 
     def add(self, kind: int, text: str) -> None:
-        """Take its next token."""
+        """Add the next token of the value."""
         self._depth += _DEPTHS.get(kind, 0)
         self._size += len(text) + 1
-        if self._size > self._most:
-            self._json = None
+        if self._size > self._max_size:
+            self._emitter = None
             self._blocks.clear()
-        if self._json:
+        if self._emitter:
             try:
-                self._json.write([(kind, text)])
-            except OutputError:  # of NaN, which is no JSON
-                self._json.string(text)
+                self._emitter.write([(kind, text)])
+            except OutputError:  # NaN, which is not JSON
+                self._emitter.string(text)
         self.is_complete = self._depth == 0 and kind != _STRING_SEGMENT
 
     @property
     def text(self) -> str:
-        """The text; empty if there was too much of it."""
-        if self._json is None:
+        """The text, or an empty string if it was too long."""
+        if self._emitter is None:
             return ""
-        self._json.flush()
+        self._emitter.flush()
         return b"".join(self._blocks).decode()

@@ -560,7 +560,7 @@ FAULTS: list[Fault] = [
     Fault("key in lower case", f'{{{MARK}"0009100a":{{"vr":"LO"}}}}', "eight upper-case hexadecimal digits", path=""),
     Fault("key of 7 digits", f'{{{MARK}"0009100":{{"vr":"LO"}}}}', "neither a tag nor a keyword", path=""),
     Fault("key of 9 digits", f'{{{MARK}"000910010":{{"vr":"LO"}}}}', "neither a tag nor a keyword", path=""),
-    Fault("key a keyword", f'{{{MARK}"PatientName":{{"vr":"PN"}}}}', "a keyword for a key", path=""),
+    Fault("key a keyword", f'{{{MARK}"PatientName":{{"vr":"PN"}}}}', "found a keyword", path=""),
     Fault("key with a line feed", f'{{{MARK}"00091001\\n":{{"vr":"PN"}}}}', "neither a tag nor a keyword", path=""),
     Fault("key empty", f'{{{MARK}"":{{"vr":"PN"}}}}', "neither a tag nor a keyword", path=""),
     Fault("second key", f'{{{LO},{MARK}"x":{{}}}}', "neither a tag nor a keyword", path="", before=[LO_EVENT]),
