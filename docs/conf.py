@@ -38,7 +38,7 @@ _LINK = re.compile(rf"\]\(({'|'.join(map(re.escape, _PAGES))})\)")
 html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["custom.css"]
-smartquotes = False  # quotes belong to Python and JSON here
+smartquotes_action = "D"  # dashes; quotes belong to Python and JSON here
 html_title = f"streamdicom {release}"
 graphviz_output_format = "svg"
 

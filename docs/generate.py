@@ -23,6 +23,8 @@ import statediagrams
 
 import streamdicom
 from streamdicom import ReadOptions, Severity, WriteOptions, errors, events
+from streamdicom.formats import FORMATS
+from streamdicom.io import COMPRESSION_SUFFIXES
 
 # The order of the options in the reference.
 TOPICS: dict[type, dict[str, tuple[str, ...]]] = {
@@ -110,6 +112,20 @@ def _options() -> Iterator[str]:
             yield from _fields(kind, names)
     yield "## BulkDataPolicy\n"
     yield from _fields(streamdicom.BulkDataPolicy)
+
+
+def _formats() -> Iterator[str]:
+    rows = [
+        (f"`{row.name}`", row.title.removeprefix("a "), _codes(row.suffixes), _codes(row.media_types))
+        for row in FORMATS.values()
+    ]
+    yield from _table(("name", "format", "suffixes", "media types"), rows)
+    rows = [(f"`{suffix}`", name) for suffix, name in COMPRESSION_SUFFIXES.items()]
+    yield from _table(("suffix", "compression"), rows)
+
+
+def _codes(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _limits() -> Iterator[str]:
@@ -214,6 +230,7 @@ def _exit_codes() -> Iterator[str]:
 
 
 _PAGES: dict[str, Callable[[], Iterator[str]]] = {
+    "formats": _formats,
     "options": _options,
     "limits": _limits,
     "deviations": _deviations,
