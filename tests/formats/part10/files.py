@@ -1,4 +1,4 @@
-"""DICOM files made byte by byte from PS3.5 and PS3.10, and what a parser makes of them."""
+"""DICOM files made byte by byte from PS3.5 and PS3.10, and helpers to parse them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from streamdicom.formats.part10.parser import Part10Parser
 from streamdicom.options import ReadOptions
 
 UNDEFINED = 0xFFFFFFFF
-# PS3.5 7.1.2: the VRs whose length has 32 bits, behind two reserved bytes.
+# PS3.5 7.1.2: the VRs whose length has 32 bits, after two reserved bytes.
 LONG_VRS = ("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV")
 
 PREAMBLE = bytes(128) + b"DICM"
 
 
 class Layout(NamedTuple):
-    """How data elements are laid out (PS3.5 7.1)."""
+    """The layout of data elements (PS3.5 7.1)."""
 
     uid: str
     implicit: bool = False
@@ -82,7 +82,7 @@ JPEG_UID = "1.2.840.10008.1.2.4.50"
 
 
 def meta(uid: str) -> bytes:
-    """The file meta information, as far as it matters here."""
+    """Return File Meta Information with a transfer syntax."""
     value = uid.encode() + b"\0" * (len(uid) & 1)
     return EXPLICIT.element(0x00020010, "UI", value)
 
@@ -118,7 +118,10 @@ def dataset(uid: str, *events: Event, index: int = 0) -> list[Event]:
 
 
 def joined(events: Iterable[Event]) -> list[Event]:
-    """Events in which each element is whole; fragments are the value field that they are in, without its delimiter."""
+    """Join the parts of elements.
+
+    Fragments become one value: the value field without its delimiter.
+    """
     result: list[Event] = []
     values: list[Any] = []
     segments: list[Any] = []
@@ -146,7 +149,7 @@ def joined(events: Iterable[Event]) -> list[Event]:
 def parse(
     pieces: Iterable[bytes], options: ReadOptions | None = None, index: int = 0
 ) -> tuple[list[Event], InputError | None]:
-    """The events of a file, and the error that ended it; makes sure that the error is sticky."""
+    """Return the events of a file and its error, and check that it is sticky."""
     parser = Part10Parser(options=options, index=index)
     events: list[Event] = []
     try:
@@ -157,7 +160,7 @@ def parse(
         for again in (parser.close, lambda: parser.feed(b"x")):
             with pytest.raises(InputError) as caught:
                 again()
-            assert caught.value is error is parser.error  # noqa: PT017 - that it is the same one
+            assert caught.value is error is parser.error  # noqa: PT017 - the same object
         return events, error
     assert parser.close() == []
     with pytest.raises(ValueError, match="closed"):
@@ -166,7 +169,7 @@ def parse(
 
 
 def cut(data: bytes, *lengths: int) -> list[bytes]:
-    """A stream in pieces of these lengths, over and over."""
+    """Cut a stream into pieces of these lengths, repeated to its end."""
     bounds = [0]
     while bounds[-1] < len(data):
         bounds.append(bounds[-1] + lengths[(len(bounds) - 1) % len(lengths)])
@@ -176,7 +179,7 @@ def cut(data: bytes, *lengths: int) -> list[bytes]:
 def parse_in_all_ways(
     data: bytes, options: ReadOptions | None = None, index: int = 0
 ) -> tuple[list[Event], InputError | None]:
-    """As ``parse``; makes sure that the outcome is the same however the stream is cut."""
+    """Call ``parse``, and check that the outcome does not depend on cuts."""
     events, error = parse([data], options, index)
     for pieces in (cut(data, 1), cut(data, 2, 3, 7), cut(data, 131, 1, 0, 64), cut(data, 4099)):
         assert outcome(*parse(pieces, options, index)) == outcome(events, error)
@@ -184,7 +187,7 @@ def parse_in_all_ways(
 
 
 def outcome(events: list[Event], error: InputError | None) -> tuple[str, object]:
-    """What is to be the same however a stream is cut; as text, so that NaN is equal to itself."""
+    """Return an outcome to compare, as text, so that NaN is equal to itself."""
     return repr(events), error and (type(error), error.message, error.location)
 
 

@@ -1,6 +1,6 @@
-"""DCMTK, an implementation in C++, reads the same from a file that went through DICOM JSON as from the original.
+"""DCMTK reads the same from a file after a DICOM JSON round trip.
 
-Its program dcmdump comes with the Debian package ``dcmtk``; without it these tests are skipped.
+The program dcmdump is in the Debian package ``dcmtk``; without it these tests are skipped.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from streamdicom.filters.file_meta import needed_file_meta
 
 pytestmark = [
     pytest.mark.skipif(not shutil.which("dcmdump"), reason="dcmdump is not installed (Debian package dcmtk)"),
-    pytest.mark.filterwarnings("ignore"),  # many of the files are not quite right, which is what they are for
+    pytest.mark.filterwarnings("ignore"),  # many of the files are odd on purpose
 ]
 
 _ROOT = Path(pydicom.__file__).parent / "data"
 _LINE = re.compile(r"( *)\(([0-9a-f]{4}),([0-9a-f]{4})\) (..) (.*?) *# *[0-9ul/]+, *[0-9]+ .*")
-# The file is cut short on purpose, or what it says is so wrong that DCMTK stops reading it.
+# The file is truncated on purpose, or so wrong that DCMTK stops reading it.
 _NOT_READ = {
     "MR_truncated.dcm": "truncated",
     "rtplan_truncated.dcm": "truncated",
@@ -40,7 +40,7 @@ def _files() -> list[Path]:
 
 
 def _dump(path: Path) -> list[tuple[str, ...]]:
-    """What dcmdump reads: depth, tag, VR and value of each element, without what the encoding adds to them."""
+    """Return depth, tag, VR and value of each element by dcmdump."""
     run = subprocess.run(["dcmdump", "-q", "+L", "+uc", path], capture_output=True, check=True)
     return list(_elements(run.stdout.decode("latin-1")))
 
@@ -57,21 +57,21 @@ def _elements(text: str) -> Iterator[tuple[str, ...]]:
 
 
 def _same(value: str) -> str:
-    """A value without empty groups at its end, and without a switch to either set that has the letters of ASCII."""
+    """Return a value without empty groups at its end and escapes to ASCII sets."""
     return re.sub(r"\x1b\([BJ]", "", value).removesuffix("]").rstrip("=")
 
 
 def _known(elements: list[tuple[str, ...]], others: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """The elements, those less their VR and value whose VR DCMTK does not know in one of the files.
+    """Remove VR and value of elements whose VR DCMTK does not know in either file.
 
-    UN is read as what the dictionaries say, as pydicom does, and is written so.
+    The parser gives UN the VR of the dictionary, as pydicom does, and the writer keeps it.
     """
     unknown = {element[:2] for element in [*elements, *others] if element[2] in ("UN", "??")}
     return [element[:2] if element[:2] in unknown else element for element in elements]
 
 
 @pytest.mark.parametrize("path", _files(), ids=lambda path: path.name)
-def test_dcmtk_reads_the_same_from_a_file_that_went_through_json(path: Path, tmp_path: Path) -> None:
+def test_dcmtk_reads_the_same_elements_after_a_json_round_trip(path: Path, tmp_path: Path) -> None:
     if path.name in _NOT_READ:
         pytest.skip(_NOT_READ[path.name])
     text, back = tmp_path / "file.json", tmp_path / "back.dcm"
@@ -82,5 +82,5 @@ def test_dcmtk_reads_the_same_from_a_file_that_went_through_json(path: Path, tmp
     assert _known(read, expected) == _known(expected, read)
 
 
-def test_there_are_files() -> None:
+def test_bundled_files_are_found() -> None:
     assert len(_files()) > 100

@@ -1,4 +1,4 @@
-"""The parser of DICOM files: hand-made ones of every shape, pydicom's own, random ones and broken ones."""
+"""The parser of DICOM files: hand-made, pydicom's, random and broken ones."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def file(layout: Layout, *elements: bytes) -> bytes:
 
 
 def read(layout: Layout, *elements: bytes) -> list[Event]:
-    """The events of a file, without those around its data set."""
+    """Return the events of a file without START_DATASET and END_DATASET."""
     events, error = parse_in_all_ways(file(layout, *elements))
     assert error is None
     around = dataset(layout.uid)
@@ -158,12 +158,12 @@ SHAPES: list[tuple[str, Make, list[Event]]] = [
         ],
     ),
     (
-        "group lengths, in what comes before and behind",
+        "group lengths before and after others",
         lambda to: [to.number(0x00080000, "UL", 12), to.element(SOP_CLASS, "UI"), to.number(0x00100000, "UL", 0)],
         [element(0x00080000, "UL", 12), element(SOP_CLASS, "UI"), element(0x00100000, "UL", 0)],
     ),
     (
-        "tags out of order and twice, as they come",
+        "tags out of order and twice",
         lambda to: [to.element(PATIENT_ID, "LO", b"a "), to.element(SOP_CLASS, "UI"), to.element(PATIENT_ID, "LO")],
         [element(PATIENT_ID, "LO", "a"), element(SOP_CLASS, "UI"), element(PATIENT_ID, "LO")],
     ),
@@ -176,7 +176,7 @@ def item_content(to: Layout) -> bytes:
     return to.element(PATIENT_ID, "LO", b"a ")
 
 
-BEHIND = element(COMMENTS, "LT", "behind")
+AFTER = element(COMMENTS, "LT", "after")
 SEQUENCES: list[tuple[str, Callable[[Layout], bytes], list[Event]]] = [
     ("no items, length", lambda to: to.sequence(REFERENCES), sequence(REFERENCES)),
     ("no items, no length", lambda to: to.open_sequence(REFERENCES), sequence(REFERENCES)),
@@ -242,9 +242,9 @@ def test_elements(make: Make, events: list[Event], layout: Layout) -> None:
 @every_syntax
 @pytest.mark.parametrize(("make", "events"), cases(SEQUENCES))
 def test_sequences(make: Callable[[Layout], bytes], events: list[Event], layout: Layout) -> None:
-    first, last = layout.element(SOP_CLASS, "UI", b"1\0"), layout.element(COMMENTS, "LT", b"behind")
-    assert read(layout, first, make(layout), last) == [element(SOP_CLASS, "UI", "1"), *events, BEHIND]
-    assert read(layout, make(layout)) == events  # with nothing behind it
+    first, last = layout.element(SOP_CLASS, "UI", b"1\0"), layout.element(COMMENTS, "LT", b"after ")
+    assert read(layout, first, make(layout), last) == [element(SOP_CLASS, "UI", "1"), *events, AFTER]
+    assert read(layout, make(layout)) == events  # at the end of the file
 
 
 @every_syntax
@@ -257,7 +257,7 @@ def test_all_elements_in_one_file(layout: Layout) -> None:
     assert read(layout, nested) == sequence(REFERENCES, expected, expected)
 
 
-def test_the_index_is_that_of_the_stream() -> None:
+def test_start_dataset_has_the_index_of_the_stream() -> None:
     events, error = parse_in_all_ways(file(EXPLICIT), index=17)
     assert (events, error) == (dataset(EXPLICIT.uid, index=17), None)
 
@@ -274,15 +274,15 @@ def test_every_vr_in_explicit_vr() -> None:
 
 
 @pytest.mark.parametrize("uid", ["1.2.840.10008.1.2.4.94", "1.2.3.4", JPEG_UID])
-def test_any_other_transfer_syntax_is_explicit_vr_little_endian(uid: str) -> None:
+def test_unknown_transfer_syntax_is_read_as_explicit_vr_little_endian(uid: str) -> None:
     layout = Layout(uid)
     assert read(layout, layout.number(0x00280010, "US", 258)) == [element(0x00280010, "US", 258)]
 
 
-# --- what the dictionary and other elements tell -----------------------------------------------------------------
+# --- VRs by the dictionary and by other elements -----------------------------------------------------------------
 
 
-def test_implicit_vr_asks_the_dictionary() -> None:
+def test_implicit_vr_gets_vrs_of_the_dictionary() -> None:
     to = IMPLICIT
     content = [
         to.element(0x0008FFFF, "", b"ab"),
@@ -296,7 +296,7 @@ def test_implicit_vr_asks_the_dictionary() -> None:
     ]
 
 
-def test_private_elements_in_implicit_vr_are_told_by_their_creator() -> None:
+def test_private_elements_in_implicit_vr_get_vrs_by_their_creator() -> None:
     to = IMPLICIT
     # pydicom's private dictionary: "GEMS_IDEN_01" has (0009,xx01) LO, (0009,xx27) SL; "SIEMENS CT VA0  COAD" others.
     creator = to.element(0x00090010, "", b"GEMS_IDEN_01")
@@ -322,7 +322,7 @@ def test_private_elements_in_implicit_vr_are_told_by_their_creator() -> None:
         element(0x000B1001, "UN", b"ab"),
     ]
     assert read(to, *content) == expected
-    # A creator is one of its data set or item only, and not of those behind it.
+    # A creator applies to its own data set or item only.
     nested = to.sequence(REFERENCES, to.item(creator, to.element(0x00091027, "", pack("<i", 7))), to.item(content[3]))
     assert read(to, creator, nested, to.element(0x00091027, "", pack("<i", 9)))[1:] == [
         *sequence(
@@ -334,7 +334,7 @@ def test_private_elements_in_implicit_vr_are_told_by_their_creator() -> None:
     ]
 
 
-def test_un_in_explicit_vr_is_what_the_dictionary_knows() -> None:
+def test_un_in_explicit_vr_gets_the_vr_of_the_dictionary() -> None:
     for to in (EXPLICIT, BIG_ENDIAN):
         content = [
             to.element(0x00090010, "LO", b"GEMS_IDEN_01"),
@@ -354,7 +354,7 @@ def test_un_in_explicit_vr_is_what_the_dictionary_knows() -> None:
         ]
 
 
-def test_un_of_a_length_that_only_un_can_have_stays_un() -> None:
+def test_un_with_a_length_of_32_bits_stays_un() -> None:
     value = b"a" * 0x10000
     events, error = parse([file(EXPLICIT, EXPLICIT.element(COMMENTS, "UN", value))])
     assert error is None
@@ -363,7 +363,7 @@ def test_un_of_a_length_that_only_un_can_have_stays_un() -> None:
 
 @pytest.mark.parametrize("to", [EXPLICIT, BIG_ENDIAN], ids=["explicit", "big endian"])
 def test_un_of_undefined_length_is_a_sequence_in_implicit_vr(to: Layout) -> None:
-    # PS3.5 6.2.2, note 4; in little endian whatever the data set is in.
+    # PS3.5 6.2.2, note 4; in little endian, even in a data set in big endian.
     un, inner = IMPLICIT, IMPLICIT.sequence(REFERENCES, IMPLICIT.item(item_content(IMPLICIT)))
     content = to.header(PRIVATE, "UN", UNDEFINED) + b"".join(
         [
@@ -387,7 +387,7 @@ def test_un_of_undefined_length_is_a_sequence_in_implicit_vr(to: Layout) -> None
     ]
 
 
-def test_un_of_defined_length_that_is_a_sequence_in_the_dictionary() -> None:
+def test_un_of_defined_length_is_a_sequence_by_the_dictionary() -> None:
     un = IMPLICIT.item(item_content(IMPLICIT)) + IMPLICIT.open_item(item_content(IMPLICIT))
     assert read(EXPLICIT, EXPLICIT.element(REFERENCES, "UN", un)) == sequence(REFERENCES, ITEM, ITEM)
 
@@ -398,19 +398,19 @@ def test_un_may_hold_items_in_explicit_vr() -> None:
     assert read(to, content) == sequence(PRIVATE, ITEM, ITEM)
 
 
-def test_items_may_be_in_implicit_vr_in_a_file_in_explicit_vr() -> None:
+def test_explicit_vr_file_may_have_items_in_implicit_vr() -> None:
     to, un = EXPLICIT, IMPLICIT
     content = to.open_sequence(REFERENCES, un.item(item_content(un)), to.item(item_content(to)), un.open_item())
     assert read(to, content, item_content(to)) == [*sequence(REFERENCES, ITEM, ITEM, []), *ITEM]
 
 
-def test_a_private_sequence_of_undefined_length_in_implicit_vr() -> None:
+def test_private_sequence_of_undefined_length_in_implicit_vr() -> None:
     content = IMPLICIT.open_sequence(PRIVATE, IMPLICIT.item(item_content(IMPLICIT)))
     assert read(IMPLICIT, content) == sequence(PRIVATE, ITEM)
     assert read(IMPLICIT, IMPLICIT.open_sequence(PRIVATE)) == sequence(PRIVATE)
 
 
-def test_a_character_set_that_is_no_text_tells_nothing() -> None:
+def test_character_set_that_is_not_text_is_ignored() -> None:
     content = EXPLICIT.number(CHARSET, "US", 1), EXPLICIT.element(PATIENT_ID, "LO", b"\xe9 ")
     assert read(EXPLICIT, *content) == [element(CHARSET, "US", 1), element(PATIENT_ID, "LO", "\xe9")]
 
@@ -418,7 +418,7 @@ def test_a_character_set_that_is_no_text_tells_nothing() -> None:
 @pytest.mark.parametrize(
     ("representation", "vr", "value"), [(None, "US", 65535), (0, "US", 65535), (1, "SS", -1)], ids=str
 )
-def test_us_or_ss_is_told_by_the_pixel_representation(representation: int | None, vr: str, value: int) -> None:
+def test_us_or_ss_depends_on_pixel_representation(representation: int | None, vr: str, value: int) -> None:
     to = IMPLICIT
     telling = [to.element(0x00280103, "", pack("<H", representation))] if representation is not None else []
     told = [element(0x00280103, "US", representation)] if representation is not None else []
@@ -432,7 +432,7 @@ def test_us_or_ss_is_told_by_the_pixel_representation(representation: int | None
 
 
 @pytest.mark.parametrize(("entries", "vr", "values"), [(1, "US", (770,)), (2, "OW", (b"\2\3",)), (0, "OW", (b"\2\3",))])
-def test_lut_data_is_told_by_its_descriptor(entries: int, vr: str, values: tuple[Any, ...]) -> None:
+def test_vr_of_lut_data_depends_on_its_descriptor(entries: int, vr: str, values: tuple[Any, ...]) -> None:
     to = IMPLICIT
     descriptor = to.element(0x00283002, "", pack("<HHH", entries, 0, 16))
     content = to.sequence(0x00283000, to.item(descriptor, to.element(0x00283006, "", b"\2\3")))
@@ -441,7 +441,7 @@ def test_lut_data_is_told_by_its_descriptor(entries: int, vr: str, values: tuple
     )
 
 
-def test_overlays_waveforms_and_pixel_data_in_implicit_vr_are_words() -> None:
+def test_overlays_waveforms_and_pixel_data_are_ow_in_implicit_vr() -> None:
     to = IMPLICIT
     tags = [0x54001010, 0x60003000, PIXELS]
     assert read(to, *(to.element(tag, "", b"\1\2") for tag in tags)) == [element(tag, "OW", b"\1\2") for tag in tags]
@@ -468,7 +468,7 @@ def padded(data: bytes) -> bytes:
 
 @every_syntax
 @pytest.mark.parametrize(("term", "data", "text"), cases(TEXTS))
-def test_text_in_its_character_set(term: bytes, data: bytes, text: str, layout: Layout) -> None:
+def test_text_is_decoded_in_its_character_set(term: bytes, data: bytes, text: str, layout: Layout) -> None:
     terms = tuple(term.decode().rstrip().split("\\")) if term else ()
     told = element(CHARSET, "CS", *terms)
     content = layout.element(PATIENT_ID, "LO", padded(data)), layout.element(COMMENTS, "LT", padded(data))
@@ -482,7 +482,7 @@ def test_text_in_its_character_set(term: bytes, data: bytes, text: str, layout: 
     ]
 
 
-def test_the_character_set_of_an_item_is_that_of_the_item_only() -> None:
+def test_character_set_of_an_item_applies_to_that_item_only() -> None:
     to = EXPLICIT
     latin, utf8 = to.element(CHARSET, "CS", b"ISO_IR 100"), to.element(CHARSET, "CS", b"ISO_IR 192")
     text = to.element(PATIENT_ID, "LO", b"\xc3\xa9")
@@ -498,7 +498,7 @@ def test_the_character_set_of_an_item_is_that_of_the_item_only() -> None:
     ]
 
 
-def test_the_first_character_set_is_in_force_again_behind_a_delimiter() -> None:
+def test_delimiter_restores_the_first_character_set() -> None:
     # PS3.5 6.1.2.5.3
     to = EXPLICIT
     terms = to.element(CHARSET, "CS", b"ISO 2022 IR 144\\ISO 2022 IR 87 ")
@@ -511,10 +511,10 @@ def test_the_first_character_set_is_in_force_again_behind_a_delimiter() -> None:
     ]
 
 
-def test_what_looks_like_a_delimiter_within_a_character_is_none() -> None:
+def test_delimiter_byte_within_a_character_is_not_a_delimiter() -> None:
     to = EXPLICIT
     terms = to.element(CHARSET, "CS", b"\\ISO 2022 IR 87 ")
-    kanji = "\u8868\u79fb"  # of which the bytes have both = and \\
+    kanji = "\u8868\u79fb"  # their bytes include = and \\
     data = kanji.encode("iso2022_jp")
     assert b"=" in data
     assert b"\\" in data
@@ -527,7 +527,7 @@ def test_what_looks_like_a_delimiter_within_a_character_is_none() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_what_a_character_set_does_not_decode_is_replaced() -> None:
+def test_undecodable_bytes_are_replaced_with_a_warning() -> None:
     to = EXPLICIT
     events = read(to, to.element(CHARSET, "CS", b"ISO_IR 192"), to.element(PATIENT_ID, "LO", b"a\xffb "))
     assert events[1] == element(PATIENT_ID, "LO", "a\ufffdb")
@@ -542,7 +542,7 @@ def forced(data: bytes) -> tuple[list[Event], InputError | None]:
     return parse_in_all_ways(data, FORCE)
 
 
-def test_files_without_a_preamble_when_asked() -> None:
+def test_force_reads_files_without_a_preamble() -> None:
     for layout in (EXPLICIT, IMPLICIT):
         content = layout.element(PATIENT_ID, "LO", b"a ") + layout.element(COMMENTS, "LT", b"b" * 200)
         expected = [element(PATIENT_ID, "LO", "a"), element(COMMENTS, "LT", "b" * 200)]
@@ -556,14 +556,14 @@ def test_files_without_a_preamble_when_asked() -> None:
         assert isinstance(error, DicomFileError)
 
 
-def test_big_endian_is_told_by_the_first_group_where_nothing_else_tells() -> None:
+def test_first_group_shows_big_endian_without_transfer_syntax() -> None:
     content = BIG_ENDIAN.element(CHARSET, "CS", b"ISO_IR 100") + BIG_ENDIAN.number(0x00280010, "US", 258)
     events, error = parse_in_all_ways(PREAMBLE + content)
     assert error is None
     assert events[1:-1] == [element(CHARSET, "CS", "ISO_IR 100"), element(0x00280010, "US", 258)]
 
 
-def test_the_whole_file_meta_information() -> None:
+def test_complete_file_meta_information() -> None:
     to = EXPLICIT
     content = [
         to.number(0x00020000, "UL", 64),
@@ -585,13 +585,13 @@ def test_the_whole_file_meta_information() -> None:
 @pytest.mark.parametrize(
     ("uid", "layout"), [(EXPLICIT.uid, IMPLICIT), (IMPLICIT.uid, EXPLICIT), (JPEG_UID, IMPLICIT)], ids=str
 )
-def test_a_data_set_in_another_transfer_syntax_is_read_with_a_warning(uid: str, layout: Layout) -> None:
+def test_other_encoding_than_the_transfer_syntax_is_read_with_a_warning(uid: str, layout: Layout) -> None:
     with pytest.warns(UserWarning, match="by the transfer syntax"):
         events, error = parse([start(uid) + layout.element(PATIENT_ID, "LO", b"a ")])
     assert (events, error) == (dataset(uid, *ITEM), None)
 
 
-def test_a_file_may_end_behind_its_file_meta_information() -> None:
+def test_file_may_end_after_its_file_meta_information() -> None:
     assert parse_in_all_ways(PREAMBLE) == (
         [(EventType.START_DATASET, 0, "", 0), (EventType.END_DATASET, 0, "", None)],
         None,
@@ -607,7 +607,7 @@ FRAGMENTS: list[tuple[str, list[bytes]]] = [
     ("an empty offset table", [b""]),
     ("one", [b"", b"\xff\xd8\xff\xd9"]),
     ("several and empty ones", [b"\0\0\0\0", b"ab", b"", b"", b"cd"]),
-    ("what looks like a delimiter", [b"", EXPLICIT.end_sequence() + EXPLICIT.item(b"ab")]),
+    ("bytes like a delimiter", [b"", EXPLICIT.end_sequence() + EXPLICIT.item(b"ab")]),
 ]
 
 
@@ -619,11 +619,11 @@ def test_fragments(values: list[bytes], vr: str) -> None:
     assert read(to, *data) == [*fragments(PIXELS, *values, vr=vr), element(0xFFFCFFFC, "OB", b"\0\0")]
 
 
-def test_fragments_in_implicit_vr_are_bytes() -> None:
+def test_fragments_in_implicit_vr_are_ob() -> None:
     assert read(IMPLICIT, IMPLICIT.fragments(PIXELS, b"", b"ab")) == fragments(PIXELS, b"", b"ab")
 
 
-def test_a_long_fragment_comes_in_segments() -> None:
+def test_long_fragment_is_split_into_segments() -> None:
     value = random.Random(1).randbytes(200_000)
     to = Layout(JPEG_UID)
     events = read(to, to.fragments(PIXELS, b"", value, b"ab"), to.element(0xFFFCFFFC, "OB"))
@@ -639,7 +639,7 @@ def test_a_long_fragment_comes_in_segments() -> None:
 
 LONG: list[tuple[str, str, bytes, tuple[Any, ...]]] = [
     ("bytes", "OB", bytes(range(256)) * 1000, (bytes(range(256)) * 1000,)),
-    ("an odd rest behind the last segment", "OB", b"ab" * 100_001, (b"ab" * 100_001,)),
+    ("an odd rest after the last segment", "OB", b"ab" * 100_001, (b"ab" * 100_001,)),
     ("text", "UT", b"abc " * 50_000, (("abc " * 50_000).rstrip(),)),
     ("text with backslashes", "UT", b"a\\b\\" * 50_000, ("a\\b\\" * 50_000,)),
     ("text with blanks before it", "UT", b" " * 100_000 + b"ab", (" " * 100_000 + "ab",)),
@@ -666,7 +666,7 @@ def segments_of(events: list[Event]) -> Iterator[int]:
 
 @pytest.mark.parametrize("to", [EXPLICIT, BIG_ENDIAN], ids=["explicit", "big endian"])
 @pytest.mark.parametrize(("vr", "data", "values"), cases(LONG))
-def test_long_values_come_in_parts(vr: str, data: bytes, values: tuple[Any, ...], to: Layout) -> None:
+def test_long_values_are_delivered_in_parts(vr: str, data: bytes, values: tuple[Any, ...], to: Layout) -> None:
     content = [to.open_sequence(PRIVATE, to.item(to.element(PRIVATE, vr, data))), to.element(PRIVATE + 1, vr, data)]
     whole, error = parse([file(to, *content, to.element(PRIVATE + 2, "LO", b"z "))])
     assert error is None
@@ -687,7 +687,7 @@ NUMBERS: list[tuple[str, str, list[Any]]] = [
 ]
 
 
-def test_many_numbers_come_in_parts() -> None:
+def test_many_numbers_are_delivered_in_parts() -> None:
     # Only VRs with a length of 32 bits hold so many in explicit VR.
     for layout in (EXPLICIT, BIG_ENDIAN):
         for vr, form in (("SV", "q"), ("UV", "Q")):
@@ -706,14 +706,14 @@ def test_many_numbers_come_in_parts() -> None:
 IMPLICIT_NUMBERS = [0x00280010, 0x00189219, 0x00720078, 0x00186020, 0x00189073, 0x00720076]
 
 
-def test_many_tags_come_in_parts() -> None:
+def test_many_tags_are_delivered_in_parts() -> None:
     tags = [0x00100000 + 65_537 * number for number in range(20_000)]
     data = b"".join(map(IMPLICIT.tag, tags))
     events = read(IMPLICIT, IMPLICIT.element(0x00280009, "AT", data))
     assert joined(events) == [element(0x00280009, "AT", *tags)]
 
 
-def test_many_decimals_and_names_come_in_parts() -> None:
+def test_many_decimals_and_names_are_delivered_in_parts() -> None:
     to = IMPLICIT
     decimals = to.element(0x30060050, "DS", b"1.50\\ 2 \\" * 20_000 + b"3 ")
     names = to.element(NAME, "PN", b"A^B=C\\" * 20_000 + b"D ")
@@ -724,15 +724,15 @@ def test_many_decimals_and_names_come_in_parts() -> None:
 
 
 @pytest.mark.parametrize(("term", "data", "text"), cases(TEXTS))
-def test_long_text_in_its_character_set(term: bytes, data: bytes, text: str) -> None:
+def test_long_text_is_decoded_in_its_character_set(term: bytes, data: bytes, text: str) -> None:
     to = EXPLICIT
-    # Lines, behind which the first character set is in force again.
+    # The end of a line restores the first character set.
     value, expected = (data + b"\r\n") * 20_000 + b"x", (text + "\r\n") * 20_000 + "x"
     content = to.element(CHARSET, "CS", padded(term)), to.element(PRIVATE, "UT", padded(value))
     assert joined(read(to, *content))[1] == element(PRIVATE, "UT", expected)
 
 
-def test_long_values_in_another_character_set() -> None:
+def test_long_values_in_other_character_sets() -> None:
     to = EXPLICIT
     for vr, value in (("UC", "\u5c71\\" * 30_000), ("UT", "\U0001f600" * 30_000), ("UC", "\u5c71" * 100_000)):
         content = to.element(CHARSET, "CS", b"ISO_IR 192"), to.element(PRIVATE, vr, padded(value.encode()))
@@ -752,7 +752,7 @@ def walked(dataset: Dataset) -> list[Event]:
 
 
 def in_order_of_tags(events: list[Event]) -> list[Event]:
-    """The elements of the data set itself in order of their tags, with all that is in them."""
+    """Sort the elements of the data set by tag, with their content."""
     depth, elements = 0, []
     for event in events[1:-1]:
         if not depth:
@@ -762,14 +762,14 @@ def in_order_of_tags(events: list[Event]) -> list[Event]:
     return [events[0], *(event for _, group in sorted(elements, key=itemgetter(0)) for event in group), events[-1]]
 
 
-def test_there_are_files() -> None:
+def test_bundled_files_are_found() -> None:
     assert len(BUNDLED) > 100
     assert {path.name for path in BUNDLED} >= TRUNCATED | GROUP_0001
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")  # many of the files are not quite right, which is what they are for
+@pytest.mark.filterwarnings("ignore::UserWarning")  # many of the files are odd on purpose
 @pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.name)
-def test_a_file_of_pydicom_is_read_as_pydicom_reads_it(path: Path) -> None:
+def test_bundled_files_are_read_as_pydicom_reads_them(path: Path) -> None:
     data = path.read_bytes()
     options = ReadOptions(force=data[128:132] != b"DICM")
     expected = walked(dcmread(path, force=options.force))
@@ -805,7 +805,7 @@ def written(dataset: Dataset, uid: str) -> bytes:
 
 
 def lengths_are_left_out(draw: st.DataObject, dataset: Dataset) -> None:
-    """Some sequences and items have an undefined length."""
+    """Give some sequences and items an undefined length."""
     for sequence_element in [one for one in dataset if one.VR == "SQ"]:
         # A private one without items is a sequence in implicit VR (PS3.5 6.2.2), where pydicom has UN.
         sequence_element.is_undefined_length = bool(sequence_element.value) and draw.draw(st.booleans())
@@ -814,7 +814,7 @@ def lengths_are_left_out(draw: st.DataObject, dataset: Dataset) -> None:
             lengths_are_left_out(draw, item)
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, of values that are too long and of unknown tags
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of pydicom, about long values and unknown tags
 @pytest.mark.parametrize("uid", UIDS)
 @pytest.mark.parametrize("public", [True, False])
 @given(draw=st.data())
@@ -830,22 +830,22 @@ def test_random_data_sets_are_read_as_pydicom_reads_them(uid: str, public: bool,
 
 # --- errors ------------------------------------------------------------------------------------------------------
 
-SECRET = b"SECRET"  # never to be seen in the text of an error
+SECRET = b"SECRET"  # must not appear in messages
 TO = EXPLICIT
 GOOD = TO.element(SOP_CLASS, "UI", b"1\0") + TO.sequence(0x00081110, TO.item(item_content(TO)))
 OPEN = TO.header(REFERENCES, "SQ", UNDEFINED)
 
 
 def short_item(length: int, *content: bytes, to: Layout = TO) -> bytes:
-    """The start of an item whose length is not that of its content."""
+    """Return the start of an item with another length than its content."""
     return to.tag(0xFFFEE000) + to.pack("I", length) + b"".join(content)
 
 
-# What goes before the fault, the fault, its tag path, and words of the message.
+# The bytes before the fault, the fault, its tag path, and words of the message.
 MALFORMED: list[tuple[str, bytes, bytes, str, str]] = [
     ("unknown VR", GOOD, TO.element(PATIENT_ID, "XX", SECRET), "00100020", "expected a VR"),
     ("VR in lower case", GOOD, TO.element(PATIENT_ID, "lo", SECRET), "00100020", "expected a VR"),
-    ("VR that is no text", GOOD, b"\x10\0\x20\0\xff\xff\0\0" + SECRET, "00100020", "expected a VR"),
+    ("VR that is not text", GOOD, b"\x10\0\x20\0\xff\xff\0\0" + SECRET, "00100020", "expected a VR"),
     ("zeros", GOOD, bytes(64), "00000000", "expected a VR"),
     (
         "unknown VR in an item",
@@ -855,42 +855,42 @@ MALFORMED: list[tuple[str, bytes, bytes, str, str]] = [
         "expected a VR",
     ),
     (
-        "element behind the end of its item",
+        "element past the end of its item",
         OPEN + short_item(13),
         TO.element(PATIENT_ID, "LO", SECRET),
         "00081140[0].00100020",
         "end within its item",
     ),
     (
-        "header behind the end of its item",
+        "header past the end of its item",
         OPEN + short_item(5),
         TO.element(PATIENT_ID, "LO", SECRET),
         "00081140[0].00100020",
         "end within its item",
     ),
     (
-        "long header behind the end of its item",
+        "long header past the end of its item",
         OPEN + short_item(10),
         TO.element(PATIENT_ID, "UT", SECRET),
         "00081140[0].00100020",
         "end within its item",
     ),
     (
-        "known element behind the end of its item",
+        "known element past the end of its item",
         OPEN + TO.item(TO.element(PATIENT_ID, "LO", b"ab")) + short_item(9),
         TO.element(PATIENT_ID, "LO", b"ab"),
         "00081140[1].00100020",
         "end within its item",
     ),
     (
-        "sequence behind the end of its item",
+        "sequence past the end of its item",
         OPEN + short_item(20),
         TO.sequence(REFERENCES, TO.item(item_content(TO))),
         "00081140[0].00081140",
         "end within its item",
     ),
     (
-        "item behind the end of the item around it",
+        "item past the end of the item around it",
         OPEN + short_item(30) + TO.header(REFERENCES, "SQ", 18),
         short_item(12, item_content(TO)),
         "00081140[0].00081140[0]",
@@ -904,28 +904,28 @@ MALFORMED: list[tuple[str, bytes, bytes, str, str]] = [
         "within the item around it",
     ),
     (
-        "value without a length that ends behind its item",
+        "value of undefined length past the end of its item",
         OPEN + short_item(24) + TO.open_sequence(REFERENCES, TO.item()),
         b"",
         "00081140[0].00081140",
         "end within its item",
     ),
     (
-        "fragments that end behind their item",
+        "fragments past the end of their item",
         OPEN + short_item(24) + TO.fragments(PIXELS, b""),
         b"",
         "00081140[0].7FE00010",
         "end within its item",
     ),
     (
-        "no item in a sequence",
+        "element in a sequence",
         OPEN + TO.item(),
         TO.element(PATIENT_ID, "LO", SECRET),
         "00081140[1]",
         "expected an item",
     ),
     (
-        "no item in a sequence of a length",
+        "element in a sequence of defined length",
         TO.header(REFERENCES, "SQ", 20),
         TO.element(PATIENT_ID, "LO", SECRET),
         "00081140[0]",
@@ -993,7 +993,7 @@ MALFORMED: list[tuple[str, bytes, bytes, str, str]] = [
         "fragment of defined length",
     ),
     (
-        "fragment behind the end of its item",
+        "fragment past the end of its item",
         OPEN + short_item(24) + TO.header(PIXELS, "OB", UNDEFINED),
         TO.item(SECRET),
         "00081140[0].7FE00010",
@@ -1002,10 +1002,12 @@ MALFORMED: list[tuple[str, bytes, bytes, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize("behind", [b"", bytes(100)], ids=["at the end", "with more behind it"])
+@pytest.mark.parametrize("after", [b"", bytes(100)], ids=["at the end", "before more bytes"])
 @pytest.mark.parametrize(("before", "fault", "path", "words"), cases(MALFORMED))
-def test_malformed_data_sets(before: bytes, fault: bytes, path: str, words: str, behind: bytes) -> None:
-    _, error = parse_in_all_ways(file(EXPLICIT, before, fault, behind), index=3)
+def test_malformed_data_set_is_refused_with_its_location(
+    before: bytes, fault: bytes, path: str, words: str, after: bytes
+) -> None:
+    _, error = parse_in_all_ways(file(EXPLICIT, before, fault, after), index=3)
     assert type(error) is DicomFileError
     assert words in error.message
     assert error.location == Location(len(start(EXPLICIT.uid)) + len(before), 3, path)
@@ -1020,7 +1022,7 @@ def test_events_before_a_fault_are_delivered() -> None:
 
 
 @pytest.mark.parametrize("data", [bytes(132), bytes(128) + b"dicm", b"DICOM" * 30, b'{"00080005": {}}' * 10])
-def test_what_is_no_dicom_file(data: bytes) -> None:
+def test_other_files_are_refused(data: bytes) -> None:
     events, error = parse_in_all_ways(data)
     assert events == []
     assert type(error) is DicomFileError
@@ -1029,9 +1031,9 @@ def test_what_is_no_dicom_file(data: bytes) -> None:
 
 @pytest.mark.parametrize("length", [0, 1, 127, 128, 131])
 @pytest.mark.parametrize("force", [False, True])
-def test_less_than_a_preamble(length: int, force: bool) -> None:
+def test_file_shorter_than_a_preamble_is_truncated(length: int, force: bool) -> None:
     events, error = parse_in_all_ways(PREAMBLE[:length], ReadOptions(force=force))
-    if length and force:  # zeros are elements of no length in implicit VR, the last of which may be cut off
+    if length and force:  # zeros are empty elements in implicit VR
         assert (error is None) == (length == 128)
     else:
         assert events == []
@@ -1039,7 +1041,7 @@ def test_less_than_a_preamble(length: int, force: bool) -> None:
         assert error.location == Location(0, 0, "")
 
 
-def test_a_short_file_that_stops_within_an_element_is_an_error() -> None:
+def test_short_file_truncated_within_an_element_is_refused() -> None:
     data = TO.element(PATIENT_ID, "LO", b"a ") + TO.element(COMMENTS, "LT", b"abcd")[:-1]
     _, error = parse_in_all_ways(data, ReadOptions(force=True))
     assert type(error) is TruncatedError
@@ -1057,13 +1059,13 @@ LONG_META = [
 
 
 @pytest.mark.parametrize("content", LONG_META, ids=["long value", "fragments", "sequence", "sequence without a length"])
-def test_what_the_file_meta_information_does_not_hold(content: bytes) -> None:
+def test_long_values_and_sequences_in_file_meta_are_refused(content: bytes) -> None:
     _, error = parse_in_all_ways(PREAMBLE + content)
     assert type(error) is DicomFileError
     assert error.location.tag_path.startswith("00020102")
 
 
-def test_sequences_nest_as_deep_as_the_limits_allow() -> None:
+def test_nested_sequences_are_bounded_by_the_limits() -> None:
     # The data set and the elements of the last item take four, see ``Limits.depth``.
     for depth, most in ((10, 2), (12, 2), (13, 3), (256, 84)):
         options = ReadOptions(limits=Limits(depth=depth))
@@ -1082,7 +1084,7 @@ def test_sequences_nest_as_deep_as_the_limits_allow() -> None:
 
 
 @pytest.mark.parametrize("vr", ["PN", "DS", "IS"])
-def test_a_value_that_cannot_come_in_segments_is_bounded(vr: str) -> None:
+def test_length_of_a_value_without_segments_is_bounded(vr: str) -> None:
     tag = {"PN": NAME, "DS": 0x30060050, "IS": 0x00200013}[vr]
     for before in (b"", b"1\\"):
         _, error = parse_in_all_ways(file(IMPLICIT, IMPLICIT.element(tag, vr, before + SECRET * 30_000)))
@@ -1092,18 +1094,18 @@ def test_a_value_that_cannot_come_in_segments_is_bounded(vr: str) -> None:
         assert SECRET.decode() not in str(error)
 
 
-def test_a_line_in_several_character_sets_is_bounded() -> None:
+def test_length_of_a_line_in_several_character_sets_is_bounded() -> None:
     charset = TO.element(CHARSET, "CS", b"\\ISO 2022 IR 87 ")
     _, error = parse_in_all_ways(file(TO, charset, TO.element(PRIVATE, "UT", b"a" * 1_000_000)))
     assert isinstance(error, LimitError)
     assert error.location.tag_path == "00091001"
 
 
-# --- files that stop too early -----------------------------------------------------------------------------------
+# --- truncated files -----------------------------------------------------------------------------------
 
 
 def everything(to: Layout) -> list[bytes]:
-    """Elements of every kind, so that a file may stop behind each."""
+    """Return elements of every kind, so that a file may end after each."""
     return [
         to.element(CHARSET, "CS", b"\\ISO 2022 IR 87 "),
         *SHAPES[2][1](to),
@@ -1117,7 +1119,7 @@ def everything(to: Layout) -> list[bytes]:
 
 
 @every_layout
-def test_a_file_that_stops_at_any_byte(layout: Layout) -> None:
+def test_file_truncated_at_any_byte(layout: Layout) -> None:
     elements = [PREAMBLE, meta(layout.uid), *everything(layout)]
     ends = set(accumulate(map(len, elements)))
     data = b"".join(elements)
@@ -1153,8 +1155,8 @@ TRUNCATIONS: list[tuple[str, bytes, int, str]] = [
         20,
         "00081140[0].00100020",
     ),
-    ("behind a value in an item", OPEN + short_item(UNDEFINED, item_content(TO)), 30, "00081140[0]"),
-    ("behind a value in an item of a length", OPEN + short_item(100, item_content(TO)), 30, "00081140[0]"),
+    ("after a value in an item", OPEN + short_item(UNDEFINED, item_content(TO)), 30, "00081140[0]"),
+    ("after a value in an item of defined length", OPEN + short_item(100, item_content(TO)), 30, "00081140[0]"),
     ("in a sequence of a length", TO.header(REFERENCES, "SQ", 100) + TO.item(), 20, "00081140[1]"),
     ("in fragments", TO.header(PIXELS, "OB", UNDEFINED) + TO.item(), 20, "7FE00010"),
     ("in a fragment", TO.header(PIXELS, "OB", UNDEFINED) + short_item(10, b"ab"), 20, "7FE00010"),
@@ -1164,13 +1166,13 @@ TRUNCATIONS: list[tuple[str, bytes, int, str]] = [
 
 
 @pytest.mark.parametrize(("data", "offset", "path"), cases(TRUNCATIONS))
-def test_where_a_file_stops(data: bytes, offset: int, path: str) -> None:
+def test_location_of_a_truncation(data: bytes, offset: int, path: str) -> None:
     _, error = parse_in_all_ways(file(TO, data))
     assert type(error) is TruncatedError
     assert error.location == Location(len(start(TO.uid)) + offset, 0, path)
 
 
-def test_a_deflated_file_that_stops_at_any_byte() -> None:
+def test_deflated_file_truncated_at_any_byte() -> None:
     data = file(Layout(DEFLATED_UID), *everything(TO))
     whole, _ = parse([data])
     for length in range(len(start(DEFLATED_UID)) + 1, len(data)):
@@ -1179,7 +1181,7 @@ def test_a_deflated_file_that_stops_at_any_byte() -> None:
         assert events == whole[: len(events)]
 
 
-def test_a_deflated_file_that_is_damaged() -> None:
+def test_damaged_deflated_file_delivers_events_before_the_damage() -> None:
     data = bytearray(file(Layout(DEFLATED_UID), *everything(TO)))
     data[len(start(DEFLATED_UID))] = 0xFF
     _, error = parse_in_all_ways(bytes(data))
@@ -1187,37 +1189,37 @@ def test_a_deflated_file_that_is_damaged() -> None:
     assert "deflated" in error.message
 
 
-def test_what_comes_behind_a_deflated_data_set_is_passed_over() -> None:
+def test_bytes_after_a_deflated_data_set_are_ignored() -> None:
     data = file(Layout(DEFLATED_UID), *everything(TO))
     assert parse_in_all_ways(data + b"\0" * 1000) == parse([data])
 
 
-def test_a_fault_in_a_deflated_data_set_has_its_place_in_what_was_deflated() -> None:
+def test_location_in_a_deflated_data_set_is_the_inflated_offset() -> None:
     _, error = parse_in_all_ways(file(Layout(DEFLATED_UID), GOOD, TO.element(PATIENT_ID, "XX")))
     assert isinstance(error, DicomFileError)
     assert error.location == Location(len(start(DEFLATED_UID)) + len(GOOD), 0, "00100020")
 
 
-# --- what is read although it is not right -----------------------------------------------------------------
+# --- tolerated faults -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "item", [TO.item(item_content(TO)), TO.open_item(item_content(TO))], ids=["length", "no length"]
 )
-def test_an_item_may_go_on_behind_its_sequence(item: bytes) -> None:
-    data = file(TO, TO.header(REFERENCES, "SQ", 10) + item, TO.element(COMMENTS, "LT", b"behind"))
+def test_item_may_extend_past_its_sequence_with_a_warning(item: bytes) -> None:
+    data = file(TO, TO.header(REFERENCES, "SQ", 10) + item, TO.element(COMMENTS, "LT", b"after "))
     with pytest.warns(UserWarning, match="to end within its sequence"):
         events, error = parse([data])
-    assert (events, error) == (dataset(TO.uid, *sequence(REFERENCES, ITEM), BEHIND), None)
+    assert (events, error) == (dataset(TO.uid, *sequence(REFERENCES, ITEM), AFTER), None)
 
 
-# --- anything at all ---------------------------------------------------------------------------------------------
+# --- random bytes ---------------------------------------------------------------------------------------------
 
 SMALL = [path for path in BUNDLED if path.stat().st_size < 20_000]
 
 
 def damaged(source: random.Random, data: bytes) -> bytes:
-    """A file with some bytes changed, put in, or left out."""
+    """Change, insert or delete some bytes of a file."""
     result = bytearray(data)
     for _ in range(source.randint(1, 6)):
         place = source.randrange(128, len(result))
@@ -1241,7 +1243,7 @@ def damaged(source: random.Random, data: bytes) -> bytes:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("path", SMALL, ids=lambda path: path.name)
-def test_a_damaged_file_is_read_or_refused(path: Path) -> None:
+def test_damaged_file_is_read_or_refused(path: Path) -> None:
     source = random.Random(path.name)
     original = path.read_bytes()
     for number in range(40):
@@ -1253,7 +1255,7 @@ def test_a_damaged_file_is_read_or_refused(path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore")
 @given(st.binary(max_size=300), st.sampled_from([*UIDS, JPEG_UID, ""]), st.data())
-def test_any_bytes_are_read_or_refused(content: bytes, uid: str, draw: st.DataObject) -> None:
+def test_random_bytes_are_read_or_refused(content: bytes, uid: str, draw: st.DataObject) -> None:
     data = (start(uid) if uid else PREAMBLE) + content
     assert outcome(*parse(draw.draw(cuts(data)))) == outcome(*parse([data]))
 
@@ -1275,7 +1277,7 @@ _TAGS = [
 
 @st.composite
 def _headers(draw: st.DrawFn) -> bytes:
-    """Something like elements, one behind the other."""
+    """Draw random bytes that look like elements."""
     layout = draw(st.sampled_from(LAYOUTS))
     vr = draw(st.sampled_from(["SQ", "LO", "UN", "OB", "US", "UT", "PN", "CS", "XX"]))
     length = draw(st.sampled_from([0, 1, 2, 4, 8, 12, 16, 20, 40]) | st.integers(0, 50))
@@ -1290,7 +1292,7 @@ def _headers(draw: st.DrawFn) -> bytes:
 @pytest.mark.filterwarnings("ignore")
 @settings(max_examples=1000)
 @given(st.lists(_headers(), max_size=12), st.sampled_from([*UIDS[:3], JPEG_UID]), st.data())
-def test_anything_like_elements_is_read_or_refused(content: list[bytes], uid: str, draw: st.DataObject) -> None:
+def test_random_elements_are_read_or_refused(content: list[bytes], uid: str, draw: st.DataObject) -> None:
     data = start(uid) + b"".join(content)
     events, error = parse([data])
     assert outcome(*parse(draw.draw(cuts(data)))) == outcome(events, error)
@@ -1301,11 +1303,11 @@ def test_anything_like_elements_is_read_or_refused(content: list[bytes], uid: st
     assert error or depth == 0
 
 
-# --- values that are passed over --------------------------------------------------------------------------------
+# --- skipped values --------------------------------------------------------------------------------
 
 
 def _skipping(data: bytes, size: int, but: int = -1) -> tuple[list[Any], int]:
-    """What a parser gives that is told to skip whenever it may, and how many bytes it was not fed."""
+    """Return the events of a parser that skips if possible, and the bytes skipped."""
     parser = Part10Parser()
     events: list[Any] = []
     position = passed_over = 0
@@ -1328,7 +1330,7 @@ def _without_segments(events: list[Any]) -> list[Any]:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("size", [1000, 16384])
 @pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.name)
-def test_long_values_can_be_passed_over_and_the_rest_is_the_same(path: Path, size: int) -> None:
+def test_skipping_long_values_does_not_change_other_events(path: Path, size: int) -> None:
     data = path.read_bytes()
     parser = Part10Parser()
     expected: list[Any] = []
@@ -1341,7 +1343,7 @@ def test_long_values_can_be_passed_over_and_the_rest_is_the_same(path: Path, siz
     assert _without_segments(events) == _without_segments(expected)
 
 
-def test_what_is_passed_over_is_nearly_all_of_a_long_value_but_for_a_tag_that_is_named() -> None:
+def test_skip_passes_over_most_of_a_long_value_except_for_a_tag() -> None:
     data = start(EXPLICIT.uid) + EXPLICIT.element(PIXELS, "OW", bytes(1_000_000))
     assert _skipping(data, 16384)[1] > 980_000
     events, passed_over = _skipping(data, 16384, PIXELS)
@@ -1351,13 +1353,13 @@ def test_what_is_passed_over_is_nearly_all_of_a_long_value_but_for_a_tag_that_is
     )
 
 
-def test_a_file_that_stops_within_what_is_passed_over_is_truncated() -> None:
+def test_file_truncated_within_skipped_bytes_is_truncated() -> None:
     data = start(EXPLICIT.uid) + EXPLICIT.element(PIXELS, "OW", bytes(1_000_000))
     events, _ = _skipping(data[:-1], 16384)
     assert events[-1][0] is TruncatedError
 
 
-def test_a_file_that_was_read_does_not_wait_for_the_garbage_collector() -> None:
+def test_parser_is_freed_without_the_garbage_collector() -> None:
     data = Path(get_testdata_file("CT_small.dcm")).read_bytes()
     Part10Parser().feed(data)  # everything is imported now
     gc.collect()

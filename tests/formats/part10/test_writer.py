@@ -1,4 +1,4 @@
-"""The writer of DICOM files: the bytes that it makes, what pydicom reads from them, and what it refuses."""
+"""The writer of DICOM files: its bytes, how pydicom reads them, and errors."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def write(events: Iterable[Event], options: WriteOptions | None = None) -> bytes
 
 
 def content(data: bytes) -> bytes:
-    """What stands behind the file meta information, whose length is in its first element."""
+    """Return the bytes after the File Meta Information."""
     assert data[128:140] == b"DICM\x02\x00\x00\x00UL\x04\x00"
     return data[144 + int.from_bytes(data[140:144], "little") :]
 
@@ -66,14 +66,14 @@ def written(*events: Event, options: WriteOptions | None = None) -> bytes:
 
 
 def read(data: bytes) -> list[Event]:
-    """The events of the data set in a file."""
+    """Return the events of the data set in a file."""
     events, error = parse([data], ReadOptions())
     assert error is None
     return [event for event in joined(events)[1:-1] if event[1] >> 16 != 2]
 
 
 def refused(*events: Event, options: WriteOptions | None = None) -> OutputError:
-    """The error of the last of some events, of which the others are right; makes sure that it is sticky."""
+    """Return the error of the last event, and check that it is sticky."""
     writer = Part10Writer(io.BytesIO(), io.BytesIO, options=options)
     writer.write_all(events[:-1])
     with pytest.raises(OutputError) as caught:
@@ -172,13 +172,13 @@ EXACT: list[tuple[str, list[Event], Make]] = [
 
 @TO_BOTH
 @pytest.mark.parametrize(("events", "make"), cases(EXACT))
-def test_the_bytes_of_a_data_set(events: list[Event], make: Make, layout: Layout) -> None:
+def test_bytes_of_a_data_set(events: list[Event], make: Make, layout: Layout) -> None:
     assert written(*events, options=WriteOptions(transfer_syntax=layout.uid)) == make(layout)
 
 
 @pytest.mark.parametrize("vr", sorted(set(VRS) - {"SQ"}))
-def test_the_header_of_each_vr(vr: str) -> None:
-    # Twice, because the second time it is known.
+def test_header_of_each_vr(vr: str) -> None:
+    # Twice, because the second time the element is in the table.
     events = sequence(REFERENCES, [element(PRIVATE, vr)], [element(PRIVATE, vr)])
     item = EXPLICIT.open_item(EXPLICIT.element(PRIVATE, vr))
     assert written(*events) == EXPLICIT.open_sequence(REFERENCES, item, item)
@@ -195,7 +195,7 @@ def test_sequences(make: Any, events: list[Event], uid: str) -> None:
 
 
 @pytest.mark.parametrize("length", [65_534, 65_535, 65_536, 70_000])
-def test_text_beyond_a_length_of_16_bits_is_un(length: int) -> None:
+def test_text_longer_than_16_bits_becomes_un(length: int) -> None:
     # PS3.5 6.2.2, note 4
     value = "x" * length
     for events in ([element(PRIVATE, "LO", value)], parts("LO", (EventType.LAST_SEGMENT, PRIVATE, "LO", value))):
@@ -208,10 +208,10 @@ def test_text_beyond_a_length_of_16_bits_is_un(length: int) -> None:
         )
 
 
-# --- the file meta information -----------------------------------------------------------------------------------
+# --- File Meta Information -----------------------------------------------------------------------------------
 
 
-def test_file_meta_information_is_made() -> None:
+def test_file_meta_information_is_completed() -> None:
     data = write([START, element(SOP_CLASS, "UI", "1.2.3"), element(SOP_INSTANCE, "UI", "1.2.4"), END])
     assert data[:132] == bytes(128) + b"DICM"
     meta = dcmread(io.BytesIO(data)).file_meta
@@ -223,7 +223,7 @@ def test_file_meta_information_is_made() -> None:
     assert len(meta) == 7
 
 
-def test_file_meta_information_that_came_is_kept() -> None:
+def test_given_file_meta_information_is_kept() -> None:
     came = [
         element(0x00020000, "UL", 1),
         element(0x00020001, "OB", b"\0\2"),
@@ -241,7 +241,7 @@ def test_file_meta_information_that_came_is_kept() -> None:
         assert [(int(one.tag), one.value) for one in meta if one.tag & 0xFFFF] == [
             (0x00020001, b"\0\2"),
             (0x00020002, "1.2.5"),
-            (0x00020010, "1.2.840.10008.1.2.1"),  # as it is written
+            (0x00020010, "1.2.840.10008.1.2.1"),  # the one in which it is written
             (0x00020012, "1.2.6"),
             (0x00020016, "TITLE"),
         ]
@@ -263,7 +263,7 @@ def test_file_meta_information_that_came_is_kept() -> None:
         ("1.2.840.10008.1.2.4.95", None, "1.2.840.10008.1.2.4.94"),
     ],
 )
-def test_the_transfer_syntax(came: str | None, wanted: str | None, written_uid: str) -> None:
+def test_transfer_syntax_of_options_and_events(came: str | None, wanted: str | None, written_uid: str) -> None:
     events = [
         START,
         *([element(0x00020010, "UI", came)] if came is not None else []),
@@ -288,20 +288,20 @@ BAD_META: list[tuple[str, list[Event]]] = [
 
 
 @pytest.mark.parametrize("events", cases(BAD_META))
-def test_what_the_file_meta_information_cannot_hold_is_refused(events: list[Event]) -> None:
+def test_invalid_file_meta_information_is_refused(events: list[Event]) -> None:
     assert refused(START, *events).location.dataset_index == 0
 
 
-def test_text_in_the_file_meta_information_is_in_the_default_character_set() -> None:
+def test_file_meta_text_is_in_the_default_character_set() -> None:
     meta = [element(0x00020013, "SH", "\xe9"), element(CHARSET, "CS", "ISO_IR 144")]
-    for text in ("a", "\u041b", NOT_LATIN):  # which its own character set carries, or only UTF-8
+    for text in ("a", "\u041b", NOT_LATIN):  # in its own character set, or in UTF-8 only
         file = write([START, *meta, element(PATIENT_ID, "LO", text), END])
         assert element(0x00020013, "SH", "\xe9") in parse([file])[0]
         assert dcmread(io.BytesIO(file)).PatientID == text
 
 
 @pytest.mark.parametrize("uid", ["1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"])
-def test_a_transfer_syntax_that_is_not_written(uid: str) -> None:
+def test_unsupported_transfer_syntax_is_refused(uid: str) -> None:
     with pytest.raises(ValueError, match="expected explicit or implicit VR little endian"):
         Part10Writer(io.BytesIO(), io.BytesIO, options=WriteOptions(transfer_syntax=uid))
 
@@ -346,12 +346,12 @@ PARTS: list[tuple[str, list[Event], bytes]] = [
     ("nothing, VR late", parts("US", late=True), EXPLICIT.element(PRIVATE, "US")),
     ("bytes", parts("OB", segment(b"a"), segment(b""), last(b"bc")), EXPLICIT.element(PRIVATE, "OB", b"abc\0")),
     (
-        "bytes of a length that is told",
+        "bytes of a given length",
         parts("OW", segment(b"ab"), last(b"cd"), length=4),
         EXPLICIT.element(PRIVATE, "OW", b"abcd"),
     ),
     (
-        "bytes of an odd length that is told",
+        "bytes of a given odd length",
         parts("OB", last(b"abc"), length=3),
         EXPLICIT.element(PRIVATE, "OB", b"abc\0"),
     ),
@@ -364,9 +364,9 @@ PARTS: list[tuple[str, list[Event], bytes]] = [
 def test_elements_in_parts(events: list[Event], expected: bytes) -> None:
     assert written(*events) == expected
     around = element(0x00090010, "LO", "a"), element(PATIENT_ID, "LO", "b")
-    before, behind = EXPLICIT.element(0x00090010, "LO", b"a "), EXPLICIT.element(PATIENT_ID, "LO", b"b ")
-    assert written(around[0], *events, around[1]) == before + expected + behind
-    item = EXPLICIT.open_item(before, expected, behind)
+    before, after = EXPLICIT.element(0x00090010, "LO", b"a "), EXPLICIT.element(PATIENT_ID, "LO", b"b ")
+    assert written(around[0], *events, around[1]) == before + expected + after
+    item = EXPLICIT.open_item(before, expected, after)
     nested = sequence(REFERENCES, [around[0], *events, around[1]], [around[0], *events, around[1]])
     assert written(*nested) == EXPLICIT.open_sequence(REFERENCES, item, item)
 
@@ -380,12 +380,12 @@ def test_elements_in_parts_in_implicit_vr(events: list[Event], expected: bytes) 
 
 
 @pytest.mark.parametrize(("vr", "data", "values"), cases(LONG))
-def test_long_values_come_back(vr: str, data: bytes, values: tuple[Any, ...]) -> None:
+def test_long_values_round_trip(vr: str, data: bytes, values: tuple[Any, ...]) -> None:
     events, error = parse([bytes(128) + b"DICM" + EXPLICIT.element(PRIVATE, vr, data)])
     assert error is None
     file = write(events)
     assert read(file) == [element(PRIVATE, vr, *values)]
-    if vr != "UC":  # of whose values the padding is not kept
+    if vr != "UC":  # the padding of its values is not kept
         assert dcmread(io.BytesIO(file))[PRIVATE].value == values[0]
 
 
@@ -397,8 +397,8 @@ BAD_PARTS: list[tuple[str, list[Event]]] = [
     ("no VR at all", [parts("", late=True)[0], parts("")[-1]]),
     ("values of OB", [parts("OB")[0], some(b"a")]),
     ("values before the VR", [parts("", late=True)[0], some("a")]),
-    ("bytes behind bytes", [parts("OB")[0], last(b"a"), last(b"b")]),
-    ("values behind bytes", [parts("OB")[0], last(b"a"), some("a")]),
+    ("bytes after bytes", [parts("OB")[0], last(b"a"), last(b"b")]),
+    ("values after bytes", [parts("OB")[0], last(b"a"), some("a")]),
     ("text within bytes", [parts("", late=True)[0], segment(b"a"), segment("a")]),
     ("bytes within text", [parts("", late=True)[0], segment("a"), segment(b"a")]),
     ("text for OB", [parts("OB")[0], last("a")]),
@@ -416,8 +416,8 @@ BAD_PARTS: list[tuple[str, list[Event]]] = [
     ("half of a surrogate pair", [parts("UT")[0], segment("\ud800")]),
     ("half of a surrogate pair in a value", [parts("UC")[0], some("a", "\ud800")]),
     ("two texts where one is due", [parts("UT")[0], last("a"), last("b")]),
-    ("fewer bytes than told", [parts("OB", length=2)[0], last(b"a"), parts("OB")[-1]]),
-    ("more bytes than told", [parts("OB", length=1)[0], segment(b"ab"), last(b""), parts("OB")[-1]]),
+    ("fewer bytes than given", [parts("OB", length=2)[0], last(b"a"), parts("OB")[-1]]),
+    ("more bytes than given", [parts("OB", length=1)[0], segment(b"ab"), last(b""), parts("OB")[-1]]),
     ("bytes for text, VR late", [parts("UT", late=True)[0], last(b"a"), parts("UT")[-1]]),
     ("text for bytes, VR late", [parts("OB", late=True)[0], last("a"), parts("OB")[-1]]),
     ("text for a number, VR late", [parts("US", late=True)[0], last("1"), parts("US")[-1]]),
@@ -425,7 +425,7 @@ BAD_PARTS: list[tuple[str, list[Event]]] = [
 
 
 @pytest.mark.parametrize("events", cases(BAD_PARTS))
-def test_parts_that_do_not_fit_are_refused(events: list[Event]) -> None:
+def test_invalid_parts_are_refused(events: list[Event]) -> None:
     before = sequence(REFERENCES, [])[:2]
     events = [(kind, PRIVATE, vr, value) for kind, _, vr, value in events]
     assert refused(START, *before, *events).location == Location(None, 0, "00081140[0].00091001")
@@ -501,7 +501,7 @@ REWRITES: list[tuple[str, list[Event], list[Event]]] = [
         ],
     ),
     (
-        "behind everything else",
+        "after everything else",
         [
             element(CHARSET, "CS"),
             *sequence(REFERENCES, [element(0x00280010, "US", 1)], []),
@@ -523,9 +523,7 @@ REWRITES: list[tuple[str, list[Event], list[Event]]] = [
 
 
 @pytest.mark.parametrize(("events", "expected"), cases(REWRITES))
-def test_text_that_its_character_set_does_not_carry_switches_to_utf_8(
-    events: list[Event], expected: list[Event]
-) -> None:
+def test_text_outside_its_character_set_switches_to_utf_8(events: list[Event], expected: list[Event]) -> None:
     file = write([START, *events, END])
     assert read(file) == expected
     for _ in dcmread(io.BytesIO(file)).iterall():
@@ -533,7 +531,7 @@ def test_text_that_its_character_set_does_not_carry_switches_to_utf_8(
 
 
 @pytest.mark.parametrize("vr", ["UT", "UC", "LT", "LO"])
-def test_a_long_text_switches_to_utf_8_at_its_end(vr: str) -> None:
+def test_long_text_switches_to_utf_8_at_its_end(vr: str) -> None:
     text = "\xe9" * 100_000
     long = [*parts(vr, segment(text), last(NOT_LATIN))]
     events = [
@@ -552,7 +550,7 @@ def test_a_long_text_switches_to_utf_8_at_its_end(vr: str) -> None:
     ]
 
 
-def test_text_that_the_character_set_does_not_carry_is_refused_in_implicit_vr() -> None:
+def test_text_outside_its_character_set_is_refused_in_implicit_vr() -> None:
     error = refused(START, element(PATIENT_ID, "LO", NOT_LATIN), options=WriteOptions(transfer_syntax=IMPLICIT.uid))
     assert "implicit VR" in error.message
     assert error.location == Location(None, 0, "00100020")
@@ -595,8 +593,8 @@ def test_fragments_cut_anywhere() -> None:
 ITEMS = EXPLICIT.item() + EXPLICIT.item(b"\xff\xd8\xff\xd9")
 
 
-def test_pixel_data_in_one_value_that_is_in_items_is_encapsulated() -> None:
-    # As it comes from DICOM JSON.
+def test_one_value_with_items_is_encapsulated_pixel_data() -> None:
+    # As DICOM JSON has it.
     expected = EXPLICIT.fragments(PIXELS, b"", b"\xff\xd8\xff\xd9")
     assert written(IN_JPEG, element(PIXELS, "OB", ITEMS)) == expected
     for cut in range(1, len(ITEMS)):
@@ -613,7 +611,7 @@ def test_empty_pixel_data_is_written_in_any_transfer_syntax() -> None:
         assert written(*before, *parts("OB", empty, tag=PIXELS)) == EXPLICIT.element(PIXELS, "OB")
 
 
-def test_an_icon_may_be_native_in_a_file_with_encapsulated_pixel_data() -> None:
+def test_icon_may_be_native_in_an_encapsulated_file() -> None:
     events = [IN_JPEG, *sequence(0x00880200, [element(PIXELS, "OW", b"ab")]), *fragments(PIXELS, b"", b"cd")]
     icon = EXPLICIT.open_item(EXPLICIT.element(PIXELS, "OW", b"ab"))
     assert written(*events) == EXPLICIT.open_sequence(0x00880200, icon) + EXPLICIT.fragments(PIXELS, b"", b"cd")
@@ -627,7 +625,7 @@ BAD_FRAGMENTS: list[tuple[str, list[Event]]] = [
         for length in (None, -1, 2**32 - 1, 1.0)
     ),
     (
-        "longer than told",
+        "longer than given",
         [
             IN_JPEG,
             fragments(PIXELS)[0],
@@ -636,7 +634,7 @@ BAD_FRAGMENTS: list[tuple[str, list[Event]]] = [
         ],
     ),
     (
-        "shorter than told",
+        "shorter than given",
         [
             IN_JPEG,
             fragments(PIXELS)[0],
@@ -660,11 +658,11 @@ BAD_FRAGMENTS: list[tuple[str, list[Event]]] = [
 
 
 @pytest.mark.parametrize("events", cases(BAD_FRAGMENTS))
-def test_fragments_that_do_not_fit_are_refused(events: list[Event]) -> None:
+def test_invalid_fragments_are_refused(events: list[Event]) -> None:
     assert refused(START, *events).location == Location(None, 0, "7FE00010")
 
 
-# --- refused -----------------------------------------------------------------------------------------------------
+# --- errors -----------------------------------------------------------------------------------------------------
 
 TEXT_VRS = ["AE", "AS", "CS", "DA", "DT", "LO", "LT", "SH", "ST", "TM", "UC", "UI", "UR", "UT"]
 MISFITS: list[tuple[str, tuple[Any, ...]]] = [
@@ -692,23 +690,23 @@ MISFITS: list[tuple[str, tuple[Any, ...]]] = [
 
 @pytest.mark.parametrize("known", [False, True])
 @pytest.mark.parametrize(("vr", "values"), [pytest.param(*row, id=f"{row[0]} {row[1]!a}") for row in MISFITS])
-def test_a_value_that_does_not_fit_its_vr_is_refused(vr: str, values: tuple[Any, ...], known: bool) -> None:
+def test_value_that_does_not_fit_its_vr_is_refused(vr: str, values: tuple[Any, ...], known: bool) -> None:
     before = sequence(REFERENCES, [element(PRIVATE, vr)], [])[:-2] if known else sequence(REFERENCES, [])[:2]
     error = refused(START, *before, element(PRIVATE, vr, *values))
     assert error.location == Location(None, 0, f"00081140[{int(known)}].00091001")
 
 
 @pytest.mark.parametrize("vr", ["", "XX", "lo", "SQ", "US or SS"])
-def test_a_vr_that_no_element_has_is_refused(vr: str) -> None:
+def test_unknown_vr_is_refused(vr: str) -> None:
     assert refused(START, element(PRIVATE, vr)).location == Location(None, 0, "00091001")
 
 
 @pytest.mark.parametrize("tag", [-1, 2**32 + 1, 0x00080015])
-def test_a_tag_that_may_not_come_is_refused(tag: int) -> None:
+def test_invalid_tag_is_refused(tag: int) -> None:
     refused(START, element(SOP_CLASS, "UI"), element(tag, "LO"))
 
 
-def test_a_reference_to_bulk_data_is_refused() -> None:
+def test_reference_to_bulk_data_is_refused() -> None:
     assert "bulk data" in refused(START, (EventType.BULK_DATA, PIXELS, "OW", "uri")).message
 
 
@@ -723,13 +721,13 @@ ORDERS: list[tuple[str, list[Event], str]] = [
         [*sequence(REFERENCES, [], [element(PATIENT_ID, "LO"), element(NAME, "PN")])[:-2]],
         "00081140[1].00100010",
     ),
-    ("behind a sequence", [*sequence(REFERENCES, [element(PATIENT_ID, "LO")]), element(SOP_CLASS, "UI")], "00080016"),
-    ("file meta information behind the data set", [element(PATIENT_ID, "LO"), IN_JPEG], "00020010"),
+    ("after a sequence", [*sequence(REFERENCES, [element(PATIENT_ID, "LO")]), element(SOP_CLASS, "UI")], "00080016"),
+    ("File Meta Information after the data set", [element(PATIENT_ID, "LO"), IN_JPEG], "00020010"),
 ]
 
 
 @pytest.mark.parametrize(("events", "path"), cases(ORDERS))
-def test_tags_that_do_not_ascend_are_refused(events: list[Event], path: str) -> None:
+def test_tags_must_ascend(events: list[Event], path: str) -> None:
     error = refused(START, *events)
     assert "ascending order" in error.message or "File Meta Information before" in error.message
     assert error.location == Location(None, 0, path)
@@ -746,7 +744,7 @@ IN_MEMBERS = {
 PLACES: dict[str, tuple[list[Event], set[EventType]]] = {
     "stream": ([], {EventType.START_DATASET}),
     "data set": ([START], {*IN_MEMBERS, EventType.END_DATASET}),
-    "behind the head": ([START, element(REFERENCES, "LO")], {*IN_MEMBERS, EventType.END_DATASET}),
+    "after the head": ([START, element(REFERENCES, "LO")], {*IN_MEMBERS, EventType.END_DATASET}),
     "sequence": ([START, sequence(REFERENCES)[0]], {EventType.START_ITEM, EventType.END_SEQUENCE}),
     "item": ([START, *sequence(REFERENCES, [])[:2]], {*IN_MEMBERS, EventType.END_ITEM}),
     "element": (
@@ -783,7 +781,7 @@ EXAMPLES: dict[EventType, Event] = {
 
 @pytest.mark.parametrize("kind", EventType, ids=lambda kind: kind.name)
 @pytest.mark.parametrize("place", PLACES)
-def test_an_event_out_of_order_is_refused(place: str, kind: EventType) -> None:
+def test_event_out_of_order_is_refused(place: str, kind: EventType) -> None:
     before, legal = PLACES[place]
     event = EXAMPLES[kind]
     if kind not in legal:
@@ -792,19 +790,19 @@ def test_an_event_out_of_order_is_refused(place: str, kind: EventType) -> None:
         Part10Writer(io.BytesIO(), io.BytesIO).write_all([*before, event])
 
 
-def test_an_unknown_event_is_refused() -> None:
+def test_unknown_event_is_refused() -> None:
     assert "unknown event type" in refused(START, (99, PATIENT_ID, "LO", ())).message
 
 
 @pytest.mark.parametrize("place", [place for place in PLACES if place != "end"])
-def test_close_refuses_what_is_not_complete(place: str) -> None:
+def test_close_refuses_an_incomplete_data_set(place: str) -> None:
     writer = Part10Writer(io.BytesIO(), io.BytesIO)
     writer.write_all(PLACES[place][0])
     with pytest.raises(OutputError, match=r"not complete|no data set"):
         writer.close()
 
 
-def test_sequences_nest_as_deep_as_the_limits_allow() -> None:
+def test_nested_sequences_are_bounded_by_the_limits() -> None:
     for depth, most in ((10, 2), (12, 2), (13, 3), (256, 84)):
         options = WriteOptions(limits=Limits(depth=depth))
         events: list[Event] = []
@@ -829,7 +827,7 @@ EVERYTHING: list[Event] = [
 ]
 
 
-def test_writing_begins_where_the_target_stands() -> None:
+def test_file_starts_at_the_current_position_of_the_target() -> None:
     target = io.BytesIO()
     target.write(b"before")
     writer = Part10Writer(target, io.BytesIO)
@@ -839,13 +837,13 @@ def test_writing_begins_where_the_target_stands() -> None:
 
 
 class Slow(io.BytesIO):
-    """A file that takes no more than some bytes at a time."""
+    """A file that takes at most 1000 bytes at a time."""
 
     def write(self, data: Any) -> int:
         return super().write(memoryview(data)[:1000])
 
 
-def test_a_target_may_take_less_than_it_is_given() -> None:
+def test_target_may_take_fewer_bytes_than_given() -> None:
     target = Slow()
     writer = Part10Writer(target, Slow)
     writer.write_all(EVERYTHING)
@@ -853,7 +851,7 @@ def test_a_target_may_take_less_than_it_is_given() -> None:
     assert target.getvalue() == write(EVERYTHING)
 
 
-def test_real_files(tmp_path: Path) -> None:
+def test_files_on_disk(tmp_path: Path) -> None:
     def temporary() -> BinaryIO:
         return tempfile.TemporaryFile()  # type: ignore[return-value]
 
@@ -887,7 +885,7 @@ def without_group_lengths(events: Sequence[Event]) -> list[Event]:
 
 
 def without_oddity(value: Any) -> Any:
-    """Blanks alone are nothing, and bytes are padded to an even number (PS3.5 6.2)."""
+    """Normalise values: blanks are empty, and bytes have an even length (PS3.5 6.2)."""
     if value == ("",):
         return ()
     return (value[0] + b"\0",) if isinstance(value, tuple) and value and _is_odd(value[0]) else value
@@ -897,9 +895,9 @@ def _is_odd(value: Any) -> bool:
     return isinstance(value, bytes) and len(value) % 2 == 1
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")  # many of the files are not quite right, which is what they are for
+@pytest.mark.filterwarnings("ignore::UserWarning")  # many of the files are odd on purpose
 @pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.name)
-def test_a_file_of_pydicom_comes_back(path: Path) -> None:
+def test_bundled_files_round_trip(path: Path) -> None:
     original = path.read_bytes()
     events, error = parse([original], ReadOptions(force=original[128:132] != b"DICM"))
     if error:
@@ -937,7 +935,7 @@ def test_random_data_sets_are_read_by_pydicom(public: bool, draw: st.DataObject)
 
 
 def without_padding(events: Iterable[Event]) -> list[Event]:
-    """Values as they are without what a file adds and pydicom takes away."""
+    """Strip the padding of a file and the characters that pydicom strips."""
     return [
         (kind, tag, vr, _stripped(vr, value) if kind == EventType.ELEMENT else value)
         for kind, tag, vr, value in joined(events)
@@ -962,7 +960,7 @@ def _stripped(vr: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_damaged_file_is_written_or_refused() -> None:
+def test_damaged_file_is_written_or_refused() -> None:
     source = random.Random(1)
     count = 0
     for path in SMALL * 20:
@@ -978,14 +976,14 @@ def test_a_damaged_file_is_written_or_refused() -> None:
     assert count > 100
 
 
-# --- elements in a form of their own -------------------------------------------------------------------------------
+# --- JSON elements -------------------------------------------------------------------------------
 
 
 def json_element(tag: int, text: Any) -> Event:
     return EventType.JSON_ELEMENT, tag, "US", text
 
 
-def test_an_element_in_a_form_of_its_own_is_un_in_a_file() -> None:
+def test_json_element_becomes_un() -> None:
     text = '{"vr":"US","Value":["many",7]}'
     item = sequence(REFERENCES, [json_element(PRIVATE, '"x"')])
     data = write([START, json_element(0x00080008, text), *item, json_element(PRIVATE, '{"InlineBinary":"AP8="}'), END])
@@ -994,7 +992,7 @@ def test_an_element_in_a_form_of_its_own_is_un_in_a_file() -> None:
     assert [(raw.VR, raw.value) for raw in found] == [("UN", b"many\\7"), ("UN", b"\x00\xff"), ("UN", b'"x" ')]
 
 
-def test_specific_character_set_in_a_form_of_its_own_is_empty_in_a_file_and_text_is_kept() -> None:
+def test_json_element_of_specific_character_set_becomes_empty() -> None:
     wrong = json_element(CHARSET, '{"vr":"CS","Value":[5]}')
     assert read(write([START, wrong, element(PATIENT_ID, "LO", "a"), END]))[0] == element(CHARSET, "CS")
     assert read(write([START, wrong, element(PATIENT_ID, "LO", "\u5c71"), END])) == [
@@ -1003,24 +1001,24 @@ def test_specific_character_set_in_a_form_of_its_own_is_empty_in_a_file_and_text
     ]
 
 
-def test_uids_in_a_form_of_their_own_are_not_those_of_the_file() -> None:
+def test_json_elements_of_uids_do_not_enter_file_meta() -> None:
     text = '{"vr":"UI","Value":[5]}'
     data = write([START, json_element(SOP_CLASS, text), json_element(SOP_INSTANCE, text), END])
     assert content(data) == b"".join([b"\x08\x00\x16\x00UN\0\0\2\0\0\x005 ", b"\x08\x00\x18\x00UN\0\0\2\0\0\x005 "])
     assert b"\x02\x00\x03\x00" not in data[: len(data) - len(content(data))]
 
 
-def test_file_meta_information_in_a_form_of_its_own_is_kept_but_for_the_transfer_syntax() -> None:
+def test_json_elements_of_file_meta_are_kept_except_the_transfer_syntax() -> None:
     text = '{"vr":"UI","Value":[5]}'
     data = write([START, json_element(0x00020010, text), json_element(0x00020016, text), END])
     events, error = parse([data], ReadOptions())
     assert error is None
     meta = {event[1]: event[2:] for event in events}
     assert meta[0x00020010] == ("UI", ("1.2.840.10008.1.2.1",))
-    assert meta[0x00020016] == ("AE", ("5",))  # as what is UN is read if the dictionary knows it
+    assert meta[0x00020016] == ("AE", ("5",))  # the parser gives UN the VR of the dictionary
     assert "ascending order" in refused(START, element(PRIVATE, "LO"), json_element(0x00020016, text)).message
 
 
 @pytest.mark.parametrize("text", [5, None, '"\ud800"'], ids=ascii)
-def test_json_text_that_is_no_text_is_refused(text: Any) -> None:
+def test_json_element_without_valid_text_is_refused(text: Any) -> None:
     assert refused(START, json_element(PRIVATE, text)).location.tag_path == "00091001"
