@@ -107,6 +107,7 @@ def _fields(kind: type, names: Iterable[str] | None = None) -> Iterator[str]:
 def _options() -> Iterator[str]:
     for kind, topics in TOPICS.items():
         yield f"## {kind.__name__}\n"
+        yield from _class(kind)
         for topic, names in topics.items():
             yield f"### {topic}\n"
             yield from _fields(kind, names)
@@ -129,7 +130,16 @@ def _codes(names: Iterable[str]) -> str:
 
 
 def _limits() -> Iterator[str]:
-    return _fields(streamdicom.Limits)
+    yield from _class(streamdicom.Limits)
+    yield from _fields(streamdicom.Limits)
+
+
+def _class(kind: type) -> Iterator[str]:
+    """Yield a description of a class whose attributes stand in a table."""
+    yield "```{eval-rst}"
+    yield f".. py:class:: streamdicom.{kind.__name__}(*, ...)\n"
+    yield f"   {inspect.cleandoc(kind.__doc__ or '').splitlines()[0]}"
+    yield "```\n"
 
 
 def _events() -> Iterator[str]:
@@ -176,7 +186,13 @@ def _events() -> Iterator[str]:
 
 
 def _errors() -> Iterator[str]:
-    return _docstring(errors, 4, iter([("exception", "raised if")]))
+    yield from _docstring(errors, 4, iter([("exception", "raised if")]))
+    yield "```{eval-rst}"
+    for name in streamdicom.__all__:
+        kind = getattr(streamdicom, name)
+        if inspect.isclass(kind) and issubclass(kind, streamdicom.StreamDicomError):
+            yield f".. autoexception:: streamdicom.{name}\n   :members:\n   :show-inheritance:\n"
+    yield "```"
 
 
 def _docstring(module: Any, unit: int, heads: Iterator[tuple[str, str]]) -> Iterator[str]:
