@@ -1,4 +1,4 @@
-"""Compressed streams: whole, in pieces, several members, cut, damaged, and larger than they look."""
+"""Compressed streams: pieces, members, truncation, damage and expansion."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _cut(data: bytes, size: int) -> list[bytes]:
 
 @pytest.mark.parametrize("size", [1, 7, 1000, 10**9])
 @pytest.mark.parametrize("kind", _KINDS)
-def test_what_was_compressed_comes_back_however_it_is_cut(kind: str, size: int) -> None:
+def test_compressed_data_is_decompressed_from_pieces_of_any_size(kind: str, size: int) -> None:
     data = _KINDS[kind](_TEXT)
     assert compression_of(data) == kind
     assert b"".join(decompress(_cut(data, size), kind)) == _TEXT
@@ -39,13 +39,13 @@ def test_what_was_compressed_comes_back_however_it_is_cut(kind: str, size: int) 
 
 @pytest.mark.parametrize("size", [1, 1000, 10**9])
 @pytest.mark.parametrize("kind", _KINDS)
-def test_members_may_follow_one_another_and_be_padded(kind: str, size: int) -> None:
+def test_several_members_and_padding_are_accepted(kind: str, size: int) -> None:
     data = _KINDS[kind](b"one ") + _KINDS[kind](b"") + _KINDS[kind](b"two") + b"\0" * 700
     assert b"".join(decompress(_cut(data, size), kind)) == b"one two"
 
 
 @pytest.mark.parametrize("kind", _KINDS)
-def test_a_stream_that_is_cut_anywhere_is_an_error(kind: str) -> None:
+def test_truncated_stream_is_an_error(kind: str) -> None:
     data = _KINDS[kind](_TEXT[:300])
     for cut in range(len(data)):
         with pytest.raises(TruncatedError, match=f"the {kind} stream stops before its end"):
@@ -53,13 +53,13 @@ def test_a_stream_that_is_cut_anywhere_is_an_error(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", _KINDS)
-def test_what_follows_and_is_no_member_is_an_error(kind: str) -> None:
+def test_data_after_the_last_member_is_an_error(kind: str) -> None:
     with pytest.raises(InputError, match=f"the {kind} stream is damaged"):
         list(decompress([_KINDS[kind](b"[]") + b"something else that follows"], kind))
 
 
 @pytest.mark.parametrize("kind", ["gzip", "bzip2", "xz"])
-def test_a_stream_that_is_damaged_is_an_error(kind: str) -> None:
+def test_damaged_stream_is_an_error(kind: str) -> None:
     data = bytearray(_KINDS[kind](_TEXT))
     data[len(data) // 2] ^= 0xFF
     with pytest.raises(InputError):
@@ -67,7 +67,7 @@ def test_a_stream_that_is_damaged_is_an_error(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", _KINDS)
-def test_pieces_are_short_whatever_they_expand_from(kind: str) -> None:
+def test_pieces_are_short_at_any_expansion_ratio(kind: str) -> None:
     data = _KINDS[kind](bytes(20_000_000))
     total = 0
     for piece in decompress([data], kind):
@@ -77,7 +77,7 @@ def test_pieces_are_short_whatever_they_expand_from(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["gzip", "zstd"])
-def test_members_are_made_that_others_read_and_that_are_always_the_same(kind: str) -> None:
+def test_compressed_output_is_reproducible_and_standard(kind: str) -> None:
     members = []
     for _ in range(2):
         compressor = new_compressor(kind)
@@ -87,19 +87,19 @@ def test_members_are_made_that_others_read_and_that_are_always_the_same(kind: st
     assert decompressed == _TEXT
 
 
-def test_a_text_is_not_taken_for_compressed() -> None:
+def test_text_is_not_detected_as_compressed() -> None:
     assert compression_of(b'[{"00100010"') is None
     assert compression_of(b"") is None
 
 
 @pytest.mark.parametrize("size", [1, 1000, 10**9])
-def test_deflate_is_what_http_means_by_it(size: int) -> None:
+def test_deflate_is_the_zlib_format_as_in_http(size: int) -> None:
     assert b"".join(decompress(_cut(zlib.compress(_TEXT), size), "deflate")) == _TEXT
     with pytest.raises(InputError, match="the deflate stream is damaged"):
         list(decompress([zlib.compress(_TEXT, wbits=-15)], "deflate"))
 
 
-def test_a_frame_may_not_ask_for_more_memory_than_it_is_given() -> None:
+def test_window_of_a_zstd_frame_is_limited() -> None:
     parameters = zstandard.ZstdCompressionParameters(window_log=24)
     data = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
     frame = data.compress(_TEXT) + data.flush()
@@ -108,6 +108,6 @@ def test_a_frame_may_not_ask_for_more_memory_than_it_is_given() -> None:
         list(Decompressor("zstd", window=2**23).feed(frame))
 
 
-def test_another_kind_is_a_wrong_call() -> None:
+def test_unknown_compression_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="gzip or zstd"):
         new_compressor("rar")

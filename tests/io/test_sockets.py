@@ -1,4 +1,4 @@
-"""Real sockets on loopback: what comes when, and what becomes of a connection that breaks off."""
+"""Loopback sockets: when data arrives, and connections that break off."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ _FORMS = pytest.mark.parametrize(
 
 
 @_FORMS
-def test_each_data_set_comes_with_its_last_byte(start: bytes, between: bytes) -> None:
+def test_data_set_is_delivered_with_its_last_byte(start: bytes, between: bytes) -> None:
     with connected() as (near, far):
         datasets = streamdicom.iter_datasets(far)
         near.sendall(start)
         for number in range(3):
             near.sendall((between if number else b"") + _ONE)
-            # Nothing more is sent before this one is there.
+            # Nothing more is sent until this one is delivered.
             assert next(datasets).PatientID == "1"
 
 
-def test_bytes_that_come_one_by_one_make_the_same_data_sets() -> None:
+def test_single_bytes_yield_the_same_data_sets() -> None:
     with connected() as (near, far):
         for value in b"[" + _ONE + b",{}]":
             near.sendall(bytes([value]))
@@ -57,7 +57,7 @@ def test_bytes_that_come_one_by_one_make_the_same_data_sets() -> None:
         assert [ds.get("PatientID") for ds in streamdicom.iter_datasets(far)] == ["1", None]
 
 
-def test_events_come_as_they_are_complete() -> None:
+def test_events_are_delivered_as_they_are_complete() -> None:
     with connected() as (near, far):
         events = streamdicom.iter_events(far)
         near.sendall(b"[" + _ONE[:-1])
@@ -66,16 +66,16 @@ def test_events_come_as_they_are_complete() -> None:
         assert next(events)[0] == EventType.END_DATASET
 
 
-def test_one_data_set_is_loaded_when_the_peer_says_that_this_is_all() -> None:
+def test_one_data_set_is_loaded_when_the_peer_stops_sending() -> None:
     with connected() as (near, far):
         near.sendall(_ONE)
         near.shutdown(socket.SHUT_WR)
         assert streamdicom.load(far).PatientID == "1"
-        far.sendall(b"thank you")  # it is open still
+        far.sendall(b"thank you")  # still open
         assert near.recv(100) == b"thank you"
 
 
-def test_a_second_data_set_is_one_too_many_for_load_in_each_form() -> None:
+def test_load_rejects_a_second_data_set() -> None:
     for text in (b"[" + _ONE + b"," + _ONE, _ONE + b"\n" + _ONE):
         with connected() as (near, far):
             near.sendall(text)
@@ -83,7 +83,7 @@ def test_a_second_data_set_is_one_too_many_for_load_in_each_form() -> None:
                 streamdicom.load(far)
 
 
-def test_a_peer_that_ends_between_documents_has_ended_well() -> None:
+def test_end_between_documents_is_not_an_error() -> None:
     with connected() as (near, far):
         near.sendall(_ONE + b"\n" + _ONE)
         near.shutdown(socket.SHUT_WR)
@@ -91,13 +91,13 @@ def test_a_peer_that_ends_between_documents_has_ended_well() -> None:
 
 
 @pytest.mark.parametrize("read", [streamdicom.iter_datasets, streamdicom.iter_events])
-def test_a_fault_is_told_without_waiting_for_what_comes_next(read: Callable[[Any], Iterator[Any]]) -> None:
-    class Asked(Exception):
+def test_fault_is_raised_before_more_input_is_requested(read: Callable[[Any], Iterator[Any]]) -> None:
+    class Requested(Exception):
         pass
 
     def source() -> Iterator[bytes]:
         yield b"[" + _ONE + b",{},}"
-        raise Asked
+        raise Requested
 
     found = read(source())
     with pytest.raises(JsonSyntaxError):
@@ -117,7 +117,7 @@ def _collected(source: socket.socket, options: ReadOptions) -> tuple[list[Datase
 @_FORMS
 @pytest.mark.parametrize("inside", [b"", b'{"00100020":{"vr":"LO","Value":["2'], ids=["between", "inside"])
 @pytest.mark.parametrize("end", ["time-out", "reset", "end"])
-def test_a_stream_that_breaks_off_is_truncated_behind_its_complete_data_sets(
+def test_broken_connection_is_truncated_after_the_complete_data_sets(
     start: bytes, between: bytes, inside: bytes, end: str
 ) -> None:
     text = start + _ONE + between + inside
@@ -143,7 +143,7 @@ def test_a_stream_that_breaks_off_is_truncated_behind_its_complete_data_sets(
 
 
 class _Resetting:
-    """A connection whose peer resets it when all that it sent was read; a reset may overtake what is on its way."""
+    """A connection that is reset once all data is read: a reset may overtake data."""
 
     def __init__(self, near: socket.socket, far: socket.socket, size: int) -> None:
         self._near, self._far, self._left = near, far, size
@@ -157,7 +157,7 @@ class _Resetting:
         return data
 
 
-def test_what_was_wrong_before_the_end_is_what_is_told() -> None:
+def test_fault_before_the_end_takes_precedence() -> None:
     with connected() as (near, far):
         near.sendall(b"[" + _ONE + b",{]")
         far.settimeout(0.05)
@@ -165,7 +165,7 @@ def test_what_was_wrong_before_the_end_is_what_is_told() -> None:
             list(streamdicom.iter_datasets(far))
 
 
-def test_a_socket_that_does_not_wait_is_an_error_that_says_so() -> None:
+def test_non_blocking_socket_is_an_error() -> None:
     with connected() as (near, far):
         far.setblocking(False)
         for action in (
@@ -177,7 +177,7 @@ def test_a_socket_that_does_not_wait_is_an_error_that_says_so() -> None:
         assert near.fileno() > 0
 
 
-def test_a_pipe_that_unpickles_is_no_source() -> None:
+def test_multiprocessing_connection_is_not_a_source() -> None:
     one, other = multiprocessing.Pipe()
     with one, other:
         one.send("x")
@@ -185,7 +185,7 @@ def test_a_pipe_that_unpickles_is_no_source() -> None:
             list(streamdicom.iter_datasets(other))  # type: ignore[arg-type]
 
 
-def test_an_endless_stream_takes_no_memory() -> None:
+def test_endless_stream_is_read_in_constant_memory() -> None:
     with connected() as (near, far):
         block = (_ONE + b"\n") * 1000
 
@@ -204,7 +204,7 @@ def test_an_endless_stream_takes_no_memory() -> None:
 
 
 @pytest.mark.parametrize("format", ["json", "ndjson"])
-def test_each_data_set_is_sent_when_it_is_written(format: FormatName) -> None:
+def test_data_set_is_sent_when_it_is_written(format: FormatName) -> None:
     with connected() as (near, far):
         datasets = streamdicom.iter_datasets(far)
         with DatasetWriter(near, format=format) as writer:
@@ -215,7 +215,7 @@ def test_each_data_set_is_sent_when_it_is_written(format: FormatName) -> None:
         assert list(datasets) == []
 
 
-def test_what_an_iterable_gives_is_sent_before_it_is_asked_for_more() -> None:
+def test_data_set_is_sent_before_the_next_one_is_requested() -> None:
     with connected() as (near, far):
         received = streamdicom.iter_datasets(far)
 
@@ -229,7 +229,7 @@ def test_what_an_iterable_gives_is_sent_before_it_is_asked_for_more() -> None:
         assert list(received) == []
 
 
-def test_the_events_of_a_data_set_are_sent_when_its_last_one_is_there() -> None:
+def test_events_are_sent_when_their_data_set_is_complete() -> None:
     with connected() as (near, far):
         received = streamdicom.iter_datasets(far)
 
@@ -243,7 +243,7 @@ def test_the_events_of_a_data_set_are_sent_when_its_last_one_is_there() -> None:
         assert list(received) == []
 
 
-def test_an_array_is_left_open_when_the_writer_fails() -> None:
+def test_array_is_left_open_when_the_writer_fails() -> None:
     with connected() as (near, far):
         with pytest.raises(RuntimeError), DatasetWriter(near) as writer:
             writer.write(dataset(1))
@@ -254,12 +254,12 @@ def test_an_array_is_left_open_when_the_writer_fails() -> None:
         assert error.__cause__ is None
 
 
-def test_nothing_follows_what_could_not_be_sent() -> None:
+def test_nothing_is_sent_after_a_failed_send() -> None:
     with connected() as (near, far):
         near.settimeout(0.05)
         writer = DatasetWriter(near)
         with pytest.raises(TimeoutError):
-            while True:  # until nobody takes it any more
+            while True:  # until the buffers are full
                 writer.write(dataset(1, 100_000))
         for action in (writer.close, writer.flush, lambda: writer.write(dataset(2))):
             with pytest.raises(OutputError):
@@ -269,7 +269,7 @@ def test_nothing_follows_what_could_not_be_sent() -> None:
         assert error.__cause__ is None
 
 
-def test_a_peer_that_has_gone_is_the_error_of_the_system() -> None:
+def test_departed_peer_is_a_connection_error() -> None:
     with connected() as (near, far):
         reset(far)
         writer = DatasetWriter(near)
@@ -282,7 +282,7 @@ def test_a_peer_that_has_gone_is_the_error_of_the_system() -> None:
 
 
 def _anonymous(side: int) -> ssl.SSLContext:
-    """TLS without certificates, of which the test has none."""
+    """Return a TLS context without certificates."""
     context = ssl.SSLContext(side)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -291,7 +291,7 @@ def _anonymous(side: int) -> ssl.SSLContext:
     return context
 
 
-def test_a_connection_with_tls_is_one_like_the_others() -> None:
+def test_tls_connection_is_a_source_and_a_target() -> None:
     with connected() as (near, far):
         received: list[str] = []
 

@@ -1,4 +1,4 @@
-"""Sources and targets: what is read, and that no half-written file is left behind."""
+"""Sources and targets, and output files that are complete or absent."""
 
 from __future__ import annotations
 
@@ -39,26 +39,26 @@ def _iterable() -> Iterator[bytes]:
     ],
     ids=["bytes", "bytearray", "memoryview", "file", "generator", "list-memoryview", "list-bytearray"],
 )
-def test_a_source_gives_its_bytes(source: Source) -> None:
+def test_source_yields_its_bytes(source: Source) -> None:
     read = list(chunks(source))
     assert b"".join(read) == _DATA
     assert all(type(chunk) is bytes for chunk in read)
 
 
-def test_a_path_gives_its_bytes_and_is_closed(tmp_path: Path) -> None:
+def test_path_yields_its_bytes(tmp_path: Path) -> None:
     path = tmp_path / "data"
     path.write_bytes(_DATA)
     assert b"".join(chunks(path)) == b"".join(chunks(str(path))) == _DATA
 
 
-def test_a_file_is_read_from_where_it_stands_and_stays_open() -> None:
+def test_file_is_read_from_its_position_and_stays_open() -> None:
     file = io.BytesIO(_DATA)
     file.seek(100)
     assert b"".join(chunks(file)) == _DATA[100:]
     assert not file.closed
 
 
-def test_a_pipe_gives_what_it_has_without_waiting_for_more() -> None:
+def test_pipe_yields_available_bytes_without_waiting_for_more() -> None:
     reader, writer = os.pipe()
     with os.fdopen(reader, "rb") as file, os.fdopen(writer, "wb", buffering=0) as sender:
         sender.write(b"first")
@@ -66,17 +66,17 @@ def test_a_pipe_gives_what_it_has_without_waiting_for_more() -> None:
 
 
 @pytest.mark.parametrize("source", [io.StringIO("{}"), ["{}"], 17, None])
-def test_what_is_no_source_is_a_type_error(source: Source) -> None:
+def test_other_types_of_source_are_a_type_error(source: Source) -> None:
     with pytest.raises(TypeError):
         list(chunks(source))
 
 
-def test_a_text_file_is_told_from_a_binary_one() -> None:
+def test_text_file_as_source_is_a_type_error() -> None:
     with pytest.raises(TypeError, match="binary mode"):
         list(chunks(io.StringIO("{}")))  # type: ignore[arg-type]
 
 
-def test_a_file_that_has_nothing_yet_is_an_error() -> None:
+def test_non_blocking_file_without_data_is_an_error() -> None:
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     with os.fdopen(reader, "rb", buffering=0) as file, os.fdopen(writer, "wb"), pytest.raises(BlockingIOError):
@@ -84,7 +84,7 @@ def test_a_file_that_has_nothing_yet_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("blank", [b"", b" \t\r\n", b"\xef\xbb\xbf\n", b" " * 10_000])
-def test_white_space_alone_is_no_input_however_it_is_cut(blank: bytes) -> None:
+def test_white_space_alone_is_empty_input(blank: bytes) -> None:
     for pieces in ([blank], [blank[at : at + 1] for at in range(len(blank))]):
         with pytest.raises(TruncatedError, match="the input is empty") as caught:
             list(not_blank(pieces))
@@ -96,7 +96,7 @@ def _names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_path_gets_its_name_only_when_it_is_complete(tmp_path: Path) -> None:
+def test_output_file_gets_its_name_on_commit(tmp_path: Path) -> None:
     path = tmp_path / "out.json"
     output = Output(path)
     output.write(b"[")
@@ -110,7 +110,7 @@ def test_a_path_gets_its_name_only_when_it_is_complete(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["a" * 250, "\u00e9" * 120 + ".json", "a" + "\U0001f600" * 60, os.fsdecode(b"\xe9" * 250)]
 )
-def test_a_name_may_be_as_long_as_the_file_system_takes(name: str, tmp_path: Path) -> None:
+def test_output_name_may_have_the_maximum_length(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     with Output(path) as output:
         output.write(_DATA)
@@ -119,7 +119,7 @@ def test_a_name_may_be_as_long_as_the_file_system_takes(name: str, tmp_path: Pat
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_what_is_discarded_leaves_nothing_and_keeps_what_was_there(tmp_path: Path) -> None:
+def test_discard_leaves_no_file_and_keeps_the_old_one(tmp_path: Path) -> None:
     path = tmp_path / "out.json"
     path.write_bytes(b"old")
     output = Output(path)
@@ -130,7 +130,7 @@ def test_what_is_discarded_leaves_nothing_and_keeps_what_was_there(tmp_path: Pat
     assert _names(tmp_path) == ["out.json"]
 
 
-def test_a_new_file_has_the_usual_mode_and_an_old_one_keeps_its_own(tmp_path: Path) -> None:
+def test_new_file_has_the_default_mode_and_an_old_one_keeps_its_mode(tmp_path: Path) -> None:
     plain, old, new = tmp_path / "plain", tmp_path / "old", tmp_path / "new"
     plain.write_bytes(b"")
     old.write_bytes(b"")
@@ -142,7 +142,7 @@ def test_a_new_file_has_the_usual_mode_and_an_old_one_keeps_its_own(tmp_path: Pa
     assert stat.S_IMODE(old.stat().st_mode) == 0o600
 
 
-def test_a_link_stays_a_link(tmp_path: Path) -> None:
+def test_symbolic_link_is_followed(tmp_path: Path) -> None:
     real, link = tmp_path / "real", tmp_path / "link"
     real.write_bytes(b"old")
     link.symlink_to(real)
@@ -153,7 +153,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     assert real.read_bytes() == b"new"
 
 
-def test_what_is_no_regular_file_is_written_as_it_is(tmp_path: Path) -> None:
+def test_named_pipe_is_written_in_place(tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     received: list[bytes] = []
@@ -167,7 +167,7 @@ def test_what_is_no_regular_file_is_written_as_it_is(tmp_path: Path) -> None:
     assert stat.S_ISFIFO(fifo.stat().st_mode)
 
 
-def test_a_pipe_is_written_under_the_name_that_it_has_in_dev(tmp_path: Path) -> None:
+def test_pipe_in_dev_fd_is_a_target(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     with os.fdopen(reader, "rb") as file:
         with Output(f"/dev/fd/{writer}") as output:
@@ -177,7 +177,7 @@ def test_a_pipe_is_written_under_the_name_that_it_has_in_dev(tmp_path: Path) -> 
         assert file.read() == b"[]"
 
 
-def test_what_is_read_under_a_name_in_dev_is_a_pipe_too() -> None:
+def test_pipe_in_dev_fd_is_a_source() -> None:
     reader, writer = os.pipe()
     with os.fdopen(writer, "wb") as file:
         file.write(_DATA[:100])
@@ -185,7 +185,7 @@ def test_what_is_read_under_a_name_in_dev_is_a_pipe_too() -> None:
     os.close(reader)
 
 
-def test_an_error_names_the_path_that_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_names_the_path_of_the_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError) as missing:
         Output("none/out.json")
@@ -202,8 +202,8 @@ def test_an_error_names_the_path_that_was_given(tmp_path: Path, monkeypatch: pyt
     assert _names(tmp_path) == ["late.json", "out.json"]
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no such device")
-def test_an_error_of_a_full_disk_names_the_path() -> None:
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full does not exist")
+def test_error_of_a_full_disk_names_the_path() -> None:
     with Output("/dev/full") as output:
         output.write(b"[]")
         with pytest.raises(OSError, match="/dev/full") as full:
@@ -213,7 +213,7 @@ def test_an_error_of_a_full_disk_names_the_path() -> None:
         output.write(bytes(1024 * 1024))
 
 
-def test_an_error_of_a_file_that_grows_too_long_names_the_path(tmp_path: Path, short_files: None) -> None:
+def test_error_of_a_file_size_limit_names_the_path(tmp_path: Path, short_files: None) -> None:
     path = tmp_path / "out.json"
     with Output(path) as output, pytest.raises(OSError, match=str(path)):
         for _ in range(10):
@@ -226,7 +226,7 @@ def test_an_error_of_a_file_that_grows_too_long_names_the_path(tmp_path: Path, s
 
 @pytest.fixture
 def short_files() -> Iterator[None]:
-    """Files of this process cannot be longer than 1 MiB; what is beyond that is an error, as on a disk that is full."""
+    """Limit the files of this process to 1 MiB, to imitate a full disk."""
     resource = pytest.importorskip("resource")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -236,7 +236,7 @@ def short_files() -> Iterator[None]:
     signal.signal(signal.SIGXFSZ, before)
 
 
-def test_a_file_of_the_caller_is_flushed_and_stays_open() -> None:
+def test_file_of_the_caller_is_flushed_and_stays_open() -> None:
     raw = io.BytesIO()
     file = io.BufferedWriter(raw)
     output = Output(file)
@@ -247,8 +247,8 @@ def test_a_file_of_the_caller_is_flushed_and_stays_open() -> None:
     assert not file.closed
 
 
-class _Dripping(io.RawIOBase):
-    """A raw file that takes three bytes at a time."""
+class _ShortWrites(io.RawIOBase):
+    """A raw file that writes at most three bytes a call."""
 
     def __init__(self) -> None:
         self.taken = b""
@@ -261,13 +261,13 @@ class _Dripping(io.RawIOBase):
         return min(3, len(data))
 
 
-def test_a_raw_file_that_takes_less_gets_the_rest_too() -> None:
-    file = _Dripping()
+def test_short_writes_of_a_raw_file_are_continued() -> None:
+    file = _ShortWrites()
     Output(file).write(b"12345678")  # type: ignore[arg-type]
     assert file.taken == b"12345678"
 
 
-def test_a_raw_file_that_takes_no_more_yet_is_an_error() -> None:
+def test_non_blocking_raw_file_that_is_full_is_an_error() -> None:
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     with os.fdopen(reader, "rb"), os.fdopen(writer, "wb", buffering=0) as file:
@@ -278,7 +278,7 @@ def test_a_raw_file_that_takes_no_more_yet_is_an_error() -> None:
             output.write(b"]")
 
 
-def test_a_write_that_does_not_tell_has_written_all() -> None:
+def test_write_that_returns_none_has_written_all() -> None:
     class Silent:
         def __init__(self) -> None:
             self.taken = b""
@@ -292,18 +292,18 @@ def test_a_write_that_does_not_tell_has_written_all() -> None:
 
 
 @pytest.mark.parametrize("target", [17, None, object()])
-def test_what_is_no_target_is_a_type_error(target: object) -> None:
+def test_other_types_of_target_are_a_type_error(target: object) -> None:
     with pytest.raises(TypeError):
         Output(target)  # type: ignore[arg-type]
 
 
-def test_a_text_file_is_no_target(tmp_path: Path) -> None:
+def test_text_file_as_target_is_a_type_error(tmp_path: Path) -> None:
     with (tmp_path / "out.json").open("w") as file:
         for target in (file, io.StringIO()):
             with pytest.raises(TypeError, match="binary mode"):
                 Output(target)  # type: ignore[arg-type]
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         Output(tmp_path / "none" / "out.json")
