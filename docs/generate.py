@@ -142,33 +142,6 @@ def _class(kind: type) -> Iterator[str]:
     yield "```\n"
 
 
-def _events() -> Iterator[str]:
-    """Yield the paragraphs of the docstring, with an indented block as a table."""
-    text = (events.__doc__ or "").partition("\n")[2].strip("\n")
-    for block in text.split("\n\n"):
-        if block.startswith(" "):
-            yield from _table(("event", "meaning") if "START_DATASET" in block else ("type", "values"), _tree(block))
-        else:
-            yield block.replace("``", "`") + "\n"
-
-
-def _tree(block: str) -> list[tuple[str, str]]:
-    """Split lines of a name and its meaning; a line without a name continues the meaning."""
-    rows: list[tuple[str, str]] = []
-    column = 0  # of the last meaning
-    for line in textwrap.dedent(block).splitlines():
-        indent = len(line) - len(line.lstrip())
-        if rows and column and indent >= column:
-            rows[-1] = (rows[-1][0], f"{rows[-1][1]} {line.strip()}")
-            continue
-        parts = re.split(r"  +", line.strip(), maxsplit=1)
-        if len(parts) == 2:
-            column = line.index(parts[1], indent + len(parts[0]))
-        meaning = parts[1] if len(parts) == 2 else ""
-        rows.append((f"{'&emsp;' * (indent // 2)}`{parts[0]}`", meaning.replace("``", "`")))
-    return rows
-
-
 def _deviations() -> Iterator[str]:
     rows = [
         (f"`{code}`", Severity(row.severity).name.lower(), f"{row.meaning}<br>`{_visible(row.example)}`")
@@ -196,7 +169,7 @@ def _errors() -> Iterator[str]:
 
 
 def _docstring(module: Any, unit: int, heads: Iterator[tuple[str, str]]) -> Iterator[str]:
-    """Yield the paragraphs of a module's docstring, with each indented block as a table."""
+    """Yield the paragraphs of a module's docstring, indented blocks as tables."""
     text = (module.__doc__ or "").partition("\n")[2].strip("\n")
     for block in text.split("\n\n"):
         if block.startswith(" "):
@@ -206,7 +179,7 @@ def _docstring(module: Any, unit: int, heads: Iterator[tuple[str, str]]) -> Iter
 
 
 def _tree(block: str, unit: int) -> list[tuple[str, str]]:
-    """Split lines of a name and its meaning; a line without a name continues the meaning."""
+    """Split each line into name and meaning; an indented line continues the meaning."""
     rows: list[tuple[str, str]] = []
     column = 0  # of the last meaning
     for line in textwrap.dedent(block).splitlines():
