@@ -31,15 +31,12 @@ PARSER_TRANSITIONS: Mapping[ParserState, frozenset[ParserState]] = {
         {ParserState.ITEMS, ParserState.BINARY, ParserState.NUMBERS, ParserState.TEXT, ParserState.FRAGMENTS}
     ),
     ParserState.ITEMS: frozenset({ParserState.ELEMENTS}),
-    ParserState.BINARY: frozenset({ParserState.ELEMENTS, ParserState.ITEMS, ParserState.FRAGMENTS}),
-    ParserState.NUMBERS: frozenset({ParserState.ELEMENTS, ParserState.ITEMS}),
-    ParserState.TEXT: frozenset({ParserState.ELEMENTS, ParserState.ITEMS}),
-    ParserState.FRAGMENTS: frozenset({ParserState.BINARY, ParserState.ELEMENTS, ParserState.ITEMS}),
+    ParserState.BINARY: frozenset({ParserState.ELEMENTS, ParserState.FRAGMENTS}),
+    ParserState.NUMBERS: frozenset({ParserState.ELEMENTS}),
+    ParserState.TEXT: frozenset({ParserState.ELEMENTS}),
+    ParserState.FRAGMENTS: frozenset({ParserState.BINARY, ParserState.ELEMENTS}),
 }
-"""The states that may follow each state of the parser.
-
-A value at the end of an item of defined length leads straight to ITEMS.
-"""
+"""The states that may follow each state of the parser."""
 
 
 class WriterState(IntEnum):

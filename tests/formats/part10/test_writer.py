@@ -863,6 +863,30 @@ def test_files_on_disk(tmp_path: Path) -> None:
     assert (tmp_path / "a.dcm").read_bytes() == write(EVERYTHING)
 
 
+@pytest.mark.parametrize("failing", [1, 2, 3])
+def test_failure_in_the_second_pass_is_sticky(failing: int) -> None:
+    count = 0
+
+    def temporary() -> BinaryIO:
+        nonlocal count
+        count += 1
+        if count == failing:
+            raise OSError("no space left")
+        return io.BytesIO()
+
+    writer = Part10Writer(io.BytesIO(), temporary)
+    with pytest.raises(OSError, match="no space left"):
+        writer.write_all([*EVERYTHING[:-1], *parts("UT", segment("\u5c71"), last(""), tag=0x00104001)])
+    for again in (lambda: writer.write(END), writer.close):
+        with pytest.raises(OutputError, match="stopped by OSError"):
+            again()
+
+
+def test_fault_after_the_second_pass_has_its_location() -> None:
+    error = refused(START, *sequence(REFERENCES, [element(NAME, "PN", (NOT_LATIN, "", ""))])[:-2], element(NAME, "LO"))
+    assert error.location == Location(None, 0, f"{REFERENCES:08X}[0].{NAME:08X}")
+
+
 def test_temporary_files_are_closed() -> None:
     files: list[BinaryIO] = []
 

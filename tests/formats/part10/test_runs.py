@@ -1,0 +1,180 @@
+"""The innermost loops of the parser and the writer."""
+
+from __future__ import annotations
+
+import io
+from struct import pack
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamdicom.dicom import EXPLICIT_BIG_ENDIAN, EXPLICIT_LITTLE_ENDIAN, IMPLICIT_LITTLE_ENDIAN, VRS, Encoding
+from streamdicom.events import Event, EventType
+from streamdicom.formats.part10 import Part10Writer
+from streamdicom.formats.part10.context import NO_END, Context, ElementContext
+from streamdicom.formats.part10.runs import READ_TABLES, WRITE_TABLES, part10_bytes, part10_run, write_entry
+from streamdicom.formats.part10.states import OpenItem
+from tests.formats.part10.files import EXPLICIT, element, parse, sequence, start
+
+PATIENT_ID, REFERENCES, PRIVATE = 0x00100020, 0x00081140, 0x00091001
+ENCODINGS = [IMPLICIT_LITTLE_ENDIAN, EXPLICIT_LITTLE_ENDIAN, EXPLICIT_BIG_ENDIAN]
+
+
+def run(
+    data: bytes, encoding: Encoding = EXPLICIT_LITTLE_ENDIAN, *, end: int = NO_END
+) -> tuple[int, list[Event], bool]:
+    """Return the stop position, the events, and whether an item is due."""
+    events: list[Event] = []
+    context = Context(encoding, READ_TABLES[encoding], 0, end, ElementContext())
+    pos, _, is_item_due = part10_run(data, 0, 0, context, [], events.append, 84, False)
+    return pos, events, is_item_due
+
+
+@pytest.fixture(autouse=True)
+def _known_elements() -> None:
+    content = EXPLICIT.element(PATIENT_ID, "LO", b"ab")
+    parse([start(EXPLICIT.uid) + EXPLICIT.sequence(REFERENCES, EXPLICIT.item(content)) + content])
+
+
+def test_known_elements_and_sequences_are_read() -> None:
+    content = EXPLICIT.element(PATIENT_ID, "LO", b"ab")
+    data = EXPLICIT.open_sequence(REFERENCES, EXPLICIT.item(content), EXPLICIT.open_item()) + content
+    inner = [element(PATIENT_ID, "LO", "ab")]
+    assert run(data) == (len(data), [*sequence(REFERENCES, inner, []), *inner], False)
+
+
+@pytest.mark.parametrize(
+    "stop",
+    [
+        EXPLICIT.element(PATIENT_ID, "SH", b"ab"),
+        EXPLICIT.element(PATIENT_ID, "LO", b"\xe9 "),
+        EXPLICIT.element(PATIENT_ID, "LO", b"ab")[:-1],
+        EXPLICIT.header(REFERENCES, "SQ", 8)[:-1],
+        EXPLICIT.end_item(),
+        b"\0" * 20,
+    ],
+    ids=["another VR", "text beyond ASCII", "incomplete value", "incomplete header", "stray delimiter", "zeros"],
+)
+def test_reading_stops_before_anything_else(stop: bytes) -> None:
+    before = EXPLICIT.element(PATIENT_ID, "LO", b"ab")
+    assert run(before + stop) == (len(before), [element(PATIENT_ID, "LO", "ab")], False)
+
+
+def test_reading_stops_before_a_value_past_the_end_of_its_item() -> None:
+    data = EXPLICIT.element(PATIENT_ID, "LO", b"ab")
+    assert run(data, end=len(data) - 1) == (0, [], False)
+
+
+def test_reading_stops_within_a_sequence_before_other_bytes() -> None:
+    data = EXPLICIT.header(REFERENCES, "SQ", 100)
+    assert run(data + bytes(20)) == (len(data), sequence(REFERENCES)[:1], True)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS, ids=["implicit", "explicit", "big endian"])
+@given(
+    st.lists(
+        st.one_of(
+            st.binary(max_size=20),
+            st.sampled_from([EXPLICIT.element(PATIENT_ID, "LO", b"ab"), EXPLICIT.item(), EXPLICIT.end_item()]),
+            st.integers(0, 2**32 - 1).map(lambda length: EXPLICIT.header(REFERENCES, "SQ", length)),
+        )
+    ).map(b"".join),
+    st.integers(0, 100),
+)
+def test_reading_random_bytes_never_raises(encoding: Encoding, data: bytes, end: int) -> None:
+    for limit in (end, NO_END):
+        if limit >= 8:
+            context = Context(encoding, READ_TABLES[encoding], 0, NO_END, ElementContext())
+            item = Context(encoding, READ_TABLES[encoding], 0, limit, ElementContext())
+            context.open_sequence(REFERENCES, NO_END, is_un=False)
+            pos, _, _ = part10_run(data, 0, 0, item, [context], list[Event]().append, 84, False)
+            assert 0 <= pos <= len(data)
+
+
+# --- writing -----------------------------------------------------------------------------------------------------
+
+
+def write(events: list[Event], max_size: int = 1 << 20) -> tuple[Event | None, bytes]:
+    parts: list[bytes] = []
+    table = WRITE_TABLES[False]
+    table.elements.remember(PATIENT_ID, write_entry(PATIENT_ID, "LO", implicit=False))
+    table.sequences.remember(REFERENCES, EXPLICIT.header(REFERENCES, "SQ", 0xFFFFFFFF))
+    event, size = part10_bytes(iter(events), [OpenItem(())], table, parts, 0, max_size, 84)
+    assert size >= len(b"".join(parts))
+    return event, b"".join(parts)
+
+
+def test_known_events_are_written() -> None:
+    inner = [element(PATIENT_ID, "LO", "ab")]
+    content = EXPLICIT.element(PATIENT_ID, "LO", b"ab")
+    expected = EXPLICIT.open_sequence(REFERENCES, EXPLICIT.open_item(content)) + content
+    assert write([*sequence(REFERENCES, inner), *inner]) == (None, expected)
+
+
+@pytest.mark.parametrize(
+    "stop",
+    [
+        element(PATIENT_ID, "SH", "ab"),
+        element(PATIENT_ID, "LO", "\xe9"),
+        element(PATIENT_ID, "LO", 5),
+        element(PATIENT_ID, "LO", "a" * 70_000),
+        element(REFERENCES - 1, "LO", "ab"),
+        element(PRIVATE, "LO", "ab"),
+        (EventType.END_ITEM, REFERENCES, "SQ", None),
+        (EventType.END_DATASET, 0, "", None),
+        (99, 0, "", None),
+    ],
+    ids=["VR", "text", "type", "length", "order", "tag", "END_ITEM", "END_DATASET", "event"],
+)
+def test_writing_stops_before_anything_else(stop: Event) -> None:
+    before = sequence(REFERENCES)
+    assert write([*before, stop, *before]) == (stop, EXPLICIT.open_sequence(REFERENCES))
+
+
+def test_writing_stops_at_the_maximum_size() -> None:
+    events = iter([element(PATIENT_ID, "LO", "ab"), element(0x00100021, "LO", "ab")])
+    parts: list[bytes] = []
+    assert write([]) == (None, b"")  # fills the table
+    event, size = part10_bytes(events, [OpenItem(())], WRITE_TABLES[False], parts, 0, 1, 84)
+    assert (event, size > 0, len(list(events))) == (None, True, 1)
+
+
+_VALUES = st.one_of(st.none(), st.text(max_size=3), st.integers(), st.floats(), st.binary(max_size=3), st.just(("a",)))
+_EVENTS = st.tuples(
+    st.integers(0, 18), st.integers(0, 2**32), st.sampled_from(["", *VRS]), st.one_of(_VALUES, st.tuples(_VALUES))
+)
+
+
+@given(st.lists(_EVENTS, max_size=5))
+def test_writing_random_events_never_raises(events: list[Event]) -> None:
+    write(events)
+    known = [(kind, PATIENT_ID, "LO", value) for kind, _, _, value in events]
+    write(known)
+    for vr in VRS:
+        if vr != "SQ":
+            table = WRITE_TABLES[False]
+            table.elements.remember(PRIVATE, write_entry(PRIVATE, vr, implicit=False))
+            for _, _, _, value in events:
+                part10_bytes(iter([(EventType.ELEMENT, PRIVATE, vr, value)]), [OpenItem(())], table, [], 0, 100, 84)
+
+
+def test_cut_runs_write_the_same_file() -> None:
+    inner = [element(0x00080060, "CS", "MR"), element(PATIENT_ID, "LO", "\u5c71"), element(0x00280010, "US", 5)]
+    events = [
+        (EventType.START_DATASET, 0, "", 0),
+        *sequence(REFERENCES, inner, inner),
+        element(0x0020000D, "UI", "1.2"),
+        *sequence(0x00400555, inner, []),
+        (EventType.END_DATASET, 0, "", None),
+    ]
+    files = []
+    for length in (1, 2, 5, len(events)):
+        target = io.BytesIO()
+        writer = Part10Writer(target, io.BytesIO)
+        for place in range(0, len(events), length):
+            writer.write_all(events[place : place + length])
+        writer.close()
+        files.append(target.getvalue())
+    assert files == files[-1:] * 4
+    assert pack("<HH", 0x0040, 0x0555) in files[0]
