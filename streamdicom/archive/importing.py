@@ -31,7 +31,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from filecmp import cmp
 from io import BufferedRandom, BytesIO
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +47,9 @@ from streamdicom.dicom import SOP_INSTANCE_UID
 from streamdicom.errors import InputError, Location, OutputError, ResumeError, StreamDicomError
 from streamdicom.events import END_DATASET, Event
 from streamdicom.filters import load_bulk_data, sort_elements
+from streamdicom.formats import expand
 from streamdicom.formats.part10 import Part10Writer
-from streamdicom.io import NamedFile, Source, chunks, compression_of, decompress, is_special, naming, not_blank
+from streamdicom.io import NamedFile, Source, chunks, is_special, naming, not_blank
 from streamdicom.options import ReadOptions, WriteOptions
 
 _WORK = ".streamdicom"
@@ -153,7 +153,7 @@ class _Stream:
     """The events of the stream, a data set at a time."""
 
     def __init__(self, source: Source, ticker: Ticker, options: ReadOptions) -> None:
-        events = self._read(not_blank(_plain(_counted(source, ticker))), options)
+        events = self._read(not_blank(expand(_counted(source, ticker), None)), options)
         self._events = sort_elements(events)
         self._in_dataset = False
         self.is_broken = False  # whether the JSON text is at fault
@@ -188,16 +188,6 @@ def _counted(source: Source, ticker: Ticker) -> Iterator[bytes]:
     for chunk in chunks(source):
         yield chunk
         ticker.advance(0, len(chunk))
-
-
-def _plain(data: Iterator[bytes]) -> Iterable[bytes]:
-    """The stream as it was before it was compressed."""
-    start = b""
-    while len(start) < _LONGEST_MAGIC and (chunk := next(data, b"")):
-        start += chunk
-    kind = compression_of(start)
-    whole = chain([start], data)
-    return whole if kind is None else decompress(whole, kind)
 
 
 # --- the run ---------------------------------------------------------------------------------------------------

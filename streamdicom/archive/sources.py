@@ -24,11 +24,11 @@ from pathlib import Path
 from typing import IO, NamedTuple, TypeAlias, cast
 
 from streamdicom.errors import DicomFileError, InputError, TruncatedError
-from streamdicom.io import compression_of, decompress
+from streamdicom.formats import DICOM, detect
+from streamdicom.io import COMPRESSIONS, compression_of, decompress
 
 _CHUNK = 64 * 1024
 _HEAD = 512  # what it takes to tell a tar file, and more than the others need
-_PREAMBLE = 128
 _LONGEST_HEADER = 1024 * 1024  # of a member in a tar file, with its name, which tarfile reads whole
 
 # What the standard library raises for damaged files.
@@ -212,13 +212,14 @@ def kind_of(head: bytes) -> Kind:
     >>> kind_of(bytes(128) + b"DICM").name
     'DICOM'
     """
-    if head[_PREAMBLE : _PREAMBLE + 4] == b"DICM":
+    content = detect(head, is_all=True)
+    if content == DICOM.name:
         return Kind.DICOM
     if head.startswith(b"PK\x03\x04"):  # APPNOTE 4.3.7
         return Kind.ZIP
     if head[257:262] == b"ustar":  # POSIX.1-1988, and GNU's way
         return Kind.TAR
-    return Kind.COMPRESSED if compression_of(head) else Kind.OTHER
+    return Kind.COMPRESSED if content in COMPRESSIONS else Kind.OTHER
 
 
 def pieces(file: IO[bytes]) -> Iterator[bytes]:

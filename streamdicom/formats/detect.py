@@ -105,14 +105,15 @@ class Expander:
     """A push parser that decompresses a stream if it is compressed, and passes it on if it is not.
 
     Args:
-        limits: ``max_expansion_ratio`` bounds the output.
+        limits: ``max_expansion_ratio`` bounds the output beyond the first ``value_length`` bytes: an image of zeros
+            expands to a thousand times its size. None for no bound.
 
     >>> expander = Expander(Limits())
     >>> list(expander.feed(b"[]")), list(expander.close())
     ([b'[]'], [])
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits | None) -> None:
         self._limits = limits
         self._head: bytes | None = b""  # None when the stream is recognised
         self._decompressor: Decompressor | None = None
@@ -156,10 +157,11 @@ class Expander:
         if content is not None:
             self._head = None
             if content in COMPRESSIONS:
-                self._decompressor = Decompressor(content, limits=self._limits)
+                free = self._limits.value_length if self._limits else 0
+                self._decompressor = Decompressor(content, limits=self._limits, free=free)
 
 
-def expand(chunks: Iterable[bytes], limits: Limits) -> Iterator[bytes]:
+def expand(chunks: Iterable[bytes], limits: Limits | None) -> Iterator[bytes]:
     """Yield the bytes of a stream, decompressed if it is compressed; see ``Expander``.
 
     >>> import gzip

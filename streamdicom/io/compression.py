@@ -23,7 +23,7 @@ _ZSTD_LEVEL = 3  # the default of the command line tool
 _GZIP_LEVEL = 6
 
 _BLOCK = 16 * 1024  # compressed bytes after which the allowance of ``max_expansion_ratio`` grows
-_FREE = 1024 * 1024  # bytes that any stream may expand to
+_FREE = 1024 * 1024  # bytes that the body of an HTTP message may expand to
 
 # RFC 1952, RFC 8878, bzip2, the .xz file format 1.2
 _MAGICS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz"}
@@ -212,6 +212,7 @@ class Decompressor:
         kind: One of ``COMPRESSIONS``.
         window: Bytes that a frame of zstd may ask to be held (RFC 8878 3.1.1.1.2), a power of two.
         limits: ``max_expansion_ratio`` bounds the output; None for no bound.
+        free: Bytes that the stream may expand to whatever its size.
 
     Raises:
         ValueError: The package for the compression is not installed.
@@ -222,9 +223,10 @@ class Decompressor:
     >>> decompressor.close()
     """
 
-    def __init__(self, kind: str, *, window: int = _WINDOW, limits: Limits | None = None) -> None:
+    def __init__(self, kind: str, *, window: int = _WINDOW, limits: Limits | None = None, free: int = _FREE) -> None:
         self._kind = kind
         self._window = window
+        self._free = free
         self._max_ratio = limits.max_expansion_ratio if limits else None
         self._bytes_in = self._bytes_out = 0
         self._member: _Member | None = _MEMBERS[kind](window)
@@ -250,7 +252,7 @@ class Decompressor:
             self._bytes_in += len(block)
 
     def _bounded(self, block: bytes, max_ratio: int) -> Iterator[bytes]:
-        allowance = _FREE + max_ratio * (self._bytes_in // _BLOCK + 1) * _BLOCK
+        allowance = self._free + max_ratio * (self._bytes_in // _BLOCK + 1) * _BLOCK
         for piece in self._pieces(block):
             left = allowance - self._bytes_out
             self._bytes_out += len(piece)

@@ -203,7 +203,7 @@ def test_the_output_is_no_input(tmp_path: Path) -> None:
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_file_that_fails_is_named_with_the_place(corpus: Path, tmp_path: Path, jobs: int) -> None:
     bad = truncated(corpus / "b" / "00200a.dcm")
-    with pytest.raises(InputError, match=r"00200a\.dcm: the file stops .*\[0\]\.00200") as caught:
+    with pytest.raises(InputError, match=r"00200a\.dcm: the file ends .*\[0\]\.00200") as caught:
         export_archive(corpus, tmp_path / "out.json", jobs=jobs)
     assert str(bad) in str(caught.value)
     assert "Müller" not in str(caught.value)
@@ -220,7 +220,7 @@ def test_a_file_that_fails_leaves_nothing_in_the_output(corpus: Path, options: d
     assert patient_ids(gzip.decompress(text) if "compress" in options else text) == [str(n) for n in range(1, 301)]
     assert [Path(skipped.name).name for skipped in report.skipped] == ["00000.dcm", "00064a.dcm", "99999.dcm"]
     assert not report.is_complete
-    assert json.loads(json.dumps(report.to_dict()))["skipped"][0]["reason"].startswith("the file stops")
+    assert json.loads(json.dumps(report.to_dict()))["skipped"][0]["reason"].startswith("the file ends")
 
 
 def test_a_named_file_that_is_no_dicom_fails(tmp_path: Path) -> None:

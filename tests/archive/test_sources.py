@@ -52,7 +52,7 @@ def test_what_a_file_is_shows_in_its_content(tmp_path: Path) -> None:
     _put(tmp_path / "e", _tar())
     _put(tmp_path / "f", gzip.compress(b"x"))
     _put(tmp_path / "g", bytes(128) + b"DIC")
-    kinds = [Kind.DICOM, Kind.OTHER, Kind.OTHER, Kind.ZIP, Kind.TAR, Kind.COMPRESSED, Kind.OTHER]
+    kinds = [Kind.DICOM, Kind.OTHER, Kind.OTHER, Kind.ZIP, Kind.TAR, Kind.COMPRESSED, Kind.DICOM]
     assert [kind for _, kind in _found(tmp_path)] == kinds
 
 

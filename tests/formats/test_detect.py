@@ -236,9 +236,10 @@ def test_what_is_held_back_is_bounded() -> None:
 def test_expansion_is_bounded(compression: str) -> None:
     bomb = _COMPRESSIONS[compression](b"[" + b" " * 20_000_000 + b"]")
     with pytest.raises(LimitError, match=r"Limits\.max_expansion_ratio") as caught:
-        list(streamdicom.iter_datasets(bomb, options=ReadOptions(limits=Limits(max_expansion_ratio=10))))
+        list(streamdicom.iter_datasets(bomb, options=ReadOptions(limits=Limits(max_expansion_ratio=10, value_length=1000))))
     assert caught.value.limit == "max_expansion_ratio"
-    assert list(streamdicom.iter_datasets(bomb, options=ReadOptions(limits=Limits(max_expansion_ratio=10**6)))) == []
+    assert list(streamdicom.iter_datasets(bomb, options=ReadOptions(limits=Limits(max_expansion_ratio=10**6, value_length=1000)))) == []
+    assert list(streamdicom.iter_datasets(bomb, options=ReadOptions(limits=Limits(max_expansion_ratio=10)))) == []
 
 
 def test_truncated_and_damaged_compressed_streams_are_reported() -> None:
