@@ -31,7 +31,7 @@ _DURATION = 3.0  # seconds of repeated requests
 _PIECE = 64 * 1024
 _INSTANCE_UID = b"1.3.6.1.4.1.5962.1.1.1.1.1.20040119072730.12322"
 _IMAGE = "CT_small.dcm"
-_SERVE = "from streamdicom.cli import main; main()"
+_SERVE = "import sys; from streamdicom.cli import main; sys.exit(main())"
 
 
 @dataclass(frozen=True)

@@ -153,11 +153,11 @@ def _write(datasets: list[Dataset], options: WriteOptions) -> None:
 
 
 def _validate(path: Path) -> bool:
-    return validate_files([path], strict=True, as_json=False, most=0)
+    return validate_files([path], strict=True, max_printed=0)
 
 
 def _diff(path: Path) -> bool:
-    return diff_files(path, path, by_position=False, ignore=(), values=False, file_meta=True)
+    return diff_files(path, path, file_meta=True)
 
 
 @pytest.mark.parametrize(

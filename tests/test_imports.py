@@ -22,7 +22,7 @@ def test_json_text_knows_nothing_of_dicom() -> None:
 def test_importing_the_package_does_not_import_pydicom_or_the_command_line() -> None:
     code = "import sys, streamdicom; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"pydicom", "numpy", "typer", "rich", "decimal", "fsspec", "asyncio", "socket", "ssl"} & set(loaded)
+    assert not {"pydicom", "numpy", "argparse", "shtab", "decimal", "fsspec", "asyncio", "socket", "ssl"} & set(loaded)
 
 
 def test_reading_a_file_whose_text_is_ascii_does_not_import_pydicom() -> None:

@@ -1,96 +1,131 @@
-"""``streamdicom convert``: from any of DICOM files, DICOM JSON and the Native DICOM Model to any other, as a stream."""
+"""``streamdicom convert``: convert between DICOM files, DICOM JSON and XML."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable
+from argparse import Namespace
+from codecs import BOM_UTF8
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
 
 from streamdicom.api import iter_events, write_events
-from streamdicom.cli.inputs import (
-    PIPE,
-    CallError,
-    Kind,
-    Meter,
-    calling,
-    check_suffix,
-    is_array,
-    is_lines,
-    is_pipe,
-    kind_by_name,
-    naming_input,
-    opened,
-    read,
-    size_of,
-)
+from streamdicom.cli.exit_codes import DONE, UsageError, usage_errors
+from streamdicom.cli.inputs import is_pipe, naming_input, read, size_of
+from streamdicom.cli.options import note_unmatched, read_options, write_options
+from streamdicom.cli.outputs import target_of
+from streamdicom.cli.progress import ProgressLine
 from streamdicom.events import Event
 from streamdicom.filters import needed_file_meta, sort_elements
-from streamdicom.formats import FormatName
+from streamdicom.formats import DICOM, FORMATS, JSON, NDJSON, XML, FormatName, expand, form_of_name, recognise
 from streamdicom.io import not_blank
 from streamdicom.options import ReadOptions, WriteOptions
 
-_FORMATS: dict[Kind, FormatName] = {Kind.JSON: "json", Kind.XML: "xml", Kind.DCM: "dicom"}
+
+def run(arguments: Namespace) -> int:
+    """Run the command."""
+    more = {"trailing_newline": arguments.trailing_newline, "transfer_syntax": arguments.transfer_syntax}
+    has_datasets = convert_file(
+        arguments.source,
+        arguments.target,
+        arguments.indent,
+        to=arguments.to,
+        reading=read_options(arguments),
+        writing=write_options(arguments, **more),
+    )
+    if arguments.where and not has_datasets:
+        note_unmatched(arguments.where)
+    return DONE
 
 
 def convert_file(
     source: Path,
     target: Path,
-    indent: int | str | None,
+    indent: int | str | None = None,
     *,
+    to: FormatName | None = None,
     reading: ReadOptions,
     writing: WriteOptions,
-    to: Kind | None = None,
-    ndjson: bool = False,
-) -> None:
-    """Convert a file, or a pipe, from what its first bytes or its name tell, or write JSON or XML anew.
-
-    What is about JSON has no meaning for the others, and the other way round.
+) -> bool:
+    """Convert a file, whose format is recognised by its content.
 
     Args:
-        source: What is read.
-        target: What is written.
-        indent: Of JSON and XML.
-        reading: How it is read.
-        writing: How it is written.
-        to: What is written; or else the name of the target tells, or it is JSON of a DICOM file and a DICOM file of
-            all else. Under a name for NDJSON, JSON is NDJSON.
-        ndjson: Write JSON as NDJSON whatever the name of the target.
+        source: The file, or ``-`` for standard input.
+        target: The file to write, or ``-`` for standard output.
+        indent: The indent of JSON and XML.
+        to: The format to write. By default it is that of the name of the target. Without a suffix it is JSON for a
+            DICOM file that goes to a pipe, and a DICOM file otherwise.
+        reading: How the source is read.
+        writing: How the target is written.
+
+    Returns:
+        False if the source has no data set that ``reading`` selects.
 
     Raises:
-        CallError: It would be a DICOM file both before and after, or the name of the target tells nothing.
-        InputError: What was read is at fault.
-        OutputError: It cannot be written in the other form.
+        UsageError: Both are DICOM files, the target has an unknown suffix, or its format has no indent.
+        InputError: The source is not valid.
+        OutputError: A data set cannot be written in the format of the target.
         OSError: A file cannot be read or written.
     """
     if to is None:
-        check_suffix(target)
-    with Meter(f"Converting {source}", size_of(source), prints=is_pipe(target)) as meter, naming_input(source):
-        kind, start, pieces = opened(not_blank(read(source, meter)), reading.limits)
-        to = to or kind_by_name(target) or _other(kind, target)
-        output: Path | BinaryIO = sys.stdout.buffer if target == PIPE else target
-        if kind is to is Kind.DCM:
-            raise CallError("IN and OUT must not both be DICOM files")
-        events: Iterable[Event] = iter_events(pieces, options=reading)
-        if kind is Kind.DCM:
-            events = needed_file_meta(events, always=writing.file_meta)
+        _check_suffix(target)
+    size = size_of(source)
+    with ProgressLine(f"Converting {source}", size, prints=is_pipe(target)) as progress, naming_input(source):
+        pieces = not_blank(expand(read(source, progress), reading.limits))
+        content, head, whole = recognise(pieces)
+        if content == DICOM.name:
+            events = needed_file_meta(iter_events(whole, options=reading), always=writing.file_meta)
             writing = replace(writing, file_meta=True)
         else:
-            events = sort_elements(events)
-        form = "ndjson" if to is Kind.JSON and (ndjson or is_lines(target)) else _FORMATS[to]
-        if to is Kind.DCM:
-            write_events(events, output, format=form, options=writing)
-            return
-        if ndjson and to is not Kind.JSON:
-            raise CallError("--ndjson is for JSON alone")
-        # Neither XML nor NDJSON shows whether more data sets follow.
-        array = kind is Kind.XML or (kind is Kind.JSON and (is_array(start) or is_lines(source)))
-        with calling():  # an indent for NDJSON
-            write_events(events, output, indent, format=form, options=writing, array=array)
+            events = sort_elements(iter_events(whole, options=reading))
+        to = to or _format_by_name(target, content)
+        if content == to == DICOM.name:
+            raise UsageError("expected two formats, found DICOM files as IN and OUT")
+        first, events = _split_first(events)
+        with usage_errors():
+            array = _is_array(content, head, source)
+            write_events(events, target_of(target), indent, format=to, options=writing, array=array)
+    return first is not None
 
 
-def _other(kind: Kind | None, target: Path) -> Kind:
-    if kind is Kind.DCM and not is_pipe(target):
-        raise CallError("the name of OUT does not tell its format; --to says it")
-    return Kind.JSON if kind is Kind.DCM else Kind.DCM
+def _split_first(events: Iterable[Event]) -> tuple[Event | None, Iterator[Event]]:
+    """Return the first event, if any, and all events."""
+    remaining = iter(events)
+    for first in remaining:
+        return first, chain((first,), remaining)
+    return None, iter(())
+
+
+def _format_by_name(target: Path, content: str) -> FormatName:
+    row = form_of_name(target).format
+    if row is not None:
+        return row.name
+    if content != DICOM.name:
+        return DICOM.name
+    if not is_pipe(target):
+        raise UsageError(f"{target}: expected a suffix, or --to")
+    return JSON.name
+
+
+def _check_suffix(path: Path) -> None:
+    """Check that the suffix of a name is known or missing.
+
+    DICOM files often have no suffix, or a UID for a name.
+
+    Raises:
+        UsageError: The suffix is unknown.
+
+    >>> _check_suffix(Path("IM00001")), _check_suffix(Path("1.2.840.1"))
+    (None, None)
+    """
+    if path.suffix and form_of_name(path).format is None and not path.suffix[1:].isdigit() and not is_pipe(path):
+        suffixes = ", ".join(suffix for row in FORMATS.values() for suffix in row.suffixes)
+        raise UsageError(f"{path}: expected one of the suffixes {suffixes}, also with .gz or .zst, or --to")
+
+
+def _is_array(content: str, head: bytes, source: Path) -> bool:
+    """Return whether the source can have several data sets."""
+    if content == XML.name:  # which can be followed by another document
+        return True
+    text = head.removeprefix(BOM_UTF8).lstrip(b" \t\r\n")
+    return content == JSON.name and (not text.startswith(b"{") or form_of_name(source).format is NDJSON)

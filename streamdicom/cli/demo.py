@@ -1,4 +1,4 @@
-"""``streamdicom demo``: the files that pydicom ships, to DICOM JSON and back, every element compared."""
+"""``streamdicom demo``: convert pydicom's test files to DICOM JSON and back."""
 
 from __future__ import annotations
 
@@ -6,25 +6,31 @@ import sys
 import tempfile
 import time
 import warnings
+from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Table
-
 from streamdicom.api import DatasetWriter, iter_datasets
-from streamdicom.cli.inputs import Meter
+from streamdicom.cli.exit_codes import DONE, FAILED
+from streamdicom.cli.progress import ProgressLine
 from streamdicom.dicom import format_tag, is_group_length
 from streamdicom.options import WriteOptions
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
+_MAX_PRINTED = 20  # differences
+
+
+def run(arguments: Namespace) -> int:
+    """Run the command."""
+    return DONE if run_demo() else FAILED
+
 
 def bundled_datasets() -> Iterator[tuple[Path, Dataset]]:
-    """The data sets in the files that come with pydicom; what is no DICOM among them is left out."""
+    """Yield the data sets in the files that pydicom ships; other files are left out."""
     import pydicom
     from pydicom import dcmread
     from pydicom.errors import InvalidDicomError
@@ -44,9 +50,9 @@ def bundled_datasets() -> Iterator[tuple[Path, Dataset]]:
 
 
 def differences(one: Dataset, other: Dataset) -> tuple[int, list[str]]:
-    """How many elements one data set has, those in sequences counted, and the tag paths of those that differ.
+    """Return the number of elements, and the tag paths of those that differ.
 
-    Group lengths are left out: DICOM JSON has none (PS3.18 F.2.2).
+    Elements in sequences are included. Group lengths are not, because DICOM JSON has none (PS3.18 F.2.2).
     """
     count = 0
     found: list[str] = []
@@ -82,67 +88,68 @@ def run_demo() -> bool:
     """Run the demonstration and print its table.
 
     Returns:
-        Whether every element came back.
+        True if every element is the same after the round trip.
     """
     result = _Result()
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
-        warnings.simplefilter("ignore")  # many of the files are not quite right, which is what they are for
+        warnings.simplefilter("ignore")  # many of the files are invalid on purpose
         path = Path(folder) / "demo.json"
-        with Meter("Writing and reading") as meter:
-            _write(path, result, meter)
-            _read(path, result, meter)
+        with ProgressLine("Writing and reading") as progress:
+            _write(path, result, progress)
+            _read(path, result, progress)
     _print(result)
     return not result.different
 
 
-def _write(path: Path, result: _Result, meter: Meter) -> None:
+def _write(path: Path, result: _Result, progress: ProgressLine) -> None:
     with DatasetWriter(path, options=WriteOptions(file_meta=True)) as writer:
         for file, dataset in bundled_datasets():
             start = time.perf_counter()
             writer.write(dataset)
             result.writing += time.perf_counter() - start
             result.files += 1
-            meter.advance(file.stat().st_size)
+            progress.advance(file.stat().st_size)
     result.size = path.stat().st_size
 
 
-def _read(path: Path, result: _Result, meter: Meter) -> None:
+def _read(path: Path, result: _Result, progress: ProgressLine) -> None:
     datasets = iter_datasets(path, as_file=True)
     for number, (file, expected) in enumerate(bundled_datasets()):
         start = time.perf_counter()
         dataset = next(datasets)
         result.reading += time.perf_counter() - start
         result.datasets += 1
-        meter.advance(file.stat().st_size)
+        progress.advance(file.stat().st_size)
         for one, other in ((expected, dataset), (expected.file_meta, dataset.file_meta)):
             count, different = differences(one, other)
             result.elements += count
             result.different += [f"[{number}].{place} ({file.name})" for place in different]
-    result.different += [f"[{result.datasets}] (one data set too many)" for _ in datasets]
+    result.different += [f"[{result.datasets}] (unexpected data set)" for _ in datasets]
 
 
 def _print(result: _Result) -> None:
-    table = Table(title="pydicom's files to JSON and back")
-    table.add_column("what")
-    table.add_column("figure", justify="right")
-    table.add_row("files", f"{result.files:,}")
-    table.add_row("data sets", f"{result.datasets:,}")
-    table.add_row("elements", f"{result.elements:,}")
-    table.add_row("bytes of JSON", f"{result.size:,}")
-    table.add_row("written, MB/s", f"{result.size / result.writing / 1e6:.1f}")
-    table.add_row("read, MB/s", f"{result.size / result.reading / 1e6:.1f}")
-    table.add_row("peak memory, MiB", _peak_memory())
-    table.add_row("differences", f"{len(result.different):,}")
-    Console().print(table)
-    for place in result.different[:20]:
+    rows = {
+        "files": f"{result.files:,}",
+        "data sets": f"{result.datasets:,}",
+        "elements": f"{result.elements:,}",
+        "bytes of JSON": f"{result.size:,}",
+        "written, MB/s": f"{result.size / result.writing / 1e6:.1f}",
+        "read, MB/s": f"{result.size / result.reading / 1e6:.1f}",
+        "peak memory, MiB": _peak_memory(),
+        "differences": f"{len(result.different):,}",
+    }
+    print("pydicom's files to JSON and back")
+    for name, value in rows.items():
+        print(f"  {name:<16}  {value:>12}")
+    for place in result.different[:_MAX_PRINTED]:
         print(f"differs: {place}")
 
 
 def _peak_memory() -> str:
-    """The most memory that the process has had so far, by the system's account."""
+    """Return the peak memory of the process, as the system reports it."""
     try:
         import resource
     except ImportError:  # on Windows
-        return "not known"
-    unit = 1 if sys.platform == "darwin" else 1024
+        return "unknown"
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes
     return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20:.0f}"

@@ -1,13 +1,14 @@
-"""``streamdicom diff``: which elements of two streams differ.
+"""``streamdicom diff``: print the elements that differ between two streams.
 
-Both streams are gone through side by side. A data set that the other stream does not have at the same place waits, as
-its entries in a temporary file, until it comes there: memory has a line for each that waits.
+Both streams are read side by side. A data set without a partner at the same position waits, as entries in a temporary
+file, until the other stream has its SOP Instance UID. Memory holds one position for each waiting data set.
 """
 
 from __future__ import annotations
 
 import marshal
 import sys
+from argparse import Namespace
 from collections import deque
 from collections.abc import Collection, Iterator
 from itertools import chain, islice, zip_longest
@@ -15,52 +16,75 @@ from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 from streamdicom.cli.diff_entries import DataSet, Entry, Key, datasets
-from streamdicom.cli.inputs import PIPE, CallError, Meter, calling, event_batches, size_of
-from streamdicom.errors import InputError
+from streamdicom.cli.exit_codes import DONE, FAILED, UsageError, usage_errors
+from streamdicom.cli.inputs import PIPE, event_batches, size_of
+from streamdicom.cli.progress import ProgressLine
 from streamdicom.events import Event
 from streamdicom.io import temporary
 from streamdicom.options import ReadOptions
 from streamdicom.patterns import PatternStep, parse_pattern_step
 
-_MOST_WAITING = 100_000  # data sets of a stream
-_BATCH = 256  # entries
+_MAX_WAITING = 100_000  # data sets of a stream
+_BATCH_SIZE = 256  # entries
 
 _Pair: TypeAlias = "tuple[DataSet | None, DataSet | None]"
 _Difference: TypeAlias = tuple[Key, str]
 
 
+def run(arguments: Namespace) -> int:
+    """Run the command."""
+    is_equal = diff_files(
+        arguments.one,
+        arguments.other,
+        by_position=arguments.by == "position",
+        ignore=arguments.ignore,
+        values=arguments.values,
+        file_meta=arguments.file_meta,
+        force=arguments.force,
+    )
+    return DONE if is_equal else FAILED
+
+
 def diff_files(
-    one: Path, other: Path, *, by_position: bool, ignore: Collection[str], values: bool, file_meta: bool
+    one: Path,
+    other: Path,
+    *,
+    by_position: bool = False,
+    ignore: Collection[str] = (),
+    values: bool = False,
+    file_meta: bool = False,
+    force: bool = False,
 ) -> bool:
-    """Print what differs between two streams, a line for each element.
+    """Print the differences between two streams, a line for each element.
 
     Args:
-        one: A file, or a pipe.
+        one: A file of any format, or ``-`` for standard input.
         other: Another.
-        by_position: Whether data sets belong together by their place in the stream, and not by SOP Instance UID.
-        ignore: Elements that do not count, wherever they are: tags, keywords, groups, VRs, as a step of a pattern has
-            them.
-        values: Whether values are printed too.
-        file_meta: Whether group 0002 counts.
+        by_position: Pair data sets by their position, and not by SOP Instance UID.
+        ignore: Elements to ignore at any depth: tags, keywords, groups or VRs, as in the steps of a pattern.
+        values: Print values too.
+        file_meta: Compare group 0002 too.
+        force: Read DICOM files that have no preamble.
 
     Returns:
-        Whether the streams are equal.
+        True if the streams are equal.
 
     Raises:
-        CallError: Both are the same pipe, or there are no such elements.
-        InputError: A stream is at fault; the text names it.
+        UsageError: Both are standard input, or a pattern is not valid.
+        InputError: A stream is not valid.
         OSError: A file cannot be read.
     """
     if one == other == PIPE:
-        raise CallError("only one of A and B can be a pipe")
-    with calling():
+        raise UsageError("expected a file as A or B, found standard input twice")
+    with usage_errors():
         ignored = [parse_pattern_step(text) for text in ignore]
+    options = ReadOptions(on_error="keep", force=force)
     sizes = size_of(one), size_of(other)
     total = None if None in sizes else sum(size or 0 for size in sizes)
     is_equal = True
-    with Meter("Comparing", total, prints=True) as meter:
-        left = datasets(_events(one, meter), file_meta=file_meta, shown=values)
-        right = datasets(_events(other, meter), file_meta=file_meta, shown=values)
+    with ProgressLine("Comparing", total, prints=True) as progress:
+        left = datasets(_events(one, progress, options), file_meta=file_meta, shown=values)
+        right = datasets(_events(other, progress, options), file_meta=file_meta, shown=values)
         for pair in zip_longest(left, right) if by_position else _by_uid(left, right):
             for line in _lines(pair, ignored, values):
                 is_equal = False
@@ -68,19 +92,15 @@ def diff_files(
     return is_equal
 
 
-def _events(path: Path, meter: Meter) -> Iterator[Event]:
-    try:
-        yield from chain.from_iterable(event_batches(path, meter, ReadOptions(on_error="keep")))
-    except InputError as error:
-        error.message = f"{path}: {error.message}"
-        raise
+def _events(source: Path, progress: ProgressLine, options: ReadOptions) -> Iterator[Event]:
+    return chain.from_iterable(event_batches(source, progress, options))
 
 
 # --- one data set ----------------------------------------------------------------------------------------------
 
 
 def _lines(pair: _Pair, ignored: list[PatternStep], values: bool) -> Iterator[str]:
-    """A line for each difference of two data sets, or one if there is only one."""
+    """Yield a line for each difference between two data sets."""
     one, other = pair
     if one is None or other is None:
         found = one or other
@@ -88,16 +108,17 @@ def _lines(pair: _Pair, ignored: list[PatternStep], values: bool) -> Iterator[st
         yield f"[{found.number}]: only in {'A' if other is None else 'B'}"
         return
     place = f"[{one.number}]" if one.number == other.number else f"[{one.number} / {other.number}]"
-    for key, what in _differences(_counting(one.entries, ignored), _counting(other.entries, ignored), values):
-        yield f"{place}.{_tag_path(key)}: {what}"
+    entries, other_entries = _compared(one.entries, ignored), _compared(other.entries, ignored)
+    for key, difference in _differences(entries, other_entries, values):
+        yield f"{place}.{_tag_path(key)}: {difference}"
 
 
-def _counting(entries: Iterator[Entry], ignored: list[PatternStep]) -> Iterator[Entry]:
+def _compared(entries: Iterator[Entry], ignored: list[PatternStep]) -> Iterator[Entry]:
     return (entry for entry in entries if not _is_ignored(entry, ignored)) if ignored else entries
 
 
 def _is_ignored(entry: Entry, ignored: list[PatternStep]) -> bool:
-    """Whether an element does not count, or one that it is in."""
+    """Return whether an element, or a sequence around it, is ignored."""
     return any(step.matches(tag, entry[1]) for step in ignored for tag in entry[0][::2])
 
 
@@ -108,27 +129,30 @@ def _tag_path(key: Key) -> str:
 
 
 def _differences(one: Iterator[Entry], other: Iterator[Entry], values: bool) -> Iterator[_Difference]:
-    """What differs, of entries in the order of their keys. Of what is only in one, what is in it is not told."""
+    """Yield the differences between entries in ascending order of keys.
+
+    A sequence that is missing on one side is one difference; its items are left out.
+    """
     left, right = next(one, None), next(other, None)
     while left or right:
         if right is None or (left and left[0] < right[0]):
             assert left
             yield left[0], f"only in A{_shown(values, left)}"
-            left = _behind(one, left[0])
+            left = _after(one, left[0])
         elif left is None or right[0] < left[0]:
             yield right[0], f"only in B{_shown(values, right)}"
-            right = _behind(other, right[0])
+            right = _after(other, right[0])
         elif left[1] != right[1]:
             yield left[0], f"VR {left[1]} / {right[1]}{_shown(values, left, right)}"
-            left, right = _behind(one, left[0]), _behind(other, right[0])
+            left, right = _after(one, left[0]), _after(other, right[0])
         else:
             if left[2] != right[2]:
                 yield left[0], f"value differs{_shown(values, left, right)}"
             left, right = next(one, None), next(other, None)
 
 
-def _behind(entries: Iterator[Entry], key: Key) -> Entry | None:
-    """The next entry that is not within this one."""
+def _after(entries: Iterator[Entry], key: Key) -> Entry | None:
+    """Return the next entry that is not within a sequence or an item."""
     return next((entry for entry in entries if entry[0][: len(key)] != key), None)
 
 
@@ -136,13 +160,13 @@ def _shown(values: bool, *entries: Entry) -> str:
     return f": {' / '.join(entry[3] for entry in entries)}" if values and any(entry[3] for entry in entries) else ""
 
 
-# --- data sets that belong together ----------------------------------------------------------------------------
+# --- pairs of data sets -----------------------------------------------------------------------------------------
 
 
 def _by_uid(one: Iterator[DataSet], other: Iterator[DataSet]) -> Iterator[_Pair]:
-    """Pairs of data sets with the same SOP Instance UID, and those that are only in one stream.
+    """Yield pairs of data sets with the same SOP Instance UID, and the others alone.
 
-    Of several with the same UID, and of those without, the first belongs to the first.
+    Data sets that share a UID, or have no UID, are paired in their order.
     """
     with temporary() as file, temporary() as other_file:
         yield from _matched(one, other, _Waiting(file), _Waiting(other_file))
@@ -176,33 +200,33 @@ def _matched(
             waiting_left.put(left)
         if right:
             waiting_right.put(right)
-        yield from _alone(waiting_left, waiting_right, _MOST_WAITING)
+        yield from _alone(waiting_left, waiting_right, _MAX_WAITING)
     yield from _alone(waiting_left, waiting_right, 0)
 
 
-def _alone(left: _Waiting, right: _Waiting, most: int) -> Iterator[_Pair]:
-    yield from ((dataset, None) for dataset in left.rest(most))
-    yield from ((None, dataset) for dataset in right.rest(most))
+def _alone(left: _Waiting, right: _Waiting, max_waiting: int) -> Iterator[_Pair]:
+    yield from ((dataset, None) for dataset in left.drop_to(max_waiting))
+    yield from ((None, dataset) for dataset in right.drop_to(max_waiting))
 
 
 class _Waiting:
-    """Data sets that the other stream has not had yet."""
+    """Data sets of one stream that wait for a partner in the other."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._places: dict[bytes, deque[tuple[int, int]]] = {}  # of each UID: the number and where the entries are
+        self._places: dict[bytes, deque[tuple[int, int]]] = {}  # by UID: number, offset of the entries
         self._count = 0
 
     def put(self, dataset: DataSet) -> None:
         start = self._file.seek(0, 2)
-        while batch := list(islice(dataset.entries, _BATCH)):
+        while batch := list(islice(dataset.entries, _BATCH_SIZE)):
             marshal.dump(batch, self._file)
         marshal.dump([], self._file)
         self._places.setdefault(dataset.uid, deque()).append((dataset.number, start))
         self._count += 1
 
     def take(self, uid: bytes) -> DataSet | None:
-        """The first data set with this UID, which does not wait any longer."""
+        """Remove and return the first data set with a UID, or None."""
         places = self._places.get(uid)
         if places is None:
             return None
@@ -214,15 +238,15 @@ class _Waiting:
 
     def _entries(self, start: int) -> Iterator[Entry]:
         self._file.seek(start)
-        while batch := marshal.load(self._file):  # noqa: S302 - nobody else writes this file
+        while batch := marshal.load(self._file):  # noqa: S302 - written by this process
             yield from batch
         if not self._count:
             self._file.seek(0)
             self._file.truncate()
 
-    def rest(self, most: int) -> Iterator[DataSet]:
-        """Those that have waited longest, until no more than some are left."""
-        while self._count > most:
+    def drop_to(self, max_waiting: int) -> Iterator[DataSet]:
+        """Yield the data sets that have waited longest, until few enough are left."""
+        while self._count > max_waiting:
             dataset = self.take(next(iter(self._places)))
             assert dataset is not None
             yield dataset

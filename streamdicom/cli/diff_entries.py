@@ -1,7 +1,9 @@
-"""Data sets as entries that can be compared: where an element is, its VR, and what its value comes down to.
+"""Data sets as entries that can be compared.
 
-The entries of a data set are in the order of their keys, whatever the order of the source, as far as there is place
-to sort: of a larger data set, an element may be that many places away from where it belongs.
+An entry has the position of an element, its VR and a digest of its value.
+
+The entries of a data set are in ascending order of keys. In a data set of more than 10,000 entries, an element can be
+that many positions away from its place in this order; further away, the order is lost.
 """
 
 from __future__ import annotations
@@ -14,12 +16,7 @@ from itertools import islice
 from typing import Any, NamedTuple, TypeAlias
 
 from streamdicom.cli.show import short, values_text
-from streamdicom.dicom import (
-    FILE_META_GROUP,
-    ITEM_TAG_BYTES,
-    SOP_INSTANCE_UID,
-    is_group_length,
-)
+from streamdicom.dicom import FILE_META_GROUP, ITEM_TAG_BYTES, SOP_INSTANCE_UID, is_group_length
 from streamdicom.events import (
     BULK_DATA,
     ELEMENT,
@@ -39,15 +36,15 @@ from streamdicom.events import (
 )
 
 Key: TypeAlias = tuple[int, ...]
-"""A tag; or a tag, the number of an item and so on. Of an odd length it is that of an element, else of an item."""
+"""Alternating tags and item numbers: the key of an element has an odd length, that of an item an even length."""
 
 Entry: TypeAlias = tuple[Key, str, bytes, str]
-"""The key, the VR, what tells the value from any other, and the value as it may be shown."""
+"""The key, the VR, the content that differs if the value differs, and the value as printed."""
 
-_MOST_SORTED = 10_000  # entries
-_LONGEST_PLAIN = 64  # bytes of a value that are compared themselves; of longer ones it is a hash
+_MAX_SORTED = 10_000  # entries
+_MAX_PLAIN = 64  # bytes; a longer value is compared by its hash
 _HASH_LENGTH = 16
-_END = b"\xff"  # behind each value; UTF-8 has none
+_END = b"\xff"  # after each value; no byte of UTF-8
 
 _UP = frozenset({END_SEQUENCE, END_ITEM})
 _PARTS = frozenset({START_ELEMENT, START_FRAGMENTS})
@@ -56,22 +53,22 @@ _TEXTS = {BULK_DATA: b"u", JSON_ELEMENT: b"j"}
 
 
 class DataSet(NamedTuple):
-    """A data set of a stream; its entries must be taken before the next one comes."""
+    """A data set of a stream. Its entries must be read before the next data set is."""
 
     number: int  # in the stream
-    uid: bytes  # what tells its SOP Instance UID from any other; empty if it has none
+    uid: bytes  # the content of its SOP Instance UID; empty if it has none
     entries: Iterator[Entry]
 
 
 def datasets(events: Iterable[Event], *, file_meta: bool = False, shown: bool = False) -> Iterator[DataSet]:
-    """The data sets of a stream of events.
+    """Yield the data sets of a stream of events.
 
-    Group lengths do not count, because DICOM JSON has none (PS3.18 F.2.2).
+    Group lengths are left out, because DICOM JSON has none (PS3.18 F.2.2).
 
     Args:
         events: Any stream of DICOM events.
-        file_meta: Whether group 0002 counts.
-        shown: Whether entries have their values as they may be shown.
+        file_meta: Include group 0002.
+        shown: Include values as printed.
 
     >>> from streamdicom import iter_events
     >>> for dataset in datasets(iter_events(b'{"00100020": {"vr": "LO"}, "00081140": {"vr": "SQ", "Value": [{}]}}')):
@@ -81,8 +78,8 @@ def datasets(events: Iterable[Event], *, file_meta: bool = False, shown: bool = 
     remaining = iter(events)
     for start in remaining:
         entries = _entries(remaining, file_meta, shown)
-        held = sorted(islice(entries, _MOST_SORTED))
-        ordered = _in_order(held, entries) if len(held) == _MOST_SORTED else iter(held)
+        held = sorted(islice(entries, _MAX_SORTED))
+        ordered = _in_order(held, entries) if len(held) == _MAX_SORTED else iter(held)
         yield DataSet(start[3], _uid(held), ordered)
         for _ in ordered:
             pass
@@ -95,18 +92,18 @@ def _uid(held: list[Entry]) -> bytes:
 
 
 def _in_order(held: list[Entry], entries: Iterator[Entry]) -> Iterator[Entry]:
-    """The entries of a large data set; those that are held are sorted, and so are a heap."""
+    """Yield the entries of a large data set; ``held`` is sorted, and therefore a heap."""
     for entry in entries:
         yield heapq.heappushpop(held, entry)
     yield from sorted(held)
 
 
 def _entries(events: Iterator[Event], file_meta: bool, shown: bool) -> Iterator[Entry]:
-    """The entries of the data set that has begun, as they come."""
+    """Yield the entries of a data set after its start, in the order of the stream."""
     place: Key = ()
     for kind, tag, vr, value in events:
         if kind == ELEMENT:
-            if _counts(tag, file_meta):
+            if _is_compared(tag, file_meta):
                 content = _content(b"".join(map(_encoded, value)))
                 yield (*place, tag), vr, content, values_text(value) if shown else ""
         elif kind == START_SEQUENCE:
@@ -119,17 +116,17 @@ def _entries(events: Iterator[Event], file_meta: bool, shown: bool) -> Iterator[
             place = place[:-1]
         elif kind in _PARTS:
             vr, content, text = _parts(events, kind, vr)
-            if _counts(tag, file_meta):
+            if _is_compared(tag, file_meta):
                 yield (*place, tag), vr, content, text if shown else ""
         elif kind in _TEXTS:
-            if _counts(tag, file_meta):
+            if _is_compared(tag, file_meta):
                 content = _content(_TEXTS[kind] + _utf8(value) + _END)
                 yield (*place, tag), vr, content, short(value) if shown else ""
         else:  # the end of the data set
             return
 
 
-def _counts(tag: int, file_meta: bool) -> bool:
+def _is_compared(tag: int, file_meta: bool) -> bool:
     return not is_group_length(tag) and (file_meta or tag >> 16 != FILE_META_GROUP)
 
 
@@ -137,7 +134,7 @@ def _counts(tag: int, file_meta: bool) -> bool:
 
 
 def _parts(events: Iterator[Event], kind: int, vr: str) -> tuple[str, bytes, str]:
-    """The VR, the content and the text of an element in parts, or of encapsulated pixel data."""
+    """Return the VR, the content and the text of an element in parts."""
     parts = _Parts(b"b" if kind == START_FRAGMENTS else b"")
     for kind, _, last_vr, value in events:
         if kind in _END_OF_PARTS:
@@ -147,9 +144,9 @@ def _parts(events: Iterator[Event], kind: int, vr: str) -> tuple[str, bytes, str
 
 
 class _Parts:
-    """What a long value comes down to, however it is cut.
+    """The content of a long value, which does not depend on the sizes of its parts.
 
-    Encapsulated pixel data is the value field that it has inline (PS3.5 A.4).
+    That of encapsulated pixel data is the content of its Value Field (PS3.5 A.4).
     """
 
     def __init__(self, start: bytes) -> None:
@@ -157,7 +154,7 @@ class _Parts:
         self._head = b""
         self._length = 0
         self._text = ""
-        self._is_open = bool(start)  # whether a value is being put together
+        self._is_open = bool(start)  # within a value in segments
         self._is_fragments = bool(start)
         self._put(start)
 
@@ -184,26 +181,29 @@ class _Parts:
     def _put(self, data: bytes) -> None:
         self._hash.update(data)
         self._length += len(data)
-        if len(self._head) <= _LONGEST_PLAIN:
-            self._head += data[: _LONGEST_PLAIN + 1]
+        if len(self._head) <= _MAX_PLAIN:
+            self._head += data[: _MAX_PLAIN + 1]
 
     def content(self) -> bytes:
         if self._is_fragments:
             self._put(_END)
-        return self._head if self._length <= _LONGEST_PLAIN else b"#" + self._hash.digest()
+        return self._head if self._length <= _MAX_PLAIN else b"#" + self._hash.digest()
 
     def text(self) -> str:
         return self._text or f"[{self._length - 1 - len(_END):,} bytes]"
 
 
 def _content(data: bytes) -> bytes:
-    if len(data) <= _LONGEST_PLAIN:
+    if len(data) <= _MAX_PLAIN:
         return data
     return b"#" + blake2b(data, digest_size=_HASH_LENGTH).digest()
 
 
 def _encoded(value: Any) -> bytes:
-    """Bytes that no other value has, and that a value in segments can be given too."""
+    """Encode a value so that no other value has the same bytes.
+
+    A value in segments has the same bytes as the whole value.
+    """
     if isinstance(value, str):
         return b"s" + _utf8(value) + _END
     if isinstance(value, bytes):

@@ -1,98 +1,123 @@
-"""What comes of a command: an exit code, and a line on stderr if it went wrong."""
+"""The exit codes of the commands, and the errors that lead to them."""
 
 from __future__ import annotations
 
 import errno
-import os
-import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, NoReturn
 
-import typer
-from typer.core import TyperGroup
+from streamdicom.cli.terminal import abandon_output, console
 
-from streamdicom.cli.inputs import CallError, plain
-from streamdicom.errors import StreamDicomError
+DONE = 0
+FAILED = 1
+USAGE = 2
+SKIPPED = 3
+NO_SPACE = 4
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+TERMINATED = 143
 
-_UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # where it is imported from depends on the version
-_CALL = (CallError, _UsageError, FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
-_CALL_NUMBERS = frozenset({errno.EBADF, errno.EROFS})
-_NO_ROOM_NUMBERS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+EXIT_CODES = {
+    DONE: "The command has done its work.",
+    FAILED: "The input is not valid, or cannot be converted.",
+    USAGE: "The arguments are wrong, or a file cannot be opened.",
+    SKIPPED: "Some inputs were skipped.",
+    NO_SPACE: "No space is left for the output.",
+    INTERRUPTED: "Ctrl-C (SIGINT) stopped the command.",
+    BROKEN_PIPE: "The reader of the output has closed it.",
+    TERMINATED: "SIGTERM stopped the command.",
+}
+"""The meaning of each exit code. Those above 128 are 128 and the number of a signal, as in shells."""
+
+_USAGE_ERRORS = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+_USAGE_NUMBERS = frozenset({errno.EBADF, errno.EROFS})
+_NO_SPACE_NUMBERS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
-class Commands(TyperGroup):
-    """All commands. What goes wrong with a call, with the work or with what is printed is told in the same way."""
-
-    def make_context(self, *args: Any, **kwargs: Any) -> Any:
-        """Parse the options before the command; they may print the help."""
-        with _told():
-            return super().make_context(*args, **kwargs)
-
-    def invoke(self, *args: Any) -> Any:
-        """Parse the rest, and do the work."""
-        with _told():
-            return super().invoke(*args)
+class UsageError(Exception):
+    """The arguments of the command are wrong, or do not fit together."""
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def usage_errors() -> Iterator[None]:
+    """Turn the errors that functions raise for their arguments into usage errors.
+
+    Raises:
+        UsageError: A ``ValueError`` or ``ResumeError`` was raised that is not about data.
+    """
+    from streamdicom.errors import ResumeError, StreamDicomError
+
     try:
-        with _flushed():
-            yield
-    except BrokenPipeError:
-        raise _exit(141) from None
+        yield
+    except ResumeError as error:
+        raise UsageError(str(error)) from error
+    except StreamDicomError:
+        raise
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def exit_code_of(action: Callable[[], int]) -> int:
+    """Run a command, print its error on one line, and return the exit code."""
+    try:
+        with _flushed_output():
+            return action()
+    except SystemExit as stop:  # after --help, or after SIGTERM
+        code = stop.code if isinstance(stop.code, int) else FAILED
     except KeyboardInterrupt:
-        raise _exit(130) from None
-    except SystemExit as ended:  # by ``rich`` with 1, when it has met a broken pipe, or by a signal
-        raise _exit(141 if ended.code == 1 else ended.code) from None
-    except (*_CALL, StreamDicomError, OSError) as error:
-        print(plain(_line(error)), file=sys.stderr)
-        raise _exit(_code(error)) from None
+        code = INTERRUPTED
+    except BrokenPipeError:
+        code = BROKEN_PIPE
+    except Exception as error:
+        known = _code(error)
+        if known is None:
+            raise
+        code = known
+        with suppress(OSError):  # if standard error is closed
+            console.error(_message(error))
+            if console.verbosity > 0:
+                _print_traceback()
+    if code:
+        abandon_output()
+    return code
 
 
 @contextmanager
-def _flushed() -> Iterator[None]:
-    """What was printed is out before anything is said of an error; it does not count after an interrupt."""
+def _flushed_output() -> Iterator[None]:
+    """Flush standard output before an error is printed, but not after an interrupt."""
     try:
         yield
     except Exception:
         sys.stdout.flush()
         raise
+    except SystemExit as stop:
+        if not stop.code:
+            sys.stdout.flush()
+        raise
     sys.stdout.flush()
 
 
-def _exit(code: Any) -> typer.Exit:
-    # Nothing that is still in the buffer may be tried again when Python exits.
-    with suppress(OSError):  # what somebody has put in place of standard output may have no descriptor
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return typer.Exit(code)
+def _print_traceback() -> None:
+    import traceback  # which takes a while
+
+    traceback.print_exc()
 
 
-def _line(error: Exception) -> str:
-    if isinstance(error, _UsageError):
-        usage: Any = error
-        place = usage.ctx.command_path if usage.ctx else "streamdicom"
-        return f"{place}: {usage.format_message().rstrip('.')}; see --help"
+def _message(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename:
-        return f"streamdicom: {error.filename}: {error.strerror}"
-    return f"streamdicom: {error}"
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
-def _code(error: Exception) -> int:
-    number = error.errno if isinstance(error, OSError) else None
-    if isinstance(error, _CALL) or number in _CALL_NUMBERS:
-        return 2
-    return 4 if number in _NO_ROOM_NUMBERS else 1
+def _code(error: Exception) -> int | None:
+    """Return the exit code for an error, or None for a defect of the program."""
+    from streamdicom.errors import StreamDicomError
 
-
-def end_on_sigterm() -> None:
-    """Let SIGTERM end the process as Ctrl-C does, so that nothing half-written stays; unless it is ignored."""
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, _end)
-
-
-def _end(number: int, _: object) -> NoReturn:
-    signal.signal(number, signal.SIG_IGN)  # a second one must not disturb what is done on the way out
-    sys.exit(128 + number)
+    if isinstance(error, (UsageError, *_USAGE_ERRORS)):
+        return USAGE
+    if isinstance(error, OSError):
+        if error.errno in _USAGE_NUMBERS:
+            return USAGE
+        return NO_SPACE if error.errno in _NO_SPACE_NUMBERS else FAILED
+    return FAILED if isinstance(error, StreamDicomError) else None

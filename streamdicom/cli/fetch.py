@@ -1,12 +1,18 @@
-"""``streamdicom fetch``: what a DICOMweb server answers with, as one stream of DICOM JSON."""
+"""``streamdicom fetch``: write the results of a DICOMweb server as DICOM JSON."""
 
 from __future__ import annotations
 
-import sys
+import os
+from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
 from streamdicom.api import DatasetWriter
-from streamdicom.cli.inputs import PIPE, CallError, Meter, calling, is_lines
+from streamdicom.cli.exit_codes import DONE, UsageError, usage_errors
+from streamdicom.cli.inputs import PIPE
+from streamdicom.cli.options import note_unmatched, read_options, write_options
+from streamdicom.cli.outputs import json_format, target_of
+from streamdicom.cli.progress import ProgressLine
 from streamdicom.formats import FormatName
 from streamdicom.options import ReadOptions, WriteOptions
 
@@ -15,83 +21,104 @@ try:
 
     from streamdicom.web.client import fetch_datasets
 except ModuleNotFoundError as missing:
-    raise CallError(f'{missing.name} is missing; install "streamdicom[http]"') from None
+    raise UsageError(f'{missing.name} is not installed; install "streamdicom[http]"') from None
+
+
+def run(arguments: Namespace) -> int:
+    """Run the command."""
+    count = fetch_url(
+        arguments.url,
+        arguments.output,
+        arguments.indent,
+        to=json_format(arguments.output, arguments.to),
+        headers=arguments.headers,
+        token=arguments.token or os.environ.get("STREAMDICOM_TOKEN"),
+        page_size=arguments.page_size,
+        timeout=arguments.timeout,
+        reading=read_options(arguments),
+        writing=write_options(arguments, trailing_newline=True),
+    )
+    if arguments.where and not count:
+        note_unmatched(arguments.where)
+    return DONE
 
 
 class _Traffic:
-    """How many bytes have come in all the responses of a client, of which no more than the last is held."""
+    """Counts the bytes of the responses of a client."""
 
     def __init__(self) -> None:
-        self._before = 0
+        self._previous = 0  # bytes of the responses before the last
         self._last: Response | None = None
 
-    def begin(self, response: Response) -> None:
-        self._before = self.size
+    def add_response(self, response: Response) -> None:
+        self._previous = self.size
         self._last = response
 
     @property
     def size(self) -> int:
-        return self._before + (self._last.num_bytes_downloaded if self._last else 0)
+        return self._previous + (self._last.num_bytes_downloaded if self._last else 0)
 
 
 def fetch_url(
     url: str,
     target: Path,
-    indent: int | str | None,
+    indent: int | str | None = None,
     *,
-    headers: list[str],
+    to: FormatName,
+    headers: Sequence[str],
     token: str | None,
     page_size: int,
     timeout: float,
     reading: ReadOptions,
     writing: WriteOptions,
-    ndjson: bool,
-) -> None:
-    """Write the data sets of a search or a retrieval as they come; references to bulk data become absolute.
+) -> int:
+    """Write the data sets of a search or a retrieval, each as soon as it is received.
 
     Args:
-        url: Where they are.
-        target: A file, which is there when all is in it, or a pipe. If its name ends in ``.ndjson`` or ``.jsonl`` it is
-            NDJSON.
-        indent: For each level of the JSON text.
-        headers: Header fields for each request, as ``Name: value``.
-        token: What goes into the header field Authorization, as RFC 6750 has it.
-        page_size: Results of a search to ask for at once.
-        timeout: Seconds to wait for the next bytes.
-        reading: What is taken, and what is chosen of it.
-        writing: The form of the text.
-        ndjson: Write NDJSON whatever the name of the target.
+        url: The URL of the search, or of metadata.
+        target: The file to write, or ``-`` for standard output.
+        indent: The indent of JSON.
+        to: "json" or "ndjson".
+        headers: Header fields of the requests, as ``Name: value``.
+        token: A bearer token for the header field Authorization (RFC 6750 2.1).
+        page_size: Results of a search for each request.
+        timeout: Seconds without data after which a connection is given up.
+        reading: How the responses are read.
+        writing: How the target is written.
+
+    Returns:
+        The number of data sets.
 
     Raises:
-        CallError: The URL or a header field is none, or the options do not fit together.
-        InputError: The server answers with an error, with too little, or with what is at fault.
-        OSError: The server cannot be reached, or the file not written.
+        UsageError: The URL or a header field is not valid, or the options do not fit together.
+        InputError: A response is an error, is not complete, or is not valid.
+        OSError: The server cannot be reached, or the target cannot be written.
     """
-    fields = [_field(header) for header in headers]
+    fields = [_header_field(header) for header in headers]
     if token is not None:
-        fields.append(_field(f"Authorization: Bearer {token}"))
+        fields.append(_header_field(f"Authorization: Bearer {token}"))
     traffic = _Traffic()
-    with Client(headers=fields, timeout=timeout, event_hooks={"response": [traffic.begin]}) as client:
-        with calling():
+    count = 0
+    with Client(headers=fields, timeout=timeout, event_hooks={"response": [traffic.add_response]}) as client:
+        with usage_errors():
             datasets = fetch_datasets(url, client=client, options=reading, page_size=page_size)
-            output = sys.stdout.buffer if target == PIPE else target
-            form: FormatName = "ndjson" if ndjson or is_lines(target) else "json"
-            writer = DatasetWriter(output, indent=indent, format=form, options=writing)
-        with writer, Meter("Fetching", prints=target == PIPE) as meter:
+            writer = DatasetWriter(target_of(target), indent=indent, format=to, options=writing)
+        with writer, ProgressLine("Fetching", prints=target == PIPE) as progress:
             for count, dataset in enumerate(datasets, 1):
                 writer.write(dataset)
-                meter.move(f"Fetching {count:,} data sets", traffic.size, None)
+                progress.update(f"Fetching {count:,} data sets", traffic.size, None)
+    return count
 
 
-def _field(text: str) -> tuple[str, str]:
-    """A header field of a request (RFC 9110 5.1, 5.5).
+def _header_field(text: str) -> tuple[str, str]:
+    """Parse a header field of a request (RFC 9110 5.1, 5.5).
 
-    >>> _field("Authorization: Bearer x")
+    >>> _header_field("Authorization: Bearer x")
     ('Authorization', 'Bearer x')
     """
     name, colon, value = text.partition(":")
     name, value = name.strip(), value.strip()
     is_token = name.isascii() and name.replace("-", "").replace("_", "").isalnum()
     if not colon or not is_token or not (value.isascii() and value.isprintable()):
-        raise CallError("a header field is a name and a value with : between them, in ASCII")
+        raise UsageError("expected a header field of the form NAME: VALUE, in printable ASCII")
     return name, value

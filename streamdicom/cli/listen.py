@@ -1,9 +1,4 @@
-"""``streamdicom listen`` and ``streamdicom send``: data sets over TCP, without anything around them.
-
-What is sent is one array, whose closing bracket proves that nothing is missing. The listener acknowledges by closing
-the connection in an orderly way when it has written all of it. Whatever else happens to it, the connection is reset:
-the system is told at the very beginning that closing means that.
-"""
+"""``streamdicom listen``: receive data sets over TCP, and write them as NDJSON."""
 
 from __future__ import annotations
 
@@ -11,120 +6,69 @@ import asyncio
 import os
 import socket
 import stat
-import struct
 import sys
+from argparse import Namespace
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
-from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from streamdicom.aio import aiter_events
-from streamdicom.api import write_events
-from streamdicom.cli.inputs import PIPE, CallError, Meter, event_batches, plain, size_of
+from streamdicom.cli.exit_codes import DONE, FAILED, UsageError
+from streamdicom.cli.inputs import PIPE
+from streamdicom.cli.network import acknowledge_on_close, format_address, parse_address, reset_on_close
+from streamdicom.cli.terminal import console
 from streamdicom.codec import SOURCE_LOST, DatasetEncoder
 from streamdicom.errors import StreamDicomError, TruncatedError
 from streamdicom.events import END_DATASET, Event
-from streamdicom.filters import ElementSorter, sort_elements
+from streamdicom.filters import ElementSorter
 from streamdicom.io import CHUNK, NamedFile, Output, temporary
 from streamdicom.options import WriteOptions
 
-_MOST_PEERS = 64  # at once; each may take some MiB, and others wait until there is a place
-_FEW = 32  # events that are written at once: each of a long value has a block in it
-_LINGER = struct.Struct("hh" if os.name == "nt" else "ii")
-_RESET = _LINGER.pack(1, 0)  # of SO_LINGER: closing discards what is on its way, and resets the connection
-_ORDERLY = _LINGER.pack(0, 0)
+_MAX_PEERS = 64  # at once; each can take a few MiB, and others wait for a place
+_BATCH_SIZE = 32  # events that are written together; each event of a long value holds a block of it
 
 
-def address_of(text: str) -> tuple[str, int]:
-    """The host and the port of ``HOST:PORT``; an IPv6 address stands in brackets.
-
-    Raises:
-        CallError: It is no such text.
-
-    >>> address_of("localhost:4711"), address_of("[::1]:0")
-    (('localhost', 4711), ('::1', 0))
-    """
-    host, _, port = text.rpartition(":")
-    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if not bare or (":" in bare and bare == host) or not port.isdecimal() or int(port) > 0xFFFF:
-        raise CallError(f"an address is HOST:PORT, not {text!r}")
-    return bare, int(port)
-
-
-def _text_of(address: tuple[str | int, ...]) -> str:
-    host, port, *_ = address
-    return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
-
-
-# --- send ------------------------------------------------------------------------------------------------------
-
-
-def send_file(source: Path, address: str, timeout: float) -> None:
-    """Send the data sets of a file or a pipe, each as soon as it was read, and wait until they are taken.
-
-    Args:
-        source: JSON, NDJSON or a DICOM file, compressed or not.
-        address: Where to.
-        timeout: Seconds for each step: until the listener is there, until it takes a block, until it is done.
-
-    Raises:
-        CallError: The address is none, or somebody else listens there.
-        InputError: What was read is at fault; the data sets before it were sent, and the array is open.
-        OSError: The file cannot be read, or the listener has not taken everything.
-    """
-    target = address_of(address)
-    with Meter(f"Sending {source}", size_of(source)) as meter:
-        events = sort_elements(chain.from_iterable(event_batches(source, meter)))
-        try:
-            with socket.create_connection(target, timeout) as connection:
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                write_events(events, connection, options=WriteOptions(file_meta=True))
-                connection.shutdown(socket.SHUT_WR)
-                answer = connection.recv(1)
-        except (ConnectionError, TimeoutError, socket.gaierror) as error:
-            raise OSError(f"{address} has not taken everything: {error.strerror or error}") from error
-    if answer:
-        raise CallError(f"{address} is no streamdicom listen: it answers")
-
-
-# --- listen ----------------------------------------------------------------------------------------------------
+def run(arguments: Namespace) -> int:
+    """Run the command."""
+    is_complete = listen_at(arguments.address, arguments.output, once=arguments.once, timeout=arguments.timeout)
+    return DONE if is_complete else FAILED
 
 
 def listen_at(address: str, target: Path, *, once: bool, timeout: float) -> bool:
-    """Take data sets from whoever connects, and write each as a line of NDJSON when it is complete.
+    """Receive data sets from all peers, and write each as a line when it is complete.
 
     Args:
-        address: Where peers connect to; port 0 is any that is free.
-        target: A file, which the lines are added to, or a pipe.
-        once: Whether the first connection is the only one.
-        timeout: Seconds after which a peer that says nothing is given up.
+        address: The address to listen at, as ``HOST:PORT``; port 0 is a free one.
+        target: A file to append to, or ``-`` for standard output.
+        once: Return after the first connection.
+        timeout: Seconds without data after which a connection is given up.
 
     Returns:
-        Whether the only connection has brought all that it should; without ``once`` this does not return.
+        True if the stream of the first connection was complete; without ``once`` the function does not return.
 
     Raises:
-        CallError: The address is none, or the file ends within a line.
-        OSError: The address cannot be had, or the target cannot be written.
+        UsageError: The address has another form, or the file ends within a line.
+        OSError: The address is not available, or the target cannot be written.
     """
-    loop = asyncio.Runner(loop_factory=asyncio.SelectorEventLoop)  # the one that waits for sockets
+    loop = asyncio.Runner(loop_factory=asyncio.SelectorEventLoop)  # _readable needs its add_reader
     with _bound(address) as server, _Lines(target) as lines, loop:
         return loop.run(_Listener(server, lines, timeout).run(once))
 
 
 def _bound(address: str) -> socket.socket:
-    host, port = address_of(address)
+    host, port = parse_address(address)
     try:
         (family, _, _, _, place), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
-        raise CallError(f"{address}: {error.strerror}") from error
+        raise UsageError(f"{address}: {error.strerror}") from error
     server = socket.create_server(place[:2], family=family)
     server.setblocking(False)
     return server
 
 
 class _Lines:
-    """What the lines are added to. A line that could not be written whole is taken away again, if that is possible."""
+    """The target, from which a line that was written in part is removed again."""
 
     def __init__(self, target: Path) -> None:
         self._file: BinaryIO = sys.stdout.buffer if target == PIPE else _appended(target)
@@ -132,7 +76,7 @@ class _Lines:
         self._output = Output(self._file)
 
     def add(self, line: BinaryIO) -> None:
-        """Write a line that a temporary file has from its start on, and empty that."""
+        """Append the content of a temporary file, which is empty afterwards."""
         start = os.fstat(self._file.fileno()).st_size
         line.seek(0)
         try:
@@ -141,7 +85,7 @@ class _Lines:
             self._output.flush()
         except OSError:
             if self._is_own:
-                with suppress(OSError):  # it is no regular file
+                with suppress(OSError):  # not a regular file
                     self._file.truncate(start)
             raise
         line.seek(0)
@@ -156,10 +100,10 @@ class _Lines:
 
 
 def _appended(path: Path) -> BinaryIO:
-    """A file to add lines to.
+    """Open a file to append lines to.
 
     Raises:
-        CallError: It ends within a line.
+        UsageError: The file ends within a line.
     """
     with suppress(FileNotFoundError):
         status = path.stat()
@@ -167,7 +111,7 @@ def _appended(path: Path) -> BinaryIO:
             with path.open("rb") as file:
                 file.seek(-1, os.SEEK_END)
                 if file.read() != b"\n":
-                    raise CallError(f"{path} ends within a line, and so nothing can be added")
+                    raise UsageError(f"{path}: expected a line feed at the end, so that lines can be appended")
     return cast(BinaryIO, NamedFile(path, "a", path))
 
 
@@ -176,10 +120,10 @@ class _Listener:
         self._server = server
         self._lines = lines
         self._timeout = timeout
-        self._places = asyncio.Semaphore(_MOST_PEERS)
+        self._places = asyncio.Semaphore(_MAX_PEERS)
 
     async def run(self, once: bool) -> bool:
-        print(f"streamdicom: listening on {_text_of(self._server.getsockname())}", file=sys.stderr, flush=True)
+        console.note(f"listening on {format_address(self._server.getsockname())}")
         try:
             async with asyncio.TaskGroup() as peers:
                 while True:
@@ -187,31 +131,31 @@ class _Listener:
                     task = peers.create_task(self._serve(*await self._accept()))
                     if once:
                         return await task
-        except ExceptionGroup as group:  # what is wrong here, and not with a peer
+        except ExceptionGroup as group:  # an error of the target; _serve handles errors of peers
             raise group.exceptions[0] from None
 
     async def _accept(self) -> tuple[socket.socket, str]:
-        # The loop's own way would accept a connection that comes together with Ctrl-C, and forget it.
+        # loop.sock_accept would lose a connection that is accepted at the moment of Ctrl-C.
         while True:
             try:
                 connection, address = self._server.accept()
                 connection.setblocking(False)
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                reset_on_close(connection)
             except BlockingIOError:
                 await _readable(self._server)
-            except ConnectionError:  # it has gone already
+            except ConnectionError:  # closed by the peer before it was accepted
                 continue
             else:
-                return connection, _text_of(address)
+                return connection, format_address(address)
 
     async def _serve(self, connection: socket.socket, peer: str) -> bool:
-        """Take what a peer sends, and say whether that was all."""
+        """Receive the stream of a peer; return True if it is complete."""
         try:
             with connection:
                 await self._take(connection)
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ORDERLY)
+                acknowledge_on_close(connection)
         except StreamDicomError as error:
-            print(plain(f"streamdicom: {peer}: {error}"), file=sys.stderr, flush=True)
+            console.error(f"{peer}: {error}")
             return False
         finally:
             self._places.release()
@@ -226,7 +170,7 @@ class _Listener:
                 async for event in events:
                     batch.append(event)
                     is_end = event[0] == END_DATASET
-                    if is_end or len(batch) == _FEW:
+                    if is_end or len(batch) == _BATCH_SIZE:
                         render.write(batch, is_end)
                         batch.clear()
                     if is_end:
@@ -234,7 +178,7 @@ class _Listener:
 
 
 class _Renderer:
-    """Makes lines of events, each in a temporary file until it is complete."""
+    """Renders events as lines, each in a temporary file until it is complete."""
 
     def __init__(self, line: BinaryIO) -> None:
         self._line = line
@@ -242,7 +186,7 @@ class _Renderer:
         self._sorter = ElementSorter()
 
     def write(self, events: list[Event], is_end: bool) -> None:
-        """Write the next events, which may be the last ones of a data set."""
+        """Render the next events of a data set."""
         self._line.writelines(self._encoder.encode_events(self._sorter.run(events)))
         if is_end:
             self._line.write(self._encoder.flush())
@@ -266,12 +210,12 @@ async def _received(connection: socket.socket, timeout: float) -> AsyncGenerator
                 data = await loop.sock_recv(connection, CHUNK)
         except SOURCE_LOST:
             raise
-        except OSError as error:  # such as a network that is gone
+        except OSError as error:  # such as an unreachable network
             raise ConnectionError from error
         if not data:
             break
         is_empty = False
         yield data
-        await asyncio.sleep(0)  # what has come already is had without waiting; others have their turn too
-    if is_empty:  # as NDJSON it would be complete, but nobody connects for that
-        raise TruncatedError("nothing was sent")
+        await asyncio.sleep(0)  # sock_recv does not yield to other peers while data is available
+    if is_empty:  # complete as NDJSON, but certainly a mistake of the peer
+        raise TruncatedError("expected a data set, found no data")

@@ -1,199 +1,174 @@
-"""The options that several commands have, declared once: how JSON is written, and how it is read.
+"""Options that several commands share, for reading and writing.
 
-The name of a parameter is that of the field of ``WriteOptions`` or ``ReadOptions``.
+The name of an option is that of a field of ``WriteOptions`` or ``ReadOptions``. Its choices and its default are
+repeated here, and compared in a test, because importing those classes takes longer than printing the help may take.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from enum import StrEnum
-from functools import wraps
-from inspect import Parameter, signature
-from typing import Annotated, Any, TypeAlias, get_args
+from argparse import ArgumentTypeError, Namespace
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-import typer
+from streamdicom.cli.arguments import Group, choice, flag, option, repeated, values_of
+from streamdicom.cli.exit_codes import usage_errors
+from streamdicom.cli.terminal import console
 
-from streamdicom.cli.inputs import CallError, calling
-from streamdicom.options import (
-    CharacterSet,
-    Keys,
-    Nonfinite,
-    NumberHandling,
-    OnError,
-    Profile,
-    ReadOptions,
-    WriteOptions,
-)
+if TYPE_CHECKING:
+    from streamdicom.options import ReadOptions, WriteOptions
 
-Group: TypeAlias = Mapping[str, Any]
-"""For each parameter its type, annotated as typer has it."""
-
-Chosen: TypeAlias = Mapping[str, Any]
-"""What was chosen, by the names of the parameters."""
-
-_MOST_SPACES = 16
+_MAX_INDENT = 16  # spaces
 
 
-def _one_of(kind: Any) -> Any:
-    """An enumeration of the values of a literal type, which not every version of typer takes."""
-    return StrEnum("Choice", [(value, value) for value in get_args(kind)])
-
-
-def _flag(name: str, text: str) -> Any:
-    return Annotated[bool, typer.Option(name, help=text)]
-
-
-def _choice(kind: Any, text: str) -> Any:
-    return Annotated[_one_of(kind), typer.Option(help=text)]
-
-
-INDENT: Group = {
-    "indent": Annotated[
-        str | None, typer.Option(metavar="N|TEXT", help=r"Spaces for each level of the JSON text, or such as '\t'.")
-    ]
-}
-"""Apart from the others, because it is no field of ``WriteOptions``."""
-
-FORM: Group = {
-    "file_meta": _flag("--file-meta", "Write group 0002 into the JSON too."),
-    "number_handling": _choice(NumberHandling, "DS, IS, SV and UV; auto: strings where doubles would change them."),
-    "nonfinite": _choice(Nonfinite, "NaN and infinities."),
-    "keys": _choice(Keys, "What elements are called."),
-    "write_keyword": _flag("--write-keyword", "Write the keyword of each element beside its VR."),
-    "write_name": _flag("--write-name", "Write its name."),
-    "include_retired": _flag(" /--no-retired", "Leave retired elements out."),
-    "character_set": _choice(CharacterSet, "Specific Character Set as it is, or ISO_IR 192."),
-    "include": Annotated[
-        list[str],
-        typer.Option(metavar="PATTERN", help="Only elements like this: a tag, a keyword, 0010xxxx, a VR; repeatable."),
-    ],
-    "exclude": Annotated[list[str], typer.Option(metavar="PATTERN", help="No element like this; repeatable.")],
-    "ensure_ascii": _flag("--ensure-ascii", "Escapes for characters beyond ASCII."),
-    "escape_html": _flag("--escape-html", "Escapes for what HTML would take for its own."),
-}
-"""What JSON is like: of ``WriteOptions``."""
-
-TARGET: Group = {
-    "ndjson": _flag("--ndjson", "A data set on a line, as for a name that ends in .ndjson or .jsonl."),
-    "trailing_newline": _flag(" /--no-trailing-newline", "No line feed at the end."),
-    "transfer_syntax": Annotated[str | None, typer.Option(metavar="UID", help="The transfer syntax of a DICOM file.")],
-}
-"""What else may be said of one output: of ``WriteOptions``."""
-
-READING: Group = {
-    "profile": _choice(Profile, "Whether JSON may depart from the standard."),
-    "on_error": _choice(OnError, "What becomes of an element whose value is wrong."),
-    "deviations": Annotated[
-        list[str],
-        typer.Option("--deviation", metavar="CODE=ACTION", help="For one code: report, error or ignore; repeatable."),
-    ],
-}
-"""How JSON is read: of ``ReadOptions``."""
-
-SELECT: Group = {
-    "select": Annotated[
-        list[str],
-        typer.Option(metavar="KEYWORD=VALUE", help="Only data sets like this; of one keyword any value is enough."),
-    ]
-}
-"""Which data sets come: of ``ReadOptions``."""
-
-_DEFAULTS = {"trailing_newline": True, "indent": None, "ndjson": False}
-
-
-def _default(name: str) -> Any:
-    if name in _DEFAULTS:
-        return _DEFAULTS[name]
-    if name in SELECT or name == "deviations":
-        return []
-    options = ReadOptions if name in READING else WriteOptions
-    value = options.__dataclass_fields__[name].default
-    return [] if value == () else value
-
-
-def has_options(*groups: Group) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """For a command: give it the options of these groups. It gets what was chosen as its last argument, ``chosen``."""
-    shared = {name: annotation for group in groups for name, annotation in group.items()}
-
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        own = list(signature(command, eval_str=True).parameters.values())
-        added = [
-            Parameter(name, Parameter.KEYWORD_ONLY, default=_default(name), annotation=annotation)
-            for name, annotation in shared.items()
-        ]
-
-        @wraps(command)
-        def run(**values: Any) -> None:
-            chosen = {name: _plain(values.pop(name)) for name in shared}
-            command(**values, chosen=chosen)
-
-        before = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in own if one.name != "chosen"]
-        run.__signature__ = signature(command).replace(parameters=[*before, *added])  # type: ignore[attr-defined]
-        run.__annotations__ = {one.name: one.annotation for one in (*before, *added)}
-        return run
-
-    return decorate
-
-
-def _plain(value: Any) -> Any:
-    return value.value if isinstance(value, StrEnum) else value
-
-
-def options_of(kind: type[Any], chosen: Chosen) -> Any:
-    """The options of a kind, ``WriteOptions`` or ``ReadOptions``, by what was chosen.
+def indent(text: str) -> int | str:
+    r"""Return an indent: a number of spaces, or the white space itself.
 
     Raises:
-        CallError: It does not fit together, or a pattern is none.
+        ArgumentTypeError: It is neither.
 
-    >>> options_of(ReadOptions, {"profile": "strict", "keys": "tag"}).profile
-    'strict'
+    >>> indent("2"), indent("\\t")
+    (2, '\t')
     """
-    values = {name: value for name, value in chosen.items() if name in kind.__dataclass_fields__}
-    if "select" in chosen and "where" in kind.__dataclass_fields__:
-        values["where"] = selected_of(chosen)
-    if "deviations" in values:
-        values["deviations"] = dict(map(_pair, values["deviations"]))
-    with calling():
-        return kind(**values)
+    if text.isdecimal() and int(text) <= _MAX_INDENT:
+        return int(text)
+    white_space = text.replace("\\t", "\t")
+    if white_space.strip(" \t") or len(white_space) > _MAX_INDENT:
+        raise ArgumentTypeError(f"expected up to {_MAX_INDENT} spaces or tabs, or their number, found {text!r}")
+    return white_space
 
 
-def selected_of(chosen: Chosen) -> dict[str, list[str]]:
-    """Which data sets were chosen: for each keyword the values.
+def pair(text: str) -> tuple[str, str]:
+    """Split an argument such as ``Modality=CT``.
 
     Raises:
-        CallError: There is no value.
-
-    >>> selected_of({"select": ["Modality=CT", "Modality=MR"]})
-    {'Modality': ['CT', 'MR']}
+        ArgumentTypeError: It has no equals sign.
     """
-    selected: dict[str, list[str]] = {}
-    for name, value in map(_pair, chosen["select"]):
-        selected.setdefault(name, []).append(value)
-    return selected
-
-
-def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
-        raise CallError(f"a name and a value with = between them are needed, not {text!r}")
+        raise ArgumentTypeError(f"expected NAME=VALUE, found {text!r}")
     return name, value
 
 
-def indent_of(chosen: Chosen) -> int | str | None:
-    r"""The indent that was chosen: a number of spaces, or the white space itself.
+INDENT = option("--indent", metavar="N|TEXT", type=indent, text=r"Spaces for each level, or white space such as '\t'.")
+
+FORM = Group(
+    "form of JSON",
+    (
+        flag("--file-meta", text="Also write group 0002. It is always written with encapsulated pixel data."),
+        choice(
+            "--number-handling",
+            ("number", "string", "auto"),
+            default="number",
+            text="JSON type of DS, IS, SV and UV; auto: strings only for numbers that a double would change.",
+        ),
+        choice("--nonfinite", ("string", "null", "error"), default="string", text="NaN and infinities of FL and FD."),
+        choice("--keys", ("tag", "keyword", "camel"), default="tag", text="Keys of elements."),
+        flag("--write-keyword", text="Write the keyword of each element next to its VR."),
+        flag("--write-name", text="Write the name of each element next to its VR."),
+        flag("--no-retired", dest="include_retired", value=False, text="Leave out retired elements."),
+        choice(
+            "--character-set",
+            ("keep", "utf-8"),
+            default="keep",
+            text="Specific Character Set: that of the source, or ISO_IR 192.",
+        ),
+        repeated("--include", "PATTERN", "Only these elements: a tag, a keyword, 0010xxxx, a VR or a path."),
+        repeated("--exclude", "PATTERN", "Not these elements."),
+        flag("--ensure-ascii", text="Escape characters outside ASCII."),
+        flag("--escape-html", text="Escape characters that have a meaning in HTML."),
+    ),
+)
+"""Fields of ``WriteOptions``."""
+
+READING = Group(
+    "reading",
+    (
+        choice(
+            "--profile",
+            ("lenient", "strict"),
+            default="lenient",
+            text="strict: every deviation from PS3.18 Annex F is an error.",
+        ),
+        choice(
+            "--on-error",
+            ("raise", "skip", "keep"),
+            default="raise",
+            text="Elements whose value is not valid for their VR.",
+        ),
+        repeated(
+            "--deviation",
+            "CODE=ACTION",
+            "Action for deviations of one code: report, ignore or error.",
+            dest="deviations",
+            type=pair,
+        ),
+    ),
+)
+"""Fields of ``ReadOptions``."""
+
+FORCE = flag("--force", text="Read DICOM files that have no preamble or no File Meta Information.")
+
+SELECT = repeated(
+    "--select",
+    "KEYWORD=VALUE",
+    "Only data sets with this value. Of several values for one keyword, one is enough.",
+    dest="where",
+    type=pair,
+)
+
+
+def read_options(arguments: Namespace, **others: Any) -> ReadOptions:
+    """Return the options for reading that the arguments ask for.
+
+    Args:
+        arguments: Of a command with any of ``READING``, ``FORCE`` and ``SELECT``.
+        others: Further fields.
 
     Raises:
-        CallError: It is neither.
-
-    >>> indent_of({"indent": "2"}), indent_of({"indent": "\\t"}), indent_of({})
-    (2, '\t', None)
+        UsageError: The arguments do not fit together, or name an unknown element or deviation.
     """
-    text = chosen.get("indent")
-    if text is None:
-        return None
-    if text.isdecimal() and int(text) <= _MOST_SPACES:
-        return int(text)
-    white = str(text).replace("\\t", "\t")
-    if white.strip(" \t") or len(white) > _MOST_SPACES:
-        raise CallError(f"an indent is up to {_MOST_SPACES} spaces, or such white space")
-    return white
+    from streamdicom.options import ReadOptions
+
+    values: dict[str, Any] = {"force": getattr(arguments, "force", False), **others}
+    if hasattr(arguments, "profile"):
+        values |= values_of(arguments, READING)
+        values["deviations"] = dict(arguments.deviations)
+    if hasattr(arguments, "where"):
+        values["where"] = selected(arguments.where)
+    if console.verbosity > 0:
+        values.setdefault("on_deviation", lambda deviation: console.detail(str(deviation)))
+    with usage_errors():
+        return ReadOptions(**values)
+
+
+def write_options(arguments: Namespace, **others: Any) -> WriteOptions:
+    """Return the options for writing that the arguments ask for.
+
+    Args:
+        arguments: Of a command with ``FORM``.
+        others: Further fields.
+
+    Raises:
+        UsageError: The arguments do not fit together, or name an unknown element.
+    """
+    from streamdicom.options import WriteOptions
+
+    with usage_errors():
+        return WriteOptions(**{**values_of(arguments, FORM), **others})
+
+
+def selected(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    """Return the values of each keyword.
+
+    >>> selected([("Modality", "CT"), ("Modality", "MR")])
+    {'Modality': ['CT', 'MR']}
+    """
+    values: dict[str, list[str]] = {}
+    for name, value in pairs:
+        values.setdefault(name, []).append(value)
+    return values
+
+
+def note_unmatched(pairs: Sequence[tuple[str, str]]) -> None:
+    """Print that no data set has the values that ``--select`` asks for."""
+    console.note(f"warning: no data set matches --select {', '.join(map('='.join, pairs))}")

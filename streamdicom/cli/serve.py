@@ -1,44 +1,56 @@
-"""``streamdicom serve``: a folder as a DICOMweb origin server."""
+"""``streamdicom serve``: serve a folder as a DICOMweb origin server."""
 
 from __future__ import annotations
 
 import logging
 import socket
-import sys
+from argparse import Namespace
 from pathlib import Path
 
-import uvicorn
+from streamdicom.cli.archive_report import progress_callback
+from streamdicom.cli.exit_codes import DONE, UsageError
+from streamdicom.cli.progress import ProgressLine
+from streamdicom.cli.terminal import console
 
-from streamdicom.archive import Progress
-from streamdicom.cli.inputs import Meter, plain
-from streamdicom.server import Catalog, server_app
+try:
+    import uvicorn
 
-_GRACE = 5  # seconds for answers that are on their way when the server is to end
-_MOST_TOLD = 10  # files that are not in the index
+    from streamdicom.server import Catalog, server_app
+except ModuleNotFoundError as missing:
+    raise UsageError(f'{missing.name} is not installed; install "streamdicom[serve]"') from None
+
+_SHUTDOWN_TIMEOUT = 5  # seconds for responses that are being sent when the server stops
+_MAX_NAMED = 10  # files that are not served
+
+
+def run(arguments: Namespace) -> int:
+    """Run the command."""
+    serve_folder(arguments.folder, arguments.host, arguments.port, read_only=arguments.read_only)
+    return DONE
 
 
 def serve_folder(folder: Path, host: str, port: int, *, read_only: bool) -> None:
     """Serve a folder until the process is interrupted.
 
     Args:
-        folder: DICOM files, and files of DICOM JSON.
+        folder: A folder of DICOM files and files of DICOM JSON.
         host: The address to listen at.
-        port: The port; 0 for any that is free.
-        read_only: Whether nothing can be stored.
+        port: The port; 0 for a free one.
+        read_only: Refuse to store instances.
 
     Raises:
-        OSError: The folder is not there, or the address cannot be had.
+        OSError: The folder does not exist, or the address is not available.
     """
-    listener = _listener(host, port)  # before the index is made, which may take a while
-    with listener, Catalog(folder) as index:
-        _build(index)
+    listener = _listener(host, port)  # before the folder is indexed, which can take a while
+    with listener, Catalog(folder) as catalog:
+        _build(catalog)
         name = f"[{host}]" if ":" in host else host
         print(f"http://{name}:{listener.getsockname()[1]}", flush=True)
         config = uvicorn.Config(
-            server_app(index, read_only=read_only),
+            server_app(catalog, read_only=read_only),
             log_level=logging.WARNING,
             server_header=False,
-            timeout_graceful_shutdown=_GRACE,
+            timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT,
         )
         uvicorn.Server(config).run([listener])
 
@@ -58,22 +70,18 @@ def _listener(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _build(index: Catalog) -> None:
-    """Make the index, and tell what is not in it."""
-    if index.put_aside:
-        print(plain(f"streamdicom: the index was made anew: {index.put_aside}"), file=sys.stderr)
-    with Meter("Indexing") as meter:
-
-        def show(progress: Progress) -> None:
-            known = "" if progress.files_known is None else f" of {progress.files_known:,}"
-            meter.move(f"Indexing {progress.files:,}{known} files", progress.size, progress.size_known)
-
-        index.refresh(show)
+def _build(catalog: Catalog) -> None:
+    """Index the folder, and print the files that are not served."""
+    if catalog.put_aside:
+        console.note(f"the index is rebuilt: {catalog.put_aside}")
+    with ProgressLine("Indexing") as line:
+        catalog.refresh(progress_callback(line, "Indexing", "files"))
     more = 0
-    for number, skipped in enumerate(index.skipped()):
-        if number < _MOST_TOLD:
-            print(plain(f"streamdicom: not served: {skipped.name}: {skipped.reason}"), file=sys.stderr)
+    for number, skipped in enumerate(catalog.skipped()):
+        if number < _MAX_NAMED:
+            console.note(f"not served: {skipped.name}: {skipped.reason}")
         else:
+            console.detail(f"not served: {skipped.name}: {skipped.reason}")
             more += 1
     if more:
-        print(f"streamdicom: not served: {more:,} other files", file=sys.stderr)
+        console.note(f"not served: {more:,} other files")

@@ -1,38 +1,46 @@
-"""``streamdicom show``: the elements of a stream as a readable tree, while it is read."""
+"""``streamdicom show``: print the elements of a file as a tree, while it is read."""
 
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from streamdicom.cli.inputs import Meter, event_batches, size_of
-from streamdicom.dicom import (
-    join_name,
-    keyword,
-)
+from streamdicom.cli.exit_codes import DONE
+from streamdicom.cli.inputs import event_batches, size_of
+from streamdicom.cli.options import read_options
+from streamdicom.cli.progress import ProgressLine
+from streamdicom.dicom import join_name, keyword
 from streamdicom.events import Event, EventType
+from streamdicom.options import ReadOptions
 
-_WIDTH = 64  # characters of a value
+_MAX_WIDTH = 64  # characters of a value
 
 
-def show_file(source: Path) -> None:
-    """Print the elements of DICOM JSON, one array or NDJSON, of XML, or of a DICOM file; they may be compressed.
+def run(arguments: Namespace) -> int:
+    """Run the command."""
+    show_file(arguments.source, read_options(arguments))
+    return DONE
+
+
+def show_file(source: Path, options: ReadOptions | None = None) -> None:
+    """Print the elements of a file of any format.
 
     Raises:
-        InputError: What was read is at fault; what came before has been printed.
+        InputError: The file is not valid; the elements before the error are printed.
         OSError: The file cannot be read.
     """
-    with Meter(f"Reading {source}", size_of(source), prints=True) as meter:
+    with ProgressLine(f"Reading {source}", size_of(source), prints=True) as progress:
         tree = _Tree()
-        for events in event_batches(source, meter):
+        for events in event_batches(source, progress, options):
             sys.stdout.writelines(f"{line}\n" for line in tree.lines(events))
             sys.stdout.flush()
 
 
 def lines(events: Iterable[Event]) -> Iterator[str]:
-    """A line for each element, indented as sequences nest.
+    """Yield a line for each element, indented by its depth.
 
     >>> from streamdicom import iter_events
     >>> for line in lines(iter_events(b'{"00100020": {"vr": "LO", "Value": ["17"]}}')):
@@ -46,8 +54,8 @@ def lines(events: Iterable[Event]) -> Iterator[str]:
 class _Tree:
     def __init__(self) -> None:
         self._depth = 0
-        self._length = 0  # of the parts of an element so far
-        self._start = ""  # the text that the element in parts begins with
+        self._length = 0  # characters or bytes of the current element
+        self._start = ""  # the first text of the current element
         self._fragments = 0
 
     def lines(self, events: Iterable[Event]) -> Iterator[str]:
@@ -85,7 +93,7 @@ class _Tree:
         elif kind == EventType.START_FRAGMENT:
             self._fragments += 1
         elif kind == EventType.END_FRAGMENTS:
-            number = max(0, self._fragments - 1)  # the first one is the Basic Offset Table
+            number = max(0, self._fragments - 1)  # the first item is the Basic Offset Table (PS3.5 A.4)
             return f"{'  ' * self._depth}{_name(tag, vr)}: [{self._length:,} bytes in {number:,} fragments]"
         elif kind == EventType.END_ELEMENT:
             unit = "bytes" if not self._start else "characters"
@@ -104,10 +112,10 @@ def _name(tag: int, vr: str) -> str:
 
 
 def values_text(values: tuple[Any, ...]) -> str:
-    """The values of an element on one line of bounded length."""
+    """Return the values of an element on one line of bounded length."""
     if len(values) == 1 and isinstance(values[0], bytes):
         return f"[{len(values[0]):,} bytes]"
-    return short("\\".join(_value_text(value) for value in values[:_WIDTH]))
+    return short("\\".join(_value_text(value) for value in values[:_MAX_WIDTH]))
 
 
 def _value_text(value: Any) -> str:
@@ -119,7 +127,7 @@ def _value_text(value: Any) -> str:
 
 
 def short(text: str) -> str:
-    """A text on one line, of bounded length, that cannot command a terminal."""
-    cut = text[:_WIDTH]
+    """Return a text on one line, of bounded length and without control characters."""
+    cut = text[:_MAX_WIDTH]
     plain = "".join(character if character.isprintable() else ascii(character)[1:-1] for character in cut)
-    return plain if len(text) <= _WIDTH else f"{plain}..."
+    return plain if len(text) <= _MAX_WIDTH else f"{plain}..."

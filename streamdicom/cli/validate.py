@@ -1,9 +1,10 @@
-"""``streamdicom validate``: what in a stream is not as the standard has it, and where."""
+"""``streamdicom validate``: report deviations from the standard."""
 
 from __future__ import annotations
 
 import json
 import textwrap
+from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -11,102 +12,125 @@ from pathlib import Path
 from shutil import get_terminal_size
 from typing import Any
 
-from streamdicom.cli.inputs import PIPE, Meter, event_batches, plain, size_of
+from streamdicom.cli.exit_codes import DONE, FAILED, UsageError
+from streamdicom.cli.inputs import event_batches, size_of
+from streamdicom.cli.progress import ProgressLine
+from streamdicom.cli.terminal import plain
 from streamdicom.deviations import DEVIATIONS, Deviation, DeviationLog, Severity
 from streamdicom.errors import InputError
 from streamdicom.events import START_DATASET
 from streamdicom.options import ReadOptions
 
 
+def run(arguments: Namespace) -> int:
+    """Run the command."""
+    if arguments.codes:
+        print_codes()
+        return DONE
+    if not arguments.sources:
+        raise UsageError("validate: the following arguments are required: FILE; see 'streamdicom validate --help'")
+    is_conformant = validate_files(
+        arguments.sources,
+        strict=arguments.strict,
+        as_json=arguments.report == "json",
+        max_printed=arguments.max,
+        force=arguments.force,
+    )
+    return DONE if is_conformant else FAILED
+
+
 @dataclass
-class _Found:
-    """What was found in one stream, or in all."""
+class _Findings:
+    """The findings in one stream, or in all."""
 
     datasets: int = 0
     counts: Counter[str] = field(default_factory=Counter)
-    errors: int = 0  # that have ended a stream
+    errors: int = 0  # each ends a stream
 
-    def add(self, other: _Found) -> None:
+    def add(self, other: _Findings) -> None:
         self.datasets += other.datasets
         self.counts += other.counts
         self.errors += other.errors
 
-    def is_conformant(self, least: Severity) -> bool:
-        return not self.errors and all(DEVIATIONS[code].severity < least for code in self.counts)
+    def is_conformant(self, failing: Severity) -> bool:
+        return not self.errors and all(DEVIATIONS[code].severity < failing for code in self.counts)
 
 
-def validate_files(sources: list[Path], *, strict: bool, as_json: bool, most: int) -> bool:
+def validate_files(
+    sources: list[Path], *, strict: bool = False, as_json: bool = False, max_printed: int = 1000, force: bool = False
+) -> bool:
     """Print every deviation from the standard, and a summary by code.
 
     Args:
-        sources: Files, or a pipe.
-        strict: Whether notes count too.
-        as_json: Whether what is printed is one JSON object.
-        most: Of each stream, how many deviations are printed; all are counted.
+        sources: Files of any format, or ``-`` for standard input.
+        strict: Count notes as failures.
+        as_json: Print one JSON object.
+        max_printed: Deviations of each stream that are printed; all are counted.
+        force: Read DICOM files that have no preamble.
 
     Returns:
-        Whether all streams conform to the standard.
+        True if all streams conform to the standard.
 
     Raises:
         OSError: A file cannot be read.
     """
     for source in sources:
-        size_of(source)  # before the work starts it is said what is not there
-    least = Severity.NOTE if strict else Severity.SLIGHT
-    report = _JsonReport(least) if as_json else _TextReport(least)
-    total = _Found()
+        size_of(source)  # so that a missing file is reported before the work starts
+    failing = Severity.NOTE if strict else Severity.SLIGHT
+    report = _JsonReport(failing) if as_json else _TextReport(failing)
+    total = _Findings()
     for source in sources:
-        total.add(_validate(source, report, most))
+        total.add(_validate(source, report, max_printed, force))
     report.end(total)
-    return total.is_conformant(least)
+    return total.is_conformant(failing)
 
 
-def _validate(source: Path, report: _TextReport | _JsonReport, most: int) -> _Found:
-    log = _Log(most, report.deviation)
-    found = _Found(counts=log.counts)
-    # What is wrong with one value must not hide the next one.
-    options = ReadOptions(on_deviation=log, on_error="skip")
-    report.start(str(source) if source != PIPE else "-")
+def _validate(source: Path, report: _TextReport | _JsonReport, max_printed: int, force: bool) -> _Findings:
+    log = _Log(max_printed, report.deviation)
+    findings = _Findings(counts=log.counts)
+    # An invalid value must not hide the deviations after it.
+    options = ReadOptions(on_deviation=log, on_error="skip", force=force)
+    report.start(str(source))
     try:
-        with Meter(f"Reading {source}", size_of(source), prints=True) as meter:
-            for events in event_batches(source, meter, options):
-                found.datasets += sum([event[0] == START_DATASET for event in events])
+        with ProgressLine(f"Reading {source}", size_of(source), prints=True) as progress:
+            for events in event_batches(source, progress, options):
+                findings.datasets += sum([event[0] == START_DATASET for event in events])
     except InputError as error:
-        found.errors = 1
+        findings.errors = 1
         report.error(error)
-    report.file(found)
-    return found
+    report.file(findings)
+    return findings
 
 
 class _Log(DeviationLog):
-    """Tells the first deviations, and counts all."""
+    """Counts all deviations, and prints the first."""
 
-    def __init__(self, most: int, tell: Callable[[Deviation], None]) -> None:
+    def __init__(self, max_printed: int, print_: Callable[[Deviation], None]) -> None:
         super().__init__(0)
-        self._left = most
-        self._tell = tell
+        self._left = max_printed
+        self._print = print_
 
     def __call__(self, deviation: Deviation) -> None:
         super().__call__(deviation)
         if self._left > 0:
             self._left -= 1
-            self._tell(deviation)
+            self._print(deviation)
 
 
 class _TextReport:
     """A line for each deviation while the stream is read, and a table at the end."""
 
-    def __init__(self, least: Severity) -> None:
-        self._least = least
+    def __init__(self, failing: Severity) -> None:
+        self._failing = failing
         self._name = ""
-        self._told = 0
+        self._printed = 0
 
     def start(self, name: str) -> None:
         self._name = name
-        self._told = 0
+        self._printed = 0
 
     def deviation(self, deviation: Deviation) -> None:
-        self._told += 1
+        self._printed += 1
         self._print(deviation.location, f"{deviation.severity.name.lower()} {deviation.code}: {deviation.message}")
 
     def error(self, error: InputError) -> None:
@@ -115,14 +139,14 @@ class _TextReport:
     def _print(self, place: object, text: str) -> None:
         print(plain(": ".join(part for part in (self._name, str(place), text) if part)))
 
-    def file(self, found: _Found) -> None:
-        more = found.counts.total() - self._told
+    def file(self, findings: _Findings) -> None:
+        more = findings.counts.total() - self._printed
         if more:
             self._print("", f"{more:,} more")
 
-    def end(self, total: _Found) -> None:
+    def end(self, total: _Findings) -> None:
         verdict = "conformant but for notes" if total.counts else "conformant"
-        if not total.is_conformant(self._least):
+        if not total.is_conformant(self._failing):
             verdict = "not conformant"
         stopped = f", {total.errors:,} streams not read to their end" if total.errors else ""
         print(f"{total.datasets:,} data sets, {total.counts.total():,} deviations{stopped}: {verdict}")
@@ -134,8 +158,8 @@ class _TextReport:
 class _JsonReport:
     """One JSON object, written while the streams are read."""
 
-    def __init__(self, least: Severity) -> None:
-        self._least = least
+    def __init__(self, failing: Severity) -> None:
+        self._failing = failing
         self._is_first = True
         self._error: dict[str, Any] | None = None
         self._comma = ""
@@ -155,14 +179,15 @@ class _JsonReport:
     def error(self, error: InputError) -> None:
         self._error = {**asdict(error.location), "message": error.message}
 
-    def file(self, found: _Found) -> None:
-        print(f'], "fatal": {json.dumps(self._error)}, {self._summary(found)}}}', end="")
+    def file(self, findings: _Findings) -> None:
+        print(f'], "fatal": {json.dumps(self._error)}, {self._summary(findings)}}}', end="")
 
-    def end(self, total: _Found) -> None:
+    def end(self, total: _Findings) -> None:
         print(f"], {self._summary(total)}}}")
 
-    def _summary(self, found: _Found) -> str:
-        summary = {"datasets": found.datasets, "counts": found.counts, "conformant": found.is_conformant(self._least)}
+    def _summary(self, findings: _Findings) -> str:
+        is_conformant = findings.is_conformant(self._failing)
+        summary = {"datasets": findings.datasets, "counts": findings.counts, "conformant": is_conformant}
         return json.dumps(summary)[1:-1]
 
 
@@ -170,9 +195,9 @@ class _JsonReport:
 
 
 def print_codes() -> None:
-    """Print the table of deviations: of each code the severity, the meaning, and an example on a line of its own.
+    """Print the severity, the meaning and an example of every code.
 
-    The meaning is wrapped for the terminal. An example never is, so that it can be copied.
+    Meanings are wrapped at the width of the terminal. Examples are not, so that they can be copied.
     """
     width = get_terminal_size().columns
     for code, row in DEVIATIONS.items():

@@ -1,4 +1,4 @@
-"""The command diff: what it finds, whatever the form, the cut and the order of two streams."""
+"""``streamdicom diff``: differences between streams of any format and order."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import gzip
 import json
 import random
 import subprocess
-import sys
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -18,21 +17,14 @@ import pytest
 
 import streamdicom
 from streamdicom import Event, EventType
-from tests.support.memory import peak
-
-pytest.importorskip("typer", reason="the command line is an extra: install streamdicom[cli]")
-
 from streamdicom.cli import diff
 from streamdicom.cli import diff_entries as entries
 from streamdicom.cli.diff import diff_files
 from streamdicom.cli.diff_entries import datasets
+from tests.cli.running import COMMAND, run, without_preamble
+from tests.support.memory import peak
 
-_COMMAND = [sys.executable, "-c", "from streamdicom.cli import main; main()"]
 _MIB = 1024 * 1024
-
-
-def _run(*arguments: object, data: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([*_COMMAND, *map(str, arguments)], input=data, capture_output=True, timeout=120, check=False)
 
 
 def _dataset(uid: object, **members: Any) -> dict[str, Any]:
@@ -42,7 +34,7 @@ def _dataset(uid: object, **members: Any) -> dict[str, Any]:
 
 
 class _Diff:
-    """Compares two values of JSON, or two texts; the result are the lines."""
+    """Compares two JSON values, or two texts; returns the lines that are printed."""
 
     def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self._paths = folder / "a.json", folder / "b.json"
@@ -66,7 +58,7 @@ def compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> _Diff:
 # --- elements --------------------------------------------------------------------------------------------------
 
 
-def test_what_differs_is_told_with_its_path(compared: _Diff) -> None:
+def test_differences_have_their_path(compared: _Diff) -> None:
     one = _dataset(1, id=["1"], images=[{}, {"00280010": {"vr": "US", "Value": [1]}}])
     other = _dataset(1, id=["2"], images=[{}, {"00280010": {"vr": "UL", "Value": [1]}, "00280011": {"vr": "US"}}, {}])
     other["00091001"] = {"vr": "SQ", "Value": [_dataset(2, id=["1"])]}
@@ -104,20 +96,20 @@ def test_what_differs_is_told_with_its_path(compared: _Diff) -> None:
         ("US", json.dumps([1] * 10_000), json.dumps([1] * 9_999 + [2])),
     ],
 )
-def test_values_that_differ_are_found_and_equal_ones_are_not(compared: _Diff, vr: str, one: str, other: str) -> None:
+def test_different_values_are_found(compared: _Diff, vr: str, one: str, other: str) -> None:
     left, right = ('{"00091001": {"vr": "%s", "Value": %s}}' % (vr, value) for value in (one, other))
     assert compared(left, right) == ["[0].00091001: value differs"]
     assert compared(left, left.replace(" ", "")) == []
 
 
-def test_a_reference_is_no_value_and_empty_is_not_missing(compared: _Diff) -> None:
+def test_references_and_empty_elements_are_compared(compared: _Diff) -> None:
     inline = '{"00091001": {"vr": "UT", "Value": ["x"]}, "00100020": {"vr": "LO"}}'
     reference = '{"00091001": {"vr": "UT", "BulkDataURI": "x"}}'
     assert compared(inline, reference) == ["[0].00091001: value differs", "[0].00100020: only in A"]
     assert compared(reference, reference) == []
 
 
-def test_of_a_vr_that_differs_the_items_are_not_told(compared: _Diff) -> None:
+def test_items_of_another_vr_are_left_out(compared: _Diff) -> None:
     one = {"00091001": {"vr": "SQ", "Value": [_dataset(1, id=["1"])]}, "00100020": {"vr": "LO"}}
     assert compared(one, {"00091001": {"vr": "UN", "InlineBinary": "AAE="}}) == [
         "[0].00091001: VR SQ / UN",
@@ -125,7 +117,7 @@ def test_of_a_vr_that_differs_the_items_are_not_told(compared: _Diff) -> None:
     ]
 
 
-def test_values_are_shown_only_if_wanted_and_cut(compared: _Diff) -> None:
+def test_values_are_shown_on_demand_and_cut(compared: _Diff) -> None:
     one, other = _dataset(1, id=["Jane"], weight=[1.5]), _dataset(1, id=["x" * 100])
     assert compared(one, other) == ["[0].00100020: value differs", "[0].00101030: only in A"]
     assert compared(one, other, values=True) == [
@@ -137,7 +129,7 @@ def test_values_are_shown_only_if_wanted_and_cut(compared: _Diff) -> None:
     assert line == "[0].00091001: value differs: [150,000 bytes] / [3 bytes]"
 
 
-def test_elements_can_be_left_out_at_any_depth(compared: _Diff) -> None:
+def test_elements_are_ignored_at_any_depth(compared: _Diff) -> None:
     one = _dataset(1, id=["1"], images=[_dataset(3, id=["2"])])
     other = _dataset(2, images=[_dataset(4, id=["3"])])
     assert compared(one, other, by_position=True, ignore=["00080018", "PatientID"]) == []
@@ -145,7 +137,7 @@ def test_elements_can_be_left_out_at_any_depth(compared: _Diff) -> None:
     assert compared(one, other, by_position=True, ignore=["0008xxxx", "0010"]) == []
 
 
-def test_the_order_of_keys_does_not_count(compared: _Diff) -> None:
+def test_order_of_keys_is_ignored(compared: _Diff) -> None:
     keys = [f"{tag:08X}" for tag in range(0x00090010, 0x00090010 + 500)]
     members = {key: {"vr": "SQ", "Value": [{}, {k: {"vr": "LO"} for k in keys[:5]}]} for key in keys}
     shuffled = list(members)
@@ -156,10 +148,8 @@ def test_the_order_of_keys_does_not_count(compared: _Diff) -> None:
     assert compared(members, other) == [f"[0].{keys[7]}[0]: only in A", f"[0].{keys[7]}[1]: only in A"]
 
 
-def test_in_a_large_data_set_keys_are_sorted_as_far_as_there_is_place(
-    compared: _Diff, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(entries, "_MOST_SORTED", 10)
+def test_large_data_set_is_sorted_within_a_bound(compared: _Diff, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entries, "_MAX_SORTED", 10)
     keys = [f"{tag:08X}" for tag in range(0x00090010, 0x00090010 + 500)]
     near = [key for start in range(0, 500, 5) for key in reversed(keys[start : start + 5])]
     one = {key: {"vr": "LO"} for key in keys}
@@ -171,7 +161,7 @@ def test_in_a_large_data_set_keys_are_sorted_as_far_as_there_is_place(
 
 
 @pytest.mark.parametrize("name", ["CT_small.dcm", "JPEG2000.dcm", "reportsi.dcm", "MR_small_RLE.dcm", "rtplan.dcm"])
-def test_a_dicom_file_is_equal_to_its_json(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_dicom_file_equals_its_json(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     source = Path(pydicom.data.get_testdata_file(name))
     target = tmp_path / "a.json"
     streamdicom.write_events(streamdicom.iter_events(source), target)
@@ -182,7 +172,7 @@ def test_a_dicom_file_is_equal_to_its_json(tmp_path: Path, name: str, capsys: py
 
 
 def _cut(size: int) -> list[Event]:
-    """Long elements that come in pieces of a size."""
+    """Return long elements in segments of a size."""
     text, data = "é" * 100 + "x" * 1000, bytes(range(256)) * 8
     events: list[Event] = [(EventType.START_DATASET, 0, "", 0)]
     for tag, vr, value in ((0x00091001, "UT", text), (0x00091002, "OB", data)):
@@ -192,7 +182,7 @@ def _cut(size: int) -> list[Event]:
     return [*events, (EventType.END_DATASET, 0, "", None)]
 
 
-def test_how_values_are_cut_does_not_count() -> None:
+def test_sizes_of_segments_are_ignored() -> None:
     whole: list[Event] = [(EventType.START_DATASET, 0, "", 0)]
     whole.append((EventType.ELEMENT, 0x00091001, "UT", ("é" * 100 + "x" * 1000,)))
     whole.append((EventType.ELEMENT, 0x00091002, "OB", (bytes(range(256)) * 8,)))
@@ -201,7 +191,7 @@ def test_how_values_are_cut_does_not_count() -> None:
     assert all(one == found[0] for one in found)
 
 
-def test_values_in_segments_are_as_others_whatever_their_number() -> None:
+def test_values_in_segments_equal_whole_values() -> None:
     tag, vr = 0x00091001, "LO"
     long = "x" * 100
     parts: list[Event] = [
@@ -220,7 +210,7 @@ def test_values_in_segments_are_as_others_whatever_their_number() -> None:
     assert one[0][:2] == ((tag,), vr)
 
 
-def test_fragments_are_the_value_field_that_they_are_inline() -> None:
+def test_fragments_equal_their_inline_value_field() -> None:
     tag = 0x7FE00010
     events: list[Event] = [(EventType.START_DATASET, 0, "", 0), (EventType.START_FRAGMENTS, tag, "OB", None)]
     for data in (b"", b"abcd"):
@@ -234,7 +224,7 @@ def test_fragments_are_the_value_field_that_they_are_inline() -> None:
     assert one == other
 
 
-def test_an_element_in_a_form_of_its_own_is_compared_by_its_text() -> None:
+def test_invalid_element_is_compared_by_its_text() -> None:
     def found(text: str) -> list[Any]:
         event: Event = (EventType.JSON_ELEMENT, 0x00280010, "US", text)
         events: list[Event] = [(EventType.START_DATASET, 0, "", 0), event, (EventType.END_DATASET, 0, "", None)]
@@ -247,7 +237,7 @@ def test_an_element_in_a_form_of_its_own_is_compared_by_its_text() -> None:
 # --- data sets -------------------------------------------------------------------------------------------------
 
 
-def test_data_sets_belong_together_by_their_uid_in_whatever_order(compared: _Diff) -> None:
+def test_data_sets_are_paired_by_uid_in_any_order(compared: _Diff) -> None:
     one = [_dataset(uid, id=[str(uid)]) for uid in range(60)]
     other = list(one)
     random.Random(2).shuffle(other)
@@ -258,7 +248,7 @@ def test_data_sets_belong_together_by_their_uid_in_whatever_order(compared: _Dif
     assert compared(one, other) == [f"[17 / {place}].00100020: value differs"]
 
 
-def test_data_sets_of_one_stream_alone_are_told(compared: _Diff) -> None:
+def test_data_sets_without_a_partner_are_printed(compared: _Diff) -> None:
     one = [_dataset(uid) for uid in (1, 2, 3, 4)]
     assert compared(one, one[1:]) == ["[0]: only in A"]
     assert compared(one[1:], one) == ["[0]: only in B"]
@@ -272,7 +262,7 @@ def test_data_sets_of_one_stream_alone_are_told(compared: _Diff) -> None:
     ]
 
 
-def test_of_several_with_the_same_uid_the_first_belongs_to_the_first(compared: _Diff) -> None:
+def test_data_sets_with_the_same_uid_are_paired_in_order(compared: _Diff) -> None:
     a, b, c = (_dataset(1, id=[text]) for text in "abc")
     assert compared([a, b, c], [a, b, c]) == []
     assert compared([a, b], [a, c]) == ["[1].00100020: value differs"]
@@ -280,7 +270,7 @@ def test_of_several_with_the_same_uid_the_first_belongs_to_the_first(compared: _
     assert compared([_dataset(None, id=["1"]), _dataset(None)], [_dataset(None, id=["1"])]) == ["[1]: only in A"]
 
 
-def test_by_position_the_uid_is_an_element_as_others(compared: _Diff) -> None:
+def test_uid_is_compared_when_pairing_by_position(compared: _Diff) -> None:
     one, other = [_dataset(1), _dataset(2)], [_dataset(2), _dataset(1), _dataset(3)]
     assert compared(one, other, by_position=True) == [
         "[0].00080018: value differs",
@@ -289,38 +279,38 @@ def test_by_position_the_uid_is_an_element_as_others(compared: _Diff) -> None:
     ]
 
 
-def test_what_has_waited_too_long_is_told_as_missing(compared: _Diff, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(diff, "_MOST_WAITING", 2)
+def test_data_set_that_waits_too_long_is_missing(compared: _Diff, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diff, "_MAX_WAITING", 2)
     one = [_dataset(uid) for uid in range(7)]
     assert compared(one, one[2:] + one[:2]) == []
-    told = [f"[{number}]: only in {name}" for number in (0, 6) for name in "AB"]
-    assert compared(one, one[::-1]) == told
+    expected = [f"[{number}]: only in {name}" for number in (0, 6) for name in "AB"]
+    assert compared(one, one[::-1]) == expected
 
 
 # --- the command -----------------------------------------------------------------------------------------------
 
 
-def test_forms_of_the_same_data_are_equal(tmp_path: Path) -> None:
+def test_formats_of_the_same_data_are_equal(tmp_path: Path) -> None:
     sources = [_dataset(uid, id=[str(uid)]) for uid in range(30)]
     (tmp_path / "a.json").write_text(json.dumps(sources, indent=2))
     lines = "".join(json.dumps(one) + "\n" for one in reversed(sources))
     (tmp_path / "b.ndjson").write_text(lines)
     (tmp_path / "b.ndjson.gz").write_bytes(gzip.compress(lines.encode()))
     for name in ("b.ndjson", "b.ndjson.gz"):
-        done = _run("diff", tmp_path / "a.json", tmp_path / name)
-        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
-    done = _run("diff", "-", tmp_path / "b.ndjson", data=json.dumps(sources[1:]).encode())
-    assert (done.returncode, done.stdout) == (1, b"[29]: only in B\n")
+        done = run("diff", tmp_path / "a.json", tmp_path / name)
+        assert (done.code, done.stdout, done.stderr) == (0, b"", "")
+    done = run("diff", "-", tmp_path / "b.ndjson", data=json.dumps(sources[1:]).encode())
+    assert (done.code, done.stdout) == (1, b"[29]: only in B\n")
 
 
-def test_what_is_wrong_is_told_by_the_exit_code(tmp_path: Path) -> None:
+def test_exit_codes_separate_errors_and_differences(tmp_path: Path) -> None:
     good, bad = tmp_path / "good.json", tmp_path / "bad.json"
     good.write_text("[{}]")
     bad.write_text("[{},")
-    done = _run("diff", good, bad)
-    assert done.returncode == 1
-    assert done.stderr.decode().startswith(f"streamdicom: {bad}: ")
-    assert "byte 4" in done.stderr.decode()
+    done = run("diff", good, bad)
+    assert done.code == 1
+    assert done.stderr.startswith(f"streamdicom: {bad}: ")
+    assert "byte 4" in done.stderr
     for arguments in (
         ["-", "-"],
         [good],
@@ -329,21 +319,22 @@ def test_what_is_wrong_is_told_by_the_exit_code(tmp_path: Path) -> None:
         [good, good, "--by", "name"],
         [good, good, "--ignore", "x"],
     ):
-        done = _run("diff", *arguments, data=b"")
-        assert done.returncode == 2, arguments
-        assert b"Traceback" not in done.stderr
+        done = run("diff", *arguments, data=b"")
+        assert done.code == 2, arguments
+        assert done.error
     one = tmp_path / "one.json"
     one.write_text(json.dumps(_dataset(1, id=["Jane"])))
-    done = _run("diff", good, one, "--by", "position", "--ignore", "PatientID", "--values")
-    assert (done.returncode, done.stdout) == (1, b"[0].00080018: only in B: 1\n")
+    done = run("diff", good, one, "--by", "position", "--ignore", "PatientID", "--values")
+    assert (done.code, done.stdout) == (1, b"[0].00080018: only in B: 1\n")
 
 
-def test_a_reader_that_goes_away_ends_the_command_quietly(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_reader_that_closes_the_pipe_ends_the_command_quietly(tmp_path: Path) -> None:
     one = tmp_path / "one.json"
-    one.write_text(json.dumps([_dataset(uid) for uid in range(50_000)]))
+    one.write_text(json.dumps([_dataset(uid) for uid in range(5_000)]))
     (tmp_path / "none.json").write_text("[]")
     with subprocess.Popen(
-        [*_COMMAND, "diff", str(one), str(tmp_path / "none.json")], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*COMMAND, "diff", str(one), str(tmp_path / "none.json")], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -351,6 +342,13 @@ def test_a_reader_that_goes_away_ends_the_command_quietly(tmp_path: Path) -> Non
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 141
+
+
+def test_file_without_preamble_needs_force(tmp_path: Path) -> None:
+    path = without_preamble(tmp_path / "a")
+    (tmp_path / "b.json").write_text(json.dumps(_dataset(None, id=["17"])))
+    assert run("diff", path, tmp_path / "b.json").stderr != ""
+    assert run("diff", path, tmp_path / "b.json", "--force").code == 0
 
 
 # --- memory ----------------------------------------------------------------------------------------------------
@@ -365,6 +363,8 @@ def _compare(one: Path, other: Path) -> None:
     assert diff_files(one, other, by_position=False, ignore=(), values=False, file_meta=False)
 
 
+@pytest.mark.slow
+@pytest.mark.memory
 def test_memory_does_not_grow_with_a_value(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     start, end = '{"00091001": {"vr": "OB", "InlineBinary": "', '"}, "00091002": {"vr": "UT", "Value": ["x"]}}'
@@ -372,15 +372,19 @@ def test_memory_does_not_grow_with_a_value(tmp_path: Path) -> None:
     assert peak(lambda: _compare(path, path)) < 3 * _MIB
 
 
+@pytest.mark.slow
+@pytest.mark.memory
 def test_memory_does_not_grow_with_the_elements_of_a_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(entries, "_MOST_SORTED", 500)
+    monkeypatch.setattr(entries, "_MAX_SORTED", 500)
     path = tmp_path / "a.json"
     items = ('%s{"00100020": {"vr": "LO", "Value": ["%d"]}}' % ("," * bool(i), i) for i in range(15_000))
     _write(path, chain(['{"00081140": {"vr": "SQ", "Value": ['], items, ["]}}"]))
     assert peak(lambda: _compare(path, path)) < 2 * _MIB
 
 
-def test_data_sets_of_another_order_wait_on_the_disk(tmp_path: Path) -> None:
+@pytest.mark.slow
+@pytest.mark.memory
+def test_data_sets_in_another_order_wait_on_disk(tmp_path: Path) -> None:
     one, other = tmp_path / "a.json", tmp_path / "b.json"
     text = "%s" + json.dumps(
         {**_dataset("%s"), **{f"0009{n:04X}": {"vr": "LO", "Value": ["x" * 40]} for n in range(99)}}

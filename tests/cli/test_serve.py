@@ -1,11 +1,10 @@
-"""``streamdicom serve``, as a process."""
+"""``streamdicom serve`` as a process."""
 
 from __future__ import annotations
 
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,15 +15,18 @@ import pytest
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
-from streamdicom.cli import main
+from tests.cli.running import COMMAND, run
 
-_SERVE = [sys.executable, "-c", "from streamdicom.cli import main; main()", "serve"]
+pytestmark = pytest.mark.slow
 
 
 @contextmanager
 def _serving(*arguments: object) -> Iterator[tuple[subprocess.Popen[str], str]]:
     process = subprocess.Popen(
-        [*_SERVE, *map(str, arguments), "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*COMMAND, "serve", *map(str, arguments), "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout is not None
     try:
@@ -40,7 +42,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_folder_is_served_until_ctrl_c(folder: Path) -> None:
+def test_folder_is_served_until_ctrl_c(folder: Path) -> None:
     with _serving(folder) as (process, url):
         assert [one["00080061"]["Value"] for one in httpx2.get(f"{url}/studies").json()] == [["CT"]]
         process.send_signal(signal.SIGINT)
@@ -49,7 +51,7 @@ def test_a_folder_is_served_until_ctrl_c(folder: Path) -> None:
         assert process.stderr.read() == ""
 
 
-def test_a_client_that_reads_nothing_does_not_keep_the_server(folder: Path) -> None:
+def test_client_that_reads_nothing_does_not_keep_the_server(folder: Path) -> None:
     ds = dcmread(folder / "CT_small.dcm")
     for number in range(200):
         ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"1.2.{number}"
@@ -62,44 +64,38 @@ def test_a_client_that_reads_nothing_does_not_keep_the_server(folder: Path) -> N
         assert process.wait(30) in (0, 130)
 
 
-def test_nobody_else_gets_there_by_default(folder: Path) -> None:
+def test_only_loopback_is_served_by_default(folder: Path) -> None:
     with _serving(folder) as (_, url):
         assert url.startswith("http://127.0.0.1:")
         port = int(url.rpartition(":")[2])
-        # All of 127.0.0.0/8 leads to this machine, as its other addresses do.
+        # All of 127.0.0.0/8 is this machine.
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.2", port), timeout=5)
     with _serving(folder, "--host", "0.0.0.0") as (_, url):
         socket.create_connection(("127.0.0.2", int(url.rpartition(":")[2])), timeout=5).close()
 
 
-def test_a_server_that_is_read_only_stores_nothing(folder: Path) -> None:
+def test_read_only_server_stores_nothing(folder: Path) -> None:
     with _serving(folder, "--read-only") as (_, url):
         assert httpx2.post(f"{url}/studies", content=b"").status_code == 405
 
 
-def test_files_that_are_not_served_are_told(folder: Path) -> None:
+def test_files_that_are_not_served_are_named(folder: Path) -> None:
     data = (folder / "CT_small.dcm").read_bytes()
     (folder / "cut.dcm").write_bytes(data[:200])
     with _serving(folder) as (process, _):
         process.terminate()
-        _, told = process.communicate(timeout=30)
-        assert "cut.dcm" in told
+        _, errors = process.communicate(timeout=30)
+        assert "cut.dcm" in errors
 
 
-def _refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
-    monkeypatch.setattr(sys, "argv", ["streamdicom", "serve", *map(str, arguments)])
-    with pytest.raises(SystemExit) as exit_:
-        main()
-    assert exit_.value.code in (1, 2)
-    return capsys.readouterr().err
-
-
-def test_a_folder_that_is_not_there_and_a_port_that_is_taken_are_told(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert "no-such" in _refused(monkeypatch, capsys, folder / "no-such", "--port", 0)
+def test_missing_folder_and_port_in_use_are_reported(folder: Path) -> None:
+    missing = run("serve", folder / "no-such", "--port", 0)
+    assert missing.code in (1, 2)
+    assert "no-such" in missing.error
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
-        assert "in use" in _refused(monkeypatch, capsys, folder, "--port", other.getsockname()[1])
+        in_use = run("serve", folder, "--port", other.getsockname()[1])
+    assert in_use.code == 1
+    assert "in use" in in_use.error

@@ -1,167 +1,175 @@
-"""The command line on a terminal: what is progress there, and what is output."""
+"""Standard streams and signals, in real processes."""
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
-from threading import Thread
-from typing import IO
 
 import pytest
 
-pytest.importorskip("typer", reason="the command line is an extra: install streamdicom[cli]")
-pty = pytest.importorskip("pty", reason="there are no pseudo-terminals")
+import streamdicom
+from streamdicom.cli.terminal import Console, plain
+from tests.cli.running import COMMAND, dataset, dicom_file, run_shell
 
-_COMMAND = [sys.executable, "-c", "from streamdicom.cli import main; main()"]
-_LONG = 1.2  # seconds, after which progress is shown
-_FIRST = b'[{"00100020":{"vr":"LO","Value":["first"]}}'
-_SECOND = b',{"00100020":{"vr":"LO","Value":["second"]}}]'
-_TREE = ["Data set 0", "  (0010,0020) LO PatientID: first", "Data set 1", "  (0010,0020) LO PatientID: second"]
+_FULL = Path("/dev/full")
+_PRINTING = ["--version", "show --help", "show FILE", "convert FILE -", "export FILE -o -"]
 
 
-class _Terminal:
-    """A terminal, and what has come to it."""
-
-    def __init__(self) -> None:
-        self._own, self.file = pty.openpty()
-        self.text = b""
-        self._reader = Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        try:
-            while data := os.read(self._own, 4096):
-                self.text += data
-        except OSError:  # nobody writes to it any more
-            pass
-
-    def close(self) -> str:
-        os.close(self.file)
-        self._reader.join()
-        os.close(self._own)
-        return self.text.decode()
+def test_plain_text_has_no_control_characters() -> None:
+    assert plain("a\n\x1b[2J \u202e") == r"a \x1b[2J \u202e"
 
 
-def _slowly(*arguments: str | Path, to_terminal: bool = False, **environment: str) -> tuple[int, bytes, str]:
-    """The exit code, the output and what is on the terminal, of a command that reads for long from a pipe."""
-    terminal = _Terminal()
-    with subprocess.Popen(
-        [*_COMMAND, *map(str, arguments)],
-        stdin=subprocess.PIPE,
-        stdout=terminal.file if to_terminal else subprocess.PIPE,
-        stderr=terminal.file,
-        env={**os.environ, "TERM": "xterm", **environment},
-    ) as process:
-        assert process.stdin is not None
-        process.stdin.write(_FIRST)
-        deadline = time.monotonic() + 30
-        while not terminal.text and time.monotonic() < deadline:
-            _wait(process.stdin, 0.1)
-        _wait(process.stdin, _LONG)
-        output, _ = process.communicate(_SECOND, timeout=60)
-    return process.returncode, output, terminal.close()
+def test_messages_depend_on_the_verbosity(capsys: pytest.CaptureFixture[str]) -> None:
+    console = Console()
+    for verbosity, expected in ((-1, ["e"]), (0, ["e", "n"]), (1, ["e", "n", "d"])):
+        console.verbosity = verbosity
+        console.error("e")
+        console.note("n")
+        console.detail("d")
+        assert capsys.readouterr().err.splitlines() == [f"streamdicom: {text}" for text in expected]
 
 
-def _stalled(patience: float, **environment: str) -> tuple[str, str]:
-    """What is on the terminal while a command waits for a pipe that brings nothing, and what in all."""
-    terminal = _Terminal()
-    with subprocess.Popen(
-        [*_COMMAND, "convert", "-", "-", "--to", "json"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=terminal.file,
-        env={**os.environ, "TERM": "xterm", **environment},
-    ) as process:
-        deadline = time.monotonic() + patience
-        while not terminal.text and time.monotonic() < deadline:
-            time.sleep(0.1)
-        before = terminal.text.decode()
-        output, _ = process.communicate(b"[]", timeout=60)
-    assert (process.returncode, output) == (0, b"[]\n")
-    return before, terminal.close()
-
-
-def _run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*_COMMAND, *map(str, arguments)], capture_output=True, encoding="utf-8", timeout=60, check=False
+def test_message_is_printed_above_the_line_of_progress(capsys: pytest.CaptureFixture[str]) -> None:
+    console = Console()
+    console.draw("progress")
+    console.note("hint")
+    console.draw("")
+    assert capsys.readouterr().err == (
+        "\rprogress\r        \rstreamdicom: hint\n\rprogress\r        \r"  # erased, printed, drawn again, erased
     )
 
 
-def _wait(stdin: IO[bytes], seconds: float) -> None:
-    for _ in range(round(seconds / 0.1)):
-        stdin.write(b" ")
-        stdin.flush()
-        time.sleep(0.1)
+# --- standard streams ------------------------------------------------------------------------------------------
 
 
-def test_the_output_of_a_long_run_goes_where_it_belongs(tmp_path: Path) -> None:
-    code, output, terminal = _slowly("show", "-")
-    assert (code, output.decode().splitlines()) == (0, _TREE)
-    assert "Reading" in terminal
-    assert "PatientID" not in terminal
+@pytest.mark.slow
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_unused_stream_can_be_closed(closed: str, tmp_path: Path) -> None:
+    source, target = dicom_file(tmp_path / "in.dcm"), tmp_path / "out.json"
+    result = run_shell(f"streamdicom convert {source} {target} {closed}")
+    assert (result.code, result.stdout, result.stderr) == (0, b"", "")
+    assert streamdicom.load(target)
 
 
-def test_progress_is_shown_while_nothing_comes() -> None:
-    before, _ = _stalled(30)
-    assert before
+def test_closed_standard_input_is_empty() -> None:
+    result = run_shell("streamdicom show - <&-")
+    assert result.code == 1
+    assert "empty" in result.error
 
 
-def test_a_terminal_that_cannot_move_a_line_gets_none() -> None:
-    assert _stalled(3 * _LONG, TERM="dumb") == ("", "")
+@pytest.mark.slow
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("command", _PRINTING)
+def test_closed_standard_output_is_an_error(command: str, unbuffered: str, tmp_path: Path) -> None:
+    line = f"streamdicom {command}".replace("FILE", str(dicom_file(tmp_path / "in.dcm")))
+    result = run_shell(f"{line} >&-", PYTHONUNBUFFERED=unbuffered)
+    assert result.code == 2
+    assert result.error.startswith("standard output is closed")
 
 
-@pytest.mark.parametrize("report", ["text", "json"])
-def test_a_report_of_a_long_run_goes_where_it_belongs(report: str) -> None:
-    code, output, terminal = _slowly("validate", "-", "--report", report)
-    assert (code, output.count(b"conformant")) == (0, 1 if report == "text" else 2)
-    assert "Reading" in terminal
-    assert "conformant" not in terminal
+@pytest.mark.slow
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("command", _PRINTING)
+def test_broken_pipe_ends_the_command_quietly(command: str, unbuffered: str, tmp_path: Path) -> None:
+    line = f"streamdicom {command}".replace("FILE", str(dicom_file(tmp_path / "in.dcm")))
+    reader, writer = os.pipe()
+    os.close(reader)
+    result = run_shell(line, stdout=writer, PYTHONUNBUFFERED=unbuffered)
+    os.close(writer)
+    assert (result.code, result.stderr) == (141, "")
 
 
-def test_differences_of_a_long_run_go_where_they_belong(tmp_path: Path) -> None:
-    (tmp_path / "b.json").write_bytes(_FIRST + b",{}]")
-    code, output, terminal = _slowly("diff", "-", tmp_path / "b.json")
-    assert (code, output) == (1, b"[1].00100020: only in A\n")
-    assert "Comparing" in terminal
+@pytest.mark.slow
+@pytest.mark.skipif(not _FULL.exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("command", _PRINTING)
+def test_full_standard_output_has_its_own_exit_code(command: str, unbuffered: str, tmp_path: Path) -> None:
+    line = f"streamdicom {command}".replace("FILE", str(dicom_file(tmp_path / "in.dcm")))
+    result = run_shell(f"{line} >{_FULL}", PYTHONUNBUFFERED=unbuffered)
+    assert (result.code, result.error) == (4, "standard output: No space left on device")
 
 
-def test_a_terminal_has_the_output_or_progress_but_not_both() -> None:
-    code, _, terminal = _slowly("show", "-", to_terminal=True)
-    assert (code, terminal.splitlines()) == (0, _TREE)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["out.json", "out.xml", "out.dcm"])
+def test_full_disk_is_reported_with_the_name_of_the_output(name: str, tmp_path: Path) -> None:
+    source = tmp_path / ("in.json" if name == "out.dcm" else "in.dcm")
+    ds = dataset()
+    ds.PixelData = bytes(200_000)
+    streamdicom.dump(ds, source)
+    result = run_shell(f"ulimit -f 100; trap '' XFSZ; streamdicom convert {source} {tmp_path / name}")
+    assert (result.code, result.error) == (4, f"{tmp_path / name}: File too large")
+    assert list(tmp_path.iterdir()) == [source]
 
 
-def test_what_looks_like_markup_in_a_name_is_none(tmp_path: Path) -> None:
-    source = tmp_path / "a[" / "b].json"
-    source.parent.mkdir()
-    source.symlink_to("/dev/stdin")
-    code, _, terminal = _slowly("convert", source, tmp_path / "out.json", COLUMNS="1000")
-    assert code == 0
-    assert (tmp_path / "out.json").exists()
-    assert "a[/b].json" in terminal
-    assert "Traceback" not in terminal
+@pytest.mark.slow
+def test_reader_that_closes_the_pipe_ends_the_command_quietly(tmp_path: Path) -> None:
+    path = tmp_path / "many.json"
+    streamdicom.dump((dataset() for _ in range(500)), path)
+    with subprocess.Popen([*COMMAND, "show", str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
 
 
-_ODD = "e\x1b]0;owned\a\x9b\n.json"
-_ODD_SHOWN = r"e\x1b]0;owned\x07\x9b .json"
+@pytest.mark.slow
+def test_characters_outside_the_encoding_of_the_output_are_escaped(tmp_path: Path) -> None:
+    source = tmp_path / "in.json"
+    source.write_text('{"00100010":{"vr":"PN","Value":[{"Alphabetic":"\u5c71\u7530"}]}}', encoding="utf-8")
+    result = run_shell(f"streamdicom show {source}", PYTHONIOENCODING="ascii")
+    assert result.code == 0
+    assert b"\\u5c71\\u7530" in result.stdout
+    assert run_shell("streamdicom convert --help", PYTHONIOENCODING="ascii").code == 0
 
 
-def test_a_name_commands_no_terminal(tmp_path: Path) -> None:
-    source = tmp_path / _ODD
-    missing = _run("show", source)
-    shown = f"streamdicom: {tmp_path}/{_ODD_SHOWN}: No such file or directory\n"
-    assert (missing.returncode, missing.stderr) == (2, shown)
-    source.write_bytes(b"[{]")
-    for command in (["validate", source], ["diff", source, source], ["export", source, "-o", tmp_path / "out.json"]):
-        result = _run(*command)
-        assert _ODD_SHOWN in result.stdout + result.stderr
-        assert not any(one in result.stdout + result.stderr for one in "\x1b\a\x9b")
+@pytest.mark.slow
+def test_pipe_can_be_given_by_its_path(tmp_path: Path) -> None:
+    source = dicom_file(tmp_path / "in.dcm")
+    result = run_shell(f"cat {source} | streamdicom convert /dev/stdin /dev/stdout | cat")
+    assert result.code == 0
+    expected = streamdicom.load(source)
+    assert streamdicom.loads(result.stdout) == expected
+    exported = run_shell(f"streamdicom export {source} -o /dev/stdout --to ndjson | cat")
+    assert streamdicom.loads(exported.stdout) == expected
+    (tmp_path / "in.json").write_bytes(result.stdout)
+    imported = run_shell(f"cat {tmp_path / 'in.json'} | streamdicom import /dev/stdin -o {tmp_path / 'out'}")
+    assert imported.code == 0, imported.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"in.dcm", "in.json", "out"}
 
 
-def test_a_name_in_the_progress_commands_no_terminal(tmp_path: Path) -> None:
-    (tmp_path / _ODD).symlink_to("/dev/stdin")
-    _, _, terminal = _slowly("convert", tmp_path / _ODD, tmp_path / "out.json", COLUMNS="1000")
-    assert _ODD_SHOWN in terminal
-    assert "\x1b]" not in terminal
+# --- signals ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signal_ends_the_command_quietly_and_leaves_no_file(number: int, code: int, tmp_path: Path) -> None:
+    target = tmp_path / "out.dcm"
+    with subprocess.Popen(
+        [*COMMAND, "convert", "-", str(target)], stdin=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stdin.write(b'[{"00100020": {"vr": "LO"}, ')
+        process.stdin.flush()
+        deadline = time.monotonic() + 30
+        while not list(tmp_path.iterdir()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert list(tmp_path.iterdir()), "the command has not started to write"
+        process.send_signal(number)
+        process.wait(30)
+        assert process.stderr.read() == b""
+    assert process.returncode == code
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_ignored_signal_stays_ignored(tmp_path: Path) -> None:
+    result = run_shell(
+        f"trap '' TERM; (sleep 0.5; kill $$; sleep 0.5; echo '[]') | exec streamdicom convert - {tmp_path}/a.json"
+    )
+    assert result.code == 0
+    assert (tmp_path / "a.json").read_bytes() == b"[]\n"

@@ -1,0 +1,53 @@
+"""Progress, report and messages of the commands ``export`` and ``import``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from streamdicom.archive import Progress, Report
+from streamdicom.cli.exit_codes import DONE, SKIPPED
+from streamdicom.cli.progress import ProgressLine
+from streamdicom.cli.terminal import console
+from streamdicom.io import Output
+
+
+def progress_callback(line: ProgressLine, verb: str, unit: str) -> Callable[[Progress], None]:
+    """Return a callback that shows the progress of an archive.
+
+    Args:
+        line: The line that is redrawn.
+        verb: Such as "Exporting".
+        unit: Such as "files".
+    """
+
+    def show(progress: Progress) -> None:
+        known = "" if progress.files_known is None else f" of {progress.files_known:,}"
+        line.update(f"{verb} {progress.files:,}{known} {unit}", progress.size, progress.size_known)
+
+    return show
+
+
+@contextmanager
+def resumable(is_resumable: bool = True) -> Iterator[None]:
+    """Say how to resume when Ctrl-C or SIGTERM stops the command."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        if is_resumable:
+            console.note("interrupted; run the same command again with --resume to continue")
+        raise
+
+
+def finish(report: Report, path: Path | None, summary: str) -> int:
+    """Write the report, print a summary, and return the exit code."""
+    if path is not None:
+        with Output(path) as output:
+            output.write(json.dumps(report.to_dict(), indent=2).encode() + b"\n")
+            output.commit()
+    for skipped in report.skipped:
+        console.note(f"skipped: {skipped.name}: {skipped.reason}")
+    console.note(f"{summary}, {len(report.skipped):,} skipped")
+    return DONE if report.is_complete else SKIPPED

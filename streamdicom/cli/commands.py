@@ -1,0 +1,282 @@
+"""The declarations of all commands.
+
+The module of a command is imported when the command runs, and not for its help.
+"""
+
+from __future__ import annotations
+
+from streamdicom.cli.arguments import (
+    Argument,
+    Command,
+    Group,
+    choice,
+    flag,
+    integer,
+    option,
+    path,
+    positional,
+    repeated,
+    seconds,
+)
+from streamdicom.cli.exit_codes import DONE, FAILED, SKIPPED
+from streamdicom.cli.options import FORCE, FORM, INDENT, READING, SELECT
+
+_INPUT = "JSON, NDJSON, Native DICOM XML or a DICOM file, plain or compressed; - for standard input."
+_OUTPUT = "A file, or - for standard output."
+
+
+def _report() -> Argument:
+    return option("--report", metavar="FILE", type=path, text="Write a report in JSON to this file.")
+
+
+def _on_error(text: str) -> Argument:
+    return choice("--on-error", ("stop", "skip"), default="stop", text=text)
+
+
+def _bulk_uri_prefix() -> Argument:
+    return option("--bulk-uri-prefix", metavar="PREFIX", default="", text="The start of references to bulk data.")
+
+
+def _timeout(default: float, text: str) -> Argument:
+    return option("--timeout", metavar="SECONDS", type=seconds, default=default, text=text)
+
+
+_RESUME = flag("--resume", text="Continue where an interrupted run has stopped.")
+
+_DEMO = Command(
+    "demo",
+    "demo",
+    "Convert pydicom's test files to DICOM JSON and back, and compare every element.",
+    "",
+    (),
+    {DONE: "Every element is the same.", FAILED: "Some elements differ."},
+)
+
+_CONVERT = Command(
+    "convert",
+    "convert",
+    "Convert between DICOM files, DICOM JSON and Native DICOM XML.",
+    "The format of IN is detected from its content, that of OUT is given by its suffix: .json, .ndjson, .jsonl, .xml, "
+    ".dcm or .dicom. A name without a suffix is a DICOM file. JSON and XML can also be written anew, in another form.",
+    (
+        positional("source", "IN", _INPUT, type=path),
+        positional("target", "OUT", _OUTPUT, type=path),
+        choice("--to", ("json", "ndjson", "xml", "dicom"), text="The format of OUT, whatever its suffix."),
+        INDENT,
+        flag("--no-trailing-newline", dest="trailing_newline", value=False, text="Write no line feed at the end."),
+        option("--transfer-syntax", metavar="UID", text="The Transfer Syntax of a DICOM file."),
+        FORCE,
+        SELECT,
+        READING,
+        FORM,
+    ),
+    {},
+)
+
+_SHOW = Command(
+    "show",
+    "show",
+    "Print the elements of a file as a tree, while it is read.",
+    "Long values are cut.",
+    (positional("source", "FILE", _INPUT, type=path), FORCE),
+    {},
+)
+
+_VALIDATE = Command(
+    "validate",
+    "validate",
+    "Report every deviation from the standard, with its place, and a summary by code.",
+    "Files of any size are read as streams. Notes are about forms that the standard neither requires nor forbids; they "
+    "are failures only with --strict. In DICOM files and XML only errors are reported.",
+    (
+        positional("sources", "FILE", _INPUT, type=path, nargs="*"),
+        flag("--strict", text="Notes are failures too."),
+        choice("--report", ("text", "json"), default="text", text="Lines of text, or one JSON object."),
+        option("--max", metavar="N", type=integer(0), default=1000, text="Deviations of each file that are printed."),
+        flag("--codes", text="Print all codes, with their meaning and an example, and exit."),
+        FORCE,
+    ),
+    {DONE: "All files conform to the standard.", FAILED: "A file does not conform to the standard."},
+)
+
+_DIFF = Command(
+    "diff",
+    "diff",
+    "Print the elements that differ between two files, data set by data set.",
+    "The files can have different formats. Elements and data sets can be in any order. The text of a number counts: "
+    "1.0 differs from 1.00. Group lengths are ignored.",
+    (
+        positional("one", "A", _INPUT, type=path),
+        positional("other", "B", "The file to compare with.", type=path),
+        choice("--by", ("uid", "position"), default="uid", text="Pair data sets by SOP Instance UID, or by position."),
+        repeated("--ignore", "PATTERN", "Ignore these elements: a tag, a keyword, a group or a VR."),
+        flag("--values", text="Also print the start of values. They are health records."),
+        flag("--file-meta", text="Also compare group 0002."),
+        FORCE,
+    ),
+    {DONE: "The files are equal.", FAILED: "The files differ, or one is not valid."},
+)
+
+_EXPORT = Command(
+    "export",
+    "export",
+    "Write many DICOM files as one stream of DICOM JSON.",
+    "DICOM files are found by their content in folders, ZIP and tar files. Other files are passed over, unless they "
+    "are named. The output gets its name when it is complete; after an interruption, run the same command again with "
+    "--resume.",
+    (
+        positional("sources", "SOURCE", "Files, folders, ZIP and tar files.", type=path, nargs="+"),
+        option("-o", "--output", metavar="OUT", type=path, required=True, text=_OUTPUT),
+        choice("--to", ("json", "ndjson"), text="The format of OUT, whatever its suffix."),
+        choice("--compress", ("none", "gzip", "zstd"), text="The compression of OUT, whatever its suffix (.gz, .zst)."),
+        INDENT,
+        option("--jobs", metavar="N", type=integer(1), default=1, text="Number of processes."),
+        _on_error("What to do with an input that is not valid."),
+        _RESUME,
+        _report(),
+        FORCE,
+        SELECT,
+        Group(
+            "bulk data",
+            (
+                option("--bulk-dir", metavar="DIR", type=path, text="Write long binary values to this folder."),
+                option(
+                    "--bulk-threshold",
+                    metavar="BYTES",
+                    type=integer(0),
+                    default=1024,
+                    text="Length up to which a binary value stays in the JSON.",
+                ),
+                _bulk_uri_prefix(),
+                flag("--no-bulk", dest="bulk", value=False, text="Leave out long binary values."),
+            ),
+        ),
+        FORM,
+    ),
+    {DONE: "Every input is in the output.", SKIPPED: "Some inputs were skipped (--on-error skip)."},
+)
+
+_IMPORT = Command(
+    "import",
+    "import_",
+    "Write each data set of a stream of DICOM JSON to a DICOM file.",
+    "After an interruption, run the same command again with --resume.",
+    (
+        positional("source", "IN", _INPUT, type=path),
+        option("-o", "--output", metavar="DIR", type=path, required=True, text="The folder for the files."),
+        option(
+            "--layout",
+            default="{StudyInstanceUID}/{SeriesInstanceUID}/{SOPInstanceUID}.dcm",
+            text="Path of each file, with keywords in braces.",
+        ),
+        option("--transfer-syntax", metavar="UID", text="The Transfer Syntax of the files."),
+        option("--bulk-dir", metavar="DIR", type=path, text="The folder that references to bulk data lead to."),
+        _bulk_uri_prefix(),
+        _on_error("What to do with a data set that is not valid."),
+        choice(
+            "--on-duplicate",
+            ("error", "keep-both", "skip", "replace"),
+            default="error",
+            text="What to do if the SOP Instance UID or the path of a data set is taken.",
+        ),
+        _RESUME,
+        _report(),
+    ),
+    {DONE: "Every data set is in a file.", SKIPPED: "Some data sets were skipped."},
+)
+
+_FETCH = Command(
+    "fetch",
+    "fetch",
+    "Write the results of a DICOMweb search, or the metadata of instances, as DICOM JSON.",
+    "A search is requested in pages; the parameters limit and offset of the URL bound it. A broken connection is "
+    "opened again, and no data set is written twice. References to bulk data become absolute.",
+    (
+        positional("url", "URL", "It ends with studies, series, instances or metadata."),
+        option("-o", "--output", metavar="OUT", type=path, required=True, text=_OUTPUT),
+        choice("--to", ("json", "ndjson"), text="The format of OUT, whatever its suffix."),
+        INDENT,
+        repeated("--header", "NAME:VALUE", "A header field for the server.", dest="headers"),
+        option("--token", metavar="TEXT", text="A bearer token for the server (environment: STREAMDICOM_TOKEN)."),
+        option("--page-size", metavar="N", type=integer(1), default=1000, text="Results of a search for each request."),
+        _timeout(30, "Time without data after which the connection is given up."),
+        SELECT,
+        READING,
+        FORM,
+    ),
+    {},
+)
+
+_SERVE = Command(
+    "serve",
+    "serve",
+    "Serve a folder as a DICOMweb origin server: search, retrieve and store.",
+    "The folder is indexed first. There is no authentication: everyone who can reach the address can read everything. "
+    "Ctrl-C stops the server.",
+    (
+        positional("folder", "DIR", "A folder of DICOM files or of DICOM JSON.", type=path),
+        option("--host", metavar="ADDRESS", default="127.0.0.1", text="The address to listen at."),
+        option("--port", metavar="N", type=integer(0, 65535), default=8042, text="The port; 0 for a free one."),
+        flag("--read-only", text="Refuse to store instances."),
+    ),
+    {},
+)
+
+_LISTEN = Command(
+    "listen",
+    "listen",
+    "Receive data sets over TCP, and write each as a line of NDJSON when it is complete.",
+    "Peers send JSON, NDJSON or XML, as the command send does. If a stream is not valid or not complete, its "
+    "connection is reset, and the error is printed; the data sets before the error are written. There is no "
+    "encryption, and everyone can connect.",
+    (
+        positional("address", "HOST:PORT", "The address to listen at; port 0 for a free one."),
+        option("-o", "--output", metavar="FILE", type=path, default="-", text="The file to append to."),
+        flag("--once", text="Exit after the first connection."),
+        _timeout(60, "Time without data after which a connection is given up."),
+    ),
+    {FAILED: "With --once: the stream was not valid or not complete."},
+)
+
+_SEND = Command(
+    "send",
+    "send",
+    "Send data sets over TCP to the command listen, while they are read.",
+    "",
+    (
+        positional("source", "FILE", _INPUT, type=path),
+        positional("address", "HOST:PORT", "The address of the listener."),
+        _timeout(60, "Time without progress after which the connection is given up."),
+        FORCE,
+    ),
+    {DONE: "The listener has written all data sets.", FAILED: "The listener has not written all data sets."},
+)
+
+_COMPLETION = Command(
+    "completion",
+    "completion",
+    "Print the completion script of a shell.",
+    'The package shtab is needed; the extra "cli" has it. For bash: streamdicom completion bash > '
+    "~/.local/share/bash-completion/completions/streamdicom",
+    (Argument(("shell",), {"metavar": "SHELL", "choices": ("bash", "zsh", "tcsh"), "help": "bash, zsh or tcsh."}),),
+    {},
+)
+
+COMMANDS: dict[str, Command] = {
+    command.name: command
+    for command in (
+        _CONVERT,
+        _SHOW,
+        _VALIDATE,
+        _DIFF,
+        _EXPORT,
+        _IMPORT,
+        _FETCH,
+        _SERVE,
+        _SEND,
+        _LISTEN,
+        _DEMO,
+        _COMPLETION,
+    )
+}
+"""All commands by their names, in the order of the help."""

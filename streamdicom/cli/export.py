@@ -1,0 +1,43 @@
+"""``streamdicom export``: write many DICOM files as one stream of DICOM JSON."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from streamdicom.archive import export_archive
+from streamdicom.cli.archive_report import finish, progress_callback, resumable
+from streamdicom.cli.exit_codes import usage_errors
+from streamdicom.cli.inputs import PIPE, is_pipe
+from streamdicom.cli.options import note_unmatched, selected, write_options
+from streamdicom.cli.outputs import json_format, target_of
+from streamdicom.cli.progress import ProgressLine
+
+
+def run(arguments: Namespace) -> int:
+    """Run the command."""
+    target = arguments.output
+    form = json_format(target, arguments.to)
+    options = write_options(arguments)
+    is_resumable = not is_pipe(target)
+    with resumable(is_resumable), usage_errors(), ProgressLine("Exporting", prints=target == PIPE) as line:
+        report = export_archive(
+            arguments.sources,
+            target_of(target),
+            format=form,
+            compress=arguments.compress,
+            bulk_dir=arguments.bulk_dir,
+            bulk_threshold=arguments.bulk_threshold,
+            bulk_uri_prefix=arguments.bulk_uri_prefix,
+            bulk=arguments.bulk,
+            indent=arguments.indent,
+            options=options,
+            where=selected(arguments.where),
+            jobs=arguments.jobs,
+            on_error=arguments.on_error,
+            resume=arguments.resume,
+            progress=progress_callback(line, "Exporting", "files"),
+        )
+    if arguments.where and not report.datasets:
+        note_unmatched(arguments.where)
+    summary = f"{report.datasets:,} data sets, {report.passed_over:,} other files passed over"
+    return finish(report, arguments.report, summary)

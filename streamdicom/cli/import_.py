@@ -1,0 +1,31 @@
+"""``streamdicom import``: write each data set of a stream to a DICOM file."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+
+from streamdicom.archive import import_archive
+from streamdicom.cli.archive_report import finish, progress_callback, resumable
+from streamdicom.cli.exit_codes import usage_errors
+from streamdicom.cli.inputs import PIPE, naming_input
+from streamdicom.cli.progress import ProgressLine
+
+
+def run(arguments: Namespace) -> int:
+    """Run the command."""
+    source = arguments.source
+    with resumable(), usage_errors(), naming_input(source), ProgressLine("Importing") as line:
+        report = import_archive(
+            sys.stdin.buffer if source == PIPE else source,
+            arguments.output,
+            layout=arguments.layout,
+            transfer_syntax=arguments.transfer_syntax,
+            bulk_root=arguments.bulk_dir,
+            bulk_uri_prefix=arguments.bulk_uri_prefix,
+            on_error=arguments.on_error,
+            on_duplicate=arguments.on_duplicate,
+            resume=arguments.resume,
+            progress=progress_callback(line, "Importing", "data sets"),
+        )
+    return finish(report, arguments.report, f"{report.datasets:,} data sets")

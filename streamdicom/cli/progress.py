@@ -1,0 +1,99 @@
+"""Progress of a command, on a line of standard error that is redrawn."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from shutil import get_terminal_size
+from threading import Event, Thread
+from types import TracebackType
+from typing import Self
+
+from streamdicom.cli.terminal import console, plain
+
+_PATIENCE = 1.0  # seconds before the line is shown
+_INTERVAL = 0.2  # seconds between redraws
+_UNITS = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
+
+
+class ProgressLine:
+    """A line that shows the progress of work that takes more than a second.
+
+    It is redrawn even while no data arrives. It is shown on a terminal only, so that logs stay readable, and not
+    while the output goes to a terminal too.
+
+    Args:
+        text: The work, at the start of the line.
+        total: Bytes in all, if known.
+        prints: True if the command writes to standard output meanwhile.
+    """
+
+    def __init__(self, text: str, total: int | None = None, *, prints: bool = False) -> None:
+        self._text = text
+        self._total = total
+        self._done = 0
+        self._start = 0.0
+        self._is_ended = Event()
+        self._thread = Thread(target=self._run, daemon=True) if _is_shown(prints) else None
+
+    def advance(self, size: int) -> None:
+        """Add bytes that are done."""
+        self._done += size
+
+    def update(self, text: str, done: int, total: int | None) -> None:
+        """Replace the text and the sizes."""
+        self._text, self._done, self._total = text, done, total
+
+    def __enter__(self) -> Self:
+        if self._thread:
+            self._start = time.monotonic()
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._thread:
+            self._is_ended.set()
+            self._thread.join()
+
+    def _run(self) -> None:
+        delay = _PATIENCE
+        while not self._is_ended.wait(delay):
+            console.draw(self._line(time.monotonic() - self._start))
+            delay = _INTERVAL
+        console.draw("")
+
+    def _line(self, elapsed: float) -> str:
+        parts = [plain(self._text), _size(self._done), f"{_size(int(self._done / elapsed))}/s", _duration(elapsed)]
+        if self._total is not None:
+            parts[1] += f" of {_size(self._total)}"
+            if self._done:
+                parts.append(f"{_duration(elapsed * max(0, self._total - self._done) / self._done)} left")
+        return "  ".join(parts)[: get_terminal_size().columns - 1]
+
+
+def _is_shown(prints: bool) -> bool:
+    is_terminal = sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
+    return is_terminal and console.verbosity >= 0 and not (prints and sys.stdout.isatty())
+
+
+def _size(size: int) -> str:
+    """Format a number of bytes.
+
+    >>> _size(999), _size(1_234_567)
+    ('999 bytes', '1.2 MB')
+    """
+    return next((f"{size / unit:.1f} {name}" for unit, name in _UNITS if size >= unit), f"{size} bytes")
+
+
+def _duration(seconds: float) -> str:
+    """Format a duration.
+
+    >>> _duration(3725)
+    '1:02:05'
+    """
+    minutes, second = divmod(round(seconds), 60)
+    hour, minute = divmod(minutes, 60)
+    return f"{hour}:{minute:02}:{second:02}"

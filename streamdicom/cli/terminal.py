@@ -1,0 +1,181 @@
+"""Standard streams, messages on standard error, and signals.
+
+Everything that is changed here is restored after a command, so that commands can be run within another program.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+
+def plain(text: str) -> str:
+    r"""Return a text on one line and without control characters.
+
+    >>> plain("a\n\x1b[2J")
+    'a \\x1b[2J'
+    """
+    line = " ".join(text.split())
+    return line if line.isprintable() else "".join(one if one.isprintable() else ascii(one)[1:-1] for one in line)
+
+
+# --- standard error --------------------------------------------------------------------------------------------
+
+
+class Console:
+    """Standard error: one line for each message, above a line of progress.
+
+    Attributes:
+        verbosity: -1 for errors only, 0 for warnings and summaries too, 1 for details too.
+    """
+
+    def __init__(self) -> None:
+        self.verbosity = 0
+        self._progress = ""
+
+    def error(self, text: str) -> None:
+        """Print an error."""
+        self._print(text)
+
+    def note(self, text: str) -> None:
+        """Print a warning or a summary."""
+        if self.verbosity >= 0:
+            self._print(text)
+
+    def detail(self, text: str) -> None:
+        """Print a message that was asked for with ``--verbose``."""
+        if self.verbosity > 0:
+            self._print(text)
+
+    def _print(self, text: str) -> None:
+        progress = self._progress
+        self.draw("")
+        print(plain(f"streamdicom: {text}"), file=sys.stderr, flush=True)
+        self.draw(progress)
+
+    def draw(self, progress: str) -> None:
+        """Replace the line of progress; an empty one removes it."""
+        if progress or self._progress:
+            padding = " " * (len(self._progress) - len(progress))
+            end = "" if progress else "\r"
+            sys.stderr.write(f"\r{progress}{padding}{end}")
+            sys.stderr.flush()
+            self._progress = progress
+
+
+console = Console()
+"""The one of the process."""
+
+
+@contextmanager
+def printed_warnings() -> Iterator[None]:
+    """Print warnings as messages of the command."""
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        console.note(f"warning: {message}")
+
+    verbosity = console.verbosity
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = show
+            yield
+    finally:
+        console.verbosity = verbosity
+
+
+# --- standard streams ------------------------------------------------------------------------------------------
+
+
+class _StandardOutput(io.FileIO):
+    """The raw file of standard output, whose errors say that it is at fault."""
+
+    def __init__(self, descriptor: int, label: str) -> None:
+        super().__init__(descriptor, "w", closefd=False)
+        self._label = label
+        self.is_abandoned = False
+
+    def write(self, data: Any, /) -> int:
+        if self.is_abandoned:
+            return memoryview(data).nbytes
+        try:
+            return super().write(data)
+        except OSError as error:
+            error.filename = self._label
+            raise
+
+
+@contextmanager
+def standard_streams() -> Iterator[None]:
+    """Replace closed streams, and name standard output in its errors.
+
+    Characters that the encoding of an output lacks are escaped.
+    """
+    before = sys.stdin, sys.stdout, sys.stderr
+    label = "standard output" if sys.stdout else "standard output is closed"
+    opened = []
+    for name, mode in (("stdin", "r"), ("stdout", "r"), ("stderr", "w")):  # writing to this stdout is an error
+        if getattr(sys, name) is None:
+            file = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115, PTH123 - closed below
+            opened.append(file)
+            setattr(sys, name, file)
+    sys.stdout = _labelled(sys.stdout, label)
+    for output in (sys.stdout, sys.stderr):
+        if isinstance(output, io.TextIOWrapper):
+            output.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    finally:
+        for file in opened:
+            file.close()
+        sys.stdin, sys.stdout, sys.stderr = before
+
+
+def _labelled(stream: Any, label: str) -> Any:
+    """Return standard output with errors that name it, if it is a file or a pipe."""
+    if not isinstance(getattr(getattr(stream, "buffer", None), "raw", getattr(stream, "buffer", None)), io.FileIO):
+        return stream
+    raw = _StandardOutput(stream.fileno(), label)
+    return io.TextIOWrapper(
+        raw if stream.write_through else io.BufferedWriter(raw),
+        stream.encoding,
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
+
+
+def abandon_output() -> None:
+    """Drop the buffered part of standard output when the command has failed."""
+    buffer = getattr(sys.stdout, "buffer", None)
+    raw = getattr(buffer, "raw", buffer)
+    if isinstance(raw, _StandardOutput):
+        raw.is_abandoned = True
+
+
+# --- signals ---------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def sigterm_as_exit() -> Iterator[None]:
+    """Let SIGTERM end the command as Ctrl-C does, unless it is ignored or handled."""
+    if threading.current_thread() is not threading.main_thread() or (
+        signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    ):
+        yield
+        return
+    signal.signal(signal.SIGTERM, _exit)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _exit(number: int, _: object) -> NoReturn:
+    signal.signal(number, signal.SIG_IGN)  # a second one must not disturb the clean-up
+    raise SystemExit(128 + number)

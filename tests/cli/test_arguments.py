@@ -1,0 +1,56 @@
+"""The declaration of commands, and the types of their arguments."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from streamdicom.cli import COMMANDS
+from streamdicom.cli.arguments import Argument, Group, command_parser, integer, path, seconds
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_a_module_with_run(name: str) -> None:
+    assert callable(import_module(f"streamdicom.cli.{COMMANDS[name].module}").run)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_argument_has_help(name: str) -> None:
+    for argument in COMMANDS[name].arguments:
+        for inner in argument.arguments if isinstance(argument, Group) else (argument,):
+            assert isinstance(inner, Argument)
+            assert inner.settings["help"].endswith("."), inner.names
+
+
+def test_options_can_stand_anywhere() -> None:
+    parser = command_parser(COMMANDS["convert"])
+    parsed = parser.parse_args(["--keys", "camel", "a.json", "-v", "-", "--include", "A", "--include", "B"])
+    assert (parsed.source, parsed.target, parsed.keys, parsed.verbosity) == (Path("a.json"), Path("-"), "camel", 1)
+    assert parsed.include == ["A", "B"]
+    assert parser.parse_args(["a", "b"]).include == []
+
+
+@pytest.mark.parametrize("text", ["s3://bucket/a", "https://example.org", "file:///tmp/a"])
+def test_url_is_not_a_path(text: str) -> None:
+    with pytest.raises(ArgumentTypeError, match="URL"):
+        path(text)
+
+
+@pytest.mark.parametrize("text", ["a", "-", "a:b/c", "C:\\a", "a b://c"])
+def test_path_can_have_any_other_form(text: str) -> None:
+    assert path(text) == Path(text)
+
+
+@pytest.mark.parametrize("text", ["0", "10", "-1", "x", "1.5", "\u00b2", ""])
+def test_integer_has_bounds(text: str) -> None:
+    with pytest.raises(ArgumentTypeError, match="from 1 to 9"):
+        integer(1, 9)(text)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "x", ""])
+def test_duration_is_finite_and_positive(text: str) -> None:
+    with pytest.raises(ArgumentTypeError, match="above 0"):
+        seconds(text)

@@ -1,0 +1,200 @@
+"""``streamdicom convert``: the formats, their detection and their names."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import zlib
+from pathlib import Path
+
+import pytest
+from pydicom import dcmread
+from pydicom.data import get_testdata_file
+
+import streamdicom
+from tests.cli.running import ONE, dicom_file, run, without_preamble
+
+_CT = get_testdata_file("CT_small.dcm")
+
+
+def test_dicom_file_is_converted_to_json_and_back(tmp_path: Path) -> None:
+    source = dicom_file(tmp_path / "in.dcm")
+    assert run("convert", source, tmp_path / "out.json", "--file-meta").code == 0
+    assert run("convert", tmp_path / "out.json", tmp_path / "back.dcm").code == 0
+    back = dcmread(tmp_path / "back.dcm")
+    assert back == dcmread(source)
+    assert back.file_meta == dcmread(source).file_meta
+
+
+def test_json_is_indented_and_has_no_group_0002(tmp_path: Path) -> None:
+    result = run("convert", dicom_file(tmp_path / "in.dcm"), "-", "--indent", "2")
+    text = result.stdout.decode()
+    assert text == json.dumps(json.loads(text), indent=2, ensure_ascii=False) + "\n"
+    assert not [key for key in json.loads(text) if key.startswith("0002")]
+
+
+def test_format_of_standard_input_is_detected(tmp_path: Path) -> None:
+    dicom = dicom_file(tmp_path / "in.dcm").read_bytes()
+    text = run("convert", "-", "-", data=dicom).stdout
+    assert streamdicom.loads(text) == dcmread(io.BytesIO(dicom))
+    for data in (text, gzip.compress(text), zlib.compress(text)):
+        back = run("convert", "-", "-", data=data).stdout
+        assert dcmread(io.BytesIO(back)) == dcmread(io.BytesIO(dicom))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "third"),
+    [("a.xml", "a.json", "a.dcm"), ("b.json", "b.xml", "b.dcm"), ("c.xml", "d.xml.gz", "c.dcm.zst")],
+)
+def test_each_format_is_converted_to_each_other(first: str, second: str, third: str, tmp_path: Path) -> None:
+    before = Path(_CT)
+    for name in (first, second, third):
+        indent = [] if ".dcm" in name else ["--indent", "1"]
+        result = run("convert", *indent, before, tmp_path / name)
+        assert (result.code, result.stderr) == (0, "")
+        before = tmp_path / name
+    assert run("diff", _CT, before).code == 0
+    assert run("convert", before, tmp_path / "again.json").code == 0
+
+
+_MESSY = b'\xef\xbb\xbf[{"00100020": {"vr": "LO", "value": "1"}, "PatientName": {"vr": "PN", "Value": ["A^B=C"]},}]'
+
+
+def test_deviations_from_the_standard_are_corrected(tmp_path: Path) -> None:
+    (tmp_path / "in.json").write_bytes(_MESSY)
+    result = run("convert", tmp_path / "in.json", tmp_path / "out.json")
+    assert result.code == 0, result.stderr
+    for code in ("member-case", "scalar-value", "name-as-string", "trailing-comma"):
+        assert code in result.stderr
+    assert (tmp_path / "out.json").read_bytes() == (
+        b'[{"00100010":{"vr":"PN","Value":[{"Alphabetic":"A^B","Ideographic":"C"}]},'
+        b'"00100020":{"vr":"LO","Value":["1"]}}]\n'
+    )
+    assert run("convert", "-", tmp_path / "out.dcm", data=_MESSY).code == 0
+    assert dcmread(tmp_path / "out.dcm").PatientName == "A^B=C"
+
+
+def test_strict_profile_refuses_deviations_and_writes_no_file(tmp_path: Path) -> None:
+    strict = run("convert", "-", tmp_path / "strict.json", "--profile", "strict", data=_MESSY)
+    assert (strict.code, "byte order mark" in strict.error) == (1, True)
+    assert not (tmp_path / "strict.json").exists()
+
+
+def test_object_stays_an_object_and_lines_stay_lines(tmp_path: Path) -> None:
+    (tmp_path / "one.json").write_bytes(b'{"00100020": {"vr": "LO"}}')
+    assert run("convert", tmp_path / "one.json", tmp_path / "out.json").code == 0
+    assert (tmp_path / "out.json").read_bytes() == b'{"00100020":{"vr":"LO"}}\n'
+    (tmp_path / "lines.json").write_bytes(b'{"00100020": {"vr": "LO"}}\n{}\n')
+    assert run("convert", tmp_path / "lines.json", tmp_path / "out.json", "--to", "ndjson").code == 0
+    assert (tmp_path / "out.json").read_bytes() == b'{"00100020":{"vr":"LO"}}\n{}\n'
+
+
+@pytest.mark.parametrize("suffix", [".ndjson", ".jsonl", ".JSONL"])
+def test_suffix_of_ndjson_is_written_and_read(suffix: str, tmp_path: Path) -> None:
+    lines, array = tmp_path / f"a{suffix}", tmp_path / "a.json"
+    assert run("convert", "-", lines, data=b"[{},{}]").code == 0
+    assert lines.read_bytes() == b"{}\n{}\n"
+    assert run("convert", lines, array).code == 0
+    assert array.read_bytes() == b"[{},{}]\n"
+    assert run("convert", dicom_file(tmp_path / "in.dcm"), lines).code == 0
+    assert lines.read_bytes().count(b"\n") == 1
+    assert run("convert", lines, array).code == 0
+    assert array.read_bytes().startswith(b"[{")
+    assert run("convert", array, lines, "--indent", "2").code == 2
+    assert run("convert", array, lines, "--to", "xml").code == 0
+
+
+@pytest.mark.parametrize("name", ["out.txt", "out.csv.gz", "out.DC"])
+def test_unknown_suffix_needs_to(name: str, tmp_path: Path) -> None:
+    result = run("convert", "-", tmp_path / name, data=b"{}")
+    assert result.code == 2
+    assert "expected one of the suffixes .json, .ndjson, .jsonl, .xml, .dcm" in result.error
+    assert not any(tmp_path.iterdir())
+    assert run("convert", "-", tmp_path / name, "--to", "json", data=b"{}").code == 0
+    assert any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["IM0001", "1.2.840.10008.1", "CT.1.2.3", "out.DCM"])
+def test_name_without_a_suffix_is_a_dicom_file(name: str, tmp_path: Path) -> None:
+    assert run("convert", "-", tmp_path / name, data=b"{}").code == 0
+    assert dcmread(tmp_path / name).file_meta
+
+
+def test_dicom_file_to_a_name_without_a_suffix_needs_to(tmp_path: Path) -> None:
+    assert run("convert", _CT, tmp_path / "noname").code == 2
+    assert run("convert", _CT, tmp_path / "noname", "--to", "xml").code == 0
+    assert (tmp_path / "noname").read_bytes().startswith(b"<?xml")
+
+
+def test_format_of_standard_output_can_be_given() -> None:
+    xml = run("convert", _CT, "-", "--to", "xml")
+    assert xml.stdout.startswith(b'<?xml version="1.0" encoding="UTF-8"?>\n<NativeDicomModel')
+    again = run("convert", "-", "-", "--to", "json", data=xml.stdout)
+    assert again.stdout.startswith(b'[{"00080005"')
+    back = run("convert", "-", "-", data=xml.stdout)
+    assert back.stdout[128:132] == b"DICM"
+    assert run("convert", _CT, "-", "--to", "dicom").code == 2
+
+
+def test_file_without_preamble_needs_force(tmp_path: Path) -> None:
+    path = without_preamble(tmp_path / "a")
+    assert run("convert", path, "-").code == 1
+    assert json.loads(run("convert", path, "-", "--to", "json", "--force").stdout)["00100020"]["Value"] == ["17"]
+
+
+def test_selection_of_nothing_is_reported(tmp_path: Path) -> None:
+    result = run("convert", "-", tmp_path / "out.json", "--select", "PatientID=2", data=b"[" + ONE + b"]")
+    assert (result.code, result.error) == (0, "warning: no data set matches --select PatientID=2")
+    assert (tmp_path / "out.json").read_bytes() == b"[]\n"
+    assert run("convert", "-", tmp_path / "out.json", "--select", "PatientID=1", data=ONE).stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        (b'{"00100020": {"vr": "LO", "Value": [5]}}', "byte 38, [0].00100020"),
+        (b'{"00100020": {"vr": "LO"', "byte 24, [0].00100020"),
+        (b"", "empty"),
+        (b"not DICOM", "not DICOM JSON"),
+    ],
+)
+def test_invalid_input_is_one_line_with_name_and_place(content: bytes, place: str, tmp_path: Path) -> None:
+    source = tmp_path / "in.json"
+    source.write_bytes(content)
+    result = run("convert", source, tmp_path / "out.dcm")
+    assert result.code == 1
+    assert result.error.startswith(f"{source}: ")
+    assert place in result.error
+    assert [path.name for path in tmp_path.iterdir()] == ["in.json"]
+
+
+def test_several_data_sets_do_not_fit_a_dicom_file(tmp_path: Path) -> None:
+    result = run("convert", "-", tmp_path / "out.dcm", data=b"[{},{}]")
+    assert result.code in (1, 2)
+    assert "one data set" in result.error
+    assert not any(tmp_path.iterdir())
+
+
+def test_wrong_arguments_have_their_own_exit_code(tmp_path: Path) -> None:
+    dicom = dicom_file(tmp_path / "in.dcm")
+    for arguments in ((tmp_path / "none.json", "out.dcm"), (dicom, tmp_path / "out.dcm"), (tmp_path, "out.dcm")):
+        result = run("convert", *arguments)
+        assert result.code == 2
+        assert result.error
+
+
+@pytest.mark.parametrize("name", ["out.json", "out.xml", "out.dcm"])
+def test_empty_input_is_an_error(name: str, tmp_path: Path) -> None:
+    for data in (b"", b"\n", b" " * 1000):
+        result = run("convert", "-", tmp_path / name, data=data)
+        assert (result.code, "empty" in result.error) == (1, True)
+        assert not any(tmp_path.iterdir())
+    assert run("convert", "-", tmp_path / "none.json", data=b"[]").code == 0
+
+
+@pytest.mark.parametrize("syntax", ["bogus", "1.2\x1b[31m", "\u65e5\u672c", ""])
+def test_transfer_syntax_is_a_uid(syntax: str, tmp_path: Path) -> None:
+    result = run("convert", "-", tmp_path / "out.dcm", "--transfer-syntax", syntax, data=b"{}")
+    assert result.code == 2
+    assert "UID" in result.error

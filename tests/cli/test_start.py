@@ -1,0 +1,54 @@
+"""The time that starting a command takes, compared with starting Python."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from statistics import median
+
+import pytest
+
+from streamdicom.cli import COMMANDS
+from tests.cli.running import COMMAND
+
+resource = pytest.importorskip("resource", reason="needs the CPU time of child processes")
+
+_MAX_RATIO = 5
+_RUNS = 5
+_MAX_ATTEMPTS = 3  # other processes on the machine disturb a measurement
+
+
+def _seconds(*command: str) -> float:
+    """Return the CPU time of a process."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return float(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+
+
+def _ratio(*arguments: str) -> float:
+    """Return the ratio of the median CPU times of a command and of an empty program."""
+    pairs = [(_seconds(*COMMAND, *arguments), _seconds(sys.executable, "-c", "pass")) for _ in range(_RUNS)]
+    command, empty = (median(times) for times in zip(*pairs, strict=True))
+    return command / empty
+
+
+@pytest.mark.xfail(reason="the package is not yet lazy")
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], *([name, "--help"] for name in COMMANDS)])
+def test_start_takes_at_most_five_times_as_long_as_python(arguments: list[str]) -> None:
+    ratios = []
+    while len(ratios) < _MAX_ATTEMPTS and min(ratios, default=_MAX_RATIO + 1) > _MAX_RATIO:
+        ratios.append(_ratio(*arguments))
+    assert min(ratios) <= _MAX_RATIO, ratios
+
+
+@pytest.mark.xfail(reason="the package is not yet lazy")
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["convert", "--help"], ["export", "--help"]])
+def test_help_imports_no_other_package_of_streamdicom(arguments: list[str]) -> None:
+    code = f"import sys; from streamdicom.cli import main; main({arguments}); print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    modules = done.stderr.split()
+    assert not {"pydicom", "dataclasses", "asyncio", "shtab", "logging"} & set(modules)
+    ours = {name for name in modules if name.startswith("streamdicom.") and not name.startswith("streamdicom.cli")}
+    assert not ours
