@@ -39,5 +39,6 @@ def run(arguments: Namespace) -> int:
         )
     if arguments.where and not report.datasets:
         note_unmatched(arguments.where)
-    summary = f"{report.datasets:,} data sets, {report.passed_over:,} other files passed over"
+    passed_over = getattr(report, "passed_over_count", report.passed_over)
+    summary = f"{report.datasets:,} data sets, {passed_over:,} other files passed over"
     return finish(report, arguments.report, summary)
