@@ -27,7 +27,7 @@ from streamdicom.bulkdata import (
     DirectoryStore,
     FsspecStore,
 )
-from streamdicom.codec import DatasetEncoder, DatasetParser
+from streamdicom.codec import DatasetEncoder, DatasetParser, EventEncoder
 from streamdicom.converters import Converter, Converters, Element, PrivateKey
 from streamdicom.deviations import DEVIATIONS, Deviation, DeviationLog, DeviationWarning, Severity
 from streamdicom.errors import (
@@ -90,6 +90,7 @@ __all__ = [
     "DirectoryStore",
     "Element",
     "Event",
+    "EventEncoder",
     "EventParser",
     "EventType",
     "FsspecStore",

@@ -13,7 +13,15 @@ from itertools import chain
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
 
-from streamdicom.codec import SOURCE_LOST, DatasetEncoder, DatasetParser, reading_pipeline, truncated_by
+from streamdicom.codec import (
+    ONE_DATASET,
+    SOURCE_LOST,
+    DatasetEncoder,
+    DatasetParser,
+    EventEncoder,
+    reading_pipeline,
+    truncated_by,
+)
 from streamdicom.errors import InputError, Location, OutputError, StreamDicomError
 from streamdicom.events import END_DATASET, Event
 from streamdicom.filters import Pipeline
@@ -364,7 +372,7 @@ class _FileWriter:
         if not isinstance(dataset, Dataset):
             raise TypeError(f"expected a Dataset or an iterable of them, found {type(dataset).__name__}")
         if self._is_written:
-            raise ValueError(_ONE_DATASET)
+            raise ValueError(ONE_DATASET)
         self._is_written = True
         self._error = OutputError("the DICOM file is not complete")
         _write_file(chain.from_iterable(walk(dataset, 0, options=self._options)), output, self._options)
@@ -378,9 +386,6 @@ class _FileWriter:
             raise self._error
         if not self._is_written:
             raise OutputError("expected a data set for a DICOM file, found none")
-
-
-_ONE_DATASET = "a DICOM file holds one data set; write several as JSON, NDJSON or XML, or each to a file of its own"
 
 
 def dump(
@@ -474,7 +479,7 @@ def _datasets(datasets: Iterable[Dataset]) -> Iterator[Dataset]:
         yield dataset
 
 
-def _write_blocks(encoder: DatasetEncoder, blocks: Iterable[bytes], output: Output) -> None:
+def _write_blocks(encoder: DatasetEncoder | EventEncoder, blocks: Iterable[bytes], output: Output) -> None:
     """Write the blocks of an encoder, and the pending one if a peer waits for it."""
     for block in blocks:
         output.write(block)
@@ -547,11 +552,11 @@ def write_events(
             _write_file(_checked(events), output, options)
             output.commit()
         return
-    encoder = DatasetEncoder(indent, format=row.name, options=options, array=array)
+    encoder = EventEncoder(indent, format=row.name, options=options, array=array)
     with Output(target, compression) as output:
         checked = _checked(events)
         for part in _by_dataset(checked) if output.is_connection else [checked]:
-            _write_blocks(encoder, encoder.encode_events(part), output)
+            _write_blocks(encoder, encoder.encode(part), output)
         output.write(encoder.close())
         output.commit()
 

@@ -1,8 +1,17 @@
-"""Push parsers and writers for whoever owns the loop: nothing here reads or writes a file or a socket."""
+"""Sans-I/O parsers and encoders: bytes to events and data sets, and back.
+
+    bytes ──> EventParser ──> events ──> EventEncoder ──> bytes
+    bytes ──> DatasetParser ──> data sets ──> DatasetEncoder ──> bytes
+
+Nothing here reads or writes a target. Only a DICOM file is encoded in a temporary file, because it has lengths before
+values.
+"""
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,8 +20,9 @@ from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
 from streamdicom.errors import Location, OutputError, StreamDicomError, TruncatedError
 from streamdicom.events import Event
 from streamdicom.filters import Pipeline, store_bulk_data, vr_first
-from streamdicom.formats import EventParser, FormatName, Parser, new_writer
+from streamdicom.formats import DICOM, EventParser, FormatName, Parser, format_named, new_writer
 from streamdicom.formats.json import KeyFilter
+from streamdicom.io import CHUNK, temporary
 from streamdicom.options import ReadOptions, WriteOptions, options_or_default
 from streamdicom.patterns import DatasetConditions
 
@@ -20,35 +30,41 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 SOURCE_LOST = (ConnectionError, TimeoutError, EOFError)
-"""What a source raises that stops before its end: a peer that has gone or says nothing, a file that is cut."""
+"""Exceptions of a source that ends too early: the peer is gone or silent, or the file is truncated."""
 
-_FEW = 32  # events between two looks for blocks, of which a long value has one in each
+ONE_DATASET = "a DICOM file holds one data set; write several as JSON, NDJSON or XML, or each to a file of its own"
+"""The message about a second data set for a DICOM file."""
+
+_BATCH_SIZE = 32  # events between two checks for blocks; each segment of a long value may fill a block
+
+
+# --- bytes to events and data sets -----------------------------------------------------------------------------
 
 
 def reading_pipeline(options: ReadOptions, store: BulkDataStore | None = None) -> tuple[EventParser, Pipeline]:
-    """What makes events of bytes, and what they go through then.
+    """Return the parser and the filters that the options ask for.
 
     Args:
-        options: The choices.
-        store: Where values are that come for the references to them.
+        options: The options.
+        store: The store that references to bulk data are loaded from, if any.
     """
-    wanted = DatasetConditions(options.where, options.limits)
-    parser = EventParser(options=options, key_filter=KeyFilter.of(options, wanted))
-    return parser, Pipeline.for_reading(options, store, wanted)
+    conditions = DatasetConditions(options.where, options.limits)
+    parser = EventParser(options=options, key_filter=KeyFilter.of(options, conditions))
+    return parser, Pipeline.for_reading(options, store, conditions)
 
 
 class DatasetPipeline(PushParser["Dataset"]):
-    """A push parser, whatever makes the events: bytes in, data sets out.
+    """A push parser of data sets, on top of a parser of events.
 
     Args:
-        parser: What makes events of bytes.
-        stages: What they go through.
-        options: What becomes of bulk data.
+        parser: The parser of events.
+        pipeline: The filters.
+        options: The options for building data sets.
         as_file: Whether to make FileDataset objects.
-        last: What they go through at the end, one by one, so that none of a long value is held.
+        last: A filter after the others. It passes events on one by one, so that no long value is held.
 
-    >>> assembler = DatasetPipeline(*reading_pipeline(ReadOptions()), ReadOptions())
-    >>> len(assembler.feed(b"[{}, {}]"))
+    >>> pipeline = DatasetPipeline(*reading_pipeline(ReadOptions()), ReadOptions())
+    >>> len(pipeline.feed(b"[{}, {}]"))
     2
     """
 
@@ -57,7 +73,7 @@ class DatasetPipeline(PushParser["Dataset"]):
     def __init__(
         self,
         parser: Parser,
-        stages: Pipeline,
+        pipeline: Pipeline,
         options: ReadOptions,
         *,
         as_file: bool = False,
@@ -66,22 +82,47 @@ class DatasetPipeline(PushParser["Dataset"]):
         from streamdicom.datasets import DatasetBuilder
 
         super().__init__()
-        self._events = parser
-        self._pipeline = stages
+        self._parser = parser
+        self._pipeline = pipeline
         self._last = last
         self._builder = DatasetBuilder(options, as_file=as_file)
 
     def _feed(self, data: bytes, datasets: list[Dataset]) -> None:
-        self._build(self._events.feed(data), datasets)
+        self._build(self._parser.feed(data), datasets)
 
     def _close(self, datasets: list[Dataset]) -> None:
-        self._build(self._events.close(), datasets)
+        self._build(self._parser.close(), datasets)
 
     def _build(self, events: Iterable[Event], datasets: list[Dataset]) -> None:
         events = self._pipeline.iter(events)
         datasets.extend(self._builder.build(self._last(events) if self._last else events))
-        if self._events.error:
-            raise self._events.error
+        if self._parser.error:
+            raise self._parser.error
+
+
+class DatasetParser(DatasetPipeline):
+    """A push parser of data sets: bytes in, pydicom data sets out.
+
+    The format is recognised by the first bytes, unless ``ReadOptions.format`` names it. Memory is bounded by one data
+    set. An exception of a callable in the options is raised once as it is; from then on it is the ``__cause__`` of an
+    InputError.
+
+    Args:
+        options: Options for reading.
+        as_file: Whether to make FileDataset objects.
+
+    >>> parser = DatasetParser()
+    >>> parser.feed(b'[{"00100020": {"vr": "LO", "Va')
+    []
+    >>> [ds.PatientID for ds in parser.feed(b'lue": ["17"]}}, ')]
+    ['17']
+    >>> parser.feed(b"{}]") + parser.close()
+    []
+    """
+
+    def __init__(self, *, options: ReadOptions | None = None, as_file: bool = False) -> None:
+        options = options_or_default(options, ReadOptions)
+        super().__init__(*reading_pipeline(options), options, as_file=as_file)
 
 
 class _Closable(Protocol):
@@ -89,15 +130,15 @@ class _Closable(Protocol):
 
 
 def truncated_by(parser: _Closable, cause: Exception, size: int) -> StreamDicomError:
-    """What it means for a stream that its source has stopped before its end: the error tells where that was.
+    """Return the error of a stream whose source was lost before its end.
 
     Args:
-        parser: The push parser of the stream, which is at its end with this.
-        cause: What the source has raised, one of ``SOURCE_LOST``.
-        size: Bytes that the source gave.
+        parser: The push parser of the stream. It is closed.
+        cause: The exception of the source, one of ``SOURCE_LOST``.
+        size: The number of bytes from the source.
 
     Returns:
-        A TruncatedError; or the error that the parser had before.
+        A TruncatedError, or an earlier error of the parser.
 
     >>> parser = DatasetParser()
     >>> len(parser.feed(b'[{}, {"00100020": '))
@@ -115,47 +156,75 @@ def truncated_by(parser: _Closable, cause: Exception, size: int) -> StreamDicomE
     return TruncatedError(f"the source broke off with {type(cause).__name__}", location)
 
 
-class DatasetParser(DatasetPipeline):
-    """A push parser of DICOM JSON, or of what else the options say: bytes in, data sets out.
-
-    Args:
-        options: What is taken, what is chosen of it, and what becomes of bulk data.
-        as_file: Whether to make FileDataset objects.
-
-    >>> parser = DatasetParser()
-    >>> parser.feed(b'[{"00100020": {"vr": "LO", "Va')
-    []
-    >>> [ds.PatientID for ds in parser.feed(b'lue": ["17"]}}, ')]
-    ['17']
-    >>> parser.feed(b"{}]") + parser.close()
-    []
-    """
-
-    def __init__(self, *, options: ReadOptions | None = None, as_file: bool = False) -> None:
-        options = options_or_default(options, ReadOptions)
-        super().__init__(*reading_pipeline(options), options, as_file=as_file)
+# --- events and data sets to bytes -----------------------------------------------------------------------------
 
 
-class DatasetEncoder(StickyError):
-    r"""The other way: data sets in, bytes out, in blocks of about 64 KiB that are made while they are taken.
+class _Blocks(Protocol):
+    """A writer whose output is taken in blocks."""
 
-    So one data set with gigabytes of pixel data takes no more memory than a small one, and whoever sends the blocks
-    sets the pace. After an error nothing can be written, and the array is left open; nor can it after ``close``.
+    def write_all(self, events: Iterable[Event]) -> None: ...
 
-    Args:
-        indent: Spaces, or a string, for each level; None for no white space.
-        format: "json", "ndjson" or "xml".
-        options: The form of the text, what is left out, what becomes of bulk data, and how deep data sets may nest.
-        array: Whether the data sets are put into an array; NDJSON and XML have none. Otherwise there is one data set.
+    def flush(self) -> None: ...
 
-    Raises:
-        ValueError: An indent for NDJSON, or another format.
+    def close(self) -> None: ...
 
-    >>> from pydicom import Dataset
-    >>> encoder = DatasetEncoder()
-    >>> list(encoder.encode(Dataset())), encoder.flush(), encoder.close()
-    ([], b'[{}', b']')
-    """
+    def take(self) -> Iterable[bytes]:
+        """Return the blocks since the last call."""
+
+
+class _TextBlocks:
+    """JSON or XML, in blocks of about 64 KiB."""
+
+    def __init__(self, indent: int | str | None, format: FormatName, options: WriteOptions, array: bool) -> None:
+        self._blocks: list[bytes] = []
+        writer = new_writer(self._blocks.append, indent, options, format=format, array=array)
+        self.write_all, self.flush, self.close = writer.write_all, writer.flush, writer.close
+
+    def take(self) -> Iterable[bytes]:
+        blocks = self._blocks[:]
+        self._blocks.clear()
+        return blocks
+
+
+class _FileBlocks:
+    """A DICOM file, which waits in a temporary file until it is complete."""
+
+    def __init__(self, indent: int | str | None, options: WriteOptions) -> None:
+        from streamdicom.formats.part10 import Part10Writer
+
+        if indent is not None:
+            raise ValueError("a DICOM file has no indent; leave it out")
+        self._file = temporary()
+        weakref.finalize(self, self._file.close)
+        self._writer = Part10Writer(self._file, temporary, options=options)
+        self._is_taken = False
+
+    def write_all(self, events: Iterable[Event]) -> None:
+        if not self._writer.is_complete:
+            self._writer.write_all(events)
+        elif any(True for _ in events):
+            raise OutputError(ONE_DATASET)
+
+    def flush(self) -> None:
+        pass
+
+    def close(self) -> None:
+        if not self._writer.is_complete:
+            self._writer.close()  # raises
+
+    def take(self) -> Iterator[bytes]:
+        if not self._writer.is_complete or self._is_taken:
+            return
+        self._is_taken = True
+        self._writer.close()
+        with self._file as file:
+            file.seek(0)
+            while block := file.read(CHUNK):
+                yield block
+
+
+class _Encoder(StickyError):
+    """The base of the encoders."""
 
     _role = "encoder"
     _made = OutputError
@@ -169,89 +238,151 @@ class DatasetEncoder(StickyError):
         array: bool = True,
     ) -> None:
         super().__init__()
-        self._options = options = options_or_default(options, WriteOptions)
-        self._blocks: list[bytes] = []
-        self._writer = new_writer(self._blocks.append, indent, options, format=format, array=array)
+        options = options_or_default(options, WriteOptions)
+        is_file = format_named(format) is DICOM
+        if is_file:
+            # A file has its File Meta Information, and cannot have references to bulk data.
+            options = replace(
+                options,
+                file_meta=True,
+                bulk_data_element_handler=None,
+                bulk_data_store=None,
+                bulk_data_policy=BulkDataPolicy(),
+            )
+        self._options = options
+        self._blocks: _Blocks = _FileBlocks(indent, options) if is_file else _TextBlocks(indent, format, options, array)
         self._needs_vr = format == "xml"
         self._pipeline = Pipeline.for_writing(options)
         self._stores = options.bulk_data_store is not None or options.bulk_data_policy != BulkDataPolicy()
-        self._index = 0
+
+    def _encode(self, events: Iterable[Event]) -> Iterator[bytes]:
+        events = self._pipeline.iter(events)
+        if self._stores:
+            events = store_bulk_data(events, self._options.bulk_data_policy, self._options.bulk_data_store)
+        if self._needs_vr:
+            events = vr_first(events)
+        return self._write(_in_batches(events))
+
+    def _write(self, batches: Iterable[Iterable[Event]]) -> Iterator[bytes]:
+        self._raise_error()
+        try:
+            for events in batches:
+                self._blocks.write_all(events)
+                yield from self._blocks.take()
+        except Exception as error:
+            self._fail(error)
+            raise
+
+    def flush(self) -> bytes:
+        """Return the pending bytes. In NDJSON they end with a complete line."""
+        self._blocks.flush()
+        return b"".join(self._blocks.take())
+
+    def close(self) -> bytes:
+        """Return the pending bytes and the end of the document.
+
+        Raises:
+            OutputError: A data set is not complete or missing, an earlier call failed, or the document is closed.
+        """
+        self._raise_error()
+        self._blocks.close()
+        self._fail(OutputError("the document is closed"))
+        return b"".join(self._blocks.take())
+
+
+class EventEncoder(_Encoder):
+    r"""Encodes DICOM events: events in, blocks of about 64 KiB out.
+
+    Blocks are made while they are consumed, so a long value needs no more memory than a short one, and the consumer
+    sets the pace. After an error nothing can be encoded, and an array stays open.
+
+    A DICOM file has lengths before values. It waits in a temporary file, and its blocks follow the last event.
+
+    Args:
+        indent: Spaces, or a string, for each level; None for no white space.
+        format: "json", "ndjson", "xml" or "dicom".
+        options: Options for writing.
+        array: Whether JSON is an array of any number of data sets, or one data set. NDJSON and XML have no array.
+
+    Raises:
+        ValueError: An indent for NDJSON or a DICOM file, or an unknown format.
+
+    >>> from streamdicom import iter_events
+    >>> encoder = EventEncoder(format="ndjson")
+    >>> list(encoder.encode(iter_events(b"[{}, {}]"))), encoder.close()
+    ([], b'{}\n{}\n')
+    """
+
+    def encode(self, events: Iterable[Event]) -> Iterator[bytes]:
+        """Yield the blocks that events complete; the rest is pending.
+
+        The events may be any number of data sets, or a part of one. Nothing happens until the first block is consumed.
+        All blocks must be consumed before the next call.
+
+        Args:
+            events: Events, in the order of ``streamdicom.events``.
+
+        Raises:
+            OutputError: Events or tags are out of order, a value does not fit its VR, or the document is closed.
+            OSError: The store of bulk data cannot be written.
+        """
+        return self._encode(events)
+
+
+class DatasetEncoder(_Encoder):
+    r"""Encodes data sets: pydicom data sets in, blocks of about 64 KiB out.
+
+    Blocks are made while they are consumed, so a long value needs no more memory than a short one, and the consumer
+    sets the pace. After an error nothing can be encoded, and an array stays open.
+
+    A DICOM file has lengths before values. It waits in a temporary file, and its blocks follow when it is complete.
+
+    Args:
+        indent: Spaces, or a string, for each level; None for no white space.
+        format: "json", "ndjson", "xml" or "dicom".
+        options: Options for writing.
+        array: Whether JSON is an array of any number of data sets, or one data set. NDJSON and XML have no array.
+
+    Raises:
+        ValueError: An indent for NDJSON or a DICOM file, or an unknown format.
+
+    >>> from pydicom import Dataset
+    >>> encoder = DatasetEncoder()
+    >>> list(encoder.encode(Dataset())), encoder.flush(), encoder.close()
+    ([], b'[{}', b']')
+    """
+
+    _index = 0
 
     def encode(self, dataset: Dataset) -> Iterator[bytes]:
-        """The blocks that one data set completes; what is left is pending until there is more of it.
+        """Yield the blocks that a data set completes; the rest is pending.
 
-        Nothing is done before the first block is asked for, and all must be taken before the next data set.
+        Nothing happens until the first block is consumed. All blocks must be consumed before the next call.
+
+        Args:
+            dataset: A Dataset or FileDataset.
 
         Raises:
             OutputError: An element cannot be written, and the location has its tag path; or the document is closed.
             OSError: The store of bulk data cannot be written.
-            TypeError: This is no data set.
+            TypeError: The object is not a data set.
         """
         from pydicom.dataset import Dataset
 
         from streamdicom.datasets import walk
 
         if not isinstance(dataset, Dataset):
-            raise TypeError(f"a Dataset or an iterable of them is needed, not {type(dataset).__name__}")
-        walked = walk(dataset, self._index, options=self._options)
+            raise TypeError(f"expected a Dataset or an iterable of them, found {type(dataset).__name__}")
+        batches = walk(dataset, self._index, options=self._options)
         if self._stores or self._pipeline:
-            yield from self.encode_events(chain.from_iterable(walked))
+            yield from self._encode(chain.from_iterable(batches))
         else:
-            yield from self._until_error(self._write(walked))
+            yield from self._write(batches)
         self._index += 1
-
-    def encode_events(self, events: Iterable[Event]) -> Iterator[bytes]:
-        """The blocks that events complete, of any number of data sets.
-
-        Raises:
-            OutputError: An event out of order, a tag not above the one before it, or a value that does not fit its VR;
-                or the document is closed.
-            OSError: The store of bulk data cannot be written.
-        """
-        events = self._pipeline.iter(events)
-        if self._stores:
-            events = store_bulk_data(events, self._options.bulk_data_policy, self._options.bulk_data_store)
-        if self._needs_vr:
-            events = vr_first(events)
-        yield from self._until_error(self._write(_in_batches(events)))
-
-    def _write(self, batches: Iterable[Iterable[Event]]) -> Iterator[bytes]:
-        for events in batches:
-            self._writer.write_all(events)
-            yield from self._ready()
-
-    def _until_error(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
-        self._raise_error()
-        try:
-            yield from blocks
-        except Exception as error:
-            self._fail(error)
-            raise
-
-    def flush(self) -> bytes:
-        """What is pending of the data sets so far; NDJSON with the end of the line."""
-        self._writer.flush()
-        return b"".join(self._ready())
-
-    def close(self) -> bytes:
-        """What is pending, and the end of the document.
-
-        Raises:
-            OutputError: An error came before, a data set is not complete, or the document is closed.
-        """
-        self._raise_error()
-        self._writer.close()
-        self._fail(OutputError("the document is closed"))
-        return b"".join(self._ready())
-
-    def _ready(self) -> list[bytes]:
-        blocks = self._blocks[:]
-        self._blocks.clear()
-        return blocks
 
 
 def _in_batches(events: Iterable[Event]) -> Iterator[Iterable[Event]]:
-    """A few at a time, which are taken before the next are asked for."""
+    """Yield small batches, each of which must be consumed before the next."""
     remaining = iter(events)
     for event in remaining:
-        yield chain((event,), islice(remaining, _FEW))
+        yield chain((event,), islice(remaining, _BATCH_SIZE))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import warnings
 from collections.abc import Callable, Iterator
@@ -9,10 +10,13 @@ from itertools import chain
 from typing import NoReturn
 
 import pytest
-from pydicom import Dataset
+from pydicom import Dataset, dcmread
+from pydicom.data import get_testdata_file
 from pydicom.dataelem import DataElement
 
 from streamdicom import (
+    BulkDataAction,
+    BulkDataPolicy,
     Converter,
     ConverterError,
     Converters,
@@ -21,6 +25,7 @@ from streamdicom import (
     DeviationWarning,
     Element,
     Event,
+    EventEncoder,
     EventType,
     InputError,
     OutputError,
@@ -28,9 +33,11 @@ from streamdicom import (
     StreamDicomError,
     TruncatedError,
     WriteOptions,
+    dump,
     iter_datasets,
     iter_events,
 )
+from streamdicom.formats import FormatName
 from tests.support.memory import peak
 
 _MIB = 1024 * 1024
@@ -199,7 +206,6 @@ def test_closed_encoder_raises() -> None:
         encoder.close()
         attempts: list[Callable[[], object]] = [
             lambda encoder=encoder: list(encoder.encode(_patient("2"))),
-            lambda encoder=encoder: list(encoder.encode_events(iter_events(b"{}"))),
             encoder.close,
         ]
         for attempt in attempts:
@@ -213,11 +219,36 @@ def test_encoder_requires_dataset() -> None:
         list(DatasetEncoder().encode({}))  # type: ignore[arg-type]
 
 
-def test_dataset_encoder_encodes_events() -> None:
-    encoder = DatasetEncoder(options=WriteOptions(exclude=["PatientID"]))
+def test_events_round_trip_through_encoder() -> None:
+    encoder = EventEncoder(options=WriteOptions(exclude=["PatientID"]))
     events = [*iter_events(b'[{"00100020":{"vr":"LO","Value":["1"]}},{}]')]
     assert events[0][0] == EventType.START_DATASET
-    assert b"".join(encoder.encode_events(events)) + encoder.close() == b"[{},{}]"
+    assert b"".join(encoder.encode(events)) + encoder.close() == b"[{},{}]"
+
+
+@pytest.mark.parametrize("format", ["json", "ndjson"])
+def test_event_encoder_takes_events_in_any_cuts(format: FormatName) -> None:
+    encoder = EventEncoder(format=format)
+    blocks = [*chain.from_iterable(encoder.encode([event]) for event in iter_events(b"[{}, {}]")), encoder.close()]
+    assert list(iter_events(b"".join(blocks))) == list(iter_events(b"[{}, {}]"))
+
+
+def test_long_value_of_events_is_encoded_in_bounded_memory() -> None:
+    def events() -> Iterator[Event]:
+        yield EventType.START_DATASET, 0, "", 0
+        yield EventType.START_ELEMENT, 0x7FE00010, "OB", None
+        for _ in range(64 * 16):
+            yield EventType.SEGMENT, 0x7FE00010, "OB", bytes(_MIB // 16)
+        yield EventType.LAST_SEGMENT, 0x7FE00010, "OB", b""
+        yield EventType.END_ELEMENT, 0x7FE00010, "OB", None
+        yield EventType.END_DATASET, 0, "", None
+
+    def write(format: FormatName) -> None:
+        encoder = EventEncoder(format=format, array=False)
+        assert sum(map(len, encoder.encode(events()))) + len(encoder.close()) > 64 * _MIB
+
+    assert peak(lambda: write("json")) < 4 * _MIB
+    assert peak(lambda: write("dicom")) < 4 * _MIB
 
 
 def test_exception_of_event_source_ends_array() -> None:
@@ -225,14 +256,78 @@ def test_exception_of_event_source_ends_array() -> None:
         yield from iter_events(b"{}")
         raise OSError("of the caller")
 
-    encoder = DatasetEncoder()
+    encoder = EventEncoder()
     with pytest.raises(OSError, match="of the caller") as first:
-        list(encoder.encode_events(events()))
-    attempts: list[Callable[[], object]] = [lambda: list(encoder.encode_events(iter_events(b"{}"))), encoder.close]
+        list(encoder.encode(events()))
+    attempts: list[Callable[[], object]] = [lambda: list(encoder.encode(iter_events(b"{}"))), encoder.close]
     for attempt in attempts:
         with pytest.raises(OutputError, match="stopped by OSError") as again:
             attempt()
         assert again.value.__cause__ is first.value
+
+
+# --- DICOM files -------------------------------------------------------------------------------------------------
+
+
+def test_dicom_file_equals_that_of_dump() -> None:
+    dataset = dcmread(get_testdata_file("CT_small.dcm"))
+    dump(dataset, expected := io.BytesIO(), format="dicom")
+    encoder = DatasetEncoder(format="dicom")
+    assert b"".join(encoder.encode(dataset)) + encoder.flush() + encoder.close() == expected.getvalue()
+    events = EventEncoder(format="dicom")
+    blocks = [*chain.from_iterable(events.encode([event]) for event in iter_events(expected.getvalue()))]
+    assert b"".join([*blocks, events.close()]) == expected.getvalue()
+
+
+def test_dicom_file_has_blocks_when_it_is_complete() -> None:
+    *first, last = iter_events(b'{"00100020":{"vr":"LO","Value":["1"]}}')
+    encoder = EventEncoder(format="dicom")
+    assert list(encoder.encode(first)) == []
+    assert encoder.flush() == b""
+    blocks = list(encoder.encode([last]))
+    assert dcmread(io.BytesIO(b"".join(blocks))).PatientID == "1"
+    assert encoder.close() == b""
+    with pytest.raises(OutputError, match="closed"):
+        encoder.close()
+
+
+def test_dicom_file_has_one_dataset() -> None:
+    encoder = DatasetEncoder(format="dicom")
+    assert list(encoder.encode(_patient("1")))
+    with pytest.raises(OutputError, match="one data set"):
+        list(encoder.encode(_patient("2")))
+    with pytest.raises(OutputError, match="one data set"):
+        encoder.close()
+
+
+def test_incomplete_dicom_file_raises() -> None:
+    empty, started = EventEncoder(format="dicom"), EventEncoder(format="dicom")
+    assert list(started.encode([(EventType.START_DATASET, 0, "", 0)])) == []
+    for encoder in (empty, started):
+        with pytest.raises(OutputError, match="data set"):
+            encoder.close()
+
+
+def test_dicom_file_keeps_values_of_bulk_data() -> None:
+    dataset = Dataset()
+    dataset.add_new(0x7FE00010, "OB", bytes(4000))
+    options = WriteOptions(
+        bulk_data_element_handler=lambda element: "uri",
+        handler_threshold=10,
+        bulk_data_policy=BulkDataPolicy(above=BulkDataAction.DROP),
+    )
+    encoder = DatasetEncoder(format="dicom", options=options)
+    assert dcmread(io.BytesIO(b"".join(encoder.encode(dataset)))).PixelData == bytes(4000)
+
+
+def test_dicom_file_rejects_indent() -> None:
+    with pytest.raises(ValueError, match="indent"):
+        EventEncoder(2, format="dicom")
+
+
+def test_unknown_format_raises() -> None:
+    with pytest.raises(ValueError, match="'json', 'ndjson', 'xml', 'dicom'"):
+        EventEncoder(format="yaml")  # type: ignore[arg-type]
 
 
 def test_ndjson_rejects_indent() -> None:

@@ -18,7 +18,7 @@ from streamdicom.cli.exit_codes import DONE, FAILED, UsageError
 from streamdicom.cli.inputs import PIPE
 from streamdicom.cli.network import acknowledge_on_close, format_address, parse_address, reset_on_close
 from streamdicom.cli.terminal import console
-from streamdicom.codec import SOURCE_LOST, DatasetEncoder
+from streamdicom.codec import SOURCE_LOST, EventEncoder
 from streamdicom.errors import StreamDicomError, TruncatedError
 from streamdicom.events import END_DATASET, Event
 from streamdicom.filters import ElementSorter
@@ -182,12 +182,12 @@ class _Renderer:
 
     def __init__(self, line: BinaryIO) -> None:
         self._line = line
-        self._encoder = DatasetEncoder(format="ndjson", options=WriteOptions(file_meta=True))
+        self._encoder = EventEncoder(format="ndjson", options=WriteOptions(file_meta=True))
         self._sorter = ElementSorter()
 
     def write(self, events: list[Event], is_end: bool) -> None:
         """Render the next events of a data set."""
-        self._line.writelines(self._encoder.encode_events(self._sorter.run(events)))
+        self._line.writelines(self._encoder.encode(self._sorter.run(events)))
         if is_end:
             self._line.write(self._encoder.flush())
 

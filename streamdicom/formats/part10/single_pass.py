@@ -109,6 +109,11 @@ class SinglePassWriter(Writer):
             self._event = event
             self._move(*event)
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the data set has ended."""
+        return self._state == WriterState.END
+
     def close(self) -> None:
         """Finish the file; the target stays open."""
         self._raise_error()

@@ -53,6 +53,11 @@ class Part10Writer:
         self._origin = target.tell()
         self._pass = SinglePassWriter(target, temporary, self._options, in_utf_8=False)
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the data set has ended."""
+        return self._pass.is_complete
+
     def write(self, event: Event) -> None:
         """Write one event; see ``write_all``."""
         self.write_all((event,))

@@ -11,7 +11,7 @@ from typing import BinaryIO, NamedTuple, cast
 
 from streamdicom.api import iter_events
 from streamdicom.archive import pieces
-from streamdicom.codec import DatasetEncoder
+from streamdicom.codec import EventEncoder
 from streamdicom.dicom import (
     MAX_TAG,
     is_uid,
@@ -230,6 +230,6 @@ def json_text(elements: Iterable[Event]) -> str:
     >>> json_text([(3, 0x00100020, "LO", ("17",))])
     '{"00100020":{"vr":"LO","Value":["17"]}}'
     """
-    encoder = DatasetEncoder(array=False)
-    blocks = list(encoder.encode_events(sort_elements(chain((_START,), elements, (_END,)))))
+    encoder = EventEncoder(array=False)
+    blocks = list(encoder.encode(sort_elements(chain((_START,), elements, (_END,)))))
     return (b"".join(blocks) + encoder.close()).decode()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from starlette.requests import Request
 
 from streamdicom.api import iter_events
-from streamdicom.codec import DatasetEncoder
+from streamdicom.codec import EventEncoder
 from streamdicom.events import Event
 from streamdicom.options import WriteOptions
 from streamdicom.server.wado.instances import NATIVE, Value
@@ -28,13 +28,13 @@ from streamdicom.web.asgi import (
 class _EventsEncoder:
     """An encoder of data sets in a form that can be turned into events."""
 
-    def __init__(self, encoder: DatasetEncoder, events: Callable[[Any], Iterable[Event]]) -> None:
+    def __init__(self, encoder: EventEncoder, events: Callable[[Any], Iterable[Event]]) -> None:
         self._encoder = encoder
         self._events = events
         self.flush, self.close = encoder.flush, encoder.close
 
     def encode(self, dataset: Any) -> Iterator[bytes]:
-        return self._encoder.encode_events(self._events(dataset))
+        return self._encoder.encode(self._events(dataset))
 
 
 class _TextEncoder:
@@ -69,9 +69,10 @@ class _BytesEncoder:
 
 def _with_events(formatter: Formatter, events: Callable[[Any], Iterable[Event]]) -> Formatter:
     """Return a formatter whose data sets are turned into events first."""
+    format: Literal["json", "xml"] = "xml" if formatter is DICOM_XML else "json"
 
     def encoder(options: WriteOptions, array: bool) -> Encoder:
-        return _EventsEncoder(cast(DatasetEncoder, formatter.encoder(options, array)), events)
+        return _EventsEncoder(EventEncoder(format=format, options=options, array=array), events)
 
     return replace(formatter, encoder=encoder)
 
