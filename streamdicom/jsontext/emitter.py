@@ -19,12 +19,7 @@ from streamdicom.jsontext.base64 import Base64Encoder
 from streamdicom.jsontext.escapes import escaper
 from streamdicom.jsontext.strings import SURROGATE
 from streamdicom.jsontext.tokenizer import JsonTokenizer
-from streamdicom.jsontext.tokens import (
-    DEPTHS,
-    NUMBER_TEXT,
-    Token,
-    TokenType,
-)
+from streamdicom.jsontext.tokens import DEPTHS, NUMBER_TEXT, Token, TokenType
 from streamdicom.limits import Limits
 
 _BLOCK_SIZE = 64 * 1024
@@ -33,7 +28,10 @@ _NUMBER = re.compile(NUMBER_TEXT)
 _NOT_JSON = "expected one JSON value, found other text"
 
 ONE_LINE = {ord("\n"): " ", ord("\r"): " "}
-"""Table for ``str.translate`` that puts JSON text on one line; line ends stand only between tokens (section 2)."""
+"""Table for ``str.translate`` that puts JSON text on one line.
+
+Line ends occur only between tokens (RFC 8259, section 2).
+"""
 
 
 class _State(IntEnum):

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 from streamdicom.errors import OutputError
-from streamdicom.jsontext import JsonEmitter, TokenType
+from streamdicom.jsontext import DEPTHS, JsonEmitter, TokenType
 from streamdicom.limits import Limits
 
-_DEPTHS: dict[int, int] = {
-    TokenType.START_OBJECT: 1,
-    TokenType.START_ARRAY: 1,
-    TokenType.END_OBJECT: -1,
-    TokenType.END_ARRAY: -1,
-}
 _STRING_SEGMENT = int(TokenType.STRING_SEGMENT)
 
 
@@ -35,7 +29,7 @@ class Capture:
 
     def add(self, kind: int, text: str) -> None:
         """Add the next token of the value."""
-        self._depth += _DEPTHS.get(kind, 0)
+        self._depth += DEPTHS.get(kind, 0)
         self._size += len(text) + 1
         if self._size > self._max_size:
             self._emitter = None
