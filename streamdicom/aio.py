@@ -1,9 +1,8 @@
-"""Data sets from and to whatever one waits for: asyncio's streams, an async iterable of bytes, an async callable.
+"""Reading and writing with asyncio.
 
-The parsers and the encoder are those of the other functions; what is here does the waiting. Nothing is read before
-somebody asks for more, and nothing more is written before the target has taken what it was given. Between two waits
-the loop belongs to the work on one piece: on 16 KiB that are read, on a block of about 64 KiB that is written, and
-on a value that a store of bulk data gives or takes, which may wait for a disk.
+This module waits; the parsers and encoders of ``codec`` do the work. Nothing is read before the caller asks for more,
+and nothing is written before the target has accepted the bytes before. Between two waits, the event loop is busy with
+one piece: 16 KiB to read, a block of about 64 KiB to write, or a value of a bulk data store, which may wait for a disk.
 """
 
 from __future__ import annotations
@@ -29,27 +28,27 @@ _T = TypeVar("_T")
 
 
 class AsyncReader(Protocol):
-    """What is read from by waiting, such as an ``asyncio.StreamReader``."""
+    """An asynchronous reader, such as ``asyncio.StreamReader``."""
 
     async def read(self, size: int, /) -> bytes:
-        """Some bytes, at most so many; none at the end."""
+        """Return at most ``size`` bytes; none at the end."""
 
 
 class AsyncWriter(Protocol):
-    """What is written to in two steps, such as an ``asyncio.StreamWriter``."""
+    """A writer with a buffer to drain, such as ``asyncio.StreamWriter``."""
 
     def write(self, data: bytes, /) -> object:
-        """Take bytes."""
+        """Buffer bytes."""
 
     async def drain(self) -> object:
-        """Wait until more may come."""
+        """Wait until the buffer accepts more."""
 
 
 AsyncSource: TypeAlias = AsyncReader | AsyncIterable[bytes]
-"""An ``asyncio.StreamReader`` or another object with such a ``read``, or any async iterable of bytes."""
+"""An ``asyncio.StreamReader``, an object with the same ``read``, or an async iterable of bytes."""
 
 AsyncTarget: TypeAlias = AsyncWriter | Callable[[bytes], Awaitable[object]]
-"""An ``asyncio.StreamWriter``, or an async callable that takes all of the bytes it is given."""
+"""An ``asyncio.StreamWriter``, or an async callable that sends all bytes of its argument."""
 
 
 # --- reading ---------------------------------------------------------------------------------------------------
@@ -67,21 +66,21 @@ class _Parser(Protocol[_T]):
 def aiter_datasets(
     source: AsyncSource, *, options: ReadOptions | None = None, as_file: bool = False
 ) -> AsyncGenerator[Dataset, None]:
-    """As ``iter_datasets``, from a source that is waited for.
+    """Yield the data sets of an asynchronous source; see ``iter_datasets``.
 
-    The source is asked for more when all data sets that came are taken. An async generator as source is closed at the
-    end, at an error, when the task is cancelled, and when what is returned here is closed; so whoever leaves the loop
-    early does it within ``contextlib.aclosing``. Other sources stay open: they are the caller's.
+    The source is read only when all data sets so far have been consumed. If the source is an async generator, it is
+    closed at the end, after an error, on cancellation, and when the returned generator is closed. To leave the loop
+    early, use ``contextlib.aclosing``. All other sources stay open.
 
     Args:
-        source: An ``asyncio.StreamReader``, another object with such a ``read``, or an async iterable of bytes.
-        options: What is taken, what is chosen of it, and what becomes of bulk data.
-        as_file: Whether to make FileDataset objects.
+        source: An ``asyncio.StreamReader``, an object with the same ``read``, or an async iterable of bytes.
+        options: Options for reading.
+        as_file: Whether to build FileDataset objects.
 
     Raises:
-        TruncatedError: The source ended within a document, or with a ConnectionError, a TimeoutError or an EOFError,
-            such as asyncio.IncompleteReadError, which is the cause then. The data sets before were delivered.
-        InputError: What was read is at fault; the location says where.
+        TruncatedError: The source ended inside a document, or with a ConnectionError, a TimeoutError or an EOFError
+            such as asyncio.IncompleteReadError, which is the cause. The data sets before have been delivered.
+        InputError: The input is invalid; the location names the place.
 
     >>> import asyncio
     >>> async def source():
@@ -92,22 +91,21 @@ def aiter_datasets(
     >>> asyncio.run(main())
     ['17']
     """
-    # Made at once, because what is in force here may not be when the first data set is asked for.
+    # Built now, because registered converters may change before the first data set is requested.
     options = options_or_default(options, ReadOptions)
     return _fed(DatasetParser(options=options, as_file=as_file), source, options.limits, iter)
 
 
 def aiter_events(source: AsyncSource, *, options: ReadOptions | None = None) -> AsyncGenerator[Event, None]:
-    """As ``iter_events``, from a source that is waited for; see ``aiter_datasets``.
+    """Yield the events of an asynchronous source; see ``iter_events``.
 
     Args:
-        source: An ``asyncio.StreamReader``, another object with such a ``read``, or an async iterable of bytes.
-        options: What is taken, what is chosen of it, and where bulk data is. With a store, the values come in
-            place of the references, and the loop waits for it.
+        source: An ``asyncio.StreamReader``, an object with the same ``read``, or an async iterable of bytes.
+        options: Options for reading. With a store, values replace references, and the event loop waits for the store.
 
     Raises:
-        TruncatedError: As ``aiter_datasets``.
-        InputError: What was read is at fault; the events before it have been delivered.
+        TruncatedError: As in ``aiter_datasets``.
+        InputError: The input is invalid; the events before have been delivered.
         OSError: The store cannot be read.
 
     >>> import asyncio
@@ -124,20 +122,20 @@ def aiter_events(source: AsyncSource, *, options: ReadOptions | None = None) -> 
 
 
 async def _fed(
-    parser: _Parser[_T], source: AsyncSource, limits: Limits, take: Callable[[Iterable[_T]], Iterable[_T]]
+    parser: _Parser[_T], source: AsyncSource, limits: Limits, process: Callable[[Iterable[_T]], Iterable[_T]]
 ) -> AsyncGenerator[_T, None]:
     async with aclosing(_read(parser, source, limits)) as chunks:
         async for chunk in chunks:
-            for one in take(parser.feed(chunk)):
-                yield one
+            for item in process(parser.feed(chunk)):
+                yield item
             if parser.error:
-                break  # without waiting for what comes next
-    for one in take(parser.close()):
-        yield one
+                break  # do not wait for more
+    for item in process(parser.close()):
+        yield item
 
 
 async def _read(parser: _Parser[_T], source: AsyncSource, limits: Limits) -> AsyncGenerator[bytes, None]:
-    """The chunks of a source for a parser, which tells where it was if the source breaks off."""
+    """Yield decompressed chunks; raise a TruncatedError if the source is lost."""
     expander = Expander(limits)
     size = 0
     try:
@@ -148,14 +146,14 @@ async def _read(parser: _Parser[_T], source: AsyncSource, limits: Limits) -> Asy
                     yield piece
         for piece in expander.close():
             yield piece
-    except StreamDicomError:  # of a source that is a stream of ours
+    except StreamDicomError:  # the source is a stream of this package
         raise
     except SOURCE_LOST as error:
         raise truncated_by(parser, error, size) from error
 
 
 async def _chunks(source: AsyncSource) -> AsyncGenerator[bytes, None]:
-    """The bytes of a source, at most ``CHUNK`` at once."""
+    """Yield the bytes of a source, at most ``CHUNK`` at once."""
     pieces = _pieces(source)
     try:
         async for piece in pieces:
@@ -168,20 +166,25 @@ async def _chunks(source: AsyncSource) -> AsyncGenerator[bytes, None]:
 
 
 def _pieces(source: AsyncSource) -> AsyncIterator[bytes]:
-    # An asyncio.StreamReader is an iterable too, of lines that it must hold.
+    # An asyncio.StreamReader is also an iterable, but of whole lines.
     read = getattr(source, "read", None)
     if read is not None:
         return _reads(read)
     if isinstance(source, AsyncIterable):
         return aiter(source)
-    raise TypeError(f"an asyncio.StreamReader or an async iterable of bytes is needed, not {type(source).__name__}")
+    raise TypeError(
+        f"expected an asyncio.StreamReader or an async iterable of bytes, found {type(source).__name__}; "
+        "streamdicom.iter_datasets reads paths, files and bytes"
+    )
 
 
 async def _reads(read: Callable[[int], Awaitable[bytes]]) -> AsyncGenerator[bytes, None]:
     while True:
         data = read(CHUNK)
         if not isinstance(data, Awaitable):
-            raise TypeError("what is read by waiting is needed; streamdicom.iter_datasets takes an ordinary file")
+            raise TypeError(
+                "expected an asynchronous reader, found an ordinary file; streamdicom.iter_datasets reads it"
+            )
         piece = await data
         if not piece:
             return
@@ -192,23 +195,23 @@ async def _reads(read: Callable[[int], Awaitable[bytes]]) -> AsyncGenerator[byte
 
 
 class AsyncDatasetWriter:
-    """As ``DatasetWriter``, to a target that is waited for: one array, or NDJSON, each data set as it is given.
+    """Writes data sets to an asynchronous target; see ``DatasetWriter``.
 
-    Each block of about 64 KiB is made when the target has taken the one before, and a ``StreamWriter`` has been
-    drained. It gets each data set as soon as it is written; a callable gets blocks, and ``flush`` gives it what is
-    pending.
+    A block of about 64 KiB is built when the target has accepted the block before, and a ``StreamWriter`` is drained.
+    A ``StreamWriter`` is sent each data set at once; a callable is sent full blocks, and the rest by ``flush``.
 
-    An async context manager: at its end the array is closed. After an error, or when the task was cancelled, it stays
-    open, so that a reader sees that the stream is not complete. The target is the caller's, and is not closed.
+    An async context manager, which closes the array at its end. After an error or a cancellation, the array stays
+    open, so that a reader notices that the stream is incomplete. The target stays open.
 
     Args:
-        target: An ``asyncio.StreamWriter``, or an async callable that takes all of the bytes it is given.
+        target: An ``asyncio.StreamWriter``, or an async callable that sends all bytes of its argument.
         indent: Spaces, or a string, for each level; None for no white space.
-        options: The form of the text, what is left out, what becomes of bulk data, and how deep data sets may nest.
+        format: "json", "ndjson" or "xml".
+        options: Options for writing.
 
     Raises:
-        TypeError: The target is neither.
-        ValueError: An indent for NDJSON.
+        TypeError: The target is of another kind.
+        ValueError: An indent for NDJSON, or an unknown format.
 
     >>> import asyncio
     >>> from pydicom import Dataset
@@ -234,17 +237,17 @@ class AsyncDatasetWriter:
         self._is_connection = hasattr(target, "write") and hasattr(target, "drain")
         self._send = _sending(target)
         self._encoder = DatasetEncoder(indent, format=format, options=options)
-        self._is_whole = True  # whether all was sent of what there was to send
+        self._is_whole = True  # False while a block is being sent, and after a failure
         self._is_closed = False
 
     async def write(self, obj: Dataset) -> None:
         """Write one data set.
 
         Raises:
-            OutputError: An element cannot be written, and the location has its tag path; or a call before was
-                cancelled or has failed, or is still going on; or the array is closed. It is at its end then.
-            OSError: The target, or the store of bulk data, cannot be written.
-            TypeError: This is no data set.
+            OutputError: An element cannot be written (the location has its tag path), an earlier call failed, was
+                cancelled or is still running, or the array is closed. Nothing can be written afterwards.
+            OSError: The target or the store of bulk data cannot be written.
+            TypeError: The object is not a data set.
         """
         self._check()
         for block in self._encoder.encode(obj):
@@ -253,10 +256,10 @@ class AsyncDatasetWriter:
             await self.flush()
 
     async def flush(self) -> None:
-        """Send all that was written so far.
+        """Send all pending bytes.
 
         Raises:
-            OutputError, OSError: As ``write``.
+            OutputError, OSError: As in ``write``.
         """
         self._check()
         await self._put(self._encoder.flush())
@@ -265,7 +268,7 @@ class AsyncDatasetWriter:
         """Close the array. Closing twice does nothing.
 
         Raises:
-            OutputError, OSError: As ``write``.
+            OutputError, OSError: As in ``write``.
         """
         if not self._is_closed:
             self._check()
@@ -274,7 +277,7 @@ class AsyncDatasetWriter:
 
     def _check(self) -> None:
         if not self._is_whole:
-            raise OutputError("what came before has not been sent")
+            raise OutputError("expected an idle writer; an earlier call failed, was cancelled or is still running")
 
     async def _put(self, block: bytes) -> None:
         if block:
@@ -297,7 +300,10 @@ def _sending(target: AsyncTarget) -> Callable[[bytes], Awaitable[object]]:
         return target
     if hasattr(target, "write") and hasattr(target, "drain"):
         return partial(_write, target)
-    raise TypeError(f"an asyncio.StreamWriter or an async callable is needed, not {type(target).__name__}")
+    raise TypeError(
+        f"expected an asyncio.StreamWriter or an async callable, found {type(target).__name__}; "
+        "streamdicom.DatasetWriter writes paths, files and sockets"
+    )
 
 
 async def _write(target: AsyncWriter, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""asyncio: the same data sets, nothing before it is wanted, and nothing left open wherever a task is cancelled."""
+"""asyncio: same results, backpressure, and nothing left open after a cancellation."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ _TEXT = b'[{"00100020":{"vr":"LO","Value":["1"]}},{"00100020":{"vr":"LO","Value"
 
 
 def _run(main: Coroutine[Any, Any, _T]) -> _T:
-    """Run a coroutine; one that hangs is a failure."""
+    """Run a coroutine with a timeout."""
     return asyncio.run(asyncio.wait_for(main, _PATIENCE))
 
 
 class _Source:
-    """Pieces of bytes, one at a time; tells how many were asked for, and whether it was closed."""
+    """A source of pieces that counts requests and records whether it is open."""
 
     def __init__(self, pieces: Iterable[bytes], error: Exception | None = None) -> None:
         self._pieces = pieces
@@ -78,7 +78,7 @@ async def _listed(found: AsyncIterator[_T]) -> list[_T]:
 # --- reading ---------------------------------------------------------------------------------------------------
 
 
-def test_the_result_is_that_of_the_others_however_the_stream_is_cut() -> None:
+def test_result_equals_synchronous_reading_for_any_cut() -> None:
     datasets, events = list(streamdicom.iter_datasets(_TEXT)), list(streamdicom.iter_events(_TEXT))
 
     async def main() -> None:
@@ -89,7 +89,7 @@ def test_the_result_is_that_of_the_others_however_the_stream_is_cut() -> None:
     _run(main())
 
 
-def test_a_stream_reader_is_read_and_lines_of_any_length_are_nothing_special() -> None:
+def test_stream_reader_with_lines_of_any_length() -> None:
     async def main() -> None:
         reader = asyncio.StreamReader(limit=64)
         line = streamdicom.dumps(dataset(1, 100_000)).encode() + b"\n"
@@ -101,7 +101,7 @@ def test_a_stream_reader_is_read_and_lines_of_any_length_are_nothing_special() -
 
 
 class _File:
-    """As aiofiles has them."""
+    """A file with the interface of aiofiles."""
 
     def __init__(self, data: bytes) -> None:
         self._file = io.BytesIO(data)
@@ -111,7 +111,7 @@ class _File:
         return self._file.read(size)
 
 
-def test_whatever_is_read_by_waiting_is_a_source_and_one_large_piece_is_taken_in_parts() -> None:
+def test_any_async_reader_is_a_source() -> None:
     async def pieces() -> AsyncIterator[bytearray]:
         yield bytearray(_TEXT)
 
@@ -127,18 +127,18 @@ def test_whatever_is_read_by_waiting_is_a_source_and_one_large_piece_is_taken_in
 
 
 @pytest.mark.parametrize("source", [[b"[]"], b"[]", 17, io.BytesIO(b"[]")])
-def test_what_is_not_waited_for_is_a_type_error(source: Any) -> None:
-    with pytest.raises(TypeError, match=r"async iterable|read by waiting"):
+def test_synchronous_source_is_a_type_error(source: Any) -> None:
+    with pytest.raises(TypeError, match=r"async iterable|asynchronous reader"):
         _run(_listed(aiter_datasets(source)))
 
 
-def test_text_is_no_bytes() -> None:
-    with pytest.raises(TypeError, match="bytes are needed"):
+def test_text_is_a_type_error() -> None:
+    with pytest.raises(TypeError, match="expected bytes"):
         _run(_listed(aiter_datasets(_Source(["[]"])())))  # type: ignore[list-item]
 
 
 @pytest.mark.parametrize("read", [aiter_datasets, aiter_events])
-def test_nothing_is_read_before_it_is_asked_for(read: Callable[[Any], AsyncGenerator[Any, None]]) -> None:
+def test_nothing_is_read_before_it_is_requested(read: Callable[[Any], AsyncGenerator[Any, None]]) -> None:
     async def main() -> None:
         source = _Source([b"[{}", b",{}", b",{}]"])
         found = read(source())
@@ -154,7 +154,7 @@ def test_nothing_is_read_before_it_is_asked_for(read: Callable[[Any], AsyncGener
 
 
 @pytest.mark.parametrize("start", [b"[", b""], ids=["array", "ndjson"])
-def test_each_data_set_comes_with_its_last_byte(start: bytes) -> None:
+def test_data_set_is_delivered_with_its_last_byte(start: bytes) -> None:
     async def main(near: socket.socket, far: socket.socket) -> None:
         reader, writer = await asyncio.open_connection(sock=far)
         near.sendall(start)
@@ -170,7 +170,7 @@ def test_each_data_set_comes_with_its_last_byte(start: bytes) -> None:
         _run(main(near, far))
 
 
-def test_a_fault_is_told_behind_what_came_before_it_without_waiting_and_the_source_is_closed() -> None:
+def test_fault_raises_after_complete_data_sets_and_closes_the_source() -> None:
     async def main() -> None:
         source = _Source([_TEXT[:-1] + b",}", b"more"])
         datasets = aiter_datasets(source())
@@ -187,7 +187,7 @@ def test_a_fault_is_told_behind_what_came_before_it_without_waiting_and_the_sour
     "cause", [TimeoutError(), ConnectionResetError(), asyncio.IncompleteReadError(b"", 1), EOFError()]
 )
 @pytest.mark.parametrize("inside", [b"", b'{"00100020":{"vr":"LO","Value":["2'], ids=["between", "inside"])
-def test_a_source_that_breaks_off_is_a_truncated_stream(cause: Exception, inside: bytes) -> None:
+def test_lost_source_is_a_truncated_stream(cause: Exception, inside: bytes) -> None:
     text = b'{"00100020":{"vr":"LO","Value":["1"]}}\n' + inside
 
     async def main() -> None:
@@ -205,13 +205,13 @@ def test_a_source_that_breaks_off_is_a_truncated_stream(cause: Exception, inside
     _run(main())
 
 
-def test_an_error_of_the_source_itself_stays_what_it_is() -> None:
+def test_other_errors_of_the_source_are_unchanged() -> None:
     for error in (PermissionError(), ZeroDivisionError(), OutputError("x")):
         with pytest.raises(type(error)):
             _run(_listed(aiter_datasets(_Source([b"["], error)())))
 
 
-def test_a_peer_that_resets_the_connection_is_told_behind_what_it_sent() -> None:
+def test_reset_connection_raises_after_complete_data_sets() -> None:
     async def main(near: socket.socket, far: socket.socket) -> None:
         reader, writer = await asyncio.open_connection(sock=far)
         near.sendall(_TEXT[:-1])
@@ -229,7 +229,7 @@ def test_a_peer_that_resets_the_connection_is_told_behind_what_it_sent() -> None
         _run(main(near, far))
 
 
-def test_bulk_data_comes_from_a_store_piece_by_piece(tmp_path: Any) -> None:
+def test_bulk_data_is_loaded_from_a_store_in_pieces(tmp_path: Any) -> None:
     store = DirectoryStore(tmp_path)
     ds = dataset(1, 8 * 1024 * 1024)
     text = streamdicom.dumps(ds, options=WriteOptions(bulk_data_store=store)).encode()
@@ -248,7 +248,7 @@ def test_bulk_data_comes_from_a_store_piece_by_piece(tmp_path: Any) -> None:
 
 
 @pytest.mark.parametrize("format", ["json", "ndjson"])
-def test_what_is_written_is_what_the_other_writer_writes(format: FormatName) -> None:
+def test_output_equals_synchronous_writing(format: FormatName) -> None:
     datasets = [dataset(1), dataset(2, 500_000), dataset(3)]
     sent: list[bytes] = []
 
@@ -269,7 +269,7 @@ def test_what_is_written_is_what_the_other_writer_writes(format: FormatName) -> 
 
 
 @pytest.mark.parametrize("format", ["json", "ndjson"])
-def test_nothing_is_written_behind_the_end(format: FormatName) -> None:
+def test_nothing_is_written_after_the_end(format: FormatName) -> None:
     sent: list[bytes] = []
 
     async def send(data: bytes) -> None:
@@ -287,7 +287,7 @@ def test_nothing_is_written_behind_the_end(format: FormatName) -> None:
     assert b"".join(sent).decode() == streamdicom.dumps([dataset(1)], format=format)
 
 
-def test_a_callable_gets_blocks_and_what_is_pending_when_that_is_asked_for() -> None:
+def test_callable_is_sent_blocks_and_the_rest_on_flush() -> None:
     sent: list[bytes] = []
 
     async def send(data: bytes) -> None:
@@ -304,12 +304,12 @@ def test_a_callable_gets_blocks_and_what_is_pending_when_that_is_asked_for() -> 
 
 
 @pytest.mark.parametrize("target", [io.BytesIO(), 17, None])
-def test_what_is_no_target_is_a_type_error(target: Any) -> None:
+def test_invalid_target_is_a_type_error(target: Any) -> None:
     with pytest.raises(TypeError, match="StreamWriter"):
         AsyncDatasetWriter(target)
 
 
-def test_a_data_set_that_cannot_be_written_ends_the_array() -> None:
+def test_unwritable_data_set_ends_the_output() -> None:
     sent: list[bytes] = []
 
     async def send(data: bytes) -> None:
@@ -336,7 +336,7 @@ async def _served(
     handle: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
     call: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
 ) -> None:
-    """Run both ends of a connection, the one that handles it and the one that calls."""
+    """Run both ends of a connection, the handler and the caller."""
     done = asyncio.get_running_loop().create_future()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -378,14 +378,14 @@ def test_both_ends_together_on_loopback() -> None:
             for ds in sent:
                 arrived.clear()
                 await datasets.write(ds)
-                await arrived.wait()  # it was sent, with nothing behind it
+                await arrived.wait()  # it was sent without waiting for more
 
     _run(_served(handle, call))
     assert received == sent
 
 
 class _Endless(io.BufferedIOBase):
-    """A value of any length, made while it is read."""
+    """A value of any length, generated while it is read."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -420,7 +420,7 @@ def _long() -> tuple[Dataset, _Endless]:
     return ds, value
 
 
-def test_one_long_value_is_made_as_fast_as_the_peer_takes_it() -> None:
+def test_long_value_is_built_as_fast_as_the_peer_reads() -> None:
     ds, value = _long()
 
     async def main(near: socket.socket, far: socket.socket) -> None:
@@ -430,7 +430,7 @@ def test_one_long_value_is_made_as_fast_as_the_peer_takes_it() -> None:
         _, writer = await asyncio.open_connection(sock=near)
         task = asyncio.ensure_future(AsyncDatasetWriter(writer).write(ds))
         before = -1
-        while value.position != before:  # until nobody moves any more
+        while value.position != before:  # until both ends are idle
             before = value.position
             await asyncio.sleep(0.05)
         assert 0 < value.position < 4 * 1024 * 1024
@@ -443,7 +443,7 @@ def test_one_long_value_is_made_as_fast_as_the_peer_takes_it() -> None:
         _run(main(near, far))
 
 
-def test_one_long_value_takes_no_memory_on_either_side() -> None:
+def test_long_value_takes_constant_memory_on_both_sides() -> None:
     ds, _ = _long()
     size = 0
 
@@ -460,7 +460,7 @@ def test_one_long_value_takes_no_memory_on_either_side() -> None:
     assert size == _LONG
 
 
-def test_a_second_write_at_the_same_time_is_refused_and_harms_nothing() -> None:
+def test_concurrent_write_is_refused_without_harm() -> None:
     sent: list[bytes] = []
     gate = asyncio.Event()
 
@@ -483,7 +483,7 @@ def test_a_second_write_at_the_same_time_is_refused_and_harms_nothing() -> None:
     assert len(list(streamdicom.iter_datasets(b"".join(sent)))) == 1
 
 
-def test_a_peer_that_has_gone_is_the_error_of_the_system_and_nothing_follows() -> None:
+def test_departed_peer_raises_oserror_and_ends_the_output() -> None:
     async def main(near: socket.socket, far: socket.socket) -> None:
         _, stream = await asyncio.open_connection(sock=near)
         reset(far)
@@ -508,7 +508,7 @@ class _Count:
 
 @types.coroutine
 def _cancelled_at(main: Coroutine[Any, Any, _T], number: int, count: _Count) -> Generator[Any, Any, _T]:
-    """Await a coroutine in the current task, and cancel the task when the coroutine waits for the n-th time."""
+    """Await a coroutine; cancel the current task at its n-th wait."""
     step: Callable[[], Any] = partial(main.send, None)
     while True:
         try:
@@ -530,14 +530,14 @@ def _cancelled_at(main: Coroutine[Any, Any, _T], number: int, count: _Count) -> 
 
 
 def _at_every_wait(scenario: Callable[[], Coroutine[Any, Any, None]], check: Callable[[bool], None]) -> int:
-    """Run a scenario again and again, cancelled at its first wait, its second one, and so on.
+    """Run a scenario repeatedly, cancelled at its first wait, its second, and so on.
 
     Args:
-        scenario: Makes the coroutine.
-        check: Looks at what is left, and is told whether the scenario ran to its end.
+        scenario: Returns the coroutine.
+        check: Checks the result; its argument is True if the scenario was not cancelled.
 
     Returns:
-        At how many waits it was cancelled.
+        The number of waits.
     """
     for number in range(1, 1000):
         before = open_descriptors()
@@ -571,13 +571,13 @@ async def _step(main: Coroutine[Any, Any, None], number: int, count: _Count) -> 
     await _cancelled_at(main, number, count)
 
 
-# The second value goes to a temporary file on the disk.
+# The second value goes to a temporary file.
 _SPOOLED = ReadOptions(spool_threshold=1000)
 _SPOOLED_TEXT = streamdicom.dumps([dataset(1), dataset(2, 200_000), dataset(3)]).encode()
 
 
 @pytest.mark.parametrize("read", [aiter_datasets, aiter_events])
-def test_a_reader_that_is_cancelled_anywhere_leaves_nothing_open(
+def test_reader_cancelled_anywhere_leaves_nothing_open(
     read: Callable[..., AsyncGenerator[Any, None]],
 ) -> None:
     pieces = [_SPOOLED_TEXT[start : start + 16384] for start in range(0, len(_SPOOLED_TEXT), 16384)]
@@ -594,7 +594,7 @@ def test_a_reader_that_is_cancelled_anywhere_leaves_nothing_open(
     assert _at_every_wait(scenario, check) > len(pieces)
 
 
-def test_a_writer_that_is_cancelled_anywhere_leaves_the_array_open() -> None:
+def test_writer_cancelled_anywhere_leaves_the_array_open() -> None:
     sent: list[bytes] = []
     datasets = [dataset(1), dataset(2, 500_000), dataset(3)]
 
@@ -620,7 +620,7 @@ def test_a_writer_that_is_cancelled_anywhere_leaves_the_array_open() -> None:
     assert _at_every_wait(scenario, check) > 10
 
 
-def test_a_writer_that_was_cancelled_writes_nothing_more() -> None:
+def test_cancelled_writer_writes_nothing_more() -> None:
     sent: list[bytes] = []
 
     async def send(data: bytes) -> None:
@@ -640,7 +640,7 @@ def test_a_writer_that_was_cancelled_writes_nothing_more() -> None:
     assert sent == []
 
 
-def test_connections_that_are_cancelled_anywhere_leave_nothing_open() -> None:
+def test_connections_cancelled_anywhere_leave_nothing_open() -> None:
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         received = aiter_datasets(reader, options=_SPOOLED)
         async with AsyncDatasetWriter(writer) as answer, aclosing(received) as datasets:
