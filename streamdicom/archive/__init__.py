@@ -1,12 +1,12 @@
-"""Whole archives: many DICOM files to one stream of DICOM JSON, and back."""
+"""Whole archives: iteration over many files, export to one stream, and import."""
 
 from streamdicom.archive.exporting import export_archive
 from streamdicom.archive.importing import import_archive
+from streamdicom.archive.reading import iter_datasets, iter_events
 from streamdicom.archive.report import Progress, ProgressCallback, Report, Skipped, Ticker
-from streamdicom.archive.sources import Kind, file_id, is_within, kind_of, measure, pieces, walk_within
+from streamdicom.archive.sources import file_id, is_within, measure, pieces, walk_within
 
 __all__ = [
-    "Kind",
     "Progress",
     "ProgressCallback",
     "Report",
@@ -16,7 +16,8 @@ __all__ = [
     "file_id",
     "import_archive",
     "is_within",
-    "kind_of",
+    "iter_datasets",
+    "iter_events",
     "measure",
     "pieces",
     "walk_within",

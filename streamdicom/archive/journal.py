@@ -1,10 +1,10 @@
-"""A file that says how far a run has come, so that another can go on after it, wherever the first was killed.
+"""The journal of a run, by which another run can resume it after a kill.
 
-It is a line of JSON for each step. Lines are only ever added, each with one call to the system, so that a kill leaves
-whole lines and perhaps a torn one at the end, which is taken for not written. The first line has what the run was
-asked for. What a line means, and in which order it and the output are written, is for who keeps the journal.
+A journal has one line of JSON for each step. Lines are only appended, each with one system call, so a kill leaves
+whole lines and at most one torn line at the end, which is ignored. The first line holds the request of the run. The
+owner of the journal defines the meaning of the lines, and the order in which lines and output are written.
 
-While it is open the file is locked, where the system has such locks: two runs cannot write the same output.
+An open journal is locked where the system supports it: two runs cannot write the same output.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ Entry: TypeAlias = dict[str, Any]
 
 
 class Journal:
-    """A journal, which is made if there is none.
+    """A journal file, which is created if it does not exist.
 
     Args:
-        path: Its path.
+        path: The path of the file.
 
     Raises:
-        ResumeError: Another run has it open.
-        OSError: It cannot be made.
+        ResumeError: Another run has the journal open.
+        OSError: The file cannot be created.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file = self._open()
-        self._end = 0  # of the lines that count
+        self._end = 0  # offset after the last valid entry
 
     def _open(self) -> NamedFile:
         while True:
@@ -58,37 +58,40 @@ class Journal:
             file.close()
 
     def _is_locked(self, descriptor: int) -> bool:
-        """Lock the file; False if another run has removed it meanwhile, because it was done."""
+        """Lock the file; return False if another run has removed it meanwhile."""
         if _lock is None:
             return True
         try:
             _lock.flock(descriptor, _lock.LOCK_EX | _lock.LOCK_NB)
         except BlockingIOError:
-            raise ResumeError(f"{self._path} is in use: another run writes the same output") from None
+            raise ResumeError(f"{self._path} is in use: another run is writing the same output") from None
         with suppress(FileNotFoundError):
             return os.path.samestat(os.fstat(descriptor), self._path.stat())
         return False
 
     def entries(self) -> Iterator[Entry]:
-        """The entries from the first on. One counts when the next one is asked for; those behind it are void."""
+        """Yield the entries from the first on.
+
+        An entry becomes valid when the caller asks for the next one; entries after the last valid one are overwritten.
+        """
         self._end = 0
         self._file.seek(0)
         held = b""
         while data := self._file.read(1 << 16):
             *lines, held = (held + data).split(b"\n")
             for line in lines:
-                entry = _parsed(line)
+                entry = _parse(line)
                 if entry is None:
                     return
                 yield entry
                 self._end += len(line) + 1
 
     def restart(self) -> None:
-        """Forget all entries."""
+        """Make all entries invalid."""
         self._end = 0
 
     def append(self, *entries: Entry, sync: bool = True) -> None:
-        """Add entries behind those that count, and see to it that they are on the disk, if so asked."""
+        """Append entries after the valid ones; with ``sync``, force them onto the disk."""
         data = b"".join(json.dumps(entry, separators=(",", ":")).encode("ascii") + b"\n" for entry in entries)
         self._file.truncate(self._end)
         self._file.seek(self._end)
@@ -100,30 +103,30 @@ class Journal:
         self._end += len(data)
 
     def remove(self) -> None:
-        """The run is done, and needs none."""
+        """Remove the journal of a finished run."""
         self._path.unlink(missing_ok=True)
         self.close()
 
     def close(self) -> None:
-        """Leave the journal for another run."""
+        """Close the file and release its lock."""
         self._file.close()
 
 
 def check_request(before: object, request: Entry) -> None:
-    """See that a run is asked for what the one before it was.
+    """Check that a run has the same request as the run that it resumes.
 
     Raises:
-        ResumeError: It is asked for something else; the error names it.
+        ResumeError: The requests differ; the message names the arguments.
     """
     if not isinstance(before, dict):
-        raise ResumeError("the journal is one of something else")
-    wanted = json.loads(json.dumps(request))  # where a tuple is a list
+        raise ResumeError("the journal belongs to another kind of run")
+    wanted = json.loads(json.dumps(request))  # tuples become lists, as in the journal
     different = [name for name, value in wanted.items() if before.get(name) != value]
     if different:
-        raise ResumeError(f"the run that is to be gone on with was asked for something else: {', '.join(different)}")
+        raise ResumeError(f"the stopped run had other arguments; differing: {', '.join(different)}")
 
 
-def _parsed(line: bytes) -> Entry | None:
+def _parse(line: bytes) -> Entry | None:
     try:
         entry = json.loads(line)
     except (ValueError, RecursionError):

@@ -1,7 +1,7 @@
-"""Where a data set goes: a path made of a template and of values of the data set, that never leads out of a folder.
+"""Paths of imported files, made from a template and values of the data set.
 
-A value may be anything, so what is not harmless in a name on every common system is replaced. The values of one data
-set always make the same path.
+Values are untrusted: characters that are unsafe in a file name on any common system are replaced, and no path leads
+out of the folder. The same values always make the same path.
 """
 
 from __future__ import annotations
@@ -22,26 +22,23 @@ from streamdicom.events import ELEMENT, END_SEQUENCE, START_SEQUENCE, Event
 DEFAULT_LAYOUT = "{StudyInstanceUID}/{SeriesInstanceUID}/{SOPInstanceUID}.dcm"
 
 _FIELD = re.compile(r"\{([^{}]*)\}")
-_LONGEST_VALUE = 64  # characters
-_LONGEST_NAME = 200  # bytes; systems allow 255, and a suffix may be added
-# Names of devices on Windows, with whatever ending.
+_MAX_VALUE_LENGTH = 64  # characters
+_MAX_NAME_SIZE = 200  # bytes; systems allow 255, and a suffix may be added
+# Names of devices on Windows, with any suffix.
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|(?:com|lpt)[0-9¹²³]) *(?:\..*)?", re.IGNORECASE)
-
-_DEEPER = frozenset({START_SEQUENCE})
-_HIGHER = frozenset({END_SEQUENCE})
 
 
 class Layout:
-    """A template of paths, with names or tags of attributes in braces.
+    """A template of relative paths, with keywords or tags of elements in braces.
 
-    A value that is missing is ``unknown``; a missing SOP Instance UID is ``unknown-17``, with the number of the data
-    set in its stream. A UID that is none is ``invalid-`` and a digest of it.
+    A missing value becomes ``unknown``, and a missing SOP Instance UID ``unknown-17``, with the index of the data set
+    in its stream. An invalid UID becomes ``invalid-`` and a digest of the value.
 
     Args:
         template: A relative path with ``/`` between its parts.
 
     Raises:
-        ValueError: The path is not relative, leads out of the folder, or names an attribute that does not exist.
+        ValueError: The path is not relative, leads out of the folder, or names an unknown element.
 
     >>> Layout("{PatientID}/{00080018}.dcm").path({0x00100020: "17/3", 0x00080018: "1.2.3"}, 0)
     '17_3/1.2.3.dcm'
@@ -53,21 +50,21 @@ class Layout:
         for part in template.split("/"):
             literal = _FIELD.sub("x", part)
             if literal in ("", ".", "..") or re.search(r'[\x00-\x1f{}\\:*?"<>|]', literal):
-                raise ValueError(f"not a layout of relative paths: {template!r}")
+                raise ValueError(f"expected a layout of relative paths such as {DEFAULT_LAYOUT}, found {template!r}")
         if template.startswith("."):
-            raise ValueError(f"not a layout of paths that can be seen: {template!r}")
+            raise ValueError(f"a layout must not start with a dot: {template!r}")
 
     @property
     def tags(self) -> frozenset[int]:
-        """The tags whose values it needs."""
+        """The tags in the template."""
         return frozenset(self._tags.values())
 
     def path(self, values: Mapping[int, str], index: int) -> str:
-        """The path for a data set.
+        """Return the path of a data set.
 
         Args:
-            values: What is known of the data set.
-            index: Its number in the stream.
+            values: The first value of each element, by tag.
+            index: The index of the data set in its stream.
         """
         return "/".join(self._name(parts, values, index) for parts in self._names)
 
@@ -78,9 +75,9 @@ class Layout:
         name = "".join(texts)
         if _RESERVED.fullmatch(name):
             name = f"_{name}"
-        if len(name.encode()) > _LONGEST_NAME:
+        if len(name.encode()) > _MAX_NAME_SIZE:
             ending = parts[-1][-16:]
-            start = name.encode()[: _LONGEST_NAME - 40].decode(errors="ignore")
+            start = name.encode()[: _MAX_NAME_SIZE - 40].decode(errors="ignore")
             name = f"{start}-{_digest(name)}{ending}"
         return name
 
@@ -91,9 +88,9 @@ def _tag_of(field: str) -> int:
     try:
         return parse_tag(field)
     except ValueError:
-        tag = tag_for_keyword(field) if field else None  # some old elements have no keyword
+        tag = tag_for_keyword(field) if field else None  # "" is the keyword of some retired elements
     if tag is None:
-        raise ValueError(f"{field!r} in the layout is neither a keyword of the data dictionary nor a tag")
+        raise ValueError(f"unknown element {field!r} in the layout: expected a keyword of the data dictionary or a tag")
     return tag
 
 
@@ -101,7 +98,7 @@ def _component(tag: int, values: Mapping[int, str], index: int) -> str:
     value = values.get(tag, "")
     if not value:
         return f"unknown-{index}" if tag == SOP_INSTANCE_UID else "unknown"
-    return _uid(value) if _has_uids(tag) else _text(value)
+    return _safe_uid(value) if _has_uids(tag) else _safe_text(value)
 
 
 def _has_uids(tag: int) -> bool:
@@ -113,7 +110,7 @@ def _has_uids(tag: int) -> bool:
         return False
 
 
-def _uid(value: str) -> str:
+def _safe_uid(value: str) -> str:
     if is_uid(value):
         return value
     return f"invalid-{_digest(value)}"
@@ -123,18 +120,23 @@ def _digest(value: str) -> str:
     return hashlib.sha256(value.encode(errors="surrogatepass")).hexdigest()[:32]
 
 
-def _text(value: str) -> str:
-    """A text as part of a name: letters and digits of any script, and what is harmless between them."""
-    plain = unicodedata.normalize("NFC", value[:_LONGEST_VALUE])
-    found = "".join(character if character.isalnum() or character in "-_^ ." else "_" for character in plain)
-    return found.strip(". ") or "unknown"
+def _safe_text(value: str) -> str:
+    """Keep letters and digits of any script and safe punctuation; replace the rest."""
+    plain = unicodedata.normalize("NFC", value[:_MAX_VALUE_LENGTH])
+    safe = "".join(character if character.isalnum() or character in "-_^ ." else "_" for character in plain)
+    return safe.strip(". ") or "unknown"
 
 
-def noted(events: Iterable[Event], tags: frozenset[int], values: dict[int, str]) -> Iterator[Event]:
-    """The same events; the first values of some elements at the top of the data set are noted as they pass.
+def with_values(events: Iterable[Event], tags: frozenset[int], values: dict[int, str]) -> Iterator[Event]:
+    """Yield the same events, and store the first values of top-level elements.
+
+    Args:
+        events: The events of a data set.
+        tags: The tags of the elements.
+        values: The dict for the values, by tag.
 
     >>> values = {}
-    >>> _ = list(noted([(3, 0x00100020, "LO", ("17",))], frozenset({0x00100020}), values))
+    >>> _ = list(with_values([(3, 0x00100020, "LO", ("17",))], frozenset({0x00100020}), values))
     >>> values
     {1048608: '17'}
     """
@@ -143,15 +145,15 @@ def noted(events: Iterable[Event], tags: frozenset[int], values: dict[int, str])
         kind, tag, _, value = event
         if kind == ELEMENT:
             if tag in tags and not depth and value:
-                values[tag] = _plain(value[0])
-        elif kind in _DEEPER:
+                values[tag] = _value_text(value[0])
+        elif kind == START_SEQUENCE:
             depth += 1
-        elif kind in _HIGHER:
+        elif kind == END_SEQUENCE:
             depth -= 1
         yield event
 
 
-def _plain(value: Any) -> str:
+def _value_text(value: Any) -> str:
     if isinstance(value, tuple):  # a person name
         return next(filter(None, value), "")
     if isinstance(value, str):

@@ -1,24 +1,25 @@
-"""What came of an export or an import, and how far it is."""
+"""The report of an export or an import, and its progress while it runs."""
 
 from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias
 
-_PAUSE = 0.1  # seconds between two calls of the callback
+_MAX_NAMES = 10_000  # inputs passed over that a report names
+_INTERVAL = 0.1  # seconds between two calls of the callback
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """An input that is not in the output, and why.
+    """An input that is not in the output because of an error.
 
     Attributes:
-        name: The path of a file, with ``!`` and the name of a member where it is one of a ZIP or tar file; or the
-            place of a data set in a stream, such as ``[17]``.
-        reason: What is wrong, and where.
+        name: The path of a file; the path of a ZIP or tar file, ``!`` and the name of a member; or the index of a data
+            set in a stream, such as ``[17]``.
+        reason: The error and its location.
 
     >>> Skipped("a.dcm", "the file stops within an element").name
     'a.dcm'
@@ -30,51 +31,62 @@ class Skipped:
 
 @dataclass(slots=True)
 class Report:
-    """What came of an export or an import.
+    """The result of an export or an import.
 
     Attributes:
-        datasets: How many data sets are in the output.
-        passed_over: How many files are no DICOM files, by their content. Only an export has some.
-        skipped: The inputs that are not in the output, each with its reason.
-        warnings: What was not quite right in inputs that are in the output, and in how many; the first of them is
-            named by a warning.
+        datasets: Data sets in the output.
+        passed_over: Names of the inputs whose content is not DICOM, up to 10,000. Only an export passes inputs over.
+        passed_over_count: The number of those inputs.
+        not_selected: Inputs of an export that hold no data set that ``where`` selects.
+        skipped: Inputs that are not in the output because of an error.
+        warnings: Messages about inputs that are in the output, each with the number of inputs that it concerns. The
+            first input of each message is named by a Python warning.
 
     >>> Report(datasets=3).is_complete
     True
     """
 
     datasets: int = 0
-    passed_over: int = 0
+    passed_over: list[str] = field(default_factory=list)
+    passed_over_count: int = 0
+    not_selected: int = 0
     skipped: list[Skipped] = field(default_factory=list)
     warnings: dict[str, int] = field(default_factory=dict)
 
     @property
     def is_complete(self) -> bool:
-        """Whether every input is in the output."""
+        """True if no input was skipped."""
         return not self.skipped
 
+    def pass_over(self, names: Iterable[str]) -> None:
+        """Add inputs whose content is not DICOM."""
+        for name in names:
+            self.passed_over_count += 1
+            if self.passed_over_count <= _MAX_NAMES:
+                self.passed_over.append(name)
+
     def warn(self, name: str, text: str) -> None:
-        """Count a warning, and give it if it is the first of its kind."""
+        """Count a message, and issue a Python warning the first time."""
         if text not in self.warnings:
             warnings.warn(f"{name}: {text}", UserWarning, stacklevel=2)
         self.warnings[text] = self.warnings.get(text, 0) + 1
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as JSON can have it."""
+        """Return the report as a dict that can be written as JSON."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an export or an import is.
+    """The progress of an export or an import.
 
     Attributes:
-        files: Files, or the data sets of a stream, that are done.
-        files_known: How many there are; None if nobody knows.
-        size: Bytes of the input that are done.
-        size_known: How many there are; None if nobody knows.
-        elapsed: Seconds since the start.
-        size_before: Bytes of those done that an earlier run has done, with which this one goes on.
+        files: Files or data sets done.
+        files_known: Their total number, or None if unknown.
+        size: Bytes of input done.
+        size_known: The total size of the input in bytes, or None if unknown.
+        elapsed: Seconds since the start of this run.
+        size_before: Bytes of ``size`` that an earlier run did.
 
     >>> Progress(files=10, files_known=40, size=1000, size_known=4000, elapsed=2.0).time_left
     6.0
@@ -89,23 +101,28 @@ class Progress:
 
     @property
     def rate(self) -> float:
-        """Bytes of the input a second."""
+        """Bytes of input per second."""
         return (self.size - self.size_before) / self.elapsed if self.elapsed else 0.0
 
     @property
     def time_left(self) -> float | None:
-        """Seconds that the rest will take at this rate; None if nobody knows."""
+        """Estimated seconds until the end, or None if unknown."""
         if self.size_known is None or not self.rate:
             return None
         return max(0, self.size_known - self.size) / self.rate
 
 
 ProgressCallback: TypeAlias = Callable[[Progress], object]
-"""What is told of the progress, ten times a second at most, and once more at the end."""
+"""Called with the progress at most ten times a second, and once at the end."""
 
 
 class Ticker:
-    """Counts, and tells whoever wants to know."""
+    """Counts the work done, and calls a progress callback now and then.
+
+    Attributes:
+        files_known: As in ``Progress``; set by the owner.
+        size_known: As in ``Progress``; set by the owner.
+    """
 
     def __init__(self, callback: ProgressCallback | None) -> None:
         self._callback = callback
@@ -117,18 +134,18 @@ class Ticker:
         self._size_before = 0
 
     def advance_before(self, files: int, size: int) -> None:
-        """So many more were done by an earlier run."""
+        """Count work that an earlier run did."""
         self._size_before += size
         self.advance(files, size)
 
     def advance(self, files: int, size: int) -> None:
-        """So many more are done."""
+        """Count files and bytes, and call the callback if it is due."""
         self._files += files
         self._size += size
-        if self._callback is not None and time.monotonic() - self._last > _PAUSE:
-            self.tell()
+        if self._callback is not None and time.monotonic() - self._last > _INTERVAL:
+            self.tick()
 
-    def tell(self) -> None:
+    def tick(self) -> None:
         """Call the callback now."""
         if self._callback is not None:
             self._last = time.monotonic()

@@ -1,6 +1,6 @@
-"""Where the text of an export goes: a path, with a journal beside it, or a stream that cannot be gone back in.
+"""The output of an export: a file with a journal, or a stream.
 
-See ``export`` for what the journal has and for the order of writes.
+See ``exporting`` for the contents of the journal and the order of writes.
 """
 
 from __future__ import annotations
@@ -23,34 +23,34 @@ from streamdicom.archive.sources import FileId, file_id
 from streamdicom.errors import ResumeError
 from streamdicom.io import NamedFile, Output, Target, hidden, is_special, naming
 
-_PAUSE = 0.25  # seconds between two times that the journal is written
+_INTERVAL = 0.25  # seconds between two writes of the journal
 
 
 class Sink(ABC):
-    """Where the text goes.
+    """The output of an export.
 
     Attributes:
-        folder: Where the workers put what they hand over. It goes at the end.
-        left_out: What is no input, even if it is in a folder that is one.
+        spool_folder: A folder for the results of the workers, removed on exit.
+        excluded: Files and folders that are not inputs, even if they are in a source folder.
     """
 
-    folder: str
-    left_out: set[FileId]
+    spool_folder: str
+    excluded: set[FileId]
 
     @abstractmethod
     def replay(self, request: dict[str, Any], start: bytes) -> Iterator[Entry]:
-        """What an earlier run has recorded; if there is none, write the start."""
+        """Yield the entries of a stopped run, or write the start of a new output."""
 
     @abstractmethod
     def write(self, data: bytes) -> None:
         """Write text."""
 
-    def record(self, entry: Entry) -> None:  # noqa: B027 - a stream has nothing to record
-        """Say what the text since the last time stands for."""
+    def record(self, entry: Entry) -> None:  # noqa: B027 - a stream has no journal
+        """Record the inputs of the text written since the last call."""
 
     @abstractmethod
     def finish(self, end: bytes) -> None:
-        """Write the end; the output is complete."""
+        """Write the end of the output, and complete it."""
 
     def __enter__(self) -> Self:
         return self
@@ -59,39 +59,39 @@ class Sink(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.spool_folder, ignore_errors=True)
 
     @abstractmethod
     def close(self) -> None:
-        """End the work, complete or not."""
+        """Release the output, complete or not."""
 
 
 def open_sink(target: Target, resume: bool) -> Sink:
-    """Where the text goes for a target.
+    """Open the output of an export.
 
     Raises:
-        ResumeError: Another run writes the same path.
-        ValueError: A run that writes a stream cannot be resumed.
+        ResumeError: Another run writes the same path, or was stopped and ``resume`` is false.
+        ValueError: The target is a stream, which cannot be resumed.
         OSError: The path cannot be written.
     """
     if isinstance(target, str | os.PathLike) and not is_special(target):
         with naming(target):
-            return _File(target, resume)
+            return _FileSink(target, resume)
     if resume:
-        raise ValueError("only what is written to a regular file can be resumed")
-    return _Stream(target)
+        raise ValueError("only an export to a regular file can be resumed")
+    return _StreamSink(target)
 
 
-class _Stream(Sink):
-    """A pipe, or a file of the caller's."""
+class _StreamSink(Sink):
+    """A pipe, or a file that the caller opened."""
 
     def __init__(self, target: Target) -> None:
         self._output = Output(target)
-        self.folder = tempfile.mkdtemp()
-        self.left_out = set()
-        with suppress(OSError, AttributeError, ValueError):  # it may be in memory
+        self.spool_folder = tempfile.mkdtemp()
+        self.excluded = set()
+        with suppress(OSError, AttributeError, ValueError):  # a file in memory has no descriptor
             status = os.fstat(target.fileno())  # type: ignore[union-attr]
-            self.left_out.add((status.st_dev, status.st_ino))
+            self.excluded.add((status.st_dev, status.st_ino))
 
     def replay(self, request: dict[str, Any], start: bytes) -> Iterator[Entry]:
         self.write(start)
@@ -108,8 +108,8 @@ class _Stream(Sink):
         self._output.discard()
 
 
-class _File(Sink):
-    """A path, that gets its name at the end."""
+class _FileSink(Sink):
+    """A path, which gets its name when the output is complete."""
 
     def __init__(self, name: str | os.PathLike[str], resume: bool) -> None:
         path = Path(os.path.realpath(name))  # a link stays a link
@@ -119,25 +119,38 @@ class _File(Sink):
         self._name = name
         self._path = path
         self._partial = path.with_name(f"{stem}.partial")
-        self._journal = Journal(path.with_name(f"{stem}.journal"))
-        self._entries = self._journal.entries() if resume else iter(())
+        journal = path.with_name(f"{stem}.journal")
+        self._journal = Journal(journal)
+        self._entries = self._journal.entries()
         self._first = next(self._entries, {})
-        # An earlier run may have been killed when nothing but its journal was left to be removed.
+        # A kill may have left nothing undone but the removal of the journal.
         self._is_named = bool(self._first) and not self._partial.exists() and path.exists() and self._was_completed()
+        if not resume:
+            self._check_not_stopped(journal)
         self._file = None if self._is_named else self._open(keep=bool(self._first))
         self._size = 0 if self._file is None else os.fstat(self._file.fileno()).st_size
         self._end = 0
-        self._waiting: list[Entry] = []
-        self._last = time.monotonic()
+        self._has_entries = bool(self._first)  # the journal is worth keeping if this run stops
+        self._pending: list[Entry] = []
+        self._last_checkpoint = time.monotonic()
         folder = path.with_name(f"{stem}.spool")
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(exist_ok=True)
-        self.folder = str(folder)
-        others = (path, self._partial, path.with_name(f"{stem}.journal"), folder)
-        self.left_out = {found for found in map(file_id, others) if found}
+        self.spool_folder = str(folder)
+        self.excluded = {found for found in map(file_id, (path, self._partial, journal, folder)) if found}
+
+    def _check_not_stopped(self, journal: Path) -> None:
+        """Check that no stopped run would be lost, and prepare for a new run."""
+        if self._first and not self._is_named:
+            self._journal.close()
+            raise ResumeError(
+                "an earlier export to this output was stopped; resume it (resume=True, --resume), or remove "
+                f"{journal} and {self._partial} to start again"
+            )
+        self._first, self._entries, self._is_named = {}, iter(()), False
 
     def replay(self, request: dict[str, Any], start: bytes) -> Iterator[Entry]:
-        if not self._counts(self._first):
+        if not self._is_written(self._first):
             self._begin(request, start)
             return
         check_request(self._first["export"], request)
@@ -145,7 +158,7 @@ class _File(Sink):
         for entry in self._entries:
             if "complete" in entry:
                 continue
-            if not self._counts(entry):
+            if not self._is_written(entry):
                 break
             yield entry
             self._end = entry["end"]
@@ -159,8 +172,8 @@ class _File(Sink):
         self._first = next(self._entries, {})
         return was_completed
 
-    def _counts(self, entry: Entry) -> bool:
-        """Whether what an entry says is there."""
+    def _is_written(self, entry: Entry) -> bool:
+        """Return whether the partial output has the text of an entry."""
         end = entry.get("end")
         return isinstance(end, int) and (self._is_named or end <= self._size)
 
@@ -173,6 +186,7 @@ class _File(Sink):
 
     def _begin(self, request: dict[str, Any], start: bytes) -> None:
         assert self._file is not None
+        self._has_entries = False
         self._journal.restart()
         self._file.truncate(0)
         self.write(start)
@@ -180,7 +194,7 @@ class _File(Sink):
 
     def write(self, data: bytes) -> None:
         if self._file is None:
-            raise ResumeError("there are more inputs than when the output was completed")
+            raise ResumeError("new inputs were added after the output was completed")
         view = memoryview(data)
         while view:
             written = self._file.write(view)
@@ -188,17 +202,18 @@ class _File(Sink):
             view = view[written:]
 
     def record(self, entry: Entry) -> None:
-        self._waiting.append({**entry, "end": self._end})
-        if time.monotonic() - self._last > _PAUSE:
+        self._has_entries = True
+        self._pending.append({**entry, "end": self._end})
+        if time.monotonic() - self._last_checkpoint > _INTERVAL:
             self._checkpoint()
 
     def _checkpoint(self) -> None:
-        if self._waiting and self._file is not None:
-            waiting, self._waiting = self._waiting, []  # what an interrupt cuts off is not tried again
+        if self._pending and self._file is not None:
+            pending, self._pending = self._pending, []  # an interrupted write is not repeated
             with naming(self._name):
                 os.fsync(self._file.fileno())
-                self._journal.append(*waiting)
-            self._last = time.monotonic()
+                self._journal.append(*pending)
+            self._last_checkpoint = time.monotonic()
 
     def finish(self, end: bytes) -> None:
         if self._file is not None:
@@ -213,9 +228,12 @@ class _File(Sink):
         self._journal.remove()
 
     def close(self) -> None:
-        with suppress(OSError):  # such as a full disk, which has been told already
+        with suppress(OSError):  # such as a full disk, which was reported by the first failure
             self._checkpoint()
         if self._file is not None:
             with suppress(OSError):
                 self._file.close()
+            if not self._has_entries:
+                self._partial.unlink(missing_ok=True)
+                self._journal.remove()
         self._journal.close()

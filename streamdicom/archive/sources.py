@@ -1,15 +1,17 @@
-"""The inputs of an export: files, folders with all that is in them, and what is in ZIP and tar files.
+"""Inputs: files, folders, glob patterns, and members of ZIP and tar files.
 
-What a file is shows in its first bytes and never in its name: a DICOM file has "DICM" behind a preamble of 128 bytes
-(PS3.10 7.1). A folder may hold whatever else it likes; a file that is named must be a DICOM file or hold some.
+Files are recognized by their content. A file that the caller names must be readable. In a folder, a ZIP or a tar file,
+any other file is passed over, unless its name ends in ``.dcm``: such a file is damaged. JSON and XML files there count
+only if they begin like a data set, because many other files are JSON and XML too.
 
-Links are followed, because whole archives consist of them. A folder is gone into once, however many links lead to
-it, so that no circle of links has an effect. What is no regular file, such as a pipe, is never opened.
+Links are followed, because some archives consist of links. Each folder is searched once, so circles of links end.
+Pipes and devices are never opened.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import stat
 import struct
 import sys
@@ -19,19 +21,30 @@ import zlib
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from enum import IntEnum
+from fnmatch import fnmatchcase
 from itertools import chain
 from pathlib import Path
 from typing import IO, NamedTuple, TypeAlias, cast
 
+from streamdicom.dicom import tag_for_keyword_key
 from streamdicom.errors import DicomFileError, InputError, TruncatedError
-from streamdicom.formats import DICOM, detect
-from streamdicom.io import COMPRESSIONS, compression_of, decompress
+from streamdicom.formats import DICOM, EMPTY, JSON, UNKNOWN_MESSAGE, XML, detect, expand, form_of_name
+from streamdicom.io import COMPRESSIONS
 
 _CHUNK = 64 * 1024
-_HEAD = 512  # what it takes to tell a tar file, and more than the others need
-_LONGEST_HEADER = 1024 * 1024  # of a member in a tar file, with its name, which tarfile reads whole
+_HEAD_SIZE = 512  # bytes that recognize a tar file; the other formats need fewer
+_MAX_TAR_HEADER = 1024 * 1024  # bytes of the headers of a member, with its name, which tarfile holds in memory
 
-# What the standard library raises for damaged files.
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")  # ``Path`` drops the second slash; one letter is a drive
+_MAGIC = re.compile(r"[*?\[]")  # of a glob pattern
+_FIRST_KEY = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{\s*"([0-9A-Za-z]+)"\s*:')
+_TAG = re.compile(r"[0-9A-Fa-f]{8}")
+_XML_ROOT = b"<NativeDicomModel"
+
+_UNREADABLE = f"{UNKNOWN_MESSAGE}, nor a ZIP or tar file"
+_EMPTY = "the file is empty"
+
+# Exceptions of the standard library for damaged files.
 _DAMAGE = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -45,18 +58,19 @@ _DAMAGE = (
 )
 
 FileId: TypeAlias = tuple[int, int]
-"""The device and the number of a file, which no other has while it is there."""
+"""Device and inode number, which identify an existing file."""
 
 
 class Kind(IntEnum):
-    """What an input is."""
+    """The kind of an input."""
 
-    OTHER = 0  # no DICOM file, and nothing that may hold one
-    FAULT = 1  # it cannot be read
-    DICOM = 2
-    ZIP = 3
-    TAR = 4
-    COMPRESSED = 5  # which may be a tar file, or a DICOM file
+    OTHER = 0  # to be passed over
+    FAULT = 1  # an error
+    DICOM = 2  # a DICOM file
+    TEXT = 3  # DICOM JSON or Native DICOM XML
+    ZIP = 4
+    TAR = 5
+    COMPRESSED = 6  # a tar file or a file with data sets
 
 
 CONTAINERS = frozenset({Kind.ZIP, Kind.TAR, Kind.COMPRESSED})
@@ -65,7 +79,13 @@ CONTAINERS = frozenset({Kind.ZIP, Kind.TAR, Kind.COMPRESSED})
 class Input(NamedTuple):
     """A file among the inputs.
 
-    The time is that of its last change, in nanoseconds. The fault is why it cannot be read, if it cannot.
+    Attributes:
+        path: Its path.
+        size: Its size in bytes.
+        mtime: The time of its last change, in nanoseconds.
+        kind: A ``Kind``.
+        fault: The reason of ``Kind.FAULT``.
+        is_named: Whether the caller named the file, rather than a folder or pattern.
     """
 
     path: str
@@ -73,85 +93,185 @@ class Input(NamedTuple):
     mtime: int
     kind: int
     fault: str = ""
+    is_named: bool = False
 
 
 class Member(NamedTuple):
-    """A DICOM file in a ZIP or tar file; its bytes come as a stream."""
+    """A file in a ZIP, tar or compressed file.
+
+    Attributes:
+        name: Its name in the ZIP or tar file; "" for the content of a compressed file.
+        kind: ``Kind.DICOM``, ``TEXT``, ``OTHER`` or ``FAULT``.
+        data: Its bytes, decompressed.
+        fault: The reason of ``Kind.FAULT``.
+    """
 
     name: str
-    data: Iterable[bytes]
+    kind: Kind
+    data: Iterable[bytes] = ()
     fault: str = ""
 
 
 def file_id(path: str | Path) -> FileId | None:
-    """What tells a file from all others, under whatever name; None if there is none."""
+    """Return the identity of a file, or None if it does not exist."""
     with suppress(OSError):
-        status = Path(path).stat()
-        return status.st_dev, status.st_ino
+        return _id(Path(path).stat())
     return None
+
+
+def check_local(name: str, path: object) -> None:
+    """Check that an argument is not a URL.
+
+    Raises:
+        ValueError: The path is a URL; the message names the argument.
+
+    >>> check_local("bulk_dir", "s3://bucket/bulk")
+    Traceback (most recent call last):
+        ...
+    ValueError: bulk_dir must be a local path, not a URL (s3://)
+    """
+    url = _URL.match(os.fsdecode(path)) if isinstance(path, str | os.PathLike) else None
+    if url:
+        raise ValueError(f"{name} must be a local path, not a URL ({url[1]}://)")
+
+
+def local_paths(sources: Iterable[str | os.PathLike[str]]) -> list[str]:
+    """Return the paths of sources.
+
+    Raises:
+        ValueError: A source is a URL.
+
+    >>> local_paths([Path("a"), "b"])
+    ['a', 'b']
+    """
+    paths = [os.fspath(source) for source in sources]
+    for path in paths:
+        check_local("a source", path)
+    return paths
 
 
 # --- files and folders -----------------------------------------------------------------------------------------
 
 
-def find(sources: Iterable[str], left_out: Collection[FileId] = ()) -> Iterator[Input]:
-    """The inputs, in the order of the sources and of the names in each folder, which is always the same.
+def find(sources: Iterable[str], excluded: Collection[FileId] = ()) -> Iterator[Input]:
+    """Yield the inputs in the order of the sources and of the names in each folder.
 
     Args:
-        sources: Files and folders.
-        left_out: Files and folders that are no inputs, wherever they are.
+        sources: Files, folders and glob patterns.
+        excluded: Files and folders that are not inputs, wherever they are.
 
     Raises:
-        FileNotFoundError: A source is not there.
+        FileNotFoundError: A source does not exist, or nothing matches a pattern.
     """
-    for path, status, is_named in _walk(sources, left_out):
+    for path, status, is_named in _walk(sources, excluded):
         if isinstance(status, str):
-            yield Input(path, 0, 0, Kind.FAULT, status)
+            yield Input(path, 0, 0, Kind.FAULT, status, is_named)
             continue
-        kind, fault = _kind(path)
-        if kind == Kind.OTHER and is_named:
-            kind, fault = Kind.FAULT, "not a DICOM file, nor a ZIP or tar file"
-        yield Input(path, status.st_size, status.st_mtime_ns, kind, fault)
+        kind, fault = _recognize_file(path, is_named)
+        yield Input(path, status.st_size, status.st_mtime_ns, kind, fault, is_named)
 
 
-def measure(sources: Iterable[str], left_out: Collection[FileId] = ()) -> tuple[int, int]:
-    """How many files ``find`` will look at, and how many bytes they have."""
+def measure(sources: Iterable[str], excluded: Collection[FileId] = ()) -> tuple[int, int]:
+    """Return the number of files that ``find`` yields, and their total size in bytes."""
     files = size = 0
-    for _, status, _ in _walk(sources, left_out):
+    for _, status, _ in _walk(sources, excluded):
         files += 1
         size += 0 if isinstance(status, str) else status.st_size
     return files, size
 
 
-_Found: TypeAlias = "tuple[str, os.stat_result | str, bool]"  # a path, its status or a fault, whether it was named
+_Found: TypeAlias = "tuple[str, os.stat_result | str, bool]"  # path; status or fault; whether the caller named it
 
 
-def walk_within(folder: str, left_out: Collection[FileId] = ()) -> Iterator[tuple[str, os.stat_result | str]]:
-    """The files in a folder, in an order that is always the same, each with its status or why there is none.
+def walk_within(folder: str, excluded: Collection[FileId] = ()) -> Iterator[tuple[str, os.stat_result | str]]:
+    """Yield the files in a folder in a fixed order.
 
-    Links are followed as long as they do not lead out of the folder.
+    Each file has its status, or the reason why it has none. Links are followed only within the folder.
 
     Raises:
-        FileNotFoundError: The folder is not there.
+        FileNotFoundError: The folder does not exist.
     """
     top = os.path.realpath(folder)
-    for path, status, _ in _folder(folder, set(left_out), top):
+    for path, status, _ in _folder(folder, set(excluded), top):
         yield path, status
 
 
 def is_within(path: str, top: str) -> bool:
-    """Whether a path is in a folder, whose real path is given, wherever links lead."""
+    """Return whether a path leads to a place within a folder, given by its real path."""
     return os.path.realpath(path).startswith(top.rstrip(os.sep) + os.sep)
 
 
-def _walk(sources: Iterable[str], left_out: Collection[FileId]) -> Iterator[_Found]:
-    seen = set(left_out)  # the folders, and what is left out
+def _walk(sources: Iterable[str], excluded: Collection[FileId]) -> Iterator[_Found]:
+    seen = set(excluded)  # and the folders that were searched
     for source in sources:
-        status = Path(source).stat()
-        if stat.S_ISDIR(status.st_mode):
-            yield from _folder(source, seen)
-        elif _id(status) not in seen:
-            yield source, status if stat.S_ISREG(status.st_mode) else "neither a file nor a folder", True
+        if _MAGIC.search(source) and not os.path.lexists(source):
+            yield from _matches(source, seen)
+        else:
+            yield from _source(source, Path(source).stat(), seen, is_named=True)
+
+
+def _source(path: str, status: os.stat_result, seen: set[FileId], *, is_named: bool) -> Iterator[_Found]:
+    if stat.S_ISDIR(status.st_mode):
+        yield from _folder(path, seen)
+    elif _id(status) not in seen:
+        is_file = stat.S_ISREG(status.st_mode)
+        if is_file or is_named:
+            yield path, status if is_file else "expected a file or a folder, found a pipe or a device", is_named
+
+
+def _matches(pattern: str, seen: set[FileId]) -> Iterator[_Found]:
+    """Yield the files that match a pattern, and those in matching folders."""
+    is_empty = True
+    for path in glob_sorted(pattern):
+        is_empty = False
+        status = _status(path)
+        if isinstance(status, str):
+            yield path, status, False
+        else:
+            yield from _source(path, status, seen, is_named=False)
+    if is_empty:
+        raise FileNotFoundError(f"no file matches {pattern}")
+
+
+def glob_sorted(pattern: str) -> Iterator[str]:
+    """Yield the paths that match a glob pattern, sorted within each folder.
+
+    As for ``glob.glob``, ``**`` stands for any number of folders, and names that start with a dot must be matched
+    explicitly. After ``**``, only files match. Unlike ``glob.glob``, this function holds one folder at a time.
+    """
+    path = Path(pattern)
+    parts = [part for part in path.parts if part != path.anchor]
+    while parts[-1:] == ["**"]:  # searching the folder has the same result
+        parts.pop()
+    files_only = "**" in parts
+    stack = [iter([(path.anchor, parts)])]
+    while stack:
+        base, rest = next(stack[-1], (None, parts))
+        if base is None:
+            stack.pop()
+        elif rest:
+            stack.append(_glob_step(base, rest))
+        elif os.path.lexists(base) and not (files_only and os.path.isdir(base)):  # noqa: PTH112 - str is faster
+            yield base
+
+
+def _glob_step(base: str, parts: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """Yield the paths that match the first part, each with the remaining parts."""
+    part, rest = parts[0], parts[1:]
+    if not _MAGIC.search(part):
+        yield os.path.join(base, part), rest  # noqa: PTH118 - as above
+        return
+    if part == "**":
+        yield base, rest
+    paths = _paths(base or os.curdir)
+    for path in paths if isinstance(paths, list) else ():
+        name = os.path.basename(path)  # noqa: PTH119 - as above
+        path = path if base else name
+        if part == "**":
+            if not name.startswith(".") and os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114
+                yield path, parts
+        elif fnmatchcase(name, part) and (part.startswith(".") or not name.startswith(".")):
+            yield path, rest
 
 
 def _folder(source: str, seen: set[FileId], top: str | None = None) -> Iterator[_Found]:
@@ -172,19 +292,19 @@ def _folder(source: str, seen: set[FileId], top: str | None = None) -> Iterator[
             yield path, status, False
         elif stat.S_ISDIR(status.st_mode):
             seen.add(_id(status))
-            names = _names(path)
-            if isinstance(names, str):
-                yield path, names, False
+            paths = _paths(path)
+            if isinstance(paths, str):
+                yield path, paths, False
             else:
-                stack.append(iter(names))
+                stack.append(iter(paths))
 
 
 def _id(status: os.stat_result) -> FileId:
     return status.st_dev, status.st_ino
 
 
-def _names(folder: str) -> list[str] | str:
-    """The paths in a folder in their order, or why it cannot be read."""
+def _paths(folder: str) -> list[str] | str:
+    """Return the sorted paths in a folder, or the reason it cannot be read."""
     try:
         return [os.path.join(folder, name) for name in sorted(os.listdir(folder))]  # noqa: PTH118, PTH208 - a million
     except OSError as error:
@@ -198,35 +318,60 @@ def _status(path: str) -> os.stat_result | str:
         return error.strerror or type(error).__name__
 
 
-def _kind(path: str) -> tuple[Kind, str]:
+# --- contents --------------------------------------------------------------------------------------------------
+
+
+def _recognize_file(path: str, is_named: bool) -> tuple[Kind, str]:
     try:
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as above
-            return kind_of(file.read(_HEAD) or b""), ""
+            head = file.read(_HEAD_SIZE) or b""
     except OSError as error:
         return Kind.FAULT, error.strerror or type(error).__name__
+    return recognize(head, path, is_named=is_named)
 
 
-def kind_of(head: bytes) -> Kind:
-    """What a file is, by its first bytes.
+def recognize(head: bytes, name: str, *, is_named: bool = False) -> tuple[Kind, str]:
+    """Return the kind of a file by its first bytes, and the reason if it is a fault.
 
-    >>> kind_of(bytes(128) + b"DICM").name
-    'DICOM'
+    Args:
+        head: The first 512 bytes, or all bytes of a shorter file.
+        name: Its name. A file that is named ``.dcm`` must be one.
+        is_named: Whether the caller named the file, so that it must be readable.
+
+    >>> recognize(bytes(128) + b"DICM", "x")[0].name, recognize(b"", "x.dcm")
+    ('DICOM', (<Kind.FAULT: 1>, 'the file is empty'))
     """
-    content = detect(head, is_all=True)
+    content = detect(head, is_all=len(head) < _HEAD_SIZE)
     if content == DICOM.name:
-        return Kind.DICOM
+        return Kind.DICOM, ""
     if head.startswith(b"PK\x03\x04"):  # APPNOTE 4.3.7
-        return Kind.ZIP
-    if head[257:262] == b"ustar":  # POSIX.1-1988, and GNU's way
-        return Kind.TAR
-    return Kind.COMPRESSED if content in COMPRESSIONS else Kind.OTHER
+        return Kind.ZIP, ""
+    if head[257:262] == b"ustar":  # POSIX.1-1988, and GNU tar
+        return Kind.TAR, ""
+    if content in COMPRESSIONS:
+        return Kind.COMPRESSED, ""
+    is_text = content in (JSON.name, XML.name, None)  # None: white space, so far
+    if is_text and (is_named or _begins_dataset(head)):
+        return Kind.TEXT, ""
+    if is_named or form_of_name(name).format is DICOM:
+        return Kind.FAULT, _EMPTY if content == EMPTY else _UNREADABLE
+    return Kind.OTHER, ""
+
+
+def _begins_dataset(head: bytes) -> bool:
+    """Return whether a text is a data set, by its first key or root element."""
+    if _XML_ROOT in head.replace(b"\0", b""):  # in UTF-16 too
+        return True
+    match = _FIRST_KEY.match(head)
+    key = match[1].decode("ascii") if match else ""
+    return bool(key) and (_TAG.fullmatch(key) is not None or tag_for_keyword_key(key) is not None)
 
 
 def pieces(file: IO[bytes]) -> Iterator[bytes]:
-    """The bytes of an input; what goes wrong with it is the input's fault, and no other file's.
+    """Yield the bytes of an input; an error is that of the input.
 
     Raises:
-        InputError: The file cannot be read, or what it is in is damaged.
+        InputError: The file cannot be read, or the ZIP or tar file that contains it is damaged.
     """
     while True:
         try:
@@ -236,32 +381,55 @@ def pieces(file: IO[bytes]) -> Iterator[bytes]:
         except OSError as error:
             raise InputError(f"the file cannot be read: {error.strerror}") from error
         except _DAMAGE as error:
-            raise InputError("what the file is in is damaged") from error
+            raise InputError("the file that contains this file is damaged") from error
         if not data:
             return
         yield data
 
 
-# --- what is in other files ------------------------------------------------------------------------------------
+def member_name(container: str, name: str) -> str:
+    """Return the name of a member in reports and errors.
+
+    >>> member_name("a.zip", "1.dcm"), member_name("1.dcm.gz", "")
+    ('a.zip!1.dcm', '1.dcm.gz')
+    """
+    return f"{container}!{name}" if name else container
 
 
-def members(path: str, kind: int) -> Iterator[Member | None]:
-    """What is in a ZIP, a tar or a compressed file, in its order; None stands for what is no DICOM file.
-
-    The data of a member must be read before the next one is asked for. Nothing is ever extracted to a path. ZIP and
-    tar files within others are not gone into.
+def decompressed(data: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield a stream, decompressed if it is compressed, without a bound on its size.
 
     Raises:
-        InputError: The file is damaged, from here on.
+        InputError: The stream is damaged, or the package for the compression is not installed.
     """
     try:
-        with Path(path).open("rb") as file:
-            if kind == Kind.ZIP:
+        yield from expand(data, None)
+    except InputError:
+        raise
+    except ValueError as error:
+        raise InputError(str(error)) from None
+
+
+# --- members ---------------------------------------------------------------------------------------------------
+
+
+def members(container: Input) -> Iterator[Member]:
+    """Yield the members of a ZIP, tar or compressed file in their order.
+
+    Nothing is extracted to disk. The data of a member must be read before the next member. ZIP and tar files within
+    others are passed over.
+
+    Raises:
+        InputError: The file is damaged from here on.
+    """
+    try:
+        with Path(container.path).open("rb") as file:
+            if container.kind == Kind.ZIP:
                 yield from _zip_members(file)
-            elif kind == Kind.TAR:
+            elif container.kind == Kind.TAR:
                 yield from _tar_members(pieces(file))
             else:
-                yield from _compressed_members(file)
+                yield from _compressed_members(file, container)
     except InputError:
         raise
     except OSError as error:
@@ -270,90 +438,102 @@ def members(path: str, kind: int) -> Iterator[Member | None]:
         raise InputError("the file is damaged") from error
 
 
-def _zip_members(file: IO[bytes]) -> Iterator[Member | None]:
+def _zip_members(file: IO[bytes]) -> Iterator[Member]:
     with zipfile.ZipFile(file) as archive:
         for info in archive.infolist():
-            if info.filename.endswith("/"):  # a folder; ``is_dir`` fails without a name
+            if info.filename.endswith("/"):  # a folder; ``is_dir`` fails for an empty name
                 continue
             if info.flag_bits & 1:
-                yield Member(info.filename, (), "the member is encrypted")
+                yield Member(info.filename, Kind.FAULT, fault="the member is encrypted")
             elif info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                # zipfile does not bound what a piece of another method expands to.
-                yield Member(info.filename, (), "the member is compressed in another way than by deflate")
+                # zipfile does not bound the output of other methods.
+                fault = "the member is compressed with another method than deflate"
+                yield Member(info.filename, Kind.FAULT, fault=fault)
             else:
                 yield from _zip_member(archive, info)
 
 
-def _zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[Member | None]:
+def _zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[Member]:
     try:
         file = archive.open(info)
     except (OSError, *_DAMAGE):
-        yield Member(info.filename, (), "the member is damaged")
+        yield Member(info.filename, Kind.FAULT, fault="the member is damaged")
         return
     with file:
         yield _member(info.filename, pieces(file))
 
 
-def _member(name: str, data: Iterator[bytes]) -> Member | None:
-    """A member if it is a DICOM file, or if it cannot be read, which who reads it will be told."""
-    head = b""
+def _member(name: str, data: Iterator[bytes]) -> Member:
+    """Recognize a member; an unreadable member is a fault."""
     try:
-        while len(head) < _HEAD and (piece := next(data, b"")):
-            head += piece
+        head, whole = _head(data)
+        kind, fault = recognize(head, name)
+        if kind == Kind.COMPRESSED:
+            head, whole = _head(decompressed(whole))
+            kind, fault = recognize(head, _without_compression_suffix(name))
     except InputError as error:
-        return Member(name, (), error.message)
-    return Member(name, chain([head], data)) if kind_of(head) == Kind.DICOM else None
+        return Member(name, Kind.FAULT, fault=error.message)
+    if kind in CONTAINERS:
+        kind = Kind.OTHER
+    return Member(name, kind, whole, fault)
 
 
-def _tar_members(data: Iterator[bytes]) -> Iterator[Member | None]:
-    stream = _Stream(data)
-    file = cast(IO[bytes], stream)  # of which only ``read``, ``seek`` and ``tell`` are needed
+def _head(data: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """Return the first bytes of a stream, and all of it."""
+    head = b""
+    while len(head) < _HEAD_SIZE and (piece := next(data, b"")):
+        head += piece
+    return head, chain([head], data)
+
+
+def _without_compression_suffix(name: str) -> str:
+    return name if form_of_name(name).compression is None else os.path.splitext(name)[0]  # noqa: PTH122 - a str
+
+
+def _tar_members(data: Iterator[bytes]) -> Iterator[Member]:
+    stream = _TarStream(data)
+    file = cast(IO[bytes], stream)  # tarfile needs only ``read``, ``seek`` and ``tell``
     with tarfile.open(fileobj=file, mode="r:", errors="surrogateescape") as archive:
         for header in archive:
-            archive.members = []  # type: ignore[attr-defined]  # or it remembers all of them
+            archive.members = []  # type: ignore[attr-defined]  # tarfile would keep all headers
             if header.isreg() and not header.issparse():
                 content = archive.extractfile(header)
                 assert content is not None
-                stream.left = sys.maxsize
+                stream.allowance = sys.maxsize
                 yield _member(header.name, pieces(content))
-            stream.left = _LONGEST_HEADER
+            stream.allowance = _MAX_TAR_HEADER
     _check_end(stream.last)
 
 
 def _check_end(block: bytes) -> None:
-    """Whether tarfile stopped at the mark of the end: it takes a header that is cut or damaged for the end too."""
+    """Check that tarfile stopped at the end marker, not at a damaged header."""
     if len(block) < tarfile.BLOCKSIZE:
-        raise TruncatedError("the tar file stops before its end")
+        raise TruncatedError("the tar file is truncated")
     if any(block):
         raise DicomFileError("the header of a member is damaged")
 
 
-def _compressed_members(file: IO[bytes]) -> Iterator[Member | None]:
-    """A compressed tar file, or a single DICOM file that is compressed."""
-    head = file.read(_HEAD)
-    kind_of_compression = compression_of(head)
-    if kind_of_compression is None:
-        raise InputError("the file has changed")
-    data = decompress(chain([head], pieces(file)), kind_of_compression)
-    start = b""
-    while len(start) < _HEAD and (piece := next(data, b"")):
-        start += piece
-    whole = chain([start], data)
-    kind = kind_of(start)
+def _compressed_members(file: IO[bytes], container: Input) -> Iterator[Member]:
+    """Yield the members of a compressed tar file, or the one compressed file."""
+    data = decompressed(pieces(file))
+    head, whole = _head(data)
+    name = _without_compression_suffix(container.path)
+    kind, fault = recognize(head, name, is_named=container.is_named)
     if kind == Kind.TAR:
         yield from _tar_members(whole)
-        for _ in data:  # to the end, where it shows whether all of it came
+        for _ in data:  # the end shows whether the stream is complete
             pass
     else:
-        yield Member("", whole) if kind == Kind.DICOM else None
+        kind = Kind.OTHER if kind in CONTAINERS else kind
+        yield Member("", kind, whole, fault)
 
 
-class _Stream:
-    """A stream of bytes as tarfile wants it.
+class _TarStream:
+    """A stream as a file for tarfile.
 
     Attributes:
-        last: What was read last.
-        left: How many bytes may yet be read, lest tarfile reads a name that is as long as it likes.
+        last: The bytes read last.
+        allowance: Bytes that may be read before the next header, because tarfile reads names of any length.
     """
 
     def __init__(self, data: Iterator[bytes]) -> None:
@@ -361,18 +541,18 @@ class _Stream:
         self._held = memoryview(b"")
         self._position = 0
         self.last = b""
-        self.left = _LONGEST_HEADER
+        self.allowance = _MAX_TAR_HEADER
 
     def read(self, size: int) -> bytes:
-        self.left -= size
-        if self.left < 0:
-            raise DicomFileError("a member whose header or name is too long")
+        self.allowance -= size
+        if self.allowance < 0:
+            raise DicomFileError(f"a member with a header or name of more than {_MAX_TAR_HEADER} bytes")
         self.last = b"".join(self._take(size))
         return self.last
 
     def seek(self, position: int) -> None:
         if position < self._position:
-            raise tarfile.StreamError("a stream does not go back")
+            raise tarfile.StreamError("cannot seek backward in a stream")
         for _ in self._take(position - self._position):
             pass
 
@@ -381,7 +561,7 @@ class _Stream:
 
     def _take(self, size: int) -> Iterator[memoryview]:
         while size > 0 and (held := self._held or memoryview(next(self._data, b""))):
-            found, self._held = held[:size], held[size:]
-            self._position += len(found)
-            size -= len(found)
-            yield found
+            taken, self._held = held[:size], held[size:]
+            self._position += len(taken)
+            size -= len(taken)
+            yield taken

@@ -1,7 +1,7 @@
-"""The JSON text of the inputs of an export, some at a time: what a worker process does.
+"""The work of an export, possibly in worker processes: inputs to JSON text.
 
-A data set that fails leaves nothing in the text. What is long goes to a temporary file, so that no data set is ever
-whole in memory, and what is compressed is whole members of its own, so that results can follow one another.
+An input that fails leaves nothing in the text. Long text goes to a temporary file, so memory never holds a data set.
+Compressed text consists of complete gzip members or zstd frames, so that results can be concatenated.
 """
 
 from __future__ import annotations
@@ -18,39 +18,41 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, NamedTuple, cast
 
 from streamdicom.api import iter_events, write_events
-from streamdicom.archive.sources import CONTAINERS, Input, Kind, Member, members, pieces
+from streamdicom.archive.sources import CONTAINERS, Input, Kind, Member, member_name, members, pieces
 from streamdicom.bulkdata import BulkDataAction, BulkDataPolicy, DirectoryStore
 from streamdicom.errors import InputError, StreamDicomError
-from streamdicom.filters import needed_file_meta
+from streamdicom.events import END_DATASET, Event
+from streamdicom.filters import needed_file_meta, sort_elements
 from streamdicom.io import new_compressor
 from streamdicom.options import ReadOptions, WriteOptions
 
 SEPARATOR = b",\n"  # between the data sets of an array
 
-_IN_MEMORY = 1024 * 1024  # bytes of text, for each of which there are several in the parent at a time
-_ENOUGH = 1024 * 1024  # bytes of text after which members make a result
-_COPY = 64 * 1024
-_MOST_WARNINGS = 20  # of one file
+_MAX_IN_MEMORY = 1024 * 1024  # bytes of text; the parent process holds several results
+_BATCH_SIZE = 1024 * 1024  # bytes of text after which members make a result
+_BATCH_MEMBERS = 1024  # members after which they make a result
+_COPY_SIZE = 64 * 1024
+_MAX_WARNINGS = 20  # per input
 
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """How data sets become text.
+    """The form of the output.
 
     Attributes:
-        lines: Whether each stands on a line, as NDJSON has it, or they are parts of an array.
-        compress: What the text is compressed with, if it is.
+        format: "json" or "ndjson".
+        compress: "gzip", "zstd" or None.
         indent: As for ``dump``.
-        options: Which elements come, and in which form; group 0002 comes where it is needed, too.
-        where: Which data sets come: keywords or tags, each with the values of which one is enough.
-        bulk_dir: Where large values go; None if they stay.
-        bulk_threshold: Bytes up to which a value is not large.
-        bulk_uri_prefix: What the references to them begin with.
-        bulk: Whether they come at all.
-        folder: Where temporary files go.
+        options: Options for writing; ``file_meta`` is true for data sets that need group 0002.
+        where: The data sets to write: keywords or tags, each with its accepted values.
+        bulk_dir: The folder for large binary values, or None to keep them inline.
+        bulk_threshold: The size in bytes above which a value is large.
+        bulk_uri_prefix: The start of references to that folder.
+        bulk: False to drop large values.
+        folder: The folder for temporary files.
     """
 
-    lines: bool = False
+    format: str = "json"
     compress: str | None = None
     indent: int | str | None = None
     options: WriteOptions = field(default_factory=WriteOptions)
@@ -62,80 +64,91 @@ class Rendering:
     folder: str | None = None
 
     def request(self) -> dict[str, Any]:
-        """All of it in values that JSON has, so that a run that goes on can be asked for the same."""
-        members = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in ("options", "folder")}
-        return members | {one.name: _described(getattr(self.options, one.name)) for one in fields(WriteOptions)}
+        """Return all fields as JSON values, to compare requests."""
+        own = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in ("options", "folder")}
+        return own | {item.name: _described(getattr(self.options, item.name)) for item in fields(WriteOptions)}
 
 
 def _described(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | str | tuple):
         return value
-    # Of an object with behaviour only the class can be told again.
+    # Objects with behaviour can be compared only by class.
     return repr(value) if is_dataclass(value) else type(value).__qualname__
 
 
 class Task(NamedTuple):
-    """Some files, or one that holds others, of which some members may have been done before."""
+    """Some files, or one container of which some members may already be done."""
 
     inputs: tuple[Input, ...]
     members_done: int = 0
 
 
-class Failure(NamedTuple):
-    """What there is to say of an input."""
+class Message(NamedTuple):
+    """An error or a warning about an input."""
 
     name: str
-    reason: str
+    text: str
 
 
 class Result(NamedTuple):
     """The text of some data sets.
 
-    It is in ``data``, or in the file ``path``, which is for the receiver to remove. A warning comes with the name of
-    the input that it is about.
+    Attributes:
+        datasets: The number of data sets in the text.
+        passed_over: Names of the members whose content is not DICOM.
+        not_selected: The number of inputs without a data set that is selected.
+        failures: Inputs that failed.
+        warnings: Warnings about inputs that are in the text.
+        members_done: The number of members done so far.
+        is_last: True for the last result of a task.
+        data: The text, if it is short.
+        path: A file with the text otherwise; the receiver removes it.
     """
 
     datasets: int
-    passed_over: int
-    failures: tuple[Failure, ...]
-    warnings: tuple[Failure, ...]
+    passed_over: tuple[str, ...]
+    not_selected: int
+    failures: tuple[Message, ...]
+    warnings: tuple[Message, ...]
     members_done: int
-    is_last: bool  # of its task
+    is_last: bool
     data: bytes
     path: str
 
 
 def render(task: Task, rendering: Rendering) -> Iterator[Result]:
-    """The text of the data sets of a task.
+    """Yield the text of the data sets of a task.
 
     Raises:
-        OSError: A temporary file or the bulk data cannot be written.
+        OSError: A temporary file or bulk data cannot be written.
     """
     first = task.inputs[0]
     if first.kind in CONTAINERS:
         yield from _render_members(first, task.members_done, rendering)
         return
-    batch = _Batch(rendering)
-    with batch:
+    with _Batch(rendering) as batch:
         for item in task.inputs:
-            if item.kind == Kind.DICOM:
-                batch.add_file(item.path)
-            else:
+            if item.kind == Kind.FAULT:
                 batch.fail(item.path, item.fault)
+            else:
+                batch.add_file(item)
         yield batch.result(0, is_last=True)
 
 
 def _render_members(container: Input, members_done: int, rendering: Rendering) -> Iterator[Result]:
     count = 0
-    found = members(container.path, container.kind)
+    remaining = members(container)
     is_last = False
     while not is_last:
         with _Batch(rendering) as batch:
             is_last = True
             try:
-                for member in found:
+                for member in remaining:
                     count += 1
-                    if count > members_done and batch.add_member(container.path, member) > _ENOUGH:
+                    if count <= members_done:
+                        continue
+                    batch.add_member(container.path, member)
+                    if batch.is_full:
                         is_last = False
                         break
             except InputError as error:
@@ -144,19 +157,21 @@ def _render_members(container: Input, members_done: int, rendering: Rendering) -
 
 
 class _Batch:
-    """What becomes a result."""
+    """The inputs of one result."""
 
     def __init__(self, rendering: Rendering) -> None:
         self._rendering = rendering
-        self._options = _options(rendering)
+        self._options = _write_options(rendering)
         self._reading = ReadOptions(where=dict(rendering.where))
         self._spool = _Spool(rendering.folder)
         self._compressor = new_compressor(rendering.compress) if rendering.compress else None
-        self._size = 0
+        self._size = 0  # bytes of uncompressed text
+        self._members = 0
         self._datasets = 0
-        self._passed_over = 0
-        self._failures: list[Failure] = []
-        self._warnings: list[Failure] = []
+        self._passed_over: list[str] = []
+        self._not_selected = 0
+        self._failures: list[Message] = []
+        self._warnings: list[Message] = []
 
     def __enter__(self) -> _Batch:
         return self
@@ -164,82 +179,112 @@ class _Batch:
     def __exit__(self, *_: object) -> None:
         self._spool.discard()
 
-    def add_file(self, path: str) -> None:
-        """Add the data set of a file."""
-        try:
-            with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - there may be a million
-                self._add(path, pieces(cast(IO[bytes], file)))
-        except OSError as error:
-            if error.filename != path:
-                raise
-            self.fail(path, f"the file cannot be read: {error.strerror}")
+    @property
+    def is_full(self) -> bool:
+        """True if the members so far should make a result."""
+        return self._size > _BATCH_SIZE or self._members >= _BATCH_MEMBERS
 
-    def add_member(self, container: str, member: Member | None) -> int:
-        """Add the data set of a member; return how many bytes of text there are."""
-        if member is None:
-            self._passed_over += 1
+    def add_file(self, item: Input) -> None:
+        """Add the data sets of a file."""
+        try:
+            with open(item.path, "rb", buffering=0) as file:  # noqa: PTH123 - str is faster
+                self._add(item.path, item.kind, pieces(cast(IO[bytes], file)))
+        except OSError as error:
+            if error.filename != item.path:
+                raise
+            self.fail(item.path, f"the file cannot be read: {error.strerror}")
+
+    def add_member(self, container: str, member: Member) -> None:
+        """Add the data sets of a member."""
+        self._members += 1
+        name = member_name(container, member.name)
+        if member.kind == Kind.OTHER:
+            self._passed_over.append(name)
+        elif member.kind == Kind.FAULT:
+            self.fail(name, member.fault)
         else:
-            name = f"{container}!{member.name}" if member.name else container
-            if member.fault:
-                self.fail(name, member.fault)
-            else:
-                self._add(name, member.data)
-        return self._size
+            self._add(name, member.kind, member.data)
 
     def fail(self, name: str, reason: str) -> None:
-        """Say that there is no text for an input."""
-        self._failures.append(Failure(name, reason))
+        """Record that an input failed."""
+        self._failures.append(Message(name, reason))
 
-    def _add(self, name: str, data: Iterable[bytes]) -> None:
+    def _add(self, name: str, kind: int, data: Iterable[bytes]) -> None:
         if self._compressor is None:
             start = self._spool.tell()
-            if self._write(name, data, self._spool):
+            if self._write(name, kind, data, self._spool):
                 self._size = self._spool.tell()
             else:
                 self._spool.truncate(start)
             return
-        with tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=self._rendering.folder) as text:
-            if self._write(name, data, text):
+        with tempfile.SpooledTemporaryFile(_MAX_IN_MEMORY, dir=self._rendering.folder) as text:
+            if self._write(name, kind, data, text):
                 self._size += text.tell()
                 text.seek(0)
-                while block := text.read(_COPY):
+                while block := text.read(_COPY_SIZE):
                     self._spool.write(self._compressor.compress(block))
 
-    def _write(self, name: str, data: Iterable[bytes], target: _Spool | IO[bytes]) -> bool:
-        """Whether the text of a data set could be written whole."""
-        lines = self._rendering.lines
-        if self._datasets and not lines:
-            target.write(SEPARATOR)
+    def _write(self, name: str, kind: int, data: Iterable[bytes], target: _Spool | IO[bytes]) -> bool:
+        """Write the data sets of an input; return False if the text must be dropped."""
+        count = 0
         try:
-            with _collected() as texts:
-                if not _write_dataset(data, target, self._rendering, self._reading, self._options):
-                    self._passed_over += 1
-                    return False
+            with _caught_warnings() as texts:
+                for dataset in self._datasets_of(kind, data):
+                    self._write_dataset(dataset, target, is_first=not (self._datasets or count))
+                    count += 1
         except StreamDicomError as error:
             self.fail(name, str(error))
             return False
         except (OSError, MemoryError):
             raise
-        except Exception as error:  # a fault in the program must not end an export of many hours
-            self.fail(name, f"a fault in streamdicom, which its developers want to know of: {type(error).__name__}")
+        except Exception as error:  # a bug must not end an export of many hours
+            self.fail(name, f"an internal error of streamdicom; please report it: {type(error).__name__}")
             return False
-        if lines:
-            target.write(b"\n")
-        self._datasets += 1
-        self._warnings += [Failure(name, text) for text in sorted(texts)]
+        self._datasets += count
+        self._not_selected += bool(self._rendering.where) and not count
+        self._warnings += [Message(name, text) for text in sorted(texts)]
         return True
 
+    def _datasets_of(self, kind: int, data: Iterable[bytes]) -> Iterator[Iterator[Event]]:
+        """Yield the events of each selected data set, to be read before the next."""
+        events = iter_events(data, options=self._reading)
+        if kind == Kind.DICOM:  # has one data set, in order
+            for start in events:
+                yield chain((start,), events)
+            return
+        for start in (remaining := sort_elements(events)):
+            yield chain((start,), _to_end(remaining))
+
+    def _write_dataset(self, dataset: Iterator[Event], target: _Spool | IO[bytes], *, is_first: bool) -> None:
+        rendering = self._rendering
+        is_array = rendering.format == "json"
+        if is_array and not is_first:
+            target.write(SEPARATOR)
+        events = needed_file_meta(dataset, always=rendering.options.file_meta)
+        file = cast(BinaryIO, target)
+        write_events(events, file, rendering.indent, format="json", options=self._options, array=False)
+        if not is_array:
+            target.write(b"\n")
+
     def result(self, members_done: int, *, is_last: bool) -> Result:
-        """All that there is."""
+        """Return the result of all inputs so far."""
         if self._compressor is not None and self._datasets:
             self._spool.write(self._compressor.flush())
         data, path = self._spool.take()
-        found = tuple(self._failures), tuple(self._warnings)
-        return Result(self._datasets, self._passed_over, *found, members_done, is_last, data, path)
+        messages = tuple(self._failures), tuple(self._warnings)
+        passed_over = tuple(self._passed_over)
+        return Result(self._datasets, passed_over, self._not_selected, *messages, members_done, is_last, data, path)
+
+
+def _to_end(events: Iterator[Event]) -> Iterator[Event]:
+    for event in events:
+        yield event
+        if event[0] == END_DATASET:
+            return
 
 
 class _Spool:
-    """Bytes in memory, or in a file with a name if they are many, because another process will read it."""
+    """Bytes in memory, or in a file for another process if they are many."""
 
     def __init__(self, folder: str | None) -> None:
         self._folder = folder
@@ -247,7 +292,7 @@ class _Spool:
         self._path = ""
 
     def write(self, data: bytes | memoryview) -> int:
-        if not self._path and self._file.tell() + len(data) > _IN_MEMORY:
+        if not self._path and self._file.tell() + len(data) > _MAX_IN_MEMORY:
             descriptor, self._path = tempfile.mkstemp(dir=self._folder)
             text = self._file
             self._file = os.fdopen(descriptor, "w+b")
@@ -262,7 +307,7 @@ class _Spool:
         self._file.truncate()
 
     def take(self) -> tuple[bytes, str]:
-        """The bytes, or the path of the file that has them and that is no longer this object's."""
+        """Return the bytes, or the path of their file, which the caller must remove."""
         if not self._path:
             return cast(BytesIO, self._file).getvalue(), ""
         self._file.close()
@@ -272,16 +317,13 @@ class _Spool:
 
     def discard(self) -> None:
         if self._path:
-            with suppress(OSError):  # such as a full disk, which has been told already
+            with suppress(OSError):  # such as a full disk, which was reported by the first failure
                 self._file.close()
             Path(self._path).unlink(missing_ok=True)
 
 
-# --- one data set ----------------------------------------------------------------------------------------------
-
-
-def _options(rendering: Rendering) -> WriteOptions:
-    """How a data set is written, of which ``needed_file_meta`` has taken what is not wanted of group 0002."""
+def _write_options(rendering: Rendering) -> WriteOptions:
+    """Return the options of the writer; ``needed_file_meta`` filters group 0002."""
     options = replace(rendering.options, file_meta=True)
     if rendering.bulk_dir is not None:
         store = DirectoryStore(rendering.bulk_dir, uri_prefix=rendering.bulk_uri_prefix)
@@ -293,34 +335,13 @@ def _options(rendering: Rendering) -> WriteOptions:
     return options
 
 
-def _write_dataset(
-    data: Iterable[bytes],
-    target: _Spool | IO[bytes],
-    rendering: Rendering,
-    reading: ReadOptions,
-    options: WriteOptions,
-) -> bool:
-    """Write the text of a DICOM file, unless its data set is not selected.
-
-    Raises:
-        StreamDicomError: The file is at fault.
-    """
-    selected = iter_events(data, options=reading)
-    events = iter(needed_file_meta(selected, always=rendering.options.file_meta))
-    start = next(events, None)
-    if start is None:
-        return False
-    write_events(chain([start], events), cast(BinaryIO, target), rendering.indent, options=options, array=False)
-    return True
-
-
 @contextmanager
-def _collected() -> Iterator[set[str]]:
-    """The texts of the warnings that are given meanwhile, of bounded number."""
+def _caught_warnings() -> Iterator[set[str]]:
+    """Catch Python warnings; yield the set of their texts, which is bounded."""
     texts: set[str] = set()
 
     def collect(message: Warning | str, *_: object, **__: object) -> None:
-        if len(texts) < _MOST_WARNINGS:
+        if len(texts) < _MAX_WARNINGS:
             texts.add(str(message))
 
     with warnings.catch_warnings():

@@ -1,9 +1,9 @@
-"""Tasks on several processes, their results in the order of the tasks.
+"""Tasks on several processes, with results in the order of the tasks.
 
-A worker has one task at a time and sends its results through a pipe of its own. Only so many tasks are ahead of the
-one whose turn it is, and only so many results of each are taken from the pipe, so that what waits is bounded; the
-worker waits then too. A worker that ends, for whatever reason, closes its pipe, which is an error at once. If it is
-the parent that ends, the workers find their pipes closed and end too.
+Each worker has one task at a time and sends results through its own pipe. Two bounds keep the pending results small:
+the number of tasks ahead of the one at the head of the queue, and the number of results received for each of them. A
+worker that exceeds the second waits. A worker that dies closes its pipe, which raises an error at once. If the parent
+dies, the workers find their pipes closed and exit.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-_AHEAD = 8  # tasks for each worker, those that are done but whose turn has not come among them
-_HELD = 4  # results of a task whose turn has not come
+_MAX_TASKS_AHEAD = 8  # per worker, in the queue: running, or done and waiting for their turn
+_MAX_RESULTS = 4  # of a task that is not at the head of the queue
 
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
@@ -31,17 +31,17 @@ _Result = TypeVar("_Result")
 def in_order(
     function: Callable[[_Task], Iterable[_Result]], tasks: Iterable[_Task], jobs: int
 ) -> Generator[tuple[_Task, _Result], None, None]:
-    """Each task with each of its results.
+    """Yield each task with each of its results, in order.
 
     Args:
-        function: What is done for a task. With several jobs it goes to other processes, and so do tasks and results.
-        tasks: They are taken as they are needed.
-        jobs: How many processes; with one it is done in this one.
+        function: Returns the results of a task. With several jobs, function, tasks and results must be picklable.
+        tasks: The tasks, drawn as workers become free.
+        jobs: The number of processes. With 1, the function runs in this process.
 
     Raises:
-        ChildProcessError: A process has ended before its time.
-        RuntimeError: The function has failed in another process; the text has its traceback.
-        OSError: As the function raised it.
+        ChildProcessError: A worker has died.
+        RuntimeError: The function raised an exception in a worker; the message has its traceback.
+        OSError: The function raised this error.
 
     >>> list(in_order(range, [1, 2], 1))
     [(1, 0), (2, 0), (2, 1)]
@@ -56,7 +56,7 @@ def in_order(
 
 
 class _Pending(Generic[_Task, _Result]):
-    """A task that was given out, and what came of it so far."""
+    """A task that a worker has, and the results received so far."""
 
     def __init__(self, task: _Task) -> None:
         self.task = task
@@ -65,15 +65,15 @@ class _Pending(Generic[_Task, _Result]):
 
 
 class _Worker(Generic[_Task, _Result]):
-    """A process and this end of its pipe."""
+    """A process and the parent's end of its pipe."""
 
     def __init__(self, function: Callable[[_Task], Iterable[_Result]]) -> None:
-        # Not a fork: a copy of a process with threads may wait for ever for a lock that one of them had.
+        # A fork of a process with threads could wait forever for a lock that one of them holds.
         context = get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process: BaseProcess = context.Process(target=_serve, args=(theirs, function), daemon=True)
         self.process.start()
-        theirs.close()  # or its end would not show here
+        theirs.close()  # so that the end of the worker closes the pipe
         self.pending: _Pending[_Task, _Result] | None = None
 
 
@@ -108,7 +108,7 @@ class _Pool(Generic[_Task, _Result]):
     def run(self, tasks: Iterable[_Task]) -> Iterator[tuple[_Task, _Result]]:
         source = iter(tasks)
         while True:
-            self._give(source)
+            self._assign(source)
             if not self._queue:
                 return
             head = self._queue[0]
@@ -119,46 +119,43 @@ class _Pool(Generic[_Task, _Result]):
             else:
                 self._receive(head, source)
 
-    def _give(self, tasks: Iterator[_Task]) -> None:
-        """A task for each worker that has none."""
+    def _assign(self, tasks: Iterator[_Task]) -> None:
+        """Send a task to each idle worker."""
         for worker in self._workers:
-            if worker.pending is None and len(self._queue) < _AHEAD * self._jobs:
+            if worker.pending is None and len(self._queue) < _MAX_TASKS_AHEAD * self._jobs:
                 for task in tasks:
                     worker.pending = _Pending(task)
                     self._queue.append(worker.pending)
-                    with suppress(BrokenPipeError):  # which shows when its result is waited for
+                    with suppress(BrokenPipeError):  # reported when the result is received
                         _send(worker.connection, task)
                     break
 
     def _receive(self, head: _Pending[_Task, _Result], tasks: Iterator[_Task]) -> None:
-        """Take what there is, and wait for it if there is nothing."""
-        listened = {
+        """Wait for results, and receive those that are ready."""
+        workers = {
             worker.connection: worker
             for worker in self._workers
-            if worker.pending is not None and (worker.pending is head or len(worker.pending.results) < _HELD)
+            if worker.pending is not None and (worker.pending is head or len(worker.pending.results) < _MAX_RESULTS)
         }
-        for connection in wait(list(listened)):
-            worker = listened[connection]  # type: ignore[index]
+        for connection in wait(list(workers)):
+            worker = workers[connection]  # type: ignore[index]
             assert worker.pending is not None
             try:
-                what, value = _receive(worker.connection)
+                kind, value = _receive(worker.connection)
             except (EOFError, OSError):
                 worker.process.join()
-                raise ChildProcessError(
-                    f"a process has ended too early, with the code {worker.process.exitcode}"
-                ) from None
-            if what == "result":
+                raise ChildProcessError(f"a worker process died with exit code {worker.process.exitcode}") from None
+            if kind == "result":
                 worker.pending.results.append(value)
-            elif what == "error":
+            elif kind == "error":
                 raise value
             else:
                 worker.pending.is_done = True
                 worker.pending = None
-        self._give(tasks)
+        self._assign(tasks)
 
 
-# ``Connection.send`` and ``recv`` leave a complaint of the interpreter's on stderr if Ctrl-C comes while they look into
-# a buffer of theirs.
+# Not ``Connection.send`` and ``recv``: on Ctrl-C the interpreter may print an error about a buffer that they use.
 
 
 def _send(connection: Connection, value: object) -> None:
@@ -166,13 +163,13 @@ def _send(connection: Connection, value: object) -> None:
 
 
 def _receive(connection: Connection) -> Any:
-    return pickle.loads(connection.recv_bytes())  # noqa: S301 - of a process of our own
+    return pickle.loads(connection.recv_bytes())  # noqa: S301 - from our own process
 
 
 def _serve(connection: Connection, function: Callable[[Any], Iterable[Any]]) -> None:
-    """What a worker does: tasks, until there are no more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent sees it too, and ends the workers
-    logging.getLogger("pydicom").addHandler(logging.NullHandler())  # its warnings come as warnings too
+    """Run tasks until the pipe is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it too, and ends the workers
+    logging.getLogger("pydicom").addHandler(logging.NullHandler())  # they are Python warnings too
     with suppress(EOFError, ConnectionError):
         while True:
             task = _receive(connection)
@@ -183,7 +180,7 @@ def _serve(connection: Connection, function: Callable[[Any], Iterable[Any]]) -> 
                 return
             except OSError as error:
                 _send(connection, ("error", error))
-            except Exception as error:  # a fault in the program, which may not survive the way
+            except Exception as error:  # possibly not picklable
                 _send(connection, ("error", RuntimeError("".join(traceback.format_exception(error)))))
             else:
                 _send(connection, ("done", None))

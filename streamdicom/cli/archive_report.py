@@ -47,6 +47,8 @@ def finish(report: Report, path: Path | None, summary: str) -> int:
         with Output(path) as output:
             output.write(json.dumps(report.to_dict(), indent=2).encode() + b"\n")
             output.commit()
+    for name in report.passed_over:
+        console.detail(f"passed over: {name}")
     for skipped in report.skipped:
         console.note(f"skipped: {skipped.name}: {skipped.reason}")
     console.note(f"{summary}, {len(report.skipped):,} skipped")

@@ -39,6 +39,5 @@ def run(arguments: Namespace) -> int:
         )
     if arguments.where and not report.datasets:
         note_unmatched(arguments.where)
-    passed_over = getattr(report, "passed_over_count", report.passed_over)
-    summary = f"{report.datasets:,} data sets, {passed_over:,} other files passed over"
+    summary = f"{report.datasets:,} data sets, {report.passed_over_count:,} other files passed over"
     return finish(report, arguments.report, summary)

@@ -1,4 +1,4 @@
-"""DICOM files to export, what came of them, and ways to be killed."""
+"""DICOM files to export, readers of the output, and processes that are killed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, JPEGBaseline8Bit
 
 
 def dataset(number: int = 1, **attributes: Any) -> Dataset:
-    """A data set with UIDs of its own."""
+    """Return a data set with its own UIDs."""
     ds = Dataset()
     ds.file_meta = FileMetaDataset()
     ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -36,7 +36,7 @@ def dataset(number: int = 1, **attributes: Any) -> Dataset:
 
 
 def encapsulated(number: int = 1) -> Dataset:
-    """A data set with encapsulated pixel data."""
+    """Return a data set with encapsulated pixel data."""
     ds = dataset(number)
     ds.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
     ds.PixelData = encapsulate([b"\xff\xd8 no image \xff\xd9"])
@@ -46,14 +46,14 @@ def encapsulated(number: int = 1) -> Dataset:
 
 
 def file_bytes(ds: Dataset) -> bytes:
-    """A DICOM file (PS3.10)."""
+    """Return a data set as a DICOM file (PS3.10)."""
     buffer = io.BytesIO()
     dcmwrite(buffer, ds, enforce_file_format=True)
     return buffer.getvalue()
 
 
 def files(folder: Path, count: int, start: int = 1) -> list[Path]:
-    """Files with data sets from a number on, under names in the same order."""
+    """Write files with numbered data sets, named in the same order."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{number:05}.dcm" for number in range(start, start + count)]
     for number, path in enumerate(paths, start):
@@ -62,29 +62,35 @@ def files(folder: Path, count: int, start: int = 1) -> list[Path]:
 
 
 def truncated(path: Path) -> Path:
-    """A file that stops within its data set."""
+    """Write a file that stops within its data set."""
     path.write_bytes(file_bytes(dataset(999))[:-5])
     return path
 
 
 def patient_ids(text: bytes) -> list[str]:
-    """The patient IDs in an array or in lines, read by another parser than ours."""
+    """Return the patient IDs in an array or NDJSON, parsed by the standard library."""
     objects = json.loads(text) if text.startswith(b"[") else [json.loads(line) for line in text.splitlines()]
-    return [one["00100020"]["Value"][0] for one in objects]
+    return [item["00100020"]["Value"][0] for item in objects]
 
 
 def uid(number: int) -> UID:
     return UID(f"1.2.3.{number}")
 
 
-# --- being killed ----------------------------------------------------------------------------------------------
+# --- kills ----------------------------------------------------------------------------------------------------
 
 
 def run_killed(action: Callable[[], object], at: int) -> int:
-    """Run in a process of its own, killed at a line of what writes outputs and journals, counted as they are executed.
+    """Run an action in another process, and kill it at a line.
+
+    Lines of the modules that write outputs and journals are counted.
+
+    Args:
+        action: The action.
+        at: The number of the line, counted as they are executed; 0 for none.
 
     Returns:
-        How many lines there were, or -1 if it was killed.
+        The number of lines executed, or -1 if the process was killed.
     """
     reader, writer = os.pipe()
     child = os.fork()
@@ -105,7 +111,7 @@ def _run_traced(action: Callable[[], object], at: int, writer: int) -> None:
 
     def trace(frame: FrameType, event: str, argument: object) -> Any:
         nonlocal lines
-        if Path(frame.f_code.co_filename).name not in ("sink.py", "journal.py", "import_.py"):
+        if Path(frame.f_code.co_filename).name not in ("sink.py", "journal.py", "importing.py"):
             return None
         if event == "line":
             lines += 1
@@ -127,7 +133,7 @@ def _run_traced(action: Callable[[], object], at: int, writer: int) -> None:
 
 
 def moments(lines: int, count: int = 20) -> list[int]:
-    """Moments from the first line to the last, and those right before the end, where most happens at once."""
+    """Return lines spread from the first to the last, and each of the last few."""
     return sorted(
         {1 + (lines - 1) * number // (count - 5) for number in range(count - 5)} | set(range(lines - 5, lines))
     )

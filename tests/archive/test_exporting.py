@@ -1,4 +1,4 @@
-"""Exports: what comes out, in which order, and that nothing is lost or doubled, whatever happens on the way."""
+"""Exports: output, order, errors, kills and resumed runs."""
 
 from __future__ import annotations
 
@@ -45,27 +45,27 @@ def _text(sources: Any, **options: Any) -> bytes:
 
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:
-    """Three hundred files, so that there are several tasks."""
+    """Three hundred files, which make several tasks."""
     files(tmp_path / "in" / "a", 150)
     files(tmp_path / "in" / "b", 150, 151)
     (tmp_path / "in" / "README.txt").write_text("no DICOM")
     return tmp_path / "in"
 
 
-# --- what comes out --------------------------------------------------------------------------------------------
+# --- output ---------------------------------------------------------------------------------------------------
 
 
-def test_an_array_has_all_data_sets_in_the_order_of_the_names(corpus: Path, tmp_path: Path) -> None:
+def test_array_has_all_data_sets_in_the_order_of_the_names(corpus: Path, tmp_path: Path) -> None:
     report = export_archive(corpus, tmp_path / "out.json")
     text = (tmp_path / "out.json").read_bytes()
     assert patient_ids(text) == [str(number) for number in range(1, 301)]
-    assert report == Report(datasets=300, passed_over=1)
+    assert report == Report(datasets=300, passed_over=[str(corpus / "README.txt")], passed_over_count=1)
     assert report.is_complete
     assert _names(tmp_path) == ["in", "out.json"]
     assert [ds.PatientID for ds in streamdicom.iter_datasets(text)] == patient_ids(text)
 
 
-def test_lines_have_a_data_set_each(corpus: Path, tmp_path: Path) -> None:
+def test_ndjson_has_one_data_set_per_line(corpus: Path, tmp_path: Path) -> None:
     export_archive(corpus, tmp_path / "out.ndjson")
     lines = (tmp_path / "out.ndjson").read_bytes().splitlines()
     assert [json.loads(line)["00100020"]["Value"] for line in lines] == [[str(number)] for number in range(1, 301)]
@@ -78,14 +78,15 @@ def test_no_input_makes_an_empty_array(tmp_path: Path) -> None:
     assert _text(tmp_path / "in", format="ndjson") == b""
 
 
-def test_a_name_may_be_as_long_as_the_file_system_takes(tmp_path: Path) -> None:
+def test_name_of_maximum_length(tmp_path: Path) -> None:
     target = tmp_path / ("\u00e9" * 120 + ".json")
     export_archive([], target)
     assert list(tmp_path.iterdir()) == [target]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["out.json", "out.ndjson", "out.json.gz", "out.ndjson.zst"])
-def test_the_output_does_not_depend_on_how_many_processes_make_it(corpus: Path, tmp_path: Path, name: str) -> None:
+def test_output_does_not_depend_on_the_number_of_processes(corpus: Path, tmp_path: Path, name: str) -> None:
     if name.endswith(".zst"):
         pytest.importorskip("zstandard")
     truncated(corpus / "a" / "00077a.dcm")
@@ -96,15 +97,15 @@ def test_the_output_does_not_depend_on_how_many_processes_make_it(corpus: Path, 
     assert len(one.skipped) == 1
 
 
-def test_gzip_holds_the_same_text(corpus: Path, tmp_path: Path) -> None:
+def test_gzip_output_has_the_same_text(corpus: Path, tmp_path: Path) -> None:
     export_archive(corpus, tmp_path / "out.json.gz")
     assert gzip.decompress((tmp_path / "out.json.gz").read_bytes()) == _text(corpus)
     assert gzip.decompress(_text(corpus, compress="gzip")) == _text(corpus)
-    export_archive(corpus, tmp_path / "plain.gz", compress="none")
-    assert (tmp_path / "plain.gz").read_bytes() == _text(corpus)
+    export_archive(corpus, tmp_path / "plain.json.gz", compress="none")
+    assert (tmp_path / "plain.json.gz").read_bytes() == _text(corpus)
 
 
-def test_zstd_holds_the_same_text(corpus: Path, tmp_path: Path) -> None:
+def test_zstd_output_has_the_same_text(corpus: Path, tmp_path: Path) -> None:
     zstandard = pytest.importorskip("zstandard")
     export_archive(corpus, tmp_path / "out.json.zst")
     with (tmp_path / "out.json.zst").open("rb") as file:
@@ -112,7 +113,7 @@ def test_zstd_holds_the_same_text(corpus: Path, tmp_path: Path) -> None:
         assert reader.read() == _text(corpus)
 
 
-def test_group_0002_comes_where_it_is_needed_or_wanted(tmp_path: Path) -> None:
+def test_group_0002_is_written_where_needed_or_requested(tmp_path: Path) -> None:
     (tmp_path / "a.dcm").write_bytes(file_bytes(dataset()))
     (tmp_path / "b.dcm").write_bytes(file_bytes(encapsulated()))
     native, jpeg = json.loads(_text(tmp_path))
@@ -122,7 +123,7 @@ def test_group_0002_comes_where_it_is_needed_or_wanted(tmp_path: Path) -> None:
     assert native["00020010"]["Value"] == ["1.2.840.10008.1.2.1"]
 
 
-def test_only_the_elements_that_are_wanted_come(tmp_path: Path) -> None:
+def test_elements_are_selected(tmp_path: Path) -> None:
     [path] = files(tmp_path, 1)
     assert json.loads(_text(path, options=WriteOptions(include=[0x00100020]))) == [
         {"00100020": {"vr": "LO", "Value": ["1"]}}
@@ -132,7 +133,8 @@ def test_only_the_elements_that_are_wanted_come(tmp_path: Path) -> None:
     assert "00100020" not in rest
 
 
-def test_a_large_value_is_as_it_was_and_takes_no_memory(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_large_value_is_unchanged(tmp_path: Path) -> None:
     ds = dataset()
     ds.PixelData = random.Random(1).randbytes(3_000_000)
     ds["PixelData"].VR = "OB"
@@ -151,7 +153,8 @@ def _image(number: int, size: int = 5000) -> Dataset:
     return ds
 
 
-def test_large_values_go_to_a_folder_that_is_no_input(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_bulk_dir_receives_large_values_and_is_not_an_input(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for number in (1, 2):
         (tmp_path / "in" / f"{number}").write_bytes(file_bytes(_image(number)))
@@ -168,7 +171,7 @@ def test_large_values_go_to_a_folder_that_is_no_input(tmp_path: Path) -> None:
     assert "InlineBinary" in small[0]["7FE00010"]
 
 
-def test_large_values_can_be_left_out(tmp_path: Path) -> None:
+def test_large_values_can_be_dropped(tmp_path: Path) -> None:
     (tmp_path / "1").write_bytes(file_bytes(_image(1)))
     (tmp_path / "2").write_bytes(file_bytes(_image(2, 500)))
     (tmp_path / "3").write_bytes(file_bytes(encapsulated(3)))
@@ -180,28 +183,86 @@ def test_large_values_can_be_left_out(tmp_path: Path) -> None:
     assert "7FE00010" not in jpeg
 
 
-def test_a_bulk_folder_that_cannot_be_written_ends_the_run(tmp_path: Path) -> None:
+def test_unwritable_bulk_dir_stops_the_run(tmp_path: Path) -> None:
     (tmp_path / "1").write_bytes(file_bytes(_image(1)))
     (tmp_path / "bulk").write_bytes(b"a file")
     with pytest.raises(OSError, match="bulk"):
         export_archive(tmp_path / "1", io.BytesIO(), bulk_dir=tmp_path / "bulk", on_error="skip")
 
 
-def test_the_output_is_no_input(tmp_path: Path) -> None:
+def test_output_is_not_an_input(tmp_path: Path) -> None:
     files(tmp_path, 2)
     old = tmp_path / "out.json"
     old.write_bytes(file_bytes(dataset(9)))  # it would be an input
     assert export_archive(tmp_path, old) == Report(datasets=2)
-    assert export_archive(tmp_path, old) == Report(datasets=2, passed_over=0)
+    assert export_archive(tmp_path, old) == Report(datasets=2)
     with (tmp_path / "other").open("wb") as file:
-        assert export_archive(tmp_path, file) == Report(datasets=2, passed_over=1)
+        assert export_archive(tmp_path, file) == Report(datasets=4)  # an earlier output is an input
 
 
-# --- what fails ------------------------------------------------------------------------------------------------
+def test_all_readable_formats_are_inputs_in_order(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    files(folder, 1)
+    documents = [streamdicom.dumps(dataset(number)) for number in range(6)]
+    (folder / "b.json").write_text(f"[{documents[2]},\n{documents[3]}]")
+    (folder / "c.ndjson.gz").write_bytes(gzip.compress(f"{documents[4]}\n{documents[5]}\n".encode()))
+    xml = io.BytesIO()
+    streamdicom.dump(dataset(6), xml, format="xml")
+    (folder / "d.xml").write_bytes(xml.getvalue())
+    (folder / "e").write_bytes(file_bytes(dataset(7))[132:])
+    (folder / "package.json").write_text('{"name": "none of ours"}')
+    for options in ({}, {"format": "ndjson"}, {"jobs": 2}):
+        target = io.BytesIO()
+        report = export_archive(folder, target, **options)
+        assert patient_ids(target.getvalue()) == [str(number) for number in range(1, 8)]
+        assert report == Report(datasets=7, passed_over=[str(folder / "package.json")], passed_over_count=1)
 
 
+def test_output_is_a_valid_input(corpus: Path, tmp_path: Path) -> None:
+    for name in ("a.json", "b.ndjson.gz"):
+        export_archive(corpus, tmp_path / name)
+        assert _text(tmp_path / name) == _text(corpus)
+
+
+def test_unordered_elements_are_sorted(tmp_path: Path) -> None:
+    unordered = dict(reversed(json.loads(streamdicom.dumps(dataset(1))).items()))
+    (tmp_path / "a.json").write_text(json.dumps(unordered))
+    (tmp_path / "b.dcm").write_bytes(file_bytes(dataset(1)))
+    first, second = json.loads(_text(tmp_path))
+    assert list(first.items()) == list(second.items())
+
+
+def test_data_sets_are_selected(corpus: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(streamdicom.dumps([dataset(number) for number in (5, 6, 7)]))
+    target = io.BytesIO()
+    report = export_archive([corpus / "a", tmp_path / "a.json"], target, where={"PatientID": ["5", "7"]})
+    assert patient_ids(target.getvalue()) == ["5", "7", "5", "7"]
+    assert report == Report(datasets=4, not_selected=148)
+
+
+def test_members_passed_over_are_named(tmp_path: Path) -> None:
+    files(tmp_path / "in", 2)
+    (tmp_path / "in" / "README").write_text("no DICOM")
+    archive = shutil.make_archive(str(tmp_path / "a"), "zip", tmp_path / "in")
+    assert export_archive(archive, io.BytesIO()).passed_over == [f"{archive}!README"]
+
+
+@pytest.mark.parametrize("name", ["out", "out.csv", "out.xml", "out.dcm", "out.gz", "out.json.bz2"])
+def test_unknown_suffix_needs_a_format(corpus: Path, tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match=r"ends in none of .*--format"):
+        export_archive(corpus, tmp_path / name)
+    assert _names(tmp_path) == ["in"]
+    export_archive(corpus / "a" / "00001.dcm", tmp_path / name, format="ndjson")
+    text = (tmp_path / name).read_bytes()
+    assert patient_ids(gzip.decompress(text) if name == "out.gz" else text) == ["1"]
+
+
+# --- errors ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_file_that_fails_is_named_with_the_place(corpus: Path, tmp_path: Path, jobs: int) -> None:
+def test_malformed_file_is_named_with_the_location(corpus: Path, tmp_path: Path, jobs: int) -> None:
     bad = truncated(corpus / "b" / "00200a.dcm")
     with pytest.raises(InputError, match=r"00200a\.dcm: the file ends .*\[0\]\.00200") as caught:
         export_archive(corpus, tmp_path / "out.json", jobs=jobs)
@@ -210,8 +271,9 @@ def test_a_file_that_fails_is_named_with_the_place(corpus: Path, tmp_path: Path,
     assert not (tmp_path / "out.json").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"jobs": 2}, {"compress": "gzip"}, {"format": "ndjson"}])
-def test_a_file_that_fails_leaves_nothing_in_the_output(corpus: Path, options: dict[str, Any]) -> None:
+def test_skipped_file_leaves_nothing_in_the_output(corpus: Path, options: dict[str, Any]) -> None:
     for name in ("a/00000.dcm", "a/00064a.dcm", "b/99999.dcm"):
         truncated(corpus / name)
     target = io.BytesIO()
@@ -223,21 +285,49 @@ def test_a_file_that_fails_leaves_nothing_in_the_output(corpus: Path, options: d
     assert json.loads(json.dumps(report.to_dict()))["skipped"][0]["reason"].startswith("the file ends")
 
 
-def test_a_named_file_that_is_no_dicom_fails(tmp_path: Path) -> None:
+def test_named_file_must_be_readable(tmp_path: Path) -> None:
     other = tmp_path / "README.txt"
     other.write_text("no DICOM")
-    with pytest.raises(InputError, match=r"README\.txt: not a DICOM file"):
+    with pytest.raises(InputError, match=r"README\.txt: not DICOM JSON"):
         export_archive(other, io.BytesIO())
     assert [one.name for one in export_archive([other], io.BytesIO(), on_error="skip").skipped] == [str(other)]
 
 
-def test_a_source_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_empty_file_named_dcm_fails(corpus: Path) -> None:
+    empty = corpus / "b" / "empty.dcm"
+    empty.write_bytes(b"")
+    with pytest.raises(InputError, match=r"empty\.dcm: the file is empty"):
+        export_archive(corpus, io.BytesIO())
+    assert [skipped.name for skipped in export_archive(corpus, io.BytesIO(), on_error="skip").skipped] == [str(empty)]
+
+
+def test_url_is_a_value_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    calls: list[tuple[str, str, dict[str, Any]]] = [
+        ("s3://bucket/in", "out.json", {}),
+        (".", "s3://bucket/out.json", {}),
+        (".", "out.json", {"bulk_dir": "s3://bucket/bulk"}),
+    ]
+    for source, target, options in calls:
+        with pytest.raises(ValueError, match=r"local path, not a URL \(s3://\)"):
+            export_archive(source, target, **options)
+    assert _names(tmp_path) == []
+
+
+def test_run_that_wrote_nothing_leaves_nothing(corpus: Path, tmp_path: Path) -> None:
+    truncated(corpus / "a" / "00000.dcm")
+    with pytest.raises(InputError):
+        export_archive(corpus, tmp_path / "out.json")
+    assert _names(tmp_path) == ["in"]
+
+
+def test_missing_source_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         export_archive(tmp_path / "none", io.BytesIO(), on_error="skip")
 
 
 @pytest.mark.skipif(os.name != "posix" or not os.getuid(), reason="the administrator may read everything")
-def test_what_may_not_be_read_is_told(tmp_path: Path) -> None:
+def test_unreadable_file_is_an_error(tmp_path: Path) -> None:
     [path] = files(tmp_path, 1)
     path.chmod(0)
     with pytest.raises(InputError, match="Permission denied"):
@@ -255,13 +345,14 @@ def test_what_may_not_be_read_is_told(tmp_path: Path) -> None:
         {"bulk": False, "bulk_dir": "x"},
     ],
 )
-def test_a_call_that_makes_no_sense_is_told(tmp_path: Path, options: dict[str, Any]) -> None:
+def test_contradictory_arguments_are_a_value_error(tmp_path: Path, options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"."):
         export_archive(tmp_path, io.BytesIO(), **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_warnings_are_counted_and_the_first_is_given(tmp_path: Path, jobs: int) -> None:
+def test_warnings_are_counted_and_the_first_is_issued(tmp_path: Path, jobs: int) -> None:
     wrong = file_bytes(dataset(1)).replace("Müller".encode(), b"M\xffxller")
     for name in ("a.dcm", "b.dcm"):
         (tmp_path / name).write_bytes(wrong)
@@ -271,19 +362,20 @@ def test_warnings_are_counted_and_the_first_is_given(tmp_path: Path, jobs: int) 
     assert list(report.warnings.values()) == [2]
 
 
-def test_progress_is_told(corpus: Path) -> None:
-    told: list[Progress] = []
-    export_archive(corpus, io.BytesIO(), progress=told.append)
+def test_progress_is_reported(corpus: Path) -> None:
+    reported: list[Progress] = []
+    export_archive(corpus, io.BytesIO(), progress=reported.append)
     size = sum(path.stat().st_size for path in corpus.rglob("*") if path.is_file())
-    assert (told[-1].files, told[-1].files_known) == (301, 301)
-    assert (told[-1].size, told[-1].size_known) == (size, size)
-    assert told[-1].time_left == 0
+    assert (reported[-1].files, reported[-1].files_known) == (301, 301)
+    assert (reported[-1].size, reported[-1].size_known) == (size, size)
+    assert reported[-1].time_left == 0
 
 
-# --- a worker that dies ----------------------------------------------------------------------------------------
+# --- killed workers --------------------------------------------------------------------------------------------
 
 
-def test_a_worker_that_is_killed_is_an_error_and_not_a_hang(corpus: Path, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_killed_worker_is_an_error(corpus: Path, tmp_path: Path) -> None:
     code = f"""
 import multiprocessing, os, signal, sys
 from streamdicom.archive import export_archive
@@ -292,7 +384,7 @@ def progress(_):
         os.kill(child.pid, signal.SIGKILL)
 if __name__ == "__main__":
     import streamdicom.archive.report as report
-    report._PAUSE = 0
+    report._INTERVAL = 0
     try:
         export_archive({str(corpus)!r}, {str(tmp_path / "out.json")!r}, jobs=2, progress=progress)
     except ChildProcessError as error:
@@ -300,7 +392,7 @@ if __name__ == "__main__":
 """
     (tmp_path / "program.py").write_text(code)
     done = _python(tmp_path / "program.py")
-    assert done.stdout == b"a process has ended too early, with the code -9\n", done.stderr
+    assert done.stdout == b"a worker process died with exit code -9\n", done.stderr
     assert not (tmp_path / "out.json").exists()
 
 
@@ -319,18 +411,19 @@ def _python(*arguments: object) -> subprocess.CompletedProcess[bytes]:
 
 
 def _state(folder: Path) -> Path:
-    """A copy of a folder as it is."""
+    """Return a copy of a folder."""
     copy = folder.with_name("state")
     shutil.rmtree(copy, ignore_errors=True)
     return shutil.copytree(folder, copy)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize("name", ["out.json", "out.ndjson.gz"])
-def test_a_kill_at_any_moment_and_a_resumed_run_make_the_same_output(
+def test_resuming_after_a_kill_at_any_moment_makes_the_same_output(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(sink, "_PAUSE", -1.0)  # the journal is written as often as it can be
+    monkeypatch.setattr(sink, "_INTERVAL", -1.0)  # write the journal as often as possible
     source, out = tmp_path / "in", tmp_path / "out"
     files(source, 70)  # in two tasks
     truncated(source / "00050a.dcm")
@@ -356,9 +449,10 @@ def test_a_kill_at_any_moment_and_a_resumed_run_make_the_same_output(
     assert kills > 40
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_run_that_is_killed_again_and_again_comes_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sink, "_PAUSE", -1.0)
+def test_run_that_is_killed_repeatedly_completes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sink, "_INTERVAL", -1.0)
     files(tmp_path / "in", 700)
 
     def run() -> Report:
@@ -367,7 +461,7 @@ def test_a_run_that_is_killed_again_and_again_comes_to_its_end(tmp_path: Path, m
     lines = run_killed(run, 0)
     (tmp_path / "out.json").unlink()
     kills = 0
-    # What has its name is complete; a kill behind that would only start anew.
+    # A kill after the rename would start again.
     while run_killed(run, lines * 2 // 3) == -1 and not (tmp_path / "out.json").exists():
         kills += 1
         assert kills < 50
@@ -375,11 +469,12 @@ def test_a_run_that_is_killed_again_and_again_comes_to_its_end(tmp_path: Path, m
     assert patient_ids((tmp_path / "out.json").read_bytes()) == [str(number) for number in range(1, 701)]
 
 
-def test_processes_that_are_killed_leave_what_can_be_gone_on_with(corpus: Path, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_killed_run_with_workers_can_be_resumed(corpus: Path, tmp_path: Path) -> None:
     code = f"""
 from streamdicom.archive import export_archive, sink
 if __name__ == "__main__":
-    sink._PAUSE = 0.0
+    sink._INTERVAL = 0.0
     export_archive({str(corpus)!r}, {str(tmp_path / "out.json")!r}, jobs=2, resume=True)
 """
     program = tmp_path / "program.py"
@@ -397,7 +492,7 @@ if __name__ == "__main__":
 
 
 def _stopped(corpus: Path, target: Path, **options: Any) -> Path:
-    """The state after a run that has stopped at its last file; that file is mended then."""
+    """Stop a run at its last file, which is removed then; return the journal."""
     last = corpus / "z.dcm"
     truncated(last)
     with pytest.raises(InputError):
@@ -406,7 +501,8 @@ def _stopped(corpus: Path, target: Path, **options: Any) -> Path:
     return target.with_name(f".{target.name}.journal")
 
 
-def test_a_journal_that_is_cut_anywhere_is_gone_on_with(corpus: Path, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_truncated_journal_can_be_resumed(corpus: Path, tmp_path: Path) -> None:
     target = tmp_path / "out" / "out.json"
     target.parent.mkdir()
     journal = _stopped(corpus, target)
@@ -418,12 +514,14 @@ def test_a_journal_that_is_cut_anywhere_is_gone_on_with(corpus: Path, tmp_path: 
         shutil.rmtree(target.parent)
         shutil.copytree(before, target.parent)
         journal.write_bytes(text[:cut])
-        assert export_archive(corpus, target, resume=True) == Report(datasets=300, passed_over=1)
+        assert export_archive(corpus, target, resume=True) == Report(
+            datasets=300, passed_over=[str(corpus / "README.txt")], passed_over_count=1
+        )
         assert target.read_bytes() == expected
         assert _names(target.parent) == ["out.json"]
 
 
-def test_a_partial_output_that_is_cut_anywhere_is_gone_on_with(corpus: Path, tmp_path: Path) -> None:
+def test_truncated_partial_output_can_be_resumed(corpus: Path, tmp_path: Path) -> None:
     target = tmp_path / "out.json"
     _stopped(corpus, target)
     partial = tmp_path / ".out.json.partial"
@@ -432,17 +530,17 @@ def test_a_partial_output_that_is_cut_anywhere_is_gone_on_with(corpus: Path, tmp
     assert target.read_bytes() == _text(corpus)
 
 
-def test_a_resumed_run_does_not_read_again_what_is_done(corpus: Path, tmp_path: Path) -> None:
+def test_resumed_run_does_not_read_finished_files(corpus: Path, tmp_path: Path) -> None:
     _stopped(corpus, tmp_path / "out.json")
     first = corpus / "a" / "00001.dcm"
     status = first.stat()
     first.write_bytes(b"\0" * 128 + b"DICM" + b"x" * (status.st_size - 132))
-    os.utime(first, ns=(status.st_atime_ns, status.st_mtime_ns))  # so that only reading could show it
+    os.utime(first, ns=(status.st_atime_ns, status.st_mtime_ns))  # only reading would show the change
     assert export_archive(corpus, tmp_path / "out.json", resume=True).datasets == 300
 
 
 @pytest.mark.parametrize("change", ["new", "gone", "touched", "longer"])
-def test_inputs_that_have_changed_are_told(corpus: Path, tmp_path: Path, change: str) -> None:
+def test_changed_inputs_cannot_be_resumed(corpus: Path, tmp_path: Path, change: str) -> None:
     _stopped(corpus, tmp_path / "out.json")
     if change == "new":
         files(corpus / "a0", 1, 500)
@@ -453,43 +551,66 @@ def test_inputs_that_have_changed_are_told(corpus: Path, tmp_path: Path, change:
     else:
         with (corpus / "a" / "00002.dcm").open("ab") as file:
             file.write(b"\0")
-    with pytest.raises(ResumeError, match=r"is new, has changed or has gone"):
+    with pytest.raises(ResumeError, match=r"was added, changed or removed"):
         export_archive(corpus, tmp_path / "out.json", resume=True)
 
 
-def test_other_options_are_told_and_others_may_differ(corpus: Path, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_only_jobs_and_on_error_may_differ_when_resuming(corpus: Path, tmp_path: Path) -> None:
     _stopped(corpus, tmp_path / "out.json")
     options = WriteOptions(file_meta=True, keys="camel", include=[0x00100020])
-    with pytest.raises(ResumeError, match="something else: indent, file_meta, keys, include"):
+    with pytest.raises(ResumeError, match="differing: indent, file_meta, keys, include"):
         export_archive(corpus, tmp_path / "out.json", resume=True, options=options, indent=2)
     assert export_archive(corpus, tmp_path / "out.json", resume=True, jobs=2, on_error="skip").datasets == 300
     assert (tmp_path / "out.json").read_bytes() == _text(corpus)
 
 
-def test_without_resume_a_run_starts_anew(corpus: Path, tmp_path: Path) -> None:
-    _stopped(corpus, tmp_path / "out.json")
+def test_stopped_run_is_not_replaced_without_resume(corpus: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.json"
+    journal = _stopped(corpus, target)
+    before = journal.read_bytes()
+    for _ in range(2):
+        with pytest.raises(ResumeError, match=r"stopped; resume it .*--resume.* or remove") as caught:
+            export_archive(corpus, target)
+        assert str(journal) in str(caught.value)
+        assert str(tmp_path / ".out.json.partial") in str(caught.value)
+    assert journal.read_bytes() == before
+    with pytest.raises(ResumeError, match="differing"):
+        export_archive(corpus, target, resume=True, indent=1)
+    hidden = corpus.rename(tmp_path / "hidden")
+    with pytest.raises(FileNotFoundError):
+        export_archive(corpus, target, resume=True)
+    hidden.rename(corpus)
+    assert export_archive(corpus, target, resume=True).datasets == 300
+    assert target.read_bytes() == _text(corpus)
+
+
+def test_removed_state_starts_again(corpus: Path, tmp_path: Path) -> None:
+    _stopped(corpus, tmp_path / "out.json").unlink()
+    (tmp_path / ".out.json.partial").unlink()
     assert export_archive(corpus, tmp_path / "out.json", options=WriteOptions(file_meta=True)).datasets == 300
     assert (tmp_path / "out.json").read_bytes() == _text(corpus, options=WriteOptions(file_meta=True))
 
 
 def test_two_runs_cannot_write_the_same_output(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streamdicom.archive.report._PAUSE", -1.0)  # progress is told at once
-    told = 0
+    monkeypatch.setattr("streamdicom.archive.report._INTERVAL", -1.0)  # progress is reported at once
+    reported = 0
 
     def again(progress: Progress) -> None:
-        nonlocal told
+        nonlocal reported
         if progress.files < 300:
-            told += 1
+            reported += 1
             with pytest.raises(ResumeError, match="another run"):
                 export_archive(corpus, tmp_path / "out.json")
 
     assert export_archive(corpus, tmp_path / "out.json", progress=again).datasets == 300
-    assert told > 1
+    assert reported > 1
 
 
-def test_members_are_gone_on_with_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streamdicom.archive.tasks._ENOUGH", 1000)  # so that there are many results
-    monkeypatch.setattr(sink, "_PAUSE", -1.0)
+@pytest.mark.slow
+def test_resuming_within_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamdicom.archive.tasks._BATCH_SIZE", 1000)  # many results
+    monkeypatch.setattr(sink, "_INTERVAL", -1.0)
     source = tmp_path / "in"
     files(source, 60)
     shutil.make_archive(str(tmp_path / "zips" / "a"), "zip", source)
@@ -504,7 +625,7 @@ def test_members_are_gone_on_with_too(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "out.json").unlink()
     kills = 0
     for moment in moments(lines, 10):
-        if run_killed(run, moment) == -1:  # the last lines come some more or fewer, as the clock goes
+        if run_killed(run, moment) == -1:  # the number of lines depends on the clock
             kills += 1
             assert run().datasets == 120
         assert (tmp_path / "out.json").read_bytes() == expected
@@ -515,8 +636,9 @@ def test_members_are_gone_on_with_too(tmp_path: Path, monkeypatch: pytest.Monkey
 # --- full disks and closed pipes -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_full_disk_is_an_error_and_what_is_there_can_be_gone_on_with(corpus: Path, tmp_path: Path, jobs: int) -> None:
+def test_run_on_a_full_disk_can_be_resumed(corpus: Path, tmp_path: Path, jobs: int) -> None:
     expected = _text(corpus)
     code = f"""
 import resource, signal
@@ -538,7 +660,7 @@ if __name__ == "__main__":
     assert (tmp_path / "out.json").read_bytes() == expected
 
 
-def test_a_pipe_is_written_under_the_name_that_it_has_in_dev(tmp_path: Path) -> None:
+def test_pipe_by_its_name_in_dev(tmp_path: Path) -> None:
     files(tmp_path, 3)
     reader, writer = os.pipe()
     with os.fdopen(reader, "rb") as file:
@@ -547,14 +669,14 @@ def test_a_pipe_is_written_under_the_name_that_it_has_in_dev(tmp_path: Path) -> 
         assert file.read().count(b"\n") == 3
 
 
-def test_an_error_names_the_target(tmp_path: Path) -> None:
+def test_error_names_the_target(tmp_path: Path) -> None:
     target = tmp_path / "none" / "out.json"
     with pytest.raises(FileNotFoundError) as missing:
         export_archive(tmp_path, target)
     assert missing.value.filename == str(target)
 
 
-def test_a_reader_that_has_gone_is_told(corpus: Path) -> None:
+def test_closed_pipe_is_an_error(corpus: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "wb", buffering=0) as file, pytest.raises(BrokenPipeError):

@@ -1,4 +1,4 @@
-"""Imports: which files there are, that none leads out of the folder, and that a kill leaves none half or twice."""
+"""Imports: files and their paths, errors, kills and resumed runs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from streamdicom.archive.sources import Kind, find
 from streamdicom.cli.demo import differences
 from tests.archive.corpus import dataset, encapsulated, file_bytes, moments, run_killed
 
-pytestmark = pytest.mark.filterwarnings("ignore:out-of-range")  # which it is that makes this one bad to write
+pytestmark = pytest.mark.filterwarnings("ignore:out-of-range")  # the data set that cannot be written
 _BAD = {"00080018": {"vr": "UI", "Value": ["1.2.3.66"]}, "00280010": {"vr": "US", "Value": [-1]}}
 
 
@@ -45,7 +45,7 @@ def _stream(count: int) -> bytes:
 
 
 def _files(folder: Path) -> list[str]:
-    """All that is in a folder, and in those in it."""
+    """Return the files in a folder and its subfolders."""
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir())
 
 
@@ -61,15 +61,15 @@ def _check(folder: Path, count: int) -> None:
         assert path.name == f"1.2.3.{ds.PatientID}.dcm"
 
 
-# --- what comes out --------------------------------------------------------------------------------------------
+# --- output ---------------------------------------------------------------------------------------------------
 
 
-def test_each_data_set_gets_a_file_by_study_series_and_instance(tmp_path: Path) -> None:
+def test_default_layout_is_by_study_series_and_instance(tmp_path: Path) -> None:
     assert import_archive(_stream(5), tmp_path / "a" / "b") == Report(datasets=5)
     _check(tmp_path / "a" / "b", 5)
 
 
-def test_an_export_comes_back_the_same(tmp_path: Path) -> None:
+def test_export_round_trips(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for number, ds in enumerate([dataset(1), encapsulated(2), dataset(3, Rows=7)]):
         (tmp_path / "in" / str(number)).write_bytes(file_bytes(ds))
@@ -81,7 +81,7 @@ def test_an_export_comes_back_the_same(tmp_path: Path) -> None:
         assert one.file_meta.TransferSyntaxUID == other.file_meta.TransferSyntaxUID
 
 
-def test_bulk_data_is_put_back(tmp_path: Path) -> None:
+def test_bulk_data_is_restored(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     large = dataset(1, PixelData=random.Random(1).randbytes(5000))
     large["PixelData"].VR = "OB"
@@ -102,16 +102,17 @@ def test_bulk_data_is_put_back(tmp_path: Path) -> None:
     assert "7FE00010" in report.skipped[0].reason
 
 
-# A value of odd length, which no file may have (PS3.5 7.1.1); it is padded.
+# A value of odd length, which is padded (PS3.5 7.1.1).
 _ODD = {
     "meta_missing_tsyntax.dcm": ["00010001[0].00010002"],
     "nested_priv_SQ.dcm": ["00010001[0].00010002"],
 }
 
 
-@pytest.mark.filterwarnings("ignore")  # many of the files are not quite right
-def test_all_files_of_pydicom_come_back(tmp_path: Path) -> None:
-    """Those that an export takes; which it does not take is the matter of the tests of what it is made of."""
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # many of the files are not conforming
+def test_files_of_pydicom_round_trip(tmp_path: Path) -> None:
+    """All files that can be exported."""
     count = 0
     for item in find([str(Path(pydicom.__file__).parent / "data")]):
         text = io.BytesIO()
@@ -121,7 +122,7 @@ def test_all_files_of_pydicom_come_back(tmp_path: Path) -> None:
         one, other = dcmread(item.path, force=True), dcmread(tmp_path / str(count) / "x")
         if one.original_encoding[1] is False and one.get("PixelData") and one["PixelData"].VR == "OW":
             words = array("H", one.PixelData)
-            words.byteswap()  # the other is in little endian
+            words.byteswap()  # the imported file is in little endian
             one.PixelData = words.tobytes()
         expected = _ODD.get(Path(item.path).name, [])
         assert differences(one, other)[1] == expected, item.path
@@ -135,7 +136,7 @@ def _one_by_one(data: bytes) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("form", ["array", "lines", "concatenated", "one", "bytes", "file", "iterable", "gzip", "zstd"])
-def test_every_form_of_stream_is_taken(tmp_path: Path, form: str) -> None:
+def test_every_form_of_stream_is_read(tmp_path: Path, form: str) -> None:
     objects = [json.dumps(_object(number)).encode() for number in range(1, 4)]
     source: Any = {
         "lines": b"\n".join(objects),
@@ -154,12 +155,27 @@ def test_every_form_of_stream_is_taken(tmp_path: Path, form: str) -> None:
     _check(tmp_path, 1 if form == "one" else 3)
 
 
-def test_a_stream_without_data_sets_makes_no_file(tmp_path: Path) -> None:
+def test_other_formats_are_imported(tmp_path: Path) -> None:
+    xml = io.BytesIO()
+    streamdicom.dump(dataset(1), xml, format="xml")
+    for number, source in enumerate((xml.getvalue(), file_bytes(dataset(1)), gzip.compress(file_bytes(dataset(1))))):
+        assert import_archive(source, tmp_path / str(number)) == Report(datasets=1)
+        _check(tmp_path / str(number), 1)
+
+
+def test_error_names_the_stream(tmp_path: Path) -> None:
+    source = tmp_path / "in.json"
+    source.write_bytes(_stream(2)[:-1])
+    with pytest.raises(TruncatedError, match=r"in\.json: "):
+        import_archive(source, tmp_path / "out")
+
+
+def test_stream_without_data_sets_makes_no_file(tmp_path: Path) -> None:
     assert import_archive(b"[]", tmp_path) == Report()
     assert _files(tmp_path) == []
 
 
-def test_files_are_in_the_transfer_syntax_that_is_asked_for(tmp_path: Path) -> None:
+def test_transfer_syntax_is_that_requested(tmp_path: Path) -> None:
     import_archive(_stream(1), tmp_path / "a")
     import_archive(_stream(1), tmp_path / "b", transfer_syntax=ImplicitVRLittleEndian)
     one, other = (dcmread(tmp_path / name / _expected(1)[0]) for name in "ab")
@@ -168,13 +184,13 @@ def test_files_are_in_the_transfer_syntax_that_is_asked_for(tmp_path: Path) -> N
     assert one == other
 
 
-def test_progress_is_told(tmp_path: Path) -> None:
+def test_progress_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "in.json"
     path.write_bytes(_stream(3))
-    told: list[Progress] = []
-    import_archive(path, tmp_path / "out", progress=told.append)
+    reported: list[Progress] = []
+    import_archive(path, tmp_path / "out", progress=reported.append)
     size = path.stat().st_size
-    assert (told[-1].files, told[-1].size, told[-1].size_known) == (3, size, size)
+    assert (reported[-1].files, reported[-1].size, reported[-1].size_known) == (3, size, size)
 
 
 # --- names -----------------------------------------------------------------------------------------------------
@@ -204,7 +220,7 @@ _HOSTILE = [
 ]
 
 
-@pytest.mark.filterwarnings("ignore:backslash")  # which separates values, and is told
+@pytest.mark.filterwarnings("ignore:backslash")  # it separates values
 @pytest.mark.parametrize("layout", ["{StudyInstanceUID}/{SOPInstanceUID}.dcm", "{PatientID}/{SOPInstanceUID}"])
 @pytest.mark.parametrize("text", _HOSTILE)
 def test_no_value_makes_a_path_outside_the_folder(tmp_path: Path, text: str, layout: str) -> None:
@@ -224,69 +240,69 @@ def test_no_value_makes_a_path_outside_the_folder(tmp_path: Path, text: str, lay
         assert all(0 < len(part.encode()) <= 255 and part[0] != "." and part.isprintable() for part in parts)
 
 
-def test_a_name_that_is_too_long_or_no_uid_stays_unique(tmp_path: Path) -> None:
+def test_names_of_invalid_uids_are_unique(tmp_path: Path) -> None:
     texts = ["x" * 1000, "x" * 1001, "../1", "../2"]
     objects = [_object(n, **{"00080018": {"vr": "UI", "Value": [text]}}) for n, text in enumerate(texts)]
     assert import_archive(_array(*objects), tmp_path).datasets == 4
     assert len(_files(tmp_path)) == 4
 
 
-def test_missing_uids_have_names_of_their_own(tmp_path: Path) -> None:
+def test_names_of_missing_uids_are_unique(tmp_path: Path) -> None:
     assert import_archive(b"[{},{}]", tmp_path).datasets == 2
     assert _files(tmp_path) == ["unknown/unknown/unknown-0.dcm", "unknown/unknown/unknown-1.dcm"]
 
 
-def test_a_link_in_the_folder_is_not_followed_out_of_it(tmp_path: Path) -> None:
+def test_link_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
     folder = tmp_path / "in"
     folder.mkdir()
     (folder / "1.2.1").symlink_to(tmp_path / "outside")
-    with pytest.raises(OutputError, match="a link leads from its path out of the folder"):
+    with pytest.raises(OutputError, match=r"a link leads from .* out of the folder"):
         import_archive(_stream(1), folder)
     assert _files(tmp_path / "outside") == []
 
 
-def test_a_link_within_the_folder_may_lead_to_another_place_there(tmp_path: Path) -> None:
+def test_link_within_the_folder_is_followed(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "1.2.1").symlink_to(tmp_path / "elsewhere")
     import_archive(_stream(1), tmp_path)
     assert _files(tmp_path / "elsewhere") == ["1.2.2.1/1.2.3.1.dcm"]
 
 
-def test_a_link_under_a_path_is_replaced_and_not_followed(tmp_path: Path) -> None:
+def test_link_at_the_path_of_a_file_is_replaced(tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_bytes(b"precious")
     folder = tmp_path / "in"
     path = folder / _expected(1)[0]
     path.parent.mkdir(parents=True)
     path.symlink_to(victim)
-    with pytest.raises(OutputError, match="a file already"):
+    with pytest.raises(OutputError, match=r"a file exists at 1\.2\.1/1\.2\.2\.1/1\.2\.3\.1\.dcm"):
         import_archive(_stream(1), folder)
     import_archive(_stream(1), folder, on_duplicate="replace")
     assert victim.read_bytes() == b"precious"
     _check(folder, 1)
 
 
-def test_a_link_in_the_place_of_the_journal_is_refused(tmp_path: Path) -> None:
+def test_link_in_place_of_the_work_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / ".streamdicom").symlink_to(tmp_path / "outside")
-    with pytest.raises(ResumeError, match="a link"):
+    with pytest.raises(ResumeError, match="found a link"):
         import_archive(_stream(1), tmp_path / "in")
     assert _files(tmp_path / "outside") == []
 
 
-def test_a_file_where_a_folder_is_due_fails_the_data_set(tmp_path: Path) -> None:
+def test_file_in_place_of_a_folder_fails_the_data_set(tmp_path: Path) -> None:
     (tmp_path / "1.2.1").write_bytes(b"")
     report = import_archive(_stream(2), tmp_path, on_error="skip")
     assert [skipped.name for skipped in report.skipped] == ["[0]", "[1]"]
     assert (tmp_path / "1.2.1").read_bytes() == b""
 
 
-# --- what fails ------------------------------------------------------------------------------------------------
+# --- errors ----------------------------------------------------------------------------------------------------
 
 
-def test_a_data_set_that_fails_is_told_or_skipped(tmp_path: Path) -> None:
+def test_data_set_that_fails_stops_the_run_or_is_skipped(tmp_path: Path) -> None:
     text = _array(_object(1), _BAD, _object(2))
     with pytest.raises(streamdicom.StreamDicomError, match=r"\[1\]"):
         import_archive(text, tmp_path / "a")
@@ -302,16 +318,14 @@ def test_a_data_set_that_fails_is_told_or_skipped(tmp_path: Path) -> None:
     ("end", "error"),
     [(b"", TruncatedError), (b",}", JsonSyntaxError), (b",5]", DicomJsonError)],
 )
-def test_a_fault_of_the_text_ends_the_run_and_keeps_what_came_before(
-    tmp_path: Path, end: bytes, error: type[Exception]
-) -> None:
+def test_syntax_error_keeps_the_data_sets_before_it(tmp_path: Path, end: bytes, error: type[Exception]) -> None:
     with pytest.raises(error):
         import_archive(_stream(2)[:-1] + end, tmp_path, on_error="skip")
     shutil.rmtree(tmp_path / ".streamdicom")
     _check(tmp_path, 2)
 
 
-def test_an_element_that_cannot_be_right_is_kept_where_data_sets_are_skipped(tmp_path: Path) -> None:
+def test_invalid_value_is_kept_with_on_error_skip(tmp_path: Path) -> None:
     text = _array(_object(1), _object(2, **{"00280010": {"vr": "US", "Value": ["many"]}}))
     with pytest.raises(DicomJsonError, match=r"\[1\]\.00280010"):
         import_archive(text, tmp_path / "a")
@@ -323,7 +337,7 @@ def test_an_element_that_cannot_be_right_is_kept_where_data_sets_are_skipped(tmp
     assert (raw.VR, raw.value) == ("UN", b"many")
 
 
-def test_elements_in_any_order_are_put_in_theirs(tmp_path: Path) -> None:
+def test_unordered_elements_are_sorted(tmp_path: Path) -> None:
     text = _array(*(dict(reversed(_object(number).items())) for number in (1, 2)))
     assert import_archive(text, tmp_path).datasets == 2
     shutil.rmtree(tmp_path / ".streamdicom", ignore_errors=True)
@@ -331,15 +345,15 @@ def test_elements_in_any_order_are_put_in_theirs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cut", [1, 5, 9, 100])
-def test_compressed_text_that_is_cut_is_an_error(tmp_path: Path, cut: int) -> None:
-    with pytest.raises(TruncatedError, match=r"the gzip stream stops|input stopped|stop"):
+def test_truncated_gzip_stream_is_an_error(tmp_path: Path, cut: int) -> None:
+    with pytest.raises(TruncatedError, match="stop"):
         import_archive(gzip.compress(_stream(2))[:-cut], tmp_path)
     assert not [name for name in _files(tmp_path) if name.endswith(".partial")]
 
 
-def test_a_reference_without_a_folder_for_bulk_data_fails(tmp_path: Path) -> None:
+def test_reference_without_bulk_root_is_an_error(tmp_path: Path) -> None:
     reference = {"7FE00010": {"vr": "OW", "BulkDataURI": "file:///etc/passwd"}}
-    with pytest.raises(streamdicom.StreamDicomError, match="7FE00010"):
+    with pytest.raises(streamdicom.StreamDicomError, match=r"bulk_root \(--bulk-dir\) \(.*7FE00010"):
         import_archive(_array(_object(1, **reference)), tmp_path)
 
 
@@ -355,17 +369,20 @@ def test_a_reference_without_a_folder_for_bulk_data_fails(tmp_path: Path) -> Non
         {"layout": ".streamdicom/{SOPInstanceUID}"},
         {"layout": "a//b"},
         {"layout": "{SOPInstanceUID"},
+        {"bulk_root": "s3://bucket/bulk"},
     ],
 )
-def test_a_call_that_makes_no_sense_is_told(tmp_path: Path, options: dict[str, Any]) -> None:
+def test_invalid_arguments_are_a_value_error(tmp_path: Path, options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"."):
         import_archive(_stream(1), tmp_path / "out", **options)
     assert not (tmp_path / "out").exists()
 
 
-def test_memory_does_not_depend_on_what_a_few_bytes_expand_to(tmp_path: Path) -> None:
+@pytest.mark.memory
+@pytest.mark.slow
+def test_memory_does_not_depend_on_the_expanded_size(tmp_path: Path) -> None:
     bomb = gzip.compress(b" " * 50_000_000 + b"[]")
-    import_archive(_stream(1), tmp_path / "warm")  # everything is imported now
+    import_archive(_stream(1), tmp_path / "warm")  # exclude imports
     tracemalloc.start()
     try:
         assert import_archive(bomb, tmp_path / "out") == Report()
@@ -378,31 +395,31 @@ def test_memory_does_not_depend_on_what_a_few_bytes_expand_to(tmp_path: Path) ->
 
 
 def _twice() -> bytes:
-    """The same SOP Instance UID in two series, and another data set behind them."""
+    """Return the same SOP Instance UID in two series, and another data set."""
     second = _object(1, **{"0020000E": {"vr": "UI", "Value": ["1.2.2.9"]}, "00280010": {"vr": "US", "Value": [9]}})
     return _array(_object(1), second, _object(2))
 
 
-def test_a_uid_that_comes_twice_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"its SOP Instance UID is that of a data set before it \(\[1\]\)"):
+def test_duplicate_uid_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"an earlier data set, at 1\.2\.1/1\.2\.2\.1/1\.2\.3\.1\.dcm.*\(\[1\]\)"):
         import_archive(_twice(), tmp_path)
 
 
-def test_a_uid_that_comes_twice_can_be_skipped(tmp_path: Path) -> None:
+def test_duplicate_uid_can_be_skipped(tmp_path: Path) -> None:
     report = import_archive(_twice(), tmp_path, on_duplicate="skip")
     _check(tmp_path, 2)
     assert [skipped.name for skipped in report.skipped] == ["[1]"]
     assert report.datasets == 2
 
 
-def test_a_uid_that_comes_twice_can_be_replaced(tmp_path: Path) -> None:
+def test_duplicate_uid_can_replace_the_earlier_file(tmp_path: Path) -> None:
     report = import_archive(_twice(), tmp_path, on_duplicate="replace")
     assert _files(tmp_path) == ["1.2.1/1.2.2.2/1.2.3.2.dcm", "1.2.1/1.2.2.9/1.2.3.1.dcm"]
     assert dcmread(tmp_path / "1.2.1/1.2.2.9/1.2.3.1.dcm").Rows == 9
     assert report == Report(datasets=2)
 
 
-def test_all_of_several_can_be_kept(tmp_path: Path) -> None:
+def test_all_duplicates_can_be_kept(tmp_path: Path) -> None:
     report = import_archive(_array(*[_object(1)] * 4), tmp_path, on_duplicate="keep-both")
     assert report == Report(datasets=4)
     stem = _expected(1)[0].removesuffix(".dcm")
@@ -411,16 +428,16 @@ def test_all_of_several_can_be_kept(tmp_path: Path) -> None:
     assert f"{stem}-5.dcm" in _files(tmp_path)
 
 
-def test_a_file_that_was_there_is_a_duplicate_too(tmp_path: Path) -> None:
+def test_existing_file_is_a_duplicate(tmp_path: Path) -> None:
     import_archive(_stream(2), tmp_path)
-    with pytest.raises(OutputError, match="a file already"):
+    with pytest.raises(OutputError, match=r"a file exists at 1\.2\.1/1\.2\.2\.1/1\.2\.3\.1\.dcm"):
         import_archive(_stream(2), tmp_path)
     assert len(import_archive(_stream(3), tmp_path, on_duplicate="skip").skipped) == 2
     assert import_archive(_stream(3), tmp_path, on_duplicate="replace") == Report(datasets=3)
     _check(tmp_path, 3)
 
 
-def test_a_layout_that_gives_two_data_sets_one_path_loses_none(tmp_path: Path) -> None:
+def test_layout_with_colliding_paths_loses_no_data_set(tmp_path: Path) -> None:
     for on_duplicate in ("error", "replace"):
         with pytest.raises(OutputError):
             import_archive(_stream(2), tmp_path / on_duplicate, layout="x.dcm", on_duplicate=on_duplicate)
@@ -432,9 +449,10 @@ def test_a_layout_that_gives_two_data_sets_one_path_loses_none(tmp_path: Path) -
 # --- resuming --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize("on_duplicate", ["keep-both", "skip", "replace"])
-def test_a_kill_at_any_moment_and_a_resumed_run_make_the_same_files(tmp_path: Path, on_duplicate: str) -> None:
+def test_resuming_after_a_kill_at_any_moment_makes_the_same_files(tmp_path: Path, on_duplicate: str) -> None:
     source = tmp_path / "in.json"
     objects = [_object(number) for number in range(1, 8)]
     again = _object(3, **{"0020000E": {"vr": "UI", "Value": ["1.2.2.9"]}})
@@ -451,12 +469,12 @@ def test_a_kill_at_any_moment_and_a_resumed_run_make_the_same_files(tmp_path: Pa
     kills = 0
     for moment in moments(lines, 60):
         shutil.rmtree(folder)
-        if run_killed(run, moment) != -1:  # the last lines come some more or fewer, as the clock goes
+        if run_killed(run, moment) != -1:  # the number of lines depends on the clock
             continue
         kills += 1
         for name in set(_files(folder)):
             if not name.startswith(".streamdicom"):
-                dcmread(folder / name)  # nothing is half
+                dcmread(folder / name)  # no file is incomplete
         assert run() == expected
         assert _files(folder) == files
         assert [(folder / name).read_bytes() for name in files] == contents
@@ -464,7 +482,7 @@ def test_a_kill_at_any_moment_and_a_resumed_run_make_the_same_files(tmp_path: Pa
 
 
 def _interrupted(tmp_path: Path) -> tuple[Path, Path]:
-    """A stream whose third data set fails, and the folder after it has."""
+    """Stop at the third data set of a stream; return the stream and the folder."""
     source = tmp_path / "in.json"
     source.write_bytes(_array(_object(1), _object(2), _BAD, _object(3)))
     with pytest.raises(streamdicom.StreamDicomError):
@@ -472,38 +490,38 @@ def _interrupted(tmp_path: Path) -> tuple[Path, Path]:
     return source, tmp_path / "out"
 
 
-def test_a_run_that_came_to_nothing_leaves_nothing(tmp_path: Path) -> None:
+def test_run_that_wrote_nothing_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(streamdicom.InputError):
         import_archive(b"no JSON", tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_a_run_that_stopped_can_go_on_in_another_way(tmp_path: Path) -> None:
+def test_resumed_run_may_skip_errors(tmp_path: Path) -> None:
     source, folder = _interrupted(tmp_path)
     report = import_archive(source, folder, resume=True, on_error="skip")
     assert (report.datasets, len(report.skipped)) == (3, 1)
     _check(folder, 3)
 
 
-def test_a_run_that_stopped_is_not_started_anew_by_mistake(tmp_path: Path) -> None:
+def test_stopped_run_is_not_replaced_without_resume(tmp_path: Path) -> None:
     source, folder = _interrupted(tmp_path)
-    with pytest.raises(ResumeError, match="resume it, or remove"):
+    with pytest.raises(ResumeError, match=r"stopped; resume it .*--resume.* or remove"):
         import_archive(source, folder)
 
 
-def test_another_stream_is_told(tmp_path: Path) -> None:
+def test_other_stream_cannot_be_resumed(tmp_path: Path) -> None:
     source, folder = _interrupted(tmp_path)
-    with pytest.raises(ResumeError, match="something else: source"):
+    with pytest.raises(ResumeError, match="differing: source"):
         import_archive(_stream(3), folder, resume=True)
     status = source.stat()
     text = source.read_bytes().replace(b'"1.2.3.2"', b'"1.2.3.7"')
     source.write_bytes(text)
     os.utime(source, ns=(status.st_atime_ns, status.st_mtime_ns))
-    with pytest.raises(ResumeError, match=r"not the one .*\[1\]"):
+    with pytest.raises(ResumeError, match=r"not that of the stopped run .*\[1\]"):
         import_archive(source, folder, resume=True)
 
 
-def test_a_pipe_with_fewer_data_sets_is_told(tmp_path: Path) -> None:
+def test_shorter_stream_cannot_be_resumed(tmp_path: Path) -> None:
     with pytest.raises(TruncatedError):
         import_archive(_stream(3)[:-1], tmp_path)
     with pytest.raises(ResumeError, match="fewer data sets"):
@@ -513,16 +531,17 @@ def test_a_pipe_with_fewer_data_sets_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("option", [{"layout": "{SOPInstanceUID}.dcm"}, {"transfer_syntax": "1.2.840.10008.1.2"}])
-def test_other_options_are_told(tmp_path: Path, option: dict[str, str]) -> None:
+def test_other_arguments_cannot_be_resumed(tmp_path: Path, option: dict[str, str]) -> None:
     source, folder = _interrupted(tmp_path)
-    with pytest.raises(ResumeError, match=f"something else: {next(iter(option))}"):
+    with pytest.raises(ResumeError, match=f"differing: {next(iter(option))}"):
         import_archive(source, folder, resume=True, **option)  # type: ignore[arg-type]
 
 
 # --- a full disk -----------------------------------------------------------------------------------------------
 
 
-def test_a_full_disk_is_an_error_and_leaves_no_half_file(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_full_disk_leaves_no_incomplete_file(tmp_path: Path) -> None:
     large = dataset(2)
     large.PixelData = random.Random(3).randbytes(200_000)
     large["PixelData"].VR = "OB"

@@ -1,4 +1,4 @@
-"""A journal: whole lines count, a torn one does not, and only one run has it."""
+"""The journal of a run: whole and torn lines, and its lock."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def _entries(path: Path) -> list[Entry]:
         journal.close()
 
 
-def test_entries_come_back(path: Path) -> None:
+def test_entries_round_trip(path: Path) -> None:
     assert _entries(path) == _ENTRIES
 
 
-def test_a_torn_line_at_the_end_is_none_and_is_written_over(path: Path) -> None:
+def test_torn_last_line_is_ignored_and_overwritten(path: Path) -> None:
     data = path.read_bytes()
     ends = [number + 1 for number, byte in enumerate(data) if byte == 10]
     for cut in {0, 1, *ends, *(end - 1 for end in ends), *(end - 5 for end in ends), *range(1, len(data), 9973)}:
@@ -48,13 +48,13 @@ def test_a_torn_line_at_the_end_is_none_and_is_written_over(path: Path) -> None:
 
 
 @pytest.mark.parametrize("line", [b"\0\0\0\0", b"[1]", b"{]", b"7", b"", b"\xff", b"[" * 100_000])
-def test_what_is_no_entry_ends_the_journal(path: Path, line: bytes) -> None:
+def test_invalid_line_ends_the_journal(path: Path, line: bytes) -> None:
     with path.open("ab") as file:
         file.write(line + b'\n{"e": 5}\n')
     assert _entries(path) == _ENTRIES
 
 
-def test_an_entry_counts_when_the_next_one_is_asked_for(path: Path) -> None:
+def test_entry_is_valid_once_the_next_is_requested(path: Path) -> None:
     journal = Journal(path)
     entries = journal.entries()
     assert [next(entries), next(entries)] == _ENTRIES[:2]
@@ -63,7 +63,7 @@ def test_an_entry_counts_when_the_next_one_is_asked_for(path: Path) -> None:
     assert _entries(path) == [_ENTRIES[0], {"new": 1}]
 
 
-def test_all_can_be_forgotten(path: Path) -> None:
+def test_restart_discards_all_entries(path: Path) -> None:
     journal = Journal(path)
     list(journal.entries())
     journal.restart()
@@ -72,7 +72,7 @@ def test_all_can_be_forgotten(path: Path) -> None:
     assert path.read_bytes() == b'{"new":1}\n'
 
 
-def test_only_one_run_has_it(path: Path) -> None:
+def test_open_journal_is_locked(path: Path) -> None:
     journal = Journal(path)
     with pytest.raises(ResumeError, match="in use"):
         Journal(path)
@@ -81,10 +81,10 @@ def test_only_one_run_has_it(path: Path) -> None:
     Journal(path).close()
 
 
-def test_what_is_asked_for_must_be_the_same() -> None:
+def test_request_must_be_that_of_the_journal() -> None:
     check_request({"a": [1], "b": None}, {"a": (1,), "b": None})
     for before in (None, [], "x"):
-        with pytest.raises(ResumeError, match="something else"):
+        with pytest.raises(ResumeError, match="another kind of run"):
             check_request(before, {})
-    with pytest.raises(ResumeError, match=r"something else: a, c$"):
+    with pytest.raises(ResumeError, match=r"differing: a, c$"):
         check_request({"a": 1, "b": 2}, {"a": 2, "b": 2, "c": 3})

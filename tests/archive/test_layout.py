@@ -1,4 +1,4 @@
-"""Paths of data sets: harmless whatever the values, the same for the same values."""
+"""Paths of imported files: safe for any values, and the same for the same values."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamdicom.archive.layout import DEFAULT_LAYOUT, SOP_INSTANCE_UID, Layout, noted
+from streamdicom.archive.layout import DEFAULT_LAYOUT, SOP_INSTANCE_UID, Layout, with_values
 
-# From Python 3.13 on it has moved.
+# Moved in Python 3.13.
 _is_reserved = getattr(ntpath, "isreserved", None) or (lambda name: PureWindowsPath(name).is_reserved())
 _STUDY, _SERIES, _PATIENT = 0x0020000D, 0x0020000E, 0x00100020
 
 
-def test_the_default_is_by_study_series_and_instance() -> None:
+def test_default_layout_is_by_study_series_and_instance() -> None:
     values = {_STUDY: "1.1", _SERIES: "1.2", SOP_INSTANCE_UID: "1.3"}
     assert Layout(DEFAULT_LAYOUT).path(values, 0) == "1.1/1.2/1.3.dcm"
     assert Layout(DEFAULT_LAYOUT).tags == set(values)
 
 
 @pytest.mark.parametrize("text", ["1.2.840.10008", "0", "1" * 64, "01.02"])
-def test_a_uid_stays_as_it_is(text: str) -> None:
+def test_valid_uid_is_kept(text: str) -> None:
     assert Layout("{SOPInstanceUID}").path({SOP_INSTANCE_UID: text}, 0) == text
 
 
 @pytest.mark.parametrize("text", ["1" * 65, "1..2", ".1", "1.", "1.2.x", "1 2", "\u0661.2", "..", "1/2", "1\n"])
-def test_what_is_no_uid_becomes_a_digest_that_is_always_the_same(text: str) -> None:
+def test_invalid_uid_becomes_a_stable_digest(text: str) -> None:
     layout = Layout("{SOPInstanceUID}")
     path = layout.path({SOP_INSTANCE_UID: text}, 0)
     assert path.startswith("invalid-")
@@ -52,7 +52,7 @@ def test_what_is_no_uid_becomes_a_digest_that_is_always_the_same(text: str) -> N
         ("x" * 1000, "x" * 64),
     ],
 )
-def test_a_text_keeps_what_is_harmless(text: str, name: str) -> None:
+def test_unsafe_characters_of_a_text_are_replaced(text: str, name: str) -> None:
     assert Layout("{PatientID}").path({_PATIENT: text}, 0) == name
 
 
@@ -67,7 +67,7 @@ _ANY = st.text(st.characters(codec=None, exclude_categories=()), max_size=300) |
 
 @given(st.dictionaries(st.sampled_from([_STUDY, _SERIES, SOP_INSTANCE_UID, _PATIENT, 0x00100010, 0x00080060]), _ANY))
 @pytest.mark.parametrize("layout", _LAYOUTS)
-def test_no_value_makes_a_path_that_leads_elsewhere(layout: str, values: dict[int, str]) -> None:
+def test_no_value_makes_an_unsafe_path(layout: str, values: dict[int, str]) -> None:
     path = Layout(layout).path(values, 7)
     path.encode()
     assert not PurePosixPath(path).is_absolute()
@@ -88,12 +88,12 @@ def test_no_value_makes_a_path_that_leads_elsewhere(layout: str, values: dict[in
 @pytest.mark.parametrize(
     "layout", ["", "/a", "a/", "a//b", "..", "a/../b", "./a", "{x", "a}", "{}", "{Nothing}", "a\\b", "C:a", "a\0", ".a"]
 )
-def test_a_layout_that_makes_no_sense_is_told(layout: str) -> None:
+def test_invalid_layout_is_a_value_error(layout: str) -> None:
     with pytest.raises(ValueError, match="layout"):
         Layout(layout)
 
 
-def test_values_are_noted_at_the_top_only() -> None:
+def test_values_are_taken_from_the_top_level_only() -> None:
     values: dict[int, str] = {}
     events = [
         (1, 0, "", 0),
@@ -110,5 +110,5 @@ def test_values_are_noted_at_the_top_only() -> None:
         (2, 0, "", None),
     ]
     tags = frozenset({_PATIENT, SOP_INSTANCE_UID, _STUDY, 0x00100010, 0x00280010, 0x00091001})
-    assert list(noted(events, tags, values)) == events
+    assert list(with_values(events, tags, values)) == events
     assert values == {_PATIENT: "17", 0x00100010: "山田", 0x00280010: "7", 0x00091001: ""}

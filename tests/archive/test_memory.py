@@ -1,4 +1,4 @@
-"""The memory of an export and an import depends neither on how many data sets there are nor on how large they are."""
+"""Memory of exports, imports and iteration."""
 
 from __future__ import annotations
 
@@ -7,22 +7,25 @@ import io
 import random
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydicom import dcmread
 
-from streamdicom.archive import export_archive, import_archive
+from streamdicom.archive import export_archive, import_archive, iter_datasets, iter_events
 from tests.archive.corpus import dataset, file_bytes, files
 from tests.support.memory import peak
+
+pytestmark = [pytest.mark.memory, pytest.mark.slow]
 
 _MIB = 1024 * 1024
 
 
-def test_more_files_take_no_more_memory(tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_the_number_of_files(tmp_path: Path) -> None:
     for number in range(15):
         files(tmp_path / "in" / f"{number:02}", 100, number * 100)
     few, many = tmp_path / "in" / "00", tmp_path / "in"
-    export_archive(few, tmp_path / "warm.json")  # everything is imported now
+    export_archive(few, tmp_path / "warm.json")  # exclude imports
     import_archive(tmp_path / "warm.json", tmp_path / "warm")
     first = peak(lambda: export_archive(few, tmp_path / "few.json"))
     assert peak(lambda: export_archive(many, tmp_path / "many.json")) < first + _MIB
@@ -32,7 +35,7 @@ def test_more_files_take_no_more_memory(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("jobs", [1, 2])
 @pytest.mark.parametrize("name", ["out.json", "out.ndjson.gz"])
-def test_a_large_file_takes_no_memory(tmp_path: Path, name: str, jobs: int) -> None:
+def test_memory_does_not_grow_with_the_size_of_a_file(tmp_path: Path, name: str, jobs: int) -> None:
     ds = dataset(1, PixelData=random.Random(1).randbytes(_MIB) * 24)
     ds["PixelData"].VR = "OB"
     (tmp_path / "in.dcm").write_bytes(file_bytes(ds))
@@ -44,7 +47,7 @@ def test_a_large_file_takes_no_memory(tmp_path: Path, name: str, jobs: int) -> N
     assert hashlib.sha256(dcmread(tmp_path / "back" / "x").PixelData).digest() == digest
 
 
-def test_a_zip_of_large_members_takes_no_memory(tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_the_size_of_members(tmp_path: Path) -> None:
     ds = dataset(1, PixelData=bytes(24 * _MIB))
     ds["PixelData"].VR = "OB"
     with zipfile.ZipFile(tmp_path / "in.zip", "w", zipfile.ZIP_DEFLATED) as archive:
@@ -66,3 +69,17 @@ def test_a_zip_of_large_members_takes_no_memory(tmp_path: Path) -> None:
     sink = Sink()
     assert peak(lambda: export_archive(tmp_path / "in.zip", sink)) < 8 * _MIB  # type: ignore[arg-type]
     assert sink.size > 3 * 32 * _MIB
+
+
+def test_memory_of_iteration_does_not_grow_with_the_number_of_files(tmp_path: Path) -> None:
+    for number in range(15):
+        files(tmp_path / "in" / f"{number:02}", 100, number * 100)
+    few, many = tmp_path / "in" / "00", tmp_path / "in"
+    for read in (iter_datasets, iter_events):
+
+        def count(folder: Path, read: Any = read) -> None:
+            assert sum(1 for _ in read(folder)) >= 100
+
+        count(few)  # exclude imports
+        first = peak(lambda count=count: count(few))
+        assert peak(lambda count=count: count(many)) < first + _MIB

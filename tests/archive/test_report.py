@@ -10,26 +10,36 @@ from streamdicom.archive import Progress, Report, Skipped
 from streamdicom.archive.report import Ticker
 
 
-def test_a_report_is_complete_without_anything_skipped() -> None:
-    assert Report(datasets=1, passed_over=5).is_complete
+def test_report_is_complete_if_nothing_is_skipped() -> None:
+    assert Report(datasets=1, passed_over=["a"], passed_over_count=1).is_complete
     assert not Report(skipped=[Skipped("a", "b")]).is_complete
 
 
-def test_a_report_is_json() -> None:
-    report = Report(2, 1, [Skipped("a", "b")])
+def test_report_can_be_written_as_json() -> None:
+    report = Report(2, ["c"], 1, 3, [Skipped("a", "b")])
     assert json.loads(json.dumps(report.to_dict())) == {
         "datasets": 2,
-        "passed_over": 1,
+        "passed_over": ["c"],
+        "passed_over_count": 1,
+        "not_selected": 3,
         "skipped": [{"name": "a", "reason": "b"}],
         "warnings": {},
     }
 
 
-def test_a_warning_is_given_once_and_counted() -> None:
+def test_names_of_inputs_passed_over_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamdicom.archive.report._MAX_NAMES", 3)
+    report = Report()
+    report.pass_over("ab")
+    report.pass_over("cde")
+    assert (report.passed_over, report.passed_over_count) == (["a", "b", "c"], 5)
+
+
+def test_warning_is_issued_once_and_counted() -> None:
     report = Report()
     with pytest.warns(UserWarning, match=r"^a: odd$"):
         report.warn("a", "odd")
-    report.warn("b", "odd")  # or it would be an error in these tests
+    report.warn("b", "odd")  # a second warning would be an error in these tests
     assert report.warnings == {"odd": 2}
 
 
@@ -42,15 +52,15 @@ def test_time_left_follows_from_the_rate() -> None:
     assert Progress(5, 4, 1000, 900, 1.0).time_left == 0
 
 
-def test_progress_is_told_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[Progress] = []
-    ticker = Ticker(told.append)
+def test_progress_is_reported_at_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
+    reported: list[Progress] = []
+    ticker = Ticker(reported.append)
     for _ in range(1000):
         ticker.advance(1, 10)
-    assert len(told) < 10
+    assert len(reported) < 10
     ticker.advance_before(5, 50)
-    ticker.tell()
-    assert (told[-1].files, told[-1].size, told[-1].size_before) == (1005, 10_050, 50)
-    monkeypatch.setattr("streamdicom.archive.report._PAUSE", -1.0)
+    ticker.tick()
+    assert (reported[-1].files, reported[-1].size, reported[-1].size_before) == (1005, 10_050, 50)
+    monkeypatch.setattr("streamdicom.archive.report._INTERVAL", -1.0)
     ticker.advance(1, 1)
-    assert told[-1].files == 1006
+    assert reported[-1].files == 1006

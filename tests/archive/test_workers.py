@@ -1,4 +1,4 @@
-"""Tasks on several processes: in order, bounded, and without hanging, whatever becomes of a process."""
+"""Tasks on several processes: order, bounds and dead processes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,15 @@ from contextlib import closing
 from itertools import repeat
 from multiprocessing import active_children
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from streamdicom.archive.workers import in_order
+
+
+def _slow(jobs: int) -> Any:
+    return pytest.param(jobs, marks=pytest.mark.slow)
 
 
 def _count(task: int) -> Iterator[int]:
@@ -43,19 +48,20 @@ def _fail(task: int) -> Iterator[int]:
         raise KeyError("secret")
 
 
-@pytest.mark.parametrize("jobs", [1, 2, 5])
-def test_results_come_in_the_order_of_the_tasks(jobs: int) -> None:
+@pytest.mark.parametrize("jobs", [1, _slow(2), _slow(5)])
+def test_results_are_in_the_order_of_the_tasks(jobs: int) -> None:
     expected = [(task, result) for task in range(40) for result in range(task % 4)]
     assert list(in_order(_count, range(40), jobs)) == expected
     assert not active_children()
 
 
-@pytest.mark.parametrize("jobs", [1, 3])
-def test_no_tasks_give_no_results(jobs: int) -> None:
+@pytest.mark.parametrize("jobs", [1, _slow(3)])
+def test_no_tasks_have_no_results(jobs: int) -> None:
     assert list(in_order(_count, [], jobs)) == []
 
 
-def test_tasks_are_taken_as_they_are_needed() -> None:
+@pytest.mark.slow
+def test_tasks_are_drawn_as_workers_become_free() -> None:
     taken = 0
 
     def tasks() -> Iterator[int]:
@@ -70,32 +76,37 @@ def test_tasks_are_taken_as_they_are_needed() -> None:
     assert not active_children()
 
 
-def test_results_that_are_large_and_many_do_not_block() -> None:
+@pytest.mark.slow
+def test_many_large_results_do_not_block() -> None:
     assert [len(result) for _, result in in_order(_large, range(12), 3)] == [400_000] * 72
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("task", "code"), [(3, -9), (4, 7)])
-def test_a_process_that_ends_is_an_error(task: int, code: int) -> None:
-    with pytest.raises(ChildProcessError, match=f"ended too early, with the code {code}"):
+def test_dead_worker_is_an_error(task: int, code: int) -> None:
+    with pytest.raises(ChildProcessError, match=f"died with exit code {code}"):
         list(in_order(_end, [0, 1, 2, task, 5, 6, 7, 8], 2))
     assert not active_children()
 
 
-def test_an_error_of_the_system_comes_as_it_is() -> None:
+@pytest.mark.slow
+def test_os_error_is_raised_unchanged() -> None:
     with pytest.raises(OSError, match="No space left on device") as caught:
         list(in_order(_fail, [0, 1, 3], 2))
     assert (caught.value.errno, caught.value.filename) == (28, "path")
 
 
-def test_another_error_comes_with_its_traceback() -> None:
+@pytest.mark.slow
+def test_other_error_has_the_traceback_of_the_worker() -> None:
     with pytest.raises(RuntimeError, match=r"(?s)Traceback.*in _fail.*KeyError"):
         list(in_order(_fail, [4], 2))
     with pytest.raises(KeyError):
         list(in_order(_fail, [4], 1))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
-def test_the_processes_end_with_their_parent() -> None:
+def test_workers_exit_with_their_parent() -> None:
     reader, writer = os.pipe()
     parent = os.fork()
     if not parent:
@@ -109,12 +120,12 @@ def test_the_processes_end_with_their_parent() -> None:
         pids = list(map(int, file.read().split()))
     assert len(pids) == 2
     deadline = time.monotonic() + 10
-    while any(map(_runs, pids)) and time.monotonic() < deadline:
+    while any(map(_is_running, pids)) and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert not any(map(_runs, pids))
+    assert not any(map(_is_running, pids))
 
 
-def _runs(pid: int) -> bool:
+def _is_running(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:

@@ -70,7 +70,6 @@ def test_skipped_inputs_are_named_and_have_their_own_exit_code(corpus: Path, tmp
     assert (quiet.code, quiet.stderr) == (3, "")
 
 
-@pytest.mark.xfail(reason="the archive does not yet name these inputs")
 def test_inputs_passed_over_are_named_in_the_report(corpus: Path, tmp_path: Path) -> None:
     (corpus / "notes.txt").write_text("not DICOM")
     report = tmp_path / "report.json"
@@ -81,7 +80,6 @@ def test_inputs_passed_over_are_named_in_the_report(corpus: Path, tmp_path: Path
     assert f"passed over: {corpus / 'notes.txt'}" in result.stderr
 
 
-@pytest.mark.xfail(reason="the archive does not yet report empty files")
 def test_empty_file_named_dcm_is_an_error(corpus: Path, tmp_path: Path) -> None:
     (corpus / "empty.dcm").touch()
     result = run("export", corpus, "-o", tmp_path / "out.json")
@@ -105,7 +103,7 @@ def test_invalid_input_is_one_line(corpus: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        pytest.param(["none", "-o", "out.json"], marks=pytest.mark.xfail(reason="the archive leaves files")),
+        ["none", "-o", "out.json"],
         [".", "-o", "none/out.json"],
         [".", "-o", "out.json", "--include", "NoSuchKeyword"],
         [".", "-o", "-", "--resume"],
@@ -145,7 +143,6 @@ def _wait_for_journal(process: subprocess.Popen[bytes], journal: Path) -> None:
     assert process.poll() is None
 
 
-@pytest.mark.xfail(reason="the archive does not yet refuse to start again")
 @pytest.mark.slow
 def test_killed_export_is_resumed(tmp_path: Path) -> None:
     files(tmp_path / "in", 3000)

@@ -44,7 +44,6 @@ def test_skipped_data_sets_have_their_own_exit_code(exported: Path, tmp_path: Pa
     assert run("import", exported, "-o", tmp_path / "out", "--on-duplicate", "skip").code == 3
 
 
-@pytest.mark.xfail(reason="the archive does not yet name the path")
 def test_path_that_is_taken_is_named(tmp_path: Path) -> None:
     result = run("import", "-", "-o", tmp_path / "out", "--layout", "same.dcm", data=_TWICE)
     assert result.code == 1
@@ -52,7 +51,6 @@ def test_path_that_is_taken_is_named(tmp_path: Path) -> None:
     assert "[1]" in result.error
 
 
-@pytest.mark.xfail(reason="the archive does not yet name the option")
 def test_reference_to_bulk_data_names_the_option(tmp_path: Path) -> None:
     result = run("import", "-", "-o", tmp_path / "out", data=_REFERENCE)
     assert result.code == 1

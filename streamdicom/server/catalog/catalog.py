@@ -199,7 +199,7 @@ class Catalog:
         batch.write()
         removed = self._forget_removed()
         self._settle()
-        ticker.tell()
+        ticker.tick()
         return Refreshed(read, removed, known)
 
     def add(self, path: str | os.PathLike[str]) -> None:

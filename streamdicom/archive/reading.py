@@ -1,0 +1,121 @@
+"""Iteration over the data sets or events of whole archives."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
+
+from streamdicom.api import batches
+from streamdicom.archive.sources import CONTAINERS, Input, Kind, find, local_paths, member_name, members, pieces
+from streamdicom.codec import DatasetParser, reading_pipeline
+from streamdicom.converters import converters_in_force
+from streamdicom.errors import InputError, StreamDicomError
+from streamdicom.events import Event
+from streamdicom.options import ReadOptions, options_or_default
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+_T = TypeVar("_T")
+
+
+def iter_datasets(
+    *sources: str | os.PathLike[str], options: ReadOptions | None = None, as_file: bool = False
+) -> Iterator[Dataset]:
+    """Iterate over the data sets of files, folders, ZIP and tar files.
+
+    Files are recognized by their content: DICOM files, DICOM JSON, NDJSON and Native DICOM XML, plain or compressed. A
+    named file must be one of them. In folders, ZIP and tar files, other files are passed over. The order is that of
+    ``export_archive``: the order of the sources, and of the names in each folder.
+
+    Memory holds one data set and the names in the current folders.
+
+    Args:
+        sources: Paths and glob patterns such as ``studies/**/*.dcm``.
+        options: As for ``streamdicom.iter_datasets``.
+        as_file: Return ``FileDataset`` objects.
+
+    Raises:
+        InputError: An input is malformed; ``filename`` is its name, the location that in the input.
+        OSError: A source does not exist, or a file cannot be read.
+        ValueError: A source is a URL.
+
+    >>> from pydicom.data import get_testdata_file
+    >>> [ds.Modality for ds in iter_datasets(get_testdata_file("CT_small.dcm"), get_testdata_file("MR_small.dcm"))]
+    ['CT', 'MR']
+    """
+    options = _frozen(options)
+
+    def read(name: str, data: Iterable[bytes]) -> Iterator[Dataset]:
+        parser = DatasetParser(options=options, as_file=as_file)
+        return chain.from_iterable(batches(parser, data, options.limits, name))
+
+    return _iterate(local_paths(sources), read)
+
+
+def iter_events(*sources: str | os.PathLike[str], options: ReadOptions | None = None) -> Iterator[Event]:
+    """Iterate over the DICOM events of files, folders, ZIP and tar files.
+
+    Sources, order and errors are as for ``iter_datasets``. The index in START_DATASET counts the data sets of one
+    input. No data set and no long value is held in memory.
+
+    Args:
+        sources: Paths and glob patterns.
+        options: As for ``streamdicom.iter_events``.
+
+    >>> from pydicom.data import get_testdata_file
+    >>> events = iter_events(get_testdata_file("CT_small.dcm"), get_testdata_file("MR_small.dcm"))
+    >>> [value for _, tag, _, value in events if tag == 0x00080060]
+    [('CT',), ('MR',)]
+    """
+    options = _frozen(options)
+
+    def read(name: str, data: Iterable[bytes]) -> Iterator[Event]:
+        parser, pipeline = reading_pipeline(options, options.bulk_data_store)
+        return pipeline.iter(chain.from_iterable(batches(parser, data, options.limits, name)))
+
+    return _iterate(local_paths(sources), read)
+
+
+def _frozen(options: ReadOptions | None) -> ReadOptions:
+    """Resolve the converters at the call, as ``streamdicom.iter_datasets`` does."""
+    options = options_or_default(options, ReadOptions)
+    return replace(options, converters=converters_in_force(options.converters))
+
+
+def _iterate(sources: list[str], read: Callable[[str, Iterable[bytes]], Iterator[_T]]) -> Iterator[_T]:
+    for item in find(sources):
+        if item.kind in CONTAINERS:
+            yield from _iterate_members(item, read)
+        elif item.kind == Kind.FAULT:
+            raise _error(item.path, item.fault)
+        elif item.kind != Kind.OTHER:
+            with Path(item.path).open("rb", buffering=0) as file:
+                yield from _named(item.path, read(item.path, pieces(cast(IO[bytes], file))))
+
+
+def _iterate_members(container: Input, read: Callable[[str, Iterable[bytes]], Iterator[_T]]) -> Iterator[_T]:
+    for member in _named(container.path, members(container)):
+        name = member_name(container.path, member.name)
+        if member.kind == Kind.FAULT:
+            raise _error(name, member.fault)
+        if member.kind != Kind.OTHER:
+            yield from _named(name, read(name, member.data))
+
+
+def _named(name: str, items: Iterator[Any]) -> Iterator[Any]:
+    try:
+        yield from items
+    except StreamDicomError as error:
+        error.filename = error.filename or name
+        raise
+
+
+def _error(name: str, fault: str) -> InputError:
+    error = InputError(fault)
+    error.filename = name
+    return error
