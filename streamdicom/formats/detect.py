@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from streamdicom.dicom import VRS
 from streamdicom.errors import InputError, Location, StreamDicomError
 from streamdicom.events import Event
+from streamdicom.formats.first_element import starts_with_element
 from streamdicom.formats.spec import DICOM, FORMATS, JSON, XML, Parser
 from streamdicom.io import COMPRESSIONS, Decompressor, compression_of
 from streamdicom.limits import Limits
@@ -37,10 +37,6 @@ _TEXT_MAGICS = {start: row.name for row in (JSON, XML) for start in row.magic if
 _MAX_BLANK = 1024  # bytes before the first character; a stream with more is JSON
 UNKNOWN_MESSAGE = f"not {JSON.title}, {XML.title} or {DICOM.title}"
 _HEAD = DICOM.magic_offset + len(DICOM.magic[0])
-
-# Of a file without preamble: the groups that one begins with, and the longest length in implicit VR.
-_FIRST_GROUPS = frozenset({0x0002, 0x0004, 0x0008})
-_MAX_IMPLICIT_LENGTH = 0xFFFF
 
 
 def detect(head: bytes, *, is_all: bool = False) -> str | None:
@@ -81,24 +77,6 @@ def _detect_binary(head: bytes) -> str:
     preamble, magic = head[: DICOM.magic_offset], head[DICOM.magic_offset :]
     is_truncated = not preamble.strip(b"\0") and DICOM.magic[0].startswith(magic)
     return DICOM.name if is_truncated or starts_with_element(head) else UNKNOWN
-
-
-def starts_with_element(head: bytes) -> bool:
-    r"""Return whether bytes look like the first Data Element of a DICOM file without preamble.
-
-    That is an element of group 0002, 0004 or 0008, in explicit VR with a known VR, or in implicit VR little endian
-    with a short and even length.
-
-    >>> starts_with_element(b"\x08\x00\x05\x00\x0a\x00\x00\x00ISO_IR 100"), starts_with_element(b"8.0.5.CS")
-    (True, False)
-    """
-    if len(head) < 8:
-        return False
-    has_vr = head[4:6].decode("latin-1") in VRS
-    if int.from_bytes(head[:2], "little") not in _FIRST_GROUPS:
-        return has_vr and int.from_bytes(head[:2], "big") in _FIRST_GROUPS
-    length = int.from_bytes(head[4:8], "little")
-    return has_vr or (length <= _MAX_IMPLICIT_LENGTH and length % 2 == 0)
 
 
 class Expander:

@@ -56,7 +56,7 @@ from streamdicom.events import (
     VALUES,
     Event,
 )
-from streamdicom.formats.detect import starts_with_element
+from streamdicom.formats.first_element import starts_with_element
 from streamdicom.formats.part10.context import NO_END, Context, ElementContext, affects_context, is_ambiguous
 from streamdicom.formats.part10.headers import read_header, read_item_header, read_tag
 from streamdicom.formats.part10.receive_buffer import MAX_PIECE_SIZE, ReceiveBuffer, inflated
