@@ -428,7 +428,7 @@ def _undefined_length(element: RawDataElement) -> RawDataElement:
 
 
 def _encapsulate(elements: Elements) -> None:
-    """Give Pixel Data of a compressed transfer syntax undefined length if it has Items."""
+    """Give compressed Pixel Data undefined length if it has Items."""
     element = elements.get(_base_tag(PIXEL_DATA))
     if isinstance(element, RawDataElement):
         if element.value and element.value.startswith(ITEM_TAG_BYTES):
