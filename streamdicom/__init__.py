@@ -1,4 +1,4 @@
-"""DICOM JSON (PS3.18 Annex F) as a stream: data sets and DICOM events in bounded memory.
+"""DICOM JSON, Native DICOM XML and DICOM files as streams: data sets and events in bounded memory.
 
 >>> import streamdicom
 >>> ds = streamdicom.loads('{"00100010": {"vr": "PN", "Value": [{"Alphabetic": "Doe^Jane"}]}}')
@@ -6,64 +6,64 @@
 'Doe^Jane'
 >>> streamdicom.dumps(ds)
 '{"00100010":{"vr":"PN","Value":[{"Alphabetic":"Doe^Jane"}]}}'
+
+Names and subpackages are imported when they are first accessed (PEP 562).
 """
 
-from streamdicom.aio import AsyncDatasetWriter, aiter_datasets, aiter_events
-from streamdicom.api import (
-    DatasetWriter,
-    dump,
-    dumps,
-    iter_datasets,
-    iter_events,
-    load,
-    loads,
-    write_events,
-)
-from streamdicom.bulkdata import (
-    BulkDataAction,
-    BulkDataInfo,
-    BulkDataPolicy,
-    BulkDataStore,
-    DirectoryStore,
-    FsspecStore,
-)
-from streamdicom.codec import DatasetEncoder, DatasetParser, EventEncoder
-from streamdicom.converters import Converter, Converters, Element, PrivateKey
-from streamdicom.deviations import DEVIATIONS, Deviation, DeviationLog, DeviationWarning, Severity
-from streamdicom.errors import (
-    BulkDataError,
-    ConverterError,
-    DatasetError,
-    DicomFileError,
-    DicomJsonError,
-    DicomXmlError,
-    InputError,
-    JsonSyntaxError,
-    LimitError,
-    Location,
-    OutputError,
-    RequestError,
-    ResponseError,
-    ResumeError,
-    StreamDicomError,
-    TruncatedError,
-    TruncatedResult,
-    XmlSyntaxError,
-)
-from streamdicom.events import Event, EventType
-from streamdicom.filters import load_bulk_data, store_bulk_data
-from streamdicom.formats import EventParser
-from streamdicom.integrations import (
-    DicomJSONEncoder,
-    json_default,
-    json_object_hook,
-    msgspec_dec_hook,
-    msgspec_enc_hook,
-)
-from streamdicom.limits import Limits
-from streamdicom.options import ReadOptions, WriteOptions
-
 __version__ = "0.1.0"
+
+TYPE_CHECKING = False  # as in typing, which takes long to import
+if TYPE_CHECKING:
+    from streamdicom.aio import AsyncDatasetWriter, aiter_datasets, aiter_events
+    from streamdicom.api import (
+        DatasetWriter,
+        dump,
+        dumps,
+        iter_datasets,
+        iter_events,
+        load,
+        loads,
+        write_events,
+    )
+    from streamdicom.bulkdata import (
+        BulkDataAction,
+        BulkDataInfo,
+        BulkDataPolicy,
+        BulkDataStore,
+        DirectoryStore,
+        FsspecStore,
+    )
+    from streamdicom.codec import DatasetEncoder, DatasetParser, EventEncoder
+    from streamdicom.converters import Converters
+    from streamdicom.deviations import DEVIATIONS, Deviation, DeviationLog, DeviationWarning, Severity
+    from streamdicom.errors import (
+        BulkDataError,
+        ConverterError,
+        DatasetError,
+        DicomFileError,
+        DicomJsonError,
+        DicomXmlError,
+        InputError,
+        JsonSyntaxError,
+        LimitError,
+        Location,
+        OutputError,
+        StreamDicomError,
+        TruncatedError,
+        XmlSyntaxError,
+    )
+    from streamdicom.events import Event, EventType, describe
+    from streamdicom.filters import select, sort_elements, where
+    from streamdicom.formats import EventParser
+    from streamdicom.integrations import (
+        DicomJSONEncoder,
+        json_default,
+        json_object_hook,
+        msgspec_dec_hook,
+        msgspec_enc_hook,
+    )
+    from streamdicom.limits import Limits
+    from streamdicom.options import ReadOptions, WriteOptions
 
 __all__ = [
     "DEVIATIONS",
@@ -73,7 +73,6 @@ __all__ = [
     "BulkDataInfo",
     "BulkDataPolicy",
     "BulkDataStore",
-    "Converter",
     "ConverterError",
     "Converters",
     "DatasetEncoder",
@@ -88,7 +87,6 @@ __all__ = [
     "DicomJsonError",
     "DicomXmlError",
     "DirectoryStore",
-    "Element",
     "Event",
     "EventEncoder",
     "EventParser",
@@ -100,19 +98,15 @@ __all__ = [
     "Limits",
     "Location",
     "OutputError",
-    "PrivateKey",
     "ReadOptions",
-    "RequestError",
-    "ResponseError",
-    "ResumeError",
     "Severity",
     "StreamDicomError",
     "TruncatedError",
-    "TruncatedResult",
     "WriteOptions",
     "XmlSyntaxError",
     "aiter_datasets",
     "aiter_events",
+    "describe",
     "dump",
     "dumps",
     "iter_datasets",
@@ -120,10 +114,75 @@ __all__ = [
     "json_default",
     "json_object_hook",
     "load",
-    "load_bulk_data",
     "loads",
     "msgspec_dec_hook",
     "msgspec_enc_hook",
-    "store_bulk_data",
+    "select",
+    "sort_elements",
+    "where",
     "write_events",
 ]
+
+# The modules of the names above; a test compares the three lists.
+_NAMES = {
+    "aio": ("AsyncDatasetWriter", "aiter_datasets", "aiter_events"),
+    "api": ("DatasetWriter", "dump", "dumps", "iter_datasets", "iter_events", "load", "loads", "write_events"),
+    "bulkdata": (
+        "BulkDataAction",
+        "BulkDataInfo",
+        "BulkDataPolicy",
+        "BulkDataStore",
+        "DirectoryStore",
+        "FsspecStore",
+    ),
+    "codec": ("DatasetEncoder", "DatasetParser", "EventEncoder"),
+    "converters": ("Converters",),
+    "deviations": ("DEVIATIONS", "Deviation", "DeviationLog", "DeviationWarning", "Severity"),
+    "errors": (
+        "BulkDataError",
+        "ConverterError",
+        "DatasetError",
+        "DicomFileError",
+        "DicomJsonError",
+        "DicomXmlError",
+        "InputError",
+        "JsonSyntaxError",
+        "LimitError",
+        "Location",
+        "OutputError",
+        "StreamDicomError",
+        "TruncatedError",
+        "XmlSyntaxError",
+    ),
+    "events": ("Event", "EventType", "describe"),
+    "filters": ("select", "sort_elements", "where"),
+    "formats": ("EventParser",),
+    "integrations": (
+        "DicomJSONEncoder",
+        "json_default",
+        "json_object_hook",
+        "msgspec_dec_hook",
+        "msgspec_enc_hook",
+    ),
+    "limits": ("Limits",),
+    "options": ("ReadOptions", "WriteOptions"),
+}
+_HOMES = {name: module for module, names in _NAMES.items() for name in names}
+_PACKAGES = frozenset({*_NAMES, "archive", "cli", "dicom", "io", "jsontext", "patterns", "server", "web"})
+
+
+def __getattr__(name: str) -> object:
+    from importlib import import_module
+
+    if name in _HOMES:
+        value = getattr(import_module(f"streamdicom.{_HOMES[name]}"), name)
+    elif name in _PACKAGES:
+        value = import_module(f"streamdicom.{name}")
+    else:
+        raise AttributeError(f"module 'streamdicom' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES, *_PACKAGES})

@@ -144,7 +144,7 @@ def truncated_by(parser: _Closable, cause: Exception, size: int) -> StreamDicomE
     >>> len(parser.feed(b'[{}, {"00100020": '))
     1
     >>> print(truncated_by(parser, TimeoutError(), 18))
-    the source broke off with TimeoutError (byte 18, [1].00100020)
+    the source broke off with TimeoutError (byte 18, [1].00100020 PatientID)
     """
     location = Location(size)
     try:

@@ -6,13 +6,13 @@ The lenient profile reads each form as its row says and reports a ``Deviation``.
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
+from streamdicom._warn import warn as _warn
 from streamdicom.errors import Location
 
 
@@ -222,7 +222,7 @@ class Deviation:
         message: The fault. It never quotes values of the document.
 
     >>> str(Deviation("null-value", Severity.NOTE, Location(31, 0, "00100020"), "a 'Value' of null"))
-    "note null-value: a 'Value' of null (byte 31, [0].00100020)"
+    "note null-value: a 'Value' of null (byte 31, [0].00100020 PatientID)"
     """
 
     code: str
@@ -252,12 +252,18 @@ class DeviationLog:
     >>> ds = loads('{"00100020": {"vr": "LO", "Value": "17"}}', options=ReadOptions(on_deviation=log))
     >>> ds.PatientID, log.counts["scalar-value"], log.first[0].location.tag_path
     ('17', 1, '00100020')
+    >>> log
+    <DeviationLog scalar-value: 1>
     """
 
     def __init__(self, max_kept: int = 1000) -> None:
         self._max_kept = max_kept
         self.first: list[Deviation] = []
         self.counts: Counter[str] = Counter()
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{code}: {count}" for code, count in self.counts.most_common())
+        return f"<DeviationLog {counts or 'empty'}>"
 
     def __call__(self, deviation: Deviation) -> None:
         """Record a deviation."""
@@ -275,6 +281,6 @@ def warner() -> Callable[[str], None]:
         if code not in warned and row.severity >= Severity.WARNING:
             warned.add(code)
             text = f"{code}: {row.meaning}. ReadOptions.on_deviation and 'streamdicom validate' report every occurrence"
-            warnings.warn(text, DeviationWarning, stacklevel=2)
+            _warn(text, DeviationWarning)
 
     return warn

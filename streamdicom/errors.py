@@ -18,12 +18,13 @@
     ├── OutputError (ValueError)       the data to write is invalid
     └── ResumeError (ValueError)       an interrupted run cannot resume
 
-Each error has a ``Location``: byte offset, index of the data set, and tag path, as far as they are known. Messages never
-quote values of the document, which may be a health record.
+Each error has a ``Location``, with byte offset, index of the data set and tag path, and the name of the file, as far as
+they are known. Messages never quote values of the document, which may be a health record.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -38,7 +39,7 @@ class Location:
         tag_path: Tags and item numbers, outermost first, such as ``00081140[0].00080016``.
 
     >>> str(Location(byte_offset=5120, dataset_index=17, tag_path="00081140[0].00080016"))
-    'byte 5120, [17].00081140[0].00080016'
+    'byte 5120, [17].00081140[0].00080016 SOPClassUID'
     """
 
     byte_offset: int | None = None
@@ -49,12 +50,28 @@ class Location:
         parts = []
         if self.byte_offset is not None:
             parts.append(f"byte {self.byte_offset}")
+        path = self.tag_path
         if self.dataset_index is not None:
-            path = f".{self.tag_path}" if self.tag_path else ""
-            parts.append(f"[{self.dataset_index}]{path}")
-        elif self.tag_path:
-            parts.append(self.tag_path)
+            path = f"[{self.dataset_index}]{'.' if path else ''}{path}"
+        if path:
+            last = _LAST_TAG.search(self.tag_path)
+            keyword = keyword_of(int(last[1], 16)) if last else ""
+            parts.append(f"{path} {keyword}" if keyword else path)
         return ", ".join(parts)
+
+
+_LAST_TAG = re.compile(r"([0-9A-F]{8})(?:\[\d+\])?\Z")
+
+
+def keyword_of(tag: int) -> str:
+    """Return the keyword of a tag in the data dictionary, or "".
+
+    >>> keyword_of(0x00080016)
+    'SOPClassUID'
+    """
+    from pydicom.datadict import keyword_for_tag  # imported late: only printing needs it
+
+    return keyword_for_tag(tag)
 
 
 class StreamDicomError(Exception):

@@ -40,6 +40,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any, TypeAlias
 
+from streamdicom.errors import keyword_of
+
 
 class EventType(IntEnum):
     """The type of an event.
@@ -107,3 +109,42 @@ Event: TypeAlias = tuple[int, int, str, Any]
 
 The type is a plain int, equal to the member of ``EventType``. A tuple takes 0.03 us to build, a NamedTuple 0.3 and a
 frozen slotted class 0.6, while a whole element takes about 2 us from bytes to event."""
+
+
+_MAX_DESCRIBED = 64  # characters of a value
+
+
+def describe(event: Event) -> str:
+    """Return a line of text for an event, with tag, VR, keyword and a short form of the value.
+
+    >>> describe((3, 0x00100020, "LO", ("17",)))
+    'ELEMENT (0010,0020) LO PatientID: 17'
+    >>> describe((1, 0, "", 0))
+    'START_DATASET 0'
+    """
+    kind, tag, vr, value = event
+    parts = [EventType(kind).name]
+    if tag:
+        parts += [f"({tag >> 16:04X},{tag & 0xFFFF:04X})", vr, keyword_of(tag)]
+    text = " ".join(filter(None, parts))
+    described = _describe_value(value)
+    if not described:
+        return text
+    return f"{text}{':' if tag else ''} {described}"
+
+
+def _describe_value(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bytes):
+        return f"{len(value)} bytes"
+    # A few of many thousand values fill the line.
+    text = "\\".join(map(_describe_single, value[:_MAX_DESCRIBED])) if isinstance(value, tuple) else str(value)
+    text = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text[: _MAX_DESCRIBED + 1])
+    return text if len(text) <= _MAX_DESCRIBED else f"{text[:_MAX_DESCRIBED]}..."
+
+
+def _describe_single(value: Value) -> str:
+    if isinstance(value, tuple):  # a person name
+        return "=".join(value).rstrip("=")
+    return "" if value is None else _describe_value(value) if isinstance(value, bytes) else str(value)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Limits:
     """Bounds on the input.
 
@@ -32,14 +33,15 @@ class Limits:
         spooled_size: Bytes in temporary files for the long values of one data set, for each value from a store, and for
             the body of a multipart request. The longest value of a DICOM file has 4 GiB, except for encapsulated
             pixel data.
-        max_expansion_ratio: Ratio of decompressed to compressed bytes, beyond the first MiB. Text and images expand to
-            less than 50 times their length; zeros expand to 1000 times with gzip and to any ratio with zstd. The bound
-            limits work too: a MiB of empty data sets takes seconds. Precedent: 200 in Apache's mod_deflate.
+        max_expansion_ratio: Ratio of decompressed to compressed bytes, beyond the first MiB of an HTTP body and the
+            first ``value_length`` bytes of another stream. Text and images expand to less than 50 times their length;
+            zeros expand to 1000 times with gzip and to any ratio with zstd. The bound limits work too: a MiB of empty
+            data sets takes seconds. Precedent: 200 in Apache's mod_deflate.
         multipart_parts: Parts of a multipart request; each takes about 1 KiB of memory. A series of 5,000 images has a
             part for each image.
 
-    >>> Limits(depth=64).depth
-    64
+    >>> Limits(depth=64)
+    Limits(depth=64)
     """
 
     depth: int = 256
@@ -52,6 +54,9 @@ class Limits:
     max_expansion_ratio: int = 100
     multipart_parts: int = 10_000
 
+    def __repr__(self) -> str:
+        return repr_of(self)
+
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
@@ -61,3 +66,18 @@ class Limits:
 
 # A segment must hold at least one surrogate pair as two \uXXXX escapes, or it could never make progress.
 _MINIMUM = {"segment_size": 12}
+
+
+def repr_of(options: Any) -> str:
+    """Return the ``repr`` of a frozen dataclass with the fields that differ from their defaults.
+
+    >>> repr_of(Limits())
+    'Limits()'
+    """
+    default = type(options)()
+    shown = [
+        f"{field.name}={getattr(options, field.name)!r}"
+        for field in fields(options)
+        if getattr(options, field.name) != getattr(default, field.name)
+    ]
+    return f"{type(options).__name__}({', '.join(shown)})"

@@ -10,7 +10,7 @@ from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
 from streamdicom.converters import Converters
 from streamdicom.deviations import DEVIATIONS, Deviation
 from streamdicom.dicom import is_uid
-from streamdicom.limits import Limits
+from streamdicom.limits import Limits, repr_of
 from streamdicom.patterns import DatasetConditions, Pattern, patterns_of
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def _check_type(name: str, value: object, kind: Any) -> None:
         raise TypeError(f"{name} must be {kind.__name__}, not {type(value).__name__}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ReadOptions:
     """Options for reading.
 
@@ -50,19 +50,19 @@ class ReadOptions:
         format: "json", DICOM JSON (PS3.18 Annex F), also as NDJSON or concatenated documents; "xml", the Native DICOM
             Model (PS3.19 Annex A), also concatenated; "dicom", a DICOM file (PS3.10); or "auto", which detects the
             format by the first bytes.
+        force: Whether a DICOM file may lack the preamble and the file meta information (PS3.10 7.1), as in
+            ``pydicom.dcmread``.
         limits: Bounds on the cost of the input.
         profile: "strict" accepts DICOM JSON of PS3.18 Annex F only; any deviation is an error. "lenient" also accepts
             every form in ``DEVIATIONS``, with the meaning given there.
-        on_deviation: Called with each ``Deviation``, in the order of the stream, for example a ``DeviationLog``.
-            Without it, each code of ``Severity.WARNING`` or above raises one ``DeviationWarning`` a stream.
         deviations: Overrides the profile for single codes of ``DEVIATIONS``: "report" accepts and reports the form,
             "ignore" accepts it silently, "error" refuses it.
+        on_deviation: Called with each ``Deviation``, in the order of the stream, for example a ``DeviationLog``.
+            Without it, each code of ``Severity.WARNING`` or above raises one ``DeviationWarning`` a stream.
         on_error: Decides about an element with an impossible value ("wrong-value"), unless the profile or
             ``deviations`` refuse it: "raise" an error, "skip" the element, or "keep" it as the JSON text of its value.
             A kept element is written to JSON unchanged, and is UN in a data set and in a DICOM file. If the element
             is too long to hold (``Limits.values_per_event``), only the wrong value is emptied.
-        force: Whether a DICOM file may lack the preamble and the file meta information (PS3.10 7.1), as in
-            ``pydicom.dcmread``.
         include: Patterns of the elements to read: tags, keywords, groups, VRs, and paths into sequences; see
             ``streamdicom.patterns``. Empty means all.
         exclude: Patterns of elements to drop, even if they are included.
@@ -86,17 +86,17 @@ class ReadOptions:
         TypeError: An option has a wrong type.
         ValueError: An unknown choice, code, tag, keyword or VR; or both a store and a handler.
 
-    >>> ReadOptions(limits=Limits(depth=64)).limits.depth
-    64
+    >>> ReadOptions(limits=Limits(depth=64))
+    ReadOptions(limits=Limits(depth=64))
     """
 
     format: InputFormat = "auto"
+    force: bool = False
     limits: Limits = field(default_factory=Limits)
     profile: Profile = "lenient"
-    on_deviation: Callable[[Deviation], object] | None = None
     deviations: Mapping[str, DeviationAction] = field(default_factory=dict, hash=False)
+    on_deviation: Callable[[Deviation], object] | None = None
     on_error: OnError = "raise"
-    force: bool = False
     include: Iterable[Pattern] = ()
     exclude: Iterable[Pattern] = ()
     where: Mapping[Pattern, Any] = field(default_factory=dict, hash=False)
@@ -104,6 +104,9 @@ class ReadOptions:
     bulk_data_store: BulkDataStore | None = None
     bulk_data_uri_handler: UriHandler | None = None
     spool_threshold: int = 64 * 1024 * 1024
+
+    def __repr__(self) -> str:
+        return repr_of(self)
 
     def __post_init__(self) -> None:
         _check_common(self)
@@ -121,13 +124,11 @@ class ReadOptions:
             raise ValueError("expected bulk_data_store or bulk_data_uri_handler, found both")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class WriteOptions:
     """Options for writing.
 
     Attributes:
-        file_meta: Whether to write file meta information (group 0002) beside the other elements. The DICOM JSON Model
-            does not define it (PS3.18 Annex F); DCMTK and others write it like this.
         number_handling: The form of DS, IS, SV and UV. "number": a number, digit for digit, if the text is a JSON
             number of at most ``Limits.number_length`` characters, otherwise a string. "string": a string. "auto": a
             number only if a double or an integer prints as the same text. FL, FD, SL, SS, UL and US are numbers.
@@ -138,58 +139,63 @@ class WriteOptions:
             the tag.
         write_keyword: Whether an attribute has its keyword as the member ``keyword`` beside ``vr``.
         write_name: Whether an attribute has its name as the member ``name`` beside ``vr``.
-        include_retired: Whether to write elements that the data dictionary marks as retired, sequences with all their
-            items.
-        character_set: "keep" Specific Character Set, which describes the source (PS3.18 F.2.2, 2025e), or write
-            "utf-8" (ISO_IR 192) wherever it has a value, which is older practice.
-        include: Patterns of the elements to write, as for reading. Group 0002 also needs ``file_meta``.
-        exclude: Patterns of elements not to write.
-        converters: Converters of elements, applied before bulk data goes to a store.
-        on_error: Decides about an element whose converter fails: "raise" an error, "skip" the element, or "keep" it
-            unconverted, with a ``DeviationWarning``.
         ensure_ascii: Whether to escape characters beyond ASCII.
         escape_html: Whether to escape <, >, &, ', U+2028 and U+2029, so that the text may stand in HTML.
         trailing_newline: Whether the text ends with a line feed. NDJSON always does.
+        include: Patterns of the elements to write, as for reading. Group 0002 also needs ``file_meta``.
+        exclude: Patterns of elements not to write.
+        include_retired: Whether to write elements that the data dictionary marks as retired, sequences with all their
+            items.
+        converters: Converters of elements, applied before bulk data goes to a store.
+        on_error: Decides about an element whose converter fails: "raise" an error, "skip" the element, or "keep" it
+            unconverted, with a ``DeviationWarning``.
+        file_meta: Whether to write file meta information (group 0002) beside the other elements. The DICOM JSON Model
+            does not define it (PS3.18 Annex F); DCMTK and others write it like this.
+        character_set: "keep" Specific Character Set, which describes the source (PS3.18 F.2.2, 2025e), or write
+            "utf-8" (ISO_IR 192) wherever it has a value, which is older practice.
         transfer_syntax: The UID of the transfer syntax of a DICOM file. None keeps an encapsulated transfer syntax, and
             uses explicit VR little endian otherwise.
-        limits: ``depth`` bounds the nesting, so that the output can be read again.
         bulk_data_store: Receives the values that the policy stores.
         bulk_data_policy: Decides which values are stored, stay inline or are dropped. Without a store, stored values
             stay inline.
         bulk_data_element_handler: An alternative to a store, for data sets only, as in ``Dataset.to_json``: called with
             each element whose binary value exceeds the threshold; returns the URI.
         handler_threshold: The threshold of the handler, in base64 characters.
+        limits: ``depth`` bounds the nesting, so that the output can be read again.
 
     Raises:
         TypeError: An option has a wrong type.
         ValueError: An unknown choice, tag, keyword or VR; a transfer syntax that is not a UID; or both a store and a
             handler.
 
-    >>> WriteOptions().file_meta
-    False
+    >>> WriteOptions(keys="keyword")
+    WriteOptions(keys='keyword')
     """
 
-    file_meta: bool = False
     number_handling: NumberHandling = "number"
     nonfinite: Nonfinite = "string"
     keys: Keys = "tag"
     write_keyword: bool = False
     write_name: bool = False
-    include_retired: bool = True
-    character_set: CharacterSet = "keep"
-    include: Iterable[Pattern] = ()
-    exclude: Iterable[Pattern] = ()
-    converters: Converters | None = None
-    on_error: OnError = "raise"
     ensure_ascii: bool = False
     escape_html: bool = False
     trailing_newline: bool = False
+    include: Iterable[Pattern] = ()
+    exclude: Iterable[Pattern] = ()
+    include_retired: bool = True
+    converters: Converters | None = None
+    on_error: OnError = "raise"
+    file_meta: bool = False
+    character_set: CharacterSet = "keep"
     transfer_syntax: str | None = None
-    limits: Limits = field(default_factory=Limits)
     bulk_data_store: BulkDataStore | None = None
     bulk_data_policy: BulkDataPolicy = field(default_factory=BulkDataPolicy)
     bulk_data_element_handler: ElementHandler | None = None
     handler_threshold: int = 1024
+    limits: Limits = field(default_factory=Limits)
+
+    def __repr__(self) -> str:
+        return repr_of(self)
 
     def __post_init__(self) -> None:
         _check_common(self)

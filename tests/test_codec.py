@@ -17,13 +17,11 @@ from pydicom.dataelem import DataElement
 from streamdicom import (
     BulkDataAction,
     BulkDataPolicy,
-    Converter,
     ConverterError,
     Converters,
     DatasetEncoder,
     DatasetParser,
     DeviationWarning,
-    Element,
     Event,
     EventEncoder,
     EventType,
@@ -37,6 +35,7 @@ from streamdicom import (
     iter_datasets,
     iter_events,
 )
+from streamdicom.converters import Converter, Element
 from streamdicom.formats import FormatName
 from tests.support.memory import peak
 

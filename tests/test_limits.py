@@ -1,4 +1,4 @@
-"""The limits: what they are unless told otherwise, and what they cannot be."""
+"""The defaults and the smallest values of limits."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ DEFAULTS = {
 SMALLEST = {**dict.fromkeys(DEFAULTS, 1), "segment_size": 12}
 
 
-def test_the_defaults() -> None:
+def test_defaults() -> None:
     assert asdict(Limits()) == DEFAULTS
 
 
 @pytest.mark.parametrize("name", DEFAULTS)
-def test_each_limit_has_a_smallest_value(name: str) -> None:
+def test_smallest_values(name: str) -> None:
     smallest = SMALLEST[name]
     assert getattr(Limits(**{name: smallest}), name) == smallest
     with pytest.raises(ValueError, match=rf"Limits\.{name} must be at least {smallest}, not {smallest - 1}"):
@@ -37,7 +37,7 @@ def test_each_limit_has_a_smallest_value(name: str) -> None:
 
 @pytest.mark.parametrize("name", DEFAULTS)
 @pytest.mark.parametrize("value", [-1, None, True, 64.0, "64", float("inf")], ids=repr)
-def test_a_limit_is_a_positive_integer(name: str, value: Any) -> None:
+def test_limits_are_positive_integers(name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=rf"Limits\.{name} must be at least"):
         Limits(**{name: value})
 
@@ -46,3 +46,7 @@ def test_limits_are_frozen() -> None:
     with pytest.raises(FrozenInstanceError):
         Limits().depth = 1  # type: ignore[misc]
     assert hash(Limits()) == hash(Limits(depth=256))
+
+
+def test_repr_shows_changed_limits() -> None:
+    assert (repr(Limits()), repr(Limits(depth=64))) == ("Limits()", "Limits(depth=64)")

@@ -1,4 +1,4 @@
-"""The options: what they are unless told otherwise, and that they stay so."""
+"""The defaults and the checks of options."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, WriteOptions
 
 
-def test_the_defaults() -> None:
+def test_defaults() -> None:
     assert ReadOptions() == ReadOptions(limits=Limits(), force=False)
     assert WriteOptions() == WriteOptions(limits=Limits(), file_meta=False)
 
 
-def test_bulk_data_is_left_alone_unless_told_otherwise() -> None:
+def test_defaults_leave_bulk_data_alone() -> None:
     read, write = ReadOptions(), WriteOptions()
     assert (read.bulk_data_store, read.bulk_data_uri_handler, read.spool_threshold) == (None, None, 64 * 2**20)
     assert (write.bulk_data_store, write.bulk_data_policy) == (None, BulkDataPolicy())
@@ -30,7 +30,7 @@ def test_bulk_data_is_left_alone_unless_told_otherwise() -> None:
     assert len({WriteOptions(), WriteOptions(bulk_data_policy=BulkDataPolicy())}) == 1
 
 
-def test_a_transfer_syntax_is_a_uid() -> None:
+def test_transfer_syntax_is_a_uid() -> None:
     assert WriteOptions(transfer_syntax="1.2.840.10008.1.2.1").transfer_syntax
     for text in ("", "bogus", "1..2", "1.2 "):
         with pytest.raises(ValueError, match="expected a UID"):
@@ -40,6 +40,13 @@ def test_a_transfer_syntax_is_a_uid() -> None:
 def test_options_differ_by_each_field() -> None:
     assert ReadOptions(force=True) != ReadOptions() != ReadOptions(limits=Limits(depth=1))
     assert WriteOptions(file_meta=True) != WriteOptions() != WriteOptions(limits=Limits(depth=1))
+
+
+def test_repr_shows_changed_options() -> None:
+    assert (repr(ReadOptions()), repr(WriteOptions())) == ("ReadOptions()", "WriteOptions()")
+    options = ReadOptions(limits=Limits(depth=9), include=["PatientID"])
+    assert repr(options) == "ReadOptions(limits=Limits(depth=9), include=('PatientID',))"
+    assert repr(WriteOptions(keys="camel", file_meta=True)) == "WriteOptions(keys='camel', file_meta=True)"
 
 
 @pytest.mark.parametrize("options", [ReadOptions(), WriteOptions()], ids=["read", "write"])
@@ -63,7 +70,7 @@ def test_options_are_frozen(options: ReadOptions | WriteOptions) -> None:
     ],
     ids=str,
 )
-def test_a_field_for_reading_of_another_type_is_an_error(field: dict[str, Any]) -> None:
+def test_read_option_of_wrong_type_is_an_error(field: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match=f"{next(iter(field))} must be"):
         ReadOptions(**field)
 
@@ -79,7 +86,7 @@ def test_a_field_for_reading_of_another_type_is_an_error(field: dict[str, Any]) 
     ],
     ids=str,
 )
-def test_a_field_for_writing_of_another_type_is_an_error(field: dict[str, Any]) -> None:
+def test_write_option_of_wrong_type_is_an_error(field: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match=f"{next(iter(field))} must be"):
         WriteOptions(**field)
 
@@ -90,6 +97,7 @@ _READERS: dict[str, Callable[[Any], object]] = {
     "iter_datasets": lambda options: streamdicom.iter_datasets(b"{}", options=options),
     "iter_events": lambda options: streamdicom.iter_events(b"{}", options=options),
     "DatasetParser": lambda options: streamdicom.DatasetParser(options=options),
+    "EventParser": lambda options: streamdicom.EventParser(options=options),
     "aiter_events": lambda options: streamdicom.aiter_events(io.BytesIO(), options=options),  # type: ignore[arg-type]
 }
 
@@ -104,12 +112,12 @@ _WRITERS: dict[str, Callable[[Any], object]] = {
 
 
 @pytest.mark.parametrize("name", _READERS)
-def test_options_for_writing_are_none_for_reading(name: str) -> None:
+def test_reading_refuses_options_for_writing(name: str) -> None:
     with pytest.raises(TypeError, match="options must be ReadOptions, not WriteOptions"):
         _READERS[name](WriteOptions())
 
 
 @pytest.mark.parametrize("name", _WRITERS)
-def test_options_for_reading_are_none_for_writing(name: str) -> None:
+def test_writing_refuses_options_for_reading(name: str) -> None:
     with pytest.raises(TypeError, match="options must be WriteOptions, not ReadOptions"):
         _WRITERS[name](ReadOptions())

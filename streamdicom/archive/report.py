@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias
+
+from streamdicom._warn import warn
 
 _MAX_NAMES = 10_000  # inputs passed over that a report names
 _INTERVAL = 0.1  # seconds between two calls of the callback
@@ -68,7 +69,7 @@ class Report:
     def warn(self, name: str, text: str) -> None:
         """Count a message, and issue a Python warning the first time."""
         if text not in self.warnings:
-            warnings.warn(f"{name}: {text}", UserWarning, stacklevel=2)
+            warn(f"{name}: {text}")
         self.warnings[text] = self.warnings.get(text, 0) + 1
 
     def to_dict(self) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterable
 from encodings.aliases import aliases
 from functools import cache, lru_cache
 from itertools import islice
 from types import ModuleType
+
+from streamdicom._warn import warn
 
 DEFAULT_ENCODINGS = ["iso8859"]  # pydicom's, if Specific Character Set is missing
 UTF_8_ENCODINGS = ["UTF8"]
@@ -58,11 +59,7 @@ def _known(term: str) -> str:
     python_encoding = _pydicom().python_encoding
     if term in python_encoding or term in python_encoding.values() or _MISSPELT.fullmatch(term) or _has_ascii(term):
         return term
-    warnings.warn(
-        "expected a known character set in Specific Character Set, found another term; the default is used",
-        UserWarning,
-        stacklevel=3,
-    )
+    warn("expected a known character set in Specific Character Set, found another term; the default is used")
     return ""
 
 

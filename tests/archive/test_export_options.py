@@ -39,7 +39,7 @@ def test_resumed_export_must_select_the_same_data_sets(tmp_path: Path) -> None:
     (tmp_path / "in" / "zz.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"no file")
     with pytest.raises(streamdicom.InputError):
         export_archive(tmp_path / "in", tmp_path / "out.json", where={"PatientID": ["1", "2"]})
-    with pytest.raises(streamdicom.ResumeError, match="where"):
+    with pytest.raises(streamdicom.errors.ResumeError, match="where"):
         export_archive(tmp_path / "in", tmp_path / "out.json", resume=True)
     arguments = {"where": {"PatientID": ["1", "2"]}, "on_error": "skip", "resume": True}
     report = export_archive(tmp_path / "in", tmp_path / "out.json", **arguments)  # type: ignore[arg-type]

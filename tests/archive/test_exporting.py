@@ -19,7 +19,8 @@ import pytest
 from pydicom import Dataset
 
 import streamdicom
-from streamdicom import InputError, ResumeError, WriteOptions
+from streamdicom import InputError, WriteOptions
+from streamdicom.errors import ResumeError
 from streamdicom.archive import Progress, Report, export_archive, sink
 from tests.archive.corpus import (
     dataset,

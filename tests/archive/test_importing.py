@@ -22,7 +22,8 @@ from pydicom import dcmread
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 import streamdicom
-from streamdicom import DicomJsonError, JsonSyntaxError, OutputError, ResumeError, TruncatedError
+from streamdicom import DicomJsonError, JsonSyntaxError, OutputError, TruncatedError
+from streamdicom.errors import ResumeError
 from streamdicom.archive import Progress, Report, export_archive, import_archive
 from streamdicom.archive.sources import Kind, find
 from streamdicom.cli.demo import differences

@@ -12,11 +12,8 @@ from hypothesis import strategies as st
 from pydicom.data import get_testdata_file
 
 import streamdicom
-from streamdicom import (
-    Converters,
-    Element,
-    ReadOptions,
-)
+from streamdicom import Converters, ReadOptions
+from streamdicom.converters import Element
 from streamdicom.converters import (
     DatetimeObjects,
     IsoDates,

@@ -11,16 +11,8 @@ from typing import Any
 import pytest
 
 import streamdicom
-from streamdicom import (
-    Converter,
-    Converters,
-    Element,
-    Event,
-    EventType,
-    PrivateKey,
-    ReadOptions,
-    iter_events,
-)
+from streamdicom import Converters, Event, EventType, ReadOptions, iter_events
+from streamdicom.converters import Converter, Element, PrivateKey
 from streamdicom.converters import (
     IsoDates,
 )

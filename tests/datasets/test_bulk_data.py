@@ -282,7 +282,7 @@ def test_hostile_reference_raises_with_location(tmp_path: Path, uri: str, vr: st
             for item in dataset.get(0x00081140, DataElement(0x00081140, "SQ", [])).value:
                 if item:
                     item[PIXELS].value.read()
-    assert str(caught.value).endswith("([1].00081140[1].7FE00010)")
+    assert str(caught.value).endswith("([1].00081140[1].7FE00010 PixelData)")
     with pytest.raises(BulkDataError) as again:
         list(streamdicom.iter_events(text, options=options))
     assert again.value.location == caught.value.location

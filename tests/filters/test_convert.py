@@ -13,22 +13,8 @@ import pydicom
 import pytest
 
 import streamdicom
-from streamdicom import (
-    Converter,
-    ConverterError,
-    Converters,
-    DeviationLog,
-    DeviationWarning,
-    Element,
-    Event,
-    EventType,
-    LimitError,
-    Limits,
-    PrivateKey,
-    ReadOptions,
-    WriteOptions,
-    iter_events,
-)
+from streamdicom import (ConverterError, Converters, DeviationLog, DeviationWarning, Event, EventType, LimitError, Limits, ReadOptions, WriteOptions, iter_events)
+from streamdicom.converters import Converter, Element, PrivateKey
 from streamdicom.converters import (
     UNSEEN,
     Deidentifier,
@@ -272,7 +258,7 @@ def test_failure_has_location_and_cause_but_no_value() -> None:
     document = [{}, {"00081140": {"vr": "SQ", "Value": [{}, _ITEM]}}]
     with pytest.raises(ConverterError) as caught:
         _read(document, {"PatientID": _Fails()})
-    assert str(caught.value) == "the converter _Fails failed: KeyError ([1].00081140[1].00100020)"
+    assert str(caught.value) == "the converter _Fails failed: KeyError ([1].00081140[1].00100020 PatientID)"
     assert isinstance(caught.value.__cause__, KeyError)
 
 
@@ -347,7 +333,7 @@ def test_array_stays_open_after_a_failure() -> None:
     dataset = pydicom.Dataset()
     dataset.PatientID = "1"
     for _ in range(2):
-        with pytest.raises(ConverterError, match=re.escape("([1].00100020)")):
+        with pytest.raises(ConverterError, match=re.escape("([1].00100020 PatientID)")):
             writer.write(dataset)
     with pytest.raises(ConverterError):
         writer.close()

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from streamdicom import Converter, Converters, Element, EventType, Limits, ReadOptions, WriteOptions, iter_events
+from streamdicom import Converters, EventType, Limits, ReadOptions, WriteOptions, iter_events
+from streamdicom.converters import Converter, Element
 from streamdicom.filters import Pipeline, vr_first
 from tests.support.memory import peak
 

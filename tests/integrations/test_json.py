@@ -238,7 +238,7 @@ def test_msgspec_hooks_reject_other_types() -> None:
         msgspec.json.encode([object()], enc_hook=streamdicom.msgspec_enc_hook)
     with pytest.raises(NotImplementedError):
         streamdicom.msgspec_dec_hook(complex, 1)
-    with pytest.raises(msgspec.ValidationError, match=r"00280010\) - at `\$\.several\[0\]`"):
+    with pytest.raises(msgspec.ValidationError, match=r"00280010 Rows\) - at `\$\.several\[0\]`"):
         msgspec.json.decode(
             '{"several": [{"00280010": {"vr": "US", "Value": ["many"]}}], "one": {}, "file": {}, "note": ""}',
             type=_Study,

@@ -10,7 +10,8 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamdicom import LimitError, Limits, RequestError, TruncatedError
+from streamdicom import LimitError, Limits, TruncatedError
+from streamdicom.errors import RequestError
 from streamdicom.web.content import DICOM, JSON, NDJSON, XML, Content, ContentDecoder, parse_media_type
 
 _MIB = 1024 * 1024

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamdicom import InputError, RequestError, TruncatedError
+from streamdicom import InputError, TruncatedError
+from streamdicom.errors import RequestError
 from streamdicom.web.multipart import DATA, END, START, MultipartParser
 from tests.support.memory import peak
 

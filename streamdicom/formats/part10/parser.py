@@ -9,12 +9,12 @@ pydicom's dictionary and character sets are imported when an element needs them.
 
 from __future__ import annotations
 
-import warnings
 import zlib
 from collections.abc import Callable
 from struct import Struct
 from typing import Any
 
+from streamdicom._warn import warn
 from streamdicom._cache import BoundedCache
 from streamdicom._push import PushParser
 from streamdicom.dicom import (
@@ -277,13 +277,13 @@ class Part10Parser(PushParser[Event]):
         encoding = encoding_of(self._transfer_syntax)
         if not self._has_vr():
             if self._transfer_syntax and not encoding.implicit:
-                _warn("expected explicit VR by the transfer syntax, found implicit VR")
+                warn("expected explicit VR by the transfer syntax, found implicit VR")
             return IMPLICIT_LITTLE_ENDIAN
         if not self._transfer_syntax:
             group = self._group()
             return EXPLICIT_BIG_ENDIAN if group >= _BIG_ENDIAN_GROUP else EXPLICIT_LITTLE_ENDIAN
         if encoding.implicit:
-            _warn("expected implicit VR by the transfer syntax, found explicit VR")
+            warn("expected implicit VR by the transfer syntax, found explicit VR")
             return EXPLICIT_LITTLE_ENDIAN
         return encoding
 
@@ -396,7 +396,7 @@ class Part10Parser(PushParser[Event]):
         offset = self._input.offset
         if offset >= context.sequence_end:
             if offset > context.sequence_end:  # trust the item, so that none of its elements is lost
-                _warn("expected the item to end within its sequence, found more bytes; they are kept")
+                warn("expected the item to end within its sequence, found more bytes; they are kept")
             return self._end_sequence()
         if self._input.lacks(8):
             return False
@@ -554,7 +554,3 @@ def _value_size(vr: str) -> int:
 
 def _length_error(vr: str, length: int) -> DicomFileError:
     return DicomFileError(f"expected a multiple of {_value_size(vr)} bytes for VR {vr}, found {length}")
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, UserWarning, stacklevel=2)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import codecs
 import re
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
+from streamdicom._warn import warn
 from streamdicom.dicom import (
     ENCODERS,
     MAX_SHORT_LENGTH,
@@ -158,9 +158,7 @@ class _ReplacingDecoder:
     def decode(self, data: bytes, final: bool) -> str:
         text = self._decoder.decode(data, final)
         if "\ufffd" in text:
-            warnings.warn(
-                "expected text in its character set, found other bytes; they are replaced", UserWarning, stacklevel=2
-            )
+            warn("expected text in its character set, found other bytes; they are replaced")
         return text
 
 

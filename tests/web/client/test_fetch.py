@@ -13,16 +13,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from streamdicom import (
-    InputError,
-    LimitError,
-    Limits,
-    ReadOptions,
-    ResponseError,
-    TruncatedError,
-    TruncatedResult,
-    iter_datasets,
-)
+from streamdicom import InputError, LimitError, Limits, ReadOptions, TruncatedError, iter_datasets
+from streamdicom.errors import ResponseError, TruncatedResult
 from streamdicom.web import content
 from streamdicom.web.client import HttpStore, fetch_datasets, paging
 from tests.web.client.scripted import (

@@ -12,7 +12,8 @@ import pytest
 from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
 
-from streamdicom import ReadOptions, ResponseError
+from streamdicom import ReadOptions
+from streamdicom.errors import ResponseError
 from streamdicom.web.client import HttpStore, fetch_datasets
 from tests.web.client.orthanc import PASSWORD, USER, is_installed, orthanc
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from streamdicom import Deviation, ReadOptions, ResponseError, TruncatedError, TruncatedResult
+from streamdicom import Deviation, ReadOptions, TruncatedError
+from streamdicom.errors import ResponseError, TruncatedResult
 from streamdicom.web.client.paging import Fetch, Retrieval, Search, search_uid_tag
 
 URL = "http://localhost/rs/studies"
