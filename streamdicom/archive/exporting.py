@@ -73,6 +73,7 @@ def export_archive(
     indent: int | str | None = None,
     options: WriteOptions | None = None,
     where: Mapping[str, str | Iterable[str]] | None = None,
+    force: bool = False,
     jobs: int = 1,
     on_error: str = "stop",
     resume: bool = False,
@@ -106,6 +107,8 @@ def export_archive(
         options: Elements to write, and their form. ``file_meta`` is always true for encapsulated pixel data, which
             cannot be decoded without its transfer syntax. Bulk data is set by the arguments above.
         where: Data sets to write, as in ``ReadOptions.where``, but with strings only.
+        force: Read files of unknown content as DICOM files without a preamble, if they are named as a source or end in
+            ``.dcm``.
         jobs: The number of processes.
         on_error: "stop" at an input that fails, or "skip" it and add it to the report.
         resume: Continue a stopped run. Sources and arguments must be the same, except ``jobs`` and ``on_error``.
@@ -152,6 +155,7 @@ def export_archive(
         bulk_threshold=bulk_threshold,
         bulk_uri_prefix=bulk_uri_prefix,
         bulk=bulk,
+        force=force,
         where=_as_tuples(where or {}),
     )
     ReadOptions(where=dict(rendering.where))  # raises before the work starts if an element is unknown
@@ -223,7 +227,9 @@ class _Export:
         excluded = sink.excluded | _ids(self._rendering.bulk_dir)
         if self._wants_progress:
             self._ticker.files_known, self._ticker.size_known = measure(self._sources, excluded)
-        inputs = (item for item in find(self._sources, excluded) if self._is_readable(item))
+        inputs = (
+            item for item in find(self._sources, excluded, force=self._rendering.force) if self._is_readable(item)
+        )
         unfinished = self._replay(sink, inputs)
         tasks = chain(unfinished, _tasks(inputs))
         rendering = replace(self._rendering, folder=sink.spool_folder)

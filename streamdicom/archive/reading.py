@@ -54,7 +54,7 @@ def iter_datasets(
         parser = DatasetParser(options=options, as_file=as_file)
         return chain.from_iterable(batches(parser, data, options.limits, name))
 
-    return _iterate(local_paths(sources), read)
+    return _iterate(local_paths(sources), read, options.force)
 
 
 def iter_events(*sources: str | os.PathLike[str], options: ReadOptions | None = None) -> Iterator[Event]:
@@ -78,7 +78,7 @@ def iter_events(*sources: str | os.PathLike[str], options: ReadOptions | None = 
         parser, pipeline = reading_pipeline(options, options.bulk_data_store)
         return pipeline.iter(chain.from_iterable(batches(parser, data, options.limits, name)))
 
-    return _iterate(local_paths(sources), read)
+    return _iterate(local_paths(sources), read, options.force)
 
 
 def _frozen(options: ReadOptions | None) -> ReadOptions:
@@ -87,8 +87,8 @@ def _frozen(options: ReadOptions | None) -> ReadOptions:
     return replace(options, converters=converters_in_force(options.converters))
 
 
-def _iterate(sources: list[str], read: Callable[[str, Iterable[bytes]], Iterator[_T]]) -> Iterator[_T]:
-    for item in find(sources):
+def _iterate(sources: list[str], read: Callable[[str, Iterable[bytes]], Iterator[_T]], force: bool) -> Iterator[_T]:
+    for item in find(sources, force=force):
         if item.kind in CONTAINERS:
             yield from _iterate_members(item, read)
         elif item.kind == Kind.FAULT:

@@ -153,12 +153,13 @@ def local_paths(sources: Iterable[str | os.PathLike[str]]) -> list[str]:
 # --- files and folders -----------------------------------------------------------------------------------------
 
 
-def find(sources: Iterable[str], excluded: Collection[FileId] = ()) -> Iterator[Input]:
+def find(sources: Iterable[str], excluded: Collection[FileId] = (), *, force: bool = False) -> Iterator[Input]:
     """Yield the inputs in the order of the sources and of the names in each folder.
 
     Args:
         sources: Files, folders and glob patterns.
         excluded: Files and folders that are not inputs, wherever they are.
+        force: Take files of unknown content for DICOM files, if the caller named them or their name ends in ``.dcm``.
 
     Raises:
         FileNotFoundError: A source does not exist, or nothing matches a pattern.
@@ -168,6 +169,8 @@ def find(sources: Iterable[str], excluded: Collection[FileId] = ()) -> Iterator[
             yield Input(path, 0, 0, Kind.FAULT, status, is_named)
             continue
         kind, fault = _recognize_file(path, is_named)
+        if force and fault == _UNREADABLE:
+            kind, fault = Kind.DICOM, ""
         yield Input(path, status.st_size, status.st_mtime_ns, kind, fault, is_named)
 
 

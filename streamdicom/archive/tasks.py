@@ -60,6 +60,7 @@ class Rendering:
     bulk_threshold: int = 0
     bulk_uri_prefix: str = ""
     bulk: bool = True
+    force: bool = False
     where: tuple[tuple[str, tuple[str, ...]], ...] = ()
     folder: str | None = None
 
@@ -162,7 +163,7 @@ class _Batch:
     def __init__(self, rendering: Rendering) -> None:
         self._rendering = rendering
         self._options = _write_options(rendering)
-        self._reading = ReadOptions(where=dict(rendering.where))
+        self._reading = ReadOptions(where=dict(rendering.where), force=rendering.force)
         self._spool = _Spool(rendering.folder)
         self._compressor = new_compressor(rendering.compress) if rendering.compress else None
         self._size = 0  # bytes of uncompressed text

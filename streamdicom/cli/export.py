@@ -32,6 +32,7 @@ def run(arguments: Namespace) -> int:
             indent=arguments.indent,
             options=options,
             where=selected(arguments.where),
+            force=arguments.force,
             jobs=arguments.jobs,
             on_error=arguments.on_error,
             resume=arguments.resume,

@@ -35,7 +35,7 @@ def test_options_that_an_export_decides_itself_are_refused(tmp_path: Path) -> No
 
 
 def test_resumed_export_must_select_the_same_data_sets(tmp_path: Path) -> None:
-    files(tmp_path / "in", 3)
+    files(tmp_path / "in", 70)  # more than one task
     (tmp_path / "in" / "zz.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"no file")
     with pytest.raises(streamdicom.InputError):
         export_archive(tmp_path / "in", tmp_path / "out.json", where={"PatientID": ["1", "2"]})

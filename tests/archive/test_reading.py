@@ -111,3 +111,11 @@ def test_wrong_sources_are_errors_at_the_call(tmp_path: Path) -> None:
         iter_datasets([tmp_path])  # type: ignore[arg-type]
     with pytest.raises(FileNotFoundError):
         next(iter_datasets(tmp_path / "none"))
+
+
+def test_file_without_preamble_needs_force(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(bytes.fromhex("10002000") + b"LO\x02\x0017")  # an unusual first group
+    with pytest.raises(InputError):
+        list(iter_datasets(path))
+    assert [ds.PatientID for ds in iter_datasets(path, options=ReadOptions(force=True))] == ["17"]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.archive.corpus import dataset, file_bytes, files, patient_ids, truncated
-from tests.cli.running import COMMAND, run
+from tests.cli.running import COMMAND, run, without_preamble
 
 
 @pytest.fixture
@@ -88,6 +88,15 @@ def test_empty_file_named_dcm_is_an_error(corpus: Path, tmp_path: Path) -> None:
     assert run("export", corpus, "-o", tmp_path / "out.json", "--on-error", "skip", "--resume").code == 3
 
 
+def test_file_without_preamble_needs_force(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    path = without_preamble(tmp_path / "in" / "a.dcm")
+    for source in (path, path.parent):
+        assert run("export", source, "-o", tmp_path / "out.json").code == 1
+        assert run("export", source, "-o", tmp_path / "out.json", "--force").code == 0
+        assert patient_ids((tmp_path / "out.json").read_bytes()) == ["17"]
+
+
 def test_selection_of_nothing_is_reported(corpus: Path, tmp_path: Path) -> None:
     result = run("export", corpus, "-o", tmp_path / "out.json", "--select", "PatientID=none")
     assert result.code == 0
@@ -110,7 +119,7 @@ def test_invalid_input_is_one_line(corpus: Path, tmp_path: Path) -> None:
         [".", "-o", "out.json", "--bulk-dir", "b", "--no-bulk"],
         ["."],
     ],
-    ids=str,
+    ids=" ".join,
 )
 def test_wrong_arguments_create_no_file(arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
