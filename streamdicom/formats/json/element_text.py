@@ -15,6 +15,7 @@ from math import isfinite
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 
+from streamdicom._cache import BoundedCache
 from streamdicom.dicom import (
     MAX_TAG,
     NAME_GROUPS,
@@ -30,7 +31,6 @@ from streamdicom.formats.writer import several_binary_values, value_error, vr_in
 from streamdicom.jsontext import NUMBER_TEXT, SURROGATE
 from streamdicom.options import WriteOptions
 
-_MAX_KNOWN = 16 * 1024  # tags; an archive uses some thousands
 _MOST_STYLES = 8  # a program uses one or two
 _JSON_NUMBER = re.compile(NUMBER_TEXT)
 _LONGEST_DOUBLE = 24  # characters, as of -1.7976931348623157e+308
@@ -76,8 +76,8 @@ class ElementText:
     def __init__(self, choices: _Choices, rules: ElementRules) -> None:
         self._choices = choices
         self.rules = rules
-        self.cache: dict[int, Known] = {}
-        self.starts: dict[int, str] = {}
+        self.cache: BoundedCache[int, Known] = BoundedCache()
+        self.starts: BoundedCache[int, str] = BoundedCache()
         self.encoders = _encoders(choices)
         self._attributes = _attributes(self.encoders)
 
@@ -88,19 +88,12 @@ class ElementText:
         attribute = self._attributes[form]
         if form is Form.TEXT and self.rules.sets_character_set(tag):
             attribute = _character_set
-        if len(self.cache) > _MAX_KNOWN:
-            self.cache.clear()
-        entry = self.cache[tag] = vr, start, attribute
-        return entry
+        return self.cache.remember(tag, (vr, start, attribute))
 
     def learn_sequence(self, tag: int) -> str:
         """Make the entry of ``starts``; none if the sequence is left out."""
         start = self._start(tag, "SQ")
-        if start:
-            if len(self.starts) > _MAX_KNOWN:
-                self.starts.clear()
-            self.starts[tag] = start
-        return start
+        return self.starts.remember(tag, start) if start else start
 
     def start(self, tag: int, vr: str) -> str:
         """How an attribute starts that others stand before; the VR may be one that is not known yet."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Self
 
+from streamdicom._cache import BoundedCache
 from streamdicom.options import ReadOptions
 from streamdicom.patterns import DatasetConditions, Selection, selection
 
-_MOST_KEYS = 16 * 1024  # that are remembered in a level; an archive uses some thousands
 _MOST_LEVELS = 256
 
-_Known = tuple[dict[str, int], dict[str, int]]
+_Known = tuple[BoundedCache[str, int], BoundedCache[str, int]]
 
 
 class KeyFilter:
@@ -37,7 +37,7 @@ class KeyFilter:
         self._conditions = wanted
         self._asked = wanted.tags if wanted else frozenset()
         self._outer: list[Selection] = []
-        self._known: dict[Selection, _Known] = {}
+        self._known: BoundedCache[Selection, _Known] = BoundedCache(_MOST_LEVELS)
         self._go_to(top)
 
     @classmethod
@@ -53,9 +53,10 @@ class KeyFilter:
 
     def _go_to(self, level: Selection) -> None:
         self._level = level
-        if len(self._known) >= _MOST_LEVELS:
-            self._known.clear()
-        self.wanted, self.unwanted = self._known.setdefault(level, ({}, {}))
+        caches = self._known.get(level)
+        if caches is None:
+            caches = self._known.remember(level, (BoundedCache(), BoundedCache()))
+        self.wanted, self.unwanted = caches
 
     def start(self) -> None:
         """Go to a new data set."""
@@ -96,7 +97,5 @@ class KeyFilter:
         skips = self._level.skips(tag)
         if key:
             known = self.unwanted if skips else self.wanted
-            if len(known) >= _MOST_KEYS:
-                known.clear()
-            known[key] = tag
+            known.remember(key, tag)
         return skips

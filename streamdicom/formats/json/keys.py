@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from streamdicom._cache import BoundedCache
 from streamdicom.dicom import (
     FILE_META_GROUP,
     is_group_length,
@@ -11,9 +12,7 @@ from streamdicom.dicom import (
 )
 from streamdicom.formats.json.deviation_policy import DeviationPolicy
 
-_MAX_KEYS = 16 * 1024  # that are cached; an archive uses some thousands
-
-KEYS: dict[str, int] = {}
+KEYS: BoundedCache[str, int] = BoundedCache()
 """Cache of keys in standard form, without group lengths and File Meta Information; shared by all parsers."""
 
 
@@ -28,9 +27,7 @@ def tag_of(text: str, policy: DeviationPolicy) -> int | None:
     except ValueError:
         return _tag_in_other_form(text, policy)
     if not is_group_length(tag) and tag >> 16 != FILE_META_GROUP:
-        if len(KEYS) >= _MAX_KEYS:
-            KEYS.clear()
-        KEYS[text] = tag
+        KEYS.remember(text, tag)
     return tag
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from struct import Struct
-from typing import NamedTuple
 
-from streamdicom.dicom import MAX_SHORT_LENGTH, SHORT_VRS, UNDEFINED_LENGTH, VRS, Encoding
-from streamdicom.errors import DicomFileError
+from streamdicom.dicom import MAX_SHORT_LENGTH, SHORT_VRS, UNDEFINED_LENGTH, Encoding
 
 # Layouts after the tag
 SHORT = 0  # VR, 16 bits of length
@@ -21,29 +19,7 @@ ITEM_START = ITEM_TAG + LENGTH_32.pack(UNDEFINED_LENGTH)
 ITEM_END = TAG.pack(0xFFFE, 0xE00D) + LENGTH_32.pack(0)
 SEQUENCE_END = TAG.pack(0xFFFE, 0xE0DD) + LENGTH_32.pack(0)
 
-_DELIMITER_GROUP = 0xFFFE
-
-
-class Header(NamedTuple):
-    """The header of an element after its tag.
-
-    Attributes:
-        layout: The layout.
-        vr: The VR; "" in implicit VR.
-        size: Bytes of the header, with the tag.
-        length: Bytes of the value field, or ``UNDEFINED_LENGTH``.
-    """
-
-    layout: int
-    vr: str
-    size: int
-    length: int
-
-
-def read_tag(buffer: bytes, pos: int, encoding: Encoding) -> int:
-    """Return the tag at a position in a buffer."""
-    group, element = encoding.tag.unpack_from(buffer, pos)
-    return int(group << 16 | element)
+DELIMITER_GROUP = 0xFFFE
 
 
 def read_item_header(buffer: bytes, pos: int, encoding: Encoding) -> tuple[int, int]:
@@ -52,37 +28,26 @@ def read_item_header(buffer: bytes, pos: int, encoding: Encoding) -> tuple[int, 
     return group << 16 | element, length
 
 
-def read_header(buffer: bytes, pos: int, encoding: Encoding) -> Header | int:
-    r"""Return the header at a position, or the number of bytes that it needs.
+def read_header(buffer: bytes, pos: int, encoding: Encoding) -> tuple[int, int, str, int, int]:
+    r"""Return tag, layout, VR, size and length of the header at a position.
 
-    At least 8 bytes must be in the buffer from the position.
-
-    Raises:
-        DicomFileError: The VR is unknown.
+    The VR is "" in implicit VR and of a delimiter, otherwise any two characters. At least 8 bytes must be in the buffer
+    from the position. If the size is not, the length is 0.
 
     >>> from streamdicom.dicom import EXPLICIT_LITTLE_ENDIAN
     >>> read_header(b"\x10\0\x20\0LO\x02\0", 0, EXPLICIT_LITTLE_ENDIAN)
-    Header(layout=0, vr='LO', size=8, length=2)
+    (1048608, 0, 'LO', 8, 2)
     """
-    vr = ""
-    if not encoding.implicit and encoding.tag.unpack_from(buffer, pos)[0] != _DELIMITER_GROUP:
-        vr = _vr(buffer[pos + 4 : pos + 6])
-        if vr in SHORT_VRS:
-            return Header(SHORT, vr, 8, encoding.short.unpack_from(buffer, pos + 6)[0])
-        if len(buffer) - pos < 12:
-            return 12
-        return Header(LONG, vr, 12, encoding.long.unpack_from(buffer, pos + 8)[0])
-    return Header(IMPLICIT, vr, 8, encoding.long.unpack_from(buffer, pos + 4)[0])
-
-
-def _vr(code: bytes) -> str:
-    try:
-        vr = code.decode("ascii")
-    except UnicodeDecodeError:
-        vr = ""
-    if vr not in VRS:
-        raise DicomFileError("expected a VR (PS3.5 6.2), found other bytes")
-    return vr
+    group, element, length = encoding.item.unpack_from(buffer, pos)
+    tag = group << 16 | element
+    if encoding.implicit or group == DELIMITER_GROUP:
+        return tag, IMPLICIT, "", 8, length
+    vr = buffer[pos + 4 : pos + 6].decode("latin_1")
+    if vr in SHORT_VRS:
+        return tag, SHORT, vr, 8, encoding.short.unpack_from(buffer, pos + 6)[0]
+    if len(buffer) - pos < 12:
+        return tag, LONG, vr, 12, 0
+    return tag, LONG, vr, 12, encoding.long.unpack_from(buffer, pos + 8)[0]
 
 
 def write_header(tag: int, vr: str, length: int, *, implicit: bool) -> bytes:

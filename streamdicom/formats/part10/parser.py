@@ -58,7 +58,7 @@ from streamdicom.events import (
 )
 from streamdicom.formats.first_element import starts_with_element
 from streamdicom.formats.part10.context import NO_END, Context, ElementContext, affects_context, is_ambiguous
-from streamdicom.formats.part10.headers import read_header, read_item_header, read_tag
+from streamdicom.formats.part10.headers import DELIMITER_GROUP, read_header, read_item_header
 from streamdicom.formats.part10.receive_buffer import MAX_PIECE_SIZE, ReceiveBuffer, inflated
 from streamdicom.formats.part10.runs import (
     MAX_WHOLE_VALUE,
@@ -72,7 +72,6 @@ from streamdicom.options import ReadOptions, options_or_default
 
 _BATCH_SIZE = 4096  # numbers in one event
 _MAX_WORD_SIZE = 8  # bytes that are swapped as one
-_DELIMITER_GROUP = 0xFFFE
 _BIG_ENDIAN_GROUP = 0x0400  # a group number below 4, in the other byte order
 
 
@@ -310,22 +309,25 @@ class Part10Parser(PushParser[Event]):
 
     def _element(self) -> bool:
         """Read one element of any kind, or the end of an item."""
+        source, context = self._input, self._context
         self._tag = -1
-        if self._input.lacks(8):
+        if source.lacks(8):
             return False
-        if self._contexts and self._input.offset == self._context.start:
+        pos = source.pos
+        offset = source.base + pos
+        if self._contexts and offset == context.start:
             self._confirm_encoding()
-        source, encoding = self._input, self._context.encoding
-        self._tag = tag = read_tag(source.data, source.pos, encoding)
-        header = read_header(source.data, source.pos, encoding)
-        if isinstance(header, int):
-            return not source.lacks(header)
-        layout, file_vr, size, length = header
-        if tag >> 16 == _DELIMITER_GROUP:
+        tag, layout, file_vr, size, length = read_header(source.data, pos, context.encoding)
+        self._tag = tag
+        if tag >> 16 == DELIMITER_GROUP:
             return self._delimiter(tag)
-        if length != UNDEFINED_LENGTH:
-            self._check_end(self._input.offset + size + length, "element")
-        vr = self._context.facts.effective_vr(tag, file_vr, length)
+        if file_vr not in VRS and file_vr:
+            raise DicomFileError("expected a VR (PS3.5 6.2), found other bytes")
+        if source.lacks(size):
+            return False
+        if length != UNDEFINED_LENGTH and offset + size + length > context.end:
+            raise self._end_error("element")
+        vr = context.facts.effective_vr(tag, file_vr, length)
         self._learn(layout, tag, file_vr, vr)
         if vr == "SQ":
             return self._start_sequence(tag, file_vr, size, length)
@@ -333,14 +335,14 @@ class Part10Parser(PushParser[Event]):
             return self._start_fragments(tag, vr, size)
         if length > MAX_WHOLE_VALUE:
             return self._start_long_value(tag, vr, size, length)
-        if self._input.lacks(size + length):
+        if source.lacks(size + length):
             return False
-        start = self._input.pos + size
-        values = self._values(vr, self._input.data[start : start + length]) if length else ()
+        start = pos + size
+        values = self._values(vr, source.data[start : start + length]) if length else ()
         if affects_context(tag):
-            self._context.facts = self._context.facts.learn(tag, values)
+            context.facts = context.facts.learn(tag, values)
         self._events.append((ELEMENT, tag, vr, values))
-        self._input.pos = start + length
+        source.pos = start + length
         return self._end_value()
 
     def _delimiter(self, tag: int) -> bool:
@@ -349,9 +351,8 @@ class Part10Parser(PushParser[Event]):
         self._input.pos += 8
         return self._end_item()
 
-    def _check_end(self, end: int, name: str, around: str = "its item") -> None:
-        if end > self._context.end:
-            raise DicomFileError(f"expected the {name} to end within {around}, found an end after it")
+    def _end_error(self, name: str, around: str = "its item") -> DicomFileError:
+        return DicomFileError(f"expected the {name} to end within {around}, found an end after it")
 
     def _learn(self, layout: int, tag: int, file_vr: str, vr: str) -> None:
         """Add an element to the read table, if its meaning depends on nothing else."""
@@ -378,7 +379,8 @@ class Part10Parser(PushParser[Event]):
         offset, end = self._input.offset, self._context.end
         if offset < end:
             return True
-        self._check_end(offset, "value of undefined length")
+        if offset > end:
+            raise self._end_error("value of undefined length")
         return self._end_item()
 
     def _start_sequence(self, tag: int, file_vr: str, size: int, length: int) -> bool:
@@ -411,7 +413,8 @@ class Part10Parser(PushParser[Event]):
         end = NO_END
         if length != UNDEFINED_LENGTH:
             end = offset + 8 + length
-            self._check_end(end, "item", "the item around it")
+            if end > context.end:
+                raise self._end_error("item", "the item around it")
         self._input.pos += 8
         self._tag = -1
         self._events.append((START_ITEM, context.tag, "SQ", context.items))
@@ -523,7 +526,8 @@ class Part10Parser(PushParser[Event]):
             return self._end_value()
         if tag != ITEM or length == UNDEFINED_LENGTH:
             raise DicomFileError("expected a fragment of defined length or the delimiter after the last (PS3.5 A.4)")
-        self._check_end(self._input.offset + 8 + length, "fragment")
+        if self._input.offset + 8 + length > self._context.end:
+            raise self._end_error("fragment")
         self._input.pos += 8
         self._remaining = length
         self._events.append((START_FRAGMENT, self._tag, self._vr, length))

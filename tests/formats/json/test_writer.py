@@ -853,8 +853,8 @@ def test_members_go_out_before_their_data_set_ends(events: list[Event]) -> None:
     assert sum(map(len, blocks)) > 1_000_000 - 200_000
 
 
-def test_more_tags_than_are_known_by_heart_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(element_text, "_MAX_KNOWN", 2)
+def test_more_tags_than_the_cache_holds_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(element_text.element_text_of(WriteOptions()).cache, "max_size", 2)
     elements = [element("US", number, tag=TAG + number) for number in range(8)]
     parsed = json.loads(write([START, *elements, END, START, *elements, END], array=True))
     assert parsed == [{f"{TAG + number:08X}": {"vr": "US", "Value": [number]} for number in range(8)}] * 2
