@@ -81,7 +81,7 @@ def test_a_lone_surrogate_in_a_str_is_told() -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [(b"[]", "found none"), (b"[" + _ONE + b"," + _TWO + b"]", "iter_datasets"), (b"[1]", "data set expected")],
+    [(b"[]", "found none"), (b"[" + _ONE + b"," + _TWO + b"]", "iter_datasets"), (b"[1]", "found a number")],
 )
 def test_one_data_set_is_due(text: bytes, message: str) -> None:
     with pytest.raises(InputError, match=message):

@@ -1,4 +1,4 @@
-"""JSON text (RFC 8259) as a stream of tokens: a push parser and a writer, without a document in memory.
+"""JSON text (RFC 8259) as a stream of tokens: a push parser and an emitter that hold no document in memory.
 
 >>> from streamdicom.jsontext import JsonTokenizer, TokenType
 >>> [token for token in JsonTokenizer().feed(b'[1e400]') if token[0] == TokenType.NUMBER]
@@ -7,14 +7,10 @@
 
 from streamdicom.jsontext.base64 import Base64Decoder, Base64Encoder, decode_base64
 from streamdicom.jsontext.emitter import ONE_LINE, JsonEmitter
+from streamdicom.jsontext.stretch import Stretch
 from streamdicom.jsontext.strings import SURROGATE
 from streamdicom.jsontext.tokenizer import JsonTokenizer
-from streamdicom.jsontext.tokens import (
-    DEPTHS,
-    NUMBER_TEXT,
-    Token,
-    TokenType,
-)
+from streamdicom.jsontext.tokens import DEPTHS, NUMBER_TEXT, Token, TokenType
 
 __all__ = [
     "DEPTHS",
@@ -25,6 +21,7 @@ __all__ = [
     "Base64Encoder",
     "JsonEmitter",
     "JsonTokenizer",
+    "Stretch",
     "Token",
     "TokenType",
     "decode_base64",

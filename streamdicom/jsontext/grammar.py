@@ -18,7 +18,7 @@ import re
 from enum import IntEnum
 from typing import TypeAlias
 
-from streamdicom.jsontext.tokens import MEMBER_DEPTH, Token, TokenType
+from streamdicom.jsontext.tokens import Token, TokenType
 
 _LONGEST_REMEMBERED = 32
 _LONGEST_INDENTED = 256  # with its white space
@@ -85,6 +85,7 @@ StringStep: TypeAlias = "tuple[tuple[Token, ...], int, State]"
 # Many states of an odd document are met once only: these stand for their dictionaries, and are never filled.
 _NO_STEPS: dict[str, Step] = {}
 _NO_STRING_STEPS: dict[str, StringStep] = {}
+_NOTHING_PASSED: dict[str, State | None] = {}
 
 
 class Fault(Exception):
@@ -127,10 +128,12 @@ class State:
         string_type: What a string is here: PROPERTY_NAME, STRING, or None where there can be none.
         takes_value: Whether a value may come next.
         after: The state after a value or a name, once it has been asked for.
-        after_member: The state after a member that comes whole, once it has been asked for.
+        passed: For the structure of a text that may be passed over, the state after it; None if it cannot come next.
     """
 
-    __slots__ = ("after", "after_member", "before_string", "expect", "frame", "steps", "string_type", "takes_value")
+    __slots__ = (
+        "after", "before_string", "expect", "frame", "passed", "steps", "string_type", "takes_value"
+    )  # fmt: skip
 
     def __init__(self, frame: _Frame, expect: Expect) -> None:
         self.frame = frame
@@ -138,7 +141,7 @@ class State:
         self.before_string = _NO_STRING_STEPS
         self.steps = _NO_STEPS
         self.after: State | None = None
-        self.after_member: State | None = None
+        self.passed = _NOTHING_PASSED
         self.string_type = _STRING_TYPES.get(expect)
         self.takes_value = self.string_type == _STRING
 
@@ -159,7 +162,7 @@ class Grammar:
 
     Attributes:
         literals: The tokens of the words that stand for values.
-        departed: Whether there was a token that only a lenient grammar takes.
+        has_departures: Whether there was a token that only a lenient grammar accepts.
     """
 
     def __init__(self, depth: int, number_length: int, multiple: bool, lenient: bool = False) -> None:
@@ -168,7 +171,7 @@ class Grammar:
         self._after_document = Expect.VALUE if multiple else Expect.END
         self._lenient = lenient
         self.literals = _LITERALS | {name: (-_NUMBER, name) for name in _NONFINITE if lenient}
-        self.departed = False
+        self.has_departures = False
         self._remembered = 0
         self._root = _Frame("", None)
 
@@ -194,16 +197,12 @@ class Grammar:
             state.after = self._state(state.frame, expect)
         return state.after
 
-    def after_member(self, state: State) -> State:
-        """The state after a member that comes whole.
-
-        Raises:
-            Fault: None may come here, or none so deep.
-        """
-        if state.string_type != _PROPERTY_NAME or state.frame.depth + MEMBER_DEPTH > self._depth:
-            raise Fault(f"{state.wanted()} expected, not a member")
-        state.after_member = self.after_value(self.after_value(state))
-        return state.after_member
+    def remember_passed(self, state: State, structure: str, after: State | None) -> None:
+        """Keep the state after a text with this structure, or None if such a text cannot come next."""
+        self._remembered += 1
+        if not state.passed:
+            state.passed = {}
+        state.passed[structure] = after
 
     def step(self, state: State, text: str) -> Step:
         """The tokens of a structural text, and the state after it.
@@ -283,7 +282,7 @@ class Grammar:
     def _add(self, token: Token, tokens: list[Token]) -> None:
         tokens.append(token)
         if token[0] in DEPARTURES:
-            self.departed = True
+            self.has_departures = True
 
     def _misplaced(self, symbol: str, state: State) -> Fault:
         if symbol in _STRUCTURE or symbol in self.literals:
@@ -339,5 +338,6 @@ def _take_apart(root: _Frame) -> None:
         frames.extend(frame.inner.values())
         for state in frame.states.values():
             state.before_string, state.steps = _NO_STRING_STEPS, _NO_STEPS
-            state.after = state.after_member = None
+            state.passed = _NOTHING_PASSED
+            state.after = None
         frame.inner, frame.states = {}, {}

@@ -14,82 +14,57 @@ from streamdicom.jsontext.strings import StringFault, unescape
 from streamdicom.jsontext.tokens import NUMBER_TEXT, Token, TokenType
 
 _NUMBER = int(TokenType.NUMBER)
-_MEMBER = int(TokenType.MEMBER)
 
 _NUMBERS = re.compile(rf"(?<![^ \t\r\n\[\]{{}}:,])({NUMBER_TEXT})(?![^ \t\r\n\[\]{{}}:,])")
 
 
 class Scanner:
-    """Makes the tokens, and knows where in the grammar they end.
+    """Makes tokens from texts, and follows the state of the grammar.
 
     Args:
-        grammar: What may stand where.
-        number_length: How many bytes a number may have.
-        members: A pattern of members that come whole, see ``JsonTokenizer``.
+        grammar: The grammar.
+        number_length: Maximum bytes in a number.
 
     Attributes:
-        state: The state of the grammar behind the last token.
-        has_members: Whether members have come whole; whoever wants to know of some texts sets it to False before.
+        grammar: As given.
+        state: State of the grammar after the last token.
     """
 
-    def __init__(self, grammar: Grammar, number_length: int, members: re.Pattern[str] | None = None) -> None:
-        self._grammar = grammar
+    def __init__(self, grammar: Grammar, number_length: int) -> None:
+        self.grammar = grammar
         self._number_length = number_length
-        self._members = members
         self.state = grammar.start()
-        self.has_members = False
 
-    def scan(self, text: str, tokens: list[Token], *, is_odd: bool, whole_members: bool) -> None:
+    def state_after(self, structure: str) -> State | None:
+        """Return the state after a text with this structure, or None if such a text cannot come next.
+
+        Args:
+            structure: JSON text that differs only in strings, numbers and white space.
+        """
+        state = self.state
+        if structure in state.passed:
+            return state.passed[structure]
+        after: State | None = None
+        try:
+            self.scan(structure, [], is_odd=False)
+            after = self.state
+        except Fault:
+            pass
+        self.state = self.grammar.again(state)
+        self.grammar.remember_passed(self.state, structure, after)
+        return after
+
+    def scan(self, text: str, tokens: list[Token], *, is_odd: bool) -> None:
         """Scan a text that starts and ends between two tokens.
 
         Args:
-            text: With escapes masked.
-            tokens: Where the tokens go; in case of a fault those before it.
-            is_odd: Whether there may be escapes or control characters in it.
-            whole_members: Whether members may come whole.
+            text: The text, with escapes masked.
+            tokens: Receives the tokens; those before a fault, if there is one.
+            is_odd: The text may hold escapes or control characters.
 
         Raises:
-            Fault: at the first character of the text that is wrong.
+            Fault: At the first character of the text that is wrong.
         """
-        first, state = len(tokens), self.state
-        if self._members and whole_members:
-            try:
-                self._scan_members(self._members, text, is_odd, tokens)
-                return
-            except Fault:  # it comes again, with its place
-                del tokens[first:]
-                self.state = state
-        self._scan_part(text, is_odd, tokens)
-
-    def _scan_members(self, pattern: re.Pattern[str], text: str, is_odd: bool, tokens: list[Token]) -> None:
-        """Scan a text whose members may come whole. The place of a fault is not right."""
-        append = tokens.append
-        state = self.state
-        parts = pattern.split(text)
-        self.has_members = self.has_members or len(parts) > 1
-        width = pattern.groups + 1
-        members = zip(*[parts[group::width] for group in range(1, width)], strict=True)
-        for before, member in zip(parts[:-1:width], members, strict=True):
-            step = state.steps.get(before)  # of a comma, as most often
-            if step is not None:
-                structure, state = step
-                if structure:
-                    tokens += structure
-            else:
-                state = self._before_member(state, before, is_odd, tokens)
-            append((_MEMBER, member))
-            state = state.after_member or self._grammar.after_member(state)
-        self.state = state
-        self._scan_part(parts[-1], is_odd, tokens)
-
-    def _before_member(self, state: State, text: str, is_odd: bool, tokens: list[Token]) -> State:
-        if text.count('"') & 1:
-            raise Fault("what looks like a member begins within a string")
-        self.state = state
-        self._scan_part(text, is_odd, tokens)
-        return self.state
-
-    def _scan_part(self, text: str, is_odd: bool, tokens: list[Token]) -> None:
         parts = text.split('"')
         # An escape that is masked is not printable, nor is a control character; both may stand between the strings.
         strings_to_check = is_odd and ("\\" in text or not "".join(parts[1::2]).isprintable())
@@ -113,7 +88,7 @@ class Scanner:
         """Scan what stands behind the last string."""
         state, start = self._scan_numbers(self.state, text, tokens)
         try:
-            structure, self.state = self._grammar.step(state, text[start:])
+            structure, self.state = self.grammar.step(state, text[start:])
         except Fault as fault:
             fault.position += start
             tokens += fault.tokens
@@ -141,7 +116,7 @@ class Scanner:
         first = len(tokens)
         after, start = self._scan_numbers(state, between, tokens)
         try:
-            structure, string_type, after = self._grammar.step_to_string(after, between[start:])
+            structure, string_type, after = self.grammar.step_to_string(after, between[start:])
         except Fault as fault:
             fault.position += start
             tokens += fault.tokens
@@ -150,7 +125,7 @@ class Scanner:
             return structure, string_type, after
         step = (*tokens[first:], *structure), string_type, after
         del tokens[first:]
-        self._grammar.remember(state, between, step)
+        self.grammar.remember(state, between, step)
         return step
 
     def _scan_numbers(self, state: State, text: str, tokens: list[Token]) -> tuple[State, int]:
@@ -162,7 +137,7 @@ class Scanner:
         parts = _NUMBERS.split(text)
         if len(parts) == 1:
             return state, 0
-        grammar = self._grammar
+        grammar = self.grammar
         last = parts.pop()
         iterator = iter(parts)
         pairs = zip(iterator, iterator, strict=False)

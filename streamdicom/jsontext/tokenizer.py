@@ -1,33 +1,34 @@
 """A push parser of JSON text (RFC 8259): bytes in, tokens out.
 
-The reader never needs the whole of anything. What a chunk ends in the middle of is held back, so that the tokens,
-the errors and their places do not depend on how the bytes were cut. Four modes say what is held:
+A document is never held as a whole. An incomplete end of a chunk is held back, so tokens, errors and their locations
+do not depend on how the bytes were cut. The mode says what is held:
 
-    BETWEEN   nothing, or a number or literal name that may go on
-    STRING    a string that is not closed yet and not too long to be one token
+    BETWEEN   nothing, or a number or literal name that may continue
+    STRING    a string that is not closed yet, and short enough for one token
     SEGMENTS  the rest of a string that is delivered in segments
-    COMMENT   nothing, or a star that may close the comment; only a lenient reader has this mode
+    COMMENT   nothing, or a star that may close the comment; only if ``lenient``
 
-Of a text of complete tokens ``_scanner`` makes the tokens. No byte is looked at more than a fixed number of times.
+Complete tokens make up a ``Stretch``; strings that arrive in several chunks are stretches of their own. Each byte is
+examined a fixed number of times at most.
 
-What a lenient reader takes in addition costs nothing while it is not there. The grammar marks the tokens that depart
-from the standard. A comment is a fault where the text is cut as if there were none; then it is cut once more.
+Lenient parsing costs nothing as long as the text is standard. The grammar marks the tokens that depart from the
+standard. A comment is a fault in text that is first read as if there were none; the text is then read again from there.
 """
 
 from __future__ import annotations
 
 import re
 from codecs import BOM_UTF8, utf_8_decode
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
-from functools import partial
 
 from streamdicom._push import PushParser
 from streamdicom.errors import InputError, JsonSyntaxError, LimitError, Location, TruncatedError
 from streamdicom.jsontext.comments import OpenComment, blank, may_hold_comment
-from streamdicom.jsontext.grammar import DEPARTURES, Expect, Fault, Grammar, State
-from streamdicom.jsontext.locate import Origin, Position, locate
+from streamdicom.jsontext.grammar import Expect, Fault, Grammar, State
+from streamdicom.jsontext.locate import Origins
 from streamdicom.jsontext.scanner import Scanner
+from streamdicom.jsontext.stretch import Stretch, StringStretch
 from streamdicom.jsontext.strings import (
     escape_fault,
     has_control,
@@ -39,7 +40,7 @@ from streamdicom.jsontext.strings import (
     unescape,
     whole_characters,
 )
-from streamdicom.jsontext.tokens import DEPTHS, NUMBER_TEXT, Token, TokenType
+from streamdicom.jsontext.tokens import NUMBER_TEXT, Token, TokenType
 from streamdicom.limits import Limits
 
 _PIECE = 64 * 1024
@@ -53,7 +54,7 @@ _STRUCTURE = b' \t\r\n[]{}:,"'
 _WORD_BYTES = bytes(set(range(256)) - set(_STRUCTURE))
 _NUMBER_WHOLE = re.compile(NUMBER_TEXT)
 _NUMBER_BEGUN = re.compile(r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*|(?:\.[0-9]+)?[eE][+-]?[0-9]*)?)?")
-_STRING_BODY = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+|(?!))*+', re.DOTALL)  # of (?!) ``_strings`` tells
+_STRING_BODY = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+|(?!))*+', re.DOTALL)  # ``jsontext.strings`` explains (?!)
 
 
 class _Mode(IntEnum):
@@ -64,94 +65,77 @@ class _Mode(IntEnum):
 
 
 class JsonTokenizer(PushParser[Token]):
-    """Turns the bytes of a JSON text into tokens, as they come.
+    """Turns the bytes of a JSON text into tokens.
 
-    Strict by RFC 8259: what is not UTF-8, a byte order mark, a lone surrogate, a control character in a string,
-    ``NaN``, a leading zero, a trailing comma or a comment is an error. Memory is bounded by ``limits`` and by the
-    longest chunk that is fed.
+    The text must be standard (RFC 8259): invalid UTF-8, a byte order mark, a lone surrogate, a control character in a
+    string, ``NaN``, a leading zero, a trailing comma or a comment is an error. Memory is bounded by ``limits`` and by
+    the longest chunk.
 
-    A lenient reader takes, and tells of in ``departures``:
+    A lenient tokenizer also accepts the following, and lists it in ``departures``:
 
-    - "byte-order-mark": one at the very start of the stream.
-    - "trailing-comma": a single comma between a value and the bracket that closes its array or object. The place is
+    - "byte-order-mark": at the very start of the stream.
+    - "trailing-comma": a single comma between a value and the bracket that closes its array or object. The offset is
       that of the bracket.
-    - "comment": from ``//`` to the end of the line, or within ``/* */``, wherever white space may stand, and whatever
-      bytes are in it. The place is that of its start; it is told of when it has ended.
-    - "bare-nonfinite": ``NaN``, ``nan``, and ``Infinity`` or ``inf`` with or without a sign, where a number may
-      stand. It is a NUMBER token with that text.
+    - "comment": from ``//`` to the end of the line, or between ``/*`` and ``*/``, wherever white space may stand, with
+      any bytes in it. The offset is that of its start; it is listed when the comment has ended.
+    - "bare-nonfinite": ``NaN``, ``nan``, and ``Infinity`` or ``inf`` with or without a sign, in place of a number,
+      as a NUMBER token with that text.
+
+    ``feed`` and ``close`` raise ``JsonSyntaxError`` with the location of the first wrong token or byte, ``LimitError``,
+    and ``TruncatedError`` at the end of the stream.
 
     Args:
         limits: Bounds on nesting, numbers and names, and the length of a segment.
-        multiple: Whether several documents may follow one another, with or without white space between them
-            (NDJSON, concatenated JSON). Without it, anything but white space behind the document is an error.
-        lenient: Whether the departures from RFC 8259 that are listed above are taken.
-        members: A pattern of members of objects, with one group at least. What it matches in a text comes as one
-            MEMBER token in place of the tokens of the member; its text is the tuple of the groups. It is for who knows
-            what most of a text looks like: to make nine tokens of forty characters takes twice as long as to match
-            them. What it matches must be a whole member as RFC 8259 has it, without escapes, control characters and
-            surrogates, with no more than three objects and arrays within one another, and with nothing that
-            ``limits`` forbid, but for the depth. Where a member is cut, longer than a segment, too deep, or
-            near a comment or a fault, its tokens come.
+        multiple: Accept several documents, with or without white space between them (NDJSON, concatenated JSON).
+            Otherwise anything but white space after the document is an error.
+        lenient: Accept the departures from RFC 8259 listed above.
 
     Attributes:
-        departures: The byte offsets and codes of what was taken in the last call of ``feed`` or ``close`` and is no
-            JSON, in the order of the stream; none is behind an error. Over all calls they do not depend on how the
-            bytes were cut.
+        departures: Byte offset and code of each departure accepted in the last call of ``feed`` or ``close``, in the
+            order of the stream and before any error. Their sequence over all calls does not depend on how the bytes
+            were cut.
 
-    >>> reader = JsonTokenizer()
-    >>> [(TokenType(t).name, text) for t, text in reader.feed(b'{"a": [1.50, nu')]
+    >>> tokenizer = JsonTokenizer()
+    >>> [(TokenType(t).name, text) for t, text in tokenizer.feed(b'{"a": [1.50, nu')]
     [('START_OBJECT', ''), ('PROPERTY_NAME', 'a'), ('START_ARRAY', ''), ('NUMBER', '1.50')]
-    >>> [TokenType(t).name for t, text in reader.feed(b"ll]}") + reader.close()]
+    >>> [TokenType(t).name for t, text in tokenizer.feed(b"ll]}") + tokenizer.close()]
     ['NULL', 'END_ARRAY', 'END_OBJECT']
-    >>> reader = JsonTokenizer(lenient=True)
-    >>> reader.feed(b'[NaN, /* the end */]')
+    >>> tokenizer = JsonTokenizer(lenient=True)
+    >>> tokenizer.feed(b'[NaN, /* the end */]')
     [(3, ''), (9, 'NaN'), (4, '')]
-    >>> reader.departures
+    >>> tokenizer.departures
     [(1, 'bare-nonfinite'), (6, 'comment'), (19, 'trailing-comma')]
-    >>> reader = JsonTokenizer(members=re.compile('"([a-z]+)": ?([1-9][0-9]{0,9})(?=[,}])'))
-    >>> reader.feed(b'{"a": 1, "b": 2, "c": true}')
-    [(1, ''), (13, ('a', '1')), (13, ('b', '2')), (5, 'c'), (10, ''), (2, '')]
     """
 
-    def __init__(
-        self,
-        limits: Limits | None = None,
-        *,
-        multiple: bool = False,
-        lenient: bool = False,
-        members: re.Pattern[str] | None = None,
-    ) -> None:
+    def __init__(self, limits: Limits | None = None, *, multiple: bool = False, lenient: bool = False) -> None:
         super().__init__()
         limits = limits or Limits()
         self._segment = limits.segment_size
         self._grammar = Grammar(limits.depth, limits.number_length, multiple, lenient)
         self._longest_word = max(limits.number_length, *map(len, self._grammar.literals))
-        self._scanner = Scanner(self._grammar, limits.number_length, members)
+        self._scanner = Scanner(self._grammar, limits.number_length)
         self._mode = _Mode.BETWEEN
         self._held = bytearray()
-        self._scanned = 0  # bytes of what is held that are known not to close the string
-        self._offset = 0  # of the first byte that is held, or of the next to come
+        self._scanned = 0  # bytes of the held string that are known not to close it
+        self._offset = 0  # of the first byte held, or of the next byte to arrive
         self._multiple = multiple
-        self._members = members
         self._lenient = lenient
         self._comment: OpenComment | None = None
         self.departures: list[tuple[int, str]] = []
-        self._depth_at_error = 0
-        self._origins: list[Origin] = []  # of the tokens of the last call
-        self._tokens: list[Token] = []  # of the last call
-
-    @property
-    def depth(self) -> int:
-        """How many objects and arrays are open behind the last token."""
-        return self._depth_at_error if self._error else self._scanner.state.frame.depth
+        self._origins = Origins()
 
     @property
     def bytes_consumed(self) -> int:
-        """Bytes of the stream that the tokens so far account for, white space included; up to the fault after one."""
+        """Bytes of the stream read as tokens and white space, up to the fault if there is one."""
         return self._offset
 
+    @property
+    def token_count(self) -> int:
+        """Number of tokens made in the last call."""
+        return self._origins.count
+
     def read(self, chunks: Iterable[bytes]) -> Iterator[Token]:
-        """The tokens of a whole stream, from any iterable of bytes.
+        """Return the tokens of a whole stream.
 
         >>> [text for _, text in JsonTokenizer().read([b'["a', b'b"]'])]
         ['', 'ab', '']
@@ -160,85 +144,94 @@ class JsonTokenizer(PushParser[Token]):
             yield from self.feed(chunk)
         yield from self.close()
 
-    def locate(self, index: int, inner: int = 0) -> int:
-        """The byte offset at which a token of the last call of ``feed`` or ``close`` starts.
+    def stretches(self, data: bytes | None) -> Iterator[Stretch]:
+        """Parse as ``feed`` and ``close`` do, but leave it to the caller to read the tokens.
+
+        Each stretch must be read to its end, or to its fault, before the next one is requested. After an error the
+        tokenizer must not be used any more.
 
         Args:
-            index: The token's place in the list that was returned.
-            inner: If that is a MEMBER, the place among the tokens that it stands for.
+            data: Any number of bytes, cut anywhere; None at the end of the stream.
+
+        Raises:
+            InputError: As in ``feed`` or ``close``, after the stretches before the fault.
+
+        >>> [stretch] = JsonTokenizer().stretches(b'{"a": 1, "b')
+        >>> stretch.tokens(1)
+        ((1, ''),)
+        >>> stretch.pass_over(stretch.text.index(","), '"":0')
+        True
+        >>> stretch.tokens()
+        ()
         """
-        [offset] = self.locate_all([(index, inner)])
+        self.departures = []
+        self._origins.clear()
+        try:
+            if data is None:
+                yield from self._finish()
+            else:
+                data = data if isinstance(data, bytes) else memoryview(data).tobytes()
+                # A string within one piece is shorter than a segment, so only a held string can grow too long.
+                size = min(_PIECE, self._segment)
+                for start in range(0, len(data), size):
+                    yield from self._pieces(data[start : start + size])
+        except InputError as error:
+            self._fail(error)
+            self._offset = error.location.byte_offset or 0
+            self.departures[:] = [place for place in self.departures if place[0] < self._offset]
+            raise
+        finally:
+            self.departures.sort()
+
+    def locate(self, index: int) -> int:
+        """Return the byte offset at which a token of the last call starts, by its index in that call."""
+        [offset] = self.locate_all([index])
         return offset
 
-    def locate_all(self, places: Sequence[Position]) -> list[int]:
-        """As ``locate``, for several tokens in the order of the list, in one pass."""
-        return locate(self._origins, self._tokens, places, self._members if self._tokens else None)
+    def locate_all(self, indices: Iterable[int]) -> list[int]:
+        """Return the byte offsets of several tokens, whose indices must not descend, in one pass."""
+        return self._origins.locate(indices)
 
     def _feed(self, data: bytes, tokens: list[Token]) -> None:
-        self._deliver(partial(self._take_all, data), tokens)
+        for stretch in self.stretches(data):
+            tokens += stretch.tokens()
 
     def _close(self, tokens: list[Token]) -> None:
-        self._deliver(self._take_end, tokens)
+        for stretch in self.stretches(None):
+            tokens += stretch.tokens()
 
     def _raise_error(self) -> None:
         self.departures = []  # those of the previous call
         super()._raise_error()
 
-    def _deliver(self, step: Callable[[list[Token]], None], tokens: list[Token]) -> None:
-        self._tokens = tokens
-        self._scanner.has_members = False
-        self._origins.clear()
-        depth = self.depth
-        fault: InputError | None = None
-        try:
-            step(tokens)
-        except InputError as error:
-            fault = error
-        if self.departures or self._grammar.departed:
-            self._settle(tokens, fault)
-        if not self._scanner.has_members:
-            self._tokens = []  # they may be many, and ``locate`` asks for members alone
-        if fault:
-            # What the faulty text would have changed does not count.
-            self._depth_at_error = depth + sum(DEPTHS.get(kind, 0) for kind, _ in tokens)
-            self._offset = fault.location.byte_offset or 0
-            raise fault
+    # --- bytes -> stretches ------------------------------------------------------------------------------------
 
-    def _settle(self, tokens: list[Token], fault: InputError | None) -> None:
-        """Take the marks off the tokens that depart from the standard, and tell of these."""
-        marked = [(index, 0) for index, (kind, _) in enumerate(tokens) if kind < 0]
-        for (index, _), offset in zip(marked, self.locate_all(marked), strict=True):
-            kind, text = tokens[index]
-            tokens[index] = -kind, text
-            self.departures.append((offset, DEPARTURES[kind]))
-        end = fault.location.byte_offset if fault else None
-        self.departures = sorted(place for place in self.departures if end is None or place[0] < end)
-
-    # --- bytes -> texts of complete tokens ---------------------------------------------------------------------
-
-    def _take_all(self, data: bytes, tokens: list[Token]) -> None:
-        if not isinstance(data, bytes):
-            data = memoryview(data).tobytes()
-        # A string within one piece is shorter than a segment, so that only a held one can grow too long.
-        size = min(_PIECE, self._segment)
-        for start in range(0, len(data), size):
-            self._take(data[start : start + size], tokens)
-
-    def _take(self, piece: bytes, tokens: list[Token]) -> None:
-        if self._mode is _Mode.SEGMENTS:
-            piece = self._segments(piece, tokens)
-        elif self._mode is _Mode.STRING:
-            piece = self._string(piece, tokens)
+    def _pieces(self, piece: bytes) -> Iterator[Stretch]:
+        if self._mode in (_Mode.STRING, _Mode.SEGMENTS):
+            made: list[Token] = []
+            rest, error = self._strings(piece, made)
+            if made:
+                yield StringStretch(made, self._offset)
+            if error:
+                raise error
         else:
-            piece = bytes(self._held) + piece if self._held else piece
+            rest = bytes(self._held) + piece if self._held else piece
             self._held.clear()
             if self._lenient and (self._comment or not self._offset):
-                piece = self._skip(piece)
-        if piece:
-            self._complete(piece, tokens)
+                rest = self._skip(rest)
+        if rest:
+            yield from self._complete(rest)
+
+    def _strings(self, piece: bytes, tokens: list[Token]) -> tuple[bytes, InputError | None]:
+        """Continue the string that is held; return the rest of the piece once it is closed, and the error if any."""
+        try:
+            rest = self._segments(piece, tokens) if self._mode is _Mode.SEGMENTS else self._string(piece, tokens)
+        except InputError as error:
+            return b"", error
+        return rest, None
 
     def _skip(self, piece: bytes) -> bytes:
-        """What is left of a piece behind a byte order mark, or behind the comment that it starts in."""
+        """Return the rest of a piece after a byte order mark, or after the comment it starts in."""
         length, comment = 0, self._comment
         if comment:
             length, ends = comment.skip(piece)
@@ -257,46 +250,82 @@ class JsonTokenizer(PushParser[Token]):
         self._mode, self._comment = _Mode.BETWEEN, None
         self.departures.append((comment.offset, _COMMENT))
 
-    def _complete(self, piece: bytes, tokens: list[Token]) -> None:
-        """Take a piece that starts with a token."""
+    def _complete(self, piece: bytes) -> Iterator[Stretch]:
+        """Read a piece that starts with a token."""
         if not self._lenient or b"/" not in piece:
-            self._split(piece, tokens)
+            yield from self._split(piece)
             return
-        place = self._scanner.state, self._offset, len(tokens), len(self._origins)
-        if self._has_no_comment(piece, tokens):
-            return
-        state, self._offset, first, origin = place
-        self._scanner.state, self._mode = self._grammar.again(state), _Mode.BETWEEN
-        self._held.clear()
-        del tokens[first:], self._origins[origin:]
-        self._split_blanked(piece, tokens)
-
-    def _has_no_comment(self, piece: bytes, tokens: list[Token]) -> bool:
-        """Take a piece, and say whether it was right to take it as if there were no comments."""
+        start = self._offset
         try:
-            self._split(piece, tokens)
-        except InputError:  # it comes again if no comment was the reason
-            return False
-        return self._mode is not _Mode.BETWEEN or not may_hold_comment(self._held)
+            yield from self._split(piece, is_tentative=True)
+        except InputError:  # raised again below, if no comment was the reason
+            pass
+        else:
+            if self._mode is not _Mode.BETWEEN or not may_hold_comment(self._held):
+                return
+        self._mode = _Mode.BETWEEN
+        self._held.clear()
+        self._scanner.state = self._grammar.again(self._scanner.state)
+        yield from self._split_blanked(piece[self._offset - start :])
 
-    def _split_blanked(self, piece: bytes, tokens: list[Token]) -> None:
+    def _split_blanked(self, piece: bytes) -> Iterator[Stretch]:
         piece, starts, self._comment = blank(piece, self._offset)
         self.departures += [(start, _COMMENT) for start in starts]
-        self._split(piece, tokens, whole_members=False)  # who takes no comments looks at no token behind one
+        yield from self._split(piece, has_comments=True)
         if self._comment:
             self._mode = _Mode.COMMENT
 
-    def _split(self, piece: bytes, tokens: list[Token], *, whole_members: bool = True) -> None:
-        """Scan what is complete of a piece that starts with a token; hold back the rest."""
+    def _split(self, piece: bytes, *, has_comments: bool = False, is_tentative: bool = False) -> Iterator[Stretch]:
+        """Read the complete tokens of a piece that starts with a token; hold back the rest."""
         cut, in_string = _complete_length(mask_bytes(piece))
-        self._scan(piece[:cut], tokens, whole_members=whole_members)
+        yield from self._stretch(piece[:cut], has_comments=has_comments, is_tentative=is_tentative)
         self._held += piece[cut:]
         if in_string:
             self._mode = _Mode.STRING
             self._scanned = 1
-            self._string(b"", tokens)
+            self._string(b"", [])
         elif len(self._held) > self._longest_word and len(self._word()) > self._longest_word:
             raise self._fault(self._grammar.too_long())
+
+    def _stretch(self, piece: bytes, *, has_comments: bool = False, is_tentative: bool = False) -> Iterator[Stretch]:
+        try:
+            text = piece.decode()
+        except UnicodeDecodeError as error:
+            not_utf8 = self._fault(Fault(_NOT_UTF8), error.start)
+            yield from self._stretch_before(piece, error.start, has_comments=has_comments, is_tentative=is_tentative)
+            raise not_utf8 from None
+        if "\\" in text:
+            text = mask_text(text)
+        is_odd = b"\\" in piece or has_control(piece)
+        stretch = Stretch(
+            text,
+            self._offset,
+            self._scanner,
+            self._origins,
+            self.departures,
+            is_odd=is_odd,
+            has_comments=has_comments,
+            is_tentative=is_tentative,
+        )
+        yield stretch
+        fault = stretch.fault
+        if fault is None:
+            self._offset += len(piece)
+            return
+        self._offset += length_in_bytes(text[: stretch.position])
+        raise self._fault(fault, length_in_bytes(text[stretch.position : fault.position])) from None
+
+    def _stretch_before(self, piece: bytes, wrong: int, *, has_comments: bool, is_tentative: bool) -> Iterator[Stretch]:
+        """Read the complete tokens before a byte that is not UTF-8; raise a fault before that byte."""
+        masked = mask_bytes(piece)
+        cut, in_string = _complete_length(masked[:wrong])
+        yield from self._stretch(piece[:cut], has_comments=has_comments, is_tentative=is_tentative)
+        if in_string:
+            self._check_begun(piece[cut:wrong], 1)
+        else:
+            word = len(piece) - cut - len(masked[cut:].lstrip(_WORD_BYTES))
+            if word > self._longest_word:
+                raise self._fault(self._grammar.too_long())
 
     def _word(self) -> bytes:
         """What is held between strings, without a slash that may begin a comment."""
@@ -335,7 +364,7 @@ class JsonTokenizer(PushParser[Token]):
     def _add_string(self, raw: bytes, tokens: list[Token]) -> None:
         """Deliver a string that has come in more than one piece; it is long, as a rule, and is not cut once more."""
         kind, self._scanner.state = self._step_to_string()
-        self._origins.append((len(tokens), "", self._offset))
+        self._origins.add(1, "", 0, self._offset)
         self._offset += 1
         tokens.append((kind, self._text(raw)))
         self._offset += len(raw) + 1
@@ -386,7 +415,7 @@ class JsonTokenizer(PushParser[Token]):
 
     def _add_segment(self, kind: int, raw: bytes, tokens: list[Token]) -> None:
         text = self._text(raw)
-        self._origins.append((len(tokens), "", self._offset))
+        self._origins.add(1, "", 0, self._offset)
         tokens.append((kind, text))
         self._offset += len(raw)
 
@@ -404,41 +433,9 @@ class JsonTokenizer(PushParser[Token]):
         except Fault as fault:
             raise self._fault(fault, length_in_bytes(text[: fault.position])) from None
 
-    # --- texts of complete tokens -> tokens --------------------------------------------------------------------
-
-    def _scan(self, piece: bytes, tokens: list[Token], *, whole_members: bool = True) -> None:
-        try:
-            text = piece.decode()
-        except UnicodeDecodeError as error:
-            self._scan_before(piece, error.start, tokens)
-            raise self._fault(Fault(_NOT_UTF8), error.start) from None
-        if "\\" in text:
-            text = mask_text(text)
-        self._origins.append((len(tokens), text, self._offset))
-        is_odd = b"\\" in piece or has_control(piece)
-        try:
-            self._scanner.scan(text, tokens, is_odd=is_odd, whole_members=whole_members)
-        except Fault as fault:
-            raise self._fault(fault, length_in_bytes(text[: fault.position])) from None
-        self._offset += len(piece)
-
-    def _scan_before(self, piece: bytes, wrong: int, tokens: list[Token]) -> None:
-        """Scan the complete tokens before a byte that cannot be decoded, without moving on."""
-        offset = self._offset
-        masked = mask_bytes(piece)
-        cut, in_string = _complete_length(masked[:wrong])
-        self._scan(piece[:cut], tokens)
-        if in_string:
-            self._check_begun(piece[cut:wrong], 1)
-        else:
-            word = len(piece) - cut - len(masked[cut:].lstrip(_WORD_BYTES))
-            if word > self._longest_word:
-                raise self._fault(self._grammar.too_long())
-        self._offset = offset
-
     # --- the end, and the faults -------------------------------------------------------------------------------
 
-    def _take_end(self, tokens: list[Token]) -> None:
+    def _finish(self) -> Iterator[Stretch]:
         if self._comment:
             if self._comment.ends_with_stream:
                 self._end_comment(self._comment)
@@ -447,7 +444,7 @@ class JsonTokenizer(PushParser[Token]):
         elif self._held and not self._may_go_on():
             word = self._word()
             self._held.clear()
-            self._scan(word, tokens)
+            yield from self._stretch(word)
         self._offset += len(self._held)
         state = self._scanner.state
         complete = state.expect is Expect.END or (self._multiple and not state.frame.container)

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 NUMBER_TEXT = r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"
-"""The pattern of a number (RFC 8259, section 6)."""
-
-MEMBER_DEPTH = 3
-"""How many objects and arrays there may be within one another in a MEMBER."""
+"""Pattern of a number (RFC 8259, section 6)."""
 
 
 class TokenType(IntEnum):
-    """What a token is; the names are those of RFC 8259 (object, array, string, number, literal names).
+    """Type of a token, named as in RFC 8259 (object, array, string, number, literal names).
 
-    A string of more than ``Limits.segment_size`` bytes comes as STRING_SEGMENT tokens, the last of them
-    STRING_END, instead of one STRING. MEMBER is for those who ask for it, see ``JsonTokenizer``.
+    A string longer than ``Limits.segment_size`` bytes is delivered as STRING_SEGMENT tokens followed by one
+    STRING_END, instead of one STRING.
 
     >>> TokenType.START_OBJECT.name
     'START_OBJECT'
@@ -34,16 +31,14 @@ class TokenType(IntEnum):
     TRUE = 10
     FALSE = 11
     NULL = 12
-    MEMBER = 13
 
 
-# The text is Any because that of a MEMBER is a tuple, which no checker can see.
-Token: TypeAlias = tuple[int, Any]
-"""A type and its text: the characters of a name or a string with the escapes resolved, or the exact text of a
-number. The other types have the empty string, but for MEMBER, which has a tuple of strings.
+Token: TypeAlias = tuple[int, str]
+"""A type and a text: the characters of a name or a string with escapes resolved, or the exact text of a number. The
+text of all other tokens is empty.
 
-The type is a plain int, equal to the member of ``TokenType``: the garbage collector need not look after a tuple of an
-int and a str, which makes reading a third faster than with the members themselves."""
+The type is a plain int, equal to the member of ``TokenType``: the garbage collector does not track a tuple of an int
+and a str, so reading takes a third less time than with the members themselves."""
 
 DEPTHS = {
     int(TokenType.START_OBJECT): 1,
@@ -51,4 +46,4 @@ DEPTHS = {
     int(TokenType.END_OBJECT): -1,
     int(TokenType.END_ARRAY): -1,
 }
-"""What a token adds to the number of objects and arrays that are open."""
+"""Change in the number of open objects and arrays, by token type."""

@@ -1,4 +1,4 @@
-"""The JsonTokenizer: fed whole, byte by byte, and cut in two at each place; with members that come whole, and without."""
+"""JsonTokenizer: fed whole, byte by byte, and cut in two at each place; with members passed over, and without."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from streamdicom.errors import InputError, JsonSyntaxError, LimitError, TruncatedError
-from streamdicom.jsontext import JsonTokenizer, Token, TokenType
+from streamdicom.jsontext import JsonTokenizer, Stretch, Token, TokenType
 from streamdicom.jsontext.grammar import _MOST_REMEMBERED, Grammar, State
 from streamdicom.limits import Limits
-from tests.support.members import MEMBERS, expanded, stands_for
+from tests.support.members import MEMBER, feed
 
 OPEN, CLOSE = (TokenType.START_OBJECT, ""), (TokenType.END_OBJECT, "")
 OPEN_ARRAY, CLOSE_ARRAY = (TokenType.START_ARRAY, ""), (TokenType.END_ARRAY, "")
@@ -46,16 +46,16 @@ def cases(table: Sequence[Sequence[Any]]) -> list[Any]:
 
 
 def run(
-    chunks: Iterable[bytes], limits: Limits | None, multiple: bool, members: re.Pattern[str] | None = None
+    chunks: Iterable[bytes], limits: Limits | None, multiple: bool, members: bool = False
 ) -> tuple[list[Token], Failure | None]:
-    reader = JsonTokenizer(limits, multiple=multiple, members=members)
+    reader = JsonTokenizer(limits, multiple=multiple)
     tokens: list[Token] = []
     try:
-        tokens.extend(reader.read(chunks))
+        for chunk in (*chunks, None):
+            tokens += feed(reader, chunk, members=members)
     except InputError as error:
-        failure = type(error), error.message, error.location.byte_offset, getattr(error, "limit", "")
-        return expanded(tokens), failure
-    return expanded(tokens), None
+        return tokens, (type(error), error.message, error.location.byte_offset, getattr(error, "limit", ""))
+    return tokens, None
 
 
 def single_bytes(data: bytes) -> list[bytes]:
@@ -75,7 +75,7 @@ def read_every_way(
 ) -> tuple[list[Token], Failure | None]:
     """What a reader makes of the bytes, having made sure that it is the same however they are cut."""
     outcomes = [run(chunks, limits, multiple) for chunks in ways_to_cut(data)]
-    outcomes += [run(chunks, limits, multiple, MEMBERS) for chunks in ways_to_cut(data)]
+    outcomes += [run(chunks, limits, multiple, members=True) for chunks in ways_to_cut(data)]
     for outcome in outcomes:
         assert outcome == outcomes[0]
     return outcomes[0]
@@ -186,7 +186,6 @@ def test_tokens_agree_with_the_json_module(data: bytes) -> None:
 
 def test_types_of_tokens_are_plain_integers() -> None:
     tokens = JsonTokenizer(Limits(segment_size=12)).feed(b'{"a":[1,"b",true,false,null,"cccccccccccccc"]}')
-    tokens += JsonTokenizer(members=re.compile('"(x)":0(?=})')).feed(b'{"x":0}')
     assert {kind for kind, _ in tokens} == set(TokenType)
     assert {type(kind) for kind, _ in tokens} == {int}
 
@@ -403,15 +402,6 @@ def test_depth_limit_by_default() -> None:
     assert failure is not None
     assert failure[0] is LimitError
     assert failure[2:] == (256, "depth")
-
-
-def test_depth_is_what_is_open_behind_the_last_token() -> None:
-    reader = JsonTokenizer()
-    depths = []
-    for byte in single_bytes(b' {"a" : [ {}, 1] } '):
-        reader.feed(byte)
-        depths.append(reader.depth)
-    assert depths == [0, 1, 1, 1, 1, 1, 1, 1, 2, 2, 3, 2, 2, 2, 2, 1, 1, 0, 0]
 
 
 # --- faults ------------------------------------------------------------------------------------------------------
@@ -774,15 +764,6 @@ def test_text_of_an_error_says_where() -> None:
         JsonTokenizer().feed(b"]")
 
 
-@pytest.mark.parametrize(("data", "depth"), [(b"[[x]]", 2), (b'[["a",x]]', 2), (b'[["a","\x00"]]', 2), (b"[]x", 0)])
-def test_depth_behind_the_tokens_before_a_fault(data: bytes, depth: int) -> None:
-    for chunks in ways_to_cut(data):
-        reader = JsonTokenizer()
-        with pytest.raises(JsonSyntaxError):
-            list(reader.read(chunks))
-        assert reader.depth == depth
-
-
 @pytest.mark.parametrize("data", [b"[[x]]", b'[["a",x]]', b'[["a","\x00"]]', b"[]x"])
 def test_bytes_consumed_before_a_fault_are_the_same_however_cut(data: bytes) -> None:
     consumed = set()
@@ -950,19 +931,14 @@ def test_bytes_consumed_at_the_end(data: bytes) -> None:
 RAW_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]|[^ \t\r\n\[\]{}:,"]+', re.DOTALL)
 
 
-def locate_all(
-    chunks: Iterable[bytes],
-    limits: Limits | None = None,
-    multiple: bool = False,
-    members: re.Pattern[str] | None = None,
-) -> list[int]:
-    reader = JsonTokenizer(limits, multiple=multiple, members=members)
+def locate_all(chunks: Iterable[bytes], limits: Limits | None = None, multiple: bool = False) -> list[int]:
+    reader = JsonTokenizer(limits, multiple=multiple)
     offsets: list[int] = []
     for chunk in (*chunks, None):
-        tokens = reader.close() if chunk is None else reader.feed(chunk)
-        places = [(index, inner) for index, token in enumerate(tokens) for inner in range(len(stands_for(token)))]
-        each = [reader.locate(*place) for place in places]
-        assert reader.locate_all(places) == each
+        indices = range(len(reader.close() if chunk is None else reader.feed(chunk)))
+        each = [reader.locate(index) for index in indices]
+        assert reader.locate_all(indices) == each
+        assert reader.token_count == len(indices)
         offsets += each
     return offsets
 
@@ -971,14 +947,14 @@ def locate_all(
 def test_locate(data: bytes) -> None:
     expected = [match.start() for match in RAW_TOKEN.finditer(data)]
     for chunks in ways_to_cut(data):
-        assert locate_all(chunks) == locate_all(chunks, members=MEMBERS) == expected
+        assert locate_all(chunks) == expected
 
 
 @pytest.mark.parametrize("data", [pytest.param(row[1], id=row[0]) for row in STREAMS[:16]])
 def test_locate_in_several_documents(data: bytes) -> None:
     expected = [match.start() for match in RAW_TOKEN.finditer(data)]
     for chunks in ways_to_cut(data):
-        assert locate_all(chunks, multiple=True) == locate_all(chunks, multiple=True, members=MEMBERS) == expected
+        assert locate_all(chunks, multiple=True) == expected
 
 
 def test_locate_in_a_document_of_many_pieces() -> None:
@@ -1010,55 +986,108 @@ def test_locate_tokens_before_a_wrong_byte() -> None:
     assert [reader.locate(index) for index in range(3)] == [1, 2, 8]
 
 
-# --- members that come whole -------------------------------------------------------------------------------------
+# --- text passed over --------------------------------------------------------------------------------------------
 
 
-def whole(text: str) -> Token:
-    return TokenType.MEMBER, (text,)
+def stretch_of(data: bytes, limits: Limits | None = None, *, lenient: bool = False) -> Stretch:
+    """The only stretch of a document, whose text has no escapes."""
+    (stretch,) = JsonTokenizer(limits, lenient=lenient).stretches(data)
+    assert stretch.text == data.decode()
+    return stretch
+
+
+def test_text_passed_over_has_no_tokens() -> None:
+    stretch = stretch_of(b'{"a":1, "b":[] ,"c":2}')
+    assert list(stretch.tokens(1)) == [OPEN]
+    assert stretch.pass_over(stretch.text.index(" ,"), '"":0,"":[]')
+    assert list(stretch.tokens()) == [name("c"), number("2"), CLOSE]
+    assert stretch.position == len(stretch.text)
 
 
 @pytest.mark.parametrize(
-    ("data", "expected"),
+    ("data", "read", "structure"),
     [
-        (b'{"a":1,"b":[]}', [OPEN, whole('"a":1'), whole('"b":[]'), CLOSE]),
-        (b'{ "a" : "x" ,\n"b":{"c":null} }', [OPEN, whole('"a" : "x"'), whole('"b":{"c":null}'), CLOSE]),
-        (b'{"a":12,"b":1}', [OPEN, name("a"), number("12"), whole('"b":1'), CLOSE]),
-        (b'{"\\"":1,"b":1}', [OPEN, name('"'), number("1"), whole('"b":1'), CLOSE]),
-        ('{"\xe9":"\u20ac"}'.encode(), [OPEN, whole('"\xe9":"\u20ac"'), CLOSE]),
+        (b'{"a":1}', 1, '"":0'),
         (
-            b'[{"a":1},{"a":1}]',
-            [OPEN_ARRAY, OPEN, whole('"a":1'), CLOSE, OPEN, whole('"a":1'), CLOSE, CLOSE_ARRAY],
+            b'{"a":1,"b":2}',
+            6,
+            ",",
         ),
+        (b'{"a":1,"b":2}', 7, '"":0'),
+        (b'{"a":[1,{}]}', 1, '"":[0,{'),
+        (b'[{"a":1}]', 2, '"":0}]'),
     ],
 )
-def test_whole_members(data: bytes, expected: list[Token]) -> None:
-    assert JsonTokenizer(members=MEMBERS).feed(data) == expected
+def test_text_that_may_come_next_is_passed_over(data: bytes, read: int, structure: str) -> None:
+    stretch = stretch_of(data)
+    stretch.tokens(read)
+    assert stretch.accepts(structure)
+    end = read + len(structure.replace('""', '"a"'))
+    assert stretch.pass_over(end, structure)
+    assert stretch.position == end
+    stretch.tokens()
+    assert stretch.fault is None
+
+
+@pytest.mark.parametrize(
+    ("data", "read", "structure"),
+    [
+        (b'{"a":1}', 0, '"":0'),
+        (b'{"a":1}', 4, '"":0'),
+        (b'{"a":1}', 5, '"":0'),
+        (b'{"a":1}', 6, '"":0'),
+        (b'["a"]', 1, '"":0'),
+        (b"[1]", 2, "}"),
+    ],
+)
+def test_text_that_cannot_come_next_is_not_passed_over(data: bytes, read: int, structure: str) -> None:
+    stretch = stretch_of(data)
+    stretch.tokens(read)
+    assert not stretch.accepts(structure)
+    assert not stretch.pass_over(len(data), structure)
+    assert stretch.position == read
+    stretch.tokens()
+    assert stretch.fault is None
+
+
+def test_text_is_passed_over_within_the_limit_on_depth() -> None:
+    stretch = stretch_of(b'{"a":1}', Limits(depth=3))
+    stretch.tokens(1)
+    assert stretch.accepts('"":[[')
+    assert not stretch.accepts('"":[[[')
+
+
+def test_trailing_comma_after_text_passed_over() -> None:
+    for end, structure in ((6, '"":0'), (7, '"":0,')):
+        stretch = stretch_of(b'{"a":1,}')
+        stretch.tokens(1)
+        assert stretch.pass_over(end, structure)
+        assert not stretch.tokens()
+        assert stretch.fault is not None
+        assert stretch.fault.position == 7
+
+
+def test_reading_stops_at_a_fault() -> None:
+    reader = JsonTokenizer()
+    with pytest.raises(JsonSyntaxError, match="byte 11"):
+        for stretch in reader.stretches(b'{"a":1,"b":x}'):
+            stretch.tokens(1)
+            assert stretch.pass_over(6, '"":0')
+            assert list(stretch.tokens()) == [name("b")]
+    assert reader.error is not None
+
+
+def test_text_is_passed_over_before_a_comment() -> None:
+    reader = JsonTokenizer(lenient=True)
+    tokens = feed(reader, b'{"a":1,"b":/**/1,"c":1}', members=True)
+    assert tokens == [OPEN, name("a"), number("1"), name("b"), number("1"), name("c"), number("1"), CLOSE]
+    assert reader.departures == [(11, "comment")]
 
 
 @pytest.mark.parametrize("data", [b'[",", ": ",": 1,"]', b'{"\\n":",",":1,":2}'])
-def test_what_looks_like_a_member_within_strings_is_none(data: bytes) -> None:
-    assert MEMBERS.search(data.decode())
-    assert JsonTokenizer(members=MEMBERS).feed(data) == JsonTokenizer().feed(data)
-
-
-def test_members_are_not_whole_where_the_text_has_a_fault() -> None:
-    reader = JsonTokenizer(members=MEMBERS)
-    assert reader.feed(b'{"a":1,"b":x}') == [OPEN, name("a"), number("1"), name("b")]
-    with pytest.raises(JsonSyntaxError, match="byte 11"):
-        reader.feed(b"")
-
-
-def test_members_are_not_whole_at_the_limit_on_depth() -> None:
-    reader = JsonTokenizer(Limits(depth=4), members=MEMBERS)
-    assert reader.feed(b'{"a":1}') == [OPEN, whole('"a":1'), CLOSE]
-    reader = JsonTokenizer(Limits(depth=3), members=MEMBERS)
-    assert reader.feed(b'{"a":1}') == [OPEN, name("a"), number("1"), CLOSE]
-
-
-def test_members_are_not_whole_near_a_comment() -> None:
-    reader = JsonTokenizer(lenient=True, members=MEMBERS)
-    assert reader.feed(b'{"a"/**/:1,"b":1}') == [OPEN, name("a"), number("1"), name("b"), number("1"), CLOSE]
-    assert reader.departures == [(4, "comment")]
+def test_match_within_strings_is_not_a_member(data: bytes) -> None:
+    assert MEMBER.search(data.decode())
+    assert feed(JsonTokenizer(), data, members=True) == JsonTokenizer().feed(data)
 
 
 # --- bounded memory ----------------------------------------------------------------------------------------------

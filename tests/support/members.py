@@ -1,28 +1,45 @@
-"""Members that come whole, and what they stand for."""
+"""A reader of stretches that passes over short members of objects."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
-from streamdicom.jsontext import JsonTokenizer, Token, TokenType
+from streamdicom.errors import InputError
+from streamdicom.jsontext import JsonTokenizer, Stretch, Token
 
 _SPACE = r"[ \t\r\n]*+"
 _STRING = r'"[^"\\\x00-\x1f\ud800-\udfff]*+"'
 _VALUE = rf"(?:{_STRING}|[0-9]|true|\[{_SPACE}(?:{_STRING}{_SPACE})?\]|\{{{_SPACE}{_STRING}{_SPACE}:{_SPACE}null\}})"
-MEMBERS = re.compile(rf"({_STRING}{_SPACE}:{_SPACE}{_VALUE})(?={_SPACE}[,}}])")
-"""Members of any name with a short value."""
+MEMBER = re.compile(rf"{_STRING}{_SPACE}:{_SPACE}{_VALUE}(?={_SPACE}[,}}])")
+"""A member of any name with a short value."""
 
 
-def stands_for(token: Token) -> list[Token]:
-    """The tokens that a token stands for, as a reader that knows of no members has them."""
-    kind, text = token
-    if kind != TokenType.MEMBER:
-        return [token]
-    (member,) = text
-    return JsonTokenizer().feed(f"{{{member}}}".encode())[1:-1]
+def feed(tokenizer: JsonTokenizer, data: bytes | None, *, members: bool) -> list[Token]:
+    """Return the tokens of ``data``, or of ``close`` if it is None.
+
+    Args:
+        members: Pass over members that are short, and make their tokens from their text.
+    """
+    if not members or tokenizer.error is not None:
+        return tokenizer.close() if data is None else tokenizer.feed(data)
+    tokens: list[Token] = []
+    try:
+        for stretch in tokenizer.stretches(data):
+            read(stretch, tokens)
+    except InputError:
+        if not tokens or data is None:
+            raise
+    return tokens
 
 
-def expanded(tokens: Iterable[Token]) -> list[Token]:
-    """The tokens that all of them stand for."""
-    return [inner for token in tokens for inner in stands_for(token)]
+def read(stretch: Stretch, tokens: list[Token]) -> None:
+    """Read a stretch to its end or to its fault."""
+    for match in MEMBER.finditer(stretch.text):
+        if stretch.text.count('"', stretch.position, match.start()) & 1:
+            break  # the match is within a string
+        tokens += stretch.tokens(match.start())
+        if stretch.fault:
+            return
+        if stretch.pass_over(match.end(), '"":{"":0}'):
+            tokens += JsonTokenizer().feed(f"{{{match[0]}}}".encode())[1:-1]
+    tokens += stretch.tokens()

@@ -37,10 +37,9 @@ from streamdicom.formats.json.values import (
     OTHER,
     Held,
     WrongValueError,
-    convert,
     from_value_field,
     json_values,
-    take,
+    values_of,
 )
 from streamdicom.jsontext import Base64Decoder, TokenType
 from streamdicom.limits import Limits
@@ -116,12 +115,12 @@ class Attribute:
 
     def end(self) -> None:
         """Deliver what has not been delivered yet."""
-        vr = self.vr or self._missing_vr()
+        vr = self.vr or self._vr_in_place()
         if self.foreseen_vr:
             self._policy.report("missing-vr", _NO_VR)
         _ENDS[self.content](self, self.tag or 0, vr)
 
-    def _missing_vr(self) -> str:
+    def _vr_in_place(self) -> str:
         """The VR of an attribute that does not tell it, or tells one that there is not; empty if that is not known."""
         content, held = self.content, self.held
         vrs: list[str] = []
@@ -138,7 +137,7 @@ class Attribute:
 
     # --- values and items --------------------------------------------------------------------------------------
 
-    def hold_less(self) -> None:
+    def deliver_surplus(self) -> None:
         """Deliver the values that came before the last one, if there are too many to be held.
 
         Raises:
@@ -168,9 +167,9 @@ class Attribute:
         elif all(kind in (_STRING, _NULL) for kind, _ in self.held):
             self._begin_parts(Content.TEXT)
         else:
-            raise self.no_vr_yet()
+            raise self.missing_vr_error()
 
-    def no_vr_yet(self) -> LimitError:
+    def missing_vr_error(self) -> LimitError:
         """The error for values that cannot be held until the VR comes that they need."""
         limit = "segment_size" if self.size > self._limits.segment_size else "values_per_event"
         return LimitError("more values than can be held before the 'vr' they need", limit)
@@ -178,9 +177,7 @@ class Attribute:
     def _deliver_values(self) -> None:
         # What makes parts before the VR is known is text whatever the VR.
         vr = self.vr or "LO"
-        values = convert(vr, self.held)
-        if values is None:
-            values = take(vr, self.held, self._policy.report, self._policy.reject_value)
+        values = values_of(vr, self.held, self._policy.report, self._policy.reject_value)
         self._begin_parts(Content.PARTS)
         self.events.append((VALUES, self.tag or 0, self.vr, values))
         self.held.clear()
@@ -249,17 +246,15 @@ class Attribute:
             self._give_up("an item expected among items, not another value")
 
     def _end_element(self, tag: int, vr: str, held: list[Held]) -> None:
-        values = convert(vr, held)
-        if values is None:
-            try:
-                values = take(vr, held, self._policy.report)
-            except WrongValueError as error:
-                self._give_up(str(error))
-                return
-            if values == (None,):
-                if held[0][0] == _NULL:
-                    self._policy.report("null-only", "null for the only value")
-                values = ()
+        try:
+            values = values_of(vr, held, self._policy.report)
+        except WrongValueError as error:
+            self._give_up(str(error))
+            return
+        if values == (None,):
+            if held[0][0] == _NULL:
+                self._policy.report("null-only", "expected no 'Value' for an empty element, found null")
+            values = ()
         self.events.append((ELEMENT, tag, vr, values))
 
     def _end_items(self, tag: int, vr: str) -> None:
@@ -342,7 +337,7 @@ class Attribute:
                 return
         self.events.append((ELEMENT, tag, vr, values))
 
-    def _end_no_binary(self, tag: int, vr: str) -> None:
+    def _end_invalid_binary(self, tag: int, vr: str) -> None:
         self._give_up("'InlineBinary' is not base64")
 
     def _end_binary_parts(self, tag: int, vr: str) -> None:
@@ -361,7 +356,7 @@ class Attribute:
 
     # --- what cannot be right ----------------------------------------------------------------------------------
 
-    def break_off(self, in_binary: bool) -> None:
+    def abandon(self, in_binary: bool) -> None:
         """Close what was opened and will not be ended.
 
         Args:
@@ -379,7 +374,7 @@ class Attribute:
 
     def replace(self, text: str) -> None:
         """Take JSON text that stands where the object of an attribute is due; an empty one was too long."""
-        self._policy.reject_value("the object of an attribute expected, not another value")
+        self._policy.reject_value("expected the object of an attribute, found another value")
         if self._policy.keeps and text:
             self.events.append((JSON_ELEMENT, self.tag or 0, "", text))
 
@@ -398,7 +393,7 @@ class Attribute:
         member, content = "Value", json_values(self.held)
         if self.content == Content.URI:
             member, content = "BulkDataURI", encode_basestring(self.bytes_or_uri)
-        elif self.content == Content.NO_BINARY:
+        elif self.content == Content.INVALID_BINARY:
             member, content = "InlineBinary", encode_basestring(self.bytes_or_uri)
         elif self.content == Content.BINARY:
             member, content = "InlineBinary", f'"{_base64(self.bytes_or_uri)}"'
@@ -437,6 +432,6 @@ _ENDS: dict[int, _End] = {
     Content.URI: Attribute._end_reference,
     Content.BINARY: Attribute._end_binary,
     Content.BINARY_PARTS: Attribute._end_binary_parts,
-    Content.NO_BINARY: Attribute._end_no_binary,
+    Content.INVALID_BINARY: Attribute._end_invalid_binary,
     Content.FRAGMENTS: Attribute._end_fragments,
 }

@@ -1,145 +1,212 @@
-"""Attributes that come whole: what most of DICOM JSON looks like, in one pattern (PS3.18 F.2.2).
+"""Canonical attributes, which most of DICOM JSON consists of, to events without tokens (PS3.18 F.2.2).
 
-An attribute comes whole if it has a ``vr``, be it before ``Value``, behind it or alone, and if its values are strings
-or are numbers, none of them empty, or one person name in the alphabetic group alone. All others come as tokens:
-sequences, bulk data, what has escapes in it, and what is odd. So what is not in the pattern only takes longer.
+An attribute is canonical if it has a ``vr``, before ``Value``, after it or alone, and if its values are strings or
+numbers, none of them empty, or one person name with the alphabetic group only. Everything else is read as tokens:
+bulk data, strings with escapes, and anything that is not standard. A form without a pattern only takes longer.
+
+The functions keep no state, raise nothing and report nothing. Each takes as much canonical text as there is, and
+returns where it stopped.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from enum import IntEnum
 from functools import cache
-from typing import Any
 
-from streamdicom.events import Value
-from streamdicom.formats.json.values import NAME, PARSERS
-from streamdicom.jsontext import Token, TokenType
+from streamdicom.events import ELEMENT, Event, Value
+from streamdicom.formats.json.values import NAME, PARSERS, TEXT_VRS
+from streamdicom.jsontext import TokenType
 from streamdicom.limits import Limits
 
-_PROPERTY_NAME = int(TokenType.PROPERTY_NAME)
 _STRING = int(TokenType.STRING)
 _NUMBER = int(TokenType.NUMBER)
-_START_OBJECT: Token = (int(TokenType.START_OBJECT), "")
-_END_OBJECT: Token = (int(TokenType.END_OBJECT), "")
-_START_ARRAY: Token = (int(TokenType.START_ARRAY), "")
-_END_ARRAY: Token = (int(TokenType.END_ARRAY), "")
 
-_MOST_DIGITS = 32  # of the integer part of a number, and of its fraction
-_NUMBER_LENGTH = 2 * _MOST_DIGITS + len("-.e+0000")
+_NO_TAG = -2  # lower than the last tag of any data set
 
-# RFC 8259, sections 2, 6 and 7. Of (?!), and of the surrogates in place of escapes, ``jsontext._strings`` tells.
-_WHITE_SPACE = r"[ \t\r\n]*+"
-_CHARACTERS = r'[^"\\\x00-\x1f\ud800-\udfff]++'
-_NUMBER_TEXT = (
-    rf"-?(?:0|[1-9][0-9]{{0,{_MOST_DIGITS - 1}}}+)(?:\.[0-9]{{1,{_MOST_DIGITS}}}+)?(?:[eE][+-]?[0-9]{{1,4}}+)?"
-)
+_MAX_DIGITS = 32  # of the integer part of a number, and of its fraction
+_NUMBER_LENGTH = 2 * _MAX_DIGITS + len("-.e+0000")
+
+# RFC 8259, sections 2, 6 and 7; ``jsontext.strings`` explains (?!), and the surrogates in place of escapes.
+_FRAGMENTS = {
+    "WS": r"[ \t\r\n]*+",
+    "CHARACTERS": r'[^"\\\x00-\x1f\ud800-\udfff]++',
+    "NUMBER": (
+        rf"-?(?:0|[1-9][0-9]{{0,{_MAX_DIGITS - 1}}}+)(?:\.[0-9]{{1,{_MAX_DIGITS}}}+)?(?:[eE][+-]?[0-9]{{1,4}}+)?"
+    ),
+    "KEY": "[0-9A-F]{8}",
+}
 _ATTRIBUTE = r"""
-    "([0-9A-F]{8})" WS:WS \{ WS (?=")
+    "(KEY)" WS:WS \{ WS (?=")
         (?: "vr"WS:WS"((?!SQ)[A-Z]{2})" WS (?: ,WS (?="Value") | (?=\}) ) )?
         (?: "Value"WS:WS \[ WS
                 (?: "(CHARACTERS)"
-                  | ( "CHARACTERS" (?: WS,WS "CHARACTERS" | (?!)){1,MOST}+ )
-                  | ( NUMBER (?: WS,WS NUMBER | (?!)){0,MOST}+ )
+                  | ( "CHARACTERS" (?: WS,WS "CHARACTERS" | (?!)){1,MAX}+ )
+                  | ( NUMBER (?: WS,WS NUMBER | (?!)){0,MAX}+ )
                   | \{ WS "Alphabetic"WS:WS"(CHARACTERS)" WS \}
                 ) WS
             \] WS
             (?(2) | ,WS "vr"WS:WS"((?!SQ)[A-Z]{2})" WS )
         )?
+    \} (?: WS,WS )?+"""
+_MEMBER = r"""
+    "KEY" WS:WS \{ WS
+        (?: "vr"WS:WS"[A-Z]{2}" WS (?: ,WS VALUE )?+ | VALUE ,WS "vr"WS:WS"[A-Z]{2}" WS )
     \}"""
+_VALUE = r"""
+    "Value"WS:WS \[ WS
+        (?: "CHARACTERS" (?: WS,WS "CHARACTERS" | (?!))*+
+          | NUMBER (?: WS,WS NUMBER | (?!))*+
+          | \{ WS "Alphabetic"WS:WS"CHARACTERS" WS \}
+        ) WS
+    \] WS"""
 _STRINGS = re.compile('"([^"]*)"')
-_STRING_PARSERS: dict[str, Callable[[Any], Value]] = {
-    vr: parsers[_STRING] for vr, parsers in PARSERS.items() if _STRING in parsers
-}
-
-TEXT_VRS = frozenset(vr for vr, parse in _STRING_PARSERS.items() if parse is str)
-"""Those of which a string that comes whole is a value as it is."""
 
 
-def members(limits: Limits) -> re.Pattern[str] | None:
-    """The pattern of the attributes that come whole, with their keys; None if the limits want each token looked at.
-
-    Its groups are the key, the VR in front, one string, several strings, numbers, a person name, and the VR behind.
-    """
-    is_wide = limits.number_length >= _NUMBER_LENGTH and limits.values_per_event > 1
-    return _pattern(limits.values_per_event) if is_wide else None
-
-
-@cache
-def _pattern(values_per_event: int) -> re.Pattern[str]:
-    """The pattern with what its words in capitals stand for."""
-    pattern = _ATTRIBUTE
-    for name, text in (
-        ("WS", _WHITE_SPACE),
-        ("CHARACTERS", _CHARACTERS),
-        ("NUMBER", _NUMBER_TEXT),
-        ("MOST", str(values_per_event - 1)),
-    ):
+def _compile(pattern: str, **fragments: str) -> re.Pattern[str]:
+    """Compile a verbose pattern in which the names of fragments stand for their text."""
+    for name, text in (*fragments.items(), *_FRAGMENTS.items()):
         pattern = pattern.replace(name, text)
     return re.compile(pattern, re.VERBOSE)
 
 
-def whole_values(
-    vr: str, one: str | None, several: str | None, numbers: str | None, name: str | None
-) -> tuple[Value, ...] | None:
-    """The values of an attribute that came whole; None if they are not of the form that the standard has.
+def canonical_pattern(limits: Limits) -> re.Pattern[str] | None:
+    """Return the pattern of canonical attributes, or None if the limits require that every token is examined.
 
-    As ``convert`` makes them of values that are held, but without holding them, which would take a tenth of the time of
-    reading events. They are never too long: what comes whole is shorter than ``Limits.segment_size``.
+    A match includes the comma after the attribute. Its groups are the key, the VR before the values, one string,
+    several strings, numbers, a person name, and the VR after the values.
+    """
+    is_wide = limits.number_length >= _NUMBER_LENGTH and limits.values_per_event > 1
+    return _attribute_pattern(limits.values_per_event) if is_wide else None
+
+
+@cache
+def _attribute_pattern(values_per_event: int) -> re.Pattern[str]:
+    return _compile(_ATTRIBUTE, MAX=str(values_per_event - 1))
+
+
+_MEMBERS = _compile(f"(?: {_MEMBER} WS,WS | (?!) )*+ (?: {_MEMBER} )?+", VALUE=_VALUE)
+
+ATTRIBUTE = '"":{"":[{"":""}]}'
+"""Structure of an attribute, as deep as any, see ``Stretch.pass_over``."""
+
+ATTRIBUTE_AND_COMMA = ATTRIBUTE + ","
+
+
+class Piece(IntEnum):
+    """A piece of the structure around canonical attributes, by its group in ``STRUCTURE``."""
+
+    SEQUENCE = 1  # up to its first item
+    SEQUENCE_WITHOUT_VR = 3
+    NEXT_ITEM = 4  # or the next data set
+    END_SEQUENCE = 5
+    END_SEQUENCE_WITH_VR = 6
+    COMMA = 7
+
+
+STRUCTURE = _compile(
+    r"""WS (?:
+        "(KEY)"WS:WS\{ WS "vr"WS:WS"SQ" WS, WS "Value"WS:WS\[ WS \{ WS
+      | "(KEY)"WS:WS\{ WS "Value"WS:WS\[ WS \{ WS (?="(KEY)")
+      | (\}) WS, WS \{ WS
+      | (\}) WS \] WS \}
+      | (\}) WS \] WS, WS "vr"WS:WS"SQ" WS \}
+      | (,) WS
+    )"""
+)
+"""Pattern of a ``Piece``. The groups of a sequence are its key and, without VR, the first key of its first item."""
+
+STRUCTURES: dict[int | None, str] = {
+    Piece.SEQUENCE: '"":{"":"","":[{',
+    Piece.SEQUENCE_WITHOUT_VR: '"":{"":[{',
+    Piece.NEXT_ITEM: "},{",
+    Piece.END_SEQUENCE: "}]}",
+    Piece.END_SEQUENCE_WITH_VR: '}],"":""}',
+    Piece.COMMA: ",",
+}
+"""Structure of each piece, see ``Stretch.pass_over``."""
+
+DEPTH_CHANGES: dict[int, tuple[int, int]] = {
+    Piece.SEQUENCE: (0, 3),
+    Piece.SEQUENCE_WITHOUT_VR: (0, 3),
+    Piece.NEXT_ITEM: (-1, 0),
+    Piece.END_SEQUENCE: (-3, -3),
+    Piece.END_SEQUENCE_WITH_VR: (-3, -3),
+    Piece.COMMA: (0, 0),
+}
+"""Lowest and final change in the number of open objects and arrays, by piece."""
+
+
+def json_run(
+    pattern: re.Pattern[str],
+    text: str,
+    position: int,
+    last: int,
+    known: dict[str, int],
+    unwanted: dict[str, int],
+    seen: list[int],
+    emit: Callable[[Event], None],
+) -> tuple[int, int]:
+    """Make events of canonical attributes that ascend, up to the first thing that is not one.
 
     Args:
-        vr: What stands for a VR.
-        one: A string that is the only value.
-        several: Several strings, as JSON text.
-        numbers: One number or more, as JSON text.
-        name: The alphabetic group of a person name that is the only value.
+        pattern: From ``canonical_pattern``.
+        text: JSON text with escapes masked.
+        position: Where a member of a data set or an item may start.
+        last: The last tag of the data set or the item.
+        known: Tags of the keys of which events are made.
+        unwanted: Tags of the keys that are passed over.
+        seen: Receives the tags.
+        emit: Called with each event.
+
+    Returns:
+        The position after the last attribute, and after the comma if there is one; and the last tag.
     """
+    match_at, tag_of, see = pattern.match, known.get, seen.append
+    values: tuple[Value, ...] | None
+    while match := match_at(text, position):
+        key, vr_before, one, several, numbers, name, vr_after = match.groups()
+        tag, vr = tag_of(key, _NO_TAG), vr_before or vr_after
+        if tag > last:
+            if one and vr in TEXT_VRS:
+                values = (one,)
+            else:
+                values = _values(vr, one, several, numbers, name)
+                if values is None:
+                    break
+            last = tag
+            see(tag)
+            emit((ELEMENT, tag, vr, values))
+        elif key in unwanted and unwanted[key] > last:
+            last = unwanted[key]
+            see(last)
+        else:
+            break
+        position = match.end()
+    return position, last
+
+
+def skip_run(text: str, position: int) -> int:
+    """Pass over canonical attributes; return the position after them, and after the comma if there is one."""
+    match = _MEMBERS.match(text, position)
+    return match.end() if match else position
+
+
+def _values(
+    vr: str, one: str | None, several: str | None, numbers: str | None, name: str | None
+) -> tuple[Value, ...] | None:
+    """Return the values of a canonical attribute, or None if they are not standard values of the VR."""
     try:
         if one is not None:
-            parse = _STRING_PARSERS[vr]
-            return (one,) if parse is str else (parse(one),)
+            return (PARSERS[vr][_STRING](one),)
         if numbers is not None:
             parse = PARSERS[vr][_NUMBER]
-            if "," not in numbers:
-                return (parse(numbers),)
-            return tuple([parse(text) for text in _split(numbers)])
+            return tuple([parse(text.strip()) for text in numbers.split(",")]) if "," in numbers else (parse(numbers),)
         if several is not None:
-            parse = _STRING_PARSERS[vr]
-            return tuple(map(parse, _STRINGS.findall(several)))
+            return tuple(map(PARSERS[vr][_STRING], _STRINGS.findall(several)))
         if name is not None:
             return (PARSERS[vr][NAME]((name, "", "")),)
     except (KeyError, ValueError, ArithmeticError):
         return None
     return () if vr in PARSERS else None
-
-
-def tokens_of(
-    key: str,
-    first_vr: str | None,
-    one: str | None,
-    several: str | None,
-    numbers: str | None,
-    name: str | None,
-    last_vr: str | None,
-) -> list[Token]:
-    """The tokens of an attribute that came whole."""
-    vr: list[Token] = [(_PROPERTY_NAME, "vr"), (_STRING, first_vr or last_vr)]
-    value: list[Token] = []
-    values = _value_tokens(one, several, numbers, name)
-    if values:
-        value = [(_PROPERTY_NAME, "Value"), _START_ARRAY, *values, _END_ARRAY]
-    return [(_PROPERTY_NAME, key), _START_OBJECT, *(vr + value if first_vr else value + vr), _END_OBJECT]
-
-
-def _value_tokens(one: str | None, several: str | None, numbers: str | None, name: str | None) -> list[Token]:
-    if one is not None:
-        return [(_STRING, one)]
-    if several is not None:
-        return [(_STRING, text) for text in _STRINGS.findall(several)]
-    if numbers is not None:
-        return [(_NUMBER, text) for text in _split(numbers)]
-    return [_START_OBJECT, (_PROPERTY_NAME, "Alphabetic"), (_STRING, name), _END_OBJECT] if name is not None else []
-
-
-def _split(numbers: str) -> list[str]:
-    return [text.strip() for text in numbers.split(",")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from streamdicom.deviations import DEVIATIONS, Deviation, warner
 from streamdicom.errors import DicomJsonError, InputError, JsonSyntaxError, Location
@@ -23,7 +23,7 @@ class DeviationPolicy:
             data set that it is in, and its tag path.
     """
 
-    def __init__(self, options: ReadOptions, place: Callable[[], tuple[tuple[int, int], int | None, str]]) -> None:
+    def __init__(self, options: ReadOptions, place: Callable[[], tuple[int, int | None, str]]) -> None:
         default = "error" if options.profile == "strict" else "report"
         self._actions = {code: options.deviations.get(code, default) for code in DEVIATIONS}
         self._raises = options.on_error == "raise" or self._actions[_WRONG_VALUE] == "error"
@@ -31,7 +31,7 @@ class DeviationPolicy:
         self._on_deviation = options.on_deviation
         self._warn = warner()
         self._place = place
-        self._pending: list[tuple[tuple[int, int], int | None, str, str, str]] = []
+        self._pending: list[tuple[int, int | None, str, str, str]] = []
 
     @property
     def is_json_strict(self) -> bool:
@@ -75,9 +75,9 @@ class DeviationPolicy:
         else:
             self._pending.append((*self._place(), code, message))
 
-    def first_fault(self, json: JsonTokenizer) -> JsonSyntaxError | None:
-        """The first departure from JSON, of those of the last call, that is an error."""
-        for offset, code in json.departures:
+    def first_fault(self, departures: Iterable[tuple[int, str]]) -> JsonSyntaxError | None:
+        """Return the error for the first departure from JSON that is one."""
+        for offset, code in sorted(departures):
             if not self.accepts(code):
                 return JsonSyntaxError(DEVIATIONS[code].meaning.partition(";")[0], Location(offset))
         return None
@@ -105,6 +105,13 @@ class DeviationPolicy:
                 yield Deviation(code, DEVIATIONS[code].severity, Location(offset), message)
 
 
-def before(json: JsonTokenizer, tokens: list[Token], offset: int) -> list[Token]:
-    """The tokens of the last call that start before a place."""
-    return tokens[: bisect_left(range(len(tokens)), offset, key=json.locate)]
+def before(json: JsonTokenizer, tokens: Sequence[Token], first: int, offset: int) -> Sequence[Token]:
+    """Return the tokens that start before a byte offset.
+
+    Args:
+        json: Made the tokens in its last call.
+        tokens: Some of them.
+        first: Index of the first of these in the call.
+        offset: The byte offset.
+    """
+    return tokens[: bisect_left(range(first, first + len(tokens)), offset, key=json.locate)]

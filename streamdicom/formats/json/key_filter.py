@@ -65,23 +65,23 @@ class KeyFilter:
         if self._conditions:
             self._conditions.begin()
 
-    def go_in(self, tag: int) -> None:
+    def enter_item(self, tag: int) -> None:
         """Go into an item of a sequence."""
         self._outer.append(self._level)
         self._go_to(self._level.inner(tag) or self._level)
 
-    def go_out(self) -> None:
+    def leave_item(self) -> None:
         """Go to what is around the item."""
         self._go_to(self._outer.pop())
 
-    def asks(self, tag: int) -> bool:
+    def has_condition(self, tag: int) -> bool:
         """Whether a condition on the data set is on this element of the innermost data set or item.
 
         Such an element is never known by its key.
         """
         return not self._outer and tag in self._asked
 
-    def fits(self, tag: int, values: Any) -> bool:
+    def satisfies(self, tag: int, values: Any) -> bool:
         """Whether an element that is asked for is such as is wanted; if not, its data set does not come."""
         return self._conditions is None or self._conditions.foresee(tag, values)
 
@@ -92,7 +92,7 @@ class KeyFilter:
             key: One that is a tag and nothing odd, or an empty text.
             tag: Its tag.
         """
-        if self.asks(tag):
+        if self.has_condition(tag):
             return False
         skips = self._level.skips(tag)
         if key:

@@ -1,102 +1,85 @@
-"""JSON tokens to DICOM events (PS3.18 Annex F), one by one: no data set is ever held.
+"""A push parser of DICOM JSON (PS3.18 Annex F): bytes in, events out. No data set is ever held as a whole.
 
-Everything that decides what a token means lives here: a state, and the frames of the sequences that are open. A
-token makes the move that there is for it in the state; where there is none, the element is given up.
+Canonical attributes, which most documents consist of, become events directly from the text, by ``json_run``. The text
+up to the next canonical attribute is read as tokens. A token makes the move that the table has for it in the current
+state; if there is none, the attribute is given up:
 
     ROOT ── [ ──> ARRAY ── { ──> DATASET ── "00100010" ──> OPEN ── { ──> ATTRIBUTE ── } ──> DATASET
       └── { ──> FIRST ─────────────^                                       │   ^
                                                                            v   │
           VR after "vr", VALUE after "Value", URI after "BulkDataURI", BINARY after "InlineBinary"
 
-Most attributes need none of this: they come whole, in one token, and are elements at once; ``_whole`` says which.
-What comes of the others, ``Attribute`` knows, which holds its values until ``vr`` is known. What may be long is
-never held: strings and long arrays flow on in parts, and an object among the values shows by its first name whether
-it is an item or a person name. ``Elements`` knows what has come of a data set, and ``KeyFilter`` what is not wanted
-of it.
+The events are the same either way. ``DocumentParser`` has the moves outside of data sets, and ``ContentParser`` those
+within attributes. ``Attribute`` holds the values until ``vr`` is known, ``SeenTags`` the tags of a data set, and
+``KeyFilter`` the attributes that are not wanted.
 
-What the standard does not have is told to the ``DeviationPolicy``, which raises an error or lets it pass;
-the parser then goes on as the row of ``DEVIATIONS`` says.
+Anything that is not standard is reported to ``DeviationPolicy``, which raises or returns; the parser then recovers as
+the entry in ``DEVIATIONS`` says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from json.encoder import encode_basestring
+import re
+from collections.abc import Callable, Iterator, Sequence
 from operator import length_hint
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
-from streamdicom._push import PushParser
-from streamdicom.dicom import FILE_META_GROUP, NAME_GROUPS, VRS, format_tag, is_group_length
-from streamdicom.errors import DicomJsonError, InputError, LimitError, Location, StreamDicomError, TruncatedError
-from streamdicom.events import ELEMENT, END_DATASET, LAST_SEGMENT, START_DATASET, Event, Value
-from streamdicom.formats.json.attribute import EMPTY_OBJECT, Attribute
-from streamdicom.formats.json.canonical import TEXT_VRS, members, tokens_of, whole_values
-from streamdicom.formats.json.data_fragment import Fragments
-from streamdicom.formats.json.deviation_policy import DeviationPolicy, before
-from streamdicom.formats.json.key_filter import KeyFilter
-from streamdicom.formats.json.keys import KEYS, may_be_key, tag_of
-from streamdicom.formats.json.raw_value import Capture
-from streamdicom.formats.json.states import OPEN_CONTAINERS, WANTED, Content, State
-from streamdicom.formats.json.values import (
-    NAME,
-    OTHER,
-    PARSERS,
-    Held,
-    WrongValueError,
-    convert,
+from streamdicom.dicom import FILE_META_GROUP, format_tag, is_group_length
+from streamdicom.errors import InputError, JsonSyntaxError, Location, StreamDicomError, TruncatedError
+from streamdicom.events import ELEMENT, END_DATASET, START_DATASET, Event
+from streamdicom.formats.json.canonical import (
+    ATTRIBUTE,
+    ATTRIBUTE_AND_COMMA,
+    DEPTH_CHANGES,
+    STRUCTURE,
+    STRUCTURES,
+    Piece,
+    canonical_pattern,
+    json_run,
+    skip_run,
 )
+from streamdicom.formats.json.contents import ContentParser
+from streamdicom.formats.json.deviation_policy import DeviationPolicy, before
+from streamdicom.formats.json.document import Move, Moves
+from streamdicom.formats.json.key_filter import KeyFilter
+from streamdicom.formats.json.keys import KEYS, tag_of
+from streamdicom.formats.json.states import State
 from streamdicom.formats.seen_tags import SeenTags
-from streamdicom.jsontext import DEPTHS, JsonTokenizer, Token, TokenType, decode_base64
+from streamdicom.jsontext import DEPTHS, JsonTokenizer, Stretch, Token, TokenType
 from streamdicom.options import ReadOptions, options_or_default
 
-# Bytes whose tokens are made at once, however many come: the tokens may take forty times as much. More are no faster.
+# Bytes whose tokens are made at once, whatever the size of a chunk: tokens may take forty times the memory.
 _PIECE = 16 * 1024
 
-# Plain integers, see ``Token``.
-(
-    _START_OBJECT,
-    _END_OBJECT,
-    _START_ARRAY,
-    _END_ARRAY,
-    _PROPERTY_NAME,
-    _STRING,
-    _STRING_SEGMENT,
-    _STRING_END,
-    _NUMBER,
-    _TRUE,
-    _FALSE,
-    _NULL,
-    _MEMBER,
-) = map(int, TokenType)
+# Plain integers, which compare faster than the members.
+_DATASET, _VALUES, _OBJECT, _SKIP = int(State.DATASET), int(State.VALUES), int(State.OBJECT), int(State.SKIP)
+_SEQUENCE, _END_SEQUENCE = int(Piece.SEQUENCE), int(Piece.END_SEQUENCE)
+_END_ARRAY, _STRING_SEGMENT = int(TokenType.END_ARRAY), int(TokenType.STRING_SEGMENT)
 
+_NO_TAG = -2  # lower than the last tag of any data set
+_NO_KEYS: dict[str, int] = {}  # never filled
 
-# Plain integers for the innermost loop, which compares others more slowly.
-_ROOT, _ARRAY, _DATASET, _OPEN, _ATTRIBUTE, _VR, _VALUE, _IN_VALUES, _SKIP = map(int, list(State)[:9])
-_IN_OBJECT, _IN_NAME, _IN_GROUP = int(State.OBJECT), int(State.NAME), int(State.GROUP)
-_HOLDS_NOTHING, _HOLDS_VALUES = map(int, list(Content)[:2])
-_HOLDS_ITEMS = int(Content.ITEMS)
-_HOLDS_OR_MAY_HOLD_ITEMS = (_HOLDS_ITEMS, _HOLDS_VALUES)
-_ASKED_FOR = -1  # below every ``Content``
-_OBJECT_DEPTHS = DEPTHS | {_START_ARRAY: 0, _END_ARRAY: 0}
-
-_NO_TAG = -2  # below all that may have been the last one
-_NO_KEYS: dict[str, int] = {}  # is never filled
 
 _Frame: TypeAlias = tuple[int, str, str, int, int, SeenTags]
-"""A sequence that is open, as it is to be gone on with behind the item that is being read: its tag, its VR or what
-there was in place of one, the number of its items, the state behind a value, and what has come around it."""
+"""State of an enclosing sequence, restored when the current item ends.
+
+It is the tag, the VR, a VR that is not one, the number of items so far, the state after a value, and the tags seen."""
 
 
-class JsonParser(PushParser[Event]):
+class JsonParser(ContentParser):
     """A push parser of DICOM JSON: bytes in, DICOM events out.
 
     A document is a data set or an array of data sets; documents may follow one another (NDJSON). Departures from
     PS3.18 Annex F are errors or reported as ``Deviation``, as the options say. Memory is bounded by the limits and by
     the longest chunk that is fed, whatever the number and the size of the data sets.
 
+    ``feed`` and ``close`` raise ``JsonSyntaxError`` if the bytes are not JSON, ``DicomJsonError`` if the JSON is not
+    DICOM JSON, and ``LimitError``. The byte offset of a fault in a value is that of the end of its attribute, or of
+    the string if that is not base64.
+
     Args:
         options: Limits and the profile.
-        skip: What need not come. It is passed over as JSON, whatever it holds; nothing that is wrong with it is told.
+        skip: Attributes that are passed over without a look at their contents.
 
     >>> from streamdicom.events import EventType
     >>> parser = JsonParser()
@@ -110,249 +93,103 @@ class JsonParser(PushParser[Event]):
     """
 
     def __init__(self, *, options: ReadOptions | None = None, skip: KeyFilter | None = None) -> None:
-        super().__init__()
         options = options_or_default(options, ReadOptions)
+        policy = DeviationPolicy(options, self._token_location)
+        super().__init__(policy, options.limits)
         self._filter = skip
-        self._limits = options.limits
-        self._policy = policy = DeviationPolicy(options, self._place)
-        self._json = JsonTokenizer(
-            options.limits,
-            multiple=True,
-            lenient=not policy.is_json_strict,
-            members=members(options.limits),
-        )
-        self._tokens: Iterator[Token] = iter(())  # that are still to be looked at, of those that were made last
-        self._token_count = 0
-        self._inner_tokens: Iterator[Token] = iter(())  # the same of those that a whole member stands for
-        self._inner_count = 0
-        self._state = _ROOT
-        self._in_array = False
-        self._has_document = False
-        self._index: int | None = None  # of the data set that is being read, or was read last
-        self._is_wrapped = False
-        self._had_empty_array = False
+        self._json = JsonTokenizer(options.limits, multiple=True, lenient=not policy.is_json_strict)
+        self._pattern = canonical_pattern(options.limits)
+        self._token_end = 0  # index after the last token in ``_tokens``, in the last call of the tokenizer
+        self._departures = 0  # departures of that call that have been checked
         self._frames: list[_Frame] = []
         self._events: list[Event] = []
-        self._elements = SeenTags()  # of the innermost data set or item
-        # The attribute that is being read:
-        self._attribute = Attribute(policy, options.limits)
-        self._most_content: int = _HOLDS_VALUES  # with which the innermost loop ends it
-        self._values_state: int = _IN_VALUES  # the state behind a value
-        self._binary_state: int = _ATTRIBUTE  # the state behind InlineBinary
-        self._groups: dict[str, str] = {}
-        self._group = ""
-        # What is passed over, or taken as JSON text:
-        self._depth = 0  # objects and arrays within it that are open, or objects
-        self._depths = DEPTHS  # what a token adds to those
-        self._state_behind: int = _DATASET
-        self._capture = Capture(self._limits)
+        self._seen_tags = SeenTags()  # of the current data set or item
 
     @property
     def bytes_consumed(self) -> int:
-        """Bytes of the stream that are accounted for so far."""
+        """Bytes of the stream that are parsed so far."""
         return self._json.bytes_consumed
+
+    # --- bytes -> tokens ---------------------------------------------------------------------------------------
 
     def _feed(self, data: bytes, events: list[Event]) -> None:
         for start in range(0, len(data), _PIECE):
-            self._deliver(self._json.feed, data[start : start + _PIECE], events=events)
+            self._read(self._json.stretches(data[start : start + _PIECE]), events)
 
     def _close(self, events: list[Event]) -> None:
-        self._deliver(self._json.close, events=events)
+        self._read(self._json.stretches(None), events)
         if not self._has_document:
             raise TruncatedError("the input is empty", Location(self.bytes_consumed))
 
-    def _deliver(self, read: Callable[..., list[Token]], *arguments: bytes, events: list[Event]) -> None:
+    def _read(self, stretches: Iterator[Stretch], events: list[Event]) -> None:
         self._events = self._attribute.events = events
+        self._departures = 0
+        json, policy = self._json, self._policy
         try:
-            self._look_at(read(*arguments))
+            for stretch in stretches:
+                self._read_stretch(stretch)
+            fault = self._first_fault()
+            if fault:
+                raise fault
         except InputError as error:
-            # Without a token before it, the tokenizer raised the fault before its departures were looked at.
-            departure = self._policy.first_fault(self._json) if error is self._json.error else None
-            self._policy.flush(self._json, departure or error)
+            # Departures before a fault of the text may be errors themselves.
+            departure = self._first_fault() if error is json.error else None
+            policy.flush(json, departure or error)
             if departure:
                 raise departure from None
             raise
+        policy.flush(json, None)
 
     def _locate(self, error: StreamDicomError) -> None:
         if error.location.byte_offset is None:
             error.location = Location(self.bytes_consumed)
         error.within(self._dataset_index(), self._tag_path())
 
-    def _look_at(self, tokens: list[Token]) -> None:
-        json, policy = self._json, self._policy
-        fault = policy.first_fault(json) if json.departures else None
+    def _read_stretch(self, stretch: Stretch) -> None:
+        pattern, text = self._pattern, stretch.text
+        if pattern is None or stretch.has_comments or not text:
+            self._take_tokens(stretch.tokens())
+            return
+        while stretch.position < len(text) and not stretch.fault:
+            if self._state == _DATASET:
+                self._take_canonical(stretch, pattern)
+            elif self._state == _SKIP and self._depth:
+                self._skip_canonical(stretch)
+            if stretch.position == len(text):
+                return
+            following = _next_canonical(stretch, pattern)
+            self._take_tokens(stretch.tokens(following))
+            if self._state == _OBJECT and self._starts_item(text[following + 1 : following + 9]):
+                self._start_item()
+
+    def _take_tokens(self, tokens: Sequence[Token]) -> None:
+        json = self._json
+        first = json.token_count - len(tokens)
+        fault = self._first_fault() if len(json.departures) > self._departures else None
         if fault:
-            tokens = before(json, tokens, fault.location.byte_offset or 0)
+            tokens = before(json, tokens, first, fault.location.byte_offset or 0)
+        self._token_end = first + len(tokens)
         self._tokens = remaining = iter(tokens)
-        self._token_count = len(tokens)
-        error: StreamDicomError | None = None
         try:
             self._run(remaining)
-        except InputError as caught:
-            caught.location = Location(json.locate(*self._token_place()))
-            error = caught
-        error = error or fault or json.error
-        if error:
-            raise error
-        policy.flush(json, None)
+        except InputError as error:
+            error.location = Location(json.locate(self._token_index()))
+            raise
+        if fault:
+            raise fault
 
-    def _token_place(self) -> tuple[int, int]:
-        """Which token is being looked at, and which of those that it stands for."""
-        inner = self._inner_count - length_hint(self._inner_tokens) - 1 if self._inner_count else 0
-        return self._token_count - length_hint(self._tokens) - 1, inner
+    def _first_fault(self) -> JsonSyntaxError | None:
+        """Return the error for the first departure that is one, of those that have not been checked yet."""
+        departures = self._json.departures[self._departures :]
+        self._departures += len(departures)
+        return self._policy.first_fault(departures)
 
-    def _place(self) -> tuple[tuple[int, int], int | None, str]:
-        return self._token_place(), self._dataset_index(), self._tag_path()
+    def _token_index(self) -> int:
+        """Return the index of the current token in the last call of the tokenizer."""
+        return self._token_end - length_hint(self._tokens) - 1
 
-    def _dataset_index(self) -> int | None:
-        """The index of the data set that is being read, even if it is not sure yet that it is one."""
-        if self._state in (State.FIRST, State.UNKNOWN, State.WRAPPED):
-            return 0 if self._index is None else self._index + 1
-        return self._index
-
-    def _run(self, tokens: Iterator[Token]) -> None:
-        """The innermost loop. The moves that make up most elements stand here; ``_MOVES`` has the others."""
-        if self._state == _SKIP:
-            self._pass_over(tokens)
-        state, elements, most_content, attribute = self._state, self._elements, self._most_content, self._attribute
-        tag, vr, content, held, size = attribute.tag, attribute.vr, attribute.content, attribute.held, attribute.size
-        last, seen = elements.last, elements.seen
-        emit, skip = self._events.append, self._filter
-        known, unwanted = (KEYS.get, _NO_KEYS) if skip is None else (skip.wanted.get, skip.unwanted)
-        most_held, most_text = self._limits.values_per_event, self._limits.segment_size
-        values: tuple[Value, ...] | None
-        for token in tokens:
-            kind, text = token
-            if kind == _MEMBER:
-                if state == _DATASET:
-                    key, first_vr, one, several, numbers, name, last_vr = text
-                    its_tag, its_vr = known(key, _NO_TAG), first_vr or last_vr
-                    if its_tag > last:
-                        if one and its_vr in TEXT_VRS:
-                            values = (one,)
-                        else:
-                            values = whole_values(its_vr, one, several, numbers, name)
-                        if values is not None:
-                            last = its_tag
-                            seen.append(last)
-                            emit((ELEMENT, last, its_vr, values))
-                            continue
-                    elif key in unwanted and unwanted[key] > last:
-                        last = unwanted[key]
-                        seen.append(last)
-                        continue
-            elif kind == _PROPERTY_NAME:
-                if state == _DATASET:
-                    tag = known(text, _NO_TAG)
-                    if tag > last:
-                        last = tag
-                        seen.append(tag)
-                        state = _OPEN
-                        continue
-                    if text in unwanted and unwanted[text] > last:
-                        last = unwanted[text]
-                        seen.append(last)
-                        depth = 0  # as ``_pass_over`` does it, but brackets need not be counted within an object
-                        for kind, _ in tokens:
-                            if kind > _END_OBJECT:
-                                if depth:
-                                    continue
-                                state = self._pass_over_no_object(kind, tokens)
-                                break
-                            if kind == _START_OBJECT:
-                                depth += 1
-                            elif depth > 1:
-                                depth -= 1
-                            else:
-                                break
-                        else:
-                            self._skip(_DATASET, depth, _OBJECT_DEPTHS if depth else DEPTHS)
-                            state = _SKIP
-                        continue
-                elif state == _ATTRIBUTE:
-                    if text == "vr" and not vr:
-                        state = _VR
-                        continue
-                    if text == "Value" and content == _HOLDS_NOTHING:
-                        content = _HOLDS_VALUES
-                        state = _VALUE
-                        continue
-            elif kind == _STRING or kind == _NUMBER:
-                if state == _IN_VALUES:
-                    held.append(token)
-                    size += len(text)
-                    if len(held) <= most_held and size <= most_text:
-                        continue
-                elif state == _VR and text in PARSERS and not vr:
-                    vr = text
-                    state = _ATTRIBUTE
-                    continue
-            elif kind == _END_OBJECT:
-                if state == _ATTRIBUTE and content <= most_content and vr and vr != "SQ":
-                    if held:
-                        values = convert(vr, held)
-                        if values is not None:
-                            emit((ELEMENT, tag or 0, vr, values))
-                            held.clear()
-                            content = size = 0
-                            tag, vr, state = None, "", _DATASET
-                            continue
-                    elif not content:
-                        emit((ELEMENT, tag or 0, vr, ()))
-                        tag, vr, state = None, "", _DATASET
-                        continue
-            elif kind == _START_OBJECT:
-                if state == _OPEN:
-                    state = _ATTRIBUTE
-                    continue
-            elif kind == _START_ARRAY:
-                if state == _VALUE:
-                    state = _IN_VALUES
-                    continue
-            elif kind == _END_ARRAY and state == _IN_VALUES:
-                state = _ATTRIBUTE
-                continue
-            self._state, elements.last = state, last
-            attribute.tag, attribute.vr, attribute.content, attribute.size = tag, vr, content, size
-            if kind == _MEMBER:
-                self._take_apart(text)
-            else:
-                self._move(kind, text)
-            if self._state == _SKIP:
-                self._pass_over(tokens)
-            state, elements, most_content = self._state, self._elements, self._most_content
-            tag, vr, content, size = attribute.tag, attribute.vr, attribute.content, attribute.size
-            last, seen = elements.last, elements.seen
-            if skip is not None:
-                known, unwanted = skip.wanted.get, skip.unwanted
-        self._state, elements.last = state, last
-        attribute.tag, attribute.vr, attribute.content, attribute.size = tag, vr, content, size
-        elements.forget()
-
-    def _take_apart(self, member: tuple[str, ...]) -> None:
-        """Take a member that came whole and is no small element of a data set or an item that has begun."""
-        if self._state == _IN_OBJECT and self._is_first_of_item(member[0]):
-            self._start_item()
-            self._run(iter(((_MEMBER, member),)))
-            return
-        tokens = tokens_of(*member)
-        self._inner_tokens = remaining = iter(tokens)
-        self._inner_count = len(tokens)
-        self._run(remaining)
-        self._inner_count = 0
-
-    def _move(self, kind: int, text: str) -> None:
-        move = _MOVES[self._state].get(kind)
-        if move is None:
-            self._give_up_at(kind)
-        else:
-            move(self, text)
-
-    def _misplaced(self, kind: int) -> InputError:
-        wanted = WANTED[self._state]
-        if kind == _STRING_SEGMENT:
-            return LimitError(f"{wanted} expected, not so long a string", "segment_size")
-        return DicomJsonError(f"{wanted} expected, not {TokenType(kind).name.replace('_', ' ').lower()}")
+    def _token_location(self) -> tuple[int, int | None, str]:
+        return self._token_index(), self._dataset_index(), self._tag_path()
 
     def _tag_path(self) -> str:
         parts = [f"{format_tag(tag)}[{items}]" for tag, _, _, items, *_ in self._frames]
@@ -360,103 +197,111 @@ class JsonParser(PushParser[Event]):
             parts.append(format_tag(self._attribute.tag))
         return ".".join(parts)
 
-    # --- what is passed over -----------------------------------------------------------------------------------
-
-    def _skip(self, state_behind: int, depth: int = 0, depths: dict[int, int] = DEPTHS) -> None:
-        """Pass over the next value, or over all to the end of some objects and arrays that are open."""
-        self._state_behind = state_behind
-        self._depth, self._depths = depth, depths
-        self._state = _SKIP
+    def _run(self, tokens: Iterator[Token]) -> None:
+        if self._state == _SKIP:
+            self._pass_over(tokens)
+        for kind, text in tokens:
+            move = _MOVES[self._state].get(kind)
+            if move is None:
+                self._give_up(kind)
+            else:
+                move(self, text)
+            if self._state == _SKIP:
+                self._pass_over(tokens)
+        self._seen_tags.forget()
 
     def _pass_over(self, tokens: Iterator[Token]) -> None:
-        depth, depths = self._depth, self._depths
+        depth = self._depth
         for kind, _ in tokens:
             if kind <= _END_ARRAY:
-                depth += depths[kind]
+                depth += DEPTHS[kind]
             elif depth > 0:
                 continue
             if depth <= 0 and kind != _STRING_SEGMENT:
-                self._state = self._state_behind
+                self._state = self._state_after_skip
                 break
         self._depth = depth
 
-    def _pass_over_no_object(self, kind: int, tokens: Iterator[Token]) -> int:
-        """Pass over what stands in place of an attribute, behind its first token."""
-        if kind != _START_ARRAY and kind != _STRING_SEGMENT:
-            return _DATASET
-        self._skip(_DATASET, int(kind == _START_ARRAY))
-        self._pass_over(tokens)
-        return self._state
+    # --- canonical attributes, and the structure of sequences around them --------------------------------------
 
-    # --- documents ---------------------------------------------------------------------------------------------
+    def _take_canonical(self, stretch: Stretch, pattern: re.Pattern[str]) -> None:
+        text, emit, skip = stretch.text, self._events.append, self._filter
+        known, unwanted = KEYS, _NO_KEYS
+        while True:
+            position = stretch.position
+            if text[position : position + 1] == '"' and stretch.accepts(ATTRIBUTE):
+                if skip is not None:
+                    known, unwanted = skip.wanted, skip.unwanted
+                tags = self._seen_tags
+                end, tags.last = json_run(pattern, text, position, tags.last, known, unwanted, tags.seen, emit)
+                if end > position:
+                    stretch.pass_over(end, ATTRIBUTE if text[end - 1] == "}" else ATTRIBUTE_AND_COMMA)
+                    tags.forget()
+            piece = STRUCTURE.match(text, stretch.position)
+            if piece is None or not _CANONICAL_MOVES[piece.lastindex or 0](self, piece, stretch):
+                return
 
-    def _start_array(self, _: str) -> None:
-        self._has_document = self._in_array = True
-        self._state = _ARRAY
+    def _skip_canonical(self, stretch: Stretch) -> None:
+        text = stretch.text
+        while True:
+            if stretch.accepts(ATTRIBUTE):
+                end = skip_run(text, stretch.position)
+                if end > stretch.position:
+                    stretch.pass_over(end, ATTRIBUTE if text[end - 1] == "}" else ATTRIBUTE_AND_COMMA)
+            piece = STRUCTURE.match(text, stretch.position)
+            if piece is None:
+                return
+            number = piece.lastindex or 0
+            lowest, change = DEPTH_CHANGES[number]
+            if self._depth + lowest <= 0 or not stretch.pass_over(piece.end(), STRUCTURES[number]):
+                return
+            self._depth += change
 
-    def _end_array(self, _: str) -> None:
-        self._in_array = False
-        self._state = State.WRAPPER if self._is_wrapped else _ROOT
+    # Each move checks that it is possible, passes over the text, and acts.
 
-    def _start_document(self, _: str) -> None:
-        self._has_document = True
-        if self._policy.accepts("wrapper") or self._policy.accepts("unknown-key"):
-            self._had_empty_array = False
-            self._state = State.FIRST
+    def _canonical_sequence(self, piece: re.Match[str], stretch: Stretch) -> bool:
+        number, vr, key = piece.lastindex, "SQ", piece[1]
+        if number != _SEQUENCE:
+            vr, key = "", piece[2]
+            if piece[3] not in KEYS:  # the object may be a person name
+                return False
+        tag = (KEYS if self._filter is None else self._filter.wanted).get(key, _NO_TAG)
+        if tag <= self._seen_tags.last or not stretch.pass_over(piece.end(), STRUCTURES[number]):
+            return False
+        self._seen_tags.see(tag)
+        self._attribute.tag, self._attribute.vr = tag, vr
+        self._start_item()
+        return True
+
+    def _canonical_next(self, piece: re.Match[str], stretch: Stretch) -> bool:
+        is_item = bool(self._frames)
+        if is_item and self._frames[-1][4] != _VALUES:
+            return False
+        if not stretch.pass_over(piece.end(), "},{"):
+            return False
+        self._end_members()
+        if is_item:
+            self._start_item()
         else:
             self._start_dataset()
+        return True
 
-    def _first_name(self, text: str) -> None:
-        """The first name of the document that may be one of an attribute."""
-        if text in KEYS or may_be_key(text):
-            self._start_dataset()
-            self._key(text)
-        else:
-            self._state = State.UNKNOWN
+    def _canonical_end(self, piece: re.Match[str], stretch: Stretch) -> bool:
+        number = piece.lastindex
+        if not self._frames:
+            return False
+        _, vr, vr_text, _, state_after_value, _ = self._frames[-1]
+        if vr != ("SQ" if number == _END_SEQUENCE else "") or vr_text or state_after_value != _VALUES:
+            return False
+        if not stretch.pass_over(piece.end(), STRUCTURES[number]):
+            return False
+        self._end_members()
+        self._attribute.vr = "SQ"
+        self._end_attribute()
+        return True
 
-    def _unknown_value(self, _: str) -> None:
-        self._policy.report("unknown-key", "a key that is neither a tag nor a keyword")
-        self._state = State.FIRST
-
-    def _unknown_object(self, text: str) -> None:
-        self._unknown_value(text)
-        self._skip(State.FIRST, 1)
-
-    def _unknown_array(self, _: str) -> None:
-        self._state = State.WRAPPED
-
-    def _wrapped_dataset(self, _: str) -> None:
-        self._policy.report("wrapper", "an object around the array of data sets")
-        self._is_wrapped = self._in_array = True
-        self._start_dataset()
-
-    def _wrapped_nothing(self, _: str) -> None:
-        self._policy.report("wrapper", "an object around an array of no data sets")
-        self._had_empty_array = True
-        self._state = State.FIRST
-
-    def _wrapped_value(self, text: str) -> None:
-        self._unknown_value(text)
-        self._skip(State.FIRST, 1)
-
-    def _wrapped_array(self, text: str) -> None:
-        self._unknown_value(text)
-        self._skip(State.FIRST, 2)
-
-    def _wrapper_name(self, _: str) -> None:
-        self._policy.report("unknown-key", "a member beside the array of data sets")
-        self._skip(State.WRAPPER)
-
-    def _wrapper_end(self, _: str) -> None:
-        self._is_wrapped = False
-        self._state = _ROOT
-
-    def _first_end(self, text: str) -> None:
-        """The end of a document that has no attribute."""
-        self._state = _ROOT
-        if not self._had_empty_array:
-            self._start_dataset()
-            self._end_members(text)
+    def _canonical_comma(self, piece: re.Match[str], stretch: Stretch) -> bool:
+        return stretch.pass_over(piece.end(), ",")
 
     # --- data sets and items -----------------------------------------------------------------------------------
 
@@ -465,489 +310,114 @@ class JsonParser(PushParser[Event]):
         self._events.append((START_DATASET, 0, "", self._index))
         if self._filter:
             self._filter.start()
-        self._enter()
+        self._seen_tags = SeenTags()
+        self._state = State.DATASET
 
-    def _enter(self) -> None:
-        self._elements = SeenTags()
-        self._state = _DATASET
-
-    def _end_members(self, _: str) -> None:
-        """The end of a data set or an item."""
+    def _end_members(self, _: str = "") -> None:
         if self._frames:
             attribute = self._attribute
-            tag, vr, attribute.vr_text, items, self._state, self._elements = self._frames.pop()
+            tag, vr, attribute.vr_text, items, self._state, self._seen_tags = self._frames.pop()
             if self._filter:
-                self._filter.go_out()
+                self._filter.leave_item()
             attribute.end_item(tag, vr, items)
         else:
             self._events.append((END_DATASET, 0, "", None))
-            self._state = _ARRAY if self._in_array else _ROOT
+            self._state = State.ARRAY if self._in_array else State.ROOT
 
     def _start_item(self) -> None:
         attribute = self._attribute
         attribute.start_item()
         tag = attribute.tag or 0
-        frame = tag, attribute.vr, attribute.vr_text, attribute.items, self._values_state, self._elements
+        frame = tag, attribute.vr, attribute.vr_text, attribute.items, self._state_after_value, self._seen_tags
         self._frames.append(frame)
         if self._filter:
-            self._filter.go_in(tag)
-        attribute.tag = None
-        attribute.vr = attribute.vr_text = ""
-        attribute.content = _HOLDS_NOTHING
-        attribute.size = 0
-        self._values_state, self._most_content = _IN_VALUES, _HOLDS_VALUES
-        self._enter()
+            self._filter.enter_item(tag)
+        attribute.reset()
+        self._state_after_value = _VALUES
+        self._has_condition = False
+        self._seen_tags = SeenTags()
+        self._state = _DATASET
 
-    # --- keys --------------------------------------------------------------------------------------------------
-
-    def _key(self, text: str) -> None:
-        """A key that the innermost loop does not know, or that does not ascend."""
-        self._attribute.tag = None
-        tag = KEYS.get(text) or tag_of(text, self._policy)
-        if tag is None:
-            self._policy.report("unknown-key", "a key that is neither a tag nor a keyword")
-            self._skip(_DATASET)
-            return
-        self._attribute.tag = tag
-        elements = self._elements
-        if tag > elements.last:
-            if text not in KEYS:
-                self._note_odd_group(tag)
-        elif elements.has(tag):
-            self._policy.report("duplicate-key", "the element comes twice in its data set")
-            self._attribute.tag = None
-            self._skip(_DATASET)
-            return
-        else:
-            self._policy.report("key-order", "a tag below one before it")
-        elements.see(tag)
-        if self._filter and self._filter.skips(text if text in KEYS else "", tag):
-            self._attribute.tag = None
-            self._skip(_DATASET)
-        else:
-            self._state = _OPEN
-            if self._filter and self._filter.asks(tag):
-                self._most_content = _ASKED_FOR
-
-    def _note_odd_group(self, tag: int) -> None:
-        if is_group_length(tag):
-            self._policy.report("group-length", "a group length (PS3.18 F.2.2)")
-        elif tag >> 16 == FILE_META_GROUP and self._elements.last >> 16 != FILE_META_GROUP:
-            self._policy.report("file-meta", "file meta information, which Annex F does not know")
+    def _first_item_key(self, key: str) -> None:
+        self._start_item()
+        self._key(key)
 
     # --- attributes --------------------------------------------------------------------------------------------
 
-    def _reset_attribute(self) -> None:
-        self._attribute.reset()
-        self._most_content = _HOLDS_VALUES
-        self._values_state = _IN_VALUES
-        self._binary_state = _ATTRIBUTE
-
-    def _member_name(self, text: str) -> None:
-        name = text if text in _MEMBERS else _MEMBER_NAMES.get(text.lower(), "")
-        if not name:
-            self._unknown_member(text)
+    def _key(self, text: str) -> None:
+        attribute, tags = self._attribute, self._seen_tags
+        attribute.tag = None
+        tag = KEYS.get(text) or tag_of(text, self._policy)
+        if tag is None:
+            self._policy.report("unknown-key", "expected a tag or a keyword for a key, found another name")
+            self._skip(State.DATASET)
             return
-        if name != text:
-            self._policy.report("member-case", f"a member that should be '{name}'")
-        if name == "vr":
-            self._vr_name()
+        attribute.tag = tag
+        if tag > tags.last:
+            if text not in KEYS:
+                self._report_group(tag)
+        elif tags.has(tag):
+            self._policy.report("duplicate-key", "expected each element once in a data set, found a second one")
+            attribute.tag = None
+            self._skip(State.DATASET)
+            return
         else:
-            self._content_name(name)
-
-    def _unknown_member(self, text: str) -> None:
-        if text.lower() in _EXTRA_MEMBERS:
-            self._policy.report("extra-member", f"'{text.lower()}' beside 'vr'")
+            self._policy.report("key-order", "expected tags in ascending order, found a lower tag")
+        tags.see(tag)
+        if self._filter and self._filter.skips(text if text in KEYS else "", tag):
+            attribute.tag = None
+            self._skip(State.DATASET)
         else:
-            self._policy.report("unknown-member", "not a member that an attribute has (PS3.18 F.2.2)")
-        self._skip(_ATTRIBUTE)
+            self._state = State.OPEN
+            self._has_condition = self._filter is not None and self._filter.has_condition(tag)
 
-    def _vr_name(self) -> None:
-        attribute = self._attribute
-        if (attribute.vr and not attribute.foreseen_vr) or attribute.vr_text:
-            self._policy.report("unknown-member", "'vr' comes twice")
-            self._skip(_ATTRIBUTE)
-        else:
-            self._state = _VR
+    def _report_group(self, tag: int) -> None:
+        if is_group_length(tag):
+            self._policy.report("group-length", "expected no group length (PS3.18 F.2.2), found one")
+        elif tag >> 16 == FILE_META_GROUP and self._seen_tags.last >> 16 != FILE_META_GROUP:
+            self._policy.report("file-meta", "expected no File Meta Information (PS3.18 Annex F), found some")
 
-    def _content_name(self, name: str) -> None:
-        content, state = _MEMBERS[name]
-        if self._attribute.content != _HOLDS_NOTHING:
-            self._policy.report(
-                "several-contents", "more than one of 'Value', 'BulkDataURI' and 'InlineBinary' (PS3.18 F.2.2)"
-            )
-            if self._attribute.content != Content.URI or content == Content.URI:
-                self._skip(_ATTRIBUTE)
-                return
-        if content == Content.FRAGMENTS:
-            self._policy.report("data-fragment", "'DataFragment' (not in PS3.18 F.2.2)")
-            self._attribute.fragments = Fragments(self._limits)
-        self._attribute.content, self._state = content, state
-
-    def _no_vr(self, _: str) -> None:
-        self._policy.report("null-value", "null where a value is due")
-        self._state = _ATTRIBUTE
-
-    def _late_vr(self, text: str) -> None:
-        """The VR of an attribute whose VR the data dictionary has told before; or one that there is not."""
-        attribute = self._attribute
-        if text not in VRS:
-            self._policy.report("unknown-vr", "not a value representation (PS3.5 6.2)")
-            attribute.vr_text = text or "?"
-        elif text != attribute.foreseen_vr:
-            raise attribute.no_vr_yet()
-        attribute.foreseen_vr = ""
-        self._state = _ATTRIBUTE
-
-    def _end_attribute(self, _: str) -> None:
-        """The end of an attribute that is no small element of simple values."""
-        tag, is_asked_for = self._attribute.tag or 0, self._most_content == _ASKED_FOR
+    def _end_attribute(self, _: str = "") -> None:
+        tag, has_condition = self._attribute.tag or 0, self._has_condition
         self._attribute.end()
         self._reset_attribute()
-        self._state = _DATASET
-        if is_asked_for:
-            self._decide(tag)
+        self._state = State.DATASET
+        if has_condition:
+            self._check_condition(tag)
 
-    def _decide(self, tag: int) -> None:
-        """Leave out the rest of a data set if an element that has come is not such as is wanted."""
-        kind, of, _, values = self._events[-1] if self._events else (0, 0, "", None)
-        if kind == ELEMENT and of == tag and self._filter and not self._filter.fits(tag, values):
-            self._end_members("")
-            self._skip(self._state, 1, _OBJECT_DEPTHS)
+    def _check_condition(self, tag: int) -> None:
+        """Pass over the rest of the data set if the last element does not satisfy its condition."""
+        kind, found, _, values = self._events[-1] if self._events else (0, 0, "", None)
+        if kind == ELEMENT and found == tag and self._filter and not self._filter.satisfies(tag, values):
+            self._end_members()
+            self._skip(self._state, 1)
 
-    # --- what cannot be right ----------------------------------------------------------------------------------
-
-    def _give_up_at(self, kind: int) -> None:
-        """A token for which there is no move: leave out what there is still to come of the attribute."""
-        error = self._misplaced(kind)
-        if self._attribute.tag is None:
-            raise error
-        self._leave_out(error, kind)
-
-    def _leave_out(self, error: InputError, kind: int) -> None:
-        depth = OPEN_CONTAINERS[self._state]
-        if depth > 1 and self._values_state == _ATTRIBUTE:  # there is no array around the value
-            depth -= 1
-        if self._state in (State.BINARY, State.BINARY_PARTS) and self._binary_state != _ATTRIBUTE:
-            depth += 1
-        if self._state == State.FRAGMENTS:
-            depth += self._attribute.fragments.depth
-        self._policy.reject_value(error.message, error)
-        self._attribute.break_off(self._state == State.BINARY_PARTS)
-        self._reset_attribute()
-        self._skip(_DATASET, depth + (kind in (_START_OBJECT, _START_ARRAY)))
-        if not depth and kind in _WHOLE_VALUES:
-            self._state = _DATASET
-
-    def _no_attribute(self, text: str) -> None:
-        """A value, as JSON text, where the object of an attribute is due."""
-        self._attribute.replace(text)
-        self._reset_attribute()
-        self._state = _DATASET
-
-    def _start_other(self, kind: int) -> None:
-        """Take a value that no VR has as JSON text, which is held if it is not too long."""
-        if not self._policy.takes_wrong_values:
-            self._give_up_at(kind)
-        self._state_behind = self._state
-        self._capture = Capture(self._limits)
-        self._state = State.OTHER
-        self._go_on_with_other(kind, "")
-
-    def _go_on_with_other(self, kind: int, text: str) -> None:
-        capture = self._capture
-        capture.add(kind, text)
-        if capture.is_complete:
-            if self._state_behind == _OPEN:
-                self._no_attribute(capture.text)
-            else:
-                self._hold((OTHER, capture.text), len(capture.text))
-
-    # --- URIs and values ---------------------------------------------------------------------------------------
-
-    def _uri_text(self, text: str) -> None:
-        self._attribute.bytes_or_uri = text
-        self._state = _ATTRIBUTE
-
-    def _null_for_value(self, _: str) -> None:
-        self._policy.report("null-value", "null where a value is due")
-        self._attribute.content = _HOLDS_NOTHING
-        self._state = _ATTRIBUTE
-
-    def _scalar(self) -> None:
-        self._policy.report("scalar-value", "a 'Value' that is no array")
-        self._values_state = _ATTRIBUTE
-
-    def _hold_string(self, text: str) -> None:
-        self._hold((_STRING, text), len(text))
-
-    def _hold_number(self, text: str) -> None:
-        self._hold((_NUMBER, text), len(text))
-
-    def _after_value(self) -> None:
-        self._state = self._values_state
-        self._values_state = _IN_VALUES
-
-    def _hold(self, value: Held, size: int = 0) -> None:
-        self._after_value()
-        self._attribute.held.append(value)
-        self._attribute.size += size
-        self._hold_less()
-
-    def _hold_less(self, _: str = "") -> None:
-        """Go on with the values that came before the last one, if there are too many to be held."""
-        try:
-            self._attribute.hold_less()
-        except WrongValueError as error:
-            self._leave_out(DicomJsonError(str(error)), _STRING)
-
-    def _null_value(self, _: str) -> None:
-        self._hold((_NULL, ""))
-
-    def _true_value(self, _: str) -> None:
-        self._hold_literal(_TRUE, "true")
-
-    def _false_value(self, _: str) -> None:
-        self._hold_literal(_FALSE, "false")
-
-    def _hold_literal(self, kind: int, text: str) -> None:
-        if self._policy.takes_wrong_values:
-            self._hold((OTHER, text))
-        else:
-            self._give_up_at(kind)
-
-    def _object_value(self, _: str) -> None:
-        if self._attribute.vr == "SQ" or self._attribute.content == _HOLDS_ITEMS:
-            self._start_item()
-        else:
-            self._groups = {}
-            self._state = _IN_NAME if self._attribute.vr == "PN" else _IN_OBJECT
-
-    def _object_name(self, text: str) -> None:
-        if self._is_first_of_item(text) and not self._filter:  # as most are
-            self._start_item()
-            self._attribute.tag = tag = KEYS[text]
-            self._elements.see(tag)
-            self._state = _OPEN
-        elif text not in KEYS and text.capitalize() in NAME_GROUPS:
-            self._group_name(text)
-        elif self._may_be_item(text):
-            self._start_item()
-            self._key(text)
-        elif self._policy.takes_wrong_values:
-            self._start_other(_START_OBJECT)
-            self._go_on_with_other(_PROPERTY_NAME, text)
-        else:
-            raise DicomJsonError("neither an item nor a person name")
-
-    def _is_first_of_item(self, text: str) -> bool:
-        """Whether a name is surely the first of an item, without a closer look."""
-        attribute = self._attribute
-        return text in KEYS and attribute.content in _HOLDS_OR_MAY_HOLD_ITEMS and not attribute.held
-
-    def _may_be_item(self, text: str) -> bool:
-        """Whether an object among the values whose first name this is may be an item."""
-        attribute = self._attribute
-        if text in KEYS or may_be_key(text):
-            return attribute.may_have_item()
-        is_first = attribute.content <= _HOLDS_VALUES and not attribute.held
-        return is_first and not attribute.vr and self._policy.accepts("unknown-key")
-
-    def _object_end(self, _: str) -> None:
-        self._hold((NAME, EMPTY_OBJECT))
-
-    # --- person names (PS3.18 F.2.2) ---------------------------------------------------------------------------
-
-    def _group_name(self, text: str) -> None:
-        group = text if text in NAME_GROUPS else text.capitalize()
-        if group not in NAME_GROUPS:
-            self._policy.report("unknown-member", "not a component group of a person name")
-            self._skip(State.NAME)
-        elif group in self._groups:
-            self._policy.report("unknown-member", "a component group of a person name comes twice")
-            self._skip(State.NAME)
-        else:
-            if group != text:
-                self._policy.report("member-case", f"a component group that should be '{group}'")
-            self._group = group
-            self._state = _IN_GROUP
-
-    def _group_text(self, text: str) -> None:
-        if not text:
-            self._policy.report("empty-name-group", "a component group that is null or empty")
-        self._groups[self._group] = text
-        self._attribute.size += len(text)
-        self._state = _IN_NAME
-
-    def _name_end(self, _: str) -> None:
-        groups = self._groups
-        self._hold((NAME, tuple([groups.get(group, "") for group in NAME_GROUPS])))
-
-    # --- what is long ------------------------------------------------------------------------------------------
-
-    def _text_segment(self, text: str) -> None:
-        if self._state == State.TEXT:
-            self._attribute.add_text(text)
-        elif self._attribute.begin_text(text):
-            self._state = State.TEXT
-        else:
-            self._skip(self._values_state)
-
-    def _text_end(self, text: str) -> None:
-        self._attribute.add_text(text, LAST_SEGMENT)
-        self._after_value()
-
-    def _start_binary_array(self, _: str) -> None:
-        if self._binary_state != _ATTRIBUTE:
-            self._give_up_at(_START_ARRAY)
-            return
-        self._policy.report("binary-in-array", "'InlineBinary' in an array")
-        self._binary_state = State.BINARY_END
-
-    def _end_binary_array(self, _: str) -> None:
-        if self._state == State.BINARY:  # without a value in it
-            if self._binary_state == _ATTRIBUTE:
-                self._give_up_at(_END_ARRAY)
-                return
-            self._attribute.bytes_or_uri = b""
-        self._state = _ATTRIBUTE
-
-    def _null_binary(self, _: str) -> None:
-        self._policy.report("null-value", "null where a value is due")
-        self._attribute.bytes_or_uri = b""
-        self._state = self._binary_state
-
-    def _binary_text(self, text: str) -> None:
-        try:
-            self._attribute.bytes_or_uri = decode_base64(text)
-        except ValueError as error:
-            if not self._policy.takes_wrong_values:
-                raise DicomJsonError(f"'InlineBinary' is {error}") from None
-            self._attribute.bytes_or_uri = text
-            self._attribute.content = Content.NO_BINARY
-        self._state = self._binary_state
-
-    def _binary_segment(self, text: str) -> None:
-        if self._attribute.content != Content.BINARY_PARTS:
-            self._attribute.begin_binary_parts()
-        self._state = State.BINARY_PARTS
-        try:
-            self._attribute.add_binary(text)
-        except ValueError as error:
-            self._leave_out(DicomJsonError(f"'InlineBinary' is {error}"), _STRING_SEGMENT)
-
-    def _binary_end(self, text: str) -> None:
-        try:
-            self._attribute.add_binary(text, LAST_SEGMENT)
-        except ValueError as error:
-            self._leave_out(DicomJsonError(f"'InlineBinary' is {error}"), _STRING_SEGMENT)
-        else:
-            self._state = self._binary_state
-
-    # --- encapsulated pixel data as dcm4che writes it --------------------------------------------------------------
-
-    def _go_on_with_fragments(self, kind: int, text: str) -> None:
-        try:
-            self._attribute.fragments.take(kind, text)
-        except WrongValueError as error:
-            self._leave_out(DicomJsonError(str(error)), kind)
-            return
-        if self._attribute.fragments.is_complete:
-            self._state = _ATTRIBUTE
+    _moves: ClassVar[Moves] = {
+        **ContentParser._moves,
+        State.ARRAY: {TokenType.START_OBJECT: _start_dataset, TokenType.END_ARRAY: ContentParser._end_array},
+        State.DATASET: {TokenType.PROPERTY_NAME: _key, TokenType.END_OBJECT: _end_members},
+        State.ATTRIBUTE: {TokenType.PROPERTY_NAME: ContentParser._member_name, TokenType.END_OBJECT: _end_attribute},
+    }
 
 
-_WHOLE_VALUES = frozenset({_STRING, _STRING_END, _NUMBER, _TRUE, _FALSE, _NULL})
+def _next_canonical(stretch: Stretch, pattern: re.Pattern[str]) -> int:
+    """Return the position of the next canonical attribute after the current position, or the end of the text."""
+    text, position = stretch.text, stretch.position
+    match = pattern.search(text, position + 1)
+    if match is None or text.count('"', position, match.start()) & 1:  # the match is within a string
+        return len(text)
+    return match.start()
 
-_MEMBERS: dict[str, tuple[int, int]] = {
-    "vr": (_HOLDS_NOTHING, _VR),
-    "Value": (_HOLDS_VALUES, _VALUE),
-    "BulkDataURI": (int(Content.URI), int(State.URI)),
-    "InlineBinary": (int(Content.BINARY), int(State.BINARY)),
-    "DataFragment": (Content.FRAGMENTS, State.FRAGMENTS),
+
+# With plain integers, which are found faster.
+_MOVES: dict[int, dict[int, Move]] = {
+    int(state): {int(kind): move for kind, move in row.items()} for state, row in JsonParser._moves.items()
 }
-_MEMBER_NAMES = {name.lower(): name for name in _MEMBERS}
-_EXTRA_MEMBERS = frozenset({"keyword", "name"})
-
-_Move: TypeAlias = Callable[[JsonParser, str], None]
-
-
-def _as_scalar(move: _Move) -> _Move:
-    def take(parser: JsonParser, text: str) -> None:
-        parser._scalar()
-        move(parser, text)
-
-    return take
-
-
-def _other(kind: int) -> _Move:
-    return lambda parser, text: parser._go_on_with_other(kind, text)
-
-
-def _fragment(kind: int) -> _Move:
-    return lambda parser, text: parser._go_on_with_fragments(kind, text)
-
-
-_MOVES: dict[int, dict[int, _Move]] = {
-    State.ROOT: {_START_ARRAY: JsonParser._start_array, _START_OBJECT: JsonParser._start_document},
-    State.ARRAY: {_START_OBJECT: JsonParser._start_dataset, _END_ARRAY: JsonParser._end_array},
-    State.DATASET: {_PROPERTY_NAME: JsonParser._key, _END_OBJECT: JsonParser._end_members},
-    State.OPEN: {
-        _STRING: lambda parser, text: parser._no_attribute(encode_basestring(text)),
-        _NUMBER: JsonParser._no_attribute,
-        _TRUE: lambda parser, _: parser._no_attribute("true"),
-        _FALSE: lambda parser, _: parser._no_attribute("false"),
-        _NULL: lambda parser, _: parser._no_attribute("null"),
-        _START_ARRAY: lambda parser, _: parser._start_other(_START_ARRAY),
-    },
-    State.ATTRIBUTE: {_PROPERTY_NAME: JsonParser._member_name, _END_OBJECT: JsonParser._end_attribute},
-    State.VR: {_STRING: JsonParser._late_vr, _NULL: JsonParser._no_vr},
-    State.VALUE: {
-        _STRING: _as_scalar(JsonParser._hold_string),
-        _NUMBER: _as_scalar(JsonParser._hold_number),
-        _NULL: JsonParser._null_for_value,
-        _TRUE: _as_scalar(JsonParser._true_value),
-        _FALSE: _as_scalar(JsonParser._false_value),
-        _START_OBJECT: _as_scalar(JsonParser._object_value),
-        _STRING_SEGMENT: _as_scalar(JsonParser._text_segment),
-    },
-    State.VALUES: {
-        _STRING: JsonParser._hold_less,  # which the innermost loop has added
-        _NUMBER: JsonParser._hold_less,
-        _NULL: JsonParser._null_value,
-        _TRUE: JsonParser._true_value,
-        _FALSE: JsonParser._false_value,
-        _START_OBJECT: JsonParser._object_value,
-        _START_ARRAY: lambda parser, _: parser._start_other(_START_ARRAY),
-        _STRING_SEGMENT: JsonParser._text_segment,
-    },
-    State.TEXT: {_STRING_SEGMENT: JsonParser._text_segment, _STRING_END: JsonParser._text_end},
-    State.OBJECT: {_PROPERTY_NAME: JsonParser._object_name, _END_OBJECT: JsonParser._object_end},
-    State.NAME: {_PROPERTY_NAME: JsonParser._group_name, _END_OBJECT: JsonParser._name_end},
-    State.GROUP: {_STRING: JsonParser._group_text, _NULL: JsonParser._group_text},
-    State.URI: {_STRING: JsonParser._uri_text, _NULL: JsonParser._null_for_value},
-    State.BINARY: {
-        _STRING: JsonParser._binary_text,
-        _STRING_SEGMENT: JsonParser._binary_segment,
-        _NULL: JsonParser._null_binary,
-        _START_ARRAY: JsonParser._start_binary_array,
-        _END_ARRAY: JsonParser._end_binary_array,
-    },
-    State.BINARY_PARTS: {_STRING_SEGMENT: JsonParser._binary_segment, _STRING_END: JsonParser._binary_end},
-    State.BINARY_END: {_END_ARRAY: JsonParser._end_binary_array},
-    State.OTHER: {kind: _other(kind) for kind in map(int, TokenType)},
-    State.FIRST: {_PROPERTY_NAME: JsonParser._first_name, _END_OBJECT: JsonParser._first_end},
-    State.UNKNOWN: {
-        **dict.fromkeys((_STRING, _STRING_END, _NUMBER, _TRUE, _FALSE, _NULL), JsonParser._unknown_value),
-        _STRING_SEGMENT: lambda parser, _: None,
-        _START_OBJECT: JsonParser._unknown_object,
-        _START_ARRAY: JsonParser._unknown_array,
-    },
-    State.WRAPPED: {
-        **dict.fromkeys((_STRING, _STRING_SEGMENT, _NUMBER, _TRUE, _FALSE, _NULL), JsonParser._wrapped_value),
-        _START_OBJECT: JsonParser._wrapped_dataset,
-        _START_ARRAY: JsonParser._wrapped_array,
-        _END_ARRAY: JsonParser._wrapped_nothing,
-    },
-    State.WRAPPER: {_PROPERTY_NAME: JsonParser._wrapper_name, _END_OBJECT: JsonParser._wrapper_end},
-    State.FRAGMENTS: {kind: _fragment(kind) for kind in map(int, TokenType)},
+_CANONICAL_MOVES: dict[int, Callable[[JsonParser, re.Match[str], Stretch], bool]] = {
+    Piece.SEQUENCE: JsonParser._canonical_sequence,
+    Piece.SEQUENCE_WITHOUT_VR: JsonParser._canonical_sequence,
+    Piece.NEXT_ITEM: JsonParser._canonical_next,
+    Piece.END_SEQUENCE: JsonParser._canonical_end,
+    Piece.END_SEQUENCE_WITH_VR: JsonParser._canonical_end,
+    Piece.COMMA: JsonParser._canonical_comma,
 }

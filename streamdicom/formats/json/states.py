@@ -1,4 +1,4 @@
-"""What the reader of events may be reading, and what it says where something else comes."""
+"""States of the parser of DICOM JSON, and what a message says is expected in each."""
 
 from __future__ import annotations
 
@@ -6,45 +6,45 @@ from enum import IntEnum
 
 
 class State(IntEnum):
-    """What is being read."""
+    """The position in a document."""
 
-    ROOT = 0  # the document: a data set, or an array of them
+    ROOT = 0  # a data set, or an array of data sets
     ARRAY = 1  # the array of data sets
     DATASET = 2  # the members of a data set or an item
-    OPEN = 3  # behind the name of an attribute
+    OPEN = 3  # after the key of an attribute
     ATTRIBUTE = 4  # the members of an attribute
-    VR = 5  # behind "vr"
-    VALUE = 6  # behind "Value"
-    VALUES = 7  # the values
-    SKIP = 8  # what is passed over
+    VR = 5  # after "vr"
+    VALUE = 6  # after "Value"
+    VALUES = 7  # the array of values
+    SKIP = 8  # text that is passed over
     TEXT = 9  # a long string among the values
-    OBJECT = 10  # an object among them, that may be an item or a person name
+    OBJECT = 10  # an object among the values, which may be an item or a person name
     NAME = 11  # the members of a person name
-    GROUP = 12  # a component group of a person name
-    URI = 13  # behind "BulkDataURI"
-    BINARY = 14  # behind "InlineBinary"
-    BINARY_PARTS = 15  # a long one
-    BINARY_END = 16  # behind one in an array
-    OTHER = 17  # a value that no VR has, as JSON text
-    FIRST = 18  # the members of the object that is the document, before one is known
-    UNKNOWN = 19  # behind the name of one of them that is no attribute
-    WRAPPED = 20  # an array there
-    WRAPPER = 21  # the members behind it
-    FRAGMENTS = 22  # behind "DataFragment"
+    GROUP = 12  # after the name of a component group
+    URI = 13  # after "BulkDataURI"
+    BINARY = 14  # after "InlineBinary"
+    BINARY_PARTS = 15  # a long InlineBinary
+    BINARY_END = 16  # after an InlineBinary in an array
+    OTHER = 17  # a value that fits no VR, which is kept as JSON text
+    FIRST = 18  # the members of an object that may be a data set or a wrapper around an array
+    UNKNOWN = 19  # after the name of such a member that is not a key
+    WRAPPED = 20  # an array in such a member
+    WRAPPER = 21  # the members after that array
+    FRAGMENTS = 22  # after "DataFragment"
 
 
 class Content(IntEnum):
-    """What an attribute was seen to hold."""
+    """What an attribute holds so far, in the order in which it may change."""
 
     NOTHING = 0
     VALUES = 1
-    PARTS = 2  # values, of which some have been delivered
-    TEXT = 3  # values, of which one is a long string
+    PARTS = 2  # values, some of which are delivered already
+    TEXT = 3  # values, one of which is a long string
     ITEMS = 4
     URI = 5
     BINARY = 6
     BINARY_PARTS = 7
-    NO_BINARY = 8  # an InlineBinary that is not base64
+    INVALID_BINARY = 8  # an InlineBinary that is not base64
     FRAGMENTS = 9
 
 
@@ -63,24 +63,24 @@ OPEN_CONTAINERS: dict[int, int] = {
     State.BINARY_END: 2,
     State.FRAGMENTS: 1,
 }
-"""How many objects and arrays of the attribute are open in a state."""
+"""Objects and arrays of the attribute that are open in a state."""
 
-WANTED: dict[int, str] = {
-    State.ROOT: "a data set or an array of them",
-    State.ARRAY: "a data set",
-    State.DATASET: "an attribute",
+EXPECTED: dict[int, str] = {
+    State.ROOT: "'{' or '[' of a data set",
+    State.ARRAY: "'{' of a data set, or ']'",
+    State.DATASET: "the key of an attribute",
     State.OPEN: "the object of an attribute",
     State.ATTRIBUTE: "a member of an attribute",
-    State.VR: "the value representation",
-    State.VALUE: "an array of values",
+    State.VR: "a string for 'vr'",
+    State.VALUE: "an array for 'Value'",
     State.VALUES: "a value",
     State.TEXT: "the rest of a string",
     State.OBJECT: "an item or a person name",
     State.NAME: "a component group",
-    State.GROUP: "the text of a component group",
-    State.URI: "a URI",
-    State.BINARY: "a string in base64",
+    State.GROUP: "a string for a component group",
+    State.URI: "a string for 'BulkDataURI'",
+    State.BINARY: "a base64 string for 'InlineBinary'",
     State.BINARY_PARTS: "the rest of a string",
-    State.BINARY_END: "the end of the array",
-    State.FRAGMENTS: "an array of fragments",
+    State.BINARY_END: "']' after 'InlineBinary'",
+    State.FRAGMENTS: "an array for 'DataFragment'",
 }

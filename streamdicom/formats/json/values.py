@@ -1,7 +1,6 @@
 """JSON values to the values of a data element, by VR (PS3.18 F.2.3).
 
-``convert`` takes what the standard has, and fast; ``take`` looks at the same values one by one and knows the other
-forms too, each of which it tells by its code.
+``PARSERS`` has the forms of the standard. ``values_of`` also accepts other forms, and reports each by its code.
 """
 
 from __future__ import annotations
@@ -31,73 +30,51 @@ from streamdicom.jsontext import TokenType
 _STRING = int(TokenType.STRING)
 _NUMBER = int(TokenType.NUMBER)
 _NULL = int(TokenType.NULL)
-NAME = int(TokenType.START_OBJECT)  # stands for a whole person name
-OTHER = int(TokenType.START_ARRAY)  # stands for what no VR has; its text is JSON, or empty if that was too long
+NAME = int(TokenType.START_OBJECT)  # the kind of a person name
+OTHER = int(TokenType.START_ARRAY)  # the kind of a value that fits no VR, as JSON text, empty if it was too long
 
 Held = tuple[int, Any]
-"""A value as it came: the kind and the text of its token. A person name has NAME and its groups."""
+"""A JSON value that is held until the VR is known: the type and the text of its token, or NAME and the groups."""
 
-Deviate = Callable[[str, str], None]
+Report = Callable[[str, str], None]
+"""Called with the code and the message of a deviation."""
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _INTEGER_STRING = re.compile(r" *[+-]?[0-9]+ *")  # PS3.5 6.2
 _DECIMAL_STRING = re.compile(r" *[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)? *")
 _NONFINITE = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 _NONFINITE_SPELLING = re.compile(r"(?i)([+-]?)(nan|inf|infinity|1\.#inf|1\.#qnan|1\.#ind)")
-_MOST_DIGITS = 20  # of 64 bits
+_MAX_DIGITS = 20  # of 64 bits
 
 
 class WrongValueError(Exception):
-    """A value that cannot be one of its VR."""
-
-
-def convert(vr: str, held: list[Held]) -> tuple[Value, ...] | None:
-    """The values of a data element; None if they are not of the form that the standard has.
-
-    Args:
-        vr: A VR that is no sequence.
-        held: One value at least.
-    """
-    parsers = PARSERS[vr]
-    try:
-        if len(held) == 1:  # as most are
-            [(kind, text)] = held
-            parse = parsers[kind]
-            if parse is str:
-                return (text,) if text and "\\" not in text else None
-            value = parse(text)
-            return None if value is None else (value,)  # PS3.18 F.2.5: an empty attribute has no Value
-        values = tuple([text if (parse := parsers[kind]) is str else parse(text) for kind, text in held])
-        has_backslash = parsers.get(_STRING) is str and any("\\" in text for _, text in held)
-        return None if has_backslash or "" in values else values
-    except (KeyError, ValueError, ArithmeticError):
-        return None
+    """A JSON value that cannot be a value of its VR."""
 
 
 def _integer(text: str) -> int:
-    """An integer from the text of a JSON number, which may have a fraction of zero or an exponent."""
+    """Parse a JSON number that may have an exponent, or a fraction of zero, into an integer."""
     try:
         return int(text)
     except ValueError:
-        from decimal import Decimal  # which takes a tenth of this package's time to import, and is rarely needed
+        from decimal import Decimal  # rarely needed, and slow to import
 
         number = Decimal(text)
         if number == 0:
             return 0
-        if not number.is_finite() or number.adjusted() > _MOST_DIGITS or number != number.to_integral_value():
+        if not number.is_finite() or number.adjusted() > _MAX_DIGITS or number != number.to_integral_value():
             raise
         return int(number)
 
 
 def _range(vr: str) -> tuple[int, int]:
-    """The least and the greatest integer of a VR (PS3.5 6.2)."""
+    """Return the lowest and the highest integer of a VR (PS3.5 6.2)."""
     code = VRS[vr].code
     bits = 8 * calcsize(f"<{code}")
     return (-(1 << bits - 1), (1 << bits - 1) - 1) if code.islower() else (0, (1 << bits) - 1)
 
 
 def _integer_of(vr: str) -> Callable[[str], int]:
-    """What makes an integer of the text of a JSON number."""
+    """Return the parser of a JSON number for an integer VR."""
     least, greatest = _range(vr)
 
     def integer(text: str) -> int:
@@ -113,7 +90,7 @@ def _integer_of(vr: str) -> Callable[[str], int]:
 
 
 def _integer_in_string_of(vr: str) -> Callable[[str], int]:
-    """The same of a JSON string (CP-1889)."""
+    """Return the parser of a JSON string for an integer VR (CP-1889)."""
     make = _integer_of(vr)
 
     def integer(text: str) -> int:
@@ -131,7 +108,7 @@ def _decimal_string(text: str) -> str:
 
 
 def _decimal_number(text: str) -> str:
-    if text[-1] in "Nny":  # NaN and infinities, which the tokenizer may have let pass
+    if text[-1] in "Nny":  # NaN and infinities, which a lenient tokenizer accepts
         raise ValueError
     return text
 
@@ -160,11 +137,11 @@ def _nothing(_: str) -> None:
     return None
 
 
-# str: the text as it is.
+# ``str`` stands for text that is a value as it is.
 _FORMS: dict[Form, dict[int, Callable[[Any], Value]]] = {
     Form.TEXT: {_STRING: str},
     Form.DECIMAL: {_STRING: _decimal_string, _NUMBER: _decimal_number},
-    Form.INTEGER: {},  # of each VR its own
+    Form.INTEGER: {},  # one for each VR, below
     Form.LONG_INTEGER: {},
     Form.FLOAT: {_NUMBER: _float},
     Form.TAG: {_STRING: parse_tag},
@@ -177,7 +154,7 @@ PARSERS: dict[str, dict[int, Callable[[Any], Value]]] = {
     vr: {**_FORMS[row.form], **({} if row.form in (Form.BINARY, Form.SEQUENCE) else {_NULL: _nothing})}
     for vr, row in VRS.items()
 }
-"""For each VR, how a value is made from each kind of JSON value that may stand for it."""
+"""For each VR, the parser of each kind of JSON value that the standard has."""
 
 PARSERS["IS"] = {_STRING: _integer_string, _NUMBER: _integer_string, _NULL: _nothing}
 for _vr, _row in VRS.items():
@@ -187,113 +164,124 @@ for _vr, _row in VRS.items():
         PARSERS[_vr][_STRING] = _integer_in_string_of(_vr)
 
 
-# --- the other forms -------------------------------------------------------------------------------------------
+TEXT_VRS = frozenset(vr for vr, parsers in PARSERS.items() if parsers.get(_STRING) is str)
+"""The VRs of which any string is a value as it is."""
 
 
-def take(vr: str, held: list[Held], deviate: Deviate, wrong: Callable[[str], None] | None = None) -> tuple[Value, ...]:
-    """The values of a data element, whatever form they have.
+# --- other forms -----------------------------------------------------------------------------------------------
+
+
+def values_of(
+    vr: str, held: list[Held], report: Report, reject: Callable[[str], None] | None = None
+) -> tuple[Value, ...]:
+    """Return the values of a data element, in any form.
 
     Args:
-        vr: A VR that is no sequence.
-        held: One value at least.
-        deviate: Called with the code and the message of each departure from the standard.
-        wrong: Called for a value that cannot be right, which is empty then. Without it the error is raised.
+        vr: A VR other than SQ.
+        held: At least one value.
+        report: Called for each deviation.
+        reject: Called for a value that cannot be right, which becomes an empty value. Without it an error is raised.
 
     Raises:
-        WrongValueError: A value cannot be one of its VR.
+        WrongValueError: A value cannot be a value of its VR.
     """
+    parsers, form = PARSERS[vr], VRS[vr].form
+    splits = form is Form.TEXT and VRS[vr].multiple
     values: list[Value] = []
-    separates = VRS[vr].form is Form.TEXT and VRS[vr].multiple
     for kind, text in held:
-        if separates and kind == _STRING and "\\" in text:
-            deviate("backslash", "a backslash in a value, which separates values")
-            values += [part or None for part in text.split("\\")]
-            continue
+        if kind == _STRING and (not text or "\\" in text):
+            if not text and form is not Form.BINARY:
+                report("empty-string", "expected null for an empty value, found an empty string")
+                values.append(None)
+                continue
+            if splits and text:
+                report("backslash", "expected an array of values, found a backslash between values")
+                values += [part or None for part in text.split("\\")]
+                continue
+        parse = parsers.get(kind)
+        if parse is not None:
+            try:
+                values.append(parse(text))
+                continue
+            except (ValueError, ArithmeticError):
+                pass
         try:
-            values.append(_value(vr, kind, text, deviate))
+            values.append(_other_value(vr, kind, text, report))
         except WrongValueError as error:
-            if wrong is None:
+            if reject is None:
                 raise
-            wrong(str(error))
+            reject(str(error))
             values.append(None)
     return tuple(values)
 
 
-def _value(vr: str, kind: int, text: Any, deviate: Deviate) -> Value:
-    parse = PARSERS[vr].get(kind)
+def _other_value(vr: str, kind: int, text: Any, report: Report) -> Value:
     form = VRS[vr].form
-    if kind == _STRING and not text and form is not Form.BINARY:
-        deviate("empty-string", "an empty string for an empty value")
-        return None
-    if parse is not None:
+    other = _OTHER_FORMS.get((form, kind))
+    if other is not None:
         try:
-            return parse(text)
+            return other(vr, text, report)
+        except InputError:
+            raise
         except (ValueError, ArithmeticError):
             pass
-    other = _OTHER_FORMS.get((form, kind))
-    if other is None:
-        raise WrongValueError(f"{_KINDS[kind]} for VR {vr}" if parse is None else f"not a value of VR {vr}")
-    try:
-        return other(vr, text, deviate)
-    except InputError:
-        raise
-    except (ValueError, ArithmeticError):
-        raise WrongValueError(f"{_KINDS[kind]} for VR {vr}" if parse is None else f"not a value of VR {vr}") from None
+    found = _INVALID_KINDS[kind] if kind in PARSERS[vr] else _KINDS[kind]
+    raise WrongValueError(f"expected {_EXPECTED[form]} for VR {vr}, found {found}")
 
 
-def _odd_decimal(vr: str, text: str, deviate: Deviate) -> str:
-    integer = _whole(text) if vr == "IS" else None
+def _odd_decimal(vr: str, text: str, report: Report) -> str:
+    integer = _whole_number(text) if vr == "IS" else None
     if integer is None:
-        deviate("not-a-number", f"not a number of VR {vr}")
+        report("not-a-number", f"expected a number for VR {vr}, found other text")
         return text
-    deviate("integer-fraction", "an IS with a fraction or an exponent")
+    report("integer-fraction", "expected an integer for VR IS, found a fraction or an exponent")
     return str(integer)
 
 
-def _whole(text: str) -> int | None:
+def _whole_number(text: str) -> int | None:
     try:
         return _integer(_decimal_string(text).strip(" "))
     except (ValueError, ArithmeticError):
         return None
 
 
-def _integer_as_string(vr: str, text: str, deviate: Deviate) -> int:
+def _integer_as_string(vr: str, text: str, report: Report) -> int:
     number = _integer(_decimal_string(text).strip(" "))
-    if VRS[vr].form is Form.INTEGER or not _INTEGER.fullmatch(text):  # SV and UV may be strings as CP-1889 has it
-        deviate("number-as-string", f"a string for VR {vr}")
-    _tell_range(vr, number, deviate)
+    if VRS[vr].form is Form.INTEGER or not _INTEGER.fullmatch(text):  # CP-1889 allows strings for SV and UV
+        report("number-as-string", f"expected a number for VR {vr}, found a string")
+    _report_range(vr, number, report)
     return number
 
 
-def _integer_out_of_range(vr: str, text: str, deviate: Deviate) -> int:
+def _integer_out_of_range(vr: str, text: str, report: Report) -> int:
     number = _integer(text)
-    _tell_range(vr, number, deviate)
+    _report_range(vr, number, report)
     return number
 
 
-def _tell_range(vr: str, number: int, deviate: Deviate) -> None:
+def _report_range(vr: str, number: int, report: Report) -> None:
     least, greatest = _range(vr)
     if not least <= number <= greatest:
-        deviate("out-of-range", f"a number that VR {vr} cannot hold")
+        report("out-of-range", f"expected a number in the range of VR {vr}, found another number")
 
 
-def _float_as_string(vr: str, text: str, deviate: Deviate) -> float:
+def _float_as_string(vr: str, text: str, report: Report) -> float:
     nonfinite = _NONFINITE.get(text)
     if nonfinite is not None:
-        deviate("nonfinite", "no number, which JSON has nothing for")
+        report("nonfinite", "expected a finite number, found NaN or Infinity as a string")
         return nonfinite
     match = _NONFINITE_SPELLING.fullmatch(text)
     if match:
-        deviate("nonfinite-spelling", "no number, in a spelling of its own")
+        report("nonfinite-spelling", "expected a finite number, found NaN or Infinity in a spelling of its own")
         return _nonfinite(match)
-    number = _odd_number(text, deviate)
-    deviate("number-as-string", f"a string for VR {vr}")
+    number = _odd_number(text, report)
+    report("number-as-string", f"expected a number for VR {vr}, found a string")
     return number
 
 
-def _float_number(vr: str, text: str, deviate: Deviate) -> float:
-    match = _NONFINITE_SPELLING.fullmatch(text)  # which the tokenizer has told of
-    return _nonfinite(match) if match else _odd_number(text, deviate)
+def _float_number(vr: str, text: str, report: Report) -> float:
+    match = _NONFINITE_SPELLING.fullmatch(text)  # the tokenizer has reported it
+    return _nonfinite(match) if match else _odd_number(text, report)
 
 
 def _nonfinite(match: re.Match[str]) -> float:
@@ -302,33 +290,33 @@ def _nonfinite(match: re.Match[str]) -> float:
     return float("-inf") if match[1] == "-" else float("inf")
 
 
-def _odd_number(text: str, deviate: Deviate) -> float:
+def _odd_number(text: str, report: Report) -> float:
     number = float(_decimal_string(text))
     if not isfinite(number):
         raise ValueError
     if abs(number) == float_info.max:
-        deviate("largest-double", "the largest double, which may stand for infinity")
+        report("largest-double", "expected a smaller number, found the largest double, which may stand for infinity")
     return number
 
 
-def _tag_in_other_form(vr: str, text: str, deviate: Deviate) -> int:
+def _tag_in_other_form(vr: str, text: str, report: Report) -> int:
     tag = parse_tag_in_any_form(text)
-    deviate("tag-value-form", "a tag that is not eight upper-case hexadecimal digits")
+    report("tag-value-form", "expected eight upper-case hexadecimal digits for a tag, found another form")
     return tag
 
 
-def _name_as_string(vr: str, text: str, deviate: Deviate) -> PersonName | None:
+def _name_as_string(vr: str, text: str, report: Report) -> PersonName | None:
     groups = _split(text)
-    deviate("name-as-string", "a string for VR PN")
+    report("name-as-string", "expected an object for VR PN, found a string")
     return groups if any(groups) else None
 
 
-def _groups_in_one(vr: str, groups: PersonName, deviate: Deviate) -> PersonName | None:
+def _groups_in_one(vr: str, groups: PersonName, report: Report) -> PersonName | None:
     alphabetic, ideographic, phonetic = groups
     if not any(groups):
-        deviate("empty-name", "a person name without component groups")
+        report("empty-name", "expected a component group in a person name, found none")
         return None
-    deviate("name-groups-in-one", "several component groups within one")
+    report("name-groups-in-one", "expected one component group for each member of a person name, found several in one")
     if ideographic or phonetic or alphabetic.count("=") >= len(NAME_GROUPS):  # more groups than exist
         return groups
     split = _split(alphabetic)
@@ -341,7 +329,7 @@ def _split(text: str) -> PersonName:
     return split_name(text)
 
 
-_OTHER_FORMS: dict[tuple[Form, int], Callable[[str, Any, Deviate], Value]] = {
+_OTHER_FORMS: dict[tuple[Form, int], Callable[[str, Any, Report], Value]] = {
     (Form.DECIMAL, _STRING): _odd_decimal,
     (Form.DECIMAL, _NUMBER): _odd_decimal,
     (Form.INTEGER, _NUMBER): _integer_out_of_range,
@@ -355,20 +343,32 @@ _OTHER_FORMS: dict[tuple[Form, int], Callable[[str, Any, Deviate], Value]] = {
     (Form.PERSON_NAME, NAME): _groups_in_one,
 }
 
+_EXPECTED: dict[Form, str] = {
+    Form.TEXT: "a string",
+    Form.DECIMAL: "a number or a string",
+    Form.INTEGER: "an integer",
+    Form.LONG_INTEGER: "an integer",
+    Form.FLOAT: "a number",
+    Form.TAG: "a string of eight hexadecimal digits",
+    Form.PERSON_NAME: "an object of component groups",
+    Form.BINARY: "'InlineBinary' or 'BulkDataURI'",
+    Form.SEQUENCE: "items",
+}
 _KINDS = {
     _STRING: "a string",
     _NUMBER: "a number",
     _NULL: "null",
     NAME: "an object",
-    OTHER: "neither a string nor a number",
+    OTHER: "an array, an object or a literal",
 }
+_INVALID_KINDS = {_STRING: "another string", _NUMBER: "another number", NAME: "another object"}
 
 
 def from_value_field(vr: str, data: bytes) -> tuple[Value, ...]:
-    """The values of a value field in little endian, whose text is in UTF-8.
+    """Return the values of a Value Field in little endian, with text in UTF-8.
 
     Raises:
-        WrongValueError: The bytes are no such value field.
+        WrongValueError: The bytes are not a Value Field of the VR.
     """
     if not data:
         return ()
@@ -379,15 +379,15 @@ def from_value_field(vr: str, data: bytes) -> tuple[Value, ...]:
         except UnicodeDecodeError:
             values = None
     if values is None:
-        raise WrongValueError(f"'InlineBinary' that is no value field of VR {vr}")
+        raise WrongValueError(f"expected a Value Field of VR {vr} in 'InlineBinary', found other bytes")
     return values
 
 
-# --- as it came ------------------------------------------------------------------------------------------------
+# --- JSON text ------------------------------------------------------------------------------------------------
 
 
 def json_values(held: Iterable[Held]) -> str | None:
-    """The JSON text of an array of values; None if one of them was too long to be held."""
+    """Return the JSON text of an array of values, or None if one of them was too long to hold."""
     texts = [_json_value(kind, text) for kind, text in held]
     return None if "" in texts else f"[{','.join(texts)}]"
 

@@ -165,7 +165,7 @@ def _ranges(chunks: Iterable[bytes]) -> Iterator[tuple[int, int]]:
             elif kind == _END_ARRAY:
                 depth -= 1
                 top = top if depth else 0
-        for offset in reader.locate_all([(index, 0) for index in bounds]):
+        for offset in reader.locate_all(bounds):
             if start:
                 yield start - 1, offset + 2 - start
             start = 0 if start else offset + 1

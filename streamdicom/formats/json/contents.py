@@ -1,0 +1,532 @@
+"""The contents of attributes: VRs, values, person names, binary data (PS3.18 F.2.2).
+
+An object among the values shows by its first name whether it is an item or a person name. Long strings and long arrays
+are delivered in parts. A value that cannot be right is kept as JSON text, or its attribute is left out.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from json.encoder import encode_basestring
+from typing import Any, ClassVar
+
+from streamdicom.dicom import NAME_GROUPS, VRS
+from streamdicom.errors import DicomJsonError, InputError, LimitError
+from streamdicom.events import LAST_SEGMENT
+from streamdicom.formats.json.attribute import EMPTY_OBJECT, Attribute
+from streamdicom.formats.json.data_fragment import Fragments
+from streamdicom.formats.json.deviation_policy import DeviationPolicy
+from streamdicom.formats.json.document import DocumentParser, Move, Moves
+from streamdicom.formats.json.keys import KEYS, may_be_key
+from streamdicom.formats.json.raw_value import Capture
+from streamdicom.formats.json.states import EXPECTED, OPEN_CONTAINERS, Content, State
+from streamdicom.formats.json.values import NAME, OTHER, Held, WrongValueError
+from streamdicom.jsontext import Token, TokenType, decode_base64
+from streamdicom.limits import Limits
+
+# Plain integers, see ``Token``.
+_STRING = int(TokenType.STRING)
+_NUMBER = int(TokenType.NUMBER)
+_NULL = int(TokenType.NULL)
+_VALUES = int(State.VALUES)
+_ATTRIBUTE = int(State.ATTRIBUTE)
+_HOLDS_NOTHING, _HOLDS_VALUES, _HOLDS_ITEMS = int(Content.NOTHING), int(Content.VALUES), int(Content.ITEMS)
+_MAY_HOLD_ITEMS = (_HOLDS_ITEMS, _HOLDS_VALUES)
+
+# The content and the state after the name of each member of an attribute.
+_MEMBERS: dict[str, tuple[int, int]] = {
+    "vr": (Content.NOTHING, State.VR),
+    "Value": (Content.VALUES, State.VALUE),
+    "BulkDataURI": (Content.URI, State.URI),
+    "InlineBinary": (Content.BINARY, State.BINARY),
+    "DataFragment": (Content.FRAGMENTS, State.FRAGMENTS),
+}
+_MEMBER_NAMES = {name.lower(): name for name in _MEMBERS}
+_EXTRA_MEMBERS = frozenset({"keyword", "name"})
+
+_WHOLE_VALUES = frozenset(
+    {TokenType.STRING, TokenType.STRING_END, TokenType.NUMBER, TokenType.TRUE, TokenType.FALSE, TokenType.NULL}
+)
+_FOUND: dict[int, str] = {
+    TokenType.START_OBJECT: "an object",
+    TokenType.END_OBJECT: "'}'",
+    TokenType.START_ARRAY: "an array",
+    TokenType.END_ARRAY: "']'",
+    TokenType.PROPERTY_NAME: "a name",
+    TokenType.STRING: "a string",
+    TokenType.STRING_END: "a string",
+    TokenType.NUMBER: "a number",
+    TokenType.TRUE: "true",
+    TokenType.FALSE: "false",
+    TokenType.NULL: "null",
+}
+
+
+def value_run(
+    tokens: Iterable[Token], held: list[Held], size: int, max_values: int, max_size: int
+) -> tuple[Token | None, int]:
+    """Hold strings and numbers, up to the first other token or a limit.
+
+    Args:
+        tokens: The tokens, which are consumed.
+        held: Receives the strings and numbers.
+        size: Characters held so far.
+        max_values: Maximum number of values to hold.
+        max_size: Maximum number of characters to hold.
+
+    Returns:
+        The first other token, or None at a limit or at the end; and the characters held.
+    """
+    for token in tokens:
+        kind, text = token
+        if kind != _STRING and kind != _NUMBER:
+            return token, size
+        held.append(token)
+        size += len(text)
+        if len(held) > max_values or size > max_size:
+            break
+    return None, size
+
+
+def _not_base64(error: ValueError) -> DicomJsonError:
+    return DicomJsonError(f"expected {EXPECTED[State.BINARY]}, found {error}")
+
+
+def _scalar(move: Move) -> Move:
+    """Return a move for a value that is not in an array."""
+
+    def take(parser: ContentParser, text: str) -> None:
+        parser._report_scalar()
+        move(parser, text)
+
+    return take
+
+
+def _with_kind(move: Callable[[Any, int, str], None], kind: int) -> Move:
+    return lambda parser, text: move(parser, kind, text)
+
+
+def _for_all_kinds(move: Callable[[Any, int, str], None]) -> dict[int, Move]:
+    return {kind: _with_kind(move, kind) for kind in TokenType}
+
+
+class ContentParser(DocumentParser):
+    """The moves within attributes."""
+
+    def __init__(self, policy: DeviationPolicy, limits: Limits) -> None:
+        super().__init__(policy)
+        self._limits = limits
+        self._tokens: Iterator[Token] = iter(())  # the tokens that are still to be examined
+        self._attribute = Attribute(policy, limits)
+        self._state_after_value: int = _VALUES
+        self._state_after_binary: int = _ATTRIBUTE
+        self._has_condition = False  # a filter has a condition on the current attribute
+        self._groups: dict[str, str] = {}
+        self._group = ""
+        self._state_of_value: int = _VALUES  # in which a value that is kept as JSON text was found
+        self._capture = Capture(limits)
+
+    @abstractmethod
+    def _start_item(self) -> None: ...
+
+    @abstractmethod
+    def _first_item_key(self, key: str) -> None:
+        """Take the first key of an item."""
+
+    def _move(self, kind: int, text: str) -> None:
+        move = self._moves[self._state].get(kind)
+        if move is None:
+            self._give_up(kind)
+        else:
+            move(self, text)
+
+    def _reset_attribute(self) -> None:
+        self._attribute.reset()
+        self._has_condition = False
+        self._state_after_value = _VALUES
+        self._state_after_binary = _ATTRIBUTE
+
+    # --- members -----------------------------------------------------------------------------------------------
+
+    def _open_attribute(self, _: str) -> None:
+        self._state = State.ATTRIBUTE
+
+    def _member_name(self, text: str) -> None:
+        name = text if text in _MEMBERS else _MEMBER_NAMES.get(text.lower(), "")
+        if not name:
+            self._unknown_member(text)
+            return
+        if name != text:
+            self._policy.report("member-case", f"expected '{name}', found it in other case")
+        if name == "vr":
+            self._vr_name()
+        else:
+            self._content_name(name)
+
+    def _unknown_member(self, text: str) -> None:
+        if text.lower() in _EXTRA_MEMBERS:
+            self._policy.report("extra-member", f"expected only members of PS3.18 F.2.2, found '{text.lower()}'")
+        else:
+            self._policy.report(
+                "unknown-member", "expected a member of an attribute (PS3.18 F.2.2), found another name"
+            )
+        self._skip(_ATTRIBUTE)
+
+    def _vr_name(self) -> None:
+        attribute = self._attribute
+        if (attribute.vr and not attribute.foreseen_vr) or attribute.vr_text:
+            self._policy.report("unknown-member", "expected one 'vr', found a second one")
+            self._skip(_ATTRIBUTE)
+        else:
+            self._state = State.VR
+
+    def _content_name(self, name: str) -> None:
+        content, state = _MEMBERS[name]
+        if self._attribute.content != _HOLDS_NOTHING:
+            self._policy.report(
+                "several-contents",
+                "expected one of 'Value', 'BulkDataURI' and 'InlineBinary' (PS3.18 F.2.2), found several",
+            )
+            if self._attribute.content != Content.URI or content == Content.URI:
+                self._skip(_ATTRIBUTE)
+                return
+        if content == Content.FRAGMENTS:
+            self._policy.report("data-fragment", "expected a member of PS3.18 F.2.2, found 'DataFragment'")
+            self._attribute.fragments = Fragments(self._limits)
+        self._attribute.content, self._state = content, state
+
+    def _vr(self, text: str) -> None:
+        attribute = self._attribute
+        if text not in VRS:
+            self._policy.report("unknown-vr", "expected a value representation (PS3.5 6.2), found another string")
+            attribute.vr_text = text or "?"
+        elif not attribute.vr:
+            attribute.vr = text
+        elif text != attribute.foreseen_vr:
+            raise attribute.missing_vr_error()
+        attribute.foreseen_vr = ""
+        self._state = State.ATTRIBUTE
+
+    def _null_vr(self, _: str) -> None:
+        self._policy.report("null-value", "expected a string for 'vr', found null")
+        self._state = State.ATTRIBUTE
+
+    # --- values ------------------------------------------------------------------------------------------------
+
+    def _open_values(self, _: str) -> None:
+        self._state = State.VALUES
+
+    def _close_values(self, _: str) -> None:
+        self._state = State.ATTRIBUTE
+
+    def _string(self, text: str) -> None:
+        self._hold_run((_STRING, text))
+
+    def _number(self, text: str) -> None:
+        self._hold_run((_NUMBER, text))
+
+    def _hold_run(self, token: Token) -> None:
+        """Hold a string or a number in an array, and those after it."""
+        attribute, limits = self._attribute, self._limits
+        tokens = chain((token,), self._tokens)
+        following, attribute.size = value_run(
+            tokens, attribute.held, attribute.size, limits.values_per_event, limits.segment_size
+        )
+        if following is None:
+            self._deliver_surplus()
+        else:
+            self._move(*following)
+
+    def _report_scalar(self) -> None:
+        self._policy.report("scalar-value", "expected an array for 'Value', found a single value")
+        self._state_after_value = _ATTRIBUTE
+
+    def _scalar_string(self, text: str) -> None:
+        self._hold((_STRING, text), len(text))
+
+    def _scalar_number(self, text: str) -> None:
+        self._hold((_NUMBER, text), len(text))
+
+    def _after_value(self) -> None:
+        self._state = self._state_after_value
+        self._state_after_value = _VALUES
+
+    def _hold(self, value: Held, size: int = 0) -> None:
+        self._after_value()
+        self._attribute.held.append(value)
+        self._attribute.size += size
+        self._deliver_surplus()
+
+    def _deliver_surplus(self) -> None:
+        try:
+            self._attribute.deliver_surplus()
+        except WrongValueError as error:
+            self._leave_out(DicomJsonError(str(error)), _STRING)
+
+    def _null_value(self, _: str) -> None:
+        self._hold((_NULL, ""))
+
+    def _null_for_value(self, _: str) -> None:
+        self._policy.report("null-value", f"expected {EXPECTED[self._state]}, found null")
+        self._attribute.content = _HOLDS_NOTHING
+        self._state = State.ATTRIBUTE
+
+    def _true_value(self, _: str) -> None:
+        self._literal(TokenType.TRUE, "true")
+
+    def _false_value(self, _: str) -> None:
+        self._literal(TokenType.FALSE, "false")
+
+    def _literal(self, kind: int, text: str) -> None:
+        if self._policy.takes_wrong_values:
+            self._hold((OTHER, text))
+        else:
+            self._give_up(kind)
+
+    # --- objects: items and person names (PS3.18 F.2.2) --------------------------------------------------------
+
+    def _object_value(self, _: str) -> None:
+        if self._attribute.vr == "SQ" or self._attribute.content == _HOLDS_ITEMS:
+            self._start_item()
+        else:
+            self._groups = {}
+            self._state = State.NAME if self._attribute.vr == "PN" else State.OBJECT
+
+    def _object_name(self, text: str) -> None:
+        if self._starts_item(text):
+            self._first_item_key(text)
+        elif text not in KEYS and text.capitalize() in NAME_GROUPS:
+            self._group_name(text)
+        elif self._may_start_item(text):
+            self._first_item_key(text)
+        elif self._policy.takes_wrong_values:
+            self._start_other(TokenType.START_OBJECT)
+            self._continue_other(TokenType.PROPERTY_NAME, text)
+        else:
+            raise DicomJsonError("expected an item or a person name, found another object")
+
+    def _object_end(self, _: str) -> None:
+        self._hold((NAME, EMPTY_OBJECT))
+
+    def _starts_item(self, key: str) -> bool:
+        """Return True if an object whose first name is a known key is surely an item."""
+        attribute = self._attribute
+        return key in KEYS and attribute.content in _MAY_HOLD_ITEMS and not attribute.held
+
+    def _may_start_item(self, name: str) -> bool:
+        attribute = self._attribute
+        if name in KEYS or may_be_key(name):
+            return attribute.may_have_item()
+        is_first = attribute.content <= _HOLDS_VALUES and not attribute.held
+        return is_first and not attribute.vr and self._policy.accepts("unknown-key")
+
+    def _group_name(self, text: str) -> None:
+        group = text if text in NAME_GROUPS else text.capitalize()
+        if group not in NAME_GROUPS:
+            self._policy.report("unknown-member", "expected a component group of a person name, found another name")
+            self._skip(State.NAME)
+        elif group in self._groups:
+            self._policy.report("unknown-member", f"expected one '{group}' in a person name, found a second one")
+            self._skip(State.NAME)
+        else:
+            if group != text:
+                self._policy.report("member-case", f"expected '{group}', found it in other case")
+            self._group = group
+            self._state = State.GROUP
+
+    def _group_text(self, text: str) -> None:
+        if not text:
+            self._policy.report("empty-name-group", f"expected text for '{self._group}', found null or an empty string")
+        self._groups[self._group] = text
+        self._attribute.size += len(text)
+        self._state = State.NAME
+
+    def _name_end(self, _: str) -> None:
+        groups = self._groups
+        self._hold((NAME, tuple([groups.get(group, "") for group in NAME_GROUPS])))
+
+    # --- long text ---------------------------------------------------------------------------------------------
+
+    def _text_segment(self, text: str) -> None:
+        if self._state == State.TEXT:
+            self._attribute.add_text(text)
+        elif self._attribute.begin_text(text):
+            self._state = State.TEXT
+        else:
+            self._skip(self._state_after_value)
+
+    def _text_end(self, text: str) -> None:
+        self._attribute.add_text(text, LAST_SEGMENT)
+        self._after_value()
+
+    # --- binary data, and references to bulk data --------------------------------------------------------------
+
+    def _uri(self, text: str) -> None:
+        self._attribute.bytes_or_uri = text
+        self._state = State.ATTRIBUTE
+
+    def _start_binary_array(self, _: str) -> None:
+        if self._state_after_binary != _ATTRIBUTE:
+            self._give_up(TokenType.START_ARRAY)
+            return
+        self._policy.report("binary-in-array", "expected a string for 'InlineBinary', found an array")
+        self._state_after_binary = State.BINARY_END
+
+    def _end_binary_array(self, _: str) -> None:
+        if self._state == State.BINARY:  # the array is empty, or was never open
+            if self._state_after_binary == _ATTRIBUTE:
+                self._give_up(TokenType.END_ARRAY)
+                return
+            self._attribute.bytes_or_uri = b""
+        self._state = State.ATTRIBUTE
+
+    def _null_binary(self, _: str) -> None:
+        self._policy.report("null-value", "expected a string for 'InlineBinary', found null")
+        self._attribute.bytes_or_uri = b""
+        self._state = self._state_after_binary
+
+    def _binary(self, text: str) -> None:
+        try:
+            self._attribute.bytes_or_uri = decode_base64(text)
+        except ValueError as error:
+            if not self._policy.takes_wrong_values:
+                raise _not_base64(error) from None
+            self._attribute.bytes_or_uri = text
+            self._attribute.content = Content.INVALID_BINARY
+        self._state = self._state_after_binary
+
+    def _binary_segment(self, text: str) -> None:
+        if self._attribute.content != Content.BINARY_PARTS:
+            self._attribute.begin_binary_parts()
+        self._state = State.BINARY_PARTS
+        try:
+            self._attribute.add_binary(text)
+        except ValueError as error:
+            self._leave_out(_not_base64(error), TokenType.STRING_SEGMENT)
+
+    def _binary_end(self, text: str) -> None:
+        try:
+            self._attribute.add_binary(text, LAST_SEGMENT)
+        except ValueError as error:
+            self._leave_out(_not_base64(error), TokenType.STRING_SEGMENT)
+        else:
+            self._state = self._state_after_binary
+
+    def _continue_fragments(self, kind: int, text: str) -> None:
+        try:
+            self._attribute.fragments.take(kind, text)
+        except WrongValueError as error:
+            self._leave_out(DicomJsonError(str(error)), kind)
+            return
+        if self._attribute.fragments.is_complete:
+            self._state = State.ATTRIBUTE
+
+    # --- values that cannot be right ---------------------------------------------------------------------------
+
+    def _give_up(self, kind: int) -> None:
+        """Handle a token without a move: leave out the attribute, or raise."""
+        error = self._unexpected(kind)
+        if self._attribute.tag is None:
+            raise error
+        self._leave_out(error, kind)
+
+    def _unexpected(self, kind: int) -> InputError:
+        expected = EXPECTED[self._state]
+        if kind == TokenType.STRING_SEGMENT:
+            size = self._limits.segment_size
+            return LimitError(f"expected {expected}, found a string of more than {size} bytes", "segment_size")
+        return DicomJsonError(f"expected {expected}, found {_FOUND[kind]}")
+
+    def _leave_out(self, error: InputError, kind: int) -> None:
+        """Report a wrong value, and pass over the rest of the attribute."""
+        depth = OPEN_CONTAINERS[self._state]
+        if depth > 1 and self._state_after_value == _ATTRIBUTE:  # the value is not in an array
+            depth -= 1
+        if self._state in (State.BINARY, State.BINARY_PARTS) and self._state_after_binary != _ATTRIBUTE:
+            depth += 1
+        if self._state == State.FRAGMENTS:
+            depth += self._attribute.fragments.depth
+        self._policy.reject_value(error.message, error)
+        self._attribute.abandon(self._state == State.BINARY_PARTS)
+        self._reset_attribute()
+        self._skip(State.DATASET, depth + (kind in (TokenType.START_OBJECT, TokenType.START_ARRAY)))
+        if not depth and kind in _WHOLE_VALUES:
+            self._state = State.DATASET
+
+    def _not_an_attribute(self, text: str) -> None:
+        """Take JSON text in place of the object of an attribute."""
+        self._attribute.replace(text)
+        self._reset_attribute()
+        self._state = State.DATASET
+
+    def _start_other(self, kind: int) -> None:
+        """Start a value that fits no VR, which is kept as JSON text unless it is too long."""
+        if not self._policy.takes_wrong_values:
+            self._give_up(kind)
+        self._state_of_value = self._state
+        self._capture = Capture(self._limits)
+        self._state = State.OTHER
+        self._continue_other(kind, "")
+
+    def _continue_other(self, kind: int, text: str) -> None:
+        capture = self._capture
+        capture.add(kind, text)
+        if not capture.is_complete:
+            return
+        if self._state_of_value == State.OPEN:
+            self._not_an_attribute(capture.text)
+        else:
+            self._hold((OTHER, capture.text), len(capture.text))
+
+    _moves: ClassVar[Moves] = {
+        **DocumentParser._moves,
+        State.OPEN: {
+            TokenType.START_OBJECT: _open_attribute,
+            TokenType.STRING: lambda parser, text: parser._not_an_attribute(encode_basestring(text)),
+            TokenType.NUMBER: _not_an_attribute,
+            TokenType.TRUE: lambda parser, _: parser._not_an_attribute("true"),
+            TokenType.FALSE: lambda parser, _: parser._not_an_attribute("false"),
+            TokenType.NULL: lambda parser, _: parser._not_an_attribute("null"),
+            TokenType.START_ARRAY: lambda parser, _: parser._start_other(TokenType.START_ARRAY),
+        },
+        State.VALUE: {
+            TokenType.START_ARRAY: _open_values,
+            TokenType.NULL: _null_for_value,
+            TokenType.STRING: _scalar(_scalar_string),
+            TokenType.NUMBER: _scalar(_scalar_number),
+            TokenType.TRUE: _scalar(_true_value),
+            TokenType.FALSE: _scalar(_false_value),
+            TokenType.START_OBJECT: _scalar(_object_value),
+            TokenType.STRING_SEGMENT: _scalar(_text_segment),
+        },
+        State.VR: {TokenType.STRING: _vr, TokenType.NULL: _null_vr},
+        State.TEXT: {TokenType.STRING_SEGMENT: _text_segment, TokenType.STRING_END: _text_end},
+        State.OBJECT: {TokenType.PROPERTY_NAME: _object_name, TokenType.END_OBJECT: _object_end},
+        State.NAME: {TokenType.PROPERTY_NAME: _group_name, TokenType.END_OBJECT: _name_end},
+        State.GROUP: {TokenType.STRING: _group_text, TokenType.NULL: _group_text},
+        State.URI: {TokenType.STRING: _uri, TokenType.NULL: _null_for_value},
+        State.BINARY: {
+            TokenType.STRING: _binary,
+            TokenType.STRING_SEGMENT: _binary_segment,
+            TokenType.NULL: _null_binary,
+            TokenType.START_ARRAY: _start_binary_array,
+            TokenType.END_ARRAY: _end_binary_array,
+        },
+        State.BINARY_PARTS: {TokenType.STRING_SEGMENT: _binary_segment, TokenType.STRING_END: _binary_end},
+        State.BINARY_END: {TokenType.END_ARRAY: _end_binary_array},
+        State.VALUES: {
+            TokenType.STRING: _string,
+            TokenType.NUMBER: _number,
+            TokenType.NULL: _null_value,
+            TokenType.TRUE: _true_value,
+            TokenType.FALSE: _false_value,
+            TokenType.START_OBJECT: _object_value,
+            TokenType.START_ARRAY: lambda parser, _: parser._start_other(TokenType.START_ARRAY),
+            TokenType.STRING_SEGMENT: _text_segment,
+            TokenType.END_ARRAY: _close_values,
+        },
+        State.OTHER: _for_all_kinds(_continue_other),
+        State.FRAGMENTS: _for_all_kinds(_continue_fragments),
+    }

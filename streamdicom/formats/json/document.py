@@ -1,0 +1,166 @@
+"""Documents of DICOM JSON: one data set, an array of them, or an object around such an array.
+
+The standard has the first two (PS3.18 F.2.1). Some software wraps the array in an object, so the first name in an
+object decides, if the deviations allow a wrapper: a key makes the object a data set, any other name does not.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeAlias
+
+from streamdicom._push import PushParser
+from streamdicom.events import Event
+from streamdicom.formats.json.deviation_policy import DeviationPolicy
+from streamdicom.formats.json.keys import KEYS, may_be_key
+from streamdicom.formats.json.states import State
+from streamdicom.jsontext import TokenType
+
+Move: TypeAlias = Callable[[Any, str], None]
+"""A method of a parser that takes the text of a token."""
+
+Moves: TypeAlias = Mapping[int, Mapping[int, Move]]
+"""The move for each type of token, by state."""
+
+_SCALARS = (
+    TokenType.STRING,
+    TokenType.STRING_END,
+    TokenType.NUMBER,
+    TokenType.TRUE,
+    TokenType.FALSE,
+    TokenType.NULL,
+)
+
+
+class DocumentParser(PushParser[Event], ABC):
+    """The moves outside of data sets."""
+
+    def __init__(self, policy: DeviationPolicy) -> None:
+        super().__init__()
+        self._policy = policy
+        self._state: int = State.ROOT
+        self._has_document = False
+        self._in_array = False
+        self._index: int | None = None  # of the current data set, or the last one
+        self._is_wrapped = False
+        self._had_empty_array = False
+        self._depth = 0  # objects and arrays open in text that is passed over
+        self._state_after_skip: int = State.DATASET
+
+    def _dataset_index(self) -> int | None:
+        """Return the index of the current data set, even if the object may yet be a wrapper."""
+        if self._state in (State.FIRST, State.UNKNOWN, State.WRAPPED):
+            return 0 if self._index is None else self._index + 1
+        return self._index
+
+    @abstractmethod
+    def _start_dataset(self, _: str = "") -> None: ...
+
+    @abstractmethod
+    def _end_members(self, _: str = "") -> None:
+        """End a data set or an item."""
+
+    @abstractmethod
+    def _key(self, text: str) -> None: ...
+
+    def _skip(self, state_after: int, depth: int = 0) -> None:
+        """Pass over the next value, or the rest of some open objects and arrays.
+
+        Args:
+            state_after: The state to go to.
+            depth: Number of objects and arrays that are open.
+        """
+        self._state_after_skip = state_after
+        self._depth = depth
+        self._state = State.SKIP
+
+    def _start_array(self, _: str) -> None:
+        self._has_document = self._in_array = True
+        self._state = State.ARRAY
+
+    def _end_array(self, _: str) -> None:
+        self._in_array = False
+        self._state = State.WRAPPER if self._is_wrapped else State.ROOT
+
+    def _start_document(self, _: str) -> None:
+        self._has_document = True
+        if self._policy.accepts("wrapper") or self._policy.accepts("unknown-key"):
+            self._had_empty_array = False
+            self._state = State.FIRST
+        else:
+            self._start_dataset()
+
+    def _first_name(self, text: str) -> None:
+        if text in KEYS or may_be_key(text):
+            self._start_dataset()
+            self._key(text)
+        else:
+            self._state = State.UNKNOWN
+
+    def _first_end(self, _: str) -> None:
+        self._state = State.ROOT
+        if not self._had_empty_array:
+            self._start_dataset()
+            self._end_members()
+
+    # --- members that are not attributes, and wrappers ---------------------------------------------------------
+
+    def _unknown_value(self, _: str) -> None:
+        self._policy.report("unknown-key", "expected a tag or a keyword for a key, found another name")
+        self._state = State.FIRST
+
+    def _unknown_object(self, text: str) -> None:
+        self._unknown_value(text)
+        self._skip(State.FIRST, 1)
+
+    def _unknown_array(self, _: str) -> None:
+        self._state = State.WRAPPED
+
+    def _ignore(self, _: str) -> None:
+        pass
+
+    def _wrapped_dataset(self, _: str) -> None:
+        self._policy.report("wrapper", "expected an array of data sets, found an object around one")
+        self._is_wrapped = self._in_array = True
+        self._start_dataset()
+
+    def _wrapped_nothing(self, _: str) -> None:
+        self._policy.report("wrapper", "expected an array of data sets, found an object around an empty one")
+        self._had_empty_array = True
+        self._state = State.FIRST
+
+    def _wrapped_value(self, text: str) -> None:
+        self._unknown_value(text)
+        self._skip(State.FIRST, 1)
+
+    def _wrapped_array(self, text: str) -> None:
+        self._unknown_value(text)
+        self._skip(State.FIRST, 2)
+
+    def _wrapper_name(self, _: str) -> None:
+        self._policy.report("unknown-key", "expected '}' after the array of data sets, found another member")
+        self._skip(State.WRAPPER)
+
+    def _wrapper_end(self, _: str) -> None:
+        self._is_wrapped = False
+        self._state = State.ROOT
+
+    _moves: ClassVar[Moves] = {
+        State.ROOT: {TokenType.START_ARRAY: _start_array, TokenType.START_OBJECT: _start_document},
+        State.FIRST: {TokenType.PROPERTY_NAME: _first_name, TokenType.END_OBJECT: _first_end},
+        State.UNKNOWN: {
+            **dict.fromkeys(_SCALARS, _unknown_value),
+            TokenType.STRING_SEGMENT: _ignore,
+            TokenType.START_OBJECT: _unknown_object,
+            TokenType.START_ARRAY: _unknown_array,
+        },
+        State.WRAPPED: {
+            **dict.fromkeys(_SCALARS, _wrapped_value),
+            TokenType.STRING_SEGMENT: _wrapped_value,
+            TokenType.START_OBJECT: _wrapped_dataset,
+            TokenType.START_ARRAY: _wrapped_array,
+            TokenType.END_ARRAY: _wrapped_nothing,
+        },
+        State.WRAPPER: {TokenType.PROPERTY_NAME: _wrapper_name, TokenType.END_OBJECT: _wrapper_end},
+    }
