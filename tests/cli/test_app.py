@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -159,6 +160,13 @@ def test_handler_of_sigterm_is_kept(tmp_path: Path) -> None:
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def test_package_is_run_as_the_command_line() -> None:
+    command = [sys.executable, "-m", "streamdicom", "bogus"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("streamdicom: no such command: ")
 
 
 def test_ctrl_c_while_modules_are_imported_ends_the_command_quietly(tmp_path: Path) -> None:

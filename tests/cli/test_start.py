@@ -33,7 +33,6 @@ def _ratio(*arguments: str) -> float:
     return command / empty
 
 
-@pytest.mark.xfail(reason="the package is not yet lazy")
 @pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], *([name, "--help"] for name in COMMANDS)])
 def test_start_takes_at_most_five_times_as_long_as_python(arguments: list[str]) -> None:
@@ -43,7 +42,6 @@ def test_start_takes_at_most_five_times_as_long_as_python(arguments: list[str]) 
     assert min(ratios) <= _MAX_RATIO, ratios
 
 
-@pytest.mark.xfail(reason="the package is not yet lazy")
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["convert", "--help"], ["export", "--help"]])
 def test_help_imports_no_other_package_of_streamdicom(arguments: list[str]) -> None:
     code = f"import sys; from streamdicom.cli import main; main({arguments}); print(*sys.modules, file=sys.stderr)"
