@@ -1,4 +1,4 @@
-"""DICOM JSON, Native DICOM XML and DICOM files as streams: data sets and events in bounded memory.
+"""DICOM JSON, Native DICOM XML and DICOM files as streams, in bounded memory.
 
 >>> import streamdicom
 >>> ds = streamdicom.loads('{"00100010": {"vr": "PN", "Value": [{"Alphabetic": "Doe^Jane"}]}}')

@@ -1,4 +1,4 @@
-"""The functions that most callers need, in the manner of the ``json`` module and of pydicom.
+"""The main functions, in the manner of the ``json`` module and of pydicom.
 
 pydicom is imported with the first data set, not with this module.
 """
@@ -6,7 +6,6 @@ pydicom is imported with the first data set, not with this module.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
@@ -35,6 +34,7 @@ from streamdicom.formats import (
     Format,
     FormatName,
     detect,
+    encode_text,
     expand,
     form_of_name,
     format_named,
@@ -50,8 +50,6 @@ _T = TypeVar("_T")
 
 _HEAD = 2048  # bytes that recognise any stream
 
-_DECLARED_ENCODING = re.compile(r"""\ufeff?[ \t\r\n]*<\?xml[^?>]*?(\sencoding\s*=\s*(?:"[^"?>]*"|'[^'?>]*'))""")
-
 
 # --- reading ---------------------------------------------------------------------------------------------------
 
@@ -63,13 +61,12 @@ def iter_datasets(source: Source, *, options: ReadOptions | None = None, as_file
     DICOM XML (PS3.19 Annex A) or a DICOM file (PS3.10), plain or compressed with gzip, zstd or deflate. It is
     recognised by its first bytes, never by its name.
 
-    Memory is bounded by one data set, whatever the length of the stream. Data sets before an error are delivered
-    first. A socket is read until its peer shuts down its side. A closed array proves that nothing is missing; NDJSON
-    does not.
+    Memory holds one data set, not the stream. Data sets before an error are delivered first. A socket is read until
+    its peer shuts down its side. A closed array proves that nothing is missing; NDJSON does not.
 
     Args:
         source: A path, a binary file, a socket, bytes, or an iterable of bytes.
-        options: What is accepted, which data sets and elements are read, and where bulk data is.
+        options: Options for reading.
         as_file: Make FileDataset objects.
 
     Raises:
@@ -94,14 +91,14 @@ def _flat(batches: Iterator[list[_T]]) -> Iterator[_T]:
 
 
 def iter_events(source: Source, *, options: ReadOptions | None = None) -> Iterator[Event]:
-    """Iterate over the DICOM events of a stream; neither data sets nor long values are held in memory.
+    """Iterate over the DICOM events of a stream.
 
-    The stream is recognised as in ``iter_datasets``. The events of a DICOM file include group 0002.
+    Neither data sets nor long values are held in memory. The stream is recognised as in ``iter_datasets``. The events
+    of a DICOM file include group 0002.
 
     Args:
         source: A path, a binary file, a socket, bytes, or an iterable of bytes.
-        options: What is accepted, which data sets and elements are read, and where bulk data is. With a store,
-            references to bulk data are replaced by their values.
+        options: Options for reading. With a store, references to bulk data are replaced by their values.
 
     Raises:
         TruncatedError: As in ``iter_datasets``.
@@ -131,13 +128,13 @@ class _Parser(Protocol[_T]):
 
 
 def batches(parser: _Parser[_T], source: Source, limits: Limits, name: str | None = None) -> Iterator[list[_T]]:
-    """Feed a source to a parser; yield the events or data sets that each chunk completes.
+    """Feed a source to a parser; yield the results of each chunk.
 
     Args:
         parser: The parser.
         source: The source, which may be compressed.
         limits: Bounds on the decompressed size.
-        name: The name of the source in errors, if the source itself does not tell it.
+        name: The name of the source in errors; by default its own.
 
     >>> from streamdicom.codec import DatasetParser
     >>> [len(batch) for batch in batches(DatasetParser(), [b"[{},", b"{}]"], Limits())]
@@ -159,7 +156,7 @@ def batches(parser: _Parser[_T], source: Source, limits: Limits, name: str | Non
 
 
 def _read(parser: _Parser[Any], source: Source, limits: Limits) -> Iterator[bytes]:
-    """Yield the chunks of a source, decompressed; report a source that is lost as truncated."""
+    """Yield the chunks of a source, decompressed; report a lost source as truncated."""
     size = 0
     try:
         for chunk in expand(chunks(source), limits):
@@ -172,7 +169,7 @@ def _read(parser: _Parser[Any], source: Source, limits: Limits) -> Iterator[byte
 
 
 def _is_lines(name: str | None) -> bool:
-    """Return whether a name is that of NDJSON, which is an empty file if there are no data sets."""
+    """Return whether a name is that of NDJSON, which may be an empty file."""
     return name is not None and form_of_name(name).format is NDJSON
 
 
@@ -185,7 +182,7 @@ def load(source: Source, *, options: ReadOptions | None = None, as_file: bool = 
 
     Args:
         source: A path, a binary file, a socket, bytes, or an iterable of bytes.
-        options: What is accepted, which data sets and elements are read, and where bulk data is.
+        options: Options for reading.
         as_file: Make a FileDataset.
 
     Raises:
@@ -209,7 +206,7 @@ def load(source: Source, *, options: ReadOptions | None = None, as_file: bool = 
 
 
 def loads(text: str | bytes, *, options: ReadOptions | None = None, as_file: bool = False) -> Dataset:
-    """Read the only data set of a document in memory: JSON or XML as text, or bytes as in ``load``.
+    """Read the only data set of a str or bytes; see ``load``.
 
     The encoding that a str of XML declares is ignored.
 
@@ -222,33 +219,21 @@ def loads(text: str | bytes, *, options: ReadOptions | None = None, as_file: boo
     """
     if not isinstance(text, str | bytes | bytearray | memoryview):
         raise TypeError(f"expected str or bytes, found {type(text).__name__}; read files with load()")
-    data = _utf8(text)
+    data = encode_text(text) if isinstance(text, str) else text
     options = options_or_default(options, ReadOptions)
     if options.format == "auto" and not options.force and detect(bytes(data[:_HEAD]), is_all=True) == UNKNOWN:
         raise InputError(f"{UNKNOWN_MESSAGE}; read files with load()", Location(0))
     return load(data, options=options, as_file=as_file)
 
 
-def _utf8(text: str | bytes | bytearray | memoryview) -> bytes | bytearray | memoryview:
-    if not isinstance(text, str):
-        return text
-    # A declared encoding was that of the bytes that the text was decoded from.
-    declared = _DECLARED_ENCODING.match(text)
-    if declared:
-        start, end = declared.span(1)
-        text = text[:start] + " " * (end - start) + text[end:]
-    # A lone surrogate becomes invalid UTF-8, which the parser reports.
-    return text.encode(errors="surrogatepass")
-
-
 # --- writing ---------------------------------------------------------------------------------------------------
 
 
 class DatasetWriter:
-    """Writes data sets to a target one by one: a DICOM JSON array (PS3.18 Annex F), NDJSON, XML or a DICOM file.
+    """Writes data sets to a target one by one.
 
-    A context manager: at its end the array is closed, and a path gets its name. After an error the array stays open,
-    and a path leaves no file.
+    They form a DICOM JSON array (PS3.18 Annex F), NDJSON, XML documents or a DICOM file. A context manager: at its
+    end the array is closed, and a path gets its name. After an error the array stays open, and a path leaves no file.
 
     Args:
         target: A path, a binary file, or a socket, which is sent each data set when it is written.
@@ -256,12 +241,12 @@ class DatasetWriter:
         format: "json", "ndjson", "xml" or "dicom", which is a single data set. By default that of the name of the
             target: .json, .ndjson, .jsonl, .xml or .dcm, each also with .gz or .zst, which compress. A target without
             a name gets JSON.
-        options: The form of the text, which elements are written, and where bulk data goes.
+        options: Options for writing.
 
     Raises:
         OSError: The target cannot be written, or is a socket in non-blocking mode.
         TypeError: The target is of another kind, such as a text file.
-        ValueError: The name does not tell the format, or the format takes no indent.
+        ValueError: The name has no known suffix, or the format takes no indent.
 
     >>> import io
     >>> from pydicom import Dataset
@@ -280,13 +265,8 @@ class DatasetWriter:
         format: FormatName | None = None,
         options: WriteOptions | None = None,
     ) -> None:
-        options = options_or_default(options, WriteOptions)
         row, compression = _form_of(target, format)
-        self._writer: _TextWriter | _FileWriter
-        if row is DICOM:
-            self._writer = _FileWriter(indent, options)
-        else:
-            self._writer = _TextWriter(DatasetEncoder(indent, format=row.name, options=options))
+        self._writer = _new_writer(row, indent, options, array=True)
         self._output = Output(target, compression)
         self._is_closed = False
 
@@ -307,7 +287,7 @@ class DatasetWriter:
             raise
 
     def flush(self) -> None:
-        """Pass everything written so far to the target; otherwise it waits until a block is full."""
+        """Pass everything written so far to the target, before a block is full."""
         self._writer.flush(self._output)
 
     def close(self) -> None:
@@ -388,6 +368,14 @@ class _FileWriter:
             raise OutputError("expected a data set for a DICOM file, found none")
 
 
+def _new_writer(
+    row: Format, indent: int | str | None, options: WriteOptions | None, *, array: bool
+) -> _TextWriter | _FileWriter:
+    if row is not DICOM:
+        return _TextWriter(DatasetEncoder(indent, format=row.name, options=options, array=array))
+    return _FileWriter(indent, options_or_default(options, WriteOptions))
+
+
 def dump(
     obj: Dataset | Iterable[Dataset],
     target: Target,
@@ -407,14 +395,14 @@ def dump(
         indent: Spaces, or a string, for each level of JSON and XML; None for no white space.
         format: "json", "ndjson", "xml" or "dicom". By default that of the name of the target: .json, .ndjson, .jsonl,
             .xml or .dcm, each also with .gz or .zst, which compress. A target without a name gets JSON.
-        options: The form of the text, which elements are written, and where bulk data goes.
+        options: Options for writing.
 
     Raises:
         OutputError: An element cannot be written; the location has its tag path.
         OSError: The target, or the store of bulk data, cannot be written.
         TypeError: This is neither a data set nor an iterable of them.
-        ValueError: The name does not tell the format, the format takes no indent, or several data sets for a DICOM
-            file.
+        ValueError: The name has no known suffix, the format takes no indent, or a DICOM file would get several data
+            sets.
 
     >>> import io
     >>> target = io.BytesIO()
@@ -422,14 +410,9 @@ def dump(
     >>> target.getvalue()
     b'{"00100020":{"vr":"LO","Value":["17"]}}'
     """
-    options = options_or_default(options, WriteOptions)
     row, compression = _form_of(target, format)
     datasets = _each(obj)
-    writer: _TextWriter | _FileWriter
-    if row is DICOM:
-        writer = _FileWriter(indent, options)
-    else:
-        writer = _TextWriter(DatasetEncoder(indent, format=row.name, options=options, array=_is_array(obj)))
+    writer = _new_writer(row, indent, options, array=_is_array(obj))
     with Output(target, compression) as output:
         for dataset in datasets:
             writer.write(dataset, output)
@@ -492,7 +475,7 @@ def _form_of(target: Target, format: FormatName | None) -> tuple[Format, str | N
 
     Raises:
         TypeError: The target is the text of a document.
-        ValueError: There is no such format, or the name of the target does not tell it.
+        ValueError: There is no such format, or the name of the target has no known suffix.
     """
     row = None if format is None else format_named(format)
     check_target(target)
@@ -519,7 +502,7 @@ def write_events(
 
     To a DICOM file (PS3.10) missing file meta information is added. Its transfer syntax is explicit VR little endian
     unless the options name another; encapsulated pixel data keeps its own, which the events or the options must
-    tell. Text that the character sets of the data set do not cover changes them to UTF-8.
+    name. Text that the character sets of the data set do not cover changes them to UTF-8.
 
     Args:
         events: As ``iter_events`` returns them; they may be filtered or changed on the way.
@@ -527,15 +510,15 @@ def write_events(
             file for a target without random access is made in a temporary file first.
         indent: Spaces, or a string, for each level of JSON and XML; None for no white space.
         format: "json", "ndjson", "xml" or "dicom". By default that of the name of the target; see ``dump``.
-        options: The form of the text, which elements are written, and where bulk data goes.
+        options: Options for writing.
         array: Write JSON as an array; otherwise there must be one data set.
 
     Raises:
         OutputError: An event out of order, a tag not above the one before it, or a value that its VR does not allow.
         OSError: The target cannot be written.
         TypeError: These are not events.
-        ValueError: The name does not tell the format, the format takes no indent, or several data sets for a DICOM
-            file.
+        ValueError: The name has no known suffix, the format takes no indent, or a DICOM file would get several data
+            sets.
 
     >>> import io
     >>> target = io.BytesIO()

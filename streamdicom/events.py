@@ -115,7 +115,7 @@ _MAX_DESCRIBED = 64  # characters of a value
 
 
 def describe(event: Event) -> str:
-    """Return a line of text for an event, with tag, VR, keyword and a short form of the value.
+    """Return a line for an event: type, tag, VR, keyword and a short value.
 
     >>> describe((3, 0x00100020, "LO", ("17",)))
     'ELEMENT (0010,0020) LO PatientID: 17'

@@ -69,7 +69,7 @@ _MINIMUM = {"segment_size": 12}
 
 
 def repr_of(options: Any) -> str:
-    """Return the ``repr`` of a frozen dataclass with the fields that differ from their defaults.
+    """Return the ``repr`` of a dataclass, without fields that have their defaults.
 
     >>> repr_of(Limits())
     'Limits()'

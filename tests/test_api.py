@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from pydicom import DataElement, Dataset
+import zstandard
+from pydicom import DataElement, Dataset, dcmread
+from pydicom.data import get_testdata_file
 from pydicom.dataset import FileDataset
 
 import streamdicom
@@ -47,7 +52,7 @@ def _ids(source: Any, **options: Any) -> list[str]:
 
 @pytest.mark.parametrize("text", [_ONE, b"[" + _ONE + b"]", b" [ " + _ONE + b" ]\n"])
 @pytest.mark.parametrize("kind", ["path", "str", "file", "bytes", "chunks"])
-def test_a_data_set_is_loaded_from_any_source(text: bytes, kind: str, tmp_path: Path) -> None:
+def test_load_reads_any_source(text: bytes, kind: str, tmp_path: Path) -> None:
     path = tmp_path / "one.json"
     path.write_bytes(text)
     sources: dict[str, Any] = {
@@ -61,20 +66,20 @@ def test_a_data_set_is_loaded_from_any_source(text: bytes, kind: str, tmp_path: 
 
 
 @pytest.mark.parametrize("load", [streamdicom.load, streamdicom.loads])
-def test_a_plain_data_set_is_loaded(load: Callable[[bytes], Dataset]) -> None:
+def test_load_returns_a_plain_data_set(load: Callable[[bytes], Dataset]) -> None:
     assert type(load(_ONE)) is Dataset
 
 
 @pytest.mark.parametrize("load", [streamdicom.load, streamdicom.loads])
-def test_a_file_data_set_is_loaded_on_request(load: Callable[..., Dataset]) -> None:
+def test_load_returns_a_file_data_set_on_request(load: Callable[..., Dataset]) -> None:
     assert type(load(_ONE, as_file=True)) is FileDataset
 
 
-def test_text_may_be_str_or_bytes() -> None:
+def test_loads_reads_str_and_bytes() -> None:
     assert streamdicom.loads(_ONE.decode()) == streamdicom.loads(_ONE)
 
 
-def test_a_lone_surrogate_in_a_str_is_told() -> None:
+def test_lone_surrogate_in_a_str_is_an_error() -> None:
     with pytest.raises(JsonSyntaxError, match="UTF-8"):
         streamdicom.loads('{"\ud800": 1}')
 
@@ -83,19 +88,19 @@ def test_a_lone_surrogate_in_a_str_is_told() -> None:
     ("text", "message"),
     [(b"[]", "found none"), (b"[" + _ONE + b"," + _TWO + b"]", "iter_datasets"), (b"[1]", "found a number")],
 )
-def test_one_data_set_is_due(text: bytes, message: str) -> None:
+def test_load_refuses_none_and_several_data_sets(text: bytes, message: str) -> None:
     with pytest.raises(InputError, match=message):
         streamdicom.load(text)
 
 
-def test_what_stands_behind_the_one_data_set_is_checked_too() -> None:
+def test_load_checks_the_rest_of_the_document() -> None:
     with pytest.raises(JsonSyntaxError):
         streamdicom.load(_ONE + b"x")
     with pytest.raises(TruncatedError):
         streamdicom.load(b"[" + _ONE)
 
 
-def test_data_sets_come_as_soon_as_they_are_complete() -> None:
+def test_data_sets_are_delivered_as_soon_as_they_are_complete() -> None:
     given: list[bytes] = []
 
     def source() -> Iterator[bytes]:
@@ -112,7 +117,7 @@ def test_data_sets_come_as_soon_as_they_are_complete() -> None:
     assert list(datasets) == []
 
 
-def test_data_sets_before_a_fault_are_delivered() -> None:
+def test_data_sets_before_an_error_are_delivered() -> None:
     datasets = streamdicom.iter_datasets(b"[" + _ONE + b"," + _TWO + b",}")
     assert [next(datasets).PatientID, next(datasets).PatientID] == ["1", "2"]
     with pytest.raises(JsonSyntaxError) as caught:
@@ -120,7 +125,7 @@ def test_data_sets_before_a_fault_are_delivered() -> None:
     assert caught.value.location.byte_offset == 2 * len(_ONE) + 3
 
 
-def test_events_before_a_fault_are_delivered() -> None:
+def test_events_before_an_error_are_delivered() -> None:
     events = streamdicom.iter_events(b"[" + _ONE + b'{"00100020":')
     kinds = []
     with pytest.raises(JsonSyntaxError):
@@ -161,12 +166,12 @@ def test_limits_are_taken_from_the_options() -> None:
         streamdicom.load(b"[" + _ONE + b"]", options=options)
 
 
-def test_file_data_sets_are_iterated_on_request() -> None:
+def test_iter_datasets_makes_file_data_sets_on_request() -> None:
     [dataset] = streamdicom.iter_datasets(_ONE, as_file=True)
     assert type(dataset) is FileDataset
 
 
-def test_a_parser_takes_bytes_as_they_come() -> None:
+def test_parser_accepts_single_bytes() -> None:
     parser = DatasetParser()
     text = b"[" + _ONE + b"," + _TWO + b"]"
     datasets = [dataset for i in range(len(text)) for dataset in parser.feed(text[i : i + 1])]
@@ -177,7 +182,7 @@ def test_a_parser_takes_bytes_as_they_come() -> None:
         parser.feed(b"")
 
 
-def test_a_parser_raises_at_once_or_at_the_next_call() -> None:
+def test_parser_raises_at_once_or_at_the_next_call() -> None:
     parser = DatasetParser()
     assert len(parser.feed(b"[" + _ONE + b"}")) == 1
     assert isinstance(parser.error, JsonSyntaxError)
@@ -188,7 +193,7 @@ def test_a_parser_raises_at_once_or_at_the_next_call() -> None:
 
 
 @pytest.mark.parametrize("end", range(len(b"[" + _ONE + b"]")))
-def test_a_stream_that_stops_is_told_from_one_that_is_wrong(end: int) -> None:
+def test_truncated_stream_raises_truncated_error(end: int) -> None:
     text = b"[" + _ONE + b"]"
     with pytest.raises(TruncatedError) as caught:
         _ids([text[:end]])
@@ -198,7 +203,7 @@ def test_a_stream_that_stops_is_told_from_one_that_is_wrong(end: int) -> None:
 # --- writing ---------------------------------------------------------------------------------------------------
 
 
-def test_a_data_set_is_an_object_and_several_are_an_array() -> None:
+def test_data_set_is_an_object_and_several_are_an_array() -> None:
     assert streamdicom.dumps(_dataset("1")) == _ONE.decode()
     assert streamdicom.dumps([_dataset("1"), _dataset("2")]) == f"[{_ONE.decode()},{_TWO.decode()}]"
     assert streamdicom.dumps([]) == "[]"
@@ -206,14 +211,14 @@ def test_a_data_set_is_an_object_and_several_are_an_array() -> None:
 
 
 @pytest.mark.parametrize("indent", [0, 2, "\t", -1, True])
-def test_an_indent_lays_out_as_the_json_module_does(indent: int | str) -> None:
+def test_indent_matches_the_json_module(indent: int | str) -> None:
     text = streamdicom.dumps([_dataset("1"), Dataset()], indent)
     assert text == json.dumps(json.loads(text), indent=indent)
 
 
 @pytest.mark.parametrize("format", ["json", "xml"])
 @pytest.mark.parametrize("indent", [1.5, [], {}, b" "])
-def test_an_indent_is_a_number_or_a_string(indent: Any, format: FormatName, tmp_path: Path) -> None:
+def test_indent_is_a_number_or_a_string(indent: Any, format: FormatName, tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         streamdicom.dumps([Dataset()], indent, format=format)
     with pytest.raises(TypeError):
@@ -221,7 +226,7 @@ def test_an_indent_is_a_number_or_a_string(indent: Any, format: FormatName, tmp_
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_array_is_written_as_it_is_consumed() -> None:
+def test_array_is_written_while_it_is_consumed() -> None:
     sink = io.BytesIO()
     sizes: list[int] = []
 
@@ -235,7 +240,7 @@ def test_an_array_is_written_as_it_is_consumed() -> None:
     assert sizes[-1] > len(sink.getvalue()) - 200_000
 
 
-def test_a_path_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_path_is_written_completely_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "out.json"
 
     def datasets() -> Iterator[Dataset]:
@@ -251,7 +256,7 @@ def test_a_path_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("obj", [5, "text", [Dataset(), 5], {"a": 1}, None])
-def test_what_is_no_data_set_is_a_type_error(obj: Any, tmp_path: Path) -> None:
+def test_other_objects_are_a_type_error(obj: Any, tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         streamdicom.dump(obj, tmp_path / "out.json")
     assert list(tmp_path.iterdir()) == []
@@ -265,7 +270,7 @@ def test_file_meta_information_is_written_on_request() -> None:
     assert streamdicom.loads(text, as_file=True).file_meta == dataset.file_meta
 
 
-def test_a_writer_closes_the_array(tmp_path: Path) -> None:
+def test_writer_closes_the_array(tmp_path: Path) -> None:
     path = tmp_path / "out.json"
     with DatasetWriter(path, indent=1) as writer:
         writer.write(_dataset("1"))
@@ -274,7 +279,7 @@ def test_a_writer_closes_the_array(tmp_path: Path) -> None:
     assert _ids(path) == ["1", "2"]
 
 
-def test_a_writer_may_be_closed_by_hand_and_twice() -> None:
+def test_writer_may_be_closed_by_hand_and_twice() -> None:
     sink = io.BytesIO()
     writer = DatasetWriter(sink)
     writer.write(_dataset("1"))
@@ -297,7 +302,7 @@ def test_nothing_is_written_after_the_end(format: FormatName, tmp_path: Path) ->
         assert _ids(text) == ["1"]
 
 
-def test_a_writer_that_fails_leaves_the_array_open_and_no_file(tmp_path: Path) -> None:
+def test_failed_writer_leaves_the_array_open_and_no_file(tmp_path: Path) -> None:
     path, sink = tmp_path / "out.json", io.BytesIO()
     for target in (path, sink):
         with pytest.raises(KeyError), DatasetWriter(target) as writer:  # type: ignore[arg-type]
@@ -308,7 +313,7 @@ def test_a_writer_that_fails_leaves_the_array_open_and_no_file(tmp_path: Path) -
         _ids(sink.getvalue())
 
 
-def test_a_writer_stays_failed_after_an_error() -> None:
+def test_writer_stays_failed_after_an_error() -> None:
     writer = DatasetWriter(io.BytesIO())
     bad = Dataset()
     bad[0x00091001] = DataElement(0x00091001, "OB", "text", already_converted=True)
@@ -319,7 +324,7 @@ def test_a_writer_stays_failed_after_an_error() -> None:
             action()
 
 
-def test_a_writer_that_fails_leaves_no_file_without_a_context(tmp_path: Path) -> None:
+def test_failed_writer_leaves_no_file_without_a_context(tmp_path: Path) -> None:
     path = tmp_path / "out.json"
     path.write_bytes(_ONE)
     writer = DatasetWriter(path)
@@ -338,7 +343,7 @@ def test_a_writer_that_fails_leaves_no_file_without_a_context(tmp_path: Path) ->
     assert path.read_bytes() == _ONE
 
 
-def test_a_writer_leaves_no_file_when_its_end_fails(tmp_path: Path) -> None:
+def test_writer_leaves_no_file_if_close_fails(tmp_path: Path) -> None:
     writer = DatasetWriter(tmp_path / "out.json", options=WriteOptions(bulk_data_element_handler=_failing))
     with pytest.raises(RuntimeError):
         writer.write(_image())
@@ -357,14 +362,14 @@ def _image() -> Dataset:
     return dataset
 
 
-def test_events_are_written_as_they_were_read() -> None:
+def test_events_are_written_unchanged() -> None:
     text = b"[" + _ONE + b"," + _TWO + b"]"
     sink = io.BytesIO()
     streamdicom.write_events(streamdicom.iter_events(text), sink)
     assert sink.getvalue() == text
 
 
-def test_events_may_be_changed_on_the_way(tmp_path: Path) -> None:
+def test_events_may_be_changed(tmp_path: Path) -> None:
     path = tmp_path / "out.json"
     events = (
         (kind, tag, vr, ("anonymous",) if kind == EventType.ELEMENT and tag == 0x00100020 else value)
@@ -374,12 +379,248 @@ def test_events_may_be_changed_on_the_way(tmp_path: Path) -> None:
     assert _ids(path) == ["anonymous", "anonymous"]
 
 
-def test_events_that_end_too_soon_leave_no_file(tmp_path: Path) -> None:
+def test_incomplete_events_leave_no_file(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="not complete"):
         streamdicom.write_events([(EventType.START_DATASET, 0, "", 0)], tmp_path / "out.json")
     with pytest.raises(TruncatedError):
         streamdicom.write_events(streamdicom.iter_events(_ONE[:-1]), tmp_path / "out.json")
     assert list(tmp_path.iterdir()) == []
+
+
+# --- every format ----------------------------------------------------------------------------------------------
+
+_NAMES = ["json", "ndjson", "jsonl", "xml", "dcm"]
+_ENDS = ["", ".gz", ".zst", ".GZ"]
+
+
+@pytest.mark.parametrize("end", _ENDS)
+@pytest.mark.parametrize("name", _NAMES)
+@pytest.mark.parametrize("way", ["dump", "DatasetWriter", "write_events"])
+def test_name_of_the_target_selects_format_and_compression(way: str, name: str, end: str, tmp_path: Path) -> None:
+    path = tmp_path / f"out.{name}{end}"
+    if way == "dump":
+        streamdicom.dump(_dataset("1"), path)
+    elif way == "DatasetWriter":
+        with DatasetWriter(path) as writer:
+            writer.write(_dataset("1"))
+    else:
+        streamdicom.write_events(streamdicom.iter_events(_ONE), path)
+    data = path.read_bytes()
+    if end:
+        data = (
+            gzip.decompress(data)
+            if end.lower() == ".gz"
+            else zstandard.ZstdDecompressor().decompressobj().decompress(data)
+        )
+    start = {"xml": b"<?xml", "dcm": bytes(128) + b"DICM"}.get(name, b"[" if name == "json" and way != "dump" else b"{")
+    assert data.startswith(start)
+    assert _ids(path) == [streamdicom.load(path).PatientID] == ["1"]
+    assert [value for _, tag, _, value in streamdicom.iter_events(path) if tag == 0x00100020] == [("1",)]
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out", "1.2.840.1", "out.gz", ".json.bak"])
+def test_unknown_suffix_needs_a_format(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    for write in (
+        lambda: streamdicom.dump(_dataset("1"), path),
+        lambda: DatasetWriter(path),
+        lambda: streamdicom.write_events([], path),
+    ):
+        with pytest.raises(ValueError, match="format="):
+            write()
+    assert list(tmp_path.iterdir()) == []
+    streamdicom.dump(_dataset("1"), path, format="xml")
+    assert _ids(path) == ["1"]
+
+
+def test_format_argument_precedes_the_name(tmp_path: Path) -> None:
+    path = tmp_path / "out.json.gz"
+    streamdicom.dump([_dataset("1")], path, format="ndjson")
+    assert gzip.decompress(path.read_bytes()) == _ONE + b"\n"
+    with pytest.raises(ValueError, match="format must be one of"):
+        streamdicom.dump(_dataset("1"), path, format="yaml")  # type: ignore[arg-type]
+
+
+def test_targets_without_a_name_get_json(tmp_path: Path) -> None:
+    target = io.BytesIO()
+    streamdicom.dump(_dataset("1"), target)
+    assert target.getvalue() == _ONE
+    with (tmp_path / "out.xml").open("wb") as file:
+        streamdicom.dump(_dataset("1"), file)
+    assert (tmp_path / "out.xml").read_bytes() == _ONE
+    streamdicom.dump(_dataset("1"), os.devnull)
+
+
+@pytest.mark.parametrize("target", ["path", "file", "sink"])
+def test_dicom_file_is_written_and_loaded(target: str, tmp_path: Path) -> None:
+    expected = dcmread(get_testdata_file("CT_small.dcm"))
+    path = tmp_path / "out.dcm"
+    if target == "path":
+        streamdicom.dump(expected, path)
+    elif target == "file":
+        with path.open("w+b") as file:
+            streamdicom.dump(expected, file, format="dicom")
+    else:
+        written: list[bytes] = []
+        streamdicom.dump(expected, SimpleNamespace(write=written.append), format="dicom")  # type: ignore[arg-type]
+        path.write_bytes(b"".join(written))
+    assert dcmread(path) == expected
+    loaded = streamdicom.load(path, as_file=True)
+    assert loaded == expected
+    assert type(loaded) is FileDataset
+    assert loaded.file_meta.TransferSyntaxUID == expected.file_meta.TransferSyntaxUID
+    assert {tag >> 16 for _, tag, _, _ in streamdicom.iter_events(path)} >= {0x0002, 0x7FE0}
+
+
+def test_dicom_file_holds_one_data_set(tmp_path: Path) -> None:
+    path = tmp_path / "out.dcm"
+    with pytest.raises(ValueError, match="a DICOM file holds one data set"):
+        streamdicom.dump([_dataset("1"), _dataset("2")], path)
+    with pytest.raises(ValueError, match="a DICOM file holds one data set"), DatasetWriter(path) as writer:
+        writer.write(_dataset("1"))
+        writer.write(_dataset("2"))
+    with pytest.raises(ValueError, match="data set"):
+        streamdicom.write_events(streamdicom.iter_events(_ONE + _TWO), path)
+    with pytest.raises(OutputError, match="found none"):
+        streamdicom.dump([], path)
+    with pytest.raises(OutputError):
+        streamdicom.write_events([], path)
+    assert list(tmp_path.iterdir()) == []
+    streamdicom.dump([_dataset("1")], path)
+    assert _ids(path) == ["1"]
+
+
+def test_dicom_file_has_no_indent_and_is_not_text(tmp_path: Path) -> None:
+    for write in (
+        lambda: streamdicom.dump(_dataset("1"), tmp_path / "out.dcm", 2),
+        lambda: streamdicom.write_events([], tmp_path / "out.dcm", 2),
+        lambda: DatasetWriter(tmp_path / "out.dcm", indent=2),
+    ):
+        with pytest.raises(ValueError, match="indent"):
+            write()
+    with pytest.raises(ValueError, match=r"not text.*dump"):
+        streamdicom.dumps(_dataset("1"), format="dicom")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_failed_dicom_file_stays_failed_and_leaves_no_file(tmp_path: Path) -> None:
+    bad = Dataset()
+    bad[0x00091001] = DataElement(0x00091001, "OB", "text", already_converted=True)
+    writer = DatasetWriter(tmp_path / "out.dcm")
+    with pytest.raises(OutputError):
+        writer.write(bad)
+    with pytest.raises(OutputError):
+        writer.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- wrong calls -----------------------------------------------------------------------------------------------
+
+_SECRET = "Secret^Patient"
+_TEXT = f'{{"00100010":{{"vr":"PN","Value":[{{"Alphabetic":"{_SECRET}"}}]}}}}'
+_XML_TEXT = f"<NativeDicomModel>{_SECRET}</NativeDicomModel>"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [_TEXT, f"[{_TEXT}]", f"\ufeff \n{_TEXT}", _XML_TEXT, _TEXT + "\0", f"{_SECRET}\n", _SECRET * 500],
+)
+@pytest.mark.parametrize("read", [streamdicom.load, streamdicom.iter_datasets, streamdicom.iter_events])
+def test_text_is_not_a_path(read: Callable[[Any], Any], text: str) -> None:
+    with pytest.raises(TypeError, match=r"loads\(\)") as caught:
+        read(text)
+    assert _SECRET not in _everything(caught.value)
+
+
+def test_over_long_name_is_not_quoted() -> None:
+    for call in (
+        lambda: streamdicom.load(_SECRET * 100),
+        lambda: streamdicom.dump(_dataset("1"), f"{_TEXT}.json"),
+        lambda: streamdicom.dump(_dataset("1"), _TEXT * 100, format="json"),
+    ):
+        with pytest.raises((OSError, TypeError)) as caught:
+            call()
+        assert _SECRET not in _everything(caught.value)
+
+
+def _everything(error: BaseException | None) -> str:
+    """Return the texts of an error and of those that led to it."""
+    return f"{error!r}{error}{_everything(error.__cause__ or error.__context__)}" if error else ""
+
+
+def test_file_whose_name_looks_like_text_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("[1].json").write_bytes(_ONE)
+    assert streamdicom.load("[1].json").PatientID == "1"
+
+
+@pytest.mark.parametrize(
+    ("source", "hint"),
+    [
+        ({"00100020": {"vr": "LO"}}, "loads"),
+        (io.StringIO("{}"), "binary mode"),
+        (Dataset(), "dump"),
+        (5, "path"),
+        (None, "path"),
+    ],
+)
+@pytest.mark.parametrize("read", [streamdicom.load, streamdicom.iter_datasets, streamdicom.iter_events])
+def test_wrong_source_names_the_right_call(read: Callable[[Any], Any], source: Any, hint: str) -> None:
+    with pytest.raises(TypeError, match=hint):
+        read(source)
+
+
+def test_names_of_several_files_are_not_chunks() -> None:
+    with pytest.raises(TypeError, match=r"streamdicom\.archive"):
+        list(streamdicom.iter_datasets(["a.dcm", "b.dcm"]))  # type: ignore[list-item]
+
+
+def test_loads_names_load() -> None:
+    with pytest.raises(InputError, match=r"not DICOM JSON, Native DICOM XML or a DICOM file; .*load\(\)"):
+        streamdicom.loads("studies.json")
+    with pytest.raises(TypeError, match=r"load\(\)"):
+        streamdicom.loads(Path("studies.json"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["out.json", "out.dcm"])
+def test_write_events_names_dump(name: str, tmp_path: Path) -> None:
+    for datasets in ([Dataset()], (_dataset(number) for number in "12"), _dataset("1")):
+        with pytest.raises(TypeError, match=r"dump\(\)"):
+            streamdicom.write_events(datasets, tmp_path / name)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"iter_events\(\)"):
+        streamdicom.write_events("in.json", tmp_path / "out.json")  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_dump_names_write_events(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match=r"write_events\(\)"):
+        streamdicom.dump(streamdicom.iter_events(_ONE), tmp_path / "out.json")  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"root:x:0:0:root", "not DICOM JSON, Native DICOM XML or a DICOM file (byte 0)"),
+        (b"[{}", "the input ends within a JSON document (byte 3, [0])"),
+        (b"[{},{}]", "expected one data set, found more; read them with iter_datasets() ([1])"),
+        (b"[]", "expected one data set, found none"),
+        (gzip.compress(b"[{}]")[:-1], "the gzip stream stops before its end"),
+    ],
+)
+def test_error_names_the_file(content: bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "in.json"
+    path.write_bytes(content)
+    for source in (path, str(path), path.open("rb")):
+        with pytest.raises(InputError) as caught:
+            streamdicom.load(source)
+        assert str(caught.value) == f"{path}: {message}"
+        assert caught.value.filename == str(path)
+        if not isinstance(source, Path | str):
+            source.close()
+    with pytest.raises(InputError) as caught:
+        streamdicom.load(content)
+    assert (str(caught.value), caught.value.filename) == (message, None)
 
 
 # --- the form of the text ------------------------------------------------------------------------------------------
@@ -447,7 +688,7 @@ def test_ndjson_has_no_indent(way: str, indent: Any) -> None:
         _written(way, None, indent, format="ndjson")
 
 
-def test_ndjson_that_is_refused_leaves_no_file(tmp_path: Path) -> None:
+def test_refused_ndjson_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="NDJSON"):
         DatasetWriter(tmp_path / "out.ndjson", indent=1)
     assert list(tmp_path.iterdir()) == []
@@ -455,13 +696,13 @@ def test_ndjson_that_is_refused_leaves_no_file(tmp_path: Path) -> None:
 
 @_WAYS
 @pytest.mark.parametrize("indent", [None, 2])
-def test_a_trailing_newline_is_written_on_request(way: str, indent: int | None) -> None:
+def test_trailing_newline_is_written_on_request(way: str, indent: int | None) -> None:
     plain = _written(way, WriteOptions(), indent)
     assert not plain.endswith("\n")
     assert _written(way, WriteOptions(trailing_newline=True), indent) == plain + "\n"
 
 
-def test_ndjson_is_written_as_it_is_consumed() -> None:
+def test_ndjson_is_written_while_it_is_consumed() -> None:
     sink = io.BytesIO()
     sizes: list[int] = []
 

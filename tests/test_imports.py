@@ -1,4 +1,4 @@
-"""Importing the package stays cheap, and its exports exist. import-linter checks the layers."""
+"""Importing the package stays cheap, and its exports exist."""
 
 from __future__ import annotations
 

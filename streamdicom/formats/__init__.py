@@ -1,6 +1,16 @@
-"""The formats of data sets: one table, one detector, and a package for each with its parser and its writer."""
+"""The formats: one table, one detector, and a package for each."""
 
-from streamdicom.formats.detect import EMPTY, UNKNOWN, UNKNOWN_MESSAGE, EventParser, Expander, detect, expand, recognise
+from streamdicom.formats.detect import (
+    EMPTY,
+    UNKNOWN,
+    UNKNOWN_MESSAGE,
+    EventParser,
+    Expander,
+    detect,
+    encode_text,
+    expand,
+    recognise,
+)
 from streamdicom.formats.spec import (
     DICOM,
     FORMATS,
@@ -34,6 +44,7 @@ __all__ = [
     "Parser",
     "Writer",
     "detect",
+    "encode_text",
     "expand",
     "form_of_name",
     "format_named",

@@ -1,4 +1,4 @@
-"""The one detector: the format and the compression of a stream, by its first bytes.
+"""Recognise the format and the compression of a stream by its first bytes.
 
 Text is recognised by its first character that is not white space, so that a peer that sends one short data set and
 waits need not send more. Everything else is recognised by its first 132 bytes, or by all of a shorter stream: the
@@ -9,6 +9,7 @@ Results never depend on how the stream is cut, and at most about a KiB is held b
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -35,6 +36,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _UTF_16_MARKS = tuple(start for start in XML.magic if len(start) == 2)
 _TEXT_MAGICS = {start: row.name for row in (JSON, XML) for start in row.magic if start not in _UTF_16_MARKS}
 _MAX_BLANK = 1024  # bytes before the first character; a stream with more is JSON
+_DECLARED_ENCODING = re.compile(r"""\ufeff?[ \t\r\n]*<\?xml[^?>]*?(\sencoding\s*=\s*(?:"[^"?>]*"|'[^'?>]*'))""")
 UNKNOWN_MESSAGE = f"not {JSON.title}, {XML.title} or {DICOM.title}"
 _HEAD = DICOM.magic_offset + len(DICOM.magic[0])
 
@@ -79,8 +81,24 @@ def _detect_binary(head: bytes) -> str:
     return DICOM.name if is_truncated or starts_with_element(head) else UNKNOWN
 
 
+def encode_text(text: str) -> bytes:
+    """Encode the text of a document as UTF-8, without the encoding that XML declares.
+
+    The declared encoding was that of the bytes that the text was decoded from.
+
+    >>> encode_text('<?xml version="1.0" encoding="UTF-16"?>')
+    b'<?xml version="1.0"                  ?>'
+    """
+    declared = _DECLARED_ENCODING.match(text)
+    if declared:
+        start, end = declared.span(1)
+        text = text[:start] + " " * (end - start) + text[end:]
+    # A lone surrogate becomes invalid UTF-8, which the parser reports.
+    return text.encode(errors="surrogatepass")
+
+
 class Expander:
-    """A push parser that decompresses a stream if it is compressed, and passes it on if it is not.
+    """A push parser that decompresses a stream, or passes on a plain one.
 
     Args:
         limits: ``max_expansion_ratio`` bounds the output beyond the first ``value_length`` bytes: an image of zeros
@@ -153,7 +171,7 @@ def expand(chunks: Iterable[bytes], limits: Limits | None) -> Iterator[bytes]:
 
 
 def recognise(chunks: Iterable[bytes]) -> tuple[str, bytes, Iterator[bytes]]:
-    """Recognise a stream; return its content, its first bytes, and an iterator over all of its bytes.
+    """Recognise a stream; return its content, its first bytes and all of its bytes.
 
     No more is read than it takes to recognise the stream. The content is as ``detect`` returns it.
 
@@ -176,7 +194,7 @@ class EventParser:
     """A push parser of any format: bytes in, DICOM events out.
 
     The format is recognised by the first bytes, unless ``ReadOptions.format`` names it. Compressed streams are not
-    read: what one call returns could not be bounded. ``iter_events`` and the other reading functions decompress.
+    read, because the result of one call could not be bounded; ``iter_events`` decompresses them.
 
     Args:
         options: The format if it is known, and the options of the parsers.

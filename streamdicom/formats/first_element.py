@@ -9,10 +9,10 @@ _MAX_IMPLICIT_LENGTH = 0xFFFF  # bytes of the first element in implicit VR
 
 
 def starts_with_element(head: bytes) -> bool:
-    r"""Return whether bytes look like the first Data Element of a DICOM file without preamble.
+    r"""Return whether bytes look like a DICOM file without preamble.
 
-    That is an element of group 0002, 0004 or 0008, in explicit VR with a known VR, or in implicit VR little endian
-    with a short and even length.
+    It starts with an element of group 0002, 0004 or 0008, in explicit VR with a known VR, or in implicit VR little
+    endian with a short and even length.
 
     >>> starts_with_element(b"\x08\x00\x05\x00\x0a\x00\x00\x00ISO_IR 100"), starts_with_element(b"8.0.5.CS")
     (True, False)

@@ -1,4 +1,4 @@
-"""The table of formats: a row for each, with its names, its first bytes, its parser and its writer."""
+"""The table of formats."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ _BY_SUFFIX = {suffix: row for row in FORMATS.values() for suffix in row.suffixes
 
 
 class Form(NamedTuple):
-    """The form of a file: its format and its compression, None where the name does not tell."""
+    """The format and the compression of a file, each None if it is unknown."""
 
     format: Format | None
     compression: str | None = None

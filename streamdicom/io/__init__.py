@@ -1,4 +1,4 @@
-"""Bytes in and out: sources, targets, connections, compression and temporary files."""
+"""Sources, targets, connections, compression and temporary files."""
 
 from streamdicom.io.compression import (
     COMPRESSION_SUFFIXES,

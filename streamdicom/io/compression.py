@@ -101,7 +101,7 @@ def _zstd() -> Any:
 
 
 class _Member(Protocol):
-    """The common part of the decompressors in ``bz2``, ``lzma`` and ``compression.zstd``."""
+    """The interface of decompressors in ``bz2``, ``lzma`` and ``compression.zstd``."""
 
     @property
     def eof(self) -> bool: ...
@@ -212,7 +212,7 @@ class Decompressor:
         kind: One of ``COMPRESSIONS``.
         window: Bytes that a frame of zstd may ask to be held (RFC 8878 3.1.1.1.2), a power of two.
         limits: ``max_expansion_ratio`` bounds the output; None for no bound.
-        free: Bytes that the stream may expand to whatever its size.
+        free: Bytes that a stream of any size may expand to.
 
     Raises:
         ValueError: The package for the compression is not installed.

@@ -1,4 +1,4 @@
-"""Connections as sources and targets: objects with ``recv`` and ``sendall``, such as sockets, plain or with TLS."""
+"""Connections: sockets, and other objects with ``recv`` and ``sendall``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def is_connection(thing: object) -> TypeGuard[Connection]:
 
 
 def receive(connection: Connection, size: int) -> Iterator[bytes]:
-    """Yield the bytes of a connection as they arrive, at most ``size`` at once, until the peer shuts down its side.
+    """Yield the bytes of a connection as they arrive, at most ``size`` at once.
+
+    The end is where the peer shuts down its side.
 
     Raises:
         OSError: The connection is lost, or the socket is in non-blocking mode.

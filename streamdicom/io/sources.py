@@ -1,4 +1,4 @@
-"""Sources: paths, binary files, connections, bytes and iterables of bytes that are read from."""
+"""Sources: paths, binary files, connections, bytes and iterables of bytes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Files and sockets stay open. A socket is read until its peer shuts down its side
 
 
 def chunks(source: Source) -> Iterator[bytes]:
-    """Yield the bytes of a source in chunks; a pipe or a socket yields its bytes as soon as they are there.
+    """Yield the bytes of a source in chunks; from a pipe or a socket as they arrive.
 
     Raises:
         OSError: A path cannot be opened, or a file not read.
@@ -103,7 +103,7 @@ def name_of(source: object) -> str | None:
 
 
 def _is_text(source: str) -> bool:
-    """Return whether a str is document text and not a path. A file of that name settles it."""
+    """Return whether a str is document text, and not the name of a file."""
     looks_like_text = source.lstrip("\ufeff \t\r\n").startswith(_TEXT_STARTS)
     if not looks_like_text and len(source) <= _MAX_PATH and "\n" not in source and "\0" not in source:
         return False
@@ -152,7 +152,9 @@ def as_bytes(chunk: object) -> bytes:
 
 
 def not_blank(data: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the same bytes, which must not be white space alone, as from a pipe whose command has failed.
+    """Yield the same bytes, which must not be white space alone.
+
+    A command before a pipe that has failed leaves such an input.
 
     Raises:
         TruncatedError: The input ended, and had nothing else.

@@ -24,7 +24,7 @@ Target: TypeAlias = str | os.PathLike[str] | BinaryIO | Connection
 
 
 def temporary() -> BinaryIO:
-    """Make an empty file without a name, in memory while it is small; it disappears when it is closed.
+    """Make an empty file without a name, in memory while it is small.
 
     >>> with temporary() as file:
     ...     file.write(b"a")
@@ -37,7 +37,7 @@ def temporary() -> BinaryIO:
 
 @contextmanager
 def naming(name: str | os.PathLike[str]) -> Iterator[None]:
-    """Make errors of the system name the file that the caller asked for, not a hidden one.
+    """Make errors of the system name the file that the caller asked for.
 
     >>> with naming("out.json"):
     ...     open("/none/.out.json.partial", "wb")
@@ -53,7 +53,7 @@ def naming(name: str | os.PathLike[str]) -> Iterator[None]:
 
 
 class NamedFile(io.FileIO):
-    """A raw file whose errors, on opening and writing, name the file that the caller asked for.
+    """A raw file whose errors name the file that the caller asked for.
 
     Args:
         file: A path or a descriptor.
@@ -153,7 +153,10 @@ class Output:
 
     @contextmanager
     def random_access(self) -> Iterator[BinaryIO]:
-        """A file to write, read and seek in: the target, or a temporary file that is copied to it at the end."""
+        """Return a file to write, read and seek in.
+
+        It is the target, or a temporary file that is copied to the target at the end.
+        """
         if self._compressor is None and (self._partial is not None or _is_random_access(self._file)):
             yield self._file
             return
@@ -164,13 +167,13 @@ class Output:
                 self.write(piece)
 
     def flush(self) -> None:
-        """Flush the file, if it has a ``flush``. A compressor keeps its bytes until ``commit``."""
+        """Flush the file if it can; a compressor keeps its bytes until ``commit``."""
         flush = getattr(self._file, "flush", None)
         if flush is not None:
             flush()
 
     def commit(self) -> None:
-        """End the compressed stream, and give a path its name; only flush a file that the caller opened."""
+        """Complete the output: give a path its name, or flush a file."""
         if self._compressor is not None:
             compressor, self._compressor = self._compressor, None
             self._write(compressor.flush())
@@ -190,7 +193,7 @@ class Output:
         self.discard()
 
     def discard(self) -> None:
-        """Remove the hidden file, unless it got its name; nothing can be written any more."""
+        """Remove the hidden file of an incomplete output."""
         if self._path is None:
             return
         self._is_whole = False
@@ -203,7 +206,7 @@ class Output:
 
 
 def is_special(path: str | os.PathLike[str]) -> bool:
-    """Return whether a path exists and is not a regular file: a pipe, a device, a folder.
+    """Return whether a path is something else than a regular file, such as a pipe.
 
     >>> is_special(os.devnull), is_special("/none")
     (True, False)
@@ -215,7 +218,7 @@ def is_special(path: str | os.PathLike[str]) -> bool:
 
 
 def hidden(name: str) -> str:
-    """Return the start of the names of hidden files beside a file, short enough for a suffix.
+    """Return the start of the names of hidden files beside a file.
 
     >>> hidden("out.json")
     '.out.json'

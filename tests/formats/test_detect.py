@@ -223,7 +223,7 @@ def test_no_more_is_read_than_needed() -> None:
     assert list(remaining) == [b"]"]
 
 
-def test_what_is_held_back_is_bounded() -> None:
+def test_held_bytes_are_bounded() -> None:
     expander = Expander(Limits())
     for byte in _MARK + b" " * 1100:
         list(expander.feed(bytes([byte])))
@@ -235,11 +235,15 @@ def test_what_is_held_back_is_bounded() -> None:
 @pytest.mark.parametrize("compression", ["gzip", "zstd", "deflate"])
 def test_expansion_is_bounded(compression: str) -> None:
     bomb = _COMPRESSIONS[compression](b"[" + b" " * 20_000_000 + b"]")
+
+    def read(**limits: int) -> list[object]:
+        return list(streamdicom.iter_datasets(bomb, options=ReadOptions(limits=Limits(**limits))))
+
     with pytest.raises(LimitError, match=r"Limits\.max_expansion_ratio") as caught:
-        list(streamdicom.iter_datasets(bomb, options=ReadOptions(limits=Limits(max_expansion_ratio=10, value_length=1000))))
+        read(max_expansion_ratio=10, value_length=1000)
     assert caught.value.limit == "max_expansion_ratio"
-    assert list(streamdicom.iter_datasets(bomb, options=ReadOptions(limits=Limits(max_expansion_ratio=10**6, value_length=1000)))) == []
-    assert list(streamdicom.iter_datasets(bomb, options=ReadOptions(limits=Limits(max_expansion_ratio=10)))) == []
+    assert read(max_expansion_ratio=10**6, value_length=1000) == []
+    assert read(max_expansion_ratio=10) == []
 
 
 def test_truncated_and_damaged_compressed_streams_are_reported() -> None:

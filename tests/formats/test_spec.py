@@ -24,7 +24,7 @@ from streamdicom.formats import FORMATS, EventParser, form_of_name, format_named
         ("", (None, None)),
     ],
 )
-def test_form_is_told_by_name(name: str, expected: tuple[str | None, str | None]) -> None:
+def test_name_selects_format_and_compression(name: str, expected: tuple[str | None, str | None]) -> None:
     form = form_of_name(name)
     assert (form.format.name if form.format else None, form.compression) == expected
 
