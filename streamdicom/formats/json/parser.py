@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator, Sequence
 from operator import length_hint
 from typing import ClassVar, TypeAlias
 
+from streamdicom._push import PIECE_SIZE
 from streamdicom.dicom import FILE_META_GROUP, format_tag, is_group_length
 from streamdicom.errors import InputError, JsonSyntaxError, Location, StreamDicomError, TruncatedError
 from streamdicom.events import ELEMENT, END_DATASET, START_DATASET, Event
@@ -47,9 +48,6 @@ from streamdicom.formats.json.states import State
 from streamdicom.formats.seen_tags import SeenTags
 from streamdicom.jsontext import DEPTHS, JsonTokenizer, Stretch, Token, TokenType
 from streamdicom.options import ReadOptions, options_or_default
-
-# Bytes whose tokens are made at once, whatever the size of a chunk: tokens may take forty times the memory.
-_PIECE = 16 * 1024
 
 # Plain integers, which compare faster than the members.
 _DATASET, _VALUES, _OBJECT, _SKIP = int(State.DATASET), int(State.VALUES), int(State.OBJECT), int(State.SKIP)
@@ -113,8 +111,8 @@ class JsonParser(ContentParser):
     # --- bytes -> tokens ---------------------------------------------------------------------------------------
 
     def _feed(self, data: bytes, events: list[Event]) -> None:
-        for start in range(0, len(data), _PIECE):
-            self._read(self._json.stretches(data[start : start + _PIECE]), events)
+        for start in range(0, len(data), PIECE_SIZE):
+            self._read(self._json.stretches(data[start : start + PIECE_SIZE]), events)
 
     def _close(self, events: list[Event]) -> None:
         self._read(self._json.stretches(None), events)

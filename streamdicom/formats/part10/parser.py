@@ -14,9 +14,9 @@ from collections.abc import Callable
 from struct import Struct
 from typing import Any
 
-from streamdicom._warn import warn
 from streamdicom._cache import BoundedCache
-from streamdicom._push import PushParser
+from streamdicom._push import PIECE_SIZE, PushParser
+from streamdicom._warn import warn
 from streamdicom.dicom import (
     DECODERS,
     EXPLICIT_BIG_ENDIAN,
@@ -59,7 +59,7 @@ from streamdicom.events import (
 from streamdicom.formats.first_element import starts_with_element
 from streamdicom.formats.part10.context import NO_END, Context, ElementContext, affects_context, is_ambiguous
 from streamdicom.formats.part10.headers import DELIMITER_GROUP, read_header, read_item_header
-from streamdicom.formats.part10.receive_buffer import MAX_PIECE_SIZE, ReceiveBuffer, inflated
+from streamdicom.formats.part10.receive_buffer import ReceiveBuffer, inflated
 from streamdicom.formats.part10.runs import (
     MAX_WHOLE_VALUE,
     READ_TABLES,
@@ -163,8 +163,8 @@ class Part10Parser(PushParser[Event]):
 
     def _feed(self, data: bytes, events: list[Event]) -> None:
         self._events = events
-        for start in range(0, len(data), MAX_PIECE_SIZE):
-            piece = data[start : start + MAX_PIECE_SIZE]
+        for start in range(0, len(data), PIECE_SIZE):
+            piece = data[start : start + PIECE_SIZE]
             if self._inflater is None:
                 self._take(piece)
             else:

@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+from streamdicom._push import PIECE_SIZE
 from streamdicom.errors import DicomFileError
-
-MAX_PIECE_SIZE = 16 * 1024
-"""Bytes that the parser takes at once, to bound the number of events that they make."""
 
 
 class ReceiveBuffer:
@@ -108,13 +106,13 @@ def inflated(inflater: Any, data: bytes) -> Iterator[bytes]:
     while not inflater.eof:
         before = inflater.copy()
         try:
-            piece = inflater.decompress(data, MAX_PIECE_SIZE)
+            piece = inflater.decompress(data, PIECE_SIZE)
         except zlib.error:
             yield from _inflated_up_to_damage(before, data)
             raise DicomFileError("expected a deflated data set (PS3.5 A.5), found damaged data") from None
         data = inflater.unconsumed_tail
         yield piece
-        if not data and len(piece) < MAX_PIECE_SIZE:
+        if not data and len(piece) < PIECE_SIZE:
             break
 
 

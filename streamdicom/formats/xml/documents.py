@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 from xml.parsers import expat
 
+from streamdicom._push import PIECE_SIZE
 from streamdicom.errors import InputError, LimitError, Location, TruncatedError, XmlSyntaxError
 from streamdicom.limits import Limits
 
@@ -27,7 +28,6 @@ SPACE = " \t\r\n"
 """White space (XML 1.0, section 2.3)."""
 
 _SPACE_BYTES = SPACE.encode()
-_PIECE_SIZE = 16 * 1024  # bytes that expat gets at once
 _SEPARATOR = " "  # between the namespace and the name of an element
 # The encodings that expat supports, and those with one byte for each character that DCMTK writes.
 _ENCODINGS = re.compile(r"(?i)UTF-8|UTF-16(LE|BE)?|US-ASCII|ISO-8859-([1-9]|1[013-6])")
@@ -72,7 +72,7 @@ class Documents:
         pause: Callable[[], None],
         offset: int = 0,
     ) -> None:
-        self._max_markup = max(limits.segment_size, _PIECE_SIZE)
+        self._max_markup = max(limits.segment_size, PIECE_SIZE)
         self._start = start
         self._end = end
         self._text = text
@@ -102,12 +102,12 @@ class Documents:
         """
         start = 0
         while start < len(data):
-            end = start + _PIECE_SIZE - self.bytes_fed % _PIECE_SIZE
+            end = start + PIECE_SIZE - self.bytes_fed % PIECE_SIZE
             piece = data[start : _end_of_piece(data, start, end)]
             start += len(piece)
             self.bytes_fed += len(piece)
             self._parse_piece(piece)
-            if self.bytes_fed % _PIECE_SIZE == 0 and self.bytes_fed - self.position > self._max_markup:
+            if self.bytes_fed % PIECE_SIZE == 0 and self.bytes_fed - self.position > self._max_markup:
                 message = f"markup of more than {self._max_markup} bytes"
                 raise LimitError(message, "segment_size", Location(self.position))
 
