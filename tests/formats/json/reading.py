@@ -1,4 +1,4 @@
-"""What a test of the reader needs: expected events, and every way to feed a text."""
+"""Helpers for tests of the parser: expected events, and every way to feed a text."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def ways_to_cut(data: bytes) -> list[list[bytes]]:
 
 
 def run(chunks: Iterable[bytes], options: ReadOptions) -> tuple[list[Shown], InputError | None]:
-    """All events, and the error that ended the stream; makes sure that the error is sticky."""
+    """Return all events and the error of the stream; check that it is sticky."""
     parser = JsonParser(options=options)
     events: list[Event] = []
     try:
@@ -103,7 +103,7 @@ def run(chunks: Iterable[bytes], options: ReadOptions) -> tuple[list[Shown], Inp
 
 
 def read_every_way(text: str, options: ReadOptions | None = None) -> tuple[list[Shown], InputError | None]:
-    """What the parser makes of a text, having made sure that it is the same however it is cut."""
+    """Return the events of a text, after checking that no cut changes them."""
     outcomes = [run(chunks, options or ReadOptions()) for chunks in ways_to_cut(text.encode())]
     events, error = outcomes[0]
     for events_too, error_too in outcomes[1:]:
@@ -130,7 +130,7 @@ def read_badly(text: str, options: ReadOptions | None = None) -> tuple[list[Show
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What stands before and behind a data set."""
+    """The text before and after a data set."""
 
     before: str
     behind: str

@@ -1,4 +1,4 @@
-"""Forms that the standard does not have: errors in the strict profile; a meaning and a report in the lenient one."""
+"""Deviations: errors in the strict profile, reports in the lenient profile."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ class Form:
     """A form that the standard does not have.
 
     Attributes:
-        codes: What is reported, in this order.
+        codes: The codes reported, in order.
         text: A document, with a mark at the place of the first report.
-        events: What it means, between the start and the end of the one data set.
+        events: The events between start and end of the data set.
         written: The canonical text of it, as one data set.
     """
 
@@ -393,7 +393,7 @@ def _first_offset(form: Form) -> int | None:
 
 
 def _read(text: str, options: ReadOptions) -> tuple[list[Any], list[Deviation], InputError | None]:
-    """What comes of a text, having made sure that it is the same however it is cut."""
+    """Return the outcome of a text, after checking that no cut changes it."""
     outcomes = []
     for chunks in ways_to_cut(text.encode()):
         log = DeviationLog()
@@ -410,7 +410,7 @@ FORM = pytest.mark.parametrize("form", [pytest.param(form, id=form.text.replace(
 
 
 @FORM
-def test_a_form_is_read_with_its_meaning_and_reported(form: Form) -> None:
+def test_form_is_read_with_its_meaning_and_reported(form: Form) -> None:
     events, deviations, error = _read(form.text.replace(MARK, ""), ReadOptions())
     assert error is None
     assert events == shown(in_dataset(form.events))
@@ -423,7 +423,7 @@ def test_a_form_is_read_with_its_meaning_and_reported(form: Form) -> None:
 
 
 @FORM
-def test_a_form_is_an_error_where_it_stands_in_the_strict_profile(form: Form) -> None:
+def test_form_is_an_error_at_its_place_in_the_strict_profile(form: Form) -> None:
     _, deviations, error = _read(form.text.replace(MARK, ""), ReadOptions(profile="strict"))
     assert not deviations
     assert isinstance(error, JsonSyntaxError if form.codes[0] in _JSON_CODES else DicomJsonError)
@@ -433,31 +433,31 @@ def test_a_form_is_an_error_where_it_stands_in_the_strict_profile(form: Form) ->
 
 
 _JSON_CODES = ("byte-order-mark", "trailing-comma", "comment", "bare-nonfinite")
-# A lenient reader knows only by what stands behind a key whether it is that of a wrapper.
+# A lenient reader recognises a wrapper only by the text after a key.
 _FOUND_BEFORE = ("wrapper", "unknown-key")
 
 
 @pytest.mark.filterwarnings("ignore:Invalid value:UserWarning")  # pydicom's, of numbers out of range
 @FORM
-def test_a_form_is_written_again_as_the_standard_has_it(form: Form) -> None:
+def test_form_is_written_again_in_standard_form(form: Form) -> None:
     dataset = streamdicom.loads(form.text.replace(MARK, ""), options=ReadOptions(on_deviation=DeviationLog()))
     assert json.loads(streamdicom.dumps(dataset)) == json.loads(form.written)
     _, _, error = _read(form.written, ReadOptions(profile="strict", deviations=_NOT_OF_ANNEX_F))
     assert error is None
 
 
-# What Annex F has nothing for is written as it was.
+# Forms that Annex F lacks are written unchanged.
 _NOT_OF_ANNEX_F: dict[str, Any] = dict.fromkeys(
     ("nonfinite", "not-a-number", "out-of-range", "largest-double", "file-meta"), "ignore"
 )
 
 
-def test_every_code_but_that_of_wrong_values_has_a_form() -> None:
+def test_every_code_except_wrong_value_has_a_form() -> None:
     assert {code for form in FORMS for code in form.codes} == set(CODES) - {"wrong-value"}
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_the_example_of_a_code_has_it_and_no_other(code: str) -> None:
+def test_example_of_a_code_has_this_code_only(code: str) -> None:
     log = DeviationLog()
     options = ReadOptions(on_deviation=log, on_error="skip")
     list(streamdicom.iter_events(DEVIATIONS[code].example.encode(), options=options))
@@ -465,7 +465,7 @@ def test_the_example_of_a_code_has_it_and_no_other(code: str) -> None:
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_a_code_can_be_made_an_error_or_passed_over(code: str) -> None:
+def test_code_can_be_an_error_or_ignored(code: str) -> None:
     text = DEVIATIONS[code].example
     _, deviations, error = _read(text, ReadOptions(on_error="skip", deviations={code: "error"}))
     assert error is not None
@@ -482,7 +482,7 @@ def test_a_code_can_be_made_an_error_or_passed_over(code: str) -> None:
         assert {one.code for one in deviations} == {code}
 
 
-def test_deviations_before_an_error_are_reported_and_none_behind_it() -> None:
+def test_deviations_are_reported_up_to_an_error_only() -> None:
     text = '[{"00100020":{"vr":"LO","Value":"1"}}, // one\n{"00100020":{"vr":"XX","Value":[1]}, /* */ "a":1,}]'
     _, deviations, error = _read(text, ReadOptions())
     assert error is not None
@@ -493,7 +493,7 @@ def test_deviations_before_an_error_are_reported_and_none_behind_it() -> None:
     assert [one.location.tag_path for one in deviations] == ["00100020", "", "00100020"]
 
 
-def test_a_code_of_json_that_is_an_error_ends_the_stream_where_it_stands() -> None:
+def test_json_code_as_error_ends_the_stream_at_its_place() -> None:
     options = ReadOptions(deviations={"comment": "error"})
     events, deviations, error = _read('[{"00100020":{"vr":"LO","value":["1"]}}, // one\n{}]', options)
     assert isinstance(error, JsonSyntaxError)
@@ -503,17 +503,17 @@ def test_a_code_of_json_that_is_an_error_ends_the_stream_where_it_stands() -> No
 
 
 @pytest.mark.parametrize("text", ["// x\n}", "/* x */x", "[{},/* x */]"])
-def test_a_code_of_json_that_is_an_error_comes_before_a_fault_behind_it(text: str) -> None:
+def test_json_code_as_error_precedes_a_later_fault(text: str) -> None:
     _, deviations, error = _read(text, ReadOptions(deviations={"comment": "error"}))
     assert isinstance(error, JsonSyntaxError)
     assert error.location.byte_offset == text.index("/")
     assert deviations == []
 
 
-# --- who is told -------------------------------------------------------------------------------------------------
+# --- reports -------------------------------------------------------------------------------------------------
 
 
-def test_a_warning_is_given_once_for_each_code_that_matters_where_nobody_is_told() -> None:
+def test_each_code_that_matters_is_warned_about_once() -> None:
     text = (
         '[{"00100020":{"vr":"LO","Value":"1"}},{"00100020":{"vr":"LO","Value":"1"},"00100030":{"vr":"DA","Value":[]}}]'
     )
@@ -522,7 +522,7 @@ def test_a_warning_is_given_once_for_each_code_that_matters_where_nobody_is_told
     assert len(given) == 1  # and none for the empty array, which is of no consequence
 
 
-def test_a_log_keeps_the_first_ones_and_counts_all() -> None:
+def test_log_keeps_the_first_deviations_and_counts_all() -> None:
     log = DeviationLog(max_kept=2)
     text = '[{"00100020":{"vr":"LO","Value":"1"}},{"00100020":{"vr":"LO","Value":["",""]}}]'
     list(streamdicom.iter_events(text.encode(), options=ReadOptions(on_deviation=log)))
@@ -531,13 +531,13 @@ def test_a_log_keeps_the_first_ones_and_counts_all() -> None:
     assert log.first[0].severity is Severity.WARNING
 
 
-def test_messages_have_no_values_of_the_document() -> None:
+def test_messages_contain_no_values() -> None:
     for form in FORMS:
         _, deviations, _ = _read(form.text.replace(MARK, "").replace("1", "7"), ReadOptions(on_error="skip"))
         assert all("Doe" not in str(one) for one in deviations)
 
 
-def test_the_place_of_a_deviation_is_counted_over_more_than_a_piece() -> None:
+def test_place_of_a_deviation_spans_pieces() -> None:
     before = "[" + '{"00100020":{"vr":"LO","Value":["17"]}},' * 3000
     texts = before + '{"00100020":{"vr":"LO","Value":"1"}}]'
     log = DeviationLog()
@@ -551,7 +551,7 @@ def test_the_place_of_a_deviation_is_counted_over_more_than_a_piece() -> None:
 
 AFTER = ',"00100020":{"vr":"LO","Value":["1"]}}'
 
-# The members of an attribute; what is kept of it; None where more came than can be held or told.
+# The members of an attribute, and the kept text; None if it is too long to keep.
 WRONG: list[tuple[str, str | None]] = [
     ('{"vr":"US","Value":["many"]}', '{"vr":"US","Value":["many"]}'),
     ('{"Value":["many"],"vr":"US"}', '{"vr":"US","Value":["many"]}'),
@@ -596,7 +596,7 @@ WRONG: list[tuple[str, str | None]] = [
 
 @pytest.mark.parametrize(("members", "kept"), WRONG)
 @pytest.mark.parametrize("place", ["data set", "item"])
-def test_a_wrong_value_does_not_cost_more_than_its_element(members: str, kept: str | None, place: str) -> None:
+def test_wrong_value_costs_one_element(members: str, kept: str | None, place: str) -> None:
     text = f'{{"{KEY}":{members}{AFTER}'
     path, around = KEY, in_dataset
     if place == "item":
@@ -617,7 +617,7 @@ def test_a_wrong_value_does_not_cost_more_than_its_element(members: str, kept: s
 
 
 @pytest.mark.parametrize(("members", "kept"), [row for row in WRONG if row[1]])
-def test_what_is_kept_is_written_again_as_it_came(members: str, kept: str) -> None:
+def test_kept_element_is_written_unchanged(members: str, kept: str) -> None:
     options = ReadOptions(on_error="keep", on_deviation=DeviationLog())
     dataset = streamdicom.loads(f'{{"{KEY}":{members}{AFTER}', options=options)
     assert dataset[TAG].VR == "UN"
@@ -633,7 +633,7 @@ def test_what_is_kept_is_written_again_as_it_came(members: str, kept: str) -> No
         ('{"Alphabetic":"A=B","Ideographic":"C"}', ("A=B", "C", "")),
     ],
 )
-def test_a_name_with_more_groups_than_there_are_stays_as_it_is(groups: str, expected: tuple[str, ...]) -> None:
+def test_name_with_too_many_groups_stays_unchanged(groups: str, expected: tuple[str, ...]) -> None:
     text = attribute(f'"vr":"PN","Value":[{groups}]')
     events, deviations, error = _read(text, ReadOptions())
     assert error is None
@@ -649,7 +649,7 @@ def test_a_name_with_more_groups_than_there_are_stays_as_it_is(groups: str, expe
 
 @pytest.mark.parametrize("on_error", ["skip", "keep"])
 @pytest.mark.parametrize("value", ["[" * 300 + "1" + "]" * 300, '{"a":' * 300 + "1" + "}" * 300])
-def test_a_wrong_value_may_be_as_deep_as_the_limit_allows(value: str, on_error: Any) -> None:
+def test_wrong_value_may_nest_up_to_the_limit(value: str, on_error: Any) -> None:
     limits = Limits(depth=400)
     for text in (f'{{"{KEY}":{{"vr":"LO","Value":[{value}]}}{AFTER}', f'{{"{KEY}":[{value}]{AFTER}'):
         events, deviations, error = _read(text, ReadOptions(on_error=on_error, limits=limits))
@@ -660,7 +660,7 @@ def test_a_wrong_value_may_be_as_deep_as_the_limit_allows(value: str, on_error: 
         assert events[-2:] == shown([ID, *in_dataset([])[1:]])
 
 
-def test_what_somebody_raises_who_is_told_of_a_departure_ends_the_stream() -> None:
+def test_exception_of_on_deviation_ends_the_stream() -> None:
     class Stopped(BaseException):
         pass
 
@@ -678,7 +678,7 @@ def test_what_somebody_raises_who_is_told_of_a_departure_ends_the_stream() -> No
         assert isinstance(caught.value.__cause__, Stopped)
 
 
-def test_a_warning_that_is_an_error_ends_the_stream() -> None:
+def test_warning_as_error_ends_the_stream() -> None:
     text = b'[{"00100020":{"vr":"LO","value":["1"],"x":[1]}},{"00100020":{"vr":"LO","Value":["2"]}}]'
     parser = JsonParser()
     with pytest.raises(DeviationWarning):  # pytest makes errors of warnings
@@ -689,7 +689,7 @@ def test_a_warning_that_is_an_error_ends_the_stream() -> None:
 
 LONG = "a" * 13
 
-# What is left of an element of which parts have been delivered before its fault.
+# The rest of an element whose first parts were delivered before its fault.
 WRONG_IN_PARTS: list[tuple[str, list[Event]]] = [
     (
         '"vr":"US","Value":[1,2,3,4,"a",5]',
@@ -752,9 +752,7 @@ WRONG_IN_PARTS: list[tuple[str, list[Event]]] = [
 
 @pytest.mark.parametrize(("members", "expected"), WRONG_IN_PARTS)
 @pytest.mark.parametrize("on_error", ["skip", "keep"])
-def test_a_wrong_value_in_parts_is_empty_or_ends_its_element(
-    members: str, expected: list[Event], on_error: Any
-) -> None:
+def test_wrong_value_in_parts_is_empty_or_ends_its_element(members: str, expected: list[Event], on_error: Any) -> None:
     text = f'{{"{KEY}":{{{members}}}{AFTER}'
     _, _, error = _read(text, ReadOptions(limits=SMALL))
     assert error is not None
@@ -767,7 +765,7 @@ def test_a_wrong_value_in_parts_is_empty_or_ends_its_element(
         assert events[-2:] == shown([ID, *in_dataset([])[1:]])
 
 
-def test_what_is_too_long_to_be_kept_says_so() -> None:
+def test_message_says_if_a_value_is_too_long_to_keep() -> None:
     text = f'{{"{KEY}":{{"vr":"US","Value":[["{"ab" * 20}"]]}}{AFTER}'
     events, deviations, error = _read(text, ReadOptions(on_error="keep", limits=Limits(segment_size=40)))
     assert error is None
@@ -775,14 +773,14 @@ def test_what_is_too_long_to_be_kept_says_so() -> None:
     assert "too long to be kept" in deviations[0].message
 
 
-def test_long_binary_for_another_vr_is_unknown_bytes() -> None:
+def test_long_inline_binary_of_another_vr_is_un() -> None:
     text = attribute('"vr":"LO","InlineBinary":"AAAAAAAAAAAAAAAA"')
     events, deviations, _ = _read(text, ReadOptions(limits=SMALL))
     assert events == shown(in_dataset([start_parts("UN"), *segments("UN", bytes(9), bytes(3)), end_parts("UN")]))
     assert [one.code for one in deviations] == ["binary-for-vr"]
 
 
-def test_fragments_of_any_length_are_taken_up_to_the_limit() -> None:
+def test_fragments_up_to_the_limit_are_accepted() -> None:
     base64 = "AAAA" * 100
     text = f'{{"7FE00010":{{"vr":"OB","DataFragment":[null,{{"InlineBinary":"{base64}"}},{{"InlineBinary":"/9g="}}]}}}}'
     limits = Limits(segment_size=12, value_length=600)
@@ -797,7 +795,7 @@ def test_fragments_of_any_length_are_taken_up_to_the_limit() -> None:
 # --- much of it --------------------------------------------------------------------------------------------------
 
 
-def test_an_element_that_comes_again_is_found_among_thousands() -> None:
+def test_duplicate_is_found_among_thousands_of_elements() -> None:
     keys = [f'"{0x00091000 + 2 * n:08X}":{{"vr":"LO"}}' for n in range(4096)]
     again = [keys[4095], keys[100], '"00091001":{"vr":"LO"}', '"00091001":{"vr":"LO"}']
     log = DeviationLog()
@@ -808,7 +806,7 @@ def test_an_element_that_comes_again_is_found_among_thousands() -> None:
     assert len(events) == 4096 + 1 + 2
 
 
-def test_an_element_around_a_sequence_comes_again() -> None:
+def test_duplicate_of_the_element_before_a_sequence_is_found() -> None:
     item = '{"00100020":{"vr":"LO"}}'
     text = f'{{"00081140":{{"vr":"SQ","Value":[{item},{item}]}},"00100020":{{"vr":"LO"}},"00081140":{{"vr":"SQ"}}}}'
     _, deviations, _ = _read(text, ReadOptions())

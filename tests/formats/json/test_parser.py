@@ -1,4 +1,4 @@
-"""The JsonParser: every case is fed whole and in pieces, alone and beside other data sets."""
+"""The JsonParser: each case whole and in pieces, alone and beside other data sets."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ BULK += ["US", "UT", "UV"]
 
 
 def vr_cases() -> list[Case]:
-    """For each VR no value, one, several, and null among them; with ``vr`` before the values and behind them."""
+    """For each VR: no value, one, several, and null among them; ``vr`` first and last."""
     table: list[Case] = []
     for vr, text, value, second_text, second in VALUES:
         members = {
@@ -127,7 +127,7 @@ def both_orders(name: str, vr: str, member: str, events: list[Event]) -> list[Ca
     ]
 
 
-def test_the_table_of_values_has_every_vr() -> None:
+def test_table_of_values_has_every_vr() -> None:
     assert sorted([row[0] for row in VALUES] + [row[0] for row in BINARY] + ["SQ"]) == sorted(VRS)
 
 
@@ -272,7 +272,7 @@ def check(text: str, expected: list[Event], limits: Limits) -> None:
 
 
 @pytest.mark.parametrize(("text", "expected"), cases(CASES))
-def test_a_data_set_is_read(text: str, expected: list[Event]) -> None:
+def test_data_set_is_read(text: str, expected: list[Event]) -> None:
     check(text, expected, Limits())
 
 
@@ -422,7 +422,7 @@ PARTS: list[Case] = [
 
 
 @pytest.mark.parametrize(("text", "expected"), cases(PARTS))
-def test_what_is_long_comes_in_parts(text: str, expected: list[Event]) -> None:
+def test_long_values_are_delivered_in_parts(text: str, expected: list[Event]) -> None:
     check(text, expected, SMALL)
 
 
@@ -430,9 +430,7 @@ def test_what_is_long_comes_in_parts(text: str, expected: list[Event]) -> None:
 @pytest.mark.parametrize("data", [bytes(range(100, 148)), b"\xff" * 48], ids=["plain", "slashes"])
 @pytest.mark.parametrize("slash", ["/", "\\/"], ids=["as it is", "escaped"])
 @pytest.mark.parametrize("vr_first", [True, False], ids=["vr before", "vr behind"])
-def test_long_base64_of_every_length_is_what_base64_decodes(
-    segment: int, data: bytes, slash: str, vr_first: bool
-) -> None:
+def test_long_base64_of_every_length_is_decoded(segment: int, data: bytes, slash: str, vr_first: bool) -> None:
     for length in range(len(data)):
         encoded = base64.b64encode(data[:length]).decode()
         inline = f'"InlineBinary":"{encoded.replace("/", slash)}"'
@@ -460,7 +458,7 @@ class Fault:
 
     Attributes:
         text: The data set, with a mark at the fault.
-        words: What the message has to say.
+        words: Words of the message.
         error: The class of the error.
         path: Its tag path.
         before: The events before the fault.
@@ -483,7 +481,7 @@ def too_long(name: str, text: str, words: str, before: Sequence[Event] = ()) -> 
 
 
 def wrong_values() -> list[Fault]:
-    """One value that does not suit its VR: it is known at the end of the attribute, wherever ``vr`` stands."""
+    """One wrong value, found at the end of the attribute for any place of ``vr``."""
     faults = []
     for vr, text, words in WRONG_VALUES:
         name = f"{text} for {vr}"
@@ -535,7 +533,7 @@ WRONG_VALUES: list[tuple[str, str, str]] = [
     ("LO", '"a",null,5', "for VR LO, found a number"),
 ]
 
-# Each begins with what makes it a fault of base64, whatever its length.
+# Each begins with its fault, independent of its length.
 BAD_BASE64 = {
     "white space": "AAAA AAA",
     "line feed": "AAAA\\n",
@@ -865,7 +863,7 @@ def check_fault(fault: Fault, around: Surroundings) -> None:
 
 
 @pytest.mark.parametrize("fault", [pytest.param(fault, id=fault.id) for fault in FAULTS])
-def test_a_fault_is_an_error_with_its_place(fault: Fault) -> None:
+def test_fault_is_an_error_with_its_place(fault: Fault) -> None:
     for around in SURROUNDINGS:
         check_fault(fault, around)
 
@@ -874,7 +872,7 @@ def test_a_fault_is_an_error_with_its_place(fault: Fault) -> None:
 
 
 @pytest.mark.parametrize("values", ["1,2,3,4", '"a","b","c",4', "{},{},{},{}"])
-def test_more_values_than_can_be_held_need_their_vr_before_them(values: str) -> None:
+def test_too_many_values_need_their_vr_first(values: str) -> None:
     events, error = read_badly(attribute(f'"Value":[{values}],"vr":"LO"'), ReadOptions(limits=SMALL))
     assert isinstance(error, LimitError)
     assert error.limit == "values_per_event"
@@ -882,7 +880,7 @@ def test_more_values_than_can_be_held_need_their_vr_before_them(values: str) -> 
     assert events == shown(in_dataset([])[:1])
 
 
-def test_longer_values_than_can_be_held_name_the_limit_that_helps() -> None:
+def test_error_of_too_long_values_names_the_limit() -> None:
     text = attribute('"Value":[1234567,8901234],"vr":"DS"')
     _, error = read_badly(text, ReadOptions(limits=Limits(segment_size=12)))
     assert isinstance(error, LimitError)
@@ -896,7 +894,7 @@ def in_parts(tag: int, vr: str, *parts: tuple[Any, ...]) -> list[Event]:
     return [(EventType.START_ELEMENT, tag, vr, None), *values, (EventType.END_ELEMENT, tag, vr, None)]
 
 
-def test_the_data_dictionary_tells_what_too_many_values_are_before_their_vr() -> None:
+def test_dictionary_gives_the_vr_of_too_many_values() -> None:
     few = ReadOptions(limits=SMALL)
     contour = '{"30060050":{"Value":[1.5,"2.50",3,4,5],"vr":"DS"},"30060051":{"vr":"IS","Value":[1]}}'
     behind = (EventType.ELEMENT, 0x30060051, "IS", ("1",))
@@ -908,7 +906,7 @@ def test_the_data_dictionary_tells_what_too_many_values_are_before_their_vr() ->
     assert read_well(signed, few) == shown(in_dataset(in_parts(0x00280106, "SS", (1, -2, 3), (4,))))
 
 
-def test_a_vr_that_is_not_the_one_of_the_data_dictionary_comes_too_late() -> None:
+def test_late_vr_that_differs_from_the_dictionary_is_an_error() -> None:
     text = '{"30060050":{"Value":[1,2,3,4],"vr":"FD"}}'
     events, error = read_badly(text, ReadOptions(limits=SMALL))
     assert isinstance(error, LimitError)
@@ -917,7 +915,7 @@ def test_a_vr_that_is_not_the_one_of_the_data_dictionary_comes_too_late() -> Non
     assert events == shown(in_dataset(in_parts(0x30060050, "DS", ("1", "2", "3"))[:-1])[:-1])
 
 
-def test_many_values_whose_vr_never_comes_are_what_the_data_dictionary_says() -> None:
+def test_many_values_without_vr_have_the_vr_of_the_dictionary() -> None:
     deviations: list[Deviation] = []
     text = '{"30060050":{"Value":[1,2,3,4]}}'
     options = ReadOptions(limits=SMALL, on_deviation=deviations.append)
@@ -925,7 +923,7 @@ def test_many_values_whose_vr_never_comes_are_what_the_data_dictionary_says() ->
     assert [one.code for one in deviations] == ["missing-vr"]
 
 
-def test_a_contour_as_pydicom_writes_it_is_read() -> None:
+def test_contour_written_by_pydicom_is_read() -> None:
     dataset = pydicom.Dataset()
     dataset.ContourData = [float(number) / 4 for number in range(9000)]
     text = dataset.to_json()
@@ -934,7 +932,7 @@ def test_a_contour_as_pydicom_writes_it_is_read() -> None:
 
 
 @pytest.mark.parametrize("vr", ["SQ", "UT", "PN"])
-def test_a_long_string_and_an_item_are_not_one_element(vr: str) -> None:
+def test_long_string_and_item_do_not_share_an_element(vr: str) -> None:
     text = attribute(f'"Value":["abcdefghijklm",{{{LO}}}],"vr":"{vr}"')
     events, error = read_every_way(text, ReadOptions(limits=SMALL))
     assert error is not None
@@ -1046,7 +1044,7 @@ BAD_DOCUMENTS: list[tuple[str, str, ReadOptions, type[InputError], str, int | No
 @pytest.mark.parametrize(
     ("marked", "options", "error_class", "words", "index", "path", "expected"), cases(BAD_DOCUMENTS)
 )
-def test_a_document_that_is_none_is_an_error(
+def test_invalid_document_is_an_error(
     marked: str,
     options: ReadOptions,
     error_class: type[InputError],
@@ -1079,7 +1077,7 @@ DEPTHS = [
 
 
 @pytest.mark.parametrize(("depth", "sequences", "offset", "path"), cases(DEPTHS))
-def test_sequences_nest_as_deep_as_the_limit(depth: int, sequences: int, offset: int | None, path: str) -> None:
+def test_sequences_nest_up_to_the_limit(depth: int, sequences: int, offset: int | None, path: str) -> None:
     assert Limits().depth == 256
     events, error = read_every_way(nested(sequences), ReadOptions(limits=Limits(depth=depth)))
     if offset is None:
@@ -1091,7 +1089,7 @@ def test_sequences_nest_as_deep_as_the_limit(depth: int, sequences: int, offset:
         assert (error.location.byte_offset, error.location.tag_path) == (offset, path)
 
 
-def test_an_array_takes_a_level_too() -> None:
+def test_array_takes_a_level() -> None:
     options = ReadOptions(limits=Limits(depth=2))
     assert read_well(attribute('"vr":"LO"'), options) == shown(in_dataset([element("LO")]))
     _, error = read_badly("[" + attribute('"vr":"LO"') + "]", options)
@@ -1117,13 +1115,13 @@ WHOLE_EVENTS = shown(
 )
 
 
-def test_the_document_that_is_to_be_truncated_is_right() -> None:
+def test_document_to_truncate_is_valid() -> None:
     assert read_well(WHOLE) == WHOLE_EVENTS
 
 
 @pytest.mark.parametrize("length", range(len(WHOLE.encode())))
 @pytest.mark.parametrize("size", [1, 1000], ids=["byte by byte", "whole"])
-def test_what_is_truncated_anywhere_is_an_error_at_its_end(length: int, size: int) -> None:
+def test_document_truncated_anywhere_is_an_error_at_its_end(length: int, size: int) -> None:
     data = WHOLE.encode()[:length]
     events, error = run(pieces_of(data, size), ReadOptions())
     assert type(error) is TruncatedError
@@ -1146,7 +1144,7 @@ def test_what_is_truncated_anywhere_is_an_error_at_its_end(length: int, size: in
         ('{"00081140":{"vr":"SQ"},', ""),
     ],
 )
-def test_what_is_truncated_has_the_path_that_was_reached(text: str, path: str) -> None:
+def test_truncated_document_has_the_path_reached(text: str, path: str) -> None:
     _, error = read_badly(text)
     assert error.location.tag_path == path
 
@@ -1164,7 +1162,7 @@ def test_events_before_a_fault_are_delivered_by_the_call_that_finds_it() -> None
     assert caught.value is parser.error
 
 
-def test_a_fault_without_events_before_it_raises_at_once() -> None:
+def test_fault_without_events_before_it_raises_at_once() -> None:
     parser = JsonParser()
     assert parser.error is None
     with pytest.raises(DicomJsonError) as caught:
@@ -1172,14 +1170,14 @@ def test_a_fault_without_events_before_it_raises_at_once() -> None:
     assert parser.error is caught.value
 
 
-def test_the_message_never_has_values_of_the_document() -> None:
+def test_message_never_contains_values() -> None:
     for fault in FAULTS:
         text = fault.text.replace(MARK, "").replace('"a"', '"SECRET"')
         _, error = run([text.encode()], ReadOptions(profile="strict", limits=fault.limits))
         assert "SECRET" not in str(error)
 
 
-def test_bytes_consumed_counts_what_the_events_account_for() -> None:
+def test_bytes_consumed_counts_the_bytes_of_the_events() -> None:
     parser = JsonParser()
     parser.feed(OTHER.encode())
     assert parser.bytes_consumed == len(OTHER)
@@ -1188,7 +1186,7 @@ def test_bytes_consumed_counts_what_the_events_account_for() -> None:
     assert parser.bytes_consumed == len(OTHER) + 2
 
 
-def test_nothing_can_be_fed_behind_the_end() -> None:
+def test_nothing_can_be_fed_after_the_end() -> None:
     parser = JsonParser()
     parser.feed(OTHER.encode())
     assert parser.close() == []
@@ -1196,14 +1194,14 @@ def test_nothing_can_be_fed_behind_the_end() -> None:
         parser.feed(b" ")
 
 
-def test_a_stream_longer_than_a_piece_is_read_like_a_short_one() -> None:
+def test_stream_longer_than_a_piece_is_read_like_a_short_one() -> None:
     count = 200_000 // len(OTHER)
     events, error = run([f"[{','.join([OTHER] * count)}]".encode()], ReadOptions())
     assert error is None
     assert events == shown([event for index in range(count) for event in other(index)])
 
 
-def test_the_place_is_counted_over_more_than_a_piece() -> None:
+def test_place_spans_pieces() -> None:
     before = "[" + f"{OTHER}," * (200_000 // len(OTHER))
     _, error = run([(before + attribute('"vr":"XX"') + "]").encode()], ReadOptions(profile="strict"))
     assert error is not None
@@ -1211,7 +1209,7 @@ def test_the_place_is_counted_over_more_than_a_piece() -> None:
     assert error.location.dataset_index == 200_000 // len(OTHER)
 
 
-# --- attributes that come whole ----------------------------------------------------------------------------------
+# --- canonical attributes ----------------------------------------------------------------------------------
 
 COME_WHOLE: list[tuple[str, str, Event | None]] = [
     ("no value", '"vr":"LO"', element("LO")),
@@ -1264,7 +1262,7 @@ def has_canonical_attribute(text: str, limits: Limits) -> bool:
 
 
 @pytest.mark.parametrize(("text", "expected"), cases(COME_WHOLE))
-def test_attributes_that_come_whole(text: str, expected: Event) -> None:
+def test_canonical_attributes(text: str, expected: Event) -> None:
     assert has_canonical_attribute(attribute(text), Limits())
     assert read_well(attribute(text)) == shown(in_dataset([expected]))
     # That nothing is wrong with it anywhere in a data set, or as JSON, the strict reader says.
@@ -1277,9 +1275,9 @@ def test_attributes_that_come_whole(text: str, expected: Event) -> None:
     assert read_well(sequence, ReadOptions(profile="strict")) == shown(in_dataset(whole))
 
 
-@pytest.mark.filterwarnings("ignore")  # of what is odd in some
+@pytest.mark.filterwarnings("ignore")  # of the oddities of some
 @pytest.mark.parametrize("text", COME_AS_TOKENS)
-def test_attributes_that_do_not_come_whole(text: str) -> None:
+def test_attributes_that_are_not_canonical(text: str) -> None:
     assert not has_canonical_attribute(attribute(text), Limits())
     read_every_way(attribute(text))
     read_every_way(attribute(text), ReadOptions(profile="strict"))
@@ -1295,12 +1293,12 @@ def test_attributes_that_do_not_come_whole(text: str) -> None:
         (Limits(segment_size=12), '"vr":"UL","Value":[1234567890,1234567890]', [(1234567890,), (1234567890,)]),
     ],
 )
-def test_limits_are_the_same_for_what_comes_whole(limits: Limits, text: str, parts: list[tuple[Any, ...]]) -> None:
+def test_limits_hold_for_canonical_attributes(limits: Limits, text: str, parts: list[tuple[Any, ...]]) -> None:
     vr = text[6:8]
     assert read_well(attribute(text), ReadOptions(limits=limits)) == shown(in_dataset(in_parts(TAG, vr, *parts)))
 
 
-def test_the_limit_on_numbers_is_the_same_for_what_comes_whole() -> None:
+def test_limit_of_numbers_holds_for_canonical_attributes() -> None:
     text = attribute('"vr":"DS","Value":[12345]')
     assert has_canonical_attribute(text, Limits())
     _, error = read_badly(text, ReadOptions(limits=Limits(number_length=4)))
@@ -1308,7 +1306,7 @@ def test_the_limit_on_numbers_is_the_same_for_what_comes_whole() -> None:
     assert error.location.byte_offset == text.index("12345")
 
 
-def test_what_is_wrong_in_what_comes_whole_is_told_with_its_place() -> None:
+def test_fault_in_a_canonical_attribute_has_its_place() -> None:
     text = f'{{"00081140":{{"vr":"SQ","Value":[{attribute(_ODD_NUMBER)}]}},"00100020":{{{_ODD_NUMBER}}}}}'
     assert has_canonical_attribute(text, Limits())
     found: list[Deviation] = []

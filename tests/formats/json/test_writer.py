@@ -1,4 +1,4 @@
-"""The JsonWriter over a JsonEmitter: what it writes, and what it refuses."""
+"""The JsonWriter over a JsonEmitter: its output, and its errors."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def write(
 
 
 def refused(events: Sequence[Event], *, array: bool = False, options: WriteOptions | None = None) -> OutputError:
-    """The error of the last of some events, of which the others are right; makes sure that it is sticky."""
+    """Return the error of the last event; check that it is sticky."""
     event_writer = JsonWriter(JsonEmitter(lambda _: None), array=array, options=options)
     event_writer.write_all(events[:-1])
     with pytest.raises(OutputError) as caught:
@@ -203,7 +203,7 @@ EMPTY_PARTS: list[tuple[str, str, list[Event], str]] = [
 
 
 def written(vr: str, member: str, late: bool) -> str:
-    """An element whose VR stands before its member or behind it."""
+    """An element whose VR is first or last."""
     members = [f'"vr":"{vr}"', member] if member else [f'"vr":"{vr}"']
     return f'"00091001":{{{",".join(members[::-1] if late else members)}}}'
 
@@ -317,7 +317,7 @@ STRUCTURE: list[tuple[str, list[Event], str]] = [
         "what is left out has no place in the order of tags",
         [
             element("UI", "1.2", tag=0x00020010),
-            element("LO", "a", tag=0x00011001),  # as in files whose private group 0001 stands behind the file meta
+            element("LO", "a", tag=0x00011001),  # as in files with private group 0001 after the file meta information
             element("UL", 4, tag=0x00080000),
             element("UL", 4, tag=0x00080000),
             element("LO", "b", tag=0x00011002),
@@ -378,7 +378,7 @@ CANONICAL = [*value_cases(), *STRUCTURE]
 
 
 @pytest.mark.parametrize(("events", "members"), cases(CANONICAL))
-def test_a_data_set_is_written_in_canonical_form(events: list[Event], members: str) -> None:
+def test_data_set_is_written_in_canonical_form(events: list[Event], members: str) -> None:
     assert write([START, *events, END]) == f"{{{members}}}"
 
 
@@ -389,19 +389,19 @@ def test_data_sets_are_written_as_an_array(events: list[Event], members: str) ->
 
 
 @pytest.mark.parametrize(("events", "members"), cases(CANONICAL))
-def test_an_indent_changes_the_white_space_only(events: list[Event], members: str) -> None:
+def test_indent_changes_the_white_space_only(events: list[Event], members: str) -> None:
     pairs = json.loads(write([START, *events, END], indent=2), object_pairs_hook=list, parse_float=str, parse_int=str)
     assert pairs == json.loads(f"{{{members}}}", object_pairs_hook=list, parse_float=str, parse_int=str)
 
 
 @pytest.mark.parametrize(("events", "members"), cases(STRUCTURE))
-def test_an_indent_is_laid_out_as_the_json_module_does(events: list[Event], members: str) -> None:
+def test_indent_is_laid_out_as_the_json_module_does(events: list[Event], members: str) -> None:
     parsed = json.loads(f"[{{{members}}}]")
     assert write([START, *events, END], array=True, indent=3) == json.dumps(parsed, indent=3, ensure_ascii=False)
 
 
 @pytest.mark.parametrize(("events", "members"), cases(CANONICAL))
-def test_what_is_written_reads_as_the_same(events: list[Event], members: str) -> None:
+def test_output_is_read_back_equal(events: list[Event], members: str) -> None:
     parser = JsonParser(options=ReadOptions(deviations={"not-a-number": "ignore"}))
     read = parser.feed(write([START, *events, END]).encode())
     assert parser.close() == []
@@ -422,11 +422,11 @@ def test_empty_values_before_the_first_are_only_counted() -> None:
     assert b"".join(blocks) == b'{"00091001":{"vr":"UC","Value":[' + b"null," * count + b'"a"]}}'
 
 
-def test_an_array_of_none() -> None:
+def test_array_of_none() -> None:
     assert write([], array=True) == "[]"
 
 
-def test_the_index_of_the_event_is_not_needed() -> None:
+def test_index_of_the_event_is_not_needed() -> None:
     assert write([(EventType.START_DATASET, 0, "", 17), END], array=True) == "[{}]"
 
 
@@ -455,7 +455,7 @@ BEHIND, BEHIND_TEXT = element("LO", "a"), '"00091001":{"vr":"LO","Value":["a"]}'
 
 
 @pytest.mark.parametrize(("events", "members"), cases(FILE_META))
-def test_the_file_meta_information_is_written_on_request(events: list[Event], members: str) -> None:
+def test_file_meta_information_is_written_on_request(events: list[Event], members: str) -> None:
     length = element("UL", 4, tag=0x00020000)
     stream = [START, length, *events, BEHIND, END]
     assert write(stream, options=WriteOptions(file_meta=True)) == f"{{{members},{BEHIND_TEXT}}}"
@@ -475,7 +475,7 @@ MISFITS: list[tuple[str, tuple[Any, ...]]] = [
     *(("AT", (value,)) for value in ("00100020", 1.5, b"a", (1,), -1, 2**32, "")),
     *(("PN", (value,)) for value in ("Doe^Jane", "Doe", 5, ("a", "b"), ("a", "b", "c", "d"), ("a", 5, ""), b"abc")),
     *((vr, (value,)) for vr in ("OB", "OD", "OF", "OL", "OV", "OW", "UN") for value in ("a", 5, 1.5, (b"a",), [0])),
-    # What is false, but nothing empty that the VR has.
+    # False values that are not an empty value of the VR.
     *((vr, (value,)) for vr in [*TEXTS, "DS", "IS"] for value in (0, 0.0, False, b"", (), [])),
     *((vr, ("1", 0)) for vr in [*TEXTS, "DS", "IS"]),
     *((vr, (value,)) for vr in ("OB", "OD", "OF", "OL", "OV", "OW", "UN") for value in (0, 0.0, False, "", (), [])),
@@ -490,20 +490,20 @@ MISFITS: list[tuple[str, tuple[Any, ...]]] = [
 
 
 @pytest.mark.parametrize(("vr", "values"), [pytest.param(*row, id=f"{row[0]} {row[1]!a}") for row in MISFITS])
-def test_a_value_that_does_not_fit_its_vr_is_refused(vr: str, values: tuple[Any, ...]) -> None:
+def test_value_of_a_wrong_type_is_refused(vr: str, values: tuple[Any, ...]) -> None:
     error = refused([START, element("LO", "a", tag=SEQ), element(vr, *values)])
     assert error.location == Location(None, 0, "00091001")
 
 
 @pytest.mark.parametrize("vr", ["", "XX", "lo", "SQ", "US or SS"])
-def test_a_vr_that_no_element_has_is_refused(vr: str) -> None:
+def test_unknown_vr_is_refused(vr: str) -> None:
     error = refused([START, element(vr)])
     assert "not a value representation" in error.message
     assert error.location == Location(None, 0, "00091001")
 
 
 @pytest.mark.parametrize("vr", ["AE", "AS", "AT", "CS", "DA", "DT", "LO", "PN", "SH", "SQ", "TM", "UI", "UR"])
-def test_a_vr_that_has_no_bulk_data_is_refused(vr: str) -> None:
+def test_vr_without_bulk_data_is_refused(vr: str) -> None:
     error = refused([START, bulk_data(vr)])
     assert f"BulkDataURI (PS3.18 F.2.2), found {vr}" in error.message
     assert error.location == Location(None, 0, "00091001")
@@ -515,7 +515,7 @@ def test_bulk_data_of_an_unknown_vr_is_refused(vr: str) -> None:
 
 
 @pytest.mark.parametrize("uri", ["\ud800", 5, None, b"uri"], ids=ascii)
-def test_a_uri_that_is_no_text_is_refused(uri: Any) -> None:
+def test_uri_that_is_not_text_is_refused(uri: Any) -> None:
     assert refused([START, bulk_data("OB", uri)]).location == Location(None, 0, "00091001")
 
 
@@ -628,7 +628,7 @@ EXAMPLES: dict[EventType, Event] = {
 
 @pytest.mark.parametrize("kind", EventType, ids=lambda kind: kind.name)
 @pytest.mark.parametrize("place", PLACES)
-def test_an_event_out_of_order_is_refused(place: str, kind: EventType) -> None:
+def test_event_out_of_order_is_refused(place: str, kind: EventType) -> None:
     event = EXAMPLES[kind]
     if place in IN_BYTES and kind in LEGAL[place]:
         event = (kind, 0, "", b"a" if place != "fragment" or kind == EventType.SEGMENT else b"ab")
@@ -638,12 +638,12 @@ def test_an_event_out_of_order_is_refused(place: str, kind: EventType) -> None:
         assert f"found {kind.name}" in refused([*PLACES[place], event], array=True).message
 
 
-def test_fragments_that_are_left_out() -> None:
+def test_fragments_are_left_out() -> None:
     events = [START, *segmented_fragments([b""], [b"a"], tag=0x00080000), element("LO", "a"), END]
     assert write(events) == '{"00091001":{"vr":"LO","Value":["a"]}}'
 
 
-def test_the_place_that_the_maker_of_the_events_tells_stays() -> None:
+def test_location_raised_by_the_source_of_events_stays() -> None:
     place = Location(None, 7, "00100020")
 
     def events() -> Iterable[Event]:
@@ -655,15 +655,15 @@ def test_the_place_that_the_maker_of_the_events_tells_stays() -> None:
     assert caught.value.location == place
 
 
-def test_an_unknown_event_is_refused() -> None:
+def test_unknown_event_is_refused() -> None:
     assert refused([START, (99, TAG, "LO", ())]).location.dataset_index == 0
 
 
-def test_an_item_has_a_place_only_once_it_is_open() -> None:
+def test_item_has_a_place_once_it_is_open() -> None:
     assert refused([START, sequence(tag=SEQ)[0], element("LO")]).location.tag_path == "00081140.00091001"
 
 
-def test_a_second_data_set_needs_an_array() -> None:
+def test_second_data_set_needs_an_array() -> None:
     error = refused([START, END, START])
     assert "found a second one" in error.message
 
@@ -681,7 +681,7 @@ def test_a_second_data_set_needs_an_array() -> None:
     ],
 )
 @pytest.mark.parametrize("array", [True, False])
-def test_close_refuses_a_data_set_that_is_open(events: list[Event], path: str, array: bool) -> None:
+def test_close_refuses_an_open_data_set(events: list[Event], path: str, array: bool) -> None:
     event_writer = JsonWriter(JsonEmitter(lambda _: None), array=array)
     event_writer.write_all(events)
     with pytest.raises(OutputError, match="not complete") as caught:
@@ -737,13 +737,13 @@ BAD_PARTS: list[tuple[str, list[Event]]] = [
 
 
 @pytest.mark.parametrize("events", cases(BAD_PARTS))
-def test_parts_that_do_not_fit_are_refused(events: list[Event]) -> None:
+def test_parts_of_a_wrong_type_are_refused(events: list[Event]) -> None:
     error = refused([START, *events])
     assert error.location.dataset_index == 0
 
 
 @pytest.mark.parametrize("vr", ["US", "FD", "AT", "PN", "SQ"])
-def test_a_long_text_for_a_vr_that_is_no_text_is_refused(vr: str) -> None:
+def test_long_text_of_another_vr_is_refused(vr: str) -> None:
     with pytest.raises(OutputError):
         write([START, *parts(vr, last_segment("a")), END])
 
@@ -753,7 +753,7 @@ def test_a_long_text_for_a_vr_that_is_no_text_is_refused(vr: str) -> None:
 
 @pytest.mark.parametrize("cut", range(12))
 @pytest.mark.parametrize("second", range(12))
-def test_the_text_of_fragments_does_not_depend_on_the_cuts(cut: int, second: int) -> None:
+def test_text_of_fragments_does_not_depend_on_segments(cut: int, second: int) -> None:
     value = bytes(range(11))
     pieces = value[: min(cut, second)], value[min(cut, second) : max(cut, second)], value[max(cut, second) :]
     events = [
@@ -799,7 +799,7 @@ BAD_FRAGMENTS: list[tuple[str, list[Event]]] = [
 
 
 @pytest.mark.parametrize("events", cases(BAD_FRAGMENTS))
-def test_fragments_that_do_not_fit_are_refused(events: list[Event]) -> None:
+def test_invalid_fragments_are_refused(events: list[Event]) -> None:
     events = [*sequence([], tag=SEQ)[:2], *events[:-1], (events[-1][0], TAG, *events[-1][2:])]
     assert refused([START, *events]).location == Location(None, 0, "00081140[0].00091001")
 
@@ -846,7 +846,7 @@ def many_references() -> list[Event]:
 
 
 @pytest.mark.parametrize("events", [many_elements(), many_references()], ids=["elements", "bulk data"])
-def test_members_go_out_before_their_data_set_ends(events: list[Event]) -> None:
+def test_members_are_sent_before_their_data_set_ends(events: list[Event]) -> None:
     blocks: list[bytes] = []
     json_writer = JsonEmitter(blocks.append)
     JsonWriter(json_writer, array=False).write_all([START, *events])
@@ -860,7 +860,7 @@ def test_more_tags_than_the_cache_holds_are_written(monkeypatch: pytest.MonkeyPa
     assert parsed == [{f"{TAG + number:08X}": {"vr": "US", "Value": [number]} for number in range(8)}] * 2
 
 
-def test_escapes_on_request_are_for_all_texts() -> None:
+def test_optional_escapes_apply_to_all_texts() -> None:
     blocks: list[bytes] = []
     json_writer = JsonEmitter(blocks.append, ensure_ascii=True)
     JsonWriter(json_writer, array=False).write_all([START, element("LO", "\u00e9"), END])
@@ -868,7 +868,7 @@ def test_escapes_on_request_are_for_all_texts() -> None:
     assert b"".join(blocks) == b'{"00091001":{"vr":"LO","Value":["\\u00e9"]}}'
 
 
-# --- the options: what becomes of values ---------------------------------------------------------------------------
+# --- options: values ---------------------------------------------------------------------------
 
 NUMBERS: list[tuple[str, tuple[Any, ...], str, str, str]] = [
     ("DS", ("1.5", "-2"), "[1.5,-2]", '["1.5","-2"]', "[1.5,-2]"),
@@ -906,9 +906,7 @@ NUMBERS: list[tuple[str, tuple[Any, ...], str, str, str]] = [
 
 @pytest.mark.parametrize("in_parts", [False, True])
 @pytest.mark.parametrize(("vr", "values", "number", "text", "auto"), NUMBERS)
-def test_numbers_are_handled_as_asked(
-    vr: str, values: tuple[Any, ...], number: str, text: str, auto: str, in_parts: bool
-) -> None:
+def test_number_handling(vr: str, values: tuple[Any, ...], number: str, text: str, auto: str, in_parts: bool) -> None:
     events = parts(vr, some(*values)) if in_parts else [element(vr, *values)]
     for options, expected in (
         (WriteOptions(), number),
@@ -922,7 +920,7 @@ def test_numbers_are_handled_as_asked(
 
 @pytest.mark.parametrize("handling", ["number", "string", "auto"])
 @pytest.mark.parametrize("text", ["9" * 1001, "0." + "1" * 1000, "-" + "9" * 1000, "1e" + "0" * 999])
-def test_a_number_that_readers_take_for_too_long_is_text(text: str, handling: Any) -> None:
+def test_too_long_number_is_written_as_text(text: str, handling: Any) -> None:
     for vr in ("DS", "IS"):
         for events in ([element(vr, "1", text)], parts(vr, some("1", text))):
             written = write([START, *events, END], options=WriteOptions(number_handling=handling))
@@ -933,20 +931,20 @@ def test_a_number_that_readers_take_for_too_long_is_text(text: str, handling: An
 
 
 @pytest.mark.parametrize(("handling", "expected"), [("number", [1234, 123, "12345"]), ("auto", [1234, 123, "12345"])])
-def test_how_long_a_number_may_be_is_an_option(handling: Any, expected: list[Any]) -> None:
+def test_length_of_numbers_is_an_option(handling: Any, expected: list[Any]) -> None:
     options = WriteOptions(number_handling=handling, limits=Limits(number_length=4))
     for vr in ("DS", "IS"):
         written = write([START, element(vr, "1234", "123", "12345"), END], options=options)
         assert json.loads(written)["00091001"]["Value"] == expected
 
 
-def test_a_number_is_one_up_to_the_bound() -> None:
+def test_number_is_written_as_number_up_to_the_bound() -> None:
     for text in ("9" * 1000, "0." + "1" * 998):
         assert f"[{text}]" in write([START, element("DS", text), END])
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "1e-07", "123456789012345", "0.1", "1e22", "5E-324", "1.0", "00"])
-def test_auto_writes_a_number_only_if_its_text_comes_back(text: str) -> None:
+def test_auto_writes_a_number_only_if_its_text_survives(text: str) -> None:
     [value] = json.loads(write([START, element("DS", text), END], options=WriteOptions(number_handling="auto")))[
         "00091001"
     ]["Value"]
@@ -955,7 +953,7 @@ def test_auto_writes_a_number_only_if_its_text_comes_back(text: str) -> None:
 
 @pytest.mark.parametrize("handling", ["number", "string", "auto"])
 @pytest.mark.parametrize(("vr", "value"), [("DS", 1), ("IS", 1.5), ("SV", "1"), ("UV", 1.5), ("US", "1"), ("DS", b"1")])
-def test_a_number_that_does_not_fit_is_refused_however_it_is_handled(vr: str, value: Any, handling: Any) -> None:
+def test_invalid_number_is_refused_with_any_handling(vr: str, value: Any, handling: Any) -> None:
     error = refused([START, element(vr, value)], options=WriteOptions(number_handling=handling))
     assert f"for VR {vr}, found {type(value).__name__}" in error.message
     assert error.location.tag_path == "00091001"
@@ -974,7 +972,7 @@ NAN, INFINITY = float("nan"), float("inf")
         ((NAN,), '["NaN"]', ""),  # PS3.18 F.2.5: an empty attribute has no Value
     ],
 )
-def test_what_is_not_finite_is_written_as_asked(vr: str, values: tuple[Any, ...], names: str, nulls: str) -> None:
+def test_nonfinite_numbers(vr: str, values: tuple[Any, ...], names: str, nulls: str) -> None:
     for options, expected in (
         (WriteOptions(), names),
         (WriteOptions(nonfinite="string"), names),
@@ -987,7 +985,7 @@ def test_what_is_not_finite_is_written_as_asked(vr: str, values: tuple[Any, ...]
     assert error.location == Location(None, 0, "00091001")
 
 
-def test_finite_numbers_and_names_in_text_are_written_whatever_becomes_of_others() -> None:
+def test_nonfinite_option_does_not_change_other_values() -> None:
     for nonfinite in ("string", "null", "error"):
         options = WriteOptions(nonfinite=nonfinite)
         events = [element("FD", 1.5, None, 2), element("DS", "NaN", tag=NEXT)]
@@ -996,7 +994,7 @@ def test_finite_numbers_and_names_in_text_are_written_whatever_becomes_of_others
         )
 
 
-def test_character_sets_are_kept_or_say_utf_8_wherever_they_have_a_value() -> None:
+def test_character_set_is_kept_or_utf_8() -> None:
     charset = 0x00080005
     items = sequence([element("CS", "ISO_IR 101", tag=charset)], [element("CS", tag=charset)], tag=SEQ)
     events = [START, element("CS", "", "ISO 2022 IR 87", tag=charset), *items, END]
@@ -1017,7 +1015,7 @@ def test_character_sets_are_kept_or_say_utf_8_wherever_they_have_a_value() -> No
     assert '"ISO_IR 101"' in write(in_parts)
 
 
-# --- the options: keys, and what stands beside vr ------------------------------------------------------------------
+# --- options: keys, and members beside vr ------------------------------------------------------------------
 
 ID, ROWS, OVERLAY, BLANK = 0x00100020, 0x00280010, 0x60000010, 0x00189445
 EVERY_FORM: list[tuple[str, list[Event], str]] = [
@@ -1032,7 +1030,7 @@ EVERY_FORM: list[tuple[str, list[Event], str]] = [
 
 
 @pytest.mark.parametrize(("events", "rest"), cases(EVERY_FORM))
-def test_keys_and_members_beside_vr_are_those_of_the_dictionary(events: list[Event], rest: str) -> None:
+def test_keys_and_further_members_are_from_the_dictionary(events: list[Event], rest: str) -> None:
     vr = f'"vr":"{events[0][2]}"'
     for choice, key, members in (
         ({}, "00100020", vr),
@@ -1050,7 +1048,7 @@ def test_keys_and_members_beside_vr_are_those_of_the_dictionary(events: list[Eve
         assert write([START, *events, END], options=options) == f'{{"{key}":{{{members}{rest}}}'
 
 
-def test_members_stand_beside_a_vr_that_comes_late() -> None:
+def test_further_members_with_a_late_vr() -> None:
     options = WriteOptions(write_keyword=True, write_name=True)
     events = [START, *parts("OB", last_segment(b"a"), late=True, tag=ID), *parts("UT", late=True, tag=ROWS), END]
     assert write(events, options=options) == (
@@ -1069,20 +1067,20 @@ def test_members_stand_beside_a_vr_that_comes_late() -> None:
         (BLANK, ',"name":"Retired-blank"'),
     ],
 )
-def test_a_tag_stays_where_no_keyword_tells_it(tag: int, members: str) -> None:
+def test_tag_without_keyword_stays(tag: int, members: str) -> None:
     for keys in ("keyword", "camel"):
         options = WriteOptions(keys=keys, write_keyword=True, write_name=True)
         written = write([START, element("LO", tag=tag), *sequence(tag=0x7FE10010), END], options=options)
         assert written == f'{{"{tag:08X}":{{"vr":"LO"{members}}},"7FE10010":{{"vr":"SQ"}}}}'
 
 
-def test_elements_come_in_the_order_of_tags_whatever_they_are_called() -> None:
+def test_elements_are_in_order_of_tags_with_any_keys() -> None:
     events = [element("CS", tag=0x00080060), element("PN", tag=0x00100010), element("LO", tag=ID)]
     written = write([START, *events, END], options=WriteOptions(keys="keyword"))
     assert list(json.loads(written)) == ["Modality", "PatientName", "PatientID"]
 
 
-# --- the options: what is left out -----------------------------------------------------------------------------------
+# --- options: elements left out -----------------------------------------------------------------------------------
 
 RETIRED = 0x00080010  # Recognition Code
 
@@ -1113,11 +1111,11 @@ def test_retired_elements_are_left_out_on_request(events: list[Event]) -> None:
     [WriteOptions(), WriteOptions(include_retired=False, keys="camel", write_name=True)],
     ids=["default", "names"],
 )
-def test_what_is_no_tag_is_refused_whatever_is_left_out(event: Event, options: WriteOptions) -> None:
+def test_invalid_tag_is_refused_even_if_excluded(event: Event, options: WriteOptions) -> None:
     assert "tag of 32 bits" in refused([START, event], options=options).message
 
 
-def test_what_the_dictionary_does_not_know_is_not_retired() -> None:
+def test_unknown_element_is_not_retired() -> None:
     events = [START, element("LO", tag=TAG), element("US", tag=OVERLAY), element("LO", tag=0x7FE10010), END]
     assert write(events, options=WriteOptions(include_retired=False)) == write(events)
 
@@ -1157,7 +1155,7 @@ def json_element(text: Any, tag: int = TAG) -> Event:
 
 
 @pytest.mark.parametrize("text", ['{"vr":"US","Value":["many", 1.50]}', "5", '"\u00e9"', "null", '{ "a" : [ {} ] }'])
-def test_an_element_in_a_form_of_its_own_is_written_as_it_came(text: str) -> None:
+def test_json_element_is_written_unchanged(text: str) -> None:
     events = [START, element("LO", "a", tag=ID), json_element(text, ROWS), json_element(text, OVERLAY), END]
     assert write(events) == f'{{"00100020":{{"vr":"LO","Value":["a"]}},"00280010":{text},"60000010":{text}}}'
     options = WriteOptions(keys="keyword", write_keyword=True)
@@ -1169,11 +1167,11 @@ def test_an_element_in_a_form_of_its_own_is_written_as_it_came(text: str) -> Non
     )
 
 
-def test_an_element_in_a_form_of_its_own_has_no_line_feeds() -> None:
+def test_json_element_has_no_line_feeds() -> None:
     assert write([START, json_element('{\n"a":\r\n"\\n"}'), END]) == '{"00091001":{ "a":  "\\n"}}'
 
 
-def test_a_group_length_in_a_form_of_its_own_is_left_out() -> None:
+def test_json_element_of_a_group_length_is_left_out() -> None:
     assert write([START, json_element("5", 0x00020010), json_element("5", 0x00080000), json_element("5"), END]) == (
         '{"00091001":5}'
     )
@@ -1184,18 +1182,18 @@ def test_a_group_length_in_a_form_of_its_own_is_left_out() -> None:
     ["", "{", "[1,]", "1 2", '{"a":NaN}', '"\ud800"', r'"\ud800"', "tru", '"a\nb"', 5, None, b"{}", '"a":1', "1,2"],
     ids=ascii,
 )
-def test_what_is_not_one_json_value_is_no_element(text: Any) -> None:
+def test_json_element_must_be_one_json_value(text: Any) -> None:
     error = refused([START, json_element(text, ID)])
     assert error.message in ("not JSON text", "JSON text that is not text")
     assert error.location == Location(None, 0, "00100020")
 
 
-def test_an_element_in_a_form_of_its_own_comes_in_the_order_of_tags() -> None:
+def test_json_element_is_in_order_of_tags() -> None:
     assert "ascending order" in refused([START, element("LO"), json_element("1")]).message
 
 
 @pytest.mark.parametrize("array", [False, True])
-def test_an_element_in_a_form_of_its_own_nests_as_deep_as_the_rest(array: bool) -> None:
+def test_json_element_nests_up_to_the_limit(array: bool) -> None:
     limits = Limits(depth=12)
     options = WriteOptions(limits=limits)
     for around, depth in ((0, 11 - array), (2, 5 - array)):
@@ -1210,6 +1208,6 @@ def test_an_element_in_a_form_of_its_own_nests_as_deep_as_the_rest(array: bool) 
         assert "too deep" in error.message
 
 
-def test_a_long_element_in_a_form_of_its_own_is_written() -> None:
+def test_long_json_element_is_written() -> None:
     text = json.dumps({"vr": "LO", "Value": ["a" * 300_000, 5], "b" * 70_000: "1" * 5000})
     assert write([START, json_element(text), END]) == f'{{"00091001":{text}}}'
