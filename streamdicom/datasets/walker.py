@@ -329,7 +329,7 @@ def _unambiguous(element: DataElement, datasets: list[Dataset], little_endian: b
     except Exception:  # the elements that it depends on are missing
         element.VR = "US" if not element.is_empty and not isinstance(element.value, bytes) else "OW"
     if element.VR not in VRS:
-        raise OutputError("the VR is not a value representation (PS3.5 6.2)")
+        raise OutputError("expected a VR (PS3.5 6.2), found other text")
     if element.VR in _SHORTS:
         element.VR = _fitting(element)
     return element

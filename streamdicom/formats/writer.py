@@ -457,9 +457,9 @@ def vr_info(vr: str) -> ValueRepresentation:
     """
     row = VRS.get(vr)
     if row is None:
-        raise OutputError("not a value representation (PS3.5 6.2)")
+        raise OutputError("expected a VR (PS3.5 6.2), found other text")
     if row.form is Form.SEQUENCE:
-        raise OutputError("not a value representation of an element with a value: SQ; expected START_SEQUENCE")
+        raise OutputError("expected a VR with values, or START_SEQUENCE, found an element of VR SQ")
     return row
 
 

@@ -287,7 +287,7 @@ class XmlParser(PushParser[Event], AttributeParser):
         if vr in VRS:
             self._set_vr(vr)
         elif vr:
-            raise self._error_at_start("not a value representation (PS3.5 6.2)")
+            raise self._error_at_start("expected a VR (PS3.5 6.2), found other text")
 
     def _open_attribute(self, tag: int) -> None:
         self._tag = tag

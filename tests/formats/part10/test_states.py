@@ -17,7 +17,7 @@ LONG = 70_000
 
 
 def files() -> list[bytes]:
-    """Return files with every structure, in the data set and at the end of items of defined length."""
+    """Return files with every structure, in the data set and in items."""
     values = [
         EXPLICIT.element(PRIVATE, "OB", bytes(LONG)),
         EXPLICIT.element(PRIVATE, "OD", bytes(LONG)),

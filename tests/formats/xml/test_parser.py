@@ -407,7 +407,7 @@ _ERRORS = [
     ("tag", document(f'{MARK}<DicomAttribute tag="(0009,1001)" vr="LO"/>'), DicomXmlError, "eight hexadecimal"),
     ("keyword-only", document(f'{MARK}<DicomAttribute keyword="PatientID"/>'), DicomXmlError, "eight hexadecimal"),
     ("no-vr", document(f'{MARK}<DicomAttribute tag="00091001"/>'), DicomXmlError, "expected a vr"),
-    ("vr", document(f'{_AT}"XX"/>'), DicomXmlError, "not a value representation"),
+    ("vr", document(f'{_AT}"XX"/>'), DicomXmlError, "expected a VR"),
     ("extra", document(f'{_AT}"LO" x="1"/>'), DicomXmlError, "expected only the XML attributes"),
     (
         "extra-of-value",
