@@ -1,4 +1,6 @@
-"""JSON text (RFC 8259) as a stream of tokens: a push parser and an emitter that hold no document in memory.
+"""JSON text (RFC 8259) as a stream of tokens.
+
+The tokenizer and the emitter never hold a whole document in memory.
 
 >>> from streamdicom.jsontext import JsonTokenizer, TokenType
 >>> [token for token in JsonTokenizer().feed(b'[1e400]') if token[0] == TokenType.NUMBER]

@@ -1,15 +1,15 @@
-"""The grammar of RFC 8259 between strings and numbers, as a state machine that is built while it is used.
+"""The grammar of RFC 8259 outside strings and numbers: a lazy state machine.
 
-Everything that decides whether a structural character may stand where it stands lives here.
+Everything that decides whether a structural character is allowed lives here.
 
-JSON repeats itself: between two strings there is nearly always one of a few dozen texts, such as ``":{"`` or
-``"]},"`` without the quotes. What such a text means depends only on which objects and arrays are open and on what
-may come next. So a ``State`` stands for exactly that, and remembers for each text that it has met the tokens and
-the state that follow. The characters of a text are looked at once, and a dictionary answers from then on.
+JSON repeats itself: the text between two strings is nearly always one of a few dozen, like ``":{"`` or ``"]},"``
+without the quotes. Its meaning depends only on the open objects and arrays and on the token expected next. A ``State``
+represents both, and remembers the tokens and the next state for each text. The characters of a text are examined once;
+after that, a dictionary answers.
 
-Memory stays bounded: only texts of up to ``_LONGEST_REMEMBERED`` characters are remembered, those that are indented
-of up to ``_LONGEST_INDENTED``, and all that is remembered is dropped when it comes to ``_MOST_REMEMBERED`` entries,
-and one for each object and array that is open.
+Memory is bounded: only texts of up to ``_MAX_TEXT_LENGTH`` characters are remembered, or ``_MAX_INDENTED_LENGTH`` with
+white space. All states are dropped when there are more than ``_MAX_REMEMBERED`` entries, not counting one for each open
+object and array.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from typing import TypeAlias
 
 from streamdicom.jsontext.tokens import Token, TokenType
 
-_LONGEST_REMEMBERED = 32
-_LONGEST_INDENTED = 256  # with its white space
-_MOST_REMEMBERED = 2560
+_MAX_TEXT_LENGTH = 32
+_MAX_INDENTED_LENGTH = 256  # with its white space
+_MAX_REMEMBERED = 2560
 
 
 class Expect(IntEnum):
-    """What may come next within the innermost open object or array."""
+    """The token expected next in the innermost open object or array."""
 
     VALUE = 0
     FIRST_VALUE = 1
@@ -37,19 +37,19 @@ class Expect(IntEnum):
     END = 6
 
 
-# Tokens have plain integers for their types, see ``Token``.
+# Plain integers, see ``Token``.
 _PROPERTY_NAME = int(TokenType.PROPERTY_NAME)
 _STRING = int(TokenType.STRING)
 _START = {"{": (int(TokenType.START_OBJECT), ""), "[": (int(TokenType.START_ARRAY), "")}
 _END = {"}": (int(TokenType.END_OBJECT), ""), "]": (int(TokenType.END_ARRAY), "")}
 _NUMBER = int(TokenType.NUMBER)
 _LITERALS = {"true": (int(TokenType.TRUE), ""), "false": (int(TokenType.FALSE), ""), "null": (int(TokenType.NULL), "")}
-# As Python, C and JavaScript write what is no number of RFC 8259, section 6.
+# NaN and infinity as written by Python, C and JavaScript; not part of RFC 8259, section 6.
 _NONFINITE = ("NaN", "nan", "Infinity", "+Infinity", "-Infinity", "inf", "+inf", "-inf")
 _CLOSE = {"{": "}", "[": "]", "": ""}
 _FIRST = {"{": Expect.FIRST_NAME, "[": Expect.FIRST_VALUE}
 
-# RFC 8259, sections 4 and 5: what follows a value or a comma, by the container ("" is the document itself).
+# RFC 8259, sections 4 and 5, by container ("" is the document itself).
 _AFTER_COMMA = {"{": Expect.NAME, "[": Expect.VALUE}
 _STRING_TYPES = {
     Expect.VALUE: _STRING,
@@ -62,7 +62,7 @@ _MAY_CLOSE = frozenset({Expect.FIRST_VALUE, Expect.FIRST_NAME, Expect.AFTER})
 _STRUCTURE = frozenset("{}[]:,")
 _SYMBOL = re.compile(r"[{}\[\]:,]|[^{}\[\]:, \t\r\n]+")
 
-_WANTED = {
+_EXPECTED = {
     Expect.VALUE: "a value",
     Expect.FIRST_VALUE: "a value or ']'",
     Expect.FIRST_NAME: "a name or '}'",
@@ -71,7 +71,7 @@ _WANTED = {
     Expect.END: "the end of the document",
 }
 
-# A token that only a lenient grammar takes has the negative of its type, until the reader has told of it.
+# A token that only a lenient grammar accepts has its type negated, until the departure is recorded.
 DEPARTURES = {
     -int(TokenType.END_OBJECT): "trailing-comma",
     -int(TokenType.END_ARRAY): "trailing-comma",
@@ -81,20 +81,19 @@ DEPARTURES = {
 Step: TypeAlias = "tuple[tuple[Token, ...], State]"
 StringStep: TypeAlias = "tuple[tuple[Token, ...], int, State]"
 
-
-# Many states of an odd document are met once only: these stand for their dictionaries, and are never filled.
+# Shared by states without entries, to save memory: many states occur only once. Never filled.
 _NO_STEPS: dict[str, Step] = {}
 _NO_STRING_STEPS: dict[str, StringStep] = {}
 _NOTHING_PASSED: dict[str, State | None] = {}
 
 
 class Fault(Exception):
-    """What is wrong in a text.
+    """A fault in a text.
 
     Attributes:
-        position: Characters of the text before the place.
-        limit: The name of the limit that was passed, if one was.
-        tokens: What the text before the place stands for.
+        position: Index of the first wrong character.
+        limit: Name of the exceeded limit, or an empty string.
+        tokens: Tokens of the text before the fault.
     """
 
     def __init__(self, message: str, position: int = 0, limit: str = "", tokens: list[Token] | None = None) -> None:
@@ -106,7 +105,7 @@ class Fault(Exception):
 
 
 class _Frame:
-    """An open object or array (or the document) with all that is open around it."""
+    """An open object or array, or the document, with its enclosing ones."""
 
     __slots__ = ("container", "depth", "inner", "parent", "states")
 
@@ -119,20 +118,20 @@ class _Frame:
 
 
 class State:
-    """A place in a document: what is open, and what may come next.
+    """A state of the grammar: the open containers and the token expected next.
 
     Attributes:
-        before_string: For a structural text, the tokens it stands for, the kind of string that may follow, and
-            the state after that string. The innermost loop reads this.
-        steps: For a structural text, the tokens it stands for and the state after it.
-        string_type: What a string is here: PROPERTY_NAME, STRING, or None where there can be none.
-        takes_value: Whether a value may come next.
-        after: The state after a value or a name, once it has been asked for.
-        passed: For the structure of a text that may be passed over, the state after it; None if it cannot come next.
+        before_string: By text before a string: its tokens, the type of the string, and the state after the string. The
+            innermost loop reads this.
+        steps: By text: its tokens and the state after it.
+        string_type: Type of a string in this state: PROPERTY_NAME, STRING, or None where no string is allowed.
+        allows_value: True if a value is allowed.
+        after: The state after a value or a name, once it has been requested.
+        passed: By structure of a text to pass over: the state after it, or None if it is not allowed.
     """
 
     __slots__ = (
-        "after", "before_string", "expect", "frame", "passed", "steps", "string_type", "takes_value"
+        "after", "allows_value", "before_string", "expect", "frame", "passed", "steps", "string_type"
     )  # fmt: skip
 
     def __init__(self, frame: _Frame, expect: Expect) -> None:
@@ -143,26 +142,26 @@ class State:
         self.after: State | None = None
         self.passed = _NOTHING_PASSED
         self.string_type = _STRING_TYPES.get(expect)
-        self.takes_value = self.string_type == _STRING
+        self.allows_value = self.string_type == _STRING
 
-    def wanted(self) -> str:
+    def expected(self) -> str:
         if self.expect is Expect.AFTER:
             return f"',' or '{_CLOSE[self.frame.container]}'"
-        return _WANTED[self.expect]
+        return _EXPECTED[self.expect]
 
 
 class Grammar:
-    """Makes the states, and the steps from one to the next.
+    """Create the states, and the steps between them.
 
     Args:
-        depth: How many objects and arrays may be open at once.
-        number_length: How many bytes a number may have.
-        multiple: Whether the document may be followed by more documents.
-        lenient: Whether a comma may stand before a closing bracket, and NaN or Infinity for a number.
+        depth: Maximum number of open objects and arrays.
+        number_length: Maximum bytes in a number.
+        multiple: Allow several documents.
+        lenient: Allow a comma before a closing bracket, and NaN or Infinity as a number.
 
     Attributes:
-        literals: The tokens of the words that stand for values.
-        has_departures: Whether there was a token that only a lenient grammar accepts.
+        literals: Tokens by literal name.
+        has_departures: True once a token was accepted only because the grammar is lenient.
     """
 
     def __init__(self, depth: int, number_length: int, multiple: bool, lenient: bool = False) -> None:
@@ -176,7 +175,7 @@ class Grammar:
         self._root = _Frame("", None)
 
     def start(self) -> State:
-        """The state before a document."""
+        """Return the state before a document."""
         return self._state(self._root, Expect.VALUE)
 
     def _state(self, frame: _Frame, expect: Expect) -> State:
@@ -187,7 +186,7 @@ class Grammar:
         return state
 
     def after_value(self, state: State) -> State:
-        """The state after a value, or after a name where a name is due."""
+        """Return the state after a value, or after a name where a name is expected."""
         if state.after is None:
             container = state.frame.container
             if state.string_type == _PROPERTY_NAME:
@@ -198,17 +197,17 @@ class Grammar:
         return state.after
 
     def remember_passed(self, state: State, structure: str, after: State | None) -> None:
-        """Keep the state after a text with this structure, or None if such a text cannot come next."""
+        """Remember the state after a structure, or None if it is not allowed."""
         self._remembered += 1
         if not state.passed:
             state.passed = {}
         state.passed[structure] = after
 
     def step(self, state: State, text: str) -> Step:
-        """The tokens of a structural text, and the state after it.
+        """Return the tokens of a structural text, and the state after it.
 
         Raises:
-            Fault: at the first character that cannot stand where it stands.
+            Fault: A character is not allowed.
         """
         known = state.steps.get(text)
         if known is not None:
@@ -223,7 +222,7 @@ class Grammar:
                 fault.position, fault.tokens = match.start(), tokens
                 raise
         step = (tuple(tokens), after)
-        if _is_worth_remembering(text):
+        if _can_be_remembered(text):
             self._remembered += 1
             if not state.steps:
                 state.steps = {}
@@ -231,19 +230,23 @@ class Grammar:
         return step
 
     def step_to_string(self, state: State, text: str) -> StringStep:
-        """The same for a structural text with a string behind it: the string's kind, and the state after it."""
+        """Return the tokens before a string, its type, and the state after it.
+
+        Raises:
+            Fault: A character or the string is not allowed.
+        """
         state = self._bounded(state)
         tokens, at_string = self.step(state, text)
         string_type = at_string.string_type
         if string_type is None:
-            raise Fault(f"{at_string.wanted()} expected, not a string", len(text), tokens=list(tokens))
+            raise Fault(f"expected {at_string.expected()}, found a string", len(text), tokens=list(tokens))
         step = (tokens, string_type, self.after_value(at_string))
         self.remember(state, text, step)
         return step
 
     def remember(self, state: State, text: str, step: StringStep) -> None:
-        """Keep what a text before a string means, be it structural or with small numbers in it."""
-        if _is_worth_remembering(text):
+        """Remember the step for a text before a string, which may contain numbers."""
+        if _can_be_remembered(text):
             self._remembered += 1
             if not state.before_string:
                 state.before_string = {}
@@ -251,25 +254,25 @@ class Grammar:
 
     def _symbol(self, state: State, symbol: str, tokens: list[Token]) -> State:
         frame = state.frame
-        if symbol in _START and state.takes_value:
+        if symbol in _START and state.allows_value:
             if frame.depth >= self._depth:
-                raise Fault(f"more than {self._depth} objects and arrays within one another", limit="depth")
+                raise Fault(f"expected at most {self._depth} nested objects and arrays, found more", limit="depth")
             tokens.append(_START[symbol])
             return self._state(self._inner(frame, symbol), _FIRST[symbol])
         if symbol == _CLOSE[frame.container] and self._close(state, symbol, tokens):
-            assert frame.parent is not None  # only the document has none, and nothing closes it
+            assert frame.parent is not None  # only the document has no parent, and no symbol closes it
             return self.after_value(self._state(frame.parent, Expect.VALUE))
         if symbol == ":" and state.expect is Expect.COLON:
             return self._state(frame, Expect.VALUE)
         if symbol == "," and state.expect is Expect.AFTER:
             return self._state(frame, _AFTER_COMMA[frame.container])
-        if symbol in self.literals and state.takes_value:
+        if symbol in self.literals and state.allows_value:
             self._add(self.literals[symbol], tokens)
             return self.after_value(state)
         raise self._misplaced(symbol, state)
 
     def _close(self, state: State, symbol: str, tokens: list[Token]) -> bool:
-        """Add the token of a closing bracket, if it may stand here."""
+        """Add the token of a closing bracket and return True, if it is allowed."""
         kind, text = _END[symbol]
         if state.expect in _MAY_CLOSE:
             self._add((kind, text), tokens)
@@ -286,15 +289,17 @@ class Grammar:
 
     def _misplaced(self, symbol: str, state: State) -> Fault:
         if symbol in _STRUCTURE or symbol in self.literals:
-            return Fault(f"{state.wanted()} expected, not '{symbol}'")
+            return Fault(f"expected {state.expected()}, found '{symbol}'")
         if len(symbol.encode(errors="replace")) > self._number_length:
-            return self.too_long()
+            return self.number_too_long()
         if symbol[0] == "\ufeff":
-            return Fault("a byte order mark (RFC 8259, section 8.1)")
-        return Fault("neither a string nor a number, true, false or null")
+            return Fault("expected JSON text, found a byte order mark (RFC 8259, section 8.1)")
+        return Fault("expected a string, a number, true, false or null, found another word")
 
-    def too_long(self, position: int = 0) -> Fault:
-        return Fault(f"a number of more than {self._number_length} bytes", position, "number_length")
+    def number_too_long(self, position: int = 0) -> Fault:
+        return Fault(
+            f"expected a number of at most {self._number_length} bytes, found a longer one", position, "number_length"
+        )
 
     def _inner(self, frame: _Frame, container: str) -> _Frame:
         inner = frame.inner.get(container)
@@ -303,16 +308,16 @@ class Grammar:
         return inner
 
     def _bounded(self, state: State) -> State:
-        """The same state, with all that was remembered dropped if it has become too much."""
-        if self._remembered <= _MOST_REMEMBERED + state.frame.depth:  # which is what it costs to make the path again
+        """Return the same state, after dropping all states if there are too many."""
+        if self._remembered <= _MAX_REMEMBERED + state.frame.depth:  # which allows for rebuilding the path
             return state
         self._remembered = 0
-        _take_apart(self._root)
+        _unlink(self._root)
         self._root = _Frame("", None)
-        return self.again(state)
+        return self.rebuild(state)
 
-    def again(self, state: State) -> State:
-        """The same state as before, even if all that was remembered has been dropped since."""
+    def rebuild(self, state: State) -> State:
+        """Return an equal state, which may have been dropped in the meantime."""
         path = []
         frame: _Frame = state.frame
         while frame.parent is not None:
@@ -324,14 +329,14 @@ class Grammar:
         return self._state(frame, state.expect)
 
 
-def _is_worth_remembering(text: str) -> bool:
-    if len(text) <= _LONGEST_REMEMBERED:
+def _can_be_remembered(text: str) -> bool:
+    if len(text) <= _MAX_TEXT_LENGTH:
         return True
-    return len(text) <= _LONGEST_INDENTED and len("".join(text.split())) <= _LONGEST_REMEMBERED
+    return len(text) <= _MAX_INDENTED_LENGTH and len("".join(text.split())) <= _MAX_TEXT_LENGTH
 
 
-def _take_apart(root: _Frame) -> None:
-    """Let go of all states at once: they refer to one another, and the collector may come to them late."""
+def _unlink(root: _Frame) -> None:
+    """Break the reference cycles between states, so that they are freed at once."""
     frames = [root]
     while frames:
         frame = frames.pop()

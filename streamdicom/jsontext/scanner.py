@@ -1,7 +1,7 @@
-"""Texts of complete tokens to tokens: what stands between two quotation marks or outside of them, by turns.
+"""Texts of complete tokens, split at quotation marks and turned into tokens.
 
-A text is cut at its quotation marks, which gives the strings and what stands between them; ``_grammar`` knows what the
-latter mean. Places are characters of the text, in which escapes may be masked, see ``_strings``.
+Every other part is a string; ``jsontext.grammar`` interprets the parts between them. Positions are indices of
+characters in the text, in which escapes are masked, see ``jsontext.strings``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _NUMBERS = re.compile(rf"(?<![^ \t\r\n\[\]{{}}:,])({NUMBER_TEXT})(?![^ \t\r\n\[\
 
 
 class Scanner:
-    """Makes tokens from texts, and follows the state of the grammar.
+    """Turn texts into tokens, and follow the state of the grammar.
 
     Args:
         grammar: The grammar.
@@ -36,7 +36,7 @@ class Scanner:
         self.state = grammar.start()
 
     def state_after(self, structure: str) -> State | None:
-        """Return the state after a text with this structure, or None if such a text cannot come next.
+        """Return the state after a structure, or None if it is not allowed.
 
         Args:
             structure: JSON text that differs only in strings, numbers and white space.
@@ -50,7 +50,7 @@ class Scanner:
             after = self.state
         except Fault:
             pass
-        self.state = self.grammar.again(state)
+        self.state = self.grammar.rebuild(state)
         self.grammar.remember_passed(self.state, structure, after)
         return after
 
@@ -63,13 +63,13 @@ class Scanner:
             is_odd: The text may hold escapes or control characters.
 
         Raises:
-            Fault: At the first character of the text that is wrong.
+            Fault: The text is not valid JSON.
         """
         parts = text.split('"')
-        # An escape that is masked is not printable, nor is a control character; both may stand between the strings.
+        # Masked escapes and control characters are not printable. Both may stand between strings, too.
         strings_to_check = is_odd and ("\\" in text or not "".join(parts[1::2]).isprintable())
         iterator = iter(parts)
-        pairs = zip(iterator, iterator, strict=False)  # the last part, behind the last string, is left over
+        pairs = zip(iterator, iterator, strict=False)  # without the part after the last string
         try:
             self._scan_pairs(pairs, strings_to_check, tokens)
         except Fault as fault:
@@ -85,7 +85,7 @@ class Scanner:
             raise
 
     def _scan_end(self, text: str, tokens: list[Token]) -> None:
-        """Scan what stands behind the last string."""
+        """Scan the part after the last string."""
         state, start = self._scan_numbers(self.state, text, tokens)
         try:
             structure, self.state = self.grammar.step(state, text[start:])
@@ -96,7 +96,7 @@ class Scanner:
         tokens += structure
 
     def _scan_pairs(self, pairs: Iterable[tuple[str, str]], strings_to_check: bool, tokens: list[Token]) -> None:
-        """The innermost loop: what stands before a string, then the string, and on."""
+        """Scan pairs of a structural text and a string: the innermost loop."""
         append, extend = tokens.append, tokens.extend
         state = self.state
         for between, string in pairs:
@@ -112,7 +112,7 @@ class Scanner:
         self.state = state
 
     def _before_string(self, state: State, between: str, tokens: list[Token]) -> StringStep:
-        """What the innermost loop does not know by heart yet."""
+        """Return a step that the innermost loop has not remembered yet."""
         first = len(tokens)
         after, start = self._scan_numbers(state, between, tokens)
         try:
@@ -132,7 +132,7 @@ class Scanner:
         """Scan a text without strings up to its last number.
 
         Returns:
-            The state behind the number, and where in the text that is.
+            The state after that number, and the index after it.
         """
         parts = _NUMBERS.split(text)
         if len(parts) == 1:
@@ -148,9 +148,9 @@ class Scanner:
                 if new:
                     tokens += new
                 if len(number) > self._number_length:
-                    raise grammar.too_long(len(structure))
-                if not state.takes_value:
-                    raise Fault(f"{state.wanted()} expected, not a number", len(structure))
+                    raise grammar.number_too_long(len(structure))
+                if not state.allows_value:
+                    raise Fault(f"expected {state.expected()}, found a number", len(structure))
                 tokens.append((_NUMBER, number))
                 state = state.after or grammar.after_value(state)
         except Fault as fault:

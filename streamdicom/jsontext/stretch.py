@@ -107,7 +107,7 @@ class Stretch:
         return tokens
 
     def accepts(self, structure: str) -> bool:
-        """Return whether a text with this structure may come next.
+        """Return whether a text with this structure is allowed next.
 
         Args:
             structure: JSON text that differs only in strings, numbers and white space: ``'"":0,'`` for a member with a
@@ -116,14 +116,14 @@ class Stretch:
         return self._scanner.state_after(structure) is not None
 
     def pass_over(self, end: int, structure: str) -> bool:
-        """Pass over a text that the caller has read itself, and knows to be valid JSON.
+        """Pass over a text that the caller has parsed itself.
 
         Args:
             end: The position after the text.
             structure: As for ``accepts``.
 
         Returns:
-            False if the text cannot come next; the position stays then.
+            False if the text is not allowed next; the position is then unchanged.
         """
         scanner = self._scanner
         state = scanner.state.passed.get(structure) or scanner.state_after(structure)

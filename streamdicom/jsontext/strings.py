@@ -95,13 +95,13 @@ def escape_fault(raw: str) -> Fault:
     assert match is not None  # it matches the empty string
     position = match.end()
     if raw[position] != "\\":
-        return StringFault("a control character in a string", position)
+        return StringFault("expected an escaped character, found a control character", position)
     if re.match(r"u[dD][89a-fA-F]", raw[position + 1 :]):
-        return StringFault("half of a surrogate pair", position)
-    return StringFault("not an escape that JSON knows", position)
+        return StringFault("expected a surrogate pair, found half of one", position)
+    return StringFault("expected an escape of RFC 8259, section 7, found another one", position)
 
 
-def may_be_character(raw: bytes) -> bool:
+def is_character_start(raw: bytes) -> bool:
     """True if the bytes are the start of a UTF-8 character, or empty."""
     if not raw:
         return True
@@ -116,7 +116,7 @@ def _is_utf8(raw: bytes) -> bool:
     return True
 
 
-def is_begun(text: str) -> bool:
+def is_valid_start(text: str) -> bool:
     """True if the start of a string is valid so far."""
     match = _VALID_RUN.match(text)
     assert match is not None  # it matches the empty string

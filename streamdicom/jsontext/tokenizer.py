@@ -1,7 +1,7 @@
 """A push parser of JSON text (RFC 8259): bytes in, tokens out.
 
 A document is never held as a whole. An incomplete end of a chunk is held back, so tokens, errors and their locations
-do not depend on how the bytes were cut. The mode says what is held:
+do not depend on how the bytes were cut. The mode determines the held bytes:
 
     BETWEEN   nothing, or a number or literal name that may continue
     STRING    a string that is not closed yet, and short enough for one token
@@ -32,11 +32,11 @@ from streamdicom.jsontext.stretch import Stretch, StringStretch
 from streamdicom.jsontext.strings import (
     escape_fault,
     has_control,
-    is_begun,
+    is_character_start,
+    is_valid_start,
     length_in_bytes,
     mask_bytes,
     mask_text,
-    may_be_character,
     unescape,
     whole_characters,
 )
@@ -53,7 +53,7 @@ _STRING_END = int(TokenType.STRING_END)
 _STRUCTURE = b' \t\r\n[]{}:,"'
 _WORD_BYTES = bytes(set(range(256)) - set(_STRUCTURE))
 _NUMBER_WHOLE = re.compile(NUMBER_TEXT)
-_NUMBER_BEGUN = re.compile(r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*|(?:\.[0-9]+)?[eE][+-]?[0-9]*)?)?")
+_NUMBER_START = re.compile(r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*|(?:\.[0-9]+)?[eE][+-]?[0-9]*)?)?")
 _STRING_BODY = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+|(?!))*+', re.DOTALL)  # ``jsontext.strings`` explains (?!)
 
 
@@ -112,7 +112,7 @@ class JsonTokenizer(PushParser[Token]):
         limits = limits or Limits()
         self._segment = limits.segment_size
         self._grammar = Grammar(limits.depth, limits.number_length, multiple, lenient)
-        self._longest_word = max(limits.number_length, *map(len, self._grammar.literals))
+        self._max_word_length = max(limits.number_length, *map(len, self._grammar.literals))
         self._scanner = Scanner(self._grammar, limits.number_length)
         self._mode = _Mode.BETWEEN
         self._held = bytearray()
@@ -126,7 +126,7 @@ class JsonTokenizer(PushParser[Token]):
 
     @property
     def bytes_consumed(self) -> int:
-        """Bytes of the stream read as tokens and white space, up to the fault if there is one."""
+        """Bytes of the stream read as tokens and white space, before any fault."""
         return self._offset
 
     @property
@@ -145,7 +145,7 @@ class JsonTokenizer(PushParser[Token]):
         yield from self.close()
 
     def stretches(self, data: bytes | None) -> Iterator[Stretch]:
-        """Parse as ``feed`` and ``close`` do, but leave it to the caller to read the tokens.
+        """Parse like ``feed`` and ``close``, but let the caller read the tokens.
 
         Each stretch must be read to its end, or to its fault, before the next one is requested. After an error the
         tokenizer must not be used any more.
@@ -157,12 +157,12 @@ class JsonTokenizer(PushParser[Token]):
             InputError: As in ``feed`` or ``close``, after the stretches before the fault.
 
         >>> [stretch] = JsonTokenizer().stretches(b'{"a": 1, "b')
-        >>> stretch.tokens(1)
-        ((1, ''),)
+        >>> list(stretch.tokens(1))
+        [(1, '')]
         >>> stretch.pass_over(stretch.text.index(","), '"":0')
         True
-        >>> stretch.tokens()
-        ()
+        >>> list(stretch.tokens())
+        []
         """
         self.departures = []
         self._origins.clear()
@@ -184,12 +184,12 @@ class JsonTokenizer(PushParser[Token]):
             self.departures.sort()
 
     def locate(self, index: int) -> int:
-        """Return the byte offset at which a token of the last call starts, by its index in that call."""
+        """Return the byte offset of a token of the last call, by its index."""
         [offset] = self.locate_all([index])
         return offset
 
     def locate_all(self, indices: Iterable[int]) -> list[int]:
-        """Return the byte offsets of several tokens, whose indices must not descend, in one pass."""
+        """Return the byte offsets of several tokens, in ascending order of indices."""
         return self._origins.locate(indices)
 
     def _feed(self, data: bytes, tokens: list[Token]) -> None:
@@ -201,7 +201,7 @@ class JsonTokenizer(PushParser[Token]):
             tokens += stretch.tokens()
 
     def _raise_error(self) -> None:
-        self.departures = []  # those of the previous call
+        self.departures = []  # from the previous call
         super()._raise_error()
 
     # --- bytes -> stretches ------------------------------------------------------------------------------------
@@ -223,7 +223,7 @@ class JsonTokenizer(PushParser[Token]):
             yield from self._complete(rest)
 
     def _strings(self, piece: bytes, tokens: list[Token]) -> tuple[bytes, InputError | None]:
-        """Continue the string that is held; return the rest of the piece once it is closed, and the error if any."""
+        """Continue the held string; return the rest of the piece, and any error."""
         try:
             rest = self._segments(piece, tokens) if self._mode is _Mode.SEGMENTS else self._string(piece, tokens)
         except InputError as error:
@@ -231,7 +231,7 @@ class JsonTokenizer(PushParser[Token]):
         return rest, None
 
     def _skip(self, piece: bytes) -> bytes:
-        """Return the rest of a piece after a byte order mark, or after the comment it starts in."""
+        """Return the piece after a byte order mark, or after the open comment."""
         length, comment = 0, self._comment
         if comment:
             length, ends = comment.skip(piece)
@@ -265,7 +265,7 @@ class JsonTokenizer(PushParser[Token]):
                 return
         self._mode = _Mode.BETWEEN
         self._held.clear()
-        self._scanner.state = self._grammar.again(self._scanner.state)
+        self._scanner.state = self._grammar.rebuild(self._scanner.state)
         yield from self._split_blanked(piece[self._offset - start :])
 
     def _split_blanked(self, piece: bytes) -> Iterator[Stretch]:
@@ -276,7 +276,7 @@ class JsonTokenizer(PushParser[Token]):
             self._mode = _Mode.COMMENT
 
     def _split(self, piece: bytes, *, has_comments: bool = False, is_tentative: bool = False) -> Iterator[Stretch]:
-        """Read the complete tokens of a piece that starts with a token; hold back the rest."""
+        """Read the complete tokens of a piece; hold back the rest."""
         cut, in_string = _complete_length(mask_bytes(piece))
         yield from self._stretch(piece[:cut], has_comments=has_comments, is_tentative=is_tentative)
         self._held += piece[cut:]
@@ -284,8 +284,8 @@ class JsonTokenizer(PushParser[Token]):
             self._mode = _Mode.STRING
             self._scanned = 1
             self._string(b"", [])
-        elif len(self._held) > self._longest_word and len(self._word()) > self._longest_word:
-            raise self._fault(self._grammar.too_long())
+        elif len(self._held) > self._max_word_length and len(self._word()) > self._max_word_length:
+            raise self._fault(self._grammar.number_too_long())
 
     def _stretch(self, piece: bytes, *, has_comments: bool = False, is_tentative: bool = False) -> Iterator[Stretch]:
         try:
@@ -316,24 +316,24 @@ class JsonTokenizer(PushParser[Token]):
         raise self._fault(fault, length_in_bytes(text[stretch.position : fault.position])) from None
 
     def _stretch_before(self, piece: bytes, wrong: int, *, has_comments: bool, is_tentative: bool) -> Iterator[Stretch]:
-        """Read the complete tokens before a byte that is not UTF-8; raise a fault before that byte."""
+        """Read the tokens before a byte that is not UTF-8; raise any fault before it."""
         masked = mask_bytes(piece)
         cut, in_string = _complete_length(masked[:wrong])
         yield from self._stretch(piece[:cut], has_comments=has_comments, is_tentative=is_tentative)
         if in_string:
-            self._check_begun(piece[cut:wrong], 1)
+            self._check_string_start(piece[cut:wrong], 1)
         else:
             word = len(piece) - cut - len(masked[cut:].lstrip(_WORD_BYTES))
-            if word > self._longest_word:
-                raise self._fault(self._grammar.too_long())
+            if word > self._max_word_length:
+                raise self._fault(self._grammar.number_too_long())
 
     def _word(self) -> bytes:
-        """What is held between strings, without a slash that may begin a comment."""
+        """Return the held word, without a slash that may begin a comment."""
         held = bytes(self._held)
         return held.removesuffix(b"/") if self._lenient else held
 
     def _string(self, piece: bytes, tokens: list[Token]) -> bytes:
-        """Go on with the string that is held; return the rest of the piece once it is closed."""
+        """Continue the held string; return the rest of the piece once it is closed."""
         held = self._held
         held += piece
         end = self._find_end()
@@ -349,7 +349,7 @@ class JsonTokenizer(PushParser[Token]):
         return b""
 
     def _find_end(self) -> int | None:
-        """The place of the quotation mark that closes the string that is held."""
+        """Return the index of the closing quotation mark, or None."""
         held = self._held
         if held.find(b"\\", self._scanned) < 0:
             end = held.find(b'"', self._scanned)
@@ -362,7 +362,7 @@ class JsonTokenizer(PushParser[Token]):
         return self._scanned if closed else None
 
     def _add_string(self, raw: bytes, tokens: list[Token]) -> None:
-        """Deliver a string that has come in more than one piece; it is long, as a rule, and is not cut once more."""
+        """Add a string that arrived in several pieces."""
         kind, self._scanner.state = self._step_to_string()
         self._origins.add(1, "", 0, self._offset)
         self._offset += 1
@@ -370,7 +370,7 @@ class JsonTokenizer(PushParser[Token]):
         self._offset += len(raw) + 1
 
     def _step_to_string(self) -> tuple[int, State]:
-        """What the string is that is held, and the state behind it."""
+        """Return the type of the held string, and the state after it."""
         try:
             _, kind, state = self._grammar.step_to_string(self._scanner.state, "")
         except Fault as fault:
@@ -380,17 +380,19 @@ class JsonTokenizer(PushParser[Token]):
     def _start_segments(self) -> None:
         kind, _ = self._step_to_string()
         if kind == _PROPERTY_NAME:
-            raise self._fault(Fault(f"a name of more than {self._segment} bytes", limit="segment_size"))
+            raise self._fault(
+                Fault(f"expected a name of at most {self._segment} bytes, found a longer one", limit="segment_size")
+            )
         self._mode = _Mode.SEGMENTS
         del self._held[0]
         self._scanned -= 1
         self._offset += 1
 
     def _segments(self, piece: bytes, tokens: list[Token]) -> bytes:
-        """Deliver the segments that are complete; return the rest of the piece once the string is closed.
+        """Add the complete segments; return the rest once the string is closed.
 
-        A segment is the longest run of whole characters and escapes within the next ``segment_size`` bytes, so
-        that the places of the cuts do not depend on the chunks.
+        A segment is the longest run of complete characters and escapes within the next ``segment_size`` bytes, so the
+        cuts do not depend on the chunks.
         """
         self._held += piece
         end = self._find_end()
@@ -420,11 +422,11 @@ class JsonTokenizer(PushParser[Token]):
         self._offset += len(raw)
 
     def _text(self, raw: bytes) -> str:
-        """The characters of the string or the segment that is at the current offset."""
+        """Decode the string or segment at the current offset."""
         try:
             text = raw.decode()
         except UnicodeDecodeError as error:
-            self._check_begun(raw[: error.start], 0)
+            self._check_string_start(raw[: error.start], 0)
             raise self._fault(Fault(_NOT_UTF8), error.start) from None
         if b"\\" not in raw and not has_control(raw):
             return text
@@ -440,8 +442,8 @@ class JsonTokenizer(PushParser[Token]):
             if self._comment.ends_with_stream:
                 self._end_comment(self._comment)
         elif self._mode is not _Mode.BETWEEN:
-            self._check_begun(bytes(self._held), int(self._mode is _Mode.STRING))
-        elif self._held and not self._may_go_on():
+            self._check_string_start(bytes(self._held), int(self._mode is _Mode.STRING))
+        elif self._held and not self._is_incomplete_word():
             word = self._word()
             self._held.clear()
             yield from self._stretch(word)
@@ -452,25 +454,25 @@ class JsonTokenizer(PushParser[Token]):
             message = "the input ends within a JSON document" if self._offset else "the input is empty"
             raise TruncatedError(message, Location(self._offset))
 
-    def _may_go_on(self) -> bool:
-        """Whether there is no saying what the word at the end of the stream would have become."""
+    def _is_incomplete_word(self) -> bool:
+        """True if the last word may be the start of a valid one."""
         state, word = self._scanner.state, self._word()
         text = word.decode(errors="replace")
         is_value = text in self._grammar.literals or _NUMBER_WHOLE.fullmatch(text) is not None
         if len(word) < len(self._held):
-            return not word or (state.takes_value and is_value)
+            return not word or (state.allows_value and is_value)
         if self._lenient and not self._offset and BOM_UTF8.startswith(word):
             return True
         if is_value and not state.frame.container:
             return False
-        return state.takes_value and self._begins_a_value(text)
+        return state.allows_value and self._begins_a_value(text)
 
     def _begins_a_value(self, text: str) -> bool:
         names = self._grammar.literals
-        return any(name.startswith(text) for name in names) or _NUMBER_BEGUN.fullmatch(text) is not None
+        return any(name.startswith(text) for name in names) or _NUMBER_START.fullmatch(text) is not None
 
-    def _check_begun(self, held: bytes, start: int) -> None:
-        """Whether a string is right as far as it goes; ``start`` bytes are its quotation mark, if that is held."""
+    def _check_string_start(self, held: bytes, start: int) -> None:
+        """Check an unfinished string, after ``start`` bytes of quotation mark."""
         if start:
             self._step_to_string()
         body = held[start:]
@@ -478,14 +480,14 @@ class JsonTokenizer(PushParser[Token]):
             text, length = utf_8_decode(body, "strict", False)
         except UnicodeDecodeError as error:
             raise self._fault(Fault(_NOT_UTF8), start + error.start) from None
-        if not is_begun(text):
+        if not is_valid_start(text):
             wrong = escape_fault(text)
             raise self._fault(wrong, start + len(text[: wrong.position].encode()))
-        if not may_be_character(body[length:]):
+        if not is_character_start(body[length:]):
             raise self._fault(Fault(_NOT_UTF8), start + length)
 
     def _fault(self, fault: Fault, length: int = 0) -> InputError:
-        """The error for a fault that is ``length`` bytes behind the current offset."""
+        """Return the error for a fault ``length`` bytes after the current offset."""
         location = Location(self._offset + length)
         if fault.limit:
             return LimitError(fault.message, fault.limit, location)
@@ -494,7 +496,7 @@ class JsonTokenizer(PushParser[Token]):
 
 _BYTE_ORDER_MARK = "byte-order-mark"
 _COMMENT = "comment"
-_NOT_UTF8 = "not UTF-8 (RFC 8259, section 8.1)"
+_NOT_UTF8 = "expected UTF-8 (RFC 8259, section 8.1), found another byte"
 
 
 def _copy(held: bytearray, start: int, end: int | None = None) -> bytes:
@@ -503,7 +505,7 @@ def _copy(held: bytearray, start: int, end: int | None = None) -> bytes:
 
 
 def _complete_length(masked: bytes) -> tuple[int, bool]:
-    """How many bytes of a piece are complete tokens, and whether a string has begun behind them."""
+    """Return the length of the complete tokens, and whether a string follows."""
     if masked.count(b'"') & 1:
         return masked.rfind(b'"'), True
     return len(masked.rstrip(_WORD_BYTES)), False

@@ -10,7 +10,7 @@ NUMBER_TEXT = r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"
 
 
 class TokenType(IntEnum):
-    """Type of a token, named as in RFC 8259 (object, array, string, number, literal names).
+    """Type of a token, named after RFC 8259.
 
     A string longer than ``Limits.segment_size`` bytes is delivered as STRING_SEGMENT tokens followed by one
     STRING_END, instead of one STRING.

@@ -280,7 +280,7 @@ class ContentParser(DocumentParser):
         self._literal(TokenType.FALSE, "false")
 
     def _literal(self, kind: int, text: str) -> None:
-        if self._policy.takes_wrong_values:
+        if self._policy.accepts_wrong_values:
             self._hold((OTHER, text))
         else:
             self._give_up(kind)
@@ -301,7 +301,7 @@ class ContentParser(DocumentParser):
             self._group_name(text)
         elif self._may_start_item(text):
             self._first_item_key(text)
-        elif self._policy.takes_wrong_values:
+        elif self._policy.accepts_wrong_values:
             self._start_other(TokenType.START_OBJECT)
             self._continue_other(TokenType.PROPERTY_NAME, text)
         else:
@@ -391,7 +391,7 @@ class ContentParser(DocumentParser):
         try:
             self._attribute.bytes_or_uri = decode_base64(text)
         except ValueError as error:
-            if not self._policy.takes_wrong_values:
+            if not self._policy.accepts_wrong_values:
                 raise _not_base64(error) from None
             self._attribute.bytes_or_uri = text
             self._attribute.content = Content.INVALID_BINARY
@@ -463,7 +463,7 @@ class ContentParser(DocumentParser):
 
     def _start_other(self, kind: int) -> None:
         """Start a value that fits no VR, which is kept as JSON text unless it is too long."""
-        if not self._policy.takes_wrong_values:
+        if not self._policy.accepts_wrong_values:
             self._give_up(kind)
         self._state_of_value = self._state
         self._capture = Capture(self._limits)

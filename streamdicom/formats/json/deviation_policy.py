@@ -1,4 +1,4 @@
-"""What becomes of a departure from the standard: an error, a report, or nothing."""
+"""The response to a departure from the standard: an error, a report, or nothing."""
 
 from __future__ import annotations
 
@@ -15,43 +15,48 @@ _WRONG_VALUE = "wrong-value"
 
 
 class DeviationPolicy:
-    """Decides by the options, and holds what is to be reported until its place in the stream is known.
+    """Handle deviations as the options say.
+
+    Reports are held until their locations are known.
 
     Args:
-        options: The profile, and what is said of single codes.
-        place: Tells which token of the last call is being looked at, see ``JsonTokenizer.locate``, the index of the
-            data set that it is in, and its tag path.
+        options: The profile, the actions for single codes, and ``on_error``.
+        locate: Returns the index of the current token in the last call (see ``JsonTokenizer.locate``), the index of
+            its data set, and its tag path.
+
+    Attributes:
+        keeps: True if ``on_error`` is "keep".
     """
 
-    def __init__(self, options: ReadOptions, place: Callable[[], tuple[int, int | None, str]]) -> None:
+    def __init__(self, options: ReadOptions, locate: Callable[[], tuple[int, int | None, str]]) -> None:
         default = "error" if options.profile == "strict" else "report"
         self._actions = {code: options.deviations.get(code, default) for code in DEVIATIONS}
         self._raises = options.on_error == "raise" or self._actions[_WRONG_VALUE] == "error"
         self.keeps = options.on_error == "keep"
         self._on_deviation = options.on_deviation
         self._warn = warner()
-        self._place = place
+        self._locate = locate
         self._pending: list[tuple[int, int | None, str, str, str]] = []
 
     @property
     def is_json_strict(self) -> bool:
-        """Whether all that is not JSON text by RFC 8259 is an error."""
+        """True if every departure from RFC 8259 is an error."""
         return not any(map(self.accepts, _JSON_CODES))
 
     @property
-    def takes_wrong_values(self) -> bool:
-        """Whether the stream goes on behind a value that cannot be right."""
+    def accepts_wrong_values(self) -> bool:
+        """True if parsing continues after an invalid value."""
         return not self._raises
 
     def accepts(self, code: str) -> bool:
-        """Whether what has this code is no error."""
+        """True if a deviation with this code is not an error."""
         return self._actions[code] != "error"
 
     def report(self, code: str, message: str) -> None:
-        """Say that there is a departure at the token that is being looked at.
+        """Report a deviation at the current token.
 
         Raises:
-            DicomJsonError: It is an error.
+            DicomJsonError: The deviation is an error.
         """
         action = self._actions[code]
         if action == "error":
@@ -60,10 +65,10 @@ class DeviationPolicy:
             self._report(code, message)
 
     def reject_value(self, message: str, error: InputError | None = None) -> None:
-        """Say that a value cannot be right.
+        """Report an invalid value.
 
         Raises:
-            InputError: ``ReadOptions.on_error`` says so.
+            InputError: ``ReadOptions.on_error`` is "raise", or the deviation is an error.
         """
         if self._raises:
             raise error or DicomJsonError(message)
@@ -73,20 +78,20 @@ class DeviationPolicy:
         if self._on_deviation is None:
             self._warn(code)
         else:
-            self._pending.append((*self._place(), code, message))
+            self._pending.append((*self._locate(), code, message))
 
     def first_fault(self, departures: Iterable[tuple[int, str]]) -> JsonSyntaxError | None:
-        """Return the error for the first departure from JSON that is one."""
+        """Return an error for the first departure from JSON that is not accepted."""
         for offset, code in sorted(departures):
             if not self.accepts(code):
                 return JsonSyntaxError(DEVIATIONS[code].meaning.partition(";")[0], Location(offset))
         return None
 
     def flush(self, json: JsonTokenizer, error: InputError | None) -> None:
-        """Report all that was met in the last call, in the order of the stream, up to the error that ended it."""
+        """Report the deviations of the last call in stream order, up to the error if any."""
         found = list(self._departures(json, error)) if json.departures else []
         if self._pending:
-            offsets = json.locate_all([place for place, *_ in self._pending])
+            offsets = json.locate_all([index for index, *_ in self._pending])
             for offset, (_, index, path, code, message) in zip(offsets, self._pending, strict=True):
                 location = Location(offset, index, path)
                 found.append(Deviation(code, DEVIATIONS[code].severity, location, message))
@@ -109,7 +114,7 @@ def before(json: JsonTokenizer, tokens: Sequence[Token], first: int, offset: int
     """Return the tokens that start before a byte offset.
 
     Args:
-        json: Made the tokens in its last call.
+        json: The tokenizer, whose last call returned the tokens.
         tokens: Some of them.
         first: Index of the first of these in the call.
         offset: The byte offset.

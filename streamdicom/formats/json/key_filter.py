@@ -1,4 +1,4 @@
-"""Which attributes a parser need not look into, and which rest of a data set."""
+"""Attributes and rests of data sets that the parser skips without parsing them."""
 
 from __future__ import annotations
 
@@ -8,94 +8,94 @@ from streamdicom._cache import BoundedCache
 from streamdicom.options import ReadOptions
 from streamdicom.patterns import DatasetConditions, Selection, selection
 
-_MOST_LEVELS = 256
+_MAX_LEVELS = 256
 
 _Known = tuple[BoundedCache[str, int], BoundedCache[str, int]]
 
 
 class KeyFilter:
-    """What is wanted of the innermost data set or item, as far as a key tells it.
+    """Decide by their keys which elements of a data set or item are skipped.
 
-    What it does not skip may still be unwanted, by its VR or because it is no sequence: that is for ``select``.
+    An element that is not skipped may still be dropped by ``select``, for its VR or because it is not a sequence.
 
     Args:
-        top: What is wanted of a data set.
-        wanted: The conditions on data sets. What they ask for is not skipped, because somebody has to see it; what
-            comes behind an element that does not fit need not be looked into.
+        top: The selection of elements.
+        conditions: Conditions on data sets. Elements with a condition are not skipped. If an element does not satisfy
+            its condition, the rest of its data set may be skipped.
 
     Attributes:
-        wanted: The tags of those keys of the level that are known not to be skipped.
-        unwanted: The tags of those that are known to be.
+        kept: Tags by key, for elements of the current level that are known to be kept.
+        skipped: Tags by key, for elements that are known to be skipped.
 
     >>> keys = KeyFilter(selection(include=["PatientName"]))
-    >>> keys.skips("00100020", 0x00100020), keys.unwanted
+    >>> keys.skips("00100020", 0x00100020), keys.skipped
     (True, {'00100020': 1048608})
     """
 
-    def __init__(self, top: Selection, wanted: DatasetConditions | None = None) -> None:
+    def __init__(self, top: Selection, conditions: DatasetConditions | None = None) -> None:
         self._top = top
-        self._conditions = wanted
-        self._asked = wanted.tags if wanted else frozenset()
+        self._conditions = conditions
+        self._condition_tags = conditions.tags if conditions else frozenset()
         self._outer: list[Selection] = []
-        self._known: BoundedCache[Selection, _Known] = BoundedCache(_MOST_LEVELS)
+        self._known: BoundedCache[Selection, _Known] = BoundedCache(_MAX_LEVELS)
         self._go_to(top)
 
     @classmethod
-    def of(cls, options: ReadOptions, wanted: DatasetConditions) -> Self | None:
-        """The one that options ask for, if they do.
+    def of(cls, options: ReadOptions, conditions: DatasetConditions) -> Self | None:
+        """Create a filter from options, or return None if nothing can be skipped.
 
         Args:
-            options: Which elements come.
-            wanted: Which data sets come, for the filter behind the parser too.
+            options: ``include`` and ``exclude`` select the elements.
+            conditions: Shared with the filter of data sets after the parser.
         """
         top = selection(options.include, options.exclude)
-        return None if top.is_whole and not wanted.tags else cls(top, wanted if wanted.tags else None)
+        return None if top.is_whole and not conditions.tags else cls(top, conditions if conditions.tags else None)
 
     def _go_to(self, level: Selection) -> None:
         self._level = level
         caches = self._known.get(level)
         if caches is None:
             caches = self._known.remember(level, (BoundedCache(), BoundedCache()))
-        self.wanted, self.unwanted = caches
+        self.kept, self.skipped = caches
 
     def start(self) -> None:
-        """Go to a new data set."""
+        """Start a data set."""
         self._outer = []
         self._go_to(self._top)
         if self._conditions:
             self._conditions.begin()
 
     def enter_item(self, tag: int) -> None:
-        """Go into an item of a sequence."""
+        """Enter an item of a sequence."""
         self._outer.append(self._level)
         self._go_to(self._level.inner(tag) or self._level)
 
     def leave_item(self) -> None:
-        """Go to what is around the item."""
+        """Return to the enclosing data set or item."""
         self._go_to(self._outer.pop())
 
     def has_condition(self, tag: int) -> bool:
-        """Whether a condition on the data set is on this element of the innermost data set or item.
+        """True if the current data set has a condition on this element.
 
-        Such an element is never known by its key.
+        The keys of such elements are not cached.
         """
-        return not self._outer and tag in self._asked
+        return not self._outer and tag in self._condition_tags
 
     def satisfies(self, tag: int, values: Any) -> bool:
-        """Whether an element that is asked for is such as is wanted; if not, its data set does not come."""
+        """True if the element satisfies its condition. Otherwise its data set is dropped."""
         return self._conditions is None or self._conditions.foresee(tag, values)
 
     def skips(self, key: str, tag: int) -> bool:
-        """Whether nothing of an element comes; the answer is remembered by its key.
+        """True if an element is skipped.
 
         Args:
-            key: One that is a tag and nothing odd, or an empty text.
-            tag: Its tag.
+            key: Key in standard form, under which the answer is cached, or an empty string.
+            tag: Tag of the element.
         """
         if self.has_condition(tag):
             return False
         skips = self._level.skips(tag)
         if key:
-            known = self.unwanted if skips else self.wanted
+            known = self.skipped if skips else self.kept
             known.remember(key, tag)
         return skips

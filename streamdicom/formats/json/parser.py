@@ -229,7 +229,7 @@ class JsonParser(ContentParser):
             position = stretch.position
             if text[position : position + 1] == '"' and stretch.accepts(ATTRIBUTE):
                 if skip is not None:
-                    known, unwanted = skip.wanted, skip.unwanted
+                    known, unwanted = skip.kept, skip.skipped
                 tags = self._seen_tags
                 end, tags.last = json_run(pattern, text, position, tags.last, known, unwanted, tags.seen, emit)
                 if end > position:
@@ -263,7 +263,7 @@ class JsonParser(ContentParser):
             vr, key = "", piece[2]
             if piece[3] not in KEYS:  # the object may be a person name
                 return False
-        tag = (KEYS if self._filter is None else self._filter.wanted).get(key, _NO_TAG)
+        tag = (KEYS if self._filter is None else self._filter.kept).get(key, _NO_TAG)
         if tag <= self._seen_tags.last or not stretch.pass_over(piece.end(), STRUCTURES[number]):
             return False
         self._seen_tags.see(tag)

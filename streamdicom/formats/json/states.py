@@ -1,4 +1,4 @@
-"""States of the parser of DICOM JSON, and what a message says is expected in each."""
+"""States of the parser of DICOM JSON, with the input expected in each."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class State(IntEnum):
 
 
 class Content(IntEnum):
-    """What an attribute holds so far, in the order in which it may change."""
+    """Content of an attribute so far, in the order in which it may change."""
 
     NOTHING = 0
     VALUES = 1

@@ -755,7 +755,7 @@ FAULTS: list[Fault] = [
         before=sequence([LO_EVENT])[:-1],
     ),
     too_long("string too long behind a number", attribute(f'"Value":[5,"{MARK}abcdefghijklm"]'), "among other values"),
-    too_long("member name too long", attribute(f'{MARK}"BulkDataURIandmore":"a"'), "a name of more than 12 bytes"),
+    too_long("member name too long", attribute(f'{MARK}"BulkDataURIandmore":"a"'), "a name of at most 12 bytes"),
     # elements in parts
     *(
         Fault(
@@ -837,13 +837,13 @@ FAULTS: list[Fault] = [
         limits=SMALL,
     ),
     # JSON
-    Fault("a comma too many", f"{{{LO},{MARK}}}", "a name expected", JsonSyntaxError, path="", before=[LO_EVENT]),
-    Fault("NaN", attribute(f'"vr":"FD","Value":[{MARK}NaN]'), "neither a string nor a number", JsonSyntaxError),
+    Fault("a comma too many", f"{{{LO},{MARK}}}", "expected a name", JsonSyntaxError, path="", before=[LO_EVENT]),
+    Fault("NaN", attribute(f'"vr":"FD","Value":[{MARK}NaN]'), "expected a string, a number", JsonSyntaxError),
     Fault("lone surrogate", attribute(f'"vr":"LO","Value":["a{MARK}\\ud800"]'), "surrogate", JsonSyntaxError),
     Fault(
         "number too long",
         attribute(f'"vr":"DS","Value":[{MARK}123456789]'),
-        "a number of more than 8 bytes",
+        "a number of at most 8 bytes",
         LimitError,
         limit="number_length",
         limits=Limits(number_length=8),
