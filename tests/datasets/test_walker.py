@@ -444,7 +444,7 @@ def test_undecodable_name_in_strict_pydicom_raises_with_location(
 def test_unknown_vr_raises() -> None:
     dataset = Dataset()
     dataset[_TAG] = DataElement(_TAG, "ZZ", "a", already_converted=True)
-    with pytest.raises(OutputError, match="value representation"):
+    with pytest.raises(OutputError, match="expected a VR"):
         streamdicom.dumps(dataset)
 
 
