@@ -15,7 +15,9 @@ from typing import Any, ClassVar, Generic, TypeVar
 from streamdicom.errors import InputError, OutputError, StreamDicomError, aborted
 
 PIECE_SIZE = 16 * 1024
-"""Bytes that a parser takes at once. Their tokens or events may need forty times the memory; more bytes are no faster."""
+"""Bytes that a parser processes at once.
+
+Their tokens or events may need forty times the memory; more bytes are not faster."""
 
 _T = TypeVar("_T")
 

@@ -1,4 +1,4 @@
-"""The documentation is true: each Python block runs alone and prints the values in its comments."""
+"""The documentation: each Python block runs alone and prints its comments."""
 
 from __future__ import annotations
 

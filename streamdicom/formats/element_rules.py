@@ -1,4 +1,4 @@
-"""Which elements are written, by ``WriteOptions``; the same rules for JSON and for XML."""
+"""Rules for the elements to write, shared by JSON and XML."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ _MAX_CACHED_RULES = 8  # a program uses one or two sets of options
 
 
 class ElementRules:
-    """Decide which elements are written. Equal options share one object, see ``element_rules``.
+    """Decides which elements are written.
+
+    Equal options share one object; see ``element_rules``.
 
     Args:
         file_meta: Write the elements of group 0002.

@@ -20,8 +20,8 @@ from pydicom import Dataset
 
 import streamdicom
 from streamdicom import InputError, WriteOptions
-from streamdicom.errors import ResumeError
 from streamdicom.archive import Progress, Report, export_archive, sink
+from streamdicom.errors import ResumeError
 from tests.archive.corpus import (
     dataset,
     encapsulated,

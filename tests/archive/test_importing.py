@@ -23,10 +23,10 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 import streamdicom
 from streamdicom import DicomJsonError, JsonSyntaxError, OutputError, TruncatedError
-from streamdicom.errors import ResumeError
 from streamdicom.archive import Progress, Report, export_archive, import_archive
 from streamdicom.archive.sources import Kind, find
 from streamdicom.cli.demo import differences
+from streamdicom.errors import ResumeError
 from tests.archive.corpus import dataset, encapsulated, file_bytes, moments, run_killed
 
 pytestmark = pytest.mark.filterwarnings("ignore:out-of-range")  # the data set that cannot be written

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from streamdicom.errors import ResumeError
 from streamdicom.archive.journal import Entry, Journal, check_request
+from streamdicom.errors import ResumeError
 
 _ENTRIES: list[Entry] = [{"a": 1}, {"b": "ä\udcff\n"}, {"c": [None, "x" * 100_000]}, {"d": 4}]
 

@@ -13,9 +13,9 @@ from pydicom.data import get_testdata_file
 
 import streamdicom
 from streamdicom import Converters, ReadOptions
-from streamdicom.converters import Element
 from streamdicom.converters import (
     DatetimeObjects,
+    Element,
     IsoDates,
 )
 

@@ -12,9 +12,11 @@ import pytest
 
 import streamdicom
 from streamdicom import Converters, Event, EventType, ReadOptions, iter_events
-from streamdicom.converters import Converter, Element, PrivateKey
 from streamdicom.converters import (
+    Converter,
+    Element,
     IsoDates,
+    PrivateKey,
 )
 
 _DATE, _NAME, _ID, _SEQUENCE = 0x00080020, 0x00100010, 0x00100020, 0x00081140

@@ -13,11 +13,25 @@ import pydicom
 import pytest
 
 import streamdicom
-from streamdicom import (ConverterError, Converters, DeviationLog, DeviationWarning, Event, EventType, LimitError, Limits, ReadOptions, WriteOptions, iter_events)
-from streamdicom.converters import Converter, Element, PrivateKey
+from streamdicom import (
+    ConverterError,
+    Converters,
+    DeviationLog,
+    DeviationWarning,
+    Event,
+    EventType,
+    LimitError,
+    Limits,
+    ReadOptions,
+    WriteOptions,
+    iter_events,
+)
 from streamdicom.converters import (
     UNSEEN,
+    Converter,
     Deidentifier,
+    Element,
+    PrivateKey,
 )
 from streamdicom.filters.convert import ElementConverter
 from streamdicom.filters.vr_first import vr_first

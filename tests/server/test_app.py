@@ -149,7 +149,7 @@ def test_study_has_its_series_and_a_series_its_instances(client: DICOMwebClient)
     assert _found(client.search_for_instances("1.2.1", "1.2.2"), "SOPInstanceUID") == expected
 
 
-def test_filters_leave_what_they_match(client: DICOMwebClient, files: dict[Path, Dataset]) -> None:
+def test_filters_select_matching_instances(client: DICOMwebClient, files: dict[Path, Dataset]) -> None:
     found = client.search_for_series(search_filters={"Modality": "MR"})
     expected = {str(ds.SeriesInstanceUID) for ds in files.values() if ds.Modality == "MR"}
     assert expected

@@ -337,7 +337,7 @@ class Catalog:
     def search(
         self, query: Query, study: str | None = None, series: str | None = None, base_url: str = ""
     ) -> Iterator[str]:
-        """Yield the results of a search (PS3.18 10.6), each as the DICOM JSON of one data set.
+        """Yield the results of a search (PS3.18 10.6), each as DICOM JSON.
 
         The iterator reads a snapshot, in a stable order.
 

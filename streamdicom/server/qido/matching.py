@@ -56,7 +56,7 @@ def _value_text(vr: str, value: object) -> str:
 
 
 def is_universal(key: str) -> bool:
-    """Return whether a key matches everything, even empty attributes (PS3.4 C.2.2.2.3).
+    """Return whether a key matches everything, even no value (PS3.4 C.2.2.2.3).
 
     >>> is_universal("*"), is_universal(" "), is_universal("?")
     (True, True, False)

@@ -139,7 +139,9 @@ def _accepted(request: Request) -> str:
 
 
 def wanted_syntaxes(request: Request) -> frozenset[str]:
-    """Return the transfer syntaxes that a client accepts (PS3.18 8.7.3.5); ``*`` means any.
+    """Return the transfer syntaxes that a client accepts; ``*`` means any.
+
+    PS3.18 8.7.3.5.
 
     The default is explicit VR little endian.
     """

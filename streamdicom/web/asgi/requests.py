@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # A server handles many requests at once, so each holds less in memory than a program would.
 _DEFAULTS = ReadOptions(spool_threshold=1024 * 1024)
-# A piece of 16 KiB may hold thousands of data sets, and building them would block the event loop for tenths of a second.
+# A piece of 16 KiB may hold thousands of data sets, which would block the event loop for tenths of a second.
 _MAX_PER_PIECE = 64  # data sets
 _SMALL_PIECE = 512  # bytes
 

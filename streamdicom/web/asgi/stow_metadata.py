@@ -1,8 +1,8 @@
 """STOW-RS bodies of metadata with bulk data (PS3.18 8.6.1.2, 10.5.1.4).
 
 Parts may arrive in any order, and bulk data usually follows the metadata that refers to it. So all parts go to one
-temporary file first. After the end of the body, the metadata is read twice: first to validate it and to find the part of
-each reference, then, after the store has the bulk data, for the data sets.
+temporary file first. After the end of the body, the metadata is read twice: first to validate it and to find the part
+of each reference, then, after the store has the bulk data, for the data sets.
 """
 
 from __future__ import annotations

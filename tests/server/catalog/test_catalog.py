@@ -1,4 +1,4 @@
-"""The catalog of a folder; searches are compared with loops over pydicom data sets."""
+"""The catalog of a folder; searches are compared with loops over data sets."""
 
 from __future__ import annotations
 
