@@ -206,12 +206,12 @@ class AsyncDatasetWriter:
     Args:
         target: An ``asyncio.StreamWriter``, or an async callable that sends all bytes of its argument.
         indent: Spaces, or a string, for each level; None for no white space.
-        format: "json", "ndjson" or "xml".
+        format: "json", "ndjson", "xml" or "dicom", which is a single data set.
         options: Options for writing.
 
     Raises:
         TypeError: The target is of another kind.
-        ValueError: An indent for NDJSON, or an unknown format.
+        ValueError: An indent for NDJSON or a DICOM file, or an unknown format.
 
     >>> import asyncio
     >>> from pydicom import Dataset

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import gzip
 import io
 import socket
 import types
+import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterable
 from contextlib import aclosing, asynccontextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
 
 import pytest
+import zstandard
 from pydicom import Dataset
 
 import streamdicom
@@ -87,6 +90,22 @@ def test_result_equals_synchronous_reading_for_any_cut() -> None:
             assert await _listed(aiter_events(_Source(pieces)())) == events
 
     _run(main())
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress, zlib.compress, zstandard.compress])
+@pytest.mark.parametrize("format", ["json", "ndjson", "xml", "dicom"])
+def test_every_format_is_read_as_synchronously(format: FormatName, compress: Callable[[bytes], bytes]) -> None:
+    file = io.BytesIO()
+    streamdicom.dump([dataset(1)], file, format=format)
+    data = compress(file.getvalue())
+    for pieces in ([data], [data[at : at + 1] for at in range(len(data))]):
+        assert _run(_listed(aiter_events(_Source(pieces)()))) == list(streamdicom.iter_events(data))
+        assert _run(_listed(aiter_datasets(_Source(pieces)()))) == [dataset(1)]
+
+
+def test_truncated_compressed_stream_is_an_error() -> None:
+    with pytest.raises(TruncatedError, match="gzip"):
+        _run(_listed(aiter_events(_Source([gzip.compress(_TEXT)[:-1]])())))
 
 
 def test_stream_reader_with_lines_of_any_length() -> None:
@@ -247,7 +266,7 @@ def test_bulk_data_is_loaded_from_a_store_in_pieces(tmp_path: Any) -> None:
 # --- writing ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("format", ["json", "ndjson"])
+@pytest.mark.parametrize("format", ["json", "ndjson", "xml"])
 def test_output_equals_synchronous_writing(format: FormatName) -> None:
     datasets = [dataset(1), dataset(2, 500_000), dataset(3)]
     sent: list[bytes] = []
@@ -268,7 +287,25 @@ def test_output_equals_synchronous_writing(format: FormatName) -> None:
     assert max(map(len, sent)) < 200_000
 
 
-@pytest.mark.parametrize("format", ["json", "ndjson"])
+def test_long_dicom_file_is_sent_in_blocks() -> None:
+    sent: list[bytes] = []
+
+    async def send(data: bytes) -> None:
+        sent.append(data)
+
+    async def main() -> None:
+        async with AsyncDatasetWriter(send, format="dicom") as writer:
+            await writer.write(dataset(1, 500_000))
+            with pytest.raises(OutputError, match="one data set"):
+                await writer.write(dataset(2))
+
+    with pytest.raises(OutputError):
+        _run(main())
+    assert max(map(len, sent)) < 200_000
+    assert streamdicom.load(b"".join(sent)) == dataset(1, 500_000)
+
+
+@pytest.mark.parametrize("format", ["json", "ndjson", "xml"])
 def test_nothing_is_written_after_the_end(format: FormatName) -> None:
     sent: list[bytes] = []
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from streamdicom import InputError, TruncatedError
+from streamdicom import InputError, LimitError, Limits, TruncatedError
 from streamdicom.io.compression import Decompressor, compression_of, decompress, new_compressor
 
 zstandard = pytest.importorskip("zstandard")
@@ -111,3 +111,24 @@ def test_window_of_a_zstd_frame_is_limited() -> None:
 def test_unknown_compression_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="gzip or zstd"):
         new_compressor("rar")
+
+
+@pytest.mark.parametrize("size", [1, 1000, 10**9])
+@pytest.mark.parametrize("kind", ["gzip", "deflate", "zstd"])
+def test_expansion_ends_at_the_same_byte_for_any_cut(kind: str, size: int) -> None:
+    data = {**_KINDS, "deflate": zlib.compress}[kind](bytes(40_000_000))
+    decompressor = Decompressor(kind, limits=Limits(max_expansion_ratio=3), free=1000)
+    count = 0
+    with pytest.raises(LimitError, match=r"Limits\.max_expansion_ratio"):
+        for start in range(0, len(data), size):
+            for piece in decompressor.feed(data[start : start + size]):
+                assert 0 < len(piece) <= 64 * 1024
+                count += len(piece)
+    assert count > 0
+    assert (count - 1000) % (3 * 16 * 1024) == 0
+
+
+def test_text_with_the_header_of_zlib_is_not_compressed() -> None:
+    assert compression_of(b"x\x9c is not a stream of zlib") is None
+    assert compression_of(zlib.compress(b"[]")) == "deflate"
+    assert compression_of(zlib.compress(b"[]", wbits=9)) == "deflate"

@@ -1,8 +1,9 @@
-"""Sources and targets, and output files that are complete or absent."""
+"""Targets, and output files that are complete or absent."""
 
 from __future__ import annotations
 
 import errno
+import gzip
 import io
 import os
 import signal
@@ -13,83 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from streamdicom.errors import OutputError, TruncatedError
-from streamdicom.io.sources import Source, chunks, not_blank
+from streamdicom.errors import OutputError
+from streamdicom.io.compression import decompress
 from streamdicom.io.targets import Output
 
 _DATA = bytes(range(256)) * 1000
-
-
-def _iterable() -> Iterator[bytes]:
-    yield _DATA[:7]
-    yield b""
-    yield _DATA[7:]
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        _DATA,
-        bytearray(_DATA),
-        memoryview(_DATA),
-        io.BytesIO(_DATA),
-        _iterable(),
-        [memoryview(_DATA)],
-        [bytearray(_DATA)],
-    ],
-    ids=["bytes", "bytearray", "memoryview", "file", "generator", "list-memoryview", "list-bytearray"],
-)
-def test_source_yields_its_bytes(source: Source) -> None:
-    read = list(chunks(source))
-    assert b"".join(read) == _DATA
-    assert all(type(chunk) is bytes for chunk in read)
-
-
-def test_path_yields_its_bytes(tmp_path: Path) -> None:
-    path = tmp_path / "data"
-    path.write_bytes(_DATA)
-    assert b"".join(chunks(path)) == b"".join(chunks(str(path))) == _DATA
-
-
-def test_file_is_read_from_its_position_and_stays_open() -> None:
-    file = io.BytesIO(_DATA)
-    file.seek(100)
-    assert b"".join(chunks(file)) == _DATA[100:]
-    assert not file.closed
-
-
-def test_pipe_yields_available_bytes_without_waiting_for_more() -> None:
-    reader, writer = os.pipe()
-    with os.fdopen(reader, "rb") as file, os.fdopen(writer, "wb", buffering=0) as sender:
-        sender.write(b"first")
-        assert next(chunks(file)) == b"first"
-
-
-@pytest.mark.parametrize("source", [io.StringIO("{}"), ["{}"], 17, None])
-def test_other_types_of_source_are_a_type_error(source: Source) -> None:
-    with pytest.raises(TypeError):
-        list(chunks(source))
-
-
-def test_text_file_as_source_is_a_type_error() -> None:
-    with pytest.raises(TypeError, match="binary mode"):
-        list(chunks(io.StringIO("{}")))  # type: ignore[arg-type]
-
-
-def test_non_blocking_file_without_data_is_an_error() -> None:
-    reader, writer = os.pipe()
-    os.set_blocking(reader, False)
-    with os.fdopen(reader, "rb", buffering=0) as file, os.fdopen(writer, "wb"), pytest.raises(BlockingIOError):
-        list(chunks(file))
-
-
-@pytest.mark.parametrize("blank", [b"", b" \t\r\n", b"\xef\xbb\xbf\n", b" " * 10_000])
-def test_white_space_alone_is_empty_input(blank: bytes) -> None:
-    for pieces in ([blank], [blank[at : at + 1] for at in range(len(blank))]):
-        with pytest.raises(TruncatedError, match="the input is empty") as caught:
-            list(not_blank(pieces))
-        assert caught.value.location.byte_offset == len(blank)
-        assert list(not_blank([*pieces, b"{", b" "])) == [*pieces, b"{", b" "]
 
 
 def _names(folder: Path) -> list[str]:
@@ -175,14 +104,6 @@ def test_pipe_in_dev_fd_is_a_target(tmp_path: Path) -> None:
             output.commit()
         os.close(writer)
         assert file.read() == b"[]"
-
-
-def test_pipe_in_dev_fd_is_a_source() -> None:
-    reader, writer = os.pipe()
-    with os.fdopen(writer, "wb") as file:
-        file.write(_DATA[:100])
-    assert b"".join(chunks(f"/dev/fd/{reader}")) == _DATA[:100]
-    os.close(reader)
 
 
 def test_error_names_the_path_of_the_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -307,3 +228,31 @@ def test_text_file_as_target_is_a_type_error(tmp_path: Path) -> None:
 def test_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         Output(tmp_path / "none" / "out.json")
+
+
+@pytest.mark.parametrize("compression", ["gzip", "zstd"])
+def test_output_is_compressed(compression: str, tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    with Output(path, compression) as output:
+        for start in range(0, len(_DATA), 1000):
+            output.write(_DATA[start : start + 1000])
+        output.commit()
+    assert path.stat().st_size < len(_DATA)
+    assert b"".join(decompress([path.read_bytes()], compression)) == _DATA
+
+
+def test_compressed_output_has_random_access_in_a_temporary_file() -> None:
+    target = io.BytesIO()
+    output = Output(target, "gzip")
+    with output.random_access() as file:
+        file.write(b"bc")
+        file.seek(0)
+        file.write(b"a")
+    output.commit()
+    assert gzip.decompress(target.getvalue()) == b"ac"
+
+
+def test_discarded_compressed_output_leaves_no_file(tmp_path: Path) -> None:
+    with Output(tmp_path / "out.gz", "gzip") as output:
+        output.write(_DATA)
+    assert _names(tmp_path) == []
