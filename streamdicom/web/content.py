@@ -118,7 +118,6 @@ def check_part(headers: Mapping[str, str], number: int, limits: Limits) -> str |
 
 PIECE_SIZE = 16 * 1024
 """Bytes passed to a parser at once."""
-_FREE_SIZE = 1024 * 1024  # bytes that any body may expand to
 _WINDOW = 8 * 1024 * 1024  # a zstd decoder must support this window and may refuse a larger one (RFC 9659)
 
 
@@ -137,10 +136,8 @@ class ContentDecoder:
     """
 
     def __init__(self, coding: str, limits: Limits) -> None:
-        self._max_ratio = limits.max_expansion_ratio
-        self._bytes_in = self._bytes_out = 0
         try:
-            self._decompressor = Decompressor(coding, window=_WINDOW) if coding else None
+            self._decompressor = Decompressor(coding, window=_WINDOW, limits=limits) if coding else None
         except ValueError:
             raise RequestError(f"the Content-Encoding {coding} is not supported by this installation", 415) from None
 
@@ -153,28 +150,9 @@ class ContentDecoder:
             InputError: The body is damaged.
             LimitError: The body expands too much.
         """
-        # The bound grows at fixed offsets of the body, so the same body fails at the same byte however it is cut.
-        start = 0
-        while start < len(data):
-            part = data[start : start + PIECE_SIZE - self._bytes_in % PIECE_SIZE]
-            start += len(part)
-            if self._decompressor is None:
-                yield part
-            else:
-                yield from self._expanded(self._decompressor, part)
-            self._bytes_in += len(part)
-
-    def _expanded(self, decompressor: Decompressor, part: bytes) -> Iterator[bytes]:
-        allowed = _FREE_SIZE + self._max_ratio * (self._bytes_in // PIECE_SIZE + 1) * PIECE_SIZE
-        for piece in decompressor.feed(part):
-            left = allowed - self._bytes_out
-            self._bytes_out += len(piece)
-            for start in range(0, min(len(piece), left), PIECE_SIZE):
-                yield piece[start : min(start + PIECE_SIZE, left)]
-            if len(piece) > left:
-                raise LimitError(
-                    f"a body that expands to more than {self._max_ratio} times its length", "max_expansion_ratio"
-                )
+        for piece in self._decompressor.feed(data) if self._decompressor else (data,):
+            for start in range(0, len(piece), PIECE_SIZE):
+                yield piece[start : start + PIECE_SIZE]
 
     def close(self) -> None:
         """End the body.
