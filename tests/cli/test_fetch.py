@@ -144,6 +144,7 @@ def test_unreachable_server_leaves_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_no_file(tmp_path: Path) -> None:
     def answer(_: Request) -> Iterator[bytes]:
         yield response(length=10**9)[0] + b"[{},"

@@ -134,7 +134,9 @@ def test_transfer_syntax_of_the_output_can_be_chosen(tmp_path: Path) -> None:
 _SERIES = ["SeriesInstanceUID=1.2.2.0", "SeriesInstanceUID=1.2.2.1"]  # two of three
 
 
-@pytest.mark.parametrize("more", [[], ["--jobs", "2"], ["--compress", "gzip", "--to", "ndjson"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "more", [[], pytest.param(["--jobs", "2"], marks=pytest.mark.slow), ["--compress", "gzip", "--to", "ndjson"]]
+)
 def test_data_sets_are_selected_by_values(more: list[str], tmp_path: Path) -> None:
     files(tmp_path / "in", 30)
     selection = [option for text in (*_SERIES, "PatientID=4") for option in ("--select", text)]

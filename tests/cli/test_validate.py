@@ -115,9 +115,9 @@ def _validate(*sources: Path, strict: bool = False, as_json: bool = False, max_p
 def test_each_deviation_is_a_line_before_the_summary(deviating: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert not _validate(deviating)
     assert capsys.readouterr().out.splitlines() == [
-        f"{deviating}: byte 0, [0].00100020: note nonfinite: it is so",
-        f"{deviating}: byte 40, [1].00100020: warning scalar-value: it is so",
-        f"{deviating}: byte 80, [2].00100020: warning scalar-value: it is so",
+        f"{deviating}: byte 0, [0].00100020 PatientID: note nonfinite: it is so",
+        f"{deviating}: byte 40, [1].00100020 PatientID: warning scalar-value: it is so",
+        f"{deviating}: byte 80, [2].00100020 PatientID: warning scalar-value: it is so",
         "3 data sets, 3 deviations: not conformant",
         f"        2  warning  scalar-value        {DEVIATIONS['scalar-value'].meaning}",
         f"        1  note     nonfinite           {DEVIATIONS['nonfinite'].meaning}",
