@@ -75,7 +75,7 @@ class Content:
             name, _ = parse_media_type(parameters.get("type", ""))  # of the root (RFC 2387 3.1)
         kind = content_kind(name, parameters)
         if kind is None or (boundary is not None and kind == NDJSON):
-            raise RequestError(f"the media type is missing or not supported; send {_SUPPORTED_TYPES}", 415)
+            raise RequestError(f"the Content-Type is missing or not supported; send {_SUPPORTED_TYPES}", 415)
         return cls(kind, boundary, coding)
 
 
