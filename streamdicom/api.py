@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-_HEAD = 2048  # bytes that recognise any stream
+_HEAD = 2048  # bytes that recognize any stream
 
 
 # --- reading ---------------------------------------------------------------------------------------------------
@@ -59,7 +59,7 @@ def iter_datasets(source: Source, *, options: ReadOptions | None = None, as_file
 
     The stream may be DICOM JSON (PS3.18 Annex F: a data set, an array, NDJSON or concatenated documents), Native
     DICOM XML (PS3.19 Annex A) or a DICOM file (PS3.10), plain or compressed with gzip, zstd or deflate. It is
-    recognised by its first bytes, never by its name.
+    recognized by its first bytes, never by its name.
 
     Memory holds one data set, not the stream. Data sets before an error are delivered first. A socket is read until
     its peer shuts down its side. A closed array proves that nothing is missing; NDJSON does not.
@@ -72,7 +72,7 @@ def iter_datasets(source: Source, *, options: ReadOptions | None = None, as_file
     Raises:
         TruncatedError: The source ended within a document, or with a ConnectionError, a TimeoutError or an EOFError,
             which is the cause then.
-        InputError: The stream is not recognised, or breaks the rules of its format; the location says where.
+        InputError: The stream is not recognized, or breaks the rules of its format; the location says where.
         OSError: The source cannot be read.
         TypeError: The source is of another kind, such as text.
 
@@ -93,7 +93,7 @@ def _flat(batches: Iterator[list[_T]]) -> Iterator[_T]:
 def iter_events(source: Source, *, options: ReadOptions | None = None) -> Iterator[Event]:
     """Iterate over the DICOM events of a stream.
 
-    Neither data sets nor long values are held in memory. The stream is recognised as in ``iter_datasets``. The events
+    Neither data sets nor long values are held in memory. The stream is recognized as in ``iter_datasets``. The events
     of a DICOM file include group 0002.
 
     Args:
@@ -174,7 +174,7 @@ def _is_lines(name: str | None) -> bool:
 
 
 def load(source: Source, *, options: ReadOptions | None = None, as_file: bool = False) -> Dataset:
-    """Read the only data set of a stream, which is recognised as in ``iter_datasets``.
+    """Read the only data set of a stream, which is recognized as in ``iter_datasets``.
 
     The result behaves as from ``pydicom.dcmread``: pydicom converts a value when it is first accessed, and group
     0002 is in ``file_meta``. A data set that was dumped returns as from a file: empty values are "" in text and None

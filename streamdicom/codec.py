@@ -103,7 +103,7 @@ class DatasetPipeline(PushParser["Dataset"]):
 class DatasetParser(DatasetPipeline):
     """A push parser of data sets: bytes in, pydicom data sets out.
 
-    The format is recognised by the first bytes, unless ``ReadOptions.format`` names it. Memory is bounded by one data
+    The format is recognized by the first bytes, unless ``ReadOptions.format`` names it. Memory is bounded by one data
     set. An exception of a callable in the options is raised once as it is; from then on it is the ``__cause__`` of an
     InputError.
 

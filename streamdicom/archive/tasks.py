@@ -73,7 +73,7 @@ class Rendering:
 def _described(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | str | tuple):
         return value
-    # Objects with behaviour can be compared only by class.
+    # Objects with behavior can be compared only by class.
     return repr(value) if is_dataclass(value) else type(value).__qualname__
 
 

@@ -17,7 +17,7 @@ from streamdicom.cli.outputs import target_of
 from streamdicom.cli.progress import ProgressLine
 from streamdicom.events import Event
 from streamdicom.filters import needed_file_meta, sort_elements
-from streamdicom.formats import DICOM, FORMATS, JSON, NDJSON, XML, FormatName, expand, form_of_name, recognise
+from streamdicom.formats import DICOM, FORMATS, JSON, NDJSON, XML, FormatName, expand, form_of_name, recognize
 from streamdicom.io import not_blank
 from streamdicom.options import ReadOptions, WriteOptions
 
@@ -47,7 +47,7 @@ def convert_file(
     reading: ReadOptions,
     writing: WriteOptions,
 ) -> bool:
-    """Convert a file, whose format is recognised by its content.
+    """Convert a file, whose format is recognized by its content.
 
     Args:
         source: The file, or ``-`` for standard input.
@@ -72,7 +72,7 @@ def convert_file(
     size = size_of(source)
     with ProgressLine(f"Converting {source}", size, prints=is_pipe(target)) as progress, naming_input(source):
         pieces = not_blank(expand(read(source, progress), reading.limits))
-        content, head, whole = recognise(pieces)
+        content, head, whole = recognize(pieces)
         if content == DICOM.name:
             events = needed_file_meta(iter_events(whole, options=reading), always=writing.file_meta)
             writing = replace(writing, file_meta=True)

@@ -9,7 +9,7 @@ from streamdicom.formats.detect import (
     detect,
     encode_text,
     expand,
-    recognise,
+    recognize,
 )
 from streamdicom.formats.spec import (
     DICOM,
@@ -49,5 +49,5 @@ __all__ = [
     "form_of_name",
     "format_named",
     "new_writer",
-    "recognise",
+    "recognize",
 ]

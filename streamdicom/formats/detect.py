@@ -1,7 +1,7 @@
-"""Recognise the format and the compression of a stream by its first bytes.
+"""Recognize the format and the compression of a stream by its first bytes.
 
-Text is recognised by its first character that is not white space, so that a peer that sends one short data set and
-waits need not send more. Everything else is recognised by its first 132 bytes, or by all of a shorter stream: the
+Text is recognized by its first character that is not white space, so that a peer that sends one short data set and
+waits need not send more. Everything else is recognized by its first 132 bytes, or by all of a shorter stream: the
 preamble of a DICOM file may hold anything (PS3.10 7.1), so its magic number counts before all others.
 
 Results never depend on how the stream is cut, and at most about a KiB is held back.
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from streamdicom.formats.json import KeyFilter
 
 UNKNOWN = "unknown"
-"""The content of a stream that is not recognised."""
+"""The content of a stream that is not recognized."""
 
 EMPTY = "empty"
 """The content of a stream that has nothing but white space."""
@@ -42,7 +42,7 @@ _HEAD = DICOM.magic_offset + len(DICOM.magic[0])
 
 
 def detect(head: bytes, *, is_all: bool = False) -> str | None:
-    r"""Recognise a stream by its first bytes.
+    r"""Recognize a stream by its first bytes.
 
     Args:
         head: The first bytes.
@@ -111,7 +111,7 @@ class Expander:
 
     def __init__(self, limits: Limits | None) -> None:
         self._limits = limits
-        self._head: bytes | None = b""  # None when the stream is recognised
+        self._head: bytes | None = b""  # None when the stream is recognized
         self._decompressor: Decompressor | None = None
 
     def feed(self, data: bytes) -> Iterator[bytes]:
@@ -126,7 +126,7 @@ class Expander:
         if self._head is not None:
             data = self._head + data
             self._head = data
-            self._recognise(detect(data))
+            self._recognize(detect(data))
             if self._head is not None:
                 return
         if self._decompressor is None:
@@ -143,13 +143,13 @@ class Expander:
         """
         head = self._head
         if head is not None:
-            self._recognise(detect(head, is_all=True))
+            self._recognize(detect(head, is_all=True))
             if head:
                 yield from self.feed(head)
         if self._decompressor is not None:
             self._decompressor.close()
 
-    def _recognise(self, content: str | None) -> None:
+    def _recognize(self, content: str | None) -> None:
         if content is not None:
             self._head = None
             if content in COMPRESSIONS:
@@ -170,12 +170,12 @@ def expand(chunks: Iterable[bytes], limits: Limits | None) -> Iterator[bytes]:
     yield from expander.close()
 
 
-def recognise(chunks: Iterable[bytes]) -> tuple[str, bytes, Iterator[bytes]]:
-    """Recognise a stream; return its content, its first bytes and all of its bytes.
+def recognize(chunks: Iterable[bytes]) -> tuple[str, bytes, Iterator[bytes]]:
+    """Recognize a stream; return its content, its first bytes and all of its bytes.
 
-    No more is read than it takes to recognise the stream. The content is as ``detect`` returns it.
+    No more is read than it takes to recognize the stream. The content is as ``detect`` returns it.
 
-    >>> content, head, whole = recognise([b" ", b"[]"])
+    >>> content, head, whole = recognize([b" ", b"[]"])
     >>> content, b"".join(whole)
     ('json', b' []')
     """
@@ -193,7 +193,7 @@ def recognise(chunks: Iterable[bytes]) -> tuple[str, bytes, Iterator[bytes]]:
 class EventParser:
     """A push parser of any format: bytes in, DICOM events out.
 
-    The format is recognised by the first bytes, unless ``ReadOptions.format`` names it. Compressed streams are not
+    The format is recognized by the first bytes, unless ``ReadOptions.format`` names it. Compressed streams are not
     read, because the result of one call could not be bounded; ``iter_events`` decompresses them.
 
     Args:
@@ -210,7 +210,7 @@ class EventParser:
     def __init__(self, *, options: ReadOptions | None = None, key_filter: KeyFilter | None = None) -> None:
         self._options = options_or_default(options, ReadOptions)
         self._key_filter = key_filter
-        self._head = b""  # the first bytes, until the stream is recognised
+        self._head = b""  # the first bytes, until the stream is recognized
         self._parser: Parser | None = None
         if self._options.format != "auto":
             self._parser = self._parser_of(self._options.format)
@@ -230,7 +230,7 @@ class EventParser:
             data: Any number of bytes, cut anywhere. The events do not depend on the cuts.
 
         Raises:
-            InputError: The stream is not recognised, or breaks the rules of its format.
+            InputError: The stream is not recognized, or breaks the rules of its format.
             ValueError: The parser was closed before.
         """
         if self._parser is None:

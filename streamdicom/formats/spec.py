@@ -60,7 +60,7 @@ class Format:
     Attributes:
         name: As in ``ReadOptions.format`` and the argument ``format`` of the functions that write.
         title: As in messages.
-        magic: The first characters of a text, or bytes at ``magic_offset``. None for a format that is recognised
+        magic: The first characters of a text, or bytes at ``magic_offset``. None for a format that is recognized
             as another: NDJSON is read as JSON.
         magic_offset: Bytes before the magic, which may have any value.
         suffixes: Of file names, in lower case. The first is the usual one.

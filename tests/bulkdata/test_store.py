@@ -1,4 +1,4 @@
-"""Behaviour of all stores."""
+"""Behavior of all stores."""
 
 from __future__ import annotations
 

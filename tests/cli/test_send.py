@@ -93,7 +93,7 @@ def test_silent_listener_is_given_up() -> None:
         assert (result.code, "timed out" in result.error) == (1, True)
 
 
-def test_other_server_is_recognised() -> None:
+def test_other_server_is_recognized() -> None:
     def answer(server: socket.socket) -> None:
         connection, _ = server.accept()
         with connection:

@@ -28,7 +28,7 @@ from streamdicom import (
     XmlSyntaxError,
 )
 from streamdicom.events import Event
-from streamdicom.formats import EMPTY, UNKNOWN, EventParser, Expander, detect, expand, recognise
+from streamdicom.formats import EMPTY, UNKNOWN, EventParser, Expander, detect, expand, recognize
 
 _JSON = b'{"00100020":{"vr":"LO","Value":["17"]}}'
 _XML = (
@@ -94,7 +94,7 @@ def _values(chunks: list[bytes], options: ReadOptions | None = None) -> list[obj
 
 
 @pytest.mark.parametrize("stream", _TEXTS, ids=range(len(_TEXTS)))
-def test_text_is_recognised_however_it_is_cut(stream: bytes) -> None:
+def test_text_is_recognized_however_it_is_cut(stream: bytes) -> None:
     options = ReadOptions(deviations={"comment": "ignore"})
     for chunks in _cuts(stream):
         assert _values(chunks, options) == [("17",)]
@@ -102,14 +102,14 @@ def test_text_is_recognised_however_it_is_cut(stream: bytes) -> None:
 
 @pytest.mark.parametrize("compression", _COMPRESSIONS)
 @pytest.mark.parametrize("stream", [*_TEXTS[:2], _XML, _EXPLICIT])
-def test_compressed_stream_is_recognised_however_it_is_cut(stream: bytes, compression: str) -> None:
+def test_compressed_stream_is_recognized_however_it_is_cut(stream: bytes, compression: str) -> None:
     compressed = _COMPRESSIONS[compression](stream)
     for chunks in _cuts(compressed):
         assert _values(chunks) == [("17",)]
 
 
 @pytest.mark.parametrize("compression", [None, *_COMPRESSIONS])
-def test_dicom_file_is_recognised_however_it_is_cut(compression: str | None) -> None:
+def test_dicom_file_is_recognized_however_it_is_cut(compression: str | None) -> None:
     data = _COMPRESSIONS[compression](_FILE) if compression else _FILE
     first, *others = [_events(chunks) for chunks in _cuts(data)]
     assert all(other == first for other in others)
@@ -117,7 +117,7 @@ def test_dicom_file_is_recognised_however_it_is_cut(compression: str | None) -> 
 
 
 @pytest.mark.parametrize("stream", _WITHOUT_PREAMBLE.values(), ids=_WITHOUT_PREAMBLE)
-def test_dicom_file_without_preamble_is_recognised(stream: bytes) -> None:
+def test_dicom_file_without_preamble_is_recognized(stream: bytes) -> None:
     for chunks in _cuts(stream):
         assert _values(chunks) == [("17",)]
 
@@ -212,14 +212,14 @@ def test_parser_refuses_compressed_streams() -> None:
 def test_content_does_not_depend_on_cuts(stream: bytes, cuts: list[int]) -> None:
     bounds = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
     chunks = [stream[start:end] for start, end in pairwise(bounds)]
-    content, _, whole = recognise(chunks)
+    content, _, whole = recognize(chunks)
     assert b"".join(whole) == stream
-    assert content == recognise([stream])[0] == recognise(stream[at : at + 1] for at in range(len(stream)))[0]
+    assert content == recognize([stream])[0] == recognize(stream[at : at + 1] for at in range(len(stream)))[0]
 
 
 def test_no_more_is_read_than_needed() -> None:
     remaining = iter([b" ", b"\n", b"[", b"]"])
-    assert recognise(remaining)[0] == "json"
+    assert recognize(remaining)[0] == "json"
     assert list(remaining) == [b"]"]
 
 

@@ -433,7 +433,7 @@ def test_form_is_an_error_at_its_place_in_the_strict_profile(form: Form) -> None
 
 
 _JSON_CODES = ("byte-order-mark", "trailing-comma", "comment", "bare-nonfinite")
-# A lenient reader recognises a wrapper only by the text after a key.
+# A lenient reader recognizes a wrapper only by the text after a key.
 _FOUND_BEFORE = ("wrapper", "unknown-key")
 
 

@@ -33,7 +33,7 @@ async def datasets(request: Request) -> Response:
 
 
 def described(dataset: Dataset) -> dict[str, Any]:
-    """Return enough of a data set to recognise it."""
+    """Return enough of a data set to recognize it."""
     pixels = dataset.get("PixelData")
     meta = getattr(dataset, "file_meta", None)
     return {
