@@ -15,3 +15,8 @@ _CALM = [HealthCheck.too_slow, HealthCheck.data_too_large]
 settings.register_profile("calm", deadline=None, suppress_health_check=_CALM)
 settings.register_profile("many", deadline=None, suppress_health_check=_CALM, max_examples=3000)
 settings.load_profile("calm")
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name gzip streams after their argument: their bytes hold the time, and all workers need the same names."""
+    return argname if isinstance(val, bytes) and val.startswith(b"\x1f\x8b") else None
