@@ -71,9 +71,11 @@ def check_source(source: object) -> None:
         raise TypeError("expected a binary file, found a text file; open it in binary mode")
     elif isinstance(source, Mapping):
         raise TypeError("expected a source of bytes, found a dict; use loads(json.dumps(...)) or json_object_hook()")
+    elif hasattr(source, "read") or is_connection(source):
+        return
     elif type(source).__module__.partition(".")[0] == "pydicom":
         raise TypeError(f"expected a source of bytes, found a {type(source).__name__}; write data sets with dump()")
-    elif not isinstance(source, os.PathLike | Iterable) and not is_connection(source) and not hasattr(source, "read"):
+    elif not isinstance(source, os.PathLike | Iterable):
         expected = "a path, a binary file, a socket, bytes or an iterable of bytes"
         raise TypeError(f"expected {expected}, found {type(source).__name__}")
 
