@@ -18,5 +18,5 @@ settings.load_profile("calm")
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
-    """Name gzip streams after their argument: their bytes hold the time, and all workers need the same names."""
+    """Name gzip streams after their argument: their bytes hold the time of day."""
     return argname if isinstance(val, bytes) and val.startswith(b"\x1f\x8b") else None

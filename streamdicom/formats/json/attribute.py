@@ -1,8 +1,7 @@
-"""The attribute that is being read, and the events that come of it (PS3.18 F.2.2).
+"""The current attribute, and its events (PS3.18 F.2.2).
 
-What it holds is told piece by piece and by whoever knows what a token means; this knows what a value is for a VR. The
-values are held as they come and made what they are at the end, because ``vr`` may stand behind them, as it does in
-what pydicom writes. What may be long is never held: it goes on in parts.
+The parser passes the contents of the attribute on, token by token. Values are held as tokens and converted at the end,
+because ``vr`` may follow them, as in the JSON of pydicom. Long values are never held but delivered in parts.
 """
 
 from __future__ import annotations
@@ -57,24 +56,24 @@ _NO_VR = "an attribute without 'vr'"
 
 
 class Attribute:
-    """What has come of an attribute. One object serves all attributes of a stream, one after the other.
+    """The current attribute. One object serves all attributes of a stream in turn.
 
     Args:
-        dialect: Is told what the standard does not have.
-        limits: On what is held.
+        policy: Receives deviations.
+        limits: Bounds on held values.
 
     Attributes:
-        events: Where the events go.
-        tag: None between attributes.
-        vr: Empty until it is known.
-        vr_text: One that there is not.
-        foreseen_vr: The VR, if the data dictionary has told it and the attribute has not yet.
-        content: What it was seen to hold.
-        held: Its values, see ``convert``.
-        size: The characters of those.
-        items: How many items have ended.
-        bytes_or_uri: What ``InlineBinary`` or ``BulkDataURI`` is.
-        fragments: What ``DataFragment`` is.
+        events: The events so far.
+        tag: The tag; None between attributes.
+        vr: The VR; "" until it is known.
+        vr_text: An unknown ``vr``.
+        foreseen_vr: The VR of the data dictionary, while ``vr`` is missing.
+        content: The kind of content so far.
+        held: The values; see ``values_of``.
+        size: The characters of the held values.
+        items: The number of complete items.
+        bytes_or_uri: The value of ``InlineBinary`` or ``BulkDataURI``.
+        fragments: The value of ``DataFragment``.
     """
 
     __slots__ = (
@@ -106,7 +105,7 @@ class Attribute:
         self.reset()
 
     def reset(self) -> None:
-        """Forget it."""
+        """Prepare for the next attribute."""
         self.tag: int | None = None
         self.vr = self.vr_text = self.foreseen_vr = ""
         self.content: int = _HOLDS_NOTHING
@@ -114,14 +113,14 @@ class Attribute:
         self.size = 0
 
     def end(self) -> None:
-        """Deliver what has not been delivered yet."""
+        """Deliver the rest of the attribute."""
         vr = self.vr or self._vr_in_place()
         if self.foreseen_vr:
             self._policy.report("missing-vr", _NO_VR)
         _ENDS[self.content](self, self.tag or 0, vr)
 
     def _vr_in_place(self) -> str:
-        """The VR of an attribute that does not tell it, or tells one that there is not; empty if that is not known."""
+        """Return the VR of an attribute without a valid ``vr``, or "" if it is unknown."""
         content, held = self.content, self.held
         vrs: list[str] = []
         if not self.vr_text:
@@ -130,7 +129,7 @@ class Attribute:
         if content == Content.ITEMS:
             return "SQ"
         if vrs:
-            return _one_of(vrs, content, held)
+            return _choose_vr(vrs, content, held)
         if held and _are_empty_objects(held):
             return "SQ"
         return "" if content in (_HOLDS_VALUES, Content.PARTS, Content.TEXT) else "UN"
@@ -138,10 +137,10 @@ class Attribute:
     # --- values and items --------------------------------------------------------------------------------------
 
     def deliver_surplus(self) -> None:
-        """Deliver the values that came before the last one, if there are too many to be held.
+        """Deliver all values but the last, if there are too many to hold.
 
         Raises:
-            WrongValueError: They cannot be values of an element that comes in parts.
+            WrongValueError: An element with such values cannot be delivered in parts.
         """
         held = self.held
         if len(held) <= self._limits.values_per_event and (self.size <= self._limits.segment_size or len(held) == 1):
@@ -160,22 +159,22 @@ class Attribute:
         self.size = len(last[1]) if last[0] != NAME else sum(map(len, last[1]))
 
     def _foresee_vr(self) -> None:
-        """Find out what the values are without the VR, which comes behind them."""
+        """Choose a VR for values that precede it."""
         vrs = [vr for vr in dictionary_vrs(self.tag or 0) if vr in VRS and VRS[vr].form not in _WITHOUT_VALUES]
         if vrs:
-            self.vr = self.foreseen_vr = _one_of(vrs, self.content, self.held)
+            self.vr = self.foreseen_vr = _choose_vr(vrs, self.content, self.held)
         elif all(kind in (_STRING, _NULL) for kind, _ in self.held):
             self._begin_parts(Content.TEXT)
         else:
             raise self.missing_vr_error()
 
     def missing_vr_error(self) -> LimitError:
-        """The error for values that cannot be held until the VR comes that they need."""
+        """Return the error for too many values before the VR that they need."""
         limit = "segment_size" if self.size > self._limits.segment_size else "values_per_event"
         return LimitError("more values than can be held before the 'vr' they need", limit)
 
     def _deliver_values(self) -> None:
-        # What makes parts before the VR is known is text whatever the VR.
+        # Only text is delivered in parts before the VR is known.
         vr = self.vr or "LO"
         values = values_of(vr, self.held, self._policy.report, self._policy.reject_value)
         self._begin_parts(Content.PARTS)
@@ -189,19 +188,19 @@ class Attribute:
         self.content = max(self.content, content)
 
     def start_item(self) -> None:
-        """Start an item, and the sequence if it is not yet."""
+        """Start an item, and the sequence if need be."""
         if self.content != _HOLDS_ITEMS or self.held:
             self.begin_items()
         self.events.append((START_ITEM, self.tag or 0, "SQ", self.items))
 
     def end_item(self, tag: int, vr: str, items: int) -> None:
-        """Go on with the sequence that an item ends of."""
+        """End an item, and restore the state of its sequence."""
         self.events.append((END_ITEM, tag, "SQ", None))
         self.tag, self.vr, self.items = tag, vr, items + 1
         self.content = _HOLDS_ITEMS
 
     def begin_items(self) -> None:
-        """Start the sequence, if it is not yet, and deliver the items whose objects were empty."""
+        """Start the sequence if need be, and deliver the empty items before."""
         if self.content != _HOLDS_ITEMS:
             self.content = _HOLDS_ITEMS
             self.items = 0
@@ -218,7 +217,7 @@ class Attribute:
         self.held.clear()
 
     def may_have_item(self) -> bool:
-        """Whether an object among the values may be an item, as far as what came before it tells."""
+        """Return whether an object among the values may be an item."""
         if self.content in (Content.PARTS, Content.TEXT):
             return False
         return all(kind == _NULL or groups is EMPTY_OBJECT for kind, groups in self.held)
@@ -266,10 +265,10 @@ class Attribute:
     # --- long text ---------------------------------------------------------------------------------------------
 
     def begin_text(self, text: str) -> bool:
-        """Take the first segment of a long string among the values; False if there can be none."""
-        value_error = self._long_misfit()
-        if value_error:
-            self._policy.reject_value(value_error.message, value_error)
+        """Add the first segment of a long string; return False if it is not allowed."""
+        error = self._long_text_error()
+        if error:
+            self._policy.reject_value(error.message, error)
             self.held.append((OTHER, ""))
             return False
         self._begin_parts(Content.TEXT)
@@ -279,10 +278,10 @@ class Attribute:
         return True
 
     def add_text(self, text: str, kind: int = SEGMENT) -> None:
-        """Take another one; of the last the kind is LAST_SEGMENT."""
+        """Add a segment; the last has the kind LAST_SEGMENT."""
         self.events.append((kind, self.tag or 0, self.vr, text))
 
-    def _long_misfit(self) -> InputError | None:
+    def _long_text_error(self) -> InputError | None:
         if self.content == _HOLDS_ITEMS or (self.vr and VRS[self.vr].form is not Form.TEXT):
             return LimitError(f"so long a string for VR {self.vr or 'SQ'}", "segment_size")
         if any(kind not in (_STRING, _NULL) for kind, _ in self.held):
@@ -309,10 +308,10 @@ class Attribute:
         self.events.append((START_ELEMENT, self.tag or 0, self.vr, None))
 
     def add_binary(self, text: str, kind: int = SEGMENT) -> None:
-        """Take a segment of it; of the last the kind is LAST_SEGMENT.
+        """Add a segment; the last has the kind LAST_SEGMENT.
 
         Raises:
-            ValueError: It is not base64.
+            ValueError: The text is not base64.
         """
         value = self._decoder.feed(text)
         if kind == LAST_SEGMENT:
@@ -354,13 +353,13 @@ class Attribute:
         else:
             self.events += self.fragments.events(tag, vr)
 
-    # --- what cannot be right ----------------------------------------------------------------------------------
+    # --- wrong values ----------------------------------------------------------------------------------
 
     def abandon(self, in_binary: bool) -> None:
-        """Close what was opened and will not be ended.
+        """End the element or sequence that is open.
 
         Args:
-            in_binary: Whether that is within a long InlineBinary.
+            in_binary: Whether a long InlineBinary is open.
         """
         tag, vr, events = self.tag or 0, self.vr, self.events
         if self.content == _HOLDS_ITEMS:
@@ -373,21 +372,21 @@ class Attribute:
             events.append((END_ELEMENT, tag, vr if vr and VRS[vr].form is Form.BINARY else "UN", None))
 
     def replace(self, text: str) -> None:
-        """Take JSON text that stands where the object of an attribute is due; an empty one was too long."""
+        """Keep JSON text in place of the object of an attribute; "" means too long."""
         self._policy.reject_value("expected the object of an attribute, found another value")
         if self._policy.keeps and text:
             self.events.append((JSON_ELEMENT, self.tag or 0, "", text))
 
     def _give_up(self, message: str) -> None:
-        """An element whose value cannot be right: keep it as it came, or leave it out."""
-        text = self._as_it_came() if self._policy.keeps else None
+        """Keep an element with a wrong value as JSON text, or drop it."""
+        text = self._json_text() if self._policy.keeps else None
         too_long = self._policy.keeps and text is None
         self._policy.reject_value(f"{message}; it is too long to be kept" if too_long else message)
         if text is not None:
             self.events.append((JSON_ELEMENT, self.tag or 0, self.vr, text))
 
-    def _as_it_came(self) -> str | None:
-        """The JSON text of the attribute; None if more came than can be held."""
+    def _json_text(self) -> str | None:
+        """Return the JSON text of the attribute, or None if it was too long to hold."""
         vr = self.vr or self.vr_text
         members = [f'"vr":{encode_basestring(vr)}'] if vr else []
         member, content = "Value", json_values(self.held)
@@ -409,8 +408,8 @@ def _are_empty_objects(held: list[Held]) -> bool:
     return all(groups is EMPTY_OBJECT for _, groups in held)
 
 
-def _one_of(vrs: list[str], content: int, held: list[Held]) -> str:
-    """The VR of those that the data dictionary has for a tag that goes with what came."""
+def _choose_vr(vrs: list[str], content: int, held: list[Held]) -> str:
+    """Choose one of several VRs of the data dictionary by the content."""
     if content == _HOLDS_VALUES:
         if "SS" in vrs and any(kind == _NUMBER and text.startswith("-") for kind, text in held):
             return "SS"

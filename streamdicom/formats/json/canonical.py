@@ -1,4 +1,4 @@
-"""Canonical attributes, which most of DICOM JSON consists of, to events without tokens (PS3.18 F.2.2).
+"""Canonical attributes, most of DICOM JSON, to events without tokens.
 
 An attribute is canonical if it has a ``vr``, before ``Value``, after it or alone, and if its values are strings or
 numbers, none of them empty, or one person name with the alphabetic group only. Everything else is read as tokens:
@@ -72,7 +72,7 @@ def _compile(pattern: str, **fragments: str) -> re.Pattern[str]:
 
 
 def canonical_pattern(limits: Limits) -> re.Pattern[str] | None:
-    """Return the pattern of canonical attributes, or None if the limits require that every token is examined.
+    """Return the pattern of canonical attributes, or None if the limits exclude it.
 
     A match includes the comma after the attribute. Its groups are the key, the VR before the values, one string,
     several strings, numbers, a person name, and the VR after the values.
@@ -95,7 +95,7 @@ ATTRIBUTE_AND_COMMA = ATTRIBUTE + ","
 
 
 class Piece(IntEnum):
-    """A piece of the structure around canonical attributes, by its group in ``STRUCTURE``."""
+    """A piece of structure around attributes, by its group in ``STRUCTURE``."""
 
     SEQUENCE = 1  # up to its first item
     SEQUENCE_WITHOUT_VR = 3
@@ -148,7 +148,7 @@ def json_run(
     seen: list[int],
     emit: Callable[[Event], None],
 ) -> tuple[int, int]:
-    """Make events of canonical attributes that ascend, up to the first thing that is not one.
+    """Convert ascending canonical attributes to events, up to the first other form.
 
     Args:
         pattern: From ``canonical_pattern``.
@@ -188,7 +188,7 @@ def json_run(
 
 
 def skip_run(text: str, position: int) -> int:
-    """Pass over canonical attributes; return the position after them, and after the comma if there is one."""
+    """Skip canonical attributes; return the position after them and their comma."""
     match = _MEMBERS.match(text, position)
     return match.end() if match else position
 
@@ -196,7 +196,7 @@ def skip_run(text: str, position: int) -> int:
 def _values(
     vr: str, one: str | None, several: str | None, numbers: str | None, name: str | None
 ) -> tuple[Value, ...] | None:
-    """Return the values of a canonical attribute, or None if they are not standard values of the VR."""
+    """Return the values of a canonical attribute, or None if they are not standard."""
     try:
         if one is not None:
             return (PARSERS[vr][_STRING](one),)

@@ -1,4 +1,4 @@
-"""The contents of attributes: VRs, values, person names, binary data (PS3.18 F.2.2).
+"""The contents of attributes: VRs, values, names, binary data (PS3.18 F.2.2).
 
 An object among the values shows by its first name whether it is an item or a person name. Long strings and long arrays
 are delivered in parts. A value that cannot be right is kept as JSON text, or its attribute is left out.

@@ -1,4 +1,4 @@
-"""Documents of DICOM JSON: one data set, an array of them, or an object around such an array.
+"""Documents of DICOM JSON: a data set, an array, or an object around an array.
 
 The standard has the first two (PS3.18 F.2.1). Some software wraps the array in an object, so the first name in an
 object decides, if the deviations allow a wrapper: a key makes the object a data set, any other name does not.
@@ -49,7 +49,7 @@ class DocumentParser(PushParser[Event], ABC):
         self._state_after_skip: int = State.DATASET
 
     def _dataset_index(self) -> int | None:
-        """Return the index of the current data set, even if the object may yet be a wrapper."""
+        """Return the index of the current data set, or of an undecided object."""
         if self._state in (State.FIRST, State.UNKNOWN, State.WRAPPED):
             return 0 if self._index is None else self._index + 1
         return self._index

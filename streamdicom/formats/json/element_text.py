@@ -1,7 +1,7 @@
-"""The text of one element: what ``WriteOptions`` says of its form, and what is known of each tag that has come.
+"""The JSON text of one element, by ``WriteOptions``, with a cache by tag.
 
-Writers with the same options share what is known. The functions for one VR make the text of an attribute from its
-start and from values of which there is one at least.
+Writers with equal options share the cache. The functions for each VR build the text of an attribute from its start and
+at least one value.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from streamdicom.formats.writer import several_binary_values, value_error, vr_in
 from streamdicom.jsontext import NUMBER_TEXT, SURROGATE
 from streamdicom.options import WriteOptions
 
-_MOST_STYLES = 8  # a program uses one or two
+_MAX_STYLES = 8  # a program uses one or two
 _JSON_NUMBER = re.compile(NUMBER_TEXT)
-_LONGEST_DOUBLE = 24  # characters, as of -1.7976931348623157e+308
-_EXACT = 2**53  # below which a double holds every integer, and no other is taken for one
+_MAX_DOUBLE_LENGTH = 24  # characters, as in -1.7976931348623157e+308
+_MAX_EXACT = 2**53  # a double holds every smaller integer exactly
 
 _CHARACTER_SET_VALUE = f'"Value":["{UTF_8_TERM}"]'
 
@@ -58,19 +58,19 @@ _choices = attrgetter(*_Choices._fields[:-1], "limits.number_length")
 
 
 def element_text_of(options: WriteOptions) -> ElementText:
-    """The style that the options ask for."""
+    """Return the shared text builder for the options."""
     return _style(_Choices(*_choices(options)), element_rules(options))
 
 
 class ElementText:
-    """How elements are written.
+    """Builds the text of elements.
 
     Attributes:
-        rules: Which elements are written.
-        known: For each tag its VR when it was last met, how its attribute starts and what makes the rest; the start
-            is empty if the element is left out.
-        starts: For each tag how a sequence starts.
-        encoders: For each form what makes the text of one value.
+        rules: The elements to write.
+        cache: For each tag, its last VR, the start of its attribute ("" if the element is not written), and the
+            function for the rest.
+        starts: For each tag, the start of its sequence.
+        encoders: For each form, the function for the text of one value.
     """
 
     def __init__(self, choices: _Choices, rules: ElementRules) -> None:
@@ -82,7 +82,7 @@ class ElementText:
         self._attributes = _attributes(self.encoders)
 
     def compile(self, tag: int, vr: str) -> Known:
-        """Make the entry of ``known`` for an element."""
+        """Add an element to ``cache``."""
         form = vr_info(vr).form
         start = self._start(tag, vr)
         attribute = self._attributes[form]
@@ -91,25 +91,25 @@ class ElementText:
         return self.cache.remember(tag, (vr, start, attribute))
 
     def learn_sequence(self, tag: int) -> str:
-        """Make the entry of ``starts``; none if the sequence is left out."""
+        """Add a sequence to ``starts``, unless it is not written."""
         start = self._start(tag, "SQ")
         return self.starts.remember(tag, start) if start else start
 
     def start(self, tag: int, vr: str) -> str:
-        """How an attribute starts that others stand before; the VR may be one that is not known yet."""
+        """Return the start of an attribute, with its comma; the VR may be ""."""
         return f',"{self.key(tag)}":{{{self.vr(tag, vr) if vr else ""}'
 
     def _start(self, tag: int, vr: str) -> str:
         return self.start(tag, vr) if self.rules.is_written(tag) else ""
 
     def key(self, tag: int) -> str:
-        """What the member is called."""
+        """Return the key of an element."""
         keys = self._choices.keys
         name = "" if keys == "tag" else keyword_key(tag, camel=keys == "camel")
         return name or format_tag(tag)
 
     def vr(self, tag: int, vr: str) -> str:
-        """The member ``vr``, and those that stand beside it."""
+        """Return the member ``vr`` and the members beside it."""
         members = f'"vr":"{vr}"'
         if self._choices.write_keyword and (text := keyword(tag)):
             members += f',"keyword":{string(text)}'
@@ -118,7 +118,7 @@ class ElementText:
         return members
 
 
-_style = lru_cache(maxsize=_MOST_STYLES)(ElementText)
+_style = lru_cache(maxsize=_MAX_STYLES)(ElementText)
 
 
 def _name(tag: int) -> str:
@@ -164,7 +164,7 @@ def _binary(start: str, values: tuple[Any, ...]) -> str:
 
 
 def _text_attribute(start: str, values: tuple[Any, ...]) -> str:
-    """What ``_attribute`` makes of ``_text``, and faster where there is one value, as there mostly is."""
+    """Build a text attribute; faster than the general function for one value."""
     if len(values) == 1:
         [value] = values
         try:
@@ -176,7 +176,7 @@ def _text_attribute(start: str, values: tuple[Any, ...]) -> str:
 
 
 def _integer_attribute(start: str, values: tuple[Any, ...]) -> str:
-    """As ``_text_attribute``, for integers."""
+    """Build an integer attribute; faster than the general function for one value."""
     if len(values) == 1:
         [value] = values
         if type(value) is int and value.bit_length() <= 64:
@@ -188,18 +188,18 @@ def _integer_attribute(start: str, values: tuple[Any, ...]) -> str:
 
 
 def string(text: str) -> str:
-    """A text as a JSON string.
+    """Return a JSON string.
 
     Raises:
-        OutputError: It holds half of a surrogate pair.
+        OutputError: The text has a lone surrogate.
     """
     if not text.isascii() and SURROGATE.search(text):
-        raise OutputError("half of a surrogate pair, which UTF-8 cannot carry")
+        raise OutputError("expected text that UTF-8 can encode, found half of a surrogate pair")
     return encode_basestring(text)
 
 
 def _null(value: object) -> str:
-    """What is made of an empty text, but not of whatever else is false."""
+    """Return null for an empty text; refuse other false values."""
     if value is None or value == "":
         return "null"
     raise TypeError
@@ -211,14 +211,14 @@ def _text(value: str | None) -> str:
     return encode_basestring(value) if value.isascii() else string(value)
 
 
-def _decimal(most: int) -> Encoder:
-    """A number where the text is one of JSON's, so that it stays exact; a string otherwise (CP-1861).
+def _decimal(max_length: int) -> Encoder:
+    """Return an encoder to a number if the text is a JSON number, else a string.
 
-    So is a number of more characters than readers take, see ``Limits.number_length``.
+    A number longer than ``Limits.number_length`` becomes a string too.
     """
 
     def decimal(value: str | None) -> str:
-        if isinstance(value, str) and 0 < len(value) <= most:
+        if isinstance(value, str) and 0 < len(value) <= max_length:
             if value.isascii() and value.isdigit() and value[0] != "0":  # the common case
                 return value
             if _JSON_NUMBER.fullmatch(value):
@@ -228,16 +228,16 @@ def _decimal(most: int) -> Encoder:
     return decimal
 
 
-def _decimal_of_double(most: int) -> Encoder:
-    """A number where whoever takes it for a double, or for an integer, has the same text for it again."""
-    most = min(most, _LONGEST_DOUBLE)
+def _decimal_of_double(max_length: int) -> Encoder:
+    """Return an encoder to a number only if a double keeps its text."""
+    max_length = min(max_length, _MAX_DOUBLE_LENGTH)
 
     def decimal_of_double(value: str | None) -> str:
         if not value:
             return _null(value)
-        if len(value) <= most and _JSON_NUMBER.fullmatch(value):
+        if len(value) <= max_length and _JSON_NUMBER.fullmatch(value):
             number = float(value)
-            if value == repr(number) or (abs(number) < _EXACT and value == repr(int(number))):
+            if value == repr(number) or (abs(number) < _MAX_EXACT and value == repr(int(number))):
                 return value
         return string(value)
 
@@ -249,7 +249,7 @@ def _integer(value: int | None) -> str:
 
 
 def _integer_of_double(value: int | None) -> str:
-    return _integer(value) if value is None or abs(value) < _EXACT else _integer_text(value)
+    return _integer(value) if value is None or abs(value) < _MAX_EXACT else _integer_text(value)
 
 
 def _integer_text(value: int | None) -> str:
@@ -271,7 +271,7 @@ def _float_or_null(value: float | None) -> str:
 
 def _finite_float(value: float | None) -> str:
     if value is not None and not isfinite(value):
-        raise OutputError("NaN or an infinity, which JSON does not have")
+        raise OutputError("expected a finite number for JSON, found NaN or an infinity")
     return _float(value)
 
 
@@ -279,7 +279,7 @@ def _tag(value: int | None) -> str:
     if value is None:
         return "null"
     if not 0 <= value <= MAX_TAG:
-        raise OutputError("not a tag of 32 bits")
+        raise OutputError("expected a tag of 32 bits, found another number")
     return f'"{format_tag(value)}"'
 
 

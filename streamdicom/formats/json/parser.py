@@ -1,8 +1,8 @@
-"""A push parser of DICOM JSON (PS3.18 Annex F): bytes in, events out. No data set is ever held as a whole.
+"""A push parser of DICOM JSON (PS3.18 Annex F): bytes in, events out.
 
 Canonical attributes, which most documents consist of, become events directly from the text, by ``json_run``. The text
 up to the next canonical attribute is read as tokens. A token makes the move that the table has for it in the current
-state; if there is none, the attribute is given up:
+state; without a move, the attribute is given up:
 
     ROOT ── [ ──> ARRAY ── { ──> DATASET ── "00100010" ──> OPEN ── { ──> ATTRIBUTE ── } ──> DATASET
       └── { ──> FIRST ─────────────^                                       │   ^
@@ -69,7 +69,7 @@ class JsonParser(ContentParser):
 
     A document is a data set or an array of data sets; documents may follow one another (NDJSON). Departures from
     PS3.18 Annex F are errors or reported as ``Deviation``, as the options say. Memory is bounded by the limits and by
-    the longest chunk that is fed, whatever the number and the size of the data sets.
+    the longest chunk, for any number and size of data sets.
 
     ``feed`` and ``close`` raise ``JsonSyntaxError`` if the bytes are not JSON, ``DicomJsonError`` if the JSON is not
     DICOM JSON, and ``LimitError``. The byte offset of a fault in a value is that of the end of its attribute, or of
@@ -177,7 +177,7 @@ class JsonParser(ContentParser):
             raise fault
 
     def _first_fault(self) -> JsonSyntaxError | None:
-        """Return the error for the first departure that is one, of those that have not been checked yet."""
+        """Return the error of the first unchecked departure that is refused, or None."""
         departures = self._json.departures[self._departures :]
         self._departures += len(departures)
         return self._policy.first_fault(departures)
@@ -384,7 +384,7 @@ class JsonParser(ContentParser):
             self._check_condition(tag)
 
     def _check_condition(self, tag: int) -> None:
-        """Pass over the rest of the data set if the last element does not satisfy its condition."""
+        """Skip the rest of the data set if its last element fails its condition."""
         kind, found, _, values = self._events[-1] if self._events else (0, 0, "", None)
         if kind == ELEMENT and found == tag and self._filter and not self._filter.satisfies(tag, values):
             self._end_members()
@@ -399,7 +399,7 @@ class JsonParser(ContentParser):
 
 
 def _next_canonical(stretch: Stretch, pattern: re.Pattern[str]) -> int:
-    """Return the position of the next canonical attribute after the current position, or the end of the text."""
+    """Return the position of the next canonical attribute, or the end of the text."""
     text, position = stretch.text, stretch.position
     match = pattern.search(text, position + 1)
     if match is None or text.count('"', position, match.start()) & 1:  # the match is within a string

@@ -52,7 +52,7 @@ class WrongValueError(Exception):
 
 
 def _integer(text: str) -> int:
-    """Parse a JSON number that may have an exponent, or a fraction of zero, into an integer."""
+    """Parse a JSON number with an exponent or a fraction of zero into an integer."""
     try:
         return int(text)
     except ValueError:
@@ -387,7 +387,7 @@ def from_value_field(vr: str, data: bytes) -> tuple[Value, ...]:
 
 
 def json_values(held: Iterable[Held]) -> str | None:
-    """Return the JSON text of an array of values, or None if one of them was too long to hold."""
+    """Return the JSON text of an array of values, or None if a value was too long."""
     texts = [_json_value(kind, text) for kind, text in held]
     return None if "" in texts else f"[{','.join(texts)}]"
 

@@ -1,6 +1,6 @@
-"""DICOM events to JSON, in the canonical form of PS3.18 Annex F: keys ascending, empty attributes without Value.
+"""DICOM events to JSON, in the canonical form of PS3.18 Annex F.
 
-An element becomes its JSON text at once, with the loops in C; the texts go to the ``JsonEmitter`` in blocks, as the
+An element becomes its JSON text in one step, with the loops in C. The texts go to the ``JsonEmitter`` in blocks, as
 segments of one value.
 """
 
@@ -19,24 +19,25 @@ from streamdicom.limits import Limits
 from streamdicom.options import WriteOptions, options_or_default
 
 _ITEM_LENGTH = 12  # characters of the structure of an item
-_MOST_NULLS = 8 * 1024  # that are written at once
+_MAX_NULLS = 8 * 1024  # written at once
 
 _MEMBERS, _SEQUENCE = State.DATASET, State.SEQUENCE
 
 
 class JsonWriter(TextWriter):
-    """Writes the data sets of a stream of DICOM events as one JSON array, as NDJSON, or a single one as an object.
+    """Writes data sets as a JSON array, as NDJSON, or one data set as an object.
 
-    Group lengths are left out, and group 0002 unless the options say otherwise. Encapsulated pixel data is one
-    InlineBinary: the items of the value field, without the delimiter behind them.
+    Keys ascend and empty attributes have no ``Value``. Group lengths are not written, and group 0002 only on request.
+    Encapsulated pixel data is one InlineBinary: the items of the value field, without the delimiter.
 
-    What cannot be written is an ``OutputError``: an event out of order, a tag not above the one before it in its data
-    set, or a value that does not fit its VR.
+    An event out of order, a tag that does not ascend, and a value of a wrong type raise an ``OutputError``.
 
     Args:
-        json: Where to; the caller closes it. Indent and escapes are its own; for NDJSON it must take several documents.
-        options: The form of elements, which of them are written, and how deep sequences may nest.
-        array: Whether the data sets are put into an array; NDJSON has none. Otherwise there is one data set.
+        json: The emitter, which decides about indent and escapes; the caller closes it. NDJSON needs an emitter for
+            several documents.
+        options: Options for writing.
+        array: Whether to write any number of data sets as an array, or one data set.
+        lines: Whether to write a document for each data set.
 
     >>> blocks = []
     >>> json = JsonEmitter(blocks.append)
@@ -58,22 +59,22 @@ class JsonWriter(TextWriter):
         options = options_or_default(options, WriteOptions)
         array = array and not lines
         style = element_text_of(options)
-        # See ``Limits.depth``. An attribute has what the array and the data set leave; a sequence takes three levels of
-        # that, and the deepest value, which is a person name, as many.
+        # See ``Limits.depth``. The array and the data set take a level each; a sequence takes three, and so does the
+        # deepest value, a person name.
         self._most_levels = options.limits.depth - array - 1
         super().__init__(style.rules, max_sequences=(self._most_levels - 3) // 3, is_stream=array or lines)
         self._json = json
         self._style = style
         self._array = array
-        # Of the element in parts:
+        # State of the element in parts:
         self._has_text = False  # whether it has a text segment
         self._has_content = False  # whether the member with its values has begun
-        self._held = 0  # how many empty values there are before that
+        self._held = 0  # the number of empty values before it
         if array:
             self._put("[")
 
     def _write_all(self, events: Iterable[Event]) -> None:
-        """The innermost loop. The moves that make up most of a data set stand here; ``_moves`` has the others."""
+        """Write events: the most common moves here, all others by ``_moves``."""
         style, most = self._style, self._max_sequences
         known, starts = style.cache, style.starts
         texts, frames = self._texts, self._sequences
@@ -91,7 +92,7 @@ class JsonWriter(TextWriter):
                             _, start, attribute = style.compile(tag, vr)
                         if start:
                             if last < 0:
-                                start = start[1:]  # without the comma
+                                start = start[1:]  # without its comma
                             text = attribute(start, value) if value else start + "}"
                             texts.append(text)
                             last = tag
@@ -161,17 +162,17 @@ class JsonWriter(TextWriter):
             self._end_document()
 
     def _put_start(self, start: str) -> None:
-        self._put(start if self._last >= 0 else start[1:])  # without the comma
+        self._put(start if self._last >= 0 else start[1:])  # without its comma
 
     def _open_element(self, tag: int, vr: str) -> None:
         self._put_start(self._style.start(tag, vr))
 
     def _element(self, tag: int, vr: str, value: Any) -> None:
-        self._is_written(tag)  # which it does not, or the innermost loop would have written it
+        self._is_written(tag)  # checks the order; the innermost loop writes valid elements
 
     def _json_element(self, tag: int, vr: str, value: Any) -> None:
         if not isinstance(value, str):
-            raise OutputError("JSON text that is not text")
+            raise OutputError("expected str for JSON text")
         _check_json(value, self._most_levels - 3 * len(self._sequences))
         if self._is_written(tag):
             self._put_start(f',"{self._style.key(tag)}":{value.translate(ONE_LINE)}')
@@ -183,25 +184,25 @@ class JsonWriter(TextWriter):
     # --- elements in parts -------------------------------------------------------------------------------------
 
     def _comma(self) -> str:
-        """What stands before the member that has the values, or before the VR that comes behind them."""
+        """Return the comma before the member with the values, or before a late VR."""
         return "," if self._vr or self._has_content else ""
 
     def _put_before_value(self) -> None:
-        """Write what stands before the next of the values, with the empty ones that were held back."""
+        """Write the separator before the next value, after pending empty values."""
         if self._has_content:
             self._put(",")
             return
         self._put(f'{self._comma()}"Value":[')
         self._has_content = True
         while self._held:
-            count = min(self._held, _MOST_NULLS)
+            count = min(self._held, _MAX_NULLS)
             self._put("null," * count)
             self._held -= count
 
     def _put_values(self, values: tuple[Any, ...]) -> None:
         encode = self._style.encoders.get(vr_info(self._vr or "LO").form)
         if encode is None:
-            raise OutputError(f"'Value' for VR {self._vr}")
+            raise OutputError(f"expected 'InlineBinary' for VR {self._vr}, found values")
         try:
             texts = list(map(encode, values))
         except (TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -261,10 +262,10 @@ class JsonWriter(TextWriter):
 
 
 def _check_json(text: str, depth: int) -> None:
-    """Check that a text is one JSON value of no more than this depth.
+    """Check that a text is one JSON value of at most a depth.
 
     Raises:
-        OutputError: It is not.
+        OutputError: The text is not.
     """
     length = max(12, 4 * len(text))
     reader = JsonTokenizer(Limits(depth=max(1, depth), segment_size=length, number_length=length))
@@ -272,6 +273,6 @@ def _check_json(text: str, depth: int) -> None:
         reader.feed(text.encode())
         reader.close()
     except LimitError:
-        raise OutputError("objects and arrays too deep within one another") from None
+        raise OutputError("objects and arrays are nested too deeply; Limits.depth sets the bound") from None
     except (InputError, UnicodeEncodeError):
-        raise OutputError("not JSON text") from None
+        raise OutputError("expected one JSON value") from None
