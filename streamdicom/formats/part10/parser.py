@@ -61,6 +61,7 @@ from streamdicom.formats.part10.context import NO_END, Context, ElementContext, 
 from streamdicom.formats.part10.headers import DELIMITER_GROUP, read_header, read_item_header
 from streamdicom.formats.part10.receive_buffer import ReceiveBuffer, inflated
 from streamdicom.formats.part10.runs import (
+    FILE_META_TABLE,
     MAX_WHOLE_VALUE,
     READ_TABLES,
     SEQUENCE,
@@ -111,7 +112,7 @@ class Part10Parser(PushParser[Event]):
         self._inflater: Any = None
         # Open structures:
         self._transfer_syntax = ""
-        self._context = Context(EXPLICIT_LITTLE_ENDIAN, BoundedCache(), 0, NO_END, ElementContext())
+        self._context = Context(EXPLICIT_LITTLE_ENDIAN, FILE_META_TABLE, 0, NO_END, ElementContext())
         self._contexts: list[Context] = []  # around ``_context``
         self._tag = -1  # of the current element, for errors; -1 between elements
         # The current long value:
@@ -225,7 +226,7 @@ class Part10Parser(PushParser[Event]):
         return self._move(ParserState.FILE_META)
 
     def _file_meta(self) -> bool:
-        """Read one element of the File Meta Information (PS3.10 7.1)."""
+        """Read some elements of the File Meta Information (PS3.10 7.1)."""
         self._tag = -1
         if self._input.lacks(2):
             return False
@@ -235,9 +236,10 @@ class Part10Parser(PushParser[Event]):
         if self._input.lacks(8):
             return False
         if self._context.encoding is EXPLICIT_LITTLE_ENDIAN and not self._has_vr():
-            self._context.encoding = IMPLICIT_LITTLE_ENDIAN
-        before = len(self._events)
-        if not self._element():
+            self._context.encoding, self._context.known = IMPLICIT_LITTLE_ENDIAN, BoundedCache()
+        before, start = len(self._events), self._input.pos
+        self._run()
+        if self._input.pos == start and not self._element():
             return False
         for kind, tag, _, values in self._events[before:]:
             if kind == ELEMENT and tag == TRANSFER_SYNTAX_UID and values:
@@ -290,6 +292,14 @@ class Part10Parser(PushParser[Event]):
 
     def _structure(self) -> bool:
         """Read canonical structures, and then take one step of any kind."""
+        if self._run():
+            self._state = ParserState.ITEMS
+            return self._item()
+        self._state = ParserState.ELEMENTS
+        return self._element()
+
+    def _run(self) -> bool:
+        """Read canonical structures; return True if an item is due then."""
         source = self._input
         source.pos, self._context, is_item_due = part10_run(
             source.data,
@@ -301,11 +311,7 @@ class Part10Parser(PushParser[Event]):
             self._max_sequences,
             self._state is ParserState.ITEMS,
         )
-        if is_item_due:
-            self._state = ParserState.ITEMS
-            return self._item()
-        self._state = ParserState.ELEMENTS
-        return self._element()
+        return is_item_due
 
     def _element(self) -> bool:
         """Read one element of any kind, or the end of an item."""
@@ -356,7 +362,7 @@ class Part10Parser(PushParser[Event]):
 
     def _learn(self, layout: int, tag: int, file_vr: str, vr: str) -> None:
         """Add an element to the read table, if its meaning depends on nothing else."""
-        if file_vr == "UN" or affects_context(tag) or self._state is not ParserState.ELEMENTS:
+        if file_vr == "UN" or affects_context(tag) or (vr == "SQ" and self._state is ParserState.FILE_META):
             return
         if not file_vr and (vr == "SQ" or tag >> 16 & 1 or is_ambiguous(tag)):
             return

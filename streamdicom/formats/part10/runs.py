@@ -56,6 +56,9 @@ READ_TABLES: dict[Encoding, BoundedCache[bytes, ReadEntry]] = {
     encoding: BoundedCache() for encoding in (IMPLICIT_LITTLE_ENDIAN, EXPLICIT_LITTLE_ENDIAN, EXPLICIT_BIG_ENDIAN)
 }
 
+FILE_META_TABLE: BoundedCache[bytes, ReadEntry] = BoundedCache()
+"""Elements of the File Meta Information, so that a run ends with it."""
+
 Encoder: TypeAlias = Callable[[tuple[Any, ...]], "bytes | None"]
 WriteEntry: TypeAlias = tuple[str, bytes, Callable[[int], bytes], int, Encoder]
 """VR, start of the header, packer of the length, maximum length and encoder of an element, by its tag."""
