@@ -1184,7 +1184,7 @@ def test_json_element_of_a_group_length_is_left_out() -> None:
 )
 def test_json_element_must_be_one_json_value(text: Any) -> None:
     error = refused([START, json_element(text, ID)])
-    assert error.message in ("not JSON text", "JSON text that is not text")
+    assert error.message in ("expected one JSON value", "expected str for JSON text")
     assert error.location == Location(None, 0, "00100020")
 
 
