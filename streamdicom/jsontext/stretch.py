@@ -34,6 +34,11 @@ class Stretch:
         has_comments: As given.
         position: Characters read so far.
         fault: The first fault, after which nothing can be read.
+
+    >>> from streamdicom.jsontext import JsonTokenizer
+    >>> [stretch] = JsonTokenizer().stretches(b"[1, ")
+    >>> [text for _, text in stretch.tokens()]
+    ['', '1']
     """
 
     __slots__ = (
@@ -94,7 +99,7 @@ class Stretch:
                 scanner.scan(part, made, is_odd=self._is_odd)
             except Fault as fault:
                 fault.position += start
-                self.fault = fault
+                self.fault = fault.with_traceback(None)  # the traceback refers to this object, a GC cycle for each fault
                 if self._is_tentative:
                     scanner.state = before
                     return []
