@@ -99,7 +99,9 @@ class Stretch:
                 scanner.scan(part, made, is_odd=self._is_odd)
             except Fault as fault:
                 fault.position += start
-                self.fault = fault.with_traceback(None)  # the traceback refers to this object, a GC cycle for each fault
+                # Tracebacks refer to this object: each fault would be a cycle for the garbage collector.
+                self.fault = fault.with_traceback(None)
+                fault.__context__ = None
                 if self._is_tentative:
                     scanner.state = before
                     return []
