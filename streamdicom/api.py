@@ -18,6 +18,7 @@ from streamdicom.codec import (
     DatasetEncoder,
     DatasetParser,
     EventEncoder,
+    checked_events,
     reading_pipeline,
     truncated_by,
 )
@@ -532,33 +533,16 @@ def write_events(
     if row is DICOM:
         _check_no_indent(indent)
         with Output(target, compression) as output:
-            _write_file(_checked(events), output, options)
+            _write_file(checked_events(events), output, options)
             output.commit()
         return
     encoder = EventEncoder(indent, format=row.name, options=options, array=array)
     with Output(target, compression) as output:
-        checked = _checked(events)
+        checked = checked_events(events)
         for part in _by_dataset(checked) if output.is_connection else [checked]:
             _write_blocks(encoder, encoder.encode(part), output)
         output.write(encoder.close())
         output.commit()
-
-
-def _checked(events: Iterable[Event]) -> Iterator[Event]:
-    """Return the events, of which the first is checked to be one.
-
-    Raises:
-        TypeError: These are data sets, or something else.
-    """
-    if isinstance(events, str | bytes | os.PathLike):
-        raise TypeError(f"expected events, found {type(events).__name__}; read them with iter_events()")
-    remaining = iter(events)
-    for first in remaining:
-        if not isinstance(first, tuple):
-            hint = "; write data sets with dump()" if type(first).__module__.startswith("pydicom.") else ""
-            raise TypeError(f"expected events, which are tuples, found {type(first).__name__}{hint}")
-        return chain((first,), remaining)
-    return iter(())
 
 
 def _by_dataset(events: Iterable[Event]) -> Iterator[Iterable[Event]]:

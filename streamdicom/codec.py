@@ -9,6 +9,7 @@ values.
 
 from __future__ import annotations
 
+import os
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -325,8 +326,9 @@ class EventEncoder(_Encoder):
         Raises:
             OutputError: Events or tags are out of order, a value does not fit its VR, or the document is closed.
             OSError: The store of bulk data cannot be written.
+            TypeError: These are not events.
         """
-        return self._encode(events)
+        return self._encode(chain.from_iterable(_checked_later(events)))
 
 
 class DatasetEncoder(_Encoder):
@@ -386,3 +388,26 @@ def _in_batches(events: Iterable[Event]) -> Iterator[Iterable[Event]]:
     remaining = iter(events)
     for event in remaining:
         yield chain((event,), islice(remaining, _BATCH_SIZE))
+
+
+def _checked_later(events: Iterable[Event]) -> Iterator[Iterable[Event]]:
+    yield checked_events(events)
+
+
+def checked_events(events: Iterable[Event]) -> Iterator[Event]:
+    """Return the events, of which the first is checked to be one.
+
+    Raises:
+        TypeError: These are data sets, or something else.
+    """
+    if isinstance(events, str | bytes | os.PathLike):
+        raise TypeError(f"expected events, found {type(events).__name__}; read them with iter_events()")
+    if not isinstance(events, Iterable):
+        raise TypeError(f"expected events, found {type(events).__name__}; read them with iter_events()")
+    remaining = iter(events)
+    for first in remaining:
+        if not isinstance(first, tuple):
+            hint = "; write data sets with dump()" if type(first).__module__.startswith("pydicom.") else ""
+            raise TypeError(f"expected events, which are tuples, found {type(first).__name__}{hint}")
+        return chain((first,), remaining)
+    return iter(())

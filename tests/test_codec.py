@@ -7,7 +7,7 @@ import json
 import warnings
 from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from pydicom import Dataset, dcmread
@@ -332,3 +332,11 @@ def test_unknown_format_raises() -> None:
 def test_ndjson_rejects_indent() -> None:
     with pytest.raises(ValueError, match="NDJSON"):
         DatasetEncoder(indent=1, format="ndjson")
+
+
+@pytest.mark.parametrize("format", ["json", "ndjson", "xml", "dicom"])
+@pytest.mark.parametrize("events", [None, 3, [None], ["x"], "[]"], ids=repr)
+def test_event_encoder_refuses_other_objects_by_their_type(events: Any, format: Any) -> None:
+    encoder = EventEncoder(format=format)
+    with pytest.raises(TypeError, match="expected events"):
+        list(encoder.encode(events))

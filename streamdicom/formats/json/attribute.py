@@ -209,7 +209,7 @@ class Attribute:
             if kind == _NULL:
                 self._policy.report("null-item", "null for an item")
             elif kind != NAME or groups is not EMPTY_OBJECT:
-                self._policy.reject_value("an item expected among items, not another value")
+                self._policy.reject_value("expected an item, found another value")
                 continue
             self.events.append((START_ITEM, self.tag or 0, "SQ", self.items))
             self.events.append((END_ITEM, self.tag or 0, "SQ", None))
@@ -242,7 +242,7 @@ class Attribute:
         if all(kind == _NULL or groups is EMPTY_OBJECT for kind, groups in self.held):
             self._end_items(tag, vr)
         else:
-            self._give_up("an item expected among items, not another value")
+            self._give_up("expected an item, found another value")
 
     def _end_element(self, tag: int, vr: str, held: list[Held]) -> None:
         try:
