@@ -187,7 +187,7 @@ def _form(target: Target, format: str | None, compress: str | None) -> tuple[str
         if format is None and (form.format is None or form.format.name not in _FORMATS):
             raise ValueError(
                 f"{os.fspath(target)} ends in none of .json, .ndjson and .jsonl, also with .gz or .zst; "
-                "rename it, or give the format (--format)"
+                "rename it, or give the format (format=, --to)"
             )
         format = format or (form.format.name if form.format else None)
     compress = None if compress == "none" else compress

@@ -25,7 +25,7 @@ from streamdicom.options import ReadOptions, WriteOptions
 def run(arguments: Namespace) -> int:
     """Run the command."""
     more = {"trailing_newline": arguments.trailing_newline, "transfer_syntax": arguments.transfer_syntax}
-    has_datasets = convert_file(
+    convert_file(
         arguments.source,
         arguments.target,
         arguments.indent,
@@ -33,8 +33,6 @@ def run(arguments: Namespace) -> int:
         reading=read_options(arguments),
         writing=write_options(arguments, **more),
     )
-    if arguments.where and not has_datasets:
-        note_unmatched(arguments.where)
     return DONE
 
 
@@ -46,7 +44,7 @@ def convert_file(
     to: FormatName | None = None,
     reading: ReadOptions,
     writing: WriteOptions,
-) -> bool:
+) -> None:
     """Convert a file, whose format is recognized by its content.
 
     Args:
@@ -57,9 +55,6 @@ def convert_file(
             DICOM file that goes to a pipe, and a DICOM file otherwise.
         reading: How the source is read.
         writing: How the target is written.
-
-    Returns:
-        False if the source has no data set that ``reading`` selects.
 
     Raises:
         UsageError: Both are DICOM files, the target has an unknown suffix, or its format has no indent.
@@ -82,10 +77,11 @@ def convert_file(
         if content == to == DICOM.name:
             raise UsageError("expected two formats, found DICOM files as IN and OUT")
         first, events = _split_first(events)
+        if first is None and reading.where:
+            note_unmatched(reading.where)
         with usage_errors():
             array = _is_array(content, head, source)
             write_events(events, target_of(target), indent, format=to, options=writing, array=array)
-    return first is not None
 
 
 def _split_first(events: Iterable[Event]) -> tuple[Event | None, Iterator[Event]]:

@@ -17,7 +17,7 @@ def run(arguments: Namespace) -> int:
     """Run the command."""
     target = arguments.output
     form = json_format(target, arguments.to)
-    options = write_options(arguments)
+    options, where = write_options(arguments), selected(arguments.where)
     is_resumable = not is_pipe(target)
     with resumable(is_resumable), usage_errors(), ProgressLine("Exporting", prints=target == PIPE) as line:
         report = export_archive(
@@ -31,14 +31,14 @@ def run(arguments: Namespace) -> int:
             bulk=arguments.bulk,
             indent=arguments.indent,
             options=options,
-            where=selected(arguments.where),
+            where=where,
             force=arguments.force,
             jobs=arguments.jobs,
             on_error=arguments.on_error,
             resume=arguments.resume,
             progress=progress_callback(line, "Exporting", "files"),
         )
-    if arguments.where and not report.datasets:
-        note_unmatched(arguments.where)
+    if where and not report.datasets:
+        note_unmatched(where)
     summary = f"{report.datasets:,} data sets, {report.passed_over_count:,} other files passed over"
     return finish(report, arguments.report, summary)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from streamdicom.api import DatasetWriter
@@ -13,6 +14,7 @@ from streamdicom.cli.inputs import PIPE
 from streamdicom.cli.options import note_unmatched, read_options, write_options
 from streamdicom.cli.outputs import json_format, target_of
 from streamdicom.cli.progress import ProgressLine
+from streamdicom.errors import StreamDicomError
 from streamdicom.formats import FormatName
 from streamdicom.options import ReadOptions, WriteOptions
 
@@ -26,6 +28,7 @@ except ModuleNotFoundError as missing:
 
 def run(arguments: Namespace) -> int:
     """Run the command."""
+    reading = read_options(arguments)
     count = fetch_url(
         arguments.url,
         arguments.output,
@@ -35,11 +38,11 @@ def run(arguments: Namespace) -> int:
         token=arguments.token or os.environ.get("STREAMDICOM_TOKEN"),
         page_size=arguments.page_size,
         timeout=arguments.timeout,
-        reading=read_options(arguments),
+        reading=reading,
         writing=write_options(arguments, trailing_newline=True),
     )
-    if arguments.where and not count:
-        note_unmatched(arguments.where)
+    if reading.where and not count:
+        note_unmatched(reading.where)
     return DONE
 
 
@@ -99,7 +102,10 @@ def fetch_url(
         fields.append(_header_field(f"Authorization: Bearer {token}"))
     traffic = _Traffic()
     count = 0
-    with Client(headers=fields, timeout=timeout, event_hooks={"response": [traffic.add_response]}) as client:
+    with (
+        _naming(url),
+        Client(headers=fields, timeout=timeout, event_hooks={"response": [traffic.add_response]}) as client,
+    ):
         with usage_errors():
             datasets = fetch_datasets(url, client=client, options=reading, page_size=page_size)
             writer = DatasetWriter(target_of(target), indent=indent, format=to, options=writing)
@@ -108,6 +114,23 @@ def fetch_url(
                 writer.write(dataset)
                 progress.update(f"Fetching {count:,} data sets", traffic.size, None)
     return count
+
+
+@contextmanager
+def _naming(url: str) -> Iterator[None]:
+    """Add the URL, without user name and password, to errors of the server."""
+    scheme, separator, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    name = f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}"
+    try:
+        yield
+    except StreamDicomError as error:
+        error.filename = error.filename or name
+        raise
+    except OSError as error:
+        if error.filename is None and error.errno is None:  # not an error of the target
+            raise OSError(f"{name}: {error}") from error
+        raise
 
 
 def _header_field(text: str) -> tuple[str, str]:

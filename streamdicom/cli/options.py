@@ -7,7 +7,7 @@ repeated here, and compared in a test, because importing those classes takes lon
 from __future__ import annotations
 
 from argparse import ArgumentTypeError, Namespace
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from streamdicom.cli.arguments import Group, choice, flag, option, repeated, values_of
@@ -169,6 +169,7 @@ def selected(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
     return values
 
 
-def note_unmatched(pairs: Sequence[tuple[str, str]]) -> None:
+def note_unmatched(where: Mapping[Any, Iterable[str]]) -> None:
     """Print that no data set has the values that ``--select`` asks for."""
-    console.note(f"warning: no data set matches --select {', '.join(map('='.join, pairs))}")
+    conditions = ", ".join(f"{name}={value}" for name, values in where.items() for value in values)
+    console.note(f"warning: no data set matches --select {conditions}")

@@ -148,6 +148,9 @@ def test_selection_of_nothing_is_reported(tmp_path: Path) -> None:
     assert (result.code, result.error) == (0, "warning: no data set matches --select PatientID=2")
     assert (tmp_path / "out.json").read_bytes() == b"[]\n"
     assert run("convert", "-", tmp_path / "out.json", "--select", "PatientID=1", data=ONE).stderr == ""
+    result = run("convert", "-", tmp_path / "out.dcm", "--select", "PatientID=2", data=ONE)
+    assert result.code == 1
+    assert "no data set matches --select PatientID=2" in result.stderr
 
 
 @pytest.mark.parametrize(

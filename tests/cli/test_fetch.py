@@ -139,8 +139,11 @@ def test_invalid_response_leaves_no_file(answer: list[bytes], tmp_path: Path) ->
 def test_unreachable_server_leaves_no_file(tmp_path: Path) -> None:
     with scripted(_answer) as server:
         pass
-    result = run("fetch", f"{server.url}/studies", "-o", tmp_path / "out.json")
-    assert (result.code, bool(result.error)) == (1, True)
+    url = f"{server.url}/studies"
+    result = run("fetch", url.replace("//", "//user:secret@"), "-o", tmp_path / "out.json")
+    assert result.code == 1
+    assert result.error.startswith(f"{url}: ")
+    assert "secret" not in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 
