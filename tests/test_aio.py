@@ -248,6 +248,7 @@ def test_reset_connection_raises_after_complete_data_sets() -> None:
         _run(main(near, far))
 
 
+@pytest.mark.slow
 def test_bulk_data_is_loaded_from_a_store_in_pieces(tmp_path: Any) -> None:
     store = DirectoryStore(tmp_path)
     ds = dataset(1, 8 * 1024 * 1024)
@@ -480,6 +481,7 @@ def test_long_value_is_built_as_fast_as_the_peer_reads() -> None:
         _run(main(near, far))
 
 
+@pytest.mark.slow
 def test_long_value_takes_constant_memory_on_both_sides() -> None:
     ds, _ = _long()
     size = 0
@@ -614,6 +616,7 @@ _SPOOLED_TEXT = streamdicom.dumps([dataset(1), dataset(2, 200_000), dataset(3)])
 
 
 @pytest.mark.parametrize("read", [aiter_datasets, aiter_events])
+@pytest.mark.slow
 def test_reader_cancelled_anywhere_leaves_nothing_open(
     read: Callable[..., AsyncGenerator[Any, None]],
 ) -> None:
@@ -631,6 +634,7 @@ def test_reader_cancelled_anywhere_leaves_nothing_open(
     assert _at_every_wait(scenario, check) > len(pieces)
 
 
+@pytest.mark.slow
 def test_writer_cancelled_anywhere_leaves_the_array_open() -> None:
     sent: list[bytes] = []
     datasets = [dataset(1), dataset(2, 500_000), dataset(3)]
@@ -677,6 +681,7 @@ def test_cancelled_writer_writes_nothing_more() -> None:
     assert sent == []
 
 
+@pytest.mark.slow
 def test_connections_cancelled_anywhere_leave_nothing_open() -> None:
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         received = aiter_datasets(reader, options=_SPOOLED)

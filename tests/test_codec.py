@@ -81,6 +81,7 @@ def test_flush_completes_line_of_ndjson() -> None:
     assert encoder.close() == b""
 
 
+@pytest.mark.slow
 def test_long_value_is_encoded_in_bounded_memory() -> None:
     dataset = Dataset()
     dataset.add(DataElement(0x7FE00010, "OB", bytes(64 * _MIB)))
@@ -232,6 +233,7 @@ def test_event_encoder_takes_events_in_any_cuts(format: FormatName) -> None:
     assert list(iter_events(b"".join(blocks))) == list(iter_events(b"[{}, {}]"))
 
 
+@pytest.mark.slow
 def test_long_value_of_events_is_encoded_in_bounded_memory() -> None:
     def events() -> Iterator[Event]:
         yield EventType.START_DATASET, 0, "", 0

@@ -71,6 +71,7 @@ def test_there_are_blocks() -> None:
 
 
 @pytest.mark.parametrize("block", list(_blocks()))
+@pytest.mark.slow
 def test_block_runs_alone_and_prints_its_comments(block: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     if _NEEDS_SERVER in block:
         (folder / "archive").mkdir()
@@ -93,6 +94,7 @@ def test_converted_file_keeps_its_pixel_data(folder: Path) -> None:
     assert streamdicom.load("light.json")["PixelData"].bulk_data_uri
 
 
+@pytest.mark.slow
 def test_served_application_answers_and_stores(folder: Path) -> None:
     [block] = [block for block in _python(_ROOT / "docs" / "guide" / "web.md") if "Starlette(" in block]
     Path("example.py").write_text(block)

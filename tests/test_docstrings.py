@@ -22,6 +22,7 @@ _MODULES = [
 
 
 @pytest.mark.parametrize("module", [streamdicom, *_MODULES], ids=lambda module: module.__name__)
+@pytest.mark.slow
 def test_the_examples_run(module: ModuleType) -> None:
     assert doctest.testmod(module).failed == 0
     gc.collect()  # files that an example leaves open fail here, not in a later test

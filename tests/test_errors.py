@@ -95,6 +95,7 @@ def test_error_prints_the_name_of_the_file() -> None:
     assert error.message == "wrong"
 
 
+@pytest.mark.slow
 def test_keyword_is_looked_up_when_an_error_is_printed() -> None:
     code = """if True:
         import sys

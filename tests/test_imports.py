@@ -92,6 +92,7 @@ def _seconds(code: str) -> float:
     return time.perf_counter() - start
 
 
+@pytest.mark.slow
 def test_importing_the_package_takes_at_most_three_times_an_empty_program() -> None:
     pairs = [(_seconds("pass"), _seconds("import streamdicom")) for _ in range(20)]
     assert median(package for _, package in pairs) < 3 * median(empty for empty, _ in pairs)

@@ -161,6 +161,7 @@ _LENIENT: list[tuple[str, Callable[[], Iterator[bytes]]]] = [
 
 
 @pytest.mark.parametrize("chunks", [case[1] for case in _TOKENS], ids=[case[0] for case in _TOKENS])
+@pytest.mark.slow
 def test_tokens_take_no_more_memory_for_a_longer_input(chunks: Callable[[], Iterator[bytes]]) -> None:
     reader = JsonTokenizer()
     assert peak(lambda: _drain(reader.feed, chunks())) < _MOST
@@ -168,6 +169,7 @@ def test_tokens_take_no_more_memory_for_a_longer_input(chunks: Callable[[], Iter
 
 
 @pytest.mark.parametrize("chunks", [case[1] for case in _DEPARTURES], ids=[case[0] for case in _DEPARTURES])
+@pytest.mark.slow
 def test_departures_take_no_more_memory_for_a_longer_input(chunks: Callable[[], Iterator[bytes]]) -> None:
     reader = JsonTokenizer(lenient=True)
     assert peak(lambda: _drain(reader.feed, chunks())) < _MOST
@@ -175,6 +177,7 @@ def test_departures_take_no_more_memory_for_a_longer_input(chunks: Callable[[], 
 
 
 @pytest.mark.parametrize("chunks", [case[1] for case in _EVENTS], ids=[case[0] for case in _EVENTS])
+@pytest.mark.slow
 def test_events_take_no_more_memory_for_a_longer_input(chunks: Callable[[], Iterator[bytes]]) -> None:
     parser = JsonParser()
     assert peak(lambda: _drain(parser.feed, chunks())) < _MOST
@@ -182,6 +185,7 @@ def test_events_take_no_more_memory_for_a_longer_input(chunks: Callable[[], Iter
 
 
 @pytest.mark.parametrize("chunks", [case[1] for case in _LENIENT], ids=[case[0] for case in _LENIENT])
+@pytest.mark.slow
 def test_deviations_take_no_more_memory_for_more_of_them(
     chunks: Callable[[], Iterator[bytes]], request: pytest.FixtureRequest
 ) -> None:
@@ -199,6 +203,7 @@ def test_deviations_take_no_more_memory_for_more_of_them(
 @pytest.mark.parametrize(
     "text", [b'{"00091001":{"Value":[1', b'{"00091001":{"Value":["a",1', b'{"00091001":{"Value":[{}']
 )
+@pytest.mark.slow
 def test_undeliverable_value_is_not_held(text: bytes) -> None:
     parser = JsonParser()
 
@@ -222,6 +227,7 @@ def test_undeliverable_value_is_not_held(text: bytes) -> None:
     ],
     ids=["items", "sequences"],
 )
+@pytest.mark.slow
 def test_writing_takes_no_more_memory_for_more_items(unit: list[Event]) -> None:
     events = chain(
         [(EventType.START_DATASET, 0, "", 0), (EventType.START_SEQUENCE, 0x00091001, "SQ", None)],
@@ -242,12 +248,14 @@ def test_writing_takes_no_more_memory_for_more_items(unit: list[Event]) -> None:
     assert written > 300_000
 
 
+@pytest.mark.slow
 def test_data_sets_take_no_more_memory_for_more_of_them() -> None:
     next(streamdicom.iter_datasets(_DATASET))  # pydicom is imported now
     chunks = _chunks(b"[" + _DATASET, islice(repeat(b"," + _DATASET), _SHORT // len(_DATASET)), b"]")
     assert peak(lambda: all(ds.PatientID for ds in streamdicom.iter_datasets(chunks))) < _MOST
 
 
+@pytest.mark.slow
 def test_writing_takes_no_more_memory_for_more_data_sets() -> None:
     class Sink(io.RawIOBase):
         def writable(self) -> bool:
@@ -413,6 +421,7 @@ _SHORT_FILES: list[tuple[str, Callable[[], Iterator[bytes]]]] = [
 @pytest.mark.parametrize(
     "pieces", [case[1] for case in _LONG_FILES + _SHORT_FILES], ids=[case[0] for case in _LONG_FILES + _SHORT_FILES]
 )
+@pytest.mark.slow
 def test_events_of_a_file_take_no_more_memory_for_a_longer_file(
     pieces: Callable[[], Iterator[bytes]], request: pytest.FixtureRequest
 ) -> None:
@@ -466,6 +475,7 @@ _STREAMS: list[tuple[str, Callable[[], Iterable[Event]]]] = [
 
 
 @pytest.mark.parametrize("stream", [case[1] for case in _STREAMS], ids=[case[0] for case in _STREAMS])
+@pytest.mark.slow
 def test_writing_a_file_takes_no_more_memory_for_a_longer_one(stream: Callable[[], Iterable[Event]]) -> None:
     def temporary() -> BinaryIO:
         return cast(BinaryIO, tempfile.TemporaryFile())

@@ -17,6 +17,7 @@ _UNUSUAL = WriteOptions(
 )
 
 
+@pytest.mark.slow
 def test_output_does_not_depend_on_the_number_of_processes(tmp_path: Path) -> None:
     files(tmp_path / "in", 200)
     texts = []
@@ -34,6 +35,7 @@ def test_options_that_an_export_decides_itself_are_refused(tmp_path: Path) -> No
         export_archive(tmp_path, tmp_path / "out.json", options=WriteOptions(trailing_newline=True))
 
 
+@pytest.mark.slow
 def test_resumed_export_must_select_the_same_data_sets(tmp_path: Path) -> None:
     files(tmp_path / "in", 70)  # more than one task
     (tmp_path / "in" / "zz.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"no file")

@@ -56,6 +56,7 @@ def corpus(tmp_path: Path) -> Path:
 # --- output ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_array_has_all_data_sets_in_the_order_of_the_names(corpus: Path, tmp_path: Path) -> None:
     report = export_archive(corpus, tmp_path / "out.json")
     text = (tmp_path / "out.json").read_bytes()
@@ -66,6 +67,7 @@ def test_array_has_all_data_sets_in_the_order_of_the_names(corpus: Path, tmp_pat
     assert [ds.PatientID for ds in streamdicom.iter_datasets(text)] == patient_ids(text)
 
 
+@pytest.mark.slow
 def test_ndjson_has_one_data_set_per_line(corpus: Path, tmp_path: Path) -> None:
     export_archive(corpus, tmp_path / "out.ndjson")
     lines = (tmp_path / "out.ndjson").read_bytes().splitlines()
@@ -98,6 +100,7 @@ def test_output_does_not_depend_on_the_number_of_processes(corpus: Path, tmp_pat
     assert len(one.skipped) == 1
 
 
+@pytest.mark.slow
 def test_gzip_output_has_the_same_text(corpus: Path, tmp_path: Path) -> None:
     export_archive(corpus, tmp_path / "out.json.gz")
     assert gzip.decompress((tmp_path / "out.json.gz").read_bytes()) == _text(corpus)
@@ -106,6 +109,7 @@ def test_gzip_output_has_the_same_text(corpus: Path, tmp_path: Path) -> None:
     assert (tmp_path / "plain.json.gz").read_bytes() == _text(corpus)
 
 
+@pytest.mark.slow
 def test_zstd_output_has_the_same_text(corpus: Path, tmp_path: Path) -> None:
     zstandard = pytest.importorskip("zstandard")
     export_archive(corpus, tmp_path / "out.json.zst")
@@ -201,6 +205,7 @@ def test_output_is_not_an_input(tmp_path: Path) -> None:
         assert export_archive(tmp_path, file) == Report(datasets=4)  # an earlier output is an input
 
 
+@pytest.mark.slow
 def test_all_readable_formats_are_inputs_in_order(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     files(folder, 1)
@@ -219,6 +224,7 @@ def test_all_readable_formats_are_inputs_in_order(tmp_path: Path) -> None:
         assert report == Report(datasets=7, passed_over=[str(folder / "package.json")], passed_over_count=1)
 
 
+@pytest.mark.slow
 def test_output_is_a_valid_input(corpus: Path, tmp_path: Path) -> None:
     for name in ("a.json", "b.ndjson.gz"):
         export_archive(corpus, tmp_path / name)
@@ -233,6 +239,7 @@ def test_unordered_elements_are_sorted(tmp_path: Path) -> None:
     assert list(first.items()) == list(second.items())
 
 
+@pytest.mark.slow
 def test_data_sets_are_selected(corpus: Path, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(streamdicom.dumps([dataset(number) for number in (5, 6, 7)]))
     target = io.BytesIO()
@@ -249,6 +256,7 @@ def test_members_passed_over_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["out", "out.csv", "out.xml", "out.dcm", "out.gz", "out.json.bz2"])
+@pytest.mark.slow
 def test_unknown_suffix_needs_a_format(corpus: Path, tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match=r"ends in none of .*--format"):
         export_archive(corpus, tmp_path / name)
@@ -294,6 +302,7 @@ def test_named_file_must_be_readable(tmp_path: Path) -> None:
     assert [skipped.name for skipped in export_archive([other], io.BytesIO(), on_error="skip").skipped] == [str(other)]
 
 
+@pytest.mark.slow
 def test_empty_file_named_dcm_fails(corpus: Path) -> None:
     empty = corpus / "b" / "empty.dcm"
     empty.write_bytes(b"")
@@ -315,6 +324,7 @@ def test_url_is_a_value_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert _names(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_run_that_wrote_nothing_leaves_nothing(corpus: Path, tmp_path: Path) -> None:
     truncated(corpus / "a" / "00000.dcm")
     with pytest.raises(InputError):
@@ -363,6 +373,7 @@ def test_warnings_are_counted_and_the_first_is_issued(tmp_path: Path, jobs: int)
     assert list(report.warnings.values()) == [2]
 
 
+@pytest.mark.slow
 def test_progress_is_reported(corpus: Path) -> None:
     reported: list[Progress] = []
     export_archive(corpus, io.BytesIO(), progress=reported.append)
@@ -522,6 +533,7 @@ def test_truncated_journal_can_be_resumed(corpus: Path, tmp_path: Path) -> None:
         assert _names(target.parent) == ["out.json"]
 
 
+@pytest.mark.slow
 def test_truncated_partial_output_can_be_resumed(corpus: Path, tmp_path: Path) -> None:
     target = tmp_path / "out.json"
     _stopped(corpus, target)
@@ -531,6 +543,7 @@ def test_truncated_partial_output_can_be_resumed(corpus: Path, tmp_path: Path) -
     assert target.read_bytes() == _text(corpus)
 
 
+@pytest.mark.slow
 def test_resumed_run_does_not_read_finished_files(corpus: Path, tmp_path: Path) -> None:
     _stopped(corpus, tmp_path / "out.json")
     first = corpus / "a" / "00001.dcm"
@@ -541,6 +554,7 @@ def test_resumed_run_does_not_read_finished_files(corpus: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("change", ["new", "gone", "touched", "longer"])
+@pytest.mark.slow
 def test_changed_inputs_cannot_be_resumed(corpus: Path, tmp_path: Path, change: str) -> None:
     _stopped(corpus, tmp_path / "out.json")
     if change == "new":
@@ -568,6 +582,7 @@ def test_only_jobs_and_on_error_may_differ_when_resuming(corpus: Path, tmp_path:
     assert (tmp_path / "out.json").read_bytes() == _text(corpus)
 
 
+@pytest.mark.slow
 def test_stopped_run_is_not_replaced_without_resume(corpus: Path, tmp_path: Path) -> None:
     target = tmp_path / "out.json"
     journal = _stopped(corpus, target)
@@ -588,6 +603,7 @@ def test_stopped_run_is_not_replaced_without_resume(corpus: Path, tmp_path: Path
     assert target.read_bytes() == _text(corpus)
 
 
+@pytest.mark.slow
 def test_removed_state_starts_again(corpus: Path, tmp_path: Path) -> None:
     _stopped(corpus, tmp_path / "out.json").unlink()
     (tmp_path / ".out.json.partial").unlink()
@@ -679,6 +695,7 @@ def test_error_names_the_target(tmp_path: Path) -> None:
     assert missing.value.filename == str(target)
 
 
+@pytest.mark.slow
 def test_closed_pipe_is_an_error(corpus: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)

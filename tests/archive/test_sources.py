@@ -233,6 +233,7 @@ def test_names_of_any_bytes_are_accepted(tmp_path: Path) -> None:
     assert [kind for _, kind in _found(tmp_path)] == [Kind.DICOM]
 
 
+@pytest.mark.slow
 def test_deep_folders_do_not_recurse(tmp_path: Path) -> None:
     folder = tmp_path
     for _ in range(300):

@@ -49,6 +49,7 @@ def _fail(task: int) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("jobs", [1, _slow(2), _slow(5)])
+@pytest.mark.slow
 def test_results_are_in_the_order_of_the_tasks(jobs: int) -> None:
     expected = [(task, result) for task in range(40) for result in range(task % 4)]
     assert list(in_order(_count, range(40), jobs)) == expected

@@ -106,6 +106,7 @@ def _put_many(root: Path, naming: Any) -> None:
 
 
 @pytest.mark.parametrize("naming", ["sha256", "uid"])
+@pytest.mark.slow
 def test_several_processes_store_at_once(tmp_path: Path, naming: str) -> None:
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=_put_many, args=(tmp_path, naming)) for _ in range(3)]
@@ -130,6 +131,7 @@ for number in itertools.count():
 """
 
 
+@pytest.mark.slow
 def test_killed_process_leaves_no_partial_entry(tmp_path: Path) -> None:
     for delay in (0, 0.001, 0.003, 0.007):
         process = subprocess.Popen([sys.executable, "-c", _ENDLESS, str(tmp_path)], stdout=subprocess.PIPE)
@@ -284,6 +286,7 @@ _counts = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts 
 
 
 @_counts
+@pytest.mark.slow
 def test_descriptors_are_closed(tmp_path: Path) -> None:
     store = DirectoryStore(tmp_path)
     uri = store.put([bytes(200_000)], INFO)

@@ -169,6 +169,7 @@ def test_package_is_run_as_the_command_line() -> None:
     assert done.stderr.startswith("streamdicom: no such command: ")
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_modules_are_imported_ends_the_command_quietly(tmp_path: Path) -> None:
     (tmp_path / "pydicom.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)")
     result = run_process("demo", PYTHONPATH=os.pathsep.join([str(tmp_path), *sys.path]))

@@ -99,6 +99,7 @@ def test_escapes_and_white_space_can_be_chosen(source: Path) -> None:
     assert '\n  "00100010": {\n' in exported
 
 
+@pytest.mark.slow
 def test_options_that_do_not_fit_together_are_refused(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.json"
     for options in (

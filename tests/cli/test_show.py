@@ -95,6 +95,7 @@ def test_elements_before_an_error_are_printed() -> None:
     assert "byte 44" in result.error
 
 
+@pytest.mark.slow
 def test_data_set_is_printed_before_the_next_is_read() -> None:
     with subprocess.Popen([*COMMAND, "show", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None

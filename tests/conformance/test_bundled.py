@@ -64,6 +64,7 @@ def test_json_of_pydicom_is_read_as_by_pydicom(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", _FILES, ids=lambda path: path.name)
+@pytest.mark.slow
 def test_raw_and_converted_elements_are_written_alike(path: Path) -> None:
     raw, converted = _read(path), _read(path)
     for _ in converted.iterall():
@@ -71,6 +72,7 @@ def test_raw_and_converted_elements_are_written_alike(path: Path) -> None:
     assert streamdicom.dumps(raw) == streamdicom.dumps(converted)
 
 
+@pytest.mark.slow
 def test_array_of_all_files_keeps_their_order(tmp_path: Path) -> None:
     datasets = []
     for path in _FILES:

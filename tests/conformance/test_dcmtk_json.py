@@ -76,11 +76,13 @@ def _codes(path: Path) -> set[str]:
     return codes
 
 
+@pytest.mark.slow
 def test_files_are_found() -> None:
     assert sum(_run(path, "-fc", "+m")[0] in (0, _ENCAPSULATED) for path in files()) > 100
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: path.name)
+@pytest.mark.slow
 def test_file_is_read_from_json_as_by_pydicom(path: Path) -> None:
     log = DeviationLog()
     loaded = streamdicom.loads(_json(path, "-fc", "+m"), options=ReadOptions(on_deviation=log), as_file=True)
@@ -91,6 +93,7 @@ def test_file_is_read_from_json_as_by_pydicom(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: path.name)
+@pytest.mark.slow
 def test_white_space_and_file_meta_do_not_change_events(path: Path) -> None:
     with_meta = _events(_json(path, "-fc", "+m"))
     compact, formatted = _json(path, "-fc"), _json(path, "+fc", "-ee")

@@ -76,6 +76,7 @@ def _is_valid(data: bytes) -> bool:
 
 
 @_each_file
+@pytest.mark.slow
 def test_written_document_is_valid_and_makes_the_round_trip(path: Path) -> None:
     events = _events(path)
     for indent in (None, 2):
@@ -162,12 +163,14 @@ def _delete_unsupported(path: Path, loaded: Dataset, expected: Dataset) -> None:
 
 
 @_with_dcmtk
+@pytest.mark.slow
 def test_dcm2xml_writes_most_files() -> None:
     assert sum(bool(_dcm2xml(path, "+Xn", "+Eb", "+M", "+U8")) for path in files()) > 80
 
 
 @_with_dcmtk
 @_each_file
+@pytest.mark.slow
 def test_document_of_dcmtk_is_read_as_by_pydicom(path: Path) -> None:
     text = _dcm2xml(path, "+Xn", "+Eb", "+M", "+U8")
     if not text:
@@ -185,6 +188,7 @@ def test_document_of_dcmtk_is_read_as_by_pydicom(path: Path) -> None:
 
 @_with_dcmtk
 @_each_file
+@pytest.mark.slow
 def test_namespace_does_not_change_events(path: Path) -> None:
     plain, namespace = _dcm2xml(path, "+Eb"), _dcm2xml(path, "+Xn", "+Eb")
     if not plain:

@@ -432,6 +432,7 @@ EXP = {
 
 
 @pytest.mark.parametrize("frame", ["[%s]", "[ %s ]", '{"a":%s}', '["a",%s,"b"]', "[[],%s,{}]", "%s\n"])
+@pytest.mark.slow
 def test_numbers_part_by_part(frame: str) -> None:
     faults = []
     for parts in product(MINUS.items(), INT.items(), FRAC.items(), EXP.items()):
@@ -444,6 +445,7 @@ def test_numbers_part_by_part(frame: str) -> None:
     assert [fault for fault in faults if fault] == []
 
 
+@pytest.mark.slow
 def test_every_short_text_of_the_characters_of_numbers() -> None:
     faults = []
     for length in range(1, 5):
@@ -534,6 +536,7 @@ def well_formed(data: bytes) -> bool:
     ids=["one byte", "two bytes", "three bytes", "four bytes"],
 )
 @pytest.mark.parametrize("frame", [b'["%b"]', b'["a\\n%b","b"]'])
+@pytest.mark.slow
 def test_utf8(alphabets: list[bytes], frame: bytes) -> None:
     faults = []
     for sequence in product(*alphabets):

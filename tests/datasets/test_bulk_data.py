@@ -413,6 +413,7 @@ def test_handler_without_uri_raises() -> None:
 
 @pytest.mark.parametrize("path", [*ENCAPSULATED, _FILES / "CT_small.dcm"], ids=lambda path: path.name)
 @pytest.mark.parametrize("frames", [False, True])
+@pytest.mark.slow
 def test_file_round_trips_through_store(path: Path, frames: bool, tmp_path: Path) -> None:
     source = dcmread(path)
     store = DirectoryStore(tmp_path)
@@ -548,6 +549,7 @@ def test_spooled_words_have_byte_order_of_transfer_syntax() -> None:
     assert base64.b64decode(json.loads(streamdicom.dumps(long))["7FE00010"]["InlineBinary"]) == LONG
 
 
+@pytest.mark.slow
 def test_long_value_round_trips_in_bounded_memory(tmp_path: Path) -> None:
     size = 256 * 2**20
 

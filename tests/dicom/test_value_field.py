@@ -134,6 +134,7 @@ def test_values_that_would_not_survive_a_round_trip_are_not_encoded(vr: str, val
 
 @pytest.mark.parametrize("vr", _TEXT)
 @given(texts=st.lists(st.text(st.sampled_from("aB1 .^\0\t\né"), min_size=1, max_size=4), min_size=1, max_size=3))
+@pytest.mark.slow
 def test_pydicom_decodes_the_encoded_values(vr: str, texts: list[str]) -> None:
     is_name = VRS[vr].form is Form.PERSON_NAME
     values = tuple((text, "", "") if is_name else text for text in texts)

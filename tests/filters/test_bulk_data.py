@@ -354,6 +354,7 @@ _policies = st.builds(
 
 
 @given(_members, _policies, st.integers(1, 90))
+@pytest.mark.slow
 def test_stored_events_are_loaded_unchanged(members: list[Event], policy: BulkDataPolicy, segment: int) -> None:
     events = [START, *members, END]
     store = MemoryStore(segment)
@@ -476,6 +477,7 @@ def test_long_value_is_stored_in_flat_memory(vr: str) -> None:
 
 @pytest.mark.parametrize("frames", [False, True])
 @pytest.mark.parametrize("data", [b"", bytes(1000)])
+@pytest.mark.slow
 def test_many_fragments_are_stored_in_flat_memory(frames: bool, data: bytes) -> None:
     store = Counting([])
     assert peak(store_bulk_data(many_fragments(20_000, data), BulkDataPolicy(frames=frames), store)) < MIB
@@ -483,11 +485,13 @@ def test_many_fragments_are_stored_in_flat_memory(frames: bool, data: bytes) -> 
 
 
 @pytest.mark.parametrize(("vr", "count"), [("OB", 256), ("UT", 32), ("UC", 32), ("DS", 0), ("UL", 8)])
+@pytest.mark.slow
 def test_long_value_is_loaded_in_flat_memory(vr: str, count: int) -> None:
     store = Counting(b"1111" * 16384 for _ in range(count * 16))
     assert peak(load_bulk_data([uri("0", vr)], store)) < 2 * MIB
 
 
+@pytest.mark.slow
 def test_long_index_is_loaded_in_flat_memory() -> None:
     numbers = count()
 
@@ -508,6 +512,7 @@ def test_frame_of_many_fragments_has_several_entries() -> None:
     assert joined(load_bulk_data([uri("3#frames")], store)) == joined(events)
 
 
+@pytest.mark.slow
 def test_offset_table_over_one_mebibyte_is_ignored() -> None:
     events = fragments(bytes(1024 * 1024 + 4), b"ab", b"cd")
     store = MemoryStore()

@@ -82,6 +82,7 @@ def test_vr_after_the_value_gives_the_same_result(options: Any, is_kept: bool) -
         ({"converters": Converters({"OB": Converter()})}, 3 * MIB),
     ],
 )
+@pytest.mark.slow
 def test_memory_for_a_value_before_its_vr_is_bounded(options: Any, max_memory: int) -> None:
     def source() -> Iterator[bytes]:
         yield b'{"7FE00010":{"InlineBinary":"'

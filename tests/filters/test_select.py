@@ -54,6 +54,7 @@ def _selected(events: Any, **options: Any) -> list[dict[str, Any]]:
 
 @given(st.lists(st.sampled_from(list(_DATASET))), st.lists(st.sampled_from(list(_DATASET))))
 @pytest.mark.parametrize("options", [ReadOptions(), _PARTS], ids=["whole", "parts"])
+@pytest.mark.slow
 def test_selected_elements_are_unchanged(options: ReadOptions, include: list[str], exclude: list[str]) -> None:
     events = iter_events(json.dumps([_DATASET, _DATASET]).encode(), options=options)
     expected = {
@@ -119,6 +120,7 @@ _CASES: list[tuple[dict[str, Any], Any, Any]] = [
 
 @pytest.mark.filterwarnings("ignore::UserWarning:pydicom")  # of values that are too long
 @given(data=st.data(), dataset=datasets())
+@pytest.mark.slow
 def test_selection_agrees_with_a_simple_implementation(data: st.DataObject, dataset: Dataset) -> None:
     patterns, include, exclude = data.draw(st.sampled_from(_CASES))
     document = json.loads(streamdicom.dumps(dataset))
@@ -163,6 +165,7 @@ def test_json_element_is_kept_if_its_whole_content_is_selected() -> None:
 
 @given(data=st.data(), dataset=datasets())
 @pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
+@pytest.mark.slow
 def test_parser_skips_a_subset_of_the_excluded_elements(data: st.DataObject, dataset: Dataset) -> None:
     patterns, _, _ = data.draw(st.sampled_from(_CASES))
     text = streamdicom.dumps([dataset, dataset]).encode()

@@ -101,6 +101,7 @@ def test_result_is_the_same_for_batches_of_any_size(max_size: int) -> None:
         assert [event for batch in batches for event in sorter.run(batch)] == whole
 
 
+@pytest.mark.slow
 def test_memory_is_bounded() -> None:
     def many() -> Iterator[Event]:
         yield 1, 0, "", 0

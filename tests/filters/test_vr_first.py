@@ -98,6 +98,7 @@ def test_another_event_within_an_element_is_an_error() -> None:
         list(vr_first([start_parts(""), some("", "a"), element("LO"), end_parts("LO")]))
 
 
+@pytest.mark.slow
 def test_stage_that_is_dropped_closes_its_file() -> None:
     stage = VRFirst(_never)
     assert not list(stage.run([start_parts(""), some("", "a" * 2_000_000)]))
@@ -109,6 +110,7 @@ def test_stage_that_is_dropped_closes_its_file() -> None:
 
 
 @pytest.mark.parametrize("piece", [bytes(48 * 1024), "a" * 48 * 1024], ids=["bytes", "text"])
+@pytest.mark.slow
 def test_memory_does_not_depend_on_the_length_of_a_value(piece: bytes | str) -> None:
     def events() -> Iterator[Event]:
         yield start_parts("")

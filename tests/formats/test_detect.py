@@ -233,6 +233,7 @@ def test_held_bytes_are_bounded() -> None:
 
 
 @pytest.mark.parametrize("compression", ["gzip", "zstd", "deflate"])
+@pytest.mark.slow
 def test_expansion_is_bounded(compression: str) -> None:
     bomb = _COMPRESSIONS[compression](b"[" + b" " * 20_000_000 + b"]")
 

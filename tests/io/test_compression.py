@@ -67,6 +67,7 @@ def test_damaged_stream_is_an_error(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", _KINDS)
+@pytest.mark.slow
 def test_pieces_are_short_at_any_expansion_ratio(kind: str) -> None:
     data = _KINDS[kind](bytes(20_000_000))
     total = 0

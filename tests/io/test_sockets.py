@@ -185,6 +185,7 @@ def test_multiprocessing_connection_is_not_a_source() -> None:
             list(streamdicom.iter_datasets(other))  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_endless_stream_is_read_in_constant_memory() -> None:
     with connected() as (near, far):
         block = (_ONE + b"\n") * 1000

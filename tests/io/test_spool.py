@@ -81,6 +81,7 @@ def test_pydicom_writes_buffer(new: Callable[..., SpooledValue]) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"a", b"ab", DATA[:-1]])
+@pytest.mark.slow
 def test_odd_value_is_padded(new: Callable[..., SpooledValue], data: bytes) -> None:
     value = new(data)
     assert value.read() == data + b"\0" * (len(data) % 2)
@@ -160,6 +161,7 @@ def test_failing_fetch_raises_at_each_access() -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts descriptors in /proc")
+@pytest.mark.slow
 def test_file_descriptors_are_released() -> None:
     gc.collect()
     before = len(list(Path("/proc/self/fd").iterdir()))

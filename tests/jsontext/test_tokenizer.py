@@ -1121,12 +1121,14 @@ def test_many_distinct_texts_between_strings(chunk: int) -> None:
 
 
 @pytest.mark.parametrize("chunk", [500, 64 * 1024, 10**9])
+@pytest.mark.slow
 def test_many_distinct_numbers_between_strings(chunk: int) -> None:
     data = ("[" + ",".join(f'{{"a":{i},"b":"c"}}' for i in range(12_000)) + "]").encode()
     assert same_as_json_module(data, chunk)
 
 
 @pytest.mark.parametrize("chunk", [500, 64 * 1024, 10**9])
+@pytest.mark.slow
 def test_many_distinct_nestings(chunk: int) -> None:
     documents = []
     for i in range(6000):
@@ -1137,6 +1139,7 @@ def test_many_distinct_nestings(chunk: int) -> None:
     assert same_as_json_module(f"[{','.join(documents)}]".encode(), chunk)
 
 
+@pytest.mark.slow
 def test_nesting_deeper_than_the_remembered_states() -> None:
     levels = 30_000
     data = b"[" * levels + b'"a"' + b"]" * levels
@@ -1145,6 +1148,7 @@ def test_nesting_deeper_than_the_remembered_states() -> None:
     assert tokens == [OPEN_ARRAY] * levels + [string("a")] + [CLOSE_ARRAY] * levels
 
 
+@pytest.mark.slow
 def test_dropped_states_are_rebuilt_in_linear_time(monkeypatch: pytest.MonkeyPatch) -> None:
     steps = 0
     inner = Grammar._inner
@@ -1160,6 +1164,7 @@ def test_dropped_states_are_rebuilt_in_linear_time(monkeypatch: pytest.MonkeyPat
     assert levels <= steps < 3 * levels
 
 
+@pytest.mark.slow
 def test_texts_too_long_to_be_remembered() -> None:
     gap = b" " * 300
     data = b'[{"a":1,' + gap + b'"b":2' + gap + b"}," + gap + b'{"a"' + gap + b":" + gap + b"[" + gap + b'"c"]}]'
@@ -1192,6 +1197,7 @@ def test_indented_texts_are_remembered_and_long_ones_are_not() -> None:
     assert remembered & {*indented, long} == set(indented[:2])
 
 
+@pytest.mark.slow
 def test_remembered_texts_are_bounded() -> None:
     tokenizer = JsonTokenizer()
     tokenizer.feed(b'["a"')

@@ -21,12 +21,14 @@ slow = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, Heal
 
 @given(datasets())
 @slow
+@pytest.mark.slow
 def test_data_set_makes_the_round_trip(dataset: Dataset) -> None:
     assert streamdicom.loads(streamdicom.dumps(dataset)) == dataset
 
 
 @given(datasets())
 @slow
+@pytest.mark.slow
 def test_written_text_is_canonical_json(dataset: Dataset) -> None:
     text = streamdicom.dumps(dataset)
     parsed = json.loads(text)
@@ -37,6 +39,7 @@ def test_written_text_is_canonical_json(dataset: Dataset) -> None:
 
 @given(datasets(), st.sampled_from([12, 20, 64]), st.data())
 @slow
+@pytest.mark.slow
 def test_cuts_do_not_change_events(dataset: Dataset, segment: int, data: st.DataObject) -> None:
     text = streamdicom.dumps([dataset, dataset]).encode()
     limits = Limits(segment_size=segment, values_per_event=3)
@@ -47,6 +50,7 @@ def test_cuts_do_not_change_events(dataset: Dataset, segment: int, data: st.Data
 
 @given(datasets(depth=1), st.data())
 @slow
+@pytest.mark.slow
 def test_cuts_do_not_change_errors_of_damaged_input(dataset: Dataset, data: st.DataObject) -> None:
     text = bytearray(streamdicom.dumps([dataset]).encode())
     for _ in range(data.draw(st.integers(1, 3))):

@@ -64,6 +64,7 @@ _datasets = st.recursive(
 
 @given(_datasets)
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.slow
 def test_any_json_is_read_or_refused(document: Any) -> None:
     text = json.dumps(document)
     try:
@@ -92,6 +93,7 @@ def test_text_of_any_vr_is_kept(elements: list[tuple[str, str]]) -> None:
 
 @given(_datasets)
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.slow
 def test_data_set_that_pydicom_writes_is_unchanged_by_it(document: Any) -> None:
     try:
         dataset = streamdicom.loads(json.dumps(document))
@@ -241,6 +243,7 @@ def _outcome(chunks: list[bytes], options: ReadOptions) -> _Outcome:
 
 @given(_documents(), _options, st.data())
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.slow
 def test_cuts_do_not_change_the_outcome(data: bytes, choices: dict[str, Any], source: st.DataObject) -> None:
     options = ReadOptions(**choices)
     whole = _outcome([data], options)
@@ -250,6 +253,7 @@ def test_cuts_do_not_change_the_outcome(data: bytes, choices: dict[str, Any], so
 
 @given(_documents(), _options)
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.slow
 def test_events_are_complete_and_can_be_written(data: bytes, choices: dict[str, Any]) -> None:
     options = ReadOptions(**choices, on_deviation=lambda deviation: None)
     target = io.BytesIO()
@@ -267,6 +271,7 @@ def test_events_are_complete_and_can_be_written(data: bytes, choices: dict[str, 
 
 @given(_documents(), _options)
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.slow
 def test_data_sets_are_read_or_refused(data: bytes, choices: dict[str, Any]) -> None:
     options = ReadOptions(**choices, on_deviation=lambda deviation: None)
     try:

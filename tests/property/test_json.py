@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import ijson
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -151,6 +152,7 @@ SMALL_LIMITS = st.builds(
 
 @settings(deadline=None)
 @given(VALUES, st.booleans(), INDENTS, SEGMENTS, st.data())
+@pytest.mark.slow
 def test_output_of_the_json_module_is_tokenized(
     value: Any, ensure_ascii: bool, indent: int | None, segment: int, data: st.DataObject
 ) -> None:
@@ -163,6 +165,7 @@ def test_output_of_the_json_module_is_tokenized(
 
 @settings(deadline=None)
 @given(VALUES, st.booleans(), SEGMENTS, st.data())
+@pytest.mark.slow
 def test_segments_do_not_depend_on_the_cuts(value: Any, ensure_ascii: bool, segment: int, data: st.DataObject) -> None:
     raw = json.dumps(value, ensure_ascii=ensure_ascii).encode()
     limits = Limits(segment_size=segment)
@@ -189,6 +192,7 @@ def test_segments_have_the_maximum_length(text: str, ensure_ascii: bool, segment
 @example(b"{ 123456789x}", Limits(number_length=8), False, None)
 @example(b"[true]", Limits(number_length=1), False, None)
 @example("[abcdefg\u20ac]".encode(), Limits(number_length=8), False, None)
+@pytest.mark.slow
 def test_cuts_do_not_change_the_outcome(raw: bytes, limits: Limits, multiple: bool, data: st.DataObject | None) -> None:
     whole = run([raw], limits, multiple)
     assert run(single_bytes(raw), limits, multiple) == whole
@@ -200,6 +204,7 @@ def test_cuts_do_not_change_the_outcome(raw: bytes, limits: Limits, multiple: bo
 
 @settings(deadline=None, max_examples=600)
 @given(ANY_BYTES)
+@pytest.mark.slow
 def test_accepted_text_has_the_value_of_the_json_module(raw: bytes) -> None:
     tokens, failure = run([raw], Limits())
     if failure is None:
@@ -219,6 +224,7 @@ def test_errors_have_an_offset_within_the_input(raw: bytes) -> None:
 @settings(deadline=None)
 @given(mutated())
 @example(b"[1e")
+@pytest.mark.slow
 def test_malformed_text_stays_malformed_with_more_bytes(raw: bytes) -> None:
     kind = (run([raw], Limits())[1] or ("",))[0]
     if kind == "JsonSyntaxError":
@@ -227,6 +233,7 @@ def test_malformed_text_stays_malformed_with_more_bytes(raw: bytes) -> None:
 
 @settings(deadline=None)
 @given(st.lists(VALUES, max_size=4), st.sampled_from(["\n", "\r\n", " "]), st.data())
+@pytest.mark.slow
 def test_several_documents_are_tokenized(values: list[Any], between: str, data: st.DataObject) -> None:
     texts = [json.dumps(value) for value in values]
     expected = [token for text in texts for token in tokens_of(loads(text))]
@@ -360,6 +367,7 @@ def run_leniently(
 
 @settings(deadline=None, max_examples=300)
 @given(untidy(), SEGMENTS, st.data())
+@pytest.mark.slow
 def test_departures_do_not_change_tokens(text: Untidy, segment: int, data: st.DataObject) -> None:
     expected = tokens_of(
         json.loads(text.tidy, parse_int=Number, parse_float=Number, parse_constant=Number, object_pairs_hook=tuple)
@@ -387,6 +395,7 @@ LENIENT_SOUP = st.builds(
 
 @settings(deadline=None, max_examples=600)
 @given(LENIENT_SOUP | untidy().map(lambda text: text.text[:-1]), SMALL_LIMITS, st.booleans(), st.data())
+@pytest.mark.slow
 def test_cuts_do_not_change_the_lenient_outcome(
     raw: bytes, limits: Limits, multiple: bool, data: st.DataObject
 ) -> None:
@@ -399,6 +408,7 @@ def test_cuts_do_not_change_the_lenient_outcome(
 
 @settings(deadline=None, max_examples=300)
 @given(ANY_BYTES, st.booleans())
+@pytest.mark.slow
 def test_strictly_accepted_text_has_no_departures(raw: bytes, multiple: bool) -> None:
     strictly = run([raw], Limits(), multiple)
     leniently, departures = run_leniently([raw], Limits(), multiple)
@@ -420,6 +430,7 @@ EVENTS = {
 
 @settings(deadline=None)
 @given(VALUES)
+@pytest.mark.slow
 def test_events_of_ijson_are_equal(value: Any) -> None:
     raw = json.dumps(value).encode()
     expected = [
@@ -462,6 +473,7 @@ def write_tokens(writer: JsonEmitter, tokens: Iterable[Token]) -> None:
 
 @settings(deadline=None)
 @given(VALUES, INDENTS, st.booleans(), SEGMENTS)
+@pytest.mark.slow
 def test_emitter_writes_the_text_of_the_json_module(
     value: Any, indent: int | None, ensure_ascii: bool, segment: int
 ) -> None:
@@ -477,6 +489,7 @@ def test_emitter_writes_the_text_of_the_json_module(
 
 @settings(deadline=None)
 @given(VALUES, INDENTS, st.booleans())
+@pytest.mark.slow
 def test_raw_text_has_the_same_value(value: Any, indent: int | None, ensure_ascii: bool) -> None:
     blocks: list[bytes] = []
     writer = JsonEmitter(blocks.append, indent=indent)

@@ -47,6 +47,7 @@ _INDENTS = st.sampled_from([None, 0, 2, "\t"])
 
 
 @given(st.one_of(datasets(), datasets(public=True)), st.fixed_dictionaries(_FORMS), _INDENTS)
+@pytest.mark.slow
 def test_data_set_makes_the_round_trip_in_any_form(dataset: Dataset, form: dict[str, Any], indent: Any) -> None:
     options = WriteOptions(**form)
     expected = _expected(dataset, options)
@@ -63,6 +64,7 @@ def test_data_set_makes_the_round_trip_in_any_form(dataset: Dataset, form: dict[
 
 
 @given(st.lists(datasets(depth=1), max_size=3), st.fixed_dictionaries(_FORMS))
+@pytest.mark.slow
 def test_several_data_sets_make_the_round_trip_in_any_form(several: list[Dataset], form: dict[str, Any]) -> None:
     options = WriteOptions(**{**form, "nonfinite": "string"})
     assert list(streamdicom.iter_datasets(streamdicom.dumps(several, options=options).encode())) == several
@@ -71,6 +73,7 @@ def test_several_data_sets_make_the_round_trip_in_any_form(several: list[Dataset
 
 
 @given(datasets(public=True), st.fixed_dictionaries(_NAMES), _INDENTS)
+@pytest.mark.slow
 def test_data_set_makes_the_round_trip_with_any_names(dataset: Dataset, names: dict[str, Any], indent: Any) -> None:
     log = DeviationLog()
     text = streamdicom.dumps(dataset, indent, options=WriteOptions(**names))
@@ -86,6 +89,7 @@ def _deviations_of(dataset: Dataset) -> set[str]:
 
 
 @given(datasets(public=True), st.fixed_dictionaries({**_FORMS, **_NAMES}), _INDENTS)
+@pytest.mark.slow
 def test_names_are_equivalent_to_tags(dataset: Dataset, form: dict[str, Any], indent: Any) -> None:
     options = WriteOptions(**{**form, "nonfinite": "string"})
     plain = json.loads(streamdicom.dumps(dataset, options=WriteOptions(**_only(_FORMS, form), nonfinite="string")))

@@ -44,6 +44,7 @@ def _text(obj: Dataset | list[Dataset], indent: int | None = None) -> str:
 
 @given(datasets(), st.sampled_from([None, 0, 2]))
 @slow
+@pytest.mark.slow
 def test_data_set_makes_the_round_trip(dataset: Dataset, indent: int | None) -> None:
     text = _text(dataset, indent)
     if text:
@@ -54,6 +55,7 @@ def test_data_set_makes_the_round_trip(dataset: Dataset, indent: int | None) -> 
 
 @given(datasets(), st.sampled_from([12, 20, 64]), st.data())
 @slow
+@pytest.mark.slow
 def test_cuts_do_not_change_events(dataset: Dataset, segment: int, data: st.DataObject) -> None:
     text = _text([dataset, dataset], data.draw(st.sampled_from([None, 1]))).encode()
     limits = Limits(segment_size=segment, values_per_event=3)
@@ -64,6 +66,7 @@ def test_cuts_do_not_change_events(dataset: Dataset, segment: int, data: st.Data
 
 @given(datasets(depth=1), st.data())
 @slow
+@pytest.mark.slow
 def test_cuts_do_not_change_errors_of_damaged_input(dataset: Dataset, data: st.DataObject) -> None:
     text = bytearray(_text([dataset, dataset]).encode() or b"<a/>")
     for _ in range(data.draw(st.integers(1, 3))):

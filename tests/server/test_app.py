@@ -126,6 +126,7 @@ def _known(files: dict[Path, Dataset], keyword: str) -> list[str]:
     return sorted({str(ds.get(keyword)) for ds in files.values()})
 
 
+@pytest.mark.slow
 def test_everything_is_found_at_each_level(client: DICOMwebClient, files: dict[Path, Dataset]) -> None:
     assert _found(client.search_for_studies(), "StudyInstanceUID") == _known(files, "StudyInstanceUID")
     assert _found(client.search_for_series(), "SeriesInstanceUID") == _known(files, "SeriesInstanceUID")
@@ -212,6 +213,7 @@ def test_available_transfer_syntax_is_named_once(server: Server) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
+@pytest.mark.slow
 def test_metadata_and_its_bulk_data_are_the_file(client: DICOMwebClient, files: dict[Path, Dataset]) -> None:
     referred = 0
     for path, ds in files.items():
@@ -336,6 +338,7 @@ def _bytes_of(response: httpx2.Response) -> list[bytes]:
 _ANY_SYNTAX = {"Accept": 'multipart/related; type="application/dicom"; transfer-syntax=*'}
 
 
+@pytest.mark.slow
 def test_files_are_returned_unchanged(server: Server, files: dict[Path, Dataset]) -> None:
     for path, ds in files.items():
         if ds.file_meta.TransferSyntaxUID not in ("1.2.840.10008.1.2", "1.2.840.10008.1.2.2"):
@@ -458,6 +461,7 @@ def test_client_that_leaves_does_no_harm(server: Server) -> None:
     assert httpx2.get(f"{server.url}/studies?limit=1").status_code == 200
 
 
+@pytest.mark.slow
 def test_damaged_file_is_a_server_error(archive: Path, own: Server) -> None:
     path = corpus.write(archive / "a.dcm", corpus.dataset(0, PatientComments="x" * 5000))
     ds = corpus.dataset(4)
@@ -514,6 +518,7 @@ def _stored(archive: Path) -> list[Path]:
     return sorted(path for path in archive.rglob("*") if path.is_file() and "index.sqlite" not in path.name)
 
 
+@pytest.mark.slow
 def test_stored_instance_is_found_at_once(archive: Path, own: Server) -> None:
     client = DICOMwebClient(own.url)
     datasets = [dcmread(get_testdata_file(name)) for name in ("CT_small.dcm", "JPEG2000.dcm")]
@@ -554,6 +559,7 @@ def _ct(**changes: Any) -> Dataset:
     return ds
 
 
+@pytest.mark.slow
 def test_bytes_of_a_file_are_kept(archive: Path, own: Server) -> None:
     data = Path(get_testdata_file("CT_small.dcm")).read_bytes()
     assert _post(own, [data]).status_code == 200
@@ -561,6 +567,7 @@ def test_bytes_of_a_file_are_kept(archive: Path, own: Server) -> None:
     assert path.read_bytes() == data
 
 
+@pytest.mark.slow
 def test_same_instance_again_is_accepted_and_a_different_one_refused(archive: Path, own: Server) -> None:
     first, other = _file(_ct()), _file(_ct(PatientID="other"))
     assert _post(own, [first]).status_code == 200
@@ -574,6 +581,7 @@ def test_same_instance_again_is_accepted_and_a_different_one_refused(archive: Pa
     assert path.read_bytes() == first
 
 
+@pytest.mark.slow
 def test_valid_instances_are_stored_and_others_reported(archive: Path, own: Server) -> None:
     good = _file(_ct())
     response = _post(own, [good, b"no DICOM file", good[:-100]])
@@ -586,6 +594,7 @@ def test_valid_instances_are_stored_and_others_reported(archive: Path, own: Serv
     assert len(_stored(archive)) == 1
 
 
+@pytest.mark.slow
 def test_instance_of_another_study_is_refused(archive: Path, own: Server) -> None:
     assert _post(own, [_file(_ct())], path="/studies/1.2.3").status_code == 409
     assert _stored(archive) == []
@@ -593,6 +602,7 @@ def test_instance_of_another_study_is_refused(archive: Path, own: Server) -> Non
 
 
 @pytest.mark.parametrize("uid", ["../../../evil", "1.2/../../evil", "1.2\\evil", "1.2\\3", "", "1..2", "x"])
+@pytest.mark.slow
 def test_no_uid_of_an_instance_leads_out_of_the_folder(archive: Path, own: Server, uid: str) -> None:
     data = _file(_ct())
     old = str(_ct().StudyInstanceUID).encode()
@@ -605,6 +615,7 @@ def test_no_uid_of_an_instance_leads_out_of_the_folder(archive: Path, own: Serve
     assert not list(archive.parent.rglob("evil*"))
 
 
+@pytest.mark.slow
 def test_link_in_the_folder_does_not_lead_out(archive: Path, own: Server, tmp_path_factory: Any) -> None:
     outside = tmp_path_factory.mktemp("outside")
     (archive / str(_ct().StudyInstanceUID)).symlink_to(outside)
@@ -612,6 +623,7 @@ def test_link_in_the_folder_does_not_lead_out(archive: Path, own: Server, tmp_pa
     assert [path for path in outside.rglob("*") if path.is_file()] == []
 
 
+@pytest.mark.slow
 def test_incomplete_body_stores_nothing(archive: Path, own: Server) -> None:
     data = _file(_ct())
     part = b"--x\r\nContent-Type: application/dicom\r\n\r\n" + data + b"\r\n"
@@ -632,12 +644,14 @@ def test_incomplete_body_stores_nothing(archive: Path, own: Server) -> None:
     ("content_type", "status"),
     [("", 415), ("text/plain", 415), ("multipart/related", 415), ('multipart/related; type="application/dicom"', 400)],
 )
+@pytest.mark.slow
 def test_body_of_another_kind_is_refused(archive: Path, own: Server, content_type: str, status: int) -> None:
     response = httpx2.post(f"{own.url}/studies", content=b"abc", headers={"Content-Type": content_type})
     assert response.status_code == status
     assert _stored(archive) == []
 
 
+@pytest.mark.slow
 def test_metadata_in_json_is_stored_with_its_bulk_data(archive: Path, own: Server) -> None:
     ds = _ct()
     metadata = ds.to_json_dict(
@@ -655,6 +669,7 @@ def test_metadata_in_json_is_stored_with_its_bulk_data(archive: Path, own: Serve
     assert DICOMwebClient(own.url).retrieve_instance(*_uids(ds)) == ds
 
 
+@pytest.mark.slow
 def test_metadata_whose_bulk_data_is_missing_is_not_stored(archive: Path, own: Server) -> None:
     metadata = _ct().to_json_dict(bulk_data_threshold=1024, bulk_data_element_handler=lambda _: "http://a/b")
     headers = {"Content-Type": "application/dicom+json"}
@@ -663,6 +678,7 @@ def test_metadata_whose_bulk_data_is_missing_is_not_stored(archive: Path, own: S
     assert _stored(archive) == []
 
 
+@pytest.mark.slow
 def test_writers_at_once_store_each_instance_once(archive: Path, own: Server) -> None:
     instances = [_file(_ct(SOPInstanceUID=f"1.2.3.{number}")) for number in range(10)]
     other = _file(_ct(SOPInstanceUID="1.2.3.0", SeriesInstanceUID="1.2.77"))
@@ -697,6 +713,7 @@ def test_leftovers_of_a_killed_server_are_never_served_and_removed(archive: Path
     assert new.exists()
 
 
+@pytest.mark.slow
 def test_unacceptable_response_format_stores_nothing(archive: Path, own: Server) -> None:
     headers = {"Content-Type": "application/dicom", "Accept": "text/html"}
     assert httpx2.post(f"{own.url}/studies", content=_file(_ct()), headers=headers).status_code == 406
@@ -711,6 +728,7 @@ def test_read_only_server_stores_nothing(archive: Path) -> None:
 # --- DICOM JSON, and changes ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_folder_of_dicom_json_is_served_like_files(archive: Path) -> None:
     ds = _ct()
     (archive / "bulk").mkdir()
@@ -751,6 +769,7 @@ def test_reference_in_dicom_json_stays_beside_its_file(archive: Path, tmp_path_f
                 assert b"secret" not in response.content
 
 
+@pytest.mark.slow
 def test_unordered_elements_are_served_in_order(archive: Path) -> None:
     ds = _ct()
     (archive / "backwards.json").write_text(json.dumps(dict(reversed(ds.to_json_dict().items()))))
@@ -789,6 +808,7 @@ def _wait(condition: Any) -> None:
 # --- memory ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_memory_does_not_depend_on_the_number_of_instances(archive: Path) -> None:
     text = corpus.dataset(0, SOPInstanceUID="1.2.3.4", PatientComments="x" * 5000).to_json()
     with (archive / "all.json").open("w") as file:

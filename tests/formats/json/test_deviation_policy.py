@@ -423,6 +423,7 @@ def test_form_is_read_with_its_meaning_and_reported(form: Form) -> None:
 
 
 @FORM
+@pytest.mark.slow
 def test_form_is_an_error_at_its_place_in_the_strict_profile(form: Form) -> None:
     _, deviations, error = _read(form.text.replace(MARK, ""), ReadOptions(profile="strict"))
     assert not deviations
@@ -531,6 +532,7 @@ def test_log_keeps_the_first_deviations_and_counts_all() -> None:
     assert log.first[0].severity is Severity.WARNING
 
 
+@pytest.mark.slow
 def test_messages_contain_no_values() -> None:
     for form in FORMS:
         _, deviations, _ = _read(form.text.replace(MARK, "").replace("1", "7"), ReadOptions(on_error="skip"))

@@ -863,6 +863,7 @@ def check_fault(fault: Fault, around: Surroundings) -> None:
 
 
 @pytest.mark.parametrize("fault", [pytest.param(fault, id=fault.id) for fault in FAULTS])
+@pytest.mark.slow
 def test_fault_is_an_error_with_its_place(fault: Fault) -> None:
     for around in SURROUNDINGS:
         check_fault(fault, around)

@@ -408,6 +408,7 @@ def test_output_is_read_back_equal(events: list[Event], members: str) -> None:
     assert json.loads(write(read)) == json.loads(f"{{{members}}}")
 
 
+@pytest.mark.slow
 def test_empty_values_before_the_first_are_only_counted() -> None:
     blocks: list[bytes] = []
     json_writer = JsonEmitter(blocks.append)
@@ -774,6 +775,7 @@ def test_text_of_fragments_does_not_depend_on_segments(cut: int, second: int) ->
 
 
 @pytest.mark.parametrize("lengths", [[0, 70_000], [65_536] * 3, [1, 2, 3, 4, 5, 6, 7] * 20_000], ids=len)
+@pytest.mark.slow
 def test_pydicom_finds_the_fragments_in_the_text(lengths: list[int]) -> None:
     values = [bytes(length) for length in lengths]
     attribute = json.loads(write([START, *fragments(*values), END]))["00091001"]

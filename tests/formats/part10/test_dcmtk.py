@@ -71,6 +71,7 @@ def _known(elements: list[tuple[str, ...]], others: list[tuple[str, ...]]) -> li
 
 
 @pytest.mark.parametrize("path", _files(), ids=lambda path: path.name)
+@pytest.mark.slow
 def test_dcmtk_reads_the_same_elements_after_a_json_round_trip(path: Path, tmp_path: Path) -> None:
     if path.name in _NOT_READ:
         pytest.skip(_NOT_READ[path.name])

@@ -36,6 +36,7 @@ def _both_ways(path: Path, folder: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.slow
 def test_conversion_creates_no_pydicom_objects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any, **__: Any) -> Any:
         raise AssertionError("an object of pydicom")
@@ -52,6 +53,7 @@ def test_conversion_creates_no_pydicom_objects(tmp_path: Path, monkeypatch: pyte
     assert done > 60
 
 
+@pytest.mark.slow
 def test_ascii_file_in_explicit_vr_does_not_import_pydicom(tmp_path: Path) -> None:
     dataset = Dataset()
     dataset.SOPClassUID, dataset.SOPInstanceUID, dataset.PatientName = "1.2.840.10008.5.1.4.1.1.2", "1.2.3", "Doe^Jane"

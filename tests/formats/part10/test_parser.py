@@ -623,6 +623,7 @@ def test_fragments_in_implicit_vr_are_ob() -> None:
     assert read(IMPLICIT, IMPLICIT.fragments(PIXELS, b"", b"ab")) == fragments(PIXELS, b"", b"ab")
 
 
+@pytest.mark.slow
 def test_long_fragment_is_split_into_segments() -> None:
     value = random.Random(1).randbytes(200_000)
     to = Layout(JPEG_UID)
@@ -687,6 +688,7 @@ NUMBERS: list[tuple[str, str, list[Any]]] = [
 ]
 
 
+@pytest.mark.slow
 def test_many_numbers_are_delivered_in_parts() -> None:
     # Only VRs with a length of 32 bits hold so many in explicit VR.
     for layout in (EXPLICIT, BIG_ENDIAN):
@@ -713,6 +715,7 @@ def test_many_tags_are_delivered_in_parts() -> None:
     assert joined(events) == [element(0x00280009, "AT", *tags)]
 
 
+@pytest.mark.slow
 def test_many_decimals_and_names_are_delivered_in_parts() -> None:
     to = IMPLICIT
     decimals = to.element(0x30060050, "DS", b"1.50\\ 2 \\" * 20_000 + b"3 ")
@@ -724,6 +727,7 @@ def test_many_decimals_and_names_are_delivered_in_parts() -> None:
 
 
 @pytest.mark.parametrize(("term", "data", "text"), cases(TEXTS))
+@pytest.mark.slow
 def test_long_text_is_decoded_in_its_character_set(term: bytes, data: bytes, text: str) -> None:
     to = EXPLICIT
     # The end of a line restores the first character set.
@@ -732,6 +736,7 @@ def test_long_text_is_decoded_in_its_character_set(term: bytes, data: bytes, tex
     assert joined(read(to, *content))[1] == element(PRIVATE, "UT", expected)
 
 
+@pytest.mark.slow
 def test_long_values_in_other_character_sets() -> None:
     to = EXPLICIT
     for vr, value in (("UC", "\u5c71\\" * 30_000), ("UT", "\U0001f600" * 30_000), ("UC", "\u5c71" * 100_000)):
@@ -818,6 +823,7 @@ def lengths_are_left_out(draw: st.DataObject, dataset: Dataset) -> None:
 @pytest.mark.parametrize("uid", UIDS)
 @pytest.mark.parametrize("public", [True, False])
 @given(draw=st.data())
+@pytest.mark.slow
 def test_random_data_sets_are_read_as_pydicom_reads_them(uid: str, public: bool, draw: st.DataObject) -> None:
     made = draw.draw(datasets(public=public))
     lengths_are_left_out(draw, made)
@@ -1084,6 +1090,7 @@ def test_nested_sequences_are_bounded_by_the_limits() -> None:
 
 
 @pytest.mark.parametrize("vr", ["PN", "DS", "IS"])
+@pytest.mark.slow
 def test_length_of_a_value_without_segments_is_bounded(vr: str) -> None:
     tag = {"PN": NAME, "DS": 0x30060050, "IS": 0x00200013}[vr]
     for before in (b"", b"1\\"):
@@ -1094,6 +1101,7 @@ def test_length_of_a_value_without_segments_is_bounded(vr: str) -> None:
         assert SECRET.decode() not in str(error)
 
 
+@pytest.mark.slow
 def test_length_of_a_line_in_several_character_sets_is_bounded() -> None:
     charset = TO.element(CHARSET, "CS", b"\\ISO 2022 IR 87 ")
     _, error = parse_in_all_ways(file(TO, charset, TO.element(PRIVATE, "UT", b"a" * 1_000_000)))
@@ -1119,6 +1127,7 @@ def everything(to: Layout) -> list[bytes]:
 
 
 @every_layout
+@pytest.mark.slow
 def test_file_truncated_at_any_byte(layout: Layout) -> None:
     elements = [PREAMBLE, meta(layout.uid), *everything(layout)]
     ends = set(accumulate(map(len, elements)))
@@ -1243,6 +1252,7 @@ def damaged(source: random.Random, data: bytes) -> bytes:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("path", SMALL, ids=lambda path: path.name)
+@pytest.mark.slow
 def test_damaged_file_is_read_or_refused(path: Path) -> None:
     source = random.Random(path.name)
     original = path.read_bytes()
@@ -1255,6 +1265,7 @@ def test_damaged_file_is_read_or_refused(path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore")
 @given(st.binary(max_size=300), st.sampled_from([*UIDS, JPEG_UID, ""]), st.data())
+@pytest.mark.slow
 def test_random_bytes_are_read_or_refused(content: bytes, uid: str, draw: st.DataObject) -> None:
     data = (start(uid) if uid else PREAMBLE) + content
     assert outcome(*parse(draw.draw(cuts(data)))) == outcome(*parse([data]))
@@ -1292,6 +1303,7 @@ def _headers(draw: st.DrawFn) -> bytes:
 @pytest.mark.filterwarnings("ignore")
 @settings(max_examples=1000)
 @given(st.lists(_headers(), max_size=12), st.sampled_from([*UIDS[:3], JPEG_UID]), st.data())
+@pytest.mark.slow
 def test_random_elements_are_read_or_refused(content: list[bytes], uid: str, draw: st.DataObject) -> None:
     data = start(uid) + b"".join(content)
     events, error = parse([data])
@@ -1359,6 +1371,7 @@ def test_file_truncated_within_skipped_bytes_is_truncated() -> None:
     assert events[-1][0] is TruncatedError
 
 
+@pytest.mark.slow
 def test_parser_is_freed_without_the_garbage_collector() -> None:
     data = Path(get_testdata_file("CT_small.dcm")).read_bytes()
     Part10Parser().feed(data)  # everything is imported now

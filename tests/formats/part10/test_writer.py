@@ -950,6 +950,7 @@ def test_bundled_files_round_trip(path: Path) -> None:
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("public", [True, False])
 @given(draw=st.data())
+@pytest.mark.slow
 def test_random_data_sets_are_read_by_pydicom(public: bool, draw: st.DataObject) -> None:
     made: Dataset = draw.draw(datasets(public=public))
     events = [event for batch in walk(made) for event in batch]
@@ -984,6 +985,7 @@ def _stripped(vr: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.slow
 def test_damaged_file_is_written_or_refused() -> None:
     source = random.Random(1)
     count = 0

@@ -348,6 +348,7 @@ def test_long_binary_value_is_delivered_in_segments() -> None:
     assert read_well(text, _SMALL) == shown(in_dataset([element("OB", bytes(range(9)))]))
 
 
+@pytest.mark.slow
 def test_memory_is_independent_of_value_length() -> None:
     def read() -> None:
         parser = XmlParser()
@@ -530,6 +531,7 @@ def test_events_before_an_error_are_delivered() -> None:
 
 
 @pytest.mark.parametrize("form", ["LT", "OB"])
+@pytest.mark.slow
 def test_truncation_is_distinguished_from_syntax_errors(form: str) -> None:
     content = values("a") if form == "LT" else "<InlineBinary>AAAA</InlineBinary>"
     data = (DECLARATION + document(attribute(form, content)) + " ").encode()
@@ -598,6 +600,7 @@ _ENDLESS = {
 
 
 @pytest.mark.parametrize("kind", _ENDLESS)
+@pytest.mark.slow
 def test_endless_markup_is_an_error_in_bounded_memory(kind: str) -> None:
     before = _ENDLESS[kind].partition(MARK)[0].encode()
     filler = (b"0" if kind == "reference" else b" " if kind == "declaration" else b"a") * 4096
@@ -619,11 +622,13 @@ def test_endless_markup_is_an_error_in_bounded_memory(kind: str) -> None:
     assert len(offsets) == 1
 
 
+@pytest.mark.slow
 def test_markup_up_to_the_limit_is_accepted() -> None:
     uri = "a" * 60_000
     assert read_well(document(attribute("OB", f'<BulkData uri="{uri}"/>'))) == shown(in_dataset([bulk_data("OB", uri)]))
 
 
+@pytest.mark.slow
 def test_entity_bomb_is_refused_in_bounded_memory() -> None:
     entities = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 20))
     text = f'<!DOCTYPE a [<!ENTITY a0 "a">{entities}]>{document(attribute("LT", values("&a19;")))}'

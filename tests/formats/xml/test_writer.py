@@ -407,6 +407,7 @@ def test_sink_gets_blocks_and_flushed_text() -> None:
     assert max(map(len, blocks)) < 80 * 1024
 
 
+@pytest.mark.slow
 def test_memory_is_independent_of_number_and_length_of_elements() -> None:
     def events() -> Iterable[Event]:
         for index in range(200):

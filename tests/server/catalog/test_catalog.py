@@ -390,6 +390,7 @@ def test_names_may_be_anything(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["text", "other", "cut", "overwritten", "version"])
+@pytest.mark.slow
 def test_damaged_or_foreign_index_is_put_aside_and_rebuilt(tmp_path: Path, kind: str) -> None:
     fill(tmp_path, 40)
     with Catalog(tmp_path) as index:
@@ -456,6 +457,7 @@ def _builder(folder: Path) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 def test_killed_build_resumes(tmp_path: Path) -> None:
     datasets = fill(tmp_path, 1200)
     builder = _builder(tmp_path)
@@ -477,6 +479,7 @@ def test_killed_build_resumes(tmp_path: Path) -> None:
         assert len(_found(index, Level.STUDY)) == 300
 
 
+@pytest.mark.slow
 def test_several_processes_may_build_at_once(tmp_path: Path) -> None:
     datasets = fill(tmp_path, 300)
     lines = "\n".join(json.dumps(dataset(number).to_json_dict()) for number in range(300, 900))
@@ -492,6 +495,7 @@ def test_several_processes_may_build_at_once(tmp_path: Path) -> None:
         assert _values(_found(index, Level.STUDY), "00201208") == [4] * 225
 
 
+@pytest.mark.slow
 def test_readers_and_writers_share_the_index(tmp_path: Path) -> None:
     fill(tmp_path, 200)
     with Catalog(tmp_path) as index:
@@ -523,6 +527,7 @@ def test_progress_is_reported(tmp_path: Path) -> None:
     assert (told[-1].files, told[-1].files_known) == (20, 20)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_instances(tmp_path: Path) -> None:
     peaks = []
     for count in (1000, 3000):
@@ -555,6 +560,7 @@ def test_no_result_waits_for_others_to_be_sorted(tmp_path: Path, text: str, stud
     assert not [step for step in steps if "TEMP B-TREE" in step]
 
 
+@pytest.mark.slow
 def test_cost_of_an_instance_does_not_depend_on_its_offset(tmp_path: Path) -> None:
     lines = [json.dumps(dataset(number).to_json_dict()) for number in range(200)]
     (tmp_path / "a.ndjson").write_text("\n".join(lines))

@@ -136,6 +136,7 @@ _MOMENTS = st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1))
 
 
 @given(_MOMENTS, _MOMENTS, _MOMENTS)
+@pytest.mark.slow
 def test_ranges_of_moments_match_as_datetime_compares(start: datetime, end: datetime, value: datetime) -> None:
     start, end = sorted((start, end))
     matches = matcher("DT", f"{start:%Y%m%d%H%M%S.%f}-{end:%Y%m%d%H%M%S.%f}")

@@ -16,6 +16,7 @@ _MAX_MEMORY = 16 * _MIB  # half of the promised bound
 
 
 @pytest.mark.parametrize("name", BODIES)
+@pytest.mark.slow
 def test_long_body_takes_constant_memory(name: str) -> None:
     size = _LONG // 4 if name == "an array of data sets" else _LONG
     path = "/count" if name == "an array of data sets" else "/datasets"
@@ -32,6 +33,7 @@ def test_long_body_takes_constant_memory(name: str) -> None:
         assert server.peak - before < _MAX_MEMORY
 
 
+@pytest.mark.slow
 def test_bulk_data_to_a_store_takes_constant_memory(tmp_path: Path) -> None:
     content_type, make = BODIES["one part of bulk data"]
     with serving("tests.web.asgi.receiving:app") as server:
@@ -43,6 +45,7 @@ def test_bulk_data_to_a_store_takes_constant_memory(tmp_path: Path) -> None:
         assert server.peak - before < _MAX_MEMORY
 
 
+@pytest.mark.slow
 def test_maximum_number_of_parts_takes_little_memory() -> None:
     with serving("tests.web.asgi.receiving:app") as server:
         before = server.resident

@@ -73,6 +73,7 @@ def _digest(data: bytes) -> str:
         ("application/x-ndjson", _ARRAY[1:-1].replace(b"}, {", b"}\n{")),
     ],
 )
+@pytest.mark.slow
 def test_media_types_of_json_are_accepted(server: Server, content_type: str, body: bytes) -> None:
     assert _ids(_taken(server, body, content_type)) == ["1", "2"]
 
@@ -374,6 +375,7 @@ _FAULTS: dict[str, tuple[int, str | None, bytes, dict[str, str], str]] = {
 
 
 @pytest.mark.parametrize("fault", _FAULTS)
+@pytest.mark.slow
 def test_fault_is_answered_and_nothing_is_stored(server: Server, tmp_path: Path, fault: str) -> None:
     status, content_type, body, headers, told = _FAULTS[fault]
     path = f"/datasets?store={tmp_path}/bulk" if fault != "numbers that are cut" else "/datasets"
@@ -441,6 +443,7 @@ _WHOLE = {
 
 
 @pytest.mark.parametrize("name", _WHOLE)
+@pytest.mark.slow
 def test_result_does_not_depend_on_chunking(name: str) -> None:
     content_type, body, headers = _WHOLE[name]
     whole = asyncio.run(_delivered(content_type, [body], headers))
@@ -485,6 +488,7 @@ def test_task_that_is_cancelled_anywhere_leaves_nothing_open(name: str, tmp_path
     assert not (tmp_path / "bulk").exists()
 
 
+@pytest.mark.slow
 def test_no_temporary_file_stays_open(server: Server) -> None:
     bodies = [_body(_metadata(_dataset("1")), _bulk("1", bytes(3 * _MIB)), *more) for more in ([], [_bulk("2")])]
     for _ in range(5):
@@ -522,6 +526,7 @@ def _head(length: int, content_type: str = _JSON, path: str = "/datasets") -> by
 
 
 @pytest.mark.parametrize(("content_type", "body"), [(_JSON, _ARRAY), (_RELATED, _GOOD)])
+@pytest.mark.slow
 def test_stalled_peer_is_answered_408(server: Server, tmp_path: Path, content_type: str, body: bytes) -> None:
     path = f"/datasets?store={tmp_path}/bulk"
     answer = _sent(server, _head(len(body), content_type, path) + body[:-3])
@@ -549,6 +554,7 @@ def test_body_that_is_longer_than_it_says_is_cut_there(server: Server) -> None:
 # --- others on the same loop -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_many_small_data_sets_let_other_tasks_run() -> None:
     body = b"[" + b"{}," * 50_000 + b"{}]"
     turns: list[int] = []

@@ -97,6 +97,7 @@ def _chunks(client: socket.socket) -> Iterator[bytes]:
 
 @pytest.mark.parametrize("kind", _KINDS)
 @pytest.mark.parametrize("count", [1, 3, 5000])
+@pytest.mark.slow
 def test_iterable_becomes_an_array(server: Server, kind: str, count: int) -> None:
     response = _get(server, f"/{kind}/studies?count={count}")
     assert response.status_code == 200
@@ -125,6 +126,7 @@ def test_other_status_stays_without_data_sets(server: Server) -> None:
     assert response.content == b""
 
 
+@pytest.mark.slow
 def test_body_is_sent_in_blocks_of_about_64_kib(server: Server) -> None:
     for kind in _KINDS:
         with closing(_asking(server, f"/{kind}/studies?count=20000")) as client:
@@ -245,6 +247,7 @@ def test_error_before_the_first_data_set_has_its_status(server: Server) -> None:
 
 @pytest.mark.parametrize("error", ["found", "server"])
 @pytest.mark.parametrize("after", [1, 3, 5000])
+@pytest.mark.slow
 def test_later_error_breaks_the_connection_and_leaves_the_array_open(server: Server, error: str, after: int) -> None:
     body = b""
     with (
@@ -322,6 +325,7 @@ def test_departed_client_raises_no_error_in_the_server(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", _KINDS)
+@pytest.mark.slow
 def test_data_set_arrives_while_the_producer_waits_for_the_next(server: Server, kind: str) -> None:
     drawn, closed = _seen(server, "drawn"), _seen(server, "closed")
     with closing(_asking(server, f"/forever/{kind}?pause=2")) as client:
@@ -338,6 +342,7 @@ def test_data_set_arrives_while_the_producer_waits_for_the_next(server: Server, 
 @pytest.mark.parametrize("kind", _KINDS)
 @pytest.mark.parametrize("pause", [0, 0.1])
 @pytest.mark.parametrize("body", ["", "read before"], ids=["without a body", "with a body"])
+@pytest.mark.slow
 def test_client_that_leaves_stops_the_producer(server: Server, kind: str, pause: float, body: str) -> None:
     closed, background = _seen(server, "closed"), _seen(server, "background")
     with closing(_asking(server, f"/forever/{kind}?pause={pause}", body=body)) as client:
@@ -350,6 +355,7 @@ def test_client_that_leaves_stops_the_producer(server: Server, kind: str, pause:
 
 
 @pytest.mark.parametrize("kind", _KINDS)
+@pytest.mark.slow
 def test_producer_waits_for_a_client_that_does_not_read(server: Server, kind: str) -> None:
     closed = _seen(server, "closed")
     with closing(_asking(server, f"/forever/{kind}?filling=10000")):
@@ -360,6 +366,7 @@ def test_producer_waits_for_a_client_that_does_not_read(server: Server, kind: st
     _wait_until(lambda: _seen(server, "closed") == closed + 1)
 
 
+@pytest.mark.slow
 def test_others_are_served_while_a_producer_never_waits(server: Server) -> None:
     with httpx2.stream("GET", f"{server.url}/forever/async", timeout=60) as response:
         blocks = response.iter_raw()
@@ -370,6 +377,7 @@ def test_others_are_served_while_a_producer_never_waits(server: Server) -> None:
             assert time.monotonic() - start < 2
 
 
+@pytest.mark.slow
 def test_data_sets_are_sent_while_the_request_is_received(server: Server) -> None:
     sent = []
 
@@ -399,6 +407,7 @@ def _unzstd() -> Callable[[bytes], bytes]:
 
 
 @pytest.mark.parametrize(("encoding", "decoder"), [("gzip", _gunzip), ("zstd", _unzstd)])
+@pytest.mark.slow
 def test_response_still_streams_under_a_compressing_middleware(
     encoding: str, decoder: Callable[[], Callable[[bytes], bytes]]
 ) -> None:
@@ -429,6 +438,7 @@ def test_response_still_streams_under_a_compressing_middleware(
 # --- how small --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_response_of_100_000_data_sets_takes_at_most_32_mib() -> None:
     for kind in _KINDS:
         with serving("tests.web.asgi.responding:app") as server:
@@ -440,6 +450,7 @@ def test_response_of_100_000_data_sets_takes_at_most_32_mib() -> None:
 
 
 @pytest.mark.parametrize("kind", _KINDS)
+@pytest.mark.slow
 def test_each_of_50_slow_clients_takes_at_most_1_mib(kind: str) -> None:
     with serving("tests.web.asgi.responding:app") as server:
         assert _get(server, f"/{kind}/studies").status_code == 200
@@ -459,6 +470,7 @@ def test_each_of_50_slow_clients_takes_at_most_1_mib(kind: str) -> None:
 # --- others -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_fastapi_sends_it_too() -> None:
     with serving("tests.web.asgi.responding:fast") as server:
         assert _get(server, "/studies?count=2").json() == _expected(2)

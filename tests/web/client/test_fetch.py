@@ -483,6 +483,7 @@ def test_endless_headers_are_an_error(piece: bytes) -> None:
     assert peak < 8 * 1024 * 1024
 
 
+@pytest.mark.slow
 def test_silent_server_is_a_timeout_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def script(_: Request) -> Iterator[bytes]:
         time.sleep(0.5)
@@ -492,6 +493,7 @@ def test_silent_server_is_a_timeout_error(monkeypatch: pytest.MonkeyPatch) -> No
         fetch_uids(server.url + METADATA, client=client)
 
 
+@pytest.mark.slow
 def test_server_that_falls_silent_within_a_response_is_retried() -> None:
     def script(_: Request) -> Iterator[bytes]:
         head, body = response(document())

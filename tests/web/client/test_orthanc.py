@@ -72,6 +72,7 @@ def client(url: str) -> Iterator[httpx2.Client]:
     [("studies", "StudyInstanceUID"), ("series", "SeriesInstanceUID"), ("instances", "SOPInstanceUID")],
 )
 @pytest.mark.parametrize("page_size", [1, 7, 1000])
+@pytest.mark.slow
 def test_search_finds_each_result_once(
     level: str, keyword: str, page_size: int, url: str, client: httpx2.Client, files: dict[str, Any]
 ) -> None:
@@ -85,6 +86,7 @@ def test_search_applies_its_parameters(url: str, client: httpx2.Client) -> None:
     assert list(fetch_datasets(f"{url}/studies?PatientID=nobody", client=client)) == []
 
 
+@pytest.mark.slow
 def test_metadata_and_bulk_data_match_the_files(
     url: str, client: httpx2.Client, files: dict[str, pydicom.FileDataset]
 ) -> None:
@@ -115,6 +117,7 @@ def test_missing_credentials_are_a_401_error(url: str) -> None:
     assert caught.value.status == 401
 
 
+@pytest.mark.slow
 def test_missing_study_is_a_404_error(url: str, client: httpx2.Client) -> None:
     with pytest.raises(ResponseError, match="404 Not Found"):
         list(fetch_datasets(f"{url}/studies/1.2.3/metadata", client=client))
