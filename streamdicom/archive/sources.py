@@ -29,13 +29,14 @@ from typing import IO, NamedTuple, TypeAlias, cast
 from streamdicom.dicom import tag_for_keyword_key
 from streamdicom.errors import DicomFileError, InputError, TruncatedError
 from streamdicom.formats import DICOM, EMPTY, JSON, UNKNOWN_MESSAGE, XML, detect, expand, form_of_name
-from streamdicom.io import COMPRESSIONS
+from streamdicom.io import COMPRESSIONS, check_source
 
 _CHUNK = 64 * 1024
 _HEAD_SIZE = 512  # bytes that recognize a tar file; the other formats need fewer
 _MAX_TAR_HEADER = 1024 * 1024  # bytes of the headers of a member, with its name, which tarfile holds in memory
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")  # ``Path`` drops the second slash; one letter is a drive
+_JSON_ARRAY = re.compile(r"\[\s*[{\]]")
 _MAGIC = re.compile(r"[*?\[]")  # of a glob pattern
 _FIRST_KEY = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{\s*"([0-9A-Za-z]+)"\s*:')
 _TAG = re.compile(r"[0-9A-Fa-f]{8}")
@@ -207,6 +208,8 @@ def is_within(path: str, top: str) -> bool:
 def _walk(sources: Iterable[str], excluded: Collection[FileId]) -> Iterator[_Found]:
     seen = set(excluded)  # and the folders that were searched
     for source in sources:
+        if not source.startswith("[") or _JSON_ARRAY.match(source):  # a pattern may start with a set of characters
+            check_source(source)  # errors about files would quote text
         if _MAGIC.search(source) and not os.path.lexists(source):
             yield from _matches(source, seen)
         else:

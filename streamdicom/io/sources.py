@@ -119,10 +119,11 @@ def _opened(source: str | os.PathLike[str]) -> BinaryIO:
     try:
         return cast(BinaryIO, Path(source).open("rb", buffering=0))
     except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
+        if error.errno != errno.ENAMETOOLONG and not _is_text(os.fsdecode(source)):
             raise
-    # A str of that length is probably not a name, so that the error must not quote it.
-    raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+        number = error.errno or errno.ENOENT
+    # The name is probably document text, even in a Path: the error must not quote it.
+    raise OSError(number, os.strerror(number))
 
 
 def _reads(file: BinaryIO) -> Iterator[bytes]:

@@ -119,3 +119,16 @@ def test_file_without_preamble_needs_force(tmp_path: Path) -> None:
     with pytest.raises(InputError):
         list(iter_datasets(path))
     assert [ds.PatientID for ds in iter_datasets(path, options=ReadOptions(force=True))] == ["17"]
+
+
+@pytest.mark.parametrize("text", ['[{"00100010":{"vr":"PN","Value":[{"Alphabetic":"Secret"}]}}]', "<a>Secret</a>"])
+def test_text_as_a_source_is_refused_without_quoting_it(text: str) -> None:
+    with pytest.raises(TypeError, match="found text") as raised:
+        list(iter_datasets(text))
+    assert "Secret" not in str(raised.value)
+
+
+def test_pattern_may_start_with_a_set_of_characters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files(tmp_path, 2)
+    monkeypatch.chdir(tmp_path)
+    assert len(list(iter_datasets("[!.]*"))) == 2

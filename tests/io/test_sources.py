@@ -137,3 +137,9 @@ def test_names_of_sources(tmp_path: Path) -> None:
         names = [name_of(source) for source in (path, str(path), file, raw)]
     assert names == [str(path)] * 4
     assert [name_of(source) for source in (b"", io.BytesIO(), [b""])] == [None] * 3
+
+
+def test_missing_path_that_looks_like_text_is_not_quoted() -> None:
+    with pytest.raises(OSError, match="No such file") as raised:
+        list(chunks(Path('{"00100010":"Secret"}')))
+    assert "Secret" not in str(raised.value)
