@@ -649,11 +649,11 @@ FAULTS: list[Fault] = [
     Fault(
         "item null, vr behind", attribute(f'"Value":[null],"vr":"SQ"{MARK}'), "null for an item", before=sequence()[:-1]
     ),
-    Fault("item a string", attribute(f'"vr":"SQ","Value":["a"]{MARK}'), "an item expected"),
+    Fault("item a string", attribute(f'"vr":"SQ","Value":["a"]{MARK}'), "expected an item"),
     Fault(
         "item a number among items",
         attribute(f'"vr":"SQ","Value":[{{{LO}}},5]{MARK}'),
-        "an item expected",
+        "expected an item",
         before=sequence([LO_EVENT])[:-1],
     ),
     Fault(
@@ -666,12 +666,12 @@ FAULTS: list[Fault] = [
     Fault(
         "item a person name, vr behind",
         attribute(f'"Value":[{NAME}],"vr":"SQ"{MARK}'),
-        "an item expected",
+        "expected an item",
     ),
     Fault(
         "long strings for items",
         attribute(f'"vr":"SQ","Value":["abcdefg",{MARK}"hijklmn"]'),
-        "an item expected",
+        "expected an item",
         before=sequence()[:-1],
         limits=SMALL,
     ),
