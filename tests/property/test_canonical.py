@@ -110,6 +110,7 @@ def _run(chunks: Iterable[bytes], options: dict[str, Any], skip: KeyFilter | Non
 @given(_documents(), st.sampled_from(_OPTIONS), st.sampled_from(_FILTERS), st.data())
 @example(b'{"00100010":{"vr":"PN"}"00100020":{"vr":"LO"}}', {}, _FILTERS[0], None)
 @example(b'{"00081140":{"vr":"SQ","Value":[{"00100010":{"vr":"PN"}"00100020":{"vr":"LO"}}]}}', {}, _FILTERS[2], None)
+@example(b'{"00081140":{"vr":"SQ","Value":[{"00100010":{"vr":"PN"},}]}}', _OPTIONS[3], _FILTERS[2], None)
 @example(b'[1,x, "a\n" /* x */]', _OPTIONS[3], _FILTERS[0], None)
 def test_canonical_attributes_do_not_depend_on_the_cuts(
     raw: bytes, options: dict[str, Any], skip: Callable[[], KeyFilter | None], data: st.DataObject | None
