@@ -124,7 +124,8 @@ class Stretch:
             structure: JSON text that differs only in strings, numbers and white space: ``'"":0,'`` for a member with a
                 scalar value and the comma after it.
         """
-        return self._scanner.state_after(structure) is not None
+        scanner = self._scanner
+        return (scanner.state.passed.get(structure) or scanner.state_after(structure)) is not None
 
     def pass_over(self, end: int, structure: str) -> bool:
         """Pass over a text that the caller has parsed itself.

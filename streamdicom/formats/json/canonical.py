@@ -49,7 +49,7 @@ _ATTRIBUTE = r"""
             \] WS
             (?(3) | ,WS "vr"WS:WS"((?!SQ)[A-Z]{2})" WS )
         )?
-    \} (?: WS,WS | (?!WS") ) )"""
+    \} (?: ,WS | WS,WS | (?!WS") ) )"""
 _STRINGS = re.compile('"([^"]*)"')
 _STRING_PARSERS = {vr: parsers[_STRING] for vr, parsers in PARSERS.items() if _STRING in parsers}
 _NUMBER_PARSERS = {vr: parsers[_NUMBER] for vr, parsers in PARSERS.items() if _NUMBER in parsers}
@@ -107,12 +107,12 @@ def canonical_attributes(pattern: re.Pattern[str], text: str) -> tuple[Iterator[
 ATTRIBUTE = '"":{"":[{"":""}]}'
 """Structure of an attribute, as deep as any, see ``Stretch.pass_over``."""
 
-_ATTRIBUTE_AND_COMMA = ATTRIBUTE + ","
+ATTRIBUTE_AND_COMMA = ATTRIBUTE + ","
 
 
 def attribute_structure(text: str) -> str:
     """Return the structure of canonical attributes, with the comma after them if there is one."""
-    return ATTRIBUTE if text[-1] == "}" else _ATTRIBUTE_AND_COMMA
+    return ATTRIBUTE if text[-1] == "}" else ATTRIBUTE_AND_COMMA
 
 
 class Piece(IntEnum):

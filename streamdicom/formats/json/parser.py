@@ -30,6 +30,7 @@ from streamdicom.errors import InputError, JsonSyntaxError, Location, StreamDico
 from streamdicom.events import ELEMENT, END_DATASET, START_DATASET, Event
 from streamdicom.formats.json.canonical import (
     ATTRIBUTE,
+    ATTRIBUTE_AND_COMMA,
     DEPTH_CHANGES,
     CanonicalAttribute,
     GapPiece,
@@ -151,10 +152,10 @@ class JsonParser(ContentParser):
         attributes, rest = canonical_attributes(pattern, text)
         attribute = next(attributes, None)
         while attribute is not None:
-            gap, _, key, *_ = attribute
+            gap = attribute[0]
             if gap and not self._read_gap(stretch, gap, read_gap(gap)[0]):
                 return
-            if self._state == _OBJECT and self._starts_item(key):
+            if self._state == _OBJECT and self._starts_item(attribute[2]):
                 self._start_item()
             if self._state == _DATASET and stretch.accepts(ATTRIBUTE):
                 attribute = self._take_attributes(stretch, attribute, attributes)
@@ -193,7 +194,7 @@ class JsonParser(ContentParser):
                 return self._take_attributes(stretch, attribute, attributes)
             return self._take_as_tokens(stretch, attribute, attributes)
         seen.forget()
-        stretch.pass_over(end, attribute_structure(stretch.text[end - 1]))
+        stretch.pass_over(end, ATTRIBUTE if stretch.text[end - 1] == "}" else ATTRIBUTE_AND_COMMA)
         return following
 
     def _learn_key(self, key: str) -> bool:
