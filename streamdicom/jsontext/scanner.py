@@ -36,7 +36,7 @@ class Scanner:
         self.state = grammar.start()
 
     def state_after(self, structure: str) -> State | None:
-        """Return the state after a structure, or None if it is not allowed.
+        """Return the state after a structure, or None if it departs from the standard.
 
         Args:
             structure: JSON text that differs only in strings, numbers and white space.
@@ -45,11 +45,14 @@ class Scanner:
         if structure in state.passed:
             return state.passed[structure]
         after: State | None = None
+        tokens: list[Token] = []
         try:
-            self.scan(structure, [], is_odd=False)
-            after = self.state
+            self.scan(structure, tokens, is_odd=False)
         except Fault:
             pass
+        else:
+            if all(kind > 0 for kind, _ in tokens):
+                after = self.state
         self.state = self.grammar.rebuild(state)
         self.grammar.remember_passed(self.state, structure, after)
         return after

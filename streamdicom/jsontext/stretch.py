@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from streamdicom.jsontext.grammar import DEPARTURES, Fault
 from streamdicom.jsontext.locate import Origins
 from streamdicom.jsontext.scanner import Scanner
+from streamdicom.jsontext.strings import length_in_bytes
 from streamdicom.jsontext.tokens import Token
 
 
@@ -31,6 +32,7 @@ class Stretch:
     Attributes:
         text: As given.
         offset: As given.
+        is_odd: As given.
         has_comments: As given.
         position: Characters read so far.
         fault: The first fault, after which nothing can be read.
@@ -43,12 +45,12 @@ class Stretch:
 
     __slots__ = (
         "_departures",
-        "_is_odd",
         "_is_tentative",
         "_origins",
         "_scanner",
         "fault",
         "has_comments",
+        "is_odd",
         "offset",
         "position",
         "text",
@@ -74,7 +76,7 @@ class Stretch:
         self._scanner = scanner
         self._origins = origins
         self._departures = departures
-        self._is_odd = is_odd
+        self.is_odd = is_odd
         self._is_tentative = is_tentative
 
     def tokens(self, end: int | None = None) -> Sequence[Token]:
@@ -96,7 +98,7 @@ class Stretch:
             tokens = made = list[Token]()
             before = scanner.state
             try:
-                scanner.scan(part, made, is_odd=self._is_odd)
+                scanner.scan(part, made, is_odd=self.is_odd)
             except Fault as fault:
                 fault.position += start
                 # Tracebacks refer to this object: each fault would be a cycle for the garbage collector.
@@ -105,6 +107,8 @@ class Stretch:
                 if self._is_tentative:
                     scanner.state = before
                     return []
+                end = self.offset + length_in_bytes(self.text[: fault.position])
+                self._departures[:] = [departure for departure in self._departures if departure[0] < end]
         if self.fault is None:
             self.position = start + len(part)
         if tokens:
@@ -120,7 +124,8 @@ class Stretch:
             structure: JSON text that differs only in strings, numbers and white space: ``'"":0,'`` for a member with a
                 scalar value and the comma after it.
         """
-        return self._scanner.state_after(structure) is not None
+        scanner = self._scanner
+        return (scanner.state.passed.get(structure) or scanner.state_after(structure)) is not None
 
     def pass_over(self, end: int, structure: str) -> bool:
         """Pass over a text that the caller has parsed itself.
@@ -166,7 +171,7 @@ class StringStretch(Stretch):
         self.offset = offset
         self.position = 0
         self.fault = None
-        self.has_comments = False
+        self.is_odd = self.has_comments = False
 
     def tokens(self, end: int | None = None) -> Sequence[Token]:
         """Return the tokens."""

@@ -396,6 +396,17 @@ def test_departures_before_an_error_that_is_raised_at_once() -> None:
     assert tokenizer.departures == [(0, MARK), (3, COMMENT)]
 
 
+def test_departures_after_a_fault_in_the_same_text_are_not_reported() -> None:
+    reader = JsonTokenizer(lenient=True)
+    stretches = reader.stretches(b"[x, 1 /* a */]")
+    next(stretches).tokens()
+    stretch = next(stretches)
+    assert len(reader.departures) == 1
+    stretch.tokens()
+    assert stretch.fault is not None
+    assert reader.departures == []
+
+
 def test_tokens_are_of_plain_types() -> None:
     tokenizer = JsonTokenizer(lenient=True)
     tokens = tokenizer.feed(b'[NaN,{"a":1,},]')

@@ -1072,6 +1072,15 @@ def test_text_is_passed_over_within_the_limit_on_depth() -> None:
     assert not stretch.accepts('"":[[[')
 
 
+def test_departures_of_a_lenient_tokenizer_are_not_passed_over() -> None:
+    stretch = stretch_of(b'[{"a":1,},[]]', lenient=True)
+    stretch.tokens(1)
+    assert not stretch.accepts('{"":0,}')
+    assert stretch.pass_over(8, '{"":0,')
+    assert not stretch.accepts("}")
+    assert len(stretch.tokens()) == 4
+
+
 def test_trailing_comma_after_text_passed_over() -> None:
     for end, structure in ((6, '"":0'), (7, '"":0,')):
         stretch = stretch_of(b'{"a":1,}')

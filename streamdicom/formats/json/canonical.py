@@ -1,4 +1,4 @@
-"""Canonical attributes, most of DICOM JSON, to events without tokens.
+"""Canonical attributes, which most of DICOM JSON consists of, to events without tokens (PS3.18 F.2.2).
 
 An attribute is canonical if it has a ``vr``, before ``Value``, after it or alone, and if its values are strings or
 numbers, none of them empty, or one person name with the alphabetic group only. Everything else is read as tokens:
@@ -11,19 +11,19 @@ returns where it stopped.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
 from functools import cache
+from typing import TypeAlias, cast
 
+from streamdicom._cache import BoundedCache
 from streamdicom.events import ELEMENT, Event, Value
-from streamdicom.formats.json.values import NAME, PARSERS, TEXT_VRS
+from streamdicom.formats.json.values import NAME, PARSERS
 from streamdicom.jsontext import TokenType
 from streamdicom.limits import Limits
 
 _STRING = int(TokenType.STRING)
 _NUMBER = int(TokenType.NUMBER)
-
-_NO_TAG = -2  # lower than the last tag of any data set
 
 _MAX_DIGITS = 32  # of the integer part of a number, and of its fraction
 _NUMBER_LENGTH = 2 * _MAX_DIGITS + len("-.e+0000")
@@ -38,7 +38,7 @@ _FRAGMENTS = {
     "KEY": "[0-9A-F]{8}",
 }
 _ATTRIBUTE = r"""
-    "(KEY)" WS:WS \{ WS (?=")
+    ("(KEY)" WS:WS \{ WS (?=")
         (?: "vr"WS:WS"((?!SQ)[A-Z]{2})" WS (?: ,WS (?="Value") | (?=\}) ) )?
         (?: "Value"WS:WS \[ WS
                 (?: "(CHARACTERS)"
@@ -47,21 +47,13 @@ _ATTRIBUTE = r"""
                   | \{ WS "Alphabetic"WS:WS"(CHARACTERS)" WS \}
                 ) WS
             \] WS
-            (?(2) | ,WS "vr"WS:WS"((?!SQ)[A-Z]{2})" WS )
+            (?(3) | ,WS "vr"WS:WS"((?!SQ)[A-Z]{2})" WS )
         )?
-    \} (?: WS,WS )?+"""
-_MEMBER = r"""
-    "KEY" WS:WS \{ WS
-        (?: "vr"WS:WS"[A-Z]{2}" WS (?: ,WS VALUE )?+ | VALUE ,WS "vr"WS:WS"[A-Z]{2}" WS )
-    \}"""
-_VALUE = r"""
-    "Value"WS:WS \[ WS
-        (?: "CHARACTERS" (?: WS,WS "CHARACTERS" | (?!))*+
-          | NUMBER (?: WS,WS NUMBER | (?!))*+
-          | \{ WS "Alphabetic"WS:WS"CHARACTERS" WS \}
-        ) WS
-    \] WS"""
+    \} (?: ,WS | WS,WS | (?!WS") ) )"""
 _STRINGS = re.compile('"([^"]*)"')
+_STRING_PARSERS = {vr: parsers[_STRING] for vr, parsers in PARSERS.items() if _STRING in parsers}
+_NUMBER_PARSERS = {vr: parsers[_NUMBER] for vr, parsers in PARSERS.items() if _NUMBER in parsers}
+_EMPTY: dict[str, tuple[Value, ...]] = dict.fromkeys(PARSERS, ())
 
 
 def _compile(pattern: str, **fragments: str) -> re.Pattern[str]:
@@ -71,22 +63,46 @@ def _compile(pattern: str, **fragments: str) -> re.Pattern[str]:
     return re.compile(pattern, re.VERBOSE)
 
 
-def canonical_pattern(limits: Limits) -> re.Pattern[str] | None:
-    """Return the pattern of canonical attributes, or None if the limits exclude it.
+def canonical_pattern(limits: Limits, *, is_odd: bool = True) -> re.Pattern[str] | None:
+    """Return the pattern of canonical attributes, or None if the limits require that every token is examined.
 
-    A match includes the comma after the attribute. Its groups are the key, the VR before the values, one string,
+    Args:
+        limits: The limits.
+        is_odd: The text may hold escapes or control characters.
+
+    The groups are the attribute with the comma after it, the key, the VR before the values, one string,
     several strings, numbers, a person name, and the VR after the values.
     """
     is_wide = limits.number_length >= _NUMBER_LENGTH and limits.values_per_event > 1
-    return _attribute_pattern(limits.values_per_event) if is_wide else None
+    return _attribute_pattern(limits.values_per_event, is_odd) if is_wide else None
 
 
 @cache
-def _attribute_pattern(values_per_event: int) -> re.Pattern[str]:
-    return _compile(_ATTRIBUTE, MAX=str(values_per_event - 1))
+def _attribute_pattern(values_per_event: int, is_odd: bool) -> re.Pattern[str]:
+    characters = _FRAGMENTS["CHARACTERS"] if is_odd else '[^"]++'
+    return _compile(_ATTRIBUTE, MAX=str(values_per_event - 1), CHARACTERS=characters)
 
 
-_MEMBERS = _compile(f"(?: {_MEMBER} WS,WS | (?!) )*+ (?: {_MEMBER} )?+", VALUE=_VALUE)
+CanonicalAttribute: TypeAlias = tuple[
+    str, str, str, str | None, str | None, str | None, str | None, str | None, str | None
+]
+"""The text before a canonical attribute, its own text, and the other groups of the pattern."""
+
+
+def canonical_attributes(pattern: re.Pattern[str], text: str) -> tuple[Iterator[CanonicalAttribute], str]:
+    """Find all canonical attributes.
+
+    Args:
+        pattern: From ``canonical_pattern``.
+        text: JSON text with escapes masked.
+
+    Returns:
+        The attributes, and the text after the last of them. An attribute may be within a string, in which case the text
+        before it has an odd number of quotation marks.
+    """
+    parts = pattern.split(text)
+    return cast(Iterator[CanonicalAttribute], zip(*[iter(parts)] * (pattern.groups + 1), strict=False)), parts[-1]
+
 
 ATTRIBUTE = '"":{"":[{"":""}]}'
 """Structure of an attribute, as deep as any, see ``Stretch.pass_over``."""
@@ -94,30 +110,33 @@ ATTRIBUTE = '"":{"":[{"":""}]}'
 ATTRIBUTE_AND_COMMA = ATTRIBUTE + ","
 
 
+def attribute_structure(text: str) -> str:
+    """Return the structure of canonical attributes, with the comma after them if there is one."""
+    return ATTRIBUTE if text[-1] == "}" else ATTRIBUTE_AND_COMMA
+
+
 class Piece(IntEnum):
-    """A piece of structure around attributes, by its group in ``STRUCTURE``."""
+    """A piece of the structure around canonical attributes, by its group in the pattern."""
 
     SEQUENCE = 1  # up to its first item
-    SEQUENCE_WITHOUT_VR = 3
-    NEXT_ITEM = 4  # or the next data set
-    END_SEQUENCE = 5
-    END_SEQUENCE_WITH_VR = 6
-    COMMA = 7
+    SEQUENCE_WITHOUT_VR = 2
+    NEXT_ITEM = 3  # or the next data set
+    END_SEQUENCE = 4
+    END_SEQUENCE_WITH_VR = 5
+    COMMA = 6
 
 
-STRUCTURE = _compile(
+_PIECE = _compile(
     r"""WS (?:
         "(KEY)"WS:WS\{ WS "vr"WS:WS"SQ" WS, WS "Value"WS:WS\[ WS \{ WS
-      | "(KEY)"WS:WS\{ WS "Value"WS:WS\[ WS \{ WS (?="(KEY)")
+      | "(KEY)"WS:WS\{ WS "Value"WS:WS\[ WS \{ WS (?="KEY" | \Z)
       | (\}) WS, WS \{ WS
       | (\}) WS \] WS \}
       | (\}) WS \] WS, WS "vr"WS:WS"SQ" WS \}
       | (,) WS
     )"""
 )
-"""Pattern of a ``Piece``. The groups of a sequence are its key and, without VR, the first key of its first item."""
-
-STRUCTURES: dict[int | None, str] = {
+_STRUCTURES: dict[int, str] = {
     Piece.SEQUENCE: '"":{"":"","":[{',
     Piece.SEQUENCE_WITHOUT_VR: '"":{"":[{',
     Piece.NEXT_ITEM: "},{",
@@ -125,7 +144,6 @@ STRUCTURES: dict[int | None, str] = {
     Piece.END_SEQUENCE_WITH_VR: '}],"":""}',
     Piece.COMMA: ",",
 }
-"""Structure of each piece, see ``Stretch.pass_over``."""
 
 DEPTH_CHANGES: dict[int, tuple[int, int]] = {
     Piece.SEQUENCE: (0, 3),
@@ -137,76 +155,101 @@ DEPTH_CHANGES: dict[int, tuple[int, int]] = {
 }
 """Lowest and final change in the number of open objects and arrays, by piece."""
 
+GapPiece: TypeAlias = tuple[int, str, int, str]
+"""A piece, the key of a sequence, the end of the piece in the gap, and the structure of the gap up to there."""
+
+Gap: TypeAlias = tuple[tuple[GapPiece, ...], bool, int, int]
+"""The pieces at the start of a gap between attributes, whether there is nothing else in it, and their lowest and final
+change in the number of open objects and arrays."""
+
+_MAX_GAP = 128  # characters of a gap that is remembered
+_GAPS: BoundedCache[str, Gap] = BoundedCache(4096)
+
+
+def read_gap(gap: str) -> Gap:
+    """Read the text before a canonical attribute."""
+    known = _GAPS.get(gap)
+    if known is not None:
+        return known
+    pieces: list[GapPiece] = []
+    position = lowest = change = 0
+    structure = ""
+    while match := _PIECE.match(gap, position):
+        kind = match.lastindex or 0
+        position = match.end()
+        structure += _STRUCTURES[kind]
+        pieces.append((kind, match[kind], position, structure))
+        lowest = min(lowest, change + DEPTH_CHANGES[kind][0])
+        change += DEPTH_CHANGES[kind][1]
+    found = tuple(pieces), position == len(gap), lowest, change
+    return _GAPS.remember(gap, found) if len(gap) <= _MAX_GAP else found
+
+
+def read_last_gap(gap: str) -> tuple[GapPiece, ...]:
+    """Return the pieces at the start of the text after the last attribute."""
+    pieces, is_whole, _, _ = read_gap(gap)
+    if is_whole and pieces and pieces[-1][0] == Piece.SEQUENCE_WITHOUT_VR:
+        return pieces[:-1]  # the first object may be a person name
+    return pieces
+
 
 def json_run(
-    pattern: re.Pattern[str],
-    text: str,
+    attributes: Iterable[CanonicalAttribute],
+    first_gap: str,
     position: int,
     last: int,
-    known: dict[str, int],
-    unwanted: dict[str, int],
+    tags: dict[str, int],
     seen: list[int],
-    emit: Callable[[Event], None],
-) -> tuple[int, int]:
-    """Convert ascending canonical attributes to events, up to the first other form.
+    events: list[Event],
+) -> tuple[CanonicalAttribute | None, int, int]:
+    """Make events of canonical attributes that ascend, up to the first thing that is not one.
 
     Args:
-        pattern: From ``canonical_pattern``.
-        text: JSON text with escapes masked.
-        position: Where a member of a data set or an item may start.
-        last: The last tag of the data set or the item.
-        known: Tags of the keys of which events are made.
-        unwanted: Tags of the keys that are passed over.
+        attributes: Canonical attributes, which are consumed.
+        first_gap: The text before the first of them, the same object, which has been read.
+        position: The position of the first of them, where a member of a data set or an item may start.
+        last: The last tag of the data set or the item, or -1.
+        tags: The tag of each key of which an event is made; ``~tag`` of each key that is passed over.
         seen: Receives the tags.
-        emit: Called with each event.
+        events: Receives the events.
 
     Returns:
-        The position after the last attribute, and after the comma if there is one; and the last tag.
+        The first attribute that was not taken, if any; the position after the last one, and after the comma if there
+        is one; and the last tag.
     """
-    match_at, tag_of, see = pattern.match, known.get, seen.append
-    values: tuple[Value, ...] | None
-    while match := match_at(text, position):
-        key, vr_before, one, several, numbers, name, vr_after = match.groups()
-        tag, vr = tag_of(key, _NO_TAG), vr_before or vr_after
-        if tag > last:
-            if one and vr in TEXT_VRS:
-                values = (one,)
+    values: tuple[Value, ...]
+    for attribute in attributes:
+        gap, text, key, vr_before, one, several, numbers, name, vr_after = attribute
+        if gap and gap is not first_gap:
+            return attribute, position, last
+        try:
+            tag = tags[key]
+            if tag > last:
+                vr = vr_before or vr_after or ""
+                if one:
+                    parse = _STRING_PARSERS[vr]
+                    values = (one,) if parse is str else (parse(one),)
+                elif numbers:
+                    parse = _NUMBER_PARSERS[vr]
+                    values = (parse(numbers),) if "," not in numbers else _numbers(parse, numbers)
+                elif several:
+                    values = tuple(map(_STRING_PARSERS[vr], _STRINGS.findall(several)))
+                elif name:
+                    values = (PARSERS[vr][NAME]((name, "", "")),)
+                else:
+                    values = _EMPTY[vr]
+                events.append((ELEMENT, tag, vr, values))
+            elif ~tag > last:
+                tag = ~tag
             else:
-                values = _values(vr, one, several, numbers, name)
-                if values is None:
-                    break
-            last = tag
-            see(tag)
-            emit((ELEMENT, tag, vr, values))
-        elif key in unwanted and unwanted[key] > last:
-            last = unwanted[key]
-            see(last)
-        else:
-            break
-        position = match.end()
-    return position, last
+                return attribute, position, last
+        except (KeyError, ValueError, ArithmeticError):  # an unknown key, or not a standard value of the VR
+            return attribute, position, last
+        last = tag
+        seen.append(tag)
+        position += len(text)
+    return None, position, last
 
 
-def skip_run(text: str, position: int) -> int:
-    """Skip canonical attributes; return the position after them and their comma."""
-    match = _MEMBERS.match(text, position)
-    return match.end() if match else position
-
-
-def _values(
-    vr: str, one: str | None, several: str | None, numbers: str | None, name: str | None
-) -> tuple[Value, ...] | None:
-    """Return the values of a canonical attribute, or None if they are not standard."""
-    try:
-        if one is not None:
-            return (PARSERS[vr][_STRING](one),)
-        if numbers is not None:
-            parse = PARSERS[vr][_NUMBER]
-            return tuple([parse(text.strip()) for text in numbers.split(",")]) if "," in numbers else (parse(numbers),)
-        if several is not None:
-            return tuple(map(PARSERS[vr][_STRING], _STRINGS.findall(several)))
-        if name is not None:
-            return (PARSERS[vr][NAME]((name, "", "")),)
-    except (KeyError, ValueError, ArithmeticError):
-        return None
-    return () if vr in PARSERS else None
+def _numbers(parse: Callable[[str], Value], numbers: str) -> tuple[Value, ...]:
+    return tuple([parse(text.strip()) for text in numbers.split(",")])

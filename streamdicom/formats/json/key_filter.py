@@ -1,4 +1,4 @@
-"""Attributes and rests of data sets that the parser skips without parsing them."""
+"""The attributes, and the rests of data sets, that a parser passes over without a look at their contents."""
 
 from __future__ import annotations
 
@@ -10,26 +10,24 @@ from streamdicom.patterns import DatasetConditions, Selection, selection
 
 _MAX_LEVELS = 256
 
-_Known = tuple[BoundedCache[str, int], BoundedCache[str, int]]
-
 
 class KeyFilter:
-    """Decide by their keys which elements of a data set or item are skipped.
+    """Decides by the key whether an attribute of the current data set or item is wanted.
 
-    An element that is not skipped may still be dropped by ``select``, for its VR or because it is not a sequence.
+    An attribute that is not skipped may still be unwanted because of its VR, or because it is not a sequence, which
+    the filter ``select`` checks.
 
     Args:
-        top: The selection of elements.
-        conditions: Conditions on data sets. Elements with a condition are not skipped. If an element does not satisfy
-            its condition, the rest of its data set may be skipped.
+        top: The selection of elements in a data set.
+        conditions: The conditions on data sets. An element with a condition is never skipped; the rest of the data set
+            may be, once the condition fails.
 
     Attributes:
-        kept: Tags by key, for elements of the current level that are known to be kept.
-        skipped: Tags by key, for elements that are known to be skipped.
+        tags: Cache of the tags of keys at this level: the tag of a wanted element, and ``~tag`` of an unwanted one.
 
     >>> keys = KeyFilter(selection(include=["PatientName"]))
-    >>> keys.skips("00100020", 0x00100020), keys.skipped
-    (True, {'00100020': 1048608})
+    >>> keys.skips("00100020", 0x00100020), keys.skips("00100010", 0x00100010), keys.tags
+    (True, False, {'00100020': -1048609, '00100010': 1048592})
     """
 
     def __init__(self, top: Selection, conditions: DatasetConditions | None = None) -> None:
@@ -37,26 +35,19 @@ class KeyFilter:
         self._conditions = conditions
         self._condition_tags = conditions.tags if conditions else frozenset()
         self._outer: list[Selection] = []
-        self._known: BoundedCache[Selection, _Known] = BoundedCache(_MAX_LEVELS)
+        self._caches: BoundedCache[Selection, BoundedCache[str, int]] = BoundedCache(_MAX_LEVELS)
         self._go_to(top)
 
     @classmethod
     def of(cls, options: ReadOptions, conditions: DatasetConditions) -> Self | None:
-        """Create a filter from options, or return None if nothing can be skipped.
-
-        Args:
-            options: ``include`` and ``exclude`` select the elements.
-            conditions: Shared with the filter of data sets after the parser.
-        """
+        """Return the filter for these options, or None if nothing can be skipped."""
         top = selection(options.include, options.exclude)
         return None if top.is_whole and not conditions.tags else cls(top, conditions if conditions.tags else None)
 
     def _go_to(self, level: Selection) -> None:
         self._level = level
-        caches = self._known.get(level)
-        if caches is None:
-            caches = self._known.remember(level, (BoundedCache(), BoundedCache()))
-        self.kept, self.skipped = caches
+        tags = self._caches.get(level)
+        self.tags = self._caches.remember(level, BoundedCache()) if tags is None else tags
 
     def start(self) -> None:
         """Start a data set."""
@@ -66,36 +57,32 @@ class KeyFilter:
             self._conditions.begin()
 
     def enter_item(self, tag: int) -> None:
-        """Enter an item of a sequence."""
+        """Start an item of the sequence with this tag."""
         self._outer.append(self._level)
         self._go_to(self._level.inner(tag) or self._level)
 
     def leave_item(self) -> None:
-        """Return to the enclosing data set or item."""
+        """End an item."""
         self._go_to(self._outer.pop())
 
     def has_condition(self, tag: int) -> bool:
-        """True if the current data set has a condition on this element.
-
-        The keys of such elements are not cached.
-        """
+        """Return True if the data set has a condition on this element. Its key is never in the cache."""
         return not self._outer and tag in self._condition_tags
 
     def satisfies(self, tag: int, values: Any) -> bool:
-        """True if the element satisfies its condition. Otherwise its data set is dropped."""
+        """Return True if an element satisfies its condition; otherwise the data set is dropped."""
         return self._conditions is None or self._conditions.foresee(tag, values)
 
     def skips(self, key: str, tag: int) -> bool:
-        """True if an element is skipped.
+        """Return True if an element is unwanted, with all that is in it.
 
         Args:
-            key: Key in standard form, under which the answer is cached, or an empty string.
-            tag: Tag of the element.
+            key: A key in the standard form, by which the answer is remembered, or an empty string.
+            tag: The tag of the element.
         """
         if self.has_condition(tag):
             return False
         skips = self._level.skips(tag)
         if key:
-            known = self.skipped if skips else self.kept
-            known.remember(key, tag)
+            self.tags.remember(key, ~tag if skips else tag)
         return skips

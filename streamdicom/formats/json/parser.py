@@ -1,8 +1,8 @@
-"""A push parser of DICOM JSON (PS3.18 Annex F): bytes in, events out.
+"""A push parser of DICOM JSON (PS3.18 Annex F): bytes in, events out. No data set is ever held as a whole.
 
 Canonical attributes, which most documents consist of, become events directly from the text, by ``json_run``. The text
 up to the next canonical attribute is read as tokens. A token makes the move that the table has for it in the current
-state; without a move, the attribute is given up:
+state; if there is none, the attribute is given up:
 
     ROOT ── [ ──> ARRAY ── { ──> DATASET ── "00100010" ──> OPEN ── { ──> ATTRIBUTE ── } ──> DATASET
       └── { ──> FIRST ─────────────^                                       │   ^
@@ -19,8 +19,8 @@ the entry in ``DEVIATIONS`` says.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from operator import length_hint
 from typing import ClassVar, TypeAlias
 
@@ -32,12 +32,15 @@ from streamdicom.formats.json.canonical import (
     ATTRIBUTE,
     ATTRIBUTE_AND_COMMA,
     DEPTH_CHANGES,
-    STRUCTURE,
-    STRUCTURES,
+    CanonicalAttribute,
+    GapPiece,
     Piece,
+    attribute_structure,
+    canonical_attributes,
     canonical_pattern,
     json_run,
-    skip_run,
+    read_gap,
+    read_last_gap,
 )
 from streamdicom.formats.json.contents import ContentParser
 from streamdicom.formats.json.deviation_policy import DeviationPolicy, before
@@ -54,9 +57,6 @@ _DATASET, _VALUES, _OBJECT, _SKIP = int(State.DATASET), int(State.VALUES), int(S
 _SEQUENCE, _END_SEQUENCE = int(Piece.SEQUENCE), int(Piece.END_SEQUENCE)
 _END_ARRAY, _STRING_SEGMENT = int(TokenType.END_ARRAY), int(TokenType.STRING_SEGMENT)
 
-_NO_TAG = -2  # lower than the last tag of any data set
-_NO_KEYS: dict[str, int] = {}  # never filled
-
 
 _Frame: TypeAlias = tuple[int, str, str, int, int, SeenTags]
 """State of an enclosing sequence, restored when the current item ends.
@@ -69,7 +69,7 @@ class JsonParser(ContentParser):
 
     A document is a data set or an array of data sets; documents may follow one another (NDJSON). Departures from
     PS3.18 Annex F are errors or reported as ``Deviation``, as the options say. Memory is bounded by the limits and by
-    the longest chunk, for any number and size of data sets.
+    the longest chunk that is fed, whatever the number and the size of the data sets.
 
     ``feed`` and ``close`` raise ``JsonSyntaxError`` if the bytes are not JSON, ``DicomJsonError`` if the JSON is not
     DICOM JSON, and ``LimitError``. The byte offset of a fault in a value is that of the end of its attribute, or of
@@ -96,7 +96,8 @@ class JsonParser(ContentParser):
         super().__init__(policy, options.limits)
         self._filter = skip
         self._json = JsonTokenizer(options.limits, multiple=True, lenient=not policy.is_json_strict)
-        self._pattern = canonical_pattern(options.limits)
+        self._pattern = canonical_pattern(options.limits, is_odd=False)
+        self._odd_pattern = canonical_pattern(options.limits)
         self._token_end = 0  # index after the last token in ``_tokens``, in the last call of the tokenizer
         self._departures = 0  # departures of that call that have been checked
         self._frames: list[_Frame] = []
@@ -144,21 +145,100 @@ class JsonParser(ContentParser):
         error.within(self._dataset_index(), self._tag_path())
 
     def _read_stretch(self, stretch: Stretch) -> None:
-        pattern, text = self._pattern, stretch.text
+        pattern, text = self._odd_pattern if stretch.is_odd else self._pattern, stretch.text
         if pattern is None or stretch.has_comments or not text:
             self._take_tokens(stretch.tokens())
             return
-        while stretch.position < len(text) and not stretch.fault:
-            if self._state == _DATASET:
-                self._take_canonical(stretch, pattern)
-            elif self._state == _SKIP and self._depth:
-                self._skip_canonical(stretch)
-            if stretch.position == len(text):
+        attributes, rest = canonical_attributes(pattern, text)
+        attribute = next(attributes, None)
+        while attribute is not None:
+            gap = attribute[0]
+            if gap and not self._read_gap(stretch, gap, read_gap(gap)[0]):
                 return
-            following = _next_canonical(stretch, pattern)
-            self._take_tokens(stretch.tokens(following))
-            if self._state == _OBJECT and self._starts_item(text[following + 1 : following + 9]):
+            if self._state == _OBJECT and self._starts_item(attribute[2]):
                 self._start_item()
+            if self._state == _DATASET and stretch.accepts(ATTRIBUTE):
+                attribute = self._take_attributes(stretch, attribute, attributes)
+            elif self._state == _SKIP and self._depth:
+                attribute = self._skip_attributes(stretch, attribute, attributes)
+            else:
+                attribute = self._take_as_tokens(stretch, attribute, attributes)
+            if stretch.fault:
+                return
+        if stretch.position < len(text):
+            self._read_gap(stretch, rest, read_last_gap(rest))
+
+    def _read_gap(self, stretch: Stretch, gap: str, pieces: Sequence[GapPiece]) -> bool:
+        """Read the text before a canonical attribute; return False if the rest of the stretch is read with it."""
+        end = stretch.position + len(gap)
+        if pieces and stretch.accepts(pieces[-1][3]):
+            self._take_pieces(stretch, pieces)
+        if stretch.position < end:
+            if gap.count('"') & 1:  # what looks like an attribute is within a string
+                end = len(stretch.text)
+            self._take_tokens(stretch.tokens(end))
+        return stretch.fault is None and end < len(stretch.text)
+
+    def _take_attributes(
+        self, stretch: Stretch, attribute: CanonicalAttribute, attributes: Iterator[CanonicalAttribute]
+    ) -> CanonicalAttribute | None:
+        """Take canonical attributes with nothing between them, one at least; return the next one."""
+        start, seen = stretch.position, self._seen_tags
+        tags = KEYS if self._filter is None else self._filter.tags
+        following, end, seen.last = json_run(
+            chain((attribute,), attributes), attribute[0], start, seen.last, tags, seen.seen, self._events
+        )
+        if end == start:
+            key = attribute[2]
+            if key not in tags and self._learn_key(key):
+                return self._take_attributes(stretch, attribute, attributes)
+            return self._take_as_tokens(stretch, attribute, attributes)
+        seen.forget()
+        stretch.pass_over(end, ATTRIBUTE if stretch.text[end - 1] == "}" else ATTRIBUTE_AND_COMMA)
+        return following
+
+    def _learn_key(self, key: str) -> bool:
+        """Add a key to the cache of tags; return False if it is not one that a canonical attribute may have."""
+        tag = KEYS.get(key) or tag_of(key, self._policy)
+        if tag is None or key not in KEYS:
+            return False
+        if self._filter is None:
+            return True
+        self._filter.skips(key, tag)
+        return key in self._filter.tags
+
+    def _skip_attributes(
+        self, stretch: Stretch, attribute: CanonicalAttribute, attributes: Iterator[CanonicalAttribute]
+    ) -> CanonicalAttribute | None:
+        """Pass over canonical attributes and the structure around them; return the next one."""
+        position, text = stretch.position, ""
+        following: CanonicalAttribute | None = None
+        for following in chain((attribute,), attributes):
+            gap = following[0]
+            if gap and text:
+                pieces, is_whole, lowest, change = read_gap(gap)
+                if not is_whole or self._depth + lowest <= 0:
+                    break
+                position += len(gap)
+                if not stretch.pass_over(position, attribute_structure(text) + pieces[-1][3]):
+                    text = ""
+                    break
+                self._depth += change
+            text = following[1]
+            position += len(text)
+        else:
+            following = None
+        if text and stretch.pass_over(position, attribute_structure(text)):
+            return following
+        self._take_tokens(stretch.tokens())  # with the fault
+        return None
+
+    def _take_as_tokens(
+        self, stretch: Stretch, attribute: CanonicalAttribute, attributes: Iterator[CanonicalAttribute]
+    ) -> CanonicalAttribute | None:
+        """Read one attribute as tokens; return the next one."""
+        self._take_tokens(stretch.tokens(stretch.position + len(attribute[1])))
+        return next(attributes, None)
 
     def _take_tokens(self, tokens: Sequence[Token]) -> None:
         json = self._json
@@ -177,7 +257,7 @@ class JsonParser(ContentParser):
             raise fault
 
     def _first_fault(self) -> JsonSyntaxError | None:
-        """Return the error of the first unchecked departure that is refused, or None."""
+        """Return the error for the first departure that is one, of those that have not been checked yet."""
         departures = self._json.departures[self._departures :]
         self._departures += len(departures)
         return self._policy.first_fault(departures)
@@ -222,84 +302,75 @@ class JsonParser(ContentParser):
 
     # --- canonical attributes, and the structure of sequences around them --------------------------------------
 
-    def _take_canonical(self, stretch: Stretch, pattern: re.Pattern[str]) -> None:
-        text, emit, skip = stretch.text, self._events.append, self._filter
-        known, unwanted = KEYS, _NO_KEYS
-        while True:
-            position = stretch.position
-            if text[position : position + 1] == '"' and stretch.accepts(ATTRIBUTE):
-                if skip is not None:
-                    known, unwanted = skip.kept, skip.skipped
-                tags = self._seen_tags
-                end, tags.last = json_run(pattern, text, position, tags.last, known, unwanted, tags.seen, emit)
-                if end > position:
-                    stretch.pass_over(end, ATTRIBUTE if text[end - 1] == "}" else ATTRIBUTE_AND_COMMA)
-                    tags.forget()
-            piece = STRUCTURE.match(text, stretch.position)
-            if piece is None or not _CANONICAL_MOVES[piece.lastindex or 0](self, piece, stretch):
-                return
+    def _take_pieces(self, stretch: Stretch, pieces: Sequence[GapPiece]) -> None:
+        """Take canonical pieces of structure, up to the first that is not possible."""
+        end, passed = 0, ""
+        for kind, key, piece_end, structure in pieces:
+            if self._state == _DATASET:
+                move = _CANONICAL_MOVES[kind]
+            elif self._state == _SKIP and self._depth:
+                move = JsonParser._skip_piece
+            else:
+                break
+            if not move(self, kind, key):
+                break
+            end, passed = piece_end, structure
+        if end:
+            stretch.pass_over(stretch.position + end, passed)
 
-    def _skip_canonical(self, stretch: Stretch) -> None:
-        text = stretch.text
-        while True:
-            if stretch.accepts(ATTRIBUTE):
-                end = skip_run(text, stretch.position)
-                if end > stretch.position:
-                    stretch.pass_over(end, ATTRIBUTE if text[end - 1] == "}" else ATTRIBUTE_AND_COMMA)
-            piece = STRUCTURE.match(text, stretch.position)
-            if piece is None:
-                return
-            number = piece.lastindex or 0
-            lowest, change = DEPTH_CHANGES[number]
-            if self._depth + lowest <= 0 or not stretch.pass_over(piece.end(), STRUCTURES[number]):
-                return
-            self._depth += change
-
-    # Each move checks that it is possible, passes over the text, and acts.
-
-    def _canonical_sequence(self, piece: re.Match[str], stretch: Stretch) -> bool:
-        number, vr, key = piece.lastindex, "SQ", piece[1]
-        if number != _SEQUENCE:
-            vr, key = "", piece[2]
-            if piece[3] not in KEYS:  # the object may be a person name
-                return False
-        tag = (KEYS if self._filter is None else self._filter.kept).get(key, _NO_TAG)
-        if tag <= self._seen_tags.last or not stretch.pass_over(piece.end(), STRUCTURES[number]):
+    def _skip_piece(self, kind: int, key: str) -> bool:
+        lowest, change = DEPTH_CHANGES[kind]
+        is_end = lowest == change == -self._depth
+        if self._depth + lowest <= 0 and not is_end:
             return False
-        self._seen_tags.see(tag)
-        self._attribute.tag, self._attribute.vr = tag, vr
-        self._start_item()
+        self._depth += change
+        if is_end:
+            self._state = self._state_after_skip
         return True
 
-    def _canonical_next(self, piece: re.Match[str], stretch: Stretch) -> bool:
-        is_item = bool(self._frames)
-        if is_item and self._frames[-1][4] != _VALUES:
+    # Each move returns False if it is not possible.
+
+    def _canonical_sequence(self, kind: int, key: str) -> bool:
+        seen = self._seen_tags
+        tags = KEYS if self._filter is None else self._filter.tags
+        if key not in tags and not self._learn_key(key):
             return False
-        if not stretch.pass_over(piece.end(), "},{"):
+        tag = tags[key]
+        if tag > seen.last:
+            seen.see(tag)
+            self._attribute.tag, self._attribute.vr = tag, "SQ" if kind == _SEQUENCE else ""
+            self._start_item()
+        elif ~tag > seen.last:
+            seen.see(~tag)
+            self._skip(_DATASET, DEPTH_CHANGES[kind][1])
+        else:
             return False
-        self._end_members()
-        if is_item:
+        return True
+
+    def _canonical_next(self, kind: int, key: str) -> bool:
+        if not self._frames:
+            self._end_members()
+            self._start_dataset()
+        elif self._frames[-1][4] == _VALUES:
+            self._end_members()
             self._start_item()
         else:
-            self._start_dataset()
+            return False
         return True
 
-    def _canonical_end(self, piece: re.Match[str], stretch: Stretch) -> bool:
-        number = piece.lastindex
+    def _canonical_end(self, kind: int, key: str) -> bool:
         if not self._frames:
             return False
         _, vr, vr_text, _, state_after_value, _ = self._frames[-1]
-        if vr != ("SQ" if number == _END_SEQUENCE else "") or vr_text or state_after_value != _VALUES:
-            return False
-        if not stretch.pass_over(piece.end(), STRUCTURES[number]):
+        if vr != ("SQ" if kind == _END_SEQUENCE else "") or vr_text or state_after_value != _VALUES:
             return False
         self._end_members()
         self._attribute.vr = "SQ"
         self._end_attribute()
         return True
 
-    def _canonical_comma(self, piece: re.Match[str], stretch: Stretch) -> bool:
-        return stretch.pass_over(piece.end(), ",")
+    def _canonical_comma(self, kind: int, key: str) -> bool:
+        return True
 
     # --- data sets and items -----------------------------------------------------------------------------------
 
@@ -384,7 +455,7 @@ class JsonParser(ContentParser):
             self._check_condition(tag)
 
     def _check_condition(self, tag: int) -> None:
-        """Skip the rest of the data set if its last element fails its condition."""
+        """Pass over the rest of the data set if the last element does not satisfy its condition."""
         kind, found, _, values = self._events[-1] if self._events else (0, 0, "", None)
         if kind == ELEMENT and found == tag and self._filter and not self._filter.satisfies(tag, values):
             self._end_members()
@@ -398,20 +469,11 @@ class JsonParser(ContentParser):
     }
 
 
-def _next_canonical(stretch: Stretch, pattern: re.Pattern[str]) -> int:
-    """Return the position of the next canonical attribute, or the end of the text."""
-    text, position = stretch.text, stretch.position
-    match = pattern.search(text, position + 1)
-    if match is None or text.count('"', position, match.start()) & 1:  # the match is within a string
-        return len(text)
-    return match.start()
-
-
 # With plain integers, which are found faster.
 _MOVES: dict[int, dict[int, Move]] = {
     int(state): {int(kind): move for kind, move in row.items()} for state, row in JsonParser._moves.items()
 }
-_CANONICAL_MOVES: dict[int, Callable[[JsonParser, re.Match[str], Stretch], bool]] = {
+_CANONICAL_MOVES: dict[int, Callable[[JsonParser, int, str], bool]] = {
     Piece.SEQUENCE: JsonParser._canonical_sequence,
     Piece.SEQUENCE_WITHOUT_VR: JsonParser._canonical_sequence,
     Piece.NEXT_ITEM: JsonParser._canonical_next,

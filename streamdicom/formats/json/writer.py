@@ -11,17 +11,15 @@ from typing import Any, ClassVar
 
 from streamdicom.dicom import Form
 from streamdicom.errors import InputError, LimitError, OutputError
-from streamdicom.events import ELEMENT, END_ITEM, END_SEQUENCE, START_ITEM, START_SEQUENCE, Event, EventType
+from streamdicom.events import Event, EventType
 from streamdicom.formats.json.element_text import element_text_of, string
+from streamdicom.formats.json.json_text import json_text
 from streamdicom.formats.writer import BLOCK_SIZE, Moves, State, TextWriter, value_error, vr_info
 from streamdicom.jsontext import ONE_LINE, JsonEmitter, JsonTokenizer
 from streamdicom.limits import Limits
 from streamdicom.options import WriteOptions, options_or_default
 
-_ITEM_LENGTH = 12  # characters of the structure of an item
 _MAX_NULLS = 8 * 1024  # written at once
-
-_MEMBERS, _SEQUENCE = State.DATASET, State.SEQUENCE
 
 
 class JsonWriter(TextWriter):
@@ -74,71 +72,29 @@ class JsonWriter(TextWriter):
             self._put("[")
 
     def _write_all(self, events: Iterable[Event]) -> None:
-        """Write events: the most common moves here, all others by ``_moves``."""
-        style, most = self._style, self._max_sequences
-        known, starts = style.cache, style.starts
-        texts, frames = self._texts, self._sequences
-        place, last, size = self._state, self._last, self._size
-        kind, tag, vr, value = 0, 0, "", None
-        try:
-            for kind, tag, vr, value in events:
-                if place == _MEMBERS:
-                    if kind == ELEMENT and tag > last:
-                        try:
-                            known_vr, start, attribute = known[tag]
-                        except KeyError:
-                            known_vr, start, attribute = style.compile(tag, vr)
-                        if known_vr != vr:
-                            _, start, attribute = style.compile(tag, vr)
-                        if start:
-                            if last < 0:
-                                start = start[1:]  # without its comma
-                            text = attribute(start, value) if value else start + "}"
-                            texts.append(text)
-                            last = tag
-                            size += len(text)
-                            if size >= BLOCK_SIZE:
-                                self._flush()
-                                size = 0
-                        continue
-                    if kind == END_ITEM and frames:
-                        texts.append("}")
-                        place = _SEQUENCE
-                        continue
-                    if kind == START_SEQUENCE and tag > last and len(frames) < most:
-                        start = starts.get(tag) or style.learn_sequence(tag)
-                        if start:
-                            texts.append(start if last >= 0 else start[1:])
-                            size += len(start)
-                            frames.append((tag, 0))
-                            place = _SEQUENCE
-                            continue
-                elif place == _SEQUENCE:
-                    if kind == START_ITEM:
-                        tag, items = frames[-1]
-                        frames[-1] = tag, items + 1
-                        texts.append(",{" if items else ',"Value":[{')
-                        size += _ITEM_LENGTH
-                        if size >= BLOCK_SIZE:
-                            self._flush()
-                            size = 0
-                        last = -1
-                        place = _MEMBERS
-                        continue
-                    if kind == END_SEQUENCE:
-                        last, items = frames.pop()
-                        texts.append("]}" if items else "}")  # PS3.18 F.2.5: an empty attribute has no Value
-                        if size >= BLOCK_SIZE:
-                            self._flush()
-                            size = 0
-                        place = _MEMBERS
-                        continue
-                self._state, self._last, self._size = place, last, size
-                self._move(kind, tag, vr, value)
-                place, last, size = self._state, self._last, self._size
-        finally:
-            self._state, self._last, self._size = place, last, size
-            self._event = kind, tag, vr, value
+        iterator, text = iter(events), self._style
+        self._event = 0, 0, "", None
+        while True:
+            event, self._state, self._last, self._size = json_text(
+                iterator,
+                int(self._state),
+                self._last,
+                self._size,
+                text.cache,
+                text.starts,
+                self._sequences,
+                self._max_sequences,
+                BLOCK_SIZE,
+                self._texts,
+            )
+            is_full = self._size >= BLOCK_SIZE
+            if is_full:
+                self._flush()
+            if event is not None:
+                self._event = event
+                self._move(*event)
+            elif not is_full:
+                return
 
     def _flush(self) -> None:
         self._json.raw_segment(self._drain())
@@ -168,7 +124,16 @@ class JsonWriter(TextWriter):
         self._put_start(self._style.start(tag, vr))
 
     def _element(self, tag: int, vr: str, value: Any) -> None:
-        self._is_written(tag)  # checks the order; the innermost loop writes valid elements
+        """Write an element that ``json_text`` did not: a new one, or one that cannot be written."""
+        self._is_written(tag)
+        _, start, attribute = self._style.compile(tag, vr)
+        if start:
+            self._put_start(attribute(start, value) if value else start + "}")
+            self._last = tag
+
+    def _start_sequence(self, tag: int, vr: str, value: Any) -> None:
+        super()._start_sequence(tag, vr, value)
+        self._style.learn_sequence(tag)
 
     def _json_element(self, tag: int, vr: str, value: Any) -> None:
         if not isinstance(value, str):
@@ -256,8 +221,9 @@ class JsonWriter(TextWriter):
             **TextWriter._moves[State.DATASET],
             EventType.ELEMENT: _element,
             EventType.JSON_ELEMENT: _json_element,
+            EventType.START_SEQUENCE: _start_sequence,
         },
-        State.SEQUENCE: {},  # the innermost loop has them all
+        State.SEQUENCE: {},  # ``json_text`` has them all
     }
 
 

@@ -837,6 +837,7 @@ FAULTS: list[Fault] = [
         limits=SMALL,
     ),
     # JSON
+    Fault("no comma", f'{{{LO}{MARK}"00100030":{{"vr":"DA"}}}}', "'}'", JsonSyntaxError, path="", before=[LO_EVENT]),
     Fault("a comma too many", f"{{{LO},{MARK}}}", "expected a name", JsonSyntaxError, path="", before=[LO_EVENT]),
     Fault("NaN", attribute(f'"vr":"FD","Value":[{MARK}NaN]'), "expected a string, a number", JsonSyntaxError),
     Fault("lone surrogate", attribute(f'"vr":"LO","Value":["a{MARK}\\ud800"]'), "surrogate", JsonSyntaxError),

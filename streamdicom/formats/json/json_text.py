@@ -1,0 +1,97 @@
+"""The innermost loop of the writer: events to JSON text.
+
+The function keeps no state and raises nothing of its own. It takes the events it knows, and returns the first other
+one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from streamdicom.events import ELEMENT, END_ITEM, END_SEQUENCE, START_ITEM, START_SEQUENCE, Event
+from streamdicom.formats.json.element_text import Known
+from streamdicom.formats.writer import State
+
+_DATASET, _SEQUENCE = int(State.DATASET), int(State.SEQUENCE)
+_ITEM_LENGTH = 12  # characters of the structure of an item
+
+
+def json_text(
+    events: Iterator[Event],
+    state: int,
+    last: int,
+    size: int,
+    cache: Mapping[int, Known],
+    starts: Mapping[int, str],
+    sequences: list[tuple[int, int]],
+    max_sequences: int,
+    max_size: int,
+    texts: list[str],
+) -> tuple[Event | None, int, int, int]:
+    """Write elements, sequences and items, up to the first other event or to the size of a block.
+
+    Args:
+        events: The events, which are consumed.
+        state: DATASET or SEQUENCE; in any other state nothing is written.
+        last: The last tag of the data set or the item, or -1.
+        size: Characters in ``texts``.
+        cache: See ``ElementText``.
+        starts: See ``ElementText``.
+        sequences: Of each open sequence: the tag, and the number of items begun.
+        max_sequences: Maximum number of open sequences.
+        max_size: Size of a block.
+        texts: Receives the text.
+
+    Returns:
+        The first event that was not written, or None at the end or after a block; and the state, the last tag, and the
+        size after it.
+    """
+    for event in events:
+        kind, tag, vr, value = event
+        if state == _DATASET:
+            if kind == ELEMENT and tag > last:
+                try:
+                    known_vr, start, attribute = cache[tag]
+                    if known_vr != vr:
+                        break
+                    if not start:  # the element is left out
+                        continue
+                    if last < 0:
+                        start = start[1:]  # without its comma
+                    text = attribute(start, value) if value else start + "}"
+                except Exception:  # an unknown tag, or a value whose error the caller raises
+                    break
+                texts.append(text)
+                last = tag
+                size += len(text)
+                if size < max_size:
+                    continue
+            elif kind == END_ITEM and sequences:
+                texts.append("}")
+                state = _SEQUENCE
+            elif kind == START_SEQUENCE and tag > last and tag in starts and len(sequences) < max_sequences:
+                start = starts[tag]
+                texts.append(start if last >= 0 else start[1:])
+                size += len(start)
+                sequences.append((tag, 0))
+                state = _SEQUENCE
+            else:
+                break
+        elif state == _SEQUENCE and kind == START_ITEM:
+            tag, items = sequences[-1]
+            sequences[-1] = tag, items + 1
+            texts.append(",{" if items else ',"Value":[{')
+            size += _ITEM_LENGTH
+            last = -1
+            state = _DATASET
+        elif state == _SEQUENCE and kind == END_SEQUENCE:
+            last, items = sequences.pop()
+            texts.append("]}" if items else "}")  # PS3.18 F.2.5: an empty attribute has no Value
+            state = _DATASET
+        else:
+            break
+        if size >= max_size:
+            return None, state, last, size
+    else:
+        return None, state, last, size
+    return event, state, last, size
