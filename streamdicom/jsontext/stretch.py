@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from streamdicom.jsontext.grammar import DEPARTURES, Fault
 from streamdicom.jsontext.locate import Origins
 from streamdicom.jsontext.scanner import Scanner
-from streamdicom.jsontext.strings import length_in_bytes
+from streamdicom.jsontext.strings import length_in_bytes, unescape
 from streamdicom.jsontext.tokens import Token
 
 
@@ -24,6 +24,7 @@ class Stretch:
         scanner: Makes the tokens.
         origins: Where the tokens are registered.
         departures: Where departures from the standard are added.
+        has_escapes: The text may hold escapes.
         is_odd: The text may hold escapes or control characters.
         has_comments: Comments were blanked in the text.
         is_tentative: A comment may be the reason for a fault. The tokens before a fault in the same part are dropped
@@ -32,6 +33,7 @@ class Stretch:
     Attributes:
         text: As given.
         offset: As given.
+        has_escapes: As given.
         is_odd: As given.
         has_comments: As given.
         position: Characters read so far.
@@ -50,6 +52,7 @@ class Stretch:
         "_scanner",
         "fault",
         "has_comments",
+        "has_escapes",
         "is_odd",
         "offset",
         "position",
@@ -64,6 +67,7 @@ class Stretch:
         origins: Origins,
         departures: list[tuple[int, str]],
         *,
+        has_escapes: bool,
         is_odd: bool,
         has_comments: bool,
         is_tentative: bool,
@@ -73,6 +77,7 @@ class Stretch:
         self.position = 0
         self.fault: Fault | None = None
         self.has_comments = has_comments
+        self.has_escapes = has_escapes
         self._scanner = scanner
         self._origins = origins
         self._departures = departures
@@ -145,6 +150,21 @@ class Stretch:
         self.position = end
         return True
 
+    @staticmethod
+    def unescape(string: str) -> str:
+        """Return the characters of a string that the caller has found in the text.
+
+        Args:
+            string: The text between the quotation marks, with escapes masked.
+
+        Raises:
+            ValueError: The string is not valid.
+        """
+        try:
+            return unescape(string)
+        except Fault as fault:
+            raise ValueError(fault.message) from None
+
     def _without_marks(self, tokens: Sequence[Token]) -> Sequence[Token]:
         """Take the marks off tokens that depart from the standard, and add the departures."""
         marked = [index for index, (kind, _) in enumerate(tokens) if kind < 0]
@@ -171,7 +191,7 @@ class StringStretch(Stretch):
         self.offset = offset
         self.position = 0
         self.fault = None
-        self.is_odd = self.has_comments = False
+        self.is_odd = self.has_escapes = self.has_comments = False
 
     def tokens(self, end: int | None = None) -> Sequence[Token]:
         """Return the tokens."""

@@ -296,14 +296,15 @@ class JsonTokenizer(PushParser[Token]):
             raise not_utf8 from None
         if "\\" in text:
             text = mask_text(text)
-        is_odd = b"\\" in piece or has_control(piece)
+        has_escapes = b"\\" in piece
         stretch = Stretch(
             text,
             self._offset,
             self._scanner,
             self._origins,
             self.departures,
-            is_odd=is_odd,
+            has_escapes=has_escapes,
+            is_odd=has_escapes or has_control(piece),
             has_comments=has_comments,
             is_tentative=is_tentative,
         )

@@ -1,4 +1,4 @@
-"""Random DICOM JSON, mostly canonical: the same events, deviations and errors whole and cut anywhere.
+"""Random DICOM JSON, mostly canonical, whole and cut anywhere.
 
 Canonical attributes are read as such only if a chunk has them as a whole, so a stream of single bytes has none.
 """
@@ -22,7 +22,17 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of deviations
 _KEYS = ["00020010", "00080000", "00080005", "00081140", "00091001", "00100010", "00100020", "00280010", "0040A730"]
 _SPACE = st.sampled_from(["", "", "", " ", "\n  ", "\t"])
 _VALUES = [
-    *('["a"]', '["20200101"]', '["1", "2"]', '["a",null]', '[""]', '["\\u00e9"]', '["x\\\\y"]'),
+    *(
+        '["a"]',
+        '["20200101"]',
+        '["1", "2"]',
+        '["a",null]',
+        '[""]',
+        '["\\u00e9"]',
+        '["x\\\\y"]',
+        '["\\x"]',
+        '["\\ud800"]',
+    ),
     *("[1]", "[1, 2]", "[-5]", "[1e3]", "[1.5]", "[]", "[true]", '["\\"00100010\\":{\\"vr\\":\\"LO\\"},"]'),
     *('[{"Alphabetic":"A^B"}]', '[{"Alphabetic":"A","Phonetic":"B"}]', '[{"00100010":{"vr":"PN"}}]', "[{}]"),
 ]

@@ -233,7 +233,7 @@ class Attribute:
                 self.events.append((ELEMENT, tag, vr or "UN", ()))
         elif not vr:
             self._give_up("a value whose VR is not known")
-        elif vr == "SQ" or (vr != "PN" and _are_empty_objects(held)):
+        elif vr == "SQ" or (vr != "PN" and held[0][1] is EMPTY_OBJECT and _are_empty_objects(held)):
             self._end_small_items(tag, vr)
         else:
             self._end_element(tag, vr, held)

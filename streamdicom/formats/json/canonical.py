@@ -1,6 +1,6 @@
-"""Canonical attributes, which most of DICOM JSON consists of, to events without tokens (PS3.18 F.2.2).
+"""Canonical attributes, most of DICOM JSON, to events without tokens.
 
-An attribute is canonical if it has a ``vr``, before ``Value``, after it or alone, and if its values are strings or
+An attribute (PS3.18 F.2.2) is canonical if it has a ``vr``, before ``Value``, after it or alone, and if its values are strings or
 numbers, none of them empty, or one person name with the alphabetic group only. Everything else is read as tokens:
 bulk data, strings with escapes, and anything that is not standard. A form without a pattern only takes longer.
 
@@ -28,10 +28,9 @@ _NUMBER = int(TokenType.NUMBER)
 _MAX_DIGITS = 32  # of the integer part of a number, and of its fraction
 _NUMBER_LENGTH = 2 * _MAX_DIGITS + len("-.e+0000")
 
-# RFC 8259, sections 2, 6 and 7; ``jsontext.strings`` explains (?!), and the surrogates in place of escapes.
+# RFC 8259, sections 2 and 6; ``jsontext.strings`` explains (?!), and why an escaped quotation mark is not one here.
 _FRAGMENTS = {
     "WS": r"[ \t\r\n]*+",
-    "CHARACTERS": r'[^"\\\x00-\x1f\ud800-\udfff]++',
     "NUMBER": (
         rf"-?(?:0|[1-9][0-9]{{0,{_MAX_DIGITS - 1}}}+)(?:\.[0-9]{{1,{_MAX_DIGITS}}}+)?(?:[eE][+-]?[0-9]{{1,4}}+)?"
     ),
@@ -64,14 +63,14 @@ def _compile(pattern: str, **fragments: str) -> re.Pattern[str]:
 
 
 def canonical_pattern(limits: Limits, *, is_odd: bool = True) -> re.Pattern[str] | None:
-    """Return the pattern of canonical attributes, or None if the limits require that every token is examined.
+    """Return the pattern of canonical attributes, or None if the limits exclude it.
+
+    The groups are the attribute with the comma after it, the key, the VR before the values, one string, several
+    strings, numbers, a person name, and the VR after the values.
 
     Args:
         limits: The limits.
         is_odd: The text may hold escapes or control characters.
-
-    The groups are the attribute with the comma after it, the key, the VR before the values, one string,
-    several strings, numbers, a person name, and the VR after the values.
     """
     is_wide = limits.number_length >= _NUMBER_LENGTH and limits.values_per_event > 1
     return _attribute_pattern(limits.values_per_event, is_odd) if is_wide else None
@@ -79,7 +78,7 @@ def canonical_pattern(limits: Limits, *, is_odd: bool = True) -> re.Pattern[str]
 
 @cache
 def _attribute_pattern(values_per_event: int, is_odd: bool) -> re.Pattern[str]:
-    characters = _FRAGMENTS["CHARACTERS"] if is_odd else '[^"]++'
+    characters = r'[^"\x00-\x1f]++' if is_odd else '[^"]++'
     return _compile(_ATTRIBUTE, MAX=str(values_per_event - 1), CHARACTERS=characters)
 
 
@@ -111,12 +110,12 @@ ATTRIBUTE_AND_COMMA = ATTRIBUTE + ","
 
 
 def attribute_structure(text: str) -> str:
-    """Return the structure of canonical attributes, with the comma after them if there is one."""
+    """Return the structure of canonical attributes and the comma after them."""
     return ATTRIBUTE if text[-1] == "}" else ATTRIBUTE_AND_COMMA
 
 
 class Piece(IntEnum):
-    """A piece of the structure around canonical attributes, by its group in the pattern."""
+    """A piece of structure around attributes, by its group in the pattern."""
 
     SEQUENCE = 1  # up to its first item
     SEQUENCE_WITHOUT_VR = 2
@@ -162,19 +161,20 @@ Gap: TypeAlias = tuple[tuple[GapPiece, ...], bool, int, int]
 """The pieces at the start of a gap between attributes, whether there is nothing else in it, and their lowest and final
 change in the number of open objects and arrays."""
 
-_MAX_GAP = 128  # characters of a gap that is remembered
-_GAPS: BoundedCache[str, Gap] = BoundedCache(4096)
+_MAX_PIECES = 12  # of a gap, as each is kept with the structure up to it
+_MAX_GAP = 512  # characters of a gap that is remembered, with its indent
+_GAPS: BoundedCache[str, Gap] = BoundedCache(1024)
 
 
 def read_gap(gap: str) -> Gap:
-    """Read the text before a canonical attribute."""
+    """Split the text before a canonical attribute into pieces of structure."""
     known = _GAPS.get(gap)
     if known is not None:
         return known
     pieces: list[GapPiece] = []
     position = lowest = change = 0
     structure = ""
-    while match := _PIECE.match(gap, position):
+    while len(pieces) < _MAX_PIECES and (match := _PIECE.match(gap, position)):
         kind = match.lastindex or 0
         position = match.end()
         structure += _STRUCTURES[kind]
@@ -193,6 +193,9 @@ def read_last_gap(gap: str) -> tuple[GapPiece, ...]:
     return pieces
 
 
+Unescape: TypeAlias = Callable[[str], str]
+
+
 def json_run(
     attributes: Iterable[CanonicalAttribute],
     first_gap: str,
@@ -201,8 +204,9 @@ def json_run(
     tags: dict[str, int],
     seen: list[int],
     events: list[Event],
+    unescape: Unescape | None = None,
 ) -> tuple[CanonicalAttribute | None, int, int]:
-    """Make events of canonical attributes that ascend, up to the first thing that is not one.
+    """Convert ascending canonical attributes to events, up to the first other form.
 
     Args:
         attributes: Canonical attributes, which are consumed.
@@ -212,6 +216,7 @@ def json_run(
         tags: The tag of each key of which an event is made; ``~tag`` of each key that is passed over.
         seen: Receives the tags.
         events: Receives the events.
+        unescape: Resolves the escapes of a string; None if there are none.
 
     Returns:
         The first attribute that was not taken, if any; the position after the last one, and after the comma if there
@@ -227,28 +232,49 @@ def json_run(
             if tag > last:
                 vr = vr_before or vr_after or ""
                 if one:
+                    if unescape and ("\\" in one or not one.isprintable()):
+                        one = _resolved(one, unescape)
                     parse = _STRING_PARSERS[vr]
                     values = (one,) if parse is str else (parse(one),)
                 elif numbers:
                     parse = _NUMBER_PARSERS[vr]
                     values = (parse(numbers),) if "," not in numbers else _numbers(parse, numbers)
                 elif several:
-                    values = tuple(map(_STRING_PARSERS[vr], _STRINGS.findall(several)))
+                    texts = _STRINGS.findall(several)
+                    if unescape:
+                        texts = [_resolved(text, unescape) for text in texts]
+                    values = tuple(map(_STRING_PARSERS[vr], texts))
                 elif name:
+                    if unescape:
+                        name = _resolved(name, unescape)
                     values = (PARSERS[vr][NAME]((name, "", "")),)
                 else:
                     values = _EMPTY[vr]
                 events.append((ELEMENT, tag, vr, values))
-            elif ~tag > last:
-                tag = ~tag
-            else:
+            elif ~tag <= last or (unescape and "\\" in text):  # an escape may be wrong
                 return attribute, position, last
+            else:
+                tag = ~tag
         except (KeyError, ValueError, ArithmeticError):  # an unknown key, or not a standard value of the VR
             return attribute, position, last
         last = tag
         seen.append(tag)
         position += len(text)
     return None, position, last
+
+
+def _resolved(string: str, unescape: Unescape) -> str:
+    """Return the characters of a string.
+
+    Raises:
+        ValueError: The string is not valid, or a backslash in it may separate values.
+    """
+    if string.isprintable() and "\\" not in string:  # an escape that is masked is not printable
+        return string
+    text = unescape(string)
+    if "\\" in text:
+        raise ValueError
+    return text
 
 
 def _numbers(parse: Callable[[str], Value], numbers: str) -> tuple[Value, ...]:

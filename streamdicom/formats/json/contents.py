@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
 from json.encoder import encode_basestring
 from typing import Any, ClassVar
 
@@ -30,18 +29,17 @@ from streamdicom.limits import Limits
 _STRING = int(TokenType.STRING)
 _NUMBER = int(TokenType.NUMBER)
 _NULL = int(TokenType.NULL)
-_VALUES = int(State.VALUES)
-_ATTRIBUTE = int(State.ATTRIBUTE)
+_ATTRIBUTE, _VR, _VALUE, _VALUES = int(State.ATTRIBUTE), int(State.VR), int(State.VALUE), int(State.VALUES)
 _HOLDS_NOTHING, _HOLDS_VALUES, _HOLDS_ITEMS = int(Content.NOTHING), int(Content.VALUES), int(Content.ITEMS)
 _MAY_HOLD_ITEMS = (_HOLDS_ITEMS, _HOLDS_VALUES)
 
 # The content and the state after the name of each member of an attribute.
 _MEMBERS: dict[str, tuple[int, int]] = {
-    "vr": (Content.NOTHING, State.VR),
-    "Value": (Content.VALUES, State.VALUE),
-    "BulkDataURI": (Content.URI, State.URI),
-    "InlineBinary": (Content.BINARY, State.BINARY),
-    "DataFragment": (Content.FRAGMENTS, State.FRAGMENTS),
+    "vr": (_HOLDS_NOTHING, _VR),
+    "Value": (_HOLDS_VALUES, _VALUE),
+    "BulkDataURI": (int(Content.URI), int(State.URI)),
+    "InlineBinary": (int(Content.BINARY), int(State.BINARY)),
+    "DataFragment": (int(Content.FRAGMENTS), int(State.FRAGMENTS)),
 }
 _MEMBER_NAMES = {name.lower(): name for name in _MEMBERS}
 _EXTRA_MEMBERS = frozenset({"keyword", "name"})
@@ -65,12 +63,13 @@ _FOUND: dict[int, str] = {
 
 
 def value_run(
-    tokens: Iterable[Token], held: list[Held], size: int, max_values: int, max_size: int
+    token: Token, tokens: Iterable[Token], held: list[Held], size: int, max_values: int, max_size: int
 ) -> tuple[Token | None, int]:
-    """Hold strings and numbers, up to the first other token or a limit.
+    """Hold a string or a number, and those after it, up to the first other token or a limit.
 
     Args:
-        tokens: The tokens, which are consumed.
+        token: The first token.
+        tokens: The tokens after it, which are consumed.
         held: Receives the strings and numbers.
         size: Characters held so far.
         max_values: Maximum number of values to hold.
@@ -79,6 +78,10 @@ def value_run(
     Returns:
         The first other token, or None at a limit or at the end; and the characters held.
     """
+    held.append(token)
+    size += len(token[1])
+    if len(held) > max_values or size > max_size:
+        return None, size
     for token in tokens:
         kind, text = token
         if kind != _STRING and kind != _NUMBER:
@@ -104,12 +107,13 @@ def _scalar(move: Move) -> Move:
     return take
 
 
-def _with_kind(move: Callable[[Any, int, str], None], kind: int) -> Move:
+def with_kind(move: Callable[[Any, int, str], None], kind: int) -> Move:
+    """Return a move that takes the type of the token too."""
     return lambda parser, text: move(parser, kind, text)
 
 
 def _for_all_kinds(move: Callable[[Any, int, str], None]) -> dict[int, Move]:
-    return {kind: _with_kind(move, kind) for kind in TokenType}
+    return {kind: with_kind(move, kind) for kind in TokenType}
 
 
 class ContentParser(DocumentParser):
@@ -135,12 +139,9 @@ class ContentParser(DocumentParser):
     def _first_item_key(self, key: str) -> None:
         """Take the first key of an item."""
 
+    @abstractmethod
     def _move(self, kind: int, text: str) -> None:
-        move = self._moves[self._state].get(kind)
-        if move is None:
-            self._give_up(kind)
-        else:
-            move(self, text)
+        """Make the move for a token in the current state."""
 
     def _reset_attribute(self) -> None:
         self._attribute.reset()
@@ -151,9 +152,17 @@ class ContentParser(DocumentParser):
     # --- members -----------------------------------------------------------------------------------------------
 
     def _open_attribute(self, _: str) -> None:
-        self._state = State.ATTRIBUTE
+        self._state = _ATTRIBUTE
 
     def _member_name(self, text: str) -> None:
+        attribute = self._attribute
+        if text == "vr" and not attribute.vr and not attribute.vr_text:  # the common members
+            self._state = _VR
+            return
+        if text == "Value" and attribute.content == _HOLDS_NOTHING:
+            attribute.content = _HOLDS_VALUES
+            self._state = _VALUE
+            return
         name = text if text in _MEMBERS else _MEMBER_NAMES.get(text.lower(), "")
         if not name:
             self._unknown_member(text)
@@ -207,7 +216,7 @@ class ContentParser(DocumentParser):
         elif text != attribute.foreseen_vr:
             raise attribute.missing_vr_error()
         attribute.foreseen_vr = ""
-        self._state = State.ATTRIBUTE
+        self._state = _ATTRIBUTE
 
     def _null_vr(self, _: str) -> None:
         self._policy.report("null-value", "expected a string for 'vr', found null")
@@ -216,10 +225,10 @@ class ContentParser(DocumentParser):
     # --- values ------------------------------------------------------------------------------------------------
 
     def _open_values(self, _: str) -> None:
-        self._state = State.VALUES
+        self._state = _VALUES
 
     def _close_values(self, _: str) -> None:
-        self._state = State.ATTRIBUTE
+        self._state = _ATTRIBUTE
 
     def _string(self, text: str) -> None:
         self._hold_run((_STRING, text))
@@ -230,9 +239,8 @@ class ContentParser(DocumentParser):
     def _hold_run(self, token: Token) -> None:
         """Hold a string or a number in an array, and those after it."""
         attribute, limits = self._attribute, self._limits
-        tokens = chain((token,), self._tokens)
         following, attribute.size = value_run(
-            tokens, attribute.held, attribute.size, limits.values_per_event, limits.segment_size
+            token, self._tokens, attribute.held, attribute.size, limits.values_per_event, limits.segment_size
         )
         if following is None:
             self._deliver_surplus()

@@ -28,7 +28,7 @@ def json_text(
     max_size: int,
     texts: list[str],
 ) -> tuple[Event | None, int, int, int]:
-    """Write elements, sequences and items, up to the first other event or to the size of a block.
+    """Write elements, sequences and items, up to the first other event or a block.
 
     Args:
         events: The events, which are consumed.

@@ -1,4 +1,4 @@
-"""The attributes, and the rests of data sets, that a parser passes over without a look at their contents."""
+"""Attributes and rests of data sets that the parser skips without parsing them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MAX_LEVELS = 256
 
 
 class KeyFilter:
-    """Decides by the key whether an attribute of the current data set or item is wanted.
+    """Decide by their keys which elements of a data set or item are skipped.
 
     An attribute that is not skipped may still be unwanted because of its VR, or because it is not a sequence, which
     the filter ``select`` checks.
@@ -66,11 +66,14 @@ class KeyFilter:
         self._go_to(self._outer.pop())
 
     def has_condition(self, tag: int) -> bool:
-        """Return True if the data set has a condition on this element. Its key is never in the cache."""
+        """Return True if the data set has a condition on this element.
+
+        The keys of such elements are not cached.
+        """
         return not self._outer and tag in self._condition_tags
 
     def satisfies(self, tag: int, values: Any) -> bool:
-        """Return True if an element satisfies its condition; otherwise the data set is dropped."""
+        """Return True if the element satisfies its condition, or drop the data set."""
         return self._conditions is None or self._conditions.foresee(tag, values)
 
     def skips(self, key: str, tag: int) -> bool:

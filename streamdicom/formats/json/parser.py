@@ -1,8 +1,8 @@
-"""A push parser of DICOM JSON (PS3.18 Annex F): bytes in, events out. No data set is ever held as a whole.
+"""A push parser of DICOM JSON (PS3.18 Annex F): bytes in, events out.
 
 Canonical attributes, which most documents consist of, become events directly from the text, by ``json_run``. The text
 up to the next canonical attribute is read as tokens. A token makes the move that the table has for it in the current
-state; if there is none, the attribute is given up:
+state; without a move, the attribute is given up:
 
     ROOT ── [ ──> ARRAY ── { ──> DATASET ── "00100010" ──> OPEN ── { ──> ATTRIBUTE ── } ──> DATASET
       └── { ──> FIRST ─────────────^                                       │   ^
@@ -42,7 +42,7 @@ from streamdicom.formats.json.canonical import (
     read_gap,
     read_last_gap,
 )
-from streamdicom.formats.json.contents import ContentParser
+from streamdicom.formats.json.contents import ContentParser, with_kind
 from streamdicom.formats.json.deviation_policy import DeviationPolicy, before
 from streamdicom.formats.json.document import Move, Moves
 from streamdicom.formats.json.key_filter import KeyFilter
@@ -53,7 +53,8 @@ from streamdicom.jsontext import DEPTHS, JsonTokenizer, Stretch, Token, TokenTyp
 from streamdicom.options import ReadOptions, options_or_default
 
 # Plain integers, which compare faster than the members.
-_DATASET, _VALUES, _OBJECT, _SKIP = int(State.DATASET), int(State.VALUES), int(State.OBJECT), int(State.SKIP)
+_DATASET, _OPEN, _VALUES = int(State.DATASET), int(State.OPEN), int(State.VALUES)
+_OBJECT, _SKIP = int(State.OBJECT), int(State.SKIP)
 _SEQUENCE, _END_SEQUENCE = int(Piece.SEQUENCE), int(Piece.END_SEQUENCE)
 _END_ARRAY, _STRING_SEGMENT = int(TokenType.END_ARRAY), int(TokenType.STRING_SEGMENT)
 
@@ -169,7 +170,7 @@ class JsonParser(ContentParser):
             self._read_gap(stretch, rest, read_last_gap(rest))
 
     def _read_gap(self, stretch: Stretch, gap: str, pieces: Sequence[GapPiece]) -> bool:
-        """Read the text before a canonical attribute; return False if the rest of the stretch is read with it."""
+        """Read the text before an attribute; return False if nothing is left to read."""
         end = stretch.position + len(gap)
         if pieces and stretch.accepts(pieces[-1][3]):
             self._take_pieces(stretch, pieces)
@@ -182,11 +183,18 @@ class JsonParser(ContentParser):
     def _take_attributes(
         self, stretch: Stretch, attribute: CanonicalAttribute, attributes: Iterator[CanonicalAttribute]
     ) -> CanonicalAttribute | None:
-        """Take canonical attributes with nothing between them, one at least; return the next one."""
+        """Read canonical attributes with nothing between them; return the next attribute."""
         start, seen = stretch.position, self._seen_tags
         tags = KEYS if self._filter is None else self._filter.tags
         following, end, seen.last = json_run(
-            chain((attribute,), attributes), attribute[0], start, seen.last, tags, seen.seen, self._events
+            chain((attribute,), attributes),
+            attribute[0],
+            start,
+            seen.last,
+            tags,
+            seen.seen,
+            self._events,
+            stretch.unescape if stretch.has_escapes else None,
         )
         if end == start:
             key = attribute[2]
@@ -198,7 +206,7 @@ class JsonParser(ContentParser):
         return following
 
     def _learn_key(self, key: str) -> bool:
-        """Add a key to the cache of tags; return False if it is not one that a canonical attribute may have."""
+        """Add a key to the cache of tags; return False if it must be read as a token."""
         tag = KEYS.get(key) or tag_of(key, self._policy)
         if tag is None or key not in KEYS:
             return False
@@ -210,10 +218,14 @@ class JsonParser(ContentParser):
     def _skip_attributes(
         self, stretch: Stretch, attribute: CanonicalAttribute, attributes: Iterator[CanonicalAttribute]
     ) -> CanonicalAttribute | None:
-        """Pass over canonical attributes and the structure around them; return the next one."""
+        """Skip canonical attributes and the structure around them; return the next one."""
+        if stretch.has_escapes and "\\" in attribute[1]:  # an escape may be wrong
+            return self._take_as_tokens(stretch, attribute, attributes)
         position, text = stretch.position, ""
         following: CanonicalAttribute | None = None
         for following in chain((attribute,), attributes):
+            if stretch.has_escapes and "\\" in following[1]:
+                break
             gap = following[0]
             if gap and text:
                 pieces, is_whole, lowest, change = read_gap(gap)
@@ -257,7 +269,7 @@ class JsonParser(ContentParser):
             raise fault
 
     def _first_fault(self) -> JsonSyntaxError | None:
-        """Return the error for the first departure that is one, of those that have not been checked yet."""
+        """Return the error of the first unchecked departure that is refused, or None."""
         departures = self._json.departures[self._departures :]
         self._departures += len(departures)
         return self._policy.first_fault(departures)
@@ -276,21 +288,17 @@ class JsonParser(ContentParser):
         return ".".join(parts)
 
     def _run(self, tokens: Iterator[Token]) -> None:
-        if self._state == _SKIP:
-            self._pass_over(tokens)
         for kind, text in tokens:
-            move = _MOVES[self._state].get(kind)
-            if move is None:
-                self._give_up(kind)
-            else:
-                move(self, text)
-            if self._state == _SKIP:
-                self._pass_over(tokens)
+            _MOVES[self._state][kind](self, text)
         self._seen_tags.forget()
 
-    def _pass_over(self, tokens: Iterator[Token]) -> None:
+    def _move(self, kind: int, text: str) -> None:
+        _MOVES[self._state][kind](self, text)
+
+    def _pass_over(self, kind: int, text: str) -> None:
+        """Pass over a token, and the tokens after it."""
         depth = self._depth
-        for kind, _ in tokens:
+        for kind, _ in chain(((kind, text),), self._tokens):
             if kind <= _END_ARRAY:
                 depth += DEPTHS[kind]
             elif depth > 0:
@@ -415,6 +423,12 @@ class JsonParser(ContentParser):
 
     def _key(self, text: str) -> None:
         attribute, tags = self._attribute, self._seen_tags
+        known = (KEYS if self._filter is None else self._filter.tags).get(text, -1)
+        if known > tags.last:
+            attribute.tag = known
+            tags.see(known)
+            self._state = _OPEN
+            return
         attribute.tag = None
         tag = KEYS.get(text) or tag_of(text, self._policy)
         if tag is None:
@@ -437,7 +451,7 @@ class JsonParser(ContentParser):
             attribute.tag = None
             self._skip(State.DATASET)
         else:
-            self._state = State.OPEN
+            self._state = _OPEN
             self._has_condition = self._filter is not None and self._filter.has_condition(tag)
 
     def _report_group(self, tag: int) -> None:
@@ -450,12 +464,12 @@ class JsonParser(ContentParser):
         tag, has_condition = self._attribute.tag or 0, self._has_condition
         self._attribute.end()
         self._reset_attribute()
-        self._state = State.DATASET
+        self._state = _DATASET
         if has_condition:
             self._check_condition(tag)
 
     def _check_condition(self, tag: int) -> None:
-        """Pass over the rest of the data set if the last element does not satisfy its condition."""
+        """Skip the rest of the data set if its last element fails its condition."""
         kind, found, _, values = self._events[-1] if self._events else (0, 0, "", None)
         if kind == ELEMENT and found == tag and self._filter and not self._filter.satisfies(tag, values):
             self._end_members()
@@ -469,10 +483,14 @@ class JsonParser(ContentParser):
     }
 
 
-# With plain integers, which are found faster.
-_MOVES: dict[int, dict[int, Move]] = {
-    int(state): {int(kind): move for kind, move in row.items()} for state, row in JsonParser._moves.items()
-}
+def _move_for(state: State, kind: TokenType) -> Move:
+    if state == State.SKIP:
+        return with_kind(JsonParser._pass_over, kind)
+    return JsonParser._moves.get(state, {}).get(kind) or (lambda parser, text: parser._give_up(kind))
+
+
+# By state and type of token; a list is indexed faster than a dict. There is no token of type 0.
+_MOVES: list[list[Move]] = [[_move_for(state, TokenType(max(kind, 1))) for kind in range(13)] for state in State]
 _CANONICAL_MOVES: dict[int, Callable[[JsonParser, int, str], bool]] = {
     Piece.SEQUENCE: JsonParser._canonical_sequence,
     Piece.SEQUENCE_WITHOUT_VR: JsonParser._canonical_sequence,

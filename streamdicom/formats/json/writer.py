@@ -124,7 +124,7 @@ class JsonWriter(TextWriter):
         self._put_start(self._style.start(tag, vr))
 
     def _element(self, tag: int, vr: str, value: Any) -> None:
-        """Write an element that ``json_text`` did not: a new one, or one that cannot be written."""
+        """Write an element that ``json_text`` left: a new tag or VR, or a wrong value."""
         self._is_written(tag)
         _, start, attribute = self._style.compile(tag, vr)
         if start:
