@@ -1,4 +1,4 @@
-"""Deviations of DICOM JSON from the standard: the table of codes, and reports.
+"""Deviations from the standard: the table of codes, and reports.
 
 The lenient profile reads each form as its row says and reports a ``Deviation``. The strict profile raises an error.
 ``ReadOptions.deviations`` overrides single codes. Codes are stable.
@@ -7,10 +7,9 @@ The lenient profile reads each form as its row says and reports a ``Deviation``.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from streamdicom._warn import warn as _warn
 from streamdicom.errors import Location
@@ -272,15 +271,23 @@ class DeviationLog:
             self.first.append(deviation)
 
 
-def warner() -> Callable[[str], None]:
+class Warner(Protocol):
+    """A function that warns of a code."""
+
+    def __call__(self, code: str, text: str = "") -> None:
+        """Warn, with the meaning of the code if there is no other text."""
+
+
+def warner() -> Warner:
     """Return a function that warns once of each code that matters."""
     warned: set[str] = set()
 
-    def warn(code: str) -> None:
+    def warn(code: str, text: str = "") -> None:
         row = DEVIATIONS[code]
         if code not in warned and row.severity >= Severity.WARNING:
             warned.add(code)
-            text = f"{code}: {row.meaning}. ReadOptions.on_deviation and 'streamdicom validate' report every occurrence"
-            _warn(text, DeviationWarning)
+            text = text or row.meaning
+            hint = "ReadOptions.on_deviation and 'streamdicom validate' report every occurrence"
+            _warn(f"{code}: {text}. {hint}", DeviationWarning)
 
     return warn

@@ -60,9 +60,11 @@ class ReadOptions:
         on_deviation: Called with each ``Deviation``, in the order of the stream, for example a ``DeviationLog``.
             Without it, each code of ``Severity.WARNING`` or above raises one ``DeviationWarning`` a stream.
         on_error: Decides about an element with an impossible value ("wrong-value"), unless the profile or
-            ``deviations`` refuse it: "raise" an error, "skip" the element, or "keep" it as the JSON text of its value.
-            A kept element is written to JSON unchanged, and is UN in a data set and in a DICOM file. If the element
-            is too long to hold (``Limits.values_per_event``), only the wrong value is emptied.
+            ``deviations`` refuse it: "raise" an error, "skip" the element, or "keep" it. None means "keep" for DICOM
+            files, as other readers do, and "raise" for JSON and XML. An element of a DICOM file is kept as UN with its
+            bytes, and an element of JSON as the JSON text of its value, which is written to JSON unchanged, and is UN
+            in a data set and in a DICOM file. If an element of JSON is too long to hold
+            (``Limits.values_per_event``), only the wrong value is emptied.
         include: Patterns of the elements to read: tags, keywords, groups, VRs, and paths into sequences; see
             ``streamdicom.patterns``. Empty means all.
         exclude: Patterns of elements to drop, even if they are included.
@@ -96,7 +98,7 @@ class ReadOptions:
     profile: Profile = "lenient"
     deviations: Mapping[str, DeviationAction] = field(default_factory=dict, hash=False)
     on_deviation: Callable[[Deviation], object] | None = None
-    on_error: OnError = "raise"
+    on_error: OnError | None = None
     include: Iterable[Pattern] = ()
     exclude: Iterable[Pattern] = ()
     where: Mapping[Pattern, Any] = field(default_factory=dict, hash=False)
@@ -216,7 +218,8 @@ def _check_common(options: ReadOptions | WriteOptions) -> None:
 
     Patterns become tuples, so that options can be compared, hashed and used again.
     """
-    _check("on_error", options.on_error, OnError)
+    if options.on_error is not None or isinstance(options, WriteOptions):
+        _check("on_error", options.on_error, OnError)
     _check_type("limits", options.limits, Limits)
     for name, kind in _NONE_OR.items():
         value = getattr(options, name, None)

@@ -227,7 +227,7 @@ class _Import:
     def run(self, source: Source, request: Entry) -> Report:
         done = self._log.replay(request)
         self._destination.reuses_identical_files = self._log.is_lost
-        datasets = _Datasets(source, self._ticker, ReadOptions(on_error="keep" if self._skip else "raise"))
+        datasets = _Datasets(source, self._ticker, ReadOptions(on_error="keep" if self._skip else None))
         try:
             for index, events in datasets:
                 entry = next(done, None)

@@ -92,8 +92,7 @@ READING = Group(
         choice(
             "--on-error",
             ("raise", "skip", "keep"),
-            default="raise",
-            text="Elements whose value is not valid for their VR.",
+            text="Elements whose value is not valid for their VR; by default keep for DICOM files, else raise.",
         ),
         repeated(
             "--deviation",

@@ -9,7 +9,7 @@ from math import isfinite
 from typing import Any
 
 from streamdicom.converters import UNSEEN, Converter, Converters, Element
-from streamdicom.deviations import DEVIATIONS, Deviation, warner
+from streamdicom.deviations import DEVIATIONS, Deviation, Warner, warner
 from streamdicom.dicom import NAME_GROUPS, VRS, Form
 from streamdicom.errors import ConverterError, LimitError, Location
 from streamdicom.events import (
@@ -88,7 +88,7 @@ class ElementConverter:
     def for_reading(cls, converters: Converters, options: ReadOptions) -> ElementConverter:
         """Return a stage that calls ``Converter.read``."""
         action = options.deviations.get(_CODE, "report")
-        on_error: OnError = "raise" if action == "error" else options.on_error
+        on_error: OnError = "raise" if action == "error" else options.on_error or "raise"
         report = _reporter(options.on_deviation) if action == "report" else _ignore
         return cls(converters, _read, _read_event, options.limits, on_error, report)
 
@@ -368,5 +368,5 @@ def _reporter(on_deviation: Callable[[Deviation], object] | None) -> Callable[[C
     return lambda error: on_deviation(Deviation(_CODE, DEVIATIONS[_CODE].severity, error.location, error.message))
 
 
-def _warn(warn: Callable[[str], None], _: ConverterError) -> None:
+def _warn(warn: Warner, _: ConverterError) -> None:
     warn(_CODE)

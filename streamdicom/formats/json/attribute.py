@@ -29,7 +29,7 @@ from streamdicom.events import (
     Event,
 )
 from streamdicom.formats.json.data_fragment import Fragments
-from streamdicom.formats.json.deviation_policy import DeviationPolicy
+from streamdicom.formats.json.deviation_policy import JsonDeviationPolicy
 from streamdicom.formats.json.states import Content
 from streamdicom.formats.json.values import (
     NAME,
@@ -93,7 +93,7 @@ class Attribute:
         "vr_text",
     )  # fmt: skip
 
-    def __init__(self, policy: DeviationPolicy, limits: Limits) -> None:
+    def __init__(self, policy: JsonDeviationPolicy, limits: Limits) -> None:
         self._policy = policy
         self._limits = limits
         self._decoder = Base64Decoder()

@@ -16,7 +16,7 @@ from streamdicom.errors import DicomJsonError, InputError, LimitError
 from streamdicom.events import LAST_SEGMENT
 from streamdicom.formats.json.attribute import EMPTY_OBJECT, Attribute
 from streamdicom.formats.json.data_fragment import Fragments
-from streamdicom.formats.json.deviation_policy import DeviationPolicy
+from streamdicom.formats.json.deviation_policy import JsonDeviationPolicy
 from streamdicom.formats.json.document import DocumentParser, Move, Moves
 from streamdicom.formats.json.keys import KEYS, may_be_key
 from streamdicom.formats.json.raw_value import Capture
@@ -119,7 +119,7 @@ def _for_all_kinds(move: Callable[[Any, int, str], None]) -> dict[int, Move]:
 class ContentParser(DocumentParser):
     """The moves within attributes."""
 
-    def __init__(self, policy: DeviationPolicy, limits: Limits) -> None:
+    def __init__(self, policy: JsonDeviationPolicy, limits: Limits) -> None:
         super().__init__(policy)
         self._limits = limits
         self._tokens: Iterator[Token] = iter(())  # the tokens that are still to be examined

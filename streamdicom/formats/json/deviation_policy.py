@@ -1,4 +1,4 @@
-"""The response to a departure from the standard: an error, a report, or nothing."""
+"""The response to a departure from DICOM JSON, held until its place is known."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable, Sequence
 
 from streamdicom.deviations import DEVIATIONS, Deviation, warner
 from streamdicom.errors import DicomJsonError, InputError, JsonSyntaxError, Location
+from streamdicom.formats.deviation_policy import DeviationPolicy
 from streamdicom.jsontext import JsonTokenizer, Token
 from streamdicom.options import ReadOptions
 
 _JSON_CODES = ("byte-order-mark", "trailing-comma", "comment", "bare-nonfinite")
-_WRONG_VALUE = "wrong-value"
 
 
-class DeviationPolicy:
+class JsonDeviationPolicy(DeviationPolicy):
     """Handle deviations as the options say.
 
     Reports are held until their locations are known.
@@ -23,17 +23,10 @@ class DeviationPolicy:
         options: The profile, the actions for single codes, and ``on_error``.
         locate: Returns the index of the current token in the last call (see ``JsonTokenizer.locate``), the index of
             its data set, and its tag path.
-
-    Attributes:
-        keeps: True if ``on_error`` is "keep".
     """
 
     def __init__(self, options: ReadOptions, locate: Callable[[], tuple[int, int | None, str]]) -> None:
-        default = "error" if options.profile == "strict" else "report"
-        self._actions = {code: options.deviations.get(code, default) for code in DEVIATIONS}
-        self._raises = options.on_error == "raise" or self._actions[_WRONG_VALUE] == "error"
-        self.keeps = options.on_error == "keep"
-        self._on_deviation = options.on_deviation
+        super().__init__(options, DicomJsonError)
         self._warn = warner()
         self._locate = locate
         self._pending: list[tuple[int, int | None, str, str, str]] = []
@@ -43,38 +36,7 @@ class DeviationPolicy:
         """True if every departure from RFC 8259 is an error."""
         return not any(map(self.accepts, _JSON_CODES))
 
-    @property
-    def accepts_wrong_values(self) -> bool:
-        """True if parsing continues after an invalid value."""
-        return not self._raises
-
-    def accepts(self, code: str) -> bool:
-        """True if a deviation with this code is not an error."""
-        return self._actions[code] != "error"
-
-    def report(self, code: str, message: str) -> None:
-        """Report a deviation at the current token.
-
-        Raises:
-            DicomJsonError: The deviation is an error.
-        """
-        action = self._actions[code]
-        if action == "error":
-            raise DicomJsonError(message)
-        if action == "report":
-            self._report(code, message)
-
-    def reject_value(self, message: str, error: InputError | None = None) -> None:
-        """Report an invalid value.
-
-        Raises:
-            InputError: ``ReadOptions.on_error`` is "raise", or the deviation is an error.
-        """
-        if self._raises:
-            raise error or DicomJsonError(message)
-        self.report(_WRONG_VALUE, message)
-
-    def _report(self, code: str, message: str) -> None:
+    def _deliver(self, code: str, message: str) -> None:
         if self._on_deviation is None:
             self._warn(code)
         else:

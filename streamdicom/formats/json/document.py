@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from streamdicom._push import PushParser
 from streamdicom.events import Event
-from streamdicom.formats.json.deviation_policy import DeviationPolicy
+from streamdicom.formats.json.deviation_policy import JsonDeviationPolicy
 from streamdicom.formats.json.keys import KEYS, may_be_key
 from streamdicom.formats.json.states import State
 from streamdicom.jsontext import TokenType
@@ -36,7 +36,7 @@ _SCALARS = (
 class DocumentParser(PushParser[Event], ABC):
     """The moves outside of data sets."""
 
-    def __init__(self, policy: DeviationPolicy) -> None:
+    def __init__(self, policy: JsonDeviationPolicy) -> None:
         super().__init__()
         self._policy = policy
         self._state: int = State.ROOT

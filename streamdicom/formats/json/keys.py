@@ -10,13 +10,13 @@ from streamdicom.dicom import (
     parse_tag_in_any_form,
     tag_for_keyword_key,
 )
-from streamdicom.formats.json.deviation_policy import DeviationPolicy
+from streamdicom.formats.json.deviation_policy import JsonDeviationPolicy
 
 KEYS: BoundedCache[str, int] = BoundedCache()
 """Cache of keys in standard form, without group lengths and File Meta Information; shared by all parsers."""
 
 
-def tag_of(text: str, policy: DeviationPolicy) -> int | None:
+def tag_of(text: str, policy: JsonDeviationPolicy) -> int | None:
     """Parse a JSON key into a tag, or return None.
 
     Raises:
@@ -31,7 +31,7 @@ def tag_of(text: str, policy: DeviationPolicy) -> int | None:
     return tag
 
 
-def _tag_in_other_form(text: str, policy: DeviationPolicy) -> int | None:
+def _tag_in_other_form(text: str, policy: JsonDeviationPolicy) -> int | None:
     try:
         tag = parse_tag_in_any_form(text)
     except ValueError:

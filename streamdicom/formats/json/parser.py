@@ -13,8 +13,8 @@ The events are the same either way. ``DocumentParser`` has the moves outside of 
 within attributes. ``Attribute`` holds the values until ``vr`` is known, ``SeenTags`` the tags of a data set, and
 ``KeyFilter`` the attributes that are not wanted.
 
-Anything that is not standard is reported to ``DeviationPolicy``, which raises or returns; the parser then recovers as
-the entry in ``DEVIATIONS`` says.
+Anything that is not standard is reported to ``JsonDeviationPolicy``, which raises or returns; the parser then recovers
+as the entry in ``DEVIATIONS`` says.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from streamdicom.formats.json.canonical import (
     read_last_gap,
 )
 from streamdicom.formats.json.contents import ContentParser, with_kind
-from streamdicom.formats.json.deviation_policy import DeviationPolicy, before
+from streamdicom.formats.json.deviation_policy import JsonDeviationPolicy, before
 from streamdicom.formats.json.document import Move, Moves
 from streamdicom.formats.json.key_filter import KeyFilter
 from streamdicom.formats.json.keys import KEYS, tag_of
@@ -93,7 +93,7 @@ class JsonParser(ContentParser):
 
     def __init__(self, *, options: ReadOptions | None = None, skip: KeyFilter | None = None) -> None:
         options = options_or_default(options, ReadOptions)
-        policy = DeviationPolicy(options, self._token_location)
+        policy = JsonDeviationPolicy(options, self._token_location)
         super().__init__(policy, options.limits)
         self._filter = skip
         self._json = JsonTokenizer(options.limits, multiple=True, lenient=not policy.is_json_strict)
