@@ -21,7 +21,7 @@ from bench.multiframe import File
 RIVAL = "dcm2json"
 
 _RUNS = 7
-_LIBRARY = "import sys, streamdicom as s; s.write_events(s.iter_file_events(sys.argv[1]), sys.argv[2], array=False)"
+_LIBRARY = "import sys, streamdicom as s; s.write_events(s.iter_events(sys.argv[1]), sys.argv[2], array=False)"
 _COMMAND = "import sys; from streamdicom.cli import main; sys.exit(main())"
 _COMMANDS = {
     RIVAL: [RIVAL],
