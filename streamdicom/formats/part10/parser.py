@@ -1,82 +1,51 @@
 """DICOM files (PS3.10 7) to DICOM events, without holding a data set.
 
 The parser is an automaton: ``ParserState`` names the structure that it reads next, and ``PARSER_TRANSITIONS`` the
-states that may follow. In each state one function takes a step: it emits events and moves on, or it sets how many bytes
-it needs. ``part10_run`` reads the canonical elements, sequences and items before the step handles anything else.
-
-pydicom's dictionary and character sets are imported when an element needs them. Text in ASCII in explicit VR does not.
+states that may follow. ``ElementParser`` reads the data set, after this module has read the start of the file.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
-from struct import Struct
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 from streamdicom._cache import BoundedCache
-from streamdicom._push import PIECE_SIZE, PushParser
+from streamdicom._push import PIECE_SIZE
 from streamdicom._warn import warn
 from streamdicom.dicom import (
-    DECODERS,
     EXPLICIT_BIG_ENDIAN,
     EXPLICIT_LITTLE_ENDIAN,
     FILE_META_GROUP,
     IMPLICIT_LITTLE_ENDIAN,
-    ITEM,
-    ITEM_DELIMITATION,
-    SEQUENCE_DELIMITATION,
     TRANSFER_SYNTAX_UID,
-    UNDEFINED_LENGTH,
-    VRS,
     Encoding,
-    Form,
     encoding_of,
-    format_tag,
     is_deflated,
-    swap_words,
 )
-from streamdicom.errors import DicomFileError, LimitError, Location, StreamDicomError, TruncatedError
+from streamdicom.errors import DicomFileError, TruncatedError
 from streamdicom.events import (
-    BINARY_SEGMENT_SIZE,
     ELEMENT,
     END_DATASET,
-    END_ELEMENT,
-    END_FRAGMENTS,
-    END_ITEM,
-    END_SEQUENCE,
-    LAST_SEGMENT,
-    SEGMENT,
     START_DATASET,
-    START_ELEMENT,
-    START_FRAGMENT,
-    START_FRAGMENTS,
-    START_ITEM,
-    START_SEQUENCE,
-    VALUES,
     Event,
 )
 from streamdicom.formats.first_element import starts_with_element
-from streamdicom.formats.part10.context import NO_END, Context, ElementContext, affects_context, is_ambiguous
-from streamdicom.formats.part10.headers import DELIMITER_GROUP, read_header, read_item_header
-from streamdicom.formats.part10.receive_buffer import ReceiveBuffer, inflated
+from streamdicom.formats.part10.context import NO_END, Context, ElementContext
+from streamdicom.formats.part10.elements import ElementParser
+from streamdicom.formats.part10.receive_buffer import inflated
 from streamdicom.formats.part10.runs import (
-    FILE_META_TABLE,
     MAX_WHOLE_VALUE,
     READ_TABLES,
-    SEQUENCE,
-    part10_run,
 )
 from streamdicom.formats.part10.states import ParserState
-from streamdicom.formats.part10.values import LongText, text_values
 from streamdicom.options import ReadOptions, options_or_default
 
-_BATCH_SIZE = 4096  # numbers in one event
 _MAX_WORD_SIZE = 8  # bytes that are swapped as one
 _BIG_ENDIAN_GROUP = 0x0400  # a group number below 4, in the other byte order
 
 
-class Part10Parser(PushParser[Event]):
+class Part10Parser(ElementParser):
     """A push parser of one DICOM file: bytes in, DICOM events out.
 
     The parser reads explicit and implicit VR, little and big endian, deflated data sets, and defined and undefined
@@ -100,31 +69,11 @@ class Part10Parser(PushParser[Event]):
     """
 
     def __init__(self, *, options: ReadOptions | None = None, index: int = 0) -> None:
-        super().__init__()
         options = options_or_default(options, ReadOptions)
+        super().__init__(options, index)
         self._force = options.force
-        self._max_sequences = (options.limits.depth - 4) // 3  # see ``Limits.depth``
-        self._index = index
-        self._state = ParserState.PREAMBLE
-        self._step: Callable[[Part10Parser], bool] = Part10Parser._preamble
-        self._events: list[Event] = []
-        self._input = ReceiveBuffer()
         self._inflater: Any = None
-        # Open structures:
         self._transfer_syntax = ""
-        self._context = Context(EXPLICIT_LITTLE_ENDIAN, FILE_META_TABLE, 0, NO_END, ElementContext())
-        self._contexts: list[Context] = []  # around ``_context``
-        self._tag = -1  # of the current element, for errors; -1 between elements
-        # The current long value:
-        self._vr = ""
-        self._remaining = 0  # bytes
-        self._in_fragments = False
-        self._text: LongText | None = None
-
-    @property
-    def bytes_consumed(self) -> int:
-        """Bytes that are accounted for so far; of a deflated data set, the inflated bytes."""
-        return self._input.offset
 
     def skip(self, keep: int = -1) -> int:
         """Skip the rest of the current long binary value.
@@ -148,17 +97,6 @@ class Part10Parser(PushParser[Event]):
             self._remaining -= count
             self._input.skip(count)
         return count
-
-    def _locate(self, error: StreamDicomError) -> None:
-        error.location = Location(self.bytes_consumed, self._index, self._tag_path())
-
-    def _tag_path(self) -> str:
-        parts = [f"{format_tag(context.tag)}[{context.items - 1}]" for context in self._contexts]
-        if self._state is ParserState.ITEMS:
-            parts.append(f"{format_tag(self._context.tag)}[{self._context.items}]")
-        elif self._tag >= 0:
-            parts.append(format_tag(self._tag))
-        return ".".join(parts)
 
     # --- input -------------------------------------------------------------------------------------------------
 
@@ -184,11 +122,6 @@ class Part10Parser(PushParser[Event]):
         self._input.settle()
         if self._inflater is not None and not was_inflating:
             self._inflate(self._input.take_rest())
-
-    def _move(self, state: ParserState) -> bool:
-        self._state = state
-        self._step = _STEPS[state]
-        return True
 
     def _close(self, events: list[Event]) -> None:
         self._events = events
@@ -255,14 +188,6 @@ class Part10Parser(PushParser[Event]):
         """Return the group number at the current position, in little endian."""
         return int.from_bytes(self._input.data[self._input.pos : self._input.pos + 2], "little")
 
-    def _has_vr(self) -> bool:
-        """Return True for two capital letters in place of the VR.
-
-        As a length in implicit VR they would be implausible.
-        """
-        first, second = self._input.data[self._input.pos + 4 : self._input.pos + 6]
-        return 0x41 <= first <= 0x5A and 0x41 <= second <= 0x5A
-
     def _dataset(self) -> bool:
         if is_deflated(self._transfer_syntax) and self._inflater is None:
             self._inflater = zlib.decompressobj(-zlib.MAX_WBITS)
@@ -288,279 +213,14 @@ class Part10Parser(PushParser[Event]):
             return EXPLICIT_LITTLE_ENDIAN
         return encoding
 
-    # --- elements ----------------------------------------------------------------------------------------------
-
-    def _structure(self) -> bool:
-        """Read canonical structures, and then take one step of any kind."""
-        if self._run():
-            self._state = ParserState.ITEMS
-            return self._item()
-        self._state = ParserState.ELEMENTS
-        return self._element()
-
-    def _run(self) -> bool:
-        """Read canonical structures; return True if an item is due then."""
-        source = self._input
-        source.pos, self._context, is_item_due = part10_run(
-            source.data,
-            source.pos,
-            source.base,
-            self._context,
-            self._contexts,
-            self._events.append,
-            self._max_sequences,
-            self._state is ParserState.ITEMS,
-        )
-        return is_item_due
-
-    def _element(self) -> bool:
-        """Read one element of any kind, or the end of an item."""
-        source, context = self._input, self._context
-        self._tag = -1
-        if source.lacks(8):
-            return False
-        pos = source.pos
-        offset = source.base + pos
-        if self._contexts and offset == context.start:
-            self._confirm_encoding()
-        tag, layout, file_vr, size, length = read_header(source.data, pos, context.encoding)
-        self._tag = tag
-        if tag >> 16 == DELIMITER_GROUP:
-            return self._delimiter(tag)
-        if file_vr not in VRS and file_vr:
-            raise DicomFileError("expected a VR (PS3.5 6.2), found other bytes")
-        if source.lacks(size):
-            return False
-        if length != UNDEFINED_LENGTH and offset + size + length > context.end:
-            raise self._end_error("element")
-        vr = context.facts.effective_vr(tag, file_vr, length)
-        self._learn(layout, tag, file_vr, vr)
-        if vr == "SQ":
-            return self._start_sequence(tag, file_vr, size, length)
-        if length == UNDEFINED_LENGTH:
-            return self._start_fragments(tag, vr, size)
-        if length > MAX_WHOLE_VALUE:
-            return self._start_long_value(tag, vr, size, length)
-        if source.lacks(size + length):
-            return False
-        start = pos + size
-        values = self._values(vr, source.data[start : start + length]) if length else ()
-        if affects_context(tag):
-            context.facts = context.facts.learn(tag, values)
-        self._events.append((ELEMENT, tag, vr, values))
-        source.pos = start + length
-        return self._end_value()
-
-    def _delimiter(self, tag: int) -> bool:
-        if tag != ITEM_DELIMITATION or self._context.end != NO_END or not self._contexts:
-            raise DicomFileError("expected an element, found an item or a delimiter (PS3.5 7.5)")
-        self._input.pos += 8
-        return self._end_item()
-
-    def _end_error(self, name: str, around: str = "its item") -> DicomFileError:
-        return DicomFileError(f"expected the {name} to end within {around}, found an end after it")
-
-    def _learn(self, layout: int, tag: int, file_vr: str, vr: str) -> None:
-        """Add an element to the read table, if its meaning depends on nothing else."""
-        if file_vr == "UN" or affects_context(tag) or (vr == "SQ" and self._state is ParserState.FILE_META):
-            return
-        if not file_vr and (vr == "SQ" or tag >> 16 & 1 or is_ambiguous(tag)):
-            return
-        key = self._context.encoding.tag.pack(tag >> 16, tag & 0xFFFF) + file_vr.encode()
-        entry = SEQUENCE if vr == "SQ" else layout, tag, vr, DECODERS.get(vr, _no_values)
-        self._context.known.remember(key, entry)
-
-    def _values(self, vr: str, data: bytes) -> tuple[Any, ...]:
-        values = DECODERS[vr](data, self._context.encoding.little_endian)
-        if values is not None:
-            return values
-        if VRS[vr].code:
-            raise _length_error(vr, len(data))
-        return text_values(vr, data, self._context.facts.encodings)
-
-    # --- sequences and items -----------------------------------------------------------------------------------
-
-    def _end_value(self) -> bool:
-        """Go on after a value, at which an item of defined length may end."""
-        offset, end = self._input.offset, self._context.end
-        if offset < end:
-            return True
-        if offset > end:
-            raise self._end_error("value of undefined length")
-        return self._end_item()
-
-    def _start_sequence(self, tag: int, file_vr: str, size: int, length: int) -> bool:
-        if len(self._contexts) >= self._max_sequences:
-            raise LimitError(f"more than {self._max_sequences} nested sequences", "depth")
-        end = NO_END if length == UNDEFINED_LENGTH else self._input.offset + size + length
-        self._input.pos += size
-        self._context.open_sequence(tag, end, is_un=file_vr == "UN")
-        self._events.append((START_SEQUENCE, tag, "SQ", None))
-        return self._move(ParserState.ITEMS)
-
-    def _item(self) -> bool:
-        """Start an item, or end the sequence."""
-        context = self._context
-        offset = self._input.offset
-        if offset >= context.sequence_end:
-            if offset > context.sequence_end:  # trust the item, so that none of its elements is lost
-                warn("expected the item to end within its sequence, found more bytes; they are kept")
-            return self._end_sequence()
-        if self._input.lacks(8):
-            return False
-        # PS3.5 6.2.2: the items in UN are in implicit VR little endian.
-        encoding = IMPLICIT_LITTLE_ENDIAN if context.sequence_is_un else context.encoding
-        tag, length = read_item_header(self._input.data, self._input.pos, encoding)
-        if tag != ITEM:
-            if tag != SEQUENCE_DELIMITATION or context.sequence_end != NO_END:
-                raise DicomFileError("expected an item or the end of the sequence (PS3.5 7.5), found other bytes")
-            self._input.pos += 8
-            return self._end_sequence()
-        end = NO_END
-        if length != UNDEFINED_LENGTH:
-            end = offset + 8 + length
-            if end > context.end:
-                raise self._end_error("item", "the item around it")
-        self._input.pos += 8
-        self._tag = -1
-        self._events.append((START_ITEM, context.tag, "SQ", context.items))
-        context.items += 1
-        self._contexts.append(context)
-        known = context.known if encoding is context.encoding else BoundedCache()
-        self._context = Context(encoding, known, offset + 8, end, context.facts.inherited)
-        self._state = ParserState.ELEMENTS
-        return True if length else self._end_item()
-
-    def _confirm_encoding(self) -> None:
-        """Set the encoding of an item by its first element, as pydicom does."""
-        context = self._context
-        if context.encoding is EXPLICIT_LITTLE_ENDIAN and not self._has_vr():
-            context.encoding = IMPLICIT_LITTLE_ENDIAN
-        elif context.encoding.implicit and self._contexts[-1].sequence_is_un and self._has_vr():
-            context.encoding = EXPLICIT_LITTLE_ENDIAN
-        context.known = READ_TABLES[context.encoding]
-
-    def _end_item(self) -> bool:
-        self._context = context = self._contexts.pop()
-        self._tag = context.tag
-        self._events.append((END_ITEM, context.tag, "SQ", None))
-        return self._move(ParserState.ITEMS)
-
-    def _end_sequence(self) -> bool:
-        self._tag = tag = self._context.tag
-        self._events.append((END_SEQUENCE, tag, "SQ", None))
-        self._move(ParserState.ELEMENTS)
-        return self._end_value()
-
-    # --- long values -------------------------------------------------------------------------------------------
-
-    def _start_long_value(self, tag: int, vr: str, size: int, length: int) -> bool:
-        self._input.pos += size
-        self._vr = vr
-        self._remaining = length
-        row = VRS[vr]
-        is_binary = row.form is Form.BINARY
-        self._events.append((START_ELEMENT, tag, vr, length if is_binary else None))
-        if is_binary:
-            return self._move(ParserState.BINARY)
-        if row.code:
-            if length % _value_size(vr):
-                raise _length_error(vr, length)
-            return self._move(ParserState.NUMBERS)
-        self._text = LongText(tag, vr, self._context.facts.encodings)
-        return self._move(ParserState.TEXT)
-
-    def _next(self, length: int) -> bytes | None:
-        """Return up to so many bytes of the long value, None if they are missing."""
-        length = min(length, self._remaining)
-        if self._input.lacks(length):
-            return None
-        self._remaining -= length
-        return self._input.take(length)
-
-    def _end_long_value(self) -> bool:
-        self._events.append((END_ELEMENT, self._tag, self._vr, None))
-        self._move(ParserState.ELEMENTS)
-        return self._end_value()
-
-    def _binary(self) -> bool:
-        data = self._next(BINARY_SEGMENT_SIZE)
-        if data is None:
-            return False
-        if not self._context.encoding.little_endian and not self._in_fragments:
-            data = swap_words(data, VRS[self._vr].word)
-        self._events.append((SEGMENT if self._remaining else LAST_SEGMENT, self._tag, self._vr, data))
-        if self._remaining:
-            return True
-        return self._move(ParserState.FRAGMENTS) if self._in_fragments else self._end_long_value()
-
-    def _numbers(self) -> bool:
-        data = self._next(_BATCH_SIZE * _value_size(self._vr))
-        if data is None:
-            return False
-        self._events.append((VALUES, self._tag, self._vr, self._values(self._vr, data)))
-        return True if self._remaining else self._end_long_value()
-
-    def _long_text(self) -> bool:
-        assert self._text
-        data = self._next(BINARY_SEGMENT_SIZE)
-        if data is None:
-            return False
-        self._events += self._text.feed(data, final=not self._remaining)
-        return True if self._remaining else self._end_long_value()
-
-    # --- encapsulated pixel data (PS3.5 A.4) -------------------------------------------------------------------
-
-    def _start_fragments(self, tag: int, vr: str, size: int) -> bool:
-        if vr not in ("OB", "OW"):
-            raise DicomFileError(f"expected a defined length for VR {vr}, found an undefined one (PS3.5 7.1.2)")
-        self._input.pos += size
-        self._vr = vr
-        self._in_fragments = True
-        self._events.append((START_FRAGMENTS, tag, vr, None))
-        return self._move(ParserState.FRAGMENTS)
-
-    def _fragment(self) -> bool:
-        if self._input.lacks(8):
-            return False
-        tag, length = read_item_header(self._input.data, self._input.pos, self._context.encoding)
-        if tag == SEQUENCE_DELIMITATION:
-            self._input.pos += 8
-            self._in_fragments = False
-            self._events.append((END_FRAGMENTS, self._tag, self._vr, None))
-            self._move(ParserState.ELEMENTS)
-            return self._end_value()
-        if tag != ITEM or length == UNDEFINED_LENGTH:
-            raise DicomFileError("expected a fragment of defined length or the delimiter after the last (PS3.5 A.4)")
-        if self._input.offset + 8 + length > self._context.end:
-            raise self._end_error("fragment")
-        self._input.pos += 8
-        self._remaining = length
-        self._events.append((START_FRAGMENT, self._tag, self._vr, length))
-        return self._move(ParserState.BINARY)
-
-
-_STEPS: dict[ParserState, Callable[[Part10Parser], bool]] = {
-    ParserState.PREAMBLE: Part10Parser._preamble,
-    ParserState.FILE_META: Part10Parser._file_meta,
-    ParserState.DATASET: Part10Parser._dataset,
-    ParserState.ELEMENTS: Part10Parser._structure,
-    ParserState.ITEMS: Part10Parser._structure,
-    ParserState.BINARY: Part10Parser._binary,
-    ParserState.NUMBERS: Part10Parser._numbers,
-    ParserState.TEXT: Part10Parser._long_text,
-    ParserState.FRAGMENTS: Part10Parser._fragment,
-}
-
-
-def _no_values(data: bytes, little_endian: bool) -> None:
-    """Stand for the decoder of a sequence, which has no values."""
-
-
-def _value_size(vr: str) -> int:
-    """Return the bytes of one value of a VR of numbers."""
-    return 4 if vr == "AT" else Struct(f"={VRS[vr].code}").size
-
-
-def _length_error(vr: str, length: int) -> DicomFileError:
-    return DicomFileError(f"expected a multiple of {_value_size(vr)} bytes for VR {vr}, found {length}")
+    _steps: ClassVar[Mapping[ParserState, Callable[[Any], bool]]] = {
+        ParserState.PREAMBLE: _preamble,
+        ParserState.FILE_META: _file_meta,
+        ParserState.DATASET: _dataset,
+        ParserState.ELEMENTS: ElementParser._structure,
+        ParserState.ITEMS: ElementParser._structure,
+        ParserState.BINARY: ElementParser._binary,
+        ParserState.NUMBERS: ElementParser._numbers,
+        ParserState.TEXT: ElementParser._long_text,
+        ParserState.FRAGMENTS: ElementParser._fragment,
+    }
