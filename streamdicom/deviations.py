@@ -65,7 +65,7 @@ DEVIATIONS: dict[str, _Row] = {
     ),
     "key-order": _Row(
         _SLIGHT,
-        "a tag lower than the one before; events keep the order of the source",
+        "a tag lower than the one before (PS3.5 7.1, PS3.18 F.2.2); events keep the order of the source",
         '{"00100020":{"vr":"LO"},"00100010":{"vr":"PN"}}',
     ),
     "duplicate-key": _Row(
@@ -200,6 +200,95 @@ DEVIATIONS: dict[str, _Row] = {
         "a value that its VR cannot have, or an attribute that is not an object; ReadOptions.on_error decides",
         '{"00280010":{"vr":"US","Value":["many"]}}',
     ),
+    # values by their VR and the data dictionary, which validate checks
+    "multiplicity": _Row(
+        _WARNING,
+        "a number of values that the data dictionary or the VR excludes (PS3.5 6.4, PS3.6)",
+        '{"00280030":{"vr":"DS","Value":[1,2,3]}}',
+    ),
+    "wrong-vr": _Row(
+        _WARNING,
+        "a VR other than that of the data dictionary (PS3.6); UN is not reported (PS3.5 6.2.2)",
+        '{"00100020":{"vr":"SH","Value":["1"]}}',
+    ),
+    "unknown-element": _Row(
+        _NOTE,
+        "an element of an even group that this data dictionary lacks (PS3.5 7.1, PS3.6)",
+        '{"00100011":{"vr":"LO","Value":["1"]}}',
+    ),
+    "private-block": _Row(
+        _WARNING,
+        "a private element in a block that no Private Creator reserves (PS3.5 7.8.1)",
+        '{"00091001":{"vr":"LO","Value":["1"]}}',
+    ),
+    "private-element": _Row(
+        _NOTE,
+        "a private element with another VR or number of values than pydicom's private dictionary has for its creator",
+        '{"00090010":{"vr":"LO","Value":["GEMS_IDEN_01"]},"00091002":{"vr":"LO","Value":["1"]}}',
+    ),
+    "too-long": _Row(
+        _WARNING,
+        "a value longer than its VR allows (PS3.5 6.2, 6.2.1.2)",
+        '{"00080050":{"vr":"SH","Value":["12345678901234567"]}}',
+    ),
+    "wrong-character": _Row(
+        _WARNING,
+        "a character outside of the repertoire of its VR (PS3.5 6.1, 6.2)",
+        '{"00080060":{"vr":"CS","Value":["C-T"]}}',
+    ),
+    "lower-case": _Row(
+        _WARNING, "a letter in lower case in a CS (PS3.5 6.2)", '{"00080060":{"vr":"CS","Value":["ct"]}}'
+    ),
+    "not-a-uid": _Row(
+        _WARNING,
+        "a UI of anything but components of digits without leading zeros (PS3.5 9.1)",
+        '{"00080018":{"vr":"UI","Value":["1.02.840"]}}',
+    ),
+    "not-a-date": _Row(
+        _WARNING,
+        "a DA that is not a date YYYYMMDD of the calendar (PS3.5 6.2)",
+        '{"00080020":{"vr":"DA","Value":["2004-01-19"]}}',
+    ),
+    "not-a-time": _Row(
+        _WARNING,
+        "a TM that is not a time HHMMSS.FFFFFF; the second 60 is a leap second (PS3.5 6.2)",
+        '{"00080030":{"vr":"TM","Value":["25:99"]}}',
+    ),
+    "not-a-date-time": _Row(
+        _WARNING,
+        "a DT that is not a date and time YYYYMMDDHHMMSS.FFFFFF&ZZXX (PS3.5 6.2)",
+        '{"0008002A":{"vr":"DT","Value":["20040119T103000"]}}',
+    ),
+    "not-an-age": _Row(
+        _WARNING,
+        "an AS that is not three digits and D, W, M or Y (PS3.5 6.2)",
+        '{"00101010":{"vr":"AS","Value":["50"]}}',
+    ),
+    "name-groups": _Row(
+        _WARNING,
+        "a person name of more than three component groups (PS3.5 6.2.1.1)",
+        '{"00100010":{"vr":"PN","Value":[{"Alphabetic":"A","Phonetic":"P=Q"}]}}',
+    ),
+    "name-components": _Row(
+        _WARNING,
+        "a component group of a person name with more than five components (PS3.5 6.2.1.1)",
+        '{"00100010":{"vr":"PN","Value":[{"Alphabetic":"A^B^C^D^E^F"}]}}',
+    ),
+    "empty-number": _Row(
+        _WARNING,
+        "an empty value among binary numbers, which no DICOM file can carry (PS3.5 6.2)",
+        '{"00540010":{"vr":"US","Value":[1,null]}}',
+    ),
+    "incomplete-word": _Row(
+        _WARNING,
+        "a binary value that ends within a word of its VR (PS3.5 6.2)",
+        '{"7FE00010":{"vr":"OW","InlineBinary":"AAAA"}}',
+    ),
+    "padding": _Row(
+        _SLIGHT,
+        "a NULL after text, which UI alone has for padding and only in a file, or a space after UI (PS3.5 6.2)",
+        '{"00080018":{"vr":"UI","Value":["1.2\\u0000"]}}',
+    ),
     # elements
     "converter-failed": _Row(
         _ERROR,
@@ -208,6 +297,30 @@ DEVIATIONS: dict[str, _Row] = {
     ),
 }
 """Every code, with its severity, its meaning, and an example."""
+
+VALUE_CODES = frozenset(
+    {
+        "empty-number",
+        "incomplete-word",
+        "lower-case",
+        "multiplicity",
+        "name-components",
+        "name-groups",
+        "not-a-date",
+        "not-a-date-time",
+        "not-a-time",
+        "not-a-uid",
+        "not-an-age",
+        "padding",
+        "private-block",
+        "private-element",
+        "too-long",
+        "unknown-element",
+        "wrong-character",
+        "wrong-vr",
+    }
+)
+"""The codes that no parser reports: a check of values does, as in the command ``validate``."""
 
 
 @dataclass(frozen=True, slots=True)

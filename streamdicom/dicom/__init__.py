@@ -8,6 +8,13 @@ from streamdicom.dicom.charset import (
     encode_text,
     python_encodings,
 )
+from streamdicom.dicom.dictionary import (
+    NO_MAXIMUM,
+    Definition,
+    definition_of,
+    is_private_creator,
+    private_definition,
+)
 from streamdicom.dicom.fragment_check import (
     FragmentCheck,
 )
@@ -90,6 +97,13 @@ from streamdicom.dicom.value_field import (
     json_field,
     swap_words,
 )
+from streamdicom.dicom.value_rules import (
+    VALUE_RULES,
+    Fault,
+    segment_faults,
+    too_long,
+    value_faults,
+)
 from streamdicom.dicom.value_stream import (
     ValueEncoder,
     decode_value,
@@ -134,6 +148,7 @@ __all__ = [
     "MEDIA_STORAGE_SOP_CLASS_UID",
     "MEDIA_STORAGE_SOP_INSTANCE_UID",
     "NAME_GROUPS",
+    "NO_MAXIMUM",
     "NUMBER_OF_FRAMES",
     "PALETTE_COLOR_LUT_DESCRIPTORS",
     "PHOTOMETRIC_INTERPRETATION",
@@ -153,14 +168,18 @@ __all__ = [
     "UNDEFINED_LENGTH",
     "UTF_8_ENCODINGS",
     "UTF_8_TERM",
+    "VALUE_RULES",
     "VRS",
+    "Definition",
     "Encoding",
+    "Fault",
     "Form",
     "FragmentCheck",
     "ValueEncoder",
     "ValueRepresentation",
     "decode_text",
     "decode_value",
+    "definition_of",
     "dictionary_vrs",
     "encode_text",
     "encoding_of",
@@ -170,6 +189,7 @@ __all__ = [
     "is_deflated",
     "is_encapsulated",
     "is_group_length",
+    "is_private_creator",
     "is_uid",
     "join_name",
     "joined_text",
@@ -178,8 +198,12 @@ __all__ = [
     "keyword_key",
     "parse_tag",
     "parse_tag_in_any_form",
+    "private_definition",
     "python_encodings",
+    "segment_faults",
     "split_name",
     "swap_words",
     "tag_for_keyword_key",
+    "too_long",
+    "value_faults",
 ]

@@ -3,6 +3,7 @@
 - ``select`` keeps or leaves out elements, ``where`` data sets;
 - ``sort_elements`` sorts elements by tag;
 - ``store_bulk_data`` and ``load_bulk_data`` move values to a bulk data store and back;
+- ``ValueCheck`` reports elements that break a rule of the standard;
 - ``needed_file_meta`` drops File Meta Information that the data set does not need.
 """
 
@@ -14,6 +15,7 @@ from streamdicom.filters.pipeline import Pipeline
 from streamdicom.filters.position import Position
 from streamdicom.filters.select import select
 from streamdicom.filters.sort import ElementSorter, sort_elements
+from streamdicom.filters.value_check import ValueCheck
 from streamdicom.filters.vr_first import vr_first
 from streamdicom.filters.where import where
 
@@ -23,6 +25,7 @@ __all__ = [
     "Frames",
     "Pipeline",
     "Position",
+    "ValueCheck",
     "fragment_events",
     "has_form_of",
     "load_bulk_data",

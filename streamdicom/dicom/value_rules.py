@@ -1,0 +1,335 @@
+"""Rules for values by VR: repertoire, length, form and range (PS3.5 6.2, 9.1).
+
+``VALUE_RULES`` has a predicate for each VR that is as fast as a pattern can make it, and that may be wrong only in one
+direction: values for which it is True follow the rules. ``value_faults`` finds the faults of the others.
+
+Values are as in events: text without padding, numbers, person names of three component groups. Rules about bytes
+(padding, even lengths) are rules of a file, and not here.
+"""
+
+from __future__ import annotations
+
+import re
+from calendar import isleap
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, TypeAlias
+
+from streamdicom.dicom.person_name import NAME_GROUPS
+from streamdicom.dicom.vr import VRS, Form
+
+
+class Fault(NamedTuple):
+    """A rule that a value breaks.
+
+    Attributes:
+        code: A key of ``DEVIATIONS``.
+        message: The rule and the fault. It never quotes the value.
+    """
+
+    code: str
+    message: str
+
+
+Values: TypeAlias = tuple[Any, ...]
+Predicate: TypeAlias = Callable[[Values], bool]
+
+# Characters. Decoded text has no escape sequences, so that ESC is a fault everywhere.
+_GRAPHIC = r"[ -\[\]-~]"  # the default repertoire without the backslash (PS3.5 6.1.2.1)
+_TEXT = r"[^\x00-\x1f\x7f-\x9f\\]"  # any character set, no control characters (PS3.5 6.1.3)
+_LONG_TEXT = r"[^\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]"  # with TAB, LF, FF and CR
+_URI = r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]"  # RFC 3986
+
+_MONTH_AND_DAY = (
+    r"(?:(?:0[13578]|1[02])(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)(?:0[1-9]|[12][0-9]|30)|02(?:0[1-9]|1[0-9]|2[0-9]))"
+)
+_HOUR, _MINUTE, _SECOND = "(?:[01][0-9]|2[0-3])", "[0-5][0-9]", r"(?:[0-5][0-9]|60)(?:\.[0-9]{1,6})?"
+_DATE = f"[0-9]{{4}}{_MONTH_AND_DAY}"
+_TIME = f"{_HOUR}(?:{_MINUTE}(?:{_SECOND})?)?"
+_OFFSET = r"(?:\+(?:0[0-9]|1[0-3])[0-5][0-9]|\+1400|-(?!0000)(?:0[0-9]|1[01])[0-5][0-9]|-1200)"
+_DATE_TIME = f"[0-9]{{4}}(?:(?:0[1-9]|1[0-2])|{_MONTH_AND_DAY}(?:{_TIME})?)?(?:{_OFFSET})?"
+
+# The first two components as in ISO/IEC 9834-1, which PS3.5 9.1 refers to.
+_UID = r"(?:[01]\.(?:[0-9]|[1-3][0-9])|2\.(?:0|[1-9][0-9]*+))(?![0-9])(?:\.(?:0|[1-9][0-9]*+))*+"
+
+_FORMS: dict[str, tuple[str, str, str]] = {
+    "AS": ("not-an-age", "three digits and D, W, M or Y", "[0-9]{3}[DWMY]"),
+    "DA": ("not-a-date", "a date YYYYMMDD", _DATE),
+    "DS": ("not-a-number", "a decimal number", r" *[+-]?(?:[0-9]++\.?[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)? *"),
+    "DT": ("not-a-date-time", "a date and time YYYYMMDDHHMMSS.FFFFFF&ZZXX", _DATE_TIME),
+    "IS": ("not-a-number", "an integer", r" *[+-]?[0-9]++ *"),
+    "TM": ("not-a-time", "a time HHMMSS.FFFFFF", _TIME),
+    "UI": ("not-a-uid", "a UID of components without leading zeros (PS3.5 9.1)", _UID),
+}
+"""By VR: the code, the expected form, and its pattern."""
+
+_CHARACTERS: dict[str, str] = {
+    "AE": _GRAPHIC,
+    "CS": "[A-Z0-9_ ]",
+    "LO": _TEXT,
+    "LT": _LONG_TEXT,
+    "PN": _TEXT,
+    "SH": _TEXT,
+    "ST": _LONG_TEXT,
+    "UC": _TEXT,
+    "UR": _URI,
+    "UT": _LONG_TEXT,
+}
+"""By VR, the pattern of a character that is allowed."""
+
+MAX_LENGTHS: dict[str, int] = {
+    "AE": 16,
+    "AS": 4,
+    "CS": 16,
+    "DA": 8,
+    "DS": 16,
+    "DT": 26,
+    "IS": 12,
+    "LO": 64,
+    "LT": 10240,
+    "PN": 64,  # of each component group (PS3.5 6.2.1.2)
+    "SH": 16,
+    "ST": 1024,
+    "TM": 14,
+    "UI": 64,
+}
+"""By VR, the characters of a value. In the default repertoire, to which the limits in bytes apply, these are bytes."""
+
+_RANGES: dict[str, tuple[int, int]] = {
+    "IS": (-(2**31), 2**31 - 1),
+    "SL": (-(2**31), 2**31 - 1),
+    "SS": (-(2**15), 2**15 - 1),
+    "SV": (-(2**63), 2**63 - 1),
+    "UL": (0, 2**32 - 1),
+    "US": (0, 2**16 - 1),
+    "UV": (0, 2**64 - 1),
+}
+_MAX_SAFE_INTEGER = 9  # digits and a sign that are surely in the range of IS
+_MAX_COMPONENTS = 5  # of a component group of a person name (PS3.5 6.2.1.2)
+_ALLOWED = {vr: re.compile(f"{characters}*+").fullmatch for vr, characters in _CHARACTERS.items()}
+_LEAP_DAY = re.compile(r"[0-9]{4}0229")
+_LOWER_CASE = re.compile(r"[a-z]")
+_CLAUSES = {"UI": "PS3.5 9.1", "PN": "PS3.5 6.2.1"}
+
+
+# --- predicates ------------------------------------------------------------------------------------------------
+
+
+def _predicate(vr: str) -> Predicate:
+    form = VRS[vr].form
+    if vr == "PN":
+        return _are_right_names
+    if form is Form.BINARY:
+        word = VRS[vr].word
+        return lambda values: len(values) == 1 and not len(values[0]) % word
+    if vr in _RANGES and form is not Form.DECIMAL:
+        return _range_predicate(*_RANGES[vr])
+    if form in (Form.TEXT, Form.DECIMAL):
+        return _text_predicate(vr)
+    return lambda values: True
+
+
+def _text_predicate(vr: str) -> Predicate:
+    if vr in _FORMS:
+        pattern = _FORMS[vr][2]
+        if vr in ("DS", "UI"):
+            pattern = f"(?=.{{1,{MAX_LENGTHS[vr]}}}\\Z)(?:{pattern})"
+        elif vr == "IS":
+            pattern = f"[+-]?[0-9]{{1,{_MAX_SAFE_INTEGER}}}"
+        elif vr in ("DA", "DT"):
+            pattern = f"(?!{_LEAP_DAY.pattern})(?:{pattern})"  # which needs a look at the year
+    else:
+        pattern = _CHARACTERS[vr] + (f"{{0,{MAX_LENGTHS[vr]}}}+" if vr in MAX_LENGTHS else "*+")
+    is_right = re.compile(pattern).fullmatch
+    if not VRS[vr].multiple:
+        return lambda values: len(values) == 1 and (not values[0] or is_right(values[0]) is not None)
+
+    def are_right(values: Values) -> bool:
+        for value in values:  # noqa: SIM110 - a generator takes three times as long
+            if value and not is_right(value):
+                return False
+        return True
+
+    return are_right
+
+
+def _range_predicate(least: int, most: int) -> Predicate:
+    def are_right(values: Values) -> bool:
+        return not values or (None not in values and least <= min(values) and max(values) <= most)
+
+    return are_right
+
+
+_is_right_group = re.compile(
+    rf"(?=.{{0,{MAX_LENGTHS['PN']}}}\Z)(?:(?![\^=]){_TEXT})*+(?:\^(?:(?![\^=]){_TEXT})*+){{0,{_MAX_COMPONENTS - 1}}}+"
+).fullmatch
+
+
+def _are_right_names(values: Values) -> bool:
+    for name in values:
+        if name:
+            for group in name:
+                if group and not _is_right_group(group):
+                    return False
+    return True
+
+
+VALUE_RULES: dict[str, Predicate] = {vr: _predicate(vr) for vr in VRS if vr != "SQ"}
+"""By VR, a function that returns True for values that follow the rules of the VR.
+
+It may return False for such values too; ``value_faults`` then finds no fault.
+
+>>> VALUE_RULES["UI"](("1.2.840",)), VALUE_RULES["UI"](("1.02.840",))
+(True, False)
+"""
+
+
+# --- faults ----------------------------------------------------------------------------------------------------
+
+
+def value_faults(vr: str, values: Values) -> list[Fault]:
+    """Return the faults of the values of an element, each kind once.
+
+    Args:
+        vr: Any VR but SQ.
+        values: The values, as in events.
+
+    >>> [fault.code for fault in value_faults("CS", ("ct", "MR"))]
+    ['lower-case']
+    >>> value_faults("TM", ("235960", "", None))
+    []
+    """
+    if VALUE_RULES[vr](values):
+        return []
+    found: dict[str, Fault] = {}
+    for fault in _faults(vr, values):
+        found.setdefault(fault.code, fault)
+    return list(found.values())
+
+
+def segment_faults(vr: str, text: str) -> list[Fault]:
+    r"""Return the faults in the characters of a part of a long text.
+
+    >>> [fault.code for fault in segment_faults("LT", "a\0b")]
+    ['wrong-character']
+    """
+    allowed = _ALLOWED.get(vr)
+    return [] if allowed is None or allowed(text) else list(_character_faults(vr, text))
+
+
+def too_long(vr: str, length: int) -> Fault | None:
+    """Return the fault of a text of so many characters, if it is one.
+
+    >>> too_long("ST", 1025).code, too_long("UT", 1025)
+    ('too-long', None)
+    """
+    most = MAX_LENGTHS.get(vr)
+    if most is None or length <= most:
+        return None
+    return Fault("too-long", f"expected at most {most:,} characters for VR {vr} (PS3.5 6.2), found {length:,}")
+
+
+def _faults(vr: str, values: Values) -> Iterator[Fault]:
+    form = VRS[vr].form
+    if form is Form.BINARY:
+        yield from _binary_faults(vr, values)
+        return
+    if form is Form.TEXT and not VRS[vr].multiple and len(values) > 1:
+        yield Fault("multiplicity", f"expected one value for VR {vr} (PS3.5 6.4), found {len(values):,}")
+    if form in (Form.TEXT, Form.DECIMAL):
+        texts: Iterable[str] = (value for value in values if value and isinstance(value, str))
+        for text in texts:
+            yield from _text_faults(vr, text)
+    elif form is Form.PERSON_NAME:
+        for name in values:
+            for title, group in zip(NAME_GROUPS, name or (), strict=False):
+                yield from _name_faults(title, group)
+    elif vr in _RANGES:
+        yield from _number_faults(vr, values)
+
+
+def _binary_faults(vr: str, values: Values) -> Iterator[Fault]:
+    word = VRS[vr].word
+    if len(values) > 1:
+        yield Fault("multiplicity", f"expected one value for VR {vr} (PS3.5 6.4), found {len(values):,}")
+    if any(len(value) % word for value in values):
+        yield Fault(
+            "incomplete-word", f"expected a multiple of {word} bytes for VR {vr} (PS3.5 6.2), found another length"
+        )
+
+
+def _number_faults(vr: str, values: Values) -> Iterator[Fault]:
+    least, most = _RANGES[vr]
+    if not all(value is None or least <= value <= most for value in values):
+        yield _out_of_range(vr)
+    if None in values:
+        yield Fault("empty-number", f"expected a number for each value of VR {vr} (PS3.5 6.2), found an empty value")
+
+
+def _out_of_range(vr: str) -> Fault:
+    return Fault("out-of-range", f"expected a number in the range of VR {vr} (PS3.5 6.2), found another one")
+
+
+def _text_faults(vr: str, text: str) -> Iterator[Fault]:
+    if text.endswith("\0"):
+        yield Fault("padding", f"expected a value of VR {vr} without padding, found a NULL at its end")
+        text = text.rstrip("\0")
+    if vr not in _FORMS:
+        yield from _character_faults(vr, text)
+        fault = too_long(vr, len(text))
+    else:
+        code, expected, _ = _FORMS[vr]
+        if not _has_form(vr, text):
+            clause = "" if vr in _CLAUSES else " (PS3.5 6.2)"
+            yield Fault(code, f"expected {expected} for VR {vr}{clause}, found other text")
+            return
+        fault = too_long(vr, len(text))
+        if vr == "IS" and not fault:
+            least, most = _RANGES[vr]
+            if not least <= int(text) <= most:
+                yield _out_of_range(vr)
+    if fault:
+        yield fault
+
+
+def _has_form(vr: str, text: str) -> bool:
+    if not _is_form[vr](text):
+        return False
+    if vr in ("DA", "DT") and _LEAP_DAY.match(text):
+        return isleap(int(text[:4]))
+    return True
+
+
+_is_form = {vr: re.compile(pattern).fullmatch for vr, (_, _, pattern) in _FORMS.items()}
+
+
+def _character_faults(vr: str, text: str) -> Iterator[Fault]:
+    if _ALLOWED[vr](text):
+        return
+    if vr == "CS":
+        upper = _LOWER_CASE.sub("A", text)
+        if upper != text:
+            yield Fault("lower-case", "expected upper case for VR CS (PS3.5 6.2), found a letter in lower case")
+            if _ALLOWED[vr](upper):
+                return
+    yield Fault("wrong-character", f"expected the characters of VR {vr} (PS3.5 6.1, 6.2), found another one")
+
+
+def _name_faults(title: str, group: str) -> Iterator[Fault]:
+    place, clause = f"the {title.lower()} group of a person name", "(PS3.5 6.2.1)"
+    if not group or _is_right_group(group):
+        return
+    if group.endswith("\0"):
+        yield Fault("padding", "expected a value of VR PN without padding, found a NULL at its end")
+        group = group.rstrip("\0")
+    if "=" in group:
+        yield Fault("name-groups", f"expected at most three component groups in a person name {clause}, found more")
+        group = group.partition("=")[0]
+    if group.count("^") >= _MAX_COMPONENTS:
+        yield Fault("name-components", f"expected at most five components in {place} {clause}, found more")
+    if len(group) > MAX_LENGTHS["PN"]:
+        message = f"expected at most {MAX_LENGTHS['PN']} characters in {place} {clause}, found {len(group):,}"
+        yield Fault("too-long", message)
+    if not _ALLOWED["PN"](group):
+        yield Fault(
+            "wrong-character", f"expected the characters of VR PN in {place} (PS3.5 6.1, 6.2), found another one"
+        )

@@ -1,0 +1,173 @@
+"""Elements that break a rule, found in events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+import streamdicom
+from streamdicom import DEVIATIONS, Deviation, Event, Limits, ReadOptions
+from streamdicom.deviations import VALUE_CODES
+from streamdicom.events import ELEMENT, END_DATASET, START_DATASET
+from streamdicom.filters import ValueCheck
+
+
+def _events(document: object, limits: Limits | None = None) -> list[Event]:
+    text = document if isinstance(document, str) else json.dumps(document)
+    options = ReadOptions(on_error="skip", on_deviation=lambda _: None, limits=limits or Limits())
+    return list(streamdicom.iter_events(text.encode(), options=options))
+
+
+def _found(events: Sequence[Event], **how: bool) -> list[Deviation]:
+    found: list[Deviation] = []
+    check = ValueCheck(found.append)
+    check.start(**how)
+    check.check(events)
+    return found
+
+
+def _codes(document: object, **how: bool) -> list[tuple[str, str]]:
+    return [(one.code, one.location.tag_path) for one in _found(_events(document), **how)]
+
+
+def _element(vr: str, *values: Any) -> dict[str, Any]:
+    return {"vr": vr, "Value": list(values)}
+
+
+@pytest.mark.parametrize("code", sorted(VALUE_CODES))
+def test_example_of_a_code_has_this_code_only(code: str) -> None:
+    assert {one.code for one in _found(_events(DEVIATIONS[code].example))} == {code}
+
+
+@pytest.mark.parametrize(
+    ("tag", "attribute", "code"),
+    [
+        ("00080018", _element("UI", "1.02.abc"), "not-a-uid"),
+        ("00080020", _element("DA", "2004-01-19"), "not-a-date"),
+        ("00080030", _element("TM", "25:99"), "not-a-time"),
+        ("00080050", _element("SH", "x" * 50), "too-long"),
+        ("00080060", _element("CS", "ct"), "lower-case"),
+        ("00101010", _element("AS", "50"), "not-an-age"),
+        ("00100020", _element("SH", "17"), "wrong-vr"),
+        ("00280030", _element("DS", 1, 2, 3), "multiplicity"),
+        ("00100010", _element("PN", {"Alphabetic": "a^b^c^d^e^f"}), "name-components"),
+        ("00200013", _element("IS", 99999999999), "out-of-range"),
+        ("00081140", _element("LO", "1"), "wrong-vr"),
+        ("00104000", _element("LT", "a", "b"), "multiplicity"),
+        ("60000010", _element("SS", 1), "wrong-vr"),
+    ],
+)
+def test_fault_is_found_at_the_top_and_in_an_item(tag: str, attribute: object, code: str) -> None:
+    assert _codes({tag: attribute}) == [(code, tag)]
+    assert _codes({"00089999": {"vr": "SQ", "Value": [{}, {tag: attribute}]}})[1:] == [(code, f"00089999[1].{tag}")]
+
+
+def test_verdict_on_a_value_is_kept_for_later_streams() -> None:
+    found: list[Deviation] = []
+    check = ValueCheck(found.append)
+    right = {"00080060": _element("CS", "CT"), "00280030": _element("DS", 1, 2)}
+    wrong = {"00080060": _element("CS", "ct"), "00280030": _element("DS", 1, 2, 3)}
+    for document in (right, wrong, right, wrong):
+        check.start()
+        check.check(_events(document))
+    assert [one.code for one in found] == ["lower-case", "multiplicity"] * 2
+
+
+def test_element_with_one_of_several_vrs_is_right() -> None:
+    assert _codes([{"00280106": _element("US", 1)}, {"00280106": _element("SS", -1)}]) == []
+    assert _codes({"00280106": _element("UL", 1)}) == [("wrong-vr", "00280106")]
+    assert _codes({"00280106": {"vr": "UN", "InlineBinary": "AAE="}}) == []
+
+
+def test_empty_elements_are_right() -> None:
+    assert _codes({"00080008": {"vr": "CS"}, "00081140": {"vr": "SQ"}, "00280030": {"vr": "DS"}}) == []
+
+
+# --- private elements ------------------------------------------------------------------------------------------
+
+
+def test_private_element_needs_a_creator_in_its_own_item() -> None:
+    block = {"00090010": _element("LO", "ANYONE"), "00091001": _element("LO", "1")}
+    assert _codes(block) == []
+    assert _codes({**block, "00091101": _element("LO", "1")}) == [("private-block", "00091101")]
+    item = {"00081140": {"vr": "SQ", "Value": [{"00091001": _element("LO", "1")}]}, **block}
+    assert _codes(item) == [("private-block", "00081140[0].00091001")]
+    assert _codes([block, {"00091001": _element("LO", "1")}]) == [("private-block", "00091001")]
+
+
+def test_private_element_is_checked_by_its_creator() -> None:
+    creator = {"00290011": _element("LO", "SIEMENS CSA HEADER")}
+    assert _codes({**creator, "00291108": _element("CS", "IMAGE NUM 4")}) == []
+    assert _codes({**creator, "00291108": _element("LO", "IMAGE NUM 4")}) == [("private-element", "00291108")]
+    assert _codes({**creator, "00291108": _element("CS", "a")}) == [("lower-case", "00291108")]
+    other = {"00290011": _element("LO", "ANYONE"), "00291108": _element("LO", "IMAGE NUM 4")}
+    assert _codes([{**creator, "00291108": _element("CS", "A")}, other]) == []
+
+
+# --- order -----------------------------------------------------------------------------------------------------
+
+
+def _stream(*tags: int) -> list[Event]:
+    elements: list[Event] = [(ELEMENT, tag, "LO", ()) for tag in tags]
+    return [(START_DATASET, 0, "", 0), *elements, (END_DATASET, 0, "", None)]
+
+
+def test_disorder_and_duplicates_are_found() -> None:
+    patient, name, comments = 0x00100020, 0x00100021, 0x00101090
+    stream = _stream(patient, comments, name, comments, patient)
+    assert [(one.code, one.location.tag_path) for one in _found(stream)] == [
+        ("key-order", "00100021"),
+        ("duplicate-key", "00101090"),
+        ("duplicate-key", "00100020"),
+    ]
+    assert _found(stream, checks_order=False) == []
+
+
+# --- elements in parts -----------------------------------------------------------------------------------------
+
+
+def test_long_elements_are_checked_as_short_ones_are() -> None:
+    document = {
+        "00104000": _element("LT", "x" * 5000 + "\0" + "x" * 6000),
+        "00200037": _element("DS", *range(7)),
+        "00280030": _element("DS", *["1.5"] * 40, "x"),
+        "00401101": {"vr": "SH", "Value": ["1"]},
+    }
+    whole = _codes(document)
+    limits = Limits(segment_size=1024, values_per_event=4)
+    found = [(one.code, one.location.tag_path) for one in _found(_events(document, limits))]
+    assert sorted(found) == sorted(whole)
+    assert ("wrong-character", "00104000") in whole
+    assert ("too-long", "00104000") in whole
+    assert ("multiplicity", "00280030") in whole
+
+
+# --- places ----------------------------------------------------------------------------------------------------
+
+
+def test_deviation_has_the_offset_of_its_element() -> None:
+    events = _events({"00080060": _element("CS", "ct")})
+    found: list[Deviation] = []
+    check = ValueCheck(found.append)
+    check.check(events[:1], lambda: [0])
+    check.check(events[1:], lambda: [41, 99])
+    assert [one.location.byte_offset for one in found] == [41]
+
+
+def test_offset_of_an_element_in_parts_is_that_of_its_start() -> None:
+    events = _events({"00280030": _element("DS", *["1"] * 9)}, Limits(values_per_event=4))
+    found: list[Deviation] = []
+    check = ValueCheck(found.append)
+    for number, event in enumerate(events):
+        check.check([event], lambda number=number: [number])  # type: ignore[misc]
+    assert [one.location.byte_offset for one in found] == [1]
+
+
+def test_places_are_not_worked_out_without_a_deviation() -> None:
+    def offsets() -> list[int]:
+        raise AssertionError
+
+    ValueCheck(print).check(_events({"00080060": _element("CS", "CT")}), offsets)
