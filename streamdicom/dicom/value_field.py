@@ -37,13 +37,30 @@ def joined_text(vr: str, values: tuple[Any, ...]) -> str | None:
     if row.form is Form.PERSON_NAME:
         texts = [join_name(value) for value in values]
     else:
-        texts = [value or "" for value in values]
+        texts = [value or _empty(value) for value in values]
     if len(texts) > 1 and not row.multiple:
         return None
-    is_kept = _IS_KEPT[vr]
-    if any(text and not is_kept(text) for text in texts):
+    text = "\\".join(texts)
+    if vr == "IS" or " " in text or not text.isprintable():  # otherwise nothing is stripped
+        is_kept = _IS_KEPT[vr]
+        if any(text and not is_kept(text) for text in texts):
+            return None
+    if row.multiple and text.count("\\") >= len(texts) > 0:  # a value has a separator
         return None
-    return "\\".join(texts)
+    if row.form is Form.PERSON_NAME and "=" in text and any(value and "=" in "".join(value[:2]) for value in values):
+        return None
+    return text
+
+
+def _empty(value: object) -> str:
+    """Return the text of an empty value.
+
+    Raises:
+        TypeError: The value is false, but neither None nor an empty text.
+    """
+    if value is None or value == "":
+        return ""
+    raise TypeError("expected text, found another value")
 
 
 def _keeps_start(text: str) -> bool:
@@ -79,14 +96,18 @@ def _encode_text(vr: str) -> Callable[[tuple[Any, ...]], bytes | None]:
     row = VRS[vr]
     is_name = row.form is Form.PERSON_NAME
     is_kept = _IS_KEPT[vr]
+    strips_end = is_kept is _keeps_start
+    is_separated = row.multiple
     padding = b"\0" if vr == "UI" else b" "  # PS3.5 6.2
 
     def encoder(values: tuple[Any, ...]) -> bytes | None:
         text: str | None
         if len(values) == 1 and not is_name:  # the common case
-            text = values[0] or ""
-            if text and not is_kept(text):
-                return None
+            text = values[0] or _empty(values[0])
+            if text:
+                is_padded = text[-1] in " \0" if strips_end else not is_kept(text)
+                if is_padded or (is_separated and "\\" in text):
+                    return None
         else:
             text = joined_text(vr, values)
         if text is None or not text.isascii() or _ESCAPE in text:
@@ -150,7 +171,7 @@ def field_text(vr: str, values: tuple[Any, ...]) -> str:
         raise ValueError(f"expected one value for VR {vr}, found {len(values)}")
     if row.form is Form.PERSON_NAME:
         return "\\".join([join_name(value) for value in values])
-    return "\\".join([value or "" for value in values])
+    return "\\".join([value or _empty(value) for value in values])
 
 
 def field_numbers(vr: str, values: tuple[Any, ...]) -> bytes:

@@ -1,19 +1,88 @@
-"""Rules for the elements to write, shared by JSON and XML."""
+"""Rules for the elements to write, shared by all writers.
+
+Every writer refuses elements that no reader could return: a tag that delimits items, a delimiter within a value. The
+fast functions of a format recognize values that need no check, and leave the rest to the functions here.
+"""
 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 from streamdicom.dicom import (
     FILE_META_GROUP,
     MAX_TAG,
     SPECIFIC_CHARACTER_SET,
+    VRS,
+    Form,
     is_group_length,
 )
 from streamdicom.errors import OutputError
 from streamdicom.options import WriteOptions
 
 _MAX_CACHED_RULES = 8  # a program uses one or two sets of options
+
+_DELIMITER_GROUP = 0xFFFE  # PS3.5 7.5
+
+SEPARATED_VRS = frozenset(
+    vr for vr, row in VRS.items() if row.form is Form.PERSON_NAME or (row.multiple and not row.code)
+)
+"""The VRs whose values a backslash separates (PS3.5 6.4)."""
+
+
+def check_tag(tag: int) -> None:
+    """Check that a tag can be one of a data element.
+
+    Raises:
+        OutputError: The tag does not fit into 32 bits, or delimits items.
+    """
+    if not 0 <= tag <= MAX_TAG:
+        raise OutputError("expected a tag of 32 bits, found another number")
+    if tag >> 16 == _DELIMITER_GROUP:
+        raise OutputError("expected the tag of an element, found one of group FFFE, which delimits items (PS3.5 7.5)")
+
+
+def check_text(text: str) -> None:
+    """Check one value of a VR whose values a backslash separates.
+
+    Raises:
+        OutputError: The text would be read as several values.
+    """
+    if "\\" in text:
+        raise separator_error()
+
+
+def check_name(groups: tuple[str, str, str]) -> None:
+    """Check the component groups of a person name.
+
+    The third one may hold further groups, as in a file that has too many.
+
+    Raises:
+        OutputError: The name would be read with other groups, or as several names.
+    """
+    alphabetic, ideographic, phonetic = groups
+    if "=" in alphabetic or "=" in ideographic:
+        raise OutputError("expected a component group, found '=', which separates component groups (PS3.5 6.2.1.1)")
+    if "\\" in alphabetic or "\\" in ideographic or "\\" in phonetic:
+        raise separator_error()
+
+
+def check_values(vr: str, values: tuple[Any, ...]) -> None:
+    """Check the values of an element that has text or person names.
+
+    Raises:
+        OutputError: A value would be read as another one.
+    """
+    if vr in SEPARATED_VRS:
+        check = check_name if VRS[vr].form is Form.PERSON_NAME else check_text
+        for value in values:
+            if value:
+                check(value)
+
+
+def separator_error() -> OutputError:
+    """Return the error for a value that would be read as several ones."""
+    return OutputError("expected one value, found a backslash, which separates values (PS3.5 6.4)")
 
 
 class ElementRules:
@@ -36,10 +105,9 @@ class ElementRules:
         """Return whether an element is written.
 
         Raises:
-            OutputError: The tag does not fit into 32 bits.
+            OutputError: The tag does not fit into 32 bits, or delimits items.
         """
-        if not 0 <= tag <= MAX_TAG:
-            raise OutputError("expected a tag of 32 bits")
+        check_tag(tag)
         # PS3.18 F.2.2: group length is prohibited. Annex F does not mention group 0002.
         if is_group_length(tag) or (tag >> 16 == FILE_META_GROUP and not self._file_meta):
             return False

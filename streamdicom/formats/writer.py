@@ -19,7 +19,7 @@ from streamdicom._push import StickyWriter
 from streamdicom.dicom import UTF_8_TERM, VRS, Form, ValueRepresentation, format_tag
 from streamdicom.errors import Location, OutputError
 from streamdicom.events import CLOSING, ELEMENT, END_ITEM, END_SEQUENCE, OPENING, START_ITEM, Event, EventType
-from streamdicom.formats.element_rules import ElementRules
+from streamdicom.formats.element_rules import SEPARATED_VRS, ElementRules, separator_error
 from streamdicom.formats.encapsulated import FragmentsEncoder
 from streamdicom.jsontext import Base64Encoder
 
@@ -183,6 +183,7 @@ class TextWriter(Writer):
         self._count = 0  # values so far
         self._is_binary = False  # whether the last value is binary
         self._is_open = False  # whether the value in segments has any content yet
+        self._has_backslash = False  # whether any text in segments has one
         self._base64 = Base64Encoder()
         self._fragments = FragmentsEncoder()
         self._skip_depth = 0  # elements open within an element that is left out, which counts itself
@@ -309,6 +310,8 @@ class TextWriter(Writer):
             raise OutputError(f"expected a VR that allows {self._reference} (PS3.18 F.2.2), found {_vr_name(vr)}")
         if not isinstance(value, str):
             raise OutputError(f"expected a str for the URI of bulk data, found {type(value).__name__}")
+        if not value:
+            raise OutputError("expected a URI of bulk data, found an empty text")
         if self._is_written(tag):
             self._begin(tag, vr)
             self._put_reference(value)
@@ -341,6 +344,7 @@ class TextWriter(Writer):
         self._begin(tag, vr)
         self._vr = vr
         self._count = 0
+        self._has_backslash = False
 
     def _values(self, tag: int, vr: str, value: Any) -> None:
         self._next_value(is_binary=False)
@@ -373,6 +377,7 @@ class TextWriter(Writer):
             self._is_open = True
         if self._is_open:
             self._put(self._base64.encode(value, final=final) if is_binary else self._escape(value))
+            self._has_backslash = self._has_backslash or (not is_binary and "\\" in value)
         if final:
             if self._is_open:
                 self._close_value(is_binary)
@@ -382,6 +387,9 @@ class TextWriter(Writer):
         self._state = State.ELEMENT if final else State.SEGMENTS
 
     def _end_element(self, tag: int, vr: str, value: Any) -> None:
+        check_end(self._vr, vr)
+        if self._has_backslash and vr in SEPARATED_VRS:
+            raise separator_error()
         self._close_element(tag, vr)
         self._state = State.DATASET
 
@@ -473,6 +481,16 @@ def order_error(tag: int, last: int) -> OutputError:
     if tag != last:
         message += "; sort them with streamdicom.sort_elements()"
     return OutputError(message)
+
+
+def check_end(start: str, end: str) -> None:
+    """Check the VR at the end of an element in parts.
+
+    Raises:
+        OutputError: The VR at its start is another one.
+    """
+    if start and start != end:
+        raise OutputError(f"expected VR {start} as at the start of the element, found another one")
 
 
 def several_binary_values() -> OutputError:

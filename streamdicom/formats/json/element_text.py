@@ -20,13 +20,20 @@ from streamdicom.dicom import (
     MAX_TAG,
     NAME_GROUPS,
     UTF_8_TERM,
+    VRS,
     Form,
     format_tag,
     keyword,
     keyword_key,
 )
 from streamdicom.errors import OutputError
-from streamdicom.formats.element_rules import ElementRules, element_rules
+from streamdicom.formats.element_rules import (
+    SEPARATED_VRS,
+    ElementRules,
+    check_name,
+    check_text,
+    element_rules,
+)
 from streamdicom.formats.writer import several_binary_values, value_error, vr_info
 from streamdicom.jsontext import NUMBER_TEXT, SURROGATE
 from streamdicom.options import WriteOptions
@@ -70,7 +77,7 @@ class ElementText:
         cache: For each tag, its last VR, the start of its attribute ("" if the element is not written), and the
             function for the rest.
         starts: For each tag, the start of its sequence.
-        encoders: For each form, the function for the text of one value.
+        encoders: For each VR that has values in an array, the function for the text of one value.
     """
 
     def __init__(self, choices: _Choices, rules: ElementRules) -> None:
@@ -85,7 +92,7 @@ class ElementText:
         """Add an element to ``cache``."""
         form = vr_info(vr).form
         start = self._start(tag, vr)
-        attribute = self._attributes[form]
+        attribute = self._attributes[vr]
         if form is Form.TEXT and self.rules.sets_character_set(tag):
             attribute = _character_set
         return self.cache.remember(tag, (vr, start, attribute))
@@ -168,7 +175,7 @@ def _text_attribute(start: str, values: tuple[Any, ...]) -> str:
     if len(values) == 1:
         [value] = values
         try:
-            if value and value.isascii():
+            if value and value.isascii() and "\\" not in value:
                 return f'{start},"Value":[{encode_basestring(value)}]}}'
         except (AttributeError, TypeError) as error:
             raise value_error(error) from None
@@ -206,9 +213,16 @@ def _null(value: object) -> str:
 
 
 def _text(value: str | None) -> str:
+    """Return the text of a value of a VR that a backslash does not separate."""
     if not value:
         return _null(value)
     return encode_basestring(value) if value.isascii() else string(value)
+
+
+def _separated_text(value: str | None) -> str:
+    if value:
+        check_text(value)
+    return _text(value)
 
 
 def _decimal(max_length: int) -> Encoder:
@@ -223,7 +237,7 @@ def _decimal(max_length: int) -> Encoder:
                 return value
             if _JSON_NUMBER.fullmatch(value):
                 return value
-        return string(value) if value else _null(value)
+        return _separated_text(value)
 
     return decimal
 
@@ -239,7 +253,7 @@ def _decimal_of_double(max_length: int) -> Encoder:
             number = float(value)
             if value == repr(number) or (abs(number) < _MAX_EXACT and value == repr(int(number))):
                 return value
-        return string(value)
+        return _separated_text(value)
 
     return decimal_of_double
 
@@ -291,23 +305,24 @@ def _person_name(value: tuple[str, str, str] | None) -> str:
     # PS3.18 F.2.2: only the groups that are not empty.
     names = zip(NAME_GROUPS, value, strict=True)
     groups = [f'"{name}":{string(text)}' for name, text in names if text or text not in ("", None)]
+    check_name(value)
     return f"{{{','.join(groups)}}}" if groups else "null"
 
 
 _DECIMALS: dict[str, Callable[[int], Encoder]] = {
     "number": _decimal,
-    "string": lambda _: _text,
+    "string": lambda _: _separated_text,
     "auto": _decimal_of_double,
 }
 _LONG_INTEGERS: dict[str, Encoder] = {"number": _integer, "string": _integer_text, "auto": _integer_of_double}
 _FLOATS: dict[str, Encoder] = {"string": _float, "null": _float_or_null, "error": _finite_float}
-_general_text_attribute = _attribute(_text)
+_general_text_attribute = _attribute(_separated_text)
 _general_integer_attribute = _attribute(_integer)
-_FAST: dict[Encoder, Attribute] = {_text: _text_attribute, _integer: _integer_attribute}
+_FAST: dict[Encoder, Attribute] = {_separated_text: _text_attribute, _integer: _integer_attribute}
 
 
-def _encoders(choices: _Choices) -> dict[Form, Encoder]:
-    return {
+def _encoders(choices: _Choices) -> dict[str, Encoder]:
+    forms: dict[Form, Encoder] = {
         Form.TEXT: _text,
         Form.DECIMAL: _DECIMALS[choices.number_handling](choices.number_length),
         Form.INTEGER: _integer,
@@ -316,8 +331,11 @@ def _encoders(choices: _Choices) -> dict[Form, Encoder]:
         Form.TAG: _tag,
         Form.PERSON_NAME: _person_name,
     }
+    encoders = {vr: forms[row.form] for vr, row in VRS.items() if row.form in forms}
+    return encoders | {vr: _separated_text for vr in SEPARATED_VRS if encoders[vr] is _text}
 
 
-def _attributes(encoders: dict[Form, Encoder]) -> dict[Form, Attribute]:
-    made = {form: _FAST.get(encode) or _attribute(encode) for form, encode in encoders.items()}
-    return {**made, Form.BINARY: _binary}
+def _attributes(encoders: dict[str, Encoder]) -> dict[str, Attribute]:
+    made = {vr: _attribute(encode) for vr, encode in encoders.items()}
+    fast = {vr: _FAST[encode] for vr, encode in encoders.items() if encode in _FAST}
+    return {vr: _binary for vr, row in VRS.items() if row.form is Form.BINARY} | made | fast

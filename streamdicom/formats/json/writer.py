@@ -20,6 +20,7 @@ from streamdicom.limits import Limits
 from streamdicom.options import WriteOptions, options_or_default
 
 _MAX_NULLS = 8 * 1024  # written at once
+_UNKNOWN_VR = "UT"  # text, which a backslash may separate or not
 
 
 class JsonWriter(TextWriter):
@@ -165,10 +166,12 @@ class JsonWriter(TextWriter):
             self._held -= count
 
     def _put_values(self, values: tuple[Any, ...]) -> None:
-        encode = self._style.encoders.get(vr_info(self._vr or "LO").form)
+        encode = self._style.encoders.get(self._vr or _UNKNOWN_VR)
         if encode is None:
             raise OutputError(f"expected 'InlineBinary' for VR {self._vr}, found values")
         try:
+            if not self._vr:
+                self._has_backslash = self._has_backslash or any("\\" in value for value in values if value)
             texts = list(map(encode, values))
         except (TypeError, ValueError, AttributeError, OverflowError) as error:
             raise value_error(error) from None

@@ -8,9 +8,10 @@ from typing import Any, BinaryIO
 
 from streamdicom.dicom import VRS, Form, FragmentCheck, field_numbers, field_text
 from streamdicom.errors import OutputError
+from streamdicom.formats.element_rules import SEPARATED_VRS, check_values, separator_error
 from streamdicom.formats.part10.target import pieces, write_fully
 from streamdicom.formats.part10.values import check_length, encode_characters
-from streamdicom.formats.writer import several_binary_values, value_error
+from streamdicom.formats.writer import check_end, several_binary_values, value_error
 
 
 class BinaryValue:
@@ -60,6 +61,7 @@ class SpooledValues:
         self._is_ascii = True
         self._is_first = True  # among the values
         self._is_complete = False  # at the end of a value
+        self._has_backslash = False  # in a segment, or before the VR is known
 
     def close(self) -> None:
         """Close the temporary file."""
@@ -71,6 +73,8 @@ class SpooledValues:
         Raises:
             OutputError: The values do not fit the VR.
         """
+        if not values:
+            return
         row = VRS.get(self._vr)
         if row is None or row.form in (Form.BINARY, Form.SEQUENCE):
             raise OutputError(f"expected a VR of text or numbers for values, found {_vr_name(self._vr)}")
@@ -78,6 +82,7 @@ class SpooledValues:
             if row.code:
                 self._write(field_numbers(self._vr, values))
             else:
+                check_values(self._vr, values)
                 self._write_text(field_text(self._vr, values))
         except (TypeError, ValueError, AttributeError) as error:
             raise value_error(error) from error
@@ -93,6 +98,7 @@ class SpooledValues:
             raise OutputError(f"expected a VR of text for a segment of text, found {_vr_name(self._vr)}")
         if not isinstance(text, str):
             raise OutputError(f"expected a segment of str, found {type(text).__name__}")
+        self._has_backslash = self._has_backslash or "\\" in text
         try:
             self._write_text(text)
         except ValueError as error:
@@ -118,6 +124,9 @@ class SpooledValues:
             raise OutputError(f"expected a VR of text or numbers for values, found {_vr_name(vr)}")
         if not self._vr and VRS[vr].form is not Form.TEXT:
             raise OutputError(f"expected a VR of text for a segment of text, found {vr}")
+        check_end(self._vr, vr)
+        if self._has_backslash and vr in SEPARATED_VRS:
+            raise separator_error()
 
     def encoded_length(self, vr: str, terms: tuple[Any, ...], *, in_utf_8: bool) -> int:
         """Return the length of the value field, without padding.

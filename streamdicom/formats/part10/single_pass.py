@@ -32,6 +32,7 @@ from streamdicom.dicom import (
 )
 from streamdicom.errors import OutputError, StreamDicomError
 from streamdicom.events import Event, EventType
+from streamdicom.formats.element_rules import check_tag
 from streamdicom.formats.part10.file_meta import FileMeta, check_transfer_syntax
 from streamdicom.formats.part10.headers import ITEM_END, ITEM_START, ITEM_TAG, LENGTH_32, SEQUENCE_END, write_header
 from streamdicom.formats.part10.long_values import BinaryValue, SpooledValues
@@ -40,7 +41,7 @@ from streamdicom.formats.part10.runs import WRITE_TABLES, part10_bytes, write_en
 from streamdicom.formats.part10.states import WRITER_TRANSITIONS, OpenItem, WriterState
 from streamdicom.formats.part10.target import overwrite, write_fully
 from streamdicom.formats.part10.values import NotEncodableError, encode_field, padding
-from streamdicom.formats.writer import BLOCK_SIZE, Move, Moves, Writer, order_error, vr_info
+from streamdicom.formats.writer import BLOCK_SIZE, Move, Moves, Writer, check_end, order_error, vr_info
 from streamdicom.options import WriteOptions
 
 _NO_EVENT: Event = (0, 0, "", None)
@@ -213,8 +214,7 @@ class SinglePassWriter(Writer):
     def _begin(self, tag: int) -> None:
         """Check that an element may start, and write the parts that precede it."""
         item = self._items[-1]
-        if not 0 <= tag <= MAX_TAG:
-            raise OutputError("expected a tag of 32 bits, found another number")
+        check_tag(tag)
         if tag <= item.last:
             raise order_error(tag, item.last)
         if tag >> 16 == FILE_META_GROUP and len(self._items) == 1:
@@ -351,6 +351,7 @@ class SinglePassWriter(Writer):
 
     def _end_empty_element(self, tag: int, vr: str, value: Any) -> None:
         vr_info(vr)
+        check_end(self._vr, vr)
         self._put(self._header(tag, vr, 0))
         self._end_structure()
 
@@ -391,6 +392,7 @@ class SinglePassWriter(Writer):
         binary, expected = self._binary, self._expected_length
         if vr not in VRS or VRS[vr].form is not Form.BINARY:
             raise OutputError("expected a binary VR for a binary value, found another one")
+        check_end(self._vr, vr)
         if not binary.is_complete:
             raise OutputError("expected LAST_SEGMENT before END_ELEMENT, found none")
         if expected not in (None, binary.length):

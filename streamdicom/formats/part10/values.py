@@ -18,8 +18,9 @@ from streamdicom.dicom import (
     field_numbers,
     field_text,
 )
-from streamdicom.errors import LimitError
+from streamdicom.errors import LimitError, OutputError
 from streamdicom.events import LAST_SEGMENT, SEGMENT, VALUES, Event
+from streamdicom.formats.element_rules import check_values
 from streamdicom.formats.part10.runs import MISMATCHES
 from streamdicom.formats.writer import several_binary_values, value_error
 
@@ -27,6 +28,7 @@ _ESCAPE = b"\x1b"
 # The two bytes of a character of JIS X 0208 or JIS X 0212 may look like any delimiter (PS3.3 C.12.1.1.2).
 _KANJI = rb"\x1b\$(?:[@B]|\(D)(?:[\x21-\x7e]{2})*"
 _MAX_VALUE_LENGTH = 64 * 1024  # characters of a value that is not delivered in segments
+_STRIPPED_VRS = frozenset({"AE", "DS", "IS", "UI", "UR"})  # of all white space, by pydicom
 _BATCH_SIZE = 4096  # values in one event
 
 
@@ -236,9 +238,22 @@ def _encode_field(vr: str, values: tuple[Any, ...], terms: tuple[Any, ...], in_u
         return values[0]
     if row.code:
         return field_numbers(vr, values)
-    data = encode_characters(vr, field_text(vr, values), terms, in_utf_8=in_utf_8)
+    text = field_text(vr, values)
+    check_values(vr, values)
+    _check_ends(vr, values)
+    data = encode_characters(vr, text, terms, in_utf_8=in_utf_8)
     check_length(vr, len(data), is_ascii=data.isascii(), in_utf_8=in_utf_8)
     return data
+
+
+def _check_ends(vr: str, values: tuple[Any, ...]) -> None:
+    """Check that readers strip nothing but padding from a value.
+
+    Raises:
+        OutputError: They do, as pydicom does with all white space.
+    """
+    if vr in _STRIPPED_VRS and any(value and value.strip() != value.strip(" \0") for value in values):
+        raise OutputError(f"expected a value of VR {vr} without white space at its ends, found some other than spaces")
 
 
 def encode_characters(vr: str, text: str, terms: tuple[Any, ...], *, in_utf_8: bool) -> bytes:

@@ -15,7 +15,13 @@ from typing import Any, TypeAlias
 from streamdicom._cache import BoundedCache
 from streamdicom.dicom import MAX_TAG, UTF_8_TERM, VRS, Form, format_tag, keyword
 from streamdicom.errors import OutputError
-from streamdicom.formats.element_rules import ElementRules, element_rules
+from streamdicom.formats.element_rules import (
+    SEPARATED_VRS,
+    ElementRules,
+    check_name,
+    check_text,
+    element_rules,
+)
 from streamdicom.formats.writer import several_binary_values, value_error, vr_info
 from streamdicom.formats.xml.person_names import name_markup
 from streamdicom.options import WriteOptions
@@ -60,7 +66,7 @@ class ElementMarkup:
             OutputError: The VR is unknown, or SQ.
         """
         form = vr_info(vr).form
-        return _character_set if form is Form.TEXT and self.rules.sets_character_set(tag) else _CONTENTS[form]
+        return _character_set if form is Form.TEXT and self.rules.sets_character_set(tag) else _CONTENTS[vr]
 
 
 _cached_markup = lru_cache(maxsize=_MAX_CACHED_MARKUPS)(ElementMarkup)
@@ -151,6 +157,12 @@ def _text(value: str | None) -> str:
     return escape(value) if value else _empty(value)
 
 
+def _separated_text(value: str | None) -> str:
+    if value:
+        check_text(value)
+    return _text(value)
+
+
 def _integer(value: int | None) -> str:
     return "" if value is None else int.__repr__(value)
 
@@ -174,18 +186,26 @@ def _tag(value: int | None) -> str:
 
 
 def _name(value: tuple[str, str, str] | None) -> str:
-    return "" if value is None else name_markup(value, escape)
+    if value is None:
+        return ""
+    markup = name_markup(value, escape)
+    check_name(value)
+    if "=" in value[2]:
+        raise OutputError("expected a person name of at most three component groups, found further ones")
+    return markup
 
 
-_ENCODERS: dict[Form, Callable[[Any], str]] = {
+_FORMS: dict[Form, Callable[[Any], str]] = {
     Form.TEXT: _text,
-    Form.DECIMAL: _text,
+    Form.DECIMAL: _separated_text,
     Form.INTEGER: _integer,
     Form.LONG_INTEGER: _integer,
     Form.FLOAT: _float,
     Form.TAG: _tag,
     Form.PERSON_NAME: _name,
 }
+_ENCODERS = {vr: _FORMS[row.form] for vr, row in VRS.items() if row.form in _FORMS}
+_ENCODERS |= {vr: _separated_text for vr in SEPARATED_VRS if VRS[vr].form is Form.TEXT}
 
 
 def values_markup(vr: str, values: tuple[Any, ...], number: int = 1) -> str:
@@ -202,12 +222,11 @@ def values_markup(vr: str, values: tuple[Any, ...], number: int = 1) -> str:
     >>> values_markup("US", (1, None))
     '<Value number="1">1</Value><Value number="2"/>'
     """
-    form = VRS[vr].form
-    if form not in _ENCODERS:
+    if vr not in _ENCODERS:
         raise OutputError(f"expected a binary value for VR {vr}, found values")
-    name = "PersonName" if form is Form.PERSON_NAME else "Value"
+    name = "PersonName" if VRS[vr].form is Form.PERSON_NAME else "Value"
     try:
-        texts = list(map(_ENCODERS[form], values))
+        texts = list(map(_ENCODERS[vr], values))
     except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise value_error(error) from None
     return "".join(
@@ -234,10 +253,11 @@ def _text_content(values: tuple[Any, ...]) -> str:
     if len(values) == 1:
         [value] = values
         try:
-            return f'<Value number="1">{escape(value)}</Value>' if value else _empty(value)
+            if value and "\\" not in value:
+                return f'<Value number="1">{escape(value)}</Value>'
         except (TypeError, AttributeError) as error:
             raise value_error(error) from None
-    return values_markup("LO", values)
+    return _general_texts(values)
 
 
 def _integer_content(values: tuple[Any, ...]) -> str:
@@ -264,13 +284,8 @@ def _character_set(values: tuple[Any, ...]) -> str:
 
 
 _general_integers = _content("SL")
-_CONTENTS: dict[Form, Content] = {
-    Form.TEXT: _text_content,
-    Form.DECIMAL: _text_content,
-    Form.INTEGER: _integer_content,
-    Form.LONG_INTEGER: _integer_content,
-    Form.FLOAT: _content("FD"),
-    Form.TAG: _content("AT"),
-    Form.PERSON_NAME: _content("PN"),
-    Form.BINARY: _binary_content,
-}
+_general_texts = _content("LO")
+_CONTENTS: dict[str, Content] = {vr: _content(vr) for vr in _ENCODERS}
+_CONTENTS |= {vr: _text_content for vr in SEPARATED_VRS if VRS[vr].form is not Form.PERSON_NAME}
+_CONTENTS |= {vr: _integer_content for vr, row in VRS.items() if row.form in (Form.INTEGER, Form.LONG_INTEGER)}
+_CONTENTS |= {vr: _binary_content for vr, row in VRS.items() if row.form is Form.BINARY}

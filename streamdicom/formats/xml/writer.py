@@ -174,8 +174,6 @@ class XmlWriter(TextWriter):
         self._element(tag, "UN", (data,) if data else ())
 
     def _put_reference(self, uri: str) -> None:
-        if not uri:
-            raise OutputError("expected a URI of bulk data, found an empty text")
         self._put_tags(reference(uri) + END)
 
     # --- items -------------------------------------------------------------------------------------------------
@@ -241,8 +239,6 @@ class XmlWriter(TextWriter):
         self._put("</InlineBinary>" if is_binary else "</Value>")  # without an indent, which would add to the text
 
     def _close_element(self, tag: int, vr: str) -> None:
-        if vr != self._vr:
-            raise OutputError(f"expected VR {self._vr} as at the start of the element, found another one")
         if self._empty_count > 1:  # an element of zero length has no value (PS3.19 A.1.5)
             self._put_empty_values()
         self._empty_count = 0
