@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 from streamdicom.errors import InputError, Location, StreamDicomError
 from streamdicom.events import Event
 from streamdicom.formats.first_element import starts_with_element
-from streamdicom.formats.spec import DICOM, FORMATS, JSON, XML, Parser
+from streamdicom.formats.places import KeepsPlaces
+from streamdicom.formats.spec import DICOM, FORMATS, JSON, XML, FormatName, Parser
 from streamdicom.io import COMPRESSIONS, Decompressor, compression_of
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, options_or_default
@@ -211,7 +212,10 @@ class EventParser:
         self._options = options_or_default(options, ReadOptions)
         self._key_filter = key_filter
         self._head = b""  # the first bytes, until the stream is recognized
+        self._format: FormatName | None = None
         self._parser: Parser | None = None
+        self._keeps_places = False
+        self._early: list[int] = []  # offsets of events that the last call made of a short stream
         if self._options.format != "auto":
             self._parser = self._parser_of(self._options.format)
 
@@ -219,6 +223,24 @@ class EventParser:
     def error(self) -> StreamDicomError | None:
         """The error that ended the stream, even if it has not been raised yet."""
         return self._parser.error if self._parser else None
+
+    @property
+    def format(self) -> FormatName | None:
+        """The name of the format, "json" for NDJSON; None until it is recognized."""
+        return self._format
+
+    def keep_places(self) -> None:
+        """Keep the places of all events from now on; call it before ``feed``."""
+        self._keeps_places = True
+        if isinstance(self._parser, KeepsPlaces):
+            self._parser.keep_places()
+
+    def offsets(self) -> list[int]:
+        """Return the byte offset of each event of the last call of ``feed`` or ``close``.
+
+        ``keep_places`` must have been called.
+        """
+        return self._early + (self._parser.offsets() if isinstance(self._parser, KeepsPlaces) else [])
 
     def feed(self, data: bytes) -> list[Event]:
         """Take the next bytes of the stream; return the events that they complete.
@@ -254,6 +276,7 @@ class EventParser:
             self._parser = self._parser_of(detect(self._head, is_all=True))
             if self._head:
                 events = self._parser.feed(self._head)
+                self._early = self.offsets() if self._keeps_places else []
         return events + self._parser.close()
 
     def _parser_of(self, content: str | None) -> Parser:
@@ -262,7 +285,12 @@ class EventParser:
         elif content == UNKNOWN and self._options.force:
             content = DICOM.name
         if content in FORMATS:
-            return FORMATS[content].new_parser(self._options, self._key_filter)
+            row = FORMATS[content]
+            self._format = row.name
+            parser = row.new_parser(self._options, self._key_filter)
+            if self._keeps_places and isinstance(parser, KeepsPlaces):
+                parser.keep_places()
+            return parser
         location = Location(0)
         if content == UNKNOWN:
             return _FailedParser(InputError(UNKNOWN_MESSAGE, location))

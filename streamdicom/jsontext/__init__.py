@@ -10,7 +10,7 @@ The tokenizer and the emitter never hold a whole document in memory.
 from streamdicom.jsontext.base64 import Base64Decoder, Base64Encoder, decode_base64
 from streamdicom.jsontext.emitter import ONE_LINE, JsonEmitter
 from streamdicom.jsontext.stretch import Stretch
-from streamdicom.jsontext.strings import SURROGATE
+from streamdicom.jsontext.strings import SURROGATE, length_in_bytes
 from streamdicom.jsontext.tokenizer import JsonTokenizer
 from streamdicom.jsontext.tokens import DEPTHS, NUMBER_TEXT, Token, TokenType
 
@@ -27,4 +27,5 @@ __all__ = [
     "Token",
     "TokenType",
     "decode_base64",
+    "length_in_bytes",
 ]

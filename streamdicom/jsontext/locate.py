@@ -33,6 +33,12 @@ class Origins:
         self._firsts.clear()
         self._texts.clear()
 
+    def copy(self) -> Origins:
+        """Return the origins of the tokens so far."""
+        copy = Origins()
+        copy.count, copy._firsts, copy._texts = self.count, self._firsts.copy(), self._texts.copy()
+        return copy
+
     def add(self, count: int, text: str, start: int, offset: int) -> None:
         """Add tokens.
 

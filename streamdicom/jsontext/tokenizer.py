@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 from codecs import BOM_UTF8, utf_8_decode
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
 
 from streamdicom._push import PushParser
@@ -187,6 +187,10 @@ class JsonTokenizer(PushParser[Token]):
         """Return the byte offset of a token of the last call, by its index."""
         [offset] = self.locate_all([index])
         return offset
+
+    def locator(self) -> Callable[[Iterable[int]], list[int]]:
+        """Return a function as ``locate_all``, for the tokens of this call for ever."""
+        return self._origins.copy().locate
 
     def locate_all(self, indices: Iterable[int]) -> list[int]:
         """Return the byte offsets of several tokens, in ascending order of indices."""

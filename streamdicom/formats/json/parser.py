@@ -47,7 +47,9 @@ from streamdicom.formats.json.deviation_policy import JsonDeviationPolicy, befor
 from streamdicom.formats.json.document import Move, Moves
 from streamdicom.formats.json.key_filter import KeyFilter
 from streamdicom.formats.json.keys import KEYS, tag_of
+from streamdicom.formats.json.places import JsonPlaces
 from streamdicom.formats.json.states import State
+from streamdicom.formats.places import KeepsPlaces
 from streamdicom.formats.seen_tags import SeenTags
 from streamdicom.jsontext import DEPTHS, JsonTokenizer, Stretch, Token, TokenType
 from streamdicom.options import ReadOptions, options_or_default
@@ -65,7 +67,7 @@ _Frame: TypeAlias = tuple[int, str, str, int, int, SeenTags]
 It is the tag, the VR, a VR that is not one, the number of items so far, the state after a value, and the tags seen."""
 
 
-class JsonParser(ContentParser):
+class JsonParser(ContentParser, KeepsPlaces):
     """A push parser of DICOM JSON: bytes in, DICOM events out.
 
     A document is a data set or an array of data sets; documents may follow one another (NDJSON). Departures from
@@ -96,6 +98,7 @@ class JsonParser(ContentParser):
         policy = JsonDeviationPolicy(options, self._token_location)
         super().__init__(policy, options.limits)
         self._filter = skip
+        self._places: JsonPlaces | None = None
         self._json = JsonTokenizer(options.limits, multiple=True, lenient=not policy.is_json_strict)
         self._pattern = canonical_pattern(options.limits, is_odd=False)
         self._odd_pattern = canonical_pattern(options.limits)
@@ -105,6 +108,10 @@ class JsonParser(ContentParser):
         self._events: list[Event] = []
         self._seen_tags = SeenTags()  # of the current data set or item
 
+    def keep_places(self) -> None:
+        """Keep the places of all events from now on."""
+        self._places = JsonPlaces()
+
     @property
     def bytes_consumed(self) -> int:
         """Bytes of the stream that are parsed so far."""
@@ -113,10 +120,14 @@ class JsonParser(ContentParser):
     # --- bytes -> tokens ---------------------------------------------------------------------------------------
 
     def _feed(self, data: bytes, events: list[Event]) -> None:
+        if self._places is not None:
+            self._places.begin(events)
         for start in range(0, len(data), PIECE_SIZE):
             self._read(self._json.stretches(data[start : start + PIECE_SIZE]), events)
 
     def _close(self, events: list[Event]) -> None:
+        if self._places is not None:
+            self._places.begin(events)
         self._read(self._json.stretches(None), events)
         if not self._has_document:
             raise TruncatedError("the input is empty", Location(self.bytes_consumed))
@@ -138,6 +149,9 @@ class JsonParser(ContentParser):
             if departure:
                 raise departure from None
             raise
+        finally:
+            if self._places is not None:
+                self._places.end_tokens(json.locator)
         policy.flush(json, None)
 
     def _locate(self, error: StreamDicomError) -> None:
@@ -186,6 +200,7 @@ class JsonParser(ContentParser):
         """Read canonical attributes with nothing between them; return the next attribute."""
         start, seen = stretch.position, self._seen_tags
         tags = KEYS if self._filter is None else self._filter.tags
+        made = len(self._events)
         following, end, seen.last = json_run(
             chain((attribute,), attributes),
             attribute[0],
@@ -202,6 +217,10 @@ class JsonParser(ContentParser):
                 return self._take_attributes(stretch, attribute, attributes)
             return self._take_as_tokens(stretch, attribute, attributes)
         seen.forget()
+        if self._places is not None:
+            pattern = self._odd_pattern if stretch.is_odd else self._pattern
+            assert pattern is not None
+            self._places.mark_attributes(made, stretch, start, end, pattern, tags)
         stretch.pass_over(end, ATTRIBUTE if stretch.text[end - 1] == "}" else ATTRIBUTE_AND_COMMA)
         return following
 
@@ -320,6 +339,8 @@ class JsonParser(ContentParser):
                 move = JsonParser._skip_piece
             else:
                 break
+            if self._places is not None:
+                self._places.mark_text(stretch, stretch.position + end)
             if not move(self, kind, key):
                 break
             end, passed = piece_end, structure
@@ -423,6 +444,8 @@ class JsonParser(ContentParser):
 
     def _key(self, text: str) -> None:
         attribute, tags = self._attribute, self._seen_tags
+        if self._places is not None:
+            self._places.mark_token(self._token_index())
         known = (KEYS if self._filter is None else self._filter.tags).get(text, -1)
         if known > tags.last:
             attribute.tag = known

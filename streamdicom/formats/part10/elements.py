@@ -9,6 +9,7 @@ pydicom's dictionary and character sets are imported when an element needs them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from struct import Struct
 from typing import Any, ClassVar
 
@@ -55,15 +56,17 @@ from streamdicom.formats.part10.runs import (
     READ_TABLES,
     SEQUENCE,
     part10_run,
+    run_offsets,
 )
 from streamdicom.formats.part10.states import ParserState
 from streamdicom.formats.part10.values import LongText, text_values
+from streamdicom.formats.places import KeepsPlaces
 from streamdicom.options import ReadOptions
 
 _BATCH_SIZE = 4096  # numbers in one event
 
 
-class ElementParser(PushParser[Event]):
+class ElementParser(PushParser[Event], KeepsPlaces):
     """The base of ``Part10Parser``: reads a data set whose encoding is known.
 
     Args:
@@ -107,6 +110,12 @@ class ElementParser(PushParser[Event]):
             parts.append(format_tag(self._tag))
         return ".".join(parts)
 
+    def _begin(self, events: list[Event]) -> None:
+        """Start a call, which appends to the list."""
+        self._events = events
+        if self._places is not None:
+            self._places.begin(events)
+
     def _move(self, state: ParserState) -> bool:
         self._state = state
         self._step = self._steps[state]
@@ -133,6 +142,8 @@ class ElementParser(PushParser[Event]):
     def _run(self) -> bool:
         """Read canonical structures; return True if an item is due then."""
         source = self._input
+        if self._places is not None:
+            self._places.mark(partial(run_offsets, source.data, source.pos, source.base, self._context.encoding))
         source.pos, self._context, is_item_due = part10_run(
             source.data,
             source.pos,
@@ -149,6 +160,8 @@ class ElementParser(PushParser[Event]):
         """Read one element of any kind, or the end of an item."""
         source, context = self._input, self._context
         self._tag = -1
+        if self._places is not None:
+            self._places.mark(source.offset)
         if source.lacks(8):
             return False
         pos = source.pos
@@ -234,6 +247,8 @@ class ElementParser(PushParser[Event]):
         """Start an item, or end the sequence."""
         context = self._context
         offset = self._input.offset
+        if self._places is not None:
+            self._places.mark(offset)
         if offset >= context.sequence_end:
             if offset > context.sequence_end:  # trust the item, so that none of its elements is lost
                 warn("expected the item to end within its sequence, found more bytes; they are kept")

@@ -101,7 +101,7 @@ class Part10Parser(ElementParser):
     # --- input -------------------------------------------------------------------------------------------------
 
     def _feed(self, data: bytes, events: list[Event]) -> None:
-        self._events = events
+        self._begin(events)
         for start in range(0, len(data), PIECE_SIZE):
             piece = data[start : start + PIECE_SIZE]
             if self._inflater is None:
@@ -124,7 +124,7 @@ class Part10Parser(ElementParser):
             self._inflate(self._input.take_rest())
 
     def _close(self, events: list[Event]) -> None:
-        self._events = events
+        self._begin(events)
         if self._inflater is not None and not self._inflater.eof:
             raise TruncatedError("the file ends within its deflated data set")
         self._input.gather()

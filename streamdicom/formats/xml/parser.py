@@ -34,6 +34,7 @@ from streamdicom.events import (
     START_SEQUENCE,
     Event,
 )
+from streamdicom.formats.places import KeepsPlaces
 from streamdicom.formats.seen_tags import SeenTags
 from streamdicom.formats.xml.attribute import AttributeParser
 from streamdicom.formats.xml.documents import SPACE, Documents
@@ -85,7 +86,7 @@ class _OpenSequence:
         self.blocks = blocks
 
 
-class XmlParser(PushParser[Event], AttributeParser):
+class XmlParser(PushParser[Event], AttributeParser, KeepsPlaces):
     """A push parser of the Native DICOM Model: bytes in, events out.
 
     Each document is a data set; documents may follow one another in a stream. The parser also accepts documents without
@@ -136,13 +137,18 @@ class XmlParser(PushParser[Event], AttributeParser):
         """Bytes of the stream so far."""
         return self._documents.bytes_fed
 
-    def _feed(self, data: bytes, events: list[Event]) -> None:
+    def _begin(self, events: list[Event]) -> None:
         self._events = events
+        if self._places is not None:
+            self._places.begin(events)
+
+    def _feed(self, data: bytes, events: list[Event]) -> None:
+        self._begin(events)
         self._documents.feed(data)
         self._seen.forget()
 
     def _close(self, events: list[Event]) -> None:
-        self._events = events
+        self._begin(events)
         self._documents.close()
 
     def _locate(self, error: StreamDicomError) -> None:
@@ -171,6 +177,8 @@ class XmlParser(PushParser[Event], AttributeParser):
                     seen.seen.append(tag)
                     self._tag, self._vr, self._parse = tag, vr, PARSERS[vr]
                     self._offset = self._documents.expat.CurrentByteIndex  # type: ignore[union-attr]
+                    if self._places is not None:
+                        self._places.mark(self._documents.base + self._offset)
                     self._count = 0
                     self._state = _OPEN_VALUES
                     return
@@ -233,6 +241,8 @@ class XmlParser(PushParser[Event], AttributeParser):
     # --- data sets and items -----------------------------------------------------------------------------------
 
     def _start_dataset(self, attributes: dict[str, str]) -> None:
+        if self._places is not None:
+            self._places.mark(self._documents.position)
         self._documents.enter()
         self._index = 0 if self._index is None else self._index + 1
         self._seen = SeenTags()
@@ -270,6 +280,8 @@ class XmlParser(PushParser[Event], AttributeParser):
 
     def _start_attribute(self, attributes: dict[str, str]) -> None:
         self._offset = self._documents.position - self._documents.base
+        if self._places is not None:
+            self._places.mark(self._documents.base + self._offset)
         self._check_attributes(attributes, _ATTRIBUTE_XML_ATTRIBUTES)
         try:
             tag = parse_tag_in_any_case(attributes.get("tag", ""))
