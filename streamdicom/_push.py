@@ -9,8 +9,8 @@ raised.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any, ClassVar, Generic, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from streamdicom.errors import InputError, OutputError, StreamDicomError, aborted
 
@@ -88,8 +88,16 @@ class PushParser(StickyError, ABC, Generic[_T]):
         """The error that ended the stream, even if results before it were returned first."""
         return self._error
 
+    @property
+    def has_more(self) -> bool:
+        """Whether the bytes so far have more results; ``feed(b"")`` returns the next."""
+        return self._error is None and self._has_more()
+
     def feed(self, data: bytes) -> list[_T]:
-        """Take the next bytes of the stream; return the results that they complete.
+        """Take the next bytes; return the first results of them.
+
+        Their number is bounded by the number of bytes. If the bytes have more, ``has_more`` is true, and ``feed(b"")``
+        returns the next. A caller that feeds further bytes instead gets all of them at once.
 
         A fault raises at once if there are no results before it. Otherwise those are returned and the next call
         raises. From then on every call raises the same error.
@@ -106,7 +114,7 @@ class PushParser(StickyError, ABC, Generic[_T]):
         return self._guard(self._feed, data)
 
     def close(self) -> list[_T]:
-        """Finish the stream; return the last results. Closing twice does nothing.
+        """Finish the stream; return all remaining results. Closing twice does nothing.
 
         A fault raises at once, because no call has to follow.
 
@@ -149,6 +157,9 @@ class PushParser(StickyError, ABC, Generic[_T]):
         self._locate(failure)
         return failure
 
+    def _has_more(self) -> bool:
+        return False
+
     @abstractmethod
     def _feed(self, data: bytes, results: list[_T]) -> None: ...
 
@@ -157,3 +168,29 @@ class PushParser(StickyError, ABC, Generic[_T]):
 
     def _locate(self, error: StreamDicomError) -> None:
         """Add the position of the parser to an error."""
+
+
+class _Fed(Protocol[_T]):
+    """A parser; see ``PushParser``."""
+
+    @property
+    def has_more(self) -> bool: ...
+
+    def feed(self, data: bytes) -> list[_T]: ...
+
+
+def drained(parser: _Fed[_T], data: bytes) -> Iterator[list[_T]]:
+    """Feed bytes to a parser; yield their results in lists of bounded length.
+
+    All of them must be consumed before the next bytes.
+
+    Args:
+        parser: A ``PushParser``, or an object with its methods.
+        data: As for ``PushParser.feed``.
+
+    Raises:
+        InputError: As ``PushParser.feed`` does.
+    """
+    yield parser.feed(data)
+    while parser.has_more:
+        yield parser.feed(b"")

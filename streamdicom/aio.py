@@ -13,12 +13,12 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TypeAlias, TypeVar
 
-from streamdicom.codec import SOURCE_LOST, DatasetEncoder, DatasetParser, reading_pipeline, truncated_by
+from streamdicom._push import drained
+from streamdicom.codec import SOURCE_LOST, DatasetEncoder, dataset_parser, reading_pipeline, truncated_by
 from streamdicom.errors import OutputError, StreamDicomError
 from streamdicom.events import Event
 from streamdicom.formats import Expander, FormatName
-from streamdicom.io import CHUNK, as_bytes
-from streamdicom.limits import Limits
+from streamdicom.io import CHUNK, Expansion, as_bytes
 from streamdicom.options import ReadOptions, WriteOptions, options_or_default
 
 if TYPE_CHECKING:
@@ -58,6 +58,9 @@ class _Parser(Protocol[_T]):
     @property
     def error(self) -> StreamDicomError | None: ...
 
+    @property
+    def has_more(self) -> bool: ...
+
     def feed(self, data: bytes) -> list[_T]: ...
 
     def close(self) -> list[_T]: ...
@@ -93,7 +96,8 @@ def aiter_datasets(
     """
     # Built now, because registered converters may change before the first data set is requested.
     options = options_or_default(options, ReadOptions)
-    return _fed(DatasetParser(options=options, as_file=as_file), source, options.limits, iter)
+    expansion = Expansion(options.limits)
+    return _fed(dataset_parser(options, expansion, as_file=as_file), source, expansion, iter)
 
 
 def aiter_events(source: AsyncSource, *, options: ReadOptions | None = None) -> AsyncGenerator[Event, None]:
@@ -117,26 +121,28 @@ def aiter_events(source: AsyncSource, *, options: ReadOptions | None = None) -> 
     [0, ('17',), None]
     """
     options = options_or_default(options, ReadOptions)
-    parser, pipeline = reading_pipeline(options, options.bulk_data_store)
-    return _fed(parser, source, options.limits, pipeline.iter)
+    expansion = Expansion(options.limits)
+    parser, pipeline = reading_pipeline(options, options.bulk_data_store, expansion)
+    return _fed(parser, source, expansion, pipeline.iter)
 
 
 async def _fed(
-    parser: _Parser[_T], source: AsyncSource, limits: Limits, process: Callable[[Iterable[_T]], Iterable[_T]]
+    parser: _Parser[_T], source: AsyncSource, expansion: Expansion, process: Callable[[Iterable[_T]], Iterable[_T]]
 ) -> AsyncGenerator[_T, None]:
-    async with aclosing(_read(parser, source, limits)) as chunks:
+    async with aclosing(_read(parser, source, expansion)) as chunks:
         async for chunk in chunks:
-            for item in process(parser.feed(chunk)):
-                yield item
+            for batch in drained(parser, chunk):
+                for item in process(batch):
+                    yield item
             if parser.error:
                 break  # do not wait for more
     for item in process(parser.close()):
         yield item
 
 
-async def _read(parser: _Parser[_T], source: AsyncSource, limits: Limits) -> AsyncGenerator[bytes, None]:
+async def _read(parser: _Parser[_T], source: AsyncSource, expansion: Expansion) -> AsyncGenerator[bytes, None]:
     """Yield decompressed chunks; raise a TruncatedError if the source is lost."""
-    expander = Expander(limits)
+    expander = Expander(expansion)
     size = 0
     try:
         async with aclosing(_chunks(source)) as chunks:

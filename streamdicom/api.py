@@ -12,13 +12,14 @@ from itertools import chain
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
 
+from streamdicom._push import drained
 from streamdicom.codec import (
     ONE_DATASET,
     SOURCE_LOST,
     DatasetEncoder,
-    DatasetParser,
     EventEncoder,
     checked_events,
+    dataset_parser,
     reading_pipeline,
     truncated_by,
 )
@@ -40,8 +41,18 @@ from streamdicom.formats import (
     form_of_name,
     format_named,
 )
-from streamdicom.io import Output, Source, Target, check_source, check_target, chunks, is_special, name_of, temporary
-from streamdicom.limits import Limits
+from streamdicom.io import (
+    Expansion,
+    Output,
+    Source,
+    Target,
+    check_source,
+    check_target,
+    chunks,
+    is_special,
+    name_of,
+    temporary,
+)
 from streamdicom.options import ReadOptions, WriteOptions, options_or_default
 
 if TYPE_CHECKING:
@@ -83,12 +94,8 @@ def iter_datasets(source: Source, *, options: ReadOptions | None = None, as_file
     check_source(source)
     options = options_or_default(options, ReadOptions)
     # The parser is made here: pydicom's settings count as they are now, not when the first data set is read.
-    return _flat(batches(DatasetParser(options=options, as_file=as_file), source, options.limits))
-
-
-def _flat(batches: Iterator[list[_T]]) -> Iterator[_T]:
-    for batch in batches:
-        yield from batch
+    expansion = Expansion(options.limits)
+    return chain.from_iterable(batches(dataset_parser(options, expansion, as_file=as_file), source, expansion))
 
 
 def iter_events(source: Source, *, options: ReadOptions | None = None) -> Iterator[Event]:
@@ -115,38 +122,53 @@ def iter_events(source: Source, *, options: ReadOptions | None = None) -> Iterat
     """
     check_source(source)
     options = options_or_default(options, ReadOptions)
-    parser, pipeline = reading_pipeline(options, options.bulk_data_store)
-    return pipeline.iter(chain.from_iterable(batches(parser, source, options.limits)))
+    return expanded_events(source, options, Expansion(options.limits))
+
+
+def expanded_events(source: Source, options: ReadOptions, expansion: Expansion) -> Iterator[Event]:
+    """Iterate over the events of a stream, which may be within a compressed one.
+
+    Args:
+        source: The stream.
+        options: Options for reading.
+        expansion: The bound of the compressed stream.
+    """
+    parser, pipeline = reading_pipeline(options, options.bulk_data_store, expansion)
+    return pipeline.iter(chain.from_iterable(batches(parser, source, expansion)))
 
 
 class _Parser(Protocol[_T]):
     @property
     def error(self) -> StreamDicomError | None: ...
 
+    @property
+    def has_more(self) -> bool: ...
+
     def feed(self, data: bytes) -> list[_T]: ...
 
     def close(self) -> list[_T]: ...
 
 
-def batches(parser: _Parser[_T], source: Source, limits: Limits, name: str | None = None) -> Iterator[list[_T]]:
-    """Feed a source to a parser; yield the results of each chunk.
+def batches(parser: _Parser[_T], source: Source, expansion: Expansion, name: str | None = None) -> Iterator[list[_T]]:
+    """Feed a source to a parser; yield the results in lists of bounded length.
 
     Args:
         parser: The parser.
         source: The source, which may be compressed.
-        limits: Bounds on the decompressed size.
+        expansion: Bounds the decompressed size.
         name: The name of the source in errors; by default its own.
 
     >>> from streamdicom.codec import DatasetParser
-    >>> [len(batch) for batch in batches(DatasetParser(), [b"[{},", b"{}]"], Limits())]
+    >>> from streamdicom.limits import Limits
+    >>> [len(batch) for batch in batches(DatasetParser(), [b"[{},", b"{}]"], Expansion(Limits()))]
     [1, 1, 0]
     """
     name = name or name_of(source)
     is_empty = True
     try:
-        for chunk in _read(parser, source, limits):
+        for chunk in _read(parser, source, expansion):
             is_empty = False
-            yield parser.feed(chunk)
+            yield from drained(parser, chunk)
             if parser.error:
                 break  # without waiting for the next chunk
         if not (is_empty and _is_lines(name)):
@@ -156,11 +178,11 @@ def batches(parser: _Parser[_T], source: Source, limits: Limits, name: str | Non
         raise
 
 
-def _read(parser: _Parser[Any], source: Source, limits: Limits) -> Iterator[bytes]:
+def _read(parser: _Parser[Any], source: Source, expansion: Expansion) -> Iterator[bytes]:
     """Yield the chunks of a source, decompressed; report a lost source as truncated."""
     size = 0
     try:
-        for chunk in expand(chunks(source), limits):
+        for chunk in expand(chunks(source), expansion):
             size += len(chunk)
             yield chunk
     except StreamDicomError:  # some are an EOFError too

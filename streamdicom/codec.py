@@ -23,7 +23,7 @@ from streamdicom.events import Event
 from streamdicom.filters import Pipeline, store_bulk_data, vr_first
 from streamdicom.formats import DICOM, EventParser, FormatName, Parser, format_named, new_writer
 from streamdicom.formats.json import KeyFilter
-from streamdicom.io import CHUNK, temporary
+from streamdicom.io import CHUNK, Expansion, temporary
 from streamdicom.options import ReadOptions, WriteOptions, options_or_default
 from streamdicom.patterns import DatasetConditions
 
@@ -42,15 +42,18 @@ _BATCH_SIZE = 32  # events between two checks for blocks; each segment of a long
 # --- bytes to events and data sets -----------------------------------------------------------------------------
 
 
-def reading_pipeline(options: ReadOptions, store: BulkDataStore | None = None) -> tuple[EventParser, Pipeline]:
+def reading_pipeline(
+    options: ReadOptions, store: BulkDataStore | None = None, expansion: Expansion | None = None
+) -> tuple[EventParser, Pipeline]:
     """Return the parser and the filters that the options ask for.
 
     Args:
         options: The options.
         store: The store that references to bulk data are loaded from, if any.
+        expansion: The bound of the compressed stream around the bytes, if any.
     """
     conditions = DatasetConditions(options.where, options.limits)
-    parser = EventParser(options=options, key_filter=KeyFilter.of(options, conditions))
+    parser = EventParser(options=options, key_filter=KeyFilter.of(options, conditions), expansion=expansion)
     return parser, Pipeline.for_reading(options, store, conditions)
 
 
@@ -88,6 +91,9 @@ class DatasetPipeline(PushParser["Dataset"]):
         self._last = last
         self._builder = DatasetBuilder(options, as_file=as_file)
 
+    def _has_more(self) -> bool:
+        return self._parser.has_more
+
     def _feed(self, data: bytes, datasets: list[Dataset]) -> None:
         self._build(self._parser.feed(data), datasets)
 
@@ -124,6 +130,17 @@ class DatasetParser(DatasetPipeline):
     def __init__(self, *, options: ReadOptions | None = None, as_file: bool = False) -> None:
         options = options_or_default(options, ReadOptions)
         super().__init__(*reading_pipeline(options), options, as_file=as_file)
+
+
+def dataset_parser(options: ReadOptions, expansion: Expansion, *, as_file: bool = False) -> DatasetPipeline:
+    """Return a ``DatasetParser`` of a stream that may be within a compressed stream.
+
+    Args:
+        options: Options for reading.
+        expansion: The bound of the compressed stream.
+        as_file: Whether to make FileDataset objects.
+    """
+    return DatasetPipeline(*reading_pipeline(options, expansion=expansion), options, as_file=as_file)
 
 
 class _Closable(Protocol):

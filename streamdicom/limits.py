@@ -33,10 +33,12 @@ class Limits:
         spooled_size: Bytes in temporary files for the long values of one data set, for each value from a store, and for
             the body of a multipart request. The longest value of a DICOM file has 4 GiB, except for encapsulated
             pixel data.
-        max_expansion_ratio: Ratio of decompressed to compressed bytes, beyond the first MiB of an HTTP body and the
-            first ``value_length`` bytes of another stream. Text and images expand to less than 50 times their length;
-            zeros expand to 1000 times with gzip and to any ratio with zstd. The bound limits work too: a MiB of empty
-            data sets takes seconds. Precedent: 200 in Apache's mod_deflate.
+        max_expansion_ratio: Ratio of decompressed to compressed bytes, beyond the first MiB of an HTTP body or of a
+            deflated data set, and the first 64 MiB of another stream or of a member of a ZIP or tar file. The long
+            binary values of a deflated data set, which take little time, count apart, beyond ``value_length``. In
+            a compressed stream within another, the bytes of the outer one count. Text and images expand to less
+            than 50 times their length; zeros expand to 1000 times with gzip and to any ratio with zstd. The bound
+            limits work too: a MiB of empty data sets takes seconds. Precedent: 200 in Apache's mod_deflate.
         multipart_parts: Parts of a multipart request; each takes about 1 KiB of memory. A series of 5,000 images has a
             part for each image.
 

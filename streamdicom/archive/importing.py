@@ -34,18 +34,19 @@ from io import BufferedRandom, BytesIO
 from pathlib import Path
 from typing import Any
 
-from streamdicom.api import iter_events, write_events
+from streamdicom.api import expanded_events, write_events
 from streamdicom.archive.journal import Entry, Journal, check_request
 from streamdicom.archive.layout import DEFAULT_LAYOUT, Layout, with_values
+from streamdicom.archive.members import decompressed
 from streamdicom.archive.report import ProgressCallback, Report, Skipped, Ticker
-from streamdicom.archive.sources import check_local, decompressed
+from streamdicom.archive.sources import check_local
 from streamdicom.bulkdata import BulkDataInfo, BulkDataStore, DirectoryStore
 from streamdicom.dicom import SOP_INSTANCE_UID
 from streamdicom.errors import BulkDataError, InputError, Location, OutputError, ResumeError, StreamDicomError
 from streamdicom.events import END_DATASET, Event
 from streamdicom.filters import load_bulk_data, sort_elements
 from streamdicom.formats.part10 import Part10Writer
-from streamdicom.io import NamedFile, Source, chunks, is_special, name_of, naming, not_blank
+from streamdicom.io import Expansion, NamedFile, Source, chunks, is_special, name_of, naming, not_blank
 from streamdicom.options import ReadOptions, WriteOptions
 
 _WORK_FOLDER = ".streamdicom"
@@ -161,14 +162,15 @@ class _Datasets:
     """The events of a stream, one data set at a time."""
 
     def __init__(self, source: Source, ticker: Ticker, options: ReadOptions) -> None:
-        events = self._read(not_blank(decompressed(_counted(source, ticker))), options)
-        self._events = sort_elements(events)
+        expansion = Expansion(options.limits)
+        data = not_blank(decompressed(_counted(source, ticker), expansion))
+        self._events = sort_elements(self._read(expanded_events(data, options, expansion)))
         self._in_dataset = False
         self.is_broken = False  # no data set can be read after the current one
 
-    def _read(self, data: Iterable[bytes], options: ReadOptions) -> Iterator[Event]:
+    def _read(self, events: Iterator[Event]) -> Iterator[Event]:
         try:
-            yield from iter_events(data, options=options)
+            yield from events
         except InputError:
             self.is_broken = True
             raise

@@ -7,20 +7,25 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
+from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from streamdicom.api import batches
-from streamdicom.archive.sources import CONTAINERS, Input, Kind, find, local_paths, member_name, members, pieces
-from streamdicom.codec import DatasetParser, reading_pipeline
+from streamdicom.archive.members import member_name, members
+from streamdicom.archive.sources import CONTAINERS, Input, Kind, find, local_paths, pieces
+from streamdicom.codec import dataset_parser, reading_pipeline
 from streamdicom.converters import converters_in_force
 from streamdicom.errors import InputError, StreamDicomError
 from streamdicom.events import Event
+from streamdicom.io import Expansion
+from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, options_or_default
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 _T = TypeVar("_T")
+_Reader: TypeAlias = Callable[[str, Iterable[bytes], Expansion], Iterator[_T]]
+"""Reads an input: its name, its bytes and the bound on them."""
 
 
 def iter_datasets(
@@ -50,11 +55,11 @@ def iter_datasets(
     """
     options = _frozen(options)
 
-    def read(name: str, data: Iterable[bytes]) -> Iterator[Dataset]:
-        parser = DatasetParser(options=options, as_file=as_file)
-        return chain.from_iterable(batches(parser, data, options.limits, name))
+    def read(name: str, data: Iterable[bytes], expansion: Expansion) -> Iterator[Dataset]:
+        parser = dataset_parser(options, expansion, as_file=as_file)
+        return chain.from_iterable(batches(parser, data, expansion, name))
 
-    return _iterate(local_paths(sources), read, options.force)
+    return _iterate(local_paths(sources), read, options)
 
 
 def iter_events(*sources: str | os.PathLike[str], options: ReadOptions | None = None) -> Iterator[Event]:
@@ -74,11 +79,11 @@ def iter_events(*sources: str | os.PathLike[str], options: ReadOptions | None = 
     """
     options = _frozen(options)
 
-    def read(name: str, data: Iterable[bytes]) -> Iterator[Event]:
-        parser, pipeline = reading_pipeline(options, options.bulk_data_store)
-        return pipeline.iter(chain.from_iterable(batches(parser, data, options.limits, name)))
+    def read(name: str, data: Iterable[bytes], expansion: Expansion) -> Iterator[Event]:
+        parser, pipeline = reading_pipeline(options, options.bulk_data_store, expansion)
+        return pipeline.iter(chain.from_iterable(batches(parser, data, expansion, name)))
 
-    return _iterate(local_paths(sources), read, options.force)
+    return _iterate(local_paths(sources), read, options)
 
 
 def _frozen(options: ReadOptions | None) -> ReadOptions:
@@ -87,24 +92,24 @@ def _frozen(options: ReadOptions | None) -> ReadOptions:
     return replace(options, converters=converters_in_force(options.converters))
 
 
-def _iterate(sources: list[str], read: Callable[[str, Iterable[bytes]], Iterator[_T]], force: bool) -> Iterator[_T]:
-    for item in find(sources, force=force):
+def _iterate(sources: list[str], read: _Reader[_T], options: ReadOptions) -> Iterator[_T]:
+    for item in find(sources, force=options.force):
         if item.kind in CONTAINERS:
-            yield from _iterate_members(item, read)
+            yield from _iterate_members(item, read, options.limits)
         elif item.kind == Kind.FAULT:
             raise _error(item.path, item.fault)
         elif item.kind != Kind.OTHER:
             with Path(item.path).open("rb", buffering=0) as file:
-                yield from _named(item.path, read(item.path, pieces(cast(IO[bytes], file))))
+                yield from _named(item.path, read(item.path, pieces(cast(IO[bytes], file)), Expansion(options.limits)))
 
 
-def _iterate_members(container: Input, read: Callable[[str, Iterable[bytes]], Iterator[_T]]) -> Iterator[_T]:
-    for member in _named(container.path, members(container)):
+def _iterate_members(container: Input, read: _Reader[_T], limits: Limits) -> Iterator[_T]:
+    for member in _named(container.path, members(container, limits)):
         name = member_name(container.path, member.name)
         if member.kind == Kind.FAULT:
             raise _error(name, member.fault)
         if member.kind != Kind.OTHER:
-            yield from _named(name, read(name, member.data))
+            yield from _named(name, read(name, member.data, member.expansion or Expansion(limits)))
 
 
 def _named(name: str, items: Iterator[Any]) -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""Inputs: files, folders, glob patterns, and members of ZIP and tar files.
+"""Inputs: files, folders and glob patterns, recognized by their content.
 
 Files are recognized by their content. A file that the caller names must be readable. In a folder, a ZIP or a tar file,
 any other file is passed over, unless its name ends in ``.dcm``: such a file is damaged. JSON and XML files there count
@@ -14,7 +14,6 @@ import os
 import re
 import stat
 import struct
-import sys
 import tarfile
 import zipfile
 import zlib
@@ -22,18 +21,18 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from enum import IntEnum
 from fnmatch import fnmatchcase
-from itertools import chain
 from pathlib import Path
-from typing import IO, NamedTuple, TypeAlias, cast
+from typing import IO, NamedTuple, TypeAlias
 
 from streamdicom.dicom import tag_for_keyword_key
-from streamdicom.errors import DicomFileError, InputError, TruncatedError
-from streamdicom.formats import DICOM, EMPTY, JSON, UNKNOWN_MESSAGE, XML, detect, expand, form_of_name
+from streamdicom.errors import InputError
+from streamdicom.formats import DICOM, EMPTY, JSON, UNKNOWN_MESSAGE, XML, detect, form_of_name
 from streamdicom.io import COMPRESSIONS, check_source
 
 _CHUNK = 64 * 1024
-_HEAD_SIZE = 512  # bytes that recognize a tar file; the other formats need fewer
-_MAX_TAR_HEADER = 1024 * 1024  # bytes of the headers of a member, with its name, which tarfile holds in memory
+HEAD_SIZE = 512
+"""Bytes that recognize a tar file. The other formats need fewer."""
+
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")  # ``Path`` drops the second slash; one letter is a drive
 _JSON_ARRAY = re.compile(r"\[\s*[{\]]")
@@ -45,8 +44,7 @@ _XML_ROOT = b"<NativeDicomModel"
 _UNREADABLE = f"{UNKNOWN_MESSAGE}, nor a ZIP or tar file"
 _EMPTY = "the file is empty"
 
-# Exceptions of the standard library for damaged files.
-_DAMAGE = (
+DAMAGE = (
     zipfile.BadZipFile,
     tarfile.TarError,
     zlib.error,
@@ -57,6 +55,7 @@ _DAMAGE = (
     NotImplementedError,
     RecursionError,
 )
+"""Exceptions of the standard library for damaged files."""
 
 FileId: TypeAlias = tuple[int, int]
 """Device and inode number, which identify an existing file."""
@@ -95,22 +94,6 @@ class Input(NamedTuple):
     kind: int
     fault: str = ""
     is_named: bool = False
-
-
-class Member(NamedTuple):
-    """A file in a ZIP, tar or compressed file.
-
-    Attributes:
-        name: Its name in the ZIP or tar file; "" for the content of a compressed file.
-        kind: ``Kind.DICOM``, ``TEXT``, ``OTHER`` or ``FAULT``.
-        data: Its bytes, decompressed.
-        fault: The reason of ``Kind.FAULT``.
-    """
-
-    name: str
-    kind: Kind
-    data: Iterable[bytes] = ()
-    fault: str = ""
 
 
 def file_id(path: str | Path) -> FileId | None:
@@ -330,7 +313,7 @@ def _status(path: str) -> os.stat_result | str:
 def _recognize_file(path: str, is_named: bool) -> tuple[Kind, str]:
     try:
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as above
-            head = file.read(_HEAD_SIZE) or b""
+            head = file.read(HEAD_SIZE) or b""
     except OSError as error:
         return Kind.FAULT, error.strerror or type(error).__name__
     return recognize(head, path, is_named=is_named)
@@ -347,7 +330,7 @@ def recognize(head: bytes, name: str, *, is_named: bool = False) -> tuple[Kind, 
     >>> recognize(bytes(128) + b"DICM", "x")[0].name, recognize(b"", "x.dcm")
     ('DICOM', (<Kind.FAULT: 1>, 'the file is empty'))
     """
-    content = detect(head, is_all=len(head) < _HEAD_SIZE)
+    content = detect(head, is_all=len(head) < HEAD_SIZE)
     if content == DICOM.name:
         return Kind.DICOM, ""
     if head.startswith(b"PK\x03\x04"):  # APPNOTE 4.3.7
@@ -386,188 +369,8 @@ def pieces(file: IO[bytes]) -> Iterator[bytes]:
             raise
         except OSError as error:
             raise InputError(f"the file cannot be read: {error.strerror}") from error
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise InputError("the file that contains this file is damaged") from error
         if not data:
             return
         yield data
-
-
-def member_name(container: str, name: str) -> str:
-    """Return the name of a member in reports and errors.
-
-    >>> member_name("a.zip", "1.dcm"), member_name("1.dcm.gz", "")
-    ('a.zip!1.dcm', '1.dcm.gz')
-    """
-    return f"{container}!{name}" if name else container
-
-
-def decompressed(data: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield a stream, decompressed if it is compressed, without a bound on its size.
-
-    Raises:
-        InputError: The stream is damaged, or the package for the compression is not installed.
-    """
-    try:
-        yield from expand(data, None)
-    except InputError:
-        raise
-    except ValueError as error:
-        raise InputError(str(error)) from None
-
-
-# --- members ---------------------------------------------------------------------------------------------------
-
-
-def members(container: Input) -> Iterator[Member]:
-    """Yield the members of a ZIP, tar or compressed file in their order.
-
-    Nothing is extracted to disk. The data of a member must be read before the next member. ZIP and tar files within
-    others are passed over.
-
-    Raises:
-        InputError: The file is damaged from here on.
-    """
-    try:
-        with Path(container.path).open("rb") as file:
-            if container.kind == Kind.ZIP:
-                yield from _zip_members(file)
-            elif container.kind == Kind.TAR:
-                yield from _tar_members(pieces(file))
-            else:
-                yield from _compressed_members(file, container)
-    except InputError:
-        raise
-    except OSError as error:
-        raise InputError(f"the file cannot be read: {error.strerror}") from error
-    except _DAMAGE as error:
-        raise InputError("the file is damaged") from error
-
-
-def _zip_members(file: IO[bytes]) -> Iterator[Member]:
-    with zipfile.ZipFile(file) as archive:
-        for info in archive.infolist():
-            if info.filename.endswith("/"):  # a folder; ``is_dir`` fails for an empty name
-                continue
-            if info.flag_bits & 1:
-                yield Member(info.filename, Kind.FAULT, fault="the member is encrypted")
-            elif info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                # zipfile does not bound the output of other methods.
-                fault = "the member is compressed with another method than deflate"
-                yield Member(info.filename, Kind.FAULT, fault=fault)
-            else:
-                yield from _zip_member(archive, info)
-
-
-def _zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[Member]:
-    try:
-        file = archive.open(info)
-    except (OSError, *_DAMAGE):
-        yield Member(info.filename, Kind.FAULT, fault="the member is damaged")
-        return
-    with file:
-        yield _member(info.filename, pieces(file))
-
-
-def _member(name: str, data: Iterator[bytes]) -> Member:
-    """Recognize a member; an unreadable member is a fault."""
-    try:
-        head, whole = _head(data)
-        kind, fault = recognize(head, name)
-        if kind == Kind.COMPRESSED:
-            head, whole = _head(decompressed(whole))
-            kind, fault = recognize(head, _without_compression_suffix(name))
-    except InputError as error:
-        return Member(name, Kind.FAULT, fault=error.message)
-    if kind in CONTAINERS:
-        kind = Kind.OTHER
-    return Member(name, kind, whole, fault)
-
-
-def _head(data: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
-    """Return the first bytes of a stream, and all of it."""
-    head = b""
-    while len(head) < _HEAD_SIZE and (piece := next(data, b"")):
-        head += piece
-    return head, chain([head], data)
-
-
-def _without_compression_suffix(name: str) -> str:
-    return name if form_of_name(name).compression is None else os.path.splitext(name)[0]  # noqa: PTH122 - a str
-
-
-def _tar_members(data: Iterator[bytes]) -> Iterator[Member]:
-    stream = _TarStream(data)
-    file = cast(IO[bytes], stream)  # tarfile needs only ``read``, ``seek`` and ``tell``
-    with tarfile.open(fileobj=file, mode="r:", errors="surrogateescape") as archive:
-        for header in archive:
-            archive.members = []  # type: ignore[attr-defined]  # tarfile would keep all headers
-            if header.isreg() and not header.issparse():
-                content = archive.extractfile(header)
-                assert content is not None
-                stream.allowance = sys.maxsize
-                yield _member(header.name, pieces(content))
-            stream.allowance = _MAX_TAR_HEADER
-    _check_end(stream.last)
-
-
-def _check_end(block: bytes) -> None:
-    """Check that tarfile stopped at the end marker, not at a damaged header."""
-    if len(block) < tarfile.BLOCKSIZE:
-        raise TruncatedError("the tar file is truncated")
-    if any(block):
-        raise DicomFileError("the header of a member is damaged")
-
-
-def _compressed_members(file: IO[bytes], container: Input) -> Iterator[Member]:
-    """Yield the members of a compressed tar file, or the one compressed file."""
-    data = decompressed(pieces(file))
-    head, whole = _head(data)
-    name = _without_compression_suffix(container.path)
-    kind, fault = recognize(head, name, is_named=container.is_named)
-    if kind == Kind.TAR:
-        yield from _tar_members(whole)
-        for _ in data:  # the end shows whether the stream is complete
-            pass
-    else:
-        kind = Kind.OTHER if kind in CONTAINERS else kind
-        yield Member("", kind, whole, fault)
-
-
-class _TarStream:
-    """A stream as a file for tarfile.
-
-    Attributes:
-        last: The bytes read last.
-        allowance: Bytes that may be read before the next header, because tarfile reads names of any length.
-    """
-
-    def __init__(self, data: Iterator[bytes]) -> None:
-        self._data = data
-        self._held = memoryview(b"")
-        self._position = 0
-        self.last = b""
-        self.allowance = _MAX_TAR_HEADER
-
-    def read(self, size: int) -> bytes:
-        self.allowance -= size
-        if self.allowance < 0:
-            raise DicomFileError(f"a member with a header or name of more than {_MAX_TAR_HEADER} bytes")
-        self.last = b"".join(self._take(size))
-        return self.last
-
-    def seek(self, position: int) -> None:
-        if position < self._position:
-            raise tarfile.StreamError("cannot seek backward in a stream")
-        for _ in self._take(position - self._position):
-            pass
-
-    def tell(self) -> int:
-        return self._position
-
-    def _take(self, size: int) -> Iterator[memoryview]:
-        while size > 0 and (held := self._held or memoryview(next(self._data, b""))):
-            taken, self._held = held[:size], held[size:]
-            self._position += len(taken)
-            size -= len(taken)
-            yield taken

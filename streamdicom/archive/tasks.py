@@ -17,17 +17,20 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Any, BinaryIO, NamedTuple, cast
 
-from streamdicom.api import iter_events, write_events
-from streamdicom.archive.sources import CONTAINERS, Input, Kind, Member, member_name, members, pieces
+from streamdicom.api import expanded_events, write_events
+from streamdicom.archive.members import Member, member_name, members
+from streamdicom.archive.sources import CONTAINERS, Input, Kind, pieces
 from streamdicom.bulkdata import BulkDataAction, BulkDataPolicy, DirectoryStore
 from streamdicom.errors import InputError, StreamDicomError
 from streamdicom.events import END_DATASET, Event
 from streamdicom.filters import needed_file_meta, sort_elements
-from streamdicom.io import new_compressor
+from streamdicom.io import Expansion, new_compressor
+from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, WriteOptions
 
 SEPARATOR = b",\n"  # between the data sets of an array
 
+_LIMITS = Limits()
 _MAX_IN_MEMORY = 1024 * 1024  # bytes of text; the parent process holds several results
 _BATCH_SIZE = 1024 * 1024  # bytes of text after which members make a result
 _BATCH_MEMBERS = 1024  # members after which they make a result
@@ -138,7 +141,7 @@ def render(task: Task, rendering: Rendering) -> Iterator[Result]:
 
 def _render_members(container: Input, members_done: int, rendering: Rendering) -> Iterator[Result]:
     count = 0
-    remaining = members(container)
+    remaining = members(container, _LIMITS)
     is_last = False
     while not is_last:
         with _Batch(rendering) as batch:
@@ -189,7 +192,7 @@ class _Batch:
         """Add the data sets of a file."""
         try:
             with open(item.path, "rb", buffering=0) as file:  # noqa: PTH123 - str is faster
-                self._add(item.path, item.kind, pieces(cast(IO[bytes], file)))
+                self._add(item.path, item.kind, pieces(cast(IO[bytes], file)), Expansion(_LIMITS))
         except OSError as error:
             if error.filename != item.path:
                 raise
@@ -204,33 +207,34 @@ class _Batch:
         elif member.kind == Kind.FAULT:
             self.fail(name, member.fault)
         else:
-            self._add(name, member.kind, member.data)
+            self._add(name, member.kind, member.data, member.expansion or Expansion(_LIMITS))
 
     def fail(self, name: str, reason: str) -> None:
         """Record that an input failed."""
         self._failures.append(Message(name, reason))
 
-    def _add(self, name: str, kind: int, data: Iterable[bytes]) -> None:
+    def _add(self, name: str, kind: int, data: Iterable[bytes], expansion: Expansion) -> None:
+        events = expanded_events(data, self._reading, expansion)
         if self._compressor is None:
             start = self._spool.tell()
-            if self._write(name, kind, data, self._spool):
+            if self._write(name, kind, events, self._spool):
                 self._size = self._spool.tell()
             else:
                 self._spool.truncate(start)
             return
         with tempfile.SpooledTemporaryFile(_MAX_IN_MEMORY, dir=self._rendering.folder) as text:
-            if self._write(name, kind, data, text):
+            if self._write(name, kind, events, text):
                 self._size += text.tell()
                 text.seek(0)
                 while block := text.read(_COPY_SIZE):
                     self._spool.write(self._compressor.compress(block))
 
-    def _write(self, name: str, kind: int, data: Iterable[bytes], target: _Spool | IO[bytes]) -> bool:
+    def _write(self, name: str, kind: int, events: Iterator[Event], target: _Spool | IO[bytes]) -> bool:
         """Write the data sets of an input; return False if the text must be dropped."""
         count = 0
         try:
             with _caught_warnings() as texts:
-                for dataset in self._datasets_of(kind, data):
+                for dataset in _datasets(kind, events):
                     self._write_dataset(dataset, target, is_first=not (self._datasets or count))
                     count += 1
         except StreamDicomError as error:
@@ -245,16 +249,6 @@ class _Batch:
         self._not_selected += bool(self._rendering.where) and not count
         self._warnings += [Message(name, text) for text in sorted(texts)]
         return True
-
-    def _datasets_of(self, kind: int, data: Iterable[bytes]) -> Iterator[Iterator[Event]]:
-        """Yield the events of each selected data set, to be read before the next."""
-        events = iter_events(data, options=self._reading)
-        if kind == Kind.DICOM:  # has one data set, in order
-            for start in events:
-                yield chain((start,), events)
-            return
-        for start in (remaining := sort_elements(events)):
-            yield chain((start,), _to_end(remaining))
 
     def _write_dataset(self, dataset: Iterator[Event], target: _Spool | IO[bytes], *, is_first: bool) -> None:
         rendering = self._rendering
@@ -275,6 +269,16 @@ class _Batch:
         messages = tuple(self._failures), tuple(self._warnings)
         passed_over = tuple(self._passed_over)
         return Result(self._datasets, passed_over, self._not_selected, *messages, members_done, is_last, data, path)
+
+
+def _datasets(kind: int, events: Iterator[Event]) -> Iterator[Iterator[Event]]:
+    """Yield the events of each selected data set, to be read before the next."""
+    if kind == Kind.DICOM:  # has one data set, in order
+        for start in events:
+            yield chain((start,), events)
+        return
+    for start in (remaining := sort_elements(events)):
+        yield chain((start,), _to_end(remaining))
 
 
 def _to_end(events: Iterator[Event]) -> Iterator[Event]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from streamdicom.api import iter_events, write_events
+from streamdicom.api import expanded_events, write_events
 from streamdicom.cli.exit_codes import DONE, UsageError, usage_errors
 from streamdicom.cli.inputs import is_pipe, naming_input, read, size_of
 from streamdicom.cli.options import note_unmatched, read_options, write_options
@@ -18,7 +18,7 @@ from streamdicom.cli.progress import ProgressLine
 from streamdicom.events import Event
 from streamdicom.filters import needed_file_meta, sort_elements
 from streamdicom.formats import DICOM, FORMATS, JSON, NDJSON, XML, FormatName, expand, form_of_name, recognize
-from streamdicom.io import not_blank
+from streamdicom.io import Expansion, not_blank
 from streamdicom.options import ReadOptions, WriteOptions
 
 
@@ -66,13 +66,14 @@ def convert_file(
         _check_suffix(target)
     size = size_of(source)
     with ProgressLine(f"Converting {source}", size, prints=is_pipe(target)) as progress, naming_input(source):
-        pieces = not_blank(expand(read(source, progress), reading.limits))
-        content, head, whole = recognize(pieces)
+        expansion = Expansion(reading.limits)
+        content, head, whole = recognize(not_blank(expand(read(source, progress), expansion)))
+        events = expanded_events(whole, reading, expansion)
         if content == DICOM.name:
-            events = needed_file_meta(iter_events(whole, options=reading), always=writing.file_meta)
+            events = needed_file_meta(events, always=writing.file_meta)
             writing = replace(writing, file_meta=True)
         else:
-            events = sort_elements(iter_events(whole, options=reading))
+            events = sort_elements(events)
         to = to or _format_by_name(target, content)
         if content == to == DICOM.name:
             raise UsageError("expected two formats, found DICOM files as IN and OUT")

@@ -14,7 +14,7 @@ from streamdicom.cli.progress import ProgressLine
 from streamdicom.errors import StreamDicomError
 from streamdicom.events import Event
 from streamdicom.formats import EventParser
-from streamdicom.io import chunks, is_special
+from streamdicom.io import Expansion, chunks, is_special
 from streamdicom.options import ReadOptions
 
 PIPE = Path("-")
@@ -31,7 +31,9 @@ def event_batches(source: Path, progress: ProgressLine, options: ReadOptions | N
     """
     options = options or ReadOptions()
     with usage_errors():
-        yield from batches(EventParser(options=options), read(source, progress), options.limits, name_of(source))
+        expansion = Expansion(options.limits)
+        parser = EventParser(options=options, expansion=expansion)
+        yield from batches(parser, read(source, progress), expansion, name_of(source))
 
 
 def read(source: Path, progress: ProgressLine) -> Iterator[bytes]:

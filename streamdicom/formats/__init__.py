@@ -2,6 +2,7 @@
 
 from streamdicom.formats.detect import (
     EMPTY,
+    STREAM_FREE_SIZE,
     UNKNOWN,
     UNKNOWN_MESSAGE,
     EventParser,
@@ -33,6 +34,7 @@ __all__ = [
     "FORMATS",
     "JSON",
     "NDJSON",
+    "STREAM_FREE_SIZE",
     "UNKNOWN",
     "UNKNOWN_MESSAGE",
     "XML",

@@ -19,8 +19,7 @@ from streamdicom.events import Event
 from streamdicom.formats.first_element import starts_with_element
 from streamdicom.formats.places import KeepsPlaces
 from streamdicom.formats.spec import DICOM, FORMATS, JSON, XML, FormatName, Parser
-from streamdicom.io import COMPRESSIONS, Decompressor, compression_of
-from streamdicom.limits import Limits
+from streamdicom.io import COMPRESSIONS, Decompressor, Expansion, compression_of
 from streamdicom.options import ReadOptions, options_or_default
 
 if TYPE_CHECKING:
@@ -31,6 +30,11 @@ UNKNOWN = "unknown"
 
 EMPTY = "empty"
 """The content of a stream that has nothing but white space."""
+
+STREAM_FREE_SIZE = 64 * 1024 * 1024
+"""Bytes that a stream of any size may expand to, unless it is the body of an HTTP message.
+
+An image of zeros expands to a thousand times its size. 64 MiB of empty data sets take a minute."""
 
 _BLANK = b" \t\r\n"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -102,16 +106,18 @@ class Expander:
     """A push parser that decompresses a stream, or passes on a plain one.
 
     Args:
-        limits: ``max_expansion_ratio`` bounds the output beyond the first ``value_length`` bytes: an image of zeros
-            expands to a thousand times its size. None for no bound.
+        expansion: Bounds the output.
+        free: Bytes that a stream of any size may expand to.
 
-    >>> expander = Expander(Limits())
+    >>> from streamdicom.limits import Limits
+    >>> expander = Expander(Expansion(Limits()))
     >>> list(expander.feed(b"[]")), list(expander.close())
     ([b'[]'], [])
     """
 
-    def __init__(self, limits: Limits | None) -> None:
-        self._limits = limits
+    def __init__(self, expansion: Expansion, free: float = STREAM_FREE_SIZE) -> None:
+        self._expansion = expansion
+        self._free = free
         self._head: bytes | None = b""  # None when the stream is recognized
         self._decompressor: Decompressor | None = None
 
@@ -154,18 +160,18 @@ class Expander:
         if content is not None:
             self._head = None
             if content in COMPRESSIONS:
-                free = self._limits.value_length if self._limits else 0
-                self._decompressor = Decompressor(content, limits=self._limits, free=free)
+                self._decompressor = Decompressor(content, expansion=self._expansion, free=self._free)
 
 
-def expand(chunks: Iterable[bytes], limits: Limits | None) -> Iterator[bytes]:
+def expand(chunks: Iterable[bytes], expansion: Expansion, free: float = STREAM_FREE_SIZE) -> Iterator[bytes]:
     """Yield the bytes of a stream, decompressed if it is compressed; see ``Expander``.
 
     >>> import gzip
-    >>> b"".join(expand([gzip.compress(b"[]")], Limits()))
+    >>> from streamdicom.limits import Limits
+    >>> b"".join(expand([gzip.compress(b"[]")], Expansion(Limits())))
     b'[]'
     """
-    expander = Expander(limits)
+    expander = Expander(expansion, free)
     for chunk in chunks:
         yield from expander.feed(chunk)
     yield from expander.close()
@@ -200,6 +206,7 @@ class EventParser:
     Args:
         options: The format if it is known, and the options of the parsers.
         key_filter: The elements of JSON that need not be parsed.
+        expansion: The bound of the compressed stream around the bytes, if any. It holds for a deflated data set too.
 
     >>> parser = EventParser()
     >>> [value for *_, value in parser.feed(b' {"00100020": {"vr": "LO", "Value": ["17"]}}')]
@@ -208,9 +215,16 @@ class EventParser:
     []
     """
 
-    def __init__(self, *, options: ReadOptions | None = None, key_filter: KeyFilter | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        options: ReadOptions | None = None,
+        key_filter: KeyFilter | None = None,
+        expansion: Expansion | None = None,
+    ) -> None:
         self._options = options_or_default(options, ReadOptions)
         self._key_filter = key_filter
+        self._expansion = expansion
         self._head = b""  # the first bytes, until the stream is recognized
         self._format: FormatName | None = None
         self._parser: Parser | None = None
@@ -242,8 +256,16 @@ class EventParser:
         """
         return self._early + (self._parser.offsets() if isinstance(self._parser, KeepsPlaces) else [])
 
+    @property
+    def has_more(self) -> bool:
+        """Whether the bytes so far have more events; ``feed(b"")`` returns the next."""
+        return self._parser is not None and self._parser.has_more
+
     def feed(self, data: bytes) -> list[Event]:
         """Take the next bytes of the stream; return the events that they complete.
+
+        Their number is bounded by the number of bytes. A deflated data set may have more: while ``has_more`` is true,
+        ``feed(b"")`` returns the next.
 
         An error raises at once if no event precedes it; otherwise those events are returned first and the next call
         raises. From then on every call raises the same error.
@@ -287,7 +309,7 @@ class EventParser:
         if content in FORMATS:
             row = FORMATS[content]
             self._format = row.name
-            parser = row.new_parser(self._options, self._key_filter)
+            parser = row.new_parser(self._options, self._key_filter, self._expansion)
             if self._keeps_places and isinstance(parser, KeepsPlaces):
                 parser.keep_places()
             return parser
@@ -301,6 +323,8 @@ class EventParser:
 
 class _FailedParser:
     """Parser of a stream that cannot be read: every call raises the same error."""
+
+    has_more = False
 
     def __init__(self, error: InputError) -> None:
         self.error = error

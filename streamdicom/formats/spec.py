@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias, get_
 
 from streamdicom.errors import StreamDicomError
 from streamdicom.events import Event
-from streamdicom.io import COMPRESSION_SUFFIXES
+from streamdicom.io import COMPRESSION_SUFFIXES, Expansion
 from streamdicom.options import ReadOptions, WriteOptions
 
 if TYPE_CHECKING:
@@ -32,6 +32,10 @@ class Parser(Protocol):
     @property
     def error(self) -> StreamDicomError | None:
         """The error that ended the stream, even if it has not been raised yet."""
+
+    @property
+    def has_more(self) -> bool:
+        """Whether the bytes so far have more events; ``feed(b"")`` returns the next."""
 
     def feed(self, data: bytes) -> list[Event]:
         """Take the next bytes of the stream; return the events that they complete."""
@@ -75,26 +79,26 @@ class Format:
     magic_offset: int
     suffixes: tuple[str, ...]
     media_types: tuple[str, ...]
-    new_parser: Callable[[ReadOptions, KeyFilter | None], Parser]
+    new_parser: Callable[[ReadOptions, KeyFilter | None, Expansion | None], Parser]
     new_writer: Callable[[Sink, Indent, WriteOptions, bool], Writer] | None
 
 
-def _new_json_parser(options: ReadOptions, key_filter: KeyFilter | None) -> Parser:
+def _new_json_parser(options: ReadOptions, key_filter: KeyFilter | None, _: object) -> Parser:
     from streamdicom.formats.json import JsonParser
 
     return JsonParser(options=options, skip=key_filter)
 
 
-def _new_xml_parser(options: ReadOptions, _: KeyFilter | None) -> Parser:
+def _new_xml_parser(options: ReadOptions, *_: object) -> Parser:
     from streamdicom.formats.xml import XmlParser
 
     return XmlParser(options=options)
 
 
-def _new_part10_parser(options: ReadOptions, _: KeyFilter | None) -> Parser:
+def _new_part10_parser(options: ReadOptions, _: object, expansion: Expansion | None) -> Parser:
     from streamdicom.formats.part10 import Part10Parser
 
-    return Part10Parser(options=options)
+    return Part10Parser(options=options, expansion=expansion)
 
 
 def _new_json_writer(sink: Sink, indent: Indent, options: WriteOptions, array: bool) -> Writer:

@@ -3,11 +3,13 @@
 from streamdicom.io.compression import (
     COMPRESSION_SUFFIXES,
     COMPRESSIONS,
+    FREE_SIZE,
     Decompressor,
     compression_of,
     decompress,
     new_compressor,
 )
+from streamdicom.io.expansion import Expansion
 from streamdicom.io.sources import CHUNK, Source, as_bytes, check_source, check_target, chunks, name_of, not_blank
 from streamdicom.io.spool import LazyValue, SpooledValue, SpoolFile
 from streamdicom.io.targets import NamedFile, Output, Target, hidden, is_special, naming, temporary
@@ -16,7 +18,9 @@ __all__ = [
     "CHUNK",
     "COMPRESSIONS",
     "COMPRESSION_SUFFIXES",
+    "FREE_SIZE",
     "Decompressor",
+    "Expansion",
     "LazyValue",
     "NamedFile",
     "Output",

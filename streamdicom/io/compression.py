@@ -1,7 +1,7 @@
 """Compressed streams, read and written in pieces of bounded size.
 
 A decompressor never yields more than ``_PIECE`` bytes at once, so a few bytes that expand to a great many cost time
-and no memory. ``Limits.max_expansion_ratio`` bounds the time.
+and no memory. ``Expansion`` bounds the time.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any, Protocol
 
-from streamdicom.errors import InputError, LimitError, TruncatedError
-from streamdicom.limits import Limits
+from streamdicom.errors import InputError, TruncatedError
+from streamdicom.io.expansion import Expansion
 
 _PIECE = 64 * 1024
 _GZIP = 16 + zlib.MAX_WBITS
@@ -22,8 +22,8 @@ _WINDOW = 128 * 1024 * 1024  # of zstd, as with ``--long``
 _ZSTD_LEVEL = 3  # the default of the command line tool
 _GZIP_LEVEL = 6
 
-_BLOCK = 16 * 1024  # compressed bytes after which the allowance of ``max_expansion_ratio`` grows
-_FREE = 1024 * 1024  # bytes that the body of an HTTP message may expand to
+FREE_SIZE = 1024 * 1024
+"""Bytes that the body of an HTTP message may expand to, whatever its size."""
 
 # RFC 1952, RFC 8878, bzip2, the .xz file format 1.2
 _MAGICS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz"}
@@ -211,7 +211,7 @@ class Decompressor:
     Args:
         kind: One of ``COMPRESSIONS``.
         window: Bytes that a frame of zstd may ask to be held (RFC 8878 3.1.1.1.2), a power of two.
-        limits: ``max_expansion_ratio`` bounds the output; None for no bound.
+        expansion: Bounds the output; None for no bound.
         free: Bytes that a stream of any size may expand to.
 
     Raises:
@@ -223,12 +223,15 @@ class Decompressor:
     >>> decompressor.close()
     """
 
-    def __init__(self, kind: str, *, window: int = _WINDOW, limits: Limits | None = None, free: int = _FREE) -> None:
+    def __init__(
+        self, kind: str, *, window: int = _WINDOW, expansion: Expansion | None = None, free: float = FREE_SIZE
+    ) -> None:
         self._kind = kind
         self._window = window
         self._free = free
-        self._max_ratio = limits.max_expansion_ratio if limits else None
-        self._bytes_in = self._bytes_out = 0
+        self._expansion = expansion
+        self._is_outermost = expansion is not None and expansion.claim()
+        self._size = 0  # bytes of the output
         self._member: _Member | None = _MEMBERS[kind](window)
 
     def feed(self, data: bytes) -> Iterator[bytes]:
@@ -240,28 +243,19 @@ class Decompressor:
             InputError: The stream is damaged, or followed by something else.
             LimitError: The stream expands too much.
         """
-        if self._max_ratio is None:
+        if self._expansion is None:
             yield from self._pieces(data)
-            return
-        # The allowance grows at fixed places of the stream, so the outcome does not depend on how it is cut.
-        start = 0
-        while start < len(data):
-            block = data[start : start + _BLOCK - self._bytes_in % _BLOCK]
-            start += len(block)
-            yield from self._bounded(block, self._max_ratio)
-            self._bytes_in += len(block)
+        elif self._is_outermost:
+            for block in self._expansion.blocks(data):
+                yield from self._bounded(block, self._expansion)
+                self._expansion.count(len(block))
+        else:
+            yield from self._bounded(data, self._expansion)
 
-    def _bounded(self, block: bytes, max_ratio: int) -> Iterator[bytes]:
-        allowance = self._free + max_ratio * (self._bytes_in // _BLOCK + 1) * _BLOCK
-        for piece in self._pieces(block):
-            left = allowance - self._bytes_out
-            self._bytes_out += len(piece)
-            if len(piece) > left:
-                if left > 0:
-                    yield piece[:left]
-                raise LimitError(
-                    f"the {self._kind} stream expands to more than {max_ratio} times its size", "max_expansion_ratio"
-                )
+    def _bounded(self, data: bytes, expansion: Expansion) -> Iterator[bytes]:
+        pieces = self._pieces(data)
+        for piece in expansion.bounded(pieces, f"the {self._kind} stream", self._free - self._size):
+            self._size += len(piece)
             yield piece
 
     def _pieces(self, data: bytes) -> Iterator[bytes]:
@@ -296,20 +290,19 @@ class Decompressor:
             raise TruncatedError(f"the {self._kind} stream stops before its end")
 
 
-def decompress(chunks: Iterable[bytes], kind: str, limits: Limits | None = None) -> Iterator[bytes]:
-    """Yield the contents of a compressed stream; see ``Decompressor``.
+def decompress(chunks: Iterable[bytes], kind: str) -> Iterator[bytes]:
+    """Yield the contents of a compressed stream of any size; see ``Decompressor``.
 
     Raises:
         TruncatedError: The stream ends within a member.
         InputError: The stream is damaged, or followed by something else.
-        LimitError: The stream expands too much.
         ValueError: The package for the compression is not installed.
 
     >>> compressor = new_compressor("gzip")
     >>> b"".join(decompress([compressor.compress(b"[]") + compressor.flush()], "gzip"))
     b'[]'
     """
-    decompressor = Decompressor(kind, limits=limits)
+    decompressor = Decompressor(kind)
     for chunk in chunks:
         yield from decompressor.feed(chunk)
     decompressor.close()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from python_multipart.multipart import parse_options_header
 
 from streamdicom.errors import LimitError, RequestError
-from streamdicom.io import Decompressor
+from streamdicom.io import Decompressor, Expansion
 from streamdicom.limits import Limits
 
 JSON, NDJSON, XML, DICOM = "json", "ndjson", "xml", "dicom"
@@ -126,18 +126,18 @@ class ContentDecoder:
 
     Args:
         coding: "gzip", "deflate" or "zstd", or "" for an uncompressed body.
-        limits: ``max_expansion_ratio`` bounds the decoded size.
+        expansion: Bounds the decoded size.
 
     Raises:
         RequestError: The package that the coding needs is not installed.
 
-    >>> b"".join(ContentDecoder("", Limits()).feed(b"[]"))
+    >>> b"".join(ContentDecoder("", Expansion(Limits())).feed(b"[]"))
     b'[]'
     """
 
-    def __init__(self, coding: str, limits: Limits) -> None:
+    def __init__(self, coding: str, expansion: Expansion) -> None:
         try:
-            self._decompressor = Decompressor(coding, window=_WINDOW, limits=limits) if coding else None
+            self._decompressor = Decompressor(coding, window=_WINDOW, expansion=expansion) if coding else None
         except ValueError:
             raise RequestError(f"the Content-Encoding {coding} is not supported by this installation", 415) from None
 

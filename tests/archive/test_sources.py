@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from streamdicom import InputError
+from streamdicom import InputError, Limits
+from streamdicom.archive.members import members
 from streamdicom.archive.sources import (
     CONTAINERS,
     Input,
@@ -26,7 +27,6 @@ from streamdicom.archive.sources import (
     find,
     glob_sorted,
     measure,
-    members,
 )
 from tests.archive.corpus import dataset, file_bytes, files
 
@@ -277,7 +277,7 @@ def _members(item: Input) -> list[tuple[str, bytes | str] | None]:
     """Return name and content or fault of each member, or None if it is passed over."""
     return [
         None if member.kind == Kind.OTHER else (member.name, member.fault or b"".join(member.data))
-        for member in members(item)
+        for member in members(item, Limits())
     ]
 
 
@@ -350,7 +350,7 @@ def test_memory_does_not_grow_with_members(tmp_path: Path) -> None:
     path = _put(tmp_path / "x", buffer.getvalue())
     tracemalloc.start()
     try:
-        assert sum(1 for _ in members(next(find([str(path)])))) == 5000
+        assert sum(1 for _ in members(next(find([str(path)])), Limits())) == 5000
         assert tracemalloc.get_traced_memory()[1] < 1_500_000
     finally:
         tracemalloc.stop()

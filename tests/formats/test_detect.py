@@ -29,6 +29,7 @@ from streamdicom import (
 )
 from streamdicom.events import Event
 from streamdicom.formats import EMPTY, UNKNOWN, EventParser, Expander, detect, expand, recognize
+from streamdicom.io import Expansion
 
 _JSON = b'{"00100020":{"vr":"LO","Value":["17"]}}'
 _XML = (
@@ -84,7 +85,7 @@ def _cuts(stream: bytes) -> Iterator[list[bytes]]:
 
 def _events(chunks: list[bytes], options: ReadOptions | None = None) -> list[Event]:
     parser = EventParser(options=options)
-    events = [event for chunk in expand(chunks, Limits()) for event in parser.feed(chunk)] + parser.close()
+    events = [event for chunk in expand(chunks, Expansion(Limits())) for event in parser.feed(chunk)] + parser.close()
     assert parser.error is None
     return events
 
@@ -224,7 +225,7 @@ def test_no_more_is_read_than_needed() -> None:
 
 
 def test_held_bytes_are_bounded() -> None:
-    expander = Expander(Limits())
+    expander = Expander(Expansion(Limits()))
     for byte in _MARK + b" " * 1100:
         list(expander.feed(bytes([byte])))
     assert list(expander.feed(b"x")) == [b"x"]

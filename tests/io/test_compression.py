@@ -12,6 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from streamdicom import InputError, LimitError, Limits, TruncatedError
+from streamdicom.io import Expansion
 from streamdicom.io.compression import Decompressor, compression_of, decompress, new_compressor
 
 zstandard = pytest.importorskip("zstandard")
@@ -118,7 +119,7 @@ def test_unknown_compression_is_a_value_error() -> None:
 @pytest.mark.parametrize("kind", ["gzip", "deflate", "zstd"])
 def test_expansion_ends_at_the_same_byte_for_any_cut(kind: str, size: int) -> None:
     data = {**_KINDS, "deflate": zlib.compress}[kind](bytes(40_000_000))
-    decompressor = Decompressor(kind, limits=Limits(max_expansion_ratio=3), free=1000)
+    decompressor = Decompressor(kind, expansion=Expansion(Limits(max_expansion_ratio=3)), free=1000)
     count = 0
     with pytest.raises(LimitError, match=r"Limits\.max_expansion_ratio"):
         for start in range(0, len(data), size):

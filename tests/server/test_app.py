@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import socket
 import sqlite3
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from io import BytesIO
 from pathlib import Path
@@ -19,7 +21,9 @@ import pytest
 from dicomweb_client import DICOMwebClient
 from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
+from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import generate_frames
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 from requests import HTTPError
 from starlette.testclient import TestClient
 
@@ -808,6 +812,37 @@ def _wait(condition: Any) -> None:
 # --- memory ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.memory
+@pytest.mark.slow
+def test_deflated_instances_take_no_more_memory_than_uninflated_ones(archive: Path) -> None:
+    """Eight requests at once read an instance of 200,000 events."""
+    ds = corpus.dataset(0, SOPInstanceUID="1.2.3.1")
+    numbers = random.Random(1)
+    ds.ReferencedImageSequence = [Dataset() for _ in range(65_000)]
+    for item in ds.ReferencedImageSequence:
+        item.Rows = numbers.getrandbits(16)
+    ds.file_meta = FileMetaDataset()
+    peaks = []
+    for number, syntax in enumerate((ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian)):
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{number}"
+        ds.file_meta.TransferSyntaxUID = syntax
+        ds.save_as(archive / f"{number}.dcm", enforce_file_format=True)
+    with _hosting(archive) as server:
+        found = httpx2.get(f"{server.url}/instances", headers={"Accept": "application/dicom+json"}).json()
+        urls = {entry["00080018"]["Value"][0]: entry["00081190"]["Value"][0] for entry in found}
+        for number in range(2):
+            url = urls[f"1.2.3.{number}"] + "/metadata"
+            httpx2.get(url, timeout=120)
+            before = server.forget_peak()
+            with ThreadPoolExecutor(8) as pool:
+                texts = set(pool.map(lambda _, url=url: httpx2.get(url, timeout=300).text, range(8)))
+            assert len(texts) == 1
+            assert min(map(len, texts)) > 2 * _MIB
+            peaks.append(server.peak - before)
+    assert peaks[1] < peaks[0] + 8 * _MIB
+
+
+@pytest.mark.memory
 @pytest.mark.slow
 def test_memory_does_not_depend_on_the_number_of_instances(archive: Path) -> None:
     text = corpus.dataset(0, SOPInstanceUID="1.2.3.4", PatientComments="x" * 5000).to_json()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from streamdicom import LimitError, Limits, TruncatedError
 from streamdicom.errors import RequestError
+from streamdicom.io import Expansion
 from streamdicom.web.content import DICOM, JSON, NDJSON, XML, Content, ContentDecoder, parse_media_type
 
 _MIB = 1024 * 1024
@@ -69,7 +70,7 @@ def test_any_media_type_is_parsed(value: str) -> None:
 
 def _expanded(coding: str, data: bytes, size: int, limits: Limits) -> tuple[int, str]:
     """Return the decoded size, and the message of the error that ends it."""
-    decoder = ContentDecoder(coding, limits)
+    decoder = ContentDecoder(coding, Expansion(limits))
     total = 0
     try:
         for start in range(0, len(data), size):
@@ -108,4 +109,4 @@ def test_zstd_window_is_limited_to_8_mib() -> None:
     compressor = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
     data = compressor.compress(bytes(1000)) + compressor.flush()
     with pytest.raises(ValueError, match="the zstd stream is damaged"):
-        list(ContentDecoder("zstd", Limits()).feed(data))
+        list(ContentDecoder("zstd", Expansion(Limits())).feed(data))

@@ -91,6 +91,7 @@ class ElementParser(PushParser[Event], KeepsPlaces):
         # The current long value:
         self._vr = ""
         self._remaining = 0  # bytes
+        self._long_size = 0  # bytes of long binary values so far
         self._in_fragments = False
         self._text: LongText | None = None
 
@@ -334,6 +335,7 @@ class ElementParser(PushParser[Event], KeepsPlaces):
         data = self._next(BINARY_SEGMENT_SIZE)
         if data is None:
             return False
+        self._long_size += len(data)
         if not self._context.encoding.little_endian and not self._in_fragments:
             data = swap_words(data, VRS[self._vr].word)
         self._events.append((SEGMENT if self._remaining else LAST_SEGMENT, self._tag, self._vr, data))

@@ -6,8 +6,9 @@ states that may follow. ``ElementParser`` reads the data set, after this module 
 
 from __future__ import annotations
 
-import zlib
+import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 from streamdicom._cache import BoundedCache
@@ -33,12 +34,13 @@ from streamdicom.events import (
 from streamdicom.formats.first_element import starts_with_element
 from streamdicom.formats.part10.context import NO_END, Context, ElementContext
 from streamdicom.formats.part10.elements import ElementParser
-from streamdicom.formats.part10.receive_buffer import inflated
+from streamdicom.formats.part10.receive_buffer import Inflater
 from streamdicom.formats.part10.runs import (
     MAX_WHOLE_VALUE,
     READ_TABLES,
 )
 from streamdicom.formats.part10.states import ParserState
+from streamdicom.io import Expansion
 from streamdicom.options import ReadOptions, options_or_default
 
 _MAX_WORD_SIZE = 8  # bytes that are swapped as one
@@ -59,6 +61,7 @@ class Part10Parser(ElementParser):
     Args:
         options: Limits, and whether the preamble may be missing.
         index: The number of the data set in its stream.
+        expansion: The bound of the compressed stream around the bytes, if any. It holds for a deflated data set too.
 
     >>> import pydicom.data
     >>> parser = Part10Parser()
@@ -68,11 +71,14 @@ class Part10Parser(ElementParser):
     [('CT',)]
     """
 
-    def __init__(self, *, options: ReadOptions | None = None, index: int = 0) -> None:
+    def __init__(
+        self, *, options: ReadOptions | None = None, index: int = 0, expansion: Expansion | None = None
+    ) -> None:
         options = options_or_default(options, ReadOptions)
         super().__init__(options, index)
         self._force = options.force
-        self._inflater: Any = None
+        self._new_inflater = partial(Inflater, options.limits, expansion)
+        self._inflater: Inflater | None = None
         self._transfer_syntax = ""
 
     def skip(self, keep: int = -1) -> int:
@@ -102,30 +108,40 @@ class Part10Parser(ElementParser):
 
     def _feed(self, data: bytes, events: list[Event]) -> None:
         self._begin(events)
+        if data:
+            self._inflate(math.inf)  # for a caller that does not heed ``has_more``
         for start in range(0, len(data), PIECE_SIZE):
             piece = data[start : start + PIECE_SIZE]
             if self._inflater is None:
                 self._take(piece)
             else:
-                self._inflate(piece)
+                self._inflater.add(piece)
+        self._inflate(1)
 
-    def _inflate(self, data: bytes) -> None:
-        for piece in inflated(self._inflater, data):
-            self._take(piece)
+    def _has_more(self) -> bool:
+        return self._inflater is not None and self._inflater.has_more
+
+    def _inflate(self, max_pieces: float) -> None:
+        """Take the next pieces of a deflated data set."""
+        while self._inflater is not None and self._inflater.has_more and max_pieces:
+            self._take(self._inflater.inflate())
+            self._inflater.check(self._input.offset, self._long_size)
+            max_pieces -= 1
 
     def _take(self, data: bytes) -> None:
-        if not self._input.add(data):
+        if not data or not self._input.add(data):
             return
         was_inflating = self._inflater is not None
         while self._step(self):
             pass
         self._input.settle()
         if self._inflater is not None and not was_inflating:
-            self._inflate(self._input.take_rest())
+            self._inflater.add(self._input.take_rest())
 
     def _close(self, events: list[Event]) -> None:
         self._begin(events)
-        if self._inflater is not None and not self._inflater.eof:
+        self._inflate(math.inf)
+        if self._inflater is not None and not self._inflater.is_complete:
             raise TruncatedError("the file ends within its deflated data set")
         self._input.gather()
         data = self._input.data
@@ -190,7 +206,7 @@ class Part10Parser(ElementParser):
 
     def _dataset(self) -> bool:
         if is_deflated(self._transfer_syntax) and self._inflater is None:
-            self._inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+            self._inflater = self._new_inflater(self._input.offset)
             return False
         if self._input.lacks(8):
             return False

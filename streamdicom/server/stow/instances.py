@@ -33,6 +33,7 @@ from streamdicom.dicom import (
 )
 from streamdicom.errors import InputError, LimitError, RequestError, StreamDicomError
 from streamdicom.events import ELEMENT, END_SEQUENCE, START_SEQUENCE
+from streamdicom.io import Expansion
 from streamdicom.limits import Limits
 from streamdicom.options import WriteOptions
 from streamdicom.server.catalog import FOLDER, Catalog
@@ -85,13 +86,15 @@ class Inbox:
     Args:
         catalog: The catalog of the archive.
         limits: ``spooled_size`` bounds the size of all instances.
+        expansion: The bound of the compressed body, if it is compressed.
 
     Raises:
         OSError: The archive cannot be written.
     """
 
-    def __init__(self, catalog: Catalog, limits: Limits) -> None:
+    def __init__(self, catalog: Catalog, limits: Limits, expansion: Expansion) -> None:
         self._catalog = catalog
+        self._expansion = expansion
         self._left = self._limit = limits.spooled_size
         parent = Path(catalog.folder, FOLDER)
         parent.mkdir(exist_ok=True)
@@ -175,7 +178,7 @@ class Inbox:
         depth = 0
         try:
             with partial.open("rb") as file:
-                for kind, tag, _, value in short_events(file):
+                for kind, tag, _, value in short_events(file, expansion=self._expansion):
                     depth += (kind == START_SEQUENCE) - (kind == END_SEQUENCE)
                     if kind == ELEMENT and tag in _TAGS and not depth and value:
                         uids[tag] = "\\".join(map(str, value))

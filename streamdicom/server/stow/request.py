@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from streamdicom.errors import RequestError
+from streamdicom.io import Expansion
 from streamdicom.limits import Limits
 from streamdicom.server.catalog import Catalog
 from streamdicom.server.stow.instances import Inbox, response_module
@@ -46,10 +47,11 @@ async def store_instances(request: Request, catalog: Catalog, study: str | None,
     """
     content = Content.from_headers(request.headers)
     negotiated_response(request, [])  # refuse an unacceptable response format before storing
-    inbox = await run_in_threadpool(Inbox, catalog, _LIMITS)
+    expansion = Expansion(_LIMITS)
+    inbox = await run_in_threadpool(Inbox, catalog, _LIMITS, expansion)
     try:
         if content.kind == DICOM:
-            await _store_files(request, content, inbox)
+            await _store_files(request, content, inbox, expansion)
         else:
             async with aclosing(iter_request_datasets(request, as_file=True, timeout=_TIMEOUT)) as datasets:
                 async for dataset in datasets:
@@ -61,11 +63,11 @@ async def store_instances(request: Request, catalog: Catalog, study: str | None,
     return negotiated_response(request, module, status, formatters=DEFAULT_FORMATTERS)
 
 
-async def _store_files(request: Request, content: Content, inbox: Inbox) -> None:
+async def _store_files(request: Request, content: Content, inbox: Inbox, expansion: Expansion) -> None:
     files = _Files(content, inbox)
     held: list[bytes] = []
     size = 0
-    async with aclosing(body_pieces(request, content.coding, _LIMITS, _TIMEOUT)) as pieces:
+    async with aclosing(body_pieces(request, content.coding, expansion, _TIMEOUT)) as pieces:
         async for piece in pieces:
             held.append(piece)
             size += len(piece)

@@ -13,6 +13,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from streamdicom._push import drained
 from streamdicom.api import write_events
 from streamdicom.bulkdata import BulkDataAction, BulkDataInfo, BulkDataPolicy, DirectoryStore
 from streamdicom.dicom import (
@@ -57,7 +58,7 @@ from streamdicom.filters import (
     store_bulk_data,
 )
 from streamdicom.formats.part10 import Part10Parser
-from streamdicom.io import CHUNK, temporary
+from streamdicom.io import CHUNK, Expansion, temporary
 from streamdicom.options import ReadOptions
 from streamdicom.server.catalog import Entry
 
@@ -197,20 +198,27 @@ def _file_events(entry: Entry, except_tag: int) -> Iterator[Event]:
         yield from short_events(file, except_tag)
 
 
-def short_events(file: BinaryIO, except_tag: int = -1) -> Iterator[Event]:
+def short_events(file: BinaryIO, except_tag: int = -1, expansion: Expansion | None = None) -> Iterator[Event]:
     """Yield the events of a DICOM file without long values, except for one tag.
+
+    Args:
+        file: The file.
+        except_tag: The tag of the values that are not left out.
+        expansion: The bound of the compressed body around the file, if any.
 
     Raises:
         InputError: The file is invalid or incomplete.
         OSError: The file cannot be read.
     """
-    return chain.from_iterable(_short_batches(file, except_tag))
+    return chain.from_iterable(_short_batches(file, except_tag, expansion))
 
 
-def _short_batches(file: BinaryIO, except_tag: int = -1) -> Iterator[Iterable[Event]]:
-    parser = Part10Parser(options=_READING)
+def _short_batches(
+    file: BinaryIO, except_tag: int = -1, expansion: Expansion | None = None
+) -> Iterator[Iterable[Event]]:
+    parser = Part10Parser(options=_READING, expansion=expansion)
     while chunk := file.read(CHUNK):
-        yield parser.feed(chunk)
+        yield from drained(parser, chunk)
         if skipped := parser.skip(except_tag):
             file.seek(skipped, os.SEEK_CUR)
     yield parser.close()

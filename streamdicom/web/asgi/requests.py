@@ -13,9 +13,9 @@ from starlette.requests import ClientDisconnect, Request
 
 from streamdicom.bulkdata import BulkDataStore
 from streamdicom.errors import RequestError, TruncatedError
-from streamdicom.limits import Limits
+from streamdicom.io import Expansion
 from streamdicom.options import ReadOptions, options_or_default
-from streamdicom.web.asgi.bodies import BodyReader, document_reader, files_reader
+from streamdicom.web.asgi.bodies import BodyReader, FilesReader, document_reader
 from streamdicom.web.asgi.stow_metadata import RelatedReader
 from streamdicom.web.content import DICOM, PIECE_SIZE, Content, ContentDecoder
 
@@ -83,18 +83,19 @@ async def iter_request_datasets(
     """
     options = _DEFAULTS if options is None else options_or_default(options, ReadOptions)
     content = Content.from_headers(request.headers)
-    reader = _reader(content, request, options, store, as_file)
+    expansion = Expansion(options.limits)
+    reader = _reader(content, request, options, store, as_file, expansion)
     try:
-        async with aclosing(body_pieces(request, content.coding, options.limits, timeout)) as pieces:
+        async with aclosing(body_pieces(request, content.coding, expansion, timeout)) as pieces:
             size = PIECE_SIZE
             async for piece in pieces:
                 for start in range(0, len(piece), size):
-                    datasets = reader.feed(piece[start : start + size])
-                    for dataset in datasets:
-                        yield dataset
-                    await checkpoint()  # let other tasks run
-                    if len(datasets) > _MAX_PER_PIECE:
-                        size = _SMALL_PIECE
+                    for datasets in reader.feed(piece[start : start + size]):
+                        for dataset in datasets:
+                            yield dataset
+                        await checkpoint()  # let other tasks run
+                        if len(datasets) > _MAX_PER_PIECE:
+                            size = _SMALL_PIECE
         with closing(reader.close()) as batches:
             while (batch := await run_in_threadpool(_next, batches)) is not None:
                 for dataset in batch:
@@ -104,12 +105,17 @@ async def iter_request_datasets(
 
 
 def _reader(
-    content: Content, request: Request, options: ReadOptions, store: BulkDataStore | None, as_file: bool
+    content: Content,
+    request: Request,
+    options: ReadOptions,
+    store: BulkDataStore | None,
+    as_file: bool,
+    expansion: Expansion,
 ) -> BodyReader:
     if content.boundary is None:
-        return document_reader(content.kind, options, as_file=as_file)
+        return document_reader(content.kind, options, expansion, as_file=as_file)
     if content.kind == DICOM:
-        return files_reader(content, options)
+        return FilesReader(content, options, expansion)
     return RelatedReader(content, str(request.url), options, store, as_file=as_file)
 
 
@@ -118,10 +124,10 @@ def _next(batches: Iterator[list[Dataset]]) -> list[Dataset] | None:
 
 
 async def body_pieces(
-    request: Request, coding: str, limits: Limits, timeout: float | None
+    request: Request, coding: str, expansion: Expansion, timeout: float | None
 ) -> AsyncGenerator[bytes, None]:
     """Yield the decoded body in small pieces."""
-    decoder = ContentDecoder(coding, limits)
+    decoder = ContentDecoder(coding, expansion)
     async with aclosing(request.stream()) as stream:
         while chunk := await _chunk(stream, timeout):
             for piece in decoder.feed(chunk):

@@ -147,7 +147,7 @@ class RelatedReader:
 
         self.discard = self._file.close
 
-    def feed(self, data: bytes) -> list[Dataset]:
+    def feed(self, data: bytes) -> tuple[()]:
         """Parse the next bytes of the body; return no data sets yet.
 
         Raises:
@@ -159,7 +159,7 @@ class RelatedReader:
                 self._start(value)
             elif kind == DATA:
                 self._append(value)
-        return []
+        return ()
 
     def _start(self, headers: dict[str, str]) -> None:
         kind = check_part(headers, self._count, self._options.limits)

@@ -12,6 +12,7 @@ from httpx2 import URL, Client, HTTPError, InvalidURL, TimeoutException
 from httpx2 import Response as HttpResponse
 
 from streamdicom.errors import ResponseError
+from streamdicom.io import Expansion
 from streamdicom.limits import Limits
 from streamdicom.web.content import ContentDecoder
 
@@ -158,7 +159,7 @@ class Exchange:
             str(url.copy_with(userinfo=b"")),
             response.headers.get("content-type", ""),
             response.headers.get_list("warning"),
-            _decoded(response, ContentDecoder(coding, self._limits)),
+            _decoded(response, ContentDecoder(coding, Expansion(self._limits))),
         )
 
 

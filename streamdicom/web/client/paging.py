@@ -133,6 +133,11 @@ class _ResponseParser:
         """As for ``EventParser``."""
         return self._parser.error
 
+    @property
+    def has_more(self) -> bool:
+        """As for ``EventParser``."""
+        return self._parser.has_more
+
     def feed(self, data: bytes) -> list[Event]:
         """Parse the next bytes; return the events that they complete."""
         events = self._parser.feed(data)
