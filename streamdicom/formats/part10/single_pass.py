@@ -44,6 +44,7 @@ from streamdicom.formats.part10.values import NotEncodableError, encode_field, p
 from streamdicom.formats.writer import BLOCK_SIZE, Move, Moves, Writer, check_end, order_error, vr_info
 from streamdicom.options import WriteOptions
 
+_UTF_8_TERMS = (UTF_8_TERM,)
 _NO_EVENT: Event = (0, 0, "", None)
 _MAX_LENGTH = UNDEFINED_LENGTH - 1  # of a value field
 _HEAD, _DATASET, _SEQUENCE = WriterState.HEAD, WriterState.DATASET, WriterState.SEQUENCE
@@ -77,7 +78,7 @@ class SinglePassWriter(Writer):
         self._has_meta = False
         self._is_implicit = options.transfer_syntax == IMPLICIT_VR_LITTLE_ENDIAN
         self._is_encapsulated = False
-        self._has_character_set = False
+        self._lacks_character_set = in_utf_8
         self._table = WRITE_TABLES[self._is_implicit]
         self._items = [OpenItem(())]  # the data set and the open items
         self._parts: list[bytes] = []
@@ -93,7 +94,7 @@ class SinglePassWriter(Writer):
         remaining = iter(events)
         while True:
             event: Event | None
-            if self._state == _DATASET or self._state == _SEQUENCE:
+            if (self._state == _DATASET or self._state == _SEQUENCE) and not self._lacks_character_set:
                 self._event = _NO_EVENT
                 event, self._size = part10_bytes(
                     remaining, self._items, self._table, self._parts, self._size, BLOCK_SIZE, self._max_sequences
@@ -184,11 +185,18 @@ class SinglePassWriter(Writer):
 
     def _encode(self, vr: str, values: tuple[Any, ...]) -> bytes:
         try:
-            return encode_field(vr, values, self._items[-1].terms, in_utf_8=self._in_utf_8)
+            return encode_field(vr, values, self._items[-1].terms, in_utf_8=self._is_utf_8)
         except NotEncodableError:
             raise self._not_encodable() from None
 
+    @property
+    def _is_utf_8(self) -> bool:
+        """Whether text is in UTF-8 from here on."""
+        return self._in_utf_8 and self._items[-1].terms == _UTF_8_TERMS
+
     def _not_encodable(self) -> Exception:
+        if self._in_utf_8:
+            return OutputError("expected ASCII in elements before Specific Character Set, found other characters")
         # In implicit VR no reader could find out which private elements are text.
         return _charset_error() if self._is_implicit else NotEncodableError()
 
@@ -272,17 +280,19 @@ class SinglePassWriter(Writer):
         return check.is_complete
 
     def _settle_character_set(self, tag: int) -> None:
-        """Put Specific Character Set before an element, if UTF-8 needs it."""
-        is_top = len(self._items) == 1
-        if self._in_utf_8 and is_top and not self._has_character_set and tag > SPECIFIC_CHARACTER_SET:
+        """Put Specific Character Set before an element, if UTF-8 needs it.
+
+        An item inherits it from the data set, unless its sequence stands before it there.
+        """
+        if self._in_utf_8 and tag > SPECIFIC_CHARACTER_SET and not self._is_utf_8:
             self._put_character_set(())
 
     def _put_character_set(self, terms: tuple[Any, ...]) -> None:
         """Put Specific Character Set (PS3.3 C.12.1.1.2)."""
         if len(self._items) == 1:
-            self._has_character_set = True
+            self._lacks_character_set = False
         if self._in_utf_8:
-            terms = (UTF_8_TERM,)
+            terms = _UTF_8_TERMS
         self._items[-1].terms = terms
         data = self._encode("CS", terms)
         self._put(self._header(SPECIFIC_CHARACTER_SET, "CS", len(data)) + data)
@@ -439,13 +449,13 @@ class SinglePassWriter(Writer):
         assert spooled
         spooled.check(vr)
         try:
-            length = spooled.encoded_length(vr, terms, in_utf_8=self._in_utf_8)
+            length = spooled.encoded_length(vr, terms, in_utf_8=self._is_utf_8)
         except NotEncodableError:  # the second pass takes the temporary file over
             raise self._not_encodable() from None
         if length >= _MAX_LENGTH:
             raise _length_error()
         self._put(self._header(tag, vr, length + (length & 1)))
-        for piece in spooled.encoded(vr, terms, in_utf_8=self._in_utf_8):
+        for piece in spooled.encoded(vr, terms, in_utf_8=self._is_utf_8):
             self._put(piece)
         if length & 1:
             self._put(padding(vr))

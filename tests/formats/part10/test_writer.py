@@ -1048,3 +1048,19 @@ def test_json_elements_of_file_meta_are_kept_except_the_transfer_syntax() -> Non
 @pytest.mark.parametrize("text", [5, None, '"\ud800"'], ids=ascii)
 def test_json_element_without_valid_text_is_refused(text: Any) -> None:
     assert refused(START, json_element(PRIVATE, text)).location.tag_path == "00091001"
+
+
+def test_text_before_specific_character_set_is_ascii_or_in_an_item_with_its_own() -> None:
+    error = refused(START, (EventType.ELEMENT, 0x00041220, "UC", ("\u5c71",)))
+    assert "before Specific Character Set" in error.message
+    assert error.location.tag_path == "00041220"
+    text: Event = (int(EventType.ELEMENT), 0x00100020, "LO", ("\u5c71",))
+    sequence: list[Event] = [
+        (EventType.START_SEQUENCE, 0x00041220, "SQ", None),
+        (EventType.START_ITEM, 0x00041220, "SQ", 0),
+        (EventType.ELEMENT, 0x00100010, "LO", ("x",)),
+        text,
+        (EventType.END_ITEM, 0x00041220, "SQ", None),
+        (EventType.END_SEQUENCE, 0x00041220, "SQ", None),
+    ]
+    assert [event for event in read(written(*sequence, text)) if event[1] == 0x00100020] == [text, text]
