@@ -223,7 +223,7 @@ DEVIATIONS: dict[str, _Row] = {
     ),
     "private-element": _Row(
         _NOTE,
-        "a private element with another VR or number of values than pydicom's private dictionary has for its creator",
+        "a private element with another VR than pydicom's private dictionary has for its creator",
         '{"00090010":{"vr":"LO","Value":["GEMS_IDEN_01"]},"00091002":{"vr":"LO","Value":["1"]}}',
     ),
     "too-long": _Row(

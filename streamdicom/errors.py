@@ -37,6 +37,8 @@ class Location:
         byte_offset: The number of bytes before the place.
         dataset_index: The index of the data set in the stream, from 0.
         tag_path: Tags and item numbers, outermost first, such as ``00081140[0].00080016``.
+        line: The line of the place in a text, from 1; only commands work it out.
+        column: The character in that line, from 1.
 
     >>> str(Location(byte_offset=5120, dataset_index=17, tag_path="00081140[0].00080016"))
     'byte 5120, [17].00081140[0].00080016 SOPClassUID'
@@ -45,19 +47,27 @@ class Location:
     byte_offset: int | None = None
     dataset_index: int | None = None
     tag_path: str = ""
+    line: int | None = None
+    column: int | None = None
 
     def __str__(self) -> str:
         parts = []
         if self.byte_offset is not None:
             parts.append(f"byte {self.byte_offset}")
+        if self.line is not None:
+            parts.append(f"line {self.line}, column {self.column}")
         path = self.tag_path
         if self.dataset_index is not None:
             path = f"[{self.dataset_index}]{'.' if path else ''}{path}"
         if path:
-            last = _LAST_TAG.search(self.tag_path)
-            keyword = keyword_of(int(last[1], 16)) if last else ""
-            parts.append(f"{path} {keyword}" if keyword else path)
+            parts.append(f"{path} {self.keyword}".rstrip())
         return ", ".join(parts)
+
+    @property
+    def keyword(self) -> str:
+        """The keyword of the last tag of the path, or ""."""
+        last = _LAST_TAG.search(self.tag_path)
+        return keyword_of(int(last[1], 16)) if last else ""
 
 
 _LAST_TAG = re.compile(r"([0-9A-F]{8})(?:\[\d+\])?\Z")

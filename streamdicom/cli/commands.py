@@ -86,11 +86,12 @@ _VALIDATE = Command(
     "validate",
     "validate",
     "Report every deviation from the standard, with its place, and a summary by code.",
-    "Files of any size are read as streams. Notes are about forms that the standard neither requires nor forbids; they "
-    "are failures only with --strict. In DICOM files and XML only errors are reported.",
+    "Files of any size are read as streams. Checked are the form, and by VR and data dictionary the values. Notes are "
+    "about forms that the standard neither requires nor forbids; they are failures only with --strict.",
     (
         positional("sources", "FILE", _INPUT, type=path, nargs="*"),
         flag("--strict", text="Notes are failures too."),
+        flag("--no-values", dest="values", value=False, text="Check the form only."),
         choice("--report", ("text", "json"), default="text", text="Lines of text, or one JSON object."),
         option("--max", metavar="N", type=integer(0), default=1000, text="Deviations of each file that are printed."),
         flag("--codes", text="Print all codes, with their meaning and an example, and exit."),

@@ -7,18 +7,20 @@ import textwrap
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from shutil import get_terminal_size
 from typing import Any
 
 from streamdicom.cli.exit_codes import DONE, FAILED, UsageError
-from streamdicom.cli.inputs import event_batches, size_of
+from streamdicom.cli.inputs import size_of
+from streamdicom.cli.places import Batch, PlacedParser, placed_batches
 from streamdicom.cli.progress import ProgressLine
 from streamdicom.cli.terminal import plain
 from streamdicom.deviations import DEVIATIONS, Deviation, DeviationLog, Severity
-from streamdicom.errors import InputError
+from streamdicom.errors import InputError, Location
 from streamdicom.events import START_DATASET
+from streamdicom.filters import ValueCheck
 from streamdicom.options import ReadOptions
 
 
@@ -34,9 +36,25 @@ def run(arguments: Namespace) -> int:
         strict=arguments.strict,
         as_json=arguments.report == "json",
         max_printed=arguments.max,
+        values=arguments.values,
         force=arguments.force,
     )
     return DONE if is_conformant else FAILED
+
+
+_CHECKS = {
+    "form": "the encoding of JSON, XML or DICOM files (PS3.18 F, PS3.19 A, PS3.5 7, PS3.10 7)",
+    "values": "VR, VM, private blocks and values (PS3.5 6.2, 7.8, PS3.6, and pydicom's private dictionary)",
+}
+_NOT_CHECKED = {
+    "values": "values",
+    "modules": "modules (PS3.3)",
+    "": "values in UN and by reference, pixel data",
+}
+
+
+def _not_checked(checked: list[str]) -> list[str]:
+    return [title for name, title in _NOT_CHECKED.items() if name not in checked]
 
 
 @dataclass
@@ -57,7 +75,13 @@ class _Findings:
 
 
 def validate_files(
-    sources: list[Path], *, strict: bool = False, as_json: bool = False, max_printed: int = 1000, force: bool = False
+    sources: list[Path],
+    *,
+    strict: bool = False,
+    as_json: bool = False,
+    max_printed: int = 1000,
+    values: bool = True,
+    force: bool = False,
 ) -> bool:
     """Print every deviation from the standard, and a summary by code.
 
@@ -66,6 +90,7 @@ def validate_files(
         strict: Count notes as failures.
         as_json: Print one JSON object.
         max_printed: Deviations of each stream that are printed; all are counted.
+        values: Check values, and not only the form.
         force: Read DICOM files that have no preamble.
 
     Returns:
@@ -77,29 +102,104 @@ def validate_files(
     for source in sources:
         size_of(source)  # so that a missing file is reported before the work starts
     failing = Severity.NOTE if strict else Severity.SLIGHT
-    report = _JsonReport(failing) if as_json else _TextReport(failing)
+    checks = _Checks(values=values, force=force)
+    report = _JsonReport(failing, checks.names) if as_json else _TextReport(failing, checks.names)
     total = _Findings()
     for source in sources:
-        total.add(_validate(source, report, max_printed, force))
+        total.add(_validate(source, report, checks, max_printed))
     report.end(total)
     return total.is_conformant(failing)
 
 
-def _validate(source: Path, report: _TextReport | _JsonReport, max_printed: int, force: bool) -> _Findings:
+def _validate(source: Path, report: _TextReport | _JsonReport, checks: _Checks, max_printed: int) -> _Findings:
     log = _Log(max_printed, report.deviation)
     findings = _Findings(counts=log.counts)
+    pending = _Pending(log)
     # An invalid value must not hide the deviations after it.
-    options = ReadOptions(on_deviation=log, on_error="skip", force=force)
+    options = ReadOptions(on_deviation=pending.parsed, on_error="skip", force=checks.force)
+    parser = PlacedParser(options)
     report.start(str(source))
     try:
         with ProgressLine(f"Reading {source}", size_of(source), prints=True) as progress:
-            for events in event_batches(source, progress, options):
-                findings.datasets += sum([event[0] == START_DATASET for event in events])
+            checks.start(pending.checked)
+            for batch in placed_batches(parser, source, progress, options):
+                findings.datasets += sum([event[0] == START_DATASET for event in batch.events])
+                checks.check(batch, parser)
+                pending.flush(parser)
     except InputError as error:
         findings.errors = 1
+        pending.flush(parser)
+        error.location = parser.located(error.location)
         report.error(error)
     report.file(findings)
     return findings
+
+
+class _Checks:
+    """The checks beyond the form.
+
+    Args:
+        values: Check values.
+        force: Read DICOM files that have no preamble.
+    """
+
+    def __init__(self, *, values: bool, force: bool) -> None:
+        self.force = force
+        self.names = ["form"]
+        self._report: Callable[[Deviation], object] = print
+        self._values: ValueCheck | None = None
+        self._is_started = False
+        if values:
+            self.names.append("values")
+            self._values = ValueCheck(lambda deviation: self._report(deviation))
+
+    def start(self, report: Callable[[Deviation], object]) -> None:
+        """Start a stream."""
+        self._report = report
+        self._is_started = False
+
+    def check(self, batch: Batch, parser: PlacedParser) -> None:
+        """Check the next events of the stream."""
+        if not batch.events:
+            return
+        if not self._is_started:
+            self._is_started = True
+            if self._values:
+                self._values.start(in_binary=not parser.is_text, checks_order=not parser.is_json)
+        if self._values:
+            self._values.check(batch.events, batch.offsets)
+
+
+class _Pending:
+    """The deviations of a chunk, until they can be put in the order of the stream."""
+
+    def __init__(self, report: Callable[[Deviation], object]) -> None:
+        self._report = report
+        self._parsed: list[Deviation] = []
+        self._checked: list[Deviation] = []
+
+    def parsed(self, deviation: Deviation) -> None:
+        """Take a deviation from the parser."""
+        self._parsed.append(deviation)
+
+    def checked(self, deviation: Deviation) -> None:
+        """Take a deviation from a check."""
+        self._checked.append(deviation)
+
+    def flush(self, parser: PlacedParser) -> None:
+        """Report the deviations of the chunk, each once and with its line and column."""
+        if not (self._parsed or self._checked):
+            return
+        known = {_kind(deviation) for deviation in self._parsed} if self._checked else set()
+        found = self._parsed + [deviation for deviation in self._checked if _kind(deviation) not in known]
+        for deviation in sorted(found, key=lambda deviation: deviation.location.byte_offset or 0):
+            self._report(replace(deviation, location=parser.located(deviation.location)))
+        self._parsed.clear()
+        self._checked.clear()
+
+
+def _kind(deviation: Deviation) -> tuple[str, int | None, str]:
+    return deviation.code, deviation.location.dataset_index, deviation.location.tag_path
 
 
 class _Log(DeviationLog):
@@ -120,8 +220,9 @@ class _Log(DeviationLog):
 class _TextReport:
     """A line for each deviation while the stream is read, and a table at the end."""
 
-    def __init__(self, failing: Severity) -> None:
+    def __init__(self, failing: Severity, checked: list[str]) -> None:
         self._failing = failing
+        self._checked = checked
         self._name = ""
         self._printed = 0
 
@@ -145,7 +246,7 @@ class _TextReport:
             self._print("", f"{more:,} more")
 
     def end(self, total: _Findings) -> None:
-        verdict = "conformant but for notes" if total.counts else "conformant"
+        verdict = f"conformant in {' and '.join(self._checked)}{' but for notes' if total.counts else ''}"
         if not total.is_conformant(self._failing):
             verdict = "not conformant"
         stopped = f", {total.errors:,} streams not read to their end" if total.errors else ""
@@ -153,13 +254,18 @@ class _TextReport:
         for code, count in total.counts.most_common():
             row = DEVIATIONS[code]
             print(f"{count:>9,}  {row.severity.name.lower():<7}  {code:<18}  {row.meaning}")
+        for name, clauses in _CHECKS.items():
+            if name in self._checked:
+                print(f"checked {name}: {clauses}")
+        print(f"not checked: {', '.join(_not_checked(self._checked))}")
 
 
 class _JsonReport:
     """One JSON object, written while the streams are read."""
 
-    def __init__(self, failing: Severity) -> None:
+    def __init__(self, failing: Severity, checked: list[str]) -> None:
         self._failing = failing
+        self._checked = checked
         self._is_first = True
         self._error: dict[str, Any] | None = None
         self._comma = ""
@@ -173,22 +279,26 @@ class _JsonReport:
 
     def deviation(self, deviation: Deviation) -> None:
         row = {"code": deviation.code, "severity": deviation.severity.name.lower()}
-        print(self._comma + json.dumps({**row, **asdict(deviation.location), "message": deviation.message}), end="")
+        print(self._comma + json.dumps({**row, **_place(deviation.location), "message": deviation.message}), end="")
         self._comma = ", "
 
     def error(self, error: InputError) -> None:
-        self._error = {**asdict(error.location), "message": error.message}
+        self._error = {**_place(error.location), "message": error.message}
 
     def file(self, findings: _Findings) -> None:
         print(f'], "fatal": {json.dumps(self._error)}, {self._summary(findings)}}}', end="")
 
     def end(self, total: _Findings) -> None:
-        print(f"], {self._summary(total)}}}")
+        print(f'], "checked": {json.dumps(self._checked)}, {self._summary(total)}}}')
 
     def _summary(self, findings: _Findings) -> str:
         is_conformant = findings.is_conformant(self._failing)
         summary = {"datasets": findings.datasets, "counts": findings.counts, "conformant": is_conformant}
         return json.dumps(summary)[1:-1]
+
+
+def _place(location: Location) -> dict[str, Any]:
+    return {**asdict(location), "keyword": location.keyword}
 
 
 # --- the codes -------------------------------------------------------------------------------------------------

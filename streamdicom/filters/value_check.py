@@ -264,7 +264,7 @@ class ValueCheck:
             if not tag & 0x10000:  # a Private Creator reserves a block, so that it always needs a closer look
                 self._rules.remember(tag, (vr, _counts(definition), self._container(vr)))
         else:
-            self._private_rules.remember((tag, creator), (vr, _counts(definition), self._container(vr)))
+            self._private_rules.remember((tag, creator), (vr, _ANY_COUNT, self._container(vr)))
         return definition
 
     def _container(self, vr: str) -> Container[Any] | None:
@@ -277,11 +277,11 @@ class ValueCheck:
         """Return True for a possible number of values, and report another one."""
         if definition is None or definition.allows(count):
             return True
-        message = f"expected a VM of {definition.multiplicity} by the %s, found {count:,}"
+        # The private dictionary is no standard, and its VMs are often wrong.
         if tag & 0x10000 and not is_private_creator(tag):
-            self._report("private-element", message % "private dictionary", tag)
-        else:
-            self._report("multiplicity", message % "data dictionary (PS3.6)", tag)
+            return True
+        message = f"expected a VM of {definition.multiplicity} by the data dictionary (PS3.6), found {count:,}"
+        self._report("multiplicity", message, tag)
         return False
 
     # --- private elements (PS3.5 7.8) --------------------------------------------------------------------------

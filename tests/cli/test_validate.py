@@ -11,12 +11,19 @@ from typing import Any
 import pydicom.data
 import pytest
 
+import streamdicom
 from streamdicom import DEVIATIONS, Deviation, Event, EventType, InputError, Location, ReadOptions
 from streamdicom.cli import validate
+from streamdicom.cli.places import Batch
 from streamdicom.cli.validate import print_codes, validate_files
 from tests.cli.running import run, without_preamble
 from tests.support.memory import peak
 
+_CHECKED = [
+    "checked form: the encoding of JSON, XML or DICOM files (PS3.18 F, PS3.19 A, PS3.5 7, PS3.10 7)",
+    "checked values: VR, VM, private blocks and values (PS3.5 6.2, 7.8, PS3.6, and pydicom's private dictionary)",
+    "not checked: modules (PS3.3), values in UN and by reference, pixel data",
+]
 _GOOD = b'[{"00100020": {"vr": "LO", "Value": ["1"]}}, {}]'
 _ARRAY = b'{"00100010": {"vr": "PN", "Value": null}, "00100020": {"vr": "LO", "Value": "1"}}'
 
@@ -34,7 +41,7 @@ def test_conformant_streams_of_any_format(tmp_path: Path) -> None:
     dicom = pydicom.data.get_testdata_file("CT_small.dcm")
     done = run("validate", path, lines, packed, dicom, "-", "--strict", data=_GOOD)
     assert (done.code, done.stderr) == (0, "")
-    assert done.stdout == b"9 data sets, 0 deviations: conformant\n"
+    assert done.stdout.decode().splitlines() == ["9 data sets, 0 deviations: conformant in form and values", *_CHECKED]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +58,7 @@ def test_error_that_ends_a_stream_is_fatal(tmp_path: Path, content: bytes, place
     path = tmp_path / "a.json"
     path.write_bytes(content)
     done = run("validate", path)
-    first, last = done.stdout.decode().splitlines()
+    first, last, *_ = done.stdout.decode().splitlines()
     assert first.startswith(f"{path}: ")
     assert place in first
     assert ": fatal: " in first
@@ -75,7 +82,7 @@ def test_files_after_an_invalid_one_are_read(tmp_path: Path) -> None:
     done = run("validate", bad, good, bad)
     lines = done.stdout.decode().splitlines()
     assert [line.split(": ")[0] for line in lines[:2]] == [str(bad).replace("\n", " ")] * 2
-    assert lines[2:] == ["4 data sets, 0 deviations, 2 streams not read to their end: not conformant"]
+    assert lines[2:-3] == ["4 data sets, 0 deviations, 2 streams not read to their end: not conformant"]
 
 
 def test_file_without_preamble_needs_force(tmp_path: Path) -> None:
@@ -92,17 +99,18 @@ def deviating(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A file for which the reader reports three deviations."""
     codes = ["nonfinite", "scalar-value", "scalar-value"]
 
-    def batches(source: Path, meter: Any, options: ReadOptions) -> Iterator[list[Event]]:
+    def batches(parser: Any, source: Path, meter: Any, options: ReadOptions) -> Iterator[Batch]:
         assert options.on_deviation is not None
         assert (options.profile, options.on_error) == ("lenient", "skip")
         for number, code in enumerate(codes[: int(source.read_text())]):
             place = Location(40 * number, number, "00100020")
             options.on_deviation(Deviation(code, DEVIATIONS[code].severity, place, "it is so"))
-            yield [(EventType.START_DATASET, 0, "", number), (EventType.END_DATASET, 0, "", None)]
+            events: list[Event] = [(EventType.START_DATASET, 0, "", number), (EventType.END_DATASET, 0, "", None)]
+            yield Batch(events, lambda: [0, 0])
         if source.name == "bad":
             raise InputError("a fault", Location(7))
 
-    monkeypatch.setattr(validate, "event_batches", batches)
+    monkeypatch.setattr(validate, "placed_batches", batches)
     path = tmp_path / "a"
     path.write_text("3")
     return path
@@ -121,13 +129,14 @@ def test_each_deviation_is_a_line_before_the_summary(deviating: Path, capsys: py
         "3 data sets, 3 deviations: not conformant",
         f"        2  warning  scalar-value        {DEVIATIONS['scalar-value'].meaning}",
         f"        1  note     nonfinite           {DEVIATIONS['nonfinite'].meaning}",
+        *_CHECKED,
     ]
 
 
 def test_notes_are_failures_with_strict(deviating: Path, capsys: pytest.CaptureFixture[str]) -> None:
     deviating.write_text("1")
     assert _validate(deviating)
-    assert "1 data sets, 1 deviations: conformant but for notes" in capsys.readouterr().out
+    assert "1 data sets, 1 deviations: conformant in form and values but for notes" in capsys.readouterr().out
     assert not _validate(deviating, strict=True)
     deviating.write_text("0")
     assert _validate(deviating, strict=True)
@@ -159,6 +168,7 @@ def test_json_report_is_one_object(deviating: Path, capsys: pytest.CaptureFixtur
         "datasets": 3,
         "counts": counts,
         "conformant": False,
+        "checked": ["form", "values"],
     }
     first, second, third = report["files"]
     assert (first["name"], first["counts"], first["datasets"], first["fatal"]) == (str(deviating), counts, 3, None)
@@ -168,10 +178,16 @@ def test_json_report_is_one_object(deviating: Path, capsys: pytest.CaptureFixtur
         "byte_offset": 40,
         "dataset_index": 1,
         "tag_path": "00100020",
+        "keyword": "PatientID",
+        "line": None,
+        "column": None,
         "message": "it is so",
     }
     assert len(first["deviations"]) == 2
-    assert second["fatal"] == {"byte_offset": 7, "dataset_index": None, "tag_path": "", "message": "a fault"}
+    assert second["fatal"] == {
+        **{"byte_offset": 7, "dataset_index": None, "tag_path": "", "keyword": "", "line": None, "column": None},
+        "message": "a fault",
+    }
     assert [one["conformant"] for one in (first, second, third)] == [False, False, True]
 
 
@@ -192,16 +208,92 @@ def test_deviations_are_found_with_their_places(tmp_path: Path) -> None:
     assert b"many" not in run("validate", path).stdout
 
 
+# --- values and places -----------------------------------------------------------------------------------------
+
+_PLANTED: dict[str, tuple[str, list[Any], str]] = {
+    "00080018": ("UI", ["1.02.abc"], "not-a-uid"),
+    "00080020": ("DA", ["2004-01-19"], "not-a-date"),
+    "00080030": ("TM", ["25:99"], "not-a-time"),
+    "00080050": ("SH", ["x" * 50], "too-long"),
+    "00080060": ("CS", ["ct"], "lower-case"),
+    "00080100": ("SH", ["a\u0001"], "wrong-character"),
+    "00081140": ("LO", ["1"], "wrong-vr"),
+    "00100010": ("PN", [{"Alphabetic": "a^b^c^d^e^f"}], "name-components"),
+    "00100020": ("SH", ["17"], "wrong-vr"),
+    "00101010": ("AS", ["50"], "not-an-age"),
+    "00101030": ("DS", ["12345678901234567"], "too-long"),
+    "00200013": ("IS", ["99999999999"], "out-of-range"),
+    "00280030": ("DS", ["1", "2", "3"], "multiplicity"),
+}
+
+
+@pytest.mark.parametrize("suffix", [".json", ".xml", ".dcm"])
+@pytest.mark.parametrize("tag", _PLANTED)
+def test_planted_fault_is_found_in_every_format(tmp_path: Path, tag: str, suffix: str) -> None:
+    vr, values, code = _PLANTED[tag]
+    if suffix == ".xml" and code == "wrong-character":
+        pytest.skip("XML has no such character")
+    source, path = tmp_path / "source.json", tmp_path / f"planted{suffix}"
+    source.write_text(json.dumps({tag: {"vr": vr, "Value": values}}))
+    if suffix == ".json":
+        path = source
+    else:
+        events = streamdicom.iter_events(source, options=ReadOptions(on_deviation=lambda _: None))
+        with path.open("wb") as target:
+            streamdicom.write_events(events, target, format="xml" if suffix == ".xml" else "dicom")
+    done = run("validate", path, "--report", "json")
+    report = json.loads(done.stdout)
+    found = [(one["code"], one["tag_path"]) for one in report["files"][0]["deviations"]]
+    assert [place for place in found if place[1] != "00020003"] == [(code, tag)]
+    assert done.code == 1
+    if code != "out-of-range":  # which a parser may find too
+        assert run("validate", path, "--no-values").code == 0
+
+
+def test_summary_names_the_checks(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(_GOOD)
+    text = run("validate", path, "--no-values").stdout.decode().splitlines()
+    assert text[0] == "2 data sets, 0 deviations: conformant in form"
+    assert text[-1].startswith("not checked: values, ")
+    assert json.loads(run("validate", path, "--no-values", "--report", "json").stdout)["checked"] == ["form"]
+
+
+def test_places_in_indented_text_have_line_and_column(tmp_path: Path) -> None:
+    name, modality = (
+        '"00100010": {"vr": "PN", "Value": [{"Alphabetic": "é"}]}',
+        '"00080060": {"vr": "CS", "Value": ["x"]}',
+    )
+    text = f"[\n  {{\n    {name}, {modality},\n  }}\n]"
+    path = tmp_path / "a.json"
+    path.write_text(text, encoding="utf-8")
+    for source, data in ((path, b""), ("-", text.encode())):
+        [file] = json.loads(run("validate", source, "--report", "json", data=data).stdout)["files"]
+        places = {one["code"]: (one["byte_offset"], one["line"], one["column"]) for one in file["deviations"]}
+        column = text.splitlines()[2].index(modality) + 1
+        assert places["lower-case"] == (text.encode().index(modality.encode()), 3, column)
+        assert places["trailing-comma"] == (text.encode().index(b"  }") + 2, 4, 3)
+        [line, *_] = run("validate", source, data=data).stdout.decode().splitlines()
+        assert f"line 3, column {column}, [0].00080060 Modality" in line
+
+
+def test_deviation_of_parser_and_check_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"00200013": {"vr": "IS", "Value": ["first"]}}')
+    [file] = json.loads(run("validate", path, "--report", "json").stdout)["files"]
+    assert file["counts"] == {"not-a-number": 1}
+
+
 @pytest.mark.slow
 @pytest.mark.memory
 def test_memory_does_not_grow_with_the_stream(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "a.ndjson"
-    line = b'{"00100020": {"vr": "LO", "Value": ["1", "2", "3"]}}\n'
+    line = b'{"00101000": {"vr": "LO", "Value": ["1", "2", "3"]}}\n'
     path.write_bytes(line)
     _validate(path)  # imports modules
     path.write_bytes(line * 40_000)
     assert peak(lambda: _validate(path)) < 2 * 1024 * 1024
-    assert "40,000 data sets, 0 deviations: conformant" in capsys.readouterr().out
+    assert "40,000 data sets, 0 deviations: conformant in form and values" in capsys.readouterr().out
 
 
 # --- the codes -------------------------------------------------------------------------------------------------

@@ -1,0 +1,156 @@
+"""Places of events: byte offsets, and in text line and column."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+from streamdicom.api import batches
+from streamdicom.cli.exit_codes import usage_errors
+from streamdicom.cli.inputs import name_of, read
+from streamdicom.cli.progress import ProgressLine
+from streamdicom.errors import Location, StreamDicomError
+from streamdicom.events import Event
+from streamdicom.formats import EventParser
+from streamdicom.options import ReadOptions
+
+Place: TypeAlias = tuple[int, int, int]
+"""Byte offset, line and column; line and column are 0 if they are not known."""
+
+_MAX_HELD = 256 * 1024  # bytes of the text before the last chunk
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<")
+
+
+class TextLines:
+    r"""Lines and columns of a text in UTF-8, of which the last part is held.
+
+    >>> lines = TextLines()
+    >>> lines.feed("[\n é{".encode())
+    >>> lines.at(5)
+    (2, 3)
+    """
+
+    def __init__(self) -> None:
+        self._text = bytearray()
+        self._base = 0  # the offset of its first byte
+        self._line = 1  # the line at the cursor
+        self._start = 0  # the offset of the first byte of that line
+        self._cursor = 0  # an offset
+        self._first_line = 1  # the line at the base
+        self._first_start = 0  # the offset of the first byte of that line
+        self._is_text = True
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes of the stream."""
+        if not self._base and not self._text:
+            self._is_text = not data.startswith(_UTF_16)
+        if len(self._text) > 2 * _MAX_HELD:
+            self._drop(len(self._text) - _MAX_HELD)
+        self._text += data
+
+    def _drop(self, count: int) -> None:
+        self._move(self._base + count)
+        self._first_line, self._first_start = self._line, self._start
+        del self._text[:count]
+        self._base += count
+
+    def _move(self, offset: int) -> None:
+        """Move the cursor to an offset in the text that is held."""
+        if offset < self._cursor or self._cursor < self._base:
+            self._cursor, self._line, self._start = self._base, self._first_line, self._first_start
+        start, end = self._cursor - self._base, offset - self._base
+        count = self._text.count(b"\n", start, end)
+        if count:
+            self._line += count
+            self._start = self._base + self._text.rfind(b"\n", start, end) + 1
+        self._cursor = offset
+
+    def at(self, offset: int) -> tuple[int, int]:
+        """Return the line and the column of a byte offset, from 1; (0, 0) if they are not known any more."""
+        if not self._is_text or not self._base <= offset <= self._base + len(self._text):
+            return 0, 0
+        self._move(offset)
+        if self._start < self._base:
+            return 0, 0
+        line = self._text[self._start - self._base : offset - self._base]
+        return self._line, len(line.decode(errors="replace")) + 1
+
+
+class Batch(NamedTuple):
+    """The events of a chunk.
+
+    Attributes:
+        events: The events.
+        offsets: Returns the byte offset of each.
+    """
+
+    events: list[Event]
+    offsets: Callable[[], list[int]]
+
+
+class PlacedParser:
+    """A push parser of any format whose batches have places.
+
+    Args:
+        options: The options of the parser.
+    """
+
+    def __init__(self, options: ReadOptions) -> None:
+        self._parser = EventParser(options=options)
+        self._parser.keep_places()
+        self._lines = TextLines()
+
+    @property
+    def error(self) -> StreamDicomError | None:
+        """The error that ended the stream, even if it has not been raised yet."""
+        return self._parser.error
+
+    @property
+    def is_text(self) -> bool:
+        """True for JSON and XML."""
+        return self._parser.format in ("json", "xml")
+
+    @property
+    def is_json(self) -> bool:
+        """True for JSON."""
+        return self._parser.format == "json"
+
+    def feed(self, data: bytes) -> list[Batch]:
+        """Take the next bytes of the stream; return the batch of their events."""
+        if self._parser.format != "dicom":
+            self._lines.feed(data)
+        return [Batch(self._parser.feed(data), self._parser.offsets)]
+
+    def close(self) -> list[Batch]:
+        """Declare the end of the stream; return the batch of the last events."""
+        return [Batch(self._parser.close(), self._parser.offsets)]
+
+    def place(self, offset: int) -> Place:
+        """Return the place of a byte offset.
+
+        In the first line, which is all of a text without line breaks, the byte offset is the column.
+        """
+        line, column = self._lines.at(offset) if self.is_text else (0, 0)
+        return (offset, line, column) if line > 1 else (offset, 0, 0)
+
+    def located(self, location: Location) -> Location:
+        """Return a location with line and column."""
+        if location.byte_offset is None:
+            return location
+        _, line, column = self.place(location.byte_offset)
+        return replace(location, line=line, column=column) if line else location
+
+
+def placed_batches(parser: PlacedParser, source: Path, progress: ProgressLine, options: ReadOptions) -> Iterator[Batch]:
+    """Yield the events of an input in batches with places, each as soon as a chunk is read.
+
+    Raises:
+        InputError: The input is not valid; the events before the error were yielded.
+        UsageError: The package for its compression is not installed.
+        OSError: The input cannot be read.
+    """
+    with usage_errors():
+        for found in batches(parser, read(source, progress), options.limits, name_of(source)):
+            yield from found
