@@ -14,6 +14,7 @@ from streamdicom.cli.progress import ProgressLine
 from streamdicom.errors import Location, StreamDicomError
 from streamdicom.events import Event
 from streamdicom.formats import EventParser
+from streamdicom.io import Expansion
 from streamdicom.options import ReadOptions
 
 Place: TypeAlias = tuple[int, int, int]
@@ -68,7 +69,7 @@ class TextLines:
         self._cursor = offset
 
     def at(self, offset: int) -> tuple[int, int]:
-        """Return the line and the column of a byte offset, from 1; (0, 0) if they are not known any more."""
+        """Return the line and the column of a byte offset; 0 if they are forgotten."""
         if not self._is_text or not self._base <= offset <= self._base + len(self._text):
             return 0, 0
         self._move(offset)
@@ -95,10 +96,16 @@ class PlacedParser:
 
     Args:
         options: The options of the parser.
+
+    Attributes:
+        options: As given.
+        expansion: The bound of a compressed stream.
     """
 
     def __init__(self, options: ReadOptions) -> None:
-        self._parser = EventParser(options=options)
+        self.options = options
+        self.expansion = Expansion(options.limits)
+        self._parser = EventParser(options=options, expansion=self.expansion)
         self._parser.keep_places()
         self._lines = TextLines()
 
@@ -106,6 +113,11 @@ class PlacedParser:
     def error(self) -> StreamDicomError | None:
         """The error that ended the stream, even if it has not been raised yet."""
         return self._parser.error
+
+    @property
+    def has_more(self) -> bool:
+        """Whether the bytes so far have more events; see ``EventParser``."""
+        return self._parser.has_more
 
     @property
     def is_text(self) -> bool:
@@ -119,7 +131,7 @@ class PlacedParser:
 
     def feed(self, data: bytes) -> list[Batch]:
         """Take the next bytes of the stream; return the batch of their events."""
-        if self._parser.format != "dicom":
+        if data and self._parser.format != "dicom":
             self._lines.feed(data)
         return [Batch(self._parser.feed(data), self._parser.offsets)]
 
@@ -143,8 +155,8 @@ class PlacedParser:
         return replace(location, line=line, column=column) if line else location
 
 
-def placed_batches(parser: PlacedParser, source: Path, progress: ProgressLine, options: ReadOptions) -> Iterator[Batch]:
-    """Yield the events of an input in batches with places, each as soon as a chunk is read.
+def placed_batches(parser: PlacedParser, source: Path, progress: ProgressLine) -> Iterator[Batch]:
+    """Yield the events of an input in batches, each as soon as a chunk is read.
 
     Raises:
         InputError: The input is not valid; the events before the error were yielded.
@@ -152,5 +164,5 @@ def placed_batches(parser: PlacedParser, source: Path, progress: ProgressLine, o
         OSError: The input cannot be read.
     """
     with usage_errors():
-        for found in batches(parser, read(source, progress), options.limits, name_of(source)):
+        for found in batches(parser, read(source, progress), parser.expansion, name_of(source)):
             yield from found

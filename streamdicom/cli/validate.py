@@ -122,7 +122,7 @@ def _validate(source: Path, report: _TextReport | _JsonReport, checks: _Checks, 
     try:
         with ProgressLine(f"Reading {source}", size_of(source), prints=True) as progress:
             checks.start(pending.checked)
-            for batch in placed_batches(parser, source, progress, options):
+            for batch in placed_batches(parser, source, progress):
                 findings.datasets += sum([event[0] == START_DATASET for event in batch.events])
                 checks.check(batch, parser)
                 pending.flush(parser)

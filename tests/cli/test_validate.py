@@ -14,7 +14,7 @@ import pytest
 import streamdicom
 from streamdicom import DEVIATIONS, Deviation, Event, EventType, InputError, Location, ReadOptions
 from streamdicom.cli import validate
-from streamdicom.cli.places import Batch
+from streamdicom.cli.places import Batch, PlacedParser
 from streamdicom.cli.validate import print_codes, validate_files
 from tests.cli.running import run, without_preamble
 from tests.support.memory import peak
@@ -99,7 +99,8 @@ def deviating(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A file for which the reader reports three deviations."""
     codes = ["nonfinite", "scalar-value", "scalar-value"]
 
-    def batches(parser: Any, source: Path, meter: Any, options: ReadOptions) -> Iterator[Batch]:
+    def batches(parser: PlacedParser, source: Path, meter: Any) -> Iterator[Batch]:
+        options = parser.options
         assert options.on_deviation is not None
         assert (options.profile, options.on_error) == ("lenient", "skip")
         for number, code in enumerate(codes[: int(source.read_text())]):
@@ -185,7 +186,12 @@ def test_json_report_is_one_object(deviating: Path, capsys: pytest.CaptureFixtur
     }
     assert len(first["deviations"]) == 2
     assert second["fatal"] == {
-        **{"byte_offset": 7, "dataset_index": None, "tag_path": "", "keyword": "", "line": None, "column": None},
+        "byte_offset": 7,
+        "dataset_index": None,
+        "tag_path": "",
+        "keyword": "",
+        "line": None,
+        "column": None,
         "message": "a fault",
     }
     assert [one["conformant"] for one in (first, second, third)] == [False, False, True]
