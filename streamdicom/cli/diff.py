@@ -15,10 +15,12 @@ from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
-from streamdicom.cli.diff_entries import DataSet, Entry, Key, datasets
+from streamdicom.cli.diff_entries import DataSet, Entry, Key, Place, datasets
 from streamdicom.cli.exit_codes import DONE, FAILED, UsageError, usage_errors
-from streamdicom.cli.inputs import PIPE, event_batches, size_of
+from streamdicom.cli.inputs import PIPE, size_of
+from streamdicom.cli.places import Batch, PlacedParser, placed_batches
 from streamdicom.cli.progress import ProgressLine
+from streamdicom.errors import Location
 from streamdicom.events import Event
 from streamdicom.io import temporary
 from streamdicom.options import ReadOptions
@@ -28,7 +30,8 @@ _MAX_WAITING = 100_000  # data sets of a stream
 _BATCH_SIZE = 256  # entries
 
 _Pair: TypeAlias = "tuple[DataSet | None, DataSet | None]"
-_Difference: TypeAlias = tuple[Key, str]
+_Difference: TypeAlias = tuple[Key, str, str]
+"""The key, the places, and the difference."""
 
 
 def run(arguments: Namespace) -> int:
@@ -83,8 +86,10 @@ def diff_files(
     total = None if None in sizes else sum(size or 0 for size in sizes)
     is_equal = True
     with ProgressLine("Comparing", total, prints=True) as progress:
-        left = datasets(_events(one, progress, options), file_meta=file_meta, shown=values)
-        right = datasets(_events(other, progress, options), file_meta=file_meta, shown=values)
+        left, right = [
+            datasets(events, file_meta=file_meta, shown=values, place=events.place)
+            for events in (_PlacedEvents(one, progress, options), _PlacedEvents(other, progress, options))
+        ]
         for pair in zip_longest(left, right) if by_position else _by_uid(left, right):
             for line in _lines(pair, ignored, values):
                 is_equal = False
@@ -92,8 +97,30 @@ def diff_files(
     return is_equal
 
 
-def _events(source: Path, progress: ProgressLine, options: ReadOptions) -> Iterator[Event]:
-    return chain.from_iterable(event_batches(source, progress, options))
+class _PlacedEvents(Iterator[Event]):
+    """The events of an input, and the place of the last one."""
+
+    def __init__(self, source: Path, progress: ProgressLine, options: ReadOptions) -> None:
+        self._parser = PlacedParser(options)
+        self._batches = placed_batches(self._parser, source, progress)
+        self._batch = Batch([], list)
+        self._offsets: list[int] | None = None  # of the batch
+        self._index = 0  # of the next event
+
+    def __next__(self) -> Event:
+        while self._index == len(self._batch.events):
+            self._batch = next(self._batches)
+            self._offsets = None
+            self._index = 0
+        event = self._batch.events[self._index]
+        self._index += 1
+        return event
+
+    def place(self) -> Place:
+        """Return the place of the last event."""
+        if self._offsets is None:
+            self._offsets = self._batch.offsets()
+        return self._parser.place(self._offsets[self._index - 1])
 
 
 # --- one data set ----------------------------------------------------------------------------------------------
@@ -109,8 +136,10 @@ def _lines(pair: _Pair, ignored: list[PatternStep], values: bool) -> Iterator[st
         return
     place = f"[{one.number}]" if one.number == other.number else f"[{one.number} / {other.number}]"
     entries, other_entries = _compared(one.entries, ignored), _compared(other.entries, ignored)
-    for key, difference in _differences(entries, other_entries, values):
-        yield f"{place}.{_tag_path(key)}: {difference}"
+    for key, places, difference in _differences(entries, other_entries, values):
+        path = _tag_path(key)
+        name = f"{path} {Location(tag_path=path).keyword}".rstrip()
+        yield f"{place}.{name}{places}: {difference}"
 
 
 def _compared(entries: Iterator[Entry], ignored: list[PatternStep]) -> Iterator[Entry]:
@@ -137,18 +166,28 @@ def _differences(one: Iterator[Entry], other: Iterator[Entry], values: bool) -> 
     while left or right:
         if right is None or (left and left[0] < right[0]):
             assert left
-            yield left[0], f"only in A{_shown(values, left)}"
+            yield left[0], _places(left, None), f"only in A{_shown(values, left)}"
             left = _after(one, left[0])
         elif left is None or right[0] < left[0]:
-            yield right[0], f"only in B{_shown(values, right)}"
+            yield right[0], _places(None, right), f"only in B{_shown(values, right)}"
             right = _after(other, right[0])
         elif left[1] != right[1]:
-            yield left[0], f"VR {left[1]} / {right[1]}{_shown(values, left, right)}"
+            yield left[0], _places(left, right), f"VR {left[1]} / {right[1]}{_shown(values, left, right)}"
             left, right = _after(one, left[0]), _after(other, right[0])
         else:
             if left[2] != right[2]:
-                yield left[0], f"value differs{_shown(values, left, right)}"
+                yield left[0], _places(left, right), f"value differs{_shown(values, left, right)}"
             left, right = next(one, None), next(other, None)
+
+
+def _places(one: Entry | None, other: Entry | None) -> str:
+    """Return the places of two elements, as far as they are known."""
+    texts = []
+    for name, entry in (("A", one), ("B", other)):
+        if entry is not None and entry[4]:
+            offset, line, column = entry[4]
+            texts.append(f"{name}: {Location(offset, line=line or None, column=column)}")
+    return f" ({'; '.join(texts)})" if texts else ""
 
 
 def _after(entries: Iterator[Entry], key: Key) -> Entry | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 from itertools import islice
 from typing import Any, NamedTuple, TypeAlias
@@ -38,8 +38,11 @@ from streamdicom.events import (
 Key: TypeAlias = tuple[int, ...]
 """Alternating tags and item numbers: the key of an element has an odd length, that of an item an even length."""
 
-Entry: TypeAlias = tuple[Key, str, bytes, str]
-"""The key, the VR, the content that differs if the value differs, and the value as printed."""
+Place: TypeAlias = tuple[int, ...]
+"""Byte offset, line and column, the last two 0 if they are not known; empty if nothing is known."""
+
+Entry: TypeAlias = tuple[Key, str, bytes, str, Place]
+"""The key, the VR, the content that differs if the value differs, the value as printed, and the place."""
 
 _MAX_SORTED = 10_000  # entries
 _MAX_PLAIN = 64  # bytes; a longer value is compared by its hash
@@ -60,7 +63,17 @@ class DataSet(NamedTuple):
     entries: Iterator[Entry]
 
 
-def datasets(events: Iterable[Event], *, file_meta: bool = False, shown: bool = False) -> Iterator[DataSet]:
+def _no_place() -> Place:
+    return ()
+
+
+def datasets(
+    events: Iterable[Event],
+    *,
+    file_meta: bool = False,
+    shown: bool = False,
+    place: Callable[[], Place] = _no_place,
+) -> Iterator[DataSet]:
     """Yield the data sets of a stream of events.
 
     Group lengths are left out, because DICOM JSON has none (PS3.18 F.2.2).
@@ -69,15 +82,16 @@ def datasets(events: Iterable[Event], *, file_meta: bool = False, shown: bool = 
         events: Any stream of DICOM events.
         file_meta: Include group 0002.
         shown: Include values as printed.
+        place: Returns the place of the last event that was consumed.
 
     >>> from streamdicom import iter_events
     >>> for dataset in datasets(iter_events(b'{"00100020": {"vr": "LO"}, "00081140": {"vr": "SQ", "Value": [{}]}}')):
-    ...     print([(key, vr) for key, vr, _, _ in dataset.entries])
+    ...     print([(key, vr) for key, vr, *_ in dataset.entries])
     [((528704,), 'SQ'), ((528704, 0), ''), ((1048608,), 'LO')]
     """
     remaining = iter(events)
     for start in remaining:
-        entries = _entries(remaining, file_meta, shown)
+        entries = _entries(remaining, file_meta, shown, place)
         held = sorted(islice(entries, _MAX_SORTED))
         ordered = _in_order(held, entries) if len(held) == _MAX_SORTED else iter(held)
         yield DataSet(start[3], _uid(held), ordered)
@@ -98,30 +112,31 @@ def _in_order(held: list[Entry], entries: Iterator[Entry]) -> Iterator[Entry]:
     yield from sorted(held)
 
 
-def _entries(events: Iterator[Event], file_meta: bool, shown: bool) -> Iterator[Entry]:
+def _entries(events: Iterator[Event], file_meta: bool, shown: bool, place_of: Callable[[], Place]) -> Iterator[Entry]:
     """Yield the entries of a data set after its start, in the order of the stream."""
-    place: Key = ()
+    path: Key = ()
     for kind, tag, vr, value in events:
         if kind == ELEMENT:
             if _is_compared(tag, file_meta):
                 content = _content(b"".join(map(_encoded, value)))
-                yield (*place, tag), vr, content, values_text(value) if shown else ""
+                yield (*path, tag), vr, content, values_text(value) if shown else "", place_of()
         elif kind == START_SEQUENCE:
-            place = (*place, tag)
-            yield place, "SQ", b"", ""
+            path = (*path, tag)
+            yield path, "SQ", b"", "", place_of()
         elif kind == START_ITEM:
-            place = (*place, value)
-            yield place, "", b"", ""
+            path = (*path, value)
+            yield path, "", b"", "", place_of()
         elif kind in _UP:
-            place = place[:-1]
+            path = path[:-1]
         elif kind in _PARTS:
+            place = place_of()
             vr, content, text = _parts(events, kind, vr)
             if _is_compared(tag, file_meta):
-                yield (*place, tag), vr, content, text if shown else ""
+                yield (*path, tag), vr, content, text if shown else "", place
         elif kind in _TEXTS:
             if _is_compared(tag, file_meta):
                 content = _content(_TEXTS[kind] + _utf8(value) + _END)
-                yield (*place, tag), vr, content, short(value) if shown else ""
+                yield (*path, tag), vr, content, short(value) if shown else "", place_of()
         else:  # the end of the data set
             return
 

@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import random
+import re
 import subprocess
 from collections.abc import Iterator
 from itertools import chain
@@ -25,6 +26,7 @@ from tests.cli.running import COMMAND, run, without_preamble
 from tests.support.memory import peak
 
 _MIB = 1024 * 1024
+_PLACES = re.compile(r"(?<=[0-9A-F\]])( \w+)? \((A|B): byte [^)]*\)(?=:)")  # the keyword and the places
 
 
 def _dataset(uid: object, **members: Any) -> dict[str, Any]:
@@ -47,7 +49,7 @@ class _Diff:
         is_equal = diff_files(*self._paths, **options)
         lines = self._capsys.readouterr().out.splitlines()
         assert is_equal is not bool(lines)
-        return lines
+        return [_PLACES.sub("", line) for line in lines]
 
 
 @pytest.fixture
@@ -77,6 +79,34 @@ def test_differences_have_their_path(compared: _Diff) -> None:
         "[0].00100020: value differs",
     ]
     assert compared(one, [one]) == []
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_differences_have_keyword_and_places(tmp_path: Path, indent: int | None) -> None:
+    one, other = _dataset(1, id=["é"], images=[_dataset(2)]), _dataset(1, id=["e"], weight=[1])
+    texts = [json.dumps([{}, dataset], indent=indent, ensure_ascii=False) for dataset in (one, other)]
+    places = [_Places(text) for text in texts]
+    path = tmp_path / "a.json"
+    path.write_text(texts[0], encoding="utf-8")
+    done = run("diff", path, "-", data=texts[1].encode())
+    assert done.stdout.decode().splitlines() == [
+        f"[1].00081140 ReferencedImageSequence (A: {places[0]('00081140')}): only in A",
+        f"[1].00100020 PatientID (A: {places[0]('00100020')}; B: {places[1]('00100020')}): value differs",
+        f"[1].00101030 PatientWeight (B: {places[1]('00101030')}): only in B",
+    ]
+
+
+class _Places:
+    """Finds the place of a key in a text, as it is printed."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __call__(self, key: str) -> str:
+        before = self._text[: self._text.index(f'"{key}"')]
+        place = f"byte {len(before.encode())}"
+        line = before.count("\n") + 1
+        return f"{place}, line {line}, column {len(before.rpartition(chr(10))[2]) + 1}" if line > 1 else place
 
 
 @pytest.mark.parametrize(
@@ -325,7 +355,7 @@ def test_exit_codes_separate_errors_and_differences(tmp_path: Path) -> None:
     one = tmp_path / "one.json"
     one.write_text(json.dumps(_dataset(1, id=["Jane"])))
     done = run("diff", good, one, "--by", "position", "--ignore", "PatientID", "--values")
-    assert (done.code, done.stdout) == (1, b"[0].00080018: only in B: 1\n")
+    assert (done.code, done.stdout) == (1, b"[0].00080018 SOPInstanceUID (B: byte 1): only in B: 1\n")
 
 
 @pytest.mark.slow
