@@ -31,13 +31,13 @@ TOPICS: dict[type, dict[str, tuple[str, ...]]] = {
     ReadOptions: {
         "Format and bounds": ("format", "force", "limits"),
         "Deviations and errors": ("profile", "deviations", "on_deviation", "on_error"),
-        "Elements and data sets": ("include", "exclude", "where", "converters"),
+        "Elements and data sets": ("include", "exclude", "where", "deidentification", "converters"),
         "Bulk data": ("bulk_data_store", "bulk_data_uri_handler", "spool_threshold"),
     },
     WriteOptions: {
         "JSON": ("number_handling", "nonfinite", "keys", "write_keyword", "write_name"),
         "JSON text": ("ensure_ascii", "escape_html", "trailing_newline"),
-        "Elements": ("include", "exclude", "include_retired", "converters", "on_error"),
+        "Elements": ("include", "exclude", "include_retired", "deidentification", "converters", "on_error"),
         "DICOM files": ("file_meta", "character_set", "transfer_syntax"),
         "Bulk data": ("bulk_data_store", "bulk_data_policy", "bulk_data_element_handler", "handler_threshold"),
         "Bounds": ("limits",),

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
 
 from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
 from streamdicom.converters import Converters
+from streamdicom.deidentification import Deidentification
 from streamdicom.deviations import DEVIATIONS, Deviation
 from streamdicom.dicom import is_uid
 from streamdicom.limits import Limits, repr_of
-from streamdicom.patterns import DatasetConditions, Pattern, patterns_of
+from streamdicom.patterns import DatasetConditions, Pattern, patterns_of, selection
 
 if TYPE_CHECKING:
     from pydicom.dataelem import DataElement
+
+_PATIENT_ID = 0x00100020
 
 UriHandler: TypeAlias = "Callable[[str], Any] | Callable[[str, str, str], Any]"
 """As in pydicom: takes the URI, or tag, VR and URI; returns the value of the element."""
@@ -75,6 +78,8 @@ class ReadOptions:
         converters: Converters of elements; see ``streamdicom.converters``. They also convert bulk data that events
             load from a store, but not values that a data set loads later. ``on_error`` decides about an element
             whose converter fails.
+        deidentification: How data sets are de-identified (PS3.15 Annex E), before converters. ``include`` and
+            ``exclude`` must not drop Patient ID if dates are shifted.
         bulk_data_store: The store of bulk data. Events get values in place of references. A data set gets buffers for
             OB, OD, OF, OL, OV and OW, loaded on first access, and values for other VRs. Without a store, a reference
             is an empty element with the attribute ``bulk_data_uri``, and is written as a reference again.
@@ -103,6 +108,7 @@ class ReadOptions:
     exclude: Iterable[Pattern] = ()
     where: Mapping[Pattern, Any] = field(default_factory=dict, hash=False)
     converters: Converters | None = None
+    deidentification: Deidentification | None = None
     bulk_data_store: BulkDataStore | None = None
     bulk_data_uri_handler: UriHandler | None = None
     spool_threshold: int = 64 * 1024 * 1024
@@ -148,6 +154,8 @@ class WriteOptions:
         exclude: Patterns of elements not to write.
         include_retired: Whether to write elements that the data dictionary marks as retired, sequences with all their
             items.
+        deidentification: How data sets are de-identified (PS3.15 Annex E), before converters and before bulk data goes
+            to a store. ``include`` and ``exclude`` must not drop Patient ID if dates are shifted.
         converters: Converters of elements, applied before bulk data goes to a store.
         on_error: Decides about an element whose converter fails: "raise" an error, "skip" the element, or "keep" it
             unconverted, with a ``DeviationWarning``.
@@ -185,6 +193,7 @@ class WriteOptions:
     include: Iterable[Pattern] = ()
     exclude: Iterable[Pattern] = ()
     include_retired: bool = True
+    deidentification: Deidentification | None = None
     converters: Converters | None = None
     on_error: OnError = "raise"
     file_meta: bool = False
@@ -227,10 +236,16 @@ def _check_common(options: ReadOptions | WriteOptions) -> None:
             _check_type(name, value, kind)
     for name in ("include", "exclude"):
         object.__setattr__(options, name, patterns_of(name, getattr(options, name)))
+    deidentification = options.deidentification
+    if deidentification is None or not deidentification.shifts_dates:
+        return
+    if not selection(options.include, options.exclude).includes(_PATIENT_ID, "LO"):
+        raise ValueError("expected Patient ID among the elements, because it decides how dates are shifted")
 
 
 _NONE_OR: dict[str, Any] = {
     "converters": Converters,
+    "deidentification": Deidentification,
     "on_deviation": Callable,
     "bulk_data_uri_handler": Callable,
     "bulk_data_element_handler": Callable,

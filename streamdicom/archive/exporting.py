@@ -5,7 +5,7 @@ folder ``.NAME.spool``. The journal is ``.NAME.journal``:
 
     {"export": {...}, "end": 2}            the request; the partial output has 2 bytes
     {"inputs": [["a.dcm", 5120, 1700000000000000000], ...], "datasets": 64, "passed_over": [], "not_selected": 0,
-     "skipped": [], "warnings": [], "members_done": 0, "is_last": true, "end": 81920}
+     "skipped": [], "warnings": [], "members_done": 0, "is_last": true, "deidentified": null, "end": 81920}
     ...
     {"complete": 163840}                   only the rename is left
 
@@ -221,7 +221,8 @@ class _Export:
         self._skip = skip
         self._ticker = Ticker(progress)
         self._wants_progress = progress is not None
-        self._report = Report()
+        deidentification = rendering.options.deidentification
+        self._report = Report(deidentification=deidentification.report if deidentification else None)
 
     def run(self, sink: Sink, jobs: int) -> Report:
         excluded = sink.excluded | _ids(self._rendering.bulk_dir)
@@ -268,6 +269,8 @@ class _Export:
             self._report.skipped += [Skipped(*failure) for failure in entry["skipped"]]
             for name, text in entry["warnings"]:
                 self._report.warn(name, text)
+            if self._report.deidentification is not None:
+                self._report.deidentification.add(entry["deidentified"])
             if task is None:
                 self._ticker.advance_before(len(done), sum(item.size for item in done))
         return [task] if task else []
@@ -290,6 +293,8 @@ class _Export:
         self._report.skipped += [Skipped(*failure) for failure in result.failures]
         for name, text in result.warnings:
             self._report.warn(name, text)
+        if self._report.deidentification is not None and result.deidentified is not None:
+            self._report.deidentification.add(result.deidentified)
         sink.record(
             {
                 "inputs": [_describe(item) for item in task.inputs],
@@ -300,6 +305,7 @@ class _Export:
                 "warnings": result.warnings,
                 "members_done": result.members_done,
                 "is_last": result.is_last,
+                "deidentified": result.deidentified,
             }
         )
         if result.is_last:

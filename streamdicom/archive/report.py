@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias
 
 from streamdicom._warn import warn
+from streamdicom.deidentification import DeidentificationReport
 
 _MAX_NAMES = 10_000  # inputs passed over that a report names
 _INTERVAL = 0.1  # seconds between two calls of the callback
@@ -42,6 +43,7 @@ class Report:
         skipped: Inputs that are not in the output because of an error.
         warnings: Messages about inputs that are in the output, each with the number of inputs that it concerns. The
             first input of each message is named by a Python warning.
+        deidentification: The report of the de-identification, if the options of an export ask for one.
 
     >>> Report(datasets=3).is_complete
     True
@@ -53,6 +55,7 @@ class Report:
     not_selected: int = 0
     skipped: list[Skipped] = field(default_factory=list)
     warnings: dict[str, int] = field(default_factory=dict)
+    deidentification: DeidentificationReport | None = field(default=None, repr=False)
 
     @property
     def is_complete(self) -> bool:

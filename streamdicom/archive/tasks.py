@@ -21,6 +21,7 @@ from streamdicom.api import expanded_events, write_events
 from streamdicom.archive.members import Member, member_name, members
 from streamdicom.archive.sources import CONTAINERS, Input, Kind, pieces
 from streamdicom.bulkdata import BulkDataAction, BulkDataPolicy, DirectoryStore
+from streamdicom.deidentification import DeidentificationReport
 from streamdicom.errors import InputError, StreamDicomError
 from streamdicom.events import END_DATASET, Event
 from streamdicom.filters import needed_file_meta, sort_elements
@@ -105,6 +106,7 @@ class Result(NamedTuple):
         warnings: Warnings about inputs that are in the text.
         members_done: The number of members done so far.
         is_last: True for the last result of a task.
+        deidentified: The numbers of the report of the de-identification; None without one.
         data: The text, if it is short.
         path: A file with the text otherwise; the receiver removes it.
     """
@@ -116,6 +118,7 @@ class Result(NamedTuple):
     warnings: tuple[Message, ...]
     members_done: int
     is_last: bool
+    deidentified: dict[str, Any] | None
     data: bytes
     path: str
 
@@ -176,6 +179,10 @@ class _Batch:
         self._not_selected = 0
         self._failures: list[Message] = []
         self._warnings: list[Message] = []
+        # Of the inputs in the text; that of the options has the numbers of the current input.
+        deidentification = self._options.deidentification
+        self._input_report = deidentification.report if deidentification else None
+        self._deidentified = DeidentificationReport() if deidentification else None
 
     def __enter__(self) -> _Batch:
         return self
@@ -238,17 +245,25 @@ class _Batch:
                     self._write_dataset(dataset, target, is_first=not (self._datasets or count))
                     count += 1
         except StreamDicomError as error:
+            self._take_report()
             self.fail(name, str(error))
             return False
         except (OSError, MemoryError):
             raise
         except Exception as error:  # a bug must not end an export of many hours
+            self._take_report()
             self.fail(name, f"an internal error of streamdicom; please report it: {type(error).__name__}")
             return False
+        if self._deidentified is not None:
+            self._deidentified.add(self._take_report())
         self._datasets += count
         self._not_selected += bool(self._rendering.where) and not count
         self._warnings += [Message(name, text) for text in sorted(texts)]
         return True
+
+    def _take_report(self) -> dict[str, Any]:
+        """Return the numbers of the current input, if it is de-identified."""
+        return self._input_report.take() if self._input_report is not None else {}
 
     def _write_dataset(self, dataset: Iterator[Event], target: _Spool | IO[bytes], *, is_first: bool) -> None:
         rendering = self._rendering
@@ -268,7 +283,9 @@ class _Batch:
         data, path = self._spool.take()
         messages = tuple(self._failures), tuple(self._warnings)
         passed_over = tuple(self._passed_over)
-        return Result(self._datasets, passed_over, self._not_selected, *messages, members_done, is_last, data, path)
+        deidentified = self._deidentified.to_dict() if self._deidentified is not None else None
+        counts = self._datasets, passed_over, self._not_selected
+        return Result(*counts, *messages, members_done, is_last, deidentified, data, path)
 
 
 def _datasets(kind: int, events: Iterator[Event]) -> Iterator[Iterator[Event]]:
@@ -330,6 +347,9 @@ class _Spool:
 def _write_options(rendering: Rendering) -> WriteOptions:
     """Return the options of the writer; ``needed_file_meta`` filters group 0002."""
     options = replace(rendering.options, file_meta=True)
+    if options.deidentification is not None:
+        own = replace(options.deidentification, report=DeidentificationReport())
+        options = replace(options, deidentification=own)
     if rendering.bulk_dir is not None:
         store = DirectoryStore(rendering.bulk_dir, uri_prefix=rendering.bulk_uri_prefix)
         policy = BulkDataPolicy(rendering.bulk_threshold)

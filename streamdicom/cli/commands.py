@@ -19,7 +19,7 @@ from streamdicom.cli.arguments import (
     seconds,
 )
 from streamdicom.cli.exit_codes import DONE, FAILED, SKIPPED
-from streamdicom.cli.options import FORCE, FORM, INDENT, READING, SELECT
+from streamdicom.cli.options import DEIDENTIFY, FORCE, FORM, INDENT, READING, SELECT
 
 _INPUT = "JSON, NDJSON, Native DICOM XML or a DICOM file, plain or compressed; - for standard input."
 _OUTPUT = "A file, or - for standard output."
@@ -57,7 +57,8 @@ _CONVERT = Command(
     "convert",
     "Convert between DICOM files, DICOM JSON and Native DICOM XML.",
     "The format of IN is detected from its content, that of OUT is given by its suffix: .json, .ndjson, .jsonl, .xml, "
-    ".dcm or .dicom. A name without a suffix is a DICOM file. JSON and XML can also be written anew, in another form.",
+    ".dcm or .dicom. A name without a suffix is a DICOM file. JSON and XML can also be written anew, in another form, "
+    "and DICOM files with --deidentify.",
     (
         positional("source", "IN", _INPUT, type=path),
         positional("target", "OUT", _OUTPUT, type=path),
@@ -69,6 +70,7 @@ _CONVERT = Command(
         SELECT,
         READING,
         FORM,
+        DEIDENTIFY,
     ),
     {},
 )
@@ -153,6 +155,7 @@ _EXPORT = Command(
             ),
         ),
         FORM,
+        DEIDENTIFY,
     ),
     {DONE: "Every input is in the output.", SKIPPED: "Some inputs were skipped (--on-error skip)."},
 )
@@ -249,6 +252,7 @@ _SEND = Command(
         positional("address", "HOST:PORT", "The address of the listener."),
         _timeout(60, "Time without progress after which the connection is given up."),
         FORCE,
+        DEIDENTIFY,
     ),
     {DONE: "The listener has written all data sets.", FAILED: "The listener has not written all data sets."},
 )

@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 
 from streamdicom.api import expanded_events, write_events
+from streamdicom.cli.deidentifying import deidentification_of, finish_deidentification
 from streamdicom.cli.exit_codes import DONE, UsageError, usage_errors
 from streamdicom.cli.inputs import is_pipe, naming_input, read, size_of
 from streamdicom.cli.options import note_unmatched, read_options, write_options
@@ -24,7 +25,12 @@ from streamdicom.options import ReadOptions, WriteOptions
 
 def run(arguments: Namespace) -> int:
     """Run the command."""
-    more = {"trailing_newline": arguments.trailing_newline, "transfer_syntax": arguments.transfer_syntax}
+    deidentification = deidentification_of(arguments)
+    more = {
+        "trailing_newline": arguments.trailing_newline,
+        "transfer_syntax": arguments.transfer_syntax,
+        "deidentification": deidentification,
+    }
     convert_file(
         arguments.source,
         arguments.target,
@@ -33,6 +39,7 @@ def run(arguments: Namespace) -> int:
         reading=read_options(arguments),
         writing=write_options(arguments, **more),
     )
+    finish_deidentification(deidentification, arguments.deidentify_report)
     return DONE
 
 
@@ -57,7 +64,8 @@ def convert_file(
         writing: How the target is written.
 
     Raises:
-        UsageError: Both are DICOM files, the target has an unknown suffix, or its format has no indent.
+        UsageError: Both are DICOM files and nothing is de-identified, the target has an unknown suffix, or its format
+            has no indent.
         InputError: The source is not valid.
         OutputError: A data set cannot be written in the format of the target.
         OSError: A file cannot be read or written.
@@ -75,7 +83,7 @@ def convert_file(
         else:
             events = sort_elements(events)
         to = to or _format_by_name(target, content)
-        if content == to == DICOM.name:
+        if content == to == DICOM.name and writing.deidentification is None:
             raise UsageError("expected two formats, found DICOM files as IN and OUT")
         first, events = _split_first(events)
         if first is None and reading.where:

@@ -6,6 +6,7 @@ from argparse import Namespace
 
 from streamdicom.archive import export_archive
 from streamdicom.cli.archive_report import finish, progress_callback, resumable
+from streamdicom.cli.deidentifying import deidentification_of, finish_deidentification
 from streamdicom.cli.exit_codes import usage_errors
 from streamdicom.cli.inputs import PIPE, is_pipe
 from streamdicom.cli.options import note_unmatched, selected, write_options
@@ -17,7 +18,8 @@ def run(arguments: Namespace) -> int:
     """Run the command."""
     target = arguments.output
     form = json_format(target, arguments.to)
-    options, where = write_options(arguments), selected(arguments.where)
+    deidentification = deidentification_of(arguments)
+    options, where = write_options(arguments, deidentification=deidentification), selected(arguments.where)
     is_resumable = not is_pipe(target)
     with resumable(is_resumable), usage_errors(), ProgressLine("Exporting", prints=target == PIPE) as line:
         report = export_archive(
@@ -40,5 +42,6 @@ def run(arguments: Namespace) -> int:
         )
     if where and not report.datasets:
         note_unmatched(where)
+    finish_deidentification(deidentification, arguments.deidentify_report)
     summary = f"{report.datasets:,} data sets, {report.passed_over_count:,} other files passed over"
     return finish(report, arguments.report, summary)

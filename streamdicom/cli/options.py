@@ -10,7 +10,7 @@ from argparse import ArgumentTypeError, Namespace
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from streamdicom.cli.arguments import Group, choice, flag, option, repeated, values_of
+from streamdicom.cli.arguments import Group, choice, flag, option, path, repeated, values_of
 from streamdicom.cli.exit_codes import usage_errors
 from streamdicom.cli.terminal import console
 
@@ -104,6 +104,27 @@ READING = Group(
     ),
 )
 """Fields of ``ReadOptions``."""
+
+DEIDENTIFY = Group(
+    "de-identification (PS3.15 Annex E)",
+    (
+        option(
+            "--deidentify",
+            metavar="OPTIONS",
+            text="Replace or remove what identifies patients: basic, or options of the profile, separated by commas: "
+            "retain-uids, retain-device-identity, retain-institution-identity, retain-patient-characteristics, "
+            "retain-full-dates, retain-modified-dates, retain-safe-private, clean-descriptors, "
+            "clean-structured-content, clean-graphics. Pixels are not changed.",
+        ),
+        option(
+            "--key-file",
+            metavar="FILE",
+            type=path,
+            text="A secret of at least 16 bytes. With the same key, UIDs are replaced and dates shifted alike.",
+        ),
+        option("--deidentify-report", metavar="FILE", type=path, text="Write what was done, in numbers, as JSON."),
+    ),
+)
 
 FORCE = flag("--force", text="Read DICOM files that have no preamble or no File Meta Information.")
 

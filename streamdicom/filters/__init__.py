@@ -1,6 +1,7 @@
 """Filters of DICOM events: each takes a stream of events and yields another.
 
 - ``select`` keeps or leaves out elements, ``where`` data sets;
+- ``deidentify`` removes the identity of patients;
 - ``sort_elements`` sorts elements by tag;
 - ``store_bulk_data`` and ``load_bulk_data`` move values to a bulk data store and back;
 - ``ValueCheck`` reports elements that break a rule of the standard;
@@ -9,6 +10,7 @@
 
 from streamdicom.filters.bulk_data import load_bulk_data, open_bulk_data, store_bulk_data
 from streamdicom.filters.convert import has_form_of
+from streamdicom.filters.deidentify import deidentify
 from streamdicom.filters.file_meta import needed_file_meta
 from streamdicom.filters.fragments import FRAGMENT_FORMS, Frames, fragment_events, value_field
 from streamdicom.filters.pipeline import Pipeline
@@ -26,6 +28,7 @@ __all__ = [
     "Pipeline",
     "Position",
     "ValueCheck",
+    "deidentify",
     "fragment_events",
     "has_form_of",
     "load_bulk_data",

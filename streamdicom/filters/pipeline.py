@@ -11,6 +11,7 @@ from streamdicom.converters import converters_in_force
 from streamdicom.events import Event
 from streamdicom.filters.bulk_data import load_bulk_data
 from streamdicom.filters.convert import ElementConverter
+from streamdicom.filters.deidentify import Deidentifier
 from streamdicom.filters.select import ElementFilter
 from streamdicom.filters.vr_first import VRFirst
 from streamdicom.filters.where import DatasetFilter
@@ -44,7 +45,7 @@ class Pipeline:
     ) -> Self:
         """Return the filters for reading, in the order in which events pass them.
 
-        ``where``, ``include`` and ``exclude``, bulk data, converters.
+        ``where``, ``include`` and ``exclude``, bulk data, de-identification, converters.
 
         Args:
             options: The options.
@@ -57,27 +58,16 @@ class Pipeline:
         element_filter = _element_filter(options)
         converters = converters_in_force(options.converters)
         converter = ElementConverter.for_reading(converters, options) if converters else None
-        stages += _waiting(element_filter, converter, options.limits)
-        if element_filter:
-            stages.append(element_filter.run)
-        if store is not None:
-            stages.append(partial(load_bulk_data, store=store))
-        if converter:
-            stages.append(converter.run)
-        return cls(stages)
+        loading: list[_Stage] = [partial(load_bulk_data, store=store)] if store is not None else []
+        return cls(stages + _chain(options, element_filter, loading, converter))
 
     @classmethod
     def for_writing(cls, options: WriteOptions) -> Self:
-        """Return the filters for writing: ``include`` and ``exclude``, converters."""
+        """Return the filters for writing: ``include`` and ``exclude``, de-identification, converters."""
         element_filter = _element_filter(options)
         converters = converters_in_force(options.converters)
         converter = ElementConverter.for_writing(converters, options) if converters else None
-        stages = _waiting(element_filter, converter, options.limits)
-        if element_filter:
-            stages.append(element_filter.run)
-        if converter:
-            stages.append(converter.run)
-        return cls(stages)
+        return cls(_chain(options, element_filter, [], converter))
 
     def __bool__(self) -> bool:
         return bool(self._stages)
@@ -92,6 +82,27 @@ class Pipeline:
 def _element_filter(options: ReadOptions | WriteOptions) -> ElementFilter | None:
     selected = selection(options.include, options.exclude)
     return None if selected.is_whole else ElementFilter(selected)
+
+
+def _chain(
+    options: ReadOptions | WriteOptions,
+    element_filter: ElementFilter | None,
+    loading: list[_Stage],
+    converter: ElementConverter | None,
+) -> list[_Stage]:
+    deidentification = options.deidentification
+    # A stage that de-identifies holds events, so VRs that a converter waits for must be found after it.
+    together = None if deidentification else converter
+    stages = _waiting(element_filter, together, options.limits)
+    if element_filter:
+        stages.append(element_filter.run)
+    stages += loading
+    if deidentification:
+        stages.append(Deidentifier(deidentification).run)
+        stages += _waiting(None, converter, options.limits)
+    if converter:
+        stages.append(converter.run)
+    return stages
 
 
 def _waiting(element_filter: ElementFilter | None, converter: ElementConverter | None, limits: Limits) -> list[_Stage]:

@@ -24,6 +24,7 @@ def test_report_can_be_written_as_json() -> None:
         "not_selected": 3,
         "skipped": [{"name": "a", "reason": "b"}],
         "warnings": {},
+        "deidentification": None,
     }
 
 

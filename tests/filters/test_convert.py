@@ -29,7 +29,6 @@ from streamdicom import (
 from streamdicom.converters import (
     UNSEEN,
     Converter,
-    Deidentifier,
     Element,
     PrivateKey,
 )
@@ -47,6 +46,22 @@ class _Marks(Converter):
 
     def read(self, element: Element) -> Element:
         return element._replace(values=(self.mark,), uri="")
+
+    write = read
+
+
+class _Acts(Converter):
+    """Remove elements, empty them, or replace their values."""
+
+    needs_value = False
+
+    def __init__(self, action: Any) -> None:
+        self.action = action
+
+    def read(self, element: Element) -> Element | None:
+        if self.action == "remove":
+            return None
+        return element._replace(values=() if self.action == "empty" else (self.action,), uri="")
 
     write = read
 
@@ -173,7 +188,7 @@ def test_any_element_can_be_removed_emptied_or_replaced(tag: str, action: str, c
         item = {} if action == "remove" else {tag: expected[tag]}
         expected["00081140"] = {"vr": "SQ", "Value": [item, {}]}
     data = json.dumps(document, sort_keys=sort).encode()
-    parser = streamdicom.DatasetParser(options=ReadOptions(limits=_PARTS, converters=Deidentifier({tag: value})))
+    parser = streamdicom.DatasetParser(options=ReadOptions(limits=_PARTS, converters=Converters({tag: _Acts(value)})))
     datasets = [ds for byte in data for ds in parser.feed(bytes([byte]))] if cut else parser.feed(data)
     datasets += parser.close()
     assert json.loads(streamdicom.dumps(datasets)) == [expected]
@@ -190,17 +205,17 @@ def test_fragments_are_unseen_but_can_be_replaced() -> None:
     sees.write = sees.read  # type: ignore[method-assign]
     assert _written(fragments, {"OB": sees}) == fragments
     assert sees.seen == [Element(0x7FE00010, "OB", UNSEEN)]
-    assert _written(fragments, Deidentifier({"PixelData": b"x"})) == [(3, 0x7FE00010, "OB", (b"x",))]
-    assert _written(fragments, Deidentifier({"PixelData": "remove"})) == []
+    assert _written(fragments, {"PixelData": _Acts(b"x")}) == [(3, 0x7FE00010, "OB", (b"x",))]
+    assert _written(fragments, {"PixelData": _Acts("remove")}) == []
 
 
 def test_json_element_is_unseen_but_can_be_removed() -> None:
     raw: list[Event] = [(EventType.JSON_ELEMENT, _NAME, "PN", '{"vr":"PN","Value":["Doe"]}')]
     assert _written(raw, {"PN": Converter()}) == raw
-    assert _written(raw, Deidentifier({"PN": "remove"})) == []
-    assert _written(raw, Deidentifier({"PN": "A=B"})) == [(3, _NAME, "PN", (("A", "B", ""),))]
+    assert _written(raw, {"PN": _Acts("remove")}) == []
+    assert _written(raw, {"PN": _Acts(("A", "B", ""))}) == [(3, _NAME, "PN", (("A", "B", ""),))]
     sequence: list[Event] = [(EventType.JSON_ELEMENT, _SEQUENCE, "SQ", "{}")]
-    assert [event[0] for event in _written(sequence, Deidentifier({"SQ": "empty"}))] == [10, 13]
+    assert [event[0] for event in _written(sequence, {"SQ": _Acts("empty")})] == [10, 13]
 
 
 def test_values_and_references_can_replace_each_other() -> None:

@@ -1,0 +1,49 @@
+"""The options ``--deidentify``, ``--key-file`` and ``--deidentify-report``."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from streamdicom.cli.exit_codes import UsageError, usage_errors
+from streamdicom.cli.terminal import console
+from streamdicom.io import Output
+
+if TYPE_CHECKING:
+    from streamdicom.deidentification import Deidentification
+
+_BASIC = "basic"
+
+
+def deidentification_of(arguments: Namespace) -> Deidentification | None:
+    """Return how data sets are de-identified, if the arguments ask for it.
+
+    Raises:
+        UsageError: The key is missing or too short, or an option is unknown.
+        OSError: The file of the key cannot be read.
+    """
+    if arguments.deidentify is None:
+        for name in ("key_file", "deidentify_report"):
+            if getattr(arguments, name) is not None:
+                raise UsageError(f"--{name.replace('_', '-')} needs --deidentify")
+        return None
+    if arguments.key_file is None:
+        raise UsageError("--deidentify needs --key-file, so that UIDs are replaced alike in every run")
+    from streamdicom.deidentification import Deidentification, read_key
+
+    names = [name.strip() for name in arguments.deidentify.split(",")]
+    with usage_errors():
+        return Deidentification(read_key(arguments.key_file), [name for name in names if name != _BASIC])
+
+
+def finish_deidentification(deidentification: Deidentification | None, path: Path | None) -> None:
+    """Write the report of a de-identification, and print its summary."""
+    if deidentification is None:
+        return
+    if path is not None:
+        with Output(path) as output:
+            output.write(json.dumps(deidentification.report.to_dict(), indent=2).encode() + b"\n")
+            output.commit()
+    console.note(deidentification.report.summary())
