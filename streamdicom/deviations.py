@@ -73,6 +73,11 @@ DEVIATIONS: dict[str, _Row] = {
         "a repeated element of a data set; the first one counts",
         '{"00100020":{"vr":"LO"},"00100020":{"vr":"LO","Value":["2"]}}',
     ),
+    "delimiter-key": _Row(
+        _WARNING,
+        "a tag of group FFFE, which marks items and their ends (PS3.5 7.5); the member is dropped",
+        '{"FFFEE00D":{"vr":"UN"}}',
+    ),
     "group-length": _Row(
         _SLIGHT, "a group length (gggg,0000); it is read and never written", '{"00080000":{"vr":"UL","Value":[8]}}'
     ),
@@ -87,7 +92,7 @@ DEVIATIONS: dict[str, _Row] = {
     ),
     "extra-member": _Row(
         _SLIGHT,
-        "keyword or name beside vr, as some writers add; it is skipped",
+        "keyword, name or _rawValue beside vr, as some writers add; it is skipped",
         '{"00100020":{"vr":"LO","keyword":"PatientID"}}',
     ),
     "unknown-member": _Row(
@@ -106,8 +111,14 @@ DEVIATIONS: dict[str, _Row] = {
     ),
     "unknown-vr": _Row(
         _ERROR,
-        "an unknown vr; it is UN without a value or with InlineBinary, and SQ with items",
+        "an unknown vr; it is the VR of the data dictionary, SQ for items, UN for InlineBinary or without a value",
         '{"00091001":{"vr":"XX"}}',
+    ),
+    "ambiguous-vr": _Row(
+        _WARNING,
+        "several VRs, as pydicom writes, or one of DCMTK's names for several; it is the one that fits the value and "
+        "Pixel Representation",
+        '{"00280106":{"vr":"US or SS","Value":[0]}}',
     ),
     # values
     "scalar-value": _Row(
@@ -128,6 +139,22 @@ DEVIATIONS: dict[str, _Row] = {
         "a backslash in a value, where the VR uses it as separator (PS3.5 6.4); it separates values",
         '{"00080060":{"vr":"CS","Value":["CT\\\\MR"]}}',
     ),
+    "several-values": _Row(
+        _WARNING,
+        "several values for LT, ST, UR or UT, which have one (PS3.5 6.4); it is the values with a backslash between "
+        "them, as in a file",
+        '{"00104000":{"vr":"LT","Value":["a","b"]}}',
+    ),
+    "padding": _Row(
+        _SLIGHT,
+        "NUL after text, which pads UI in files only, or a space after UI (PS3.5 6.2); in JSON, NUL is dropped",
+        '{"00080018":{"vr":"UI","Value":["1.2\\u0000"]}}',
+    ),
+    "number-for-text": _Row(
+        _WARNING,
+        "a whole number for LO, LT, SH, ST, UC or UT, of eight digits for DA, or of six for TM; it is the text",
+        '{"00100020":{"vr":"LO","Value":[123]}}',
+    ),
     "null-item": _Row(_WARNING, "null among items; it is an empty item", '{"00081140":{"vr":"SQ","Value":[null]}}'),
     "number-as-string": _Row(
         _WARNING, "a string for a VR of binary numbers; it is the number", '{"00280010":{"vr":"US","Value":["5"]}}'
@@ -137,8 +164,15 @@ DEVIATIONS: dict[str, _Row] = {
         "a number out of the range of its VR (PS3.5 6.2); it is read unchanged",
         '{"00280010":{"vr":"US","Value":[65536]}}',
     ),
+    "inexact-number": _Row(
+        _WARNING,
+        "an FL of more digits than 32 bits hold; it is read unchanged, and rounded in a DICOM file",
+        '{"00089459":{"vr":"FL","Value":[16777217]}}',
+    ),
     "integer-fraction": _Row(
-        _WARNING, "an IS with a fraction of zero; it is the integer", '{"00200013":{"vr":"IS","Value":[5.0]}}'
+        _WARNING,
+        "an IS with a fraction of zero or an exponent; a number is the integer, the text of a string is kept",
+        '{"00200013":{"vr":"IS","Value":[5.0]}}',
     ),
     "not-a-number": _Row(
         _WARNING,
@@ -179,11 +213,23 @@ DEVIATIONS: dict[str, _Row] = {
     "tag-value-form": _Row(
         _WARNING, "a value of AT in another form, as in key-form", '{"00280009":{"vr":"AT","Value":["(0018,1063)"]}}'
     ),
-    "items-for-vr": _Row(
-        _WARNING, "items for a VR other than SQ; they are a sequence", '{"00081140":{"vr":"UN","Value":[{}]}}'
+    "tag-as-number": _Row(
+        _WARNING, "a number for AT, as dcmjs writes; it is the tag", '{"00280009":{"vr":"AT","Value":[1577059]}}'
     ),
+    "items-for-vr": _Row(_WARNING, "items for UN; they are a sequence", '{"00081140":{"vr":"UN","Value":[{}]}}'),
     "binary-in-array": _Row(
         _NOTE, "InlineBinary in an array, as in the example of F.4", '{"00091001":{"vr":"OB","InlineBinary":["AAE="]}}'
+    ),
+    "base64-form": _Row(
+        _WARNING,
+        "base64 without padding, of the URL-safe alphabet, or with white space (RFC 4648); it is decoded",
+        '{"00091001":{"vr":"OB","InlineBinary":"AAE"}}',
+    ),
+    "uri-in-array": _Row(
+        _WARNING, "BulkDataURI in an array; it is the URI", '{"00091001":{"vr":"OB","BulkDataURI":["x"]}}'
+    ),
+    "empty-uri": _Row(
+        _WARNING, "an empty BulkDataURI; the element is empty", '{"00091001":{"vr":"OB","BulkDataURI":""}}'
     ),
     "binary-for-vr": _Row(
         _WARNING,
@@ -192,7 +238,7 @@ DEVIATIONS: dict[str, _Row] = {
     ),
     "data-fragment": _Row(
         _WARNING,
-        "DataFragment, as dcm4che writes; it is encapsulated pixel data",
+        "DataFragment, as dcm4che writes; it is encapsulated pixel data, or kept as JSON text if it has references",
         '{"7FE00010":{"vr":"OB","DataFragment":[null,{"InlineBinary":"/9j/4A=="}]}}',
     ),
     "wrong-value": _Row(
@@ -284,11 +330,6 @@ DEVIATIONS: dict[str, _Row] = {
         "a binary value that ends within a word of its VR (PS3.5 6.2)",
         '{"7FE00010":{"vr":"OW","InlineBinary":"AAAA"}}',
     ),
-    "padding": _Row(
-        _SLIGHT,
-        "a NULL after text, which UI alone has for padding and only in a file, or a space after UI (PS3.5 6.2)",
-        '{"00080018":{"vr":"UI","Value":["1.2\\u0000"]}}',
-    ),
     # elements
     "converter-failed": _Row(
         _ERROR,
@@ -311,7 +352,6 @@ VALUE_CODES = frozenset(
         "not-a-time",
         "not-a-uid",
         "not-an-age",
-        "padding",
         "private-block",
         "private-element",
         "too-long",

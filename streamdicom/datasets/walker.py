@@ -283,13 +283,31 @@ def _converted(
     if isinstance(element, RawDataElement) and element.VR == "UN" and isinstance(element.value, bytes):
         converted = _known(dataset, element, element.value)
     else:
-        try:
-            converted = dataset[BaseTag(tag)]
-        except Exception as error:  # of any type
-            raise OutputError(f"pydicom cannot convert the element: {type(error).__name__}") from error
+        converted = _by_pydicom(dataset, BaseTag(tag))
     if converted.VR in VRS:
         return converted
     return _unambiguous(converted, [dataset, *(sequence.dataset for sequence in reversed(sequences))], little_endian)
+
+
+def _by_pydicom(dataset: Dataset, tag: BaseTag) -> DataElement:
+    """Return an element converted by pydicom, if need be with an ambiguous VR.
+
+    Raises:
+        OutputError: pydicom cannot convert it.
+    """
+    try:
+        return dataset[tag]
+    except Exception as error:  # of any type
+        element = dataset.get_item(tag)
+        if isinstance(element, DataElement) and _named_vrs(element):  # pydicom could not choose one of its VRs
+            return element
+        raise OutputError(f"pydicom cannot convert the element: {type(error).__name__}") from error
+
+
+def _named_vrs(element: DataElement) -> list[str]:
+    """Return the VRs that an ambiguous one names."""
+    names = str(element.VR).split(" or ")
+    return names if len(names) > 1 and VRS.keys() >= set(names) else []
 
 
 def _known(dataset: Dataset, element: RawDataElement, data: bytes) -> DataElement:
@@ -324,10 +342,14 @@ def _unambiguous(element: DataElement, datasets: list[Dataset], little_endian: b
         OutputError: No VR fits the values.
     """
     element = copy(element)
-    try:
+    with suppress(Exception):  # of any type, if the elements that it depends on are missing
         correct_ambiguous_vr_element(element, datasets[0], little_endian, datasets)  # in place
-    except Exception:  # the elements that it depends on are missing
-        element.VR = "US" if not element.is_empty and not isinstance(element.value, bytes) else "OW"
+    names = _named_vrs(element)
+    if names:
+        is_binary = element.is_empty or isinstance(element.value, bytes)
+        element.VR = "OW" if is_binary and "OW" in names else "US"
+        if isinstance(element.value, bytes) and element.VR == "US" and not little_endian:
+            element._value = swap_words(element.value, 2)
     if element.VR not in VRS:
         raise OutputError("expected a VR (PS3.5 6.2), found other text")
     if element.VR in _SHORTS:

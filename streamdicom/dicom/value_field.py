@@ -156,6 +156,27 @@ def _encode_binary(values: tuple[Any, ...]) -> bytes | None:
     return None if len(data) & 1 or not isinstance(data, bytes) else data
 
 
+MAX_SINGLE = 3.4028235677973366e38
+"""The least double that is rounded to infinity in 32 bits."""
+
+_SINGLE = struct.Struct("<f")
+
+
+def is_single(number: float) -> bool:
+    """Return whether FL holds a finite number, exactly or in fewer decimal digits.
+
+    >>> is_single(0.1), is_single(0.10000000149011612), is_single(16777217.0), is_single(1e39)
+    (True, True, False, False)
+    """
+    if not -MAX_SINGLE < number < MAX_SINGLE:
+        return False
+    [single] = _SINGLE.unpack(_SINGLE.pack(number))
+    if single == number:
+        return True
+    digits = repr(number).partition("e")[0].replace(".", "").strip("-0")
+    return float(f"{single:.{len(digits)}g}") == number
+
+
 def field_text(vr: str, values: tuple[Any, ...]) -> str:
     r"""Return the joined values of a text VR, even if others would be read back.
 

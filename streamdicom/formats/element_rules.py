@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from streamdicom.dicom import (
+    DELIMITER_GROUP,
     FILE_META_GROUP,
     MAX_TAG,
     SPECIFIC_CHARACTER_SET,
@@ -21,8 +22,6 @@ from streamdicom.errors import OutputError
 from streamdicom.options import WriteOptions
 
 _MAX_CACHED_RULES = 8  # a program uses one or two sets of options
-
-_DELIMITER_GROUP = 0xFFFE  # PS3.5 7.5
 
 SEPARATED_VRS = frozenset(
     vr for vr, row in VRS.items() if row.form is Form.PERSON_NAME or (row.multiple and not row.code)
@@ -38,7 +37,7 @@ def check_tag(tag: int) -> None:
     """
     if not 0 <= tag <= MAX_TAG:
         raise OutputError("expected a tag of 32 bits, found another number")
-    if tag >> 16 == _DELIMITER_GROUP:
+    if tag >> 16 == DELIMITER_GROUP:
         raise OutputError("expected the tag of an element, found one of group FFFE, which delimits items (PS3.5 7.5)")
 
 

@@ -17,6 +17,7 @@ class SeenTags:
     Attributes:
         last: The highest tag so far, or -1.
         seen: The tags that were higher than all before them. An innermost loop may append to it.
+        pixel_representation: The value of this element, if a parser has looked it up.
 
     >>> tags = SeenTags()
     >>> tags.see(0x00100010)
@@ -24,12 +25,13 @@ class SeenTags:
     (True, False)
     """
 
-    __slots__ = ("_disordered", "last", "seen")
+    __slots__ = ("_disordered", "last", "pixel_representation", "seen")
 
     def __init__(self) -> None:
         self.last = -1
         self.seen: list[int] = []
         self._disordered = _NO_TAGS
+        self.pixel_representation: int | None = None
 
     def see(self, tag: int) -> None:
         """Add a tag that is not a duplicate."""

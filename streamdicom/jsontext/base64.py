@@ -28,17 +28,24 @@ class Base64Encoder:
 class Base64Decoder:
     r"""Decode base64 text incrementally, in pieces of any length.
 
-    Strict: white space, other alphabets and missing padding are errors.
+    Strict, unless it is lenient: white space, the URL-safe alphabet and missing padding are errors.
+
+    Args:
+        is_lenient: Accept these forms.
+
+    Attributes:
+        is_odd: True if the text has one of these forms.
 
     >>> decoder = Base64Decoder()
-    >>> decoder.feed("AAE") + decoder.feed("CAw==")
+    >>> decoder.feed("AAE") + decoder.feed("CAw==") + decoder.close()
     b'\x00\x01\x02\x03'
-    >>> decoder.close()
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_lenient: bool = False) -> None:
+        self._is_lenient = is_lenient
         self._held = ""  # up to three characters, an incomplete group
         self._is_padded = False
+        self.is_odd = False
 
     def feed(self, text: str) -> bytes:
         """Return the bytes of the complete groups of four characters.
@@ -46,23 +53,42 @@ class Base64Decoder:
         Raises:
             ValueError: The text is not base64.
         """
+        text = self._held + text if self._held else text
+        try:
+            return self._decode(text)
+        except ValueError:
+            if not self._is_lenient:
+                raise
+        self.is_odd = True
+        text = text.translate(_OTHER_FORMS)
+        return self._decode("" if self._is_padded and not text.strip("=") else text)
+
+    def _decode(self, text: str) -> bytes:
         if self._is_padded and text:
             raise ValueError("not base64: data after the padding")
-        text = self._held + text if self._held else text
         cut = len(text) // 4 * 4
-        self._held = text[cut:]
         whole = text[:cut]  # not copied if nothing is left over
+        data = decode_base64(whole)
+        self._held = text[cut:]
         self._is_padded = self._is_padded or whole.endswith("=")
-        return decode_base64(whole)
+        return data
 
-    def close(self) -> None:
-        """Finish the text.
+    def close(self) -> bytes:
+        """Finish the text, and return the bytes of the last group if it lacks its padding.
 
         Raises:
             ValueError: The last group is incomplete.
         """
-        if self._held:
+        if not self._held:
+            return b""
+        if not self._is_lenient:
             raise ValueError("not base64")
+        self.is_odd = True
+        text = self._held.translate(_OTHER_FORMS).rstrip("=")
+        return decode_base64(text + "=" * (-len(text) % 4))
+
+
+_OTHER_FORMS = str.maketrans({"-": "+", "_": "/", **dict.fromkeys(" \t\r\n")})
 
 
 def decode_base64(text: str) -> bytes:

@@ -156,7 +156,7 @@ def test_selection_of_nothing_is_reported(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "place"),
     [
-        (b'{"00100020": {"vr": "LO", "Value": [5]}}', "byte 38, [0].00100020"),
+        (b'{"00100020": {"vr": "LO", "Value": [true]}}', "byte 36, [0].00100020"),
         (b'{"00100020": {"vr": "LO"', "byte 24, [0].00100020"),
         (b"", "empty"),
         (b"not DICOM", "not DICOM JSON"),

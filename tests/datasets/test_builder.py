@@ -169,7 +169,7 @@ def test_backslash_in_single_value_vr_is_kept(vr: str, text: str) -> None:  # PS
 
 
 @pytest.mark.parametrize(("vr", "number"), [("IS", 9007199254740993), ("SV", -(2**63)), ("UV", 2**64 - 1)])
-@pytest.mark.filterwarnings("ignore:The value length:UserWarning")
+@pytest.mark.filterwarnings("ignore:The value length:UserWarning", "ignore:out-of-range")
 def test_large_integers_are_exact(vr: str, number: int) -> None:
     assert _loads(vr, number).value == number
     assert f"[{number}]" in streamdicom.dumps(streamdicom.loads(f'{{"{_PRIVATE}":{{"vr":"{vr}","Value":[{number}]}}}}'))
@@ -410,6 +410,7 @@ def test_unreadable_value_raises_on_access_only(members: str, tag: int) -> None:
         '{%s,"00080018":{"vr":"UI","Value":["1.2.x"]}}' % _BIG_ENDIAN,
     ],
 )
+@pytest.mark.filterwarnings("ignore:out-of-range")
 def test_strict_pydicom_raises_own_errors(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setattr(config.settings, "reading_validation_mode", config.RAISE)
     parser = DatasetParser()

@@ -314,6 +314,32 @@ def test_ambiguous_vr_is_resolved_in_a_copy(vr: str, value: Any, expected: str) 
     assert vr == dataset[tag].VR
 
 
+@pytest.mark.parametrize("little_endian", [True, False])
+@pytest.mark.parametrize(
+    ("tag", "data", "expected"),
+    [
+        (0x7FE00010, b"\1\2", {"vr": "OW", "InlineBinary": "AQI="}),  # Bits Allocated is missing
+        (0x7FE00010, b"", {"vr": "OW"}),
+        (0x54001010, b"\1\2", {"vr": "OW", "InlineBinary": "AQI="}),
+        (0x00283006, b"\1\2", {"vr": "OW", "InlineBinary": "AQI="}),  # LUT Descriptor is missing
+        (0x00280106, b"\1\2", {"vr": "US", "Value": [0x201]}),  # Pixel Representation is missing, beside Pixel Data
+        (0x00280106, b"", {"vr": "US"}),
+    ],
+)
+def test_ambiguous_vr_that_pydicom_cannot_resolve(
+    tag: int, data: bytes, expected: dict[str, Any], little_endian: bool
+) -> None:
+    def raw(tag: int, value: bytes) -> RawDataElement:
+        data = value if little_endian else value[::-1]
+        return RawDataElement(BaseTag(tag), None, len(data), data, 0, True, little_endian)
+
+    dataset = Dataset()
+    dataset[0x7FE00010] = raw(0x7FE00010, b"\0\0")
+    dataset[tag] = raw(tag, data)
+    dataset.set_original_encoding(False, little_endian, ["iso8859"])
+    assert _written(dataset)[f"{tag:08X}"] == expected
+
+
 @pytest.mark.parametrize("representation", [None, 0, 1])
 @pytest.mark.parametrize(
     ("value", "vrs"),  # without Pixel Representation, and with 0 and 1

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ from pydicom.tag import BaseTag
 
 from streamdicom.datasets.values import values_of
 from streamdicom.dicom.person_name import split_name
-from streamdicom.dicom.value_field import DECODERS, ENCODERS, joined_text, json_field, swap_words
+from streamdicom.dicom.value_field import DECODERS, ENCODERS, is_single, joined_text, json_field, swap_words
 from streamdicom.dicom.vr import VRS, Form
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, of odd but possible values
@@ -161,6 +163,29 @@ def test_words_are_swapped_and_swapped_back(word: int, data: bytes) -> None:
     assert swap_words(swapped, word) == data
     whole = len(data) // word * word
     assert swapped == b"".join(data[i : i + word][::-1] for i in range(0, whole, word)) + data[whole:]
+
+
+# --- numbers of 32 bits ------------------------------------------------------------------------------------------
+
+
+@given(number=st.floats(width=32, allow_nan=False, allow_infinity=False), digits=st.integers(6, 17))
+def test_single_and_its_decimal_forms_are_single(number: float, digits: int) -> None:
+    assert is_single(number)
+    assert is_single(float(f"{number:.{digits}g}"))
+    assert is_single(float(str(np.float32(number))))  # the shortest text
+
+
+@pytest.mark.parametrize("number", [16777217.0, 33554433.0, 0.123456789, 1 / 3, 1e39, -1e39, 3.4028235677973366e38])
+def test_number_of_more_digits_than_a_single_is_not_single(number: float) -> None:
+    assert not is_single(number)
+
+
+@given(number=st.floats(allow_nan=False, allow_infinity=False))
+def test_double_is_single_only_if_it_is_a_decimal_form_of_one(number: float) -> None:
+    with np.errstate(over="ignore"):
+        single = float(np.float32(number))
+    forms = {float(f"{single:.{digits}g}") for digits in range(1, 18)} if math.isfinite(single) else set()
+    assert is_single(number) == (number in forms)
 
 
 # --- values in a non-standard form -------------------------------------------------------------------------------

@@ -56,7 +56,6 @@ def test_example_of_a_code_has_this_code_only(code: str) -> None:
         ("00100010", _element("PN", {"Alphabetic": "a^b^c^d^e^f"}), "name-components"),
         ("00200013", _element("IS", 99999999999), "out-of-range"),
         ("00081140", _element("LO", "1"), "wrong-vr"),
-        ("00104000", _element("LT", "a", "b"), "multiplicity"),
         ("60000010", _element("SS", 1), "wrong-vr"),
     ],
 )

@@ -71,6 +71,43 @@ def test_malformed_text_is_an_error_as_a_whole(text: str) -> None:
         decode_base64(text)
 
 
+OTHER_FORMS = {
+    "no padding": ("AAE", b"\0\1"),
+    "no padding of one byte": ("AA", b"\0"),
+    "half of the padding": ("AA=", b"\0"),
+    "too much padding": ("AAE==", b"\0\1"),
+    "url-safe alphabet": ("--__", b"\xfb\xef\xff"),
+    "lines": ("AAEC\r\nAwQF\r\n", bytes(range(6))),
+    "white space within a group": ("A A\tE\n=", b"\0\1"),
+    "white space after the padding": ("AAE=\r\n", b"\0\1"),
+    "white space only": (" \n", b""),
+}
+
+
+@pytest.mark.parametrize(("text", "data"), OTHER_FORMS.values(), ids=OTHER_FORMS.keys())
+def test_other_forms_are_accepted_in_any_pieces_if_lenient(text: str, data: bytes) -> None:
+    for pieces in splits(text):
+        decoder = Base64Decoder(is_lenient=True)
+        assert b"".join([*map(decoder.feed, pieces), decoder.close()]) == data
+        assert decoder.is_odd
+
+
+@pytest.mark.parametrize("text", ["A", "AAAAA", "A===", "====", "AA==AAAA", "AA=A", "AAA\u00e9", "AAA\0", "AA*="])
+def test_malformed_text_is_an_error_even_if_lenient(text: str) -> None:
+    for pieces in splits(text):
+        decoder = Base64Decoder(is_lenient=True)
+        with pytest.raises(ValueError, match="base64"):
+            _ = [*map(decoder.feed, pieces), decoder.close()]
+
+
+@pytest.mark.parametrize("data", DATA, ids=bytes.hex)
+def test_standard_form_is_not_odd_if_lenient(data: bytes) -> None:
+    for pieces in splits(base64.b64encode(data).decode()):
+        decoder = Base64Decoder(is_lenient=True)
+        assert b"".join([*map(decoder.feed, pieces), decoder.close()]) == data
+        assert not decoder.is_odd
+
+
 def test_complete_groups_are_decoded_at_once() -> None:
     decoder = Base64Decoder()
     assert [decoder.feed(piece) for piece in ("AAE", "C", "", "A", "wQFBg=")] == [

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from json.encoder import encode_basestring
 from typing import Any, TypeAlias
 
-from streamdicom.dicom import VRS, Form, dictionary_vrs
+from streamdicom.dicom import VRS, Form
 from streamdicom.errors import InputError, LimitError
 from streamdicom.events import (
     BULK_DATA,
@@ -34,12 +34,15 @@ from streamdicom.formats.json.states import Content
 from streamdicom.formats.json.values import (
     NAME,
     OTHER,
+    SINGLE_VRS,
     Held,
     WrongValueError,
     from_value_field,
     json_values,
+    report_base64,
     values_of,
 )
+from streamdicom.formats.json.vr_choice import choose_vr, possible_vrs
 from streamdicom.jsontext import Base64Decoder, TokenType
 from streamdicom.limits import Limits
 
@@ -47,12 +50,13 @@ EMPTY_OBJECT = ("", "", "")  # known by its identity: it may be an item
 
 # Plain integers, see ``Token``.
 _STRING = int(TokenType.STRING)
-_NUMBER = int(TokenType.NUMBER)
 _NULL = int(TokenType.NULL)
 _HOLDS_NOTHING, _HOLDS_VALUES = int(Content.NOTHING), int(Content.VALUES)
 _HOLDS_ITEMS = int(Content.ITEMS)
 _WITHOUT_VALUES = (Form.BINARY, Form.SEQUENCE)
-_NO_VR = "an attribute without 'vr'"
+_NO_VR = "expected 'vr', found none"
+_RESCUE_VR = "UC"  # of long text whose VR is unknown or does not fit; it may have several values
+_UNKNOWN_VR = "expected a 'vr' for a value, found none or an unknown one"
 
 
 class Attribute:
@@ -61,6 +65,7 @@ class Attribute:
     Args:
         policy: Receives deviations.
         limits: Bounds on held values.
+        pixel_representation: Returns the value of Pixel Representation that applies here.
 
     Attributes:
         events: The events so far.
@@ -71,6 +76,7 @@ class Attribute:
         content: The kind of content so far.
         held: The values; see ``values_of``.
         size: The characters of the held values.
+        delivered: The values delivered in parts while the VR is unknown.
         items: The number of complete items.
         bytes_or_uri: The value of ``InlineBinary`` or ``BulkDataURI``.
         fragments: The value of ``DataFragment``.
@@ -79,9 +85,11 @@ class Attribute:
     __slots__ = (
         "_decoder",
         "_limits",
+        "_pixel_representation",
         "_policy",
         "bytes_or_uri",
         "content",
+        "delivered",
         "events",
         "foreseen_vr",
         "fragments",
@@ -93,15 +101,16 @@ class Attribute:
         "vr_text",
     )  # fmt: skip
 
-    def __init__(self, policy: JsonDeviationPolicy, limits: Limits) -> None:
+    def __init__(self, policy: JsonDeviationPolicy, limits: Limits, pixel_representation: Callable[[], int]) -> None:
         self._policy = policy
         self._limits = limits
-        self._decoder = Base64Decoder()
+        self._pixel_representation = pixel_representation
+        self._decoder = Base64Decoder(is_lenient=True)
         self.events: list[Event] = []
         self.held: list[Held] = []
         self.items = 0
         self.bytes_or_uri: Any = None
-        self.fragments = Fragments(limits)
+        self.fragments = Fragments(limits, policy.report)
         self.reset()
 
     def reset(self) -> None:
@@ -110,7 +119,7 @@ class Attribute:
         self.vr = self.vr_text = self.foreseen_vr = ""
         self.content: int = _HOLDS_NOTHING
         self.held.clear()
-        self.size = 0
+        self.size = self.delivered = 0
 
     def end(self) -> None:
         """Deliver the rest of the attribute."""
@@ -122,14 +131,13 @@ class Attribute:
     def _vr_in_place(self) -> str:
         """Return the VR of an attribute without a valid ``vr``, or "" if it is unknown."""
         content, held = self.content, self.held
-        vrs: list[str] = []
         if not self.vr_text:
             self._policy.report("missing-vr", _NO_VR)
-            vrs = dictionary_vrs(self.tag or 0)
         if content == Content.ITEMS:
             return "SQ"
+        vrs = possible_vrs(self.tag or 0, self.vr_text)
         if vrs:
-            return _choose_vr(vrs, content, held)
+            return choose_vr(vrs, content, held, self._pixel_representation())
         if held and _are_empty_objects(held):
             return "SQ"
         return "" if content in (_HOLDS_VALUES, Content.PARTS, Content.TEXT) else "UN"
@@ -151,7 +159,7 @@ class Attribute:
         if not self.vr and self.content != Content.TEXT:
             self._foresee_vr()
         if self.vr and VRS[self.vr].form is Form.BINARY:
-            raise WrongValueError(f"'Value' for VR {self.vr}")
+            raise WrongValueError(f"expected 'InlineBinary' or 'BulkDataURI' for VR {self.vr}, found 'Value'")
         last = held.pop()
         if held:
             self._deliver_values()
@@ -160,9 +168,10 @@ class Attribute:
 
     def _foresee_vr(self) -> None:
         """Choose a VR for values that precede it."""
-        vrs = [vr for vr in dictionary_vrs(self.tag or 0) if vr in VRS and VRS[vr].form not in _WITHOUT_VALUES]
+        vrs = [vr for vr in possible_vrs(self.tag or 0, self.vr_text) if VRS[vr].form not in _WITHOUT_VALUES]
         if vrs:
-            self.vr = self.foreseen_vr = _choose_vr(vrs, self.content, self.held)
+            self.vr = choose_vr(vrs, self.content, self.held, self._pixel_representation())
+            self.foreseen_vr = "" if self.vr_text else self.vr
         elif all(kind in (_STRING, _NULL) for kind, _ in self.held):
             self._begin_parts(Content.TEXT)
         else:
@@ -171,14 +180,18 @@ class Attribute:
     def missing_vr_error(self) -> LimitError:
         """Return the error for too many values before the VR that they need."""
         limit = "segment_size" if self.size > self._limits.segment_size else "values_per_event"
-        return LimitError("more values than can be held before the 'vr' they need", limit)
+        return LimitError("expected 'vr' before values that are too many to hold, found none or another one", limit)
 
     def _deliver_values(self) -> None:
         # Only text is delivered in parts before the VR is known.
         vr = self.vr or "LO"
-        values = values_of(vr, self.held, self._policy.report, self._policy.reject_value)
-        self._begin_parts(Content.PARTS)
-        self.events.append((VALUES, self.tag or 0, self.vr, values))
+        if vr in SINGLE_VRS and self.content in (Content.PARTS, Content.TEXT):
+            self._policy.reject_value(f"expected one value for VR {vr}, found several of great length")
+        else:
+            values = values_of(vr, self.held, self._policy.report, self._policy.reject_value)
+            self._begin_parts(Content.PARTS)
+            self.events.append((VALUES, self.tag or 0, self.vr, values))
+            self.delivered += len(values)
         self.held.clear()
         self.size = 0
 
@@ -207,7 +220,7 @@ class Attribute:
             self.events.append((START_SEQUENCE, self.tag or 0, "SQ", None))
         for kind, groups in self.held:
             if kind == _NULL:
-                self._policy.report("null-item", "null for an item")
+                self._policy.report("null-item", "expected an item, found null")
             elif kind != NAME or groups is not EMPTY_OBJECT:
                 self._policy.reject_value("expected an item, found another value")
                 continue
@@ -226,14 +239,14 @@ class Attribute:
         held, policy = self.held, self._policy
         if not held:
             if self.content == _HOLDS_VALUES:
-                policy.report("empty-array", "a 'Value' of no values")
+                policy.report("empty-array", "expected no 'Value' for an empty element, found an empty array")
             if vr == "SQ":
                 self._end_items(tag, vr)
             else:
                 self.events.append((ELEMENT, tag, vr or "UN", ()))
         elif not vr:
-            self._give_up("a value whose VR is not known")
-        elif vr == "SQ" or (vr != "PN" and held[0][1] is EMPTY_OBJECT and _are_empty_objects(held)):
+            self._give_up(_UNKNOWN_VR)
+        elif vr == "SQ" or (vr == "UN" and _are_empty_objects(held)):
             self._end_small_items(tag, vr)
         else:
             self._end_element(tag, vr, held)
@@ -257,8 +270,10 @@ class Attribute:
         self.events.append((ELEMENT, tag, vr, values))
 
     def _end_items(self, tag: int, vr: str) -> None:
-        if vr != "SQ":
-            self._policy.report("items-for-vr", f"items for VR {vr}")
+        if vr == "UN":
+            self._policy.report("items-for-vr", "expected VR SQ for items, found UN")
+        elif vr != "SQ":  # the VR follows the items, which are delivered
+            self._policy.reject_value(f"expected VR SQ for items, found {vr}")
         self.begin_items()
         self.events.append((END_SEQUENCE, tag, "SQ", None))
 
@@ -274,24 +289,38 @@ class Attribute:
         self._begin_parts(Content.TEXT)
         if self.held:
             self._deliver_values()
+        self.delivered += 1
         self.add_text(text)
         return True
 
     def add_text(self, text: str, kind: int = SEGMENT) -> None:
         """Add a segment; the last has the kind LAST_SEGMENT."""
-        self.events.append((kind, self.tag or 0, self.vr, text))
+        tag, vr = self.tag or 0, self.vr
+        if vr and vr not in SINGLE_VRS and "\\" in text:
+            self._policy.report("backslash", "expected an array of values, found a backslash between values")
+            *values, text = text.split("\\")
+            self.events += [(LAST_SEGMENT, tag, vr, value) for value in values]
+        self.events.append((kind, tag, vr, text))
 
     def _long_text_error(self) -> InputError | None:
+        size = self._limits.segment_size
         if self.content == _HOLDS_ITEMS or (self.vr and VRS[self.vr].form is not Form.TEXT):
-            return LimitError(f"so long a string for VR {self.vr or 'SQ'}", "segment_size")
-        if any(kind not in (_STRING, _NULL) for kind, _ in self.held):
-            return LimitError("so long a string among other values", "segment_size")
-        return None
+            message = f"expected at most {size} bytes for VR {self.vr or 'SQ'}, found a longer string"
+        elif any(kind not in (_STRING, _NULL) for kind, _ in self.held):
+            message = f"expected only strings beside a string of more than {size} bytes, found another value"
+        elif self.vr in SINGLE_VRS and (self.held or self.content in (Content.PARTS, Content.TEXT)):
+            message = f"expected one value for VR {self.vr}, found several of great length"
+        else:
+            return None
+        return LimitError(message, "segment_size")
 
     def _end_parts(self, tag: int, vr: str) -> None:
         if self.content == Content.TEXT and (not vr or VRS[vr].form is not Form.TEXT):
-            self._policy.reject_value(f"so long a text for VR {vr}" if vr else "a value whose VR is not known")
-            self.vr = vr = "UT"
+            found = f"{self._limits.segment_size} bytes, found VR {vr}"
+            self._policy.reject_value(f"expected a VR of text for more than {found}" if vr else _UNKNOWN_VR)
+            self.vr = vr = _RESCUE_VR
+        elif vr in SINGLE_VRS and self.delivered + len(self.held) > 1:
+            self._policy.reject_value(f"expected one value for VR {vr}, found several of great length")
         if self.held:
             self._deliver_values()
         self.events.append((END_ELEMENT, tag, vr, None))
@@ -301,10 +330,10 @@ class Attribute:
     def begin_binary_parts(self) -> None:
         """Start a long InlineBinary."""
         if self.vr and VRS[self.vr].form is not Form.BINARY:
-            self._policy.report("binary-for-vr", f"'InlineBinary' for VR {self.vr}")
+            self._report_binary(self.vr)
             self.vr = "UN"
         self.content = Content.BINARY_PARTS
-        self._decoder = Base64Decoder()
+        self._decoder = Base64Decoder(is_lenient=True)
         self.events.append((START_ELEMENT, self.tag or 0, self.vr, None))
 
     def add_binary(self, text: str, kind: int = SEGMENT) -> None:
@@ -313,22 +342,32 @@ class Attribute:
         Raises:
             ValueError: The text is not base64.
         """
-        value = self._decoder.feed(text)
+        decoder, was_odd = self._decoder, self._decoder.is_odd
+        value = decoder.feed(text)
         if kind == LAST_SEGMENT:
-            self._decoder.close()
+            value += decoder.close()
+        if decoder.is_odd and not was_odd:
+            report_base64(self._policy.report)
         self.events.append((kind, self.tag or 0, self.vr, value))
 
+    def _report_binary(self, vr: str) -> None:
+        self._policy.report("binary-for-vr", f"expected a binary VR for 'InlineBinary', found {vr}")
+
     def _end_reference(self, tag: int, vr: str) -> None:
-        if VRS[vr].bulk:
+        if not self.bytes_or_uri:
+            self._policy.report("empty-uri", "expected a URI for 'BulkDataURI', found an empty string")
+            self.content = _HOLDS_NOTHING
+            self._end_values(tag, vr)
+        elif VRS[vr].bulk:
             self.events.append((BULK_DATA, tag, vr, self.bytes_or_uri))
         else:
-            self._give_up(f"'BulkDataURI' for VR {vr}")
+            self._give_up(f"expected a VR that allows 'BulkDataURI' (PS3.18 F.2.2), found {vr}")
 
     def _end_binary(self, tag: int, vr: str) -> None:
         data = self.bytes_or_uri
         values: tuple[Any, ...] = (data,) if data else ()
         if VRS[vr].form is not Form.BINARY:
-            self._policy.report("binary-for-vr", f"'InlineBinary' for VR {vr}")
+            self._report_binary(vr)
             try:
                 vr, values = ("UN", values) if vr == "SQ" else (vr, from_value_field(vr, data))
             except WrongValueError as error:
@@ -337,19 +376,23 @@ class Attribute:
         self.events.append((ELEMENT, tag, vr, values))
 
     def _end_invalid_binary(self, tag: int, vr: str) -> None:
-        self._give_up("'InlineBinary' is not base64")
+        self._give_up("expected a base64 string for 'InlineBinary', found another string")
 
     def _end_binary_parts(self, tag: int, vr: str) -> None:
         if VRS[vr].form is not Form.BINARY:
-            self._policy.report("binary-for-vr", f"'InlineBinary' for VR {vr}")
+            self._report_binary(vr)
             vr = "UN"
         self.events.append((END_ELEMENT, tag, vr, None))
 
     def _end_fragments(self, tag: int, vr: str) -> None:
         if VRS[vr].form is not Form.BINARY:
-            self._give_up(f"'DataFragment' for VR {vr}")
+            self._give_up(f"expected a binary VR for 'DataFragment', found {vr}")
         elif self.fragments.has_reference:
-            self._give_up("a fragment that is a reference")
+            text = self._json_text()  # no event can carry a reference to a fragment
+            if text is None:
+                self._give_up("expected short fragments beside a reference, found long ones")
+            else:
+                self.events.append((JSON_ELEMENT, tag, self.vr, text))
         else:
             self.events += self.fragments.events(tag, vr)
 
@@ -365,7 +408,7 @@ class Attribute:
         if self.content == _HOLDS_ITEMS:
             events.append((END_SEQUENCE, tag, "SQ", None))
         elif self.content in (Content.PARTS, Content.TEXT):
-            events.append((END_ELEMENT, tag, vr or "UT", None))
+            events.append((END_ELEMENT, tag, vr or _RESCUE_VR, None))
         elif self.content == Content.BINARY_PARTS:
             if in_binary:
                 events.append((LAST_SEGMENT, tag, vr, b""))
@@ -406,15 +449,6 @@ class Attribute:
 
 def _are_empty_objects(held: list[Held]) -> bool:
     return all(groups is EMPTY_OBJECT for _, groups in held)
-
-
-def _choose_vr(vrs: list[str], content: int, held: list[Held]) -> str:
-    """Choose one of several VRs of the data dictionary by the content."""
-    if content == _HOLDS_VALUES:
-        if "SS" in vrs and any(kind == _NUMBER and text.startswith("-") for kind, text in held):
-            return "SS"
-        return next((vr for vr in vrs if VRS[vr].form is not Form.BINARY), vrs[0])
-    return "OW" if "OW" in vrs else vrs[0]
 
 
 def _base64(data: bytes) -> str:

@@ -1,8 +1,8 @@
 """Canonical attributes, most of DICOM JSON, to events without tokens.
 
-An attribute (PS3.18 F.2.2) is canonical if it has a ``vr``, before ``Value``, after it or alone, and if its values are strings or
-numbers, none of them empty, or one person name with the alphabetic group only. Everything else is read as tokens:
-bulk data, strings with escapes, and anything that is not standard. A form without a pattern only takes longer.
+An attribute (PS3.18 F.2.2) is canonical if it has a ``vr``, before ``Value``, after it or alone, and if its values are
+strings or numbers, none of them empty, or one person name with the alphabetic group only. Everything else is read as
+tokens: bulk data, strings with escapes, and anything that is not standard. A form without a pattern only takes longer.
 
 The functions keep no state, raise nothing and report nothing. Each takes as much canonical text as there is, and
 returns where it stopped.
@@ -18,7 +18,7 @@ from typing import TypeAlias, cast
 
 from streamdicom._cache import BoundedCache
 from streamdicom.events import ELEMENT, Event, Value
-from streamdicom.formats.json.values import NAME, PARSERS
+from streamdicom.formats.json.values import NAME, PARSERS, SINGLE_VRS
 from streamdicom.jsontext import TokenType
 from streamdicom.limits import Limits
 
@@ -51,6 +51,7 @@ _ATTRIBUTE = r"""
     \} (?: ,WS | WS,WS | (?!WS") ) )"""
 _STRINGS = re.compile('"([^"]*)"')
 _STRING_PARSERS = {vr: parsers[_STRING] for vr, parsers in PARSERS.items() if _STRING in parsers}
+_STRINGS_PARSERS = {vr: parser for vr, parser in _STRING_PARSERS.items() if vr not in SINGLE_VRS}
 _NUMBER_PARSERS = {vr: parsers[_NUMBER] for vr, parsers in PARSERS.items() if _NUMBER in parsers}
 _EMPTY: dict[str, tuple[Value, ...]] = dict.fromkeys(PARSERS, ())
 
@@ -216,7 +217,7 @@ def json_run(
         tags: The tag of each key of which an event is made; ``~tag`` of each key that is passed over.
         seen: Receives the tags.
         events: Receives the events.
-        unescape: Resolves the escapes of a string; None if there are none.
+        unescape: Resolves the escapes of a string; None without escapes.
 
     Returns:
         The first attribute that was not taken, if any; the position after the last one, and after the comma if there
@@ -243,7 +244,7 @@ def json_run(
                     texts = _STRINGS.findall(several)
                     if unescape:
                         texts = [_resolved(text, unescape) for text in texts]
-                    values = tuple(map(_STRING_PARSERS[vr], texts))
+                    values = tuple(map(_STRINGS_PARSERS[vr], texts))
                 elif name:
                     if unescape:
                         name = _resolved(name, unescape)
@@ -267,12 +268,12 @@ def _resolved(string: str, unescape: Unescape) -> str:
     """Return the characters of a string.
 
     Raises:
-        ValueError: The string is not valid, or a backslash in it may separate values.
+        ValueError: The string is not valid, or a backslash in it may separate values, or it ends in NUL.
     """
     if string.isprintable() and "\\" not in string:  # an escape that is masked is not printable
         return string
     text = unescape(string)
-    if "\\" in text:
+    if "\\" in text or text[-1] == "\0":
         raise ValueError
     return text
 

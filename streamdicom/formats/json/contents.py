@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from streamdicom.dicom import NAME_GROUPS, VRS
 from streamdicom.errors import DicomJsonError, InputError, LimitError
-from streamdicom.events import LAST_SEGMENT
+from streamdicom.events import LAST_SEGMENT, SEGMENT
 from streamdicom.formats.json.attribute import EMPTY_OBJECT, Attribute
 from streamdicom.formats.json.data_fragment import Fragments
 from streamdicom.formats.json.deviation_policy import JsonDeviationPolicy
@@ -21,8 +21,9 @@ from streamdicom.formats.json.document import DocumentParser, Move, Moves
 from streamdicom.formats.json.keys import KEYS, may_be_key
 from streamdicom.formats.json.raw_value import Capture
 from streamdicom.formats.json.states import EXPECTED, OPEN_CONTAINERS, Content, State
-from streamdicom.formats.json.values import NAME, OTHER, Held, WrongValueError
-from streamdicom.jsontext import Token, TokenType, decode_base64
+from streamdicom.formats.json.values import NAME, OTHER, Held, WrongValueError, report_base64
+from streamdicom.formats.json.vr_choice import named_vrs
+from streamdicom.jsontext import Base64Decoder, Token, TokenType
 from streamdicom.limits import Limits
 
 # Plain integers, see ``Token``.
@@ -32,6 +33,7 @@ _NULL = int(TokenType.NULL)
 _ATTRIBUTE, _VR, _VALUE, _VALUES = int(State.ATTRIBUTE), int(State.VR), int(State.VALUE), int(State.VALUES)
 _HOLDS_NOTHING, _HOLDS_VALUES, _HOLDS_ITEMS = int(Content.NOTHING), int(Content.VALUES), int(Content.ITEMS)
 _MAY_HOLD_ITEMS = (_HOLDS_ITEMS, _HOLDS_VALUES)
+_VRS_OF_ITEMS = ("", "SQ", "UN")  # an unknown VR may follow
 
 # The content and the state after the name of each member of an attribute.
 _MEMBERS: dict[str, tuple[int, int]] = {
@@ -42,7 +44,7 @@ _MEMBERS: dict[str, tuple[int, int]] = {
     "DataFragment": (int(Content.FRAGMENTS), int(State.FRAGMENTS)),
 }
 _MEMBER_NAMES = {name.lower(): name for name in _MEMBERS}
-_EXTRA_MEMBERS = frozenset({"keyword", "name"})
+_EXTRA_MEMBERS = frozenset({"keyword", "name", "_rawvalue"})
 
 _WHOLE_VALUES = frozenset(
     {TokenType.STRING, TokenType.STRING_END, TokenType.NUMBER, TokenType.TRUE, TokenType.FALSE, TokenType.NULL}
@@ -65,7 +67,7 @@ _FOUND: dict[int, str] = {
 def value_run(
     token: Token, tokens: Iterable[Token], held: list[Held], size: int, max_values: int, max_size: int
 ) -> tuple[Token | None, int]:
-    """Hold a string or a number, and those after it, up to the first other token or a limit.
+    """Hold strings and numbers, up to the first other token or a limit.
 
     Args:
         token: The first token.
@@ -123,7 +125,7 @@ class ContentParser(DocumentParser):
         super().__init__(policy)
         self._limits = limits
         self._tokens: Iterator[Token] = iter(())  # the tokens that are still to be examined
-        self._attribute = Attribute(policy, limits)
+        self._attribute = Attribute(policy, limits, self._pixel_representation)
         self._state_after_value: int = _VALUES
         self._state_after_binary: int = _ATTRIBUTE
         self._has_condition = False  # a filter has a condition on the current attribute
@@ -131,6 +133,10 @@ class ContentParser(DocumentParser):
         self._group = ""
         self._state_of_value: int = _VALUES  # in which a value that is kept as JSON text was found
         self._capture = Capture(limits)
+
+    @abstractmethod
+    def _pixel_representation(self) -> int:
+        """Return the Pixel Representation of the item, or of the data set around it."""
 
     @abstractmethod
     def _start_item(self) -> None: ...
@@ -203,13 +209,16 @@ class ContentParser(DocumentParser):
                 return
         if content == Content.FRAGMENTS:
             self._policy.report("data-fragment", "expected a member of PS3.18 F.2.2, found 'DataFragment'")
-            self._attribute.fragments = Fragments(self._limits)
+            self._attribute.fragments = Fragments(self._limits, self._policy.report)
         self._attribute.content, self._state = content, state
 
     def _vr(self, text: str) -> None:
         attribute = self._attribute
         if text not in VRS:
-            self._policy.report("unknown-vr", "expected a value representation (PS3.5 6.2), found another string")
+            if named_vrs(text):
+                self._policy.report("ambiguous-vr", "expected one value representation, found several")
+            else:
+                self._policy.report("unknown-vr", "expected a value representation (PS3.5 6.2), found another string")
             attribute.vr_text = text or "?"
         elif not attribute.vr:
             attribute.vr = text
@@ -321,10 +330,13 @@ class ContentParser(DocumentParser):
     def _starts_item(self, key: str) -> bool:
         """Return True if an object whose first name is a known key is surely an item."""
         attribute = self._attribute
-        return key in KEYS and attribute.content in _MAY_HOLD_ITEMS and not attribute.held
+        may_hold = attribute.content in _MAY_HOLD_ITEMS and attribute.vr in _VRS_OF_ITEMS
+        return may_hold and key in KEYS and not attribute.held
 
     def _may_start_item(self, name: str) -> bool:
         attribute = self._attribute
+        if attribute.vr not in _VRS_OF_ITEMS:
+            return False
         if name in KEYS or may_be_key(name):
             return attribute.may_have_item()
         is_first = attribute.content <= _HOLDS_VALUES and not attribute.held
@@ -373,6 +385,15 @@ class ContentParser(DocumentParser):
 
     def _uri(self, text: str) -> None:
         self._attribute.bytes_or_uri = text
+        self._state = State.URI_END if self._state == State.URI_IN_ARRAY else State.ATTRIBUTE
+
+    def _start_uri_array(self, _: str) -> None:
+        self._policy.report("uri-in-array", "expected a string for 'BulkDataURI', found an array")
+        self._state = State.URI_IN_ARRAY
+
+    def _end_uri_array(self, _: str) -> None:
+        if self._state == State.URI_IN_ARRAY:
+            self._attribute.bytes_or_uri = ""
         self._state = State.ATTRIBUTE
 
     def _start_binary_array(self, _: str) -> None:
@@ -396,31 +417,38 @@ class ContentParser(DocumentParser):
         self._state = self._state_after_binary
 
     def _binary(self, text: str) -> None:
+        decoder = Base64Decoder(is_lenient=True)
         try:
-            self._attribute.bytes_or_uri = decode_base64(text)
+            self._attribute.bytes_or_uri = decoder.feed(text) + decoder.close()
         except ValueError as error:
             if not self._policy.accepts_wrong_values:
                 raise _not_base64(error) from None
             self._attribute.bytes_or_uri = text
             self._attribute.content = Content.INVALID_BINARY
+        else:
+            if decoder.is_odd:
+                report_base64(self._policy.report)
         self._state = self._state_after_binary
 
     def _binary_segment(self, text: str) -> None:
         if self._attribute.content != Content.BINARY_PARTS:
             self._attribute.begin_binary_parts()
         self._state = State.BINARY_PARTS
-        try:
-            self._attribute.add_binary(text)
-        except ValueError as error:
-            self._leave_out(_not_base64(error), TokenType.STRING_SEGMENT)
+        self._add_binary(text, SEGMENT)
 
     def _binary_end(self, text: str) -> None:
+        if self._add_binary(text, LAST_SEGMENT):
+            self._state = self._state_after_binary
+
+    def _add_binary(self, text: str, kind: int) -> bool:
         try:
-            self._attribute.add_binary(text, LAST_SEGMENT)
+            self._attribute.add_binary(text, kind)
+        except InputError:  # base64 in another form, which is refused
+            raise
         except ValueError as error:
             self._leave_out(_not_base64(error), TokenType.STRING_SEGMENT)
-        else:
-            self._state = self._state_after_binary
+            return False
+        return True
 
     def _continue_fragments(self, kind: int, text: str) -> None:
         try:
@@ -514,7 +542,17 @@ class ContentParser(DocumentParser):
         State.OBJECT: {TokenType.PROPERTY_NAME: _object_name, TokenType.END_OBJECT: _object_end},
         State.NAME: {TokenType.PROPERTY_NAME: _group_name, TokenType.END_OBJECT: _name_end},
         State.GROUP: {TokenType.STRING: _group_text, TokenType.NULL: _group_text},
-        State.URI: {TokenType.STRING: _uri, TokenType.NULL: _null_for_value},
+        State.URI: {
+            TokenType.STRING: _uri,
+            TokenType.NULL: _null_for_value,
+            TokenType.START_ARRAY: _start_uri_array,
+        },
+        State.URI_IN_ARRAY: {
+            TokenType.STRING: _uri,
+            TokenType.NULL: _uri,
+            TokenType.END_ARRAY: _end_uri_array,
+        },
+        State.URI_END: {TokenType.END_ARRAY: _end_uri_array},
         State.BINARY: {
             TokenType.STRING: _binary,
             TokenType.STRING_SEGMENT: _binary_segment,

@@ -12,7 +12,7 @@ from json.encoder import encode_basestring
 
 from streamdicom.errors import LimitError
 from streamdicom.events import END_FRAGMENTS, LAST_SEGMENT, START_FRAGMENT, START_FRAGMENTS, Event
-from streamdicom.formats.json.values import WrongValueError
+from streamdicom.formats.json.values import Report, WrongValueError, report_base64
 from streamdicom.jsontext import Base64Decoder, TokenType
 from streamdicom.limits import Limits
 
@@ -34,6 +34,7 @@ class Fragments:
 
     Args:
         limits: ``value_length`` bounds the bytes that are held.
+        report: Called for each deviation.
 
     Attributes:
         depth: Number of open objects and arrays in the value.
@@ -41,13 +42,14 @@ class Fragments:
         has_reference: True if a fragment is a bulk data reference.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, report: Report) -> None:
         self._limits = limits
+        self._report = report
         self._size = 0
         self._held: list[bytes | str] = []  # data, or the URI of a reference
         self._data = bytearray()  # of the current fragment
         self._uri = ""
-        self._decoder = Base64Decoder()
+        self._decoder = Base64Decoder(is_lenient=True)
         self._member = ""
         self.depth = 0
         self.is_complete = False
@@ -64,7 +66,7 @@ class Fragments:
             self._take_content(kind, text)
         elif self.depth == 2 and kind == _PROPERTY_NAME and text in ("InlineBinary", "BulkDataURI"):
             self._member = text
-            self._decoder = Base64Decoder()
+            self._decoder = Base64Decoder(is_lenient=True)
         elif (self.depth, kind) in ((0, _START_ARRAY), (1, _START_OBJECT)):
             self.depth += 1
         elif self.depth == 1 and kind == _NULL:
@@ -91,9 +93,11 @@ class Fragments:
             try:
                 self._data += self._decoder.feed(text)
                 if is_last:
-                    self._decoder.close()
+                    self._data += self._decoder.close()
             except ValueError as error:
-                raise WrongValueError(f"'InlineBinary' of a fragment is {error}") from None
+                raise WrongValueError(f"expected a base64 string in a fragment, found {error}") from None
+            if is_last and self._decoder.is_odd:
+                report_base64(self._report)
         self._check(len(self._data) + len(self._uri))
         if is_last:
             self._member = ""

@@ -40,6 +40,7 @@ from streamdicom.options import WriteOptions
 
 _MAX_STYLES = 8  # a program uses one or two
 _JSON_NUMBER = re.compile(NUMBER_TEXT)
+_JSON_INTEGER = re.compile("-?(?:0|[1-9][0-9]*)")
 _MAX_DOUBLE_LENGTH = 24  # characters, as in -1.7976931348623157e+308
 _MAX_EXACT = 2**53  # a double holds every smaller integer exactly
 
@@ -225,8 +226,8 @@ def _separated_text(value: str | None) -> str:
     return _text(value)
 
 
-def _decimal(max_length: int) -> Encoder:
-    """Return an encoder to a number if the text is a JSON number, else a string.
+def _decimal(max_length: int, pattern: re.Pattern[str]) -> Encoder:
+    """Return an encoder to a number if the text has the pattern, else a string.
 
     A number longer than ``Limits.number_length`` becomes a string too.
     """
@@ -235,21 +236,24 @@ def _decimal(max_length: int) -> Encoder:
         if isinstance(value, str) and 0 < len(value) <= max_length:
             if value.isascii() and value.isdigit() and value[0] != "0":  # the common case
                 return value
-            if _JSON_NUMBER.fullmatch(value):
+            if pattern.fullmatch(value):
                 return value
         return _separated_text(value)
 
     return decimal
 
 
-def _decimal_of_double(max_length: int) -> Encoder:
-    """Return an encoder to a number only if a double keeps its text."""
+def _decimal_of_double(max_length: int, pattern: re.Pattern[str]) -> Encoder:
+    """Return an encoder to a number only if a double keeps the text.
+
+    Text without the pattern becomes a string.
+    """
     max_length = min(max_length, _MAX_DOUBLE_LENGTH)
 
     def decimal_of_double(value: str | None) -> str:
         if not value:
             return _null(value)
-        if len(value) <= max_length and _JSON_NUMBER.fullmatch(value):
+        if len(value) <= max_length and pattern.fullmatch(value):
             number = float(value)
             if value == repr(number) or (abs(number) < _MAX_EXACT and value == repr(int(number))):
                 return value
@@ -309,9 +313,9 @@ def _person_name(value: tuple[str, str, str] | None) -> str:
     return f"{{{','.join(groups)}}}" if groups else "null"
 
 
-_DECIMALS: dict[str, Callable[[int], Encoder]] = {
+_DECIMALS: dict[str, Callable[[int, re.Pattern[str]], Encoder]] = {
     "number": _decimal,
-    "string": lambda _: _separated_text,
+    "string": lambda *_: _separated_text,
     "auto": _decimal_of_double,
 }
 _LONG_INTEGERS: dict[str, Encoder] = {"number": _integer, "string": _integer_text, "auto": _integer_of_double}
@@ -322,9 +326,10 @@ _FAST: dict[Encoder, Attribute] = {_separated_text: _text_attribute, _integer: _
 
 
 def _encoders(choices: _Choices) -> dict[str, Encoder]:
+    decimal = _DECIMALS[choices.number_handling]
     forms: dict[Form, Encoder] = {
         Form.TEXT: _text,
-        Form.DECIMAL: _DECIMALS[choices.number_handling](choices.number_length),
+        Form.DECIMAL: decimal(choices.number_length, _JSON_NUMBER),
         Form.INTEGER: _integer,
         Form.LONG_INTEGER: _LONG_INTEGERS[choices.number_handling],
         Form.FLOAT: _FLOATS[choices.nonfinite],
@@ -332,7 +337,9 @@ def _encoders(choices: _Choices) -> dict[str, Encoder]:
         Form.PERSON_NAME: _person_name,
     }
     encoders = {vr: forms[row.form] for vr, row in VRS.items() if row.form in forms}
-    return encoders | {vr: _separated_text for vr in SEPARATED_VRS if encoders[vr] is _text}
+    encoders |= {vr: _separated_text for vr in SEPARATED_VRS if encoders[vr] is _text}
+    # PS3.5 6.2: a fraction or an exponent is not an IS, and a number would lose its text.
+    return encoders | {"IS": decimal(choices.number_length, _JSON_INTEGER)}
 
 
 def _attributes(encoders: dict[str, Encoder]) -> dict[str, Attribute]:

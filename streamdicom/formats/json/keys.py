@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from streamdicom._cache import BoundedCache
 from streamdicom.dicom import (
+    DELIMITER_GROUP,
     FILE_META_GROUP,
     is_group_length,
     parse_tag,
@@ -13,7 +14,12 @@ from streamdicom.dicom import (
 from streamdicom.formats.json.deviation_policy import JsonDeviationPolicy
 
 KEYS: BoundedCache[str, int] = BoundedCache()
-"""Cache of keys in standard form, without group lengths and File Meta Information; shared by all parsers."""
+"""Cache of keys in standard form, shared by all parsers.
+
+It lacks group lengths, delimiters and File Meta Information.
+"""
+
+_NOT_CACHED = (FILE_META_GROUP, DELIMITER_GROUP)
 
 
 def tag_of(text: str, policy: JsonDeviationPolicy) -> int | None:
@@ -26,7 +32,7 @@ def tag_of(text: str, policy: JsonDeviationPolicy) -> int | None:
         tag = parse_tag(text)
     except ValueError:
         return _tag_in_other_form(text, policy)
-    if not is_group_length(tag) and tag >> 16 != FILE_META_GROUP:
+    if not is_group_length(tag) and tag >> 16 not in _NOT_CACHED:
         KEYS.remember(text, tag)
     return tag
 

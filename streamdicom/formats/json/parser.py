@@ -25,7 +25,7 @@ from operator import length_hint
 from typing import ClassVar, TypeAlias
 
 from streamdicom._push import PIECE_SIZE
-from streamdicom.dicom import FILE_META_GROUP, format_tag, is_group_length
+from streamdicom.dicom import DELIMITER_GROUP, FILE_META_GROUP, format_tag, is_group_length
 from streamdicom.errors import InputError, JsonSyntaxError, Location, StreamDicomError, TruncatedError
 from streamdicom.events import ELEMENT, END_DATASET, START_DATASET, Event
 from streamdicom.formats.json.canonical import (
@@ -47,6 +47,7 @@ from streamdicom.formats.json.deviation_policy import JsonDeviationPolicy, befor
 from streamdicom.formats.json.document import Move, Moves
 from streamdicom.formats.json.key_filter import KeyFilter
 from streamdicom.formats.json.keys import KEYS, tag_of
+from streamdicom.formats.json.pixel_representation import learn_pixel_representation
 from streamdicom.formats.json.places import JsonPlaces
 from streamdicom.formats.json.states import State
 from streamdicom.formats.places import KeepsPlaces
@@ -58,6 +59,7 @@ from streamdicom.options import ReadOptions, options_or_default
 _DATASET, _OPEN, _VALUES = int(State.DATASET), int(State.OPEN), int(State.VALUES)
 _OBJECT, _SKIP = int(State.OBJECT), int(State.SKIP)
 _SEQUENCE, _END_SEQUENCE = int(Piece.SEQUENCE), int(Piece.END_SEQUENCE)
+_OUTSIDE = (int(State.ROOT), int(State.ARRAY))
 _END_ARRAY, _STRING_SEGMENT = int(TokenType.END_ARRAY), int(TokenType.STRING_SEGMENT)
 
 
@@ -72,7 +74,7 @@ class JsonParser(ContentParser, KeepsPlaces):
 
     A document is a data set or an array of data sets; documents may follow one another (NDJSON). Departures from
     PS3.18 Annex F are errors or reported as ``Deviation``, as the options say. Memory is bounded by the limits and by
-    the longest chunk that is fed, whatever the number and the size of the data sets.
+    the longest chunk that is fed, for any number and size of data sets.
 
     ``feed`` and ``close`` raise ``JsonSyntaxError`` if the bytes are not JSON, ``DicomJsonError`` if the JSON is not
     DICOM JSON, and ``LimitError``. The byte offset of a fault in a value is that of the end of its attribute, or of
@@ -153,6 +155,8 @@ class JsonParser(ContentParser, KeepsPlaces):
             if self._places is not None:
                 self._places.end_tokens(json.locator)
         policy.flush(json, None)
+        if self._state not in _OUTSIDE:
+            learn_pixel_representation(self._levels(), events, self._attribute.tag)
 
     def _locate(self, error: StreamDicomError) -> None:
         if error.location.byte_offset is None:
@@ -189,7 +193,7 @@ class JsonParser(ContentParser, KeepsPlaces):
         if pieces and stretch.accepts(pieces[-1][3]):
             self._take_pieces(stretch, pieces)
         if stretch.position < end:
-            if gap.count('"') & 1:  # what looks like an attribute is within a string
+            if gap.count('"') & 1:  # the attribute is part of a string
                 end = len(stretch.text)
             self._take_tokens(stretch.tokens(end))
         return stretch.fault is None and end < len(stretch.text)
@@ -296,6 +300,16 @@ class JsonParser(ContentParser, KeepsPlaces):
     def _token_index(self) -> int:
         """Return the index of the current token in the last call of the tokenizer."""
         return self._token_end - length_hint(self._tokens) - 1
+
+    def _levels(self) -> list[SeenTags]:
+        """Return the tags of the open data set and its open items, outermost first."""
+        return [*(frame[-1] for frame in self._frames), self._seen_tags]
+
+    def _pixel_representation(self) -> int:
+        levels = self._levels()
+        learn_pixel_representation(levels, self._events, self._attribute.tag)
+        found = [level.pixel_representation for level in levels if level.pixel_representation is not None]
+        return found[-1] if found else 0
 
     def _token_location(self) -> tuple[int, int | None, str]:
         return self._token_index(), self._dataset_index(), self._tag_path()
@@ -456,6 +470,12 @@ class JsonParser(ContentParser, KeepsPlaces):
         tag = KEYS.get(text) or tag_of(text, self._policy)
         if tag is None:
             self._policy.report("unknown-key", "expected a tag or a keyword for a key, found another name")
+            self._skip(State.DATASET)
+            return
+        if tag >> 16 == DELIMITER_GROUP:
+            attribute.tag = tag
+            self._policy.report("delimiter-key", "expected the tag of a data element, found one of a delimiter")
+            attribute.tag = None
             self._skip(State.DATASET)
             return
         attribute.tag = tag

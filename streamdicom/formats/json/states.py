@@ -31,6 +31,8 @@ class State(IntEnum):
     WRAPPED = 20  # an array in such a member
     WRAPPER = 21  # the members after that array
     FRAGMENTS = 22  # after "DataFragment"
+    URI_IN_ARRAY = 23  # a BulkDataURI in an array
+    URI_END = 24  # after it
 
 
 class Content(IntEnum):
@@ -58,6 +60,8 @@ OPEN_CONTAINERS: dict[int, int] = {
     State.NAME: 3,
     State.GROUP: 3,
     State.URI: 1,
+    State.URI_IN_ARRAY: 2,
+    State.URI_END: 2,
     State.BINARY: 1,
     State.BINARY_PARTS: 1,
     State.BINARY_END: 2,
@@ -79,6 +83,8 @@ EXPECTED: dict[int, str] = {
     State.NAME: "a component group",
     State.GROUP: "a string for a component group",
     State.URI: "a string for 'BulkDataURI'",
+    State.URI_IN_ARRAY: "a string for 'BulkDataURI'",
+    State.URI_END: "']' after 'BulkDataURI'",
     State.BINARY: "a base64 string for 'InlineBinary'",
     State.BINARY_PARTS: "the rest of a string",
     State.BINARY_END: "']' after 'InlineBinary'",

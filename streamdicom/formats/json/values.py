@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from json.encoder import encode_basestring
 from math import isfinite
 from struct import calcsize
@@ -15,10 +15,13 @@ from typing import Any
 
 from streamdicom.dicom import (
     DECODERS,
+    MAX_SINGLE,
+    MAX_TAG,
     NAME_GROUPS,
     SPLITTERS,
     VRS,
     Form,
+    is_single,
     parse_tag,
     parse_tag_in_any_form,
     split_name,
@@ -44,7 +47,14 @@ _INTEGER_STRING = re.compile(r" *[+-]?[0-9]+ *")  # PS3.5 6.2
 _DECIMAL_STRING = re.compile(r" *[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)? *")
 _NONFINITE = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 _NONFINITE_SPELLING = re.compile(r"(?i)([+-]?)(nan|inf|infinity|1\.#inf|1\.#qnan|1\.#ind)")
+_NUMBER_AS_TEXT = {  # the numbers that stand for one text only
+    **dict.fromkeys(("LO", "LT", "SH", "ST", "UC", "UT"), re.compile("-?[0-9]+")),
+    "DA": re.compile("[0-9]{8}"),
+    "TM": re.compile("[0-9]{6}"),
+}
 _MAX_DIGITS = 20  # of 64 bits
+_SAFE_DIGITS = 9  # of an integer that is surely in the range of IS
+_IS_RANGE = range(-(2**31), 2**31)  # PS3.5 6.2
 
 
 class WrongValueError(Exception):
@@ -114,7 +124,9 @@ def _decimal_number(text: str) -> str:
 
 
 def _integer_string(text: str) -> str:
-    if not (text.isascii() and text.isdigit()) and not _INTEGER_STRING.fullmatch(text):
+    if len(text) <= _SAFE_DIGITS and text.isascii() and text.isdigit():
+        return text
+    if not _INTEGER_STRING.fullmatch(text) or int(text) not in _IS_RANGE:
         raise ValueError
     return text
 
@@ -126,9 +138,16 @@ def _float(text: str) -> float:
     return number
 
 
+def _single(text: str) -> float:
+    number = float(text)
+    if not is_single(number):
+        raise ValueError
+    return number
+
+
 def _name(groups: PersonName) -> PersonName:
     text = "".join(groups)
-    if not text or "=" in text:
+    if not text or "=" in text or "\\" in text:
         raise ValueError
     return groups
 
@@ -157,6 +176,7 @@ PARSERS: dict[str, dict[int, Callable[[Any], Value]]] = {
 """For each VR, the parser of each kind of JSON value that the standard has."""
 
 PARSERS["IS"] = {_STRING: _integer_string, _NUMBER: _integer_string, _NULL: _nothing}
+PARSERS["FL"][_NUMBER] = _single
 for _vr, _row in VRS.items():
     if _row.form in (Form.INTEGER, Form.LONG_INTEGER):
         PARSERS[_vr][_NUMBER] = _integer_of(_vr)
@@ -166,6 +186,14 @@ for _vr, _row in VRS.items():
 
 TEXT_VRS = frozenset(vr for vr, parsers in PARSERS.items() if parsers.get(_STRING) is str)
 """The VRs of which any string is a value as it is."""
+
+SINGLE_VRS = frozenset(vr for vr in TEXT_VRS if not VRS[vr].multiple)
+"""The VRs of one value, in which a backslash is a character like any other (PS3.5 6.2)."""
+
+
+def report_base64(report: Report) -> None:
+    """Report base64 in another form."""
+    report("base64-form", "expected base64 of RFC 4648, section 4, found it in another form")
 
 
 # --- other forms -----------------------------------------------------------------------------------------------
@@ -185,34 +213,55 @@ def values_of(
     Raises:
         WrongValueError: A value cannot be a value of its VR.
     """
-    parsers, form = PARSERS[vr], VRS[vr].form
-    splits = form is Form.TEXT and VRS[vr].multiple
     values: list[Value] = []
     for kind, text in held:
-        if kind == _STRING and (not text or "\\" in text):
-            if not text and form is not Form.BINARY:
-                report("empty-string", "expected null for an empty value, found an empty string")
-                values.append(None)
-                continue
-            if splits and text:
-                report("backslash", "expected an array of values, found a backslash between values")
-                values += [part or None for part in text.split("\\")]
-                continue
-        parse = parsers.get(kind)
-        if parse is not None:
+        for part in _parts(vr, kind, text, report):
             try:
-                values.append(parse(text))
-                continue
-            except (ValueError, ArithmeticError):
-                pass
-        try:
-            values.append(_other_value(vr, kind, text, report))
-        except WrongValueError as error:
-            if reject is None:
-                raise
-            reject(str(error))
-            values.append(None)
+                values.append(None if part is None else _value(vr, kind, part, report))
+            except WrongValueError as error:
+                if reject is None:
+                    raise
+                reject(str(error))
+                values.append(None)
+    if len(values) > 1 and vr in SINGLE_VRS:
+        report("several-values", f"expected one value for VR {vr}, found several")
+        return ("\\".join([str(value or "") for value in values]),)
     return tuple(values)
+
+
+def _parts(vr: str, kind: int, text: Any, report: Report) -> Sequence[Any]:
+    """Return the texts that a value consists of; an empty one is None."""
+    if kind == NAME:
+        return _names_in_one(text, report)
+    if kind != _STRING or (text and text[-1] != "\0" and "\\" not in text) or VRS[vr].form is Form.BINARY:
+        return (text,)
+    if text.endswith("\0"):
+        report("padding", f"expected text for VR {vr}, found NUL at its end")
+        text = text.rstrip("\0")
+    elif not text:
+        report("empty-string", "expected null for an empty value, found an empty string")
+    if "\\" not in text or vr in SINGLE_VRS:
+        return (text or None,)
+    report("backslash", "expected an array of values, found a backslash between values")
+    return [part or None for part in text.split("\\")]
+
+
+def _names_in_one(groups: PersonName, report: Report) -> Sequence[PersonName | None]:
+    alphabetic, *others = groups
+    if "\\" not in alphabetic or any(others):
+        return (groups,)
+    report("backslash", "expected an array of person names, found a backslash between names")
+    return [(part, "", "") if part else None for part in alphabetic.split("\\")]
+
+
+def _value(vr: str, kind: int, text: Any, report: Report) -> Value:
+    parse = PARSERS[vr].get(kind)
+    if parse is not None:
+        try:
+            return parse(text)
+        except (ValueError, ArithmeticError):
+            pass
+    return _other_value(vr, kind, text, report)
 
 
 def _other_value(vr: str, kind: int, text: Any, report: Report) -> Value:
@@ -229,12 +278,23 @@ def _other_value(vr: str, kind: int, text: Any, report: Report) -> Value:
     raise WrongValueError(f"expected {_EXPECTED[form]} for VR {vr}, found {found}")
 
 
-def _odd_decimal(vr: str, text: str, report: Report) -> str:
-    integer = _whole_number(text) if vr == "IS" else None
-    if integer is None:
+def _odd_decimal_string(vr: str, text: str, report: Report) -> str:
+    if vr == "IS" and _INTEGER_STRING.fullmatch(text):
+        _report_out_of_range(vr, report)
+    elif vr == "IS" and _whole_number(text) is not None:
+        report("integer-fraction", "expected an integer for VR IS, found a fraction or an exponent")
+    else:
         report("not-a-number", f"expected a number for VR {vr}, found other text")
-        return text
+    return text
+
+
+def _odd_decimal_number(vr: str, text: str, report: Report) -> str:
+    integer = _whole_number(text) if vr == "IS" and not _INTEGER.fullmatch(text) else None
+    if integer is None:
+        return _odd_decimal_string(vr, text, report)
     report("integer-fraction", "expected an integer for VR IS, found a fraction or an exponent")
+    if integer not in _IS_RANGE:
+        _report_out_of_range(vr, report)
     return str(integer)
 
 
@@ -262,7 +322,11 @@ def _integer_out_of_range(vr: str, text: str, report: Report) -> int:
 def _report_range(vr: str, number: int, report: Report) -> None:
     least, greatest = _range(vr)
     if not least <= number <= greatest:
-        report("out-of-range", f"expected a number in the range of VR {vr}, found another number")
+        _report_out_of_range(vr, report)
+
+
+def _report_out_of_range(vr: str, report: Report) -> None:
+    report("out-of-range", f"expected a number in the range of VR {vr}, found another number")
 
 
 def _float_as_string(vr: str, text: str, report: Report) -> float:
@@ -274,14 +338,14 @@ def _float_as_string(vr: str, text: str, report: Report) -> float:
     if match:
         report("nonfinite-spelling", "expected a finite number, found NaN or Infinity in a spelling of its own")
         return _nonfinite(match)
-    number = _odd_number(text, report)
+    number = _odd_number(vr, text, report)
     report("number-as-string", f"expected a number for VR {vr}, found a string")
     return number
 
 
 def _float_number(vr: str, text: str, report: Report) -> float:
     match = _NONFINITE_SPELLING.fullmatch(text)  # the tokenizer has reported it
-    return _nonfinite(match) if match else _odd_number(text, report)
+    return _nonfinite(match) if match else _odd_number(vr, text, report)
 
 
 def _nonfinite(match: re.Match[str]) -> float:
@@ -290,12 +354,17 @@ def _nonfinite(match: re.Match[str]) -> float:
     return float("-inf") if match[1] == "-" else float("inf")
 
 
-def _odd_number(text: str, report: Report) -> float:
+def _odd_number(vr: str, text: str, report: Report) -> float:
     number = float(_decimal_string(text))
     if not isfinite(number):
         raise ValueError
     if abs(number) == float_info.max:
         report("largest-double", "expected a smaller number, found the largest double, which may stand for infinity")
+    elif vr == "FL" and not is_single(number):
+        if abs(number) >= MAX_SINGLE:
+            _report_out_of_range(vr, report)
+        else:
+            report("inexact-number", "expected a number that 32 bits hold for VR FL, found one of more digits")
     return number
 
 
@@ -303,6 +372,22 @@ def _tag_in_other_form(vr: str, text: str, report: Report) -> int:
     tag = parse_tag_in_any_form(text)
     report("tag-value-form", "expected eight upper-case hexadecimal digits for a tag, found another form")
     return tag
+
+
+def _tag_as_number(vr: str, text: str, report: Report) -> int:
+    number = int(text)
+    if not 0 <= number <= MAX_TAG:
+        raise ValueError
+    report("tag-as-number", f"expected a tag of eight hexadecimal digits for VR {vr}, found a number")
+    return number
+
+
+def _number_as_text(vr: str, text: str, report: Report) -> str:
+    pattern = _NUMBER_AS_TEXT.get(vr)
+    if pattern is None or not pattern.fullmatch(text):
+        raise ValueError
+    report("number-for-text", f"expected a string for VR {vr}, found a number")
+    return text
 
 
 def _name_as_string(vr: str, text: str, report: Report) -> PersonName | None:
@@ -316,6 +401,8 @@ def _groups_in_one(vr: str, groups: PersonName, report: Report) -> PersonName | 
     if not any(groups):
         report("empty-name", "expected a component group in a person name, found none")
         return None
+    if "\\" in "".join(groups):
+        raise ValueError
     report("name-groups-in-one", "expected one component group for each member of a person name, found several in one")
     if ideographic or phonetic or alphabetic.count("=") >= len(NAME_GROUPS):  # more groups than exist
         return groups
@@ -330,8 +417,9 @@ def _split(text: str) -> PersonName:
 
 
 _OTHER_FORMS: dict[tuple[Form, int], Callable[[str, Any, Report], Value]] = {
-    (Form.DECIMAL, _STRING): _odd_decimal,
-    (Form.DECIMAL, _NUMBER): _odd_decimal,
+    (Form.TEXT, _NUMBER): _number_as_text,
+    (Form.DECIMAL, _STRING): _odd_decimal_string,
+    (Form.DECIMAL, _NUMBER): _odd_decimal_number,
     (Form.INTEGER, _NUMBER): _integer_out_of_range,
     (Form.LONG_INTEGER, _NUMBER): _integer_out_of_range,
     (Form.INTEGER, _STRING): _integer_as_string,
@@ -339,6 +427,7 @@ _OTHER_FORMS: dict[tuple[Form, int], Callable[[str, Any, Report], Value]] = {
     (Form.FLOAT, _STRING): _float_as_string,
     (Form.FLOAT, _NUMBER): _float_number,
     (Form.TAG, _STRING): _tag_in_other_form,
+    (Form.TAG, _NUMBER): _tag_as_number,
     (Form.PERSON_NAME, _STRING): _name_as_string,
     (Form.PERSON_NAME, NAME): _groups_in_one,
 }

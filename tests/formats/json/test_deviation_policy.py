@@ -81,6 +81,8 @@ def of(codes: str, vr: str, text: str, values: tuple[Any, ...], written: str) ->
     return form(codes, whole, [element(vr, *values)], f'{{"{KEY}":{{"vr":"{vr}"{value}}}}}')
 
 
+IS_SIGNED = element("US", 1, tag=0x00280103)
+SIGNED = '"00280103":{"vr":"US","Value":[1]},'
 WRITTEN_ID = '{"00100020":{"vr":"LO","Value":["1"]}}'
 EMPTY_LO = f'{{"{KEY}":{{"vr":"LO"}}}}'
 
@@ -112,6 +114,9 @@ FORMS = [
     form("unknown-key", f'{{"hash":[{MARK}1,[2]],{WRITTEN_ID[1:]}', [ID], WRITTEN_ID),
     form("unknown-key", f'{{"more":{MARK}{{"00100010":{{"vr":"PN"}}}},{WRITTEN_ID[1:]}', [ID], WRITTEN_ID),
     form("unknown-key", f'{WRITTEN_ID[:-1]},{MARK}"hash":{{"a":[1,{{"b":2}}]}}}}', [ID], WRITTEN_ID),
+    form("delimiter-key", f'{WRITTEN_ID[:-1]},{MARK}"FFFEE00D":{{"vr":"UN"}}}}', [ID], WRITTEN_ID),
+    form("delimiter-key", f'{{{MARK}"FFFEE000":{{"vr":"SQ","Value":[{{}}]}},{WRITTEN_ID[1:]}', [ID], WRITTEN_ID),
+    form("key-form delimiter-key", f'{{{MARK}"(fffe,e0dd)":5,{WRITTEN_ID[1:]}', [ID], WRITTEN_ID),
     form("unknown-key", f'{WRITTEN_ID[:-1]},{MARK}"0010002":{{"vr":"LO"}}}}', [ID], WRITTEN_ID),
     form(
         "key-form", f'{{{MARK}"0009100a":{{"vr":"LO"}}}}', [element("LO", tag=0x0009100A)], '{"0009100A":{"vr":"LO"}}'
@@ -231,6 +236,43 @@ FORMS = [
         sequence(sequence([], tag=0x00081140)),
         f'{{"{KEY}":{{"vr":"SQ","Value":[{{"00081140":{{"vr":"SQ","Value":[{{}}]}}}}]}}}}',
     ),
+    *(
+        form("unknown-vr", f'{{"00100020":{{"vr":{MARK}"{vr}","Value":["1"]}}}}', [ID], WRITTEN_ID)
+        for vr in ("XX", "", "lo")
+    ),
+    *(
+        form(
+            "ambiguous-vr",
+            f'{{{before}"00280106":{{"vr":{MARK}"{vrs}","Value":[{value}]}}}}',
+            [*events, element(vr, value, tag=0x00280106)],
+            f'{{{before}"00280106":{{"vr":"{vr}","Value":[{value}]}}}}',
+        )
+        for before, events, vrs, value, vr in (
+            ("", [], "US or SS", 5, "US"),
+            ("", [], "US or SS", -5, "SS"),
+            (SIGNED, [IS_SIGNED], "US or SS", 5, "SS"),
+            (SIGNED, [IS_SIGNED], "xs", 5, "SS"),
+            (SIGNED, [IS_SIGNED], "US/SS", 40000, "US"),
+            (SIGNED.replace("1]", "0]"), [element("US", 0, tag=0x00280103)], "US|SS|OW", 5, "US"),
+            (SIGNED, [IS_SIGNED], "lt", 5, "SS"),
+        )
+    ),
+    *(
+        form(
+            "ambiguous-vr",
+            f'{{"7FE00010":{{"vr":{MARK}"{vrs}"{content}}}}}',
+            [element("OW", *values, tag=0x7FE00010)],
+            f'{{"7FE00010":{{"vr":"OW"{content}}}}}',
+        )
+        for vrs in ("OB or OW", "ox", "px")
+        for content, values in (("", ()), (',"InlineBinary":"AAE="', (b"\0\1",)))
+    ),
+    form(
+        "ambiguous-vr binary-for-vr",
+        f'{{{SIGNED}"00280106":{{"vr":{MARK}"US or SS","InlineBinary":"//8="}}}}',
+        [IS_SIGNED, element("SS", -1, tag=0x00280106)],
+        f'{{{SIGNED}"00280106":{{"vr":"SS","Value":[-1]}}}}',
+    ),
     # values
     form("scalar-value", f'{{"00100020":{{"vr":"LO","Value":{MARK}"1"}}}}', [ID], WRITTEN_ID),
     form("scalar-value", f'{{"00100020":{{"Value":{MARK}"1","vr":"LO"}}}}', [ID], WRITTEN_ID),
@@ -270,6 +312,36 @@ FORMS = [
     of("null-only", "PN", "[null]", (), ""),
     *(of("backslash", vr, '["1\\\\2"]', ("1", "2"), '["1","2"]') for vr in ("AE", "CS", "LO", "SH", "UC", "UI")),
     of("backslash", "LO", '["a","b\\\\\\\\c",null]', ("a", "b", None, "c", None), '["a","b",null,"c",null]'),
+    of("backslash", "DS", '["-255.5\\\\-175\\\\-1.5"]', ("-255.5", "-175", "-1.5"), "[-255.5,-175,-1.5]"),
+    of("backslash", "IS", '["1\\\\\\\\ 2"]', ("1", None, " 2"), '[1,null," 2"]'),
+    of("backslash not-a-number", "DS", '["1\\\\a"]', ("1", "a"), '[1,"a"]'),
+    of("backslash number-as-string", "US", '["1\\\\2"]', (1, 2), "[1,2]"),
+    of("backslash", "AT", '["00181063\\\\00280008"]', (0x00181063, 0x00280008), '["00181063","00280008"]'),
+    of(
+        "backslash name-as-string",
+        "PN",
+        '["A^B\\\\C=D"]',
+        (("A^B", "", ""), ("C", "D", "")),
+        '[{"Alphabetic":"A^B"},{"Alphabetic":"C","Ideographic":"D"}]',
+    ),
+    of(
+        "backslash",
+        "PN",
+        '[{"Alphabetic":"A\\\\\\\\B"}]',
+        (("A", "", ""), None, ("B", "", "")),
+        '[{"Alphabetic":"A"},null,{"Alphabetic":"B"}]',
+    ),
+    of("padding", "UI", '["1.2\\u0000"]', ("1.2",), '["1.2"]'),
+    of("padding", "LO", '["a\\u0000\\u0000","b"]', ("a", "b"), '["a","b"]'),
+    of("padding", "DS", '["1.50\\u0000"]', ("1.50",), "[1.50]"),
+    of("padding", "LO", '["\\u0000"]', (), ""),
+    of("padding backslash", "UI", '["1.2\\\\1.3\\u0000"]', ("1.2", "1.3"), '["1.2","1.3"]'),
+    *(of("several-values", vr, '["a","b"]', ("a\\b",), '["a\\\\b"]') for vr in ("LT", "ST", "UR", "UT")),
+    of("several-values", "LT", '["a",null]', ("a\\",), '["a\\\\"]'),
+    *(of("number-for-text", vr, "[123]", ("123",), '["123"]') for vr in ("LO", "LT", "SH", "ST", "UC", "UT")),
+    of("number-for-text", "LO", '["a",-5]', ("a", "-5"), '["a","-5"]'),
+    of("number-for-text", "DA", "[20240119]", ("20240119",), '["20240119"]'),
+    of("number-for-text", "TM", "[101530]", ("101530",), '["101530"]'),
     of("empty-string", "LO", '[""]', (), ""),
     of("empty-string", "DS", '[""]', (), ""),
     of("empty-string", "US", '[""]', (), ""),
@@ -292,9 +364,26 @@ FORMS = [
     of("number-as-string", "FD", '["1.5"]', (1.5,), "[1.5]"),
     of("number-as-string", "SV", '[" 1"]', (1,), "[1]"),
     of("integer-fraction", "IS", "[5.0]", ("5",), "[5]"),
-    of("integer-fraction", "IS", '["5.0"]', ("5",), "[5]"),
+    of("integer-fraction", "IS", '["5.0"]', ("5.0",), '["5.0"]'),
+    of("integer-fraction", "IS", '["1E3"]', ("1E3",), '["1E3"]'),
     of("integer-fraction", "IS", "[1e3]", ("1000",), "[1000]"),
-    of("not-a-number", "IS", "[5.7]", ("5.7",), "[5.7]"),
+    of("out-of-range", "IS", "[9007199254740993]", ("9007199254740993",), "[9007199254740993]"),  # beyond a double
+    of("out-of-range", "IS", "[2147483648]", ("2147483648",), "[2147483648]"),
+    of("out-of-range", "IS", '["-2147483649"]', ("-2147483649",), "[-2147483649]"),
+    of("integer-fraction out-of-range", "IS", "[1e10]", ("10000000000",), "[10000000000]"),
+    of("out-of-range", "FL", "[1e39]", (1e39,), "[1e+39]"),
+    of(
+        "out-of-range",
+        "FL",
+        "[1,-3.4028235677973366e38]",
+        (1.0, -3.4028235677973366e38),
+        "[1.0,-3.4028235677973366e+38]",
+    ),
+    of("out-of-range number-as-string", "FL", '["1e39"]', (1e39,), "[1e+39]"),
+    of("inexact-number", "FL", "[16777217]", (16777217.0,), "[16777217.0]"),
+    of("inexact-number", "FL", "[0.123456789]", (0.123456789,), "[0.123456789]"),
+    of("inexact-number number-as-string", "FL", '["33554433"]', (33554433.0,), "[33554433.0]"),
+    of("not-a-number", "IS", "[5.7]", ("5.7",), '["5.7"]'),
     of("not-a-number", "IS", '["first"]', ("first",), '["first"]'),
     of("not-a-number", "DS", '["1,5"]', ("1,5",), '["1,5"]'),
     of("nonfinite", "FD", '["NaN"]', (NAN,), '["NaN"]'),
@@ -333,6 +422,7 @@ FORMS = [
     ),
     of("tag-value-form", "AT", '["(0018,1063)"]', (0x00181063,), '["00181063"]'),
     of("tag-value-form", "AT", '["7fe00010"]', (0x7FE00010,), '["7FE00010"]'),
+    of("tag-as-number", "AT", "[1577059,0]", (0x00181063, 0), '["00181063","00000000"]'),
     form(
         "items-for-vr",
         attribute(f'"vr":"UN","Value":[{WRITTEN_ID}]{MARK}'),
@@ -345,6 +435,43 @@ FORMS = [
         sequence([]),
         f'{{"{KEY}":{{"vr":"SQ","Value":[{{}}]}}}}',
     ),
+    *(
+        form(
+            "base64-form",
+            attribute(f'"vr":"OB","InlineBinary":{MARK}"{base64}"'),
+            [element("OB", data)],
+            f'{{"{KEY}":{{"vr":"OB","InlineBinary":"{written}"}}}}',
+        )
+        for base64, data, written in (
+            ("AAE", b"\0\1", "AAE="),
+            ("AA", b"\0", "AA=="),
+            ("AA=", b"\0", "AA=="),
+            ("--__", b"\xfb\xef\xff", "++//"),
+            ("AAEC\\r\\nAwQF\\r\\n", b"\0\1\2\3\4\5", "AAECAwQF"),
+            ("A A E=\\n", b"\0\1", "AAE="),
+        )
+    ),
+    form(
+        "uri-in-array",
+        attribute(f'"vr":"OB","BulkDataURI":{MARK}["http://h/1"]'),
+        [bulk_data("OB", "http://h/1")],
+        f'{{"{KEY}":{{"vr":"OB","BulkDataURI":"http://h/1"}}}}',
+    ),
+    *(
+        form(
+            codes,
+            attribute(f'"vr":"OB","BulkDataURI":{MARK}{uri}').replace(MARK, "" if uri == '""' else MARK),
+            [element("OB")],
+            EMPTY_LO.replace("LO", "OB"),
+        )
+        for codes, uri in (
+            ("empty-uri", '""'),
+            ("uri-in-array empty-uri", "[]"),
+            ("uri-in-array empty-uri", '[""]'),
+            ("uri-in-array empty-uri", "[null]"),
+        )
+    ),
+    form("empty-uri", attribute(f'"vr":"SQ","BulkDataURI":""{MARK}'), sequence(), EMPTY_LO.replace("LO", "SQ")),
     form(
         "binary-in-array",
         attribute(f'"vr":"OB","InlineBinary":{MARK}["AAE="]'),
@@ -385,6 +512,25 @@ FORMS = [
         FRAGMENTS,
         # FE FF 00 E0, 0 bytes; FE FF 00 E0, 4 bytes, FF D8 FF E0
         '{"7FE00010":{"vr":"OB","InlineBinary":"/v8A4AAAAAD+/wDgBAAAAP/Y/+A="}}',
+    ),
+    form(
+        "data-fragment base64-form",
+        f'{{"7FE00010":{{"vr":"OB",{MARK}"DataFragment":[null,{{"InlineBinary":"_9j-4A"}}]}}}}',
+        [*FRAGMENTS[:4], (EventType.LAST_SEGMENT, 0x7FE00010, "OB", b"\xff\xd8\xfe\xe0"), FRAGMENTS[5]],
+        '{"7FE00010":{"vr":"OB","InlineBinary":"/v8A4AAAAAD+/wDgBAAAAP/Y/uA="}}',
+    ),
+    form(
+        "data-fragment",
+        f'{{"7FE00010":{{"vr":"OB",{MARK}"DataFragment":[null,{{"BulkDataURI":"http://h/1"}}]}}}}',
+        [
+            (
+                EventType.JSON_ELEMENT,
+                0x7FE00010,
+                "OB",
+                '{"vr":"OB","DataFragment":[null,{"BulkDataURI":"http://h/1"}]}',
+            )
+        ],
+        '{"7FE00010":{"vr":"OB","DataFragment":[null,{"BulkDataURI":"http://h/1"}]}}',
     ),
 ]
 
@@ -450,7 +596,11 @@ def test_form_is_written_again_in_standard_form(form: Form) -> None:
 
 # Forms that Annex F lacks are written unchanged.
 _NOT_OF_ANNEX_F: dict[str, Any] = dict.fromkeys(
-    ("nonfinite", "not-a-number", "out-of-range", "largest-double", "file-meta"), "ignore"
+    (
+        *("nonfinite", "not-a-number", "integer-fraction", "inexact-number", "out-of-range", "largest-double"),
+        *("file-meta", "data-fragment"),
+    ),
+    "ignore",
 )
 
 
@@ -485,14 +635,14 @@ def test_code_can_be_an_error_or_ignored(code: str) -> None:
 
 
 def test_deviations_are_reported_up_to_an_error_only() -> None:
-    text = '[{"00100020":{"vr":"LO","Value":"1"}}, // one\n{"00100020":{"vr":"XX","Value":[1]}, /* */ "a":1,}]'
+    text = '[{"00100020":{"vr":"LO","Value":"1"}}, // one\n{"00091001":{"vr":"XX","Value":[1]}, /* */ "a":1,}]'
     _, deviations, error = _read(text, ReadOptions())
     assert error is not None
     assert [one.code for one in deviations] == ["scalar-value", "comment", "unknown-vr"]
     offsets = [text.index('"1"'), text.index("//"), text.index('"XX"')]
     assert [one.location.byte_offset for one in deviations] == offsets
     assert [one.location.dataset_index for one in deviations] == [0, None, 1]
-    assert [one.location.tag_path for one in deviations] == ["00100020", "", "00100020"]
+    assert [one.location.tag_path for one in deviations] == ["00100020", "", KEY]
 
 
 def test_json_code_as_error_ends_the_stream_at_its_place() -> None:
@@ -565,19 +715,39 @@ WRONG: list[tuple[str, str | None]] = [
     ('{"vr":"US","Value":[[1,[2,{"a":"b"}]],3]}', '{"vr":"US","Value":[[1,[2,{"a":"b"}]],3]}'),
     ('{"vr":"US","Value":["many",{"a":[1]}]}', '{"vr":"US","Value":["many",{"a":[1]}]}'),
     ('{"vr":"US","Value":["many",{"00100020":{"vr":"LO"}}]}', '{"vr":"US","Value":["many",{"00100020":{"vr":"LO"}}]}'),
-    ('{"vr":"LO","Value":[5]}', '{"vr":"LO","Value":[5]}'),
+    *(
+        (f'{{"vr":"{vr}","Value":[{value}]}}', f'{{"vr":"{vr}","Value":[{value}]}}')
+        for vr, value in (
+            ("LO", "1.5"),
+            ("LO", "1e3"),
+            ("CS", "5"),
+            ("UI", "5"),
+            ("DA", "2024"),
+            ("TM", "93000"),
+            ("AT", "-1"),
+            ("AT", "4294967296"),
+            ("AT", "1.5"),
+            ("PN", "5"),
+            ("PN", '{"Alphabetic":"A\\\\B","Phonetic":"C"}'),
+            *((vr, "{}") for vr in ("LO", "OW", "US", "DS", "AT")),
+            ("LO", '{"00100020":{"vr":"LO"}}'),
+            ("OW", '{"00100020":{"vr":"LO"}}'),
+        )
+    ),
     ('{"vr":"LO","Value":[{"Alphabetic":"A"}]}', '{"vr":"LO","Value":[{"Alphabetic":"A"}]}'),
     ('{"vr":"PN","Value":["A=B=C=D"]}', '{"vr":"PN","Value":["A=B=C=D"]}'),
     ('{"vr":"FD","Value":[1e999]}', '{"vr":"FD","Value":[1e999]}'),
     ('{"vr":"AT","Value":["x"]}', '{"vr":"AT","Value":["x"]}'),
     ('{"vr":"OB","Value":["x"]}', '{"vr":"OB","Value":["x"]}'),
-    ('{"vr":"OB","InlineBinary":"A-_="}', '{"vr":"OB","InlineBinary":"A-_="}'),
+    ('{"vr":"OB","InlineBinary":"A*A="}', '{"vr":"OB","InlineBinary":"A*A="}'),
+    ('{"vr":"OB","InlineBinary":"AAAAA"}', '{"vr":"OB","InlineBinary":"AAAAA"}'),
+    ('{"vr":"OB","InlineBinary":"AA==AAAA"}', '{"vr":"OB","InlineBinary":"AA==AAAA"}'),
     ('{"vr":"US","InlineBinary":"AAEC"}', '{"vr":"US","InlineBinary":"AAEC"}'),
     ('{"vr":"LO","BulkDataURI":"a"}', '{"vr":"LO","BulkDataURI":"a"}'),
     ('{"vr":"XX","Value":[1]}', '{"vr":"XX","Value":[1]}'),
     ('{"Value":[1]}', '{"Value":[1]}'),
     ('{"vr":"SQ","Value":["a"]}', '{"vr":"SQ","Value":["a"]}'),
-    ('{"vr":"OB","DataFragment":[null,{"BulkDataURI":"a"}]}', '{"vr":"OB","DataFragment":[null,{"BulkDataURI":"a"}]}'),
+    ('{"vr":"LO","DataFragment":[null,{"BulkDataURI":"a"}]}', '{"vr":"LO","DataFragment":[null,{"BulkDataURI":"a"}]}'),
     ("5", "5"),
     ('"a"', '"a"'),
     ("null", "null"),
@@ -589,7 +759,9 @@ WRONG: list[tuple[str, str | None]] = [
     ('{"vr":"OB","InlineBinary":5}', None),
     ('{"vr":"OB","InlineBinary":["AAE=","AAE="]}', None),
     ('{"vr":"OB","InlineBinary":[["AAE="]]}', None),
-    ('{"vr":"OB","BulkDataURI":["a"]}', None),
+    ('{"vr":"OB","BulkDataURI":["a","b"]}', None),
+    ('{"vr":"OB","BulkDataURI":[["a"]]}', None),
+    ('{"vr":"OB","BulkDataURI":{"a":"b"}}', None),
     ('{"vr":"PN","Value":[{"Alphabetic":5}]}', None),
     ('{"vr":"PN","Value":{"Alphabetic":{"a":1}}}', None),
     ('{"vr":"OB","DataFragment":[5,{"InlineBinary":"AAE="}]}', None),
@@ -706,17 +878,17 @@ WRONG_IN_PARTS: list[tuple[str, list[Event]]] = [
     (f'"vr":"US","Value":["{LONG}"]', []),
     (f'"vr":"US","Value":"{LONG}"', []),
     (
-        f'"vr":"UC","Value":["{LONG}",5]',
+        f'"vr":"UC","Value":["{LONG}",1.5]',
         [start_parts("UC"), *segments("UC", LONG[:12], "a"), some("UC", None), end_parts("UC")],
     ),
-    (f'"Value":["{LONG}"],"vr":"US"', [start_parts(""), *segments("", LONG[:12], "a"), end_parts("UT")]),
-    (f'"Value":["{LONG}"],"vr":"XX"', [start_parts(""), *segments("", LONG[:12], "a"), end_parts("UT")]),
+    (f'"Value":["{LONG}"],"vr":"US"', [start_parts(""), *segments("", LONG[:12], "a"), end_parts("UC")]),
+    (f'"Value":["{LONG}"],"vr":"XX"', [start_parts(""), *segments("", LONG[:12], "a"), end_parts("UC")]),
     (
         f'"Value":["{LONG}",{{"00100020":{{"vr":"LO"}}}},"b"],"vr":"UC"',
         [start_parts(""), *segments("", LONG[:12], "a"), some("UC", None, "b"), end_parts("UC")],
     ),
     (
-        '"vr":"OB","InlineBinary":"AAAAAAAAAAAA-_AAAAAAAAAAAAAAAAAA"',
+        '"vr":"OB","InlineBinary":"AAAAAAAAAAAA*AAAAAAAAAAAAAAAAAAA"',
         [
             start_parts("OB"),
             (EventType.SEGMENT, TAG, "OB", bytes(9)),
@@ -725,7 +897,7 @@ WRONG_IN_PARTS: list[tuple[str, list[Event]]] = [
         ],
     ),
     (
-        '"InlineBinary":["AAAAAAAAAAAA-_AAAAAAAAAAAAAAAAAA"],"vr":"OB"',
+        '"InlineBinary":["AAAAAAAAAAAA*AAAAAAAAAAAAAAAAAAA"],"vr":"OB"',
         [
             start_parts(""),
             (EventType.SEGMENT, TAG, "", bytes(9)),
@@ -735,11 +907,11 @@ WRONG_IN_PARTS: list[tuple[str, list[Event]]] = [
     ),
     (
         f'"Value":["{LONG}",5],"vr":"US"',
-        [start_parts(""), *segments("", LONG[:12], "a"), some("UT", None), end_parts("UT")],
+        [start_parts(""), *segments("", LONG[:12], "a"), some("UC", "5"), end_parts("UC")],
     ),
     (
         '"Value":["a","b","c","d"],"vr":"US"',
-        [start_parts(""), some("", "a", "b", "c"), some("UT", "d"), end_parts("UT")],
+        [start_parts(""), some("", "a", "b", "c"), some("UC", "d"), end_parts("UC")],
     ),
     ('"vr":"OW","Value":[1,2,3,4,5]', []),
     ('"vr":"OW","Value":[1,2,3,null,5]', []),
@@ -814,3 +986,104 @@ def test_duplicate_of_the_element_before_a_sequence_is_found() -> None:
     text = f'{{"00081140":{{"vr":"SQ","Value":[{item},{item}]}},"00100020":{{"vr":"LO"}},"00081140":{{"vr":"SQ"}}}}'
     _, deviations, _ = _read(text, ReadOptions())
     assert [(one.code, one.location.tag_path) for one in deviations] == [("duplicate-key", "00081140")]
+
+
+# --- the VR by Pixel Representation ------------------------------------------------------------------------------
+
+_AMBIGUOUS = '"00280106":{"vr":"US or SS","Value":[5]}'
+
+
+def _item(*members: str) -> str:
+    return f'"00081140":{{"vr":"SQ","Value":[{{{",".join(members)}}}]}}'
+
+
+@pytest.mark.parametrize(
+    ("members", "vrs"),
+    [
+        ([_AMBIGUOUS], ["US"]),
+        ([SIGNED[:-1], _AMBIGUOUS], ["SS"]),
+        ([SIGNED[:-1], '"00289100":{"vr":"LO"}', _AMBIGUOUS], ["SS"]),
+        ([SIGNED[:-1].replace("1]", '"a"]'), _AMBIGUOUS], ["US"]),
+        (['"00280103":{"vr":"US"}', _AMBIGUOUS], ["US"]),
+        ([_item(SIGNED[:-1]), _AMBIGUOUS], ["US"]),
+        ([SIGNED[:-1], _item(_AMBIGUOUS)], ["SS"]),
+        ([SIGNED[:-1], _item(SIGNED[:-1].replace("1]", "0]"), _AMBIGUOUS), _AMBIGUOUS], ["US", "SS"]),
+        ([SIGNED[:-1], _item(_item(SIGNED[:-1].replace("1]", "0]"), _AMBIGUOUS), _AMBIGUOUS)], ["US", "SS"]),
+    ],
+)
+def test_pixel_representation_of_the_innermost_item_decides(members: list[str], vrs: list[str]) -> None:
+    text = f'[{{"00280103":{{"vr":"US","Value":[0]}}}},{{{",".join(members)}}}]'
+    events, _, error = _read(text, ReadOptions(on_error="skip"))
+    assert error is None
+    assert [vr for _, tag, vr, _ in events if tag == "00280106"] == vrs
+
+
+def test_unwanted_pixel_representation_is_not_needed() -> None:
+    options = ReadOptions(include=["00280106"], on_deviation=DeviationLog())
+    for value, vr in ((5, "US"), (-5, "SS")):
+        text = f'{{{SIGNED}"00280106":{{"vr":"US or SS","Value":[{value}]}}}}'
+        assert (EventType.ELEMENT, 0x00280106, vr, (value,)) in list(
+            streamdicom.iter_events(text.encode(), options=options)
+        )
+
+
+# --- long values in other forms ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("members", "codes", "events"),
+    [
+        (
+            '"vr":"OB","InlineBinary":"AAEC\\nAwQF\\nAAECAwQ"',
+            ["base64-form"],
+            [
+                start_parts("OB"),
+                *segments("OB", b"\0\1\2\3\4\5", b"\0\1\2\3\4"),
+                end_parts("OB"),
+            ],
+        ),
+        (
+            f'"vr":"UC","Value":["b","{LONG[:11]}\\\\c\\\\d"]',
+            ["backslash"],
+            [
+                start_parts("UC"),
+                some("UC", "b"),
+                *segments("UC", LONG[:11], ""),
+                *segments("UC", "c"),
+                *segments("UC", "d"),
+                end_parts("UC"),
+            ],
+        ),
+        (
+            f'"vr":"UT","Value":["{LONG}\\\\b"]',
+            [],
+            [start_parts("UT"), *segments("UT", LONG[:12], "a\\b"), end_parts("UT")],
+        ),
+        (
+            '"vr":"LT","Value":["a","b","c","d"]',
+            ["several-values", "wrong-value"],
+            [start_parts("LT"), some("LT", "a\\b\\c"), end_parts("LT")],
+        ),
+        (
+            '"Value":["a","b","c","d"],"vr":"LT"',
+            ["wrong-value"],
+            [start_parts(""), some("", "a", "b", "c"), end_parts("LT")],
+        ),
+        (f'"vr":"LT","Value":["b","{LONG}"]', ["wrong-value"], []),
+        (
+            f'"vr":"LT","Value":["{LONG}","b"]',
+            ["wrong-value"],
+            [start_parts("LT"), *segments("LT", LONG[:12], "a"), end_parts("LT")],
+        ),
+        (
+            '"vr":"US or SS","Value":[1,2,-3,4]',
+            ["ambiguous-vr"],
+            [start_parts("SS"), some("SS", 1, 2, -3), some("SS", 4), end_parts("SS")],
+        ),
+    ],
+)
+def test_long_value_in_another_form_is_read_in_parts(members: str, codes: list[str], events: list[Event]) -> None:
+    read, deviations, error = _read(attribute(members), ReadOptions(limits=SMALL, on_error="skip"))
+    assert error is None
+    assert list(dict.fromkeys(one.code for one in deviations)) == codes
+    assert read == shown(in_dataset(events))

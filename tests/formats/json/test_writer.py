@@ -152,7 +152,7 @@ VALUES: list[tuple[str, tuple[Any, ...], str]] = [
     ("DS", ("NaN", "Infinity", "text", "1\n"), '"Value":["NaN","Infinity","text","1\\n"]'),
     ("DS", ("\u0661",), '"Value":["\u0661"]'),  # a digit, but not one of JSON's
     ("DS", ("1", "", None), '"Value":[1,null,null]'),
-    ("IS", ("2147483648",), '"Value":[2147483648]'),
+    ("IS", ("2147483647",), '"Value":[2147483647]'),
     ("IS", ("0042", "-7"), '"Value":["0042",-7]'),
     ("FD", (0.1, 1e22, -0.0, 5e-324), '"Value":[0.1,1e+22,-0.0,5e-324]'),
     ("FD", (float("nan"), float("inf"), float("-inf")), '"Value":["NaN","Infinity","-Infinity"]'),
@@ -880,6 +880,8 @@ NUMBERS: list[tuple[str, tuple[Any, ...], str, str, str]] = [
     ("DS", ("0.1234567890123456789",), *["[0.1234567890123456789]", *['["0.1234567890123456789"]'] * 2]),
     ("DS", ("9" * 30,), f"[{'9' * 30}]", f'["{"9" * 30}"]', f'["{"9" * 30}"]'),
     ("IS", ("5", "007", None), '[5,"007",null]', '["5","007",null]', '[5,"007",null]'),
+    # PS3.5 6.2: an IS has no fraction and no exponent, so these are not numbers.
+    ("IS", ("1.0", "1e3", "-0"), '["1.0","1e3",-0]', *['["1.0","1e3","-0"]'] * 2),
     (
         "IS",
         ("9007199254740991", "-9007199254740993"),
