@@ -70,7 +70,11 @@ def _unmask(text: str) -> str:
 
 
 def length_in_bytes(text: str) -> int:
-    """Return the length in bytes of a masked text, which may end within an escape."""
+    """Return the length in bytes of a masked text, which may end within an escape.
+
+    >>> length_in_bytes("Jérôme")
+    8
+    """
     return len(_unmask(text).replace(_ESCAPED_QUOTE[0], "-").encode())
 
 
