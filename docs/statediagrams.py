@@ -174,7 +174,7 @@ class _ObservedParser(XmlParser):
         super().__init__(options=ReadOptions(limits=_SHORT))
         self._found = found
 
-    def _start(self, name: str, attributes: dict[str, str]) -> None:
+    def _start(self, name: str, attributes: list[str]) -> None:
         before = self._state
         super()._start(name, attributes)
         self._note(before, f"<{name.rpartition(' ')[2]}>")

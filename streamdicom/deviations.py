@@ -40,6 +40,8 @@ class _Row(NamedTuple):
 
 _NOTE, _SLIGHT, _WARNING, _ERROR = Severity
 
+_XML = '<NativeDicomModel xmlns="http://dicom.nema.org/PS3.19/models/NativeDICOM">'
+
 DEVIATIONS: dict[str, _Row] = {
     # JSON text (RFC 8259)
     "byte-order-mark": _Row(_SLIGHT, "a byte order mark before the text; it is skipped", "\ufeff[]"),
@@ -119,6 +121,18 @@ DEVIATIONS: dict[str, _Row] = {
         "several VRs, as pydicom writes, or one of DCMTK's names for several; it is the one that fits the value and "
         "Pixel Representation",
         '{"00280106":{"vr":"US or SS","Value":[0]}}',
+    ),
+    # attributes in XML (PS3.19 A.1.5)
+    "no-namespace": _Row(_SLIGHT, "a NativeDicomModel without its namespace; it is read", "<NativeDicomModel/>"),
+    "keyword-mismatch": _Row(
+        _WARNING,
+        "a keyword that is not the keyword of the tag; the tag counts",
+        f'{_XML}<DicomAttribute tag="00100020" vr="LO" keyword="PatientName"/></NativeDicomModel>',
+    ),
+    "value-number": _Row(
+        _WARNING,
+        "a missing, repeated or odd number of a Value, PersonName or Item; the order in the document counts",
+        f'{_XML}<DicomAttribute tag="00100020" vr="LO"><Value>1</Value></DicomAttribute></NativeDicomModel>',
     ),
     # values
     "scalar-value": _Row(
@@ -335,6 +349,11 @@ DEVIATIONS: dict[str, _Row] = {
         _ERROR,
         "an element whose converter fails; ReadOptions.on_error decides",
         '{"00080020":{"vr":"DA","Value":["soon"]}}',
+    ),
+    "unwritable-text": _Row(
+        _ERROR,
+        "a character that XML 1.0 cannot represent, found while writing; WriteOptions.on_error decides",
+        '{"00104000":{"vr":"LT","Value":["\\u001b"]}}',
     ),
 }
 """Every code, with its severity, its meaning, and an example."""

@@ -157,8 +157,9 @@ class WriteOptions:
         deidentification: How data sets are de-identified (PS3.15 Annex E), before converters and before bulk data goes
             to a store. ``include`` and ``exclude`` must not drop Patient ID if dates are shifted.
         converters: Converters of elements, applied before bulk data goes to a store.
-        on_error: Decides about an element whose converter fails: "raise" an error, "skip" the element, or "keep" it
-            unconverted, with a ``DeviationWarning``.
+        on_error: Decides about an element whose converter fails, or whose text has a character that XML cannot
+            represent: "raise" an error, "skip" the element, or "keep" it unconverted, in XML as UN, with a
+            ``DeviationWarning``.
         file_meta: Whether to write file meta information (group 0002) beside the other elements. The DICOM JSON Model
             does not define it (PS3.18 Annex F); DCMTK and others write it like this.
         character_set: "keep" Specific Character Set, which describes the source (PS3.18 F.2.2, 2025e), or write

@@ -30,6 +30,7 @@ def run(arguments: Namespace) -> int:
         "trailing_newline": arguments.trailing_newline,
         "transfer_syntax": arguments.transfer_syntax,
         "deidentification": deidentification,
+        "on_error": arguments.on_error or "raise",
     }
     convert_file(
         arguments.source,

@@ -50,7 +50,7 @@ class DeviationPolicy(ABC):
         """
         action = self._actions[code]
         if action == "error":
-            raise self._error(message)
+            raise self._new_error(message)
         if action == "report":
             self._deliver(code, message)
 
@@ -61,8 +61,11 @@ class DeviationPolicy(ABC):
             InputError: ``ReadOptions.on_error`` is "raise", or the deviation is an error.
         """
         if self._raises:
-            raise error or self._error(message)
+            raise error or self._new_error(message)
         self.report(_WRONG_VALUE, message)
+
+    def _new_error(self, message: str) -> InputError:
+        return self._error(message)
 
     @abstractmethod
     def _deliver(self, code: str, message: str) -> None:
@@ -91,6 +94,9 @@ class PlacedDeviationPolicy(DeviationPolicy):
         super().__init__(options, error, on_error)
         self._locate = locate
         self._warn = warner()
+
+    def _new_error(self, message: str) -> InputError:
+        return self._error(message, self._locate())
 
     def _deliver(self, code: str, message: str) -> None:
         severity = DEVIATIONS[code].severity

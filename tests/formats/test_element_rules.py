@@ -139,6 +139,7 @@ def test_part_without_values_adds_none(name: FormatName, vr: str, value: object)
     assert found == (EventType.ELEMENT, _TAG, vr, (value, value))
 
 
+@pytest.mark.filterwarnings("ignore:not-a-number")
 @pytest.mark.parametrize(("vr", "text"), [("AE", "A\t"), ("DS", "\n1"), ("IS", "1\r"), ("UI", "\t1"), ("UR", "a:\n")])
 def test_white_space_that_readers_of_files_strip_is_refused(vr: str, text: str) -> None:
     _refused("dicom", "without white space at its ends", (EventType.ELEMENT, _TAG, vr, (text,)))

@@ -50,8 +50,9 @@ class Documents:
 
     Args:
         limits: Bounds on markup.
-        start: Called with the name and the attributes of each start tag. A name in a namespace follows its URI and a
-            space. The handler must call ``enter`` for the document element.
+        start: Called with the name of each start tag, and with a list of the names and values of its attributes in
+            turn. A name in a namespace follows its URI and a space. The handler must call ``enter`` for the document
+            element.
         end: Called with the name of each end tag. The handler must call ``leave`` for the document element.
         text: Called with pieces of text, which depend on the cuts.
         pause: Called when expat has parsed all bytes so far, and before a syntax error is raised.
@@ -66,7 +67,7 @@ class Documents:
     def __init__(
         self,
         limits: Limits,
-        start: Callable[[str, dict[str, str]], None],
+        start: Callable[[str, list[str]], None],
         end: Callable[[str], None],
         text: Callable[[str], None],
         pause: Callable[[], None],
@@ -195,6 +196,7 @@ class Documents:
             # Deferral could delay the end of a data set until more bytes arrive. It saves expat from parsing long
             # tokens again and again, which the limit on markup bounds here.
             parser.SetReparseDeferralEnabled(False)
+        parser.ordered_attributes = True
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._text

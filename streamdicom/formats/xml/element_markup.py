@@ -34,6 +34,11 @@ _UUID = "urn:uuid:"
 _NOT_A_CHARACTER = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _CHARACTER_SET_VALUE = f'<Value number="1">{UTF_8_TERM}</Value>'
 
+
+class UnwritableTextError(OutputError):
+    """A text with a character that XML 1.0 cannot represent."""
+
+
 Content: TypeAlias = Callable[[tuple[Any, ...]], str]
 """A function that makes the content of an element from its values, of which there must be at least one."""
 
@@ -82,7 +87,7 @@ def start_tag(tag: int, vr: str, creator: str = "") -> str:
 
     Args:
         tag: The tag to write, in the form gggg00ee for a private creator.
-        vr: The VR.
+        vr: The VR, escaped; empty for none.
         creator: The private creator, or empty.
 
     >>> start_tag(0x00100010, "PN")
@@ -92,7 +97,8 @@ def start_tag(tag: int, vr: str, creator: str = "") -> str:
     more = f' keyword="{name}"' if name else ""
     if creator:
         more += f" privateCreator={quoted(creator)}"
-    return f'<DicomAttribute tag="{format_tag(tag)}" vr="{vr}"{more}>'
+    vr_attribute = f' vr="{vr}"' if vr else ""
+    return f'<DicomAttribute tag="{format_tag(tag)}"{vr_attribute}{more}>'
 
 
 def reference(uri: str) -> str:
@@ -103,7 +109,7 @@ def reference(uri: str) -> str:
     >>> reference("http://host/1?a&b")
     '<BulkData uri="http://host/1?a&amp;b"/>'
     """
-    if uri.startswith(_UUID):
+    if uri.startswith(_UUID) and uri != _UUID:
         return f"<BulkData uuid={quoted(uri.removeprefix(_UUID))}/>"
     return f"<BulkData uri={quoted(uri)}/>"
 
@@ -117,14 +123,15 @@ def escape(text: str) -> str:
     A carriage return becomes a reference, because a parser would turn it into a line feed.
 
     Raises:
-        OutputError: The text contains a character that XML 1.0 cannot represent.
+        UnwritableTextError: The text contains a character that XML 1.0 cannot represent.
 
     >>> escape("a<b\r\n")
     'a&lt;b&#13;\n'
     """
     if not text.isprintable():
         if _NOT_A_CHARACTER.search(text):
-            raise OutputError("expected text for XML 1.0, found a control character, a noncharacter or a surrogate")
+            message = "expected text for XML 1.0, found a control character, a noncharacter or a surrogate"
+            raise UnwritableTextError(message)
         text = text.replace("&", "&amp;").replace("\r", "&#13;")
     elif "&" in text:
         text = text.replace("&", "&amp;")

@@ -10,38 +10,43 @@ class State(IntEnum):
 
     DOCUMENT = 0  # before or after the document element
     DATASET = 1  # in NativeDicomModel or Item
-    OPEN_VALUES = 2  # in DicomAttribute, before the first Value or BulkData
-    VALUES = 3  # after a Value
-    OPEN_NAMES = 4  # in DicomAttribute, before the first PersonName or BulkData
-    NAMES = 5  # after a PersonName
-    ITEMS = 6  # in the DicomAttribute of a sequence
-    OPEN_BINARY = 7  # in DicomAttribute, before InlineBinary or BulkData
-    OPEN = 8  # in a DicomAttribute whose VR is not known yet
-    FULL = 9  # after InlineBinary or BulkData
-    VALUE = 10  # the text of Value
-    BINARY = 11  # the text of InlineBinary
-    REFERENCE = 12  # in BulkData, which is empty
-    NAME = 13  # in PersonName, between component groups
-    GROUP = 14  # in a component group, between components
-    COMPONENT = 15  # the text of a component
+    OPEN = 2  # in DicomAttribute, before its content
+    VALUES = 3  # after a Value or PersonName
+    ITEMS = 4  # after an Item, or before the first one
+    FULL = 5  # after InlineBinary or BulkData
+    VALUE = 6  # the text of Value
+    BINARY = 7  # the text of InlineBinary
+    REFERENCE = 8  # in BulkData, which is empty
+    NAME = 9  # in PersonName, between component groups
+    GROUP = 10  # in a component group, between components
+    COMPONENT = 11  # the text of a component
+    SKIPPED = 12  # an XML element that is passed over
 
 
-IN_ATTRIBUTE = frozenset(range(State.OPEN_VALUES, State.COMPONENT + 1))
+IN_ATTRIBUTE = frozenset(range(State.OPEN, State.COMPONENT + 1))
 """The states within DicomAttribute."""
 
 IN_TEXT = frozenset({State.VALUE, State.BINARY, State.COMPONENT})
 """The states whose content is text."""
 
+OPEN_TAGS: dict[int, int] = {
+    State.OPEN: 1,
+    State.VALUES: 1,
+    State.FULL: 1,
+    State.VALUE: 2,
+    State.BINARY: 2,
+    State.COMPONENT: 4,
+}
+"""The XML elements that are open in a state within DicomAttribute, which counts itself."""
+
+_CONTENT = "Value, PersonName, Item, InlineBinary or BulkData"
+
 EXPECTED: dict[int, str] = {
     State.DOCUMENT: "NativeDicomModel",
     State.DATASET: "DicomAttribute",
-    State.OPEN_VALUES: "Value or BulkData",
-    State.VALUES: "Value",
-    State.OPEN_NAMES: "PersonName or BulkData",
-    State.NAMES: "PersonName",
+    State.OPEN: _CONTENT,
+    State.VALUES: "Value or PersonName",
     State.ITEMS: "Item",
-    State.OPEN_BINARY: "InlineBinary or BulkData",
-    State.OPEN: "Value, PersonName, Item, InlineBinary or BulkData",
     State.FULL: "the end of DicomAttribute",
     State.VALUE: "the end of Value",
     State.BINARY: "the end of InlineBinary",

@@ -1,85 +1,318 @@
-"""Values from the text of ``Value`` elements (PS3.19 A.1.5)."""
+"""Values from the content of ``Value`` and ``PersonName`` elements (PS3.19 A.1.5).
+
+``PARSERS`` has the forms of the standard. ``values_of`` also accepts other forms, and reports each by its code.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from math import isinf
+from math import isinf, isnan
+from struct import calcsize
+from sys import float_info
+from typing import Any, TypeAlias
 
-from streamdicom.dicom import VRS, Form, parse_tag
-from streamdicom.errors import LimitError
-from streamdicom.events import Value
+from streamdicom.dicom import (
+    DECODERS,
+    NAME_GROUPS,
+    SPLITTERS,
+    VRS,
+    Form,
+    parse_tag,
+    parse_tag_in_any_form,
+    split_name,
+)
+from streamdicom.errors import InputError, LimitError
+from streamdicom.events import PersonName, Value
+from streamdicom.formats.xml.documents import SPACE
+from streamdicom.formats.xml.person_names import EMPTY_NAME
 
-_TAG = re.compile(r"[0-9A-Fa-f]{8}")
+Held: TypeAlias = str | PersonName
+"""The text of a ``Value``, or the component groups of a ``PersonName``."""
+
+Report: TypeAlias = Callable[[str, str], None]
+"""Called with the code and the message of a deviation."""
+
+Reject: TypeAlias = Callable[[str, InputError | None], None]
+"""Called with a message, and with an error that is not about the form of the value."""
+
+_INTEGER_STRING = re.compile(r" *[+-]?[0-9]+ *")  # PS3.5 6.2
+_DECIMAL_STRING = re.compile(r" *[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)? *")
+_NONFINITE = frozenset({"NaN", "INF", "-INF"})  # as XML Schema spells them
+_OTHER_NONFINITE = re.compile(r"(?i)([+-]?)(nan|inf|infinity|1\.#inf|1\.#qnan|1\.#ind)")
+_MAX_DIGITS = 20  # of 64 bits
 
 
-def parse_tag_in_any_case(text: str) -> int:
-    """Return a tag from eight hexadecimal digits, in upper or lower case.
-
-    Raises:
-        ValueError: The text has another form.
-
-    >>> parse_tag_in_any_case("0018106a") == parse_tag_in_any_case("0018106A") == 0x0018106A
-    True
-    """
-    try:
-        return parse_tag(text)
-    except ValueError:
-        if not _TAG.fullmatch(text):
-            raise
-        return int(text, 16)
+class WrongValueError(Exception):
+    """A text that cannot be a value of its VR."""
 
 
-def _integer(text: str) -> int:
-    if not text.isascii() or "_" in text:  # both of which Python accepts
-        raise ValueError
-    return int(text)
+def _number_range(vr: str) -> tuple[int, int]:
+    """Return the lowest and the highest integer of a VR (PS3.5 6.2)."""
+    code = VRS[vr].code
+    bits = 8 * calcsize(f"<{code}")
+    return (-(1 << bits - 1), (1 << bits - 1) - 1) if code.islower() else (0, (1 << bits) - 1)
+
+
+def _integer_of(vr: str) -> Callable[[str], int]:
+    least, greatest = _number_range(vr)
+
+    def integer(text: str) -> int:
+        if not text.isascii() or "_" in text:  # both of which Python accepts
+            raise ValueError
+        number = int(text)
+        if not least <= number <= greatest:
+            raise ValueError
+        return number
+
+    return integer
 
 
 def _float(text: str) -> float:
-    """Parse a number, NaN or infinity in any spelling (NaN and INF in XML Schema)."""
     if not text.isascii() or "_" in text:
         raise ValueError
     number = float(text)
-    if isinf(number) and text.strip()[-1] not in "fFyY":  # an overflow, unlike "inf" and "Infinity"
+    if not -float_info.max < number < float_info.max and text.strip() not in _NONFINITE:
         raise ValueError
     return number
 
 
 def _tag(text: str) -> int:
-    return parse_tag_in_any_case(text.strip())
+    return parse_tag(text.strip())
 
 
-_PARSER_BY_FORM: dict[Form, Callable[[str], Value]] = {
-    Form.INTEGER: _integer,
-    Form.LONG_INTEGER: _integer,
-    Form.FLOAT: _float,
-    Form.TAG: _tag,
+def _decimal_string(text: str, match: Callable[[str], object] = _DECIMAL_STRING.fullmatch) -> str:
+    if not match(text):
+        raise ValueError
+    return text
+
+
+def _integer_string(text: str) -> str:
+    if not (text.isascii() and text.isdigit()) and not _INTEGER_STRING.fullmatch(text):
+        raise ValueError
+    return text
+
+
+def _no_value(text: str) -> Value:
+    raise ValueError
+
+
+def _parser(vr: str) -> Callable[[str], Value] | None:
+    form, _, multiple, *_ = VRS[vr]
+    if form is Form.TEXT:
+        return None if multiple else str
+    if form is Form.DECIMAL:
+        return _integer_string if vr == "IS" else _decimal_string
+    if form in (Form.INTEGER, Form.LONG_INTEGER):
+        return _integer_of(vr)
+    return {Form.FLOAT: _float, Form.TAG: _tag}.get(form, _no_value)
+
+
+PARSERS: dict[str, Callable[[str], Value] | None] = {vr: _parser(vr) for vr in VRS}
+"""The function that parses a text that is not empty, by VR. It raises ValueError for other forms.
+
+It is None where any text is the value unless it contains a backslash."""
+
+_SPLITS = frozenset(vr for vr, row in VRS.items() if row.form in (Form.TEXT, Form.DECIMAL) and row.multiple)
+_NUMBERS = frozenset({Form.DECIMAL, Form.INTEGER, Form.LONG_INTEGER, Form.FLOAT, Form.TAG})
+_EXPECTED: dict[Form, str] = {
+    Form.TEXT: "a text",
+    Form.DECIMAL: "a number",
+    Form.INTEGER: "an integer",
+    Form.LONG_INTEGER: "an integer",
+    Form.FLOAT: "a number",
+    Form.TAG: "a tag of eight hexadecimal digits",
+    Form.PERSON_NAME: "a PersonName",
+    Form.BINARY: "InlineBinary or BulkData",
+    Form.SEQUENCE: "items",
 }
-PARSERS: dict[str, Callable[[str], Value] | None] = {vr: _PARSER_BY_FORM.get(row.form) for vr, row in VRS.items()}
-"""The function that parses a text that is not empty, by VR; None where the text is the value."""
 
 
-def convert(vr: str, texts: list[str], max_length: int) -> tuple[Value, ...]:
-    """Return the values of a data element from their texts; empty texts become None.
-
-    Text is kept as it is, also that of DS and IS, even if it is not a number.
+def values_of(
+    vr: str, held: list[Held], max_length: int, report: Report, reject: Reject | None = None
+) -> tuple[Value, ...]:
+    """Return the values of a data element, in any form; empty values become None.
 
     Args:
-        vr: A VR whose values are text or numbers.
-        texts: The content of each ``Value``.
-        max_length: Maximum number of characters in a number.
+        vr: A VR.
+        held: At least one value.
+        max_length: The maximum number of characters in a number.
+        report: Called for each deviation.
+        reject: Called for a value that cannot be right, which becomes an empty value. Without it an error is raised.
 
     Raises:
-        ValueError: A text is not a value of the VR.
+        WrongValueError: A value cannot be a value of its VR.
         LimitError: A number is too long.
 
-    >>> convert("DS", ["1.50", ""], 9), convert("FD", ["1.50", "-INF"], 9), convert("AT", ["00181063"], 9)
-    (('1.50', None), (1.5, -inf), (1577059,))
+    >>> values_of("DS", ["1.50", ""], 9, print), values_of("FD", ["1.50", "-INF"], 9, print)
+    (('1.50', None), (1.5, -inf))
+    >>> values_of("US", ["65536"], 9, lambda code, message: print(code))
+    out-of-range
+    (65536,)
     """
+    standard = _standard_values(vr, held, max_length)
+    if standard is not None:
+        return standard
+    values: list[Value] = []
+    has_length = VRS[vr].form in _NUMBERS
+    for one in held:
+        if one == "" or one == EMPTY_NAME:
+            values.append(None)
+            continue
+        parts = one.split("\\") if vr in _SPLITS and "\\" in one and isinstance(one, str) else None
+        if parts:
+            report("backslash", "expected a Value for each value, found a backslash between values")
+        for part in parts or (one,):
+            try:
+                if has_length and len(part) > max_length:
+                    raise LimitError(f"a number of more than {max_length} characters", "number_length")
+                values.append(_value(vr, part, report) if part else None)
+            except (WrongValueError, LimitError) as error:
+                if reject is None:
+                    raise
+                reject(str(error), error if isinstance(error, LimitError) else None)
+                values.append(None)
+    return tuple(values)
+
+
+def _standard_values(vr: str, held: list[Held], max_length: int) -> tuple[Value, ...] | None:
+    """Return the values if all of them have the form of the standard."""
     parse = PARSERS[vr]
-    if parse is None:
-        return tuple([text or None for text in texts])
-    if any(len(text) > max_length for text in texts):
-        raise LimitError(f"a number of more than {max_length} characters", "number_length")
-    return tuple([parse(text) if text else None for text in texts])
+    try:
+        if vr == "PN":
+            has_other_form = any(isinstance(name, str) or "=" in "".join(name) for name in held)
+            return None if has_other_form else tuple([name if any(name) else None for name in held])
+        if parse is None:
+            return None if "\\" in "".join(held) else tuple([text or None for text in held])  # type: ignore[arg-type]
+        if max(map(len, held)) > max_length:
+            return None
+        return tuple([parse(text) if text else None for text in held])  # type: ignore[arg-type]
+    except (ValueError, TypeError, AttributeError):  # which a PersonName raises too
+        return None
+
+
+def _value(vr: str, one: Held, report: Report) -> Value:
+    form = VRS[vr].form
+    if form is Form.PERSON_NAME:
+        return _name(one, report)
+    if isinstance(one, tuple) or form in (Form.BINARY, Form.SEQUENCE):
+        found = "a PersonName" if isinstance(one, tuple) else "a Value"
+        raise WrongValueError(f"expected {_EXPECTED[form]} for VR {vr}, found {found}")
+    parse = PARSERS[vr]
+    if parse is None or parse is str:
+        return one
+    try:
+        return parse(one)
+    except ValueError:
+        pass
+    other = _OTHER_FORMS[form]
+    try:
+        return other(vr, one, report)
+    except (ValueError, ArithmeticError):
+        raise WrongValueError(f"expected {_EXPECTED[form]} for VR {vr}, found other text") from None
+
+
+def _other_integer(vr: str, text: str, report: Report) -> int:
+    number = _whole_number(text.strip(SPACE))
+    least, greatest = _number_range(vr)
+    if not least <= number <= greatest:
+        report("out-of-range", f"expected a number in the range of VR {vr}, found another number")
+    return number
+
+
+def _whole_number(text: str) -> int:
+    """Parse an integer, also with an exponent or with a fraction of zero."""
+    from decimal import Decimal  # rarely needed, and slow to import
+
+    number = Decimal(_decimal_string(text))
+    if number == 0:
+        return 0
+    if number.adjusted() > _MAX_DIGITS or number != number.to_integral_value():
+        raise ValueError
+    return int(number)
+
+
+def _other_float(vr: str, text: str, report: Report) -> float:
+    text = text.strip(SPACE)
+    match = _OTHER_NONFINITE.fullmatch(text)
+    if match:
+        report("nonfinite-spelling", "expected NaN, INF or -INF, found another spelling")
+        if match[2].lower() not in ("inf", "infinity", "1.#inf"):
+            return float("nan")
+        return float("-inf") if match[1] == "-" else float("inf")
+    number = float(_decimal_string(text))
+    if isinf(number) or isnan(number):
+        raise ValueError
+    report("largest-double", "expected a smaller number, found the largest double, which may stand for infinity")
+    return number
+
+
+def _other_decimal(vr: str, text: str, report: Report) -> str:
+    try:
+        if vr != "IS":
+            raise ValueError
+        _whole_number(text)
+    except (ValueError, ArithmeticError):
+        report("not-a-number", f"expected a number for VR {vr}, found other text")
+    else:
+        report("integer-fraction", "expected an integer for VR IS, found a fraction or an exponent")
+    return text
+
+
+def _other_tag(vr: str, text: str, report: Report) -> int:
+    tag = parse_tag_in_any_form(text.strip(SPACE))
+    report("tag-value-form", "expected eight upper-case hexadecimal digits for a tag, found another form")
+    return tag
+
+
+_OTHER_FORMS: dict[Form, Callable[[str, str, Report], Value]] = {
+    Form.INTEGER: _other_integer,
+    Form.LONG_INTEGER: _other_integer,
+    Form.FLOAT: _other_float,
+    Form.DECIMAL: _other_decimal,
+    Form.TAG: _other_tag,
+}
+
+
+def _name(one: Held, report: Report) -> PersonName | None:
+    if isinstance(one, str):
+        name = _split_name(one)
+        report("name-as-string", "expected a PersonName for VR PN, found a Value")
+        return name
+    alphabetic, *others = one
+    if "=" not in "".join(one):
+        return one
+    if any(others):
+        raise WrongValueError("expected one component group for each of a PersonName, found several in one")
+    name = _split_name(alphabetic)
+    report("name-groups-in-one", "expected one component group for each of a PersonName, found several in one")
+    return name
+
+
+def _split_name(text: str) -> PersonName | None:
+    if text.count("=") >= len(NAME_GROUPS):
+        raise WrongValueError("expected at most three component groups for VR PN, found more")
+    name = split_name(text)
+    return name if any(name) else None
+
+
+def from_value_field(vr: str, data: bytes) -> tuple[Any, ...]:
+    r"""Return the values of a Value Field in little endian, with text in UTF-8.
+
+    Raises:
+        WrongValueError: The bytes are not a Value Field of the VR.
+
+    >>> from_value_field("US", b"\1\0")
+    (1,)
+    """
+    if not data:
+        return ()
+    values = DECODERS[vr](data, True)
+    if values is None and vr in SPLITTERS:
+        try:
+            values = SPLITTERS[vr](data.decode())
+        except UnicodeDecodeError:
+            values = None
+    if values is None:
+        raise WrongValueError(f"expected a Value Field of VR {vr} in InlineBinary, found other bytes")
+    return values

@@ -8,11 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
-from streamdicom.dicom import VRS, Form, json_field
+from streamdicom.deviations import warner
+from streamdicom.dicom import SPECIFIC_CHARACTER_SET, VRS, Form, field_text, json_field
 from streamdicom.errors import OutputError
 from streamdicom.events import ELEMENT, Event, EventType
 from streamdicom.formats.writer import BLOCK_SIZE, Moves, State, TextWriter
-from streamdicom.formats.xml.element_markup import END, element_markup, escape, reference, start_tag, values_markup
+from streamdicom.formats.xml.element_markup import (
+    END,
+    UnwritableTextError,
+    element_markup,
+    escape,
+    quoted,
+    reference,
+    start_tag,
+    values_markup,
+)
+from streamdicom.formats.xml.kept import xml_of
 from streamdicom.formats.xml.private_blocks import PrivateBlocks, is_creator
 from streamdicom.options import WriteOptions, options_or_default
 
@@ -36,7 +47,10 @@ class XmlWriter(TextWriter):
     - The last component of a person name includes all components after the fifth.
     - Words of binary values are in little endian.
     - Encapsulated pixel data is one InlineBinary: the Items of the Value Field, without the Sequence Delimitation Item.
-    - A JSON_ELEMENT becomes UN, as in a DICOM file.
+    - A JSON_ELEMENT becomes the element that a parser keeps as the same JSON_ELEMENT; without any, it becomes UN, as in
+      a DICOM file.
+    - A character that XML 1.0 cannot represent is an error, unless ``WriteOptions.on_error`` skips the element or keeps
+      it as UN in UTF-8. In an element in parts it is always an error.
     - Group lengths are left out, and group 0002 unless the options include it.
 
     An element in parts must have its VR at its start. Errors are ``OutputError``: an event out of order, a tag that is
@@ -78,6 +92,8 @@ class XmlWriter(TextWriter):
         self._empty_count = 0  # empty values at the start of the element in parts that are not written yet
         self._level = 0  # of the open XML elements, for the indent
         self._markup = markup
+        self._on_error = options.on_error
+        self._warn = warner()
         self._blocks = PrivateBlocks()  # of the innermost data set or item
         self._outer_blocks: list[PrivateBlocks] = []  # of those around it
 
@@ -92,7 +108,11 @@ class XmlWriter(TextWriter):
                     if entry is not None and entry[0] == vr:
                         _, start, content = entry
                         if start:
-                            text = start + (content(value) if value else "") + END
+                            try:
+                                text = start + (content(value) if value else "") + END
+                            except UnwritableTextError:
+                                self._move(kind, tag, vr, value)
+                                continue
                             texts.append(text)
                             self._last = tag
                             self._size += len(text)
@@ -152,13 +172,28 @@ class XmlWriter(TextWriter):
         content = self._markup.content(tag, vr)
         if not self._is_written(tag):
             return
+        try:
+            text = content(value) if value else ""
+        except UnwritableTextError as error:
+            self._replace(tag, vr, value, error)
+            return
         self._last = tag
         if tag & 0x10000:
             start = self._start_tag(tag, vr)
             self._reserve(tag, value)
         else:
             start = self._markup.compile(tag, vr)[1]
-        self._put_tags(start + (content(value) if value else "") + END)
+        self._put_tags(start + text + END)
+
+    def _replace(self, tag: int, vr: str, value: Any, error: UnwritableTextError) -> None:
+        """Leave out an element with text that XML cannot represent, or write it as UN."""
+        if self._on_error == "raise":
+            raise error
+        self._warn("unwritable-text", f"{error.message} ({self._location(tag)})")
+        if self._on_error == "keep":
+            # Readers use Specific Character Set with any VR.
+            data = b"" if tag == SPECIFIC_CHARACTER_SET else field_text(vr, value).encode("utf-8", "surrogatepass")
+            self._element(tag, "UN", (data + b" " * (len(data) & 1),) if data else ())
 
     def _reserve(self, tag: int, value: Any) -> None:
         if is_creator(tag):
@@ -166,7 +201,13 @@ class XmlWriter(TextWriter):
             self._blocks.reserve(tag, value[0] if is_text else "")
 
     def _json_element(self, tag: int, vr: str, value: Any) -> None:
-        """Write an element that does not fit its VR as UN."""
+        """Write an element that does not fit its VR as a parser has kept it, or as UN."""
+        kept = xml_of(value) if isinstance(value, str) else None
+        if kept:
+            if self._is_written(tag):
+                self._last = tag
+                self._put_tags(self._start_tag(tag, quoted(kept[0])[1:-1]) + kept[1] + END)
+            return
         try:
             data = json_field(tag, value)
         except (TypeError, ValueError) as error:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from streamdicom.deviations import Deviation
 from streamdicom.errors import InputError
 from streamdicom.events import Event
 from streamdicom.formats.xml import XmlParser
@@ -30,8 +32,14 @@ def values(*texts: str) -> str:
     return "".join(f'<Value number="{number}">{text}</Value>' for number, text in enumerate(texts, 1))
 
 
-def run(chunks: Iterable[bytes], options: ReadOptions) -> tuple[list[Shown], InputError | None]:
-    """Return all events and the final error; check that the error is sticky."""
+# The documents here have no namespace.
+_PLAIN = {"no-namespace": "ignore"}
+
+
+def run(chunks: Iterable[bytes], options: ReadOptions) -> tuple[list[Shown], list[Deviation], InputError | None]:
+    """Return all events, all deviations and the final error; check that the error is sticky."""
+    deviations: list[Deviation] = []
+    options = replace(options, on_deviation=deviations.append, deviations={**_PLAIN, **options.deviations})
     parser = XmlParser(options=options)
     events: list[Event] = []
     try:
@@ -48,17 +56,28 @@ def run(chunks: Iterable[bytes], options: ReadOptions) -> tuple[list[Shown], Inp
             with pytest.raises(InputError) as caught:
                 again()
             assert caught.value is raised
-    return shown(events), raised
+    return shown(events), deviations, raised
+
+
+def read_fully(
+    text: str | bytes, options: ReadOptions | None = None
+) -> tuple[list[Shown], list[Deviation], InputError | None]:
+    """Return the events, the deviations and the error of a document; check that cuts do not matter."""
+    data = text.encode() if isinstance(text, str) else text
+    outcomes = [run(chunks, options or ReadOptions()) for chunks in ways_to_cut(data)]
+    events, deviations, error = outcomes[0]
+    for other_events, other_deviations, other_error in outcomes[1:]:
+        assert other_events == events
+        assert other_deviations == deviations
+        assert _fields(other_error) == _fields(error)
+    offsets = [deviation.location.byte_offset or 0 for deviation in deviations]
+    assert offsets == sorted(offsets)
+    return events, deviations, error
 
 
 def read_every_way(text: str | bytes, options: ReadOptions | None = None) -> tuple[list[Shown], InputError | None]:
     """Return the events and the error of a document; check that cuts do not matter."""
-    data = text.encode() if isinstance(text, str) else text
-    outcomes = [run(chunks, options or ReadOptions()) for chunks in ways_to_cut(data)]
-    events, error = outcomes[0]
-    for other_events, other_error in outcomes[1:]:
-        assert other_events == events
-        assert _fields(other_error) == _fields(error)
+    events, _, error = read_fully(text, options)
     return events, error
 
 
@@ -67,9 +86,21 @@ def _fields(error: InputError | None) -> tuple[Any, ...] | None:
 
 
 def read_well(text: str | bytes, options: ReadOptions | None = None) -> list[Shown]:
-    events, error = read_every_way(text, options)
+    """Return the events of a document without deviations."""
+    events, deviations, error = read_fully(text, options)
     assert error is None
+    assert deviations == []
     return events
+
+
+def read_oddly(text: str, options: ReadOptions | None = None) -> tuple[list[Shown], list[str]]:
+    """Return the events of a document, and the codes of its deviations; check their offset by the mark."""
+    before, mark, after = text.partition(MARK)
+    events, deviations, error = read_fully(before + after, options)
+    assert error is None
+    if mark:
+        assert {one.location.byte_offset for one in deviations} == {len(before.encode())}
+    return events, [one.code for one in deviations]
 
 
 def read_badly(text: str, options: ReadOptions | None = None) -> tuple[list[Shown], InputError]:

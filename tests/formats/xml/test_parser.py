@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from streamdicom.errors import DicomXmlError, InputError, LimitError, TruncatedError, XmlSyntaxError
-from streamdicom.events import Event
 from streamdicom.formats.xml import XmlParser
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions
@@ -31,6 +30,7 @@ from tests.formats.xml.reading import (
     document,
     read_badly,
     read_every_way,
+    read_oddly,
     read_well,
     values,
 )
@@ -55,20 +55,17 @@ _VALUES = [
     ("empty-among-others", "CS", values("MPG", "", "XR3"), ("MPG", None, "XR3")),  # PS3.19 A.1.5
     ("none", "LO", "", ()),
     ("white-space", "LO", "\n \t", ()),
-    ("one-empty", "LO", values(""), ()),
     ("two-empty", "LO", values("", ""), (None, None)),
     ("left-out", "LO", '<Value number="2">b</Value><Value number="5">e</Value>', (None, "b", None, None, "e")),
-    ("no-number", "LO", "<Value>a</Value><Value>b</Value>", ("a", "b")),
     ("decimal", "DS", values("1.0000", "-1e400", " 7 "), ("1.0000", "-1e400", " 7 ")),
-    ("no-decimal", "IS", values("1A"), ("1A",)),  # as from a DICOM file
     ("integer", "US", values("0", " 65535\n", "+1"), (0, 65535, 1)),
     ("long", "SV", values("-9223372036854775808", "9007199254740993"), (-(2**63), 2**53 + 1)),
     ("float", "FD", values("1.5", "-1E-300", "1", " .5 "), (1.5, -1e-300, 1.0, 0.5)),
     ("nonfinite", "FL", values("NaN", "INF", "-INF"), (float("nan"), float("inf"), float("-inf"))),
-    ("dcmtk", "FL", values("nan", "inf", "-inf"), (float("nan"), float("inf"), float("-inf"))),
-    ("java", "FL", values("Infinity", "-Infinity"), (float("inf"), float("-inf"))),
     ("number-among-others", "US", values("1", ""), (1, None)),
-    ("tag", "AT", values("0018106A", "0018106a"), (0x0018106A, 0x0018106A)),
+    ("tag", "AT", values("0018106A", " 00181063\n"), (0x0018106A, 0x00181063)),
+    ("whole-float", "US", values("5.0", "1e3"), (5, 1000)),
+    ("backslash-in-long-text", "LT", values(r"a\b"), (r"a\b",)),
     ("binary", "OB", "<InlineBinary>AAEC</InlineBinary>", (b"\0\1\2",)),
     ("binary-in-lines", "OW", "<InlineBinary>\nAA\r\nEC\t AwQ=\n</InlineBinary>", (b"\0\1\2\3\4",)),
     ("no-bytes", "UN", "<InlineBinary> </InlineBinary>", ()),
@@ -116,9 +113,17 @@ def test_person_names_are_parsed(content: str, expected: tuple[str, str, str]) -
     assert read_well(document(attribute("PN", content))) == shown(in_dataset([element("PN", expected)]))
 
 
-@pytest.mark.parametrize("content", ["", _name(), _name("<Alphabetic/>"), "<PersonName/>"])
-def test_empty_person_name_is_empty_element(content: str) -> None:
-    assert read_well(document(attribute("PN", content))) == shown(in_dataset([element("PN")]))
+@pytest.mark.parametrize(
+    ("content", "codes"),
+    [
+        ("", []),
+        (_name(), ["empty-name"]),
+        (_name("<Alphabetic/>"), ["empty-name-group", "empty-name"]),
+        ("<PersonName/>", ["value-number", "empty-name"]),
+    ],
+)
+def test_empty_person_name_is_empty_element(content: str, codes: list[str]) -> None:
+    assert read_oddly(document(attribute("PN", content))) == (shown(in_dataset([element("PN")])), codes)
 
 
 def test_empty_person_names_among_others_are_kept() -> None:
@@ -199,37 +204,6 @@ def test_bulk_data_references_are_parsed(name: str, text: str, uri: str) -> None
     for vr in ("OW", "US", "UT"):
         content = f'<BulkData {name}="{text}"/>'
         assert read_well(document(attribute(vr, content))) == shown(in_dataset([bulk_data(vr, uri)]))
-
-
-@pytest.mark.parametrize(
-    ("tag", "content", "expected"),
-    [
-        ("00100020", values("a"), element("LO", "a", tag=0x00100020)),
-        ("00100020", "", element("LO", tag=0x00100020)),
-        ("00280106", values("1"), element("US", 1, tag=0x00280106)),
-        ("7FE00010", "<InlineBinary>AAE=</InlineBinary>", element("OW", b"\0\1", tag=0x7FE00010)),
-        ("00100010", _name("<Alphabetic><FamilyName>a</FamilyName></Alphabetic>"), None),
-        ("00090010", values("ACME"), element("LO", "ACME", tag=0x00090010)),
-        ("7FE00010", '<BulkData uri="a"/>', (4, 0x7FE00010, "OW", "a")),
-    ],
-)
-def test_missing_vr_is_taken_from_the_data_dictionary(tag: str, content: str, expected: Event | None) -> None:
-    expected = expected or element("PN", ("a", "", ""), tag=0x00100010)
-    text = document(f'<DicomAttribute tag="{tag}">{content}</DicomAttribute>')
-    assert read_well(text) == shown(in_dataset([expected]))
-
-
-def test_sequence_without_vr_is_recognized() -> None:
-    text = document('<DicomAttribute tag="00091001"><Item number="1"/></DicomAttribute>')
-    assert read_well(text) == shown(in_dataset(sequence([])))
-    text = document('<DicomAttribute tag="00081140"/>')
-    assert read_well(text) == shown(in_dataset(sequence(tag=0x00081140)))
-
-
-def test_elements_keep_their_order() -> None:
-    text = document(attribute("LO", tag="00100020"), attribute("LO", tag="00080080"), attribute("UL", tag="00080000"))
-    expected = [element("LO", tag=0x00100020), element("LO", tag=0x00080080), element("UL", tag=0x00080000)]
-    assert read_well(text) == shown(in_dataset(expected))
 
 
 # --- private elements --------------------------------------------------------------------------------------------
@@ -383,115 +357,6 @@ _ERRORS = [
     ("root", f"{MARK}<a/>", DicomXmlError, "expected NativeDicomModel, found another"),
     ("namespace", f'{MARK}<NativeDicomModel xmlns="urn:a"/>', DicomXmlError, "found another element"),
     ("dcmtk", f"{MARK}<file-format><data-set/></file-format>", DicomXmlError, "found another element"),
-    ("in-data-set", document(f'{MARK}<Value number="1"/>'), DicomXmlError, "expected DicomAttribute, found Value"),
-    ("in-value", document(attribute("LO", f'<Value number="1">{MARK}<a/></Value>')), DicomXmlError, "the end of Value"),
-    ("in-binary", document(attribute("OB", f"<InlineBinary>{MARK}<a/></InlineBinary>")), DicomXmlError, "the end of"),
-    ("in-reference", document(attribute("OB", f'<BulkData uri="a">{MARK}<a/></BulkData>')), DicomXmlError, "the end"),
-    ("in-name", document(attribute("PN", _name(f"{MARK}<FamilyName/>"))), DicomXmlError, "Alphabetic"),
-    ("in-group", document(attribute("PN", _name(f"<Alphabetic>{MARK}<Name/></Alphabetic>"))), DicomXmlError, "Family"),
-    (
-        "in-component",
-        document(attribute("PN", _name(f"<Alphabetic><FamilyName>{MARK}<a/></FamilyName></Alphabetic>"))),
-        DicomXmlError,
-        "the end",
-    ),
-    ("text-in-data-set", document(f"a{MARK}<DicomAttribute/>"), DicomXmlError, "expected DicomAttribute, found text"),
-    ("text-at-end", document(f"a\u00a0b{MARK}"), DicomXmlError, "found text"),
-    ("text-in-attribute", document(attribute("LO", f"Doe{MARK}")), DicomXmlError, "Value or BulkData, found text"),
-    (
-        "text-after-value",
-        document(attribute("LO", f"{values('a')}b{MARK}")),
-        DicomXmlError,
-        "expected Value, found text",
-    ),
-    ("no-tag", document(f'{MARK}<DicomAttribute vr="LO"/>'), DicomXmlError, "eight hexadecimal digits"),
-    ("tag", document(f'{MARK}<DicomAttribute tag="(0009,1001)" vr="LO"/>'), DicomXmlError, "eight hexadecimal"),
-    ("keyword-only", document(f'{MARK}<DicomAttribute keyword="PatientID"/>'), DicomXmlError, "eight hexadecimal"),
-    ("no-vr", document(f'{MARK}<DicomAttribute tag="00091001"/>'), DicomXmlError, "expected a vr"),
-    ("vr", document(f'{_AT}"XX"/>'), DicomXmlError, "expected a VR"),
-    ("extra", document(f'{_AT}"LO" x="1"/>'), DicomXmlError, "expected only the XML attributes"),
-    (
-        "extra-of-value",
-        document(attribute("LO", f'{MARK}<Value number="1" x="1"/>')),
-        DicomXmlError,
-        "XML attributes number",
-    ),
-    ("duplicate", document(attribute("LO"), f'{_AT}"LO"/>'), DicomXmlError, "duplicate"),
-    (
-        "duplicate-before",
-        document(attribute("LO"), attribute("LO", tag="00100020"), f'{_AT}"SH"/>'),
-        DicomXmlError,
-        "duplicate",
-    ),
-    ("value-of-sq", document(attribute("SQ", f"{MARK}{values('a')}")), DicomXmlError, "expected Item, found Value"),
-    ("value-of-pn", document(attribute("PN", f"{MARK}{values('a')}")), DicomXmlError, "expected PersonName or"),
-    ("value-of-ob", document(attribute("OB", f"{MARK}{values('a')}")), DicomXmlError, "expected InlineBinary"),
-    ("binary-of-us", document(attribute("US", f"{MARK}<InlineBinary/>")), DicomXmlError, "found InlineBinary"),
-    ("two-binary", document(attribute("OB", f"<InlineBinary/>{MARK}<InlineBinary/>")), DicomXmlError, "the end of Di"),
-    (
-        "both",
-        document(attribute("LT", f'{values("a")}{MARK}<BulkData uri="a"/>')),
-        DicomXmlError,
-        "expected Value, found",
-    ),
-    ("bulk-data", document(f'{_AT}"LO"><BulkData uri="a"/></DicomAttribute>'), DicomXmlError, "BulkData, found LO"),
-    ("no-uri", document(f'{_AT}"OB"><BulkData/></DicomAttribute>'), DicomXmlError, "one uri or uuid"),
-    ("empty-uri", document(f'{_AT}"OB"><BulkData uri=""/></DicomAttribute>'), DicomXmlError, "one uri or uuid"),
-    ("two-uris", document(f'{_AT}"OB"><BulkData uri="a" uuid="b"/></DicomAttribute>'), DicomXmlError, "one uri"),
-    ("integer", document(f'{_AT}"US">{values("1.0")}</DicomAttribute>'), DicomXmlError, "expected a value of VR US"),
-    ("integer-of-python", document(f'{_AT}"UL">{values("1_0")}</DicomAttribute>'), DicomXmlError, "expected a value"),
-    ("integer-digits", document(f'{_AT}"UL">{values("٣")}</DicomAttribute>'), DicomXmlError, "expected a value"),
-    ("float", document(f'{_AT}"FD">{values("1,5")}</DicomAttribute>'), DicomXmlError, "expected a value of VR FD"),
-    ("float-of-python", document(f'{_AT}"FD">{values("1_0.5")}</DicomAttribute>'), DicomXmlError, "expected a value"),
-    ("double", document(f'{_AT}"FD">{values("1e400")}</DicomAttribute>'), DicomXmlError, "expected a value of VR FD"),
-    ("blank", document(f'{_AT}"FD">{values(" ")}</DicomAttribute>'), DicomXmlError, "expected a value of VR FD"),
-    ("tag-value", document(f'{_AT}"AT">{values("PatientID")}</DicomAttribute>'), DicomXmlError, "value of VR AT"),
-    (
-        "base64",
-        document(f'{_AT}"OB"><InlineBinary>A</InlineBinary></DicomAttribute>'),
-        DicomXmlError,
-        "expected base64",
-    ),
-    ("number", document(f'{_AT}"LO"><Value number="x"/></DicomAttribute>'), DicomXmlError, "positive integer"),
-    ("zero", document(f'{_AT}"LO"><Value number="0"/></DicomAttribute>'), DicomXmlError, "ascend"),
-    ("again", document(f'{_AT}"LO">{values("a")}{values("b")}</DicomAttribute>'), DicomXmlError, "ascend"),
-    (
-        "item-number",
-        document(f'{_AT}"SQ"><Item number="2"/></DicomAttribute>'),
-        DicomXmlError,
-        "expected Item number 1",
-    ),
-    (
-        "group-twice",
-        document(f'{_AT}"PN">{_name("<Phonetic/><Phonetic/>")}</DicomAttribute>'),
-        DicomXmlError,
-        "duplicate",
-    ),
-    (
-        "component-twice",
-        document(f'{_AT}"PN">{_name("<Phonetic><GivenName/><GivenName/></Phonetic>")}</DicomAttribute>'),
-        DicomXmlError,
-        "duplicate",
-    ),
-    (
-        "equals-sign",
-        document(f'{_AT}"PN">{_name("<Phonetic><GivenName>a=b</GivenName></Phonetic>")}</DicomAttribute>'),
-        DicomXmlError,
-        "component of VR PN",
-    ),
-    (
-        "creator-of-standard",
-        document(f'{MARK}<DicomAttribute tag="00100020" vr="LO" privateCreator="A"/>'),
-        DicomXmlError,
-        "expected no privateCreator",
-    ),
-    ("long-creator", document(f'{_AT}"LO" privateCreator="{"A" * 257}"/>'), DicomXmlError, "at most 256 characters"),
-    (
-        "block-twice",
-        document(_private("00090001", "A"), MARK + attribute("LO", values("B"), "00090010")),
-        DicomXmlError,
-        "already reserved for another creator",
-    ),
 ]
 
 
@@ -500,18 +365,6 @@ def test_error_has_type_message_and_offset(text: str, kind: type[InputError], me
     _, error = read_badly(text)
     assert type(error) is kind
     assert message in error.message
-
-
-def test_long_creator_of_reserved_block_is_an_error() -> None:
-    again = MARK + attribute("LO", values("A" * 13), "00090010")
-    _, error = read_badly(document(_private("00090001", "A"), again), _SMALL)
-    assert "already reserved for another creator" in error.message
-
-
-def test_exhausted_private_blocks_are_an_error() -> None:
-    creators = [_private("00090001", f"A{number}") for number in range(0x10, 0x101)]
-    _, error = read_badly(document(*creators))
-    assert (type(error), error.message) == (DicomXmlError, "no private block is free (PS3.5 7.8.1)")
 
 
 def test_location_has_data_set_index_and_tag_path() -> None:
@@ -523,7 +376,8 @@ def test_location_has_data_set_index_and_tag_path() -> None:
 
 
 def test_events_before_an_error_are_delivered() -> None:
-    events, error = read_badly(document(attribute("LO", values("a")), f"{MARK}<Item/>"))
+    text = document(attribute("LO", values("a")), MARK + attribute("US", values("x"), "00091002"))
+    events, error = read_badly(text)
     assert events == shown(in_dataset([element("LO", "a")]))[:-1]
     events, error = read_badly(document(attribute("LT", values("abcdefghijklm\x00"))), _SMALL)
     assert isinstance(error, XmlSyntaxError)
@@ -635,10 +489,7 @@ def test_entity_bomb_is_refused_in_bounded_memory() -> None:
     assert peak(lambda: read_badly(text)) < 1024 * 1024
 
 
-def test_unknown_attributes_and_many_prefixes_are_refused() -> None:
-    many = "".join(attribute("LO", tag=f"0010{number:04X}", more=f' a{number}="1"') for number in range(1, 99))
-    _, error = read_badly(document(many))
-    assert isinstance(error, DicomXmlError)
+def test_many_prefixes_are_refused() -> None:
     many = "".join(f' xmlns:n{number}="urn:a"' for number in range(17))
     _, error = read_badly(f"<NativeDicomModel{many}/>")
     assert isinstance(error, XmlSyntaxError)
@@ -650,12 +501,6 @@ def test_offset_of_first_byte_counts_in_locations() -> None:
     with pytest.raises(XmlSyntaxError) as caught:
         parser.feed(b"abc ")
     assert caught.value.location.byte_offset == 1000
-
-
-def test_messages_never_quote_the_document() -> None:
-    for _, text, *_ in _ERRORS:
-        _, error = read_badly(text.replace("PatientID", "Secret"))
-        assert "Secret" not in str(error)
 
 
 def test_tag_used_here_is_private() -> None:

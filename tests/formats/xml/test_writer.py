@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
 import streamdicom
+from streamdicom.deviations import DeviationWarning
+from streamdicom.dicom import VRS
 from streamdicom.errors import OutputError
 from streamdicom.events import Event, EventType
 from streamdicom.formats.xml import XmlWriter
 from streamdicom.limits import Limits
-from streamdicom.options import WriteOptions
+from streamdicom.options import ReadOptions, WriteOptions
 from tests.formats.json.reading import (
     TAG,
     bulk_data,
@@ -27,7 +30,7 @@ from tests.formats.json.reading import (
     some,
     start_parts,
 )
-from tests.formats.xml.reading import NAMESPACE, read_well
+from tests.formats.xml.reading import NAMESPACE, read_oddly, read_well
 from tests.support.memory import peak
 
 _START = f'<?xml version="1.0" encoding="UTF-8"?>\n<NativeDicomModel xmlns="{NAMESPACE}" xml:space="preserve">'  # A.1.5
@@ -250,8 +253,90 @@ def test_fragments_become_one_value_with_items() -> None:
 
 
 def test_json_element_becomes_un() -> None:
-    event = (EventType.JSON_ELEMENT, TAG, "US", '{"vr":"US","Value":["many"]}')
-    assert read_well(_written(in_dataset([event]))) == shown(in_dataset([element("UN", b"many")]))
+    event = (EventType.JSON_ELEMENT, TAG, "US", '{"vr":"US","Value":["many",true]}')
+    kept = b'{"vr":"US","Value":["many",true]} '
+    assert read_well(_written(in_dataset([event]))) == shown(in_dataset([element("UN", kept)]))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"vr":"US","Value":["many",1.50,null]}',
+        '{"vr":"US","Value":["a\\r\\n\\t<&>"]}',
+        '{"vr":"XX","Value":["a",null]}',
+        '{"vr":"\\"<","Value":["a"]}',
+        '{"Value":["a"]}',
+        '{"vr":"LO","Value":[{"Alphabetic":"a^b^^^^c","Phonetic":"d"}]}',
+        '{"vr":"PN","Value":["a=b=c=d"]}',
+        '{"vr":"OB","InlineBinary":"A"}',
+        '{"vr":"LO","BulkDataURI":"a&b"}',
+        '{"vr":"LO","BulkDataURI":"urn:uuid:1"}',
+        '{"vr":"LO","BulkDataURI":"urn:uuid:"}',
+    ],
+)
+@pytest.mark.parametrize("indent", [None, 2])
+def test_json_element_with_a_form_in_xml_is_kept(text: str, indent: int | None) -> None:
+    vr = json.loads(text).get("vr", "")
+    events = in_dataset([(EventType.JSON_ELEMENT, TAG, vr if vr in VRS else "", text)])
+    assert read_oddly(_written(events, indent), ReadOptions(on_error="keep"))[0] == shown(events)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"a"',
+        "[]",
+        '{"vr":"US"}',
+        '{"vr":"US","Value":"many"}',
+        '{"vr":"US","Value":["1"]}',
+        '{"vr":"LO","Value":[1]}',
+        '{"vr":"US","Value":[[1]]}',
+        '{"vr":"US","Value":[""]}',
+        '{"vr":"US", "Value":["many"]}',
+        '{"vr":"US","Value":["a\\u001b"]}',
+        '{"vr":5,"Value":["a"]}',
+        '{"vr":"OB","InlineBinary":""}',
+        '{"vr":"US","Value":["a"],"x":1}',
+        "[" * 5000,
+    ],
+)
+def test_other_json_element_becomes_un(text: str) -> None:
+    [_, (_, _, vr, _), _] = read_well(_written(in_dataset([(EventType.JSON_ELEMENT, TAG, "", text)])))
+    assert vr == "UN"
+
+
+_UNWRITABLE = [
+    (element("LO", "a\x1b$B", "b"), b"a\x1b$B\\b"),
+    (element("LT", "a\0", tag=0x00104000), b"a\0"),
+    (element("PN", ("a\x01", "", "é")), "a\x01==é".encode()),
+    (element("UT", "\ud800"), b"\xed\xa0\x80 "),
+    (element("CS", "\x1b", tag=0x00080005), b""),
+    (element("LO", "\x1b", tag=0x00090010), b"\x1b "),
+]
+
+
+@pytest.mark.parametrize(("event", "data"), _UNWRITABLE)
+def test_character_that_xml_lacks_costs_its_element(event: Event, data: bytes) -> None:
+    tag = event[1]
+    after = element("LO", "a", tag=0x00500010)
+    events = in_dataset([event, after])
+    with pytest.raises(OutputError, match="expected text for XML") as caught:
+        _written(events)
+    assert caught.value.location.tag_path == f"{tag:08X}"
+    with pytest.warns(DeviationWarning, match=f"unwritable-text: .* found a control .*{tag:08X}"):
+        text = _written(events, on_error="skip")
+    assert read_well(text) == shown(in_dataset([after]))
+    with pytest.warns(DeviationWarning, match=f"{tag:08X}"):
+        text = _written(events, indent=2, on_error="keep")
+    kept = element("UN", *([data] if data else []), tag=tag)
+    assert read_well(text) == shown(in_dataset([kept, after]))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_private_elements_of_a_creator_that_xml_lacks_keep_their_block() -> None:
+    private = element("LO", "a")
+    text = _written(in_dataset([element("LO", "\x1b", tag=0x00090010), private]), on_error="skip")
+    assert read_well(text) == shown(in_dataset([private]))
 
 
 def test_options_choose_the_elements() -> None:
@@ -264,7 +349,8 @@ def test_options_choose_the_elements() -> None:
     ]
     tags = ["CS", "LO", "LO"]
     assert [event[2] for event in read_well(_written(in_dataset(events)))[1:-1]] == tags
-    assert [event[2] for event in read_well(_written(in_dataset(events), file_meta=True))[1:-1]] == ["UI", *tags]
+    written = _written(in_dataset(events), file_meta=True)
+    assert [event[2] for event in read_oddly(written)[0][1:-1]] == ["UI", *tags]
     assert "00080040" not in _written(in_dataset(events), include_retired=False)
     assert ">ISO_IR 192</Value>" in _written(in_dataset(events), character_set="utf-8")
     parts = [(EventType.START_ELEMENT, 0x00080005, "CS", None), *segments("CS", "a", "b"), end_parts("CS")]
