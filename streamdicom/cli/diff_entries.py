@@ -49,6 +49,9 @@ _MAX_PLAIN = 64  # bytes; a longer value is compared by its hash
 _HASH_LENGTH = 16
 _END = b"\xff"  # after each value; no byte of UTF-8
 
+_EMPTY_VALUES = (None, "", ("", "", ""))
+_EMPTY = tuple([(value,) for value in _EMPTY_VALUES])
+
 _UP = frozenset({END_SEQUENCE, END_ITEM})
 _PARTS = frozenset({START_ELEMENT, START_FRAGMENTS})
 _END_OF_PARTS = frozenset({END_ELEMENT, END_FRAGMENTS})
@@ -118,7 +121,7 @@ def _entries(events: Iterator[Event], file_meta: bool, shown: bool, place_of: Ca
     for kind, tag, vr, value in events:
         if kind == ELEMENT:
             if _is_compared(tag, file_meta):
-                content = _content(b"".join(map(_encoded, value)))
+                content = _content(b"".join(map(_encoded, value)) if value not in _EMPTY else b"")
                 yield (*path, tag), vr, content, values_text(value) if shown else "", place_of()
         elif kind == START_SEQUENCE:
             path = (*path, tag)
@@ -217,8 +220,10 @@ def _content(data: bytes) -> bytes:
 def _encoded(value: Any) -> bytes:
     """Encode a value so that no other value has the same bytes.
 
-    A value in segments has the same bytes as the whole value.
+    A value in segments has the same bytes as the whole value. An empty text of a file is null in JSON (PS3.18 F.2.5).
     """
+    if value in _EMPTY_VALUES:
+        return _END
     if isinstance(value, str):
         return b"s" + _utf8(value) + _END
     if isinstance(value, bytes):

@@ -240,6 +240,21 @@ def test_values_in_segments_equal_whole_values() -> None:
     assert one[0][:2] == ((tag,), vr)
 
 
+@pytest.mark.parametrize("empty", ["", None])
+def test_empty_text_equals_null(empty: str | None) -> None:
+    def contents(*events: tuple[int, str, tuple[Any, ...]]) -> list[bytes]:
+        stream: list[Event] = [(EventType.START_DATASET, 0, "", 0)]
+        stream += [(EventType.ELEMENT, tag, vr, values) for tag, vr, values in events]
+        end = (EventType.END_DATASET, 0, "", None)
+        return [entry[2] for dataset in datasets([*stream, end]) for entry in dataset.entries]
+
+    name = ("", "", "") if empty == "" else None
+    found = contents((1, "CS", (empty, "a")), (2, "LO", (empty,)), (3, "PN", (name,)), (4, "PN", (name, ("a", "", ""))))
+    assert found == contents((1, "CS", (None, "a")), (2, "LO", ()), (3, "PN", ()), (4, "PN", (None, ("a", "", ""))))
+    assert contents((1, "US", (0,))) != contents((1, "US", ()))
+    assert contents((1, "LO", (empty, empty))) != contents((1, "LO", ()))
+
+
 def test_fragments_equal_their_inline_value_field() -> None:
     tag = 0x7FE00010
     events: list[Event] = [(EventType.START_DATASET, 0, "", 0), (EventType.START_FRAGMENTS, tag, "OB", None)]
