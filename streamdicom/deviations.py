@@ -344,6 +344,30 @@ DEVIATIONS: dict[str, _Row] = {
         "a binary value that ends within a word of its VR (PS3.5 6.2)",
         '{"7FE00010":{"vr":"OW","InlineBinary":"AAAA"}}',
     ),
+    # text in DICOM files (PS3.5 6.1, PS3.3 C.12.1.1.2)
+    "character-set": _Row(
+        _WARNING,
+        "a value of Specific Character Set that PS3.3 C.12.1.1.2 does not define there; it is read as the term that it "
+        "resembles, else as the default",
+        "(0008,0005) CS ISO-IR 100",
+    ),
+    "no-character-set": _Row(
+        _WARNING,
+        "text beyond ASCII where no character set is in force (PS3.5 6.1.2); it is read as ISO 8859-1, or as the first "
+        "set that Specific Character Set has for escape sequences",
+        "(0010,0010) PN M\\xfcller, without (0008,0005)",
+    ),
+    "escape-sequence": _Row(
+        _WARNING,
+        "an escape sequence that Specific Character Set does not allow, or a missing one before a delimiter (PS3.5 "
+        "6.1.2.5); it is followed",
+        "(0008,0005) CS ISO_IR 100, (0010,0010) PN \\x1b$B;3ED\\x1b(B",
+    ),
+    "undecodable-text": _Row(
+        _ERROR,
+        "bytes that no character set in force has, or an unknown escape sequence; U+FFFD stands for them",
+        "(0008,0005) CS ISO_IR 192, (0010,0010) PN M\\xfcller",
+    ),
     # elements
     "converter-failed": _Row(
         _ERROR,
@@ -357,6 +381,9 @@ DEVIATIONS: dict[str, _Row] = {
     ),
 }
 """Every code, with its severity, its meaning, and an example."""
+
+FILE_CODES = frozenset({"character-set", "escape-sequence", "no-character-set", "undecodable-text"})
+"""The codes that only DICOM files have; their examples are not JSON."""
 
 VALUE_CODES = frozenset(
     {

@@ -25,9 +25,9 @@ from streamdicom.converters import converters_in_force
 from streamdicom.datasets._pydicom import RAW_TAIL, RAW_TAIL_OF_UN, Elements, new_dataset, new_raw, raw_element
 from streamdicom.datasets.byte_order import to_big_endian
 from streamdicom.datasets.elements import data_element, json_element, pydicom_text, reference, rejected_value
+from streamdicom.datasets.encodings import DEFAULT_SETS, encodings_of
 from streamdicom.datasets.open_dataset import OpenDataset, PendingText
 from streamdicom.dicom import (
-    DEFAULT_ENCODINGS,
     ENCODERS,
     FILE_META_GROUP,
     ITEM_TAG_BYTES,
@@ -36,9 +36,9 @@ from streamdicom.dicom import (
     UNDEFINED_LENGTH,
     VRS,
     Form,
+    character_sets,
     format_tag,
     joined_text,
-    python_encodings,
 )
 from streamdicom.errors import DatasetError, InputError, LimitError, StreamDicomError
 from streamdicom.events import BINARY_SEGMENT_SIZE, ELEMENT, END_DATASET, Event, EventType
@@ -49,6 +49,8 @@ from streamdicom.options import ReadOptions, UriHandler
 # Bytes of memory, for ``Limits.dataset_size`` and ``Limits.value_length``.
 _VALUE_OVERHEAD = 64  # of a value and the reference to it
 _ELEMENT_OVERHEAD = 256  # of an element or an item of pydicom
+
+_DEFAULT_ENCODINGS = encodings_of(DEFAULT_SETS)
 
 _base_tag = lru_cache(maxsize=MAX_KNOWN_TAGS)(BaseTag)
 
@@ -81,7 +83,7 @@ class DatasetBuilder:
         self._index = 0
         self._size = 0
         self._outer: list[OpenDataset] = []  # the data sets around the current one
-        self._current = OpenDataset(DEFAULT_ENCODINGS)
+        self._current = OpenDataset(DEFAULT_SETS, _DEFAULT_ENCODINGS)
         # The element in parts:
         self._values: list[Any] = []
         self._segments: list[Any] = []  # of the current value
@@ -146,10 +148,9 @@ class DatasetBuilder:
 
     def _set_encodings(self, vr: str, values: tuple[Any, ...]) -> None:
         try:
-            encodings = python_encodings(values if vr == "CS" else ())
-        except LookupError as error:  # if pydicom is configured to be strict
+            self._current.set_sets(character_sets(values if vr == "CS" else ()))
+        except LookupError as error:
             raise DatasetError("pydicom rejects Specific Character Set") from error
-        self._current.set_encodings(encodings)
 
     def _add_unencoded(self, tag: BaseTag, vr: str, values: tuple[Any, ...]) -> None:
         """Add an element whose values pydicom would not read from bytes in ASCII."""
@@ -310,7 +311,7 @@ class DatasetBuilder:
         self._size = 0
         self._spool = None
         self._outer = []
-        self._current = OpenDataset(DEFAULT_ENCODINGS)
+        self._current = OpenDataset(DEFAULT_SETS, _DEFAULT_ENCODINGS)
 
     def _start_sequence(self, tag: int, vr: str, value: Any) -> None:
         if tag in self._current.elements:
@@ -320,7 +321,7 @@ class DatasetBuilder:
 
     def _start_item(self, tag: int, vr: str, value: Any) -> None:
         self._outer.append(self._current)
-        self._current = OpenDataset(self._current.encodings)
+        self._current = OpenDataset(self._current.sets, self._current.encodings)
 
     def _end_item(self, tag: int, vr: str, value: Any) -> None:
         current = self._current
@@ -351,12 +352,12 @@ class DatasetBuilder:
             dataset = FileDataset(BytesIO(), current.elements, b"\0" * 128, meta, is_implicit_VR=False)
             dataset.buffer = None
         else:
-            dataset = new_dataset(current.elements, DEFAULT_ENCODINGS)
+            dataset = new_dataset(current.elements, _DEFAULT_ENCODINGS)
             if meta:
                 dataset.file_meta = meta
         current.settle_text(dataset)
         if meta:
-            meta.set_original_encoding(False, True, DEFAULT_ENCODINGS)
+            meta.set_original_encoding(False, True, _DEFAULT_ENCODINGS)
             syntax = _transfer_syntax(meta)
             if syntax == ExplicitVRBigEndian:
                 to_big_endian(dataset)

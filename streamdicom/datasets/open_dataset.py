@@ -11,7 +11,9 @@ from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 
 from streamdicom.datasets._pydicom import Elements, inherit_encodings, raw_element
-from streamdicom.dicom import SPECIFIC_CHARACTER_SET, UTF_8_ENCODINGS, UTF_8_TERM, encode_text
+from streamdicom.datasets.elements import data_element
+from streamdicom.datasets.encodings import UTF_8_SETS, encode_for_pydicom, encodings_of
+from streamdicom.dicom import SPECIFIC_CHARACTER_SET, SPLITTERS, UTF_8_TERM, CharacterSets
 
 
 class PendingText:
@@ -25,13 +27,19 @@ class PendingText:
         self.vr = vr
         self.text = text
 
+    @property
+    def is_latin(self) -> bool:
+        """Whether ISO 8859-1 has all characters."""
+        return max(self.text) <= "\xff"
+
 
 class OpenDataset:
     """A data set or an item that is being built.
 
     Attributes:
         elements: Its elements so far.
-        encodings: Python's names of its character sets, as far as they are known.
+        sets: Its character sets, as far as they are known.
+        encodings: pydicom's names of them.
         has_own_encodings: Whether it has a Specific Character Set.
         has_items: Whether a sequence in it has an item.
         has_outdated_items: Whether its character set was found or changed after items that inherit it.
@@ -49,10 +57,12 @@ class OpenDataset:
         "items",
         "pending",
         "sequence_tag",
+        "sets",
     )
 
-    def __init__(self, encodings: list[str]) -> None:
+    def __init__(self, sets: CharacterSets, encodings: list[str]) -> None:
         self.elements: Elements = {}
+        self.sets = sets
         self.encodings = encodings
         self.has_own_encodings = False
         self.has_items = False
@@ -61,22 +71,31 @@ class OpenDataset:
         self.sequence_tag = 0
         self.items: list[Dataset] = []
 
-    def set_encodings(self, encodings: list[str]) -> None:
-        """Take the character sets from a Specific Character Set element."""
-        self.encodings = encodings
+    def set_sets(self, sets: CharacterSets) -> None:
+        """Take the character sets of a Specific Character Set element.
+
+        Raises:
+            LookupError: pydicom is configured to be strict, and does not know one of them.
+        """
+        self.encodings = encodings_of(sets)
+        self.sets = sets
         self.has_own_encodings = True
         self.has_outdated_items = self.has_items
 
     def settle_text(self, dataset: Dataset) -> None:
-        """Encode the pending text, in UTF-8 if the character set lacks a character.
+        """Encode the pending text.
+
+        The text is in UTF-8 if the character set lacks a character or pydicom would misread it.
 
         Args:
             dataset: The data set made of the elements.
         """
         encodings = self.encodings
-        texts = [encode_text(pending.text, encodings) for pending in self.pending]
-        if None in texts:
-            encodings = UTF_8_ENCODINGS
+        texts = [encode_for_pydicom(pending.text, pending.vr, self.sets) for pending in self.pending]
+        if None in texts and not self.sets.terms and all(pending.is_latin for pending in self.pending):
+            self._keep_text()
+        elif None in texts:
+            encodings = encodings_of(UTF_8_SETS)
             texts = [pending.text.encode() for pending in self.pending]
             tag = BaseTag(SPECIFIC_CHARACTER_SET)
             self.elements[tag] = raw_element(tag, "CS", UTF_8_TERM.encode())
@@ -89,6 +108,16 @@ class OpenDataset:
         dataset.set_original_encoding(False, True, encodings)
         if self.has_outdated_items:
             _update_items(dataset, encodings)
+
+    def _keep_text(self) -> None:
+        """Keep the pending text as text.
+
+        Without a character set, pydicom writes it in ISO 8859-1.
+        """
+        for pending in self.pending:
+            if isinstance(pending.elements[pending.tag], RawDataElement):
+                values = SPLITTERS[pending.vr](pending.text)
+                pending.elements[pending.tag] = data_element(pending.tag, pending.vr, values)
 
 
 def _update_items(dataset: Dataset, encodings: list[str]) -> None:

@@ -23,8 +23,11 @@ from pydicom.hooks import hooks
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 
+from streamdicom._warn import warn
 from streamdicom.datasets.elements import json_text, known_vr, unknown_element
+from streamdicom.datasets.encodings import sets_in_force
 from streamdicom.datasets.values import MAX_LENGTH, MAX_VALUES, NO_MAKERS, SIMPLE, SIMPLE_EXCEPT_BINARY, values_of
+from streamdicom.deviations import DEVIATIONS, DeviationWarning
 from streamdicom.dicom import (
     DECODERS,
     ENCODERS,
@@ -34,6 +37,7 @@ from streamdicom.dicom import (
     MAX_FRAGMENT_LENGTH,
     PALETTE_COLOR_LUT_DESCRIPTORS,
     SPLITTERS,
+    UNDECODABLE,
     VRS,
     Form,
     format_tag,
@@ -73,6 +77,7 @@ _BATCH_SIZE = 512  # events
 _SHORTS = ("US", "SS")
 _LUT_DESCRIPTORS = frozenset((*PALETTE_COLOR_LUT_DESCRIPTORS, LUT_DESCRIPTOR))
 
+_MAX_UN_LENGTH = 0xFFFF  # bytes; pydicom does not look up longer UN in the dictionary
 _CYCLE_CHECK_INTERVAL = 8  # levels of nesting, so that the check costs flatter data sets nothing
 _DEFAULTS = WriteOptions()
 _DEFAULT_HOOKS = (hooks.raw_element_value, hooks.raw_element_vr)
@@ -172,25 +177,23 @@ def _members(
                         events.append((ELEMENT, tag, vr, values))
                         continue
             try:
-                converted = _converted(dataset, tag, element, little_endian, sequences)
-                is_sequence = converted.VR == "SQ"
-                parts = () if is_sequence else _element_events(tag, converted, little_endian, options)
+                found = _other_events(dataset, tag, element, little_endian, sequences, options)
             except OutputError as error:
                 error.location = Location(None, index, _path(sequences, tag))
                 raise
-            if is_sequence:
+            if isinstance(found, DataElement):
                 events.append((START_SEQUENCE, tag, "SQ", None))
-                items = converted.value
+                items = found.value
                 sequences.append(_OpenSequence(tag, iter(() if items is None else items[:]), dataset, elements))
                 if not len(sequences) % _CYCLE_CHECK_INTERVAL:
                     _check_cycle(sequences, index)
                 break
-            if isinstance(parts, list):
-                events += parts
+            if isinstance(found, list):
+                events += found
             else:
                 yield events
                 events = []
-                yield from ([part] for part in parts)
+                yield from ([part] for part in found)
         else:
             if not sequences:
                 return events
@@ -208,6 +211,24 @@ def _members(
         if len(events) >= _BATCH_SIZE:
             yield events
             events = []
+
+
+def _other_events(
+    dataset: Dataset,
+    tag: int,
+    element: DataElement | RawDataElement,
+    little_endian: bool,
+    sequences: list[_OpenSequence],
+    options: WriteOptions,
+) -> Iterable[Event] | DataElement:
+    """Return the events of any other element, or the element if it is a sequence."""
+    datasets = [dataset, *(sequence.dataset for sequence in reversed(sequences))]
+    if type(element) is RawDataElement and _decoders(options):
+        parts = _extended_text(datasets, element, lambda: _path(sequences, tag))
+        if parts is not None:
+            return parts
+    converted = _converted(datasets, tag, element, little_endian)
+    return converted if converted.VR == "SQ" else _element_events(tag, converted, little_endian, options)
 
 
 def _path(sequences: list[_OpenSequence], *tags: int) -> str:
@@ -268,16 +289,50 @@ _DECODERS_EXCEPT_BINARY = {
 }
 
 
+def _extended_text(datasets: list[Dataset], element: RawDataElement, path: Callable[[], str]) -> Iterable[Event] | None:
+    """Return the events of a raw element with text beyond ASCII.
+
+    pydicom reads some code extensions wrongly.
+
+    Args:
+        datasets: Its data set and those around it, innermost first.
+        element: The element.
+        path: Returns its tag path.
+
+    Returns:
+        None for other elements, and if pydicom has other character sets.
+    """
+    tag, data = int(element.tag), element.value
+    is_un = element.VR == "UN"
+    vr = known_vr(tag) if is_un or not element.VR else element.VR
+    if vr not in VRS or not VRS[vr].character_set or not isinstance(data, bytes):
+        return None
+    if (is_un and not _is_looked_up(data)) or (data.isascii() and b"\x1b" not in data):
+        return None
+    sets = sets_in_force(datasets)
+    if sets is None:
+        return None
+    text, faults = sets.decode(data, vr)
+    if is_un and UNDECODABLE in faults:
+        return [(ELEMENT, tag, "UN", (data[: element.length],))]
+    for code in sorted(faults):
+        warn(f"{DEVIATIONS[code].meaning} ({Location(tag_path=path())})", DeviationWarning)
+    values = SPLITTERS[vr](text)
+    return _parts(tag, vr, values) if len(text) > MAX_LENGTH else [(ELEMENT, tag, vr, values)]
+
+
+def _is_looked_up(data: bytes) -> bool:
+    """Return True if pydicom looks up the VR of UN in the dictionary."""
+    return pydicom.config.replace_un_with_known_vr and len(data) < _MAX_UN_LENGTH
+
+
 # --- converted elements ----------------------------------------------------------------------------------------
 
 
 def _converted(
-    dataset: Dataset,
-    tag: int,
-    element: DataElement | RawDataElement,
-    little_endian: bool,
-    sequences: list[_OpenSequence],
+    datasets: list[Dataset], tag: int, element: DataElement | RawDataElement, little_endian: bool
 ) -> DataElement:
+    dataset = datasets[0]
     if not isinstance(element, RawDataElement) and element.VR in VRS:
         return element
     if isinstance(element, RawDataElement) and element.VR == "UN" and isinstance(element.value, bytes):
@@ -286,7 +341,7 @@ def _converted(
         converted = _by_pydicom(dataset, BaseTag(tag))
     if converted.VR in VRS:
         return converted
-    return _unambiguous(converted, [dataset, *(sequence.dataset for sequence in reversed(sequences))], little_endian)
+    return _unambiguous(converted, datasets, little_endian)
 
 
 def _by_pydicom(dataset: Dataset, tag: BaseTag) -> DataElement:

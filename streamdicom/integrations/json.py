@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from streamdicom.dicom import (
     SPECIFIC_CHARACTER_SET,
-    UTF_8_ENCODINGS,
     UTF_8_TERM,
     VRS,
     Form,
-    encode_text,
     format_tag,
 )
 from streamdicom.errors import DicomJsonError
@@ -162,13 +160,18 @@ def _is_provisional(item: Dataset) -> bool:
 
 def _inherit_character_set(item: Dataset, dataset: Dataset) -> None:
     """Let an item inherit a character set, if that has all its characters."""
-    encodings = list(dataset.original_character_set)
-    if encodings != UTF_8_ENCODINGS:
+    from streamdicom.datasets import encode_for_pydicom, sets_in_force
+
+    sets = sets_in_force([dataset])
+    if sets is None:
+        return
+    if sets.terms != (UTF_8_TERM,):
         inheriting = list(_inheriting_items(item))
-        if any(encode_text(text, encodings) is None for inner in inheriting for text in _convert_texts(inner)):
+        texts = [text for inner in inheriting for text in _convert_texts(inner)]
+        if any(encode_for_pydicom(text, vr, sets) is None for vr, text in texts):
             return
         for inner in inheriting:
-            inner.set_original_encoding(False, True, encodings)
+            inner.set_original_encoding(False, True, dataset.original_character_set)
     del item[SPECIFIC_CHARACTER_SET]
 
 
@@ -185,10 +188,11 @@ def _inheriting_items(item: Dataset) -> Iterator[Dataset]:
                 pending += [inner for inner in element.value if SPECIFIC_CHARACTER_SET not in inner]
 
 
-def _convert_texts(item: Dataset) -> Iterator[str]:
-    """Yield the texts beyond ASCII, so that pydicom decodes them now."""
+def _convert_texts(item: Dataset) -> Iterator[tuple[str, str]]:
+    """Yield VRs and the texts beyond ASCII, so that pydicom decodes them now."""
     for tag, element in list(item.items()):
         data = element.value
         if isinstance(data, bytes) and not data.isascii() and VRS[element.VR or "UN"].form in _TEXT_FORMS:
             value = item[tag].value
-            yield from map(str, [value] if isinstance(value, str) else value)
+            texts = [value] if isinstance(value, str) else value
+            yield from ((item[tag].VR, str(text)) for text in texts)

@@ -14,7 +14,9 @@ from streamdicom.dicom import (
     SPECIFIC_CHARACTER_SET,
     UNDEFINED_LENGTH,
     VRS,
+    CharacterSets,
     Encoding,
+    character_sets,
 )
 
 NO_END = 1 << 63
@@ -33,18 +35,18 @@ class ElementContext:
 
     __slots__ = (
         "_blocks",
-        "_encodings",
         "_group",
         "_inherited",
         "_pixel_representation",
+        "_sets",
         "_single_entry",
         "_terms",
     )
 
-    def __init__(self, terms: tuple[str, ...] | None = None, pixel_representation: int = 0) -> None:
+    def __init__(self, terms: tuple[str, ...] = (), pixel_representation: int = 0) -> None:
         # PS3.5 7.5.3: an item without Specific Character Set has that of the data set around it.
         self._terms = terms
-        self._encodings: list[str] | None = None
+        self._sets: CharacterSets | None = None  # made when the first text beyond ASCII needs them
         self._pixel_representation = pixel_representation
         self._single_entry = False
         self._group = 0  # of the private creators
@@ -58,16 +60,11 @@ class ElementContext:
         return self._inherited or self
 
     @property
-    def encodings(self) -> list[str] | None:
-        """Python's names of the character sets in force; None for the default.
-
-        Only text beyond ASCII needs them, and importing pydicom takes longer than reading a small file.
-        """
-        if self._encodings is None and self._terms is not None:
-            from streamdicom.dicom import python_encodings
-
-            self._encodings = python_encodings(self._terms)
-        return self._encodings
+    def sets(self) -> CharacterSets:
+        """The character sets in force."""
+        if self._sets is None:
+            self._sets = character_sets(self._terms)
+        return self._sets
 
     def learn(self, tag: int, values: tuple[Any, ...]) -> ElementContext:
         """Return the context after an element for which ``affects_context`` is True."""

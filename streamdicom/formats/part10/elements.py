@@ -3,12 +3,12 @@
 In each state one function takes a step: it emits events and moves on, or it sets how many bytes it needs.
 ``part10_run`` reads the canonical elements, sequences and items before a step handles anything else.
 
-pydicom's dictionary and character sets are imported when an element needs them. Text in ASCII in explicit VR does not.
+pydicom's dictionary is imported when an element needs it. Explicit VR does not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from struct import Struct
 from typing import Any, ClassVar
@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from streamdicom._cache import BoundedCache
 from streamdicom._push import PushParser
 from streamdicom._warn import warn
+from streamdicom.deviations import DEVIATIONS
 from streamdicom.dicom import (
     DECODERS,
     EXPLICIT_LITTLE_ENDIAN,
@@ -23,6 +24,7 @@ from streamdicom.dicom import (
     ITEM,
     ITEM_DELIMITATION,
     SEQUENCE_DELIMITATION,
+    SPECIFIC_CHARACTER_SET,
     UNDEFINED_LENGTH,
     VRS,
     Form,
@@ -47,6 +49,7 @@ from streamdicom.events import (
     VALUES,
     Event,
 )
+from streamdicom.formats.deviation_policy import PlacedDeviationPolicy
 from streamdicom.formats.part10.context import NO_END, Context, ElementContext, affects_context, is_ambiguous
 from streamdicom.formats.part10.headers import DELIMITER_GROUP, read_header, read_item_header
 from streamdicom.formats.part10.receive_buffer import ReceiveBuffer
@@ -80,6 +83,8 @@ class ElementParser(PushParser[Event], KeepsPlaces):
         super().__init__()
         self._max_sequences = (options.limits.depth - 4) // 3  # see ``Limits.depth``
         self._index = index
+        self._options = options
+        self._policy: PlacedDeviationPolicy | None = None  # made for the first fault, as it refers to the parser
         self._state = ParserState.PREAMBLE
         self._step = self._steps[self._state]
         self._events: list[Event] = []
@@ -101,7 +106,10 @@ class ElementParser(PushParser[Event], KeepsPlaces):
         return self._input.offset
 
     def _locate(self, error: StreamDicomError) -> None:
-        error.location = Location(self.bytes_consumed, self._index, self._tag_path())
+        error.location = self._location()
+
+    def _location(self) -> Location:
+        return Location(self.bytes_consumed, self._index, self._tag_path())
 
     def _tag_path(self) -> str:
         parts = [f"{format_tag(context.tag)}[{context.items - 1}]" for context in self._contexts]
@@ -193,6 +201,8 @@ class ElementParser(PushParser[Event], KeepsPlaces):
         values = self._values(vr, source.data[start : start + length]) if length else ()
         if affects_context(tag):
             context.facts = context.facts.learn(tag, values)
+            if tag == SPECIFIC_CHARACTER_SET and not context.facts.sets.is_defined:
+                self._report_faults(("character-set",))
         self._events.append((ELEMENT, tag, vr, values))
         source.pos = start + length
         return self._end_value()
@@ -222,7 +232,17 @@ class ElementParser(PushParser[Event], KeepsPlaces):
             return values
         if VRS[vr].code:
             raise _length_error(vr, len(data))
-        return text_values(vr, data, self._context.facts.encodings)
+        values, faults = text_values(vr, data, self._context.facts.sets)
+        if faults:
+            self._report_faults(faults)
+        return values
+
+    def _report_faults(self, codes: Collection[str]) -> None:
+        """Report deviations of the current element, by their codes."""
+        for code in sorted(codes):
+            if self._policy is None:
+                self._policy = PlacedDeviationPolicy(self._options, DicomFileError, self._location, on_error="keep")
+            self._policy.report(code, DEVIATIONS[code].meaning)
 
     # --- sequences and items -----------------------------------------------------------------------------------
 
@@ -315,7 +335,7 @@ class ElementParser(PushParser[Event], KeepsPlaces):
             if length % _value_size(vr):
                 raise _length_error(vr, length)
             return self._move(ParserState.NUMBERS)
-        self._text = LongText(tag, vr, self._context.facts.encodings)
+        self._text = LongText(tag, vr, self._context.facts.sets)
         return self._move(ParserState.TEXT)
 
     def _next(self, length: int) -> bytes | None:
@@ -356,6 +376,7 @@ class ElementParser(PushParser[Event], KeepsPlaces):
         if data is None:
             return False
         self._events += self._text.feed(data, final=not self._remaining)
+        self._report_faults(self._text.new_faults())
         return True if self._remaining else self._end_long_value()
 
     # --- encapsulated pixel data (PS3.5 A.4) -------------------------------------------------------------------

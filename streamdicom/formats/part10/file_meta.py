@@ -29,6 +29,7 @@ from streamdicom.formats.part10.values import NotEncodableError, encode_field
 _IMPLEMENTATION = "2.25.260166310113571921530013236316316233087"
 _IMPLEMENTATION_NAME = "STREAMDICOM"
 _MAX_ELEMENTS = 256
+_TERMS = ("ISO_IR 100",)  # no character set applies; readers take text beyond ASCII for ISO 8859-1
 
 # Files are not deflated, so the transfer syntax changes.
 _NOT_DEFLATED = {
@@ -103,7 +104,7 @@ class FileMeta:
 
     def _encode_element(self, tag: int, vr: str, values: tuple[Any, ...]) -> bytes:
         try:
-            data = encode_field(vr, values, (), in_utf_8=False)
+            data = encode_field(vr, values, _TERMS, in_utf_8=False)
         except NotEncodableError:
             raise OutputError(
                 "expected text in the default character set in the File Meta Information, found other characters"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any, BinaryIO
 
 from streamdicom.dicom import VRS, Form, FragmentCheck, field_numbers, field_text
 from streamdicom.errors import OutputError
 from streamdicom.formats.element_rules import SEPARATED_VRS, check_values, separator_error
 from streamdicom.formats.part10.target import pieces, write_fully
-from streamdicom.formats.part10.values import check_length, encode_characters
+from streamdicom.formats.part10.values import FieldEncoder, check_length
 from streamdicom.formats.writer import check_end, several_binary_values, value_error
 
 
@@ -140,7 +141,7 @@ class SpooledValues:
             NotEncodableError: The character sets do not carry the text.
             OutputError: The text does not fit the VR.
         """
-        if self._is_plain(vr):
+        if self.is_plain(vr):
             return self._length
         length = sum(map(len, self.encoded(vr, terms, in_utf_8=in_utf_8)))
         check_length(vr, length, is_ascii=False, in_utf_8=in_utf_8)
@@ -149,17 +150,19 @@ class SpooledValues:
     def encoded(self, vr: str, terms: tuple[Any, ...], *, in_utf_8: bool) -> Iterator[bytes]:
         """Yield the value field in pieces; see ``encoded_length``."""
         self._file.seek(0)
-        if self._is_plain(vr):
+        if self.is_plain(vr):
             yield from pieces(self._file)
             return
         decoder = codecs.getincrementaldecoder("utf-8")()
-        for piece in pieces(self._file):
+        encoder = FieldEncoder(vr, terms, in_utf_8=in_utf_8)
+        for piece in chain(pieces(self._file), (b"",)):
             try:
-                yield encode_characters(vr, decoder.decode(piece), terms, in_utf_8=in_utf_8)
+                yield encoder.encode(decoder.decode(piece), final=not piece)
             except UnicodeEncodeError as error:
                 raise OutputError(f"expected text in ISO 8859-1 for VR {vr}, found other characters") from error
 
-    def _is_plain(self, vr: str) -> bool:
+    def is_plain(self, vr: str) -> bool:
+        """Return True if the bytes are the same in every character set."""
         return bool(VRS[vr].code) or self._is_ascii
 
 

@@ -53,7 +53,8 @@ class Part10Parser(ElementParser):
     The parser reads explicit and implicit VR, little and big endian, deflated data sets, and defined and undefined
     lengths. It follows pydicom: where the file contradicts its transfer syntax, the file counts, with a warning; UN
     gets the VR of the dictionary; bytes that a character set does not decode are replaced, with a warning. Values are
-    those that pydicom reads. Memory does not depend on the size of the file.
+    those that pydicom reads, except for text where pydicom departs from PS3.5 6.1. Memory does not depend on the size
+    of the file.
 
     ``feed`` and ``close`` raise a ``DicomFileError`` if this is not a DICOM file or its data set violates PS3.5, and a
     ``LimitError`` if sequences nest too deep; ``close`` raises a ``TruncatedError`` if the file is not complete.

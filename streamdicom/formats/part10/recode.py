@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
+from streamdicom.deviations import DEVIATIONS
 from streamdicom.events import Event
 from streamdicom.formats.part10.parser import Part10Parser
 from streamdicom.formats.part10.target import pieces, write_fully
 from streamdicom.limits import Limits
-from streamdicom.options import ReadOptions
+from streamdicom.options import DeviationAction, ReadOptions
+
+_SILENT: dict[str, DeviationAction] = dict.fromkeys(DEVIATIONS, "ignore")  # the file is our own
 
 
 def events_taken_back(
@@ -34,6 +37,6 @@ def events_taken_back(
         target.seek(origin)
         target.truncate()
         copy.seek(0)
-        parser = Part10Parser(options=ReadOptions(limits=limits), index=index)
+        parser = Part10Parser(options=ReadOptions(limits=limits, deviations=_SILENT), index=index)
         for piece in pieces(copy):
             yield from parser.feed(piece)

@@ -79,6 +79,7 @@ class SinglePassWriter(Writer):
         self._is_implicit = options.transfer_syntax == IMPLICIT_VR_LITTLE_ENDIAN
         self._is_encapsulated = False
         self._lacks_character_set = in_utf_8
+        self._has_extended_text = False  # beyond ASCII, in the character sets of the data set
         self._table = WRITE_TABLES[self._is_implicit]
         self._items = [OpenItem(())]  # the data set and the open items
         self._parts: list[bytes] = []
@@ -185,9 +186,12 @@ class SinglePassWriter(Writer):
 
     def _encode(self, vr: str, values: tuple[Any, ...]) -> bytes:
         try:
-            return encode_field(vr, values, self._items[-1].terms, in_utf_8=self._is_utf_8)
+            data = encode_field(vr, values, self._items[-1].terms, in_utf_8=self._is_utf_8)
         except NotEncodableError:
             raise self._not_encodable() from None
+        if VRS[vr].character_set and not data.isascii():
+            self._has_extended_text = True
+        return data
 
     @property
     def _is_utf_8(self) -> bool:
@@ -197,8 +201,8 @@ class SinglePassWriter(Writer):
     def _not_encodable(self) -> Exception:
         if self._in_utf_8:
             return OutputError("expected ASCII in elements before Specific Character Set, found other characters")
-        # In implicit VR no reader could find out which private elements are text.
-        return _charset_error() if self._is_implicit else NotEncodableError()
+        # In implicit VR no reader could find out which private elements are text, and encode them again.
+        return _charset_error() if self._is_implicit and self._has_extended_text else NotEncodableError()
 
     # --- the data set ------------------------------------------------------------------------------------------
 
@@ -455,6 +459,7 @@ class SinglePassWriter(Writer):
         if length >= _MAX_LENGTH:
             raise _length_error()
         self._put(self._header(tag, vr, length + (length & 1)))
+        self._has_extended_text = self._has_extended_text or not spooled.is_plain(vr)
         for piece in spooled.encoded(vr, terms, in_utf_8=self._is_utf_8):
             self._put(piece)
         if length & 1:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import codecs
-import re
-from collections.abc import Iterator
+from collections.abc import Collection
 from typing import Any
 
-from streamdicom._warn import warn
 from streamdicom.dicom import (
     ENCODERS,
     MAX_SHORT_LENGTH,
+    NO_CHARACTER_SET,
     SHORT_VRS,
     SPLITTERS,
+    UNDECODABLE,
     VRS,
+    CharacterSets,
     Form,
+    TextDecoder,
+    TextEncoder,
+    character_sets,
     field_numbers,
     field_text,
 )
@@ -24,9 +27,7 @@ from streamdicom.formats.element_rules import check_values
 from streamdicom.formats.part10.runs import MISMATCHES
 from streamdicom.formats.writer import several_binary_values, value_error
 
-_ESCAPE = b"\x1b"
-# The two bytes of a character of JIS X 0208 or JIS X 0212 may look like any delimiter (PS3.3 C.12.1.1.2).
-_KANJI = rb"\x1b\$(?:[@B]|\(D)(?:[\x21-\x7e]{2})*"
+_ESCAPE = "\x1b"
 _MAX_VALUE_LENGTH = 64 * 1024  # characters of a value that is not delivered in segments
 _STRIPPED_VRS = frozenset({"AE", "DS", "IS", "UI", "UR"})  # of all white space, by pydicom
 _BATCH_SIZE = 4096  # values in one event
@@ -35,44 +36,39 @@ _BATCH_SIZE = 4096  # values in one event
 # --- value fields to values ------------------------------------------------------------------------------------
 
 
-def text_values(vr: str, data: bytes, encodings: list[str] | None) -> tuple[Any, ...]:
-    r"""Return the values of a text VR from its whole value field.
+def text_values(vr: str, data: bytes, sets: CharacterSets) -> tuple[tuple[Any, ...], Collection[str]]:
+    r"""Return the values of a text VR from its value field, and the codes of faults.
 
     Args:
         vr: A text VR.
         data: The value field.
-        encodings: Python's names of the character sets in force; None for the default.
+        sets: The character sets in force.
 
-    >>> text_values("LO", b"\xe9\\b ", None)
-    ('é', 'b')
+    >>> text_values("LO", b"\xe9\\b ", character_sets(["ISO_IR 100"]))
+    (('é', 'b'), frozenset())
     """
-    return SPLITTERS[vr](_text(vr, data, encodings))
+    if VRS[vr].character_set:
+        text, faults = sets.decode(data, vr)
+        return SPLITTERS[vr](text), faults
+    decoder = _PlainDecoder()
+    return SPLITTERS[vr](decoder.decode(data, final=True)), decoder.faults
 
 
-def _text(vr: str, data: bytes, encodings: list[str] | None) -> str:
-    if data.isascii() and _ESCAPE not in data:
-        return data.decode("ascii")
-    from streamdicom.dicom import DEFAULT_ENCODINGS, decode_text
+class _PlainDecoder:
+    """A decoder for VRs to which no character set applies (PS3.5 6.1.2.2)."""
 
-    if not VRS[vr].character_set:
-        return decode_text(data, DEFAULT_ENCODINGS)
-    encodings = encodings or DEFAULT_ENCODINGS
-    if _ESCAPE not in data:
-        return decode_text(data, encodings)
-    # PS3.5 6.1.2.5.3: after a delimiter the first character set is in force again.
-    delimiters = b"\\=" if vr == "PN" else b"\\" if VRS[vr].multiple else b""
-    return "".join([decode_text(part, encodings) for part in _split(data, delimiters)])
+    def __init__(self) -> None:
+        self.faults: set[str] = set()
 
-
-def _split(data: bytes, delimiters: bytes) -> Iterator[bytes]:
-    """Yield the parts between delimiters, and the delimiters."""
-    start = 0
-    for found in re.finditer(_KANJI + rb"|([%s])" % re.escape(delimiters), data) if delimiters else ():
-        if found[1]:
-            yield data[start : found.start()]
-            yield found[1]
-            start = found.end()
-    yield data[start:]
+    def decode(self, data: bytes, *, final: bool) -> str:
+        """Return the text of the next bytes."""
+        if not data.isascii():
+            self.faults.add(NO_CHARACTER_SET)
+        text = data.decode("latin_1")
+        if _ESCAPE in text:
+            self.faults.add(UNDECODABLE)
+            text = text.replace(_ESCAPE, "\ufffd")
+        return text
 
 
 class LongText:
@@ -81,15 +77,16 @@ class LongText:
     Args:
         tag: The tag of the element.
         vr: A text VR.
-        encodings: Python's names of the character sets in force; None for the default.
+        sets: The character sets in force.
     """
 
-    def __init__(self, tag: int, vr: str, encodings: list[str] | None) -> None:
+    def __init__(self, tag: int, vr: str, sets: CharacterSets) -> None:
         self._tag = tag
         self._vr = vr
         self._split_values = SPLITTERS[vr]
         self._multiple = VRS[vr].multiple
-        self._decoder = _decoder(vr, encodings)
+        self._decoder = TextDecoder(sets, vr) if VRS[vr].character_set else _PlainDecoder()
+        self._known_faults: set[str] = set()
         self._pending = ""  # text after the last delimiter
         self._in_segments = False
 
@@ -103,7 +100,7 @@ class LongText:
         Raises:
             LimitError: A value of a VR without long values is too long.
         """
-        text = self._pending + self._decoder.decode(data, final)
+        text = self._pending + self._decoder.decode(data, final=final)
         self._pending = ""
         events: list[Event] = []
         if self._multiple:
@@ -115,6 +112,12 @@ class LongText:
         else:
             self._pending = text
         return events
+
+    def new_faults(self) -> set[str]:
+        """Return the codes of faults that were not there at the last call."""
+        found = self._decoder.faults - self._known_faults
+        self._known_faults |= found
+        return found
 
     def _take_values(self, text: str, events: list[Event]) -> str:
         """Deliver the complete values; return the text after them."""
@@ -149,50 +152,6 @@ class LongText:
             self._end_segments(text, events)
         else:
             self._add_values(self._split_values(text), events)
-
-
-class _ReplacingDecoder:
-    """A decoder for one character set without code extensions."""
-
-    def __init__(self, encoding: str) -> None:
-        self._decoder = codecs.getincrementaldecoder(encoding)("replace")
-
-    def decode(self, data: bytes, final: bool) -> str:
-        text = self._decoder.decode(data, final)
-        if "\ufffd" in text:
-            warn("expected text in its character set, found other bytes; they are replaced")
-        return text
-
-
-class _LineDecoder:
-    """A decoder for character sets with code extensions.
-
-    The first character set is in force again in each line.
-    """
-
-    def __init__(self, encodings: list[str]) -> None:
-        self._encodings = encodings
-        self._pending = b""
-
-    def decode(self, data: bytes, final: bool) -> str:
-        from streamdicom.dicom import decode_text
-
-        data = self._pending + data
-        cut = len(data) if final else max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
-        self._pending = data[cut:]
-        max_length = 2 * _MAX_VALUE_LENGTH
-        if len(self._pending) > max_length:
-            raise LimitError(
-                f"expected lines of at most {max_length} bytes in text with several character sets, found a longer one",
-                "segment_size",
-            )
-        return decode_text(data[:cut], self._encodings)
-
-
-def _decoder(vr: str, encodings: list[str] | None) -> _ReplacingDecoder | _LineDecoder:
-    if not VRS[vr].character_set or not encodings:
-        return _ReplacingDecoder("latin_1")
-    return _ReplacingDecoder(encodings[0]) if len(encodings) == 1 else _LineDecoder(encodings)
 
 
 # --- values to value fields ------------------------------------------------------------------------------------
@@ -241,7 +200,7 @@ def _encode_field(vr: str, values: tuple[Any, ...], terms: tuple[Any, ...], in_u
     text = field_text(vr, values)
     check_values(vr, values)
     _check_ends(vr, values)
-    data = encode_characters(vr, text, terms, in_utf_8=in_utf_8)
+    data = FieldEncoder(vr, terms, in_utf_8=in_utf_8).encode(text, final=True)
     check_length(vr, len(data), is_ascii=data.isascii(), in_utf_8=in_utf_8)
     return data
 
@@ -256,26 +215,43 @@ def _check_ends(vr: str, values: tuple[Any, ...]) -> None:
         raise OutputError(f"expected a value of VR {vr} without white space at its ends, found some other than spaces")
 
 
-def encode_characters(vr: str, text: str, terms: tuple[Any, ...], *, in_utf_8: bool) -> bytes:
-    """Return the bytes of a text, or of a piece of it.
+class FieldEncoder:
+    """Encodes the text of a value field in any number of pieces.
 
-    Raises:
-        NotEncodableError: The character sets do not carry the text.
-        ValueError: No character set carries it, or none applies to the VR and it is not in ISO 8859-1.
+    Args:
+        vr: A text VR.
+        terms: The values of Specific Character Set in force.
+        in_utf_8: True to encode text in UTF-8 and ignore the terms.
     """
-    if text.isascii() and "\x1b" not in text:
-        return text.encode("ascii")
-    if not VRS[vr].character_set:
-        return text.encode("latin_1")  # no character set applies (PS3.5 6.1.2.2); pydicom reads this one
-    utf_8 = text.encode()
-    if in_utf_8:
-        return utf_8
-    from streamdicom.dicom import encode_text, python_encodings
 
-    data = encode_text(text, python_encodings(terms))
-    if data is None:
-        raise NotEncodableError
-    return data
+    def __init__(self, vr: str, terms: tuple[Any, ...], *, in_utf_8: bool) -> None:
+        # No character set applies to other VRs (PS3.5 6.1.2.2); readers take their text for ISO 8859-1.
+        has_sets = VRS[vr].character_set
+        self._codec = "utf-8" if has_sets else "latin_1"
+        self._encoder = TextEncoder(character_sets(terms), vr) if has_sets and not in_utf_8 else None
+
+    def encode(self, text: str, *, final: bool) -> bytes:
+        """Return the bytes of the next piece.
+
+        Args:
+            text: The piece.
+            final: True for the last one.
+
+        Raises:
+            NotEncodableError: The character sets do not carry the text, but UTF-8 does.
+            OutputError: The text has the control character ESC, which starts a code extension.
+            ValueError: No character set carries the text.
+        """
+        if _ESCAPE in text:
+            raise OutputError("expected text without the control character ESC, found one, which no file can hold")
+        if self._encoder is None:
+            return text.encode(self._codec)
+        if not text.isascii():
+            text.encode()  # half of a surrogate pair is a fault in every character set
+        data = self._encoder.encode(text, final=final)
+        if data is None:
+            raise NotEncodableError
+        return data
 
 
 def check_length(vr: str, length: int, *, is_ascii: bool, in_utf_8: bool) -> None:

@@ -292,6 +292,7 @@ def test_invalid_file_meta_information_is_refused(events: list[Event]) -> None:
     assert refused(START, *events).location.dataset_index == 0
 
 
+@pytest.mark.filterwarnings("ignore::streamdicom.DeviationWarning")
 def test_file_meta_text_is_in_the_default_character_set() -> None:
     meta = [element(0x00020013, "SH", "\xe9"), element(CHARSET, "CS", "ISO_IR 144")]
     for text in ("a", "\u041b", NOT_LATIN):  # in its own character set, or in UTF-8 only
@@ -551,9 +552,22 @@ def test_long_text_switches_to_utf_8_at_its_end(vr: str) -> None:
 
 
 def test_text_outside_its_character_set_is_refused_in_implicit_vr() -> None:
-    error = refused(START, element(PATIENT_ID, "LO", NOT_LATIN), options=WriteOptions(transfer_syntax=IMPLICIT.uid))
+    events = [
+        element(CHARSET, "CS", "ISO_IR 100"),
+        element(NAME, "PN", ("\xe9", "", "")),
+        element(PATIENT_ID, "LO", NOT_LATIN),
+    ]
+    error = refused(START, *events, options=WriteOptions(transfer_syntax=IMPLICIT.uid))
     assert "implicit VR" in error.message
     assert error.location == Location(None, 0, "00100020")
+
+
+@pytest.mark.parametrize("terms", [(), ("ISO_IR 100",)])
+def test_first_text_outside_its_character_set_switches_to_utf_8_in_implicit_vr(terms: tuple[str, ...]) -> None:
+    told = [element(CHARSET, "CS", *terms)] if terms else []
+    events = [*told, element(NAME, "PN", ("a", "", "")), element(PATIENT_ID, "LO", NOT_LATIN)]
+    data = write([START, *events, END], options=WriteOptions(transfer_syntax=IMPLICIT.uid))
+    assert read(data)[-3:] == [element(CHARSET, "CS", "ISO_IR 192"), *events[len(told) :]]
 
 
 # --- encapsulated pixel data -------------------------------------------------------------------------------------
