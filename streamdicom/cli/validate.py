@@ -8,6 +8,7 @@ from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
+from operator import itemgetter
 from pathlib import Path
 from shutil import get_terminal_size
 from typing import Any
@@ -41,6 +42,8 @@ def run(arguments: Namespace) -> int:
     )
     return DONE if is_conformant else FAILED
 
+
+_TYPE = itemgetter(0)  # of an event
 
 _CHECKS = {
     "form": "the encoding of JSON, XML or DICOM files (PS3.18 F, PS3.19 A, PS3.5 7, PS3.10 7)",
@@ -123,7 +126,7 @@ def _validate(source: Path, report: _TextReport | _JsonReport, checks: _Checks, 
         with ProgressLine(f"Reading {source}", size_of(source), prints=True) as progress:
             checks.start(pending.checked)
             for batch in placed_batches(parser, source, progress):
-                findings.datasets += sum([event[0] == START_DATASET for event in batch.events])
+                findings.datasets += list(map(_TYPE, batch.events)).count(START_DATASET)
                 checks.check(batch, parser)
                 pending.flush(parser)
     except InputError as error:

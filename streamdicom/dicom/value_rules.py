@@ -141,7 +141,7 @@ def _text_predicate(vr: str) -> Predicate:
         pattern = _CHARACTERS[vr] + (f"{{0,{MAX_LENGTHS[vr]}}}+" if vr in MAX_LENGTHS else "*+")
     is_right = re.compile(pattern).fullmatch
     if not VRS[vr].multiple:
-        return lambda values: len(values) == 1 and (not values[0] or is_right(values[0]) is not None)
+        return lambda values: not values or (len(values) == 1 and (not values[0] or is_right(values[0]) is not None))
 
     def are_right(values: Values) -> bool:
         for value in values:  # noqa: SIM110 - a generator takes three times as long

@@ -7,8 +7,9 @@ VR that were right before. Everything else takes a closer look.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Container, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Container, Iterator, Sequence
+from operator import length_hint
+from typing import Any, NamedTuple, TypeAlias
 
 from streamdicom._cache import BoundedCache
 from streamdicom.deviations import DEVIATIONS, Deviation
@@ -20,6 +21,7 @@ from streamdicom.dicom import (
     Fault,
     Form,
     definition_of,
+    format_tag,
     is_private_creator,
     private_definition,
     segment_faults,
@@ -32,6 +34,7 @@ from streamdicom.events import (
     ELEMENT,
     END_ELEMENT,
     END_ITEM,
+    END_SEQUENCE,
     LAST_SEGMENT,
     SEGMENT,
     START_DATASET,
@@ -42,47 +45,49 @@ from streamdicom.events import (
     VALUES,
     Event,
 )
-from streamdicom.filters.position import Position
 
 Offsets: TypeAlias = Callable[[], Sequence[int]]
 """Returns the byte offset of each event of a batch."""
 
 _MAX_REMEMBERED = 4  # values of an element whose verdict is kept
 _MAX_TEXT = 64  # characters of such a value
-_MAX_RIGHT = 16 * 1024  # elements of each VR whose verdict is kept
+_MAX_RIGHT = 1024  # elements of each tag whose verdict is kept
+_MAX_RULES = 16 * 1024  # private elements whose rule is kept
 _MAX_SEEN = 4096  # tags of a data set that are remembered
 _MAX_BLOCKS = 4096  # private blocks of a data set that are remembered
 _MAX_CREATOR = 64  # characters of an LO (PS3.5 6.2)
 
-# The VR, the possible numbers of values, and the values that are right; None if all are.
-_Rule: TypeAlias = tuple[str, Container[int], Container[Any] | None]
 
-
-class _Level:
-    """A data set or an item that is open.
+class _Rule(NamedTuple):
+    """The elements of a tag that need no closer look.
 
     Attributes:
-        last: The highest tag so far.
-        seen: The tags so far.
-        creators: The private creators by the block that they reserve, as ``tag >> 8`` of its elements.
+        vr: Their VR.
+        right: The values that were found right; None if any are.
+        counts: The possible numbers of values.
     """
 
-    __slots__ = ("creators", "last", "seen")
-
-    def __init__(self) -> None:
-        self.last = -1
-        self.seen: list[int] = []
-        self.creators: dict[int, str] = {}
-
-    def has(self, tag: int) -> bool:
-        """Return True if a tag was seen, as far as tags are remembered."""
-        seen = self.seen
-        index = bisect_left(seen, tag)
-        return index < len(seen) and seen[index] == tag
+    vr: str
+    right: Any
+    counts: Container[int]
 
 
-class _Holds:
-    """The values for which a predicate is true, as a container."""
+class _Rules(dict[int, _Rule]):
+    """The rules of elements by their tags.
+
+    Attributes:
+        creator: The Private Creator of their block.
+    """
+
+    __slots__ = ("creator",)
+
+    def __init__(self, creator: str = "") -> None:
+        super().__init__()
+        self.creator = creator
+
+
+class _Any:
+    """The values of a predicate, as a container that can remember them."""
 
     __slots__ = ("_holds",)
 
@@ -91,6 +96,16 @@ class _Holds:
 
     def __contains__(self, values: object) -> bool:
         return self._holds(values)
+
+
+_Blocks: TypeAlias = dict[int, _Rules]
+"""The rules of the private blocks of a data set or an item, by ``tag >> 8`` of their elements."""
+
+_Open: TypeAlias = tuple[int, int, int, list[int], _Blocks]
+"""The tag and the number of an open item, and the last tag, the tags and the blocks of the data set around it."""
+
+_NO_RULES = _Rules()
+_NO_BLOCKS: _Blocks = {}  # of every item without private elements; never filled
 
 
 class ValueCheck:
@@ -113,12 +128,10 @@ class ValueCheck:
 
     def __init__(self, report: Callable[[Deviation], object]) -> None:
         self._report_to = report
-        self._rules: BoundedCache[int, _Rule] = BoundedCache()
-        self._private_rules: BoundedCache[tuple[int, str], _Rule] = BoundedCache()
-        self._right: dict[str, BoundedCache[Any, None]] = {
-            vr: BoundedCache(_MAX_RIGHT) for vr, row in VRS.items() if row.form in _TEXT_FORMS
-        }
-        self._holds: dict[str, Container[Any]] = {vr: _Holds(rule) for vr, rule in VALUE_RULES.items()}
+        self._rules = _Rules()
+        self._creators: BoundedCache[str, _Rules] = BoundedCache(_MAX_BLOCKS)
+        self._count = 0  # of private rules
+        self._in_binary: bool | None = None
         self.start()
 
     def start(self, *, in_binary: bool = False, checks_order: bool = True) -> None:
@@ -128,58 +141,81 @@ class ValueCheck:
             in_binary: Values have a binary form, so that numbers are in the range of their VR.
             checks_order: Report disorder and duplicates, which the parser does not.
         """
-        if getattr(self, "_in_binary", None) is not in_binary:
+        if self._in_binary is not in_binary:
             self._rules.clear()
-            self._private_rules.clear()
+            self._creators.clear()
         self._in_binary = in_binary
         self._checks_order = checks_order
-        self._position = Position()
-        self._levels: list[_Level] = []  # around the innermost
-        self._level = _Level()
+        self._dataset: int | None = None
+        self._open: list[_Open] = []
+        self._start_level()
         self._parts: _Parts | None = None
-        self._index = 0
+        self._events: Sequence[Event] = ()
+        self._remaining: Iterator[Event] = iter(())
         self._offsets: Offsets | None = None
+        self._places: Sequence[int] | None = None  # its result for this batch
 
-    def check(self, events: Sequence[Event], offsets: Offsets | None = None) -> None:
+    def _start_level(self) -> None:
+        self._last = -1
+        self._seen: list[int] = []
+        self._blocks = _NO_BLOCKS
+
+    def check(self, events: Sequence[Event], offsets: Offsets | None = None) -> None:  # noqa: C901 - innermost loop
         """Check the next events of the stream.
 
         Args:
             events: The events.
             offsets: Returns their byte offsets. It is called only if there is a deviation.
         """
-        self._offsets = offsets
-        rules = self._rules
-        level = self._level
-        last, see = level.last, level.seen.append
-        for index, (kind, tag, vr, value) in enumerate(events):
+        self._events, self._offsets, self._places = events, offsets, None
+        self._remaining = remaining = iter(events)
+        rules, levels = self._rules, self._open
+        last, seen, blocks = self._last, self._seen, self._blocks
+        for kind, tag, vr, value in remaining:
             if kind == ELEMENT:
                 if tag > last:
                     last = tag
-                    see(tag)
-                    rule = rules.get(tag)
+                    seen.append(tag)
+                    rule = (blocks.get(tag >> 8, _NO_RULES) if tag & 0x10000 else rules).get(tag)
                     if rule is not None:
-                        rule_vr, counts, right = rule
-                        if vr == rule_vr and len(value) in counts and (right is None or value in right):
-                            continue
+                        rule_vr, right, counts = rule
+                        if vr == rule_vr:
+                            if right is None:
+                                if len(value) in counts:
+                                    continue
+                            elif value in right:
+                                continue
+                            elif len(value) in counts and VALUE_RULES[vr](value):
+                                if vr in _TEXT_VRS:
+                                    _remember(right, value)
+                                continue
+                    self._last, self._seen, self._blocks = last, seen, blocks
                 else:
-                    self._index = index
+                    self._last, self._seen, self._blocks = last, seen, blocks
                     self._disorder(tag)
-                self._index = index
                 self._element(tag, vr, value)
-                continue
-            level.last = last
-            self._index = index
-            self._other(kind, tag, vr, value)
-            if self._level is not level:
-                level = self._level
-                see = level.seen.append
-            last = level.last
-        level.last = last
-        if len(level.seen) > 2 * _MAX_SEEN:
-            del level.seen[:-_MAX_SEEN]
+                blocks = self._blocks
+            elif kind == START_ITEM:
+                levels.append((tag, value, last, seen, blocks))
+                last, seen, blocks = -1, [], _NO_BLOCKS
+            elif kind == END_ITEM:
+                _, _, last, seen, blocks = levels.pop()
+            elif kind != END_SEQUENCE:
+                if kind == START_SEQUENCE and tag > last:
+                    rule = rules.get(tag)
+                    if rule is not None and rule[0] == vr:
+                        last = tag
+                        seen.append(tag)
+                        continue
+                self._last, self._seen, self._blocks = last, seen, blocks
+                self._other(kind, tag, vr, value)
+                last, seen, blocks = self._last, self._seen, self._blocks
+        if len(seen) > 2 * _MAX_SEEN:
+            del seen[:-_MAX_SEEN]
+        self._last, self._seen, self._blocks = last, seen, blocks
         if self._parts is not None and self._parts.offset is None:
             self._parts.offset = self._offset()
-        self._offsets = None
+        self._events, self._offsets, self._places = (), None, None
 
     # --- structure ---------------------------------------------------------------------------------------------
 
@@ -187,91 +223,87 @@ class ValueCheck:
         if kind in _OPENING:
             self._see(tag)
         if kind == START_ELEMENT:
-            self._parts = _Parts(self._index)
+            self._parts = _Parts(self._index())
         elif self._parts is not None:
             self._part(kind, tag, vr, value)
-        elif kind == START_SEQUENCE or kind == START_FRAGMENTS or kind == BULK_DATA:
+        elif kind == START_FRAGMENTS:
+            if vr != "OB":
+                self._report("wrong-vr", f"expected VR OB for encapsulated pixel data (PS3.5 A.4), found {vr}", tag)
+            else:
+                self._definition(tag, vr)
+        elif kind == START_SEQUENCE or kind == BULK_DATA:
             self._definition(tag, vr)
-            self._position.move(kind, tag, value)
-        else:
-            self._position.move(kind, tag, value)
-            if kind == START_ITEM:
-                self._levels.append(self._level)
-                self._level = _Level()
-            elif kind == END_ITEM:
-                self._level = self._levels.pop()
-            elif kind == START_DATASET:
-                self._levels.clear()
-                self._level = _Level()
+        elif kind == START_DATASET:
+            self._dataset = value
+            self._open.clear()
+            self._start_level()
 
     def _see(self, tag: int) -> None:
-        level = self._level
-        if tag > level.last:
-            level.last = tag
-            level.seen.append(tag)
+        if tag > self._last:
+            self._last = tag
+            self._seen.append(tag)
         else:
             self._disorder(tag)
 
     def _disorder(self, tag: int) -> None:
         if not self._checks_order:
             return
-        if self._level.has(tag):
-            self._report(
-                "duplicate-key", "expected each element once in a data set (PS3.5 7.1), found a second one", tag
-            )
+        index = bisect_left(self._seen, tag)
+        if index < len(self._seen) and self._seen[index] == tag:
+            message = "expected each element once in a data set (PS3.5 7.1), found a second one"
+            self._report("duplicate-key", message, tag)
         else:
             self._report("key-order", "expected tags in ascending order (PS3.5 7.1), found a lower tag", tag)
 
     # --- elements ----------------------------------------------------------------------------------------------
 
     def _element(self, tag: int, vr: str, values: tuple[Any, ...]) -> None:
-        if tag & 0x10000:
-            if is_private_creator(tag):
-                self._reserve(tag, values)
-            elif self._is_right_private(tag, vr, values):
-                return
+        if is_private_creator(tag):
+            self._reserve(tag, values)
         definition = self._definition(tag, vr)
         is_counted = self._has_count(tag, definition, len(values))
         if values and vr != "SQ":
-            faults = () if self._in_binary and vr not in self._right else value_faults(vr, values)
+            faults = () if self._in_binary and vr not in _TEXT_VRS else value_faults(vr, values)
             for fault in faults:
                 if is_counted or fault.code != "multiplicity":
                     self._fault(tag, fault)
-            if not faults and vr in self._right and _is_short(values):
-                self._right[vr].remember(values, None)
 
     def _definition(self, tag: int, vr: str) -> Definition | None:
         """Return the definition of an element, after a check of its VR and its block."""
-        creator: str | None = None
-        if tag & 0x10000 and not is_private_creator(tag) and tag & 0xFFFF:
-            creator = self._creator(tag)
-            definition = private_definition(tag, creator) if creator else None
+        rules: _Rules | None = self._rules
+        is_in_block = bool(tag & 0x10000) and not is_private_creator(tag) and bool(tag & 0xFFFF)
+        if is_in_block:
+            rules = self._block(tag)
+            definition = private_definition(tag, rules.creator) if rules is not None else None
         else:
             definition = definition_of(tag)
             if definition is None and not tag & 0x10000:
-                self._report(
-                    "unknown-element", "expected an element of the data dictionary (PS3.6), found another", tag
-                )
+                message = "expected an element of the data dictionary (PS3.6), found another"
+                self._report("unknown-element", message, tag)
         if vr == "UN" or not vr:
             return definition
         if definition is not None and vr not in definition.vrs and definition.vrs != _UNKNOWN:
             expected = " or ".join(definition.vrs)
-            if creator is None:
-                self._report("wrong-vr", f"expected VR {expected} by the data dictionary (PS3.6), found {vr}", tag)
-            else:
+            if is_in_block:
                 self._report("private-element", f"expected VR {expected} by the private dictionary, found {vr}", tag)
-        elif creator is None:
-            if not tag & 0x10000:  # a Private Creator reserves a block, so that it always needs a closer look
-                self._rules.remember(tag, (vr, _counts(definition), self._container(vr)))
-        else:
-            self._private_rules.remember((tag, creator), (vr, _ANY_COUNT, self._container(vr)))
+            else:
+                self._report("wrong-vr", f"expected VR {expected} by the data dictionary (PS3.6), found {vr}", tag)
+        elif rules is not None and not is_private_creator(tag):  # which always needs a closer look
+            if is_in_block:
+                self._count += 1
+                if self._count > _MAX_RULES:
+                    self._count = 0
+                    for others in self._creators.values():
+                        others.clear()
+            counts = _ANY_COUNT if is_in_block else _counts(definition)
+            rules[tag] = _Rule(vr, self._container(vr), counts)
         return definition
 
     def _container(self, vr: str) -> Container[Any] | None:
-        """Return the values of a VR that are known to be right, or None if all are."""
-        if vr in self._right:
-            return self._right[vr]
-        return None if self._in_binary else self._holds.get(vr)
+        """Return a container for the right values of a VR, or None if all are."""
+        if vr in _TEXT_VRS:
+            return {}
+        return None if self._in_binary or vr not in VALUE_RULES else _Any(VALUE_RULES[vr])
 
     def _has_count(self, tag: int, definition: Definition | None, count: int) -> bool:
         """Return True for a possible number of values, and report another one."""
@@ -287,25 +319,23 @@ class ValueCheck:
     # --- private elements (PS3.5 7.8) --------------------------------------------------------------------------
 
     def _reserve(self, tag: int, values: tuple[Any, ...]) -> None:
-        creators = self._level.creators
-        if len(creators) >= _MAX_BLOCKS:
-            creators.clear()
+        if self._blocks is _NO_BLOCKS or len(self._blocks) >= _MAX_BLOCKS:
+            self._blocks = {}
         creator = values[0] if values and isinstance(values[0], str) else ""
-        creators[tag >> 16 << 8 | tag & 0xFF] = creator.strip(" \0")[:_MAX_CREATOR]
+        creator = creator.strip(" \0")[:_MAX_CREATOR]
+        if creator:
+            rules = self._creators.get(creator)
+            if rules is None:
+                rules = self._creators.remember(creator, _Rules(creator))
+            self._blocks[tag >> 16 << 8 | tag & 0xFF] = rules
 
-    def _creator(self, tag: int) -> str:
-        creator = self._level.creators.get(tag >> 8, "")
-        if not creator:
+    def _block(self, tag: int) -> _Rules | None:
+        """Return the rules of the block of a private element, which is reported if it has none."""
+        rules = self._blocks.get(tag >> 8)
+        if rules is None:
             message = "expected a Private Creator for the block of a private element (PS3.5 7.8.1), found none"
             self._report("private-block", message, tag)
-        return creator
-
-    def _is_right_private(self, tag: int, vr: str, values: tuple[Any, ...]) -> bool:
-        rule = self._private_rules.get((tag, self._level.creators.get(tag >> 8, "")))
-        if rule is None:
-            return False
-        rule_vr, counts, right = rule
-        return vr == rule_vr and len(values) in counts and (right is None or values in right)
+        return rules
 
     # --- elements in parts -------------------------------------------------------------------------------------
 
@@ -314,7 +344,7 @@ class ValueCheck:
         assert parts is not None
         if kind == VALUES:
             parts.count += len(value)
-            if vr in self._right:
+            if vr in _TEXT_VRS:
                 parts.add(value_faults(vr, value))
         elif kind == SEGMENT or kind == LAST_SEGMENT:
             if isinstance(value, str):
@@ -341,17 +371,24 @@ class ValueCheck:
         self._report(fault.code, fault.message, tag)
 
     def _report(self, code: str, message: str, tag: int) -> None:
-        location = Location(self._offset(), self._position.index, self._position.tag_path(tag))
+        items = [f"{format_tag(sequence)}[{item}]" for sequence, item, *_ in self._open]
+        location = Location(self._offset(), self._dataset, ".".join([*items, format_tag(tag)]))
         self._report_to(Deviation(code, DEVIATIONS[code].severity, location, message))
+
+    def _index(self) -> int:
+        """Return the index of the current event in the batch."""
+        return len(self._events) - length_hint(self._remaining) - 1
 
     def _offset(self) -> int | None:
         """Return the byte offset of the current element, or None."""
-        index, parts = self._index, self._parts
-        if parts is not None:
-            if parts.offset is not None:
-                return parts.offset
-            index = parts.index
-        return None if self._offsets is None else self._offsets()[index]
+        parts = self._parts
+        if parts is not None and parts.offset is not None:
+            return parts.offset
+        if self._offsets is None:
+            return None
+        if self._places is None:
+            self._places = self._offsets()
+        return self._places[self._index() if parts is None else parts.index]
 
 
 class _Parts:
@@ -378,7 +415,7 @@ class _Parts:
 
 
 _UNKNOWN = ("UN",)  # the VR of private elements that pydicom knows by their name only
-_TEXT_FORMS = (Form.TEXT, Form.DECIMAL, Form.PERSON_NAME)
+_TEXT_VRS = frozenset(vr for vr, row in VRS.items() if row.form in (Form.TEXT, Form.DECIMAL, Form.PERSON_NAME))
 _OPENING = frozenset({START_ELEMENT, START_SEQUENCE, START_FRAGMENTS, BULK_DATA})
 _ANY_COUNT = range(NO_MAXIMUM)
 
@@ -395,10 +432,13 @@ def _counts(definition: Definition | None) -> Container[int]:
     return range(0 if least == 1 else least, min(most + 1, NO_MAXIMUM))
 
 
-def _is_short(values: tuple[Any, ...]) -> bool:
-    """Return True if the verdict on the values is worth keeping."""
-    if len(values) > _MAX_REMEMBERED:
-        return False
-    return all(
-        value is None or len(value if isinstance(value, str) else "".join(value)) <= _MAX_TEXT for value in values
-    )
+def _remember(right: dict[Any, None], values: tuple[Any, ...]) -> None:
+    """Keep the verdict on right values, if that is worth its memory."""
+    if len(values) <= _MAX_REMEMBERED and all(map(_is_short, values)):
+        if len(right) >= _MAX_RIGHT:
+            right.clear()
+        right[values] = None
+
+
+def _is_short(value: Any) -> bool:
+    return value is None or len(value if isinstance(value, str) else "".join(value)) <= _MAX_TEXT

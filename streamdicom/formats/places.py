@@ -8,7 +8,7 @@ need none.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from streamdicom.events import Event
 
@@ -18,6 +18,10 @@ Walk: TypeAlias = Callable[[Sequence[Event]], Sequence[int]]
 
 class Places:
     """Where the events of one call begin.
+
+    Attributes:
+        marks: The index of an event, and the place from which on the events are: a byte offset, a ``Walk``, or what
+            else ``_resolved`` of a subclass knows.
 
     >>> places = Places()
     >>> events = [(1, 0, "", 0)]
@@ -29,45 +33,40 @@ class Places:
     """
 
     def __init__(self) -> None:
+        self.marks: list[tuple[int, Any]] = []
         self._events: Sequence[Event] = ()
-        self._marks: list[tuple[int, int | Walk]] = []
-        self._before: int | Walk = 0  # the last place of the calls before
+        self._before: Any = 0  # the last place of the calls before
 
     def begin(self, events: Sequence[Event]) -> None:
         """Start a call, which appends to the list."""
-        if self._marks:
-            self._before = self._marks[-1][1]
-            self._marks.clear()
+        if self.marks:
+            self._before = self.marks[-1][1]
+            self.marks.clear()
         self._events = events
 
-    def mark(self, place: int | Walk, index: int | None = None) -> None:
-        """Note the place of the next events, or of those from an index on.
-
-        Args:
-            place: A byte offset, or a function that works them out.
-            index: The index of the first of them; the number of events so far by default.
-        """
-        self._marks.append((len(self._events) if index is None else index, place))
+    def mark(self, place: int | Walk) -> None:
+        """Note the place of the next events: a byte offset, or a function that works them out."""
+        self.marks.append((len(self._events), place))
 
     def offsets(self) -> list[int]:
         """Return the byte offset of each event of the call.
 
         Events that no mark precedes have the offset of the event before.
         """
-        events, marks = self._events, self._marks
+        events, marks = self._events, self.marks
         found: list[int] = []
         if not marks or marks[0][0]:
-            found = [self._last_before()] * (marks[0][0] if marks else len(events))
+            found = [self._resolved(self._before, ())[-1]] * (marks[0][0] if marks else len(events))
         ends = [index for index, _ in marks[1:]] + [len(events)]
         for (index, place), end in zip(marks, ends, strict=bool(marks)):
             if end > index:
-                found += [place] if isinstance(place, int) else place(events[index:end])[: end - index]
+                found += self._resolved(place, events[index:end])[: end - index]
                 found += found[-1:] * (end - len(found))
         return found
 
-    def _last_before(self) -> int:
-        place = self._before
-        return place if isinstance(place, int) else place(())[-1]
+    def _resolved(self, place: Any, events: Sequence[Event]) -> Sequence[int]:
+        """Return the byte offsets of the first events after a mark, at least one."""
+        return (place,) if isinstance(place, int) else place(events)
 
 
 class KeepsPlaces:

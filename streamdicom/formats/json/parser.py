@@ -48,7 +48,7 @@ from streamdicom.formats.json.document import Move, Moves
 from streamdicom.formats.json.key_filter import KeyFilter
 from streamdicom.formats.json.keys import KEYS, tag_of
 from streamdicom.formats.json.pixel_representation import learn_pixel_representation
-from streamdicom.formats.json.places import JsonPlaces
+from streamdicom.formats.json.places import Cursor, JsonPlaces
 from streamdicom.formats.json.states import State
 from streamdicom.formats.places import KeepsPlaces
 from streamdicom.formats.seen_tags import SeenTags
@@ -58,7 +58,7 @@ from streamdicom.options import ReadOptions, options_or_default
 # Plain integers, which compare faster than the members.
 _DATASET, _OPEN, _VALUES = int(State.DATASET), int(State.OPEN), int(State.VALUES)
 _OBJECT, _SKIP = int(State.OBJECT), int(State.SKIP)
-_SEQUENCE, _END_SEQUENCE = int(Piece.SEQUENCE), int(Piece.END_SEQUENCE)
+_SEQUENCE, _NEXT_ITEM, _END_SEQUENCE = int(Piece.SEQUENCE), int(Piece.NEXT_ITEM), int(Piece.END_SEQUENCE)
 _OUTSIDE = (int(State.ROOT), int(State.ARRAY))
 _END_ARRAY, _STRING_SEGMENT = int(TokenType.END_ARRAY), int(TokenType.STRING_SEGMENT)
 
@@ -168,6 +168,8 @@ class JsonParser(ContentParser, KeepsPlaces):
         if pattern is None or stretch.has_comments or not text:
             self._take_tokens(stretch.tokens())
             return
+        if self._places is not None:
+            self._places.cursor = Cursor(text, stretch.offset)
         attributes, rest = canonical_attributes(pattern, text)
         attribute = next(attributes, None)
         while attribute is not None:
@@ -224,7 +226,7 @@ class JsonParser(ContentParser, KeepsPlaces):
         if self._places is not None:
             pattern = self._odd_pattern if stretch.is_odd else self._pattern
             assert pattern is not None
-            self._places.mark_attributes(made, stretch, start, end, pattern, tags)
+            self._places.marks.append((made, (self._places.cursor, start, end, pattern, tags)))
         stretch.pass_over(end, ATTRIBUTE if stretch.text[end - 1] == "}" else ATTRIBUTE_AND_COMMA)
         return following
 
@@ -345,7 +347,7 @@ class JsonParser(ContentParser, KeepsPlaces):
 
     def _take_pieces(self, stretch: Stretch, pieces: Sequence[GapPiece]) -> None:
         """Take canonical pieces of structure, up to the first that is not possible."""
-        end, passed = 0, ""
+        end, passed, places = 0, "", self._places
         for kind, key, piece_end, structure in pieces:
             if self._state == _DATASET:
                 move = _CANONICAL_MOVES[kind]
@@ -353,8 +355,8 @@ class JsonParser(ContentParser, KeepsPlaces):
                 move = JsonParser._skip_piece
             else:
                 break
-            if self._places is not None:
-                self._places.mark_text(stretch, stretch.position + end)
+            if places is not None and kind <= _NEXT_ITEM:
+                places.marks.append((len(self._events), (places.cursor, stretch.position + end)))
             if not move(self, kind, key):
                 break
             end, passed = piece_end, structure

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from streamdicom.events import Event
 from streamdicom.formats.places import Places
-from streamdicom.jsontext import Stretch, length_in_bytes
+from streamdicom.jsontext import length_in_bytes
 
 _BLANK = re.compile(r"[ \t\r\n]*+")
 
@@ -27,41 +28,54 @@ class _TokenMarks:
         return self._offsets[number]
 
 
-class _Cursor:
+class Cursor:
     """A byte offset that moves along a text."""
 
     def __init__(self, text: str, offset: int) -> None:
         self.text = text
-        self.offset = offset
-        self._has_bytes = length_in_bytes(text) == len(text)  # each character is one byte
+        self._offset = self._place = offset
         self._position = 0
-        self._place = offset
+        self._has_bytes: bool | None = None  # each character is one byte
+
+    def offset(self, position: int) -> int:
+        """Return the byte offset after the white space at a position."""
+        blank = _BLANK.match(self.text, position)
+        assert blank
+        return self.at(blank.end())
 
     def at(self, position: int) -> int:
         """Return the byte offset of a position; ascending positions cost least."""
+        if self._has_bytes is None:
+            self._has_bytes = length_in_bytes(self.text) == len(self.text)
         if self._has_bytes:
-            return self.offset + position
+            return self._offset + position
         if position < self._position:
-            self._position, self._place = 0, self.offset
+            self._position, self._place = 0, self._offset
         self._place += length_in_bytes(self.text[self._position : position])
         self._position = position
         return self._place
 
 
 class JsonPlaces(Places):
-    """The places of the events of a ``JsonParser``."""
+    """The places of the events of a ``JsonParser``.
+
+    A mark has the number of a token, the position of a piece of structure in a text, or the positions of canonical
+    attributes in it. The parser adds the frequent ones itself.
+
+    Attributes:
+        cursor: Finds byte offsets in the current text.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self.cursor = Cursor("", 0)
         self._tokens = _TokenMarks()
-        self._cursor = _Cursor("", 0)
 
     def mark_token(self, index: int) -> None:
         """Note that the next events begin with a token, by its index in the call."""
         tokens = self._tokens
-        number = len(tokens.indices)
+        self.marks.append((len(self._events), (tokens, len(tokens.indices))))
         tokens.indices.append(index)
-        self.mark(lambda _: (tokens.offset(number),))
 
     def end_tokens(self, locator: Callable[[], Callable[[Iterable[int]], list[int]]]) -> None:
         """Declare the end of a call of the tokenizer."""
@@ -69,40 +83,14 @@ class JsonPlaces(Places):
             self._tokens.locate = locator()
             self._tokens = _TokenMarks()
 
-    def mark_text(self, stretch: Stretch, position: int) -> None:
-        """Note that the next events begin after the white space at a position of a text."""
-        cursor = self._cursor_of(stretch)
-
-        def walk(_: Sequence[Event]) -> tuple[int]:
-            blank = _BLANK.match(cursor.text, position)
-            assert blank
-            return (cursor.at(blank.end()),)
-
-        self.mark(walk)
-
-    def mark_attributes(
-        self, made: int, stretch: Stretch, start: int, end: int, pattern: re.Pattern[str], tags: dict[str, int]
-    ) -> None:
-        """Note that the last events are made from canonical attributes.
-
-        Args:
-            made: The number of events before them.
-            stretch: The text.
-            start: The position of the first of them.
-            end: The position after the last.
-            pattern: The pattern of canonical attributes.
-            tags: The tags of the keys, negative of keys that are passed over.
-        """
-        cursor = self._cursor_of(stretch)
-
-        def walk(_: Sequence[Event]) -> list[int]:
-            found = pattern.finditer(cursor.text, start, end)
-            offsets = [cursor.at(attribute.start()) for attribute in found if tags.get(attribute[2], 0) >= 0]
-            return offsets or [cursor.at(start)]
-
-        self.mark(walk, made)
-
-    def _cursor_of(self, stretch: Stretch) -> _Cursor:
-        if self._cursor.text is not stretch.text or self._cursor.offset != stretch.offset:
-            self._cursor = _Cursor(stretch.text, stretch.offset)
-        return self._cursor
+    def _resolved(self, place: Any, events: Sequence[Event]) -> Sequence[int]:
+        if isinstance(place, int):
+            return (place,)
+        source, start, *rest = place
+        if not rest:
+            return (source.offset(start),)
+        end, pattern, tags = rest
+        found = pattern.finditer(source.text, start, end)
+        # The tag of a key that is passed over is negative.
+        offsets = [source.at(attribute.start()) for attribute in found if tags.get(attribute[2], 0) >= 0]
+        return offsets or (source.at(start),)
