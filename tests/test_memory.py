@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import random
 import tempfile
@@ -254,6 +255,18 @@ def test_data_sets_take_no_more_memory_for_more_of_them() -> None:
     next(streamdicom.iter_datasets(_DATASET))  # pydicom is imported now
     chunks = _chunks(b"[" + _DATASET, islice(repeat(b"," + _DATASET), _SHORT // len(_DATASET)), b"]")
     assert peak(lambda: all(ds.PatientID for ds in streamdicom.iter_datasets(chunks))) < _MOST
+
+
+@pytest.mark.slow
+def test_compressed_data_sets_take_no_more_memory_than_plain_ones() -> None:
+    text = b"[" + b"{}," * 100_000 + b"{}]"
+    compressed = gzip.compress(text)
+
+    def read(data: bytes) -> None:
+        assert sum(1 for _ in streamdicom.iter_datasets(data)) == 100_001
+
+    next(streamdicom.iter_datasets(_DATASET))  # pydicom is imported now
+    assert peak(lambda: read(compressed)) < peak(lambda: read(text)) + _MIB
 
 
 @pytest.mark.slow

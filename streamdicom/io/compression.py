@@ -1,6 +1,6 @@
 """Compressed streams, read and written in pieces of bounded size.
 
-A decompressor never yields more than ``_PIECE`` bytes at once, so a few bytes that expand to a great many cost time
+A decompressor never yields more than 16 KiB at once, so a few bytes that expand to a great many cost time
 and no memory. ``Expansion`` bounds the time.
 """
 
@@ -12,10 +12,10 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any, Protocol
 
+from streamdicom._push import PIECE_SIZE
 from streamdicom.errors import InputError, TruncatedError
 from streamdicom.io.expansion import Expansion
 
-_PIECE = 64 * 1024
 _GZIP = 16 + zlib.MAX_WBITS
 _MAX_LZMA_MEMORY = 128 * 1024 * 1024  # twice the needs of xz preset 9
 _WINDOW = 128 * 1024 * 1024  # of zstd, as with ``--long``
@@ -23,7 +23,7 @@ _ZSTD_LEVEL = 3  # the default of the command line tool
 _GZIP_LEVEL = 6
 
 FREE_SIZE = 1024 * 1024
-"""Bytes that the body of an HTTP message may expand to, whatever its size."""
+"""Bytes that the body of an HTTP message of any size may expand to."""
 
 # RFC 1952, RFC 8878, bzip2, the .xz file format 1.2
 _MAGICS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz"}
@@ -235,7 +235,7 @@ class Decompressor:
         self._member: _Member | None = _MEMBERS[kind](window)
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Yield the contents of the next bytes, in pieces of at most 64 KiB.
+        """Yield the contents of the next bytes, in pieces of at most 16 KiB.
 
         The iterator must be exhausted before the next call.
 
@@ -272,13 +272,13 @@ class Decompressor:
 
     def _decompress(self, member: _Member, data: bytes) -> Iterator[bytes]:
         try:
-            found = member.decompress(data, _PIECE)
+            found = member.decompress(data, PIECE_SIZE)
         except MemoryError:
             raise
         except Exception as error:  # each library has an exception of its own
             raise InputError(f"the {self._kind} stream is damaged") from error
-        for start in range(0, len(found), _PIECE):
-            yield found[start : start + _PIECE]
+        for start in range(0, len(found), PIECE_SIZE):
+            yield found[start : start + PIECE_SIZE]
 
     def close(self) -> None:
         """Declare the end of the stream.
