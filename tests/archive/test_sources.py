@@ -9,14 +9,17 @@ import io
 import os
 import random
 import shutil
+import struct
 import tarfile
 import tracemalloc
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from streamdicom import InputError, Limits
+from streamdicom import InputError, LimitError, Limits, ReadOptions
+from streamdicom.archive import iter_events
 from streamdicom.archive.members import members
 from streamdicom.archive.sources import (
     CONTAINERS,
@@ -338,6 +341,32 @@ def test_member_with_very_many_names_is_an_error(tmp_path: Path, kind: bytes) ->
     names = _extra_header(kind, 6, b"6 a=b\n") * 1000  # tarfile recurses from each to the next
     with pytest.raises(InputError, match="the file is damaged"):
         _read(_put(tmp_path / "x", names + _tar()))
+
+
+def test_members_of_a_zip_file_must_not_overlap(tmp_path: Path) -> None:
+    """Many entries for the same bytes would multiply them."""
+    data = _zip()
+    start, end = data.index(b"PK\1\2"), data.index(b"PK\5\6")
+    count = 50
+    size = (end - start) * count
+    data = data[:start] + data[start:end] * count + data[end : end + 8]
+    data += struct.pack("<HHIIH", 2 * count, 2 * count, size, start, 0)
+    with pytest.raises(InputError, match="the members of the ZIP file overlap"):
+        _read(_put(tmp_path / "x", data))
+
+
+@pytest.mark.parametrize(
+    "pack", [lambda file: _zip(("zeros", file)), lambda file: gzip.compress(_tar(("zeros", file)))]
+)
+@pytest.mark.slow
+def test_expansion_of_a_member_is_bounded(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    length = 68 * 1024 * 1024
+    zeros = _DICOM + b"\xe0\x7f\x10\0OB\0\0" + struct.pack("<I", length) + bytes(length)
+    path = _put(tmp_path / "x", pack(zeros))
+    limits = Limits(max_expansion_ratio=10)
+    list(iter_events(path))
+    with pytest.raises(LimitError, match="the file expands to more than 10 times its size"):
+        list(iter_events(path, options=ReadOptions(limits=limits)))
 
 
 @pytest.mark.memory
