@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from importlib.resources import files
 from typing import Any, NamedTuple, TypeAlias
 
 EDITION = "2026d"
@@ -50,6 +49,8 @@ def tables() -> Tables:
 
 
 def _read(name: str) -> Any:
+    from importlib.resources import files  # takes long to import
+
     return json.loads(files("streamdicom.deidentification").joinpath(name).read_text())
 
 

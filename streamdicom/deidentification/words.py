@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from importlib.resources import files
 
 _TOKEN = re.compile(r"[^\W_]+(?:\.[0-9]+[^\W_]*)?")
 _TECHNICAL = re.compile(
@@ -30,4 +29,6 @@ def known_words(text: str) -> str:
 
 @cache
 def _words() -> frozenset[str]:
+    from importlib.resources import files  # takes long to import
+
     return frozenset(files("streamdicom.deidentification").joinpath("words.txt").read_text().split())

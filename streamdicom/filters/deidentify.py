@@ -279,6 +279,8 @@ class Deidentifier:
             action = "C"
         if not self._sequences and kind == ELEMENT:
             self._learn(tag, value)
+        if vr == "PN" and action == "K" and not self._profile.is_in_table(tag):
+            action = "Z"
         if tag == _DOCUMENT_LENGTH and kind == ELEMENT:  # of the dummy
             return ((ELEMENT, tag, vr, (len(dummy_value("OB")),)),)
         if vr in _NUMBERS and kind == ELEMENT and not all(map(_is_number, value)):  # other text, which may say anything
