@@ -7,7 +7,7 @@ from streamdicom.deidentification.dates import shifted
 from streamdicom.deidentification.dummies import code_item, dummy_items, dummy_value
 from streamdicom.deidentification.keyed import KeyedValues, uid_text
 from streamdicom.deidentification.options import Deidentification, DeidentificationOption, read_key
-from streamdicom.deidentification.profile import METHOD_CODES, Profile
+from streamdicom.deidentification.profile import METHOD_CODES, Profile, profile_of
 from streamdicom.deidentification.report import DeidentificationReport
 from streamdicom.deidentification.table import EDITION
 from streamdicom.deidentification.words import known_words
@@ -24,6 +24,7 @@ __all__ = [
     "dummy_items",
     "dummy_value",
     "known_words",
+    "profile_of",
     "read_key",
     "shifted",
     "uid_text",

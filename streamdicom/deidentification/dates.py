@@ -19,7 +19,7 @@ def shifted(vr: str, text: str, days: int) -> str | None:
     """Return a date or time shifted by a number of days; None for text that is neither.
 
     A time stays as it is. A date without a day is shifted from the middle of its month, and one without a month from
-    the middle of its year. The offset from UTC of a date and time is left out, because it tells the region.
+    the middle of its year. The offset from UTC of a date and time is left out, because it reveals the region.
 
     Args:
         vr: DA, TM or DT.

@@ -58,7 +58,7 @@ class KeyedValues:
 
     @property
     def fingerprint(self) -> str:
-        """Digits that tell keys apart."""
+        """Digits that differ for another key."""
         return self._digest("fingerprint", "").hex()[:8]
 
     def _digest(self, purpose: str, text: str) -> bytes:

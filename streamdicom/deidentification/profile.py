@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 
 from streamdicom._cache import BoundedCache
 from streamdicom.converters import PrivateKey
-from streamdicom.deidentification.options import Deidentification
 from streamdicom.deidentification.options import DeidentificationOption as Option
 from streamdicom.deidentification.table import Row, tables
 from streamdicom.dicom import (
@@ -44,7 +43,7 @@ _DIRECTORY_GROUP = 0x0004
 _DATES = {str(Option.RETAIN_FULL_DATES): "K", str(Option.RETAIN_MODIFIED_DATES): "C"}
 _NAMES_OF_CLASSES = ("SOPClass", "TransferSyntax", "CodingSchemeUID", "CreatorUID", "ContextUID", "MappingResourceUID")
 
-# Attributes that Table E.1-1 does not have, although they tell as much as those it has.
+# Attributes that Table E.1-1 does not have, although they reveal as much as others.
 _BEYOND: dict[int, Row] = {
     0x00080051: ("X", {}),  # Issuer of Accession Number Sequence
     0x00100024: ("X", {}),  # Issuer of Patient ID Qualifiers Sequence
@@ -76,17 +75,18 @@ class Profile:
     """The basic profile with some options.
 
     Args:
-        deidentification: The options.
+        options: The options.
+        safe_private: Safe private elements beside those of the standard.
 
-    >>> profile = Profile(Deidentification(b"a secret of 16 bytes or more", ["retain-uids"]))
+    >>> profile = Profile(["retain-uids"])
     >>> profile.action(0x00100010, ""), profile.action(0x0020000D, ""), profile.action(0x00280010, "")
     ('Z', 'K', 'K')
     """
 
-    def __init__(self, deidentification: Deidentification) -> None:
-        self._options = frozenset(map(str, deidentification.options))
+    def __init__(self, options: Iterable[str] = (), safe_private: Iterable[PrivateKey] = ()) -> None:
+        self._options = frozenset(map(str, options))
         self._retains_private = Option.RETAIN_SAFE_PRIVATE in self._options
-        self._own_private = _by_key(deidentification.safe_private)
+        self._own_private = _by_key(safe_private)
         self._actions: BoundedCache[tuple[int, str, bool, bool], str] = BoundedCache()
 
     def has(self, option: Option) -> bool:
@@ -173,6 +173,16 @@ class Profile:
         if chosen:
             return "C" if "C" in chosen else "K"
         return action[-1]
+
+
+@lru_cache(maxsize=8)
+def profile_of(options: tuple[str, ...], safe_private: tuple[PrivateKey, ...]) -> Profile:
+    """Return a profile; the same one for equal arguments, because it remembers actions.
+
+    >>> profile_of(("retain-uids",), ()) is profile_of(("retain-uids",), ())
+    True
+    """
+    return Profile(options, safe_private)
 
 
 def _by_key(keys: Iterable[PrivateKey]) -> dict[tuple[str, int], set[int | None]]:

@@ -7,7 +7,7 @@ from functools import cache
 
 _TOKEN = re.compile(r"[^\W_]+(?:\.[0-9]+[^\W_]*)?")
 _TECHNICAL = re.compile(
-    r"t[12]w?|[clst][0-9]{1,2}|b[0-9]{1,4}|[23]d"
+    r"t[12]w?|[clst][0-9]{1,2}|b(?:0|[0-9]{0,2}[05]0)|[23]d"
     r"|[0-9]{1,3}(?:\.[0-9]{1,3})?(?:mm|cm|kvp?|mas?|ml|deg|hz)",
 )
 

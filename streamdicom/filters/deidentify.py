@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
+from streamdicom._cache import MAX_KNOWN_TAGS
 from streamdicom.deidentification import (
     Deidentification,
     KeyedValues,
-    Profile,
     dummy_items,
     dummy_value,
     known_words,
+    profile_of,
     shifted,
     uid_text,
 )
@@ -150,7 +152,7 @@ class Deidentifier:
     def __init__(self, deidentification: Deidentification) -> None:
         self._deidentification = deidentification
         self._report = deidentification.report
-        self._profile = Profile(deidentification)
+        self._profile = profile_of(tuple(deidentification.options), tuple(deidentification.safe_private))
         self._keyed = KeyedValues(deidentification.key)
         self._clean_text = deidentification.clean_text or known_words
         self._shifts = self._profile.has(Option.RETAIN_MODIFIED_DATES)
@@ -459,6 +461,11 @@ class Deidentifier:
         return None
 
 
+@lru_cache(maxsize=MAX_KNOWN_TAGS)
+def _known_vrs(tag: int) -> tuple[str, ...]:
+    return tuple(dictionary_vrs(tag))
+
+
 def _unchanged(value: Any) -> Any:
     return value
 
@@ -473,8 +480,8 @@ def _is_text(kind: int, value: Any) -> bool:
 
 def _vr_of(tag: int, vr: str) -> str:
     """Return the VR for a changed element: its own, or that of the data dictionary for UN and sequences."""
-    known = dictionary_vrs(tag)
-    if known == ["SQ"] or ((vr not in VRS or vr in ("UN", "SQ")) and known):
+    known = _known_vrs(tag)
+    if known == ("SQ",) or ((vr not in VRS or vr in ("UN", "SQ")) and known):
         return known[0]
     return vr if vr in VRS else "UN"
 
@@ -485,7 +492,7 @@ def _is_seen(event: Event) -> bool:
     Unseen are a reference, JSON text, items in the bytes of UN, and items where the data dictionary has none.
     """
     kind, tag, _, value = event
-    known = dictionary_vrs(tag)
+    known = _known_vrs(tag)
     if kind == START_SEQUENCE:
         return "SQ" in known or not known
     if "SQ" in known:

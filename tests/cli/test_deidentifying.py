@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from pydicom import Dataset, dcmread, dcmwrite
@@ -126,6 +127,22 @@ def test_journal_tells_keys_apart_and_has_none() -> None:
     ]
     assert requests[0] == requests[1] != requests[2]
     assert _KEY.decode() not in requests[0]
+
+
+def test_resumed_export_counts_the_data_sets_of_both_runs(tmp_path: Path, key: Path) -> None:
+    folder, target, numbers = tmp_path / "in", tmp_path / "out.ndjson", tmp_path / "numbers.json"
+    folder.mkdir()
+    one, other = _write(tmp_path / "one.dcm", 1), folder / "b.dcm"
+    with ZipFile(folder / "a.zip", "w") as archive:
+        archive.write(one, "one.dcm")
+    other.write_bytes(one.read_bytes()[:-3])
+    options = ["--deidentify", "basic", "--key-file", key, "--deidentify-report", numbers]
+    assert run("export", folder, "-o", target, *options).code == 1
+    assert not numbers.exists()
+    _write(other, 2)
+    assert run("export", folder, "-o", target, *options, "--resume").code == 0
+    assert json.loads(numbers.read_text())["datasets"] == 2
+    assert [json.loads(line)["00120062"]["Value"] for line in target.read_text().splitlines()] == [["YES"]] * 2
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ _PRESENTATION_STATE = "1.2.840.10008.5.1.4.1.1.11.1"
 
 
 def _action(tag: str, *options: str, sop_class: str = _CT, is_nested: bool = False) -> str:
-    profile = Profile(Deidentification(KEY, options))
+    profile = Profile(options)
     return profile.action(tag_for_keyword_key(tag) or int(tag, 16), sop_class, is_nested=is_nested)
 
 
@@ -134,7 +134,7 @@ def test_every_safe_private_element_is_private() -> None:
 
 
 def test_private_elements_are_safe_only_with_the_option_and_their_creator() -> None:
-    profile = Profile(Deidentification(KEY, ["retain-safe-private"], safe_private=[PrivateKey("ACME", 0x10)]))
+    profile = Profile(["retain-safe-private"], [PrivateKey("ACME", 0x10)])
     assert profile.safe_private("SIEMENS MR HEADER", 0x0019100C) == "K"
     assert profile.safe_private("Philips Imaging DD 001", 0x2001105F) == "SQ"
     assert profile.safe_private("SIEMENS MR HEADER", 0x0019100B) == "X"
@@ -143,7 +143,7 @@ def test_private_elements_are_safe_only_with_the_option_and_their_creator() -> N
     assert profile.safe_private("", 0x0019100C) == "X"
     assert profile.keeps_creator("ACME")
     assert not profile.keeps_creator("ACME 2")
-    assert Profile(Deidentification(KEY)).safe_private("SIEMENS MR HEADER", 0x0019100C) == "X"
+    assert Profile().safe_private("SIEMENS MR HEADER", 0x0019100C) == "X"
 
 
 def test_attributes_newer_than_the_data_dictionary_take_the_action_of_the_table() -> None:

@@ -100,6 +100,7 @@ def test_other_forms_of_dates_are_shifted_or_given_up(vr: str, text: str, expect
         ("CT_ABDOMEN_5mm_Dr_Mabuse", "ABDOMEN 5mm"),
         ("born 1967-11-23, MRN 4711", ""),
         ("L5 S1 spine, Müller", "L5 S1 spine"),
+        ("DWI b0 b1000 b1967", "DWI b0 b1000"),
         ("kidney" + "x" * 100, ""),
     ],
 )
