@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from itertools import chain
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
 
 from streamdicom._push import drained
 from streamdicom.codec import (
-    ONE_DATASET,
     SOURCE_LOST,
     DatasetEncoder,
     EventEncoder,
+    check_list,
     checked_events,
     dataset_parser,
+    file_options,
     reading_pipeline,
     truncated_by,
+    written_events,
 )
 from streamdicom.errors import InputError, Location, OutputError, StreamDicomError
 from streamdicom.events import END_DATASET, Event
@@ -31,6 +32,7 @@ from streamdicom.formats import (
     FORMATS,
     JSON,
     NDJSON,
+    ONE_DATASET,
     UNKNOWN,
     UNKNOWN_MESSAGE,
     Format,
@@ -297,11 +299,10 @@ class DatasetWriter:
         """Write one data set.
 
         Raises:
-            OutputError: An element cannot be written, and the location has its tag path; or the array is closed. It
-                ends with the error.
+            OutputError: An element cannot be written, and the location has its tag path; the array is closed, which
+                ends with the error; or this is the second data set of a DICOM file.
             OSError: The target, or the store of bulk data, cannot be written. The array ends with the error.
             TypeError: This is not a data set.
-            ValueError: A second data set for a DICOM file.
         """
         try:
             self._writer.write(obj, self._output)
@@ -362,8 +363,7 @@ class _FileWriter:
 
     def __init__(self, indent: int | str | None, options: WriteOptions) -> None:
         _check_no_indent(indent)
-        # An element whose value a handler replaces by a reference cannot be written to a file.
-        self._options = replace(options, file_meta=True, bulk_data_element_handler=None)
+        self._options = file_options(options)
         self._is_written = False
         self._error: OutputError | None = None
 
@@ -375,7 +375,7 @@ class _FileWriter:
         if not isinstance(dataset, Dataset):
             raise TypeError(f"expected a Dataset or an iterable of them, found {type(dataset).__name__}")
         if self._is_written:
-            raise ValueError(ONE_DATASET)
+            raise OutputError(ONE_DATASET)
         self._is_written = True
         self._error = OutputError("the DICOM file is not complete")
         _write_file(chain.from_iterable(walk(dataset, 0, options=self._options)), output, self._options)
@@ -421,11 +421,11 @@ def dump(
         options: Options for writing.
 
     Raises:
-        OutputError: An element cannot be written; the location has its tag path.
+        OutputError: An element cannot be written, and the location has its tag path; or a DICOM file would get several
+            data sets.
         OSError: The target, or the store of bulk data, cannot be written.
         TypeError: This is neither a data set nor an iterable of them.
-        ValueError: The name has no known suffix, the format takes no indent, or a DICOM file would get several data
-            sets.
+        ValueError: The name has no known suffix, or the format takes no indent.
 
     >>> import io
     >>> target = io.BytesIO()
@@ -534,14 +534,14 @@ def write_events(
         indent: Spaces, or a string, for each level of JSON and XML; None for no white space.
         format: "json", "ndjson", "xml" or "dicom". By default that of the name of the target; see ``dump``.
         options: Options for writing.
-        array: Write JSON as an array; otherwise there must be one data set.
+        array: Accept any number of data sets, which JSON has in an array; otherwise there must be one.
 
     Raises:
-        OutputError: An event out of order, a tag not above the one before it, or a value that its VR does not allow.
+        OutputError: An event out of order, a tag not above the one before it, a value that its VR does not allow, or a
+            second data set where there must be one.
         OSError: The target cannot be written.
         TypeError: These are not events.
-        ValueError: The name has no known suffix, the format takes no indent, or a DICOM file would get several data
-            sets.
+        ValueError: The name has no known suffix, or the format takes no indent.
 
     >>> import io
     >>> target = io.BytesIO()
@@ -555,13 +555,16 @@ def write_events(
     if row is DICOM:
         _check_no_indent(indent)
         with Output(target, compression) as output:
-            _write_file(checked_events(events), output, options)
+            try:
+                _write_file(checked_events(events), output, file_options(options))
+            except Exception as error:
+                check_list(events, error)
+                raise
             output.commit()
         return
     encoder = EventEncoder(indent, format=row.name, options=options, array=array)
     with Output(target, compression) as output:
-        checked = checked_events(events)
-        for part in _by_dataset(checked) if output.is_connection else [checked]:
+        for part in _by_dataset(checked_events(events)) if output.is_connection else [events]:
             _write_blocks(encoder, encoder.encode(part), output)
         output.write(encoder.close())
         output.commit()
@@ -590,5 +593,5 @@ def _write_file(events: Iterable[Event], output: Output, options: WriteOptions) 
 
     with output.random_access() as file:
         writer = Part10Writer(file, temporary, options=options)
-        writer.write_all(Pipeline.for_writing(options).iter(events))
+        writer.write_all(written_events(events, options, Pipeline.for_writing(options)))
         writer.close()

@@ -21,7 +21,7 @@ from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
 from streamdicom.errors import Location, OutputError, StreamDicomError, TruncatedError
 from streamdicom.events import Event
 from streamdicom.filters import Pipeline, store_bulk_data, vr_first
-from streamdicom.formats import DICOM, EventParser, FormatName, Parser, format_named, new_writer
+from streamdicom.formats import DICOM, ONE_DATASET, EventParser, FormatName, Parser, format_named, new_writer
 from streamdicom.formats.json import KeyFilter
 from streamdicom.io import CHUNK, Expansion, temporary
 from streamdicom.options import ReadOptions, WriteOptions, options_or_default
@@ -33,9 +33,7 @@ if TYPE_CHECKING:
 SOURCE_LOST = (ConnectionError, TimeoutError, EOFError)
 """Exceptions of a source that ends too early: the peer is gone or silent, or the file is truncated."""
 
-ONE_DATASET = "a DICOM file holds one data set; write several as JSON, NDJSON or XML, or each to a file of its own"
-"""The message about a second data set for a DICOM file."""
-
+_EVENT_LENGTH = 4
 _BATCH_SIZE = 32  # events between two checks for blocks; each segment of a long value may fill a block
 
 
@@ -241,6 +239,47 @@ class _FileBlocks:
                 yield block
 
 
+def file_options(options: WriteOptions) -> WriteOptions:
+    """Return the options for a DICOM file, which cannot refer to bulk data."""
+    return replace(options, file_meta=True, bulk_data_element_handler=None, bulk_data_store=None)
+
+
+def _has_bulk_data(options: WriteOptions) -> bool:
+    return options.bulk_data_store is not None or options.bulk_data_policy != BulkDataPolicy()
+
+
+def written_events(events: Iterable[Event], options: WriteOptions, pipeline: Pipeline) -> Iterator[Event]:
+    """Yield the events that a writer gets.
+
+    Args:
+        events: The events of the caller.
+        options: Options for writing.
+        pipeline: The filters that the options ask for.
+    """
+    events = pipeline.iter(events)
+    if _has_bulk_data(options):
+        events = store_bulk_data(events, options.bulk_data_policy, options.bulk_data_store)
+    return iter(events)
+
+
+def check_list(events: Iterable[Event], cause: Exception) -> None:
+    """Explain an error by an object in a list that is not an event.
+
+    To check each event beforehand would take a twentieth of the time.
+
+    Args:
+        events: The events of the caller. Only a list or a tuple can be searched.
+        cause: The error.
+
+    Raises:
+        TypeError: There is such an object.
+    """
+    if isinstance(events, list | tuple):
+        for event in events:
+            if not isinstance(event, tuple) or len(event) != _EVENT_LENGTH:
+                raise _not_an_event(event) from cause
+
+
 class _Encoder(StickyError):
     """The base of the encoders."""
 
@@ -259,24 +298,15 @@ class _Encoder(StickyError):
         options = options_or_default(options, WriteOptions)
         is_file = format_named(format) is DICOM
         if is_file:
-            # A file has its File Meta Information, and cannot have references to bulk data.
-            options = replace(
-                options,
-                file_meta=True,
-                bulk_data_element_handler=None,
-                bulk_data_store=None,
-                bulk_data_policy=BulkDataPolicy(),
-            )
+            options = file_options(options)
         self._options = options
         self._blocks: _Blocks = _FileBlocks(indent, options) if is_file else _TextBlocks(indent, format, options, array)
         self._needs_vr = format == "xml"
         self._pipeline = Pipeline.for_writing(options)
-        self._stores = options.bulk_data_store is not None or options.bulk_data_policy != BulkDataPolicy()
+        self._stores = _has_bulk_data(options)
 
     def _encode(self, events: Iterable[Event]) -> Iterator[bytes]:
-        events = self._pipeline.iter(events)
-        if self._stores:
-            events = store_bulk_data(events, self._options.bulk_data_policy, self._options.bulk_data_store)
+        events = written_events(events, self._options, self._pipeline)
         if self._needs_vr:
             events = vr_first(events)
         return self._write(_in_batches(events))
@@ -320,7 +350,7 @@ class EventEncoder(_Encoder):
         indent: Spaces, or a string, for each level; None for no white space.
         format: "json", "ndjson", "xml" or "dicom".
         options: Options for writing.
-        array: Whether JSON is an array of any number of data sets, or one data set. NDJSON and XML have no array.
+        array: Whether there may be any number of data sets, which JSON has in an array, or one.
 
     Raises:
         ValueError: An indent for NDJSON or a DICOM file, or an unknown format.
@@ -345,7 +375,11 @@ class EventEncoder(_Encoder):
             OSError: The store of bulk data cannot be written.
             TypeError: These are not events.
         """
-        return self._encode(chain.from_iterable(_checked_later(events)))
+        try:
+            yield from self._encode(chain.from_iterable(_checked_later(events)))
+        except Exception as error:
+            check_list(events, error)
+            raise
 
 
 class DatasetEncoder(_Encoder):
@@ -360,7 +394,7 @@ class DatasetEncoder(_Encoder):
         indent: Spaces, or a string, for each level; None for no white space.
         format: "json", "ndjson", "xml" or "dicom".
         options: Options for writing.
-        array: Whether JSON is an array of any number of data sets, or one data set. NDJSON and XML have no array.
+        array: Whether there may be any number of data sets, which JSON has in an array, or one.
 
     Raises:
         ValueError: An indent for NDJSON or a DICOM file, or an unknown format.
@@ -424,7 +458,12 @@ def checked_events(events: Iterable[Event]) -> Iterator[Event]:
     remaining = iter(events)
     for first in remaining:
         if not isinstance(first, tuple):
-            hint = "; write data sets with dump()" if type(first).__module__.startswith("pydicom.") else ""
-            raise TypeError(f"expected events, which are tuples, found {type(first).__name__}{hint}")
+            raise _not_an_event(first)
         return chain((first,), remaining)
     return iter(())
+
+
+def _not_an_event(found: object) -> TypeError:
+    hint = "; write data sets with dump()" if type(found).__module__.startswith("pydicom.") else ""
+    length = f" of {len(found)} values" if isinstance(found, tuple) else ""
+    return TypeError(f"expected events, which are tuples of four values, found a {type(found).__name__}{length}{hint}")

@@ -168,7 +168,7 @@ class WriteOptions:
             uses explicit VR little endian otherwise.
         bulk_data_store: Receives the values that the policy stores.
         bulk_data_policy: Decides which values are stored, stay inline or are dropped. Without a store, stored values
-            stay inline.
+            stay inline, and so they do in a DICOM file, which cannot refer to bulk data.
         bulk_data_element_handler: An alternative to a store, for data sets only, as in ``Dataset.to_json``: called with
             each element whose binary value exceeds the threshold; returns the URI.
         handler_threshold: The threshold of the handler, in base64 characters.

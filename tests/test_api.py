@@ -19,8 +19,10 @@ from pydicom.dataset import FileDataset
 
 import streamdicom
 from streamdicom import (
+    DatasetEncoder,
     DatasetParser,
     DatasetWriter,
+    EventEncoder,
     EventType,
     InputError,
     JsonSyntaxError,
@@ -31,6 +33,7 @@ from streamdicom import (
     TruncatedError,
     WriteOptions,
 )
+from streamdicom.bulkdata import BulkDataAction, BulkDataPolicy
 from streamdicom.formats import FormatName
 
 _ONE = b'{"00100020":{"vr":"LO","Value":["1"]}}'
@@ -472,14 +475,77 @@ def test_dicom_file_is_written_and_loaded(target: str, tmp_path: Path) -> None:
     assert {tag >> 16 for _, tag, _, _ in streamdicom.iter_events(path)} >= {0x0002, 0x7FE0}
 
 
+@pytest.mark.parametrize("format", ["json", "ndjson", "xml", "dicom"])
+def test_one_data_set_is_one_in_every_format(format: FormatName) -> None:
+    events = list(streamdicom.iter_events(_ONE + _TWO))
+    with pytest.raises(OutputError, match="one data set"):
+        streamdicom.write_events(events, io.BytesIO(), format=format, array=False)
+    streamdicom.write_events(events[:3], io.BytesIO(), format=format, array=False)
+    with pytest.raises(OutputError):
+        streamdicom.write_events([], io.BytesIO(), format=format, array=False)
+
+
+@pytest.mark.parametrize("format", ["json", "ndjson", "xml", "dicom"])
+@pytest.mark.parametrize("wrong", [Dataset(), 5, None, (1, 2), (1, 2, 3, 4, 5)])
+def test_other_object_among_events_is_a_type_error(format: FormatName, wrong: Any) -> None:
+    events = list(streamdicom.iter_events(_ONE))
+    for position in range(1, 4):
+        several: Any = [*events[:position], wrong, *events[position:]]
+        if position == 3:
+            several += events
+        with pytest.raises(TypeError, match="expected events, which are tuples of four values, found a"):
+            streamdicom.write_events(several, io.BytesIO(), format=format)
+        encoder = EventEncoder(format=format)
+        with pytest.raises(TypeError, match="expected events, which are tuples of four values"):
+            list(encoder.encode(several))
+
+
+def test_error_of_the_source_of_events_is_not_explained_away() -> None:
+    def events() -> Iterator[streamdicom.Event]:
+        yield from streamdicom.iter_events(_ONE)
+        _, _ = (1, 2, 3)  # type: ignore[misc]
+
+    with pytest.raises(ValueError, match="too many values to unpack"):
+        streamdicom.write_events(events(), io.BytesIO())
+
+
+def test_dicom_file_has_all_values_except_those_that_the_policy_drops() -> None:
+    dataset = _dataset("1")
+    dataset.add_new(0x00091001, "OB", bytes(5000))
+    dataset.add_new(0x00091002, "UN", b"ab")
+
+    class Store:
+        def put(self, segments: object, info: object) -> str:
+            raise AssertionError("a file cannot refer to a store")
+
+        def open(self, uri: str) -> Iterator[bytes]:
+            raise NotImplementedError
+
+    options = WriteOptions(bulk_data_store=Store(), bulk_data_policy=BulkDataPolicy(by_vr={"UN": BulkDataAction.DROP}))
+    events = list(streamdicom.iter_events(streamdicom.dumps(dataset).encode()))
+    encoder, dataset_encoder = (
+        EventEncoder(format="dicom", options=options),
+        DatasetEncoder(format="dicom", options=options),
+    )
+    targets = [io.BytesIO(), io.BytesIO()]
+    streamdicom.dump(dataset, targets[0], format="dicom", options=options)
+    streamdicom.write_events(events, targets[1], format="dicom", options=options)
+    files = [target.getvalue() for target in targets]
+    files += [b"".join(encoder.encode(events)), b"".join(dataset_encoder.encode(dataset))]
+    for file in files:
+        found = dcmread(io.BytesIO(file))
+        assert len(found[0x00091001].value) == 5000
+        assert 0x00091002 not in found
+
+
 def test_dicom_file_holds_one_data_set(tmp_path: Path) -> None:
     path = tmp_path / "out.dcm"
-    with pytest.raises(ValueError, match="a DICOM file holds one data set"):
+    with pytest.raises(OutputError, match="a DICOM file holds one data set"):
         streamdicom.dump([_dataset("1"), _dataset("2")], path)
-    with pytest.raises(ValueError, match="a DICOM file holds one data set"), DatasetWriter(path) as writer:
+    with pytest.raises(OutputError, match="a DICOM file holds one data set"), DatasetWriter(path) as writer:
         writer.write(_dataset("1"))
         writer.write(_dataset("2"))
-    with pytest.raises(ValueError, match="data set"):
+    with pytest.raises(OutputError, match="a DICOM file holds one data set"):
         streamdicom.write_events(streamdicom.iter_events(_ONE + _TWO), path)
     with pytest.raises(OutputError, match="found none"):
         streamdicom.dump([], path)

@@ -15,7 +15,6 @@ from pydicom.data import get_testdata_file
 from pydicom.dataelem import DataElement
 
 from streamdicom import (
-    BulkDataAction,
     BulkDataPolicy,
     ConverterError,
     Converters,
@@ -315,7 +314,7 @@ def test_dicom_file_keeps_values_of_bulk_data() -> None:
     options = WriteOptions(
         bulk_data_element_handler=lambda element: "uri",
         handler_threshold=10,
-        bulk_data_policy=BulkDataPolicy(above=BulkDataAction.DROP),
+        bulk_data_policy=BulkDataPolicy(threshold=0),
     )
     encoder = DatasetEncoder(format="dicom", options=options)
     assert dcmread(io.BytesIO(b"".join(encoder.encode(dataset)))).PixelData == bytes(4000)

@@ -90,7 +90,7 @@ def convert_file(
         if first is None and reading.where:
             note_unmatched(reading.where)
         with usage_errors():
-            array = _is_array(content, head, source)
+            array = to != JSON.name or _is_array(content, head, source)
             write_events(events, target_of(target), indent, format=to, options=writing, array=array)
 
 

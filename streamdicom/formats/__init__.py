@@ -27,6 +27,7 @@ from streamdicom.formats.spec import (
     format_named,
     new_writer,
 )
+from streamdicom.formats.writer import ONE_DATASET
 
 __all__ = [
     "DICOM",
@@ -34,6 +35,7 @@ __all__ = [
     "FORMATS",
     "JSON",
     "NDJSON",
+    "ONE_DATASET",
     "STREAM_FREE_SIZE",
     "UNKNOWN",
     "UNKNOWN_MESSAGE",

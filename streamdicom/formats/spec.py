@@ -105,10 +105,10 @@ def _new_json_writer(sink: Sink, indent: Indent, options: WriteOptions, array: b
     return _JsonStream(sink, indent, options, array=array)
 
 
-def _new_ndjson_writer(sink: Sink, indent: Indent, options: WriteOptions, _: bool) -> Writer:
+def _new_ndjson_writer(sink: Sink, indent: Indent, options: WriteOptions, array: bool) -> Writer:
     if indent is not None:
         raise ValueError("NDJSON has one data set on each line; leave out the indent")
-    return _JsonStream(sink, None, options, array=False, lines=True)
+    return _JsonStream(sink, None, options, array=array, lines=True)
 
 
 def _new_xml_writer(sink: Sink, indent: Indent, options: WriteOptions, array: bool) -> Writer:

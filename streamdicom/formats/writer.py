@@ -26,6 +26,9 @@ from streamdicom.jsontext import Base64Encoder
 BLOCK_SIZE = 64 * 1024
 """Characters or bytes that a writer gathers before it passes them on."""
 
+ONE_DATASET = "a DICOM file holds one data set; write several as JSON, NDJSON or XML, or each to a file of its own"
+"""The message about a second data set for a DICOM file."""
+
 
 class State(IntEnum):
     """The innermost structure that is open in a text writer."""
@@ -202,6 +205,8 @@ class TextWriter(Writer):
         self._raise_error()
         if self._state != State.STREAM:
             raise OutputError("the data set is not complete", self._location())
+        if self._index is None and not self._is_stream:
+            raise OutputError("expected one data set, found no data set")
         self._finish()
 
     def _open_sequences(self) -> Iterable[tuple[int, int]]:

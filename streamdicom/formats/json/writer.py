@@ -35,8 +35,8 @@ class JsonWriter(TextWriter):
         json: The emitter, which decides about indent and escapes; the caller closes it. NDJSON needs an emitter for
             several documents.
         options: Options for writing.
-        array: Whether to write any number of data sets as an array, or one data set.
-        lines: Whether to write a document for each data set.
+        array: Whether to write any number of data sets, or one.
+        lines: Whether to write a document for each data set, and not an array.
 
     >>> blocks = []
     >>> json = JsonEmitter(blocks.append)
@@ -56,12 +56,12 @@ class JsonWriter(TextWriter):
         self, json: JsonEmitter, *, options: WriteOptions | None = None, array: bool = True, lines: bool = False
     ) -> None:
         options = options_or_default(options, WriteOptions)
-        array = array and not lines
+        is_stream, array = array, array and not lines
         style = element_text_of(options)
         # See ``Limits.depth``. The array and the data set take a level each; a sequence takes three, and so does the
         # deepest value, a person name.
         self._most_levels = options.limits.depth - array - 1
-        super().__init__(style.rules, max_sequences=(self._most_levels - 3) // 3, is_stream=array or lines)
+        super().__init__(style.rules, max_sequences=(self._most_levels - 3) // 3, is_stream=is_stream)
         self._json = json
         self._style = style
         self._array = array

@@ -41,7 +41,7 @@ from streamdicom.formats.part10.runs import WRITE_TABLES, part10_bytes, write_en
 from streamdicom.formats.part10.states import WRITER_TRANSITIONS, OpenItem, WriterState
 from streamdicom.formats.part10.target import overwrite, write_fully
 from streamdicom.formats.part10.values import NotEncodableError, encode_field, padding
-from streamdicom.formats.writer import BLOCK_SIZE, Move, Moves, Writer, check_end, order_error, vr_info
+from streamdicom.formats.writer import BLOCK_SIZE, ONE_DATASET, Move, Moves, Writer, check_end, order_error, vr_info
 from streamdicom.options import WriteOptions
 
 _UTF_8_TERMS = (UTF_8_TERM,)
@@ -101,14 +101,17 @@ class SinglePassWriter(Writer):
                     remaining, self._items, self._table, self._parts, self._size, BLOCK_SIZE, self._max_sequences
                 )
                 self._state = _SEQUENCE if self._items[-1].in_sequence else _DATASET
-                if self._size >= BLOCK_SIZE:
+                is_full = self._size >= BLOCK_SIZE
+                if is_full:
                     self._flush()
-                    if event is None:
+                if event is None:
+                    if is_full:
                         continue
+                    return
             else:
-                event = next(remaining, None)
-            if event is None:
-                return
+                event = next(remaining, _NO_EVENT)
+                if event is _NO_EVENT:
+                    return
             self._event = event
             self._move(*event)
 
@@ -212,7 +215,7 @@ class SinglePassWriter(Writer):
 
     def _second_dataset(self, tag: int, vr: str, value: Any) -> None:
         self._index = value
-        raise OutputError("expected one data set, found a second one")
+        raise OutputError(ONE_DATASET)
 
     def _end_dataset(self, tag: int, vr: str, value: Any) -> None:
         if len(self._items) > 1:

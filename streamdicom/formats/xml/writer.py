@@ -127,8 +127,6 @@ class XmlWriter(TextWriter):
         self._sink(self._drain().encode())
 
     def _finish(self) -> None:
-        if self._index is None and not self._is_stream:
-            raise OutputError("expected a data set, found none")
         self.flush()
 
     def _put_tags(self, markup: str) -> None:

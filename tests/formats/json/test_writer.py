@@ -1129,17 +1129,16 @@ def test_unknown_element_is_not_retired() -> None:
 
 def test_ndjson_has_each_data_set_on_a_line() -> None:
     events = [START, element("LT", "a\nb\r\u2028"), END, START, END, START, *sequence([]), END]
-    for array in (False, True):
-        blocks: list[bytes] = []
-        json_writer = JsonEmitter(blocks.append, multiple=True, trailing_newline=True)
-        event_writer = JsonWriter(json_writer, array=array, lines=True)
-        for event in events:
-            event_writer.write(event)
-        event_writer.close()
-        json_writer.close()
-        assert b"".join(blocks).decode() == (
-            '{"00091001":{"vr":"LT","Value":["a\\nb\\r\u2028"]}}\n{}\n{"00091001":{"vr":"SQ","Value":[{}]}}\n'
-        )
+    blocks: list[bytes] = []
+    json_writer = JsonEmitter(blocks.append, multiple=True, trailing_newline=True)
+    event_writer = JsonWriter(json_writer, lines=True)
+    for event in events:
+        event_writer.write(event)
+    event_writer.close()
+    json_writer.close()
+    assert b"".join(blocks).decode() == (
+        '{"00091001":{"vr":"LT","Value":["a\\nb\\r\u2028"]}}\n{}\n{"00091001":{"vr":"SQ","Value":[{}]}}\n'
+    )
 
 
 def test_writers_with_other_options_do_not_disturb_one_another() -> None:

@@ -459,7 +459,7 @@ def test_open_or_missing_data_set_is_an_error() -> None:
     with pytest.raises(OutputError, match="not complete"):
         writer.close()
     writer = XmlWriter(len, array=False)
-    with pytest.raises(OutputError, match="expected a data set"):
+    with pytest.raises(OutputError, match="expected one data set"):
         writer.close()
     writer.write_all(in_dataset([]))
     with pytest.raises(OutputError, match="found a second one"):
