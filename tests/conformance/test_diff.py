@@ -41,7 +41,7 @@ _WAYS: dict[str, Callable[[Path], Dataset]] = {
     "copy without its encoding": _without_encoding,
 }
 _TRUNCATED = {"MR_truncated.dcm", "DICOMDIR-nooffset", "rtplan_truncated.dcm"}
-# pydicom chooses OB for 8 bits, as the copy does not tell that the file is in implicit VR.
+# pydicom chooses OB for 8 bits, as the copy has lost the implicit VR of the file.
 _OTHER_VR = {("SC_rgb_jpeg_dcmd.dcm", "copy without its encoding")}
 
 

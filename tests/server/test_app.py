@@ -27,7 +27,8 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 from requests import HTTPError
 from starlette.testclient import TestClient
 
-from streamdicom import ReadOptions
+import streamdicom
+from streamdicom import ReadOptions, WriteOptions
 from streamdicom.server import Catalog
 from streamdicom.server import app as app_module
 from streamdicom.server.app import server_app
@@ -569,6 +570,28 @@ def test_bytes_of_a_file_are_kept(archive: Path, own: Server) -> None:
     assert _post(own, [data]).status_code == 200
     [path] = _stored(archive)
     assert path.read_bytes() == data
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, of text that is not an integer
+def test_answers_keep_the_text_of_numbers(archive: Path, own: Server) -> None:
+    texts = {
+        "00200011": ("IS", "007"),
+        "00200013": ("IS", "1.0"),
+        "00280008": ("IS", "1e0"),
+        "00101030": ("DS", "70.50"),
+    }
+    data = streamdicom.dumps(_ct(), options=WriteOptions(file_meta=True))
+    members = json.loads(data) | {tag: {"vr": vr, "Value": [text]} for tag, (vr, text) in texts.items()}
+    quiet = ReadOptions(on_deviation=lambda _: None)
+    events = streamdicom.iter_events(json.dumps(members).encode(), options=quiet)
+    streamdicom.write_events(streamdicom.sort_elements(events), target := BytesIO(), format="dicom")
+    assert _post(own, [target.getvalue()]).status_code == 200
+    urls = [f"/instances?includefield={','.join(texts)}", f"{_url(own, _ct())}/metadata".removeprefix(own.url)]
+    for url in urls:
+        [found] = httpx2.get(own.url + url, headers={"Accept": "application/dicom+json"}).json(parse_float=str)
+        # A number is the text; a JSON string is needed for a text that is not a number in form (PS3.18 F.2.3.1).
+        assert {tag: found[tag]["Value"] for tag in texts} == {tag: [text] for tag, (_, text) in texts.items()}
 
 
 @pytest.mark.slow

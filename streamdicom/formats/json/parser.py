@@ -332,8 +332,8 @@ class JsonParser(ContentParser, KeepsPlaces):
 
     def _pass_over(self, kind: int, text: str) -> None:
         """Pass over a token, and the tokens after it."""
-        depth = self._depth
-        for kind, _ in chain(((kind, text),), self._tokens):
+        depth, token = self._depth, (kind, text)
+        for kind, _ in chain((token,), self._tokens):
             if kind <= _END_ARRAY:
                 depth += DEPTHS[kind]
             elif depth > 0:

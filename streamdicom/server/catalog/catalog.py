@@ -7,7 +7,6 @@ Links that lead out of the folder are ignored.
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -126,6 +125,7 @@ class Catalog:
     Raises:
         OSError: The folder does not exist, or the index at ``path`` cannot be written.
 
+    >>> import json
     >>> from pydicom.data import get_testdata_file
     >>> from tempfile import TemporaryDirectory
     >>> from shutil import copy
@@ -359,13 +359,13 @@ class Catalog:
             cursor = connection.execute(plan.sql(renderer.columns), plan.parameters)
             try:
                 for row in cursor:
-                    more = self._more(connection, row[Level.INSTANCE], tags) if tags else {}
+                    more = self._more(connection, row[Level.INSTANCE], tags) if tags else ""
                     yield renderer.text(row, more)
             finally:
                 cursor.close()
 
-    def _more(self, connection: sqlite3.Connection, number: int, tags: list[str]) -> dict[str, Any]:
-        """Return elements that only the file has; none if it is unreadable now."""
+    def _more(self, connection: sqlite3.Connection, number: int, tags: list[str]) -> str:
+        """Return DICOM JSON of elements that only the file has; none if it is unreadable now."""
         statement = (
             f"SELECT {_ENTRY_COLUMNS}, '', '', '' FROM instance CROSS JOIN file ON file.id = instance.file"
             " WHERE instance.id = ?"
@@ -374,10 +374,9 @@ class Catalog:
         options = ReadOptions(include=tags, on_deviation=lambda _: None)
         try:
             elements = [event for event in entry.events(options) if event[1] >> 16 > 2]
-            found: dict[str, Any] = json.loads(json_text(elements))
+            return json_text(elements)
         except (InputError, OSError):
-            return {}
-        return found
+            return ""
 
     def _rows(self, statement: str, parameters: tuple[Any, ...]) -> Iterator[Any]:
         with self._database.reading() as connection:

@@ -24,6 +24,7 @@ from streamdicom.server.qido.attributes import (
     Level,
 )
 from streamdicom.server.qido.matching import Matcher, column_text, combined_range, matcher, uid_list
+from streamdicom.server.qido.members import attribute_text, members_of, text_of
 from streamdicom.server.qido.parameters import Condition, Query
 
 Uids: TypeAlias = "tuple[str | None, str | None, str | None]"
@@ -180,7 +181,7 @@ class Renderer:
         self._levels = [level for level in Level if level <= query.level]
         self.columns = order_of(query.level) + ", " + ", ".join(f"{TABLES[level]}.attributes" for level in self._levels)
         self._wanted = {level: self._wanted_of(level, uids[level] is not None) for level in self._levels}
-        self._upper: dict[Level, tuple[int, dict[str, Any]]] = {}
+        self._upper: dict[Level, tuple[int, dict[str, str], str]] = {}
 
     def _wanted_of(self, level: Level, is_named: bool) -> dict[str, Attribute]:
         """Return the attributes of a level to include, by key."""
@@ -194,9 +195,9 @@ class Renderer:
             or (query.include_all and level == query.level)
         }
 
-    def text(self, row: tuple[Any, ...], more: dict[str, Any]) -> str:
-        """Render a row, with further elements, as DICOM JSON."""
-        found = {_INSTANCE_AVAILABILITY: {"vr": "CS", "Value": ["ONLINE"]}} | more
+    def text(self, row: tuple[Any, ...], more: str) -> str:
+        """Render a row, with the elements of a further data set, as DICOM JSON."""
+        found = {_INSTANCE_AVAILABILITY: attribute_text("CS", ["ONLINE"])} | members_of(more)
         url = self._base_url
         for level, number, attributes in zip(
             self._levels, row[: len(self._levels)], row[len(self._levels) :], strict=False
@@ -204,25 +205,25 @@ class Renderer:
             part, uid = self._level(level, number, attributes)
             found |= part
             url += f"/{_RESOURCES[level]}/{uid}"
-        found[_RETRIEVE_URL] = {"vr": "UR", "Value": [url]}
-        return json.dumps(dict(sorted(found.items())), ensure_ascii=False, separators=(",", ":"))
+        found[_RETRIEVE_URL] = attribute_text("UR", [url])
+        return text_of(found)
 
-    def _level(self, level: Level, number: int, attributes: str) -> tuple[dict[str, Any], str]:
+    def _level(self, level: Level, number: int, attributes: str) -> tuple[dict[str, str], str]:
         """Return the elements of a level, cached for its rows, and its UID."""
         known = self._upper.get(level)
         if known is None or known[0] != number:
-            known = number, self._made(level, number, json.loads(attributes))
-            self._upper[level] = known
-        return known[1]["found"], known[1]["uid"]
+            members = members_of(attributes)
+            uid = json.loads(members[_UNIQUE_TAGS[level]])["Value"][0].strip(" ")
+            self._upper[level] = known = number, self._made(level, number, members), uid
+        return known[1:]
 
-    def _made(self, level: Level, number: int, attributes: dict[str, Any]) -> dict[str, Any]:
+    def _made(self, level: Level, number: int, members: dict[str, str]) -> dict[str, str]:
         wanted = self._wanted[level]
-        found = {key: {"vr": attribute.vr} for key, attribute in wanted.items() if attribute.type == "R"}
-        found |= {key: value for key, value in attributes.items() if key in wanted}
-        found |= self._computed(level, number)
-        return {"found": found, "uid": attributes[_UNIQUE_TAGS[level]]["Value"][0].strip(" ")}
+        found = {key: attribute_text(attribute.vr, []) for key, attribute in wanted.items() if attribute.type == "R"}
+        found |= {key: text for key, text in members.items() if key in wanted}
+        return found | self._computed(level, number)
 
-    def _computed(self, level: Level, number: int) -> dict[str, Any]:
+    def _computed(self, level: Level, number: int) -> dict[str, str]:
         rows = [attribute for attribute in COMPUTED[level] if attribute.key in self._wanted[level]]
         if not rows:
             return {}
@@ -231,7 +232,7 @@ class Renderer:
         statement = f"SELECT {expressions} FROM {table} WHERE id = ?"
         values = self._connection.execute(statement, (number,)).fetchone()
         pairs = zip(rows, values or (), strict=False)
-        return {attribute.key: _element(attribute.vr, value) for attribute, value in pairs}
+        return {attribute.key: attribute_text(attribute.vr, _values(value)) for attribute, value in pairs}
 
 
 _INSTANCE_AVAILABILITY, _RETRIEVE_URL = "00080056", "00081190"
@@ -244,10 +245,10 @@ _UNIQUE_TAGS = {
 }
 
 
-def _element(vr: str, value: str | int | None) -> dict[str, Any]:
+def _values(value: str | int | None) -> list[str | int]:
     if value is None:
-        return {"vr": vr}
-    return {"vr": vr, "Value": [value] if isinstance(value, int) else value.split("\\")}
+        return []
+    return [value] if isinstance(value, int) else [*value.split("\\")]
 
 
 def other_tags(query: Query) -> list[str]:
