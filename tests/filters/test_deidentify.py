@@ -100,6 +100,29 @@ def test_output_has_the_same_values_in_every_format(options: list[str]) -> None:
     assert results[0] == results[1] == results[2]
 
 
+_FILES = ["CT_small", "MR_small_bigendian", "reportsi", "rtplan", "rtdose_1frame", "JPEG2000", "waveform_ecg"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", _FILES)
+@pytest.mark.parametrize("options", [[], _ALL])
+def test_roads_agree(name: str, options: list[str]) -> None:
+    path = Path(pydicom.__file__).parent / "data" / "test_files" / f"{name}.dcm"
+    sources: list[Any] = [path]
+    for format in ("json", "xml"):
+        converted = BytesIO()
+        write_events(iter_events(path), converted, format=format, options=WriteOptions(file_meta=True), array=False)
+        sources.append(converted.getvalue())
+    results = []
+    for source in sources:
+        target = BytesIO()
+        reading = ReadOptions(deidentification=Deidentification(KEY, options))
+        write_events(iter_events(source, options=reading), target, options=WriteOptions(file_meta=True), array=False)
+        results.append(json.loads(target.getvalue()))
+    assert results[0] == results[1] == results[2]
+    assert "00120062" in results[0]
+
+
 def test_values_that_are_written_follow_the_rules_of_their_vr() -> None:
     events = list(deidentify(iter(planted()), Deidentification(KEY)))
     elements = [(tag, vr, value) for kind, tag, vr, value in events if kind == EventType.ELEMENT]
