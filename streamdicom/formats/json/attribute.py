@@ -42,7 +42,7 @@ from streamdicom.formats.json.values import (
     report_base64,
     values_of,
 )
-from streamdicom.formats.json.vr_choice import choose_vr, possible_vrs
+from streamdicom.formats.vr_choice import choose_vr, possible_vrs
 from streamdicom.jsontext import Base64Decoder, TokenType
 from streamdicom.limits import Limits
 
@@ -50,6 +50,7 @@ EMPTY_OBJECT = ("", "", "")  # known by its identity: it may be an item
 
 # Plain integers, see ``Token``.
 _STRING = int(TokenType.STRING)
+_NUMBER = int(TokenType.NUMBER)
 _NULL = int(TokenType.NULL)
 _HOLDS_NOTHING, _HOLDS_VALUES = int(Content.NOTHING), int(Content.VALUES)
 _HOLDS_ITEMS = int(Content.ITEMS)
@@ -137,10 +138,14 @@ class Attribute:
             return "SQ"
         vrs = possible_vrs(self.tag or 0, self.vr_text)
         if vrs:
-            return choose_vr(vrs, content, held, self._pixel_representation())
+            return self._choose_vr(vrs)
         if held and _are_empty_objects(held):
             return "SQ"
         return "" if content in (_HOLDS_VALUES, Content.PARTS, Content.TEXT) else "UN"
+
+    def _choose_vr(self, vrs: list[str]) -> str:
+        numbers = [text for kind, text in self.held if kind == _NUMBER]
+        return choose_vr(vrs, self.content == _HOLDS_VALUES, numbers, self._pixel_representation())
 
     # --- values and items --------------------------------------------------------------------------------------
 
@@ -170,7 +175,7 @@ class Attribute:
         """Choose a VR for values that precede it."""
         vrs = [vr for vr in possible_vrs(self.tag or 0, self.vr_text) if VRS[vr].form not in _WITHOUT_VALUES]
         if vrs:
-            self.vr = choose_vr(vrs, self.content, self.held, self._pixel_representation())
+            self.vr = self._choose_vr(vrs)
             self.foreseen_vr = "" if self.vr_text else self.vr
         elif all(kind in (_STRING, _NULL) for kind, _ in self.held):
             self._begin_parts(Content.TEXT)

@@ -22,7 +22,7 @@ from streamdicom.formats.json.keys import KEYS, may_be_key
 from streamdicom.formats.json.raw_value import Capture
 from streamdicom.formats.json.states import EXPECTED, OPEN_CONTAINERS, Content, State
 from streamdicom.formats.json.values import NAME, OTHER, Held, WrongValueError, report_base64
-from streamdicom.formats.json.vr_choice import named_vrs
+from streamdicom.formats.vr_choice import named_vrs
 from streamdicom.jsontext import Base64Decoder, Token, TokenType
 from streamdicom.limits import Limits
 

@@ -47,9 +47,9 @@ from streamdicom.formats.json.deviation_policy import JsonDeviationPolicy, befor
 from streamdicom.formats.json.document import Move, Moves
 from streamdicom.formats.json.key_filter import KeyFilter
 from streamdicom.formats.json.keys import KEYS, tag_of
-from streamdicom.formats.json.pixel_representation import learn_pixel_representation
 from streamdicom.formats.json.places import Cursor, JsonPlaces
 from streamdicom.formats.json.states import State
+from streamdicom.formats.pixel_representation import learn_pixel_representation
 from streamdicom.formats.places import KeepsPlaces
 from streamdicom.formats.seen_tags import SeenTags
 from streamdicom.jsontext import DEPTHS, JsonTokenizer, Stretch, Token, TokenType

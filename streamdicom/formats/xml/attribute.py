@@ -10,33 +10,38 @@ A value that cannot be right costs its attribute: ``_give_up`` leaves the attrib
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
-from streamdicom.dicom import VRS, Form, dictionary_vrs
+from streamdicom.dicom import VRS, Form
 from streamdicom.errors import DicomXmlError, InputError, LimitError, Location
 from streamdicom.events import (
     BULK_DATA,
     ELEMENT,
     END_ELEMENT,
+    END_SEQUENCE,
     JSON_ELEMENT,
     LAST_SEGMENT,
     SEGMENT,
     START_ELEMENT,
+    START_SEQUENCE,
     VALUES,
     Event,
     Value,
 )
 from streamdicom.formats.deviation_policy import PlacedDeviationPolicy
+from streamdicom.formats.vr_choice import choose_vr, possible_vrs
 from streamdicom.formats.xml.documents import SPACE, Documents
 from streamdicom.formats.xml.kept import json_text
 from streamdicom.formats.xml.person_names import EMPTY_NAME
 from streamdicom.formats.xml.private_blocks import PrivateBlocks, is_creator
 from streamdicom.formats.xml.states import IN_TEXT, OPEN_TAGS, State
-from streamdicom.formats.xml.values import Held, WrongValueError, from_value_field, values_of
-from streamdicom.jsontext import Base64Decoder, decode_base64
+from streamdicom.formats.xml.values import SINGLE_VRS, Held, WrongValueError, from_value_field, values_of
+from streamdicom.jsontext import Base64Decoder
 from streamdicom.options import ReadOptions
 
+_INTEGER = re.compile(r"\s*[+-]?[0-9]{1,20}\s*")
 _NOT_BASE64 = "expected base64 in InlineBinary, found other text"
 
 NUMBER_ONLY = frozenset({"number"})
@@ -98,6 +103,10 @@ class AttributeParser:
         """Return the current place: of the attribute, or of the tag between attributes."""
         raise NotImplementedError
 
+    def _pixel_representation(self) -> int:
+        """Return the value of Pixel Representation that applies here."""
+        raise NotImplementedError
+
     def _skip(self, state_after: int, open_tags: int = 1) -> None:
         """Pass over the XML element whose start tag has just been read."""
         self._skipped = open_tags
@@ -157,16 +166,16 @@ class AttributeParser:
         Args:
             state: The state after its content.
         """
-        vrs: list[str] = []
         if not self._vr_text:
             self._policy.report("missing-vr", "expected a vr, found none")
-            vrs = dictionary_vrs(self._tag)
         if state == State.ITEMS:
             return "SQ"
         if any(isinstance(one, tuple) for one in self._held):
             return "PN"
+        vrs = possible_vrs(self._tag, self._vr_text)
         if vrs:
-            return _choose_vr(vrs, state, self._held)
+            numbers = [one for one in self._held if isinstance(one, str) and _INTEGER.fullmatch(one)]
+            return choose_vr(vrs, state == State.VALUES, numbers, self._pixel_representation())
         return "" if state == State.VALUES else "UN"
 
     def _end_values(self) -> None:
@@ -243,7 +252,11 @@ class AttributeParser:
 
     def _end_bulk_data(self) -> None:
         if not self._uri:
-            self._end_element(self._vr, ())
+            self._policy.report("empty-uri", "expected a uri or a uuid in BulkData, found none")
+            if self._vr == "SQ":
+                self._events += [(START_SEQUENCE, self._tag, "SQ", None), (END_SEQUENCE, self._tag, "SQ", None)]
+            else:
+                self._end_element(self._vr, ())
         elif VRS[self._vr].bulk:
             self._events.append((BULK_DATA, self._tag, self._vr, self._uri))
         else:
@@ -258,7 +271,7 @@ class AttributeParser:
             return
         text = self._take_text()
         if self._in_segments:
-            self._events.append((LAST_SEGMENT, self._tag, self._vr, text))
+            self._add_segment(LAST_SEGMENT, text)
             self._in_segments = False
             self._state = State.VALUES
         else:
@@ -279,6 +292,11 @@ class AttributeParser:
             self._policy.reject_value(f"expected other content for VR {vr}, found many values")
             self._drop(OPEN_TAGS[self._state])
             return False
+        if vr in SINGLE_VRS and self._in_parts:
+            self._policy.reject_value(f"expected one value for VR {vr}, found several of great length")
+            self._held.clear()
+            self._size = 0
+            return True
         values = values_of(vr, self._held, self._max_number, self._policy.report, self._policy.reject_value)
         if not self._begin_parts():
             return False
@@ -367,7 +385,7 @@ class AttributeParser:
             segment = self._segment(text[start : start + length])
             if segment is None:
                 return False
-            self._events.append((SEGMENT, self._tag, self._vr, segment))
+            self._add_segment(SEGMENT, segment)
             start += length
         text = text[start:]
         self._texts[:] = [text]
@@ -377,7 +395,8 @@ class AttributeParser:
     def _allows_long_text(self) -> bool:
         if self._state != State.COMPONENT:
             self._vr = self._vr or self._settle_vr(State.VALUES)
-            if self._vr and VRS[self._vr].form is Form.TEXT:
+            is_second = self._vr in SINGLE_VRS and not self._in_segments and (self._held or self._in_parts)
+            if self._vr and VRS[self._vr].form is Form.TEXT and not is_second:
                 return True
         message = f"a text of more than {self._max_text} characters for VR {self._vr or self._vr_text}"
         self._policy.reject_value(message, LimitError(message, "segment_size"))
@@ -395,20 +414,36 @@ class AttributeParser:
         return True
 
     def _begin_binary(self) -> None:
-        self._decoder = Base64Decoder()
+        self._decoder = Base64Decoder(is_lenient=True)
         self._vr = self._vr or self._settle_vr(State.FULL)
         if VRS[self._vr].form is not Form.BINARY:
             self._policy.report("binary-for-vr", f"expected values for VR {self._vr}, found InlineBinary")
             self._vr = "UN"
 
+    def _add_segment(self, kind: int, text: str | bytes) -> None:
+        """Deliver a segment; a backslash in text ends a value."""
+        tag, vr = self._tag, self._vr
+        if isinstance(text, str) and "\\" in text and vr not in SINGLE_VRS:
+            self._policy.report("backslash", "expected an XML element for each value, found a backslash between values")
+            *values, text = text.split("\\")
+            self._events += [(LAST_SEGMENT, tag, vr, value) for value in values]
+        self._events.append((kind, tag, vr, text))
+
     def _segment(self, text: str) -> str | bytes | None:
         if self._decoder is None:
             return text
+        was_odd = self._decoder.is_odd
         try:
-            return self._decoder.feed(text)
+            data = self._decoder.feed(text)
         except ValueError:
             self._reject_binary()
             return None
+        if self._decoder.is_odd and not was_odd:
+            self._report_base64()
+        return data
+
+    def _report_base64(self) -> None:
+        self._policy.report("base64-form", "expected base64 of RFC 4648, section 4, found it in another form")
 
     def _reject_binary(self) -> None:
         self._policy.reject_value(_NOT_BASE64)
@@ -421,31 +456,26 @@ class AttributeParser:
             return
         text = self._take_text()
         data = "".join(text.split())
-        if self._decoder is None:
-            try:
-                self._binary = decode_base64(data)
-            except ValueError:
-                self._binary = text
-        else:
-            try:
-                last = self._decoder.feed(data)
-                self._decoder.close()
-            except ValueError:
+        decoder = self._decoder or Base64Decoder(is_lenient=True)
+        was_odd = decoder.is_odd
+        try:
+            last = decoder.feed(data) + decoder.close()
+        except ValueError:
+            if self._decoder:
                 self._reject_binary()
                 self._end_skipped()
-                return
+            else:
+                self._binary = text
+                self._state = State.FULL
+            return
+        if decoder.is_odd and not was_odd:
+            self._report_base64()
+        if self._decoder:
             self._events.append((LAST_SEGMENT, self._tag, self._vr, last))
             self._in_segments, self._decoder = False, None
+        else:
+            self._binary = last
         self._state = State.FULL
-
-
-def _choose_vr(vrs: list[str], state: int, held: list[Held]) -> str:
-    """Choose one of several VRs of the data dictionary by the content."""
-    if state == State.VALUES:
-        if "SS" in vrs and any(isinstance(one, str) and one.strip(SPACE).startswith("-") for one in held):
-            return "SS"
-        return next((vr for vr in vrs if VRS[vr].form is not Form.BINARY), vrs[0])
-    return "OW" if "OW" in vrs else vrs[0]
 
 
 def _base64(data: bytes) -> str:

@@ -197,8 +197,6 @@ def _name(value: tuple[str, str, str] | None) -> str:
         return ""
     markup = name_markup(value, escape)
     check_name(value)
-    if "=" in value[2]:
-        raise OutputError("expected a person name of at most three component groups, found further ones")
     return markup
 
 

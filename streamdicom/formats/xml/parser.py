@@ -25,6 +25,7 @@ from typing import TypeAlias
 from streamdicom._cache import BoundedCache
 from streamdicom._push import PushParser
 from streamdicom.dicom import (
+    DELIMITER_GROUP,
     FILE_META_GROUP,
     NAME_GROUPS,
     VRS,
@@ -47,8 +48,10 @@ from streamdicom.events import (
     Event,
     Value,
 )
+from streamdicom.formats.pixel_representation import learn_pixel_representation
 from streamdicom.formats.places import KeepsPlaces
 from streamdicom.formats.seen_tags import SeenTags
+from streamdicom.formats.vr_choice import named_vrs
 from streamdicom.formats.xml.attribute import NO_XML_ATTRIBUTES, NUMBER_ONLY
 from streamdicom.formats.xml.documents import SPACE, Documents
 from streamdicom.formats.xml.name_parser import NameParser
@@ -149,10 +152,22 @@ class XmlParser(PushParser[Event], NameParser, KeepsPlaces):
         self._begin(events)
         self._documents.feed(data)
         self._seen.forget()
+        if self._state != State.DOCUMENT:
+            learn_pixel_representation(self._levels(), events, self._open_tag())
 
     def _close(self, events: list[Event]) -> None:
         self._begin(events)
         self._documents.close()
+
+    def _levels(self) -> list[SeenTags]:
+        """Return the tags of the open data set and its open items, outermost first."""
+        return [*(sequence.seen for sequence in self._sequences), self._seen]
+
+    def _pixel_representation(self) -> int:
+        levels = self._levels()
+        learn_pixel_representation(levels, self._events, self._tag)
+        found = [level.pixel_representation for level in levels if level.pixel_representation is not None]
+        return found[-1] if found else 0
 
     def _locate(self, error: StreamDicomError) -> None:
         if error.location.byte_offset is None:
@@ -167,10 +182,13 @@ class XmlParser(PushParser[Event], NameParser, KeepsPlaces):
 
     def _tag_path(self) -> str:
         parts = [f"{format_tag(sequence.tag)}[{sequence.items - 1}]" for sequence in self._sequences]
+        tag = self._open_tag()
+        return ".".join(parts if tag is None else [*parts, format_tag(tag)])
+
+    def _open_tag(self) -> int | None:
+        """Return the tag of the open attribute."""
         state = self._state_after if self._state == State.SKIPPED else self._state
-        if state in IN_ATTRIBUTE:
-            parts.append(format_tag(self._tag))
-        return ".".join(parts)
+        return self._tag if state in IN_ATTRIBUTE else None
 
     # --- tags --------------------------------------------------------------------------------------------------
 
@@ -302,8 +320,8 @@ class XmlParser(PushParser[Event], NameParser, KeepsPlaces):
         self._state = State.ITEMS
 
     def _start_item(self, attributes: dict[str, str]) -> None:
-        if self._state == _OPEN:
-            self._begin_sequence()
+        if self._state == _OPEN and not self._begin_sequence():
+            return
         tag, count = self._tag, self._count + 1
         self._check_attributes(attributes, NUMBER_ONLY)
         if attributes.get("number", "").strip(SPACE) != str(count):
@@ -314,11 +332,17 @@ class XmlParser(PushParser[Event], NameParser, KeepsPlaces):
         self._blocks = PrivateBlocks()
         self._state = _DATASET
 
-    def _begin_sequence(self) -> None:
+    def _begin_sequence(self) -> bool:
+        """Start a sequence at its first item or at its end; return False if it is dropped."""
         if not self._vr:
             self._settle_vr(State.ITEMS)
+        elif self._vr == "UN":
+            self._policy.report("items-for-vr", "expected VR SQ for items, found UN")
         elif self._vr != "SQ":
-            self._policy.report("items-for-vr", f"expected no items for VR {self._vr}, found some")
+            more = "; items cannot be kept" if self._policy.keeps else ""
+            self._policy.reject_value(f"expected VR SQ for items, found {self._vr}{more}")
+            self._drop(2)
+            return False
         if len(self._sequences) >= self._max_sequences:
             message = f"more than {self._max_sequences} nested sequences"
             raise LimitError(message, "depth", self._location())
@@ -326,6 +350,7 @@ class XmlParser(PushParser[Event], NameParser, KeepsPlaces):
         self._finish()
         self._vr = "SQ"
         self._state = State.ITEMS
+        return True
 
     def _end_items(self) -> None:
         self._events.append((END_SEQUENCE, self._tag, "SQ", None))
@@ -344,6 +369,10 @@ class XmlParser(PushParser[Event], NameParser, KeepsPlaces):
             return
         self._tag, self._vr, self._parse, self._count = tag, "", PARSERS["UN"], 0
         self._state = _OPEN
+        if tag >> 16 == DELIMITER_GROUP:
+            self._policy.report("delimiter-key", "expected the tag of a data element, found one of a delimiter")
+            self._skip(_DATASET)
+            return
         self._check_attributes(attributes, _ATTRIBUTE_XML_ATTRIBUTES)
         creator, vr = attributes.get("privateCreator", "").strip(" "), attributes.get("vr", "")
         if tag & 0x10000:
@@ -356,7 +385,10 @@ class XmlParser(PushParser[Event], NameParser, KeepsPlaces):
         if vr in VRS:
             self._vr, self._parse = vr, PARSERS[vr]
         elif vr:
-            self._policy.report("unknown-vr", "expected a value representation (PS3.5 6.2), found other text")
+            if named_vrs(vr):
+                self._policy.report("ambiguous-vr", "expected one value representation, found several")
+            else:
+                self._policy.report("unknown-vr", "expected a value representation (PS3.5 6.2), found other text")
             self._vr_text = vr
         if not tag & 0x10000:
             self._check_keyword(attributes)
@@ -480,8 +512,6 @@ class XmlParser(PushParser[Event], NameParser, KeepsPlaces):
         uri, uuid = attributes.get("uri", ""), attributes.get("uuid", "")
         if uri and uuid:
             self._policy.report("several-contents", "expected a uri or a uuid in BulkData, found both")
-        elif not uri and not uuid:
-            self._policy.report("empty-string", "expected a uri or a uuid in BulkData, found none")
         self._uri = uri or (uuid and f"urn:uuid:{uuid}")
         self._state = State.REFERENCE
 

@@ -6,18 +6,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from math import isinf, isnan
+from collections.abc import Callable, Sequence
+from math import isfinite
 from struct import calcsize
 from sys import float_info
 from typing import Any, TypeAlias
 
 from streamdicom.dicom import (
     DECODERS,
+    MAX_SINGLE,
     NAME_GROUPS,
     SPLITTERS,
     VRS,
     Form,
+    is_single,
     parse_tag,
     parse_tag_in_any_form,
     split_name,
@@ -41,6 +43,8 @@ _DECIMAL_STRING = re.compile(r" *[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0
 _NONFINITE = frozenset({"NaN", "INF", "-INF"})  # as XML Schema spells them
 _OTHER_NONFINITE = re.compile(r"(?i)([+-]?)(nan|inf|infinity|1\.#inf|1\.#qnan|1\.#ind)")
 _MAX_DIGITS = 20  # of 64 bits
+_SAFE_DIGITS = 9  # of an integer that is surely in the range of IS
+_IS_RANGE = range(-(2**31), 2**31)  # PS3.5 6.2
 
 
 class WrongValueError(Exception):
@@ -77,6 +81,13 @@ def _float(text: str) -> float:
     return number
 
 
+def _single(text: str) -> float:
+    number = _float(text)
+    if isfinite(number) and not is_single(number):
+        raise ValueError
+    return number
+
+
 def _tag(text: str) -> int:
     return parse_tag(text.strip())
 
@@ -88,7 +99,9 @@ def _decimal_string(text: str, match: Callable[[str], object] = _DECIMAL_STRING.
 
 
 def _integer_string(text: str) -> str:
-    if not (text.isascii() and text.isdigit()) and not _INTEGER_STRING.fullmatch(text):
+    if len(text) <= _SAFE_DIGITS and text.isascii() and text.isdigit():
+        return text
+    if not _INTEGER_STRING.fullmatch(text) or int(text) not in _IS_RANGE:
         raise ValueError
     return text
 
@@ -105,7 +118,9 @@ def _parser(vr: str) -> Callable[[str], Value] | None:
         return _integer_string if vr == "IS" else _decimal_string
     if form in (Form.INTEGER, Form.LONG_INTEGER):
         return _integer_of(vr)
-    return {Form.FLOAT: _float, Form.TAG: _tag}.get(form, _no_value)
+    if form is Form.FLOAT:
+        return _single if vr == "FL" else _float
+    return _tag if form is Form.TAG else _no_value
 
 
 PARSERS: dict[str, Callable[[str], Value] | None] = {vr: _parser(vr) for vr in VRS}
@@ -113,7 +128,10 @@ PARSERS: dict[str, Callable[[str], Value] | None] = {vr: _parser(vr) for vr in V
 
 It is None where any text is the value unless it contains a backslash."""
 
-_SPLITS = frozenset(vr for vr, row in VRS.items() if row.form in (Form.TEXT, Form.DECIMAL) and row.multiple)
+SINGLE_VRS = frozenset(vr for vr, row in VRS.items() if row.form is Form.TEXT and not row.multiple)
+"""The VRs of one value, in which a backslash is a character like any other (PS3.5 6.2)."""
+
+_NOT_SPLIT = SINGLE_VRS | {vr for vr, row in VRS.items() if row.form in (Form.BINARY, Form.SEQUENCE)}
 _NUMBERS = frozenset({Form.DECIMAL, Form.INTEGER, Form.LONG_INTEGER, Form.FLOAT, Form.TAG})
 _EXPECTED: dict[Form, str] = {
     Form.TEXT: "a text",
@@ -156,22 +174,19 @@ def values_of(
     values: list[Value] = []
     has_length = VRS[vr].form in _NUMBERS
     for one in held:
-        if one == "" or one == EMPTY_NAME:
-            values.append(None)
-            continue
-        parts = one.split("\\") if vr in _SPLITS and "\\" in one and isinstance(one, str) else None
-        if parts:
-            report("backslash", "expected a Value for each value, found a backslash between values")
-        for part in parts or (one,):
+        for part in _parts(vr, one, report):
             try:
                 if has_length and len(part) > max_length:
                     raise LimitError(f"a number of more than {max_length} characters", "number_length")
-                values.append(_value(vr, part, report) if part else None)
+                values.append(None if part == "" or part == EMPTY_NAME else _value(vr, part, report))
             except (WrongValueError, LimitError) as error:
                 if reject is None:
                     raise
                 reject(str(error), error if isinstance(error, LimitError) else None)
                 values.append(None)
+    if len(values) > 1 and vr in SINGLE_VRS:
+        report("several-values", f"expected one value for VR {vr}, found several")
+        return ("\\".join([str(value or "") for value in values]),)
     return tuple(values)
 
 
@@ -180,15 +195,30 @@ def _standard_values(vr: str, held: list[Held], max_length: int) -> tuple[Value,
     parse = PARSERS[vr]
     try:
         if vr == "PN":
-            has_other_form = any(isinstance(name, str) or "=" in "".join(name) for name in held)
+            has_other_form = any(isinstance(name, str) or _has_delimiter(name) for name in held)
             return None if has_other_form else tuple([name if any(name) else None for name in held])
         if parse is None:
             return None if "\\" in "".join(held) else tuple([text or None for text in held])  # type: ignore[arg-type]
-        if max(map(len, held)) > max_length:
+        if max(map(len, held)) > max_length or (parse is str and len(held) > 1):
             return None
         return tuple([parse(text) if text else None for text in held])  # type: ignore[arg-type]
     except (ValueError, TypeError, AttributeError):  # which a PersonName raises too
         return None
+
+
+def _has_delimiter(name: PersonName) -> bool:
+    text = "".join(name)
+    return "=" in text or "\\" in text
+
+
+def _parts(vr: str, one: Held, report: Report) -> Sequence[Held]:
+    """Return the texts or names that a value consists of."""
+    text = one if isinstance(one, str) else one[0]
+    if "\\" not in text or vr in _NOT_SPLIT or any(one[1:] if isinstance(one, tuple) else ()):
+        return (one,)
+    report("backslash", "expected an XML element for each value, found a backslash between values")
+    parts = text.split("\\")
+    return parts if isinstance(one, str) else [(part, "", "") for part in parts]
 
 
 def _value(vr: str, one: Held, report: Report) -> Value:
@@ -216,7 +246,7 @@ def _other_integer(vr: str, text: str, report: Report) -> int:
     number = _whole_number(text.strip(SPACE))
     least, greatest = _number_range(vr)
     if not least <= number <= greatest:
-        report("out-of-range", f"expected a number in the range of VR {vr}, found another number")
+        _report_range(vr, report)
     return number
 
 
@@ -241,10 +271,19 @@ def _other_float(vr: str, text: str, report: Report) -> float:
             return float("nan")
         return float("-inf") if match[1] == "-" else float("inf")
     number = float(_decimal_string(text))
-    if isinf(number) or isnan(number):
+    if not isfinite(number):
         raise ValueError
-    report("largest-double", "expected a smaller number, found the largest double, which may stand for infinity")
+    if abs(number) == float_info.max:
+        report("largest-double", "expected a smaller number, found the largest double, which may stand for infinity")
+    elif abs(number) >= MAX_SINGLE:
+        _report_range(vr, report)
+    else:
+        report("inexact-number", "expected a number that 32 bits hold for VR FL, found one of more digits")
     return number
+
+
+def _report_range(vr: str, report: Report) -> None:
+    report("out-of-range", f"expected a number in the range of VR {vr}, found another number")
 
 
 def _other_decimal(vr: str, text: str, report: Report) -> str:
@@ -254,6 +293,9 @@ def _other_decimal(vr: str, text: str, report: Report) -> str:
         _whole_number(text)
     except (ValueError, ArithmeticError):
         report("not-a-number", f"expected a number for VR {vr}, found other text")
+        return text
+    if _INTEGER_STRING.fullmatch(text):
+        _report_range(vr, report)
     else:
         report("integer-fraction", "expected an integer for VR IS, found a fraction or an exponent")
     return text
@@ -279,17 +321,19 @@ def _name(one: Held, report: Report) -> PersonName | None:
         name = _split_name(one)
         report("name-as-string", "expected a PersonName for VR PN, found a Value")
         return name
-    alphabetic, *others = one
-    if "=" not in "".join(one):
+    if not _has_delimiter(one):
         return one
-    if any(others):
-        raise WrongValueError("expected one component group for each of a PersonName, found several in one")
-    name = _split_name(alphabetic)
+    alphabetic, *others = one
+    if "\\" in "".join(one):
+        raise WrongValueError("expected one name in a PersonName, found several")
     report("name-groups-in-one", "expected one component group for each of a PersonName, found several in one")
-    return name
+    has_more = any(others) or alphabetic.count("=") >= len(NAME_GROUPS)  # more groups than exist
+    return one if has_more else _split_name(alphabetic)
 
 
 def _split_name(text: str) -> PersonName | None:
+    if "\\" in text:
+        raise WrongValueError("expected one name in a component group, found several")
     if text.count("=") >= len(NAME_GROUPS):
         raise WrongValueError("expected at most three component groups for VR PN, found more")
     name = split_name(text)

@@ -293,6 +293,39 @@ _FORMS: list[tuple[str, str, list[str], Sequence[Event]]] = [
         [element("PN", ("A", "I", "P"))],
     ),
     (
+        "more-groups",
+        _odd("PN", _person(_NAME, "<Phonetic><FamilyName>C=D</FamilyName></Phonetic>")),
+        ["name-groups-in-one"],
+        [element("PN", ("Doe", "", "C=D"))],
+    ),
+    (
+        "names-in-one",
+        _odd("PN", values(r"A\B=C")),
+        ["backslash", *["name-as-string"] * 2],
+        [element("PN", ("A", "", ""), ("B", "C", ""))],
+    ),
+    ("delimiter", MARK + attribute("UN", tag="FFFEE00D"), ["delimiter-key"], []),
+    (
+        "ambiguous-vr",
+        f'{MARK}<DicomAttribute tag="00280106" vr="US or SS">{values("-1")}{_END}',
+        ["ambiguous-vr"],
+        [element("SS", -1, tag=0x00280106)],
+    ),
+    (
+        "pixel-representation",
+        attribute("US", values("1"), "00280103") + f'{MARK}<DicomAttribute tag="00280106" vr="xs">{values("1")}{_END}',
+        ["ambiguous-vr"],
+        [element("US", 1, tag=0x00280103), element("SS", 1, tag=0x00280106)],
+    ),
+    ("several-texts", _odd("LT", values("a", "", "b")), ["several-values"], [element("LT", "a\\\\b")]),
+    ("integer-range", _odd("IS", values("99999999999")), ["out-of-range"], [element("IS", "99999999999")]),
+    ("inexact", _odd("FL", values("16777217")), ["inexact-number"], [element("FL", 16777217.0)]),
+    ("beyond-single", _odd("FL", values("1e39")), ["out-of-range"], [element("FL", 1e39)]),
+    ("no-padding", _odd("OB", "<InlineBinary>AAE</InlineBinary>"), ["base64-form"], [element("OB", b"\0\1")]),
+    ("url-safe", _odd("OB", "<InlineBinary>_-8=</InlineBinary>"), ["base64-form"], [element("OB", b"\xff\xef")]),
+    ("no-uri", _odd("OB", "<BulkData/>"), ["empty-uri"], [element("OB")]),
+    ("empty-uri-of-sequence", _odd("SQ", '<BulkData uri=""/>'), ["empty-uri"], sequence()),
+    (
         "creator-of-another",
         attribute("LO", values("x"), "00090001", ' privateCreator="A"')
         + MARK
@@ -341,16 +374,10 @@ _WRONG: list[tuple[str, str, str, str]] = [
     ("value-of-ob", _odd("OB", values("a\n", "<![CDATA[\"<]]>")), "InlineBinary or BulkData", '["a\\n","\\"<"]'),
     ("name-of-lo", _odd("LO", _person(_NAME)), "a text for VR LO", '[{"Alphabetic":"Doe"}]'),
     (
-        "equals-sign",
-        _odd("PN", _person(_NAME, "<Phonetic><GivenName>a=b</GivenName></Phonetic>")),
-        "one component group",
-        '[{"Alphabetic":"Doe","Phonetic":"^a=b"}]',
-    ),
-    (
-        "four-groups",
-        _odd("PN", _person("<Alphabetic><FamilyName>A=I=P=Q</FamilyName></Alphabetic>")),
-        "three component groups",
-        '[{"Alphabetic":"A=I=P=Q"}]',
+        "backslash-in-group",
+        _odd("PN", _person(_NAME, r"<Phonetic><GivenName>a\b</GivenName></Phonetic>")),
+        "expected one name",
+        r'[{"Alphabetic":"Doe","Phonetic":"^a\\b"}]',
     ),
     ("four-groups-in-text", _odd("PN", values("A=I=P=Q")), "three component groups", '["A=I=P=Q"]'),
     ("base64", _odd("OB", "<InlineBinary> A\n</InlineBinary>"), "expected base64", ' A\n'),
@@ -442,6 +469,13 @@ def test_fault_in_an_item_costs_its_element_only() -> None:
 
 _LONG_TEXT = "abcdefghijklmnop"
 _LONG: list[tuple[str, str, list[Event]]] = [
+    ("items-of-lo", _odd("LO", f'<Item number="1">{attribute("LO")}</Item>x'), []),
+    ("two-long-texts", _odd("LT", values("a", _LONG_TEXT)), []),
+    (
+        "long-text-and-another",
+        _odd("LT", values(_LONG_TEXT, "a")),
+        [start_parts("LT"), *segments("LT", _LONG_TEXT[:12], _LONG_TEXT[12:]), end_parts("LT")],
+    ),
     ("number", _odd("US", values("1", "1" * 13)), []),
     ("decimal", _odd("DS", values("1" * 13)), []),
     ("name", _odd("PN", _person(f"<Alphabetic><FamilyName>{_LONG_TEXT}</FamilyName></Alphabetic>", _NAME)), []),
@@ -480,6 +514,14 @@ def test_fault_in_a_long_value_costs_its_element(text: str, events: list[Event])
         before, after = element("LO", tag=0x00090010), element("LO", tag=0x00091002)
         assert found == shown(in_dataset([before, *events, after]))
         assert codes[-1] == "wrong-value"
+
+
+def test_backslash_in_a_long_text_separates_values() -> None:
+    text = document(_odd("UC", values(r"abc\defghijklmnop\q")))
+    parts = [*segments("UC", "abc"), *segments("UC", "defghijk", "lmnop"), *segments("UC", "q")]
+    events, codes = read_oddly(text, ReadOptions(limits=SMALL))
+    assert events == shown(in_dataset([start_parts("UC"), *parts, end_parts("UC")]))
+    assert set(codes) == {"backslash"}
 
 
 def test_long_number_is_kept() -> None:

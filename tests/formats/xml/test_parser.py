@@ -421,7 +421,7 @@ def test_exceeded_limits_are_errors() -> None:
 
 
 def test_bad_base64_of_long_value_has_offset_of_its_attribute() -> None:
-    for text in ("AAAAAAAA====AAAA", "AAAAAAAAAAAAAAA", "!" * 40):
+    for text in ("AAAAAAAA====AAAA", "AAAAAAAAAAAAA", "!" * 40):
         _, error = read_badly(document(f'{_AT}"OB"><InlineBinary>{text}</InlineBinary></DicomAttribute>'), _SMALL)
         assert "expected base64" in error.message
 

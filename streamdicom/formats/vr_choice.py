@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from streamdicom.dicom import VRS, Form, dictionary_vrs
-from streamdicom.formats.json.states import Content
-from streamdicom.formats.json.values import Held
-from streamdicom.jsontext import TokenType
 
-_NUMBER = int(TokenType.NUMBER)
 _SEPARATOR = re.compile(r" or |[/|]")
 _MAX_NAME_LENGTH = 16  # characters, as in "US or SS or OW"
 _DCMTK_NAMES = {"xs": ["US", "SS"], "lt": ["US", "SS", "OW"], "ox": ["OB", "OW"], "px": ["OB", "OW"]}
@@ -34,24 +30,27 @@ def possible_vrs(tag: int, vr_text: str) -> list[str]:
     return named_vrs(vr_text) or [vr for vr in dictionary_vrs(tag) if vr in VRS]
 
 
-def choose_vr(vrs: Sequence[str], content: int, held: Sequence[Held], pixel_representation: int) -> str:
+def choose_vr(vrs: Sequence[str], has_values: bool, numbers: Iterable[str], pixel_representation: int) -> str:
     """Choose one of several VRs by the content.
 
     Args:
         vrs: At least one VR.
-        content: The kind of content.
-        held: The values.
+        has_values: Whether the content is values, and not binary data or a reference.
+        numbers: The texts of the numbers among the values.
         pixel_representation: The value of Pixel Representation, which decides between US and SS.
+
+    >>> choose_vr(["US", "SS", "OW"], True, ["-1"], 0), choose_vr(["US", "SS", "OW"], False, [], 0)
+    ('SS', 'OW')
     """
-    if content != Content.VALUES and "OW" in vrs:
+    if not has_values and "OW" in vrs:
         return "OW"
-    is_signed = "SS" in vrs and _is_signed(held, pixel_representation)
+    is_signed = "SS" in vrs and _is_signed(numbers, pixel_representation)
     return "SS" if is_signed else next((vr for vr in vrs if VRS[vr].form is not Form.BINARY), vrs[-1])
 
 
-def _is_signed(held: Sequence[Held], pixel_representation: int) -> bool:
+def _is_signed(texts: Iterable[str], pixel_representation: int) -> bool:
     try:
-        numbers = [int(text) for kind, text in held if kind == _NUMBER]
+        numbers = list(map(int, texts))
     except ValueError:
         return False
     if any(number < 0 for number in numbers):
