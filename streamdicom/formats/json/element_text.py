@@ -31,8 +31,8 @@ from streamdicom.formats.element_rules import (
     SEPARATED_VRS,
     ElementRules,
     check_name,
-    check_text,
     element_rules,
+    separator_error,
 )
 from streamdicom.formats.writer import several_binary_values, value_error, vr_info
 from streamdicom.jsontext import NUMBER_TEXT, SURROGATE
@@ -221,9 +221,11 @@ def _text(value: str | None) -> str:
 
 
 def _separated_text(value: str | None) -> str:
-    if value:
-        check_text(value)
-    return _text(value)
+    if not value:
+        return _null(value)
+    if "\\" in value:
+        raise separator_error()
+    return encode_basestring(value) if value.isascii() else string(value)
 
 
 def _decimal(max_length: int, pattern: re.Pattern[str]) -> Encoder:
@@ -301,15 +303,21 @@ def _tag(value: int | None) -> str:
     return f'"{format_tag(value)}"'
 
 
+_NO_GROUPS = ["", ""]
+
+
 def _person_name(value: tuple[str, str, str] | None) -> str:
     if value is None:
         return "null"
     if isinstance(value, str):
         raise TypeError
+    check_name(value)
     # PS3.18 F.2.2: only the groups that are not empty.
+    alphabetic, *others = value
+    if alphabetic and others == _NO_GROUPS:  # most names
+        return f'{{"Alphabetic":{string(alphabetic)}}}'
     names = zip(NAME_GROUPS, value, strict=True)
     groups = [f'"{name}":{string(text)}' for name, text in names if text or text not in ("", None)]
-    check_name(value)
     return f"{{{','.join(groups)}}}" if groups else "null"
 
 

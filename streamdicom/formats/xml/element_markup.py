@@ -19,8 +19,8 @@ from streamdicom.formats.element_rules import (
     SEPARATED_VRS,
     ElementRules,
     check_name,
-    check_text,
     element_rules,
+    separator_error,
 )
 from streamdicom.formats.writer import several_binary_values, value_error, vr_info
 from streamdicom.formats.xml.person_names import name_markup
@@ -165,9 +165,11 @@ def _text(value: str | None) -> str:
 
 
 def _separated_text(value: str | None) -> str:
-    if value:
-        check_text(value)
-    return _text(value)
+    if not value:
+        return _empty(value)
+    if "\\" in value:
+        raise separator_error()
+    return escape(value)
 
 
 def _integer(value: int | None) -> str:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pydicom
 import pytest
 
+from streamdicom._push import drained
 from streamdicom.errors import InputError
 from streamdicom.events import Event, EventType
 from streamdicom.formats.part10.parser import Part10Parser
@@ -154,7 +155,8 @@ def parse(
     events: list[Event] = []
     try:
         for piece in pieces:
-            events += parser.feed(piece)
+            for batch in drained(parser, piece):
+                events += batch
         events += parser.close()
     except InputError as error:
         for again in (parser.close, lambda: parser.feed(b"x")):
