@@ -349,7 +349,7 @@ DEVIATIONS: dict[str, _Row] = {
         _WARNING,
         "a value of Specific Character Set that PS3.3 C.12.1.1.2 does not define there; it is read as the term that it "
         "resembles, else as the default",
-        "(0008,0005) CS ISO-IR 100",
+        '{"00080005":{"vr":"CS","Value":["ISO_IR 99"]}}',
     ),
     "no-character-set": _Row(
         _WARNING,
@@ -382,11 +382,12 @@ DEVIATIONS: dict[str, _Row] = {
 }
 """Every code, with its severity, its meaning, and an example."""
 
-FILE_CODES = frozenset({"character-set", "escape-sequence", "no-character-set", "undecodable-text"})
+FILE_CODES = frozenset({"escape-sequence", "no-character-set", "undecodable-text"})
 """The codes that only DICOM files have; their examples are not JSON."""
 
 VALUE_CODES = frozenset(
     {
+        "character-set",
         "empty-number",
         "incomplete-word",
         "lower-case",
@@ -406,7 +407,7 @@ VALUE_CODES = frozenset(
         "wrong-vr",
     }
 )
-"""The codes that no parser reports: a check of values does, as in the command ``validate``."""
+"""The codes that no parser of text reports: a check of values does, as in the command ``validate``."""
 
 
 @dataclass(frozen=True, slots=True)

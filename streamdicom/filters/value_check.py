@@ -15,11 +15,13 @@ from streamdicom._cache import BoundedCache
 from streamdicom.deviations import DEVIATIONS, Deviation
 from streamdicom.dicom import (
     NO_MAXIMUM,
+    SPECIFIC_CHARACTER_SET,
     VALUE_RULES,
     VRS,
     Definition,
     Fault,
     Form,
+    character_sets,
     definition_of,
     format_tag,
     is_private_creator,
@@ -260,6 +262,8 @@ class ValueCheck:
     def _element(self, tag: int, vr: str, values: tuple[Any, ...]) -> None:
         if is_private_creator(tag):
             self._reserve(tag, values)
+        elif tag == SPECIFIC_CHARACTER_SET:
+            self._character_sets(tag, vr, values)
         definition = self._definition(tag, vr)
         is_counted = self._has_count(tag, definition, len(values))
         if values and vr != "SQ":
@@ -288,7 +292,8 @@ class ValueCheck:
                 self._report("private-element", f"expected VR {expected} by the private dictionary, found {vr}", tag)
             else:
                 self._report("wrong-vr", f"expected VR {expected} by the data dictionary (PS3.6), found {vr}", tag)
-        elif rules is not None and not is_private_creator(tag):  # which always needs a closer look
+        elif rules is not None and not is_private_creator(tag) and tag != SPECIFIC_CHARACTER_SET:
+            # Those two always need a closer look.
             if is_in_block:
                 self._count += 1
                 if self._count > _MAX_RULES:
@@ -304,6 +309,12 @@ class ValueCheck:
         if vr in _TEXT_VRS:
             return {}
         return None if self._in_binary or vr not in VALUE_RULES else _Any(VALUE_RULES[vr])
+
+    def _character_sets(self, tag: int, vr: str, values: tuple[Any, ...]) -> None:
+        """Check the terms of Specific Character Set, which the parser of DICOM files does itself."""
+        if vr == "CS" and not self._in_binary and not character_sets(values).is_defined:
+            message = "expected defined terms in Specific Character Set (PS3.3 C.12.1.1.2), found another"
+            self._report("character-set", message, tag)
 
     def _has_count(self, tag: int, definition: Definition | None, count: int) -> bool:
         """Return True for a possible number of values, and report another one."""

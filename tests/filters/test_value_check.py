@@ -170,3 +170,18 @@ def test_places_are_not_worked_out_without_a_deviation() -> None:
         raise AssertionError
 
     ValueCheck(print).check(_events({"00080060": _element("CS", "CT")}), offsets)
+
+
+@pytest.mark.parametrize(
+    ("terms", "is_right"),
+    [
+        (["ISO_IR 100"], True),
+        ([None, "ISO 2022 IR 87"], True),
+        (["ISO_IR 99"], False),
+        (["ISO 2022 IR 100"], False),
+        (["ISO_IR 100", "ISO 2022 IR 87"], False),
+    ],
+)
+def test_terms_of_specific_character_set_are_checked_in_each_data_set(terms: list[str | None], is_right: bool) -> None:
+    found = _codes([{"00080005": _element("CS", "ISO_IR 192")}, {"00080005": _element("CS", *terms)}])
+    assert found == ([] if is_right else [("character-set", "00080005")])
