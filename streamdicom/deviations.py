@@ -368,6 +368,32 @@ DEVIATIONS: dict[str, _Row] = {
         "bytes that no character set in force has, or an unknown escape sequence; U+FFFD stands for them",
         "(0008,0005) CS ISO_IR 192, (0010,0010) PN M\\xfcller",
     ),
+    # modules, which validate --iod checks
+    "missing-attribute": _Row(
+        _WARNING,
+        "no attribute of type 1 or 2 of a module that the IOD of the SOP Class requires, or that is present (PS3.3)",
+        '{"00080016":{"vr":"UI","Value":["1.2.840.10008.5.1.4.1.1.7"]}}',
+    ),
+    "empty-attribute": _Row(
+        _WARNING,
+        "an attribute of type 1 or 1C without a value (PS3.5 7.4.1, PS3.3)",
+        '{"00080016":{"vr":"UI","Value":["1.2.840.10008.5.1.4.1.1.7"]},"00080060":{"vr":"CS"}}',
+    ),
+    "file-meta-differs": _Row(
+        _WARNING,
+        "a UID of the File Meta Information other than the SOP Class UID or SOP Instance UID (PS3.10 7.1)",
+        '{"00020003":{"vr":"UI","Value":["1.2.3"]},"00080018":{"vr":"UI","Value":["1.2.4"]}}',
+    ),
+    "shared-uid": _Row(
+        _WARNING,
+        "one UID for two of instance, series, study and frame of reference (PS3.5 9)",
+        '{"0020000D":{"vr":"UI","Value":["1.2.3"]},"0020000E":{"vr":"UI","Value":["1.2.3"]}}',
+    ),
+    "unknown-sop-class": _Row(
+        _NOTE,
+        "no SOP Class UID, or a SOP Class that the tables of IODs lack; modules are not checked",
+        '{"00080016":{"vr":"UI","Value":["1.2.3"]}}',
+    ),
     # elements
     "converter-failed": _Row(
         _ERROR,
@@ -408,6 +434,11 @@ VALUE_CODES = frozenset(
     }
 )
 """The codes that no parser of text reports: a check of values does, as in the command ``validate``."""
+
+MODULE_CODES = frozenset(
+    {"empty-attribute", "file-meta-differs", "missing-attribute", "shared-uid", "unknown-sop-class"}
+)
+"""The codes that only a check of modules reports."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,7 @@ _VALIDATE = Command(
     (
         positional("sources", "FILE", _INPUT, type=path, nargs="*"),
         flag("--strict", text="Notes are failures too."),
+        flag("--iod", text='Check the modules of the IOD of each data set too; the extra "iod" has the tables.'),
         flag("--no-values", dest="values", value=False, text="Check the form only."),
         choice("--report", ("text", "json"), default="text", text="Lines of text, or one JSON object."),
         option("--max", metavar="N", type=integer(0), default=1000, text="Deviations of each file that are printed."),

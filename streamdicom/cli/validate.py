@@ -21,7 +21,7 @@ from streamdicom.cli.terminal import plain
 from streamdicom.deviations import DEVIATIONS, Deviation, DeviationLog, Severity
 from streamdicom.errors import InputError, Location
 from streamdicom.events import START_DATASET
-from streamdicom.filters import ValueCheck
+from streamdicom.filters import ModuleCheck, ValueCheck
 from streamdicom.options import ReadOptions
 
 
@@ -38,6 +38,7 @@ def run(arguments: Namespace) -> int:
         as_json=arguments.report == "json",
         max_printed=arguments.max,
         values=arguments.values,
+        modules=arguments.iod,
         force=arguments.force,
     )
     return DONE if is_conformant else FAILED
@@ -48,16 +49,18 @@ _TYPE = itemgetter(0)  # of an event
 _CHECKS = {
     "form": "the encoding of JSON, XML or DICOM files (PS3.18 F, PS3.19 A, PS3.5 7, PS3.10 7)",
     "values": "VR, VM, private blocks and values (PS3.5 6.2, 7.8, PS3.6, and pydicom's private dictionary)",
+    "modules": "attributes of types 1 and 2, and values of types 1 and 1C (PS3.3, by the tables of highdicom)",
 }
 _NOT_CHECKED = {
     "values": "values",
-    "modules": "modules (PS3.3)",
+    "modules": "modules (PS3.3; --iod)",
     "": "values in UN and by reference, pixel data",
 }
 
 
 def _not_checked(checked: list[str]) -> list[str]:
-    return [title for name, title in _NOT_CHECKED.items() if name not in checked]
+    titles = [title for name, title in _NOT_CHECKED.items() if name not in checked]
+    return [*titles, "conditions of types 1C and 2C, defined terms"] if "modules" in checked else titles
 
 
 @dataclass
@@ -84,6 +87,7 @@ def validate_files(
     as_json: bool = False,
     max_printed: int = 1000,
     values: bool = True,
+    modules: bool = False,
     force: bool = False,
 ) -> bool:
     """Print every deviation from the standard, and a summary by code.
@@ -94,6 +98,7 @@ def validate_files(
         as_json: Print one JSON object.
         max_printed: Deviations of each stream that are printed; all are counted.
         values: Check values, and not only the form.
+        modules: Check the modules of each data set's IOD.
         force: Read DICOM files that have no preamble.
 
     Returns:
@@ -105,7 +110,7 @@ def validate_files(
     for source in sources:
         size_of(source)  # so that a missing file is reported before the work starts
     failing = Severity.NOTE if strict else Severity.SLIGHT
-    checks = _Checks(values=values, force=force)
+    checks = _Checks(values=values, modules=modules, force=force)
     report = _JsonReport(failing, checks.names) if as_json else _TextReport(failing, checks.names)
     total = _Findings()
     for source in sources:
@@ -143,18 +148,25 @@ class _Checks:
 
     Args:
         values: Check values.
+        modules: Check modules.
         force: Read DICOM files that have no preamble.
     """
 
-    def __init__(self, *, values: bool, force: bool) -> None:
+    def __init__(self, *, values: bool, modules: bool, force: bool) -> None:
         self.force = force
         self.names = ["form"]
         self._report: Callable[[Deviation], object] = print
         self._values: ValueCheck | None = None
+        self._modules: ModuleCheck | None = None
         self._is_started = False
         if values:
             self.names.append("values")
             self._values = ValueCheck(lambda deviation: self._report(deviation))
+        if modules:
+            from streamdicom.cli.module_tables import HighdicomTables
+
+            self.names.append("modules")
+            self._modules = ModuleCheck(lambda deviation: self._report(deviation), HighdicomTables())
 
     def start(self, report: Callable[[Deviation], object]) -> None:
         """Start a stream."""
@@ -169,8 +181,12 @@ class _Checks:
             self._is_started = True
             if self._values:
                 self._values.start(in_binary=not parser.is_text, checks_order=not parser.is_json)
+            if self._modules:
+                self._modules.start()
         if self._values:
             self._values.check(batch.events, batch.offsets)
+        if self._modules:
+            self._modules.check(batch.events, batch.offsets)
 
 
 class _Pending:
@@ -249,7 +265,9 @@ class _TextReport:
             self._print("", f"{more:,} more")
 
     def end(self, total: _Findings) -> None:
-        verdict = f"conformant in {' and '.join(self._checked)}{' but for notes' if total.counts else ''}"
+        *names, last = self._checked
+        verdict = f"conformant in {' and '.join([*filter(None, [', '.join(names)]), last])}"
+        verdict += " but for notes" if total.counts else ""
         if not total.is_conformant(self._failing):
             verdict = "not conformant"
         stopped = f", {total.errors:,} streams not read to their end" if total.errors else ""

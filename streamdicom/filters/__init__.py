@@ -4,7 +4,7 @@
 - ``deidentify`` removes the identity of patients;
 - ``sort_elements`` sorts elements by tag;
 - ``store_bulk_data`` and ``load_bulk_data`` move values to a bulk data store and back;
-- ``ValueCheck`` reports elements that break a rule of the standard;
+- ``ValueCheck`` reports elements that break a rule of the standard, ``ModuleCheck`` attributes that are missing;
 - ``needed_file_meta`` drops File Meta Information that the data set does not need.
 """
 
@@ -13,6 +13,7 @@ from streamdicom.filters.convert import has_form_of
 from streamdicom.filters.deidentify import deidentify
 from streamdicom.filters.file_meta import needed_file_meta
 from streamdicom.filters.fragments import FRAGMENT_FORMS, Frames, fragment_events, value_field
+from streamdicom.filters.module_check import Module, ModuleCheck, ModuleTables
 from streamdicom.filters.pipeline import Pipeline
 from streamdicom.filters.position import Position
 from streamdicom.filters.select import select
@@ -25,6 +26,9 @@ __all__ = [
     "FRAGMENT_FORMS",
     "ElementSorter",
     "Frames",
+    "Module",
+    "ModuleCheck",
+    "ModuleTables",
     "Pipeline",
     "Position",
     "ValueCheck",

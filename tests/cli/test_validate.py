@@ -22,7 +22,7 @@ from tests.support.memory import peak
 _CHECKED = [
     "checked form: the encoding of JSON, XML or DICOM files (PS3.18 F, PS3.19 A, PS3.5 7, PS3.10 7)",
     "checked values: VR, VM, private blocks and values (PS3.5 6.2, 7.8, PS3.6, and pydicom's private dictionary)",
-    "not checked: modules (PS3.3), values in UN and by reference, pixel data",
+    "not checked: modules (PS3.3; --iod), values in UN and by reference, pixel data",
 ]
 _GOOD = b'[{"00100020": {"vr": "LO", "Value": ["1"]}}, {}]'
 _ARRAY = b'{"00100010": {"vr": "PN", "Value": null}, "00100020": {"vr": "LO", "Value": "1"}}'

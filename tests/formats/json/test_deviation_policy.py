@@ -13,7 +13,7 @@ import pytest
 
 import streamdicom
 from streamdicom import DEVIATIONS, Deviation, DeviationLog, DeviationWarning, Severity
-from streamdicom.deviations import FILE_CODES, VALUE_CODES
+from streamdicom.deviations import FILE_CODES, MODULE_CODES, VALUE_CODES
 from streamdicom.errors import DicomJsonError, InputError, JsonSyntaxError, LimitError
 from streamdicom.events import Event, EventType
 from streamdicom.formats.json import JsonParser
@@ -39,7 +39,7 @@ from tests.formats.json.reading import (
     ways_to_cut,
 )
 
-_NOT_OF_READING = FILE_CODES | VALUE_CODES | {"converter-failed", "unwritable-text"}
+_NOT_OF_READING = FILE_CODES | MODULE_CODES | VALUE_CODES | {"converter-failed", "unwritable-text"}
 CODES = [code for code, row in DEVIATIONS.items() if code not in _NOT_OF_READING and not row.example.startswith("<")]
 NAN, INFINITY = float("nan"), float("inf")
 PATIENT_ID, PATIENT_NAME = 0x00100020, 0x00100010
