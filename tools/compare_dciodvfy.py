@@ -1,4 +1,4 @@
-"""Compare the findings of ``streamdicom validate --iod`` with those of dciodvfy.
+"""Compare the findings of ``streamdicom validate --iod`` and of dciodvfy.
 
 Usage: python tools/compare_dciodvfy.py FILE...
 

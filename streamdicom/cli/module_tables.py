@@ -16,7 +16,9 @@ _MODULE = re.compile(r'^  "([^"]+)": ', re.MULTILINE)
 
 
 class HighdicomTables:
-    """The modules of each SOP Class. The package is not imported, only its files are read.
+    """The modules of each SOP Class.
+
+    The package is not imported; only its files are read.
 
     Raises:
         UsageError: The package is not installed, or has no such tables.

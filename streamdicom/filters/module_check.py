@@ -65,7 +65,7 @@ class _Iod:
     """The requirements of an IOD.
 
     Attributes:
-        required: By path, the types of attributes that every item must have; at the top those of mandatory modules.
+        required: By path, the types of attributes that every item must have; at the top by mandatory modules only.
         with_value: By path, the attributes that must have a value if they are present.
         optional: Of each module that is not mandatory, the types of the attributes that it requires at the top, and
             that no other module has.
@@ -136,7 +136,7 @@ class _Level:
 
 
 class ModuleCheck:
-    """Reports the attributes that the modules of a data set's IOD require and that are missing or empty.
+    """Reports attributes that modules require and that are missing or empty.
 
     Checked are the attributes of types 1 and 2 of mandatory modules, of other modules that are present, and of items;
     that attributes of types 1 and 1C have a value; and that UIDs of the data set agree with the File Meta Information

@@ -432,7 +432,7 @@ _ANY_COUNT = range(NO_MAXIMUM)
 
 
 def _counts(definition: Definition | None) -> Container[int]:
-    """Return the numbers of values of which an element surely may have each."""
+    """Return possible numbers of values of an element; others need a closer look."""
     if definition is None:
         return _ANY_COUNT
     _, least, most, step = definition
