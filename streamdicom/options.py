@@ -78,8 +78,9 @@ class ReadOptions:
         converters: Converters of elements; see ``streamdicom.converters``. They also convert bulk data that events
             load from a store, but not values that a data set loads later. ``on_error`` decides about an element
             whose converter fails.
-        deidentification: How data sets are de-identified (PS3.15 Annex E), before converters. ``include`` and
-            ``exclude`` must not drop Patient ID if dates are shifted.
+        deidentification: How data sets are de-identified (PS3.15 Annex E), before converters. References to bulk data
+            are removed unless a store is given. ``include`` and ``exclude`` must not drop Patient ID if dates are
+            shifted.
         bulk_data_store: The store of bulk data. Events get values in place of references. A data set gets buffers for
             OB, OD, OF, OL, OV and OW, loaded on first access, and values for other VRs. Without a store, a reference
             is an empty element with the attribute ``bulk_data_uri``, and is written as a reference again.
@@ -130,6 +131,8 @@ class ReadOptions:
         DatasetConditions(self.where, self.limits)  # raises if a condition is invalid
         if self.bulk_data_store is not None and self.bulk_data_uri_handler is not None:
             raise ValueError("expected bulk_data_store or bulk_data_uri_handler, found both")
+        if self.deidentification is not None and self.bulk_data_uri_handler is not None:
+            raise ValueError("expected bulk_data_store with deidentification, found bulk_data_uri_handler")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -221,6 +224,8 @@ class WriteOptions:
             raise ValueError("expected a UID for transfer_syntax (PS3.5 9.1)")
         if self.bulk_data_store is not None and self.bulk_data_element_handler is not None:
             raise ValueError("expected bulk_data_store or bulk_data_element_handler, found both")
+        if self.deidentification is not None and self.bulk_data_element_handler is not None:
+            raise ValueError("expected bulk_data_store with deidentification, found bulk_data_element_handler")
 
 
 def _check_common(options: ReadOptions | WriteOptions) -> None:

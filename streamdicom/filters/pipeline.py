@@ -58,6 +58,8 @@ class Pipeline:
         element_filter = _element_filter(options)
         converters = converters_in_force(options.converters)
         converter = ElementConverter.for_reading(converters, options) if converters else None
+        if options.deidentification:  # sees values, not references
+            store = store or options.bulk_data_store
         loading: list[_Stage] = [partial(load_bulk_data, store=store)] if store is not None else []
         return cls(stages + _chain(options, element_filter, loading, converter))
 

@@ -638,7 +638,17 @@ def test_bulk_data_of_a_store_is_loaded_before_references_are_removed(tmp_path: 
     assert "1.2.3" not in " ".join(str(path) for path in tmp_path.rglob("*"))
     reading = ReadOptions(bulk_data_store=store, deidentification=Deidentification(KEY))
     values = [value for _, tag, _, value in iter_events(target.getvalue(), options=reading) if tag == 0x7FE00010]
+    dataset = streamdicom.loads(target.getvalue(), options=reading)
+    assert bytes(dataset["7FE00010"].value) == b"\0\1"
     assert b"\0\1" in [value[0] if isinstance(value, tuple) else value for value in values]
+
+
+def test_handlers_of_bulk_data_are_refused() -> None:
+    deidentification = Deidentification(KEY)
+    with pytest.raises(ValueError, match="bulk_data_store"):
+        ReadOptions(deidentification=deidentification, bulk_data_uri_handler=lambda uri: b"")
+    with pytest.raises(ValueError, match="bulk_data_store"):
+        WriteOptions(deidentification=deidentification, bulk_data_element_handler=lambda element: "x")
 
 
 def test_report_has_numbers_and_no_values() -> None:
