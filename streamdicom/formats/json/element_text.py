@@ -171,16 +171,21 @@ def _binary(start: str, values: tuple[Any, ...]) -> str:
     return f'{start},"InlineBinary":"{text}"}}' if text else start + "}"
 
 
-def _text_attribute(start: str, values: tuple[Any, ...]) -> str:
-    """Build a text attribute; faster than the general function for one value."""
-    if len(values) == 1:
-        [value] = values
-        try:
-            if value and value.isascii() and "\\" not in value:
-                return f'{start},"Value":[{encode_basestring(value)}]}}'
-        except (AttributeError, TypeError) as error:
-            raise value_error(error) from None
-    return _general_text_attribute(start, values)
+def _text_attribute(encode: Encoder) -> Attribute:
+    """Return a function for text; faster than the general one for one value."""
+    general = _attribute(encode)
+
+    def attribute(start: str, values: tuple[Any, ...]) -> str:
+        if len(values) == 1:
+            [value] = values
+            try:
+                if value and value.isascii() and "\\" not in value:
+                    return f'{start},"Value":[{encode_basestring(value)}]}}'
+            except (AttributeError, TypeError) as error:
+                raise value_error(error) from None
+        return general(start, values)
+
+    return attribute
 
 
 def _integer_attribute(start: str, values: tuple[Any, ...]) -> str:
@@ -328,9 +333,12 @@ _DECIMALS: dict[str, Callable[[int, re.Pattern[str]], Encoder]] = {
 }
 _LONG_INTEGERS: dict[str, Encoder] = {"number": _integer, "string": _integer_text, "auto": _integer_of_double}
 _FLOATS: dict[str, Encoder] = {"string": _float, "null": _float_or_null, "error": _finite_float}
-_general_text_attribute = _attribute(_separated_text)
 _general_integer_attribute = _attribute(_integer)
-_FAST: dict[Encoder, Attribute] = {_separated_text: _text_attribute, _integer: _integer_attribute}
+_FAST: dict[Encoder, Attribute] = {
+    _text: _text_attribute(_text),
+    _separated_text: _text_attribute(_separated_text),
+    _integer: _integer_attribute,
+}
 
 
 def _encoders(choices: _Choices) -> dict[str, Encoder]:
