@@ -79,9 +79,10 @@ def keyword_of(tag: int) -> str:
     >>> keyword_of(0x00080016)
     'SOPClassUID'
     """
-    from pydicom.datadict import keyword_for_tag  # imported late: only printing needs it
+    from streamdicom._dictionary import entry_of  # imported late: only printing needs it
 
-    return keyword_for_tag(tag)
+    entry = entry_of(tag)
+    return entry.keyword if entry else ""
 
 
 class StreamDicomError(Exception):

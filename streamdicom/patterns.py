@@ -28,6 +28,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 from streamdicom._cache import BoundedCache
+from streamdicom._dictionary import tag_of_keyword
 from streamdicom.dicom import FILE_META_GROUP, MAX_TAG, VRS, Form, join_name
 from streamdicom.events import Value
 from streamdicom.limits import Limits
@@ -98,9 +99,7 @@ def parse_pattern_step(pattern: Pattern) -> PatternStep:
 
 
 def _keyword_tag(text: str) -> int:
-    from pydicom.datadict import tag_for_keyword
-
-    tag = tag_for_keyword(text) if text else None  # retired elements may have an empty keyword
+    tag = tag_of_keyword(text) if text else None  # retired elements may have an empty keyword
     if tag is None:
         raise ValueError(f"expected a tag, a keyword or a VR, found {text!r}{_suggestion(text)}")
     return tag

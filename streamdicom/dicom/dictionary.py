@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from streamdicom._dictionary import entry_of
 from streamdicom.dicom.tags import is_group_length
 
 NO_MAXIMUM = 1 << 62
@@ -76,17 +77,12 @@ def definition_of(tag: int) -> Definition | None:
     >>> definition_of(0x60220010).vrs, definition_of(0x00020055)
     (('US',), None)
     """
-    from pydicom.datadict import get_entry
-
     if is_group_length(tag):
         return _GROUP_LENGTH
     if is_private(tag):
         return _CREATOR if is_private_creator(tag) else None
-    try:
-        vr, multiplicity, *_ = get_entry(tag)
-    except KeyError:
-        return None
-    return _definition(vr, multiplicity)
+    entry = entry_of(tag)
+    return _definition(entry.vr, entry.vm) if entry else None
 
 
 def private_definition(tag: int, creator: str) -> Definition | None:

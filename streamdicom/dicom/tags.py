@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 
 from streamdicom._cache import MAX_KNOWN_TAGS
+from streamdicom._dictionary import entry_of, tag_of_keyword
 
 MAX_TAG = 0xFFFFFFFF
 
@@ -108,9 +109,8 @@ def keyword(tag: int) -> str:
     >>> keyword(0x00100010)
     'PatientName'
     """
-    from pydicom.datadict import keyword_for_tag
-
-    return keyword_for_tag(tag)
+    entry = entry_of(tag)
+    return entry.keyword if entry else ""
 
 
 def dictionary_vrs(tag: int) -> list[str]:
@@ -121,18 +121,12 @@ def dictionary_vrs(tag: int) -> list[str]:
     >>> dictionary_vrs(0x00091001)
     []
     """
-    from pydicom.datadict import dictionary_VR
-    from pydicom.tag import BaseTag
-
     if is_group_length(tag):
         return ["UL"]
-    base_tag = BaseTag(tag)
-    if base_tag.is_private:
-        return ["LO"] if base_tag.is_private_creator else []
-    try:
-        return str(dictionary_VR(tag)).split(" or ")
-    except KeyError:
-        return []
+    if tag >> 16 & 1:
+        return ["LO"] if 0x10 <= tag & 0xFFFF <= 0xFF else []
+    entry = entry_of(tag)
+    return entry.vr.split(" or ") if entry else []
 
 
 def camel_case(keyword: str) -> str:
@@ -159,10 +153,8 @@ def keyword_key(tag: int, *, camel: bool = False) -> str:
     >>> keyword_key(0x00100010, camel=True), keyword_key(0x60000010), keyword_key(0x00091001)
     ('patientName', '', '')
     """
-    from pydicom.datadict import tag_for_keyword
-
     name = keyword(tag)
-    if not name or tag_for_keyword(name) != tag:
+    if not name or tag_of_keyword(name) != tag:
         return ""
     return camel_case(name) if camel else name
 
@@ -182,12 +174,10 @@ def tag_for_keyword_key(text: str) -> int | None:
 
 @lru_cache(maxsize=MAX_KNOWN_TAGS)
 def _tag_for_keyword(text: str) -> int | None:
-    from pydicom.datadict import tag_for_keyword
-
-    tag = tag_for_keyword(text)
+    tag = tag_of_keyword(text)
     for end in range(1, len(text) + 1):  # the first word may have been an abbreviation, such as SOP
         if tag is not None or not text[:end].islower():
             break
         candidate = text[:end].upper() + text[end:]
-        tag = tag_for_keyword(candidate) if camel_case(candidate) == text else None
+        tag = tag_of_keyword(candidate) if camel_case(candidate) == text else None
     return tag

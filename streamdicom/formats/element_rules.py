@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from streamdicom._dictionary import entry_of
 from streamdicom.dicom import (
     DELIMITER_GROUP,
     FILE_META_GROUP,
@@ -126,9 +127,5 @@ def element_rules(options: WriteOptions) -> ElementRules:
 
 
 def _is_retired(tag: int) -> bool:
-    from pydicom.datadict import dictionary_is_retired
-
-    try:
-        return dictionary_is_retired(tag)
-    except KeyError:
-        return False
+    entry = entry_of(tag)
+    return entry is not None and "retired" in entry.retired.lower()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 from statistics import median
 
+import pydicom.data
 import pytest
 
 from streamdicom.cli import COMMANDS
@@ -45,6 +47,18 @@ def test_start_takes_at_most_five_times_as_long_as_python(arguments: list[str]) 
     while len(ratios) < _MAX_ATTEMPTS and min(ratios, default=_MAX_RATIO + 1) > _MAX_RATIO:
         ratios.append(_ratio(*arguments))
     assert min(ratios) <= _MAX_RATIO, ratios
+
+
+def test_showing_a_file_does_not_import_pydicom(tmp_path: Path) -> None:
+    source = pydicom.data.get_testdata_file("CT_small.dcm")
+    code = (
+        "import sys; from streamdicom.cli import main; "
+        f"main(['show', {str(source)!r}]); main(['convert', {str(source)!r}, {str(tmp_path / 'a.json')!r}]); "
+        "print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "PatientName" in done.stdout
+    assert not {"pydicom", "numpy"} & set(done.stderr.split())
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["convert", "--help"], ["export", "--help"]])

@@ -16,6 +16,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 
 from streamdicom._cache import BoundedCache
+from streamdicom._dictionary import entry_of
 from streamdicom.dicom import (
     MAX_TAG,
     NAME_GROUPS,
@@ -130,12 +131,8 @@ _style = lru_cache(maxsize=_MAX_STYLES)(ElementText)
 
 
 def _name(tag: int) -> str:
-    from pydicom.datadict import dictionary_description
-
-    try:
-        return dictionary_description(tag)
-    except KeyError:
-        return ""
+    entry = entry_of(tag)
+    return entry.name if entry else ""
 
 
 # --- attributes ------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from streamdicom._cache import MAX_KNOWN_TAGS, BoundedCache
+from streamdicom._dictionary import entry_of
 from streamdicom.dicom import (
     LUT_DATA,
     LUT_DESCRIPTOR,
@@ -183,12 +184,8 @@ def _creator(values: tuple[Any, ...]) -> str:
 
 @lru_cache(maxsize=MAX_KNOWN_TAGS)
 def _public_vr(tag: int) -> str:
-    from pydicom.datadict import dictionary_VR
-
-    try:
-        return str(dictionary_VR(tag))
-    except KeyError:
-        return ""
+    entry = entry_of(tag)
+    return entry.vr if entry else ""
 
 
 @lru_cache(maxsize=MAX_KNOWN_TAGS)

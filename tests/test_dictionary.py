@@ -1,0 +1,75 @@
+"""The data dictionary, with and without pydicom."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+
+import pydicom.datadict
+import pytest
+from pydicom import _dicom_dict
+
+from streamdicom import _dictionary
+from streamdicom._dictionary import entry_of, tag_of_keyword
+
+_TAGS = [
+    *_dicom_dict.DicomDictionary,
+    0x00091001,
+    0x00090010,
+    0x60220010,
+    0x50001234,
+    0x10101234,
+    0x00203199,
+    0x00280404,
+]
+
+
+def _pydicoms(tag: int) -> tuple[str, ...] | None:
+    try:
+        return pydicom.datadict.get_entry(tag)
+    except KeyError:
+        return None
+
+
+def test_entries_are_those_of_pydicom() -> None:
+    for tag in _TAGS:
+        assert entry_of(tag) == _pydicoms(tag), hex(tag)
+        keyword = (_pydicoms(tag) or ("",) * 5)[4]
+        assert tag_of_keyword(keyword) == pydicom.datadict.tag_for_keyword(keyword)
+
+
+def test_entries_are_the_same_without_importing_pydicom() -> None:
+    code = (
+        "import json, sys; from streamdicom._dictionary import entry_of, tag_of_keyword; tags = json.load(sys.stdin); "
+        "found = [entry_of(tag) for tag in tags]; keys = [tag_of_keyword(each[4]) if each else 0 for each in found]; "
+        "print(json.dumps([found, keys, 'pydicom' in sys.modules]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=json.dumps(_TAGS), capture_output=True, text=True, check=True
+    )
+    found, keys, is_imported = json.loads(done.stdout)
+    assert [each and tuple(each) for each in found] == [_pydicoms(tag) for tag in _TAGS]
+    assert keys == [pydicom.datadict.tag_for_keyword(each[4]) if each else 0 for each in map(_pydicoms, _TAGS)]
+    assert not is_imported
+
+
+def test_entries_that_a_program_adds_are_found() -> None:
+    pydicom.datadict.add_dict_entry(0x10021001, "UL", "TestOne", "Test One")
+    try:
+        assert entry_of(0x10021001) == ("UL", "1", "Test One", "", "TestOne")
+        assert tag_of_keyword("TestOne") == 0x10021001
+    finally:
+        del _dicom_dict.DicomDictionary[0x10021001]
+        del pydicom.datadict.keyword_dict["TestOne"]
+
+
+def test_pydicom_is_imported_if_its_files_are_arranged_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_dictionary, "_MODULE", "_other")
+    _dictionary._own_module.cache_clear()
+    try:
+        assert entry_of(0x00100010) == _pydicoms(0x00100010)
+    finally:
+        _dictionary._own_module.cache_clear()
+    assert importlib.util.find_spec("pydicom._other") is None
