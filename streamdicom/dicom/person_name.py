@@ -24,10 +24,15 @@ def join_name(name: tuple[str, str, str] | None) -> str:
 
     Raises:
         TypeError: The name is a str, not its component groups.
+        ValueError: The name has not three component groups.
 
     >>> join_name(("Yamada^Tarou", "山田^太郎", ""))
     'Yamada^Tarou=山田^太郎'
     """
     if isinstance(name, str):
         raise TypeError("expected the three component groups of a person name, found str")
-    return "=".join(name).rstrip("=") if name else ""
+    if not name:
+        return ""
+    if len(name) != len(NAME_GROUPS):
+        raise ValueError("expected three component groups of a person name, found another number")
+    return "=".join(name).rstrip("=")

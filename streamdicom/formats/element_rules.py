@@ -29,6 +29,9 @@ SEPARATED_VRS = frozenset(
 )
 """The VRs whose values a backslash separates (PS3.5 6.4)."""
 
+ONE_VALUE_VRS = frozenset(vr for vr, row in VRS.items() if row.form is Form.TEXT and not row.multiple)
+"""The VRs of text that have one value, in which a backslash is text (PS3.5 6.2)."""
+
 
 def check_tag(tag: int) -> None:
     """Check that a tag can be one of a data element.
@@ -73,11 +76,22 @@ def check_values(vr: str, values: tuple[Any, ...]) -> None:
     Raises:
         OutputError: A value would be read as another one.
     """
+    check_count(vr, len(values))
     if vr in SEPARATED_VRS:
         check = check_name if VRS[vr].form is Form.PERSON_NAME else check_text
         for value in values:
             if value:
                 check(value)
+
+
+def check_count(vr: str, count: int) -> None:
+    """Check the number of values of an element.
+
+    Raises:
+        OutputError: There are several, which would be read as one.
+    """
+    if count > 1 and vr in ONE_VALUE_VRS:
+        raise OutputError(f"expected one value for VR {vr} (PS3.5 6.2), found {count}")
 
 
 def separator_error() -> OutputError:

@@ -19,7 +19,7 @@ from streamdicom._push import StickyWriter
 from streamdicom.dicom import UTF_8_TERM, VRS, Form, ValueRepresentation, format_tag
 from streamdicom.errors import Location, OutputError
 from streamdicom.events import CLOSING, ELEMENT, END_ITEM, END_SEQUENCE, OPENING, START_ITEM, Event, EventType
-from streamdicom.formats.element_rules import SEPARATED_VRS, ElementRules, separator_error
+from streamdicom.formats.element_rules import SEPARATED_VRS, ElementRules, check_count, separator_error
 from streamdicom.formats.encapsulated import FragmentsEncoder
 from streamdicom.jsontext import Base64Encoder
 
@@ -393,6 +393,7 @@ class TextWriter(Writer):
 
     def _end_element(self, tag: int, vr: str, value: Any) -> None:
         check_end(self._vr, vr)
+        check_count(vr, self._count)
         if self._has_backslash and vr in SEPARATED_VRS:
             raise separator_error()
         self._close_element(tag, vr)

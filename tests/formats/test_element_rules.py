@@ -1,4 +1,4 @@
-"""The rules of all writers: nothing is written that would be read as something else."""
+"""The rules of all writers: no value is written that would be read as another."""
 
 from __future__ import annotations
 
@@ -60,6 +60,17 @@ def test_backslash_is_text_where_there_is_one_value(name: FormatName, vr: str) -
     assert element in list(streamdicom.iter_events(_write(name, element)))
 
 
+@pytest.mark.parametrize("name", _FORMATS)
+@pytest.mark.parametrize("vr", ["LT", "ST", "UT", "UR"])
+def test_several_values_are_refused_where_there_is_one(name: FormatName, vr: str) -> None:
+    message = f"expected one value for VR {vr}"
+    _refused(name, message, (EventType.ELEMENT, _TAG, vr, ("1", "2")))
+    for shown in (vr, "") if name != "xml" else (vr,):
+        value: Event = (EventType.LAST_SEGMENT, _TAG, shown, "1")
+        parts = [(EventType.START_ELEMENT, _TAG, shown, None), value, value, (EventType.END_ELEMENT, _TAG, vr, None)]
+        _refused(name, message, *parts)
+
+
 @pytest.mark.parametrize("name", ["json", "dicom"])
 def test_separator_in_segments_is_refused_at_the_end_that_has_the_vr(name: FormatName) -> None:
     parts: list[Event] = [
@@ -94,6 +105,12 @@ def test_name_that_would_be_read_otherwise_is_refused(
 ) -> None:
     _refused(name, message, (EventType.ELEMENT, _TAG, "PN", (value,)))
     _refused(name, message, (EventType.ELEMENT, _TAG, "PN", (("a", "", ""), value)))
+
+
+@pytest.mark.parametrize("name", _FORMATS)
+@pytest.mark.parametrize("value", [("a",), ("a", "b"), ("a", "b", "c", "d")])
+def test_name_with_another_number_of_groups_is_refused(name: FormatName, value: tuple[str, ...]) -> None:
+    _refused(name, "expected a tuple of three str", (EventType.ELEMENT, _TAG, "PN", (value,)))
 
 
 @pytest.mark.filterwarnings("ignore:name-groups-in-one")

@@ -14,11 +14,14 @@ from typing import Any, NamedTuple
 import streamdicom
 from streamdicom import ReadOptions, WriteOptions
 from streamdicom.datasets import DatasetBuilder, walk
-from streamdicom.deviations import Deviation
+from streamdicom.deviations import DEVIATIONS, Deviation, Severity
 from streamdicom.dicom import ITEM_TAG_BYTES, SPECIFIC_CHARACTER_SET, VRS, Form, json_field
+from streamdicom.errors import OutputError, StreamDicomError
 from streamdicom.events import Event, EventType
+from streamdicom.filters import ValueCheck
 
 FORMATS = ("json", "xml", "dicom")
+_MAX_SINGLE = 3.4028234e38
 TEXT_FORMS = (Form.TEXT, Form.DECIMAL)
 UTF_8 = ("ISO_IR 192",)
 
@@ -42,9 +45,9 @@ def elements(events: Iterable[Event], *, padded: bool = False) -> list[Element]:
         padded: Compare as a file does: FL has 32 bits, binary values have even lengths, and a JSON_ELEMENT is UN.
     """
     collector = _Collector(padded)
-    for event in events:
+    for event in in_one_event(events):
         collector.add(event)
-    return collector.found
+    return [element for element in collector.found if not element.path.startswith("0002")]
 
 
 class _Collector:
@@ -54,12 +57,11 @@ class _Collector:
         self.found: list[Element] = []
         self._padded = padded
         self._place: list[str] = []
-        self._parts: list[Any] = []
 
     def add(self, event: Event) -> None:
         kind, tag, _, value = event
         if kind == EventType.START_DATASET:
-            self._place = [f"[{value}]"]
+            self._place = []
         elif kind == EventType.START_SEQUENCE:
             self._put(tag, "SQ", None)
             self._place.append(f"{tag:08X}")
@@ -70,18 +72,19 @@ class _Collector:
             self._place[-1] = self._place[-1].partition("[")[0]
         elif kind == EventType.END_SEQUENCE:
             self._place.pop()
-        elif kind in (EventType.ELEMENT, EventType.BULK_DATA, EventType.JSON_ELEMENT):
+        elif kind != EventType.END_DATASET:
             self._put(tag, *self._whole(event))
-        else:
-            self._add_part(event)
 
     def _put(self, tag: int, vr: str, content: Any) -> None:
-        if tag & 0xFFFF and not (tag >> 16 == 2 and len(self._place) == 1):
+        if not self._is_left_out(tag):
             self.found.append(Element(".".join([*self._place, f"{tag:08X}"]), vr, content))
+
+    def _is_left_out(self, tag: int) -> bool:
+        return not tag & 0xFFFF or (tag >> 16 == 2 and not self._place)
 
     def _whole(self, event: Event) -> tuple[str, Any]:
         kind, tag, vr, value = event
-        if not tag & 0xFFFF:
+        if self._is_left_out(tag):
             return vr, None
         if kind == EventType.ELEMENT:
             return vr, _values(vr, value, self._padded)
@@ -91,31 +94,6 @@ class _Collector:
             return "", ("json", json.loads(value))
         data = json_field(tag, value)
         return "UN", _values("UN", (data,) if data else (), self._padded)
-
-    def _add_part(self, event: Event) -> None:
-        kind, tag, vr, value = event
-        parts = self._parts
-        if kind in (EventType.START_ELEMENT, EventType.START_FRAGMENTS):
-            parts.clear()
-        elif kind == EventType.START_FRAGMENT:
-            parts.append([b""])
-        elif kind == EventType.VALUES:
-            parts += value
-        elif kind in (EventType.SEGMENT, EventType.LAST_SEGMENT):
-            if not parts or not isinstance(parts[-1], list):
-                parts.append([])
-            parts[-1].append(value)
-            if kind == EventType.LAST_SEGMENT:
-                parts[-1] = value[:0].join(parts[-1])
-        elif kind == EventType.END_ELEMENT:
-            self._put(tag, vr, _values(vr, tuple(parts), self._padded) if tag & 0xFFFF else None)
-        elif kind == EventType.END_FRAGMENTS:
-            self._put(tag, vr, _fragments(parts, self._padded))
-
-
-def _fragments(parts: list[bytes], padded: bool) -> bytes:
-    items = [_even(part) for part in parts] if padded else parts
-    return b"".join([ITEM_TAG_BYTES + len(item).to_bytes(4, "little") + item for item in items])
 
 
 def _even(data: bytes) -> bytes:
@@ -139,6 +117,8 @@ def _padded_items(data: bytes) -> bytes:
     items, place = b"", 0
     while place < len(data):
         length = int.from_bytes(data[place + 4 : place + 8], "little")
+        if data[place:] == b"\0":  # the padding of the whole, if it is no pixel data
+            return items
         if data[place : place + 4] != ITEM_TAG_BYTES or place + 8 + length > len(data):
             return _even(data)
         items += ITEM_TAG_BYTES + (length + length % 2).to_bytes(4, "little")
@@ -159,8 +139,38 @@ def _value(vr: str, form: Form, value: Any, padded: bool) -> Any:
         number = float(value)
         if isnan(number):
             return "nan"
-        return struct.unpack("<f", struct.pack("<f", number))[0] if vr == "FL" and padded else number
+        is_single = vr == "FL" and padded and abs(number) < _MAX_SINGLE
+        return struct.unpack("<f", struct.pack("<f", number))[0] if is_single else number
     return int(value)
+
+
+def in_one_event(events: Iterable[Event]) -> list[Event]:
+    """Return events in which each element in parts or in fragments is one event."""
+    found: list[Event] = []
+    parts: list[Any] = []
+    for event in events:
+        kind, tag, vr, value = event
+        if kind in (EventType.START_ELEMENT, EventType.START_FRAGMENTS):
+            parts = []
+        elif kind == EventType.VALUES:
+            parts += value
+        elif kind == EventType.START_FRAGMENT:
+            parts.append([ITEM_TAG_BYTES + value.to_bytes(4, "little")])
+        elif kind in (EventType.SEGMENT, EventType.LAST_SEGMENT):
+            if not parts or not isinstance(parts[-1], list):
+                parts.append([])
+            parts[-1].append(value)
+            if kind == EventType.LAST_SEGMENT:
+                parts[-1] = value[:0].join(parts[-1])
+        elif kind == EventType.END_ELEMENT:
+            found.append((int(EventType.ELEMENT), tag, vr, tuple(parts)))
+        elif kind == EventType.END_FRAGMENTS:
+            found.append((int(EventType.ELEMENT), tag, vr, (b"".join(parts),) if parts else ()))
+        elif value == (None,) and VRS.get(vr, VRS["LO"]).form is Form.BINARY:
+            found.append((kind, tag, vr, ()))
+        else:
+            found.append(event)
+    return found
 
 
 # --- writing and reading -------------------------------------------------------------------------------------------
@@ -211,3 +221,105 @@ def padded(form: str) -> bool:
 def without_character_set(found: list[Element]) -> list[Element]:
     """Return elements without Specific Character Set, as a file may be in UTF-8."""
     return [element for element in found if not element.path.endswith(f"].{SPECIFIC_CHARACTER_SET:08X}")]
+
+
+# --- the closed world --------------------------------------------------------------------------------------------
+
+# The code of the form in which JSON has a wrong value, and that of the value.
+_SAME_FAULTS = {
+    "name-groups-in-one": {"name-groups"},
+    "out-of-range": {"too-long"},
+    "integer-fraction": {"not-a-number"},
+    "no-character-set": {
+        *("not-a-uid", "not-a-number", "not-a-date", "not-a-time", "not-a-date-time", "not-an-age"),
+        "wrong-character",
+    },
+}
+
+
+def findings(events: list[Event]) -> set[tuple[str, str]]:
+    """Return the faults of values that ``validate`` finds in any format."""
+    found: list[Deviation] = []
+    check = ValueCheck(found.append)
+    check.start()
+    check.check([event for event in in_one_event(events) if event[1] >> 16 != 2])
+    return {(fault.code, fault.location.tag_path or "") for fault in found}
+
+
+def written(events: list[Event], form: str) -> bytes | None:
+    """Return the file, or None if the writer refuses the events with their place."""
+    try:
+        return write(events, form)
+    except OutputError as error:
+        if not error.location.tag_path:
+            raise AssertionError("a refusal without a tag path") from error
+        return None
+
+
+def assert_same(events: list[Event], data: bytes, form: str) -> None:
+    """Check that a file has the values of the events, and no further fault."""
+    back = read(data)
+    expected = elements(events, padded=padded(form))
+    found = elements(back.events, padded=padded(form))
+    if padded(form):
+        expected, found = _comparable(events, expected, found)
+    assert found == expected, form
+    known = findings(events)
+    faults = {fault for fault in back.deviations if DEVIATIONS[fault[0]].severity > Severity.NOTE}
+    # A JSON_ELEMENT is wrong in any case, and FL in events may have the 64 bits of Python.
+    kept = {path for path, vr, content in elements(events) if _is_json(content) or vr == "FL" or _is_charset(path)}
+    assert {fault for fault in faults if fault[1] not in kept and not _is_known(fault, known)} == set(), form
+    assert {fault for fault in findings(back.events) - known if not _is_of_file(fault, events)} == set(), form
+
+
+def _is_charset(path: str) -> bool:
+    return path.endswith(f"{SPECIFIC_CHARACTER_SET:08X}")
+
+
+def _is_known(fault: tuple[str, str], known: set[tuple[str, str]]) -> bool:
+    code, path = fault
+    return any((same, path) in known for same in {code, *_SAME_FAULTS.get(code, ())})
+
+
+def _is_json(content: Any) -> bool:
+    return isinstance(content, tuple) and content[:1] == ("json",)
+
+
+def _comparable(
+    events: list[Event], expected: list[Element], found: list[Element]
+) -> tuple[list[Element], list[Element]]:
+    """Leave out the character set, and UN that gets its VR from the dictionary."""
+    unknown = _unknown(events)
+    both = [[element for element in each if not element.path.endswith("00080005")] for each in (expected, found)]
+    first, second = ([element.path if element.path in unknown else element for element in each] for each in both)
+    return first, second  # type: ignore[return-value]
+
+
+def _is_of_file(fault: tuple[str, str], events: list[Event]) -> bool:
+    """Return whether a fault is due to the form of files."""
+    code, path = fault
+    return path in _unknown(events) or _is_charset(path) or (code == "key-order" and path < "00020000")
+
+
+def _unknown(events: list[Event]) -> set[str]:
+    return {element.path for element in elements(events, padded=True) if element.vr == "UN"}
+
+
+def assert_agree(events: list[Event]) -> None:
+    """Check that events have the same values and faults on each road that takes them."""
+    forms = [form for form in FORMATS if form != "dicom" or all(event[0] != EventType.JSON_ELEMENT for event in events)]
+    files = {form: data for form in forms if (data := written(events, form)) is not None}
+    for form, data in files.items():
+        assert_same(events, data, form)
+    if "json" in files:  # otherwise no parser has such events
+        assert_same_in_dataset(events)
+
+
+def assert_same_in_dataset(events: list[Event]) -> None:
+    """Check that a data set has the values of the events."""
+    try:
+        back = through_pydicom(events)
+    except StreamDicomError:
+        return
+    expected, found = _comparable(events, elements(events, padded=True), elements(back, padded=True))
+    assert found == expected, "pydicom"

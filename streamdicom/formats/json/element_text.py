@@ -29,8 +29,10 @@ from streamdicom.dicom import (
 )
 from streamdicom.errors import OutputError
 from streamdicom.formats.element_rules import (
+    ONE_VALUE_VRS,
     SEPARATED_VRS,
     ElementRules,
+    check_count,
     check_name,
     element_rules,
     separator_error,
@@ -358,4 +360,15 @@ def _encoders(choices: _Choices) -> dict[str, Encoder]:
 def _attributes(encoders: dict[str, Encoder]) -> dict[str, Attribute]:
     made = {vr: _attribute(encode) for vr, encode in encoders.items()}
     fast = {vr: _FAST[encode] for vr, encode in encoders.items() if encode in _FAST}
-    return {vr: _binary for vr, row in VRS.items() if row.form is Form.BINARY} | made | fast
+    single = {vr: _one_value(vr, made[vr]) for vr in ONE_VALUE_VRS}
+    return {vr: _binary for vr, row in VRS.items() if row.form is Form.BINARY} | made | fast | single
+
+
+def _one_value(vr: str, attribute: Attribute) -> Attribute:
+    """Return the function for a VR that has one value."""
+
+    def checked(start: str, values: tuple[Any, ...]) -> str:
+        check_count(vr, len(values))
+        return attribute(start, values)
+
+    return checked

@@ -9,9 +9,9 @@ from typing import Any, BinaryIO
 
 from streamdicom.dicom import VRS, Form, FragmentCheck, field_numbers, field_text
 from streamdicom.errors import OutputError
-from streamdicom.formats.element_rules import SEPARATED_VRS, check_values, separator_error
+from streamdicom.formats.element_rules import SEPARATED_VRS, check_count, check_values, separator_error
 from streamdicom.formats.part10.target import pieces, write_fully
-from streamdicom.formats.part10.values import FieldEncoder, check_length
+from streamdicom.formats.part10.values import STRIPPED_VRS, FieldEncoder, check_ends, check_length, ends_error
 from streamdicom.formats.writer import check_end, several_binary_values, value_error
 
 
@@ -60,8 +60,9 @@ class SpooledValues:
         self._file = file
         self._length = 0  # in UTF-8
         self._is_ascii = True
-        self._is_first = True  # among the values
+        self._count = 0  # complete values
         self._is_complete = False  # at the end of a value
+        self._is_stripped = False  # of white space, by readers of some VRs
         self._has_backslash = False  # in a segment, or before the VR is known
 
     def close(self) -> None:
@@ -84,7 +85,9 @@ class SpooledValues:
                 self._write(field_numbers(self._vr, values))
             else:
                 check_values(self._vr, values)
+                check_ends(self._vr, values)
                 self._write_text(field_text(self._vr, values))
+                self._add_count(len(values))
         except (TypeError, ValueError, AttributeError) as error:
             raise value_error(error) from error
         self._is_complete = True
@@ -99,19 +102,27 @@ class SpooledValues:
             raise OutputError(f"expected a VR of text for a segment of text, found {_vr_name(self._vr)}")
         if not isinstance(text, str):
             raise OutputError(f"expected a segment of str, found {type(text).__name__}")
+        self._is_stripped = self._is_stripped or self._has_white_end(text, final)
         self._has_backslash = self._has_backslash or "\\" in text
         try:
             self._write_text(text)
         except ValueError as error:
             raise OutputError("expected text that UTF-8 carries, found half of a surrogate pair") from error
         self._is_complete = final
+        self._add_count(int(final))
+
+    def _add_count(self, count: int) -> None:
+        self._count += count
+        check_count(self._vr, self._count)
+
+    def _has_white_end(self, text: str, final: bool) -> bool:
+        """Return whether a segment has white space that readers of some VRs strip."""
+        left = text.lstrip() != text.lstrip(" \0") and (self._is_complete or not self._length)
+        return left or (final and text.rstrip() != text.rstrip(" \0"))
 
     def _write_text(self, text: str) -> None:
-        if self._is_complete and not self._is_first:
-            if self._vr and not VRS[self._vr].multiple:
-                raise OutputError(f"expected one value for VR {self._vr}, found several")
+        if self._is_complete:
             text = "\\" + text
-        self._is_first = False
         self._is_ascii = self._is_ascii and text.isascii() and "\x1b" not in text
         self._write(text.encode())
 
@@ -126,6 +137,9 @@ class SpooledValues:
         if not self._vr and VRS[vr].form is not Form.TEXT:
             raise OutputError(f"expected a VR of text for a segment of text, found {vr}")
         check_end(self._vr, vr)
+        check_count(vr, self._count)
+        if self._is_stripped and vr in STRIPPED_VRS:
+            raise ends_error(vr)
         if self._has_backslash and vr in SEPARATED_VRS:
             raise separator_error()
 

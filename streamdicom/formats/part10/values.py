@@ -29,9 +29,11 @@ from streamdicom.formats.writer import several_binary_values, value_error
 
 _ESCAPE = "\x1b"
 _MAX_VALUE_LENGTH = 64 * 1024  # characters of a value that is not delivered in segments
-_STRIPPED_VRS = frozenset({"AE", "DS", "IS", "UI", "UR"})  # of all white space, by pydicom
 _BATCH_SIZE = 4096  # values in one event
 
+
+STRIPPED_VRS = frozenset({"AE", "DS", "IS", "UI", "UR"})
+"""The VRs from whose values pydicom strips all white space at the ends."""
 
 # --- value fields to values ------------------------------------------------------------------------------------
 
@@ -197,22 +199,27 @@ def _encode_field(vr: str, values: tuple[Any, ...], terms: tuple[Any, ...], in_u
         return values[0]
     if row.code:
         return field_numbers(vr, values)
-    text = field_text(vr, values)
     check_values(vr, values)
-    _check_ends(vr, values)
+    text = field_text(vr, values)
+    check_ends(vr, values)
     data = FieldEncoder(vr, terms, in_utf_8=in_utf_8).encode(text, final=True)
     check_length(vr, len(data), is_ascii=data.isascii(), in_utf_8=in_utf_8)
     return data
 
 
-def _check_ends(vr: str, values: tuple[Any, ...]) -> None:
+def check_ends(vr: str, values: tuple[Any, ...]) -> None:
     """Check that readers strip nothing but padding from a value.
 
     Raises:
         OutputError: They do, as pydicom does with all white space.
     """
-    if vr in _STRIPPED_VRS and any(value and value.strip() != value.strip(" \0") for value in values):
-        raise OutputError(f"expected a value of VR {vr} without white space at its ends, found some other than spaces")
+    if vr in STRIPPED_VRS and any(value and value.strip() != value.strip(" \0") for value in values):
+        raise ends_error(vr)
+
+
+def ends_error(vr: str) -> OutputError:
+    """Return the error for a value from whose ends readers strip more than padding."""
+    return OutputError(f"expected a value of VR {vr} without white space at its ends, found some other than spaces")
 
 
 class FieldEncoder:

@@ -18,6 +18,7 @@ from streamdicom.errors import OutputError
 from streamdicom.formats.element_rules import (
     SEPARATED_VRS,
     ElementRules,
+    check_count,
     check_name,
     element_rules,
     separator_error,
@@ -29,6 +30,7 @@ from streamdicom.options import WriteOptions
 END = "</DicomAttribute>"
 
 _MAX_CACHED_MARKUPS = 8  # a program uses one or two sets of options
+_MAX_INTEGER = 10**20
 _UUID = "urn:uuid:"
 # XML 1.0, section 2.2. A lone surrogate is not a character either.
 _NOT_A_CHARACTER = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -173,7 +175,11 @@ def _separated_text(value: str | None) -> str:
 
 
 def _integer(value: int | None) -> str:
-    return "" if value is None else int.__repr__(value)
+    if value is None:
+        return ""
+    if abs(value) >= _MAX_INTEGER:  # which the parser does not read as a number
+        raise OverflowError
+    return int.__repr__(value)
 
 
 def _float(value: float | None) -> str:
@@ -249,6 +255,7 @@ def _content(vr: str) -> Content:
     empty = values_markup(vr, (None,))
 
     def content(values: tuple[Any, ...]) -> str:
+        check_count(vr, len(values))
         markup = values_markup(vr, values)
         return "" if markup == empty else markup  # PS3.19 A.1.5: an element of zero length has no values
 
@@ -269,7 +276,7 @@ def _text_content(values: tuple[Any, ...]) -> str:
 
 def _integer_content(values: tuple[Any, ...]) -> str:
     """Make the same content as ``_content``, faster for a single value."""
-    if len(values) == 1 and type(values[0]) is int:
+    if len(values) == 1 and type(values[0]) is int and values[0].bit_length() <= 64:
         return f'<Value number="1">{values[0]}</Value>'
     return _general_integers(values)
 

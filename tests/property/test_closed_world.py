@@ -1,0 +1,97 @@
+"""Closed world: everything that we write is read back equal.
+
+No reader finds a fault in it that was not there before. The events are of every kind and VR, with odd and wrong values.
+A writer may refuse them with the place of the element, but must not write anything else than it was given.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streamdicom.events import Event, EventType
+from tests.support.events import any_element, dataset, members
+from tests.support.roads import FORMATS, assert_same, written
+
+_EXAMPLES = 300
+
+
+def _element(tag: int, vr: str, *values: Any) -> list[Event]:
+    return [(int(EventType.ELEMENT), tag, vr, values)]
+
+
+# Each was written, and read as something else.
+_ODD: list[list[Event]] = [
+    _element(0xFFFEE00D, "UN"),
+    _element(0x00080060, "CS", "CT\\MR"),
+    _element(0x00100010, "PN", ("a=b=c=d", "", "")),
+    _element(0x00100010, "PN", ("a", "b", "c=d")),
+    _element(0x00200013, "IS", "1.0"),
+    _element(0x00200013, "IS", "1e3"),
+    _element(0x00080054, "AE", "\tA"),
+    _element(0x00181411, "DS", "\x85"),
+    _element(0x00280010, "US", 65536),
+    _element(0x00189087, "FD", 1.7976931348623157e308, float("nan")),
+    _element(0x00100020, "LO", "\x1b$B"),
+    _element(0x00080050, "SH", b"", b""),
+    [(EventType.START_ELEMENT, 0x00091001, "OB", None), (EventType.END_ELEMENT, 0x00091001, "SQ", None)],
+    [(EventType.BULK_DATA, 0x7FE00010, "OW", "")],
+    [(EventType.JSON_ELEMENT, 0x00091001, "", '{"vr":"US","Value":["many"]}')],
+]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("content", _ODD, ids=lambda content: f"{content[0][1]:08X}")
+def test_odd_element_is_written_as_it_is_or_refused(form: str, content: list[Event]) -> None:
+    events = dataset(content)
+    data = written(events, form)
+    if data is not None:
+        assert_same(events, data, form)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@given(content=any_element(0))
+@settings(max_examples=_EXAMPLES)
+@pytest.mark.slow
+def test_element_is_written_as_it_is_or_refused(form: str, content: list[Event]) -> None:
+    events = dataset(content)
+    data = written(events, form)
+    if data is not None:
+        assert_same(events, data, form)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@given(content=members(2))
+@pytest.mark.slow
+def test_data_set_is_written_as_it_is_or_refused(form: str, content: list[Event]) -> None:
+    events = dataset(content)
+    data = written(events, form)
+    if data is not None:
+        assert_same(events, data, form)
+
+
+@pytest.mark.skipif(not shutil.which("dcmdump"), reason="dcmdump is not installed (Debian package dcmtk)")
+@given(contents=st.lists(members(1), min_size=10, max_size=10))
+@settings(max_examples=15)
+@pytest.mark.slow
+@pytest.mark.interop
+def test_written_file_is_read_by_dcmtk(contents: list[list[Event]], tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("written")
+    for number, content in enumerate(contents):
+        data = written(dataset(content), "dicom")
+        if data is not None:
+            (folder / f"{number}.dcm").write_bytes(data)
+    _assert_dcmtk_reads(sorted(folder.glob("*.dcm")))
+
+
+def _assert_dcmtk_reads(paths: list[Path]) -> None:
+    if paths:
+        run = subprocess.run(["dcmdump", "+uc", *paths], capture_output=True, check=False)
+        errors = [line for line in run.stderr.decode("latin-1").splitlines() if line.startswith("E:")]
+        assert (errors, run.returncode) == ([], 0)
