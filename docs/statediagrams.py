@@ -47,6 +47,8 @@ _JSON = [
     '{"7FE00010": {"vr": "OW", "BulkDataURI": "b"}}',
 ]
 
+_JSON_STARTS = ("{", "[", "\ufeff", "//")
+
 # Beside the examples of the deviations.
 _LENIENT = [
     '{"00100020": "17"}',
@@ -109,7 +111,8 @@ def pages() -> Iterator[str]:
     conformant = list(dict.fromkeys(_json_edges(_JSON)))
     yield from _diagram("Parser of DICOM JSON", conformant)
     yield "The lenient profile adds these moves:\n"
-    lenient = dict.fromkeys(_json_edges([row.example for row in streamdicom.DEVIATIONS.values()] + _LENIENT))
+    examples = [row.example for row in streamdicom.DEVIATIONS.values() if row.example.startswith(_JSON_STARTS)]
+    lenient = dict.fromkeys(_json_edges(examples + _LENIENT))
     yield from _table([edge for edge in lenient if edge not in conformant])
     yield from _diagram("Parser of Native DICOM XML", _xml_edges())
     yield from _diagram("Parser of DICOM files", _part10_edges())
