@@ -16,7 +16,7 @@ _MIDDLE_OF_MONTH = 15
 
 
 def shifted(vr: str, text: str, days: int) -> str | None:
-    """Return a date or time shifted by a number of days; None for text that is neither.
+    """Return a date or time shifted by some days; None for text that is neither.
 
     A time stays as it is. A date without a day is shifted from the middle of its month, and one without a month from
     the middle of its year. The offset from UTC of a date and time is left out, because it reveals the region.

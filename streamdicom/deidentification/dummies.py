@@ -83,7 +83,7 @@ _ITEMS: dict[int, Item] = {
 
 
 def dummy_items(tag: int) -> list[Item]:
-    """Return the items that replace those of a sequence: of this sequence if it is known, otherwise a code.
+    """Return the items that replace the items of a sequence, by default a code.
 
     >>> [tag for tag, _, _ in dummy_items(0x00080082)[0]] == [0x00080100, 0x00080102, 0x00080104]
     True

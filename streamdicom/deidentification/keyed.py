@@ -1,4 +1,4 @@
-"""Values derived from other values by a key: UIDs, patient IDs and the shift of dates."""
+"""Values derived by a key: UIDs, patient IDs and the shift of dates."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class KeyedValues:
         self._uids: BoundedCache[str, str] = BoundedCache()
 
     def uid(self, uid: str) -> str:
-        """Return the UID that replaces another; UIDs that DICOM defines stay, such as SOP classes.
+        """Return the UID that replaces another; UIDs that DICOM defines stay.
 
         The result is derived from a UUID (PS3.5 B.2).
         """
@@ -52,7 +52,7 @@ class KeyedValues:
         return "P" + self._digest("patient", patient_id.strip("\0 ")).hex()[:15].upper()
 
     def days(self, patient_id: str) -> int:
-        """Return the number of days by which the dates of a patient are shifted: from -3650 to -1."""
+        """Return the shift of the dates of a patient: -3650 to -1 days."""
         digest = self._digest("dates", patient_id.strip("\0 "))
         return -1 - int.from_bytes(digest[:8], "big") % _MAX_DAYS
 
@@ -68,7 +68,7 @@ class KeyedValues:
 
 
 def uid_text(value: Any) -> str:
-    r"""Return the text of a UID or an ID, also if it is the bytes of an element of VR UN.
+    r"""Return the text of a UID or an ID, or of the bytes of an element of VR UN.
 
     >>> uid_text("1.2"), uid_text(b"1.2\0")
     ('1.2', '1.2\x00')

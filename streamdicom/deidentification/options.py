@@ -48,7 +48,7 @@ class Deidentification:
         options: Options of the profile, by name.
         clean_text: Called with text that the clean options keep, such as a Series Description; returns the clean text.
             By default known words of the standard are kept and all others removed, see ``known_words``.
-        safe_private: Private elements that are safe, beside those of PS3.15 Table E.3.10-1. They are retained with
+        safe_private: Private elements that are safe, beside PS3.15 Table E.3.10-1. They are retained with
             the option "retain-safe-private" only.
         report: Counts elements by action. By default a new one.
 

@@ -76,7 +76,7 @@ class Profile:
 
     Args:
         options: The options.
-        safe_private: Safe private elements beside those of the standard.
+        safe_private: Safe private elements that the standard lacks.
 
     >>> profile = Profile(["retain-uids"])
     >>> profile.action(0x00100010, ""), profile.action(0x0020000D, ""), profile.action(0x00280010, "")
@@ -101,7 +101,7 @@ class Profile:
 
         Args:
             tag: The tag.
-            sop_class: The SOP Class UID of the data set; an unknown one or an empty string if there is none.
+            sop_class: The SOP Class UID of the data set; it may be unknown, or "" if it is missing.
             is_nested: True within an item.
             is_basic: True for the basic profile, without the options.
         """
@@ -144,7 +144,7 @@ class Profile:
         return tag in tables().attributes or tag in _BEYOND
 
     def safe_private(self, creator: str, tag: int) -> str:
-        """Return "X" for a private element that is not safe, "SQ" for a safe sequence, and "K" for others."""
+        """Return "X" if a private element is not safe, "SQ" for a safe sequence, else "K"."""
         if not self._retains_private:
             return "X"
         group, element = tag >> 16, tag & 0xFF
@@ -161,7 +161,7 @@ class Profile:
         )
 
     def content_action(self, scheme: str, code: str, value_type: str) -> str:
-        """Return the action for a content item by its concept (Table E.3.4-1); an empty string for others.
+        """Return the action for the concept of a content item (Table E.3.4-1), or "".
 
         A value type that the table does not have for a concept takes the first action it has.
         """
@@ -177,7 +177,7 @@ class Profile:
 
 @lru_cache(maxsize=8)
 def profile_of(options: tuple[str, ...], safe_private: tuple[PrivateKey, ...]) -> Profile:
-    """Return a profile; the same one for equal arguments, because it remembers actions.
+    """Return a profile, which equal arguments share because it remembers actions.
 
     >>> profile_of(("retain-uids",), ()) is profile_of(("retain-uids",), ())
     True

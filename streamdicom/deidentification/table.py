@@ -1,4 +1,4 @@
-"""The tables of PS3.15 Annex E as data; ``tools/confidentiality.py`` generates them."""
+"""The tables of PS3.15 Annex E as data, made by ``tools/confidentiality.py``."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class ContentItem:
         self._held: list[Event] = []
 
     def hold(self, events: Iterable[Event]) -> None:
-        """Hold events; those of an item that is too long are left out."""
+        """Hold events, except events of an item that is too long."""
         if not self.is_too_long:
             self._held.extend(events)
             if len(self._held) > _MAX_HELD:

@@ -375,7 +375,7 @@ class Deidentifier:
         return ()
 
     def _changed(self, action: str, event: Event, vr: str, change: _Change) -> _Events:
-        """Return an element with its values changed; if none is left, the basic profile decides."""
+        """Return an element with changed values; without any, the basic profile decides."""
         kind, tag, _, value = event
         if kind != ELEMENT:
             self._report.count(action, tag)
@@ -431,7 +431,7 @@ class Deidentifier:
         return (event,)
 
     def _within(self, event: Event) -> _Events:
-        """Handle an event within an element that is passed on, changed or left out as a whole."""
+        """Handle an event within an element that is treated as a whole."""
         kind, tag, vr, value = event
         self._depth += (kind in OPENING) - (kind in CLOSING)
         if not self._depth and self._replacement is not None:
@@ -479,7 +479,7 @@ def _is_text(kind: int, value: Any) -> bool:
 
 
 def _vr_of(tag: int, vr: str) -> str:
-    """Return the VR for a changed element: its own, or that of the data dictionary for UN and sequences."""
+    """Return the VR for a changed element; the dictionary decides for UN and SQ."""
     known = _known_vrs(tag)
     if known == ("SQ",) or ((vr not in VRS or vr in ("UN", "SQ")) and known):
         return known[0]

@@ -15,7 +15,7 @@ _MAX_SIZE = 1024 * 1024  # bytes of them
 
 
 class Lookahead:
-    """A stage that holds the start of each data set until it has the values of some elements.
+    """A stage that holds each data set until it has the values of some elements.
 
     The elements must be in order. Many events, or long ones, are held in a temporary file.
 

@@ -1,4 +1,4 @@
-"""A check of data sets against the modules of their IOD (PS3.3; types in PS3.5 7.4)."""
+"""A check of data sets against the modules of their IOD (PS3.3, PS3.5 7.4)."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class Pipeline:
 
     @classmethod
     def for_writing(cls, options: WriteOptions) -> Self:
-        """Return the filters for writing: ``include`` and ``exclude``, de-identification, converters."""
+        """Return the filters for writing: selection, de-identification, converters."""
         element_filter = _element_filter(options)
         converters = converters_in_force(options.converters)
         converter = ElementConverter.for_writing(converters, options) if converters else None

@@ -311,7 +311,7 @@ class ValueCheck:
         return None if self._in_binary or vr not in VALUE_RULES else _Any(VALUE_RULES[vr])
 
     def _character_sets(self, tag: int, vr: str, values: tuple[Any, ...]) -> None:
-        """Check the terms of Specific Character Set, which the parser of DICOM files does itself."""
+        """Check the terms of Specific Character Set, unless the parser does."""
         if vr == "CS" and not self._in_binary and not character_sets(values).is_defined:
             message = "expected defined terms in Specific Character Set (PS3.3 C.12.1.1.2), found another"
             self._report("character-set", message, tag)
@@ -341,7 +341,7 @@ class ValueCheck:
             self._blocks[tag >> 16 << 8 | tag & 0xFF] = rules
 
     def _block(self, tag: int) -> _Rules | None:
-        """Return the rules of the block of a private element, which is reported if it has none."""
+        """Return the rules of the block of a private element; report a missing one."""
         rules = self._blocks.get(tag >> 8)
         if rules is None:
             message = "expected a Private Creator for the block of a private element (PS3.5 7.8.1), found none"

@@ -45,7 +45,7 @@ class Places:
         self._events = events
 
     def mark(self, place: int | Walk) -> None:
-        """Note the place of the next events: a byte offset, or a function that works them out."""
+        """Note the place of the next events: a byte offset, or a function for it."""
         self.marks.append((len(self._events), place))
 
     def offsets(self) -> list[int]:

@@ -147,7 +147,7 @@ def test_name_that_is_not_utf8_is_reported(tmp_path: Path) -> None:
 
 
 def _linked_files(folder: Path, count: int) -> list[str]:
-    """Make files of which most are hard links, which takes little time; return their patient IDs in order."""
+    """Make files, mostly hard links, in little time; return their patient IDs."""
     originals = files(folder, 20)
     for number in range(len(originals), count):
         (folder / f"{number + 1:05}.dcm").hardlink_to(originals[number % len(originals)])

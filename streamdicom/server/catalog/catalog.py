@@ -365,7 +365,7 @@ class Catalog:
                 cursor.close()
 
     def _more(self, connection: sqlite3.Connection, number: int, tags: list[str]) -> str:
-        """Return DICOM JSON of elements that only the file has; none if it is unreadable now."""
+        """Return DICOM JSON of elements that only the file has, if it is readable."""
         statement = (
             f"SELECT {_ENTRY_COLUMNS}, '', '', '' FROM instance CROSS JOIN file ON file.id = instance.file"
             " WHERE instance.id = ?"

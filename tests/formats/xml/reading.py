@@ -37,7 +37,7 @@ _PLAIN = {"no-namespace": "ignore"}
 
 
 def run(chunks: Iterable[bytes], options: ReadOptions) -> tuple[list[Shown], list[Deviation], InputError | None]:
-    """Return all events, all deviations and the final error; check that the error is sticky."""
+    """Return events, deviations and the final error, and check that it is sticky."""
     deviations: list[Deviation] = []
     options = replace(options, on_deviation=deviations.append, deviations={**_PLAIN, **options.deviations})
     parser = XmlParser(options=options)
@@ -62,7 +62,7 @@ def run(chunks: Iterable[bytes], options: ReadOptions) -> tuple[list[Shown], lis
 def read_fully(
     text: str | bytes, options: ReadOptions | None = None
 ) -> tuple[list[Shown], list[Deviation], InputError | None]:
-    """Return the events, the deviations and the error of a document; check that cuts do not matter."""
+    """Return the outcome of a document, and check that cuts do not matter."""
     data = text.encode() if isinstance(text, str) else text
     outcomes = [run(chunks, options or ReadOptions()) for chunks in ways_to_cut(data)]
     events, deviations, error = outcomes[0]
@@ -94,7 +94,7 @@ def read_well(text: str | bytes, options: ReadOptions | None = None) -> list[Sho
 
 
 def read_oddly(text: str, options: ReadOptions | None = None) -> tuple[list[Shown], list[str]]:
-    """Return the events of a document, and the codes of its deviations; check their offset by the mark."""
+    """Return events and codes of a document, and check the offset by the mark."""
     before, mark, after = text.partition(MARK)
     events, deviations, error = read_fully(before + after, options)
     assert error is None
