@@ -10,11 +10,14 @@ Values are as in events: text without padding, numbers, person names of three co
 from __future__ import annotations
 
 import re
+from array import array
 from calendar import isleap
 from collections.abc import Callable, Iterable, Iterator
+from math import isfinite
 from typing import Any, NamedTuple, TypeAlias
 
 from streamdicom.dicom.person_name import NAME_GROUPS
+from streamdicom.dicom.value_field import MAX_SINGLE, is_single
 from streamdicom.dicom.vr import VRS, Form
 
 
@@ -103,6 +106,7 @@ _RANGES: dict[str, tuple[int, int]] = {
     "US": (0, 2**16 - 1),
     "UV": (0, 2**64 - 1),
 }
+_MAX_DIGITS = 20  # of 64 bits
 _MAX_SAFE_INTEGER = 9  # digits and a sign that are surely in the range of IS
 _MAX_COMPONENTS = 5  # of a component group of a person name (PS3.5 6.2.1.2)
 _ALLOWED = {vr: re.compile(f"{characters}*+").fullmatch for vr, characters in _CHARACTERS.items()}
@@ -125,7 +129,14 @@ def _predicate(vr: str) -> Predicate:
         return _range_predicate(*_RANGES[vr])
     if form in (Form.TEXT, Form.DECIMAL):
         return _text_predicate(vr)
-    return lambda values: True
+    return _are_singles if vr == "FL" else lambda values: True
+
+
+def _are_singles(values: Values) -> bool:
+    try:
+        return array("f", values).tolist() == list(values)
+    except (TypeError, OverflowError):
+        return False
 
 
 def _text_predicate(vr: str) -> Predicate:
@@ -245,6 +256,8 @@ def _faults(vr: str, values: Values) -> Iterator[Fault]:
                 yield from _name_faults(title, group)
     elif vr in _RANGES:
         yield from _number_faults(vr, values)
+    elif vr == "FL":
+        yield from _single_faults(values)
 
 
 def _binary_faults(vr: str, values: Values) -> Iterator[Fault]:
@@ -265,6 +278,17 @@ def _number_faults(vr: str, values: Values) -> Iterator[Fault]:
         yield Fault("empty-number", f"expected a number for each value of VR {vr} (PS3.5 6.2), found an empty value")
 
 
+def _single_faults(values: Values) -> Iterator[Fault]:
+    for value in values:
+        if value is None or not isfinite(value) or is_single(value):
+            continue
+        if abs(value) >= MAX_SINGLE:
+            yield _out_of_range("FL")
+        else:
+            message = "expected a number that 32 bits hold for VR FL (PS3.5 6.2), found one of more digits"
+            yield Fault("inexact-number", message)
+
+
 def _out_of_range(vr: str) -> Fault:
     return Fault("out-of-range", f"expected a number in the range of VR {vr} (PS3.5 6.2), found another one")
 
@@ -278,6 +302,11 @@ def _text_faults(vr: str, text: str) -> Iterator[Fault]:
         fault = too_long(vr, len(text))
     else:
         code, expected, _ = _FORMS[vr]
+        if vr == "IS" and _is_whole(text):
+            yield Fault(
+                "integer-fraction", "expected an integer for VR IS (PS3.5 6.2), found a fraction or an exponent"
+            )
+            return
         if not _has_form(vr, text):
             clause = "" if vr in _CLAUSES else " (PS3.5 6.2)"
             yield Fault(code, f"expected {expected} for VR {vr}{clause}, found other text")
@@ -289,6 +318,16 @@ def _text_faults(vr: str, text: str) -> Iterator[Fault]:
                 yield _out_of_range(vr)
     if fault:
         yield fault
+
+
+def _is_whole(text: str) -> bool:
+    """Return whether a number that is no IS by its form is an integer."""
+    if _is_form["IS"](text) or not _is_form["DS"](text):
+        return False
+    from decimal import Decimal  # rarely needed, and slow to import
+
+    number = Decimal(text.strip(" "))
+    return number == 0 or (number.adjusted() <= _MAX_DIGITS and number == number.to_integral_value())
 
 
 def _has_form(vr: str, text: str) -> bool:

@@ -27,6 +27,7 @@ _RIGHT: dict[str, list[Any]] = {
         "20040119103059.123456-0330",
     ],
     "FD": [1.5, float("nan"), float("inf")],
+    "FL": [0.1, 0.5, 16777216.0, -3.4028234663852886e38, 3.4028235e38, float("nan"), float("inf")],
     "IS": ["0", "-2147483648", "+2147483647", " 7 ", "000000000012"],
     "LO": ["Ä" * 64, "日本語", "a^b=c", " "],
     "LT": ["a\tb\r\nc\f\\d", "x" * 10240],
@@ -79,8 +80,15 @@ _WRONG: dict[str, list[tuple[Any, str]]] = {
         ),
         ("20040119103059.1234567", "not-a-date-time"),
     ],
+    "FL": [(16777217.0, "inexact-number"), (0.123456789, "inexact-number"), (1e39, "out-of-range")],
     "IS": [
-        *(("1.0", "not-a-number"), ("2147483648", "out-of-range"), ("-2147483649", "out-of-range")),
+        *(
+            ("1.0", "integer-fraction"),
+            ("1E3", "integer-fraction"),
+            ("1.5", "not-a-number"),
+            ("1e-999999", "not-a-number"),
+        ),
+        *(("2147483648", "out-of-range"), ("-2147483649", "out-of-range")),
         *(("99999999999", "out-of-range"), ("0000000000012", "too-long")),
     ],
     "LO": [
@@ -183,5 +191,5 @@ _TEXTS = st.text(st.sampled_from("0129.:+-EeDWMY aA^=\\\0\n\té日"), max_size=2
 )
 def test_faults_never_quote_values_and_have_known_codes(vr: str, values: list[str]) -> None:
     for code, message in value_faults(vr, tuple(values)):
-        assert code in VALUE_CODES | {"not-a-number", "out-of-range", "padding"}
+        assert code in VALUE_CODES | {"integer-fraction", "inexact-number", "not-a-number", "out-of-range", "padding"}
         assert not any(value in message for value in values if len(value) > 4)
