@@ -261,6 +261,14 @@ _STRUCTURES = [
         "</Alphabetic></PersonName></DicomAttribute>",
     ),
     (
+        '"00091001":{"vr":"LO","Value":[{}]}',
+        '<DicomAttribute tag="00091001" vr="LO"><PersonName number="1"/></DicomAttribute>',
+    ),
+    (
+        '"00091001":{"vr":"OB","Value":[null,null]}',
+        '<DicomAttribute tag="00091001" vr="OB"><Value number="1"/><Value number="2"/></DicomAttribute>',
+    ),
+    (
         '"00091001":{"vr":"LO","Value":[null]}',
         '<DicomAttribute tag="00091001" vr="LO"><Value number="1"/></DicomAttribute>',
     ),

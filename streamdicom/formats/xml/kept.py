@@ -41,12 +41,12 @@ def json_text(vr: str, held: list[Held] | None, *, binary: str | None = None, ur
         members.append(f'"BulkDataURI":{encode_basestring(uri)}')
     elif held:
         has_numbers = vr in VRS and VRS[vr].form in _NUMBER_FORMS
-        members.append(f'"Value":[{",".join([_json_value(one, has_numbers) for one in held])}]')
+        members.append(f'"Value":[{",".join([_json_value(vr, one, has_numbers) for one in held])}]')
     return f"{{{','.join(members)}}}"
 
 
-def _json_value(one: Held, has_numbers: bool) -> str:
-    if one == "" or one == EMPTY_NAME:
+def _json_value(vr: str, one: Held, has_numbers: bool) -> str:
+    if one == "" or (one == EMPTY_NAME and vr == "PN"):
         return "null"
     if isinstance(one, tuple):
         groups = [(name, text) for name, text in zip(NAME_GROUPS, one, strict=True) if text]

@@ -58,7 +58,7 @@ from streamdicom.formats.xml.name_parser import NameParser
 from streamdicom.formats.xml.person_names import COMPONENTS
 from streamdicom.formats.xml.private_blocks import PrivateBlocks, is_creator
 from streamdicom.formats.xml.states import EXPECTED, IN_ATTRIBUTE, IN_TEXT, State
-from streamdicom.formats.xml.values import PARSERS
+from streamdicom.formats.xml.values import PARSERS, standard_values
 from streamdicom.options import ReadOptions, options_or_default
 
 _NAMESPACE = "http://dicom.nema.org/PS3.19/models/NativeDICOM "  # with the separator of ``Documents``
@@ -242,7 +242,15 @@ class XmlParser(PushParser[Event], NameParser, KeepsPlaces):
             return
         if texts and state not in IN_TEXT:
             self._check_text()
-        if state == _VALUES and len(held) == 1 and not self._in_parts and not self._tag & 0x10000:
+        if state == _VALUES and len(held) > 1 and self._vr and not self._in_parts and not self._tag & 0x10000:
+            values = standard_values(self._vr, held, self._max_number)
+            if values is not None:
+                self._events.append((ELEMENT, self._tag, self._vr, values))
+                held.clear()
+                self._size = self._omitted = 0
+                self._state = _DATASET
+                return
+        elif state == _VALUES and len(held) == 1 and not self._in_parts and not self._tag & 0x10000:
             one, parse = held[0], self._parse
             value: Value = None
             if parse is None:

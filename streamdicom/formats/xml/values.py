@@ -131,7 +131,8 @@ It is None where any text is the value unless it contains a backslash."""
 SINGLE_VRS = frozenset(vr for vr, row in VRS.items() if row.form is Form.TEXT and not row.multiple)
 """The VRs of one value, in which a backslash is a character like any other (PS3.5 6.2)."""
 
-_NOT_SPLIT = SINGLE_VRS | {vr for vr, row in VRS.items() if row.form in (Form.BINARY, Form.SEQUENCE)}
+_WITHOUT_VALUES = frozenset(vr for vr, row in VRS.items() if row.form in (Form.BINARY, Form.SEQUENCE))
+_NOT_SPLIT = SINGLE_VRS | _WITHOUT_VALUES
 _NUMBERS = frozenset({Form.DECIMAL, Form.INTEGER, Form.LONG_INTEGER, Form.FLOAT, Form.TAG})
 _EXPECTED: dict[Form, str] = {
     Form.TEXT: "a text",
@@ -168,7 +169,7 @@ def values_of(
     out-of-range
     (65536,)
     """
-    standard = _standard_values(vr, held, max_length)
+    standard = standard_values(vr, held, max_length)
     if standard is not None:
         return standard
     values: list[Value] = []
@@ -178,7 +179,8 @@ def values_of(
             try:
                 if has_length and len(part) > max_length:
                     raise LimitError(f"a number of more than {max_length} characters", "number_length")
-                values.append(None if part == "" or part == EMPTY_NAME else _value(vr, part, report))
+                is_empty = part == EMPTY_NAME if vr == "PN" and part else part == "" and vr not in _WITHOUT_VALUES
+                values.append(None if is_empty else _value(vr, part, report))
             except (WrongValueError, LimitError) as error:
                 if reject is None:
                     raise
@@ -190,8 +192,12 @@ def values_of(
     return tuple(values)
 
 
-def _standard_values(vr: str, held: list[Held], max_length: int) -> tuple[Value, ...] | None:
-    """Return the values if all of them have the form of the standard."""
+def standard_values(vr: str, held: list[Held], max_length: int) -> tuple[Value, ...] | None:
+    """Return the values if all of them have the form of the standard, or None; see ``values_of``.
+
+    >>> standard_values("US", ["1", ""], 9), standard_values("US", ["a"], 9)
+    ((1, None), None)
+    """
     parse = PARSERS[vr]
     try:
         if vr == "PN":
@@ -199,7 +205,7 @@ def _standard_values(vr: str, held: list[Held], max_length: int) -> tuple[Value,
             return None if has_other_form else tuple([name if any(name) else None for name in held])
         if parse is None:
             return None if "\\" in "".join(held) else tuple([text or None for text in held])  # type: ignore[arg-type]
-        if max(map(len, held)) > max_length or (parse is str and len(held) > 1):
+        if vr in _WITHOUT_VALUES or max(map(len, held)) > max_length or (parse is str and len(held) > 1):
             return None
         return tuple([parse(text) if text else None for text in held])  # type: ignore[arg-type]
     except (ValueError, TypeError, AttributeError):  # which a PersonName raises too
