@@ -153,7 +153,7 @@ def _encode_binary(values: tuple[Any, ...]) -> bytes | None:
     JSON has no padding (PS3.18 F.2.7), and pydicom does not pad raw values.
     """
     data: bytes = values[0]
-    return None if len(data) & 1 or not isinstance(data, bytes) else data
+    return None if len(values) > 1 or len(data) & 1 or not isinstance(data, bytes) else data
 
 
 MAX_SINGLE = 3.4028235677973366e38

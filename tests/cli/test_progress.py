@@ -118,7 +118,9 @@ def test_progress_and_report_are_kept_apart(report: str) -> None:
 def test_progress_and_differences_are_kept_apart(tmp_path: Path) -> None:
     (tmp_path / "b.json").write_bytes(_FIRST + b",{}]")
     code, output, terminal = _run_slowly("diff", "-", tmp_path / "b.json")
-    assert (code, output) == (1, b"[1].00100020: only in A\n")
+    assert code == 1
+    assert output.startswith(b"[1].00100020")
+    assert output.count(b"\n") == 1
     assert "Comparing" in terminal
 
 
