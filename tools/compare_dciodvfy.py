@@ -66,6 +66,7 @@ _PATTERNS = [(re.compile(pattern), kind) for pattern, kind in _KINDS]
 _TAG = re.compile(r"\(0x([0-9a-f]{4}),0x([0-9a-f]{4})\)")
 _ELEMENT = re.compile(r"Element=<(\w+)>|attribute <([^>]+)>")
 _NAMES = {name: keyword for _, _, name, _, keyword in DicomDictionary.values()}
+_OF_DATA_SETS = ("file-meta-differs", "key-order", "shared-uid", "unknown-sop-class")
 _OURS = {"private-element": "wrong-vr", "not-a-date-time": "not-a-date"}
 
 
@@ -108,13 +109,17 @@ def ours(path: Path) -> Iterator[tuple[str, str, str]]:
         yield "encoding", "", f"fatal: {file['fatal']['message']}"
 
 
+def _key(kind: str, name: str) -> tuple[str, str]:
+    return kind, "" if kind in _OF_DATA_SETS else name
+
+
 def main(paths: list[Path]) -> None:
     """Print the table."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     examples: dict[tuple[str, str], str] = {}
     for path in paths:
-        found = {(kind, name): line for kind, name, line in ours(path)}
-        other = {(kind or line, name): line for kind, name, line in theirs(path)}
+        found = {_key(kind, name): line for kind, name, line in ours(path)}
+        other = {_key(kind or line, name): line for kind, name, line in theirs(path)}
         for key in found.keys() | other.keys():
             who = "both" if key in found and key in other else "ours" if key in found else "theirs"
             counts[key[0]][who] += 1

@@ -21,6 +21,7 @@ Place: TypeAlias = tuple[int, int, int]
 """Byte offset, line and column; line and column are 0 if they are not known."""
 
 _MAX_HELD = 256 * 1024  # bytes of the text before the last chunk
+_CONTINUATIONS = bytes(range(0x80, 0xC0))  # of a character in UTF-8
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<")
 
 
@@ -36,11 +37,9 @@ class TextLines:
     def __init__(self) -> None:
         self._text = bytearray()
         self._base = 0  # the offset of its first byte
-        self._line = 1  # the line at the cursor
-        self._start = 0  # the offset of the first byte of that line
         self._cursor = 0  # an offset
-        self._first_line = 1  # the line at the base
-        self._first_start = 0  # the offset of the first byte of that line
+        self._line = self._column = 1  # there
+        self._first = 1, 1  # line and column at the base
         self._is_text = True
 
     def feed(self, data: bytes) -> None:
@@ -53,19 +52,22 @@ class TextLines:
 
     def _drop(self, count: int) -> None:
         self._move(self._base + count)
-        self._first_line, self._first_start = self._line, self._start
+        self._first = self._line, self._column
         del self._text[:count]
         self._base += count
 
     def _move(self, offset: int) -> None:
         """Move the cursor to an offset in the text that is held."""
-        if offset < self._cursor or self._cursor < self._base:
-            self._cursor, self._line, self._start = self._base, self._first_line, self._first_start
-        start, end = self._cursor - self._base, offset - self._base
-        count = self._text.count(b"\n", start, end)
+        if offset < self._cursor:
+            self._cursor = self._base
+            self._line, self._column = self._first
+        passed = self._text[self._cursor - self._base : offset - self._base]
+        count = passed.count(b"\n")
         if count:
             self._line += count
-            self._start = self._base + self._text.rfind(b"\n", start, end) + 1
+            self._column = 1
+            passed = passed[passed.rfind(b"\n") + 1 :]
+        self._column += len(passed.translate(None, _CONTINUATIONS))
         self._cursor = offset
 
     def at(self, offset: int) -> tuple[int, int]:
@@ -73,10 +75,7 @@ class TextLines:
         if not self._is_text or not self._base <= offset <= self._base + len(self._text):
             return 0, 0
         self._move(offset)
-        if self._start < self._base:
-            return 0, 0
-        line = self._text[self._start - self._base : offset - self._base]
-        return self._line, len(line.decode(errors="replace")) + 1
+        return self._line, self._column
 
 
 class Batch(NamedTuple):
