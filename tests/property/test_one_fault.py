@@ -1,0 +1,89 @@
+"""One fault costs one element: every other element is read, whatever the value of one is."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streamdicom.events import Event, EventType
+from streamdicom.options import OnError
+from tests.support.events import dataset
+from tests.support.roads import Element, elements, read, write
+
+_PLAIN = {"AE": "A", "CS": "B", "DS": "1.5", "IS": "2", "LO": "c", "PN": ("d", "", ""), "US": 3, "OB": b"ef"}
+_FAULTY = 0x00090000 + 0x1050
+
+_JSON_FAULTS = [
+    '{"vr":"US","Value":["many"]}',
+    '{"vr":"FD","Value":[true]}',
+    '{"vr":"OB","InlineBinary":"%"}',
+    '{"vr":"PN","Value":[[]]}',
+    '{"vr":"AT","Value":["x"]}',
+    '{"vr":"LO","Value":[{}]}',
+    '"text"',
+    "[{}]",
+    "null",
+]
+_XML_FAULTS = [
+    '<DicomAttribute tag="00091050" vr="US"><Value number="1">many</Value></DicomAttribute>',
+    '<DicomAttribute tag="00091050" vr="OB"><InlineBinary>%</InlineBinary></DicomAttribute>',
+    '<DicomAttribute tag="00091050" vr="AT"><Value number="1">x</Value></DicomAttribute>',
+    '<DicomAttribute tag="00091050" vr="FD"><Value number="1">a</Value></DicomAttribute>',
+    '<DicomAttribute tag="00091050" vr="SQ"><Value number="1">a</Value></DicomAttribute>',
+]
+
+
+@st.composite
+def _neighbours(draw: st.DrawFn) -> list[Event]:
+    """Draw elements around the tag of the faulty one, with a sequence among them."""
+    found: dict[int, list[Event]] = {}
+    for vr in draw(st.lists(st.sampled_from(sorted(_PLAIN)), max_size=6)):
+        tag = 0x00090000 + draw(st.sampled_from([*range(0x1000, 0x1050), *range(0x1051, 0x10FF)]))
+        found[tag] = [(int(EventType.ELEMENT), tag, vr, (_PLAIN[vr],))]
+    tag = 0x00090000 + draw(st.sampled_from([0x1001, 0x10F0]))
+    found[tag] = [
+        (int(EventType.START_SEQUENCE), tag, "SQ", None),
+        (int(EventType.START_ITEM), tag, "SQ", 0),
+        (int(EventType.ELEMENT), 0x00100020, "LO", ("17",)),
+        (int(EventType.END_ITEM), tag, "SQ", None),
+        (int(EventType.END_SEQUENCE), tag, "SQ", None),
+    ]
+    marker: list[Event] = [(int(EventType.ELEMENT), _FAULTY, "LO", ("FAULT",))]
+    return [event for tag in sorted({*found, _FAULTY}) for event in (found.get(tag) or marker)]
+
+
+def _others(events: list[Event]) -> list[Element]:
+    return [element for element in elements(events) if f"{_FAULTY:08X}" not in element.path]
+
+
+@pytest.mark.parametrize("on_error", ["skip", "keep"])
+@pytest.mark.parametrize("fault", _JSON_FAULTS)
+@given(content=_neighbours())
+@settings(max_examples=20)
+def test_fault_in_json_costs_its_element(on_error: OnError, fault: str, content: list[Event]) -> None:
+    events = dataset(content)
+    text = write(events, "json").decode().replace('{"vr":"LO","Value":["FAULT"]}', fault)
+    found = read(text.encode(), on_error=on_error)
+    assert _others(found.events) == _others(events)
+    assert found.deviations
+    assert any(element.path == f"{_FAULTY:08X}" for element in elements(found.events)) is (on_error == "keep")
+    if on_error == "keep":
+        assert json.loads(write(found.events, "json"))[f"{_FAULTY:08X}"] == json.loads(fault)
+
+
+@pytest.mark.parametrize("on_error", ["skip", "keep"])
+@pytest.mark.parametrize("fault", _XML_FAULTS)
+@given(content=_neighbours())
+@settings(max_examples=20)
+def test_fault_in_xml_costs_its_element(on_error: OnError, fault: str, content: list[Event]) -> None:
+    events = dataset(content)
+    marker = r'<DicomAttribute[^>]*><Value number="1">FAULT</Value></DicomAttribute>'
+    text, count = re.subn(marker, fault, write(events, "xml").decode())
+    assert count == 1
+    found = read(text.encode(), on_error=on_error)
+    assert _others(found.events) == _others(events)
+    assert found.deviations
