@@ -193,7 +193,7 @@ def values_of(
 
 
 def standard_values(vr: str, held: list[Held], max_length: int) -> tuple[Value, ...] | None:
-    """Return the values if all of them have the form of the standard, or None; see ``values_of``.
+    """Return the values if all of them have the standard form, else None.
 
     >>> standard_values("US", ["1", ""], 9), standard_values("US", ["a"], 9)
     ((1, None), None)
