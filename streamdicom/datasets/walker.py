@@ -80,6 +80,7 @@ _LUT_DESCRIPTORS = frozenset((*PALETTE_COLOR_LUT_DESCRIPTORS, LUT_DESCRIPTOR))
 _MAX_UN_LENGTH = 0xFFFF  # bytes; pydicom does not look up longer UN in the dictionary
 _CYCLE_CHECK_INTERVAL = 8  # levels of nesting, so that the check costs flatter data sets nothing
 _DEFAULTS = WriteOptions()
+_EXTENDED_VRS = frozenset(vr for vr, row in VRS.items() if row.character_set)
 _DEFAULT_HOOKS = (hooks.raw_element_value, hooks.raw_element_vr)
 
 
@@ -222,12 +223,17 @@ def _other_events(
     options: WriteOptions,
 ) -> Iterable[Event] | DataElement:
     """Return the events of any other element, or the element if it is a sequence."""
-    datasets = [dataset, *(sequence.dataset for sequence in reversed(sequences))]
-    if type(element) is RawDataElement and _decoders(options):
-        parts = _extended_text(datasets, element, lambda: _path(sequences, tag))
-        if parts is not None:
-            return parts
-    converted = _converted(datasets, tag, element, little_endian)
+    if isinstance(element, DataElement) and element.VR == "SQ":
+        return element
+    if isinstance(element, RawDataElement):
+        vr = element.VR
+        if vr is None or vr == "UN":
+            vr = known_vr(tag)
+        if vr in _EXTENDED_VRS and _is_extended(element.value) and _decoders(options):
+            parts = _extended_text(dataset, element, vr, sequences)
+            if parts is not None:
+                return parts
+    converted = _converted(dataset, tag, element, little_endian, sequences)
     return converted if converted.VR == "SQ" else _element_events(tag, converted, little_endian, options)
 
 
@@ -289,36 +295,40 @@ _DECODERS_EXCEPT_BINARY = {
 }
 
 
-def _extended_text(datasets: list[Dataset], element: RawDataElement, path: Callable[[], str]) -> Iterable[Event] | None:
+def _is_extended(data: object) -> bool:
+    """Return True for bytes of text that ASCII does not have."""
+    return isinstance(data, bytes) and (not data.isascii() or b"\x1b" in data)
+
+
+def _extended_text(
+    dataset: Dataset, element: RawDataElement, vr: str, sequences: list[_OpenSequence]
+) -> Iterable[Event] | None:
     """Return the events of a raw element with text beyond ASCII.
 
     pydicom reads some code extensions wrongly.
 
-    Args:
-        datasets: Its data set and those around it, innermost first.
-        element: The element.
-        path: Returns its tag path.
-
     Returns:
-        None for other elements, and if pydicom has other character sets.
+        None if pydicom has other character sets, or would not look up the VR.
     """
     tag, data = int(element.tag), element.value
+    assert isinstance(data, bytes)
     is_un = element.VR == "UN"
-    vr = known_vr(tag) if is_un or not element.VR else element.VR
-    if vr not in VRS or not VRS[vr].character_set or not isinstance(data, bytes):
-        return None
-    if (is_un and not _is_looked_up(data)) or (data.isascii() and b"\x1b" not in data):
-        return None
-    sets = sets_in_force(datasets)
+    sets = None if is_un and not _is_looked_up(data) else sets_in_force(_around(dataset, sequences))
     if sets is None:
         return None
     text, faults = sets.decode(data, vr)
     if is_un and UNDECODABLE in faults:
         return [(ELEMENT, tag, "UN", (data[: element.length],))]
     for code in sorted(faults):
-        warn(f"{DEVIATIONS[code].meaning} ({Location(tag_path=path())})", DeviationWarning)
+        place = Location(tag_path=_path(sequences, tag))
+        warn(f"{DEVIATIONS[code].meaning} ({place})", DeviationWarning)
     values = SPLITTERS[vr](text)
     return _parts(tag, vr, values) if len(text) > MAX_LENGTH else [(ELEMENT, tag, vr, values)]
+
+
+def _around(dataset: Dataset, sequences: list[_OpenSequence]) -> list[Dataset]:
+    """Return a data set and those around it, innermost first."""
+    return [dataset, *(sequence.dataset for sequence in reversed(sequences))]
 
 
 def _is_looked_up(data: bytes) -> bool:
@@ -330,9 +340,12 @@ def _is_looked_up(data: bytes) -> bool:
 
 
 def _converted(
-    datasets: list[Dataset], tag: int, element: DataElement | RawDataElement, little_endian: bool
+    dataset: Dataset,
+    tag: int,
+    element: DataElement | RawDataElement,
+    little_endian: bool,
+    sequences: list[_OpenSequence],
 ) -> DataElement:
-    dataset = datasets[0]
     if not isinstance(element, RawDataElement) and element.VR in VRS:
         return element
     if isinstance(element, RawDataElement) and element.VR == "UN" and isinstance(element.value, bytes):
@@ -341,7 +354,7 @@ def _converted(
         converted = _by_pydicom(dataset, BaseTag(tag))
     if converted.VR in VRS:
         return converted
-    return _unambiguous(converted, datasets, little_endian)
+    return _unambiguous(converted, _around(dataset, sequences), little_endian)
 
 
 def _by_pydicom(dataset: Dataset, tag: BaseTag) -> DataElement:
