@@ -113,7 +113,8 @@ DEVIATIONS: dict[str, _Row] = {
     ),
     "unknown-vr": _Row(
         _ERROR,
-        "an unknown vr; it is the VR of the data dictionary, SQ for items, UN for InlineBinary or without a value",
+        "an unknown vr; it is the VR of the data dictionary, SQ for items, UN for InlineBinary or without a value, and "
+        "UN in a DICOM file",
         '{"00091001":{"vr":"XX"}}',
     ),
     "ambiguous-vr": _Row(
@@ -368,6 +369,47 @@ DEVIATIONS: dict[str, _Row] = {
         "bytes that no character set in force has, or an unknown escape sequence; U+FFFD stands for them",
         "(0008,0005) CS ISO_IR 192, (0010,0010) PN M\\xfcller",
     ),
+    # DICOM files (PS3.5 7, PS3.10 7)
+    "odd-length": _Row(
+        _SLIGHT, "a value field of odd length (PS3.5 7.1.1); it is read", "(0010,0020) LO, length 3: value '123'"
+    ),
+    "undefined-length": _Row(
+        _WARNING,
+        "an undefined length for a VR that cannot have one (PS3.5 7.1.2); the element is a sequence",
+        "(0009,1001) UT, length FFFFFFFF: an item",
+    ),
+    "misplaced-end": _Row(
+        _WARNING,
+        "an end of an item or a sequence that is missing, out of place or too early (PS3.5 7.5); items are read as "
+        "they are, and other delimiters are passed over",
+        "(0008,1140) SQ, length 30: an item of 22 bytes, (FFFE,E0DD)",
+    ),
+    "broken-structure": _Row(
+        _ERROR,
+        "bytes that are no element, item or fragment (PS3.5 7), or whose end is beyond that of the item around them; "
+        "the rest of that item, of the sequence or of the data set is left out",
+        "(0008,1140) SQ, length FFFFFFFF: 'hello world'",
+    ),
+    "truncated": _Row(
+        _ERROR,
+        "a file that ends within its data set; the data set has the elements before the end",
+        "(0010,0020) LO, length 8: value '123', the end of the file",
+    ),
+    "trailing-padding": _Row(
+        _WARNING,
+        "zero bytes after the last element, as padding without (FFFC,FFFC); they are passed over",
+        "(0010,0020) LO, length 4: value '1234', 100 zero bytes",
+    ),
+    "file-meta-length": _Row(
+        _SLIGHT,
+        "a number in (0002,0000) that is not the length of the File Meta Information (PS3.10 7.1); the group counts",
+        "(0002,0000) UL, length 4: value 0, (0002,0010)",
+    ),
+    "misplaced-file-meta": _Row(
+        _ERROR,
+        "an element of group 0002 after the File Meta Information (PS3.10 7.1); it is left out",
+        "(0008,0018) UI, (0002,0010) UI",
+    ),
     # modules, which validate --iod checks
     "missing-attribute": _Row(
         _WARNING,
@@ -408,7 +450,21 @@ DEVIATIONS: dict[str, _Row] = {
 }
 """Every code, with its severity, its meaning, and an example."""
 
-FILE_CODES = frozenset({"escape-sequence", "no-character-set", "undecodable-text"})
+FILE_CODES = frozenset(
+    {
+        "broken-structure",
+        "escape-sequence",
+        "file-meta-length",
+        "misplaced-end",
+        "misplaced-file-meta",
+        "no-character-set",
+        "odd-length",
+        "trailing-padding",
+        "truncated",
+        "undecodable-text",
+        "undefined-length",
+    }
+)
 """The codes that only DICOM files have; their examples are not JSON."""
 
 VALUE_CODES = frozenset(

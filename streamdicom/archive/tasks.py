@@ -241,7 +241,7 @@ class _Batch:
         count = 0
         try:
             with _caught_warnings() as texts:
-                for dataset in _datasets(kind, events):
+                for dataset in _datasets(events):
                     self._write_dataset(dataset, target, is_first=not (self._datasets or count))
                     count += 1
         except StreamDicomError as error:
@@ -288,12 +288,8 @@ class _Batch:
         return Result(*counts, *messages, members_done, is_last, deidentified, data, path)
 
 
-def _datasets(kind: int, events: Iterator[Event]) -> Iterator[Iterator[Event]]:
+def _datasets(events: Iterator[Event]) -> Iterator[Iterator[Event]]:
     """Yield the events of each selected data set, to be read before the next."""
-    if kind == Kind.DICOM:  # has one data set, in order
-        for start in events:
-            yield chain((start,), events)
-        return
     for start in (remaining := sort_elements(events)):
         yield chain((start,), _to_end(remaining))
 

@@ -77,12 +77,10 @@ def convert_file(
     with ProgressLine(f"Converting {source}", size, prints=is_pipe(target)) as progress, naming_input(source):
         expansion = Expansion(reading.limits)
         content, head, whole = recognize(not_blank(expand(read(source, progress), expansion)))
-        events = expanded_events(whole, reading, expansion)
+        events = sort_elements(expanded_events(whole, reading, expansion))
         if content == DICOM.name:
             events = needed_file_meta(events, always=writing.file_meta)
             writing = replace(writing, file_meta=True)
-        else:
-            events = sort_elements(events)
         to = to or _format_by_name(target, content)
         if content == to == DICOM.name and writing.deidentification is None:
             raise UsageError("expected two formats, found DICOM files as IN and OUT")

@@ -34,6 +34,8 @@ class Encoding(NamedTuple):
         short: A length of 16 bits.
         long: A length of 32 bits.
         item: The header of an item: group and element number, a length of 32 bits.
+        pair: The same with the group and element number as one number, whose halves are swapped in little endian.
+        head: The first eight bytes of an element: its tag, with the VR in explicit VR, as bytes; its length.
     """
 
     implicit: bool
@@ -42,11 +44,13 @@ class Encoding(NamedTuple):
     short: Struct
     long: Struct
     item: Struct
+    pair: Struct
+    head: Struct
 
 
 def _encoding(*, implicit: bool, little_endian: bool) -> Encoding:
     order = "<" if little_endian else ">"
-    structs = [Struct(order + form) for form in ("HH", "H", "I", "HHI")]
+    structs = [Struct(order + form) for form in ("HH", "H", "I", "HHI", "II", "4sI" if implicit else "6sH")]
     return Encoding(implicit, little_endian, *structs)
 
 

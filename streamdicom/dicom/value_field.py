@@ -77,7 +77,7 @@ def _keeps_integer(text: str) -> bool:
 
 
 def _keeps_uri(text: str) -> bool:
-    return text == text.rstrip()
+    return text == text.rstrip() and text[-1:] != "\0"
 
 
 _EXACT_DIGITS = 15
@@ -327,7 +327,7 @@ def _single(text: str) -> tuple[Value, ...]:
 
 
 def _split_ur(text: str) -> tuple[Value, ...]:
-    return (text.rstrip(),)
+    return (text.rstrip("\0 ").rstrip(),)
 
 
 def _split_string(text: str) -> tuple[Value, ...]:
@@ -339,7 +339,7 @@ def _split_text(text: str) -> tuple[Value, ...]:
 
 
 def _split_ae(text: str) -> tuple[Value, ...]:
-    return tuple([part.strip() for part in text.split("\\")])
+    return tuple([part.rstrip("\0 ").strip() for part in text.split("\\")])
 
 
 def _split_stripped(text: str) -> tuple[Value, ...]:

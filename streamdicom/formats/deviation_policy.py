@@ -55,14 +55,18 @@ class DeviationPolicy(ABC):
             self._deliver(code, message)
 
     def reject_value(self, message: str, error: InputError | None = None) -> None:
-        """Report an invalid value.
+        """Report an invalid value; see ``reject``."""
+        self.reject(_WRONG_VALUE, message, error)
+
+    def reject(self, code: str, message: str, error: InputError | None = None) -> None:
+        """Report a deviation that costs content.
 
         Raises:
             InputError: ``ReadOptions.on_error`` is "raise", or the deviation is an error.
         """
-        if self._raises:
+        if self._raises or not self.accepts(code):
             raise error or self._new_error(message)
-        self.report(_WRONG_VALUE, message)
+        self.report(code, message)
 
     def _new_error(self, message: str) -> InputError:
         return self._error(message)

@@ -48,6 +48,12 @@ class Places:
         """Note the place of the next events: a byte offset, or a function for it."""
         self.marks.append((len(self._events), place))
 
+    def take_back(self, place: int) -> None:
+        """Note that the last events were removed, and the place of the next."""
+        while self.marks and self.marks[-1][0] > len(self._events):
+            self.marks.pop()
+        self.mark(place)
+
     def offsets(self) -> list[int]:
         """Return the byte offset of each event of the call.
 

@@ -6,7 +6,8 @@ from bisect import bisect_left
 
 _MAX_SEEN = 4096  # tags of a data set that are remembered
 
-_NO_TAGS: set[int] = set()  # shared by all data sets whose tags ascend; never filled
+NO_TAGS: set[int] = set()
+"""Shared by all data sets whose tags ascend; never filled."""
 
 
 class SeenTags:
@@ -30,7 +31,7 @@ class SeenTags:
     def __init__(self) -> None:
         self.last = -1
         self.seen: list[int] = []
-        self._disordered = _NO_TAGS
+        self._disordered = NO_TAGS
         self.pixel_representation: int | None = None
 
     def see(self, tag: int) -> None:
@@ -39,7 +40,7 @@ class SeenTags:
             self.last = tag
             self.seen.append(tag)
             return
-        if self._disordered is _NO_TAGS or len(self._disordered) >= _MAX_SEEN:
+        if self._disordered is NO_TAGS or len(self._disordered) >= _MAX_SEEN:
             self._disordered = set()
         self._disordered.add(tag)
 

@@ -19,12 +19,18 @@ from streamdicom.dicom import (
     Encoding,
     character_sets,
 )
+from streamdicom.formats.seen_tags import NO_TAGS, SeenTags
 
 NO_END = 1 << 63
 """The offset of an end that only a delimiter marks; greater than every other offset."""
 
+# Kinds of sequences
+PUBLIC = "public"  # of VR SQ, by the file or the standard
+PRIVATE = "private"  # of VR SQ
+IMPLIED = "implied"  # private in implicit VR
+UN = "UN"  # of this VR
+
 _MAX_CREATOR_LENGTH = 64  # characters of an LO (PS3.5 6.2); no longer one is in the dictionary
-_MAX_KNOWN_UN_LENGTH = 0xFFFF  # bytes; pydicom does not look up longer UN in the dictionary
 _CONTEXT_TAGS = frozenset({SPECIFIC_CHARACTER_SET, PIXEL_REPRESENTATION, LUT_DESCRIPTOR})
 
 
@@ -96,12 +102,11 @@ class ElementContext:
         """
         if vr and vr != "UN":
             return vr
+        known = self._known_vr(tag, length)
+        if length != UNDEFINED_LENGTH:
+            return known
         # PS3.5 6.2.2: UN of undefined length is a sequence in implicit VR.
-        if length == UNDEFINED_LENGTH and (vr == "UN" or self._known_vr(tag, length) == "UN"):
-            return "SQ"
-        if vr == "UN" and length >= _MAX_KNOWN_UN_LENGTH and not tag >> 16 & 1:
-            return "UN"
-        return self._known_vr(tag, length)
+        return "SQ" if vr == "UN" or known == "UN" or tag >> 16 & 1 else known
 
     def _known_vr(self, tag: int, length: int) -> str:
         """Return the VR by the data dictionary and this context (PS3.5 6.2.2, A.1)."""
@@ -127,7 +132,7 @@ class ElementContext:
         return _private_vr(tag, creator) if creator else "UN"
 
 
-class Context:
+class Context(SeenTags):
     """A data set or an item that is being read.
 
     Attributes:
@@ -135,35 +140,71 @@ class Context:
         known: The table of known elements in this encoding.
         start: The offset of its first element.
         end: The offset after its last byte, or ``NO_END`` if a delimiter marks the end.
+        limit: The offset that its elements must not pass: its end, or that of the structure around it.
         facts: The values of its elements that later ones depend on.
         tag: The tag of its open sequence.
+        sequence_start: The offset of the first byte of the value of that sequence if the buffer holds it whole, or -1.
         sequence_end: The offset after that sequence, or ``NO_END``.
-        sequence_is_un: True if that sequence has the VR UN.
+        sequence_kind: The source of its VR.
         items: The number of items begun in that sequence.
     """
 
     tag: int
+    sequence_start: int
     sequence_end: int
-    sequence_is_un: bool
+    sequence_kind: str
     items: int
 
-    __slots__ = ("encoding", "end", "facts", "items", "known", "sequence_end", "sequence_is_un", "start", "tag")
+    __slots__ = (
+        "encoding",
+        "end",
+        "facts",
+        "items",
+        "known",
+        "limit",
+        "sequence_end",
+        "sequence_kind",
+        "sequence_start",
+        "start",
+        "tag",
+    )
 
     def __init__(
-        self, encoding: Encoding, known: BoundedCache[bytes, Any], start: int, end: int, facts: ElementContext
+        self,
+        encoding: Encoding,
+        known: BoundedCache[bytes, Any],
+        start: int,
+        end: int,
+        limit: int,
+        facts: ElementContext,
     ) -> None:
+        self.last = -1
+        self.seen = []
+        self._disordered = NO_TAGS
         self.encoding = encoding
         self.known = known
         self.start = start
         self.end = end
+        self.limit = limit
         self.facts = facts
 
-    def open_sequence(self, tag: int, end: int, *, is_un: bool) -> None:
+    def restart(self, start: int, end: int, limit: int, facts: ElementContext) -> None:
+        """Use the object again for another item."""
+        self.last = -1
+        self.seen = []
+        self._disordered = NO_TAGS
+        self.start = start
+        self.end = end
+        self.limit = limit
+        self.facts = facts
+
+    def open_sequence(self, tag: int, kind: str, start: int, end: int) -> None:
         """Start a sequence."""
         self.tag = tag
         self.items = 0
+        self.sequence_start = start
         self.sequence_end = end
-        self.sequence_is_un = is_un
+        self.sequence_kind = kind
 
 
 def affects_context(tag: int) -> bool:

@@ -8,18 +8,13 @@ pydicom's dictionary is imported when an element needs it. Explicit VR does not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
 from functools import partial
-from struct import Struct
-from typing import Any, ClassVar
 
 from streamdicom._cache import BoundedCache
-from streamdicom._push import PushParser
-from streamdicom._warn import warn
-from streamdicom.deviations import DEVIATIONS
 from streamdicom.dicom import (
     DECODERS,
     EXPLICIT_LITTLE_ENDIAN,
+    FILE_META_GROUP,
     IMPLICIT_LITTLE_ENDIAN,
     ITEM,
     ITEM_DELIMITATION,
@@ -27,34 +22,31 @@ from streamdicom.dicom import (
     SPECIFIC_CHARACTER_SET,
     UNDEFINED_LENGTH,
     VRS,
-    Form,
-    format_tag,
-    swap_words,
+    Encoding,
+    is_group_length,
 )
-from streamdicom.errors import DicomFileError, LimitError, Location, StreamDicomError
+from streamdicom.errors import DicomFileError, LimitError
 from streamdicom.events import (
-    BINARY_SEGMENT_SIZE,
     ELEMENT,
-    END_ELEMENT,
-    END_FRAGMENTS,
     END_ITEM,
     END_SEQUENCE,
-    LAST_SEGMENT,
-    SEGMENT,
-    START_ELEMENT,
-    START_FRAGMENT,
-    START_FRAGMENTS,
     START_ITEM,
     START_SEQUENCE,
-    VALUES,
-    Event,
 )
-from streamdicom.formats.deviation_policy import PlacedDeviationPolicy
-from streamdicom.formats.part10.context import NO_END, Context, ElementContext, affects_context, is_ambiguous
+from streamdicom.formats.part10.context import (
+    IMPLIED,
+    NO_END,
+    PRIVATE,
+    PUBLIC,
+    UN,
+    Context,
+    affects_context,
+    is_ambiguous,
+)
+from streamdicom.formats.part10.guess import may_have_vr
 from streamdicom.formats.part10.headers import DELIMITER_GROUP, read_header, read_item_header
-from streamdicom.formats.part10.receive_buffer import ReceiveBuffer
+from streamdicom.formats.part10.long_reading import LongValueParser, length_message
 from streamdicom.formats.part10.runs import (
-    FILE_META_TABLE,
     MAX_WHOLE_VALUE,
     READ_TABLES,
     SEQUENCE,
@@ -62,14 +54,22 @@ from streamdicom.formats.part10.runs import (
     run_offsets,
 )
 from streamdicom.formats.part10.states import ParserState
-from streamdicom.formats.part10.values import LongText, text_values
-from streamdicom.formats.places import KeepsPlaces
 from streamdicom.options import ReadOptions
 
 _BATCH_SIZE = 4096  # numbers in one event
+_MIN_HEADER = 8  # bytes
+_NEXT_HEADER_END = 16  # bytes of an empty element with a header of 8 bytes, and of the start of the next one
+_MAY_BE_OPEN = frozenset({"SQ", "OB", "OW"})  # VRs that may have an undefined length (PS3.5 7.1.2)
+_ZEROS = bytes(_MIN_HEADER)
+_LONG_ITEM = "expected the item to end within its sequence, found an end after it; the item is read"
+_MESSAGES = {
+    "unknown-vr": "expected a VR (PS3.5 6.2), found other bytes; the element is UN",
+    "missing-vr": "expected a VR (PS3.5 7.1.2), found a length as in implicit VR",
+    "undefined-length": "expected a defined length for the VR (PS3.5 7.1.2), found an undefined one; it is a sequence",
+}
 
 
-class ElementParser(PushParser[Event], KeepsPlaces):
+class ElementParser(LongValueParser):
     """The base of ``Part10Parser``: reads a data set whose encoding is known.
 
     Args:
@@ -77,66 +77,10 @@ class ElementParser(PushParser[Event], KeepsPlaces):
         index: See ``Part10Parser``.
     """
 
-    _steps: ClassVar[Mapping[ParserState, Callable[[Any], bool]]]
-
     def __init__(self, options: ReadOptions, index: int) -> None:
-        super().__init__()
+        super().__init__(options, index)
         self._max_sequences = (options.limits.depth - 4) // 3  # see ``Limits.depth``
-        self._index = index
-        self._options = options
-        self._policy: PlacedDeviationPolicy | None = None  # made for the first fault, as it refers to the parser
-        self._state = ParserState.PREAMBLE
-        self._step = self._steps[self._state]
-        self._events: list[Event] = []
-        self._input = ReceiveBuffer()
-        # Open structures:
-        self._context = Context(EXPLICIT_LITTLE_ENDIAN, FILE_META_TABLE, 0, NO_END, ElementContext())
-        self._contexts: list[Context] = []  # around ``_context``
-        self._tag = -1  # of the current element, for errors; -1 between elements
-        # The current long value:
-        self._vr = ""
-        self._remaining = 0  # bytes
-        self._long_size = 0  # bytes of long binary values so far
-        self._in_fragments = False
-        self._text: LongText | None = None
-
-    @property
-    def bytes_consumed(self) -> int:
-        """Bytes that are accounted for so far; of a deflated data set, the inflated bytes."""
-        return self._input.offset
-
-    def _locate(self, error: StreamDicomError) -> None:
-        error.location = self._location()
-
-    def _location(self) -> Location:
-        return Location(self.bytes_consumed, self._index, self._tag_path())
-
-    def _tag_path(self) -> str:
-        parts = [f"{format_tag(context.tag)}[{context.items - 1}]" for context in self._contexts]
-        if self._state is ParserState.ITEMS:
-            parts.append(f"{format_tag(self._context.tag)}[{self._context.items}]")
-        elif self._tag >= 0:
-            parts.append(format_tag(self._tag))
-        return ".".join(parts)
-
-    def _begin(self, events: list[Event]) -> None:
-        """Start a call, which appends to the list."""
-        self._events = events
-        if self._places is not None:
-            self._places.begin(events)
-
-    def _move(self, state: ParserState) -> bool:
-        self._state = state
-        self._step = self._steps[state]
-        return True
-
-    def _has_vr(self) -> bool:
-        """Return True for two capital letters in place of the VR.
-
-        As a length in implicit VR they would be implausible.
-        """
-        first, second = self._input.data[self._input.pos + 4 : self._input.pos + 6]
-        return 0x41 <= first <= 0x5A and 0x41 <= second <= 0x5A
+        self._is_final = False  # True when no more bytes follow
 
     # --- elements ----------------------------------------------------------------------------------------------
 
@@ -150,6 +94,9 @@ class ElementParser(PushParser[Event], KeepsPlaces):
 
     def _run(self) -> bool:
         """Read canonical structures; return True if an item is due then."""
+        is_item_due = self._state is ParserState.ITEMS
+        if self._muted_depth >= 0:  # the end of the muted element must not be passed unseen
+            return is_item_due
         source = self._input
         if self._places is not None:
             self._places.mark(partial(run_offsets, source.data, source.pos, source.base, self._context.encoding))
@@ -161,106 +108,233 @@ class ElementParser(PushParser[Event], KeepsPlaces):
             self._contexts,
             self._events.append,
             self._max_sequences,
-            self._state is ParserState.ITEMS,
+            is_item_due,
         )
+        self._context.forget()
         return is_item_due
 
     def _element(self) -> bool:
         """Read one element of any kind, or the end of an item."""
         source, context = self._input, self._context
         self._tag = -1
+        offset = source.offset
         if self._places is not None:
-            self._places.mark(source.offset)
-        if source.lacks(8):
+            self._places.mark(offset)
+        left = context.limit - offset
+        if left < _MIN_HEADER:
+            return self._fault(f"expected an element in the item, found {left} bytes", left)
+        if source.lacks(_MIN_HEADER):
             return False
-        pos = source.pos
-        offset = source.base + pos
         if self._contexts and offset == context.start:
             self._confirm_encoding()
-        tag, layout, file_vr, size, length = read_header(source.data, pos, context.encoding)
+        tag, layout, file_vr, size, length = read_header(source.data, source.pos, context.encoding)
         self._tag = tag
         if tag >> 16 == DELIMITER_GROUP:
-            return self._delimiter(tag)
-        if file_vr not in VRS and file_vr:
-            raise DicomFileError("expected a VR (PS3.5 6.2), found other bytes")
-        if source.lacks(size):
+            return self._delimiter(tag, length)
+        if not (tag or length or self._contexts) and source.data.startswith(_ZEROS, source.pos):
+            return self._start_padding()
+        code = ""
+        if file_vr and file_vr not in VRS:
+            header = self._read_odd_header(tag, left)
+            if header is None:
+                return False
+            code, file_vr, size, length = header
+        if left < size or (length != UNDEFINED_LENGTH and length > left - size):
+            return self._overrun(size, left)
+        return self._content(tag, file_vr, size, length, layout, code)
+
+    def _content(self, tag: int, file_vr: str, size: int, length: int, layout: int, code: str) -> bool:
+        """Read an element after its header."""
+        context = self._context
+        vr = "UN" if code == "unknown-vr" else context.facts.effective_vr(tag, file_vr, length)
+        if length == UNDEFINED_LENGTH and vr not in _MAY_BE_OPEN:
+            vr, code = "SQ", code or "undefined-length"
+        if self._state is ParserState.FILE_META and (vr == "SQ" or length > MAX_WHOLE_VALUE):
+            return self._long_file_meta(size, length)
+        is_whole = length <= MAX_WHOLE_VALUE and not (vr == "SQ" and self._is_final)
+        if self._input.lacks(size + length if is_whole else size):
             return False
-        if length != UNDEFINED_LENGTH and offset + size + length > context.end:
-            raise self._end_error("element")
-        vr = context.facts.effective_vr(tag, file_vr, length)
-        self._learn(layout, tag, file_vr, vr)
+        if not self._is_accepted(tag, code, length):
+            return self._leave_out(tag, vr, size, length)
+        if not code:
+            self._learn(layout, tag, file_vr, vr)
+        self._little_endian = context.encoding.little_endian or file_vr == "UN"  # PS3.5 6.2.2
+        is_certain = file_vr != "UN" and (file_vr != "" or not tag >> 16 & 1)
         if vr == "SQ":
-            return self._start_sequence(tag, file_vr, size, length)
+            kind = (
+                UN if file_vr == "UN" else PRIVATE if file_vr and tag >> 16 & 1 else PUBLIC if is_certain else IMPLIED
+            )
+            return self._start_sequence(tag, kind, size, length)
         if length == UNDEFINED_LENGTH:
             return self._start_fragments(tag, vr, size)
-        if length > MAX_WHOLE_VALUE:
-            return self._start_long_value(tag, vr, size, length)
-        if source.lacks(size + length):
-            return False
-        start = pos + size
-        values = self._values(vr, source.data[start : start + length]) if length else ()
+        read = self._start_long_value if length > MAX_WHOLE_VALUE else self._whole_value
+        return read(tag, vr, size, length, is_certain=is_certain)
+
+    def _whole_value(self, tag: int, vr: str, size: int, length: int, *, is_certain: bool) -> bool:
+        source = self._input
+        start = source.pos + size
+        data = source.data[start : start + length]
+        if not is_certain and data and not may_have_vr(tag, vr, data):
+            vr = "UN"
+        values = self._values(vr, data) if data else ()
+        if values is None:
+            return self._wrong_value(length_message(vr, length), data, size + length)
         if affects_context(tag):
-            context.facts = context.facts.learn(tag, values)
-            if tag == SPECIFIC_CHARACTER_SET and not context.facts.sets.is_defined:
+            self._context.facts = self._context.facts.learn(tag, values)
+            if tag == SPECIFIC_CHARACTER_SET and not self._context.facts.sets.is_defined:
                 self._report_faults(("character-set",))
         self._events.append((ELEMENT, tag, vr, values))
         source.pos = start + length
         return self._end_value()
 
-    def _delimiter(self, tag: int) -> bool:
-        if tag != ITEM_DELIMITATION or self._context.end != NO_END or not self._contexts:
-            raise DicomFileError("expected an element, found an item or a delimiter (PS3.5 7.5)")
-        self._input.pos += 8
-        return self._end_item()
+    def _is_accepted(self, tag: int, code: str, length: int) -> bool:
+        """Report an irregular element; return False if it is left out."""
+        if tag >> 16 == FILE_META_GROUP and not self._contexts and self._state is not ParserState.FILE_META:
+            self._policy.report("misplaced-file-meta", "an element of group 0002 after the File Meta Information")
+            return False
+        if code:
+            self._policy.report(code, _MESSAGES[code])
+        if length & 1 and length != UNDEFINED_LENGTH:
+            self._policy.report("odd-length", f"expected an even length, found {length}")
+        seen = self._context
+        if tag <= seen.last:
+            if seen.has(tag):
+                self._policy.report("duplicate-key", "a repeated element")
+                return False
+            self._policy.report("key-order", "a tag lower than one before")
+        seen.see(tag)
+        return True
 
-    def _end_error(self, name: str, around: str = "its item") -> DicomFileError:
-        return DicomFileError(f"expected the {name} to end within {around}, found an end after it")
+    def _leave_out(self, tag: int, vr: str, size: int, length: int) -> bool:
+        """Pass over the element that starts."""
+        if length != UNDEFINED_LENGTH:
+            return self._skip_to(self._input.offset + size + length, self._state)
+        self._mute()
+        if vr == "SQ":
+            return self._start_sequence(tag, PUBLIC, size, length)
+        return self._start_fragments(tag, vr, size)
+
+    def _overrun(self, size: int, left: int) -> bool:
+        """Go on after an element that does not end within its item."""
+        message = "expected the element to end within its item, found an end after it"
+        length = left - size
+        if length < 0 or self._depth_of_held(size, None) is not None:
+            return self._fault(message, min(size, left))
+        if self._input.lacks(size + length if length <= MAX_WHOLE_VALUE else size):
+            return False
+        tag, context = self._tag, self._context
+        self._policy.reject(
+            "broken-structure", f"{message}; the element ends with the item, as UN", DicomFileError(message)
+        )
+        if not self._policy.keeps or (tag <= context.last and context.has(tag)):
+            return self._skip_to(self._input.offset + left)
+        context.see(tag)
+        self._little_endian = True
+        read = self._start_long_value if length > MAX_WHOLE_VALUE else self._whole_value
+        return read(tag, "UN", size, length, is_certain=True)
+
+    def _long_file_meta(self, size: int, length: int) -> bool:
+        message = (
+            f"expected values of at most {MAX_WHOLE_VALUE} bytes in the File Meta Information, "
+            "found a longer one or a sequence"
+        )
+        if length == UNDEFINED_LENGTH:
+            return self._fault(message, size)
+        self._policy.reject_value(f"{message}; it is left out", DicomFileError(message))
+        return self._skip_to(self._input.offset + size + length, ParserState.FILE_META)
+
+    def _read_odd_header(self, tag: int, left: int) -> tuple[str, str, int, int] | None:
+        """Read a header without a known VR (PS3.5 7.1.2).
+
+        The VR is a later one with 32 bits of length, or from a writer that had none. pydicom reads a header in implicit
+        VR, DCMTK a length of 16 bits.
+
+        Returns:
+            Code of the deviation, VR, size and length; None if bytes are missing.
+        """
+        source, encoding = self._input, self._context.encoding
+        data, pos = source.data, source.pos
+        first, second = data[pos + 4 : pos + 6]
+        length = encoding.short.unpack_from(data, pos + 6)[0]
+        if encoding.little_endian and not length and first < 0x20 and (first or second):
+            return "missing-vr", "", 8, first | second << 8
+        if length or left < 12:
+            return "unknown-vr", "", 8, length
+        is_capital = 0x41 <= first <= 0x5A and 0x41 <= second <= 0x5A
+        ends = [context.sequence_end - source.offset for context in self._contexts]
+        needed = 12 if is_capital or self._is_final or min(left, *ends, left) < _NEXT_HEADER_END else _NEXT_HEADER_END
+        if source.lacks(needed):
+            return None
+        if needed > 12:
+            next_tag, _, next_vr, *_ = read_header(data, pos + 8, encoding)
+            if next_tag > tag and next_vr in VRS:
+                return "unknown-vr", "", 8, 0
+        return "unknown-vr", "", 12, encoding.long.unpack_from(data, pos + 8)[0]
+
+    def _start_padding(self) -> bool:
+        self._policy.report("trailing-padding", "zero bytes as padding after the last element")
+        return self._move(ParserState.PADDING)
+
+    def _padding(self) -> bool:
+        source = self._input
+        source.pos = len(source.data) - len(source.data[source.pos :].lstrip(b"\0"))
+        if source.pos == len(source.data):
+            return self._ended()
+        self._policy.reject("broken-structure", "expected only zero bytes in padding, found others; they are left out")
+        return self._move(ParserState.END)
+
+    def _delimiter(self, tag: int, length: int) -> bool:
+        context = self._context
+        is_item_open = bool(self._contexts) and context.end == NO_END
+        if tag == ITEM_DELIMITATION and is_item_open:
+            self._input.pos += 8
+            return self._end_item()
+        is_end = tag == SEQUENCE_DELIMITATION and is_item_open and self._contexts[-1].sequence_end == NO_END
+        if is_end or (tag == ITEM and is_item_open):
+            if self._misplaced("expected the end of the item, found that of the sequence or the next item", 8):
+                return self._end_item()
+            return True
+        if length == 0 and tag in (ITEM_DELIMITATION, SEQUENCE_DELIMITATION):
+            if self._misplaced("expected an element, found a delimiter; the delimiter is passed over", 8):
+                self._input.pos += 8
+                return self._end_value()
+            return True
+        return self._fault("expected an element, found an item or a delimiter (PS3.5 7.5)", 8)
 
     def _learn(self, layout: int, tag: int, file_vr: str, vr: str) -> None:
         """Add an element to the read table, if its meaning depends on nothing else."""
-        if file_vr == "UN" or affects_context(tag) or (vr == "SQ" and self._state is ParserState.FILE_META):
+        if file_vr == "UN" or affects_context(tag):
             return
-        if not file_vr and (vr == "SQ" or tag >> 16 & 1 or is_ambiguous(tag)):
+        if self._state is ParserState.FILE_META:
+            if vr == "SQ" or is_group_length(tag):
+                return
+        elif tag >> 16 == FILE_META_GROUP:
+            return
+        # A sequence of undefined length may have another VR by the dictionary.
+        if tag >> 16 & 1 and (vr == "SQ" or not file_vr):
+            return
+        if not file_vr and (vr == "SQ" or is_ambiguous(tag)):
+            return
+        if file_vr and vr != file_vr:
             return
         key = self._context.encoding.tag.pack(tag >> 16, tag & 0xFFFF) + file_vr.encode()
         entry = SEQUENCE if vr == "SQ" else layout, tag, vr, DECODERS.get(vr, _no_values)
         self._context.known.remember(key, entry)
 
-    def _values(self, vr: str, data: bytes) -> tuple[Any, ...]:
-        values = DECODERS[vr](data, self._context.encoding.little_endian)
-        if values is not None:
-            return values
-        if VRS[vr].code:
-            raise _length_error(vr, len(data))
-        values, faults = text_values(vr, data, self._context.facts.sets)
-        if faults:
-            self._report_faults(faults)
-        return values
-
-    def _report_faults(self, codes: Collection[str]) -> None:
-        """Report deviations of the current element, by their codes."""
-        for code in sorted(codes):
-            if self._policy is None:
-                self._policy = PlacedDeviationPolicy(self._options, DicomFileError, self._location, on_error="keep")
-            self._policy.report(code, DEVIATIONS[code].meaning)
-
     # --- sequences and items -----------------------------------------------------------------------------------
 
     def _end_value(self) -> bool:
-        """Go on after a value, at which an item of defined length may end."""
-        offset, end = self._input.offset, self._context.end
-        if offset < end:
-            return True
-        if offset > end:
-            raise self._end_error("value of undefined length")
-        return self._end_item()
+        self._end_muted()
+        return True if self._input.offset < self._context.end else self._end_item()
 
-    def _start_sequence(self, tag: int, file_vr: str, size: int, length: int) -> bool:
+    def _start_sequence(self, tag: int, kind: str, size: int, length: int) -> bool:
         if len(self._contexts) >= self._max_sequences:
             raise LimitError(f"more than {self._max_sequences} nested sequences", "depth")
-        end = NO_END if length == UNDEFINED_LENGTH else self._input.offset + size + length
         self._input.pos += size
-        self._context.open_sequence(tag, end, is_un=file_vr == "UN")
+        start = self._input.offset
+        end = NO_END if length == UNDEFINED_LENGTH else start + length
+        is_held = length <= MAX_WHOLE_VALUE and not self._is_final
+        self._context.open_sequence(tag, kind, start if is_held else -1, end)
         self._events.append((START_SEQUENCE, tag, "SQ", None))
         return self._move(ParserState.ITEMS)
 
@@ -271,42 +345,77 @@ class ElementParser(PushParser[Event], KeepsPlaces):
         if self._places is not None:
             self._places.mark(offset)
         if offset >= context.sequence_end:
-            if offset > context.sequence_end:  # trust the item, so that none of its elements is lost
-                warn("expected the item to end within its sequence, found more bytes; they are kept")
+            # Trust the item, so that none of its elements is lost.
+            if offset > context.sequence_end and not self._misplaced(_LONG_ITEM, 0):
+                return True
             return self._end_sequence()
-        if self._input.lacks(8):
+        left = min(context.limit, context.sequence_end) - offset
+        if left < _MIN_HEADER:
+            return self._fault(f"expected an item or the end of the sequence (PS3.5 7.5), found {left} bytes", left)
+        if self._input.lacks(_MIN_HEADER):
             return False
         # PS3.5 6.2.2: the items in UN are in implicit VR little endian.
-        encoding = IMPLICIT_LITTLE_ENDIAN if context.sequence_is_un else context.encoding
+        encoding = IMPLICIT_LITTLE_ENDIAN if context.sequence_kind == UN else context.encoding
         tag, length = read_item_header(self._input.data, self._input.pos, encoding)
-        if tag != ITEM:
-            if tag != SEQUENCE_DELIMITATION or context.sequence_end != NO_END:
-                raise DicomFileError("expected an item or the end of the sequence (PS3.5 7.5), found other bytes")
+        if tag == ITEM:
+            return self._start_item(length, encoding)
+        if tag == SEQUENCE_DELIMITATION and context.sequence_end == NO_END:
             self._input.pos += 8
             return self._end_sequence()
+        if tag in (ITEM_DELIMITATION, SEQUENCE_DELIMITATION) and length == 0:
+            if self._misplaced("expected an item, found a delimiter; the delimiter is passed over", 8):
+                self._input.pos += 8
+            return True
+        return self._fault("expected an item or the end of the sequence (PS3.5 7.5), found other bytes", 8)
+
+    def _start_item(self, length: int, encoding: Encoding) -> bool:
+        context = self._context
+        start = self._input.offset + 8
         end = NO_END
+        # The end of any other sequence holds for its items: otherwise it may be none.
+        limit = min(context.limit, context.sequence_end) if context.sequence_kind != PUBLIC else context.limit
         if length != UNDEFINED_LENGTH:
-            end = offset + 8 + length
-            if end > context.end:
-                raise self._end_error("item", "the item around it")
+            end = start + length
+            if end > limit:
+                message = "expected the item to end within the item around it, found an end after it"
+                if self._depth_of_held(8, None) is not None:
+                    return self._fault(message, 8)
+                self._policy.reject("broken-structure", f"{message}; both end there", DicomFileError(message))
+                end = limit
+            limit = end
         self._input.pos += 8
         self._tag = -1
         self._events.append((START_ITEM, context.tag, "SQ", context.items))
         context.items += 1
         self._contexts.append(context)
         known = context.known if encoding is context.encoding else BoundedCache()
-        self._context = Context(encoding, known, offset + 8, end, context.facts.inherited)
+        self._context = Context(encoding, known, start, end, limit, context.facts.inherited)
         self._state = ParserState.ELEMENTS
-        return True if length else self._end_item()
+        return True if start < end else self._end_item()
 
     def _confirm_encoding(self) -> None:
         """Set the encoding of an item by its first element, as pydicom does."""
         context = self._context
-        if context.encoding is EXPLICIT_LITTLE_ENDIAN and not self._has_vr():
+        if context.encoding is EXPLICIT_LITTLE_ENDIAN and not self._has_vr() and self._may_be_implicit():
             context.encoding = IMPLICIT_LITTLE_ENDIAN
-        elif context.encoding.implicit and self._contexts[-1].sequence_is_un and self._has_vr():
+        elif context.encoding.implicit and self._contexts[-1].sequence_kind == UN and self._has_vr():
             context.encoding = EXPLICIT_LITTLE_ENDIAN
         context.known = READ_TABLES[context.encoding]
+
+    def _has_vr(self) -> bool:
+        """Return True for two capital letters in place of the VR.
+
+        As a length in implicit VR they would be implausible.
+        """
+        first, second = self._input.data[self._input.pos + 4 : self._input.pos + 6]
+        return 0x41 <= first <= 0x5A and 0x41 <= second <= 0x5A
+
+    def _may_be_implicit(self) -> bool:
+        """Return False if the first element of an item has an unknown VR, and no length."""
+        data, pos = self._input.data, self._input.pos
+        _, length = read_item_header(data, pos, IMPLICIT_LITTLE_ENDIAN)
+        is_text = all(0x20 <= byte < 0x7F for byte in data[pos + 4 : pos + 6])
+        return not is_text and (length == UNDEFINED_LENGTH or length <= self._context.limit - self._input.offset - 8)
 
     def _end_item(self) -> bool:
         self._context = context = self._contexts.pop()
@@ -320,104 +429,6 @@ class ElementParser(PushParser[Event], KeepsPlaces):
         self._move(ParserState.ELEMENTS)
         return self._end_value()
 
-    # --- long values -------------------------------------------------------------------------------------------
-
-    def _start_long_value(self, tag: int, vr: str, size: int, length: int) -> bool:
-        self._input.pos += size
-        self._vr = vr
-        self._remaining = length
-        row = VRS[vr]
-        is_binary = row.form is Form.BINARY
-        self._events.append((START_ELEMENT, tag, vr, length if is_binary else None))
-        if is_binary:
-            return self._move(ParserState.BINARY)
-        if row.code:
-            if length % _value_size(vr):
-                raise _length_error(vr, length)
-            return self._move(ParserState.NUMBERS)
-        self._text = LongText(tag, vr, self._context.facts.sets)
-        return self._move(ParserState.TEXT)
-
-    def _next(self, length: int) -> bytes | None:
-        """Return up to so many bytes of the long value, None if they are missing."""
-        length = min(length, self._remaining)
-        if self._input.lacks(length):
-            return None
-        self._remaining -= length
-        return self._input.take(length)
-
-    def _end_long_value(self) -> bool:
-        self._events.append((END_ELEMENT, self._tag, self._vr, None))
-        self._move(ParserState.ELEMENTS)
-        return self._end_value()
-
-    def _binary(self) -> bool:
-        data = self._next(BINARY_SEGMENT_SIZE)
-        if data is None:
-            return False
-        self._long_size += len(data)
-        if not self._context.encoding.little_endian and not self._in_fragments:
-            data = swap_words(data, VRS[self._vr].word)
-        self._events.append((SEGMENT if self._remaining else LAST_SEGMENT, self._tag, self._vr, data))
-        if self._remaining:
-            return True
-        return self._move(ParserState.FRAGMENTS) if self._in_fragments else self._end_long_value()
-
-    def _numbers(self) -> bool:
-        data = self._next(_BATCH_SIZE * _value_size(self._vr))
-        if data is None:
-            return False
-        self._events.append((VALUES, self._tag, self._vr, self._values(self._vr, data)))
-        return True if self._remaining else self._end_long_value()
-
-    def _long_text(self) -> bool:
-        assert self._text
-        data = self._next(BINARY_SEGMENT_SIZE)
-        if data is None:
-            return False
-        self._events += self._text.feed(data, final=not self._remaining)
-        self._report_faults(self._text.new_faults())
-        return True if self._remaining else self._end_long_value()
-
-    # --- encapsulated pixel data (PS3.5 A.4) -------------------------------------------------------------------
-
-    def _start_fragments(self, tag: int, vr: str, size: int) -> bool:
-        if vr not in ("OB", "OW"):
-            raise DicomFileError(f"expected a defined length for VR {vr}, found an undefined one (PS3.5 7.1.2)")
-        self._input.pos += size
-        self._vr = vr
-        self._in_fragments = True
-        self._events.append((START_FRAGMENTS, tag, vr, None))
-        return self._move(ParserState.FRAGMENTS)
-
-    def _fragment(self) -> bool:
-        if self._input.lacks(8):
-            return False
-        tag, length = read_item_header(self._input.data, self._input.pos, self._context.encoding)
-        if tag == SEQUENCE_DELIMITATION:
-            self._input.pos += 8
-            self._in_fragments = False
-            self._events.append((END_FRAGMENTS, self._tag, self._vr, None))
-            self._move(ParserState.ELEMENTS)
-            return self._end_value()
-        if tag != ITEM or length == UNDEFINED_LENGTH:
-            raise DicomFileError("expected a fragment of defined length or the delimiter after the last (PS3.5 A.4)")
-        if self._input.offset + 8 + length > self._context.end:
-            raise self._end_error("fragment")
-        self._input.pos += 8
-        self._remaining = length
-        self._events.append((START_FRAGMENT, self._tag, self._vr, length))
-        return self._move(ParserState.BINARY)
-
 
 def _no_values(data: bytes, little_endian: bool) -> None:
     """Stand for the decoder of a sequence, which has no values."""
-
-
-def _value_size(vr: str) -> int:
-    """Return the bytes of one value of a VR of numbers."""
-    return 4 if vr == "AT" else Struct(f"={VRS[vr].code}").size
-
-
-def _length_error(vr: str, length: int) -> DicomFileError:
-    return DicomFileError(f"expected a multiple of {_value_size(vr)} bytes for VR {vr}, found {length}")

@@ -6,10 +6,9 @@ from struct import Struct
 
 from streamdicom.dicom import MAX_SHORT_LENGTH, SHORT_VRS, UNDEFINED_LENGTH, Encoding
 
-# Layouts after the tag
-SHORT = 0  # VR, 16 bits of length
-LONG = 1  # VR, 16 bits reserved, 32 bits of length
-IMPLICIT = 2  # 32 bits of length
+# Layouts of headers
+SHORT = 0  # 8 bytes: tag, VR, 16 bits of length; in implicit VR: tag, 32 bits of length
+LONG = 1  # 12 bytes: tag, VR, 16 bits reserved, 32 bits of length
 
 TAG = Struct("<HH")
 LENGTH_16 = Struct("<H")
@@ -41,7 +40,7 @@ def read_header(buffer: bytes, pos: int, encoding: Encoding) -> tuple[int, int, 
     group, element, length = encoding.item.unpack_from(buffer, pos)
     tag = group << 16 | element
     if encoding.implicit or group == DELIMITER_GROUP:
-        return tag, IMPLICIT, "", 8, length
+        return tag, SHORT, "", 8, length
     vr = buffer[pos + 4 : pos + 6].decode("latin_1")
     if vr in SHORT_VRS:
         return tag, SHORT, vr, 8, encoding.short.unpack_from(buffer, pos + 6)[0]

@@ -34,9 +34,9 @@ from streamdicom.events import (
 from streamdicom.formats.first_element import starts_with_element
 from streamdicom.formats.part10.context import NO_END, Context, ElementContext
 from streamdicom.formats.part10.elements import ElementParser
+from streamdicom.formats.part10.headers import read_header
 from streamdicom.formats.part10.receive_buffer import Inflater
 from streamdicom.formats.part10.runs import (
-    MAX_WHOLE_VALUE,
     READ_TABLES,
 )
 from streamdicom.formats.part10.states import ParserState
@@ -44,6 +44,9 @@ from streamdicom.io import Expansion
 from streamdicom.options import ReadOptions, options_or_default
 
 _MAX_WORD_SIZE = 8  # bytes that are swapped as one
+_MIN_PADDING = 3  # zero bytes at the end; fewer are the start of a tag
+_BETWEEN_ELEMENTS = (ParserState.FILE_META, ParserState.DATASET, ParserState.ELEMENTS)
+_WRONG_LENGTH = "expected the length of the File Meta Information in (0002,0000), found another number"
 _BIG_ENDIAN_GROUP = 0x0400  # a group number below 4, in the other byte order
 
 
@@ -81,6 +84,7 @@ class Part10Parser(ElementParser):
         self._new_inflater = partial(Inflater, options.limits, expansion)
         self._inflater: Inflater | None = None
         self._transfer_syntax = ""
+        self._meta_end: int | None = None  # the offset after the File Meta Information, as (0002,0000) says
 
     def skip(self, keep: int = -1) -> int:
         """Skip the rest of the current long binary value.
@@ -120,12 +124,17 @@ class Part10Parser(ElementParser):
         self._inflate(1)
 
     def _has_more(self) -> bool:
-        return self._inflater is not None and self._inflater.has_more
+        return self._inflater is not None and self._inflater.has_more and self._state is not ParserState.END
 
     def _inflate(self, max_pieces: float) -> None:
         """Take the next pieces of a deflated data set."""
-        while self._inflater is not None and self._inflater.has_more and max_pieces:
-            self._take(self._inflater.inflate())
+        while self._inflater is not None and self._has_more() and max_pieces:
+            try:
+                piece = self._inflater.inflate()
+            except DicomFileError as error:
+                self._end_early("broken-structure", error.message, error)
+                return
+            self._take(piece)
             self._inflater.check(self._input.offset, self._long_size)
             max_pieces -= 1
 
@@ -142,8 +151,6 @@ class Part10Parser(ElementParser):
     def _close(self, events: list[Event]) -> None:
         self._begin(events)
         self._inflate(math.inf)
-        if self._inflater is not None and not self._inflater.is_complete:
-            raise TruncatedError("the file ends within its deflated data set")
         self._input.gather()
         data = self._input.data
         if self._state is ParserState.PREAMBLE and data and (self._force or starts_with_element(data)):
@@ -152,10 +159,24 @@ class Part10Parser(ElementParser):
                 pass
         if self._state is ParserState.PREAMBLE:
             raise TruncatedError("not a DICOM file: it ends within the preamble of 128 bytes and 'DICM' (PS3.10 7.1)")
-        is_between_elements = self._state in (ParserState.FILE_META, ParserState.DATASET, ParserState.ELEMENTS)
-        if not self._input.lacks(1) or self._contexts or not is_between_elements:
-            raise TruncatedError("the file ends within its data set")
-        self._events.append((END_DATASET, 0, "", None))
+        if not self._is_complete():
+            where = "deflated data set" if self._inflater is not None and not self._inflater.is_complete else "data set"
+            message = f"the file ends within its {where}"
+            self._end_early("truncated", message, TruncatedError(message))
+        events.append((END_DATASET, 0, "", None))
+
+    def _is_complete(self) -> bool:
+        if self._state in (ParserState.PADDING, ParserState.END):
+            return True
+        if self._contexts or self._state not in _BETWEEN_ELEMENTS:
+            return False
+        if self._inflater is not None and not self._inflater.is_complete:
+            return False
+        rest = self._input.data[self._input.pos :]
+        if len(rest) >= _MIN_PADDING and not rest.strip(b"\0"):
+            self._start_padding()
+            return True
+        return not rest
 
     # --- the start of a file -----------------------------------------------------------------------------------
 
@@ -180,26 +201,39 @@ class Part10Parser(ElementParser):
         self._tag = -1
         if self._input.lacks(2):
             return False
-        group = self._group()
-        if group != FILE_META_GROUP:  # an empty data set has no more than two bytes when deflated
-            return self._move(ParserState.DATASET)
+        if self._group() != FILE_META_GROUP:  # an empty data set has no more than two bytes when deflated
+            return self._end_file_meta()
         if self._input.lacks(8):
             return False
-        if self._context.encoding is EXPLICIT_LITTLE_ENDIAN and not self._has_vr():
-            self._context.encoding, self._context.known = IMPLICIT_LITTLE_ENDIAN, BoundedCache()
+        context = self._context
+        if context.encoding is EXPLICIT_LITTLE_ENDIAN and not self._has_vr() and context.last < 0:
+            context.encoding, context.known = IMPLICIT_LITTLE_ENDIAN, BoundedCache()
+        tag, _, _, size, length = read_header(self._input.data, self._input.pos, context.encoding)
+        if size > 8 and self._input.lacks(size):
+            return False
+        if self._input.offset + size + length > context.limit:
+            # The length of the group is wrong, or elements of the group are repeated in the data set.
+            if tag <= context.last or (not self._has_vr() and not context.encoding.implicit):
+                return self._end_file_meta()
+            self._policy.report("file-meta-length", _WRONG_LENGTH)
+            context.limit = NO_END
+            self._meta_end = None
         before, start = len(self._events), self._input.pos
         self._run()
         if self._input.pos == start and not self._element():
             return False
         for kind, tag, _, values in self._events[before:]:
-            if kind == ELEMENT and tag == TRANSFER_SYNTAX_UID and values:
-                self._transfer_syntax = values[0]
-        if self._state is not ParserState.FILE_META:
-            raise DicomFileError(
-                f"expected values of at most {MAX_WHOLE_VALUE} bytes in the File Meta Information, "
-                "found a longer one or a sequence"
-            )
+            if kind == ELEMENT and values:
+                if tag == TRANSFER_SYNTAX_UID and isinstance(values[0], str):
+                    self._transfer_syntax = values[0]
+                elif tag == FILE_META_GROUP << 16 and isinstance(values[0], int):
+                    context.limit = self._meta_end = self._input.offset + values[0]
         return True
+
+    def _end_file_meta(self) -> bool:
+        if self._meta_end not in (None, self._input.offset):
+            self._policy.report("file-meta-length", _WRONG_LENGTH)
+        return self._move(ParserState.DATASET)
 
     def _group(self) -> int:
         """Return the group number at the current position, in little endian."""
@@ -212,12 +246,14 @@ class Part10Parser(ElementParser):
         if self._input.lacks(8):
             return False
         encoding = self._encoding()
-        self._context = Context(encoding, READ_TABLES[encoding], 0, NO_END, ElementContext())
+        self._context = Context(encoding, READ_TABLES[encoding], 0, NO_END, NO_END, ElementContext())
         return self._move(ParserState.ELEMENTS)
 
     def _encoding(self) -> Encoding:
         """Return the encoding of the transfer syntax, if the first element confirms it."""
         encoding = encoding_of(self._transfer_syntax)
+        if self._input.data.startswith(bytes(8), self._input.pos):  # padding
+            return encoding
         if not self._has_vr():
             if self._transfer_syntax and not encoding.implicit:
                 warn("expected explicit VR by the transfer syntax, found implicit VR")
@@ -240,4 +276,7 @@ class Part10Parser(ElementParser):
         ParserState.NUMBERS: ElementParser._numbers,
         ParserState.TEXT: ElementParser._long_text,
         ParserState.FRAGMENTS: ElementParser._fragment,
+        ParserState.SKIPPED: ElementParser._skipped,
+        ParserState.PADDING: ElementParser._padding,
+        ParserState.END: ElementParser._ended,
     }

@@ -28,9 +28,8 @@ from streamdicom.dicom import (
     Encoding,
 )
 from streamdicom.events import ELEMENT, END_ITEM, END_SEQUENCE, START_ITEM, START_SEQUENCE, Event
-from streamdicom.formats.part10.context import NO_END, Context
+from streamdicom.formats.part10.context import NO_END, PUBLIC, Context
 from streamdicom.formats.part10.headers import (
-    IMPLICIT,
     ITEM_END,
     ITEM_START,
     LENGTH_16,
@@ -46,7 +45,9 @@ from streamdicom.formats.part10.states import OpenItem
 MAX_WHOLE_VALUE = 64 * 1024
 """Bytes of a value that the parser delivers in one event."""
 
-SEQUENCE = 3
+_ODD_OR_LONG = ~0xFFFE  # bits of a length that is odd, or not below ``MAX_WHOLE_VALUE``
+
+SEQUENCE = 2
 """The layout of the header of a sequence in explicit VR, which is that of LONG."""
 
 Decoder: TypeAlias = Callable[[bytes, bool], "tuple[Any, ...] | None"]
@@ -121,54 +122,72 @@ def part10_run(  # noqa: C901 - innermost loop
     """
     known = context.known
     encoding = context.encoding
-    width = 4 if encoding.implicit else 6
     little_endian = encoding.little_endian
-    short, long, item = encoding.short.unpack_from, encoding.long.unpack_from, encoding.item.unpack_from
+    head, long, item = encoding.head.unpack_from, encoding.long.unpack_from, encoding.pair.unpack_from
+    item_start, sequence_delimitation = (0xE000FFFE, 0xE0DDFFFE) if little_endian else (0xFFFEE000, 0xFFFEE0DD)
     item_delimitation = encoding.tag.pack(0xFFFE, 0xE00D)
     size = len(buffer)
+    spare: Context | None = None  # of an item that has ended
     while True:
         if not is_item_due:
-            end = context.end - base
-            last = min(size, end)
+            last = context.limit - base
+            if last > size:
+                last = size
+            last_header = last - 8
             layout = -1
-            while pos + 8 <= last:
-                entry = known.get(buffer[pos : pos + width])
+            highest, see = context.last, context.seen.append
+            while pos <= last_header:
+                key, length = head(buffer, pos)
+                entry = known.get(key)
                 if entry is None:
                     break
                 layout, tag, vr, decode = entry
                 if layout == SHORT:
                     start = pos + 8
-                    stop = start + short(buffer, pos + 6)[0]
-                elif layout == IMPLICIT:
-                    start = pos + 8
-                    stop = start + long(buffer, pos + 4)[0]
                 elif layout == LONG and pos + 12 <= last:
+                    length = long(buffer, pos + 8)[0]
                     start = pos + 12
-                    stop = start + long(buffer, pos + 8)[0]
                 else:
                     break
-                if stop > last or stop - start > MAX_WHOLE_VALUE:
+                stop = start + length
+                if stop > last or length & _ODD_OR_LONG or tag <= highest:
                     break
-                values = decode(buffer[start:stop], little_endian) if stop > start else ()
+                values = decode(buffer[start:stop], little_endian) if length else ()
                 if values is None:
                     break
                 emit((ELEMENT, tag, vr, values))
+                see(tag)
+                highest = tag
                 pos = stop
-            if pos == end:
+            context.last = highest
+            end = context.end
+            if base + pos == end:
+                spare = context
                 context = outer.pop()
                 emit((END_ITEM, context.tag, "SQ", None))
-            elif context.end == NO_END and outer and pos + 8 <= size and buffer[pos : pos + 4] == item_delimitation:
+            elif end == NO_END and outer and pos <= last_header and buffer[pos : pos + 4] == item_delimitation:
+                spare = context
                 context = outer.pop()
                 emit((END_ITEM, context.tag, "SQ", None))
                 pos += 8
-            elif layout == SEQUENCE and pos + 12 <= size and len(outer) < max_outer:
+            elif layout == SEQUENCE and pos + 12 <= last and len(outer) < max_outer and tag > highest:
                 length = long(buffer, pos + 8)[0]
-                sequence_end = NO_END if length == UNDEFINED_LENGTH else base + pos + 12 + length
-                if sequence_end > context.end and sequence_end != NO_END:
+                start = pos + 12
+                sequence_start, sequence_end = base + start, base + start + length
+                if length == UNDEFINED_LENGTH:
+                    sequence_start, sequence_end = -1, NO_END
+                elif length > MAX_WHOLE_VALUE and sequence_end <= context.limit:
+                    sequence_start = -1
+                elif start + length > last or length & 1:
                     return pos, context, False
-                context.open_sequence(tag, sequence_end, is_un=False)
+                see(tag)
                 emit((START_SEQUENCE, tag, "SQ", None))
-                pos += 12
+                context.last = context.tag = tag
+                context.items = 0
+                context.sequence_start = sequence_start
+                context.sequence_end = sequence_end
+                context.sequence_kind = PUBLIC
+                pos = start
             else:
                 return pos, context, False
             if context.known is not known:
@@ -178,19 +197,30 @@ def part10_run(  # noqa: C901 - innermost loop
         if offset == context.sequence_end:
             emit((END_SEQUENCE, context.tag, "SQ", None))
             continue
-        if pos + 8 <= size and not context.sequence_is_un:
-            group, element, length = item(buffer, pos)
-            item_end = NO_END if length == UNDEFINED_LENGTH else offset + 8 + length
-            fits = item_end == NO_END or context.sequence_end >= item_end <= context.end
-            if group == 0xFFFE and element == 0xE000 and fits:
-                emit((START_ITEM, context.tag, "SQ", context.items))
-                context.items += 1
-                outer.append(context)
-                context = Context(encoding, known, offset + 8, item_end, context.facts.inherited)
-                pos += 8
-                continue
-            is_delimitation = group == 0xFFFE and element == 0xE0DD and context.sequence_end == NO_END
-            if is_delimitation and offset + 8 <= context.end:
+        if pos + 8 <= size and context.sequence_kind == PUBLIC:
+            item_tag, length = item(buffer, pos)
+            start, limit = offset + 8, context.limit
+            if item_tag == item_start:
+                if length == UNDEFINED_LENGTH:
+                    item_end = NO_END
+                    fits = start <= context.sequence_end
+                else:
+                    item_end = start + length
+                    fits = context.sequence_end >= item_end <= limit
+                    limit = item_end
+                if fits:
+                    emit((START_ITEM, context.tag, "SQ", context.items))
+                    context.items += 1
+                    outer.append(context)
+                    facts = context.facts.inherited
+                    if spare is None:
+                        context = Context(encoding, known, start, item_end, limit, facts)
+                    else:  # an object for each item takes more time
+                        context, spare = spare, None
+                        context.restart(start, item_end, limit, facts)
+                    pos += 8
+                    continue
+            elif item_tag == sequence_delimitation and context.sequence_end == NO_END and start <= limit:
                 emit((END_SEQUENCE, context.tag, "SQ", None))
                 pos += 8
                 continue

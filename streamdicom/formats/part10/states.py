@@ -21,6 +21,9 @@ class ParserState(IntEnum):
     NUMBERS = 6  # a long value of numbers
     TEXT = 7  # a long text
     FRAGMENTS = 8  # encapsulated pixel data
+    SKIPPED = 9  # bytes that are passed over up to a known offset
+    PADDING = 10  # zero bytes after the last element
+    END = 11  # bytes after the data set, which are ignored
 
 
 PARSER_TRANSITIONS: Mapping[ParserState, frozenset[ParserState]] = {

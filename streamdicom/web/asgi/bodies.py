@@ -66,6 +66,8 @@ def document_reader(kind: str, options: ReadOptions, expansion: Expansion, *, as
 
 
 def _file_parser(options: ReadOptions, index: int, expansion: Expansion) -> DatasetPipeline:
+    # The sender believes that all of the file has arrived.
+    options = replace(options, deviations={"truncated": "error", "broken-structure": "error", **options.deviations})
     parser = Part10Parser(options=options, index=index, expansion=expansion)
     return DatasetPipeline(parser, Pipeline.for_reading(options), options, as_file=True)
 

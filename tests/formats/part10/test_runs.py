@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from streamdicom.dicom import EXPLICIT_BIG_ENDIAN, EXPLICIT_LITTLE_ENDIAN, IMPLICIT_LITTLE_ENDIAN, VRS, Encoding
 from streamdicom.events import Event, EventType
 from streamdicom.formats.part10 import Part10Writer
-from streamdicom.formats.part10.context import NO_END, Context, ElementContext
+from streamdicom.formats.part10.context import NO_END, PUBLIC, Context, ElementContext
 from streamdicom.formats.part10.runs import READ_TABLES, WRITE_TABLES, part10_bytes, part10_run, write_entry
 from streamdicom.formats.part10.states import OpenItem
 from tests.formats.part10.files import EXPLICIT, element, parse, sequence, start
@@ -26,7 +26,7 @@ def run(
 ) -> tuple[int, list[Event], bool]:
     """Return the stop position, the events, and whether an item is due."""
     events: list[Event] = []
-    context = Context(encoding, READ_TABLES[encoding], 0, end, ElementContext())
+    context = Context(encoding, READ_TABLES[encoding], 0, end, end, ElementContext())
     pos, _, is_item_due = part10_run(data, 0, 0, context, [], events.append, 84, False)
     return pos, events, is_item_due
 
@@ -67,7 +67,7 @@ def test_reading_stops_before_a_value_past_the_end_of_its_item() -> None:
 
 
 def test_reading_stops_within_a_sequence_before_other_bytes() -> None:
-    data = EXPLICIT.header(REFERENCES, "SQ", 100)
+    data = EXPLICIT.header(REFERENCES, "SQ", 20)
     assert run(data + bytes(20)) == (len(data), sequence(REFERENCES)[:1], True)
 
 
@@ -85,9 +85,9 @@ def test_reading_stops_within_a_sequence_before_other_bytes() -> None:
 def test_reading_random_bytes_never_raises(encoding: Encoding, data: bytes, end: int) -> None:
     for limit in (end, NO_END):
         if limit >= 8:
-            context = Context(encoding, READ_TABLES[encoding], 0, NO_END, ElementContext())
-            item = Context(encoding, READ_TABLES[encoding], 0, limit, ElementContext())
-            context.open_sequence(REFERENCES, NO_END, is_un=False)
+            context = Context(encoding, READ_TABLES[encoding], 0, NO_END, NO_END, ElementContext())
+            item = Context(encoding, READ_TABLES[encoding], 0, limit, limit, ElementContext())
+            context.open_sequence(REFERENCES, PUBLIC, -1, NO_END)
             pos, _, _ = part10_run(data, 0, 0, item, [context], list[Event]().append, 84, False)
             assert 0 <= pos <= len(data)
 

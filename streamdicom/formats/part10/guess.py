@@ -1,0 +1,51 @@
+"""Whether the bytes of a value field can have a VR that the file does not state.
+
+UN may hold anything (PS3.5 6.2.2). The dictionary of private elements is made by observation, and devices differ.
+"""
+
+from __future__ import annotations
+
+from struct import calcsize
+
+from streamdicom.dicom import VRS, Form
+
+_DECIMAL = b"0123456789+-.eE\\\\ "
+_MIN_DECIMAL_LENGTH = 4  # bytes; two digits may well be a number of 16 bits
+_TEXT_CONTROLS = b"\t\n\f\r\x1b"
+_CONTROLS = bytes(set(range(0x20)) - set(_TEXT_CONTROLS))
+
+
+def value_size(vr: str) -> int:
+    """Return the bytes of one value of a VR of numbers.
+
+    >>> value_size("AT"), value_size("FD")
+    (4, 8)
+    """
+    return 4 if vr == "AT" else calcsize(f"={VRS[vr].code}")
+
+
+def may_have_vr(tag: int, vr: str, data: bytes) -> bool:
+    r"""Return False if a value field is evidently not of a VR.
+
+    The length of numbers is a multiple of their size, and text has no control characters (PS3.5 6.1.3) but padding. In
+    a private element, numbers are not made of decimal digits.
+
+    Args:
+        tag: The tag.
+        vr: Any VR but SQ.
+        data: The value field, not empty.
+
+    >>> may_have_vr(0x00091001, "FD", b"0.488281"), may_have_vr(0x00091001, "FD", bytes(8))
+    (False, True)
+    >>> may_have_vr(0x00100020, "LO", b"\1\0")
+    False
+    """
+    row = VRS[vr]
+    if row.form is Form.BINARY:
+        return True
+    if row.code:
+        is_private = tag >> 16 & 1
+        is_text = is_private and len(data) >= _MIN_DECIMAL_LENGTH and not data.strip(_DECIMAL)
+        return not is_text and len(data) % value_size(vr) == 0
+    text = data.rstrip(b"\0 ")
+    return len(text.translate(None, _CONTROLS)) == len(text)

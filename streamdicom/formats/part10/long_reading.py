@@ -1,0 +1,230 @@
+"""Values of a DICOM file to events, long ones in parts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from streamdicom.deviations import DEVIATIONS
+from streamdicom.dicom import (
+    DECODERS,
+    ITEM,
+    SEQUENCE_DELIMITATION,
+    UNDEFINED_LENGTH,
+    VRS,
+    Form,
+    swap_words,
+)
+from streamdicom.errors import InputError
+from streamdicom.events import (
+    BINARY_SEGMENT_SIZE,
+    ELEMENT,
+    END_ELEMENT,
+    END_FRAGMENTS,
+    LAST_SEGMENT,
+    SEGMENT,
+    START_ELEMENT,
+    START_FRAGMENT,
+    START_FRAGMENTS,
+    VALUES,
+)
+from streamdicom.formats.part10.guess import value_size
+from streamdicom.formats.part10.headers import read_header, read_item_header
+from streamdicom.formats.part10.recovery import RecoveringParser
+from streamdicom.formats.part10.states import ParserState
+from streamdicom.formats.part10.values import LongText, text_values
+from streamdicom.options import ReadOptions
+
+_BATCH_SIZE = 4096  # numbers in one event
+_MIN_HEADER = 8  # bytes
+
+
+class LongValueParser(RecoveringParser):
+    """The base of ``ElementParser``: reads values, and long ones in parts.
+
+    Args:
+        options: See ``Part10Parser``.
+        index: See ``Part10Parser``.
+    """
+
+    def __init__(self, options: ReadOptions, index: int) -> None:
+        super().__init__(options, index)
+        # The current long value:
+        self._vr = ""
+        self._remaining = 0  # bytes
+        self._long_size = 0  # bytes of long binary values so far
+        self._little_endian = True
+        self._in_fragments = False
+        self._text: LongText | None = None
+
+    def _values(self, vr: str, data: bytes) -> tuple[Any, ...] | None:
+        """Return the values of a field, or None if its length does not fit the VR."""
+        values = DECODERS[vr](data, self._little_endian)
+        if values is not None or VRS[vr].code:
+            return values
+        values, faults = text_values(vr, data, self._context.facts.sets)
+        if faults:
+            self._report_faults(faults)
+        return values
+
+    def _report_faults(self, codes: Collection[str]) -> None:
+        """Report deviations of the current element, by their codes."""
+        for code in sorted(codes):
+            self._policy.report(code, DEVIATIONS[code].meaning)
+
+    # --- a file that ends early --------------------------------------------------------------------------------
+
+    def _end_early(self, code: str, message: str, error: InputError) -> None:
+        """End the data set where no more can be read; deliver all that has arrived.
+
+        Args:
+            code: The code of the deviation.
+            message: The fault.
+            error: The error, if the deviation is not accepted.
+        """
+        self._input.gather()
+        self._is_final = True
+        while self._step(self):
+            pass
+        if self._state in (ParserState.END, ParserState.PADDING):
+            return
+        if self._state is ParserState.BINARY and self._in_fragments:
+            raise error  # writers have passed on the length of the fragment
+        self._policy.reject(code, f"{message}; the data set ends there", error)
+        if self._state is ParserState.SKIPPED:
+            self._state = self._state_after
+        else:
+            self._end_cut_value(self._input.data[self._input.pos :])
+        self._end_structures(0)
+        self._move(ParserState.END)
+
+    def _end_cut_value(self, rest: bytes) -> None:
+        """End the current value with the bytes that are there."""
+        state, tag, vr = self._state, self._tag, self._vr
+        if state is ParserState.BINARY:
+            self._events.append((LAST_SEGMENT, tag, vr, self._in_little_endian(rest)))
+        elif state is ParserState.NUMBERS:
+            size = value_size(vr)
+            if values := self._values(vr, rest[: len(rest) // size * size]):
+                self._events.append((VALUES, tag, vr, values))
+        elif state is ParserState.TEXT:
+            assert self._text
+            self._events += self._text.feed(rest, final=True)
+        elif state is ParserState.FRAGMENTS:
+            self._events.append((END_FRAGMENTS, tag, vr, None))
+            self._end_muted()
+        elif state is ParserState.ELEMENTS and tag >= 0:
+            *_, size, _ = read_header(self._input.data, self._input.pos, self._context.encoding)
+            if self._policy.keeps and len(rest) > size and not self._context.has(tag):
+                self._events.append((ELEMENT, tag, "UN", (rest[size:],)))
+        if state in (ParserState.BINARY, ParserState.NUMBERS, ParserState.TEXT):
+            self._events.append((END_ELEMENT, tag, vr, None))
+
+    # --- long values -------------------------------------------------------------------------------------------
+
+    def _start_long_value(self, tag: int, vr: str, size: int, length: int, *, is_certain: bool) -> bool:
+        if VRS[vr].code and length % value_size(vr):
+            if is_certain:
+                self._policy.reject_value(length_message(vr, length))
+                if not self._policy.keeps:
+                    return self._skip_to(self._input.offset + size + length)
+            vr = "UN"
+        self._input.pos += size
+        self._vr = vr
+        self._remaining = length
+        row = VRS[vr]
+        is_binary = row.form is Form.BINARY
+        self._events.append((START_ELEMENT, tag, vr, length if is_binary else None))
+        if is_binary:
+            return self._move(ParserState.BINARY)
+        if row.code:
+            return self._move(ParserState.NUMBERS)
+        self._text = LongText(tag, vr, self._context.facts.sets)
+        return self._move(ParserState.TEXT)
+
+    def _next(self, length: int) -> bytes | None:
+        """Return up to so many bytes of the long value, None if they are missing."""
+        length = min(length, self._remaining)
+        if self._input.lacks(length):
+            return None
+        self._remaining -= length
+        return self._input.take(length)
+
+    def _end_long_value(self) -> bool:
+        self._events.append((END_ELEMENT, self._tag, self._vr, None))
+        self._move(ParserState.ELEMENTS)
+        return self._end_value()
+
+    def _binary(self) -> bool:
+        data = self._next(BINARY_SEGMENT_SIZE)
+        if data is None:
+            return False
+        self._long_size += len(data)
+        data = self._in_little_endian(data)
+        self._events.append((SEGMENT if self._remaining else LAST_SEGMENT, self._tag, self._vr, data))
+        if self._remaining:
+            return True
+        return self._move(ParserState.FRAGMENTS) if self._in_fragments else self._end_long_value()
+
+    def _in_little_endian(self, data: bytes) -> bytes:
+        """Return bytes of the current long value, in little endian."""
+        if self._little_endian or self._in_fragments:
+            return data
+        return swap_words(data, VRS[self._vr].word)
+
+    def _numbers(self) -> bool:
+        data = self._next(_BATCH_SIZE * value_size(self._vr))
+        if data is None:
+            return False
+        self._events.append((VALUES, self._tag, self._vr, self._values(self._vr, data)))
+        return True if self._remaining else self._end_long_value()
+
+    def _long_text(self) -> bool:
+        assert self._text
+        data = self._next(BINARY_SEGMENT_SIZE)
+        if data is None:
+            return False
+        self._events += self._text.feed(data, final=not self._remaining)
+        self._report_faults(self._text.new_faults())
+        return True if self._remaining else self._end_long_value()
+
+    # --- encapsulated pixel data (PS3.5 A.4) -------------------------------------------------------------------
+
+    def _start_fragments(self, tag: int, vr: str, size: int) -> bool:
+        self._input.pos += size
+        self._vr = vr
+        self._in_fragments = True
+        self._events.append((START_FRAGMENTS, tag, vr, None))
+        return self._move(ParserState.FRAGMENTS)
+
+    def _fragment(self) -> bool:
+        left = self._context.limit - self._input.offset
+        message = "expected a fragment of defined length or the delimiter after the last (PS3.5 A.4), found other bytes"
+        if left < _MIN_HEADER:
+            return self._fragment_fault(message, left)
+        if self._input.lacks(_MIN_HEADER):
+            return False
+        tag, length = read_item_header(self._input.data, self._input.pos, self._context.encoding)
+        if tag == SEQUENCE_DELIMITATION:
+            self._input.pos += 8
+            self._in_fragments = False
+            self._events.append((END_FRAGMENTS, self._tag, self._vr, None))
+            self._move(ParserState.ELEMENTS)
+            return self._end_value()
+        if tag != ITEM or length == UNDEFINED_LENGTH:
+            return self._fragment_fault(message, 8)
+        if length > left - 8:
+            return self._fragment_fault("expected the fragment to end within its item, found an end after it", 8)
+        self._input.pos += 8
+        self._remaining = length
+        self._events.append((START_FRAGMENT, self._tag, self._vr, length))
+        return self._move(ParserState.BINARY)
+
+    def _fragment_fault(self, message: str, size: int) -> bool:
+        self._in_fragments = False
+        return self._fault(message, size, (END_FRAGMENTS, self._tag, self._vr, None))
+
+
+def length_message(vr: str, length: int) -> str:
+    """Return the message about a value field whose length does not fit its VR."""
+    return f"expected a multiple of {value_size(vr)} bytes for VR {vr}, found {length}"
