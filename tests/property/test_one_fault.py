@@ -1,4 +1,4 @@
-"""One fault costs one element: every other element is read, whatever the value of one is."""
+"""One fault costs one element: every other element is read."""
 
 from __future__ import annotations
 
