@@ -164,7 +164,7 @@ def test_json_element_is_kept_if_its_whole_content_is_selected() -> None:
 
 
 @given(data=st.data(), dataset=datasets())
-@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
+@pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.slow
 def test_parser_skips_a_subset_of_the_excluded_elements(data: st.DataObject, dataset: Dataset) -> None:
     patterns, _, _ = data.draw(st.sampled_from(_CASES))

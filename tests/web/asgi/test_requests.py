@@ -443,6 +443,7 @@ _WHOLE = {
 
 
 @pytest.mark.parametrize("name", _WHOLE)
+@pytest.mark.filterwarnings("ignore::streamdicom.deviations.DeviationWarning")
 @pytest.mark.slow
 def test_result_does_not_depend_on_chunking(name: str) -> None:
     content_type, body, headers = _WHOLE[name]
