@@ -51,7 +51,6 @@ def test_conformant_streams_of_any_format(tmp_path: Path) -> None:
         (b"[{}]x", "byte 4"),
         (b'[{}, {"00100020": {"vr": "LO", "Value": ["\xff"]}}]', "byte 42, [1].00100020"),
         (b"", "empty"),
-        (bytes(128) + b"DICM\x08", ""),
     ],
 )
 def test_error_that_ends_a_stream_is_fatal(tmp_path: Path, content: bytes, place: str) -> None:
@@ -64,6 +63,16 @@ def test_error_that_ends_a_stream_is_fatal(tmp_path: Path, content: bytes, place
     assert ": fatal: " in first
     assert last.endswith(": not conformant")
     assert (done.code, done.stderr) == (1, "")
+
+
+def test_truncated_file_is_an_error_with_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "a.dcm"
+    path.write_bytes(bytes(128) + b"DICM\x08")
+    done = run("validate", path)
+    first, last, *_ = done.stdout.decode().splitlines()
+    assert first.startswith(f"{path}: byte 132, [0]: error truncated: ")
+    assert last.endswith(": not conformant")
+    assert done.code == 1
 
 
 def test_wrong_arguments_are_one_line(tmp_path: Path) -> None:
