@@ -87,3 +87,27 @@ def test_fault_in_xml_costs_its_element(on_error: OnError, fault: str, content: 
     found = read(text.encode(), on_error=on_error)
     assert _others(found.events) == _others(events)
     assert found.deviations
+
+
+_FILE_FAULTS = {
+    "a VR that nobody knows": b"\x09\x00\x50\x10XX\x00\x00\x04\x00\x00\x00abcd",
+    "a number of another size": b"\x09\x00\x50\x10US\x03\x00abc",
+    "tags of another size": b"\x09\x00\x50\x10AT\x02\x00ab",
+    "a sequence without items": b"\x09\x00\x50\x10SQ\x00\x00\x04\x00\x00\x00abcd",
+}
+
+
+@pytest.mark.parametrize("on_error", ["skip", "keep", None])
+@pytest.mark.parametrize("name", _FILE_FAULTS)
+@given(content=_neighbours())
+@settings(max_examples=20)
+def test_fault_in_a_file_costs_its_element(on_error: OnError | None, name: str, content: list[Event]) -> None:
+    events = dataset(content)
+    data = write(events, "dicom")
+    marker = b"\x09\x00\x50\x10LO\x06\x00FAULT "
+    assert data.count(marker) == 1
+    found = read(data.replace(marker, _FILE_FAULTS[name]), on_error=on_error)
+    assert _others(found.events) == _others(events)
+    is_left_out = on_error == "skip" and name != "a VR that nobody knows"  # which is UN (PS3.5 7.1.2)
+    assert any(element.path == f"{_FAULTY:08X}" for element in elements(found.events)) is not is_left_out
+    assert found.deviations
