@@ -65,8 +65,8 @@ def convert_file(
         writing: How the target is written.
 
     Raises:
-        UsageError: Both are DICOM files and nothing is de-identified, the target has an unknown suffix, or its format
-            has no indent.
+        UsageError: Both are DICOM files and nothing is de-identified, the target has an unknown suffix, its format has
+            no indent, or the package for a compression is not installed.
         InputError: The source is not valid.
         OutputError: A data set cannot be written in the format of the target.
         OSError: A file cannot be read or written.
@@ -76,7 +76,8 @@ def convert_file(
     size = size_of(source)
     with ProgressLine(f"Converting {source}", size, prints=is_pipe(target)) as progress, naming_input(source):
         expansion = Expansion(reading.limits)
-        content, head, whole = recognize(not_blank(expand(read(source, progress), expansion)))
+        with usage_errors():  # if a package for its compression is missing
+            content, head, whole = recognize(not_blank(expand(read(source, progress), expansion)))
         events = sort_elements(expanded_events(whole, reading, expansion))
         if content == DICOM.name:
             events = needed_file_meta(events, always=writing.file_meta)

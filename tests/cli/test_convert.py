@@ -27,6 +27,18 @@ def test_dicom_file_is_converted_to_json_and_back(tmp_path: Path) -> None:
     assert back.file_meta == dcmread(source).file_meta
 
 
+def test_missing_package_for_the_compression_is_a_usage_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise ModuleNotFoundError(name)
+
+    monkeypatch.setattr("streamdicom.io.compression.import_module", missing)
+    source = tmp_path / "in.json.zst"
+    source.write_bytes(b"\x28\xb5\x2f\xfd")
+    result = run("convert", source, tmp_path / "out.dcm")
+    assert (result.code, result.error) == (2, 'zstd needs a package; install "streamdicom[zstd]"')
+    assert list(tmp_path.iterdir()) == [source]
+
+
 def test_json_is_indented_and_has_no_group_0002(tmp_path: Path) -> None:
     result = run("convert", dicom_file(tmp_path / "in.dcm"), "-", "--indent", "2")
     text = result.stdout.decode()
