@@ -12,7 +12,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
 
@@ -31,6 +31,8 @@ def plain(text: str) -> str:
 
 class Console:
     """Standard error: one line for each message, above a line of progress.
+
+    A message that cannot be written is dropped: the output of the command does not depend on it.
 
     Attributes:
         verbosity: -1 for errors only, 0 for warnings and summaries too, 1 for details too.
@@ -57,7 +59,8 @@ class Console:
     def _print(self, text: str) -> None:
         progress = self._progress
         self.draw("")
-        print(plain(f"streamdicom: {text}"), file=sys.stderr, flush=True)
+        with suppress(OSError):
+            print(plain(f"streamdicom: {text}"), file=sys.stderr, flush=True)
         self.draw(progress)
 
     def draw(self, progress: str) -> None:
@@ -65,8 +68,9 @@ class Console:
         if progress or self._progress:
             padding = " " * (len(self._progress) - len(progress))
             end = "" if progress else "\r"
-            sys.stderr.write(f"\r{progress}{padding}{end}")
-            sys.stderr.flush()
+            with suppress(OSError):
+                sys.stderr.write(f"\r{progress}{padding}{end}")
+                sys.stderr.flush()
             self._progress = progress
 
 

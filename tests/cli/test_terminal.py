@@ -93,6 +93,15 @@ def test_full_standard_output_has_its_own_exit_code(command: str, unbuffered: st
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not _FULL.exists(), reason="needs /dev/full")
+def test_summary_that_cannot_be_printed_is_no_error(tmp_path: Path) -> None:
+    source, target = dicom_file(tmp_path / "in.dcm"), tmp_path / "out.json"
+    result = run_shell(f"streamdicom export {source} -o {target} 2>{_FULL}")
+    assert result.code == 0
+    assert streamdicom.load(target)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["out.json", "out.xml", "out.dcm"])
 def test_full_disk_is_reported_with_the_name_of_the_output(name: str, tmp_path: Path) -> None:
     source = tmp_path / ("in.json" if name == "out.dcm" else "in.dcm")
