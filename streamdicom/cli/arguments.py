@@ -107,13 +107,16 @@ def path(text: str) -> Path:
     """Return the path of a file or a folder.
 
     Raises:
-        ArgumentTypeError: The text is a URL, which would be taken for a folder named after its scheme.
+        ArgumentTypeError: The text is empty, which would be taken for the current folder, or a URL, which would be
+            taken for a folder named after its scheme.
 
     >>> path("a/b.json").name
     'b.json'
     """
     from pathlib import Path  # not needed for --help
 
+    if not text:
+        raise ArgumentTypeError("expected a path, found an empty text")
     scheme, separator, _ = text.partition("://")
     if separator and scheme.isalnum():
         raise ArgumentTypeError(f"expected the path of a local file or folder, found a URL: {text!r}")

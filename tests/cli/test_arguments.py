@@ -33,6 +33,11 @@ def test_options_can_stand_anywhere() -> None:
     assert parser.parse_args(["a", "b"]).include == []
 
 
+def test_empty_text_is_not_a_path() -> None:
+    with pytest.raises(ArgumentTypeError, match="empty text"):
+        path("")
+
+
 @pytest.mark.parametrize("text", ["s3://bucket/a", "https://example.org", "file:///tmp/a"])
 def test_url_is_not_a_path(text: str) -> None:
     with pytest.raises(ArgumentTypeError, match="URL"):
