@@ -69,5 +69,7 @@ def naming_input(source: Path) -> Iterator[None]:
     try:
         yield
     except StreamDicomError as error:
-        error.filename = error.filename or name_of(source)
+        is_unnamed = not error.filename or (source == PIPE and error.filename == getattr(sys.stdin, "name", None))
+        if is_unnamed:
+            error.filename = name_of(source)
         raise

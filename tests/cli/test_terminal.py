@@ -93,6 +93,13 @@ def test_full_standard_output_has_its_own_exit_code(command: str, unbuffered: st
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("stream", ["<&-", "</dev/null"])
+def test_import_names_standard_input_as_other_commands_do(stream: str, tmp_path: Path) -> None:
+    result = run_shell(f"streamdicom import - -o {tmp_path / 'out'} {stream}")
+    assert (result.code, result.error) == (1, "standard input: the input is empty (byte 0)")
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(not _FULL.exists(), reason="needs /dev/full")
 def test_summary_that_cannot_be_printed_is_no_error(tmp_path: Path) -> None:
     source, target = dicom_file(tmp_path / "in.dcm"), tmp_path / "out.json"
