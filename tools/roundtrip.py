@@ -11,6 +11,7 @@ Each file counts, for each format, as
 
 - equal: every element is there with its value;
 - reported: each different element was reported by a deviation or a warning with its tag path;
+- not compared: pydicom reads no element of the original;
 - refused: an error of this package says why the file is not converted to the format;
 - wrong: anything else. The exit code is 1 if there is any.
 """
@@ -166,7 +167,10 @@ def _outcome(path: Path, name: str, folder: Path) -> tuple[str, list[str]]:
         except Exception as error:
             return "wrong", [f"on the way back: {type(error).__name__}: {error}"]
     try:
-        differences = list(_differences(*(_dataset(each) for each in (path, result))))
+        original = _dataset(path)
+        if not len(original):  # of a file that is cut off, pydicom may return nothing
+            return "not compared", ["pydicom reads no element of the original"]
+        differences = list(_differences(original, _dataset(result)))
     except Exception as error:
         return "wrong", [f"pydicom: {type(error).__name__}: {error}"]
     paths = {deviation.location.tag_path for deviation in reported}
