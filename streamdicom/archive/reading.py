@@ -88,8 +88,18 @@ def iter_events(*sources: str | os.PathLike[str], options: ReadOptions | None = 
 
 def _frozen(options: ReadOptions | None) -> ReadOptions:
     """Resolve the converters at the call, as ``streamdicom.iter_datasets`` does."""
-    options = options_or_default(options, ReadOptions)
+    options = complete_files(options_or_default(options, ReadOptions))
     return replace(options, converters=converters_in_force(options.converters))
+
+
+def complete_files(options: ReadOptions) -> ReadOptions:
+    """Return options by which a DICOM file that ends early is an error, unless ``on_error`` is set.
+
+    Nobody looks at each of many files, and the rest of such a file may exist elsewhere.
+    """
+    if options.on_error is not None:
+        return options
+    return replace(options, deviations={"truncated": "error", **options.deviations})
 
 
 def _iterate(sources: list[str], read: _Reader[_T], options: ReadOptions) -> Iterator[_T]:

@@ -19,6 +19,7 @@ from typing import IO, Any, BinaryIO, NamedTuple, cast
 
 from streamdicom.api import expanded_events, write_events
 from streamdicom.archive.members import Member, member_name, members
+from streamdicom.archive.reading import complete_files
 from streamdicom.archive.sources import CONTAINERS, Input, Kind, pieces
 from streamdicom.bulkdata import BulkDataAction, BulkDataPolicy, DirectoryStore
 from streamdicom.deidentification import DeidentificationReport
@@ -169,7 +170,7 @@ class _Batch:
     def __init__(self, rendering: Rendering) -> None:
         self._rendering = rendering
         self._options = _write_options(rendering)
-        self._reading = ReadOptions(where=dict(rendering.where), force=rendering.force)
+        self._reading = complete_files(ReadOptions(where=dict(rendering.where), force=rendering.force))
         self._spool = _Spool(rendering.folder)
         self._compressor = new_compressor(rendering.compress) if rendering.compress else None
         self._size = 0  # bytes of uncompressed text

@@ -327,7 +327,7 @@ def _single(text: str) -> tuple[Value, ...]:
 
 
 def _split_ur(text: str) -> tuple[Value, ...]:
-    return (text.rstrip("\0 ").rstrip(),)
+    return (text.rstrip().rstrip("\0 ").rstrip(),)
 
 
 def _split_string(text: str) -> tuple[Value, ...]:
@@ -339,7 +339,7 @@ def _split_text(text: str) -> tuple[Value, ...]:
 
 
 def _split_ae(text: str) -> tuple[Value, ...]:
-    return tuple([part.rstrip("\0 ").strip() for part in text.split("\\")])
+    return tuple([part.strip().rstrip("\0 ").strip() for part in text.split("\\")])
 
 
 def _split_stripped(text: str) -> tuple[Value, ...]:

@@ -175,7 +175,7 @@ def test_truncated_preamble_is_truncated() -> None:
     for size in (1, 131, 140, 1000):
         for chunks in _cuts(data[:size]):
             with pytest.raises(TruncatedError):
-                _events(chunks)
+                _events(chunks, ReadOptions(deviations={"truncated": "error"}))
 
 
 def test_text_after_much_white_space_is_json() -> None:

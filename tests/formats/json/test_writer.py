@@ -443,8 +443,8 @@ FILE_META: list[tuple[str, list[Event], str]] = [
     ),
     (
         "text in parts",
-        parts("UT", some("a"), segment("b"), last_segment("c"), tag=0x00020999),
-        '"00020999":{"vr":"UT","Value":["a","bc"]}',
+        parts("UC", some("a"), segment("b"), last_segment("c"), tag=0x00020999),
+        '"00020999":{"vr":"UC","Value":["a","bc"]}',
     ),
     (
         "bytes in parts",

@@ -199,7 +199,7 @@ def test_iconv_has_the_same_japanese_characters(term: str, codec: str) -> None:
 
 def test_deviations_are_counted_once_for_each_element() -> None:
     log = DeviationLog()
-    data = file(["ISO_IR 192"], TO.element(STUDY, "LO", b"\xff\\\xff"), TO.element(NAME, "PN", b"\xff^\xff "))
+    data = file(["ISO_IR 192"], TO.element(STUDY, "LO", b"\xff\\\xff "), TO.element(NAME, "PN", b"\xff^\xff "))
     _events(data, ReadOptions(on_deviation=log))
     assert log.counts == {"undecodable-text": 2}
     assert [one.location.tag_path for one in log.first] == ["00081030", "00100010"]

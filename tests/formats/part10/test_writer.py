@@ -937,7 +937,8 @@ def _is_odd(value: Any) -> bool:
 @pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.name)
 def test_bundled_files_round_trip(path: Path) -> None:
     original = path.read_bytes()
-    events, error = parse([original], ReadOptions(force=original[128:132] != b"DICM"))
+    options = ReadOptions(force=original[128:132] != b"DICM", deviations={"truncated": "error"})
+    events, error = parse([original], options)
     if error:
         pytest.skip("the file is cut off")
     data = write(events)
