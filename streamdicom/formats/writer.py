@@ -18,7 +18,18 @@ from typing import Any, ClassVar, TypeAlias
 from streamdicom._push import StickyWriter
 from streamdicom.dicom import UTF_8_TERM, VRS, Form, ValueRepresentation, format_tag
 from streamdicom.errors import Location, OutputError
-from streamdicom.events import CLOSING, ELEMENT, END_ITEM, END_SEQUENCE, OPENING, START_ITEM, Event, EventType
+from streamdicom.events import (
+    CLOSING,
+    ELEMENT,
+    END_DATASET,
+    END_ITEM,
+    END_SEQUENCE,
+    OPENING,
+    START_DATASET,
+    START_ITEM,
+    Event,
+    EventType,
+)
 from streamdicom.formats.element_rules import SEPARATED_VRS, ElementRules, check_count, separator_error
 from streamdicom.formats.encapsulated import FragmentsEncoder
 from streamdicom.jsontext import Base64Encoder
@@ -77,8 +88,8 @@ Move: TypeAlias = Callable[[Any, int, str, Any], None]
 Moves: TypeAlias = Mapping[int, Mapping[int, Move]]
 """The move for each type of event, by state."""
 
-# Events that have the tag of the sequence around them.
-_IN_SEQUENCE = frozenset({START_ITEM, END_ITEM, END_SEQUENCE})
+# Events that have no tag, or that of the sequence around them.
+_WITHOUT_ELEMENT = frozenset({0, START_DATASET, END_DATASET, START_ITEM, END_ITEM, END_SEQUENCE})
 _EVENT_TYPES = frozenset(EventType)
 
 
@@ -118,7 +129,7 @@ class Writer(StickyWriter, ABC):
             if isinstance(error, _ValueMismatchError):
                 error.message = _mismatch(vr, value)
             if error.location == Location():  # the iterable may have raised it, with a location
-                error.location = self._location(0 if kind in _IN_SEQUENCE else tag)
+                error.location = self._location(None if kind in _WITHOUT_ELEMENT else tag)
             self._fail(error)
             raise
         except BaseException as error:
@@ -133,10 +144,10 @@ class Writer(StickyWriter, ABC):
     def _open_sequences(self) -> Iterable[tuple[int, int]]:
         """Return the tag and the number of items of each open sequence, outermost first."""
 
-    def _location(self, tag: int = 0) -> Location:
+    def _location(self, tag: int | None = None) -> Location:
         sequences = self._open_sequences()
         parts = [format_tag(sequence) + (f"[{items - 1}]" if items else "") for sequence, items in sequences]
-        return Location(None, self._index, ".".join([*parts, format_tag(tag)] if tag else parts))
+        return Location(None, self._index, ".".join(parts if tag is None else [*parts, format_tag(tag)]))
 
     def _move(self, kind: int, tag: int, vr: str, value: Any) -> None:
         move = self._moves[self._state].get(kind)

@@ -424,7 +424,7 @@ def test_memory_does_not_grow_with_the_elements_of_a_data_set(tmp_path: Path, mo
     path = tmp_path / "a.json"
     items = ('%s{"00100020": {"vr": "LO", "Value": ["%d"]}}' % ("," * bool(i), i) for i in range(15_000))
     _write(path, chain(['{"00081140": {"vr": "SQ", "Value": ['], items, ["]}}"]))
-    assert peak(lambda: _compare(path, path)) < 2 * _MIB
+    assert peak(lambda: _compare(path, path)) < 4 * _MIB
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from streamdicom import ReadOptions, StreamDicomError, WriteOptions
+from streamdicom import DeviationLog, ReadOptions, StreamDicomError, WriteOptions
 from streamdicom.cli.convert import convert_file
 from streamdicom.cli.diff import diff_files
 from tests.conformance.bundled import files
@@ -23,12 +23,15 @@ _FILES = [path for path in files() if path.stat().st_size <= _MAX_SIZE]
 @pytest.mark.slow
 def test_file_is_the_same_on_all_roads(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     roads = {"json": tmp_path / "road.json", "xml": tmp_path / "road.xml", "dicom": tmp_path / "road.dcm"}
-    reading = ReadOptions(on_deviation=lambda deviation: None)
+    log = DeviationLog()
+    reading = ReadOptions(on_deviation=log)
     try:
         convert_file(path, roads["json"], reading=reading, writing=WriteOptions(file_meta=True))
         convert_file(path, roads["xml"], reading=reading, writing=WriteOptions(file_meta=True))
     except StreamDicomError as error:
         pytest.skip(f"refused: {error.message}")
+    if log.counts["truncated"] or log.counts["odd-length"]:
+        pytest.skip("a value of a wrong length is UN, and a file has values of even length")
     convert_file(roads["json"], roads["dicom"], reading=reading, writing=WriteOptions())
     differences = [
         f"{first.name} and {second.name}"

@@ -118,7 +118,7 @@ _CASES: list[tuple[dict[str, Any], Any, Any]] = [
 ]
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")  # of values that are too long
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of values that are too long
 @given(data=st.data(), dataset=datasets())
 @pytest.mark.slow
 def test_selection_agrees_with_a_simple_implementation(data: st.DataObject, dataset: Dataset) -> None:

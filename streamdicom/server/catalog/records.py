@@ -45,7 +45,9 @@ _MAX_EVENTS = 1024
 _LEVELS = {attribute.tag: attribute.level for rows in ATTRIBUTES.values() for attribute in rows}
 _COLUMNS = {attribute.tag: (level, number) for level, rows in COLUMNS.items() for number, attribute in enumerate(rows)}
 _OPTIONS = ReadOptions(
-    include=[attribute.key for rows in ATTRIBUTES.values() for attribute in rows], on_deviation=lambda _: None
+    include=[attribute.key for rows in ATTRIBUTES.values() for attribute in rows],
+    on_deviation=lambda _: None,
+    deviations={"truncated": "error", "broken-structure": "error"},
 )
 
 _NOT_INDEXED = frozenset({START_ELEMENT, START_FRAGMENTS, BULK_DATA, JSON_ELEMENT})

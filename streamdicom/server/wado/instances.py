@@ -87,7 +87,8 @@ _FACTS = frozenset(
 _POLICY = BulkDataPolicy(
     by_tag=dict.fromkeys((PIXEL_DATA, FLOAT_PIXEL_DATA, DOUBLE_FLOAT_PIXEL_DATA), BulkDataAction.STORE)
 )
-_READING = ReadOptions(on_deviation=lambda _: None)  # stored files are not judged again
+# Stored files are not judged again, but a file that ends early is not an instance.
+_READING = ReadOptions(on_deviation=lambda _: None, deviations={"truncated": "error", "broken-structure": "error"})
 
 _ABSOLUTE = re.compile(r"https?:|//", re.IGNORECASE)  # RFC 3986 4.2 and 4.3
 
