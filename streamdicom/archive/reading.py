@@ -93,7 +93,7 @@ def _frozen(options: ReadOptions | None) -> ReadOptions:
 
 
 def complete_files(options: ReadOptions) -> ReadOptions:
-    """Return options by which a DICOM file must not end early, unless ``on_error`` is set.
+    """Return options by which no DICOM file may end early, unless ``on_error`` is set.
 
     Nobody looks at each of many files, and the rest of such a file may exist elsewhere.
     """
