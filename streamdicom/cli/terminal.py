@@ -12,7 +12,8 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn
 
 
@@ -27,6 +28,18 @@ def plain(text: str) -> str:
 
 
 # --- standard error --------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _dropping() -> Iterator[None]:
+    """Drop messages from the first that cannot be written.
+
+    Python would try to write its rest again at the end of the process, and exit with 120.
+    """
+    try:
+        yield
+    except OSError:
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - it stays open until the process ends
 
 
 class Console:
@@ -59,7 +72,7 @@ class Console:
     def _print(self, text: str) -> None:
         progress = self._progress
         self.draw("")
-        with suppress(OSError):
+        with _dropping():
             print(plain(f"streamdicom: {text}"), file=sys.stderr, flush=True)
         self.draw(progress)
 
@@ -68,7 +81,7 @@ class Console:
         if progress or self._progress:
             padding = " " * (len(self._progress) - len(progress))
             end = "" if progress else "\r"
-            with suppress(OSError):
+            with _dropping():
                 sys.stderr.write(f"\r{progress}{padding}{end}")
                 sys.stderr.flush()
             self._progress = progress
