@@ -22,6 +22,14 @@ from streamdicom.dicom.dictionary import (
 from streamdicom.dicom.fragment_check import (
     FragmentCheck,
 )
+from streamdicom.dicom.number_text import (
+    INTEGER_RANGES,
+    decimal_string,
+    integer_string,
+    is_in_range,
+    is_integer_string,
+    whole_number,
+)
 from streamdicom.dicom.person_name import (
     NAME_GROUPS,
     join_name,
@@ -140,6 +148,7 @@ __all__ = [
     "IMPLEMENTATION_VERSION_NAME",
     "IMPLICIT_LITTLE_ENDIAN",
     "IMPLICIT_VR_LITTLE_ENDIAN",
+    "INTEGER_RANGES",
     "ITEM",
     "ITEM_DELIMITATION",
     "ITEM_TAG_BYTES",
@@ -191,6 +200,7 @@ __all__ = [
     "ValueEncoder",
     "ValueRepresentation",
     "character_sets",
+    "decimal_string",
     "decode_value",
     "definition_of",
     "dictionary_vrs",
@@ -198,9 +208,12 @@ __all__ = [
     "field_numbers",
     "field_text",
     "format_tag",
+    "integer_string",
     "is_deflated",
     "is_encapsulated",
     "is_group_length",
+    "is_in_range",
+    "is_integer_string",
     "is_private_creator",
     "is_single",
     "is_uid",
@@ -218,4 +231,5 @@ __all__ = [
     "tag_for_keyword_key",
     "too_long",
     "value_faults",
+    "whole_number",
 ]

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from math import isfinite
 from typing import Any, NamedTuple, TypeAlias
 
+from streamdicom.dicom.number_text import INTEGER_RANGES, is_in_range, is_integer_string, whole_number
 from streamdicom.dicom.person_name import NAME_GROUPS
 from streamdicom.dicom.value_field import MAX_SINGLE, is_single
 from streamdicom.dicom.vr import VRS, Form
@@ -97,16 +98,6 @@ MAX_LENGTHS: dict[str, int] = {
 }
 """By VR, the characters of a value. In the default repertoire, to which the limits in bytes apply, these are bytes."""
 
-_RANGES: dict[str, tuple[int, int]] = {
-    "IS": (-(2**31), 2**31 - 1),
-    "SL": (-(2**31), 2**31 - 1),
-    "SS": (-(2**15), 2**15 - 1),
-    "SV": (-(2**63), 2**63 - 1),
-    "UL": (0, 2**32 - 1),
-    "US": (0, 2**16 - 1),
-    "UV": (0, 2**64 - 1),
-}
-_MAX_DIGITS = 20  # of 64 bits
 _MAX_SAFE_INTEGER = 9  # digits and a sign that are surely in the range of IS
 _MAX_COMPONENTS = 5  # of a component group of a person name (PS3.5 6.2.1.2)
 _ALLOWED = {vr: re.compile(f"{characters}*+").fullmatch for vr, characters in _CHARACTERS.items()}
@@ -125,8 +116,8 @@ def _predicate(vr: str) -> Predicate:
     if form is Form.BINARY:
         word = VRS[vr].word
         return lambda values: len(values) == 1 and not len(values[0]) % word
-    if vr in _RANGES and form is not Form.DECIMAL:
-        return _range_predicate(*_RANGES[vr])
+    if vr in INTEGER_RANGES and form is not Form.DECIMAL:
+        return _range_predicate(*INTEGER_RANGES[vr])
     if form in (Form.TEXT, Form.DECIMAL):
         return _text_predicate(vr)
     return _are_singles if vr == "FL" else lambda values: True
@@ -254,7 +245,7 @@ def _faults(vr: str, values: Values) -> Iterator[Fault]:
         for name in values:
             for title, group in zip(NAME_GROUPS, name or (), strict=False):
                 yield from _name_faults(title, group)
-    elif vr in _RANGES:
+    elif vr in INTEGER_RANGES:
         yield from _number_faults(vr, values)
     elif vr == "FL":
         yield from _single_faults(values)
@@ -271,7 +262,7 @@ def _binary_faults(vr: str, values: Values) -> Iterator[Fault]:
 
 
 def _number_faults(vr: str, values: Values) -> Iterator[Fault]:
-    least, most = _RANGES[vr]
+    least, most = INTEGER_RANGES[vr]
     if not all(value is None or least <= value <= most for value in values):
         yield _out_of_range(vr)
     if None in values:
@@ -312,22 +303,19 @@ def _text_faults(vr: str, text: str) -> Iterator[Fault]:
             yield Fault(code, f"expected {expected} for VR {vr}{clause}, found other text")
             return
         fault = too_long(vr, len(text))
-        if vr == "IS" and not fault:
-            least, most = _RANGES[vr]
-            if not least <= int(text) <= most:
-                yield _out_of_range(vr)
+        if vr == "IS" and not fault and not is_in_range(vr, int(text)):
+            yield _out_of_range(vr)
     if fault:
         yield fault
 
 
 def _is_whole(text: str) -> bool:
     """Return whether a number that is no IS by its form is an integer."""
-    if _is_form["IS"](text) or not _is_form["DS"](text):
+    try:
+        whole_number(text)
+    except (ValueError, ArithmeticError):
         return False
-    from decimal import Decimal  # rarely needed, and slow to import
-
-    number = Decimal(text.strip(" "))
-    return number == 0 or (number.adjusted() <= _MAX_DIGITS and number == number.to_integral_value())
+    return not is_integer_string(text)
 
 
 def _has_form(vr: str, text: str) -> bool:

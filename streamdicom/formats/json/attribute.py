@@ -31,17 +31,8 @@ from streamdicom.events import (
 from streamdicom.formats.json.data_fragment import Fragments
 from streamdicom.formats.json.deviation_policy import JsonDeviationPolicy
 from streamdicom.formats.json.states import Content
-from streamdicom.formats.json.values import (
-    NAME,
-    OTHER,
-    SINGLE_VRS,
-    Held,
-    WrongValueError,
-    from_value_field,
-    json_values,
-    report_base64,
-    values_of,
-)
+from streamdicom.formats.json.values import NAME, OTHER, Held, json_values, report_base64, values_of
+from streamdicom.formats.value_forms import SINGLE_VRS, WrongValueError, from_value_field
 from streamdicom.formats.vr_choice import choose_vr, possible_vrs
 from streamdicom.jsontext import Base64Decoder, TokenType
 from streamdicom.limits import Limits

@@ -18,7 +18,8 @@ from typing import TypeAlias, cast
 
 from streamdicom._cache import BoundedCache
 from streamdicom.events import ELEMENT, Event, Value
-from streamdicom.formats.json.values import NAME, PARSERS, SINGLE_VRS
+from streamdicom.formats.json.values import NAME, PARSERS
+from streamdicom.formats.value_forms import SINGLE_VRS
 from streamdicom.jsontext import TokenType
 from streamdicom.limits import Limits
 

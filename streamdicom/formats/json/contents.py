@@ -21,7 +21,8 @@ from streamdicom.formats.json.document import DocumentParser, Move, Moves
 from streamdicom.formats.json.keys import KEYS, may_be_key
 from streamdicom.formats.json.raw_value import Capture
 from streamdicom.formats.json.states import EXPECTED, OPEN_CONTAINERS, Content, State
-from streamdicom.formats.json.values import NAME, OTHER, Held, WrongValueError, report_base64
+from streamdicom.formats.json.values import NAME, OTHER, Held, report_base64
+from streamdicom.formats.value_forms import WrongValueError
 from streamdicom.formats.vr_choice import named_vrs
 from streamdicom.jsontext import Base64Decoder, Token, TokenType
 from streamdicom.limits import Limits

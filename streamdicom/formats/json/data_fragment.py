@@ -12,7 +12,8 @@ from json.encoder import encode_basestring
 
 from streamdicom.errors import LimitError
 from streamdicom.events import END_FRAGMENTS, LAST_SEGMENT, START_FRAGMENT, START_FRAGMENTS, Event
-from streamdicom.formats.json.values import Report, WrongValueError, report_base64
+from streamdicom.formats.json.values import report_base64
+from streamdicom.formats.value_forms import Report, WrongValueError
 from streamdicom.jsontext import Base64Decoder, TokenType
 from streamdicom.limits import Limits
 

@@ -8,26 +8,35 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from json.encoder import encode_basestring
-from math import isfinite
-from struct import calcsize
 from sys import float_info
 from typing import Any
 
 from streamdicom.dicom import (
-    DECODERS,
-    MAX_SINGLE,
+    INTEGER_RANGES,
     MAX_TAG,
     NAME_GROUPS,
-    SPLITTERS,
     VRS,
     Form,
+    decimal_string,
+    integer_string,
     is_single,
     parse_tag,
-    parse_tag_in_any_form,
     split_name,
+    whole_number,
 )
 from streamdicom.errors import InputError
 from streamdicom.events import PersonName, Value
+from streamdicom.formats.value_forms import (
+    SINGLE_VRS,
+    Report,
+    WrongValueError,
+    in_one_if_single,
+    nonfinite,
+    odd_decimal_string,
+    odd_float,
+    odd_tag,
+    report_range,
+)
 from streamdicom.jsontext import TokenType
 
 _STRING = int(TokenType.STRING)
@@ -39,59 +48,24 @@ OTHER = int(TokenType.START_ARRAY)  # the kind of a value that fits no VR, as JS
 Held = tuple[int, Any]
 """A JSON value that is held until the VR is known: the type and the text of its token, or NAME and the groups."""
 
-Report = Callable[[str, str], None]
-"""Called with the code and the message of a deviation."""
-
 _INTEGER = re.compile(r"[+-]?[0-9]+")
-_INTEGER_STRING = re.compile(r" *[+-]?[0-9]+ *")  # PS3.5 6.2
-_DECIMAL_STRING = re.compile(r" *[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)? *")
-_NONFINITE = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
-_NONFINITE_SPELLING = re.compile(r"(?i)([+-]?)(nan|inf|infinity|1\.#inf|1\.#qnan|1\.#ind)")
+_NONFINITE = frozenset({"NaN", "Infinity", "-Infinity"})  # of CP-2352
 _NUMBER_AS_TEXT = {  # the numbers that stand for one text only
     **dict.fromkeys(("LO", "LT", "SH", "ST", "UC", "UT"), re.compile("-?[0-9]+")),
     "DA": re.compile("[0-9]{8}"),
     "TM": re.compile("[0-9]{6}"),
 }
-_MAX_DIGITS = 20  # of 64 bits
-_SAFE_DIGITS = 9  # of an integer that is surely in the range of IS
-_IS_RANGE = range(-(2**31), 2**31)  # PS3.5 6.2
-
-
-class WrongValueError(Exception):
-    """A JSON value that cannot be a value of its VR."""
-
-
-def _integer(text: str) -> int:
-    """Parse a JSON number with an exponent or a fraction of zero into an integer."""
-    try:
-        return int(text)
-    except ValueError:
-        from decimal import Decimal  # rarely needed, and slow to import
-
-        number = Decimal(text)
-        if number == 0:
-            return 0
-        if not number.is_finite() or number.adjusted() > _MAX_DIGITS or number != number.to_integral_value():
-            raise
-        return int(number)
-
-
-def _range(vr: str) -> tuple[int, int]:
-    """Return the lowest and the highest integer of a VR (PS3.5 6.2)."""
-    code = VRS[vr].code
-    bits = 8 * calcsize(f"<{code}")
-    return (-(1 << bits - 1), (1 << bits - 1) - 1) if code.islower() else (0, (1 << bits) - 1)
 
 
 def _integer_of(vr: str) -> Callable[[str], int]:
     """Return the parser of a JSON number for an integer VR."""
-    least, greatest = _range(vr)
+    least, greatest = INTEGER_RANGES[vr]
 
     def integer(text: str) -> int:
         try:
             number = int(text)
         except ValueError:
-            number = _integer(text)
+            number = whole_number(text)
         if not least <= number <= greatest:
             raise ValueError
         return number
@@ -111,22 +85,8 @@ def _integer_in_string_of(vr: str) -> Callable[[str], int]:
     return integer
 
 
-def _decimal_string(text: str) -> str:
-    if not _DECIMAL_STRING.fullmatch(text):
-        raise ValueError
-    return text
-
-
 def _decimal_number(text: str) -> str:
     if text[-1] in "Nny":  # NaN and infinities, which a lenient tokenizer accepts
-        raise ValueError
-    return text
-
-
-def _integer_string(text: str) -> str:
-    if len(text) <= _SAFE_DIGITS and text.isascii() and text.isdigit():
-        return text
-    if not _INTEGER_STRING.fullmatch(text) or int(text) not in _IS_RANGE:
         raise ValueError
     return text
 
@@ -159,7 +119,7 @@ def _nothing(_: str) -> None:
 # ``str`` stands for text that is a value as it is.
 _FORMS: dict[Form, dict[int, Callable[[Any], Value]]] = {
     Form.TEXT: {_STRING: str},
-    Form.DECIMAL: {_STRING: _decimal_string, _NUMBER: _decimal_number},
+    Form.DECIMAL: {_STRING: decimal_string, _NUMBER: _decimal_number},
     Form.INTEGER: {},  # one for each VR, below
     Form.LONG_INTEGER: {},
     Form.FLOAT: {_NUMBER: _float},
@@ -175,7 +135,7 @@ PARSERS: dict[str, dict[int, Callable[[Any], Value]]] = {
 }
 """For each VR, the parser of each kind of JSON value that the standard has."""
 
-PARSERS["IS"] = {_STRING: _integer_string, _NUMBER: _integer_string, _NULL: _nothing}
+PARSERS["IS"] = {_STRING: integer_string, _NUMBER: integer_string, _NULL: _nothing}
 PARSERS["FL"][_NUMBER] = _single
 for _vr, _row in VRS.items():
     if _row.form in (Form.INTEGER, Form.LONG_INTEGER):
@@ -186,9 +146,6 @@ for _vr, _row in VRS.items():
 
 TEXT_VRS = frozenset(vr for vr, parsers in PARSERS.items() if parsers.get(_STRING) is str)
 """The VRs of which any string is a value as it is."""
-
-SINGLE_VRS = frozenset(vr for vr in TEXT_VRS if not VRS[vr].multiple)
-"""The VRs of one value, in which a backslash is a character like any other (PS3.5 6.2)."""
 
 
 def report_base64(report: Report) -> None:
@@ -223,10 +180,7 @@ def values_of(
                     raise
                 reject(str(error))
                 values.append(None)
-    if len(values) > 1 and vr in SINGLE_VRS:
-        report("several-values", f"expected one value for VR {vr}, found several")
-        return ("\\".join([str(value or "") for value in values]),)
-    return tuple(values)
+    return in_one_if_single(vr, values, report)
 
 
 def _parts(vr: str, kind: int, text: Any, report: Report) -> Sequence[Any]:
@@ -278,100 +232,52 @@ def _other_value(vr: str, kind: int, text: Any, report: Report) -> Value:
     raise WrongValueError(f"expected {_EXPECTED[form]} for VR {vr}, found {found}")
 
 
-def _odd_decimal_string(vr: str, text: str, report: Report) -> str:
-    if vr == "IS" and _INTEGER_STRING.fullmatch(text):
-        _report_out_of_range(vr, report)
-    elif vr == "IS" and _whole_number(text) is not None:
-        report("integer-fraction", "expected an integer for VR IS, found a fraction or an exponent")
-    else:
-        report("not-a-number", f"expected a number for VR {vr}, found other text")
-    return text
-
-
 def _odd_decimal_number(vr: str, text: str, report: Report) -> str:
-    integer = _whole_number(text) if vr == "IS" and not _INTEGER.fullmatch(text) else None
-    if integer is None:
-        return _odd_decimal_string(vr, text, report)
+    if vr != "IS" or _INTEGER.fullmatch(text):
+        return odd_decimal_string(vr, text, report)
+    try:
+        integer = whole_number(text)
+    except (ValueError, ArithmeticError):
+        return odd_decimal_string(vr, text, report)
     report("integer-fraction", "expected an integer for VR IS, found a fraction or an exponent")
-    if integer not in _IS_RANGE:
-        _report_out_of_range(vr, report)
+    report_range(vr, integer, report)
     return str(integer)
 
 
-def _whole_number(text: str) -> int | None:
-    try:
-        return _integer(_decimal_string(text).strip(" "))
-    except (ValueError, ArithmeticError):
-        return None
-
-
 def _integer_as_string(vr: str, text: str, report: Report) -> int:
-    number = _integer(_decimal_string(text).strip(" "))
+    number = whole_number(text)
     if VRS[vr].form is Form.INTEGER or not _INTEGER.fullmatch(text):  # CP-1889 allows strings for SV and UV
         report("number-as-string", f"expected a number for VR {vr}, found a string")
-    _report_range(vr, number, report)
+    report_range(vr, number, report)
     return number
 
 
 def _integer_out_of_range(vr: str, text: str, report: Report) -> int:
-    number = _integer(text)
-    _report_range(vr, number, report)
+    number = whole_number(text)
+    report_range(vr, number, report)
     return number
 
 
-def _report_range(vr: str, number: int, report: Report) -> None:
-    least, greatest = _range(vr)
-    if not least <= number <= greatest:
-        _report_out_of_range(vr, report)
-
-
-def _report_out_of_range(vr: str, report: Report) -> None:
-    report("out-of-range", f"expected a number in the range of VR {vr}, found another number")
-
-
 def _float_as_string(vr: str, text: str, report: Report) -> float:
-    nonfinite = _NONFINITE.get(text)
-    if nonfinite is not None:
-        report("nonfinite", "expected a finite number, found NaN or Infinity as a string")
-        return nonfinite
-    match = _NONFINITE_SPELLING.fullmatch(text)
-    if match:
-        report("nonfinite-spelling", "expected a finite number, found NaN or Infinity in a spelling of its own")
-        return _nonfinite(match)
-    number = _odd_number(vr, text, report)
+    number = nonfinite(text)
+    if number is not None:
+        if text in _NONFINITE:
+            report("nonfinite", "expected a finite number, found NaN or Infinity as a string")
+        else:
+            report("nonfinite-spelling", "expected a finite number, found NaN or Infinity in a spelling of its own")
+        return number
+    number = odd_float(vr, text, report)
     report("number-as-string", f"expected a number for VR {vr}, found a string")
     return number
 
 
 def _float_number(vr: str, text: str, report: Report) -> float:
-    match = _NONFINITE_SPELLING.fullmatch(text)  # the tokenizer has reported it
-    return _nonfinite(match) if match else _odd_number(vr, text, report)
-
-
-def _nonfinite(match: re.Match[str]) -> float:
-    if match[2].lower() not in ("inf", "infinity", "1.#inf"):
-        return float("nan")
-    return float("-inf") if match[1] == "-" else float("inf")
-
-
-def _odd_number(vr: str, text: str, report: Report) -> float:
-    number = float(_decimal_string(text))
-    if not isfinite(number):
-        raise ValueError
-    if abs(number) == float_info.max:
-        report("largest-double", "expected a smaller number, found the largest double, which may stand for infinity")
-    elif vr == "FL" and not is_single(number):
-        if abs(number) >= MAX_SINGLE:
-            _report_out_of_range(vr, report)
-        else:
-            report("inexact-number", "expected a number that 32 bits hold for VR FL, found one of more digits")
-    return number
+    number = nonfinite(text)  # the tokenizer has reported it
+    return odd_float(vr, text, report) if number is None else number
 
 
 def _tag_in_other_form(vr: str, text: str, report: Report) -> int:
-    tag = parse_tag_in_any_form(text)
-    report("tag-value-form", "expected eight upper-case hexadecimal digits for a tag, found another form")
-    return tag
+    return odd_tag(text, report)
 
 
 def _tag_as_number(vr: str, text: str, report: Report) -> int:
@@ -418,7 +324,7 @@ def _split(text: str) -> PersonName:
 
 _OTHER_FORMS: dict[tuple[Form, int], Callable[[str, Any, Report], Value]] = {
     (Form.TEXT, _NUMBER): _number_as_text,
-    (Form.DECIMAL, _STRING): _odd_decimal_string,
+    (Form.DECIMAL, _STRING): odd_decimal_string,
     (Form.DECIMAL, _NUMBER): _odd_decimal_number,
     (Form.INTEGER, _NUMBER): _integer_out_of_range,
     (Form.LONG_INTEGER, _NUMBER): _integer_out_of_range,
@@ -453,25 +359,6 @@ _KINDS = {
 _INVALID_KINDS = {_STRING: "another string", _NUMBER: "another number", NAME: "another object"}
 
 
-def from_value_field(vr: str, data: bytes) -> tuple[Value, ...]:
-    """Return the values of a Value Field in little endian, with text in UTF-8.
-
-    Raises:
-        WrongValueError: The bytes are not a Value Field of the VR.
-    """
-    if not data:
-        return ()
-    values = DECODERS[vr](data, True)
-    if values is None and vr in SPLITTERS:
-        try:
-            values = SPLITTERS[vr](data.decode())
-        except UnicodeDecodeError:
-            values = None
-    if values is None:
-        raise WrongValueError(f"expected a Value Field of VR {vr} in 'InlineBinary', found other bytes")
-    return values
-
-
 # --- JSON text ------------------------------------------------------------------------------------------------
 
 
@@ -491,6 +378,6 @@ def _json_value(kind: int, text: Any) -> str:
             f'"{name}":{encode_basestring(group)}' for name, group in zip(NAME_GROUPS, text, strict=True) if group
         ]
         return f"{{{','.join(groups)}}}"
-    if kind == _NUMBER and _NONFINITE_SPELLING.fullmatch(text):
+    if kind == _NUMBER and nonfinite(text) is not None:
         return f'"{text}"'
     return str(text)

@@ -31,13 +31,14 @@ from streamdicom.events import (
     Value,
 )
 from streamdicom.formats.deviation_policy import PlacedDeviationPolicy
+from streamdicom.formats.value_forms import SINGLE_VRS, WrongValueError, from_value_field
 from streamdicom.formats.vr_choice import choose_vr, possible_vrs
 from streamdicom.formats.xml.documents import SPACE, Documents
 from streamdicom.formats.xml.kept import json_text
 from streamdicom.formats.xml.person_names import EMPTY_NAME
 from streamdicom.formats.xml.private_blocks import PrivateBlocks, is_creator
 from streamdicom.formats.xml.states import IN_TEXT, OPEN_TAGS, State
-from streamdicom.formats.xml.values import SINGLE_VRS, Held, WrongValueError, from_value_field, values_of
+from streamdicom.formats.xml.values import Held, values_of
 from streamdicom.jsontext import Base64Decoder
 from streamdicom.options import ReadOptions
 

@@ -5,61 +5,50 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from math import isfinite
-from struct import calcsize
 from sys import float_info
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from streamdicom.dicom import (
-    DECODERS,
-    MAX_SINGLE,
+    INTEGER_RANGES,
     NAME_GROUPS,
-    SPLITTERS,
     VRS,
     Form,
+    decimal_string,
+    integer_string,
     is_single,
     parse_tag,
-    parse_tag_in_any_form,
     split_name,
+    whole_number,
 )
 from streamdicom.errors import InputError, LimitError
 from streamdicom.events import PersonName, Value
+from streamdicom.formats.value_forms import (
+    SINGLE_VRS,
+    Report,
+    WrongValueError,
+    in_one_if_single,
+    nonfinite,
+    odd_decimal_string,
+    odd_float,
+    odd_tag,
+    report_range,
+)
 from streamdicom.formats.xml.documents import SPACE
 from streamdicom.formats.xml.person_names import EMPTY_NAME
 
 Held: TypeAlias = str | PersonName
 """The text of a ``Value``, or the component groups of a ``PersonName``."""
 
-Report: TypeAlias = Callable[[str, str], None]
-"""Called with the code and the message of a deviation."""
-
 Reject: TypeAlias = Callable[[str, InputError | None], None]
 """Called with a message, and with an error that is not about the form of the value."""
 
-_INTEGER_STRING = re.compile(r" *[+-]?[0-9]+ *")  # PS3.5 6.2
-_DECIMAL_STRING = re.compile(r" *[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)? *")
 _NONFINITE = frozenset({"NaN", "INF", "-INF"})  # as XML Schema spells them
-_OTHER_NONFINITE = re.compile(r"(?i)([+-]?)(nan|inf|infinity|1\.#inf|1\.#qnan|1\.#ind)")
-_MAX_DIGITS = 20  # of 64 bits
-_SAFE_DIGITS = 9  # of an integer that is surely in the range of IS
-_IS_RANGE = range(-(2**31), 2**31)  # PS3.5 6.2
-
-
-class WrongValueError(Exception):
-    """A text that cannot be a value of its VR."""
-
-
-def _number_range(vr: str) -> tuple[int, int]:
-    """Return the lowest and the highest integer of a VR (PS3.5 6.2)."""
-    code = VRS[vr].code
-    bits = 8 * calcsize(f"<{code}")
-    return (-(1 << bits - 1), (1 << bits - 1) - 1) if code.islower() else (0, (1 << bits) - 1)
 
 
 def _integer_of(vr: str) -> Callable[[str], int]:
-    least, greatest = _number_range(vr)
+    least, greatest = INTEGER_RANGES[vr]
 
     def integer(text: str) -> int:
         if not text.isascii() or "_" in text:  # both of which Python accepts
@@ -92,20 +81,6 @@ def _tag(text: str) -> int:
     return parse_tag(text.strip())
 
 
-def _decimal_string(text: str, match: Callable[[str], object] = _DECIMAL_STRING.fullmatch) -> str:
-    if not match(text):
-        raise ValueError
-    return text
-
-
-def _integer_string(text: str) -> str:
-    if len(text) <= _SAFE_DIGITS and text.isascii() and text.isdigit():
-        return text
-    if not _INTEGER_STRING.fullmatch(text) or int(text) not in _IS_RANGE:
-        raise ValueError
-    return text
-
-
 def _no_value(text: str) -> Value:
     raise ValueError
 
@@ -115,7 +90,7 @@ def _parser(vr: str) -> Callable[[str], Value] | None:
     if form is Form.TEXT:
         return None if multiple else str
     if form is Form.DECIMAL:
-        return _integer_string if vr == "IS" else _decimal_string
+        return integer_string if vr == "IS" else decimal_string
     if form in (Form.INTEGER, Form.LONG_INTEGER):
         return _integer_of(vr)
     if form is Form.FLOAT:
@@ -127,9 +102,6 @@ PARSERS: dict[str, Callable[[str], Value] | None] = {vr: _parser(vr) for vr in V
 """The function that parses a text that is not empty, by VR. It raises ValueError for other forms.
 
 It is None where any text is the value unless it contains a backslash."""
-
-SINGLE_VRS = frozenset(vr for vr, row in VRS.items() if row.form is Form.TEXT and not row.multiple)
-"""The VRs of one value, in which a backslash is a character like any other (PS3.5 6.2)."""
 
 _WITHOUT_VALUES = frozenset(vr for vr, row in VRS.items() if row.form in (Form.BINARY, Form.SEQUENCE))
 _NOT_SPLIT = SINGLE_VRS | _WITHOUT_VALUES
@@ -186,10 +158,7 @@ def values_of(
                     raise
                 reject(str(error), error if isinstance(error, LimitError) else None)
                 values.append(None)
-    if len(values) > 1 and vr in SINGLE_VRS:
-        report("several-values", f"expected one value for VR {vr}, found several")
-        return ("\\".join([str(value or "") for value in values]),)
-    return tuple(values)
+    return in_one_if_single(vr, values, report)
 
 
 def standard_values(vr: str, held: list[Held], max_length: int) -> tuple[Value, ...] | None:
@@ -249,75 +218,29 @@ def _value(vr: str, one: Held, report: Report) -> Value:
 
 
 def _other_integer(vr: str, text: str, report: Report) -> int:
-    number = _whole_number(text.strip(SPACE))
-    least, greatest = _number_range(vr)
-    if not least <= number <= greatest:
-        _report_range(vr, report)
+    number = whole_number(text.strip(SPACE))
+    report_range(vr, number, report)
     return number
-
-
-def _whole_number(text: str) -> int:
-    """Parse an integer, also with an exponent or with a fraction of zero."""
-    from decimal import Decimal  # rarely needed, and slow to import
-
-    number = Decimal(_decimal_string(text))
-    if number == 0:
-        return 0
-    if number.adjusted() > _MAX_DIGITS or number != number.to_integral_value():
-        raise ValueError
-    return int(number)
 
 
 def _other_float(vr: str, text: str, report: Report) -> float:
     text = text.strip(SPACE)
-    match = _OTHER_NONFINITE.fullmatch(text)
-    if match:
-        report("nonfinite-spelling", "expected NaN, INF or -INF, found another spelling")
-        if match[2].lower() not in ("inf", "infinity", "1.#inf"):
-            return float("nan")
-        return float("-inf") if match[1] == "-" else float("inf")
-    number = float(_decimal_string(text))
-    if not isfinite(number):
-        raise ValueError
-    if abs(number) == float_info.max:
-        report("largest-double", "expected a smaller number, found the largest double, which may stand for infinity")
-    elif abs(number) >= MAX_SINGLE:
-        _report_range(vr, report)
-    else:
-        report("inexact-number", "expected a number that 32 bits hold for VR FL, found one of more digits")
+    number = nonfinite(text)
+    if number is None:
+        return odd_float(vr, text, report)
+    report("nonfinite-spelling", "expected NaN, INF or -INF, found another spelling")
     return number
 
 
-def _report_range(vr: str, report: Report) -> None:
-    report("out-of-range", f"expected a number in the range of VR {vr}, found another number")
-
-
-def _other_decimal(vr: str, text: str, report: Report) -> str:
-    try:
-        if vr != "IS":
-            raise ValueError
-        _whole_number(text)
-    except (ValueError, ArithmeticError):
-        report("not-a-number", f"expected a number for VR {vr}, found other text")
-        return text
-    if _INTEGER_STRING.fullmatch(text):
-        _report_range(vr, report)
-    else:
-        report("integer-fraction", "expected an integer for VR IS, found a fraction or an exponent")
-    return text
-
-
 def _other_tag(vr: str, text: str, report: Report) -> int:
-    tag = parse_tag_in_any_form(text.strip(SPACE))
-    report("tag-value-form", "expected eight upper-case hexadecimal digits for a tag, found another form")
-    return tag
+    return odd_tag(text.strip(SPACE), report)
 
 
 _OTHER_FORMS: dict[Form, Callable[[str, str, Report], Value]] = {
     Form.INTEGER: _other_integer,
     Form.LONG_INTEGER: _other_integer,
     Form.FLOAT: _other_float,
-    Form.DECIMAL: _other_decimal,
+    Form.DECIMAL: odd_decimal_string,
     Form.TAG: _other_tag,
 }
 
@@ -344,25 +267,3 @@ def _split_name(text: str) -> PersonName | None:
         raise WrongValueError("expected at most three component groups for VR PN, found more")
     name = split_name(text)
     return name if any(name) else None
-
-
-def from_value_field(vr: str, data: bytes) -> tuple[Any, ...]:
-    r"""Return the values of a Value Field in little endian, with text in UTF-8.
-
-    Raises:
-        WrongValueError: The bytes are not a Value Field of the VR.
-
-    >>> from_value_field("US", b"\1\0")
-    (1,)
-    """
-    if not data:
-        return ()
-    values = DECODERS[vr](data, True)
-    if values is None and vr in SPLITTERS:
-        try:
-            values = SPLITTERS[vr](data.decode())
-        except UnicodeDecodeError:
-            values = None
-    if values is None:
-        raise WrongValueError(f"expected a Value Field of VR {vr} in InlineBinary, found other bytes")
-    return values
