@@ -12,8 +12,10 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from streamdicom._dictionary import tag_of_keyword
 from streamdicom.dicom import (
     SOP_INSTANCE_UID,
+    dictionary_vrs,
     is_uid,
     parse_tag,
 )
@@ -83,12 +85,10 @@ class Layout:
 
 
 def _tag_of(field: str) -> int:
-    from pydicom.datadict import tag_for_keyword
-
     try:
         return parse_tag(field)
     except ValueError:
-        tag = tag_for_keyword(field) if field else None  # "" is the keyword of some retired elements
+        tag = tag_of_keyword(field) if field else None  # "" is the keyword of some retired elements
     if tag is None:
         raise ValueError(f"unknown element {field!r} in the layout: expected a keyword of the data dictionary or a tag")
     return tag
@@ -102,12 +102,7 @@ def _component(tag: int, values: Mapping[int, str], index: int) -> str:
 
 
 def _has_uids(tag: int) -> bool:
-    from pydicom.datadict import dictionary_VR
-
-    try:
-        return dictionary_VR(tag) == "UI"
-    except KeyError:
-        return False
+    return dictionary_vrs(tag) == ["UI"]
 
 
 def _safe_uid(value: str) -> str:

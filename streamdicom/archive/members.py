@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
-from streamdicom.archive.sources import CONTAINERS, DAMAGE, HEAD_SIZE, Input, Kind, pieces, recognize
+from streamdicom.archive.sources import CONTAINERS, DAMAGE, HEAD_SIZE, Input, Kind, pieces, reading, recognize
 from streamdicom.errors import DicomFileError, InputError, TruncatedError
 from streamdicom.formats import STREAM_FREE_SIZE, expand, form_of_name
 from streamdicom.io import Expansion
@@ -81,20 +81,13 @@ def members(container: Input, limits: Limits) -> Iterator[Member]:
     Raises:
         InputError: The file is damaged from here on.
     """
-    try:
-        with Path(container.path).open("rb") as file:
-            if container.kind == Kind.ZIP:
-                yield from _zip_members(file, container.size, limits)
-            elif container.kind == Kind.TAR:
-                yield from _tar_members(pieces(file), limits)
-            else:
-                yield from _compressed_members(file, container, limits)
-    except InputError:
-        raise
-    except OSError as error:
-        raise InputError(f"the file cannot be read: {error.strerror}") from error
-    except DAMAGE as error:
-        raise InputError("the file is damaged") from error
+    with reading("the file is damaged"), Path(container.path).open("rb") as file:
+        if container.kind == Kind.ZIP:
+            yield from _zip_members(file, container.size, limits)
+        elif container.kind == Kind.TAR:
+            yield from _tar_members(pieces(file), limits)
+        else:
+            yield from _compressed_members(file, container, limits)
 
 
 def _zip_members(file: IO[bytes], size: int, limits: Limits) -> Iterator[Member]:

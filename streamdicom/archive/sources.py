@@ -18,7 +18,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from enum import IntEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -362,15 +362,23 @@ def pieces(file: IO[bytes]) -> Iterator[bytes]:
     Raises:
         InputError: The file cannot be read, or the ZIP or tar file that contains it is damaged.
     """
-    while True:
-        try:
-            data = file.read(_CHUNK)
-        except InputError:
-            raise
-        except OSError as error:
-            raise InputError(f"the file cannot be read: {error.strerror}") from error
-        except DAMAGE as error:
-            raise InputError("the file that contains this file is damaged") from error
-        if not data:
-            return
-        yield data
+    with reading("the file that contains this file is damaged"):
+        while data := file.read(_CHUNK):
+            yield data
+
+
+@contextmanager
+def reading(damage: str) -> Iterator[None]:
+    """Turn exceptions of a file, and of ZIP and tar modules, into an InputError.
+
+    Args:
+        damage: The message about a damaged file.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except OSError as error:
+        raise InputError(f"the file cannot be read: {error.strerror}") from error
+    except DAMAGE as error:
+        raise InputError(damage) from error

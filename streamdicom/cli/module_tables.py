@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path as FilePath
 from typing import Any
 
+from streamdicom._dictionary import tag_of_keyword
 from streamdicom.cli.exit_codes import UsageError
 from streamdicom.filters import Module
 
@@ -67,6 +68,4 @@ def _load(path: FilePath) -> Any:
 
 @cache
 def _tag(keyword: str) -> int:
-    from pydicom.datadict import tag_for_keyword
-
-    return tag_for_keyword(keyword) or 0
+    return tag_of_keyword(keyword) or 0

@@ -16,7 +16,6 @@ from streamdicom.dicom.dictionary import (
     NO_MAXIMUM,
     Definition,
     definition_of,
-    is_private_creator,
     private_definition,
 )
 from streamdicom.dicom.fragment_check import (
@@ -34,6 +33,12 @@ from streamdicom.dicom.person_name import (
     NAME_GROUPS,
     join_name,
     split_name,
+)
+from streamdicom.dicom.private_blocks import (
+    PrivateBlocks,
+    creator_of,
+    is_private_creator,
+    reserved_block,
 )
 from streamdicom.dicom.tags import (
     BITS_ALLOCATED,
@@ -105,6 +110,7 @@ from streamdicom.dicom.value_field import (
     ENCODERS,
     MAX_SINGLE,
     SPLITTERS,
+    empty_text,
     field_numbers,
     field_text,
     is_single,
@@ -195,15 +201,18 @@ __all__ = [
     "Fault",
     "Form",
     "FragmentCheck",
+    "PrivateBlocks",
     "TextDecoder",
     "TextEncoder",
     "ValueEncoder",
     "ValueRepresentation",
     "character_sets",
+    "creator_of",
     "decimal_string",
     "decode_value",
     "definition_of",
     "dictionary_vrs",
+    "empty_text",
     "encoding_of",
     "field_numbers",
     "field_text",
@@ -225,6 +234,7 @@ __all__ = [
     "parse_tag",
     "parse_tag_in_any_form",
     "private_definition",
+    "reserved_block",
     "segment_faults",
     "split_name",
     "swap_words",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from streamdicom._dictionary import entry_of
+from streamdicom.dicom.private_blocks import is_private, is_private_creator
 from streamdicom.dicom.tags import is_group_length
 
 NO_MAXIMUM = 1 << 62
@@ -51,20 +52,6 @@ class Definition(NamedTuple):
 
 _GROUP_LENGTH = Definition(("UL",))
 _CREATOR = Definition(("LO",))
-
-
-def is_private(tag: int) -> bool:
-    """Return True for a tag with an odd group number (PS3.5 7.8)."""
-    return bool(tag & 0x10000)
-
-
-def is_private_creator(tag: int) -> bool:
-    """Return True for a Private Creator, which reserves a block (PS3.5 7.8.1).
-
-    >>> is_private_creator(0x00090010), is_private_creator(0x00091010)
-    (True, False)
-    """
-    return is_private(tag) and 0x10 <= tag & 0xFFFF <= 0xFF
 
 
 def definition_of(tag: int) -> Definition | None:

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from streamdicom._cache import MAX_KNOWN_TAGS
 from streamdicom._dictionary import entry_of, tag_of_keyword
+from streamdicom.dicom.private_blocks import is_private, is_private_creator
 
 MAX_TAG = 0xFFFFFFFF
 
@@ -123,8 +124,8 @@ def dictionary_vrs(tag: int) -> list[str]:
     """
     if is_group_length(tag):
         return ["UL"]
-    if tag >> 16 & 1:
-        return ["LO"] if 0x10 <= tag & 0xFFFF <= 0xFF else []
+    if is_private(tag):
+        return ["LO"] if is_private_creator(tag) else []
     entry = entry_of(tag)
     return entry.vr.split(" or ") if entry else []
 

@@ -37,7 +37,7 @@ def joined_text(vr: str, values: tuple[Any, ...]) -> str | None:
     if row.form is Form.PERSON_NAME:
         texts = [join_name(value) for value in values]
     else:
-        texts = [value or _empty(value) for value in values]
+        texts = [value or empty_text(value) for value in values]
     if len(texts) > 1 and not row.multiple:
         return None
     text = "\\".join(texts)
@@ -52,7 +52,7 @@ def joined_text(vr: str, values: tuple[Any, ...]) -> str | None:
     return text
 
 
-def _empty(value: object) -> str:
+def empty_text(value: object) -> str:
     """Return the text of an empty value.
 
     Raises:
@@ -103,7 +103,7 @@ def _encode_text(vr: str) -> Callable[[tuple[Any, ...]], bytes | None]:
     def encoder(values: tuple[Any, ...]) -> bytes | None:
         text: str | None
         if len(values) == 1 and not is_name:  # the common case
-            text = values[0] or _empty(values[0])
+            text = values[0] or empty_text(values[0])
             if text:
                 is_padded = text[-1] in " \0" if strips_end else not is_kept(text)
                 if is_padded or (is_separated and "\\" in text):
@@ -192,7 +192,7 @@ def field_text(vr: str, values: tuple[Any, ...]) -> str:
         raise ValueError(f"expected one value for VR {vr}, found {len(values)}")
     if row.form is Form.PERSON_NAME:
         return "\\".join([join_name(value) for value in values])
-    return "\\".join([value or _empty(value) for value in values])
+    return "\\".join([value or empty_text(value) for value in values])
 
 
 def field_numbers(vr: str, values: tuple[Any, ...]) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any
 
 from streamdicom.converters import UNSEEN, Converter, Converters, Element
 from streamdicom.deviations import DEVIATIONS, Deviation, Warner, warner
-from streamdicom.dicom import NAME_GROUPS, VRS, Form
+from streamdicom.dicom import NAME_GROUPS, VRS, Form, PrivateBlocks, is_private_creator
 from streamdicom.errors import ConverterError, LimitError, Location
 from streamdicom.events import (
     BULK_DATA,
@@ -34,7 +34,6 @@ from streamdicom.limits import Limits
 from streamdicom.options import OnError, ReadOptions, WriteOptions
 
 _CODE = "converter-failed"
-_MAX_CREATOR = 64  # characters of an LO (PS3.5 6.2)
 _VALUE_OVERHEAD = 64  # bytes of an object and of the reference to it
 _BINARY_VRS = [vr for vr, row in VRS.items() if row.form is Form.BINARY]
 
@@ -78,7 +77,7 @@ class ElementConverter:
         self._on_error = on_error
         self._report = report
         self._position = Position()
-        self._creators: list[dict[int, str]] = [{}]  # of each open item: Private Creators by block, of one group
+        self._blocks = [PrivateBlocks()]  # of each open item
         self._depth = 0  # open events of an element that is kept or left out as a whole
         self._keeps = True  # True if that element is kept
         self._parts: _Parts | None = None  # an element in parts that is held
@@ -112,8 +111,8 @@ class ElementConverter:
                 yield from self._within(event)
             elif kind == ELEMENT:
                 converter = self._find(tag, vr)
-                if tag & 0x10000 and 0x10 <= tag & 0xFFFF <= 0xFF:
-                    self._note_creator(tag, value)
+                if is_private_creator(tag):
+                    self._blocks[-1].reserve(tag, value)
                 if converter is None:
                     yield event
                 else:
@@ -133,27 +132,17 @@ class ElementConverter:
     def _move(self, kind: int, tag: int, value: Any) -> None:
         self._position.move(kind, tag, value)
         if kind == START_DATASET:
-            self._creators = [{}]
+            self._blocks = [PrivateBlocks()]
         elif kind == START_ITEM:
-            self._creators.append({})
+            self._blocks.append(PrivateBlocks())
         elif kind == END_ITEM:
-            self._creators.pop()
+            self._blocks.pop()
 
     def _find(self, tag: int, vr: str) -> Converter | None:
         creator = ""
         if tag & 0x10000 and self._converters.has_private_keys:
-            creator = self._creators[-1].get(tag >> 8, "")
+            creator = self._blocks[-1].creator(tag)
         return self._converters.find(tag, vr, creator)
-
-    def _note_creator(self, tag: int, values: tuple[Any, ...]) -> None:
-        """Remember a Private Creator."""
-        # (gggg,00ee) reserves (gggg,ee00) to (gggg,eeFF) (PS3.5 7.8.1).
-        creators = self._creators[-1]
-        block = tag & 0xFFFF0000 | (tag & 0xFF) << 8
-        if creators and next(iter(creators)) >> 8 != block >> 16:  # tags ascend: the group before is complete
-            creators.clear()
-        if values and isinstance(values[0], str):
-            creators[block >> 8] = values[0].strip(" \0")[:_MAX_CREATOR]
 
     # --- elements ----------------------------------------------------------------------------------------------
 

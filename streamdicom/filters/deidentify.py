@@ -19,7 +19,15 @@ from streamdicom.deidentification import (
     uid_text,
 )
 from streamdicom.deidentification import DeidentificationOption as Option
-from streamdicom.dicom import SOP_CLASS_UID, VRS, dictionary_vrs, is_group_length
+from streamdicom.dicom import (
+    SOP_CLASS_UID,
+    VRS,
+    PrivateBlocks,
+    creator_of,
+    dictionary_vrs,
+    is_group_length,
+    is_private_creator,
+)
 from streamdicom.errors import Location, OutputError
 from streamdicom.events import (
     CLOSING,
@@ -69,7 +77,6 @@ _TEXT = frozenset({"LO", "SH", "ST", "LT", "UT", "UC", "CS"})
 _DESCRIPTIVE = frozenset({"LO", "ST", "LT", "UT", "UC"})
 _NUMBERS = frozenset({"DS", "IS"})
 _NUMBER = re.compile(r"[0-9+\-.eE ]*")
-_MAX_CREATOR = 64  # characters of an LO (PS3.5 6.2)
 
 _Events = Iterable[Event]
 _Change = Callable[[Any], Any]
@@ -104,18 +111,18 @@ class _Level:
     """The data set or an item.
 
     Attributes:
-        creators: Private creators by block.
+        blocks: Its private blocks.
         content: The content item, if it is one.
         concept: The content item whose concept this item is.
         cleans_text: True if all descriptive text is cleaned.
     """
 
-    __slots__ = ("cleans_text", "concept", "content", "creators")
+    __slots__ = ("blocks", "cleans_text", "concept", "content")
 
     def __init__(
         self, content: ContentItem | None = None, concept: ContentItem | None = None, cleans_text: bool = False
     ) -> None:
-        self.creators: dict[int, str] = {}
+        self.blocks = PrivateBlocks()
         self.content = content
         self.concept = concept
         self.cleans_text = cleans_text
@@ -315,14 +322,12 @@ class Deidentifier:
 
     def _private(self, event: Event) -> _Events:
         kind, tag, vr, value = event
-        creators = self._levels[-1].creators
-        if 0x10 <= tag & 0xFFFF <= 0xFF:
-            creator = value[0].strip("\0 ")[:_MAX_CREATOR] if _is_text(kind, value) else ""
-            if creators and next(iter(creators)) >> 16 != tag >> 16:  # tags ascend: the group before is complete
-                creators.clear()
-            creators[tag & 0xFFFF0000 | (tag & 0xFF) << 8] = creator
-            return self._apply("K" if self._profile.keeps_creator(creator) else "X", event)
-        action = self._profile.safe_private(creators.get(tag & 0xFFFFFF00, ""), tag)
+        blocks = self._levels[-1].blocks
+        if is_private_creator(tag):
+            values = value if kind == ELEMENT else ()
+            blocks.reserve(tag, values)
+            return self._apply("K" if self._profile.keeps_creator(creator_of(values)) else "X", event)
+        action = self._profile.safe_private(blocks.creator(tag), tag)
         if action == "SQ" or (action == "own" and kind == START_SEQUENCE):
             action = "K" if kind == START_SEQUENCE else "X"
         elif kind == START_SEQUENCE:

@@ -22,10 +22,12 @@ from streamdicom.dicom import (
     Fault,
     Form,
     character_sets,
+    creator_of,
     definition_of,
     format_tag,
     is_private_creator,
     private_definition,
+    reserved_block,
     segment_faults,
     too_long,
     value_faults,
@@ -57,7 +59,6 @@ _MAX_RIGHT = 1024  # elements of each tag whose verdict is kept
 _MAX_RULES = 16 * 1024  # private elements whose rule is kept
 _MAX_SEEN = 4096  # tags of a data set that are remembered
 _MAX_BLOCKS = 4096  # private blocks of a data set that are remembered
-_MAX_CREATOR = 64  # characters of an LO (PS3.5 6.2)
 
 
 class _Rule(NamedTuple):
@@ -332,13 +333,12 @@ class ValueCheck:
     def _reserve(self, tag: int, values: tuple[Any, ...]) -> None:
         if self._blocks is _NO_BLOCKS or len(self._blocks) >= _MAX_BLOCKS:
             self._blocks = {}
-        creator = values[0] if values and isinstance(values[0], str) else ""
-        creator = creator.strip(" \0")[:_MAX_CREATOR]
+        creator = creator_of(values)
         if creator:
             rules = self._creators.get(creator)
             if rules is None:
                 rules = self._creators.remember(creator, _Rules(creator))
-            self._blocks[tag >> 16 << 8 | tag & 0xFF] = rules
+            self._blocks[reserved_block(tag)] = rules
 
     def _block(self, tag: int) -> _Rules | None:
         """Return the rules of the block of a private element; report a missing one."""

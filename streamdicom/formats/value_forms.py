@@ -1,4 +1,4 @@
-"""Other forms of values than those of the standard, in JSON and XML alike.
+"""Forms of values beside the standard ones, which JSON and XML share.
 
 Both formats have values as text, so such a form has one meaning and one code in both.
 """
@@ -112,7 +112,7 @@ def report_out_of_range(vr: str, report: Report) -> None:
 
 
 def in_one_if_single(vr: str, values: list[Value], report: Report) -> tuple[Value, ...]:
-    """Return the values; join several of a VR of one value, as in a file, with a report."""
+    """Return the values; join several of a VR of one value and report them."""
     if len(values) > 1 and vr in SINGLE_VRS:
         report("several-values", f"expected one value for VR {vr}, found several")
         return ("\\".join([str(value or "") for value in values]),)

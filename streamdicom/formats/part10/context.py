@@ -18,6 +18,8 @@ from streamdicom.dicom import (
     CharacterSets,
     Encoding,
     character_sets,
+    creator_of,
+    is_private_creator,
 )
 from streamdicom.formats.seen_tags import NO_TAGS, SeenTags
 
@@ -30,7 +32,6 @@ PRIVATE = "private"  # of VR SQ
 IMPLIED = "implied"  # private in implicit VR
 UN = "UN"  # of this VR
 
-_MAX_CREATOR_LENGTH = 64  # characters of an LO (PS3.5 6.2); no longer one is in the dictionary
 _CONTEXT_TAGS = frozenset({SPECIFIC_CHARACTER_SET, PIXEL_REPRESENTATION, LUT_DESCRIPTOR})
 
 
@@ -88,7 +89,7 @@ class ElementContext:
             # Creators of one group only are held, so that memory is bounded.
             context._group = tag >> 16
             blocks = self._blocks if context._group == self._group else {}
-            context._blocks = {**blocks, tag & 0xFF: _creator(values)}
+            context._blocks = {**blocks, tag & 0xFF: creator_of(values)}
         context._inherited = ElementContext(context._terms, context._pixel_representation)
         return context
 
@@ -126,7 +127,7 @@ class ElementContext:
 
     def _private_vr(self, tag: int) -> str:
         element = tag & 0xFFFF
-        if 0x10 <= element <= 0xFF:  # PS3.5 7.8.1
+        if is_private_creator(tag):
             return "LO"
         creator = self._blocks.get(element >> 8) if tag >> 16 == self._group else None
         return _private_vr(tag, creator) if creator else "UN"
@@ -178,15 +179,9 @@ class Context(SeenTags):
         limit: int,
         facts: ElementContext,
     ) -> None:
-        self.last = -1
-        self.seen = []
-        self._disordered = NO_TAGS
         self.encoding = encoding
         self.known = known
-        self.start = start
-        self.end = end
-        self.limit = limit
-        self.facts = facts
+        self.restart(start, end, limit, facts)
 
     def restart(self, start: int, end: int, limit: int, facts: ElementContext) -> None:
         """Use the object again for another item."""
@@ -209,18 +204,13 @@ class Context(SeenTags):
 
 def affects_context(tag: int) -> bool:
     """Return True if elements of this tag change the ``ElementContext``."""
-    return tag in _CONTEXT_TAGS or (tag >> 16 & 1 == 1 and 0x10 <= tag & 0xFFFF <= 0xFF)
+    return tag in _CONTEXT_TAGS or is_private_creator(tag)
 
 
 def is_ambiguous(tag: int) -> bool:
     """Return True if the VR of a public element depends on more than its tag."""
     vr = _public_vr(tag)
     return bool(vr) and vr not in VRS
-
-
-def _creator(values: tuple[Any, ...]) -> str:
-    creator = values[0] if values else ""
-    return creator if isinstance(creator, str) and len(creator) <= _MAX_CREATOR_LENGTH else ""
 
 
 @lru_cache(maxsize=MAX_KNOWN_TAGS)

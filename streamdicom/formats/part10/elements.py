@@ -131,7 +131,7 @@ class ElementParser(LongValueParser):
         self._tag = tag
         if tag >> 16 == DELIMITER_GROUP:
             return self._delimiter(tag, length)
-        if not (tag or length or self._contexts) and source.data.startswith(_ZEROS, source.pos):
+        if not (tag or self._contexts) and source.data.startswith(_ZEROS, source.pos):
             return self._start_padding()
         code = ""
         if file_vr and file_vr not in VRS:
@@ -152,6 +152,7 @@ class ElementParser(LongValueParser):
         if self._state is ParserState.FILE_META and (vr == "SQ" or length > MAX_WHOLE_VALUE):
             return self._long_file_meta(size, length)
         is_whole = length <= MAX_WHOLE_VALUE and not (vr == "SQ" and self._is_final)
+        self._release(self._input.offset + size + (length if is_whole else 0))
         if self._input.lacks(size + length if is_whole else size):
             return False
         if not self._is_accepted(tag, code, length):
@@ -190,7 +191,10 @@ class ElementParser(LongValueParser):
     def _is_accepted(self, tag: int, code: str, length: int) -> bool:
         """Report an irregular element; return False if it is left out."""
         if tag >> 16 == FILE_META_GROUP and not self._contexts and self._state is not ParserState.FILE_META:
-            self._policy.report("misplaced-file-meta", "an element of group 0002 after the File Meta Information")
+            self._policy.report(
+                "misplaced-file-meta",
+                "expected no element of group 0002 after the File Meta Information (PS3.10 7.1), found one",
+            )
             return False
         if code:
             self._policy.report(code, _MESSAGES[code])
@@ -199,9 +203,11 @@ class ElementParser(LongValueParser):
         seen = self._context
         if tag <= seen.last:
             if seen.has(tag):
-                self._policy.report("duplicate-key", "a repeated element")
+                self._policy.report(
+                    "duplicate-key", "expected each element once in a data set (PS3.5 7.1), found a second one"
+                )
                 return False
-            self._policy.report("key-order", "a tag lower than one before")
+            self._policy.report("key-order", "expected tags in ascending order (PS3.5 7.1), found a lower tag")
         seen.see(tag)
         return True
 
@@ -263,6 +269,7 @@ class ElementParser(LongValueParser):
         is_capital = 0x41 <= first <= 0x5A and 0x41 <= second <= 0x5A
         ends = [context.sequence_end - source.offset for context in self._contexts]
         needed = 12 if is_capital or self._is_final or min(left, *ends, left) < _NEXT_HEADER_END else _NEXT_HEADER_END
+        self._release(source.offset + needed)
         if source.lacks(needed):
             return None
         if needed > 12:
@@ -272,7 +279,7 @@ class ElementParser(LongValueParser):
         return "unknown-vr", "", 12, encoding.long.unpack_from(data, pos + 8)[0]
 
     def _start_padding(self) -> bool:
-        self._policy.report("trailing-padding", "zero bytes as padding after the last element")
+        self._policy.report("trailing-padding", "expected the end of the data set, found zero bytes as padding")
         return self._move(ParserState.PADDING)
 
     def _padding(self) -> bool:

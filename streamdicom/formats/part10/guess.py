@@ -9,7 +9,7 @@ from struct import calcsize
 
 from streamdicom.dicom import VRS, Form
 
-_DECIMAL = b"0123456789+-.eE\\\\ "
+_DECIMAL = b"0123456789+-.eE\\ "
 _MIN_DECIMAL_LENGTH = 4  # bytes; two digits may well be a number of 16 bits
 _TEXT_CONTROLS = b"\t\n\f\r\x1b"
 _CONTROLS = bytes(set(range(0x20)) - set(_TEXT_CONTROLS))

@@ -223,6 +223,15 @@ class RecoveringParser(PushParser[Event], KeepsPlaces):
                 return depth
         return None
 
+    def _release(self, end: int) -> None:
+        """Let go of sequences that end before the bytes that are needed next.
+
+        Their events are delivered if those bytes have not arrived, and cannot be taken back then.
+        """
+        for context in self._contexts:
+            if context.sequence_end < end:
+                context.sequence_start = -1
+
     def _fall_back(self, depth: int, message: str) -> bool:
         """Take the events of an open sequence back; make it UN, or leave it out."""
         sequences = self._open_sequences()
@@ -235,6 +244,7 @@ class RecoveringParser(PushParser[Event], KeepsPlaces):
         data = source.data[context.sequence_start - source.base : context.sequence_end - source.base]
         source.pos = context.sequence_end - source.base
         if self._muted_depth > depth:
+            count = self._muted_depth - depth  # the sequences inside have left no events
             self._unmute()
         del self._contexts[depth:]
         self._context = context

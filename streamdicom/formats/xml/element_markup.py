@@ -13,7 +13,7 @@ from math import isfinite
 from typing import Any, TypeAlias
 
 from streamdicom._cache import BoundedCache
-from streamdicom.dicom import MAX_TAG, UTF_8_TERM, VRS, Form, format_tag, keyword
+from streamdicom.dicom import MAX_TAG, UTF_8_TERM, VRS, Form, empty_text, format_tag, keyword
 from streamdicom.errors import OutputError
 from streamdicom.formats.element_rules import (
     SEPARATED_VRS,
@@ -151,24 +151,13 @@ def quoted(text: str) -> str:
 # --- values ----------------------------------------------------------------------------------------------------
 
 
-def _empty(value: object) -> str:
-    """Return the text of an empty value.
-
-    Raises:
-        TypeError: The value is false, but neither None nor an empty text.
-    """
-    if value is None or value == "":
-        return ""
-    raise TypeError
-
-
 def _text(value: str | None) -> str:
-    return escape(value) if value else _empty(value)
+    return escape(value) if value else empty_text(value)
 
 
 def _separated_text(value: str | None) -> str:
     if not value:
-        return _empty(value)
+        return empty_text(value)
     if "\\" in value:
         raise separator_error()
     return escape(value)

@@ -11,7 +11,7 @@ from struct import pack
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from streamdicom import Deviation, DeviationWarning, Event, InputError, ReadOptions, TruncatedError
@@ -429,6 +429,13 @@ def test_zeros_after_the_last_element_are_padding(layout: Layout, length: int) -
         parse([start(layout.uid) + content + bytes(length)])
 
 
+def test_zeros_in_place_of_the_first_element_are_padding_however_cut() -> None:
+    data = start(TO.uid) + bytes(8) + TO.element(0x00081150, "LO", b"")
+    options = ReadOptions(on_deviation=lambda _: None)
+    outcomes = {str(outcome(*parse(pieces, options))) for pieces in ([data], *(cut(data, size) for size in (1, 8, 12)))}
+    assert len(outcomes) == 1
+
+
 def test_other_bytes_after_padding_are_left_out() -> None:
     expected = ([IS_BEFORE], ["trailing-padding", "broken-structure"])
     assert found(BEFORE, bytes(1000), b"abc", bytes(20_000)) == expected
@@ -540,6 +547,14 @@ def _sequence(tag: int, form: int, items: Iterable[bytes], wrong: int) -> bytes:
     return TO.open_sequence(tag, content)[: -8 if wrong else None]
 
 
+# An element in implicit VR, which goes past the sequence around it: that cannot be taken back then.
+_PAST = TO.end_sequence() + TO.element(REFERENCES, "LO") + TO.element(CLASS, "LO")
+# A fault in a repeated sequence, which is left out, in a sequence that is taken back.
+_REPEATED = TO.element(CLASS, "LO") * 2 + TO.open_sequence(CLASS, TO.open_item(), TO.element(CLASS, "LO"))
+
+
+@example(_sequence(CLASS, 2, [_PAST], 0), TO.uid, "keep")
+@example(_sequence(REFERENCES, 2, [_REPEATED], 0), TO.uid, "keep")
 @given(_faulty(), st.sampled_from([TO.uid, IMPLICIT.uid, JPEG_UID]), st.sampled_from(["keep", "skip"]))
 def test_any_fault_leaves_a_well_formed_data_set(content: bytes, uid: str, on_error: OnError) -> None:
     with warnings.catch_warnings():
