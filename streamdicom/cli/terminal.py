@@ -146,12 +146,15 @@ def standard_streams() -> Iterator[None]:
     for output in (sys.stdout, sys.stderr):
         if isinstance(output, io.TextIOWrapper):
             output.reconfigure(errors="backslashreplace")
+    stderr = sys.stderr
     try:
         yield
     finally:
         for file in opened:
             file.close()
-        sys.stdin, sys.stdout, sys.stderr = before
+        sys.stdin, sys.stdout = before[:2]
+        if sys.stderr is stderr:  # else it could not be written, and Python would try again at the end
+            sys.stderr = before[2]
 
 
 def _labelled(stream: Any, label: str) -> Any:

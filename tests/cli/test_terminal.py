@@ -101,9 +101,10 @@ def test_import_names_standard_input_as_other_commands_do(stream: str, tmp_path:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not _FULL.exists(), reason="needs /dev/full")
-def test_summary_that_cannot_be_printed_is_no_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_summary_that_cannot_be_printed_is_no_error(unbuffered: str, tmp_path: Path) -> None:
     source, target = dicom_file(tmp_path / "in.dcm"), tmp_path / "out.json"
-    result = run_shell(f"streamdicom export {source} -o {target} 2>{_FULL}")
+    result = run_shell(f"streamdicom export {source} -o {target} 2>{_FULL}", PYTHONUNBUFFERED=unbuffered)
     assert result.code == 0
     assert streamdicom.load(target)
 
