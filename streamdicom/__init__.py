@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False  # as in typing, which takes long to import
 if TYPE_CHECKING:
+    from streamdicom._native import engine
     from streamdicom.aio import AsyncDatasetWriter, aiter_datasets, aiter_events
     from streamdicom.api import (
         DatasetWriter,
@@ -109,6 +110,7 @@ __all__ = [
     "describe",
     "dump",
     "dumps",
+    "engine",
     "iter_datasets",
     "iter_events",
     "json_default",
@@ -125,6 +127,7 @@ __all__ = [
 
 # The modules of the names above; a test compares the three lists.
 _NAMES = {
+    "_native": ("engine",),
     "aio": ("AsyncDatasetWriter", "aiter_datasets", "aiter_events"),
     "api": ("DatasetWriter", "dump", "dumps", "iter_datasets", "iter_events", "load", "loads", "write_events"),
     "bulkdata": (

@@ -38,9 +38,9 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _print_version() -> int:
-    from streamdicom import __version__
+    from streamdicom import __version__, engine
 
-    sys.stdout.write(f"{__version__}\n")
+    sys.stdout.write(f"{__version__} ({engine} engine)\n")
     return DONE
 
 

@@ -16,8 +16,8 @@ from streamdicom.cli import COMMANDS, EXIT_CODES
 from tests.cli.running import ONE, dicom_file, run, run_process
 
 
-def test_version_is_that_of_the_package() -> None:
-    assert run("--version").stdout.decode() == f"{streamdicom.__version__}\n"
+def test_version_is_that_of_the_package_and_names_the_engine() -> None:
+    assert run("--version").stdout.decode() == f"{streamdicom.__version__} ({streamdicom.engine} engine)\n"
 
 
 @pytest.mark.parametrize("option", ["-h", "--help"])

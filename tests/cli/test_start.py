@@ -68,4 +68,4 @@ def test_help_imports_no_other_package_of_streamdicom(arguments: list[str]) -> N
     modules = done.stderr.split()
     assert not {"pydicom", "dataclasses", "asyncio", "shtab", "logging"} & set(modules)
     ours = {name for name in modules if name.startswith("streamdicom.") and not name.startswith("streamdicom.cli")}
-    assert not ours
+    assert ours <= {"streamdicom._native", "streamdicom._native._engine"}  # which ``--version`` names

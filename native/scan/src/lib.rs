@@ -1,0 +1,9 @@
+//! Scanners of DICOM JSON and Part 10 and writers of both, without Python and without unsafe code.
+//!
+//! Each scanner takes what is canonical, stops at the first thing that it does not know, and returns the place. It
+//! never fails and never panics, whatever the bytes. A handler receives what it takes.
+
+#![forbid(unsafe_code)]
+
+pub mod json;
+pub mod part10;

@@ -1,0 +1,14 @@
+//! The module `streamdicom._native._engine`. Only `objects` makes objects of CPython.
+
+mod json;
+mod objects;
+mod part10;
+
+use pyo3::prelude::*;
+
+#[pymodule(gil_used = true)]
+fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("VERSION", env!("CARGO_PKG_VERSION"))?;
+    json::add_to(module)?;
+    part10::add_to(module)
+}
