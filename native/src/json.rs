@@ -1,7 +1,92 @@
 //! Functions of the module for DICOM JSON.
 
-use pyo3::prelude::*;
+use std::cell::RefCell;
 
-pub fn add_to(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList};
+use streamdicom_scan::json::{Level, Limits, Place, Scratch, Sequence, State, Verdict, run, skim};
+
+use crate::objects::with_events;
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+/// The bounds of a parser, and other facts that hold for all of its runs.
+#[pyclass(frozen, name = "JsonLimits")]
+struct JsonLimits(Limits);
+
+#[pymethods]
+impl JsonLimits {
+    #[new]
+    #[pyo3(signature = (*, depth, segment_size, number_length, values_per_event, is_eager))]
+    fn new(
+        depth: usize,
+        segment_size: usize,
+        number_length: usize,
+        values_per_event: usize,
+        is_eager: bool,
+    ) -> JsonLimits {
+        JsonLimits(Limits { depth, segment_size, number_length, values_per_event, is_eager, is_wrapped: false })
+    }
+}
+
+type Result<'py> =
+    (usize, bool, usize, bool, i64, usize, Vec<(u32, bool, i64)>, Vec<(i64, Vec<u32>)>, Option<Bound<'py, PyBytes>>);
+
+/// Append the events of canonical text to a list.
+#[pyfunction]
+#[allow(clippy::too_many_arguments)]
+fn json_run<'py>(
+    data: &Bound<'py, PyBytes>,
+    position: usize,
+    limits: &JsonLimits,
+    place: usize,
+    in_array: bool,
+    index: i64,
+    sequences: Vec<(u32, bool, i64)>,
+    lasts: Vec<i64>,
+    events: &Bound<'py, PyList>,
+    keeps_positions: bool,
+) -> PyResult<Result<'py>> {
+    let mut state = State {
+        place: *Place::ALL.get(place).unwrap_or(&Place::Root),
+        in_array,
+        index,
+        sequences: sequences.into_iter().map(|(tag, has_vr, items)| Sequence { tag, has_vr, items }).collect(),
+        levels: lasts.into_iter().map(|last| Level { last, seen: Vec::new() }).collect(),
+        kept: 0,
+    };
+    let bytes = data.as_bytes();
+    let (result, positions) = SCRATCH.with_borrow_mut(|scratch| {
+        with_events(events, keeps_positions, |handler| run(bytes, position, &mut state, &limits.0, scratch, handler))
+    })?;
+    let (end, verdict) = result;
+    let positions = positions.map(|positions| {
+        let raw: Vec<u8> = positions.into_iter().flat_map(u64::to_ne_bytes).collect();
+        PyBytes::new(data.py(), &raw)
+    });
+    Ok((
+        end,
+        verdict == Verdict::Odd,
+        state.place as usize,
+        state.in_array,
+        state.index,
+        state.kept,
+        state.sequences.into_iter().map(|sequence| (sequence.tag, sequence.has_vr, sequence.items)).collect(),
+        state.levels.into_iter().map(|level| (level.last, level.seen)).collect(),
+        positions,
+    ))
+}
+
+/// Return the index after a number of attributes that are not canonical.
+#[pyfunction]
+fn json_skim(data: &Bound<'_, PyBytes>, position: usize, depth: i64, in_string: bool, count: usize) -> usize {
+    skim(data.as_bytes(), position, depth, in_string, count)
+}
+
+pub fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<JsonLimits>()?;
+    module.add_function(wrap_pyfunction!(json_run, module)?)?;
+    module.add_function(wrap_pyfunction!(json_skim, module)?)
 }

@@ -5,5 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod handler;
 pub mod json;
 pub mod part10;
+pub mod vr;

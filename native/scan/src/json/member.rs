@@ -1,0 +1,252 @@
+//! A member of a data set or an item: a data element (PS3.18 F.2.2).
+
+use crate::handler::{Kind, Span};
+use crate::json::run::{Limits, Scratch};
+use crate::json::text::{Scan, Stop, blank, number, string};
+use crate::json::values::tag;
+use crate::vr::{Form, Vr};
+
+/// The content of an attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    Nothing,
+    /// In `Scratch::spans`.
+    Values,
+    /// In `Scratch::names`.
+    Names,
+    Uri(Span),
+    Binary(Span),
+    /// The first item of a sequence follows, and the VR may follow the items.
+    Items,
+}
+
+/// An attribute up to its end, or up to the first item of a sequence.
+pub struct Member {
+    pub tag: u32,
+    pub vr: Option<Vr>,
+    pub content: Content,
+    pub end: usize,
+}
+
+const FILE_META_GROUP: u32 = 0x0002;
+const DELIMITER_GROUP: u32 = 0xFFFE;
+
+/// Return the tag of a key that starts at its quotation mark.
+#[inline]
+pub fn key(data: &[u8], start: usize) -> Scan<u32> {
+    let Some(text) = data.get(start..start + 10) else {
+        let rest = data.get(start + 1..).unwrap_or_default();
+        return Err(if rest.contains(&b'"') { Stop::Odd } else { Stop::Incomplete });
+    };
+    let Ok(digits) = <&[u8; 8]>::try_from(&text[1..9]) else { return Err(Stop::Odd) };
+    let tag = tag(digits).ok_or(Stop::Odd)?;
+    let is_known = tag & 0xFFFF != 0 && tag >> 16 != FILE_META_GROUP && tag >> 16 != DELIMITER_GROUP;
+    if text[0] == b'"' && text[9] == b'"' && is_known { Ok(tag) } else { Err(Stop::Odd) }
+}
+
+/// Return the index after a byte and the white space before it.
+#[inline]
+pub fn after(data: &[u8], position: usize, byte: u8) -> Scan<usize> {
+    let position = blank(data, position);
+    match data.get(position) {
+        Some(&found) if found == byte => Ok(position + 1),
+        Some(_) => Err(Stop::Odd),
+        None => Err(Stop::Incomplete),
+    }
+}
+
+/// Return the index after a name and its closing quotation mark.
+#[inline]
+fn rest_of_name(data: &[u8], position: usize, name: &[u8]) -> Scan<usize> {
+    match data.get(position..position + name.len()) {
+        Some(found) if found == name => Ok(position + name.len()),
+        Some(_) => Err(Stop::Odd),
+        None => {
+            let rest = data.get(position..).unwrap_or_default();
+            Err(if name.starts_with(rest) { Stop::Incomplete } else { Stop::Odd })
+        }
+    }
+}
+
+/// Return a VR after the quotation mark, and the index after it.
+#[inline]
+pub fn vr_name(data: &[u8], position: usize) -> Scan<(Vr, usize)> {
+    match data.get(position..position + 3) {
+        Some(&[first, second, b'"']) => Ok((Vr::of([first, second]).ok_or(Stop::Odd)?, position + 3)),
+        Some(_) => Err(Stop::Odd),
+        None => {
+            let rest = data.get(position..).unwrap_or_default();
+            Err(if rest.contains(&b'"') { Stop::Odd } else { Stop::Incomplete })
+        }
+    }
+}
+
+/// Scan an attribute after its key.
+#[inline]
+pub fn attribute(data: &[u8], tag: u32, start: usize, limits: &Limits, scratch: &mut Scratch) -> Scan<Member> {
+    let mut vr = None;
+    let mut content = Content::Nothing;
+    let mut position = after(data, after(data, start, b':')?, b'{')?;
+    loop {
+        position = after(data, position, b'"')?;
+        match data.get(position).ok_or(Stop::Incomplete)? {
+            b'v' if vr.is_none() => {
+                position = rest_of_name(data, position, b"vr\"")?;
+                position = after(data, after(data, position, b':')?, b'"')?;
+                let (found, end) = vr_name(data, position)?;
+                (vr, position) = (Some(found), end);
+            }
+            b'V' if content == Content::Nothing => {
+                position = rest_of_name(data, position, b"Value\"")?;
+                position = after(data, after(data, position, b':')?, b'[')?;
+                (content, position) = values(data, position, vr, limits, scratch)?;
+                if content == Content::Items {
+                    return Ok(Member { tag, vr, content, end: position });
+                }
+            }
+            b'I' if content == Content::Nothing => {
+                position = rest_of_name(data, position, b"InlineBinary\"")?;
+                position = after(data, after(data, position, b':')?, b'"')?;
+                let (span, end) = binary(data, position, limits)?;
+                (content, position) = (Content::Binary(span), end);
+            }
+            b'B' if content == Content::Nothing => {
+                position = rest_of_name(data, position, b"BulkDataURI\"")?;
+                position = after(data, after(data, position, b':')?, b'"')?;
+                let (span, end) = string(data, position, &mut scratch.resolved, limits.segment_size)?;
+                (content, position) = (Content::Uri(span), end);
+            }
+            _ => return Err(Stop::Odd),
+        }
+        position = blank(data, position);
+        match data.get(position).ok_or(Stop::Incomplete)? {
+            b',' => position += 1,
+            b'}' => return Ok(Member { tag, vr, content, end: position + 1 }),
+            _ => return Err(Stop::Odd),
+        }
+    }
+}
+
+/// Scan a base64 text, whose characters are examined when it is decoded.
+fn binary(data: &[u8], start: usize, limits: &Limits) -> Scan<(Span, usize)> {
+    let window = &data[start..data.len().min(start + limits.segment_size + 1)];
+    match memchr::memchr(b'"', window) {
+        Some(length) => Ok((Span { start, end: start + length, kind: Kind::String }, start + length + 1)),
+        None if window.len() > limits.segment_size => Err(Stop::Odd),
+        None => Err(Stop::Incomplete),
+    }
+}
+
+/// Scan the values after the bracket of `Value`; return the index after the closing bracket.
+#[inline]
+fn values(data: &[u8], start: usize, vr: Option<Vr>, limits: &Limits, scratch: &mut Scratch) -> Scan<(Content, usize)> {
+    let mut position = blank(data, start);
+    let is_object = *data.get(position).ok_or(Stop::Incomplete)? == b'{';
+    if is_object && starts_items(data, position, vr)? {
+        return Ok((Content::Items, position + 1));
+    }
+    let content =
+        if is_object || vr.is_some_and(|vr| vr.form() == Form::PersonName) { Content::Names } else { Content::Values };
+    let begin = position;
+    let mut count = 0;
+    loop {
+        if content == Content::Names {
+            position = name(data, position, limits, scratch)?;
+        } else {
+            let (span, end) = scalar(data, position, limits, &mut scratch.resolved)?;
+            scratch.spans.push(span);
+            position = end;
+        }
+        count += 1;
+        position = blank(data, position);
+        match data.get(position).ok_or(Stop::Incomplete)? {
+            b']' => break,
+            b',' => position = blank(data, position + 1),
+            _ => return Err(Stop::Odd),
+        }
+        if count >= limits.values_per_event || position - begin > limits.segment_size {
+            return Err(Stop::Odd);
+        }
+    }
+    if count > 1 && position - begin > limits.segment_size {
+        return Err(Stop::Odd);
+    }
+    Ok((content, position + 1))
+}
+
+/// Return whether the object at a position is the first item of a sequence.
+fn starts_items(data: &[u8], position: usize, vr: Option<Vr>) -> Scan<bool> {
+    match vr.map(Vr::form) {
+        Some(Form::Sequence) => Ok(true),
+        Some(Form::PersonName) => Ok(false),
+        Some(_) => Err(Stop::Odd),
+        None => {
+            let first = after(data, position + 1, b'"')?;
+            match data.get(first).ok_or(Stop::Incomplete)? {
+                b'0'..=b'9' => key(data, first - 1).map(|_| true),
+                b'A' if data.get(first + 1).is_none() => Err(Stop::Incomplete),
+                b'A' if data.get(first + 1) == Some(&b'l') => Ok(false),
+                b'I' | b'P' => Ok(false),
+                _ => key(data, first - 1).map(|_| true),
+            }
+        }
+    }
+}
+
+/// Scan a string, a number or null.
+#[inline]
+fn scalar(data: &[u8], position: usize, limits: &Limits, resolved: &mut Vec<u8>) -> Scan<(Span, usize)> {
+    match data.get(position).ok_or(Stop::Incomplete)? {
+        b'"' => string(data, position + 1, resolved, limits.segment_size),
+        b'-' | b'0'..=b'9' => {
+            let end = number(data, position, limits.number_length)?;
+            Ok((Span { start: position, end, kind: Kind::Number }, end))
+        }
+        b'n' => null(data, position),
+        _ => Err(Stop::Odd),
+    }
+}
+
+fn null(data: &[u8], start: usize) -> Scan<(Span, usize)> {
+    let end = rest_of_name(data, start, b"null")?;
+    data.get(end).ok_or(Stop::Incomplete)?;
+    Ok((NO_SPAN, end))
+}
+
+const NO_SPAN: Span = Span { start: 0, end: 0, kind: Kind::Null };
+const GROUPS: [&[u8]; 3] = [b"Alphabetic\"", b"Ideographic\"", b"Phonetic\""];
+
+/// Scan a person name or null; return the index after it.
+fn name(data: &[u8], start: usize, limits: &Limits, scratch: &mut Scratch) -> Scan<usize> {
+    let mut groups = [NO_SPAN; 3];
+    if data.get(start) == Some(&b'n') {
+        let (_, end) = null(data, start)?;
+        scratch.names.push(groups);
+        return Ok(end);
+    }
+    let mut position = after(data, start, b'{')?;
+    loop {
+        position = after(data, position, b'"')?;
+        let index = match data.get(position).ok_or(Stop::Incomplete)? {
+            b'A' => 0,
+            b'I' => 1,
+            b'P' => 2,
+            _ => return Err(Stop::Odd),
+        };
+        position = rest_of_name(data, position, GROUPS[index])?;
+        position = after(data, after(data, position, b':')?, b'"')?;
+        let (span, end) = string(data, position, &mut scratch.resolved, limits.segment_size)?;
+        if groups[index].kind != Kind::Null || span.start == span.end {
+            return Err(Stop::Odd);
+        }
+        groups[index] = span;
+        position = blank(data, end);
+        match data.get(position).ok_or(Stop::Incomplete)? {
+            b',' => position += 1,
+            b'}' => break,
+            _ => return Err(Stop::Odd),
+        }
+    }
+    scratch.names.push(groups);
+    Ok(position + 1)
+}
