@@ -27,41 +27,51 @@ impl JsonLimits {
         values_per_event: usize,
         is_eager: bool,
     ) -> JsonLimits {
-        JsonLimits(Limits { depth, segment_size, number_length, values_per_event, is_eager, is_wrapped: false })
+        JsonLimits(Limits { depth, segment_size, number_length, values_per_event, is_eager})
     }
 }
 
-type Result<'py> =
-    (usize, bool, usize, bool, i64, usize, Vec<(u32, bool, i64)>, Vec<(i64, Vec<u32>)>, Option<Bound<'py, PyBytes>>);
+/// The place, has_document, in_array, is_wrapped and the index of the last data set.
+type Document = (usize, bool, bool, bool, i64);
+/// The tag of a sequence, whether its VR precedes the items, and the index of its item.
+type OpenSequence = (u32, bool, i64);
 
 /// Append the events of canonical text to a list.
 #[pyfunction]
-#[allow(clippy::too_many_arguments)]
+#[allow(clippy::too_many_arguments, clippy::type_complexity)]
 fn json_run<'py>(
     data: &Bound<'py, PyBytes>,
     position: usize,
     limits: &JsonLimits,
-    place: usize,
-    in_array: bool,
-    index: i64,
-    sequences: Vec<(u32, bool, i64)>,
+    document: Document,
+    sequences: Vec<OpenSequence>,
     lasts: Vec<i64>,
     events: &Bound<'py, PyList>,
     keeps_positions: bool,
-) -> PyResult<Result<'py>> {
+) -> PyResult<(
+    usize,
+    bool,
+    Document,
+    Vec<OpenSequence>,
+    usize,
+    Vec<(i64, Vec<u32>)>,
+    Option<Bound<'py, PyBytes>>,
+)> {
+    let (place, has_document, in_array, is_wrapped, index) = document;
     let mut state = State {
         place: *Place::ALL.get(place).unwrap_or(&Place::Root),
+        has_document,
         in_array,
+        is_wrapped,
         index,
         sequences: sequences.into_iter().map(|(tag, has_vr, items)| Sequence { tag, has_vr, items }).collect(),
         levels: lasts.into_iter().map(|last| Level { last, seen: Vec::new() }).collect(),
         kept: 0,
     };
     let bytes = data.as_bytes();
-    let (result, positions) = SCRATCH.with_borrow_mut(|scratch| {
+    let ((end, verdict), positions) = SCRATCH.with_borrow_mut(|scratch| {
         with_events(events, keeps_positions, |handler| run(bytes, position, &mut state, &limits.0, scratch, handler))
     })?;
-    let (end, verdict) = result;
     let positions = positions.map(|positions| {
         let raw: Vec<u8> = positions.into_iter().flat_map(u64::to_ne_bytes).collect();
         PyBytes::new(data.py(), &raw)
@@ -69,11 +79,9 @@ fn json_run<'py>(
     Ok((
         end,
         verdict == Verdict::Odd,
-        state.place as usize,
-        state.in_array,
-        state.index,
-        state.kept,
+        (state.place as usize, state.has_document, state.in_array, state.is_wrapped, state.index),
         state.sequences.into_iter().map(|sequence| (sequence.tag, sequence.has_vr, sequence.items)).collect(),
+        state.kept,
         state.levels.into_iter().map(|level| (level.last, level.seen)).collect(),
         positions,
     ))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 
 _MAX_SEEN = 4096  # tags of a data set that are remembered
 
@@ -43,6 +44,11 @@ class SeenTags:
         if self._disordered is NO_TAGS or len(self._disordered) >= _MAX_SEEN:
             self._disordered = set()
         self._disordered.add(tag)
+
+    def see_all(self, tags: Sequence[int], last: int) -> None:
+        """Add ascending tags, and the highest tag so far."""
+        self.seen += tags
+        self.last = last
 
     def has(self, tag: int) -> bool:
         """Return True if the tag was seen before, as far as tags are remembered."""

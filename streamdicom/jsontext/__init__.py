@@ -9,6 +9,7 @@ The tokenizer and the emitter never hold a whole document in memory.
 
 from streamdicom.jsontext.base64 import Base64Decoder, Base64Encoder, decode_base64
 from streamdicom.jsontext.emitter import ONE_LINE, JsonEmitter
+from streamdicom.jsontext.grammar import Expect
 from streamdicom.jsontext.stretch import Stretch
 from streamdicom.jsontext.strings import SURROGATE, length_in_bytes
 from streamdicom.jsontext.tokenizer import JsonTokenizer
@@ -21,6 +22,7 @@ __all__ = [
     "SURROGATE",
     "Base64Decoder",
     "Base64Encoder",
+    "Expect",
     "JsonEmitter",
     "JsonTokenizer",
     "Stretch",

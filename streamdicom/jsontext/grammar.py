@@ -15,6 +15,7 @@ object and array.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import TypeAlias
 
@@ -115,6 +116,14 @@ class _Frame:
         self.depth: int = parent.depth + 1 if parent else 0
         self.inner: dict[str, _Frame] = {}
         self.states: dict[Expect, State] = {}
+
+    def path(self) -> list[str]:
+        path = []
+        frame = self
+        while frame.parent is not None:
+            path.append(frame.container)
+            frame = frame.parent
+        return path[::-1]
 
 
 class State:
@@ -318,15 +327,14 @@ class Grammar:
 
     def rebuild(self, state: State) -> State:
         """Return an equal state, which may have been dropped in the meantime."""
-        path = []
-        frame: _Frame = state.frame
-        while frame.parent is not None:
-            path.append(frame.container)
-            frame = frame.parent
+        return self.state_in(state.frame.path(), state.expect)
+
+    def state_in(self, containers: Iterable[str], expect: Expect) -> State:
+        """Return the state in some open objects and arrays, by their brackets, outermost first."""
         frame = self._root
-        for container in reversed(path):
+        for container in containers:
             frame = self._inner(frame, container)
-        return self._state(frame, state.expect)
+        return self._state(frame, expect)
 
 
 def _can_be_remembered(text: str) -> bool:

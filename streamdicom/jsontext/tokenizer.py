@@ -183,6 +183,33 @@ class JsonTokenizer(PushParser[Token]):
         finally:
             self.departures.sort()
 
+    @property
+    def expects(self) -> Expect | None:
+        """What is expected next, or None within a token, a comment or after an error."""
+        is_between = self._mode is _Mode.BETWEEN and not self._held and self._error is None
+        return self._scanner.state.expect if is_between else None
+
+    @property
+    def depth(self) -> int:
+        """Number of open objects and arrays."""
+        return self._scanner.state.frame.depth
+
+    @property
+    def in_string(self) -> bool:
+        """True within a string that has arrived in part."""
+        return self._mode in (_Mode.STRING, _Mode.SEGMENTS)
+
+    def resume(self, length: int, containers: str, expect: Expect) -> None:
+        """Go on after bytes that the caller has read as complete tokens.
+
+        Args:
+            length: The number of bytes.
+            containers: The opening brackets of the objects and arrays that are open after them.
+            expect: The token expected next.
+        """
+        self._offset += length
+        self._scanner.state = self._grammar.state_in(containers, expect)
+
     def locate(self, index: int) -> int:
         """Return the byte offset of a token of the last call, by its index."""
         [offset] = self.locate_all([index])

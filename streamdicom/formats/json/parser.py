@@ -22,9 +22,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from operator import length_hint
-from typing import ClassVar, TypeAlias
+from typing import ClassVar
 
-from streamdicom._push import PIECE_SIZE
 from streamdicom.dicom import DELIMITER_GROUP, FILE_META_GROUP, format_tag, is_group_length
 from streamdicom.errors import InputError, JsonSyntaxError, Location, StreamDicomError, TruncatedError
 from streamdicom.events import ELEMENT, END_DATASET, START_DATASET, Event
@@ -47,12 +46,12 @@ from streamdicom.formats.json.deviation_policy import JsonDeviationPolicy, befor
 from streamdicom.formats.json.document import Move, Moves
 from streamdicom.formats.json.key_filter import KeyFilter
 from streamdicom.formats.json.keys import KEYS, tag_of
+from streamdicom.formats.json.native import NativeParser
 from streamdicom.formats.json.places import Cursor, JsonPlaces
 from streamdicom.formats.json.states import State
 from streamdicom.formats.pixel_representation import learn_pixel_representation
-from streamdicom.formats.places import KeepsPlaces
 from streamdicom.formats.seen_tags import SeenTags
-from streamdicom.jsontext import DEPTHS, JsonTokenizer, Stretch, Token, TokenType
+from streamdicom.jsontext import DEPTHS, Stretch, Token, TokenType
 from streamdicom.options import ReadOptions, options_or_default
 
 # Plain integers, which compare faster than the members.
@@ -63,13 +62,7 @@ _OUTSIDE = (int(State.ROOT), int(State.ARRAY))
 _END_ARRAY, _STRING_SEGMENT = int(TokenType.END_ARRAY), int(TokenType.STRING_SEGMENT)
 
 
-_Frame: TypeAlias = tuple[int, str, str, int, int, SeenTags]
-"""State of an enclosing sequence, restored when the current item ends.
-
-It is the tag, the VR, a VR that is not one, the number of items so far, the state after a value, and the tags seen."""
-
-
-class JsonParser(ContentParser, KeepsPlaces):
+class JsonParser(NativeParser):
     """A push parser of DICOM JSON: bytes in, DICOM events out.
 
     A document is a data set or an array of data sets; documents may follow one another (NDJSON). Departures from
@@ -98,17 +91,12 @@ class JsonParser(ContentParser, KeepsPlaces):
     def __init__(self, *, options: ReadOptions | None = None, skip: KeyFilter | None = None) -> None:
         options = options_or_default(options, ReadOptions)
         policy = JsonDeviationPolicy(options, self._token_location)
-        super().__init__(policy, options.limits)
-        self._filter = skip
-        self._places: JsonPlaces | None = None
-        self._json = JsonTokenizer(options.limits, multiple=True, lenient=not policy.is_json_strict)
+        super().__init__(policy, options, skip)
         self._pattern = canonical_pattern(options.limits, is_odd=False)
         self._odd_pattern = canonical_pattern(options.limits)
         self._token_end = 0  # index after the last token in ``_tokens``, in the last call of the tokenizer
         self._departures = 0  # departures of that call that have been checked
-        self._frames: list[_Frame] = []
         self._events: list[Event] = []
-        self._seen_tags = SeenTags()  # of the current data set or item
 
     def keep_places(self) -> None:
         """Keep the places of all events from now on."""
@@ -124,12 +112,12 @@ class JsonParser(ContentParser, KeepsPlaces):
     def _feed(self, data: bytes, events: list[Event]) -> None:
         if self._places is not None:
             self._places.begin(events)
-        for start in range(0, len(data), PIECE_SIZE):
-            self._read(self._json.stretches(data[start : start + PIECE_SIZE]), events)
+        self._read_bytes(data, events)
 
     def _close(self, events: list[Event]) -> None:
         if self._places is not None:
             self._places.begin(events)
+        self._read_tail(events)
         self._read(self._json.stretches(None), events)
         if not self._has_document:
             raise TruncatedError("the input is empty", Location(self.bytes_consumed))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from streamdicom.events import Event
@@ -83,9 +84,20 @@ class JsonPlaces(Places):
             self._tokens.locate = locator()
             self._tokens = _TokenMarks()
 
+    def mark_run(self, index: int, offset: int, positions: bytes) -> None:
+        """Note the places of a run of events.
+
+        Args:
+            index: The index of the first event.
+            offset: The byte offset of position 0.
+            positions: The position of each event, as integers of 64 bits.
+        """
+        if positions:
+            self.marks.append((index, partial(_offsets, offset, positions)))
+
     def _resolved(self, place: Any, events: Sequence[Event]) -> Sequence[int]:
-        if isinstance(place, int):
-            return (place,)
+        if isinstance(place, int) or callable(place):
+            return super()._resolved(place, events)
         source, start, *rest = place
         if not rest:
             return (source.offset(start),)
@@ -94,3 +106,7 @@ class JsonPlaces(Places):
         # The tag of a key that is passed over is negative.
         offsets = [source.at(attribute.start()) for attribute in found if tags.get(attribute[2], 0) >= 0]
         return offsets or (source.at(start),)
+
+
+def _offsets(offset: int, positions: bytes, events: Sequence[Event]) -> Sequence[int]:
+    return [offset + position for position in memoryview(positions).cast("Q")]

@@ -75,8 +75,12 @@ pub struct Level {
 #[derive(Clone, Debug)]
 pub struct State {
     pub place: Place,
+    /// There has been a document.
+    pub has_document: bool,
     /// The document is an array.
     pub in_array: bool,
+    /// The array is a member of an object.
+    pub is_wrapped: bool,
     /// The index of the last data set, or -1.
     pub index: i64,
     pub sequences: Vec<Sequence>,
@@ -94,8 +98,6 @@ pub struct Limits {
     pub values_per_event: usize,
     /// An object is a data set before its first key is known.
     pub is_eager: bool,
-    /// The array is a member of an object.
-    pub is_wrapped: bool,
 }
 
 /// Memory that is used again.
@@ -122,7 +124,7 @@ pub fn run<H: Handler>(
     handler: &mut H,
 ) -> (usize, Verdict) {
     state.kept = state.levels.len();
-    let base = 1 + usize::from(state.in_array) + usize::from(limits.is_wrapped);
+    let base = 1 + usize::from(state.in_array) + usize::from(state.is_wrapped);
     if limits.depth < base + 1 + OUTSIDE_ITEMS {
         return (start, Verdict::Odd);
     }
@@ -160,11 +162,12 @@ impl<H: Handler> Run<'_, H> {
             (Place::Items, b']') => return self.end_sequence(position),
             (Place::ArrayAfter, b',') => self.go(Place::ArrayNext, position + 1),
             (Place::Root | Place::ArrayStart | Place::ArrayNext, b'{') => return self.start_dataset(position),
-            (Place::Root, b'[') if !self.limits.is_wrapped => {
+            (Place::Root, b'[') if !self.state.is_wrapped => {
+                self.state.has_document = true;
                 self.state.in_array = true;
                 self.go(Place::ArrayStart, position + 1);
             }
-            (Place::ArrayStart | Place::ArrayAfter, b']') if !self.limits.is_wrapped => {
+            (Place::ArrayStart | Place::ArrayAfter, b']') if !self.state.is_wrapped => {
                 self.state.in_array = false;
                 self.go(Place::Root, position + 1);
             }
@@ -183,6 +186,7 @@ impl<H: Handler> Run<'_, H> {
         if self.state.place == Place::Root && !self.limits.is_eager {
             key(self.data, after(self.data, position + 1, b'"')? - 1)?;
         }
+        self.state.has_document = true;
         self.state.index += 1;
         self.handler.at(position);
         self.handler.start_dataset(self.state.index);
@@ -221,7 +225,7 @@ impl<H: Handler> Run<'_, H> {
 
     /// Check that an item, or the values of an attribute in it, are not nested too deeply.
     fn check_depth(&self) -> Scan<()> {
-        let base = 1 + usize::from(self.state.in_array) + usize::from(self.limits.is_wrapped);
+        let base = 1 + usize::from(self.state.in_array) + usize::from(self.state.is_wrapped);
         let open = base + OUTSIDE_ITEMS * (self.state.sequences.len() + 1);
         if open + OUTSIDE_ITEMS <= self.limits.depth { Ok(()) } else { Err(Stop::Odd) }
     }

@@ -1,0 +1,217 @@
+"""The compiled engine as a part of the parser: it reads canonical text, and Python the rest.
+
+The engine is called where an attribute, an item or a data set may begin or end. It appends the events of as much text
+as is canonical, and returns the place that it has reached and what is open there. The automaton goes on from there with
+a few attributes, and the engine is called again.
+
+``json_skim`` foretells the end of these attributes by brackets and quotation marks only. The engine is called again
+only where the automaton itself stands between two attributes, so a wrong answer costs time and nothing else.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+from streamdicom import _native
+from streamdicom._push import PIECE_SIZE
+from streamdicom.events import Event
+from streamdicom.formats.json.contents import ContentParser
+from streamdicom.formats.json.deviation_policy import JsonDeviationPolicy
+from streamdicom.formats.json.key_filter import KeyFilter
+from streamdicom.formats.json.places import JsonPlaces
+from streamdicom.formats.json.states import Content, State
+from streamdicom.formats.pixel_representation import learn_pixel_representation
+from streamdicom.formats.places import KeepsPlaces
+from streamdicom.formats.seen_tags import SeenTags
+from streamdicom.jsontext import Expect, JsonTokenizer, Stretch
+from streamdicom.limits import Limits
+from streamdicom.options import ReadOptions
+
+_MIN_DEPTH = 16  # below it, most documents are at fault
+_MAX_SHORT_TAIL = 1024  # bytes of an incomplete attribute that wait for the rest of it, however few bytes arrive
+_MAX_TAIL_FACTOR = 4  # of the bytes that arrived last
+_SHORT_RUN = 512  # bytes of canonical text that hardly pay for a call of the engine
+_MAX_ODD = 64  # attributes that the automaton reads at once
+
+# The places of the engine, in its order: the state of the parser, and the token expected next.
+_PLACES: list[tuple[int, Expect]] = [
+    (int(State.ROOT), Expect.VALUE),
+    (int(State.ARRAY), Expect.FIRST_VALUE),
+    (int(State.ARRAY), Expect.AFTER),
+    (int(State.ARRAY), Expect.VALUE),
+    (int(State.DATASET), Expect.FIRST_NAME),
+    (int(State.DATASET), Expect.AFTER),
+    (int(State.DATASET), Expect.NAME),
+    (int(State.VALUES), Expect.AFTER),
+]
+_PLACE_OF = {place: number for number, place in enumerate(_PLACES)}
+_OUTSIDE = (int(State.ROOT), int(State.ARRAY))
+_VALUES, _DATASET = int(State.VALUES), int(State.DATASET)
+_ITEMS = int(Content.ITEMS)
+
+Frame: TypeAlias = tuple[int, str, str, int, int, SeenTags]
+"""State of an enclosing sequence, restored when the current item ends.
+
+It is the tag, the VR, a VR that is not one, the number of items so far, the state after a value, and the tags seen."""
+
+
+class NativeParser(ContentParser, KeepsPlaces):
+    """The part of the parser that calls the engine."""
+
+    def __init__(self, policy: JsonDeviationPolicy, options: ReadOptions, skip: KeyFilter | None) -> None:
+        limits = options.limits
+        super().__init__(policy, limits)
+        self._filter = skip
+        self._places: JsonPlaces | None = None
+        self._json = JsonTokenizer(limits, multiple=True, lenient=not policy.is_json_strict)
+        self._frames: list[Frame] = []
+        self._seen_tags = SeenTags()  # of the current data set or item
+        self._native: Any = _native.functions if skip is None and limits.depth >= _MIN_DEPTH else None
+        self._native_limits = self._limits_of(limits) if self._native else None
+        self._tail = b""  # the start of an attribute, which waits for the rest
+        self._odd_count = 1  # attributes that the automaton reads before the engine is called again
+
+    @abstractmethod
+    def _read(self, stretches: Iterator[Stretch], events: list[Event]) -> None: ...
+
+    @abstractmethod
+    def _levels(self) -> list[SeenTags]: ...
+
+    def _limits_of(self, limits: Limits) -> Any:
+        is_eager = not (self._policy.accepts("wrapper") or self._policy.accepts("unknown-key"))
+        return self._native.JsonLimits(
+            depth=limits.depth,
+            segment_size=limits.segment_size,
+            number_length=limits.number_length,
+            values_per_event=limits.values_per_event,
+            is_eager=is_eager,
+        )
+
+    def _read_bytes(self, data: bytes, events: list[Event]) -> None:
+        """Read the next bytes of the stream, as tokens if there is no engine."""
+        if self._native is None:
+            self._read_tokens(data, events)
+            return
+        fed = len(data)
+        if self._tail or not isinstance(data, bytes):
+            data = self._tail + data
+            self._tail = b""
+        position = 0
+        while position < len(data):
+            place = self._place()
+            if place is not None:
+                start = position
+                position, is_odd = self._run_natively(data, position, place, events)
+                rest = len(data) - position
+                if not rest:
+                    break
+                if not is_odd and rest <= max(_MAX_SHORT_TAIL, min(fed * _MAX_TAIL_FACTOR, self._limits.segment_size)):
+                    self._tail = data[position:]
+                    break
+                self._odd_count = 1 if position - start > _SHORT_RUN else min(2 * self._odd_count, _MAX_ODD)
+            end = self._native.json_skim(data, position, self._open_depth(), self._json.in_string, self._odd_count)
+            self._read_tokens(data[position:end], events)
+            position = end
+        if self._state not in _OUTSIDE:
+            learn_pixel_representation(self._levels(), events, self._attribute.tag)
+        for level in self._levels():
+            level.forget()
+
+    def _read_tail(self, events: list[Event]) -> None:
+        """Read what is left at the end of the stream."""
+        tail, self._tail = self._tail, b""
+        self._read_tokens(tail, events)
+
+    def _read_tokens(self, data: bytes, events: list[Event]) -> None:
+        for start in range(0, len(data), PIECE_SIZE):
+            self._read(self._json.stretches(data[start : start + PIECE_SIZE]), events)
+
+    def _place(self) -> int | None:
+        """Return the number of the place for the engine, or None if it cannot read there."""
+        expect = self._json.expects
+        if expect is None:
+            return None
+        place = _PLACE_OF.get((self._state, expect))
+        if place is None or not all(map(_is_canonical, self._frames)):
+            return None
+        if self._state == _VALUES:
+            attribute = self._attribute
+            is_canonical = attribute.content == _ITEMS and attribute.vr in ("SQ", "") and not attribute.vr_text
+            if not is_canonical or attribute.held or self._state_after_value != _VALUES:
+                return None
+        return place
+
+    def _open_depth(self) -> int:
+        """Return how many objects and arrays of the current attribute are open."""
+        outside = 1 + self._in_array + self._is_wrapped
+        return max(0, self._json.depth - outside - 3 * len(self._frames)) if self._state not in _OUTSIDE else -1
+
+    def _run_natively(self, data: bytes, position: int, place: int, events: list[Event]) -> tuple[int, bool]:
+        """Read canonical text; return the position after it, and whether the text after it is not canonical."""
+        attribute, places, made = self._attribute, self._places, len(events)
+        sequences = [(tag, vr == "SQ", items) for tag, vr, _, items, _, _ in self._frames]
+        if self._state == _VALUES:
+            sequences.append((attribute.tag or 0, attribute.vr == "SQ", attribute.items))
+        levels = [] if self._state in _OUTSIDE else self._levels()
+        index = -1 if self._index is None else self._index
+        end, is_odd, document, sequences, kept, seen, positions = self._native.json_run(
+            data,
+            position,
+            self._native_limits,
+            (place, self._has_document, self._in_array, self._is_wrapped, index),
+            sequences,
+            [level.last for level in levels],
+            events,
+            places is not None,
+        )
+        if end == position:
+            return position, is_odd
+        if places is not None:
+            places.mark_run(made, self._json.bytes_consumed - position, positions)
+        place, self._has_document, self._in_array, self._is_wrapped, index = document
+        self._index = None if index < 0 else index
+        self._state, expect = _PLACES[place]
+        self._open(sequences, levels[:kept], seen)
+        self._json.resume(end - position, self._containers(bool(seen)), expect)
+        return end, is_odd
+
+    def _open(
+        self, sequences: list[tuple[int, bool, int]], levels: list[SeenTags], seen: list[tuple[int, list[int]]]
+    ) -> None:
+        """Restore what is open after a run of the engine.
+
+        Args:
+            sequences: The open sequences.
+            levels: The tags of the data set and the items that were open before and still are.
+            seen: The last tag and the new tags of each data set or item that is open.
+        """
+        levels += [SeenTags() for _ in seen[len(levels) :]]
+        for level, (last, tags) in zip(levels, seen, strict=True):
+            level.see_all(tags, last)
+        attribute = self._attribute
+        if attribute.tag is not None:
+            self._reset_attribute()
+        if self._state == _VALUES:
+            attribute.tag, has_vr, attribute.items = sequences.pop()
+            attribute.vr = "SQ" if has_vr else ""
+            attribute.content = _ITEMS
+        self._frames[:] = [
+            (tag, "SQ" if has_vr else "", "", items, _VALUES, level)
+            for (tag, has_vr, items), level in zip(sequences, levels, strict=False)
+        ]
+        if levels:
+            self._seen_tags = levels[-1]
+
+    def _containers(self, has_dataset: bool) -> str:
+        """Return the brackets of all that is open."""
+        outside = ("{" if self._is_wrapped else "") + ("[" if self._in_array else "")
+        if not has_dataset:
+            return outside
+        return outside + "{" + "{[{" * len(self._frames) + ("{[" if self._state == _VALUES else "")
+
+
+def _is_canonical(frame: Frame) -> bool:
+    _, vr, vr_text, _, state_after_value, _ = frame
+    return vr in ("SQ", "") and not vr_text and state_after_value == _VALUES
