@@ -40,7 +40,7 @@ pub struct Shared {
 // SAFETY: The pointers are used only while the thread is attached to the interpreter.
 unsafe impl Send for Shared {}
 
-static SHARED: Mutex<Option<Shared>> = Mutex::new(None);
+static SHARED: Mutex<Option<Box<Shared>>> = Mutex::new(None);
 
 impl Shared {
     fn new(_py: Python<'_>) -> Shared {
@@ -90,20 +90,37 @@ pub fn with_events<'py, T>(
     keeps_positions: bool,
     fill: impl FnOnce(&mut Events<'_, 'py>) -> T,
 ) -> PyResult<(T, Option<Vec<u64>>)> {
-    let mut guard = SHARED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let shared = guard.get_or_insert_with(|| Shared::new(list.py()));
+    // Objects of Python may run any code when they are made or freed, even another run in this or another thread. So
+    // the lock is not held meanwhile.
+    let lock = || SHARED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let taken = lock().take();
+    let mut shared = taken.unwrap_or_else(|| Box::new(Shared::new(list.py())));
     let mut events = Events {
-        shared,
+        shared: &mut shared,
         list,
         is_failed: false,
         position: 0,
         positions: if keeps_positions { Some(Vec::new()) } else { None },
     };
     let result = fill(&mut events);
-    if events.is_failed {
+    let (is_failed, positions) = (events.is_failed, events.positions);
+    let superfluous = lock().replace(shared);
+    drop(superfluous); // without the lock
+    if is_failed {
         return Err(PyErr::fetch(list.py()));
     }
-    Ok((result, events.positions))
+    Ok((result, positions))
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let tags = self.tags.iter().map(|slot| slot.1);
+        let others = self.kinds.iter().chain(&self.vrs).chain([&self.no_vr, &self.no_values]);
+        for object in others.copied().chain(tags) {
+            // SAFETY: The thread is attached, as `with_events` drops it. The references are owned.
+            unsafe { ffi::Py_XDECREF(object) }
+        }
+    }
 }
 
 /// Return a tuple of owned references, which are consumed; null if one of them is.

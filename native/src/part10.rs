@@ -1,7 +1,9 @@
 //! Functions of the module for DICOM files.
 
+mod run;
+
 use pyo3::prelude::*;
 
-pub fn add_to(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+pub fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<run::Part10Run>()
 }

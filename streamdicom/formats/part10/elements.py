@@ -47,10 +47,11 @@ from streamdicom.formats.part10.guess import may_have_vr
 from streamdicom.formats.part10.headers import DELIMITER_GROUP, read_header, read_item_header
 from streamdicom.formats.part10.long_reading import LongValueParser, length_message
 from streamdicom.formats.part10.runs import (
+    IMPLICIT_SEQUENCE,
     MAX_WHOLE_VALUE,
     READ_TABLES,
     SEQUENCE,
-    part10_run,
+    run_of_engine,
     run_offsets,
 )
 from streamdicom.formats.part10.states import ParserState
@@ -80,6 +81,7 @@ class ElementParser(LongValueParser):
     def __init__(self, options: ReadOptions, index: int) -> None:
         super().__init__(options, index)
         self._max_sequences = (options.limits.depth - 4) // 3  # see ``Limits.depth``
+        self._part10_run = run_of_engine()
         self._is_final = False  # True when no more bytes follow
 
     # --- elements ----------------------------------------------------------------------------------------------
@@ -100,13 +102,13 @@ class ElementParser(LongValueParser):
         source = self._input
         if self._places is not None:
             self._places.mark(partial(run_offsets, source.data, source.pos, source.base, self._context.encoding))
-        source.pos, self._context, is_item_due = part10_run(
+        source.pos, self._context, is_item_due = self._part10_run(
             source.data,
             source.pos,
             source.base,
             self._context,
             self._contexts,
-            self._events.append,
+            self._events,
             self._max_sequences,
             is_item_due,
         )
@@ -320,12 +322,15 @@ class ElementParser(LongValueParser):
         # A sequence of undefined length may have another VR by the dictionary.
         if tag >> 16 & 1 and (vr == "SQ" or not file_vr):
             return
-        if not file_vr and (vr == "SQ" or is_ambiguous(tag)):
+        # In the data set, zeros are padding and no element.
+        if not file_vr and (is_ambiguous(tag) or not tag):
             return
         if file_vr and vr != file_vr:
             return
         key = self._context.encoding.tag.pack(tag >> 16, tag & 0xFFFF) + file_vr.encode()
-        entry = SEQUENCE if vr == "SQ" else layout, tag, vr, DECODERS.get(vr, _no_values)
+        if vr == "SQ":
+            layout = SEQUENCE if file_vr else IMPLICIT_SEQUENCE
+        entry = layout, tag, vr, DECODERS.get(vr, _no_values)
         self._context.known.remember(key, entry)
 
     # --- sequences and items -----------------------------------------------------------------------------------

@@ -12,9 +12,12 @@ same for all parsers and writers.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from struct import error as struct_error
+from types import ModuleType
 from typing import Any, TypeAlias
 
+from streamdicom import _native
 from streamdicom._cache import BoundedCache
 from streamdicom.dicom import (
     ENCODERS,
@@ -47,8 +50,9 @@ MAX_WHOLE_VALUE = 64 * 1024
 
 _ODD_OR_LONG = ~0xFFFE  # bits of a length that is odd, or not below ``MAX_WHOLE_VALUE``
 
-SEQUENCE = 2
-"""The layout of the header of a sequence in explicit VR, which is that of LONG."""
+# Layouts of the header of a sequence
+SEQUENCE = 2  # that of LONG
+IMPLICIT_SEQUENCE = 3  # that of SHORT
 
 Decoder: TypeAlias = Callable[[bytes, bool], "tuple[Any, ...] | None"]
 ReadEntry: TypeAlias = tuple[int, int, str, Decoder]
@@ -101,7 +105,7 @@ def part10_run(  # noqa: C901 - innermost loop
     base: int,
     context: Context,
     outer: list[Context],
-    emit: Callable[[Event], object],
+    events: list[Event],
     max_outer: int,
     is_item_due: bool,
 ) -> tuple[int, Context, bool]:
@@ -113,13 +117,14 @@ def part10_run(  # noqa: C901 - innermost loop
         base: The offset of the buffer in the file.
         context: The innermost open data set or item.
         outer: The contexts around it, outermost first. Items that start or end change it.
-        emit: Takes the events.
+        events: Takes the events.
         max_outer: The number of contexts around a data set or item in which no further sequence may start.
         is_item_due: True in a sequence, before an item or the end of the sequence.
 
     Returns:
         The position of the first byte that is not read, the context there, and whether an item is due there.
     """
+    emit = events.append
     known = context.known
     encoding = context.encoding
     little_endian = encoding.little_endian
@@ -170,15 +175,22 @@ def part10_run(  # noqa: C901 - innermost loop
                 context = outer.pop()
                 emit((END_ITEM, context.tag, "SQ", None))
                 pos += 8
-            elif layout == SEQUENCE and pos + 12 <= last and len(outer) < max_outer and tag > highest:
-                length = long(buffer, pos + 8)[0]
-                start = pos + 12
+            elif layout >= SEQUENCE and len(outer) < max_outer and tag > highest:
+                if layout == SEQUENCE:
+                    if pos + 12 > last:
+                        return pos, context, False
+                    length = long(buffer, pos + 8)[0]
+                    start = pos + 12
+                else:
+                    start = pos + 8
                 sequence_start, sequence_end = base + start, base + start + length
                 if length == UNDEFINED_LENGTH:
                     sequence_start, sequence_end = -1, NO_END
+                elif length & 1:
+                    return pos, context, False
                 elif length > MAX_WHOLE_VALUE and sequence_end <= context.limit:
                     sequence_start = -1
-                elif start + length > last or length & 1:
+                elif start + length > last:
                     return pos, context, False
                 see(tag)
                 emit((START_SEQUENCE, tag, "SQ", None))
@@ -227,6 +239,22 @@ def part10_run(  # noqa: C901 - innermost loop
         return pos, context, True
 
 
+Run: TypeAlias = Callable[[bytes, int, int, Context, list[Context], list[Event], int, bool], tuple[int, Context, bool]]
+
+
+def run_of_engine() -> Run:
+    """Return ``part10_run``, or the compiled one."""
+    functions = _native.functions
+    return part10_run if functions is None else _compiled_run(functions)
+
+
+@lru_cache(maxsize=1)
+def _compiled_run(functions: ModuleType) -> Run:
+    tables = [(encoding.implicit, encoding.little_endian, table) for encoding, table in READ_TABLES.items()]
+    run: Run = functions.Part10Run(Context, PUBLIC, FILE_META_TABLE, tables)
+    return run
+
+
 def run_offsets(buffer: bytes, pos: int, base: int, encoding: Encoding, events: Sequence[Event]) -> list[int]:
     """Return the byte offsets of the events of ``part10_run``.
 
@@ -245,7 +273,7 @@ def run_offsets(buffer: bytes, pos: int, base: int, encoding: Encoding, events: 
             _, _, _, size, length = read_header(buffer, pos, encoding)
             pos += size + length
         elif kind == START_SEQUENCE:
-            pos += 12
+            pos += 8 if encoding.implicit else 12
         elif kind == START_ITEM:
             pos += 8
         elif buffer[pos : pos + 4] == (item_end if kind == END_ITEM else sequence_end):

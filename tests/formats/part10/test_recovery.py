@@ -392,12 +392,18 @@ def test_element_past_its_item_ends_there() -> None:
     assert found(content, AFTER, on_error="skip")[0] == [*sequence(REFERENCES, [], ITEM_EVENTS), IS_AFTER]
 
 
-@pytest.mark.parametrize("fault", [b"hello world", TO.element(PATIENT_ID, "LO", b"ab")], ids=["text", "element"])
+@pytest.mark.parametrize("fault", [b"hello, world", TO.element(PATIENT_ID, "LO", b"ab")], ids=["text", "element"])
 def test_rest_of_a_long_sequence_is_left_out(fault: bytes) -> None:
     good = TO.item(TO.element(COMMENTS, "UT", b"a" * 70_000))
     events, codes = found(TO.sequence(REFERENCES, good, fault + bytes(100)), AFTER)
     assert joined(events) == [*sequence(REFERENCES, [element(COMMENTS, "UT", "a" * 70_000)]), IS_AFTER]
     assert codes == ["broken-structure"]
+
+
+def test_odd_length_of_a_long_sequence_is_reported_each_time() -> None:
+    content = TO.sequence(REFERENCES, TO.item(TO.element(COMMENTS, "UT", b"a" * 70_000)), b"hello")
+    for _ in range(2):  # the tag is known the second time
+        assert found(content, AFTER)[1] == ["odd-length", "broken-structure"]
 
 
 def test_data_set_ends_where_no_end_is_known() -> None:
@@ -434,6 +440,12 @@ def test_zeros_in_place_of_the_first_element_are_padding_however_cut() -> None:
     options = ReadOptions(on_deviation=lambda _: None)
     outcomes = {str(outcome(*parse(pieces, options))) for pieces in ([data], *(cut(data, size) for size in (1, 8, 12)))}
     assert len(outcomes) == 1
+
+
+def test_zeros_are_padding_after_a_file_where_they_were_an_element() -> None:
+    content = IMPLICIT.sequence(REFERENCES, IMPLICIT.item(bytes(8)))
+    assert found(content, layout=IMPLICIT) == (sequence(REFERENCES, [element(0, "UL")]), [])
+    assert found(bytes(8), layout=IMPLICIT) == ([], ["trailing-padding"])
 
 
 def test_other_bytes_after_padding_are_left_out() -> None:

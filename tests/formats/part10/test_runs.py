@@ -13,7 +13,7 @@ from streamdicom.dicom import EXPLICIT_BIG_ENDIAN, EXPLICIT_LITTLE_ENDIAN, IMPLI
 from streamdicom.events import Event, EventType
 from streamdicom.formats.part10 import Part10Writer
 from streamdicom.formats.part10.context import NO_END, PUBLIC, Context, ElementContext
-from streamdicom.formats.part10.runs import READ_TABLES, WRITE_TABLES, part10_bytes, part10_run, write_entry
+from streamdicom.formats.part10.runs import READ_TABLES, WRITE_TABLES, part10_bytes, run_of_engine, write_entry
 from streamdicom.formats.part10.states import OpenItem
 from tests.formats.part10.files import EXPLICIT, element, parse, sequence, start
 
@@ -27,7 +27,7 @@ def run(
     """Return the stop position, the events, and whether an item is due."""
     events: list[Event] = []
     context = Context(encoding, READ_TABLES[encoding], 0, end, end, ElementContext())
-    pos, _, is_item_due = part10_run(data, 0, 0, context, [], events.append, 84, False)
+    pos, _, is_item_due = run_of_engine()(data, 0, 0, context, [], events, 84, False)
     return pos, events, is_item_due
 
 
@@ -88,7 +88,7 @@ def test_reading_random_bytes_never_raises(encoding: Encoding, data: bytes, end:
             context = Context(encoding, READ_TABLES[encoding], 0, NO_END, NO_END, ElementContext())
             item = Context(encoding, READ_TABLES[encoding], 0, limit, limit, ElementContext())
             context.open_sequence(REFERENCES, PUBLIC, -1, NO_END)
-            pos, _, _ = part10_run(data, 0, 0, item, [context], list[Event]().append, 84, False)
+            pos, _, _ = run_of_engine()(data, 0, 0, item, [context], [], 84, False)
             assert 0 <= pos <= len(data)
 
 

@@ -1,1 +1,8 @@
-//! DICOM files (PS3.10) and data sets in the transfer syntaxes of PS3.5.
+//! The elements of DICOM files (PS3.5 7).
+
+mod fields;
+mod run;
+mod values;
+
+pub use run::{Encoding, Frame, MAX_WHOLE_VALUE, NO_END, Place, Surroundings, run};
+pub use values::{Repertoire, Scratch};
