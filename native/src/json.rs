@@ -27,7 +27,7 @@ impl JsonLimits {
         values_per_event: usize,
         is_eager: bool,
     ) -> JsonLimits {
-        JsonLimits(Limits { depth, segment_size, number_length, values_per_event, is_eager})
+        JsonLimits(Limits { depth, segment_size, number_length, values_per_event, is_eager })
     }
 }
 
@@ -48,15 +48,7 @@ fn json_run<'py>(
     lasts: Vec<i64>,
     events: &Bound<'py, PyList>,
     keeps_positions: bool,
-) -> PyResult<(
-    usize,
-    bool,
-    Document,
-    Vec<OpenSequence>,
-    usize,
-    Vec<(i64, Vec<u32>)>,
-    Option<Bound<'py, PyBytes>>,
-)> {
+) -> PyResult<(usize, bool, Document, Vec<OpenSequence>, usize, Vec<(i64, Vec<u32>)>, Option<Bound<'py, PyBytes>>)> {
     let (place, has_document, in_array, is_wrapped, index) = document;
     let mut state = State {
         place: *Place::ALL.get(place).unwrap_or(&Place::Root),

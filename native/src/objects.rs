@@ -33,9 +33,28 @@ pub struct Shared {
     vrs: [*mut PyObject; Vr::COUNT],
     no_vr: *mut PyObject,
     no_values: *mut PyObject,
-    /// Tags by their hash, each with its object.
-    tags: Vec<(u32, *mut PyObject)>,
+    /// Tags by their hash.
+    tags: Vec<Tag>,
+    /// Events of elements by the hash of their keys.
+    elements: Vec<(Key, *mut PyObject)>,
 }
+
+/// A tag, and the objects that it has needed so far.
+#[derive(Clone, Copy)]
+struct Tag {
+    tag: u32,
+    object: *mut PyObject,
+    /// The events of a sequence whose values are always the same.
+    sequence: [*mut PyObject; SEQUENCE_EVENTS],
+}
+
+const SEQUENCE_EVENTS: usize = 4;
+const ELEMENTS: usize = 4096;
+const KEY_LENGTH: usize = 32;
+const KEY_TEXT: usize = 6;
+
+/// The tag, the VR, the length and the bytes of a short value.
+type Key = [u8; KEY_LENGTH];
 
 // SAFETY: The pointers are used only while the thread is attached to the interpreter.
 unsafe impl Send for Shared {}
@@ -54,25 +73,80 @@ impl Shared {
                 }),
                 no_vr: ffi::PyUnicode_InternFromString(c"".as_ptr()),
                 no_values: ffi::PyTuple_New(0),
-                tags: vec![(0, null_mut()); TAGS],
+                tags: vec![Tag { tag: 0, object: null_mut(), sequence: [null_mut(); SEQUENCE_EVENTS] }; TAGS],
+                elements: vec![([0; KEY_LENGTH], null_mut()); ELEMENTS],
             }
         }
+    }
+
+    /// Return the place of a tag, with its object.
+    #[inline]
+    fn slot(&mut self, tag: u32) -> &mut Tag {
+        let slot = &mut self.tags[(tag.wrapping_mul(0x9E37_79B1) >> 20) as usize % TAGS];
+        if slot.tag != tag || slot.object.is_null() {
+            slot.change_to(tag);
+        }
+        slot
     }
 
     /// Return a new reference to the object of a tag.
     #[inline]
     fn tag(&mut self, tag: u32) -> *mut PyObject {
-        let slot = &mut self.tags[(tag.wrapping_mul(0x9E37_79B1) >> 20) as usize % TAGS];
-        // SAFETY: The thread is attached; the slot owns the object in it.
-        unsafe {
-            if slot.0 != tag || slot.1.is_null() {
-                ffi::Py_XDECREF(slot.1);
-                *slot = (tag, ffi::PyLong_FromUnsignedLong(tag.into()));
-            }
-            ffi::Py_XINCREF(slot.1);
-        }
-        slot.1
+        let object = self.slot(tag).object;
+        // SAFETY: The thread is attached.
+        unsafe { ffi::Py_XINCREF(object) };
+        object
     }
+
+    /// Return a new reference to an event, whose references are consumed.
+    #[inline]
+    fn event(&mut self, kind: i64, tag: u32, vr: *mut PyObject, value: *mut PyObject) -> *mut PyObject {
+        let tag = self.tag(tag);
+        let kind = self.kinds[kind as usize];
+        // SAFETY: The thread is attached; the kinds and VRs are kept.
+        unsafe {
+            ffi::Py_XINCREF(kind);
+            ffi::Py_XINCREF(vr);
+        }
+        tuple([kind, tag, vr, value])
+    }
+
+    /// Return the place of an element with a short value.
+    #[inline]
+    fn element(&mut self, key: &Key) -> &mut (Key, *mut PyObject) {
+        let mut hash = 0u64;
+        for word in key.chunks_exact(8) {
+            let word = u64::from_le_bytes(word.try_into().unwrap_or_default());
+            hash = (hash.rotate_left(5) ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        }
+        &mut self.elements[(hash >> 40) as usize % ELEMENTS]
+    }
+}
+
+impl Tag {
+    #[cold]
+    fn change_to(&mut self, tag: u32) {
+        // SAFETY: The thread is attached; the slot owns its objects.
+        unsafe {
+            ffi::Py_XDECREF(self.object);
+            for event in self.sequence {
+                ffi::Py_XDECREF(event);
+            }
+            *self =
+                Tag { tag, object: ffi::PyLong_FromUnsignedLong(tag.into()), sequence: [null_mut(); SEQUENCE_EVENTS] };
+        }
+    }
+}
+
+/// Return the key of an element, or None for a long value.
+#[inline]
+fn key_of(tag: u32, vr: Vr, value: &[u8]) -> Option<Key> {
+    let mut key = [0; KEY_LENGTH];
+    key.get_mut(KEY_TEXT..KEY_TEXT + value.len())?.copy_from_slice(value);
+    key[..4].copy_from_slice(&tag.to_le_bytes());
+    key[4] = vr.index() as u8;
+    key[5] = value.len() as u8 + 1;
+    Some(key)
 }
 
 /// A list that receives events, and the index of the data at which each begins.
@@ -124,9 +198,11 @@ impl Drop for Shared {
 }
 
 /// Return a tuple of owned references, which are consumed; null if one of them is.
+///
+/// The garbage collector need not know of a tuple that refers to no container that it knows of, as it would find out.
 #[inline]
 fn tuple<const N: usize>(items: [*mut PyObject; N]) -> *mut PyObject {
-    // SAFETY: The thread is attached, as whoever owns references has been. Each reference is consumed once.
+    // SAFETY: The thread is attached, as the owner of references is. Each reference is consumed once.
     unsafe {
         let made = if items.iter().any(|item| item.is_null()) { null_mut() } else { ffi::PyTuple_New(N as isize) };
         for (index, item) in items.into_iter().enumerate() {
@@ -135,6 +211,9 @@ fn tuple<const N: usize>(items: [*mut PyObject; N]) -> *mut PyObject {
             } else {
                 ffi::PyTuple_SetItem(made, index as isize, item);
             }
+        }
+        if !made.is_null() {
+            ffi::PyObject_GC_UnTrack(made.cast());
         }
         made
     }
@@ -204,29 +283,60 @@ fn name(groups: [&[u8]; 3]) -> *mut PyObject {
 }
 
 impl Events<'_, '_> {
-    /// Append an event; the value is consumed.
+    /// Append a new event; the value is consumed.
     #[inline]
     fn append(&mut self, kind: i64, tag: u32, vr: *mut PyObject, value: *mut PyObject) {
-        let tag = self.shared.tag(tag);
-        // SAFETY: The thread is attached; the kinds and VRs are kept by `Shared`, the event by the list.
-        unsafe {
-            let kind = self.shared.kinds[kind as usize];
-            ffi::Py_XINCREF(kind);
-            ffi::Py_XINCREF(vr);
-            let event = tuple([kind, tag, vr, value]);
-            if event.is_null() || ffi::PyList_Append(self.list.as_ptr(), event) < 0 {
-                self.is_failed = true;
-            }
-            ffi::Py_XDECREF(event);
+        let event = self.shared.event(kind, tag, vr, value);
+        self.push(event);
+        // SAFETY: The thread is attached; the list has a reference of its own.
+        unsafe { ffi::Py_XDECREF(event) };
+    }
+
+    /// Append an event, of which this takes no reference.
+    #[inline]
+    fn push(&mut self, event: *mut PyObject) {
+        // SAFETY: The thread is attached.
+        if event.is_null() || unsafe { ffi::PyList_Append(self.list.as_ptr(), event) } < 0 {
+            self.is_failed = true;
         }
         if let Some(positions) = &mut self.positions {
             positions.push(self.position as u64);
         }
     }
 
-    fn append_in_sequence(&mut self, kind: i64, tag: u32, value: *mut PyObject) {
-        let vr = self.vr(SEQUENCE);
-        self.append(kind, tag, vr, value);
+    /// Append an event of a sequence that always has the same value.
+    #[inline]
+    fn append_shared(&mut self, number: usize, kind: i64, tag: u32, value: fn() -> *mut PyObject) {
+        let mut event = self.shared.slot(tag).sequence[number];
+        if event.is_null() {
+            let vr = self.vr(Vr::SQ);
+            event = self.shared.event(kind, tag, vr, value());
+            self.shared.slot(tag).sequence[number] = event;
+        }
+        self.push(event);
+    }
+
+    /// Append an element with a short value, which is likely to occur again.
+    #[inline]
+    fn append_element(&mut self, tag: u32, vr: Vr, key: Option<Key>, value: impl FnOnce(&Shared) -> *mut PyObject) {
+        let name = self.vr(vr);
+        let Some(key) = key else {
+            let value = value(self.shared);
+            self.append(ELEMENT, tag, name, value);
+            return;
+        };
+        let slot = self.shared.element(&key);
+        if slot.0 == key && !slot.1.is_null() {
+            let event = slot.1;
+            self.push(event);
+            return;
+        }
+        let value = value(self.shared);
+        let event = self.shared.event(ELEMENT, tag, name, value);
+        self.push(event);
+        let before = std::mem::replace(self.shared.element(&key), (key, event));
+        // SAFETY: The thread is attached; the slot owned the event.
+        unsafe { ffi::Py_XDECREF(before.1) };
     }
 
     /// Return a borrowed reference to the name of a VR.
@@ -235,8 +345,6 @@ impl Events<'_, '_> {
         self.shared.vrs[vr.index()]
     }
 }
-
-const SEQUENCE: Vr = Vr::SQ;
 
 impl Handler for Events<'_, '_> {
     #[inline]
@@ -255,42 +363,63 @@ impl Handler for Events<'_, '_> {
     }
 
     fn start_sequence(&mut self, tag: u32) {
-        self.append_in_sequence(START_SEQUENCE, tag, none());
+        self.append_shared(0, START_SEQUENCE, tag, none);
     }
 
     fn start_item(&mut self, tag: u32, index: i64) {
-        self.append_in_sequence(START_ITEM, tag, integer(index.into()));
+        if index == 0 {
+            self.append_shared(1, START_ITEM, tag, || integer(0));
+        } else {
+            let vr = self.vr(Vr::SQ);
+            self.append(START_ITEM, tag, vr, integer(index.into()));
+        }
     }
 
     fn end_item(&mut self, tag: u32) {
-        self.append_in_sequence(END_ITEM, tag, none());
+        self.append_shared(2, END_ITEM, tag, none);
     }
 
     fn end_sequence(&mut self, tag: u32) {
-        self.append_in_sequence(END_SEQUENCE, tag, none());
+        self.append_shared(3, END_SEQUENCE, tag, none);
     }
 
     #[inline]
     fn element(&mut self, tag: u32, vr: Vr, values: Values<'_>) {
-        let value = match values {
-            Values::Text(one) => tuple([text(one)]),
-            Values::Texts(texts) => tuple_of(texts.len(), texts.iter().map(|one| one.map_or_else(none, text))),
-            Values::Integers([Some(one)]) => tuple([integer(*one)]),
-            Values::Integers(integers) => each(integers, integer),
-            Values::Floats(floats) => each(floats, float),
-            Values::Names(names) => tuple_of(names.len(), names.iter().map(|one| one.map_or_else(none, name))),
-            Values::Bytes(data) => tuple([bytes(data)]),
+        match values {
+            Values::Text(one) => {
+                let key = if vr.has_character_set() { None } else { key_of(tag, vr, one) };
+                self.append_element(tag, vr, key, |_| tuple([text(one)]));
+            }
+            Values::Integers([Some(one)]) => {
+                let key = key_of(tag, vr, &one.to_le_bytes());
+                self.append_element(tag, vr, key, |_| tuple([integer(*one)]));
+            }
             Values::None => {
                 // SAFETY: The thread is attached.
-                unsafe { ffi::Py_XNewRef(self.shared.no_values) }
+                let empty = |shared: &Shared| unsafe { ffi::Py_XNewRef(shared.no_values) };
+                self.append_element(tag, vr, key_of(tag, vr, b""), empty);
             }
-        };
-        let vr = self.vr(vr);
-        self.append(ELEMENT, tag, vr, value);
+            _ => {
+                let (name, value) = (self.vr(vr), long_value(values));
+                self.append(ELEMENT, tag, name, value);
+            }
+        }
     }
 
     fn bulk_data(&mut self, tag: u32, vr: Vr, uri: &[u8]) {
         let vr = self.vr(vr);
         self.append(BULK_DATA, tag, vr, text(uri));
+    }
+}
+
+fn long_value(values: Values<'_>) -> *mut PyObject {
+    match values {
+        Values::None => tuple([]),
+        Values::Text(one) => tuple([text(one)]),
+        Values::Texts(texts) => tuple_of(texts.len(), texts.iter().map(|one| one.map_or_else(none, text))),
+        Values::Integers(integers) => each(integers, integer),
+        Values::Floats(floats) => each(floats, float),
+        Values::Names(names) => tuple_of(names.len(), names.iter().map(|one| one.map_or_else(none, name))),
+        Values::Bytes(data) => tuple([bytes(data)]),
     }
 }

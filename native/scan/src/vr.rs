@@ -152,6 +152,12 @@ impl Vr {
         ROWS[self.index()].bulk
     }
 
+    /// Return whether Specific Character Set applies (PS3.5 6.1.2.2).
+    #[inline]
+    pub fn has_character_set(self) -> bool {
+        matches!(ROWS[self.index()].name, b"LO" | b"LT" | b"PN" | b"SH" | b"ST" | b"UC" | b"UT")
+    }
+
     /// Return whether an integer is in the range of the VR.
     #[inline]
     pub fn holds(self, number: i128) -> bool {
