@@ -4,7 +4,9 @@ use std::cell::RefCell;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
-use streamdicom_scan::json::{Level, Limits, Place, Scratch, Sequence, State, Verdict, run, skim};
+use streamdicom_scan::json::{Level, Limits, Mark, Marks, Place, Scratch, Sequence, State, Verdict, run, skim};
+
+use streamdicom_scan::vr::Vr;
 
 use crate::objects::with_events;
 
@@ -14,20 +16,29 @@ thread_local! {
 
 /// The bounds of a parser, and other facts that hold for all of its runs.
 #[pyclass(frozen, name = "JsonLimits")]
-struct JsonLimits(Limits);
+struct JsonLimits {
+    limits: Limits,
+    /// Each departure is wanted with its place.
+    keeps_marks: bool,
+}
 
 #[pymethods]
 impl JsonLimits {
     #[new]
-    #[pyo3(signature = (*, depth, segment_size, number_length, values_per_event, is_eager))]
+    #[pyo3(signature = (*, depth, segment_size, number_length, values_per_event, is_eager, accepted, keeps_marks))]
     fn new(
         depth: usize,
         segment_size: usize,
         number_length: usize,
         values_per_event: usize,
         is_eager: bool,
+        accepted: u32,
+        keeps_marks: bool,
     ) -> JsonLimits {
-        JsonLimits(Limits { depth, segment_size, number_length, values_per_event, is_eager })
+        JsonLimits {
+            limits: Limits { depth, segment_size, number_length, values_per_event, is_eager, accepted },
+            keeps_marks,
+        }
     }
 }
 
@@ -35,6 +46,13 @@ impl JsonLimits {
 type Document = (usize, bool, bool, bool, i64);
 /// The tag of a sequence, whether its VR precedes the items, and the index of its item.
 type OpenSequence = (u32, bool, i64);
+
+/// The number of a habit, the VR, the index in the data, the index of the data set, and the tag path.
+type PlacedMark = (u32, Option<&'static str>, usize, i64, String);
+
+fn placed(mark: Mark) -> PlacedMark {
+    (mark.habit as u32, mark.vr.map(Vr::name), mark.position, mark.index, mark.path)
+}
 
 /// Append the events of canonical text to a list.
 #[pyfunction]
@@ -48,7 +66,17 @@ fn json_run<'py>(
     lasts: Vec<i64>,
     events: &Bound<'py, PyList>,
     keeps_positions: bool,
-) -> PyResult<(usize, bool, Document, Vec<OpenSequence>, usize, Vec<(i64, Vec<u32>)>, Option<Bound<'py, PyBytes>>)> {
+) -> PyResult<(
+    usize,
+    bool,
+    Document,
+    Vec<OpenSequence>,
+    usize,
+    Vec<(i64, Vec<u32>)>,
+    Option<Bound<'py, PyBytes>>,
+    u32,
+    Vec<PlacedMark>,
+)> {
     let (place, has_document, in_array, is_wrapped, index) = document;
     let mut state = State {
         place: *Place::ALL.get(place).unwrap_or(&Place::Root),
@@ -59,10 +87,13 @@ fn json_run<'py>(
         sequences: sequences.into_iter().map(|(tag, has_vr, items)| Sequence { tag, has_vr, items }).collect(),
         levels: lasts.into_iter().map(|last| Level { last, seen: Vec::new() }).collect(),
         kept: 0,
+        marks: Marks { are_kept: limits.keeps_marks, ..Marks::default() },
     };
     let bytes = data.as_bytes();
     let ((end, verdict), positions) = SCRATCH.with_borrow_mut(|scratch| {
-        with_events(events, keeps_positions, |handler| run(bytes, position, &mut state, &limits.0, scratch, handler))
+        with_events(events, keeps_positions, |handler| {
+            run(bytes, position, &mut state, &limits.limits, scratch, handler)
+        })
     })?;
     let positions = positions.map(|positions| {
         let raw: Vec<u8> = positions.into_iter().flat_map(u64::to_ne_bytes).collect();
@@ -76,6 +107,8 @@ fn json_run<'py>(
         state.kept,
         state.levels.into_iter().map(|level| (level.last, level.seen)).collect(),
         positions,
+        state.marks.bits,
+        state.marks.marks.into_iter().map(placed).collect(),
     ))
 }
 

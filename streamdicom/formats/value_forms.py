@@ -35,6 +35,9 @@ SINGLE_VRS = frozenset(vr for vr, row in VRS.items() if row.form is Form.TEXT an
 """The VRs of one value, in which a backslash is a character like any other (PS3.5 6.2)."""
 
 
+INEXACT_NUMBER = "inexact-number", "expected a number that 32 bits hold for VR FL, found one of more digits"
+
+
 class WrongValueError(Exception):
     """A value that cannot be one of its VR."""
 
@@ -67,7 +70,7 @@ def odd_float(vr: str, text: str, report: Report) -> float:
         if abs(number) >= MAX_SINGLE:
             report_out_of_range(vr, report)
         else:
-            report("inexact-number", "expected a number that 32 bits hold for VR FL, found one of more digits")
+            report(*INEXACT_NUMBER)
     return number
 
 

@@ -38,8 +38,14 @@ impl Handler for Count {
 
 fn main() {
     let data = std::fs::read(std::env::args().nth(1).expect("a file")).expect("a readable file");
-    let limits =
-        Limits { depth: 256, segment_size: 1 << 30, number_length: 1000, values_per_event: 4096, is_eager: false };
+    let limits = Limits {
+        depth: 256,
+        segment_size: 1 << 30,
+        number_length: 1000,
+        values_per_event: 4096,
+        is_eager: false,
+        accepted: !0,
+    };
     for _ in 0..5 {
         let mut state = State {
             place: Place::Root,
@@ -50,6 +56,7 @@ fn main() {
             sequences: Vec::new(),
             levels: Vec::new(),
             kept: 0,
+            marks: Default::default(),
         };
         let (mut count, mut scratch) = (Count::default(), Scratch::default());
         let start = Instant::now();

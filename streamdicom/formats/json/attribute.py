@@ -46,6 +46,8 @@ _NULL = int(TokenType.NULL)
 _HOLDS_NOTHING, _HOLDS_VALUES = int(Content.NOTHING), int(Content.VALUES)
 _HOLDS_ITEMS = int(Content.ITEMS)
 _WITHOUT_VALUES = (Form.BINARY, Form.SEQUENCE)
+EMPTY_ARRAY = "empty-array", "expected no 'Value' for an empty element, found an empty array"
+NULL_ONLY = "null-only", "expected no 'Value' for an empty element, found null"
 _NO_VR = "expected 'vr', found none"
 _RESCUE_VR = "UC"  # of long text whose VR is unknown or does not fit; it may have several values
 _UNKNOWN_VR = "expected a 'vr' for a value, found none or an unknown one"
@@ -235,7 +237,7 @@ class Attribute:
         held, policy = self.held, self._policy
         if not held:
             if self.content == _HOLDS_VALUES:
-                policy.report("empty-array", "expected no 'Value' for an empty element, found an empty array")
+                policy.report(*EMPTY_ARRAY)
             if vr == "SQ":
                 self._end_items(tag, vr)
             else:
@@ -261,7 +263,7 @@ class Attribute:
             return
         if values == (None,):
             if held[0][0] == _NULL:
-                self._policy.report("null-only", "expected no 'Value' for an empty element, found null")
+                self._policy.report(*NULL_ONLY)
             values = ()
         self.events.append((ELEMENT, tag, vr, values))
 

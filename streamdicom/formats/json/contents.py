@@ -96,6 +96,16 @@ def value_run(
     return None, size
 
 
+def empty_name_group(name: str) -> tuple[str, str]:
+    """Return the code and the message of an empty component group."""
+    return "empty-name-group", f"expected text for '{name}', found null or an empty string"
+
+
+def extra_member(name: str) -> tuple[str, str]:
+    """Return the code and the message of a member beyond the standard."""
+    return "extra-member", f"expected only members of PS3.18 F.2.2, found '{name}'"
+
+
 def _not_base64(error: ValueError) -> DicomJsonError:
     return DicomJsonError(f"expected {EXPECTED[State.BINARY]}, found {error}")
 
@@ -183,7 +193,7 @@ class ContentParser(DocumentParser):
 
     def _unknown_member(self, text: str) -> None:
         if text.lower() in _EXTRA_MEMBERS:
-            self._policy.report("extra-member", f"expected only members of PS3.18 F.2.2, found '{text.lower()}'")
+            self._policy.report(*extra_member(text.lower()))
         else:
             self._policy.report(
                 "unknown-member", "expected a member of an attribute (PS3.18 F.2.2), found another name"
@@ -359,7 +369,7 @@ class ContentParser(DocumentParser):
 
     def _group_text(self, text: str) -> None:
         if not text:
-            self._policy.report("empty-name-group", f"expected text for '{self._group}', found null or an empty string")
+            self._policy.report(*empty_name_group(self._group))
         self._groups[self._group] = text
         self._attribute.size += len(text)
         self._state = State.NAME

@@ -36,6 +36,16 @@ class JsonDeviationPolicy(DeviationPolicy):
         """True if every departure from RFC 8259 is an error."""
         return not any(map(self.accepts, _JSON_CODES))
 
+    @property
+    def needs_places(self) -> bool:
+        """True if each deviation is reported with its place."""
+        return self._on_deviation is not None
+
+    def report_at(self, location: Location, code: str, message: str) -> None:
+        """Report a deviation that is accepted, at a place that is known."""
+        if self._on_deviation is not None and self._actions[code] == "report":
+            self._on_deviation(Deviation(code, DEVIATIONS[code].severity, location, message))
+
     def _deliver(self, code: str, message: str) -> None:
         if self._on_deviation is None:
             self._warn(code)

@@ -19,6 +19,10 @@ KEYS: BoundedCache[str, int] = BoundedCache()
 It lacks group lengths, delimiters and File Meta Information.
 """
 
+KEY_FORM = "key-form", "expected a key of eight upper-case hexadecimal digits, found another form"
+GROUP_LENGTH = "group-length", "expected no group length (PS3.18 F.2.2), found one"
+FILE_META = "file-meta", "expected no File Meta Information (PS3.18 Annex F), found some"
+
 _NOT_CACHED = (FILE_META_GROUP, DELIMITER_GROUP)
 
 
@@ -45,7 +49,7 @@ def _tag_in_other_form(text: str, policy: JsonDeviationPolicy) -> int | None:
         if known is not None:
             policy.report("keyword-key", "expected a tag for a key, found a keyword")
         return known
-    policy.report("key-form", "expected a key of eight upper-case hexadecimal digits, found another form")
+    policy.report(*KEY_FORM)
     return tag
 
 

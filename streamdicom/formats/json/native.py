@@ -11,20 +11,27 @@ only where the automaton itself stands between two attributes, so a wrong answer
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, TypeAlias
 
 from streamdicom import _native
 from streamdicom._push import PIECE_SIZE
+from streamdicom.dicom import NAME_GROUPS
+from streamdicom.errors import Location
 from streamdicom.events import Event
-from streamdicom.formats.json.contents import ContentParser
+from streamdicom.formats.json.attribute import EMPTY_ARRAY, NULL_ONLY
+from streamdicom.formats.json.contents import ContentParser, empty_name_group, extra_member
 from streamdicom.formats.json.deviation_policy import JsonDeviationPolicy
 from streamdicom.formats.json.key_filter import KeyFilter
+from streamdicom.formats.json.keys import FILE_META, GROUP_LENGTH, KEY_FORM
 from streamdicom.formats.json.places import JsonPlaces
 from streamdicom.formats.json.states import Content, State
+from streamdicom.formats.json.values import EMPTY_NAME, EMPTY_STRING, number_as_string
 from streamdicom.formats.pixel_representation import learn_pixel_representation
 from streamdicom.formats.places import KeepsPlaces
 from streamdicom.formats.seen_tags import SeenTags
+from streamdicom.formats.value_forms import INEXACT_NUMBER
 from streamdicom.jsontext import Expect, JsonTokenizer, Stretch
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions
@@ -34,6 +41,30 @@ _MAX_SHORT_TAIL = 1024  # bytes of an incomplete attribute that wait for the res
 _MAX_TAIL_FACTOR = 4  # of the bytes that arrived last
 _SHORT_RUN = 512  # bytes of canonical text that hardly pay for a call of the engine
 _MAX_ODD = 64  # attributes that the automaton reads at once
+
+
+def _of_group(group: str, _: str) -> tuple[str, str]:
+    return empty_name_group(group)
+
+
+def _of_member(name: str, _: str) -> tuple[str, str]:
+    return extra_member(name)
+
+
+# The departures that the engine takes like canonical text, in its order, each by its code and its message.
+_HABITS: list[Callable[[str], tuple[str, str]]] = [
+    lambda _: KEY_FORM,
+    lambda _: GROUP_LENGTH,
+    lambda _: FILE_META,
+    lambda _: EMPTY_ARRAY,
+    lambda _: EMPTY_STRING,
+    lambda _: NULL_ONLY,
+    *(partial(_of_group, group) for group in NAME_GROUPS),
+    lambda _: EMPTY_NAME,
+    number_as_string,
+    lambda _: INEXACT_NUMBER,
+    *(partial(_of_member, name) for name in ("keyword", "name", "_rawvalue")),
+]
 
 # The places of the engine, in its order: the state of the parser, and the token expected next.
 _PLACES: list[tuple[int, Expect]] = [
@@ -55,6 +86,10 @@ Frame: TypeAlias = tuple[int, str, str, int, int, SeenTags]
 """State of an enclosing sequence, restored when the current item ends.
 
 It is the tag, the VR, a VR that is not one, the number of items so far, the state after a value, and the tags seen."""
+
+
+_Mark: TypeAlias = tuple[int, str | None, int, int, str]
+"""A departure: its number, the VR, its position, the index of the data set, and the tag path."""
 
 
 class NativeParser(ContentParser, KeepsPlaces):
@@ -87,6 +122,8 @@ class NativeParser(ContentParser, KeepsPlaces):
             number_length=limits.number_length,
             values_per_event=limits.values_per_event,
             is_eager=is_eager,
+            accepted=sum(1 << bit for bit, habit in enumerate(_HABITS) if self._policy.accepts(habit("")[0])),
+            keeps_marks=self._policy.needs_places,
         )
 
     def _read_bytes(self, data: bytes, events: list[Event]) -> None:
@@ -156,7 +193,7 @@ class NativeParser(ContentParser, KeepsPlaces):
             sequences.append((attribute.tag or 0, attribute.vr == "SQ", attribute.items))
         levels = [] if self._state in _OUTSIDE else self._levels()
         index = -1 if self._index is None else self._index
-        end, is_odd, document, sequences, kept, seen, positions = self._native.json_run(
+        end, is_odd, document, sequences, kept, seen, positions, habits, marks = self._native.json_run(
             data,
             position,
             self._native_limits,
@@ -170,12 +207,31 @@ class NativeParser(ContentParser, KeepsPlaces):
             return position, is_odd
         if places is not None:
             places.mark_run(made, self._json.bytes_consumed - position, positions)
+        if habits:
+            self._report_habits(habits, marks, self._json.bytes_consumed - position)
         place, self._has_document, self._in_array, self._is_wrapped, index = document
         self._index = None if index < 0 else index
         self._state, expect = _PLACES[place]
         self._open(sequences, levels[:kept], seen)
         self._json.resume(end - position, self._containers(bool(seen)), expect)
         return end, is_odd
+
+    def _report_habits(self, habits: int, marks: list[_Mark], offset: int) -> None:
+        """Report the departures that the engine took.
+
+        Args:
+            habits: A bit for each kind.
+            marks: Each of them, if their places are wanted.
+            offset: The byte offset of the data.
+        """
+        policy = self._policy
+        for bit, vr, position, index, path in marks:
+            code, message = _HABITS[bit](vr or "")
+            policy.report_at(Location(offset + position, index, path), code, message)
+        if not policy.needs_places:
+            for bit, habit in enumerate(_HABITS):
+                if habits >> bit & 1:
+                    policy.report(*habit(""))
 
     def _open(
         self, sequences: list[tuple[int, bool, int]], levels: list[SeenTags], seen: list[tuple[int, list[int]]]

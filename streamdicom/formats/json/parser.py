@@ -45,7 +45,7 @@ from streamdicom.formats.json.contents import ContentParser, with_kind
 from streamdicom.formats.json.deviation_policy import JsonDeviationPolicy, before
 from streamdicom.formats.json.document import Move, Moves
 from streamdicom.formats.json.key_filter import KeyFilter
-from streamdicom.formats.json.keys import KEYS, tag_of
+from streamdicom.formats.json.keys import FILE_META, GROUP_LENGTH, KEYS, tag_of
 from streamdicom.formats.json.native import NativeParser
 from streamdicom.formats.json.places import Cursor, JsonPlaces
 from streamdicom.formats.json.states import State
@@ -489,9 +489,9 @@ class JsonParser(NativeParser):
 
     def _report_group(self, tag: int) -> None:
         if is_group_length(tag):
-            self._policy.report("group-length", "expected no group length (PS3.18 F.2.2), found one")
+            self._policy.report(*GROUP_LENGTH)
         elif tag >> 16 == FILE_META_GROUP and self._seen_tags.last >> 16 != FILE_META_GROUP:
-            self._policy.report("file-meta", "expected no File Meta Information (PS3.18 Annex F), found some")
+            self._policy.report(*FILE_META)
 
     def _end_attribute(self, _: str = "") -> None:
         tag, has_condition = self._attribute.tag or 0, self._has_condition

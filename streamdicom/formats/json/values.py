@@ -48,6 +48,9 @@ OTHER = int(TokenType.START_ARRAY)  # the kind of a value that fits no VR, as JS
 Held = tuple[int, Any]
 """A JSON value that is held until the VR is known: the type and the text of its token, or NAME and the groups."""
 
+EMPTY_STRING = "empty-string", "expected null for an empty value, found an empty string"
+EMPTY_NAME = "empty-name", "expected a component group in a person name, found none"
+
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _NONFINITE = frozenset({"NaN", "Infinity", "-Infinity"})  # of CP-2352
 _NUMBER_AS_TEXT = {  # the numbers that stand for one text only
@@ -148,6 +151,11 @@ TEXT_VRS = frozenset(vr for vr, parsers in PARSERS.items() if parsers.get(_STRIN
 """The VRs of which any string is a value as it is."""
 
 
+def number_as_string(vr: str) -> tuple[str, str]:
+    """Return the code and the message of a number in a string."""
+    return "number-as-string", f"expected a number for VR {vr}, found a string"
+
+
 def report_base64(report: Report) -> None:
     """Report base64 in another form."""
     report("base64-form", "expected base64 of RFC 4648, section 4, found it in another form")
@@ -193,7 +201,7 @@ def _parts(vr: str, kind: int, text: Any, report: Report) -> Sequence[Any]:
         report("padding", f"expected text for VR {vr}, found NUL at its end")
         text = text.rstrip("\0")
     elif not text:
-        report("empty-string", "expected null for an empty value, found an empty string")
+        report(*EMPTY_STRING)
     if "\\" not in text or vr in SINGLE_VRS:
         return (text or None,)
     report("backslash", "expected an array of values, found a backslash between values")
@@ -247,7 +255,7 @@ def _odd_decimal_number(vr: str, text: str, report: Report) -> str:
 def _integer_as_string(vr: str, text: str, report: Report) -> int:
     number = whole_number(text)
     if VRS[vr].form is Form.INTEGER or not _INTEGER.fullmatch(text):  # CP-1889 allows strings for SV and UV
-        report("number-as-string", f"expected a number for VR {vr}, found a string")
+        report(*number_as_string(vr))
     report_range(vr, number, report)
     return number
 
@@ -267,7 +275,7 @@ def _float_as_string(vr: str, text: str, report: Report) -> float:
             report("nonfinite-spelling", "expected a finite number, found NaN or Infinity in a spelling of its own")
         return number
     number = odd_float(vr, text, report)
-    report("number-as-string", f"expected a number for VR {vr}, found a string")
+    report(*number_as_string(vr))
     return number
 
 
@@ -305,7 +313,7 @@ def _name_as_string(vr: str, text: str, report: Report) -> PersonName | None:
 def _groups_in_one(vr: str, groups: PersonName, report: Report) -> PersonName | None:
     alphabetic, ideographic, phonetic = groups
     if not any(groups):
-        report("empty-name", "expected a component group in a person name, found none")
+        report(*EMPTY_NAME)
         return None
     if "\\" in "".join(groups):
         raise ValueError

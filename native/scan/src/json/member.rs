@@ -1,6 +1,7 @@
 //! A member of a data set or an item: a data element (PS3.18 F.2.2).
 
 use crate::handler::{Kind, Span};
+use crate::json::habits::{Found, Habit};
 use crate::json::run::{Limits, Scratch};
 use crate::json::text::{Scan, Stop, blank, number, string};
 use crate::json::values::tag;
@@ -10,6 +11,8 @@ use crate::vr::{Form, Vr};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
     Nothing,
+    /// No value in the array.
+    EmptyArray,
     /// In `Scratch::spans`.
     Values,
     /// In `Scratch::names`.
@@ -33,15 +36,36 @@ const DELIMITER_GROUP: u32 = 0xFFFE;
 
 /// Return the tag of a key that starts at its quotation mark.
 #[inline]
-pub fn key(data: &[u8], start: usize) -> Scan<u32> {
-    let Some(text) = data.get(start..start + 10) else {
+pub fn key(data: &[u8], start: usize, last: i64, found: &mut Found) -> Scan<u32> {
+    let Some(text) = data.get(start..start + KEY_LENGTH) else {
         let rest = data.get(start + 1..).unwrap_or_default();
         return Err(if rest.contains(&b'"') { Stop::Odd } else { Stop::Incomplete });
     };
     let Ok(digits) = <&[u8; 8]>::try_from(&text[1..9]) else { return Err(Stop::Odd) };
-    let tag = tag(digits).ok_or(Stop::Odd)?;
-    let is_known = tag & 0xFFFF != 0 && tag >> 16 != FILE_META_GROUP && tag >> 16 != DELIMITER_GROUP;
-    if text[0] == b'"' && text[9] == b'"' && is_known { Ok(tag) } else { Err(Stop::Odd) }
+    let (tag, is_standard) = tag(digits).ok_or(Stop::Odd)?;
+    if text[0] != b'"' || text[9] != b'"' {
+        return Err(Stop::Odd);
+    }
+    let group = tag >> 16;
+    if !is_standard || tag & 0xFFFF == 0 || group == FILE_META_GROUP || group == DELIMITER_GROUP {
+        return unusual_key(tag, is_standard, start, last, found);
+    }
+    Ok(tag)
+}
+
+/// The length of a key with its quotation marks.
+pub const KEY_LENGTH: usize = 10;
+
+#[cold]
+fn unusual_key(tag: u32, is_standard: bool, start: usize, last: i64, found: &mut Found) -> Scan<u32> {
+    let group = tag >> 16;
+    let is_group_length = tag & 0xFFFF == 0;
+    let is_first_of_file_meta = group == FILE_META_GROUP && last >> 16 != i64::from(FILE_META_GROUP);
+    let is_taken = group != DELIMITER_GROUP
+        && (is_standard || found.note(Habit::KeyForm, start))
+        && (!is_group_length || found.note(Habit::GroupLength, start))
+        && (is_group_length || !is_first_of_file_meta || found.note(Habit::FileMeta, start));
+    if is_taken { Ok(tag) } else { Err(Stop::Odd) }
 }
 
 /// Return the index after a byte and the white space before it.
@@ -116,7 +140,7 @@ pub fn attribute(data: &[u8], tag: u32, start: usize, limits: &Limits, scratch: 
                 let (span, end) = string(data, position, &mut scratch.resolved, limits.segment_size)?;
                 (content, position) = (Content::Uri(span), end);
             }
-            _ => return Err(Stop::Odd),
+            _ => position = extra_member(data, position, limits, scratch)?,
         }
         position = blank(data, position);
         match data.get(position).ok_or(Stop::Incomplete)? {
@@ -125,6 +149,23 @@ pub fn attribute(data: &[u8], tag: u32, start: usize, limits: &Limits, scratch: 
             _ => return Err(Stop::Odd),
         }
     }
+}
+
+/// Scan a member beyond the standard that has a string, after its quotation mark.
+#[cold]
+fn extra_member(data: &[u8], start: usize, limits: &Limits, scratch: &mut Scratch) -> Scan<usize> {
+    let (habit, name): (_, &[u8]) = match data.get(start) {
+        Some(b'k') => (Habit::Keyword, b"keyword\""),
+        Some(b'n') => (Habit::Name, b"name\""),
+        Some(b'_') => (Habit::RawValue, b"_rawvalue\""),
+        _ => return Err(Stop::Odd),
+    };
+    let position = rest_of_name(data, start, name)?;
+    if !scratch.found.note(habit, start - 1) {
+        return Err(Stop::Odd);
+    }
+    let position = after(data, after(data, position, b':')?, b'"')?;
+    Ok(string(data, position, &mut scratch.resolved, limits.segment_size)?.1)
 }
 
 /// Scan a base64 text, whose characters are examined when it is decoded.
@@ -141,7 +182,11 @@ fn binary(data: &[u8], start: usize, limits: &Limits) -> Scan<(Span, usize)> {
 #[inline]
 fn values(data: &[u8], start: usize, vr: Option<Vr>, limits: &Limits, scratch: &mut Scratch) -> Scan<(Content, usize)> {
     let mut position = blank(data, start);
-    let is_object = *data.get(position).ok_or(Stop::Incomplete)? == b'{';
+    let first = *data.get(position).ok_or(Stop::Incomplete)?;
+    if first == b']' {
+        return Ok((Content::EmptyArray, position + 1));
+    }
+    let is_object = first == b'{';
     if is_object && starts_items(data, position, vr)? {
         return Ok((Content::Items, position + 1));
     }
@@ -183,13 +228,26 @@ fn starts_items(data: &[u8], position: usize, vr: Option<Vr>) -> Scan<bool> {
         None => {
             let first = after(data, position + 1, b'"')?;
             match data.get(first).ok_or(Stop::Incomplete)? {
-                b'0'..=b'9' => key(data, first - 1).map(|_| true),
                 b'A' if data.get(first + 1).is_none() => Err(Stop::Incomplete),
                 b'A' if data.get(first + 1) == Some(&b'l') => Ok(false),
                 b'I' | b'P' => Ok(false),
-                _ => key(data, first - 1).map(|_| true),
+                _ => is_key(data, first).map(|()| true),
             }
         }
+    }
+}
+
+/// Check that eight hexadecimal digits and a quotation mark follow.
+fn is_key(data: &[u8], start: usize) -> Scan<()> {
+    for position in start..start + 8 {
+        if !data.get(position).ok_or(Stop::Incomplete)?.is_ascii_hexdigit() {
+            return Err(Stop::Odd);
+        }
+    }
+    match data.get(start + 8) {
+        Some(b'"') => Ok(()),
+        Some(_) => Err(Stop::Odd),
+        None => Err(Stop::Incomplete),
     }
 }
 
@@ -214,18 +272,33 @@ fn null(data: &[u8], start: usize) -> Scan<(Span, usize)> {
 }
 
 const NO_SPAN: Span = Span { start: 0, end: 0, kind: Kind::Null };
+const EMPTY_GROUPS: [Habit; 3] = [Habit::EmptyAlphabetic, Habit::EmptyIdeographic, Habit::EmptyPhonetic];
 const GROUPS: [&[u8]; 3] = [b"Alphabetic\"", b"Ideographic\"", b"Phonetic\""];
 
-/// Scan a person name or null; return the index after it.
+/// Scan a person name, null or an empty string; return the index after it.
+///
+/// The kind of the first group tells these apart: an empty string is one, and a name without groups is a number.
 fn name(data: &[u8], start: usize, limits: &Limits, scratch: &mut Scratch) -> Scan<usize> {
     let mut groups = [NO_SPAN; 3];
-    if data.get(start) == Some(&b'n') {
-        let (_, end) = null(data, start)?;
-        scratch.names.push(groups);
-        return Ok(end);
+    match data.get(start).ok_or(Stop::Incomplete)? {
+        b'n' => {
+            scratch.names.push(groups);
+            return Ok(null(data, start)?.1);
+        }
+        b'"' => {
+            groups[0].kind = Kind::String;
+            scratch.names.push(groups);
+            return match data.get(start + 1) {
+                Some(b'"') => Ok(start + 2),
+                Some(_) => Err(Stop::Odd),
+                None => Err(Stop::Incomplete),
+            };
+        }
+        _ => {}
     }
-    let mut position = after(data, start, b'{')?;
-    loop {
+    let mut position = blank(data, after(data, start, b'{')?);
+    let mut names = 0u8;
+    while data.get(position) != Some(&b'}') {
         position = after(data, position, b'"')?;
         let index = match data.get(position).ok_or(Stop::Incomplete)? {
             b'A' => 0,
@@ -234,18 +307,33 @@ fn name(data: &[u8], start: usize, limits: &Limits, scratch: &mut Scratch) -> Sc
             _ => return Err(Stop::Odd),
         };
         position = rest_of_name(data, position, GROUPS[index])?;
-        position = after(data, after(data, position, b':')?, b'"')?;
-        let (span, end) = string(data, position, &mut scratch.resolved, limits.segment_size)?;
-        if groups[index].kind != Kind::Null || span.start == span.end {
+        if names >> index & 1 != 0 {
             return Err(Stop::Odd);
         }
-        groups[index] = span;
+        names |= 1 << index;
+        position = blank(data, after(data, position, b':')?);
+        let (span, end) = if data.get(position) == Some(&b'n') {
+            null(data, position)?
+        } else {
+            string(data, after(data, position, b'"')?, &mut scratch.resolved, limits.segment_size)?
+        };
+        if span.start < span.end {
+            groups[index] = span;
+        } else if !scratch.found.note(EMPTY_GROUPS[index], position) {
+            return Err(Stop::Odd);
+        }
         position = blank(data, end);
         match data.get(position).ok_or(Stop::Incomplete)? {
-            b',' => position += 1,
+            b',' => position = blank(data, position + 1),
             b'}' => break,
             _ => return Err(Stop::Odd),
         }
+        if data.get(position) == Some(&b'}') {
+            return Err(Stop::Odd);
+        }
+    }
+    if groups.iter().all(|span| span.kind == Kind::Null) {
+        groups[0].kind = Kind::Number;
     }
     scratch.names.push(groups);
     Ok(position + 1)

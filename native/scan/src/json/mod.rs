@@ -1,10 +1,12 @@
 //! DICOM JSON (PS3.18 Annex F).
 
+mod habits;
 mod member;
 mod run;
 mod skim;
 mod text;
 mod values;
 
+pub use habits::{Found, Habit, Mark, Marks};
 pub use run::{Level, Limits, Place, Scratch, Sequence, State, Verdict, run};
 pub use skim::skim;

@@ -4,9 +4,10 @@
 //! canonical, or incomplete, leaves no event and no change of the state.
 
 use crate::handler::{Handler, Kind, Names, Source, Span, Texts, Values};
-use crate::json::member::{Content, Member, after, attribute, key, vr_name};
+use crate::json::habits::{Found, Habit, Marks, mark};
+use crate::json::member::{Content, KEY_LENGTH, Member, after, attribute, key, vr_name};
 use crate::json::text::{Scan, Stop, blank};
-use crate::json::values::{float, is_decimal_string, is_integer_string, signed_integer, tag};
+use crate::json::values::{MAX_SINGLE, double, is_decimal_string, is_integer_string, is_single, signed_integer, tag};
 use crate::vr::{Form, Vr};
 
 /// The place in a document.
@@ -87,6 +88,7 @@ pub struct State {
     pub levels: Vec<Level>,
     /// The fewest levels that were open.
     pub kept: usize,
+    pub marks: Marks,
 }
 
 /// Bounds, beyond which nothing is canonical.
@@ -98,6 +100,8 @@ pub struct Limits {
     pub values_per_event: usize,
     /// An object is a data set before its first key is known.
     pub is_eager: bool,
+    /// Bits of the habits that are taken.
+    pub accepted: u32,
 }
 
 /// Memory that is used again.
@@ -106,6 +110,7 @@ pub struct Scratch {
     pub resolved: Vec<u8>,
     pub spans: Vec<Span>,
     pub names: Vec<[Span; 3]>,
+    pub found: Found,
     integers: Vec<Option<i128>>,
     floats: Vec<Option<f64>>,
     bytes: Vec<u8>,
@@ -128,6 +133,7 @@ pub fn run<H: Handler>(
     if limits.depth < base + 1 + OUTSIDE_ITEMS {
         return (start, Verdict::Odd);
     }
+    scratch.found.accepted = limits.accepted;
     let mut run = Run { data, state, limits, scratch, handler, position: start };
     let stop = loop {
         if let Err(stop) = run.step() {
@@ -184,7 +190,8 @@ impl<H: Handler> Run<'_, H> {
 
     fn start_dataset(&mut self, position: usize) -> Scan<()> {
         if self.state.place == Place::Root && !self.limits.is_eager {
-            key(self.data, after(self.data, position + 1, b'"')? - 1)?;
+            let found = &mut Found { accepted: !0, habits: Vec::new() };
+            key(self.data, after(self.data, position + 1, b'"')? - 1, -1, found)?;
         }
         self.state.has_document = true;
         self.state.index += 1;
@@ -270,29 +277,35 @@ impl<H: Handler> Run<'_, H> {
 
     #[inline]
     fn member(&mut self, position: usize) -> Scan<()> {
-        let tag = key(self.data, position)?;
         let Some(level) = self.state.levels.last() else { return Err(Stop::Odd) };
+        self.scratch.found.habits.clear();
+        let tag = key(self.data, position, level.last, &mut self.scratch.found)?;
         if i64::from(tag) <= level.last {
             return Err(Stop::Odd);
         }
         self.scratch.spans.clear();
         self.scratch.names.clear();
         self.scratch.resolved.clear();
-        let member = attribute(self.data, tag, position + 10, self.limits, self.scratch)?;
-        if member.content == Content::Items {
+        let member = attribute(self.data, tag, position + KEY_LENGTH, self.limits, self.scratch)?;
+        let (place, end) = if member.content == Content::Items {
             self.check_depth()?;
-            self.see(tag);
             self.handler.at(position);
             self.handler.start_sequence(tag);
             self.handler.start_item(tag, 0);
-            self.state.sequences.push(Sequence { tag, has_vr: member.vr.is_some(), items: 0 });
-            self.open_level();
-            self.go(Place::Start, member.end);
+            (Place::Start, member.end)
         } else {
             self.element(&member, position)?;
-            self.see(tag);
-            self.go(Place::After, member.end);
+            (Place::After, member.end)
+        };
+        if !self.scratch.found.habits.is_empty() {
+            mark(self.state, &mut self.scratch.found, tag, member.vr);
         }
+        self.see(tag);
+        if place == Place::Start {
+            self.state.sequences.push(Sequence { tag, has_vr: member.vr.is_some(), items: 0 });
+            self.open_level();
+        }
+        self.go(place, end);
         Ok(())
     }
 
@@ -309,38 +322,50 @@ impl<H: Handler> Run<'_, H> {
         let vr = member.vr.ok_or(Stop::Odd)?;
         let form = vr.form();
         let source = Source { data: self.data, resolved: &self.scratch.resolved };
+        let mut checks = Checks { source, found: &mut self.scratch.found, end: member.end - 1 };
         let values = match member.content {
-            Content::Nothing if form == Form::Sequence => {
-                self.handler.at(position);
-                self.handler.start_sequence(member.tag);
-                self.handler.end_sequence(member.tag);
-                return Ok(());
-            }
+            Content::Nothing if form == Form::Sequence => return self.empty_sequence(member.tag, position),
             Content::Nothing => Values::None,
+            Content::EmptyArray => {
+                checks.note(Habit::EmptyArray)?;
+                if form == Form::Sequence {
+                    return self.empty_sequence(member.tag, position);
+                }
+                Values::None
+            }
             Content::Values => match form {
                 Form::Text | Form::SingleText | Form::Decimal | Form::IntegerText => {
-                    let spans = &self.scratch.spans;
-                    check_texts(form, source, spans)?;
+                    let spans = &mut self.scratch.spans;
+                    checks.texts(form, spans)?;
                     match spans.as_slice() {
-                        [span] => Values::Text(source.text(*span).ok_or(Stop::Odd)?),
+                        [span] => source.text(*span).map_or(Values::None, Values::Text),
                         _ => Values::Texts(Texts { source, spans }),
                     }
                 }
                 Form::Integer | Form::LongInteger | Form::Tag => {
                     let integers = &mut self.scratch.integers;
-                    read_integers(vr, source, &self.scratch.spans, integers)?;
-                    Values::Integers(integers)
+                    checks.integers(vr, &self.scratch.spans, integers)?;
+                    if matches!(integers.as_slice(), [None]) { Values::None } else { Values::Integers(integers) }
                 }
                 Form::Single | Form::Double => {
                     let floats = &mut self.scratch.floats;
-                    read_floats(form, source, &self.scratch.spans, floats)?;
-                    Values::Floats(floats)
+                    checks.floats(form, &self.scratch.spans, floats)?;
+                    if matches!(floats.as_slice(), [None]) { Values::None } else { Values::Floats(floats) }
                 }
-                Form::PersonName | Form::Binary | Form::Sequence => return Err(Stop::Odd),
+                Form::PersonName => match *self.scratch.spans.as_slice() {
+                    [span] if checks.is_empty(span, true)? => Values::None, // an empty string, or null
+                    _ => return Err(Stop::Odd),
+                },
+                Form::Binary | Form::Sequence => return Err(Stop::Odd),
             },
             Content::Names => {
-                check_names(form, source, &self.scratch.names)?;
-                Values::Names(Names { source, spans: &self.scratch.names })
+                let spans = &mut self.scratch.names;
+                checks.names(form, spans)?;
+                if matches!(spans.as_slice(), [groups] if is_null(groups)) {
+                    Values::None
+                } else {
+                    Values::Names(Names { source, spans })
+                }
             }
             Content::Uri(span) => {
                 let uri = source.text(span).unwrap_or_default();
@@ -358,8 +383,7 @@ impl<H: Handler> Run<'_, H> {
                 let bytes = &mut self.scratch.bytes;
                 bytes.clear();
                 let text = source.text(span).unwrap_or_default();
-                let engine = base64_simd::STANDARD;
-                if base64_simd::Base64::decode_append(&engine, text, bytes).is_err() {
+                if base64_simd::Base64::decode_append(&base64_simd::STANDARD, text, bytes).is_err() {
                     return Err(Stop::Odd);
                 }
                 if bytes.is_empty() { Values::None } else { Values::Bytes(bytes) }
@@ -370,91 +394,158 @@ impl<H: Handler> Run<'_, H> {
         self.handler.element(member.tag, vr, values);
         Ok(())
     }
-}
 
-#[inline]
-fn is_null_alone(spans: &[Span]) -> bool {
-    matches!(spans, [span] if span.kind == Kind::Null)
-}
-
-#[inline]
-fn check_texts(form: Form, source: Source<'_>, spans: &[Span]) -> Scan<()> {
-    if is_null_alone(spans) || (form == Form::SingleText && spans.len() > 1) {
-        return Err(Stop::Odd);
+    fn empty_sequence(&mut self, tag: u32, position: usize) -> Scan<()> {
+        self.handler.at(position);
+        self.handler.start_sequence(tag);
+        self.handler.end_sequence(tag);
+        Ok(())
     }
-    for &span in spans {
-        let is_canonical = match (span.kind, form) {
-            (Kind::Null, _) => true,
-            (Kind::String, Form::Text | Form::SingleText) => span.start < span.end,
-            (Kind::Number, Form::Decimal) => true,
-            (Kind::Number, Form::Text | Form::SingleText) => false,
-            _ => {
-                let text = source.text(span).unwrap_or_default();
-                match form {
-                    Form::Decimal => is_decimal_string(text),
-                    Form::IntegerText => is_integer_string(text),
-                    Form::SingleText => text.last().is_some_and(|last| *last != 0),
-                    _ => text.last().is_some_and(|last| *last != 0) && !text.contains(&b'\\'),
+}
+
+fn is_null(groups: &[Span; 3]) -> bool {
+    groups.iter().all(|span| span.kind == Kind::Null)
+}
+
+/// Checks of the values of an attribute, which is complete.
+struct Checks<'a> {
+    source: Source<'a>,
+    found: &'a mut Found,
+    /// The index of the closing bracket, which is the place of what is found in values.
+    end: usize,
+}
+
+impl Checks<'_> {
+    #[inline]
+    fn note(&mut self, habit: Habit) -> Scan<()> {
+        if self.found.note(habit, self.end) { Ok(()) } else { Err(Stop::Odd) }
+    }
+
+    /// Return whether a value is empty.
+    #[inline]
+    fn is_empty(&mut self, span: Span, is_alone: bool) -> Scan<bool> {
+        if span.kind == Kind::Null {
+            if is_alone {
+                self.note(Habit::NullOnly)?;
+            }
+            return Ok(true);
+        }
+        let is_empty = span.start == span.end;
+        if is_empty {
+            self.note(Habit::EmptyString)?;
+        }
+        Ok(is_empty)
+    }
+
+    /// Check texts, and make null of those that are empty.
+    #[inline]
+    fn texts(&mut self, form: Form, spans: &mut [Span]) -> Scan<()> {
+        let is_alone = spans.len() == 1;
+        if form == Form::SingleText && !is_alone {
+            return Err(Stop::Odd);
+        }
+        for span in spans {
+            if self.is_empty(*span, is_alone)? {
+                span.kind = Kind::Null;
+                continue;
+            }
+            let is_canonical = match (span.kind, form) {
+                (Kind::String, Form::Text | Form::SingleText) | (Kind::Number, Form::Decimal) => true,
+                (Kind::Number, Form::Text | Form::SingleText) => false,
+                _ => {
+                    let text = self.source.text(*span).unwrap_or_default();
+                    match form {
+                        Form::Decimal => is_decimal_string(text),
+                        Form::IntegerText => is_integer_string(text),
+                        Form::SingleText => text.last() != Some(&0),
+                        _ => text.last() != Some(&0) && !text.contains(&b'\\'),
+                    }
+                }
+            };
+            if !is_canonical {
+                return Err(Stop::Odd);
+            }
+        }
+        Ok(())
+    }
+
+    fn integers(&mut self, vr: Vr, spans: &[Span], integers: &mut Vec<Option<i128>>) -> Scan<()> {
+        integers.clear();
+        let form = vr.form();
+        for &span in spans {
+            if self.is_empty(span, spans.len() == 1)? {
+                integers.push(None);
+                continue;
+            }
+            let text = self.source.text(span).unwrap_or_default();
+            let number = match (form, span.kind) {
+                (Form::Tag, Kind::String | Kind::Resolved) => match <&[u8; 8]>::try_from(text).ok().and_then(tag) {
+                    Some((tag, true)) => i128::from(tag),
+                    _ => return Err(Stop::Odd),
+                },
+                (Form::Integer | Form::LongInteger, _) => {
+                    let number = signed_integer(text).filter(|number| vr.holds(*number)).ok_or(Stop::Odd)?;
+                    if form == Form::Integer && span.kind != Kind::Number {
+                        self.note(Habit::NumberAsString)?;
+                    }
+                    number
+                }
+                _ => return Err(Stop::Odd),
+            };
+            integers.push(Some(number));
+        }
+        Ok(())
+    }
+
+    fn floats(&mut self, form: Form, spans: &[Span], floats: &mut Vec<Option<f64>>) -> Scan<()> {
+        floats.clear();
+        for &span in spans {
+            if self.is_empty(span, spans.len() == 1)? {
+                floats.push(None);
+                continue;
+            }
+            let text = self.source.text(span).unwrap_or_default();
+            if span.kind != Kind::Number && !is_decimal_string(text) {
+                return Err(Stop::Odd);
+            }
+            let number = double(text.trim_ascii()).ok_or(Stop::Odd)?;
+            if form == Form::Single && !is_single(number) {
+                if number.abs() >= MAX_SINGLE {
+                    return Err(Stop::Odd);
+                }
+                self.note(Habit::InexactNumber)?;
+            }
+            if span.kind != Kind::Number {
+                self.note(Habit::NumberAsString)?;
+            }
+            floats.push(Some(number));
+        }
+        Ok(())
+    }
+
+    /// Check names, and make null of those that are empty.
+    fn names(&mut self, form: Form, names: &mut [[Span; 3]]) -> Scan<()> {
+        if form != Form::PersonName {
+            return Err(Stop::Odd);
+        }
+        let is_alone = names.len() == 1;
+        for groups in names {
+            let is_empty = groups.iter().all(|span| span.start == span.end);
+            match (is_empty, groups[0].kind) {
+                (true, Kind::Null) if is_alone => self.note(Habit::NullOnly)?,
+                (true, Kind::String) => self.note(Habit::EmptyString)?,
+                (true, Kind::Number) => self.note(Habit::EmptyName)?,
+                _ => {}
+            }
+            if is_empty {
+                groups[0].kind = Kind::Null;
+            }
+            for span in groups {
+                if self.source.text(*span).is_some_and(|text| text.iter().any(|byte| matches!(byte, b'=' | b'\\'))) {
+                    return Err(Stop::Odd);
                 }
             }
-        };
-        if !is_canonical {
-            return Err(Stop::Odd);
         }
+        Ok(())
     }
-    Ok(())
-}
-
-fn read_integers(vr: Vr, source: Source<'_>, spans: &[Span], integers: &mut Vec<Option<i128>>) -> Scan<()> {
-    integers.clear();
-    if is_null_alone(spans) {
-        return Err(Stop::Odd);
-    }
-    let form = vr.form();
-    for &span in spans {
-        let Some(text) = source.text(span) else {
-            integers.push(None);
-            continue;
-        };
-        let number = match (form, span.kind) {
-            (Form::Tag, Kind::String | Kind::Resolved) => {
-                i128::from(<&[u8; 8]>::try_from(text).ok().and_then(tag).ok_or(Stop::Odd)?)
-            }
-            (Form::Integer | Form::LongInteger, Kind::Number) | (Form::LongInteger, Kind::String | Kind::Resolved) => {
-                signed_integer(text).filter(|number| vr.holds(*number)).ok_or(Stop::Odd)?
-            }
-            _ => return Err(Stop::Odd),
-        };
-        integers.push(Some(number));
-    }
-    Ok(())
-}
-
-fn read_floats(form: Form, source: Source<'_>, spans: &[Span], floats: &mut Vec<Option<f64>>) -> Scan<()> {
-    floats.clear();
-    if is_null_alone(spans) {
-        return Err(Stop::Odd);
-    }
-    for &span in spans {
-        let number = match (span.kind, source.text(span)) {
-            (Kind::Null, _) => None,
-            (Kind::Number, Some(text)) => Some(float(text, form == Form::Single).ok_or(Stop::Odd)?),
-            _ => return Err(Stop::Odd),
-        };
-        floats.push(number);
-    }
-    Ok(())
-}
-
-fn check_names(form: Form, source: Source<'_>, names: &[[Span; 3]]) -> Scan<()> {
-    let is_null = |groups: &[Span; 3]| groups.iter().all(|span| span.kind == Kind::Null);
-    if form != Form::PersonName || matches!(names, [groups] if is_null(groups)) {
-        return Err(Stop::Odd);
-    }
-    for span in names.iter().flatten() {
-        if source.text(*span).is_some_and(|text| text.iter().any(|byte| matches!(byte, b'=' | b'\\'))) {
-            return Err(Stop::Odd);
-        }
-    }
-    Ok(())
 }

@@ -64,18 +64,17 @@ pub fn signed_integer(text: &[u8]) -> Option<i128> {
     Some(if is_negative { -number } else { number })
 }
 
-/// Return the double of a JSON number, or None beyond the range of FD, or of FL.
-pub fn float(text: &[u8], is_single: bool) -> Option<f64> {
+/// Return the double of a number, or None beyond the range of FD.
+pub fn double(text: &[u8]) -> Option<f64> {
     let number: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
-    let is_held = if is_single { is_single_number(number) } else { -f64::MAX < number && number < f64::MAX };
-    is_held.then_some(number)
+    (-f64::MAX < number && number < f64::MAX).then_some(number)
 }
 
 /// The least double that rounds to no finite single.
-const MAX_SINGLE: f64 = 3.402_823_567_797_336_6e38;
+pub const MAX_SINGLE: f64 = 3.402_823_567_797_336_6e38;
 
 /// Return whether FL holds a number, exactly or in fewer decimal digits.
-fn is_single_number(number: f64) -> bool {
+pub fn is_single(number: f64) -> bool {
     if !(-MAX_SINGLE < number && number < MAX_SINGLE) {
         return false;
     }
@@ -89,23 +88,27 @@ fn is_single_number(number: f64) -> bool {
     format!("{single:.*e}", digits.saturating_sub(1)).parse() == Ok(number)
 }
 
-/// Return the tag in a text of eight upper-case hexadecimal digits, or None.
+/// Return the tag in a text of eight hexadecimal digits, and whether all letters are capitals; or None.
 #[inline]
-pub fn tag(text: &[u8; 8]) -> Option<u32> {
+pub fn tag(text: &[u8; 8]) -> Option<(u32, bool)> {
     let mut tag = 0u32;
-    let mut wrong = 0u8;
+    let mut flags = 0u8;
     for &byte in text {
         let digit = HEXADECIMAL[byte as usize];
-        wrong |= digit;
+        flags |= digit;
         tag = tag << 4 | u32::from(digit & 15);
     }
-    (wrong & 0x80 == 0).then_some(tag)
+    (flags & NO_DIGIT == 0).then_some((tag, flags & SMALL == 0))
 }
 
+const NO_DIGIT: u8 = 0x80;
+const SMALL: u8 = 0x40;
+
 static HEXADECIMAL: [u8; 256] = {
-    let mut table = [0x80; 256];
+    let mut table = [NO_DIGIT; 256];
     let mut value = 0;
     while value < 16 {
+        table[b"0123456789abcdef"[value as usize] as usize] = SMALL | value; // digits below have no case
         table[b"0123456789ABCDEF"[value as usize] as usize] = value;
         value += 1;
     }
