@@ -19,6 +19,10 @@ const START_DATASET: i64 = 1;
 const END_DATASET: i64 = 2;
 const ELEMENT: i64 = 3;
 const BULK_DATA: i64 = 4;
+const START_ELEMENT: i64 = 5;
+const SEGMENT: i64 = 7;
+const LAST_SEGMENT: i64 = 8;
+const END_ELEMENT: i64 = 9;
 const START_SEQUENCE: i64 = 10;
 const START_ITEM: i64 = 11;
 const END_ITEM: i64 = 12;
@@ -339,6 +343,11 @@ impl Events<'_, '_> {
         unsafe { ffi::Py_XDECREF(before.1) };
     }
 
+    /// Return a borrowed reference to the name of a VR, or to an empty text.
+    fn vr_or_none(&self, vr: Option<Vr>) -> *mut PyObject {
+        vr.map_or(self.shared.no_vr, |vr| self.vr(vr))
+    }
+
     /// Return a borrowed reference to the name of a VR.
     #[inline]
     fn vr(&self, vr: Vr) -> *mut PyObject {
@@ -404,6 +413,21 @@ impl Handler for Events<'_, '_> {
                 self.append(ELEMENT, tag, name, value);
             }
         }
+    }
+
+    fn start_element(&mut self, tag: u32, vr: Option<Vr>) {
+        let vr = self.vr_or_none(vr);
+        self.append(START_ELEMENT, tag, vr, none());
+    }
+
+    fn segment(&mut self, tag: u32, vr: Option<Vr>, data: &[u8], is_last: bool) {
+        let vr = self.vr_or_none(vr);
+        self.append(if is_last { LAST_SEGMENT } else { SEGMENT }, tag, vr, bytes(data));
+    }
+
+    fn end_element(&mut self, tag: u32, vr: Vr) {
+        let vr = self.vr(vr);
+        self.append(END_ELEMENT, tag, vr, none());
     }
 
     fn bulk_data(&mut self, tag: u32, vr: Vr, uri: &[u8]) {

@@ -47,6 +47,11 @@ class Base64Decoder:
         self._is_padded = False
         self.is_odd = False
 
+    @property
+    def is_plain(self) -> bool:
+        """True between two groups of four characters if all text so far was standard and more may follow."""
+        return not (self._held or self._is_padded or self.is_odd)
+
     def feed(self, text: str) -> bytes:
         """Return the bytes of the complete groups of four characters.
 

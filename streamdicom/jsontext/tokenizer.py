@@ -199,6 +199,11 @@ class JsonTokenizer(PushParser[Token]):
         """True within a string that has arrived in part."""
         return self._mode in (_Mode.STRING, _Mode.SEGMENTS)
 
+    @property
+    def is_at_segment(self) -> bool:
+        """True at the start of a segment that is not the first of its string."""
+        return self._mode is _Mode.SEGMENTS and not self._held
+
     def resume(self, length: int, containers: str, expect: Expect) -> None:
         """Go on after bytes that the caller has read as complete tokens.
 
@@ -209,6 +214,13 @@ class JsonTokenizer(PushParser[Token]):
         """
         self._offset += length
         self._scanner.state = self._grammar.state_in(containers, expect)
+        self._mode = _Mode.BETWEEN
+
+    def resume_in_string(self, length: int, containers: str) -> None:
+        """Go on at the start of a segment that is not the first of its string; see ``resume``."""
+        self.resume(length, containers, Expect.VALUE)
+        self._mode = _Mode.SEGMENTS
+        self._scanned = 0
 
     def locate(self, index: int) -> int:
         """Return the byte offset of a token of the last call, by its index."""

@@ -31,6 +31,15 @@ impl Handler for Count {
     fn element(&mut self, _: u32, _: Vr, _: Values<'_>) {
         self.0 += 1;
     }
+    fn start_element(&mut self, _: u32, _: Option<Vr>) {
+        self.0 += 1;
+    }
+    fn segment(&mut self, _: u32, _: Option<Vr>, _: &[u8], _: bool) {
+        self.0 += 1;
+    }
+    fn end_element(&mut self, _: u32, _: Vr) {
+        self.0 += 1;
+    }
     fn bulk_data(&mut self, _: u32, _: Vr, _: &[u8]) {
         self.0 += 1;
     }
@@ -53,6 +62,7 @@ fn main() {
             in_array: false,
             is_wrapped: false,
             index: -1,
+            element: (0, None),
             sequences: Vec::new(),
             levels: Vec::new(),
             kept: 0,

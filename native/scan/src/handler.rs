@@ -13,6 +13,11 @@ pub trait Handler {
     fn end_item(&mut self, tag: u32);
     fn end_sequence(&mut self, tag: u32);
     fn element(&mut self, tag: u32, vr: Vr, values: Values<'_>);
+    /// A long value in parts begins; its VR may follow.
+    fn start_element(&mut self, tag: u32, vr: Option<Vr>);
+    /// A part of the bytes of a long value.
+    fn segment(&mut self, tag: u32, vr: Option<Vr>, bytes: &[u8], is_last: bool);
+    fn end_element(&mut self, tag: u32, vr: Vr);
     /// A reference to bulk data; the URI is UTF-8.
     fn bulk_data(&mut self, tag: u32, vr: Vr, uri: &[u8]);
 }

@@ -334,6 +334,16 @@ class Attribute:
         self._decoder = Base64Decoder(is_lenient=True)
         self.events.append((START_ELEMENT, self.tag or 0, self.vr, None))
 
+    def resume_binary_parts(self, tag: int, vr: str) -> None:
+        """Go on between two segments of a long InlineBinary, or after the last."""
+        self.tag, self.vr, self.content = tag, vr, int(Content.BINARY_PARTS)
+        self._decoder = Base64Decoder(is_lenient=True)
+
+    @property
+    def is_in_plain_binary(self) -> bool:
+        """True in or after a long InlineBinary of standard base64."""
+        return self.content == Content.BINARY_PARTS and self._decoder.is_plain
+
     def add_binary(self, text: str, kind: int = SEGMENT) -> None:
         """Add a segment; the last has the kind LAST_SEGMENT.
 

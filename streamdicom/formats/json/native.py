@@ -76,10 +76,14 @@ _PLACES: list[tuple[int, Expect]] = [
     (int(State.DATASET), Expect.AFTER),
     (int(State.DATASET), Expect.NAME),
     (int(State.VALUES), Expect.AFTER),
+    (int(State.BINARY_PARTS), Expect.VALUE),
+    (int(State.ATTRIBUTE), Expect.AFTER),
 ]
 _PLACE_OF = {place: number for number, place in enumerate(_PLACES)}
 _OUTSIDE = (int(State.ROOT), int(State.ARRAY))
 _VALUES, _DATASET = int(State.VALUES), int(State.DATASET)
+_ATTRIBUTE, _BINARY_PARTS = int(State.ATTRIBUTE), int(State.BINARY_PARTS)
+_IN_BINARY = (_BINARY_PARTS, _ATTRIBUTE)
 _ITEMS = int(Content.ITEMS)
 
 Frame: TypeAlias = tuple[int, str, str, int, int, SeenTags]
@@ -167,18 +171,20 @@ class NativeParser(ContentParser, KeepsPlaces):
 
     def _place(self) -> int | None:
         """Return the number of the place for the engine, or None if it cannot read there."""
-        expect = self._json.expects
+        expect = Expect.VALUE if self._json.is_at_segment else self._json.expects
         if expect is None:
             return None
-        place = _PLACE_OF.get((self._state, expect))
+        place, attribute = _PLACE_OF.get((self._state, expect)), self._attribute
         if place is None or not all(map(_is_canonical, self._frames)):
             return None
+        if attribute.tag is None:
+            return place
+        if attribute.vr_text:
+            return None
         if self._state == _VALUES:
-            attribute = self._attribute
-            is_canonical = attribute.content == _ITEMS and attribute.vr in ("SQ", "") and not attribute.vr_text
-            if not is_canonical or attribute.held or self._state_after_value != _VALUES:
-                return None
-        return place
+            is_in_items = attribute.content == _ITEMS and attribute.vr in ("SQ", "") and not attribute.held
+            return place if is_in_items and self._state_after_value == _VALUES else None
+        return place if attribute.is_in_plain_binary and self._state_after_binary == _ATTRIBUTE else None
 
     def _open_depth(self) -> int:
         """Return how many objects and arrays of the current attribute are open."""
@@ -191,13 +197,15 @@ class NativeParser(ContentParser, KeepsPlaces):
         sequences = [(tag, vr == "SQ", items) for tag, vr, _, items, _, _ in self._frames]
         if self._state == _VALUES:
             sequences.append((attribute.tag or 0, attribute.vr == "SQ", attribute.items))
+        element = (attribute.tag or 0, attribute.vr) if self._state in _IN_BINARY else (0, "")
         levels = [] if self._state in _OUTSIDE else self._levels()
         index = -1 if self._index is None else self._index
-        end, is_odd, document, sequences, kept, seen, positions, habits, marks = self._native.json_run(
+        end, is_odd, document, element, sequences, kept, seen, positions, habits, marks = self._native.json_run(
             data,
             position,
             self._native_limits,
             (place, self._has_document, self._in_array, self._is_wrapped, index),
+            element,
             sequences,
             [level.last for level in levels],
             events,
@@ -213,7 +221,12 @@ class NativeParser(ContentParser, KeepsPlaces):
         self._index = None if index < 0 else index
         self._state, expect = _PLACES[place]
         self._open(sequences, levels[:kept], seen)
-        self._json.resume(end - position, self._containers(bool(seen)), expect)
+        if self._state in _IN_BINARY:
+            attribute.resume_binary_parts(*element)
+        if self._state == _BINARY_PARTS:
+            self._json.resume_in_string(end - position, self._containers(bool(seen)))
+        else:
+            self._json.resume(end - position, self._containers(bool(seen)), expect)
         return end, is_odd
 
     def _report_habits(self, habits: int, marks: list[_Mark], offset: int) -> None:
@@ -265,7 +278,8 @@ class NativeParser(ContentParser, KeepsPlaces):
         outside = ("{" if self._is_wrapped else "") + ("[" if self._in_array else "")
         if not has_dataset:
             return outside
-        return outside + "{" + "{[{" * len(self._frames) + ("{[" if self._state == _VALUES else "")
+        inside = "{[" if self._state == _VALUES else "{" if self._state in _IN_BINARY else ""
+        return outside + "{" + "{[{" * len(self._frames) + inside
 
 
 def _is_canonical(frame: Frame) -> bool:

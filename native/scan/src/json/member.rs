@@ -19,6 +19,8 @@ pub enum Content {
     Names,
     Uri(Span),
     Binary(Span),
+    /// A base64 text that is too long for one event starts here.
+    LongBinary,
     /// The first item of a sequence follows, and the VR may follow the items.
     Items,
 }
@@ -94,7 +96,7 @@ fn rest_of_name(data: &[u8], position: usize, name: &[u8]) -> Scan<usize> {
 
 /// Return a VR after the quotation mark, and the index after it.
 #[inline]
-pub fn vr_name(data: &[u8], position: usize) -> Scan<(Vr, usize)> {
+fn vr_name(data: &[u8], position: usize) -> Scan<(Vr, usize)> {
     match data.get(position..position + 3) {
         Some(&[first, second, b'"']) => Ok((Vr::of([first, second]).ok_or(Stop::Odd)?, position + 3)),
         Some(_) => Err(Stop::Odd),
@@ -103,6 +105,13 @@ pub fn vr_name(data: &[u8], position: usize) -> Scan<(Vr, usize)> {
             Err(if rest.contains(&b'"') { Stop::Odd } else { Stop::Incomplete })
         }
     }
+}
+
+/// Scan a comma and the member `vr`, which follows the content; return the VR, and the index after it.
+pub fn vr_member(data: &[u8], position: usize) -> Scan<(Vr, usize)> {
+    let position = after(data, after(data, position, b',')?, b'"')?;
+    let position = rest_of_name(data, position, b"vr\"")?;
+    vr_name(data, after(data, after(data, position, b':')?, b'"')?)
 }
 
 /// Scan an attribute after its key.
@@ -131,8 +140,10 @@ pub fn attribute(data: &[u8], tag: u32, start: usize, limits: &Limits, scratch: 
             b'I' if content == Content::Nothing => {
                 position = rest_of_name(data, position, b"InlineBinary\"")?;
                 position = after(data, after(data, position, b':')?, b'"')?;
-                let (span, end) = binary(data, position, limits)?;
-                (content, position) = (Content::Binary(span), end);
+                match binary(data, position, limits)? {
+                    Some((span, end)) => (content, position) = (Content::Binary(span), end),
+                    None => return Ok(Member { tag, vr, content: Content::LongBinary, end: position }),
+                }
             }
             b'B' if content == Content::Nothing => {
                 position = rest_of_name(data, position, b"BulkDataURI\"")?;
@@ -169,11 +180,13 @@ fn extra_member(data: &[u8], start: usize, limits: &Limits, scratch: &mut Scratc
 }
 
 /// Scan a base64 text, whose characters are examined when it is decoded.
-fn binary(data: &[u8], start: usize, limits: &Limits) -> Scan<(Span, usize)> {
+///
+/// Returns None for a text that is too long for one event.
+fn binary(data: &[u8], start: usize, limits: &Limits) -> Scan<Option<(Span, usize)>> {
     let window = &data[start..data.len().min(start + limits.segment_size + 1)];
     match memchr::memchr(b'"', window) {
-        Some(length) => Ok((Span { start, end: start + length, kind: Kind::String }, start + length + 1)),
-        None if window.len() > limits.segment_size => Err(Stop::Odd),
+        Some(length) => Ok(Some((Span { start, end: start + length, kind: Kind::String }, start + length + 1))),
+        None if window.len() > limits.segment_size => Ok(None),
         None => Err(Stop::Incomplete),
     }
 }
@@ -203,18 +216,15 @@ fn values(data: &[u8], start: usize, vr: Option<Vr>, limits: &Limits, scratch: &
             position = end;
         }
         count += 1;
+        if count > limits.values_per_event || (count > 1 && position - begin > limits.segment_size) {
+            return Err(Stop::Odd);
+        }
         position = blank(data, position);
         match data.get(position).ok_or(Stop::Incomplete)? {
             b']' => break,
             b',' => position = blank(data, position + 1),
             _ => return Err(Stop::Odd),
         }
-        if count >= limits.values_per_event || position - begin > limits.segment_size {
-            return Err(Stop::Odd);
-        }
-    }
-    if count > 1 && position - begin > limits.segment_size {
-        return Err(Stop::Odd);
     }
     Ok((content, position + 1))
 }

@@ -5,7 +5,7 @@
 
 use crate::handler::{Handler, Kind, Names, Source, Span, Texts, Values};
 use crate::json::habits::{Found, Habit, Marks, mark};
-use crate::json::member::{Content, KEY_LENGTH, Member, after, attribute, key, vr_name};
+use crate::json::member::{Content, KEY_LENGTH, Member, after, attribute, key, vr_member};
 use crate::json::text::{Scan, Stop, blank};
 use crate::json::values::{MAX_SINGLE, double, is_decimal_string, is_integer_string, is_single, signed_integer, tag};
 use crate::vr::{Form, Vr};
@@ -29,10 +29,14 @@ pub enum Place {
     Next,
     /// After an item of a sequence.
     Items,
+    /// In a base64 text, of which some segments have been read.
+    Binary,
+    /// After such a text.
+    BinaryEnd,
 }
 
 impl Place {
-    pub const ALL: [Place; 8] = [
+    pub const ALL: [Place; 10] = [
         Place::Root,
         Place::ArrayStart,
         Place::ArrayAfter,
@@ -41,6 +45,8 @@ impl Place {
         Place::After,
         Place::Next,
         Place::Items,
+        Place::Binary,
+        Place::BinaryEnd,
     ];
 }
 
@@ -84,6 +90,8 @@ pub struct State {
     pub is_wrapped: bool,
     /// The index of the last data set, or -1.
     pub index: i64,
+    /// The tag and the VR of an element that is delivered in parts.
+    pub element: (u32, Option<Vr>),
     pub sequences: Vec<Sequence>,
     pub levels: Vec<Level>,
     /// The fewest levels that were open.
@@ -158,12 +166,16 @@ impl<H: Handler> Run<'_, H> {
     /// Go to the next place, or change nothing.
     #[inline]
     fn step(&mut self) -> Scan<()> {
+        if self.state.place == Place::Binary {
+            return self.segment();
+        }
         let position = blank(self.data, self.position);
         let byte = *self.data.get(position).ok_or(Stop::Incomplete)?;
         match (self.state.place, byte) {
             (Place::After, b',') => self.go(Place::Next, position + 1),
             (Place::Start | Place::Next, b'"') => return self.member(position),
             (Place::Start | Place::After, b'}') => self.end_members(position),
+            (Place::BinaryEnd, b',' | b'}') => return self.end_binary(position),
             (Place::Items, b',') => return self.next_item(position),
             (Place::Items, b']') => return self.end_sequence(position),
             (Place::ArrayAfter, b',') => self.go(Place::ArrayNext, position + 1),
@@ -252,16 +264,7 @@ impl<H: Handler> Run<'_, H> {
         let data = self.data;
         let mut end = position + 1;
         if !sequence.has_vr {
-            end = after(data, after(data, end, b',')?, b'"')?;
-            for byte in *b"vr\"" {
-                match data.get(end) {
-                    Some(&found) if found == byte => end += 1,
-                    Some(_) => return Err(Stop::Odd),
-                    None => return Err(Stop::Incomplete),
-                }
-            }
-            end = after(data, after(data, end, b':')?, b'"')?;
-            let (vr, after_vr) = vr_name(data, end)?;
+            let (vr, after_vr) = vr_member(data, end)?;
             if vr.form() != Form::Sequence {
                 return Err(Stop::Odd);
             }
@@ -287,6 +290,9 @@ impl<H: Handler> Run<'_, H> {
         self.scratch.names.clear();
         self.scratch.resolved.clear();
         let member = attribute(self.data, tag, position + KEY_LENGTH, self.limits, self.scratch)?;
+        if member.content == Content::LongBinary {
+            return self.start_binary(&member, position);
+        }
         let (place, end) = if member.content == Content::Items {
             self.check_depth()?;
             self.handler.at(position);
@@ -381,17 +387,78 @@ impl<H: Handler> Run<'_, H> {
                     return Err(Stop::Odd);
                 }
                 let bytes = &mut self.scratch.bytes;
-                bytes.clear();
-                let text = source.text(span).unwrap_or_default();
-                if base64_simd::Base64::decode_append(&base64_simd::STANDARD, text, bytes).is_err() {
-                    return Err(Stop::Odd);
-                }
+                decode(source.text(span).unwrap_or_default(), bytes)?;
                 if bytes.is_empty() { Values::None } else { Values::Bytes(bytes) }
             }
-            Content::Items => return Err(Stop::Odd),
+            Content::Items | Content::LongBinary => return Err(Stop::Odd),
         };
         self.handler.at(position);
         self.handler.element(member.tag, vr, values);
+        Ok(())
+    }
+
+    /// Read the first segment of a long base64 text.
+    fn start_binary(&mut self, member: &Member, position: usize) -> Scan<()> {
+        if member.vr.is_some_and(|vr| vr.form() != Form::Binary) || self.limits.segment_size % BASE64_GROUP != 0 {
+            return Err(Stop::Odd);
+        }
+        let end = self.decode_segment(member.end)?;
+        self.handler.at(position);
+        self.handler.start_element(member.tag, member.vr);
+        self.handler.segment(member.tag, member.vr, &self.scratch.bytes, false);
+        mark(self.state, &mut self.scratch.found, member.tag, member.vr);
+        self.see(member.tag);
+        self.state.element = (member.tag, member.vr);
+        self.go(Place::Binary, end);
+        Ok(())
+    }
+
+    /// Decode a segment that is not the last; return the index after it.
+    fn decode_segment(&mut self, start: usize) -> Scan<usize> {
+        let end = start + self.limits.segment_size;
+        let text = self.data.get(start..end).ok_or(Stop::Incomplete)?;
+        if text.last() == Some(&b'=') {
+            return Err(Stop::Odd);
+        }
+        decode(text, &mut self.scratch.bytes)?;
+        Ok(end)
+    }
+
+    /// Read a segment of a long base64 text.
+    fn segment(&mut self) -> Scan<()> {
+        let (start, size) = (self.position, self.limits.segment_size);
+        let (tag, vr) = self.state.element;
+        let rest = self.data.get(start..).unwrap_or_default();
+        let window = &rest[..rest.len().min(size + 1)];
+        let (place, end) = match memchr::memchr(b'"', window) {
+            Some(length) => {
+                decode(&window[..length], &mut self.scratch.bytes)?;
+                (Place::BinaryEnd, start + length + 1)
+            }
+            None if window.len() > size => (Place::Binary, self.decode_segment(start)?),
+            None => return Err(Stop::Incomplete),
+        };
+        self.handler.at(start);
+        self.handler.segment(tag, vr, &self.scratch.bytes, place == Place::BinaryEnd);
+        self.go(place, end);
+        Ok(())
+    }
+
+    /// Read the end of an attribute with a long base64 text.
+    fn end_binary(&mut self, position: usize) -> Scan<()> {
+        let (tag, vr) = self.state.element;
+        let (vr, end) = match vr {
+            Some(vr) => (vr, position),
+            None => vr_member(self.data, position)?,
+        };
+        let end = after(self.data, end, b'}')?;
+        if vr.form() != Form::Binary {
+            return Err(Stop::Odd);
+        }
+        self.handler.at(position);
+        self.handler.end_element(tag, vr);
+        self.state.element = (0, None);
+        self.go(Place::After, end);
         Ok(())
     }
 
@@ -401,6 +468,13 @@ impl<H: Handler> Run<'_, H> {
         self.handler.end_sequence(tag);
         Ok(())
     }
+}
+
+const BASE64_GROUP: usize = 4;
+
+fn decode(text: &[u8], bytes: &mut Vec<u8>) -> Scan<()> {
+    bytes.clear();
+    base64_simd::Base64::decode_append(&base64_simd::STANDARD, text, bytes).map_err(|_| Stop::Odd)
 }
 
 fn is_null(groups: &[Span; 3]) -> bool {

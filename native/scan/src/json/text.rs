@@ -76,7 +76,10 @@ pub fn string(data: &[u8], start: usize, resolved: &mut Vec<u8>, max_length: usi
             }
             Ok((Span { start, end, kind: Kind::String }, end + 1))
         }
-        Some(b'\\') => escaped(data, start, end, resolved, max_length),
+        Some(b'\\') => match escaped(data, start, end, resolved, max_length) {
+            Err(Stop::Incomplete) if data.len() - start > max_length => Err(Stop::Odd),
+            result => result,
+        },
         Some(_) => Err(Stop::Odd),
         None => Err(Stop::Incomplete),
     }
