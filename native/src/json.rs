@@ -1,6 +1,6 @@
 //! Functions of the module for DICOM JSON.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
@@ -11,7 +11,8 @@ use streamdicom_scan::vr::Vr;
 use crate::objects::with_events;
 
 thread_local! {
-    static SCRATCH: RefCell<Scratch> = RefCell::default();
+    // A run takes it: objects of Python may run any code when they are made or freed, even another run.
+    static SCRATCH: Cell<Option<Scratch>> = const { Cell::new(None) };
 }
 
 /// The bounds of a parser, and other facts that hold for all of its runs.
@@ -93,11 +94,11 @@ fn json_run<'py>(
         marks: Marks { are_kept: limits.keeps_marks, ..Marks::default() },
     };
     let bytes = data.as_bytes();
-    let ((end, verdict), positions) = SCRATCH.with_borrow_mut(|scratch| {
-        with_events(events, keeps_positions, |handler| {
-            run(bytes, position, &mut state, &limits.limits, scratch, handler)
-        })
+    let mut scratch = SCRATCH.take().unwrap_or_default();
+    let ((end, verdict), positions) = with_events(events, keeps_positions, |handler| {
+        run(bytes, position, &mut state, &limits.limits, &mut scratch, handler)
     })?;
+    SCRATCH.set(Some(scratch));
     let positions = positions.map(|positions| {
         let raw: Vec<u8> = positions.into_iter().flat_map(u64::to_ne_bytes).collect();
         PyBytes::new(data.py(), &raw)

@@ -192,7 +192,8 @@ pub fn with_events<'py, T>(
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        let tags = self.tags.iter().map(|slot| slot.1);
+        let tags = self.tags.iter().flat_map(|slot| [slot.object].into_iter().chain(slot.sequence));
+        let tags = tags.chain(self.elements.iter().map(|slot| slot.1));
         let others = self.kinds.iter().chain(&self.vrs).chain([&self.no_vr, &self.no_values]);
         for object in others.copied().chain(tags) {
             // SAFETY: The thread is attached, as `with_events` drops it. The references are owned.
