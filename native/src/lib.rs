@@ -1,5 +1,6 @@
 //! The module `streamdicom._native._engine`. Only `objects` makes objects of CPython.
 
+mod encode;
 mod json;
 mod objects;
 mod part10;
@@ -9,6 +10,7 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = true)]
 fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("VERSION", env!("CARGO_PKG_VERSION"))?;
+    encode::add_to(module)?;
     json::add_to(module)?;
     part10::add_to(module)
 }

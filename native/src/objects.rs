@@ -407,7 +407,11 @@ impl Handler for Events<'_, '_> {
             Values::None => {
                 // SAFETY: The thread is attached.
                 let empty = |shared: &Shared| unsafe { ffi::Py_XNewRef(shared.no_values) };
-                self.append_element(tag, vr, key_of(tag, vr, b""), empty);
+                let key = key_of(tag, vr, b"").map(|mut key| {
+                    key[KEY_TEXT - 1] = 0; // unlike that of an empty text
+                    key
+                });
+                self.append_element(tag, vr, key, empty);
             }
             _ => {
                 let (name, value) = (self.vr(vr), long_value(values));

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod encode;
 pub mod handler;
 pub mod json;
 pub mod part10;

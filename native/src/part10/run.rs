@@ -1,7 +1,6 @@
 //! `part10_run`: bytes of a DICOM file to events.
 
 use std::cell::Cell;
-use std::collections::HashMap;
 
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -11,15 +10,37 @@ use streamdicom_scan::vr::Vr;
 
 use crate::objects::with_events;
 
-const MAX_KNOWN_TAGS: usize = 16 * 1024;
+const SLOTS: usize = 8 * 1024;
 
 /// Memory that runs use one after another. A run takes it, because objects of Python may run any code when they are
 /// made or freed, even another run.
 #[derive(Default)]
 struct Memory {
     scratch: Scratch,
-    /// VRs of elements in implicit VR that Python has met.
-    vrs: HashMap<u32, Vr>,
+    vrs: KnownVrs,
+}
+
+/// VRs of elements in implicit VR that Python has met, by the hash of the tag.
+#[derive(Default)]
+struct KnownVrs(Vec<Option<(u32, Vr)>>);
+
+impl KnownVrs {
+    #[inline]
+    fn slot(&mut self, tag: u32) -> &mut Option<(u32, Vr)> {
+        if self.0.is_empty() {
+            self.0.resize(SLOTS, None);
+        }
+        &mut self.0[(tag.wrapping_mul(0x9E37_79B1) >> 16) as usize % SLOTS]
+    }
+
+    #[inline]
+    fn get(&mut self, tag: u32) -> Option<Vr> {
+        (*self.slot(tag)).filter(|(known, _)| *known == tag).map(|(_, vr)| vr)
+    }
+
+    fn insert(&mut self, tag: u32, vr: Vr) {
+        *self.slot(tag) = Some((tag, vr));
+    }
 }
 
 thread_local! {
@@ -137,7 +158,7 @@ struct Contexts<'a, 'py> {
     /// For each frame the elements that change `ElementContext`: the tag, and the index of the event.
     learned: Vec<Vec<(u32, usize)>>,
     repertoire: Option<Repertoire>,
-    vrs: HashMap<u32, Vr>,
+    vrs: KnownVrs,
 }
 
 impl<'py> Contexts<'_, 'py> {
@@ -186,9 +207,6 @@ impl<'py> Contexts<'_, 'py> {
         let name = entry.get_item(2).ok()?;
         let code: [u8; 2] = name.cast::<PyString>().ok()?.to_str().ok()?.as_bytes().try_into().ok()?;
         let vr = Vr::of(code)?;
-        if self.vrs.len() >= MAX_KNOWN_TAGS {
-            self.vrs.clear();
-        }
         self.vrs.insert(tag, vr);
         Some(vr)
     }
@@ -209,7 +227,7 @@ impl<'py> Contexts<'_, 'py> {
 impl Surroundings for Contexts<'_, '_> {
     #[inline]
     fn vr(&mut self, tag: u32) -> Option<Vr> {
-        let found = self.vrs.get(&tag).copied();
+        let found = self.vrs.get(tag);
         found.or_else(|| self.implicit_vr(tag))
     }
 

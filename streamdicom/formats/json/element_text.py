@@ -41,7 +41,7 @@ from streamdicom.formats.writer import several_binary_values, value_error, vr_in
 from streamdicom.jsontext import NUMBER_TEXT, SURROGATE
 from streamdicom.options import WriteOptions
 
-_MAX_STYLES = 8  # a program uses one or two
+MAX_STYLES = 8  # a program uses one or two
 _JSON_NUMBER = re.compile(NUMBER_TEXT)
 _JSON_INTEGER = re.compile("-?(?:0|[1-9][0-9]*)")
 _MAX_DOUBLE_LENGTH = 24  # characters, as in -1.7976931348623157e+308
@@ -77,6 +77,7 @@ class ElementText:
     """Builds the text of elements.
 
     Attributes:
+        choices: The options that the text depends on.
         rules: The elements to write.
         cache: For each tag, its last VR, the start of its attribute ("" if the element is not written), and the
             function for the rest.
@@ -85,7 +86,7 @@ class ElementText:
     """
 
     def __init__(self, choices: _Choices, rules: ElementRules) -> None:
-        self._choices = choices
+        self.choices = choices
         self.rules = rules
         self.cache: BoundedCache[int, Known] = BoundedCache()
         self.starts: BoundedCache[int, str] = BoundedCache()
@@ -115,21 +116,21 @@ class ElementText:
 
     def key(self, tag: int) -> str:
         """Return the key of an element."""
-        keys = self._choices.keys
+        keys = self.choices.keys
         name = "" if keys == "tag" else keyword_key(tag, camel=keys == "camel")
         return name or format_tag(tag)
 
     def vr(self, tag: int, vr: str) -> str:
         """Return the member ``vr`` and the members beside it."""
         members = f'"vr":"{vr}"'
-        if self._choices.write_keyword and (text := keyword(tag)):
+        if self.choices.write_keyword and (text := keyword(tag)):
             members += f',"keyword":{string(text)}'
-        if self._choices.write_name and (text := _name(tag)):
+        if self.choices.write_name and (text := _name(tag)):
             members += f',"name":{string(text)}'
         return members
 
 
-_style = lru_cache(maxsize=_MAX_STYLES)(ElementText)
+_style = lru_cache(maxsize=MAX_STYLES)(ElementText)
 
 
 def _name(tag: int) -> str:

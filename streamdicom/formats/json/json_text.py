@@ -6,10 +6,16 @@ one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from sys import maxsize
+from types import ModuleType
+from typing import TypeAlias
 
+from streamdicom import _native
+from streamdicom.dicom import SPECIFIC_CHARACTER_SET
 from streamdicom.events import ELEMENT, END_ITEM, END_SEQUENCE, START_ITEM, START_SEQUENCE, Event
-from streamdicom.formats.json.element_text import Known
+from streamdicom.formats.json.element_text import MAX_STYLES, ElementText, Known
 from streamdicom.formats.writer import State
 
 _DATASET, _SEQUENCE = int(State.DATASET), int(State.SEQUENCE)
@@ -95,3 +101,37 @@ def json_text(
     else:
         return None, state, last, size
     return event, state, last, size
+
+
+JsonText: TypeAlias = Callable[
+    [
+        Iterator[Event],
+        int,
+        int,
+        int,
+        Mapping[int, Known],
+        Mapping[int, str],
+        list[tuple[int, int]],
+        int,
+        int,
+        list[str],
+    ],
+    tuple[Event | None, int, int, int],
+]
+
+
+def json_text_of_engine(text: ElementText) -> JsonText:
+    """Return ``json_text``, or the compiled one for these options."""
+    functions = _native.functions
+    return json_text if functions is None else _compiled(functions, text)
+
+
+@lru_cache(maxsize=MAX_STYLES)
+def _compiled(functions: ModuleType, text: ElementText) -> JsonText:
+    compiled: JsonText = functions.JsonText(
+        number_handling=text.choices.number_handling,
+        nonfinite=text.choices.nonfinite,
+        number_length=min(text.choices.number_length, maxsize),
+        sets_character_set=text.rules.sets_character_set(SPECIFIC_CHARACTER_SET),
+    )
+    return compiled

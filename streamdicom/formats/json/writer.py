@@ -13,7 +13,7 @@ from streamdicom.dicom import Form
 from streamdicom.errors import InputError, LimitError, OutputError
 from streamdicom.events import Event, EventType
 from streamdicom.formats.json.element_text import element_text_of, string
-from streamdicom.formats.json.json_text import json_text
+from streamdicom.formats.json.json_text import json_text_of_engine
 from streamdicom.formats.writer import BLOCK_SIZE, Moves, State, TextWriter, value_error, vr_info
 from streamdicom.jsontext import ONE_LINE, JsonEmitter, JsonTokenizer
 from streamdicom.limits import Limits
@@ -64,6 +64,7 @@ class JsonWriter(TextWriter):
         super().__init__(style.rules, max_sequences=(self._most_levels - 3) // 3, is_stream=is_stream)
         self._json = json
         self._style = style
+        self._json_text = json_text_of_engine(style)
         self._array = array
         # State of the element in parts:
         self._has_text = False  # whether it has a text segment
@@ -76,7 +77,7 @@ class JsonWriter(TextWriter):
         iterator, text = iter(events), self._style
         self._event = 0, 0, "", None
         while True:
-            event, self._state, self._last, self._size = json_text(
+            event, self._state, self._last, self._size = self._json_text(
                 iterator,
                 int(self._state),
                 self._last,

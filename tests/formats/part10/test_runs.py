@@ -44,6 +44,13 @@ def test_known_elements_and_sequences_are_read() -> None:
     assert run(data) == (len(data), [*sequence(REFERENCES, inner, []), *inner], False)
 
 
+def test_padding_alone_is_an_empty_text_and_no_bytes_are_no_value() -> None:
+    padded, empty = EXPLICIT.element(PATIENT_ID, "LO", b"  "), EXPLICIT.element(PATIENT_ID, "LO", b"")
+    for _ in range(2):
+        assert run(padded)[1] == [element(PATIENT_ID, "LO", "")]
+        assert run(empty)[1] == [element(PATIENT_ID, "LO")]
+
+
 @pytest.mark.parametrize(
     "stop",
     [
