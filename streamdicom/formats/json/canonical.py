@@ -200,7 +200,6 @@ Unescape: TypeAlias = Callable[[str], str]
 
 def json_run(
     attributes: Iterable[CanonicalAttribute],
-    first_gap: str,
     position: int,
     last: int,
     tags: dict[str, int],
@@ -211,8 +210,7 @@ def json_run(
     """Convert ascending canonical attributes to events, up to the first other form.
 
     Args:
-        attributes: Canonical attributes, which are consumed.
-        first_gap: The text before the first of them, the same object, which has been read.
+        attributes: Canonical attributes, which are consumed. The text before the first has been read.
         position: The position of the first of them, where a member of a data set or an item may start.
         last: The last tag of the data set or the item, or -1.
         tags: The tag of each key of which an event is made; ``~tag`` of each key that is passed over.
@@ -225,9 +223,10 @@ def json_run(
         is one; and the last tag.
     """
     values: tuple[Value, ...]
+    start = position
     for attribute in attributes:
         gap, text, key, vr_before, one, several, numbers, name, vr_after = attribute
-        if gap and gap is not first_gap:
+        if gap and position != start:
             return attribute, position, last
         try:
             tag = tags[key]

@@ -39,8 +39,8 @@ from streamdicom.options import ReadOptions
 _MIN_DEPTH = 16  # below it, most documents are at fault
 _MAX_SHORT_TAIL = 1024  # bytes of an incomplete attribute that wait for the rest of it, however few bytes arrive
 _MAX_TAIL_FACTOR = 4  # of the bytes that arrived last
-_SHORT_RUN = 512  # bytes of canonical text that hardly pay for a call of the engine
-_MAX_ODD = 64  # attributes that the automaton reads at once
+_SHORT_RUN = 1536  # bytes of canonical text that do not pay for another call of the engine
+_MAX_ODD = 512  # attributes that the automaton reads at once
 
 
 def _of_group(group: str, _: str) -> tuple[str, str]:

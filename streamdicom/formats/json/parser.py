@@ -197,7 +197,6 @@ class JsonParser(NativeParser):
         made = len(self._events)
         following, end, seen.last = json_run(
             chain((attribute,), attributes),
-            attribute[0],
             start,
             seen.last,
             tags,
@@ -343,7 +342,7 @@ class JsonParser(NativeParser):
                 move = JsonParser._skip_piece
             else:
                 break
-            if places is not None and kind <= _NEXT_ITEM:
+            if places is not None and kind <= _NEXT_ITEM and self._state == _DATASET:
                 places.marks.append((len(self._events), (places.cursor, stretch.position + end)))
             if not move(self, kind, key):
                 break

@@ -1356,3 +1356,10 @@ def test_fault_in_a_canonical_attribute_has_its_place() -> None:
 
 
 _ODD_NUMBER = '"vr":"DS","Value":["large"]'
+
+
+def test_brace_between_attributes_is_an_error_like_the_one_before_the_first() -> None:
+    first, second, third = [f'"001000{number}":{{"vr":"LO","Value":["17"]}}' for number in (20, 21, 22)]
+    run([f"{{{first},{second},{third}}}".encode()], ReadOptions(profile="strict"))  # the keys are known afterwards
+    _, error = run([f"{{{first},{second},{{{third}}}".encode()], ReadOptions(profile="strict"))
+    assert str(error).startswith("expected a name, found '{'")

@@ -1,0 +1,156 @@
+"""The compiled engine and plain Python agree, on damaged documents and for every cut."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streamdicom import _native
+from streamdicom.deviations import Deviation
+from streamdicom.errors import InputError
+from streamdicom.events import BULK_DATA, ELEMENT, Event
+from streamdicom.formats.json.parser import JsonParser
+from streamdicom.limits import Limits
+from streamdicom.options import ReadOptions
+from tests.support.strategies import cuts
+
+_ENGINE = _native.functions
+pytestmark = pytest.mark.skipif(_ENGINE is None, reason="the compiled engine was not built")
+
+_VALUES = """
+{"00080005":{"vr":"CS","Value":["ISO_IR 192"]},"00080008":{"Value":["A","B",null],"vr":"CS"},"00080016":{"vr":"UI"},
+ "00081140":{"vr":"SQ","Value":[{"00081150":{"vr":"UI","Value":["1.2"]}},{},{"00081155":{"vr":"UI","Value":["1.3"]}}]},
+ "00091002":{"vr":"UV","Value":[18446744073709551615]},"00091003":{"vr":"AT","Value":["00100010"]},
+ "00091004":{"vr":"IS","Value":[1,"2"," 3"]},"00091005":{"vr":"LT","Value":["a\\\\b\\n\\u00e9\\ud83d\\ude00"]},
+ "00091007":{"vr":"SV","Value":["-5",6,null]},"00091008":{"vr":"LO","Value":["é\\"\\/ 山"]},
+ "00100010":{"vr":"PN","Value":[{"Alphabetic":"A^B","Ideographic":"山","Phonetic":"x"},null,{"Alphabetic":"C"}]},
+ "00280010":{"vr":"US","Value":[512]},"00280030":{"vr":"DS","Value":["0.5",1.5,2e-1]},
+ "00281052":{"vr":"FL","Value":[0.1,1]},"00281053":{"vr":"FD","Value":[1e300]},
+ "00283000":{"Value":[{"00283002":{"vr":"US","Value":[1,2]}}],"vr":"SQ"},
+ "00290010":{"InlineBinary":"AAECAwQFBgcICQoLDA0ODw==","vr":"UN"},"7FE00010":{"vr":"OW","BulkDataURI":"http://a/b"}}"""
+_HABITS = """[
+{"0008001a":{"vr":"LO","Value":["a"]},"00080100":{"vr":"SH","Value":["","b",null]},"00081140":{"Value":[],"vr":"SQ"},
+ "00082112":{"vr":"SQ","Value":[{"0008115a":{"vr":"US","Value":["5","","6"]},
+   "00081160":{"vr":"FL","Value":["0.123456789",0.123456789,""]},"00090000":{"vr":"UL","Value":[4]}},{}]},
+ "00100010":{"vr":"PN","Value":[{"Alphabetic":"","Phonetic":"x"},"",{},{"Alphabetic":null}]},
+ "0010001b":{"Value":[""],"vr":"PN"},"00280010":{"vr":"US","Value":["512"]},"00280030":{"vr":"DS","Value":[null]}} ,
+{"00020000":{"vr":"UL","Value":[1]},"00020010":{"vr":"UI","Value":["1.2"]},"00020012":{"vr":"UI","Value":[""]},
+ "00080016":{"keyword":"SOPClassUID","name":"x","vr":"UI","Value":[null]},
+ "00091002":{"Value":[{"0009000a":{"vr":"LO","Value":[""]}}],"vr":"SQ"},
+ "00100010":{"Value":[{"Alphabetic":"","Ideographic":"","Phonetic":""}],"vr":"PN"},
+ "00280010":{"vr":"SV","Value":["","5"]}},{}]"""
+_SEQUENCE = '"00081140":{"vr":"SQ","Value":[{'
+_LINES = '{"00080018":{"vr":"UI","Value":["1"]}}\n{"00200013":{"vr":"IS","Value":[null,1]}}{"00100010":{"vr":"PN"}}'
+_DOCUMENTS = [_VALUES, _HABITS, _LINES, "{" + _SEQUENCE * 4 + '"00080018":{"vr":"UI"}' + "}]}" * 4 + "}"]
+_FRAGMENTS = [
+    *'"{}[]:, \n\\=aA0-',
+    *(
+        "null",
+        "true",
+        "NaN",
+        '"vr":"SQ"',
+        '"vr":"PN"',
+        '"vr":"US"',
+        '"Value":[',
+        "[]",
+        "{}",
+        '""',
+        "[null]",
+        "1e5",
+        "1.5",
+    ),
+    *("\\u0000", "\\ud800", "é", "\0", '"00100010":', "00020010", "00080000", "FFFEE000", "0008", "\ufeff", "// \n"),
+    *("99999999999", "3.4028235677973366e38", "16777217", '"keyword":"",', '"InlineBinary":"AA=="', '"BulkDataURI":"'),
+    *('"Alphabetic":""', _SEQUENCE, '"00081140":{"Value":[{', "}]},", '}],"vr":"SQ"},', '{"data":[', "A" * 70, "%ff"),
+]
+_LIMITS = [
+    Limits(),
+    Limits(segment_size=12, values_per_event=2),
+    Limits(segment_size=60),
+    Limits(depth=17, number_length=4),
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def both_engines() -> None:
+    """Run each test once: these choose the engines themselves."""
+
+
+@st.composite
+def _damaged(draw: st.DrawFn) -> bytes:
+    data = draw(st.sampled_from(_DOCUMENTS)).encode()
+    for _ in range(draw(st.integers(0, 3))):
+        start = draw(st.integers(0, len(data)))
+        end = draw(st.integers(start, min(len(data), start + 12)))
+        fragment = draw(st.sampled_from(_FRAGMENTS)).encode().replace(b"%ff", b"\xff")
+        data = data[:start] + fragment + data[end:]
+    return data[: draw(st.integers(0, len(data)))] if draw(st.integers(0, 5)) == 0 else data
+
+
+def _outcome(engine: Any, chunks: list[bytes], options: dict[str, Any]) -> tuple[Any, ...]:
+    """Return the events, the deviations, the error and the places of elements."""
+    deviations: list[Deviation] = []
+    events: list[Event] = []
+    places: list[int] = []
+    error = None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_native, "functions", engine)
+        parser = JsonParser(options=ReadOptions(on_deviation=deviations.append, **options))
+        parser.keep_places()
+        try:
+            for step in (*chunks, None):
+                events += parser.close() if step is None else parser.feed(step)
+                places += parser.offsets()
+        except InputError as raised:
+            error = type(raised), str(raised), raised.location
+    elements = [place for place, event in zip(places, events, strict=True) if event[0] in (ELEMENT, BULK_DATA)]
+    return list(map(repr, events)), deviations, error, elements
+
+
+@settings(max_examples=60)
+@given(
+    data=st.data(),
+    document=_damaged(),
+    profile=st.sampled_from(["lenient", "lenient", "strict"]),
+    on_error=st.sampled_from(["raise", "skip", "keep"]),
+    deviations=st.sampled_from([{}, {"empty-string": "error", "key-form": "ignore"}, {"null-only": "ignore"}]),
+    limits=st.sampled_from(_LIMITS),
+)
+def test_engines_agree_on_json(
+    data: st.DataObject, document: bytes, profile: str, on_error: str, deviations: dict[str, str], limits: Limits
+) -> None:
+    options = {"profile": profile, "on_error": on_error, "deviations": deviations, "limits": limits}
+    expected = _outcome(None, [document], options)
+    assert _outcome(_ENGINE, [document], options) == expected
+    assert _outcome(_ENGINE, data.draw(cuts(document)), options) == expected
+    assert _outcome(_ENGINE, [document[place : place + 1] for place in range(len(document))], options) == expected
+
+
+@pytest.mark.parametrize("size", [12, 60, 64 * 1024])
+@pytest.mark.parametrize("chunk", [1000, 16 * 1024, 1 << 20])
+@pytest.mark.parametrize("end", ['","vr":"OW"}}', '","vr":"LO"}}', '=","vr":"OW"}}', "", '"}}', ' A","vr":"OW"}}'])
+def test_engines_agree_on_long_binary_values(size: int, chunk: int, end: str) -> None:
+    document = ('{"00100010":{"vr":"PN"},"7FE00010":{"InlineBinary":"' + "QUJD" * 40_000 + end).encode()
+    chunks = [document[place : place + chunk] for place in range(0, len(document), chunk)]
+    options = {"limits": Limits(segment_size=size), "on_error": "skip"}
+    assert _outcome(_ENGINE, chunks, options) == _outcome(None, [document], options)
+
+
+def test_engine_reads_canonical_text_and_common_habits_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of these documents reaches the automaton, however they are cut."""
+    monkeypatch.setattr(JsonParser, "_read_tokens", _fail_on_tokens)
+    monkeypatch.setattr(_native, "functions", _ENGINE)
+    for document in (_VALUES, _HABITS):
+        for chunk in (50, 10_000):
+            parser = JsonParser(options=ReadOptions(on_deviation=lambda _: None))
+            data = document.strip().encode()
+            for place in range(0, len(data), chunk):
+                parser.feed(data[place : place + chunk])
+
+
+def _fail_on_tokens(parser: JsonParser, data: bytes, events: list[Event]) -> None:
+    if data:
+        raise AssertionError(f"not read by the engine: {data[:80]!r}")
