@@ -14,8 +14,8 @@ import signal
 import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import suppress
-from multiprocessing import get_context
+from contextlib import contextmanager, suppress
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import TracebackType
@@ -55,6 +55,23 @@ def in_order(
         yield from pool.run(tasks)
 
 
+@contextmanager
+def _ctrl_c_blocked() -> Iterator[None]:
+    """Let processes start that never see Ctrl-C, not even while they import modules.
+
+    A blocked signal is delivered to this process at the end.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # on Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # the first process would start it, which unblocks the signal
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class _Pending(Generic[_Task, _Result]):
     """A task that a worker has, and the results received so far."""
 
@@ -86,8 +103,9 @@ class _Pool(Generic[_Task, _Result]):
 
     def __enter__(self) -> Self:
         try:
-            for _ in range(self._jobs):
-                self._workers.append(_Worker(self._function))
+            with _ctrl_c_blocked():
+                for _ in range(self._jobs):
+                    self._workers.append(_Worker(self._function))
         except BaseException:
             self._end()
             raise
@@ -168,7 +186,7 @@ def _receive(connection: Connection) -> Any:
 
 def _serve(connection: Connection, function: Callable[[Any], Iterable[Any]]) -> None:
     """Run tasks until the pipe is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it too, and ends the workers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Windows; the parent gets it too, and ends the workers
     logging.getLogger("pydicom").addHandler(logging.NullHandler())  # they are Python warnings too
     with suppress(EOFError, ConnectionError):
         while True:
