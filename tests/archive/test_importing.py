@@ -493,8 +493,11 @@ def _interrupted(tmp_path: Path) -> tuple[Path, Path]:
 
 def test_run_that_wrote_nothing_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(streamdicom.InputError):
-        import_archive(b"no JSON", tmp_path / "out")
-    assert list((tmp_path / "out").iterdir()) == []
+        import_archive(b"no JSON", tmp_path / "new" / "out")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(streamdicom.InputError):
+        import_archive(b"no JSON", tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_resumed_run_may_skip_errors(tmp_path: Path) -> None:
