@@ -86,6 +86,21 @@ def test_call_returns_a_bounded_number_of_events() -> None:
     parser.close()
 
 
+@pytest.mark.parametrize("new_parser", [Part10Parser, streamdicom.EventParser, streamdicom.DatasetParser])
+def test_error_says_that_results_were_not_taken(new_parser: Callable[..., streamdicom.EventParser]) -> None:
+    data = start(DEFLATED_UID) + zlib.compress(_items(200_000), wbits=-zlib.MAX_WBITS)[:-10]
+    options = ReadOptions(deviations={"truncated": "error"})
+    for has_taken in (False, True):
+        parser = new_parser(options=options)
+        parser.feed(data)
+        while has_taken and parser.has_more:
+            parser.feed(b"")
+        with pytest.raises(streamdicom.TruncatedError) as caught:
+            parser.close()
+        notes = getattr(caught.value, "__notes__", [])
+        assert [note.split(";")[0] for note in notes] == ["results before this error are lost"] * (not has_taken)
+
+
 def test_parser_after_an_error_has_no_more() -> None:
     parser = Part10Parser(options=_RATIO_100)
     for _ in range(2):
