@@ -65,9 +65,9 @@ class ReadOptions:
         on_error: Decides about an element with an impossible value ("wrong-value"), unless the profile or
             ``deviations`` refuse it: "raise" an error, "skip" the element, or "keep" it. None means "keep" for DICOM
             files, as other readers do, and "raise" for JSON and XML. An element of a DICOM file is kept as UN with its
-            bytes, and an element of JSON as the JSON text of its value, which is written to JSON unchanged, and is UN
-            in a data set and in a DICOM file. If an element of JSON is too long to hold
-            (``Limits.values_per_event``), only the wrong value is emptied.
+            bytes, and an element of JSON as the JSON text of its value, which is written to JSON unchanged. It is UN in
+            a data set, and text (UT) or bytes (OB) in a DICOM file, which must be in explicit VR. If an element of JSON
+            is too long to hold (``Limits.values_per_event``), only the wrong value is emptied.
         include: Patterns of the elements to read: tags, keywords, groups, VRs, and paths into sequences; see
             ``streamdicom.patterns``. Empty means all.
         exclude: Patterns of elements to drop, even if they are included.
@@ -160,9 +160,9 @@ class WriteOptions:
         deidentification: How data sets are de-identified (PS3.15 Annex E), before converters and before bulk data goes
             to a store. ``include`` and ``exclude`` must not drop Patient ID if dates are shifted.
         converters: Converters of elements, applied before bulk data goes to a store.
-        on_error: Decides about an element whose converter fails, or whose text has a character that XML cannot
-            represent: "raise" an error, "skip" the element, or "keep" it unconverted, in XML as UN, with a
-            ``DeviationWarning``.
+        on_error: Decides about an element whose converter fails, whose text has a character that XML cannot represent,
+            or whose values a DICOM file cannot hold in their VR: "raise" an error, "skip" the element, or "keep" it
+            unconverted, in XML as UN and in a file as text (UT), with a ``DeviationWarning``.
         file_meta: Whether to write file meta information (group 0002) beside the other elements. The DICOM JSON Model
             does not define it (PS3.18 Annex F); DCMTK and others write it like this.
         character_set: "keep" Specific Character Set, which describes the source (PS3.18 F.2.2, 2025e), or write

@@ -83,7 +83,7 @@ def import_archive(
         bulk_root: The folder of the bulk data that the stream refers to. By default a reference is an error.
         bulk_uri_prefix: The start of the references, before the path in that folder.
         on_error: "stop" at a data set that fails, or "skip" it and add it to the report. With "skip", an element with
-            an invalid value is kept as UN; see ``ReadOptions.on_error``. A syntax error always stops the run; the data
+            an invalid value is kept; see ``ReadOptions.on_error``. A syntax error always stops the run; the data
             sets before it are written.
         on_duplicate: The action if the SOP Instance UID is that of an earlier data set, or a file exists at the path:
             "error", "skip", "replace" the earlier file, or "keep-both" with a number in the name.

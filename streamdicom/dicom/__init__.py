@@ -116,6 +116,7 @@ from streamdicom.dicom.value_field import (
     is_single,
     joined_text,
     json_field,
+    json_value,
     swap_words,
 )
 from streamdicom.dicom.value_rules import (
@@ -229,6 +230,7 @@ __all__ = [
     "join_name",
     "joined_text",
     "json_field",
+    "json_value",
     "keyword",
     "keyword_key",
     "parse_tag",

@@ -269,6 +269,29 @@ def test_fragments_equal_their_inline_value_field() -> None:
     assert one == other
 
 
+def test_padding_of_binary_values_is_no_difference() -> None:
+    def content(*parts: tuple[EventType, Any]) -> bytes:
+        middle: list[Event] = [(kind, 0x7FE00010, "OB", value) for kind, value in parts]
+        events: list[Event] = [(EventType.START_DATASET, 0, "", 0), *middle, (EventType.END_DATASET, 0, "", None)]
+        [[entry]] = [list(dataset.entries) for dataset in datasets(events)]
+        return entry[2]
+
+    def in_parts(*segments: bytes) -> bytes:
+        last = (EventType.LAST_SEGMENT, segments[-1])
+        before = [(EventType.SEGMENT, data) for data in segments[:-1]]
+        return content((EventType.START_ELEMENT, None), *before, last, (EventType.END_ELEMENT, None))
+
+    def in_fragment(data: bytes) -> bytes:
+        start = (EventType.START_FRAGMENTS, None), (EventType.START_FRAGMENT, len(data))
+        return content(*start, (EventType.LAST_SEGMENT, data), (EventType.END_FRAGMENTS, None))
+
+    padded = content((EventType.ELEMENT, (b"abc\0",)))
+    assert padded == content((EventType.ELEMENT, (b"abc",)))
+    assert padded == in_parts(b"abc") == in_parts(b"a", b"b", b"c") == in_parts(b"abc", b"\0")
+    assert len({padded, *(content((EventType.ELEMENT, (data,))) for data in (b"ab", b"abx", b"abc\0\0"))}) == 4
+    assert in_fragment(b"abc") == in_fragment(b"abc\0") != in_fragment(b"ab")
+
+
 def test_invalid_element_is_compared_by_its_text() -> None:
     def found(text: str) -> list[Any]:
         event: Event = (EventType.JSON_ELEMENT, 0x00280010, "US", text)

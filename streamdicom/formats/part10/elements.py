@@ -175,7 +175,7 @@ class ElementParser(LongValueParser):
         source = self._input
         start = source.pos + size
         data = source.data[start : start + length]
-        if not is_certain and data and not may_have_vr(tag, vr, data):
+        if not is_certain and data and not (may_have_vr(tag, vr, data) and self._is_decodable(vr, data)):
             vr = "UN"
         values = self._values(vr, data) if data else ()
         if values is None:
@@ -417,12 +417,17 @@ class ElementParser(LongValueParser):
         first, second = self._input.data[self._input.pos + 4 : self._input.pos + 6]
         return 0x41 <= first <= 0x5A and 0x41 <= second <= 0x5A
 
+    def _has_odd_vr(self) -> bool:
+        """Return True for two characters in place of the VR, which no writer would use."""
+        return all(0x20 <= byte < 0x7F for byte in self._input.data[self._input.pos + 4 : self._input.pos + 6])
+
     def _may_be_implicit(self) -> bool:
         """Return False if the first element of an item has an unknown VR, and no length."""
         data, pos = self._input.data, self._input.pos
         _, length = read_item_header(data, pos, IMPLICIT_LITTLE_ENDIAN)
-        is_text = all(0x20 <= byte < 0x7F for byte in data[pos + 4 : pos + 6])
-        return not is_text and (length == UNDEFINED_LENGTH or length <= self._context.limit - self._input.offset - 8)
+        return not self._has_odd_vr() and (
+            length == UNDEFINED_LENGTH or length <= self._context.limit - self._input.offset - 8
+        )
 
     def _end_item(self) -> bool:
         self._context = context = self._contexts.pop()

@@ -10,6 +10,8 @@ from streamdicom.dicom import (
     DECODERS,
     ITEM,
     SEQUENCE_DELIMITATION,
+    SPLITTERS,
+    UNDECODABLE,
     UNDEFINED_LENGTH,
     VRS,
     Form,
@@ -66,6 +68,10 @@ class LongValueParser(RecoveringParser):
         if faults:
             self._report_faults(faults)
         return values
+
+    def _is_decodable(self, vr: str, data: bytes) -> bool:
+        """Return False for text that the character sets in force do not decode."""
+        return vr not in SPLITTERS or UNDECODABLE not in text_values(vr, data, self._context.facts.sets)[1]
 
     def _report_faults(self, codes: Collection[str]) -> None:
         """Report deviations of the current element, by their codes."""

@@ -256,6 +256,8 @@ class Part10Parser(ElementParser):
             return encoding
         if not self._has_vr():
             if self._transfer_syntax and not encoding.implicit:
+                if self._has_odd_vr():
+                    return encoding
                 warn("expected explicit VR by the transfer syntax, found implicit VR")
             return IMPLICIT_LITTLE_ENDIAN
         if not self._transfer_syntax:

@@ -18,6 +18,7 @@ from streamdicom.dicom import (
     TextDecoder,
     TextEncoder,
     character_sets,
+    definition_of,
     field_numbers,
     field_text,
 )
@@ -276,3 +277,14 @@ def check_length(vr: str, length: int, *, is_ascii: bool, in_utf_8: bool) -> Non
 def padding(vr: str) -> bytes:
     """Return the byte that makes the length of a value field even (PS3.5 6.2)."""
     return b"\0" if vr == "UI" or VRS[vr].form is Form.BINARY else b" "
+
+
+def is_odd_number(tag: int, values: tuple[Any, ...]) -> bool:
+    """Return True for UN that readers would take for numbers if it were padded.
+
+    They give UN the VR of the dictionary (PS3.5 6.2.2). Without padding the bytes fit the VR of the dictionary no more than they did where they were read.
+    """
+    if len(values) != 1 or not isinstance(values[0], bytes) or not len(values[0]) & 1:
+        return False
+    definition = definition_of(tag)
+    return definition is not None and all(VRS[vr].code for vr in definition.vrs)

@@ -572,3 +572,22 @@ def test_any_fault_leaves_a_well_formed_data_set(content: bytes, uid: str, on_er
             assert opened.pop() == closing[EventType(kind)]
     assert not opened
     assert events[-1][0] == EventType.END_DATASET
+
+
+@pytest.mark.parametrize("charset", ["ISO_IR 192", ""])
+def test_un_of_text_that_cannot_be_decoded_stays_un(charset: str) -> None:
+    field = b"\xa0\xff" if charset else b"\x1b$"
+    before = TO.element(0x00080005, "CS", charset.encode())
+    parts = before, TO.element(PATIENT_ID, "UN", field), TO.element(0x00101010, "UN", b"\x1b8"), AFTER
+    events, deviations = found(*parts)
+    assert events[1:] == [element(PATIENT_ID, "UN", field), element(0x00101010, "UN", b"\x1b8"), IS_AFTER]
+    assert deviations == []
+    events, deviations = found(before, TO.element(PATIENT_ID, "LO", field), AFTER)  # the file says that it is text
+    assert events[1][2] == "LO"
+    assert deviations == ["undecodable-text"]
+
+
+@pytest.mark.parametrize("vr", [b"??", b"  ", b"us"])
+def test_unknown_vr_of_the_first_element_costs_that_element(vr: bytes) -> None:
+    odd = b"\x08\0\x05\0" + vr + b"\0\0\2\0\0\0ab"
+    assert found(odd, BEFORE, AFTER) == ([element(0x00080005, "UN", b"ab"), IS_BEFORE, IS_AFTER], ["unknown-vr"])
