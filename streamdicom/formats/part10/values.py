@@ -282,7 +282,7 @@ def padding(vr: str) -> bytes:
 def is_odd_number(tag: int, values: tuple[Any, ...]) -> bool:
     """Return True for UN that readers would take for numbers if it were padded.
 
-    They give UN the VR of the dictionary (PS3.5 6.2.2). Without padding the bytes fit the VR of the dictionary no more than they did where they were read.
+    They give UN the VR of the dictionary (PS3.5 6.2.2). Without padding the bytes do not fit it.
     """
     if len(values) != 1 or not isinstance(values[0], bytes) or not len(values[0]) & 1:
         return False
