@@ -67,15 +67,20 @@ class TextLines:
             self._line += count
             self._column = 1
             passed = passed[passed.rfind(b"\n") + 1 :]
-        self._column += len(passed.translate(None, _CONTINUATIONS))
+        if self._line > 1:
+            self._column += len(passed if passed.isascii() else passed.translate(None, _CONTINUATIONS))
         self._cursor = offset
 
     def at(self, offset: int) -> tuple[int, int]:
-        """Return the line and the column of a byte offset; 0 if they are forgotten."""
+        """Return the line and the column of a byte offset.
+
+        They are 0 if they are forgotten, and in the first line, which is all of a text without line breaks: the byte
+        offset is the column.
+        """
         if not self._is_text or not self._base <= offset <= self._base + len(self._text):
             return 0, 0
         self._move(offset)
-        return self._line, self._column
+        return (self._line, self._column) if self._line > 1 else (0, 0)
 
 
 class Batch(NamedTuple):
@@ -83,11 +88,11 @@ class Batch(NamedTuple):
 
     Attributes:
         events: The events.
-        offsets: Returns the byte offset of each.
+        offset_of: Returns the byte offset of an event, by its index.
     """
 
     events: list[Event]
-    offsets: Callable[[], list[int]]
+    offset_of: Callable[[int], int]
 
 
 class PlacedParser:
@@ -120,31 +125,23 @@ class PlacedParser:
 
     @property
     def is_text(self) -> bool:
-        """True for JSON and XML."""
-        return self._parser.format in ("json", "xml")
-
-    @property
-    def is_json(self) -> bool:
-        """True for JSON."""
-        return self._parser.format == "json"
+        """False for DICOM files."""
+        return self._parser.format != "dicom"
 
     def feed(self, data: bytes) -> list[Batch]:
         """Take the next bytes of the stream; return the batch of their events."""
-        if data and self._parser.format != "dicom":
+        if data and self.is_text:
             self._lines.feed(data)
-        return [Batch(self._parser.feed(data), self._parser.offsets)]
+        return [Batch(self._parser.feed(data), self._parser.offset)]
 
     def close(self) -> list[Batch]:
         """Declare the end of the stream; return the batch of the last events."""
-        return [Batch(self._parser.close(), self._parser.offsets)]
+        return [Batch(self._parser.close(), self._parser.offset)]
 
     def place(self, offset: int) -> Place:
-        """Return the place of a byte offset.
-
-        In the first line, which is all of a text without line breaks, the byte offset is the column.
-        """
+        """Return the place of a byte offset."""
         line, column = self._lines.at(offset) if self.is_text else (0, 0)
-        return (offset, line, column) if line > 1 else (offset, 0, 0)
+        return offset, line, column
 
     def located(self, location: Location) -> Location:
         """Return a location with line and column."""

@@ -134,7 +134,7 @@ def _text_predicate(vr: str) -> Predicate:
     if vr in _FORMS:
         pattern = _FORMS[vr][2]
         if vr in ("DS", "UI"):
-            pattern = f"(?=.{{1,{MAX_LENGTHS[vr]}}}\\Z)(?:{pattern})"
+            pattern = f"(?!.{{{MAX_LENGTHS[vr] + 1}}})(?:{pattern})"
         elif vr == "IS":
             pattern = f"[+-]?[0-9]{{1,{_MAX_SAFE_INTEGER}}}"
         elif vr in ("DA", "DT"):
@@ -156,6 +156,8 @@ def _text_predicate(vr: str) -> Predicate:
 
 def _range_predicate(least: int, most: int) -> Predicate:
     def are_right(values: Values) -> bool:
+        if len(values) == 1:
+            return values[0] is not None and least <= values[0] <= most
         return not values or (None not in values and least <= min(values) and max(values) <= most)
 
     return are_right

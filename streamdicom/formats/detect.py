@@ -249,12 +249,18 @@ class EventParser:
         if isinstance(self._parser, KeepsPlaces):
             self._parser.keep_places()
 
-    def offsets(self) -> list[int]:
-        """Return the byte offset of each event of the last call of ``feed`` or ``close``.
+    def offset(self, index: int) -> int:
+        """Return the byte offset of an event of the last call of ``feed`` or ``close``.
 
         ``keep_places`` must have been called.
+
+        Args:
+            index: The index of the event in the list that the call returned.
         """
-        return self._early + (self._parser.offsets() if isinstance(self._parser, KeepsPlaces) else [])
+        if index < len(self._early):
+            return self._early[index]
+        assert isinstance(self._parser, KeepsPlaces)
+        return self._parser.offset(index - len(self._early))
 
     @property
     def has_more(self) -> bool:
@@ -298,7 +304,7 @@ class EventParser:
             self._parser = self._parser_of(detect(self._head, is_all=True))
             if self._head:
                 events = self._parser.feed(self._head)
-                self._early = self.offsets() if self._keeps_places else []
+                self._early = [self.offset(index) for index in range(len(events))] if self._keeps_places else []
         return events + self._parser.close()
 
     def _parser_of(self, content: str | None) -> Parser:

@@ -30,10 +30,13 @@ def _placed(data: bytes, size: int, options: ReadOptions | None = None) -> Itera
     parser = EventParser(options=options or ReadOptions(force=True, on_error="skip", on_deviation=lambda _: None))
     parser.keep_places()
     for start in range(0, len(data), size):
-        events = parser.feed(data[start : start + size])
-        yield from zip(parser.offsets(), events, strict=True)
-    events = parser.close()
-    yield from zip(parser.offsets(), events, strict=True)
+        yield from _with_offsets(parser, parser.feed(data[start : start + size]))
+    yield from _with_offsets(parser, parser.close())
+
+
+def _with_offsets(parser: EventParser, events: list[Event]) -> Iterator[tuple[int, Event]]:
+    for index, event in enumerate(events):
+        yield parser.offset(index), event
 
 
 def _places(data: bytes, size: int, options: ReadOptions | None = None) -> list[tuple[int, int, int]]:
@@ -117,6 +120,4 @@ def test_places_of_excluded_elements_are_left_out() -> None:
     parser, _ = reading_pipeline(ReadOptions(include=["00100022", "00100025"]))
     parser.keep_places()
     events = parser.feed(text)
-    _check_json(
-        text, [(offset, *event[:2]) for offset, event in zip(parser.offsets(), events, strict=True) if event[1]]
-    )
+    _check_json(text, [(offset, *event[:2]) for offset, event in _with_offsets(parser, events) if event[1]])

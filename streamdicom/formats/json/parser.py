@@ -224,9 +224,7 @@ class JsonParser(ContentParser, KeepsPlaces):
             return self._take_as_tokens(stretch, attribute, attributes)
         seen.forget()
         if self._places is not None:
-            pattern = self._odd_pattern if stretch.is_odd else self._pattern
-            assert pattern is not None
-            self._places.marks.append((made, (self._places.cursor, start, end, pattern, tags)))
+            self._places.marks.append((made, (self._places.cursor, start, end, len(self._events), seen.last)))
         stretch.pass_over(end, ATTRIBUTE if stretch.text[end - 1] == "}" else ATTRIBUTE_AND_COMMA)
         return following
 

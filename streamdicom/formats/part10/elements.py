@@ -8,8 +8,6 @@ pydicom's dictionary is imported when an element needs it. Explicit VR does not.
 
 from __future__ import annotations
 
-from functools import partial
-
 from streamdicom._cache import BoundedCache
 from streamdicom.dicom import (
     DECODERS,
@@ -51,7 +49,6 @@ from streamdicom.formats.part10.runs import (
     READ_TABLES,
     SEQUENCE,
     part10_run,
-    run_offsets,
 )
 from streamdicom.formats.part10.states import ParserState
 from streamdicom.options import ReadOptions
@@ -99,7 +96,7 @@ class ElementParser(LongValueParser):
             return is_item_due
         source = self._input
         if self._places is not None:
-            self._places.mark(partial(run_offsets, source.data, source.pos, source.base, self._context.encoding))
+            self._places.mark((source.data, source.pos, source.base, self._context.encoding))
         source.pos, self._context, is_item_due = part10_run(
             source.data,
             source.pos,

@@ -27,6 +27,7 @@ from streamdicom.events import (
 )
 from streamdicom.formats.deviation_policy import PlacedDeviationPolicy
 from streamdicom.formats.part10.context import IMPLIED, NO_END, UN, Context, ElementContext
+from streamdicom.formats.part10.places import Part10Places
 from streamdicom.formats.part10.receive_buffer import ReceiveBuffer
 from streamdicom.formats.part10.runs import FILE_META_TABLE
 from streamdicom.formats.part10.states import ParserState
@@ -62,6 +63,10 @@ class RecoveringParser(PushParser[Event], KeepsPlaces):
         self._context = Context(EXPLICIT_LITTLE_ENDIAN, FILE_META_TABLE, 0, NO_END, NO_END, ElementContext())
         self._contexts: list[Context] = []  # around ``_context``
         self._tag = -1  # of the current element, for errors; -1 between elements
+
+    def keep_places(self) -> None:
+        """Keep the places of all events from now on."""
+        self._places = Part10Places()
 
     @cached_property
     def _policy(self) -> PlacedDeviationPolicy:

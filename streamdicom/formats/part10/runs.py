@@ -11,7 +11,7 @@ same for all parsers and writers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from struct import error as struct_error
 from typing import Any, TypeAlias
 
@@ -37,7 +37,6 @@ from streamdicom.formats.part10.headers import (
     LONG,
     SEQUENCE_END,
     SHORT,
-    read_header,
     write_header,
 )
 from streamdicom.formats.part10.states import OpenItem
@@ -225,32 +224,6 @@ def part10_run(  # noqa: C901 - innermost loop
                 pos += 8
                 continue
         return pos, context, True
-
-
-def run_offsets(buffer: bytes, pos: int, base: int, encoding: Encoding, events: Sequence[Event]) -> list[int]:
-    """Return the byte offsets of the events of ``part10_run``.
-
-    Args:
-        buffer: As for the run.
-        pos: As for the run.
-        base: As for the run.
-        encoding: The encoding of the first context.
-        events: The events of the run.
-    """
-    offsets = []
-    item_end, sequence_end = [encoding.tag.pack(0xFFFE, element) for element in (0xE00D, 0xE0DD)]
-    for kind, *_ in events:
-        offsets.append(base + pos)
-        if kind == ELEMENT:
-            _, _, _, size, length = read_header(buffer, pos, encoding)
-            pos += size + length
-        elif kind == START_SEQUENCE:
-            pos += 12
-        elif kind == START_ITEM:
-            pos += 8
-        elif buffer[pos : pos + 4] == (item_end if kind == END_ITEM else sequence_end):
-            pos += 8  # the delimiter, which here may be that of an item or a sequence around
-    return offsets or [base + pos]
 
 
 def part10_bytes(
