@@ -29,6 +29,7 @@ from streamdicom.formats.part10.runs import MISMATCHES
 from streamdicom.formats.writer import several_binary_values, value_error
 
 _ESCAPE = "\x1b"
+_REPLACEMENT = "?"  # which, unlike U+FFFD, can be written again where no character set applies
 _MAX_VALUE_LENGTH = 64 * 1024  # characters of a value that is not delivered in segments
 _BATCH_SIZE = 4096  # values in one event
 
@@ -70,7 +71,7 @@ class _PlainDecoder:
         text = data.decode("latin_1")
         if _ESCAPE in text:
             self.faults.add(UNDECODABLE)
-            text = text.replace(_ESCAPE, "\ufffd")
+            text = text.replace(_ESCAPE, _REPLACEMENT)
         return text
 
 

@@ -5,6 +5,7 @@ The expected values follow PS3.5. DCMTK (dcmdump) and pydicom agree where they r
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Iterable
 from struct import pack
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from streamdicom import Deviation, DeviationWarning, Event, InputError, ReadOptions, TruncatedError
 from streamdicom.errors import DicomFileError
 from streamdicom.events import EventType
+from streamdicom.formats.part10.writer import Part10Writer
 from streamdicom.options import OnError
 from tests.formats.part10.files import (
     BIG_ENDIAN,
@@ -591,3 +593,14 @@ def test_un_of_text_that_cannot_be_decoded_stays_un(charset: str) -> None:
 def test_unknown_vr_of_the_first_element_costs_that_element(vr: bytes) -> None:
     odd = b"\x08\0\x05\0" + vr + b"\0\0\2\0\0\0ab"
     assert found(odd, BEFORE, AFTER) == ([element(0x00080005, "UN", b"ab"), IS_BEFORE, IS_AFTER], ["unknown-vr"])
+
+
+def test_escape_where_no_character_set_applies_is_read_as_text_that_can_be_written() -> None:
+    modality = 0x00080060
+    events, deviations = found(TO.element(modality, "CS", b"C\x1bT "), AFTER)
+    assert (events, deviations) == ([element(modality, "CS", "C?T"), IS_AFTER], ["undecodable-text"])
+    file = io.BytesIO()
+    writer = Part10Writer(file, io.BytesIO)
+    writer.write_all([*dataset(TO.uid)[:1], *events, *dataset(TO.uid)[-1:]])
+    writer.close()
+    assert b"CS\4\0C?T " in file.getvalue()
