@@ -366,8 +366,8 @@ DEVIATIONS: dict[str, _Row] = {
     ),
     "undecodable-text": _Row(
         _ERROR,
-        "bytes that no character set in force has, or an unknown escape sequence; U+FFFD stands for them, and ? for ESC "
-        "where no character set applies",
+        "bytes that no character set in force has, or an unknown escape sequence; U+FFFD stands for them, and ? for "
+        "ESC where no character set applies",
         "(0008,0005) CS ISO_IR 192, (0010,0010) PN M\\xfcller",
     ),
     # DICOM files (PS3.5 7, PS3.10 7)
