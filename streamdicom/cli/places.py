@@ -100,17 +100,20 @@ class PlacedParser:
 
     Args:
         options: The options of the parser.
+        checks_padding: Report padding that PS3.5 6.2 does not allow.
 
     Attributes:
         options: As given.
         expansion: The bound of a compressed stream.
     """
 
-    def __init__(self, options: ReadOptions) -> None:
+    def __init__(self, options: ReadOptions, *, checks_padding: bool = False) -> None:
         self.options = options
         self.expansion = Expansion(options.limits)
         self._parser = EventParser(options=options, expansion=self.expansion)
         self._parser.keep_places()
+        if checks_padding:
+            self._parser.check_padding()
         self._lines = TextLines()
 
     @property

@@ -133,7 +133,7 @@ def _validate(
 ) -> _Findings:
     """Validate a stream; return the number of its data sets and errors."""
     findings = _Findings()
-    parser = PlacedParser(options)
+    parser = PlacedParser(options, checks_padding=checks.has_values)
     try:
         with ProgressLine(f"Reading {source}", size_of(source), prints=True) as progress:
             checks.start()
@@ -172,6 +172,11 @@ class _Checks:
 
             self.names.append("modules")
             self._modules = ModuleCheck(report, HighdicomTables())
+
+    @property
+    def has_values(self) -> bool:
+        """True if values are checked."""
+        return self._values is not None
 
     def start(self) -> None:
         """Start a stream."""

@@ -229,6 +229,7 @@ class EventParser:
         self._format: FormatName | None = None
         self._parser: Parser | None = None
         self._keeps_places = False
+        self._checks_padding = False
         self._early: list[int] = []  # offsets of events that the last call made of a short stream
         if self._options.format != "auto":
             self._parser = self._parser_of(self._options.format)
@@ -248,6 +249,12 @@ class EventParser:
         self._keeps_places = True
         if isinstance(self._parser, KeepsPlaces):
             self._parser.keep_places()
+
+    def check_padding(self) -> None:
+        """Report padding that PS3.5 6.2 does not allow; call it before ``feed``."""
+        self._checks_padding = True
+        if isinstance(self._parser, KeepsPlaces):
+            self._parser.check_padding()
 
     def offset(self, index: int) -> int:
         """Return the byte offset of an event of the last call of ``feed`` or ``close``.
@@ -316,8 +323,11 @@ class EventParser:
             row = FORMATS[content]
             self._format = row.name
             parser = row.new_parser(self._options, self._key_filter, self._expansion)
-            if self._keeps_places and isinstance(parser, KeepsPlaces):
-                parser.keep_places()
+            if isinstance(parser, KeepsPlaces):
+                if self._keeps_places:
+                    parser.keep_places()
+                if self._checks_padding:
+                    parser.check_padding()
             return parser
         location = Location(0)
         if content == UNKNOWN:

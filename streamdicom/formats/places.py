@@ -73,13 +73,16 @@ class Places:
 
 
 class KeepsPlaces:
-    """The part of a parser that keeps the places of its events."""
+    """The part of a parser that only commands ask for: places, and padding."""
 
     _places: Places | None = None
 
     def keep_places(self) -> None:
         """Keep the places of all events from now on."""
         self._places = Places()
+
+    def check_padding(self) -> None:
+        """Report padding that PS3.5 6.2 does not allow; text formats have none."""
 
     def offset(self, index: int) -> int:
         """Return the byte offset of an event of the last call of ``feed`` or ``close``.

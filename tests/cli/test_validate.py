@@ -17,6 +17,7 @@ from streamdicom.cli import validate
 from streamdicom.cli.places import Batch, PlacedParser
 from streamdicom.cli.validate import print_codes, validate_files
 from tests.cli.running import run, without_preamble
+from tests.formats.part10.files import EXPLICIT, start
 from tests.support.memory import peak
 
 _CHECKED = [
@@ -263,6 +264,14 @@ def test_planted_fault_is_found_in_every_format(tmp_path: Path, tag: str, suffix
     assert done.code == 1
     if code != "out-of-range":  # which a parser may find too
         assert run("validate", path, "--no-values").code == 0
+
+
+def test_padding_of_files_is_a_value(tmp_path: Path) -> None:
+    path = tmp_path / "a.dcm"
+    path.write_bytes(start(EXPLICIT.uid) + EXPLICIT.element(0x00080018, "UI", b"1.2 "))
+    [line, *_] = run("validate", path).stdout.decode().splitlines()
+    assert "[0].00080018 SOPInstanceUID: slight padding: " in line
+    assert run("validate", path, "--no-values").code == 0
 
 
 def test_summary_names_the_checks(tmp_path: Path) -> None:

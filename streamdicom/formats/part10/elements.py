@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from streamdicom._cache import BoundedCache
 from streamdicom.dicom import (
-    DECODERS,
     EXPLICIT_LITTLE_ENDIAN,
     FILE_META_GROUP,
     IMPLICIT_LITTLE_ENDIAN,
@@ -46,7 +45,6 @@ from streamdicom.formats.part10.headers import DELIMITER_GROUP, read_header, rea
 from streamdicom.formats.part10.long_reading import LongValueParser, length_message
 from streamdicom.formats.part10.runs import (
     MAX_WHOLE_VALUE,
-    READ_TABLES,
     SEQUENCE,
     part10_run,
 )
@@ -181,6 +179,7 @@ class ElementParser(LongValueParser):
             self._context.facts = self._context.facts.learn(tag, values)
             if tag == SPECIFIC_CHARACTER_SET and not self._context.facts.sets.is_defined:
                 self._report_faults(("character-set",))
+        self._check_padding(vr, data)
         self._events.append((ELEMENT, tag, vr, values))
         source.pos = start + length
         return self._end_value()
@@ -322,7 +321,7 @@ class ElementParser(LongValueParser):
         if file_vr and vr != file_vr:
             return
         key = self._context.encoding.tag.pack(tag >> 16, tag & 0xFFFF) + file_vr.encode()
-        entry = SEQUENCE if vr == "SQ" else layout, tag, vr, DECODERS.get(vr, _no_values)
+        entry = SEQUENCE if vr == "SQ" else layout, tag, vr, self._decoders.get(vr, _no_values)
         self._context.known.remember(key, entry)
 
     # --- sequences and items -----------------------------------------------------------------------------------
@@ -404,7 +403,7 @@ class ElementParser(LongValueParser):
             context.encoding = IMPLICIT_LITTLE_ENDIAN
         elif context.encoding.implicit and self._contexts[-1].sequence_kind == UN and self._has_vr():
             context.encoding = EXPLICIT_LITTLE_ENDIAN
-        context.known = READ_TABLES[context.encoding]
+        context.known = self._tables[context.encoding]
 
     def _has_vr(self) -> bool:
         """Return True for two capital letters in place of the VR.

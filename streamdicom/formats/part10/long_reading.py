@@ -32,6 +32,7 @@ from streamdicom.events import (
 )
 from streamdicom.formats.part10.guess import value_size
 from streamdicom.formats.part10.headers import read_header, read_item_header
+from streamdicom.formats.part10.padding import padding_fault
 from streamdicom.formats.part10.recovery import RecoveringParser
 from streamdicom.formats.part10.states import ParserState
 from streamdicom.formats.part10.values import LongText, text_values
@@ -77,6 +78,12 @@ class LongValueParser(RecoveringParser):
         """Report deviations of the current element, by their codes."""
         for code in sorted(codes):
             self._policy.report(code, DEVIATIONS[code].meaning)
+
+    def _check_padding(self, vr: str, data: bytes) -> None:
+        """Report the padding at the end of a value field, if it is wrong and asked for."""
+        fault = padding_fault(vr, data) if self._checks_padding else ""
+        if fault:
+            self._policy.report("padding", fault)
 
     # --- a file that ends early --------------------------------------------------------------------------------
 
@@ -192,6 +199,8 @@ class LongValueParser(RecoveringParser):
             return False
         self._events += self._text.feed(data, final=not self._remaining)
         self._report_faults(self._text.new_faults())
+        if not self._remaining:
+            self._check_padding(self._vr, data)
         return True if self._remaining else self._end_long_value()
 
     # --- encapsulated pixel data (PS3.5 A.4) -------------------------------------------------------------------

@@ -36,9 +36,6 @@ from streamdicom.formats.part10.context import NO_END, Context, ElementContext
 from streamdicom.formats.part10.elements import ElementParser
 from streamdicom.formats.part10.headers import read_header
 from streamdicom.formats.part10.receive_buffer import Inflater
-from streamdicom.formats.part10.runs import (
-    READ_TABLES,
-)
 from streamdicom.formats.part10.states import ParserState
 from streamdicom.io import Expansion
 from streamdicom.options import ReadOptions, options_or_default
@@ -246,7 +243,7 @@ class Part10Parser(ElementParser):
         if self._input.lacks(8):
             return False
         encoding = self._encoding()
-        self._context = Context(encoding, READ_TABLES[encoding], 0, NO_END, NO_END, ElementContext())
+        self._context = Context(encoding, self._tables[encoding], 0, NO_END, NO_END, ElementContext())
         return self._move(ParserState.ELEMENTS)
 
     def _encoding(self) -> Encoding:
