@@ -33,6 +33,7 @@ from streamdicom.dicom.person_name import (
     NAME_GROUPS,
     join_name,
     split_name,
+    without_empty_groups,
 )
 from streamdicom.dicom.private_blocks import (
     PrivateBlocks,
@@ -244,4 +245,5 @@ __all__ = [
     "too_long",
     "value_faults",
     "whole_number",
+    "without_empty_groups",
 ]

@@ -47,7 +47,7 @@ def joined_text(vr: str, values: tuple[Any, ...]) -> str | None:
             return None
     if row.multiple and text.count("\\") >= len(texts) > 0:  # a value has a separator
         return None
-    if row.form is Form.PERSON_NAME and "=" in text and any(value and "=" in "".join(value[:2]) for value in values):
+    if row.form is Form.PERSON_NAME and "=" in "".join([group for value in values if value for group in value]):
         return None
     return text
 

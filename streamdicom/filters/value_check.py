@@ -412,4 +412,5 @@ def _remember(right: Any, values: tuple[Any, ...]) -> bool:
 
 
 def _is_short(value: Any) -> bool:
-    return value is None or len(value if isinstance(value, str) else "".join(value)) <= _MAX_TEXT
+    text = "".join(value) if isinstance(value, tuple) else value
+    return not isinstance(text, str | bytes) or len(text) <= _MAX_TEXT

@@ -90,6 +90,7 @@ _WRONG: dict[str, list[tuple[Any, str]]] = {
         ),
         *(("2147483648", "out-of-range"), ("-2147483649", "out-of-range")),
         *(("99999999999", "out-of-range"), ("0000000000012", "too-long")),
+        *(("9999999999999", "out-of-range"), ("-" + "9" * 5000, "out-of-range"), ("0" * 5000 + "1", "too-long")),
     ],
     "LO": [
         ("x" * 65, "too-long"),

@@ -75,6 +75,11 @@ def test_verdict_on_a_value_is_kept_for_later_streams() -> None:
     assert [one.code for one in found] == ["lower-case", "multiplicity"] * 2
 
 
+@pytest.mark.parametrize("tag", ["00080005", "00090010"])
+def test_un_where_other_elements_get_their_meaning_from_is_no_fault(tag: str) -> None:
+    assert _codes({tag: {"vr": "UN", "InlineBinary": "AAE="}}) == []
+
+
 def test_unknown_element_is_found_in_each_data_set() -> None:
     unknown = {"00100011": _element("LO", "1")}
     assert _codes([unknown, unknown]) == [("unknown-element", "00100011")] * 2

@@ -407,6 +407,13 @@ FORMS = [
         (("A", "I", "P"),),
         '[{"Alphabetic":"A","Ideographic":"I","Phonetic":"P"}]',
     ),
+    of(
+        "name-groups-in-one",
+        "PN",
+        '[{"Alphabetic":"A","Phonetic":"P="}]',
+        (("A", "", "P"),),
+        '[{"Alphabetic":"A","Phonetic":"P"}]',
+    ),
     of("empty-name", "PN", "[{}]", (), ""),
     of("empty-name", "PN", '[{},{"Phonetic":"P"}]', (None, ("", "", "P")), '[null,{"Phonetic":"P"}]'),
     form(
