@@ -97,7 +97,7 @@ def main() -> int:
 def _files(paths: list[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            found = (path for path in path.rglob("*") if path.suffix in (".py", ".md"))
+            found = (path for path in path.rglob("*") if path.suffix in (".py", ".md") and "node_modules" not in path.parts)
             yield from sorted(path for path in found if not _GENERATED & set(path.parts))
         else:
             yield path
