@@ -44,7 +44,7 @@ _WORD = re.compile(r"[A-Za-z][A-Za-z']*")
 _FENCE = re.compile(r"^\s*(?:```|~~~)")
 _CODE = re.compile(r"``[^`]*``|`[^`]*`")
 _MAX_TEST_NAME = 80  # characters
-_GENERATED = {"_build", "_generated"}
+_GENERATED = {"_build", "_generated", "node_modules"}
 
 
 @dataclass
@@ -97,7 +97,7 @@ def main() -> int:
 def _files(paths: list[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            found = (path for path in path.rglob("*") if path.suffix in (".py", ".md") and "node_modules" not in path.parts)
+            found = (path for path in path.rglob("*") if path.suffix in (".py", ".md"))
             yield from sorted(path for path in found if not _GENERATED & set(path.parts))
         else:
             yield path
