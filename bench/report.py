@@ -10,6 +10,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
@@ -67,7 +68,8 @@ _LOOKS = {
 _plain = FuncFormatter(lambda number, _: f"{number:g}")
 
 _MARKERS = "oDs^vP*XdphH<>"
-_METADATA = {"Date": None}  # the same figures make the same file
+_METADATA = {"Date": None}
+rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "bench"})  # small files; equal ones for equal figures
 
 Runs = dict[str, list[Measurement]]
 
@@ -357,12 +359,16 @@ def draw_peers(results: list[Result], caption: str, folder: Path) -> Path:
     Returns:
         The file.
     """
-    names = list(dict.fromkeys(result.job.name for result in results))[::-1]
+    names = list(dict.fromkeys(result.job.name for result in results if len(result.job.commands) > 1))[::-1]
     programs = list(dict.fromkeys(result.program for result in results))
     figure = Figure(figsize=(9, 1.5 + 0.32 * len(names)), layout="constrained")
     axes = figure.add_subplot()
     for number, program in enumerate(programs):
-        points = [(r.ratio, names.index(r.job.name)) for r in results if r.program == program and r.ratio]
+        points = [
+            (r.ratio, names.index(r.job.name))
+            for r in results
+            if r.program == program and r.ratio and r.job.name in names
+        ]
         if points:
             color, marker = f"C{number % 10}", _MARKERS[number % len(_MARKERS)]
             axes.plot(*zip(*points, strict=True), marker, color=color, markersize=6, alpha=0.85, label=program)

@@ -283,10 +283,10 @@ def _image_jobs(folder: Path, part: int) -> list[Job]:
             },
         ),
         Job(
-            "validate, form and values, whole process",
+            "validate, form and values, in process",
             _BYTES,
             text.stat().st_size,
-            {f"{OURS}: validate": [*_COMMAND, "validate", str(text)]},
+            {f"{OURS}: validate": _python("validate", text)},
         ),
     ]
 

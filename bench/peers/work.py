@@ -7,11 +7,13 @@ failed, which is 0. The exit code is 127 if a package is not installed, as a she
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import resource
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import redirect_stdout
 from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -128,6 +130,13 @@ def _json_to_file_with_pydicom(source: Path, target: Path) -> None:
     dcmwrite(target, dataset, enforce_file_format=True)
 
 
+def _validate(source: Path, _: Path) -> None:
+    from streamdicom.cli.validate import validate_files
+
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+        validate_files([source])
+
+
 def _iterparse(module: str) -> Callable[[Path, Path], None]:
     def work(source: Path, _: Path) -> None:
         for _, element in import_module(module).iterparse(str(source)):
@@ -158,6 +167,7 @@ _WORK: dict[str, Callable[[Any, Path], None]] = {
     "to-json-pydicom": _file_to_json_with_pydicom,
     "to-dicom": _json_to_file,
     "to-dicom-pydicom": _json_to_file_with_pydicom,
+    "validate": _validate,
     "ElementTree": _iterparse("xml.etree.ElementTree"),
     "lxml": _iterparse("lxml.etree"),
 }
