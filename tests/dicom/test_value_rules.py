@@ -102,6 +102,7 @@ _WRONG: dict[str, list[tuple[Any, str]]] = {
     "OW": [(b"abc", "incomplete-word")],
     "OD": [(b"abcd", "incomplete-word")],
     "PN": [
+        (("Doe\0", "", ""), "padding"),
         *((("A^B^C^D^E^F", "", ""), "name-components"), (("A", "B", "C=D"), "name-groups")),
         *((("x" * 65, "", ""), "too-long"), (("a\nb", "", ""), "wrong-character")),
     ],

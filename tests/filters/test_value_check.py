@@ -11,7 +11,7 @@ import pytest
 import streamdicom
 from streamdicom import DEVIATIONS, Deviation, Event, Limits, ReadOptions
 from streamdicom.deviations import VALUE_CODES
-from streamdicom.events import ELEMENT
+from streamdicom.events import ELEMENT, END_DATASET, END_FRAGMENTS, START_DATASET, START_FRAGMENTS
 from streamdicom.filters import ValueCheck, value_check
 
 
@@ -195,3 +195,54 @@ def test_places_are_not_worked_out_without_a_deviation() -> None:
 def test_terms_of_specific_character_set_are_checked_in_each_data_set(terms: list[str | None], is_right: bool) -> None:
     found = _codes([{"00080005": _element("CS", "ISO_IR 192")}, {"00080005": _element("CS", *terms)}])
     assert found == ([] if is_right else [("character-set", "00080005")])
+
+
+def test_pixel_data_in_fragments_is_ob() -> None:
+    def pixels(vr: str) -> list[Event]:
+        ends: list[Event] = [(START_FRAGMENTS, 0x7FE00010, vr, None), (END_FRAGMENTS, 0x7FE00010, vr, None)]
+        return [(START_DATASET, 0, "", 0), *ends, (END_DATASET, 0, "", None)]
+
+    assert _found(pixels("OB")) == []
+    assert [(one.code, one.location.tag_path) for one in _found(pixels("OW"))] == [("wrong-vr", "7FE00010")]
+
+
+def test_sequences_and_references_are_checked_by_vr() -> None:
+    sequence = {"vr": "SQ", "Value": [{}]}
+    reference = {"vr": "OB", "BulkDataURI": "a"}
+    # The second data set finds the rules of the first.
+    assert _codes([{"00081115": sequence, "00081140": sequence}] * 2) == []
+    assert _codes([{"00081140": sequence}, {"00081140": reference}]) == [("wrong-vr", "00081140")]
+    assert _codes({"7FE00010": reference}) == []
+
+
+def test_numbers_are_checked_by_vr_and_count() -> None:
+    for in_binary in (False, True):
+        right = [{"00280010": _element("US", 5)}] * 3
+        assert _codes(right, in_binary=in_binary) == []
+        wrong = [*right, {"00280010": _element("US", 5, 6)}, {"00280010": _element("UL", 5)}]
+        assert _codes(wrong, in_binary=in_binary) == [("multiplicity", "00280010"), ("wrong-vr", "00280010")]
+    assert _codes([{"00280010": _element("US", 5)}, {"00280010": _element("US", 70000)}]) == [
+        ("out-of-range", "00280010")
+    ]
+
+
+def test_some_elements_have_values_in_pairs() -> None:
+    applicable_frame_range = "00286102"  # of VM 2-2n
+    right = [(), (1, 2), (1, 2, 3, 4), (1, 2, 3, 4, 5, 6)]
+    assert _codes([{applicable_frame_range: _element("US", *values)} for values in right]) == []
+    assert _codes([{applicable_frame_range: _element("US", *values)} for values in ((1, 2), (1, 2, 3))]) == [
+        ("multiplicity", applicable_frame_range)
+    ]
+
+
+def test_verdicts_that_are_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(value_check, "_MAX_RIGHT", 10)
+    monkeypatch.setattr(value_check, "_MAX_RULES", 10)
+    check = ValueCheck(pytest.fail)
+    for number in range(100):
+        check.start()
+        private = {f"000910{number:02X}": _element("LO", "a"), "00100020": _element("LO", str(number))}
+        check.check(_events({"00090010": _element("LO", "Acme"), **private}))
+        every = [rule for rules in (check._rules, *check._creators.values()) for rule in rules.values()]
+        assert 0 < len(every) <= 10
+        assert all(len(right) <= 10 for _, right, *_ in every if right is not None)

@@ -774,6 +774,8 @@ WRONG: list[tuple[str, str | None]] = [
     ('{"vr":"PN","Value":{"Alphabetic":{"a":1}}}', None),
     ('{"vr":"OB","DataFragment":[5,{"InlineBinary":"AAE="}]}', None),
     ('{"vr":"OB","DataFragment":{"InlineBinary":"AAE="}}', None),
+    ('{"vr":"OB","DataFragment":[null,{"InlineBinary":5}]}', None),
+    ('{"vr":"OB","DataFragment":[null,{"InlineBinary":"A"}]}', None),
 ]
 
 
