@@ -431,9 +431,9 @@ def _state(folder: Path) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.parametrize("name", ["out.json", "out.ndjson.gz"])
+@pytest.mark.parametrize(("name", "count"), [("out.json", 80), ("out.ndjson.gz", 30)])
 def test_resuming_after_a_kill_at_any_moment_makes_the_same_output(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, count: int
 ) -> None:
     monkeypatch.setattr(sink, "_INTERVAL", -1.0)  # write the journal as often as possible
     source, out = tmp_path / "in", tmp_path / "out"
@@ -450,7 +450,7 @@ def test_resuming_after_a_kill_at_any_moment_makes_the_same_output(
     lines = run_killed(run, 0)
     (out / name).unlink()
     kills = 0
-    for moment in moments(lines, 80):
+    for moment in moments(lines, count):
         kills += run_killed(run, moment) == -1
         if (out / name).exists():
             assert (out / name).read_bytes() == text
@@ -458,7 +458,7 @@ def test_resuming_after_a_kill_at_any_moment_makes_the_same_output(
         assert (out / name).read_bytes() == text
         assert _names(out) == [name]
         (out / name).unlink()
-    assert kills > 40
+    assert kills > count // 2
 
 
 @pytest.mark.slow

@@ -30,6 +30,7 @@ from tests.formats.part10.files import (
     UNDEFINED,
     Layout,
     cut,
+    cut_in_all_ways,
     dataset,
     element,
     fragments,
@@ -63,7 +64,7 @@ def read(
 ) -> tuple[list[Event], InputError | None, list[Deviation]]:
     """Return events, error and deviations, and check that they do not depend on cuts."""
     results = []
-    for pieces in ([data], cut(data, 1), cut(data, 2, 3, 7), cut(data, 131, 1, 0, 64), cut(data, 4099)):
+    for pieces in ([data], *cut_in_all_ways(data)):
         found: list[Deviation] = []
         events, error = parse(pieces, ReadOptions(on_error=on_error, on_deviation=found.append, **options))
         results.append((outcome(events, error), found, events, error))
