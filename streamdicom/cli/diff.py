@@ -128,7 +128,9 @@ def _lines(pair: _Pair, ignored: list[PatternStep], values: bool) -> Iterator[st
     if one is None or other is None:
         found = one or other
         assert found is not None
-        yield f"[{found.number}]: only in {'A' if other is None else 'B'}"
+        first = next(found.entries, None)
+        name, places = ("A", _places(first, None)) if other is None else ("B", _places(None, first))
+        yield f"[{found.number}]{places}: only in {name}"
         return
     place = f"[{one.number}]" if one.number == other.number else f"[{one.number} / {other.number}]"
     entries, other_entries = _compared(one.entries, ignored), _compared(other.entries, ignored)

@@ -11,7 +11,7 @@ from streamdicom.api import batches
 from streamdicom.cli.exit_codes import usage_errors
 from streamdicom.cli.inputs import name_of, read
 from streamdicom.cli.progress import ProgressLine
-from streamdicom.errors import Location, StreamDicomError
+from streamdicom.errors import InputError, Location, StreamDicomError
 from streamdicom.events import Event
 from streamdicom.formats import EventParser
 from streamdicom.io import Expansion
@@ -115,6 +115,7 @@ class PlacedParser:
         if checks_padding:
             self._parser.check_padding()
         self._lines = TextLines()
+        self._size = 0  # bytes so far
 
     @property
     def error(self) -> StreamDicomError | None:
@@ -133,6 +134,7 @@ class PlacedParser:
 
     def feed(self, data: bytes) -> list[Batch]:
         """Take the next bytes of the stream; return the batch of their events."""
+        self._size += len(data)
         if data and self.is_text:
             self._lines.feed(data)
         return [Batch(self._parser.feed(data), self._parser.offset)]
@@ -147,9 +149,13 @@ class PlacedParser:
         return offset, line, column
 
     def located(self, location: Location) -> Location:
-        """Return a location with line and column."""
+        """Return a location with line and column.
+
+        A location without a byte offset is at the end of the bytes so far.
+        """
         if location.byte_offset is None:
-            return location
+            location = replace(location, byte_offset=self._size)
+        assert location.byte_offset is not None
         _, line, column = self.place(location.byte_offset)
         return replace(location, line=line, column=column) if line else location
 
@@ -163,5 +169,9 @@ def placed_batches(parser: PlacedParser, source: Path, progress: ProgressLine) -
         OSError: The input cannot be read.
     """
     with usage_errors():
-        for found in batches(parser, read(source, progress), parser.expansion, name_of(source)):
-            yield from found
+        try:
+            for found in batches(parser, read(source, progress), parser.expansion, name_of(source)):
+                yield from found
+        except InputError as error:
+            error.location = parser.located(error.location)
+            raise

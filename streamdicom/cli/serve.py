@@ -10,7 +10,7 @@ from streamdicom.cli.archive_report import progress_callback
 from streamdicom.cli.exit_codes import DONE, UsageError
 from streamdicom.cli.network import format_address, listener_at
 from streamdicom.cli.progress import ProgressLine
-from streamdicom.cli.terminal import console
+from streamdicom.cli.terminal import console, counted
 
 try:
     import uvicorn
@@ -69,4 +69,4 @@ def _build(catalog: Catalog) -> None:
             console.detail(f"not served: {skipped.name}: {skipped.reason}")
             more += 1
     if more:
-        console.note(f"not served: {more:,} other files")
+        console.note(f"not served: {counted(more, 'other file')}")

@@ -14,10 +14,10 @@ from shutil import get_terminal_size
 from typing import Any
 
 from streamdicom.cli.exit_codes import DONE, FAILED, UsageError
-from streamdicom.cli.inputs import size_of
+from streamdicom.cli.inputs import name_of, size_of
 from streamdicom.cli.places import Batch, PlacedParser, placed_batches
 from streamdicom.cli.progress import ProgressLine
-from streamdicom.cli.terminal import plain
+from streamdicom.cli.terminal import counted, plain
 from streamdicom.deviations import DEVIATIONS, Deviation, DeviationLog, Severity
 from streamdicom.errors import InputError, Location
 from streamdicom.events import START_DATASET
@@ -119,7 +119,7 @@ def validate_files(
     for source in sources:
         log = _Log(max_printed, report.deviation)
         pending.start(log)
-        report.start(str(source))
+        report.start(name_of(source))
         findings = _validate(source, options, checks, pending, report)
         findings.counts = log.counts
         report.file(findings)
@@ -145,7 +145,6 @@ def _validate(
     except InputError as error:
         findings.errors = 1
         pending.flush(parser)
-        error.location = parser.located(error.location)
         report.error(error)
     return findings
 
@@ -284,8 +283,10 @@ class _TextReport:
         verdict += " but for notes" if total.counts else ""
         if not total.is_conformant(self._failing):
             verdict = "not conformant"
-        stopped = f", {total.errors:,} streams not read to their end" if total.errors else ""
-        print(f"{total.datasets:,} data sets, {total.counts.total():,} deviations{stopped}: {verdict}")
+        counts = [counted(total.datasets, "data set"), counted(total.counts.total(), "deviation")]
+        if total.errors:
+            counts.append(f"{counted(total.errors, 'stream')} not read to the end")
+        print(f"{', '.join(counts)}: {verdict}")
         for code, count in total.counts.most_common():
             row = DEVIATIONS[code]
             print(f"{count:>9,}  {row.severity.name.lower():<7}  {code:<18}  {row.meaning}")

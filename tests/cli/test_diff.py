@@ -368,7 +368,19 @@ def test_formats_of_the_same_data_are_equal(tmp_path: Path) -> None:
         done = run("diff", tmp_path / "a.json", tmp_path / name)
         assert (done.code, done.stdout, done.stderr) == (0, b"", "")
     done = run("diff", "-", tmp_path / "b.ndjson", data=json.dumps(sources[1:]).encode())
-    assert (done.code, done.stdout) == (1, b"[29]: only in B\n")
+    start = lines.rindex("\n", 0, -1) + 2  # the key after the last brace of a line
+    assert (done.code, done.stdout.decode()) == (1, f"[29] (B: byte {start}, line 30, column 2): only in B\n")
+
+
+def test_error_has_line_and_column_in_indented_text(tmp_path: Path) -> None:
+    path, other = tmp_path / "a.json", tmp_path / "b.json"
+    text = '[\n {"00100020":{"vr":"LO" "Value":["17"]}}]'
+    path.write_text(text)
+    other.write_text("[]")
+    done = run("diff", path, other)
+    assert done.code == 1
+    byte = text.index('"Value"')
+    assert f"(byte {byte}, line 2, column {byte - 1}, [0].00100020 PatientID)" in done.stderr
 
 
 def test_exit_codes_separate_errors_and_differences(tmp_path: Path) -> None:
