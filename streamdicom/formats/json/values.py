@@ -221,6 +221,8 @@ def _value(vr: str, kind: int, text: Any, report: Report) -> Value:
 
 def _other_value(vr: str, kind: int, text: Any, report: Report) -> Value:
     form = VRS[vr].form
+    if kind == _NUMBER and form is not Form.FLOAT and nonfinite(text) is not None:
+        return _value(vr, _STRING, text, report)  # the tokenizer has reported it
     other = _OTHER_FORMS.get((form, kind))
     if other is not None:
         try:

@@ -1097,3 +1097,13 @@ def test_long_value_in_another_form_is_read_in_parts(members: str, codes: list[s
     assert error is None
     assert list(dict.fromkeys(one.code for one in deviations)) == codes
     assert read == shown(in_dataset(events))
+
+
+@pytest.mark.parametrize(("vr", "value"), [("AE", "Infinity"), ("PN", ("Infinity", "", "")), ("DS", "Infinity")])
+def test_infinity_without_quotes_is_the_string(vr: str, value: Any) -> None:
+    bare, quoted = [
+        _read(f'{{"00091001":{{"vr":"{vr}","Value":[{text}]}}}}', ReadOptions()) for text in ("Infinity", '"Infinity"')
+    ]
+    assert bare[2] is None
+    assert bare[0] == quoted[0] == shown(in_dataset([(EventType.ELEMENT, 0x00091001, vr, (value,))]))
+    assert [one.code for one in bare[1]] == ["bare-nonfinite", *(one.code for one in quoted[1])]
