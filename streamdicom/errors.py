@@ -11,6 +11,8 @@
     │   ├── BulkDataError              a reference to bulk data that is forbidden or leads nowhere
     │   ├── DatasetError               an element that a pydicom data set cannot hold
     │   ├── LimitError                 the input exceeds one of the ``Limits``
+    │   ├── IndexMismatchError         an index is damaged, or of another state of its source
+    │   ├── SplitError                 a part of a stream does not end where a data set starts
     │   ├── RequestError               an invalid or unsupported HTTP request
     │   └── ResponseError              an HTTP response that is an error or unexpected
     │       └── TruncatedResult        the server has more results than it returns
@@ -157,6 +159,14 @@ class LimitError(InputError):
     def __init__(self, message: str, limit: str, location: Location | None = None) -> None:
         super().__init__(f"{message}; Limits.{limit} sets the bound", location)
         self.limit = limit
+
+
+class IndexMismatchError(InputError):
+    """An index is damaged, or its source has changed."""
+
+
+class SplitError(InputError):
+    """A part of a stream does not end where a data set starts."""
 
 
 class RequestError(InputError):

@@ -2,7 +2,7 @@ r"""The places at which the outermost objects of JSON text begin.
 
 Only the braces outside strings count. An object that begins at depth 0 is one of a document, of an array of objects,
 or of a line. A chunk from anywhere in the text tells by itself which of its bytes are in strings (RFC 8259): only white
-space, ``,``, ``:``, ``]`` or ``}`` may follow a string, so a quotation mark before any other byte opens one if it is not
+space, ``,``, ``:``, ``]`` or ``}`` may follow a string, so a quotation mark before another byte opens one if it is not
 escaped. A chunk without such a mark has two summaries, of which one fits the chunk before.
 
 No look at a chunk tells its depth: an array of objects and one object that holds that array have the same bytes. But
