@@ -24,13 +24,14 @@ from dataclasses import dataclass
 
 _STRUCTURE = b'"{}'
 _OTHERS = bytes(set(range(256)) - set(_STRUCTURE))
-_BLANK = bytes.maketrans(b"{}/", b"___")
+_PARENTHESES = bytes.maketrans(b"{}", b"()")
+_BLANK = bytes.maketrans(b"/", b"_")
 _OPENING = re.compile(rb'"(?![\s,:\]}])(?=.)', re.DOTALL)
 _SEPARATOR = re.compile(rb'\}[^"{}]*\{')
 _COMPACT_SEPARATOR = re.compile(rb"\},\{")
-_BACKSLASHES = re.compile(rb"\\+\Z")
-_SLASHES = re.compile(rb"/[/*]")
-_BRACED_STRING = re.compile(rb'"(?![\s,:\]}])[^"{}]*[{}][^"]*')
+_SLASHES = re.compile(rb"/(?:[/*]|\Z)")  # also one that the end cuts
+_BRACED = re.compile(rb'"([^"]*)"')
+_GAPS = re.compile(rb"\}\{|(?<=\))(?=\()")
 _COMMENT_MESSAGE = "expected JSON without comments, found one"
 
 
@@ -108,8 +109,7 @@ def held_back(data: bytes) -> int:
     >>> held_back(b'"a\\'), held_back(b'"a\\\\')
     (1, 0)
     """
-    backslashes = _BACKSLASHES.search(data)
-    return len(backslashes[0]) & 1 if backslashes else 0
+    return (len(data) - len(data.rstrip(b"\\"))) & 1
 
 
 def scan(data: bytes, *, offset: int = 0, in_string: bool | None = False) -> Summary | Ambiguous:
@@ -136,7 +136,7 @@ def scan(data: bytes, *, offset: int = 0, in_string: bool | None = False) -> Sum
 
 def without_escapes(data: bytes) -> bytes:
     """Replace escaped backslashes and quotation marks by other bytes."""
-    if b"\\" not in data:
+    if rb"\"" not in data:
         return data
     return data.replace(rb"\\", b"__").replace(rb"\"", b"__")
 
@@ -149,32 +149,33 @@ def _starts_in_string(data: bytes) -> bool | None:
 
 def _scan(data: bytes, offset: int, in_string: bool) -> Summary | None:
     """Summarize a part without escapes; return None if it has a comment."""
+    if _may_have_comment(data, in_string) and _SLASHES.search(_without_strings(data, in_string)):
+        return None
     marks, ends_in_string = _marks(data, in_string)
     if b'"' in marks:
-        data = _BRACED_STRING.sub(_without_structure, data)
-        marks, _ = _marks(data, in_string)
-    if b'"' in marks or _may_have_comment(data, in_string):
-        data = _without_strings(data, in_string)
-        marks, _ = _marks(data, in_string)
-        if _SLASHES.search(data):
-            return None
-    pieces = marks.split(b"}{")
+        marks = _BRACED.sub(_in_parentheses, marks)
+    pieces = _GAPS.split(marks) if b")(" in marks else marks.split(b"}{")
+    pattern = _COMPACT_SEPARATOR if data.count(b"},{") == len(pieces) - 1 else _SEPARATOR
     lowest: int | None = None
     starts, depth = array("Q"), 0
-    if b"{" in pieces[0].partition(b"}")[0]:
+    if marks.startswith(b"{"):  # no string is before an outermost object
         starts.append(offset + data.index(b"{"))
         lowest = 0
-    pattern = _COMPACT_SEPARATOR if data.count(b"},{") == len(pieces) - 1 else _SEPARATOR
     for piece, separator in zip(pieces, pattern.finditer(data), strict=False):
         depth += piece.count(b"{") - piece.count(b"}")
-        between = depth - 1
-        if lowest is None or between < lowest:
-            lowest = between
+        if piece.endswith(b")"):  # the separator is in a string
+            continue
+        if lowest is None or depth - 1 < lowest:
+            lowest = depth - 1
             del starts[:]
-        if between == lowest:
+        if depth - 1 == lowest:
             starts.append(offset + separator.end() - 1)
     depth += pieces[-1].count(b"{") - pieces[-1].count(b"}")
     return Summary(in_string, ends_in_string, depth, lowest or 0, starts)
+
+
+def _in_parentheses(region: re.Match[bytes]) -> bytes:
+    return region[0].translate(_PARENTHESES)
 
 
 def _marks(data: bytes, in_string: bool) -> tuple[bytes, bool]:
@@ -195,7 +196,9 @@ def _marks(data: bytes, in_string: bool) -> tuple[bytes, bool]:
 
 
 def _may_have_comment(data: bytes, in_string: bool) -> bool:
-    """Return False if all slashes are evidently in strings."""
+    """Return False if there are no slashes but in evident strings."""
+    if b"/" not in data or (b"" not in data.split(b"/")[1:] and (b"*" not in data or b"/*" not in data)):
+        return False
     end = data.find(b'"') if in_string else 0  # of a string
     while end >= 0:
         slashes = _SLASHES.search(data, end)
@@ -208,12 +211,8 @@ def _may_have_comment(data: bytes, in_string: bool) -> bool:
     return False
 
 
-def _without_structure(string: re.Match[bytes]) -> bytes:
-    return string[0].translate(_BLANK)
-
-
 def _without_strings(data: bytes, in_string: bool) -> bytes:
-    """Replace the braces and slashes in strings by other bytes."""
+    """Replace slashes in strings by other bytes."""
     parts = data.split(b'"')
     inside = slice(0 if in_string else 1, None, 2)
     parts[inside] = [part.translate(_BLANK) for part in parts[inside]]
