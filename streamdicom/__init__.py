@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from streamdicom.events import Event, EventType, describe
     from streamdicom.filters import select, sort_elements, where
     from streamdicom.formats import EventParser
+    from streamdicom.index import Split, StreamIndex, build_index, open_index, plan_splits
     from streamdicom.integrations import (
         DicomJSONEncoder,
         json_default,
@@ -103,13 +104,16 @@ __all__ = [
     "OutputError",
     "ReadOptions",
     "Severity",
+    "Split",
     "SplitError",
     "StreamDicomError",
+    "StreamIndex",
     "TruncatedError",
     "WriteOptions",
     "XmlSyntaxError",
     "aiter_datasets",
     "aiter_events",
+    "build_index",
     "describe",
     "dump",
     "dumps",
@@ -121,6 +125,8 @@ __all__ = [
     "loads",
     "msgspec_dec_hook",
     "msgspec_enc_hook",
+    "open_index",
+    "plan_splits",
     "select",
     "sort_elements",
     "where",
@@ -163,6 +169,7 @@ _NAMES = {
     "events": ("Event", "EventType", "describe"),
     "filters": ("select", "sort_elements", "where"),
     "formats": ("EventParser",),
+    "index": ("Split", "StreamIndex", "build_index", "open_index", "plan_splits"),
     "integrations": (
         "DicomJSONEncoder",
         "json_default",

@@ -1,4 +1,4 @@
-"""Random access to the data sets of a stream of any size, and parts of it to read in parallel.
+"""Random access to the data sets of a stream, and parts to read in parallel.
 
 An index of 24 bytes a data set stands beside its source. The places at which data sets start are found by a scan of the
 text, so every part of it reads as the whole does, with the same indices, byte offsets, errors and deviations.

@@ -134,7 +134,7 @@ class StreamIndex:
         return found[0]
 
     def ordinals(self, uid: str) -> list[int]:
-        """Return the indices of the data sets with a SOP Instance UID, in ascending order."""
+        """Return the indices of the data sets with a SOP Instance UID, ascending."""
         found = self._sidecar.ordinals(uid_hash(uid))
         return [ordinal for ordinal in found if uid_of(self._file, *self._bounds(ordinal)) == uid]
 

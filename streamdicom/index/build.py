@@ -20,11 +20,11 @@ _BLOCK = 64 * 1024
 
 
 def build_index(source: Place, *, on_progress: Callable[[int], object] | None = None) -> StreamIndex:
-    """Build the index of a stream of data sets, and write it to ``NAME.sdx`` beside it.
+    """Build the index of a stream of data sets, and write it beside the stream.
 
-    The source is DICOM JSON: an array, NDJSON or concatenated documents, not compressed. It is scanned for the places
-    at which data sets start, and not parsed, so faults in it are found when a data set is read. Memory does not
-    depend on the number of data sets.
+    The index is the file ``NAME.sdx``. The source is DICOM JSON: an array, NDJSON or concatenated documents, not
+    compressed. It is scanned for the places at which data sets start, and not parsed, so faults in it are found when a
+    data set is read. Memory does not depend on the number of data sets.
 
     Args:
         source: A path, or a URL for fsspec.

@@ -35,7 +35,7 @@ def plan_splits(
         target: The size of a part in bytes, or a text such as "64 MiB".
         parts: The number of parts instead; there are fewer if there are fewer data sets.
         index: "auto" uses the index beside the source, or scans the source; "require" needs the index; "build" makes
-            it first if there is none.
+            it first if it is missing.
 
     Raises:
         IndexMismatchError: The source has changed since its index was built.

@@ -47,7 +47,7 @@ class Fingerprint(NamedTuple):
 
 
 def fingerprint(file: BinaryIO) -> Fingerprint:
-    """Return the fingerprint of a source: its size, and a digest of bytes at places all over it.
+    """Return the fingerprint of a source: its size, and a digest of samples.
 
     >>> import io
     >>> fingerprint(io.BytesIO(b"[]")).size

@@ -29,7 +29,7 @@ _BLANK = bytes.maketrans(b"/", b"_")
 _OPENING = re.compile(rb'"(?![\s,:\]}])(?=.)', re.DOTALL)
 _SEPARATOR = re.compile(rb'\}[^"{}]*\{')
 _COMPACT_SEPARATOR = re.compile(rb"\},\{")
-_SLASHES = re.compile(rb"/(?:[/*]|\Z)")  # also one that the end cuts
+_SLASHES = re.compile(rb"/(?:[/*]|\Z)")  # or at the end, which may cut a comment
 _BRACED = re.compile(rb'"([^"]*)"')
 _GAPS = re.compile(rb"\}\{|(?<=\))(?=\()")
 _COMMENT_MESSAGE = "expected JSON without comments, found one"

@@ -320,7 +320,7 @@ class Grammar:
         return self.rebuild(state)
 
     def origin_of(self, state: State) -> str | None:
-        """Return the structure of an ``Origin`` at a state, or None if it is none."""
+        """Return the structure of an ``Origin`` at a state, or None elsewhere."""
         frame = state.frame
         if frame.parent is None:
             return "" if state.expect is Expect.VALUE else None

@@ -21,7 +21,7 @@ _TEXT = '},{"00080018": and \\ back" }]'
 
 
 def datasets(count: int) -> list[dict[str, object]]:
-    """Return data sets with a sequence, text like the structure around it, and different lengths."""
+    """Return data sets with a sequence, and text like the structure around it."""
     return [
         {
             "00080018": {"vr": "UI", "Value": [f"1.2.{number}"]},
