@@ -43,6 +43,16 @@ class StreamIndex:
     Raises:
         IndexMismatchError: The index is damaged, or the source has changed since.
         OSError: The source or the index cannot be read.
+
+    >>> import tempfile
+    >>> from streamdicom import build_index
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = f"{folder}/a.json"
+    ...     with open(path, "w") as file:
+    ...         _ = file.write('[{}, {"00100020": {"vr": "LO", "Value": ["17"]}}]')
+    ...     with build_index(path) as index:
+    ...         len(index), index[-1].PatientID, index.raw(0)
+    (2, '17', b'{}')
     """
 
     def __init__(self, source: Place, *, options: ReadOptions | None = None) -> None:
@@ -134,16 +144,16 @@ class StreamIndex:
         return found[0]
 
     def ordinals(self, uid: str) -> list[int]:
-        """Return the indices of the data sets with a SOP Instance UID, ascending."""
+        """Return the indices of all data sets with a SOP Instance UID."""
         found = self._sidecar.ordinals(uid_hash(uid))
         return [ordinal for ordinal in found if uid_of(self._file, *self._bounds(ordinal)) == uid]
 
     def iter_datasets(self, start: int = 0, stop: int | None = None) -> Iterator[Dataset]:
-        """Iterate over the data sets from an index on, as ``streamdicom.iter_datasets`` does."""
+        """Iterate over data sets, as ``streamdicom.iter_datasets`` does."""
         return self._range(start, stop).iter_datasets(options=self._options)
 
     def iter_events(self, start: int = 0, stop: int | None = None) -> Iterator[Event]:
-        """Iterate over the events from a data set on, as ``streamdicom.iter_events`` does."""
+        """Iterate over events of data sets, as ``streamdicom.iter_events`` does."""
         return self._range(start, stop).iter_events(options=self._options)
 
     def _range(self, start: int, stop: int | None) -> Split:
@@ -168,5 +178,11 @@ class StreamIndex:
 
 
 def open_index(source: Place, *, options: ReadOptions | None = None) -> StreamIndex:
-    """Open the index beside a source; see ``StreamIndex``."""
+    """Open the index beside a source; see ``StreamIndex``.
+
+    >>> open_index("/none.json")
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: [Errno 2] No such file or directory: '/none.json'
+    """
     return StreamIndex(source, options=options)

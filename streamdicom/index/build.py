@@ -36,6 +36,15 @@ def build_index(source: Place, *, on_progress: Callable[[int], object] | None = 
     Raises:
         InputError: The source is not JSON, is compressed, or has comments.
         OSError: The source cannot be read, or the index not written.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = f"{folder}/a.ndjson"
+    ...     with open(path, "w") as file:
+    ...         _ = file.write("{} {} {}")
+    ...     with build_index(path) as index:
+    ...         len(index)
+    3
     """
     place = absolute(source)
     with open_place(place) as file, temporary() as offsets:

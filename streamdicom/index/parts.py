@@ -35,6 +35,14 @@ class Split:
         end: The place before which it ends; None for the end of the source.
         first: The index of its first data set.
         count: The number of its data sets, or None if it is not known.
+
+    >>> import tempfile
+    >>> from streamdicom import plan_splits
+    >>> with tempfile.NamedTemporaryFile(suffix=".json") as file:
+    ...     _ = file.write(b"[{}, {}]")
+    ...     file.flush()
+    ...     [(split.first, split.count) for split in plan_splits(file.name, parts=2)]
+    [(0, 1), (1, 1)]
     """
 
     source: str

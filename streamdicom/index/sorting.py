@@ -25,6 +25,7 @@ class SortedPairs:
     >>> pairs.add(3, 1)
     >>> list(pairs), len(pairs)
     ([(3, 1), (5, 0)], 2)
+    >>> pairs.close()
     """
 
     def __init__(self) -> None:

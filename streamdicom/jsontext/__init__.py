@@ -8,7 +8,7 @@ The tokenizer and the emitter never hold a whole document in memory.
 """
 
 from streamdicom.jsontext.base64 import Base64Decoder, Base64Encoder, decode_base64
-from streamdicom.jsontext.boundaries import Ambiguous, BoundaryScanner, CommentError, Summary, join, scan
+from streamdicom.jsontext.boundaries import BoundaryScanner, CommentError, Summary, scan
 from streamdicom.jsontext.emitter import ONE_LINE, JsonEmitter
 from streamdicom.jsontext.origin import FIRST, NEXT, Origin
 from streamdicom.jsontext.stretch import Stretch
@@ -23,7 +23,6 @@ __all__ = [
     "NUMBER_TEXT",
     "ONE_LINE",
     "SURROGATE",
-    "Ambiguous",
     "Base64Decoder",
     "Base64Encoder",
     "BoundaryScanner",
@@ -36,7 +35,6 @@ __all__ = [
     "Token",
     "TokenType",
     "decode_base64",
-    "join",
     "length_in_bytes",
     "scan",
 ]

@@ -50,6 +50,10 @@ class Summary:
         depth: The depth of the objects at ``starts``, less that at the start of the part.
         starts: Offsets of objects. They are outermost objects if the depth at the start of the part is ``-depth``;
             otherwise the part has none.
+
+    >>> summary = scan(b'{"a": {}}, {"b": ')
+    >>> summary.change, list(summary.outermost(0)), list(summary.outermost(1))
+    (1, [0, 11], [])
     """
 
     starts_in_string: bool
@@ -122,6 +126,9 @@ def scan(data: bytes, *, offset: int = 0, in_string: bool | None = False) -> Sum
 
     Raises:
         CommentError: The text has a comment.
+
+    >>> list(scan(b'[{"a": "{"}, {}]').starts)
+    [1, 13]
     """
     data = without_escapes(data)
     if in_string is None:

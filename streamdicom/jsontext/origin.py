@@ -17,6 +17,9 @@ class Origin(NamedTuple):
     Attributes:
         offset: Bytes before it.
         structure: The structure before it that matters: empty between documents, ``FIRST`` or ``NEXT``.
+
+    >>> Origin(41, NEXT)
+    Origin(offset=41, structure='[{},')
     """
 
     offset: int = 0
