@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from streamdicom.deviations import DEVIATIONS, Deviation, DeviationLog, DeviationWarning, Severity
     from streamdicom.errors import (
         BulkDataError,
+        ColumnError,
         ConverterError,
         DatasetError,
         DicomFileError,
@@ -76,6 +77,7 @@ __all__ = [
     "BulkDataInfo",
     "BulkDataPolicy",
     "BulkDataStore",
+    "ColumnError",
     "ConverterError",
     "Converters",
     "DatasetEncoder",
@@ -150,6 +152,7 @@ _NAMES = {
     "deviations": ("DEVIATIONS", "Deviation", "DeviationLog", "DeviationWarning", "Severity"),
     "errors": (
         "BulkDataError",
+        "ColumnError",
         "ConverterError",
         "DatasetError",
         "DicomFileError",
@@ -181,7 +184,7 @@ _NAMES = {
     "options": ("ReadOptions", "WriteOptions"),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
-_PACKAGES = frozenset({*_NAMES, "archive", "cli", "dicom", "io", "jsontext", "patterns", "server", "web"})
+_PACKAGES = frozenset({*_NAMES, "archive", "cli", "columns", "dicom", "io", "jsontext", "patterns", "server", "web"})
 
 
 def __getattr__(name: str) -> object:

@@ -11,6 +11,7 @@ import pytest
 from streamdicom import errors
 from streamdicom.errors import (
     BulkDataError,
+    ColumnError,
     ConverterError,
     DatasetError,
     DicomFileError,
@@ -46,6 +47,7 @@ PARENTS: dict[type[Exception], tuple[type[Exception], ...]] = {
     LimitError: (InputError,),
     IndexMismatchError: (InputError,),
     SplitError: (InputError,),
+    ColumnError: (InputError,),
     RequestError: (InputError,),
     ResponseError: (InputError,),
     TruncatedResult: (ResponseError,),

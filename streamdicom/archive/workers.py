@@ -21,6 +21,8 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
+from streamdicom.errors import StreamDicomError
+
 _MAX_TASKS_AHEAD = 8  # per worker, in the queue: running, or done and waiting for their turn
 _MAX_RESULTS = 4  # of a task that is not at the head of the queue
 
@@ -41,7 +43,7 @@ def in_order(
     Raises:
         ChildProcessError: A worker has died.
         RuntimeError: The function raised an exception in a worker; the message has its traceback.
-        OSError: The function raised this error.
+        OSError, StreamDicomError: The function raised this error.
 
     >>> list(in_order(range, [1, 2], 1))
     [(1, 0), (2, 0), (2, 1)]
@@ -196,7 +198,7 @@ def _serve(connection: Connection, function: Callable[[Any], Iterable[Any]]) -> 
                     _send(connection, ("result", result))
             except ConnectionError:
                 return
-            except OSError as error:
+            except (OSError, StreamDicomError) as error:
                 _send(connection, ("error", error))
             except Exception as error:  # possibly not picklable
                 _send(connection, ("error", RuntimeError("".join(traceback.format_exception(error)))))

@@ -339,6 +339,33 @@ _SPLIT = Command(
     {},
 )
 
+_TABLE = Command(
+    "table",
+    "table",
+    "Write some elements of each data set as a table: Parquet, CSV or Arrow.",
+    'The package pyarrow is needed; the extra "arrow" has it. A column is a keyword, a tag, a path into sequences, or '
+    "_source, _index, _offset or _json. In CSV, lists and names are JSON.",
+    (
+        positional("sources", "SOURCE", "Files, folders, ZIP and tar files.", type=path, nargs="+"),
+        option("-o", "--output", metavar="OUT", type=path, text="A file; its suffix is .parquet, .csv or .arrow."),
+        option("--columns", metavar="A,B,...", required=True, text="The columns, separated by commas."),
+        flag("--schema", text="Print the columns with their types, and read nothing."),
+        choice(
+            "--on-mismatch",
+            ("error", "null", "first"),
+            default="error",
+            text="Values that do not fit: an error, or null, or the first of several, with a column _problems.",
+        ),
+        choice("--ds", ("float64", "string", "decimal"), default="float64", text="The type of DS."),
+        choice("--dt", ("string", "timestamp"), default="string", text="The type of DT."),
+        flag("--unsigned", text="UL, US and UV are unsigned."),
+        option("--jobs", metavar="N", type=integer(1), default=1, text="Number of processes."),
+        FORCE,
+        SELECT,
+    ),
+    {},
+)
+
 COMMANDS: dict[str, Command] = {
     command.name: command
     for command in (
@@ -351,6 +378,7 @@ COMMANDS: dict[str, Command] = {
         _INDEX,
         _VALIDATE,
         _DIFF,
+        _TABLE,
         _EXPORT,
         _IMPORT,
         _FETCH,

@@ -8,5 +8,6 @@ from streamdicom.index.access import StreamIndex, open_index, sidecar_of
 from streamdicom.index.build import build_index
 from streamdicom.index.parts import Split
 from streamdicom.index.planning import plan_splits
+from streamdicom.index.scanning import DatasetOffsets
 
-__all__ = ["Split", "StreamIndex", "build_index", "open_index", "plan_splits", "sidecar_of"]
+__all__ = ["DatasetOffsets", "Split", "StreamIndex", "build_index", "open_index", "plan_splits", "sidecar_of"]

@@ -13,6 +13,7 @@ from streamdicom.errors import Location, SplitError, StreamDicomError
 from streamdicom.events import Event
 from streamdicom.filters import Pipeline
 from streamdicom.formats.json import JsonParser, KeyFilter
+from streamdicom.index.scanning import DatasetOffsets
 from streamdicom.io import Expansion, open_place, read_range
 from streamdicom.jsontext import Origin
 from streamdicom.options import ReadOptions, options_or_default
@@ -51,8 +52,14 @@ class Split:
     first: int = 0
     count: int | None = None
 
-    def iter_events(self, *, options: ReadOptions | None = None) -> Iterator[Event]:
+    def iter_events(
+        self, *, options: ReadOptions | None = None, offsets: DatasetOffsets | None = None
+    ) -> Iterator[Event]:
         """Iterate over the events of the part; see ``streamdicom.iter_events``.
+
+        Args:
+            options: Options for reading.
+            offsets: Learns the places of the data sets.
 
         Raises:
             SplitError: The part does not end where a data set starts.
@@ -63,7 +70,10 @@ class Split:
             return iter_events(self.source, options=options)
         conditions = DatasetConditions(options.where, options.limits)
         pipeline = Pipeline.for_reading(options, options.bulk_data_store, conditions)
-        lists = batches(_PartParser(self, options, conditions), self._blocks(), Expansion(options.limits), self.source)
+        blocks = self._blocks()
+        if offsets is not None:
+            blocks = offsets.watch(blocks, self.first, self.origin.offset)
+        lists = batches(_PartParser(self, options, conditions), blocks, Expansion(options.limits), self.source)
         return pipeline.iter(chain.from_iterable(lists))
 
     def iter_datasets(self, *, options: ReadOptions | None = None) -> Iterator[Dataset]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from typing import BinaryIO
 
 from streamdicom.events import ELEMENT, END_DATASET
 from streamdicom.formats.json import JsonParser, KeyFilter
 from streamdicom.io import read_range
-from streamdicom.jsontext import FIRST, NEXT, BoundaryScanner, Origin, Summary, scan
+from streamdicom.jsontext import FIRST, NEXT, BoundaryScanner, CommentError, Origin, Summary, scan
 from streamdicom.options import ReadOptions
 from streamdicom.patterns import DatasetConditions
 
@@ -37,6 +37,59 @@ def starts(file: BinaryIO) -> Iterator[array[int]]:
         found = scanner.feed(piece)
         if found:
             yield found
+
+
+class DatasetOffsets:
+    """The places of the data sets of a stream that is being read.
+
+    >>> offsets = DatasetOffsets()
+    >>> for chunk in offsets.watch([b"[{},", b" {}]"]):
+    ...     pass
+    >>> offsets.get(1)
+    5
+    """
+
+    def __init__(self) -> None:
+        self._first = 0
+        self._starts: array[int] | None = None
+
+    def watch(self, chunks: Iterable[bytes], first: int = 0, offset: int = 0) -> Iterator[bytes]:
+        """Yield the chunks of a stream, and learn where its data sets start.
+
+        Args:
+            chunks: The bytes, from a data set or from the start of the stream on.
+            first: The index of the first data set.
+            offset: The bytes before the chunks.
+        """
+        self._first, self._starts = first, array("Q")
+        scanner = BoundaryScanner(offset)
+        is_start = True
+        for chunk in chunks:
+            if is_start and chunk:
+                is_start = False
+                if not chunk.lstrip(_BLANK).startswith((b"[", b"{")):
+                    self._starts = None
+            if self._starts is not None:
+                self._learn(scanner, chunk)
+            yield chunk
+
+    def _learn(self, scanner: BoundaryScanner, chunk: bytes) -> None:
+        assert self._starts is not None
+        try:
+            self._starts += scanner.feed(chunk)
+        except CommentError:
+            self._starts = None
+
+    def get(self, index: int) -> int | None:
+        """Return the offset of a data set, or None if the stream is not plain JSON.
+
+        Data sets before it are forgotten.
+        """
+        if self._starts is None:
+            return None
+        del self._starts[: index - self._first]
+        self._first = index
+        return self._starts[0]
 
 
 def origin_of(file: BinaryIO, offset: int) -> Origin:

@@ -231,13 +231,16 @@ class BoundaryScanner:
 
     Memory is bounded by the piece.
 
+    Args:
+        offset: Bytes of the text before the first piece, which starts at an outermost object.
+
     >>> scanner = BoundaryScanner()
     >>> [list(scanner.feed(piece)) for piece in (b'[{"a": "\\', b'"{"}, ', b'{}]')]
     [[1], [], [15]]
     """
 
-    def __init__(self) -> None:
-        self._offset = 0
+    def __init__(self, offset: int = 0) -> None:
+        self._offset = offset
         self._tail = b""
         self._in_string = False
         self._depth = 0
