@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
 
 from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
@@ -270,6 +271,12 @@ def options_or_default(options: _Options | None, kind: type[_Options]) -> _Optio
     True
     """
     if options is None:
-        return kind()
+        return _default(kind)
     _check_type("options", options, kind)
     return options
+
+
+@cache
+def _default(kind: type[_Options]) -> _Options:
+    """Return the defaults, which are made once: to check every option takes longer than a small file."""
+    return kind()

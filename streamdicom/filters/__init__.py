@@ -17,7 +17,7 @@ from streamdicom.filters.module_check import Module, ModuleCheck, ModuleTables
 from streamdicom.filters.pipeline import Pipeline
 from streamdicom.filters.position import Position
 from streamdicom.filters.select import select
-from streamdicom.filters.sort import ElementSorter, sort_elements
+from streamdicom.filters.sort import ElementSorter, sort_elements, to_end
 from streamdicom.filters.value_check import ValueCheck
 from streamdicom.filters.vr_first import vr_first
 from streamdicom.filters.where import where
@@ -41,6 +41,7 @@ __all__ = [
     "select",
     "sort_elements",
     "store_bulk_data",
+    "to_end",
     "value_field",
     "vr_first",
     "where",

@@ -239,6 +239,19 @@ def test_unordered_elements_are_sorted(tmp_path: Path) -> None:
     assert list(first.items()) == list(second.items())
 
 
+@pytest.mark.parametrize("name", ["a.ndjson", "a.ndjson.gz"])
+def test_unordered_dicom_file_is_sorted_and_written_once(tmp_path: Path, name: str) -> None:
+    whole = file_bytes(dataset(1, PatientName="A", PatientWeight=60))
+    start, end = whole.index(b"\x10\0\x10\0PN"), whole.index(b"\x10\0\x30\x10DS")
+    (tmp_path / "in").mkdir()
+    for folder, data in (("a", whole), ("b", whole[:start] + whole[end:] + whole[start:end]), ("c", whole)):
+        (tmp_path / "in" / f"{folder}.dcm").write_bytes(data)
+    report = export_archive(tmp_path / "in", tmp_path / name)
+    lines = (gzip.decompress if name.endswith(".gz") else bytes)((tmp_path / name).read_bytes()).splitlines()
+    assert len(lines) == report.datasets == 3
+    assert lines[0] == lines[1] == lines[2]
+
+
 @pytest.mark.slow
 def test_data_sets_are_selected(corpus: Path, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(streamdicom.dumps([dataset(number) for number in (5, 6, 7)]))

@@ -41,9 +41,10 @@ from streamdicom.formats.part10.context import (
     is_ambiguous,
 )
 from streamdicom.formats.part10.guess import may_have_vr
-from streamdicom.formats.part10.headers import DELIMITER_GROUP, read_header, read_item_header
+from streamdicom.formats.part10.headers import DELIMITER_GROUP, SHORT, read_header, read_item_header
 from streamdicom.formats.part10.long_reading import LongValueParser, length_message
 from streamdicom.formats.part10.runs import (
+    LEARNED,
     MAX_WHOLE_VALUE,
     SEQUENCE,
     part10_run,
@@ -306,7 +307,7 @@ class ElementParser(LongValueParser):
 
     def _learn(self, layout: int, tag: int, file_vr: str, vr: str) -> None:
         """Add an element to the read table, if its meaning depends on nothing else."""
-        if file_vr == "UN" or affects_context(tag):
+        if file_vr == "UN" or tag == SPECIFIC_CHARACTER_SET:
             return
         if self._state is ParserState.FILE_META:
             if vr == "SQ" or is_group_length(tag):
@@ -321,7 +322,13 @@ class ElementParser(LongValueParser):
         if file_vr and vr != file_vr:
             return
         key = self._context.encoding.tag.pack(tag >> 16, tag & 0xFFFF) + file_vr.encode()
-        entry = SEQUENCE if vr == "SQ" else layout, tag, vr, self._decoders.get(vr, _no_values)
+        if vr == "SQ":
+            layout = SEQUENCE
+        elif affects_context(tag):
+            if layout != SHORT:
+                return
+            layout = LEARNED
+        entry = layout, tag, vr, self._decoders.get(vr, _no_values)
         self._context.known.remember(key, entry)
 
     # --- sequences and items -----------------------------------------------------------------------------------

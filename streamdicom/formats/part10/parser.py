@@ -34,7 +34,7 @@ from streamdicom.events import (
 from streamdicom.formats.first_element import starts_with_element
 from streamdicom.formats.part10.context import NO_END, Context, ElementContext
 from streamdicom.formats.part10.elements import ElementParser
-from streamdicom.formats.part10.headers import read_header
+from streamdicom.formats.part10.headers import read_header, write_header
 from streamdicom.formats.part10.receive_buffer import Inflater
 from streamdicom.formats.part10.states import ParserState
 from streamdicom.io import Expansion
@@ -44,6 +44,9 @@ _MAX_WORD_SIZE = 8  # bytes that are swapped as one
 _MIN_PADDING = 3  # zero bytes at the end; fewer are the start of a tag
 _BETWEEN_ELEMENTS = (ParserState.FILE_META, ParserState.DATASET, ParserState.ELEMENTS)
 _WRONG_LENGTH = "expected the length of the File Meta Information in (0002,0000), found another number"
+_GROUP_LENGTH = FILE_META_GROUP << 16
+_GROUP_LENGTH_HEADER = write_header(_GROUP_LENGTH, "UL", 4, implicit=False)
+_GROUP_LENGTH_SIZE = len(_GROUP_LENGTH_HEADER) + 4
 _BIG_ENDIAN_GROUP = 0x0400  # a group number below 4, in the other byte order
 
 
@@ -203,7 +206,9 @@ class Part10Parser(ElementParser):
         if self._input.lacks(8):
             return False
         context = self._context
-        if context.encoding is EXPLICIT_LITTLE_ENDIAN and not self._has_vr() and context.last < 0:
+        if context.last < 0 and self._input.data.startswith(_GROUP_LENGTH_HEADER, self._input.pos):
+            return self._group_length()
+        if context.last < 0 and context.encoding is EXPLICIT_LITTLE_ENDIAN and not self._has_vr():
             context.encoding, context.known = IMPLICIT_LITTLE_ENDIAN, BoundedCache()
         tag, _, _, size, length = read_header(self._input.data, self._input.pos, context.encoding)
         if size > 8 and self._input.lacks(size):
@@ -223,8 +228,21 @@ class Part10Parser(ElementParser):
             if kind == ELEMENT and values:
                 if tag == TRANSFER_SYNTAX_UID and isinstance(values[0], str):
                     self._transfer_syntax = values[0]
-                elif tag == FILE_META_GROUP << 16 and isinstance(values[0], int):
+                elif tag == _GROUP_LENGTH and isinstance(values[0], int):
                     context.limit = self._meta_end = self._input.offset + values[0]
+        return True
+
+    def _group_length(self) -> bool:
+        """Read the first element of the File Meta Information, as nearly every file has it."""
+        if self._input.lacks(_GROUP_LENGTH_SIZE):
+            return False
+        if self._places is not None:
+            self._places.mark(self._input.offset)
+        self._tag = _GROUP_LENGTH
+        length = int.from_bytes(self._input.take(_GROUP_LENGTH_SIZE)[len(_GROUP_LENGTH_HEADER) :], "little")
+        self._context.see(_GROUP_LENGTH)
+        self._context.limit = self._meta_end = self._input.offset + length
+        self._events.append((ELEMENT, _GROUP_LENGTH, "UL", (length,)))
         return True
 
     def _end_file_meta(self) -> bool:

@@ -49,6 +49,9 @@ _ODD_OR_LONG = ~0xFFFE  # bits of a length that is odd, or not below ``MAX_WHOLE
 SEQUENCE = 2
 """The layout of the header of a sequence in explicit VR, which is that of LONG."""
 
+LEARNED = 3
+"""The layout of an element that the context learns from, which is that of SHORT."""
+
 Decoder: TypeAlias = Callable[[bytes, bool], "tuple[Any, ...] | None"]
 ReadEntry: TypeAlias = tuple[int, int, str, Decoder]
 """Layout, tag, VR and decoder of an element, by its tag and VR as bytes (in implicit VR, its tag)."""
@@ -146,6 +149,8 @@ def part10_run(  # noqa: C901 - innermost loop
                 elif layout == LONG and pos + 12 <= last:
                     length = long(buffer, pos + 8)[0]
                     start = pos + 12
+                elif layout == LEARNED:
+                    start = pos + 8
                 else:
                     break
                 stop = start + length
@@ -154,6 +159,8 @@ def part10_run(  # noqa: C901 - innermost loop
                 values = decode(buffer[start:stop], little_endian) if length else ()
                 if values is None:
                     break
+                if layout == LEARNED:
+                    context.facts = context.facts.learn(tag, values)
                 emit((ELEMENT, tag, vr, values))
                 see(tag)
                 highest = tag
