@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
 
 from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
 from streamdicom.converters import Converters
-from streamdicom.deidentification import Deidentification
 from streamdicom.deviations import DEVIATIONS, Deviation
 from streamdicom.dicom import is_uid
 from streamdicom.limits import Limits, repr_of
@@ -17,6 +15,8 @@ from streamdicom.patterns import DatasetConditions, Pattern, patterns_of, select
 
 if TYPE_CHECKING:
     from pydicom.dataelem import DataElement
+
+    from streamdicom.deidentification import Deidentification
 
 _PATIENT_ID = 0x00100020
 
@@ -243,8 +243,15 @@ def _check_common(options: ReadOptions | WriteOptions) -> None:
             _check_type(name, value, kind)
     for name in ("include", "exclude"):
         object.__setattr__(options, name, patterns_of(name, getattr(options, name)))
-    deidentification = options.deidentification
-    if deidentification is None or not deidentification.shifts_dates:
+    if options.deidentification is not None:
+        _check_deidentification(options, options.deidentification)
+
+
+def _check_deidentification(options: ReadOptions | WriteOptions, deidentification: Deidentification) -> None:
+    from streamdicom.deidentification import Deidentification
+
+    _check_type("deidentification", deidentification, Deidentification)
+    if not deidentification.shifts_dates:
         return
     if not selection(options.include, options.exclude).includes(_PATIENT_ID, "LO"):
         raise ValueError("expected Patient ID among the elements, because it decides how dates are shifted")
@@ -252,13 +259,14 @@ def _check_common(options: ReadOptions | WriteOptions) -> None:
 
 _NONE_OR: dict[str, Any] = {
     "converters": Converters,
-    "deidentification": Deidentification,
     "on_deviation": Callable,
     "bulk_data_uri_handler": Callable,
     "bulk_data_element_handler": Callable,
 }
 
 _Options = TypeVar("_Options", ReadOptions, WriteOptions)
+
+_DEFAULTS: dict[type, Any] = {}  # made once, because to check every option may take longer than a small file
 
 
 def options_or_default(options: _Options | None, kind: type[_Options]) -> _Options:
@@ -271,12 +279,9 @@ def options_or_default(options: _Options | None, kind: type[_Options]) -> _Optio
     True
     """
     if options is None:
-        return _default(kind)
+        if kind not in _DEFAULTS:
+            _DEFAULTS[kind] = kind()
+        default: _Options = _DEFAULTS[kind]
+        return default
     _check_type("options", options, kind)
     return options
-
-
-@cache
-def _default(kind: type[_Options]) -> _Options:
-    """Return the defaults, which are made once: to check every option takes longer than a small file."""
-    return kind()
