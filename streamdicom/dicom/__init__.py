@@ -1,5 +1,7 @@
 """Tags, VRs, UIDs, character sets and value fields (PS3.5, PS3.6)."""
 
+from typing import TYPE_CHECKING
+
 from streamdicom.dicom.charset import (
     NO_CHARACTER_SET,
     UNDECODABLE,
@@ -120,13 +122,6 @@ from streamdicom.dicom.value_field import (
     json_value,
     swap_words,
 )
-from streamdicom.dicom.value_rules import (
-    VALUE_RULES,
-    Fault,
-    segment_faults,
-    too_long,
-    value_faults,
-)
 from streamdicom.dicom.value_stream import (
     ValueEncoder,
     decode_value,
@@ -136,6 +131,15 @@ from streamdicom.dicom.vr import (
     Form,
     ValueRepresentation,
 )
+
+if TYPE_CHECKING:
+    from streamdicom.dicom.value_rules import (
+        VALUE_RULES,
+        Fault,
+        segment_faults,
+        too_long,
+        value_faults,
+    )
 
 __all__ = [
     "BITS_ALLOCATED",
@@ -247,3 +251,13 @@ __all__ = [
     "whole_number",
     "without_empty_groups",
 ]
+
+_RULES = frozenset({"VALUE_RULES", "Fault", "segment_faults", "too_long", "value_faults"})
+
+
+def __getattr__(name: str) -> object:
+    if name not in _RULES:
+        raise AttributeError(f"module 'streamdicom.dicom' has no attribute {name!r}")
+    from streamdicom.dicom import value_rules  # compiles many patterns, which few programs need
+
+    return getattr(value_rules, name)
