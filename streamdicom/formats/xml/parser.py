@@ -61,6 +61,7 @@ from streamdicom.formats.xml.states import EXPECTED, IN_ATTRIBUTE, IN_TEXT, Stat
 from streamdicom.formats.xml.values import PARSERS, standard_values
 from streamdicom.options import ReadOptions, options_or_default
 
+_CREATOR = 0x10000  # of a tag under the mask 0x1FF00: a Private Creator (PS3.5 7.8.1), which reserves a block
 _NAMESPACE = "http://dicom.nema.org/PS3.19/models/NativeDICOM "  # with the separator of ``Documents``
 
 # Plain integers compare faster than members of an enumeration.
@@ -242,7 +243,7 @@ class XmlParser(PushParser[Event], NameParser, KeepsPlaces):
             return
         if texts and state not in IN_TEXT:
             self._check_text()
-        if state == _VALUES and len(held) > 1 and self._vr and not self._in_parts and not self._tag & 0x10000:
+        if state == _VALUES and len(held) > 1 and self._vr and not self._in_parts and self._tag & 0x1FF00 != _CREATOR:
             values = standard_values(self._vr, held, self._max_number)
             if values is not None:
                 self._events.append((ELEMENT, self._tag, self._vr, values))
@@ -250,7 +251,7 @@ class XmlParser(PushParser[Event], NameParser, KeepsPlaces):
                 self._size = self._omitted = 0
                 self._state = _DATASET
                 return
-        elif state == _VALUES and len(held) == 1 and not self._in_parts and not self._tag & 0x10000:
+        elif state == _VALUES and len(held) == 1 and not self._in_parts and self._tag & 0x1FF00 != _CREATOR:
             one, parse = held[0], self._parse
             value: Value = None
             if parse is None:
@@ -469,7 +470,7 @@ class XmlParser(PushParser[Event], NameParser, KeepsPlaces):
             self._skip(_DATASET)
             return False
         reserving = tag & 0xFFFF0000 | tag >> 8 & 0xFF
-        if not seen.has(reserving):
+        if not blocks.creator(tag) and not seen.has(reserving):
             seen.see(reserving)
             blocks.reserve(reserving, creator)
             self._events.append((ELEMENT, reserving, "LO", (creator,)))
@@ -478,7 +479,7 @@ class XmlParser(PushParser[Event], NameParser, KeepsPlaces):
     def _end_open(self) -> None:
         """End an attribute without content."""
         tag = self._tag
-        if self._vr and self._vr != "SQ" and not tag & 0x10000:
+        if self._vr and self._vr != "SQ" and tag & 0x1FF00 != _CREATOR:
             self._events.append((ELEMENT, tag, self._vr, ()))
             self._state = _DATASET
             return

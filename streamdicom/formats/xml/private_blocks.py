@@ -86,6 +86,8 @@ class PrivateBlocks:
         if block >= _FIRST and self._creators.get(block, creator) == creator:
             return tag
         own = [block for block, other in self._creators.items() if other == creator]
+        if len(own) == 1:  # nearly always
+            return tag & 0xFFFF00FF | own[0] << 8
         tags = [tag & 0xFFFF00FF | block << 8 for block in sorted(own)]
         return next((tag for tag in tags if tag > last), tags[0]) if tags else self._in_free_block(tag)
 
