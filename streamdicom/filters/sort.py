@@ -88,7 +88,7 @@ class ElementSorter:
                 yield to_end(events)
 
     def _hold(self, events: Iterator[Event], held: list[Event]) -> Iterable[Event]:
-        """Hold a data set; return its events if it is complete or too large, otherwise nothing."""
+        """Hold a data set; return its events when it is complete or too large."""
         last, size, max_size, append = self._last, self._size, self._max_size, held.append
         for event in events:
             append(event)
@@ -127,7 +127,7 @@ def to_end(events: Iterator[Event]) -> Iterator[Event]:
 
 
 def _sorted(events: list[Event]) -> Iterator[Event]:
-    """Yield the events of a data set in order; elements that are open at the end of the list are the last."""
+    """Yield the events of a data set in order; open elements are the last."""
     opened: list[list[_Member]] = [[]]  # the elements of the data set and of its open items, outermost first
     for event in events:
         kind, tag, _, _ = event

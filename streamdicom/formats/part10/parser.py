@@ -233,7 +233,7 @@ class Part10Parser(ElementParser):
         return True
 
     def _group_length(self) -> bool:
-        """Read the first element of the File Meta Information, as nearly every file has it."""
+        """Read the length of the File Meta Information, as nearly every file has it."""
         if self._input.lacks(_GROUP_LENGTH_SIZE):
             return False
         if self._places is not None:

@@ -7,6 +7,9 @@ from streamdicom.errors import DicomXmlError
 MAX_CREATOR_LENGTH = 256
 """Characters of a private creator; an LO has at most 64 (PS3.5 6.2)."""
 
+CREATOR, CREATOR_MASK = 0x10000, 0x1FF00
+"""A tag that is not CREATOR under CREATOR_MASK reserves no private block."""
+
 _FIRST, _LAST = 0x10, 0xFF
 
 
