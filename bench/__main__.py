@@ -1,4 +1,4 @@
-"""Measure everything, print a table and draw four plots."""
+"""Measure everything, or the peers only, for the terminal and the documentation."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from bench import bulk, exporting, indexing, latency, origin, processes, report, requests, serving
+from bench import bulk, exporting, indexing, latency, origin, report, requests, serving
 from bench.memory import MIB, Measurement, measure
-from bench.multiframe import FRAMES, write_files
+from bench.peers import jobs
+from bench.peers.table import machine, table
 from bench.steps import STEPS
 
 _FOLDER = Path(__file__).parent
@@ -25,7 +26,8 @@ _SIZES = {  # MiB
     "writing": (16, 64, 256),
     "ijson": (4, 8, 16, 32),  # its time is quadratic
 }
-_BENCHMARKS = ("test_speed.py", "test_options.py", "test_files.py", "test_xml.py")
+_BENCHMARKS = "test_options.py"
+_FIGURES = _FOLDER.parent / "docs" / "figures"
 _FILES = (128, 512, 2048)  # MiB of pixel data
 _EXPORTS = (1000, 10_000)  # files
 _ARCHIVES = (100, 100_000)  # instances of an origin server
@@ -33,14 +35,31 @@ _RESPONSE = 100_000  # data sets
 _QUICK = 64  # MiB, the largest input
 _QUICKER = 8  # the factor by which a quick run reduces all other counts
 _REPEATED = 256  # MiB, the largest input that is measured more than once
+_CAPTION = f"""\
+User time of the processor: medians of {jobs.RUNS} runs, in which the programs take turns. "x our time" is the time over
+that of the job's first row: above 1, the program is slower than streamdicom."""
 
 
 def main() -> int:
     arguments = _arguments()
     arguments.out.mkdir(parents=True, exist_ok=True)
     part = _QUICKER if arguments.quick else 1
-    speed = _measure_speed(3000 // part, FRAMES // part)
-    whole = _measure_processes(FRAMES // part)
+    peers = _measure_peers(part)
+    caption = machine()
+    page = [_CAPTION, caption, table(peers), _picture("Peers", report.draw_peers(peers, caption, arguments.out))]
+    print(table(peers))
+    if arguments.what == "all":
+        rows, pictures = _measure_all(part, arguments, caption)
+        print(f"\n{report.table(rows)}\n\n{report.NOTES}")
+        page += [_picture(path.stem, path) for path in pictures]
+    print(f"\n{caption}")
+    arguments.out.joinpath("peers.md").write_text("\n\n".join(page) + "\n", encoding="utf-8")
+    return 0
+
+
+def _measure_all(part: int, arguments: argparse.Namespace, caption: str) -> tuple[list[report.Row], list[Path]]:
+    """Measure all but the peers; return the rows of the table, and the plots."""
+    speed = _measure_speed(3000 // part)
     runs = _measure_memory(_QUICK if arguments.quick else max(_SIZES["binary"]))
     files = _measure_files([size // part for size in _FILES])
     exports = exporting.measure([count // part for count in _EXPORTS])
@@ -48,47 +67,53 @@ def main() -> int:
     served = serving.measure(_RESPONSE // part)
     asked = origin.measure(1000 // part, [count // part for count in _ARCHIVES])
     sent = requests.measure((_QUICK if arguments.quick else max(_SIZES["binary"])) * MIB)
-    rows = report.speed_rows(speed["benchmarks"]) + report.process_rows(whole) + report.memory_rows(runs)
+    rows = report.speed_rows(speed["benchmarks"]) + report.memory_rows(runs)
     rows += report.file_rows(files, max(_FILES) // part) + report.export_rows(exports)
     rows += report.index_rows(indexed)
     rows += report.serving_rows(served) + report.request_rows(sent)
     rows += report.origin_rows(asked)
     rows += report.latency_rows(_measure_latency())
-    machine = report.machine(speed["machine_info"])
-    print(report.table(rows))
-    print(f"\n{report.NOTES}\n\n{machine}")
-    pictures = report.draw(runs, machine, arguments.out) + report.draw_files(files, machine, arguments.out)
-    print(*pictures, sep="\n")
-    return 0
+    return rows, report.draw(runs, caption, arguments.out) + report.draw_files(files, caption, arguments.out)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="at most 64 MiB, and an eighth of all else")
-    parser.add_argument("--out", type=Path, default=_FOLDER / "out", help="the folder of the pictures")
-    return parser.parse_args()
+    folders = "the folder of the page and the plots; default: docs/figures, or bench/out with --quick"
+    parser.add_argument("--out", type=Path, help=folders)
+    parser.add_argument("what", nargs="?", choices=("all", "peers"), default="all", help="default: all")
+    arguments = parser.parse_args()
+    arguments.out = arguments.out or (_FOLDER / "out" if arguments.quick else _FIGURES)
+    return arguments
 
 
-def _measure_speed(datasets: int, frames: int) -> dict[str, Any]:
+def _picture(title: str, path: Path) -> str:
+    return f"![{title}]({path.name})"
+
+
+def _measure_peers(part: int) -> list[jobs.Result]:
+    found = []
+    with TemporaryDirectory() as folder:
+        for job in jobs.make_jobs(Path(folder), part):
+            print(job.name, file=sys.stderr)
+            found += jobs.measure(job)
+    return found
+
+
+def _measure_speed(datasets: int) -> dict[str, Any]:
     """Return the report of pytest-benchmark on the speed benchmarks."""
     with TemporaryDirectory() as folder:
         path = Path(folder, "benchmark.json")
         options = ["-p", "no:cacheprovider", "-q", "--benchmark-quiet", f"--benchmark-storage={folder}"]
         options += ["--benchmark-timer=time.process_time"]  # ignore other programs
         options += ["-W", "ignore:Module already imported"]  # anyio, by the other benchmarks: it is a plugin of pytest
-        options += [f"--benchmark-json={path}", f"--datasets={datasets}", f"--frames={frames}"]
+        options += [f"--benchmark-json={path}", f"--datasets={datasets}"]
         with redirect_stdout(sys.stderr):
-            code = pytest.main([*[str(_FOLDER / name) for name in _BENCHMARKS], *options])
+            code = pytest.main([str(_FOLDER / _BENCHMARKS), *options])
         if code != pytest.ExitCode.OK:
             raise SystemExit(f"the speed benchmarks ended with {code!r}")
         measured: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return measured
-
-
-def _measure_processes(frames: int) -> list[processes.Process]:
-    print("whole processes", file=sys.stderr)
-    with TemporaryDirectory() as name:
-        return processes.measure(write_files(Path(name), frames), Path(name))
 
 
 def _measure_latency() -> list[latency.Latency]:

@@ -19,11 +19,6 @@ from pydicom import Dataset
 
 import streamdicom
 
-CORPORA = {
-    "files": "as they are",
-    "headers": "without attributes that hold a binary value of more than 1,000 base64 characters",
-}
-
 _LONG = 1000  # characters of base64
 _FOLDERS = ("test_files", "charset_files")
 
@@ -78,16 +73,23 @@ def silence() -> Iterator[None]:
 
 @cache
 def entries(corpus: str) -> list[Entry]:
-    """Return every file that pydicom reads and both sides write."""
+    """Return every file that pydicom reads and both sides write.
+
+    The corpus "files" has them as they are; "headers" has them without attributes that hold a long binary value.
+    """
     with silence():
         found = (_entry(path, corpus) for path in _paths())
         return [entry for entry in found if entry is not None]
 
 
 def write_array(corpus: str, datasets: int, path: Path) -> Array:
-    """Write the corpus as one array, repeated up to a number of data sets."""
+    """Write the corpus as one array, and as NDJSON beside it.
+
+    The corpus is repeated up to a number of data sets.
+    """
     repeated = list(islice(cycle(entries(corpus)), datasets))
     path.write_text("[" + ",".join([entry.text for entry in repeated]) + "]", encoding="utf-8")
+    path.with_suffix(".ndjson").write_text("\n".join([entry.text for entry in repeated]), encoding="utf-8")
     return Array(path, datasets, sum(entry.elements for entry in repeated), path.stat().st_size)
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from math import isnan, nan
 from os import cpu_count
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
@@ -20,7 +20,8 @@ from bench.indexing import Indexed
 from bench.latency import Latency
 from bench.memory import MIB, Measurement
 from bench.origin import Asked
-from bench.processes import RIVAL, Process, installed
+from bench.peers.jobs import Result
+from bench.peers.table import markdown
 from bench.requests import Request
 from bench.serving import CLIENTS, Served
 
@@ -31,7 +32,7 @@ _MIN_MEASURED = 64  # MiB of input; smaller ones take too short a time to be jud
 
 _MAX_FILE_MEMORY = 32  # MiB, with pixel data of gigabytes
 _MIN_FILE_SPEED = 64  # MB of a DICOM file a second, with its pixel data in JSON
-_MIN_RATIO = 1  # of a whole process, to dcm2json
+_MIN_RATIO = 1  # of the origin server, to Orthanc
 _MIN_GAIN = 1.7  # of a second job
 _MAX_LATENCY = 1  # ms after the last byte
 _MAX_MORE_MEMORY = 2  # MiB, of the largest number of files above that of the smallest
@@ -65,6 +66,10 @@ _LOOKS = {
 }
 
 _plain = FuncFormatter(lambda number, _: f"{number:g}")
+
+_MARKERS = "oDs^vP*XdphH<>"
+_METADATA = {"Date": None}
+rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "bench"})  # small files; equal ones for equal figures
 
 Runs = dict[str, list[Measurement]]
 
@@ -115,14 +120,9 @@ _COLUMNS: dict[str, Callable[[Row], str]] = {
 _TEXT_COLUMNS = ("name", "input", "goal", "result")
 
 NOTES = f"""\
-rival: ijson.items(file, "item") + Dataset.from_json, or Dataset.to_json, on the same data in the same run.
-files: pydicom's files as they are; headers: without attributes that hold a binary value of more than 1,000 base64
-characters. One array of all of them, repeated; in writing each file twice. raw: as dcmread gives the data sets;
-converted: every element was accessed before. MB are of the JSON, and of the DICOM file for those by MiB.
+MB are of the JSON, and of the DICOM file for those by MiB.
 hundred: data sets of a hundred elements about, with nothing odd in them; rival: the same work without the option, and
 reading events for the commands.
-frames: an enhanced MR image of 150,000 elements in sequences of defined or undefined length; rival: pydicom on the
-same file. process: whole processes on that file, which take turns; rival: dcm2json; the median of the runs.
 .dcm by MiB: native pixel data; each step in a process of its own; the copy equals the source, bit for bit.
 s: the least time of the rounds, on the processor, which differs from that on the clock when the machine is busy. The
 part of the system in it, for the pages of files of gigabytes, is more than linear; that of the program is linear.
@@ -178,25 +178,6 @@ def _memory_goals(case: str, mib: int, row: Row) -> list[tuple[str, bool | None]
     if case in ("binary", "events", "datasets"):
         goals.append((f"<= {MAX_MEMORY} MiB", row.peak is not None and row.peak <= MAX_MEMORY))
     return goals
-
-
-def process_rows(processes: list[Process]) -> list[Row]:
-    """Return the rows of whole processes, beside DCMTK's program."""
-    rivals = {process.lengths: process.seconds for process in processes if process.command == RIVAL}
-    return [_process_row(process, rivals[process.lengths]) for process in processes]
-
-
-def _process_row(process: Process, rival: float | None) -> Row:
-    source = f"frames, {process.lengths} lengths"
-    row = Row(f".dcm -> JSON, process: {process.command}", source, elements=process.elements)
-    if process.seconds is None:
-        row.remark = "not installed"
-        return row
-    row.seconds, row.size = process.seconds, process.size
-    row.ratio = None if rival is None else rival / process.seconds
-    if not process.command.startswith(RIVAL):
-        row.goals.append((f">= {_MIN_RATIO} x dcm2json", None if row.ratio is None else row.ratio >= _MIN_RATIO))
-    return row
 
 
 def file_rows(runs: Runs, largest: int) -> list[Row]:
@@ -328,25 +309,8 @@ def _text(value: float | None, form: str) -> str:
 
 def table(rows: list[Row]) -> str:
     """Return the rows as a table in Markdown, its columns aligned."""
-    cells = [list(_COLUMNS)] + [[column(row) for column in _COLUMNS.values()] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    alignments = ["<" if name in _TEXT_COLUMNS else ">" for name in _COLUMNS]
-    lines = [
-        "| " + " | ".join(f"{cell:{a}{w}}" for cell, a, w in zip(line, alignments, widths, strict=True)) + " |"
-        for line in cells
-    ]
-    rule = ["-" * width + ("-" if a == "<" else ":") for a, width in zip(alignments, widths, strict=True)]
-    return "\n".join([lines[0], "| " + "| ".join(rule) + "|", *lines[1:]])
-
-
-def machine(info: dict[str, Any]) -> str:
-    """Return machine and versions, from a report of pytest-benchmark."""
-    cpu = info["cpu"]
-    packages = ", ".join(f"{name} {version(name)}" for name in ("pydicom", "ijson"))
-    return (
-        f"{cpu.get('brand_raw', info['machine'])}, {cpu['count']} cores, {info['system']}; "
-        f"{platform.python_implementation()} {platform.python_version()}, {packages}, {installed() or 'no DCMTK'}"
-    )
+    cells = [[column(row) for column in _COLUMNS.values()] for row in rows]
+    return markdown([list(_COLUMNS), *cells], ["<" if name in _TEXT_COLUMNS else ">" for name in _COLUMNS])
 
 
 def draw(runs: Runs, caption: str, folder: Path) -> list[Path]:
@@ -355,7 +319,7 @@ def draw(runs: Runs, caption: str, folder: Path) -> list[Path]:
     Returns:
         The files.
     """
-    return _draw(runs, caption, {"time": folder / "time.png", "memory": folder / "memory.png"}, _JSON)
+    return _draw(runs, caption, {"time": folder / "time.svg", "memory": folder / "memory.svg"}, _JSON)
 
 
 def draw_files(runs: Runs, caption: str, folder: Path) -> list[Path]:
@@ -366,7 +330,7 @@ def draw_files(runs: Runs, caption: str, folder: Path) -> list[Path]:
     """
     if not any(runs.values()):
         return []
-    return _draw(runs, caption, {"time": folder / "file-time.png", "memory": folder / "file-memory.png"}, _FILES)
+    return _draw(runs, caption, {"time": folder / "file-time.svg", "memory": folder / "file-memory.svg"}, _FILES)
 
 
 @dataclass(frozen=True)
@@ -385,8 +349,41 @@ _FILES = _Bounds("DICOM file (MiB)", _MIN_FILE_SPEED, _MAX_FILE_MEMORY)
 def _draw(runs: Runs, caption: str, files: dict[str, Path], bounds: _Bounds) -> list[Path]:
     figures = {"time": _draw_time(runs, caption, bounds), "memory": _draw_memory(runs, caption, bounds)}
     for name, path in files.items():
-        figures[name].savefig(path, dpi=150)
+        figures[name].savefig(path, metadata=_METADATA)
     return list(files.values())
+
+
+def draw_peers(results: list[Result], caption: str, folder: Path) -> Path:
+    """Draw the time of each peer over ours, for each job.
+
+    Returns:
+        The file.
+    """
+    names = list(dict.fromkeys(result.job.name for result in results if len(result.job.commands) > 1))[::-1]
+    programs = list(dict.fromkeys(result.program for result in results))
+    figure = Figure(figsize=(9, 1.5 + 0.32 * len(names)), layout="constrained")
+    axes = figure.add_subplot()
+    for number, program in enumerate(programs):
+        points = [
+            (r.ratio, names.index(r.job.name))
+            for r in results
+            if r.program == program and r.ratio and r.job.name in names
+        ]
+        if points:
+            color, marker = f"C{number % 10}", _MARKERS[number % len(_MARKERS)]
+            axes.plot(*zip(*points, strict=True), marker, color=color, markersize=6, alpha=0.85, label=program)
+    axes.axvline(1, color="#555555", linewidth=0.8)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(_plain)
+    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.set_xlabel(f"user time over that of {results[0].program}; right of 1 is slower")
+    axes.grid(alpha=0.3, linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(fontsize=8, frameon=False, loc="outside upper center", ncols=7)
+    figure.supxlabel(fill(caption, 130), fontsize=7, color="#666666")
+    path = folder / "peers.svg"
+    figure.savefig(path, metadata=_METADATA)
+    return path
 
 
 def _draw_time(runs: Runs, caption: str, bounds: _Bounds) -> Figure:
@@ -453,5 +450,5 @@ def _picture(
     axes.grid(alpha=0.3, linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(fontsize=8, frameon=False)
-    figure.supxlabel(caption, fontsize=7, color="#666666")
+    figure.supxlabel(fill(caption, 130), fontsize=7, color="#666666")
     return figure, axes

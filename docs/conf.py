@@ -19,7 +19,7 @@ copyright = "The streamdicom developers"  # noqa: A001 - as Sphinx names it
 release = streamdicom.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.graphviz"]
-exclude_patterns = ["_build", "_generated"]
+exclude_patterns = ["_build", "_generated", "figures"]  # figures are included by a page
 source_suffix = {".md": "markdown"}
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3

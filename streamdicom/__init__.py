@@ -39,16 +39,19 @@ if TYPE_CHECKING:
     from streamdicom.deviations import DEVIATIONS, Deviation, DeviationLog, DeviationWarning, Severity
     from streamdicom.errors import (
         BulkDataError,
+        ColumnError,
         ConverterError,
         DatasetError,
         DicomFileError,
         DicomJsonError,
         DicomXmlError,
+        IndexMismatchError,
         InputError,
         JsonSyntaxError,
         LimitError,
         Location,
         OutputError,
+        SplitError,
         StreamDicomError,
         TruncatedError,
         XmlSyntaxError,
@@ -56,6 +59,7 @@ if TYPE_CHECKING:
     from streamdicom.events import Event, EventType, describe
     from streamdicom.filters import select, sort_elements, where
     from streamdicom.formats import EventParser
+    from streamdicom.index import Split, StreamIndex, build_index, open_index, plan_splits
     from streamdicom.integrations import (
         DicomJSONEncoder,
         json_default,
@@ -74,6 +78,7 @@ __all__ = [
     "BulkDataInfo",
     "BulkDataPolicy",
     "BulkDataStore",
+    "ColumnError",
     "ConverterError",
     "Converters",
     "DatasetEncoder",
@@ -93,6 +98,7 @@ __all__ = [
     "EventParser",
     "EventType",
     "FsspecStore",
+    "IndexMismatchError",
     "InputError",
     "JsonSyntaxError",
     "LimitError",
@@ -101,12 +107,16 @@ __all__ = [
     "OutputError",
     "ReadOptions",
     "Severity",
+    "Split",
+    "SplitError",
     "StreamDicomError",
+    "StreamIndex",
     "TruncatedError",
     "WriteOptions",
     "XmlSyntaxError",
     "aiter_datasets",
     "aiter_events",
+    "build_index",
     "describe",
     "dump",
     "dumps",
@@ -119,6 +129,8 @@ __all__ = [
     "loads",
     "msgspec_dec_hook",
     "msgspec_enc_hook",
+    "open_index",
+    "plan_splits",
     "select",
     "sort_elements",
     "where",
@@ -143,16 +155,19 @@ _NAMES = {
     "deviations": ("DEVIATIONS", "Deviation", "DeviationLog", "DeviationWarning", "Severity"),
     "errors": (
         "BulkDataError",
+        "ColumnError",
         "ConverterError",
         "DatasetError",
         "DicomFileError",
         "DicomJsonError",
         "DicomXmlError",
+        "IndexMismatchError",
         "InputError",
         "JsonSyntaxError",
         "LimitError",
         "Location",
         "OutputError",
+        "SplitError",
         "StreamDicomError",
         "TruncatedError",
         "XmlSyntaxError",
@@ -160,6 +175,7 @@ _NAMES = {
     "events": ("Event", "EventType", "describe"),
     "filters": ("select", "sort_elements", "where"),
     "formats": ("EventParser",),
+    "index": ("Split", "StreamIndex", "build_index", "open_index", "plan_splits"),
     "integrations": (
         "DicomJSONEncoder",
         "json_default",
@@ -171,7 +187,7 @@ _NAMES = {
     "options": ("ReadOptions", "WriteOptions"),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
-_PACKAGES = frozenset({*_NAMES, "archive", "cli", "dicom", "io", "jsontext", "patterns", "server", "web"})
+_PACKAGES = frozenset({*_NAMES, "archive", "cli", "columns", "dicom", "io", "jsontext", "patterns", "server", "web"})
 
 
 def __getattr__(name: str) -> object:

@@ -19,6 +19,8 @@ PIECE_SIZE = 16 * 1024
 
 Their tokens or events may need forty times the memory; more bytes are not faster."""
 
+_LOST = "results before this error are lost; take them with feed(b'') while has_more is true, before close"
+
 _T = TypeVar("_T")
 
 
@@ -116,7 +118,8 @@ class PushParser(StickyError, ABC, Generic[_T]):
     def close(self) -> list[_T]:
         """Finish the stream; return all remaining results. Closing twice does nothing.
 
-        A fault raises at once, because no call has to follow.
+        A fault raises at once, because no call has to follow. The results before it are then lost if ``has_more`` was
+        true; a note of the exception says so.
 
         Raises:
             TruncatedError: The stream stopped within a document, or had none.
@@ -125,8 +128,11 @@ class PushParser(StickyError, ABC, Generic[_T]):
         if self._is_closed and self._error is None:
             return []
         self._is_closed = True
+        has_more = self.has_more
         results = self._guard(self._close)
         if self._error is not None:
+            if has_more:
+                (self._pending or self._error).add_note(_LOST)
             self._raise_error()
         return results
 

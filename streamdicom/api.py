@@ -25,8 +25,8 @@ from streamdicom.codec import (
     written_events,
 )
 from streamdicom.errors import InputError, Location, OutputError, StreamDicomError
-from streamdicom.events import END_DATASET, Event
-from streamdicom.filters import Pipeline
+from streamdicom.events import Event
+from streamdicom.filters import Pipeline, to_end
 from streamdicom.formats import (
     DICOM,
     FORMATS,
@@ -573,14 +573,7 @@ def write_events(
 def _by_dataset(events: Iterable[Event]) -> Iterator[Iterable[Event]]:
     remaining = iter(events)
     for event in remaining:
-        yield chain((event,), _to_end(remaining))
-
-
-def _to_end(events: Iterator[Event]) -> Iterator[Event]:
-    for event in events:
-        yield event
-        if event[0] == END_DATASET:
-            return
+        yield chain((event,), to_end(remaining))
 
 
 def _check_no_indent(indent: int | str | None) -> None:

@@ -34,6 +34,7 @@ SOURCE_LOST = (ConnectionError, TimeoutError, EOFError)
 """Exceptions of a source that ends too early: the peer is gone or silent, or the file is truncated."""
 
 _EVENT_LENGTH = 4
+_DEFAULT_POLICY = BulkDataPolicy()
 _BATCH_SIZE = 32  # events between two checks for blocks; each segment of a long value may fill a block
 
 
@@ -245,7 +246,7 @@ def file_options(options: WriteOptions) -> WriteOptions:
 
 
 def _has_bulk_data(options: WriteOptions) -> bool:
-    return options.bulk_data_store is not None or options.bulk_data_policy != BulkDataPolicy()
+    return options.bulk_data_store is not None or options.bulk_data_policy != _DEFAULT_POLICY
 
 
 def written_events(events: Iterable[Event], options: WriteOptions, pipeline: Pipeline) -> Iterator[Event]:

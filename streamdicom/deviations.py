@@ -162,7 +162,8 @@ DEVIATIONS: dict[str, _Row] = {
     ),
     "padding": _Row(
         _SLIGHT,
-        "NUL after text, which pads UI in files only, or a space after UI (PS3.5 6.2); in JSON, NUL is dropped",
+        "padding that PS3.5 6.2 does not allow: NUL after text, which pads UI in files only, a space or several NULs "
+        "after UI, spaces after AS or DA; in JSON, NUL is dropped, and in DICOM files all padding is",
         '{"00080018":{"vr":"UI","Value":["1.2\\u0000"]}}',
     ),
     "number-for-text": _Row(
@@ -366,7 +367,8 @@ DEVIATIONS: dict[str, _Row] = {
     ),
     "undecodable-text": _Row(
         _ERROR,
-        "bytes that no character set in force has, or an unknown escape sequence; U+FFFD stands for them",
+        "bytes that no character set in force has, or an unknown escape sequence; U+FFFD stands for them, and ? for "
+        "ESC where no character set applies",
         "(0008,0005) CS ISO_IR 192, (0010,0010) PN M\\xfcller",
     ),
     # DICOM files (PS3.5 7, PS3.10 7)

@@ -11,6 +11,9 @@
     │   ├── BulkDataError              a reference to bulk data that is forbidden or leads nowhere
     │   ├── DatasetError               an element that a pydicom data set cannot hold
     │   ├── LimitError                 the input exceeds one of the ``Limits``
+    │   ├── IndexMismatchError         an index is damaged, or of another state of its source
+    │   ├── ColumnError                a value does not fit the type of its column
+    │   ├── SplitError                 a part of a stream does not end where a data set starts
     │   ├── RequestError               an invalid or unsupported HTTP request
     │   └── ResponseError              an HTTP response that is an error or unexpected
     │       └── TruncatedResult        the server has more results than it returns
@@ -26,7 +29,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,9 @@ def keyword_of(tag: int) -> str:
     return entry.keyword if entry else ""
 
 
+_Error = TypeVar("_Error", bound="StreamDicomError")
+
+
 class StreamDicomError(Exception):
     """The base class of all exceptions of this package.
 
@@ -106,9 +112,19 @@ class StreamDicomError(Exception):
         text = f"{self.message} ({place})" if place else self.message
         return f"{self.filename}: {text}" if self.filename else text
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), self.args, self.__dict__)
+
     def within(self, dataset_index: int | None, tag_path: str) -> None:
         """Set data set and tag path, which a higher layer knows; keep the byte offset."""
         self.location = replace(self.location, dataset_index=dataset_index, tag_path=tag_path)
+
+
+def _restored(kind: type[_Error], arguments: tuple[Any, ...], state: dict[str, Any]) -> _Error:
+    """Return an error of another process."""
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(state)
+    return error
 
 
 class InputError(StreamDicomError, ValueError):
@@ -159,6 +175,18 @@ class LimitError(InputError):
         self.limit = limit
 
 
+class IndexMismatchError(InputError):
+    """An index is damaged, or its source has changed."""
+
+
+class ColumnError(InputError):
+    """A value does not fit the type of its column."""
+
+
+class SplitError(InputError):
+    """A part of a stream does not end where a data set starts."""
+
+
 class RequestError(InputError):
     """An HTTP request is invalid or not supported.
 
@@ -197,9 +225,6 @@ class OutputError(StreamDicomError, ValueError):
 
 class ResumeError(StreamDicomError, ValueError):
     """An interrupted run cannot resume: its arguments or inputs have changed."""
-
-
-_Error = TypeVar("_Error", bound=StreamDicomError)
 
 
 def aborted(kind: type[_Error], name: str, cause: BaseException, location: Location | None = None) -> _Error:

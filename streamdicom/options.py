@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
 
 from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
 from streamdicom.converters import Converters
-from streamdicom.deidentification import Deidentification
 from streamdicom.deviations import DEVIATIONS, Deviation
 from streamdicom.dicom import is_uid
 from streamdicom.limits import Limits, repr_of
@@ -16,6 +15,8 @@ from streamdicom.patterns import DatasetConditions, Pattern, patterns_of, select
 
 if TYPE_CHECKING:
     from pydicom.dataelem import DataElement
+
+    from streamdicom.deidentification import Deidentification
 
 _PATIENT_ID = 0x00100020
 
@@ -65,9 +66,9 @@ class ReadOptions:
         on_error: Decides about an element with an impossible value ("wrong-value"), unless the profile or
             ``deviations`` refuse it: "raise" an error, "skip" the element, or "keep" it. None means "keep" for DICOM
             files, as other readers do, and "raise" for JSON and XML. An element of a DICOM file is kept as UN with its
-            bytes, and an element of JSON as the JSON text of its value, which is written to JSON unchanged, and is UN
-            in a data set and in a DICOM file. If an element of JSON is too long to hold
-            (``Limits.values_per_event``), only the wrong value is emptied.
+            bytes, and an element of JSON as the JSON text of its value, which is written to JSON unchanged. It is UN in
+            a data set, and text (UT) or bytes (OB) in a DICOM file, which must be in explicit VR. If an element of JSON
+            is too long to hold (``Limits.values_per_event``), only the wrong value is emptied.
         include: Patterns of the elements to read: tags, keywords, groups, VRs, and paths into sequences; see
             ``streamdicom.patterns``. Empty means all.
         exclude: Patterns of elements to drop, even if they are included.
@@ -160,9 +161,9 @@ class WriteOptions:
         deidentification: How data sets are de-identified (PS3.15 Annex E), before converters and before bulk data goes
             to a store. ``include`` and ``exclude`` must not drop Patient ID if dates are shifted.
         converters: Converters of elements, applied before bulk data goes to a store.
-        on_error: Decides about an element whose converter fails, or whose text has a character that XML cannot
-            represent: "raise" an error, "skip" the element, or "keep" it unconverted, in XML as UN, with a
-            ``DeviationWarning``.
+        on_error: Decides about an element whose converter fails, whose text has a character that XML cannot represent,
+            or whose values a DICOM file cannot hold in their VR: "raise" an error, "skip" the element, or "keep" it
+            unconverted, in XML as UN and in a file as text (UT), with a ``DeviationWarning``.
         file_meta: Whether to write file meta information (group 0002) beside the other elements. The DICOM JSON Model
             does not define it (PS3.18 Annex F); DCMTK and others write it like this.
         character_set: "keep" Specific Character Set, which describes the source (PS3.18 F.2.2, 2025e), or write
@@ -242,8 +243,15 @@ def _check_common(options: ReadOptions | WriteOptions) -> None:
             _check_type(name, value, kind)
     for name in ("include", "exclude"):
         object.__setattr__(options, name, patterns_of(name, getattr(options, name)))
-    deidentification = options.deidentification
-    if deidentification is None or not deidentification.shifts_dates:
+    if options.deidentification is not None:
+        _check_deidentification(options, options.deidentification)
+
+
+def _check_deidentification(options: ReadOptions | WriteOptions, deidentification: Deidentification) -> None:
+    from streamdicom.deidentification import Deidentification
+
+    _check_type("deidentification", deidentification, Deidentification)
+    if not deidentification.shifts_dates:
         return
     if not selection(options.include, options.exclude).includes(_PATIENT_ID, "LO"):
         raise ValueError("expected Patient ID among the elements, because it decides how dates are shifted")
@@ -251,13 +259,14 @@ def _check_common(options: ReadOptions | WriteOptions) -> None:
 
 _NONE_OR: dict[str, Any] = {
     "converters": Converters,
-    "deidentification": Deidentification,
     "on_deviation": Callable,
     "bulk_data_uri_handler": Callable,
     "bulk_data_element_handler": Callable,
 }
 
 _Options = TypeVar("_Options", ReadOptions, WriteOptions)
+
+_DEFAULTS: dict[type, Any] = {}  # made once, because to check every option may take longer than a small file
 
 
 def options_or_default(options: _Options | None, kind: type[_Options]) -> _Options:
@@ -270,6 +279,9 @@ def options_or_default(options: _Options | None, kind: type[_Options]) -> _Optio
     True
     """
     if options is None:
-        return kind()
+        if kind not in _DEFAULTS:
+            _DEFAULTS[kind] = kind()
+        default: _Options = _DEFAULTS[kind]
+        return default
     _check_type("options", options, kind)
     return options

@@ -50,7 +50,7 @@ def _patient(name: str) -> Dataset:
 
 def test_parser_reads_blocks_of_encoder() -> None:
     encoder, parser = DatasetEncoder(), DatasetParser()
-    datasets = [_patient(str(n)) for n in range(5000)]
+    datasets = [_patient(f"{n:064}") for n in range(2000)]
     blocks = [*chain.from_iterable(map(encoder.encode, datasets)), encoder.close()]
     assert len(blocks) > 3
     assert all(len(block) < 100_000 for block in blocks)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -79,6 +81,9 @@ def test_block_runs_alone_and_prints_its_comments(block: str, folder: Path, caps
         (folder / "served.py").write_text(_SERVED)
         with serving("served:app", "--app-dir", str(folder), cwd=folder) as server:
             exec(compile(block.replace(_NEEDS_SERVER, server.url), "block.py", "exec"), {"__name__": "__main__"})
+    elif '"__main__"' in block:  # it starts processes, which import it
+        Path("block.py").write_text(block)
+        print(subprocess.run([sys.executable, "block.py"], capture_output=True, text=True, check=True).stdout)
     else:
         exec(compile(block, "block.py", "exec"), {"__name__": "__main__"})
     printed = iter(capsys.readouterr().out.splitlines())

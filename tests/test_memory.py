@@ -24,7 +24,7 @@ from tests.formats.part10.files import BIG_ENDIAN, DEFLATED_UID, EXPLICIT, IMPLI
 from tests.support.memory import peak
 
 _MIB = 1024 * 1024
-_LONG = 24 * _MIB  # of one value
+_LONG = 12 * _MIB  # of one value
 _SHORT = _MIB  # of many small values, each larger in memory than as text
 _MOST = 5 * _MIB
 _MAX_CACHED = 10 * _MIB  # some thousands of distinct tags and their keys are cached

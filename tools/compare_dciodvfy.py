@@ -36,6 +36,7 @@ _KINDS = [
     (r"for encapsulated compressed PixelData", "wrong-vr"),
     (r"same element occurs twice", "duplicate-key"),
     (r"Tags out of order", "key-order"),
+    (r"Trailing character invalid for this VR = '.?' \((0|0x20)\)", "padding"),
     (r"invalid for this VR.*\bUI\b|\bUI\b.*invalid for this VR|VR - \(\S+\) UI", "not-a-uid"),
     (r"VR - \(\S+\) DA", "not-a-date"),
     (r"VR - \(\S+\) TM", "not-a-time"),

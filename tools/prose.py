@@ -44,7 +44,7 @@ _WORD = re.compile(r"[A-Za-z][A-Za-z']*")
 _FENCE = re.compile(r"^\s*(?:```|~~~)")
 _CODE = re.compile(r"``[^`]*``|`[^`]*`")
 _MAX_TEST_NAME = 80  # characters
-_GENERATED = {"_build", "_generated"}
+_GENERATED = {"_build", "_generated", "node_modules"}
 
 
 @dataclass

@@ -2,11 +2,24 @@
 
 from streamdicom.archive.exporting import export_archive
 from streamdicom.archive.importing import import_archive
-from streamdicom.archive.reading import iter_datasets, iter_events
+from streamdicom.archive.reading import iter_datasets, iter_events, iter_named_events
 from streamdicom.archive.report import Progress, ProgressCallback, Report, Skipped, Ticker
-from streamdicom.archive.sources import file_id, is_within, measure, pieces, walk_within
+from streamdicom.archive.sources import (
+    CONTAINERS,
+    Kind,
+    file_id,
+    find,
+    is_within,
+    local_paths,
+    measure,
+    pieces,
+    walk_within,
+)
+from streamdicom.archive.workers import in_order
 
 __all__ = [
+    "CONTAINERS",
+    "Kind",
     "Progress",
     "ProgressCallback",
     "Report",
@@ -14,10 +27,14 @@ __all__ = [
     "Ticker",
     "export_archive",
     "file_id",
+    "find",
     "import_archive",
+    "in_order",
     "is_within",
     "iter_datasets",
     "iter_events",
+    "iter_named_events",
+    "local_paths",
     "measure",
     "pieces",
     "walk_within",

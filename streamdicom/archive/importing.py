@@ -28,7 +28,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from filecmp import cmp
 from io import BufferedRandom, BytesIO
 from pathlib import Path
@@ -83,7 +83,7 @@ def import_archive(
         bulk_root: The folder of the bulk data that the stream refers to. By default a reference is an error.
         bulk_uri_prefix: The start of the references, before the path in that folder.
         on_error: "stop" at a data set that fails, or "skip" it and add it to the report. With "skip", an element with
-            an invalid value is kept as UN; see ``ReadOptions.on_error``. A syntax error always stops the run; the data
+            an invalid value is kept; see ``ReadOptions.on_error``. A syntax error always stops the run; the data
             sets before it are written.
         on_duplicate: The action if the SOP Instance UID is that of an earlier data set, or a file exists at the path:
             "error", "skip", "replace" the earlier file, or "keep-both" with a number in the name.
@@ -128,10 +128,13 @@ def import_archive(
     options = WriteOptions(transfer_syntax=transfer_syntax)
     Part10Writer(BytesIO(), BytesIO, options=options)  # raises if the transfer syntax is not supported
     store = _NoStore() if bulk_root is None else DirectoryStore(bulk_root, uri_prefix=bulk_uri_prefix)
-    root.mkdir(parents=True, exist_ok=True)
     ticker = Ticker(progress)
     ticker.size_known = description[1] if description else None
-    with closing(_Destination(root, paths, on_duplicate)) as destination, closing(_Log(root, resume)) as log:
+    with (
+        _made(root),
+        closing(_Destination(root, paths, on_duplicate)) as destination,
+        closing(_Log(root, resume)) as log,
+    ):
         return _Import(destination, log, options, store, on_error == "skip", ticker).run(source, request)
 
 
@@ -141,6 +144,20 @@ def _describe(source: Source) -> list[Any] | None:
         return None
     status = Path(source).stat()
     return [os.fspath(source), status.st_size, status.st_mtime_ns]
+
+
+@contextmanager
+def _made(root: Path) -> Iterator[None]:
+    """Make a folder and its parents; if the run fails, remove those that are empty."""
+    new = [folder for folder in (root, *root.parents) if not folder.exists()]
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        with suppress(OSError):
+            for folder in new:
+                folder.rmdir()
+        raise
 
 
 class _NoStore:

@@ -16,6 +16,7 @@ from streamdicom.codec import dataset_parser, reading_pipeline
 from streamdicom.converters import converters_in_force
 from streamdicom.errors import InputError, StreamDicomError
 from streamdicom.events import Event
+from streamdicom.index import DatasetOffsets
 from streamdicom.io import Expansion
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, options_or_default
@@ -82,6 +83,33 @@ def iter_events(*sources: str | os.PathLike[str], options: ReadOptions | None = 
     def read(name: str, data: Iterable[bytes], expansion: Expansion) -> Iterator[Event]:
         parser, pipeline = reading_pipeline(options, options.bulk_data_store, expansion)
         return pipeline.iter(chain.from_iterable(batches(parser, data, expansion, name)))
+
+    return _iterate(local_paths(sources), read, options)
+
+
+def iter_named_events(
+    *sources: str | os.PathLike[str], options: ReadOptions | None = None, offsets: DatasetOffsets | None = None
+) -> Iterator[tuple[str, Iterator[Event]]]:
+    """Iterate over the inputs of archives: the name of each, and its events.
+
+    The events of an input must be consumed before the next one.
+
+    Args:
+        sources: As for ``iter_events``.
+        options: As for ``iter_events``.
+        offsets: Learns the places of the data sets of the current input.
+
+    >>> from pydicom.data import get_testdata_file
+    >>> path = get_testdata_file("CT_small.dcm")
+    >>> [(name == path, sum(1 for _ in events)) for name, events in iter_named_events(path)]
+    [(True, 277)]
+    """
+    options = _frozen(options)
+
+    def read(name: str, data: Iterable[bytes], expansion: Expansion) -> Iterator[tuple[str, Iterator[Event]]]:
+        parser, pipeline = reading_pipeline(options, options.bulk_data_store, expansion)
+        lists = batches(parser, data if offsets is None else offsets.watch(data), expansion, name)
+        yield name, pipeline.iter(chain.from_iterable(lists))
 
     return _iterate(local_paths(sources), read, options)
 

@@ -24,8 +24,8 @@ from streamdicom.archive.sources import CONTAINERS, Input, Kind, pieces
 from streamdicom.bulkdata import BulkDataAction, BulkDataPolicy, DirectoryStore
 from streamdicom.deidentification import DeidentificationReport
 from streamdicom.errors import InputError, StreamDicomError
-from streamdicom.events import END_DATASET, Event
-from streamdicom.filters import needed_file_meta, sort_elements
+from streamdicom.events import Event
+from streamdicom.filters import needed_file_meta, sort_elements, to_end
 from streamdicom.io import Expansion, new_compressor
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, WriteOptions
@@ -200,7 +200,13 @@ class _Batch:
         """Add the data sets of a file."""
         try:
             with open(item.path, "rb", buffering=0) as file:  # noqa: PTH123 - str is faster
-                self._add(item.path, item.kind, pieces(cast(IO[bytes], file)), Expansion(_LIMITS))
+                data = cast(IO[bytes], file)
+                # Nearly all DICOM files have their elements in order, and it takes time to hold a data set.
+                if item.kind == Kind.DICOM:
+                    if self._add(item.path, item.kind, self._events(pieces(data)), is_final=False):
+                        return
+                    data.seek(0)
+                self._add(item.path, item.kind, sort_elements(self._events(pieces(data))))
         except OSError as error:
             if error.filename != item.path:
                 raise
@@ -215,48 +221,64 @@ class _Batch:
         elif member.kind == Kind.FAULT:
             self.fail(name, member.fault)
         else:
-            self._add(name, member.kind, member.data, member.expansion or Expansion(_LIMITS))
+            self._add(name, member.kind, sort_elements(self._events(member.data, member.expansion)))
 
     def fail(self, name: str, reason: str) -> None:
         """Record that an input failed."""
         self._failures.append(Message(name, reason))
 
-    def _add(self, name: str, kind: int, data: Iterable[bytes], expansion: Expansion) -> None:
-        events = expanded_events(data, self._reading, expansion)
+    def _events(self, data: Iterable[bytes], expansion: Expansion | None = None) -> Iterator[Event]:
+        return expanded_events(data, self._reading, expansion or Expansion(_LIMITS))
+
+    def _add(self, name: str, kind: int, events: Iterator[Event], *, is_final: bool = True) -> bool:
+        """Add the data sets of an input; return False, and add nothing, if it fails.
+
+        Args:
+            name: The name of the input.
+            kind: Its kind.
+            events: Its events.
+            is_final: Whether to record a failure.
+        """
         if self._compressor is None:
             start = self._spool.tell()
-            if self._write(name, kind, events, self._spool):
+            is_written = self._write(name, kind, events, self._spool, is_final)
+            if is_written:
                 self._size = self._spool.tell()
             else:
                 self._spool.truncate(start)
-            return
+            return is_written
         with tempfile.SpooledTemporaryFile(_MAX_IN_MEMORY, dir=self._rendering.folder) as text:
-            if self._write(name, kind, events, text):
+            is_written = self._write(name, kind, events, text, is_final)
+            if is_written:
                 self._size += text.tell()
                 text.seek(0)
                 while block := text.read(_COPY_SIZE):
                     self._spool.write(self._compressor.compress(block))
+            return is_written
 
-    def _write(self, name: str, kind: int, events: Iterator[Event], target: _Spool | IO[bytes]) -> bool:
+    def _write(self, name: str, kind: int, events: Iterator[Event], target: _Spool | IO[bytes], is_final: bool) -> bool:
         """Write the data sets of an input; return False if the text must be dropped."""
         count = 0
         try:
             with _caught_warnings() as texts:
-                for dataset in _datasets(events):
+                for dataset in _datasets(kind, events):
                     self._write_dataset(dataset, target, is_first=not (self._datasets or count))
                     count += 1
         except StreamDicomError as error:
-            self._take_report()
-            self.fail(name, str(error))
-            return False
+            failure = str(error)
         except (OSError, MemoryError):
             raise
         except Exception as error:  # a bug must not end an export of many hours
-            self._take_report()
-            self.fail(name, f"an internal error of streamdicom; please report it: {type(error).__name__}")
+            failure = f"an internal error of streamdicom; please report it: {type(error).__name__}"
+        else:
+            failure = ""
+        report = self._take_report()
+        if failure:
+            if is_final:
+                self.fail(name, failure)
             return False
         if self._deidentified is not None:
-            self._deidentified.add(self._take_report())
+            self._deidentified.add(report)
         self._datasets += count
         self._not_selected += bool(self._rendering.where) and not count
         self._warnings += [Message(name, text) for text in sorted(texts)]
@@ -289,17 +311,10 @@ class _Batch:
         return Result(*counts, *messages, members_done, is_last, deidentified, data, path)
 
 
-def _datasets(events: Iterator[Event]) -> Iterator[Iterator[Event]]:
+def _datasets(kind: int, events: Iterator[Event]) -> Iterator[Iterator[Event]]:
     """Yield the events of each selected data set, to be read before the next."""
-    for start in (remaining := sort_elements(events)):
-        yield chain((start,), _to_end(remaining))
-
-
-def _to_end(events: Iterator[Event]) -> Iterator[Event]:
-    for event in events:
-        yield event
-        if event[0] == END_DATASET:
-            return
+    for start in events:
+        yield chain((start,), events if kind == Kind.DICOM else to_end(events))  # a DICOM file has one data set
 
 
 class _Spool:

@@ -14,12 +14,14 @@ import signal
 import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import suppress
-from multiprocessing import get_context
+from contextlib import contextmanager, suppress
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
+
+from streamdicom.errors import StreamDicomError
 
 _MAX_TASKS_AHEAD = 8  # per worker, in the queue: running, or done and waiting for their turn
 _MAX_RESULTS = 4  # of a task that is not at the head of the queue
@@ -41,7 +43,7 @@ def in_order(
     Raises:
         ChildProcessError: A worker has died.
         RuntimeError: The function raised an exception in a worker; the message has its traceback.
-        OSError: The function raised this error.
+        OSError, StreamDicomError: The function raised this error.
 
     >>> list(in_order(range, [1, 2], 1))
     [(1, 0), (2, 0), (2, 1)]
@@ -53,6 +55,23 @@ def in_order(
         return
     with _Pool[_Task, _Result](function, jobs) as pool:
         yield from pool.run(tasks)
+
+
+@contextmanager
+def _ctrl_c_blocked() -> Iterator[None]:
+    """Let processes start that never see Ctrl-C, not even while they import modules.
+
+    A blocked signal is delivered to this process at the end.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # on Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # the first process would start it, which unblocks the signal
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Pending(Generic[_Task, _Result]):
@@ -86,8 +105,9 @@ class _Pool(Generic[_Task, _Result]):
 
     def __enter__(self) -> Self:
         try:
-            for _ in range(self._jobs):
-                self._workers.append(_Worker(self._function))
+            with _ctrl_c_blocked():
+                for _ in range(self._jobs):
+                    self._workers.append(_Worker(self._function))
         except BaseException:
             self._end()
             raise
@@ -168,7 +188,7 @@ def _receive(connection: Connection) -> Any:
 
 def _serve(connection: Connection, function: Callable[[Any], Iterable[Any]]) -> None:
     """Run tasks until the pipe is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it too, and ends the workers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Windows; the parent gets it too, and ends the workers
     logging.getLogger("pydicom").addHandler(logging.NullHandler())  # they are Python warnings too
     with suppress(EOFError, ConnectionError):
         while True:
@@ -178,7 +198,7 @@ def _serve(connection: Connection, function: Callable[[Any], Iterable[Any]]) -> 
                     _send(connection, ("result", result))
             except ConnectionError:
                 return
-            except OSError as error:
+            except (OSError, StreamDicomError) as error:
                 _send(connection, ("error", error))
             except Exception as error:  # possibly not picklable
                 _send(connection, ("error", RuntimeError("".join(traceback.format_exception(error)))))

@@ -80,7 +80,11 @@ _SHOW = Command(
     "show",
     "Print the elements of a file as a tree, while it is read.",
     "Long values are cut.",
-    (positional("source", "FILE", _INPUT, type=path), FORCE),
+    (
+        positional("source", "FILE", _INPUT, type=path),
+        option("--at", metavar="N|UID", text="Only the data set with this number or SOP Instance UID, by the index."),
+        FORCE,
+    ),
     {},
 )
 
@@ -268,13 +272,113 @@ _COMPLETION = Command(
     {},
 )
 
+_INDEX = Command(
+    "index",
+    "index",
+    "Build the index of files of DICOM JSON, so that any data set is found at once.",
+    "The index is the file NAME.sdx beside the file; it has 24 bytes for each data set. The file is scanned and not "
+    "validated. When the file changes, the index must be built again.",
+    (positional("sources", "FILE", "JSON or NDJSON, not compressed.", type=path, nargs="+"),),
+    {},
+)
+
+_COUNT = Command(
+    "count",
+    "count",
+    "Print the number of data sets.",
+    "With an index beside the file the file is not read.",
+    (positional("sources", "FILE", _INPUT, type=path, nargs="+"),),
+    {},
+)
+
+_PICKED = (
+    positional("source", "FILE", _INPUT, type=path),
+    positional("target", "OUT", "A JSON or NDJSON file; - for standard output.", type=path, nargs="?", default="-"),
+)
+
+_HEAD = Command(
+    "head",
+    "head",
+    "Write the first data sets of a stream as DICOM JSON.",
+    "No more of the stream is read than that takes.",
+    (
+        *_PICKED,
+        option("-n", "--number", metavar="N", type=integer(0), default=10, text="The number of data sets."),
+        choice("--to", ("json", "ndjson"), text="The format of OUT, whatever its suffix."),
+        INDENT,
+    ),
+    {},
+)
+
+_SAMPLE = Command(
+    "sample",
+    "sample",
+    "Write a random sample of the data sets of a stream as DICOM JSON.",
+    "They keep their order. Without an index beside the file, the sample is held in memory.",
+    (
+        *_PICKED,
+        option("-n", "--number", metavar="N", type=integer(0), default=10, text="The number of data sets."),
+        option("--seed", metavar="N", type=integer(0), text="Choose the same data sets in each run."),
+        choice("--to", ("json", "ndjson"), text="The format of OUT, whatever its suffix."),
+        INDENT,
+    ),
+    {},
+)
+
+_SPLIT = Command(
+    "split",
+    "split",
+    "Split a file of DICOM JSON into files of about the same size.",
+    "A data set is never split, so there can be fewer files.",
+    (
+        positional("source", "FILE", "JSON or NDJSON, not compressed.", type=path),
+        option("-n", "--number", metavar="N", type=integer(1), required=True, text="The number of files."),
+        option("-o", "--output", metavar="DIR", type=path, required=True, text="The folder for the files."),
+        choice("--suffix", (".json", ".ndjson", ".json.gz", ".ndjson.gz"), default=".ndjson", text="Of their names."),
+    ),
+    {},
+)
+
+_TABLE = Command(
+    "table",
+    "table",
+    "Write some elements of each data set as a table: Parquet, CSV or Arrow.",
+    'The package pyarrow is needed; the extra "arrow" has it. A column is a keyword, a tag, a path into sequences, or '
+    "_source, _index, _offset or _json. In CSV, lists and names are JSON.",
+    (
+        positional("sources", "SOURCE", "Files, folders, ZIP and tar files.", type=path, nargs="+"),
+        option("-o", "--output", metavar="OUT", type=path, text="A file; its suffix is .parquet, .csv or .arrow."),
+        option("--columns", metavar="A,B,...", required=True, text="The columns, separated by commas."),
+        flag("--schema", text="Print the columns with their types, and read nothing."),
+        choice(
+            "--on-mismatch",
+            ("error", "null", "first"),
+            default="error",
+            text="Values that do not fit: an error, or null, or the first of several, with a column _problems.",
+        ),
+        choice("--ds", ("float64", "string", "decimal"), default="float64", text="The type of DS."),
+        choice("--dt", ("string", "timestamp"), default="string", text="The type of DT."),
+        flag("--unsigned", text="UL, US and UV are unsigned."),
+        option("--jobs", metavar="N", type=integer(1), default=1, text="Number of processes."),
+        FORCE,
+        SELECT,
+    ),
+    {},
+)
+
 COMMANDS: dict[str, Command] = {
     command.name: command
     for command in (
         _CONVERT,
         _SHOW,
+        _COUNT,
+        _HEAD,
+        _SAMPLE,
+        _SPLIT,
+        _INDEX,
         _VALIDATE,
         _DIFF,
+        _TABLE,
         _EXPORT,
         _IMPORT,
         _FETCH,

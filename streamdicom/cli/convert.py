@@ -84,7 +84,10 @@ def convert_file(
             writing = replace(writing, file_meta=True)
         to = to or _format_by_name(target, content)
         if content == to == DICOM.name and writing.deidentification is None:
-            raise UsageError("expected two formats, found DICOM files as IN and OUT")
+            raise UsageError(
+                "IN is a DICOM file: expected JSON or XML as OUT; a DICOM file is written from a DICOM file only with "
+                "--deidentify"
+            )
         first, events = _split_first(events)
         if first is None and reading.where:
             note_unmatched(reading.where)

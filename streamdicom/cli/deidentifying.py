@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streamdicom.cli.exit_codes import UsageError, usage_errors
+from streamdicom.cli.options import BASIC, NEW_KEY
 from streamdicom.cli.terminal import console
 from streamdicom.io import Output
 
 if TYPE_CHECKING:
     from streamdicom.deidentification import Deidentification
-
-_BASIC = "basic"
 
 
 def deidentification_of(arguments: Namespace) -> Deidentification | None:
@@ -30,12 +29,19 @@ def deidentification_of(arguments: Namespace) -> Deidentification | None:
                 raise UsageError(f"--{name.replace('_', '-')} needs --deidentify")
         return None
     if arguments.key_file is None:
-        raise UsageError("--deidentify needs --key-file, so that UIDs are replaced alike in every run")
-    from streamdicom.deidentification import Deidentification, read_key
+        raise UsageError(
+            "--deidentify needs --key-file, so that UIDs are replaced alike in every run; to make a key: "
+            f"{NEW_KEY} > key"
+        )
+    from streamdicom.deidentification import Deidentification, DeidentificationOption, read_key
 
-    names = [name.strip() for name in arguments.deidentify.split(",")]
+    names = [name for text in arguments.deidentify.split(",") if (name := text.strip()) != BASIC]
+    for name in names:
+        if name not in list(DeidentificationOption):
+            choices = ", ".join((BASIC, *DeidentificationOption))
+            raise UsageError(f"--deidentify: invalid choice: {name!r} (choose from {choices})")
     with usage_errors():
-        return Deidentification(read_key(arguments.key_file), [name for name in names if name != _BASIC])
+        return Deidentification(read_key(arguments.key_file), names)
 
 
 def finish_deidentification(deidentification: Deidentification | None, path: Path | None) -> None:

@@ -103,14 +103,12 @@ class _PlacedEvents(Iterator[Event]):
     def __init__(self, source: Path, progress: ProgressLine, options: ReadOptions) -> None:
         self._parser = PlacedParser(options)
         self._batches = placed_batches(self._parser, source, progress)
-        self._batch = Batch([], list)
-        self._offsets: list[int] | None = None  # of the batch
+        self._batch = Batch([], int)
         self._index = 0  # of the next event
 
     def __next__(self) -> Event:
         while self._index == len(self._batch.events):
             self._batch = next(self._batches)
-            self._offsets = None
             self._index = 0
         event = self._batch.events[self._index]
         self._index += 1
@@ -118,9 +116,7 @@ class _PlacedEvents(Iterator[Event]):
 
     def place(self) -> Place:
         """Return the place of the last event."""
-        if self._offsets is None:
-            self._offsets = self._batch.offsets()
-        return self._parser.place(self._offsets[self._index - 1])
+        return self._parser.place(self._batch.offset_of(self._index - 1))
 
 
 # --- one data set ----------------------------------------------------------------------------------------------
@@ -132,7 +128,9 @@ def _lines(pair: _Pair, ignored: list[PatternStep], values: bool) -> Iterator[st
     if one is None or other is None:
         found = one or other
         assert found is not None
-        yield f"[{found.number}]: only in {'A' if other is None else 'B'}"
+        first = next(found.entries, None)
+        name, places = ("A", _places(first, None)) if other is None else ("B", _places(None, first))
+        yield f"[{found.number}]{places}: only in {name}"
         return
     place = f"[{one.number}]" if one.number == other.number else f"[{one.number} / {other.number}]"
     entries, other_entries = _compared(one.entries, ignored), _compared(other.entries, ignored)

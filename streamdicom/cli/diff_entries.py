@@ -171,6 +171,7 @@ class _Parts:
         self._hash = blake2b(digest_size=_HASH_LENGTH)
         self._head = b""
         self._length = 0
+        self._value_length = 0  # of the current binary value
         self._text = ""
         self._is_open = bool(start)  # within a value in segments
         self._is_fragments = bool(start)
@@ -181,7 +182,7 @@ class _Parts:
             self._put(b"".join(map(_encoded, value)))
             self._text = self._text or values_text(value)
         elif kind == START_FRAGMENT:
-            self._put(ITEM_TAG_BYTES + value.to_bytes(4, "little"))
+            self._put(ITEM_TAG_BYTES + (value + value % 2).to_bytes(4, "little"))
         else:
             self._segment(value, is_last=kind == LAST_SEGMENT)
 
@@ -191,10 +192,14 @@ class _Parts:
             self._put(b"s" if isinstance(value, str) else b"b")
         if isinstance(value, str):
             self._text = self._text or short(value)
-        self._put(_utf8(value) if isinstance(value, str) else value)
-        if is_last and not self._is_fragments:
-            self._is_open = False
-            self._put(_END)
+            self._put(_utf8(value))
+        else:
+            self._value_length += len(value)
+            self._put(value + (_padding(self._value_length) if is_last else b""))
+        if is_last:
+            self._value_length = 0
+            self._is_open = self._is_fragments
+            self._put(b"" if self._is_fragments else _END)
 
     def _put(self, data: bytes) -> None:
         self._hash.update(data)
@@ -227,10 +232,15 @@ def _encoded(value: Any) -> bytes:
     if isinstance(value, str):
         return b"s" + _utf8(value) + _END
     if isinstance(value, bytes):
-        return b"b" + value + _END
+        return b"b" + value + _padding(len(value)) + _END
     if isinstance(value, tuple):
         return b"p" + _utf8("\0".join(value)) + _END
     return b"n" + repr(value).encode() + _END
+
+
+def _padding(length: int) -> bytes:
+    """Return the padding of a binary value (PS3.5 6.2), which JSON may lack."""
+    return b"\0" * (length & 1)
 
 
 def _utf8(text: str) -> bytes:

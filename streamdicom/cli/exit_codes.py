@@ -30,7 +30,7 @@ EXIT_CODES = {
 }
 """The meaning of each exit code. Those above 128 are 128 and the number of a signal, as in shells."""
 
-_USAGE_ERRORS = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+_USAGE_ERRORS = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError, NotADirectoryError)
 _USAGE_NUMBERS = frozenset({errno.EBADF, errno.EROFS})
 _NO_SPACE_NUMBERS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 

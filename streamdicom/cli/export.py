@@ -12,6 +12,7 @@ from streamdicom.cli.inputs import PIPE, is_pipe
 from streamdicom.cli.options import note_unmatched, selected, write_options
 from streamdicom.cli.outputs import json_format, target_of
 from streamdicom.cli.progress import ProgressLine
+from streamdicom.cli.terminal import counted
 
 
 def run(arguments: Namespace) -> int:
@@ -43,5 +44,6 @@ def run(arguments: Namespace) -> int:
     if where and not report.datasets:
         note_unmatched(where)
     finish_deidentification(deidentification, arguments.deidentify_report)
-    summary = f"{report.datasets:,} data sets, {report.passed_over_count:,} other files passed over"
+    passed_over = counted(report.passed_over_count, "other file")
+    summary = f"{counted(report.datasets, 'data set')}, {passed_over} passed over"
     return finish(report, arguments.report, summary)

@@ -14,6 +14,7 @@ from streamdicom.cli.inputs import PIPE
 from streamdicom.cli.options import note_unmatched, read_options, write_options
 from streamdicom.cli.outputs import json_format, target_of
 from streamdicom.cli.progress import ProgressLine
+from streamdicom.cli.terminal import counted
 from streamdicom.errors import StreamDicomError
 from streamdicom.formats import FormatName
 from streamdicom.options import ReadOptions, WriteOptions
@@ -112,7 +113,7 @@ def fetch_url(
         with writer, ProgressLine("Fetching", prints=target == PIPE) as progress:
             for count, dataset in enumerate(datasets, 1):
                 writer.write(dataset)
-                progress.update(f"Fetching {count:,} data sets", traffic.size, None)
+                progress.update(f"Fetching {counted(count, 'data set')}", traffic.size, None)
     return count
 
 

@@ -10,6 +10,7 @@ from streamdicom.cli.archive_report import finish, progress_callback, resumable
 from streamdicom.cli.exit_codes import usage_errors
 from streamdicom.cli.inputs import PIPE, naming_input
 from streamdicom.cli.progress import ProgressLine
+from streamdicom.cli.terminal import counted
 
 
 def run(arguments: Namespace) -> int:
@@ -28,4 +29,4 @@ def run(arguments: Namespace) -> int:
             resume=arguments.resume,
             progress=progress_callback(line, "Importing", "data sets"),
         )
-    return finish(report, arguments.report, f"{report.datasets:,} data sets")
+    return finish(report, arguments.report, counted(report.datasets, "data set"))

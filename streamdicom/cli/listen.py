@@ -16,7 +16,7 @@ from typing import BinaryIO, cast
 from streamdicom.aio import aiter_events
 from streamdicom.cli.exit_codes import DONE, FAILED, UsageError
 from streamdicom.cli.inputs import PIPE
-from streamdicom.cli.network import acknowledge_on_close, format_address, parse_address, reset_on_close
+from streamdicom.cli.network import acknowledge_on_close, format_address, listener_at, parse_address, reset_on_close
 from streamdicom.cli.terminal import console
 from streamdicom.codec import SOURCE_LOST, EventEncoder
 from streamdicom.errors import StreamDicomError, TruncatedError
@@ -48,23 +48,14 @@ def listen_at(address: str, target: Path, *, once: bool, timeout: float) -> bool
         True if the stream of the first connection was complete; without ``once`` the function does not return.
 
     Raises:
-        UsageError: The address has another form, or the file ends within a line.
-        OSError: The address is not available, or the target cannot be written.
+        UsageError: The address has another form or is not available, or the file ends within a line.
+        OSError: The target cannot be written.
     """
-    loop = asyncio.Runner(loop_factory=asyncio.SelectorEventLoop)  # _readable needs its add_reader
-    with _bound(address) as server, _Lines(target) as lines, loop:
-        return loop.run(_Listener(server, lines, timeout).run(once))
-
-
-def _bound(address: str) -> socket.socket:
-    host, port = parse_address(address)
-    try:
-        (family, _, _, _, place), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except socket.gaierror as error:
-        raise UsageError(f"{address}: {error.strerror}") from error
-    server = socket.create_server(place[:2], family=family)
+    server = listener_at(*parse_address(address))
     server.setblocking(False)
-    return server
+    loop = asyncio.Runner(loop_factory=asyncio.SelectorEventLoop)  # _readable needs its add_reader
+    with server, _Lines(target) as lines, loop:
+        return loop.run(_Listener(server, lines, timeout).run(once))
 
 
 class _Lines:

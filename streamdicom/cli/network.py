@@ -12,6 +12,7 @@ import struct
 
 from streamdicom.cli.exit_codes import UsageError
 
+_BACKLOG = 128  # connections that wait to be accepted
 _LINGER = struct.Struct("hh" if os.name == "nt" else "ii")  # of SO_LINGER
 _RESET = _LINGER.pack(1, 0)
 _ORDERLY = _LINGER.pack(0, 0)
@@ -41,6 +42,20 @@ def format_address(address: tuple[str | int, ...]) -> str:
     """
     host, port, *_ = address
     return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
+
+
+def listener_at(host: str, port: int) -> socket.socket:
+    """Return a socket that listens.
+
+    Raises:
+        UsageError: The address is not known or not available.
+    """
+    try:
+        (family, _, _, _, place), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        return socket.create_server(place[:2], family=family, backlog=_BACKLOG)
+    except OSError as error:
+        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        raise UsageError(f"{format_address((host, port))}: {reason}") from error
 
 
 def reset_on_close(connection: socket.socket) -> None:

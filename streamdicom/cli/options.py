@@ -105,22 +105,31 @@ READING = Group(
 )
 """Fields of ``ReadOptions``."""
 
+BASIC = "basic"
+"""The profile of ``--deidentify`` without options."""
+
+NEW_KEY = "python -c 'import secrets; print(secrets.token_hex(32))'"
+"""A command that prints a key for ``--key-file``."""
+
 DEIDENTIFY = Group(
     "de-identification (PS3.15 Annex E)",
     (
         option(
             "--deidentify",
             metavar="OPTIONS",
-            text="Replace or remove what identifies patients: basic, or options of the profile, separated by commas: "
-            "retain-uids, retain-device-identity, retain-institution-identity, retain-patient-characteristics, "
-            "retain-full-dates, retain-modified-dates, retain-safe-private, clean-descriptors, "
-            "clean-structured-content, clean-graphics. Pixels are not changed.",
+            nargs="?",
+            const=BASIC,
+            text="Replace or remove what identifies patients, by the basic profile or with some of its options, "
+            "separated by commas: retain-uids, retain-device-identity, retain-institution-identity, "
+            "retain-patient-characteristics, retain-full-dates, retain-modified-dates, retain-safe-private, "
+            "clean-descriptors, clean-structured-content, clean-graphics. Pixels are not changed.",
         ),
         option(
             "--key-file",
             metavar="FILE",
             type=path,
-            text="A secret of at least 16 bytes. With the same key, UIDs are replaced and dates shifted alike.",
+            text=f"A file with a secret of at least 16 bytes, such as the output of {NEW_KEY}. With the same key, UIDs "
+            "are replaced and dates shifted alike.",
         ),
         option("--deidentify-report", metavar="FILE", type=path, text="Write what was done, in numbers, as JSON."),
     ),

@@ -11,7 +11,7 @@ from streamdicom.api import batches
 from streamdicom.cli.exit_codes import usage_errors
 from streamdicom.cli.inputs import name_of, read
 from streamdicom.cli.progress import ProgressLine
-from streamdicom.errors import Location, StreamDicomError
+from streamdicom.errors import InputError, Location, StreamDicomError
 from streamdicom.events import Event
 from streamdicom.formats import EventParser
 from streamdicom.io import Expansion
@@ -67,15 +67,20 @@ class TextLines:
             self._line += count
             self._column = 1
             passed = passed[passed.rfind(b"\n") + 1 :]
-        self._column += len(passed.translate(None, _CONTINUATIONS))
+        if self._line > 1:
+            self._column += len(passed if passed.isascii() else passed.translate(None, _CONTINUATIONS))
         self._cursor = offset
 
     def at(self, offset: int) -> tuple[int, int]:
-        """Return the line and the column of a byte offset; 0 if they are forgotten."""
+        """Return the line and the column of a byte offset.
+
+        They are 0 if they are forgotten, and in the first line, which is all of a text without line breaks: the byte
+        offset is the column.
+        """
         if not self._is_text or not self._base <= offset <= self._base + len(self._text):
             return 0, 0
         self._move(offset)
-        return self._line, self._column
+        return (self._line, self._column) if self._line > 1 else (0, 0)
 
 
 class Batch(NamedTuple):
@@ -83,11 +88,11 @@ class Batch(NamedTuple):
 
     Attributes:
         events: The events.
-        offsets: Returns the byte offset of each.
+        offset_of: Returns the byte offset of an event, by its index.
     """
 
     events: list[Event]
-    offsets: Callable[[], list[int]]
+    offset_of: Callable[[int], int]
 
 
 class PlacedParser:
@@ -95,18 +100,22 @@ class PlacedParser:
 
     Args:
         options: The options of the parser.
+        checks_padding: Report padding that PS3.5 6.2 does not allow.
 
     Attributes:
         options: As given.
         expansion: The bound of a compressed stream.
     """
 
-    def __init__(self, options: ReadOptions) -> None:
+    def __init__(self, options: ReadOptions, *, checks_padding: bool = False) -> None:
         self.options = options
         self.expansion = Expansion(options.limits)
         self._parser = EventParser(options=options, expansion=self.expansion)
         self._parser.keep_places()
+        if checks_padding:
+            self._parser.check_padding()
         self._lines = TextLines()
+        self._size = 0  # bytes so far
 
     @property
     def error(self) -> StreamDicomError | None:
@@ -120,36 +129,33 @@ class PlacedParser:
 
     @property
     def is_text(self) -> bool:
-        """True for JSON and XML."""
-        return self._parser.format in ("json", "xml")
-
-    @property
-    def is_json(self) -> bool:
-        """True for JSON."""
-        return self._parser.format == "json"
+        """False for DICOM files."""
+        return self._parser.format != "dicom"
 
     def feed(self, data: bytes) -> list[Batch]:
         """Take the next bytes of the stream; return the batch of their events."""
-        if data and self._parser.format != "dicom":
+        self._size += len(data)
+        if data and self.is_text:
             self._lines.feed(data)
-        return [Batch(self._parser.feed(data), self._parser.offsets)]
+        return [Batch(self._parser.feed(data), self._parser.offset)]
 
     def close(self) -> list[Batch]:
         """Declare the end of the stream; return the batch of the last events."""
-        return [Batch(self._parser.close(), self._parser.offsets)]
+        return [Batch(self._parser.close(), self._parser.offset)]
 
     def place(self, offset: int) -> Place:
-        """Return the place of a byte offset.
-
-        In the first line, which is all of a text without line breaks, the byte offset is the column.
-        """
+        """Return the place of a byte offset."""
         line, column = self._lines.at(offset) if self.is_text else (0, 0)
-        return (offset, line, column) if line > 1 else (offset, 0, 0)
+        return offset, line, column
 
     def located(self, location: Location) -> Location:
-        """Return a location with line and column."""
+        """Return a location with line and column.
+
+        A location without a byte offset is at the end of the bytes so far.
+        """
         if location.byte_offset is None:
-            return location
+            location = replace(location, byte_offset=self._size)
+        assert location.byte_offset is not None
         _, line, column = self.place(location.byte_offset)
         return replace(location, line=line, column=column) if line else location
 
@@ -163,5 +169,9 @@ def placed_batches(parser: PlacedParser, source: Path, progress: ProgressLine) -
         OSError: The input cannot be read.
     """
     with usage_errors():
-        for found in batches(parser, read(source, progress), parser.expansion, name_of(source)):
-            yield from found
+        try:
+            for found in batches(parser, read(source, progress), parser.expansion, name_of(source)):
+                yield from found
+        except InputError as error:
+            error.location = parser.located(error.location)
+            raise

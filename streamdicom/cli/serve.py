@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-import socket
 from argparse import Namespace
 from pathlib import Path
 
 from streamdicom.cli.archive_report import progress_callback
 from streamdicom.cli.exit_codes import DONE, UsageError
+from streamdicom.cli.network import format_address, listener_at
 from streamdicom.cli.progress import ProgressLine
-from streamdicom.cli.terminal import console
+from streamdicom.cli.terminal import console, counted
 
 try:
     import uvicorn
@@ -39,13 +39,13 @@ def serve_folder(folder: Path, host: str, port: int, *, read_only: bool) -> None
         read_only: Refuse to store instances.
 
     Raises:
-        OSError: The folder does not exist, or the address is not available.
+        UsageError: The address is not available.
+        OSError: The folder does not exist.
     """
-    listener = _listener(host, port)  # before the folder is indexed, which can take a while
+    listener = listener_at(host, port)  # before the folder is indexed, which can take a while
     with listener, Catalog(folder) as catalog:
         _build(catalog)
-        name = f"[{host}]" if ":" in host else host
-        print(f"http://{name}:{listener.getsockname()[1]}", flush=True)
+        print(f"http://{format_address((host, listener.getsockname()[1]))}", flush=True)
         config = uvicorn.Config(
             server_app(catalog, read_only=read_only),
             log_level=logging.WARNING,
@@ -53,21 +53,6 @@ def serve_folder(folder: Path, host: str, port: int, *, read_only: bool) -> None
             timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT,
         )
         uvicorn.Server(config).run([listener])
-
-
-def _listener(host: str, port: int) -> socket.socket:
-    [(family, kind, protocol, _, address), *_] = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )
-    listener = socket.socket(family, kind, protocol)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(128)
-    except OSError:
-        listener.close()
-        raise
-    return listener
 
 
 def _build(catalog: Catalog) -> None:
@@ -84,4 +69,4 @@ def _build(catalog: Catalog) -> None:
             console.detail(f"not served: {skipped.name}: {skipped.reason}")
             more += 1
     if more:
-        console.note(f"not served: {more:,} other files")
+        console.note(f"not served: {counted(more, 'other file')}")

@@ -6,9 +6,9 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from streamdicom.cli.exit_codes import DONE
+from streamdicom.cli.exit_codes import DONE, UsageError
 from streamdicom.cli.inputs import event_batches, size_of
 from streamdicom.cli.options import read_options
 from streamdicom.cli.progress import ProgressLine
@@ -16,13 +16,50 @@ from streamdicom.dicom import join_name, keyword
 from streamdicom.events import Event, EventType
 from streamdicom.options import ReadOptions
 
+if TYPE_CHECKING:
+    from streamdicom.index import StreamIndex
+
 _MAX_WIDTH = 64  # characters of a value
 
 
 def run(arguments: Namespace) -> int:
     """Run the command."""
-    show_file(arguments.source, read_options(arguments))
+    if arguments.at is None:
+        show_file(arguments.source, read_options(arguments))
+    else:
+        _show_one(arguments.source, arguments.at)
     return DONE
+
+
+def _show_one(source: Path, place: str) -> None:
+    """Print one data set, by its number or its SOP Instance UID."""
+    from streamdicom.index import open_index
+
+    try:
+        with open_index(source) as index:
+            number = _number(index, place)
+            sys.stdout.writelines(f"{line}\n" for line in lines(index.iter_events(number, number + 1)))
+    except FileNotFoundError as error:
+        if not source.exists():
+            raise
+        raise UsageError(f"{source}: expected an index beside the file; build it with streamdicom index") from error
+
+
+def _number(index: StreamIndex, place: str) -> int:
+    """Return the number of a data set, which is its SOP Instance UID if it has a dot."""
+    if "." in place:
+        found = index.ordinals(place)
+        if not found:
+            raise UsageError("--at: no data set has this SOP Instance UID")
+        return found[0]
+    try:
+        number = int(place)
+    except ValueError:
+        raise UsageError("--at: expected the number of a data set or a SOP Instance UID") from None
+    number = number + len(index) if number < 0 else number
+    if not 0 <= number < len(index):
+        raise UsageError(f"--at: expected a number below {len(index)}")
+    return number
 
 
 def show_file(source: Path, options: ReadOptions | None = None) -> None:

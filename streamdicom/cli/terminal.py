@@ -27,6 +27,15 @@ def plain(text: str) -> str:
     return line if line.isprintable() else "".join(one if one.isprintable() else ascii(one)[1:-1] for one in line)
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number and its noun, whose plural has an s.
+
+    >>> counted(1, "data set"), counted(2000, "data set")
+    ('1 data set', '2,000 data sets')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 # --- standard error --------------------------------------------------------------------------------------------
 
 

@@ -14,10 +14,10 @@ from shutil import get_terminal_size
 from typing import Any
 
 from streamdicom.cli.exit_codes import DONE, FAILED, UsageError
-from streamdicom.cli.inputs import size_of
+from streamdicom.cli.inputs import name_of, size_of
 from streamdicom.cli.places import Batch, PlacedParser, placed_batches
 from streamdicom.cli.progress import ProgressLine
-from streamdicom.cli.terminal import plain
+from streamdicom.cli.terminal import counted, plain
 from streamdicom.deviations import DEVIATIONS, Deviation, DeviationLog, Severity
 from streamdicom.errors import InputError, Location
 from streamdicom.events import START_DATASET
@@ -110,36 +110,42 @@ def validate_files(
     for source in sources:
         size_of(source)  # so that a missing file is reported before the work starts
     failing = Severity.NOTE if strict else Severity.SLIGHT
-    checks = _Checks(values=values, modules=modules, force=force)
+    pending = _Pending()
+    checks = _Checks(pending.checked, values=values, modules=modules)
+    # An invalid value must not hide the deviations after it.
+    options = ReadOptions(on_deviation=pending.parsed, on_error="skip", force=force)
     report = _JsonReport(failing, checks.names) if as_json else _TextReport(failing, checks.names)
     total = _Findings()
     for source in sources:
-        total.add(_validate(source, report, checks, max_printed))
+        log = _Log(max_printed, report.deviation)
+        pending.start(log)
+        report.start(name_of(source))
+        findings = _validate(source, options, checks, pending, report)
+        findings.counts = log.counts
+        report.file(findings)
+        total.add(findings)
     report.end(total)
     return total.is_conformant(failing)
 
 
-def _validate(source: Path, report: _TextReport | _JsonReport, checks: _Checks, max_printed: int) -> _Findings:
-    log = _Log(max_printed, report.deviation)
-    findings = _Findings(counts=log.counts)
-    pending = _Pending(log)
-    # An invalid value must not hide the deviations after it.
-    options = ReadOptions(on_deviation=pending.parsed, on_error="skip", force=checks.force)
-    parser = PlacedParser(options)
-    report.start(str(source))
+def _validate(
+    source: Path, options: ReadOptions, checks: _Checks, pending: _Pending, report: _TextReport | _JsonReport
+) -> _Findings:
+    """Validate a stream; return the number of its data sets and errors."""
+    findings = _Findings()
+    parser = PlacedParser(options, checks_padding=checks.has_values)
     try:
         with ProgressLine(f"Reading {source}", size_of(source), prints=True) as progress:
-            checks.start(pending.checked)
+            checks.start()
             for batch in placed_batches(parser, source, progress):
-                findings.datasets += list(map(_TYPE, batch.events)).count(START_DATASET)
+                if parser.is_text or not findings.datasets:  # a DICOM file has one
+                    findings.datasets += list(map(_TYPE, batch.events)).count(START_DATASET)
                 checks.check(batch, parser)
                 pending.flush(parser)
     except InputError as error:
         findings.errors = 1
         pending.flush(parser)
-        error.location = parser.located(error.location)
         report.error(error)
-    report.file(findings)
     return findings
 
 
@@ -147,30 +153,32 @@ class _Checks:
     """The checks beyond the form.
 
     Args:
+        report: Takes each deviation.
         values: Check values.
         modules: Check modules.
-        force: Read DICOM files that have no preamble.
     """
 
-    def __init__(self, *, values: bool, modules: bool, force: bool) -> None:
-        self.force = force
+    def __init__(self, report: Callable[[Deviation], object], *, values: bool, modules: bool) -> None:
         self.names = ["form"]
-        self._report: Callable[[Deviation], object] = print
         self._values: ValueCheck | None = None
         self._modules: ModuleCheck | None = None
         self._is_started = False
         if values:
             self.names.append("values")
-            self._values = ValueCheck(lambda deviation: self._report(deviation))
+            self._values = ValueCheck(report)
         if modules:
             from streamdicom.cli.module_tables import HighdicomTables
 
             self.names.append("modules")
-            self._modules = ModuleCheck(lambda deviation: self._report(deviation), HighdicomTables())
+            self._modules = ModuleCheck(report, HighdicomTables())
 
-    def start(self, report: Callable[[Deviation], object]) -> None:
+    @property
+    def has_values(self) -> bool:
+        """True if values are checked."""
+        return self._values is not None
+
+    def start(self) -> None:
         """Start a stream."""
-        self._report = report
         self._is_started = False
 
     def check(self, batch: Batch, parser: PlacedParser) -> None:
@@ -180,22 +188,26 @@ class _Checks:
         if not self._is_started:
             self._is_started = True
             if self._values:
-                self._values.start(in_binary=not parser.is_text, checks_order=not parser.is_json)
+                self._values.start(in_binary=not parser.is_text)
             if self._modules:
                 self._modules.start()
         if self._values:
-            self._values.check(batch.events, batch.offsets)
+            self._values.check(batch.events, batch.offset_of)
         if self._modules:
-            self._modules.check(batch.events, batch.offsets)
+            self._modules.check(batch.events, batch.offset_of)
 
 
 class _Pending:
     """The deviations of a chunk, until they can be put in the order of the stream."""
 
-    def __init__(self, report: Callable[[Deviation], object]) -> None:
-        self._report = report
+    def __init__(self) -> None:
+        self._report: Callable[[Deviation], object] = print
         self._parsed: list[Deviation] = []
         self._checked: list[Deviation] = []
+
+    def start(self, report: Callable[[Deviation], object]) -> None:
+        """Start a stream."""
+        self._report = report
 
     def parsed(self, deviation: Deviation) -> None:
         """Take a deviation from the parser."""
@@ -212,7 +224,8 @@ class _Pending:
         known = {_kind(deviation) for deviation in self._parsed} if self._checked else set()
         found = self._parsed + [deviation for deviation in self._checked if _kind(deviation) not in known]
         for deviation in sorted(found, key=lambda deviation: deviation.location.byte_offset or 0):
-            self._report(replace(deviation, location=parser.located(deviation.location)))
+            location = parser.located(deviation.location)
+            self._report(deviation if location is deviation.location else replace(deviation, location=location))
         self._parsed.clear()
         self._checked.clear()
 
@@ -270,8 +283,10 @@ class _TextReport:
         verdict += " but for notes" if total.counts else ""
         if not total.is_conformant(self._failing):
             verdict = "not conformant"
-        stopped = f", {total.errors:,} streams not read to their end" if total.errors else ""
-        print(f"{total.datasets:,} data sets, {total.counts.total():,} deviations{stopped}: {verdict}")
+        counts = [counted(total.datasets, "data set"), counted(total.counts.total(), "deviation")]
+        if total.errors:
+            counts.append(f"{counted(total.errors, 'stream')} not read to the end")
+        print(f"{', '.join(counts)}: {verdict}")
         for code, count in total.counts.most_common():
             row = DEVIATIONS[code]
             print(f"{count:>9,}  {row.severity.name.lower():<7}  {code:<18}  {row.meaning}")

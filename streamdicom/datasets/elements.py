@@ -16,9 +16,10 @@ from pydicom.valuerep import IS
 
 from streamdicom._cache import MAX_KNOWN_TAGS
 from streamdicom.datasets._pydicom import raw_element
-from streamdicom.dicom import VRS, Form, join_name, json_field
+from streamdicom.dicom import ITEM_TAG_BYTES, UNDEFINED_LENGTH, VRS, Form, join_name, json_field
 from streamdicom.errors import DatasetError
 
+_SEQUENCE_END = b"\xfe\xff\xdd\xe0"
 _TEXT_FORMS = frozenset({Form.TEXT, Form.DECIMAL, Form.PERSON_NAME})
 
 
@@ -100,6 +101,17 @@ def unknown_element(tag: BaseTag, data: bytes) -> DataElement:
     element = DataElement(tag, "OB", data)
     element.VR = "UN"
     return element
+
+
+def may_be_items(data: bytes) -> bool:
+    """Return False if bytes are no items (PS3.5 7.5), as far as lengths show."""
+    position = 0
+    while data.startswith(ITEM_TAG_BYTES, position):
+        length = int.from_bytes(data[position + 4 : position + 8], "little")
+        if length == UNDEFINED_LENGTH:
+            return True
+        position += 8 + length
+    return position == len(data) or data.startswith(_SEQUENCE_END, position)
 
 
 def _odd_element(tag: BaseTag, data: bytes) -> DataElement | RawDataElement:

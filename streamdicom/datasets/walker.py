@@ -24,7 +24,7 @@ from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 
 from streamdicom._warn import warn
-from streamdicom.datasets.elements import json_text, known_vr, unknown_element
+from streamdicom.datasets.elements import json_text, known_vr, may_be_items, unknown_element
 from streamdicom.datasets.encodings import sets_in_force
 from streamdicom.datasets.values import MAX_LENGTH, MAX_VALUES, NO_MAKERS, SIMPLE, SIMPLE_EXCEPT_BINARY, values_of
 from streamdicom.deviations import DEVIATIONS, DeviationWarning
@@ -391,6 +391,8 @@ def _known(dataset: Dataset, element: RawDataElement, data: bytes) -> DataElemen
 def _is_guess(element: DataElement, data: bytes) -> bool:
     """Return whether a value converted from UN would not encode to the same bytes."""
     vr, value = str(element.VR), element.value
+    if vr == "SQ":  # pydicom takes any tag for that of an item
+        return bool(data) and not may_be_items(data)
     if vr == "AT":
         return len(data) % 4 > 0
     if vr in ("DS", "IS"):

@@ -116,8 +116,5 @@ def read_key(path: Path) -> bytes:
     """
     key = path.read_bytes().strip()
     if len(key) < MIN_KEY_LENGTH:
-        raise ValueError(
-            f"{path}: expected a key of at least {MIN_KEY_LENGTH} bytes, found {len(key)}; "
-            "python -c 'import secrets; print(secrets.token_hex(32))' prints one"
-        )
+        raise ValueError(f"{path}: expected a key of at least {MIN_KEY_LENGTH} bytes, found {len(key)}")
     return key

@@ -1,5 +1,7 @@
 """Tags, VRs, UIDs, character sets and value fields (PS3.5, PS3.6)."""
 
+from typing import TYPE_CHECKING
+
 from streamdicom.dicom.charset import (
     NO_CHARACTER_SET,
     UNDECODABLE,
@@ -33,6 +35,7 @@ from streamdicom.dicom.person_name import (
     NAME_GROUPS,
     join_name,
     split_name,
+    without_empty_groups,
 )
 from streamdicom.dicom.private_blocks import (
     PrivateBlocks,
@@ -116,14 +119,8 @@ from streamdicom.dicom.value_field import (
     is_single,
     joined_text,
     json_field,
+    json_value,
     swap_words,
-)
-from streamdicom.dicom.value_rules import (
-    VALUE_RULES,
-    Fault,
-    segment_faults,
-    too_long,
-    value_faults,
 )
 from streamdicom.dicom.value_stream import (
     ValueEncoder,
@@ -134,6 +131,15 @@ from streamdicom.dicom.vr import (
     Form,
     ValueRepresentation,
 )
+
+if TYPE_CHECKING:
+    from streamdicom.dicom.value_rules import (
+        VALUE_RULES,
+        Fault,
+        segment_faults,
+        too_long,
+        value_faults,
+    )
 
 __all__ = [
     "BITS_ALLOCATED",
@@ -229,6 +235,7 @@ __all__ = [
     "join_name",
     "joined_text",
     "json_field",
+    "json_value",
     "keyword",
     "keyword_key",
     "parse_tag",
@@ -242,4 +249,15 @@ __all__ = [
     "too_long",
     "value_faults",
     "whole_number",
+    "without_empty_groups",
 ]
+
+_RULES = frozenset({"VALUE_RULES", "Fault", "segment_faults", "too_long", "value_faults"})
+
+
+def __getattr__(name: str) -> object:
+    if name not in _RULES:
+        raise AttributeError(f"module 'streamdicom.dicom' has no attribute {name!r}")
+    from streamdicom.dicom import value_rules  # compiles many patterns, which few programs need
+
+    return getattr(value_rules, name)

@@ -47,7 +47,7 @@ def joined_text(vr: str, values: tuple[Any, ...]) -> str | None:
             return None
     if row.multiple and text.count("\\") >= len(texts) > 0:  # a value has a separator
         return None
-    if row.form is Form.PERSON_NAME and "=" in text and any(value and "=" in "".join(value[:2]) for value in values):
+    if row.form is Form.PERSON_NAME and "=" in "".join([group for value in values if value for group in value]):
         return None
     return text
 
@@ -210,15 +210,41 @@ def field_numbers(vr: str, values: tuple[Any, ...]) -> bytes:
         raise ValueError(f"expected numbers in the range of VR {vr}, found another one") from None
 
 
-def json_field(tag: int, text: str) -> bytes:
-    r"""Return a value field of VR UN for a JSON_ELEMENT, in formats that are not JSON.
+def json_value(tag: int, text: str) -> tuple[str, tuple[Any, ...]]:
+    r"""Return a VR and the values for a JSON_ELEMENT, in formats that are not JSON.
 
-    Strings, numbers and null become text in UTF-8 with a backslash between values, and InlineBinary becomes its bytes.
-    Anything else becomes the JSON text. Specific Character Set becomes empty, because readers use it with any VR.
+    Strings, numbers and null become text with a backslash between values, and InlineBinary becomes its bytes. Anything
+    else becomes the JSON text. The VR is UT or OB: a reader would give UN the VR of the dictionary, and read numbers
+    from the text. Specific Character Set becomes empty, because readers use it with any VR.
 
     Args:
         tag: The tag of the element.
         text: The JSON text of the attribute, which is the value of the event.
+
+    >>> json_value(0x00280010, '{"vr":"US","Value":["many",1.50]}')
+    ('UT', ('many\\1.50',))
+    >>> json_value(0x00280010, '{"vr":"US","InlineBinary":"AAEC"}')
+    ('OB', (b'\x00\x01\x02',))
+    """
+    if tag == SPECIFIC_CHARACTER_SET:
+        return "CS", ()
+    try:
+        attribute = json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
+    except (ValueError, RecursionError):
+        attribute = None
+    try:
+        binary = binascii.a2b_base64(attribute["InlineBinary"], strict_mode=True)
+    except (KeyError, TypeError, ValueError):  # no InlineBinary, or not base64
+        return "UT", (_joined(attribute) or text,)
+    return "OB", (binary,) if binary else ()
+
+
+def json_field(tag: int, text: str) -> bytes:
+    r"""Return the value field of ``json_value``, in UTF-8.
+
+    Args:
+        tag: See ``json_value``.
+        text: See ``json_value``.
 
     Raises:
         ValueError: The text holds half of a surrogate pair, which UTF-8 cannot carry.
@@ -228,27 +254,22 @@ def json_field(tag: int, text: str) -> bytes:
     >>> json_field(0x00280010, '{"vr":"US","Value":[true]}')
     b'{"vr":"US","Value":[true]}'
     """
-    if tag == SPECIFIC_CHARACTER_SET:
+    vr, values = json_value(tag, text)
+    if not values:
         return b""
-    try:
-        attribute = json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
-    except (ValueError, RecursionError):
-        attribute = None
-    try:
-        binary = binascii.a2b_base64(attribute["InlineBinary"], strict_mode=True)
-        return binary + b"\0" if len(binary) & 1 else binary
-    except (KeyError, TypeError, ValueError):  # no InlineBinary, or not base64
-        data = _joined(attribute) or text.encode()
-        return data + b" " if len(data) & 1 else data
+    data: bytes = values[0] if vr == "OB" else values[0].encode()
+    return data + (b"\0" if vr == "OB" else b" ") if len(data) & 1 else data
 
 
-def _joined(attribute: Any) -> bytes | None:
+def _joined(attribute: Any) -> str | None:
     """Return the joined values of an attribute, or None if it has other values."""
     try:
         value = attribute["Value"]
-        return "\\".join([text or "" for text in (value if isinstance(value, list) else [value])]).encode()
-    except (KeyError, TypeError, ValueError):
+        joined = "\\".join([text or "" for text in (value if isinstance(value, list) else [value])])
+    except (KeyError, TypeError):
         return None
+    # JSON escapes control characters and halves of surrogate pairs, which other formats lack.
+    return joined if joined.isprintable() else None
 
 
 def _encoder(vr: str) -> Callable[[tuple[Any, ...]], bytes | None]:

@@ -99,6 +99,7 @@ MAX_LENGTHS: dict[str, int] = {
 """By VR, the characters of a value. In the default repertoire, to which the limits in bytes apply, these are bytes."""
 
 _MAX_SAFE_INTEGER = 9  # digits and a sign that are surely in the range of IS
+_MAX_IS_DIGITS = 10  # of the numbers in the range of IS (PS3.5 6.2)
 _MAX_COMPONENTS = 5  # of a component group of a person name (PS3.5 6.2.1.2)
 _ALLOWED = {vr: re.compile(f"{characters}*+").fullmatch for vr, characters in _CHARACTERS.items()}
 _LEAP_DAY = re.compile(r"[0-9]{4}0229")
@@ -134,7 +135,7 @@ def _text_predicate(vr: str) -> Predicate:
     if vr in _FORMS:
         pattern = _FORMS[vr][2]
         if vr in ("DS", "UI"):
-            pattern = f"(?=.{{1,{MAX_LENGTHS[vr]}}}\\Z)(?:{pattern})"
+            pattern = f"(?!.{{{MAX_LENGTHS[vr] + 1}}})(?:{pattern})"
         elif vr == "IS":
             pattern = f"[+-]?[0-9]{{1,{_MAX_SAFE_INTEGER}}}"
         elif vr in ("DA", "DT"):
@@ -156,6 +157,8 @@ def _text_predicate(vr: str) -> Predicate:
 
 def _range_predicate(least: int, most: int) -> Predicate:
     def are_right(values: Values) -> bool:
+        if len(values) == 1:
+            return values[0] is not None and least <= values[0] <= most
         return not values or (None not in values and least <= min(values) and max(values) <= most)
 
     return are_right
@@ -303,10 +306,17 @@ def _text_faults(vr: str, text: str) -> Iterator[Fault]:
             yield Fault(code, f"expected {expected} for VR {vr}{clause}, found other text")
             return
         fault = too_long(vr, len(text))
-        if vr == "IS" and not fault and not is_in_range(vr, int(text)):
+        if vr == "IS" and not _is_in_is_range(text):
             yield _out_of_range(vr)
+            return
     if fault:
         yield fault
+
+
+def _is_in_is_range(text: str) -> bool:
+    """Return whether an integer of any number of digits is in the range of IS."""
+    digits = text.strip().lstrip("+-0") or "0"
+    return len(digits) <= _MAX_IS_DIGITS and is_in_range("IS", -int(digits) if "-" in text else int(digits))
 
 
 def _is_whole(text: str) -> bool:

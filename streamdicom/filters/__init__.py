@@ -6,21 +6,27 @@
 - ``store_bulk_data`` and ``load_bulk_data`` move values to a bulk data store and back;
 - ``ValueCheck`` reports elements that break a rule of the standard, ``ModuleCheck`` attributes that are missing;
 - ``needed_file_meta`` drops File Meta Information that the data set does not need.
+
+Filters that few programs use are imported when they are first accessed (PEP 562).
 """
+
+from typing import TYPE_CHECKING
 
 from streamdicom.filters.bulk_data import load_bulk_data, open_bulk_data, store_bulk_data
 from streamdicom.filters.convert import has_form_of
-from streamdicom.filters.deidentify import deidentify
 from streamdicom.filters.file_meta import needed_file_meta
 from streamdicom.filters.fragments import FRAGMENT_FORMS, Frames, fragment_events, value_field
-from streamdicom.filters.module_check import Module, ModuleCheck, ModuleTables
 from streamdicom.filters.pipeline import Pipeline
 from streamdicom.filters.position import Position
 from streamdicom.filters.select import select
-from streamdicom.filters.sort import ElementSorter, sort_elements
-from streamdicom.filters.value_check import ValueCheck
+from streamdicom.filters.sort import ElementSorter, sort_elements, to_end
 from streamdicom.filters.vr_first import vr_first
 from streamdicom.filters.where import where
+
+if TYPE_CHECKING:
+    from streamdicom.filters.deidentifier import deidentify
+    from streamdicom.filters.module_check import Module, ModuleCheck, ModuleTables
+    from streamdicom.filters.value_check import ValueCheck
 
 __all__ = [
     "FRAGMENT_FORMS",
@@ -41,7 +47,28 @@ __all__ = [
     "select",
     "sort_elements",
     "store_bulk_data",
+    "to_end",
     "value_field",
     "vr_first",
     "where",
 ]
+
+_LATE = {
+    "Module": "module_check",
+    "ModuleCheck": "module_check",
+    "ModuleTables": "module_check",
+    "ValueCheck": "value_check",
+    "deidentify": "deidentifier",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATE:
+        raise AttributeError(f"module 'streamdicom.filters' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"streamdicom.filters.{_LATE[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATE})

@@ -160,16 +160,16 @@ class ModuleCheck:
         self._levels: list[_Level] = []
         self._iod: _Iod | None = None
         self._uids: dict[int, Any] = {}
-        self._offsets: Callable[[], Sequence[int]] | None = None
+        self._offset_of: Callable[[int], int] | None = None
 
-    def check(self, events: Sequence[Event], offsets: Callable[[], Sequence[int]] | None = None) -> None:
+    def check(self, events: Sequence[Event], offset_of: Callable[[int], int] | None = None) -> None:
         """Check the next events of the stream.
 
         Args:
             events: The events.
-            offsets: Returns their byte offsets.
+            offset_of: Returns the byte offset of an event, by its index.
         """
-        self._offsets = offsets
+        self._offset_of = offset_of
         for index, (kind, tag, _, value) in enumerate(events):
             if kind == ELEMENT:
                 level = self._levels[-1]
@@ -195,7 +195,7 @@ class ModuleCheck:
                 self._end_dataset(self._levels.pop())
         for level in self._levels:
             level.offset = self._offset(level)
-        self._offsets = None
+        self._offset_of = None
 
     def _learn_uid(self, tag: int, uid: Any) -> None:
         self._uids[tag] = uid
@@ -258,8 +258,8 @@ class ModuleCheck:
         self._report_to(Deviation(code, DEVIATIONS[code].severity, location, message))
 
     def _offset(self, level: _Level) -> int | None:
-        if level.offset is None and self._offsets is not None:
-            level.offset = self._offsets()[level.index]
+        if level.offset is None and self._offset_of is not None:
+            level.offset = self._offset_of(level.index)
         return level.offset
 
 

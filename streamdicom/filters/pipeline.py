@@ -11,7 +11,6 @@ from streamdicom.converters import converters_in_force
 from streamdicom.events import Event
 from streamdicom.filters.bulk_data import load_bulk_data
 from streamdicom.filters.convert import ElementConverter
-from streamdicom.filters.deidentify import Deidentifier
 from streamdicom.filters.select import ElementFilter
 from streamdicom.filters.vr_first import VRFirst
 from streamdicom.filters.where import DatasetFilter
@@ -100,6 +99,8 @@ def _chain(
         stages.append(element_filter.run)
     stages += loading
     if deidentification:
+        from streamdicom.filters.deidentifier import Deidentifier
+
         stages.append(Deidentifier(deidentification).run)
         stages += _waiting(None, converter, options.limits)
     if converter:

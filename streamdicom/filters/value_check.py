@@ -6,10 +6,9 @@ VR that were right before. Everything else takes a closer look.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Container, Iterator, Sequence
 from operator import length_hint
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from streamdicom._cache import BoundedCache
 from streamdicom.deviations import DEVIATIONS, Deviation
@@ -50,29 +49,21 @@ from streamdicom.events import (
     Event,
 )
 
-Offsets: TypeAlias = Callable[[], Sequence[int]]
-"""Returns the byte offset of each event of a batch."""
+OffsetOf: TypeAlias = Callable[[int], int]
+"""Returns the byte offset of an event of a batch, by its index."""
 
 _MAX_REMEMBERED = 4  # values of an element whose verdict is kept
 _MAX_TEXT = 64  # characters of such a value
-_MAX_RIGHT = 1024  # elements of each tag whose verdict is kept
-_MAX_RULES = 16 * 1024  # private elements whose rule is kept
-_MAX_SEEN = 4096  # tags of a data set that are remembered
+_MAX_RIGHT = 256  # elements of each tag whose verdict is kept; more are as good as unique
+_MAX_RULES = 16 * 1024  # elements whose rule is kept
 _MAX_BLOCKS = 4096  # private blocks of a data set that are remembered
 
 
-class _Rule(NamedTuple):
-    """The elements of a tag that need no closer look.
+_Rule: TypeAlias = tuple[str, "dict[Any, None] | tuple[()] | None", Container[int], Callable[[Any], bool]]
+"""The elements of a tag that need no closer look.
 
-    Attributes:
-        vr: Their VR.
-        right: The values that were found right; None if any are.
-        counts: The possible numbers of values.
-    """
-
-    vr: str
-    right: Any
-    counts: Container[int]
+It is their VR, values that were found right (None if any are, ``_NOTHING`` if none are kept), the possible numbers of
+values, and a function that returns True for other values that are right. A plain tuple is the fastest to unpack."""
 
 
 class _Rules(dict[int, _Rule]):
@@ -89,24 +80,13 @@ class _Rules(dict[int, _Rule]):
         self.creator = creator
 
 
-class _Any:
-    """The values of a predicate, as a container that can remember them."""
-
-    __slots__ = ("_holds",)
-
-    def __init__(self, holds: Callable[[Any], bool]) -> None:
-        self._holds = holds
-
-    def __contains__(self, values: object) -> bool:
-        return self._holds(values)
-
-
 _Blocks: TypeAlias = dict[int, _Rules]
 """The rules of the private blocks of a data set or an item, by ``tag >> 8`` of their elements."""
 
-_Open: TypeAlias = tuple[int, int, int, list[int], _Blocks]
-"""The tag and the number of an open item, and the last tag, the tags and the blocks of the data set around it."""
+_Open: TypeAlias = tuple[int, int, _Blocks]
+"""The tag and the number of an open item, and the blocks of the data set around it."""
 
+_NOTHING: tuple[()] = ()
 _NO_RULES = _Rules()
 _NO_BLOCKS: _Blocks = {}  # of every item without private elements; never filled
 
@@ -114,8 +94,8 @@ _NO_BLOCKS: _Blocks = {}  # of every item without private elements; never filled
 class ValueCheck:
     """Reports the elements of a stream that break a rule.
 
-    Checked are the order of tags and duplicates, VR and VM by the data dictionary, private blocks, and the values by
-    their VR. Values in UN, by reference or in JSON that fits no VR are not looked into.
+    Checked are VR and VM by the data dictionary, private blocks, and the values by their VR. Values in UN, by reference
+    or in JSON that fits no VR are not looked into. Parsers check the order of tags.
 
     Verdicts are kept for the streams after this one.
 
@@ -133,98 +113,79 @@ class ValueCheck:
         self._report_to = report
         self._rules = _Rules()
         self._creators: BoundedCache[str, _Rules] = BoundedCache(_MAX_BLOCKS)
-        self._count = 0  # of private rules
+        self._count = 0  # of rules
+        self._reports = 0
         self._in_binary: bool | None = None
         self.start()
 
-    def start(self, *, in_binary: bool = False, checks_order: bool = True) -> None:
+    def start(self, *, in_binary: bool = False) -> None:
         """Start a stream.
 
         Args:
             in_binary: Values have a binary form, so that numbers are in the range of their VR.
-            checks_order: Report disorder and duplicates, which the parser does not.
         """
         if self._in_binary is not in_binary:
             self._rules.clear()
             self._creators.clear()
         self._in_binary = in_binary
-        self._checks_order = checks_order
         self._dataset: int | None = None
         self._open: list[_Open] = []
-        self._start_level()
+        self._blocks = _NO_BLOCKS
         self._parts: _Parts | None = None
         self._events: Sequence[Event] = ()
         self._remaining: Iterator[Event] = iter(())
-        self._offsets: Offsets | None = None
-        self._places: Sequence[int] | None = None  # its result for this batch
+        self._offset_of: OffsetOf | None = None
 
-    def _start_level(self) -> None:
-        self._last = -1
-        self._seen: list[int] = []
-        self._blocks = _NO_BLOCKS
-
-    def check(self, events: Sequence[Event], offsets: Offsets | None = None) -> None:  # noqa: C901 - innermost loop
+    def check(self, events: Sequence[Event], offset_of: OffsetOf | None = None) -> None:  # noqa: C901 - innermost loop
         """Check the next events of the stream.
 
         Args:
             events: The events.
-            offsets: Returns their byte offsets. It is called only if there is a deviation.
+            offset_of: Returns the byte offset of an event, by its index. It is called only for a deviation.
         """
-        self._events, self._offsets, self._places = events, offsets, None
+        self._events, self._offset_of = events, offset_of
         self._remaining = remaining = iter(events)
-        rules, levels = self._rules, self._open
-        last, seen, blocks = self._last, self._seen, self._blocks
+        rules, levels, blocks = self._rules, self._open, self._blocks
         for kind, tag, vr, value in remaining:
             if kind == ELEMENT:
-                if tag > last:
-                    last = tag
-                    seen.append(tag)
-                    rule = (blocks.get(tag >> 8, _NO_RULES) if tag & 0x10000 else rules).get(tag)
-                    if rule is not None:
-                        rule_vr, right, counts = rule
-                        if vr == rule_vr:
-                            if right is None:
-                                if len(value) in counts:
-                                    continue
-                            elif value in right:
+                known = blocks.get(tag >> 8, _NO_RULES) if tag & 0x10000 else rules
+                rule = known.get(tag)
+                if rule is not None:
+                    rule_vr, right, counts, is_right = rule
+                    if vr == rule_vr:
+                        if right is None:
+                            if len(value) in counts:
                                 continue
-                            elif len(value) in counts and VALUE_RULES[vr](value):
-                                if vr in _TEXT_VRS:
-                                    _remember(right, value)
-                                continue
-                    self._last, self._seen, self._blocks = last, seen, blocks
-                else:
-                    self._last, self._seen, self._blocks = last, seen, blocks
-                    self._disorder(tag)
+                        elif value in right:
+                            continue
+                        elif len(value) in counts and is_right(value):
+                            if right is not _NOTHING and not _remember(right, value):
+                                known[tag] = vr, _NOTHING, counts, is_right
+                            continue
+                self._blocks = blocks
                 self._element(tag, vr, value)
                 blocks = self._blocks
             elif kind == START_ITEM:
-                levels.append((tag, value, last, seen, blocks))
-                last, seen, blocks = -1, [], _NO_BLOCKS
+                levels.append((tag, value, blocks))
+                blocks = _NO_BLOCKS
             elif kind == END_ITEM:
-                _, _, last, seen, blocks = levels.pop()
+                blocks = levels.pop()[2]
             elif kind != END_SEQUENCE:
-                if kind == START_SEQUENCE and tag > last:
-                    rule = rules.get(tag)
+                if kind == START_SEQUENCE:
+                    rule = (blocks.get(tag >> 8, _NO_RULES) if tag & 0x10000 else rules).get(tag)
                     if rule is not None and rule[0] == vr:
-                        last = tag
-                        seen.append(tag)
                         continue
-                self._last, self._seen, self._blocks = last, seen, blocks
+                self._blocks = blocks
                 self._other(kind, tag, vr, value)
-                last, seen, blocks = self._last, self._seen, self._blocks
-        if len(seen) > 2 * _MAX_SEEN:
-            del seen[:-_MAX_SEEN]
-        self._last, self._seen, self._blocks = last, seen, blocks
+                blocks = self._blocks
+        self._blocks = blocks
         if self._parts is not None and self._parts.offset is None:
             self._parts.offset = self._offset()
-        self._events, self._offsets, self._places = (), None, None
+        self._events, self._offset_of = (), None
 
     # --- structure ---------------------------------------------------------------------------------------------
 
     def _other(self, kind: int, tag: int, vr: str, value: Any) -> None:
-        if kind in _OPENING:
-            self._see(tag)
         if kind == START_ELEMENT:
             self._parts = _Parts(self._index())
         elif self._parts is not None:
@@ -239,31 +200,18 @@ class ValueCheck:
         elif kind == START_DATASET:
             self._dataset = value
             self._open.clear()
-            self._start_level()
-
-    def _see(self, tag: int) -> None:
-        if tag > self._last:
-            self._last = tag
-            self._seen.append(tag)
-        else:
-            self._disorder(tag)
-
-    def _disorder(self, tag: int) -> None:
-        if not self._checks_order:
-            return
-        index = bisect_left(self._seen, tag)
-        if index < len(self._seen) and self._seen[index] == tag:
-            message = "expected each element once in a data set (PS3.5 7.1), found a second one"
-            self._report("duplicate-key", message, tag)
-        else:
-            self._report("key-order", "expected tags in ascending order (PS3.5 7.1), found a lower tag", tag)
+            self._blocks = _NO_BLOCKS
 
     # --- elements ----------------------------------------------------------------------------------------------
 
     def _element(self, tag: int, vr: str, values: tuple[Any, ...]) -> None:
-        if is_private_creator(tag):
+        is_creator, is_character_set = is_private_creator(tag), tag == SPECIFIC_CHARACTER_SET
+        if is_creator:
             self._reserve(tag, values)
-        elif tag == SPECIFIC_CHARACTER_SET:
+            if values in self._right(tag, vr):
+                return
+        before = self._reports
+        if is_character_set:
             self._character_sets(tag, vr, values)
         definition = self._definition(tag, vr)
         is_counted = self._has_count(tag, definition, len(values))
@@ -272,6 +220,13 @@ class ValueCheck:
             for fault in faults:
                 if is_counted or fault.code != "multiplicity":
                     self._fault(tag, fault)
+        if (is_creator or is_character_set) and self._reports == before:
+            _remember(self._right(tag, vr), values)
+
+    def _right(self, tag: int, vr: str) -> dict[Any, None]:
+        """Return the values of a text element that were found right."""
+        rule = self._rules.get(tag)
+        return rule[1] if rule and rule[0] == vr and isinstance(rule[1], dict) else {}
 
     def _definition(self, tag: int, vr: str) -> Definition | None:
         """Return the definition of an element, after a check of its VR and its block."""
@@ -285,31 +240,37 @@ class ValueCheck:
             if definition is None and not tag & 0x10000:
                 message = "expected an element of the data dictionary (PS3.6), found another"
                 self._report("unknown-element", message, tag)
-        if vr == "UN" or not vr:
+        if not vr:
             return definition
-        if definition is not None and vr not in definition.vrs and definition.vrs != _UNKNOWN:
+        if definition is not None and vr not in (*definition.vrs, "UN") and definition.vrs != _UNKNOWN:
             expected = " or ".join(definition.vrs)
             if is_in_block:
                 self._report("private-element", f"expected VR {expected} by the private dictionary, found {vr}", tag)
             else:
                 self._report("wrong-vr", f"expected VR {expected} by the data dictionary (PS3.6), found {vr}", tag)
-        elif rules is not None and not is_private_creator(tag) and tag != SPECIFIC_CHARACTER_SET:
-            # Those two always need a closer look.
-            if is_in_block:
-                self._count += 1
-                if self._count > _MAX_RULES:
-                    self._count = 0
-                    for others in self._creators.values():
-                        others.clear()
-            counts = _ANY_COUNT if is_in_block else _counts(definition)
-            rules[tag] = _Rule(vr, self._container(vr), counts)
+        elif rules is not None and (is_in_block or definition is not None):
+            self._add_rule(rules, tag, vr, definition)
         return definition
 
-    def _container(self, vr: str) -> Container[Any] | None:
-        """Return a container for the right values of a VR, or None if all are."""
-        if vr in _TEXT_VRS:
-            return {}
-        return None if self._in_binary or vr not in VALUE_RULES else _Any(VALUE_RULES[vr])
+    def _add_rule(self, rules: _Rules, tag: int, vr: str, definition: Definition | None) -> None:
+        known = rules.get(tag)
+        if known is not None and known[0] == vr:
+            return
+        self._count += 1
+        if self._count > _MAX_RULES:
+            self._count = 1
+            self._rules.clear()
+            for others in self._creators.values():
+                others.clear()
+        right: dict[Any, None] | tuple[()] | None = {} if vr in _TEXT_VRS else _NOTHING
+        if self._in_binary and vr not in _TEXT_VRS:
+            right = None
+        counts: Container[int] = _ANY_COUNT
+        if is_private_creator(tag) or tag == SPECIFIC_CHARACTER_SET:
+            counts = ()  # values that were not found right need a closer look
+        elif rules is self._rules:
+            counts = _counts(definition)
+        rules[tag] = vr, right, counts, VALUE_RULES.get(vr, bool)
 
     def _character_sets(self, tag: int, vr: str, values: tuple[Any, ...]) -> None:
         """Check the terms of Specific Character Set, unless the parser does."""
@@ -382,6 +343,7 @@ class ValueCheck:
         self._report(fault.code, fault.message, tag)
 
     def _report(self, code: str, message: str, tag: int) -> None:
+        self._reports += 1
         items = [f"{format_tag(sequence)}[{item}]" for sequence, item, *_ in self._open]
         location = Location(self._offset(), self._dataset, ".".join([*items, format_tag(tag)]))
         self._report_to(Deviation(code, DEVIATIONS[code].severity, location, message))
@@ -395,11 +357,9 @@ class ValueCheck:
         parts = self._parts
         if parts is not None and parts.offset is not None:
             return parts.offset
-        if self._offsets is None:
+        if self._offset_of is None:
             return None
-        if self._places is None:
-            self._places = self._offsets()
-        return self._places[self._index() if parts is None else parts.index]
+        return self._offset_of(self._index() if parts is None else parts.index)
 
 
 class _Parts:
@@ -427,7 +387,6 @@ class _Parts:
 
 _UNKNOWN = ("UN",)  # the VR of private elements that pydicom knows by their name only
 _TEXT_VRS = frozenset(vr for vr, row in VRS.items() if row.form in (Form.TEXT, Form.DECIMAL, Form.PERSON_NAME))
-_OPENING = frozenset({START_ELEMENT, START_SEQUENCE, START_FRAGMENTS, BULK_DATA})
 _ANY_COUNT = range(NO_MAXIMUM)
 
 
@@ -443,13 +402,15 @@ def _counts(definition: Definition | None) -> Container[int]:
     return range(0 if least == 1 else least, min(most + 1, NO_MAXIMUM))
 
 
-def _remember(right: dict[Any, None], values: tuple[Any, ...]) -> None:
-    """Keep the verdict on right values, if that is worth its memory."""
+def _remember(right: Any, values: tuple[Any, ...]) -> bool:
+    """Keep right values that are worth their memory; return False if full."""
+    if len(right) >= _MAX_RIGHT:
+        return False
     if len(values) <= _MAX_REMEMBERED and all(map(_is_short, values)):
-        if len(right) >= _MAX_RIGHT:
-            right.clear()
         right[values] = None
+    return True
 
 
 def _is_short(value: Any) -> bool:
-    return value is None or len(value if isinstance(value, str) else "".join(value)) <= _MAX_TEXT
+    text = "".join(value) if isinstance(value, tuple) else value
+    return not isinstance(text, str | bytes) or len(text) <= _MAX_TEXT

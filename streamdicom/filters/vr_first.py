@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import marshal
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Any, BinaryIO
 from weakref import finalize
 
@@ -43,8 +44,12 @@ def vr_first(
     [(5, 2145386512, 'OB', None), (8, 2145386512, 'OB', b'ab'), (9, 2145386512, 'OB', None)]
     """
     stage = VRFirst(needs_vr, max_size)
-    yield from stage.run(events)
+    return chain(stage.run(events), _at_end(stage))  # in C, because a generator takes time for each event
+
+
+def _at_end(stage: VRFirst) -> Iterator[Event]:
     stage.finish()
+    yield from ()
 
 
 class VRFirst:

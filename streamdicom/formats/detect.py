@@ -229,6 +229,7 @@ class EventParser:
         self._format: FormatName | None = None
         self._parser: Parser | None = None
         self._keeps_places = False
+        self._checks_padding = False
         self._early: list[int] = []  # offsets of events that the last call made of a short stream
         if self._options.format != "auto":
             self._parser = self._parser_of(self._options.format)
@@ -249,12 +250,24 @@ class EventParser:
         if isinstance(self._parser, KeepsPlaces):
             self._parser.keep_places()
 
-    def offsets(self) -> list[int]:
-        """Return the byte offset of each event of the last call of ``feed`` or ``close``.
+    def check_padding(self) -> None:
+        """Report padding that PS3.5 6.2 does not allow; call it before ``feed``."""
+        self._checks_padding = True
+        if isinstance(self._parser, KeepsPlaces):
+            self._parser.check_padding()
+
+    def offset(self, index: int) -> int:
+        """Return the byte offset of an event of the last call of ``feed`` or ``close``.
 
         ``keep_places`` must have been called.
+
+        Args:
+            index: The index of the event in the list that the call returned.
         """
-        return self._early + (self._parser.offsets() if isinstance(self._parser, KeepsPlaces) else [])
+        if index < len(self._early):
+            return self._early[index]
+        assert isinstance(self._parser, KeepsPlaces)
+        return self._parser.offset(index - len(self._early))
 
     @property
     def has_more(self) -> bool:
@@ -298,7 +311,7 @@ class EventParser:
             self._parser = self._parser_of(detect(self._head, is_all=True))
             if self._head:
                 events = self._parser.feed(self._head)
-                self._early = self.offsets() if self._keeps_places else []
+                self._early = [self.offset(index) for index in range(len(events))] if self._keeps_places else []
         return events + self._parser.close()
 
     def _parser_of(self, content: str | None) -> Parser:
@@ -310,8 +323,11 @@ class EventParser:
             row = FORMATS[content]
             self._format = row.name
             parser = row.new_parser(self._options, self._key_filter, self._expansion)
-            if self._keeps_places and isinstance(parser, KeepsPlaces):
-                parser.keep_places()
+            if isinstance(parser, KeepsPlaces):
+                if self._keeps_places:
+                    parser.keep_places()
+                if self._checks_padding:
+                    parser.check_padding()
             return parser
         location = Location(0)
         if content == UNKNOWN:

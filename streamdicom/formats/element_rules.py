@@ -68,6 +68,8 @@ def check_name(groups: tuple[str, str, str]) -> None:
         raise OutputError("expected a component group, found '=', which separates component groups (PS3.5 6.2.1.1)")
     if "\\" in alphabetic or "\\" in ideographic or "\\" in phonetic:
         raise separator_error()
+    if "=" in phonetic and phonetic.rstrip("\0 ").endswith("="):
+        raise OutputError("expected a component group, found '=' at its end, which readers of files strip")
 
 
 def check_values(vr: str, values: tuple[Any, ...]) -> None:

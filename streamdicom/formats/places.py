@@ -1,35 +1,33 @@
 """Byte offsets of events, for callers that ask for them.
 
 A parser that keeps places notes where it starts to read an element, and of a run of elements only where the run starts
-and its bytes. The offsets are worked out when somebody asks for them, mostly never: the events of a conformant stream
-need none.
+and its bytes. An offset is worked out when somebody asks for it, mostly never: the events of a conformant stream need
+none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import Any
 
 from streamdicom.events import Event
-
-Walk: TypeAlias = Callable[[Sequence[Event]], Sequence[int]]
-"""Returns the byte offsets of the first events of a run, at least one; others have that of the last of these."""
 
 
 class Places:
     """Where the events of one call begin.
 
     Attributes:
-        marks: The index of an event, and the place from which on the events are: a byte offset, a ``Walk``, or what
-            else ``_resolved`` of a subclass knows.
+        marks: The index of an event, and the place from which on the events are: a byte offset, or what else
+            ``_resolved`` of a subclass knows.
 
     >>> places = Places()
     >>> events = [(1, 0, "", 0)]
     >>> places.begin(events)
     >>> places.mark(17)
     >>> events.append((3, 0x00100020, "LO", ()))
-    >>> places.offsets()
-    [0, 17]
+    >>> places.offset(0), places.offset(1)
+    (0, 17)
     """
 
     def __init__(self) -> None:
@@ -44,8 +42,8 @@ class Places:
             self.marks.clear()
         self._events = events
 
-    def mark(self, place: int | Walk) -> None:
-        """Note the place of the next events: a byte offset, or a function for it."""
+    def mark(self, place: Any) -> None:
+        """Note the place of the next events."""
         self.marks.append((len(self._events), place))
 
     def take_back(self, place: int) -> None:
@@ -54,29 +52,28 @@ class Places:
             self.marks.pop()
         self.mark(place)
 
-    def offsets(self) -> list[int]:
-        """Return the byte offset of each event of the call.
+    def offset(self, index: int) -> int:
+        """Return the byte offset of an event of the call.
 
-        Events that no mark precedes have the offset of the event before.
+        Ascending indices cost least. Events that no mark precedes have the offset of the event before.
         """
-        events, marks = self._events, self.marks
-        found: list[int] = []
-        if not marks or marks[0][0]:
-            found = [self._resolved(self._before, ())[-1]] * (marks[0][0] if marks else len(events))
-        ends = [index for index, _ in marks[1:]] + [len(events)]
-        for (index, place), end in zip(marks, ends, strict=bool(marks)):
-            if end > index:
-                found += self._resolved(place, events[index:end])[: end - index]
-                found += found[-1:] * (end - len(found))
-        return found
+        number = bisect_left(self.marks, (index + 1,)) - 1
+        if number < 0:
+            return self._last(self._before)
+        start, place = self.marks[number]
+        return self._resolved(place, start, index)
 
-    def _resolved(self, place: Any, events: Sequence[Event]) -> Sequence[int]:
-        """Return the byte offsets of the first events after a mark, at least one."""
-        return (place,) if isinstance(place, int) else place(events)
+    def _resolved(self, place: Any, start: int, index: int) -> int:
+        """Return the byte offset of an event after a mark, by the indices of both."""
+        return place  # type: ignore[no-any-return]
+
+    def _last(self, place: Any) -> int:
+        """Return the byte offset of the last event after a mark of an earlier call."""
+        return place  # type: ignore[no-any-return]
 
 
 class KeepsPlaces:
-    """The part of a parser that keeps the places of its events."""
+    """The part of a parser that only commands ask for: places, and padding."""
 
     _places: Places | None = None
 
@@ -84,11 +81,17 @@ class KeepsPlaces:
         """Keep the places of all events from now on."""
         self._places = Places()
 
-    def offsets(self) -> list[int]:
-        """Return the byte offset of each event of the last call of ``feed`` or ``close``.
+    def check_padding(self) -> None:
+        """Report padding that PS3.5 6.2 does not allow; text formats have none."""
+
+    def offset(self, index: int) -> int:
+        """Return the byte offset of an event of the last call of ``feed`` or ``close``.
 
         The offset of an element is that of its first byte, in a compressed stream after decompression. That of other
         events is at or before their first byte. ``keep_places`` must have been called.
+
+        Args:
+            index: The index of the event in the list that the call returned.
         """
         assert self._places is not None
-        return self._places.offsets()
+        return self._places.offset(index)

@@ -10,6 +10,7 @@ from streamdicom.io.compression import (
     new_compressor,
 )
 from streamdicom.io.expansion import Expansion
+from streamdicom.io.ranges import Place, absolute, is_url, open_place, read_range, size_of
 from streamdicom.io.sources import CHUNK, Source, as_bytes, check_source, check_target, chunks, name_of, not_blank
 from streamdicom.io.spool import LazyValue, SpooledValue, SpoolFile
 from streamdicom.io.targets import NamedFile, Output, Target, hidden, is_special, naming, temporary
@@ -24,10 +25,12 @@ __all__ = [
     "LazyValue",
     "NamedFile",
     "Output",
+    "Place",
     "Source",
     "SpoolFile",
     "SpooledValue",
     "Target",
+    "absolute",
     "as_bytes",
     "check_source",
     "check_target",
@@ -36,9 +39,13 @@ __all__ = [
     "decompress",
     "hidden",
     "is_special",
+    "is_url",
     "name_of",
     "naming",
     "new_compressor",
     "not_blank",
+    "open_place",
+    "read_range",
+    "size_of",
     "temporary",
 ]

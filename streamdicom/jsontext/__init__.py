@@ -8,8 +8,10 @@ The tokenizer and the emitter never hold a whole document in memory.
 """
 
 from streamdicom.jsontext.base64 import Base64Decoder, Base64Encoder, decode_base64
+from streamdicom.jsontext.boundaries import BoundaryScanner, CommentError, Summary, scan
 from streamdicom.jsontext.emitter import ONE_LINE, JsonEmitter
 from streamdicom.jsontext.grammar import Expect
+from streamdicom.jsontext.origin import FIRST, NEXT, Origin
 from streamdicom.jsontext.stretch import Stretch
 from streamdicom.jsontext.strings import SURROGATE, length_in_bytes
 from streamdicom.jsontext.tokenizer import JsonTokenizer
@@ -17,17 +19,24 @@ from streamdicom.jsontext.tokens import DEPTHS, NUMBER_TEXT, Token, TokenType
 
 __all__ = [
     "DEPTHS",
+    "FIRST",
+    "NEXT",
     "NUMBER_TEXT",
     "ONE_LINE",
     "SURROGATE",
     "Base64Decoder",
     "Base64Encoder",
+    "BoundaryScanner",
+    "CommentError",
     "Expect",
     "JsonEmitter",
     "JsonTokenizer",
+    "Origin",
     "Stretch",
+    "Summary",
     "Token",
     "TokenType",
     "decode_base64",
     "length_in_bytes",
+    "scan",
 ]

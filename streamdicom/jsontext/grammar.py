@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 from typing import TypeAlias
 
+from streamdicom.jsontext.origin import FIRST, NEXT
 from streamdicom.jsontext.tokens import Token, TokenType
 
 _MAX_TEXT_LENGTH = 32
@@ -62,6 +63,8 @@ _MAY_CLOSE = frozenset({Expect.FIRST_VALUE, Expect.FIRST_NAME, Expect.AFTER})
 
 _STRUCTURE = frozenset("{}[]:,")
 _SYMBOL = re.compile(r"[{}\[\]:,]|[^{}\[\]:, \t\r\n]+")
+
+_ORIGINS = {Expect.FIRST_VALUE: FIRST, Expect.VALUE: NEXT}
 
 _EXPECTED = {
     Expect.VALUE: "a value",
@@ -324,6 +327,14 @@ class Grammar:
         _unlink(self._root)
         self._root = _Frame("", None)
         return self.rebuild(state)
+
+    def origin_of(self, state: State) -> str | None:
+        """Return the structure of an ``Origin`` at a state, or None elsewhere."""
+        frame = state.frame
+        if frame.parent is None:
+            return "" if state.expect is Expect.VALUE else None
+        is_outermost = frame.parent.parent is None and frame.container == "["
+        return _ORIGINS.get(state.expect) if is_outermost else None
 
     def rebuild(self, state: State) -> State:
         """Return an equal state, which may have been dropped in the meantime."""

@@ -24,16 +24,19 @@ class Scanner:
     Args:
         grammar: The grammar.
         number_length: Maximum bytes in a number.
+        structure: The structure before the first text; see ``Origin``.
 
     Attributes:
         grammar: As given.
         state: State of the grammar after the last token.
     """
 
-    def __init__(self, grammar: Grammar, number_length: int) -> None:
+    def __init__(self, grammar: Grammar, number_length: int, structure: str = "") -> None:
         self.grammar = grammar
         self._number_length = number_length
         self.state = grammar.start()
+        if structure:
+            self.scan(structure, [], is_odd=False)
 
     def state_after(self, structure: str) -> State | None:
         """Return the state after a structure, or None if it departs from the standard.

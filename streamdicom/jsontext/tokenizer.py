@@ -27,6 +27,7 @@ from streamdicom.errors import InputError, JsonSyntaxError, LimitError, Location
 from streamdicom.jsontext.comments import OpenComment, blank, may_hold_comment
 from streamdicom.jsontext.grammar import Expect, Fault, Grammar, State
 from streamdicom.jsontext.locate import Origins
+from streamdicom.jsontext.origin import Origin
 from streamdicom.jsontext.scanner import Scanner
 from streamdicom.jsontext.stretch import Stretch, StringStretch
 from streamdicom.jsontext.strings import (
@@ -89,6 +90,7 @@ class JsonTokenizer(PushParser[Token]):
         multiple: Accept several documents, with or without white space between them (NDJSON, concatenated JSON).
             Otherwise anything but white space after the document is an error.
         lenient: Accept the departures from RFC 8259 listed above.
+        origin: The place in the text at which the bytes start.
 
     Attributes:
         departures: Byte offset and code of each departure accepted in the last call of ``feed`` or ``close``, in the
@@ -107,17 +109,25 @@ class JsonTokenizer(PushParser[Token]):
     [(1, 'bare-nonfinite'), (6, 'comment'), (19, 'trailing-comma')]
     """
 
-    def __init__(self, limits: Limits | None = None, *, multiple: bool = False, lenient: bool = False) -> None:
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        *,
+        multiple: bool = False,
+        lenient: bool = False,
+        origin: Origin | None = None,
+    ) -> None:
         super().__init__()
         limits = limits or Limits()
         self._segment = limits.segment_size
         self._grammar = Grammar(limits.depth, limits.number_length, multiple, lenient)
         self._max_word_length = max(limits.number_length, *map(len, self._grammar.literals))
-        self._scanner = Scanner(self._grammar, limits.number_length)
+        origin = origin or Origin()
+        self._scanner = Scanner(self._grammar, limits.number_length, origin.structure)
         self._mode = _Mode.BETWEEN
         self._held = bytearray()
         self._scanned = 0  # bytes of the held string that are known not to close it
-        self._offset = 0  # of the first byte held, or of the next byte to arrive
+        self._offset = origin.offset  # of the first byte held, or of the next byte to arrive
         self._multiple = multiple
         self._lenient = lenient
         self._comment: OpenComment | None = None
@@ -128,6 +138,14 @@ class JsonTokenizer(PushParser[Token]):
     def bytes_consumed(self) -> int:
         """Bytes of the stream read as tokens and white space, before any fault."""
         return self._offset
+
+    @property
+    def origin(self) -> Origin | None:
+        """The current place as an origin, or None within a token or a value."""
+        structure = self._grammar.origin_of(self._scanner.state)
+        if self._mode is not _Mode.BETWEEN or self._held or structure is None:
+            return None
+        return Origin(self._offset, structure)
 
     @property
     def token_count(self) -> int:

@@ -335,7 +335,7 @@ def test_invalid_value_is_kept_with_on_error_skip(tmp_path: Path) -> None:
     assert _files(tmp_path / "b") == _expected(2)
     [path] = (tmp_path / "b").rglob("*.2.dcm")
     raw = dcmread(path).get_item(0x00280010)
-    assert (raw.VR, raw.value) == ("UN", b"many")
+    assert (raw.VR, raw.value) == ("UT", b"many")
 
 
 def test_unordered_elements_are_sorted(tmp_path: Path) -> None:
@@ -452,8 +452,10 @@ def test_layout_with_colliding_paths_loses_no_data_set(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.parametrize("on_duplicate", ["keep-both", "skip", "replace"])
-def test_resuming_after_a_kill_at_any_moment_makes_the_same_files(tmp_path: Path, on_duplicate: str) -> None:
+@pytest.mark.parametrize(("on_duplicate", "count"), [("keep-both", 60), ("skip", 20), ("replace", 20)])
+def test_resuming_after_a_kill_at_any_moment_makes_the_same_files(
+    tmp_path: Path, on_duplicate: str, count: int
+) -> None:
     source = tmp_path / "in.json"
     objects = [_object(number) for number in range(1, 8)]
     again = _object(3, **{"0020000E": {"vr": "UI", "Value": ["1.2.2.9"]}})
@@ -468,7 +470,7 @@ def test_resuming_after_a_kill_at_any_moment_makes_the_same_files(tmp_path: Path
     shutil.rmtree(folder)
     lines = run_killed(run, 0)
     kills = 0
-    for moment in moments(lines, 60):
+    for moment in moments(lines, count):
         shutil.rmtree(folder)
         if run_killed(run, moment) != -1:  # the number of lines depends on the clock
             continue
@@ -479,7 +481,7 @@ def test_resuming_after_a_kill_at_any_moment_makes_the_same_files(tmp_path: Path
         assert run() == expected
         assert _files(folder) == files
         assert [(folder / name).read_bytes() for name in files] == contents
-    assert kills >= 50
+    assert kills >= count * 5 // 6
 
 
 def _interrupted(tmp_path: Path) -> tuple[Path, Path]:
@@ -493,8 +495,11 @@ def _interrupted(tmp_path: Path) -> tuple[Path, Path]:
 
 def test_run_that_wrote_nothing_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(streamdicom.InputError):
-        import_archive(b"no JSON", tmp_path / "out")
-    assert list((tmp_path / "out").iterdir()) == []
+        import_archive(b"no JSON", tmp_path / "new" / "out")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(streamdicom.InputError):
+        import_archive(b"no JSON", tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_resumed_run_may_skip_errors(tmp_path: Path) -> None:

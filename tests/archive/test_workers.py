@@ -106,6 +106,19 @@ def test_other_error_has_the_traceback_of_the_worker() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="needs masks of signals")
+def test_workers_never_see_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = "'--multiprocessing-fork' in sys.orig_argv"
+    (tmp_path / "sitecustomize.py").write_text(
+        f"import os, signal, sys; {started} and os.kill(os.getpid(), {signal.SIGINT:d})"
+    )
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    assert list(in_order(range, [2], 2)) == [(2, 0), (2, 1)]
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 def test_workers_exit_with_their_parent() -> None:
     reader, writer = os.pipe()

@@ -18,8 +18,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from streamdicom.cli import main
 
-CODE = "import sys; from streamdicom.cli import main; sys.exit(main())"
-COMMAND = [sys.executable, "-c", CODE]
+COMMAND = [sys.executable, "-m", "streamdicom"]
 ONE = b'{"00100020":{"vr":"LO","Value":["1"]}}'
 
 

@@ -169,11 +169,26 @@ def test_package_is_run_as_the_command_line() -> None:
     assert done.stderr.startswith("streamdicom: no such command: ")
 
 
+_CTRL_C = "os.kill(os.getpid(), signal.SIGINT)"
+
+
 @pytest.mark.slow
-def test_ctrl_c_while_modules_are_imported_ends_the_command_quietly(tmp_path: Path) -> None:
-    (tmp_path / "pydicom.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)")
-    result = run_process("demo", PYTHONPATH=os.pathsep.join([str(tmp_path), *sys.path]))
-    assert (result.code, result.stdout, result.stderr) == (130, b"", "")
+@pytest.mark.parametrize(
+    ("module", "code", "argument", "stdout"),
+    [
+        pytest.param("argparse", _CTRL_C, "demo", b"", id="before the command"),
+        pytest.param("pydicom", _CTRL_C, "demo", b"", id="in the command"),
+        pytest.param(
+            "sitecustomize", f"import atexit; atexit.register(lambda: {_CTRL_C})", "--version", b"0.1.0", id="after it"
+        ),
+    ],
+)
+def test_ctrl_c_is_quiet_while_modules_are_imported_and_at_the_end(
+    module: str, code: str, argument: str, stdout: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / f"{module}.py").write_text(f"import os, signal; {code}")
+    result = run_process(argument, PYTHONPATH=os.pathsep.join([str(tmp_path), *sys.path]))
+    assert (result.code, result.stdout.strip(), result.stderr) == (130, stdout, "")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -12,7 +15,7 @@ from pydicom.dataset import FileMetaDataset
 
 from streamdicom import WriteOptions
 from streamdicom.archive.tasks import Rendering
-from streamdicom.cli.options import DEIDENTIFY
+from streamdicom.cli.options import DEIDENTIFY, NEW_KEY
 from streamdicom.deidentification import Deidentification, DeidentificationOption, KeyedValues
 from tests.cli.listening import listening
 from tests.cli.running import run
@@ -59,7 +62,29 @@ def test_dicom_file_is_converted_to_a_deidentified_dicom_file(tmp_path: Path, ke
     assert dataset.PatientID == _NEW.patient_id("17")
     assert dataset.file_meta.MediaStorageSOPInstanceUID == dataset.SOPInstanceUID == _NEW.uid("1.2.3.1")
     assert dataset.PatientIdentityRemoved == "YES"
-    assert run("convert", source, target).code == 2
+    refused = run("convert", source, target)
+    assert (refused.code, "only with --deidentify" in refused.error) == (2, True)
+
+
+def test_basic_profile_is_the_default(tmp_path: Path, key: Path) -> None:
+    source, target = _write(tmp_path / "in.dcm"), tmp_path / "out.dcm"
+    assert run("convert", source, target, "--deidentify", "basic", "--key-file", key).code == 0
+    for arguments in (
+        [source, target, "--deidentify", "--key-file", key],
+        ["--deidentify", "--key-file", key, source, target],
+    ):
+        expected = target.read_bytes()
+        target.unlink()
+        assert run("convert", *arguments).code == 0
+        assert target.read_bytes() == expected
+
+
+@pytest.mark.slow
+def test_key_is_made_as_the_message_says(tmp_path: Path) -> None:
+    made = subprocess.run(shlex.split(NEW_KEY.replace("python", sys.executable, 1)), capture_output=True, check=True)
+    (tmp_path / "key").write_bytes(made.stdout)
+    source, target = _write(tmp_path / "in.dcm"), tmp_path / "out.dcm"
+    assert run("convert", source, target, "--deidentify", "--key-file", tmp_path / "key").code == 0
 
 
 @pytest.mark.parametrize("suffix", [".json", ".xml", ".ndjson"])
@@ -82,6 +107,8 @@ def test_options_are_separated_by_commas_and_the_report_has_numbers(tmp_path: Pa
     ("options", "message"),
     [
         (["--deidentify", "basic"], "--key-file"),
+        (["--deidentify"], "secrets.token_hex(32))' > key"),
+        (["--deidentify", "yes", "--key-file", "{key}"], "'yes' (choose from basic, retain-uids, "),
         (["--deidentify", "retain-all", "--key-file", "{key}"], "retain-all"),
         (["--deidentify", "retain-full-dates,retain-modified-dates", "--key-file", "{key}"], "both"),
         (["--deidentify", "basic", "--key-file", "{short}"], "16 bytes"),

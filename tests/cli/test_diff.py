@@ -269,6 +269,29 @@ def test_fragments_equal_their_inline_value_field() -> None:
     assert one == other
 
 
+def test_padding_of_binary_values_is_no_difference() -> None:
+    def content(*parts: tuple[EventType, Any]) -> bytes:
+        middle: list[Event] = [(kind, 0x7FE00010, "OB", value) for kind, value in parts]
+        events: list[Event] = [(EventType.START_DATASET, 0, "", 0), *middle, (EventType.END_DATASET, 0, "", None)]
+        [[entry]] = [list(dataset.entries) for dataset in datasets(events)]
+        return entry[2]
+
+    def in_parts(*segments: bytes) -> bytes:
+        last = (EventType.LAST_SEGMENT, segments[-1])
+        before = [(EventType.SEGMENT, data) for data in segments[:-1]]
+        return content((EventType.START_ELEMENT, None), *before, last, (EventType.END_ELEMENT, None))
+
+    def in_fragment(data: bytes) -> bytes:
+        start = (EventType.START_FRAGMENTS, None), (EventType.START_FRAGMENT, len(data))
+        return content(*start, (EventType.LAST_SEGMENT, data), (EventType.END_FRAGMENTS, None))
+
+    padded = content((EventType.ELEMENT, (b"abc\0",)))
+    assert padded == content((EventType.ELEMENT, (b"abc",)))
+    assert padded == in_parts(b"abc") == in_parts(b"a", b"b", b"c") == in_parts(b"abc", b"\0")
+    assert len({padded, *(content((EventType.ELEMENT, (data,))) for data in (b"ab", b"abx", b"abc\0\0"))}) == 4
+    assert in_fragment(b"abc") == in_fragment(b"abc\0") != in_fragment(b"ab")
+
+
 def test_invalid_element_is_compared_by_its_text() -> None:
     def found(text: str) -> list[Any]:
         event: Event = (EventType.JSON_ELEMENT, 0x00280010, "US", text)
@@ -345,7 +368,19 @@ def test_formats_of_the_same_data_are_equal(tmp_path: Path) -> None:
         done = run("diff", tmp_path / "a.json", tmp_path / name)
         assert (done.code, done.stdout, done.stderr) == (0, b"", "")
     done = run("diff", "-", tmp_path / "b.ndjson", data=json.dumps(sources[1:]).encode())
-    assert (done.code, done.stdout) == (1, b"[29]: only in B\n")
+    start = lines.rindex("\n", 0, -1) + 2  # the key after the last brace of a line
+    assert (done.code, done.stdout.decode()) == (1, f"[29] (B: byte {start}, line 30, column 2): only in B\n")
+
+
+def test_error_has_line_and_column_in_indented_text(tmp_path: Path) -> None:
+    path, other = tmp_path / "a.json", tmp_path / "b.json"
+    text = '[\n {"00100020":{"vr":"LO" "Value":["17"]}}]'
+    path.write_text(text)
+    other.write_text("[]")
+    done = run("diff", path, other)
+    assert done.code == 1
+    byte = text.index('"Value"')
+    assert f"(byte {byte}, line 2, column {byte - 1}, [0].00100020 PatientID)" in done.stderr
 
 
 def test_exit_codes_separate_errors_and_differences(tmp_path: Path) -> None:
@@ -432,9 +467,9 @@ def test_memory_does_not_grow_with_the_elements_of_a_data_set(tmp_path: Path, mo
 def test_data_sets_in_another_order_wait_on_disk(tmp_path: Path) -> None:
     one, other = tmp_path / "a.json", tmp_path / "b.json"
     text = "%s" + json.dumps(
-        {**_dataset("%s"), **{f"0009{n:04X}": {"vr": "LO", "Value": ["x" * 40]} for n in range(99)}}
+        {**_dataset("%s"), **{f"0009{n:04X}": {"vr": "UT", "Value": ["x" * 1500]} for n in range(10)}}
     )
     _write(one, chain("[", (text % ("," * bool(i), i) for i in range(400)), "]"))
     _write(other, chain("[", (text % ("," * bool(i), 399 - i) for i in range(400)), "]"))
-    assert one.stat().st_size > 2 * _MIB
+    assert one.stat().st_size > 5 * _MIB
     assert peak(lambda: _compare(one, other)) < 4 * _MIB

@@ -75,7 +75,7 @@ def test_inputs_passed_over_are_named_in_the_report(corpus: Path, tmp_path: Path
     report = tmp_path / "report.json"
     result = run("export", corpus, "-o", tmp_path / "out.json", "--report", report, "-v")
     assert result.code == 0
-    assert "1 other files passed over" in result.stderr
+    assert "1 other file passed over" in result.stderr
     assert json.loads(report.read_text())["passed_over"] == [str(corpus / "notes.txt")]
     assert f"passed over: {corpus / 'notes.txt'}" in result.stderr
 

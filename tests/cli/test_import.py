@@ -76,7 +76,7 @@ def test_empty_input_is_an_error(data: bytes, tmp_path: Path) -> None:
         result = run("import", source, "-o", tmp_path / "out", data=data)
         assert result.code == 1
         assert "empty" in result.error
-    assert not any((tmp_path / "out").iterdir())
+    assert not (tmp_path / "out").exists()
 
 
 def test_empty_array_is_no_error(tmp_path: Path) -> None:
@@ -102,3 +102,11 @@ def test_wrong_arguments_create_no_folder(
     result = run("import", *arguments, data=b"[{}]")
     assert (result.code, bool(result.error)) == (2, True)
     assert not any(tmp_path.iterdir())
+
+
+def test_file_in_place_of_the_folder_is_a_usage_error(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    path.write_bytes(b"x")
+    result = run("import", "-", "-o", path, data=b"[{}]")
+    assert (result.code, result.error) == (2, f"{path}: File exists")
+    assert path.read_bytes() == b"x"

@@ -16,7 +16,7 @@ from pydicom.data import get_testdata_file
 
 import streamdicom
 from tests.cli.listening import PATIENCE, Listener, is_acknowledged, listening
-from tests.cli.running import CODE, ONE, run
+from tests.cli.running import ONE, run
 from tests.support.connections import dataset, reset
 
 pytestmark = pytest.mark.slow
@@ -214,10 +214,13 @@ def test_full_disk_ends_the_listener_and_the_sender_fails() -> None:
 
 def test_partial_line_is_removed_again(tmp_path: Path) -> None:
     path = tmp_path / "out.json"
-    limited = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)); {CODE}"
-    arguments = ["listen", "127.0.0.1:0", "-o", str(path)]
-    command = [sys.executable, "-c", "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); " + limited]
-    with subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0) as process:
+    code = (
+        "import resource, runpy, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)); "
+        "runpy.run_module('streamdicom', run_name='__main__')"
+    )
+    command = [sys.executable, "-c", code, "listen", "127.0.0.1:0", "-o", str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0) as process:
         listener = Listener(process)
         large = streamdicom.dumps(dataset(1, 200_000)).encode()
         assert run("send", "-", listener.address, data=b"[" + ONE + b"," + large + b"]").code == 1

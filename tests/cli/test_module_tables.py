@@ -46,7 +46,7 @@ def test_option_checks_modules(tables: Path) -> None:
     assert (found["code"], found["tag_path"], found["keyword"]) == ("missing-attribute", "00100020", "PatientID")
     path.write_text('{"00080016": {"vr": "UI", "Value": ["1.2"]}, "00100020": {"vr": "LO"}}')
     text = run("validate", path, "--iod").stdout.decode().splitlines()
-    assert text[0] == "1 data sets, 0 deviations: conformant in form, values and modules"
+    assert text[0] == "1 data set, 0 deviations: conformant in form, values and modules"
     assert "conditions of types 1C and 2C" in text[-1]
 
 

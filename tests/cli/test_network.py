@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import socket
+from pathlib import Path
+
 import pytest
 
 from streamdicom.cli.exit_codes import UsageError
 from streamdicom.cli.network import format_address, parse_address
+from tests.cli.running import run
 
 
 @pytest.mark.parametrize("text", ["localhost:4711", "[::1]:0", "127.0.0.1:65535"])
@@ -17,3 +23,14 @@ def test_address_survives_a_round_trip(text: str) -> None:
 def test_malformed_address_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         parse_address(text)
+
+
+@pytest.mark.parametrize("command", ["listen", "serve"])
+def test_address_that_is_not_available_is_named(command: str, tmp_path: Path) -> None:
+    if command == "serve":
+        pytest.importorskip("uvicorn")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        arguments = [f"127.0.0.1:{port}"] if command == "listen" else [tmp_path, "--port", port]
+        result = run(command, *arguments)
+    assert (result.code, result.error) == (2, f"127.0.0.1:{port}: {os.strerror(errno.EADDRINUSE)}")

@@ -185,9 +185,11 @@ def test_signal_ends_the_command_quietly_and_leaves_no_file(number: int, code: i
 
 
 @pytest.mark.slow
-def test_ignored_signal_stays_ignored(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["INT", "TERM"])
+def test_ignored_signal_stays_ignored(name: str, tmp_path: Path) -> None:
     result = run_shell(
-        f"trap '' TERM; (sleep 0.5; kill $$; sleep 0.5; echo '[]') | exec streamdicom convert - {tmp_path}/a.json"
+        f"trap '' {name}; (sleep 0.5; kill -{name} $$; sleep 0.5; echo '[]') | "
+        f"exec streamdicom convert - {tmp_path}/a.json"
     )
     assert result.code == 0
     assert (tmp_path / "a.json").read_bytes() == b"[]\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from streamdicom.cli import validate
 from streamdicom.cli.places import Batch, PlacedParser
 from streamdicom.cli.validate import print_codes, validate_files
 from tests.cli.running import run, without_preamble
+from tests.formats.part10.files import EXPLICIT, start
 from tests.support.memory import peak
 
 _CHECKED = [
@@ -91,7 +93,7 @@ def test_files_after_an_invalid_one_are_read(tmp_path: Path) -> None:
     done = run("validate", bad, good, bad)
     lines = done.stdout.decode().splitlines()
     assert [line.split(": ")[0] for line in lines[:2]] == [str(bad).replace("\n", " ")] * 2
-    assert lines[2:-3] == ["4 data sets, 0 deviations, 2 streams not read to their end: not conformant"]
+    assert lines[2:-3] == ["4 data sets, 0 deviations, 2 streams not read to the end: not conformant"]
 
 
 def test_file_without_preamble_needs_force(tmp_path: Path) -> None:
@@ -146,7 +148,7 @@ def test_each_deviation_is_a_line_before_the_summary(deviating: Path, capsys: py
 def test_notes_are_failures_with_strict(deviating: Path, capsys: pytest.CaptureFixture[str]) -> None:
     deviating.write_text("1")
     assert _validate(deviating)
-    assert "1 data sets, 1 deviations: conformant in form and values but for notes" in capsys.readouterr().out
+    assert "1 data set, 1 deviation: conformant in form and values but for notes" in capsys.readouterr().out
     assert not _validate(deviating, strict=True)
     deviating.write_text("0")
     assert _validate(deviating, strict=True)
@@ -265,6 +267,14 @@ def test_planted_fault_is_found_in_every_format(tmp_path: Path, tag: str, suffix
         assert run("validate", path, "--no-values").code == 0
 
 
+def test_padding_of_files_is_a_value(tmp_path: Path) -> None:
+    path = tmp_path / "a.dcm"
+    path.write_bytes(start(EXPLICIT.uid) + EXPLICIT.element(0x00080018, "UI", b"1.2 "))
+    [line, *_] = run("validate", path).stdout.decode().splitlines()
+    assert "[0].00080018 SOPInstanceUID: slight padding: " in line
+    assert run("validate", path, "--no-values").code == 0
+
+
 def test_summary_names_the_checks(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(_GOOD)
@@ -290,6 +300,21 @@ def test_places_in_indented_text_have_line_and_column(tmp_path: Path) -> None:
         assert places["trailing-comma"] == (text.encode().index(b"  }") + 2, 4, 3)
         [line, *_] = run("validate", source, data=data).stdout.decode().splitlines()
         assert f"line 3, column {column}, [0].00080060 Modality" in line
+
+
+def test_end_of_a_truncated_compressed_stream_is_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "a.json.gz"
+    # Flushed, so that all bytes before the cut can be decompressed.
+    compressor = zlib.compressobj(wbits=31)
+    path.write_bytes(compressor.compress(b"[\n {},\n") + compressor.flush(zlib.Z_SYNC_FLUSH))
+    [line, summary, *_] = run("validate", path).stdout.decode().splitlines()
+    assert line == f"{path}: byte 7, line 3, column 1: fatal: the gzip stream stops before its end"
+    assert summary == "1 data set, 0 deviations, 1 stream not read to the end: not conformant"
+
+
+def test_standard_input_is_named(tmp_path: Path) -> None:
+    [line, *_] = run("validate", "-", data=b'{"00080060":{"vr":"CS","Value":["x"]}}').stdout.decode().splitlines()
+    assert line.startswith("standard input: byte 1, [0].00080060 Modality: ")
 
 
 def test_deviation_of_parser_and_check_is_one(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from functools import cache
 from math import isclose, nan
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ _FOLDERS = ("test_files", "charset_files")
 _DOUBLE_TOLERANCE = 1e-15  # relative; DCMTK does not write the last digit
 
 
+@cache
 def files() -> list[Path]:
     """Return the files with a preamble, which every program accepts."""
     paths = [path for folder in _FOLDERS for path in (_ROOT / folder).rglob("*")]

@@ -7,6 +7,7 @@ import json
 from copy import deepcopy
 from decimal import Decimal
 from enum import Enum
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -526,3 +527,22 @@ def test_round_trip_changes_equal_those_of_a_file(dataset: Dataset) -> None:
     loaded, read = streamdicom.loads(streamdicom.dumps(dataset)), _through_a_file(dataset)
     assert loaded == read
     assert [element.VR for element in loaded] == [element.VR for element in read]
+
+
+@pytest.mark.parametrize(
+    ("field", "vr"),
+    [
+        (bytes(24), "UN"),  # items for pydicom, which takes any tag
+        (b"\xfe\xff\x00\xe0\2\0\0\0abcd", "UN"),
+        (b"\xfe\xff\x00\xe0\0\0\0\0" * 2, "SQ"),
+        (b"\xfe\xff\x00\xe0\0\0\0\0\xfe\xff\xdd\xe0\0\0\0\0", "SQ"),
+        (b"\xfe\xff\x00\xe0\xff\xff\xff\xff\xfe\xff\x0d\xe0\0\0\0\0", "SQ"),
+    ],
+)
+def test_un_is_a_sequence_only_of_items(field: bytes, vr: str) -> None:
+    dataset = Dataset()
+    dataset[0x00081140] = RawDataElement(BaseTag(0x00081140), "UN", len(field), field, 0, False, True)
+    events = list(chain.from_iterable(walk(dataset)))
+    assert events[1][2] == vr
+    if vr == "UN":
+        assert events[1][3] == (field,)

@@ -55,6 +55,19 @@ def test_definition_allows_numbers_of_values(definition: Definition, allowed: li
     assert not any(map(definition.allows, refused))
 
 
+@pytest.mark.parametrize(
+    ("tag", "text"), [(0x00100010, "1"), (0x00280008, "1"), (0x00080008, "2-n"), (0x00720060, "1-n"), (0x00200037, "6")]
+)
+def test_multiplicity_is_written_as_in_the_dictionary(tag: int, text: str) -> None:
+    definition = definition_of(tag)
+    assert definition is not None
+    assert definition.multiplicity == text
+
+
+def test_multiplicity_with_a_maximum_is_written_as_a_range() -> None:
+    assert Definition(("IS",), 1, 2).multiplicity == "1-2"
+
+
 def test_every_entry_of_the_dictionaries_is_understood() -> None:
     tags = [tag for tag, (vr, *_) in DicomDictionary.items() if vr != "NONE"]
     tags += [int(mask.replace("x", "0"), 16) for mask in RepeatersDictionary]

@@ -90,6 +90,7 @@ _WRONG: dict[str, list[tuple[Any, str]]] = {
         ),
         *(("2147483648", "out-of-range"), ("-2147483649", "out-of-range")),
         *(("99999999999", "out-of-range"), ("0000000000012", "too-long")),
+        *(("9999999999999", "out-of-range"), ("-" + "9" * 5000, "out-of-range"), ("0" * 5000 + "1", "too-long")),
     ],
     "LO": [
         ("x" * 65, "too-long"),
@@ -101,6 +102,7 @@ _WRONG: dict[str, list[tuple[Any, str]]] = {
     "OW": [(b"abc", "incomplete-word")],
     "OD": [(b"abcd", "incomplete-word")],
     "PN": [
+        (("Doe\0", "", ""), "padding"),
         *((("A^B^C^D^E^F", "", ""), "name-components"), (("A", "B", "C=D"), "name-groups")),
         *((("x" * 65, "", ""), "too-long"), (("a\nb", "", ""), "wrong-character")),
     ],

@@ -204,3 +204,20 @@ def test_skipped_elements_must_be_valid_json() -> None:
     for data in (b'{"00100020": {"vr": ]}}', b'{"00100020": {"vr": "LO"', b'{"00100020": {"vr": "\\ud800"}}'):
         with pytest.raises(InputError):
             list(iter_events(data, options=ReadOptions(include=["PatientName"])))
+
+
+@pytest.mark.parametrize(
+    ("chosen", "items"),
+    [
+        ({"exclude": ["00081140"]}, None),
+        ({"include": ["00081140"]}, [_ITEM, {}]),
+        ({"include": ["00081140.00100020"]}, [{"00100020": _ITEM["00100020"]}, {}]),
+    ],
+)
+def test_sequence_is_kept_or_dropped_with_its_items(chosen: dict[str, list[str]], items: list[Any] | None) -> None:
+    events = iter_events(json.dumps(_DATASET).encode())
+    target = BytesIO()
+    streamdicom.write_events(select(events, **chosen), target)  # type: ignore[arg-type]
+    [found] = json.loads(target.getvalue())
+    assert found.get("00081140", {}).get("Value") == items
+    assert ("00100020" in found) is ("exclude" in chosen)

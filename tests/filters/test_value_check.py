@@ -11,8 +11,8 @@ import pytest
 import streamdicom
 from streamdicom import DEVIATIONS, Deviation, Event, Limits, ReadOptions
 from streamdicom.deviations import VALUE_CODES
-from streamdicom.events import ELEMENT, END_DATASET, START_DATASET
-from streamdicom.filters import ValueCheck
+from streamdicom.events import ELEMENT, END_DATASET, END_FRAGMENTS, START_DATASET, START_FRAGMENTS
+from streamdicom.filters import ValueCheck, value_check
 
 
 def _events(document: object, limits: Limits | None = None) -> list[Event]:
@@ -75,6 +75,35 @@ def test_verdict_on_a_value_is_kept_for_later_streams() -> None:
     assert [one.code for one in found] == ["lower-case", "multiplicity"] * 2
 
 
+@pytest.mark.parametrize("tag", ["00080005", "00090010"])
+def test_un_where_other_elements_get_their_meaning_from_is_no_fault(tag: str) -> None:
+    assert _codes({tag: {"vr": "UN", "InlineBinary": "AAE="}}) == []
+
+
+def test_unknown_element_is_found_in_each_data_set() -> None:
+    unknown = {"00100011": _element("LO", "1")}
+    assert _codes([unknown, unknown]) == [("unknown-element", "00100011")] * 2
+    assert _codes([{"00100011": {"vr": "UN", "InlineBinary": "AAE="}}] * 2) == [("unknown-element", "00100011")] * 2
+
+
+def test_verdict_on_values_that_do_not_repeat_is_the_same() -> None:
+    documents = [{"00080018": _element("UI", f"1.2.{number}")} for number in range(600)]
+    documents[100]["00080018"]["Value"] = ["1.02"]
+    documents[599]["00080018"]["Value"] = ["1.02"]
+    assert _codes(documents) == [("not-a-uid", "00080018")] * 2
+
+
+def test_rules_of_hostile_input_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(value_check, "_MAX_RULES", 8)
+    check = ValueCheck(lambda _: None)
+    check.start()
+    groups: list[Event] = [(ELEMENT, group << 16, "UL", (1,)) for group in range(0x10, 0x50, 2)]
+    unknown: list[Event] = [(ELEMENT, 0x00100011 + tag, "LO", ("1",)) for tag in range(0x9000, 0x9020)]
+    for event in groups + unknown:
+        check.check([event])
+        assert len(check._rules) <= 8
+
+
 def test_element_with_one_of_several_vrs_is_right() -> None:
     assert _codes([{"00280106": _element("US", 1)}, {"00280106": _element("SS", -1)}]) == []
     assert _codes({"00280106": _element("UL", 1)}) == [("wrong-vr", "00280106")]
@@ -106,25 +135,6 @@ def test_private_element_is_checked_by_its_creator() -> None:
     assert _codes([{**creator, "00291108": _element("CS", "A")}, other]) == []
 
 
-# --- order -----------------------------------------------------------------------------------------------------
-
-
-def _stream(*tags: int) -> list[Event]:
-    elements: list[Event] = [(ELEMENT, tag, "LO", ()) for tag in tags]
-    return [(START_DATASET, 0, "", 0), *elements, (END_DATASET, 0, "", None)]
-
-
-def test_disorder_and_duplicates_are_found() -> None:
-    patient, name, comments = 0x00100020, 0x00100021, 0x00101090
-    stream = _stream(patient, comments, name, comments, patient)
-    assert [(one.code, one.location.tag_path) for one in _found(stream)] == [
-        ("key-order", "00100021"),
-        ("duplicate-key", "00101090"),
-        ("duplicate-key", "00100020"),
-    ]
-    assert _found(stream, checks_order=False) == []
-
-
 # --- elements in parts -----------------------------------------------------------------------------------------
 
 
@@ -151,8 +161,8 @@ def test_deviation_has_the_offset_of_its_element() -> None:
     events = _events({"00080060": _element("CS", "ct")})
     found: list[Deviation] = []
     check = ValueCheck(found.append)
-    check.check(events[:1], lambda: [0])
-    check.check(events[1:], lambda: [41, 99])
+    check.check(events[:1], [0].__getitem__)
+    check.check(events[1:], [41, 99].__getitem__)
     assert [one.location.byte_offset for one in found] == [41]
 
 
@@ -161,15 +171,15 @@ def test_offset_of_an_element_in_parts_is_that_of_its_start() -> None:
     found: list[Deviation] = []
     check = ValueCheck(found.append)
     for number, event in enumerate(events):
-        check.check([event], lambda number=number: [number])  # type: ignore[misc]
+        check.check([event], [number].__getitem__)
     assert [one.location.byte_offset for one in found] == [1]
 
 
 def test_places_are_not_worked_out_without_a_deviation() -> None:
-    def offsets() -> list[int]:
+    def offset_of(index: int) -> int:
         raise AssertionError
 
-    ValueCheck(print).check(_events({"00080060": _element("CS", "CT")}), offsets)
+    ValueCheck(print).check(_events({"00080060": _element("CS", "CT")}), offset_of)
 
 
 @pytest.mark.parametrize(
@@ -185,3 +195,54 @@ def test_places_are_not_worked_out_without_a_deviation() -> None:
 def test_terms_of_specific_character_set_are_checked_in_each_data_set(terms: list[str | None], is_right: bool) -> None:
     found = _codes([{"00080005": _element("CS", "ISO_IR 192")}, {"00080005": _element("CS", *terms)}])
     assert found == ([] if is_right else [("character-set", "00080005")])
+
+
+def test_pixel_data_in_fragments_is_ob() -> None:
+    def pixels(vr: str) -> list[Event]:
+        ends: list[Event] = [(START_FRAGMENTS, 0x7FE00010, vr, None), (END_FRAGMENTS, 0x7FE00010, vr, None)]
+        return [(START_DATASET, 0, "", 0), *ends, (END_DATASET, 0, "", None)]
+
+    assert _found(pixels("OB")) == []
+    assert [(one.code, one.location.tag_path) for one in _found(pixels("OW"))] == [("wrong-vr", "7FE00010")]
+
+
+def test_sequences_and_references_are_checked_by_vr() -> None:
+    sequence = {"vr": "SQ", "Value": [{}]}
+    reference = {"vr": "OB", "BulkDataURI": "a"}
+    # The second data set finds the rules of the first.
+    assert _codes([{"00081115": sequence, "00081140": sequence}] * 2) == []
+    assert _codes([{"00081140": sequence}, {"00081140": reference}]) == [("wrong-vr", "00081140")]
+    assert _codes({"7FE00010": reference}) == []
+
+
+def test_numbers_are_checked_by_vr_and_count() -> None:
+    for in_binary in (False, True):
+        right = [{"00280010": _element("US", 5)}] * 3
+        assert _codes(right, in_binary=in_binary) == []
+        wrong = [*right, {"00280010": _element("US", 5, 6)}, {"00280010": _element("UL", 5)}]
+        assert _codes(wrong, in_binary=in_binary) == [("multiplicity", "00280010"), ("wrong-vr", "00280010")]
+    assert _codes([{"00280010": _element("US", 5)}, {"00280010": _element("US", 70000)}]) == [
+        ("out-of-range", "00280010")
+    ]
+
+
+def test_some_elements_have_values_in_pairs() -> None:
+    applicable_frame_range = "00286102"  # of VM 2-2n
+    right = [(), (1, 2), (1, 2, 3, 4), (1, 2, 3, 4, 5, 6)]
+    assert _codes([{applicable_frame_range: _element("US", *values)} for values in right]) == []
+    assert _codes([{applicable_frame_range: _element("US", *values)} for values in ((1, 2), (1, 2, 3))]) == [
+        ("multiplicity", applicable_frame_range)
+    ]
+
+
+def test_verdicts_that_are_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(value_check, "_MAX_RIGHT", 10)
+    monkeypatch.setattr(value_check, "_MAX_RULES", 10)
+    check = ValueCheck(pytest.fail)
+    for number in range(100):
+        check.start()
+        private = {f"000910{number:02X}": _element("LO", "a"), "00100020": _element("LO", str(number))}
+        check.check(_events({"00090010": _element("LO", "Acme"), **private}))
+        every = [rule for rules in (check._rules, *check._creators.values()) for rule in rules.values()]
+        assert 0 < len(every) <= 10
+        assert all(len(right) <= 10 for _, right, *_ in every if right is not None)

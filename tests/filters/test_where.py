@@ -18,6 +18,7 @@ from streamdicom import (
     ReadOptions,
     iter_events,
 )
+from streamdicom.filters import where
 
 _PARTS = ReadOptions(limits=Limits(segment_size=16, values_per_event=10))
 
@@ -136,3 +137,12 @@ def test_condition_may_be_on_an_element_that_is_not_included() -> None:
         ("1",),
         ("1",),
     ]
+
+
+def test_events_of_other_data_sets_are_left_out() -> None:
+    events = list(iter_events(json.dumps(_STREAM).encode()))
+    found = list(where(iter(events), {"Modality": "CT", "00200011": "1"}))
+    starts = [index for index, event in enumerate(events) if event[0] == EventType.START_DATASET]
+    assert found == events[: starts[1]] + events[starts[3] : starts[4]]
+    with pytest.raises(ValueError, match="keyword"):
+        where(events, {"No such keyword": "CT"})

@@ -18,6 +18,8 @@ from streamdicom import Event, Limits, ReadOptions
 from streamdicom.codec import reading_pipeline
 from streamdicom.events import ELEMENT, START_ELEMENT, START_FRAGMENTS, START_SEQUENCE
 from streamdicom.formats import EventParser
+from tests.formats.part10.files import EXPLICIT, IMPLICIT, Layout
+from tests.formats.part10.files import start as file_start
 
 _STARTS = (ELEMENT, START_ELEMENT, START_SEQUENCE, START_FRAGMENTS)
 _FILES = sorted((Path(pydicom.data.__file__).parent / "test_files").glob("*.dcm"))
@@ -30,10 +32,13 @@ def _placed(data: bytes, size: int, options: ReadOptions | None = None) -> Itera
     parser = EventParser(options=options or ReadOptions(force=True, on_error="skip", on_deviation=lambda _: None))
     parser.keep_places()
     for start in range(0, len(data), size):
-        events = parser.feed(data[start : start + size])
-        yield from zip(parser.offsets(), events, strict=True)
-    events = parser.close()
-    yield from zip(parser.offsets(), events, strict=True)
+        yield from _with_offsets(parser, parser.feed(data[start : start + size]))
+    yield from _with_offsets(parser, parser.close())
+
+
+def _with_offsets(parser: EventParser, events: list[Event]) -> Iterator[tuple[int, Event]]:
+    for index, event in enumerate(events):
+        yield parser.offset(index), event
 
 
 def _places(data: bytes, size: int, options: ReadOptions | None = None) -> list[tuple[int, int, int]]:
@@ -118,6 +123,20 @@ def test_places_of_excluded_elements_are_left_out() -> None:
     parser, _ = reading_pipeline(ReadOptions(include=["00100022", "00100025"]))
     parser.keep_places()
     events = parser.feed(text)
-    _check_json(
-        text, [(offset, *event[:2]) for offset, event in zip(parser.offsets(), events, strict=True) if event[1]]
-    )
+    _check_json(text, [(offset, *event[:2]) for offset, event in _with_offsets(parser, events) if event[1]])
+
+
+@pytest.mark.parametrize("size", [10_000, 1, 7])
+@pytest.mark.parametrize("layout", [EXPLICIT, IMPLICIT], ids=["explicit", "implicit"])
+def test_unreadable_sequence_is_where_its_tag_is(layout: Layout, size: int) -> None:
+    items = layout.item(layout.element(0x00081150, "UI", b"1.2\0"), b"no element")
+    options = ReadOptions(on_error="keep", on_deviation=lambda _: None)
+    head = file_start(layout.uid) + layout.element(0x00080018, "UI", b"1.3\0")
+    data = head + layout.sequence(0x00081140, items) + layout.element(0x00100020, "LO", b"17")
+    places = [(offset, tag) for offset, _, tag in _places(data, size, options) if tag >> 16 != 2]
+    after = len(data) - len(layout.element(0x00100020, "LO", b"17"))
+    assert places == [
+        (len(file_start(layout.uid)), 0x00080018),
+        (len(head), 0x00081140),
+        (after, 0x00100020),
+    ]

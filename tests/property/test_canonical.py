@@ -116,6 +116,7 @@ def _run(chunks: Iterable[bytes], options: dict[str, Any], skip: KeyFilter | Non
     return events, deviations, fields
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=400)
 @given(_documents(), st.sampled_from(_OPTIONS), st.sampled_from(_FILTERS), st.data())
 @example(b'{"00100010":{"vr":"PN"}"00100020":{"vr":"LO"}}', {}, _FILTERS[0], None)

@@ -102,8 +102,9 @@ def _outcome(engine: Any, chunks: list[bytes], options: dict[str, Any]) -> tuple
         parser.keep_places()
         try:
             for step in (*chunks, None):
-                events += parser.close() if step is None else parser.feed(step)
-                places += parser.offsets()
+                delivered = parser.close() if step is None else parser.feed(step)
+                places += map(parser.offset, range(len(delivered)))
+                events += delivered
         except InputError as raised:
             error = type(raised), str(raised), raised.location
     elements = [place for place, event in zip(places, events, strict=True) if event[0] in (ELEMENT, BULK_DATA)]

@@ -107,6 +107,15 @@ def own(archive: Path) -> Iterator[Server]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Server]]:
+    """A folder without files and its server, for requests that store nothing."""
+    folder = tmp_path_factory.mktemp("empty") / "archive"
+    folder.mkdir()
+    with _hosting(folder) as running:
+        yield folder, running
+
+
 def _uids(ds: Dataset) -> tuple[str, str, str]:
     return str(ds.StudyInstanceUID), str(ds.SeriesInstanceUID), str(ds.SOPInstanceUID)
 
@@ -630,16 +639,17 @@ def test_instance_of_another_study_is_refused(archive: Path, own: Server) -> Non
 
 @pytest.mark.parametrize("uid", ["../../../evil", "1.2/../../evil", "1.2\\evil", "1.2\\3", "", "1..2", "x"])
 @pytest.mark.slow
-def test_no_uid_of_an_instance_leads_out_of_the_folder(archive: Path, own: Server, uid: str) -> None:
+def test_no_uid_of_an_instance_leads_out_of_the_folder(empty: tuple[Path, Server], uid: str) -> None:
+    folder, server = empty
     data = _file(_ct())
     old = str(_ct().StudyInstanceUID).encode()
     assert data.count(old) == 1
     hostile = data.replace(old, uid.encode().ljust(len(old), b"\0"))
-    response = _post(own, [hostile])
+    response = _post(server, [hostile])
     assert response.status_code == 409
     assert response.json()["00081198"]["Value"][0]["00081197"]["Value"] == [0xC000]  # cannot understand
-    assert _stored(archive) == []
-    assert not list(archive.parent.rglob("evil*"))
+    assert _stored(folder) == []
+    assert not list(folder.parent.rglob("evil*"))
 
 
 @pytest.mark.slow
@@ -651,7 +661,8 @@ def test_link_in_the_folder_does_not_lead_out(archive: Path, own: Server, tmp_pa
 
 
 @pytest.mark.slow
-def test_incomplete_body_stores_nothing(archive: Path, own: Server) -> None:
+def test_incomplete_body_stores_nothing(empty: tuple[Path, Server]) -> None:
+    folder, server = empty
     data = _file(_ct())
     part = b"--x\r\nContent-Type: application/dicom\r\n\r\n" + data + b"\r\n"
     head = (
@@ -660,11 +671,11 @@ def test_incomplete_body_stores_nothing(archive: Path, own: Server) -> None:
     )
     whole = part + part + b"--x--"
     for end in (len(part), len(part) + 1000, len(whole) - 2):
-        _raw(own, head % len(whole) + whole[:end], stops=True)
-    answer = _raw(own, head % len(part) + part)  # the length is right, but the closing boundary is not there
+        _raw(server, head % len(whole) + whole[:end], stops=True)
+    answer = _raw(server, head % len(part) + part)  # the length is right, but the closing boundary is not there
     assert answer.startswith(b"HTTP/1.1 400")
-    assert httpx2.get(f"{own.url}/studies").status_code == 204
-    assert _stored(archive) == []
+    assert httpx2.get(f"{server.url}/studies").status_code == 204
+    assert _stored(folder) == []
 
 
 @pytest.mark.parametrize(
@@ -672,10 +683,11 @@ def test_incomplete_body_stores_nothing(archive: Path, own: Server) -> None:
     [("", 415), ("text/plain", 415), ("multipart/related", 415), ('multipart/related; type="application/dicom"', 400)],
 )
 @pytest.mark.slow
-def test_body_of_another_kind_is_refused(archive: Path, own: Server, content_type: str, status: int) -> None:
-    response = httpx2.post(f"{own.url}/studies", content=b"abc", headers={"Content-Type": content_type})
+def test_body_of_another_kind_is_refused(empty: tuple[Path, Server], content_type: str, status: int) -> None:
+    folder, server = empty
+    response = httpx2.post(f"{server.url}/studies", content=b"abc", headers={"Content-Type": content_type})
     assert response.status_code == status
-    assert _stored(archive) == []
+    assert _stored(folder) == []
 
 
 @pytest.mark.slow
@@ -697,12 +709,13 @@ def test_metadata_in_json_is_stored_with_its_bulk_data(archive: Path, own: Serve
 
 
 @pytest.mark.slow
-def test_metadata_whose_bulk_data_is_missing_is_not_stored(archive: Path, own: Server) -> None:
+def test_metadata_whose_bulk_data_is_missing_is_not_stored(empty: tuple[Path, Server]) -> None:
+    folder, server = empty
     metadata = _ct().to_json_dict(bulk_data_threshold=1024, bulk_data_element_handler=lambda _: "http://a/b")
     headers = {"Content-Type": "application/dicom+json"}
-    response = httpx2.post(f"{own.url}/studies", content=json.dumps([metadata]), headers=headers)
+    response = httpx2.post(f"{server.url}/studies", content=json.dumps([metadata]), headers=headers)
     assert response.status_code == 409
-    assert _stored(archive) == []
+    assert _stored(folder) == []
 
 
 @pytest.mark.slow
@@ -741,10 +754,11 @@ def test_leftovers_of_a_killed_server_are_never_served_and_removed(archive: Path
 
 
 @pytest.mark.slow
-def test_unacceptable_response_format_stores_nothing(archive: Path, own: Server) -> None:
+def test_unacceptable_response_format_stores_nothing(empty: tuple[Path, Server]) -> None:
+    folder, server = empty
     headers = {"Content-Type": "application/dicom", "Accept": "text/html"}
-    assert httpx2.post(f"{own.url}/studies", content=_file(_ct()), headers=headers).status_code == 406
-    assert _stored(archive) == []
+    assert httpx2.post(f"{server.url}/studies", content=_file(_ct()), headers=headers).status_code == 406
+    assert _stored(folder) == []
 
 
 def test_read_only_server_stores_nothing(archive: Path) -> None:

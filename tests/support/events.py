@@ -1,4 +1,9 @@
-"""Random events of every VR, with wrong values among them."""
+"""Random events of every VR, with wrong values among them.
+
+Group 0002 has no elements here but by chance: a writer of files completes and replaces it, so that it is not the same
+after a road. FL has wild values beyond 32 bits, which JSON and XML carry and a file refuses or rounds. Values that are
+right everywhere are in ``strategies``, which has neither.
+"""
 
 from __future__ import annotations
 
@@ -93,12 +98,13 @@ _ODD_TAGS = st.sampled_from(
 )
 
 
+_ALL_PUBLIC_TAGS = [tag for tags in PUBLIC_TAGS.values() for tag in tags]
+
+
 def tag_for(vr: str) -> st.SearchStrategy[int]:
     """Return tags that have a VR in the dictionary, private tags, and odd ones."""
-    public = PUBLIC_TAGS.get(vr) or [0x00091001]
+    public = PUBLIC_TAGS.get(vr) or _ALL_PUBLIC_TAGS
     private = st.integers(0x1000, 0x10FF).map(lambda element: 0x00090000 | element)
-    if vr == "UN":
-        return private
     return st.one_of(st.sampled_from(public), st.sampled_from(public), private, _ODD_TAGS)
 
 
@@ -121,7 +127,7 @@ def _strange(draw: st.DrawFn) -> list[Event]:
         return [(int(kind), tag, vr, tuple(values))]
     if kind == EventType.BULK_DATA:
         return [(int(kind), tag, vr, draw(st.one_of(_texts, st.just("http://a/b"), _OTHERS)))]
-    return [(int(kind), 0x00091001, vr, draw(st.sampled_from(_JSON_TEXTS)))]
+    return [(int(kind), tag, vr, draw(st.sampled_from(_JSON_TEXTS)))]
 
 
 _JSON_TEXTS = [
@@ -131,6 +137,10 @@ _JSON_TEXTS = [
     '{"vr":"PN","Value":[["A"]]}',
     '{"vr":"OB","InlineBinary":"%"}',
     '"text"',
+    '{"vr":"SQ","Value":["a"]}',
+    '{"vr":"UL","InlineBinary":"AAEC"}',
+    '{"vr":"OW","InlineBinary":5}',
+    '{"vr":"OW","BulkDataURI":5}',
     "5",
     "[]",
 ]

@@ -11,7 +11,8 @@ __all__ = ["peak"]
 
 def peak(action: Callable[[], object]) -> int:
     """Return the peak bytes of Python objects during an action."""
-    # Garbage of other tests would delay the collector, so the action is measured the second time.
+    # The more objects the collector has to traverse, the later it runs. The objects of other tests are set aside for
+    # good, because traversing them again after each test would take long.
     gc.collect()
     gc.freeze()
     gc.collect()
@@ -21,4 +22,3 @@ def peak(action: Callable[[], object]) -> int:
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-        gc.unfreeze()

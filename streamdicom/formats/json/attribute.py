@@ -384,7 +384,10 @@ class Attribute:
         self.events.append((ELEMENT, tag, vr, values))
 
     def _end_invalid_binary(self, tag: int, vr: str) -> None:
-        self._give_up("expected a base64 string for 'InlineBinary', found another string")
+        self._give_up("expected a base64 string for 'InlineBinary', found another value")
+
+    def _end_invalid_uri(self, tag: int, vr: str) -> None:
+        self._give_up("expected a string for 'BulkDataURI', found another value")
 
     def _end_binary_parts(self, tag: int, vr: str) -> None:
         if VRS[vr].form is not Form.BINARY:
@@ -444,7 +447,9 @@ class Attribute:
         if self.content == Content.URI:
             member, content = "BulkDataURI", encode_basestring(self.bytes_or_uri)
         elif self.content == Content.INVALID_BINARY:
-            member, content = "InlineBinary", encode_basestring(self.bytes_or_uri)
+            member, content = "InlineBinary", self.bytes_or_uri or None
+        elif self.content == Content.INVALID_URI:
+            member, content = "BulkDataURI", self.bytes_or_uri or None
         elif self.content == Content.BINARY:
             member, content = "InlineBinary", f'"{_base64(self.bytes_or_uri)}"'
         elif self.content == Content.FRAGMENTS:
@@ -475,4 +480,5 @@ _ENDS: dict[int, _End] = {
     Content.BINARY_PARTS: Attribute._end_binary_parts,
     Content.INVALID_BINARY: Attribute._end_invalid_binary,
     Content.FRAGMENTS: Attribute._end_fragments,
+    Content.INVALID_URI: Attribute._end_invalid_uri,
 }

@@ -34,6 +34,9 @@ _NULL = int(TokenType.NULL)
 _ATTRIBUTE, _VR, _VALUE, _VALUES = int(State.ATTRIBUTE), int(State.VR), int(State.VALUE), int(State.VALUES)
 _HOLDS_NOTHING, _HOLDS_VALUES, _HOLDS_ITEMS = int(Content.NOTHING), int(Content.VALUES), int(Content.ITEMS)
 _MAY_HOLD_ITEMS = (_HOLDS_ITEMS, _HOLDS_VALUES)
+_REFERENCES = (int(Content.URI), int(Content.INVALID_URI))
+_STATES_OF_BULK = (int(State.URI), int(State.URI_IN_ARRAY), int(State.BINARY))
+_OTHER_KINDS = (TokenType.NUMBER, TokenType.TRUE, TokenType.FALSE, TokenType.START_OBJECT)  # than a string
 _VRS_OF_ITEMS = ("", "SQ", "UN")  # an unknown VR may follow
 
 # The content and the state after the name of each member of an attribute.
@@ -125,8 +128,8 @@ def with_kind(move: Callable[[Any, int, str], None], kind: int) -> Move:
     return lambda parser, text: move(parser, kind, text)
 
 
-def _for_all_kinds(move: Callable[[Any, int, str], None]) -> dict[int, Move]:
-    return {kind: with_kind(move, kind) for kind in TokenType}
+def _for_kinds(move: Callable[[Any, int, str], None], kinds: Iterable[int]) -> dict[int, Move]:
+    return {kind: with_kind(move, kind) for kind in kinds}
 
 
 class ContentParser(DocumentParser):
@@ -215,7 +218,7 @@ class ContentParser(DocumentParser):
                 "several-contents",
                 "expected one of 'Value', 'BulkDataURI' and 'InlineBinary' (PS3.18 F.2.2), found several",
             )
-            if self._attribute.content != Content.URI or content == Content.URI:
+            if self._attribute.content not in _REFERENCES or content == Content.URI:
                 self._skip(_ATTRIBUTE)
                 return
         if content == Content.FRAGMENTS:
@@ -409,7 +412,7 @@ class ContentParser(DocumentParser):
 
     def _start_binary_array(self, _: str) -> None:
         if self._state_after_binary != _ATTRIBUTE:
-            self._give_up(TokenType.START_ARRAY)
+            self._start_other(TokenType.START_ARRAY)
             return
         self._policy.report("binary-in-array", "expected a string for 'InlineBinary', found an array")
         self._state_after_binary = State.BINARY_END
@@ -434,7 +437,7 @@ class ContentParser(DocumentParser):
         except ValueError as error:
             if not self._policy.accepts_wrong_values:
                 raise _not_base64(error) from None
-            self._attribute.bytes_or_uri = text
+            self._attribute.bytes_or_uri = encode_basestring(text)
             self._attribute.content = Content.INVALID_BINARY
         else:
             if decoder.is_odd:
@@ -508,14 +511,24 @@ class ContentParser(DocumentParser):
         self._reset_attribute()
         self._state = State.DATASET
 
-    def _start_other(self, kind: int) -> None:
+    def _invalid_bulk(self, text: str) -> None:
+        """Take JSON text in place of base64 or of a URI; "" means too long."""
+        attribute = self._attribute
+        if self._state_of_value == State.BINARY:
+            attribute.content, self._state = Content.INVALID_BINARY, self._state_after_binary
+        else:
+            attribute.content = Content.INVALID_URI
+            self._state = State.URI_END if self._state_of_value == State.URI_IN_ARRAY else _ATTRIBUTE
+        attribute.bytes_or_uri = f"[{text}]" if text and self._state != _ATTRIBUTE else text
+
+    def _start_other(self, kind: int, text: str = "") -> None:
         """Start a value that fits no VR, which is kept as JSON text unless it is too long."""
         if not self._policy.accepts_wrong_values:
             self._give_up(kind)
         self._state_of_value = self._state
         self._capture = Capture(self._limits)
         self._state = State.OTHER
-        self._continue_other(kind, "")
+        self._continue_other(kind, text)
 
     def _continue_other(self, kind: int, text: str) -> None:
         capture = self._capture
@@ -524,6 +537,8 @@ class ContentParser(DocumentParser):
             return
         if self._state_of_value == State.OPEN:
             self._not_an_attribute(capture.text)
+        elif self._state_of_value in _STATES_OF_BULK:
+            self._invalid_bulk(capture.text)
         else:
             self._hold((OTHER, capture.text), len(capture.text))
 
@@ -554,17 +569,20 @@ class ContentParser(DocumentParser):
         State.NAME: {TokenType.PROPERTY_NAME: _group_name, TokenType.END_OBJECT: _name_end},
         State.GROUP: {TokenType.STRING: _group_text, TokenType.NULL: _group_text},
         State.URI: {
+            **_for_kinds(_start_other, _OTHER_KINDS),
             TokenType.STRING: _uri,
             TokenType.NULL: _null_for_value,
             TokenType.START_ARRAY: _start_uri_array,
         },
         State.URI_IN_ARRAY: {
+            **_for_kinds(_start_other, (*_OTHER_KINDS, TokenType.START_ARRAY)),
             TokenType.STRING: _uri,
             TokenType.NULL: _uri,
             TokenType.END_ARRAY: _end_uri_array,
         },
         State.URI_END: {TokenType.END_ARRAY: _end_uri_array},
         State.BINARY: {
+            **_for_kinds(_start_other, _OTHER_KINDS),
             TokenType.STRING: _binary,
             TokenType.STRING_SEGMENT: _binary_segment,
             TokenType.NULL: _null_binary,
@@ -584,6 +602,6 @@ class ContentParser(DocumentParser):
             TokenType.STRING_SEGMENT: _text_segment,
             TokenType.END_ARRAY: _close_values,
         },
-        State.OTHER: _for_all_kinds(_continue_other),
-        State.FRAGMENTS: _for_all_kinds(_continue_fragments),
+        State.OTHER: _for_kinds(_continue_other, TokenType),
+        State.FRAGMENTS: _for_kinds(_continue_fragments, TokenType),
     }

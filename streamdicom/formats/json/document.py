@@ -48,6 +48,13 @@ class DocumentParser(PushParser[Event], ABC):
         self._depth = 0  # objects and arrays open in text that is passed over
         self._state_after_skip: int = State.DATASET
 
+    def _go_on(self, first: int, *, in_array: bool) -> None:
+        """Start after other data sets, within an array or between documents."""
+        self._has_document = True
+        self._in_array = in_array
+        self._state = State.ARRAY if in_array else State.ROOT
+        self._index = first - 1 if first else None
+
     def _dataset_index(self) -> int | None:
         """Return the index of the current data set, or of an undecided object."""
         if self._state in (State.FIRST, State.UNKNOWN, State.WRAPPED):

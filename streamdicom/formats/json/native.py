@@ -32,7 +32,7 @@ from streamdicom.formats.pixel_representation import learn_pixel_representation
 from streamdicom.formats.places import KeepsPlaces
 from streamdicom.formats.seen_tags import SeenTags
 from streamdicom.formats.value_forms import INEXACT_NUMBER
-from streamdicom.jsontext import Expect, JsonTokenizer, Stretch
+from streamdicom.jsontext import Expect, JsonTokenizer, Origin, Stretch
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions
 
@@ -99,12 +99,14 @@ _Mark: TypeAlias = tuple[int, str | None, int, int, str]
 class NativeParser(ContentParser, KeepsPlaces):
     """The part of the parser that calls the engine."""
 
-    def __init__(self, policy: JsonDeviationPolicy, options: ReadOptions, skip: KeyFilter | None) -> None:
+    def __init__(
+        self, policy: JsonDeviationPolicy, options: ReadOptions, skip: KeyFilter | None, origin: Origin | None
+    ) -> None:
         limits = options.limits
         super().__init__(policy, limits)
         self._filter = skip
         self._places: JsonPlaces | None = None
-        self._json = JsonTokenizer(limits, multiple=True, lenient=not policy.is_json_strict)
+        self._json = JsonTokenizer(limits, multiple=True, lenient=not policy.is_json_strict, origin=origin)
         self._frames: list[Frame] = []
         self._seen_tags = SeenTags()  # of the current data set or item
         self._native: Any = _native.functions if skip is None and limits.depth >= _MIN_DEPTH else None

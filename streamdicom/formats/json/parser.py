@@ -51,7 +51,7 @@ from streamdicom.formats.json.places import Cursor, JsonPlaces
 from streamdicom.formats.json.states import State
 from streamdicom.formats.pixel_representation import learn_pixel_representation
 from streamdicom.formats.seen_tags import SeenTags
-from streamdicom.jsontext import DEPTHS, Stretch, Token, TokenType
+from streamdicom.jsontext import DEPTHS, Origin, Stretch, Token, TokenType
 from streamdicom.options import ReadOptions, options_or_default
 
 # Plain integers, which compare faster than the members.
@@ -76,6 +76,8 @@ class JsonParser(NativeParser):
     Args:
         options: Limits and the profile.
         skip: Attributes that are passed over without a look at their contents.
+        origin: The place in a stream at which the bytes start. It must be that of a data set.
+        first: The index of the first data set.
 
     >>> from streamdicom.events import EventType
     >>> parser = JsonParser()
@@ -88,10 +90,19 @@ class JsonParser(NativeParser):
     []
     """
 
-    def __init__(self, *, options: ReadOptions | None = None, skip: KeyFilter | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        options: ReadOptions | None = None,
+        skip: KeyFilter | None = None,
+        origin: Origin | None = None,
+        first: int = 0,
+    ) -> None:
         options = options_or_default(options, ReadOptions)
         policy = JsonDeviationPolicy(options, self._token_location)
-        super().__init__(policy, options, skip)
+        super().__init__(policy, options, skip, origin)
+        if origin is not None:
+            self._go_on(first, in_array=bool(origin.structure))
         self._pattern = canonical_pattern(options.limits, is_odd=False)
         self._odd_pattern = canonical_pattern(options.limits)
         self._token_end = 0  # index after the last token in ``_tokens``, in the last call of the tokenizer
@@ -106,6 +117,16 @@ class JsonParser(NativeParser):
     def bytes_consumed(self) -> int:
         """Bytes of the stream that are parsed so far."""
         return self._json.bytes_consumed
+
+    @property
+    def origin(self) -> Origin | None:
+        """The current place as an origin, or None within a document."""
+        return self._json.origin if self._state in _OUTSIDE else None
+
+    @property
+    def dataset_count(self) -> int:
+        """Data sets that have started, with those before the origin."""
+        return 0 if self._index is None else self._index + 1
 
     # --- bytes -> tokens ---------------------------------------------------------------------------------------
 
@@ -211,9 +232,7 @@ class JsonParser(NativeParser):
             return self._take_as_tokens(stretch, attribute, attributes)
         seen.forget()
         if self._places is not None:
-            pattern = self._odd_pattern if stretch.is_odd else self._pattern
-            assert pattern is not None
-            self._places.marks.append((made, (self._places.cursor, start, end, pattern, tags)))
+            self._places.marks.append((made, (self._places.cursor, start, end, len(self._events), seen.last)))
         stretch.pass_over(end, ATTRIBUTE if stretch.text[end - 1] == "}" else ATTRIBUTE_AND_COMMA)
         return following
 

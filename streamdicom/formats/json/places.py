@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from streamdicom.events import Event
 from streamdicom.formats.places import Places
 from streamdicom.jsontext import length_in_bytes
 
 _BLANK = re.compile(r"[ \t\r\n]*+")
+_COLON = re.compile(r"[ \t\r\n]*+:")
 
 
 class _TokenMarks:
@@ -37,12 +36,26 @@ class Cursor:
         self._offset = self._place = offset
         self._position = 0
         self._has_bytes: bool | None = None  # each character is one byte
+        self._key = -1, 0, 0  # the start of a run, a tag in it and its position
 
     def offset(self, position: int) -> int:
         """Return the byte offset after the white space at a position."""
         blank = _BLANK.match(self.text, position)
         assert blank
         return self.at(blank.end())
+
+    def key_offset(self, tag: int, start: int, end: int) -> int:
+        """Return the byte offset of an attribute among canonical ones.
+
+        Ascending tags cost least.
+        """
+        key, text = f'"{tag:08X}"', self.text
+        run, before, position = self._key
+        position = text.find(key, position if run == start and before <= tag else start, end)
+        while not _COLON.match(text, position + len(key)):  # a value
+            position = text.find(key, position + 1, end)
+        self._key = start, tag, position
+        return self.at(position)
 
     def at(self, position: int) -> int:
         """Return the byte offset of a position; ascending positions cost least."""
@@ -61,7 +74,7 @@ class JsonPlaces(Places):
     """The places of the events of a ``JsonParser``.
 
     A mark has the number of a token, the position of a piece of structure in a text, or the positions of canonical
-    attributes in it. The parser adds the frequent ones itself.
+    attributes in it, with the index after their events and the last tag. The parser adds the frequent ones itself.
 
     Attributes:
         cursor: Finds byte offsets in the current text.
@@ -93,20 +106,21 @@ class JsonPlaces(Places):
             positions: The position of each event, as integers of 64 bits.
         """
         if positions:
-            self.marks.append((index, partial(_offsets, offset, positions)))
+            self.marks.append((index, (memoryview(positions).cast("Q"), offset)))
 
-    def _resolved(self, place: Any, events: Sequence[Event]) -> Sequence[int]:
-        if isinstance(place, int) or callable(place):
-            return super()._resolved(place, events)
-        source, start, *rest = place
-        if not rest:
-            return (source.offset(start),)
-        end, pattern, tags = rest
-        found = pattern.finditer(source.text, start, end)
-        # The tag of a key that is passed over is negative.
-        offsets = [source.at(attribute.start()) for attribute in found if tags.get(attribute[2], 0) >= 0]
-        return offsets or (source.at(start),)
+    def _resolved(self, place: Any, start: int, index: int) -> int:
+        source, position, *run = place
+        if isinstance(source, memoryview):
+            number = min(index - start, len(source) - 1)
+            return int(position + source[number])
+        if run and index < run[1]:
+            return source.key_offset(self._events[index][1], position, run[0])  # type: ignore[no-any-return]
+        return self._last(place)
 
-
-def _offsets(offset: int, positions: bytes, events: Sequence[Event]) -> Sequence[int]:
-    return [offset + position for position in memoryview(positions).cast("Q")]
+    def _last(self, place: Any) -> int:
+        if not place:
+            return 0
+        source, position, *run = place
+        if isinstance(source, memoryview):
+            return int(position + source[-1])
+        return source.key_offset(run[2], position, run[0]) if run else source.offset(position)  # type: ignore[no-any-return]

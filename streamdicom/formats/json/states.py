@@ -48,6 +48,7 @@ class Content(IntEnum):
     BINARY_PARTS = 7
     INVALID_BINARY = 8  # an InlineBinary that is not base64
     FRAGMENTS = 9
+    INVALID_URI = 10  # a BulkDataURI that is not a string
 
 
 OPEN_CONTAINERS: dict[int, int] = {

@@ -23,6 +23,7 @@ from streamdicom.dicom import (
     parse_tag,
     split_name,
     whole_number,
+    without_empty_groups,
 )
 from streamdicom.errors import InputError
 from streamdicom.events import PersonName, Value
@@ -228,6 +229,8 @@ def _value(vr: str, kind: int, text: Any, report: Report) -> Value:
 
 def _other_value(vr: str, kind: int, text: Any, report: Report) -> Value:
     form = VRS[vr].form
+    if kind == _NUMBER and form is not Form.FLOAT and nonfinite(text) is not None:
+        return _value(vr, _STRING, text, report)  # the tokenizer has reported it
     other = _OTHER_FORMS.get((form, kind))
     if other is not None:
         try:
@@ -318,9 +321,8 @@ def _groups_in_one(vr: str, groups: PersonName, report: Report) -> PersonName | 
     if "\\" in "".join(groups):
         raise ValueError
     report("name-groups-in-one", "expected one component group for each member of a person name, found several in one")
-    if ideographic or phonetic or alphabetic.count("=") >= len(NAME_GROUPS):  # more groups than exist
-        return groups
-    split = _split(alphabetic)
+    has_more = ideographic or phonetic or alphabetic.count("=") >= len(NAME_GROUPS)  # more groups than exist
+    split = without_empty_groups(groups) if has_more else _split(alphabetic)
     return split if any(split) else None
 
 

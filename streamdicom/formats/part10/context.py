@@ -17,8 +17,8 @@ from streamdicom.dicom import (
     VRS,
     CharacterSets,
     Encoding,
+    PrivateBlocks,
     character_sets,
-    creator_of,
     is_private_creator,
 )
 from streamdicom.formats.seen_tags import NO_TAGS, SeenTags
@@ -38,12 +38,11 @@ _CONTEXT_TAGS = frozenset({SPECIFIC_CHARACTER_SET, PIXEL_REPRESENTATION, LUT_DES
 class ElementContext:
     """Values of earlier elements that later elements depend on.
 
-    Items share a context, so it is replaced and never changed.
+    Items share a context, so it is replaced. Only private creators are added to a context that has some.
     """
 
     __slots__ = (
         "_blocks",
-        "_group",
         "_inherited",
         "_pixel_representation",
         "_sets",
@@ -57,8 +56,7 @@ class ElementContext:
         self._sets: CharacterSets | None = None  # made when the first text beyond ASCII needs them
         self._pixel_representation = pixel_representation
         self._single_entry = False
-        self._group = 0  # of the private creators
-        self._blocks: dict[int, str] = {}  # private creators by the block that they reserve
+        self._blocks: PrivateBlocks | None = None
         self._inherited: ElementContext | None = None
 
     @property
@@ -76,21 +74,28 @@ class ElementContext:
 
     def learn(self, tag: int, values: tuple[Any, ...]) -> ElementContext:
         """Return the context after an element for which ``affects_context`` is True."""
+        if is_private_creator(tag):
+            return self._reserve(tag, values)
         context = ElementContext(self._terms, self._pixel_representation)
-        context._single_entry, context._group, context._blocks = self._single_entry, self._group, self._blocks
+        context._single_entry, context._blocks = self._single_entry, self._blocks
         if tag == SPECIFIC_CHARACTER_SET:
             context._terms = tuple([value for value in values if isinstance(value, str)])
         elif tag == PIXEL_REPRESENTATION:
             context._pixel_representation = values[0] if values and isinstance(values[0], int) else 0
-        elif tag == LUT_DESCRIPTOR:
+        else:
             # PS3.3 C.11.1.1.1: the first value is the number of entries in the table.
             context._single_entry = bool(values) and values[0] == 1
-        else:
-            # Creators of one group only are held, so that memory is bounded.
-            context._group = tag >> 16
-            blocks = self._blocks if context._group == self._group else {}
-            context._blocks = {**blocks, tag & 0xFF: creator_of(values)}
         context._inherited = ElementContext(context._terms, context._pixel_representation)
+        return context
+
+    def _reserve(self, tag: int, values: tuple[Any, ...]) -> ElementContext:
+        context = self
+        if self._blocks is None:
+            context = ElementContext(self._terms, self._pixel_representation)
+            context._single_entry, context._blocks = self._single_entry, PrivateBlocks()
+            context._sets, context._inherited = self._sets, self.inherited
+        assert context._blocks
+        context._blocks.reserve(tag, values)
         return context
 
     def effective_vr(self, tag: int, vr: str, length: int) -> str:
@@ -126,10 +131,9 @@ class ElementContext:
         return "US" if tag == LUT_DATA and self._single_entry else "OW"
 
     def _private_vr(self, tag: int) -> str:
-        element = tag & 0xFFFF
         if is_private_creator(tag):
             return "LO"
-        creator = self._blocks.get(element >> 8) if tag >> 16 == self._group else None
+        creator = self._blocks.creator(tag) if self._blocks else ""
         return _private_vr(tag, creator) if creator else "UN"
 
 

@@ -8,11 +8,8 @@ pydicom's dictionary is imported when an element needs it. Explicit VR does not.
 
 from __future__ import annotations
 
-from functools import partial
-
 from streamdicom._cache import BoundedCache
 from streamdicom.dicom import (
-    DECODERS,
     EXPLICIT_LITTLE_ENDIAN,
     FILE_META_GROUP,
     IMPLICIT_LITTLE_ENDIAN,
@@ -44,15 +41,14 @@ from streamdicom.formats.part10.context import (
     is_ambiguous,
 )
 from streamdicom.formats.part10.guess import may_have_vr
-from streamdicom.formats.part10.headers import DELIMITER_GROUP, read_header, read_item_header
+from streamdicom.formats.part10.headers import DELIMITER_GROUP, SHORT, read_header, read_item_header
 from streamdicom.formats.part10.long_reading import LongValueParser, length_message
 from streamdicom.formats.part10.runs import (
     IMPLICIT_SEQUENCE,
+    LEARNED,
     MAX_WHOLE_VALUE,
-    READ_TABLES,
     SEQUENCE,
     run_of_engine,
-    run_offsets,
 )
 from streamdicom.formats.part10.states import ParserState
 from streamdicom.options import ReadOptions
@@ -101,7 +97,7 @@ class ElementParser(LongValueParser):
             return is_item_due
         source = self._input
         if self._places is not None:
-            self._places.mark(partial(run_offsets, source.data, source.pos, source.base, self._context.encoding))
+            self._places.mark((source.data, source.pos, source.base, self._context.encoding))
         source.pos, self._context, is_item_due = self._part10_run(
             source.data,
             source.pos,
@@ -177,7 +173,7 @@ class ElementParser(LongValueParser):
         source = self._input
         start = source.pos + size
         data = source.data[start : start + length]
-        if not is_certain and data and not may_have_vr(tag, vr, data):
+        if not is_certain and data and not (may_have_vr(tag, vr, data) and self._is_decodable(vr, data)):
             vr = "UN"
         values = self._values(vr, data) if data else ()
         if values is None:
@@ -186,6 +182,7 @@ class ElementParser(LongValueParser):
             self._context.facts = self._context.facts.learn(tag, values)
             if tag == SPECIFIC_CHARACTER_SET and not self._context.facts.sets.is_defined:
                 self._report_faults(("character-set",))
+        self._check_padding(vr, data)
         self._events.append((ELEMENT, tag, vr, values))
         source.pos = start + length
         return self._end_value()
@@ -312,7 +309,7 @@ class ElementParser(LongValueParser):
 
     def _learn(self, layout: int, tag: int, file_vr: str, vr: str) -> None:
         """Add an element to the read table, if its meaning depends on nothing else."""
-        if file_vr == "UN" or affects_context(tag):
+        if file_vr == "UN" or tag == SPECIFIC_CHARACTER_SET:
             return
         if self._state is ParserState.FILE_META:
             if vr == "SQ" or is_group_length(tag):
@@ -330,7 +327,11 @@ class ElementParser(LongValueParser):
         key = self._context.encoding.tag.pack(tag >> 16, tag & 0xFFFF) + file_vr.encode()
         if vr == "SQ":
             layout = SEQUENCE if file_vr else IMPLICIT_SEQUENCE
-        entry = layout, tag, vr, DECODERS.get(vr, _no_values)
+        elif affects_context(tag):
+            if layout != SHORT:
+                return
+            layout = LEARNED
+        entry = layout, tag, vr, self._decoders.get(vr, _no_values)
         self._context.known.remember(key, entry)
 
     # --- sequences and items -----------------------------------------------------------------------------------
@@ -412,7 +413,7 @@ class ElementParser(LongValueParser):
             context.encoding = IMPLICIT_LITTLE_ENDIAN
         elif context.encoding.implicit and self._contexts[-1].sequence_kind == UN and self._has_vr():
             context.encoding = EXPLICIT_LITTLE_ENDIAN
-        context.known = READ_TABLES[context.encoding]
+        context.known = self._tables[context.encoding]
 
     def _has_vr(self) -> bool:
         """Return True for two capital letters in place of the VR.
@@ -422,12 +423,17 @@ class ElementParser(LongValueParser):
         first, second = self._input.data[self._input.pos + 4 : self._input.pos + 6]
         return 0x41 <= first <= 0x5A and 0x41 <= second <= 0x5A
 
+    def _has_odd_vr(self) -> bool:
+        """Return True for two characters in place of the VR, which no writer would use."""
+        return all(0x20 <= byte < 0x7F for byte in self._input.data[self._input.pos + 4 : self._input.pos + 6])
+
     def _may_be_implicit(self) -> bool:
         """Return False if the first element of an item has an unknown VR, and no length."""
         data, pos = self._input.data, self._input.pos
         _, length = read_item_header(data, pos, IMPLICIT_LITTLE_ENDIAN)
-        is_text = all(0x20 <= byte < 0x7F for byte in data[pos + 4 : pos + 6])
-        return not is_text and (length == UNDEFINED_LENGTH or length <= self._context.limit - self._input.offset - 8)
+        return not self._has_odd_vr() and (
+            length == UNDEFINED_LENGTH or length <= self._context.limit - self._input.offset - 8
+        )
 
     def _end_item(self) -> bool:
         self._context = context = self._contexts.pop()

@@ -87,8 +87,9 @@ class FileMeta:
         """The UID of the transfer syntax in which the file is written."""
         if self._requested:
             return self._requested
-        _, values = self._elements.get(TRANSFER_SYNTAX_UID, ("UI", ()))
-        uid = values[0] if values and values[0] and isinstance(values[0], str) else EXPLICIT_VR_LITTLE_ENDIAN
+        vr, values = self._elements.get(TRANSFER_SYNTAX_UID, ("UI", ()))
+        is_uid = vr == "UI" and values and values[0] and isinstance(values[0], str)
+        uid = values[0] if is_uid else EXPLICIT_VR_LITTLE_ENDIAN
         return uid if is_encapsulated(uid) else _NOT_DEFLATED.get(uid, EXPLICIT_VR_LITTLE_ENDIAN)
 
     def encode(self) -> bytes:

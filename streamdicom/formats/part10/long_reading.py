@@ -10,6 +10,8 @@ from streamdicom.dicom import (
     DECODERS,
     ITEM,
     SEQUENCE_DELIMITATION,
+    SPLITTERS,
+    UNDECODABLE,
     UNDEFINED_LENGTH,
     VRS,
     Form,
@@ -30,6 +32,7 @@ from streamdicom.events import (
 )
 from streamdicom.formats.part10.guess import value_size
 from streamdicom.formats.part10.headers import read_header, read_item_header
+from streamdicom.formats.part10.padding import padding_fault
 from streamdicom.formats.part10.recovery import RecoveringParser
 from streamdicom.formats.part10.states import ParserState
 from streamdicom.formats.part10.values import LongText, text_values
@@ -67,10 +70,20 @@ class LongValueParser(RecoveringParser):
             self._report_faults(faults)
         return values
 
+    def _is_decodable(self, vr: str, data: bytes) -> bool:
+        """Return False for text that the character sets in force do not decode."""
+        return vr not in SPLITTERS or UNDECODABLE not in text_values(vr, data, self._context.facts.sets)[1]
+
     def _report_faults(self, codes: Collection[str]) -> None:
         """Report deviations of the current element, by their codes."""
         for code in sorted(codes):
             self._policy.report(code, DEVIATIONS[code].meaning)
+
+    def _check_padding(self, vr: str, data: bytes) -> None:
+        """Report the padding at the end of a value field, if it is wrong and asked for."""
+        fault = padding_fault(vr, data) if self._checks_padding else ""
+        if fault:
+            self._policy.report("padding", fault)
 
     # --- a file that ends early --------------------------------------------------------------------------------
 
@@ -186,6 +199,8 @@ class LongValueParser(RecoveringParser):
             return False
         self._events += self._text.feed(data, final=not self._remaining)
         self._report_faults(self._text.new_faults())
+        if not self._remaining:
+            self._check_padding(self._vr, data)
         return True if self._remaining else self._end_long_value()
 
     # --- encapsulated pixel data (PS3.5 A.4) -------------------------------------------------------------------

@@ -34,11 +34,8 @@ from streamdicom.events import (
 from streamdicom.formats.first_element import starts_with_element
 from streamdicom.formats.part10.context import NO_END, Context, ElementContext
 from streamdicom.formats.part10.elements import ElementParser
-from streamdicom.formats.part10.headers import read_header
+from streamdicom.formats.part10.headers import read_header, write_header
 from streamdicom.formats.part10.receive_buffer import Inflater
-from streamdicom.formats.part10.runs import (
-    READ_TABLES,
-)
 from streamdicom.formats.part10.states import ParserState
 from streamdicom.io import Expansion
 from streamdicom.options import ReadOptions, options_or_default
@@ -47,6 +44,9 @@ _MAX_WORD_SIZE = 8  # bytes that are swapped as one
 _MIN_PADDING = 3  # zero bytes at the end; fewer are the start of a tag
 _BETWEEN_ELEMENTS = (ParserState.FILE_META, ParserState.DATASET, ParserState.ELEMENTS)
 _WRONG_LENGTH = "expected the length of the File Meta Information in (0002,0000), found another number"
+_GROUP_LENGTH = FILE_META_GROUP << 16
+_GROUP_LENGTH_HEADER = write_header(_GROUP_LENGTH, "UL", 4, implicit=False)
+_GROUP_LENGTH_SIZE = len(_GROUP_LENGTH_HEADER) + 4
 _BIG_ENDIAN_GROUP = 0x0400  # a group number below 4, in the other byte order
 
 
@@ -206,7 +206,9 @@ class Part10Parser(ElementParser):
         if self._input.lacks(8):
             return False
         context = self._context
-        if context.encoding is EXPLICIT_LITTLE_ENDIAN and not self._has_vr() and context.last < 0:
+        if context.last < 0 and self._input.data.startswith(_GROUP_LENGTH_HEADER, self._input.pos):
+            return self._group_length()
+        if context.last < 0 and context.encoding is EXPLICIT_LITTLE_ENDIAN and not self._has_vr():
             context.encoding, context.known = IMPLICIT_LITTLE_ENDIAN, BoundedCache()
         tag, _, _, size, length = read_header(self._input.data, self._input.pos, context.encoding)
         if size > 8 and self._input.lacks(size):
@@ -226,8 +228,21 @@ class Part10Parser(ElementParser):
             if kind == ELEMENT and values:
                 if tag == TRANSFER_SYNTAX_UID and isinstance(values[0], str):
                     self._transfer_syntax = values[0]
-                elif tag == FILE_META_GROUP << 16 and isinstance(values[0], int):
+                elif tag == _GROUP_LENGTH and isinstance(values[0], int):
                     context.limit = self._meta_end = self._input.offset + values[0]
+        return True
+
+    def _group_length(self) -> bool:
+        """Read the length of the File Meta Information, as nearly every file has it."""
+        if self._input.lacks(_GROUP_LENGTH_SIZE):
+            return False
+        if self._places is not None:
+            self._places.mark(self._input.offset)
+        self._tag = _GROUP_LENGTH
+        length = int.from_bytes(self._input.take(_GROUP_LENGTH_SIZE)[len(_GROUP_LENGTH_HEADER) :], "little")
+        self._context.see(_GROUP_LENGTH)
+        self._context.limit = self._meta_end = self._input.offset + length
+        self._events.append((ELEMENT, _GROUP_LENGTH, "UL", (length,)))
         return True
 
     def _end_file_meta(self) -> bool:
@@ -246,7 +261,7 @@ class Part10Parser(ElementParser):
         if self._input.lacks(8):
             return False
         encoding = self._encoding()
-        self._context = Context(encoding, READ_TABLES[encoding], 0, NO_END, NO_END, ElementContext())
+        self._context = Context(encoding, self._tables[encoding], 0, NO_END, NO_END, ElementContext())
         return self._move(ParserState.ELEMENTS)
 
     def _encoding(self) -> Encoding:
@@ -256,6 +271,8 @@ class Part10Parser(ElementParser):
             return encoding
         if not self._has_vr():
             if self._transfer_syntax and not encoding.implicit:
+                if self._has_odd_vr():
+                    return encoding
                 warn("expected explicit VR by the transfer syntax, found implicit VR")
             return IMPLICIT_LITTLE_ENDIAN
         if not self._transfer_syntax:

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from weakref import ref
 
 from streamdicom._push import PushParser
-from streamdicom.dicom import EXPLICIT_LITTLE_ENDIAN, format_tag
+from streamdicom.dicom import DECODERS, EXPLICIT_LITTLE_ENDIAN, format_tag
 from streamdicom.errors import DicomFileError, Location, StreamDicomError
 from streamdicom.events import (
     ELEMENT,
@@ -27,8 +27,10 @@ from streamdicom.events import (
 )
 from streamdicom.formats.deviation_policy import PlacedDeviationPolicy
 from streamdicom.formats.part10.context import IMPLIED, NO_END, UN, Context, ElementContext
+from streamdicom.formats.part10.padding import CHECKING_DECODERS, CHECKING_FILE_META_TABLE, CHECKING_TABLES
+from streamdicom.formats.part10.places import Part10Places
 from streamdicom.formats.part10.receive_buffer import ReceiveBuffer
-from streamdicom.formats.part10.runs import FILE_META_TABLE
+from streamdicom.formats.part10.runs import FILE_META_TABLE, READ_TABLES
 from streamdicom.formats.part10.states import ParserState
 from streamdicom.formats.places import KeepsPlaces
 from streamdicom.options import ReadOptions
@@ -58,10 +60,22 @@ class RecoveringParser(PushParser[Event], KeepsPlaces):
         self._muted_depth = _NOT_MUTED  # the number of contexts around that element
         self._skip_end = 0  # the offset up to which bytes are passed over
         self._state_after = ParserState.ELEMENTS  # after that
+        self._checks_padding = False
+        self._decoders, self._tables = DECODERS, READ_TABLES
         # Open structures:
         self._context = Context(EXPLICIT_LITTLE_ENDIAN, FILE_META_TABLE, 0, NO_END, NO_END, ElementContext())
         self._contexts: list[Context] = []  # around ``_context``
         self._tag = -1  # of the current element, for errors; -1 between elements
+
+    def keep_places(self) -> None:
+        """Keep the places of all events from now on."""
+        self._places = Part10Places()
+
+    def check_padding(self) -> None:
+        """Report padding that PS3.5 6.2 does not allow."""
+        self._checks_padding = True
+        self._decoders, self._tables = CHECKING_DECODERS, CHECKING_TABLES
+        self._context.known = CHECKING_FILE_META_TABLE
 
     @cached_property
     def _policy(self) -> PlacedDeviationPolicy:

@@ -11,7 +11,7 @@ same for all parsers and writers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from struct import error as struct_error
 from types import ModuleType
@@ -40,7 +40,6 @@ from streamdicom.formats.part10.headers import (
     LONG,
     SEQUENCE_END,
     SHORT,
-    read_header,
     write_header,
 )
 from streamdicom.formats.part10.states import OpenItem
@@ -53,6 +52,10 @@ _ODD_OR_LONG = ~0xFFFE  # bits of a length that is odd, or not below ``MAX_WHOLE
 # Layouts of the header of a sequence
 SEQUENCE = 2  # that of LONG
 IMPLICIT_SEQUENCE = 3  # that of SHORT
+_SEQUENCES = (SEQUENCE, IMPLICIT_SEQUENCE)
+
+LEARNED = 4
+"""The layout of an element that the context learns from, which is that of SHORT."""
 
 Decoder: TypeAlias = Callable[[bytes, bool], "tuple[Any, ...] | None"]
 ReadEntry: TypeAlias = tuple[int, int, str, Decoder]
@@ -152,6 +155,8 @@ def part10_run(  # noqa: C901 - innermost loop
                 elif layout == LONG and pos + 12 <= last:
                     length = long(buffer, pos + 8)[0]
                     start = pos + 12
+                elif layout == LEARNED:
+                    start = pos + 8
                 else:
                     break
                 stop = start + length
@@ -160,6 +165,8 @@ def part10_run(  # noqa: C901 - innermost loop
                 values = decode(buffer[start:stop], little_endian) if length else ()
                 if values is None:
                     break
+                if layout == LEARNED:
+                    context.facts = context.facts.learn(tag, values)
                 emit((ELEMENT, tag, vr, values))
                 see(tag)
                 highest = tag
@@ -175,7 +182,7 @@ def part10_run(  # noqa: C901 - innermost loop
                 context = outer.pop()
                 emit((END_ITEM, context.tag, "SQ", None))
                 pos += 8
-            elif layout >= SEQUENCE and len(outer) < max_outer and tag > highest:
+            elif layout in _SEQUENCES and len(outer) < max_outer and tag > highest:
                 if layout == SEQUENCE:
                     if pos + 12 > last:
                         return pos, context, False
@@ -253,32 +260,6 @@ def _compiled_run(functions: ModuleType) -> Run:
     tables = [(encoding.implicit, encoding.little_endian, table) for encoding, table in READ_TABLES.items()]
     run: Run = functions.Part10Run(Context, PUBLIC, FILE_META_TABLE, tables)
     return run
-
-
-def run_offsets(buffer: bytes, pos: int, base: int, encoding: Encoding, events: Sequence[Event]) -> list[int]:
-    """Return the byte offsets of the events of ``part10_run``.
-
-    Args:
-        buffer: As for the run.
-        pos: As for the run.
-        base: As for the run.
-        encoding: The encoding of the first context.
-        events: The events of the run.
-    """
-    offsets = []
-    item_end, sequence_end = [encoding.tag.pack(0xFFFE, element) for element in (0xE00D, 0xE0DD)]
-    for kind, *_ in events:
-        offsets.append(base + pos)
-        if kind == ELEMENT:
-            _, _, _, size, length = read_header(buffer, pos, encoding)
-            pos += size + length
-        elif kind == START_SEQUENCE:
-            pos += 8 if encoding.implicit else 12
-        elif kind == START_ITEM:
-            pos += 8
-        elif buffer[pos : pos + 4] == (item_end if kind == END_ITEM else sequence_end):
-            pos += 8  # the delimiter, which here may be that of an item or a sequence around
-    return offsets or [base + pos]
 
 
 def part10_bytes(

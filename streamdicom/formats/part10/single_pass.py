@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, BinaryIO, ClassVar
 
+from streamdicom.deviations import warner
 from streamdicom.dicom import (
     FILE_META_GROUP,
     IMPLICIT_VR_LITTLE_ENDIAN,
@@ -28,7 +29,7 @@ from streamdicom.dicom import (
     FragmentCheck,
     is_encapsulated,
     is_group_length,
-    json_field,
+    json_value,
 )
 from streamdicom.errors import OutputError, StreamDicomError
 from streamdicom.events import Event, EventType
@@ -40,7 +41,7 @@ from streamdicom.formats.part10.recode import events_taken_back
 from streamdicom.formats.part10.runs import WRITE_TABLES, part10_bytes, write_entry
 from streamdicom.formats.part10.states import WRITER_TRANSITIONS, OpenItem, WriterState
 from streamdicom.formats.part10.target import overwrite, write_fully
-from streamdicom.formats.part10.values import NotEncodableError, encode_field, padding
+from streamdicom.formats.part10.values import NotEncodableError, encode_field, is_odd_number, padding
 from streamdicom.formats.writer import BLOCK_SIZE, ONE_DATASET, Move, Moves, Writer, check_end, order_error, vr_info
 from streamdicom.options import WriteOptions
 
@@ -69,6 +70,8 @@ class SinglePassWriter(Writer):
         super().__init__()
         check_transfer_syntax(options.transfer_syntax)
         self._limits = options.limits
+        self._on_error = options.on_error
+        self._warn = warner()
         self._target = target
         self._temporary = temporary
         self._max_sequences = (options.limits.depth - 4) // 3  # see ``Limits.depth``
@@ -261,13 +264,26 @@ class SinglePassWriter(Writer):
         if tag == SPECIFIC_CHARACTER_SET:
             self._put_character_set(value)
             return
-        data = self._encode(vr, value)
+        try:
+            data = value[0] if vr == "UN" and is_odd_number(tag, value) else self._encode(vr, value)
+        except OutputError as error:
+            self._replace(tag, value, error)
+            return
         if tag == PIXEL_DATA and data and VRS[vr].form is Form.BINARY:
             self._put_pixel_data(vr, value[0], data)
             return
         self._put(self._header(tag, vr, len(data)) + data)
         if self._state == _DATASET and tag != PIXEL_DATA:
             self._table.elements.remember(tag, write_entry(tag, vr, implicit=self._is_implicit))
+
+    def _replace(self, tag: int, values: tuple[Any, ...], error: OutputError) -> None:
+        """Leave out an element whose values do not fit its VR, or write them as text."""
+        if self._on_error == "raise" or (self._on_error == "keep" and self._is_implicit):
+            raise error
+        if self._on_error == "keep":
+            data = self._encode("UT", ("\\".join(["" if value is None else str(value) for value in values]),))
+            self._put(self._header(tag, "UT", len(data)) + data)
+        self._warn("wrong-value", f"{error.message} ({self._location(tag)})")
 
     def _put_pixel_data(self, vr: str, value: bytes, padded: bytes) -> None:
         check = FragmentCheck()
@@ -292,6 +308,8 @@ class SinglePassWriter(Writer):
         An item inherits it from the data set, unless its sequence stands before it there.
         """
         if self._in_utf_8 and tag > SPECIFIC_CHARACTER_SET and not self._is_utf_8:
+            if self._items[-1].last == SPECIFIC_CHARACTER_SET:
+                raise OutputError("expected Specific Character Set of VR CS and in one event, found another form")
             self._put_character_set(())
 
     def _put_character_set(self, terms: tuple[Any, ...]) -> None:
@@ -308,16 +326,17 @@ class SinglePassWriter(Writer):
         raise OutputError("expected a value, found a reference to bulk data, which a file cannot hold")
 
     def _json_element(self, tag: int, vr: str, value: Any) -> None:
-        """Write an element in a form that its VR does not have, as UN."""
+        """Write an element in a form that its VR does not have, as text or bytes."""
         try:
-            data = json_field(tag, value)
-        except (TypeError, ValueError) as error:
-            raise OutputError("expected JSON text that UTF-8 carries, found another value") from error
-        values = (data,) if data else ()
+            vr, values = json_value(tag, value)
+        except TypeError as error:
+            raise OutputError("expected JSON text, found another value") from error
         if self._state == _HEAD and tag >> 16 == FILE_META_GROUP and not self._has_meta:
-            self._meta.add(tag, "UN", values)
+            self._meta.add(tag, vr, values)
+        elif self._is_implicit and values:  # the reader would decode it with the VR of the dictionary
+            raise OutputError("expected a value of its VR, found an element that is kept as it was in JSON or XML")
         else:
-            self._element(tag, "UN", values)
+            self._element(tag, vr, values)
 
     # --- sequences ---------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from streamdicom.dicom import (
     TextDecoder,
     TextEncoder,
     character_sets,
+    definition_of,
     field_numbers,
     field_text,
 )
@@ -28,6 +29,7 @@ from streamdicom.formats.part10.runs import MISMATCHES
 from streamdicom.formats.writer import several_binary_values, value_error
 
 _ESCAPE = "\x1b"
+_REPLACEMENT = "?"  # which, unlike U+FFFD, can be written again where no character set applies
 _MAX_VALUE_LENGTH = 64 * 1024  # characters of a value that is not delivered in segments
 _BATCH_SIZE = 4096  # values in one event
 
@@ -69,7 +71,7 @@ class _PlainDecoder:
         text = data.decode("latin_1")
         if _ESCAPE in text:
             self.faults.add(UNDECODABLE)
-            text = text.replace(_ESCAPE, "\ufffd")
+            text = text.replace(_ESCAPE, _REPLACEMENT)
         return text
 
 
@@ -276,3 +278,14 @@ def check_length(vr: str, length: int, *, is_ascii: bool, in_utf_8: bool) -> Non
 def padding(vr: str) -> bytes:
     """Return the byte that makes the length of a value field even (PS3.5 6.2)."""
     return b"\0" if vr == "UI" or VRS[vr].form is Form.BINARY else b" "
+
+
+def is_odd_number(tag: int, values: tuple[Any, ...]) -> bool:
+    """Return True for UN that readers would take for numbers if it were padded.
+
+    They give UN the VR of the dictionary (PS3.5 6.2.2). Without padding the bytes do not fit it.
+    """
+    if len(values) != 1 or not isinstance(values[0], bytes) or not len(values[0]) & 1:
+        return False
+    definition = definition_of(tag)
+    return definition is not None and all(VRS[vr].code for vr in definition.vrs)

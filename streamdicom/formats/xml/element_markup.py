@@ -30,6 +30,7 @@ from streamdicom.options import WriteOptions
 END = "</DicomAttribute>"
 
 _MAX_CACHED_MARKUPS = 8  # a program uses one or two sets of options
+_MAX_START_TAGS = 2048  # of private elements; an archive uses some hundreds
 _MAX_INTEGER = 10**20
 _UUID = "urn:uuid:"
 # XML 1.0, section 2.2. A lone surrogate is not a character either.
@@ -84,6 +85,7 @@ def element_markup(options: WriteOptions) -> ElementMarkup:
     return _cached_markup(element_rules(options))
 
 
+@lru_cache(maxsize=_MAX_START_TAGS)
 def start_tag(tag: int, vr: str, creator: str = "") -> str:
     """Return the start tag of an element (PS3.19 A.1.5).
 

@@ -56,7 +56,7 @@ from streamdicom.formats.xml.attribute import NO_XML_ATTRIBUTES, NUMBER_ONLY
 from streamdicom.formats.xml.documents import SPACE, Documents
 from streamdicom.formats.xml.name_parser import NameParser
 from streamdicom.formats.xml.person_names import COMPONENTS
-from streamdicom.formats.xml.private_blocks import PrivateBlocks, is_creator
+from streamdicom.formats.xml.private_blocks import CREATOR, CREATOR_MASK, PrivateBlocks, is_creator
 from streamdicom.formats.xml.states import EXPECTED, IN_ATTRIBUTE, IN_TEXT, State
 from streamdicom.formats.xml.values import PARSERS, standard_values
 from streamdicom.options import ReadOptions, options_or_default
@@ -242,7 +242,8 @@ class XmlParser(PushParser[Event], NameParser, KeepsPlaces):
             return
         if texts and state not in IN_TEXT:
             self._check_text()
-        if state == _VALUES and len(held) > 1 and self._vr and not self._in_parts and not self._tag & 0x10000:
+        is_short = state == _VALUES and not self._in_parts and self._tag & CREATOR_MASK != CREATOR
+        if is_short and len(held) > 1 and self._vr:
             values = standard_values(self._vr, held, self._max_number)
             if values is not None:
                 self._events.append((ELEMENT, self._tag, self._vr, values))
@@ -250,12 +251,11 @@ class XmlParser(PushParser[Event], NameParser, KeepsPlaces):
                 self._size = self._omitted = 0
                 self._state = _DATASET
                 return
-        elif state == _VALUES and len(held) == 1 and not self._in_parts and not self._tag & 0x10000:
+        elif is_short and len(held) == 1:
             one, parse = held[0], self._parse
             value: Value = None
             if parse is None:
-                if one and "\\" not in one:
-                    value = one
+                value = one if one and "\\" not in one else None
             elif one and len(one) <= self._max_number:
                 try:
                     value = parse(one)  # type: ignore[arg-type]
@@ -469,7 +469,7 @@ class XmlParser(PushParser[Event], NameParser, KeepsPlaces):
             self._skip(_DATASET)
             return False
         reserving = tag & 0xFFFF0000 | tag >> 8 & 0xFF
-        if not seen.has(reserving):
+        if not blocks.creator(tag) and not seen.has(reserving):
             seen.see(reserving)
             blocks.reserve(reserving, creator)
             self._events.append((ELEMENT, reserving, "LO", (creator,)))
@@ -478,7 +478,7 @@ class XmlParser(PushParser[Event], NameParser, KeepsPlaces):
     def _end_open(self) -> None:
         """End an attribute without content."""
         tag = self._tag
-        if self._vr and self._vr != "SQ" and not tag & 0x10000:
+        if self._vr and self._vr != "SQ" and tag & CREATOR_MASK != CREATOR:
             self._events.append((ELEMENT, tag, self._vr, ()))
             self._state = _DATASET
             return

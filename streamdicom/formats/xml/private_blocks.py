@@ -7,6 +7,9 @@ from streamdicom.errors import DicomXmlError
 MAX_CREATOR_LENGTH = 256
 """Characters of a private creator; an LO has at most 64 (PS3.5 6.2)."""
 
+CREATOR, CREATOR_MASK = 0x10000, 0x1FF00
+"""A tag that is not CREATOR under CREATOR_MASK reserves no private block."""
+
 _FIRST, _LAST = 0x10, 0xFF
 
 
@@ -86,6 +89,8 @@ class PrivateBlocks:
         if block >= _FIRST and self._creators.get(block, creator) == creator:
             return tag
         own = [block for block, other in self._creators.items() if other == creator]
+        if len(own) == 1:  # nearly always
+            return tag & 0xFFFF00FF | own[0] << 8
         tags = [tag & 0xFFFF00FF | block << 8 for block in sorted(own)]
         return next((tag for tag in tags if tag > last), tags[0]) if tags else self._in_free_block(tag)
 

@@ -21,6 +21,7 @@ from streamdicom.dicom import (
     parse_tag,
     split_name,
     whole_number,
+    without_empty_groups,
 )
 from streamdicom.errors import InputError, LimitError
 from streamdicom.events import PersonName, Value
@@ -257,7 +258,10 @@ def _name(one: Held, report: Report) -> PersonName | None:
         raise WrongValueError("expected one name in a PersonName, found several")
     report("name-groups-in-one", "expected one component group for each of a PersonName, found several in one")
     has_more = any(others) or alphabetic.count("=") >= len(NAME_GROUPS)  # more groups than exist
-    return one if has_more else _split_name(alphabetic)
+    if not has_more:
+        return _split_name(alphabetic)
+    name = without_empty_groups(one)
+    return name if any(name) else None
 
 
 def _split_name(text: str) -> PersonName | None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from streamdicom.deviations import warner
-from streamdicom.dicom import SPECIFIC_CHARACTER_SET, VRS, Form, field_text, json_field
+from streamdicom.dicom import SPECIFIC_CHARACTER_SET, VRS, Form, field_text, json_value
 from streamdicom.errors import OutputError
 from streamdicom.events import ELEMENT, Event, EventType
 from streamdicom.formats.writer import BLOCK_SIZE, Moves, State, TextWriter
@@ -199,7 +199,7 @@ class XmlWriter(TextWriter):
             self._blocks.reserve(tag, value[0] if is_text else "")
 
     def _json_element(self, tag: int, vr: str, value: Any) -> None:
-        """Write an element that does not fit its VR as a parser has kept it, or as UN."""
+        """Write an element that does not fit its VR as it was in XML, or as text."""
         kept = xml_of(value) if isinstance(value, str) else None
         if kept:
             if self._is_written(tag):
@@ -207,10 +207,10 @@ class XmlWriter(TextWriter):
                 self._put_tags(self._start_tag(tag, quoted(kept[0])[1:-1]) + kept[1] + END)
             return
         try:
-            data = json_field(tag, value)
-        except (TypeError, ValueError) as error:
+            vr, values = json_value(tag, value)
+        except TypeError as error:
             raise OutputError("expected JSON text in a JSON_ELEMENT") from error
-        self._element(tag, "UN", (data,) if data else ())
+        self._element(tag, vr, values)
 
     def _put_reference(self, uri: str) -> None:
         self._put_tags(reference(uri) + END)

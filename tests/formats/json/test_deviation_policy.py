@@ -407,6 +407,13 @@ FORMS = [
         (("A", "I", "P"),),
         '[{"Alphabetic":"A","Ideographic":"I","Phonetic":"P"}]',
     ),
+    of(
+        "name-groups-in-one",
+        "PN",
+        '[{"Alphabetic":"A","Phonetic":"P="}]',
+        (("A", "", "P"),),
+        '[{"Alphabetic":"A","Phonetic":"P"}]',
+    ),
     of("empty-name", "PN", "[{}]", (), ""),
     of("empty-name", "PN", '[{},{"Phonetic":"P"}]', (None, ("", "", "P")), '[null,{"Phonetic":"P"}]'),
     form(
@@ -757,16 +764,18 @@ WRONG: list[tuple[str, str | None]] = [
     # a structure that does not fit
     ('{"vr":5,"Value":[1]}', None),
     ('{"vr":{"a":[1]},"Value":[1]}', None),
-    ('{"vr":"OB","InlineBinary":5}', None),
+    ('{"vr":"OB","InlineBinary":5}', '{"vr":"OB","InlineBinary":5}'),
     ('{"vr":"OB","InlineBinary":["AAE=","AAE="]}', None),
-    ('{"vr":"OB","InlineBinary":[["AAE="]]}', None),
+    ('{"vr":"OB","InlineBinary":[["AAE="]]}', '{"vr":"OB","InlineBinary":[["AAE="]]}'),
     ('{"vr":"OB","BulkDataURI":["a","b"]}', None),
-    ('{"vr":"OB","BulkDataURI":[["a"]]}', None),
-    ('{"vr":"OB","BulkDataURI":{"a":"b"}}', None),
+    ('{"vr":"OB","BulkDataURI":[["a"]]}', '{"vr":"OB","BulkDataURI":[["a"]]}'),
+    ('{"vr":"OB","BulkDataURI":{"a":"b"}}', '{"vr":"OB","BulkDataURI":{"a":"b"}}'),
     ('{"vr":"PN","Value":[{"Alphabetic":5}]}', None),
     ('{"vr":"PN","Value":{"Alphabetic":{"a":1}}}', None),
     ('{"vr":"OB","DataFragment":[5,{"InlineBinary":"AAE="}]}', None),
     ('{"vr":"OB","DataFragment":{"InlineBinary":"AAE="}}', None),
+    ('{"vr":"OB","DataFragment":[null,{"InlineBinary":5}]}', None),
+    ('{"vr":"OB","DataFragment":[null,{"InlineBinary":"A"}]}', None),
 ]
 
 
@@ -1088,3 +1097,13 @@ def test_long_value_in_another_form_is_read_in_parts(members: str, codes: list[s
     assert error is None
     assert list(dict.fromkeys(one.code for one in deviations)) == codes
     assert read == shown(in_dataset(events))
+
+
+@pytest.mark.parametrize(("vr", "value"), [("AE", "Infinity"), ("PN", ("Infinity", "", "")), ("DS", "Infinity")])
+def test_infinity_without_quotes_is_the_string(vr: str, value: Any) -> None:
+    bare, quoted = [
+        _read(f'{{"00091001":{{"vr":"{vr}","Value":[{text}]}}}}', ReadOptions()) for text in ("Infinity", '"Infinity"')
+    ]
+    assert bare[2] is None
+    assert bare[0] == quoted[0] == shown(in_dataset([(EventType.ELEMENT, 0x00091001, vr, (value,))]))
+    assert [one.code for one in bare[1]] == ["bare-nonfinite", *(one.code for one in quoted[1])]

@@ -101,7 +101,7 @@ def test_long_text_has_no_escape_sequence(vr: str) -> None:
     events, error = parse_in_all_ways(data)
     assert error is None
     text = "".join(value for *_, value in events if isinstance(value, str) and value)
-    assert text.rstrip() == ("山\ufffdaé" if vr != "UR" else "\ufffd$B;3\ufffd(B\ufffd$(Qaé") * 20_000
+    assert text.rstrip() == ("山\ufffdaé" if vr != "UR" else "?$B;3?(B?$(Qaé") * 20_000
 
 
 # --- other programs ----------------------------------------------------------------------------------------------

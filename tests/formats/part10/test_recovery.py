@@ -5,6 +5,7 @@ The expected values follow PS3.5. DCMTK (dcmdump) and pydicom agree where they r
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Iterable
 from struct import pack
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from streamdicom import Deviation, DeviationWarning, Event, InputError, ReadOptions, TruncatedError
 from streamdicom.errors import DicomFileError
 from streamdicom.events import EventType
+from streamdicom.formats.part10.writer import Part10Writer
 from streamdicom.options import OnError
 from tests.formats.part10.files import (
     BIG_ENDIAN,
@@ -28,6 +30,7 @@ from tests.formats.part10.files import (
     UNDEFINED,
     Layout,
     cut,
+    cut_in_all_ways,
     dataset,
     element,
     fragments,
@@ -61,7 +64,7 @@ def read(
 ) -> tuple[list[Event], InputError | None, list[Deviation]]:
     """Return events, error and deviations, and check that they do not depend on cuts."""
     results = []
-    for pieces in ([data], cut(data, 1), cut(data, 2, 3, 7), cut(data, 131, 1, 0, 64), cut(data, 4099)):
+    for pieces in ([data], *cut_in_all_ways(data)):
         found: list[Deviation] = []
         events, error = parse(pieces, ReadOptions(on_error=on_error, on_deviation=found.append, **options))
         results.append((outcome(events, error), found, events, error))
@@ -584,3 +587,33 @@ def test_any_fault_leaves_a_well_formed_data_set(content: bytes, uid: str, on_er
             assert opened.pop() == closing[EventType(kind)]
     assert not opened
     assert events[-1][0] == EventType.END_DATASET
+
+
+@pytest.mark.parametrize("charset", ["ISO_IR 192", ""])
+def test_un_of_text_that_cannot_be_decoded_stays_un(charset: str) -> None:
+    field = b"\xa0\xff" if charset else b"\x1b$"
+    before = TO.element(0x00080005, "CS", charset.encode())
+    parts = before, TO.element(PATIENT_ID, "UN", field), TO.element(0x00101010, "UN", b"\x1b8"), AFTER
+    events, deviations = found(*parts)
+    assert events[1:] == [element(PATIENT_ID, "UN", field), element(0x00101010, "UN", b"\x1b8"), IS_AFTER]
+    assert deviations == []
+    events, deviations = found(before, TO.element(PATIENT_ID, "LO", field), AFTER)  # the file says that it is text
+    assert events[1][2] == "LO"
+    assert deviations == ["undecodable-text"]
+
+
+@pytest.mark.parametrize("vr", [b"??", b"  ", b"us"])
+def test_unknown_vr_of_the_first_element_costs_that_element(vr: bytes) -> None:
+    odd = b"\x08\0\x05\0" + vr + b"\0\0\2\0\0\0ab"
+    assert found(odd, BEFORE, AFTER) == ([element(0x00080005, "UN", b"ab"), IS_BEFORE, IS_AFTER], ["unknown-vr"])
+
+
+def test_escape_where_no_character_set_applies_is_read_as_text_that_can_be_written() -> None:
+    modality = 0x00080060
+    events, deviations = found(TO.element(modality, "CS", b"C\x1bT "), AFTER)
+    assert (events, deviations) == ([element(modality, "CS", "C?T"), IS_AFTER], ["undecodable-text"])
+    file = io.BytesIO()
+    writer = Part10Writer(file, io.BytesIO)
+    writer.write_all([*dataset(TO.uid)[:1], *events, *dataset(TO.uid)[-1:]])
+    writer.close()
+    assert b"CS\4\0C?T " in file.getvalue()

@@ -68,6 +68,30 @@ def test_reading_stops_before_anything_else(stop: bytes) -> None:
     assert run(before + stop) == (len(before), [element(PATIENT_ID, "LO", "ab")], False)
 
 
+def test_private_creators_of_the_last_group_are_known_after_a_run() -> None:
+    creators = [(0x00190010, b"GEMS_ACQU_01"), (0x00210010, b"GEMS_RELA_01"), (0x00210011, b"other ")]
+    data = b"".join([EXPLICIT.element(tag, "LO", name) for tag, name in creators])
+    parse([start(EXPLICIT.uid) + data])
+    facts = ElementContext()
+    context = Context(EXPLICIT_LITTLE_ENDIAN, READ_TABLES[EXPLICIT_LITTLE_ENDIAN], 0, NO_END, NO_END, facts)
+    pos, _, _ = run_of_engine()(data, 0, 0, context, [], list[Event](), 84, False)
+    assert pos == len(data)
+    # In pydicom's dictionary (0019,1002) of GEMS_ACQU_01 is SL, and (0021,1003) of GEMS_RELA_01 is SS.
+    assert [context.facts.effective_vr(tag, "UN", 2) for tag in (0x00191002, 0x00211003)] == ["UN", "SS"]
+    assert facts.effective_vr(0x00211003, "UN", 2) == "UN"
+    assert context.facts.inherited.effective_vr(0x00211003, "UN", 2) == "UN"
+
+
+def test_pixel_representation_is_known_after_a_run() -> None:
+    data = EXPLICIT.number(0x00280103, "US", 1)
+    parse([start(EXPLICIT.uid) + data])
+    context = Context(EXPLICIT_LITTLE_ENDIAN, READ_TABLES[EXPLICIT_LITTLE_ENDIAN], 0, NO_END, NO_END, ElementContext())
+    pos, _, _ = run_of_engine()(data, 0, 0, context, [], list[Event](), 84, False)
+    assert pos == len(data)
+    # PS3.5 6.2.2, PS3.6: Smallest Image Pixel Value is US or SS by Pixel Representation.
+    assert context.facts.effective_vr(0x00280106, "UN", 2) == "SS"
+
+
 def test_reading_stops_before_a_value_past_the_end_of_its_item() -> None:
     data = EXPLICIT.element(PATIENT_ID, "LO", b"ab")
     assert run(data, end=len(data) - 1) == (0, [], False)

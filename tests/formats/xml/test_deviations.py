@@ -293,6 +293,12 @@ _FORMS: list[tuple[str, str, list[str], Sequence[Event]]] = [
         [element("PN", ("A", "I", "P"))],
     ),
     (
+        "empty-groups",
+        _odd("PN", _person(_NAME, "<Phonetic><FamilyName>C=</FamilyName></Phonetic>")),
+        ["name-groups-in-one"],
+        [element("PN", ("Doe", "", "C"))],
+    ),
+    (
         "more-groups",
         _odd("PN", _person(_NAME, "<Phonetic><FamilyName>C=D</FamilyName></Phonetic>")),
         ["name-groups-in-one"],

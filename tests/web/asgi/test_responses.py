@@ -52,7 +52,7 @@ def _seen(server: Server, what: str) -> int:
     return _get(server, "/state").json().get(what, 0)
 
 
-def _wait_until(condition: Callable[[], bool], seconds: float = 5) -> None:
+def _wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end

@@ -1,0 +1,1 @@
+"""streamdicom beside other libraries and programs, each in processes of its own."""

@@ -1,0 +1,32 @@
+"""``streamdicom head``: write the first data sets of a stream."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+from streamdicom.cli.exit_codes import DONE
+from streamdicom.cli.inputs import event_batches, size_of
+from streamdicom.cli.picking import write_picked
+from streamdicom.cli.progress import ProgressLine
+from streamdicom.events import END_DATASET, Event
+
+
+def run(arguments: Namespace) -> int:
+    """Run the command."""
+    write_picked(arguments, _first(arguments.source, arguments.number))
+    return DONE
+
+
+def _first(source: Path, number: int) -> Iterator[Event]:
+    if number == 0:
+        return
+    with ProgressLine(f"Reading {source}", size_of(source), prints=True) as progress:
+        for event in chain.from_iterable(event_batches(source, progress)):
+            yield event
+            if event[0] == END_DATASET:
+                number -= 1
+                if number == 0:
+                    return

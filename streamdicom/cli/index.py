@@ -1,0 +1,33 @@
+"""``streamdicom index``: build the index of a stream of data sets."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+from streamdicom.cli.exit_codes import DONE
+from streamdicom.cli.inputs import size_of
+from streamdicom.cli.progress import ProgressLine
+from streamdicom.cli.terminal import console
+from streamdicom.index import build_index, sidecar_of
+
+
+def run(arguments: Namespace) -> int:
+    """Run the command."""
+    for source in arguments.sources:
+        _build(source)
+    return DONE
+
+
+def _build(source: Path) -> None:
+    with ProgressLine(f"Indexing {source}", size_of(source)) as progress:
+        done = 0
+
+        def advance(offset: int) -> None:
+            nonlocal done
+            progress.advance(offset - done)
+            done = offset
+
+        with build_index(source, on_progress=advance) as index:
+            count = len(index)
+    console.note(f"{sidecar_of(source)}: {count:,} data set{'' if count == 1 else 's'}")

@@ -1,0 +1,32 @@
+"""Some of the data sets of a stream, found by the index beside it if there is one."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterable
+from pathlib import Path
+
+from streamdicom.api import write_events
+from streamdicom.cli.exit_codes import usage_errors
+from streamdicom.cli.inputs import is_pipe
+from streamdicom.cli.outputs import json_format, target_of
+from streamdicom.events import Event
+from streamdicom.index import StreamIndex, sidecar_of
+
+
+def index_of(source: Path) -> StreamIndex | None:
+    """Open the index beside a file, or return None.
+
+    Raises:
+        IndexMismatchError: The file has changed since.
+    """
+    if is_pipe(source) or not Path(sidecar_of(source)).exists():
+        return None
+    return StreamIndex(source)
+
+
+def write_picked(arguments: Namespace, events: Iterable[Event]) -> None:
+    """Write the events to the target of a command."""
+    to = json_format(arguments.target, arguments.to)
+    with usage_errors():
+        write_events(events, target_of(arguments.target), arguments.indent, format=to)

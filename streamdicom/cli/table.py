@@ -1,0 +1,36 @@
+"""``streamdicom table``: write elements of many data sets as a table."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from streamdicom.cli.exit_codes import DONE, UsageError, usage_errors
+from streamdicom.cli.options import read_options
+from streamdicom.cli.terminal import console
+
+
+def run(arguments: Namespace) -> int:
+    """Run the command."""
+    try:
+        from streamdicom.columns import TypeOptions, read, table_format, write_table
+    except ImportError as error:
+        raise UsageError('tables need pyarrow; install the extra "arrow"') from error
+    with usage_errors():
+        stream = read(
+            *arguments.sources,
+            columns=[name.strip() for name in arguments.columns.split(",")],
+            options=read_options(arguments),
+            on_mismatch=arguments.on_mismatch,
+            types=TypeOptions(arguments.ds, arguments.dt, arguments.unsigned),
+            jobs=arguments.jobs,
+        )
+        if arguments.schema:
+            for field in stream.schema:
+                print(f"{field.name}: {field.type}")
+            return DONE
+        if arguments.output is None:
+            raise UsageError("expected -o with a file to write, or --schema")
+        form = table_format(arguments.output)
+    count = write_table(stream, arguments.output, form)
+    console.note(f"{arguments.output}: {count:,} row{'' if count == 1 else 's'}")
+    return DONE

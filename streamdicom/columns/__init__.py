@@ -1,0 +1,24 @@
+"""Elements of many data sets as columns of Arrow, in bounded memory.
+
+The extra ``arrow`` has the package that this needs.
+"""
+
+from streamdicom.columns.polars import scan
+from streamdicom.columns.rows import OnMismatch
+from streamdicom.columns.schema import Columns
+from streamdicom.columns.stream import ColumnStream, TableSource, read
+from streamdicom.columns.types import TypeOptions
+from streamdicom.columns.writing import TABLE_SUFFIXES, table_format, write_table
+
+__all__ = [
+    "TABLE_SUFFIXES",
+    "ColumnStream",
+    "Columns",
+    "OnMismatch",
+    "TableSource",
+    "TypeOptions",
+    "read",
+    "scan",
+    "table_format",
+    "write_table",
+]

@@ -1,0 +1,200 @@
+"""Read sources as columns: batches of Arrow, for any library that takes them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
+from itertools import chain
+from typing import Any, TypeAlias, get_args
+
+import pyarrow as pa
+
+from streamdicom.archive import iter_named_events
+from streamdicom.columns.rows import OnMismatch, RowBuilder
+from streamdicom.columns.schema import Columns, Schema
+from streamdicom.columns.tasks import batches_of
+from streamdicom.columns.types import TypeOptions
+from streamdicom.events import END_DATASET, Event
+from streamdicom.index import DatasetOffsets, Split
+from streamdicom.options import ReadOptions, options_or_default
+
+_ROWS = 8192
+_BATCH_SIZE = 16 * 1024 * 1024  # bytes of long values in a batch
+_MAX_LENGTH = 16 * 1024 * 1024
+
+
+TableSource: TypeAlias = str | os.PathLike[str] | Split
+"""A file, a folder, a ZIP or tar file, a glob pattern, or a part of ``plan_splits``."""
+
+
+def read(
+    *sources: TableSource,
+    columns: Columns,
+    options: ReadOptions | None = None,
+    on_mismatch: OnMismatch = "error",
+    types: TypeOptions | None = None,
+    rows: int = _ROWS,
+    max_length: int = _MAX_LENGTH,
+    jobs: int = 1,
+) -> ColumnStream:
+    """Read some elements of each data set as columns of Arrow.
+
+    A column is an element by keyword or tag, or a path into sequences such as
+    ``ReferencedSeriesSequence.SeriesInstanceUID``. A sequence is a list of structs of the members that are asked for,
+    or the JSON text of its items. An element whose VM may be more than 1 is a list. A missing or empty value is null.
+    The columns ``_source``, ``_index``, ``_offset`` and ``_json`` say where a row is from. ``PixelData_uri`` has the
+    reference to bulk data in place of the value.
+
+    Nothing but one batch is held in memory.
+
+    Args:
+        sources: Files, folders, ZIP and tar files, glob patterns, of any format, or parts of ``plan_splits``.
+        columns: The columns; a mapping gives each a name of its own. An element that the dictionary does not have needs
+            its VR: ``00091001:LO``.
+        options: Options for reading, such as ``where``. Its ``include`` and ``exclude`` must be empty.
+        on_mismatch: The result for a value that does not fit its column: "error"; "null", with the reason in the column
+            ``_problems``; or "first", which is the same but takes the first of several values.
+        types: Choices of types.
+        rows: The number of rows in a batch.
+        max_length: Bytes or characters of a value; a longer one does not fit.
+        jobs: The number of processes. The rows keep their order.
+
+    Raises:
+        ValueError: An unknown column or choice.
+    """
+    options = options_or_default(options, ReadOptions)
+    if options.include or options.exclude:
+        raise ValueError("expected options without include and exclude; the columns choose the elements")
+    if on_mismatch not in get_args(OnMismatch):
+        choices = ", ".join(map(repr, get_args(OnMismatch)))
+        raise ValueError(f"on_mismatch must be one of {choices}, not {on_mismatch!r}")
+    if rows < 1 or max_length < 1 or jobs < 1:
+        raise ValueError("rows, max_length and jobs must be at least 1")
+    schema = Schema(columns, types or TypeOptions(), has_problems=on_mismatch != "error")
+    options = replace(options, include=schema.include)
+    if "_offset" in schema.places:  # the objects of the text must be the data sets
+        options = replace(options, deviations={**options.deviations, "wrapper": "error"})
+    return ColumnStream(sources, schema, options, on_mismatch, rows, max_length, jobs)
+
+
+class ColumnStream:
+    """Batches of Arrow; ``read`` makes it.
+
+    polars, pandas, duckdb and pyarrow take it as it is, by the Arrow C stream interface. Each iteration reads the
+    sources again.
+
+    Attributes:
+        schema: The Arrow schema.
+        sources: The sources.
+        options: Options for reading.
+
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile(suffix=".json") as file:
+    ...     _ = file.write(b'[{"00100020": {"vr": "LO", "Value": ["17"]}}, {}]')
+    ...     file.flush()
+    ...     read(file.name, columns=["PatientID", "_index"]).to_table().to_pylist()
+    [{'PatientID': '17', '_index': 0}, {'PatientID': None, '_index': 1}]
+    """
+
+    def __init__(
+        self,
+        sources: Iterable[TableSource],
+        schema: Schema,
+        options: ReadOptions,
+        on_mismatch: OnMismatch,
+        rows: int,
+        max_length: int,
+        jobs: int,
+    ) -> None:
+        self.schema: pa.Schema = schema.arrow
+        self.sources = list(sources)
+        self.options = options
+        self._schema = schema
+        self._jobs = jobs
+        self._on_mismatch = on_mismatch
+        self._rows = rows
+        self._max_length = max_length
+
+    def iter_batches(self) -> Iterator[pa.RecordBatch]:
+        """Iterate over the batches.
+
+        Raises:
+            ColumnError: A value does not fit its column.
+            InputError: A source is at fault.
+            OSError: A source cannot be read.
+        """
+        if self._jobs > 1:
+            yield from batches_of(self, self._jobs)
+            return
+        builder = RowBuilder(self._schema, self._on_mismatch, self._max_length)
+        offsets = DatasetOffsets() if "_offset" in self._schema.places else None
+        for name, events in self._named_events(offsets):
+            for dataset in _datasets(events):
+                builder.add(dataset, name, offsets)
+                if builder.count == self._rows or builder.size >= _BATCH_SIZE:
+                    yield self._batch(builder)
+        if builder.count:
+            yield self._batch(builder)
+
+    def of(self, sources: Iterable[TableSource]) -> ColumnStream:
+        """Return the same columns of other sources, read by this process."""
+        return ColumnStream(
+            sources, self._schema, self.options, self._on_mismatch, self._rows, self._max_length, jobs=1
+        )
+
+    def select(self, names: Collection[str]) -> ColumnStream:
+        """Return some of the columns, in their order; no other elements are read."""
+        schema = self._schema.select(names)
+        options = replace(self.options, include=schema.include)
+        return ColumnStream(self.sources, schema, options, self._on_mismatch, self._rows, self._max_length, self._jobs)
+
+    def _named_events(self, offsets: DatasetOffsets | None) -> Iterator[tuple[str, Iterator[Event]]]:
+        for source in self.sources:
+            if isinstance(source, Split) and source.origin is not None:
+                yield source.source, source.iter_events(options=self.options, offsets=offsets)
+            else:
+                name = source.source if isinstance(source, Split) else source
+                yield from iter_named_events(name, options=self.options, offsets=offsets)
+
+    def _batch(self, builder: RowBuilder) -> pa.RecordBatch:
+        arrays = [pa.array(builder.columns[one.name], one.type) for one in self.schema]
+        builder.clear()
+        return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+    def reader(self) -> pa.RecordBatchReader:
+        """Return a reader of the batches, such as duckdb takes."""
+        return pa.RecordBatchReader.from_batches(self.schema, self.iter_batches())
+
+    def to_table(self) -> pa.Table:
+        """Read all batches into memory."""
+        return self.reader().read_all()
+
+    def to_parquet(self, target: str | os.PathLike[str]) -> int:
+        """Write a Parquet file, which appears under its name when it is complete.
+
+        Returns:
+            The number of rows.
+        """
+        from streamdicom.columns.writing import write_table
+
+        return write_table(self, target, "parquet")
+
+    def __arrow_c_schema__(self) -> Any:
+        return self.schema.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        return self.reader().__arrow_c_stream__(requested_schema)
+
+
+def _datasets(events: Iterator[Event]) -> Iterator[Iterator[Event]]:
+    """Yield the events of each data set, which must be consumed before the next."""
+    for first in events:
+        yield chain((first,), _to_end(events))
+
+
+def _to_end(events: Iterator[Event]) -> Iterator[Event]:
+    for event in events:
+        yield event
+        if event[0] == END_DATASET:
+            return

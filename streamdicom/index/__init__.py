@@ -1,0 +1,13 @@
+"""Random access to the data sets of a stream, and parts to read in parallel.
+
+An index of 24 bytes a data set stands beside its source. The places at which data sets start are found by a scan of the
+text, so every part of it reads as the whole does, with the same indices, byte offsets, errors and deviations.
+"""
+
+from streamdicom.index.access import StreamIndex, open_index, sidecar_of
+from streamdicom.index.build import build_index
+from streamdicom.index.parts import Split
+from streamdicom.index.planning import plan_splits
+from streamdicom.index.scanning import DatasetOffsets
+
+__all__ = ["DatasetOffsets", "Split", "StreamIndex", "build_index", "open_index", "plan_splits", "sidecar_of"]

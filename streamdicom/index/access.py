@@ -1,0 +1,188 @@
+"""Random access to the data sets of a stream, by its index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Self, overload
+
+from streamdicom.errors import IndexMismatchError
+from streamdicom.events import Event
+from streamdicom.index.parts import Split
+from streamdicom.index.scanning import origin_of, uid_hash, uid_of
+from streamdicom.index.sidecar import Sidecar, fingerprint
+from streamdicom.io import Place, absolute, open_place, read_range
+from streamdicom.jsontext import Origin
+from streamdicom.options import ReadOptions
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+_SUFFIX = ".sdx"
+_SEPARATORS = b" \t\r\n,[]"
+
+
+def sidecar_of(source: Place) -> str:
+    """Return the place of the index of a source.
+
+    >>> sidecar_of("/data/studies.json")
+    '/data/studies.json.sdx'
+    """
+    return absolute(source) + _SUFFIX
+
+
+class StreamIndex:
+    """Random access to the data sets of a stream; ``open_index`` makes it.
+
+    Indices count from 0, and negative ones from the end. Slices are lists of data sets; ``iter_datasets`` streams.
+
+    Args:
+        source: A path, or a URL for fsspec, with its index beside it.
+        options: Options for reading data sets.
+
+    Raises:
+        IndexMismatchError: The index is damaged, or the source has changed since.
+        OSError: The source or the index cannot be read.
+
+    >>> import tempfile
+    >>> from streamdicom import build_index
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = f"{folder}/a.json"
+    ...     with open(path, "w") as file:
+    ...         _ = file.write('[{}, {"00100020": {"vr": "LO", "Value": ["17"]}}]')
+    ...     with build_index(path) as index:
+    ...         len(index), index[-1].PatientID, index.raw(0)
+    (2, '17', b'{}')
+    """
+
+    def __init__(self, source: Place, *, options: ReadOptions | None = None) -> None:
+        self.source = absolute(source)
+        self._options = options or ReadOptions()
+        self._file = open_place(self.source)
+        try:
+            self._sidecar = Sidecar(sidecar_of(source))
+            self._size = self._check()
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _check(self) -> int:
+        found = fingerprint(self._file)
+        if found != self._sidecar.source:
+            raise self._mismatch("the source has changed since its index was built")
+        return found.size
+
+    def _mismatch(self, message: str) -> IndexMismatchError:
+        error = IndexMismatchError(f"{message}; build it again")
+        error.filename = self.source
+        return error
+
+    def __len__(self) -> int:
+        return self._sidecar.count
+
+    def _bounds(self, ordinal: int) -> tuple[int, int]:
+        """Return the offset of a data set, and of the next one or the end."""
+        start = self._sidecar.start(ordinal)
+        end = self._size if ordinal + 1 == len(self) else self._sidecar.start(ordinal + 1)
+        if not start < end <= self._size:
+            raise self._mismatch("the offsets of the index do not ascend, or are beyond the source")
+        return start, end
+
+    def _ordinal(self, index: int) -> int:
+        ordinal = index + len(self) if index < 0 else index
+        if not 0 <= ordinal < len(self):
+            raise IndexError(f"expected the index of one of {len(self)} data sets, found {index}")
+        return ordinal
+
+    def raw(self, index: int) -> bytes:
+        """Return the JSON text of a data set, byte for byte.
+
+        Raises:
+            IndexError: There is no such data set.
+        """
+        ordinal = self._ordinal(index)
+        return b"".join(read_range(self._file, *self._bounds(ordinal))).rstrip(_SEPARATORS)
+
+    def part(self, start: int, stop: int) -> Split:
+        """Return the part of the source with the data sets from one to before another.
+
+        Raises:
+            IndexError: There is no data set at ``start``.
+        """
+        start = self._ordinal(start)
+        stop = max(start, min(stop, len(self)))
+        end = origin_of(self._file, self._bounds(stop)[0]) if stop < len(self) else None
+        origin = origin_of(self._file, self._bounds(start)[0])
+        return Split(self.source, origin, end, start, stop - start)
+
+    def starts(self) -> Iterator[int]:
+        """Yield the offset of each data set.
+
+        Raises:
+            IndexMismatchError: The offsets do not ascend, or are beyond the source.
+        """
+        return self._sidecar.starts(self._size)
+
+    @overload
+    def __getitem__(self, index: int | str) -> Dataset: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Dataset]: ...
+
+    def __getitem__(self, index: int | str | slice) -> Dataset | list[Dataset]:
+        if isinstance(index, slice):
+            return [self[ordinal] for ordinal in range(*index.indices(len(self)))]
+        if isinstance(index, str):
+            ordinals = self.ordinals(index)
+            if not ordinals:
+                raise KeyError("no data set has this SOP Instance UID")
+            index = ordinals[0]
+        ordinal = self._ordinal(index)
+        found = list(islice(self.part(ordinal, ordinal + 1).iter_datasets(options=self._options), 2))
+        if len(found) != 1:
+            raise self._mismatch("expected one data set at a place of the index, found another number")
+        return found[0]
+
+    def ordinals(self, uid: str) -> list[int]:
+        """Return the indices of all data sets with a SOP Instance UID."""
+        found = self._sidecar.ordinals(uid_hash(uid))
+        return [ordinal for ordinal in found if uid_of(self._file, *self._bounds(ordinal)) == uid]
+
+    def iter_datasets(self, start: int = 0, stop: int | None = None) -> Iterator[Dataset]:
+        """Iterate over data sets, as ``streamdicom.iter_datasets`` does."""
+        return self._range(start, stop).iter_datasets(options=self._options)
+
+    def iter_events(self, start: int = 0, stop: int | None = None) -> Iterator[Event]:
+        """Iterate over events of data sets, as ``streamdicom.iter_events`` does."""
+        return self._range(start, stop).iter_events(options=self._options)
+
+    def _range(self, start: int, stop: int | None) -> Split:
+        first, last, _ = slice(start, stop).indices(len(self))
+        if first >= last:
+            return Split(self.source, Origin(self._size), Origin(self._size), first, 0)
+        return self.part(first, last)
+
+    def close(self) -> None:
+        """Close the files."""
+        self._file.close()
+        self._sidecar.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<StreamIndex of {len(self):,} data sets: {self.source}>"
+
+
+def open_index(source: Place, *, options: ReadOptions | None = None) -> StreamIndex:
+    """Open the index beside a source; see ``StreamIndex``.
+
+    >>> open_index("/none.json")
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: [Errno 2] No such file or directory: '/none.json'
+    """
+    return StreamIndex(source, options=options)

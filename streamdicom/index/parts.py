@@ -1,0 +1,127 @@
+"""A part of a stream of data sets, which is read as the whole stream is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from streamdicom.api import batches, iter_datasets, iter_events
+from streamdicom.codec import DatasetPipeline
+from streamdicom.errors import Location, SplitError, StreamDicomError
+from streamdicom.events import Event
+from streamdicom.filters import Pipeline
+from streamdicom.formats.json import JsonParser, KeyFilter
+from streamdicom.index.scanning import DatasetOffsets
+from streamdicom.io import Expansion, open_place, read_range
+from streamdicom.jsontext import Origin
+from streamdicom.options import ReadOptions, options_or_default
+from streamdicom.patterns import DatasetConditions
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A part of a source that starts at a data set and ends before another one.
+
+    It can be pickled, and read in any process, in any order. Indices, byte offsets, errors and deviations are those
+    of the whole source.
+
+    Attributes:
+        source: An absolute path, or a URL for fsspec.
+        origin: The place at which the part starts; None for a source that is read as a whole.
+        end: The place before which it ends; None for the end of the source.
+        first: The index of its first data set.
+        count: The number of its data sets, or None if it is not known.
+
+    >>> import tempfile
+    >>> from streamdicom import plan_splits
+    >>> with tempfile.NamedTemporaryFile(suffix=".json") as file:
+    ...     _ = file.write(b"[{}, {}]")
+    ...     file.flush()
+    ...     [(split.first, split.count) for split in plan_splits(file.name, parts=2)]
+    [(0, 1), (1, 1)]
+    """
+
+    source: str
+    origin: Origin | None = None
+    end: Origin | None = None
+    first: int = 0
+    count: int | None = None
+
+    def iter_events(
+        self, *, options: ReadOptions | None = None, offsets: DatasetOffsets | None = None
+    ) -> Iterator[Event]:
+        """Iterate over the events of the part; see ``streamdicom.iter_events``.
+
+        Args:
+            options: Options for reading.
+            offsets: Learns the places of the data sets.
+
+        Raises:
+            SplitError: The part does not end where a data set starts.
+            InputError: The source is at fault.
+        """
+        options = options_or_default(options, ReadOptions)
+        if self.origin is None:
+            return iter_events(self.source, options=options)
+        conditions = DatasetConditions(options.where, options.limits)
+        pipeline = Pipeline.for_reading(options, options.bulk_data_store, conditions)
+        blocks = self._blocks()
+        if offsets is not None:
+            blocks = offsets.watch(blocks, self.first, self.origin.offset)
+        lists = batches(_PartParser(self, options, conditions), blocks, Expansion(options.limits), self.source)
+        return pipeline.iter(chain.from_iterable(lists))
+
+    def iter_datasets(self, *, options: ReadOptions | None = None) -> Iterator[Dataset]:
+        """Iterate over the data sets of the part; see ``streamdicom.iter_datasets``.
+
+        Raises:
+            SplitError: The part does not end where a data set starts.
+            InputError: The source is at fault.
+        """
+        options = options_or_default(options, ReadOptions)
+        if self.origin is None:
+            return iter_datasets(self.source, options=options)
+        conditions = DatasetConditions(options.where, options.limits)
+        pipeline = Pipeline.for_reading(options, None, conditions)
+        parser = DatasetPipeline(_PartParser(self, options, conditions), pipeline, options)
+        return chain.from_iterable(batches(parser, self._blocks(), Expansion(options.limits), self.source))
+
+    def _blocks(self) -> Iterator[bytes]:
+        assert self.origin is not None
+        with open_place(self.source) as file:
+            yield from read_range(file, self.origin.offset, None if self.end is None else self.end.offset)
+
+
+class _PartParser:
+    """A parser of JSON whose ``close`` checks the end of a part."""
+
+    has_more = False
+
+    def __init__(self, part: Split, options: ReadOptions, conditions: DatasetConditions) -> None:
+        self._part = part
+        key_filter = KeyFilter.of(options, conditions)
+        self._parser = JsonParser(options=options, skip=key_filter, origin=part.origin, first=part.first)
+        self._error: SplitError | None = None
+        self.feed = self._parser.feed
+
+    @property
+    def error(self) -> StreamDicomError | None:
+        return self._parser.error or self._error
+
+    def close(self) -> list[Event]:
+        part, parser = self._part, self._parser
+        events = parser.close() if part.end is None else []
+        found = parser.dataset_count - part.first
+        if (part.end is not None and parser.origin != part.end) or part.count not in (None, found):
+            self._error = SplitError(
+                "expected the start of a data set at the end of the split, found another place; "
+                "the source has changed, or is not JSON",
+                Location(parser.bytes_consumed, part.first + found),
+            )
+            raise self._error
+        return events

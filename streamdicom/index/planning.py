@@ -1,0 +1,117 @@
+"""Plan the parts of a source that are read in parallel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import chain
+from typing import BinaryIO, Literal, TypeAlias, get_args
+
+from streamdicom.formats import JSON, detect
+from streamdicom.index.access import StreamIndex
+from streamdicom.index.build import build_index
+from streamdicom.index.parts import Split
+from streamdicom.index.scanning import origin_of, starts
+from streamdicom.io import Place, absolute, open_place, read_range, size_of
+from streamdicom.jsontext import CommentError, Origin
+
+IndexUse: TypeAlias = Literal["auto", "require", "build"]
+"""How ``plan_splits`` finds the places at which data sets start."""
+
+_HEAD = 2048  # bytes that recognize any stream
+_TARGET = 64 * 1024 * 1024
+
+
+def plan_splits(
+    source: Place, *, target: int | str = _TARGET, parts: int | None = None, index: IndexUse = "auto"
+) -> list[Split]:
+    """Plan the parts of a source that are read in parallel.
+
+    Read in any order, by any number of processes, the parts have the events of the whole, or a ``SplitError``. A
+    source that cannot be split is one part: another format than JSON, a compressed stream, or JSON with comments. A
+    data set is never split.
+
+    Args:
+        source: A path, or a URL for fsspec.
+        target: The size of a part in bytes, or a text such as "64 MiB".
+        parts: The number of parts instead; there are fewer if there are fewer data sets.
+        index: "auto" uses the index beside the source, or scans the source; "require" needs the index; "build" makes
+            it first if it is missing.
+
+    Raises:
+        IndexMismatchError: The source has changed since its index was built.
+        InputError: With "build", a source that cannot be indexed.
+        OSError: The source cannot be read, or an index that is required.
+        ValueError: An unknown choice, or a target or number of parts below 1.
+
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile(suffix=".json") as file:
+    ...     _ = file.write(b"[{}, {}, {}]")
+    ...     file.flush()
+    ...     for split in plan_splits(file.name, parts=2):
+    ...         print([value for kind, _, _, value in split.iter_events() if kind == 1])
+    [0, 1]
+    [2]
+    """
+    size = parse_size(target)
+    if parts is not None and parts < 1:
+        raise ValueError(f"expected at least one part, found {parts}")
+    if index not in get_args(IndexUse):
+        raise ValueError(f"index must be one of {', '.join(map(repr, get_args(IndexUse)))}, not {index!r}")
+    place = absolute(source)
+    opened = _index_of(place, index)
+    with open_place(place) as file:
+        total = size_of(file)
+        if parts is not None:
+            size = max(1, -(-total // parts))
+        if opened is not None:
+            with opened:
+                return _planned(place, file, opened.starts(), size)
+        if detect(b"".join(read_range(file, 0, _HEAD)), is_all=True) != JSON.name:
+            return [Split(place)]
+        try:
+            return _planned(place, file, chain.from_iterable(starts(file)), size)
+        except CommentError:
+            return [Split(place)]
+
+
+def _index_of(place: str, use: IndexUse) -> StreamIndex | None:
+    if use == "require":
+        return StreamIndex(place)
+    try:
+        return StreamIndex(place)
+    except FileNotFoundError:
+        return build_index(place) if use == "build" else None
+
+
+def _planned(place: str, file: BinaryIO, found: Iterable[int], size: int) -> list[Split]:
+    """Cut where a data set starts, at least a number of bytes after the last cut."""
+    cuts = [(Origin(), 0)]
+    count, least = 0, size
+    for count, start in enumerate(found, 1):
+        if start >= least and count > 1:
+            cuts.append((origin_of(file, start), count - 1))
+            least = (start // size + 1) * size
+    ends = [*cuts[1:], (None, count)]
+    return [
+        Split(place, origin, end, first, last - first) for (origin, first), (end, last) in zip(cuts, ends, strict=True)
+    ]
+
+
+_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+
+
+def parse_size(size: int | str) -> int:
+    """Return a number of bytes.
+
+    Raises:
+        ValueError: This is no size, or less than a byte.
+
+    >>> parse_size("64 MiB")
+    67108864
+    """
+    text = str(size).strip()
+    digits = text.rstrip("abgikmBGIKM ")
+    unit = text[len(digits) :].strip().upper() or "B"
+    if not digits.isdecimal() or unit not in _UNITS or int(digits) < 1:
+        raise ValueError(f"expected a size such as '64 MiB', found {size!r}")
+    return int(digits) * _UNITS[unit]

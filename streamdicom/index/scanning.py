@@ -1,0 +1,150 @@
+"""The data sets of a JSON text: where each starts, and its SOP Instance UID."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+from typing import BinaryIO
+
+from streamdicom.events import ELEMENT, END_DATASET
+from streamdicom.formats.json import JsonParser, KeyFilter
+from streamdicom.io import read_range
+from streamdicom.jsontext import FIRST, NEXT, BoundaryScanner, CommentError, Origin, Summary, scan
+from streamdicom.options import ReadOptions
+from streamdicom.patterns import DatasetConditions
+
+PIECE = 64 * 1024
+"""Bytes that are scanned at once."""
+
+_SOP_INSTANCE_UID = 0x00080018
+_HEAD = 1024  # bytes of a data set in which its SOP Instance UID mostly is
+_UID = re.compile(rb'"00080018"\s*:\s*\{\s*"vr"\s*:\s*"UI"\s*,\s*"Value"\s*:\s*\[\s*"([0-9.]{1,64})"\s*\]')
+_BLANK = b" \t\r\n"
+_LOOK_BACK = 64  # bytes
+_STRUCTURES = {b",": NEXT, b"[": FIRST}
+
+
+def starts(file: BinaryIO) -> Iterator[array[int]]:
+    """Yield the offsets of the data sets of a JSON text, in lists of bounded length.
+
+    Raises:
+        CommentError: The text has a comment.
+    """
+    scanner = BoundaryScanner()
+    for piece in read_range(file, 0, None, PIECE):
+        found = scanner.feed(piece)
+        if found:
+            yield found
+
+
+class DatasetOffsets:
+    """The places of the data sets of a stream that is being read.
+
+    >>> offsets = DatasetOffsets()
+    >>> for chunk in offsets.watch([b"[{},", b" {}]"]):
+    ...     pass
+    >>> offsets.get(1)
+    5
+    """
+
+    def __init__(self) -> None:
+        self._first = 0
+        self._starts: array[int] | None = None
+
+    def watch(self, chunks: Iterable[bytes], first: int = 0, offset: int = 0) -> Iterator[bytes]:
+        """Yield the chunks of a stream, and learn where its data sets start.
+
+        Args:
+            chunks: The bytes, from a data set or from the start of the stream on.
+            first: The index of the first data set.
+            offset: The bytes before the chunks.
+        """
+        self._first, self._starts = first, array("Q")
+        scanner = BoundaryScanner(offset)
+        is_start = True
+        for chunk in chunks:
+            if is_start and chunk:
+                is_start = False
+                if not chunk.lstrip(_BLANK).startswith((b"[", b"{")):
+                    self._starts = None
+            if self._starts is not None:
+                self._learn(scanner, chunk)
+            yield chunk
+
+    def _learn(self, scanner: BoundaryScanner, chunk: bytes) -> None:
+        assert self._starts is not None
+        try:
+            self._starts += scanner.feed(chunk)
+        except CommentError:
+            self._starts = None
+
+    def get(self, index: int) -> int | None:
+        """Return the offset of a data set, or None if the stream is not plain JSON.
+
+        Data sets before it are forgotten.
+        """
+        if self._starts is None:
+            return None
+        del self._starts[: index - self._first]
+        self._first = index
+        return self._starts[0]
+
+
+def origin_of(file: BinaryIO, offset: int) -> Origin:
+    """Return the origin of a data set, by the structure before it.
+
+    Args:
+        file: The JSON text.
+        offset: The offset of the data set.
+    """
+    end = offset
+    while end > 0:
+        start = max(0, end - _LOOK_BACK)
+        before = b"".join(read_range(file, start, end)).rstrip(_BLANK)
+        if before:
+            return Origin(offset, _STRUCTURES.get(before[-1:], ""))
+        end = start
+    return Origin(offset)
+
+
+def uid_hash(uid: str | None) -> int:
+    """Return a hash of 64 bits, which is the same in every process.
+
+    >>> uid_hash("1.2.3") == uid_hash("1.2.3") != uid_hash(None)
+    True
+    """
+    return 0 if uid is None else int.from_bytes(blake2b(uid.encode(), digest_size=8).digest(), "little") or 1
+
+
+def uid_of(file: BinaryIO, start: int, end: int) -> str | None:
+    """Return the SOP Instance UID of a data set, or None.
+
+    Args:
+        file: The JSON text.
+        start: The offset of the data set.
+        end: The offset of the next one, or the end of the text.
+    """
+    head = b"".join(read_range(file, start, min(end, start + _HEAD)))
+    found = _UID.search(head)
+    if found:
+        before = scan(head[: found.start()])
+        if isinstance(before, Summary) and before.change == 1 and not before.ends_in_string:
+            return found[1].decode()
+    return _parsed_uid(file, start, end)
+
+
+def _parsed_uid(file: BinaryIO, start: int, end: int) -> str | None:
+    options = ReadOptions(include=["SOPInstanceUID"], on_deviation=lambda _: None, on_error="skip")
+    skip = KeyFilter.of(options, DatasetConditions({}, options.limits))
+    parser = JsonParser(options=options, skip=skip, origin=Origin(start))
+    for piece in read_range(file, start, end, PIECE):
+        for kind, tag, _, value in parser.feed(piece):
+            if kind == ELEMENT and tag == _SOP_INSTANCE_UID and value:
+                return str(value[0])
+            if kind == END_DATASET:
+                return None
+        if parser.error:
+            break
+    return None

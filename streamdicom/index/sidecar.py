@@ -1,0 +1,197 @@
+"""The file of an index, ``NAME.sdx``, beside its source.
+
+    magic       8 bytes
+    checksum    CRC-32 of all bytes after it, 4 bytes
+    length      of the head, 4 bytes
+    head        JSON: version, size and fingerprint of the source, number of data sets
+    starts      the offset of each data set, 8 bytes each
+    hashes      of the SOP Instance UIDs, ascending, 8 bytes each
+    ordinals    the number of the data set of each hash, 8 bytes each
+
+Numbers are little endian. The arrays are read from the mapped file, so an index of any size takes no memory.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import shutil
+import struct
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+from itertools import chain, islice
+from typing import BinaryIO, NamedTuple
+from zlib import crc32
+
+from streamdicom.errors import IndexMismatchError
+from streamdicom.index.sorting import SortedPairs, words
+from streamdicom.io import Output, Place, is_url, open_place, read_range, size_of, temporary
+
+_MAGIC = b"\x89SDX\r\n\x1a\n"
+_PREFIX = struct.Struct("<8sII")
+_NUMBER = struct.Struct("<Q")
+_WORD = _NUMBER.size
+_VERSION = 1
+_MAX_HEAD = 64 * 1024  # bytes
+_PLACES = 16  # of the source that the fingerprint covers
+_PLACE_SIZE = 4096  # bytes
+_BLOCK = 1024 * 1024
+
+
+class Fingerprint(NamedTuple):
+    """The state of a source."""
+
+    size: int
+    digest: str
+
+
+def fingerprint(file: BinaryIO) -> Fingerprint:
+    """Return the fingerprint of a source: its size, and a digest of samples.
+
+    >>> import io
+    >>> fingerprint(io.BytesIO(b"[]")).size
+    2
+    """
+    size = size_of(file)
+    digest = blake2b(digest_size=16)
+    for place in range(_PLACES):
+        start = (size - _PLACE_SIZE) * place // (_PLACES - 1) if size > _PLACE_SIZE else 0
+        for block in read_range(file, start, min(size, start + _PLACE_SIZE)):
+            digest.update(block)
+    return Fingerprint(size, digest.hexdigest())
+
+
+def write(place: Place, source: Fingerprint, starts: Iterable[bytes], pairs: SortedPairs) -> None:
+    """Write the file of an index.
+
+    Args:
+        place: Its path.
+        source: The fingerprint of the source.
+        starts: The offsets of the data sets, as bytes of numbers.
+        pairs: The hash of each data set, and its ordinal.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    head = json.dumps({"version": _VERSION, **source._asdict(), "count": len(pairs)}).encode()
+    head += b" " * (-(len(head) + _PREFIX.size) % _WORD)
+    columns = chain(_blocks(pair[0] for pair in pairs), _blocks(pair[1] for pair in pairs))
+    blocks = chain([head], starts, columns)
+    if is_url(place):
+        with temporary() as file, open_place(place, "wb") as target:
+            _write(file, len(head), blocks)
+            shutil.copyfileobj(file, target)
+    else:
+        with Output(place) as output:
+            with output.random_access() as file:
+                _write(file, len(head), blocks)
+            output.commit()
+
+
+def _write(file: BinaryIO, length: int, blocks: Iterable[bytes]) -> None:
+    """Write an index, and go back to its start."""
+    checksum = 0
+    file.write(_PREFIX.pack(_MAGIC, 0, length))
+    for block in blocks:
+        checksum = crc32(block, checksum)
+        file.write(block)
+    file.seek(0)
+    file.write(_PREFIX.pack(_MAGIC, checksum, length))
+    file.seek(0)
+
+
+def _blocks(numbers: Iterator[int]) -> Iterator[bytes]:
+    while block := words(islice(numbers, _BLOCK // _WORD)):
+        yield block
+
+
+class Sidecar:
+    """The file of an index, read.
+
+    Args:
+        place: Its path.
+
+    Attributes:
+        source: The fingerprint of the source when the index was made.
+        count: The number of data sets.
+
+    Raises:
+        IndexMismatchError: The file is not an index, or is damaged.
+        OSError: The file cannot be read.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self._name = str(place)
+        with open_place(place) as file:
+            data = self._data = _mapped(file)
+        if len(data) < _PREFIX.size:
+            raise self._damaged("expected an index, found a shorter file")
+        magic, checksum, length = _PREFIX.unpack_from(data)
+        if magic != _MAGIC:
+            raise self._damaged("expected an index, found another file")
+        body = memoryview(data)[_PREFIX.size :]
+        if crc32(body) != checksum or not length <= min(_MAX_HEAD, len(body)):
+            raise self._damaged("the index is damaged")
+        try:
+            head = json.loads(bytes(body[:length]))
+            self.source = Fingerprint(int(head["size"]), str(head["digest"]))
+            self.count = int(head["count"])
+            version = head["version"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise self._damaged("the head of the index is damaged") from error
+        finally:
+            body.release()
+        if version != _VERSION:
+            raise self._damaged(f"expected version {_VERSION} of an index, found another")
+        self._start = _PREFIX.size + length
+        if len(data) - self._start != 3 * _WORD * self.count:
+            raise self._damaged("the index has another length than its head says")
+
+    def _damaged(self, message: str) -> IndexMismatchError:
+        error = IndexMismatchError(f"{message}; build it again")
+        error.filename = self._name
+        return error
+
+    def start(self, ordinal: int) -> int:
+        """Return the offset of a data set."""
+        return self._number(ordinal)
+
+    def starts(self, size: int) -> Iterator[int]:
+        """Yield the offset of every data set, checked against the size of the source.
+
+        Raises:
+            IndexMismatchError: The offsets do not ascend, or are beyond the source.
+        """
+        before = -1
+        for ordinal in range(self.count):
+            start = self._number(ordinal)
+            if not before < start < size:
+                raise self._damaged("the offsets of the index do not ascend")
+            yield start
+            before = start
+
+    def ordinals(self, value: int) -> Iterator[int]:
+        """Yield the ordinals of the data sets with a hash, in ascending order."""
+        hashes = range(self.count, 2 * self.count)
+        first = bisect_left(hashes, value, key=self._number)
+        for place in hashes[first:]:
+            if self._number(place) != value:
+                break
+            yield self._number(place + self.count)
+
+    def _number(self, place: int) -> int:
+        number: int = _NUMBER.unpack_from(self._data, self._start + place * _WORD)[0]
+        return number
+
+    def close(self) -> None:
+        """Unmap the file."""
+        if isinstance(self._data, mmap.mmap):
+            self._data.close()
+
+
+def _mapped(file: BinaryIO) -> mmap.mmap | bytes:
+    try:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError, AttributeError):  # not a file of the system, or empty
+        return file.read()

@@ -1,0 +1,269 @@
+r"""The places at which the outermost objects of JSON text begin.
+
+Only the braces outside strings count. An object that begins at depth 0 is one of a document, of an array of objects,
+or of a line. A chunk from anywhere in the text tells by itself which of its bytes are in strings (RFC 8259): only white
+space, ``,``, ``:``, ``]`` or ``}`` may follow a string, so a quotation mark before another byte opens one if it is not
+escaped. A chunk without such a mark has two summaries, of which one fits the chunk before.
+
+No look at a chunk tells its depth: an array of objects and one object that holds that array have the same bytes. But
+the depth at its start is the sum of the changes before, so ``join`` is exact, and chunks can be scanned in any order.
+
+This holds for JSON. Text with comments, which some parsers accept, is refused.
+
+>>> summary = join([scan(b'[{"a": "},{"},'), scan(b'\n{"b": [{}]}]', offset=14)])
+>>> list(summary.starts)
+[1, 15]
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_STRUCTURE = b'"{}'
+_OTHERS = bytes(set(range(256)) - set(_STRUCTURE))
+_PARENTHESES = bytes.maketrans(b"{}", b"()")
+_BLANK = bytes.maketrans(b"/", b"_")
+_OPENING = re.compile(rb'"(?![\s,:\]}])(?=.)', re.DOTALL)
+_SEPARATOR = re.compile(rb'\}[^"{}]*\{')
+_COMPACT_SEPARATOR = re.compile(rb"\},\{")
+_SLASHES = re.compile(rb"/(?:[/*]|\Z)")  # or at the end, which may cut a comment
+_BRACED = re.compile(rb'"([^"]*)"')
+_GAPS = re.compile(rb"\}\{|(?<=\))(?=\()")
+_COMMENT_MESSAGE = "expected JSON without comments, found one"
+
+
+class CommentError(ValueError):
+    """The text has a comment, so its boundaries cannot be found without a tokenizer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The structure of a part of JSON text.
+
+    Attributes:
+        starts_in_string: Whether the part starts within a string.
+        ends_in_string: Whether it ends within one.
+        change: The depth at the end less that at the start.
+        depth: The depth of the objects at ``starts``, less that at the start of the part.
+        starts: Offsets of objects. They are outermost objects if the depth at the start of the part is ``-depth``;
+            otherwise the part has none.
+
+    >>> summary = scan(b'{"a": {}}, {"b": ')
+    >>> summary.change, list(summary.outermost(0)), list(summary.outermost(1))
+    (1, [0, 11], [])
+    """
+
+    starts_in_string: bool
+    ends_in_string: bool
+    change: int
+    depth: int
+    starts: array[int]
+
+    def outermost(self, depth: int) -> array[int]:
+        """Return the offsets of the outermost objects, for a depth at the start."""
+        return self.starts if depth + self.depth == 0 else array("Q")
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguous:
+    """Both summaries of a part which does not tell whether it starts within a string.
+
+    Attributes:
+        outside: If it starts outside of a string; None if it has a comment then.
+        inside: If it starts within a string; None if it has a comment then.
+    """
+
+    outside: Summary | None
+    inside: Summary | None
+
+
+def join(parts: Iterable[Summary | Ambiguous]) -> Summary:
+    """Join the summaries of consecutive parts, from the start of the text on.
+
+    Args:
+        parts: In the order of the text.
+
+    Raises:
+        CommentError: The text has a comment.
+        ValueError: The text is not JSON.
+    """
+    starts = array("Q")
+    depth = 0
+    in_string = False
+    for part in parts:
+        summary = (part.inside if in_string else part.outside) if isinstance(part, Ambiguous) else part
+        if summary is None:
+            raise CommentError(_COMMENT_MESSAGE)
+        if summary.starts_in_string != in_string:
+            raise ValueError("the text is not JSON")
+        starts.extend(summary.outermost(depth))
+        depth += summary.change
+        in_string = summary.ends_in_string
+    return Summary(False, in_string, depth, 0, starts)
+
+
+def held_back(data: bytes) -> int:
+    r"""Return the number of last bytes that belong to an escape which may go on.
+
+    A part must not end within an escape. Pass these bytes with the next part.
+
+    >>> held_back(b'"a\\'), held_back(b'"a\\\\')
+    (1, 0)
+    """
+    return (len(data) - len(data.rstrip(b"\\"))) & 1
+
+
+def scan(data: bytes, *, offset: int = 0, in_string: bool | None = False) -> Summary | Ambiguous:
+    """Summarize a part of JSON text, which neither starts nor ends within an escape.
+
+    Args:
+        data: The part.
+        offset: Of the part in the text.
+        in_string: Whether the part starts within a string; None if that is unknown.
+
+    Raises:
+        CommentError: The text has a comment.
+
+    >>> list(scan(b'[{"a": "{"}, {}]').starts)
+    [1, 13]
+    """
+    data = without_escapes(data)
+    if in_string is None:
+        in_string = _starts_in_string(data)
+    if in_string is None:
+        return Ambiguous(_scan(data, offset, False), _scan(data, offset, True))
+    summary = _scan(data, offset, in_string)
+    if summary is None:
+        raise CommentError(_COMMENT_MESSAGE)
+    return summary
+
+
+def without_escapes(data: bytes) -> bytes:
+    """Replace escaped backslashes and quotation marks by other bytes."""
+    if rb"\"" not in data:
+        return data
+    return data.replace(rb"\\", b"__").replace(rb"\"", b"__")
+
+
+def _starts_in_string(data: bytes) -> bool | None:
+    """Return whether a part starts within a string, or None if it does not tell."""
+    opening = _OPENING.search(data)
+    return None if opening is None else data.count(b'"', 0, opening.start()) % 2 == 1
+
+
+def _scan(data: bytes, offset: int, in_string: bool) -> Summary | None:
+    """Summarize a part without escapes; return None if it has a comment."""
+    if _may_have_comment(data, in_string) and _SLASHES.search(_without_strings(data, in_string)):
+        return None
+    marks, ends_in_string = _marks(data, in_string)
+    if b'"' in marks:
+        marks = _BRACED.sub(_in_parentheses, marks)
+    pieces = _GAPS.split(marks) if b")(" in marks else marks.split(b"}{")
+    pattern = _COMPACT_SEPARATOR if data.count(b"},{") == len(pieces) - 1 else _SEPARATOR
+    lowest: int | None = None
+    starts, depth = array("Q"), 0
+    if marks.startswith(b"{"):  # no string is before an outermost object
+        starts.append(offset + data.index(b"{"))
+        lowest = 0
+    for piece, separator in zip(pieces, pattern.finditer(data), strict=False):
+        depth += piece.count(b"{") - piece.count(b"}")
+        if piece.endswith(b")"):  # the separator is in a string
+            continue
+        if lowest is None or depth - 1 < lowest:
+            lowest = depth - 1
+            del starts[:]
+        if depth - 1 == lowest:
+            starts.append(offset + separator.end() - 1)
+    depth += pieces[-1].count(b"{") - pieces[-1].count(b"}")
+    return Summary(in_string, ends_in_string, depth, lowest or 0, starts)
+
+
+def _in_parentheses(region: re.Match[bytes]) -> bytes:
+    return region[0].translate(_PARENTHESES)
+
+
+def _marks(data: bytes, in_string: bool) -> tuple[bytes, bool]:
+    """Return the braces of a part, with a dot for each string.
+
+    A quotation mark is left where a string has a brace.
+
+    Returns:
+        The marks, and whether the part ends within a string.
+    """
+    marks = data.translate(None, _OTHERS)
+    if in_string:
+        marks = b'"' + marks
+    ends_in_string = marks.count(b'"') % 2 == 1
+    if ends_in_string:
+        marks += b'"'
+    return marks.replace(b'""', b"."), ends_in_string
+
+
+def _may_have_comment(data: bytes, in_string: bool) -> bool:
+    """Return False if there are no slashes but in evident strings."""
+    if b"/" not in data or (b"" not in data.split(b"/")[1:] and (b"*" not in data or b"/*" not in data)):
+        return False
+    end = data.find(b'"') if in_string else 0  # of a string
+    while end >= 0:
+        slashes = _SLASHES.search(data, end)
+        if slashes is None:
+            return False
+        mark = data.rfind(b'"', end, slashes.start())
+        if mark < 0 or not _OPENING.match(data, mark):
+            return True
+        end = data.find(b'"', slashes.end())
+    return False
+
+
+def _without_strings(data: bytes, in_string: bool) -> bytes:
+    """Replace slashes in strings by other bytes."""
+    parts = data.split(b'"')
+    inside = slice(0 if in_string else 1, None, 2)
+    parts[inside] = [part.translate(_BLANK) for part in parts[inside]]
+    return b'"'.join(parts)
+
+
+class BoundaryScanner:
+    r"""Finds the outermost objects of JSON text that arrives in pieces.
+
+    Memory is bounded by the piece.
+
+    Args:
+        offset: Bytes of the text before the first piece, which starts at an outermost object.
+
+    >>> scanner = BoundaryScanner()
+    >>> [list(scanner.feed(piece)) for piece in (b'[{"a": "\\', b'"{"}, ', b'{}]')]
+    [[1], [], [15]]
+    """
+
+    def __init__(self, offset: int = 0) -> None:
+        self._offset = offset
+        self._tail = b""
+        self._in_string = False
+        self._depth = 0
+
+    def feed(self, data: bytes) -> array[int]:
+        """Return the offsets of the outermost objects that begin in the next bytes.
+
+        Raises:
+            CommentError: The text has a comment.
+        """
+        data = self._tail + data
+        held = held_back(data)
+        self._tail = data[len(data) - held :]
+        data = data[: len(data) - held]
+        summary = scan(data, offset=self._offset, in_string=self._in_string)
+        assert isinstance(summary, Summary)
+        starts = summary.outermost(self._depth)
+        self._offset += len(data)
+        self._in_string = summary.ends_in_string
+        self._depth += summary.change
+        return starts
+
+    @property
+    def is_between(self) -> bool:
+        """Whether no object is open."""
+        return self._depth == 0 and not self._in_string

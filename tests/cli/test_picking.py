@@ -1,0 +1,129 @@
+"""``count``, ``head``, ``sample``, ``split``, ``index`` and ``show --at``."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+import streamdicom
+from tests.cli.running import dicom_file, run
+from tests.index.test_planning import text_of
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "in.json"
+    path.write_bytes(text_of(40, "array"))
+    return path
+
+
+def uids(data: bytes) -> list[str]:
+    return [one["00080018"]["Value"][0] for one in json.loads(data)]
+
+
+def test_index_is_built_and_reported(path: Path) -> None:
+    result = run("index", path)
+    assert (result.code, result.error) == (0, f"{path}.sdx: 40 data sets")
+    with streamdicom.open_index(path) as index:
+        assert index["1.2.7"].SOPInstanceUID == "1.2.7"
+
+
+def test_compressed_file_is_not_indexed(path: Path) -> None:
+    compressed = path.with_suffix(".json.gz")
+    compressed.write_bytes(gzip.compress(path.read_bytes()))
+    result = run("index", compressed)
+    assert (result.code, result.error.endswith("found gzip; only that can be indexed")) == (1, True)
+
+
+@pytest.mark.parametrize("is_indexed", [False, True])
+def test_count_is_that_of_the_file(is_indexed: bool, path: Path, tmp_path: Path) -> None:
+    if is_indexed:
+        run("index", path)
+    assert run("count", path).stdout == b"40\n"
+    dicom = dicom_file(tmp_path / "a.dcm")
+    assert run("count", path, dicom).stdout.decode() == f"40\t{path}\n1\t{dicom}\n"
+
+
+def test_count_of_a_changed_file_is_refused(path: Path) -> None:
+    run("index", path)
+    path.write_bytes(text_of(41, "array"))
+    result = run("count", path)
+    assert (result.code, "has changed" in result.error) == (1, True)
+
+
+def test_head_reads_no_further_than_it_must(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1000])  # a truncated file
+    assert uids(run("head", path, "-n", 3).stdout) == ["1.2.0", "1.2.1", "1.2.2"]
+    assert json.loads(run("head", path, "-n", 0).stdout) == []
+
+
+def test_head_of_fewer_data_sets_has_all(path: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.ndjson"
+    assert run("head", path, out, "-n", 99).code == 0
+    assert list(streamdicom.iter_datasets(out)) == list(streamdicom.iter_datasets(path))
+
+
+@pytest.mark.parametrize("number", [0, 1, 7, 40, 50])
+def test_sample_is_the_same_with_an_index(number: int, path: Path) -> None:
+    without = run("sample", path, "-n", number, "--seed", 5).stdout
+    run("index", path)
+    assert run("sample", path, "-n", number, "--seed", 5).stdout == without
+    chosen = [int(uid.rpartition(".")[2]) for uid in uids(without)]
+    assert len(chosen) == min(number, 40)
+    assert chosen == sorted(set(chosen))
+
+
+def test_each_data_set_is_sampled_as_often_as_others(path: Path) -> None:
+    run("index", path)
+    counts = dict.fromkeys((f"1.2.{number}" for number in range(40)), 0)
+    for seed in range(200):
+        for uid in uids(run("sample", path, "-n", 10, "--seed", seed).stdout):
+            counts[uid] += 1
+    assert min(counts.values()) > 25  # of 50 on average; six standard deviations are 37
+    assert max(counts.values()) < 87
+
+
+def test_split_files_have_all_data_sets(path: Path, tmp_path: Path) -> None:
+    result = run("split", path, "-n", 3, "-o", tmp_path / "parts")
+    assert (result.code, result.error) == (0, f"3 files in {tmp_path / 'parts'}")
+    parts = sorted((tmp_path / "parts").iterdir())
+    assert [part.name for part in parts] == ["in-0.ndjson", "in-1.ndjson", "in-2.ndjson"]
+    assert [ds for part in parts for ds in streamdicom.iter_datasets(part)] == list(streamdicom.iter_datasets(path))
+
+
+def test_split_overwrites_nothing(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "in-1.json").write_text("[]")
+    result = run("split", path, "-n", 3, "-o", tmp_path, "--suffix", ".json")
+    assert (result.code, "expected a new file" in result.error) == (2, True)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["in-1.json", "in.json"]
+
+
+def test_pipe_is_not_split(tmp_path: Path) -> None:
+    result = run("split", "-", "-n", 3, "-o", tmp_path)
+    assert (result.code, "only files can be split" in result.error) == (2, True)
+
+
+@pytest.mark.parametrize("place", ["17", "-23", "1.2.17"])
+def test_one_data_set_is_shown(place: str, path: Path) -> None:
+    run("index", path)
+    lines = run("show", path, f"--at={place}").stdout.decode().splitlines()
+    assert lines[:2] == ["Data set 17", "  (0008,0018) UI SOPInstanceUID: 1.2.17"]
+    assert sum(line.startswith("Data set") for line in lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [("40", "a number below 40"), ("1.2.99", "no data set has this"), ("x", "the number of a data set or a SOP")],
+)
+def test_wrong_place_is_a_usage_error(place: str, message: str, path: Path) -> None:
+    run("index", path)
+    result = run("show", path, "--at", place)
+    assert (result.code, message in result.error) == (2, True)
+
+
+def test_place_without_an_index_names_the_command(path: Path) -> None:
+    result = run("show", path, "--at", 1)
+    assert (result.code, "build it with streamdicom index" in result.error) == (2, True)

@@ -1,0 +1,196 @@
+"""An index finds each data set, and refuses whatever is not its source."""
+
+from __future__ import annotations
+
+import json
+import random
+import struct
+from pathlib import Path
+from zlib import crc32
+
+import pytest
+
+import streamdicom
+from streamdicom import IndexMismatchError, InputError
+from streamdicom.index import StreamIndex, build_index, open_index, sidecar_of
+from streamdicom.index.sorting import SortedPairs
+from tests.index.test_planning import FORMS, datasets, text_of
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "in.json"
+    path.write_bytes(text_of(40, "array"))
+    return path
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_each_data_set_is_found_by_its_index(form: str, tmp_path: Path) -> None:
+    path = tmp_path / "in.json"
+    path.write_bytes(text_of(40, form))
+    whole = list(streamdicom.iter_datasets(path))
+    with build_index(path) as index:
+        assert len(index) == len(whole)
+        assert [index[ordinal] for ordinal in range(len(whole))] == whole
+        assert index[-1] == whole[-1]
+        assert index[5:9] == whole[5:9]
+        assert index[::-10] == whole[::-10]
+        assert list(index.iter_datasets(7)) == whole[7:]
+        assert list(index.iter_datasets(7, 9)) == whole[7:9]
+        assert list(index.iter_datasets(9, 7)) == []
+        assert list(index.iter_events()) == list(streamdicom.iter_events(path))
+
+
+def test_raw_text_is_that_of_the_source(path: Path) -> None:
+    with build_index(path) as index:
+        assert [json.loads(index.raw(ordinal)) for ordinal in range(len(index))] == datasets(40)
+        assert index.raw(-1) == json.dumps(datasets(40)[-1]).encode()
+
+
+def test_data_set_is_found_by_its_sop_instance_uid(path: Path) -> None:
+    with build_index(path) as index:
+        assert index["1.2.17"] == index[17]
+        assert index.ordinals("1.2.17") == [17]
+        with pytest.raises(KeyError, match="no data set"):
+            index["1.2"]  # only in items
+
+
+def test_every_data_set_of_a_uid_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "in.json"
+    path.write_text(json.dumps(datasets(3) * 4))
+    with build_index(path) as index:
+        assert index.ordinals("1.2.1") == [1, 4, 7, 10]
+        assert index["1.2.1"] == index[1]
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        '"00080018": {"Value": ["1.2.3"], "vr": "UI"}',
+        '"SOPInstanceUID": {"vr": "UI", "Value": ["1.2.3"]}',
+        '"00080006": {"vr": "SQ", "Value": [{"00080018": {"vr": "UI", "Value": ["9.9"]}}]},'
+        '"00080018": {"vr": "UI", "Value": ["1.2.3"]}',
+        '"00080005": {"vr": "CS", "Value": ["{"]}, "00080018": {"vr": "UI", "Value": ["1.2.3"]}',
+        '"00100010": {"vr": "PN"}, "00080018": {"vr": "UI", "Value": ["1.2.3"]}',
+        f'"00080005": {{"vr": "CS", "Value": ["{"x" * 5000}"]}}, "00080018": {{"vr": "UI", "Value": ["1.2.3"]}}',
+        '"00080018": {"vr": "UI", "Value": ["\\u0031.2.3"]}',
+    ],
+)
+def test_uid_is_found_in_any_form(member: str, tmp_path: Path) -> None:
+    path = tmp_path / "in.json"
+    path.write_text(f"[{{}}, {{{member}}}]")
+    with build_index(path) as index:
+        assert index.ordinals("1.2.3") == [1]
+        assert index.ordinals("9.9") == []
+
+
+def test_index_out_of_range_is_refused(path: Path) -> None:
+    with build_index(path) as index:
+        for wrong in (40, -41):
+            with pytest.raises(IndexError, match="one of 40 data sets"):
+                index[wrong]
+
+
+def test_empty_array_has_an_empty_index(tmp_path: Path) -> None:
+    path = tmp_path / "in.json"
+    path.write_bytes(b" [ ] ")
+    with build_index(path) as index:
+        assert len(index) == 0
+        assert index[:] == []
+        assert list(index.iter_datasets()) == []
+
+
+def test_error_in_a_data_set_has_its_place_in_the_source(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b'["1.2.17"]', b'["1.2.17", tru]'))
+    with build_index(path) as index, pytest.raises(streamdicom.JsonSyntaxError) as found:
+        index[17]
+    with pytest.raises(streamdicom.JsonSyntaxError) as whole:
+        list(streamdicom.iter_events(path))
+    assert str(found.value) == str(whole.value)
+
+
+@pytest.mark.parametrize("text", [b"<?xml version='1.0'?>", b"\x1f\x8b\x08", b"[{} /* {} */]", b""])
+def test_other_sources_are_refused(text: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "in.json"
+    path.write_bytes(text)
+    with pytest.raises(InputError, match="can be indexed"):
+        build_index(path)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("change", ["longer", "shorter", "other"])
+def test_changed_source_is_refused(change: str, path: Path) -> None:
+    build_index(path).close()
+    data = path.read_bytes()
+    path.write_bytes({"longer": data + b" ", "shorter": data[:-1], "other": b"(" + data[1:]}[change])
+    with pytest.raises(IndexMismatchError, match="the source has changed"):
+        open_index(path)
+
+
+def test_damaged_index_is_refused(path: Path) -> None:
+    build_index(path).close()
+    sidecar = Path(sidecar_of(path))
+    data = sidecar.read_bytes()
+    rng = random.Random(7)
+    for _ in range(200):
+        place = rng.randrange(len(data))
+        sidecar.write_bytes(data[:place] + bytes([data[place] ^ (1 << rng.randrange(8))]) + data[place + 1 :])
+        with pytest.raises(IndexMismatchError, match="build it again"):
+            open_index(path)
+    for length in range(0, len(data), 37):
+        sidecar.write_bytes(data[:length])
+        with pytest.raises(IndexMismatchError, match="build it again"):
+            open_index(path)
+
+
+def forged(sidecar: Path, starts: list[int]) -> None:
+    """Give an index other offsets, with a right checksum."""
+    data = bytearray(sidecar.read_bytes())
+    length = struct.unpack_from("<I", data, 12)[0]
+    struct.pack_into(f"<{len(starts)}Q", data, 16 + length, *starts)
+    struct.pack_into("<I", data, 8, crc32(data[16:]))
+    sidecar.write_bytes(data)
+
+
+@pytest.mark.parametrize("starts", [[2], [10**15], [2**64 - 1], [5000, 100], [1, 1]])
+def test_forged_offsets_never_give_another_data_set(starts: list[int], path: Path) -> None:
+    whole = list(streamdicom.iter_datasets(path))
+    build_index(path).close()
+    forged(Path(sidecar_of(path)), starts)
+    with open_index(path) as index:
+        for ordinal in range(3):
+            try:
+                found = index[ordinal]
+            except InputError:
+                continue
+            assert found == whole[ordinal]
+        with pytest.raises(InputError):
+            assert list(index.starts()) != starts
+            list(index.iter_events())
+
+
+def test_index_takes_at_most_32_bytes_a_data_set(path: Path) -> None:
+    path.write_bytes(b"[" + b",".join([b"{}"] * 10_000) + b"]")
+    with build_index(path) as index:
+        assert len(index) == 10_000
+    assert Path(sidecar_of(path)).stat().st_size < 32 * 10_000
+
+
+def test_pairs_are_sorted_from_runs_in_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamdicom.index.sorting._RUN", 50)
+    rng = random.Random(3)
+    pairs, expected = SortedPairs(), [(rng.getrandbits(64), number) for number in range(333)]
+    for pair in expected:
+        pairs.add(*pair)
+    assert len(pairs) == 333
+    assert list(pairs) == list(pairs) == sorted(expected)
+    pairs.close()
+
+
+def test_fsspec_source_is_indexed(tmp_path: Path) -> None:
+    fsspec = pytest.importorskip("fsspec")
+    with fsspec.open("memory://studies.json", "wb") as file:
+        file.write(text_of(10, "lines"))
+    with build_index("memory://studies.json") as index:
+        assert index["1.2.7"].SOPInstanceUID == "1.2.7"
+        assert isinstance(index, StreamIndex)

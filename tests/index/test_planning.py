@@ -1,0 +1,187 @@
+"""Parts of a stream have the events, deviations and errors of the whole."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import pickle
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import streamdicom
+from streamdicom import Deviation, Event, ReadOptions, SplitError
+from streamdicom.index import Split, build_index, plan_splits
+from streamdicom.index.planning import parse_size
+
+_TEXT = '},{"00080018": and \\ back" }]'
+
+
+def datasets(count: int) -> list[dict[str, object]]:
+    """Return data sets with a sequence, and text like the structure around it."""
+    return [
+        {
+            "00080018": {"vr": "UI", "Value": [f"1.2.{number}"]},
+            "00081140": {"vr": "SQ", "Value": [{"00080018": {"vr": "UI", "Value": ["1.2"]}}, {}]},
+            "00104000": {"vr": "LT", "Value": [_TEXT * (number % 5)]},
+        }
+        for number in range(count)
+    ]
+
+
+def text_of(count: int, form: str) -> bytes:
+    if form == "lines":
+        return b"".join(json.dumps(one).encode() + b"\n" for one in datasets(count))
+    if form == "concatenated":
+        return b"".join(json.dumps(one, separators=(",", ":")).encode() for one in datasets(count))
+    if form == "arrays":
+        return json.dumps(datasets(count)).encode() + b"\n" + json.dumps(datasets(3)).encode()
+    return json.dumps(datasets(count), indent=2 if form == "indented" else None).encode()
+
+
+FORMS = ("array", "indented", "lines", "concatenated", "arrays")
+
+
+def read(parts: Iterable[Split]) -> tuple[list[Event], list[Deviation]]:
+    deviations: list[Deviation] = []
+    options = ReadOptions(on_deviation=deviations.append)
+    return [event for part in parts for event in part.iter_events(options=options)], deviations
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("count", [0, 1, 2, 7, 40])
+def test_parts_have_the_events_of_the_whole(form: str, count: int, tmp_path: Path) -> None:
+    path = tmp_path / "in.json"
+    path.write_bytes(text_of(count, form) or b"[]")
+    whole = list(streamdicom.iter_events(path))
+    for parts in (1, 2, 3, 8, 50, 1000):
+        splits = plan_splits(path, parts=parts)
+        assert len(splits) <= parts
+        assert read(splits)[0] == whole
+        assert read(reversed(splits))[0] != whole or len(splits) == 1
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_index_plans_the_same_parts(form: str, tmp_path: Path) -> None:
+    path = tmp_path / "in.json"
+    path.write_bytes(text_of(40, form))
+    scanned = plan_splits(path, parts=7)
+    assert plan_splits(path, parts=7, index="build") == scanned
+    assert plan_splits(path, parts=7, index="require") == scanned
+
+
+@given(texts=st.lists(st.text(max_size=20), max_size=12), parts=st.integers(1, 12), indent=st.sampled_from([None, 1]))
+def test_text_of_any_characters_is_split(
+    texts: list[str], parts: int, indent: int | None, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.json"
+    content = [{"00104000": {"vr": "LT", "Value": [text]}} for text in texts]
+    path.write_text(json.dumps(content, indent=indent, ensure_ascii=False), encoding="utf-8", errors="surrogatepass")
+    options = ReadOptions(on_error="skip", on_deviation=lambda _: None)
+    whole = list(streamdicom.iter_events(path, options=options))
+    assert [event for part in plan_splits(path, parts=parts) for event in part.iter_events(options=options)] == whole
+
+
+def test_data_sets_of_parts_are_those_of_the_whole(tmp_path: Path) -> None:
+    path = tmp_path / "in.json"
+    path.write_bytes(text_of(20, "array"))
+    parts = [pickle.loads(pickle.dumps(part)) for part in plan_splits(path, parts=4)]
+    assert [ds for part in parts for ds in part.iter_datasets()] == list(streamdicom.iter_datasets(path))
+
+
+def test_deviations_have_their_place_in_the_whole(tmp_path: Path) -> None:
+    path = tmp_path / "in.json"
+    content = datasets(20)
+    for one in content[::3]:
+        one["00100020"] = {"vr": "LO", "Value": [17]}
+    path.write_text(json.dumps(content))
+    deviations: list[Deviation] = []
+    whole = list(streamdicom.iter_events(path, options=ReadOptions(on_deviation=deviations.append)))
+    assert len(deviations) >= 7
+    assert read(plan_splits(path, parts=5)) == (whole, deviations)
+
+
+def test_error_has_its_place_in_the_whole(tmp_path: Path) -> None:
+    path = tmp_path / "in.json"
+    path.write_bytes(text_of(20, "array").replace(b'["1.2.17"]', b'["1.2.17", tru]'))
+    with pytest.raises(streamdicom.JsonSyntaxError) as whole:
+        list(streamdicom.iter_events(path))
+    with pytest.raises(streamdicom.JsonSyntaxError) as part:
+        read(plan_splits(path, parts=5))
+    assert str(part.value) == str(whole.value)
+    assert part.value.location.dataset_index == 17
+
+
+def test_file_that_changes_after_planning_is_never_read_wrongly(tmp_path: Path) -> None:
+    path = tmp_path / "in.json"
+    path.write_bytes(text_of(20, "array"))
+    first, second, *_ = plan_splits(path, parts=5)
+    path.write_bytes(b"   " + path.read_bytes())
+    with pytest.raises(SplitError, match="the source has changed"):
+        list(first.iter_events())
+    with pytest.raises(streamdicom.InputError):
+        list(second.iter_events())
+
+
+@pytest.mark.parametrize("text", [b"[{} {}, {}, {}]", b"[{}, {}]]{}"])
+def test_text_that_is_not_json_is_never_read_wrongly(text: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "in.json"
+    path.write_bytes(text)
+    with pytest.raises(streamdicom.InputError):
+        list(streamdicom.iter_events(path))
+    with pytest.raises(streamdicom.InputError):
+        read(plan_splits(path, parts=10))
+
+
+def test_sources_that_cannot_be_split_are_one_part(tmp_path: Path) -> None:
+    text = text_of(20, "array")
+    ds = streamdicom.loads(json.dumps(datasets(1)[0]))
+    streamdicom.dump(ds, tmp_path / "a.xml")
+    (tmp_path / "a.json.gz").write_bytes(gzip.compress(text))
+    (tmp_path / "comments.json").write_bytes(text.replace(b"}}, {", b"}}, /* {} */ {"))
+    for path in tmp_path.iterdir():
+        options = ReadOptions(on_deviation=lambda _: None)
+        [part] = plan_splits(path, parts=5)
+        assert list(part.iter_events(options=options)) == list(streamdicom.iter_events(path, options=options))
+
+
+def test_size_of_a_part_counts_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "in.json"
+    path.write_bytes(text_of(40, "array"))
+    sizes = [(part.end or part.origin).offset - part.origin.offset for part in plan_splits(path, target="2 KB")[:-1]]
+    assert all(1000 < size < 3000 for size in sizes)
+    assert len(sizes) > 3
+
+
+@pytest.mark.parametrize(("text", "size"), [("64 MiB", 64 << 20), ("2kb", 2000), (5, 5), ("1 GiB", 1 << 30)])
+def test_size_is_parsed(text: str | int, size: int) -> None:
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "MiB", "0", "-1", "1.5 MiB", "1 TiB", 0])
+def test_wrong_size_is_refused(text: str | int) -> None:
+    with pytest.raises(ValueError, match="expected a size"):
+        parse_size(text)
+
+
+def test_wrong_arguments_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "in.json"
+    path.write_bytes(b"[]")
+    with pytest.raises(ValueError, match="at least one part"):
+        plan_splits(path, parts=0)
+    with pytest.raises(ValueError, match="index must be one of"):
+        plan_splits(path, index="never")  # type: ignore[arg-type]
+    with pytest.raises(FileNotFoundError):
+        plan_splits(path, index="require")
+
+
+def test_index_of_another_state_of_the_source_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "in.json"
+    path.write_bytes(text_of(20, "array"))
+    build_index(path).close()
+    path.write_bytes(text_of(20, "array").replace(b"1.2.17", b"1.2.18"))
+    with pytest.raises(streamdicom.IndexMismatchError, match="has changed"):
+        plan_splits(path)

@@ -1,0 +1,127 @@
+"""The boundaries of JSON text cut anywhere, against a plain walk over it."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamdicom.jsontext.boundaries import Ambiguous, BoundaryScanner, CommentError, join, scan
+
+_TEXTS = st.sampled_from(
+    [
+        "",
+        "a",
+        '},{"00080018": and \\ back" }]',
+        "{",
+        "}",
+        "\\",
+        "\\\\",
+        '"',
+        '"},{"',
+        "[",
+        "],[",
+        "//x",
+        "/* {} */",
+        '","',
+    ]
+)
+_VALUES = st.recursive(
+    _TEXTS | st.none() | st.integers(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_TEXTS, inner, max_size=3),
+    max_leaves=8,
+)
+_OBJECTS = st.lists(st.dictionaries(_TEXTS, _VALUES, max_size=3), max_size=4)
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> bytes:
+    objects = draw(_OBJECTS)
+    form = draw(st.sampled_from([{}, {"indent": 1}, {"separators": (",", ":")}, {"indent": "\t"}]))
+    texts = [json.dumps(one, **form) for one in objects]
+    kind = draw(st.sampled_from(["array", "lines", "concatenated"]))
+    if kind == "array":
+        return json.dumps(objects, **form).encode()
+    return ("\n" if kind == "lines" else "").join(texts).encode()
+
+
+def walked(text: bytes) -> list[int]:
+    """Return the offsets of the outermost objects, character by character."""
+    starts, depth, position, in_string = [], 0, 0, False
+    while position < len(text):
+        character = text[position : position + 1]
+        if in_string:
+            if character == b"\\":
+                position += 1
+            in_string = character != b'"'
+        elif character == b'"':
+            in_string = True
+        elif character == b"{":
+            if depth == 0:
+                starts.append(position)
+            depth += 1
+        elif character == b"}":
+            depth -= 1
+        position += 1
+    return starts
+
+
+def cuts(text: bytes, places: list[int]) -> list[tuple[int, int]]:
+    """Return the ends of the parts, none within an escape."""
+    inner = {place for place in places if 0 < place < len(text) and text[place - 1 : place] != b"\\"}
+    return list(pairwise(sorted({0, len(text)} | inner)))
+
+
+@given(text=documents(), size=st.integers(1, 30))
+def test_pieces_of_any_size_have_the_same_boundaries(text: bytes, size: int) -> None:
+    scanner, found = BoundaryScanner(), []
+    for start in range(0, len(text), size):
+        found += scanner.feed(text[start : start + size])
+    assert found == walked(text)
+    assert scanner.is_between
+
+
+@given(text=documents(), places=st.lists(st.integers(0, 300), max_size=6))
+def test_parts_scanned_in_any_order_have_the_same_boundaries(text: bytes, places: list[int]) -> None:
+    parts = [scan(text[a:b], offset=a, in_string=None if a else False) for a, b in reversed(cuts(text, places))]
+    assert list(join(reversed(parts)).starts) == walked(text)
+
+
+@pytest.mark.slow
+@given(text=documents())
+def test_every_cut_has_the_same_boundaries(text: bytes) -> None:
+    for place in range(1, len(text)):
+        parts = [scan(text[a:b], offset=a, in_string=None if a else False) for a, b in cuts(text, [place])]
+        assert list(join(parts).starts) == walked(text)
+
+
+def test_part_without_an_opening_mark_has_two_summaries() -> None:
+    part = scan(b'","', in_string=None)
+    assert isinstance(part, Ambiguous)
+    assert (part.outside.ends_in_string, part.inside.ends_in_string) == (False, True)
+
+
+@pytest.mark.parametrize(
+    "text", [b"[{} /* {} */]", b"[{} // {}\n]", b'[{"a": "//"} /* */]', b'[{"a": ",//"}, // {}\n{}]']
+)
+def test_comment_is_refused(text: bytes) -> None:
+    with pytest.raises(CommentError, match="without comments"):
+        BoundaryScanner().feed(text)
+    for place in range(1, len(text)):
+        with pytest.raises(CommentError, match="without comments"):
+            join([scan(text[:place]), scan(text[place:], offset=place, in_string=None)])
+
+
+def test_text_that_is_not_json_is_refused() -> None:
+    with pytest.raises(ValueError, match="not JSON"):
+        join([scan(b'["'), scan(b'a" "b"', in_string=False)])
+
+
+def test_slashes_in_strings_are_no_comments() -> None:
+    text = b'[{"a": "QUJD//8="}, {"b": ",//,", "c": "/*"}, {"d": "http://x"}]'
+    for place in range(len(text)):
+        scanner = BoundaryScanner()
+        assert [*scanner.feed(text[:place]), *scanner.feed(text[place:])] == walked(text)
