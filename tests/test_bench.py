@@ -11,10 +11,11 @@ import pytest
 from pydicom import dcmread
 
 import streamdicom
-from bench.peers.jobs import Job, Unit, make_jobs, measure
+from bench.peers.jobs import Job, Unit, engines, make_jobs, measure
 from bench.peers.table import machine, table
 
-_INSTALLED = ("streamdicom", "pydicom", "json", "ijson", "orjson", "msgspec", "ElementTree", "lxml")
+_OURS = [", ".join(filter(None, ("streamdicom", engine))) for engine in engines()]
+_INSTALLED = (*_OURS, "pydicom", "json", "ijson", "orjson", "msgspec", "ElementTree", "lxml")
 _SECONDS = Unit("s", lambda seconds, _: seconds)
 
 
@@ -60,7 +61,8 @@ def test_peer_that_is_missing_or_fails_has_no_figure() -> None:
         "c: a fault": _python("raise SystemExit(1)"),
     }
 
-    ours, *others = measure(Job("a job", _SECONDS, 1, commands), runs=2)
+    results = measure(Job("a job", _SECONDS, 1, commands), runs=2)
+    ours, others = results[0], results[len(_OURS) :]
 
     assert ours.ratio == 1
     assert [result.figure for result in others] == ["not installed", "not installed", "failed"]

@@ -23,8 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: By default, the arguments of the process.
 
-    >>> main(["--version"]) == 0
-    0.1.0
+    >>> main(["--version"]) == 0  # doctest: +ELLIPSIS
+    0.1.0 (... engine)
     True
     """
     try:

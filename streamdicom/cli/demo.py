@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import streamdicom
 from streamdicom.api import DatasetWriter, iter_datasets
 from streamdicom.cli.exit_codes import DONE, FAILED
 from streamdicom.cli.progress import ProgressLine
@@ -129,6 +130,7 @@ def _read(path: Path, result: _Result, progress: ProgressLine) -> None:
 
 def _print(result: _Result) -> None:
     rows = {
+        "engine": streamdicom.engine,
         "files": f"{result.files:,}",
         "data sets": f"{result.datasets:,}",
         "elements": f"{result.elements:,}",

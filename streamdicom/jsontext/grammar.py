@@ -28,7 +28,11 @@ _MAX_REMEMBERED = 2560
 
 
 class Expect(IntEnum):
-    """The token expected next in the innermost open object or array."""
+    """The token expected next in the innermost open object or array.
+
+    >>> Expect.AFTER.name
+    'AFTER'
+    """
 
     VALUE = 0
     FIRST_VALUE = 1

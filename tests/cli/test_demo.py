@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import streamdicom
 from streamdicom.cli import demo
 from streamdicom.cli.demo import bundled_datasets, differences
 from tests.cli.running import dataset, run
@@ -19,6 +20,7 @@ def test_every_element_survives_the_round_trip(monkeypatch: pytest.MonkeyPatch) 
     rows = dict(line.strip().rsplit("  ", 1) for line in result.stdout.decode().splitlines()[1:])
     figures = {name.strip(): value.strip() for name, value in rows.items()}
     assert figures["differences"] == "0"
+    assert figures["engine"] == streamdicom.engine
     assert int(figures["elements"].replace(",", "")) > 10_000
     assert int(figures["data sets"]) > 80
     assert sizes == 2 * [path.stat().st_size for path, _ in bundled_datasets()]

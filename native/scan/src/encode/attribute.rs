@@ -200,7 +200,7 @@ impl<'a> Attribute<'a> {
             return false;
         }
         let has = |text: &[u8], byte| memchr::memchr(byte, text).is_some();
-        if has(groups[0], b'=') || has(groups[1], b'=') || groups.iter().any(|group| has(group, b'\\')) {
+        if groups.iter().any(|group| has(group, b'=') || has(group, b'\\')) {
             return false;
         }
         if groups.iter().all(|group| group.is_empty()) {
