@@ -49,7 +49,7 @@ class Base64Decoder:
 
     @property
     def is_plain(self) -> bool:
-        """True between two groups of four characters if all text so far was standard and more may follow."""
+        """True between groups of four characters, if all so far were standard."""
         return not (self._held or self._is_padded or self.is_odd)
 
     def feed(self, text: str) -> bytes:

@@ -345,7 +345,7 @@ class Grammar:
         return self.state_in(state.frame.path(), state.expect)
 
     def state_in(self, containers: Iterable[str], expect: Expect) -> State:
-        """Return the state in some open objects and arrays, by their brackets, outermost first."""
+        """Return the state in open objects and arrays, outermost first."""
         frame = self._root
         for container in containers:
             frame = self._inner(frame, container)

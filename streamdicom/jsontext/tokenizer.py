@@ -235,7 +235,7 @@ class JsonTokenizer(PushParser[Token]):
         self._mode = _Mode.BETWEEN
 
     def resume_in_string(self, length: int, containers: str) -> None:
-        """Go on at the start of a segment that is not the first of its string; see ``resume``."""
+        """Go on at the start of a segment, not the first one; see ``resume``."""
         self.resume(length, containers, Expect.VALUE)
         self._mode = _Mode.SEGMENTS
         self._scanned = 0

@@ -1,4 +1,4 @@
-"""The compiled engine and plain Python agree, on damaged documents and for every cut."""
+"""The compiled engine and plain Python agree on damaged documents, for every cut."""
 
 from __future__ import annotations
 

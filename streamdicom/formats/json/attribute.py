@@ -30,6 +30,7 @@ from streamdicom.events import (
 )
 from streamdicom.formats.json.data_fragment import Fragments
 from streamdicom.formats.json.deviation_policy import JsonDeviationPolicy
+from streamdicom.formats.json.habits import EMPTY_ARRAY, NULL_ONLY
 from streamdicom.formats.json.states import Content
 from streamdicom.formats.json.values import NAME, OTHER, Held, json_values, report_base64, values_of
 from streamdicom.formats.value_forms import SINGLE_VRS, WrongValueError, from_value_field
@@ -46,8 +47,6 @@ _NULL = int(TokenType.NULL)
 _HOLDS_NOTHING, _HOLDS_VALUES = int(Content.NOTHING), int(Content.VALUES)
 _HOLDS_ITEMS = int(Content.ITEMS)
 _WITHOUT_VALUES = (Form.BINARY, Form.SEQUENCE)
-EMPTY_ARRAY = "empty-array", "expected no 'Value' for an empty element, found an empty array"
-NULL_ONLY = "null-only", "expected no 'Value' for an empty element, found null"
 _NO_VR = "expected 'vr', found none"
 _RESCUE_VR = "UC"  # of long text whose VR is unknown or does not fit; it may have several values
 _UNKNOWN_VR = "expected a 'vr' for a value, found none or an unknown one"

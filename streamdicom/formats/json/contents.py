@@ -18,6 +18,7 @@ from streamdicom.formats.json.attribute import EMPTY_OBJECT, Attribute
 from streamdicom.formats.json.data_fragment import Fragments
 from streamdicom.formats.json.deviation_policy import JsonDeviationPolicy
 from streamdicom.formats.json.document import DocumentParser, Move, Moves
+from streamdicom.formats.json.habits import EXTRA_MEMBERS, empty_name_group, extra_member
 from streamdicom.formats.json.keys import KEYS, may_be_key
 from streamdicom.formats.json.raw_value import Capture
 from streamdicom.formats.json.states import EXPECTED, OPEN_CONTAINERS, Content, State
@@ -48,7 +49,6 @@ _MEMBERS: dict[str, tuple[int, int]] = {
     "DataFragment": (int(Content.FRAGMENTS), int(State.FRAGMENTS)),
 }
 _MEMBER_NAMES = {name.lower(): name for name in _MEMBERS}
-_EXTRA_MEMBERS = frozenset({"keyword", "name", "_rawvalue"})
 
 _WHOLE_VALUES = frozenset(
     {TokenType.STRING, TokenType.STRING_END, TokenType.NUMBER, TokenType.TRUE, TokenType.FALSE, TokenType.NULL}
@@ -97,16 +97,6 @@ def value_run(
         if len(held) > max_values or size > max_size:
             break
     return None, size
-
-
-def empty_name_group(name: str) -> tuple[str, str]:
-    """Return the code and the message of an empty component group."""
-    return "empty-name-group", f"expected text for '{name}', found null or an empty string"
-
-
-def extra_member(name: str) -> tuple[str, str]:
-    """Return the code and the message of a member beyond the standard."""
-    return "extra-member", f"expected only members of PS3.18 F.2.2, found '{name}'"
 
 
 def _not_base64(error: ValueError) -> DicomJsonError:
@@ -195,7 +185,7 @@ class ContentParser(DocumentParser):
             self._content_name(name)
 
     def _unknown_member(self, text: str) -> None:
-        if text.lower() in _EXTRA_MEMBERS:
+        if text.lower() in EXTRA_MEMBERS:
             self._policy.report(*extra_member(text.lower()))
         else:
             self._policy.report(

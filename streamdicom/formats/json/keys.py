@@ -12,16 +12,13 @@ from streamdicom.dicom import (
     tag_for_keyword_key,
 )
 from streamdicom.formats.json.deviation_policy import JsonDeviationPolicy
+from streamdicom.formats.json.habits import KEY_FORM
 
 KEYS: BoundedCache[str, int] = BoundedCache()
 """Cache of keys in standard form, shared by all parsers.
 
 It lacks group lengths, delimiters and File Meta Information.
 """
-
-KEY_FORM = "key-form", "expected a key of eight upper-case hexadecimal digits, found another form"
-GROUP_LENGTH = "group-length", "expected no group length (PS3.18 F.2.2), found one"
-FILE_META = "file-meta", "expected no File Meta Information (PS3.18 Annex F), found some"
 
 _NOT_CACHED = (FILE_META_GROUP, DELIMITER_GROUP)
 

@@ -1,4 +1,4 @@
-"""The compiled engine as a part of the parser: it reads canonical text, and Python the rest.
+"""The compiled engine within the parser: it reads canonical text, Python the rest.
 
 The engine is called where an attribute, an item or a data set may begin or end. It appends the events of as much text
 as is canonical, and returns the place that it has reached and what is open there. The automaton goes on from there with
@@ -11,27 +11,22 @@ only where the automaton itself stands between two attributes, so a wrong answer
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 from streamdicom import _native
 from streamdicom._push import PIECE_SIZE
-from streamdicom.dicom import NAME_GROUPS
 from streamdicom.errors import Location
 from streamdicom.events import Event
-from streamdicom.formats.json.attribute import EMPTY_ARRAY, NULL_ONLY
-from streamdicom.formats.json.contents import ContentParser, empty_name_group, extra_member
+from streamdicom.formats.json.contents import ContentParser
 from streamdicom.formats.json.deviation_policy import JsonDeviationPolicy
+from streamdicom.formats.json.habits import HABITS
 from streamdicom.formats.json.key_filter import KeyFilter
-from streamdicom.formats.json.keys import FILE_META, GROUP_LENGTH, KEY_FORM
 from streamdicom.formats.json.places import JsonPlaces
 from streamdicom.formats.json.states import Content, State
-from streamdicom.formats.json.values import EMPTY_NAME, EMPTY_STRING, number_as_string
 from streamdicom.formats.pixel_representation import learn_pixel_representation
 from streamdicom.formats.places import KeepsPlaces
 from streamdicom.formats.seen_tags import SeenTags
-from streamdicom.formats.value_forms import INEXACT_NUMBER
 from streamdicom.jsontext import Expect, JsonTokenizer, Origin, Stretch
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions
@@ -41,30 +36,6 @@ _MAX_SHORT_TAIL = 1024  # bytes of an incomplete attribute that wait for the res
 _MAX_TAIL_FACTOR = 4  # of the bytes that arrived last
 _SHORT_RUN = 1536  # bytes of canonical text that do not pay for another call of the engine
 _MAX_ODD = 512  # attributes that the automaton reads at once
-
-
-def _of_group(group: str, _: str) -> tuple[str, str]:
-    return empty_name_group(group)
-
-
-def _of_member(name: str, _: str) -> tuple[str, str]:
-    return extra_member(name)
-
-
-# The departures that the engine takes like canonical text, in its order, each by its code and its message.
-_HABITS: list[Callable[[str], tuple[str, str]]] = [
-    lambda _: KEY_FORM,
-    lambda _: GROUP_LENGTH,
-    lambda _: FILE_META,
-    lambda _: EMPTY_ARRAY,
-    lambda _: EMPTY_STRING,
-    lambda _: NULL_ONLY,
-    *(partial(_of_group, group) for group in NAME_GROUPS),
-    lambda _: EMPTY_NAME,
-    number_as_string,
-    lambda _: INEXACT_NUMBER,
-    *(partial(_of_member, name) for name in ("keyword", "name", "_rawvalue")),
-]
 
 # The places of the engine, in its order: the state of the parser, and the token expected next.
 _PLACES: list[tuple[int, Expect]] = [
@@ -128,7 +99,7 @@ class NativeParser(ContentParser, KeepsPlaces):
             number_length=limits.number_length,
             values_per_event=limits.values_per_event,
             is_eager=is_eager,
-            accepted=sum(1 << bit for bit, habit in enumerate(_HABITS) if self._policy.accepts(habit("")[0])),
+            accepted=sum(1 << bit for bit, habit in enumerate(HABITS) if self._policy.accepts(habit("")[0])),
             keeps_marks=self._policy.needs_places,
         )
 
@@ -194,7 +165,11 @@ class NativeParser(ContentParser, KeepsPlaces):
         return max(0, self._json.depth - outside - 3 * len(self._frames)) if self._state not in _OUTSIDE else -1
 
     def _run_natively(self, data: bytes, position: int, place: int, events: list[Event]) -> tuple[int, bool]:
-        """Read canonical text; return the position after it, and whether the text after it is not canonical."""
+        """Read canonical text.
+
+        Returns:
+            The position after it, and True if the text there is not canonical.
+        """
         attribute, places, made = self._attribute, self._places, len(events)
         sequences = [(tag, vr == "SQ", items) for tag, vr, _, items, _, _ in self._frames]
         if self._state == _VALUES:
@@ -241,10 +216,10 @@ class NativeParser(ContentParser, KeepsPlaces):
         """
         policy = self._policy
         for bit, vr, position, index, path in marks:
-            code, message = _HABITS[bit](vr or "")
+            code, message = HABITS[bit](vr or "")
             policy.report_at(Location(offset + position, index, path), code, message)
         if not policy.needs_places:
-            for bit, habit in enumerate(_HABITS):
+            for bit, habit in enumerate(HABITS):
                 if habits >> bit & 1:
                     policy.report(*habit(""))
 

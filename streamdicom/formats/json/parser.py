@@ -44,8 +44,9 @@ from streamdicom.formats.json.canonical import (
 from streamdicom.formats.json.contents import ContentParser, with_kind
 from streamdicom.formats.json.deviation_policy import JsonDeviationPolicy, before
 from streamdicom.formats.json.document import Move, Moves
+from streamdicom.formats.json.habits import FILE_META, GROUP_LENGTH
 from streamdicom.formats.json.key_filter import KeyFilter
-from streamdicom.formats.json.keys import FILE_META, GROUP_LENGTH, KEYS, tag_of
+from streamdicom.formats.json.keys import KEYS, tag_of
 from streamdicom.formats.json.native import NativeParser
 from streamdicom.formats.json.places import Cursor, JsonPlaces
 from streamdicom.formats.json.states import State

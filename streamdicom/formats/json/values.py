@@ -27,6 +27,7 @@ from streamdicom.dicom import (
 )
 from streamdicom.errors import InputError
 from streamdicom.events import PersonName, Value
+from streamdicom.formats.json.habits import EMPTY_NAME, EMPTY_STRING, number_as_string
 from streamdicom.formats.value_forms import (
     SINGLE_VRS,
     Report,
@@ -48,9 +49,6 @@ OTHER = int(TokenType.START_ARRAY)  # the kind of a value that fits no VR, as JS
 
 Held = tuple[int, Any]
 """A JSON value that is held until the VR is known: the type and the text of its token, or NAME and the groups."""
-
-EMPTY_STRING = "empty-string", "expected null for an empty value, found an empty string"
-EMPTY_NAME = "empty-name", "expected a component group in a person name, found none"
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _NONFINITE = frozenset({"NaN", "Infinity", "-Infinity"})  # of CP-2352
@@ -150,11 +148,6 @@ for _vr, _row in VRS.items():
 
 TEXT_VRS = frozenset(vr for vr, parsers in PARSERS.items() if parsers.get(_STRING) is str)
 """The VRs of which any string is a value as it is."""
-
-
-def number_as_string(vr: str) -> tuple[str, str]:
-    """Return the code and the message of a number in a string."""
-    return "number-as-string", f"expected a number for VR {vr}, found a string"
 
 
 def report_base64(report: Report) -> None:

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::json::run::{Sequence, State};
 use crate::vr::Vr;
 
-/// A departure, by its number in `HABITS` of `streamdicom/formats/json/native.py`.
+/// A departure, by its number in `HABITS` of `streamdicom/formats/json/habits.py`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Habit {
     KeyForm,
