@@ -227,6 +227,10 @@ _SERVE = Command(
         option("--host", metavar="ADDRESS", default="127.0.0.1", text="The address to listen at."),
         option("--port", metavar="N", type=integer(0, 65535), default=8042, text="The port; 0 for a free one."),
         flag("--read-only", text="Refuse to store instances."),
+        flag("--lenient-accept", text="Send compressed images to clients that do not name a transfer syntax, not 406."),
+        repeated("--cors", "ORIGIN", "An origin whose pages may use the server, as https://viewer.example, or *."),
+        repeated("--allow-host", "NAME", "A further name that clients have for the server, or *.", dest="hosts"),
+        option("--root-path", metavar="PATH", default="", text="The path at which a proxy publishes the server."),
     ),
     {},
 )
