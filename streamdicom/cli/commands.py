@@ -125,6 +125,8 @@ _DIFF = Command(
     {DONE: "The files are equal.", FAILED: "The files differ, or one is not valid."},
 )
 
+_JOBS = option("--jobs", metavar="N", type=integer(1), default=1, text="Number of processes.")
+
 _EXPORT = Command(
     "export",
     "export",
@@ -138,7 +140,7 @@ _EXPORT = Command(
         choice("--to", ("json", "ndjson"), text="The format of OUT, whatever its suffix."),
         choice("--compress", ("none", "gzip", "zstd"), text="The compression of OUT, whatever its suffix (.gz, .zst)."),
         INDENT,
-        option("--jobs", metavar="N", type=integer(1), default=1, text="Number of processes."),
+        _JOBS,
         _on_error("What to do with an input that is not valid."),
         _RESUME,
         _report(),
@@ -282,7 +284,7 @@ _INDEX = Command(
     "Build the index of files of DICOM JSON, so that any data set is found at once.",
     "The index is the file NAME.sdx beside the file; it has 24 bytes for each data set. The file is scanned and not "
     "validated. When the file changes, the index must be built again.",
-    (positional("sources", "FILE", "JSON or NDJSON, not compressed.", type=path, nargs="+"),),
+    (positional("sources", "FILE", "JSON or NDJSON, not compressed.", type=path, nargs="+"), _JOBS),
     {},
 )
 
@@ -363,7 +365,7 @@ _TABLE = Command(
         choice("--ds", ("float64", "string", "decimal"), default="float64", text="The type of DS."),
         choice("--dt", ("string", "timestamp"), default="string", text="The type of DT."),
         flag("--unsigned", text="UL, US and UV are unsigned."),
-        option("--jobs", metavar="N", type=integer(1), default=1, text="Number of processes."),
+        _JOBS,
         FORCE,
         SELECT,
     ),

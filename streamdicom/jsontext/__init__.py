@@ -8,7 +8,7 @@ The tokenizer and the emitter never hold a whole document in memory.
 """
 
 from streamdicom.jsontext.base64 import Base64Decoder, Base64Encoder, decode_base64
-from streamdicom.jsontext.boundaries import BoundaryScanner, CommentError, Summary, scan
+from streamdicom.jsontext.boundaries import Ambiguous, BoundaryScanner, CommentError, Joiner, Summary, held_back, scan
 from streamdicom.jsontext.emitter import ONE_LINE, JsonEmitter
 from streamdicom.jsontext.origin import FIRST, NEXT, Origin
 from streamdicom.jsontext.stretch import Stretch
@@ -23,10 +23,12 @@ __all__ = [
     "NUMBER_TEXT",
     "ONE_LINE",
     "SURROGATE",
+    "Ambiguous",
     "Base64Decoder",
     "Base64Encoder",
     "BoundaryScanner",
     "CommentError",
+    "Joiner",
     "JsonEmitter",
     "JsonTokenizer",
     "Origin",
@@ -35,6 +37,7 @@ __all__ = [
     "Token",
     "TokenType",
     "decode_base64",
+    "held_back",
     "length_in_bytes",
     "scan",
 ]
