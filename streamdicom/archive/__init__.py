@@ -15,7 +15,6 @@ from streamdicom.archive.sources import (
     pieces,
     walk_within,
 )
-from streamdicom.archive.workers import in_order
 
 __all__ = [
     "CONTAINERS",
@@ -29,7 +28,6 @@ __all__ = [
     "file_id",
     "find",
     "import_archive",
-    "in_order",
     "is_within",
     "iter_datasets",
     "iter_events",

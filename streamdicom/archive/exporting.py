@@ -33,6 +33,7 @@ from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import Any
 
+from streamdicom._workers import in_order
 from streamdicom.archive.report import ProgressCallback, Report, Skipped, Ticker
 from streamdicom.archive.sink import Sink, open_sink
 from streamdicom.archive.sources import (
@@ -47,7 +48,6 @@ from streamdicom.archive.sources import (
     measure,
 )
 from streamdicom.archive.tasks import SEPARATOR, Rendering, Result, Task, render
-from streamdicom.archive.workers import in_order
 from streamdicom.errors import InputError, ResumeError
 from streamdicom.formats import JSON, NDJSON, form_of_name
 from streamdicom.io import Target, is_special, new_compressor

@@ -125,6 +125,8 @@ _DIFF = Command(
     {DONE: "The files are equal.", FAILED: "The files differ, or one is not valid."},
 )
 
+_JOBS = option("--jobs", metavar="N", type=integer(1), default=1, text="Number of processes.")
+
 _EXPORT = Command(
     "export",
     "export",
@@ -138,7 +140,7 @@ _EXPORT = Command(
         choice("--to", ("json", "ndjson"), text="The format of OUT, whatever its suffix."),
         choice("--compress", ("none", "gzip", "zstd"), text="The compression of OUT, whatever its suffix (.gz, .zst)."),
         INDENT,
-        option("--jobs", metavar="N", type=integer(1), default=1, text="Number of processes."),
+        _JOBS,
         _on_error("What to do with an input that is not valid."),
         _RESUME,
         _report(),
@@ -227,6 +229,10 @@ _SERVE = Command(
         option("--host", metavar="ADDRESS", default="127.0.0.1", text="The address to listen at."),
         option("--port", metavar="N", type=integer(0, 65535), default=8042, text="The port; 0 for a free one."),
         flag("--read-only", text="Refuse to store instances."),
+        flag("--lenient-accept", text="Send compressed images to clients that do not name a transfer syntax, not 406."),
+        repeated("--cors", "ORIGIN", "An origin whose pages may use the server, as https://viewer.example, or *."),
+        repeated("--allow-host", "NAME", "A further name that clients have for the server, or *.", dest="hosts"),
+        option("--root-path", metavar="PATH", default="", text="The path at which a proxy publishes the server."),
     ),
     {},
 )
@@ -278,7 +284,7 @@ _INDEX = Command(
     "Build the index of files of DICOM JSON, so that any data set is found at once.",
     "The index is the file NAME.sdx beside the file; it has 24 bytes for each data set. The file is scanned and not "
     "validated. When the file changes, the index must be built again.",
-    (positional("sources", "FILE", "JSON or NDJSON, not compressed.", type=path, nargs="+"),),
+    (positional("sources", "FILE", "JSON or NDJSON, not compressed.", type=path, nargs="+"), _JOBS),
     {},
 )
 
@@ -359,7 +365,7 @@ _TABLE = Command(
         choice("--ds", ("float64", "string", "decimal"), default="float64", text="The type of DS."),
         choice("--dt", ("string", "timestamp"), default="string", text="The type of DT."),
         flag("--unsigned", text="UL, US and UV are unsigned."),
-        option("--jobs", metavar="N", type=integer(1), default=1, text="Number of processes."),
+        _JOBS,
         FORCE,
         SELECT,
     ),

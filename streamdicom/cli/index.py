@@ -15,11 +15,11 @@ from streamdicom.index import build_index, sidecar_of
 def run(arguments: Namespace) -> int:
     """Run the command."""
     for source in arguments.sources:
-        _build(source)
+        _build(source, arguments.jobs)
     return DONE
 
 
-def _build(source: Path) -> None:
+def _build(source: Path, jobs: int) -> None:
     with ProgressLine(f"Indexing {source}", size_of(source)) as progress:
         done = 0
 
@@ -28,6 +28,6 @@ def _build(source: Path) -> None:
             progress.advance(offset - done)
             done = offset
 
-        with build_index(source, on_progress=advance) as index:
+        with build_index(source, jobs=jobs, on_progress=advance) as index:
             count = len(index)
     console.note(f"{sidecar_of(source)}: {count:,} data set{'' if count == 1 else 's'}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 from streamdicom.cli.archive_report import progress_callback
 from streamdicom.cli.exit_codes import DONE, UsageError
@@ -25,18 +26,28 @@ _MAX_NAMED = 10  # files that are not served
 
 def run(arguments: Namespace) -> int:
     """Run the command."""
-    serve_folder(arguments.folder, arguments.host, arguments.port, read_only=arguments.read_only)
+    serve_folder(
+        arguments.folder,
+        arguments.host,
+        arguments.port,
+        root_path=arguments.root_path,
+        read_only=arguments.read_only,
+        lenient_accept=arguments.lenient_accept,
+        cors=arguments.cors,
+        hosts=(arguments.host, *arguments.hosts),
+    )
     return DONE
 
 
-def serve_folder(folder: Path, host: str, port: int, *, read_only: bool) -> None:
+def serve_folder(folder: Path, host: str, port: int, *, root_path: str = "", **options: Any) -> None:
     """Serve a folder until the process is interrupted.
 
     Args:
         folder: A folder of DICOM files and files of DICOM JSON.
         host: The address to listen at.
         port: The port; 0 for a free one.
-        read_only: Refuse to store instances.
+        root_path: The path at which a proxy publishes the server.
+        options: Options of ``server_app``.
 
     Raises:
         UsageError: The address is not available.
@@ -47,7 +58,8 @@ def serve_folder(folder: Path, host: str, port: int, *, read_only: bool) -> None
         _build(catalog)
         print(f"http://{format_address((host, listener.getsockname()[1]))}", flush=True)
         config = uvicorn.Config(
-            server_app(catalog, read_only=read_only),
+            server_app(catalog, **options),
+            root_path=root_path,
             log_level=logging.WARNING,
             server_header=False,
             timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from streamdicom.archive import CONTAINERS, Kind, find, in_order, local_paths
+from streamdicom._workers import in_order
+from streamdicom.archive import CONTAINERS, Kind, find, local_paths
 from streamdicom.index import Split, plan_splits
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from streamdicom.formats import JSON, detect
 from streamdicom.index.access import StreamIndex
 from streamdicom.index.build import build_index
 from streamdicom.index.parts import Split
-from streamdicom.index.scanning import origin_of, starts
+from streamdicom.index.scanning import PIECE, has_wrapper, origin_of, starts
 from streamdicom.io import Place, absolute, open_place, read_range, size_of
 from streamdicom.jsontext import CommentError, Origin
 
@@ -27,8 +27,8 @@ def plan_splits(
     """Plan the parts of a source that are read in parallel.
 
     Read in any order, by any number of processes, the parts have the events of the whole, or a ``SplitError``. A
-    source that cannot be split is one part: another format than JSON, a compressed stream, or JSON with comments. A
-    data set is never split.
+    source that cannot be split is one part: another format than JSON, a compressed stream, JSON with comments, or an
+    object around the array. A data set is never split.
 
     Args:
         source: A path, or a URL for fsspec.
@@ -66,7 +66,8 @@ def plan_splits(
         if opened is not None:
             with opened:
                 return _planned(place, file, opened.starts(), size)
-        if detect(b"".join(read_range(file, 0, _HEAD)), is_all=True) != JSON.name:
+        head = b"".join(read_range(file, 0, PIECE))
+        if detect(head[:_HEAD], is_all=True) != JSON.name or has_wrapper(head):
             return [Split(place)]
         try:
             return _planned(place, file, chain.from_iterable(starts(file)), size)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from hashlib import blake2b
 from typing import BinaryIO
 
+from streamdicom.errors import InputError, Location
 from streamdicom.events import ELEMENT, END_DATASET
 from streamdicom.formats.json import JsonParser, KeyFilter
 from streamdicom.io import read_range
@@ -19,8 +21,11 @@ PIECE = 64 * 1024
 """Bytes that are scanned at once."""
 
 _SOP_INSTANCE_UID = 0x00080018
+_WRAPPER = "wrapper"  # the code of a deviation
 _HEAD = 1024  # bytes of a data set in which its SOP Instance UID mostly is
 _UID = re.compile(rb'"00080018"\s*:\s*\{\s*"vr"\s*:\s*"UI"\s*,\s*"Value"\s*:\s*\[\s*"([0-9.]{1,64})"\s*\]')
+_KEYED = re.compile(rb'\{\s*"[0-9A-Fa-f]{8}"')
+_NO_WRAPPER = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\[|\{\s*(?:"[0-9A-Fa-f]{8}"|\}))')
 _BLANK = b" \t\r\n"
 _LOOK_BACK = 64  # bytes
 _STRUCTURES = {b",": NEXT, b"[": FIRST}
@@ -37,6 +42,24 @@ def starts(file: BinaryIO) -> Iterator[array[int]]:
         found = scanner.feed(piece)
         if found:
             yield found
+
+
+def has_wrapper(head: bytes) -> bool:
+    """Return whether the text starts with an object around an array of data sets.
+
+    Args:
+        head: The start of the text.
+
+    >>> has_wrapper(b'{"results": [{}, {}]}'), has_wrapper(b"[{}, {}]")
+    (True, False)
+    """
+    if _NO_WRAPPER.match(head):
+        return False
+    codes: set[str] = set()
+    options = ReadOptions(on_deviation=lambda deviation: codes.add(deviation.code), on_error="skip")
+    with suppress(InputError):
+        JsonParser(options=options).feed(head)
+    return _WRAPPER in codes
 
 
 class DatasetOffsets:
@@ -67,7 +90,7 @@ class DatasetOffsets:
         for chunk in chunks:
             if is_start and chunk:
                 is_start = False
-                if not chunk.lstrip(_BLANK).startswith((b"[", b"{")):
+                if not chunk.lstrip(_BLANK).startswith((b"[", b"{")) or has_wrapper(chunk):
                     self._starts = None
             if self._starts is not None:
                 self._learn(scanner, chunk)
@@ -89,7 +112,7 @@ class DatasetOffsets:
             return None
         del self._starts[: index - self._first]
         self._first = index
-        return self._starts[0]
+        return self._starts[0] if self._starts else None
 
 
 def origin_of(file: BinaryIO, offset: int) -> Origin:
@@ -99,13 +122,13 @@ def origin_of(file: BinaryIO, offset: int) -> Origin:
         file: The JSON text.
         offset: The offset of the data set.
     """
-    end = offset
+    end, size = offset, _LOOK_BACK
     while end > 0:
-        start = max(0, end - _LOOK_BACK)
+        start = max(0, end - size)
         before = b"".join(read_range(file, start, end)).rstrip(_BLANK)
         if before:
             return Origin(offset, _STRUCTURES.get(before[-1:], ""))
-        end = start
+        end, size = start, min(2 * size, PIECE)
     return Origin(offset)
 
 
@@ -125,10 +148,13 @@ def uid_of(file: BinaryIO, start: int, end: int) -> str | None:
         file: The JSON text.
         start: The offset of the data set.
         end: The offset of the next one, or the end of the text.
+
+    Raises:
+        InputError: This is an object around an array of data sets.
     """
     head = b"".join(read_range(file, start, min(end, start + _HEAD)))
     found = _UID.search(head)
-    if found:
+    if found and _KEYED.match(head):
         before = scan(head[: found.start()])
         if isinstance(before, Summary) and before.change == 1 and not before.ends_in_string:
             return found[1].decode()
@@ -136,11 +162,17 @@ def uid_of(file: BinaryIO, start: int, end: int) -> str | None:
 
 
 def _parsed_uid(file: BinaryIO, start: int, end: int) -> str | None:
-    options = ReadOptions(include=["SOPInstanceUID"], on_deviation=lambda _: None, on_error="skip")
+    codes: set[str] = set()
+    options = ReadOptions(
+        include=["SOPInstanceUID"], on_deviation=lambda deviation: codes.add(deviation.code), on_error="skip"
+    )
     skip = KeyFilter.of(options, DatasetConditions({}, options.limits))
-    parser = JsonParser(options=options, skip=skip, origin=Origin(start))
+    parser = JsonParser(options=options, skip=skip, origin=origin_of(file, start))
     for piece in read_range(file, start, end, PIECE):
-        for kind, tag, _, value in parser.feed(piece):
+        events = parser.feed(piece)
+        if _WRAPPER in codes:
+            raise InputError("expected data sets, found an object around an array of them", Location(start))
+        for kind, tag, _, value in events:
             if kind == ELEMENT and tag == _SOP_INSTANCE_UID and value:
                 return str(value[0])
             if kind == END_DATASET:

@@ -138,7 +138,7 @@ class Sidecar:
             self.source = Fingerprint(int(head["size"]), str(head["digest"]))
             self.count = int(head["count"])
             version = head["version"]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise self._damaged("the head of the index is damaged") from error
         finally:
             body.release()
@@ -172,13 +172,20 @@ class Sidecar:
             before = start
 
     def ordinals(self, value: int) -> Iterator[int]:
-        """Yield the ordinals of the data sets with a hash, in ascending order."""
+        """Yield the ordinals of the data sets with a hash, in ascending order.
+
+        Raises:
+            IndexMismatchError: An ordinal is not that of a data set.
+        """
         hashes = range(self.count, 2 * self.count)
         first = bisect_left(hashes, value, key=self._number)
         for place in hashes[first:]:
             if self._number(place) != value:
                 break
-            yield self._number(place + self.count)
+            ordinal = self._number(place + self.count)
+            if ordinal >= self.count:
+                raise self._damaged("the index has the number of a data set that it does not have")
+            yield ordinal
 
     def _number(self, place: int) -> int:
         number: int = _NUMBER.unpack_from(self._data, self._start + place * _WORD)[0]

@@ -8,7 +8,7 @@ The tokenizer and the emitter never hold a whole document in memory.
 """
 
 from streamdicom.jsontext.base64 import Base64Decoder, Base64Encoder, decode_base64
-from streamdicom.jsontext.boundaries import BoundaryScanner, CommentError, Summary, scan
+from streamdicom.jsontext.boundaries import Ambiguous, BoundaryScanner, CommentError, Joiner, Summary, held_back, scan
 from streamdicom.jsontext.emitter import ONE_LINE, JsonEmitter
 from streamdicom.jsontext.grammar import Expect
 from streamdicom.jsontext.origin import FIRST, NEXT, Origin
@@ -24,11 +24,13 @@ __all__ = [
     "NUMBER_TEXT",
     "ONE_LINE",
     "SURROGATE",
+    "Ambiguous",
     "Base64Decoder",
     "Base64Encoder",
     "BoundaryScanner",
     "CommentError",
     "Expect",
+    "Joiner",
     "JsonEmitter",
     "JsonTokenizer",
     "Origin",
@@ -37,6 +39,7 @@ __all__ = [
     "Token",
     "TokenType",
     "decode_base64",
+    "held_back",
     "length_in_bytes",
     "scan",
 ]

@@ -66,6 +66,20 @@ class Summary:
         """Return the offsets of the outermost objects, for a depth at the start."""
         return self.starts if depth + self.depth == 0 else array("Q")
 
+    def followed_by(self, other: Summary) -> Summary:
+        """Return the summary of this part and the next.
+
+        >>> list(scan(b'{"a": ').followed_by(scan(b"{}} {}", offset=6)).starts)
+        [0, 10]
+        """
+        depth, starts = self.depth, self.starts
+        other_depth = self.change + other.depth
+        if other.starts and (not starts or other_depth < depth):
+            depth, starts = other_depth, other.starts
+        elif other.starts and other_depth == depth:
+            starts = starts + other.starts
+        return Summary(self.starts_in_string, other.ends_in_string, self.change + other.change, depth, starts)
+
 
 @dataclass(frozen=True, slots=True)
 class Ambiguous:
@@ -74,10 +88,25 @@ class Ambiguous:
     Attributes:
         outside: If it starts outside of a string; None if it has a comment then.
         inside: If it starts within a string; None if it has a comment then.
+
+    >>> part = scan(b"{} {", in_string=None)
+    >>> list(part.after(False).starts), list(part.after(True).starts)
+    ([0, 3], [])
     """
 
     outside: Summary | None
     inside: Summary | None
+
+    def after(self, in_string: bool) -> Summary:
+        """Return the summary of the part if it starts within a string, or outside.
+
+        Raises:
+            CommentError: It has a comment then.
+        """
+        summary = self.inside if in_string else self.outside
+        if summary is None:
+            raise CommentError(_COMMENT_MESSAGE)
+        return summary
 
 
 def join(parts: Iterable[Summary | Ambiguous]) -> Summary:
@@ -90,19 +119,43 @@ def join(parts: Iterable[Summary | Ambiguous]) -> Summary:
         CommentError: The text has a comment.
         ValueError: The text is not JSON.
     """
+    joiner = Joiner()
     starts = array("Q")
-    depth = 0
-    in_string = False
     for part in parts:
-        summary = (part.inside if in_string else part.outside) if isinstance(part, Ambiguous) else part
-        if summary is None:
-            raise CommentError(_COMMENT_MESSAGE)
-        if summary.starts_in_string != in_string:
+        starts.extend(joiner.add(part))
+    return Summary(False, joiner.in_string, joiner.depth, 0, starts)
+
+
+class Joiner:
+    """Joins the summaries of consecutive parts, from the start of the text on.
+
+    Attributes:
+        in_string: Whether the parts so far end within a string.
+        depth: The depth at their end.
+
+    >>> joiner = Joiner()
+    >>> [list(joiner.add(scan(text, in_string=None))) for text in (b'[{"a":"', b'{"},{', b'"b":1}]')]
+    [[1], [4], []]
+    """
+
+    def __init__(self) -> None:
+        self.in_string = False
+        self.depth = 0
+
+    def add(self, part: Summary | Ambiguous) -> array[int]:
+        """Return the offsets of the outermost objects that begin in the next part.
+
+        Raises:
+            CommentError: The text has a comment.
+            ValueError: The text is not JSON.
+        """
+        summary = part.after(self.in_string) if isinstance(part, Ambiguous) else part
+        if summary.starts_in_string != self.in_string:
             raise ValueError("the text is not JSON")
-        starts.extend(summary.outermost(depth))
-        depth += summary.change
-        in_string = summary.ends_in_string
-    return Summary(False, in_string, depth, 0, starts)
+        starts = summary.outermost(self.depth)
+        self.depth += summary.change
+        self.in_string = summary.ends_in_string
+        return starts
 
 
 def held_back(data: bytes) -> int:

@@ -6,19 +6,18 @@ request, only validated UIDs reach a path or a header.
 
 from __future__ import annotations
 
-import asyncio
 import logging
+import os
 import re
 import sqlite3
-import time
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from itertools import chain
-from typing import Any
+from typing import Any, cast
 
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -32,25 +31,44 @@ from streamdicom.dicom import (
 from streamdicom.errors import BulkDataError, RequestError
 from streamdicom.events import Event
 from streamdicom.server.catalog import Catalog, Entry
+from streamdicom.server.guard import LOOPBACK, Guard
+from streamdicom.server.lifetime import Lifetime, OnFirstUse
 from streamdicom.server.qido import Level, parse_query
-from streamdicom.server.stow import remove_leftovers, store_instances
+from streamdicom.server.stow import store_instances
 from streamdicom.server.wado import (
     FILES,
     METADATA,
     NATIVE,
+    ONE_FILE,
     RESULTS,
+    File,
     Value,
     answer,
     as_file,
+    byte_range,
+    cut,
+    file_part,
+    file_size,
     find_value,
     formatters_of_value,
     frames_of,
+    is_unchanged,
     metadata,
     resource_of,
     stored_syntax,
+    validators,
     wanted_syntaxes,
 )
-from streamdicom.web.asgi import exception_handlers
+from streamdicom.web.asgi import DatasetResponse, Formatter, exception_handlers
+
+try:
+    from starlette_compress import CompressMiddleware, add_compress_type
+except ModuleNotFoundError:  # the extra "web" does without
+    _COMPRESSION = []
+else:
+    add_compress_type("application/dicom+json", streaming=True)
+    # Level 1 of zstd takes a sixth of the memory of a response that the default takes.
+    _COMPRESSION = [Middleware(CompressMiddleware, brotli=False, zstd_level=1)]
 
 _log = logging.getLogger(__name__)
 
@@ -59,16 +77,22 @@ _FRAMES = re.compile(r"[1-9][0-9]{0,8}(?:,[1-9][0-9]{0,8})*")
 _VALUE = re.compile(r"[0-9A-F]{8}(?:/[0-9]{1,6}/[0-9A-F]{8}){0,84}", re.IGNORECASE)
 _PIXEL_DATA = format_tag(PIXEL_DATA)
 
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
-
-_MIN_PAUSE = 10.0  # seconds between two refreshes
-_PAUSE_RATIO = 20  # the pause after a refresh, in multiples of its duration
+# The fields that a page may read, besides those that every page may read (Fetch 3.3.3).
+_EXPOSED = ("Accept-Ranges", "Content-Encoding", "Content-Range", "ETag", "Location", "Warning")
 
 
-def server_app(catalog: Catalog, *, read_only: bool = False) -> Starlette:
+def server_app(
+    catalog: Catalog | str | os.PathLike[str],
+    *,
+    read_only: bool = False,
+    lenient_accept: bool = False,
+    cors: Collection[str] = (),
+    hosts: Collection[str] = (),
+) -> Starlette:
     """Return the ASGI application of a DICOMweb origin server (PS3.18 10).
 
-    The application refreshes the catalog while it runs.
+    The application indexes the folder when it starts, or with its first request if it is mounted in another
+    application, and refreshes the index while it runs.
 
     - ``GET /studies``, ``/series``, ``/instances``, also of a study or a series: search (10.6).
     - ``GET .../metadata`` of a study, a series, an instance: metadata in DICOM JSON or XML (10.4.1.1.2).
@@ -78,16 +102,29 @@ def server_app(catalog: Catalog, *, read_only: bool = False) -> Starlette:
     - ``GET .../frames/1,2``: frames (10.4.1.1.6).
     - ``POST /studies``, ``/studies/{study}``: store (10.5).
 
+    ``HEAD`` works wherever ``GET`` does. Resources of one instance have validators for conditional requests; single
+    parts of known size have byte ranges. JSON is compressed with gzip or zstd if ``starlette-compress`` is installed.
+
     Args:
-        catalog: The catalog of the folder. The caller closes it.
+        catalog: The folder, or its catalog, which the caller closes.
         read_only: Whether to refuse to store.
+        lenient_accept: Whether to send compressed instances and frames to clients that do not name a transfer syntax,
+            in place of 406.
+        cors: Origins, such as ``https://viewer.example``, whose pages may use the server; ``*`` for any.
+        hosts: Names of the server in the header field Host, besides the names of this machine and the address of the
+            connection; ``*`` for any. Requests for other names are refused with 421.
+
+    Raises:
+        OSError: The folder does not exist.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder, Catalog(folder) as catalog:
     ...     [route.path for route in server_app(catalog).routes][:2]
     ['/studies', '/studies/{study}/series']
     """
-    server = _Server(catalog)
+    catalog = catalog if isinstance(catalog, Catalog) else Catalog(catalog)
+    server = _Server(catalog, lenient_accept=lenient_accept)
+    lifetime = Lifetime(catalog)
     study, series, instance = (
         "/studies/{study}",
         "/studies/{study}/series/{series}",
@@ -114,7 +151,18 @@ def server_app(catalog: Catalog, *, read_only: bool = False) -> Starlette:
     if not read_only:
         routes += [Route(path, server.store, methods=["POST"]) for path in ("/studies", study)]
     handlers = exception_handlers | dict.fromkeys((OSError, sqlite3.Error), _unavailable)
-    return Starlette(routes=routes, exception_handlers=handlers, lifespan=server.refreshing)
+    middleware = [
+        Middleware(Guard, hosts=hosts, origins=cors),
+        Middleware(OnFirstUse, lifetime=lifetime, unavailable=_unavailable),
+        *_COMPRESSION,
+    ]
+    if cors:
+        methods = ("GET", "HEAD") if read_only else ("GET", "HEAD", "POST")
+        sharing = Middleware(
+            CORSMiddleware, allow_origins=cors, allow_methods=methods, allow_headers=["*"], expose_headers=_EXPOSED
+        )
+        middleware.insert(1, sharing)
+    return Starlette(routes=routes, middleware=middleware, exception_handlers=handlers, lifespan=lifetime.lifespan)
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
@@ -152,37 +200,17 @@ def _base_url(request: Request) -> str:
     url = request.base_url
     address, port = request.scope.get("server") or ("", None)
     # dicomweb-client sends a Host without the port. A local name is not the name of a proxy.
-    if url.port is None and port not in (None, 80, 443) and url.hostname in (*_LOOPBACK, address):
+    if url.port is None and port not in (None, 80, 443) and url.hostname in (*LOOPBACK, address):
         url = url.replace(port=port)
-    return str(url).rstrip("/")
+    return str(url.replace(path=request.scope.get("root_path", ""))).rstrip("/")  # below the mount
 
 
 class _Server:
     """The endpoints."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, *, lenient_accept: bool) -> None:
         self._catalog = catalog
-
-    @asynccontextmanager
-    async def refreshing(self, app: Starlette) -> AsyncIterator[None]:
-        """Keep the index up to date while the server runs."""
-        await run_in_threadpool(remove_leftovers, self._catalog)
-        task = asyncio.create_task(self._refresh())
-        try:
-            yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-
-    async def _refresh(self) -> None:
-        pause = _MIN_PAUSE
-        while True:
-            await asyncio.sleep(pause)
-            start = time.monotonic()
-            with suppress(OSError, sqlite3.Error):  # the next refresh may succeed
-                await run_in_threadpool(self._catalog.refresh)
-            pause = max(_MIN_PAUSE, _PAUSE_RATIO * (time.monotonic() - start))
+        self._lenient = lenient_accept
 
     # --- search ------------------------------------------------------------------------------------------------
 
@@ -208,7 +236,7 @@ class _Server:
             raise RequestError("no instance has this UID", 404)
         return chain([first], entries)
 
-    def _entry(self, request: Request, uids: dict[str, str]) -> Entry:
+    def _entry(self, uids: dict[str, str]) -> Entry:
         return next(self._entries(uids))
 
     def metadata(self, request: Request, uids: dict[str, str]) -> Response:
@@ -219,25 +247,46 @@ class _Server:
             for entry in self._entries(uids):
                 yield metadata(entry, f"{base_url}/{resource_of(entry.study, entry.series, entry.instance)}")
 
-        return answer(request, drawn(), METADATA)
+        response = answer(request, drawn(), METADATA)
+        if "instance" not in uids:
+            return response
+        return _conditional(request, response, self._entry(uids), base_url)
 
     def instances(self, request: Request, uids: dict[str, str]) -> Response:
         """Retrieve DICOM files (PS3.18 10.4.1.1.1)."""
-        wanted = wanted_syntaxes(request)
+        wanted = wanted_syntaxes(request, lenient=self._lenient)
 
-        def drawn() -> Iterator[Iterator[bytes]]:
+        def drawn() -> Iterator[File]:
             if "*" not in wanted:  # refuse before the headers are sent
                 for entry in self._entries(uids):
                     _selected(entry, wanted)
             for entry in self._entries(uids):
-                yield _followed(as_file(entry, _selected(entry, wanted)))
+                syntax = _selected(entry, wanted)
+                yield File(syntax, _followed(as_file(entry, syntax)))
 
-        return answer(request, drawn(), FILES)
+        if "instance" not in uids:
+            return answer(request, drawn(), (FILES,))
+        entry = self._entry(uids)
+        syntax = _selected(entry, wanted)
+        response = answer(request, [File(syntax, _followed(as_file(entry, syntax)))], (FILES, ONE_FILE))
+        if response.media_type != ONE_FILE.media_type:
+            return _conditional(request, response, entry, syntax)
+        size = file_size(entry, syntax)
+        return _ranged(request, response, entry, ONE_FILE, size, partial(file_part, entry), syntax)
 
     def value(self, request: Request, uids: dict[str, str]) -> Response:
         """Retrieve the value of a reference in metadata (PS3.18 10.4.1.1.5)."""
-        value = self._value(request, uids, request.path_params["value"])
-        return answer(request, _drawn(value.parts), formatters_of_value(request, value))
+        path = request.path_params["value"]
+        entry, value = self._value(uids, path)
+        formatters = formatters_of_value(request, value, lenient=self._lenient)
+        response = answer(request, _drawn(value.parts), formatters)
+        if value.transfer_syntax or response.media_type != formatters[-1].media_type:
+            return _conditional(request, response, entry, path)
+
+        def part(wanted: range) -> Iterator[bytes]:
+            return _followed(cut(next(value.parts), wanted))
+
+        return _ranged(request, response, entry, formatters[-1], value.size, part, path)
 
     def frames(self, request: Request, uids: dict[str, str]) -> Response:
         """Retrieve frames of pixel data, in the order of the request (PS3.18 10.4.1.1.6)."""
@@ -245,7 +294,7 @@ class _Server:
         if not _FRAMES.fullmatch(text) or text.count(",") >= _MAX_FRAMES:
             raise RequestError(f"expected a list of at most {_MAX_FRAMES} frame numbers, counted from 1", 400)
         numbers = [int(number) for number in text.split(",")]
-        value = self._value(request, uids, _PIXEL_DATA)
+        entry, value = self._value(uids, _PIXEL_DATA)
         if max(numbers) > value.frames:
             raise RequestError("the instance has fewer frames", 404)
         if not value.transfer_syntax and not value.frame_size:
@@ -253,26 +302,20 @@ class _Server:
                 "frames of unknown size, or not of whole bytes, can only be retrieved together, as bulk data", 406
             )
 
-        def drawn() -> Iterator[Iterator[bytes]]:
-            source = value
-            for number, run in enumerate(_ascending(numbers)):
-                if number:
-                    source = self._value(request, uids, _PIXEL_DATA)
-                yield from frames_of(source, run)
+        formatters = formatters_of_value(request, value, lenient=self._lenient)
+        return _conditional(request, answer(request, _drawn(frames_of(value, numbers)), formatters), entry, text)
 
-        return answer(request, _drawn(drawn()), formatters_of_value(request, value))
-
-    def _value(self, request: Request, uids: dict[str, str], path: str) -> Value:
+    def _value(self, uids: dict[str, str], path: str) -> tuple[Entry, Value]:
         if not _VALUE.fullmatch(path):
             raise RequestError("no bulk data has this path", 404)
-        entry = self._entry(request, uids)
+        entry = self._entry(uids)
         try:
             value = find_value(entry, path.upper())
         except BulkDataError:
             raise RequestError("the bulk data to which the data set refers is missing", 404) from None
         if value is None:
             raise RequestError("no bulk data has this path", 404)
-        return value
+        return entry, value
 
     # --- store -------------------------------------------------------------------------------------------------
 
@@ -311,13 +354,58 @@ def _selected(entry: Entry, wanted: frozenset[str]) -> str:
     raise RequestError(f"expected the parameter transfer-syntax={available} or * for these instances", 406)
 
 
-def _ascending(numbers: list[int]) -> Iterator[list[int]]:
-    """Split numbers into ascending runs."""
-    run = numbers[:1]
-    for number in numbers[1:]:
-        if number > run[-1]:
-            run.append(number)
-        else:
-            yield run
-            run = [number]
-    yield run
+# --- conditional requests and ranges -----------------------------------------------------------------------------
+
+
+def _conditional(request: Request, response: DatasetResponse, entry: Entry, *variant: str) -> Response:
+    """Add validators to a response, or return 304 if the client has the instance."""
+    kind = (response.media_type or "").partition("; boundary=")[0]
+    found = validators(entry, kind, *variant, is_exact=False)
+    response.headers.update(found)
+    return _not_modified(found) if is_unchanged(request.headers, found) else response
+
+
+def _not_modified(found: dict[str, str]) -> Response:
+    return Response(status_code=304, headers={**found, "Vary": "Accept"})
+
+
+def _ranged(
+    request: Request,
+    response: DatasetResponse,
+    entry: Entry,
+    formatter: Formatter,
+    size: int | None,
+    part: Callable[[range], Iterator[bytes]],
+    *variant: str,
+) -> Response:
+    """Return a single part, or the range of its bytes that the client requests.
+
+    Args:
+        request: The request.
+        response: The whole.
+        entry: The place of the instance.
+        formatter: The format of the response.
+        size: The bytes of the whole; None if that is not known.
+        part: Returns a range of the bytes.
+        variant: Everything else on which the bytes depend.
+    """
+    found = validators(entry, formatter.media_type, *variant, is_exact=True)
+    response.headers.update(found)
+    if is_unchanged(request.headers, found):
+        return _not_modified(found)
+    if size is None:
+        return response
+    response.headers.update({"Accept-Ranges": "bytes", "Content-Length": str(size)})
+    wanted = byte_range(request.headers, found, size) if request.method == "GET" else None
+    if wanted is None:
+        return response
+    if not wanted:
+        return Response(status_code=416, headers={"Content-Range": f"bytes */{size}"})
+    headers = {
+        **found,
+        "Accept-Ranges": "bytes",
+        "Content-Length": str(len(wanted)),
+        "Content-Range": f"bytes {wanted.start}-{wanted.stop - 1}/{size}",
+        "Vary": "Accept",
+    }
+    return DatasetResponse(cast(Any, [part(wanted)]), 206, headers, formatter=formatter)

@@ -58,7 +58,7 @@ def test_client_that_reads_nothing_does_not_keep_the_server(folder: Path) -> Non
         ds.save_as(folder / f"{number}.dcm")
     with _serving(folder) as (process, url), socket.socket() as client:
         client.connect(("127.0.0.1", int(url.rpartition(":")[2])))
-        client.sendall(f"GET /studies/{ds.StudyInstanceUID} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        client.sendall(f"GET /studies/{ds.StudyInstanceUID} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         assert client.recv(12) == b"HTTP/1.1 200"
         process.send_signal(signal.SIGINT)
         assert process.wait(30) in (0, 130)

@@ -169,6 +169,59 @@ def test_forged_offsets_never_give_another_data_set(starts: list[int], path: Pat
             list(index.iter_events())
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"[" * 60_000,
+        b"[]",
+        b"\xff",
+        b'{"version": 1, "size": Infinity, "digest": "", "count": 40}',
+        b'{"version": 1, "size": 1, "digest": "", "count": Infinity}',
+        b'{"version": 1, "size": 1, "digest": "", "count": -40}',
+        b'{"version": 1, "size": 1, "digest": "", "count": 18446744073709551615}',
+    ],
+)
+def test_forged_head_is_refused(head: bytes, path: Path) -> None:
+    build_index(path).close()
+    sidecar = Path(sidecar_of(path))
+    body = head + bytes(40 * 24)
+    sidecar.write_bytes(sidecar.read_bytes()[:8] + struct.pack("<II", crc32(body), len(head)) + body)
+    with pytest.raises(IndexMismatchError, match="build it again"):
+        open_index(path)
+
+
+@pytest.mark.parametrize("ordinal", [40, 80, 2**63, 2**64 - 1])
+def test_forged_number_of_a_data_set_is_refused(ordinal: int, path: Path) -> None:
+    build_index(path).close()
+    sidecar = Path(sidecar_of(path))
+    data = bytearray(sidecar.read_bytes())
+    data[-40 * 8 :] = struct.pack("<Q", ordinal) * 40
+    struct.pack_into("<I", data, 8, crc32(data[16:]))
+    sidecar.write_bytes(data)
+    with open_index(path) as index, pytest.raises(IndexMismatchError, match="build it again"):
+        index["1.2.17"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b'{"results": [{}, {}]}', b'{} {"total": 2, "results": [{}, {}], "00080018": {"vr": "UI", "Value": ["1.2"]}}'],
+)
+def test_object_around_an_array_is_not_indexed(text: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "in.json"
+    path.write_bytes(text)
+    with pytest.raises(InputError, match="an object around an array"):
+        build_index(path)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_unknown_key_with_an_array_is_no_object_around_one(tmp_path: Path) -> None:
+    path = tmp_path / "in.json"
+    path.write_text('[{"total": [{}], "00080018": {"vr": "UI", "Value": ["1.2.3"]}}, {}]')
+    with build_index(path) as index:
+        assert index.ordinals("1.2.3") == [0]
+        assert len(index) == 2
+
+
 def test_index_takes_at_most_32_bytes_a_data_set(path: Path) -> None:
     path.write_bytes(b"[" + b",".join([b"{}"] * 10_000) + b"]")
     with build_index(path) as index:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import streamdicom
 from streamdicom import Deviation, Event, ReadOptions, SplitError
+from streamdicom.events import END_DATASET
 from streamdicom.index import Split, build_index, plan_splits
 from streamdicom.index.planning import parse_size
 
@@ -134,6 +135,16 @@ def test_text_that_is_not_json_is_never_read_wrongly(text: bytes, tmp_path: Path
         list(streamdicom.iter_events(path))
     with pytest.raises(streamdicom.InputError):
         read(plan_splits(path, parts=10))
+
+
+@pytest.mark.parametrize("parts", [1, 4])
+def test_object_around_an_array_is_one_part(parts: int, tmp_path: Path) -> None:
+    path = tmp_path / "in.json"
+    path.write_bytes(b'\xef\xbb\xbf{"total": 40, "results": ' + text_of(40, "array") + b"}")
+    splits = plan_splits(path, parts=parts)
+    assert len(splits) == 1
+    assert read(splits) == read([Split(str(path))])
+    assert sum(event[0] == END_DATASET for event in read(splits)[0]) == 40
 
 
 def test_sources_that_cannot_be_split_are_one_part(tmp_path: Path) -> None:

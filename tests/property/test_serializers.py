@@ -16,6 +16,7 @@ from tests.support.strategies import datasets
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:pydicom")  # about values that are too long
+@pytest.mark.filterwarnings("ignore:inexact-number")
 @given(dataset=datasets(), character_set=st.sampled_from(["ISO_IR 192", "ISO_IR 100"]))
 @pytest.mark.slow
 def test_data_set_makes_the_round_trip_through_the_json_module(dataset: Dataset, character_set: str) -> None:

@@ -29,8 +29,7 @@ from starlette.testclient import TestClient
 
 import streamdicom
 from streamdicom import ReadOptions, WriteOptions
-from streamdicom.server import Catalog
-from streamdicom.server import app as app_module
+from streamdicom.server import Catalog, lifetime
 from streamdicom.server.app import server_app
 from streamdicom.web.client import HttpStore, fetch_datasets
 from tests.server import corpus
@@ -452,7 +451,7 @@ def _raw(server: Server, request: bytes, *, stops: bool = False) -> bytes:
     ],
 )
 def test_invalid_uid_in_the_path_is_refused(server: Server, path: str) -> None:
-    answer = _raw(server, f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+    answer = _raw(server, f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
     assert answer.split(b" ", 2)[1] in (b"400", b"404")
     assert b"X-Injected" not in answer
     assert b"root:" not in answer
@@ -471,7 +470,7 @@ def test_host_header_is_not_reflected(server: Server) -> None:
 def test_client_that_leaves_does_no_harm(server: Server) -> None:
     for _ in range(10):
         with socket.create_connection(("127.0.0.1", server.port)) as connection:
-            connection.sendall(b"GET /studies/1.2.1/metadata HTTP/1.1\r\nHost: a\r\n\r\n")
+            connection.sendall(b"GET /studies/1.2.1/metadata HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert httpx2.get(f"{server.url}/studies?limit=1").status_code == 200
 
 
@@ -666,7 +665,7 @@ def test_incomplete_body_stores_nothing(empty: tuple[Path, Server]) -> None:
     data = _file(_ct())
     part = b"--x\r\nContent-Type: application/dicom\r\n\r\n" + data + b"\r\n"
     head = (
-        b"POST /studies HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %d\r\n"
+        b"POST /studies HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: %d\r\n"
         b'Content-Type: multipart/related; type="application/dicom"; boundary=x\r\n\r\n'
     )
     whole = part + part + b"--x--"
@@ -829,7 +828,7 @@ def test_unordered_elements_are_served_in_order(archive: Path) -> None:
 
 
 def test_new_files_are_found(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app_module, "_MIN_PAUSE", 0.05)
+    monkeypatch.setattr(lifetime, "MIN_PAUSE", 0.05)
     with Catalog(archive) as index, TestClient(server_app(index)) as client:
         assert client.get("/studies").status_code == 204
         path = corpus.write(archive / "a.dcm", corpus.dataset(0))

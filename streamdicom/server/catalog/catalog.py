@@ -121,6 +121,7 @@ class Catalog:
 
     Attributes:
         put_aside: Why an earlier index was renamed to ``*.damaged``; empty if it was not.
+        is_refreshed: Whether this object has brought the index up to date.
 
     Raises:
         OSError: The folder does not exist, or the index at ``path`` cannot be written.
@@ -145,6 +146,7 @@ class Catalog:
             raise NotADirectoryError(f"expected a folder: {os.fspath(folder)!r}")
         self._database = Database(Path(path)) if path is not None else self._own()
         self.put_aside = self._database.put_aside
+        self.is_refreshed = False
 
     def _own(self) -> Database:
         try:
@@ -199,6 +201,7 @@ class Catalog:
         batch.write()
         removed = self._forget_removed()
         self._settle()
+        self.is_refreshed = True
         ticker.tick()
         return Refreshed(read, removed, known)
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal, cast
+from itertools import pairwise
+from typing import Any, Literal, NamedTuple, cast
 
 from starlette.requests import Request
 
 from streamdicom.api import iter_events
 from streamdicom.codec import EventEncoder
 from streamdicom.events import Event
+from streamdicom.io import SpoolFile
 from streamdicom.options import WriteOptions
 from streamdicom.server.wado.instances import NATIVE, Value
 from streamdicom.web.asgi import (
@@ -54,11 +56,18 @@ class _TextEncoder:
         return b"]"
 
 
+class File(NamedTuple):
+    """A DICOM file of a response: its transfer syntax and its bytes."""
+
+    transfer_syntax: str
+    pieces: Iterable[bytes]
+
+
 class _BytesEncoder:
     """An encoder that passes the bytes of a part on."""
 
-    def encode(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
-        yield from pieces
+    def encode(self, part: Iterable[bytes] | File) -> Iterator[bytes]:
+        yield from part.pieces if isinstance(part, File) else part
 
     def flush(self) -> bytes:
         return b""
@@ -87,8 +96,14 @@ def _result(formatter: Formatter) -> Formatter:
     return replace(formatter, encoder=lambda options, array: cast(Encoder, _TextEncoder()))
 
 
-def _bytes(media_type: str) -> Formatter:
-    return Formatter(media_type, lambda options, array: cast(Encoder, _BytesEncoder()))
+def _bytes(media_type: str, part_type: Callable[[Any], str] | None = None) -> Formatter:
+    return Formatter(media_type, lambda options, array: cast(Encoder, _BytesEncoder()), part_type=part_type)
+
+
+def _parts(kind: str, syntax: str) -> Formatter:
+    """Return a format whose parts name their transfer syntax (PS3.18 8.7.3.4)."""
+    media_type = f'multipart/related; type="{kind}"; transfer-syntax={syntax}'
+    return _bytes(media_type, lambda _: f"{kind}; transfer-syntax={syntax}")
 
 
 METADATA = tuple(_with_events(formatter, iter) for formatter in DEFAULT_FORMATTERS)
@@ -97,13 +112,19 @@ METADATA = tuple(_with_events(formatter, iter) for formatter in DEFAULT_FORMATTE
 RESULTS = tuple(map(_result, DEFAULT_FORMATTERS))
 """The formats of search results, drawn as text."""
 
-FILES = (_bytes('multipart/related; type="application/dicom"'),)
-"""The format of DICOM files, each drawn as an iterable of bytes."""
+FILES = _bytes(
+    'multipart/related; type="application/dicom"',
+    lambda file: f"application/dicom; transfer-syntax={file.transfer_syntax}",
+)
+"""The format of DICOM files, each drawn as a ``File``."""
+
+ONE_FILE = _bytes("application/dicom")
+"""The format of a single DICOM file, drawn as a ``File``."""
 
 
 def answer(
     request: Request,
-    drawn: Iterable[Iterable[Event]] | Iterable[str] | Iterable[Iterable[bytes]],
+    drawn: Iterable[Iterable[Event]] | Iterable[str] | Iterable[Iterable[bytes]] | Iterable[File],
     formatters: Sequence[Formatter],
     headers: Mapping[str, str] | None = None,
 ) -> DatasetResponse:
@@ -132,22 +153,26 @@ _OF_SYNTAX = {f"1.2.840.10008.1.2.4.{end}": name for name, ends in _MEDIA_TYPES.
     "1.2.840.10008.1.2.5": "image/dicom-rle"
 }
 _OCTETS = "application/octet-stream"
+_PIECE = 64 * 1024  # bytes
 
 
 def _accepted(request: Request) -> str:
     return ", ".join([*request.headers.getlist("accept"), *request.query_params.getlist("accept")])
 
 
-def wanted_syntaxes(request: Request) -> frozenset[str]:
+def wanted_syntaxes(request: Request, *, lenient: bool) -> frozenset[str]:
     """Return the transfer syntaxes that a client accepts; ``*`` means any.
 
     PS3.18 8.7.3.5.
 
-    The default is explicit VR little endian.
+    Args:
+        request: The request.
+        lenient: Whether a client that names none accepts any; by default it accepts explicit VR little endian.
     """
+    default = "*" if lenient else NATIVE
     ranges = read_accept(_accepted(request)) or read_accept("*/*")
     return frozenset(
-        "*" if range_.type in ("*/*", "multipart/*") else range_.parameters.get("transfer-syntax", NATIVE)
+        "*" if range_.type in ("*/*", "multipart/*") else range_.parameters.get("transfer-syntax", default)
         for range_ in ranges
         if range_.weight and ("*" in range_.type or _accepts_files(range_))
     )
@@ -155,37 +180,63 @@ def wanted_syntaxes(request: Request) -> frozenset[str]:
 
 def _accepts_files(range_: MediaRange) -> bool:
     kind = range_.parameters.get("type", "*/*")  # the type of the parts is optional
-    return range_.type == "multipart/related" and kind in ("application/dicom", "*/*")
+    return range_.type == "application/dicom" or (
+        range_.type == "multipart/related" and kind in ("application/dicom", "*/*")
+    )
 
 
-def formatters_of_value(request: Request, value: Value) -> tuple[Formatter, ...]:
+def formatters_of_value(request: Request, value: Value, *, lenient: bool) -> tuple[Formatter, ...]:
     """Return the formats of a value (PS3.18 8.7.3.3.2).
 
-    A compressed value has the media type of its transfer syntax, or octets if the request names a transfer syntax.
+    A compressed value has the media type of its transfer syntax, or octets if the request names a transfer syntax or
+    need not name it.
     """
     syntax = value.transfer_syntax
     if not syntax:
-        return _bytes(f'multipart/related; type="{_OCTETS}"; transfer-syntax={NATIVE}'), _bytes(_OCTETS)
-    as_octets = f'multipart/related; type="{_OCTETS}"; transfer-syntax={syntax}'
+        return _parts(_OCTETS, NATIVE), _bytes(_OCTETS)
+    as_octets = _parts(_OCTETS, syntax)
     own = _OF_SYNTAX.get(syntax)
     if own is None:
-        return (_bytes(as_octets),)
-    as_media_type = _bytes(f'multipart/related; type="{own}"; transfer-syntax={syntax}')
-    names_syntax = any("transfer-syntax" in range_.parameters for range_ in read_accept(_accepted(request)))
-    return (as_media_type, _bytes(as_octets)) if names_syntax else (as_media_type,)
+        return (as_octets,)
+    is_named = lenient or any("transfer-syntax" in range_.parameters for range_ in read_accept(_accepted(request)))
+    return (_parts(own, syntax), as_octets) if is_named else (_parts(own, syntax),)
 
 
 def frames_of(value: Value, numbers: Sequence[int]) -> Iterator[Iterator[bytes]]:
-    """Yield frames of a value by ascending numbers, counted from 1."""
+    """Yield frames of a value by number, counted from 1.
+
+    The value is read once. If the numbers do not ascend, its frames wait in a temporary file.
+    """
     parts = value.parts if value.transfer_syntax else _native_frames(value)
-    wanted = set(numbers)
+    found = _found(parts, set(numbers))
+    if all(number < following for number, following in pairwise(numbers)):
+        yield from (part for _, part in found)
+        return
+    spool = SpoolFile()
+    places: dict[int, range] = {}
+    for number, part in found:
+        start = spool.size
+        for piece in part:
+            spool.append(piece)
+        places[number] = range(start, spool.size)
+    for number in numbers:
+        yield _spooled(spool, places.get(number, range(0)))
+
+
+def _found(parts: Iterable[Iterator[bytes]], wanted: set[int]) -> Iterator[tuple[int, Iterator[bytes]]]:
+    last = max(wanted)
     for number, part in enumerate(parts, 1):
         if number in wanted:
-            yield part
-        if number == numbers[-1]:
+            yield number, part
+        if number == last:
             return
         for _ in part:  # skip the frame
             pass
+
+
+def _spooled(spool: SpoolFile, place: range) -> Iterator[bytes]:
+    for start in place[::_PIECE]:
+        yield spool.read_at(start, min(_PIECE, place.stop - start))
 
 
 def _native_frames(value: Value) -> Iterator[Iterator[bytes]]:
@@ -193,6 +244,18 @@ def _native_frames(value: Value) -> Iterator[Iterator[bytes]]:
     source = _Cutter(segments)
     for _ in range(value.frames):
         yield source.take(value.frame_size)
+
+
+def cut(segments: Iterator[bytes], wanted: range) -> Iterator[bytes]:
+    """Yield a range of the bytes in segments.
+
+    >>> b"".join(cut(iter([b"ab", b"cde"]), range(1, 4)))
+    b'bcd'
+    """
+    source = _Cutter(segments)
+    for _ in source.take(wanted.start):
+        pass
+    yield from source.take(len(wanted))
 
 
 class _Cutter:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -237,12 +237,14 @@ class Value:
         frames: Number of Frames, or 1.
         frame_size: Bytes of an uncompressed frame; 0 if a frame is not a whole number of bytes.
         parts: The value, or its compressed frames, each as segments. Consume a part before the next.
+        size: The bytes of a value that is not compressed, if that is known.
     """
 
     transfer_syntax: str
     frames: int
     frame_size: int
     parts: Iterator[Iterator[bytes]]
+    size: int | None = None
 
 
 def find_value(entry: Entry, path: str) -> Value | None:
@@ -298,7 +300,8 @@ def _value(entry: Entry, facts: dict[int, Any], events: Iterator[Event]) -> Valu
     # Metadata refers to bytes only.
     if first[0] == ELEMENT and not all(isinstance(part, bytes) for part in first[3]):
         return None
-    return Value("", frames, _frame_size(facts), iter([_bytes_of(chain([first], events))]))
+    size = first[3] if first[0] == START_ELEMENT else sum(map(len, first[3])) if first[0] == ELEMENT else None
+    return Value("", frames, _frame_size(facts), iter([_bytes_of(chain([first], events))]), size)
 
 
 def _bytes_of(events: Iterator[Event]) -> Iterator[bytes]:
@@ -383,6 +386,25 @@ def _syntax_in_file(entry: Entry) -> str:
     return ""
 
 
+def _is_kept(entry: Entry, syntax: str) -> bool:
+    return not entry.is_json and _syntax_in_file(entry) == syntax
+
+
+def file_size(entry: Entry, syntax: str) -> int | None:
+    """Return the bytes of ``as_file`` if that is known before writing them."""
+    return entry.length if _is_kept(entry, syntax) else None
+
+
+def file_part(entry: Entry, wanted: range) -> Iterator[bytes]:
+    """Yield a range of the bytes of an instance whose ``file_size`` is known.
+
+    Raises:
+        InputError: The file has changed.
+        OSError: The file cannot be read.
+    """
+    return replace(entry, offset=entry.offset + wanted.start, length=len(wanted)).chunks()
+
+
 def as_file(entry: Entry, syntax: str) -> Iterator[bytes]:
     """Yield an instance as a DICOM file, unchanged if the transfer syntax fits.
 
@@ -394,7 +416,7 @@ def as_file(entry: Entry, syntax: str) -> Iterator[bytes]:
         StreamDicomError: The file is invalid, or has changed.
         OSError: The file cannot be read.
     """
-    if not entry.is_json and _syntax_in_file(entry) == syntax:
+    if _is_kept(entry, syntax):
         yield from entry.chunks()
         return
     store = _store_of(entry) if entry.is_json else None

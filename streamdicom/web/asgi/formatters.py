@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from secrets import token_hex
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from streamdicom.codec import DatasetEncoder
 from streamdicom.options import WriteOptions
@@ -38,6 +38,7 @@ class Formatter:
         encoder: Returns an encoder, given the options and True for any number of data sets or False for one. It is
             called for each body, or for each part.
         also: Other media types that select this format.
+        part_type: Returns the Content-Type of the part of a data set; by default the parameter "type".
 
     >>> from functools import partial
     >>> def lines(options, array):
@@ -48,6 +49,7 @@ class Formatter:
     media_type: str
     encoder: Callable[[WriteOptions, bool], Encoder]
     also: tuple[str, ...] = ()
+    part_type: Callable[[Any], str] | None = None
 
 
 def _encoder(format: Literal["json", "xml"]) -> Callable[[WriteOptions, bool], Encoder]:
@@ -90,7 +92,7 @@ def new_body(formatter: Formatter, options: WriteOptions, *, array: bool) -> Bod
     """
     [media_type] = read_accept(formatter.media_type)
     if media_type.type.startswith("multipart/"):
-        return _MultipartBody(formatter, media_type.parameters["type"], options)
+        return _MultipartBody(formatter, options, media_type.parameters["type"])
     return _DocumentBody(formatter, options, array)
 
 
@@ -106,17 +108,18 @@ class _DocumentBody:
 class _MultipartBody:
     """Each data set in its own part."""
 
-    def __init__(self, formatter: Formatter, part_type: str, options: WriteOptions) -> None:
+    def __init__(self, formatter: Formatter, options: WriteOptions, part_type: str) -> None:
         boundary = token_hex(16)
         self.content_type = f"{formatter.media_type}; boundary={boundary}"
-        self._part = f"--{boundary}\r\nContent-Type: {part_type}\r\n\r\n".encode()
+        self._start = f"--{boundary}\r\nContent-Type: "
+        self._part_type = formatter.part_type or (lambda _: part_type)
         self._end = f"--{boundary}--\r\n".encode()
         self._formatter = formatter
         self._options = options
 
     def encode(self, dataset: Dataset) -> Iterator[bytes]:
         encoder = self._formatter.encoder(self._options, False)
-        yield self._part
+        yield f"{self._start}{self._part_type(dataset)}\r\n\r\n".encode()
         yield from encoder.encode(dataset)
         yield encoder.close() + b"\r\n"
 

@@ -360,8 +360,14 @@ def test_producer_waits_for_a_client_that_does_not_read(server: Server, kind: st
     closed = _seen(server, "closed")
     with closing(_asking(server, f"/forever/{kind}?filling=10000")):
         drawn = [0, _seen(server, "drawn")]
-        _wait_until(lambda: drawn.append(_seen(server, "drawn")) or drawn[-1] == drawn[-2])
-        time.sleep(0.3)
+
+        def stays() -> bool:
+            time.sleep(0.5)  # longer than a busy machine stops a process
+            drawn.append(_seen(server, "drawn"))
+            return 0 < drawn[-1] == drawn[-2]
+
+        _wait_until(stays)
+        time.sleep(0.5)
         assert _seen(server, "drawn") == drawn[-1]
     _wait_until(lambda: _seen(server, "closed") == closed + 1)
 

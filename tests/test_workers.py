@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from streamdicom.archive.workers import in_order
+from streamdicom._workers import in_order
 
 
 def _slow(jobs: int) -> Any:
