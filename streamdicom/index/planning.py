@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import chain
-from typing import BinaryIO, Literal, TypeAlias, get_args
+from typing import BinaryIO, Literal, TypeAlias, cast, get_args
 
 from streamdicom.formats import JSON, detect
 from streamdicom.index.access import StreamIndex
@@ -59,18 +60,16 @@ def plan_splits(
         raise ValueError(f"index must be one of {', '.join(map(repr, get_args(IndexUse)))}, not {index!r}")
     place = absolute(source)
     opened = _index_of(place, index)
+    if opened is not None:
+        with opened:
+            splits = _planned(place, opened.content, opened.starts(), size, parts)
+            return [replace(split, member=opened.member_of(cast(Origin, split.origin).offset)) for split in splits]
     with open_place(place) as file:
-        total = size_of(file)
-        if parts is not None:
-            size = max(1, -(-total // parts))
-        if opened is not None:
-            with opened:
-                return _planned(place, file, opened.starts(), size)
         head = b"".join(read_range(file, 0, PIECE))
         if detect(head[:_HEAD], is_all=True) != JSON.name or has_wrapper(head):
             return [Split(place)]
         try:
-            return _planned(place, file, chain.from_iterable(starts(file)), size)
+            return _planned(place, file, chain.from_iterable(starts(file)), size, parts)
         except CommentError:
             return [Split(place)]
 
@@ -84,8 +83,10 @@ def _index_of(place: str, use: IndexUse) -> StreamIndex | None:
         return build_index(place) if use == "build" else None
 
 
-def _planned(place: str, file: BinaryIO, found: Iterable[int], size: int) -> list[Split]:
+def _planned(place: str, file: BinaryIO, found: Iterable[int], size: int, parts: int | None) -> list[Split]:
     """Cut where a data set starts, at least a number of bytes after the last cut."""
+    if parts is not None:
+        size = max(1, -(-size_of(file) // parts))
     cuts = [(Origin(), 0)]
     count, least = 0, size
     for count, start in enumerate(found, 1):
