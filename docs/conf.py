@@ -42,6 +42,7 @@ smartquotes_action = "D"  # dashes; quotes belong to Python and JSON here
 html_title = f"streamdicom {release}"
 graphviz_output_format = "svg"
 
+autodoc_mock_imports = ["polars", "pyarrow"]  # large, and needed for signatures only
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented_params"
 autodoc_member_order = "bysource"

@@ -39,8 +39,8 @@ class Limits:
             a compressed stream within another, the bytes of the outer one count. Text and images expand to less
             than 50 times their length; zeros expand to 1000 times with gzip and to any ratio with zstd. The bound
             limits work too: a MiB of empty data sets takes seconds. Precedent: 200 in Apache's mod_deflate.
-        multipart_parts: Parts of a multipart request; each takes about 1 KiB of memory. A series of 5,000 images has a
-            part for each image.
+        multipart_parts: Parts of a multipart request, and instances in a request to store; each takes about 1 KiB of
+            memory. A series of 5,000 images has a part for each image.
 
     >>> Limits(depth=64)
     Limits(depth=64)

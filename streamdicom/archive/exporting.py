@@ -26,14 +26,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from functools import partial
 from itertools import chain, islice, zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from streamdicom._workers import in_order
+from streamdicom.archive.indexing import OutputIndex
 from streamdicom.archive.report import ProgressCallback, Report, Skipped, Ticker
 from streamdicom.archive.sink import Sink, open_sink
 from streamdicom.archive.sources import (
@@ -74,6 +75,7 @@ def export_archive(
     options: WriteOptions | None = None,
     where: Mapping[str, str | Iterable[str]] | None = None,
     force: bool = False,
+    index: bool = False,
     jobs: int = 1,
     on_error: str = "stop",
     resume: bool = False,
@@ -109,6 +111,7 @@ def export_archive(
         where: Data sets to write, as in ``ReadOptions.where``, but with strings only.
         force: Read files of unknown content as DICOM files without a preamble, if they are named as a source or end in
             ``.dcm``.
+        index: Write the index of the output beside it; see ``streamdicom.build_index``.
         jobs: The number of processes.
         on_error: "stop" at an input that fails, or "skip" it and add it to the report.
         resume: Continue a stopped run. Sources and arguments must be the same, except ``jobs`` and ``on_error``.
@@ -144,6 +147,8 @@ def export_archive(
     format, compress = _form(target, format, compress)
     if format == NDJSON.name and indent is not None:
         raise ValueError("NDJSON has one data set on each line; leave out the indent")
+    if index and (not isinstance(target, str | os.PathLike) or is_special(target)):
+        raise ValueError("only an export to a regular file can have an index")
     options = options_or_default(options, WriteOptions)
     _check_options(options)
     rendering = Rendering(
@@ -156,11 +161,16 @@ def export_archive(
         bulk_uri_prefix=bulk_uri_prefix,
         bulk=bulk,
         force=force,
+        index=index,
         where=_as_tuples(where or {}),
     )
     ReadOptions(where=dict(rendering.where))  # raises before the work starts if an element is unknown
-    with open_sink(target, resume) as sink:
-        return _Export(paths, rendering, on_error == "skip", progress).run(sink, jobs)
+    places = OutputIndex(compress) if index else None
+    with open_sink(target, resume) as sink, closing(places) if places else nullcontext():
+        report = _Export(paths, rendering, on_error == "skip", progress, places).run(sink, jobs)
+        if places:
+            places.write(cast(str, target))
+        return report
 
 
 def _as_list(
@@ -214,8 +224,16 @@ def _check_options(options: WriteOptions) -> None:
 class _Export:
     """One run."""
 
-    def __init__(self, sources: list[str], rendering: Rendering, skip: bool, progress: ProgressCallback | None) -> None:
+    def __init__(
+        self,
+        sources: list[str],
+        rendering: Rendering,
+        skip: bool,
+        progress: ProgressCallback | None,
+        index: OutputIndex | None,
+    ) -> None:
         self._sources = sources
+        self._index = index
         self._rendering = rendering
         self._is_array = rendering.format == JSON.name
         self._skip = skip
@@ -237,7 +255,7 @@ class _Export:
         with closing(in_order(partial(render, rendering=rendering), tasks, jobs)) as results:
             for task, result in results:
                 self._add(sink, task, result)
-        sink.finish(self._compressed(b"\n]\n" if self._is_array else b""))
+        sink.finish(self._text(b"\n]\n" if self._is_array else b""))
         self._report.passed_over.sort()  # found in another order with several processes
         self._ticker.tick()
         return self._report
@@ -248,18 +266,26 @@ class _Export:
             self._ticker.advance(1, item.size)
         return item.kind != Kind.OTHER
 
-    def _compressed(self, text: bytes) -> bytes:
-        if not text or not self._rendering.compress:
+    def _text(self, text: bytes) -> bytes:
+        """Return text around data sets, compressed if the output is."""
+        if not text:
             return text
-        compressor = new_compressor(self._rendering.compress)
-        return compressor.compress(text) + compressor.flush()
+        written = text
+        if self._rendering.compress:
+            compressor = new_compressor(self._rendering.compress)
+            written = compressor.compress(text) + compressor.flush()
+        if self._index:
+            self._index.pass_over(len(text), len(written))
+        return written
 
     def _replay(self, sink: Sink, inputs: Iterator[Input]) -> list[Task]:
         """Add the results of the stopped run; return its unfinished task, if any."""
         request = {**self._rendering.request(), "sources": self._sources}
-        start = self._compressed(b"[\n" if self._is_array else b"")
+        start = self._text(b"[\n" if self._is_array else b"")
         task: Task | None = None
         for entry in sink.replay(request, start):
+            if self._index:
+                self._index.lose()
             done = task.inputs if task else tuple(islice(inputs, len(entry["inputs"])))
             _check_inputs(done, entry["inputs"])
             task = None if entry["is_last"] else Task(done, entry["members_done"])
@@ -283,10 +309,11 @@ class _Export:
             raise error
         if result.datasets:
             if self._report.datasets and self._is_array:
-                sink.write(self._compressed(SEPARATOR))
+                sink.write(self._text(SEPARATOR))
             sink.write(result.data)
-            if result.path:
-                _move(result.path, sink)
+            size = len(result.data) + (_move(result.path, sink) if result.path else 0)
+            if self._index and result.places:
+                self._index.add(result.places, size)
         self._report.datasets += result.datasets
         self._report.pass_over(result.passed_over)
         self._report.not_selected += result.not_selected
@@ -346,8 +373,12 @@ def _check_inputs(found: tuple[Input, ...], expected: list[list[Any]]) -> None:
             raise ResumeError(f"{name} was added, changed or removed since the stopped run")
 
 
-def _move(path: str, sink: Sink) -> None:
+def _move(path: str, sink: Sink) -> int:
+    """Move the text in a file to the output; return its size."""
+    size = 0
     with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as elsewhere
         while block := file.read(_COPY_SIZE):
             sink.write(block)
+            size += len(block)
     Path(path).unlink()
+    return size

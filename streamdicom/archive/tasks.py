@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import tempfile
 import warnings
+from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from io import BytesIO
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import IO, Any, BinaryIO, NamedTuple, cast
 
@@ -26,7 +27,8 @@ from streamdicom.deidentification import DeidentificationReport
 from streamdicom.errors import InputError, StreamDicomError
 from streamdicom.events import Event
 from streamdicom.filters import needed_file_meta, sort_elements, to_end
-from streamdicom.io import Expansion, new_compressor
+from streamdicom.index import hash_of
+from streamdicom.io import Expansion, MemberPlace, new_compressor, read_range
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, WriteOptions
 
@@ -37,6 +39,7 @@ _MAX_IN_MEMORY = 1024 * 1024  # bytes of text; the parent process holds several 
 _BATCH_SIZE = 1024 * 1024  # bytes of text after which members make a result
 _BATCH_MEMBERS = 1024  # members after which they make a result
 _COPY_SIZE = 64 * 1024
+_MEMBER_SIZE = 256 * 1024  # bytes of compressed text after which a member ends, after a data set
 _MAX_WARNINGS = 20  # per input
 
 
@@ -54,6 +57,7 @@ class Rendering:
         bulk_threshold: The size in bytes above which a value is large.
         bulk_uri_prefix: The start of references to that folder.
         bulk: False to drop large values.
+        index: Whether to collect what an index of the output needs.
         folder: The folder for temporary files.
     """
 
@@ -67,6 +71,7 @@ class Rendering:
     bulk: bool = True
     force: bool = False
     where: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    index: bool = False
     folder: str | None = None
 
     def request(self) -> dict[str, Any]:
@@ -96,6 +101,22 @@ class Message(NamedTuple):
     text: str
 
 
+class Places(NamedTuple):
+    """The places of the data sets in a text.
+
+    Attributes:
+        starts: The offset of each data set.
+        hashes: The hash of its SOP Instance UID.
+        members: Of compressed text.
+        size: The size of the text before compression.
+    """
+
+    starts: array[int]
+    hashes: array[int]
+    members: list[MemberPlace]
+    size: int
+
+
 class Result(NamedTuple):
     """The text of some data sets.
 
@@ -110,6 +131,7 @@ class Result(NamedTuple):
         deidentified: The numbers of the report of the de-identification; None without one.
         data: The text, if it is short.
         path: A file with the text otherwise; the receiver removes it.
+        places: The places of the data sets; None without an index.
     """
 
     datasets: int
@@ -122,6 +144,7 @@ class Result(NamedTuple):
     deidentified: dict[str, Any] | None
     data: bytes
     path: str
+    places: Places | None
 
 
 def render(task: Task, rendering: Rendering) -> Iterator[Result]:
@@ -174,6 +197,8 @@ class _Batch:
         self._spool = _Spool(rendering.folder)
         self._compressor = new_compressor(rendering.compress) if rendering.compress else None
         self._size = 0  # bytes of uncompressed text
+        self._cuts = [0]  # offsets at which a member of the current input may end
+        self._places = Places(array("Q"), array("Q"), [MemberPlace(0, 0)], 0)
         self._members = 0
         self._datasets = 0
         self._passed_over: list[str] = []
@@ -247,18 +272,30 @@ class _Batch:
             else:
                 self._spool.truncate(start)
             return is_written
+        self._cuts = [0]
         with tempfile.SpooledTemporaryFile(_MAX_IN_MEMORY, dir=self._rendering.folder) as text:
             is_written = self._write(name, kind, events, text, is_final)
             if is_written:
-                self._size += text.tell()
-                text.seek(0)
-                while block := text.read(_COPY_SIZE):
-                    self._spool.write(self._compressor.compress(block))
+                for start, end in pairwise([*self._cuts, text.tell()]):
+                    self._end_long_member()
+                    for block in read_range(cast(BinaryIO, text), start, end, _COPY_SIZE):
+                        self._spool.write(self._compressor.compress(block))
+                    self._size += end - start
             return is_written
+
+    def _end_long_member(self) -> None:
+        """Begin another member, so that a reader can start at the next data set."""
+        assert self._compressor is not None
+        assert self._rendering.compress is not None
+        if self._spool.tell() - self._places.members[-1].start > _MEMBER_SIZE:
+            self._spool.write(self._compressor.flush())
+            self._compressor = new_compressor(self._rendering.compress)
+            self._places.members.append(MemberPlace(self._spool.tell(), self._size))
 
     def _write(self, name: str, kind: int, events: Iterator[Event], target: _Spool | IO[bytes], is_final: bool) -> bool:
         """Write the data sets of an input; return False if the text must be dropped."""
         count = 0
+        known = len(self._places.starts)
         try:
             with _caught_warnings() as texts:
                 for dataset in _datasets(kind, events):
@@ -274,6 +311,7 @@ class _Batch:
             failure = ""
         report = self._take_report()
         if failure:
+            del self._places.starts[known:], self._places.hashes[known:]
             if is_final:
                 self.fail(name, failure)
             return False
@@ -295,9 +333,21 @@ class _Batch:
             target.write(SEPARATOR)
         events = needed_file_meta(dataset, always=rendering.options.file_meta)
         file = cast(BinaryIO, target)
+        start = target.tell()
+        if self._compressor is not None and start - self._cuts[-1] > _MEMBER_SIZE:
+            self._cuts.append(start)
         write_events(events, file, rendering.indent, format="json", options=self._options, array=False)
+        if rendering.index:
+            self._note(file, start)
         if not is_array:
             target.write(b"\n")
+
+    def _note(self, file: BinaryIO, start: int) -> None:
+        """Note the place of the data set at the end of a text."""
+        end = file.tell()
+        self._places.starts.append(start if self._compressor is None else self._size + start)
+        self._places.hashes.append(hash_of(file, start, end))
+        file.seek(end)
 
     def result(self, members_done: int, *, is_last: bool) -> Result:
         """Return the result of all inputs so far."""
@@ -308,7 +358,8 @@ class _Batch:
         passed_over = tuple(self._passed_over)
         deidentified = self._deidentified.to_dict() if self._deidentified is not None else None
         counts = self._datasets, passed_over, self._not_selected
-        return Result(*counts, *messages, members_done, is_last, deidentified, data, path)
+        places = self._places._replace(size=self._size) if self._rendering.index else None
+        return Result(*counts, *messages, members_done, is_last, deidentified, data, path, places)
 
 
 def _datasets(kind: int, events: Iterator[Event]) -> Iterator[Iterator[Event]]:
@@ -332,6 +383,12 @@ class _Spool:
             self._file = os.fdopen(descriptor, "w+b")
             self._file.write(cast(BytesIO, text).getvalue())
         return self._file.write(data)
+
+    def read(self, size: int) -> bytes:
+        return self._file.read(size)
+
+    def seek(self, offset: int) -> int:
+        return self._file.seek(offset)
 
     def tell(self) -> int:
         return self._file.tell()

@@ -140,6 +140,7 @@ _EXPORT = Command(
         choice("--to", ("json", "ndjson"), text="The format of OUT, whatever its suffix."),
         choice("--compress", ("none", "gzip", "zstd"), text="The compression of OUT, whatever its suffix (.gz, .zst)."),
         INDENT,
+        flag("--index", text="Write the index of OUT beside it, as the command index does."),
         _JOBS,
         _on_error("What to do with an input that is not valid."),
         _RESUME,
@@ -284,7 +285,10 @@ _INDEX = Command(
     "Build the index of files of DICOM JSON, so that any data set is found at once.",
     "The index is the file NAME.sdx beside the file; it has 24 bytes for each data set. The file is scanned and not "
     "validated. When the file changes, the index must be built again.",
-    (positional("sources", "FILE", "JSON or NDJSON, not compressed.", type=path, nargs="+"), _JOBS),
+    (
+        positional("sources", "FILE", "JSON or NDJSON, plain or as export --compress writes it.", type=path, nargs="+"),
+        _JOBS,
+    ),
     {},
 )
 
@@ -337,7 +341,7 @@ _SPLIT = Command(
     "Split a file of DICOM JSON into files of about the same size.",
     "A data set is never split, so there can be fewer files.",
     (
-        positional("source", "FILE", "JSON or NDJSON, not compressed.", type=path),
+        positional("source", "FILE", "JSON or NDJSON, plain or as export --compress writes it.", type=path),
         option("-n", "--number", metavar="N", type=integer(1), required=True, text="The number of files."),
         option("-o", "--output", metavar="DIR", type=path, required=True, text="The folder for the files."),
         choice("--suffix", (".json", ".ndjson", ".json.gz", ".ndjson.gz"), default=".ndjson", text="Of their names."),

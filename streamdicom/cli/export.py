@@ -36,6 +36,7 @@ def run(arguments: Namespace) -> int:
             options=options,
             where=where,
             force=arguments.force,
+            index=arguments.index,
             jobs=arguments.jobs,
             on_error=arguments.on_error,
             resume=arguments.resume,

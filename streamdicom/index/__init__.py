@@ -8,6 +8,20 @@ from streamdicom.index.access import StreamIndex, open_index, sidecar_of
 from streamdicom.index.build import build_index
 from streamdicom.index.parts import Split
 from streamdicom.index.planning import plan_splits
-from streamdicom.index.scanning import DatasetOffsets
+from streamdicom.index.scanning import DatasetOffsets, hash_of
+from streamdicom.index.sidecar import Packing, fingerprint
+from streamdicom.index.writing import IndexWriter
 
-__all__ = ["DatasetOffsets", "Split", "StreamIndex", "build_index", "open_index", "plan_splits", "sidecar_of"]
+__all__ = [
+    "DatasetOffsets",
+    "IndexWriter",
+    "Packing",
+    "Split",
+    "StreamIndex",
+    "build_index",
+    "fingerprint",
+    "hash_of",
+    "open_index",
+    "plan_splits",
+    "sidecar_of",
+]

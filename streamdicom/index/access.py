@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Self, overload
+from typing import TYPE_CHECKING, BinaryIO, Self, cast, overload
 
 from streamdicom.errors import IndexMismatchError
 from streamdicom.events import Event
-from streamdicom.index.parts import Split
+from streamdicom.index.parts import Member, Split
 from streamdicom.index.scanning import origin_of, uid_hash, uid_of
 from streamdicom.index.sidecar import Sidecar, fingerprint
-from streamdicom.io import Place, absolute, open_place, read_range
+from streamdicom.io import Place, UnpackedFile, absolute, open_place, read_range
 from streamdicom.jsontext import Origin
 from streamdicom.options import ReadOptions
 
@@ -58,16 +58,21 @@ class StreamIndex:
     def __init__(self, source: Place, *, options: ReadOptions | None = None) -> None:
         self.source = absolute(source)
         self._options = options or ReadOptions()
-        self._file = open_place(self.source)
+        self._raw = open_place(self.source)
         try:
             self._sidecar = Sidecar(sidecar_of(source))
             self._size = self._check()
         except BaseException:
-            self._file.close()
+            self._raw.close()
             raise
+        packing = self._packing = self._sidecar.packing
+        self._file = self._raw
+        if packing is not None:
+            self._size = packing.size
+            self._file = cast(BinaryIO, UnpackedFile(self._raw, packing.kind, packing.places, packing.size))
 
     def _check(self) -> int:
-        found = fingerprint(self._file)
+        found = fingerprint(self._raw)
         if found != self._sidecar.source:
             raise self._mismatch("the source has changed since its index was built")
         return found.size
@@ -113,7 +118,18 @@ class StreamIndex:
         stop = max(start, min(stop, len(self)))
         end = origin_of(self._file, self._bounds(stop)[0]) if stop < len(self) else None
         origin = origin_of(self._file, self._bounds(start)[0])
-        return Split(self.source, origin, end, start, stop - start)
+        return Split(self.source, origin, end, start, stop - start, self.member_of(origin.offset))
+
+    @property
+    def content(self) -> BinaryIO:
+        """The JSON text."""
+        return self._file
+
+    def member_of(self, offset: int) -> Member | None:
+        """Return the member in which an offset is, or None if the source is plain."""
+        if self._packing is None or not isinstance(self._file, UnpackedFile):
+            return None
+        return Member(self._packing.kind, self._file.place_of(offset))
 
     def starts(self) -> Iterator[int]:
         """Yield the offset of each data set.
@@ -164,7 +180,7 @@ class StreamIndex:
 
     def close(self) -> None:
         """Close the files."""
-        self._file.close()
+        self._raw.close()
         self._sidecar.close()
 
     def __enter__(self) -> Self:

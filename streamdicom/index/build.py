@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
+import os
 from array import array
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from itertools import chain, pairwise
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from streamdicom.errors import InputError
 from streamdicom.formats import JSON, detect
 from streamdicom.index.access import StreamIndex, sidecar_of
 from streamdicom.index.parallel import parallel_hashes, parallel_starts
-from streamdicom.index.scanning import starts, uid_hash, uid_of
-from streamdicom.index.sidecar import fingerprint, write
-from streamdicom.index.sorting import SortedPairs, numbers_of, words
-from streamdicom.io import Place, absolute, open_place, read_range, temporary
+from streamdicom.index.scanning import hash_of, starts
+from streamdicom.index.sidecar import PACKINGS, Packing, fingerprint
+from streamdicom.index.sorting import numbers_of
+from streamdicom.index.writing import IndexWriter
+from streamdicom.io import Place, UnpackedFile, absolute, open_place, read_range
 from streamdicom.jsontext import CommentError
 
 _HEAD = 2048  # bytes that recognize any stream
-_BLOCK = 64 * 1024
+_MAX_MEMBER = 1024 * 1024  # bytes of a content in one member
 _MIN_SIZE = 16 * 1024 * 1024  # bytes of a source for each process
 
 
 def build_index(source: Place, *, jobs: int = 1, on_progress: Callable[[int], object] | None = None) -> StreamIndex:
     """Build the index of a stream of data sets, and write it beside the stream.
 
-    The index is the file ``NAME.sdx``. The source is DICOM JSON: an array, NDJSON or concatenated documents, not
-    compressed. It is scanned for the places at which data sets start, and not parsed, so faults in it are found when a
-    data set is read. Memory does not depend on the number of data sets.
+    The index is the file ``NAME.sdx``. The source is DICOM JSON: an array, NDJSON or concatenated documents, plain or
+    compressed with gzip or zstd in several members, as exports are. It is scanned for the places at which data sets
+    start, and not parsed, so faults in it are found when a data set is read. Memory does not depend on the number of
+    data sets.
 
     Args:
         source: A path, or a URL for fsspec.
@@ -39,7 +43,7 @@ def build_index(source: Place, *, jobs: int = 1, on_progress: Callable[[int], ob
         The index, which must be closed.
 
     Raises:
-        InputError: The source is not JSON, is compressed, has comments, or has an object around the array.
+        InputError: The source is not JSON, is compressed as a whole, has comments, or has an object around the array.
         OSError: The source cannot be read, or the index not written.
         ValueError: There is less than one job.
 
@@ -55,60 +59,70 @@ def build_index(source: Place, *, jobs: int = 1, on_progress: Callable[[int], ob
     if jobs < 1:
         raise ValueError(f"jobs must be at least 1, not {jobs}")
     place = absolute(source)
-    with open_place(place) as file, temporary() as offsets:
-        _check(file, place)
+    with open_place(place) as file, closing(IndexWriter()) as writer:
         before = fingerprint(file)
-        jobs = min(jobs, 1 + before.size // _MIN_SIZE)
-        pairs = SortedPairs()
+        kind = _kind(file)
+        unpacked = UnpackedFile(file, kind) if kind in PACKINGS and kind else None
+        text = file if unpacked is None else cast(BinaryIO, unpacked)
+        jobs = min(jobs, 1 + before.size // _MIN_SIZE) if unpacked is None else 1
         try:
-            _scan(place, file, offsets, jobs, on_progress)
-            for ordinal, value in enumerate(_hashes(place, file, offsets, before.size, jobs)):
-                pairs.add(value, ordinal)
-            write(sidecar_of(place), before, read_range(offsets, 0, None), pairs)
+            if _kind(text) != JSON.name:
+                raise InputError(f"expected DICOM JSON, found {_kind(text)}")
+            _scan(place, text, writer, jobs, on_progress)
+            packing = None if unpacked is None else _packing(unpacked)
+            writer.add_hashes(_hashes(place, text, writer, packing.size if packing else before.size, jobs))
         except (CommentError, InputError) as cause:
-            error = InputError(f"{cause}; only JSON without comments, and without an object around, can be indexed")
+            error = InputError(
+                f"{cause}; only JSON without comments, without an object around, and not compressed as a whole can be "
+                "indexed"
+            )
             error.filename = place
             raise error from cause
-        finally:
-            pairs.close()
+        writer.write(sidecar_of(place), before, packing)
     return StreamIndex(place)
 
 
-def _check(file: BinaryIO, name: str) -> None:
-    content = detect(b"".join(read_range(file, 0, _HEAD)), is_all=True)
-    if content != JSON.name:
-        error = InputError(f"expected DICOM JSON that is not compressed, found {content}; only that can be indexed")
-        error.filename = name
-        raise error
+def _kind(file: BinaryIO) -> str | None:
+    return detect(b"".join(read_range(file, 0, _HEAD)), is_all=True)
+
+
+def _packing(file: UnpackedFile) -> Packing:
+    """Return the compression of a file that has been read.
+
+    Raises:
+        InputError: A long content is in one member.
+    """
+    size = file.seek(0, os.SEEK_END)
+    if len(file.places) == 1 and size > _MAX_MEMBER:
+        raise InputError(f"expected {file.kind} in members that end at data sets, found one member")
+    return Packing(file.kind, size, file.places)
 
 
 def _scan(
-    place: str, file: BinaryIO, offsets: BinaryIO, jobs: int, on_progress: Callable[[int], object] | None
+    place: str, file: BinaryIO, writer: IndexWriter, jobs: int, on_progress: Callable[[int], object] | None
 ) -> None:
     """Write the offsets of the data sets."""
     try:
-        _keep(parallel_starts(place, file, jobs) if jobs > 1 else starts(file), offsets, on_progress)
+        _keep(parallel_starts(place, file, jobs) if jobs > 1 else starts(file), writer, on_progress)
     except ValueError:  # a range that is not JSON does not tell where its strings are
         if jobs == 1:
             raise
-        offsets.seek(0)
-        offsets.truncate()
-        _keep(starts(file), offsets, on_progress)
+        writer.clear_starts()
+        _keep(starts(file), writer, on_progress)
 
 
-def _keep(found: Iterable[array[int]], offsets: BinaryIO, on_progress: Callable[[int], object] | None) -> None:
+def _keep(found: Iterable[array[int]], writer: IndexWriter, on_progress: Callable[[int], object] | None) -> None:
     for some in found:
-        offsets.write(words(iter(some)))
+        writer.add_starts(some)
         if on_progress is not None:
             on_progress(some[-1])
 
 
-def _hashes(place: str, file: BinaryIO, offsets: BinaryIO, end: int, jobs: int) -> Iterator[int]:
+def _hashes(place: str, file: BinaryIO, writer: IndexWriter, end: int, jobs: int) -> Iterator[int]:
     """Yield the hash of the SOP Instance UID of each data set."""
-    blocks = read_range(offsets, 0, None, _BLOCK)
     if jobs > 1:
-        yield from parallel_hashes(place, blocks, end, jobs)
+        yield from parallel_hashes(place, writer.starts(), end, jobs)
         return
-    numbers = chain.from_iterable(map(numbers_of, blocks))
+    numbers = chain.from_iterable(map(numbers_of, writer.starts()))
     for start, stop in pairwise(chain(numbers, [end])):
-        yield uid_hash(uid_of(file, start, stop))
+        yield hash_of(file, start, stop)

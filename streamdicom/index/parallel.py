@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import BinaryIO
 
 from streamdicom._workers import in_order
-from streamdicom.index.scanning import PIECE, uid_hash, uid_of
+from streamdicom.index.scanning import PIECE, hash_of
 from streamdicom.index.sorting import numbers_of, words
 from streamdicom.io import open_place, read_range, size_of
 from streamdicom.jsontext import Ambiguous, CommentError, Joiner, Summary, held_back, scan
@@ -131,4 +131,4 @@ def _tasks(blocks: Iterator[bytes], end: int) -> Iterator[bytes]:
 def _hashes(task: bytes, place: str) -> Iterator[bytes]:
     offsets = numbers_of(task)
     with open_place(place) as file:
-        yield words(uid_hash(uid_of(file, start, end)) for start, end in pairwise(offsets))
+        yield words(hash_of(file, start, end) for start, end in pairwise(offsets))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from streamdicom.api import batches, iter_datasets, iter_events
 from streamdicom.codec import DatasetPipeline
@@ -14,13 +14,20 @@ from streamdicom.events import Event
 from streamdicom.filters import Pipeline
 from streamdicom.formats.json import JsonParser, KeyFilter
 from streamdicom.index.scanning import DatasetOffsets
-from streamdicom.io import Expansion, open_place, read_range
+from streamdicom.io import Expansion, MemberPlace, content_from, open_place, read_range
 from streamdicom.jsontext import Origin
 from streamdicom.options import ReadOptions, options_or_default
 from streamdicom.patterns import DatasetConditions
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
+
+
+class Member(NamedTuple):
+    """A member of a compressed source, at which reading starts."""
+
+    kind: str
+    place: MemberPlace
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,7 @@ class Split:
         end: The place before which it ends; None for the end of the source.
         first: The index of its first data set.
         count: The number of its data sets, or None if it is not known.
+        member: The member of a compressed source at which reading starts. Offsets count bytes of the content.
 
     >>> import tempfile
     >>> from streamdicom import plan_splits
@@ -51,6 +59,7 @@ class Split:
     end: Origin | None = None
     first: int = 0
     count: int | None = None
+    member: Member | None = None
 
     def iter_events(
         self, *, options: ReadOptions | None = None, offsets: DatasetOffsets | None = None
@@ -93,8 +102,25 @@ class Split:
 
     def _blocks(self) -> Iterator[bytes]:
         assert self.origin is not None
+        end = None if self.end is None else self.end.offset
         with open_place(self.source) as file:
-            yield from read_range(file, self.origin.offset, None if self.end is None else self.end.offset)
+            if self.member is None:
+                yield from read_range(file, self.origin.offset, end)
+            else:
+                yield from _between(
+                    content_from(file, *self.member), self.member.place.content, self.origin.offset, end
+                )
+
+
+def _between(pieces: Iterator[bytes], offset: int, start: int, end: int | None) -> Iterator[bytes]:
+    """Yield the bytes of a range, of pieces that follow one another from an offset on."""
+    for piece in pieces:
+        if end is not None and offset >= end:
+            return
+        found = piece[max(0, start - offset) : None if end is None else end - offset]
+        offset += len(piece)
+        if found:
+            yield found
 
 
 class _PartParser:

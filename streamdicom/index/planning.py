@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from itertools import chain
-from typing import BinaryIO, Literal, TypeAlias, get_args
+from dataclasses import replace
+from itertools import chain, pairwise
+from typing import BinaryIO, Literal, TypeAlias, cast, get_args
 
 from streamdicom.formats import JSON, detect
 from streamdicom.index.access import StreamIndex
@@ -14,10 +16,12 @@ from streamdicom.index.scanning import PIECE, has_wrapper, origin_of, starts
 from streamdicom.io import Place, absolute, open_place, read_range, size_of
 from streamdicom.jsontext import CommentError, Origin
 
-IndexUse: TypeAlias = Literal["auto", "require", "build"]
+IndexUse: TypeAlias = Literal["auto", "require", "build", "guess"]
 """How ``plan_splits`` finds the places at which data sets start."""
 
 _HEAD = 2048  # bytes that recognize any stream
+_FIRST_KEY = re.compile(rb'\{\s*("[^"\\]*")')
+_MAX_SEPARATOR = 1024  # bytes of a place that a guess recognizes
 _TARGET = 64 * 1024 * 1024
 
 
@@ -35,7 +39,12 @@ def plan_splits(
         target: The size of a part in bytes, or a text such as "64 MiB".
         parts: The number of parts instead; there are fewer if there are fewer data sets.
         index: "auto" uses the index beside the source, or scans the source; "require" needs the index; "build" makes
-            it first if it is missing.
+            it first if it is missing; "guess" reads a few places of the source only, see below.
+
+    With "guess", each part starts at a place that looks like the start of a data set. If all parts are read without an
+    error, all guesses were right, because a part that does not end where a data set starts is an error. If one of the
+    parts has an error, the others may have read items of a sequence as data sets: discard their results. The numbers of
+    data sets are not known, so each part counts from 0; byte offsets are offsets in the whole source.
 
     Raises:
         IndexMismatchError: The source has changed since its index was built.
@@ -59,23 +68,25 @@ def plan_splits(
         raise ValueError(f"index must be one of {', '.join(map(repr, get_args(IndexUse)))}, not {index!r}")
     place = absolute(source)
     opened = _index_of(place, index)
+    if opened is not None:
+        with opened:
+            splits = _planned(place, opened.content, opened.starts(), size, parts)
+            return [replace(split, member=opened.member_of(cast(Origin, split.origin).offset)) for split in splits]
     with open_place(place) as file:
-        total = size_of(file)
-        if parts is not None:
-            size = max(1, -(-total // parts))
-        if opened is not None:
-            with opened:
-                return _planned(place, file, opened.starts(), size)
         head = b"".join(read_range(file, 0, PIECE))
         if detect(head[:_HEAD], is_all=True) != JSON.name or has_wrapper(head):
             return [Split(place)]
+        if index == "guess":
+            return _guessed(place, file, head, size if parts is None else max(1, -(-size_of(file) // parts)))
         try:
-            return _planned(place, file, chain.from_iterable(starts(file)), size)
+            return _planned(place, file, chain.from_iterable(starts(file)), size, parts)
         except CommentError:
             return [Split(place)]
 
 
 def _index_of(place: str, use: IndexUse) -> StreamIndex | None:
+    if use == "guess":
+        return None
     if use == "require":
         return StreamIndex(place)
     try:
@@ -84,8 +95,10 @@ def _index_of(place: str, use: IndexUse) -> StreamIndex | None:
         return build_index(place) if use == "build" else None
 
 
-def _planned(place: str, file: BinaryIO, found: Iterable[int], size: int) -> list[Split]:
+def _planned(place: str, file: BinaryIO, found: Iterable[int], size: int, parts: int | None) -> list[Split]:
     """Cut where a data set starts, at least a number of bytes after the last cut."""
+    if parts is not None:
+        size = max(1, -(-size_of(file) // parts))
     cuts = [(Origin(), 0)]
     count, least = 0, size
     for count, start in enumerate(found, 1):
@@ -96,6 +109,32 @@ def _planned(place: str, file: BinaryIO, found: Iterable[int], size: int) -> lis
     return [
         Split(place, origin, end, first, last - first) for (origin, first), (end, last) in zip(cuts, ends, strict=True)
     ]
+
+
+def _guessed(place: str, file: BinaryIO, head: bytes, size: int) -> list[Split]:
+    """Cut where an object starts with the same key as the first data set."""
+    first = _FIRST_KEY.search(head)
+    pattern = re.compile(rb"\}\s*,?\s*(?=\{\s*" + (re.escape(first[1]) if first else b'"') + rb")")
+    total = size_of(file)
+    cuts = [Origin()]
+    for offset in range(size, total, size):
+        start = _found(file, pattern, max(offset - 1, cuts[-1].offset + 1), min(offset + size, total))
+        if start is not None:
+            cuts.append(origin_of(file, start))
+    return [Split(place, origin, end) for origin, end in pairwise([*cuts, None]) if origin is not None]
+
+
+def _found(file: BinaryIO, pattern: re.Pattern[bytes], start: int, end: int) -> int | None:
+    """Return the end of the first match in a range, or None."""
+    held = b""
+    for block in read_range(file, start, end, PIECE):
+        data = held + block
+        match = pattern.search(data)
+        if match:
+            return start - len(held) + match.end()
+        start += len(block)
+        held = data[-_MAX_SEPARATOR:]
+    return None
 
 
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}

@@ -141,6 +141,11 @@ def uid_hash(uid: str | None) -> int:
     return 0 if uid is None else int.from_bytes(blake2b(uid.encode(), digest_size=8).digest(), "little") or 1
 
 
+def hash_of(file: BinaryIO, start: int, end: int) -> int:
+    """Return the hash of the SOP Instance UID of a data set; see ``uid_of``."""
+    return uid_hash(uid_of(file, start, end))
+
+
 def uid_of(file: BinaryIO, start: int, end: int) -> str | None:
     """Return the SOP Instance UID of a data set, or None.
 

@@ -7,8 +7,10 @@
     starts      the offset of each data set, 8 bytes each
     hashes      of the SOP Instance UIDs, ascending, 8 bytes each
     ordinals    the number of the data set of each hash, 8 bytes each
+    members     of a compressed source: the bytes before a member, and the bytes of content before it, 8 bytes each
 
-Numbers are little endian. The arrays are read from the mapped file, so an index of any size takes no memory.
+Offsets count bytes of the content. Numbers are little endian. The arrays are read from the mapped file, so an index of
+any size takes no memory, except for the members.
 """
 
 from __future__ import annotations
@@ -26,7 +28,10 @@ from zlib import crc32
 
 from streamdicom.errors import IndexMismatchError
 from streamdicom.index.sorting import SortedPairs, words
-from streamdicom.io import Output, Place, is_url, open_place, read_range, size_of, temporary
+from streamdicom.io import MemberPlace, Output, Place, is_url, open_place, read_range, size_of, temporary
+
+PACKINGS = ("gzip", "zstd")
+"""The compressions of sources that can be indexed."""
 
 _MAGIC = b"\x89SDX\r\n\x1a\n"
 _PREFIX = struct.Struct("<8sII")
@@ -37,6 +42,20 @@ _MAX_HEAD = 64 * 1024  # bytes
 _PLACES = 16  # of the source that the fingerprint covers
 _PLACE_SIZE = 4096  # bytes
 _BLOCK = 1024 * 1024
+
+
+class Packing(NamedTuple):
+    """The compression of a source.
+
+    Attributes:
+        kind: Its name, such as "gzip".
+        size: The size of the content.
+        places: Of the members.
+    """
+
+    kind: str
+    size: int
+    places: list[MemberPlace]
 
 
 class Fingerprint(NamedTuple):
@@ -62,7 +81,9 @@ def fingerprint(file: BinaryIO) -> Fingerprint:
     return Fingerprint(size, digest.hexdigest())
 
 
-def write(place: Place, source: Fingerprint, starts: Iterable[bytes], pairs: SortedPairs) -> None:
+def write(
+    place: Place, source: Fingerprint, starts: Iterable[bytes], pairs: SortedPairs, packing: Packing | None = None
+) -> None:
     """Write the file of an index.
 
     Args:
@@ -70,14 +91,19 @@ def write(place: Place, source: Fingerprint, starts: Iterable[bytes], pairs: Sor
         source: The fingerprint of the source.
         starts: The offsets of the data sets, as bytes of numbers.
         pairs: The hash of each data set, and its ordinal.
+        packing: The compression of the source, if it is compressed.
 
     Raises:
         OSError: The file cannot be written.
     """
-    head = json.dumps({"version": _VERSION, **source._asdict(), "count": len(pairs)}).encode()
+    facts = {"version": _VERSION, **source._asdict(), "count": len(pairs)}
+    if packing:
+        facts |= {"compression": packing.kind, "content": packing.size, "members": len(packing.places)}
+    head = json.dumps(facts).encode()
     head += b" " * (-(len(head) + _PREFIX.size) % _WORD)
     columns = chain(_blocks(pair[0] for pair in pairs), _blocks(pair[1] for pair in pairs))
-    blocks = chain([head], starts, columns)
+    members = _blocks(chain.from_iterable(packing.places if packing else ()))
+    blocks = chain([head], starts, columns, members)
     if is_url(place):
         with temporary() as file, open_place(place, "wb") as target:
             _write(file, len(head), blocks)
@@ -115,6 +141,7 @@ class Sidecar:
     Attributes:
         source: The fingerprint of the source when the index was made.
         count: The number of data sets.
+        packing: The compression of the source, or None.
 
     Raises:
         IndexMismatchError: The file is not an index, or is damaged.
@@ -138,6 +165,8 @@ class Sidecar:
             self.source = Fingerprint(int(head["size"]), str(head["digest"]))
             self.count = int(head["count"])
             version = head["version"]
+            members = int(head.get("members", 0))
+            kind, size = head.get("compression"), int(head.get("content", 0))
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise self._damaged("the head of the index is damaged") from error
         finally:
@@ -145,8 +174,19 @@ class Sidecar:
         if version != _VERSION:
             raise self._damaged(f"expected version {_VERSION} of an index, found another")
         self._start = _PREFIX.size + length
-        if len(data) - self._start != 3 * _WORD * self.count:
+        if min(members, self.count) < 0 or len(data) - self._start != _WORD * (3 * self.count + 2 * members):
             raise self._damaged("the index has another length than its head says")
+        self.packing = self._packing(kind, size, members)
+
+    def _packing(self, kind: object, size: int, members: int) -> Packing | None:
+        if kind is None:
+            return None
+        numbers = [self._number(3 * self.count + number) for number in range(2 * members)]
+        places = [MemberPlace(*pair) for pair in zip(numbers[::2], numbers[1::2], strict=True)]
+        is_sorted = places == sorted(places) and places == sorted(places, key=lambda place: place.content)
+        if kind not in PACKINGS or places[:1] != [(0, 0)] or not is_sorted or places[-1].start > self.source.size:
+            raise self._damaged("the members of the index are damaged")
+        return Packing(str(kind), size, places)
 
     def _damaged(self, message: str) -> IndexMismatchError:
         error = IndexMismatchError(f"{message}; build it again")

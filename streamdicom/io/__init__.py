@@ -14,6 +14,7 @@ from streamdicom.io.ranges import Place, absolute, is_url, open_place, read_rang
 from streamdicom.io.sources import CHUNK, Source, as_bytes, check_source, check_target, chunks, name_of, not_blank
 from streamdicom.io.spool import LazyValue, SpooledValue, SpoolFile
 from streamdicom.io.targets import NamedFile, Output, Target, hidden, is_special, naming, temporary
+from streamdicom.io.unpacked import MemberPlace, UnpackedFile, content_from
 
 __all__ = [
     "CHUNK",
@@ -23,6 +24,7 @@ __all__ = [
     "Decompressor",
     "Expansion",
     "LazyValue",
+    "MemberPlace",
     "NamedFile",
     "Output",
     "Place",
@@ -30,12 +32,14 @@ __all__ = [
     "SpoolFile",
     "SpooledValue",
     "Target",
+    "UnpackedFile",
     "absolute",
     "as_bytes",
     "check_source",
     "check_target",
     "chunks",
     "compression_of",
+    "content_from",
     "decompress",
     "hidden",
     "is_special",

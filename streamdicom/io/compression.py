@@ -213,6 +213,7 @@ class Decompressor:
         window: Bytes that a frame of zstd may ask to be held (RFC 8878 3.1.1.1.2), a power of two.
         expansion: Bounds the output; None for no bound.
         free: Bytes that a stream of any size may expand to.
+        on_member: Called at the start of each member but the first, with the bytes of input and of output before it.
 
     Raises:
         ValueError: The package for the compression is not installed.
@@ -224,14 +225,23 @@ class Decompressor:
     """
 
     def __init__(
-        self, kind: str, *, window: int = _WINDOW, expansion: Expansion | None = None, free: float = FREE_SIZE
+        self,
+        kind: str,
+        *,
+        window: int = _WINDOW,
+        expansion: Expansion | None = None,
+        free: float = FREE_SIZE,
+        on_member: Callable[[int, int], object] | None = None,
     ) -> None:
         self._kind = kind
         self._window = window
         self._free = free
         self._expansion = expansion
         self._is_outermost = expansion is not None and expansion.claim()
-        self._size = 0  # bytes of the output
+        self._on_member = on_member
+        self._size = 0  # bytes of the output that count
+        self._taken = 0  # bytes of the input
+        self._returned = 0  # bytes of the output
         self._member: _Member | None = _MEMBERS[kind](window)
 
     def feed(self, data: bytes) -> Iterator[bytes]:
@@ -259,12 +269,15 @@ class Decompressor:
             yield piece
 
     def _pieces(self, data: bytes) -> Iterator[bytes]:
+        self._taken += len(data)
         while data or (self._member is not None and not self._member.needs_input):
             if self._member is None:
                 data = data.lstrip(b"\0")  # the padding of tapes
                 if not data:
                     break
                 self._member = _MEMBERS[self._kind](self._window)
+                if self._on_member is not None:
+                    self._on_member(self._taken - len(data), self._returned)
             yield from self._decompress(self._member, data)
             data = b""
             if self._member.eof:
@@ -277,6 +290,7 @@ class Decompressor:
             raise
         except Exception as error:  # each library has an exception of its own
             raise InputError(f"the {self._kind} stream is damaged") from error
+        self._returned += len(found)
         for start in range(0, len(found), PIECE_SIZE):
             yield found[start : start + PIECE_SIZE]
 

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from streamdicom.server.catalog import Catalog
-from streamdicom.server.stow import remove_leftovers
+from streamdicom.server.stow import take_in_leftovers
 
 MIN_PAUSE = 10.0  # seconds between two refreshes
 _PAUSE_RATIO = 20  # the pause after a refresh, in multiples of its duration
@@ -55,7 +55,7 @@ class Lifetime:
     def _open(self) -> None:
         with self._lock:
             if not self._is_open:
-                remove_leftovers(self._catalog)
+                take_in_leftovers(self._catalog)
                 if not self._catalog.is_refreshed:
                     self._catalog.refresh()
                 self._is_open = True

@@ -31,11 +31,11 @@ def test_index_is_built_and_reported(path: Path) -> None:
         assert index["1.2.7"].SOPInstanceUID == "1.2.7"
 
 
-def test_compressed_file_is_not_indexed(path: Path) -> None:
+def test_file_that_is_compressed_as_a_whole_is_not_indexed(path: Path) -> None:
     compressed = path.with_suffix(".json.gz")
-    compressed.write_bytes(gzip.compress(path.read_bytes()))
+    compressed.write_bytes(gzip.compress(path.read_bytes() + b" " * 1024 * 1024))
     result = run("index", compressed)
-    assert (result.code, result.error.endswith("found gzip; only that can be indexed")) == (1, True)
+    assert (result.code, "found one member" in result.error) == (1, True)
 
 
 @pytest.mark.parametrize("is_indexed", [False, True])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import pickle
 import random
 import struct
 from pathlib import Path
@@ -12,8 +14,9 @@ import pytest
 
 import streamdicom
 from streamdicom import IndexMismatchError, InputError
-from streamdicom.index import StreamIndex, build_index, open_index, sidecar_of
+from streamdicom.index import StreamIndex, build_index, open_index, plan_splits, sidecar_of
 from streamdicom.index.sorting import SortedPairs
+from streamdicom.io import new_compressor
 from tests.index.test_planning import FORMS, datasets, text_of
 
 
@@ -107,6 +110,54 @@ def test_error_in_a_data_set_has_its_place_in_the_source(path: Path) -> None:
     with pytest.raises(streamdicom.JsonSyntaxError) as whole:
         list(streamdicom.iter_events(path))
     assert str(found.value) == str(whole.value)
+
+
+@pytest.mark.parametrize("kind", ["gzip", "zstd"])
+@pytest.mark.parametrize("step", [100, 5000, 70_000])
+def test_file_of_compressed_members_is_indexed(kind: str, step: int, tmp_path: Path) -> None:
+    if kind == "zstd":
+        pytest.importorskip("zstandard")
+    path, text = tmp_path / "in", text_of(2000, "array")
+    parts = []
+    for start in range(0, len(text), step):  # members may end within data sets
+        compressor = new_compressor(kind)
+        parts.append(compressor.compress(text[start : start + step]) + compressor.flush())
+    path.write_bytes(b"".join(parts))
+    whole = list(streamdicom.iter_datasets(path))
+    with build_index(path) as index:
+        for ordinal in (1999, 0, 1000, 999, 17, -1):
+            assert index[ordinal] == whole[ordinal]
+            assert json.loads(index.raw(ordinal)) == datasets(2000)[ordinal]
+        assert index["1.2.1234"] == whole[1234]
+        assert list(index.iter_datasets(1500)) == whole[1500:]
+    splits = pickle.loads(pickle.dumps(plan_splits(path, parts=4, index="require")))
+    assert [ds for split in splits for ds in split.iter_datasets()] == whole
+    assert len(splits) == 4
+    assert len({split.member for split in splits}) == 4
+
+
+def test_torn_compressed_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "in.json.gz"
+    path.write_bytes((gzip.compress(b"[{}, ") + gzip.compress(b"{}]"))[:-9])
+    with pytest.raises(InputError, match="stops before its end"):
+        build_index(path)
+
+
+def test_forged_members_are_refused(tmp_path: Path) -> None:
+    path, text = tmp_path / "in.json.gz", text_of(2000, "array")
+    path.write_bytes(b"".join(gzip.compress(text[start : start + 70_000]) for start in range(0, len(text), 70_000)))
+    build_index(path).close()
+    sidecar = Path(sidecar_of(path))
+    data = sidecar.read_bytes()
+    content = struct.unpack_from("<Q", data, len(data) - 8)[0]
+    whole = list(streamdicom.iter_datasets(path))
+    for pair in ((0, 0), (5, content), (len(path.read_bytes()), content), (2**64 - 1, content), (1, 0)):
+        forged = bytearray(data)
+        struct.pack_into("<QQ", forged, len(forged) - 16, *pair)
+        struct.pack_into("<I", forged, 8, crc32(forged[16:]))
+        sidecar.write_bytes(forged)
+        with pytest.raises(InputError), open_index(path) as index:
+            assert list(index.iter_datasets(1999)) != whole[1999:]
 
 
 @pytest.mark.parametrize("text", [b"<?xml version='1.0'?>", b"\x1f\x8b\x08", b"[{} /* {} */]", b""])

@@ -5,8 +5,9 @@ from __future__ import annotations
 import gzip
 import json
 import pickle
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,9 +15,10 @@ from hypothesis import strategies as st
 
 import streamdicom
 from streamdicom import Deviation, Event, ReadOptions, SplitError
-from streamdicom.events import END_DATASET
+from streamdicom.events import END_DATASET, START_DATASET
 from streamdicom.index import Split, build_index, plan_splits
 from streamdicom.index.planning import parse_size
+from streamdicom.io import read_range
 
 _TEXT = '},{"00080018": and \\ back" }]'
 
@@ -135,6 +137,66 @@ def test_text_that_is_not_json_is_never_read_wrongly(text: bytes, tmp_path: Path
         list(streamdicom.iter_events(path))
     with pytest.raises(streamdicom.InputError):
         read(plan_splits(path, parts=10))
+
+
+def without_numbers(events: list[Event]) -> list[tuple[object, ...]]:
+    return [event[:3] if event[0] == START_DATASET else event for event in events]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("count", [0, 1, 40])
+def test_right_guesses_have_the_events_of_the_whole(form: str, count: int, tmp_path: Path) -> None:
+    path = tmp_path / "in.json"
+    path.write_bytes(text_of(count, form) or b"[]")
+    whole = without_numbers(list(streamdicom.iter_events(path)))
+    for parts in (1, 2, 7):
+        splits = plan_splits(path, parts=parts, index="guess")
+        assert without_numbers(read(splits)[0]) == whole
+        assert len(splits) == parts or count < 40
+
+
+_ITEMS = st.recursive(
+    st.just({}),
+    lambda items: st.fixed_dictionaries(
+        {},
+        optional={
+            "00080005": st.builds(lambda text: {"vr": "LO", "Value": [text]}, st.sampled_from([_TEXT, "},{", "\\"])),
+            "00081140": st.builds(lambda value: {"vr": "SQ", "Value": value}, st.lists(items, max_size=3)),
+        },
+    ),
+    max_leaves=9,
+)
+
+
+@given(content=st.lists(_ITEMS, max_size=9), parts=st.integers(2, 9), is_lines=st.booleans())
+def test_wrong_guesses_are_an_error(
+    content: list[object], parts: int, is_lines: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "guess.json"
+    path.write_text("\n".join(map(json.dumps, content)) if is_lines and content else json.dumps(content))
+    whole = without_numbers(read([Split(str(path))])[0])
+    try:
+        found = read(plan_splits(path, parts=parts, index="guess"))[0]
+    except streamdicom.InputError:
+        return
+    assert without_numbers(found) == whole
+
+
+def test_guess_reads_a_few_places_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "in.json"
+    path.write_bytes(text_of(4000, "array"))
+    size = 0
+
+    def counted(*arguments: Any) -> Iterator[bytes]:
+        nonlocal size
+        for block in read_range(*arguments):
+            size += len(block)
+            yield block
+
+    monkeypatch.setattr("streamdicom.index.planning.read_range", counted)
+    monkeypatch.setattr("streamdicom.index.planning.PIECE", 2048)
+    assert len(plan_splits(path, parts=4, index="guess")) == 4
+    assert size < 20_000
 
 
 @pytest.mark.parametrize("parts", [1, 4])

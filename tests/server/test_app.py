@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import socket
 import sqlite3
@@ -656,7 +655,7 @@ def test_link_in_the_folder_does_not_lead_out(archive: Path, own: Server, tmp_pa
     outside = tmp_path_factory.mktemp("outside")
     (archive / str(_ct().StudyInstanceUID)).symlink_to(outside)
     assert _post(own, [_file(_ct())]).status_code == 409
-    assert [path for path in outside.rglob("*") if path.is_file()] == []
+    assert list(outside.rglob("*")) == []
 
 
 @pytest.mark.slow
@@ -736,20 +735,6 @@ def test_writers_at_once_store_each_instance_once(archive: Path, own: Server) ->
     found = DICOMwebClient(own.url).search_for_instances()
     assert _found(found, "SOPInstanceUID") == sorted(f"1.2.3.{number}" for number in range(10))
     assert len(_stored(archive)) == 10
-
-
-def test_leftovers_of_a_killed_server_are_never_served_and_removed(archive: Path) -> None:
-    old, new = archive / ".streamdicom" / "incoming-old", archive / ".streamdicom" / "incoming-new"
-    for path in (old, new):
-        path.mkdir(parents=True)
-        (path / "0.partial").write_bytes(_file(_ct()))
-    os.utime(old, (0, 0))
-    with Catalog(archive) as index:
-        index.refresh()
-        with TestClient(server_app(index)) as client:
-            assert client.get("/instances").status_code == 204
-    assert not old.exists()
-    assert new.exists()
 
 
 @pytest.mark.slow

@@ -14,15 +14,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self, cast
+from typing import Any, BinaryIO, Self
 
 from streamdicom.api import iter_events
 from streamdicom.archive import ProgressCallback, Skipped, Ticker, file_id, is_within, measure, walk_within
+from streamdicom.dicom import MAX_TAG
 from streamdicom.errors import InputError, StreamDicomError
 from streamdicom.events import Event
 from streamdicom.options import ReadOptions
-from streamdicom.server.catalog.database import Database
-from streamdicom.server.catalog.records import FileKind, json_text, kind_of_file, read_range, records
+from streamdicom.server.catalog.database import Database, make_private
+from streamdicom.server.catalog.records import (
+    FileKind,
+    json_text,
+    kind_of_file,
+    open_file,
+    read_range,
+    records,
+    short_elements,
+)
 from streamdicom.server.catalog.tables import End, Found, Start, Step, apply, forget, mark_settled, settle
 from streamdicom.server.qido import Level, Plan, Query, Renderer, Uids, from_tables, order_of, other_tags
 
@@ -86,11 +95,11 @@ class Entry:
             InputError: The file has changed since the catalog read it, or now leads out of the folder.
             OSError: The file cannot be read.
         """
-        with Path(self.path).open("rb", buffering=0) as file:
+        with open_file(self.path) as file:
             status = os.fstat(file.fileno())
             if (status.st_size, status.st_mtime_ns) != (self.size, self.mtime) or not is_within(self.path, self.folder):
                 raise InputError("the file has changed since it was indexed; refresh the catalog")
-            yield cast(BinaryIO, file)
+            yield file
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the bytes of the data set.
@@ -149,8 +158,10 @@ class Catalog:
         self.is_refreshed = False
 
     def _own(self) -> Database:
+        own = Path(self.folder, FOLDER)
         try:
-            return Database(Path(self.folder, FOLDER, _NAME))
+            make_private(own)
+            return Database(own / _NAME)
         except OSError:
             return Database(None)
 
@@ -374,10 +385,12 @@ class Catalog:
             " WHERE instance.id = ?"
         )
         entry = self._entry(connection.execute(statement, (number,)).fetchone())
-        options = ReadOptions(include=tags, on_deviation=lambda _: None)
+        # One fault costs one element. Tags of files ascend, so what follows the highest need not be read.
+        options = ReadOptions(include=tags, on_deviation=lambda _: None, on_error="skip")
+        highest = MAX_TAG if entry.is_json else int(tags[-1], 16)
         try:
-            elements = [event for event in entry.events(options) if event[1] >> 16 > 2]
-            return json_text(elements)
+            elements = short_elements(entry.events(options), highest)
+            return json_text([event for element in elements for event in element if element[0][1] >> 16 > 2])
         except (InputError, OSError):
             return ""
 

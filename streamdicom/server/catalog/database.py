@@ -54,6 +54,18 @@ PRAGMA user_version = {_VERSION};
 """
 
 
+def make_private(folder: Path) -> None:
+    """Make a folder that only its owner can read, unless it exists.
+
+    Raises:
+        OSError: The folder cannot be made, or is a link, which may lead anywhere.
+    """
+    with suppress(FileExistsError):
+        folder.mkdir(0o700)
+    if folder.is_symlink() or not folder.is_dir():
+        raise NotADirectoryError(f"expected a folder: {str(folder)!r}")
+
+
 class Database:
     """Connections to the SQLite file.
 
@@ -81,6 +93,10 @@ class Database:
         self._lock = Lock()
         self._idle: list[sqlite3.Connection] = []
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        # SQLite gives its log the permissions of the file.
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+        with suppress(PermissionError):  # another user's
+            self.path.chmod(0o600)
         try:
             self._writer = self._open()
         except sqlite3.DatabaseError as error:

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from itertools import chain
-from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
 from streamdicom.api import iter_events
@@ -81,13 +80,26 @@ class Record(NamedTuple):
     rows: tuple[Row, ...]
 
 
+def open_file(path: str) -> BinaryIO:
+    """Open a file without a buffer, and without waiting for the writer of a pipe.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    return cast(BinaryIO, open(path, "rb", buffering=0, opener=_without_waiting))
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
 def kind_of_file(path: str) -> FileKind:
     """Detect the kind of a file by its first bytes.
 
     Raises:
         OSError: The file cannot be read.
     """
-    with Path(path).open("rb", buffering=0) as file:
+    with open_file(path) as file:
         head = file.read(_HEAD) or b""
     return _KINDS.get(detect(head, is_all=True) or UNKNOWN, FileKind.OTHER)
 
@@ -99,24 +111,23 @@ def records(path: str, kind: FileKind) -> Iterator[Record | StreamDicomError]:
         InputError: The file is invalid; the records before are valid.
         OSError: The file cannot be read.
     """
-    with Path(path).open("rb", buffering=0) as raw:
-        file = cast(BinaryIO, raw)
+    with open_file(path) as file:
         if kind == FileKind.DICOM:
             size = file.seek(0, os.SEEK_END)
             file.seek(0)
             events = iter_events(pieces(file), options=_OPTIONS)
             # Tags ascend (PS3.5 7.1), so reading stops after the highest tag of the index.
-            yield _record(0, size, _elements(events, HIGHEST_TAG))
+            yield _record(0, size, short_elements(events, HIGHEST_TAG))
             return
-        with Path(path).open("rb", buffering=0) as again:
-            for offset, length in _ranges(pieces(cast(BinaryIO, again))):
+        with open_file(path) as again:
+            for offset, length in _ranges(pieces(again)):
                 yield _json_record(file, offset, length)
 
 
 def _json_record(file: BinaryIO, offset: int, length: int) -> Record | StreamDicomError:
     try:
         events = iter_events(read_range(file, offset, length), options=_OPTIONS)
-        return _record(offset, length, _elements(events))
+        return _record(offset, length, short_elements(events))
     except StreamDicomError as error:
         return error
 
@@ -203,7 +214,7 @@ def _check_uids(columns: list[list[str | None]]) -> None:
             raise InputError(f"expected a UID in {keyword}; the data set is not an instance")
 
 
-def _elements(events: Iterable[Event], highest: int = MAX_TAG) -> Iterator[list[Event]]:
+def short_elements(events: Iterable[Event], highest: int = MAX_TAG) -> Iterator[list[Event]]:
     """Yield the elements at the top, up to a tag, without long values and references."""
     element: list[Event] = []
     depth = size = 0

@@ -3,6 +3,9 @@
 While the request is read, each instance is a file in ``.streamdicom/incoming-XXXX``. When the body is complete, a hard
 link gives each its path, ``STUDY/SERIES/INSTANCE.dcm``. A link fails if the path exists, so no other writer's file is
 replaced. Existing instances are kept; the same instance again, byte for byte, counts as stored.
+
+Files and their folders are forced onto the disk before the response. A killed server leaves its folder, and the next
+server stores the complete instances in it. Only the owner can read files and folders.
 """
 
 from __future__ import annotations
@@ -10,20 +13,19 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import IntEnum
 from filecmp import cmp
-from itertools import chain
+from itertools import groupby
 from pathlib import Path
 from shutil import rmtree
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from streamdicom.api import write_events
 from streamdicom.archive import is_within
-from streamdicom.datasets import walk
 from streamdicom.dicom import (
     SERIES_INSTANCE_UID,
     SOP_CLASS_UID,
@@ -31,18 +33,25 @@ from streamdicom.dicom import (
     STUDY_INSTANCE_UID,
     is_uid,
 )
-from streamdicom.errors import InputError, LimitError, RequestError, StreamDicomError
-from streamdicom.events import ELEMENT, END_SEQUENCE, START_SEQUENCE
+from streamdicom.errors import InputError, LimitError, OutputError, RequestError
+from streamdicom.events import ELEMENT, END_SEQUENCE, START_DATASET, START_SEQUENCE, Event
+from streamdicom.filters import sort_elements
 from streamdicom.io import Expansion
 from streamdicom.limits import Limits
 from streamdicom.options import WriteOptions
-from streamdicom.server.catalog import FOLDER, Catalog
+from streamdicom.server.catalog import FOLDER, Catalog, make_private
 from streamdicom.server.wado import resource_of, short_events
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 _PREFIX = "incoming-"
+_PARTIAL, _COMPLETE = ".partial", ".complete"  # suffixes
 _DAY = 24 * 60 * 60  # seconds
 
 _TAGS = (SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID)
@@ -85,7 +94,7 @@ class Inbox:
 
     Args:
         catalog: The catalog of the archive.
-        limits: ``spooled_size`` bounds the size of all instances.
+        limits: ``spooled_size`` bounds the size of all instances, ``multipart_parts`` their number.
         expansion: The bound of the compressed body, if it is compressed.
 
     Raises:
@@ -93,18 +102,27 @@ class Inbox:
     """
 
     def __init__(self, catalog: Catalog, limits: Limits, expansion: Expansion) -> None:
-        self._catalog = catalog
-        self._expansion = expansion
         self._left = self._limit = limits.spooled_size
+        self._max_count = limits.multipart_parts
         parent = Path(catalog.folder, FOLDER)
-        parent.mkdir(exist_ok=True)
+        make_private(parent)
         self._folder = TemporaryDirectory(prefix=_PREFIX, dir=parent)
+        self._lock = _locked(self._folder.name)
+        self._settler = _Settler(catalog, expansion)
         self._file: BinaryIO | None = None
         self._outcomes: list[Outcome | None] = []  # None until the file is checked
 
     def start(self) -> None:
-        """Start a DICOM file."""
-        self._file = self._partial(len(self._outcomes)).open("xb")
+        """Start a DICOM file.
+
+        Raises:
+            LimitError: There are too many instances.
+            OSError: The file cannot be made.
+        """
+        number = len(self._outcomes)
+        if number >= self._max_count:
+            raise LimitError(f"the request has more than {self._max_count} instances", "multipart_parts")
+        self._file = cast(BinaryIO, open(self._path(number, _PARTIAL), "xb", opener=_private))  # noqa: SIM115 - ``end``
         self._outcomes.append(None)
 
     def append(self, data: bytes) -> None:
@@ -121,91 +139,182 @@ class Inbox:
         self._file.write(data)
 
     def end(self) -> None:
-        """End the file."""
+        """End the file; from here on, it survives a kill of the server."""
         assert self._file
         self._file.flush()
         os.fsync(self._file.fileno())  # before the response confirms it
         self._file.close()
+        number = len(self._outcomes) - 1
+        self._path(number, _PARTIAL).rename(self._path(number, _COMPLETE))
 
-    def add(self, dataset: Dataset) -> None:
-        """Add a data set as a DICOM file.
+    def add(self, events: Iterable[Event]) -> None:
+        """Add each data set in a stream of events as a DICOM file.
 
         Raises:
-            OSError: The file cannot be written.
+            InputError: The stream is invalid.
+            LimitError: There are too many data sets.
+            OSError: A file cannot be written.
         """
-        self.start()
-        assert self._file
-        try:
-            write_events(chain.from_iterable(walk(dataset, 0, options=_WRITING)), self._file, format="dicom")
-        except StreamDicomError:
-            uids = {tag: str(dataset[tag].value) for tag in _TAGS if tag in dataset}
-            self._outcomes[-1] = Outcome(uids, Failure.CANNOT_UNDERSTAND)
-        self.end()
+        count = 0
 
-    def store(self, study: str | None) -> Iterator[Outcome]:
-        """Move all instances into the archive.
+        def number(event: Event) -> int:
+            nonlocal count
+            count += event[0] == START_DATASET
+            return count
+
+        for _, dataset in groupby(sort_elements(events), number):
+            self.start()
+            assert self._file
+            uids: dict[int, str] = {}
+            noted = _noting(dataset, uids)
+            try:
+                write_events(noted, self._file, format="dicom", options=_WRITING)
+            except OutputError:
+                for _ in noted:  # the other UIDs
+                    pass
+                self._fail(uids)
+            else:
+                self.end() if _has_uids(uids) else self._fail(uids)
+
+    def _fail(self, uids: dict[int, str]) -> None:
+        """Delete the file, which need not wait for the disk."""
+        assert self._file
+        self._file.close()
+        number = len(self._outcomes) - 1
+        self._path(number, _PARTIAL).unlink()
+        self._outcomes[number] = Outcome(uids, Failure.CANNOT_UNDERSTAND)
+
+    def store(self, study: str | None) -> list[Outcome]:
+        """Move all instances into the archive, and wait until the disk has them.
 
         Args:
             study: The study to which they must belong; None for any.
         """
-        for number, outcome in enumerate(self._outcomes):
-            yield outcome or self._store(self._partial(number), study)
+        outcomes = [
+            outcome or self._settler.store(self._path(number, _COMPLETE), study)
+            for number, outcome in enumerate(self._outcomes)
+        ]
+        if not self._settler.sync():
+            for outcome in outcomes:
+                outcome.failure = outcome.failure or Failure.OUT_OF_RESOURCES
+        return outcomes
 
     def close(self) -> None:
         """Delete the temporary files."""
         if self._file:
             self._file.close()
         self._folder.cleanup()
+        if self._lock is not None:
+            os.close(self._lock)
 
-    def _partial(self, number: int) -> Path:
-        return Path(self._folder.name, f"{number}.partial")
+    def _path(self, number: int, suffix: str) -> Path:
+        return Path(self._folder.name, f"{number}{suffix}")
 
-    def _store(self, partial: Path, study: str | None) -> Outcome:
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _noting(events: Iterable[Event], uids: dict[int, str]) -> Iterator[Event]:
+    """Yield the events of a data set, and note its UIDs."""
+    depth = 0
+    for event in events:
+        kind, tag, _, value = event
+        depth += (kind == START_SEQUENCE) - (kind == END_SEQUENCE)
+        if kind == ELEMENT and tag in _TAGS and not depth and value:
+            uids[tag] = "\\".join(map(str, value))
+        yield event
+
+
+def _has_uids(uids: dict[int, str]) -> bool:
+    return all(is_uid(uids.get(tag, "")) for tag in _TAGS)
+
+
+class _Settler:
+    """Gives complete files their paths in the archive.
+
+    Args:
+        catalog: The catalog of the archive.
+        expansion: The bound of the compressed body around the files, if any.
+    """
+
+    def __init__(self, catalog: Catalog, expansion: Expansion) -> None:
+        self._catalog = catalog
+        self._expansion = expansion
+        self._changed: set[Path] = set()  # folders
+
+    def store(self, file: Path, study: str | None) -> Outcome:
+        """Store a complete file, which must belong to the study, if any."""
         outcome = Outcome()
         try:
-            self._check(partial, outcome.uids)
+            self._check(file, outcome.uids)
             if study not in (None, outcome.uids[STUDY_INSTANCE_UID]):
                 raise _FailedError(Failure.PROCESSING)
-            self._settle(partial, outcome.uids)
+            self._settle(file, outcome.uids)
         except _FailedError as error:
             outcome.failure = error.failure
         except (OSError, sqlite3.Error):
             outcome.failure = Failure.OUT_OF_RESOURCES
         return outcome
 
-    def _check(self, partial: Path, uids: dict[int, str]) -> None:
-        """Check that the file is complete, and read its UIDs."""
-        depth = 0
+    def sync(self) -> bool:
+        """Force the changed folders onto the disk, each once; return False on failure."""
+        if os.name == "nt":  # folders cannot be synced
+            return True
         try:
-            with partial.open("rb") as file:
-                for kind, tag, _, value in short_events(file, expansion=self._expansion):
-                    depth += (kind == START_SEQUENCE) - (kind == END_SEQUENCE)
-                    if kind == ELEMENT and tag in _TAGS and not depth and value:
-                        uids[tag] = "\\".join(map(str, value))
+            for folder in self._changed:
+                number = os.open(folder, os.O_RDONLY)
+                try:
+                    os.fsync(number)
+                finally:
+                    os.close(number)
+        except OSError:
+            return False
+        return True
+
+    def _check(self, file: Path, uids: dict[int, str]) -> None:
+        """Check that the file is complete, and read its UIDs."""
+        try:
+            with file.open("rb") as source:
+                for _ in _noting(short_events(source, expansion=self._expansion), uids):
+                    pass
         except InputError:
             raise _FailedError(Failure.CANNOT_UNDERSTAND) from None
-        if not all(is_uid(uids.get(tag, "")) for tag in _TAGS):
+        if not _has_uids(uids):
             raise _FailedError(Failure.CANNOT_UNDERSTAND)
 
-    def _settle(self, partial: Path, uids: dict[int, str]) -> None:
+    def _settle(self, file: Path, uids: dict[int, str]) -> None:
         """Give a file its path, unless the archive has the instance."""
         instance = uids[SOP_INSTANCE_UID]
         known = next(self._catalog.entries(instance=instance), None)
         if known is None:
-            path = Path(self._catalog.folder, uids[STUDY_INSTANCE_UID], uids[SERIES_INSTANCE_UID], f"{instance}.dcm")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if not is_within(str(path), self._catalog.folder):
-                raise _FailedError(Failure.PROCESSING)
-            if _claim(partial, path):
+            path = self._made(uids[STUDY_INSTANCE_UID], uids[SERIES_INSTANCE_UID]) / f"{instance}.dcm"
+            if _claim(file, path):
                 self._add(path)
+                self._note(path)
                 return
             known_path = str(path)
         else:
             known_path = "" if known.is_json else known.path
         with suppress(OSError):  # the file was deleted
-            if known_path and cmp(known_path, partial, shallow=False):
+            if known_path and cmp(known_path, file, shallow=False):
+                self._note(Path(known_path))  # its writer may have been killed before the sync
                 return
         raise _FailedError(Failure.DUPLICATE)
+
+    def _made(self, study: str, series: str) -> Path:
+        """Make the folder of a series; no link leads out of the archive."""
+        folder = Path(self._catalog.folder)
+        for name in (study, series):
+            folder /= name
+            folder.mkdir(0o700, exist_ok=True)
+            if not is_within(str(folder), self._catalog.folder):
+                raise _FailedError(Failure.PROCESSING)
+        return folder
+
+    def _note(self, path: Path) -> None:
+        top = Path(self._catalog.folder)
+        self._changed |= {folder for folder in path.parents if folder == top or top in folder.parents}
 
     def _add(self, path: Path) -> None:
         try:
@@ -219,25 +328,54 @@ class Inbox:
             raise _FailedError(Failure.DUPLICATE) from None
 
 
-def _claim(partial: Path, path: Path) -> bool:
+def _claim(file: Path, path: Path) -> bool:
     """Give a complete file its path; return False if the path exists."""
     try:
-        os.link(partial, path)
+        os.link(file, path)
     except FileExistsError:
         return False
     except OSError:  # a file system without hard links
         if os.path.lexists(path):
             return False
-        partial.rename(path)
+        file.rename(path)
     return True
 
 
-def remove_leftovers(catalog: Catalog) -> None:
-    """Remove files of killed servers; files younger than a day may still be in use."""
+# --- files of killed servers ----------------------------------------------------------------------------------------
+
+
+def take_in_leftovers(catalog: Catalog) -> None:
+    """Store the complete instances that killed servers have left, and delete the rest."""
     for folder in Path(catalog.folder, FOLDER).glob(f"{_PREFIX}*"):
-        with suppress(FileNotFoundError):  # another server removes them too
-            if time.time() - folder.stat().st_mtime > _DAY:
-                rmtree(folder, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another server takes them in too
+            lock = _locked(folder)
+            # Without a lock, another server may still receive a young request.
+            if lock is None and time.time() - folder.stat().st_mtime < _DAY:
+                continue
+            try:
+                _take_in(folder, _Settler(catalog, Expansion(Limits())))
+            finally:
+                if lock is not None:
+                    os.close(lock)
+
+
+def _take_in(folder: Path, settler: _Settler) -> None:
+    failures = {settler.store(file, None).failure for file in sorted(folder.glob(f"*{_COMPLETE}"))}
+    if settler.sync() and Failure.OUT_OF_RESOURCES not in failures:
+        rmtree(folder, ignore_errors=True)
+
+
+def _locked(folder: str | Path) -> int | None:
+    """Lock a folder until the file descriptor is closed, or return None."""
+    if fcntl is None:
+        return None
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # in use, or a file system without locks
+        os.close(number)
+        return None
+    return number
 
 
 # --- the response -----------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -21,15 +20,14 @@ from streamdicom.web.asgi import (
     START,
     Content,
     MultipartParser,
-    body_pieces,
     check_part,
-    iter_request_datasets,
+    feed_body,
     negotiated_response,
+    request_events,
 )
 
 _LIMITS = Limits()
 _TIMEOUT = 60  # seconds without bytes of the body
-_BATCH_SIZE = 256 * 1024  # bytes that are worth a call in a thread
 
 
 async def store_instances(request: Request, catalog: Catalog, study: str | None, base_url: str) -> Response:
@@ -53,10 +51,9 @@ async def store_instances(request: Request, catalog: Catalog, study: str | None,
         if content.kind == DICOM:
             await _store_files(request, content, inbox, expansion)
         else:
-            async with aclosing(iter_request_datasets(request, as_file=True, timeout=_TIMEOUT)) as datasets:
-                async for dataset in datasets:
-                    await run_in_threadpool(inbox.add, dataset)
-        outcomes = await run_in_threadpool(lambda: list(inbox.store(study)))
+            async with request_events(request, timeout=_TIMEOUT) as events:
+                await run_in_threadpool(inbox.add, events)
+        outcomes = await run_in_threadpool(inbox.store, study)
     finally:
         await run_in_threadpool(inbox.close)
     status, module = response_module(outcomes, base_url)
@@ -65,16 +62,7 @@ async def store_instances(request: Request, catalog: Catalog, study: str | None,
 
 async def _store_files(request: Request, content: Content, inbox: Inbox, expansion: Expansion) -> None:
     files = _Files(content, inbox)
-    held: list[bytes] = []
-    size = 0
-    async with aclosing(body_pieces(request, content.coding, expansion, _TIMEOUT)) as pieces:
-        async for piece in pieces:
-            held.append(piece)
-            size += len(piece)
-            if size >= _BATCH_SIZE:
-                await run_in_threadpool(files.feed, held)
-                held, size = [], 0
-    await run_in_threadpool(files.feed, held)
+    await feed_body(request, content.coding, expansion, _TIMEOUT, files.feed)
     await run_in_threadpool(files.close)
 
 

@@ -1,7 +1,7 @@
 """Requests and responses for Starlette and FastAPI.
 
 - ``negotiated_response``, ``DatasetResponse``, ``DicomJSONResponse``, ``DicomXMLResponse``: send data sets.
-- ``iter_request_datasets``: receive data sets.
+- ``iter_request_datasets``: receive data sets; ``request_events``: receive events.
 - ``exception_handlers``: answer invalid requests.
 - ``Formatter``, ``DEFAULT_FORMATTERS``: the formats that a client may choose from.
 """
@@ -9,7 +9,7 @@
 from streamdicom.web.asgi.errors import exception_handlers
 from streamdicom.web.asgi.formatters import DEFAULT_FORMATTERS, DICOM_XML, Encoder, Formatter
 from streamdicom.web.asgi.negotiation import MediaRange, read_accept
-from streamdicom.web.asgi.requests import body_pieces, iter_request_datasets
+from streamdicom.web.asgi.requests import feed_body, iter_request_datasets, request_events
 from streamdicom.web.asgi.responses import DatasetResponse, DicomJSONResponse, DicomXMLResponse, negotiated_response
 from streamdicom.web.content import DICOM, Content, check_part
 from streamdicom.web.multipart import DATA, START, MultipartParser
@@ -28,10 +28,11 @@ __all__ = [
     "Formatter",
     "MediaRange",
     "MultipartParser",
-    "body_pieces",
     "check_part",
     "exception_handlers",
+    "feed_body",
     "iter_request_datasets",
     "negotiated_response",
     "read_accept",
+    "request_events",
 ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import aclosing, closing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing, asynccontextmanager, closing
 from typing import TYPE_CHECKING
 
 from anyio import fail_after
@@ -13,10 +13,11 @@ from starlette.requests import ClientDisconnect, Request
 
 from streamdicom.bulkdata import BulkDataStore
 from streamdicom.errors import RequestError, TruncatedError
+from streamdicom.events import Event
 from streamdicom.io import Expansion
 from streamdicom.options import ReadOptions, options_or_default
 from streamdicom.web.asgi.bodies import BodyReader, FilesReader, document_reader
-from streamdicom.web.asgi.stow_metadata import RelatedReader
+from streamdicom.web.asgi.stow_metadata import RelatedReader, SpooledDocument
 from streamdicom.web.content import DICOM, PIECE_SIZE, Content, ContentDecoder
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ _DEFAULTS = ReadOptions(spool_threshold=1024 * 1024)
 # A piece of 16 KiB may hold thousands of data sets, which would block the event loop for tenths of a second.
 _MAX_PER_PIECE = 64  # data sets
 _SMALL_PIECE = 512  # bytes
+_BATCH_SIZE = 256 * 1024  # bytes that are worth a call in a thread
 
 
 async def iter_request_datasets(
@@ -121,6 +123,66 @@ def _reader(
 
 def _next(batches: Iterator[list[Dataset]]) -> list[Dataset] | None:
     return next(batches, None)
+
+
+@asynccontextmanager
+async def request_events(
+    request: Request, *, options: ReadOptions | None = None, timeout: float | None = 60
+) -> AsyncIterator[Iterator[Event]]:
+    """Receive the body of a request as events, in flat memory.
+
+    The body waits in a temporary file until it is complete, so the iterator is an ordinary one, for use in a thread.
+    Long values are in segments, and references to parts of the body are replaced by their values. The types are those
+    of ``iter_request_datasets``, except for DICOM files.
+
+    Args:
+        request: The request. Its body must be unread.
+        options: Options for reading. The request decides the format.
+        timeout: Seconds to wait for the next bytes of the body; None to wait forever.
+
+    Raises:
+        InputError: As for ``iter_request_datasets``; the iterator raises it if the content is invalid.
+    """
+    options = _DEFAULTS if options is None else options_or_default(options, ReadOptions)
+    content = Content.from_headers(request.headers)
+    if content.kind == DICOM:
+        raise RequestError("expected JSON or XML in the body, found DICOM files", 415)
+    expansion = Expansion(options.limits)
+    reader: RelatedReader | SpooledDocument
+    if content.boundary is None:
+        reader = SpooledDocument(content.kind, options)
+    else:
+        reader = RelatedReader(content, str(request.url), options, None, as_file=True)
+
+    def feed(pieces: list[bytes]) -> None:
+        for piece in pieces:
+            reader.feed(piece)
+
+    try:
+        await feed_body(request, content.coding, expansion, timeout, feed)
+        yield reader.events()
+    finally:
+        reader.discard()
+
+
+async def feed_body(
+    request: Request,
+    coding: str,
+    expansion: Expansion,
+    timeout: float | None,
+    feed: Callable[[list[bytes]], None],
+) -> None:
+    """Call a function, in threads, with batches of the pieces of a body."""
+    held: list[bytes] = []
+    size = 0
+    async with aclosing(body_pieces(request, coding, expansion, timeout)) as pieces:
+        async for piece in pieces:
+            held.append(piece)
+            size += len(piece)
+            if size >= _BATCH_SIZE:
+                await run_in_threadpool(feed, held)
+                held, size = [], 0
+    await run_in_threadpool(feed, held)
 
 
 async def body_pieces(

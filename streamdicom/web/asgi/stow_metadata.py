@@ -14,6 +14,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
+from streamdicom.api import expanded_events
 from streamdicom.bulkdata import (
     BulkDataInfo,
     BulkDataStore,
@@ -38,7 +39,7 @@ from streamdicom.events import (
     Event,
 )
 from streamdicom.filters import Position, fragment_events
-from streamdicom.io import CHUNK, SpoolFile
+from streamdicom.io import CHUNK, Expansion, SpoolFile
 from streamdicom.options import ReadOptions
 from streamdicom.web.asgi.bodies import document_options
 from streamdicom.web.content import JSON, Content, check_part, parse_media_type
@@ -114,6 +115,40 @@ def _joined(base: str, reference: str) -> str:
 # --- the body --------------------------------------------------------------------------------------------------
 
 
+class SpooledDocument:
+    """A body of JSON, NDJSON or XML in a temporary file.
+
+    Args:
+        kind: The kind of the body.
+        options: Options for reading.
+    """
+
+    def __init__(self, kind: str, options: ReadOptions) -> None:
+        self._options = document_options(options, kind)
+        self._file = SpoolFile()
+        self.discard = self._file.close
+
+    def feed(self, data: bytes) -> None:
+        """Append the next bytes of the body.
+
+        Raises:
+            LimitError: The body is too large.
+        """
+        _append(self._file, data, self._options)
+
+    def events(self) -> Iterator[Event]:
+        """Yield the events of the document."""
+        part = _Part(0, "", "", "", self._file, 0, self._file.size)
+        return expanded_events(part.pieces(CHUNK), self._options, Expansion(self._options.limits))
+
+
+def _append(file: SpoolFile, data: bytes, options: ReadOptions) -> None:
+    limit = options.limits.spooled_size
+    if file.size + len(data) > limit:
+        raise LimitError(f"the body has more than {limit} bytes", "spooled_size")
+    file.append(data)
+
+
 class RelatedReader:
     """A push parser of metadata with bulk data.
 
@@ -144,6 +179,7 @@ class RelatedReader:
         self._part: _Part | None = None  # the open part
         self._metadata: list[_Part] = []
         self._bulk: dict[str, _Part] = {}  # by address
+        self._syntaxes: dict[int, str] = {}  # of data sets that do not state it, by index
 
         self.discard = self._file.close
 
@@ -189,10 +225,7 @@ class RelatedReader:
 
     def _append(self, data: bytes) -> None:
         assert self._part
-        limit = self._options.limits.spooled_size
-        if self._file.size + len(data) > limit:
-            raise LimitError(f"the body has more than {limit} bytes", "spooled_size")
-        self._file.append(data)
+        _append(self._file, data, self._options)
         self._part.end = self._file.size
 
     # --- the data sets -----------------------------------------------------------------------------------------
@@ -205,19 +238,32 @@ class RelatedReader:
             InputError: The metadata is invalid, or does not match the bulk data.
             OSError: The store cannot be written.
         """
-        self._multipart.close()
-        if not self._metadata:
-            raise RequestError("expected a part with the type of the body, found none", 400)
-        if self._kind == JSON and len(self._metadata) > 1:  # PS3.18 10.5.1.4: in a single message part
-            raise RequestError("expected one part with metadata in JSON, found several", 400)
         self._check()
         uris: dict[int, str] = {}
         if self._store is not None:
             uris = {part.number: part.put(self._store) for part in self._bulk.values() if part.info}
         yield from self._read(self._options, partial(_placed, uris=uris))
 
+    def events(self) -> Iterator[Event]:
+        """End the body; yield the events of the data sets, with the values of the parts.
+
+        Raises:
+            InputError: As for ``close``.
+        """
+        self._check()
+        placed = partial(_placed, uris={})
+        for number, part in enumerate(self._metadata):
+            linker = _Linker(self._bulk, (part.address, self._url), number, placed, self._syntaxes)
+            events = expanded_events(part.pieces(CHUNK), self._options, Expansion(self._options.limits))
+            yield from linker.run(events)
+
     def _check(self) -> None:
         """Validate the metadata, and find the reference to each part."""
+        self._multipart.close()
+        if not self._metadata:
+            raise RequestError("expected a part with the type of the body, found none", 400)
+        if self._kind == JSON and len(self._metadata) > 1:  # PS3.18 10.5.1.4: in a single message part
+            raise RequestError("expected one part with metadata in JSON, found several", 400)
         # First pass: validate only. Deviations and external references are handled in the second pass.
         options = replace(self._options, on_deviation=_ignore, bulk_data_store=None, bulk_data_uri_handler=None)
         for _ in self._read(options, _checked):
@@ -231,7 +277,7 @@ class RelatedReader:
     def _read(self, options: ReadOptions, replaced: _Replaced) -> Iterator[list[Dataset]]:
         """Yield the data sets of the metadata, with references to parts replaced."""
         for number, part in enumerate(self._metadata):
-            linker = _Linker(self._bulk, (part.address, self._url), number, replaced)
+            linker = _Linker(self._bulk, (part.address, self._url), number, replaced, self._syntaxes)
             parser, pipeline = reading_pipeline(options)
             datasets = DatasetPipeline(parser, pipeline, options, as_file=self._as_file, last=linker.run)
             try:
@@ -292,13 +338,23 @@ class _Linker:
         bases: The bases of relative references.
         number: The number of the first data set.
         replaced: Returns the events in place of a reference.
+        syntaxes: The transfer syntaxes that data sets lack, by index. The first pass fills it; the second has the
+            transfer syntax before the other elements.
     """
 
-    def __init__(self, bulk: dict[str, _Part], bases: tuple[str, ...], number: int, replaced: _Replaced) -> None:
+    def __init__(
+        self,
+        bulk: dict[str, _Part],
+        bases: tuple[str, ...],
+        number: int,
+        replaced: _Replaced,
+        syntaxes: dict[int, str],
+    ) -> None:
         self._bulk = bulk
         self._bases = bases
         self._number = number
         self._replaced = replaced
+        self._syntaxes = syntaxes
         self._position = Position()
         self._syntax = ""  # transfer syntax of compressed pixel data in this data set
 
@@ -314,8 +370,12 @@ class _Linker:
             elif kind == START_DATASET:
                 self._syntax = ""
                 self._position.move(kind, tag, self._number + value)
+                yield event
+                if self._number + value in self._syntaxes:
+                    yield ELEMENT, TRANSFER_SYNTAX_UID, "UI", (self._syntaxes[self._number + value],)
+                continue
             elif kind == END_DATASET:
-                yield from self._file_meta()
+                self._note_syntax()
             else:
                 self._position.move(kind, tag, value)
             yield event
@@ -333,7 +393,7 @@ class _Linker:
             raise
         self._syntax = part.syntax if part.is_compressed else self._syntax
 
-    def _file_meta(self) -> Iterable[Event]:
-        """Yield the transfer syntax if the metadata lacks it (PS3.18 8.7.9)."""
+    def _note_syntax(self) -> None:
+        """Note the transfer syntax of the parts if the metadata lacks it (PS3.18 8.7.9)."""
         if self._syntax and "transfer_syntax" not in self._position.identifiers:
-            yield ELEMENT, TRANSFER_SYNTAX_UID, "UI", (self._syntax,)
+            self._syntaxes[self._position.index] = self._syntax

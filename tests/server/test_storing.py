@@ -1,0 +1,261 @@
+"""Storing: its bounds, and what survives a kill or a power cut."""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import json
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from pydicom import Dataset, dcmread
+from pydicom.data import get_testdata_file
+from pydicom.encaps import generate_frames
+from starlette.testclient import TestClient
+
+from streamdicom.server import Catalog, server_app
+from tests.server import corpus
+from tests.web.client.server import Server, serving
+
+_MIB = 1024 * 1024
+_JSON = {"Content-Type": "application/dicom+json"}
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[TestClient]:
+    with TestClient(server_app(tmp_path), "http://localhost") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving("tests.server.hosting:app", cwd=tmp_path_factory.mktemp("archive")) as running:
+        yield running
+
+
+def _instances(count: int) -> list[dict[str, Any]]:
+    return [corpus.dataset(number).to_json_dict() for number in range(count)]
+
+
+def _bytes_of(ds: Dataset, folder: Path) -> bytes:
+    return corpus.write(folder / "made.dcm", ds).read_bytes()
+
+
+def _post_files(client: TestClient, files: list[bytes]) -> Any:
+    parts = b"".join(b"--x\r\nContent-Type: application/dicom\r\n\r\n" + data + b"\r\n" for data in files)
+    headers = {"Content-Type": 'multipart/related; type="application/dicom"; boundary=x'}
+    return client.post("/studies", content=parts + b"--x--", headers=headers)
+
+
+# --- bounds ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.memory
+def test_long_values_in_json_are_stored_in_flat_memory(own: Server) -> None:
+    [ds] = _instances(1)
+    httpx2.post(f"{own.url}/studies", content=json.dumps(_instances(8)[4:]), headers=_JSON)  # imports
+    before = own.forget_peak()
+    value = os.urandom(48 * _MIB)
+    ds["7FE00010"] = {"vr": "OW", "InlineBinary": base64.b64encode(value).decode()}
+    response = httpx2.post(f"{own.url}/studies", content=json.dumps([ds]), headers=_JSON, timeout=60)
+    assert response.status_code == 200
+    assert own.peak - before < 24 * _MIB
+    url = response.json()["00081199"]["Value"][0]["00081190"]["Value"][0]
+    stored = httpx2.get(f"{url}/bulkdata/7FE00010", headers={"Accept": "application/octet-stream"}, timeout=60)
+    assert stored.content == value
+
+
+@pytest.mark.slow
+@pytest.mark.memory
+def test_number_of_data_sets_in_json_is_bounded(own: Server) -> None:
+    before = own.forget_peak()
+    response = httpx2.post(f"{own.url}/studies", content=b"[" + b"{}," * 1_000_000 + b"{}]", headers=_JSON, timeout=60)
+    assert response.status_code == 413
+    assert "multipart_parts" in response.text
+    assert own.peak - before < 24 * _MIB
+
+
+def test_each_data_set_of_json_is_stored_or_reported(client: TestClient, tmp_path: Path) -> None:
+    good, bad, unfit, last = _instances(4)
+    del bad["0020000D"]
+    unfit["00186020"] = {"vr": "FL", "BulkDataURI": "http://elsewhere.example/1"}
+    response = client.post("/studies", content=json.dumps([good, bad, {}, unfit, last]), headers=_JSON)
+    assert response.status_code == 202
+    module = response.json()
+    stored = [item["00081155"]["Value"][0] for item in module["00081199"]["Value"]]
+    assert stored == [good["00080018"]["Value"][0], last["00080018"]["Value"][0]]
+    failed = [item["00081155"]["Value"][0] for item in module["00081198"]["Value"]]
+    assert failed == [bad["00080018"]["Value"][0], unfit["00080018"]["Value"][0]]
+    assert len(module["0008119A"]["Value"]) == 1  # the one without UIDs
+    for ds in (good, last):
+        [path] = tmp_path.rglob(f"{ds['00080018']['Value'][0]}.dcm")
+        assert dcmread(path) == Dataset.from_json(json.dumps(ds))
+
+
+def test_members_of_json_in_any_order_are_stored(client: TestClient, tmp_path: Path) -> None:
+    [ds] = _instances(1)
+    content = json.dumps([dict(reversed(ds.items()))])
+    assert client.post("/studies", content=content, headers=_JSON).status_code == 200
+    [path] = tmp_path.rglob("*.dcm")
+    assert dcmread(path) == Dataset.from_json(json.dumps(ds))
+
+
+def test_compressed_pixel_data_beside_json_has_its_transfer_syntax(client: TestClient, tmp_path: Path) -> None:
+    source = dcmread(get_testdata_file("JPEG2000.dcm"))
+    frame = next(generate_frames(source.PixelData)) + bytes(2 * _MIB)  # more than sorting holds
+    del source.PixelData
+    metadata = source.to_json_dict()
+    metadata["7FE00010"] = {"vr": "OB", "BulkDataURI": "frames"}
+    syntax = source.file_meta.TransferSyntaxUID
+    body = b"--x\r\nContent-Type: application/dicom+json\r\n\r\n" + json.dumps([metadata]).encode()
+    body += f"\r\n--x\r\nContent-Type: image/jp2; transfer-syntax={syntax}\r\nContent-Location: frames\r\n\r\n".encode()
+    headers = {"Content-Type": 'multipart/related; type="application/dicom+json"; boundary=x'}
+    response = client.post("/studies", content=body + frame + b"\r\n--x--", headers=headers)
+    assert response.status_code == 200, response.text
+    [path] = tmp_path.rglob("*.dcm")
+    stored = dcmread(path)
+    assert stored.file_meta.TransferSyntaxUID == syntax
+    assert next(generate_frames(stored.PixelData, number_of_frames=1)) == frame
+
+
+# --- searches --------------------------------------------------------------------------------------------------
+
+
+def test_long_binary_values_are_not_in_search_results(client: TestClient, tmp_path: Path) -> None:
+    ds = corpus.dataset(0)
+    ds.add_new(0x7FE00010, "OW", bytes(100_000))
+    ds.RedPaletteColorLookupTableData = b"\1\2"
+    _post_files(client, [_bytes_of(ds, tmp_path.parent)])
+    [found] = client.get("/instances?includefield=PixelData,RedPaletteColorLookupTableData").json()
+    assert "7FE00010" not in found
+    assert found["00281201"]["InlineBinary"] == base64.b64encode(b"\1\2").decode()
+
+
+def test_unreadable_number_costs_its_element_only(tmp_path: Path) -> None:
+    [ds] = _instances(1)
+    text = json.dumps(ds)[:-1] + ', "00180050": {"vr": "DS", "Value": [1.0000]}'
+    text += ', "00189073": {"vr": "FD", "Value": [1e400]}, "00189074": {"vr": "DT", "Value": ["2024"]}}'
+    (tmp_path / "a.json").write_text(text)
+    client = TestClient(server_app(tmp_path), "http://localhost")
+    response = client.get("/instances?includefield=SliceThickness,AcquisitionDuration,FrameAcquisitionDateTime")
+    assert '"00180050":{"vr":"DS","Value":[1.0000]}' in response.text
+    [found] = response.json()
+    assert found["00189074"]["Value"] == ["2024"]
+    assert "00189073" not in found
+
+
+# --- what does not belong in the folder --------------------------------------------------------------------------
+
+
+def test_pipes_are_skipped(tmp_path: Path) -> None:
+    corpus.write(tmp_path / "a.dcm", corpus.dataset(0))
+    os.mkfifo(tmp_path / "pipe.dcm")
+    (tmp_path / "link.dcm").symlink_to("pipe.dcm")
+    client = TestClient(server_app(tmp_path), "http://localhost")
+    assert len(client.get("/instances").json()) == 1
+    (tmp_path / "a.dcm").unlink()
+    os.mkfifo(tmp_path / "a.dcm")  # after it was indexed
+    with pytest.raises(Exception, match="changed"):
+        client.get("/studies/1.2.1.0/metadata")
+
+
+def test_reference_to_a_pipe_is_404(tmp_path: Path) -> None:
+    [ds] = _instances(1)
+    ds["7FE00010"] = {"vr": "OW", "BulkDataURI": "pipe"}
+    (tmp_path / "a.json").write_text(json.dumps(ds))
+    os.mkfifo(tmp_path / "pipe")
+    client = TestClient(server_app(tmp_path), "http://localhost")
+    uids = (ds[tag]["Value"][0] for tag in ("0020000D", "0020000E", "00080018"))
+    path = "/studies/{}/series/{}/instances/{}/bulkdata/7FE00010".format(*uids)
+    assert client.get(path, headers={"Accept": "application/octet-stream"}).status_code == 404
+
+
+def test_index_is_not_made_outside_through_a_link(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    (tmp_path / ".streamdicom").symlink_to(outside)
+    with Catalog(tmp_path) as catalog:
+        catalog.refresh()
+        client = TestClient(server_app(catalog), "http://localhost")
+        assert _post_files(client, [_bytes_of(corpus.dataset(0), outside.parent)]).status_code == 503
+    assert list(outside.iterdir()) == []
+
+
+# --- durability and privacy --------------------------------------------------------------------------------------
+
+
+def test_files_and_each_folder_once_are_on_disk_before_the_answer(
+    client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    made = tmp_path_factory.mktemp("made")
+    files = [_bytes_of(corpus.dataset(number), made) for number in range(2)]  # of one series
+    synced: list[tuple[Path, int]] = []  # with the number of stored files at the time
+
+    def sync(number: int) -> None:
+        synced.append((Path(f"/proc/self/fd/{number}").readlink(), len(list(tmp_path.rglob("1.*.dcm")))))
+
+    monkeypatch.setattr(os, "fsync", sync)
+    assert _post_files(client, files).status_code == 200
+    written = [path for path, stored in synced if path.suffix == ".partial" and not stored]
+    assert len(written) == 2
+    folders = [(path, stored) for path, stored in synced if path.suffix != ".partial"]
+    series = tmp_path / "1.2.1.0" / "1.2.2.0"
+    assert sorted(folders) == sorted((path, 2) for path in (tmp_path, series.parent, series))
+
+
+def test_failed_sync_is_not_acknowledged(client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def sync(number: int) -> None:
+        if stat.S_ISDIR(os.fstat(number).st_mode):
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", sync)
+    response = _post_files(client, [_bytes_of(corpus.dataset(0), tmp_path.parent)])
+    assert response.status_code == 409
+    assert response.json()["00081198"]["Value"][0]["00081197"]["Value"] == [0xA700]  # out of resources
+
+
+def test_complete_instances_of_a_killed_server_are_taken_in(tmp_path: Path) -> None:
+    left = tmp_path / ".streamdicom" / "incoming-killed"
+    left.mkdir(parents=True)
+    corpus.write(left / "0.complete", corpus.dataset(0))
+    whole = corpus.write(left / "1.partial", corpus.dataset(1))
+    whole.write_bytes(whole.read_bytes()[:-10])
+    (left / "2.complete").write_bytes(b"not DICOM")
+    with TestClient(server_app(tmp_path), "http://localhost") as client:
+        [found] = client.get("/instances").json()
+    assert found["00080018"]["Value"] == ["1.2.3.0"]
+    assert not left.exists()
+
+
+def test_files_of_a_running_server_are_left_to_it(tmp_path: Path) -> None:
+    busy = tmp_path / ".streamdicom" / "incoming-busy"
+    busy.mkdir(parents=True)
+    corpus.write(busy / "0.complete", corpus.dataset(0))
+    lock = os.open(busy, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        with TestClient(server_app(tmp_path), "http://localhost") as client:
+            assert client.get("/instances").status_code == 204
+    finally:
+        os.close(lock)
+    assert (busy / "0.complete").exists()
+
+
+def test_only_the_owner_can_read_stored_files_and_the_index(tmp_path: Path) -> None:
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    old = os.umask(0)
+    try:
+        with TestClient(server_app(folder), "http://localhost") as client:
+            assert _post_files(client, [_bytes_of(corpus.dataset(0), tmp_path)]).status_code == 200
+            modes = {path: stat.S_IMODE(path.stat().st_mode) for path in folder.rglob("*")}
+    finally:
+        os.umask(old)
+    assert {path.suffix for path in modes} >= {".dcm", ".sqlite", ".sqlite-wal"}
+    assert {oct(mode) for path, mode in modes.items() if path.is_dir()} == {"0o700"}
+    assert {oct(mode) for path, mode in modes.items() if path.is_file()} == {"0o600"}
