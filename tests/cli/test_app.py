@@ -169,6 +169,7 @@ def test_package_is_run_as_the_command_line() -> None:
     assert done.stderr.startswith("streamdicom: no such command: ")
 
 
+_VERSION = f"{streamdicom.__version__} ({streamdicom.engine} engine)".encode()
 _CTRL_C = "os.kill(os.getpid(), signal.SIGINT)"
 
 
@@ -179,7 +180,7 @@ _CTRL_C = "os.kill(os.getpid(), signal.SIGINT)"
         pytest.param("argparse", _CTRL_C, "demo", b"", id="before the command"),
         pytest.param("pydicom", _CTRL_C, "demo", b"", id="in the command"),
         pytest.param(
-            "sitecustomize", f"import atexit; atexit.register(lambda: {_CTRL_C})", "--version", b"0.1.0", id="after it"
+            "sitecustomize", f"import atexit; atexit.register(lambda: {_CTRL_C})", "--version", _VERSION, id="after it"
         ),
     ],
 )
