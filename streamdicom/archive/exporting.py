@@ -252,6 +252,8 @@ class _Export:
         unfinished = self._replay(sink, inputs)
         tasks = chain(unfinished, _tasks(inputs))
         rendering = replace(self._rendering, folder=sink.spool_folder)
+        if rendering.bulk_dir is not None:
+            rendering.store(rendering.bulk_dir).remove_leftovers()
         with closing(in_order(partial(render, rendering=rendering), tasks, jobs)) as results:
             for task, result in results:
                 self._add(sink, task, result)

@@ -4,8 +4,8 @@ While a file is written, it is ``.streamdicom/17.partial`` in the folder, named 
 stream. The journal is ``.streamdicom/journal``:
 
     {"import": {...}}                                      the request
-    {"index": 0, "uid": "1.2.3", "path": "1/2/1.2.3.dcm"}  a data set and its path
-    {"index": 1, "uid": "1.2.4", "skipped": "..."}         a skipped data set and the reason
+    {"index": 0, "uid": "1.2.3", "path": "1/2/1.2.3.dcm", "offset": 1}  a data set, its path, its offset in the file
+    {"index": 1, "uid": "1.2.4", "skipped": "...", "offset": 90}        a skipped data set and the reason
 
 The order of writes makes a run safe to kill at any moment:
 
@@ -13,12 +13,13 @@ The order of writes makes a run safe to kill at any moment:
 2. its line is appended to the journal;
 3. the partial file is renamed to its path.
 
-A resumed run reads the stream from the start, skips the data sets in the journal, and checks that they are the same.
-If the last of them still has its partial file, the kill happened between steps 2 and 3, and the file is renamed now;
-any other partial file is incomplete and removed. The journal is removed at the end. A run that should resume but finds
-no journal, because the kill happened at the very end, starts again, but reuses files that are identical. So a file
-under its path is always complete, and never written twice. Files are not forced onto the disk one by one: a kill loses
-nothing, but a power failure may lose files that the system has not yet written.
+A resumed run skips the data sets in the journal. It reads a file of JSON from the last offset in the journal on, and
+another stream from the start, and checks that the data sets are the same as in the journal. If the last of these
+still has its partial file, the kill happened between steps 2 and 3, and the file is renamed now; any other partial file
+is incomplete and removed. The journal is removed at the end. A run that should resume but finds no journal, because the
+kill happened at the very end, starts again, but reuses files that are identical; its first line says so to the run that
+resumes it. So a file under its path is always complete, and never written twice. Files are not forced onto the disk one
+by one: a kill loses nothing, but a power failure may lose files that the system has not yet written.
 
 The SOP Instance UIDs of the run are kept in a temporary database, which spills to disk.
 """
@@ -31,8 +32,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from filecmp import cmp
 from io import BufferedRandom, BytesIO
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from streamdicom.api import expanded_events, write_events
 from streamdicom.archive.journal import Entry, Journal, check_request
@@ -46,6 +48,7 @@ from streamdicom.errors import BulkDataError, InputError, Location, OutputError,
 from streamdicom.events import END_DATASET, Event
 from streamdicom.filters import load_bulk_data, sort_elements
 from streamdicom.formats.part10 import Part10Writer
+from streamdicom.index import DatasetOffsets, split_at
 from streamdicom.io import Expansion, NamedFile, Source, chunks, is_special, name_of, naming, not_blank
 from streamdicom.options import ReadOptions, WriteOptions
 
@@ -138,9 +141,13 @@ def import_archive(
         return _Import(destination, log, options, store, on_error == "skip", ticker).run(source, request)
 
 
+def _is_file(source: Source) -> TypeGuard[str | os.PathLike[str]]:
+    return isinstance(source, str | os.PathLike) and not is_special(source)
+
+
 def _describe(source: Source) -> list[Any] | None:
     """Return path, size and time of a file, by which a resumed run recognizes it."""
-    if not isinstance(source, str | os.PathLike) or is_special(source):
+    if not _is_file(source):
         return None
     status = Path(source).stat()
     return [os.fspath(source), status.st_size, status.st_mtime_ns]
@@ -178,10 +185,9 @@ class _NoStore:
 class _Datasets:
     """The events of a stream, one data set at a time."""
 
-    def __init__(self, source: Source, ticker: Ticker, options: ReadOptions) -> None:
-        expansion = Expansion(options.limits)
-        data = not_blank(decompressed(_counted(source, ticker), expansion))
-        self._events = sort_elements(self._read(expanded_events(data, options, expansion)))
+    def __init__(self, events: Iterator[Event], offsets: DatasetOffsets) -> None:
+        self._events = sort_elements(self._read(events))
+        self.offsets = offsets
         self._in_dataset = False
         self.is_broken = False  # no data set can be read after the current one
 
@@ -214,10 +220,28 @@ class _Datasets:
             yield event
 
 
+def _all_datasets(source: Source, ticker: Ticker, options: ReadOptions) -> _Datasets:
+    """Return the data sets of a stream."""
+    offsets = DatasetOffsets()
+    expansion = Expansion(options.limits)
+    blocks = _counted(source, ticker)
+    if _is_file(source):
+        blocks = offsets.watch(blocks)
+    return _Datasets(expanded_events(not_blank(decompressed(blocks, expansion)), options, expansion), offsets)
+
+
 def _counted(source: Source, ticker: Ticker) -> Iterator[bytes]:
     for chunk in chunks(source):
         yield chunk
         ticker.advance(0, len(chunk))
+
+
+def _datasets_from(source: str | os.PathLike[str], place: Entry, ticker: Ticker, options: ReadOptions) -> _Datasets:
+    """Return the data sets of a file of JSON from an entry of the journal on."""
+    offsets = DatasetOffsets()
+    part = split_at(os.fspath(source), place["index"], place["offset"])
+    ticker.advance_before(place["index"], place["offset"])
+    return _Datasets(part.iter_events(options=options, offsets=offsets), offsets)
 
 
 # --- the run ---------------------------------------------------------------------------------------------------
@@ -244,10 +268,18 @@ class _Import:
         self._report = Report()
 
     def run(self, source: Source, request: Entry) -> Report:
-        done = self._log.replay(request)
+        options = ReadOptions(on_error="keep" if self._skip else None)
+        self._log.begin(request)
         self._destination.reuses_identical_files = self._log.is_lost
-        datasets = _Datasets(source, self._ticker, ReadOptions(on_error="keep" if self._skip else None))
+        place = self._log.last_place()
+        done = self._log.entries()
         try:
+            if place is None or not _is_file(source):
+                datasets = _all_datasets(source, self._ticker, options)
+            else:
+                datasets = _datasets_from(source, place, self._ticker, options)
+                for known in islice(done, self._log.entries_before):
+                    self._enter(known)
             for index, events in datasets:
                 entry = next(done, None)
                 if entry is not None:
@@ -268,13 +300,19 @@ class _Import:
         """Check that the stopped run had this data set, and complete its file."""
         if entry["index"] != index or entry["uid"] != _read_uid(events, {}):
             raise ResumeError("the stream is not that of the stopped run", Location(dataset_index=index))
-        self._count(entry)
         partial = self._log.partial(index)
         if "path" not in entry:
             partial.unlink(missing_ok=True)
         elif partial.exists():  # the run was killed before the file was renamed
             self._destination.put(partial, entry)
-        else:
+            self._count(entry)
+            return
+        self._enter(entry)
+
+    def _enter(self, entry: Entry) -> None:
+        """Add a data set that the stopped run had written or skipped."""
+        self._count(entry)
+        if "path" in entry:
             self._destination.enter(entry)
 
     def _count(self, entry: Entry) -> None:
@@ -287,7 +325,7 @@ class _Import:
         partial = self._log.partial(index)
         try:
             entry = self._write_partial(index, events, partial, datasets)
-            self._log.append(entry)
+            self._log.append({**entry, "offset": datasets.offsets.get(index)})
         except Exception:  # not KeyboardInterrupt: the journal may already have the entry, which needs the file
             with suppress(OSError):
                 partial.unlink()
@@ -340,29 +378,41 @@ class _Log:
             self._journal = Journal(self._folder / "journal")
         self._resume = resume
         self.is_lost = False  # no journal to resume, such as after a kill at the very end
+        self.entries_before = 0  # the last one with an offset
         self._is_empty = False  # this run began the journal, and has no data set yet
 
     def partial(self, index: int) -> Path:
         """Return the path of the partial file of a data set."""
         return self._folder / f"{index}.partial"
 
-    def replay(self, request: Entry) -> Iterator[Entry]:
-        """Return the entries of the stopped run, if any."""
-        entries = self._journal.entries()
-        first = next(entries, None)
+    def begin(self, request: Entry) -> None:
+        """Begin the journal, or check that the stopped run had the same request."""
+        first = next(self._journal.entries(), None)
         if first is None:
             self._journal.restart()
-            self._journal.append({"import": request})
-            self._is_empty = True
             self.is_lost = self._resume
-            return iter(())
+            self._journal.append({"import": request, "is_lost": self.is_lost})
+            self._is_empty = True
+            return
         if not self._resume:
             raise ResumeError(
                 "an earlier import to this folder was stopped; resume it (resume=True, --resume), or remove "
                 f"{self._folder} to start again"
             )
         check_request(first.get("import"), request)
-        return entries
+        self.is_lost = bool(first.get("is_lost"))
+
+    def entries(self) -> Iterator[Entry]:
+        """Return the entries of the stopped run."""
+        return islice(self._journal.entries(), 1, None)
+
+    def last_place(self) -> Entry | None:
+        """Return the last entry with the offset of its data set."""
+        place = None
+        for number, entry in enumerate(self.entries()):
+            if entry.get("offset") is not None:
+                place, self.entries_before = entry, number
+        return place
 
     def append(self, entry: Entry) -> None:
         self._is_empty = False

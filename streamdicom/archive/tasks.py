@@ -13,6 +13,7 @@ from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from hashlib import blake2b
 from io import BytesIO
 from itertools import chain, pairwise
 from pathlib import Path
@@ -73,6 +74,11 @@ class Rendering:
     where: tuple[tuple[str, tuple[str, ...]], ...] = ()
     index: bool = False
     folder: str | None = None
+
+    def store(self, bulk_dir: str) -> DirectoryStore:
+        """Return the store of large binary values; runs for the same output are the same owner."""
+        owner = blake2b(str(self.folder).encode(errors="surrogateescape"), digest_size=8).hexdigest()
+        return DirectoryStore(bulk_dir, uri_prefix=self.bulk_uri_prefix, owner=f"{owner}-")
 
     def request(self) -> dict[str, Any]:
         """Return all fields as JSON values, to compare requests."""
@@ -420,7 +426,7 @@ def _write_options(rendering: Rendering) -> WriteOptions:
         own = replace(options.deidentification, report=DeidentificationReport())
         options = replace(options, deidentification=own)
     if rendering.bulk_dir is not None:
-        store = DirectoryStore(rendering.bulk_dir, uri_prefix=rendering.bulk_uri_prefix)
+        store = rendering.store(rendering.bulk_dir)
         policy = BulkDataPolicy(rendering.bulk_threshold)
         return replace(options, bulk_data_store=store, bulk_data_policy=policy)
     if not rendering.bulk:

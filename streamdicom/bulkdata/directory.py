@@ -6,6 +6,7 @@ Every entry that is read is inside the root: URIs are part of documents, so they
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -58,6 +59,7 @@ class DirectoryStore:
         uri_prefix: Prepended to the path of an entry in its URI, such as ``https://host/bulk/``.
         naming: ``sha256`` names entries by content, so that equal values are kept once; ``uid`` by SOP Instance UID
             and tag path, with the digest added if another value has that name.
+        owner: The start of the names of files that are not complete, by which ``remove_leftovers`` knows them.
 
     Raises:
         ValueError: ``naming`` is neither of the two.
@@ -77,6 +79,7 @@ class DirectoryStore:
         *,
         uri_prefix: str = "",
         naming: Literal["sha256", "uid"] = "sha256",
+        owner: str = "",
     ) -> None:
         if naming not in ("sha256", "uid"):
             raise ValueError(f"naming must be 'sha256' or 'uid', not {naming!r}")
@@ -84,6 +87,7 @@ class DirectoryStore:
         self._root = Path(os.path.realpath(root))
         self._prefix = uri_prefix
         self._naming = naming
+        self._owner = owner
 
     def put(self, segments: Iterable[bytes], info: BulkDataInfo) -> str:
         """Store a value and return its URI: the prefix and a relative path.
@@ -93,7 +97,7 @@ class DirectoryStore:
             OutputError: A directory of the store is a link.
         """
         self._root.mkdir(parents=True, exist_ok=True)
-        partial = self._root / f".{os.urandom(8).hex()}.partial"
+        partial = self._root / f".{self._owner}{os.urandom(8).hex()}.partial"
         try:
             digest, size = _write(partial, segments)
             name = name_by_content(digest) if self._naming == "sha256" else name_by_uid(info)
@@ -107,6 +111,12 @@ class DirectoryStore:
             with suppress(FileNotFoundError):
                 partial.unlink()
         return self._prefix + name
+
+    def remove_leftovers(self) -> None:
+        """Remove the incomplete files of an owner whose processes were killed."""
+        if self._owner and self._root.is_dir():
+            for partial in self._root.glob(f".{glob.escape(self._owner)}*.partial"):
+                partial.unlink(missing_ok=True)
 
     def _make_path(self, name: str) -> Path:
         path = self._root / name

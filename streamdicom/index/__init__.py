@@ -6,7 +6,7 @@ text, so every part of it reads as the whole does, with the same indices, byte o
 
 from streamdicom.index.access import StreamIndex, open_index, sidecar_of
 from streamdicom.index.build import build_index
-from streamdicom.index.parts import Split
+from streamdicom.index.parts import Split, split_at
 from streamdicom.index.planning import plan_splits
 from streamdicom.index.scanning import DatasetOffsets, hash_of
 from streamdicom.index.sidecar import Packing, fingerprint
@@ -24,4 +24,5 @@ __all__ = [
     "open_index",
     "plan_splits",
     "sidecar_of",
+    "split_at",
 ]

@@ -13,7 +13,7 @@ from streamdicom.errors import Location, SplitError, StreamDicomError
 from streamdicom.events import Event
 from streamdicom.filters import Pipeline
 from streamdicom.formats.json import JsonParser, KeyFilter
-from streamdicom.index.scanning import DatasetOffsets
+from streamdicom.index.scanning import DatasetOffsets, origin_of
 from streamdicom.io import Expansion, MemberPlace, content_from, open_place, read_range
 from streamdicom.jsontext import Origin
 from streamdicom.options import ReadOptions, options_or_default
@@ -110,6 +110,18 @@ class Split:
                 yield from _between(
                     content_from(file, *self.member), self.member.place.content, self.origin.offset, end
                 )
+
+
+def split_at(source: str, first: int, offset: int) -> Split:
+    """Return the part of a JSON text from a data set to the end.
+
+    Args:
+        source: A path, or a URL for fsspec.
+        first: The index of the data set.
+        offset: Its offset.
+    """
+    with open_place(source) as file:
+        return Split(source, origin_of(file, offset), None, first)
 
 
 def _between(pieces: Iterator[bytes], offset: int, start: int, end: int | None) -> Iterator[bytes]:

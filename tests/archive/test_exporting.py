@@ -176,6 +176,28 @@ def test_bulk_dir_receives_large_values_and_is_not_an_input(tmp_path: Path) -> N
     assert "InlineBinary" in small[0]["7FE00010"]
 
 
+def test_incomplete_bulk_data_of_a_killed_run_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "in.dcm").write_bytes(file_bytes(_image(1)))
+    code = f"""
+import os
+from streamdicom.archive import export_archive
+from streamdicom.bulkdata import directory
+
+def kill(*_):
+    os.kill(os.getpid(), 9)
+
+directory._settle = kill
+export_archive({str(tmp_path / "in.dcm")!r}, {str(tmp_path / "out.json")!r}, bulk_dir={str(tmp_path / "bulk")!r})
+"""
+    assert _python("-c", code).returncode == -signal.SIGKILL
+    assert len(list((tmp_path / "bulk").glob(".*.partial"))) == 1
+    (tmp_path / "bulk" / ".0123456789abcdef.partial").write_bytes(b"of another run")
+    export_archive(tmp_path / "in.dcm", tmp_path / "out.json", bulk_dir=tmp_path / "bulk", resume=True)
+    left, folder = _names(tmp_path / "bulk")
+    assert left == ".0123456789abcdef.partial"
+    assert not folder.startswith(".")
+
+
 def test_large_values_can_be_dropped(tmp_path: Path) -> None:
     (tmp_path / "1").write_bytes(file_bytes(_image(1)))
     (tmp_path / "2").write_bytes(file_bytes(_image(2, 500)))

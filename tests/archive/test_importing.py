@@ -515,6 +515,36 @@ def test_stopped_run_is_not_replaced_without_resume(tmp_path: Path) -> None:
         import_archive(source, folder)
 
 
+@pytest.mark.parametrize("separator", [b", ", b"\n"])
+def test_resumed_run_reads_from_where_it_stopped(separator: bytes, tmp_path: Path) -> None:
+    source, folder = tmp_path / "in.json", tmp_path / "out"
+    objects = [json.dumps(one).encode() for one in (*map(_object, range(1, 150)), _BAD, *map(_object, range(150, 160)))]
+    text = separator.join(objects)
+    source.write_bytes(b"[" + text + b"]" if separator == b", " else text)
+    with pytest.raises(streamdicom.StreamDicomError) as stopped:
+        import_archive(source, folder)
+    status = source.stat()
+    with source.open("r+b") as file:
+        file.seek(1)
+        file.write(b"#" * 10_000)
+    os.utime(source, ns=(status.st_atime_ns, status.st_mtime_ns))
+    with pytest.raises(streamdicom.StreamDicomError) as again:
+        import_archive(source, folder, resume=True)
+    assert str(again.value) == str(stopped.value)
+    report = import_archive(source, folder, resume=True, on_error="skip")
+    assert (report.datasets, [skipped.name for skipped in report.skipped]) == (159, ["[149]"])
+    _check(folder, 159)
+
+
+def test_run_after_a_kill_at_the_very_end_can_be_resumed(tmp_path: Path) -> None:
+    source, folder = _interrupted(tmp_path)
+    expected = import_archive(source, folder, resume=True, on_error="skip")
+    with pytest.raises(streamdicom.StreamDicomError):
+        import_archive(source, folder, resume=True)  # there is no journal, and the run stops again
+    assert import_archive(source, folder, resume=True, on_error="skip") == expected
+    _check(folder, 3)
+
+
 def test_other_stream_cannot_be_resumed(tmp_path: Path) -> None:
     source, folder = _interrupted(tmp_path)
     with pytest.raises(ResumeError, match="differing: source"):
