@@ -76,7 +76,7 @@ class Rendering:
     folder: str | None = None
 
     def store(self, bulk_dir: str) -> DirectoryStore:
-        """Return the store of large binary values; runs for the same output are the same owner."""
+        """Return the store of large values; runs for the same output are the same owner."""
         owner = blake2b(str(self.folder).encode(errors="surrogateescape"), digest_size=8).hexdigest()
         return DirectoryStore(bulk_dir, uri_prefix=self.bulk_uri_prefix, owner=f"{owner}-")
 
