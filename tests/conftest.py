@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, settings
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# No test uses TLS. Loading the certificate authorities of the system takes an HTTP client longer than most tests take,
-# so clients look for them in a folder without any.
+# No test trusts the certificate authorities of the system. Loading them takes an HTTP client longer than most tests
+# take, so clients look for them in a folder without any.
 os.environ.pop("SSL_CERT_FILE", None)
 os.environ["SSL_CERT_DIR"] = str(Path(__file__).parent)
 

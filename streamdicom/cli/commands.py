@@ -223,8 +223,8 @@ _SERVE = Command(
     "serve",
     "serve",
     "Serve a folder as a DICOMweb origin server: search, retrieve and store.",
-    "The folder is indexed first. There is no authentication: everyone who can reach the address can read everything. "
-    "Ctrl-C stops the server.",
+    "The folder is indexed first. There is no password: everyone who can reach the address can read everything, unless "
+    "clients need a certificate. Ctrl-C stops the server.",
     (
         positional("folder", "DIR", "A folder of DICOM files or of DICOM JSON.", type=path),
         option("--host", metavar="ADDRESS", default="127.0.0.1", text="The address to listen at."),
@@ -234,6 +234,10 @@ _SERVE = Command(
         repeated("--cors", "ORIGIN", "An origin whose pages may use the server, as https://viewer.example, or *."),
         repeated("--allow-host", "NAME", "A further name that clients have for the server, or *.", dest="hosts"),
         option("--root-path", metavar="PATH", default="", text="The path at which a proxy publishes the server."),
+        option("--tls-cert", metavar="FILE", type=path, text="The certificate of the server, in PEM, for HTTPS."),
+        option("--tls-key", metavar="FILE", type=path, text="The key of the certificate, if it has its own file."),
+        option("--tls-client-ca", metavar="FILE", type=path, text="Refuse clients without a certificate of these CAs."),
+        flag("--insecure", text="Listen beyond this machine although everyone can connect."),
     ),
     {},
 )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import ssl
 from argparse import Namespace
+from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ try:
     import uvicorn
 
     from streamdicom.server import Catalog, server_app
+    from streamdicom.server.connections import BoundedProtocol
 except ModuleNotFoundError as missing:
     raise UsageError(f'{missing.name} is not installed; install "streamdicom[serve]"') from None
 
@@ -26,11 +30,24 @@ _MAX_NAMED = 10  # files that are not served
 
 def run(arguments: Namespace) -> int:
     """Run the command."""
+    if not (_is_loopback(arguments.host) or arguments.insecure or arguments.tls_client_ca):
+        raise UsageError(
+            f"everyone who reaches {arguments.host} could read the folder; require certificates with --tls-client-ca, "
+            "or use --insecure"
+        )
+    if not arguments.tls_cert and (arguments.tls_key or arguments.tls_client_ca):
+        raise UsageError("expected --tls-cert with --tls-key and --tls-client-ca")
     serve_folder(
         arguments.folder,
         arguments.host,
         arguments.port,
-        root_path=arguments.root_path,
+        {
+            "root_path": arguments.root_path,
+            "ssl_certfile": arguments.tls_cert,
+            "ssl_keyfile": arguments.tls_key,
+            "ssl_ca_certs": arguments.tls_client_ca,
+            "ssl_cert_reqs": ssl.CERT_REQUIRED if arguments.tls_client_ca else ssl.CERT_NONE,
+        },
         read_only=arguments.read_only,
         lenient_accept=arguments.lenient_accept,
         cors=arguments.cors,
@@ -39,14 +56,21 @@ def run(arguments: Namespace) -> int:
     return DONE
 
 
-def serve_folder(folder: Path, host: str, port: int, *, root_path: str = "", **options: Any) -> None:
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def serve_folder(folder: Path, host: str, port: int, config: Mapping[str, Any], **options: Any) -> None:
     """Serve a folder until the process is interrupted.
 
     Args:
         folder: A folder of DICOM files and files of DICOM JSON.
         host: The address to listen at.
         port: The port; 0 for a free one.
-        root_path: The path at which a proxy publishes the server.
+        config: Options of ``uvicorn.Config``.
         options: Options of ``server_app``.
 
     Raises:
@@ -56,15 +80,21 @@ def serve_folder(folder: Path, host: str, port: int, *, root_path: str = "", **o
     listener = listener_at(host, port)  # before the folder is indexed, which can take a while
     with listener, Catalog(folder) as catalog:
         _build(catalog)
-        print(f"http://{format_address((host, listener.getsockname()[1]))}", flush=True)
-        config = uvicorn.Config(
+        scheme = "https" if config.get("ssl_certfile") else "http"
+        settings = uvicorn.Config(
             server_app(catalog, **options),
-            root_path=root_path,
+            http=BoundedProtocol,
             log_level=logging.WARNING,
             server_header=False,
             timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT,
+            **config,
         )
-        uvicorn.Server(config).run([listener])
+        try:
+            settings.load()
+        except ssl.SSLError as error:
+            raise UsageError(f"the certificate, its key or the CAs cannot be used: {error.reason}") from None
+        print(f"{scheme}://{format_address((host, listener.getsockname()[1]))}", flush=True)
+        uvicorn.Server(settings).run([listener])
 
 
 def _build(catalog: Catalog) -> None:

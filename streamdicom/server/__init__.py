@@ -3,6 +3,7 @@
 - ``server_app``: the ASGI application.
 - ``Catalog``: the index of the folder.
 - ``catalog``, ``qido``, ``wado``, ``stow``: the index and the three services.
+- ``connections``: bounds on connections, for uvicorn (extra ``serve``).
 """
 
 from streamdicom.server.app import server_app

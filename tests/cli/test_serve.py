@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import signal
 import socket
+import ssl
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPSConnection
 from pathlib import Path
-from shutil import copy
+from shutil import copy, which
 
 import httpx2
 import pytest
@@ -71,8 +73,61 @@ def test_only_loopback_is_served_by_default(folder: Path) -> None:
         # All of 127.0.0.0/8 is this machine.
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.2", port), timeout=5)
-    with _serving(folder, "--host", "0.0.0.0") as (_, url):
+    with _serving(folder, "--host", "0.0.0.0", "--insecure") as (_, url):
         socket.create_connection(("127.0.0.2", int(url.rpartition(":")[2])), timeout=5).close()
+
+
+def test_open_address_needs_consent(folder: Path) -> None:
+    refused = run("serve", folder, "--host", "0.0.0.0", "--port", 0)
+    assert refused.code == 2
+    assert "--insecure" in refused.error
+
+
+def test_options_for_viewers_reach_the_server(folder: Path) -> None:
+    options = ("--cors", "https://viewer.example", "--allow-host", "pacs.example", "--root-path", "/dicom")
+    with _serving(folder, *options) as (_, url):
+        headers = {"Origin": "https://viewer.example", "Host": "pacs.example"}
+        response = httpx2.get(f"{url}/studies", headers=headers)
+        assert response.headers["Access-Control-Allow-Origin"] == "https://viewer.example"
+        assert response.json()[0]["00081190"]["Value"][0].startswith("http://pacs.example/dicom/studies/")
+        assert httpx2.get(f"{url}/studies", headers={"Host": "other.example"}).status_code == 421
+
+
+def _certificate(folder: Path, name: str) -> tuple[Path, Path]:
+    """Make a certificate of its own authority, and its key."""
+    certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}"]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    return certificate, key
+
+
+@pytest.mark.skipif(not which("openssl"), reason="openssl makes the certificates")
+def test_only_clients_with_a_certificate_are_served(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    keys = tmp_path_factory.mktemp("keys")
+    (server, server_key), client, stranger = (_certificate(keys, name) for name in ("server", "client", "stranger"))
+    options = ("--tls-cert", server, "--tls-key", server_key, "--tls-client-ca", client[0])
+    with _serving(folder, *options) as (_, url):
+        assert url.startswith("https://")
+        for identity in (client, stranger, None):
+            context = ssl.create_default_context(cafile=server)
+            if identity:
+                context.load_cert_chain(*identity)
+            connection = HTTPSConnection("127.0.0.1", int(url.rpartition(":")[2]), context=context, timeout=30)
+            with closing(connection):
+                if identity is client:
+                    connection.request("GET", "/studies")
+                    assert connection.getresponse().status == 200
+                    continue
+                with pytest.raises(OSError, match=r"(?i)alert|closed|reset|without response"):
+                    connection.request("GET", "/studies")
+                    connection.getresponse()
+
+
+def test_files_that_are_no_certificate_are_a_usage_error(folder: Path) -> None:
+    refused = run("serve", folder, "--port", 0, "--tls-cert", folder / "CT_small.dcm")
+    assert refused.code == 2
+    assert "certificate" in refused.error
 
 
 def test_read_only_server_stores_nothing(folder: Path) -> None:
