@@ -12,7 +12,7 @@ from typing import BinaryIO, TypeAlias, cast
 from streamdicom.errors import Location, TruncatedError
 from streamdicom.io.sockets import Connection, is_connection, receive
 
-CHUNK = 16 * 1024
+CHUNK = 64 * 1024
 """Bytes that are read at once; the JSON parser splits longer chunks."""
 
 _BLANK = b" \t\r\n\xef\xbb\xbf"  # white space, and the bytes of the byte order mark

@@ -12,7 +12,7 @@ same for all parsers and writers.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from struct import error as struct_error
 from types import ModuleType
 from typing import Any, TypeAlias
@@ -263,9 +263,9 @@ def _compiled_run(functions: ModuleType) -> Run:
 
 
 def part10_bytes(
+    table: WriteTable,
     events: Iterator[Event],
     items: list[OpenItem],
-    table: WriteTable,
     parts: list[bytes],
     size: int,
     max_size: int,
@@ -274,9 +274,9 @@ def part10_bytes(
     """Write elements and sequences with known headers, and the items in them.
 
     Args:
+        table: The headers and encoders that are known.
         events: Events after the head of the data set. They are consumed up to the returned event.
         items: The data set and the open items, outermost first. Items that start or end change it.
-        table: The headers and encoders that are known.
         parts: Takes the bytes.
         size: The number of bytes in ``parts``.
         max_size: The number of bytes in ``parts`` at which to stop.
@@ -341,3 +341,15 @@ def part10_bytes(
         if size >= max_size:
             return None, size
     return None, size
+
+
+WriteRun: TypeAlias = Callable[[Iterator[Event], list[OpenItem], list[bytes], int, int, int], tuple[Event | None, int]]
+
+
+def bytes_of_engine(*, implicit: bool) -> WriteRun:
+    """Return ``part10_bytes``, or the compiled one."""
+    functions = _native.functions
+    if functions is None:
+        return partial(part10_bytes, WRITE_TABLES[implicit])
+    compiled: WriteRun = functions.Part10Bytes(implicit, OpenItem)
+    return compiled

@@ -38,7 +38,7 @@ from streamdicom.formats.part10.file_meta import FileMeta, check_transfer_syntax
 from streamdicom.formats.part10.headers import ITEM_END, ITEM_START, ITEM_TAG, LENGTH_32, SEQUENCE_END, write_header
 from streamdicom.formats.part10.long_values import BinaryValue, SpooledValues
 from streamdicom.formats.part10.recode import events_taken_back
-from streamdicom.formats.part10.runs import WRITE_TABLES, part10_bytes, write_entry
+from streamdicom.formats.part10.runs import WRITE_TABLES, bytes_of_engine, write_entry
 from streamdicom.formats.part10.states import WRITER_TRANSITIONS, OpenItem, WriterState
 from streamdicom.formats.part10.target import overwrite, write_fully
 from streamdicom.formats.part10.values import NotEncodableError, encode_field, is_odd_number, padding
@@ -84,6 +84,7 @@ class SinglePassWriter(Writer):
         self._lacks_character_set = in_utf_8
         self._has_extended_text = False  # beyond ASCII, in the character sets of the data set
         self._table = WRITE_TABLES[self._is_implicit]
+        self._part10_bytes = bytes_of_engine(implicit=self._is_implicit)
         self._items = [OpenItem(())]  # the data set and the open items
         self._parts: list[bytes] = []
         self._size = 0
@@ -100,8 +101,8 @@ class SinglePassWriter(Writer):
             event: Event | None
             if (self._state == _DATASET or self._state == _SEQUENCE) and not self._lacks_character_set:
                 self._event = _NO_EVENT
-                event, self._size = part10_bytes(
-                    remaining, self._items, self._table, self._parts, self._size, BLOCK_SIZE, self._max_sequences
+                event, self._size = self._part10_bytes(
+                    remaining, self._items, self._parts, self._size, BLOCK_SIZE, self._max_sequences
                 )
                 self._state = _SEQUENCE if self._items[-1].in_sequence else _DATASET
                 is_full = self._size >= BLOCK_SIZE

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamdicom import _native
 from streamdicom.dicom import EXPLICIT_BIG_ENDIAN, EXPLICIT_LITTLE_ENDIAN, IMPLICIT_LITTLE_ENDIAN, VRS, Encoding
 from streamdicom.events import Event, EventType
 from streamdicom.formats.part10 import Part10Writer
 from streamdicom.formats.part10.context import NO_END, PUBLIC, Context, ElementContext
-from streamdicom.formats.part10.runs import READ_TABLES, WRITE_TABLES, part10_bytes, run_of_engine, write_entry
+from streamdicom.formats.part10.runs import READ_TABLES, WRITE_TABLES, bytes_of_engine, run_of_engine, write_entry
 from streamdicom.formats.part10.states import OpenItem
 from tests.formats.part10.files import EXPLICIT, element, parse, sequence, start
 
@@ -131,7 +132,7 @@ def write(events: list[Event], max_size: int = 1 << 20) -> tuple[Event | None, b
     table = WRITE_TABLES[False]
     table.elements.remember(PATIENT_ID, write_entry(PATIENT_ID, "LO", implicit=False))
     table.sequences.remember(REFERENCES, EXPLICIT.header(REFERENCES, "SQ", 0xFFFFFFFF))
-    event, size = part10_bytes(iter(events), [OpenItem(())], table, parts, 0, max_size, 84)
+    event, size = bytes_of_engine(implicit=False)(iter(events), [OpenItem(())], parts, 0, max_size, 84)
     assert size >= len(b"".join(parts))
     return event, b"".join(parts)
 
@@ -143,22 +144,29 @@ def test_known_events_are_written() -> None:
     assert write([*sequence(REFERENCES, inner), *inner]) == (None, expected)
 
 
+UNKNOWN = [
+    element(PATIENT_ID, "SH", "ab"),
+    element(0x6EEF10EF, "LO", "ab"),  # in no other test: tags that were written once are known
+]
+
+
 @pytest.mark.parametrize(
     "stop",
     [
-        element(PATIENT_ID, "SH", "ab"),
+        *UNKNOWN,
         element(PATIENT_ID, "LO", "\xe9"),
         element(PATIENT_ID, "LO", 5),
         element(PATIENT_ID, "LO", "a" * 70_000),
         element(REFERENCES - 1, "LO", "ab"),
-        element(0x6EEF10EF, "LO", "ab"),  # in no other test: tags that were written once are known
         (EventType.END_ITEM, REFERENCES, "SQ", None),
         (EventType.END_DATASET, 0, "", None),
         (99, 0, "", None),
     ],
-    ids=["VR", "text", "type", "length", "order", "tag", "END_ITEM", "END_DATASET", "event"],
+    ids=["VR", "tag", "text", "type", "length", "order", "END_ITEM", "END_DATASET", "event"],
 )
 def test_writing_stops_before_anything_else(stop: Event) -> None:
+    if _native.functions and stop in UNKNOWN:
+        pytest.skip("the compiled loop needs no table")
     before = sequence(REFERENCES)
     assert write([*before, stop, *before]) == (stop, EXPLICIT.open_sequence(REFERENCES))
 
@@ -167,7 +175,7 @@ def test_writing_stops_at_the_maximum_size() -> None:
     events = iter([element(PATIENT_ID, "LO", "ab"), element(0x00100021, "LO", "ab")])
     parts: list[bytes] = []
     assert write([]) == (None, b"")  # fills the table
-    event, size = part10_bytes(events, [OpenItem(())], WRITE_TABLES[False], parts, 0, 1, 84)
+    event, size = bytes_of_engine(implicit=False)(events, [OpenItem(())], parts, 0, 1, 84)
     assert (event, size > 0, len(list(events))) == (None, True, 1)
 
 
@@ -187,7 +195,8 @@ def test_writing_random_events_never_raises(events: list[Event]) -> None:
             table = WRITE_TABLES[False]
             table.elements.remember(PRIVATE, write_entry(PRIVATE, vr, implicit=False))
             for _, _, _, value in events:
-                part10_bytes(iter([(EventType.ELEMENT, PRIVATE, vr, value)]), [OpenItem(())], table, [], 0, 100, 84)
+                event = EventType.ELEMENT, PRIVATE, vr, value
+                bytes_of_engine(implicit=False)(iter([event]), [OpenItem(())], [], 0, 100, 84)
 
 
 def test_cut_runs_write_the_same_file() -> None:

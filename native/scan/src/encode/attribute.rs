@@ -1,7 +1,7 @@
 //! The members of an attribute after its VR.
 
+use crate::encode::Values;
 use crate::encode::number::{is_number, put_float, put_integer, put_unsigned};
-use crate::handler::Values;
 use crate::vr::{Form, Vr};
 
 const MAX_DOUBLE_LENGTH: usize = 24; // characters, as in -1.7976931348623157e+308
@@ -55,7 +55,9 @@ impl<'a> Attribute<'a> {
     /// End the attribute. PS3.18 F.2.5: an empty attribute has no Value, an empty value among several is null.
     #[inline]
     pub fn end(self) {
-        if self.count == 0 || (self.count == 1 && self.is_null) {
+        if self.vr.form() == Form::Binary {
+            self.out.push(b'}');
+        } else if self.count == 0 || (self.count == 1 && self.is_null) {
             self.out.truncate(self.start);
             self.out.push(b'}');
         } else {
@@ -71,7 +73,31 @@ impl<'a> Attribute<'a> {
         self.count += 1;
     }
 
-    pub fn null(&mut self) -> bool {
+    fn is_number(&self, text: &[u8], is_integer: bool) -> bool {
+        let max_length = self.choices.number_length;
+        match self.choices.number_handling {
+            NumberHandling::Number => text.len() <= max_length && is_number(text, is_integer),
+            NumberHandling::String => false,
+            NumberHandling::Auto => {
+                text.len() <= max_length.min(MAX_DOUBLE_LENGTH) && is_number(text, is_integer) && is_of_double(text)
+            }
+        }
+    }
+
+    fn tag(&mut self, number: i128) -> bool {
+        let Ok(tag) = u32::try_from(number) else {
+            return false;
+        };
+        self.next();
+        self.out.push(b'"');
+        put_tag(self.out, tag);
+        self.out.push(b'"');
+        true
+    }
+}
+
+impl Values for Attribute<'_> {
+    fn null(&mut self) -> bool {
         if self.count > 0 && self.vr.form() == Form::SingleText {
             return false;
         }
@@ -81,9 +107,8 @@ impl<'a> Attribute<'a> {
         true
     }
 
-    /// Add text in UTF-8, of VRs of text and of decimals.
     #[inline]
-    pub fn text(&mut self, text: &[u8]) -> bool {
+    fn text(&mut self, text: &[u8]) -> bool {
         let form = self.vr.form();
         match form {
             Form::Text | Form::SingleText | Form::Decimal | Form::IntegerText if text.is_empty() => {
@@ -116,19 +141,8 @@ impl<'a> Attribute<'a> {
         true
     }
 
-    fn is_number(&self, text: &[u8], is_integer: bool) -> bool {
-        let max_length = self.choices.number_length;
-        match self.choices.number_handling {
-            NumberHandling::Number => text.len() <= max_length && is_number(text, is_integer),
-            NumberHandling::String => false,
-            NumberHandling::Auto => {
-                text.len() <= max_length.min(MAX_DOUBLE_LENGTH) && is_number(text, is_integer) && is_of_double(text)
-            }
-        }
-    }
-
     #[inline]
-    pub fn integer(&mut self, number: i128) -> bool {
+    fn integer(&mut self, number: i128) -> bool {
         let is_quoted = match self.vr.form() {
             Form::Integer => false,
             Form::LongInteger => match self.choices.number_handling {
@@ -156,18 +170,7 @@ impl<'a> Attribute<'a> {
         true
     }
 
-    fn tag(&mut self, number: i128) -> bool {
-        let Ok(tag) = u32::try_from(number) else {
-            return false;
-        };
-        self.next();
-        self.out.push(b'"');
-        put_tag(self.out, tag);
-        self.out.push(b'"');
-        true
-    }
-
-    pub fn float(&mut self, number: f64) -> bool {
+    fn float(&mut self, number: f64) -> bool {
         if !matches!(self.vr.form(), Form::Single | Form::Double) {
             return false;
         }
@@ -194,8 +197,8 @@ impl<'a> Attribute<'a> {
         }
     }
 
-    /// Add a person name by its component groups (PS3.18 F.2.2: only those that are not empty).
-    pub fn name(&mut self, groups: [&[u8]; 3]) -> bool {
+    fn name(&mut self, groups: [&[u8]; 3]) -> bool {
+        // PS3.18 F.2.2: only the groups that are not empty.
         if self.vr.form() != Form::PersonName {
             return false;
         }
@@ -220,8 +223,7 @@ impl<'a> Attribute<'a> {
         true
     }
 
-    /// Add the one value of a binary VR, and end the attribute.
-    pub fn end_with_binary(self, bytes: &[u8]) -> bool {
+    fn binary(&mut self, bytes: &[u8]) -> bool {
         if self.vr.form() != Form::Binary {
             return false;
         }
@@ -231,37 +233,7 @@ impl<'a> Attribute<'a> {
             base64_simd::STANDARD.encode_append(bytes, self.out);
             self.out.push(b'"');
         }
-        self.out.push(b'}');
         true
-    }
-
-    /// Add all values, and end the attribute.
-    pub fn end_with(mut self, values: &Values<'_>) -> bool {
-        let is_taken = match values {
-            Values::None => true,
-            Values::Text(text) => self.text(text),
-            Values::Texts(texts) => texts.iter().all(|text| match text {
-                Some(text) => self.text(text),
-                None => self.text(b""),
-            }),
-            Values::Integers(numbers) => numbers.iter().all(|number| match number {
-                Some(number) => self.integer(*number),
-                None => self.null(),
-            }),
-            Values::Floats(numbers) => numbers.iter().all(|number| match number {
-                Some(number) => self.float(*number),
-                None => self.null(),
-            }),
-            Values::Names(names) => names.iter().all(|groups| match groups {
-                Some(groups) => self.name(groups),
-                None => self.null(),
-            }),
-            Values::Bytes(bytes) => return self.end_with_binary(bytes),
-        };
-        if is_taken {
-            self.end();
-        }
-        is_taken
     }
 }
 

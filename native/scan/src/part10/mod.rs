@@ -4,5 +4,6 @@ mod fields;
 mod run;
 mod values;
 
+pub use fields::is_short;
 pub use run::{Encoding, Frame, MAX_WHOLE_VALUE, NO_END, Place, Surroundings, run};
 pub use values::{Repertoire, Scratch};
