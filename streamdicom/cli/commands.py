@@ -224,7 +224,7 @@ _SERVE = Command(
     "serve",
     "Serve a folder as a DICOMweb origin server: search, retrieve and store.",
     "The folder is indexed first. There is no password: everyone who can reach the address can read everything, unless "
-    "clients need a certificate. Ctrl-C stops the server.",
+    "clients need a token or a certificate. Ctrl-C stops the server.",
     (
         positional("folder", "DIR", "A folder of DICOM files or of DICOM JSON.", type=path),
         option("--host", metavar="ADDRESS", default="127.0.0.1", text="The address to listen at."),
@@ -237,6 +237,12 @@ _SERVE = Command(
         option("--tls-cert", metavar="FILE", type=path, text="The certificate of the server, in PEM, for HTTPS."),
         option("--tls-key", metavar="FILE", type=path, text="The key of the certificate, if it has its own file."),
         option("--tls-client-ca", metavar="FILE", type=path, text="Refuse clients without a certificate of these CAs."),
+        option(
+            "--tokens",
+            metavar="FILE",
+            type=path,
+            text="Require a token; lines: read SHA256, write SHA256.",
+        ),
         flag("--insecure", text="Listen beyond this machine although everyone can connect."),
     ),
     {},

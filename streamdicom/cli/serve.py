@@ -19,7 +19,7 @@ from streamdicom.cli.terminal import console, counted
 try:
     import uvicorn
 
-    from streamdicom.server import Catalog, server_app
+    from streamdicom.server import Catalog, parse_tokens, server_app
     from streamdicom.server.connections import BoundedProtocol
 except ModuleNotFoundError as missing:
     raise UsageError(f'{missing.name} is not installed; install "streamdicom[serve]"') from None
@@ -30,10 +30,10 @@ _MAX_NAMED = 10  # files that are not served
 
 def run(arguments: Namespace) -> int:
     """Run the command."""
-    if not (_is_loopback(arguments.host) or arguments.insecure or arguments.tls_client_ca):
+    if not (_is_loopback(arguments.host) or arguments.insecure or arguments.tls_client_ca or arguments.tokens):
         raise UsageError(
-            f"everyone who reaches {arguments.host} could read the folder; require certificates with --tls-client-ca, "
-            "or use --insecure"
+            f"everyone who reaches {arguments.host} could read the folder; use --tokens or --tls-client-ca, "
+            "or --insecure"
         )
     if not arguments.tls_cert and (arguments.tls_key or arguments.tls_client_ca):
         raise UsageError("expected --tls-cert with --tls-key and --tls-client-ca")
@@ -51,9 +51,19 @@ def run(arguments: Namespace) -> int:
         read_only=arguments.read_only,
         lenient_accept=arguments.lenient_accept,
         cors=arguments.cors,
+        tokens=_tokens(arguments.tokens),
         hosts=(arguments.host, *arguments.hosts),
     )
     return DONE
+
+
+def _tokens(path: Path | None) -> dict[str, str] | None:
+    if path is None:
+        return None
+    try:
+        return parse_tokens(path.read_text("utf-8").splitlines())
+    except ValueError as error:
+        raise UsageError(f"{path}: {error}") from None
 
 
 def _is_loopback(host: str) -> bool:

@@ -6,8 +6,9 @@
 - ``connections``: bounds on connections, for uvicorn (extra ``serve``).
 """
 
+from streamdicom.server.access import parse_tokens
 from streamdicom.server.app import server_app
 from streamdicom.server.catalog import Catalog, Entry, Refreshed
 from streamdicom.server.qido import Level, Query, parse_query
 
-__all__ = ["Catalog", "Entry", "Level", "Query", "Refreshed", "parse_query", "server_app"]
+__all__ = ["Catalog", "Entry", "Level", "Query", "Refreshed", "parse_query", "parse_tokens", "server_app"]

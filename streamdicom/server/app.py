@@ -10,7 +10,7 @@ import logging
 import os
 import re
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import chain
 from typing import Any, cast
@@ -30,6 +30,7 @@ from streamdicom.dicom import (
 )
 from streamdicom.errors import BulkDataError, RequestError
 from streamdicom.events import Event
+from streamdicom.server.access import Access
 from streamdicom.server.catalog import Catalog, Entry
 from streamdicom.server.guard import LOOPBACK, Guard
 from streamdicom.server.lifetime import Lifetime, OnFirstUse
@@ -88,6 +89,7 @@ def server_app(
     lenient_accept: bool = False,
     cors: Collection[str] = (),
     hosts: Collection[str] = (),
+    tokens: Mapping[str, str] | None = None,
 ) -> Starlette:
     """Return the ASGI application of a DICOMweb origin server (PS3.18 10).
 
@@ -113,6 +115,8 @@ def server_app(
         cors: Origins, such as ``https://viewer.example``, whose pages may use the server; ``*`` for any.
         hosts: Names of the server in the header field Host, besides the names of this machine and the address of the
             connection; ``*`` for any. Requests for other names are refused with 421.
+        tokens: The access, ``read`` or ``write``, by the SHA-256 of each token; see ``parse_tokens``. Without it,
+            everyone who reaches the server has access.
 
     Raises:
         OSError: The folder does not exist.
@@ -162,6 +166,8 @@ def server_app(
             CORSMiddleware, allow_origins=cors, allow_methods=methods, allow_headers=["*"], expose_headers=_EXPOSED
         )
         middleware.insert(1, sharing)
+    if tokens is not None:  # after CORS, whose preflight requests have no token
+        middleware.insert(1 + bool(cors), Middleware(Access, tokens=tokens))
     return Starlette(routes=routes, middleware=middleware, exception_handlers=handlers, lifespan=lifetime.lifespan)
 
 

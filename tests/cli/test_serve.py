@@ -8,6 +8,7 @@ import ssl
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from hashlib import sha256
 from http.client import HTTPSConnection
 from pathlib import Path
 from shutil import copy, which
@@ -122,6 +123,17 @@ def test_only_clients_with_a_certificate_are_served(folder: Path, tmp_path_facto
                 with pytest.raises(OSError, match=r"(?i)alert|closed|reset|without response"):
                     connection.request("GET", "/studies")
                     connection.getresponse()
+
+
+def test_tokens_of_a_file_are_required(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    tokens = tmp_path_factory.mktemp("tokens") / "tokens"
+    tokens.write_text(f"read {sha256(b'abc').hexdigest()}  -\n")
+    with _serving(folder, "--tokens", tokens, "--host", "0.0.0.0") as (_, url):
+        url = url.replace("0.0.0.0", "127.0.0.1")
+        assert httpx2.get(f"{url}/studies").status_code == 401
+        assert httpx2.get(f"{url}/studies", headers={"Authorization": "Bearer abc"}).status_code == 200
+    tokens.write_text("abc\n")
+    assert "line 1" in run("serve", folder, "--port", 0, "--tokens", tokens).error
 
 
 def test_files_that_are_no_certificate_are_a_usage_error(folder: Path) -> None:
