@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from filecmp import cmp
 from io import BufferedRandom, BytesIO
@@ -63,6 +63,7 @@ def import_archive(
     transfer_syntax: str | None = None,
     bulk_root: str | os.PathLike[str] | None = None,
     bulk_uri_prefix: str = "",
+    where: Mapping[str, str | Iterable[str]] | None = None,
     on_error: str = "stop",
     on_duplicate: str = "error",
     resume: bool = False,
@@ -85,6 +86,7 @@ def import_archive(
             sets are written in Explicit VR Little Endian.
         bulk_root: The folder of the bulk data that the stream refers to. By default a reference is an error.
         bulk_uri_prefix: The start of the references, before the path in that folder.
+        where: Data sets to write, as in ``ReadOptions.where``, but with strings only. By default all are written.
         on_error: "stop" at a data set that fails, or "skip" it and add it to the report. With "skip", an element with
             an invalid value is kept; see ``ReadOptions.on_error``. A syntax error always stops the run; the data
             sets before it are written.
@@ -121,13 +123,15 @@ def import_archive(
     paths = Layout(layout)
     root = Path(directory)
     description = _describe(source)
-    request = {
+    request: Entry = {
         "layout": layout,
         "transfer_syntax": transfer_syntax,
         "bulk_root": None if bulk_root is None else os.fspath(bulk_root),
         "bulk_uri_prefix": bulk_uri_prefix,
+        "where": {key: [value] if isinstance(value, str) else [*value] for key, value in (where or {}).items()},
         "source": description,
     }
+    reading = ReadOptions(on_error="keep" if on_error == "skip" else None, where=request["where"])
     options = WriteOptions(transfer_syntax=transfer_syntax)
     Part10Writer(BytesIO(), BytesIO, options=options)  # raises if the transfer syntax is not supported
     store = _NoStore() if bulk_root is None else DirectoryStore(bulk_root, uri_prefix=bulk_uri_prefix)
@@ -138,7 +142,7 @@ def import_archive(
         closing(_Destination(root, paths, on_duplicate)) as destination,
         closing(_Log(root, resume)) as log,
     ):
-        return _Import(destination, log, options, store, on_error == "skip", ticker).run(source, request)
+        return _Import(destination, log, options, store, on_error == "skip", ticker).run(source, request, reading)
 
 
 def _is_file(source: Source) -> TypeGuard[str | os.PathLike[str]]:
@@ -267,8 +271,7 @@ class _Import:
         self._ticker = ticker
         self._report = Report()
 
-    def run(self, source: Source, request: Entry) -> Report:
-        options = ReadOptions(on_error="keep" if self._skip else None)
+    def run(self, source: Source, request: Entry, options: ReadOptions) -> Report:
         self._log.begin(request)
         self._destination.reuses_identical_files = self._log.is_lost
         place = self._log.last_place()

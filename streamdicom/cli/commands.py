@@ -182,6 +182,7 @@ _IMPORT = Command(
             text="Path of each file, with keywords in braces.",
         ),
         option("--transfer-syntax", metavar="UID", text="The Transfer Syntax of the files."),
+        SELECT,
         option("--bulk-dir", metavar="DIR", type=path, text="The folder that references to bulk data lead to."),
         _bulk_uri_prefix(),
         _on_error("What to do with a data set that is not valid."),

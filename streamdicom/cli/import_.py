@@ -9,6 +9,7 @@ from streamdicom.archive import import_archive
 from streamdicom.cli.archive_report import finish, progress_callback, resumable
 from streamdicom.cli.exit_codes import usage_errors
 from streamdicom.cli.inputs import PIPE, naming_input
+from streamdicom.cli.options import note_unmatched, selected
 from streamdicom.cli.progress import ProgressLine
 from streamdicom.cli.terminal import counted
 
@@ -16,6 +17,7 @@ from streamdicom.cli.terminal import counted
 def run(arguments: Namespace) -> int:
     """Run the command."""
     source = arguments.source
+    where = selected(arguments.where)
     with resumable(), usage_errors(), naming_input(source), ProgressLine("Importing") as line:
         report = import_archive(
             sys.stdin.buffer if source == PIPE else source,
@@ -24,9 +26,12 @@ def run(arguments: Namespace) -> int:
             transfer_syntax=arguments.transfer_syntax,
             bulk_root=arguments.bulk_dir,
             bulk_uri_prefix=arguments.bulk_uri_prefix,
+            where=where,
             on_error=arguments.on_error,
             on_duplicate=arguments.on_duplicate,
             resume=arguments.resume,
             progress=progress_callback(line, "Importing", "data sets"),
         )
+    if where and not report.datasets:
+        note_unmatched(where)
     return finish(report, arguments.report, counted(report.datasets, "data set"))

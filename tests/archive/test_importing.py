@@ -536,6 +536,27 @@ def test_resumed_run_reads_from_where_it_stopped(separator: bytes, tmp_path: Pat
     _check(folder, 159)
 
 
+def test_data_sets_are_selected(tmp_path: Path) -> None:
+    report = import_archive(_stream(9), tmp_path, where={"PatientID": ["2", "7"]})
+    assert report == Report(datasets=2)
+    assert [Path(name).name for name in _files(tmp_path)] == ["1.2.3.7.dcm", "1.2.3.2.dcm"]
+
+
+def test_selection_is_resumed(tmp_path: Path) -> None:
+    source, folder = tmp_path / "in.json", tmp_path / "out"
+    source.write_bytes(
+        _array(*map(_object, range(1, 8)), {**_BAD, **_object(8), "00280010": _BAD["00280010"]}, _object(9))
+    )
+    where = {"SeriesInstanceUID": ["1.2.2.1", "1.2.2.2"]}
+    with pytest.raises(streamdicom.StreamDicomError):
+        import_archive(source, folder, where=where)
+    with pytest.raises(ResumeError, match="differing: where"):
+        import_archive(source, folder, resume=True, on_error="skip")
+    report = import_archive(source, folder, where=where, resume=True, on_error="skip")
+    assert (report.datasets, [skipped.name for skipped in report.skipped]) == (5, ["[7]"])
+    assert sorted(Path(name).stem[-1] for name in _files(folder)) == ["1", "2", "4", "5", "7"]
+
+
 def test_run_after_a_kill_at_the_very_end_can_be_resumed(tmp_path: Path) -> None:
     source, folder = _interrupted(tmp_path)
     expected = import_archive(source, folder, resume=True, on_error="skip")
