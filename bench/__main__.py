@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bench import bulk, exporting, indexing, latency, origin, report, requests, serving
+from bench import bulk, exporting, indexing, latency, origin, random_access, report, requests, serving
 from bench.memory import MIB, Measurement, measure
 from bench.peers import jobs
 from bench.peers.table import machine, table
@@ -30,6 +30,7 @@ _BENCHMARKS = "test_options.py"
 _FIGURES = _FOLDER.parent / "docs" / "figures"
 _FILES = (128, 512, 2048)  # MiB of pixel data
 _EXPORTS = (1000, 10_000)  # files
+_INDEXED = 20_000  # data sets of an array
 _ARCHIVES = (100, 100_000)  # instances of an origin server
 _RESPONSE = 100_000  # data sets
 _QUICK = 64  # MiB, the largest input
@@ -64,12 +65,14 @@ def _measure_all(part: int, arguments: argparse.Namespace, caption: str) -> tupl
     files = _measure_files([size // part for size in _FILES])
     exports = exporting.measure([count // part for count in _EXPORTS])
     indexed = indexing.measure([count // part for count in _EXPORTS])
+    accessed = random_access.measure(_INDEXED // part)
     served = serving.measure(_RESPONSE // part)
     asked = origin.measure(1000 // part, [count // part for count in _ARCHIVES])
     sent = requests.measure((_QUICK if arguments.quick else max(_SIZES["binary"])) * MIB)
     rows = report.speed_rows(speed["benchmarks"]) + report.memory_rows(runs)
     rows += report.file_rows(files, max(_FILES) // part) + report.export_rows(exports)
     rows += report.index_rows(indexed)
+    rows.append(report.access_row(accessed))
     rows += report.serving_rows(served) + report.request_rows(sent)
     rows += report.origin_rows(asked)
     rows += report.latency_rows(_measure_latency())

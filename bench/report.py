@@ -22,6 +22,7 @@ from bench.memory import MIB, Measurement
 from bench.origin import Asked
 from bench.peers.jobs import Result
 from bench.peers.table import markdown
+from bench.random_access import Accessed
 from bench.requests import Request
 from bench.serving import CLIENTS, Served
 
@@ -38,6 +39,7 @@ _MAX_LATENCY = 1  # ms after the last byte
 _MAX_MORE_MEMORY = 2  # MiB, of the largest number of files above that of the smallest
 
 _MAX_SERVING = 32  # MiB, of a server
+_MAX_INDEX_MEMORY = 16  # MiB above import
 _MAX_CLIENT = 1  # MiB, of a server for each slow client
 _MAX_ASKING = 2  # MiB, of an origin server for each client, of which many are answered by threads at once
 _MAX_SERVING_MORE = 8  # MiB, of an origin server for the largest number of instances above the smallest
@@ -239,6 +241,15 @@ def index_rows(indexed: list[Indexed]) -> list[Row]:
     is_flat = indexed[-1].peak - indexed[0].peak <= _MAX_MORE_MEMORY * MIB
     rows[-1].goals.append((f"<= {_MAX_MORE_MEMORY} MiB more than {indexed[0].files:,} files", is_flat))
     return rows
+
+
+def access_row(run: Accessed) -> Row:
+    """Return the row of the index of a stream."""
+    row = Row("JSON -> index", f"{run.datasets:,} data sets", run.seconds, run.size, run.datasets, peak=run.peak / MIB)
+    row.remark = f"{run.events / run.seconds:.1f} x the speed of reading events"
+    row.goals.append((f"<= {_MAX_INDEX_MEMORY} MiB", run.peak <= _MAX_INDEX_MEMORY * MIB))
+    row.goals.append(("index[k] <= 1 ms more than the data set", run.extra <= 0.001))
+    return row
 
 
 def serving_rows(served: list[Served]) -> list[Row]:

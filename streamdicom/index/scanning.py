@@ -23,7 +23,14 @@ PIECE = 64 * 1024
 _SOP_INSTANCE_UID = 0x00080018
 _WRAPPER = "wrapper"  # the code of a deviation
 _HEAD = 1024  # bytes of a data set in which its SOP Instance UID mostly is
-_UID = re.compile(rb'"00080018"\s*:\s*\{\s*"vr"\s*:\s*"UI"\s*,\s*"Value"\s*:\s*\[\s*"([0-9.]{1,64})"\s*\]')
+_VALUE = rb'"Value"\s*:\s*\[\s*"([0-9.]{1,64})"\s*\]'
+_VR = rb'"vr"\s*:\s*"UI"'
+_COMMA = rb"\s*,\s*"
+_UID = re.compile(  # pydicom writes the VR after the value
+    rb'"00080018"\s*:\s*\{\s*(?:' + _VR + _COMMA + _VALUE + b"|" + _VALUE + _COMMA + _VR + rb")\s*\}"
+)
+_UID_KEY = re.compile(rb'0008[^"]{0,3}0018|SOPInstanceUID|\\u00[0-7]', re.IGNORECASE)  # a key in any form
+_LONGEST_KEY = 32  # bytes
 _KEYED = re.compile(rb'\{\s*"[0-9A-Fa-f]{8}"')
 _NO_WRAPPER = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\[|\{\s*(?:"[0-9A-Fa-f]{8}"|\}))')
 _BLANK = b" \t\r\n"
@@ -162,8 +169,20 @@ def uid_of(file: BinaryIO, start: int, end: int) -> str | None:
     if found and _KEYED.match(head):
         before = scan(head[: found.start()])
         if isinstance(before, Summary) and before.change == 1 and not before.ends_in_string:
-            return found[1].decode()
+            return (found[1] or found[2]).decode()
+    if _KEYED.match(head) and not _may_have_uid(file, start, end):
+        return None
     return _parsed_uid(file, start, end)
+
+
+def _may_have_uid(file: BinaryIO, start: int, end: int) -> bool:
+    held = b""
+    for piece in read_range(file, start, end, PIECE):
+        data = held + piece
+        if _UID_KEY.search(data):
+            return True
+        held = data[-_LONGEST_KEY:]
+    return False
 
 
 def _parsed_uid(file: BinaryIO, start: int, end: int) -> str | None:

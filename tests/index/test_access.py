@@ -17,6 +17,7 @@ from streamdicom import IndexMismatchError, InputError
 from streamdicom.index import StreamIndex, build_index, open_index, plan_splits, sidecar_of
 from streamdicom.index.sorting import SortedPairs
 from streamdicom.io import new_compressor
+from tests.archive.corpus import dataset
 from tests.index.test_planning import FORMS, datasets, text_of
 
 
@@ -71,6 +72,10 @@ def test_every_data_set_of_a_uid_is_found(tmp_path: Path) -> None:
     [
         '"00080018": {"Value": ["1.2.3"], "vr": "UI"}',
         '"SOPInstanceUID": {"vr": "UI", "Value": ["1.2.3"]}',
+        '"00080005": {"vr": "CS"}, "SOPInstanceUID": {"vr": "UI", "Value": ["1.2.3"]}',
+        '"00080005": {"vr": "CS"}, "(0008,0018)": {"vr": "UI", "Value": ["1.2.3"]}',
+        '"00080005": {"vr": "CS"}, "0008\\u0030018": {"vr": "UI", "Value": ["1.2.3"]}',
+        '"00080018": {"vr": "UI", "Value": ["1.2.3"]}',
         '"00080006": {"vr": "SQ", "Value": [{"00080018": {"vr": "UI", "Value": ["9.9"]}}]},'
         '"00080018": {"vr": "UI", "Value": ["1.2.3"]}',
         '"00080005": {"vr": "CS", "Value": ["{"]}, "00080018": {"vr": "UI", "Value": ["1.2.3"]}',
@@ -85,6 +90,16 @@ def test_uid_is_found_in_any_form(member: str, tmp_path: Path) -> None:
     with build_index(path) as index:
         assert index.ordinals("1.2.3") == [1]
         assert index.ordinals("9.9") == []
+
+
+def test_uid_as_pydicom_writes_it_is_not_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("streamdicom.index.scanning._parsed_uid")  # takes as long as to read the data set
+    path = tmp_path / "in.json"
+    with_uid, without = dataset(7), dataset(8)
+    del without.SOPInstanceUID
+    path.write_text(f"[{with_uid.to_json()}, {without.to_json()}]")
+    with build_index(path) as index:
+        assert index.ordinals(with_uid.SOPInstanceUID) == [0]
 
 
 def test_index_out_of_range_is_refused(path: Path) -> None:
