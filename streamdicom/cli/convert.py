@@ -17,7 +17,7 @@ from streamdicom.cli.options import note_unmatched, read_options, write_options
 from streamdicom.cli.outputs import target_of
 from streamdicom.cli.progress import ProgressLine
 from streamdicom.events import Event
-from streamdicom.filters import needed_file_meta, sort_elements
+from streamdicom.filters import needed_file_meta, needed_file_meta_of_each, sort_elements
 from streamdicom.formats import DICOM, FORMATS, JSON, NDJSON, XML, FormatName, expand, form_of_name, recognize
 from streamdicom.io import Expansion, not_blank
 from streamdicom.options import ReadOptions, WriteOptions
@@ -83,6 +83,9 @@ def convert_file(
             events = needed_file_meta(events, always=writing.file_meta)
             writing = replace(writing, file_meta=True)
         to = to or _format_by_name(target, content)
+        if content != DICOM.name and to != DICOM.name and not writing.file_meta:
+            events = needed_file_meta_of_each(events)
+            writing = replace(writing, file_meta=True)
         if content == to == DICOM.name and writing.deidentification is None:
             raise UsageError(
                 "IN is a DICOM file: expected JSON or XML as OUT; a DICOM file is written from a DICOM file only with "

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from streamdicom.filters.bulk_data import load_bulk_data, open_bulk_data, store_bulk_data
 from streamdicom.filters.convert import has_form_of
-from streamdicom.filters.file_meta import needed_file_meta
+from streamdicom.filters.file_meta import needed_file_meta, needed_file_meta_of_each
 from streamdicom.filters.fragments import FRAGMENT_FORMS, Frames, fragment_events, value_field
 from streamdicom.filters.pipeline import Pipeline
 from streamdicom.filters.position import Position
@@ -43,6 +43,7 @@ __all__ = [
     "has_form_of",
     "load_bulk_data",
     "needed_file_meta",
+    "needed_file_meta_of_each",
     "open_bulk_data",
     "select",
     "sort_elements",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from streamdicom.dicom import FILE_META_GROUP, TRANSFER_SYNTAX_UID, is_encapsulated
-from streamdicom.events import ELEMENT, START_DATASET, Event
+from streamdicom.events import ELEMENT, END_DATASET, START_DATASET, Event
 
 _MAX_HELD = 256  # events; more than File Meta Information has elements
 
@@ -39,3 +39,26 @@ def needed_file_meta(events: Iterable[Event], *, always: bool = False) -> Iterat
     if not is_needed:
         held = [event for event in held if event[1] >> 16 != FILE_META_GROUP]
     return chain(held, remaining)
+
+
+def needed_file_meta_of_each(events: Iterable[Event]) -> Iterator[Event]:
+    """Yield the events of a stream, with group 0002 only in data sets that need it.
+
+    Args:
+        events: The events of any number of data sets.
+
+    >>> from streamdicom import iter_events
+    >>> jpeg = b'{"00020010": {"vr": "UI", "Value": ["1.2.840.10008.1.2.4.50"]}}'
+    >>> [tag for _, tag, _, _ in needed_file_meta_of_each(iter_events(b"[{}," + jpeg + b"]")) if tag]
+    [131088]
+    """
+    remaining = iter(events)
+    for first in remaining:
+        yield from needed_file_meta(chain((first,), _to_end(remaining)))
+
+
+def _to_end(events: Iterator[Event]) -> Iterator[Event]:
+    for event in events:
+        yield event
+        if event[0] == END_DATASET:
+            return

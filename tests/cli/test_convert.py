@@ -213,3 +213,25 @@ def test_transfer_syntax_is_a_uid(syntax: str, tmp_path: Path) -> None:
     result = run("convert", "-", tmp_path / "out.dcm", "--transfer-syntax", syntax, data=b"{}")
     assert result.code == 2
     assert "UID" in result.error
+
+
+@pytest.mark.parametrize("formats", [("json", "xml"), ("xml", "json"), ("ndjson", "json"), ("json.gz", "ndjson")])
+def test_transfer_syntax_of_encapsulated_pixel_data_passes_every_format(
+    formats: tuple[str, str], tmp_path: Path
+) -> None:
+    source = Path(get_testdata_file("MR_small_RLE.dcm"))
+    path = source
+    for format in (*formats, "dcm"):
+        target = tmp_path / f"{len(format)}.{format}"
+        assert run("convert", path, target).code == 0
+        path = target
+    before, after = dcmread(source), dcmread(path)
+    assert after.file_meta.TransferSyntaxUID == before.file_meta.TransferSyntaxUID
+    assert after.PixelData == before.PixelData
+
+
+def test_file_meta_of_plain_data_sets_is_left_out_of_text(tmp_path: Path) -> None:
+    run("convert", get_testdata_file("CT_small.dcm"), tmp_path / "a.json", "--file-meta")
+    run("convert", tmp_path / "a.json", tmp_path / "b.json")
+    assert "00020010" in json.loads((tmp_path / "a.json").read_text())
+    assert not [key for key in json.loads((tmp_path / "b.json").read_text()) if key.startswith("0002")]
