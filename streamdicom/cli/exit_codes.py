@@ -74,10 +74,11 @@ def exit_code_of(action: Callable[[], int]) -> int:
         if known is None:
             raise
         code = known
-        with suppress(OSError):  # if standard error is closed
-            console.error(_message(error))
-            if console.verbosity > 0:
-                _print_traceback()
+        if known != INTERRUPTED:
+            with suppress(OSError):  # if standard error is closed
+                console.error(_message(error))
+                if console.verbosity > 0:
+                    _print_traceback()
     if code:
         abandon_output()
     return code
@@ -114,6 +115,8 @@ def _code(error: Exception) -> int | None:
     """Return the exit code for an error, or None for a defect of the program."""
     from streamdicom.errors import StreamDicomError
 
+    if isinstance(error.__cause__, KeyboardInterrupt):  # Python 3.11 wraps it, where it sets names in a class
+        return INTERRUPTED
     if isinstance(error, (UsageError, *_USAGE_ERRORS)):
         return USAGE
     if isinstance(error, OSError):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import streamdicom
+from streamdicom.cli.exit_codes import exit_code_of
 from streamdicom.cli.terminal import Console, plain
 from tests.cli.running import COMMAND, dataset, dicom_file, run_shell
 
@@ -182,6 +183,21 @@ def test_signal_ends_the_command_quietly_and_leaves_no_file(number: int, code: i
         assert process.stderr.read() == b""
     assert process.returncode == code
     assert list(tmp_path.iterdir()) == []
+
+
+def test_interrupt_is_quiet_where_python_wraps_it(capsys: pytest.CaptureFixture[str]) -> None:
+    class Name:
+        def __set_name__(self, *_: object) -> None:
+            raise KeyboardInterrupt
+
+    def import_module() -> int:
+        class Interrupted:
+            name = Name()
+
+        return 0
+
+    assert exit_code_of(import_module) == 130
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.slow
