@@ -25,11 +25,12 @@ from streamdicom.codec import (
     written_events,
 )
 from streamdicom.errors import InputError, Location, OutputError, StreamDicomError
-from streamdicom.events import Event
-from streamdicom.filters import Pipeline, to_end
+from streamdicom.events import Event, by_dataset
+from streamdicom.filters import Pipeline
 from streamdicom.formats import (
     DICOM,
     FORMATS,
+    HEAD_SIZE,
     JSON,
     NDJSON,
     ONE_DATASET,
@@ -61,8 +62,6 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 _T = TypeVar("_T")
-
-_HEAD = 2048  # bytes that recognize any stream
 
 
 # --- reading ---------------------------------------------------------------------------------------------------
@@ -246,7 +245,7 @@ def loads(text: str | bytes, *, options: ReadOptions | None = None, as_file: boo
         raise TypeError(f"expected str or bytes, found {type(text).__name__}; read files with load()")
     data = encode_text(text) if isinstance(text, str) else text
     options = options_or_default(options, ReadOptions)
-    if options.format == "auto" and not options.force and detect(bytes(data[:_HEAD]), is_all=True) == UNKNOWN:
+    if options.format == "auto" and not options.force and detect(bytes(data[:HEAD_SIZE]), is_all=True) == UNKNOWN:
         raise InputError(f"{UNKNOWN_MESSAGE}; read files with load()", Location(0))
     return load(data, options=options, as_file=as_file)
 
@@ -564,16 +563,10 @@ def write_events(
         return
     encoder = EventEncoder(indent, format=row.name, options=options, array=array)
     with Output(target, compression) as output:
-        for part in _by_dataset(checked_events(events)) if output.is_connection else [events]:
+        for part in by_dataset(checked_events(events)) if output.is_connection else [events]:
             _write_blocks(encoder, encoder.encode(part), output)
         output.write(encoder.close())
         output.commit()
-
-
-def _by_dataset(events: Iterable[Event]) -> Iterator[Iterable[Event]]:
-    remaining = iter(events)
-    for event in remaining:
-        yield chain((event,), to_end(remaining))
 
 
 def _check_no_indent(indent: int | str | None) -> None:

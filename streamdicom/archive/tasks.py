@@ -26,8 +26,8 @@ from streamdicom.archive.sources import CONTAINERS, Input, Kind, pieces
 from streamdicom.bulkdata import BulkDataAction, BulkDataPolicy, DirectoryStore
 from streamdicom.deidentification import DeidentificationReport
 from streamdicom.errors import InputError, StreamDicomError
-from streamdicom.events import Event
-from streamdicom.filters import needed_file_meta, sort_elements, to_end
+from streamdicom.events import Event, to_end
+from streamdicom.filters import needed_file_meta, sort_elements
 from streamdicom.index import hash_of
 from streamdicom.io import Expansion, MemberPlace, new_compressor, read_range
 from streamdicom.limits import Limits

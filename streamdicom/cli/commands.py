@@ -41,6 +41,7 @@ def _timeout(default: float, text: str) -> Argument:
     return option("--timeout", metavar="SECONDS", type=seconds, default=default, text=text)
 
 
+_TO_JSON = choice("--to", ("json", "ndjson"), text="The format of OUT, whatever its suffix.")
 _RESUME = flag("--resume", text="Continue where an interrupted run has stopped.")
 
 _DEMO = Command(
@@ -137,7 +138,7 @@ _EXPORT = Command(
     (
         positional("sources", "SOURCE", "Files, folders, ZIP and tar files.", type=path, nargs="+"),
         option("-o", "--output", metavar="OUT", type=path, required=True, text=_OUTPUT),
-        choice("--to", ("json", "ndjson"), text="The format of OUT, whatever its suffix."),
+        _TO_JSON,
         choice("--compress", ("none", "gzip", "zstd"), text="The compression of OUT, whatever its suffix (.gz, .zst)."),
         INDENT,
         flag("--index", text="Write the index of OUT beside it, as the command index does."),
@@ -207,7 +208,7 @@ _FETCH = Command(
     (
         positional("url", "URL", "It ends with studies, series, instances or metadata."),
         option("-o", "--output", metavar="OUT", type=path, required=True, text=_OUTPUT),
-        choice("--to", ("json", "ndjson"), text="The format of OUT, whatever its suffix."),
+        _TO_JSON,
         INDENT,
         repeated("--header", "NAME:VALUE", "A header field for the server.", dest="headers"),
         option("--token", metavar="TEXT", text="A bearer token for the server (environment: STREAMDICOM_TOKEN)."),
@@ -315,6 +316,9 @@ _COUNT = Command(
 _PICKED = (
     positional("source", "FILE", _INPUT, type=path),
     positional("target", "OUT", "A JSON or NDJSON file; - for standard output.", type=path, nargs="?", default="-"),
+    option("-n", "--number", metavar="N", type=integer(0), default=10, text="The number of data sets."),
+    _TO_JSON,
+    INDENT,
 )
 
 _HEAD = Command(
@@ -322,12 +326,7 @@ _HEAD = Command(
     "head",
     "Write the first data sets of a stream as DICOM JSON.",
     "No more of the stream is read than that takes.",
-    (
-        *_PICKED,
-        option("-n", "--number", metavar="N", type=integer(0), default=10, text="The number of data sets."),
-        choice("--to", ("json", "ndjson"), text="The format of OUT, whatever its suffix."),
-        INDENT,
-    ),
+    _PICKED,
     {},
 )
 
@@ -338,10 +337,7 @@ _SAMPLE = Command(
     "They keep their order. Without an index beside the file, the sample is held in memory.",
     (
         *_PICKED,
-        option("-n", "--number", metavar="N", type=integer(0), default=10, text="The number of data sets."),
         option("--seed", metavar="N", type=integer(0), text="Choose the same data sets in each run."),
-        choice("--to", ("json", "ndjson"), text="The format of OUT, whatever its suffix."),
-        INDENT,
     ),
     {},
 )

@@ -75,10 +75,7 @@ def exit_code_of(action: Callable[[], int]) -> int:
             raise
         code = known
         if known != INTERRUPTED:
-            with suppress(OSError):  # if standard error is closed
-                console.error(_message(error))
-                if console.verbosity > 0:
-                    _print_traceback()
+            _report(error)
     if code:
         abandon_output()
     return code
@@ -99,10 +96,13 @@ def _flushed_output() -> Iterator[None]:
     sys.stdout.flush()
 
 
-def _print_traceback() -> None:
-    import traceback  # which takes a while
+def _report(error: Exception) -> None:
+    with suppress(OSError):  # if standard error is closed
+        console.error(_message(error))
+        if console.verbosity > 0:
+            import traceback  # which takes a while
 
-    traceback.print_exc()
+            traceback.print_exc()
 
 
 def _message(error: Exception) -> str:

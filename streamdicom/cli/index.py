@@ -8,7 +8,7 @@ from pathlib import Path
 from streamdicom.cli.exit_codes import DONE
 from streamdicom.cli.inputs import size_of
 from streamdicom.cli.progress import ProgressLine
-from streamdicom.cli.terminal import console
+from streamdicom.cli.terminal import console, counted
 from streamdicom.index import build_index, sidecar_of
 
 
@@ -30,4 +30,4 @@ def _build(source: Path, jobs: int) -> None:
 
         with build_index(source, jobs=jobs, on_progress=advance) as index:
             count = len(index)
-    console.note(f"{sidecar_of(source)}: {count:,} data set{'' if count == 1 else 's'}")
+    console.note(f"{sidecar_of(source)}: {counted(count, 'data set')}")

@@ -6,7 +6,7 @@ from argparse import Namespace
 
 from streamdicom.cli.exit_codes import DONE, UsageError, usage_errors
 from streamdicom.cli.options import read_options
-from streamdicom.cli.terminal import console
+from streamdicom.cli.terminal import console, counted
 
 
 def run(arguments: Namespace) -> int:
@@ -32,5 +32,5 @@ def run(arguments: Namespace) -> int:
             raise UsageError("expected -o with a file to write, or --schema")
         form = table_format(arguments.output)
     count = write_table(stream, arguments.output, form)
-    console.note(f"{arguments.output}: {count:,} row{'' if count == 1 else 's'}")
+    console.note(f"{arguments.output}: {counted(count, 'row')}")
     return DONE

@@ -30,6 +30,7 @@ from streamdicom.events import (
     START_SEQUENCE,
     VALUES,
     Event,
+    joined_values,
 )
 from streamdicom.index import DatasetOffsets
 
@@ -54,9 +55,8 @@ class _LongValue:
     """A value that arrives in parts."""
 
     member: Members
-    is_encapsulated: bool = False
-    values: list[Any] = field_of(default_factory=list)
-    segments: list[Any] = field_of(default_factory=list)
+    is_encapsulated: bool
+    events: list[Event] = field_of(default_factory=list)
     length: int = 0
 
 
@@ -241,17 +241,10 @@ class RowBuilder:
             return
         if kind in (END_ELEMENT, END_FRAGMENTS):
             self._end_long(long)
-        elif kind == VALUES:
+        elif kind in (VALUES, SEGMENT, LAST_SEGMENT) and not long.is_encapsulated:
             long.length += len(value)
             if long.length <= self._max_length:
-                long.values += value
-        elif kind in (SEGMENT, LAST_SEGMENT):
-            long.length += len(value)
-            if long.length <= self._max_length:
-                long.segments.append(value)
-                if kind == LAST_SEGMENT:
-                    long.values.append(type(value)().join(long.segments))
-                    long.segments = []
+                long.events.append(event)
 
     def _end_long(self, long: _LongValue) -> None:
         self._long = None
@@ -261,7 +254,7 @@ class RowBuilder:
             self._misfit(long.member.value, f"more than {self._max_length} bytes; max_length sets the bound")
         else:
             self.size += long.length
-            self._set(long.member, tuple(long.values))
+            self._set(long.member, joined_values(long.events))
 
 
 def _converted(convert: Convert, value: Any) -> Any:

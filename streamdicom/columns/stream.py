@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator
+from copy import copy
 from dataclasses import replace
-from itertools import chain
 from typing import Any, TypeAlias, get_args
 
 import pyarrow as pa
@@ -15,8 +15,9 @@ from streamdicom.columns.rows import OnMismatch, RowBuilder
 from streamdicom.columns.schema import Columns, Schema
 from streamdicom.columns.tasks import batches_of
 from streamdicom.columns.types import TypeOptions
-from streamdicom.events import END_DATASET, Event
+from streamdicom.events import Event, by_dataset
 from streamdicom.index import DatasetOffsets, Split
+from streamdicom.io import absolute
 from streamdicom.options import ReadOptions, options_or_default
 
 _ROWS = 8192
@@ -86,7 +87,7 @@ class ColumnStream:
 
     Attributes:
         schema: The Arrow schema.
-        sources: The sources.
+        sources: The sources, as absolute paths.
         options: Options for reading.
 
     >>> import tempfile
@@ -108,7 +109,9 @@ class ColumnStream:
         jobs: int,
     ) -> None:
         self.schema: pa.Schema = schema.arrow
-        self.sources = list(sources)
+        self.sources: list[TableSource] = [
+            source if isinstance(source, Split) else absolute(source) for source in sources
+        ]
         self.options = options
         self._schema = schema
         self._jobs = jobs
@@ -130,7 +133,7 @@ class ColumnStream:
         builder = RowBuilder(self._schema, self._on_mismatch, self._max_length)
         offsets = DatasetOffsets() if "_offset" in self._schema.places else None
         for name, events in self._named_events(offsets):
-            for dataset in _datasets(events):
+            for dataset in by_dataset(events):
                 builder.add(dataset, name, offsets)
                 if builder.count == self._rows or builder.size >= _BATCH_SIZE:
                     yield self._batch(builder)
@@ -139,15 +142,17 @@ class ColumnStream:
 
     def of(self, sources: Iterable[TableSource]) -> ColumnStream:
         """Return the same columns of other sources, read by this process."""
-        return ColumnStream(
-            sources, self._schema, self.options, self._on_mismatch, self._rows, self._max_length, jobs=1
-        )
+        other = copy(self)
+        other.sources, other._jobs = list(sources), 1
+        return other
 
     def select(self, names: Collection[str]) -> ColumnStream:
         """Return some of the columns, in their order; no other elements are read."""
-        schema = self._schema.select(names)
-        options = replace(self.options, include=schema.include)
-        return ColumnStream(self.sources, schema, options, self._on_mismatch, self._rows, self._max_length, self._jobs)
+        other = copy(self)
+        other._schema = self._schema.select(names)
+        other.schema = other._schema.arrow
+        other.options = replace(self.options, include=other._schema.include)
+        return other
 
     def _named_events(self, offsets: DatasetOffsets | None) -> Iterator[tuple[str, Iterator[Event]]]:
         for source in self.sources:
@@ -185,16 +190,3 @@ class ColumnStream:
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
         return self.reader().__arrow_c_stream__(requested_schema)
-
-
-def _datasets(events: Iterator[Event]) -> Iterator[Iterator[Event]]:
-    """Yield the events of each data set, which must be consumed before the next."""
-    for first in events:
-        yield chain((first,), _to_end(events))
-
-
-def _to_end(events: Iterator[Event]) -> Iterator[Event]:
-    for event in events:
-        yield event
-        if event[0] == END_DATASET:
-            return

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from math import isfinite
@@ -20,9 +21,6 @@ DecimalType: TypeAlias = Literal["float64", "string", "decimal"]
 DateTimeType: TypeAlias = Literal["string", "timestamp"]
 """The type of DT."""
 
-_EPOCH = date(1970, 1, 1).toordinal()
-_DATE_LENGTH = 8
-_DAY = 24 * 60 * 60 * 1_000_000  # microseconds
 _DECIMAL = pa.decimal128(38, 16)
 _SCALE = 16
 _PERSON_NAME = pa.struct([(group, pa.string()) for group in ("Alphabetic", "Ideographic", "Phonetic")])
@@ -148,44 +146,32 @@ def _person_name(value: Any) -> dict[str, str | None]:
 
 
 @lru_cache(maxsize=4096)
-def _days(value: Any) -> int:
-    """Return the days of a DA since 1970-01-01."""
+def _date(value: Any) -> date:
     text = _text(value).rstrip(" ")
-    if len(text) != _DATE_LENGTH or not text.isdecimal() or not text.isascii():
+    if not _DATE.fullmatch(text):
         raise ValueError("expected a date as YYYYMMDD")
-    return date(int(text[:4]), int(text[4:6]), int(text[6:])).toordinal() - _EPOCH
+    return date.fromisoformat(text)
 
 
-def _microseconds(value: Any) -> int:
-    """Return the microseconds of a TM since midnight; missing components are 0."""
+def _time(value: Any) -> time:
+    """Return the time of a TM; missing components are 0."""
     text = _text(value).rstrip(" ")
-    whole, point, fraction = text.partition(".")
-    if len(whole) not in (2, 4, 6) or not (whole + fraction).isdecimal() or not text.isascii():
+    if not _TIME.fullmatch(text):
         raise ValueError("expected a time as HHMMSS.FFFFFF")
-    if point and (len(whole) != _TIME_LENGTH or not 1 <= len(fraction) <= _TIME_LENGTH):
-        raise ValueError("expected a time as HHMMSS.FFFFFF")
-    hours, minutes, seconds = int(whole[:2]), int(whole[2:4] or 0), int(whole[4:] or 0)
-    result = ((hours * 60 + minutes) * 60 + seconds) * 1_000_000 + int(fraction.ljust(6, "0") or 0)
-    if minutes >= _SIXTY or seconds >= _SIXTY or result >= _DAY:
-        raise ValueError("expected a time of a day")
-    return result
+    return time.fromisoformat(text)
 
 
-def _timestamp(value: Any) -> int:
-    """Return the microseconds of a DT since 1970-01-01 in UTC."""
+def _timestamp(value: Any) -> datetime:
     text = _text(value).rstrip(" ")
-    sign = "+" if "+" in text else "-"
-    local, _, offset = text.partition(sign)
-    if len(offset) != len("0000") or not offset.isdecimal() or len(local) < _DATE_LENGTH:
+    parts = _DATETIME.fullmatch(text)
+    if not parts:
         raise ValueError("expected a date, a time and an offset from UTC")
-    minutes = int(offset[:2]) * 60 + int(offset[2:])
-    shift = (minutes if sign == "+" else -minutes) * 60 * 1_000_000
-    time = _microseconds(local[_DATE_LENGTH:]) if len(local) > _DATE_LENGTH else 0
-    return _days(local[:_DATE_LENGTH]) * _DAY + time - shift
+    return datetime.fromisoformat(f"{parts[1]}T{parts[2] or '00'}{parts[3]}")
 
 
-_SIXTY = 60
-_TIME_LENGTH = 6
+_DATE = re.compile("[0-9]{8}")
+_TIME = re.compile(r"(?:[0-9]{2}){1,2}|[0-9]{6}(?:\.[0-9]{1,6})?")
+_DATETIME = re.compile(rf"({_DATE.pattern})({_TIME.pattern})?([+-][0-9]{{4}})")
 _LONG = _Integer(0, 2**64 - 1)
 _MAX_SINGLE = 3.4028235677973366e38  # above it, rounding to 32 bits gives infinity
 _UNSIGNED = {
@@ -197,7 +183,7 @@ _INTEGER = ColumnType(pa.int64(), _Integer(-(2**63), 2**63 - 1))
 _SHORT = ColumnType(pa.int32(), _Integer(-(2**31), 2**31 - 1))
 _TYPES = {
     "AT": ColumnType(pa.string(), _tag),
-    "DA": ColumnType(pa.date32(), _days),
+    "DA": ColumnType(pa.date32(), _date),
     "FD": ColumnType(pa.float64(), _float),
     "FL": ColumnType(pa.float32(), _single),
     "IS": _INTEGER,
@@ -205,7 +191,7 @@ _TYPES = {
     "SL": _INTEGER,
     "SS": _SHORT,
     "SV": _INTEGER,
-    "TM": ColumnType(pa.time64("us"), _microseconds),
+    "TM": ColumnType(pa.time64("us"), _time),
     "UL": _INTEGER,
     "US": _SHORT,
     "UV": ColumnType(pa.decimal128(20, 0), _long_decimal),

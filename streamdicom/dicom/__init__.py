@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from streamdicom._late import late_names
 from streamdicom.dicom.charset import (
     NO_CHARACTER_SET,
     UNDECODABLE,
@@ -252,12 +253,6 @@ __all__ = [
     "without_empty_groups",
 ]
 
-_RULES = frozenset({"VALUE_RULES", "Fault", "segment_faults", "too_long", "value_faults"})
-
-
-def __getattr__(name: str) -> object:
-    if name not in _RULES:
-        raise AttributeError(f"module 'streamdicom.dicom' has no attribute {name!r}")
-    from streamdicom.dicom import value_rules  # compiles many patterns, which few programs need
-
-    return getattr(value_rules, name)
+# They compile many patterns, which few programs need.
+_LATE = dict.fromkeys(("VALUE_RULES", "Fault", "segment_faults", "too_long", "value_faults"), "value_rules")
+__getattr__, __dir__ = late_names(__name__, _LATE, globals())

@@ -12,6 +12,7 @@ Filters that few programs use are imported when they are first accessed (PEP 562
 
 from typing import TYPE_CHECKING
 
+from streamdicom._late import late_names
 from streamdicom.filters.bulk_data import load_bulk_data, open_bulk_data, store_bulk_data
 from streamdicom.filters.convert import has_form_of
 from streamdicom.filters.file_meta import needed_file_meta, needed_file_meta_of_each
@@ -19,7 +20,7 @@ from streamdicom.filters.fragments import FRAGMENT_FORMS, Frames, fragment_event
 from streamdicom.filters.pipeline import Pipeline
 from streamdicom.filters.position import Position
 from streamdicom.filters.select import select
-from streamdicom.filters.sort import ElementSorter, sort_elements, to_end
+from streamdicom.filters.sort import ElementSorter, sort_elements
 from streamdicom.filters.vr_first import vr_first
 from streamdicom.filters.where import where
 
@@ -48,7 +49,6 @@ __all__ = [
     "select",
     "sort_elements",
     "store_bulk_data",
-    "to_end",
     "value_field",
     "vr_first",
     "where",
@@ -62,14 +62,4 @@ _LATE = {
     "deidentify": "deidentifier",
 }
 
-
-def __getattr__(name: str) -> object:
-    if name not in _LATE:
-        raise AttributeError(f"module 'streamdicom.filters' has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"streamdicom.filters.{_LATE[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATE})
+__getattr__, __dir__ = late_names(__name__, _LATE, globals())

@@ -19,15 +19,14 @@ from streamdicom.events import (
     END_ITEM,
     END_SEQUENCE,
     JSON_ELEMENT,
-    LAST_SEGMENT,
     OPENING,
-    SEGMENT,
     START_DATASET,
     START_ELEMENT,
     START_ITEM,
     START_SEQUENCE,
     VALUES,
     Event,
+    joined_values,
 )
 from streamdicom.filters.position import Position
 from streamdicom.limits import Limits
@@ -271,17 +270,7 @@ class _Parts:
         self.size += _VALUE_OVERHEAD * len(values)
 
     def element(self, vr: str) -> Element:
-        values: list[Any] = []
-        segments: list[Any] = []
-        for kind, _, _, value in self.events:
-            if kind == VALUES:
-                values += value
-            elif kind == SEGMENT:
-                segments.append(value)
-            elif kind == LAST_SEGMENT:
-                values.append(type(value)().join([*segments, value]))
-                segments = []
-        return Element(self.events[0][1], vr, tuple(values))
+        return Element(self.events[0][1], vr, joined_values(self.events))
 
 
 # --- results ---------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from streamdicom.dicom import FILE_META_GROUP, TRANSFER_SYNTAX_UID, is_encapsulated
-from streamdicom.events import ELEMENT, END_DATASET, START_DATASET, Event
+from streamdicom.events import ELEMENT, START_DATASET, Event, by_dataset
 
 _MAX_HELD = 256  # events; more than File Meta Information has elements
 
@@ -52,13 +52,5 @@ def needed_file_meta_of_each(events: Iterable[Event]) -> Iterator[Event]:
     >>> [tag for _, tag, _, _ in needed_file_meta_of_each(iter_events(b"[{}," + jpeg + b"]")) if tag]
     [131088]
     """
-    remaining = iter(events)
-    for first in remaining:
-        yield from needed_file_meta(chain((first,), _to_end(remaining)))
-
-
-def _to_end(events: Iterator[Event]) -> Iterator[Event]:
-    for event in events:
-        yield event
-        if event[0] == END_DATASET:
-            return
+    for dataset in by_dataset(events):
+        yield from needed_file_meta(dataset)

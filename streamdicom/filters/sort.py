@@ -18,6 +18,7 @@ from streamdicom.events import (
     START_ITEM,
     START_SEQUENCE,
     Event,
+    to_end,
 )
 
 _STARTING = frozenset({BULK_DATA, START_ELEMENT, START_SEQUENCE, START_FRAGMENTS, JSON_ELEMENT})
@@ -111,19 +112,6 @@ class ElementSorter:
                 return held if self._is_sorted else _sorted(held)
         self._held, self._last, self._size = held, last, size
         return ()
-
-
-def to_end(events: Iterator[Event]) -> Iterator[Event]:
-    """Yield the rest of a data set.
-
-    >>> events = iter([(3, 0x00100020, "LO", ()), (2, 0, "", None), (1, 0, "", 1)])
-    >>> list(to_end(events)), list(events)
-    ([(3, 1048608, 'LO', ()), (2, 0, '', None)], [(1, 0, '', 1)])
-    """
-    for event in events:
-        yield event
-        if event[0] == END_DATASET:
-            return
 
 
 def _sorted(events: list[Event]) -> Iterator[Event]:

@@ -2,6 +2,7 @@
 
 from streamdicom.formats.detect import (
     EMPTY,
+    HEAD_SIZE,
     STREAM_FREE_SIZE,
     UNKNOWN,
     UNKNOWN_MESSAGE,
@@ -33,6 +34,7 @@ __all__ = [
     "DICOM",
     "EMPTY",
     "FORMATS",
+    "HEAD_SIZE",
     "JSON",
     "NDJSON",
     "ONE_DATASET",

@@ -43,6 +43,9 @@ _TEXT_MAGICS = {start: row.name for row in (JSON, XML) for start in row.magic if
 _MAX_BLANK = 1024  # bytes before the first character; a stream with more is JSON
 _DECLARED_ENCODING = re.compile(r"""\ufeff?[ \t\r\n]*<\?xml[^?>]*?(\sencoding\s*=\s*(?:"[^"?>]*"|'[^'?>]*'))""")
 UNKNOWN_MESSAGE = f"not {JSON.title}, {XML.title} or {DICOM.title}"
+HEAD_SIZE = 2 * _MAX_BLANK
+"""Bytes that recognize any stream."""
+
 _HEAD = DICOM.magic_offset + len(DICOM.magic[0])
 
 

@@ -10,7 +10,7 @@ from itertools import chain, pairwise
 from typing import BinaryIO, cast
 
 from streamdicom.errors import InputError
-from streamdicom.formats import JSON, detect
+from streamdicom.formats import HEAD_SIZE, JSON, detect
 from streamdicom.index.access import StreamIndex, sidecar_of
 from streamdicom.index.parallel import parallel_hashes, parallel_starts
 from streamdicom.index.scanning import hash_of, starts
@@ -20,7 +20,6 @@ from streamdicom.index.writing import IndexWriter
 from streamdicom.io import Place, UnpackedFile, absolute, open_place, read_range
 from streamdicom.jsontext import CommentError
 
-_HEAD = 2048  # bytes that recognize any stream
 _MAX_MEMBER = 1024 * 1024  # bytes of a content in one member
 _MIN_SIZE = 16 * 1024 * 1024  # bytes of a source for each process
 
@@ -83,7 +82,7 @@ def build_index(source: Place, *, jobs: int = 1, on_progress: Callable[[int], ob
 
 
 def _kind(file: BinaryIO) -> str | None:
-    return detect(b"".join(read_range(file, 0, _HEAD)), is_all=True)
+    return detect(b"".join(read_range(file, 0, HEAD_SIZE)), is_all=True)
 
 
 def _packing(file: UnpackedFile) -> Packing:

@@ -8,6 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from streamdicom.api import batches, iter_datasets, iter_events
+from streamdicom.bulkdata import BulkDataStore
 from streamdicom.codec import DatasetPipeline
 from streamdicom.errors import Location, SplitError, StreamDicomError
 from streamdicom.events import Event
@@ -77,12 +78,11 @@ class Split:
         options = options_or_default(options, ReadOptions)
         if self.origin is None:
             return iter_events(self.source, options=options)
-        conditions = DatasetConditions(options.where, options.limits)
-        pipeline = Pipeline.for_reading(options, options.bulk_data_store, conditions)
+        parser, pipeline = self._reading(options, options.bulk_data_store)
         blocks = self._blocks()
         if offsets is not None:
             blocks = offsets.watch(blocks, self.first, self.origin.offset)
-        lists = batches(_PartParser(self, options, conditions), blocks, Expansion(options.limits), self.source)
+        lists = batches(parser, blocks, Expansion(options.limits), self.source)
         return pipeline.iter(chain.from_iterable(lists))
 
     def iter_datasets(self, *, options: ReadOptions | None = None) -> Iterator[Dataset]:
@@ -95,10 +95,13 @@ class Split:
         options = options_or_default(options, ReadOptions)
         if self.origin is None:
             return iter_datasets(self.source, options=options)
-        conditions = DatasetConditions(options.where, options.limits)
-        pipeline = Pipeline.for_reading(options, None, conditions)
-        parser = DatasetPipeline(_PartParser(self, options, conditions), pipeline, options)
+        parser = DatasetPipeline(*self._reading(options, None), options)
         return chain.from_iterable(batches(parser, self._blocks(), Expansion(options.limits), self.source))
+
+    def _reading(self, options: ReadOptions, store: BulkDataStore | None) -> tuple[_PartParser, Pipeline]:
+        """Return the parser and the filters, as for a whole source."""
+        conditions = DatasetConditions(options.where, options.limits)
+        return _PartParser(self, options, conditions), Pipeline.for_reading(options, store, conditions)
 
     def _blocks(self) -> Iterator[bytes]:
         assert self.origin is not None

@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import chain, pairwise
 from typing import BinaryIO, Literal, TypeAlias, cast, get_args
 
-from streamdicom.formats import JSON, detect
+from streamdicom.formats import HEAD_SIZE, JSON, detect
 from streamdicom.index.access import StreamIndex
 from streamdicom.index.build import build_index
 from streamdicom.index.parts import Split
@@ -19,7 +19,6 @@ from streamdicom.jsontext import CommentError, Origin
 IndexUse: TypeAlias = Literal["auto", "require", "build", "guess"]
 """How ``plan_splits`` finds the places at which data sets start."""
 
-_HEAD = 2048  # bytes that recognize any stream
 _FIRST_KEY = re.compile(rb'\{\s*("[^"\\]*")')
 _MAX_SEPARATOR = 1024  # bytes of a place that a guess recognizes
 _TARGET = 64 * 1024 * 1024
@@ -74,7 +73,7 @@ def plan_splits(
             return [replace(split, member=opened.member_of(cast(Origin, split.origin).offset)) for split in splits]
     with open_place(place) as file:
         head = b"".join(read_range(file, 0, PIECE))
-        if detect(head[:_HEAD], is_all=True) != JSON.name or has_wrapper(head):
+        if detect(head[:HEAD_SIZE], is_all=True) != JSON.name or has_wrapper(head):
             return [Split(place)]
         if index == "guess":
             return _guessed(place, file, head, size if parts is None else max(1, -(-size_of(file) // parts)))

@@ -7,8 +7,10 @@ The tokenizer and the emitter never hold a whole document in memory.
 [(9, '1e400')]
 """
 
+from typing import TYPE_CHECKING
+
+from streamdicom._late import late_names
 from streamdicom.jsontext.base64 import Base64Decoder, Base64Encoder, decode_base64
-from streamdicom.jsontext.boundaries import Ambiguous, BoundaryScanner, CommentError, Joiner, Summary, held_back, scan
 from streamdicom.jsontext.emitter import ONE_LINE, JsonEmitter
 from streamdicom.jsontext.grammar import Expect
 from streamdicom.jsontext.origin import FIRST, NEXT, Origin
@@ -16,6 +18,17 @@ from streamdicom.jsontext.stretch import Stretch
 from streamdicom.jsontext.strings import SURROGATE, length_in_bytes
 from streamdicom.jsontext.tokenizer import JsonTokenizer
 from streamdicom.jsontext.tokens import DEPTHS, NUMBER_TEXT, Token, TokenType
+
+if TYPE_CHECKING:
+    from streamdicom.jsontext.boundaries import (
+        Ambiguous,
+        BoundaryScanner,
+        CommentError,
+        Joiner,
+        Summary,
+        held_back,
+        scan,
+    )
 
 __all__ = [
     "DEPTHS",
@@ -43,3 +56,9 @@ __all__ = [
     "length_in_bytes",
     "scan",
 ]
+
+# Random access needs them, and nothing else does.
+_LATE = dict.fromkeys(
+    ("Ambiguous", "BoundaryScanner", "CommentError", "Joiner", "Summary", "held_back", "scan"), "boundaries"
+)
+__getattr__, __dir__ = late_names(__name__, _LATE, globals())

@@ -139,6 +139,15 @@ def test_folders_and_archives_are_read(path: Path, tmp_path: Path) -> None:
     assert len(set(table["_source"].to_pylist())) == 2
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_source_is_an_absolute_path(jobs: int, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamdicom.columns.tasks._SPLIT_SIZE", 1000)
+    monkeypatch.chdir(path.parent)
+    table = read(path.name, columns=["_source"], jobs=jobs).to_table()
+    assert set(table["_source"].to_pylist()) == {str(path)}
+
+
 def test_where_leaves_data_sets_out(path: Path) -> None:
     options = ReadOptions(where={"SOPInstanceUID": "1.2.7"})
     assert read(path, columns=["_index", "_offset"], options=options).to_table()["_index"].to_pylist() == [7]
