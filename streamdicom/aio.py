@@ -13,7 +13,7 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TypeAlias, TypeVar
 
-from streamdicom._push import drained
+from streamdicom._push import PIECE_SIZE, drained
 from streamdicom.codec import SOURCE_LOST, DatasetEncoder, dataset_parser, reading_pipeline, truncated_by
 from streamdicom.errors import OutputError, StreamDicomError
 from streamdicom.events import Event
@@ -159,13 +159,13 @@ async def _read(parser: _Parser[_T], source: AsyncSource, expansion: Expansion) 
 
 
 async def _chunks(source: AsyncSource) -> AsyncGenerator[bytes, None]:
-    """Yield the bytes of a source, at most ``CHUNK`` at once."""
+    """Yield the bytes of a source, few at once, so that other tasks can run."""
     pieces = _pieces(source)
     try:
         async for piece in pieces:
             data = as_bytes(piece)
-            for start in range(0, len(data), CHUNK):
-                yield data[start : start + CHUNK]
+            for start in range(0, len(data), PIECE_SIZE):
+                yield data[start : start + PIECE_SIZE]
     finally:
         if isinstance(pieces, AsyncGenerator):
             await pieces.aclose()

@@ -11,7 +11,7 @@ from itertools import chain
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
 
-from streamdicom._push import drained
+from streamdicom._push import PIECE_SIZE, drained
 from streamdicom.codec import (
     SOURCE_LOST,
     DatasetEncoder,
@@ -45,6 +45,7 @@ from streamdicom.formats import (
     format_named,
 )
 from streamdicom.io import (
+    CHUNK,
     Expansion,
     Output,
     Source,
@@ -96,7 +97,8 @@ def iter_datasets(source: Source, *, options: ReadOptions | None = None, as_file
     options = options_or_default(options, ReadOptions)
     # The parser is made here: pydicom's settings count as they are now, not when the first data set is read.
     expansion = Expansion(options.limits)
-    return chain.from_iterable(batches(dataset_parser(options, expansion, as_file=as_file), source, expansion))
+    parser = dataset_parser(options, expansion, as_file=as_file)
+    return chain.from_iterable(batches(parser, source, expansion, size=PIECE_SIZE))
 
 
 def iter_events(source: Source, *, options: ReadOptions | None = None) -> Iterator[Event]:
@@ -150,7 +152,9 @@ class _Parser(Protocol[_T]):
     def close(self) -> list[_T]: ...
 
 
-def batches(parser: _Parser[_T], source: Source, expansion: Expansion, name: str | None = None) -> Iterator[list[_T]]:
+def batches(
+    parser: _Parser[_T], source: Source, expansion: Expansion, name: str | None = None, *, size: int = CHUNK
+) -> Iterator[list[_T]]:
     """Feed a source to a parser; yield the results in lists of bounded length.
 
     Args:
@@ -158,6 +162,7 @@ def batches(parser: _Parser[_T], source: Source, expansion: Expansion, name: str
         source: The source, which may be compressed.
         expansion: Bounds the decompressed size.
         name: The name of the source in errors; by default its own.
+        size: Bytes to feed at once. ``PIECE_SIZE`` is for data sets, which take more memory than events.
 
     >>> from streamdicom.codec import DatasetParser
     >>> from streamdicom.limits import Limits
@@ -169,7 +174,10 @@ def batches(parser: _Parser[_T], source: Source, expansion: Expansion, name: str
     try:
         for chunk in _read(parser, source, expansion):
             is_empty = False
-            yield from drained(parser, chunk)
+            for start in range(0, len(chunk), size):
+                yield from drained(parser, chunk[start : start + size])
+                if parser.error:
+                    break
             if parser.error:
                 break  # without waiting for the next chunk
         if not (is_empty and _is_lines(name)):

@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
+from streamdicom._push import PIECE_SIZE
 from streamdicom.api import batches
 from streamdicom.archive.members import member_name, members
 from streamdicom.archive.sources import CONTAINERS, Input, Kind, find, local_paths, pieces
@@ -58,7 +59,7 @@ def iter_datasets(
 
     def read(name: str, data: Iterable[bytes], expansion: Expansion) -> Iterator[Dataset]:
         parser = dataset_parser(options, expansion, as_file=as_file)
-        return chain.from_iterable(batches(parser, data, expansion, name))
+        return chain.from_iterable(batches(parser, data, expansion, name, size=PIECE_SIZE))
 
     return _iterate(local_paths(sources), read, options)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
+from streamdicom._push import PIECE_SIZE
 from streamdicom.api import batches, iter_datasets, iter_events
 from streamdicom.bulkdata import BulkDataStore
 from streamdicom.codec import DatasetPipeline
@@ -96,7 +97,9 @@ class Split:
         if self.origin is None:
             return iter_datasets(self.source, options=options)
         parser = DatasetPipeline(*self._reading(options, None), options)
-        return chain.from_iterable(batches(parser, self._blocks(), Expansion(options.limits), self.source))
+        return chain.from_iterable(
+            batches(parser, self._blocks(), Expansion(options.limits), self.source, size=PIECE_SIZE)
+        )
 
     def _reading(self, options: ReadOptions, store: BulkDataStore | None) -> tuple[_PartParser, Pipeline]:
         """Return the parser and the filters, as for a whole source."""

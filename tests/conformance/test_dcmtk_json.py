@@ -81,7 +81,7 @@ def _codes(path: Path) -> set[str]:
 
 @pytest.mark.slow
 def test_files_are_found() -> None:
-    assert sum(_run(path, "-fc", "+m")[0] in (0, _ENCAPSULATED) for path in files()[:30]) > 20
+    assert sum(_run(path, "-fc", "+m")[0] in (0, _ENCAPSULATED) for path in files()) > 100
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: path.name)

@@ -137,6 +137,7 @@ class DatasetResponse(Response):
             while (block := await self._source.block()) is not None:
                 async with order:
                     await _send_block(send, block)
+                del block  # the next one is made in its memory
                 await asyncio.sleep(0)  # let other tasks run, since neither end need have waited
         finally:
             flushing.cancel()

@@ -1319,7 +1319,7 @@ def _headers(draw: st.DrawFn) -> bytes:
 
 
 @pytest.mark.filterwarnings("ignore")
-@settings(max_examples=400)
+@settings(max_examples=1000)
 @given(st.lists(_headers(), max_size=12), st.sampled_from([*UIDS[:3], JPEG_UID]), st.data())
 @pytest.mark.slow
 def test_random_elements_are_read_or_refused(content: list[bytes], uid: str, draw: st.DataObject) -> None:

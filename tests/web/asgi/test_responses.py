@@ -461,7 +461,7 @@ def test_each_of_50_slow_clients_takes_at_most_1_mib(kind: str) -> None:
     with serving("tests.web.asgi.responding:app") as server:
         assert _get(server, f"/{kind}/studies").status_code == 200
         base = server.forget_peak()
-        clients = [_asking(server, f"/forever/{kind}?filling=70000") for _ in range(50)]  # more than a block
+        clients = [_asking(server, f"/forever/{kind}?filling=100000") for _ in range(50)]
         drawn = [0, 1]
         _wait_until(lambda: drawn.append(_seen(server, "drawn")) or drawn[-1] == drawn[-2] > 50, 30)
         for _ in range(100):
