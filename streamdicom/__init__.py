@@ -187,7 +187,9 @@ _NAMES = {
     "options": ("ReadOptions", "WriteOptions"),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
-_PACKAGES = frozenset({*_NAMES, "archive", "cli", "columns", "dicom", "io", "jsontext", "patterns", "server", "web"})
+_PACKAGES = frozenset(
+    {*_NAMES, "archive", "cli", "columns", "dicom", "engines", "io", "jsontext", "patterns", "server", "web"}
+)
 
 
 def __getattr__(name: str) -> object:

@@ -7,6 +7,7 @@ from streamdicom.columns.polars import scan
 from streamdicom.columns.rows import OnMismatch
 from streamdicom.columns.schema import Columns
 from streamdicom.columns.stream import ColumnStream, TableSource, read
+from streamdicom.columns.tasks import plan_tasks
 from streamdicom.columns.types import TypeOptions
 from streamdicom.columns.writing import TABLE_SUFFIXES, table_format, write_table
 
@@ -17,6 +18,7 @@ __all__ = [
     "OnMismatch",
     "TableSource",
     "TypeOptions",
+    "plan_tasks",
     "read",
     "scan",
     "table_format",

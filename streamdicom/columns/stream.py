@@ -13,11 +13,11 @@ import pyarrow as pa
 from streamdicom.archive import iter_named_events
 from streamdicom.columns.rows import OnMismatch, RowBuilder
 from streamdicom.columns.schema import Columns, Schema
-from streamdicom.columns.tasks import batches_of
+from streamdicom.columns.tasks import batches_of, place_of, plan_tasks
 from streamdicom.columns.types import TypeOptions
 from streamdicom.events import Event, by_dataset
-from streamdicom.index import DatasetOffsets, Split
-from streamdicom.io import absolute
+from streamdicom.index import DatasetOffsets, IndexUse, Split
+from streamdicom.io import is_url
 from streamdicom.options import ReadOptions, options_or_default
 
 _ROWS = 8192
@@ -26,7 +26,7 @@ _MAX_LENGTH = 16 * 1024 * 1024
 
 
 TableSource: TypeAlias = str | os.PathLike[str] | Split
-"""A file, a folder, a ZIP or tar file, a glob pattern, or a part of ``plan_splits``."""
+"""A file, a folder, a ZIP or tar file, a glob pattern, or a part of ``plan_splits``, which may be of a URL."""
 
 
 def read(
@@ -109,9 +109,7 @@ class ColumnStream:
         jobs: int,
     ) -> None:
         self.schema: pa.Schema = schema.arrow
-        self.sources: list[TableSource] = [
-            source if isinstance(source, Split) else absolute(source) for source in sources
-        ]
+        self.sources: list[TableSource] = list(map(place_of, sources))
         self.options = options
         self._schema = schema
         self._jobs = jobs
@@ -140,6 +138,27 @@ class ColumnStream:
         if builder.count:
             yield self._batch(builder)
 
+    def parts(
+        self, *, target: int | str = "64 MiB", count: int | None = None, index: IndexUse = "auto"
+    ) -> list[ColumnStream]:
+        """Return the same columns of parts of the sources, which other processes read.
+
+        Each part can be pickled. Together, in order, they have the rows of the whole. A part is a part of a long
+        source, or a group of short files. See ``plan_splits`` for the sources that can be split.
+
+        Args:
+            target: The size of a part in bytes, or a text such as "64 MiB".
+            count: About the number of parts instead.
+            index: See ``plan_splits``, for text that is longer than a part; "require" and "build" are for all text.
+
+        Raises:
+            IndexMismatchError: A source has changed since its index was built.
+            OSError: A source does not exist, or cannot be read.
+            ValueError: A target or a count below 1.
+        """
+        planned = plan_tasks(self.sources, target=target, parts=count, index=index, force=self.options.force)
+        return [self.of(task) for task in planned]
+
     def of(self, sources: Iterable[TableSource]) -> ColumnStream:
         """Return the same columns of other sources, read by this process."""
         other = copy(self)
@@ -156,7 +175,7 @@ class ColumnStream:
 
     def _named_events(self, offsets: DatasetOffsets | None) -> Iterator[tuple[str, Iterator[Event]]]:
         for source in self.sources:
-            if isinstance(source, Split) and source.origin is not None:
+            if isinstance(source, Split) and (source.origin is not None or is_url(source.source)):
                 yield source.source, source.iter_events(options=self.options, offsets=offsets)
             else:
                 name = source.source if isinstance(source, Split) else source

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from streamdicom._workers import in_order
-from streamdicom.archive import CONTAINERS, Kind, find, local_paths
-from streamdicom.index import Split, plan_splits
+from streamdicom.archive import Kind, find, local_paths, measure
+from streamdicom.index import IndexUse, Split, parse_size, plan_splits
+from streamdicom.io import absolute, is_url, open_place, size_of
 
 if TYPE_CHECKING:
     from streamdicom.columns.stream import ColumnStream, TableSource
@@ -22,7 +23,7 @@ _SPLIT_SIZE = 64 * 1024 * 1024  # bytes of a part of a file
 
 def batches_of(stream: ColumnStream, jobs: int) -> Iterator[pa.RecordBatch]:
     """Yield the batches of a stream in order, made by several processes."""
-    for _, batch in in_order(_Reader(stream), tasks(stream.sources, force=stream.options.force), jobs):
+    for _, batch in in_order(_Reader(stream), plan_tasks(stream.sources, force=stream.options.force), jobs):
         yield batch
 
 
@@ -36,18 +37,52 @@ class _Reader:
         return self._stream.of(task).iter_batches()
 
 
-def tasks(sources: Iterable[TableSource], *, force: bool = False) -> Iterator[list[TableSource]]:
+def plan_tasks(
+    sources: Iterable[TableSource],
+    *,
+    target: int | str | None = None,
+    parts: int | None = None,
+    index: IndexUse = "auto",
+    force: bool = False,
+) -> Iterator[list[TableSource]]:
     """Yield the work in pieces: parts of long files, and groups of short files.
 
     Args:
         sources: See ``read``.
+        target: The size of a piece in bytes, or a text such as "64 MiB".
+        parts: About the number of pieces instead. One long file has that number, if it has as many data sets.
+        index: See ``plan_splits``, for text that is longer than a piece; "require" and "build" are for all text.
         force: See ``ReadOptions``.
+
+    Raises:
+        IndexMismatchError: A source has changed since its index was built.
+        OSError: A source does not exist, or cannot be read.
+        ValueError: A target or a number of parts below 1.
     """
+    sources = list(map(place_of, sources))
+    if parts is not None and parts < 1:
+        raise ValueError(f"expected at least one part, found {parts}")
+    size = _SPLIT_SIZE if target is None else parse_size(target)
+    if parts is not None:
+        size = max(1, -(-sum(map(_size, sources)) // parts))
+    max_size = size if parts is not None else min(_MAX_SIZE, size)
+    yield from _grouped(_units(sources, size, index, force=force), max_size, None if parts is not None else _MAX_FILES)
+
+
+def place_of(source: TableSource) -> str | Split:
+    """Return a source that means the same in every process."""
+    return source if isinstance(source, Split) else absolute(source)
+
+
+def _grouped(
+    units: Iterable[tuple[TableSource, int | None]], max_size: int, max_files: int | None
+) -> Iterator[list[TableSource]]:
     group: list[TableSource] = []
     size = 0
-    for source, length in _units(sources, force=force):
-        is_whole = length > _MAX_SIZE
-        if group and (is_whole or size + length > _MAX_SIZE or len(group) == _MAX_FILES):
+    for source, length in units:
+        if length is None:
+            length = max_size
+        if group and (size + length > max_size or len(group) == max_files):
             yield group
             group, size = [], 0
         group.append(source)
@@ -56,16 +91,30 @@ def tasks(sources: Iterable[TableSource], *, force: bool = False) -> Iterator[li
         yield group
 
 
-def _units(sources: Iterable[TableSource], *, force: bool) -> Iterator[tuple[TableSource, int]]:
-    """Yield files, and parts of files, with their sizes in bytes."""
+def _size(source: TableSource) -> int:
+    if isinstance(source, Split):
+        return _SPLIT_SIZE
+    if is_url(source):
+        with open_place(source) as file:
+            return size_of(file)
+    return measure(local_paths([source]))[1]
+
+
+def _units(
+    sources: Iterable[TableSource], size: int, index: IndexUse, *, force: bool
+) -> Iterator[tuple[TableSource, int | None]]:
+    """Yield files with their sizes, and parts of files, each of which is a piece."""
     for source in sources:
         if isinstance(source, Split):
-            yield source, _MAX_SIZE
+            yield source, None
+            continue
+        if is_url(source):
+            yield from ((part, None) for part in plan_splits(source, target=size, index=index))
             continue
         for found in find(local_paths([source]), force=force):
-            if found.kind in CONTAINERS or found.kind == Kind.FAULT:
-                yield found.path, found.size
-            elif found.kind == Kind.TEXT and found.size > _SPLIT_SIZE:
-                yield from ((part, _MAX_SIZE) for part in plan_splits(found.path, target=_SPLIT_SIZE))
+            if found.kind == Kind.TEXT and (found.size > size or index in ("require", "build")):
+                yield from ((part, None) for part in plan_splits(found.path, target=size, index=index))
+            elif found.kind == Kind.COMPRESSED and found.size > size:  # with an index, or a tar file
+                yield from ((part, None) for part in plan_splits(found.path, target=size))
             elif found.kind != Kind.OTHER:
                 yield os.fspath(found.path), found.size

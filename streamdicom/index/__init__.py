@@ -7,13 +7,14 @@ text, so every part of it reads as the whole does, with the same indices, byte o
 from streamdicom.index.access import StreamIndex, open_index, sidecar_of
 from streamdicom.index.build import build_index
 from streamdicom.index.parts import Split, split_at
-from streamdicom.index.planning import plan_splits
+from streamdicom.index.planning import IndexUse, parse_size, plan_splits
 from streamdicom.index.scanning import DatasetOffsets, hash_of
 from streamdicom.index.sidecar import Packing, fingerprint
 from streamdicom.index.writing import IndexWriter
 
 __all__ = [
     "DatasetOffsets",
+    "IndexUse",
     "IndexWriter",
     "Packing",
     "Split",
@@ -22,6 +23,7 @@ __all__ = [
     "fingerprint",
     "hash_of",
     "open_index",
+    "parse_size",
     "plan_splits",
     "sidecar_of",
     "split_at",

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from streamdicom._push import PIECE_SIZE
 from streamdicom.api import batches, iter_datasets, iter_events
 from streamdicom.bulkdata import BulkDataStore
-from streamdicom.codec import DatasetPipeline
+from streamdicom.codec import DatasetPipeline, reading_pipeline
 from streamdicom.errors import Location, SplitError, StreamDicomError
 from streamdicom.events import Event
 from streamdicom.filters import Pipeline
+from streamdicom.formats import Parser
 from streamdicom.formats.json import JsonParser, KeyFilter
 from streamdicom.index.scanning import DatasetOffsets, origin_of
-from streamdicom.io import Expansion, MemberPlace, content_from, open_place, read_range
+from streamdicom.io import Expansion, MemberPlace, content_from, is_url, open_place, read_range
 from streamdicom.jsontext import Origin
 from streamdicom.options import ReadOptions, options_or_default
 from streamdicom.patterns import DatasetConditions
@@ -77,13 +78,14 @@ class Split:
             InputError: The source is at fault.
         """
         options = options_or_default(options, ReadOptions)
-        if self.origin is None:
+        if self.origin is None and not is_url(self.source):
             return iter_events(self.source, options=options)
-        parser, pipeline = self._reading(options, options.bulk_data_store)
+        expansion = Expansion(options.limits)
+        parser, pipeline = self._reading(options, options.bulk_data_store, expansion)
         blocks = self._blocks()
         if offsets is not None:
-            blocks = offsets.watch(blocks, self.first, self.origin.offset)
-        lists = batches(parser, blocks, Expansion(options.limits), self.source)
+            blocks = offsets.watch(blocks, self.first, self.origin.offset if self.origin else 0)
+        lists = batches(parser, blocks, expansion, self.source)
         return pipeline.iter(chain.from_iterable(lists))
 
     def iter_datasets(self, *, options: ReadOptions | None = None) -> Iterator[Dataset]:
@@ -94,28 +96,29 @@ class Split:
             InputError: The source is at fault.
         """
         options = options_or_default(options, ReadOptions)
-        if self.origin is None:
+        if self.origin is None and not is_url(self.source):
             return iter_datasets(self.source, options=options)
-        parser = DatasetPipeline(*self._reading(options, None), options)
-        return chain.from_iterable(
-            batches(parser, self._blocks(), Expansion(options.limits), self.source, size=PIECE_SIZE)
-        )
+        expansion = Expansion(options.limits)
+        parser = DatasetPipeline(*self._reading(options, None, expansion), options)
+        return chain.from_iterable(batches(parser, self._blocks(), expansion, self.source, size=PIECE_SIZE))
 
-    def _reading(self, options: ReadOptions, store: BulkDataStore | None) -> tuple[_PartParser, Pipeline]:
+    def _reading(
+        self, options: ReadOptions, store: BulkDataStore | None, expansion: Expansion
+    ) -> tuple[Parser, Pipeline]:
         """Return the parser and the filters, as for a whole source."""
+        if self.origin is None:
+            return reading_pipeline(options, store, expansion)
         conditions = DatasetConditions(options.where, options.limits)
         return _PartParser(self, options, conditions), Pipeline.for_reading(options, store, conditions)
 
     def _blocks(self) -> Iterator[bytes]:
-        assert self.origin is not None
+        start = self.origin.offset if self.origin else 0
         end = None if self.end is None else self.end.offset
         with open_place(self.source) as file:
             if self.member is None:
-                yield from read_range(file, self.origin.offset, end)
+                yield from read_range(file, start, end)
             else:
-                yield from _between(
-                    content_from(file, *self.member), self.member.place.content, self.origin.offset, end
-                )
+                yield from _between(content_from(file, *self.member), self.member.place.content, start, end)
 
 
 def split_at(source: str, first: int, offset: int) -> Split:
