@@ -1,7 +1,9 @@
-//! Events to JSON text and to the bytes of DICOM files.
+//! Events to JSON text, to XML and to the bytes of DICOM files.
 
 mod json_text;
 mod part10_bytes;
+mod text;
+mod xml_text;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyFloat, PyInt, PyString, PyTuple};
@@ -71,5 +73,6 @@ fn put_name<V: Values>(to: &mut V, groups: &Bound<'_, PyTuple>) -> bool {
 
 pub fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<json_text::JsonText>()?;
+    module.add_class::<xml_text::XmlText>()?;
     module.add_class::<part10_bytes::Part10Bytes>()
 }

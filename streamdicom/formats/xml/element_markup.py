@@ -29,7 +29,7 @@ from streamdicom.options import WriteOptions
 
 END = "</DicomAttribute>"
 
-_MAX_CACHED_MARKUPS = 8  # a program uses one or two sets of options
+MAX_MARKUPS = 8  # a program uses one or two sets of options
 _MAX_START_TAGS = 2048  # of private elements; an archive uses some hundreds
 _MAX_INTEGER = 10**20
 _UUID = "urn:uuid:"
@@ -45,6 +45,8 @@ class UnwritableTextError(OutputError):
 Content: TypeAlias = Callable[[tuple[Any, ...]], str]
 """A function that makes the content of an element from its values, of which there must be at least one."""
 
+Known: TypeAlias = tuple[str, str, Content]
+
 
 class ElementMarkup:
     """Make the markup of elements.
@@ -55,17 +57,24 @@ class ElementMarkup:
     Attributes:
         cache: By standard tag, the last VR, the start tag, and the function for the content. The start tag is empty if
             the element is left out.
+        starts: By standard tag, the start tag of a sequence.
     """
 
     def __init__(self, rules: ElementRules) -> None:
         self.rules = rules
-        self.cache: BoundedCache[int, tuple[str, str, Content]] = BoundedCache()
+        self.cache: BoundedCache[int, Known] = BoundedCache()
+        self.starts: BoundedCache[int, str] = BoundedCache()
 
-    def compile(self, tag: int, vr: str) -> tuple[str, str, Content]:
+    def compile(self, tag: int, vr: str) -> Known:
         """Add the entry of a standard element to the cache and return it."""
         content = self.content(tag, vr)
         start = start_tag(tag, vr) if self.rules.is_written(tag) else ""
         return self.cache.remember(tag, (vr, start, content))
+
+    def learn_sequence(self, tag: int) -> None:
+        """Add a standard sequence to ``starts``, unless it is not written."""
+        if not tag & 0x10000 and self.rules.is_written(tag):
+            self.starts.remember(tag, start_tag(tag, "SQ"))
 
     def content(self, tag: int, vr: str) -> Content:
         """Return the function that makes the content of an element.
@@ -77,7 +86,7 @@ class ElementMarkup:
         return _character_set if form is Form.TEXT and self.rules.sets_character_set(tag) else _CONTENTS[vr]
 
 
-_cached_markup = lru_cache(maxsize=_MAX_CACHED_MARKUPS)(ElementMarkup)
+_cached_markup = lru_cache(maxsize=MAX_MARKUPS)(ElementMarkup)
 
 
 def element_markup(options: WriteOptions) -> ElementMarkup:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from streamdicom.deviations import warner
 from streamdicom.dicom import SPECIFIC_CHARACTER_SET, VRS, Form, field_text, json_value
 from streamdicom.errors import OutputError
-from streamdicom.events import ELEMENT, Event, EventType
+from streamdicom.events import Event, EventType
 from streamdicom.formats.writer import BLOCK_SIZE, Moves, State, TextWriter
 from streamdicom.formats.xml.element_markup import (
     END,
@@ -24,7 +24,8 @@ from streamdicom.formats.xml.element_markup import (
     values_markup,
 )
 from streamdicom.formats.xml.kept import xml_of
-from streamdicom.formats.xml.private_blocks import PrivateBlocks, is_creator
+from streamdicom.formats.xml.private_blocks import is_creator
+from streamdicom.formats.xml.xml_text import Blocks, private_start_tag, reserve, xml_text_of_engine
 from streamdicom.options import WriteOptions, options_or_default
 
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
@@ -33,8 +34,6 @@ _ROOT = '<NativeDicomModel xmlns="http://dicom.nema.org/PS3.19/models/NativeDICO
 _END_ROOT = "</NativeDicomModel>"
 
 _EMPTY_BATCH_SIZE = 1024  # empty values that are written at once
-
-_DATASET = int(State.DATASET)
 
 
 class XmlWriter(TextWriter):
@@ -94,34 +93,39 @@ class XmlWriter(TextWriter):
         self._markup = markup
         self._on_error = options.on_error
         self._warn = warner()
-        self._blocks = PrivateBlocks()  # of the innermost data set or item
-        self._outer_blocks: list[PrivateBlocks] = []  # of those around it
+        self._xml_text = xml_text_of_engine(markup)
+        self._blocks: Blocks = [None]
 
     def _write_all(self, events: Iterable[Event]) -> None:
-        """Write events: elements in the cache at once, all others by ``_moves``."""
-        cache, texts, is_compact = self._markup.cache, self._texts, self._indent is None
-        kind, tag, vr, value = 0, 0, "", None
-        try:
-            for kind, tag, vr, value in events:
-                if kind == ELEMENT and is_compact and self._state == _DATASET and tag > self._last:
-                    entry = cache.get(tag)
-                    if entry is not None and entry[0] == vr:
-                        _, start, content = entry
-                        if start:
-                            try:
-                                text = start + (content(value) if value else "") + END
-                            except UnwritableTextError:
-                                self._move(kind, tag, vr, value)
-                                continue
-                            texts.append(text)
-                            self._last = tag
-                            self._size += len(text)
-                            if self._size >= BLOCK_SIZE:
-                                self._flush()
-                        continue
-                self._move(kind, tag, vr, value)
-        finally:
-            self._event = kind, tag, vr, value
+        iterator, markup = iter(events), self._markup
+        self._event = 0, 0, "", None
+        if self._indent is not None:
+            for event in iterator:
+                self._event = event
+                self._move(*event)
+            return
+        while True:
+            other, self._state, self._last, self._size = self._xml_text(
+                iterator,
+                int(self._state),
+                self._last,
+                self._size,
+                markup.cache,
+                markup.starts,
+                self._sequences,
+                self._max_sequences,
+                BLOCK_SIZE,
+                self._texts,
+                self._blocks,
+            )
+            is_full = self._size >= BLOCK_SIZE
+            if is_full:
+                self._flush()
+            if other is not None:
+                self._event = other
+                self._move(*other)
+            elif not is_full:
+                return
 
     def _flush(self) -> None:
         self._sink(self._drain().encode())
@@ -148,7 +152,7 @@ class XmlWriter(TextWriter):
     def _open_dataset(self) -> None:
         self._put(f"{_DECLARATION}\n{_ROOT}")
         self._level = 1
-        self._blocks = PrivateBlocks()
+        self._blocks[:] = [None]
 
     def _close_dataset(self) -> None:
         self._put_tags(_END_ROOT)
@@ -156,10 +160,7 @@ class XmlWriter(TextWriter):
 
     def _start_tag(self, tag: int, vr: str) -> str:
         """Return the start tag of an element, with the creator of a private one."""
-        if not tag & 0x10000:
-            return start_tag(tag, vr)
-        creator = self._blocks.creator(tag)
-        return start_tag(self._blocks.without_block(tag), vr, "" if is_creator(tag) else creator)
+        return private_start_tag(self._blocks, tag, vr) if tag & 0x10000 else start_tag(tag, vr)
 
     def _open_element(self, tag: int, vr: str) -> None:
         if not vr:
@@ -178,7 +179,8 @@ class XmlWriter(TextWriter):
         self._last = tag
         if tag & 0x10000:
             start = self._start_tag(tag, vr)
-            self._reserve(tag, value)
+            if is_creator(tag):
+                reserve(self._blocks, tag, value)
         else:
             start = self._markup.compile(tag, vr)[1]
         self._put_tags(start + text + END)
@@ -192,11 +194,6 @@ class XmlWriter(TextWriter):
             # Readers use Specific Character Set with any VR.
             data = b"" if tag == SPECIFIC_CHARACTER_SET else field_text(vr, value).encode("utf-8", "surrogatepass")
             self._element(tag, "UN", (data + b" " * (len(data) & 1),) if data else ())
-
-    def _reserve(self, tag: int, value: Any) -> None:
-        if is_creator(tag):
-            is_text = bool(value) and isinstance(value[0], str)
-            self._blocks.reserve(tag, value[0] if is_text else "")
 
     def _json_element(self, tag: int, vr: str, value: Any) -> None:
         """Write an element that does not fit its VR as it was in XML, or as text."""
@@ -215,6 +212,10 @@ class XmlWriter(TextWriter):
     def _put_reference(self, uri: str) -> None:
         self._put_tags(reference(uri) + END)
 
+    def _start_sequence(self, tag: int, vr: str, value: Any) -> None:
+        super()._start_sequence(tag, vr, value)
+        self._markup.learn_sequence(tag)
+
     # --- items -------------------------------------------------------------------------------------------------
 
     def _start_item(self, tag: int, vr: str, value: Any) -> None:
@@ -222,15 +223,14 @@ class XmlWriter(TextWriter):
         self._sequences[-1] = tag, items + 1
         self._put_tags(f'<Item number="{items + 1}">')
         self._last = -1
-        self._outer_blocks.append(self._blocks)
-        self._blocks = PrivateBlocks()
+        self._blocks.append(None)
         self._state = State.DATASET
 
     def _end_item(self, tag: int, vr: str, value: Any) -> None:
         if not self._sequences:
             raise self._unexpected(EventType.END_ITEM)
         self._put_tags("</Item>")
-        self._blocks = self._outer_blocks.pop()
+        self._blocks.pop()
         self._state = State.SEQUENCE
 
     def _end_sequence(self, tag: int, vr: str, value: Any) -> None:
@@ -289,6 +289,7 @@ class XmlWriter(TextWriter):
             **TextWriter._moves[State.DATASET],
             EventType.ELEMENT: _element,
             EventType.JSON_ELEMENT: _json_element,
+            EventType.START_SEQUENCE: _start_sequence,
             EventType.END_ITEM: _end_item,
         },
         State.SEQUENCE: {EventType.START_ITEM: _start_item, EventType.END_SEQUENCE: _end_sequence},

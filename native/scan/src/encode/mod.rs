@@ -1,11 +1,14 @@
-//! Values to JSON text and to value fields.
+//! Values to JSON text, to XML and to value fields.
 
 mod attribute;
+mod content;
 mod field;
 mod number;
 
 pub use attribute::{Attribute, Choices, Nonfinite, NumberHandling};
+pub use content::Content;
 pub use field::Field;
+pub use number::put_unsigned;
 
 /// Takes the values of an element one by one.
 ///
