@@ -19,7 +19,8 @@ PIECE_SIZE = 16 * 1024
 
 Their tokens or events may need forty times the memory; more bytes are not faster."""
 
-_LOST = "results before this error are lost; take them with feed(b'') while has_more is true, before close"
+LOST = "results before this error are lost; take them with finish, before close"
+"""The note of an error of ``close`` that results precede."""
 
 _T = TypeVar("_T")
 
@@ -115,24 +116,30 @@ class PushParser(StickyError, ABC, Generic[_T]):
             raise ValueError("the parser is closed")
         return self._guard(self._feed, data)
 
-    def close(self) -> list[_T]:
-        """Finish the stream; return all remaining results. Closing twice does nothing.
-
-        A fault raises at once, because no call has to follow. The results before it are then lost if ``has_more`` was
-        true; a note of the exception says so.
+    def finish(self) -> list[_T]:
+        """Finish the stream; return the results before a fault, which ``close`` raises.
 
         Raises:
-            TruncatedError: The stream stopped within a document, or had none.
             InputError: As in ``feed``.
         """
         if self._is_closed and self._error is None:
             return []
         self._is_closed = True
-        has_more = self.has_more
-        results = self._guard(self._close)
+        return self._guard(self._close)
+
+    def close(self) -> list[_T]:
+        """Finish the stream; return all remaining results. Closing twice does nothing.
+
+        A fault raises at once, because no call has to follow. The results before it are then lost, unless ``finish``
+        has returned them; a note of the exception says so.
+
+        Raises:
+            TruncatedError: The stream stopped within a document, or had none.
+            InputError: As in ``feed``.
+        """
+        results = self.finish()
         if self._error is not None:
-            if has_more:
-                (self._pending or self._error).add_note(_LOST)
+            (self._pending or self._error).add_note(LOST)
             self._raise_error()
         return results
 
@@ -183,6 +190,23 @@ class _Fed(Protocol[_T]):
     def has_more(self) -> bool: ...
 
     def feed(self, data: bytes) -> list[_T]: ...
+
+    def finish(self) -> list[_T]: ...
+
+    def close(self) -> list[_T]: ...
+
+
+def finished(parser: _Fed[_T]) -> Iterator[list[_T]]:
+    """Finish the stream of a parser; yield its last results before a fault raises.
+
+    Args:
+        parser: As for ``drained``.
+
+    Raises:
+        InputError: As ``PushParser.close`` does.
+    """
+    yield parser.finish()
+    parser.close()
 
 
 def drained(parser: _Fed[_T], data: bytes) -> Iterator[list[_T]]:

@@ -13,7 +13,7 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TypeAlias, TypeVar
 
-from streamdicom._push import PIECE_SIZE, drained
+from streamdicom._push import PIECE_SIZE, drained, finished
 from streamdicom.codec import SOURCE_LOST, DatasetEncoder, dataset_parser, reading_pipeline, truncated_by
 from streamdicom.errors import OutputError, StreamDicomError
 from streamdicom.events import Event
@@ -62,6 +62,8 @@ class _Parser(Protocol[_T]):
     def has_more(self) -> bool: ...
 
     def feed(self, data: bytes) -> list[_T]: ...
+
+    def finish(self) -> list[_T]: ...
 
     def close(self) -> list[_T]: ...
 
@@ -136,8 +138,9 @@ async def _fed(
                     yield item
             if parser.error:
                 break  # do not wait for more
-    for item in process(parser.close()):
-        yield item
+    for batch in finished(parser):
+        for item in process(batch):
+            yield item
 
 
 async def _read(parser: _Parser[_T], source: AsyncSource, expansion: Expansion) -> AsyncGenerator[bytes, None]:

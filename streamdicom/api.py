@@ -11,7 +11,7 @@ from itertools import chain
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
 
-from streamdicom._push import PIECE_SIZE, drained
+from streamdicom._push import PIECE_SIZE, drained, finished
 from streamdicom.codec import (
     SOURCE_LOST,
     DatasetEncoder,
@@ -149,6 +149,8 @@ class _Parser(Protocol[_T]):
 
     def feed(self, data: bytes) -> list[_T]: ...
 
+    def finish(self) -> list[_T]: ...
+
     def close(self) -> list[_T]: ...
 
 
@@ -181,7 +183,7 @@ def batches(
             if parser.error:
                 break  # without waiting for the next chunk
         if not (is_empty and _is_lines(name)):
-            yield parser.close()
+            yield from finished(parser)
     except StreamDicomError as error:
         error.filename = error.filename or name
         raise

@@ -16,7 +16,7 @@ from dataclasses import replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Protocol
 
-from streamdicom._push import PushParser, StickyError
+from streamdicom._push import PushParser, StickyError, finished
 from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
 from streamdicom.errors import Location, OutputError, StreamDicomError, TruncatedError
 from streamdicom.events import Event
@@ -97,7 +97,8 @@ class DatasetPipeline(PushParser["Dataset"]):
         self._build(self._parser.feed(data), datasets)
 
     def _close(self, datasets: list[Dataset]) -> None:
-        self._build(self._parser.close(), datasets)
+        for events in finished(self._parser):
+            self._build(events, datasets)
 
     def _build(self, events: Iterable[Event], datasets: list[Dataset]) -> None:
         events = self._pipeline.iter(events)

@@ -89,6 +89,36 @@ def test_error_of_close_raises_at_once() -> None:
             call()
 
 
+class _Late(_Words):
+    """Has a fault after the last result."""
+
+    def _close(self, results: list[bytes]) -> None:
+        self._feed(b"last x", results)
+
+
+def test_finish_returns_the_results_before_an_error_of_close() -> None:
+    error = TruncatedError("too short")
+    parser = _Late(x=error)
+    assert (parser.finish(), parser.error) == ([b"last"], error)
+    for call in (parser.close, parser.finish, lambda: parser.feed(b"")):
+        with pytest.raises(TruncatedError) as caught:
+            call()
+        assert caught.value is error
+    assert not hasattr(error, "__notes__")
+
+
+def test_error_of_close_says_that_results_are_lost() -> None:
+    parser = _Late(x=TruncatedError("too short"))
+    with pytest.raises(TruncatedError) as caught:
+        parser.close()
+    assert caught.value.__notes__ == ["results before this error are lost; take them with finish, before close"]
+
+
+def test_finish_without_a_fault_leaves_nothing_to_close() -> None:
+    parser = _Words()
+    assert (parser.finish(), parser.finish(), parser.close()) == ([b"end"], [], [])
+
+
 @pytest.mark.parametrize("kind", [OSError, KeyboardInterrupt, MemoryError])
 def test_foreign_exception_raises_once_and_becomes_the_cause(kind: type[BaseException]) -> None:
     foreign = kind()

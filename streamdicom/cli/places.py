@@ -139,8 +139,12 @@ class PlacedParser:
             self._lines.feed(data)
         return [Batch(self._parser.feed(data), self._parser.offset)]
 
-    def close(self) -> list[Batch]:
+    def finish(self) -> list[Batch]:
         """Declare the end of the stream; return the batch of the last events."""
+        return [Batch(self._parser.finish(), self._parser.offset)]
+
+    def close(self) -> list[Batch]:
+        """Raise a fault after the last events."""
         return [Batch(self._parser.close(), self._parser.offset)]
 
     def place(self, offset: int) -> Place:

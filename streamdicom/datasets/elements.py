@@ -60,7 +60,7 @@ def data_element(tag: BaseTag, vr: str, values: tuple[Any, ...]) -> DataElement 
     Raises:
         DatasetError: pydicom rejects a value; ``pydicom.config`` sets how strict it is.
     """
-    form = VRS[vr].form
+    form, given = VRS[vr].form, values
     if vr == "UN":
         return _odd_element(tag, values[0])
     if form in (Form.TEXT, Form.PERSON_NAME):
@@ -73,7 +73,7 @@ def data_element(tag: BaseTag, vr: str, values: tuple[Any, ...]) -> DataElement 
     try:
         return DataElement(tag, vr, value, already_converted=is_whole)
     except Exception as error:
-        unread = _unread(tag, vr, values)
+        unread = _unread(tag, vr, given)
         if unread is None:
             raise rejected_value(vr, error) from error
         return unread
@@ -124,7 +124,7 @@ def _odd_element(tag: BaseTag, data: bytes) -> DataElement | RawDataElement:
     return unknown_element(tag, data)
 
 
-def _unread(tag: BaseTag, vr: str, values: tuple[str, ...]) -> DataElement | RawDataElement | None:
+def _unread(tag: BaseTag, vr: str, given: tuple[Any, ...]) -> DataElement | RawDataElement | None:
     """Return an element with unreadable text, such as an invalid number.
 
     Returns:
@@ -133,13 +133,14 @@ def _unread(tag: BaseTag, vr: str, values: tuple[str, ...]) -> DataElement | Raw
     row = VRS[vr]
     if row.form not in _TEXT_FORMS:
         return None
+    values = [pydicom_text(vr, value) for value in given]
     text = "\\".join(values)
     if text.isascii() and (len(values) == 1 or row.multiple):
         data = text.encode()
         return raw_element(tag, vr, data + b" " * (len(data) & 1))
     if row.form is Form.PERSON_NAME:  # its value is an object, not text
         return None
-    return DataElement(tag, vr, values[0] if len(values) == 1 else list(values), already_converted=True)
+    return DataElement(tag, vr, values[0] if len(values) == 1 else values, already_converted=True)
 
 
 def _integer_string(text: str | None) -> IS | str:

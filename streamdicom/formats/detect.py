@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from streamdicom._push import LOST
 from streamdicom.errors import InputError, Location, StreamDicomError
 from streamdicom.events import Event
 from streamdicom.formats.first_element import starts_with_element
@@ -302,11 +304,12 @@ class EventParser:
             self._parser = self._parser_of(content)
         return self._parser.feed(data)
 
-    def close(self) -> list[Event]:
-        """Declare the end of the stream; return the last events.
+    def finish(self) -> list[Event]:
+        """Declare the end of the stream; return the events before a fault.
+
+        Call ``close`` next, which raises the fault.
 
         Raises:
-            TruncatedError: The stream stopped before it was complete, or is empty.
             InputError: As in ``feed``.
         """
         events: list[Event] = []
@@ -315,6 +318,26 @@ class EventParser:
             if self._head:
                 events = self._parser.feed(self._head)
                 self._early = [self.offset(index) for index in range(len(events))] if self._keeps_places else []
+        if not events:
+            return self._parser.finish()
+        with suppress(InputError):  # ``close`` raises the same
+            events += self._parser.finish()
+        return events
+
+    def close(self) -> list[Event]:
+        """Declare the end of the stream; return the last events.
+
+        A fault raises at once. The events before it are then lost, unless ``finish`` has returned them; a note of the
+        exception says so.
+
+        Raises:
+            TruncatedError: The stream stopped before it was complete, or is empty.
+            InputError: As in ``feed``.
+        """
+        events = self.finish()
+        if self.error is not None:
+            self.error.add_note(LOST)
+        assert self._parser
         return events + self._parser.close()
 
     def _parser_of(self, content: str | None) -> Parser:
@@ -349,6 +372,9 @@ class _FailedParser:
         self.error = error
 
     def feed(self, _: bytes) -> list[Event]:
+        raise self.error
+
+    def finish(self) -> list[Event]:
         raise self.error
 
     def close(self) -> list[Event]:

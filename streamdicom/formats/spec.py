@@ -40,8 +40,11 @@ class Parser(Protocol):
     def feed(self, data: bytes) -> list[Event]:
         """Take the next bytes of the stream; return the events that they complete."""
 
+    def finish(self) -> list[Event]:
+        """Declare the end of the stream; return the events before a fault."""
+
     def close(self) -> list[Event]:
-        """Declare the end of the stream; return the last events."""
+        """Declare the end of the stream; return the last events, or raise a fault."""
 
 
 class Writer(Protocol):

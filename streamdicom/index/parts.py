@@ -160,6 +160,9 @@ class _PartParser:
     def error(self) -> StreamDicomError | None:
         return self._parser.error or self._error
 
+    def finish(self) -> list[Event]:
+        return self._parser.finish() if self._part.end is None else []
+
     def close(self) -> list[Event]:
         part, parser = self._part, self._parser
         events = parser.close() if part.end is None else []

@@ -24,7 +24,7 @@ from pydicom.sequence import Sequence
 from streamdicom.datasets import walk
 from streamdicom.dicom import VRS
 from streamdicom.errors import InputError, OutputError
-from streamdicom.events import Event
+from streamdicom.events import Event, EventType
 from tests.support.events import dataset, members, tag_for
 from tests.support.roads import assert_agree, read, write
 
@@ -77,6 +77,14 @@ def test_json_document_has_the_same_values_on_all_roads(document: bytes) -> None
     except InputError:
         return
     assert_agree(events)
+
+
+def test_text_that_is_no_integer_follows_integers_on_all_roads() -> None:
+    assert_agree(dataset([(int(EventType.ELEMENT), 0x00081160, "IS", ("", "0", "0 \xfe"))]))
+
+
+def test_item_in_text_is_wrong_on_all_roads() -> None:
+    assert_agree(read(b'{"00080108": {"vr": "LT", "Value": {}}}').events)
 
 
 # --- files ---------------------------------------------------------------------------------------------------------

@@ -175,7 +175,11 @@ def standard_values(vr: str, held: list[Held], max_length: int) -> tuple[Value, 
             return None if has_other_form else tuple([name if any(name) else None for name in held])
         if parse is None:
             return None if "\\" in "".join(held) else tuple([text or None for text in held])  # type: ignore[arg-type]
-        if vr in _WITHOUT_VALUES or max(map(len, held)) > max_length or (parse is str and len(held) > 1):
+        if (
+            vr in _WITHOUT_VALUES
+            or max(map(len, held)) > max_length
+            or (parse is str and (len(held) > 1 or type(held[0]) is not str))
+        ):
             return None
         return tuple([parse(text) if text else None for text in held])  # type: ignore[arg-type]
     except (ValueError, TypeError, AttributeError):  # which a PersonName raises too

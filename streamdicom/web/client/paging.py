@@ -144,8 +144,12 @@ class _ResponseParser:
         self.has_events = bool(events)
         return list(self._delivered(events))
 
+    def finish(self) -> list[Event]:
+        """End the response; return the last events. ``close`` raises a fault after them."""
+        return list(self._delivered(self._parser.finish()))
+
     def close(self) -> list[Event]:
-        """End the response; return the last events."""
+        """End the response; return the last events, unless a fault follows them."""
         return list(self._delivered(self._parser.close()))
 
     def digest(self) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pydicom
 import pytest
 
-from streamdicom._push import drained
+from streamdicom._push import drained, finished
 from streamdicom.errors import InputError
 from streamdicom.events import Event, EventType
 from streamdicom.formats.part10.parser import Part10Parser
@@ -159,7 +159,8 @@ def parse(
         for piece in pieces:
             for batch in drained(parser, piece):
                 events += batch
-        events += parser.close()
+        for batch in finished(parser):
+            events += batch
     except InputError as error:
         for again in (parser.close, lambda: parser.feed(b"x")):
             with pytest.raises(InputError) as caught:

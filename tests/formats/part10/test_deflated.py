@@ -88,7 +88,7 @@ def test_call_returns_a_bounded_number_of_events() -> None:
     parser.close()
 
 
-@pytest.mark.parametrize("new_parser", [Part10Parser, streamdicom.EventParser, streamdicom.DatasetParser])
+@pytest.mark.parametrize("new_parser", [Part10Parser, streamdicom.EventParser])
 def test_error_says_that_results_were_not_taken(new_parser: Callable[..., streamdicom.EventParser]) -> None:
     data = start(DEFLATED_UID) + zlib.compress(_items(200_000), wbits=-zlib.MAX_WBITS)[:-10]
     options = ReadOptions(deviations={"truncated": "error"})
@@ -101,6 +101,15 @@ def test_error_says_that_results_were_not_taken(new_parser: Callable[..., stream
             parser.close()
         notes = getattr(caught.value, "__notes__", [])
         assert [note.split(";")[0] for note in notes] == ["results before this error are lost"] * (not has_taken)
+
+
+def test_error_before_any_data_set_has_no_note() -> None:
+    data = start(DEFLATED_UID) + zlib.compress(_items(200_000), wbits=-zlib.MAX_WBITS)[:-10]
+    parser = streamdicom.DatasetParser(options=ReadOptions(deviations={"truncated": "error"}))
+    assert parser.feed(data) == []
+    with pytest.raises(streamdicom.TruncatedError) as caught:
+        parser.close()
+    assert not hasattr(caught.value, "__notes__")
 
 
 def test_parser_after_an_error_has_no_more() -> None:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from streamdicom import Deviation, DeviationWarning, Event, InputError, ReadOptions, TruncatedError
+from streamdicom import Deviation, DeviationWarning, Event, InputError, ReadOptions, TruncatedError, iter_events
 from streamdicom.errors import DicomFileError
 from streamdicom.events import EventType
 from streamdicom.formats.part10.writer import Part10Writer
@@ -483,6 +483,22 @@ def test_truncated_file_delivers_everything_before_its_end(data: bytes, events: 
     assert (joined(found_events), codes) == (events, ["truncated"])
     assert type(refused(data, on_error="raise")) is TruncatedError
     assert type(refused(data, deviations={"truncated": "error"})) is TruncatedError
+
+
+_ENDS = {EventType.END_ITEM, EventType.END_SEQUENCE, EventType.END_ELEMENT, EventType.END_FRAGMENTS}
+
+
+@pytest.mark.parametrize("data", [data for data, _ in TRUNCATED.values()], ids=TRUNCATED)
+def test_refused_truncated_file_delivers_every_whole_element_first(data: bytes) -> None:
+    data = start(TO.uid) + data
+    whole, _, _ = read(data)
+    for pieces in ([data], cut(data, 1), cut(data, 7)):
+        events: list[Event] = []
+        with pytest.raises(TruncatedError):
+            events.extend(iter_events(pieces, options=ReadOptions(deviations={"truncated": "error"})))
+        assert events == whole[: len(events)]
+        rest = [event for event in whole[len(events) : -1] if event[0] not in _ENDS]
+        assert len(rest) <= 1  # the cut value
 
 
 def test_file_truncated_within_a_fragment_is_refused() -> None:
