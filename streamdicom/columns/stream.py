@@ -15,6 +15,7 @@ from streamdicom.columns.rows import OnMismatch, RowBuilder
 from streamdicom.columns.schema import Columns, Schema
 from streamdicom.columns.tasks import batches_of, place_of, plan_tasks
 from streamdicom.columns.types import TypeOptions
+from streamdicom.errors import ColumnError
 from streamdicom.events import Event, by_dataset
 from streamdicom.index import DatasetOffsets, IndexUse, Split
 from streamdicom.io import is_url
@@ -131,10 +132,14 @@ class ColumnStream:
         builder = RowBuilder(self._schema, self._on_mismatch, self._max_length)
         offsets = DatasetOffsets() if "_offset" in self._schema.places else None
         for name, events in self._named_events(offsets):
-            for dataset in by_dataset(events):
-                builder.add(dataset, name, offsets)
-                if builder.count == self._rows or builder.size >= _BATCH_SIZE:
-                    yield self._batch(builder)
+            try:
+                for dataset in by_dataset(events):
+                    builder.add(dataset, name, offsets)
+                    if builder.count == self._rows or builder.size >= _BATCH_SIZE:
+                        yield self._batch(builder)
+            except ColumnError as error:
+                error.filename = name
+                raise
         if builder.count:
             yield self._batch(builder)
 

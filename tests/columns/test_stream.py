@@ -175,6 +175,7 @@ def test_error_of_a_process_is_the_same_error(path: Path) -> None:
         with pytest.raises(ColumnError) as found:
             read(path, columns=["StudyDate"], jobs=jobs).to_table()
         assert found.value.location.dataset_index == 0
+        assert found.value.filename == str(path)
 
 
 def test_polars_pandas_and_parquet_take_the_stream(path: Path, tmp_path: Path) -> None:

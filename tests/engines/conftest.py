@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+import streamdicom
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 
 def datasets(count: int) -> list[dict[str, Any]]:
@@ -49,3 +59,31 @@ def path(tmp_path: Path) -> Path:
     path = tmp_path / "in.json"
     path.write_text(json.dumps(datasets(200)))
     return path
+
+
+_CONFIGURATION = {
+    "spark.ui.enabled": "false",
+    "spark.driver.memory": "512m",
+    "spark.sql.shuffle.partitions": "3",
+    "spark.sql.timeType.enabled": "true",
+}
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[SparkSession]:
+    """A session with two threads, which tries each task four times."""
+    if find_spec("pyspark") is None:
+        pytest.skip("Spark is not installed")
+    if shutil.which("java") is None:
+        pytest.skip("Spark needs Java, which is not installed")
+    from pyspark.sql import SparkSession
+
+    os.environ["PYTHONPATH"] = str(Path(streamdicom.__file__).parent.parent)
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    builder = SparkSession.builder.master("local[2,4]")
+    for name, value in _CONFIGURATION.items():
+        builder = builder.config(name, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("OFF")
+    yield session
+    session.stop()
