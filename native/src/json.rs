@@ -1,9 +1,12 @@
 //! Functions of the module for DICOM JSON.
 
 use std::cell::Cell;
+use std::sync::Mutex;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
+use streamdicom_scan::filter::{Answer, Answers, Filtered, WHOLE};
+use streamdicom_scan::handler::Handler;
 use streamdicom_scan::json::{Level, Limits, Mark, Marks, Place, Scratch, Sequence, State, Verdict, run, skim};
 
 use streamdicom_scan::vr::Vr;
@@ -43,6 +46,70 @@ impl JsonLimits {
     }
 }
 
+/// Decides which attributes are wanted, and remembers the decisions.
+#[pyclass(frozen, name = "JsonFilter")]
+struct JsonFilter {
+    /// Takes a level and a tag; returns whether elements with the tag are unwanted and whether they have a condition,
+    /// and the level of their items, or -1 if all of these are wanted. None means that the automaton decides.
+    judge: Py<PyAny>,
+    /// A run takes them, as the judge may run any code, even another run.
+    answers: Mutex<Option<Answers>>,
+}
+
+#[pymethods]
+impl JsonFilter {
+    #[new]
+    fn new(judge: Py<PyAny>) -> JsonFilter {
+        JsonFilter { judge, answers: Mutex::new(None) }
+    }
+}
+
+impl JsonFilter {
+    fn swap(&self, answers: Option<Answers>) -> Option<Answers> {
+        std::mem::replace(&mut self.answers.lock().unwrap_or_else(|poisoned| poisoned.into_inner()), answers)
+    }
+
+    fn judge(&self, py: Python<'_>, level: u32, tag: u32) -> PyResult<Option<Answer>> {
+        let answer: Option<(bool, bool, i64)> = self.judge.bind(py).call1((level, tag))?.extract()?;
+        Ok(answer.map(|(is_unwanted, has_condition, inner)| Answer {
+            is_unwanted,
+            has_condition,
+            inner: u32::try_from(inner).unwrap_or(WHOLE),
+        }))
+    }
+
+    /// Scan with a handler that leaves out what is not wanted.
+    fn run<H: Handler>(
+        &self,
+        data: &Bound<'_, PyBytes>,
+        position: usize,
+        state: &mut State,
+        limits: &Limits,
+        scratch: &mut Scratch,
+        handler: &mut H,
+    ) -> PyResult<(usize, Verdict)> {
+        let mut answers = self.swap(None).unwrap_or_default();
+        let mut error = None;
+        let judge = |level, tag| {
+            self.judge(data.py(), level, tag).unwrap_or_else(|raised| {
+                error = Some(raised);
+                None
+            })
+        };
+        let items = state.levels.len().saturating_sub(1);
+        let sequences = state.sequences[..items.min(state.sequences.len())].iter().map(|sequence| sequence.tag);
+        let found = match Filtered::new(handler, &mut answers, judge, sequences) {
+            Some(mut filtered) => run(data.as_bytes(), position, state, limits, scratch, &mut filtered),
+            None => {
+                state.kept = state.levels.len();
+                (position, Verdict::Odd)
+            }
+        };
+        self.swap(Some(answers));
+        error.map_or(Ok(found), Err)
+    }
+}
+
 /// The place, has_document, in_array, is_wrapped and the index of the last data set.
 type Document = (usize, bool, bool, bool, i64);
 /// The tag of a sequence, whether its VR precedes the items, and the index of its item.
@@ -66,16 +133,19 @@ fn json_run<'py>(
     element: (u32, &str),
     sequences: Vec<OpenSequence>,
     lasts: Vec<i64>,
+    skipped: &str,
+    filter: Option<&JsonFilter>,
     events: &Bound<'py, PyList>,
     keeps_positions: bool,
 ) -> PyResult<(
     usize,
-    bool,
+    usize,
     Document,
     (u32, &'static str),
     Vec<OpenSequence>,
     usize,
     Vec<(i64, Vec<u32>)>,
+    String,
     Option<Bound<'py, PyBytes>>,
     u32,
     Vec<PlacedMark>,
@@ -90,14 +160,17 @@ fn json_run<'py>(
         element: (element.0, <[u8; 2]>::try_from(element.1.as_bytes()).ok().and_then(Vr::of)),
         sequences: sequences.into_iter().map(|(tag, has_vr, items)| Sequence { tag, has_vr, items }).collect(),
         levels: lasts.into_iter().map(|last| Level { last, seen: Vec::new() }).collect(),
+        skipped: skipped.as_bytes().to_vec(),
         kept: 0,
         marks: Marks { are_kept: limits.keeps_marks, ..Marks::default() },
     };
     let bytes = data.as_bytes();
     let mut scratch = SCRATCH.take().unwrap_or_default();
-    let ((end, verdict), positions) = with_events(events, keeps_positions, |handler| {
-        run(bytes, position, &mut state, &limits.limits, &mut scratch, handler)
+    let (result, positions) = with_events(events, keeps_positions, |handler| match filter {
+        None => Ok(run(bytes, position, &mut state, &limits.limits, &mut scratch, handler)),
+        Some(filter) => filter.run(data, position, &mut state, &limits.limits, &mut scratch, handler),
     })?;
+    let (end, verdict) = result?;
     SCRATCH.set(Some(scratch));
     let positions = positions.map(|positions| {
         let raw: Vec<u8> = positions.into_iter().flat_map(u64::to_ne_bytes).collect();
@@ -105,12 +178,13 @@ fn json_run<'py>(
     });
     Ok((
         end,
-        verdict == Verdict::Odd,
+        verdict as usize,
         (state.place as usize, state.has_document, state.in_array, state.is_wrapped, state.index),
         (state.element.0, state.element.1.map_or("", Vr::name)),
         state.sequences.into_iter().map(|sequence| (sequence.tag, sequence.has_vr, sequence.items)).collect(),
         state.kept,
         state.levels.into_iter().map(|level| (level.last, level.seen)).collect(),
+        String::from_utf8(state.skipped).unwrap_or_default(),
         positions,
         state.marks.bits,
         state.marks.marks.into_iter().map(placed).collect(),
@@ -125,6 +199,7 @@ fn json_skim(data: &Bound<'_, PyBytes>, position: usize, depth: i64, in_string: 
 
 pub fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<JsonLimits>()?;
+    module.add_class::<JsonFilter>()?;
     module.add_function(wrap_pyfunction!(json_run, module)?)?;
     module.add_function(wrap_pyfunction!(json_skim, module)?)
 }

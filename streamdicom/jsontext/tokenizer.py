@@ -213,6 +213,11 @@ class JsonTokenizer(PushParser[Token]):
         return self._scanner.state.frame.depth
 
     @property
+    def containers(self) -> str:
+        """The opening brackets of the open objects and arrays."""
+        return "".join(self._scanner.state.frame.path())
+
+    @property
     def in_string(self) -> bool:
         """True within a string that has arrived in part."""
         return self._mode in (_Mode.STRING, _Mode.SEGMENTS)

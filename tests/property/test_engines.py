@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from streamdicom import _native
 from streamdicom.deviations import Deviation
 from streamdicom.errors import InputError
-from streamdicom.events import BULK_DATA, ELEMENT, Event
+from streamdicom.events import BULK_DATA, ELEMENT, START_DATASET, Event
+from streamdicom.formats.json import KeyFilter
 from streamdicom.formats.json.parser import JsonParser
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions
+from streamdicom.patterns import DatasetConditions
 from tests.support.strategies import cuts
 
 _ENGINE = _native.functions
@@ -96,9 +98,11 @@ def _outcome(engine: Any, chunks: list[bytes], options: dict[str, Any]) -> tuple
     events: list[Event] = []
     places: list[int] = []
     error = None
+    reading = ReadOptions(on_deviation=deviations.append, **options)
+    conditions = DatasetConditions(reading.where, reading.limits)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_native, "functions", engine)
-        parser = JsonParser(options=ReadOptions(on_deviation=deviations.append, **options))
+        parser = JsonParser(options=reading, skip=KeyFilter.of(reading, conditions))
         parser.keep_places()
         try:
             for step in (*chunks, None):
@@ -108,7 +112,8 @@ def _outcome(engine: Any, chunks: list[bytes], options: dict[str, Any]) -> tuple
         except InputError as raised:
             error = type(raised), str(raised), raised.location
     elements = [place for place, event in zip(places, events, strict=True) if event[0] in (ELEMENT, BULK_DATA)]
-    return list(map(repr, events)), deviations, error, elements
+    foreseen = [conditions.new_state()._foreseen for event in events if event[0] == START_DATASET]
+    return list(map(repr, events)), deviations, error, elements, foreseen
 
 
 @settings(max_examples=60)
@@ -128,6 +133,91 @@ def test_engines_agree_on_json(
     assert _outcome(_ENGINE, [document], options) == expected
     assert _outcome(_ENGINE, data.draw(cuts(document)), options) == expected
     assert _outcome(_ENGINE, [document[place : place + 1] for place in range(len(document))], options) == expected
+
+
+_PATTERNS = [
+    *("00080005", "00081140", "00081140.00081150", "00081140.00081140.00080018", "00082112.0008115a"),
+    *("**.00081155", "**.00283002", "private", "0008", "0010", "0002", "PN", "SQ", "UN", "0028xxxx", "7FE00010"),
+]
+_SKIPPED = [
+    '{"00080018":{"vr":"UI","Value":["1.2"]},"00081140":',
+    ',"00100010":{"vr":"PN","Value":[{"Alphabetic":"A"}]}}',
+]
+_ANYTHING = [
+    *('{"vr":"LO","Value":["a\\u00e9\\ud83d\\ude00\\\\\\"","é",""]}', "[[],{},[{}],[[[1]]]]", "1.5e3", '"text"'),
+    *("[true,false,null,-0,1e5 ,{}]", '{ "a" : { } , "b":[ ] }', '{"a":{"b":{"c":{"d":[{"e":[{"f":0}]}]}}}}', "{}"),
+    *('{"InlineBinary":"' + "QUJD" * 60 + '"}', '{"a":"' + "é" * 50 + '","b":"\\n' + "x" * 90 + '"}', "null", '""'),
+    *('{"vr":"SQ","Value":[{"00080018":{"vr":"UI"}},{}]}', "[01]", "[1.]", '"\\ud800"', '"\\x"', "[nul]", "[1 2]"),
+    *('{"a"}', '{"a":1,}', "[1,]", "[NaN]", '{"a":1/**/}', "[}", "{]", '{"' + "k" * 70 + '":1}', "[12345]", '["\0"]'),
+    *('["%ff"]', '["' + "x" * 80 + '%ff"]', "-", "[-]", "]", "", "[1e]", '"' + "x" * 200 + '"', "[" * 12 + "]" * 12),
+]
+
+
+@st.composite
+def _filters(draw: st.DrawFn) -> dict[str, Any]:
+    patterns = st.lists(st.sampled_from(_PATTERNS), max_size=3)
+    conditions = {"00080005": ["ISO_IR 192"], "00100010": "none", "00080018": "1.2", "00081140": None, "00280010": 5}
+    where = draw(st.lists(st.sampled_from(sorted(conditions)), max_size=2))
+    return {
+        "include": draw(patterns),
+        "exclude": draw(patterns),
+        "where": {tag: conditions[tag] for tag in where},
+    }
+
+
+@st.composite
+def _odd_where_skipped(draw: st.DrawFn) -> bytes:
+    """Draw data sets with any text in attributes that filters may skip."""
+    found = draw(st.lists(st.sampled_from(_ANYTHING).map(_SKIPPED[0].__add__), min_size=1, max_size=3))
+    separator = draw(st.sampled_from([",", " ,\n", "\n"]))
+    text = separator.join(start + _SKIPPED[1] for start in found)
+    return (text if separator == "\n" else f"[{text}]").encode().replace(b"%ff", b"\xff")
+
+
+@settings(max_examples=120)
+@given(
+    data=st.data(),
+    document=st.one_of(_damaged(), _odd_where_skipped()),
+    filters=_filters(),
+    profile=st.sampled_from(["lenient", "lenient", "strict"]),
+    on_error=st.sampled_from(["raise", "skip", "keep"]),
+    limits=st.sampled_from(_LIMITS),
+)
+def test_engines_agree_on_filtered_json(
+    data: st.DataObject, document: bytes, filters: dict[str, Any], profile: str, on_error: str, limits: Limits
+) -> None:
+    options = {"profile": profile, "on_error": on_error, "limits": limits, **filters}
+    expected = _outcome(None, [document], options)
+    assert _outcome(_ENGINE, [document], options) == expected
+    assert _outcome(_ENGINE, data.draw(cuts(document)), options) == expected
+    assert _outcome(_ENGINE, [document[place : place + 1] for place in range(len(document))], options) == expected
+
+
+@pytest.mark.parametrize("number", range(len(_ANYTHING)))
+@pytest.mark.parametrize(
+    "filters", [{"exclude": ["00081140"]}, {"where": {"00080018": "1.3"}}], ids=["element", "rest"]
+)
+@pytest.mark.parametrize("size", [12, 64 * 1024])
+def test_engines_agree_on_skipped_text(number: int, filters: dict[str, Any], size: int) -> None:
+    text = _SKIPPED[0] + _ANYTHING[number] + _SKIPPED[1]
+    document = f"[{text},{{}}]".encode().replace(b"%ff", b"\xff")
+    options = {"limits": Limits(segment_size=size), "on_error": "skip", **filters}
+    expected = _outcome(None, [document], options)
+    for place in range(len(document)):
+        assert _outcome(_ENGINE, [document[:place], document[place:]], options) == expected
+
+
+def test_skipped_text_never_reaches_the_automaton(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(JsonParser, "_read_tokens", _fail_on_tokens)
+    monkeypatch.setattr(_native, "functions", _ENGINE)
+    plain = _ANYTHING[:13]
+    values = "".join(f',"001{number:X}0010":{text}' for number, text in enumerate(plain))
+    document = ('{"00080018":{"vr":"UI","Value":["1.2"]}' + values + ',"00810010":{"vr":"PN"}}').encode()
+    for options in (ReadOptions(include=["0008"]), ReadOptions(where={"00080018": "1.3"})):
+        for chunk in (1, 50, 10_000):
+            parser = JsonParser(options=options, skip=KeyFilter.of(options, DatasetConditions(options.where, Limits())))
+            for place in range(0, len(document), chunk):
+                parser.feed(document[place : place + chunk])
 
 
 @pytest.mark.parametrize("size", [12, 60, 64 * 1024])

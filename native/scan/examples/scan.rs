@@ -65,6 +65,7 @@ fn main() {
             element: (0, None),
             sequences: Vec::new(),
             levels: Vec::new(),
+            skipped: Vec::new(),
             kept: 0,
             marks: Default::default(),
         };

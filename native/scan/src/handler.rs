@@ -6,6 +6,16 @@ use crate::vr::Vr;
 pub trait Handler {
     /// The next events begin at this index of the data.
     fn at(&mut self, _position: usize) {}
+    /// What becomes of the next attribute. No event is made of one that is passed over.
+    #[inline]
+    fn wish(&mut self, _tag: u32) -> Wish {
+        Wish::Take
+    }
+    /// Whether the scanner should stop after the last event.
+    #[inline]
+    fn pauses(&self) -> bool {
+        false
+    }
     fn start_dataset(&mut self, index: i64);
     fn end_dataset(&mut self);
     fn start_sequence(&mut self, tag: u32);
@@ -20,6 +30,15 @@ pub trait Handler {
     fn end_element(&mut self, tag: u32, vr: Vr);
     /// A reference to bulk data; the URI is UTF-8.
     fn bulk_data(&mut self, tag: u32, vr: Vr, uri: &[u8]);
+}
+
+/// What becomes of an attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    Take,
+    PassOver,
+    /// The scanner stops before it.
+    Leave,
 }
 
 /// The values of an element. Texts are UTF-8.

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod encode;
+pub mod filter;
 pub mod handler;
 pub mod json;
 pub mod part10;

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from threading import Lock
+from typing import Any, Self, TypeAlias
 
 from streamdicom._cache import BoundedCache
 from streamdicom.options import ReadOptions
 from streamdicom.patterns import DatasetConditions, Selection, selection
 
 _MAX_LEVELS = 256
+_WHOLE = -1  # the level at which everything is wanted
+
+Answer: TypeAlias = tuple[bool, bool, int]
+"""Whether elements with a tag are skipped at a level, whether they have a condition, and the level of their items."""
 
 
 class KeyFilter:
@@ -65,6 +72,29 @@ class KeyFilter:
         """End an item."""
         self._go_to(self._outer.pop())
 
+    def resume(self, datasets: int, path: Iterable[int]) -> None:
+        """Go on after text that the compiled engine has read.
+
+        Args:
+            datasets: The number of data sets that started in the text.
+            path: The tags of the sequences with an open item, outermost first.
+        """
+        if self._conditions:
+            for _ in range(datasets):
+                self._conditions.begin()
+        self._outer = []
+        self._go_to(self._top)
+        for tag in path:
+            self.enter_item(tag)
+
+    def for_engine(self, new: Callable[[Callable[[int, int], Answer | None]], Any]) -> Any:
+        """Return the same filter for the compiled engine.
+
+        Args:
+            new: Makes it from a function that decides about a tag at a level, which is 0 for a data set.
+        """
+        return _for_engine(new, self._top, self._condition_tags)
+
     def has_condition(self, tag: int) -> bool:
         """Return True if the data set has a condition on this element.
 
@@ -89,3 +119,44 @@ class KeyFilter:
         if key:
             self.tags.remember(key, ~tag if skips else tag)
         return skips
+
+
+@lru_cache(maxsize=16)  # what it remembers is useful for the next file
+def _for_engine(
+    new: Callable[[Callable[[int, int], Answer | None]], Any], top: Selection, condition_tags: frozenset[int]
+) -> Any:
+    return new(_Levels(top, condition_tags).answer)
+
+
+class _Levels:
+    """The selections of a filter by their numbers."""
+
+    def __init__(self, top: Selection, condition_tags: frozenset[int]) -> None:
+        self._condition_tags = condition_tags
+        self._levels = [top]
+        self._numbers = {top: 0}
+        self._lock = Lock()  # parsers in several threads may share a filter
+
+    def answer(self, number: int, tag: int) -> Answer | None:
+        """Decide about a tag at a level.
+
+        Returns:
+            None if the number of that level, or of the items of a sequence, is not known.
+        """
+        if number >= len(self._levels):
+            return None
+        level = self._levels[number]
+        skips, has_condition = level.skips(tag), tag in self._condition_tags
+        inner = level.inner(tag) or level
+        found = self._number_of(inner)
+        return None if found is None else (skips, has_condition, found)
+
+    def _number_of(self, level: Selection) -> int | None:
+        if level.is_whole:
+            return _WHOLE
+        with self._lock:
+            number = self._numbers.get(level)
+            if number is None and len(self._levels) < _MAX_LEVELS:
+                number = self._numbers[level] = len(self._levels)
+                self._levels.append(level)
+        return number

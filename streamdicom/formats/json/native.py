@@ -49,10 +49,17 @@ _PLACES: list[tuple[int, Expect]] = [
     (int(State.VALUES), Expect.AFTER),
     (int(State.BINARY_PARTS), Expect.VALUE),
     (int(State.ATTRIBUTE), Expect.AFTER),
+    (int(State.SKIP), Expect.FIRST_NAME),
+    (int(State.SKIP), Expect.NAME),
+    (int(State.SKIP), Expect.FIRST_VALUE),
+    (int(State.SKIP), Expect.VALUE),
+    (int(State.SKIP), Expect.AFTER),
 ]
 _PLACE_OF = {place: number for number, place in enumerate(_PLACES)}
+_IN_SKIPPED_TEXT = len(_PLACES)  # at the start of a segment of a string
+_INCOMPLETE, _PAUSED = 0, 2  # why the engine stopped
 _OUTSIDE = (int(State.ROOT), int(State.ARRAY))
-_VALUES, _DATASET = int(State.VALUES), int(State.DATASET)
+_VALUES, _DATASET, _SKIP = int(State.VALUES), int(State.DATASET), int(State.SKIP)
 _ATTRIBUTE, _BINARY_PARTS = int(State.ATTRIBUTE), int(State.BINARY_PARTS)
 _IN_BINARY = (_BINARY_PARTS, _ATTRIBUTE)
 _ITEMS = int(Content.ITEMS)
@@ -80,7 +87,8 @@ class NativeParser(ContentParser, KeepsPlaces):
         self._json = JsonTokenizer(limits, multiple=True, lenient=not policy.is_json_strict, origin=origin)
         self._frames: list[Frame] = []
         self._seen_tags = SeenTags()  # of the current data set or item
-        self._native: Any = _native.functions if skip is None and limits.depth >= _MIN_DEPTH else None
+        self._native: Any = _native.functions if limits.depth >= _MIN_DEPTH else None
+        self._native_filter = skip.for_engine(self._native.JsonFilter) if skip and self._native else None
         self._native_limits = self._limits_of(limits) if self._native else None
         self._tail = b""  # the start of an attribute, which waits for the rest
         self._odd_count = 1  # attributes that the automaton reads before the engine is called again
@@ -90,6 +98,9 @@ class NativeParser(ContentParser, KeepsPlaces):
 
     @abstractmethod
     def _levels(self) -> list[SeenTags]: ...
+
+    @abstractmethod
+    def _check_condition(self, tag: int, events: list[Event]) -> None: ...
 
     def _limits_of(self, limits: Limits) -> Any:
         is_eager = not (self._policy.accepts("wrapper") or self._policy.accepts("unknown-key"))
@@ -117,11 +128,15 @@ class NativeParser(ContentParser, KeepsPlaces):
             place = self._place()
             if place is not None:
                 start = position
-                position, is_odd = self._run_natively(data, position, place, events)
+                position, stop = self._run_natively(data, position, place, events)
                 rest = len(data) - position
                 if not rest:
                     break
-                if not is_odd and rest <= max(_MAX_SHORT_TAIL, min(fed * _MAX_TAIL_FACTOR, self._limits.segment_size)):
+                if stop == _PAUSED:
+                    continue
+                if stop == _INCOMPLETE and rest <= max(
+                    _MAX_SHORT_TAIL, min(fed * _MAX_TAIL_FACTOR, self._limits.segment_size)
+                ):
                     self._tail = data[position:]
                     break
                 self._odd_count = 1 if position - start > _SHORT_RUN else min(2 * self._odd_count, _MAX_ODD)
@@ -150,6 +165,9 @@ class NativeParser(ContentParser, KeepsPlaces):
         place, attribute = _PLACE_OF.get((self._state, expect)), self._attribute
         if place is None or not all(map(_is_canonical, self._frames)):
             return None
+        if self._state == _SKIP:
+            is_within = self._state_after_skip == _DATASET or self._state_after_skip in _OUTSIDE
+            return (_IN_SKIPPED_TEXT if self._json.in_string else place) if is_within and self._depth else None
         if attribute.tag is None:
             return place
         if attribute.vr_text:
@@ -164,20 +182,22 @@ class NativeParser(ContentParser, KeepsPlaces):
         outside = 1 + self._in_array + self._is_wrapped
         return max(0, self._json.depth - outside - 3 * len(self._frames)) if self._state not in _OUTSIDE else -1
 
-    def _run_natively(self, data: bytes, position: int, place: int, events: list[Event]) -> tuple[int, bool]:
+    def _run_natively(self, data: bytes, position: int, place: int, events: list[Event]) -> tuple[int, int]:
         """Read canonical text.
 
         Returns:
-            The position after it, and True if the text there is not canonical.
+            The position after it, and why the engine stopped.
         """
         attribute, places, made = self._attribute, self._places, len(events)
         sequences = [(tag, vr == "SQ", items) for tag, vr, _, items, _, _ in self._frames]
         if self._state == _VALUES:
             sequences.append((attribute.tag or 0, attribute.vr == "SQ", attribute.items))
         element = (attribute.tag or 0, attribute.vr) if self._state in _IN_BINARY else (0, "")
-        levels = [] if self._state in _OUTSIDE else self._levels()
-        index = -1 if self._index is None else self._index
-        end, is_odd, document, element, sequences, kept, seen, positions, habits, marks = self._native.json_run(
+        is_outside = (self._state_after_skip if self._state == _SKIP else self._state) in _OUTSIDE
+        levels = [] if is_outside else self._levels()
+        skipped = self._json.containers[-self._depth :] if self._state == _SKIP else ""
+        first = index = -1 if self._index is None else self._index
+        end, stop, document, element, sequences, kept, seen, skipped, positions, habits, marks = self._native.json_run(
             data,
             position,
             self._native_limits,
@@ -185,26 +205,35 @@ class NativeParser(ContentParser, KeepsPlaces):
             element,
             sequences,
             [level.last for level in levels],
+            skipped,
+            self._native_filter,
             events,
             places is not None,
         )
         if end == position:
-            return position, is_odd
+            return position, stop
         if places is not None:
             places.mark_run(made, self._json.bytes_consumed - position, positions)
         if habits:
             self._report_habits(habits, marks, self._json.bytes_consumed - position)
         place, self._has_document, self._in_array, self._is_wrapped, index = document
         self._index = None if index < 0 else index
-        self._state, expect = _PLACES[place]
+        self._state, expect = _PLACES[place] if place < _IN_SKIPPED_TEXT else (_SKIP, Expect.VALUE)
         self._open(sequences, levels[:kept], seen)
         if self._state in _IN_BINARY:
             attribute.resume_binary_parts(*element)
-        if self._state == _BINARY_PARTS:
-            self._json.resume_in_string(end - position, self._containers(bool(seen)))
+        elif self._state == _SKIP:
+            self._skip(_DATASET if seen else State.ARRAY if self._in_array else State.ROOT, len(skipped))
+        containers = self._containers(bool(seen), skipped if self._state == _SKIP else "")
+        if self._state == _BINARY_PARTS or place == _IN_SKIPPED_TEXT:
+            self._json.resume_in_string(end - position, containers)
         else:
-            self._json.resume(end - position, self._containers(bool(seen)), expect)
-        return end, is_odd
+            self._json.resume(end - position, containers, expect)
+        if self._filter is not None:
+            self._filter.resume(index - first, [tag for tag, *_ in self._frames])
+            if stop == _PAUSED:
+                self._check_condition(events[-1][1], events)
+        return end, stop
 
     def _report_habits(self, habits: int, marks: list[_Mark], offset: int) -> None:
         """Report the departures that the engine took.
@@ -250,12 +279,12 @@ class NativeParser(ContentParser, KeepsPlaces):
         if levels:
             self._seen_tags = levels[-1]
 
-    def _containers(self, has_dataset: bool) -> str:
+    def _containers(self, has_dataset: bool, skipped: str) -> str:
         """Return the brackets of all that is open."""
         outside = ("{" if self._is_wrapped else "") + ("[" if self._in_array else "")
         if not has_dataset:
-            return outside
-        inside = "{[" if self._state == _VALUES else "{" if self._state in _IN_BINARY else ""
+            return outside + skipped
+        inside = "{[" if self._state == _VALUES else "{" if self._state in _IN_BINARY else skipped
         return outside + "{" + "{[{" * len(self._frames) + inside
 
 

@@ -518,14 +518,14 @@ class JsonParser(NativeParser):
         self._reset_attribute()
         self._state = _DATASET
         if has_condition:
-            self._check_condition(tag)
+            self._check_condition(tag, self._events)
 
-    def _check_condition(self, tag: int) -> None:
+    def _check_condition(self, tag: int, events: list[Event]) -> None:
         """Skip the rest of the data set if its last element fails its condition."""
-        kind, found, _, values = self._events[-1] if self._events else (0, 0, "", None)
+        kind, found, _, values = events[-1] if events else (0, 0, "", None)
         if kind == ELEMENT and found == tag and self._filter and not self._filter.satisfies(tag, values):
-            self._end_members()
-            self._skip(self._state, 1)
+            events.append((END_DATASET, 0, "", None))
+            self._skip(State.ARRAY if self._in_array else State.ROOT, 1)
 
     _moves: ClassVar[Moves] = {
         **ContentParser._moves,

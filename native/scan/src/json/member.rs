@@ -3,7 +3,7 @@
 use crate::handler::{Kind, Span};
 use crate::json::habits::{Found, Habit};
 use crate::json::run::{Limits, Scratch};
-use crate::json::text::{Scan, Stop, blank, number, string};
+use crate::json::text::{Scan, Stop, blank, literal, number, rest_of_name, string};
 use crate::json::values::tag;
 use crate::vr::{Form, Vr};
 
@@ -78,19 +78,6 @@ pub fn after(data: &[u8], position: usize, byte: u8) -> Scan<usize> {
         Some(&found) if found == byte => Ok(position + 1),
         Some(_) => Err(Stop::Odd),
         None => Err(Stop::Incomplete),
-    }
-}
-
-/// Return the index after a name and its closing quotation mark.
-#[inline]
-fn rest_of_name(data: &[u8], position: usize, name: &[u8]) -> Scan<usize> {
-    match data.get(position..position + name.len()) {
-        Some(found) if found == name => Ok(position + name.len()),
-        Some(_) => Err(Stop::Odd),
-        None => {
-            let rest = data.get(position..).unwrap_or_default();
-            Err(if name.starts_with(rest) { Stop::Incomplete } else { Stop::Odd })
-        }
     }
 }
 
@@ -276,9 +263,7 @@ fn scalar(data: &[u8], position: usize, limits: &Limits, resolved: &mut Vec<u8>)
 }
 
 fn null(data: &[u8], start: usize) -> Scan<(Span, usize)> {
-    let end = rest_of_name(data, start, b"null")?;
-    data.get(end).ok_or(Stop::Incomplete)?;
-    Ok((NO_SPAN, end))
+    Ok((NO_SPAN, literal(data, start, b"null")?))
 }
 
 const NO_SPAN: Span = Span { start: 0, end: 0, kind: Kind::Null };

@@ -4,6 +4,7 @@ mod habits;
 mod member;
 mod run;
 mod skim;
+mod skip;
 mod text;
 mod values;
 

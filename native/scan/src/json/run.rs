@@ -3,9 +3,10 @@
 //! The scanner moves from one place to the next: after a brace, a bracket, a comma or a whole attribute. What is not
 //! canonical, or incomplete, leaves no event and no change of the state.
 
-use crate::handler::{Handler, Kind, Names, Source, Span, Texts, Values};
+use crate::handler::{Handler, Kind, Names, Source, Span, Texts, Values, Wish};
 use crate::json::habits::{Found, Habit, Marks, mark};
 use crate::json::member::{Content, KEY_LENGTH, Member, after, attribute, key, vr_member};
+use crate::json::skip::Skip;
 use crate::json::text::{Scan, Stop, blank};
 use crate::json::values::{MAX_SINGLE, double, is_decimal_string, is_integer_string, is_single, signed_integer, tag};
 use crate::vr::{Form, Vr};
@@ -33,10 +34,22 @@ pub enum Place {
     Binary,
     /// After such a text.
     BinaryEnd,
+    /// In text that is passed over, after the brace of an object.
+    SkipFirstName,
+    /// There, after a comma in an object.
+    SkipName,
+    /// There, after the bracket of an array.
+    SkipFirstValue,
+    /// There, after a comma in an array or a colon.
+    SkipValue,
+    /// There, after a value.
+    SkipAfter,
+    /// There, within a string.
+    SkipText,
 }
 
 impl Place {
-    pub const ALL: [Place; 10] = [
+    pub const ALL: [Place; 16] = [
         Place::Root,
         Place::ArrayStart,
         Place::ArrayAfter,
@@ -47,7 +60,17 @@ impl Place {
         Place::Items,
         Place::Binary,
         Place::BinaryEnd,
+        Place::SkipFirstName,
+        Place::SkipName,
+        Place::SkipFirstValue,
+        Place::SkipValue,
+        Place::SkipAfter,
+        Place::SkipText,
     ];
+
+    fn is_skip(self) -> bool {
+        self as usize >= Place::SkipFirstName as usize
+    }
 }
 
 /// Why the scanner stopped, which is never an error by itself.
@@ -57,6 +80,8 @@ pub enum Verdict {
     Incomplete,
     /// Something that is not canonical follows.
     Odd,
+    /// The handler asked to stop after the last event.
+    Paused,
 }
 
 /// A sequence that is open.
@@ -94,6 +119,8 @@ pub struct State {
     pub element: (u32, Option<Vr>),
     pub sequences: Vec<Sequence>,
     pub levels: Vec<Level>,
+    /// The brackets of what is open in text that is passed over.
+    pub skipped: Vec<u8>,
     /// The fewest levels that were open.
     pub kept: usize,
     pub marks: Marks,
@@ -143,13 +170,15 @@ pub fn run<H: Handler>(
     }
     scratch.found.accepted = limits.accepted;
     let mut run = Run { data, state, limits, scratch, handler, position: start };
-    let stop = loop {
-        if let Err(stop) = run.step() {
-            break stop;
+    let verdict = loop {
+        match run.step() {
+            Ok(()) if run.handler.pauses() => break Verdict::Paused,
+            Ok(()) => {}
+            Err(Stop::Incomplete) => break Verdict::Incomplete,
+            Err(Stop::Odd) => break Verdict::Odd,
         }
     };
     let rest = blank(data, run.position);
-    let verdict = if stop == Stop::Incomplete { Verdict::Incomplete } else { Verdict::Odd };
     (if rest == data.len() { rest } else { run.position }, verdict)
 }
 
@@ -166,8 +195,10 @@ impl<H: Handler> Run<'_, H> {
     /// Go to the next place, or change nothing.
     #[inline]
     fn step(&mut self) -> Scan<()> {
-        if self.state.place == Place::Binary {
-            return self.segment();
+        match self.state.place {
+            Place::Binary => return self.segment(),
+            place if place.is_skip() => return self.go_on_skipping(),
+            _ => {}
         }
         let position = blank(self.data, self.position);
         let byte = *self.data.get(position).ok_or(Stop::Incomplete)?;
@@ -286,6 +317,11 @@ impl<H: Handler> Run<'_, H> {
         if i64::from(tag) <= level.last {
             return Err(Stop::Odd);
         }
+        match self.handler.wish(tag) {
+            Wish::Take => {}
+            Wish::PassOver => return self.skip_attribute(tag, position),
+            Wish::Leave => return Err(Stop::Odd),
+        }
         self.scratch.spans.clear();
         self.scratch.names.clear();
         self.scratch.resolved.clear();
@@ -313,6 +349,53 @@ impl<H: Handler> Run<'_, H> {
         }
         self.go(place, end);
         Ok(())
+    }
+
+    /// Pass over an attribute, or over its start.
+    fn skip_attribute(&mut self, tag: u32, position: usize) -> Scan<()> {
+        let start = after(self.data, position + KEY_LENGTH, b':')?;
+        self.state.skipped.clear();
+        let (result, end, place) = self.pass_over(start, Place::SkipValue);
+        if result.is_err() && self.state.skipped.is_empty() {
+            return result;
+        }
+        if !self.scratch.found.habits.is_empty() {
+            mark(self.state, &mut self.scratch.found, tag, None);
+        }
+        self.see(tag);
+        self.go(if result.is_ok() { Place::After } else { place }, end);
+        result
+    }
+
+    /// Pass over the rest of an attribute or of a data set.
+    fn go_on_skipping(&mut self) -> Scan<()> {
+        let (result, end, place) = self.pass_over(self.position, self.state.place);
+        let place = match result {
+            Err(_) => place,
+            Ok(()) if !self.state.levels.is_empty() => Place::After,
+            Ok(()) if self.state.in_array => Place::ArrayAfter,
+            Ok(()) => Place::Root,
+        };
+        self.go(place, end);
+        result
+    }
+
+    /// Pass over text; return the index of the rest and the place there.
+    fn pass_over(&mut self, position: usize, place: Place) -> (Scan<()>, usize, Place) {
+        let outside = usize::from(self.state.in_array) + usize::from(self.state.is_wrapped);
+        let is_within = !self.state.levels.is_empty();
+        let around = if is_within { outside + 1 + OUTSIDE_ITEMS * self.state.sequences.len() } else { outside };
+        let mut skip = Skip {
+            data: self.data,
+            position,
+            place,
+            open: &mut self.state.skipped,
+            max_open: self.limits.depth.saturating_sub(around),
+            limits: self.limits,
+            scratch: &mut self.scratch.resolved,
+        };
+        let result = skip.run();
+        (result, skip.position, skip.place)
     }
 
     #[inline]

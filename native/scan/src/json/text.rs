@@ -31,7 +31,7 @@ fn marks(word: u64) -> u64 {
 
 /// Return the index of the first quotation mark, backslash or control character, and whether all before is ASCII.
 #[inline]
-fn plain_end(data: &[u8], start: usize) -> (usize, bool) {
+pub fn plain_end(data: &[u8], start: usize) -> (usize, bool) {
     let mut position = start;
     let mut beyond = 0u64;
     while let Some(chunk) = data.get(position..position + 8) {
@@ -185,6 +185,26 @@ pub fn number(data: &[u8], start: usize, max_length: usize) -> Scan<usize> {
     }
     at(position)?;
     if position - start > max_length { Err(Stop::Odd) } else { Ok(position) }
+}
+
+/// Scan a literal name; return the index after it. Another token must follow, or the name might go on.
+pub fn literal(data: &[u8], start: usize, name: &[u8]) -> Scan<usize> {
+    let end = rest_of_name(data, start, name)?;
+    data.get(end).ok_or(Stop::Incomplete)?;
+    Ok(end)
+}
+
+/// Return the index after a name, of which the data may have only the start.
+#[inline]
+pub fn rest_of_name(data: &[u8], position: usize, name: &[u8]) -> Scan<usize> {
+    match data.get(position..position + name.len()) {
+        Some(found) if found == name => Ok(position + name.len()),
+        Some(_) => Err(Stop::Odd),
+        None => {
+            let rest = data.get(position..).unwrap_or_default();
+            Err(if name.starts_with(rest) { Stop::Incomplete } else { Stop::Odd })
+        }
+    }
 }
 
 /// Return the index of the first byte at or after a position that is not white space.
