@@ -303,7 +303,7 @@ class _Batch:
         count = 0
         known = len(self._places.starts)
         try:
-            with _caught_warnings() as texts:
+            with caught_warnings() as texts:
                 for dataset in _datasets(kind, events):
                     self._write_dataset(dataset, target, is_first=not (self._datasets or count))
                     count += 1
@@ -436,7 +436,7 @@ def _write_options(rendering: Rendering) -> WriteOptions:
 
 
 @contextmanager
-def _caught_warnings() -> Iterator[set[str]]:
+def caught_warnings() -> Iterator[set[str]]:
     """Catch Python warnings; yield the set of their texts, which is bounded."""
     texts: set[str] = set()
 

@@ -19,7 +19,7 @@ from streamdicom.cli.arguments import (
     seconds,
 )
 from streamdicom.cli.exit_codes import DONE, FAILED, SKIPPED
-from streamdicom.cli.options import DEIDENTIFY, FORCE, FORM, INDENT, READING, SELECT
+from streamdicom.cli.options import DEIDENTIFY, EXCLUDE, FORCE, FORM, INCLUDE, INDENT, READING, SELECT
 
 _INPUT = "JSON, NDJSON, Native DICOM XML or a DICOM file, plain or compressed; - for standard input."
 _OUTPUT = "A file, or - for standard output."
@@ -184,6 +184,9 @@ _IMPORT = Command(
         ),
         option("--transfer-syntax", metavar="UID", text="The Transfer Syntax of the files."),
         SELECT,
+        INCLUDE,
+        EXCLUDE,
+        _JOBS,
         option("--bulk-dir", metavar="DIR", type=path, text="The folder that references to bulk data lead to."),
         _bulk_uri_prefix(),
         _on_error("What to do with a data set that is not valid."),

@@ -12,6 +12,7 @@ from streamdicom.cli.inputs import PIPE, naming_input
 from streamdicom.cli.options import note_unmatched, selected
 from streamdicom.cli.progress import ProgressLine
 from streamdicom.cli.terminal import counted
+from streamdicom.options import WriteOptions
 
 
 def run(arguments: Namespace) -> int:
@@ -26,7 +27,9 @@ def run(arguments: Namespace) -> int:
             transfer_syntax=arguments.transfer_syntax,
             bulk_root=arguments.bulk_dir,
             bulk_uri_prefix=arguments.bulk_uri_prefix,
+            options=WriteOptions(include=arguments.include, exclude=arguments.exclude),
             where=where,
+            jobs=arguments.jobs,
             on_error=arguments.on_error,
             on_duplicate=arguments.on_duplicate,
             resume=arguments.resume,

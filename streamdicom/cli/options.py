@@ -51,6 +51,9 @@ def pair(text: str) -> tuple[str, str]:
 
 INDENT = option("--indent", metavar="N|TEXT", type=indent, text=r"Spaces for each level, or white space such as '\t'.")
 
+INCLUDE = repeated("--include", "PATTERN", "Only these elements: a tag, a keyword, 0010xxxx, a VR or a path.")
+EXCLUDE = repeated("--exclude", "PATTERN", "Not these elements.")
+
 FORM = Group(
     "form of JSON",
     (
@@ -72,8 +75,8 @@ FORM = Group(
             default="keep",
             text="Specific Character Set: that of the source, or ISO_IR 192.",
         ),
-        repeated("--include", "PATTERN", "Only these elements: a tag, a keyword, 0010xxxx, a VR or a path."),
-        repeated("--exclude", "PATTERN", "Not these elements."),
+        INCLUDE,
+        EXCLUDE,
         flag("--ensure-ascii", text="Escape characters outside ASCII."),
         flag("--escape-html", text="Escape characters that have a meaning in HTML."),
     ),

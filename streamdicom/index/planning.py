@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from array import array
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from itertools import chain, pairwise
 from typing import BinaryIO, Literal, TypeAlias, cast, get_args
@@ -81,6 +83,34 @@ def plan_splits(
             return _planned(place, file, chain.from_iterable(starts(file)), size, parts)
         except CommentError:
             return [Split(place)]
+
+
+def iter_splits(source: Place, first: int, offset: int, *, size: int, count: int) -> Iterator[tuple[Split, array[int]]]:
+    """Yield the parts of a JSON text from a data set on, while the text is scanned.
+
+    The parts stop before a comment, after which the text cannot be scanned.
+
+    Args:
+        source: A path, or a URL for fsspec.
+        first: The index of the data set.
+        offset: Its offset.
+        size: The bytes after which a part ends, with the data set.
+        count: The number of data sets after which a part ends.
+
+    Yields:
+        A part, and the offsets of its data sets. Only the last part of a text without comments has no end.
+    """
+    place = absolute(source)
+    with open_place(place) as file, suppress(CommentError):
+        begin = origin_of(file, offset)
+        held = array("Q")
+        for found in chain.from_iterable(starts(file, offset)):
+            if held and (found - held[0] >= size or len(held) >= count):
+                end = origin_of(file, found)
+                yield Split(place, begin, end, first, len(held)), held
+                begin, first, held = end, first + len(held), array("Q")
+            held.append(found)
+        yield Split(place, begin, None, first, len(held)), held
 
 
 def _index_of(place: str, use: IndexUse) -> StreamIndex | None:

@@ -38,14 +38,18 @@ _LOOK_BACK = 64  # bytes
 _STRUCTURES = {b",": NEXT, b"[": FIRST}
 
 
-def starts(file: BinaryIO) -> Iterator[array[int]]:
+def starts(file: BinaryIO, offset: int = 0) -> Iterator[array[int]]:
     """Yield the offsets of the data sets of a JSON text, in lists of bounded length.
+
+    Args:
+        file: The text.
+        offset: The start of the text, or the offset of a data set.
 
     Raises:
         CommentError: The text has a comment.
     """
-    scanner = BoundaryScanner()
-    for piece in read_range(file, 0, None, PIECE):
+    scanner = BoundaryScanner(offset)
+    for piece in read_range(file, offset, None, PIECE):
         found = scanner.feed(piece)
         if found:
             yield found

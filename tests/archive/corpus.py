@@ -80,6 +80,9 @@ def uid(number: int) -> UID:
 # --- kills ----------------------------------------------------------------------------------------------------
 
 
+_TRACED = ("sink.py", "journal.py", "importing.py", "import_tasks.py", "work_folder.py", "destination.py")
+
+
 def run_killed(action: Callable[[], object], at: int) -> int:
     """Run an action in another process, and kill it at a line.
 
@@ -111,7 +114,7 @@ def _run_traced(action: Callable[[], object], at: int, writer: int) -> None:
 
     def trace(frame: FrameType, event: str, argument: object) -> Any:
         nonlocal lines
-        if Path(frame.f_code.co_filename).name not in ("sink.py", "journal.py", "importing.py"):
+        if Path(frame.f_code.co_filename).name not in _TRACED:
             return None
         if event == "line":
             lines += 1

@@ -1,0 +1,117 @@
+"""The folder of an import, and the SOP Instance UIDs and paths of its run."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from filecmp import cmp
+from pathlib import Path
+
+from streamdicom.archive.journal import Entry
+from streamdicom.archive.layout import Layout
+from streamdicom.dicom import SOP_INSTANCE_UID
+from streamdicom.errors import OutputError
+
+
+class Destination:
+    """The folder of the files, and the SOP Instance UIDs and paths of this run."""
+
+    def __init__(self, root: Path, layout: Layout, on_duplicate: str) -> None:
+        self._root = Path(os.path.realpath(root))
+        self._layout = layout
+        self._on_duplicate = on_duplicate
+        self.tags = layout.tags | {SOP_INSTANCE_UID}
+        self.reuses_identical_files = False
+        self._last_folder: Path | None = None  # exists, and is within the root
+        self._seen = sqlite3.connect("", isolation_level=None)  # a temporary database, which spills to disk
+        self._seen.execute("PRAGMA journal_mode = OFF")
+        self._seen.execute("CREATE TABLE seen (uid TEXT PRIMARY KEY, path TEXT UNIQUE) WITHOUT ROWID")
+        self._seen.execute("CREATE TABLE numbers (path TEXT PRIMARY KEY, number INTEGER) WITHOUT ROWID")
+
+    def close(self) -> None:
+        self._seen.close()
+
+    def decide(self, index: int, values: dict[int, str], partial: Path) -> Entry:
+        """Return the entry of a data set: its path, or that it is skipped as a duplicate.
+
+        Raises:
+            OutputError: The data set is a duplicate and duplicates are errors, or it cannot have its path.
+        """
+        uid = values.get(SOP_INSTANCE_UID, "")
+        path = self._layout.path(values, index)
+        entry: Entry = {"index": index, "uid": uid, "path": path, "partial": partial.name}
+        entry |= {"replaces": "", "replaces_own": False}
+        self._make_folder(path)
+        earlier = self._query("SELECT path FROM seen WHERE uid = ?", uid) if uid else None
+        owner = self._query("SELECT uid FROM seen WHERE path = ?", path)
+        if earlier is None and owner is None and not self._is_taken(path, partial):
+            return entry
+        if not (self._root / path).is_symlink() and (self._root / path).is_dir():
+            raise OutputError(f"expected a file at {path}, found a folder")
+        reason = f"a file exists at {path}"
+        if earlier is not None:
+            reason = f"the SOP Instance UID is that of an earlier data set, at {earlier}"
+        if self._on_duplicate == "skip":
+            return {"index": index, "uid": uid, "skipped": reason}
+        if self._on_duplicate == "keep-both":
+            return {**entry, "path": self._free_path(path, partial)}
+        if self._on_duplicate == "error":
+            raise OutputError(f"{reason}; see on_duplicate (--on-duplicate)")
+        if owner is not None and owner != uid:
+            raise OutputError(f"the layout gives {path} to two data sets with different SOP Instance UIDs")
+        return {**entry, "replaces": earlier or "", "replaces_own": earlier is not None}
+
+    def _query(self, query: str, value: str) -> str | None:
+        row = self._seen.execute(query, (value,)).fetchone()
+        return None if row is None else row[0]
+
+    def _make_folder(self, path: str) -> None:
+        """Make the folder of a path, and check that no link leads out of the root."""
+        folder = (self._root / path).parent
+        if folder == self._last_folder:
+            return
+        if not Path(os.path.realpath(folder)).is_relative_to(self._root):
+            raise OutputError(f"a link leads from {path} out of the folder")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise OutputError(f"expected a folder for {path}, found a file") from None
+        self._last_folder = folder
+
+    def _is_taken(self, path: str, partial: Path) -> bool:
+        """Return whether another file exists at a path."""
+        found = self._root / path
+        if not os.path.lexists(found):
+            return False
+        if not self.reuses_identical_files or not found.is_file() or found.is_symlink():
+            return True
+        return not cmp(found, partial, shallow=False)
+
+    def _free_path(self, path: str, partial: Path) -> str:
+        """Return the path with the first number that is not taken."""
+        stem, suffix = os.path.splitext(path)  # noqa: PTH122 - the path stays a str
+        if suffix[1:].isdigit():  # the last component of a UID
+            stem, suffix = path, ""
+        row = self._seen.execute("SELECT number FROM numbers WHERE path = ?", (path,)).fetchone()
+        number = row[0] if row else 2
+        while self._is_taken(f"{stem}-{number}{suffix}", partial):
+            number += 1
+        self._seen.execute("REPLACE INTO numbers VALUES (?, ?)", (path, number + 1))
+        return f"{stem}-{number}{suffix}"
+
+    def put(self, partial: Path, entry: Entry) -> None:
+        """Rename a complete partial file to its path."""
+        self._make_folder(entry["path"])
+        partial.replace(self._root / entry["path"])
+        self.enter(entry)
+
+    def enter(self, entry: Entry) -> None:
+        """Record the UID and path of a data set, and remove the file that it replaces."""
+        path, replaced = entry["path"], entry["replaces"]
+        if replaced and replaced != path:
+            (self._root / replaced).unlink(missing_ok=True)
+        if self._on_duplicate == "replace" or not self._is_known(entry["uid"]):
+            self._seen.execute("REPLACE INTO seen VALUES (?, ?)", (entry["uid"] or f"no {entry['index']}", path))
+
+    def _is_known(self, uid: str) -> bool:
+        return bool(uid) and self._query("SELECT path FROM seen WHERE uid = ?", uid) is not None
