@@ -5,12 +5,14 @@ use std::sync::Mutex;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
+use streamdicom_scan::check::Checked;
 use streamdicom_scan::filter::{Answer, Answers, Filtered, WHOLE};
 use streamdicom_scan::handler::Handler;
 use streamdicom_scan::json::{Level, Limits, Mark, Marks, Place, Scratch, Sequence, State, Verdict, run, skim};
 
 use streamdicom_scan::vr::Vr;
 
+use crate::check::ElementRules;
 use crate::objects::with_events;
 
 thread_local! {
@@ -122,7 +124,7 @@ fn placed(mark: Mark) -> PlacedMark {
     (mark.habit as u32, mark.vr.map(Vr::name), mark.position, mark.index, mark.path)
 }
 
-/// Append the events of canonical text to a list.
+/// Append the events of canonical text to a list; with rules those only that need a closer look.
 #[pyfunction]
 #[allow(clippy::too_many_arguments, clippy::type_complexity)]
 fn json_run<'py>(
@@ -137,6 +139,7 @@ fn json_run<'py>(
     filter: Option<&JsonFilter>,
     events: &Bound<'py, PyList>,
     keeps_positions: bool,
+    rules: Option<PyRef<'py, ElementRules>>,
 ) -> PyResult<(
     usize,
     usize,
@@ -166,9 +169,15 @@ fn json_run<'py>(
     };
     let bytes = data.as_bytes();
     let mut scratch = SCRATCH.take().unwrap_or_default();
-    let (result, positions) = with_events(events, keeps_positions, |handler| match filter {
-        None => Ok(run(bytes, position, &mut state, &limits.limits, &mut scratch, handler)),
-        Some(filter) => filter.run(data, position, &mut state, &limits.limits, &mut scratch, handler),
+    let (result, positions) = with_events(events, keeps_positions, |handler| match (filter, rules) {
+        (None, None) => Ok(run(bytes, position, &mut state, &limits.limits, &mut scratch, handler)),
+        (None, Some(rules)) => {
+            let mut checked = Checked::new(&rules.rules, handler, false);
+            let result = run(bytes, position, &mut state, &limits.limits, &mut scratch, &mut checked);
+            checked.flush();
+            Ok(result)
+        }
+        (Some(filter), _) => filter.run(data, position, &mut state, &limits.limits, &mut scratch, handler),
     })?;
     let (end, verdict) = result?;
     SCRATCH.set(Some(scratch));

@@ -133,7 +133,7 @@ def _validate(
 ) -> _Findings:
     """Validate a stream; return the number of its data sets and errors."""
     findings = _Findings()
-    parser = PlacedParser(options, checks_padding=checks.has_values)
+    parser = PlacedParser(options, checks_padding=checks.has_values, rules=checks.engine_rules)
     try:
         with ProgressLine(f"Reading {source}", size_of(source), prints=True) as progress:
             checks.start()
@@ -176,6 +176,11 @@ class _Checks:
     def has_values(self) -> bool:
         """True if values are checked."""
         return self._values is not None
+
+    @property
+    def engine_rules(self) -> Any:
+        """The rules by which the compiled engine leaves out elements, or None."""
+        return self._values.engine_rules if self._values and not self._modules else None
 
     def start(self) -> None:
         """Start a stream."""

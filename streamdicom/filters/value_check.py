@@ -10,6 +10,7 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from operator import length_hint
 from typing import Any, TypeAlias
 
+from streamdicom import _native
 from streamdicom._cache import BoundedCache
 from streamdicom.deviations import DEVIATIONS, Deviation
 from streamdicom.dicom import (
@@ -102,6 +103,10 @@ class ValueCheck:
     Args:
         report: Takes each deviation.
 
+    Attributes:
+        engine_rules: The rules for the compiled engine, or None without it. A parser that has them leaves out elements
+            that are right.
+
     >>> from streamdicom import iter_events
     >>> check = ValueCheck(lambda deviation: print(deviation.code, deviation.location))
     >>> check.start()
@@ -112,6 +117,7 @@ class ValueCheck:
     def __init__(self, report: Callable[[Deviation], object]) -> None:
         self._report_to = report
         self._rules = _Rules()
+        self.engine_rules: Any = _native.functions.ElementRules() if _native.functions else None
         self._creators: BoundedCache[str, _Rules] = BoundedCache(_MAX_BLOCKS)
         self._count = 0  # of rules
         self._reports = 0
@@ -125,8 +131,7 @@ class ValueCheck:
             in_binary: Values have a binary form, so that numbers are in the range of their VR.
         """
         if self._in_binary is not in_binary:
-            self._rules.clear()
-            self._creators.clear()
+            self._forget()
         self._in_binary = in_binary
         self._dataset: int | None = None
         self._open: list[_Open] = []
@@ -259,9 +264,7 @@ class ValueCheck:
         self._count += 1
         if self._count > _MAX_RULES:
             self._count = 1
-            self._rules.clear()
-            for others in self._creators.values():
-                others.clear()
+            self._forget()
         right: dict[Any, None] | tuple[()] | None = {} if vr in _TEXT_VRS else _NOTHING
         if self._in_binary and vr not in _TEXT_VRS:
             right = None
@@ -271,6 +274,16 @@ class ValueCheck:
         elif rules is self._rules:
             counts = _counts(definition)
         rules[tag] = vr, right, counts, VALUE_RULES.get(vr, bool)
+        if self.engine_rules is not None:
+            _, least, most, step = definition if rules is self._rules and definition else _ANY_NUMBER
+            self.engine_rules.learn(rules.creator, tag, vr, least, most, step)
+
+    def _forget(self) -> None:
+        self._rules.clear()
+        for others in self._creators.values():
+            others.clear()
+        if self.engine_rules is not None:
+            self.engine_rules.clear()
 
     def _character_sets(self, tag: int, vr: str, values: tuple[Any, ...]) -> None:
         """Check the terms of Specific Character Set, unless the parser does."""
@@ -388,6 +401,7 @@ class _Parts:
 _UNKNOWN = ("UN",)  # the VR of private elements that pydicom knows by their name only
 _TEXT_VRS = frozenset(vr for vr, row in VRS.items() if row.form in (Form.TEXT, Form.DECIMAL, Form.PERSON_NAME))
 _ANY_COUNT = range(NO_MAXIMUM)
+_ANY_NUMBER = Definition((), 0, NO_MAXIMUM)
 
 
 def _counts(definition: Definition | None) -> Container[int]:

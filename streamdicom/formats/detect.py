@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from streamdicom._push import LOST
 from streamdicom.errors import InputError, Location, StreamDicomError
@@ -235,6 +235,7 @@ class EventParser:
         self._parser: Parser | None = None
         self._keeps_places = False
         self._checks_padding = False
+        self._rules: Any = None
         self._early: list[int] = []  # offsets of events that the last call made of a short stream
         if self._options.format != "auto":
             self._parser = self._parser_of(self._options.format)
@@ -260,6 +261,18 @@ class EventParser:
         self._checks_padding = True
         if isinstance(self._parser, KeepsPlaces):
             self._parser.check_padding()
+
+    def leave_out_right(self, rules: Any) -> None:
+        """Deliver no elements that are right, if the parser can tell.
+
+        It must be called before ``feed``.
+
+        Args:
+            rules: See ``ValueCheck.engine_rules``.
+        """
+        self._rules = rules
+        if isinstance(self._parser, KeepsPlaces):
+            self._parser.leave_out_right(rules)
 
     def offset(self, index: int) -> int:
         """Return the byte offset of an event of the last call of ``feed`` or ``close``.
@@ -354,6 +367,7 @@ class EventParser:
                     parser.keep_places()
                 if self._checks_padding:
                     parser.check_padding()
+                parser.leave_out_right(self._rules)
             return parser
         location = Location(0)
         if content == UNKNOWN:

@@ -76,6 +76,7 @@ class KeepsPlaces:
     """The part of a parser that only commands ask for: places, and padding."""
 
     _places: Places | None = None
+    _rules: Any = None
 
     def keep_places(self) -> None:
         """Keep the places of all events from now on."""
@@ -83,6 +84,16 @@ class KeepsPlaces:
 
     def check_padding(self) -> None:
         """Report padding that PS3.5 6.2 does not allow; text formats have none."""
+
+    def leave_out_right(self, rules: Any) -> None:
+        """Deliver no elements that are right, if the parser can tell.
+
+        The compiled engine tells it by rules. The starts and ends of sequences and items may be left out with them.
+
+        Args:
+            rules: See ``ValueCheck.engine_rules``.
+        """
+        self._rules = rules
 
     def offset(self, index: int) -> int:
         """Return the byte offset of an event of the last call of ``feed`` or ``close``.

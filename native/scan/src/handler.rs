@@ -52,6 +52,26 @@ pub enum Values<'a> {
     Bytes(&'a [u8]),
 }
 
+impl Values<'_> {
+    /// Return the number of values.
+    #[inline]
+    pub fn len(&self) -> usize {
+        match self {
+            Values::None => 0,
+            Values::Text(_) | Values::Bytes(_) => 1,
+            Values::Texts(texts) => texts.len(),
+            Values::Integers(integers) => integers.len(),
+            Values::Floats(floats) => floats.len(),
+            Values::Names(names) => names.len(),
+        }
+    }
+
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// A part of the data, or of the texts whose escapes are resolved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {

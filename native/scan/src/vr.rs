@@ -104,6 +104,7 @@ static BY_NAME: [u8; 26 * 26] = {
 };
 
 impl Vr {
+    pub const LO: Vr = Vr(10);
     pub const PN: Vr = Vr(18);
     pub const SQ: Vr = Vr(21);
 
@@ -175,7 +176,7 @@ mod tests {
         for vr in Vr::all() {
             assert_eq!(Vr::of(vr.name().as_bytes().try_into().unwrap()), Some(vr));
         }
-        assert_eq!((Vr::SQ.name(), Vr::PN.name()), ("SQ", "PN"));
+        assert_eq!((Vr::LO.name(), Vr::PN.name(), Vr::SQ.name()), ("LO", "PN", "SQ"));
         assert_eq!(Vr::of(*b"ZZ"), None);
         assert_eq!(Vr::of(*b"sq"), None);
     }

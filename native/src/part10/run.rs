@@ -5,9 +5,11 @@ use std::cell::Cell;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
+use streamdicom_scan::check::Checked;
 use streamdicom_scan::part10::{Encoding, Frame, NO_END, Place, Repertoire, Scratch, Surroundings, run};
 use streamdicom_scan::vr::Vr;
 
+use crate::check::ElementRules;
 use crate::objects::with_events;
 
 const SLOTS: usize = 8 * 1024;
@@ -52,22 +54,35 @@ thread_local! {
 pub struct Part10Run {
     context: Py<PyAny>,
     public: Py<PyAny>,
-    file_meta: Py<PyAny>,
-    tables: Vec<(Encoding, Py<PyAny>)>,
+    tables: Vec<Table>,
+}
+
+/// A table of known elements: what runs read with it.
+struct Table {
+    table: Py<PyAny>,
+    encoding: Encoding,
+    in_file_meta: bool,
+    checks_padding: bool,
 }
 
 #[pymethods]
 impl Part10Run {
     #[new]
-    fn new(context: Py<PyAny>, public: Py<PyAny>, file_meta: Py<PyAny>, tables: Vec<(bool, bool, Py<PyAny>)>) -> Self {
+    fn new(context: Py<PyAny>, public: Py<PyAny>, tables: Vec<(Py<PyAny>, bool, bool, bool, bool)>) -> Self {
         let tables = tables
             .into_iter()
-            .map(|(is_implicit, is_little_endian, table)| (Encoding { is_implicit, is_little_endian }, table))
+            .map(|(table, is_implicit, is_little_endian, in_file_meta, checks_padding)| Table {
+                table,
+                encoding: Encoding { is_implicit, is_little_endian },
+                in_file_meta,
+                checks_padding,
+            })
             .collect();
-        Part10Run { context, public, file_meta, tables }
+        Part10Run { context, public, tables }
     }
 
     #[allow(clippy::too_many_arguments)]
+    #[pyo3(signature = (buffer, pos, base, context, outer, events, max_outer, is_item_due, rules=None, positions=None))]
     fn __call__<'py>(
         &self,
         py: Python<'py>,
@@ -79,42 +94,66 @@ impl Part10Run {
         events: &Bound<'py, PyList>,
         max_outer: usize,
         is_item_due: bool,
+        rules: Option<PyRef<'py, ElementRules>>,
+        positions: Option<&Bound<'py, PyList>>,
     ) -> PyResult<(usize, Bound<'py, PyAny>, bool)> {
         let known = context.getattr(intern!(py, "known"))?;
-        let in_file_meta = known.is(&self.file_meta);
-        let encoding = if in_file_meta {
-            Encoding { is_implicit: false, is_little_endian: true }
-        } else if let Some((encoding, _)) = self.tables.iter().find(|(_, table)| known.is(table)) {
-            *encoding
-        } else {
+        let Some(table) = self.tables.iter().find(|row| known.is(&row.table)) else {
             return Ok((pos, context, is_item_due));
         };
+        let &Table { encoding, in_file_meta, checks_padding, .. } = table;
         let frame = frame_of(&context, is_item_due, &self.public)?;
         let mut frames = vec![frame];
         let Memory { mut scratch, vrs } = MEMORY.take().unwrap_or_default();
+        scratch.checks_padding = checks_padding;
         let mut contexts =
             Contexts { vrs, kit: self, context, known, outer, events, learned: vec![Vec::new()], repertoire: None };
         let place = Place { pos, is_item_due };
         let depth = outer.len();
-        let (place, _) = with_events(events, false, |handler| {
+        // The parser looks at all of the File Meta Information.
+        let rules = rules.as_ref().filter(|_| !in_file_meta).map(|rules| &rules.rules);
+        let (place, found) = with_events(events, positions.is_some(), |handler| {
             let bytes = buffer.as_bytes();
-            let around = &mut contexts;
-            run(
+            let (frames, scratch, around) = (&mut frames, &mut scratch, &mut contexts);
+            let Some(rules) = rules else {
+                return run(
+                    bytes,
+                    place,
+                    base,
+                    encoding,
+                    in_file_meta,
+                    frames,
+                    depth,
+                    max_outer,
+                    scratch,
+                    around,
+                    handler,
+                );
+            };
+            let mut checked = Checked::new(rules, handler, true);
+            let place = run(
                 bytes,
                 place,
                 base,
                 encoding,
                 in_file_meta,
-                &mut frames,
+                frames,
                 depth,
                 max_outer,
-                &mut scratch,
+                scratch,
                 around,
-                handler,
-            )
+                &mut checked,
+            );
+            checked.flush();
+            place
         })?;
         MEMORY.set(Some(Memory { scratch, vrs: std::mem::take(&mut contexts.vrs) }));
         let context = contexts.finish(frames, place.is_item_due)?;
+        if let (Some(positions), Some(found)) = (positions, found) {
+            for position in found {
+                positions.append(position)?;
+            }
+        }
         Ok((place.pos, context, place.is_item_due))
     }
 }

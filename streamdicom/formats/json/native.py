@@ -209,6 +209,7 @@ class NativeParser(ContentParser, KeepsPlaces):
             self._native_filter,
             events,
             places is not None,
+            self._rules,
         )
         if end == position:
             return position, stop

@@ -96,9 +96,7 @@ class ElementParser(LongValueParser):
         if self._muted_depth >= 0:  # the end of the muted element must not be passed unseen
             return is_item_due
         source = self._input
-        if self._places is not None:
-            self._places.mark((source.data, source.pos, source.base, self._context.encoding))
-        source.pos, self._context, is_item_due = self._part10_run(
+        arguments = (
             source.data,
             source.pos,
             source.base,
@@ -108,6 +106,15 @@ class ElementParser(LongValueParser):
             self._max_sequences,
             is_item_due,
         )
+        if self._places is None:
+            source.pos, self._context, is_item_due = self._part10_run(*arguments)
+        elif self._rules is None:
+            self._places.mark((source.data, source.pos, source.base, self._context.encoding))
+            source.pos, self._context, is_item_due = self._part10_run(*arguments)
+        else:
+            made, positions = len(self._events), list[int]()
+            source.pos, self._context, is_item_due = self._part10_run(*arguments, self._rules, positions)
+            self._places.mark_run(made, source.base, positions)
         self._context.forget()
         return is_item_due
 

@@ -6,9 +6,8 @@ take no value field with wrong padding; that of a plain parser costs no more.
 
 from __future__ import annotations
 
-from streamdicom._cache import BoundedCache
 from streamdicom.dicom import DECODERS, SPLITTERS, VRS
-from streamdicom.formats.part10.runs import READ_TABLES, Decoder, ReadEntry
+from streamdicom.formats.part10.runs import Decoder
 
 _SPACE = 0x20
 _FIXED_LENGTHS = {"AS": 4, "DA": 8}  # of a value
@@ -53,9 +52,3 @@ def _checking(vr: str, decode: Decoder) -> Decoder:
 
 CHECKING_DECODERS: dict[str, Decoder] = {vr: _checking(vr, decode) for vr, decode in DECODERS.items()}
 """``DECODERS`` that return None for wrong padding too."""
-
-CHECKING_TABLES = {encoding: BoundedCache[bytes, ReadEntry]() for encoding in READ_TABLES}
-"""``READ_TABLES`` with these decoders."""
-
-CHECKING_FILE_META_TABLE: BoundedCache[bytes, ReadEntry] = BoundedCache()
-"""``FILE_META_TABLE`` with these decoders."""

@@ -27,10 +27,15 @@ from streamdicom.events import (
 )
 from streamdicom.formats.deviation_policy import PlacedDeviationPolicy
 from streamdicom.formats.part10.context import IMPLIED, NO_END, UN, Context, ElementContext
-from streamdicom.formats.part10.padding import CHECKING_DECODERS, CHECKING_FILE_META_TABLE, CHECKING_TABLES
+from streamdicom.formats.part10.padding import CHECKING_DECODERS
 from streamdicom.formats.part10.places import Part10Places
 from streamdicom.formats.part10.receive_buffer import ReceiveBuffer
-from streamdicom.formats.part10.runs import FILE_META_TABLE, READ_TABLES
+from streamdicom.formats.part10.runs import (
+    CHECKING_FILE_META_TABLE,
+    CHECKING_TABLES,
+    FILE_META_TABLE,
+    READ_TABLES,
+)
 from streamdicom.formats.part10.states import ParserState
 from streamdicom.formats.places import KeepsPlaces
 from streamdicom.options import ReadOptions
@@ -47,6 +52,7 @@ class RecoveringParser(PushParser[Event], KeepsPlaces):
     """
 
     _steps: ClassVar[Mapping[ParserState, Callable[[Any], bool]]]
+    _places: Part10Places | None = None
 
     def __init__(self, options: ReadOptions, index: int) -> None:
         super().__init__()

@@ -68,6 +68,12 @@ READ_TABLES: dict[Encoding, BoundedCache[bytes, ReadEntry]] = {
 FILE_META_TABLE: BoundedCache[bytes, ReadEntry] = BoundedCache()
 """Elements of the File Meta Information, so that a run ends with it."""
 
+CHECKING_TABLES = {encoding: BoundedCache[bytes, ReadEntry]() for encoding in READ_TABLES}
+"""``READ_TABLES`` with decoders that return None for wrong padding too."""
+
+CHECKING_FILE_META_TABLE: BoundedCache[bytes, ReadEntry] = BoundedCache()
+"""``FILE_META_TABLE`` with these decoders."""
+
 Encoder: TypeAlias = Callable[[tuple[Any, ...]], "bytes | None"]
 WriteEntry: TypeAlias = tuple[str, bytes, Callable[[int], bytes], int, Encoder]
 """VR, start of the header, packer of the length, maximum length and encoder of an element, by its tag."""
@@ -246,7 +252,12 @@ def part10_run(  # noqa: C901 - innermost loop
         return pos, context, True
 
 
-Run: TypeAlias = Callable[[bytes, int, int, Context, list[Context], list[Event], int, bool], tuple[int, Context, bool]]
+Run: TypeAlias = Callable[..., tuple[int, Context, bool]]
+"""``part10_run``.
+
+The compiled one may be called with rules of the engine, and with a list. It leaves out elements that are right by these
+rules, and appends the position of each event to the list.
+"""
 
 
 def run_of_engine() -> Run:
@@ -257,8 +268,13 @@ def run_of_engine() -> Run:
 
 @lru_cache(maxsize=1)
 def _compiled_run(functions: ModuleType) -> Run:
-    tables = [(encoding.implicit, encoding.little_endian, table) for encoding, table in READ_TABLES.items()]
-    run: Run = functions.Part10Run(Context, PUBLIC, FILE_META_TABLE, tables)
+    tables: list[tuple[BoundedCache[bytes, ReadEntry], bool, bool, bool, bool]] = []
+    for checks_padding in (False, True):
+        for encoding, table in (CHECKING_TABLES if checks_padding else READ_TABLES).items():
+            tables.append((table, encoding.implicit, encoding.little_endian, False, checks_padding))
+        file_meta = CHECKING_FILE_META_TABLE if checks_padding else FILE_META_TABLE
+        tables.append((file_meta, False, True, True, checks_padding))
+    run: Run = functions.Part10Run(Context, PUBLIC, tables)
     return run
 
 

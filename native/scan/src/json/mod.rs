@@ -11,3 +11,4 @@ mod values;
 pub use habits::{Found, Habit, Mark, Marks};
 pub use run::{Level, Limits, Place, Scratch, Sequence, State, Verdict, run};
 pub use skim::skim;
+pub use values::{is_decimal_string, is_integer_string, is_single};

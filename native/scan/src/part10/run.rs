@@ -171,6 +171,7 @@ pub fn run<S: Surroundings, H: Handler>(
                     scratch.values(vr, field, little, || around.repertoire())
                 };
                 let Some(values) = values else { break };
+                handler.at(pos);
                 handler.element(tag, vr, values);
                 if tag == PIXEL_REPRESENTATION || tag == LUT_DESCRIPTOR || is_private_creator(tag) {
                     around.learn(tag);
@@ -207,6 +208,7 @@ pub fn run<S: Surroundings, H: Handler>(
                 let mut seen = std::mem::replace(&mut frame, outside).seen;
                 seen.clear();
                 spares.push(seen);
+                handler.at(pos);
                 handler.end_item(frame.tag);
                 if !is_same {
                     is_item_due = true;
@@ -229,6 +231,7 @@ pub fn run<S: Surroundings, H: Handler>(
                 } else if start + length as usize > last {
                     break;
                 }
+                handler.at(pos);
                 handler.start_sequence(tag);
                 frame.seen.push(tag);
                 frame.last = i64::from(tag);
@@ -244,6 +247,7 @@ pub fn run<S: Surroundings, H: Handler>(
         }
         is_item_due = true;
         let offset = base + pos as i64;
+        handler.at(pos);
         if offset == frame.sequence_end {
             handler.end_sequence(frame.tag);
             is_item_due = false;

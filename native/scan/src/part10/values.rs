@@ -1,7 +1,7 @@
 //! Value fields to values, as `DECODERS` of `streamdicom.dicom.value_field`.
 
 use crate::handler::{Kind, Names, Source, Span, Texts, Values};
-use crate::part10::fields::{Field, Padding, field_of};
+use crate::part10::fields::{Field, Padding, field_of, is_named};
 use crate::vr::Vr;
 
 /// The character set of text beyond ASCII.
@@ -23,6 +23,8 @@ pub struct Scratch {
     integers: Vec<Option<i128>>,
     floats: Vec<Option<f64>>,
     bytes: Vec<u8>,
+    /// Wrong padding needs a closer look.
+    pub checks_padding: bool,
 }
 
 impl Scratch {
@@ -35,6 +37,9 @@ impl Scratch {
         is_little_endian: bool,
         repertoire: impl FnOnce() -> Repertoire,
     ) -> Option<Values<'a>> {
+        if self.checks_padding && !is_padded(vr, field) {
+            return None;
+        }
         match field_of(vr) {
             Field::Text(padding, has_set) => {
                 let field = decoded(field, has_set, repertoire, &mut self.bytes)?;
@@ -110,6 +115,19 @@ impl Scratch {
         self.floats.clear();
         self.floats.extend(units.map(|unit| Some(number(unit))));
         Some(Values::Floats(&self.floats))
+    }
+}
+
+/// Return whether the padding of a field is plainly right, as `streamdicom.formats.part10.padding` has it.
+#[inline]
+fn is_padded(vr: Vr, field: &[u8]) -> bool {
+    match field_of(vr) {
+        Field::Text(..) if is_named(vr, *b"UI") => !field.contains(&b' ') && !field.ends_with(b"\0\0"),
+        Field::Text(..) if is_named(vr, *b"DA") || is_named(vr, *b"AS") => {
+            !field.contains(&0) && field.last() != Some(&b' ')
+        }
+        Field::Text(..) | Field::PersonName => memchr::memchr(0, field).is_none(),
+        _ => true,
     }
 }
 
@@ -291,6 +309,26 @@ mod tests {
         assert_eq!(plain(b"UR", b" a\n \0 "), " a");
         assert_eq!(plain(b"LT", b" a\\b  "), " a\\b");
         assert_eq!(plain(b"UI", b"\0\0"), "");
+    }
+
+    #[test]
+    fn wrong_padding_needs_a_closer_look_if_it_is_checked() {
+        let mut scratch = Scratch { checks_padding: true, ..Scratch::default() };
+        let mut is_taken = |vr: &[u8; 2], field: &[u8]| {
+            scratch.values(Vr::of(*vr).unwrap(), field, true, || Repertoire::Unknown).is_some()
+        };
+        let right: [(&[u8; 2], &[u8]); 5] =
+            [(b"UI", b"1.2\0"), (b"DA", b"20240131"), (b"LO", b"a "), (b"OB", b"\0\0"), (b"US", b"\0\0")];
+        let wrong: [(&[u8; 2], &[u8]); 6] = [
+            (b"UI", b"1.2 "),
+            (b"UI", b"1.\0\0"),
+            (b"DA", b"2024013 "),
+            (b"AS", b"01Y "),
+            (b"LO", b"a\0"),
+            (b"PN", b"a\0"),
+        ];
+        assert!(right.iter().all(|(vr, field)| is_taken(vr, field)));
+        assert!(!wrong.iter().any(|(vr, field)| is_taken(vr, field)));
     }
 
     #[test]
