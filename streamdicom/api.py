@@ -128,15 +128,19 @@ def iter_events(source: Source, *, options: ReadOptions | None = None) -> Iterat
     return expanded_events(source, options, Expansion(options.limits))
 
 
-def expanded_events(source: Source, options: ReadOptions, expansion: Expansion) -> Iterator[Event]:
+def expanded_events(
+    source: Source, options: ReadOptions, expansion: Expansion, form: object | None = None
+) -> Iterator[Event]:
     """Iterate over the events of a stream, which may be within a compressed one.
 
     Args:
         source: The stream.
         options: Options for reading.
         expansion: The bound of the compressed stream.
+        form: The form of the writer that gets all events, as ``output_form`` returns it. Some of them then are
+            ``Encoded`` events, which only that writer knows.
     """
-    parser, pipeline = reading_pipeline(options, options.bulk_data_store, expansion)
+    parser, pipeline = reading_pipeline(options, options.bulk_data_store, expansion, form)
     return pipeline.iter(chain.from_iterable(batches(parser, source, expansion)))
 
 

@@ -42,7 +42,10 @@ _BATCH_SIZE = 32  # events between two checks for blocks; each segment of a long
 
 
 def reading_pipeline(
-    options: ReadOptions, store: BulkDataStore | None = None, expansion: Expansion | None = None
+    options: ReadOptions,
+    store: BulkDataStore | None = None,
+    expansion: Expansion | None = None,
+    form: object | None = None,
 ) -> tuple[EventParser, Pipeline]:
     """Return the parser and the filters that the options ask for.
 
@@ -50,10 +53,14 @@ def reading_pipeline(
         options: The options.
         store: The store that references to bulk data are loaded from, if any.
         expansion: The bound of the compressed stream around the bytes, if any.
+        form: The form of the writer that gets the events, as ``output_form`` returns it, if nothing else does.
     """
     conditions = DatasetConditions(options.where, options.limits)
     parser = EventParser(options=options, key_filter=KeyFilter.of(options, conditions), expansion=expansion)
-    return parser, Pipeline.for_reading(options, store, conditions)
+    pipeline = Pipeline.for_reading(options, store, conditions)
+    if form is not None:
+        parser.encode_in(form)
+    return parser, pipeline
 
 
 class DatasetPipeline(PushParser["Dataset"]):
@@ -175,6 +182,27 @@ def truncated_by(parser: _Closable, cause: Exception, size: int) -> StreamDicomE
 
 
 # --- events and data sets to bytes -----------------------------------------------------------------------------
+
+
+def output_form(reading: ReadOptions, writing: WriteOptions, *, format: FormatName, array: bool) -> object | None:
+    """Return the form in which a parser may write elements itself.
+
+    Args:
+        reading: Options for reading.
+        writing: Options for writing.
+        format: The name of the format.
+        array: As for ``EventEncoder``.
+
+    Returns:
+        The form for ``EventParser.encode_in``; None if Python must see the events.
+    """
+    form_of = format_named(format).output_form
+    if form_of is None or _has_bulk_data(writing):
+        return None
+    if Pipeline.for_reading(reading, reading.bulk_data_store) or Pipeline.for_writing(writing):
+        return None
+    form: object | None = form_of(writing, array)
+    return form
 
 
 class _Blocks(Protocol):

@@ -4,6 +4,7 @@ mod check;
 mod encode;
 mod json;
 mod objects;
+mod output;
 mod part10;
 
 use pyo3::prelude::*;
@@ -14,5 +15,6 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     check::add_to(module)?;
     encode::add_to(module)?;
     json::add_to(module)?;
+    output::add_to(module)?;
     part10::add_to(module)
 }

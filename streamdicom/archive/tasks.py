@@ -24,6 +24,7 @@ from streamdicom.archive.members import Member, member_name, members
 from streamdicom.archive.reading import complete_files
 from streamdicom.archive.sources import CONTAINERS, Input, Kind, pieces
 from streamdicom.bulkdata import BulkDataAction, BulkDataPolicy, DirectoryStore
+from streamdicom.codec import output_form
 from streamdicom.deidentification import DeidentificationReport
 from streamdicom.errors import InputError, StreamDicomError
 from streamdicom.events import Event, to_end
@@ -200,6 +201,7 @@ class _Batch:
         self._rendering = rendering
         self._options = _write_options(rendering)
         self._reading = complete_files(ReadOptions(where=dict(rendering.where), force=rendering.force))
+        self._form = output_form(self._reading, self._options, format="json", array=False)
         self._spool = _Spool(rendering.folder)
         self._compressor = new_compressor(rendering.compress) if rendering.compress else None
         self._size = 0  # bytes of uncompressed text
@@ -234,7 +236,7 @@ class _Batch:
                 data = cast(IO[bytes], file)
                 # Nearly all DICOM files have their elements in order, and it takes time to hold a data set.
                 if item.kind == Kind.DICOM:
-                    if self._add(item.path, item.kind, self._events(pieces(data)), is_final=False):
+                    if self._add(item.path, item.kind, self._events(pieces(data), form=self._form), is_final=False):
                         return
                     data.seek(0)
                 self._add(item.path, item.kind, sort_elements(self._events(pieces(data))))
@@ -258,8 +260,10 @@ class _Batch:
         """Record that an input failed."""
         self._failures.append(Message(name, reason))
 
-    def _events(self, data: Iterable[bytes], expansion: Expansion | None = None) -> Iterator[Event]:
-        return expanded_events(data, self._reading, expansion or Expansion(_LIMITS))
+    def _events(
+        self, data: Iterable[bytes], expansion: Expansion | None = None, form: object | None = None
+    ) -> Iterator[Event]:
+        return expanded_events(data, self._reading, expansion or Expansion(_LIMITS), form)
 
     def _add(self, name: str, kind: int, events: Iterator[Event], *, is_final: bool = True) -> bool:
         """Add the data sets of an input; return False, and add nothing, if it fails.

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
+from warnings import catch_warnings, showwarning
 
 from streamdicom.api import expanded_events, write_events
 from streamdicom.cli.deidentifying import deidentification_of, finish_deidentification
@@ -16,6 +18,8 @@ from streamdicom.cli.inputs import is_pipe, naming_input, read, size_of
 from streamdicom.cli.options import note_unmatched, read_options, write_options
 from streamdicom.cli.outputs import target_of
 from streamdicom.cli.progress import ProgressLine
+from streamdicom.codec import output_form
+from streamdicom.errors import StreamDicomError
 from streamdicom.events import Event
 from streamdicom.filters import needed_file_meta, needed_file_meta_of_each, sort_elements
 from streamdicom.formats import DICOM, FORMATS, JSON, NDJSON, XML, FormatName, expand, form_of_name, recognize
@@ -74,18 +78,66 @@ def convert_file(
     if to is None:
         _check_suffix(target)
     size = size_of(source)
+    convert = _Conversion(source, target, indent, to, reading, writing)
     with ProgressLine(f"Converting {source}", size, prints=is_pipe(target)) as progress, naming_input(source):
+        # Nearly all inputs have their elements in order, and it takes time to hold a data set.
+        if is_pipe(source) or is_pipe(target) or reading.on_deviation or not convert.is_done_in_order(progress):
+            progress.update(f"Converting {source}", 0, size)
+            convert.run(progress)
+
+
+class _Conversion(NamedTuple):
+    """The arguments of ``convert_file``."""
+
+    source: Path
+    target: Path
+    indent: int | str | None
+    to: FormatName | None
+    reading: ReadOptions
+    writing: WriteOptions
+
+    def is_done_in_order(self, progress: ProgressLine) -> bool:
+        """Convert a file whose elements are in order by the engine.
+
+        Returns:
+            False if that fails; nothing is left then.
+        """
+        with catch_warnings(record=True) as caught:
+            try:
+                if not self.run(progress, sorts=False):
+                    return False
+            except StreamDicomError:
+                return False
+        for warning in caught:
+            showwarning(warning.message, warning.category, warning.filename, warning.lineno)
+        return True
+
+    def run(self, progress: ProgressLine, *, sorts: bool = True) -> bool:
+        """Convert the file.
+
+        Args:
+            progress: Counts what is read.
+            sorts: Whether to sort the elements. Otherwise, nothing is done unless the engine can write them.
+        """
+        source, reading, writing = self.source, self.reading, self.writing
         expansion = Expansion(reading.limits)
         with usage_errors():  # if a package for its compression is missing
             content, head, whole = recognize(not_blank(expand(read(source, progress), expansion)))
-        events = sort_elements(expanded_events(whole, reading, expansion))
+        to = self.to or _format_by_name(self.target, content)
+        array = to != JSON.name or _is_array(content, head, source)
+        always = writing.file_meta
+        if content == DICOM.name or to != DICOM.name:
+            writing = replace(writing, file_meta=True)
+        form = None if sorts else output_form(reading, writing, format=to, array=array)
+        if form is None and not sorts:
+            return False
+        events = expanded_events(whole, reading, expansion, form)
+        if sorts:
+            events = sort_elements(events)
         if content == DICOM.name:
-            events = needed_file_meta(events, always=writing.file_meta)
-            writing = replace(writing, file_meta=True)
-        to = to or _format_by_name(target, content)
-        if content != DICOM.name and to != DICOM.name and not writing.file_meta:
+            events = needed_file_meta(events, always=always)
+        elif to != DICOM.name and not always:
             events = needed_file_meta_of_each(events)
-            writing = replace(writing, file_meta=True)
         if content == to == DICOM.name and writing.deidentification is None:
             raise UsageError(
                 "IN is a DICOM file: expected JSON or XML as OUT; a DICOM file is written from a DICOM file only with "
@@ -95,8 +147,8 @@ def convert_file(
         if first is None and reading.where:
             note_unmatched(reading.where)
         with usage_errors():
-            array = to != JSON.name or _is_array(content, head, source)
-            write_events(events, target_of(target), indent, format=to, options=writing, array=array)
+            write_events(events, target_of(self.target), self.indent, format=to, options=writing, array=array)
+        return True
 
 
 def _split_first(events: Iterable[Event]) -> tuple[Event | None, Iterator[Event]]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from streamdicom._push import LOST
 from streamdicom.errors import InputError, Location, StreamDicomError
 from streamdicom.events import Event
+from streamdicom.formats.encoded import SelfEncoding
 from streamdicom.formats.first_element import starts_with_element
 from streamdicom.formats.places import KeepsPlaces
 from streamdicom.formats.spec import DICOM, FORMATS, JSON, XML, FormatName, Parser
@@ -233,6 +234,7 @@ class EventParser:
         self._head = b""  # the first bytes, until the stream is recognized
         self._format: FormatName | None = None
         self._parser: Parser | None = None
+        self._form: object | None = None
         self._keeps_places = False
         self._checks_padding = False
         self._rules: Any = None
@@ -249,6 +251,16 @@ class EventParser:
     def format(self) -> FormatName | None:
         """The name of the format, "json" for NDJSON; None until it is recognized."""
         return self._format
+
+    def encode_in(self, form: object) -> None:
+        """Append ``Encoded`` events, if the format can; call it before ``feed``.
+
+        Args:
+            form: The form of the writer.
+        """
+        self._form = form
+        if isinstance(self._parser, SelfEncoding):
+            self._parser.encode_in(form)
 
     def keep_places(self) -> None:
         """Keep the places of all events from now on; call it before ``feed``."""
@@ -362,6 +374,8 @@ class EventParser:
             row = FORMATS[content]
             self._format = row.name
             parser = row.new_parser(self._options, self._key_filter, self._expansion)
+            if self._form is not None and isinstance(parser, SelfEncoding):
+                parser.encode_in(self._form)
             if isinstance(parser, KeepsPlaces):
                 if self._keeps_places:
                     parser.keep_places()

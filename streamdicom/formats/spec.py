@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias, get_args
 
 from streamdicom.errors import StreamDicomError
 from streamdicom.events import Event
@@ -74,6 +74,7 @@ class Format:
         media_types: Of bodies and parts of HTTP messages.
         new_parser: Makes the parser.
         new_writer: Makes the writer; None if it needs a file to seek in, and not a sink.
+        output_form: Returns the form in which parsers of the engine may write elements themselves, if any.
     """
 
     name: FormatName
@@ -84,6 +85,7 @@ class Format:
     media_types: tuple[str, ...]
     new_parser: Callable[[ReadOptions, KeyFilter | None, Expansion | None], Parser]
     new_writer: Callable[[Sink, Indent, WriteOptions, bool], Writer] | None
+    output_form: Callable[[WriteOptions, bool], Any] | None = None
 
 
 def _new_json_parser(options: ReadOptions, key_filter: KeyFilter | None, _: object) -> Parser:
@@ -114,6 +116,16 @@ def _new_ndjson_writer(sink: Sink, indent: Indent, options: WriteOptions, array:
     return _JsonStream(sink, None, options, array=array, lines=True)
 
 
+def _json_form(options: WriteOptions, array: bool) -> Any:
+    from streamdicom.formats.json import output_form
+
+    return output_form(options, array)
+
+
+def _ndjson_form(options: WriteOptions, array: bool) -> Any:
+    return _json_form(options, False)
+
+
 def _new_xml_writer(sink: Sink, indent: Indent, options: WriteOptions, array: bool) -> Writer:
     from streamdicom.formats.xml import XmlWriter
 
@@ -129,6 +141,7 @@ JSON = Format(
     ("application/dicom+json", "application/json"),
     _new_json_parser,
     _new_json_writer,
+    _json_form,
 )
 """The DICOM JSON Model (PS3.18 Annex F): one data set, or an array of them."""
 
@@ -141,6 +154,7 @@ NDJSON = Format(
     ("application/x-ndjson",),
     _new_json_parser,
     _new_ndjson_writer,
+    _ndjson_form,
 )
 """The same with one data set on each line."""
 

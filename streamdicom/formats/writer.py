@@ -32,6 +32,7 @@ from streamdicom.events import (
 )
 from streamdicom.formats.element_rules import SEPARATED_VRS, ElementRules, check_count, separator_error
 from streamdicom.formats.encapsulated import FragmentsEncoder
+from streamdicom.formats.encoded import ENCODED
 from streamdicom.jsontext import Base64Encoder
 
 BLOCK_SIZE = 64 * 1024
@@ -89,7 +90,7 @@ Moves: TypeAlias = Mapping[int, Mapping[int, Move]]
 """The move for each type of event, by state."""
 
 # Events that have no tag, or that of the sequence around them.
-_WITHOUT_ELEMENT = frozenset({0, START_DATASET, END_DATASET, START_ITEM, END_ITEM, END_SEQUENCE})
+_WITHOUT_ELEMENT = frozenset({0, START_DATASET, END_DATASET, START_ITEM, END_ITEM, END_SEQUENCE, ENCODED})
 _EVENT_TYPES = frozenset(EventType)
 
 

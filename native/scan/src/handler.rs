@@ -16,6 +16,11 @@ pub trait Handler {
     fn pauses(&self) -> bool {
         false
     }
+    /// Return whether the last element, or the last sequence that started, was refused and has changed nothing; forget
+    /// it. The scanner stops before it then.
+    fn has_refused(&mut self) -> bool {
+        false
+    }
     fn start_dataset(&mut self, index: i64);
     fn end_dataset(&mut self);
     fn start_sequence(&mut self, tag: u32);

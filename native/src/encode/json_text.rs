@@ -2,11 +2,12 @@
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyList, PyTuple};
-use streamdicom_scan::encode::{Attribute, Choices, Nonfinite, NumberHandling};
+use streamdicom_scan::encode::{Attribute, Choices};
 use streamdicom_scan::vr::Vr;
 
 use super::put_values;
 use super::text::{Job, KnownStarts, Markup, Written, write};
+use crate::output::choices;
 
 /// The function `json_text` for the options of a writer.
 #[pyclass(frozen)]
@@ -21,17 +22,7 @@ impl JsonText {
     #[new]
     #[pyo3(signature = (*, number_handling, nonfinite, number_length, sets_character_set))]
     fn new(number_handling: &str, nonfinite: &str, number_length: usize, sets_character_set: bool) -> JsonText {
-        let number_handling = match number_handling {
-            "number" => NumberHandling::Number,
-            "string" => NumberHandling::String,
-            _ => NumberHandling::Auto,
-        };
-        let nonfinite = match nonfinite {
-            "string" => Nonfinite::String,
-            "null" => Nonfinite::Null,
-            _ => Nonfinite::Error,
-        };
-        let choices = Choices { number_handling, nonfinite, number_length };
+        let choices = choices(number_handling, nonfinite, number_length);
         JsonText { choices, sets_character_set, known: KnownStarts::default() }
     }
 

@@ -1,16 +1,20 @@
-//! `part10_run`: bytes of a DICOM file to events.
+//! `part10_run`: bytes of a DICOM file to events, or to the output of a writer.
 
 use std::cell::Cell;
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyString};
+use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 use streamdicom_scan::check::Checked;
-use streamdicom_scan::part10::{Encoding, Frame, NO_END, Place, Repertoire, Scratch, Surroundings, run};
+use streamdicom_scan::handler::Handler;
+use streamdicom_scan::part10::{
+    Encoding, Frame, NO_END, Place, Repertoire, Scratch, Surroundings, is_private_creator, run,
+};
 use streamdicom_scan::vr::Vr;
 
 use crate::check::ElementRules;
 use crate::objects::with_events;
+use crate::output::{Fill, OutputForm, with_output};
 
 const SLOTS: usize = 8 * 1024;
 
@@ -97,63 +101,132 @@ impl Part10Run {
         rules: Option<PyRef<'py, ElementRules>>,
         positions: Option<&Bound<'py, PyList>>,
     ) -> PyResult<(usize, Bound<'py, PyAny>, bool)> {
-        let known = context.getattr(intern!(py, "known"))?;
-        let Some(table) = self.tables.iter().find(|row| known.is(&row.table)) else {
+        let place = Place { pos, is_item_due };
+        let Some(mut opened) = Opened::new(self, py, base, &context, outer, max_outer, place)? else {
             return Ok((pos, context, is_item_due));
         };
-        let &Table { encoding, in_file_meta, checks_padding, .. } = table;
-        let frame = frame_of(&context, is_item_due, &self.public)?;
-        let mut frames = vec![frame];
-        let Memory { mut scratch, vrs } = MEMORY.take().unwrap_or_default();
-        scratch.checks_padding = checks_padding;
-        let mut contexts =
-            Contexts { vrs, kit: self, context, known, outer, events, learned: vec![Vec::new()], repertoire: None };
-        let place = Place { pos, is_item_due };
-        let depth = outer.len();
         // The parser looks at all of the File Meta Information.
-        let rules = rules.as_ref().filter(|_| !in_file_meta).map(|rules| &rules.rules);
+        let rules = rules.as_ref().filter(|_| !opened.in_file_meta).map(|rules| &rules.rules);
+        if rules.is_none() {
+            opened.contexts.events = Some(events.clone().unbind());
+        }
+        let data = buffer.as_bytes();
         let (place, found) = with_events(events, positions.is_some(), |handler| {
-            let bytes = buffer.as_bytes();
-            let (frames, scratch, around) = (&mut frames, &mut scratch, &mut contexts);
             let Some(rules) = rules else {
-                return run(
-                    bytes,
-                    place,
-                    base,
-                    encoding,
-                    in_file_meta,
-                    frames,
-                    depth,
-                    max_outer,
-                    scratch,
-                    around,
-                    handler,
-                );
+                return opened.run(data, handler);
             };
             let mut checked = Checked::new(rules, handler, true);
-            let place = run(
-                bytes,
-                place,
-                base,
-                encoding,
-                in_file_meta,
-                frames,
-                depth,
-                max_outer,
-                scratch,
-                around,
-                &mut checked,
-            );
+            let place = opened.run(data, &mut checked);
             checked.flush();
             place
         })?;
-        MEMORY.set(Some(Memory { scratch, vrs: std::mem::take(&mut contexts.vrs) }));
-        let context = contexts.finish(frames, place.is_item_due)?;
         if let (Some(positions), Some(found)) = (positions, found) {
             for position in found {
                 positions.append(position)?;
             }
         }
+        opened.finish(py, place)
+    }
+
+    /// Write what is canonical instead, and append it as one event, if there is any.
+    ///
+    /// Other threads run meanwhile.
+    #[allow(clippy::too_many_arguments)]
+    fn encode<'py>(
+        &self,
+        py: Python<'py>,
+        form: &Bound<'py, OutputForm>,
+        buffer: &Bound<'py, PyBytes>,
+        pos: usize,
+        base: i64,
+        context: Bound<'py, PyAny>,
+        outer: &Bound<'py, PyList>,
+        events: &Bound<'py, PyList>,
+        max_outer: usize,
+        is_item_due: bool,
+    ) -> PyResult<(usize, Bound<'py, PyAny>, bool)> {
+        let place = Place { pos, is_item_due };
+        let Some(opened) = Opened::new(self, py, base, &context, outer, max_outer, place)? else {
+            return Ok((pos, context, is_item_due));
+        };
+        if opened.in_file_meta {
+            MEMORY.set(Some(Memory { scratch: opened.scratch, vrs: opened.contexts.vrs }));
+            return self.__call__(py, buffer, pos, base, context, outer, events, max_outer, is_item_due, None, None);
+        }
+        let items = opened.frames.last().filter(|_| is_item_due).map(|frame| frame.items);
+        let outside = opened.outside + usize::from(is_item_due);
+        let detached = Detached { py, opened, data: buffer.as_bytes() };
+        let (opened, place) = with_output(form.get(), outside, items, events, detached)?;
+        opened.finish(py, place)
+    }
+}
+
+/// A run, and all that it changes.
+struct Opened<'a> {
+    base: i64,
+    encoding: Encoding,
+    in_file_meta: bool,
+    outside: usize,
+    max_outer: usize,
+    place: Place,
+    frames: Vec<Frame>,
+    scratch: Scratch,
+    contexts: Contexts<'a>,
+}
+
+impl<'a> Opened<'a> {
+    fn new(
+        kit: &'a Part10Run,
+        py: Python<'_>,
+        base: i64,
+        context: &Bound<'_, PyAny>,
+        outer: &Bound<'_, PyList>,
+        max_outer: usize,
+        place: Place,
+    ) -> PyResult<Option<Opened<'a>>> {
+        let known = context.getattr(intern!(py, "known"))?;
+        let Some(table) = kit.tables.iter().find(|row| known.is(&row.table)) else {
+            return Ok(None);
+        };
+        let &Table { encoding, in_file_meta, checks_padding, .. } = table;
+        let frames = vec![frame_of(context, place.is_item_due, &kit.public)?];
+        let Memory { mut scratch, vrs } = MEMORY.take().unwrap_or_default();
+        scratch.checks_padding = checks_padding;
+        let contexts = Contexts {
+            kit,
+            context: context.clone().unbind(),
+            known: known.unbind(),
+            outer: outer.clone().unbind(),
+            events: None,
+            learned: vec![Vec::new()],
+            repertoire: None,
+            vrs,
+        };
+        let outside = outer.len();
+        Ok(Some(Opened { base, encoding, in_file_meta, outside, max_outer, place, frames, scratch, contexts }))
+    }
+
+    fn run<H: Handler>(&mut self, data: &[u8], handler: &mut H) -> Place {
+        run(
+            data,
+            self.place,
+            self.base,
+            self.encoding,
+            self.in_file_meta,
+            &mut self.frames,
+            self.outside,
+            self.max_outer,
+            &mut self.scratch,
+            &mut self.contexts,
+            handler,
+        )
+    }
+
+    fn finish<'py>(self, py: Python<'py>, place: Place) -> PyResult<(usize, Bound<'py, PyAny>, bool)> {
+        let Opened { frames, mut scratch, mut contexts, encoding, .. } = self;
+        let vrs = std::mem::take(&mut contexts.vrs);
+        let context = contexts.finish(py, frames, &mut scratch, encoding, place.is_item_due)?;
+        MEMORY.set(Some(Memory { scratch, vrs }));
         Ok((place.pos, context, place.is_item_due))
     }
 }
@@ -186,63 +259,110 @@ fn python_offset(offset: i64) -> u64 {
     if offset == NO_END { 1 << 63 } else { offset.unsigned_abs() }
 }
 
+/// A run during which other threads run.
+struct Detached<'a, 'py> {
+    py: Python<'py>,
+    opened: Opened<'a>,
+    data: &'a [u8],
+}
+
+impl<'a> Fill for Detached<'a, '_> {
+    type Found = (Opened<'a>, Place);
+
+    fn fill<H: Handler + Send>(self, output: &mut H) -> Self::Found {
+        let Detached { py, mut opened, data } = self;
+        let place = py.detach(|| opened.run(data, output));
+        (opened, place)
+    }
+}
+
+/// An element that changes `ElementContext`.
+struct Learned {
+    tag: u32,
+    source: LearnedFrom,
+}
+
+/// Where the values of such an element are.
+enum LearnedFrom {
+    /// In the event of this index.
+    Event(usize),
+    Field(Vr, Vec<u8>, Repertoire),
+}
+
 /// What Python knows about the frames.
-struct Contexts<'a, 'py> {
+struct Contexts<'a> {
     kit: &'a Part10Run,
     /// The context of the first frame.
-    context: Bound<'py, PyAny>,
-    known: Bound<'py, PyAny>,
-    outer: &'a Bound<'py, PyList>,
-    events: &'a Bound<'py, PyList>,
-    /// For each frame the elements that change `ElementContext`: the tag, and the index of the event.
-    learned: Vec<Vec<(u32, usize)>>,
+    context: Py<PyAny>,
+    known: Py<PyAny>,
+    outer: Py<PyList>,
+    /// The events, if every element has one.
+    events: Option<Py<PyList>>,
+    /// Of each frame.
+    learned: Vec<Vec<Learned>>,
     repertoire: Option<Repertoire>,
     vrs: KnownVrs,
 }
 
-impl<'py> Contexts<'_, 'py> {
+impl Contexts<'_> {
     /// Writes the frames back to contexts; returns the innermost one.
-    fn finish(mut self, frames: Vec<Frame>, is_item_due: bool) -> PyResult<Bound<'py, PyAny>> {
-        let py = self.context.py();
+    fn finish<'py>(
+        self,
+        py: Python<'py>,
+        frames: Vec<Frame>,
+        scratch: &mut Scratch,
+        encoding: Encoding,
+        is_item_due: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let Contexts { kit, context, known, outer, events, learned, .. } = self;
+        let mut context = context.into_bound(py);
         let count = frames.len();
-        for (index, (frame, learned)) in frames.into_iter().zip(std::mem::take(&mut self.learned)).enumerate() {
+        for (index, (frame, learned)) in frames.into_iter().zip(learned).enumerate() {
             if index > 0 {
-                let encoding = self.context.getattr(intern!(py, "encoding"))?;
-                let facts = self.context.getattr(intern!(py, "facts"))?.getattr(intern!(py, "inherited"))?;
+                let encoding = context.getattr(intern!(py, "encoding"))?;
+                let facts = context.getattr(intern!(py, "facts"))?.getattr(intern!(py, "inherited"))?;
                 let (start, end, limit) = (frame.start, python_offset(frame.end), python_offset(frame.limit));
-                let item = self.kit.context.bind(py).call1((encoding, &self.known, start, end, limit, facts))?;
-                self.outer.append(std::mem::replace(&mut self.context, item))?;
+                let item = kit.context.bind(py).call1((encoding, &known, start, end, limit, facts))?;
+                outer.bind(py).append(std::mem::replace(&mut context, item))?;
             }
             if !frame.seen.is_empty() {
-                self.context.setattr(intern!(py, "last"), frame.last)?;
-                let seen = self.context.getattr(intern!(py, "seen"))?;
+                context.setattr(intern!(py, "last"), frame.last)?;
+                let seen = context.getattr(intern!(py, "seen"))?;
                 for tag in frame.seen {
                     seen.cast::<PyList>()?.append(tag)?;
                 }
             }
-            for (tag, event) in learned {
-                let values = self.events.get_item(event)?.get_item(3)?;
-                let facts = self.context.getattr(intern!(py, "facts"))?;
+            for Learned { tag, source } in learned {
+                let values = match source {
+                    LearnedFrom::Event(event) => match &events {
+                        Some(events) => events.bind(py).get_item(event)?.get_item(3)?,
+                        None => continue, // not reached
+                    },
+                    LearnedFrom::Field(vr, field, repertoire) => {
+                        values_of(py, scratch, encoding, tag, vr, &field, repertoire)?
+                    }
+                };
+                let facts = context.getattr(intern!(py, "facts"))?;
                 let facts = facts.call_method1(intern!(py, "learn"), (tag, values))?;
-                self.context.setattr(intern!(py, "facts"), facts)?;
+                context.setattr(intern!(py, "facts"), facts)?;
             }
             if index + 1 < count || is_item_due {
-                self.context.setattr(intern!(py, "tag"), frame.tag)?;
-                self.context.setattr(intern!(py, "items"), frame.items)?;
-                self.context.setattr(intern!(py, "sequence_start"), frame.sequence_start)?;
-                self.context.setattr(intern!(py, "sequence_end"), python_offset(frame.sequence_end))?;
+                context.setattr(intern!(py, "tag"), frame.tag)?;
+                context.setattr(intern!(py, "items"), frame.items)?;
+                context.setattr(intern!(py, "sequence_start"), frame.sequence_start)?;
+                context.setattr(intern!(py, "sequence_end"), python_offset(frame.sequence_end))?;
                 if frame.is_public {
-                    self.context.setattr(intern!(py, "sequence_kind"), &self.kit.public)?;
+                    context.setattr(intern!(py, "sequence_kind"), &kit.public)?;
                 }
             }
         }
-        Ok(self.context)
+        Ok(context)
     }
 
-    fn implicit_vr(&mut self, tag: u32) -> Option<Vr> {
+    fn implicit_vr(&mut self, py: Python<'_>, tag: u32) -> Option<Vr> {
         let key = [(tag >> 16) as u8, (tag >> 24) as u8, tag as u8, (tag >> 8) as u8];
-        let table = self.known.cast::<PyDict>().ok()?;
-        let entry = table.get_item(PyBytes::new(table.py(), &key)).ok()??;
+        let table = self.known.bind(py).cast::<PyDict>().ok()?;
+        let entry = table.get_item(PyBytes::new(py, &key)).ok()??;
         let name = entry.get_item(2).ok()?;
         let code: [u8; 2] = name.cast::<PyString>().ok()?.to_str().ok()?.as_bytes().try_into().ok()?;
         let vr = Vr::of(code)?;
@@ -251,9 +371,8 @@ impl<'py> Contexts<'_, 'py> {
     }
 
     /// Returns the character set of text beyond ASCII, which all frames share.
-    fn find_repertoire(&self) -> PyResult<Repertoire> {
-        let py = self.context.py();
-        let sets = self.context.getattr(intern!(py, "facts"))?.getattr(intern!(py, "sets"))?;
+    fn find_repertoire(&self, py: Python<'_>) -> PyResult<Repertoire> {
+        let sets = self.context.bind(py).getattr(intern!(py, "facts"))?.getattr(intern!(py, "sets"))?;
         let terms: Vec<String> = sets.getattr(intern!(py, "terms"))?.extract()?;
         Ok(match terms.iter().map(String::as_str).collect::<Vec<_>>()[..] {
             ["ISO_IR 100"] => Repertoire::Latin1,
@@ -263,28 +382,53 @@ impl<'py> Contexts<'_, 'py> {
     }
 }
 
-impl Surroundings for Contexts<'_, '_> {
+/// Returns the values of an element as its event has them.
+fn values_of<'py>(
+    py: Python<'py>,
+    scratch: &mut Scratch,
+    encoding: Encoding,
+    tag: u32,
+    vr: Vr,
+    field: &[u8],
+    repertoire: Repertoire,
+) -> PyResult<Bound<'py, PyAny>> {
+    if !field.is_empty()
+        && let Some(values) = scratch.values(vr, field, encoding.is_little_endian, || repertoire)
+    {
+        let events = PyList::empty(py);
+        with_events(&events, false, |handler| handler.element(tag, vr, values))?;
+        return events.get_item(0)?.get_item(3);
+    }
+    Ok(PyTuple::empty(py).into_any())
+}
+
+// Other threads may run meanwhile, so each function attaches this one if it needs Python.
+impl Surroundings for Contexts<'_> {
     #[inline]
     fn vr(&mut self, tag: u32) -> Option<Vr> {
         let found = self.vrs.get(tag);
-        found.or_else(|| self.implicit_vr(tag))
+        found.or_else(|| Python::attach(|py| self.implicit_vr(py, tag)))
     }
 
     fn repertoire(&mut self) -> Repertoire {
         if self.repertoire.is_none() {
-            self.repertoire = Some(self.find_repertoire().unwrap_or(Repertoire::Unknown));
+            let found = Python::attach(|py| self.find_repertoire(py));
+            self.repertoire = Some(found.unwrap_or(Repertoire::Unknown));
         }
         self.repertoire.unwrap_or(Repertoire::Unknown)
     }
 
-    fn learn(&mut self, tag: u32) {
-        let event = self.events.len() - 1;
+    fn learn(&mut self, tag: u32, vr: Vr, field: &[u8]) {
+        let source = match &self.events {
+            Some(events) => LearnedFrom::Event(Python::attach(|py| events.bind(py).len()) - 1),
+            None => LearnedFrom::Field(vr, field.to_vec(), self.repertoire.unwrap_or(Repertoire::Unknown)),
+        };
         if let Some(learned) = self.learned.last_mut() {
             if is_private_creator(tag) {
                 // The creators of one group only are held.
-                learned.retain(|(other, _)| !is_private_creator(*other) || other >> 16 == tag >> 16);
+                learned.retain(|other| !is_private_creator(other.tag) || other.tag >> 16 == tag >> 16);
             }
-            learned.push((tag, event));
+            learned.push(Learned { tag, source });
         }
     }
 
@@ -297,18 +441,17 @@ impl Surroundings for Contexts<'_, '_> {
     }
 
     fn leave(&mut self) -> Option<(Frame, bool)> {
-        let last = self.outer.len().checked_sub(1)?;
-        let context = self.outer.get_item(last).ok()?;
-        let frame = frame_of(&context, true, &self.kit.public).ok()?;
-        let is_same = context.getattr(intern!(context.py(), "known")).ok()?.is(&self.known);
-        self.outer.del_item(last).ok()?;
-        self.context = context;
-        self.repertoire = None;
-        self.learned = vec![Vec::new()];
-        Some((frame, is_same))
+        Python::attach(|py| {
+            let outer = self.outer.bind(py);
+            let last = outer.len().checked_sub(1)?;
+            let context = outer.get_item(last).ok()?;
+            let frame = frame_of(&context, true, &self.kit.public).ok()?;
+            let is_same = context.getattr(intern!(py, "known")).ok()?.is(&self.known);
+            outer.del_item(last).ok()?;
+            self.context = context.unbind();
+            self.repertoire = None;
+            self.learned = vec![Vec::new()];
+            Some((frame, is_same))
+        })
     }
-}
-
-fn is_private_creator(tag: u32) -> bool {
-    tag & 0x1_0000 != 0 && (0x10..=0xFF).contains(&(tag & 0xFFFF))
 }

@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from sys import maxsize
 from types import ModuleType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from streamdicom import _native
 from streamdicom.dicom import SPECIFIC_CHARACTER_SET
 from streamdicom.events import ELEMENT, END_ITEM, END_SEQUENCE, START_ITEM, START_SEQUENCE, Event
-from streamdicom.formats.json.element_text import MAX_STYLES, ElementText, Known
+from streamdicom.formats.json.element_text import MAX_STYLES, ElementText, Known, element_text_of
 from streamdicom.formats.writer import State
+from streamdicom.options import WriteOptions
 
 _DATASET, _SEQUENCE = int(State.DATASET), int(State.SEQUENCE)
 _ITEM_LENGTH = 12  # characters of the structure of an item
@@ -124,6 +125,48 @@ def json_text_of_engine(text: ElementText) -> JsonText:
     """Return ``json_text``, or the compiled one for these options."""
     functions = _native.functions
     return json_text if functions is None else _compiled(functions, text)
+
+
+def most_levels(options: WriteOptions, *, array: bool) -> int:
+    """Return how deep objects and arrays may nest in a data set; see ``Limits.depth``.
+
+    Args:
+        options: The options of the writer.
+        array: Whether the data sets are in an array.
+    """
+    return options.limits.depth - array - 1
+
+
+def most_sequences(levels: int) -> int:
+    """Return how many sequences may be nested.
+
+    Each takes three levels, and so does a person name, the deepest value.
+
+    Args:
+        levels: As ``most_levels`` returns them.
+    """
+    return (levels - 3) // 3
+
+
+def output_form(options: WriteOptions, array: bool) -> Any:
+    """Return the form in which parsers of the engine may write, or None.
+
+    Args:
+        options: The options of the writer.
+        array: Whether the data sets are in an array.
+    """
+    choices = element_text_of(options).choices
+    has_names = choices.keys != "tag" or choices.write_keyword or choices.write_name
+    if _native.functions is None or has_names or not options.include_retired:
+        return None
+    return _native.functions.OutputForm.json(
+        number_handling=choices.number_handling,
+        nonfinite=choices.nonfinite,
+        number_length=min(choices.number_length, maxsize),
+        has_file_meta=options.file_meta,
+        sets_character_set=options.character_set == "utf-8",
+        max_sequences=max(0, most_sequences(most_levels(options, array=array))),
+    )
 
 
 @lru_cache(maxsize=MAX_STYLES)

@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 from streamdicom.dicom import Form
 from streamdicom.errors import InputError, LimitError, OutputError
 from streamdicom.events import Event, EventType
+from streamdicom.formats.encoded import ENCODED, UNCHANGED
 from streamdicom.formats.json.element_text import element_text_of, string
-from streamdicom.formats.json.json_text import json_text_of_engine
+from streamdicom.formats.json.json_text import json_text_of_engine, most_levels, most_sequences
 from streamdicom.formats.writer import BLOCK_SIZE, Moves, State, TextWriter, value_error, vr_info
 from streamdicom.jsontext import ONE_LINE, JsonEmitter, JsonTokenizer
 from streamdicom.limits import Limits
@@ -58,10 +59,8 @@ class JsonWriter(TextWriter):
         options = options_or_default(options, WriteOptions)
         is_stream, array = array, array and not lines
         style = element_text_of(options)
-        # See ``Limits.depth``. The array and the data set take a level each; a sequence takes three, and so does the
-        # deepest value, a person name.
-        self._most_levels = options.limits.depth - array - 1
-        super().__init__(style.rules, max_sequences=(self._most_levels - 3) // 3, is_stream=is_stream)
+        self._most_levels = most_levels(options, array=array)
+        super().__init__(style.rules, max_sequences=most_sequences(self._most_levels), is_stream=is_stream)
         self._json = json
         self._style = style
         self._json_text = json_text_of_engine(style)
@@ -145,6 +144,18 @@ class JsonWriter(TextWriter):
             self._put_start(f',"{self._style.key(tag)}":{value.translate(ONE_LINE)}')
             self._last = tag
 
+    def _encoded(self, tag: int, vr: str, value: Any) -> None:
+        data, last, in_sequence, changed, opened, _ = value
+        if self._last < 0 and self._state == State.DATASET and data.startswith(b","):
+            data = data[1:]
+        self._put(data.decode())
+        if changed:
+            del self._sequences[-changed:]
+        self._sequences += opened
+        if last != UNCHANGED:
+            self._last = last
+        self._state = State.SEQUENCE if in_sequence else State.DATASET
+
     def _put_reference(self, uri: str) -> None:
         self._put(f',"BulkDataURI":{string(uri)}}}')
 
@@ -226,8 +237,9 @@ class JsonWriter(TextWriter):
             EventType.ELEMENT: _element,
             EventType.JSON_ELEMENT: _json_element,
             EventType.START_SEQUENCE: _start_sequence,
+            ENCODED: _encoded,
         },
-        State.SEQUENCE: {},  # ``json_text`` has them all
+        State.SEQUENCE: {ENCODED: _encoded},  # ``json_text`` has the others
     }
 
 

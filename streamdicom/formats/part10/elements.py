@@ -355,6 +355,8 @@ class ElementParser(LongValueParser):
         end = NO_END if length == UNDEFINED_LENGTH else start + length
         is_held = length <= MAX_WHOLE_VALUE and not self._is_final
         self._context.open_sequence(tag, kind, start if is_held else -1, end)
+        if tag & 0xFFFF == 0 or tag >> 16 == FILE_META_GROUP:  # writers may leave out what is in it
+            self._part10_run = run_of_engine()
         self._events.append((START_SEQUENCE, tag, "SQ", None))
         return self._move(ParserState.ITEMS)
 

@@ -31,13 +31,15 @@ from streamdicom.events import (
     START_DATASET,
     Event,
 )
+from streamdicom.formats.encoded import SelfEncoding
 from streamdicom.formats.first_element import starts_with_element
 from streamdicom.formats.part10.context import NO_END, Context, ElementContext
 from streamdicom.formats.part10.elements import ElementParser
 from streamdicom.formats.part10.headers import read_header, write_header
 from streamdicom.formats.part10.receive_buffer import Inflater
+from streamdicom.formats.part10.runs import encoding_run
 from streamdicom.formats.part10.states import ParserState
-from streamdicom.io import Expansion
+from streamdicom.io import CHUNK, Expansion
 from streamdicom.options import ReadOptions, options_or_default
 
 _MAX_WORD_SIZE = 8  # bytes that are swapped as one
@@ -50,7 +52,7 @@ _GROUP_LENGTH_SIZE = len(_GROUP_LENGTH_HEADER) + 4
 _BIG_ENDIAN_GROUP = 0x0400  # a group number below 4, in the other byte order
 
 
-class Part10Parser(ElementParser):
+class Part10Parser(ElementParser, SelfEncoding):
     """A push parser of one DICOM file: bytes in, DICOM events out.
 
     The parser reads explicit and implicit VR, little and big endian, deflated data sets, and defined and undefined
@@ -81,10 +83,16 @@ class Part10Parser(ElementParser):
         options = options_or_default(options, ReadOptions)
         super().__init__(options, index)
         self._force = options.force
+        self._piece_size = PIECE_SIZE
         self._new_inflater = partial(Inflater, options.limits, expansion)
         self._inflater: Inflater | None = None
         self._transfer_syntax = ""
         self._meta_end: int | None = None  # the offset after the File Meta Information, as (0002,0000) says
+
+    def encode_in(self, form: Any) -> None:
+        """Append ``Encoded`` events in the form of a writer; call it before ``feed``."""
+        self._part10_run = encoding_run(form)
+        self._piece_size = CHUNK  # there are no events that take memory
 
     def skip(self, keep: int = -1) -> int:
         """Skip the rest of the current long binary value.
@@ -115,8 +123,8 @@ class Part10Parser(ElementParser):
         self._begin(events)
         if data:
             self._inflate(math.inf)  # for a caller that does not heed ``has_more``
-        for start in range(0, len(data), PIECE_SIZE):
-            piece = data[start : start + PIECE_SIZE]
+        for start in range(0, len(data), self._piece_size):
+            piece = data[start : start + self._piece_size]
             if self._inflater is None:
                 self._take(piece)
             else:

@@ -26,6 +26,7 @@ from streamdicom.events import (
     Event,
 )
 from streamdicom.formats.deviation_policy import PlacedDeviationPolicy
+from streamdicom.formats.encoded import ENCODED, take_back
 from streamdicom.formats.part10.context import IMPLIED, NO_END, UN, Context, ElementContext
 from streamdicom.formats.part10.padding import CHECKING_DECODERS
 from streamdicom.formats.part10.places import Part10Places
@@ -334,6 +335,11 @@ def _take_sequences_back(events: list[Event], count: int) -> None:
     """Remove the events of the sequences that were started last and have not ended."""
     for index in reversed(range(len(events))):
         kind = events[index][0]
+        if kind == ENCODED:
+            rest, count = take_back(events[index], count)
+            if rest is not None:
+                events[index:] = [rest]
+                return
         if kind == END_SEQUENCE:
             count += 1
         elif kind == START_SEQUENCE:

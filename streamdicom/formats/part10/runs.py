@@ -263,19 +263,30 @@ rules, and appends the position of each event to the list.
 def run_of_engine() -> Run:
     """Return ``part10_run``, or the compiled one."""
     functions = _native.functions
-    return part10_run if functions is None else _compiled_run(functions)
+    compiled: Run = part10_run if functions is None else _compiled_run(functions)
+    return compiled
+
+
+def encoding_run(form: Any) -> Run:
+    """Return the compiled ``part10_run`` that appends ``Encoded`` events.
+
+    Args:
+        form: An ``OutputForm`` of the engine.
+    """
+    assert _native.functions is not None
+    run: Run = partial(_compiled_run(_native.functions).encode, form)
+    return run
 
 
 @lru_cache(maxsize=1)
-def _compiled_run(functions: ModuleType) -> Run:
+def _compiled_run(functions: ModuleType) -> Any:
     tables: list[tuple[BoundedCache[bytes, ReadEntry], bool, bool, bool, bool]] = []
     for checks_padding in (False, True):
         for encoding, table in (CHECKING_TABLES if checks_padding else READ_TABLES).items():
             tables.append((table, encoding.implicit, encoding.little_endian, False, checks_padding))
         file_meta = CHECKING_FILE_META_TABLE if checks_padding else FILE_META_TABLE
         tables.append((file_meta, False, True, True, checks_padding))
-    run: Run = functions.Part10Run(Context, PUBLIC, tables)
-    return run
+    return functions.Part10Run(Context, PUBLIC, tables)
 
 
 def part10_bytes(

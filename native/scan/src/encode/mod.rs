@@ -1,14 +1,20 @@
 //! Values to JSON text, to XML and to value fields.
 
+use crate::handler;
+
 mod attribute;
 mod content;
 mod field;
+mod json_output;
 mod number;
+mod position;
 
 pub use attribute::{Attribute, Choices, Nonfinite, NumberHandling};
 pub use content::Content;
 pub use field::Field;
+pub use json_output::{JsonForm, JsonOutput};
 pub use number::put_unsigned;
+pub use position::{Begun, Position, UNCHANGED};
 
 /// Takes the values of an element one by one.
 ///
@@ -25,4 +31,30 @@ pub trait Values {
     fn name(&mut self, groups: [&[u8]; 3]) -> bool;
     /// Add bytes in little endian, which are the only value.
     fn binary(&mut self, bytes: &[u8]) -> bool;
+}
+
+/// Add the values of an event; return false if the writer in Python must see them.
+#[inline]
+pub fn put_values<V: Values>(to: &mut V, values: &handler::Values<'_>) -> bool {
+    match values {
+        handler::Values::None => true,
+        handler::Values::Text(text) => to.text(text),
+        handler::Values::Texts(texts) => texts.iter().all(|text| match text {
+            Some(text) => to.text(text),
+            None => to.null(),
+        }),
+        handler::Values::Integers(integers) => integers.iter().all(|integer| match integer {
+            Some(integer) => to.integer(*integer),
+            None => to.null(),
+        }),
+        handler::Values::Floats(floats) => floats.iter().all(|float| match float {
+            Some(float) => to.float(*float),
+            None => to.null(),
+        }),
+        handler::Values::Names(names) => names.iter().all(|name| match name {
+            Some(groups) => to.name(groups),
+            None => to.null(),
+        }),
+        handler::Values::Bytes(bytes) => to.binary(bytes),
+    }
 }

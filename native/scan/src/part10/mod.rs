@@ -5,5 +5,5 @@ mod run;
 mod values;
 
 pub use fields::is_short;
-pub use run::{Encoding, Frame, MAX_WHOLE_VALUE, NO_END, Place, Surroundings, run};
+pub use run::{Encoding, Frame, MAX_WHOLE_VALUE, NO_END, Place, Surroundings, is_private_creator, run};
 pub use values::{Repertoire, Scratch};

@@ -59,7 +59,7 @@ pub trait Surroundings {
     fn repertoire(&mut self) -> Repertoire;
 
     /// Note an element of the innermost frame that changes the meaning of later ones; the handler has it already.
-    fn learn(&mut self, tag: u32);
+    fn learn(&mut self, tag: u32, vr: Vr, field: &[u8]);
 
     /// Note the start of an item.
     fn enter(&mut self);
@@ -173,8 +173,11 @@ pub fn run<S: Surroundings, H: Handler>(
                 let Some(values) = values else { break };
                 handler.at(pos);
                 handler.element(tag, vr, values);
-                if tag == PIXEL_REPRESENTATION || tag == LUT_DESCRIPTOR || is_private_creator(tag) {
-                    around.learn(tag);
+                if handler.has_refused() {
+                    break;
+                }
+                if is_learned(tag) {
+                    around.learn(tag, vr, field);
                 }
                 frame.seen.push(tag);
                 highest = i64::from(tag);
@@ -233,6 +236,9 @@ pub fn run<S: Surroundings, H: Handler>(
                 }
                 handler.at(pos);
                 handler.start_sequence(tag);
+                if handler.has_refused() {
+                    break;
+                }
                 frame.seen.push(tag);
                 frame.last = i64::from(tag);
                 frame.tag = tag;
@@ -310,7 +316,14 @@ fn number_32(bytes: [u8; 4], little: bool) -> u32 {
     if little { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) }
 }
 
+/// Return whether an element changes the meaning of later ones.
 #[inline]
-fn is_private_creator(tag: u32) -> bool {
+pub fn is_learned(tag: u32) -> bool {
+    tag == PIXEL_REPRESENTATION || tag == LUT_DESCRIPTOR || is_private_creator(tag)
+}
+
+/// Return whether an element reserves a block of private elements (PS3.5 7.8.1).
+#[inline]
+pub fn is_private_creator(tag: u32) -> bool {
     tag & 0x1_0000 != 0 && (0x10..=0xFF).contains(&(tag & 0xFFFF))
 }

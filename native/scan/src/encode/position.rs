@@ -1,0 +1,65 @@
+//! The place in a data set that the handlers have reached which write the events of a scanner.
+
+/// A sequence that has begun in this run, and has not ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Begun {
+    pub tag: u32,
+    /// The number of items begun.
+    pub items: i64,
+    /// The length of the output before it.
+    pub start: usize,
+    /// The last tag before it, or `UNCHANGED`.
+    pub last: i64,
+}
+
+/// The last tag of a level in which nothing has been written yet.
+pub const UNCHANGED: i64 = -2;
+
+/// Where the writer stands after a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The last tag in the innermost data set or item, -1, or `UNCHANGED`.
+    pub last: i64,
+    pub in_sequence: bool,
+    /// The sequences around the start that have ended, or have further items.
+    pub changed: usize,
+    /// The innermost of those around the start, if it is open and has further items: its tag, and the number of items.
+    pub outer: Option<(u32, i64)>,
+    /// The sequences that have begun, outermost first.
+    pub begun: Vec<Begun>,
+}
+
+impl Position {
+    pub fn new(in_sequence: bool) -> Position {
+        Position { last: UNCHANGED, in_sequence, changed: 0, outer: None, begun: Vec::new() }
+    }
+
+    /// Begin a sequence.
+    pub fn begin(&mut self, tag: u32, start: usize) {
+        self.begun.push(Begun { tag, items: 0, start, last: self.last });
+        self.in_sequence = true;
+    }
+
+    /// Begin an item of the innermost sequence.
+    pub fn begin_item(&mut self, tag: u32, index: i64) {
+        match self.begun.last_mut() {
+            Some(sequence) => sequence.items = index + 1,
+            None => {
+                self.changed += usize::from(self.outer.is_none());
+                self.outer = Some((tag, index + 1));
+            }
+        }
+        self.last = -1;
+        self.in_sequence = false;
+    }
+
+    /// End the innermost sequence.
+    pub fn end(&mut self, tag: u32) {
+        if self.begun.pop().is_none() {
+            self.changed += usize::from(self.outer.is_none());
+            self.outer = None;
+        }
+        self.last = i64::from(tag);
+        self.in_sequence = false;
+    }
+}

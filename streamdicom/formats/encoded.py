@@ -1,0 +1,81 @@
+"""Output that a parser of the compiled engine writes itself.
+
+It stands for events that nobody but a writer sees. A parser that is given an ``OutputForm`` of the engine replaces the
+events of canonical elements, sequences and items by an event of the kind ``ENCODED``, whose value is an ``Encoded``.
+Between two of them are ordinary events, of all that the engine does not know. The order is that of the stream, so the
+writer appends one after another.
+
+These events never leave the library.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, NamedTuple
+
+from streamdicom.events import Event
+
+ENCODED = 32
+"""The type of the event."""
+
+UNCHANGED = -2
+"""The last tag of a data set or item to which nothing was added."""
+
+
+class Encoded(NamedTuple):
+    """A part of a data set in the form of a writer.
+
+    Attributes:
+        data: The text or the bytes.
+        last: The last tag in the innermost data set or item, -1, or ``UNCHANGED``.
+        in_sequence: Whether an item of a sequence, or its end, is due.
+        changed: The number of sequences around the start that have ended, or of which another item has begun.
+        opened: The tag and the number of items of each sequence that is open instead, outermost first.
+        starts: For each sequence that has begun and not ended, the length of ``data`` and the last tag before it.
+    """
+
+    data: bytes
+    last: int
+    in_sequence: bool
+    changed: int
+    opened: list[tuple[int, int]]
+    starts: list[tuple[int, int]]
+
+
+class SelfEncoding(ABC):
+    """A parser that can write a part of its events itself."""
+
+    @abstractmethod
+    def encode_in(self, form: Any) -> None:
+        """Append ``Encoded`` events; call it before ``feed``.
+
+        Args:
+            form: An ``OutputForm`` of the engine.
+        """
+
+
+def take_back(event: Event, count: int) -> tuple[Event | None, int]:
+    """Take sequences back that have begun in an event and have not ended.
+
+    Args:
+        event: The event.
+        count: The number of sequences to take back, of those that are open after the event.
+
+    Returns:
+        The event without them, and 0; or None and the number to take back before the event.
+
+    >>> begun = ENCODED, 0, "", (b',"00081140":{"vr":"SQ"', -2, True, 0, [(0x00081140, 0)], [(0, -2)])
+    >>> take_back(begun, 1)
+    ((32, 0, '', Encoded(data=b'', last=-2, in_sequence=False, changed=0, opened=[], starts=[])), 0)
+    >>> take_back(begun, 2)
+    (None, 1)
+    """
+    kind, tag, vr, value = event
+    encoded = Encoded(*value)
+    begun = len(encoded.starts)
+    if count > begun:
+        ended = encoded.changed + begun - len(encoded.opened)
+        return None, count - begun + ended
+    start, last = encoded.starts[-count]
+    opened, starts = encoded.opened[:-count], encoded.starts[:-count]
+    return (kind, tag, vr, Encoded(encoded.data[:start], last, False, encoded.changed, opened, starts)), 0

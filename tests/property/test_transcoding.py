@@ -1,0 +1,143 @@
+"""What the compiled engine writes itself is what events become, for every cut."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydicom.data import get_testdata_file
+
+from streamdicom import _native
+from streamdicom.api import expanded_events, write_events
+from streamdicom.codec import output_form
+from streamdicom.deviations import Deviation
+from streamdicom.errors import StreamDicomError
+from streamdicom.formats import FormatName
+from streamdicom.formats.encoded import ENCODED
+from streamdicom.io import Expansion
+from streamdicom.limits import Limits
+from streamdicom.options import ReadOptions, WriteOptions
+from tests.support.strategies import cuts
+
+_ENGINE = _native.functions
+pytestmark = pytest.mark.skipif(_ENGINE is None, reason="the compiled engine was not built")
+
+_NAMES = [
+    "CT_small.dcm",  # explicit VR, private creators
+    "rtplan.dcm",  # implicit VR, sequences of defined length
+    "reportsi.dcm",  # deep sequences
+    "MR_small_bigendian.dcm",
+    "image_dfl.dcm",  # deflated
+    "priv_SQ.dcm",
+    "nested_priv_SQ.dcm",
+    "ExplVR_BigEnd.dcm",
+    "badVR.dcm",
+    "SC_rgb_jpeg.dcm",  # encapsulated
+]
+_MAX_SIZE = 12_000  # bytes; enough for each kind of structure
+_FRAGMENTS = [
+    *(bytes((byte,)) for byte in (0, 1, 2, 8, 16, 0x1B, 0x20, 0x3D, 0x5C, 0x80, 0xC3, 0xFE, 0xFF)),
+    b"\xfe\xff\x00\xe0\xff\xff\xff\xff",
+    b"\xfe\xff\x0d\xe0\0\0\0\0",
+    b"\xfe\xff\xdd\xe0\0\0\0\0",
+    b"\xfe\xff\x00\xe0\0\0\0\0",
+    b"\x08\x00\x05\x00CS\x0a\x00ISO_IR 192",
+    b"\x09\x00\x10\x00LO\x04\x00ACME",
+    b"\x08\x00\x00\x00UL\x04\x00\x04\x00\x00\x00",
+    b"\x08\x00\x00\x00SQ\0\0\xff\xff\xff\xff",
+    b"\x02\x00\x10\x00SQ\0\0\0\0\0\0",
+    b"\x28\x00\x03\x01US\x02\x00\x01\x00",
+    *(b"SQ", b"UN", b"FD", b"PN", b"OB", b"LO", b"US"),
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def both_engines() -> None:
+    """Run each test once: these choose the engines themselves."""
+
+
+def _file(name: str) -> bytes:
+    path = get_testdata_file(name)
+    assert isinstance(path, str)
+    return Path(path).read_bytes()[:_MAX_SIZE]
+
+
+_FILES = [_file(name) for name in _NAMES]
+
+
+@st.composite
+def _damaged(draw: st.DrawFn) -> bytes:
+    data = draw(st.sampled_from(_FILES))
+    for _ in range(draw(st.integers(0, 3))):
+        start = draw(st.integers(132, len(data)))
+        end = draw(st.integers(start, min(len(data), start + 12)))
+        data = data[:start] + draw(st.sampled_from(_FRAGMENTS)) + data[end:]
+    return data[: draw(st.integers(0, len(data)))] if draw(st.integers(0, 3)) == 0 else data
+
+
+def _outcome(
+    chunks: list[bytes], to: FormatName, reading: dict[str, Any], writing: WriteOptions, *, road: str
+) -> tuple[bytes | None, list[Any], Any, bool]:
+    """Return output, deviations, error, and whether there were ``Encoded`` events."""
+    deviations: list[Deviation] = []
+    is_encoded = False
+    target, error = io.BytesIO(), None
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        if road == "pure":
+            patch.setattr(_native, "functions", None)
+        options = ReadOptions(on_deviation=deviations.append, **reading)
+        form = output_form(options, writing, format=to, array=False) if road == "transcoded" else None
+        assert (form is not None) is (road == "transcoded")
+        try:
+            events = list(expanded_events(chunks, options, Expansion(options.limits), form))
+            is_encoded = any(event[0] == ENCODED for event in events)
+            write_events(events, target, format=to, options=writing, array=False)
+        except StreamDicomError as raised:
+            error = type(raised), str(raised), raised.location
+    notes = [*deviations, *(str(warning.message) for warning in caught)]
+    return target.getvalue() if error is None else None, notes, error, is_encoded
+
+
+_WRITING = st.sampled_from(
+    [
+        WriteOptions(),
+        WriteOptions(file_meta=True),
+        WriteOptions(file_meta=True, character_set="utf-8", number_handling="auto", ensure_ascii=True),
+        WriteOptions(number_handling="string", nonfinite="null"),
+        WriteOptions(nonfinite="error", limits=Limits(depth=8)),
+    ]
+)
+
+
+@settings(max_examples=120)
+@given(
+    data=st.data(),
+    document=_damaged(),
+    on_error=st.sampled_from(["raise", "skip", "keep"]),
+    profile=st.sampled_from(["lenient", "lenient", "strict"]),
+    writing=_WRITING,
+)
+def test_files_become_the_same_json(
+    data: st.DataObject, document: bytes, on_error: str, profile: str, writing: WriteOptions
+) -> None:
+    reading = {"on_error": on_error, "profile": profile}
+    expected = _outcome([document], "json", reading, writing, road="pure")[:3]
+    assert _outcome([document], "json", reading, writing, road="events")[:3] == expected
+    assert _outcome([document], "json", reading, writing, road="transcoded")[:3] == expected
+    assert _outcome(data.draw(cuts(document)), "json", reading, writing, road="transcoded")[:3] == expected
+
+
+@pytest.mark.parametrize("name", [name for name in _NAMES if name != "priv_SQ.dcm"])  # which has no other elements
+def test_elements_of_files_are_written_by_the_engine(name: str) -> None:
+    data = _FILES[_NAMES.index(name)]
+    reading: dict[str, Any] = {"on_error": "keep"}
+    *transcoded, is_encoded = _outcome([data], "json", reading, WriteOptions(), road="transcoded")
+    *expected, _ = _outcome([data], "json", reading, WriteOptions(), road="events")
+    assert transcoded == expected
+    assert is_encoded
