@@ -6,6 +6,7 @@ mod json;
 mod objects;
 mod output;
 mod part10;
+mod xml;
 
 use pyo3::prelude::*;
 
@@ -16,5 +17,6 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     encode::add_to(module)?;
     json::add_to(module)?;
     output::add_to(module)?;
-    part10::add_to(module)
+    part10::add_to(module)?;
+    xml::add_to(module)
 }

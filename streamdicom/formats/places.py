@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from sys import maxsize
 from typing import Any
 
 from streamdicom.events import Event
@@ -18,8 +19,8 @@ class Places:
     """Where the events of one call begin.
 
     Attributes:
-        marks: The index of an event, and the place from which on the events are: a byte offset, or what else
-            ``_resolved`` of a subclass knows.
+        marks: The index of an event, and the place from which on the events are: a byte offset, the positions of a run
+            of events and the offset of position 0, or what else ``_resolved`` of a subclass knows.
 
     >>> places = Places()
     >>> events = [(1, 0, "", 0)]
@@ -46,6 +47,17 @@ class Places:
         """Note the place of the next events."""
         self.marks.append((len(self._events), place))
 
+    def mark_run(self, index: int, offset: int, positions: Sequence[int]) -> None:
+        """Note the places of a run of events.
+
+        Args:
+            index: The index of the first event.
+            offset: The byte offset of position 0.
+            positions: The position of each event.
+        """
+        if len(positions):
+            self.marks.append((index, (positions, offset)))
+
     def take_back(self, place: int) -> None:
         """Note that the last events were removed, and the place of the next."""
         while self.marks and self.marks[-1][0] > len(self._events):
@@ -65,11 +77,14 @@ class Places:
 
     def _resolved(self, place: Any, start: int, index: int) -> int:
         """Return the byte offset of an event after a mark, by the indices of both."""
-        return place  # type: ignore[no-any-return]
+        if not isinstance(place, tuple):
+            return place  # type: ignore[no-any-return]
+        positions, offset = place
+        return int(offset + positions[min(index - start, len(positions) - 1)])
 
     def _last(self, place: Any) -> int:
         """Return the byte offset of the last event after a mark of an earlier call."""
-        return place  # type: ignore[no-any-return]
+        return self._resolved(place, 0, maxsize)
 
 
 class KeepsPlaces:

@@ -1,4 +1,4 @@
-//! Scanners of DICOM JSON and Part 10 and writers of both, without Python and without unsafe code.
+//! Scanners of DICOM JSON, XML and Part 10 and writers of them, without Python and without unsafe code.
 //!
 //! Each scanner takes what is canonical, stops at the first thing that it does not know, and returns the place. It
 //! never fails and never panics, whatever the bytes. A handler receives what it takes.
@@ -12,3 +12,4 @@ pub mod handler;
 pub mod json;
 pub mod part10;
 pub mod vr;
+pub mod xml;

@@ -214,7 +214,7 @@ class NativeParser(ContentParser, KeepsPlaces):
         if end == position:
             return position, stop
         if places is not None:
-            places.mark_run(made, self._json.bytes_consumed - position, positions)
+            places.mark_run(made, self._json.bytes_consumed - position, memoryview(positions).cast("Q"))
         if habits:
             self._report_habits(habits, marks, self._json.bytes_consumed - position)
         place, self._has_document, self._in_array, self._is_wrapped, index = document

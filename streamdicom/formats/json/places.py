@@ -97,22 +97,10 @@ class JsonPlaces(Places):
             self._tokens.locate = locator()
             self._tokens = _TokenMarks()
 
-    def mark_run(self, index: int, offset: int, positions: bytes) -> None:
-        """Note the places of a run of events.
-
-        Args:
-            index: The index of the first event.
-            offset: The byte offset of position 0.
-            positions: The position of each event, as integers of 64 bits.
-        """
-        if positions:
-            self.marks.append((index, (memoryview(positions).cast("Q"), offset)))
-
     def _resolved(self, place: Any, start: int, index: int) -> int:
         source, position, *run = place
         if isinstance(source, memoryview):
-            number = min(index - start, len(source) - 1)
-            return int(position + source[number])
+            return super()._resolved(place, start, index)
         if run and index < run[1]:
             return source.key_offset(self._events[index][1], position, run[0])  # type: ignore[no-any-return]
         return self._last(place)
@@ -122,5 +110,5 @@ class JsonPlaces(Places):
             return 0
         source, position, *run = place
         if isinstance(source, memoryview):
-            return int(position + source[-1])
+            return super()._last(place)
         return source.key_offset(run[2], position, run[0]) if run else source.offset(position)  # type: ignore[no-any-return]

@@ -25,23 +25,9 @@ class Part10Places(Places):
         self._start = -1  # the index of the first event of the last run in which an offset was worked out
         self._positions: list[int] = []  # of its first events
 
-    def mark_run(self, index: int, offset: int, positions: list[int]) -> None:
-        """Note the places of a run of events.
-
-        Args:
-            index: The index of the first event.
-            offset: The byte offset of position 0.
-            positions: The position of each event.
-        """
-        if positions:
-            self.marks.append((index, (positions, offset)))
-
     def _resolved(self, place: Any, start: int, index: int) -> int:
-        if isinstance(place, int):
-            return place
-        if len(place) == _RUN:
-            positions, offset = place
-            return int(offset + positions[min(index - start, len(positions) - 1)])
+        if isinstance(place, int) or len(place) == _RUN:
+            return super()._resolved(place, start, index)
         buffer, position, base, encoding = place
         if start != self._start:
             self._start, self._positions = start, [position]
@@ -50,9 +36,9 @@ class Part10Places(Places):
         return int(base + positions[index - start])
 
     def _last(self, place: Any) -> int:
-        if isinstance(place, int):
-            return place
-        return int(place[0][-1] + place[1]) if len(place) == _RUN else int(place[1] + place[2])
+        if isinstance(place, int) or len(place) == _RUN:
+            return super()._last(place)
+        return int(place[1] + place[2])
 
 
 def _walk(buffer: bytes, encoding: Encoding, events: Iterable[Event], positions: list[int]) -> None:

@@ -38,6 +38,7 @@ _SYNTAX_ERRORS = frozenset(
         expat.errors.codes[expat.errors.XML_ERROR_INVALID_TOKEN],
     }
 )
+_ASCII = "latin-1"  # for a document whose markup is ASCII
 _END_OF_CDATA = (b"]]>", b"]\0]\0>")  # the second one in UTF-16
 _MAX_PREFIXES = 16  # of namespaces; expat keeps them up to the end of the document
 
@@ -85,7 +86,10 @@ class Documents:
         self._last_tag: int | None = None  # offset of its end tag, once that was parsed
         self._epilog: _Epilog | None = None  # None before the first document
         self._unread = b""  # bytes that are not complete yet
+        self._encoding = ""  # as the document declares it
         self._prefixes: set[str | None] = set()
+        self._is_in_root = False  # the start tag of the document element was read
+        self._is_plain = False  # the document has ASCII as it is, and one default namespace or none
 
     @property
     def position(self) -> int:
@@ -115,10 +119,65 @@ class Documents:
     def enter(self) -> None:
         """Note that a handler is called for the start tag of the document element."""
         self._first_tag = self.position
+        self._is_in_root = True
 
     def leave(self) -> None:
         """Note that a handler is called for the end tag of the document element."""
         self._last_tag = self.position
+
+    # --- another reader ----------------------------------------------------------------------------------------
+
+    @property
+    def is_between_tags(self) -> bool:
+        """True where another reader may go on.
+
+        That is between two documents, or between two tags in a plain one.
+        """
+        if self._unread:
+            return False
+        if self.expat is None:
+            return self._epilog is None or self._epilog.encoding == _ASCII
+        return self._is_plain and self._is_in_root
+
+    @property
+    def is_utf8(self) -> bool:
+        """True if the encoding of a plain document is UTF-8."""
+        return self._encoding.upper() in ("", "UTF-8")
+
+    def pass_over(self, size: int, *, in_document: bool, is_new: bool, has_ended: bool) -> None:
+        """Note bytes that another reader has read.
+
+        They end with a tag, or with white space after it.
+
+        Args:
+            size: The number of bytes.
+            in_document: A document is open. Before more of it is fed here, ``reopen`` must be called.
+            is_new: It has begun since, in UTF-8 and with a default namespace.
+            has_ended: A document has ended since.
+        """
+        self.bytes_fed += size
+        self.expat = None
+        if has_ended:
+            self._epilog = _Epilog(_ASCII)
+        if in_document and is_new:
+            self._is_plain = self._is_in_root = True
+            self._encoding, self._prefixes = "", {None}
+
+    def reopen(self, root: str, namespace: str, others: str) -> None:
+        """Go on within a plain document, after another reader.
+
+        Args:
+            root: The name of the document element.
+            namespace: Its namespace, if it has one.
+            others: The start tags of the other elements that are open.
+        """
+        declaration = f'<?xml version="1.0" encoding="{self._encoding}"?>' if self._encoding else ""
+        default = f' xmlns="{namespace}"' if self._prefixes else ""
+        before = f"{declaration}<{root}{default}>{others}".encode()
+        self.expat = self._new_expat(before)
+        self.base = self.bytes_fed - len(before)
+
+    # --- the end -----------------------------------------------------------------------------------------------
 
     def close(self) -> None:
         """Finish the stream.
@@ -158,6 +217,10 @@ class Documents:
 
     def _begin(self, data: bytes) -> None:
         self.base = self.bytes_fed - len(data)
+        self._is_plain = data[:1] == b"<" and data[1:2] not in (b"", b"\0")
+        self._is_in_root = False
+        self._encoding = ""
+        self._prefixes.clear()
         self.expat = self._new_expat()
 
     def _parse(self, data: bytes, *, final: bool) -> bytes:
@@ -190,31 +253,36 @@ class Documents:
             return TruncatedError("the stream ends within an XML document", Location(self.bytes_fed))
         return XmlSyntaxError(f"not XML: {expat.ErrorString(error.code)}", Location(self.base + index))
 
-    def _new_expat(self) -> XMLParserType:
+    def _new_expat(self, before: bytes = b"") -> XMLParserType:
+        """Return a parser that has read some bytes, of which no handler hears."""
         parser = expat.ParserCreate(namespace_separator=_SEPARATOR)
         if hasattr(parser, "SetReparseDeferralEnabled"):
             # Deferral could delay the end of a data set until more bytes arrive. It saves expat from parsing long
             # tokens again and again, which the limit on markup bounds here.
             parser.SetReparseDeferralEnabled(False)
         parser.ordered_attributes = True
+        if before:
+            parser.Parse(before, False)
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._text
         parser.XmlDeclHandler = self._declaration
         parser.StartDoctypeDeclHandler = self._doctype
         parser.StartNamespaceDeclHandler = self._namespace
-        self._prefixes.clear()
         return parser
 
     def _declaration(self, version: str, encoding: str | None, standalone: int) -> None:
         if encoding is not None and not _ENCODINGS.fullmatch(encoding):
             message = "expected the encoding UTF-8, UTF-16, US-ASCII or ISO 8859, found another one"
             raise XmlSyntaxError(message, Location(self.position))
+        self._encoding = encoding or ""
+        self._is_plain = self._is_plain and not self._encoding.upper().startswith("UTF-16")
 
     def _doctype(self, *_: object) -> None:
         raise XmlSyntaxError("a document type declaration, which is refused", Location(self.position))
 
     def _namespace(self, prefix: str | None, uri: str | None) -> None:
+        self._is_plain = self._is_plain and prefix is None and not self._prefixes
         self._prefixes.add(prefix)
         if len(self._prefixes) > _MAX_PREFIXES:
             raise XmlSyntaxError(f"more than {_MAX_PREFIXES} namespace prefixes", Location(self.position))
@@ -269,7 +337,7 @@ class _Epilog:
         ((_Epilog(encoding='latin-1'), 4), (_Epilog(encoding='utf-16-le'), 8))
         """
         index = start if start >= 0 else end
-        epilog = cls({b"<\0": "utf-16-le", b"\0<": "utf-16-be"}.get(data[index : index + 2], "latin-1"))
+        epilog = cls({b"<\0": "utf-16-le", b"\0<": "utf-16-be"}.get(data[index : index + 2], _ASCII))
         tag = epilog._tag(data, index)
         if start >= 0 and not tag.endswith("/>"):
             index, tag = end, epilog._tag(data, end)
@@ -297,7 +365,7 @@ class _Epilog:
         return self._size(text[:start]), end < 0 or start == len(text)
 
     def _decoded(self, data: bytes) -> str:
-        if self.encoding != "latin-1":
+        if self.encoding != _ASCII:
             data = data[: len(data) // 2 * 2]
         return data.decode(self.encoding, "surrogatepass")
 

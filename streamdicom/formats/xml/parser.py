@@ -9,7 +9,8 @@ sequences nest, on a stack of ``_OpenSequence``.
                                       │   │                         ├── InlineBinary ──> BINARY ──> FULL
                                       │   └───────── Item ───────── ITEMS
 
-``_start`` and ``_end`` make the most frequent moves themselves: an element in the canonical form with values of text or
+The compiled engine reads what is canonical; see ``NativeParser``. ``_start`` and ``_end`` make the most frequent moves
+themselves: an element in the canonical form with values of text or
 numbers, in ascending order. ``AttributeParser`` judges the values at the end of their attribute, and ``NameParser`` has
 the moves within PersonName.
 
@@ -49,19 +50,18 @@ from streamdicom.events import (
     Value,
 )
 from streamdicom.formats.pixel_representation import learn_pixel_representation
-from streamdicom.formats.places import KeepsPlaces
 from streamdicom.formats.seen_tags import SeenTags
 from streamdicom.formats.vr_choice import named_vrs
 from streamdicom.formats.xml.attribute import NO_XML_ATTRIBUTES, NUMBER_ONLY
-from streamdicom.formats.xml.documents import SPACE, Documents
-from streamdicom.formats.xml.name_parser import NameParser
+from streamdicom.formats.xml.documents import SPACE
+from streamdicom.formats.xml.native import NAMESPACE, NativeParser, OpenSequence
 from streamdicom.formats.xml.person_names import COMPONENTS
 from streamdicom.formats.xml.private_blocks import CREATOR, CREATOR_MASK, PrivateBlocks, is_creator
 from streamdicom.formats.xml.states import EXPECTED, IN_ATTRIBUTE, IN_TEXT, State
 from streamdicom.formats.xml.values import PARSERS, standard_values
 from streamdicom.options import ReadOptions, options_or_default
 
-_NAMESPACE = "http://dicom.nema.org/PS3.19/models/NativeDICOM "  # with the separator of ``Documents``
+_NAMESPACE = f"{NAMESPACE} "  # with the separator of ``Documents``
 
 # Plain integers compare faster than members of an enumeration.
 _DATASET, _OPEN, _VALUES, _VALUE = int(State.DATASET), int(State.OPEN), int(State.VALUES), int(State.VALUE)
@@ -81,20 +81,7 @@ _CANONICAL_XML_ATTRIBUTES = frozenset({"tag", "vr", "keyword"})
 _REFERENCE_XML_ATTRIBUTES = frozenset({"uri", "uuid"})
 
 
-class _OpenSequence:
-    """A sequence that is open, and the data set or item around it."""
-
-    __slots__ = ("blocks", "items", "offset", "seen", "tag")
-
-    def __init__(self, tag: int, items: int, offset: int, seen: SeenTags, blocks: PrivateBlocks) -> None:
-        self.tag = tag
-        self.items = items  # begun so far
-        self.offset = offset  # of the start tag of the attribute
-        self.seen = seen
-        self.blocks = blocks
-
-
-class XmlParser(PushParser[Event], NameParser, KeepsPlaces):
+class XmlParser(PushParser[Event], NativeParser):
     """A push parser of the Native DICOM Model: bytes in, events out.
 
     Each document is a data set; documents may follow one another in a stream. Departures from PS3.19 Annex A are errors
@@ -128,20 +115,13 @@ class XmlParser(PushParser[Event], NameParser, KeepsPlaces):
     def __init__(self, *, options: ReadOptions | None = None, offset: int = 0) -> None:
         options = options_or_default(options, ReadOptions)
         PushParser.__init__(self)
-        NameParser.__init__(self, options, offset)
-        limits = options.limits
-        self._documents = Documents(limits, self._start, self._end, self._texts.append, self._pause, offset)
-        self._max_sequences = (limits.depth - 4) // 3  # see ``Limits.depth``
-        self._max_depth = limits.depth
-        self._index: int | None = None
-        self._sequences: list[_OpenSequence] = []
-        self._seen = SeenTags()  # in the innermost data set or item
-        self._blocks = PrivateBlocks()
+        NativeParser.__init__(self, options, offset)
+        self._max_depth = options.limits.depth
 
     @property
     def bytes_consumed(self) -> int:
         """Bytes of the stream so far."""
-        return self._documents.bytes_fed
+        return self._documents.bytes_fed + len(self._tail)
 
     def _begin(self, events: list[Event]) -> None:
         self._events = events
@@ -150,24 +130,15 @@ class XmlParser(PushParser[Event], NameParser, KeepsPlaces):
 
     def _feed(self, data: bytes, events: list[Event]) -> None:
         self._begin(events)
-        self._documents.feed(data)
+        self._read_bytes(data)
         self._seen.forget()
         if self._state != State.DOCUMENT:
             learn_pixel_representation(self._levels(), events, self._open_tag())
 
     def _close(self, events: list[Event]) -> None:
         self._begin(events)
+        self._read_tail()
         self._documents.close()
-
-    def _levels(self) -> list[SeenTags]:
-        """Return the tags of the open data set and its open items, outermost first."""
-        return [*(sequence.seen for sequence in self._sequences), self._seen]
-
-    def _pixel_representation(self) -> int:
-        levels = self._levels()
-        learn_pixel_representation(levels, self._events, self._tag)
-        found = [level.pixel_representation for level in levels if level.pixel_representation is not None]
-        return found[-1] if found else 0
 
     def _locate(self, error: StreamDicomError) -> None:
         if error.location.byte_offset is None:
@@ -184,11 +155,6 @@ class XmlParser(PushParser[Event], NameParser, KeepsPlaces):
         parts = [f"{format_tag(sequence.tag)}[{sequence.items - 1}]" for sequence in self._sequences]
         tag = self._open_tag()
         return ".".join(parts if tag is None else [*parts, format_tag(tag)])
-
-    def _open_tag(self) -> int | None:
-        """Return the tag of the open attribute."""
-        state = self._state_after if self._state == State.SKIPPED else self._state
-        return self._tag if state in IN_ATTRIBUTE else None
 
     # --- tags --------------------------------------------------------------------------------------------------
 
@@ -323,7 +289,7 @@ class XmlParser(PushParser[Event], NameParser, KeepsPlaces):
             return
         sequence = self._sequences.pop()
         self._seen, self._blocks = sequence.seen, sequence.blocks
-        self._tag, self._vr, self._offset, self._count = sequence.tag, "SQ", sequence.offset, sequence.items
+        self._tag, self._vr, self._count = sequence.tag, "SQ", sequence.items
         self._events.append((END_ITEM, sequence.tag, "SQ", None))
         self._state = State.ITEMS
 
@@ -335,7 +301,7 @@ class XmlParser(PushParser[Event], NameParser, KeepsPlaces):
         if attributes.get("number", "").strip(SPACE) != str(count):
             self._policy.report("value-number", "expected the ordinal number of the Item, found another or none")
         self._events.append((START_ITEM, tag, "SQ", count - 1))
-        self._sequences.append(_OpenSequence(tag, count, self._offset, self._seen, self._blocks))
+        self._sequences.append(OpenSequence(tag, count, self._seen, self._blocks))
         self._seen = SeenTags()
         self._blocks = PrivateBlocks()
         self._state = _DATASET

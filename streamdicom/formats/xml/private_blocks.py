@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from streamdicom.errors import DicomXmlError
 
 MAX_CREATOR_LENGTH = 256
@@ -9,6 +11,9 @@ MAX_CREATOR_LENGTH = 256
 
 CREATOR, CREATOR_MASK = 0x10000, 0x1FF00
 """A tag that is not CREATOR under CREATOR_MASK reserves no private block."""
+
+BlocksState: TypeAlias = tuple[int, list[tuple[int, str]]]
+"""The private group, -1 before the first, and each reserved block with its creator."""
 
 _FIRST, _LAST = 0x10, 0xFF
 
@@ -43,6 +48,19 @@ class PrivateBlocks:
         creator = creator.strip(" \0")
         if 0 < len(creator) <= MAX_CREATOR_LENGTH:
             self._creators[tag & 0xFF] = creator
+
+    def __len__(self) -> int:
+        return len(self._creators)
+
+    @property
+    def state(self) -> BlocksState:
+        """The private group and its reserved blocks."""
+        return self._group, list(self._creators.items())
+
+    @state.setter
+    def state(self, state: BlocksState) -> None:
+        self._group, creators = state
+        self._creators = dict(creators)
 
     def creator(self, tag: int) -> str:
         """Return the creator of the block that a tag is in, or reserves; empty if unknown.

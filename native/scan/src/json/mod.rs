@@ -5,8 +5,8 @@ mod member;
 mod run;
 mod skim;
 mod skip;
-mod text;
-mod values;
+pub(crate) mod text;
+pub(crate) mod values;
 
 pub use habits::{Found, Habit, Mark, Marks};
 pub use run::{Level, Limits, Place, Scratch, Sequence, State, Verdict, run};
