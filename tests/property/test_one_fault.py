@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from streamdicom.events import Event, EventType
 from streamdicom.options import OnError
 from tests.support.events import dataset
-from tests.support.roads import Element, elements, read, write
+from tests.support.roads import Element, assert_agree, elements, read, write
 
 _PLAIN = {"AE": "A", "CS": "B", "DS": "1.5", "IS": "2", "LO": "c", "PN": ("d", "", ""), "US": 3, "OB": b"ef"}
 _FAULTY = 0x00090000 + 0x1050
@@ -27,6 +27,10 @@ _JSON_FAULTS = [
     '"text"',
     "[{}]",
     "null",
+]
+_NONFINITE_FAULTS = [
+    *("NaN", '{"vr":"US","Value":[NaN]}', '{"vr":"AT","Value":NaN}', '{"vr":"SQ","Value":[-Infinity]}'),
+    *('{"vr":"OB","InlineBinary":NaN}', '{"vr":"OB","InlineBinary":[NaN]}', '{"vr":"OB","BulkDataURI":Infinity}'),
 ]
 _XML_FAULTS = [
     '<DicomAttribute tag="00091050" vr="US"><Value number="1">many</Value></DicomAttribute>',
@@ -73,6 +77,16 @@ def test_fault_in_json_costs_its_element(on_error: OnError, fault: str, content:
     assert any(element.path == f"{_FAULTY:08X}" for element in elements(found.events)) is (on_error == "keep")
     if on_error == "keep":
         assert json.loads(write(found.events, "json"))[f"{_FAULTY:08X}"] == json.loads(fault)
+
+
+@pytest.mark.parametrize("on_error", ["skip", "keep"])
+@pytest.mark.parametrize("fault", _NONFINITE_FAULTS)
+def test_bare_nonfinite_costs_its_element(on_error: OnError, fault: str) -> None:
+    around = '{"00090010":{"vr":"LO","Value":["A"]},"00091050":%s,"00091060":{"vr":"LO","Value":["B"]}}'
+    found = read((around % fault).encode(), on_error=on_error)
+    assert _others(found.events) == _others(read((around % '{"vr":"LO"}').encode()).events)
+    assert [code for code, _ in found.deviations][-1] == "wrong-value"
+    assert_agree(found.events)
 
 
 @pytest.mark.parametrize("on_error", ["skip", "keep"])

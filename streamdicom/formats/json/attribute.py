@@ -434,7 +434,7 @@ class Attribute:
         """Keep an element with a wrong value as JSON text, or drop it."""
         text = self._json_text() if self._policy.keeps else None
         too_long = self._policy.keeps and text is None
-        self._policy.reject_value(f"{message}; it is too long to be kept" if too_long else message)
+        self._policy.reject_value(f"{message}; it is too long to be kept, or not JSON" if too_long else message)
         if text is not None:
             self.events.append((JSON_ELEMENT, self.tag or 0, self.vr, text))
 

@@ -20,7 +20,7 @@ from streamdicom.formats.json.deviation_policy import JsonDeviationPolicy
 from streamdicom.formats.json.document import DocumentParser, Move, Moves
 from streamdicom.formats.json.habits import EXTRA_MEMBERS, empty_name_group, extra_member
 from streamdicom.formats.json.keys import KEYS, may_be_key
-from streamdicom.formats.json.raw_value import Capture
+from streamdicom.formats.json.raw_value import Capture, json_number
 from streamdicom.formats.json.states import EXPECTED, OPEN_CONTAINERS, Content, State
 from streamdicom.formats.json.values import NAME, OTHER, Held, report_base64
 from streamdicom.formats.value_forms import WrongValueError
@@ -502,14 +502,11 @@ class ContentParser(DocumentParser):
         self._state = State.DATASET
 
     def _invalid_bulk(self, text: str) -> None:
-        """Take JSON text in place of base64 or of a URI; "" means too long."""
-        attribute = self._attribute
-        if self._state_of_value == State.BINARY:
-            attribute.content, self._state = Content.INVALID_BINARY, self._state_after_binary
-        else:
-            attribute.content = Content.INVALID_URI
-            self._state = State.URI_END if self._state_of_value == State.URI_IN_ARRAY else _ATTRIBUTE
-        attribute.bytes_or_uri = f"[{text}]" if text and self._state != _ATTRIBUTE else text
+        """Take JSON text in place of base64 or of a URI; "" if it cannot be kept."""
+        is_binary = self._state_of_value == State.BINARY
+        self._attribute.content = Content.INVALID_BINARY if is_binary else Content.INVALID_URI
+        self._attribute.bytes_or_uri = text
+        self._state = _ATTRIBUTE
 
     def _start_other(self, kind: int, text: str = "") -> None:
         """Start a value that fits no VR, which is kept as JSON text unless it is too long."""
@@ -517,6 +514,9 @@ class ContentParser(DocumentParser):
             self._give_up(kind)
         self._state_of_value = self._state
         self._capture = Capture(self._limits)
+        in_binary_array = self._state == State.BINARY and self._state_after_binary != _ATTRIBUTE
+        if in_binary_array or self._state == State.URI_IN_ARRAY:
+            self._capture.add(TokenType.START_ARRAY, "")  # whose other values follow
         self._state = State.OTHER
         self._continue_other(kind, text)
 
@@ -528,7 +528,8 @@ class ContentParser(DocumentParser):
         if self._state_of_value == State.OPEN:
             self._not_an_attribute(capture.text)
         elif self._state_of_value in _STATES_OF_BULK:
-            self._invalid_bulk(capture.text)
+            # As a string, NaN would be base64 or a URI.
+            self._invalid_bulk("" if capture.has_nonfinite else capture.text)
         else:
             self._hold((OTHER, capture.text), len(capture.text))
 
@@ -537,7 +538,7 @@ class ContentParser(DocumentParser):
         State.OPEN: {
             TokenType.START_OBJECT: _open_attribute,
             TokenType.STRING: lambda parser, text: parser._not_an_attribute(encode_basestring(text)),
-            TokenType.NUMBER: _not_an_attribute,
+            TokenType.NUMBER: lambda parser, text: parser._not_an_attribute(json_number(text)),
             TokenType.TRUE: lambda parser, _: parser._not_an_attribute("true"),
             TokenType.FALSE: lambda parser, _: parser._not_an_attribute("false"),
             TokenType.NULL: lambda parser, _: parser._not_an_attribute("null"),

@@ -17,6 +17,7 @@ class Capture:
 
     Attributes:
         is_complete: True once the value has ended.
+        has_nonfinite: True if NaN or an infinity was among the tokens. The text then has it as a string.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -26,6 +27,7 @@ class Capture:
         self._size = 0
         self._depth = 0
         self.is_complete = False
+        self.has_nonfinite = False
 
     def add(self, kind: int, text: str) -> None:
         """Add the next token of the value."""
@@ -39,6 +41,7 @@ class Capture:
                 self._emitter.write([(kind, text)])
             except OutputError:  # NaN, which is not JSON
                 self._emitter.string(text)
+                self.has_nonfinite = True
         self.is_complete = self._depth == 0 and kind != _STRING_SEGMENT
 
     @property
@@ -48,3 +51,12 @@ class Capture:
             return ""
         self._emitter.flush()
         return b"".join(self._blocks).decode()
+
+
+def json_number(text: str) -> str:
+    """Return the text of a number as JSON text, in which NaN and infinities are strings.
+
+    >>> json_number("1e3"), json_number("NaN")
+    ('1e3', '"NaN"')
+    """
+    return text if text[-1:].isdigit() else f'"{text}"'
