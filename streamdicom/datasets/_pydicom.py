@@ -10,6 +10,7 @@ differ, the constructors are used: slower, but right.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 from pydicom.dataelem import DataElement, RawDataElement
@@ -147,6 +148,19 @@ def encoding_setter() -> Inherit:
 def _inherit(item: Dataset, encodings: list[str]) -> None:
     item._parent_encoding = encodings
     item.set_original_encoding(False, True, encodings)
+
+
+def put_back(dataset: Dataset, element: RawDataElement) -> None:
+    """Put a raw element back into its data set, from which pydicom has converted it, or tried to.
+
+    The data set itself would convert a private element again.
+    """
+    elements = vars(dataset).get("_dict")
+    if isinstance(elements, dict) and element.tag in elements:
+        elements[element.tag] = element
+    else:
+        with suppress(Exception):  # of any type, if pydicom cannot convert the value
+            dataset[element.tag] = element
 
 
 new_dataset = copy_constructor()

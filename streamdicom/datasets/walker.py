@@ -24,6 +24,7 @@ from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 
 from streamdicom._warn import warn
+from streamdicom.datasets._pydicom import put_back
 from streamdicom.datasets.elements import json_text, known_vr, may_be_items, unknown_element
 from streamdicom.datasets.encodings import sets_in_force
 from streamdicom.datasets.values import MAX_LENGTH, MAX_VALUES, NO_MAKERS, SIMPLE, SIMPLE_EXCEPT_BINARY, values_of
@@ -348,13 +349,18 @@ def _converted(
 ) -> DataElement:
     if not isinstance(element, RawDataElement) and element.VR in VRS:
         return element
-    if isinstance(element, RawDataElement) and element.VR == "UN" and isinstance(element.value, bytes):
+    if isinstance(element, RawDataElement) and _may_be_wrong(element) and isinstance(element.value, bytes):
         converted = _known(dataset, element, element.value)
     else:
         converted = _by_pydicom(dataset, BaseTag(tag))
     if converted.VR in VRS:
         return converted
     return _unambiguous(converted, _around(dataset, sequences), little_endian)
+
+
+def _may_be_wrong(element: RawDataElement) -> bool:
+    """Return whether the VR of the dictionary may not fit: in UN, and in private elements in implicit VR."""
+    return element.VR == "UN" or (element.VR is None and element.tag.is_private)
 
 
 def _by_pydicom(dataset: Dataset, tag: BaseTag) -> DataElement:
@@ -384,7 +390,7 @@ def _known(dataset: Dataset, element: RawDataElement, data: bytes) -> DataElemen
         converted = dataset[element.tag]
         if not _is_guess(converted, data):
             return converted
-    dataset[element.tag] = element  # it may be half converted
+    put_back(dataset, element)  # it may be half converted
     return unknown_element(element.tag, data[: element.length])
 
 

@@ -41,6 +41,7 @@ from streamdicom.dicom.person_name import (
 from streamdicom.dicom.private_blocks import (
     PrivateBlocks,
     creator_of,
+    is_private,
     is_private_creator,
     reserved_block,
 )
@@ -230,6 +231,7 @@ __all__ = [
     "is_group_length",
     "is_in_range",
     "is_integer_string",
+    "is_private",
     "is_private_creator",
     "is_single",
     "is_uid",

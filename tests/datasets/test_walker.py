@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pydicom import DataElement, Dataset, config, dcmread, dcmwrite
+from pydicom.data import get_testdata_file
 from pydicom.dataelem import RawDataElement
 from pydicom.hooks import hooks, raw_element_value
 from pydicom.multival import MultiValue
@@ -343,6 +344,14 @@ def test_ambiguous_vr_that_pydicom_cannot_resolve(
     assert _written(dataset)[f"{tag:08X}"] == expected
 
 
+def test_pixels_without_a_transfer_syntax_are_words_on_all_roads() -> None:
+    path = get_testdata_file("meta_missing_tsyntax.dcm")  # without Bits Allocated; dcmdump has OW too
+    written = streamdicom.dumps(Dataset(dcmread(path, force=True)))
+    assert json.loads(written)["7FE00010"] == {"vr": "OW", "InlineBinary": "AAA="}
+    streamdicom.write_events(streamdicom.iter_events(path), target := io.BytesIO(), array=False)
+    assert target.getvalue().decode() == written
+
+
 @pytest.mark.parametrize("representation", [None, 0, 1])
 @pytest.mark.parametrize(
     ("value", "vrs"),  # without Pixel Representation, and with 0 and 1
@@ -527,6 +536,28 @@ def test_round_trip_changes_equal_those_of_a_file(dataset: Dataset) -> None:
     loaded, read = streamdicom.loads(streamdicom.dumps(dataset)), _through_a_file(dataset)
     assert loaded == read
     assert [element.VR for element in loaded] == [element.VR for element in read]
+
+
+@pytest.mark.parametrize(
+    ("tag", "field", "expected"),
+    [
+        (0x01F11030, b"abc", {"vr": "UN", "InlineBinary": "YWJj"}),  # US, which pydicom refuses
+        (0x01F11030, b"\1\2", {"vr": "US", "Value": [0x201]}),
+        (0x01F11027, b"abc", {"vr": "UN", "InlineBinary": "YWJj"}),  # DS
+        (0x01F11027, b"1.5", {"vr": "DS", "Value": [1.5]}),
+    ],
+)
+@pytest.mark.parametrize("implicit", [False, True])
+def test_private_element_of_a_known_creator_has_its_vr_if_it_fits(
+    tag: int, field: bytes, expected: dict[str, Any], implicit: bool
+) -> None:
+    dataset = Dataset()
+    vars(dataset)["_dict"] = {
+        tag: RawDataElement(BaseTag(tag), None if implicit else vr, len(value), value, 0, implicit, True)
+        for tag, vr, value in ((0x01F10010, "LO", b"ELSCINT1"), (tag, "UN", field))
+    }
+    for _ in range(2):  # the first time does not change the data set
+        assert _written(dataset)[f"{tag:08X}"] == expected
 
 
 @pytest.mark.parametrize(

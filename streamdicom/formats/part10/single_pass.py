@@ -266,7 +266,7 @@ class SinglePassWriter(Writer):
             self._put_character_set(value)
             return
         try:
-            data = value[0] if vr == "UN" and is_odd_number(tag, value) else self._encode(vr, value)
+            data = value[0] if vr == "UN" and self._is_odd_number(tag, value) else self._encode(vr, value)
         except OutputError as error:
             self._replace(tag, value, error)
             return
@@ -276,6 +276,9 @@ class SinglePassWriter(Writer):
         self._put(self._header(tag, vr, len(data)) + data)
         if self._state == _DATASET and tag != PIXEL_DATA:
             self._table.elements.remember(tag, write_entry(tag, vr, implicit=self._is_implicit))
+
+    def _is_odd_number(self, tag: int, value: Any) -> bool:
+        return is_odd_number(tag, value, self._parts, implicit=self._is_implicit)
 
     def _replace(self, tag: int, values: tuple[Any, ...], error: OutputError) -> None:
         """Leave out an element whose values do not fit its VR, or write them as text."""

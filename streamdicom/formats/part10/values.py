@@ -18,13 +18,17 @@ from streamdicom.dicom import (
     TextDecoder,
     TextEncoder,
     character_sets,
+    creator_of,
     definition_of,
     field_numbers,
     field_text,
+    is_private,
+    private_definition,
 )
 from streamdicom.errors import LimitError, OutputError
 from streamdicom.events import LAST_SEGMENT, SEGMENT, VALUES, Event
 from streamdicom.formats.element_rules import check_values
+from streamdicom.formats.part10.headers import write_header
 from streamdicom.formats.part10.runs import MISMATCHES
 from streamdicom.formats.writer import several_binary_values, value_error
 
@@ -32,6 +36,7 @@ _ESCAPE = "\x1b"
 _REPLACEMENT = "?"  # which, unlike U+FFFD, can be written again where no character set applies
 _MAX_VALUE_LENGTH = 64 * 1024  # characters of a value that is not delivered in segments
 _BATCH_SIZE = 4096  # values in one event
+_MAGIC, _PREAMBLE_SIZE = b"DICM", 128  # at the start of a file (PS3.10 7.1)
 
 
 STRIPPED_VRS = frozenset({"AE", "DS", "IS", "UI", "UR"})
@@ -280,12 +285,39 @@ def padding(vr: str) -> bytes:
     return b"\0" if vr == "UI" or VRS[vr].form is Form.BINARY else b" "
 
 
-def is_odd_number(tag: int, values: tuple[Any, ...]) -> bool:
+def is_odd_number(tag: int, values: tuple[Any, ...], parts: list[bytes], *, implicit: bool) -> bool:
     """Return True for UN that readers would take for numbers if it were padded.
 
-    They give UN the VR of the dictionary (PS3.5 6.2.2). Without padding the bytes do not fit it.
+    They give UN the VR of the dictionary (PS3.5 6.2.2), and private elements that of pydicom's private dictionary.
+    Without padding the bytes do not fit it.
+
+    Args:
+        tag: The tag.
+        values: The values.
+        parts: The bytes before the element, as far as they are in memory.
+        implicit: Whether the bytes are in implicit VR.
     """
     if len(values) != 1 or not isinstance(values[0], bytes) or not len(values[0]) & 1:
         return False
     definition = definition_of(tag)
+    if is_private(tag):
+        creator = _creator(tag, b"".join(parts), implicit=implicit)
+        if creator is None:
+            return True
+        definition = private_definition(tag, creator)
     return definition is not None and all(VRS[vr].code for vr in definition.vrs)
+
+
+def _creator(tag: int, data: bytes, *, implicit: bool) -> str | None:
+    """Return the creator of a private element by the bytes before it.
+
+    Returns:
+        "" if there is none, and None if it may be in bytes that are not there.
+    """
+    header = write_header(tag & 0xFFFF0000 | tag >> 8 & 0xFF, "LO", 0, implicit=implicit)
+    length_size = 4 if implicit else 2
+    start = data.rfind(header[:-length_size]) + len(header)
+    if start < len(header):
+        return "" if data.startswith(_MAGIC, _PREAMBLE_SIZE) else None
+    end = start + int.from_bytes(data[start - length_size : start], "little")
+    return creator_of((data[start:end].decode("latin-1"),))

@@ -1073,6 +1073,21 @@ def test_odd_un_of_a_number_is_read_back_as_it_was(implicit: bool) -> None:
     assert read(write([START, private, END], options)) == [element(PRIVATE, "UN", b"abc\0")]
 
 
+@pytest.mark.parametrize("implicit", [False, True])
+@pytest.mark.parametrize("distance", [0, 200_000], ids=["near", "far"])
+def test_odd_un_of_a_private_number_is_read_back_as_it_was(implicit: bool, distance: int) -> None:
+    options = WriteOptions(transfer_syntax="1.2.840.10008.1.2") if implicit else None
+    creators = [element(0x00090010, "LO", "GEMS_IDEN_01"), element(0x00090011, "LO", "nobody")]
+    short, long, unknown = 0x0009101A, 0x00091027, 0x00091127  # US and SL of the first creator
+    filled = [element(0x00091003, "UN", b"\xff" * distance)] * bool(distance)
+    odd = [element(tag, "UN", b"abc") for tag in (short, long, unknown)]
+    found = read(write([START, *creators, *filled, *odd, END], options))
+    padded = unknown if not distance else 0
+    assert [event for event in found if event[1] in (short, long, unknown)] == [
+        element(tag, "UN", b"abc\0" if tag == padded else b"abc") for tag in (short, long, unknown)
+    ]
+
+
 def test_json_element_is_never_read_with_the_vr_of_the_dictionary() -> None:
     text = '{"vr":"US","Value":["many"]}'  # the four bytes are two numbers in US
     rows, name = 0x00280010, 0x00100010
