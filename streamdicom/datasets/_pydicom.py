@@ -151,7 +151,7 @@ def _inherit(item: Dataset, encodings: list[str]) -> None:
 
 
 def put_back(dataset: Dataset, element: RawDataElement) -> None:
-    """Put a raw element back into its data set, from which pydicom has converted it, or tried to.
+    """Put a raw element back into its data set, after pydicom has tried to convert it.
 
     The data set itself would convert a private element again.
     """

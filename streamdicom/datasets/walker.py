@@ -359,7 +359,7 @@ def _converted(
 
 
 def _may_be_wrong(element: RawDataElement) -> bool:
-    """Return whether the VR of the dictionary may not fit: in UN, and in private elements in implicit VR."""
+    """Return whether the VR of the dictionary may be wrong."""
     return element.VR == "UN" or (element.VR is None and element.tag.is_private)
 
 

@@ -54,7 +54,7 @@ class Capture:
 
 
 def json_number(text: str) -> str:
-    """Return the text of a number as JSON text, in which NaN and infinities are strings.
+    """Return the text of a number as JSON text, in which NaN is a string.
 
     >>> json_number("1e3"), json_number("NaN")
     ('1e3', '"NaN"')

@@ -312,7 +312,7 @@ def _creator(tag: int, data: bytes, *, implicit: bool) -> str | None:
     """Return the creator of a private element by the bytes before it.
 
     Returns:
-        "" if there is none, and None if it may be in bytes that are not there.
+        "" for a block without a creator; None if the creator may be in bytes that are not there.
     """
     header = write_header(tag & 0xFFFF0000 | tag >> 8 & 0xFF, "LO", 0, implicit=implicit)
     length_size = 4 if implicit else 2
