@@ -1,9 +1,11 @@
 //! Functions of the module for DICOM files.
 
+mod head;
 mod run;
 
 use pyo3::prelude::*;
 
 pub fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<head::Part10Head>()?;
     module.add_class::<run::Part10Run>()
 }

@@ -1,8 +1,9 @@
 """Whole archives: iteration over many files, export to one stream, and import."""
 
 from streamdicom.archive.exporting import export_archive
+from streamdicom.archive.heads import Heads
 from streamdicom.archive.importing import import_archive
-from streamdicom.archive.reading import iter_datasets, iter_events, iter_named_events
+from streamdicom.archive.reading import iter_datasets, iter_events, iter_heads, iter_named_events
 from streamdicom.archive.report import Progress, ProgressCallback, Report, Skipped, Ticker
 from streamdicom.archive.sources import (
     CONTAINERS,
@@ -18,6 +19,7 @@ from streamdicom.archive.sources import (
 
 __all__ = [
     "CONTAINERS",
+    "Heads",
     "Kind",
     "Progress",
     "ProgressCallback",
@@ -31,6 +33,7 @@ __all__ = [
     "is_within",
     "iter_datasets",
     "iter_events",
+    "iter_heads",
     "iter_named_events",
     "local_paths",
     "measure",

@@ -309,7 +309,7 @@ class _Import:
             self._report.skipped.append(Skipped(f"[{entry['index']}]", entry["skipped"]))
 
     def _import_parts(self, source: str | os.PathLike[str], index: int, offset: int) -> None:
-        """Import data sets by several processes, and by this one what they leave."""
+        """Import data sets by several processes, and the rest by this one."""
         before = offset
         last = index - 1  # the data set that was imported last
         parts = starmap(Part, iter_splits(source, index, offset, size=_PART_SIZE, count=_PART_COUNT))

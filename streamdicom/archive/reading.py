@@ -11,8 +11,9 @@ from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from streamdicom._push import PIECE_SIZE
 from streamdicom.api import batches
+from streamdicom.archive.heads import Heads
 from streamdicom.archive.members import member_name, members
-from streamdicom.archive.sources import CONTAINERS, Input, Kind, find, local_paths, pieces
+from streamdicom.archive.sources import CONTAINERS, Input, Kind, find, local_paths, pieces, recognized, walk
 from streamdicom.codec import dataset_parser, reading_pipeline
 from streamdicom.converters import converters_in_force
 from streamdicom.errors import InputError, StreamDicomError
@@ -106,13 +107,50 @@ def iter_named_events(
     [(True, 277)]
     """
     options = _frozen(options)
+    return _iterate(local_paths(sources), _named_reader(options, offsets), options)
 
+
+def iter_heads(
+    *sources: str | os.PathLike[str],
+    heads: Heads,
+    options: ReadOptions,
+    offsets: DatasetOffsets | None = None,
+) -> Iterator[tuple[str, list[Event] | None, Iterator[Event]]]:
+    """Iterate over inputs: the name, a few elements of a DICOM file, and all events.
+
+    The elements are at the start of a file of canonical form, which takes little time to read. Another input has None.
+    No more of the file is read then, unless the caller asks for its events. Faults after the elements are not reported,
+    except for a file that stops before its end.
+
+    Args:
+        sources: As for ``iter_events``.
+        heads: The reader of the elements.
+        options: As for ``iter_events``, and as ``heads`` was made for.
+        offsets: Learns the places of the data sets of the current input, if its events are read.
+    """
+    options = complete_files(options)
+    read = _named_reader(options, offsets)
+    for path, status, is_named in walk(local_paths(sources)):
+        head = None if isinstance(status, str) else heads.read(path, status.st_size)
+        if head is not None:
+            yield path, head, _events_of(path, read, options)
+            continue
+        for name, events in _read_input(recognized(path, status, is_named, force=options.force), read, options):
+            yield name, None, events
+
+
+def _events_of(path: str, read: _Reader[tuple[str, Iterator[Event]]], options: ReadOptions) -> Iterator[Event]:
+    for _, events in _read_input(Input(path, 0, 0, Kind.DICOM), read, options):
+        yield from events
+
+
+def _named_reader(options: ReadOptions, offsets: DatasetOffsets | None) -> _Reader[tuple[str, Iterator[Event]]]:
     def read(name: str, data: Iterable[bytes], expansion: Expansion) -> Iterator[tuple[str, Iterator[Event]]]:
         parser, pipeline = reading_pipeline(options, options.bulk_data_store, expansion)
         lists = batches(parser, data if offsets is None else offsets.watch(data), expansion, name)
         yield name, pipeline.iter(chain.from_iterable(lists))
 
-    return _iterate(local_paths(sources), read, options)
+    return read
 
 
 def _frozen(options: ReadOptions | None) -> ReadOptions:
@@ -133,13 +171,17 @@ def complete_files(options: ReadOptions) -> ReadOptions:
 
 def _iterate(sources: list[str], read: _Reader[_T], options: ReadOptions) -> Iterator[_T]:
     for item in find(sources, force=options.force):
-        if item.kind in CONTAINERS:
-            yield from _iterate_members(item, read, options.limits)
-        elif item.kind == Kind.FAULT:
-            raise _error(item.path, item.fault)
-        elif item.kind != Kind.OTHER:
-            with Path(item.path).open("rb", buffering=0) as file:
-                yield from _named(item.path, read(item.path, pieces(cast(IO[bytes], file)), Expansion(options.limits)))
+        yield from _read_input(item, read, options)
+
+
+def _read_input(item: Input, read: _Reader[_T], options: ReadOptions) -> Iterator[_T]:
+    if item.kind in CONTAINERS:
+        yield from _iterate_members(item, read, options.limits)
+    elif item.kind == Kind.FAULT:
+        raise _error(item.path, item.fault)
+    elif item.kind != Kind.OTHER:
+        with Path(item.path).open("rb", buffering=0) as file:
+            yield from _named(item.path, read(item.path, pieces(cast(IO[bytes], file)), Expansion(options.limits)))
 
 
 def _iterate_members(container: Input, read: _Reader[_T], limits: Limits) -> Iterator[_T]:

@@ -148,20 +148,31 @@ def find(sources: Iterable[str], excluded: Collection[FileId] = (), *, force: bo
     Raises:
         FileNotFoundError: A source does not exist, or nothing matches a pattern.
     """
-    for path, status, is_named in _walk(sources, excluded):
-        if isinstance(status, str):
-            yield Input(path, 0, 0, Kind.FAULT, status, is_named)
-            continue
-        kind, fault = _recognize_file(path, is_named)
-        if force and fault == _UNREADABLE:
-            kind, fault = Kind.DICOM, ""
-        yield Input(path, status.st_size, status.st_mtime_ns, kind, fault, is_named)
+    for found in walk(sources, excluded):
+        yield recognized(*found, force=force)
+
+
+def recognized(path: str, status: os.stat_result | str, is_named: bool, *, force: bool = False) -> Input:
+    """Return a file that was found as an input.
+
+    Args:
+        path: Its path.
+        status: Its status, or the reason why it has none.
+        is_named: Whether the caller named it.
+        force: As for ``find``.
+    """
+    if isinstance(status, str):
+        return Input(path, 0, 0, Kind.FAULT, status, is_named)
+    kind, fault = _recognize_file(path, is_named)
+    if force and fault == _UNREADABLE:
+        kind, fault = Kind.DICOM, ""
+    return Input(path, status.st_size, status.st_mtime_ns, kind, fault, is_named)
 
 
 def measure(sources: Iterable[str], excluded: Collection[FileId] = ()) -> tuple[int, int]:
     """Return the number of files that ``find`` yields, and their total size in bytes."""
     files = size = 0
-    for _, status, _ in _walk(sources, excluded):
+    for _, status, _ in walk(sources, excluded):
         files += 1
         size += 0 if isinstance(status, str) else status.st_size
     return files, size
@@ -188,7 +199,12 @@ def is_within(path: str, top: str) -> bool:
     return os.path.realpath(path).startswith(top.rstrip(os.sep) + os.sep)
 
 
-def _walk(sources: Iterable[str], excluded: Collection[FileId]) -> Iterator[_Found]:
+def walk(sources: Iterable[str], excluded: Collection[FileId] = ()) -> Iterator[_Found]:
+    """Yield for each file its path, its status or a fault, and if the caller named it.
+
+    Raises:
+        FileNotFoundError: A source does not exist, or nothing matches a pattern.
+    """
     seen = set(excluded)  # and the folders that were searched
     for source in sources:
         if not source.startswith("[") or _JSON_ARRAY.match(source):  # a pattern may start with a set of characters

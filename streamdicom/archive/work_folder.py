@@ -107,7 +107,7 @@ class WorkFolder:
                 partial.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Remove what the next run does not need, and release the folder."""
+        """Remove the files that the next run does not need, and release the folder."""
         with suppress(OSError):
             self.remove_leftovers()
         if self._is_empty:  # nothing to resume

@@ -124,6 +124,36 @@ class RowBuilder:
                 self._structure(event)
         self._end()
 
+    def add_head(self, events: list[Event], source: str) -> bool:
+        """Add the row of a data set, of which only the elements of columns are given.
+
+        Args:
+            events: The elements that the data set has, none of them a sequence.
+            source: The name of the source.
+
+        Returns:
+            False if a value does not fit its column; nothing is added then.
+        """
+        row: dict[str, Any] = {"_source": source, "_index": 0}
+        members = self._members
+        try:
+            for _, tag, _, values in events:
+                column = members[tag].value
+                assert column is not None
+                assert column.convert is not None
+                if column.is_list:
+                    row[column.name] = [_converted(column.convert, value) for value in values]
+                elif len(values) == 1:
+                    row[column.name] = _converted(column.convert, values[0])
+                elif values:
+                    return False
+        except (ValueError, TypeError, ArithmeticError):
+            return False
+        for name, column_values in self.columns.items():
+            column_values.append(row.get(name))
+        self.count += 1
+        return True
+
     def _end(self) -> None:
         row = self._row
         if self._keeps_json:

@@ -111,6 +111,12 @@ class Schema:
         """Patterns of the elements of the columns; empty if every element is needed."""
         return [] if "_json" in self.places else list(_patterns(self.members))
 
+    @property
+    def tags(self) -> list[int] | None:
+        """The tags of the columns; None if one is a sequence, a reference or the data set."""
+        has_parts = any(one.uri or not one.value or not one.value.convert for one in self.members.values())
+        return None if has_parts or not {"_source", "_index"}.issuperset(self.places) else list(self.members)
+
     def select(self, names: Collection[str]) -> Schema:
         """Return some of the columns, in their order."""
         selected = copy(self)

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, get_args
 
 import pyarrow as pa
 
-from streamdicom.archive import iter_named_events
+from streamdicom.archive import Heads, iter_heads, iter_named_events
 from streamdicom.columns.rows import OnMismatch, RowBuilder
 from streamdicom.columns.schema import Columns, Schema
 from streamdicom.columns.tasks import batches_of, place_of, plan_tasks
@@ -131,7 +131,11 @@ class ColumnStream:
             return
         builder = RowBuilder(self._schema, self._on_mismatch, self._max_length)
         offsets = DatasetOffsets() if "_offset" in self._schema.places else None
-        for name, events in self._named_events(offsets):
+        for name, head, events in self._named_events(offsets):
+            if head is not None and builder.add_head(head, name):
+                if builder.count == self._rows:
+                    yield self._batch(builder)
+                continue
             try:
                 for dataset in by_dataset(events):
                     builder.add(dataset, name, offsets)
@@ -178,13 +182,22 @@ class ColumnStream:
         other.options = replace(self.options, include=other._schema.include)
         return other
 
-    def _named_events(self, offsets: DatasetOffsets | None) -> Iterator[tuple[str, Iterator[Event]]]:
+    def _named_events(
+        self, offsets: DatasetOffsets | None
+    ) -> Iterator[tuple[str, list[Event] | None, Iterator[Event]]]:
+        """Yield for each input its name, the elements of columns or None, and all events."""
+        tags = self._schema.tags
+        heads = None if tags is None else Heads.of(tags, self.options)
         for source in self.sources:
             if isinstance(source, Split) and (source.origin is not None or is_url(source.source)):
-                yield source.source, source.iter_events(options=self.options, offsets=offsets)
-            else:
-                name = source.source if isinstance(source, Split) else source
-                yield from iter_named_events(name, options=self.options, offsets=offsets)
+                yield source.source, None, source.iter_events(options=self.options, offsets=offsets)
+                continue
+            name = source.source if isinstance(source, Split) else source
+            if heads is not None:
+                yield from iter_heads(name, heads=heads, options=self.options, offsets=offsets)
+                continue
+            for found, events in iter_named_events(name, options=self.options, offsets=offsets):
+                yield found, None, events
 
     def _batch(self, builder: RowBuilder) -> pa.RecordBatch:
         arrays = [pa.array(builder.columns[one.name], one.type) for one in self.schema]
