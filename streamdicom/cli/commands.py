@@ -202,27 +202,127 @@ _IMPORT = Command(
     {DONE: "Every data set is in a file.", SKIPPED: "Some data sets were skipped."},
 )
 
+_SERVER = (
+    repeated("--header", "NAME:VALUE", "A header field for the server.", dest="headers"),
+    option("--token", metavar="TEXT", text="A bearer token for the server (environment: STREAMDICOM_TOKEN)."),
+    _timeout(30, "Time without data after which the connection is given up."),
+)
+
 _FETCH = Command(
     "fetch",
     "fetch",
-    "Write the results of a DICOMweb search, or the metadata of instances, as DICOM JSON.",
-    "A search is requested in pages; the parameters limit and offset of the URL bound it. A broken connection is "
-    "opened again, and no data set is written twice. References to bulk data become absolute.",
+    "Write the results of a DICOMweb search, metadata, DICOM files or bulk data.",
+    "Searches and metadata become DICOM JSON. A search is requested in pages; the parameters limit and offset of the "
+    "URL bound it. A broken connection is opened again, and no data set is written twice. References to bulk data "
+    "become absolute. A study, a series or an instance becomes DICOM files, and frames or bulk data become files of "
+    "their bytes, all in the transfer syntax that the server has.",
     (
-        positional("url", "URL", "It ends with studies, series, instances or metadata."),
-        option("-o", "--output", metavar="OUT", type=path, required=True, text=_OUTPUT),
+        positional(
+            "url",
+            "URL",
+            "It ends with studies, series, instances or metadata for JSON; or it is that of a study, a series, an "
+            "instance, of frames or bulk data.",
+        ),
+        option(
+            "-o",
+            "--output",
+            metavar="OUT",
+            type=path,
+            required=True,
+            text="A file, or - for standard output; for DICOM files and values a folder, or a file for one of them.",
+        ),
         _TO_JSON,
         INDENT,
-        repeated("--header", "NAME:VALUE", "A header field for the server.", dest="headers"),
-        option("--token", metavar="TEXT", text="A bearer token for the server (environment: STREAMDICOM_TOKEN)."),
         option("--page-size", metavar="N", type=integer(1), default=1000, text="Results of a search for each request."),
-        _timeout(30, "Time without data after which the connection is given up."),
+        *_SERVER,
         SELECT,
         READING,
         FORM,
     ),
     {},
 )
+
+_STORE = Command(
+    "store",
+    "store",
+    "Send DICOM files to a DICOMweb server (STOW-RS).",
+    "Each acknowledged instance is printed, with its file. A request whose connection is lost is sent again. With a "
+    "journal, the command sends what the journal does not have, so the same command continues where it has stopped.",
+    (
+        positional("sources", "FILE", "DICOM files, or folders of them.", nargs="+", type=path),
+        positional("url", "URL", "The base URL of the server, or that of its studies or of one study."),
+        option("--journal", metavar="FILE", type=path, text="Append each acknowledged instance to this file."),
+        *_SERVER,
+    ),
+    {DONE: "The server has acknowledged every file.", FAILED: "Some files are not stored."},
+)
+
+_GIB = 1024 * 1024 * 1024
+
+BOUNDS = Group(
+    "bounds on clients",
+    (
+        option(
+            "--max-connections",
+            metavar="N",
+            type=integer(1),
+            default=4096,
+            text="Open connections.",
+            dest="connections",
+        ),
+        option(
+            "--max-requests",
+            metavar="N",
+            type=integer(1),
+            default=256,
+            text="Requests at once; others are answered 503.",
+            dest="requests",
+        ),
+        option("--head-timeout", metavar="SECONDS", type=seconds, default=20.0, text="Time for the head of a request."),
+        option(
+            "--body-timeout",
+            metavar="SECONDS",
+            type=seconds,
+            default=60.0,
+            text="Time to wait for a body, beyond that for --body-rate.",
+        ),
+        option(
+            "--body-rate", metavar="BYTES", type=integer(1), default=1024, text="Bytes of a body for a second more."
+        ),
+        option(
+            "--read-timeout",
+            metavar="SECONDS",
+            type=seconds,
+            default=60.0,
+            text="Time for a client to read 64 KiB of a response.",
+        ),
+        option(
+            "--max-request-size",
+            metavar="BYTES",
+            type=integer(1),
+            default=16 * _GIB,
+            text="Size of a request to store.",
+            dest="request_size",
+        ),
+        option(
+            "--max-datasets",
+            metavar="N",
+            type=integer(1),
+            default=10_000,
+            text="Data sets of a request to store.",
+            dest="datasets",
+        ),
+        option(
+            "--keep-free",
+            metavar="BYTES",
+            type=integer(0),
+            default=_GIB // 4,
+            text="Space of the disk that storing leaves free.",
+            dest="free_space",
+        ),
+    ),
+)
+"""Fields of ``ServerLimits``."""
 
 _SERVE = Command(
     "serve",
@@ -249,6 +349,13 @@ _SERVE = Command(
             text="Require a token; lines: read SHA256, write SHA256.",
         ),
         flag("--insecure", text="Listen beyond this machine although everyone can connect."),
+        option(
+            "--access-log",
+            metavar="FILE",
+            type=path,
+            text="Append a line of JSON for each request, without UIDs and queries; - for standard error.",
+        ),
+        BOUNDS,
     ),
     {},
 )
@@ -402,6 +509,7 @@ COMMANDS: dict[str, Command] = {
         _EXPORT,
         _IMPORT,
         _FETCH,
+        _STORE,
         _SERVE,
         _SEND,
         _LISTEN,

@@ -1,20 +1,25 @@
-"""Access by tokens, of which the server knows the hashes only.
+"""Access by tokens, or by a check of the application.
 
-Tokens must be random, so a fast hash suffices: nobody can guess 256 bits, however fast.
+The server knows hashes of the tokens only. Tokens must be random, so a fast hash suffices: nobody can guess 256 bits,
+however fast.
 """
 
 from __future__ import annotations
 
 import re
 from base64 import b64decode
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from hashlib import sha256
+from typing import TypeAlias
 
-from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 READ, WRITE = "read", "write"
+
+Verify: TypeAlias = Callable[[Request], Awaitable[str | None]]
+"""Returns the access of a request, ``read`` or ``write``, or None to refuse it with 401."""
 
 _LINE = re.compile(rf"({READ}|{WRITE})\s+([0-9A-Fa-f]{{64}})(?:\s.*)?")
 
@@ -44,30 +49,45 @@ def parse_tokens(lines: Iterable[str]) -> dict[str, str]:
 
 
 class Access:
-    """Middleware that answers requests with a known token only.
-
-    The token is a bearer token (RFC 6750), or the password of basic authentication (RFC 7617) with any name.
+    """Middleware that passes on the requests that have access.
 
     Args:
         app: The application.
-        tokens: The access, ``read`` or ``write``, of each hash.
+        verify: Returns the access of a request.
     """
 
-    def __init__(self, app: ASGIApp, tokens: Mapping[str, str]) -> None:
+    def __init__(self, app: ASGIApp, verify: Verify) -> None:
         self._app = app
-        self._tokens = dict(tokens)
+        self._verify = verify
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer 401 or 403 (ASGI)."""
         app = self._app
         if scope["type"] == "http":
-            token = _token(Headers(scope=scope).get("authorization", ""))
-            access = self._tokens.get(sha256(token).hexdigest()) if token else None
-            if access is None:
+            access = await self._verify(Request(scope))
+            if access not in (READ, WRITE):
                 app = _UNKNOWN
             elif access != WRITE and scope["method"] not in ("GET", "HEAD"):
                 app = _READ_ONLY
         await app(scope, receive, send)
+
+
+def by_token(tokens: Mapping[str, str]) -> Verify:
+    """Return a check of tokens.
+
+    The token of a request is a bearer token (RFC 6750), or the password of basic authentication (RFC 7617) with any
+    name.
+
+    Args:
+        tokens: The access of each SHA-256 of a token.
+    """
+    known = dict(tokens)
+
+    async def verify(request: Request) -> str | None:
+        token = _token(request.headers.get("authorization", ""))
+        return known.get(sha256(token).hexdigest()) if token else None
+
+    return verify
 
 
 _UNKNOWN = PlainTextResponse(

@@ -30,10 +30,13 @@ from streamdicom.dicom import (
 )
 from streamdicom.errors import BulkDataError, RequestError
 from streamdicom.events import Event
-from streamdicom.server.access import Access
+from streamdicom.server.access import Access, Verify, by_token
 from streamdicom.server.catalog import Catalog, Entry
 from streamdicom.server.guard import LOOPBACK, Guard
+from streamdicom.server.landing import landing_page
 from streamdicom.server.lifetime import Lifetime, OnFirstUse
+from streamdicom.server.limits import ServerLimits
+from streamdicom.server.operations import AccessLog, Bounded, Health
 from streamdicom.server.qido import Level, parse_query
 from streamdicom.server.stow import store_instances
 from streamdicom.server.wado import (
@@ -89,7 +92,8 @@ def server_app(
     lenient_accept: bool = False,
     cors: Collection[str] = (),
     hosts: Collection[str] = (),
-    tokens: Mapping[str, str] | None = None,
+    access: Mapping[str, str] | Verify | None = None,
+    limits: ServerLimits | None = None,
 ) -> Starlette:
     """Return the ASGI application of a DICOMweb origin server (PS3.18 10).
 
@@ -103,6 +107,7 @@ def server_app(
     - ``GET .../bulkdata/...``: values to which metadata refers (10.4.1.1.5).
     - ``GET .../frames/1,2``: frames (10.4.1.1.6).
     - ``POST /studies``, ``/studies/{study}``: store (10.5).
+    - ``GET /``: a page with counts and links. ``GET /health``: 200 if the server works, 503 if not, without a token.
 
     ``HEAD`` works wherever ``GET`` does. Resources of one instance have validators for conditional requests; single
     parts of known size have byte ranges. JSON is compressed with gzip or zstd if ``starlette-compress`` is installed.
@@ -115,8 +120,10 @@ def server_app(
         cors: Origins, such as ``https://viewer.example``, whose pages may use the server; ``*`` for any.
         hosts: Names of the server in the header field Host, besides the names of this machine and the address of the
             connection; ``*`` for any. Requests for other names are refused with 421.
-        tokens: The access, ``read`` or ``write``, by the SHA-256 of each token; see ``parse_tokens``. Without it,
-            everyone who reaches the server has access.
+        access: The access, ``read`` or ``write``, by the SHA-256 of each token; see ``parse_tokens``. Or a coroutine
+            function that takes the request and returns its access, or None to refuse it. Without it, everyone who
+            reaches the server has access.
+        limits: Bounds on all clients together. Those on connections need ``BoundedProtocol`` too.
 
     Raises:
         OSError: The folder does not exist.
@@ -127,7 +134,8 @@ def server_app(
     ['/studies', '/studies/{study}/series']
     """
     catalog = catalog if isinstance(catalog, Catalog) else Catalog(catalog)
-    server = _Server(catalog, lenient_accept=lenient_accept)
+    limits = limits or ServerLimits()
+    server = _Server(catalog, limits, lenient_accept=lenient_accept)
     lifetime = Lifetime(catalog)
     study, series, instance = (
         "/studies/{study}",
@@ -143,6 +151,7 @@ def server_app(
         "/instances": Level.INSTANCE,
     }
     routes = [Route(path, _checked(partial(server.search, level))) for path, level in searches.items()]
+    routes.append(Route("/", server.landing))
     for path in (study, series, instance):
         routes += [
             Route(path, _checked(server.instances)),
@@ -156,18 +165,21 @@ def server_app(
         routes += [Route(path, server.store, methods=["POST"]) for path in ("/studies", study)]
     handlers = exception_handlers | dict.fromkeys((OSError, sqlite3.Error), _unavailable)
     middleware = [
+        Middleware(AccessLog),
         Middleware(Guard, hosts=hosts, origins=cors),
-        Middleware(OnFirstUse, lifetime=lifetime, unavailable=_unavailable),
-        *_COMPRESSION,
+        Middleware(Health, check=catalog.check),
+        Middleware(Bounded, requests=limits.requests),
     ]
     if cors:
         methods = ("GET", "HEAD") if read_only else ("GET", "HEAD", "POST")
-        sharing = Middleware(
-            CORSMiddleware, allow_origins=cors, allow_methods=methods, allow_headers=["*"], expose_headers=_EXPOSED
+        middleware.append(
+            Middleware(
+                CORSMiddleware, allow_origins=cors, allow_methods=methods, allow_headers=["*"], expose_headers=_EXPOSED
+            )
         )
-        middleware.insert(1, sharing)
-    if tokens is not None:  # after CORS, whose preflight requests have no token
-        middleware.insert(1 + bool(cors), Middleware(Access, tokens=tokens))
+    if access is not None:  # after CORS, whose preflight requests have no token
+        middleware.append(Middleware(Access, verify=access if callable(access) else by_token(access)))
+    middleware += [Middleware(OnFirstUse, lifetime=lifetime, unavailable=_unavailable), *_COMPRESSION]
     return Starlette(routes=routes, middleware=middleware, exception_handlers=handlers, lifespan=lifetime.lifespan)
 
 
@@ -214,9 +226,14 @@ def _base_url(request: Request) -> str:
 class _Server:
     """The endpoints."""
 
-    def __init__(self, catalog: Catalog, *, lenient_accept: bool) -> None:
+    def __init__(self, catalog: Catalog, limits: ServerLimits, *, lenient_accept: bool) -> None:
         self._catalog = catalog
+        self._limits = limits
         self._lenient = lenient_accept
+
+    def landing(self, request: Request) -> Response:
+        """Return a page for people who open the address in a browser."""
+        return landing_page(self._catalog.counts(), _base_url(request))
 
     # --- search ------------------------------------------------------------------------------------------------
 
@@ -328,7 +345,7 @@ class _Server:
     async def store(self, request: Request) -> Response:
         """Store instances (PS3.18 10.5)."""
         study = _uids(request).get("study")
-        return await store_instances(request, self._catalog, study, _base_url(request))
+        return await store_instances(request, self._catalog, self._limits, study, _base_url(request))
 
 
 def _drawn(parts: Iterable[Iterator[bytes]]) -> Iterator[Iterator[bytes]]:

@@ -21,7 +21,7 @@ _HASHES = {sha256(token.encode()).hexdigest(): access for token, access in (("r-
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[TestClient]:
     corpus.write(tmp_path / "a.dcm", corpus.dataset(0))
-    app = server_app(tmp_path, tokens=_HASHES, cors=["https://viewer.example"])
+    app = server_app(tmp_path, access=_HASHES, cors=["https://viewer.example"])
     with TestClient(app, "http://localhost") as running:
         yield running
 

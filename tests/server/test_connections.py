@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import uvicorn
@@ -14,7 +15,8 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
-from streamdicom.server.connections import protocol
+from streamdicom.server import ServerLimits
+from streamdicom.server.connections import BoundedProtocol
 
 _HEAD = b"GET /%d HTTP/1.1\r\nHost: localhost\r\n"
 _TIMEOUT = 0.4  # seconds
@@ -26,11 +28,15 @@ async def _answer(request: Request) -> StreamingResponse:
 
 
 @pytest.fixture
-def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    monkeypatch.setattr(protocol, "HEAD_TIMEOUT", _TIMEOUT)
-    monkeypatch.setattr(protocol, "READ_TIMEOUT", _TIMEOUT)
+def port() -> Iterator[int]:
+    with _serving(ServerLimits(head_timeout=_TIMEOUT, read_timeout=_TIMEOUT)) as port:
+        yield port
+
+
+@contextmanager
+def _serving(limits: ServerLimits) -> Iterator[int]:
     app = Starlette(routes=[Route("/{size:int}", _answer)])
-    config = uvicorn.Config(app, http=protocol.BoundedProtocol, log_level="error")
+    config = uvicorn.Config(app, http=BoundedProtocol.within(limits), log_level="error")
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, args=[[listener]])
@@ -102,3 +108,48 @@ def test_client_that_does_not_read_ends_and_a_slow_one_gets_everything(port: int
         while data := deaf.recv(256 * 1024):
             left += len(data)
         assert left < size  # what the system had buffered when the server gave up
+
+
+def _status(connection: socket.socket) -> bytes:
+    connection.settimeout(10)
+    return connection.recv(12)
+
+
+def test_connection_that_waits_longest_makes_room() -> None:
+    with _serving(ServerLimits(connections=8)) as port:
+        waiting = [_connected(port) for _ in range(8)]
+        for connection in waiting[:4]:
+            connection.sendall(_HEAD % 0)
+        for number in range(4):  # each of them takes the place of the oldest
+            with _connected(port) as connection:
+                connection.sendall(_HEAD % 0 + b"Connection: close\r\n\r\n")
+                assert _status(connection) == b"HTTP/1.1 200"
+            if not number:
+                assert _is_ended(waiting[0])
+        waiting[-1].sendall(_HEAD % 0 + b"\r\n")
+        assert _status(waiting[-1]) == b"HTTP/1.1 200"
+        for connection in waiting:
+            connection.close()
+
+
+def test_connection_is_answered_503_if_all_have_requests() -> None:
+    size = 24 * 1024 * 1024  # more than the buffers of the system
+    with _serving(ServerLimits(connections=3)) as port:
+        busy = [_connected(port) for _ in range(3)]
+        for connection in busy:
+            connection.sendall(_HEAD % size + b"\r\n")
+            assert _status(connection) == b"HTTP/1.1 200"
+        with _connected(port) as further:
+            further.sendall(_HEAD % 0 + b"\r\n")
+            assert _status(further) == b"HTTP/1.1 503"
+        busy.pop().close()
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            with _connected(port) as further:
+                further.sendall(_HEAD % 0 + b"\r\n")
+                if _status(further) == b"HTTP/1.1 200":
+                    break
+        else:
+            pytest.fail("a closed connection leaves no room")
+        for connection in busy:
+            connection.close()

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, NamedTuple, Self
 
 from streamdicom.api import iter_events
 from streamdicom.archive import ProgressCallback, Skipped, Ticker, file_id, is_within, measure, walk_within
@@ -57,6 +57,16 @@ class Refreshed:
     read: int
     removed: int
     known: int
+
+
+class Counts(NamedTuple):
+    """The numbers of what the index has."""
+
+    studies: int
+    series: int
+    instances: int
+    skipped: int
+    """Files that are not, or not wholly, in the index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,6 +358,26 @@ class Catalog:
         is_json = kind == FileKind.JSON
         return Entry(self._path(key), start, length, is_json, study, series, instance, size, mtime, self.folder)
 
+    def check(self) -> None:
+        """Check that the folder and its index can be read.
+
+        Raises:
+            OSError: The folder cannot be read.
+            sqlite3.Error: The index cannot be read.
+        """
+        Path(self.folder).stat()
+        for _ in self._rows("SELECT id FROM file LIMIT 1", ()):
+            pass
+
+    def counts(self) -> Counts:
+        """Count studies, series, instances, and files that are not in the index.
+
+        Raises:
+            sqlite3.Error: The index cannot be read.
+        """
+        [found] = self._rows(_COUNTS, ())
+        return Counts(*found)
+
     def search(
         self, query: Query, study: str | None = None, series: str | None = None, base_url: str = ""
     ) -> Iterator[str]:
@@ -403,6 +433,10 @@ class Catalog:
                 cursor.close()
 
 
+_COUNTS = (
+    "SELECT (SELECT count(*) FROM study), (SELECT count(*) FROM series), (SELECT count(*) FROM instance),"
+    " (SELECT count(*) FROM file WHERE fault != '' OR twice)"
+)
 _ENTRY_COLUMNS = "file.path, instance.start, instance.length, file.kind, file.size, file.mtime"
 
 

@@ -1,65 +1,104 @@
-"""Bounds on the time that a connection may hold the server, for uvicorn.
+"""Bounds on the number of connections, and on their time, for uvicorn.
 
 uvicorn bounds the time between requests only. A peer that sends half a head, or does not read the response, would hold
-its connection and its file descriptors for ever.
+its connection and its file descriptors for ever, and enough of them would stop the server.
 """
 
 from __future__ import annotations
 
 import asyncio
+from typing import Any, ClassVar, Self
+from weakref import WeakKeyDictionary
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-HEAD_TIMEOUT = 20.0
-"""Seconds for the head of a request, which has some hundred bytes. Precedents: 20 to 40 in Apache, 60 in nginx."""
+from streamdicom.server.limits import ServerLimits
 
-READ_TIMEOUT = 60.0
-"""Seconds for a client to read a full buffer, of about 64 KiB. Precedent: 60 in nginx."""
+_BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+# The connections of each server that wait for a request, the oldest first.
+_WAITING: WeakKeyDictionary[Any, dict[BoundedProtocol, None]] = WeakKeyDictionary()
 
 
 class BoundedProtocol(H11Protocol):
     """HTTP/1.1 of uvicorn, which ends connections that hold the server.
 
-    ``uvicorn.Config(app, http=BoundedProtocol)``
+    ``uvicorn.Config(app, http=BoundedProtocol)``, or ``BoundedProtocol.within(limits)`` for bounds of your own.
     """
+
+    limits: ClassVar[ServerLimits] = ServerLimits()
 
     _head: asyncio.TimerHandle | None = None
     _reader: asyncio.TimerHandle | None = None
 
+    @classmethod
+    def within(cls, limits: ServerLimits) -> type[Self]:
+        """Return the protocol with bounds of its own."""
+        return type(cls.__name__, (cls,), {"limits": limits})
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the time for the first head."""
+        """Start the time for the first head, if there is room for the connection."""
         super().connection_made(transport)
+        self._waiting = _WAITING.setdefault(self.server_state, {})
+        if len(self.connections) > self.limits.connections:
+            oldest = next(iter(self._waiting), None)
+            if oldest is None:
+                transport.write(_BUSY)
+                transport.close()
+                return
+            oldest.end()
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
         """Parse bytes; the time for a head runs until the head is complete."""
+        if self.transport.is_closing():
+            return
         super().data_received(data)
         if self.cycle is None or self.cycle.response_complete:
             self._await_head()
-        elif self._head:
-            self._head.cancel()
-            self._head = None
+        else:
+            self._stop_waiting()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request of the connection."""
+        super().on_response_complete()
+        if self.cycle is not None and self.cycle.response_complete and not self.transport.is_closing():
+            self._waiting[self] = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop all timers."""
-        for timer in (self._head, self._reader):
-            if timer:
-                timer.cancel()
-        self._head = self._reader = None
+        self._stop_waiting()
+        self._stop_reader()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
         """Start the time for the client to read."""
         super().pause_writing()
-        self._reader = self.loop.call_later(READ_TIMEOUT, self.transport.abort)
+        self._reader = self.loop.call_later(self.limits.read_timeout, self.transport.abort)
 
     def resume_writing(self) -> None:
         """Stop the time for the client to read."""
         super().resume_writing()
-        if self._reader:
-            self._reader.cancel()
-            self._reader = None
+        self._stop_reader()
+
+    def end(self) -> None:
+        """End the connection at once."""
+        self._stop_waiting()
+        self.connections.discard(self)  # which makes room before the loop closes the socket
+        self.transport.abort()
 
     def _await_head(self) -> None:
         if self._head is None:
-            self._head = self.loop.call_later(HEAD_TIMEOUT, self.transport.abort)
+            self._waiting[self] = None
+            self._head = self.loop.call_later(self.limits.head_timeout, self.transport.abort)
+
+    def _stop_waiting(self) -> None:
+        self._waiting.pop(self, None)
+        if self._head:
+            self._head.cancel()
+            self._head = None
+
+    def _stop_reader(self) -> None:
+        if self._reader:
+            self._reader.cancel()
+            self._reader = None

@@ -17,10 +17,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import IntEnum
+from errno import ENOSPC
 from filecmp import cmp
 from itertools import groupby
 from pathlib import Path
-from shutil import rmtree
+from shutil import disk_usage, rmtree
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -53,6 +54,7 @@ except ModuleNotFoundError:  # Windows
 _PREFIX = "incoming-"
 _PARTIAL, _COMPLETE = ".partial", ".complete"  # suffixes
 _DAY = 24 * 60 * 60  # seconds
+_CHECKED = 4 * 1024 * 1024  # bytes after which the free space is checked again
 
 _TAGS = (SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID)
 _WRITING = WriteOptions(file_meta=True)
@@ -96,16 +98,20 @@ class Inbox:
         catalog: The catalog of the archive.
         limits: ``spooled_size`` bounds the size of all instances, ``multipart_parts`` their number.
         expansion: The bound of the compressed body, if it is compressed.
+        free_space: Bytes of the disk that stay free.
 
     Raises:
-        OSError: The archive cannot be written.
+        OSError: The archive cannot be written, or its disk is full but for the free space.
     """
 
-    def __init__(self, catalog: Catalog, limits: Limits, expansion: Expansion) -> None:
+    def __init__(self, catalog: Catalog, limits: Limits, expansion: Expansion, free_space: int) -> None:
         self._left = self._limit = limits.spooled_size
         self._max_count = limits.multipart_parts
+        self._free_space = free_space
+        self._unchecked = 0  # bytes since the free space was checked
         parent = Path(catalog.folder, FOLDER)
         make_private(parent)
+        self._check_space(parent)
         self._folder = TemporaryDirectory(prefix=_PREFIX, dir=parent)
         self._lock = _locked(self._folder.name)
         self._settler = _Settler(catalog, expansion)
@@ -136,7 +142,15 @@ class Inbox:
         self._left -= len(data)
         if self._left < 0:
             raise LimitError(f"the instances have more than {self._limit} bytes", "spooled_size")
+        self._unchecked += len(data)
+        if self._unchecked >= _CHECKED:
+            self._check_space(self._folder.name)
         self._file.write(data)
+
+    def _check_space(self, folder: str | Path) -> None:
+        self._unchecked = 0
+        if disk_usage(folder).free < self._free_space:
+            raise OSError(ENOSPC, f"less than {self._free_space} bytes of the disk are free")
 
     def end(self) -> None:
         """End the file; from here on, it survives a kill of the server."""
@@ -165,6 +179,7 @@ class Inbox:
         for _, dataset in groupby(sort_elements(events), number):
             self.start()
             assert self._file
+            self._check_space(self._folder.name)
             uids: dict[int, str] = {}
             noted = _noting(dataset, uids)
             try:

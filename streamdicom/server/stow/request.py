@@ -8,10 +8,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from streamdicom.errors import RequestError
+from streamdicom.errors import LimitError, RequestError
 from streamdicom.io import Expansion
 from streamdicom.limits import Limits
+from streamdicom.options import ReadOptions
 from streamdicom.server.catalog import Catalog
+from streamdicom.server.limits import ServerLimits
 from streamdicom.server.stow.instances import Inbox, response_module
 from streamdicom.web.asgi import (
     DATA,
@@ -20,22 +22,25 @@ from streamdicom.web.asgi import (
     START,
     Content,
     MultipartParser,
+    Patience,
     check_part,
     feed_body,
     negotiated_response,
     request_events,
 )
 
-_LIMITS = Limits()
-_TIMEOUT = 60  # seconds without bytes of the body
+_SPOOL_THRESHOLD = 1024 * 1024  # bytes of a value in memory
 
 
-async def store_instances(request: Request, catalog: Catalog, study: str | None, base_url: str) -> Response:
+async def store_instances(
+    request: Request, catalog: Catalog, bounds: ServerLimits, study: str | None, base_url: str
+) -> Response:
     """Store the instances of a request when its body is complete.
 
     Args:
         request: The request.
         catalog: The catalog of the archive.
+        bounds: The size, the speed and the data sets of the body, and the free space of the disk.
         study: The study in the path, if any.
         base_url: The base URL of resources.
 
@@ -45,13 +50,20 @@ async def store_instances(request: Request, catalog: Catalog, study: str | None,
     """
     content = Content.from_headers(request.headers)
     negotiated_response(request, [])  # refuse an unacceptable response format before storing
-    expansion = Expansion(_LIMITS)
-    inbox = await run_in_threadpool(Inbox, catalog, _LIMITS, expansion)
+    limits = bounds.of_body()
+    if int(request.headers.get("content-length", "0")) > bounds.request_size:
+        raise LimitError(f"the body has more than {bounds.request_size} bytes", "spooled_size")
+    expansion = Expansion(limits)
+    patience = Patience(bounds.body_timeout, bounds.body_rate)
+    inbox = await run_in_threadpool(Inbox, catalog, limits, expansion, bounds.free_space)
     try:
         if content.kind == DICOM:
-            await _store_files(request, content, inbox, expansion)
+            files = _Files(content, inbox, limits)
+            await feed_body(request, content.coding, expansion, patience, files.feed)
+            await run_in_threadpool(files.close)
         else:
-            async with request_events(request, timeout=_TIMEOUT) as events:
+            options = ReadOptions(limits=limits, spool_threshold=_SPOOL_THRESHOLD)
+            async with request_events(request, options=options, patience=patience) as events:
                 await run_in_threadpool(inbox.add, events)
         outcomes = await run_in_threadpool(inbox.store, study)
     finally:
@@ -60,16 +72,11 @@ async def store_instances(request: Request, catalog: Catalog, study: str | None,
     return negotiated_response(request, module, status, formatters=DEFAULT_FORMATTERS)
 
 
-async def _store_files(request: Request, content: Content, inbox: Inbox, expansion: Expansion) -> None:
-    files = _Files(content, inbox)
-    await feed_body(request, content.coding, expansion, _TIMEOUT, files.feed)
-    await run_in_threadpool(files.close)
-
-
 class _Files:
     """A body of one DICOM file, or of a file in each part, for the inbox."""
 
-    def __init__(self, content: Content, inbox: Inbox) -> None:
+    def __init__(self, content: Content, inbox: Inbox, limits: Limits) -> None:
+        self._limits = limits
         self._multipart = None if content.boundary is None else MultipartParser(content.boundary)
         self._inbox = inbox
         self._count = 0
@@ -91,7 +98,7 @@ class _Files:
         elif kind != START:
             self._inbox.end()
         else:
-            if check_part(value, self._count, _LIMITS) != DICOM and "content-type" in value:
+            if check_part(value, self._count, self._limits) != DICOM and "content-type" in value:
                 raise RequestError(
                     f"expected a DICOM file in part {self._count} of the body, found another media type", 415
                 )

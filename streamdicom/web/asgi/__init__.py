@@ -9,7 +9,7 @@
 from streamdicom.web.asgi.errors import exception_handlers
 from streamdicom.web.asgi.formatters import DEFAULT_FORMATTERS, DICOM_XML, Encoder, Formatter
 from streamdicom.web.asgi.negotiation import MediaRange, read_accept
-from streamdicom.web.asgi.requests import feed_body, iter_request_datasets, request_events
+from streamdicom.web.asgi.requests import Patience, feed_body, iter_request_datasets, request_events
 from streamdicom.web.asgi.responses import DatasetResponse, DicomJSONResponse, DicomXMLResponse, negotiated_response
 from streamdicom.web.content import DICOM, Content, check_part
 from streamdicom.web.multipart import DATA, START, MultipartParser
@@ -28,6 +28,7 @@ __all__ = [
     "Formatter",
     "MediaRange",
     "MultipartParser",
+    "Patience",
     "check_part",
     "exception_handlers",
     "feed_body",

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager, closing
 from typing import TYPE_CHECKING
 
-from anyio import fail_after
+from anyio import current_time, fail_after
 from anyio.lowlevel import checkpoint
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -23,12 +23,46 @@ from streamdicom.web.content import DICOM, PIECE_SIZE, Content, ContentDecoder
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
+_RATE = 1024  # bytes a second, far below the slowest network
+
 # A server handles many requests at once, so each holds less in memory than a program would.
 _DEFAULTS = ReadOptions(spool_threshold=1024 * 1024)
 # A piece of 16 KiB may hold thousands of data sets, which would block the event loop for tenths of a second.
 _MAX_PER_PIECE = 64  # data sets
 _SMALL_PIECE = 512  # bytes
 _BATCH_SIZE = 256 * 1024  # bytes that are worth a call in a thread
+
+
+class Patience:
+    """How long to wait for a body; only the time of waiting counts.
+
+    Args:
+        seconds: Seconds to wait in all; None to wait forever.
+        rate: Bytes for which to wait one more second.
+    """
+
+    def __init__(self, seconds: float | None, rate: int = _RATE) -> None:
+        self._left = seconds
+        self._rate = rate
+
+    async def next_bytes(self, stream: AsyncIterator[bytes]) -> bytes:
+        """Return the next bytes of a body; none at its end.
+
+        Raises:
+            RequestError: The client is too slow (408).
+            TruncatedError: The client has left.
+        """
+        start = current_time()
+        try:
+            with fail_after(self._left):
+                chunk = await anext(stream, b"")
+        except TimeoutError:
+            raise RequestError(f"received the body at less than {self._rate} bytes a second", 408) from None
+        except ClientDisconnect:
+            raise TruncatedError("the client left before the end of the body") from None
+        if self._left is not None:
+            self._left += len(chunk) / self._rate - (current_time() - start)
+        return chunk
 
 
 async def iter_request_datasets(
@@ -64,10 +98,10 @@ async def iter_request_datasets(
         store: Receives the bulk data of the parts when the whole body is valid; the data sets refer to the store. If
             the store fails, it keeps the values before the failure. Without a store, the data sets hold the values.
         as_file: Whether JSON and XML become FileDataset objects too.
-        timeout: Seconds to wait for the next bytes of the body; None to wait forever.
+        timeout: Seconds to wait for the body in all, beyond one for each KiB received; None to wait forever.
 
     Raises:
-        RequestError: An unsupported media type or encoding (415), no bytes in time (408), or a malformed multipart
+        RequestError: An unsupported media type or encoding (415), too slow a body (408), or a malformed multipart
             body (400).
         TruncatedError: The body is incomplete, or the client has left.
         InputError: The body is invalid otherwise; the location is relative to its document.
@@ -88,7 +122,7 @@ async def iter_request_datasets(
     expansion = Expansion(options.limits)
     reader = _reader(content, request, options, store, as_file, expansion)
     try:
-        async with aclosing(body_pieces(request, content.coding, expansion, timeout)) as pieces:
+        async with aclosing(body_pieces(request, content.coding, expansion, Patience(timeout))) as pieces:
             size = PIECE_SIZE
             async for piece in pieces:
                 for start in range(0, len(piece), size):
@@ -127,7 +161,7 @@ def _next(batches: Iterator[list[Dataset]]) -> list[Dataset] | None:
 
 @asynccontextmanager
 async def request_events(
-    request: Request, *, options: ReadOptions | None = None, timeout: float | None = 60
+    request: Request, *, options: ReadOptions | None = None, patience: Patience | None = None
 ) -> AsyncIterator[Iterator[Event]]:
     """Receive the body of a request as events, in flat memory.
 
@@ -138,7 +172,7 @@ async def request_events(
     Args:
         request: The request. Its body must be unread.
         options: Options for reading. The request decides the format.
-        timeout: Seconds to wait for the next bytes of the body; None to wait forever.
+        patience: How long to wait for the body; by default a minute, and a second for each KiB.
 
     Raises:
         InputError: As for ``iter_request_datasets``; the iterator raises it if the content is invalid.
@@ -159,7 +193,7 @@ async def request_events(
             reader.feed(piece)
 
     try:
-        await feed_body(request, content.coding, expansion, timeout, feed)
+        await feed_body(request, content.coding, expansion, patience or Patience(60), feed)
         yield reader.events()
     finally:
         reader.discard()
@@ -169,13 +203,13 @@ async def feed_body(
     request: Request,
     coding: str,
     expansion: Expansion,
-    timeout: float | None,
+    patience: Patience,
     feed: Callable[[list[bytes]], None],
 ) -> None:
     """Call a function, in threads, with batches of the pieces of a body."""
     held: list[bytes] = []
     size = 0
-    async with aclosing(body_pieces(request, coding, expansion, timeout)) as pieces:
+    async with aclosing(body_pieces(request, coding, expansion, patience)) as pieces:
         async for piece in pieces:
             held.append(piece)
             size += len(piece)
@@ -186,23 +220,12 @@ async def feed_body(
 
 
 async def body_pieces(
-    request: Request, coding: str, expansion: Expansion, timeout: float | None
+    request: Request, coding: str, expansion: Expansion, patience: Patience
 ) -> AsyncGenerator[bytes, None]:
     """Yield the decoded body in small pieces."""
     decoder = ContentDecoder(coding, expansion)
     async with aclosing(request.stream()) as stream:
-        while chunk := await _chunk(stream, timeout):
+        while chunk := await patience.next_bytes(stream):
             for piece in decoder.feed(chunk):
                 yield piece
     decoder.close()
-
-
-async def _chunk(stream: AsyncIterator[bytes], timeout: float | None) -> bytes:
-    """Return the next bytes of the body; none at its end."""
-    try:
-        with fail_after(timeout):
-            return await anext(stream, b"")
-    except TimeoutError:
-        raise RequestError(f"received no bytes of the body for {timeout:g} seconds", 408) from None
-    except ClientDisconnect:
-        raise TruncatedError("the client left before the end of the body") from None

@@ -1,10 +1,12 @@
-"""A DICOMweb client (PS3.18 10.4, 10.6): data sets and bulk data over HTTP.
+"""A DICOMweb client (PS3.18 10.4 to 10.6): data sets and files over HTTP.
 
 The client needs the extra ``http``, which installs httpx2. Credentials, certificates, proxies and time-outs are those
 of the ``httpx2.Client`` that the caller passes.
 """
 
 from streamdicom.web.client.fetch import fetch_datasets
+from streamdicom.web.client.retrieval import Part, retrieve
 from streamdicom.web.client.store import HttpStore
+from streamdicom.web.client.storing import Stored, store_files
 
-__all__ = ["HttpStore", "fetch_datasets"]
+__all__ = ["HttpStore", "Part", "Stored", "fetch_datasets", "retrieve", "store_files"]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _ACCEPT = "application/dicom+json"
 
 # Errors after which another request may succeed.
-_CONNECTION_LOST = (NetworkError, TimeoutException, RemoteProtocolError, TruncatedError)
+CONNECTION_LOST = (NetworkError, TimeoutException, RemoteProtocolError, TruncatedError)
 
 
 def fetch_datasets(
@@ -92,7 +92,7 @@ def _datasets(fetch: Fetch, url: URL, exchange: Exchange) -> Iterator[Dataset]:
             try:
                 with exchange.get(url.copy_with(query=fetch.query.encode("ascii")), _ACCEPT) as response:
                     yield from _read(fetch, response)
-            except _CONNECTION_LOST as error:
+            except CONNECTION_LOST as error:
                 pause = fetch.connection_lost()
                 if pause is None:
                     _fail(error, has_begun=fetch.has_begun)

@@ -1,8 +1,8 @@
-"""GET requests to one server: allowed origins, credentials, redirects and errors."""
+"""Requests to one server: allowed origins, credentials, redirects and errors."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -106,13 +106,30 @@ class Exchange:
         """
         self.check(url)
         for _ in range(_MAX_REDIRECTS + 1):
-            with self._send(url, accept) as response:
+            with self._send("GET", url, {"Accept": accept}) as response:
                 if not response.has_redirect_location:
                     yield self._response(response, url)
                     return
                 status = response.status_code
                 url = self._redirect_url(response)
         raise ResponseError(f"more than {_MAX_REDIRECTS} redirects", status)
+
+    @contextmanager
+    def post(self, url: URL, headers: Mapping[str, str], content: Iterable[bytes]) -> Iterator[Response]:
+        """Send a POST request, whose redirects are not followed.
+
+        The response is closed on exit.
+
+        Raises:
+            ResponseError: A redirect.
+            ValueError: The URL is not allowed; see ``check``.
+            HTTPError: The connection failed.
+        """
+        self.check(url)
+        with self._send("POST", url, headers, content) as response:
+            if response.has_redirect_location:
+                raise ResponseError("a redirect of a request to store is not followed", response.status_code)
+            yield self._response(response, url)
 
     def check(self, url: URL) -> None:
         """Check that a URL may be requested.
@@ -137,15 +154,17 @@ class Exchange:
         return url
 
     @contextmanager
-    def _send(self, url: URL, accept: str) -> Iterator[HttpResponse]:
-        headers = {"Accept": accept, "Accept-Encoding": "gzip"}
+    def _send(
+        self, method: str, url: URL, headers: Mapping[str, str], content: Iterable[bytes] | None = None
+    ) -> Iterator[HttpResponse]:
         with ExitStack() as stack:
             if url.origin == self._home:
                 client = self._client
                 url = url.copy_with(userinfo=self._userinfo)
             else:  # a client without credentials, headers and cookies
                 client = stack.enter_context(Client(timeout=self._client.timeout))
-            request = client.build_request("GET", url, headers=headers)
+            fields = {"Accept-Encoding": "gzip", **headers}
+            request = client.build_request(method, url, headers=fields, content=content)
             response = client.send(request, stream=True, follow_redirects=False)
             stack.callback(response.close)
             yield response

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 # The UID that identifies a result, by the last segment of the path of a search (PS3.18 table 10.6.1-1).
 _UID_TAGS = {"studies": STUDY_INSTANCE_UID, "series": SERIES_INSTANCE_UID, "instances": SOP_INSTANCE_UID}
-_PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds before each attempt after a lost connection
-_GATEWAY_ERRORS = frozenset({502, 503, 504})  # the server may be back soon
+PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds before each attempt after a lost connection
+GATEWAY_ERRORS = frozenset({502, 503, 504})  # the server may be back soon
 
 # Without UIDs, a server that ignores the offset and repeats its first page cannot be recognized.
 _MAX_PAGES_WITHOUT_UID = 100
@@ -240,7 +240,7 @@ class Fetch(ABC):
             ResponseError: The status is an error, or the media type is not JSON.
             TruncatedError: A gateway error after an earlier response.
         """
-        if head.status in _GATEWAY_ERRORS and self.has_begun:
+        if head.status in GATEWAY_ERRORS and self.has_begun:
             raise TruncatedError(f"the server returned {status_text(head.status)} after an incomplete response")
         if head.status not in (200, 204, 206):
             raise ResponseError(f"the server returned {status_text(head.status)}", head.status)
@@ -308,13 +308,13 @@ class Fetch(ABC):
         Returns:
             Seconds until the next attempt, or None to give up.
         """
-        if not self.has_begun or self._failures == len(_PAUSES):
+        if not self.has_begun or self._failures == len(PAUSES):
             return None
         parser, self._parser = self._parser, None
         if parser:
             self._keep(parser)
         self._failures += 1
-        return _PAUSES[self._failures - 1]
+        return PAUSES[self._failures - 1]
 
     @abstractmethod
     def _new_parser(self, url: str) -> _ResponseParser:

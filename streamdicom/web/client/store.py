@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
+from tempfile import SpooledTemporaryFile
+from typing import IO
 from urllib.parse import urljoin
 
 from httpx2 import URL, Client, HTTPError
 
 from streamdicom.bulkdata import BulkDataInfo
+from streamdicom.dicom import is_encapsulated
 from streamdicom.errors import BulkDataError, LimitError, OutputError, RequestError, ResponseError, TruncatedError
+from streamdicom.io import CHUNK
 from streamdicom.limits import Limits
 from streamdicom.web.client.http import Exchange, Response, as_os_error, parse_url
 from streamdicom.web.client.paging import status_text
@@ -16,7 +21,11 @@ from streamdicom.web.content import check_part, parse_media_type
 from streamdicom.web.multipart import DATA, START, MultipartParser
 
 _OCTETS = "application/octet-stream"
-_ACCEPT = f'multipart/related; type="{_OCTETS}", {_OCTETS};q=0.9'  # PS3.18 8.7.3.3
+# PS3.18 8.7.3.4. Without the parameter, servers refuse pixel data that they have compressed only.
+_ACCEPT = f'multipart/related; type="{_OCTETS}"; transfer-syntax=*, {_OCTETS}; transfer-syntax=*; q=0.9'
+_BIG_ENDIAN = "1.2.840.10008.1.2.2"
+_MEMORY = 1024 * 1024  # bytes of a frame, beyond which it waits in a temporary file
+_ITEM, _DELIMITER = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0" + bytes(4)  # PS3.5 A.4
 
 
 class HttpStore:
@@ -25,6 +34,8 @@ class HttpStore:
     References are untrusted input. They and the redirects are followed only to the origin of the server (scheme, host
     and port) and to the origins that the caller names. Credentials are sent only to the server. Memory holds 64 KiB of
     a value.
+
+    Pixel data that the server has compressed is fetched as it is. Its value has each frame in a fragment (PS3.5 A.4).
 
     Args:
         url: An absolute URL of the server, the base of relative references.
@@ -63,7 +74,7 @@ class HttpStore:
     def open(self, uri: str) -> Iterator[bytes]:
         """Yield the segments of a value.
 
-        The value is the body of the response, or its only part if it is multipart.
+        The value is the body of the response, or its only part if it is multipart, or its compressed frames.
 
         Raises:
             BulkDataError: The reference is not allowed, or does not lead to exactly one value.
@@ -101,30 +112,64 @@ def _value(response: Response) -> Iterator[bytes]:
         raise ResponseError(f"expected status 200, got {status_text(response.status)}", response.status)
     name, parameters = parse_media_type(response.media_type)
     if name == "multipart/related":
-        yield from _only_part(MultipartParser(parameters.get("boundary", "").encode("latin-1")), response.chunks)
+        yield from _parts(MultipartParser(parameters.get("boundary", "").encode("latin-1")), response.chunks)
     elif name == _OCTETS:
+        _check_order(parameters)
         yield from response.chunks
     else:
         raise ResponseError(f"expected a response of type {_OCTETS}, got another media type", response.status)
 
 
-def _only_part(parser: MultipartParser, chunks: Iterator[bytes]) -> Iterator[bytes]:
+def _parts(parser: MultipartParser, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the value in the only part, or encapsulate compressed frames."""
     parts = 0
-    for chunk in chunks:
-        for kind, value in parser.feed(chunk):
-            if kind == DATA:
-                yield value
-            elif kind == START:
+    is_compressed = False
+    with SpooledTemporaryFile(_MEMORY) as frame:
+        for kind, value in chain.from_iterable(map(parser.feed, chunks)):
+            if kind == START:
                 parts += 1
-                _check_only(parts, value)
+                was_compressed, is_compressed = is_compressed, _check_part(value)
+                if parts > 1 and not (was_compressed and is_compressed):
+                    raise ResponseError("expected a multipart response with one part, got several", 200)
+                if is_compressed and parts == 1:
+                    yield _ITEM + bytes(4)  # an empty Basic Offset Table
+            elif not is_compressed:
+                if kind == DATA:
+                    yield value
+            elif kind == DATA:
+                frame.write(value)
+            else:
+                yield from _fragment(frame)
     parser.close()
     if not parts:
         raise ResponseError("expected a multipart response with one part, got none", 200)
+    if is_compressed:
+        yield _DELIMITER
 
 
-def _check_only(number: int, headers: dict[str, str]) -> None:
-    if number > 1:
-        raise ResponseError("expected a multipart response with one part, got several", 200)
+def _fragment(frame: IO[bytes]) -> Iterator[bytes]:
+    """Yield a fragment with the bytes of a file, which is empty then."""
+    size = frame.tell()
+    yield _ITEM + (size + size % 2).to_bytes(4, "little")
+    frame.seek(0)
+    while data := frame.read(CHUNK):
+        yield data
+    yield bytes(size % 2)
+    frame.seek(0)
+    frame.truncate()
+
+
+def _check_part(headers: dict[str, str]) -> bool:
+    """Check the header fields of a part; return whether it is a compressed frame."""
     check_part(headers, 0, Limits())  # raises if the part has an encoding of its own
-    if parse_media_type(headers.get("content-type", _OCTETS))[0] != _OCTETS:
+    name, parameters = parse_media_type(headers.get("content-type", _OCTETS))
+    if name != _OCTETS:
         raise ResponseError(f"expected a part of type {_OCTETS}, got another media type", 200)
+    _check_order(parameters)
+    syntax = parameters.get("transfer-syntax", "")
+    return bool(syntax) and is_encapsulated(syntax)
+
+
+def _check_order(parameters: dict[str, str]) -> None:
+    if parameters.get("transfer-syntax") == _BIG_ENDIAN:
+        raise ResponseError("bulk data in big endian is not supported", 200)

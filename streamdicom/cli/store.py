@@ -1,0 +1,100 @@
+"""``streamdicom store``: send DICOM files to a DICOMweb server."""
+
+from __future__ import annotations
+
+import json
+import os
+from argparse import Namespace
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TextIO
+
+from streamdicom.archive import walk_within
+from streamdicom.cli.exit_codes import DONE, FAILED, UsageError, usage_errors
+from streamdicom.cli.progress import ProgressLine
+from streamdicom.cli.requests import client_of, naming_server
+from streamdicom.cli.terminal import console, counted
+
+try:
+    from streamdicom.web.client import Stored, store_files
+except ModuleNotFoundError as missing:
+    raise UsageError(f'{missing.name} is not installed; install "streamdicom[http]"') from None
+
+_Known = tuple[str, int, int]  # the path of a file, its size, and its modification time in nanoseconds
+
+
+def run(arguments: Namespace) -> int:
+    """Run the command."""
+    url = arguments.url.rstrip("/")
+    if "/studies" not in url:
+        url += "/studies"
+    known = set(_read_journal(arguments.journal))
+    numbers = dict.fromkeys(("stored", "failed", "before"), 0)
+    with ExitStack() as stack:
+        stack.enter_context(naming_server(url))
+        client = stack.enter_context(client_of(arguments))
+        journal = stack.enter_context(_opened(arguments.journal)) if arguments.journal else None
+        progress = stack.enter_context(ProgressLine("Storing", prints=True))
+        files = _new_files(arguments.sources, known, numbers)
+        with usage_errors():
+            outcomes = store_files(files, url, client=client)
+        for outcome in outcomes:
+            _report(outcome, journal)
+            numbers["failed" if outcome.failure else "stored"] += 1
+            progress.update(f"Storing {counted(numbers['stored'], 'instance')}", 0, None)
+    before = f", {counted(numbers['before'], 'file')} before" if numbers["before"] else ""
+    console.note(f"stored {counted(numbers['stored'], 'instance')}{before}, {numbers['failed']} not stored")
+    return FAILED if numbers["failed"] else DONE
+
+
+def _new_files(sources: Iterable[Path], known: Collection[_Known], numbers: dict[str, int]) -> Iterator[Path]:
+    """Yield the files that the journal does not have."""
+    for source in sources:
+        paths = [source] if not source.is_dir() else (Path(path) for path, _ in walk_within(os.fspath(source)))
+        for path in paths:
+            if known and _key(path) in known:
+                numbers["before"] += 1
+            else:
+                yield path
+
+
+def _report(outcome: Stored, journal: TextIO | None) -> None:
+    if outcome.failure:
+        console.note(f"not stored: {outcome.path}: {outcome.failure}")
+        return
+    print(f"{outcome.instance}\t{outcome.path}", flush=True)
+    if journal:
+        journal.write(json.dumps([outcome.instance, *_key(outcome.path)]) + "\n")
+        journal.flush()
+
+
+def _key(path: Path) -> _Known:
+    status = path.stat()
+    return str(path.absolute()), status.st_size, status.st_mtime_ns
+
+
+def _opened(journal: Path) -> TextIO:
+    """Open a journal to append to, after its last whole line."""
+    file = journal.open("a+", encoding="utf-8")
+    file.seek(0)
+    text = file.read()
+    file.truncate(len(text[: text.rfind("\n") + 1].encode()))
+    return file
+
+
+def _read_journal(journal: Path | None) -> Iterator[_Known]:
+    """Yield the files that a journal has. A line that a kill has cut is ignored.
+
+    Raises:
+        UsageError: The file is not a journal.
+    """
+    if journal is None or not journal.exists():
+        return
+    *lines, _ = journal.read_text("utf-8").split("\n")
+    for number, line in enumerate(lines, 1):
+        try:
+            _, path, size, mtime = json.loads(line)
+            yield str(path), int(size), int(mtime)
+        except (ValueError, TypeError):
+            raise UsageError(f"{journal}: line {number} is not that of a journal of this command") from None

@@ -1,0 +1,265 @@
+"""Running the server: the log of requests, its health, and bounds on all clients."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from shutil import copy, disk_usage, rmtree
+from typing import Any
+
+import pytest
+from pydicom import Dataset, dcmread
+from pydicom.data import get_testdata_file
+from starlette.requests import Request
+from starlette.testclient import TestClient
+from starlette.types import ASGIApp, Message
+
+from streamdicom.server import Catalog, ServerLimits, server_app
+
+_BASE = "http://localhost"
+_JSON = {"Content-Type": "application/dicom+json"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    copy(get_testdata_file("CT_small.dcm"), folder)
+    return folder
+
+
+@pytest.fixture
+def ct(folder: Path) -> Dataset:
+    return dcmread(folder / "CT_small.dcm")
+
+
+def _path(ds: Dataset) -> str:
+    return f"/studies/{ds.StudyInstanceUID}/series/{ds.SeriesInstanceUID}/instances/{ds.SOPInstanceUID}"
+
+
+# --- the log ---------------------------------------------------------------------------------------------------
+
+
+def test_log_has_a_line_for_each_request_and_no_data_of_patients(
+    folder: Path, ct: Dataset, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "streamdicom.access")
+    requests = [
+        ("/studies?PatientName=Doe*", "/studies", 204),
+        (f"{_path(ct)}/metadata", "/studies/{study}/series/{series}/instances/{instance}/metadata", 200),
+        (
+            f"{_path(ct)}/bulkdata/7FE00010",
+            "/studies/{study}/series/{series}/instances/{instance}/bulkdata/{value}",
+            200,
+        ),
+        (f"{_path(ct)}/frames/1", "/studies/{study}/series/{series}/instances/{instance}/frames/{numbers}", 200),
+        ("/Doe^Jane", None, 404),
+        ("/health", "/health", 200),
+    ]
+    with TestClient(server_app(folder), _BASE) as client:
+        bodies = [client.get(url) for url, _, _ in requests]
+    lines = [json.loads(record.getMessage()) for record in caplog.records if record.name == "streamdicom.access"]
+    assert [(line["path"], line["status"]) for line in lines] == [(path, status) for _, path, status in requests]
+    assert [line["method"] for line in lines] == ["GET"] * len(requests)
+    for line, response in zip(lines, bodies, strict=True):
+        if "Content-Encoding" not in response.headers:
+            assert line["bytes"] == len(response.content)
+        assert line["seconds"] >= 0
+        assert line["client"] == "testclient"
+    text = "".join(record.getMessage() for record in caplog.records)
+    for secret in ("Doe", ct.StudyInstanceUID, ct.SOPInstanceUID):
+        assert secret not in text
+
+
+def test_request_that_fails_is_logged_too(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "streamdicom.access")
+    client = TestClient(server_app(folder, access={}), _BASE)
+    assert client.get("/studies").status_code == 401
+    [record] = [record for record in caplog.records if record.name == "streamdicom.access"]
+    assert json.loads(record.getMessage())["status"] == 401
+
+
+# --- health and the page ---------------------------------------------------------------------------------------
+
+
+def test_health_needs_no_token_and_tells_whether_the_folder_can_be_read(folder: Path, tmp_path: Path) -> None:
+    with Catalog(folder, path=tmp_path / "index.sqlite") as catalog:
+        client = TestClient(server_app(catalog, access={}), _BASE)
+        well = client.get("/health")
+        assert (well.status_code, well.text) == (200, "ok\n")
+        assert client.head("/health").status_code == 200
+        rmtree(folder)
+        assert client.get("/health").status_code == 503
+
+
+def test_page_has_counts_and_links_that_work(folder: Path) -> None:
+    copy(get_testdata_file("MR_small.dcm"), folder)
+    (folder / "broken.dcm").write_bytes(Path(get_testdata_file("CT_small.dcm")).read_bytes()[:400])
+    client = TestClient(server_app(folder), _BASE)
+    page = client.get("/")
+    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    assert "Studies: 2. Series: 2. Instances: 2. Files not served: 1." in page.text
+    links = [part.partition('"')[0] for part in page.text.split('href="')[1:]]
+    assert len(links) == 4
+    for link in links:
+        assert client.get(link).status_code == 200, link
+
+
+def test_page_needs_access_and_escapes_its_address(folder: Path) -> None:
+    assert TestClient(server_app(folder, access={}), _BASE).get("/").status_code == 401
+    client = TestClient(server_app(folder), _BASE, root_path="/<script>")
+    assert "<script>" not in client.get("/<script>/").text
+
+
+# --- access by a check of the application ----------------------------------------------------------------------
+
+
+def test_application_checks_requests_itself(folder: Path) -> None:
+    async def verify(request: Request) -> str | None:
+        await asyncio.sleep(0)
+        return {"Bearer reader": "read", "Bearer writer": "write"}.get(request.headers.get("authorization", ""))
+
+    client = TestClient(server_app(folder, access=verify), _BASE)
+
+    def status(method: str, token: str | None) -> int:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return client.request(method, "/studies", headers=headers, content=b"").status_code
+
+    assert [status("GET", token) for token in (None, "other", "reader", "writer")] == [401, 401, 200, 200]
+    assert [status("POST", token) for token in (None, "reader", "writer")] == [401, 403, 415]
+
+
+# --- bounds ----------------------------------------------------------------------------------------------------
+
+
+def _exchange(app: ASGIApp, bodies: AsyncIterator[bytes], path: str = "/studies") -> int:
+    """Send a request with a body in pieces; return the status of the answer."""
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [(b"host", b"localhost"), (b"content-type", b"application/dicom+json")],
+    }
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": await anext(bodies, b""), "more_body": True}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def run() -> None:
+        await app(scope, receive, send)
+
+    asyncio.run(run())
+    status: int = sent[0]["status"]
+    return status
+
+
+def test_slow_body_is_given_up_however_often_it_sends_a_byte(folder: Path) -> None:
+    async def trickle() -> AsyncIterator[bytes]:
+        for _ in range(1000):
+            await asyncio.sleep(0.05)
+            yield b" "
+
+    app = server_app(folder, limits=ServerLimits(body_timeout=0.5))
+    assert _exchange(app, trickle()) == 408
+
+
+def test_body_at_the_least_rate_is_read(folder: Path) -> None:
+    async def steady() -> AsyncIterator[bytes]:
+        for _ in range(20):  # twice as long as the time without bytes
+            await asyncio.sleep(0.05)
+            yield b" " * 1024
+        yield b"[]"
+        yield b""
+
+    app = server_app(folder, limits=ServerLimits(body_timeout=0.5, body_rate=10_000))
+    assert _exchange(app, _ended(steady())) not in (408, 503)
+
+
+async def _ended(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async for piece in pieces:
+        if not piece:
+            break
+        yield piece
+    raise _EndError
+
+
+class _EndError(Exception):
+    pass
+
+
+def test_further_requests_are_answered_503_and_room_is_made_again(folder: Path) -> None:
+    app = server_app(folder, limits=ServerLimits(requests=2))
+
+    async def run() -> list[int]:
+        release = asyncio.Event()
+
+        async def request(waits: bool) -> int:
+            sent: list[Message] = []
+
+            async def receive() -> Message:
+                if waits:
+                    await release.wait()
+                return {"type": "http.request", "body": b"{}", "more_body": False}
+
+            async def send(message: Message) -> None:
+                sent.append(message)
+
+            headers = [(b"host", b"localhost"), (b"content-type", b"application/dicom+json")]
+            scope: dict[str, Any] = {"type": "http", "method": "POST", "path": "/studies", "query_string": b""}
+            await app(scope | {"headers": headers, "raw_path": b"/studies"}, receive, send)
+            status: int = sent[0]["status"]
+            return status
+
+        held = [asyncio.create_task(request(True)) for _ in range(2)]
+        await asyncio.sleep(0.5)
+        refused = await request(False)
+        release.set()
+        return [refused, *await asyncio.gather(*held), await request(False)]
+
+    refused, *others = asyncio.run(run())
+    assert refused == 503
+    assert all(status != 503 for status in others)
+
+
+def test_request_and_its_data_sets_are_bounded(folder: Path) -> None:
+    client = TestClient(server_app(folder, limits=ServerLimits(request_size=1000, datasets=3)), _BASE)
+    assert client.post("/studies", content=b"[" + b" " * 1000 + b"]", headers=_JSON).status_code == 413
+    assert client.post("/studies", content=b"[{},{},{},{}]", headers=_JSON).status_code == 413
+    assert client.post("/studies", content=b"[{},{},{}]", headers=_JSON).status_code == 409
+
+    def pieces() -> Iterator[bytes]:  # of no known length
+        yield b"["
+        yield b" " * 1000
+        yield b"]"
+
+    assert client.post("/studies", content=pieces(), headers=_JSON).status_code == 413
+    assert [path.name for path in folder.iterdir() if path.is_file()] == ["CT_small.dcm"]
+
+
+def test_space_of_the_disk_stays_free(folder: Path, ct: Dataset) -> None:
+    ct.SOPInstanceUID = ct.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
+    ct.save_as(folder.parent / "other.dcm")
+    data = (folder.parent / "other.dcm").read_bytes()
+    headers = {"Content-Type": "application/dicom"}
+    full = ServerLimits(free_space=disk_usage(folder).total)
+    refused = TestClient(server_app(folder, limits=full), _BASE).post("/studies", content=data, headers=headers)
+    assert (refused.status_code, "bytes of the disk are free" in refused.text) == (503, True)
+    client = TestClient(server_app(folder, limits=ServerLimits(free_space=0)), _BASE)
+    assert client.post("/studies", content=data, headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("field", ["connections", "requests", "head_timeout", "body_rate", "datasets"])
+def test_bounds_must_be_positive(field: str) -> None:
+    with pytest.raises(ValueError, match=f"ServerLimits.{field} must be positive, not 0"):
+        ServerLimits(**{field: 0})
+    with pytest.raises(ValueError, match="free_space"):
+        ServerLimits(free_space=-1)
