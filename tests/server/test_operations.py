@@ -136,28 +136,31 @@ def test_application_checks_requests_itself(folder: Path) -> None:
 # --- bounds ----------------------------------------------------------------------------------------------------
 
 
-def _exchange(app: ASGIApp, bodies: AsyncIterator[bytes], path: str = "/studies") -> int:
+async def _status(app: ASGIApp, pieces: AsyncIterator[bytes]) -> int:
     """Send a request with a body in pieces; return the status of the answer."""
-    scope = {
+    scope: dict[str, Any] = {
         "type": "http",
         "method": "POST",
-        "path": path,
-        "raw_path": path.encode(),
+        "path": "/studies",
+        "raw_path": b"/studies",
         "query_string": b"",
         "headers": [(b"host", b"localhost"), (b"content-type", b"application/dicom+json")],
     }
     sent: list[Message] = []
+    is_complete = False
 
     async def receive() -> Message:
-        return {"type": "http.request", "body": await anext(bodies, b""), "more_body": True}
+        nonlocal is_complete
+        if is_complete:
+            await asyncio.Event().wait()  # the client stays
+        piece = await anext(pieces, None)
+        is_complete = piece is None
+        return {"type": "http.request", "body": piece or b"", "more_body": not is_complete}
 
     async def send(message: Message) -> None:
         sent.append(message)
 
-    async def run() -> None:
-        await app(scope, receive, send)
-
-    asyncio.run(run())
+    await app(scope, receive, send)
     status: int = sent[0]["status"]
     return status
 
@@ -169,31 +172,18 @@ def test_slow_body_is_given_up_however_often_it_sends_a_byte(folder: Path) -> No
             yield b" "
 
     app = server_app(folder, limits=ServerLimits(body_timeout=0.5))
-    assert _exchange(app, trickle()) == 408
+    assert asyncio.run(_status(app, trickle())) == 408
 
 
 def test_body_at_the_least_rate_is_read(folder: Path) -> None:
     async def steady() -> AsyncIterator[bytes]:
-        for _ in range(20):  # twice as long as the time without bytes
+        for _ in range(20):  # longer than the time of waiting for a body alone
             await asyncio.sleep(0.05)
             yield b" " * 1024
-        yield b"[]"
-        yield b""
+        yield b"[{}]"
 
-    app = server_app(folder, limits=ServerLimits(body_timeout=0.5, body_rate=10_000))
-    assert _exchange(app, _ended(steady())) not in (408, 503)
-
-
-async def _ended(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    async for piece in pieces:
-        if not piece:
-            break
-        yield piece
-    raise _EndError
-
-
-class _EndError(Exception):
-    pass
+    app = server_app(folder, limits=ServerLimits(body_timeout=0.5, body_rate=1024))
+    assert asyncio.run(_status(app, steady())) == 409  # the data set has no UIDs
 
 
 def test_further_requests_are_answered_503_and_room_is_made_again(folder: Path) -> None:
@@ -201,33 +191,24 @@ def test_further_requests_are_answered_503_and_room_is_made_again(folder: Path) 
 
     async def run() -> list[int]:
         release = asyncio.Event()
+        have_begun = asyncio.Semaphore(0)
 
-        async def request(waits: bool) -> int:
-            sent: list[Message] = []
+        async def held() -> AsyncIterator[bytes]:
+            have_begun.release()
+            await release.wait()
+            yield b"{}"
 
-            async def receive() -> Message:
-                if waits:
-                    await release.wait()
-                return {"type": "http.request", "body": b"{}", "more_body": False}
+        async def at_once() -> AsyncIterator[bytes]:
+            yield b"{}"
 
-            async def send(message: Message) -> None:
-                sent.append(message)
-
-            headers = [(b"host", b"localhost"), (b"content-type", b"application/dicom+json")]
-            scope: dict[str, Any] = {"type": "http", "method": "POST", "path": "/studies", "query_string": b""}
-            await app(scope | {"headers": headers, "raw_path": b"/studies"}, receive, send)
-            status: int = sent[0]["status"]
-            return status
-
-        held = [asyncio.create_task(request(True)) for _ in range(2)]
-        await asyncio.sleep(0.5)
-        refused = await request(False)
+        tasks = [asyncio.create_task(_status(app, held())) for _ in range(2)]
+        for _ in tasks:
+            await have_begun.acquire()
+        refused = await _status(app, at_once())
         release.set()
-        return [refused, *await asyncio.gather(*held), await request(False)]
+        return [refused, *await asyncio.gather(*tasks), await _status(app, at_once())]
 
-    refused, *others = asyncio.run(run())
-    assert refused == 503
-    assert all(status != 503 for status in others)
+    assert asyncio.run(run()) == [503, 409, 409, 409]
 
 
 def test_request_and_its_data_sets_are_bounded(folder: Path) -> None:
