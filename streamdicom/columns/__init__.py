@@ -3,6 +3,7 @@
 The extra ``arrow`` has the package that this needs.
 """
 
+from streamdicom.columns.encoding import RowEncoder
 from streamdicom.columns.polars import scan
 from streamdicom.columns.rows import OnMismatch
 from streamdicom.columns.schema import PROBLEMS, Columns
@@ -17,6 +18,7 @@ __all__ = [
     "ColumnStream",
     "Columns",
     "OnMismatch",
+    "RowEncoder",
     "TableSource",
     "TypeOptions",
     "plan_tasks",

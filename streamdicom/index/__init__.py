@@ -7,7 +7,7 @@ text, so every part of it reads as the whole does, with the same indices, byte o
 from streamdicom.index.access import StreamIndex, open_index, sidecar_of
 from streamdicom.index.build import build_index
 from streamdicom.index.parts import Split, split_at
-from streamdicom.index.planning import IndexUse, iter_splits, parse_size, plan_splits
+from streamdicom.index.planning import IndexUse, iter_splits, parse_size, plan_lines, plan_splits
 from streamdicom.index.scanning import DatasetOffsets, hash_of
 from streamdicom.index.sidecar import Packing, fingerprint
 from streamdicom.index.writing import IndexWriter
@@ -25,6 +25,7 @@ __all__ = [
     "iter_splits",
     "open_index",
     "parse_size",
+    "plan_lines",
     "plan_splits",
     "sidecar_of",
     "split_at",

@@ -165,6 +165,8 @@ class _PartParser:
 
     def close(self) -> list[Event]:
         part, parser = self._part, self._parser
+        if parser.error:
+            raise parser.error
         events = parser.close() if part.end is None else []
         found = parser.dataset_count - part.first
         if (part.end is not None and parser.origin != part.end) or part.count not in (None, found):

@@ -128,15 +128,60 @@ def _planned(place: str, file: BinaryIO, found: Iterable[int], size: int, parts:
     """Cut where a data set starts, at least a number of bytes after the last cut."""
     if parts is not None:
         size = max(1, -(-size_of(file) // parts))
-    cuts = [(Origin(), 0)]
-    count, least = 0, size
-    for count, start in enumerate(found, 1):
-        if start >= least and count > 1:
+    return _cut(place, file, found, size, Origin(), None, 0)
+
+
+def plan_lines(source: Place, start: int, end: int, first: int, *, target: int | str = _TARGET) -> list[Split]:
+    r"""Plan the parts of a range of NDJSON, such as new lines of a growing file.
+
+    Args:
+        source: A path, or a URL for fsspec.
+        start: The offset of a line.
+        end: The offset after a line feed.
+        first: The number of data sets before the range.
+        target: See ``plan_splits``.
+
+    Raises:
+        CommentError: The range has a comment.
+        OSError: The source cannot be read.
+
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile(suffix=".ndjson") as file:
+    ...     _ = file.write(b"{}\n{}\n{}\n{")
+    ...     file.flush()
+    ...     [(split.first, split.count) for split in plan_lines(file.name, 3, 9, 1)]
+    [(1, 2)]
+    """
+    place = absolute(source)
+    with open_place(place) as file:
+        found = chain.from_iterable(starts(file, start, end))
+        return _cut(place, file, found, parse_size(target), Origin(start), Origin(end), first)
+
+
+def _cut(
+    place: str, file: BinaryIO, found: Iterable[int], size: int, origin: Origin, end: Origin | None, first: int
+) -> list[Split]:
+    """Return the parts from an origin to an end.
+
+    Args:
+        place: The source.
+        file: Its JSON text.
+        found: The offsets of the data sets.
+        size: The least size of a part but the last.
+        origin: The place of the first data set.
+        end: The place after the last one; None for the end of the source.
+        first: The number of data sets before them.
+    """
+    cuts = [(origin, first)]
+    count, least = first, origin.offset + size
+    for count, start in enumerate(found, first + 1):
+        if start >= least and count > first + 1:
             cuts.append((origin_of(file, start), count - 1))
             least = (start // size + 1) * size
-    ends = [*cuts[1:], (None, count)]
+    ends = [*cuts[1:], (end, count)]
     return [
-        Split(place, origin, end, first, last - first) for (origin, first), (end, last) in zip(cuts, ends, strict=True)
+        Split(place, start, stop, number, last - number)
+        for (start, number), (stop, last) in zip(cuts, ends, strict=True)
     ]
 
 

@@ -38,18 +38,19 @@ _LOOK_BACK = 64  # bytes
 _STRUCTURES = {b",": NEXT, b"[": FIRST}
 
 
-def starts(file: BinaryIO, offset: int = 0) -> Iterator[array[int]]:
+def starts(file: BinaryIO, start: int = 0, end: int | None = None) -> Iterator[array[int]]:
     """Yield the offsets of the data sets of a JSON text, in lists of bounded length.
 
     Args:
-        file: The text.
-        offset: The start of the text, or the offset of a data set.
+        file: The JSON text.
+        start: The offset of a data set, or of the start of the text.
+        end: The offset before which to stop; None for the end of the text.
 
     Raises:
         CommentError: The text has a comment.
     """
-    scanner = BoundaryScanner(offset)
-    for piece in read_range(file, offset, None, PIECE):
+    scanner = BoundaryScanner(start)
+    for piece in read_range(file, start, end, PIECE):
         found = scanner.feed(piece)
         if found:
             yield found

@@ -25,7 +25,7 @@ def datasets(count: int) -> list[dict[str, Any]]:
         {
             "00080018": {"vr": "UI", "Value": [f"1.2.{number}"]},
             "00080020": {"vr": "DA", "Value": [f"202402{1 + number % 28:02}"]},
-            "00080030": {"vr": "TM", "Value": ["101112.5"]},
+            "00080030": {"vr": "TM", "Value": ["101112.500000"]},
             "00080060": {"vr": "CS", "Value": [("CT", "MR", "US")[number % 3]]},
             "00081115": {"vr": "SQ", "Value": [
                 {"0020000E": {"vr": "UI", "Value": [f"1.3.{number}.{item}"]}} for item in range(number % 3)

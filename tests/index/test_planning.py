@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import streamdicom
-from streamdicom import Deviation, Event, ReadOptions, SplitError
+from streamdicom import Deviation, Event, InputError, ReadOptions, SplitError
 from streamdicom.events import END_DATASET, START_DATASET
 from streamdicom.index import Split, build_index, plan_splits
 from streamdicom.index.planning import parse_size
@@ -116,6 +116,19 @@ def test_error_has_its_place_in_the_whole(tmp_path: Path) -> None:
         read(plan_splits(path, parts=5))
     assert str(part.value) == str(whole.value)
     assert part.value.location.dataset_index == 17
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_error_in_any_data_set_is_the_error_of_the_whole(number: int, tmp_path: Path) -> None:
+    path = tmp_path / "in.ndjson"
+    path.write_text("".join('{"00100020": 5}\n' if one == number else "{}            \n" for one in range(6)))
+    with pytest.raises(InputError) as whole:
+        list(streamdicom.iter_events(path))
+    with pytest.raises(InputError) as found:
+        for split in plan_splits(path, parts=3):
+            list(split.iter_events())
+    assert str(found.value) == str(whole.value)
+    assert type(found.value) is type(whole.value)
 
 
 def test_file_that_changes_after_planning_is_never_read_wrongly(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ class Options:
         """The paths and URLs of ``load`` or ``save``.
 
         Raises:
-            ValueError: There is none.
+            ValueError: No path is given.
         """
         paths = json.loads(self.text("paths", "[]")) or [self.text("path")]
         if not all(paths):

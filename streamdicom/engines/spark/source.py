@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pyarrow as pa
-from pyspark.sql.datasource import DataSource, DataSourceReader, InputPartition
+from pyspark.sql.datasource import (
+    DataSource,
+    DataSourceReader,
+    DataSourceStreamReader,
+    DataSourceWriter,
+    InputPartition,
+)
 from pyspark.sql.types import StructType
 
 from streamdicom.columns import ColumnStream
@@ -29,6 +35,16 @@ class DicomJsonSource(DataSource):
 
     def reader(self, schema: StructType) -> DataSourceReader:
         return Reader(Options(self.options), schema)
+
+    def streamReader(self, schema: StructType) -> DataSourceStreamReader:  # noqa: N802 - the interface of Spark
+        from streamdicom.engines.spark.streaming import StreamReader
+
+        return StreamReader(Options(self.options), schema)
+
+    def writer(self, schema: StructType, overwrite: bool) -> DataSourceWriter:
+        from streamdicom.engines.spark.writing import Writer
+
+        return Writer(Options(self.options), schema, overwrite)
 
 
 class Partition(InputPartition):
@@ -67,7 +83,7 @@ class Columns:
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
         """Yield the batches of a partition."""
-        if isinstance(partition, Partition):  # Spark makes a partition of its own if there is none
+        if isinstance(partition, Partition):  # Spark makes a partition of its own in place of an empty list
             for batch in partition.stream.iter_batches():
                 yield batch.select(self._names).cast(self._schema)
 

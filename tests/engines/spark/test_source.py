@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from base64 import b64encode
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from pyspark.errors import AnalysisException, PySparkException, PythonException
 import streamdicom
 from streamdicom.columns import TypeOptions, read
 from streamdicom.dicom import VRS
+from tests.columns.elements import element
 from tests.engines.conftest import COLUMNS, datasets
 from tests.engines.killing import killer
 
@@ -101,23 +101,6 @@ def test_names_are_those_of_a_mapping(path: Path, spark: SparkSession) -> None:
 
 
 # --- types -----------------------------------------------------------------------------------------------------
-
-_TEXTS = {"AS": "017Y", "AT": "00100020", "DA": "20240229", "DT": "20240229101112+0100", "TM": "1011", "UI": "1.2.3"}
-_NUMBERS = {"DS": 0.5, "FD": 0.1, "FL": 0.25}
-
-
-def element(vr: str, number: int) -> dict[str, Any]:
-    if number == 2:
-        return {"vr": vr}
-    if vr == "PN":
-        return {"vr": vr, "Value": [{"Alphabetic": "A^B", "Phonetic": "C"}]}
-    if vr == "SQ":
-        return {"vr": vr, "Value": [{"00100020": {"vr": "LO", "Value": [f"{number}"]}}]}
-    if VRS[vr].form.name == "BINARY":
-        return {"vr": vr, "InlineBinary": b64encode(bytes([number]) * 8).decode()}
-    if vr in ("IS", "SL", "SS", "SV", "UL", "US", "UV"):
-        return {"vr": vr, "Value": [number]}
-    return {"vr": vr, "Value": [_TEXTS.get(vr, _NUMBERS.get(vr, f"{number}"))]}
 
 
 @pytest.mark.parametrize("choice", [{}, {"ds": "string"}, {"ds": "decimal", "dt": "timestamp"}], ids=str)
