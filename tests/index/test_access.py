@@ -1,4 +1,4 @@
-"""An index finds each data set, and refuses whatever is not its source."""
+"""An index finds each data set, and refuses any other source."""
 
 from __future__ import annotations
 

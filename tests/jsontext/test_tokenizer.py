@@ -1168,7 +1168,7 @@ def test_dropped_states_are_rebuilt_in_linear_time(monkeypatch: pytest.MonkeyPat
         return inner(grammar, *arguments)
 
     monkeypatch.setattr(Grammar, "_inner", counted)
-    levels = 50_000  # many times what is remembered
+    levels = 50_000  # many times the bound
     JsonTokenizer(Limits(depth=levels)).feed(b"[" * levels)
     assert levels <= steps < 3 * levels
 

@@ -1,4 +1,4 @@
-"""What the compiled engine writes itself is what events become, for every cut."""
+"""The compiled engine writes the bytes that events become, for every cut."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Storing: its bounds, and what survives a kill or a power cut."""
+"""Storing: its bounds, and the state after a kill or a power cut."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class Writer(DataSourceArrowWriter):
     Args:
         options: The options; "single" joins the parts into one array.
         schema: The schema of the frame.
-        overwrite: Whether to replace what is at the target.
+        overwrite: Whether to replace the target.
 
     Raises:
         FileExistsError: One array is to be written, and there is a file of its name.
