@@ -50,7 +50,7 @@ class DeidentificationReport:
         names[name] = names.get(name, 0) + 1
 
     def count_dataset(self, burned_in: str, features: str) -> None:
-        """Count a data set, and what it says about its pixels."""
+        """Count a data set, and its statements about its pixels."""
         self.datasets += 1
         for counts, value in ((self.burned_in_annotation, burned_in), (self.recognizable_visual_features, features)):
             value = value if value in ("YES", "NO") else "not stated"

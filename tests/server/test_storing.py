@@ -150,7 +150,7 @@ def test_unreadable_number_costs_its_element_only(tmp_path: Path) -> None:
     assert "00189073" not in found
 
 
-# --- what does not belong in the folder --------------------------------------------------------------------------
+# --- files that do not belong in the folder --------------------------------------------------------------------------
 
 
 def test_pipes_are_skipped(tmp_path: Path) -> None:

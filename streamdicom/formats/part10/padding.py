@@ -14,7 +14,7 @@ _FIXED_LENGTHS = {"AS": 4, "DA": 8}  # of a value
 
 
 def padding_fault(vr: str, data: bytes) -> str:
-    r"""Return what is wrong with the padding of a value field, or "".
+    r"""Return the fault in the padding of a value field, or "".
 
     >>> padding_fault("CS", b"CT\0\0")
     'expected no padding but spaces for VR CS (PS3.5 6.2), found a NULL'
