@@ -138,9 +138,7 @@ def _validate(
         with ProgressLine(f"Reading {source}", size_of(source), prints=True) as progress:
             checks.start()
             for batch in placed_batches(parser, source, progress):
-                if parser.is_text or not findings.datasets:  # a DICOM file has one
-                    findings.datasets += list(map(_TYPE, batch.events)).count(START_DATASET)
-                checks.check(batch, parser)
+                findings.datasets += checks.check(batch, parser)
                 pending.flush(parser)
     except InputError as error:
         findings.errors = 1
@@ -186,10 +184,10 @@ class _Checks:
         """Start a stream."""
         self._is_started = False
 
-    def check(self, batch: Batch, parser: PlacedParser) -> None:
-        """Check the next events of the stream."""
+    def check(self, batch: Batch, parser: PlacedParser) -> int:
+        """Check the next events of the stream; return the number of data sets that start in them."""
         if not batch.events:
-            return
+            return 0
         if not self._is_started:
             self._is_started = True
             if self._values:
@@ -197,9 +195,14 @@ class _Checks:
             if self._modules:
                 self._modules.start()
         if self._values:
+            before = self._values.datasets
             self._values.check(batch.events, batch.offset_of)
+            count = self._values.datasets - before
+        else:
+            count = list(map(_TYPE, batch.events)).count(START_DATASET)
         if self._modules:
             self._modules.check(batch.events, batch.offset_of)
+        return count
 
 
 class _Pending:

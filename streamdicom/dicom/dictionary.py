@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
+from streamdicom._cache import MAX_KNOWN_TAGS
 from streamdicom._dictionary import entry_of
 from streamdicom.dicom.private_blocks import is_private, is_private_creator
 from streamdicom.dicom.tags import is_group_length
@@ -50,6 +52,7 @@ class Definition(NamedTuple):
         return f"{self.min_values}-{last}"
 
 
+_MAX_KINDS = 1024  # pairs of a VR and a VM; the dictionaries have some hundreds
 _GROUP_LENGTH = Definition(("UL",))
 _CREATOR = Definition(("LO",))
 
@@ -72,6 +75,7 @@ def definition_of(tag: int) -> Definition | None:
     return _definition(entry.vr, entry.vm) if entry else None
 
 
+@lru_cache(maxsize=MAX_KNOWN_TAGS)
 def private_definition(tag: int, creator: str) -> Definition | None:
     """Return the definition of a private element that pydicom knows, or None.
 
@@ -87,6 +91,7 @@ def private_definition(tag: int, creator: str) -> Definition | None:
     return _definition(vr, multiplicity)
 
 
+@lru_cache(maxsize=_MAX_KINDS)
 def _definition(vr: str, multiplicity: str) -> Definition | None:
     """Return the definition of an entry; None for delimiters, which have no VR."""
     vrs = tuple(vr.split(" or "))

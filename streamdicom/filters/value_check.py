@@ -106,6 +106,7 @@ class ValueCheck:
     Attributes:
         engine_rules: The rules for the compiled engine, or None without it. A parser that has them leaves out elements
             that are right.
+        datasets: The number of data sets in all streams.
 
     >>> from streamdicom import iter_events
     >>> check = ValueCheck(lambda deviation: print(deviation.code, deviation.location))
@@ -120,6 +121,7 @@ class ValueCheck:
         self.engine_rules: Any = _native.functions.ElementRules() if _native.functions else None
         self._creators: BoundedCache[str, _Rules] = BoundedCache(_MAX_BLOCKS)
         self._count = 0  # of rules
+        self.datasets = 0
         self._reports = 0
         self._in_binary: bool | None = None
         self.start()
@@ -204,6 +206,7 @@ class ValueCheck:
             self._definition(tag, vr)
         elif kind == START_DATASET:
             self._dataset = value
+            self.datasets += 1
             self._open.clear()
             self._blocks = _NO_BLOCKS
 

@@ -75,6 +75,8 @@ def length_in_bytes(text: str) -> int:
     >>> length_in_bytes("Jérôme")
     8
     """
+    if text.isascii():  # nothing is masked
+        return len(text)
     return len(_unmask(text).replace(_ESCAPED_QUOTE[0], "-").encode())
 
 
