@@ -108,13 +108,14 @@ DEVIATIONS: dict[str, _Row] = {
     ),
     "missing-vr": _Row(
         _WARNING,
-        "no vr; it is the VR of the data dictionary, SQ for items, UN for InlineBinary or without a value",
+        "no vr; it is the VR of the data dictionary, SQ for items, PN for names, UN for InlineBinary or without a "
+        "value",
         '{"00100020":{"Value":["1"]}}',
     ),
     "unknown-vr": _Row(
         _ERROR,
-        "an unknown vr; it is the VR of the data dictionary, SQ for items, UN for InlineBinary or without a value, and "
-        "UN in a DICOM file",
+        "an unknown vr; it is the VR of the data dictionary, SQ for items, PN for names, UN for InlineBinary or "
+        "without a value, and UN in a DICOM file",
         '{"00091001":{"vr":"XX"}}',
     ),
     "ambiguous-vr": _Row(

@@ -24,7 +24,15 @@ from streamdicom.bulkdata import BulkDataStore
 from streamdicom.converters import converters_in_force
 from streamdicom.datasets._pydicom import RAW_TAIL, RAW_TAIL_OF_UN, Elements, new_dataset, new_raw, raw_element
 from streamdicom.datasets.byte_order import to_big_endian
-from streamdicom.datasets.elements import data_element, json_element, pydicom_text, reference, rejected_value
+from streamdicom.datasets.elements import (
+    data_element,
+    json_element,
+    may_be_numbers,
+    pydicom_text,
+    reference,
+    rejected_value,
+    unknown_element,
+)
 from streamdicom.datasets.encodings import DEFAULT_SETS, encodings_of
 from streamdicom.datasets.open_dataset import OpenDataset, PendingText
 from streamdicom.dicom import (
@@ -38,6 +46,8 @@ from streamdicom.dicom import (
     Form,
     character_sets,
     format_tag,
+    is_decimal,
+    is_private,
     joined_text,
 )
 from streamdicom.errors import DatasetError, InputError, LimitError, StreamDicomError
@@ -136,8 +146,10 @@ class DatasetBuilder:
             return
         data = ENCODERS[vr](values) if values else b""
         if data is not None:
-            tail = RAW_TAIL if vr != "UN" else RAW_TAIL_OF_UN
-            elements[base_tag] = new_raw(RawDataElement, (base_tag, vr, len(data), data, *tail))
+            if vr == "UN":
+                elements[base_tag] = self._unknown(base_tag, data)
+            else:
+                elements[base_tag] = new_raw(RawDataElement, (base_tag, vr, len(data), data, *RAW_TAIL))
             self._size += len(data) + _ELEMENT_OVERHEAD
             if self._size > self._max_size:
                 self._grow(0)
@@ -145,6 +157,14 @@ class DatasetBuilder:
             self._add_unencoded(base_tag, vr, values)
         if tag == SPECIFIC_CHARACTER_SET:
             self._set_encodings(vr, values)
+
+    def _unknown(self, tag: BaseTag, data: bytes) -> DataElement | RawDataElement:
+        """Return UN, which pydicom gives the VR of its dictionaries when it is accessed."""
+        if is_private(tag) and is_decimal(data):
+            creator = self._current.elements.get(_base_tag(tag & 0xFFFF0000 | tag >> 8 & 0xFF))
+            if creator is not None and may_be_numbers(tag, creator.value):
+                return unknown_element(tag, data)
+        return new_raw(RawDataElement, (tag, "UN", len(data), data, *RAW_TAIL_OF_UN))
 
     def _set_encodings(self, vr: str, values: tuple[Any, ...]) -> None:
         try:

@@ -16,7 +16,16 @@ from pydicom.valuerep import IS
 
 from streamdicom._cache import MAX_KNOWN_TAGS
 from streamdicom.datasets._pydicom import raw_element
-from streamdicom.dicom import ITEM_TAG_BYTES, UNDEFINED_LENGTH, VRS, Form, join_name, json_field
+from streamdicom.dicom import (
+    ITEM_TAG_BYTES,
+    UNDEFINED_LENGTH,
+    VRS,
+    Form,
+    creator_of,
+    join_name,
+    json_field,
+    private_definition,
+)
 from streamdicom.errors import DatasetError
 
 _SEQUENCE_END = b"\xfe\xff\xdd\xe0"
@@ -101,6 +110,18 @@ def unknown_element(tag: BaseTag, data: bytes) -> DataElement:
     element = DataElement(tag, "OB", data)
     element.VR = "UN"
     return element
+
+
+def may_be_numbers(tag: BaseTag, creator: Any) -> bool:
+    """Return whether pydicom has a private element as binary numbers.
+
+    Args:
+        tag: The tag.
+        creator: The value of its Private Creator, text or bytes.
+    """
+    name = creator.decode("latin-1") if isinstance(creator, bytes) else creator
+    definition = private_definition(tag, creator_of((name,)))
+    return definition is not None and bool(VRS[definition.vrs[0]].code)
 
 
 def may_be_items(data: bytes) -> bool:

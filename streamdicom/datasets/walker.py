@@ -42,6 +42,7 @@ from streamdicom.dicom import (
     VRS,
     Form,
     format_tag,
+    may_have_vr,
     swap_words,
 )
 from streamdicom.errors import Location, OutputError
@@ -395,12 +396,15 @@ def _known(dataset: Dataset, element: RawDataElement, data: bytes) -> DataElemen
 
 
 def _is_guess(element: DataElement, data: bytes) -> bool:
-    """Return whether a value converted from UN would not encode to the same bytes."""
+    """Return whether a value converted from UN is evidently wrong.
+
+    It is of another VR, or would not encode to the same bytes.
+    """
     vr, value = str(element.VR), element.value
     if vr == "SQ":  # pydicom takes any tag for that of an item
         return bool(data) and not may_be_items(data)
-    if vr == "AT":
-        return len(data) % 4 > 0
+    if VRS[vr].code:
+        return bool(data) and not may_have_vr(element.tag, vr, data)
     if vr in ("DS", "IS"):
         return any(isinstance(part, str) and part for part in (value if isinstance(value, MultiValue) else (value,)))
     return vr in SPLITTERS and "\ufffd" in str(value)

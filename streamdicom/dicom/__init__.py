@@ -24,6 +24,7 @@ from streamdicom.dicom.dictionary import (
 from streamdicom.dicom.fragment_check import (
     FragmentCheck,
 )
+from streamdicom.dicom.guess import is_decimal, may_have_vr, value_size
 from streamdicom.dicom.number_text import (
     INTEGER_RANGES,
     decimal_string,
@@ -226,6 +227,7 @@ __all__ = [
     "field_text",
     "format_tag",
     "integer_string",
+    "is_decimal",
     "is_deflated",
     "is_encapsulated",
     "is_group_length",
@@ -241,6 +243,7 @@ __all__ = [
     "json_value",
     "keyword",
     "keyword_key",
+    "may_have_vr",
     "parse_tag",
     "parse_tag_in_any_form",
     "private_definition",
@@ -251,6 +254,7 @@ __all__ = [
     "tag_for_keyword_key",
     "too_long",
     "value_faults",
+    "value_size",
     "whole_number",
     "without_empty_groups",
 ]

@@ -224,6 +224,20 @@ def test_odd_un_bytes_are_unchanged(tag: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("creator", "tag", "vr", "value"),
+    [
+        ("ELSCINT1", "01F1100E", "UN", b"0.488281"),  # FL by pydicom's private dictionary
+        ("ELSCINT1", "01F11027", "DS", 0.488281),
+        ("nobody", "01F1100E", "UN", b"0.488281"),
+    ],
+)
+def test_private_un_of_digits_is_no_binary_number(creator: str, tag: str, vr: str, value: Any) -> None:
+    text = f'{{"01F10010":{{"vr":"LO","Value":["{creator}"]}},"{tag}":{{"vr":"UN","InlineBinary":"MC40ODgyODE="}}}}'
+    element = streamdicom.loads(text)[tag]
+    assert (element.VR, element.value) == (vr, value)
+
+
+@pytest.mark.parametrize(
     ("value", "member"), [("", {}), ("anonymous", {"Value": ["anonymous"]}), (b"ab", {"InlineBinary": "YWI="})]
 )
 def test_un_reference_accepts_value_of_dictionary_vr(value: Any, member: Any) -> None:

@@ -545,6 +545,8 @@ def test_round_trip_changes_equal_those_of_a_file(dataset: Dataset) -> None:
         (0x01F11030, b"\1\2", {"vr": "US", "Value": [0x201]}),
         (0x01F11027, b"abc", {"vr": "UN", "InlineBinary": "YWJj"}),  # DS
         (0x01F11027, b"1.5", {"vr": "DS", "Value": [1.5]}),
+        (0x01F1100E, b"0.488281", {"vr": "UN", "InlineBinary": "MC40ODgyODE="}),  # FL, but evidently text
+        (0x01F1100E, b"\0\0\0\x3f", {"vr": "FL", "Value": [0.5]}),
     ],
 )
 @pytest.mark.parametrize("implicit", [False, True])

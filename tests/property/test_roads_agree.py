@@ -83,8 +83,25 @@ def test_text_that_is_no_integer_follows_integers_on_all_roads() -> None:
     assert_agree(dataset([(int(EventType.ELEMENT), 0x00081160, "IS", ("", "0", "0 \xfe"))]))
 
 
-def test_item_in_text_is_wrong_on_all_roads() -> None:
-    assert_agree(read(b'{"00080108": {"vr": "LT", "Value": {}}}').events)
+@pytest.mark.parametrize(
+    "attribute",
+    [
+        '"00080108": {"vr": "LT", "Value": {}}',
+        # without a VR that is known
+        '"00080054": {"BulkDataURI": "x"}',
+        '"00080054": {"vr": "XX", "BulkDataURI": "x"}',
+        '"00280010": {"Value": ["many"]}',
+        '"00280010": {"InlineBinary": "%"}',
+        '"00280106": {"vr": "US or SS", "Value": ["many"]}',
+        '"00080018": {"Value": [{"Alphabetic": "a"}]}',
+        '"00091001": {"Value": [{"Alphabetic": "a"}]}',
+        '"00091001": {"vr": "XX", "Value": ["a", {"Alphabetic": "a"}]}',
+    ],
+)
+def test_wrong_value_is_kept_alike_on_all_roads(attribute: str) -> None:
+    events = read(f"{{{attribute}}}".encode()).events
+    assert_agree(events)
+    assert read(write(events, "xml")).events == events
 
 
 # --- files ---------------------------------------------------------------------------------------------------------

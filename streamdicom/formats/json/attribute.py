@@ -133,6 +133,8 @@ class Attribute:
             return self._choose_vr(vrs)
         if held and _are_empty_objects(held):
             return "SQ"
+        if any(kind == NAME for kind, _ in held):
+            return "PN"
         return "" if content in (_HOLDS_VALUES, Content.PARTS, Content.TEXT) else "UN"
 
     def _choose_vr(self, vrs: list[str]) -> str:

@@ -21,6 +21,7 @@ from streamdicom.dicom import (
     VRS,
     Encoding,
     is_group_length,
+    may_have_vr,
 )
 from streamdicom.errors import DicomFileError, LimitError
 from streamdicom.events import (
@@ -40,7 +41,6 @@ from streamdicom.formats.part10.context import (
     affects_context,
     is_ambiguous,
 )
-from streamdicom.formats.part10.guess import may_have_vr
 from streamdicom.formats.part10.headers import DELIMITER_GROUP, SHORT, read_header, read_item_header
 from streamdicom.formats.part10.long_reading import LongValueParser, length_message
 from streamdicom.formats.part10.runs import (

@@ -16,6 +16,7 @@ from streamdicom.dicom import (
     VRS,
     Form,
     swap_words,
+    value_size,
 )
 from streamdicom.errors import InputError
 from streamdicom.events import (
@@ -30,7 +31,6 @@ from streamdicom.events import (
     START_FRAGMENTS,
     VALUES,
 )
-from streamdicom.formats.part10.guess import value_size
 from streamdicom.formats.part10.headers import read_header, read_item_header
 from streamdicom.formats.part10.padding import padding_fault
 from streamdicom.formats.part10.recovery import RecoveringParser

@@ -80,6 +80,7 @@ class AttributeParser:
         self._tag = 0
         self._vr = ""
         self._vr_text = ""  # an unknown ``vr``
+        self._is_settled = False  # whether the VR is not in the document
         self._offset = 0  # of its start tag, in the bytes of the document
         self._parse: Callable[[str], Value] | None = None  # the function that parses its values
         self._required_creator = ""  # the value of a Private Creator element whose block is reserved already
@@ -131,19 +132,19 @@ class AttributeParser:
         """Prepare for the next attribute."""
         self._held.clear()
         self._size = self._omitted = 0
-        self._in_parts = False
+        self._in_parts = self._is_settled = False
         self._binary = None
         self._uri = self._vr_text = self._required_creator = ""
         self._state = State.DATASET
 
     def _give_up(self, message: str, error: InputError | None = None) -> None:
         """Keep the attribute as JSON text, or leave it out."""
-        vr = self._vr or self._vr_text
+        vr = "" if self._is_settled else self._vr
         self._policy.reject_value(message, error)
         if self._policy.keeps and not self._required_creator:
             binary = self._binary if self._binary is None or isinstance(self._binary, str) else _base64(self._binary)
-            text = json_text(vr, self._held, binary=binary, uri=self._uri)
-            self._events.append((JSON_ELEMENT, self._tag, self._vr, text))
+            text = json_text(vr or self._vr_text, self._held, binary=binary, uri=self._uri)
+            self._events.append((JSON_ELEMENT, self._tag, vr, text))
 
     def _drop(self, open_tags: int) -> None:
         """End the delivered part of the attribute, and pass over the rest.
@@ -169,14 +170,15 @@ class AttributeParser:
         """
         if not self._vr_text:
             self._policy.report("missing-vr", "expected a vr, found none")
+        self._is_settled = True
         if state == State.ITEMS:
             return "SQ"
-        if any(isinstance(one, tuple) for one in self._held):
-            return "PN"
         vrs = possible_vrs(self._tag, self._vr_text)
         if vrs:
             numbers = [one for one in self._held if isinstance(one, str) and _INTEGER.fullmatch(one)]
             return choose_vr(vrs, state == State.VALUES, numbers, self._pixel_representation())
+        if any(isinstance(one, tuple) for one in self._held):
+            return "PN"
         return "" if state == State.VALUES else "UN"
 
     def _end_values(self) -> None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from struct import calcsize
 
-from streamdicom.dicom import VRS, Form
+from streamdicom.dicom.private_blocks import is_private
+from streamdicom.dicom.vr import VRS, Form
 
 _DECIMAL = b"0123456789+-.eE\\ "
 _MIN_DECIMAL_LENGTH = 4  # bytes; two digits may well be a number of 16 bits
@@ -22,6 +23,15 @@ def value_size(vr: str) -> int:
     (4, 8)
     """
     return 4 if vr == "AT" else calcsize(f"={VRS[vr].code}")
+
+
+def is_decimal(data: bytes) -> bool:
+    """Return True for decimal digits, which are hardly binary numbers.
+
+    >>> is_decimal(b"0.488281"), is_decimal(b"12"), is_decimal(bytes(8))
+    (True, False, False)
+    """
+    return len(data) >= _MIN_DECIMAL_LENGTH and not data.strip(_DECIMAL)
 
 
 def may_have_vr(tag: int, vr: str, data: bytes) -> bool:
@@ -44,8 +54,6 @@ def may_have_vr(tag: int, vr: str, data: bytes) -> bool:
     if row.form is Form.BINARY:
         return True
     if row.code:
-        is_private = tag >> 16 & 1
-        is_text = is_private and len(data) >= _MIN_DECIMAL_LENGTH and not data.strip(_DECIMAL)
-        return not is_text and len(data) % value_size(vr) == 0
+        return not (is_private(tag) and is_decimal(data)) and len(data) % value_size(vr) == 0
     text = data.rstrip(b"\0 ")
     return len(text.translate(None, _CONTROLS)) == len(text)
