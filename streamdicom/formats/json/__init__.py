@@ -1,8 +1,19 @@
-"""The DICOM JSON Model (PS3.18 Annex F): a reader of events and a writer of them."""
+"""The DICOM JSON Model (PS3.18 Annex F): a reader of events and a writer of them.
 
-from streamdicom.formats.json.json_text import output_form
+A program that only writes need not import the reader, and the other way round.
+"""
+
+from typing import TYPE_CHECKING
+
+from streamdicom._late import late_names
 from streamdicom.formats.json.key_filter import KeyFilter
-from streamdicom.formats.json.parser import JsonParser
-from streamdicom.formats.json.writer import JsonWriter
+
+if TYPE_CHECKING:
+    from streamdicom.formats.json.json_text import output_form
+    from streamdicom.formats.json.parser import JsonParser
+    from streamdicom.formats.json.writer import JsonWriter
 
 __all__ = ["JsonParser", "JsonWriter", "KeyFilter", "output_form"]
+
+_LATE = {"JsonParser": "parser", "JsonWriter": "writer", "output_form": "json_text"}
+__getattr__, __dir__ = late_names(__name__, _LATE, globals())

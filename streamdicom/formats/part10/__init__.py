@@ -1,6 +1,16 @@
-"""DICOM files (PS3.10) to DICOM events, and back."""
+"""DICOM files (PS3.10) to DICOM events, and back.
 
-from streamdicom.formats.part10.parser import Part10Parser
-from streamdicom.formats.part10.writer import Part10Writer
+A program that only reads need not import the writer, and the other way round.
+"""
+
+from typing import TYPE_CHECKING
+
+from streamdicom._late import late_names
+
+if TYPE_CHECKING:
+    from streamdicom.formats.part10.parser import Part10Parser
+    from streamdicom.formats.part10.writer import Part10Writer
 
 __all__ = ["Part10Parser", "Part10Writer"]
+
+__getattr__, __dir__ = late_names(__name__, {"Part10Parser": "parser", "Part10Writer": "writer"}, globals())
