@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 use streamdicom_scan::check::Checked;
+use streamdicom_scan::encode::Head;
 use streamdicom_scan::filter::{Answer, Answers, Filtered, WHOLE};
 use streamdicom_scan::handler::Handler;
 use streamdicom_scan::json::{Level, Limits, Mark, Marks, Place, Scratch, Sequence, State, Verdict, run, skim};
@@ -14,6 +15,9 @@ use streamdicom_scan::vr::Vr;
 
 use crate::check::ElementRules;
 use crate::objects::with_events;
+use crate::output::{Fill, OutputForm, Start, with_output};
+
+const PIXEL_REPRESENTATION: u32 = 0x0028_0103;
 
 thread_local! {
     // A run takes it: objects of Python may run any code when they are made or freed, even another run.
@@ -112,6 +116,69 @@ impl JsonFilter {
     }
 }
 
+/// A run that writes all that a form can hold, and appends events of the rest.
+struct Encoding<'a, 'py> {
+    data: &'a Bound<'py, PyBytes>,
+    limits: &'a Limits,
+    form: &'a OutputForm,
+    events: &'a Bound<'py, PyList>,
+}
+
+impl Encoding<'_, '_> {
+    fn run(&mut self, start: usize, state: &mut State, scratch: &mut Scratch) -> PyResult<(usize, Verdict)> {
+        let (mut position, mut kept) = (start, state.levels.len());
+        let data = self.data.as_bytes();
+        let verdict = loop {
+            let top = state.levels.first().map_or(-1, |level| level.last);
+            let in_value = state.place.is_skip() || matches!(state.place, Place::Binary | Place::BinaryEnd);
+            if top > self.form.head && !in_value {
+                let items =
+                    state.sequences.last().map(|sequence| sequence.items).filter(|_| state.place == Place::Items);
+                // An item is open in each sequence but the innermost one, if another item is due there.
+                let start = Start { outside: state.sequences.len(), items, refused_tag: PIXEL_REPRESENTATION };
+                let py = self.data.py();
+                let run =
+                    Detached { py, data, position, state: &mut *state, limits: self.limits, scratch: &mut *scratch };
+                let (end, verdict) = with_output(self.form, start, self.events, run)?;
+                (position, kept) = (end, kept.min(state.kept));
+                if verdict != Verdict::Odd {
+                    break verdict;
+                }
+            }
+            let (top, items) = (state.levels.first().map_or(-1, |level| level.last), state.levels.len());
+            let ((end, verdict), _) = with_events(self.events, false, |handler| {
+                let mut head = Head::new(handler, self.form.head, top, items.saturating_sub(1));
+                run(data, position, state, self.limits, scratch, &mut head)
+            })?;
+            (position, kept) = (end, kept.min(state.kept));
+            if verdict != Verdict::Paused {
+                break verdict;
+            }
+        };
+        state.kept = kept;
+        Ok((position, verdict))
+    }
+}
+
+/// A run during which other threads run.
+struct Detached<'a, 'py> {
+    py: Python<'py>,
+    data: &'a [u8],
+    position: usize,
+    state: &'a mut State,
+    limits: &'a Limits,
+    scratch: &'a mut Scratch,
+}
+
+impl Fill for Detached<'_, '_> {
+    type Found = (usize, Verdict);
+
+    fn fill<H: Handler + Send>(self, output: &mut H) -> Self::Found {
+        let Detached { py, data, position, state, limits, scratch } = self;
+        py.detach(|| run(data, position, state, limits, scratch, output))
+    }
+}
+
 /// The place, has_document, in_array, is_wrapped and the index of the last data set.
 type Document = (usize, bool, bool, bool, i64);
 /// The tag of a sequence, whether its VR precedes the items, and the index of its item.
@@ -140,6 +207,7 @@ fn json_run<'py>(
     events: &Bound<'py, PyList>,
     keeps_positions: bool,
     rules: Option<PyRef<'py, ElementRules>>,
+    form: Option<&OutputForm>,
 ) -> PyResult<(
     usize,
     usize,
@@ -169,16 +237,21 @@ fn json_run<'py>(
     };
     let bytes = data.as_bytes();
     let mut scratch = SCRATCH.take().unwrap_or_default();
-    let (result, positions) = with_events(events, keeps_positions, |handler| match (filter, rules) {
-        (None, None) => Ok(run(bytes, position, &mut state, &limits.limits, &mut scratch, handler)),
-        (None, Some(rules)) => {
-            let mut checked = Checked::new(&rules.rules, handler, false);
-            let result = run(bytes, position, &mut state, &limits.limits, &mut scratch, &mut checked);
-            checked.flush();
-            Ok(result)
-        }
-        (Some(filter), _) => filter.run(data, position, &mut state, &limits.limits, &mut scratch, handler),
-    })?;
+    let (result, positions) = if let Some(form) = form {
+        let mut encoding = Encoding { data, limits: &limits.limits, form, events };
+        (Ok(encoding.run(position, &mut state, &mut scratch)?), None)
+    } else {
+        with_events(events, keeps_positions, |handler| match (filter, rules) {
+            (None, None) => Ok(run(bytes, position, &mut state, &limits.limits, &mut scratch, handler)),
+            (None, Some(rules)) => {
+                let mut checked = Checked::new(&rules.rules, handler, false);
+                let result = run(bytes, position, &mut state, &limits.limits, &mut scratch, &mut checked);
+                checked.flush();
+                Ok(result)
+            }
+            (Some(filter), _) => filter.run(data, position, &mut state, &limits.limits, &mut scratch, handler),
+        })?
+    };
     let (end, verdict) = result?;
     SCRATCH.set(Some(scratch));
     let positions = positions.map(|positions| {

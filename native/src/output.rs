@@ -6,20 +6,31 @@ use std::cell::Cell;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
-use streamdicom_scan::encode::{Choices, JsonForm, JsonOutput, Nonfinite, NumberHandling, Position};
+use streamdicom_scan::encode::{
+    Choices, JsonForm, JsonOutput, Nonfinite, NumberHandling, Part10Form, Part10Output, Position,
+};
 use streamdicom_scan::handler::Handler;
 
 const ENCODED: i64 = 32;
+const LAST_OF_FILE_META: i64 = 0x0002_FFFF;
+const SOP_INSTANCE_UID: i64 = 0x0008_0018;
 const MAX_SPARE: usize = 1 << 20;
 
 thread_local! {
     static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
+enum Form {
+    Json(JsonForm),
+    Part10(Part10Form),
+}
+
 /// The form of the output, by the options of a writer.
 #[pyclass(frozen)]
 pub struct OutputForm {
-    form: JsonForm,
+    form: Form,
+    /// The highest tag of the elements that Python must see in JSON before the engine writes others.
+    pub head: i64,
 }
 
 #[pymethods]
@@ -35,7 +46,14 @@ impl OutputForm {
         max_sequences: usize,
     ) -> OutputForm {
         let choices = choices(number_handling, nonfinite, number_length);
-        OutputForm { form: JsonForm { choices, has_file_meta, sets_character_set, max_sequences } }
+        let form = JsonForm { choices, has_file_meta, sets_character_set, max_sequences };
+        OutputForm { form: Form::Json(form), head: LAST_OF_FILE_META }
+    }
+
+    #[staticmethod]
+    #[pyo3(signature = (*, is_implicit, max_sequences))]
+    fn part10(is_implicit: bool, max_sequences: usize) -> OutputForm {
+        OutputForm { form: Form::Part10(Part10Form { is_implicit, max_sequences }), head: SOP_INSTANCE_UID }
     }
 }
 
@@ -62,37 +80,56 @@ pub trait Fill {
     fn fill<H: Handler + Send>(self, output: &mut H) -> Self::Found;
 }
 
+/// Where a run begins.
+pub struct Start {
+    /// The number of open sequences.
+    pub outside: usize,
+    /// The number of items of the innermost one, if the run begins in it and not in one of its items.
+    pub items: Option<i64>,
+    /// An element that Python must see, or 0.
+    pub refused_tag: u32,
+}
+
 /// Append the output of a run to a list, as one event.
-///
-/// `outside` is the number of open sequences; `items` the number of items of the innermost one, if the run begins in it
-/// and not in one of its items.
 pub fn with_output<F: Fill>(
     form: &OutputForm,
-    outside: usize,
-    items: Option<i64>,
+    start: Start,
     events: &Bound<'_, PyList>,
     fill: F,
 ) -> PyResult<F::Found> {
-    let mut output = JsonOutput::new(form.form, SPARE.take(), outside, items);
-    let found = fill.fill(&mut output);
-    let JsonOutput { mut text, position, .. } = output;
-    if !text.is_empty() {
-        append(events, &text, position)?;
+    let Start { outside, items, refused_tag } = start;
+    let spare = SPARE.take();
+    let (found, mut data, position) = match form.form {
+        Form::Json(form) => {
+            let mut output = JsonOutput::new(form, spare, outside, items);
+            output.refused_tag = refused_tag;
+            let found = fill.fill(&mut output);
+            (found, output.text, output.position)
+        }
+        Form::Part10(form) => {
+            let mut output = Part10Output::new(form, spare, outside, items.is_some());
+            output.refused_tag = refused_tag;
+            let found = fill.fill(&mut output);
+            (found, output.data, output.position)
+        }
+    };
+    if !data.is_empty() {
+        append(events, &data, position)?;
     }
-    text.clear();
-    if text.capacity() <= MAX_SPARE {
-        SPARE.set(text);
+    data.clear();
+    if data.capacity() <= MAX_SPARE {
+        SPARE.set(data);
     }
     Ok(found)
 }
 
 fn append(events: &Bound<'_, PyList>, data: &[u8], position: Position) -> PyResult<()> {
-    let Position { last, in_sequence, changed, outer, begun } = position;
+    let Position { last, in_sequence, changed, outer, begun, ended_items, open_items } = position;
     let opened = begun.iter().map(|sequence| (sequence.tag, sequence.items));
     let opened: Vec<(u32, i64)> = outer.into_iter().chain(opened).collect();
     let starts: Vec<(usize, i64)> = begun.iter().map(|sequence| (sequence.start, sequence.last)).collect();
     let data = PyBytes::new(events.py(), data);
-    events.append((ENCODED, 0, "", (data, last, in_sequence, changed, opened, starts)))
+    events.append((ENCODED, 0, "", (data, last, in_sequence, changed, opened, starts, ended_items, open_items)))
 }
 
 pub fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -116,7 +116,7 @@ class _Conversion(NamedTuple):
         """Convert the file.
 
         Args:
-            progress: Counts the bytes that are read.
+            progress: Counts the bytes read.
             sorts: Whether to sort the elements. Otherwise, nothing is done unless the engine can write them.
         """
         source, reading, writing = self.source, self.reading, self.writing

@@ -32,6 +32,8 @@ class Encoded(NamedTuple):
         changed: The number of sequences around the start that have ended, or of which another item has begun.
         opened: The tag and the number of items of each sequence that is open instead, outermost first.
         starts: For each sequence that has begun and not ended, the length of ``data`` and the last tag before it.
+        ended_items: The number of items around the start that have ended.
+        open_items: The number of items that have begun and not ended.
     """
 
     data: bytes
@@ -40,6 +42,8 @@ class Encoded(NamedTuple):
     changed: int
     opened: list[tuple[int, int]]
     starts: list[tuple[int, int]]
+    ended_items: int
+    open_items: int
 
 
 class SelfEncoding(ABC):
@@ -64,9 +68,9 @@ def take_back(event: Event, count: int) -> tuple[Event | None, int]:
     Returns:
         The event without them, and 0; or None and the number to take back before the event.
 
-    >>> begun = ENCODED, 0, "", (b',"00081140":{"vr":"SQ"', -2, True, 0, [(0x00081140, 0)], [(0, -2)])
+    >>> begun = ENCODED, 0, "", (b',"00081140":{"vr":"SQ"', -2, True, 0, [(0x00081140, 0)], [(0, -2)], 0, 0)
     >>> take_back(begun, 1)
-    ((32, 0, '', Encoded(data=b'', last=-2, in_sequence=False, changed=0, opened=[], starts=[])), 0)
+    ((32, 0, '', Encoded(b'', -2, False, 0, [], [], 0, 0)), 0)
     >>> take_back(begun, 2)
     (None, 1)
     """
@@ -78,4 +82,6 @@ def take_back(event: Event, count: int) -> tuple[Event | None, int]:
         return None, count - begun + ended
     start, last = encoded.starts[-count]
     opened, starts = encoded.opened[:-count], encoded.starts[:-count]
-    return (kind, tag, vr, Encoded(encoded.data[:start], last, False, encoded.changed, opened, starts)), 0
+    open_items = encoded.open_items - (count - encoded.in_sequence)
+    rest = Encoded(encoded.data[:start], last, False, encoded.changed, opened, starts, encoded.ended_items, open_items)
+    return (kind, tag, vr, rest), 0

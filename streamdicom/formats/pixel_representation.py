@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from streamdicom.dicom import PIXEL_REPRESENTATION
 from streamdicom.events import ELEMENT, END_ITEM, START_DATASET, START_ITEM, Event
+from streamdicom.formats.encoded import ENCODED
 from streamdicom.formats.seen_tags import SeenTags
 
 
@@ -51,6 +52,10 @@ def _values(level: int, events: Iterable[Event]) -> Iterable[tuple[int, int]]:
             yield level, value[0] if value and isinstance(value[0], int) else 0
         elif kind == END_ITEM:
             closed += 1
+        elif kind == ENCODED:
+            *_, ended, opened = value
+            level -= max(0, opened - closed)
+            closed = max(0, closed - opened) + ended
         elif kind == START_ITEM:
             level -= not closed
             closed = max(0, closed - 1)

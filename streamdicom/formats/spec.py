@@ -126,6 +126,12 @@ def _ndjson_form(options: WriteOptions, array: bool) -> Any:
     return _json_form(options, False)
 
 
+def _dicom_form(options: WriteOptions, _: bool) -> Any:
+    from streamdicom.formats.part10 import output_form
+
+    return output_form(options)
+
+
 def _new_xml_writer(sink: Sink, indent: Indent, options: WriteOptions, array: bool) -> Writer:
     from streamdicom.formats.xml import XmlWriter
 
@@ -179,6 +185,7 @@ DICOM = Format(
     ("application/dicom",),
     _new_part10_parser,
     None,
+    _dicom_form,
 )
 """A DICOM file (PS3.10), with one data set."""
 

@@ -82,7 +82,8 @@ def both_engines() -> None:
 
 
 @st.composite
-def _damaged(draw: st.DrawFn) -> bytes:
+def damaged_json(draw: st.DrawFn) -> bytes:
+    """Draw a document with faults."""
     data = draw(st.sampled_from(_DOCUMENTS)).encode()
     for _ in range(draw(st.integers(0, 3))):
         start = draw(st.integers(0, len(data)))
@@ -119,7 +120,7 @@ def _outcome(engine: Any, chunks: list[bytes], options: dict[str, Any]) -> tuple
 @settings(max_examples=60)
 @given(
     data=st.data(),
-    document=_damaged(),
+    document=damaged_json(),
     profile=st.sampled_from(["lenient", "lenient", "strict"]),
     on_error=st.sampled_from(["raise", "skip", "keep"]),
     deviations=st.sampled_from([{}, {"empty-string": "error", "key-form": "ignore"}, {"null-only": "ignore"}]),
@@ -177,7 +178,7 @@ def _odd_where_skipped(draw: st.DrawFn) -> bytes:
 @settings(max_examples=120)
 @given(
     data=st.data(),
-    document=st.one_of(_damaged(), _odd_where_skipped()),
+    document=st.one_of(damaged_json(), _odd_where_skipped()),
     filters=_filters(),
     profile=st.sampled_from(["lenient", "lenient", "strict"]),
     on_error=st.sampled_from(["raise", "skip", "keep"]),

@@ -1,4 +1,4 @@
-"""The compiled engine writes the bytes that events become, for every cut."""
+"""The compiled engine writes the same bytes as writers of events, for every cut."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.data import get_testdata_file
+from pydicom.uid import ImplicitVRLittleEndian
 
 from streamdicom import _native
 from streamdicom.api import expanded_events, write_events
@@ -22,6 +23,7 @@ from streamdicom.formats.encoded import ENCODED
 from streamdicom.io import Expansion
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, WriteOptions
+from tests.property.test_engines import damaged_json
 from tests.support.strategies import cuts
 
 _ENGINE = _native.functions
@@ -71,7 +73,7 @@ _FILES = [_file(name) for name in _NAMES]
 
 
 @st.composite
-def _damaged(draw: st.DrawFn) -> bytes:
+def _damaged_file(draw: st.DrawFn) -> bytes:
     data = draw(st.sampled_from(_FILES))
     for _ in range(draw(st.integers(0, 3))):
         start = draw(st.integers(132, len(data)))
@@ -118,7 +120,7 @@ _WRITING = st.sampled_from(
 @settings(max_examples=120)
 @given(
     data=st.data(),
-    document=_damaged(),
+    document=_damaged_file(),
     on_error=st.sampled_from(["raise", "skip", "keep"]),
     profile=st.sampled_from(["lenient", "lenient", "strict"]),
     writing=_WRITING,
@@ -131,6 +133,47 @@ def test_files_become_the_same_json(
     assert _outcome([document], "json", reading, writing, road="events")[:3] == expected
     assert _outcome([document], "json", reading, writing, road="transcoded")[:3] == expected
     assert _outcome(data.draw(cuts(document)), "json", reading, writing, road="transcoded")[:3] == expected
+
+
+_TRICKY = """{
+"00080001":{"vr":"SQ","Value":[{"00080100":{"vr":"SH","Value":["é"]}}]},"00080016":{"vr":"UI","Value":["1.2"]},
+"00081140":{"vr":"SQ","Value":[{"00080100":{"vr":"SH","Value":["a"]}},{"00080104":{"vr":"LO","Value":["山"]}}]},
+"00100010":{"vr":"PN","Value":[{"Alphabetic":"A","Ideographic":"山"}]},"00280103":{"vr":"US","Value":[1]},
+"00280106":{"Value":[-5]},"00289001":{"vr":"SQ","Value":[
+{"00280103":{"vr":"US","Value":[0]},"00280106":{"Value":[7]}}]},"00409096":{"vr":"SQ","Value":[
+{"00409211":{"Value":[1]}},{"00404028":{"vr":"SQ","Value":[{}]},"00404037":{"vr":"PN"}}]},
+"7FE00010":{"vr":"OB","InlineBinary":"AAE="}}""".encode()
+"""Character sets, Pixel Representation and late VRs in and after items that the engine writes."""
+
+
+@settings(max_examples=120)
+@given(
+    data=st.data(),
+    document=st.one_of(damaged_json(), st.just(_TRICKY)),
+    on_error=st.sampled_from(["raise", "skip", "keep"]),
+    to=st.sampled_from(["dicom", "json", "ndjson"]),
+    writing=st.one_of(
+        _WRITING,
+        st.sampled_from([WriteOptions(on_error="keep"), WriteOptions(transfer_syntax=ImplicitVRLittleEndian)]),
+    ),
+)
+def test_json_becomes_the_same(
+    data: st.DataObject, document: bytes, on_error: str, to: FormatName, writing: WriteOptions
+) -> None:
+    reading = {"on_error": on_error}
+    expected = _outcome([document], to, reading, writing, road="pure")[:3]
+    assert _outcome([document], to, reading, writing, road="transcoded")[:3] == expected
+    assert _outcome(data.draw(cuts(document)), to, reading, writing, road="transcoded")[:3] == expected
+
+
+@pytest.mark.parametrize("to", ["dicom", "json"])
+def test_tricky_elements_are_written_among_others(to: FormatName) -> None:
+    for chunks in ([_TRICKY], [_TRICKY[place : place + 1] for place in range(len(_TRICKY))]):
+        *transcoded, is_encoded = _outcome(chunks, to, {}, WriteOptions(), road="transcoded")
+        *expected, _ = _outcome(chunks, to, {}, WriteOptions(), road="pure")
+        assert transcoded == expected
+        assert transcoded[2] is None
+        assert is_encoded
 
 
 @pytest.mark.parametrize("name", [name for name in _NAMES if name != "priv_SQ.dcm"])  # which has no other elements

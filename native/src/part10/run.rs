@@ -14,7 +14,7 @@ use streamdicom_scan::vr::Vr;
 
 use crate::check::ElementRules;
 use crate::objects::with_events;
-use crate::output::{Fill, OutputForm, with_output};
+use crate::output::{Fill, OutputForm, Start, with_output};
 
 const SLOTS: usize = 8 * 1024;
 
@@ -154,9 +154,9 @@ impl Part10Run {
             return self.__call__(py, buffer, pos, base, context, outer, events, max_outer, is_item_due, None, None);
         }
         let items = opened.frames.last().filter(|_| is_item_due).map(|frame| frame.items);
-        let outside = opened.outside + usize::from(is_item_due);
+        let start = Start { outside: opened.outside + usize::from(is_item_due), items, refused_tag: 0 };
         let detached = Detached { py, opened, data: buffer.as_bytes() };
-        let (opened, place) = with_output(form.get(), outside, items, events, detached)?;
+        let (opened, place) = with_output(form.get(), start, events, detached)?;
         opened.finish(py, place)
     }
 }

@@ -18,6 +18,7 @@ from streamdicom import _native
 from streamdicom._push import PIECE_SIZE
 from streamdicom.errors import Location
 from streamdicom.events import Event
+from streamdicom.formats.encoded import SelfEncoding
 from streamdicom.formats.json.contents import ContentParser
 from streamdicom.formats.json.deviation_policy import JsonDeviationPolicy
 from streamdicom.formats.json.habits import HABITS
@@ -74,7 +75,7 @@ _Mark: TypeAlias = tuple[int, str | None, int, int, str]
 """A departure: its number, the VR, its position, the index of the data set, and the tag path."""
 
 
-class NativeParser(ContentParser, KeepsPlaces):
+class NativeParser(ContentParser, KeepsPlaces, SelfEncoding):
     """The part of the parser that calls the engine."""
 
     def __init__(
@@ -83,6 +84,7 @@ class NativeParser(ContentParser, KeepsPlaces):
         limits = options.limits
         super().__init__(policy, limits)
         self._filter = skip
+        self._form: Any = None
         self._places: JsonPlaces | None = None
         self._json = JsonTokenizer(limits, multiple=True, lenient=not policy.is_json_strict, origin=origin)
         self._frames: list[Frame] = []
@@ -92,6 +94,10 @@ class NativeParser(ContentParser, KeepsPlaces):
         self._native_limits = self._limits_of(limits) if self._native else None
         self._tail = b""  # the start of an attribute, which waits for the rest
         self._odd_count = 1  # attributes that the automaton reads before the engine is called again
+
+    def encode_in(self, form: Any) -> None:
+        """Append ``Encoded`` events in the form of a writer; call it before ``feed``."""
+        self._form = form
 
     @abstractmethod
     def _read(self, stretches: Iterator[Stretch], events: list[Event]) -> None: ...
@@ -210,6 +216,7 @@ class NativeParser(ContentParser, KeepsPlaces):
             events,
             places is not None,
             self._rules,
+            self._form,
         )
         if end == position:
             return position, stop

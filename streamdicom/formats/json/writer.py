@@ -145,7 +145,7 @@ class JsonWriter(TextWriter):
             self._last = tag
 
     def _encoded(self, tag: int, vr: str, value: Any) -> None:
-        data, last, in_sequence, changed, opened, _ = value
+        data, last, in_sequence, changed, opened, *_ = value
         if self._last < 0 and self._state == State.DATASET and data.startswith(b","):
             data = data[1:]
         self._put(data.decode())

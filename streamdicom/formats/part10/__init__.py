@@ -9,8 +9,10 @@ from streamdicom._late import late_names
 
 if TYPE_CHECKING:
     from streamdicom.formats.part10.parser import Part10Parser
+    from streamdicom.formats.part10.runs import output_form
     from streamdicom.formats.part10.writer import Part10Writer
 
-__all__ = ["Part10Parser", "Part10Writer"]
+__all__ = ["Part10Parser", "Part10Writer", "output_form"]
 
-__getattr__, __dir__ = late_names(__name__, {"Part10Parser": "parser", "Part10Writer": "writer"}, globals())
+_LATE = {"Part10Parser": "parser", "Part10Writer": "writer", "output_form": "runs"}
+__getattr__, __dir__ = late_names(__name__, _LATE, globals())

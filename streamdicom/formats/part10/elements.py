@@ -48,6 +48,7 @@ from streamdicom.formats.part10.runs import (
     LEARNED,
     MAX_WHOLE_VALUE,
     SEQUENCE,
+    most_sequences,
     run_of_engine,
 )
 from streamdicom.formats.part10.states import ParserState
@@ -76,7 +77,7 @@ class ElementParser(LongValueParser):
 
     def __init__(self, options: ReadOptions, index: int) -> None:
         super().__init__(options, index)
-        self._max_sequences = (options.limits.depth - 4) // 3  # see ``Limits.depth``
+        self._max_sequences = most_sequences(options.limits)
         self._part10_run = run_of_engine()
         self._is_final = False  # True when no more bytes follow
 
@@ -355,7 +356,7 @@ class ElementParser(LongValueParser):
         end = NO_END if length == UNDEFINED_LENGTH else start + length
         is_held = length <= MAX_WHOLE_VALUE and not self._is_final
         self._context.open_sequence(tag, kind, start if is_held else -1, end)
-        if tag & 0xFFFF == 0 or tag >> 16 == FILE_META_GROUP:  # writers may leave out what is in it
+        if tag & 0xFFFF == 0 or tag >> 16 == FILE_META_GROUP:  # writers may leave out all that is in it
             self._part10_run = run_of_engine()
         self._events.append((START_SEQUENCE, tag, "SQ", None))
         return self._move(ParserState.ITEMS)

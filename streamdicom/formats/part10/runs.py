@@ -24,6 +24,7 @@ from streamdicom.dicom import (
     EXPLICIT_BIG_ENDIAN,
     EXPLICIT_LITTLE_ENDIAN,
     IMPLICIT_LITTLE_ENDIAN,
+    IMPLICIT_VR_LITTLE_ENDIAN,
     MAX_SHORT_LENGTH,
     SHORT_VRS,
     SOP_INSTANCE_UID,
@@ -43,6 +44,8 @@ from streamdicom.formats.part10.headers import (
     write_header,
 )
 from streamdicom.formats.part10.states import OpenItem
+from streamdicom.limits import Limits
+from streamdicom.options import WriteOptions
 
 MAX_WHOLE_VALUE = 64 * 1024
 """Bytes of a value that the parser delivers in one event."""
@@ -380,3 +383,22 @@ def bytes_of_engine(*, implicit: bool) -> WriteRun:
         return partial(part10_bytes, WRITE_TABLES[implicit])
     compiled: WriteRun = functions.Part10Bytes(implicit, OpenItem)
     return compiled
+
+
+def most_sequences(limits: Limits) -> int:
+    """Return how many sequences may be nested; see ``Limits.depth``."""
+    return (limits.depth - 4) // 3
+
+
+def output_form(options: WriteOptions) -> Any:
+    """Return the form in which parsers of the engine may write, or None.
+
+    Args:
+        options: The options of the writer.
+    """
+    if _native.functions is None:
+        return None
+    is_implicit = options.transfer_syntax == IMPLICIT_VR_LITTLE_ENDIAN
+    return _native.functions.OutputForm.part10(
+        is_implicit=is_implicit, max_sequences=max(0, most_sequences(options.limits))
+    )

@@ -34,12 +34,13 @@ from streamdicom.dicom import (
 from streamdicom.errors import OutputError, StreamDicomError
 from streamdicom.events import Event, EventType
 from streamdicom.formats.element_rules import check_tag
+from streamdicom.formats.encoded import ENCODED
 from streamdicom.formats.part10.file_meta import FileMeta, check_transfer_syntax
 from streamdicom.formats.part10.headers import ITEM_END, ITEM_START, ITEM_TAG, LENGTH_32, SEQUENCE_END, write_header
 from streamdicom.formats.part10.long_values import BinaryValue, SpooledValues
 from streamdicom.formats.part10.recode import events_taken_back
-from streamdicom.formats.part10.runs import WRITE_TABLES, bytes_of_engine, write_entry
-from streamdicom.formats.part10.states import WRITER_TRANSITIONS, OpenItem, WriterState
+from streamdicom.formats.part10.runs import WRITE_TABLES, bytes_of_engine, most_sequences, write_entry
+from streamdicom.formats.part10.states import WRITER_TRANSITIONS, OpenItem, WriterState, move_to
 from streamdicom.formats.part10.target import overwrite, write_fully
 from streamdicom.formats.part10.values import NotEncodableError, encode_field, is_odd_number, padding
 from streamdicom.formats.writer import BLOCK_SIZE, ONE_DATASET, Move, Moves, Writer, check_end, order_error, vr_info
@@ -74,7 +75,7 @@ class SinglePassWriter(Writer):
         self._warn = warner()
         self._target = target
         self._temporary = temporary
-        self._max_sequences = (options.limits.depth - 4) // 3  # see ``Limits.depth``
+        self._max_sequences = most_sequences(options.limits)
         self._in_utf_8 = in_utf_8
         self._state = WriterState.START
         self._meta = FileMeta(options.transfer_syntax)
@@ -326,6 +327,11 @@ class SinglePassWriter(Writer):
         data = self._encode("CS", terms)
         self._put(self._header(SPECIFIC_CHARACTER_SET, "CS", len(data)) + data)
 
+    def _encoded(self, tag: int, vr: str, value: Any) -> None:
+        self._put(value[0])
+        move_to(self._items, value)
+        self._state = _SEQUENCE if self._items[-1].in_sequence else _DATASET
+
     def _bulk_data(self, tag: int, vr: str, value: Any) -> None:
         raise OutputError("expected a value, found a reference to bulk data, which a file cannot hold")
 
@@ -544,8 +550,12 @@ class SinglePassWriter(Writer):
     _moves: ClassVar[Moves] = {
         WriterState.START: {EventType.START_DATASET: _start_dataset},
         WriterState.HEAD: {**_dataset_moves, EventType.ELEMENT: _head_element},
-        WriterState.DATASET: {**_dataset_moves, EventType.END_ITEM: _end_item},
-        WriterState.SEQUENCE: {EventType.START_ITEM: _start_item, EventType.END_SEQUENCE: _end_sequence},
+        WriterState.DATASET: {**_dataset_moves, EventType.END_ITEM: _end_item, ENCODED: _encoded},
+        WriterState.SEQUENCE: {
+            EventType.START_ITEM: _start_item,
+            EventType.END_SEQUENCE: _end_sequence,
+            ENCODED: _encoded,
+        },
         WriterState.ELEMENT: {
             EventType.VALUES: _first_values,
             EventType.SEGMENT: _first_segment,

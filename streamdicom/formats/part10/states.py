@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import Any
 
 from streamdicom.events import EventType
+from streamdicom.formats.encoded import UNCHANGED, Encoded
 
 
 class ParserState(IntEnum):
@@ -123,3 +124,26 @@ class OpenItem:
         self.tag = 0
         self.items = 0
         self.in_sequence = False
+
+
+def move_to(items: list[OpenItem], value: tuple[Any, ...]) -> None:
+    """Open and close items as an ``Encoded`` event did.
+
+    Args:
+        items: The data set and the open items, outermost first.
+        value: The value of the event.
+    """
+    encoded = Encoded(*value)
+    sequences = len(items) - 1 + items[-1].in_sequence
+    del items[sequences - encoded.changed + 1 :]
+    items[-1].in_sequence = False
+    for tag, count in encoded.opened:
+        item = items[-1]
+        item.last = item.tag = tag
+        item.items = count
+        items.append(OpenItem(item.terms))
+    if encoded.in_sequence:
+        items.pop()
+        items[-1].in_sequence = True
+    elif encoded.last != UNCHANGED:
+        items[-1].last = encoded.last

@@ -32,6 +32,8 @@ pub struct JsonOutput {
     outside: usize,
     /// The innermost of those has no item.
     is_outer_empty: bool,
+    /// An element that Python must see, or 0.
+    pub refused_tag: u32,
     is_refused: bool,
 }
 
@@ -42,7 +44,15 @@ impl JsonOutput {
     /// in it and not in one of its items.
     pub fn new(form: JsonForm, text: Vec<u8>, outside: usize, items: Option<i64>) -> JsonOutput {
         let position = Position::new(items.is_some());
-        JsonOutput { form, text, position, outside, is_outer_empty: items == Some(0), is_refused: false }
+        JsonOutput {
+            form,
+            text,
+            position,
+            outside,
+            is_outer_empty: items == Some(0),
+            refused_tag: 0,
+            is_refused: false,
+        }
     }
 
     #[inline]
@@ -98,7 +108,7 @@ impl Handler for JsonOutput {
 
     fn end_item(&mut self, _: u32) {
         self.text.push(b'}');
-        self.position.in_sequence = true;
+        self.position.end_item();
     }
 
     fn end_sequence(&mut self, tag: u32) {
@@ -120,7 +130,7 @@ impl Handler for JsonOutput {
             return;
         }
         let start = self.text.len();
-        if self.form.sets_character_set && tag == SPECIFIC_CHARACTER_SET {
+        if tag == self.refused_tag || (self.form.sets_character_set && tag == SPECIFIC_CHARACTER_SET) {
             return self.refuse(start);
         }
         self.put_start(tag, vr);

@@ -5,15 +5,19 @@ use crate::handler;
 mod attribute;
 mod content;
 mod field;
+mod head;
 mod json_output;
 mod number;
+mod part10_output;
 mod position;
 
 pub use attribute::{Attribute, Choices, Nonfinite, NumberHandling};
 pub use content::Content;
 pub use field::Field;
+pub use head::Head;
 pub use json_output::{JsonForm, JsonOutput};
 pub use number::put_unsigned;
+pub use part10_output::{Part10Form, Part10Output};
 pub use position::{Begun, Position, UNCHANGED};
 
 /// Takes the values of an element one by one.

@@ -27,11 +27,23 @@ pub struct Position {
     pub outer: Option<(u32, i64)>,
     /// The sequences that have begun, outermost first.
     pub begun: Vec<Begun>,
+    /// The number of items around the start that have ended.
+    pub ended_items: usize,
+    /// The number of items that have begun and are open.
+    pub open_items: usize,
 }
 
 impl Position {
     pub fn new(in_sequence: bool) -> Position {
-        Position { last: UNCHANGED, in_sequence, changed: 0, outer: None, begun: Vec::new() }
+        Position {
+            last: UNCHANGED,
+            in_sequence,
+            changed: 0,
+            outer: None,
+            begun: Vec::new(),
+            ended_items: 0,
+            open_items: 0,
+        }
     }
 
     /// Begin a sequence.
@@ -51,6 +63,16 @@ impl Position {
         }
         self.last = -1;
         self.in_sequence = false;
+        self.open_items += 1;
+    }
+
+    /// End the innermost item.
+    pub fn end_item(&mut self) {
+        self.in_sequence = true;
+        match self.open_items.checked_sub(1) {
+            Some(open) => self.open_items = open,
+            None => self.ended_items += 1,
+        }
     }
 
     /// End the innermost sequence.

@@ -68,7 +68,7 @@ impl Place {
         Place::SkipText,
     ];
 
-    fn is_skip(self) -> bool {
+    pub fn is_skip(self) -> bool {
         self as usize >= Place::SkipFirstName as usize
     }
 }
@@ -205,7 +205,7 @@ impl<H: Handler> Run<'_, H> {
         match (self.state.place, byte) {
             (Place::After, b',') => self.go(Place::Next, position + 1),
             (Place::Start | Place::Next, b'"') => return self.member(position),
-            (Place::Start | Place::After, b'}') => self.end_members(position),
+            (Place::Start | Place::After, b'}') => return self.end_members(position),
             (Place::BinaryEnd, b',' | b'}') => return self.end_binary(position),
             (Place::Items, b',') => return self.next_item(position),
             (Place::Items, b']') => return self.end_sequence(position),
@@ -245,20 +245,29 @@ impl<H: Handler> Run<'_, H> {
         Ok(())
     }
 
-    fn end_members(&mut self, position: usize) {
+    fn end_members(&mut self, position: usize) -> Scan<()> {
         self.handler.at(position);
-        self.close_level();
-        if self.state.levels.is_empty() {
+        if self.state.levels.len() <= 1 {
             self.handler.end_dataset();
+            self.check_refusal()?;
+            self.close_level();
             let place = if self.state.in_array { Place::ArrayAfter } else { Place::Root };
             self.go(place, position + 1);
         } else {
+            self.close_level();
             if let Some(sequence) = self.state.sequences.last_mut() {
                 sequence.items += 1;
                 self.handler.end_item(sequence.tag);
             }
             self.go(Place::Items, position + 1);
         }
+        Ok(())
+    }
+
+    /// Stop before the last event if the handler has refused it.
+    #[inline]
+    fn check_refusal(&mut self) -> Scan<()> {
+        if self.handler.has_refused() { Err(Stop::Odd) } else { Ok(()) }
     }
 
     fn open_level(&mut self) {
@@ -333,6 +342,7 @@ impl<H: Handler> Run<'_, H> {
             self.check_depth()?;
             self.handler.at(position);
             self.handler.start_sequence(tag);
+            self.check_refusal()?;
             self.handler.start_item(tag, 0);
             (Place::Start, member.end)
         } else {
@@ -463,7 +473,7 @@ impl<H: Handler> Run<'_, H> {
                 }
                 self.handler.at(position);
                 self.handler.bulk_data(member.tag, vr, uri);
-                return Ok(());
+                return self.check_refusal();
             }
             Content::Binary(span) => {
                 if form != Form::Binary {
@@ -477,7 +487,7 @@ impl<H: Handler> Run<'_, H> {
         };
         self.handler.at(position);
         self.handler.element(member.tag, vr, values);
-        Ok(())
+        self.check_refusal()
     }
 
     /// Read the first segment of a long base64 text.
@@ -488,6 +498,7 @@ impl<H: Handler> Run<'_, H> {
         let end = self.decode_segment(member.end)?;
         self.handler.at(position);
         self.handler.start_element(member.tag, member.vr);
+        self.check_refusal()?;
         self.handler.segment(member.tag, member.vr, &self.scratch.bytes, false);
         mark(self.state, &mut self.scratch.found, member.tag, member.vr);
         self.see(member.tag);
@@ -548,6 +559,7 @@ impl<H: Handler> Run<'_, H> {
     fn empty_sequence(&mut self, tag: u32, position: usize) -> Scan<()> {
         self.handler.at(position);
         self.handler.start_sequence(tag);
+        self.check_refusal()?;
         self.handler.end_sequence(tag);
         Ok(())
     }
