@@ -327,7 +327,7 @@ class SinglePassWriter(Writer):
         data = self._encode("CS", terms)
         self._put(self._header(SPECIFIC_CHARACTER_SET, "CS", len(data)) + data)
 
-    def _encoded(self, tag: int, vr: str, value: Any) -> None:
+    def _run(self, tag: int, vr: str, value: Any) -> None:
         self._put(value[0])
         move_to(self._items, value)
         self._state = _SEQUENCE if self._items[-1].in_sequence else _DATASET
@@ -550,12 +550,8 @@ class SinglePassWriter(Writer):
     _moves: ClassVar[Moves] = {
         WriterState.START: {EventType.START_DATASET: _start_dataset},
         WriterState.HEAD: {**_dataset_moves, EventType.ELEMENT: _head_element},
-        WriterState.DATASET: {**_dataset_moves, EventType.END_ITEM: _end_item, ENCODED: _encoded},
-        WriterState.SEQUENCE: {
-            EventType.START_ITEM: _start_item,
-            EventType.END_SEQUENCE: _end_sequence,
-            ENCODED: _encoded,
-        },
+        WriterState.DATASET: {**_dataset_moves, EventType.END_ITEM: _end_item, ENCODED: _run},
+        WriterState.SEQUENCE: {EventType.START_ITEM: _start_item, EventType.END_SEQUENCE: _end_sequence, ENCODED: _run},
         WriterState.ELEMENT: {
             EventType.VALUES: _first_values,
             EventType.SEGMENT: _first_segment,
