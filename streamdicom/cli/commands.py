@@ -80,11 +80,37 @@ _SHOW = Command(
     "show",
     "show",
     "Print the elements of a file as a tree, while it is read.",
-    "Long values are cut.",
+    "Long values are cut. FILE#17 is the data set with this number, counted from 0. With an index beside the file it "
+    "is found at once, and so are FILE#-1, the last one, and FILE#UID, by SOP Instance UID. On a terminal, the tree "
+    "has colours, unless NO_COLOR is set, and goes through the pager in STREAMDICOM_PAGER or PAGER, or through less.",
     (
-        positional("source", "FILE", _INPUT, type=path),
+        positional("source", "FILE[#N|#UID]", _INPUT, type=path),
         option("--at", metavar="N|UID", text="Only the data set with this number or SOP Instance UID, by the index."),
+        INCLUDE,
+        EXCLUDE,
+        SELECT,
         FORCE,
+        Group(
+            "form",
+            (
+                option(
+                    "--depth",
+                    metavar="N",
+                    type=integer(0),
+                    text="Show the items of so many sequences within each other, and of deeper ones their number. By "
+                    "default all are shown.",
+                ),
+                option("--width", metavar="N", type=integer(1), text="Characters of a short value; by default 64."),
+                choice(
+                    "--values",
+                    ("full", "short", "none"),
+                    text="All of each value, bytes in hexadecimal digits; its start, which is the default; or nothing.",
+                ),
+                flag("--json", text="Print each data set as an object of DICOM JSON, and not as a tree."),
+                choice("--color", ("auto", "always", "never"), default="auto", text="Colours; auto: on a terminal."),
+                flag("--no-pager", dest="pager", value=False, text="Print on the terminal itself."),
+            ),
+        ),
     ),
     {},
 )

@@ -11,9 +11,9 @@ from typing import BinaryIO
 from streamdicom.api import batches
 from streamdicom.cli.exit_codes import usage_errors
 from streamdicom.cli.progress import ProgressLine
+from streamdicom.codec import reading_pipeline
 from streamdicom.errors import StreamDicomError
 from streamdicom.events import Event
-from streamdicom.formats import EventParser
 from streamdicom.io import Expansion, chunks, is_special
 from streamdicom.options import ReadOptions
 
@@ -32,8 +32,9 @@ def event_batches(source: Path, progress: ProgressLine, options: ReadOptions | N
     options = options or ReadOptions()
     with usage_errors():
         expansion = Expansion(options.limits)
-        parser = EventParser(options=options, expansion=expansion)
-        yield from batches(parser, read(source, progress), expansion, name_of(source))
+        parser, pipeline = reading_pipeline(options, options.bulk_data_store, expansion)
+        for events in batches(parser, read(source, progress), expansion, name_of(source)):
+            yield list(pipeline.iter(events)) if pipeline else events
 
 
 def read(source: Path, progress: ProgressLine) -> Iterator[bytes]:

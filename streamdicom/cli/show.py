@@ -5,40 +5,153 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+from streamdicom.api import write_events
 from streamdicom.cli.exit_codes import DONE, UsageError
-from streamdicom.cli.inputs import event_batches, size_of
-from streamdicom.cli.options import read_options
+from streamdicom.cli.inputs import event_batches, is_pipe, size_of
+from streamdicom.cli.options import note_unmatched, read_options
+from streamdicom.cli.pager import has_colours, paged
 from streamdicom.cli.progress import ProgressLine
-from streamdicom.dicom import join_name, keyword
-from streamdicom.events import Event, EventType
-from streamdicom.options import ReadOptions
+from streamdicom.cli.tree import BRIGHT, MAX_WIDTH, PLAIN, Tree
+from streamdicom.dicom import FILE_META_GROUP, tag_for_keyword_key
+from streamdicom.events import END_DATASET, START_DATASET, Event
+from streamdicom.filters import needed_file_meta_of_each, sort_elements
+from streamdicom.index import StreamIndex, sidecar_of
+from streamdicom.options import ReadOptions, WriteOptions
 
-if TYPE_CHECKING:
-    from streamdicom.index import StreamIndex
-
-_MAX_WIDTH = 64  # characters of a value
+_BATCH = 4096  # events of a data set that are printed at once
+_JSON_INDENT = 2
+_JSON_OPTIONS = WriteOptions(file_meta=True, trailing_newline=True)  # of file meta, a filter leaves the needed part
+_FILE_META = "0002xxxx"
 
 
 def run(arguments: Namespace) -> int:
     """Run the command."""
-    if arguments.at is None:
-        show_file(arguments.source, read_options(arguments))
-    else:
-        _show_one(arguments.source, arguments.at)
+    source, place = _address(arguments.source)
+    if arguments.json and (arguments.values, arguments.width, arguments.depth) != (None, None, None):
+        raise UsageError("--values, --width and --depth are for the tree, and not for --json")
+    include, exclude = arguments.include, arguments.exclude
+    if include and not arguments.json and not any(map(_is_of_file_meta, include)):
+        exclude = [*exclude, _FILE_META]  # which is kept otherwise
+    options = read_options(arguments, include=include, exclude=exclude)
+    with ProgressLine(f"Reading {source}", size_of(source), prints=True) as progress:
+        if arguments.at is not None:
+            batches = _indexed(source, arguments.at, options)
+        elif place and (not place.isdecimal() or _has_index(source)):
+            batches = _indexed(source, place, options)
+        else:
+            batches = event_batches(source, progress, options)
+            if place:
+                batches = _one_of(batches, int(place))
+        is_empty = False
+        tree = _tree_of(arguments)  # its colours depend on the terminal, which the pager hides
+        with paged(is_wanted=arguments.pager):
+            is_empty = _print_json(batches) if arguments.json else _print_tree(batches, tree)
+    if is_empty and options.where:
+        note_unmatched(options.where)
     return DONE
 
 
-def _show_one(source: Path, place: str) -> None:
-    """Print one data set, by its number or its SOP Instance UID."""
-    from streamdicom.index import open_index
+def _is_of_file_meta(pattern: str) -> bool:
+    """Return whether a pattern names elements of group 0002.
 
+    >>> _is_of_file_meta("TransferSyntaxUID"), _is_of_file_meta("0002,0010"), _is_of_file_meta("PatientID")
+    (True, True, False)
+    """
+    tag = tag_for_keyword_key(pattern)
+    return pattern.lstrip("(").startswith("0002") or (tag is not None and tag >> 16 == FILE_META_GROUP)
+
+
+def _tree_of(arguments: Namespace) -> Tree:
+    return Tree(
+        values=arguments.values or "short",
+        width=MAX_WIDTH if arguments.width is None else arguments.width,
+        depth=arguments.depth,
+        colours=BRIGHT if has_colours(arguments.color) else PLAIN,
+    )
+
+
+def _print_tree(batches: Iterable[list[Event]], tree: Tree) -> bool:
+    """Print data sets as a tree; return True if there are no data sets."""
+    is_empty = True
+    for events in batches:
+        is_empty = is_empty and not events
+        sys.stdout.write(tree.text(events))
+        sys.stdout.flush()
+    return is_empty
+
+
+def _print_json(batches: Iterable[list[Event]]) -> bool:
+    """Print each data set as JSON; return True if there are no data sets."""
+    is_empty = True
+    sys.stdout.flush()
+    events = needed_file_meta_of_each(sort_elements(chain.from_iterable(batches)))
+    for first in events:
+        is_empty = False
+        one = chain((first,), _rest_of_dataset(events))
+        write_events(one, sys.stdout.buffer, _JSON_INDENT, format="json", options=_JSON_OPTIONS, array=False)
+    return is_empty
+
+
+def _rest_of_dataset(events: Iterator[Event]) -> Iterator[Event]:
+    for event in events:
+        yield event
+        if event[0] == END_DATASET:
+            return
+
+
+# --- one data set ----------------------------------------------------------------------------------------------
+
+
+def _address(source: Path) -> tuple[Path, str]:
+    """Split an address such as ``studies.json#17``; a file of that name is not one.
+
+    >>> _address(Path("a.json#-1")), _address(Path("a.json"))
+    ((PosixPath('a.json'), '-1'), (PosixPath('a.json'), ''))
+    """
+    name, mark, place = source.name.rpartition("#")
+    if not mark or not name or not place or source.exists():
+        return source, ""
+    return source.with_name(name), place
+
+
+def _has_index(source: Path) -> bool:
+    return not is_pipe(source) and Path(sidecar_of(source)).exists()
+
+
+def _one_of(batches: Iterable[list[Event]], number: int) -> Iterator[list[Event]]:
+    """Yield the events of one data set by its number, and read no further.
+
+    Raises:
+        UsageError: The stream has fewer data sets.
+    """
+    last, is_open = -1, False
+    for events in batches:
+        found = []
+        for event in events:
+            if event[0] == START_DATASET:
+                last = event[3]
+                is_open = last == number
+            if is_open:
+                found.append(event)
+            if event[0] == END_DATASET and last >= number:
+                yield found
+                return
+        yield found
+    if last < number:
+        raise UsageError(f"expected the number of a data set below {last + 1}")
+
+
+def _indexed(source: Path, place: str, options: ReadOptions) -> Iterator[list[Event]]:
+    """Yield the events of one data set, by its number or its SOP Instance UID."""
     try:
-        with open_index(source) as index:
+        with StreamIndex(source, options=options) as index:
             number = _number(index, place)
-            sys.stdout.writelines(f"{line}\n" for line in lines(index.iter_events(number, number + 1)))
+            events = iter(index.iter_events(number, number + 1))
+            while batch := list(islice(events, _BATCH)):
+                yield batch
     except FileNotFoundError as error:
         if not source.exists():
             raise
@@ -50,121 +163,13 @@ def _number(index: StreamIndex, place: str) -> int:
     if "." in place:
         found = index.ordinals(place)
         if not found:
-            raise UsageError("--at: no data set has this SOP Instance UID")
+            raise UsageError("no data set has this SOP Instance UID")
         return found[0]
     try:
         number = int(place)
     except ValueError:
-        raise UsageError("--at: expected the number of a data set or a SOP Instance UID") from None
+        raise UsageError("expected the number of a data set or a SOP Instance UID") from None
     number = number + len(index) if number < 0 else number
     if not 0 <= number < len(index):
-        raise UsageError(f"--at: expected a number below {len(index)}")
+        raise UsageError(f"expected a number below {len(index)}")
     return number
-
-
-def show_file(source: Path, options: ReadOptions | None = None) -> None:
-    """Print the elements of a file of any format.
-
-    Raises:
-        InputError: The file is not valid; the elements before the error are printed.
-        OSError: The file cannot be read.
-    """
-    with ProgressLine(f"Reading {source}", size_of(source), prints=True) as progress:
-        tree = _Tree()
-        for events in event_batches(source, progress, options):
-            sys.stdout.writelines(f"{line}\n" for line in tree.lines(events))
-            sys.stdout.flush()
-
-
-def lines(events: Iterable[Event]) -> Iterator[str]:
-    """Yield a line for each element, indented by its depth.
-
-    >>> from streamdicom import iter_events
-    >>> for line in lines(iter_events(b'{"00100020": {"vr": "LO", "Value": ["17"]}}')):
-    ...     print(line)
-    Data set 0
-      (0010,0020) LO PatientID: 17
-    """
-    return _Tree().lines(events)
-
-
-class _Tree:
-    def __init__(self) -> None:
-        self._depth = 0
-        self._length = 0  # characters or bytes of the current element
-        self._start = ""  # the first text of the current element
-        self._fragments = 0
-
-    def lines(self, events: Iterable[Event]) -> Iterator[str]:
-        for kind, tag, vr, value in events:
-            line = self._line(kind, tag, vr, value)
-            if line:
-                yield line
-
-    def _line(self, kind: int, tag: int, vr: str, value: Any) -> str:
-        indent = "  " * self._depth
-        if kind == EventType.ELEMENT:
-            return f"{indent}{_name(tag, vr)}: {values_text(value)}"
-        if kind == EventType.BULK_DATA:
-            return f"{indent}{_name(tag, vr)}: -> {short(value)}"
-        if kind == EventType.JSON_ELEMENT:
-            return f"{indent}{_name(tag, vr or '??')}: {short(value)}"
-        if kind == EventType.START_DATASET:
-            self._depth += 1
-            return f"Data set {value}"
-        if kind == EventType.START_SEQUENCE:
-            self._depth += 1
-            return f"{indent}{_name(tag, vr)}"
-        if kind == EventType.START_ITEM:
-            self._depth += 1
-            return f"{indent}Item {value}"
-        if kind in (EventType.END_DATASET, EventType.END_SEQUENCE, EventType.END_ITEM):
-            self._depth -= 1
-            return ""
-        return self._part(kind, tag, vr, value)
-
-    def _part(self, kind: int, tag: int, vr: str, value: Any) -> str:
-        if kind in (EventType.START_ELEMENT, EventType.START_FRAGMENTS):
-            self._length = self._fragments = 0
-            self._start = ""
-        elif kind == EventType.START_FRAGMENT:
-            self._fragments += 1
-        elif kind == EventType.END_FRAGMENTS:
-            number = max(0, self._fragments - 1)  # the first item is the Basic Offset Table (PS3.5 A.4)
-            return f"{'  ' * self._depth}{_name(tag, vr)}: [{self._length:,} bytes in {number:,} fragments]"
-        elif kind == EventType.END_ELEMENT:
-            unit = "bytes" if not self._start else "characters"
-            return f"{'  ' * self._depth}{_name(tag, vr)}: {self._start}[{self._length:,} {unit}]"
-        else:
-            text = values_text(value) if kind == EventType.VALUES else value
-            self._length += len(text)
-            if isinstance(text, str) and not self._start:
-                self._start = f"{short(text)} "
-        return ""
-
-
-def _name(tag: int, vr: str) -> str:
-    name = keyword(tag)
-    return f"({tag >> 16:04X},{tag & 0xFFFF:04X}) {vr}{' ' if name else ''}{name}"
-
-
-def values_text(values: tuple[Any, ...]) -> str:
-    """Return the values of an element on one line of bounded length."""
-    if len(values) == 1 and isinstance(values[0], bytes):
-        return f"[{len(values[0]):,} bytes]"
-    return short("\\".join(_value_text(value) for value in values[:_MAX_WIDTH]))
-
-
-def _value_text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, tuple):
-        return join_name(value)
-    return str(value)
-
-
-def short(text: str) -> str:
-    """Return a text on one line, of bounded length and without control characters."""
-    cut = text[:_MAX_WIDTH]
-    plain = "".join(character if character.isprintable() else ascii(character)[1:-1] for character in cut)
-    return plain if len(text) <= _MAX_WIDTH else f"{plain}..."

@@ -20,7 +20,7 @@ class Places:
 
     Attributes:
         marks: The index of an event, and the place from which on the events are: a byte offset, the positions of a run
-            of events and the offset of position 0, or what else ``_resolved`` of a subclass knows.
+            of events and the offset of position 0, or another that ``_resolved`` of a subclass knows.
 
     >>> places = Places()
     >>> events = [(1, 0, "", 0)]

@@ -125,7 +125,7 @@ def test_progress_and_differences_are_kept_apart(tmp_path: Path) -> None:
 
 
 def test_progress_is_not_shown_if_the_output_is_on_a_terminal() -> None:
-    code, _, terminal = _run_slowly("show", "-", to_terminal=True)
+    code, _, terminal = _run_slowly("show", "-", to_terminal=True, NO_COLOR="1", PAGER="cat")
     assert (code, terminal.splitlines()) == (0, _TREE)
 
 

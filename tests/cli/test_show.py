@@ -1,33 +1,18 @@
-"""``streamdicom show``: the tree of elements."""
+"""``streamdicom show``: the options of the command, and the pager."""
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import streamdicom
-from streamdicom.cli.show import lines
-from streamdicom.events import Event, EventType
-from tests.cli.running import COMMAND, dataset, dicom_file, run, without_preamble
-
-
-def test_elements_are_indented_by_their_depth() -> None:
-    text = streamdicom.dumps([dataset()])
-    assert list(lines(streamdicom.iter_events(text.encode()))) == [
-        "Data set 0",
-        "  (0008,0005) CS SpecificCharacterSet: ISO_IR 100",
-        "  (0008,0016) UI SOPClassUID: 1.2.840.10008.5.1.4.1.1.7",
-        "  (0008,0018) UI SOPInstanceUID: 1.2.3",
-        "  (0008,1140) SQ ReferencedImageSequence",
-        "    Item 0",
-        "      (0028,0010) US Rows: 2",
-        "    Item 1",
-        "  (0010,0010) PN PatientName: Buc^Jérôme",
-        "  (7FE0,0010) OB PixelData: [100 bytes]",
-    ]
+from tests.cli.running import COMMAND, ONE, dicom_file, run, without_preamble
 
 
 @pytest.mark.parametrize("name", ["a.json", "a.ndjson", "a.xml", "a.json.gz", "a.xml.zst"])
@@ -44,47 +29,6 @@ def test_file_without_preamble_needs_force(tmp_path: Path) -> None:
     path = without_preamble(tmp_path / "a")
     assert run("show", path).code == 1
     assert run("show", path, "--force").stdout.splitlines()[-1] == b"  (0010,0020) LO PatientID: 17"
-
-
-def test_long_values_are_cut_and_control_characters_escaped() -> None:
-    text = json.dumps(
-        {
-            "00091001": {"vr": "UT", "Value": ["x" * 200_000]},
-            "00091002": {"vr": "OB", "InlineBinary": "AAAA" * 50_000},
-            "00091003": {"vr": "LO", "Value": ["\x1b[31mred\n", None]},
-            "00091004": {"vr": "OB", "BulkDataURI": "http://example.org/1"},
-            "00091005": {"vr": "PN", "Value": [{"Alphabetic": "A", "Phonetic": "P"}]},
-            "00091006": {"vr": "LT", "Value": ["y" * 100]},
-        }
-    )
-    assert list(lines(streamdicom.iter_events(text.encode())))[1:] == [
-        f"  (0009,1001) UT: {'x' * 64}... [200,000 characters]",
-        "  (0009,1002) OB: [150,000 bytes]",
-        r"  (0009,1003) LO: \x1b[31mred\n" + "\\",
-        "  (0009,1004) OB: -> http://example.org/1",
-        "  (0009,1005) PN: A==P",
-        f"  (0009,1006) LT: {'y' * 64}...",
-    ]
-
-
-def test_invalid_element_is_shown_as_its_json_text() -> None:
-    events: list[Event] = [
-        (EventType.JSON_ELEMENT, 0x00280010, "US", '{"vr":"US","Value":["many"]}'),
-        (EventType.JSON_ELEMENT, 0x00280011, "", '"\x1b' + "a" * 100),
-    ]
-    assert list(lines(events)) == [
-        '(0028,0010) US Rows: {"vr":"US","Value":["many"]}',
-        r'(0028,0011) ?? Columns: "\x1b' + "a" * 62 + "...",
-    ]
-
-
-def test_fragments_are_counted_without_the_offset_table() -> None:
-    tag, vr = 0x7FE00010, "OB"
-    events: list[Event] = [(EventType.START_FRAGMENTS, tag, vr, None)]
-    for data in (b"", b"abc", b"de"):
-        events += [(EventType.START_FRAGMENT, tag, vr, len(data)), (EventType.LAST_SEGMENT, tag, vr, data)]
-    events.append((EventType.END_FRAGMENTS, tag, vr, None))
-    assert list(lines(events)) == ["(7FE0,0010) OB PixelData: [5 bytes in 2 fragments]"]
 
 
 def test_elements_before_an_error_are_printed() -> None:
@@ -108,3 +52,150 @@ def test_data_set_is_printed_before_the_next_is_read() -> None:
         process.stdin.close()
         assert process.stdout.read() == b"Data set 1\n"
     assert process.returncode == 0
+
+
+_FIVE = [{"00080018": {"vr": "UI", "Value": [f"1.{number}"]}} for number in range(5)]
+
+
+def _lines(*arguments: Any) -> list[str]:
+    result = run("show", *arguments)
+    assert (result.code, result.stderr) == (0, "")
+    return result.stdout.decode().splitlines()
+
+
+@pytest.fixture
+def five(tmp_path: Path) -> Path:
+    """An array of five data sets."""
+    path = tmp_path / "five.json"
+    path.write_text(json.dumps(_FIVE))
+    return path
+
+
+@pytest.mark.parametrize("is_indexed", [False, True])
+def test_address_is_that_of_a_data_set(five: Path, is_indexed: bool) -> None:
+    if is_indexed:
+        assert run("index", five).code == 0
+    assert _lines(f"{five}#3") == ["Data set 3", "  (0008,0018) UI SOPInstanceUID: 1.3"]
+    result = run("show", f"{five}#5")
+    assert (result.code, "number" in result.error, "below 5" in result.error) == (2, True, True)
+
+
+def test_address_by_uid_and_from_the_end_needs_an_index(five: Path) -> None:
+    for place in ("1.4", "-1"):
+        result = run("show", f"{five}#{place}")
+        assert (result.code, "build it with streamdicom index" in result.error) == (2, True)
+    assert run("index", five).code == 0
+    for place in ("1.4", "-1"):
+        assert _lines(f"{five}#{place}")[0] == "Data set 4"
+
+
+def test_file_with_a_mark_in_its_name_is_not_an_address(five: Path) -> None:
+    copy = five.with_name("five.json#1")
+    shutil.copy(five, copy)
+    assert len(_lines(copy)) == 10
+
+
+def test_address_reads_no_further(five: Path) -> None:
+    text = five.read_text()
+    five.write_text(text[:-1] + "?")
+    assert _lines(f"{five}#4")[0] == "Data set 4"
+    assert run("show", five).code == 1
+
+
+def test_elements_and_data_sets_are_selected(tmp_path: Path, five: Path) -> None:
+    dicom = dicom_file(tmp_path / "in.dcm")
+    expected = [
+        "Data set 0",
+        "  (0008,1140) SQ ReferencedImageSequence: [2 items]",
+        "  (0010,0010) PN PatientName: Buc^Jérôme",
+    ]
+    assert _lines(dicom, "--include", "PatientName", "--include=00081140", "--depth=0") == expected
+    assert _lines(dicom, "--include", "TransferSyntaxUID")[1].startswith("  (0002,")
+    assert not any("Sequence" in line for line in _lines(dicom, "--exclude", "ReferencedImageSequence"))
+    assert _lines(five, "--select", "SOPInstanceUID=1.3", "--select", "SOPInstanceUID=1.1")[::2] == [
+        "Data set 1",
+        "Data set 3",
+    ]
+    result = run("show", five, "--select", "SOPInstanceUID=2")
+    assert (result.code, result.stdout, "no data set matches" in result.error) == (0, b"", True)
+
+
+def test_forms_of_values(five: Path) -> None:
+    assert _lines(f"{five}#0", "--values=none")[1] == "  (0008,0018) UI SOPInstanceUID"
+    assert _lines(f"{five}#0", "--width=2")[1] == "  (0008,0018) UI SOPInstanceUID: 1...."
+    assert _lines(f"{five}#0", "--color=always")[0] == "\x1b[1mData set 0\x1b[0m"
+
+
+def test_data_sets_are_shown_as_json(tmp_path: Path, five: Path) -> None:
+    documents = run("show", five, "--json").stdout
+    assert documents.startswith(b'{\n  "00080018"')
+    assert [streamdicom.dumps(one) for one in streamdicom.iter_datasets(documents)] == [
+        json.dumps(one, separators=(",", ":")) for one in _FIVE
+    ]
+    one = json.loads(run("show", f"{five}#2", "--json").stdout)
+    assert one == _FIVE[2]
+    dicom = dicom_file(tmp_path / "in.dcm")
+    assert list(json.loads(run("show", dicom, "--json", "--include=PatientName").stdout)) == ["00100010"]
+    result = run("show", five, "--json", "--depth", 1)
+    assert (result.code, "not for --json" in result.error) == (2, True)
+
+
+# --- on a terminal ---------------------------------------------------------------------------------------------
+
+
+def _on_terminal(*arguments: str, **environment: str) -> tuple[int, str]:
+    """Run ``show`` on a terminal; return its exit code and the text there."""
+    pty = pytest.importorskip("pty", reason="needs pseudo-terminals")
+    own, other = pty.openpty()
+    settings = {name: value for name, value in os.environ.items() if name not in ("PAGER", "LESS", "NO_COLOR")}
+    settings |= {"TERM": "xterm", **environment}
+    with subprocess.Popen(
+        [*COMMAND, "show", "-", *arguments], stdin=subprocess.PIPE, stdout=other, env=settings
+    ) as process:
+        process.communicate(ONE, timeout=60)
+    os.close(other)
+    text = b""
+    try:
+        while data := os.read(own, 4096):
+            text += data
+    except OSError:  # closed by all writers
+        pass
+    os.close(own)
+    return process.returncode, text.decode().replace("\r\n", "\n")
+
+
+_TEXT = "Data set 0\n  (0010,0020) LO PatientID: 1\n"
+
+
+@pytest.mark.slow
+def test_tree_has_colours_on_a_terminal() -> None:
+    code, text = _on_terminal("--no-pager")
+    assert (code, text.count("\x1b[0m")) == (0, 4)
+    assert _on_terminal("--no-pager", NO_COLOR="1") == (0, _TEXT)
+    assert _on_terminal("--no-pager", TERM="dumb") == (0, _TEXT)
+    assert _on_terminal("--no-pager", "--color=never") == (0, _TEXT)
+
+
+@pytest.mark.slow
+def test_tree_goes_through_the_pager_on_a_terminal() -> None:
+    pager = "sed s/^/[$LESS]/"
+    code, text = _on_terminal(PAGER=pager)
+    assert (code, text.count("[FRX]"), text.count("\x1b[0m")) == (0, 2, 4)
+    assert _on_terminal("--color=never", STREAMDICOM_PAGER="sed s/PatientID/x/", PAGER=pager)[1] == _TEXT.replace(
+        "PatientID", "x"
+    )
+    assert _on_terminal("--color=never", PAGER=pager, LESS="")[1].startswith("[]Data")
+    for none in ("", "cat"):
+        assert _on_terminal("--color=never", STREAMDICOM_PAGER=none, PAGER=pager) == (0, _TEXT)
+    assert _on_terminal("--color=never", PAGER=pager, TERM="dumb") == (0, _TEXT)
+
+
+@pytest.mark.slow
+def test_pager_may_end_before_the_output() -> None:
+    assert _on_terminal(PAGER="true") == (0, "")
+    assert _on_terminal("--json", PAGER="head -n 1") == (0, "{\n")
+
+
+def test_output_that_is_no_terminal_has_no_pager(five: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAGER", "false")
+    assert len(_lines(five)) == 10

@@ -155,7 +155,7 @@ class NativeParser(ContentParser, KeepsPlaces, SelfEncoding):
             level.forget()
 
     def _read_tail(self, events: list[Event]) -> None:
-        """Read what is left at the end of the stream."""
+        """Read the rest at the end of the stream."""
         tail, self._tail = self._tail, b""
         self._read_tokens(tail, events)
 
@@ -263,7 +263,7 @@ class NativeParser(ContentParser, KeepsPlaces, SelfEncoding):
     def _open(
         self, sequences: list[tuple[int, bool, int]], levels: list[SeenTags], seen: list[tuple[int, list[int]]]
     ) -> None:
-        """Restore what is open after a run of the engine.
+        """Restore the open elements after a run of the engine.
 
         Args:
             sequences: The open sequences.

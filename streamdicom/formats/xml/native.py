@@ -1,8 +1,9 @@
 """The compiled engine within the parser: it reads canonical markup.
 
 The engine is called between two documents, two attributes or two items. It appends the events of as much text as is
-canonical, and returns the place that it has reached and what is open there. At anything else, expat goes on from there:
-a new parser first reads the start tags of what is open. After a few attributes the engine is called again.
+canonical, and returns the place that it has reached, with the sequences that are open there. At anything else, expat
+goes on from there: a new parser first reads the start tags of the open elements. After a few attributes the engine is
+called again.
 
 ``xml_skim`` foretells the end of these attributes by their tags only. The engine is called again only where the
 automaton itself stands between two attributes, so a wrong answer costs time and nothing else.
@@ -132,7 +133,7 @@ class NativeParser(NameParser, KeepsPlaces):
             position = end
 
     def _read_tail(self) -> None:
-        """Read what is left at the end of the stream."""
+        """Read the rest at the end of the stream."""
         tail, self._tail = self._tail, b""
         if tail or self._state != _DOCUMENT:
             self._feed_documents(tail)
@@ -192,7 +193,7 @@ class NativeParser(NameParser, KeepsPlaces):
         blocks: list[PrivateBlocks],
         found: list[tuple[int, list[int], BlocksState]],
     ) -> None:
-        """Restore what is open after a run of the engine.
+        """Restore the open elements after a run of the engine.
 
         Args:
             sequences: The tag and the items of each open sequence.

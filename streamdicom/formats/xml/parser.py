@@ -9,7 +9,7 @@ sequences nest, on a stack of ``_OpenSequence``.
                                       │   │                         ├── InlineBinary ──> BINARY ──> FULL
                                       │   └───────── Item ───────── ITEMS
 
-The compiled engine reads what is canonical; see ``NativeParser``. ``_start`` and ``_end`` make the most frequent moves
+The compiled engine reads canonical markup; see ``NativeParser``. ``_start`` and ``_end`` make the most frequent moves
 themselves: an element in the canonical form with values of text or
 numbers, in ascending order. ``AttributeParser`` judges the values at the end of their attribute, and ``NameParser`` has
 the moves within PersonName.

@@ -1,0 +1,257 @@
+"""Events as the lines of a tree, one for each element."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from streamdicom._cache import BoundedCache
+from streamdicom.dicom import join_name, keyword
+from streamdicom.events import (
+    BULK_DATA,
+    ELEMENT,
+    END_DATASET,
+    END_ELEMENT,
+    END_FRAGMENTS,
+    END_ITEM,
+    END_SEQUENCE,
+    JSON_ELEMENT,
+    LAST_SEGMENT,
+    SEGMENT,
+    START_DATASET,
+    START_ELEMENT,
+    START_FRAGMENT,
+    START_FRAGMENTS,
+    START_ITEM,
+    START_SEQUENCE,
+    VALUES,
+    Event,
+)
+
+MAX_WIDTH = 64
+"""Characters of a value that are printed if nothing else is asked for."""
+
+_INDENT = "  "
+_CLOSING = (END_DATASET, END_SEQUENCE, END_ITEM)
+
+
+class Colours(NamedTuple):
+    """The control sequences before each part of a line, and after it; empty for none."""
+
+    heading: str = ""
+    tag: str = ""
+    vr: str = ""
+    keyword: str = ""
+    end: str = ""
+
+
+PLAIN = Colours()
+BRIGHT = Colours(heading="\x1b[1m", tag="\x1b[36m", vr="\x1b[33m", keyword="\x1b[32m", end="\x1b[0m")
+
+
+class Tree:
+    """Makes the text of a tree, batch by batch.
+
+    Args:
+        values: ``short`` cuts values, ``full`` has all of each value, bytes in hexadecimal digits, and ``none`` has
+            none of them.
+        width: Characters of a short value.
+        depth: Sequences within each other whose items are shown; the number of items stands for deeper ones. None
+            for all.
+        colours: The colours.
+
+    >>> from streamdicom import iter_events
+    >>> print(Tree(depth=0).text(iter_events(b'{"00081140": {"vr": "SQ", "Value": [{}, {}]}}')), end="")
+    Data set 0
+      (0008,1140) SQ ReferencedImageSequence: [2 items]
+    """
+
+    def __init__(
+        self, *, values: str = "short", width: int = MAX_WIDTH, depth: int | None = None, colours: Colours = PLAIN
+    ) -> None:
+        self._is_full = values == "full"
+        self._has_values = values != "none"
+        self._width = width
+        self._most_sequences = depth
+        self._colours = colours
+        self._names: BoundedCache[tuple[int, str], str] = BoundedCache()
+        self._indent = ""
+        self._sequences = 0  # that are open
+        self._folded = 0  # open sequences from the first that is folded
+        self._items = 0  # of that
+        # The current element in parts:
+        self._length = 0  # characters or bytes
+        self._start = ""  # the first text
+        self._fragments = 0
+        self._is_first = True  # no value was printed yet
+        self._is_within = False  # a value was printed in part
+
+    def text(self, events: Iterable[Event]) -> str:
+        """Return the lines of the next events, each with its line feed.
+
+        The parts of a long value in full are a line together.
+        """
+        parts: list[str] = []
+        add, names, width = parts.append, self._names, -1 if self._is_full or not self._has_values else self._width
+        for kind, tag, vr, value in events:
+            if self._folded:
+                self._fold(add, kind, tag)
+            elif kind == ELEMENT:
+                name = names.get((tag, vr)) or self._name(tag, vr)
+                if len(value) == 1 and type(one := value[0]) is str and len(one) <= width and one.isprintable():
+                    add(f"{self._indent}{name}: {one}\n")
+                else:
+                    add(f"{self._indent}{name}{self._after_name(value)}\n")
+            else:
+                self._add_other(add, kind, tag, vr, value)
+        return "".join(parts)
+
+    def _after_name(self, value: tuple[Any, ...]) -> str:
+        if not self._has_values:
+            return ""
+        return f": {self._values(value)}"
+
+    def _values(self, values: Sequence[Any]) -> str:
+        if not self._is_full:
+            return values_text(values, self._width)
+        if len(values) == 1 and isinstance(values[0], bytes):
+            return f"[{len(values[0]):,} bytes] {values[0].hex()}"
+        return plain_text("\\".join(map(_value_text, values)))
+
+    def _short(self, text: str) -> str:
+        return plain_text(text) if self._is_full else short(text, self._width)
+
+    def _name(self, tag: int, vr: str) -> str:
+        """Return the tag, the VR and the keyword of an element, with their colours."""
+        colours, name = self._colours, keyword(tag)
+        text = f"{colours.tag}({tag >> 16:04X},{tag & 0xFFFF:04X}){colours.end} {colours.vr}{vr}{colours.end}"
+        if name:
+            text += f" {colours.keyword}{name}{colours.end}"
+        return self._names.remember((tag, vr), text)
+
+    def _heading(self, text: str) -> str:
+        return f"{self._colours.heading}{text}{self._colours.end}"
+
+    def _add_other(self, add: Any, kind: int, tag: int, vr: str, value: Any) -> None:
+        """Add the text of an event that is not a whole element."""
+        indent = self._indent
+        if kind in _CLOSING:
+            self._sequences -= kind == END_SEQUENCE
+            self._indent = indent[len(_INDENT) :]
+        elif kind == START_DATASET:
+            add(f"{self._heading(f'Data set {value}')}\n")
+            self._indent = _INDENT
+        elif kind == START_ITEM:
+            add(f"{indent}{self._heading(f'Item {value}')}\n")
+            self._indent = indent + _INDENT
+        elif kind == START_SEQUENCE:
+            if self._sequences == self._most_sequences:
+                self._folded, self._items = 1, 0
+                return
+            add(f"{indent}{self._name(tag, vr)}\n")
+            self._sequences += 1
+            self._indent = indent + _INDENT
+        elif kind == BULK_DATA or kind == JSON_ELEMENT:
+            reference = "-> " if kind == BULK_DATA else ""
+            shown = f": {reference}{self._short(value)}" if self._has_values else ""
+            add(f"{indent}{self._name(tag, vr or '??')}{shown}\n")
+        else:
+            self._add_part(add, kind, tag, vr, value)
+
+    def _fold(self, add: Any, kind: int, tag: int) -> None:
+        if kind == START_SEQUENCE:
+            self._folded += 1
+        elif kind == START_ITEM:
+            self._items += self._folded == 1
+        elif kind == END_SEQUENCE:
+            self._folded -= 1
+            if not self._folded:
+                unit = "item" if self._items == 1 else "items"
+                add(f"{self._indent}{self._name(tag, 'SQ')}: [{self._items:,} {unit}]\n")
+
+    def _add_part(self, add: Any, kind: int, tag: int, vr: str, value: Any) -> None:
+        """Add the text of a part of an element."""
+        if kind == START_ELEMENT or kind == START_FRAGMENTS:
+            self._length = self._fragments = 0
+            self._start = ""
+            self._is_first, self._is_within = True, False
+            if self._is_full:
+                add(f"{self._indent}{self._name(tag, vr or '??')}: ")
+        elif kind == START_FRAGMENT:
+            self._fragments += 1
+            if self._is_full and self._fragments > 1:
+                add(" ")
+        elif kind == END_FRAGMENTS or kind == END_ELEMENT:
+            self._add_end(add, kind, tag, vr)
+        elif self._is_full:
+            self._add_in_full(add, kind, value)
+        else:
+            text = values_text(value, self._width) if kind == VALUES else value
+            self._length += len(text)
+            if isinstance(text, str) and not self._start:
+                self._start = f"{short(text, self._width)} "
+
+    def _add_end(self, add: Any, kind: int, tag: int, vr: str) -> None:
+        if self._is_full:
+            add("\n")
+            return
+        if kind == END_FRAGMENTS:
+            number = max(0, self._fragments - 1)  # the first item is the Basic Offset Table (PS3.5 A.4)
+            size = f": [{self._length:,} bytes in {number:,} fragments]"
+        else:
+            size = f": {self._start}[{self._length:,} {'characters' if self._start else 'bytes'}]"
+        add(f"{self._indent}{self._name(tag, vr)}{size if self._has_values else ''}\n")
+
+    def _add_in_full(self, add: Any, kind: int, value: Any) -> None:
+        is_text = kind == VALUES or isinstance(value, str)
+        if is_text and not self._is_first and not self._is_within:
+            add("\\")
+        add(self._values(value) if kind == VALUES else plain_text(value) if is_text else value.hex())
+        self._is_first = False
+        self._is_within = kind == SEGMENT
+        assert kind in (VALUES, SEGMENT, LAST_SEGMENT)
+
+
+def lines(events: Iterable[Event]) -> Iterator[str]:
+    """Yield a line for each element, indented by its depth.
+
+    >>> from streamdicom import iter_events
+    >>> for line in lines(iter_events(b'{"00100020": {"vr": "LO", "Value": ["17"]}}')):
+    ...     print(line)
+    Data set 0
+      (0010,0020) LO PatientID: 17
+    """
+    tree = Tree()
+    for event in events:
+        yield from tree.text((event,)).splitlines()
+
+
+def values_text(values: Sequence[Any], width: int = MAX_WIDTH) -> str:
+    """Return the values of an element on one line of bounded length."""
+    if len(values) == 1 and isinstance(values[0], bytes):
+        return f"[{len(values[0]):,} bytes]"
+    return short("\\".join([_value_text(value) for value in values[: width + 2]]), width)  # more are cut anyway
+
+
+def _value_text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, tuple):
+        return join_name(value)
+    return str(value)
+
+
+def short(text: str, width: int = MAX_WIDTH) -> str:
+    """Return a text on one line, of bounded length and without control characters."""
+    return plain_text(text) if len(text) <= width else f"{plain_text(text[:width])}..."
+
+
+def plain_text(text: str) -> str:
+    r"""Return a text on one line, without control characters.
+
+    >>> print(plain_text("a\x1bb"))
+    a\x1bb
+    """
+    if text.isprintable():
+        return text
+    return "".join([character if character.isprintable() else ascii(character)[1:-1] for character in text])
