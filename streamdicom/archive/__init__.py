@@ -11,9 +11,9 @@ from streamdicom.archive.sources import (
     file_id,
     find,
     is_within,
-    local_paths,
     measure,
     pieces,
+    places,
     walk_within,
 )
 
@@ -35,8 +35,8 @@ __all__ = [
     "iter_events",
     "iter_heads",
     "iter_named_events",
-    "local_paths",
     "measure",
     "pieces",
+    "places",
     "walk_within",
 ]

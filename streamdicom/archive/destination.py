@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import suppress
 from filecmp import cmp
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from streamdicom.archive.journal import Entry
 from streamdicom.archive.layout import Layout
 from streamdicom.dicom import SOP_INSTANCE_UID
 from streamdicom.errors import OutputError
+from streamdicom.io import file_system
 
 
 class Destination:
@@ -46,7 +48,7 @@ class Destination:
         owner = self._query("SELECT uid FROM seen WHERE path = ?", path)
         if earlier is None and owner is None and not self._is_taken(path, partial):
             return entry
-        if not (self._root / path).is_symlink() and (self._root / path).is_dir():
+        if self._is_folder(path):
             raise OutputError(f"expected a file at {path}, found a folder")
         reason = f"a file exists at {path}"
         if earlier is not None:
@@ -77,6 +79,9 @@ class Destination:
         except (FileExistsError, NotADirectoryError):
             raise OutputError(f"expected a folder for {path}, found a file") from None
         self._last_folder = folder
+
+    def _is_folder(self, path: str) -> bool:
+        return not (self._root / path).is_symlink() and (self._root / path).is_dir()
 
     def _is_taken(self, path: str, partial: Path) -> bool:
         """Return whether another file exists at a path."""
@@ -109,9 +114,55 @@ class Destination:
         """Record the UID and path of a data set, and remove the file that it replaces."""
         path, replaced = entry["path"], entry["replaces"]
         if replaced and replaced != path:
-            (self._root / replaced).unlink(missing_ok=True)
+            self._remove(replaced)
         if self._on_duplicate == "replace" or not self._is_known(entry["uid"]):
             self._seen.execute("REPLACE INTO seen VALUES (?, ?)", (entry["uid"] or f"no {entry['index']}", path))
 
+    def _remove(self, path: str) -> None:
+        (self._root / path).unlink(missing_ok=True)
+
     def _is_known(self, uid: str) -> bool:
         return bool(uid) and self._query("SELECT path FROM seen WHERE uid = ?", uid) is not None
+
+
+class RemoteDestination(Destination):
+    """A folder at a URL, to which complete files are copied.
+
+    Args:
+        url: The URL for fsspec.
+        layout: The paths.
+        on_duplicate: See ``import_archive``.
+
+    Raises:
+        ValueError: The file system is not known.
+    """
+
+    def __init__(self, url: str, layout: Layout, on_duplicate: str) -> None:
+        super().__init__(Path(), layout, on_duplicate)
+        self._system, self._top = file_system(url)
+
+    def _place(self, path: str) -> str:
+        return f"{self._top.rstrip('/')}/{path}"
+
+    def _make_folder(self, path: str) -> None:
+        folder = Path(path).parent
+        if folder != self._last_folder:
+            self._system.makedirs(self._place(str(folder)), exist_ok=True)
+            self._last_folder = folder
+
+    def _is_folder(self, path: str) -> bool:
+        return bool(self._system.isdir(self._place(path)))
+
+    def _is_taken(self, path: str, partial: Path) -> bool:
+        return bool(self._system.exists(self._place(path)))
+
+    def _remove(self, path: str) -> None:
+        with suppress(FileNotFoundError):
+            self._system.rm_file(self._place(path))
+
+    def put(self, partial: Path, entry: Entry) -> None:
+        """Copy a complete partial file to its path."""
+        self._make_folder(entry["path"])
+        self._system.put_file(str(partial), self._place(entry["path"]))
+        partial.unlink()
+        self.enter(entry)

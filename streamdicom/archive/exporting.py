@@ -42,16 +42,17 @@ from streamdicom.archive.sources import (
     FileId,
     Input,
     Kind,
-    check_local,
+    check_place,
     file_id,
     find,
-    local_paths,
     measure,
+    places,
 )
 from streamdicom.archive.tasks import SEPARATOR, Rendering, Result, Task, render
+from streamdicom.bulkdata import DirectoryStore
 from streamdicom.errors import InputError, ResumeError
 from streamdicom.formats import JSON, NDJSON, form_of_name
-from streamdicom.io import Target, is_special, new_compressor
+from streamdicom.io import Target, is_special, is_url, new_compressor
 from streamdicom.options import ReadOptions, WriteOptions, options_or_default
 
 _BATCH_FILES = 64  # of a task
@@ -96,12 +97,14 @@ def export_archive(
     ``multiprocessing`` requires.
 
     Args:
-        sources: Files, folders and glob patterns.
-        target: A path or a binary file.
+        sources: Files, folders and glob patterns, local or at URLs for fsspec, such as ``s3://bucket/studies``.
+        target: A path, a URL for fsspec, or a binary file. At a URL the output exists when it is complete, and cannot
+            be resumed.
         format: "json" for one array, "ndjson" for one data set on each line. By default the name of the target decides:
             ``.json``, ``.ndjson`` or ``.jsonl``, also with ``.gz`` or ``.zst``. A file without a name is an array.
         compress: "gzip", "zstd" or "none". By default the name of the target decides: ``.gz`` or ``.zst``.
-        bulk_dir: The folder for large binary values, each replaced by a reference. By default they stay inline.
+        bulk_dir: The folder, or the URL for fsspec, for large binary values, each replaced by a reference. By default
+            they stay inline.
         bulk_threshold: The size in bytes above which a binary value is large.
         bulk_uri_prefix: The start of the references.
         bulk: False to leave large binary values out.
@@ -124,8 +127,8 @@ def export_archive(
         InputError: An input is malformed; the message has its name and the location.
         ResumeError: A stopped run must be resumed, or differs from this one in its arguments or its inputs.
         OSError: A source does not exist, or the target cannot be written.
-        ValueError: The arguments contradict each other, the name of the target does not decide the format, or a path
-            is a URL.
+        ValueError: The arguments contradict each other, the name of the target does not decide the format, or a URL
+            is of an unknown kind.
 
     >>> import io, pydicom.data
     >>> target = io.BytesIO()
@@ -135,9 +138,9 @@ def export_archive(
     >>> target.getvalue()
     b'{"00100020":{"vr":"LO","Value":["1CT1"]}}\n'
     """
-    paths = local_paths(_as_list(sources))
+    paths = places(_as_list(sources))
     for name, path in (("target", target), ("bulk_dir", bulk_dir)):
-        check_local(name, path)
+        check_place(name, path)
     if on_error not in ("stop", "skip"):
         raise ValueError(f"on_error must be stop or skip, not {on_error}")
     if jobs < 1:
@@ -147,7 +150,7 @@ def export_archive(
     format, compress = _form(target, format, compress)
     if format == NDJSON.name and indent is not None:
         raise ValueError("NDJSON has one data set on each line; leave out the indent")
-    if index and (not isinstance(target, str | os.PathLike) or is_special(target)):
+    if index and (not isinstance(target, str | os.PathLike) or is_url(target) or is_special(target)):
         raise ValueError("only an export to a regular file can have an index")
     options = options_or_default(options, WriteOptions)
     _check_options(options)
@@ -165,11 +168,11 @@ def export_archive(
         where=_as_tuples(where or {}),
     )
     ReadOptions(where=dict(rendering.where))  # raises before the work starts if an element is unknown
-    places = OutputIndex(compress) if index else None
-    with open_sink(target, resume) as sink, closing(places) if places else nullcontext():
-        report = _Export(paths, rendering, on_error == "skip", progress, places).run(sink, jobs)
-        if places:
-            places.write(cast(str, target))
+    own_index = OutputIndex(compress) if index else None
+    with open_sink(target, resume) as sink, closing(own_index) if own_index else nullcontext():
+        report = _Export(paths, rendering, on_error == "skip", progress, own_index).run(sink, jobs)
+        if own_index:
+            own_index.write(cast(str, target))
         return report
 
 
@@ -253,7 +256,9 @@ class _Export:
         tasks = chain(unfinished, _tasks(inputs))
         rendering = replace(self._rendering, folder=sink.spool_folder)
         if rendering.bulk_dir is not None:
-            rendering.store(rendering.bulk_dir).remove_leftovers()
+            store = rendering.store(rendering.bulk_dir)
+            if isinstance(store, DirectoryStore):
+                store.remove_leftovers()
         with closing(in_order(partial(render, rendering=rendering), tasks, jobs)) as results:
             for task, result in results:
                 self._add(sink, task, result)

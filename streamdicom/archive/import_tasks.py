@@ -15,13 +15,13 @@ from streamdicom.api import write_events
 from streamdicom.archive.layout import with_values
 from streamdicom.archive.tasks import caught_warnings
 from streamdicom.archive.work_folder import partial_name
-from streamdicom.bulkdata import BulkDataInfo, BulkDataStore, DirectoryStore
+from streamdicom.bulkdata import BulkDataInfo, BulkDataStore, DirectoryStore, FsspecStore
 from streamdicom.dicom import SOP_INSTANCE_UID
 from streamdicom.errors import BulkDataError, InputError, StreamDicomError
 from streamdicom.events import END_DATASET, Event
 from streamdicom.filters import load_bulk_data, sort_elements
 from streamdicom.index import Split
-from streamdicom.io import NamedFile
+from streamdicom.io import NamedFile, is_url
 from streamdicom.options import ReadOptions, WriteOptions
 
 
@@ -137,7 +137,8 @@ class FileWriter:
     def _store(self) -> BulkDataStore:
         if self.bulk_root is None:
             return NoStore()
-        return DirectoryStore(self.bulk_root, uri_prefix=self.bulk_uri_prefix)
+        kind = FsspecStore if is_url(self.bulk_root) else DirectoryStore
+        return kind(self.bulk_root, uri_prefix=self.bulk_uri_prefix)
 
     def write(self, index: int, events: Iterator[Event], datasets: Datasets) -> Written:
         """Write a data set to its partial file.

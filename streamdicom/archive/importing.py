@@ -39,18 +39,19 @@ from functools import partial
 from io import BytesIO
 from itertools import islice, starmap
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeGuard, cast
 
 from streamdicom._warn import warn
 from streamdicom._workers import in_order
 from streamdicom.api import expanded_events
-from streamdicom.archive.destination import Destination
+from streamdicom.archive.destination import Destination, RemoteDestination
 from streamdicom.archive.import_tasks import Datasets, FileWriter, Part, Written, locate, read_values, write_part
 from streamdicom.archive.journal import Entry
 from streamdicom.archive.layout import DEFAULT_LAYOUT, Layout
 from streamdicom.archive.members import decompressed
 from streamdicom.archive.report import ProgressCallback, Report, Skipped, Ticker
-from streamdicom.archive.sources import check_local
+from streamdicom.archive.sources import check_place
 from streamdicom.archive.work_folder import WorkFolder
 from streamdicom.deviations import DeviationWarning
 from streamdicom.dicom import SOP_INSTANCE_UID
@@ -58,7 +59,7 @@ from streamdicom.errors import Location, ResumeError, StreamDicomError
 from streamdicom.events import Event
 from streamdicom.formats.part10 import Part10Writer
 from streamdicom.index import DatasetOffsets, iter_splits, split_at
-from streamdicom.io import Expansion, Source, chunks, is_special, name_of, not_blank
+from streamdicom.io import Expansion, Source, chunks, is_special, is_url, name_of, not_blank, remote_status
 from streamdicom.jsontext import Origin
 from streamdicom.options import ReadOptions, WriteOptions, options_or_default
 
@@ -92,12 +93,14 @@ def import_archive(
     ``.streamdicom``, and can be continued with ``resume``. Without ``resume``, such a folder is an error.
 
     Args:
-        source: A path, a binary file, bytes, or an iterable of bytes.
-        directory: The folder for the files, created if necessary.
+        source: A path, a URL for fsspec, a binary file, bytes, or an iterable of bytes.
+        directory: The folder for the files, created if necessary; or a URL for fsspec. A run that writes to a URL
+            cannot be resumed, but each file there is complete.
         layout: The path of each file, with keywords or tags of elements in braces; see ``Layout``.
         transfer_syntax: The UID of the transfer syntax. By default an encapsulated syntax is kept, and all other data
             sets are written in Explicit VR Little Endian.
-        bulk_root: The folder of the bulk data that the stream refers to. By default a reference is an error.
+        bulk_root: The folder, or the URL for fsspec, of the bulk data that the stream refers to. By default a
+            reference is an error.
         bulk_uri_prefix: The start of the references, before the path in that folder.
         options: Elements to write, by ``include`` and ``exclude``; by default all. A path can have values of other
             elements too. No other options are allowed.
@@ -121,7 +124,7 @@ def import_archive(
         OutputError: A data set cannot be written, or is a duplicate.
         ResumeError: A stopped run must be resumed, or differs from this one in its arguments or its stream.
         OSError: The stream cannot be read, or a file cannot be written.
-        ValueError: The layout leads out of the folder, a folder is a URL, or a choice is unknown.
+        ValueError: The layout leads out of the folder, a URL is of an unknown kind, or a choice is unknown.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -136,11 +139,12 @@ def import_archive(
         if value not in choices:
             raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value}")
     for name, folder in (("directory", directory), ("bulk_root", bulk_root)):
-        check_local(name, folder)
+        check_place(name, folder)
     if jobs < 1:
         raise ValueError(f"jobs must be at least 1, not {jobs}")
     paths = Layout(layout)
-    root = Path(directory)
+    if is_url(directory) and resume:
+        raise ValueError("only an import to a local folder can be resumed; on_duplicate='skip' passes over files")
     description = _describe(source)
     request: Entry = {
         "layout": layout,
@@ -158,14 +162,20 @@ def import_archive(
     ticker = Ticker(progress)
     ticker.size_known = description[1] if description else None
     with (
-        _made(root),
-        closing(Destination(root, paths, on_duplicate)) as destination,
-        closing(WorkFolder(root, resume)) as work,
+        TemporaryDirectory() if is_url(directory) else _made(Path(directory)) as temporary,
+        closing(_destination(directory, paths, on_duplicate)) as destination,
+        closing(WorkFolder(Path(temporary or directory), resume)) as work,
     ):
         skip = on_error == "skip"
         bulk = request["bulk_root"], bulk_uri_prefix
         writer = FileWriter(work.path, work.token, destination.tags, reading, writing, *bulk, skip)
         return _Import(destination, work, writer, jobs, skip, ticker).run(source, request)
+
+
+def _destination(directory: str | os.PathLike[str], layout: Layout, on_duplicate: str) -> Destination:
+    if is_url(directory):
+        return RemoteDestination(cast(str, directory), layout, on_duplicate)
+    return Destination(Path(directory), layout, on_duplicate)
 
 
 def _checked(options: WriteOptions) -> WriteOptions:
@@ -181,14 +191,14 @@ def _checked(options: WriteOptions) -> WriteOptions:
 
 
 def _is_file(source: Source) -> TypeGuard[str | os.PathLike[str]]:
-    return isinstance(source, str | os.PathLike) and not is_special(source)
+    return isinstance(source, str | os.PathLike) and (is_url(source) or not is_special(source))
 
 
 def _describe(source: Source) -> list[Any] | None:
     """Return path, size and time of a file, by which a resumed run recognizes it."""
     if not _is_file(source):
         return None
-    status = Path(source).stat()
+    status = remote_status(cast(str, source)) if is_url(source) else Path(source).stat()
     return [os.fspath(source), status.st_size, status.st_mtime_ns]
 
 

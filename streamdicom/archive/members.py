@@ -9,13 +9,12 @@ import tarfile
 import zipfile
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from pathlib import Path
 from typing import IO, NamedTuple, cast
 
 from streamdicom.archive.sources import CONTAINERS, DAMAGE, HEAD_SIZE, Input, Kind, pieces, reading, recognize
 from streamdicom.errors import DicomFileError, InputError, TruncatedError
 from streamdicom.formats import STREAM_FREE_SIZE, expand, form_of_name
-from streamdicom.io import Expansion
+from streamdicom.io import Expansion, open_place
 from streamdicom.limits import Limits
 
 _MAX_TAR_HEADER = 1024 * 1024  # bytes of the headers of a member, with its name, which tarfile holds in memory
@@ -81,7 +80,7 @@ def members(container: Input, limits: Limits) -> Iterator[Member]:
     Raises:
         InputError: The file is damaged from here on.
     """
-    with reading("the file is damaged"), Path(container.path).open("rb") as file:
+    with reading("the file is damaged"), open_place(container.path) as file:
         if container.kind == Kind.ZIP:
             yield from _zip_members(file, container.size, limits)
         elif container.kind == Kind.TAR:

@@ -6,14 +6,13 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from streamdicom._push import PIECE_SIZE
 from streamdicom.api import batches
 from streamdicom.archive.heads import Heads
 from streamdicom.archive.members import member_name, members
-from streamdicom.archive.sources import CONTAINERS, Input, Kind, find, local_paths, pieces, recognized, walk
+from streamdicom.archive.sources import CONTAINERS, Input, Kind, find, open_input, pieces, places, recognized, walk
 from streamdicom.codec import dataset_parser, reading_pipeline
 from streamdicom.converters import converters_in_force
 from streamdicom.errors import InputError, StreamDicomError
@@ -50,7 +49,7 @@ def iter_datasets(
     Raises:
         InputError: An input is malformed; ``filename`` is its name, the location that in the input.
         OSError: A source does not exist, or a file cannot be read.
-        ValueError: A source is a URL.
+        ValueError: A source is a URL of an unknown kind.
 
     >>> from pydicom.data import get_testdata_file
     >>> [ds.Modality for ds in iter_datasets(get_testdata_file("CT_small.dcm"), get_testdata_file("MR_small.dcm"))]
@@ -62,7 +61,7 @@ def iter_datasets(
         parser = dataset_parser(options, expansion, as_file=as_file)
         return chain.from_iterable(batches(parser, data, expansion, name, size=PIECE_SIZE))
 
-    return _iterate(local_paths(sources), read, options)
+    return _iterate(places(sources), read, options)
 
 
 def iter_events(*sources: str | os.PathLike[str], options: ReadOptions | None = None) -> Iterator[Event]:
@@ -86,7 +85,7 @@ def iter_events(*sources: str | os.PathLike[str], options: ReadOptions | None = 
         parser, pipeline = reading_pipeline(options, options.bulk_data_store, expansion)
         return pipeline.iter(chain.from_iterable(batches(parser, data, expansion, name)))
 
-    return _iterate(local_paths(sources), read, options)
+    return _iterate(places(sources), read, options)
 
 
 def iter_named_events(
@@ -107,7 +106,7 @@ def iter_named_events(
     [(True, 277)]
     """
     options = _frozen(options)
-    return _iterate(local_paths(sources), _named_reader(options, offsets), options)
+    return _iterate(places(sources), _named_reader(options, offsets), options)
 
 
 def iter_heads(
@@ -130,7 +129,7 @@ def iter_heads(
     """
     options = complete_files(options)
     read = _named_reader(options, offsets)
-    for path, status, is_named in walk(local_paths(sources)):
+    for path, status, is_named in walk(places(sources)):
         head = None if isinstance(status, str) else heads.read(path, status.st_size)
         if head is not None:
             yield path, head, _events_of(path, read, options)
@@ -180,8 +179,8 @@ def _read_input(item: Input, read: _Reader[_T], options: ReadOptions) -> Iterato
     elif item.kind == Kind.FAULT:
         raise _error(item.path, item.fault)
     elif item.kind != Kind.OTHER:
-        with Path(item.path).open("rb", buffering=0) as file:
-            yield from _named(item.path, read(item.path, pieces(cast(IO[bytes], file)), Expansion(options.limits)))
+        with open_input(item.path) as file:
+            yield from _named(item.path, read(item.path, pieces(file), Expansion(options.limits)))
 
 
 def _iterate_members(container: Input, read: _Reader[_T], limits: Limits) -> Iterator[_T]:

@@ -16,12 +16,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from streamdicom.archive.journal import Entry, Journal, check_request
 from streamdicom.archive.sources import FileId, file_id
 from streamdicom.errors import ResumeError
-from streamdicom.io import NamedFile, Output, Target, hidden, is_special, naming
+from streamdicom.io import NamedFile, Output, Target, full_url, hidden, is_special, is_url, naming
 
 _INTERVAL = 0.25  # seconds between two writes of the journal
 
@@ -74,7 +74,7 @@ def open_sink(target: Target, resume: bool) -> Sink:
         ValueError: The target is a stream, which cannot be resumed.
         OSError: The path cannot be written.
     """
-    if isinstance(target, str | os.PathLike) and not is_special(target):
+    if isinstance(target, str | os.PathLike) and not is_url(target) and not is_special(target):
         with naming(target):
             return _FileSink(target, resume)
     if resume:
@@ -83,12 +83,12 @@ def open_sink(target: Target, resume: bool) -> Sink:
 
 
 class _StreamSink(Sink):
-    """A pipe, or a file that the caller opened."""
+    """A pipe, a URL, or a file that the caller opened."""
 
     def __init__(self, target: Target) -> None:
         self._output = Output(target)
         self.spool_folder = tempfile.mkdtemp()
-        self.excluded = set()
+        self.excluded = {full_url(cast(str, target))} if is_url(target) else set()
         with suppress(OSError, AttributeError, ValueError):  # a file in memory has no descriptor
             status = os.fstat(target.fileno())  # type: ignore[union-attr]
             self.excluded.add((status.st_dev, status.st_ino))

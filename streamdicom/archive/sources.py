@@ -22,12 +22,21 @@ from contextlib import contextmanager, suppress
 from enum import IntEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import IO, NamedTuple, TypeAlias
+from typing import IO, NamedTuple, TypeAlias, cast
 
 from streamdicom.dicom import tag_for_keyword_key
 from streamdicom.errors import InputError
 from streamdicom.formats import DICOM, EMPTY, JSON, UNKNOWN_MESSAGE, XML, detect, form_of_name
-from streamdicom.io import COMPRESSIONS, check_source
+from streamdicom.io import (
+    COMPRESSIONS,
+    RemoteStatus,
+    check_source,
+    file_system,
+    full_url,
+    is_url,
+    open_place,
+    remote_files,
+)
 
 _CHUNK = 64 * 1024
 HEAD_SIZE = 512
@@ -57,8 +66,8 @@ DAMAGE = (
 )
 """Exceptions of the standard library for damaged files."""
 
-FileId: TypeAlias = tuple[int, int]
-"""Device and inode number, which identify an existing file."""
+FileId: TypeAlias = tuple[int, int] | str
+"""Device and inode number, which identify an existing file; or a URL."""
 
 
 class Kind(IntEnum):
@@ -98,40 +107,45 @@ class Input(NamedTuple):
 
 def file_id(path: str | Path) -> FileId | None:
     """Return the identity of a file, or None if it does not exist."""
+    if is_url(path):
+        return full_url(cast(str, path))
     with suppress(OSError):
         return _id(Path(path).stat())
     return None
 
 
-def check_local(name: str, path: object) -> None:
-    """Check that an argument is not a URL.
+def check_place(name: str, place: object) -> None:
+    """Check that a URL is of a known kind, and that a path is no URL without a slash.
 
     Raises:
-        ValueError: The path is a URL; the message names the argument.
+        ValueError: It is not; the message names the argument.
 
-    >>> check_local("bulk_dir", "s3://bucket/bulk")
+    >>> check_place("bulk_dir", Path("s3://bucket/bulk"))
     Traceback (most recent call last):
         ...
-    ValueError: bulk_dir must be a local path, not a URL (s3://)
+    ValueError: bulk_dir must be a local path or text with a URL, not a path that starts with s3:
     """
-    url = _URL.match(os.fsdecode(path)) if isinstance(path, str | os.PathLike) else None
+    if is_url(place):
+        file_system(cast(str, place))
+        return
+    url = _URL.match(os.fsdecode(place)) if isinstance(place, str | os.PathLike) else None
     if url:
-        raise ValueError(f"{name} must be a local path, not a URL ({url[1]}://)")
+        raise ValueError(f"{name} must be a local path or text with a URL, not a path that starts with {url[1]}:")
 
 
-def local_paths(sources: Iterable[str | os.PathLike[str]]) -> list[str]:
-    """Return the paths of sources.
+def places(sources: Iterable[str | os.PathLike[str]]) -> list[str]:
+    """Return the paths and URLs of sources.
 
     Raises:
-        ValueError: A source is a URL.
+        ValueError: A URL is given as a path.
 
-    >>> local_paths([Path("a"), "b"])
-    ['a', 'b']
+    >>> places([Path("a"), "memory://b"])
+    ['a', 'memory://b']
     """
-    paths = [os.fspath(source) for source in sources]
-    for path in paths:
-        check_local("a source", path)
-    return paths
+    found = [os.fspath(source) for source in sources]
+    for place in found:
+        check_place("a source", place)
+    return found
 
 
 # --- files and folders -----------------------------------------------------------------------------------------
@@ -152,7 +166,7 @@ def find(sources: Iterable[str], excluded: Collection[FileId] = (), *, force: bo
         yield recognized(*found, force=force)
 
 
-def recognized(path: str, status: os.stat_result | str, is_named: bool, *, force: bool = False) -> Input:
+def recognized(path: str, status: Status | str, is_named: bool, *, force: bool = False) -> Input:
     """Return a file that was found as an input.
 
     Args:
@@ -178,7 +192,10 @@ def measure(sources: Iterable[str], excluded: Collection[FileId] = ()) -> tuple[
     return files, size
 
 
-_Found: TypeAlias = "tuple[str, os.stat_result | str, bool]"  # path; status or fault; whether the caller named it
+Status: TypeAlias = os.stat_result | RemoteStatus
+"""The status of a file, of which size and time are used."""
+
+_Found: TypeAlias = "tuple[str, Status | str, bool]"  # path; status or fault; whether the caller named it
 
 
 def walk_within(folder: str, excluded: Collection[FileId] = ()) -> Iterator[tuple[str, os.stat_result | str]]:
@@ -191,7 +208,7 @@ def walk_within(folder: str, excluded: Collection[FileId] = ()) -> Iterator[tupl
     """
     top = os.path.realpath(folder)
     for path, status, _ in _folder(folder, set(excluded), top):
-        yield path, status
+        yield path, cast(os.stat_result | str, status)
 
 
 def is_within(path: str, top: str) -> bool:
@@ -207,12 +224,21 @@ def walk(sources: Iterable[str], excluded: Collection[FileId] = ()) -> Iterator[
     """
     seen = set(excluded)  # and the folders that were searched
     for source in sources:
+        if is_url(source):
+            yield from _remote(source, seen)
+            continue
         if not source.startswith("[") or _JSON_ARRAY.match(source):  # a pattern may start with a set of characters
             check_source(source)  # errors about files would quote text
         if _MAGIC.search(source) and not os.path.lexists(source):
             yield from _matches(source, seen)
         else:
             yield from _source(source, Path(source).stat(), seen, is_named=True)
+
+
+def _remote(url: str, seen: set[FileId]) -> Iterator[_Found]:
+    named = full_url(url)
+    for place, status in remote_files(url, seen):
+        yield place, status, place == named
 
 
 def _source(path: str, status: os.stat_result, seen: set[FileId], *, is_named: bool) -> Iterator[_Found]:
@@ -328,7 +354,7 @@ def _status(path: str) -> os.stat_result | str:
 
 def _recognize_file(path: str, is_named: bool) -> tuple[Kind, str]:
     try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as above
+        with open_input(path) as file:
             head = file.read(HEAD_SIZE) or b""
     except OSError as error:
         return Kind.FAULT, error.strerror or type(error).__name__
@@ -370,6 +396,13 @@ def _begins_dataset(head: bytes) -> bool:
     match = _FIRST_KEY.match(head)
     key = match[1].decode("ascii") if match else ""
     return bool(key) and (_TAG.fullmatch(key) is not None or tag_for_keyword_key(key) is not None)
+
+
+def open_input(path: str) -> IO[bytes]:
+    """Open a file or a URL without a buffer."""
+    if is_url(path):
+        return open_place(path)
+    return cast(IO[bytes], open(path, "rb", buffering=0))  # noqa: PTH123 - str is faster
 
 
 def pieces(file: IO[bytes]) -> Iterator[bytes]:

@@ -22,15 +22,15 @@ from typing import IO, Any, BinaryIO, NamedTuple, cast
 from streamdicom.api import expanded_events, write_events
 from streamdicom.archive.members import Member, member_name, members
 from streamdicom.archive.reading import complete_files
-from streamdicom.archive.sources import CONTAINERS, Input, Kind, pieces
-from streamdicom.bulkdata import BulkDataAction, BulkDataPolicy, DirectoryStore
+from streamdicom.archive.sources import CONTAINERS, Input, Kind, open_input, pieces
+from streamdicom.bulkdata import BulkDataAction, BulkDataPolicy, DirectoryStore, FsspecStore
 from streamdicom.codec import output_form
 from streamdicom.deidentification import DeidentificationReport
 from streamdicom.errors import InputError, StreamDicomError
 from streamdicom.events import Event, to_end
 from streamdicom.filters import needed_file_meta, sort_elements
 from streamdicom.index import hash_of
-from streamdicom.io import Expansion, MemberPlace, new_compressor, read_range
+from streamdicom.io import Expansion, MemberPlace, is_url, new_compressor, read_range
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, WriteOptions
 
@@ -76,8 +76,10 @@ class Rendering:
     index: bool = False
     folder: str | None = None
 
-    def store(self, bulk_dir: str) -> DirectoryStore:
+    def store(self, bulk_dir: str) -> DirectoryStore | FsspecStore:
         """Return the store of large values; runs for the same output are the same owner."""
+        if is_url(bulk_dir):
+            return FsspecStore(bulk_dir, uri_prefix=self.bulk_uri_prefix)
         owner = blake2b(str(self.folder).encode(errors="surrogateescape"), digest_size=8).hexdigest()
         return DirectoryStore(bulk_dir, uri_prefix=self.bulk_uri_prefix, owner=f"{owner}-")
 
@@ -232,8 +234,7 @@ class _Batch:
     def add_file(self, item: Input) -> None:
         """Add the data sets of a file."""
         try:
-            with open(item.path, "rb", buffering=0) as file:  # noqa: PTH123 - str is faster
-                data = cast(IO[bytes], file)
+            with open_input(item.path) as data:
                 # Nearly all DICOM files have their elements in order, and it takes time to hold a data set.
                 if item.kind == Kind.DICOM:
                     if self._add(item.path, item.kind, self._events(pieces(data), form=self._form), is_final=False):

@@ -123,6 +123,19 @@ def path(text: str) -> Path:
     return Path(text)
 
 
+def place(text: str) -> Path | str:
+    """Return a path, or a URL for fsspec as it is.
+
+    Raises:
+        ArgumentTypeError: The text is empty.
+
+    >>> place("s3://bucket/a.json"), place("a/b.json").name
+    ('s3://bucket/a.json', 'b.json')
+    """
+    scheme, separator, _ = text.partition("://")
+    return text if separator and scheme.isalnum() else path(text)
+
+
 def integer(minimum: int, maximum: int | None = None) -> Callable[[str], int]:
     """Return the type of integers within bounds.
 
@@ -283,7 +296,7 @@ def _add_group(parser: ArgumentParser, group: Group, path_completion: Any = None
 
 def _add_argument(parser: Any, argument: Argument, path_completion: Any = None) -> None:
     action = parser.add_argument(*argument.names, **argument.settings)
-    if path_completion is not None and action.type is path:
+    if path_completion is not None and action.type in (path, place):
         action.complete = path_completion
 
 

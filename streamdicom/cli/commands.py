@@ -14,6 +14,7 @@ from streamdicom.cli.arguments import (
     integer,
     option,
     path,
+    place,
     positional,
     repeated,
     seconds,
@@ -162,8 +163,10 @@ _EXPORT = Command(
     "are named. The output gets its name when it is complete; after an interruption, run the same command again with "
     "--resume.",
     (
-        positional("sources", "SOURCE", "Files, folders, ZIP and tar files.", type=path, nargs="+"),
-        option("-o", "--output", metavar="OUT", type=path, required=True, text=_OUTPUT),
+        positional(
+            "sources", "SOURCE", "Files, folders, ZIP and tar files, also at URLs for fsspec.", type=place, nargs="+"
+        ),
+        option("-o", "--output", metavar="OUT", type=place, required=True, text=_OUTPUT),
         _TO_JSON,
         choice("--compress", ("none", "gzip", "zstd"), text="The compression of OUT, whatever its suffix (.gz, .zst)."),
         INDENT,
@@ -177,7 +180,7 @@ _EXPORT = Command(
         Group(
             "bulk data",
             (
-                option("--bulk-dir", metavar="DIR", type=path, text="Write long binary values to this folder."),
+                option("--bulk-dir", metavar="DIR", type=place, text="Write long binary values to this folder."),
                 option(
                     "--bulk-threshold",
                     metavar="BYTES",
@@ -201,8 +204,8 @@ _IMPORT = Command(
     "Write each data set of a stream of DICOM JSON to a DICOM file.",
     "After an interruption, run the same command again with --resume.",
     (
-        positional("source", "IN", _INPUT, type=path),
-        option("-o", "--output", metavar="DIR", type=path, required=True, text="The folder for the files."),
+        positional("source", "IN", _INPUT, type=place),
+        option("-o", "--output", metavar="DIR", type=place, required=True, text="The folder for the files."),
         option(
             "--layout",
             default="{StudyInstanceUID}/{SeriesInstanceUID}/{SOPInstanceUID}.dcm",
@@ -213,7 +216,7 @@ _IMPORT = Command(
         INCLUDE,
         EXCLUDE,
         _JOBS,
-        option("--bulk-dir", metavar="DIR", type=path, text="The folder that references to bulk data lead to."),
+        option("--bulk-dir", metavar="DIR", type=place, text="The folder that references to bulk data lead to."),
         _bulk_uri_prefix(),
         _on_error("What to do with a data set that is not valid."),
         choice(
@@ -499,7 +502,9 @@ _TABLE = Command(
     'The package pyarrow is needed; the extra "arrow" has it. A column is a keyword, a tag, a path into sequences, or '
     "_source, _index, _offset or _json. In CSV, lists and names are JSON.",
     (
-        positional("sources", "SOURCE", "Files, folders, ZIP and tar files.", type=path, nargs="+"),
+        positional(
+            "sources", "SOURCE", "Files, folders, ZIP and tar files, also at URLs for fsspec.", type=place, nargs="+"
+        ),
         option("-o", "--output", metavar="OUT", type=path, text="A file; its suffix is .parquet, .csv or .arrow."),
         option("--columns", metavar="A,B,...", required=True, text="The columns, separated by commas."),
         flag("--schema", text="Print the columns with their types, and read nothing."),

@@ -13,6 +13,7 @@ from streamdicom.cli.options import note_unmatched, selected, write_options
 from streamdicom.cli.outputs import json_format, target_of
 from streamdicom.cli.progress import ProgressLine
 from streamdicom.cli.terminal import counted
+from streamdicom.io import is_url
 
 
 def run(arguments: Namespace) -> int:
@@ -21,7 +22,7 @@ def run(arguments: Namespace) -> int:
     form = json_format(target, arguments.to)
     deidentification = deidentification_of(arguments)
     options, where = write_options(arguments, deidentification=deidentification), selected(arguments.where)
-    is_resumable = not is_pipe(target)
+    is_resumable = not is_pipe(target) and not is_url(target)
     with resumable(is_resumable), usage_errors(), ProgressLine("Exporting", prints=target == PIPE) as line:
         report = export_archive(
             arguments.sources,

@@ -12,6 +12,7 @@ from streamdicom.cli.inputs import PIPE, naming_input
 from streamdicom.cli.options import note_unmatched, selected
 from streamdicom.cli.progress import ProgressLine
 from streamdicom.cli.terminal import counted
+from streamdicom.io import is_url
 from streamdicom.options import WriteOptions
 
 
@@ -19,7 +20,12 @@ def run(arguments: Namespace) -> int:
     """Run the command."""
     source = arguments.source
     where = selected(arguments.where)
-    with resumable(), usage_errors(), naming_input(source), ProgressLine("Importing") as line:
+    with (
+        resumable(not is_url(arguments.output)),
+        usage_errors(),
+        naming_input(source),
+        ProgressLine("Importing") as line,
+    ):
         report = import_archive(
             sys.stdin.buffer if source == PIPE else source,
             arguments.output,

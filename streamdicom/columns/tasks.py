@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from streamdicom._workers import in_order
-from streamdicom.archive import Kind, find, local_paths, measure
+from streamdicom.archive import Kind, find, measure, places
 from streamdicom.index import IndexUse, Split, parse_size, plan_splits
-from streamdicom.io import absolute, is_url, open_place, size_of
+from streamdicom.io import absolute
 
 if TYPE_CHECKING:
     from streamdicom.columns.stream import ColumnStream, TableSource
@@ -94,10 +94,7 @@ def _grouped(
 def _size(source: TableSource) -> int:
     if isinstance(source, Split):
         return _SPLIT_SIZE
-    if is_url(source):
-        with open_place(source) as file:
-            return size_of(file)
-    return measure(local_paths([source]))[1]
+    return measure(places([source]))[1]
 
 
 def _units(
@@ -108,10 +105,7 @@ def _units(
         if isinstance(source, Split):
             yield source, None
             continue
-        if is_url(source):
-            yield from ((part, None) for part in plan_splits(source, target=size, index=index))
-            continue
-        for found in find(local_paths([source]), force=force):
+        for found in find(places([source]), force=force):
             if found.kind == Kind.TEXT and (found.size > size or index in ("require", "build")):
                 yield from ((part, None) for part in plan_splits(found.path, target=size, index=index))
             elif found.kind == Kind.COMPRESSED and found.size > size:  # with an index, or a tar file

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias, cast
+from typing import BinaryIO, TypeAlias, cast
+
+from streamdicom.io.remote import file_system
 
 _BLOCK = 64 * 1024
 
@@ -13,7 +15,7 @@ Place: TypeAlias = str | os.PathLike[str]
 """A path, or a URL that fsspec opens, such as ``s3://bucket/studies.json``."""
 
 
-def is_url(place: Place) -> bool:
+def is_url(place: object) -> bool:
     """Return whether a place is a URL.
 
     >>> is_url("s3://bucket/a.json"), is_url("a.json")
@@ -32,16 +34,12 @@ def open_place(place: Place, mode: str = "rb") -> BinaryIO:
 
     Raises:
         OSError: The place cannot be opened.
-        ValueError: It is a URL, and fsspec is not installed.
+        ValueError: It is a URL, and the file system is not known; see ``file_system``.
     """
     if not is_url(place):
         return cast(BinaryIO, Path(place).open(mode))
-    try:
-        import fsspec
-    except ImportError as error:
-        raise ValueError('URLs need fsspec; install the extra "fsspec"') from error
-    opened: Any = fsspec.open(place, mode)
-    return cast(BinaryIO, opened.open())
+    system, path = file_system(cast(str, place))
+    return cast(BinaryIO, system.open(path, mode))
 
 
 def size_of(file: BinaryIO) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeAlias, cast
 
 from streamdicom.errors import Location, TruncatedError
+from streamdicom.io.ranges import is_url, open_place
 from streamdicom.io.sockets import Connection, is_connection, receive
 
 CHUNK = 64 * 1024
@@ -21,7 +22,7 @@ _MAX_PATH = 4096  # characters; PATH_MAX of Linux
 
 
 Source: TypeAlias = str | os.PathLike[str] | BinaryIO | Connection | bytes | bytearray | memoryview | Iterable[bytes]
-"""A path, a binary file (read from its current position), a socket, bytes, or an iterable of bytes.
+"""A path, a URL for fsspec, a binary file (read from its current position), a socket, bytes, or an iterable of bytes.
 
 Files and sockets stay open. A socket is read until its peer shuts down its side."""
 
@@ -38,7 +39,7 @@ def chunks(source: Source) -> Iterator[bytes]:
     [b'a', b'b']
     """
     if isinstance(source, str | os.PathLike):
-        with _opened(source) as file:
+        with open_place(source) if is_url(source) else _opened(source) as file:
             yield from _reads(file)
     elif isinstance(source, bytes | bytearray | memoryview):
         view = memoryview(source).cast("B")

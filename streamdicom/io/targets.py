@@ -12,6 +12,8 @@ from typing import Any, BinaryIO, Self, TypeAlias, cast
 
 from streamdicom.errors import OutputError
 from streamdicom.io.compression import new_compressor
+from streamdicom.io.ranges import is_url
+from streamdicom.io.remote import RemoteOutput
 from streamdicom.io.sockets import Connection, SendingFile, is_connection
 from streamdicom.io.sources import CHUNK
 
@@ -20,7 +22,7 @@ _MAX_STEM = 200  # bytes; a name may have 255
 
 
 Target: TypeAlias = str | os.PathLike[str] | BinaryIO | Connection
-"""A path, a binary file, or a socket. Files and sockets stay open."""
+"""A path, a URL for fsspec, a binary file, or a socket. Files and sockets stay open."""
 
 
 def temporary() -> BinaryIO:
@@ -99,7 +101,11 @@ class Output:
         self._name: str | os.PathLike[str] = ""  # as the caller gave it
         self._path: Path | None = None
         self._partial: Path | None = None
-        if isinstance(target, str | os.PathLike):
+        self._remote: RemoteOutput | None = None
+        if is_url(target):
+            self._remote = RemoteOutput(cast(str, target))
+            self._file = self._remote.file
+        elif isinstance(target, str | os.PathLike):
             self._name = target
             with naming(target):
                 self._file = self._open(target)
@@ -177,6 +183,10 @@ class Output:
         if self._compressor is not None:
             compressor, self._compressor = self._compressor, None
             self._write(compressor.flush())
+        if self._remote is not None:
+            remote, self._remote = self._remote, None
+            remote.commit()
+            return
         if self._path is None:
             self.flush()
             return
@@ -194,6 +204,10 @@ class Output:
 
     def discard(self) -> None:
         """Remove the hidden file of an incomplete output."""
+        if self._remote is not None:
+            remote, self._remote = self._remote, None
+            self._is_whole = False
+            remote.discard()
         if self._path is None:
             return
         self._is_whole = False

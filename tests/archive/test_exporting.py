@@ -346,15 +346,15 @@ def test_empty_file_named_dcm_fails(corpus: Path) -> None:
     assert [skipped.name for skipped in export_archive(corpus, io.BytesIO(), on_error="skip").skipped] == [str(empty)]
 
 
-def test_url_is_a_value_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_url_as_a_path_is_a_value_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    calls: list[tuple[str, str, dict[str, Any]]] = [
-        ("s3://bucket/in", "out.json", {}),
-        (".", "s3://bucket/out.json", {}),
-        (".", "out.json", {"bulk_dir": "s3://bucket/bulk"}),
+    calls: list[tuple[Path, Path, dict[str, Any]]] = [
+        (Path("s3://bucket/in"), Path("out.json"), {}),
+        (Path(), Path("s3://bucket/out.json"), {}),
+        (Path(), Path("out.json"), {"bulk_dir": Path("s3://bucket/bulk")}),
     ]
     for source, target, options in calls:
-        with pytest.raises(ValueError, match=r"local path, not a URL \(s3://\)"):
+        with pytest.raises(ValueError, match=r"text with a URL, not a path that starts with s3:"):
             export_archive(source, target, **options)
     assert _names(tmp_path) == []
 

@@ -370,7 +370,8 @@ def test_reference_without_bulk_root_is_an_error(tmp_path: Path) -> None:
         {"layout": ".streamdicom/{SOPInstanceUID}"},
         {"layout": "a//b"},
         {"layout": "{SOPInstanceUID"},
-        {"bulk_root": "s3://bucket/bulk"},
+        {"bulk_root": "nothing://bucket/bulk"},
+        {"bulk_root": Path("s3://bucket/bulk")},
     ],
 )
 def test_invalid_arguments_are_a_value_error(tmp_path: Path, options: dict[str, Any]) -> None:

@@ -105,8 +105,8 @@ def test_named_file_must_be_readable(tmp_path: Path) -> None:
 
 
 def test_wrong_sources_are_errors_at_the_call(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="not a URL"):
-        iter_datasets("s3://bucket/in")
+    with pytest.raises(ValueError, match="text with a URL"):
+        iter_datasets(Path("s3://bucket/in"))
     with pytest.raises(TypeError):
         iter_datasets([tmp_path])  # type: ignore[arg-type]
     with pytest.raises(FileNotFoundError):

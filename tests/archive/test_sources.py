@@ -25,7 +25,7 @@ from streamdicom.archive.sources import (
     CONTAINERS,
     Input,
     Kind,
-    check_local,
+    check_place,
     file_id,
     find,
     glob_sorted,
@@ -106,12 +106,12 @@ def test_unreadable_file_named_dcm_is_a_fault(tmp_path: Path, data: bytes, fault
     assert fault in item.fault
 
 
-def test_url_is_not_a_source() -> None:
-    for url in ("s3://bucket/a", "https://host/a.dcm", "file:///tmp/a", Path("s3://bucket")):
-        with pytest.raises(ValueError, match="bulk_dir must be a local path, not a URL"):
-            check_local("bulk_dir", url)
-    for path in ("a/b", "C:\\a", "C:/a", "/a", "a:b", Path("a"), None):
-        check_local("bulk_dir", path)
+def test_url_as_a_path_is_refused() -> None:
+    for url in ("s3:/bucket/a", Path("https://host/a.dcm"), Path("file:///tmp/a"), Path("s3://bucket")):
+        with pytest.raises(ValueError, match="bulk_dir must be a local path or text with a URL"):
+            check_place("bulk_dir", url)
+    for path in ("a/b", "C:\\a", "C:/a", "/a", "a:b", Path("a"), None, "memory://bucket/a"):
+        check_place("bulk_dir", path)
 
 
 # --- glob patterns ---------------------------------------------------------------------------------------------

@@ -62,7 +62,7 @@ def _options_with_default(name: str) -> list[object]:
         (["listen", "localhost:0", "--timeout", "0"], "argument --timeout: expected a number of seconds above 0"),
         (["export", ".", "-o", "a.json", "--jobs", "0"], "expected an integer of at least 1, found '0'"),
         (["serve", ".", "--port", "65536"], "expected an integer from 0 to 65535, found '65536'"),
-        (["export", ".", "-o", "a.json", "--bulk-dir", "s3://a/b"], "found a URL: 's3://a/b'"),
+        (["serve", "s3://a/b"], "found a URL: 's3://a/b'"),
         (["convert", "https://example.org/a", "-"], "expected the path of a local file or folder"),
         (["show", "a", "-v", "-q"], "not allowed with argument -v"),
     ],

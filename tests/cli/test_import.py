@@ -91,7 +91,7 @@ def test_empty_array_is_no_error(tmp_path: Path) -> None:
         ["-", "-o", "out", "--transfer-syntax", "1.2.840.10008.1.2.2"],
         ["-", "-o", "out", "--transfer-syntax", "bogus"],
         ["-", "-o", "out", "--on-duplicate", "both"],
-        ["-", "-o", "s3://bucket/out"],
+        ["-", "-o", "nothing://bucket/out"],
     ],
     ids=" ".join,
 )

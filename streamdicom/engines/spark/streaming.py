@@ -11,7 +11,7 @@ from pyspark.sql.datasource import DataSourceStreamReader, InputPartition
 from pyspark.sql.streaming.datasource import ReadAllAvailable, ReadLimit, ReadMaxFiles, SupportsTriggerAvailableNow
 from pyspark.sql.types import StructType
 
-from streamdicom.archive import Kind, find, local_paths
+from streamdicom.archive import Kind, find, places
 from streamdicom.engines.spark.options import Options
 from streamdicom.engines.spark.source import Columns, Partition
 from streamdicom.errors import InputError, Location
@@ -37,7 +37,7 @@ class StreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
     """
 
     def __init__(self, options: Options, schema: StructType) -> None:
-        self._paths = [absolute(path) for path in local_paths(options.paths)]
+        self._paths = [absolute(path) for path in places(options.paths)]
         self._columns = Columns(options, schema)
         self._max_files = options.number("maxFilesPerTrigger")
         self._partitioning = options.partitioning
