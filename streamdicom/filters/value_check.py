@@ -1,12 +1,13 @@
 """A check of elements by the data dictionary and by their VRs (PS3.5, PS3.6).
 
-Most elements cost one look-up: a rule for each tag has the VR, the possible numbers of values, and the values of the
-VR that were right before. Everything else takes a closer look.
+Most elements cost one look-up, in a set of elements that were right before. For others a rule for each tag has the VR,
+the possible numbers of values, and right values. Everything else takes a closer look.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from itertools import filterfalse
 from operator import length_hint
 from typing import Any, TypeAlias
 
@@ -56,6 +57,8 @@ OffsetOf: TypeAlias = Callable[[int], int]
 _MAX_REMEMBERED = 4  # values of an element whose verdict is kept
 _MAX_TEXT = 64  # characters of such a value
 _MAX_RIGHT = 256  # elements of each tag whose verdict is kept; more are as good as unique
+_MAX_FAMILIAR = 8 * 1024  # events that are known to be right, besides those of one call
+_MANY = 32  # events whose hashes cost less than a closer look, even if they have all bytes of the call
 _MAX_RULES = 16 * 1024  # elements whose rule is kept
 _MAX_BLOCKS = 4096  # private blocks of a data set that are remembered
 
@@ -120,6 +123,7 @@ class ValueCheck:
         self._rules = _Rules()
         self.engine_rules: Any = _native.functions.ElementRules() if _native.functions else None
         self._creators: BoundedCache[str, _Rules] = BoundedCache(_MAX_BLOCKS)
+        self._familiar: set[Event] = set()  # that are right, wherever they stand
         self._count = 0  # of rules
         self.datasets = 0
         self._reports = 0
@@ -152,8 +156,13 @@ class ValueCheck:
         """
         self._events, self._offset_of = events, offset_of
         self._remaining = remaining = iter(events)
-        rules, levels, blocks = self._rules, self._open, self._blocks
-        for kind, tag, vr, value in remaining:
+        rules, levels, blocks, familiar = self._rules, self._open, self._blocks, self._familiar
+        unfamiliar: Iterable[Event] = remaining
+        if len(events) >= _MANY:
+            if len(familiar) > _MAX_FAMILIAR:
+                familiar.clear()
+            unfamiliar = filterfalse(familiar.__contains__, remaining)
+        for kind, tag, vr, value in unfamiliar:
             if kind == ELEMENT:
                 known = blocks.get(tag >> 8, _NO_RULES) if tag & 0x10000 else rules
                 rule = known.get(tag)
@@ -164,6 +173,8 @@ class ValueCheck:
                             if len(value) in counts:
                                 continue
                         elif value in right:
+                            if known is rules:
+                                familiar.add((kind, tag, vr, value))
                             continue
                         elif len(value) in counts and is_right(value):
                             if right is not _NOTHING and not _remember(right, value):
@@ -181,6 +192,8 @@ class ValueCheck:
                 if kind == START_SEQUENCE:
                     rule = (blocks.get(tag >> 8, _NO_RULES) if tag & 0x10000 else rules).get(tag)
                     if rule is not None and rule[0] == vr:
+                        if not tag & 0x10000:
+                            familiar.add((kind, tag, vr, value))
                         continue
                 self._blocks = blocks
                 self._other(kind, tag, vr, value)
@@ -268,9 +281,7 @@ class ValueCheck:
         if self._count > _MAX_RULES:
             self._count = 1
             self._forget()
-        right: dict[Any, None] | tuple[()] | None = {} if vr in _TEXT_VRS else _NOTHING
-        if self._in_binary and vr not in _TEXT_VRS:
-            right = None
+        right: dict[Any, None] | None = None if self._in_binary and vr not in _TEXT_VRS else {}
         counts: Container[int] = _ANY_COUNT
         if is_private_creator(tag) or tag == SPECIFIC_CHARACTER_SET:
             counts = ()  # values that were not found right need a closer look
@@ -283,6 +294,7 @@ class ValueCheck:
 
     def _forget(self) -> None:
         self._rules.clear()
+        self._familiar.clear()
         for others in self._creators.values():
             others.clear()
         if self.engine_rules is not None:
