@@ -29,7 +29,7 @@ from streamdicom.io import COMPRESSION_SUFFIXES
 # The order of the options in the reference.
 TOPICS: dict[type, dict[str, tuple[str, ...]]] = {
     ReadOptions: {
-        "Format and bounds": ("format", "force", "limits"),
+        "Format and bounds": ("format", "path", "force", "limits"),
         "Deviations and errors": ("profile", "deviations", "on_deviation", "on_error"),
         "Elements and data sets": ("include", "exclude", "where", "deidentification", "converters"),
         "Bulk data": ("bulk_data_store", "bulk_data_uri_handler", "spool_threshold"),

@@ -54,6 +54,9 @@ class ReadOptions:
         format: "json", DICOM JSON (PS3.18 Annex F), also as NDJSON or concatenated documents; "xml", the Native DICOM
             Model (PS3.19 Annex A), also concatenated; "dicom", a DICOM file (PS3.10); or "auto", which detects the
             format by the first bytes.
+        path: Where data sets are in a JSON document of another kind: a prefix of the package ijson, such as
+            ``entry.item.resource``, with ``item`` for any value in an array. There are data sets or arrays of data
+            sets; the text around them must be JSON. None means that the document is DICOM JSON.
         force: Whether a DICOM file may lack the preamble and the file meta information (PS3.10 7.1), as in
             ``pydicom.dcmread``.
         limits: Bounds on the cost of the input.
@@ -100,6 +103,7 @@ class ReadOptions:
     """
 
     format: InputFormat = "auto"
+    path: str | None = None
     force: bool = False
     limits: Limits = field(default_factory=Limits)
     profile: Profile = "lenient"
@@ -259,6 +263,7 @@ def _check_deidentification(options: ReadOptions | WriteOptions, deidentificatio
 
 _NONE_OR: dict[str, Any] = {
     "converters": Converters,
+    "path": str,
     "on_deviation": Callable,
     "bulk_data_uri_handler": Callable,
     "bulk_data_element_handler": Callable,

@@ -75,6 +75,8 @@ def read(
         raise ValueError("rows, max_length and jobs must be at least 1")
     schema = Schema(columns, types or TypeOptions(), has_problems=on_mismatch != "error")
     options = replace(options, include=schema.include)
+    if "_offset" in schema.places and options.path is not None:
+        raise ValueError("expected no column _offset, because data sets at a path are not indexed")
     if "_offset" in schema.places:  # the objects of the text must be the data sets
         options = replace(options, deviations={**options.deviations, "wrapper": "error"})
     return ColumnStream(sources, schema, options, on_mismatch, rows, max_length, jobs)
@@ -165,7 +167,7 @@ class ColumnStream:
             OSError: A source does not exist, or cannot be read.
             ValueError: A target or a count below 1.
         """
-        planned = plan_tasks(self.sources, target=target, parts=count, index=index, force=self.options.force)
+        planned = plan_tasks(self.sources, target=target, parts=count, index=index, options=self.options)
         return [self.of(task) for task in planned]
 
     def of(self, sources: Iterable[TableSource]) -> ColumnStream:

@@ -12,6 +12,7 @@ from streamdicom._workers import in_order
 from streamdicom.archive import Kind, find, measure, places
 from streamdicom.index import IndexUse, Split, parse_size, plan_splits
 from streamdicom.io import absolute
+from streamdicom.options import ReadOptions, options_or_default
 
 if TYPE_CHECKING:
     from streamdicom.columns.stream import ColumnStream, TableSource
@@ -23,7 +24,7 @@ _SPLIT_SIZE = 64 * 1024 * 1024  # bytes of a part of a file
 
 def batches_of(stream: ColumnStream, jobs: int) -> Iterator[pa.RecordBatch]:
     """Yield the batches of a stream in order, made by several processes."""
-    for _, batch in in_order(_Reader(stream), plan_tasks(stream.sources, force=stream.options.force), jobs):
+    for _, batch in in_order(_Reader(stream), plan_tasks(stream.sources, options=stream.options), jobs):
         yield batch
 
 
@@ -43,7 +44,7 @@ def plan_tasks(
     target: int | str | None = None,
     parts: int | None = None,
     index: IndexUse = "auto",
-    force: bool = False,
+    options: ReadOptions | None = None,
 ) -> Iterator[list[TableSource]]:
     """Yield the work in pieces: parts of long files, and groups of short files.
 
@@ -52,7 +53,7 @@ def plan_tasks(
         target: The size of a piece in bytes, or a text such as "64 MiB".
         parts: About the number of pieces instead. One long file has that number, if it has as many data sets.
         index: See ``plan_splits``, for text that is longer than a piece; "require" and "build" are for all text.
-        force: See ``ReadOptions``.
+        options: The options for reading. Documents with a path are not split.
 
     Raises:
         IndexMismatchError: A source has changed since its index was built.
@@ -66,7 +67,11 @@ def plan_tasks(
     if parts is not None:
         size = max(1, -(-sum(map(_size, sources)) // parts))
     max_size = size if parts is not None else min(_MAX_SIZE, size)
-    yield from _grouped(_units(sources, size, index, force=force), max_size, None if parts is not None else _MAX_FILES)
+    yield from _grouped(
+        _units(sources, size, index, options_or_default(options, ReadOptions)),
+        max_size,
+        None if parts is not None else _MAX_FILES,
+    )
 
 
 def place_of(source: TableSource) -> str | Split:
@@ -98,15 +103,17 @@ def _size(source: TableSource) -> int:
 
 
 def _units(
-    sources: Iterable[TableSource], size: int, index: IndexUse, *, force: bool
+    sources: Iterable[TableSource], size: int, index: IndexUse, options: ReadOptions
 ) -> Iterator[tuple[TableSource, int | None]]:
     """Yield files with their sizes, and parts of files, each of which is a piece."""
     for source in sources:
         if isinstance(source, Split):
             yield source, None
             continue
-        for found in find(places([source]), force=force):
-            if found.kind == Kind.TEXT and (found.size > size or index in ("require", "build")):
+        for found in find(places([source]), force=options.force):
+            if options.path is not None and found.kind != Kind.OTHER:
+                yield os.fspath(found.path), found.size
+            elif found.kind == Kind.TEXT and (found.size > size or index in ("require", "build")):
                 yield from ((part, None) for part in plan_splits(found.path, target=size, index=index))
             elif found.kind == Kind.COMPRESSED and found.size > size:  # with an index, or a tar file
                 yield from ((part, None) for part in plan_splits(found.path, target=size))

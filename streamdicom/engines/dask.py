@@ -43,8 +43,7 @@ def to_bag(
     """
     import dask.bag
 
-    is_forced = options is not None and options.force
-    planned = list(plan_tasks(sources, target=target, parts=parts, index=index, force=is_forced))
+    planned = list(plan_tasks(sources, target=target, parts=parts, index=index, options=options))
     return dask.bag.from_sequence(planned, npartitions=max(1, len(planned))).map_partitions(_datasets, options)
 
 

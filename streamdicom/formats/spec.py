@@ -89,6 +89,10 @@ class Format:
 
 
 def _new_json_parser(options: ReadOptions, key_filter: KeyFilter | None, _: object) -> Parser:
+    if options.path is not None:
+        from streamdicom.formats.json import PathParser
+
+        return PathParser(options=options, skip=key_filter)
     from streamdicom.formats.json import JsonParser
 
     return JsonParser(options=options, skip=key_filter)

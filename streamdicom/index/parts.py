@@ -108,6 +108,8 @@ class Split:
         """Return the parser and the filters, as for a whole source."""
         if self.origin is None:
             return reading_pipeline(options, store, expansion)
+        if options.path is not None:
+            raise ValueError("a document with a path cannot be split, because its data sets are within another value")
         conditions = DatasetConditions(options.where, options.limits)
         return _PartParser(self, options, conditions), Pipeline.for_reading(options, store, conditions)
 

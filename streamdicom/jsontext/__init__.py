@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         held_back,
         scan,
     )
+    from streamdicom.jsontext.masking import PathMask
 
 __all__ = [
     "DEPTHS",
@@ -47,6 +48,7 @@ __all__ = [
     "JsonEmitter",
     "JsonTokenizer",
     "Origin",
+    "PathMask",
     "Stretch",
     "Summary",
     "Token",
@@ -57,8 +59,8 @@ __all__ = [
     "scan",
 ]
 
-# Random access needs them, and nothing else does.
-_LATE = dict.fromkeys(
+# Random access and paths need them, and nothing else does.
+_LATE = {"PathMask": "masking"} | dict.fromkeys(
     ("Ambiguous", "BoundaryScanner", "CommentError", "Joiner", "Summary", "held_back", "scan"), "boundaries"
 )
 __getattr__, __dir__ = late_names(__name__, _LATE, globals())

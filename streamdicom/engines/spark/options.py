@@ -16,7 +16,9 @@ DEFAULT_COLUMNS = ("_source", "_index", "_json")
 """Without columns, the data sets as JSON."""
 
 _TYPES = ("ds", "dt")
-_READING = ("format", "profile", "onError")
+_READING = {"format": "format", "jsonPath": "path", "profile": "profile", "onError": "on_error"}
+"""Fields of ``ReadOptions`` by the options of their names."""
+
 _KNOWN = {
     *("path", "paths", "columns", "select", "splitSize", "partitions", "index"),
     *("onMismatch", "rows", "maxLength", "tm", "maxFilesPerTrigger", "single"),
@@ -113,9 +115,7 @@ class Options:
         """
         columns = self.columns or (DEFAULT_COLUMNS if schema is None else columns_of(schema))
         bounds = {"rows": self.number("rows"), "max_length": self.number("maxLength")}
-        reading = {
-            "on_error" if name == "onError" else name: self.text(name) for name in _READING if name in self._given
-        }
+        reading = {field: self.text(name) for name, field in _READING.items() if name in self._given}
         return read(
             *self.paths,
             columns=columns,

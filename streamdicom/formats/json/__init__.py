@@ -11,9 +11,10 @@ from streamdicom.formats.json.key_filter import KeyFilter
 if TYPE_CHECKING:
     from streamdicom.formats.json.json_text import output_form
     from streamdicom.formats.json.parser import JsonParser
+    from streamdicom.formats.json.path import PathParser
     from streamdicom.formats.json.writer import JsonWriter
 
-__all__ = ["JsonParser", "JsonWriter", "KeyFilter", "output_form"]
+__all__ = ["JsonParser", "JsonWriter", "KeyFilter", "PathParser", "output_form"]
 
-_LATE = {"JsonParser": "parser", "JsonWriter": "writer", "output_form": "json_text"}
+_LATE = {"JsonParser": "parser", "JsonWriter": "writer", "PathParser": "path", "output_form": "json_text"}
 __getattr__, __dir__ = late_names(__name__, _LATE, globals())

@@ -56,7 +56,7 @@ def _checking(vr: str, decode: Decoder) -> Decoder:
 
 
 def _remembering(vr: str, decode: Decoder) -> Decoder:
-    """Return a decoder that remembers short text, which is faster than to decode and check it."""
+    """Return a decoder that remembers short text, to decode it once."""
     if vr not in SPLITTERS:
         return decode
     known = BoundedCache[bytes, "tuple[Any, ...]"](_MAX_KNOWN)
