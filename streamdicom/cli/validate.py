@@ -185,7 +185,7 @@ class _Checks:
         self._is_started = False
 
     def check(self, batch: Batch, parser: PlacedParser) -> int:
-        """Check the next events of the stream; return the number of data sets that start in them."""
+        """Check the next events of the stream; return the number of new data sets."""
         if not batch.events:
             return 0
         if not self._is_started:

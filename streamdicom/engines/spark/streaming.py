@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TypeAlias
 
 import pyarrow as pa
@@ -17,7 +16,7 @@ from streamdicom.engines.spark.source import Columns, Partition
 from streamdicom.errors import InputError, Location
 from streamdicom.formats import form_of_name
 from streamdicom.index import plan_lines
-from streamdicom.io import absolute
+from streamdicom.io import absolute, open_place
 
 _BLOCK = 64 * 1024
 
@@ -107,7 +106,7 @@ def _end(path: str, size: int, before: dict[str, int] | None) -> dict[str, int] 
 
 def _after_line_feed(path: str, start: int, end: int) -> int:
     """Return the offset after the last line feed of a range, or its start."""
-    with Path(path).open("rb") as file:
+    with open_place(path) as file:
         while end > start:
             begin = max(start, end - _BLOCK)
             file.seek(begin)
