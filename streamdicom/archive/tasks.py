@@ -59,7 +59,7 @@ class Rendering:
         bulk_threshold: The size in bytes above which a value is large.
         bulk_uri_prefix: The start of references to that folder.
         bulk: False to drop large values.
-        index: Whether to collect what an index of the output needs.
+        index: Whether to collect the places for an index of the output.
         folder: The folder for temporary files.
     """
 

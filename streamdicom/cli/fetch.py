@@ -1,4 +1,4 @@
-"""``streamdicom fetch``: write what a DICOMweb server returns."""
+"""``streamdicom fetch``: write data sets, files or values of a DICOMweb server."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ _MIB = 1024 * 1024
 class ServerLimits:
     """Bounds on the clients of a server.
 
-    Memory is at most about 1 MiB for each of ``requests``, whatever the clients send.
+    Memory is at most about 1 MiB for each of ``requests``.
 
     Attributes:
         connections: Open connections. When one more arrives, the connection that has waited longest for a request is

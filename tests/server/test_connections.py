@@ -107,7 +107,7 @@ def test_client_that_does_not_read_ends_and_a_slow_one_gets_everything(port: int
         left = 0
         while data := deaf.recv(256 * 1024):
             left += len(data)
-        assert left < size  # what the system had buffered when the server gave up
+        assert left < size  # which the system had buffered when the server gave up
 
 
 def _status(connection: socket.socket) -> bytes:

@@ -60,7 +60,7 @@ class Refreshed:
 
 
 class Counts(NamedTuple):
-    """The numbers of what the index has."""
+    """The numbers of studies, series and instances in the index."""
 
     studies: int
     series: int
