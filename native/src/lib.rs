@@ -1,5 +1,6 @@
 //! The module `streamdicom._native._engine`. Only `objects` makes objects of CPython.
 
+mod boundaries;
 mod check;
 mod encode;
 mod json;
@@ -13,6 +14,7 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = true)]
 fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("VERSION", env!("CARGO_PKG_VERSION"))?;
+    boundaries::add_to(module)?;
     check::add_to(module)?;
     encode::add_to(module)?;
     json::add_to(module)?;

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from contextlib import closing
-from itertools import chain, pairwise
+from functools import partial
 from typing import BinaryIO, cast
 
 from streamdicom.errors import InputError
 from streamdicom.formats import HEAD_SIZE, JSON, detect
 from streamdicom.index.access import StreamIndex, sidecar_of
 from streamdicom.index.parallel import parallel_hashes, parallel_starts
-from streamdicom.index.scanning import hash_of, starts
+from streamdicom.index.scanning import hash_of, starts_and_uids, uid_hash
 from streamdicom.index.sidecar import PACKINGS, Packing, fingerprint
-from streamdicom.index.sorting import numbers_of
 from streamdicom.index.writing import IndexWriter
 from streamdicom.io import Place, UnpackedFile, absolute, open_place, read_range
 from streamdicom.jsontext import CommentError
@@ -67,9 +66,15 @@ def build_index(source: Place, *, jobs: int = 1, on_progress: Callable[[int], ob
         try:
             if _kind(text) != JSON.name:
                 raise InputError(f"expected DICOM JSON, found {_kind(text)}")
-            _scan(place, text, writer, jobs, on_progress)
+            is_split = jobs > 1 and _scan_in_parallel(place, text, writer, jobs, on_progress)
+            if not is_split:
+                _scan(text, writer, on_progress)
             packing = None if unpacked is None else _packing(unpacked)
-            writer.add_hashes(_hashes(place, text, writer, packing.size if packing else before.size, jobs))
+            end = packing.size if packing else before.size
+            if is_split:
+                writer.add_hashes(parallel_hashes(place, writer.starts(), end, jobs))
+            else:
+                writer.add_missing(partial(hash_of, text), end)
         except (CommentError, InputError) as cause:
             error = InputError(
                 f"{cause}; only JSON without comments, without an object around, and not compressed as a whole can be "
@@ -97,31 +102,31 @@ def _packing(file: UnpackedFile) -> Packing:
     return Packing(file.kind, size, file.places)
 
 
-def _scan(
+def _scan_in_parallel(
     place: str, file: BinaryIO, writer: IndexWriter, jobs: int, on_progress: Callable[[int], object] | None
-) -> None:
-    """Write the offsets of the data sets."""
+) -> bool:
+    """Write the offsets of the data sets.
+
+    Returns:
+        False if a part of the text does not tell its structure.
+    """
     try:
-        _keep(parallel_starts(place, file, jobs) if jobs > 1 else starts(file), writer, on_progress)
+        for starts in parallel_starts(place, file, jobs):
+            writer.add_starts(starts)
+            _report(starts, on_progress)
     except ValueError:  # a range that is not JSON does not tell where its strings are
-        if jobs == 1:
-            raise
         writer.clear_starts()
-        _keep(starts(file), writer, on_progress)
+        return False
+    return True
 
 
-def _keep(found: Iterable[array[int]], writer: IndexWriter, on_progress: Callable[[int], object] | None) -> None:
-    for some in found:
-        writer.add_starts(some)
-        if on_progress is not None:
-            on_progress(some[-1])
+def _scan(file: BinaryIO, writer: IndexWriter, on_progress: Callable[[int], object] | None) -> None:
+    """Write the offsets of the data sets, and the hashes of the UIDs at their start."""
+    for starts, uids in starts_and_uids(file):
+        writer.add(starts, [None if uid is None else uid_hash(uid) for uid in uids])
+        _report(starts, on_progress)
 
 
-def _hashes(place: str, file: BinaryIO, writer: IndexWriter, end: int, jobs: int) -> Iterator[int]:
-    """Yield the hash of the SOP Instance UID of each data set."""
-    if jobs > 1:
-        yield from parallel_hashes(place, writer.starts(), end, jobs)
-        return
-    numbers = chain.from_iterable(map(numbers_of, writer.starts()))
-    for start, stop in pairwise(chain(numbers, [end])):
-        yield hash_of(file, start, stop)
+def _report(starts: array[int], on_progress: Callable[[int], object] | None) -> None:
+    if on_progress is not None:
+        on_progress(starts[-1])

@@ -9,15 +9,17 @@ from contextlib import suppress
 from hashlib import blake2b
 from typing import BinaryIO
 
+from streamdicom import _native
 from streamdicom.errors import InputError, Location
 from streamdicom.events import ELEMENT, END_DATASET
 from streamdicom.formats.json import JsonParser, KeyFilter
 from streamdicom.io import read_range
 from streamdicom.jsontext import FIRST, NEXT, BoundaryScanner, CommentError, Origin, Summary, scan
+from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions
 from streamdicom.patterns import DatasetConditions
 
-PIECE = 64 * 1024
+PIECE = 128 * 1024
 """Bytes that are scanned at once."""
 
 _SOP_INSTANCE_UID = 0x00080018
@@ -29,6 +31,10 @@ _COMMA = rb"\s*,\s*"
 _UID = re.compile(  # pydicom writes the VR after the value
     rb'"00080018"\s*:\s*\{\s*(?:' + _VR + _COMMA + _VALUE + b"|" + _VALUE + _COMMA + _VR + rb")\s*\}"
 )
+_PLAIN = rb'\{[^{}"\\/]*+(?:"[^{}"\\]*+"[^{}"\\/]*+|(?!))*+\}'  # an object whose end is evident
+_PLAIN_UID = re.compile(
+    rb'\{\s*(?:"(?!00080018)[0-9A-F]{8}"\s*:\s*' + _PLAIN + _COMMA + rb"|(?!))*+(?:" + _UID.pattern + b")"
+)
 _UID_KEY = re.compile(rb'0008[^"]{0,3}0018|SOPInstanceUID|\\u00[0-7]', re.IGNORECASE)  # a key in any form
 _LONGEST_KEY = 32  # bytes
 _KEYED = re.compile(rb'\{\s*"[0-9A-Fa-f]{8}"')
@@ -36,6 +42,7 @@ _NO_WRAPPER = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\[|\{\s*(?:"[0-9A-Fa-f]{8}"|\
 _BLANK = b" \t\r\n"
 _LOOK_BACK = 64  # bytes
 _STRUCTURES = {b",": NEXT, b"[": FIRST}
+_LIMITS = Limits().depth, Limits().segment_size, Limits().number_length
 
 
 def starts(file: BinaryIO, start: int = 0, end: int | None = None) -> Iterator[array[int]]:
@@ -49,11 +56,46 @@ def starts(file: BinaryIO, start: int = 0, end: int | None = None) -> Iterator[a
     Raises:
         CommentError: The text has a comment.
     """
-    scanner = BoundaryScanner(start)
-    for piece in read_range(file, start, end, PIECE):
+    for found, _, _ in _scanned(file, start, end):
+        yield found
+
+
+def starts_and_uids(file: BinaryIO) -> Iterator[tuple[array[int], list[str | None]]]:
+    """Yield the offsets and the UIDs of the data sets of a JSON text; see ``uids_at``.
+
+    Raises:
+        CommentError: The text has a comment.
+    """
+    for found, piece, offset in _scanned(file, 0, None):
+        yield found, uids_at(piece, offset, found)
+
+
+def _scanned(file: BinaryIO, offset: int, end: int | None) -> Iterator[tuple[array[int], bytes, int]]:
+    """Yield the offsets of data sets, the piece that they start in, and its offset."""
+    scanner = BoundaryScanner(offset)
+    for piece in read_range(file, offset, end, PIECE):
         found = scanner.feed(piece)
         if found:
-            yield found
+            yield found, piece, offset
+        offset += len(piece)
+
+
+def uids_at(data: bytes, offset: int, starts: array[int]) -> list[str | None]:
+    """Return the SOP Instance UID of each data set, if it is evident.
+
+    Args:
+        data: A part of the text.
+        offset: The offset of the part.
+        starts: The offsets of data sets that start in it.
+
+    >>> uids_at(b'[{"00080018":{"vr":"UI","Value":["1.2"]}},{}]', 0, array("Q", [1, 42]))
+    ['1.2', None]
+    """
+    if _native.functions is not None:
+        found: list[str | None] = _native.functions.json_uids(data, offset, starts.tobytes(), _LIMITS)
+        return found
+    matches = [_PLAIN_UID.match(data, start - offset, start - offset + _HEAD) for start in starts]
+    return [(match[1] or match[2]).decode() if match else None for match in matches]
 
 
 def has_wrapper(head: bytes) -> bool:
@@ -170,6 +212,9 @@ def uid_of(file: BinaryIO, start: int, end: int) -> str | None:
         InputError: This is an object around an array of data sets.
     """
     head = b"".join(read_range(file, start, min(end, start + _HEAD)))
+    [uid] = uids_at(head, start, array("Q", [start]))
+    if uid is not None:
+        return uid
     found = _UID.search(head)
     if found and _KEYED.match(head):
         before = scan(head[: found.start()])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import sys
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from streamdicom.io import read_range, temporary
@@ -44,7 +44,8 @@ class SortedPairs:
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         runs = [self._read(start, end) for start, end in zip([0, *self._ends], self._ends, strict=False)]
-        return heapq.merge(*runs, sorted(self._run))
+        self._run.sort()
+        return heapq.merge(*runs, self._run) if runs else iter(self._run)
 
     def close(self) -> None:
         """Remove the temporary file."""
@@ -65,10 +66,10 @@ class SortedPairs:
             yield from zip(numbers[::2], numbers[1::2], strict=True)
 
 
-def words(numbers: Iterator[int]) -> bytes:
+def words(numbers: Iterable[int]) -> bytes:
     """Return numbers as bytes, little endian.
 
-    >>> words(iter([1])).hex()
+    >>> words([1]).hex()
     '0100000000000000'
     """
     result = array("Q", numbers)

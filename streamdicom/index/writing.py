@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from array import array
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from streamdicom.index.sidecar import Fingerprint, Packing, write
-from streamdicom.index.sorting import SortedPairs, words
+from streamdicom.index.sorting import SortedPairs, numbers_of, words
 from streamdicom.io import Place, read_range, temporary
 
 _BLOCK = 64 * 1024
+_WORD = 8
 
 
 class IndexWriter:
@@ -24,10 +26,39 @@ class IndexWriter:
     def __init__(self) -> None:
         self._starts = temporary()
         self._pairs = SortedPairs()
+        self._missing = temporary()  # the ordinals of data sets without a hash
+        self._count = 0
 
     def add_starts(self, starts: Iterable[int]) -> None:
         """Add the offsets of data sets."""
-        self._starts.write(words(iter(starts)))
+        self._starts.write(words(starts))
+
+    def add(self, starts: Collection[int], hashes: Iterable[int | None]) -> None:
+        """Add the offsets and hashes of data sets; None for a missing hash."""
+        self.add_starts(starts)
+        missing = array("Q")
+        add = self._pairs.add
+        for ordinal, value in enumerate(hashes, self._count):
+            if value is None:
+                missing.append(ordinal)
+            else:
+                add(value, ordinal)
+        if missing:
+            self._missing.write(words(missing))
+        self._count += len(starts)
+
+    def add_missing(self, hash_of: Callable[[int, int], int], end: int) -> None:
+        """Add the hash of each data set that was added without one.
+
+        Args:
+            hash_of: Returns the hash of a data set, by its start and its end.
+            end: The size of the source.
+        """
+        for block in read_range(self._missing, 0, None, _BLOCK):
+            for ordinal in numbers_of(block):
+                place = ordinal * _WORD
+                bounds = numbers_of(b"".join(read_range(self._starts, place, place + 2 * _WORD)))
+                self._pairs.add(hash_of(bounds[0], bounds[1] if len(bounds) > 1 else end), ordinal)
 
     def starts(self) -> Iterator[bytes]:
         """Yield the offsets so far, as bytes of numbers."""
@@ -50,4 +81,5 @@ class IndexWriter:
     def close(self) -> None:
         """Remove the temporary files."""
         self._starts.close()
+        self._missing.close()
         self._pairs.close()

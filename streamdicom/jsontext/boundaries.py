@@ -22,6 +22,8 @@ from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from streamdicom import _native
+
 _STRUCTURE = b'"{}'
 _OTHERS = bytes(set(range(256)) - set(_STRUCTURE))
 _PARENTHESES = bytes.maketrans(b"{}", b"()")
@@ -183,15 +185,32 @@ def scan(data: bytes, *, offset: int = 0, in_string: bool | None = False) -> Sum
     >>> list(scan(b'[{"a": "{"}, {}]').starts)
     [1, 13]
     """
+    found = (_scan_any if _native.functions is None else _scan_natively)(data, offset, in_string)
+    if found is None:
+        raise CommentError(_COMMENT_MESSAGE)
+    return found
+
+
+def _scan_natively(data: bytes, offset: int, in_string: bool | None) -> Summary | Ambiguous | None:
+    known, parts = _native.functions.json_boundaries(data, offset, in_string)  # type: ignore[union-attr]
+    if known is None:
+        outside, inside = parts
+        return Ambiguous(outside and _summary(False, *outside), inside and _summary(True, *inside))
+    [part] = parts
+    return part and _summary(known, *part)
+
+
+def _summary(in_string: bool, ends_in_string: bool, change: int, depth: int, starts: bytes) -> Summary:
+    return Summary(in_string, ends_in_string, change, depth, array("Q", starts))
+
+
+def _scan_any(data: bytes, offset: int, in_string: bool | None) -> Summary | Ambiguous | None:
     data = without_escapes(data)
     if in_string is None:
         in_string = _starts_in_string(data)
     if in_string is None:
         return Ambiguous(_scan(data, offset, False), _scan(data, offset, True))
-    summary = _scan(data, offset, in_string)
-    if summary is None:
-        raise CommentError(_COMMENT_MESSAGE)
-    return summary
+    return _scan(data, offset, in_string)
 
 
 def without_escapes(data: bytes) -> bytes:

@@ -11,14 +11,19 @@ from pathlib import Path
 from zlib import crc32
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import streamdicom
-from streamdicom import IndexMismatchError, InputError
+from streamdicom import IndexMismatchError, InputError, _native
 from streamdicom.index import StreamIndex, build_index, open_index, plan_splits, sidecar_of
 from streamdicom.index.sorting import SortedPairs
 from streamdicom.io import new_compressor
 from tests.archive.corpus import dataset
 from tests.index.test_planning import FORMS, datasets, text_of
+from tests.support.engines import both_engines as both_engines
+
+_ENGINE = _native.functions
 
 
 @pytest.fixture
@@ -65,6 +70,54 @@ def test_every_data_set_of_a_uid_is_found(tmp_path: Path) -> None:
     with build_index(path) as index:
         assert index.ordinals("1.2.1") == [1, 4, 7, 10]
         assert index["1.2.1"] == index[1]
+
+
+_HEADS = [
+    *('"00080005":{"vr":"CS","Value":["{"]}', '"00080005":{"vr":"CS","Value":["a/b","//"]}', '"00080008":{"vr":"CS"}'),
+    *('"00080016":{"vr":"UI","Value":["1.\\u0032"]}', '"00080006":{"vr":"SQ","Value":[{"00080018":{"vr":"UI"}}]}'),
+    *('"00080018":{"vr":"UI","Value":["1.2.3"]}', '"00080018" : {"Value":[ "1.2.4" ] , "vr":"UI" }', '"00080018":{}'),
+    *('"00080018":{"vr":"UI","Value":["1.2","1.3"]}', '"00080018":{"vr":"LO","Value":["5"]}', '"SOPInstanceUID":{}'),
+    *('"00080018":{"vr":"UI","Value":["1.2 "]}', f'"00080018":{{"vr":"UI","Value":["{"1" * 65}"]}}', '"00020010":{}'),
+    *(
+        '"0008001a":{"vr":"UI"}',
+        '"00080018":{"vr":"UI","Value":[1]}',
+        '"00080020":01',
+        '"00080020":tru',
+        '"FFFEE000":0',
+    ),
+    *('"00080018":{"vr":"UI","Value":["9"]},"00080018":{"vr":"UI","Value":["8"]}', '"00080000":{}', '"a":[{}]', "/**/"),
+]
+
+
+def _built(engine: object, path: Path) -> bytes | str:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_native, "functions", engine)
+        try:
+            build_index(path).close()
+        except InputError as error:
+            return str(error)
+    return Path(sidecar_of(path)).read_bytes()
+
+
+@pytest.mark.skipif(_ENGINE is None, reason="the compiled engine was not built")
+@settings(max_examples=60)
+@given(
+    heads=st.lists(st.lists(st.sampled_from(_HEADS), max_size=4), max_size=6),
+    separator=st.sampled_from([",", " ,\n", "\n", ""]),
+    is_array=st.booleans(),
+    piece=st.sampled_from([64, 200, 1 << 17]),
+)
+def test_engines_build_the_same_index(
+    heads: list[list[str]], separator: str, is_array: bool, piece: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "same.json"
+    text = separator.join("{" + ",".join(head) + "}" for head in heads)
+    path.write_text(f"[{text}]" if is_array else text or " ")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("streamdicom.index.scanning.PIECE", piece)
+        found = _built(_ENGINE, path), _built(None, path)
+        patch.setattr("streamdicom.index.scanning.uids_at", lambda data, offset, starts: [None] * len(starts))
+        assert found == (_built(None, path),) * 2  # each data set is examined by itself
 
 
 @pytest.mark.parametrize(

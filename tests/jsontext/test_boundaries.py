@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from itertools import pairwise
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from streamdicom.jsontext.boundaries import Ambiguous, BoundaryScanner, CommentError, join, scan
+from streamdicom import _native
+from streamdicom.jsontext.boundaries import Ambiguous, BoundaryScanner, CommentError, Summary, join, scan
+from tests.support.engines import both_engines as both_engines
 
+_ENGINE = _native.functions
 _TEXTS = st.sampled_from(
     [
         "",
@@ -125,3 +129,69 @@ def test_slashes_in_strings_are_no_comments() -> None:
     for place in range(len(text)):
         scanner = BoundaryScanner()
         assert [*scanner.feed(text[:place]), *scanner.feed(text[place:])] == walked(text)
+
+
+_ODD = [
+    *(
+        b'"',
+        b'"',
+        b'"',
+        b"{",
+        b"}",
+        b"{",
+        b"}",
+        b"},{",
+        b"}\n{",
+        b"\\",
+        b'\\"',
+        b"\\\\",
+        b"/",
+        b"//",
+        b"/*",
+        b"*",
+        b",",
+        b":",
+        b" ",
+    ),
+    *(
+        b"\n",
+        b"\x0b",
+        b"\x0c",
+        b"\x1c",
+        b"\0",
+        b"a",
+        b"y",
+        b"\x7f",
+        b"\xfb",
+        b"\xfd",
+        b"\xa2",
+        b"[",
+        b"]",
+        b'"a"x//',
+        b"z" * 60,
+    ),
+    b'"00080018":{"vr":"UI","Value":["1.2"]},',
+]
+
+
+def _summary(engine: Any, data: bytes, in_string: bool | None) -> Summary | Ambiguous | str:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_native, "functions", engine)
+        try:
+            return scan(data, offset=7, in_string=in_string)
+        except CommentError as error:
+            return str(error)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(_ENGINE is None, reason="the compiled engine was not built")
+@settings(max_examples=30)
+@given(parts=st.lists(st.sampled_from(_ODD), max_size=80))
+@example([b'"a"x//', b'"'])
+@example([b"z" * 60, b"abc\\", b'"{'])
+def test_engines_agree_on_any_bytes_at_every_cut(parts: list[bytes]) -> None:
+    data, engine = b"".join(parts), _ENGINE
+    for place in range(len(data) + 1):
+        for part in (data[:place], data[place:]):
+            for in_string in (False, True, None):
+                assert _summary(engine, part, in_string) == _summary(None, part, in_string)

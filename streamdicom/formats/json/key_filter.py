@@ -121,7 +121,7 @@ class KeyFilter:
         return skips
 
 
-@lru_cache(maxsize=16)  # what it remembers is useful for the next file
+@lru_cache(maxsize=16)  # the answers are useful for the next file
 def _for_engine(
     new: Callable[[Callable[[int, int], Answer | None]], Any], top: Selection, condition_tags: frozenset[int]
 ) -> Any:

@@ -1,11 +1,13 @@
 //! DICOM JSON (PS3.18 Annex F).
 
+pub mod boundaries;
 mod habits;
 mod member;
 mod run;
 mod skim;
 mod skip;
 pub(crate) mod text;
+pub mod uid;
 pub(crate) mod values;
 
 pub use habits::{Found, Habit, Mark, Marks};
