@@ -54,6 +54,14 @@ _ODD: list[list[Event]] = [
     _element(0x00080050, "SH", b"", b""),
     [(EventType.START_ELEMENT, 0x00091001, "OB", None), (EventType.END_ELEMENT, 0x00091001, "SQ", None)],
     [(EventType.BULK_DATA, 0x7FE00010, "OW", "")],
+    *(
+        [
+            (EventType.START_ELEMENT, 0x00091001, "", None),
+            (EventType.VALUES, 0x00091001, "", ("x",)),
+            (EventType.END_ELEMENT, 0x00091001, vr, None),
+        ]
+        for vr in ("SV", "US", "AT", "FD", "PN", "DS", "LO")
+    ),
     [(EventType.JSON_ELEMENT, 0x00091001, "", '{"vr":"US","Value":["many"]}')],
 ]
 

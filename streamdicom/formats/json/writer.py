@@ -22,6 +22,7 @@ from streamdicom.options import WriteOptions, options_or_default
 
 _MAX_NULLS = 8 * 1024  # written at once
 _UNKNOWN_VR = "UT"  # text, which a backslash may separate or not
+_LATE_FORMS = (Form.TEXT, Form.DECIMAL)  # of VRs that may follow text
 
 
 class JsonWriter(TextWriter):
@@ -219,6 +220,8 @@ class JsonWriter(TextWriter):
             raise OutputError(f"'{member}' for VR {vr}")
         if self._has_text and form is not Form.TEXT:
             raise OutputError(f"a text segment for VR {vr}")
+        if self._has_content and not self._vr and form not in _LATE_FORMS and not self._is_binary:
+            raise OutputError(f"expected numbers or names for VR {vr}, found text before the VR")
         if self._held > 1:  # PS3.18 F.2.5: an empty attribute has no Value, an empty value among several is null
             self._held -= 1
             self._put_before_value()
