@@ -208,6 +208,17 @@ def test_engines_agree_on_skipped_text(number: int, filters: dict[str, Any], siz
         assert _outcome(_ENGINE, [document[:place], document[place:]], options) == expected
 
 
+@pytest.mark.parametrize("text", ["QUJD" * 3 + "\n", "QUJD" * 3 + " ", "QUJD" * 6 + "\n" + "QUJD" * 6])
+@pytest.mark.parametrize("filters", [{}, {"exclude": ["7FE00010"]}], ids=["read", "skipped"])
+def test_engines_agree_on_white_space_in_a_long_value(text: str, filters: dict[str, Any]) -> None:
+    document = f'{{"7FE00010":{{"vr":"OB","InlineBinary":"{text}"}}}}'.encode()
+    options = {"limits": Limits(segment_size=12), **filters}
+    expected = _outcome(None, [document], options)
+    for size in (1, 2, 3):
+        chunks = [document[place : place + size] for place in range(0, len(document), size)]
+        assert _outcome(_ENGINE, chunks, options) == expected
+
+
 def test_skipped_text_never_reaches_the_automaton(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(JsonParser, "_read_tokens", _fail_on_tokens)
     monkeypatch.setattr(_native, "functions", _ENGINE)

@@ -178,7 +178,8 @@ pub fn run<H: Handler>(
             Err(Stop::Odd) => break Verdict::Odd,
         }
     };
-    let rest = blank(data, run.position);
+    let is_in_text = matches!(run.state.place, Place::Binary | Place::SkipText);
+    let rest = if is_in_text { run.position } else { blank(data, run.position) };
     (if rest == data.len() { rest } else { run.position }, verdict)
 }
 
