@@ -23,6 +23,7 @@ from streamdicom.jsontext.tokens import DEPTHS, NUMBER_TEXT, Token, TokenType
 from streamdicom.limits import Limits
 
 _BLOCK_SIZE = 64 * 1024
+_MIN_BLOCK_SIZE = 8 * 1024  # bytes that are not joined with others
 _MAX_NUMBER_LENGTH = 1 << 30  # the text is the caller's own
 _NUMBER = re.compile(NUMBER_TEXT)
 _NOT_JSON = "expected one JSON value, found other text"
@@ -238,6 +239,18 @@ class JsonEmitter(StickyWriter):
         if not final:
             self._state = _SEGMENT
 
+    def raw_bytes(self, data: bytes) -> None:
+        """Write a segment of a raw value that is UTF-8 already; as ``raw_segment`` otherwise.
+
+        A long one is not copied, unless it must be escaped or indented.
+        """
+        if self._indent is not None or self._escapes is not None or len(data) < _MIN_BLOCK_SIZE:
+            self.raw_segment(data.decode())
+            return
+        self.raw_segment("")
+        self._flush()
+        self._pass(data)
+
     def _reformat(self, text: str, final: bool) -> None:
         """Write the tokens of the next segment of a raw value; fail for good at a fault."""
         if self._raw_error:
@@ -328,13 +341,16 @@ class JsonEmitter(StickyWriter):
             return
         block = "".join(self._parts).encode()
         self._parts.clear()
+        self._pass(block)
+        self._size = 0
+
+    def _pass(self, block: bytes) -> None:
         try:
             self._sink(block)
         except BaseException as error:
             self._fail(error)
             self._size = _BLOCK_SIZE  # the next write flushes, and so raises the error
             raise
-        self._size = 0
         self._committed += len(block)
 
     def close(self) -> None:

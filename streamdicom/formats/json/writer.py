@@ -149,7 +149,8 @@ class JsonWriter(TextWriter):
         data, last, in_sequence, changed, opened, *_ = value
         if self._last < 0 and self._state == State.DATASET and data.startswith(b","):
             data = data[1:]
-        self._put(data.decode())
+        self._json.raw_segment(self._drain())
+        self._json.raw_bytes(data)
         if changed:
             del self._sequences[-changed:]
         self._sequences += opened
