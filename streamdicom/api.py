@@ -16,6 +16,7 @@ from streamdicom.codec import (
     SOURCE_LOST,
     DatasetEncoder,
     EventEncoder,
+    EventStream,
     check_list,
     checked_events,
     dataset_parser,
@@ -130,7 +131,7 @@ def iter_events(source: Source, *, options: ReadOptions | None = None) -> Iterat
 
 def expanded_events(
     source: Source, options: ReadOptions, expansion: Expansion, form: object | None = None
-) -> Iterator[Event]:
+) -> EventStream:
     """Iterate over the events of a stream, which may be within a compressed one.
 
     Args:
@@ -141,7 +142,7 @@ def expanded_events(
             ``Encoded`` events, which only that writer knows.
     """
     parser, pipeline = reading_pipeline(options, options.bulk_data_store, expansion, form)
-    return pipeline.iter(chain.from_iterable(batches(parser, source, expansion)))
+    return EventStream(parser, pipeline.iter(chain.from_iterable(batches(parser, source, expansion))), options)
 
 
 class _Parser(Protocol[_T]):
@@ -565,6 +566,8 @@ def write_events(
     """
     options = options_or_default(options, WriteOptions)
     row, compression = _form_of(target, format)
+    if isinstance(events, EventStream):
+        events.encode_for(file_options(options) if row is DICOM else options, row.name, array=array)
     if row is DICOM:
         _check_no_indent(indent)
         with Output(target, compression) as output:

@@ -205,6 +205,49 @@ def output_form(reading: ReadOptions, writing: WriteOptions, *, format: FormatNa
     return form
 
 
+class EventStream(Iterator[Event]):
+    """The events of a source, or the output of the engine in their place.
+
+    Args:
+        parser: The parser of the source.
+        events: The events.
+        options: Options for reading.
+
+    >>> parser, pipeline = reading_pipeline(ReadOptions())
+    >>> stream = EventStream(parser, pipeline.iter([(1, 0, "", 0)]), ReadOptions())
+    >>> next(stream)
+    (1, 0, '', 0)
+    """
+
+    def __init__(self, parser: EventParser, events: Iterator[Event], options: ReadOptions) -> None:
+        self._parser = parser
+        self._events = events
+        self._options = options
+        self._is_begun = False
+
+    def __iter__(self) -> Iterator[Event]:
+        self._is_begun = True
+        return self._events  # which takes less time than this object for each event
+
+    def __next__(self) -> Event:
+        self._is_begun = True
+        return next(self._events)
+
+    def encode_for(self, options: WriteOptions, format: FormatName, *, array: bool) -> None:
+        """Let the engine write what it can, if nobody has read an event and nobody but the writer must see one.
+
+        Args:
+            options: Options for writing.
+            format: The name of the format.
+            array: As for ``EventEncoder``.
+        """
+        if self._is_begun:
+            return
+        form = output_form(self._options, options, format=format, array=array)
+        if form is not None:
+            self._parser.encode_in(form)
+
+
 class _Blocks(Protocol):
     """A writer whose output is taken in blocks."""
 

@@ -131,7 +131,10 @@ impl Encoding<'_, '_> {
         let verdict = loop {
             let top = state.levels.first().map_or(-1, |level| level.last);
             let in_value = state.place.is_skip() || matches!(state.place, Place::Binary | Place::BinaryEnd);
-            if top > self.form.head && !in_value {
+            // Writers may leave out all that is in such a sequence.
+            let is_left_out = state.sequences.iter().any(|sequence| is_unusual(sequence.tag));
+            let head = if is_left_out { i64::MAX } else { self.form.head };
+            if top > head && !in_value {
                 let items =
                     state.sequences.last().map(|sequence| sequence.items).filter(|_| state.place == Place::Items);
                 // An item is open in each sequence but the innermost one, if another item is due there.
@@ -147,7 +150,7 @@ impl Encoding<'_, '_> {
             }
             let (top, items) = (state.levels.first().map_or(-1, |level| level.last), state.levels.len());
             let ((end, verdict), _) = with_events(self.events, false, |handler| {
-                let mut head = Head::new(handler, self.form.head, top, items.saturating_sub(1));
+                let mut head = Head::new(handler, head, top, items.saturating_sub(1));
                 run(data, position, state, self.limits, scratch, &mut head)
             })?;
             (position, kept) = (end, kept.min(state.kept));
@@ -158,6 +161,11 @@ impl Encoding<'_, '_> {
         state.kept = kept;
         Ok((position, verdict))
     }
+}
+
+/// Return whether a tag is that of a group length, or of File Meta Information.
+fn is_unusual(tag: u32) -> bool {
+    tag & 0xFFFF == 0 || tag >> 16 == 0x0002
 }
 
 /// A run during which other threads run.

@@ -131,7 +131,7 @@ class _Conversion(NamedTuple):
         form = None if sorts else output_form(reading, writing, format=to, array=array)
         if form is None and not sorts:
             return False
-        events = expanded_events(whole, reading, expansion, form)
+        events: Iterator[Event] = expanded_events(whole, reading, expansion, form)
         if sorts:
             events = sort_elements(events)
         if content == DICOM.name:

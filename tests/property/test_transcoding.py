@@ -97,8 +97,9 @@ def _outcome(
         form = output_form(options, writing, format=to, array=False) if road == "transcoded" else None
         assert (form is not None) is (road == "transcoded")
         try:
-            events = list(expanded_events(chunks, options, Expansion(options.limits), form))
-            is_encoded = any(event[0] == ENCODED for event in events)
+            stream = expanded_events(chunks, options, Expansion(options.limits), form)
+            events = stream if road == "library" else iter(stream) if road == "streamed" else list(stream)
+            is_encoded = isinstance(events, list) and any(event[0] == ENCODED for event in events)
             write_events(events, target, format=to, options=writing, array=False)
         except StreamDicomError as raised:
             error = type(raised), str(raised), raised.location
@@ -132,6 +133,8 @@ def test_files_become_the_same_json(
     expected = _outcome([document], "json", reading, writing, road="pure")[:3]
     assert _outcome([document], "json", reading, writing, road="events")[:3] == expected
     assert _outcome([document], "json", reading, writing, road="transcoded")[:3] == expected
+    streamed = _outcome([document], "json", reading, writing, road="streamed")
+    assert _outcome([document], "json", reading, writing, road="library") == streamed
     assert _outcome(data.draw(cuts(document)), "json", reading, writing, road="transcoded")[:3] == expected
 
 
@@ -142,6 +145,7 @@ _TRICKY = """{
 "00280106":{"Value":[-5]},"00289001":{"vr":"SQ","Value":[
 {"00280103":{"vr":"US","Value":[0]},"00280106":{"Value":[7]}}]},"00409096":{"vr":"SQ","Value":[
 {"00409211":{"Value":[1]}},{"00404028":{"vr":"SQ","Value":[{}]},"00404037":{"vr":"PN"}}]},
+"50000000":{"vr":"SQ","Value":[{"00100010":{"vr":"LO","Value":["x"]}},{"00209111":{"vr":"SQ","Value":[{}]}}]},
 "7FE00010":{"vr":"OB","InlineBinary":"AAE="}}""".encode()
 """Character sets, Pixel Representation and late VRs in and after items that the engine writes."""
 
@@ -163,6 +167,8 @@ def test_json_becomes_the_same(
     reading = {"on_error": on_error}
     expected = _outcome([document], to, reading, writing, road="pure")[:3]
     assert _outcome([document], to, reading, writing, road="transcoded")[:3] == expected
+    streamed = _outcome([document], to, reading, writing, road="streamed")
+    assert _outcome([document], to, reading, writing, road="library") == streamed
     assert _outcome(data.draw(cuts(document)), to, reading, writing, road="transcoded")[:3] == expected
 
 
