@@ -234,7 +234,7 @@ class EventStream(Iterator[Event]):
         return next(self._events)
 
     def encode_for(self, options: WriteOptions, format: FormatName, *, array: bool) -> None:
-        """Let the engine write what it can, if nobody has read an event and nobody but the writer must see one.
+        """Let the engine write as much as it can, if nobody else has read an event.
 
         Args:
             options: Options for writing.

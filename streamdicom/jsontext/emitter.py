@@ -240,7 +240,7 @@ class JsonEmitter(StickyWriter):
             self._state = _SEGMENT
 
     def raw_bytes(self, data: bytes) -> None:
-        """Write a segment of a raw value that is UTF-8 already; as ``raw_segment`` otherwise.
+        """Write a segment of a raw value in UTF-8; see ``raw_segment``.
 
         A long one is not copied, unless it must be escaped or indented.
         """
