@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import fields
+from importlib.util import find_spec
 from pathlib import Path
 
 import httpx2
@@ -23,6 +25,7 @@ _PAGES = [_README, *sorted((_ROOT / "docs").rglob("*.md"))]
 _PRINTED = re.compile(r"print\(.*\)  # (.*)")
 _NEEDS_SERVER = "http://127.0.0.1:8042"
 _MAX_README_LINES = 150
+_ENGINES = ("dask", "pyspark", "ray")
 _SERVED = """\
 from streamdicom.server import Catalog, server_app
 
@@ -75,15 +78,21 @@ def test_there_are_blocks() -> None:
 @pytest.mark.parametrize("block", list(_blocks()))
 @pytest.mark.slow
 def test_block_runs_alone_and_prints_its_comments(block: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    engines = [name for name in _ENGINES if re.search(rf"^from .*\b{name}\b", block, re.MULTILINE)]
+    for name in engines:
+        if find_spec(name) is None:
+            pytest.skip(f"{name} is not installed")
     if _NEEDS_SERVER in block:
         (folder / "archive").mkdir()
         (folder / "image.dcm").rename(folder / "archive" / "image.dcm")
         (folder / "served.py").write_text(_SERVED)
         with serving("served:app", "--app-dir", str(folder), cwd=folder) as server:
             exec(compile(block.replace(_NEEDS_SERVER, server.url), "block.py", "exec"), {"__name__": "__main__"})
-    elif '"__main__"' in block:  # it starts processes, which import it
+    elif '"__main__"' in block or engines:  # it starts processes, which import it
         Path("block.py").write_text(block)
-        print(subprocess.run([sys.executable, "block.py"], capture_output=True, text=True, check=True).stdout)
+        environment = {**os.environ, "PYTHONPATH": str(_ROOT), "PYSPARK_PYTHON": sys.executable}
+        command = [sys.executable, "block.py"]
+        print(subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout)
     else:
         exec(compile(block, "block.py", "exec"), {"__name__": "__main__"})
     printed = iter(capsys.readouterr().out.splitlines())
