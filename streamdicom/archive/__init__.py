@@ -3,6 +3,7 @@
 from streamdicom.archive.exporting import export_archive
 from streamdicom.archive.heads import Heads
 from streamdicom.archive.importing import import_archive
+from streamdicom.archive.manifest import versions
 from streamdicom.archive.reading import iter_datasets, iter_events, iter_heads, iter_named_events
 from streamdicom.archive.report import Progress, ProgressCallback, Report, Skipped, Ticker
 from streamdicom.archive.sources import (
@@ -16,6 +17,7 @@ from streamdicom.archive.sources import (
     places,
     walk_within,
 )
+from streamdicom.archive.verifying import Verification, verify_export
 
 __all__ = [
     "CONTAINERS",
@@ -26,6 +28,7 @@ __all__ = [
     "Report",
     "Skipped",
     "Ticker",
+    "Verification",
     "export_archive",
     "file_id",
     "find",
@@ -38,5 +41,7 @@ __all__ = [
     "measure",
     "pieces",
     "places",
+    "verify_export",
+    "versions",
     "walk_within",
 ]

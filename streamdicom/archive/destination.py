@@ -104,6 +104,16 @@ class Destination:
         self._seen.execute("REPLACE INTO numbers VALUES (?, ?)", (path, number + 1))
         return f"{stem}-{number}{suffix}"
 
+    def place(self, path: str) -> str:
+        """Return where the file of a path is."""
+        return str(self._root / path)
+
+    def is_current(self, entry: Entry) -> bool:
+        """Return whether no later data set has replaced the file of an entry."""
+        name = entry["uid"] or f"no {entry['index']}"
+        replacing = self._query("SELECT path FROM seen WHERE uid = ?", name)
+        return self._on_duplicate != "replace" or replacing == entry["path"]
+
     def put(self, partial: Path, entry: Entry) -> None:
         """Rename a complete partial file to its path."""
         self._make_folder(entry["path"])
@@ -139,7 +149,12 @@ class RemoteDestination(Destination):
 
     def __init__(self, url: str, layout: Layout, on_duplicate: str) -> None:
         super().__init__(Path(), layout, on_duplicate)
+        self._url = url.rstrip("/")
         self._system, self._top = file_system(url)
+
+    def place(self, path: str) -> str:
+        """Return where the file of a path is."""
+        return f"{self._url}/{path}"
 
     def _place(self, path: str) -> str:
         return f"{self._top.rstrip('/')}/{path}"

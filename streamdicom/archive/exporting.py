@@ -5,7 +5,8 @@ folder ``.NAME.spool``. The journal is ``.NAME.journal``:
 
     {"export": {...}, "end": 2}            the request; the partial output has 2 bytes
     {"inputs": [["a.dcm", 5120, 1700000000000000000], ...], "datasets": 64, "passed_over": [], "not_selected": 0,
-     "skipped": [], "warnings": [], "members_done": 0, "is_last": true, "deidentified": null, "end": 81920}
+     "skipped": [], "warnings": [], "members_done": 0, "is_last": true, "deidentified": null, "facts": [],
+     "end": 81920}
     ...
     {"complete": 163840}                   only the rename is left
 
@@ -27,7 +28,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice, zip_longest
 from pathlib import Path
@@ -35,6 +36,7 @@ from typing import Any, cast
 
 from streamdicom._workers import in_order
 from streamdicom.archive.indexing import OutputIndex
+from streamdicom.archive.manifest import ManifestWriter, Since, digest_of
 from streamdicom.archive.report import ProgressCallback, Report, Skipped, Ticker
 from streamdicom.archive.sink import Sink, open_sink
 from streamdicom.archive.sources import (
@@ -48,11 +50,11 @@ from streamdicom.archive.sources import (
     measure,
     places,
 )
-from streamdicom.archive.tasks import SEPARATOR, Rendering, Result, Task, render
+from streamdicom.archive.tasks import SEPARATOR, InputFacts, Rendering, Result, Task, render
 from streamdicom.bulkdata import DirectoryStore
 from streamdicom.errors import InputError, ResumeError
 from streamdicom.formats import JSON, NDJSON, form_of_name
-from streamdicom.io import Target, is_special, is_url, new_compressor
+from streamdicom.io import Target, absolute, is_special, is_url, new_compressor
 from streamdicom.options import ReadOptions, WriteOptions, options_or_default
 
 _BATCH_FILES = 64  # of a task
@@ -80,6 +82,8 @@ def export_archive(
     jobs: int = 1,
     on_error: str = "stop",
     resume: bool = False,
+    manifest: str | os.PathLike[str] | None = None,
+    since: str | os.PathLike[str] | None = None,
     progress: ProgressCallback | None = None,
 ) -> Report:
     r"""Write the data sets of many files as one stream of DICOM JSON (PS3.18 Annex F).
@@ -118,6 +122,8 @@ def export_archive(
         jobs: The number of processes.
         on_error: "stop" at an input that fails, or "skip" it and add it to the report.
         resume: Continue a stopped run. Sources and arguments must be the same, except ``jobs`` and ``on_error``.
+        manifest: The file for the manifest: versions, options, and the digest of each input and of the output.
+        since: The manifest of an earlier run. Only inputs are written that are not in it, or have changed.
         progress: Called with a ``Progress`` a few times a second.
 
     Returns:
@@ -165,12 +171,27 @@ def export_archive(
         bulk=bulk,
         force=force,
         index=index,
+        manifest=manifest is not None,
         where=_as_tuples(where or {}),
     )
     ReadOptions(where=dict(rendering.where))  # raises before the work starts if an element is unknown
     own_index = OutputIndex(compress) if index else None
-    with open_sink(target, resume) as sink, closing(own_index) if own_index else nullcontext():
-        report = _Export(paths, rendering, on_error == "skip", progress, own_index).run(sink, jobs)
+    if manifest is not None and (not isinstance(target, str | os.PathLike) or is_special(target)):
+        raise ValueError("only an export to a file can have a manifest")
+    with (
+        closing(Since(since)) if since is not None else nullcontext() as earlier,
+        closing(ManifestWriter("export", {**rendering.request(), "sources": paths})) as lines,
+        open_sink(target, resume) as sink,
+        closing(own_index) if own_index else nullcontext(),
+    ):
+        sink.excluded |= _ids(manifest) | _ids(since)
+        run = _Export(paths, rendering, on_error == "skip", progress, own_index, lines, earlier)
+        report = run.run(sink, jobs)
+        if manifest is not None:
+            size, digest = digest_of(cast(str, target))
+            place = absolute(cast(str, target))
+            lines.add({"output": place, "size": size, "sha256": digest, "datasets": report.datasets})
+            lines.write(manifest)
         if own_index:
             own_index.write(cast(str, target))
         return report
@@ -221,6 +242,14 @@ def _check_options(options: WriteOptions) -> None:
         raise ValueError(f"an export does not support the options {', '.join(names)}; use its own arguments")
 
 
+@dataclass(slots=True)
+class _Container:
+    """The data sets of a ZIP or tar file so far, and whether a member has failed."""
+
+    datasets: int = 0
+    has_failed: bool = False
+
+
 # --- the run ---------------------------------------------------------------------------------------------------
 
 
@@ -234,11 +263,16 @@ class _Export:
         skip: bool,
         progress: ProgressCallback | None,
         index: OutputIndex | None,
+        manifest: ManifestWriter,
+        since: Since | None,
     ) -> None:
         self._sources = sources
         self._index = index
+        self._manifest = manifest
+        self._since = since
         self._rendering = rendering
         self._is_array = rendering.format == JSON.name
+        self._container = _Container()
         self._skip = skip
         self._ticker = Ticker(progress)
         self._wants_progress = progress is not None
@@ -271,7 +305,13 @@ class _Export:
         if item.kind == Kind.OTHER:
             self._report.pass_over([item.path])
             self._ticker.advance(1, item.size)
-        return item.kind != Kind.OTHER
+            return False
+        line = self._since.unchanged(item) if self._since is not None and item.kind != Kind.FAULT else None
+        if line is not None:
+            self._manifest.add(line)
+            self._report.unchanged += 1
+            self._ticker.advance(1, item.size)
+        return line is None
 
     def _text(self, text: bytes) -> bytes:
         """Return text around data sets, compressed if the output is."""
@@ -296,6 +336,9 @@ class _Export:
             done = task.inputs if task else tuple(islice(inputs, len(entry["inputs"])))
             _check_inputs(done, entry["inputs"])
             task = None if entry["is_last"] else Task(done, entry["members_done"])
+            self._note(
+                done, [InputFacts(*facts) for facts in entry["facts"]], entry["datasets"], bool(entry["skipped"])
+            )
             self._report.datasets += entry["datasets"]
             self._report.pass_over(entry["passed_over"])
             self._report.not_selected += entry["not_selected"]
@@ -307,6 +350,19 @@ class _Export:
             if task is None:
                 self._ticker.advance_before(len(done), sum(item.size for item in done))
         return [task] if task else []
+
+    def _note(self, inputs: tuple[Input, ...], facts: Iterable[InputFacts], datasets: int, has_failed: bool) -> None:
+        """Add inputs that are done to the manifest."""
+        self._container.datasets += datasets
+        self._container.has_failed |= has_failed
+        for number, sha256, count, skipped in facts:
+            item = inputs[number]
+            line: dict[str, Any] = {"path": absolute(item.path), "size": item.size, "mtime": item.mtime}
+            if item.kind in CONTAINERS:
+                count = self._container.datasets
+                skipped = skipped or "some of its members" * self._container.has_failed
+            self._manifest.add(line | ({"skipped": skipped} if skipped else {"sha256": sha256, "datasets": count}))
+            self._container = _Container()
 
     def _add(self, sink: Sink, task: Task, result: Result) -> None:
         if result.failures and not self._skip:
@@ -321,6 +377,7 @@ class _Export:
             size = len(result.data) + (_move(result.path, sink) if result.path else 0)
             if self._index and result.places:
                 self._index.add(result.places, size)
+        self._note(task.inputs, result.facts, result.datasets, bool(result.failures))
         self._report.datasets += result.datasets
         self._report.pass_over(result.passed_over)
         self._report.not_selected += result.not_selected
@@ -340,14 +397,15 @@ class _Export:
                 "members_done": result.members_done,
                 "is_last": result.is_last,
                 "deidentified": result.deidentified,
+                "facts": result.facts,
             }
         )
         if result.is_last:
             self._ticker.advance(len(task.inputs), sum(item.size for item in task.inputs))
 
 
-def _ids(path: str | None) -> set[FileId]:
-    found = file_id(path) if path is not None else None
+def _ids(path: str | os.PathLike[str] | None) -> set[FileId]:
+    found = file_id(os.fspath(path)) if path is not None else None
     return {found} if found else set()
 
 

@@ -49,6 +49,7 @@ from streamdicom.archive.destination import Destination, RemoteDestination
 from streamdicom.archive.import_tasks import Datasets, FileWriter, Part, Written, locate, read_values, write_part
 from streamdicom.archive.journal import Entry
 from streamdicom.archive.layout import DEFAULT_LAYOUT, Layout
+from streamdicom.archive.manifest import ManifestWriter, digest_of
 from streamdicom.archive.members import decompressed
 from streamdicom.archive.report import ProgressCallback, Report, Skipped, Ticker
 from streamdicom.archive.sources import check_place
@@ -59,7 +60,18 @@ from streamdicom.errors import Location, ResumeError, StreamDicomError
 from streamdicom.events import Event
 from streamdicom.formats.part10 import Part10Writer
 from streamdicom.index import DatasetOffsets, iter_splits, split_at
-from streamdicom.io import Expansion, Source, chunks, is_special, is_url, name_of, not_blank, remote_status
+from streamdicom.io import (
+    Expansion,
+    Place,
+    Source,
+    absolute,
+    chunks,
+    is_special,
+    is_url,
+    name_of,
+    not_blank,
+    remote_status,
+)
 from streamdicom.jsontext import Origin
 from streamdicom.options import ReadOptions, WriteOptions, options_or_default
 
@@ -81,6 +93,7 @@ def import_archive(
     on_error: str = "stop",
     on_duplicate: str = "error",
     resume: bool = False,
+    manifest: str | os.PathLike[str] | None = None,
     progress: ProgressCallback | None = None,
 ) -> Report:
     """Write each data set of a stream to a DICOM file (PS3.10).
@@ -114,6 +127,7 @@ def import_archive(
             "error", "skip", "replace" the earlier file, or "keep-both" with a number in the name.
         resume: Continue a stopped run. The stream and the arguments must be the same, except ``jobs``, ``on_error`` and
             ``on_duplicate``.
+        manifest: The file for the manifest: versions, options, and the digest of each file.
         progress: Called with a ``Progress`` a few times a second.
 
     Returns:
@@ -169,7 +183,7 @@ def import_archive(
         skip = on_error == "skip"
         bulk = request["bulk_root"], bulk_uri_prefix
         writer = FileWriter(work.path, work.token, destination.tags, reading, writing, *bulk, skip)
-        return _Import(destination, work, writer, jobs, skip, ticker).run(source, request)
+        return _Import(destination, work, writer, jobs, skip, ticker).run(source, request, manifest)
 
 
 def _destination(directory: str | os.PathLike[str], layout: Layout, on_duplicate: str) -> Destination:
@@ -259,7 +273,7 @@ class _Import:
         self._ticker = ticker
         self._report = Report()
 
-    def run(self, source: Source, request: Entry) -> Report:
+    def run(self, source: Source, request: Entry, manifest: Place | None) -> Report:
         self._work.begin(request)
         self._destination.reuses_identical_files = self._work.is_lost
         place = self._work.last_place()
@@ -288,9 +302,23 @@ class _Import:
             raise
         if next(done, None) is not None:
             raise ResumeError("the stream has fewer data sets than the stopped run had written")
+        if manifest is not None:
+            self._write_manifest(manifest, request)
         self._work.finish()
         self._ticker.tick()
         return self._report
+
+    def _write_manifest(self, place: Place, request: Entry) -> None:
+        with closing(ManifestWriter("import", request)) as manifest:
+            for entry in self._work.entries():
+                line: Entry = {name: entry[name] for name in ("index", "uid", "path", "skipped") if name in entry}
+                if "path" in entry:
+                    if not self._destination.is_current(entry):
+                        continue  # replaced by a later data set
+                    line["size"], line["sha256"] = digest_of(self._destination.place(entry["path"]))
+                manifest.add(line)
+            manifest.add({"output": absolute(self._destination.place("")), "datasets": self._report.datasets})
+            manifest.write(place)
 
     def _replay(self, index: int, events: Iterator[Event], entry: Entry) -> None:
         """Check that the stopped run had this data set, and complete its file."""

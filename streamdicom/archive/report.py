@@ -43,6 +43,7 @@ class Report:
         skipped: Inputs that are not in the output because of an error.
         warnings: Messages about inputs that are in the output, each with the number of inputs that it concerns. The
             first input of each message is named by a Python warning.
+        unchanged: Inputs of an export that are as in the manifest of an earlier run, and not in the output.
         deidentification: The report of the de-identification, if the options of an export ask for one.
 
     >>> Report(datasets=3).is_complete
@@ -56,6 +57,7 @@ class Report:
     skipped: list[Skipped] = field(default_factory=list)
     warnings: dict[str, int] = field(default_factory=dict)
     deidentification: DeidentificationReport | None = field(default=None, repr=False)
+    unchanged: int = field(default=0, repr=False)
 
     @property
     def is_complete(self) -> bool:

@@ -10,14 +10,15 @@ import os
 import tempfile
 import warnings
 from array import array
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from io import BytesIO
 from itertools import chain, pairwise
 from pathlib import Path
-from typing import IO, Any, BinaryIO, NamedTuple, cast
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 
 from streamdicom.api import expanded_events, write_events
 from streamdicom.archive.members import Member, member_name, members
@@ -33,6 +34,9 @@ from streamdicom.index import hash_of
 from streamdicom.io import Expansion, MemberPlace, is_url, new_compressor, read_range
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, WriteOptions
+
+if TYPE_CHECKING:
+    from _hashlib import HASH
 
 SEPARATOR = b",\n"  # between the data sets of an array
 
@@ -59,7 +63,8 @@ class Rendering:
         bulk_threshold: The size in bytes above which a value is large.
         bulk_uri_prefix: The start of references to that folder.
         bulk: False to drop large values.
-        index: Whether to collect the places for an index of the output.
+        index: Whether to collect the places of the data sets for an index.
+        manifest: Whether to collect the digests of the inputs.
         folder: The folder for temporary files.
     """
 
@@ -74,6 +79,7 @@ class Rendering:
     force: bool = False
     where: tuple[tuple[str, tuple[str, ...]], ...] = ()
     index: bool = False
+    manifest: bool = False
     folder: str | None = None
 
     def store(self, bulk_dir: str) -> DirectoryStore | FsspecStore:
@@ -110,6 +116,22 @@ class Message(NamedTuple):
     text: str
 
 
+class InputFacts(NamedTuple):
+    """A file for the manifest.
+
+    Attributes:
+        number: Its number among the inputs of the task.
+        sha256: The digest of its content.
+        datasets: The number of data sets in the text.
+        skipped: The reason if it failed.
+    """
+
+    number: int
+    sha256: str
+    datasets: int
+    skipped: str = ""
+
+
 class Places(NamedTuple):
     """The places of the data sets in a text.
 
@@ -141,6 +163,7 @@ class Result(NamedTuple):
         data: The text, if it is short.
         path: A file with the text otherwise; the receiver removes it.
         places: The places of the data sets; None without an index.
+        facts: The inputs that are done, for a manifest. The data sets of a container are in its results together.
     """
 
     datasets: int
@@ -154,6 +177,7 @@ class Result(NamedTuple):
     data: bytes
     path: str
     places: Places | None
+    facts: tuple[InputFacts, ...] = ()
 
 
 def render(task: Task, rendering: Rendering) -> Iterator[Result]:
@@ -167,11 +191,12 @@ def render(task: Task, rendering: Rendering) -> Iterator[Result]:
         yield from _render_members(first, task.members_done, rendering)
         return
     with _Batch(rendering) as batch:
-        for item in task.inputs:
-            if item.kind == Kind.FAULT:
-                batch.fail(item.path, item.fault)
-            else:
-                batch.add_file(item)
+        for number, item in enumerate(task.inputs):
+            with batch.noting(number):
+                if item.kind == Kind.FAULT:
+                    batch.fail(item.path, item.fault)
+                else:
+                    batch.add_file(item)
         yield batch.result(0, is_last=True)
 
 
@@ -193,6 +218,9 @@ def _render_members(container: Input, members_done: int, rendering: Rendering) -
                         break
             except InputError as error:
                 batch.fail(container.path, str(error))
+            if rendering.manifest and is_last:
+                with batch.noting(0):
+                    batch.digest_container(container.path)
             yield batch.result(count, is_last=is_last)
 
 
@@ -209,6 +237,8 @@ class _Batch:
         self._size = 0  # bytes of uncompressed text
         self._cuts = [0]  # offsets at which a member of the current input may end
         self._places = Places(array("Q"), array("Q"), [MemberPlace(0, 0)], 0)
+        self._digest: HASH | None = None
+        self._facts: list[InputFacts] = []
         self._members = 0
         self._datasets = 0
         self._passed_over: list[str] = []
@@ -226,6 +256,28 @@ class _Batch:
     def __exit__(self, *_: object) -> None:
         self._spool.discard()
 
+    @contextmanager
+    def noting(self, number: int) -> Iterator[None]:
+        """Note an input that is done, for the manifest."""
+        self._digest = None
+        datasets, failures = self._datasets, len(self._failures)
+        yield
+        skipped = self._failures[-1].text if len(self._failures) > failures else ""
+        if self._rendering.manifest:
+            digest = "" if skipped or self._digest is None else self._digest.hexdigest()
+            self._facts.append(InputFacts(number, digest, self._datasets - datasets, skipped))
+
+    def digest_container(self, path: str) -> None:
+        """Read a whole file for its digest."""
+        with open_input(path) as file:
+            deque(self._pieces(file), 0)
+
+    def _pieces(self, file: IO[bytes]) -> Iterator[bytes]:
+        if not self._rendering.manifest:
+            return pieces(file)
+        self._digest = sha256()
+        return _digested(pieces(file), self._digest)
+
     @property
     def is_full(self) -> bool:
         """True if the members so far should make a result."""
@@ -237,10 +289,14 @@ class _Batch:
             with open_input(item.path) as data:
                 # Nearly all DICOM files have their elements in order, and it takes time to hold a data set.
                 if item.kind == Kind.DICOM:
-                    if self._add(item.path, item.kind, self._events(pieces(data), form=self._form), is_final=False):
+                    read = self._pieces(data)
+                    if self._add(item.path, item.kind, self._events(read, form=self._form), is_final=False):
+                        deque(read, 0)  # the rest, for its digest
                         return
                     data.seek(0)
-                self._add(item.path, item.kind, sort_elements(self._events(pieces(data))))
+                read = self._pieces(data)
+                if self._add(item.path, item.kind, sort_elements(self._events(read))):
+                    deque(read, 0)
         except OSError as error:
             if error.filename != item.path:
                 raise
@@ -370,7 +426,14 @@ class _Batch:
         deidentified = self._deidentified.to_dict() if self._deidentified is not None else None
         counts = self._datasets, passed_over, self._not_selected
         places = self._places._replace(size=self._size) if self._rendering.index else None
-        return Result(*counts, *messages, members_done, is_last, deidentified, data, path, places)
+        facts = tuple(self._facts)
+        return Result(*counts, *messages, members_done, is_last, deidentified, data, path, places, facts)
+
+
+def _digested(data: Iterator[bytes], digest: HASH) -> Iterator[bytes]:
+    for piece in data:
+        digest.update(piece)
+        yield piece
 
 
 def _datasets(kind: int, events: Iterator[Event]) -> Iterator[Iterator[Event]]:

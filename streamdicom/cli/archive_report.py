@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from streamdicom.archive import Progress, Report
+from streamdicom.archive import Progress, Report, versions
 from streamdicom.cli.exit_codes import DONE, SKIPPED
 from streamdicom.cli.progress import ProgressLine
 from streamdicom.cli.terminal import console
@@ -41,11 +42,13 @@ def resumable(is_resumable: bool = True) -> Iterator[None]:
         raise
 
 
-def finish(report: Report, path: Path | None, summary: str) -> int:
-    """Write the report, print a summary, and return the exit code."""
+def finish(report: Report, arguments: Namespace, summary: str) -> int:
+    """Write the report with versions and options, and print a summary."""
+    path: Path | None = arguments.report
+    facts = {"versions": versions(), "options": {name: _plain(value) for name, value in vars(arguments).items()}}
     if path is not None:
         with Output(path) as output:
-            output.write(json.dumps(report.to_dict(), indent=2).encode() + b"\n")
+            output.write(json.dumps(report.to_dict() | facts, indent=2).encode() + b"\n")
             output.commit()
     for name in report.passed_over:
         console.detail(f"passed over: {name}")
@@ -53,3 +56,10 @@ def finish(report: Report, path: Path | None, summary: str) -> int:
         console.note(f"skipped: {skipped.name}: {skipped.reason}")
     console.note(f"{summary}, {len(report.skipped):,} skipped")
     return DONE if report.is_complete else SKIPPED
+
+
+def _plain(value: object) -> object:
+    """Return the value of an option as JSON has it."""
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)

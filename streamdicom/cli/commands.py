@@ -30,6 +30,11 @@ def _report() -> Argument:
     return option("--report", metavar="FILE", type=path, text="Write a report in JSON to this file.")
 
 
+_MANIFEST = option(
+    "--manifest", metavar="FILE", type=place, text="Write versions, options and the digest of each file, as NDJSON."
+)
+
+
 def _on_error(text: str) -> Argument:
     return choice("--on-error", ("stop", "skip"), default="stop", text=text)
 
@@ -175,6 +180,8 @@ _EXPORT = Command(
         _on_error("What to do with an input that is not valid."),
         _RESUME,
         _report(),
+        _MANIFEST,
+        option("--since", metavar="FILE", type=place, text="Only files that are new or changed since this manifest."),
         FORCE,
         SELECT,
         Group(
@@ -227,6 +234,7 @@ _IMPORT = Command(
         ),
         _RESUME,
         _report(),
+        _MANIFEST,
     ),
     {DONE: "Every data set is in a file.", SKIPPED: "Some data sets were skipped."},
 )
@@ -235,6 +243,20 @@ _SERVER = (
     repeated("--header", "NAME:VALUE", "A header field for the server.", dest="headers"),
     option("--token", metavar="TEXT", text="A bearer token for the server (environment: STREAMDICOM_TOKEN)."),
     _timeout(30, "Time without data after which the connection is given up."),
+)
+
+_VERIFY = Command(
+    "verify",
+    "verify",
+    "Check an export: its text, its index, its bulk data and its manifest.",
+    "Each fault is a line. The index beside the file must have the place and the SOP Instance UID of each data set.",
+    (
+        positional("source", "FILE", "A file that the command export has written.", type=place),
+        option("--bulk-dir", metavar="DIR", type=place, text="The folder of bulk data: the content of each value."),
+        _bulk_uri_prefix(),
+        option("--manifest", metavar="FILE", type=place, text="The manifest: size, digest and number of data sets."),
+    ),
+    {DONE: "Nothing is at fault.", FAILED: "Something is at fault."},
 )
 
 _FETCH = Command(
@@ -539,6 +561,7 @@ COMMANDS: dict[str, Command] = {
         _TABLE,
         _EXPORT,
         _IMPORT,
+        _VERIFY,
         _FETCH,
         _STORE,
         _SERVE,

@@ -41,6 +41,8 @@ def run(arguments: Namespace) -> int:
             jobs=arguments.jobs,
             on_error=arguments.on_error,
             resume=arguments.resume,
+            manifest=arguments.manifest,
+            since=arguments.since,
             progress=progress_callback(line, "Exporting", "files"),
         )
     if where and not report.datasets:
@@ -48,4 +50,6 @@ def run(arguments: Namespace) -> int:
     finish_deidentification(deidentification, arguments.deidentify_report)
     passed_over = counted(report.passed_over_count, "other file")
     summary = f"{counted(report.datasets, 'data set')}, {passed_over} passed over"
-    return finish(report, arguments.report, summary)
+    if arguments.since is not None:
+        summary += f", {report.unchanged:,} unchanged"
+    return finish(report, arguments, summary)

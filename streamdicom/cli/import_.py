@@ -39,8 +39,9 @@ def run(arguments: Namespace) -> int:
             on_error=arguments.on_error,
             on_duplicate=arguments.on_duplicate,
             resume=arguments.resume,
+            manifest=arguments.manifest,
             progress=progress_callback(line, "Importing", "data sets"),
         )
     if where and not report.datasets:
         note_unmatched(where)
-    return finish(report, arguments.report, counted(report.datasets, "data set"))
+    return finish(report, arguments, counted(report.datasets, "data set"))

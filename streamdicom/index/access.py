@@ -164,6 +164,18 @@ class StreamIndex:
         found = self._sidecar.ordinals(uid_hash(uid))
         return [ordinal for ordinal in found if uid_of(self._file, *self._bounds(ordinal)) == uid]
 
+    def agrees(self, index: int, offset: int | None, uid: str) -> bool:
+        """Return whether a data set has a place and a SOP Instance UID in the index.
+
+        Args:
+            index: Its index.
+            offset: The offset of the data set, or None if it is not known.
+            uid: Its SOP Instance UID, or "".
+        """
+        ordinal = self._ordinal(index)
+        is_there = offset is None or self._packing is not None or self._sidecar.start(ordinal) == offset
+        return is_there and ordinal in self._sidecar.ordinals(uid_hash(uid or None))
+
     def iter_datasets(self, start: int = 0, stop: int | None = None) -> Iterator[Dataset]:
         """Iterate over data sets, as ``streamdicom.iter_datasets`` does."""
         return self._range(start, stop).iter_datasets(options=self._options)

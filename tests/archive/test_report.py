@@ -25,6 +25,7 @@ def test_report_can_be_written_as_json() -> None:
         "skipped": [{"name": "a", "reason": "b"}],
         "warnings": {},
         "deidentification": None,
+        "unchanged": 0,
     }
 
 
