@@ -55,7 +55,7 @@ from streamdicom.archive.report import ProgressCallback, Report, Skipped, Ticker
 from streamdicom.archive.sources import check_place
 from streamdicom.archive.work_folder import WorkFolder
 from streamdicom.deviations import DeviationWarning
-from streamdicom.dicom import SOP_INSTANCE_UID
+from streamdicom.dicom import IMPLICIT_VR_LITTLE_ENDIAN, SOP_INSTANCE_UID
 from streamdicom.errors import Location, ResumeError, StreamDicomError
 from streamdicom.events import Event
 from streamdicom.formats.part10 import Part10Writer
@@ -73,7 +73,7 @@ from streamdicom.io import (
     remote_status,
 )
 from streamdicom.jsontext import Origin
-from streamdicom.options import ReadOptions, WriteOptions, options_or_default
+from streamdicom.options import OnError, ReadOptions, WriteOptions, options_or_default
 
 _PART_SIZE = 512 * 1024  # bytes of the stream for a task of a worker
 _PART_COUNT = 64  # data sets
@@ -121,8 +121,9 @@ def import_archive(
         jobs: The number of processes, which share a file of DICOM JSON that is not compressed. Another stream is read
             by one process. The result is the same. The program must protect its main module, as for an export.
         on_error: "stop" at a data set that fails, or "skip" it and add it to the report. With "skip", an element with
-            an invalid value is kept; see ``ReadOptions.on_error``. A syntax error always stops the run; the data
-            sets before it are written.
+            an invalid value is kept, as text if a file cannot hold the value; in Implicit VR Little Endian that element
+            is left out. See ``on_error`` of ``ReadOptions`` and ``WriteOptions``. A syntax error always stops the run;
+            the data sets before it are written.
         on_duplicate: The action if the SOP Instance UID is that of an earlier data set, or a file exists at the path:
             "error", "skip", "replace" the earlier file, or "keep-both" with a number in the name.
         resume: Continue a stopped run. The stream and the arguments must be the same, except ``jobs``, ``on_error`` and
@@ -171,7 +172,10 @@ def import_archive(
     reading = ReadOptions(on_error="keep" if on_error == "skip" else None, where=request["where"])
     writing = _checked(options_or_default(options, WriteOptions))
     request |= {"include": list(map(str, writing.include)), "exclude": list(map(str, writing.exclude))}
-    writing = replace(writing, transfer_syntax=transfer_syntax)
+    on_value: OnError = "raise"
+    if on_error == "skip":  # text in place of a value that no file can hold needs a VR in the file
+        on_value = "skip" if transfer_syntax == IMPLICIT_VR_LITTLE_ENDIAN else "keep"
+    writing = replace(writing, transfer_syntax=transfer_syntax, on_error=on_value)
     Part10Writer(BytesIO(), BytesIO, options=writing)  # raises if the transfer syntax is not supported
     ticker = Ticker(progress)
     ticker.size_known = description[1] if description else None

@@ -23,8 +23,7 @@ from streamdicom.archive import Report, import_archive, importing
 from tests.archive.corpus import dataset
 from tests.cli.running import COMMAND
 
-pytestmark = pytest.mark.filterwarnings("ignore:out-of-range")  # the data set that cannot be written
-_BAD = {"00080018": {"vr": "UI", "Value": ["1.2.3.66"]}, "00280010": {"vr": "US", "Value": [-1]}}
+_BAD = {"00080018": {"vr": "UI", "Value": ["1.2.3.66"]}, "00420011": {"vr": "OB", "BulkDataURI": "nowhere"}}
 _COUNT = 40
 _MIDDLE = 23
 

@@ -29,8 +29,7 @@ from streamdicom.cli.demo import differences
 from streamdicom.errors import ResumeError
 from tests.archive.corpus import dataset, encapsulated, file_bytes, moments, run_killed
 
-pytestmark = pytest.mark.filterwarnings("ignore:out-of-range")  # the data set that cannot be written
-_BAD = {"00080018": {"vr": "UI", "Value": ["1.2.3.66"]}, "00280010": {"vr": "US", "Value": [-1]}}
+_BAD = {"00080018": {"vr": "UI", "Value": ["1.2.3.66"]}, "00420011": {"vr": "OB", "BulkDataURI": "nowhere"}}
 
 
 def _object(number: int, **more: Any) -> dict[str, Any]:
@@ -221,6 +220,7 @@ _HOSTILE = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:wrong-value")  # no file can hold some of the UIDs
 @pytest.mark.filterwarnings("ignore:backslash")  # it separates values
 @pytest.mark.parametrize("layout", ["{StudyInstanceUID}/{SOPInstanceUID}.dcm", "{PatientID}/{SOPInstanceUID}"])
 @pytest.mark.parametrize("text", _HOSTILE)
@@ -312,7 +312,7 @@ def test_data_set_that_fails_stops_the_run_or_is_skipped(tmp_path: Path) -> None
     _check(tmp_path / "b", 2)
     assert report.datasets == 2
     assert [skipped.name for skipped in report.skipped] == ["[1]"]
-    assert "00280010" in report.skipped[0].reason
+    assert "00420011" in report.skipped[0].reason
 
 
 @pytest.mark.parametrize(
@@ -336,6 +336,25 @@ def test_invalid_value_is_kept_with_on_error_skip(tmp_path: Path) -> None:
     [path] = (tmp_path / "b").rglob("*.2.dcm")
     raw = dcmread(path).get_item(0x00280010)
     assert (raw.VR, raw.value) == ("UT", b"many")
+
+
+@pytest.mark.parametrize(("vr", "value"), [("FL", 1e39), ("US", -1), ("SL", 2**40)])
+def test_value_that_no_file_can_hold_costs_its_element(vr: str, value: float, tmp_path: Path) -> None:
+    stream = _array(_object(1), _object(2, **{"00281052": {"vr": vr, "Value": [value]}}))
+    with pytest.warns(streamdicom.DeviationWarning):
+        report = import_archive(stream, tmp_path / "a", on_error="skip", layout="{PatientID}")
+    assert report == Report(datasets=2)
+    ds = dcmread(tmp_path / "a" / "2")
+    assert (ds[0x00281052].VR, float(ds[0x00281052].value)) == ("UT", value)
+    del ds[0x00281052]
+    assert ds == dataset(2)
+    options = {"on_error": "skip", "layout": "{PatientID}", "transfer_syntax": ImplicitVRLittleEndian}
+    with pytest.warns(streamdicom.DeviationWarning):
+        report = import_archive(stream, tmp_path / "b", **options)
+    assert report == Report(datasets=2)
+    assert dcmread(tmp_path / "b" / "2") == dataset(2)
+    with pytest.warns(streamdicom.DeviationWarning), pytest.raises(streamdicom.StreamDicomError, match="00281052"):
+        import_archive(stream, tmp_path / "c")
 
 
 def test_unordered_elements_are_sorted(tmp_path: Path) -> None:
@@ -546,7 +565,7 @@ def test_data_sets_are_selected(tmp_path: Path) -> None:
 def test_selection_is_resumed(tmp_path: Path) -> None:
     source, folder = tmp_path / "in.json", tmp_path / "out"
     source.write_bytes(
-        _array(*map(_object, range(1, 8)), {**_BAD, **_object(8), "00280010": _BAD["00280010"]}, _object(9))
+        _array(*map(_object, range(1, 8)), {**_BAD, **_object(8), "00420011": _BAD["00420011"]}, _object(9))
     )
     where = {"SeriesInstanceUID": ["1.2.2.1", "1.2.2.2"]}
     with pytest.raises(streamdicom.StreamDicomError):
