@@ -25,6 +25,11 @@ impl ElementRules {
         }
     }
 
+    /// Add defined terms of Specific Character Set, with backslashes between them.
+    fn learn_terms(&mut self, terms: &str) {
+        self.rules.learn_terms(terms);
+    }
+
     /// Forget all.
     fn clear(&mut self) {
         self.rules.clear();

@@ -4,8 +4,10 @@ use std::cell::Cell;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString};
+use streamdicom_scan::check::Checked;
 use streamdicom_scan::xml::{Blocks, Keywords, Level, Limits, Place, Scratch, Sequence, State, Verdict, run, skim};
 
+use crate::check::ElementRules;
 use crate::objects::with_events;
 
 const SLOTS: usize = 8 * 1024;
@@ -79,7 +81,7 @@ impl XmlLimits {
 /// The group of the private blocks, and each block with its creator.
 type PrivateBlocks = (i64, Vec<(u8, String)>);
 
-/// Append the events of canonical text to a list.
+/// Append the events of canonical text to a list; with rules those only that need a closer look.
 ///
 /// Returns the index after the text, whether odd text follows, the place, the index of the data set, the open
 /// sequences, the fewest levels that were open, the levels, and the position of each event.
@@ -96,6 +98,7 @@ fn xml_run<'py>(
     levels: Vec<(i64, PrivateBlocks)>,
     events: &Bound<'py, PyList>,
     keeps_positions: bool,
+    rules: Option<PyRef<'py, ElementRules>>,
 ) -> PyResult<(
     usize,
     bool,
@@ -121,7 +124,14 @@ fn xml_run<'py>(
     let Memory { scratch, keywords } = &mut memory;
     let mut dictionary = Dictionary { known: keywords, keyword: limits.keyword.bind(data.py()) };
     let ((end, verdict), positions) = with_events(events, keeps_positions, |handler| {
-        run(data.as_bytes(), position, &mut state, &limits.limits, scratch, &mut dictionary, handler)
+        let Some(rules) = rules else {
+            return run(data.as_bytes(), position, &mut state, &limits.limits, scratch, &mut dictionary, handler);
+        };
+        let mut checked = Checked::new(&rules.rules, handler, false);
+        let bytes = data.as_bytes();
+        let result = run(bytes, position, &mut state, &limits.limits, scratch, &mut dictionary, &mut checked);
+        checked.flush();
+        result
     })?;
     MEMORY.set(Some(memory));
     let positions = positions.map(|positions| {

@@ -21,6 +21,7 @@ Place: TypeAlias = tuple[int, int, int]
 """Byte offset, line and column; line and column are 0 if they are not known."""
 
 _MAX_HELD = 256 * 1024  # bytes of the text before the last chunk
+_FIRST_SIZE = 4 * 1024  # bytes of a long stream that are read first
 _CONTINUATIONS = bytes(range(0x80, 0xC0))  # of a character in UTF-8
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<")
 
@@ -175,8 +176,22 @@ def placed_batches(parser: PlacedParser, source: Path, progress: ProgressLine) -
     """
     with usage_errors():
         try:
-            for found in batches(parser, read(source, progress), parser.expansion, name_of(source)):
+            chunks = _growing(read(source, progress))
+            for found in batches(parser, chunks, parser.expansion, name_of(source)):
                 yield from found
         except InputError as error:
             error.location = parser.located(error.location)
             raise
+
+
+def _growing(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the first chunk in parts of growing size, so that rules for the rest of it are found soon."""
+    start, size = 0, _FIRST_SIZE
+    first = next(chunks, b"")
+    while start < len(first):
+        if len(first) - start < 2 * size:
+            size = len(first)
+        yield first[start : start + size]
+        start += size
+        size *= 2
+    yield from chunks

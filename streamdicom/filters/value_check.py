@@ -243,6 +243,8 @@ class ValueCheck:
                     self._fault(tag, fault)
         if (is_creator or is_character_set) and self._reports == before:
             _remember(self._right(tag, vr), values)
+            if is_character_set and vr == "CS" and not self._in_binary and self.engine_rules is not None:
+                self.engine_rules.learn_terms("\\".join([value or "" for value in values]))
 
     def _right(self, tag: int, vr: str) -> dict[Any, None]:
         """Return the values of a text element that were found right."""

@@ -171,6 +171,7 @@ class NativeParser(NameParser, KeepsPlaces):
             [(level.last, state) for level, state in zip(levels, _states(blocks), strict=True)],
             events,
             places is not None,
+            self._rules,
         )
         if end == position:
             return position, is_odd

@@ -26,7 +26,7 @@ pub struct Checked<'a, H: Handler> {
     /// Values have a binary form, so that numbers are in the range of their VR.
     in_binary: bool,
     position: usize,
-    /// The sequences and items that this run has started, and the Private Creators in them.
+    /// The sequences and items that this run has started, and the elements in them that others depend on.
     open: Vec<Open>,
     /// The number of these that have been passed on.
     sent: usize,
@@ -49,6 +49,8 @@ enum Kind {
     /// Its number, and the first block of the data set or item around it.
     Item(i64, Option<usize>),
     Creator(Creator),
+    /// Its VR and its value.
+    PixelRepresentation(Vr, i128),
 }
 
 impl<'a, H: Handler> Checked<'a, H> {
@@ -72,6 +74,9 @@ impl<'a, H: Handler> Checked<'a, H> {
             match open.kind {
                 Kind::Sequence => self.to.start_sequence(open.tag),
                 Kind::Item(index, _) => self.to.start_item(open.tag, index),
+                Kind::PixelRepresentation(vr, value) => {
+                    self.to.element(open.tag, vr, Values::Integers(&[Some(value)]));
+                }
                 Kind::Creator(creator) => self.to.element(open.tag, Vr::LO, Values::Text(self.rules.name(creator))),
             }
         }
@@ -87,7 +92,7 @@ impl<'a, H: Handler> Checked<'a, H> {
     fn end(&mut self) -> bool {
         while let Some(ended) = self.open.pop() {
             match ended.kind {
-                Kind::Creator(_) => continue,
+                Kind::Creator(_) | Kind::PixelRepresentation(..) => continue,
                 Kind::Item(_, outer) => {
                     self.blocks.truncate(self.first_block.unwrap_or(0));
                     self.first_block = outer;
@@ -137,24 +142,27 @@ impl<'a, H: Handler> Checked<'a, H> {
     }
 
     #[inline]
-    fn is_right(&self, tag: u32, vr: Vr, values: &Values<'_>) -> bool {
+    fn is_right(&mut self, tag: u32, vr: Vr, values: &Values<'_>) -> bool {
         match self.counts(tag, vr) {
             Some(counts) => {
                 counts.allow(values.len())
                     && are_right(vr, values, self.in_binary)
-                    && (!has_meaning(tag) || self.is_without_effect(tag, values))
+                    && (!has_meaning(tag) || self.is_kept(tag, vr, values))
             }
             None => false,
         }
     }
 
-    /// Return whether the parser and the check in Python need not know of such an element.
+    /// Return whether such an element needs no look by Python, but perhaps later ones need it.
     #[cold]
-    fn is_without_effect(&self, tag: u32, values: &Values<'_>) -> bool {
+    fn is_kept(&mut self, tag: u32, vr: Vr, values: &Values<'_>) -> bool {
         match (tag, values) {
             _ if self.in_binary => false,
-            (SPECIFIC_CHARACTER_SET, Values::Text(term)) => matches!(*term, b"ISO_IR 100" | b"ISO_IR 192"),
-            (PIXEL_REPRESENTATION, Values::Integers([Some(0)])) => true, // which is the default
+            (SPECIFIC_CHARACTER_SET, _) => self.rules.have_terms(values),
+            (PIXEL_REPRESENTATION, Values::Integers([Some(value)])) => {
+                self.open(tag, Kind::PixelRepresentation(vr, *value));
+                true
+            }
             (LUT_DESCRIPTOR, _) => true,
             _ => false,
         }
@@ -190,7 +198,10 @@ impl<H: Handler> Handler for Checked<'_, H> {
         self.to.start_dataset(index);
     }
 
-    fn end_dataset(&mut self) {}
+    fn end_dataset(&mut self) {
+        self.open.clear();
+        (self.sent, self.first_block) = (0, None);
+    }
 
     fn start_sequence(&mut self, tag: u32) {
         let is_right = self.counts(tag, Vr::SQ).is_some();

@@ -1,8 +1,9 @@
 //! The rules of elements: their VRs and the possible numbers of their values.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
 
+use crate::handler::Values;
 use crate::vr::Vr;
 
 /// The creator of a private block by its number, or the standard.
@@ -14,6 +15,7 @@ impl Creator {
 }
 
 const MAX_CREATORS: usize = 4096;
+const MAX_TERMS: usize = 256;
 
 /// Possible numbers of values. An element may also be empty.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +43,8 @@ pub struct Rules {
     rules: HashMap<u64, Counts, Seed>,
     creators: HashMap<Vec<u8>, Creator>,
     names: Vec<Vec<u8>>,
+    /// Values of Specific Character Set, with backslashes between them.
+    terms: HashSet<Vec<u8>>,
 }
 
 impl Rules {
@@ -65,11 +69,31 @@ impl Rules {
         Some(creator)
     }
 
+    /// Add defined terms of Specific Character Set, with backslashes between them.
+    pub fn learn_terms(&mut self, terms: &str) {
+        if self.terms.len() < MAX_TERMS {
+            self.terms.insert(terms.as_bytes().to_vec());
+        }
+    }
+
+    /// Return whether the values of Specific Character Set are known to be defined terms.
+    pub fn have_terms(&self, values: &Values<'_>) -> bool {
+        match values {
+            Values::Text(term) => self.terms.contains(*term),
+            Values::Texts(terms) => {
+                let terms: Vec<&[u8]> = terms.iter().map(Option::unwrap_or_default).collect();
+                self.terms.contains(&terms.join(&b'\\'))
+            }
+            _ => false,
+        }
+    }
+
     /// Forget all rules.
     pub fn clear(&mut self) {
         self.rules.clear();
         self.creators.clear();
         self.names.clear();
+        self.terms.clear();
     }
 
     /// Return the creator of a value of Private Creator, if it has rules.

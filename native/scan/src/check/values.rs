@@ -21,7 +21,7 @@ enum Rule {
     Time,
     Uid,
     Name,
-    /// A number in the range of the VR, which the scanner checks.
+    /// A number in the range of the VR.
     Number,
     Single,
     /// Bytes in words of so many bytes.
@@ -132,7 +132,9 @@ pub fn are_right(vr: Vr, values: &Values<'_>, in_binary: bool) -> bool {
             names.iter().flatten().all(|groups| groups.iter().all(|group| group.is_empty() || is_group(group)))
         }
         _ if in_binary => true,
-        Values::Integers(numbers) => matches!(rule, Rule::Any) || numbers.iter().all(Option::is_some),
+        Values::Integers(numbers) => {
+            matches!(rule, Rule::Any) || numbers.iter().all(|number| number.is_some_and(|number| vr.holds(number)))
+        }
         Values::Floats(numbers) => {
             !matches!(rule, Rule::Single) || numbers.iter().all(|number| number.is_none_or(is_single))
         }
@@ -360,7 +362,9 @@ mod tests {
         let single = [Some(0.123_456_789)];
         assert!(!are_right(Vr::of(*b"FL").unwrap(), &Values::Floats(&single), false));
         assert!(are_right(Vr::of(*b"FL").unwrap(), &Values::Floats(&single), true));
-        assert!(!are_right(Vr::of(*b"US").unwrap(), &Values::Integers(&[Some(1), None]), false));
+        for numbers in [[Some(1), None], [Some(1), Some(65536)]] {
+            assert!(!are_right(Vr::of(*b"US").unwrap(), &Values::Integers(&numbers), false));
+        }
         assert!(!are_right(Vr::of(*b"OW").unwrap(), &Values::Bytes(b"abc"), false));
     }
 }
