@@ -3,18 +3,22 @@
 //! `streamdicom/formats/encoded.py` describes that event.
 
 use std::cell::Cell;
+use std::sync::{Arc, Mutex};
 
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList};
+use pyo3::types::{PyBytes, PyList, PyString};
 use streamdicom_scan::encode::{
-    Choices, JsonForm, JsonOutput, Nonfinite, NumberHandling, Part10Form, Part10Output, Position,
+    Choices, JsonForm, JsonOutput, KnownKeywords, Nonfinite, NumberHandling, Part10Form, Part10Output, Position,
+    XmlForm, XmlOutput,
 };
 use streamdicom_scan::handler::Handler;
+use streamdicom_scan::xml::Blocks;
 
 const ENCODED: i64 = 32;
 const LAST_OF_FILE_META: i64 = 0x0002_FFFF;
 const SOP_INSTANCE_UID: i64 = 0x0008_0018;
 const MAX_SPARE: usize = 1 << 20;
+const MAX_KEYWORDS: usize = 16 * 1024; // an archive has some thousands of tags; the bound is for hostile input
 
 thread_local! {
     static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
@@ -23,6 +27,30 @@ thread_local! {
 enum Form {
     Json(JsonForm),
     Part10(Part10Form),
+    /// With the function that returns the keyword of a tag.
+    Xml(XmlForm, Py<PyAny>),
+}
+
+/// The keywords of standard elements that writers of XML have met.
+static KEYWORDS: Mutex<Option<KnownKeywords>> = Mutex::new(None);
+
+fn known_keywords() -> KnownKeywords {
+    let mut known = KEYWORDS.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    Arc::clone(known.get_or_insert_default())
+}
+
+/// Learn the keyword of a tag, which a run has not known.
+#[cold]
+fn learn_keyword(keyword: &Bound<'_, PyAny>, tag: u32) -> PyResult<()> {
+    let keyword = keyword.call1((tag,))?;
+    let text = keyword.cast::<PyString>()?.to_str()?.as_bytes().into();
+    let mut known = KEYWORDS.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let known = known.get_or_insert_default();
+    if known.len() >= MAX_KEYWORDS {
+        *known = KnownKeywords::default();
+    }
+    Arc::make_mut(known).insert(tag, text);
+    Ok(())
 }
 
 /// The form of the output, by the options of a writer.
@@ -48,6 +76,13 @@ impl OutputForm {
         let choices = choices(number_handling, nonfinite, number_length);
         let form = JsonForm { choices, has_file_meta, sets_character_set, max_sequences };
         OutputForm { form: Form::Json(form), head: LAST_OF_FILE_META }
+    }
+
+    #[staticmethod]
+    #[pyo3(signature = (*, has_file_meta, sets_character_set, max_sequences, keyword))]
+    fn xml(has_file_meta: bool, sets_character_set: bool, max_sequences: usize, keyword: Py<PyAny>) -> OutputForm {
+        let form = XmlForm { has_file_meta, sets_character_set, max_sequences };
+        OutputForm { form: Form::Xml(form, keyword), head: LAST_OF_FILE_META }
     }
 
     #[staticmethod]
@@ -99,22 +134,34 @@ pub fn with_output<F: Fill>(
 ) -> PyResult<F::Found> {
     let Start { outside, items, refused_tag } = start;
     let spare = SPARE.take();
-    let (found, mut data, position) = match form.form {
+    let mut blocks = Vec::new();
+    let (found, mut data, position) = match &form.form {
         Form::Json(form) => {
-            let mut output = JsonOutput::new(form, spare, outside, items);
+            let mut output = JsonOutput::new(*form, spare, outside, items);
             output.refused_tag = refused_tag;
             let found = fill.fill(&mut output);
             (found, output.text, output.position)
         }
         Form::Part10(form) => {
-            let mut output = Part10Output::new(form, spare, outside, items.is_some());
+            let mut output = Part10Output::new(*form, spare, outside, items.is_some());
             output.refused_tag = refused_tag;
             let found = fill.fill(&mut output);
             (found, output.data, output.position)
         }
+        Form::Xml(form, keyword) => {
+            let mut output = XmlOutput::new(*form, spare, outside, items.is_some(), known_keywords());
+            output.refused_tag = refused_tag;
+            let found = fill.fill(&mut output);
+            if output.unknown != 0 {
+                learn_keyword(keyword.bind(events.py()), output.unknown)?;
+            }
+            let (text, position) = (std::mem::take(&mut output.text), output.position.clone());
+            blocks = output.blocks();
+            (found, text, position)
+        }
     };
     if !data.is_empty() {
-        append(events, &data, position)?;
+        append(events, &data, position, blocks)?;
     }
     data.clear();
     if data.capacity() <= MAX_SPARE {
@@ -123,13 +170,14 @@ pub fn with_output<F: Fill>(
     Ok(found)
 }
 
-fn append(events: &Bound<'_, PyList>, data: &[u8], position: Position) -> PyResult<()> {
+fn append(events: &Bound<'_, PyList>, data: &[u8], position: Position, blocks: Vec<Blocks>) -> PyResult<()> {
     let Position { last, in_sequence, changed, outer, begun, ended_items, open_items } = position;
     let opened = begun.iter().map(|sequence| (sequence.tag, sequence.items));
     let opened: Vec<(u32, i64)> = outer.into_iter().chain(opened).collect();
     let starts: Vec<(usize, i64)> = begun.iter().map(|sequence| (sequence.start, sequence.last)).collect();
     let data = PyBytes::new(events.py(), data);
-    events.append((ENCODED, 0, "", (data, last, in_sequence, changed, opened, starts, ended_items, open_items)))
+    let blocks: Vec<(i64, Vec<(u8, String)>)> = blocks.into_iter().map(|one| (one.group, one.creators)).collect();
+    events.append((ENCODED, 0, "", (data, last, in_sequence, changed, opened, starts, ended_items, open_items, blocks)))
 }
 
 pub fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {

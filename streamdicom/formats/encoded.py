@@ -34,6 +34,8 @@ class Encoded(NamedTuple):
         starts: For each sequence that has begun and not ended, the length of ``data`` and the last tag before it.
         ended_items: The number of items around the start that have ended.
         open_items: The number of items that have begun and not ended.
+        blocks: In XML, the private group and its reserved blocks as far as this part has them, of the data set or item
+            around it and of each open item; see ``BlocksState``.
     """
 
     data: bytes
@@ -44,6 +46,7 @@ class Encoded(NamedTuple):
     starts: list[tuple[int, int]]
     ended_items: int
     open_items: int
+    blocks: list[tuple[int, list[tuple[int, str]]]]
 
 
 class SelfEncoding(ABC):
@@ -68,9 +71,9 @@ def take_back(event: Event, count: int) -> tuple[Event | None, int]:
     Returns:
         The event without them, and 0; or None and the number to take back before the event.
 
-    >>> begun = ENCODED, 0, "", (b',"00081140":{"vr":"SQ"', -2, True, 0, [(0x00081140, 0)], [(0, -2)], 0, 0)
+    >>> begun = ENCODED, 0, "", (b',"00081140":{"vr":"SQ"', -2, True, 0, [(0x00081140, 0)], [(0, -2)], 0, 0, [])
     >>> take_back(begun, 1)
-    ((32, 0, '', Encoded(b'', -2, False, 0, [], [], 0, 0)), 0)
+    ((32, 0, '', Encoded(b'', -2, False, 0, [], [], 0, 0, [])), 0)
     >>> take_back(begun, 2)
     (None, 1)
     """
@@ -83,5 +86,8 @@ def take_back(event: Event, count: int) -> tuple[Event | None, int]:
     start, last = encoded.starts[-count]
     opened, starts = encoded.opened[:-count], encoded.starts[:-count]
     open_items = encoded.open_items - (count - encoded.in_sequence)
-    rest = Encoded(encoded.data[:start], last, False, encoded.changed, opened, starts, encoded.ended_items, open_items)
+    blocks = encoded.blocks[: open_items + 1]
+    rest = Encoded(
+        encoded.data[:start], last, False, encoded.changed, opened, starts, encoded.ended_items, open_items, blocks
+    )
     return (kind, tag, vr, rest), 0

@@ -53,7 +53,7 @@ def _values(level: int, events: Iterable[Event]) -> Iterable[tuple[int, int]]:
         elif kind == END_ITEM:
             closed += 1
         elif kind == ENCODED:
-            *_, ended, opened = value
+            *_, ended, opened, _ = value
             level -= max(0, opened - closed)
             closed = max(0, closed - opened) + ended
         elif kind == START_ITEM:

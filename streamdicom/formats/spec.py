@@ -136,6 +136,12 @@ def _dicom_form(options: WriteOptions, _: bool) -> Any:
     return output_form(options)
 
 
+def _xml_form(options: WriteOptions, _: bool) -> Any:
+    from streamdicom.formats.xml import output_form
+
+    return output_form(options)
+
+
 def _new_xml_writer(sink: Sink, indent: Indent, options: WriteOptions, array: bool) -> Writer:
     from streamdicom.formats.xml import XmlWriter
 
@@ -177,6 +183,7 @@ XML = Format(
     ("application/dicom+xml",),
     _new_xml_parser,
     _new_xml_writer,
+    _xml_form,
 )
 """The Native DICOM Model (PS3.19 Annex A): one document for each data set."""
 

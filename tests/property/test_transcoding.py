@@ -107,6 +107,7 @@ def _outcome(
     return target.getvalue() if error is None else None, notes, error, is_encoded
 
 
+_TEXTS: st.SearchStrategy[FormatName] = st.sampled_from(["json", "xml"])
 _WRITING = st.sampled_from(
     [
         WriteOptions(),
@@ -126,16 +127,17 @@ _WRITING = st.sampled_from(
     profile=st.sampled_from(["lenient", "lenient", "strict"]),
     writing=_WRITING,
 )
-def test_files_become_the_same_json(
+def test_files_become_the_same_text(
     data: st.DataObject, document: bytes, on_error: str, profile: str, writing: WriteOptions
 ) -> None:
     reading = {"on_error": on_error, "profile": profile}
-    expected = _outcome([document], "json", reading, writing, road="pure")[:3]
-    assert _outcome([document], "json", reading, writing, road="events")[:3] == expected
-    assert _outcome([document], "json", reading, writing, road="transcoded")[:3] == expected
-    streamed = _outcome([document], "json", reading, writing, road="streamed")
-    assert _outcome([document], "json", reading, writing, road="library") == streamed
-    assert _outcome(data.draw(cuts(document)), "json", reading, writing, road="transcoded")[:3] == expected
+    to = data.draw(_TEXTS)
+    expected = _outcome([document], to, reading, writing, road="pure")[:3]
+    assert _outcome([document], to, reading, writing, road="events")[:3] == expected
+    assert _outcome([document], to, reading, writing, road="transcoded")[:3] == expected
+    streamed = _outcome([document], to, reading, writing, road="streamed")
+    assert _outcome([document], to, reading, writing, road="library") == streamed
+    assert _outcome(data.draw(cuts(document)), to, reading, writing, road="transcoded")[:3] == expected
 
 
 _TRICKY = """{
@@ -155,7 +157,7 @@ _TRICKY = """{
     data=st.data(),
     document=st.one_of(damaged_json(), st.just(_TRICKY)),
     on_error=st.sampled_from(["raise", "skip", "keep"]),
-    to=st.sampled_from(["dicom", "json", "ndjson"]),
+    to=st.sampled_from(["dicom", "json", "ndjson", "xml"]),
     writing=st.one_of(
         _WRITING,
         st.sampled_from([WriteOptions(on_error="keep"), WriteOptions(transfer_syntax=ImplicitVRLittleEndian)]),
@@ -172,7 +174,7 @@ def test_json_becomes_the_same(
     assert _outcome(data.draw(cuts(document)), to, reading, writing, road="transcoded")[:3] == expected
 
 
-@pytest.mark.parametrize("to", ["dicom", "json"])
+@pytest.mark.parametrize("to", ["dicom", "json", "xml"])
 def test_tricky_elements_are_written_among_others(to: FormatName) -> None:
     for chunks in ([_TRICKY], [_TRICKY[place : place + 1] for place in range(len(_TRICKY))]):
         *transcoded, is_encoded = _outcome(chunks, to, {}, WriteOptions(), road="transcoded")
@@ -182,11 +184,12 @@ def test_tricky_elements_are_written_among_others(to: FormatName) -> None:
         assert is_encoded
 
 
+@pytest.mark.parametrize("to", ["json", "xml"])
 @pytest.mark.parametrize("name", [name for name in _NAMES if name != "priv_SQ.dcm"])  # which has no other elements
-def test_elements_of_files_are_written_by_the_engine(name: str) -> None:
+def test_elements_of_files_are_written_by_the_engine(name: str, to: FormatName) -> None:
     data = _FILES[_NAMES.index(name)]
     reading: dict[str, Any] = {"on_error": "keep"}
-    *transcoded, is_encoded = _outcome([data], "json", reading, WriteOptions(), road="transcoded")
-    *expected, _ = _outcome([data], "json", reading, WriteOptions(), road="events")
+    *transcoded, is_encoded = _outcome([data], to, reading, WriteOptions(), road="transcoded")
+    *expected, _ = _outcome([data], to, reading, WriteOptions(), road="events")
     assert transcoded == expected
     assert is_encoded

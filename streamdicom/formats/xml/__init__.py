@@ -1,6 +1,18 @@
-"""The Native DICOM Model, data sets as XML (PS3.19 Annex A): parser and writer."""
+"""The Native DICOM Model, data sets as XML (PS3.19 Annex A): parser and writer.
 
-from streamdicom.formats.xml.parser import XmlParser
-from streamdicom.formats.xml.writer import XmlWriter
+A program that only reads need not import the writer, and the other way round.
+"""
 
-__all__ = ["XmlParser", "XmlWriter"]
+from typing import TYPE_CHECKING
+
+from streamdicom._late import late_names
+
+if TYPE_CHECKING:
+    from streamdicom.formats.xml.parser import XmlParser
+    from streamdicom.formats.xml.writer import XmlWriter
+    from streamdicom.formats.xml.xml_text import output_form
+
+__all__ = ["XmlParser", "XmlWriter", "output_form"]
+
+_LATE = {"XmlParser": "parser", "XmlWriter": "writer", "output_form": "xml_text"}
+__getattr__, __dir__ = late_names(__name__, _LATE, globals())

@@ -12,6 +12,7 @@ from streamdicom.deviations import warner
 from streamdicom.dicom import SPECIFIC_CHARACTER_SET, VRS, Form, field_text, json_value
 from streamdicom.errors import OutputError
 from streamdicom.events import Event, EventType
+from streamdicom.formats.encoded import ENCODED, UNCHANGED
 from streamdicom.formats.writer import BLOCK_SIZE, Moves, State, TextWriter
 from streamdicom.formats.xml.element_markup import (
     END,
@@ -25,7 +26,15 @@ from streamdicom.formats.xml.element_markup import (
 )
 from streamdicom.formats.xml.kept import xml_of
 from streamdicom.formats.xml.private_blocks import is_creator
-from streamdicom.formats.xml.xml_text import Blocks, private_start_tag, reserve, xml_text_of_engine
+from streamdicom.formats.xml.xml_text import (
+    Blocks,
+    blocks_of,
+    most_sequences,
+    private_start_tag,
+    reserve,
+    with_state,
+    xml_text_of_engine,
+)
 from streamdicom.options import WriteOptions, options_or_default
 
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
@@ -84,8 +93,7 @@ class XmlWriter(TextWriter):
     ) -> None:
         options = options_or_default(options, WriteOptions)
         markup = element_markup(options)
-        max_sequences = (options.limits.depth - 4) // 3  # see ``Limits.depth``
-        super().__init__(markup.rules, max_sequences=max_sequences, is_stream=array)
+        super().__init__(markup.rules, max_sequences=most_sequences(options.limits), is_stream=array)
         self._sink = sink
         self._indent = indent if indent is None or isinstance(indent, str) else " " * indent
         self._empty_count = 0  # empty values at the start of the element in parts that are not written yet
@@ -209,6 +217,22 @@ class XmlWriter(TextWriter):
             raise OutputError("expected JSON text in a JSON_ELEMENT") from error
         self._element(tag, vr, values)
 
+    def _encoded(self, tag: int, vr: str, value: Any) -> None:
+        data, last, in_sequence, changed, opened, _, ended_items, _, blocks = value
+        self._put_tags(data.decode())
+        if changed:
+            del self._sequences[-changed:]
+        self._sequences += opened
+        if ended_items:
+            del self._blocks[-ended_items:]
+        outer, *inner = blocks
+        if outer[0] >= 0:
+            blocks_of(self._blocks).state = outer
+        self._blocks += [with_state(state) for state in inner]
+        if last != UNCHANGED:
+            self._last = last
+        self._state = State.SEQUENCE if in_sequence else State.DATASET
+
     def _put_reference(self, uri: str) -> None:
         self._put_tags(reference(uri) + END)
 
@@ -291,6 +315,11 @@ class XmlWriter(TextWriter):
             EventType.JSON_ELEMENT: _json_element,
             EventType.START_SEQUENCE: _start_sequence,
             EventType.END_ITEM: _end_item,
+            ENCODED: _encoded,
         },
-        State.SEQUENCE: {EventType.START_ITEM: _start_item, EventType.END_SEQUENCE: _end_sequence},
+        State.SEQUENCE: {
+            EventType.START_ITEM: _start_item,
+            EventType.END_SEQUENCE: _end_sequence,
+            ENCODED: _encoded,
+        },
     }

@@ -12,12 +12,14 @@ from types import ModuleType
 from typing import Any, TypeAlias
 
 from streamdicom import _native
-from streamdicom.dicom import SPECIFIC_CHARACTER_SET
+from streamdicom.dicom import SPECIFIC_CHARACTER_SET, keyword
 from streamdicom.errors import OutputError
 from streamdicom.events import ELEMENT, END_ITEM, END_SEQUENCE, START_ITEM, START_SEQUENCE, Event
 from streamdicom.formats.writer import State
 from streamdicom.formats.xml.element_markup import END, MAX_MARKUPS, ElementMarkup, Known, start_tag
-from streamdicom.formats.xml.private_blocks import PrivateBlocks, is_creator
+from streamdicom.formats.xml.private_blocks import BlocksState, PrivateBlocks, is_creator
+from streamdicom.limits import Limits
+from streamdicom.options import WriteOptions
 
 _DATASET, _SEQUENCE = int(State.DATASET), int(State.SEQUENCE)
 
@@ -31,6 +33,15 @@ def blocks_of(blocks: Blocks) -> PrivateBlocks:
     if innermost is None:
         innermost = blocks[-1] = PrivateBlocks()
     return innermost
+
+
+def with_state(state: BlocksState) -> PrivateBlocks | None:
+    """Return the private blocks of an item that another writer has begun, if it has any."""
+    if state[0] < 0:
+        return None
+    blocks = PrivateBlocks()
+    blocks.state = state
+    return blocks
 
 
 def private_start_tag(blocks: Blocks, tag: int, vr: str) -> str:
@@ -146,6 +157,27 @@ XmlText: TypeAlias = Callable[
     ],
     tuple[Event | None, int, int, int],
 ]
+
+
+def most_sequences(limits: Limits) -> int:
+    """Return how many sequences may be nested; see ``Limits.depth``."""
+    return (limits.depth - 4) // 3
+
+
+def output_form(options: WriteOptions) -> Any:
+    """Return the form in which parsers of the engine may write, or None.
+
+    Args:
+        options: The options of the writer.
+    """
+    if _native.functions is None or not options.include_retired:
+        return None
+    return _native.functions.OutputForm.xml(
+        has_file_meta=options.file_meta,
+        sets_character_set=options.character_set == "utf-8",
+        max_sequences=max(0, most_sequences(options.limits)),
+        keyword=keyword,
+    )
 
 
 def xml_text_of_engine(markup: ElementMarkup) -> XmlText:

@@ -260,6 +260,25 @@ fn put_escaped(out: &mut Vec<u8>, text: &[u8]) -> bool {
     true
 }
 
+/// Append the value of an XML attribute with its quotes; return false for a character that XML 1.0 cannot represent.
+pub fn put_quoted(out: &mut Vec<u8>, text: &[u8]) -> bool {
+    out.push(b'"');
+    for part in text.split_inclusive(|byte| matches!(byte, b'"' | b'\t' | b'\n')) {
+        let (plain, reference): (_, &[u8]) = match part {
+            [plain @ .., b'"'] => (plain, b"&quot;"),
+            [plain @ .., b'\t'] => (plain, b"&#9;"),
+            [plain @ .., b'\n'] => (plain, b"&#10;"),
+            plain => (plain, b""),
+        };
+        if !put_text(out, plain) {
+            return false;
+        }
+        out.extend_from_slice(reference);
+    }
+    out.push(b'"');
+    true
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -301,6 +320,14 @@ mod tests {
              <NameSuffix>E^F^</NameSuffix></Alphabetic>\
              <Phonetic><FamilyName>P</FamilyName><GivenName/></Phonetic></PersonName>"
         );
+    }
+
+    #[test]
+    fn values_of_xml_attributes_are_quoted() {
+        let mut out = Vec::new();
+        assert!(put_quoted(&mut out, b"a\"<\t\n&\r"));
+        assert_eq!(String::from_utf8(out).unwrap(), "\"a&quot;&lt;&#9;&#10;&amp;&#13;\"");
+        assert!(!put_quoted(&mut Vec::new(), b"a\x01"));
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod json_output;
 mod number;
 mod part10_output;
 mod position;
+mod xml_output;
 
 pub use attribute::{Attribute, Choices, Nonfinite, NumberHandling};
 pub use content::Content;
@@ -19,6 +20,7 @@ pub use json_output::{JsonForm, JsonOutput};
 pub use number::put_unsigned;
 pub use part10_output::{Part10Form, Part10Output};
 pub use position::{Begun, Position, UNCHANGED};
+pub use xml_output::{KnownKeywords, XmlForm, XmlOutput};
 
 /// Takes the values of an element one by one.
 ///

@@ -53,6 +53,20 @@ impl Blocks {
         if own.next().is_some() { None } else { Some(tag & 0xFFFF_00FF | u32::from(first) << 8) }
     }
 
+    /// Return the creator of the block that a tag is in, or empty.
+    pub fn creator(&self, tag: u32) -> &str {
+        let block = if tag & 0xFF00 == 0 { tag as u8 } else { (tag >> 8) as u8 };
+        let creators = if self.group == i64::from(tag >> 16) { self.creators.as_slice() } else { &[] };
+        creators.iter().find(|(other, _)| *other == block).map_or("", |(_, creator)| creator)
+    }
+
+    /// Return a tag in the form gggg00ee if its creator has one block, else as it is.
+    pub fn without_block(&self, tag: u32) -> u32 {
+        let creator = self.creator(tag);
+        let is_one = self.creators.iter().filter(|(_, other)| other == creator).count() == 1;
+        if creator.is_empty() || !is_one { tag } else { tag & 0xFFFF_00FF }
+    }
+
     fn enter(&mut self, tag: u32) {
         let group = i64::from(tag >> 16);
         if group != self.group {
@@ -76,7 +90,10 @@ mod tests {
         assert_eq!(blocks.with_block(0x0009_1201, "ACME"), None);
         assert_eq!(blocks.with_block(0x0009_0001, "OTHER"), None);
         assert_eq!(blocks.with_block(0x000B_0001, "ACME"), None);
+        assert_eq!((blocks.creator(0x0009_1101), blocks.creator(0x0009_1201)), ("ACME", ""));
+        assert_eq!((blocks.without_block(0x0009_1101), blocks.without_block(0x0009_1201)), (0x0009_0001, 0x0009_1201));
         blocks.reserve(0x0009_0012, "ACME");
+        assert_eq!(blocks.without_block(0x0009_1101), 0x0009_1101);
         assert_eq!(blocks.with_block(0x0009_0001, "ACME"), None);
         assert_eq!(blocks.with_block(0x0009_1201, "ACME"), Some(0x0009_1201));
         blocks.reserve(0x0009_0013, &"x".repeat(257));

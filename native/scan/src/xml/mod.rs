@@ -7,6 +7,6 @@ mod run;
 mod skim;
 mod text;
 
-pub use blocks::Blocks;
+pub use blocks::{Blocks, is_creator};
 pub use run::{Keywords, Level, Limits, Place, Scratch, Sequence, State, Verdict, run};
 pub use skim::skim;
