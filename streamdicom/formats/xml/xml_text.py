@@ -36,7 +36,7 @@ def blocks_of(blocks: Blocks) -> PrivateBlocks:
 
 
 def with_state(state: BlocksState) -> PrivateBlocks | None:
-    """Return the private blocks of an item that another writer has begun, if it has any."""
+    """Return the private blocks of an item that the engine has begun, if any."""
     if state[0] < 0:
         return None
     blocks = PrivateBlocks()
