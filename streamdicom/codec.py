@@ -56,8 +56,9 @@ def reading_pipeline(
         form: The form of the writer that gets the events, as ``output_form`` returns it, if nothing else does.
     """
     conditions = DatasetConditions(options.where, options.limits)
-    parser = EventParser(options=options, key_filter=KeyFilter.of(options, conditions), expansion=expansion)
-    pipeline = Pipeline.for_reading(options, store, conditions)
+    key_filter = KeyFilter.of(options, conditions)
+    parser = EventParser(options=options, key_filter=key_filter, expansion=expansion)
+    pipeline = Pipeline.for_reading(options, store, conditions, key_filter.has_selected if key_filter else None)
     if form is not None:
         parser.encode_in(form)
     return parser, pipeline

@@ -186,6 +186,7 @@ class Selection:
     Attributes:
         is_whole: True if every element is selected, at this level and below.
         names_vrs: True if a pattern for this level or below has a VR.
+        is_flat: True if the tags of this level alone decide, so that the items of a selected sequence are whole.
     """
 
     __slots__ = (
@@ -196,6 +197,7 @@ class Selection:
         "_is_top",
         "_selections",
         "_uses_vrs",
+        "is_flat",
         "is_whole",
         "names_vrs",
     )
@@ -217,6 +219,7 @@ class Selection:
         self.is_whole = included is None and not excluded
         paths = (included or frozenset()) | excluded
         self.names_vrs = any(step.vr for path in paths for step in path)
+        self.is_flat = not self.names_vrs and all(len(path) == 1 for path in paths)
         self._uses_vrs = any(step.vr for path in paths for step in _next_step(path))
 
     def includes(self, tag: int, vr: str) -> bool:

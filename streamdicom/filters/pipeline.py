@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Protocol, Self
 
@@ -40,7 +40,11 @@ class Pipeline:
 
     @classmethod
     def for_reading(
-        cls, options: ReadOptions, store: BulkDataStore | None = None, conditions: DatasetConditions | None = None
+        cls,
+        options: ReadOptions,
+        store: BulkDataStore | None = None,
+        conditions: DatasetConditions | None = None,
+        has_selected: Callable[[], bool] | None = None,
     ) -> Self:
         """Return the filters for reading, in the order in which events pass them.
 
@@ -50,11 +54,12 @@ class Pipeline:
             options: The options.
             store: The store that references to bulk data are loaded from, if any.
             conditions: The conditions of ``options.where``, if a parser shares them.
+            has_selected: Returns True if the parser has left out all that ``include`` and ``exclude`` leave out.
         """
         stages: list[_Stage] = []
         if options.where:
             stages.append(DatasetFilter(conditions or DatasetConditions(options.where, options.limits)).run)
-        element_filter = _element_filter(options)
+        element_filter = _element_filter(options, has_selected)
         converters = converters_in_force(options.converters)
         converter = ElementConverter.for_reading(converters, options) if converters else None
         if options.deidentification:  # sees values, not references
@@ -80,9 +85,11 @@ class Pipeline:
         return iter(events)
 
 
-def _element_filter(options: ReadOptions | WriteOptions) -> ElementFilter | None:
+def _element_filter(
+    options: ReadOptions | WriteOptions, has_selected: Callable[[], bool] | None = None
+) -> ElementFilter | None:
     selected = selection(options.include, options.exclude)
-    return None if selected.is_whole else ElementFilter(selected)
+    return None if selected.is_whole else ElementFilter(selected, has_selected)
 
 
 def _chain(

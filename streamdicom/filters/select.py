@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 
 from streamdicom.events import (
     BULK_DATA,
@@ -67,6 +68,7 @@ class ElementFilter:
     Args:
         selected: The selected elements of a data set. If its patterns have VRs, the events must have passed
             ``VRFirst`` with ``needs_vr`` of this object.
+        has_selected: Returns True if the parser has selected the elements. It is asked after the first event.
 
     Attributes:
         uses_vrs: True if a pattern has a VR.
@@ -76,7 +78,8 @@ class ElementFilter:
     ([(1, 0, '', 0)], [(3, 1048608, 'LO', ())])
     """
 
-    def __init__(self, selected: Selection) -> None:
+    def __init__(self, selected: Selection, has_selected: Callable[[], bool] | None = None) -> None:
+        self._has_selected = has_selected
         self.uses_vrs = selected.names_vrs
         self._top = self._selection = selected  # the latter of the innermost item
         self._outer: list[Selection] = []  # of the enclosing items
@@ -89,6 +92,15 @@ class ElementFilter:
 
     def run(self, events: Iterable[Event]) -> Iterator[Event]:
         """Yield the events of the selected elements among the next events."""
+        remaining = iter(events)
+        for first in remaining:
+            following = chain((first,), remaining)
+            if self._has_selected is not None and self._has_selected():
+                yield from following
+            else:
+                yield from self._run(following)
+
+    def _run(self, events: Iterable[Event]) -> Iterator[Event]:
         for event in events:
             kind, tag, vr, _ = event
             if self._depth:

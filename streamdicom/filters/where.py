@@ -129,5 +129,5 @@ class DatasetFilter:
 def _size(value: Any) -> int:
     """Estimate the memory of a value in bytes."""
     if isinstance(value, tuple):
-        return sum(map(_size, value))
+        return sum([len(one) if type(one) is str else _size(one) for one in value])
     return len(value) if isinstance(value, str | bytes) else _NUMBER_SIZE

@@ -111,7 +111,10 @@ class Split:
         if options.path is not None:
             raise ValueError("a document with a path cannot be split, because its data sets are within another value")
         conditions = DatasetConditions(options.where, options.limits)
-        return _PartParser(self, options, conditions), Pipeline.for_reading(options, store, conditions)
+        key_filter = KeyFilter.of(options, conditions)
+        has_selected = key_filter.has_selected if key_filter else None
+        pipeline = Pipeline.for_reading(options, store, conditions, has_selected)
+        return _PartParser(self, options, key_filter), pipeline
 
     def _blocks(self) -> Iterator[bytes]:
         start = self.origin.offset if self.origin else 0
@@ -151,9 +154,8 @@ class _PartParser:
 
     has_more = False
 
-    def __init__(self, part: Split, options: ReadOptions, conditions: DatasetConditions) -> None:
+    def __init__(self, part: Split, options: ReadOptions, key_filter: KeyFilter | None) -> None:
         self._part = part
-        key_filter = KeyFilter.of(options, conditions)
         self._parser = JsonParser(options=options, skip=key_filter, origin=part.origin, first=part.first)
         self._error: SplitError | None = None
         self.feed = self._parser.feed

@@ -12,6 +12,7 @@ from streamdicom import _native
 from streamdicom.deviations import Deviation
 from streamdicom.errors import InputError
 from streamdicom.events import BULK_DATA, ELEMENT, START_DATASET, Event
+from streamdicom.filters import select
 from streamdicom.formats.json import KeyFilter
 from streamdicom.formats.json.parser import JsonParser
 from streamdicom.limits import Limits
@@ -103,7 +104,8 @@ def _outcome(engine: Any, chunks: list[bytes], options: dict[str, Any]) -> tuple
     conditions = DatasetConditions(reading.where, reading.limits)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_native, "functions", engine)
-        parser = JsonParser(options=reading, skip=KeyFilter.of(reading, conditions))
+        key_filter = KeyFilter.of(reading, conditions)
+        parser = JsonParser(options=reading, skip=key_filter)
         parser.keep_places()
         try:
             for step in (*chunks, None):
@@ -112,6 +114,8 @@ def _outcome(engine: Any, chunks: list[bytes], options: dict[str, Any]) -> tuple
                 events += delivered
         except InputError as raised:
             error = type(raised), str(raised), raised.location
+    if key_filter is not None and key_filter.has_selected():
+        assert events == list(select(events, include=reading.include, exclude=reading.exclude))
     elements = [place for place, event in zip(places, events, strict=True) if event[0] in (ELEMENT, BULK_DATA)]
     foreseen = [conditions.new_state()._foreseen for event in events if event[0] == START_DATASET]
     return list(map(repr, events)), deviations, error, elements, foreseen

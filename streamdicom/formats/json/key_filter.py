@@ -30,6 +30,7 @@ class KeyFilter:
             may be, once the condition fails.
 
     Attributes:
+        is_used: True if a parser uses the filter.
         tags: Cache of the tags of keys at this level: the tag of a wanted element, and ``~tag`` of an unwanted one.
 
     >>> keys = KeyFilter(selection(include=["PatientName"]))
@@ -41,6 +42,8 @@ class KeyFilter:
         self._top = top
         self._conditions = conditions
         self._condition_tags = conditions.tags if conditions else frozenset()
+        self._is_exact = top.is_flat and not any(map(top.skips, self._condition_tags))
+        self.is_used = False
         self._outer: list[Selection] = []
         self._caches: BoundedCache[Selection, BoundedCache[str, int]] = BoundedCache(_MAX_LEVELS)
         self._go_to(top)
@@ -94,6 +97,10 @@ class KeyFilter:
             new: Makes it from a function that decides about a tag at a level, which is 0 for a data set.
         """
         return _for_engine(new, self._top, self._condition_tags)
+
+    def has_selected(self) -> bool:
+        """Return True if the parser makes events of the selected elements only."""
+        return self.is_used and self._is_exact
 
     def has_condition(self, tag: int) -> bool:
         """Return True if the data set has a condition on this element.

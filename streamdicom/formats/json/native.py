@@ -84,6 +84,8 @@ class NativeParser(ContentParser, KeepsPlaces, SelfEncoding):
         limits = options.limits
         super().__init__(policy, limits)
         self._filter = skip
+        if skip is not None:
+            skip.is_used = True
         self._form: Any = None
         self._places: JsonPlaces | None = None
         self._json = JsonTokenizer(limits, multiple=True, lenient=not policy.is_json_strict, origin=origin)
