@@ -78,6 +78,8 @@ def _is_strict(text: str) -> bool:
         ("bytes -> events, on_deviation", ReadOptions(on_deviation=DeviationLog()), 0.97),
         ("bytes -> events, strict", _STRICT, 0.97),
         ("bytes -> events, on_error: keep", ReadOptions(on_error="keep"), 0.97),
+        ("bytes -> events, include ten", ReadOptions(include=_TEN), 1),
+        ("bytes -> events, exclude one", ReadOptions(exclude=["PatientName"]), 0.9),
         ("bytes -> events, nothing selected", ReadOptions(where={"Modality": "none"}), 1),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
