@@ -217,6 +217,21 @@ def _image_jobs(folder: Path, part: int) -> list[Job]:
             for lengths, file in files.items()
         ],
         Job(
+            ".dcm -> JSON, on the clock, by two threads and by one",
+            _ELEMENTS,
+            8 * elements,
+            {
+                f"{OURS}: two threads": _python("to-json-by-2", dicom, out("json")),
+                f"{OURS}: one thread": _python("to-json-by-1", dicom, out("json")),
+            },
+        ),
+        Job(
+            "JSON -> JSON, in process",
+            _ELEMENTS,
+            elements,
+            {f"{OURS}: events": _python("json-to-json", text, out("json"))},
+        ),
+        Job(
             ".dcm -> JSON, whole process",
             _ELEMENTS,
             elements,

@@ -1,7 +1,8 @@
 """The jobs of the peers in Python: ``python -m bench.peers.work JOB IN OUT``.
 
-The job runs twice in this process. Printed are the user seconds of the second run, and the number of data sets that
-failed, which is 0. The exit code is 127 if a package is not installed, as a shell's is for a missing program.
+The job runs twice in this process. Printed are the user seconds of the second run, or its seconds on the clock if the
+job compares threads, and the number of data sets that failed, which is 0. The exit code is 127 if a package is not
+installed, as a shell's is for a missing program.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import os
 import pickle
 import resource
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stdout
 from importlib import import_module
 from pathlib import Path
@@ -27,6 +30,8 @@ from bench.corpus import silence
 from bench.memory import Sink
 
 MISSING = 127
+
+_REPEATED = 8  # runs that threads share
 
 
 def _drain(items: Iterable[object]) -> None:
@@ -115,6 +120,25 @@ def _file_to_json(source: Path, target: Path) -> None:
     streamdicom.write_events(streamdicom.iter_events(source), target, array=False)
 
 
+def _file_to_json_by(threads: int) -> Callable[[Path, Path], None]:
+    def work(source: Path, target: Path) -> None:
+        data = source.read_bytes()
+
+        def run(number: int) -> None:
+            for _ in range(_REPEATED // threads):
+                own = target.with_name(f"{number}-{target.name}") if number else target
+                streamdicom.write_events(streamdicom.iter_events(data), own, array=False)
+
+        with ThreadPoolExecutor(threads) as pool:
+            _drain(pool.map(run, range(threads)))
+
+    return work
+
+
+def _json_to_json(source: Path, target: Path) -> None:
+    streamdicom.write_events(streamdicom.iter_events(source), target, array=False)
+
+
 def _file_to_json_with_pydicom(source: Path, target: Path) -> None:
     target.write_text(dcmread(source).to_json(), encoding="utf-8")
 
@@ -165,12 +189,16 @@ _WORK: dict[str, Callable[[Any, Path], None]] = {
     "to_json-accessed": _to_json,
     "to-json": _file_to_json,
     "to-json-pydicom": _file_to_json_with_pydicom,
+    "to-json-by-1": _file_to_json_by(1),
+    "to-json-by-2": _file_to_json_by(2),
+    "json-to-json": _json_to_json,
     "to-dicom": _json_to_file,
     "to-dicom-pydicom": _json_to_file_with_pydicom,
     "validate": _validate,
     "ElementTree": _iterparse("xml.etree.ElementTree"),
     "lxml": _iterparse("lxml.etree"),
 }
+_ON_CLOCK = frozenset({"to-json-by-1", "to-json-by-2"})
 _PREPARE: dict[str, Callable[[Path], object]] = {
     "dump": read_raw,
     "dump-accessed": read_accessed,
@@ -179,16 +207,21 @@ _PREPARE: dict[str, Callable[[Path], object]] = {
 }
 
 
+def _user_seconds() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_utime
+
+
 def _main(name: str, source: Path, target: Path) -> int:
     seconds = 0.0
     for _ in range(2):  # the first run fills caches
         prepared = _PREPARE.get(name, Path)(source)
-        start = resource.getrusage(resource.RUSAGE_SELF).ru_utime
+        now = time.perf_counter if name in _ON_CLOCK else _user_seconds
+        start = now()
         try:
             _WORK[name](prepared, target)
         except ModuleNotFoundError:
             return MISSING
-        seconds = resource.getrusage(resource.RUSAGE_SELF).ru_utime - start
+        seconds = now() - start
     print(seconds, 0)
     return 0
 
