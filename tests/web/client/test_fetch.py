@@ -37,7 +37,7 @@ MORE = ("Warning", "299 localhost: There are 3 additional results that can be re
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paging, "_PAUSES", (0.0, 0.0, 0.0, 0.0))
+    monkeypatch.setattr(paging, "PAUSES", (0.0, 0.0, 0.0, 0.0))
 
 
 def document(uids: Iterable[str] = UIDS) -> bytes:
