@@ -4,11 +4,16 @@ A ``BulkDataPolicy`` decides which values are stored; a ``BulkDataStore``, such 
 ``FsspecStore``, keeps them.
 """
 
-from streamdicom.bulkdata.directory import DirectoryStore
-from streamdicom.bulkdata.fragment_body import read_fragments, write_fragments
-from streamdicom.bulkdata.fsspec import FsspecStore
+from typing import TYPE_CHECKING
+
+from streamdicom._late import late_names
 from streamdicom.bulkdata.policy import BulkDataAction, BulkDataPolicy
 from streamdicom.bulkdata.store import BulkDataInfo, BulkDataStore
+
+if TYPE_CHECKING:
+    from streamdicom.bulkdata.directory import DirectoryStore
+    from streamdicom.bulkdata.fragment_body import read_fragments, write_fragments
+    from streamdicom.bulkdata.fsspec import FsspecStore
 
 __all__ = [
     "BulkDataAction",
@@ -20,3 +25,11 @@ __all__ = [
     "read_fragments",
     "write_fragments",
 ]
+
+_LATE = {
+    "DirectoryStore": "directory",
+    "FsspecStore": "fsspec",
+    "read_fragments": "fragment_body",
+    "write_fragments": "fragment_body",
+}
+__getattr__, __dir__ = late_names(__name__, _LATE, globals())
