@@ -21,7 +21,16 @@ from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
 from streamdicom.errors import Location, OutputError, StreamDicomError, TruncatedError
 from streamdicom.events import Event
 from streamdicom.filters import Pipeline, store_bulk_data, vr_first
-from streamdicom.formats import DICOM, ONE_DATASET, EventParser, FormatName, Parser, format_named, new_writer
+from streamdicom.formats import (
+    DICOM,
+    ONE_DATASET,
+    EventParser,
+    FormatName,
+    MakesRaws,
+    Parser,
+    format_named,
+    new_writer,
+)
 from streamdicom.formats.json import KeyFilter
 from streamdicom.io import CHUNK, Expansion, temporary
 from streamdicom.options import ReadOptions, WriteOptions, options_or_default
@@ -97,6 +106,8 @@ class DatasetPipeline(PushParser["Dataset"]):
         self._pipeline = pipeline
         self._last = last
         self._builder = DatasetBuilder(options, as_file=as_file)
+        if not pipeline and last is None and isinstance(parser, MakesRaws):
+            parser.make_raws(self._builder.raws)
 
     def _has_more(self) -> bool:
         return self._parser.has_more

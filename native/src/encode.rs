@@ -10,13 +10,13 @@ use pyo3::types::{PyBytes, PyFloat, PyInt, PyString, PyTuple};
 use streamdicom_scan::encode::Values;
 use streamdicom_scan::vr::{Form, Vr};
 
-const ELEMENT: i64 = 3;
-const START_SEQUENCE: i64 = 10;
-const START_ITEM: i64 = 11;
-const END_ITEM: i64 = 12;
-const END_SEQUENCE: i64 = 13;
+pub const ELEMENT: i64 = 3;
+pub const START_SEQUENCE: i64 = 10;
+pub const START_ITEM: i64 = 11;
+pub const END_ITEM: i64 = 12;
+pub const END_SEQUENCE: i64 = 13;
 
-const SPECIFIC_CHARACTER_SET: u32 = 0x0008_0005;
+pub const SPECIFIC_CHARACTER_SET: u32 = 0x0008_0005;
 
 /// Return an item of a tuple if it is an int of 64 bits, such as an `EventType`.
 #[inline]

@@ -14,6 +14,7 @@ use streamdicom_scan::json::{Level, Limits, Mark, Marks, Place, Scratch, Sequenc
 use streamdicom_scan::vr::Vr;
 
 use crate::check::ElementRules;
+use crate::datasets::{RawEvents, RawMaker};
 use crate::objects::with_events;
 use crate::output::{Fill, OutputForm, Start, with_output};
 
@@ -216,6 +217,7 @@ fn json_run<'py>(
     keeps_positions: bool,
     rules: Option<PyRef<'py, ElementRules>>,
     form: Option<&OutputForm>,
+    raws: Option<&Bound<'py, RawMaker>>,
 ) -> PyResult<(
     usize,
     usize,
@@ -250,7 +252,13 @@ fn json_run<'py>(
         (Ok(encoding.run(position, &mut state, &mut scratch)?), None)
     } else {
         with_events(events, keeps_positions, |handler| match (filter, rules) {
-            (None, None) => Ok(run(bytes, position, &mut state, &limits.limits, &mut scratch, handler)),
+            (None, None) => Ok(match raws.map(Bound::get) {
+                None => run(bytes, position, &mut state, &limits.limits, &mut scratch, handler),
+                Some(maker) => maker.with(|known| {
+                    let handler = &mut RawEvents { events: handler, maker, known, py: data.py() };
+                    run(bytes, position, &mut state, &limits.limits, &mut scratch, handler)
+                }),
+            }),
             (None, Some(rules)) => {
                 let mut checked = Checked::new(&rules.rules, handler, false);
                 let result = run(bytes, position, &mut state, &limits.limits, &mut scratch, &mut checked);

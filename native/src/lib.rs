@@ -1,7 +1,8 @@
-//! The module `streamdicom._native._engine`. Only `objects` makes objects of CPython.
+//! The module `streamdicom._native._engine`. Only `objects` and `datasets::instances` have unsafe code.
 
 mod boundaries;
 mod check;
+mod datasets;
 mod encode;
 mod json;
 mod objects;
@@ -16,6 +17,7 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("VERSION", env!("CARGO_PKG_VERSION"))?;
     boundaries::add_to(module)?;
     check::add_to(module)?;
+    datasets::add_to(module)?;
     encode::add_to(module)?;
     json::add_to(module)?;
     output::add_to(module)?;

@@ -58,7 +58,7 @@ const KEY_LENGTH: usize = 32;
 const KEY_TEXT: usize = 6;
 
 /// The tag, the VR, the length and the bytes of a short value.
-type Key = [u8; KEY_LENGTH];
+pub type Key = [u8; KEY_LENGTH];
 
 // SAFETY: The pointers are used only while the thread is attached to the interpreter.
 unsafe impl Send for Shared {}
@@ -144,7 +144,7 @@ impl Tag {
 
 /// Return the key of an element, or None for a long value.
 #[inline]
-fn key_of(tag: u32, vr: Vr, value: &[u8]) -> Option<Key> {
+pub fn key_of(tag: u32, vr: Vr, value: &[u8]) -> Option<Key> {
     let mut key = [0; KEY_LENGTH];
     key.get_mut(KEY_TEXT..KEY_TEXT + value.len())?.copy_from_slice(value);
     key[..4].copy_from_slice(&tag.to_le_bytes());
@@ -307,6 +307,18 @@ impl Events<'_, '_> {
         if let Some(positions) = &mut self.positions {
             positions.push(self.position as u64);
         }
+    }
+
+    /// Append an object in the place of an event.
+    #[inline]
+    pub fn push_object(&mut self, object: &Bound<'_, PyAny>) {
+        self.push(object.as_ptr());
+    }
+
+    /// Keep an exception, which the run raises when it ends.
+    pub fn fail(&mut self, error: PyErr) {
+        error.restore(self.list.py());
+        self.is_failed = true;
     }
 
     /// Append an event of a sequence that always has the same value.

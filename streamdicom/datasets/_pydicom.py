@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 
 Elements: TypeAlias = dict[BaseTag, RawDataElement | DataElement]
@@ -132,6 +133,69 @@ def raw_constructor() -> tuple[NewRaw, tuple[Any, ...], tuple[Any, ...]]:
     except Exception:
         return construct_raw, (), ()
     return new_raw, tail, tail_of_un
+
+
+class Template(NamedTuple):
+    """The attributes of new objects of a class.
+
+    Attributes:
+        kind: The class.
+        state: The attributes of a new object.
+        own: The names of those that are dicts, of which each object has its own.
+        varying: The names of those that differ.
+    """
+
+    kind: type
+    state: dict[str, Any]
+    own: list[str]
+    varying: list[str]
+
+
+def templates() -> tuple[Template, Template, Template]:
+    """Return the templates of a data set, a Sequence, and the element that holds one.
+
+    Their varying attributes are the elements, the character set around the data set and its own; the items; the tag,
+    the Sequence and the validation mode.
+
+    Raises:
+        ValueError: The objects of this pydicom cannot be made of templates.
+    """
+    sequence = Sequence([])
+    element = sequence_element(_TAG, [])
+    return (
+        _template(construct_dataset({}, []), ["_dict", "_parent_encoding", "_read_charset"]),
+        _template(sequence, ["_list"]),
+        _template(element, ["tag", "_value", "validation_mode"]),
+    )
+
+
+def _template(example: object, varying: list[str]) -> Template:
+    kind, state = type(example), dict(vars(example))
+    own = [name for name, value in state.items() if isinstance(value, dict) and name not in varying]
+    fixed = [value for name, value in state.items() if name not in varying and name not in own]
+    if kind.__new__ is not object.__new__ or not state.keys() >= set(varying):
+        raise ValueError("an unknown class")
+    if not all(isinstance(value, _IMMUTABLE) for value in fixed) or any(hasattr(kind, name) for name in state):
+        raise ValueError("an unknown attribute")
+    return Template(kind, state, own, varying)
+
+
+def sequence_element(tag: BaseTag, items: list[Dataset]) -> DataElement:
+    """Return an element with a Sequence of items."""
+    return DataElement(tag, "SQ", Sequence(items), already_converted=True)
+
+
+def is_same(one: object, other: object) -> bool:
+    """Return whether two objects of pydicom have the same attributes, at any depth."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict) and isinstance(other, dict):
+        return list(one) == list(other) and all(is_same(value, other[name]) for name, value in one.items())
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(is_same, one, other))
+    if isinstance(one, Dataset | DataElement | Sequence):
+        return is_same(vars(one), vars(other))
+    return one == other
 
 
 def encoding_setter() -> Inherit:

@@ -14,7 +14,6 @@ from typing import Any, cast
 
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 from pydicom.uid import UID, ExplicitVRBigEndian
 from pydicom.valuerep import BUFFERABLE_VRS
@@ -22,19 +21,26 @@ from pydicom.valuerep import BUFFERABLE_VRS
 from streamdicom._cache import MAX_KNOWN_TAGS
 from streamdicom.bulkdata import BulkDataStore
 from streamdicom.converters import converters_in_force
-from streamdicom.datasets._pydicom import RAW_TAIL, RAW_TAIL_OF_UN, Elements, new_dataset, new_raw, raw_element
+from streamdicom.datasets._pydicom import (
+    RAW_TAIL,
+    RAW_TAIL_OF_UN,
+    Elements,
+    new_dataset,
+    new_raw,
+    raw_element,
+    sequence_element,
+)
 from streamdicom.datasets.byte_order import to_big_endian
 from streamdicom.datasets.elements import (
-    data_element,
     json_element,
     may_be_numbers,
-    pydicom_text,
     reference,
     rejected_value,
     unknown_element,
 )
-from streamdicom.datasets.encodings import DEFAULT_SETS, encodings_of
-from streamdicom.datasets.open_dataset import OpenDataset, PendingText
+from streamdicom.datasets.encodings import DEFAULT_SETS
+from streamdicom.datasets.native import DEFAULT_ENCODINGS, Fill, native_filler
+from streamdicom.datasets.open_dataset import ELEMENT_OVERHEAD, OpenDataset, add_unencoded
 from streamdicom.dicom import (
     ENCODERS,
     FILE_META_GROUP,
@@ -42,13 +48,10 @@ from streamdicom.dicom import (
     PIXEL_DATA,
     SPECIFIC_CHARACTER_SET,
     UNDEFINED_LENGTH,
-    VRS,
-    Form,
     character_sets,
     format_tag,
     is_decimal,
     is_private,
-    joined_text,
 )
 from streamdicom.errors import DatasetError, InputError, LimitError, StreamDicomError
 from streamdicom.events import BINARY_SEGMENT_SIZE, ELEMENT, END_DATASET, Event, EventType
@@ -58,11 +61,9 @@ from streamdicom.options import ReadOptions, UriHandler
 
 # Bytes of memory, for ``Limits.dataset_size`` and ``Limits.value_length``.
 _VALUE_OVERHEAD = 64  # of a value and the reference to it
-_ELEMENT_OVERHEAD = 256  # of an element or an item of pydicom
-
-_DEFAULT_ENCODINGS = encodings_of(DEFAULT_SETS)
 
 _base_tag = lru_cache(maxsize=MAX_KNOWN_TAGS)(BaseTag)
+_ListIterator: type[Iterator[Any]] = type(iter([]))
 
 
 class DatasetBuilder:
@@ -93,7 +94,8 @@ class DatasetBuilder:
         self._index = 0
         self._size = 0
         self._outer: list[OpenDataset] = []  # the data sets around the current one
-        self._current = OpenDataset(DEFAULT_SETS, _DEFAULT_ENCODINGS)
+        self._current = OpenDataset(DEFAULT_SETS, DEFAULT_ENCODINGS)
+        self._filler = None if self._has_converters else native_filler()
         # The element in parts:
         self._values: list[Any] = []
         self._segments: list[Any] = []  # of the current value
@@ -101,6 +103,14 @@ class DatasetBuilder:
         self._is_encapsulated = False
         self._spool: SpoolFile | None = None  # for the long values of the data set
         self._spool_start: int | None = None  # of the current value in the file, if it is there
+
+    @property
+    def raws(self) -> Any:
+        """The maker of raw elements that ``build`` takes in the place of events.
+
+        It is None if the builder takes events only.
+        """
+        return self._filler and self._filler.raws
 
     def build(self, events: Iterable[Event]) -> Iterator[Dataset]:
         """Yield the data sets that the next events complete.
@@ -111,6 +121,9 @@ class DatasetBuilder:
             DatasetError: pydicom cannot hold an element, or it is repeated.
             LimitError: A value or a data set is larger than the limits allow.
         """
+        return self._build(events) if self._filler is None else self._build_natively(events, self._filler.fill)
+
+    def _build(self, events: Iterable[Event]) -> Iterator[Dataset]:
         tag = 0
         try:
             for kind, tag, vr, value in events:
@@ -121,18 +134,51 @@ class DatasetBuilder:
                 else:
                     _MOVES[kind](self, tag, vr, value)
         except InputError as error:
-            if error.location.dataset_index is None:  # the source of the events may know more
-                error.within(self._index, self._tag_path(tag))
+            self._locate(error, tag)
             raise
+
+    def _build_natively(self, events: Iterable[Event], fill: Fill) -> Iterator[Dataset]:
+        remaining = iter(events)
+        holds_gc = isinstance(remaining, _ListIterator)
+        ends_datasets = not self._as_file
+        tag = 0
+        while True:
+            self._current, self._size, tag, dataset, event, error = fill(
+                remaining, self._current, self._outer, self._size, self._max_size, tag, ends_datasets, holds_gc
+            )
+            if self._size > self._max_size:
+                error = self._too_large()
+            if error is not None:
+                self._locate(error, tag)
+                raise error
+            if dataset is not None:
+                yield dataset
+            elif isinstance(event, RawDataElement):  # left only if there is one with its tag
+                error = _duplicate()
+                self._locate(error, event.tag)
+                raise error
+            elif event is not None:
+                yield from self._build((event,))
+                tag = event[1]
+            else:
+                return
+
+    def _locate(self, error: Exception, tag: int) -> None:
+        # The source of the events may know more.
+        if isinstance(error, InputError) and error.location.dataset_index is None:
+            error.within(self._index, self._tag_path(tag))
 
     def _tag_path(self, tag: int) -> str:
         parts = [f"{format_tag(outer.sequence_tag)}[{len(outer.items)}]" for outer in self._outer]
         return ".".join([*parts, format_tag(tag)] if tag else parts)
 
     def _grow(self, size: int) -> None:
-        self._size += size + _ELEMENT_OVERHEAD
+        self._size += size + ELEMENT_OVERHEAD
         if self._size > self._max_size:
-            raise LimitError(f"a data set of more than {self._max_size} bytes", "dataset_size")
+            raise self._too_large()
+
+    def _too_large(self) -> LimitError:
+        return LimitError(f"a data set of more than {self._max_size} bytes", "dataset_size")
 
     # --- elements ----------------------------------------------------------------------------------------------
 
@@ -150,11 +196,11 @@ class DatasetBuilder:
                 elements[base_tag] = self._unknown(base_tag, data)
             else:
                 elements[base_tag] = new_raw(RawDataElement, (base_tag, vr, len(data), data, *RAW_TAIL))
-            self._size += len(data) + _ELEMENT_OVERHEAD
+            self._size += len(data) + ELEMENT_OVERHEAD
             if self._size > self._max_size:
                 self._grow(0)
         else:
-            self._add_unencoded(base_tag, vr, values)
+            self._grow(add_unencoded(elements, self._current.pending, base_tag, vr, values))
         if tag == SPECIFIC_CHARACTER_SET:
             self._set_encodings(vr, values)
 
@@ -171,25 +217,6 @@ class DatasetBuilder:
             self._current.set_sets(character_sets(values if vr == "CS" else ()))
         except LookupError as error:
             raise DatasetError("pydicom rejects Specific Character Set") from error
-
-    def _add_unencoded(self, tag: BaseTag, vr: str, values: tuple[Any, ...]) -> None:
-        """Add an element whose values pydicom would not read from bytes in ASCII."""
-        elements = self._current.elements
-        row = VRS[vr]
-        size = _ELEMENT_OVERHEAD * len(values)
-        if row.form in (Form.TEXT, Form.DECIMAL, Form.PERSON_NAME):
-            text = joined_text(vr, values)
-            plain = "\\".join(pydicom_text(vr, value) for value in values) if text is None else text
-            size += 4 * len(plain)
-            if row.character_set and not plain.isascii():
-                self._current.pending.append(PendingText(elements, tag, vr, plain))
-                if text is not None and "\x1b" not in text:
-                    # The bytes follow when the character set is final.
-                    elements[tag] = raw_element(tag, vr, b"")
-                    self._grow(size)
-                    return
-        elements[tag] = data_element(tag, vr, values)
-        self._grow(size)
 
     # --- references to bulk data -------------------------------------------------------------------------------
 
@@ -331,7 +358,7 @@ class DatasetBuilder:
         self._size = 0
         self._spool = None
         self._outer = []
-        self._current = OpenDataset(DEFAULT_SETS, _DEFAULT_ENCODINGS)
+        self._current = OpenDataset(DEFAULT_SETS, DEFAULT_ENCODINGS)
 
     def _start_sequence(self, tag: int, vr: str, value: Any) -> None:
         if tag in self._current.elements:
@@ -354,14 +381,14 @@ class DatasetBuilder:
             outer.pending += current.pending
         outer.items.append(item)
         outer.has_items = True
-        self._grow(_ELEMENT_OVERHEAD)
+        self._grow(ELEMENT_OVERHEAD)
 
     def _end_sequence(self, tag: int, vr: str, value: Any) -> None:
         current = self._current
         base_tag = _base_tag(tag)
-        current.elements[base_tag] = DataElement(base_tag, "SQ", Sequence(current.items), already_converted=True)
+        current.elements[base_tag] = sequence_element(base_tag, current.items)
         current.items = []
-        self._grow(_ELEMENT_OVERHEAD)
+        self._grow(ELEMENT_OVERHEAD)
 
     def _end_dataset(self) -> Dataset:
         current = self._current
@@ -372,12 +399,12 @@ class DatasetBuilder:
             dataset = FileDataset(BytesIO(), current.elements, b"\0" * 128, meta, is_implicit_VR=False)
             dataset.buffer = None
         else:
-            dataset = new_dataset(current.elements, _DEFAULT_ENCODINGS)
+            dataset = new_dataset(current.elements, DEFAULT_ENCODINGS)
             if meta:
                 dataset.file_meta = meta
         current.settle_text(dataset)
         if meta:
-            meta.set_original_encoding(False, True, _DEFAULT_ENCODINGS)
+            meta.set_original_encoding(False, True, DEFAULT_ENCODINGS)
             syntax = _transfer_syntax(meta)
             if syntax == ExplicitVRBigEndian:
                 to_big_endian(dataset)

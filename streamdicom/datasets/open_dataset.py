@@ -6,14 +6,27 @@ also prove too small. So text beyond ASCII is encoded when its data set ends, an
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 
 from streamdicom.datasets._pydicom import Elements, inherit_encodings, raw_element
-from streamdicom.datasets.elements import data_element
+from streamdicom.datasets.elements import data_element, pydicom_text
 from streamdicom.datasets.encodings import UTF_8_SETS, encode_for_pydicom, encodings_of
-from streamdicom.dicom import SPECIFIC_CHARACTER_SET, SPLITTERS, UTF_8_TERM, CharacterSets
+from streamdicom.dicom import (
+    SPECIFIC_CHARACTER_SET,
+    SPLITTERS,
+    UTF_8_TERM,
+    VRS,
+    CharacterSets,
+    Form,
+    joined_text,
+)
+
+ELEMENT_OVERHEAD = 256
+"""Bytes of memory of an element or an item of pydicom, for ``Limits.dataset_size``."""
 
 
 class PendingText:
@@ -31,6 +44,40 @@ class PendingText:
     def is_latin(self) -> bool:
         """Whether ISO 8859-1 has all characters."""
         return max(self.text) <= "\xff"
+
+
+def add_unencoded(
+    elements: Elements, pending: list[PendingText], tag: BaseTag, vr: str, values: tuple[Any, ...]
+) -> int:
+    """Add an element whose values pydicom would not read from bytes in ASCII.
+
+    Args:
+        elements: The elements of its data set.
+        pending: Receives text beyond ASCII.
+        tag: The tag.
+        vr: The VR.
+        values: The values.
+
+    Returns:
+        The bytes of memory that it takes, apart from ``ELEMENT_OVERHEAD``.
+
+    Raises:
+        DatasetError: pydicom rejects a value.
+    """
+    row = VRS[vr]
+    size = ELEMENT_OVERHEAD * len(values)
+    if row.form in (Form.TEXT, Form.DECIMAL, Form.PERSON_NAME):
+        text = joined_text(vr, values)
+        plain = "\\".join(pydicom_text(vr, value) for value in values) if text is None else text
+        size += 4 * len(plain)
+        if row.character_set and not plain.isascii():
+            pending.append(PendingText(elements, tag, vr, plain))
+            if text is not None and "\x1b" not in text:
+                # The bytes follow when the character set is final.
+                elements[tag] = raw_element(tag, vr, b"")
+                return size
+    elements[tag] = data_element(tag, vr, values)
+    return size
 
 
 class OpenDataset:

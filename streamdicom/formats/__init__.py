@@ -13,6 +13,7 @@ from streamdicom.formats.detect import (
     expand,
     recognize,
 )
+from streamdicom.formats.raws import MakesRaws
 from streamdicom.formats.spec import (
     DICOM,
     FORMATS,
@@ -47,6 +48,7 @@ __all__ = [
     "Form",
     "Format",
     "FormatName",
+    "MakesRaws",
     "Parser",
     "Writer",
     "detect",

@@ -21,6 +21,7 @@ from streamdicom.events import Event
 from streamdicom.formats.encoded import SelfEncoding
 from streamdicom.formats.first_element import starts_with_element
 from streamdicom.formats.places import KeepsPlaces
+from streamdicom.formats.raws import MakesRaws
 from streamdicom.formats.spec import DICOM, FORMATS, JSON, XML, FormatName, Parser
 from streamdicom.io import COMPRESSIONS, Decompressor, Expansion, compression_of
 from streamdicom.options import ReadOptions, options_or_default
@@ -203,7 +204,7 @@ def recognize(chunks: Iterable[bytes]) -> tuple[str, bytes, Iterator[bytes]]:
     return content or detect(head, is_all=True) or UNKNOWN, head, chain([head], remaining)
 
 
-class EventParser:
+class EventParser(MakesRaws):
     """A push parser of any format: bytes in, DICOM events out.
 
     The format is recognized by the first bytes, unless ``ReadOptions.format`` names it. Compressed streams are not
@@ -285,6 +286,18 @@ class EventParser:
         self._rules = rules
         if isinstance(self._parser, KeepsPlaces):
             self._parser.leave_out_right(rules)
+
+    def make_raws(self, raws: Any) -> None:
+        """Put raw elements in the place of some events, if the format can.
+
+        Call it before ``feed``.
+
+        Args:
+            raws: The maker of raw elements, of the builder that takes them.
+        """
+        self._raws = raws
+        if isinstance(self._parser, MakesRaws):
+            self._parser.make_raws(raws)
 
     def offset(self, index: int) -> int:
         """Return the byte offset of an event of the last call of ``feed`` or ``close``.
@@ -382,6 +395,8 @@ class EventParser:
                 if self._checks_padding:
                     parser.check_padding()
                 parser.leave_out_right(self._rules)
+            if isinstance(parser, MakesRaws):
+                parser.make_raws(self._raws)
             return parser
         location = Location(0)
         if content == UNKNOWN:

@@ -47,7 +47,7 @@ def _values(level: int, events: Iterable[Event]) -> Iterable[tuple[int, int]]:
         events: The events, the last one first.
     """
     closed = 0  # items between the event and the current place
-    for kind, tag, _, value in events:
+    for kind, tag, _, value, *_ in events:  # a raw element in the place of an event has more fields, and is another
         if tag == PIXEL_REPRESENTATION and kind == ELEMENT and not closed:
             yield level, value[0] if value and isinstance(value[0], int) else 0
         elif kind == END_ITEM:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -47,7 +48,7 @@ _HABITS = """[
  "00280010":{"vr":"SV","Value":["","5"]}},{}]"""
 _SEQUENCE = '"00081140":{"vr":"SQ","Value":[{'
 _LINES = '{"00080018":{"vr":"UI","Value":["1"]}}\n{"00200013":{"vr":"IS","Value":[null,1]}}{"00100010":{"vr":"PN"}}'
-_DOCUMENTS = [_VALUES, _HABITS, _LINES, "{" + _SEQUENCE * 4 + '"00080018":{"vr":"UI"}' + "}]}" * 4 + "}"]
+DOCUMENTS = [_VALUES, _HABITS, _LINES, "{" + _SEQUENCE * 4 + '"00080018":{"vr":"UI"}' + "}]}" * 4 + "}"]
 _FRAGMENTS = [
     *'"{}[]:, \n\\=aA0-',
     *(
@@ -83,9 +84,9 @@ def both_engines() -> None:
 
 
 @st.composite
-def damaged_json(draw: st.DrawFn) -> bytes:
+def damaged_json(draw: st.DrawFn, documents: Sequence[str] = DOCUMENTS) -> bytes:
     """Draw a document with faults."""
-    data = draw(st.sampled_from(_DOCUMENTS)).encode()
+    data = draw(st.sampled_from(documents)).encode()
     for _ in range(draw(st.integers(0, 3))):
         start = draw(st.integers(0, len(data)))
         end = draw(st.integers(start, min(len(data), start + 12)))

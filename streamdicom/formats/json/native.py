@@ -27,6 +27,7 @@ from streamdicom.formats.json.places import JsonPlaces
 from streamdicom.formats.json.states import Content, State
 from streamdicom.formats.pixel_representation import learn_pixel_representation
 from streamdicom.formats.places import KeepsPlaces
+from streamdicom.formats.raws import MakesRaws
 from streamdicom.formats.seen_tags import SeenTags
 from streamdicom.jsontext import Expect, JsonTokenizer, Origin, Stretch
 from streamdicom.limits import Limits
@@ -75,7 +76,7 @@ _Mark: TypeAlias = tuple[int, str | None, int, int, str]
 """A departure: its number, the VR, its position, the index of the data set, and the tag path."""
 
 
-class NativeParser(ContentParser, KeepsPlaces, SelfEncoding):
+class NativeParser(ContentParser, KeepsPlaces, MakesRaws, SelfEncoding):
     """The part of the parser that calls the engine."""
 
     def __init__(
@@ -219,6 +220,7 @@ class NativeParser(ContentParser, KeepsPlaces, SelfEncoding):
             places is not None,
             self._rules,
             self._form,
+            self._raws,
         )
         if end == position:
             return position, stop
