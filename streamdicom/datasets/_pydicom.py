@@ -135,6 +135,10 @@ def raw_constructor() -> tuple[NewRaw, tuple[Any, ...], tuple[Any, ...]]:
     return new_raw, tail, tail_of_un
 
 
+RAW_FIELDS = ("tag", "VR", "length", "value", "value_tell", "is_implicit_VR", "is_little_endian")
+"""The first fields of a raw element, as the compiled engine has them."""
+
+
 class Template(NamedTuple):
     """The attributes of new objects of a class.
 

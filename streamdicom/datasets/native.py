@@ -11,12 +11,13 @@ from types import ModuleType
 from typing import Any, NamedTuple, TypeAlias
 
 from pydicom import config
-from pydicom.dataelem import RawDataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 
 from streamdicom import _native
 from streamdicom.datasets._pydicom import (
+    RAW_FIELDS,
     RAW_TAIL,
     RAW_TAIL_OF_UN,
     Elements,
@@ -28,8 +29,10 @@ from streamdicom.datasets._pydicom import (
     sequence_element,
     templates,
 )
+from streamdicom.datasets.elements import known_vr
 from streamdicom.datasets.encodings import DEFAULT_SETS, encodings_of
 from streamdicom.datasets.open_dataset import OpenDataset, add_unencoded
+from streamdicom.datasets.values import MAX_LENGTH
 from streamdicom.events import (
     ELEMENT,
     END_DATASET,
@@ -71,7 +74,7 @@ that it did not take, or an exception. A size beyond the bound is an error after
 A data set has many objects that refer to others. The garbage collector would traverse them several times while they are
 made, and find nothing: that is most of the time of a data set of many items. It is held off only within one call for
 the events of a list. No code of others runs there, so that nobody sees it held off or could turn it off meanwhile, and
-what is made is bounded by the list.
+the objects are bounded by the list.
 """
 
 
@@ -127,6 +130,33 @@ def new_filler(functions: ModuleType) -> Filler:
         settings=config.settings,
     )
     return Filler(fill, raws)
+
+
+RawEvents: TypeAlias = Callable[
+    [int, DataElement | RawDataElement, Iterator[tuple[int, DataElement | RawDataElement]], list[Event]],
+    tuple[int, DataElement | RawDataElement] | None,
+]
+"""Appends the events of raw elements to a list.
+
+Its arguments are the tag and the element; those after it, which it consumes; and the list. It returns the first tag and
+element that it did not take, or None at the end.
+
+A sequence in bytes is read at once if all of it is plain, and pydicom makes no data sets of its items.
+"""
+
+
+def native_raw_events() -> RawEvents | None:
+    """Return the compiled function, or None."""
+    functions = _native.functions
+    return None if functions is None else _compiled_raw_events(functions)
+
+
+@lru_cache(maxsize=1)
+def _compiled_raw_events(functions: ModuleType) -> RawEvents | None:
+    if getattr(RawDataElement, "_fields", ())[: len(RAW_FIELDS)] != RAW_FIELDS:
+        return None
+    compiled: RawEvents = functions.RawEventRun(kind=RawDataElement, known_vr=known_vr, max_length=MAX_LENGTH)
+    return compiled
 
 
 def _makes_same_objects(fill: Fill) -> bool:

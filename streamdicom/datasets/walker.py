@@ -27,6 +27,7 @@ from streamdicom._warn import warn
 from streamdicom.datasets._pydicom import put_back
 from streamdicom.datasets.elements import json_text, known_vr, may_be_items, unknown_element
 from streamdicom.datasets.encodings import sets_in_force
+from streamdicom.datasets.native import native_raw_events
 from streamdicom.datasets.values import MAX_LENGTH, MAX_VALUES, NO_MAKERS, SIMPLE, SIMPLE_EXCEPT_BINARY, values_of
 from streamdicom.deviations import DEVIATIONS, DeviationWarning
 from streamdicom.dicom import (
@@ -158,10 +159,16 @@ def _members(
         The last events, which the caller adds to the next batch.
     """
     decoders = _decoders(options)
+    raw_events = native_raw_events() if decoders is _DECODERS else None
     simple = SIMPLE if little_endian and not options.bulk_data_element_handler else SIMPLE_EXCEPT_BINARY
     sequences: list[_OpenSequence] = []
     while True:
         for tag, element in elements:
+            if raw_events is not None and type(element) is RawDataElement:
+                left = raw_events(tag, element, elements, events)
+                if left is None:
+                    continue
+                tag, element = left
             if type(element) is RawDataElement:
                 vr = element.VR or known_vr(tag)
                 decoder = decoders.get(vr)

@@ -105,6 +105,7 @@ static BY_NAME: [u8; 26 * 26] = {
 
 impl Vr {
     pub const LO: Vr = Vr(10);
+    pub const CS: Vr = Vr(3);
     pub const PN: Vr = Vr(18);
     pub const SQ: Vr = Vr(21);
 
