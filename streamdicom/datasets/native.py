@@ -51,7 +51,7 @@ _EVENTS: list[Event] = [
     (ELEMENT, _TEXT, "CS", ("A", "B")),
     (START_SEQUENCE, _SEQUENCE, "SQ", None),
     (START_ITEM, _SEQUENCE, "SQ", 0),
-    (ELEMENT, _UNKNOWN, "UN", (b"17",)),
+    (ELEMENT, _UNKNOWN, "UN", (b"\1\2",)),
     (END_ITEM, _SEQUENCE, "SQ", None),
     (END_SEQUENCE, _SEQUENCE, "SQ", None),
     (END_DATASET, 0, "", None),
@@ -162,7 +162,7 @@ def _compiled_raw_events(functions: ModuleType) -> RawEvents | None:
 def _makes_same_objects(fill: Fill) -> bool:
     current = OpenDataset(DEFAULT_SETS, DEFAULT_ENCODINGS)
     dataset = fill(iter(_EVENTS), current, [], 0, _SIZE, 0, True, False)[3]
-    item: Elements = {_UNKNOWN: raw_element(_UNKNOWN, "UN", b"17")}
+    item: Elements = {_UNKNOWN: raw_element(_UNKNOWN, "UN", b"\1\2")}
     elements: Elements = {
         _TEXT: raw_element(_TEXT, "CS", b"A\\B "),
         _SEQUENCE: sequence_element(_SEQUENCE, [construct_dataset(item, DEFAULT_ENCODINGS)]),

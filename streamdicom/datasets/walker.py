@@ -7,11 +7,10 @@ All other elements are left to pydicom's own conversion.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, MutableSequence
 from contextlib import suppress
 from copy import copy
-from io import SEEK_END, BufferedIOBase, BytesIO
-from itertools import chain
+from io import BufferedIOBase, BytesIO
 from operator import itemgetter
 from typing import Any
 
@@ -27,6 +26,7 @@ from streamdicom._warn import warn
 from streamdicom.datasets._pydicom import put_back
 from streamdicom.datasets.elements import json_text, known_vr, may_be_items, unknown_element
 from streamdicom.datasets.encodings import sets_in_force
+from streamdicom.datasets.long_values import buffer_events, fragment_events, has_only_items, length_of, parts
 from streamdicom.datasets.native import native_raw_events
 from streamdicom.datasets.values import MAX_LENGTH, MAX_VALUES, NO_MAKERS, SIMPLE, SIMPLE_EXCEPT_BINARY, values_of
 from streamdicom.deviations import DEVIATIONS, DeviationWarning
@@ -36,7 +36,6 @@ from streamdicom.dicom import (
     FILE_META_GROUP,
     ITEM_TAG_BYTES,
     LUT_DESCRIPTOR,
-    MAX_FRAGMENT_LENGTH,
     PALETTE_COLOR_LUT_DESCRIPTORS,
     SPLITTERS,
     UNDECODABLE,
@@ -48,28 +47,18 @@ from streamdicom.dicom import (
 )
 from streamdicom.errors import Location, OutputError
 from streamdicom.events import (
-    BINARY_SEGMENT_SIZE,
     BULK_DATA,
     ELEMENT,
     END_DATASET,
-    END_ELEMENT,
-    END_FRAGMENTS,
     END_ITEM,
     END_SEQUENCE,
     JSON_ELEMENT,
-    LAST_SEGMENT,
-    SEGMENT,
     START_DATASET,
-    START_ELEMENT,
-    START_FRAGMENT,
-    START_FRAGMENTS,
     START_ITEM,
     START_SEQUENCE,
-    VALUES,
     Event,
     Value,
 )
-from streamdicom.io import SpooledValue
 from streamdicom.options import WriteOptions
 
 _Elements = Iterator[tuple[int, DataElement | RawDataElement]]
@@ -100,9 +89,9 @@ class _OpenSequence:
 
     __slots__ = ("dataset", "elements", "items", "number", "tag")
 
-    def __init__(self, tag: int, items: Iterator[Dataset], dataset: Dataset, elements: _Elements) -> None:
+    def __init__(self, tag: int, items: MutableSequence[Dataset] | None, dataset: Dataset, elements: _Elements) -> None:
         self.tag = tag
-        self.items = items
+        self.items = iter(() if items is None else items[:])
         self.number = -1
         self.dataset = dataset
         self.elements = elements
@@ -186,17 +175,11 @@ def _members(
                     if values or (values is not None and not hasattr(element, "bulk_data_uri")):
                         events.append((ELEMENT, tag, vr, values))
                         continue
-            try:
-                found = _other_events(dataset, tag, element, little_endian, sequences, options)
-            except OutputError as error:
-                error.location = Location(None, index, _path(sequences, tag))
-                raise
+            found = _located_events(dataset, tag, element, little_endian, sequences, options, index)
             if isinstance(found, DataElement):
                 events.append((START_SEQUENCE, tag, "SQ", None))
-                items = found.value
-                sequences.append(_OpenSequence(tag, iter(() if items is None else items[:]), dataset, elements))
-                if not len(sequences) % _CYCLE_CHECK_INTERVAL:
-                    _check_cycle(sequences, index)
+                sequences.append(_OpenSequence(tag, found.value, dataset, elements))
+                _check_cycle(sequences, index)
                 break
             if isinstance(found, list):
                 events += found
@@ -223,6 +206,23 @@ def _members(
             events = []
 
 
+def _located_events(
+    dataset: Dataset,
+    tag: int,
+    element: DataElement | RawDataElement,
+    little_endian: bool,
+    sequences: list[_OpenSequence],
+    options: WriteOptions,
+    index: int,
+) -> Iterable[Event] | DataElement:
+    """Return the result of ``_other_events``, or raise its error with its place."""
+    try:
+        return _other_events(dataset, tag, element, little_endian, sequences, options)
+    except OutputError as error:
+        error.location = Location(None, index, _path(sequences, tag))
+        raise
+
+
 def _other_events(
     dataset: Dataset,
     tag: int,
@@ -239,9 +239,9 @@ def _other_events(
         if vr is None or vr == "UN":
             vr = known_vr(tag)
         if vr in _EXTENDED_VRS and _is_extended(element.value) and _decoders(options):
-            parts = _extended_text(dataset, element, vr, sequences)
-            if parts is not None:
-                return parts
+            found = _extended_text(dataset, element, vr, sequences)
+            if found is not None:
+                return found
     converted = _converted(dataset, tag, element, little_endian, sequences)
     return converted if converted.VR == "SQ" else _element_events(tag, converted, little_endian, options)
 
@@ -257,6 +257,8 @@ def _check_cycle(sequences: list[_OpenSequence], index: int) -> None:
     Raises:
         OutputError: An item is one of the data sets around it.
     """
+    if len(sequences) % _CYCLE_CHECK_INTERVAL:
+        return
     outer: set[int] = set()
     for depth, sequence in enumerate(sequences):
         if id(sequence.dataset) in outer:
@@ -332,7 +334,7 @@ def _extended_text(
         place = Location(tag_path=_path(sequences, tag))
         warn(f"{DEVIATIONS[code].meaning} ({place})", DeviationWarning)
     values = SPLITTERS[vr](text)
-    return _parts(tag, vr, values) if len(text) > MAX_LENGTH else [(ELEMENT, tag, vr, values)]
+    return parts(tag, vr, values) if len(text) > MAX_LENGTH else [(ELEMENT, tag, vr, values)]
 
 
 def _around(dataset: Dataset, sequences: list[_OpenSequence]) -> list[Dataset]:
@@ -476,7 +478,7 @@ def _element_events(tag: int, element: DataElement, little_endian: bool, options
         if events is not None:
             return events
     if isinstance(value, BufferedIOBase):
-        return _buffer_events(tag, vr, value, 1 if little_endian else VRS[vr].word)
+        return buffer_events(tag, vr, value, 1 if little_endian else VRS[vr].word)
     values = values_of(vr, value)
     if not values:
         uri = getattr(element, "bulk_data_uri", None)  # set by ``elements.reference``
@@ -486,7 +488,7 @@ def _element_events(tag: int, element: DataElement, little_endian: bool, options
     if vr == "SS":
         values = _signed(tag, values)
     if len(values) > MAX_VALUES or max(map(_text_length, values)) > MAX_LENGTH:
-        return _parts(tag, vr, values)
+        return parts(tag, vr, values)
     return [(ELEMENT, tag, vr, values)]
 
 
@@ -500,108 +502,14 @@ def _bulk_events(
     """Return the events of bulk data for the handler, or of fragments, or None."""
     vr = str(element.VR)
     handler = options.bulk_data_element_handler
-    if handler and _length(value) > options.handler_threshold // 4 * 3:  # bytes of base64, as in pydicom
+    if handler and length_of(value) > options.handler_threshold // 4 * 3:  # bytes of base64, as in pydicom
         return [(BULK_DATA, tag, vr, handler(element))]
     if element.is_undefined_length and little_endian:
         buffer = value if isinstance(value, BufferedIOBase) else BytesIO(value)
-        if _has_only_items(buffer):
-            return _fragment_events(tag, vr, buffer)
+        if has_only_items(buffer):
+            return fragment_events(tag, vr, buffer)
     return None
 
 
 def _text_length(value: Any) -> int:
     return len(value) if isinstance(value, str | bytes) else 0
-
-
-def _parts(tag: int, vr: str, values: tuple[Any, ...]) -> Iterator[Event]:
-    """Yield a long element in parts, so that its text is never held as a whole."""
-    yield START_ELEMENT, tag, vr, None
-    run: list[Any] = []
-    for value in values:
-        if isinstance(value, str | bytes) and len(value) > MAX_LENGTH:
-            if run:
-                yield VALUES, tag, vr, tuple(run)
-                run = []
-            last = (len(value) - 1) // BINARY_SEGMENT_SIZE * BINARY_SEGMENT_SIZE
-            for start in range(0, last, BINARY_SEGMENT_SIZE):
-                yield SEGMENT, tag, vr, value[start : start + BINARY_SEGMENT_SIZE]
-            yield LAST_SEGMENT, tag, vr, value[last:]
-        else:
-            run.append(value)
-            if len(run) >= MAX_VALUES:
-                yield VALUES, tag, vr, tuple(run)
-                run = []
-    if run:
-        yield VALUES, tag, vr, tuple(run)
-    yield END_ELEMENT, tag, vr, None
-
-
-def _length(value: bytes | bytearray | BufferedIOBase) -> int:
-    if not isinstance(value, BufferedIOBase):
-        return len(value)
-    start = value.tell()
-    length = value.seek(0, SEEK_END)
-    value.seek(start)
-    return length - start
-
-
-def _buffer_events(tag: int, vr: str, buffer: BufferedIOBase, word: int) -> Iterator[Event]:
-    """Yield the events of a value in a buffer, whose position stays the same."""
-    segments = _buffer_segments(buffer)
-    first = next(segments, b"")
-    if not first:
-        yield ELEMENT, tag, vr, ()
-        return
-    yield START_ELEMENT, tag, vr, None
-    for data in chain((first,), segments):
-        yield SEGMENT, tag, vr, swap_words(data, word)
-    yield LAST_SEGMENT, tag, vr, b""
-    yield END_ELEMENT, tag, vr, None
-
-
-def _buffer_segments(buffer: BufferedIOBase) -> Iterator[bytes]:
-    if isinstance(buffer, SpooledValue):
-        yield from buffer.segments(BINARY_SEGMENT_SIZE)  # without padding (PS3.18 F.2.7)
-        return
-    start = buffer.tell()
-    while data := buffer.read(BINARY_SEGMENT_SIZE):
-        yield data
-    buffer.seek(start)
-
-
-# --- encapsulated pixel data -----------------------------------------------------------------------------------
-
-
-def _has_only_items(buffer: BufferedIOBase) -> bool:
-    """Return whether a buffer has only Items of defined length (PS3.5 A.4).
-
-    Their headers alone are read.
-    """
-    start = position = buffer.tell()
-    end = buffer.seek(0, SEEK_END)
-    try:
-        while position < end:
-            buffer.seek(position)
-            header = buffer.read(8)
-            length = int.from_bytes(header[4:], "little")
-            position += 8 + length
-            if not header.startswith(ITEM_TAG_BYTES) or length > MAX_FRAGMENT_LENGTH or position > end:
-                return False
-        return position > start
-    finally:
-        buffer.seek(start)
-
-
-def _fragment_events(tag: int, vr: str, buffer: BufferedIOBase) -> Iterator[Event]:
-    """Yield the events of a buffer that has only Items."""
-    start = buffer.tell()
-    yield START_FRAGMENTS, tag, vr, None
-    while header := buffer.read(8):
-        length = int.from_bytes(header[4:], "little")
-        yield START_FRAGMENT, tag, vr, length
-        while length > BINARY_SEGMENT_SIZE:
-            yield SEGMENT, tag, vr, buffer.read(BINARY_SEGMENT_SIZE)
-            length -= BINARY_SEGMENT_SIZE
-        yield LAST_SEGMENT, tag, vr, buffer.read(length)
-    yield END_FRAGMENTS, tag, vr, None
-    buffer.seek(start)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import warnings
 from copy import deepcopy
 from decimal import Decimal
 from enum import Enum
@@ -12,6 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydicom import DataElement, Dataset, config, dcmread, dcmwrite
 from pydicom.data import get_testdata_file
 from pydicom.dataelem import RawDataElement
@@ -22,7 +25,7 @@ from pydicom.tag import BaseTag
 from pydicom.valuerep import DA, DT, IS, TM, DSdecimal, DSfloat, PersonName
 
 import streamdicom
-from streamdicom import EventType, Limits, Location, OutputError, ReadOptions, WriteOptions
+from streamdicom import EventType, Limits, Location, OutputError, ReadOptions, WriteOptions, _native
 from streamdicom.datasets import DatasetBuilder, walk
 from streamdicom.dicom.vr import VRS, Form
 from streamdicom.io.spool import LazyValue
@@ -579,3 +582,86 @@ def test_un_is_a_sequence_only_of_items(field: bytes, vr: str) -> None:
     assert events[1][2] == vr
     if vr == "UN":
         assert events[1][3] == (field,)
+
+
+# --- the compiled engine and plain Python --------------------------------------------------------------------------
+
+_ITEM = b"\xfe\xff\x00\xe0"
+_END_OF_ITEM = b"\xfe\xff\x0d\xe0\0\0\0\0"
+_PIECES = [
+    _ITEM + b"\xff\xff\xff\xff",
+    _ITEM + b"\x0c\0\0\0",
+    _ITEM + b"\0\0\0\0",
+    _END_OF_ITEM,
+    b"\xfe\xff\xdd\xe0\0\0\0\0",
+    b"\x08\0\x05\0CS\x0a\0ISO_IR 100",
+    b"\x08\0\x05\0\x0a\0\0\0ISO_IR 192",
+    b"\x08\0\x60\0CS\4\0MR  ",
+    b"\x08\0\x60\0\4\0\0\0CT\\A",
+    b"\x08\0\x40\x11SQ\0\0\xff\xff\xff\xff",
+    b"\x08\0\x40\x11SQ\0\0\x14\0\0\0",
+    b"\x08\0\x40\x11\x08\0\0\0",
+    b"\x09\0\x10\0LO\4\0GEMS",
+    b"\x09\0\x01\x10UN\0\0\4\0\0\0\1\2\3\4",
+    b"\x10\0\x10\0PN\4\0A^\xe9 ",
+    b"\x28\0\x06\1US\2\0\1\0",
+    b"\x28\0\x06\1\2\0\0\0\1\0",
+    b"\x28\0\x02\x30SS\6\0\xff\xff\0\0\x10\0",
+    b"\xe0\x7f\x10\0OW\0\0\x08\0\0\0\xfe\xff\x00\xe0\0\0\0\0",
+    b"\0",
+]
+
+
+def _walked(dataset: Dataset) -> Any:
+    events = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            for batch in walk(dataset):
+                events += batch
+        except OutputError as error:
+            return repr(events), str(error), error.location
+    return repr(events)
+
+
+@given(
+    pieces=st.lists(st.sampled_from(_PIECES), max_size=9),
+    vr=st.sampled_from(["SQ", None, "UN"]),
+    implicit=st.booleans(),
+    little=st.sampled_from([True, True, False]),
+    around=st.sampled_from([b"MR", b"", b"A\\B ", b"\xe9", None]),
+)
+def test_engines_walk_the_same_events(
+    pieces: list[bytes], vr: str | None, implicit: bool, little: bool, around: bytes | None
+) -> None:
+    def dataset() -> Dataset:
+        value = b"".join(pieces)
+        dataset = Dataset()
+        for tag, raw_vr, data in [
+            (0x00080060, None if implicit else "CS", around),
+            (0x00081140, vr, value),
+            (0x00280008, None if implicit else "IS", around),
+            (0x7FE00010, None if implicit else "OW", b"\0\1"),
+        ]:
+            length = len(data or b"")
+            raw = RawDataElement(BaseTag(tag), raw_vr, length, data, 0, implicit, little)
+            dataset._dict[BaseTag(tag)] = raw
+        dataset.set_original_encoding(implicit, little, ["iso8859"])
+        return dataset
+
+    compiled = _native.functions
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_native, "functions", None)
+        expected = _walked(dataset())
+        patch.setattr(_native, "functions", compiled)
+        assert _walked(dataset()) == expected
+
+
+def test_engine_makes_no_data_sets_of_plain_items() -> None:
+    items = _ITEM + b"\xff\xff\xff\xff" + b"\x08\0\x60\0CS\2\0MR" + _END_OF_ITEM
+    dataset = Dataset()
+    tag = BaseTag(0x00081140)
+    dataset._dict[tag] = RawDataElement(tag, "SQ", len(items), items, 0, False, True)
+    text = streamdicom.dumps(dataset)
+    assert text == '{"00081140":{"vr":"SQ","Value":[{"00080060":{"vr":"CS","Value":["MR"]}}]}}'
+    assert isinstance(dataset.get_item(tag), RawDataElement) is (_native.functions is not None)
