@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice, zip_longest
 from typing import TYPE_CHECKING, BinaryIO, Self, cast, overload
 
 from streamdicom.errors import IndexMismatchError
 from streamdicom.events import Event
 from streamdicom.index.parts import Member, Split
-from streamdicom.index.scanning import origin_of, uid_hash, uid_of
+from streamdicom.index.scanning import is_first_item, origin_of, starts, uid_hash, uid_of
 from streamdicom.index.sidecar import Sidecar, fingerprint
 from streamdicom.io import Place, UnpackedFile, absolute, open_place, read_range
 from streamdicom.jsontext import Origin
@@ -36,12 +36,17 @@ class StreamIndex:
 
     Indices count from 0, and negative ones from the end. Slices are lists of data sets; ``iter_datasets`` streams.
 
+    A damaged index, or one of another source, is an error. An index that somebody has forged with care may have items
+    of sequences in place of data sets, which no look at a part of the source can tell. Use ``verify`` for an index from
+    elsewhere; ``plan_splits`` needs no trust, because reading all parts checks each place.
+
     Args:
         source: A path, or a URL for fsspec, with its index beside it.
         options: Options for reading data sets.
+        verify: Scan the source, and check that the index has the places of all its data sets.
 
     Raises:
-        IndexMismatchError: The index is damaged, or the source has changed since.
+        IndexMismatchError: The index is damaged, or the source has changed since. With ``verify``: a place is wrong.
         OSError: The source or the index cannot be read.
 
     >>> import tempfile
@@ -55,7 +60,7 @@ class StreamIndex:
     (2, '17', b'{}')
     """
 
-    def __init__(self, source: Place, *, options: ReadOptions | None = None) -> None:
+    def __init__(self, source: Place, *, options: ReadOptions | None = None, verify: bool = False) -> None:
         self.source = absolute(source)
         self._options = options or ReadOptions()
         self._raw = open_place(self.source)
@@ -70,6 +75,18 @@ class StreamIndex:
         if packing is not None:
             self._size = packing.size
             self._file = cast(BinaryIO, UnpackedFile(self._raw, packing.kind, packing.places, packing.size))
+        if verify:
+            try:
+                self._verify()
+            except BaseException:
+                self.close()
+                raise
+
+    def _verify(self) -> None:
+        """Compare the places of the index with the data sets of the source."""
+        expected = chain.from_iterable(starts(self._file))
+        if any(found != start for found, start in zip_longest(self.starts(), expected)):
+            raise self._mismatch("the index has other places than the data sets of the source")
 
     def _check(self) -> int:
         found = fingerprint(self._raw)
@@ -91,6 +108,8 @@ class StreamIndex:
         end = self._size if ordinal + 1 == len(self) else self._sidecar.start(ordinal + 1)
         if not start < end <= self._size:
             raise self._mismatch("the offsets of the index do not ascend, or are beyond the source")
+        if is_first_item(self._file, start):
+            raise self._mismatch("the index has the place of an item of a sequence")
         return start, end
 
     def _ordinal(self, index: int) -> int:
@@ -205,7 +224,7 @@ class StreamIndex:
         return f"<StreamIndex of {len(self):,} data sets: {self.source}>"
 
 
-def open_index(source: Place, *, options: ReadOptions | None = None) -> StreamIndex:
+def open_index(source: Place, *, options: ReadOptions | None = None, verify: bool = False) -> StreamIndex:
     """Open the index beside a source; see ``StreamIndex``.
 
     >>> open_index("/none.json")
@@ -213,4 +232,4 @@ def open_index(source: Place, *, options: ReadOptions | None = None) -> StreamIn
         ...
     FileNotFoundError: [Errno 2] No such file or directory: '/none.json'
     """
-    return StreamIndex(source, options=options)
+    return StreamIndex(source, options=options, verify=verify)

@@ -186,6 +186,17 @@ def origin_of(file: BinaryIO, offset: int) -> Origin:
     return Origin(offset)
 
 
+def is_first_item(file: BinaryIO, offset: int) -> bool:
+    """Return whether an object is the first item of a sequence.
+
+    Args:
+        file: The JSON text.
+        offset: The offset of the object.
+    """
+    before = b"".join(read_range(file, max(0, offset - _LOOK_BACK), offset)).rstrip(_BLANK)
+    return before.endswith(b"[") and before[:-1].rstrip(_BLANK).endswith(b":")
+
+
 def uid_hash(uid: str | None) -> int:
     """Return a hash of 64 bits, which is the same in every process.
 

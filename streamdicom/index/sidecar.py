@@ -152,16 +152,16 @@ class Sidecar:
         self._name = str(place)
         with open_place(place) as file:
             data = self._data = _mapped(file)
+            found = _checksum(file)
         if len(data) < _PREFIX.size:
             raise self._damaged("expected an index, found a shorter file")
         magic, checksum, length = _PREFIX.unpack_from(data)
         if magic != _MAGIC:
             raise self._damaged("expected an index, found another file")
-        body = memoryview(data)[_PREFIX.size :]
-        if crc32(body) != checksum or not length <= min(_MAX_HEAD, len(body)):
+        if found != checksum or not length <= min(_MAX_HEAD, len(data) - _PREFIX.size):
             raise self._damaged("the index is damaged")
         try:
-            head = json.loads(bytes(body[:length]))
+            head = json.loads(data[_PREFIX.size : _PREFIX.size + length])
             self.source = Fingerprint(int(head["size"]), str(head["digest"]))
             self.count = int(head["count"])
             version = head["version"]
@@ -169,8 +169,6 @@ class Sidecar:
             kind, size = head.get("compression"), int(head.get("content", 0))
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise self._damaged("the head of the index is damaged") from error
-        finally:
-            body.release()
         if version != _VERSION:
             raise self._damaged(f"expected version {_VERSION} of an index, found another")
         self._start = _PREFIX.size + length
@@ -235,6 +233,14 @@ class Sidecar:
         """Unmap the file."""
         if isinstance(self._data, mmap.mmap):
             self._data.close()
+
+
+def _checksum(file: BinaryIO) -> int:
+    """Return the CRC-32 of the bytes after the prefix, without mapping them."""
+    checksum = 0
+    for block in read_range(file, _PREFIX.size, None):
+        checksum = crc32(block, checksum)
+    return checksum
 
 
 def _mapped(file: BinaryIO) -> mmap.mmap | bytes:

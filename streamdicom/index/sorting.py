@@ -10,8 +10,8 @@ from typing import BinaryIO
 
 from streamdicom.io import read_range, temporary
 
-_RUN = 64 * 1024  # pairs that are sorted in memory
-_READ = 16 * 1024  # bytes of each run that are read at once
+_RUN = 16 * 1024  # pairs that are sorted in memory
+_READ = 4 * 1024  # bytes of each run that are read at once
 _WORD = 8
 
 

@@ -288,6 +288,45 @@ def test_forged_offsets_never_give_another_data_set(starts: list[int], path: Pat
             list(index.iter_events())
 
 
+def _with_items(tmp_path: Path) -> tuple[Path, list[int]]:
+    """Write data sets with items; return the path and the offsets of the items."""
+    items = ",".join(f'{{"00080018": {{"vr": "UI", "Value": ["1.2.{number}"]}}}}' for number in range(4))
+    text = f'[{{}}, {{"00081140": {{"vr": "SQ", "Value": [{items}]}}}}, {{}}, {{}}]'
+    path = tmp_path / "items.json"
+    path.write_text(text)
+    build_index(path).close()
+    return path, [place for place in range(len(text)) if text.startswith('{"00080018"', place)]
+
+
+def test_place_of_the_first_item_of_a_sequence_is_refused(tmp_path: Path) -> None:
+    path, items = _with_items(tmp_path)
+    forged(Path(sidecar_of(path)), [1, items[0], items[1]])
+    with open_index(path) as index, pytest.raises(IndexMismatchError, match="an item of a sequence"):
+        index[1]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_places_of_items_are_refused_by_a_scan_and_by_splits(count: int, tmp_path: Path) -> None:
+    path, items = _with_items(tmp_path)
+    with open_index(path, verify=True) as index:
+        assert len(index) == 4
+    forged(Path(sidecar_of(path)), [1, *items[1 : 1 + count]])
+    with pytest.raises(IndexMismatchError, match="other places than the data sets"):
+        open_index(path, verify=True)
+    with pytest.raises(InputError):
+        for split in plan_splits(path, target=1):
+            list(split.iter_events())
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_intact_index_passes_the_scan(form: str, tmp_path: Path) -> None:
+    path = tmp_path / "in.json"
+    path.write_bytes(text_of(40, form))
+    build_index(path).close()
+    with open_index(path, verify=True) as index:
+        assert len(index) == len(list(streamdicom.iter_datasets(path)))
+
+
 @pytest.mark.parametrize(
     "head",
     [
