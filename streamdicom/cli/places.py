@@ -185,7 +185,7 @@ def placed_batches(parser: PlacedParser, source: Path, progress: ProgressLine) -
 
 
 def _growing(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield the first chunk in growing parts, so that rules for the rest are found soon."""
+    """Yield the first chunk in growing parts, so that rules are found soon."""
     start, size = 0, _FIRST_SIZE
     first = next(chunks, b"")
     while start < len(first):
