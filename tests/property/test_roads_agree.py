@@ -104,6 +104,12 @@ def test_wrong_value_is_kept_alike_on_all_roads(attribute: str) -> None:
     assert read(write(events, "xml")).events == events
 
 
+def test_empty_name_is_kept_as_a_name_and_not_as_an_item() -> None:
+    events = read(b'{"00080054": {"vr": "UN", "Value": {"Alphabetic": null}}}').events
+    assert_agree(events)
+    assert read(write(events, "json")).events == events
+
+
 # --- files ---------------------------------------------------------------------------------------------------------
 
 

@@ -32,13 +32,11 @@ from streamdicom.formats.json.data_fragment import Fragments
 from streamdicom.formats.json.deviation_policy import JsonDeviationPolicy
 from streamdicom.formats.json.habits import EMPTY_ARRAY, NULL_ONLY
 from streamdicom.formats.json.states import Content
-from streamdicom.formats.json.values import NAME, OTHER, Held, json_values, report_base64, values_of
+from streamdicom.formats.json.values import EMPTY_OBJECT, NAME, OTHER, Held, json_values, report_base64, values_of
 from streamdicom.formats.value_forms import SINGLE_VRS, WrongValueError, from_value_field
 from streamdicom.formats.vr_choice import choose_vr, possible_vrs
 from streamdicom.jsontext import Base64Decoder, TokenType
 from streamdicom.limits import Limits
-
-EMPTY_OBJECT = ("", "", "")  # known by its identity: it may be an item
 
 # Plain integers, see ``Token``.
 _STRING = int(TokenType.STRING)

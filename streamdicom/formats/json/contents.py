@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from streamdicom.dicom import NAME_GROUPS, VRS
 from streamdicom.errors import DicomJsonError, InputError, LimitError
 from streamdicom.events import LAST_SEGMENT, SEGMENT
-from streamdicom.formats.json.attribute import EMPTY_OBJECT, Attribute
+from streamdicom.formats.json.attribute import Attribute
 from streamdicom.formats.json.data_fragment import Fragments
 from streamdicom.formats.json.deviation_policy import JsonDeviationPolicy
 from streamdicom.formats.json.document import DocumentParser, Move, Moves
@@ -22,7 +22,7 @@ from streamdicom.formats.json.habits import EXTRA_MEMBERS, empty_name_group, ext
 from streamdicom.formats.json.keys import KEYS, may_be_key
 from streamdicom.formats.json.raw_value import Capture, json_number
 from streamdicom.formats.json.states import EXPECTED, OPEN_CONTAINERS, Content, State
-from streamdicom.formats.json.values import NAME, OTHER, Held, report_base64
+from streamdicom.formats.json.values import EMPTY_OBJECT, NAME, OTHER, Held, report_base64
 from streamdicom.formats.value_forms import WrongValueError
 from streamdicom.formats.vr_choice import named_vrs
 from streamdicom.jsontext import Base64Decoder, Token, TokenType

@@ -45,6 +45,7 @@ _STRING = int(TokenType.STRING)
 _NUMBER = int(TokenType.NUMBER)
 _NULL = int(TokenType.NULL)
 NAME = int(TokenType.START_OBJECT)  # the kind of a person name
+EMPTY_OBJECT = ("", "", "")  # known by its identity: it may be an item
 OTHER = int(TokenType.START_ARRAY)  # the kind of a value that fits no VR, as JSON text, empty if it was too long
 
 Held = tuple[int, Any]
@@ -380,7 +381,8 @@ def _json_value(kind: int, text: Any) -> str:
         groups = [
             f'"{name}":{encode_basestring(group)}' for name, group in zip(NAME_GROUPS, text, strict=True) if group
         ]
-        return f"{{{','.join(groups)}}}"
+        # Without any group, a name would be an item.
+        return f"{{{','.join(groups)}}}" if groups or text is EMPTY_OBJECT else '{"Alphabetic":""}'
     if kind == _NUMBER and nonfinite(text) is not None:
         return f'"{text}"'
     return str(text)
