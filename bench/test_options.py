@@ -23,6 +23,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 import streamdicom
 from bench.corpus import Array, entries, silence
 from bench.memory import Sink
+from bench.validating import SOURCES, write_source
 from streamdicom import DeviationLog, ReadOptions, WriteOptions
 from streamdicom.cli.diff import diff_files
 from streamdicom.cli.validate import validate_files
@@ -181,6 +182,32 @@ def test_commands(
     _describe(benchmark, "commands", way, goal, array)
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
         assert benchmark.pedantic(command, (array.path,), rounds=_ROUNDS)
+
+
+@pytest.fixture(scope="module", params=SOURCES)
+def source(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Array]:
+    count = request.config.getoption("--datasets") // 3
+    with silence():
+        texts = list(islice(cycle(_clean()), count))
+        return request.param, write_source(request.param, tmp_path_factory.mktemp("corpus"), texts, count)
+
+
+@pytest.mark.parametrize(
+    ("way", "command", "goal"),
+    [
+        ("bytes -> events", lambda path: _count(streamdicom.iter_events, path, ReadOptions()), None),
+        ("validate", _validate, _MIN_VALIDATING),
+    ],
+    ids=["rival", "validate"],
+)
+def test_validate(
+    benchmark: BenchmarkFixture, source: tuple[str, Array], way: str, command: Callable[[Path], int], goal: Any
+) -> None:
+    name, array = source
+    _describe(benchmark, f"validate, {name}", way, goal, array)
+    benchmark.extra_info["source"] = name
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+        assert benchmark.pedantic(command, (array.path,), rounds=_ROUNDS, warmup_rounds=1)
 
 
 def _describe(benchmark: BenchmarkFixture, group: str, way: str, goal: float | None, array: Array) -> None:

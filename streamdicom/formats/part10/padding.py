@@ -56,8 +56,11 @@ def _checking(vr: str, decode: Decoder) -> Decoder:
 
 
 def _remembering(vr: str, decode: Decoder) -> Decoder:
-    """Return a decoder that remembers short text, to decode it once."""
-    if vr not in SPLITTERS:
+    """Return a decoder that remembers short text, to decode it once.
+
+    It does not keep text to which a character set applies, such as names.
+    """
+    if vr not in SPLITTERS or VRS[vr].character_set:
         return decode
     known = BoundedCache[bytes, "tuple[Any, ...]"](_MAX_KNOWN)
     find = known.get
