@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import subprocess
 
 _DEFAULT = "less"
 _LESS = "FRX"  # quit if one screen is enough, keep colours, leave the text on the screen
@@ -55,6 +57,8 @@ def paged(*, is_wanted: bool) -> Iterator[None]:
     if not command:
         yield
         return
+    import subprocess  # which takes a while
+
     environment = {"LESS": _LESS, "LV": "-c", **os.environ}
     pager = subprocess.Popen(command, shell=True, stdin=subprocess.PIPE, env=environment)  # noqa: S602 - the user's own
     before = sys.stdout

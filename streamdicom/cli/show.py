@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from streamdicom.api import write_events
 from streamdicom.cli.exit_codes import DONE, UsageError
@@ -18,8 +19,10 @@ from streamdicom.cli.tree import BRIGHT, MAX_WIDTH, PLAIN, Tree
 from streamdicom.dicom import FILE_META_GROUP, tag_for_keyword_key
 from streamdicom.events import END_DATASET, START_DATASET, Event
 from streamdicom.filters import needed_file_meta_of_each, sort_elements
-from streamdicom.index import StreamIndex, sidecar_of
 from streamdicom.options import ReadOptions, WriteOptions
+
+if TYPE_CHECKING:
+    from streamdicom.index import StreamIndex
 
 _BATCH = 4096  # events of a data set that are printed at once
 _JSON_INDENT = 2
@@ -118,6 +121,8 @@ def _address(source: Path) -> tuple[Path, str]:
 
 
 def _has_index(source: Path) -> bool:
+    from streamdicom.index import sidecar_of  # which most calls do not need
+
     return not is_pipe(source) and Path(sidecar_of(source)).exists()
 
 
@@ -146,6 +151,8 @@ def _one_of(batches: Iterable[list[Event]], number: int) -> Iterator[list[Event]
 
 def _indexed(source: Path, place: str, options: ReadOptions) -> Iterator[list[Event]]:
     """Yield the events of one data set, by its number or its SOP Instance UID."""
+    from streamdicom.index import StreamIndex
+
     try:
         with StreamIndex(source, options=options) as index:
             number = _number(index, place)

@@ -32,7 +32,7 @@ MAX_WIDTH = 64
 """Characters of a value that are printed if nothing else is asked for."""
 
 _INDENT = "  "
-_CLOSING = (END_DATASET, END_SEQUENCE, END_ITEM)
+_CLOSING = frozenset({END_DATASET, END_SEQUENCE, END_ITEM})
 
 
 class Colours(NamedTuple):
@@ -74,6 +74,7 @@ class Tree:
         self._width = width
         self._most_sequences = depth
         self._colours = colours
+        self._heading, self._end = colours.heading, colours.end
         self._names: BoundedCache[tuple[int, str], str] = BoundedCache()
         self._indent = ""
         self._sequences = 0  # that are open
@@ -93,23 +94,28 @@ class Tree:
         """
         parts: list[str] = []
         add, names, width = parts.append, self._names, -1 if self._is_full or not self._has_values else self._width
+        indent = self._indent
         for kind, tag, vr, value in events:
             if self._folded:
                 self._fold(add, kind, tag)
             elif kind == ELEMENT:
                 name = names.get((tag, vr)) or self._name(tag, vr)
                 if len(value) == 1 and type(one := value[0]) is str and len(one) <= width and one.isprintable():
-                    add(f"{self._indent}{name}: {one}\n")
+                    add(f"{indent}{name}: {one}\n")
+                elif self._has_values:
+                    add(f"{indent}{name}: {self._values(value)}\n")
                 else:
-                    add(f"{self._indent}{name}{self._after_name(value)}\n")
+                    add(f"{indent}{name}\n")
+            elif kind == START_ITEM:
+                add(f"{indent}{self._heading}Item {value}{self._end}\n")
+                self._indent = indent = indent + _INDENT
+            elif kind in _CLOSING:
+                self._sequences -= kind == END_SEQUENCE
+                self._indent = indent = indent[len(_INDENT) :]
             else:
                 self._add_other(add, kind, tag, vr, value)
+                indent = self._indent
         return "".join(parts)
-
-    def _after_name(self, value: tuple[Any, ...]) -> str:
-        if not self._has_values:
-            return ""
-        return f": {self._values(value)}"
 
     def _values(self, values: Sequence[Any]) -> str:
         if not self._is_full:
@@ -123,27 +129,21 @@ class Tree:
 
     def _name(self, tag: int, vr: str) -> str:
         """Return the tag, the VR and the keyword of an element, with their colours."""
+        known = self._names.get((tag, vr))
+        if known is not None:
+            return known
         colours, name = self._colours, keyword(tag)
         text = f"{colours.tag}({tag >> 16:04X},{tag & 0xFFFF:04X}){colours.end} {colours.vr}{vr}{colours.end}"
         if name:
             text += f" {colours.keyword}{name}{colours.end}"
         return self._names.remember((tag, vr), text)
 
-    def _heading(self, text: str) -> str:
-        return f"{self._colours.heading}{text}{self._colours.end}"
-
     def _add_other(self, add: Any, kind: int, tag: int, vr: str, value: Any) -> None:
-        """Add the text of an event that is not a whole element."""
+        """Add the text of an event that is neither a whole element, an item nor an end."""
         indent = self._indent
-        if kind in _CLOSING:
-            self._sequences -= kind == END_SEQUENCE
-            self._indent = indent[len(_INDENT) :]
-        elif kind == START_DATASET:
-            add(f"{self._heading(f'Data set {value}')}\n")
+        if kind == START_DATASET:
+            add(f"{self._heading}Data set {value}{self._end}\n")
             self._indent = _INDENT
-        elif kind == START_ITEM:
-            add(f"{indent}{self._heading(f'Item {value}')}\n")
-            self._indent = indent + _INDENT
         elif kind == START_SEQUENCE:
             if self._sequences == self._most_sequences:
                 self._folded, self._items = 1, 0
@@ -230,7 +230,8 @@ def values_text(values: Sequence[Any], width: int = MAX_WIDTH) -> str:
     """Return the values of an element on one line of bounded length."""
     if len(values) == 1 and isinstance(values[0], bytes):
         return f"[{len(values[0]):,} bytes]"
-    return short("\\".join([_value_text(value) for value in values[: width + 2]]), width)  # more are cut anyway
+    shown = values[: width + 2]  # more are cut anyway
+    return short("\\".join([value if type(value) is str else _value_text(value) for value in shown]), width)
 
 
 def _value_text(value: Any) -> str:
