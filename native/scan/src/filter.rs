@@ -131,12 +131,17 @@ impl<H: Handler, J: FnMut(u32, u32) -> Option<Answer>> Handler for Filtered<'_, 
     fn wish(&mut self, tag: u32) -> Wish {
         let Some(answer) = self.answer(tag) else { return Wish::Leave };
         self.has_condition = answer.has_condition && self.levels.len() == 1;
-        if answer.is_unwanted && !self.has_condition { Wish::PassOver } else { Wish::Take }
+        if answer.is_unwanted && !self.has_condition { Wish::PassOver } else { self.handler.wish(tag) }
     }
 
     #[inline]
     fn pauses(&self) -> bool {
-        self.pauses
+        self.pauses || self.handler.pauses()
+    }
+
+    #[inline]
+    fn has_refused(&mut self) -> bool {
+        self.handler.has_refused()
     }
 
     fn start_dataset(&mut self, index: i64) {
