@@ -39,7 +39,6 @@ from functools import partial
 from io import BytesIO
 from itertools import islice, starmap
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, TypeGuard, cast
 
 from streamdicom._warn import warn
@@ -53,6 +52,7 @@ from streamdicom.archive.manifest import ManifestWriter, digest_of
 from streamdicom.archive.members import decompressed
 from streamdicom.archive.report import ProgressCallback, Report, Skipped, Ticker
 from streamdicom.archive.sources import check_place
+from streamdicom.archive.spools import SpoolFolder
 from streamdicom.archive.work_folder import WorkFolder
 from streamdicom.deviations import DeviationWarning
 from streamdicom.dicom import IMPLICIT_VR_LITTLE_ENDIAN, SOP_INSTANCE_UID
@@ -180,9 +180,9 @@ def import_archive(
     ticker = Ticker(progress)
     ticker.size_known = description[1] if description else None
     with (
-        TemporaryDirectory() if is_url(directory) else _made(Path(directory)) as temporary,
+        closing(SpoolFolder()) if is_url(directory) else _made(Path(directory)) as spool,
         closing(_destination(directory, paths, on_duplicate)) as destination,
-        closing(WorkFolder(Path(temporary or directory), resume)) as work,
+        closing(WorkFolder(Path(spool.path if spool else directory), resume)) as work,
     ):
         skip = on_error == "skip"
         bulk = request["bulk_root"], bulk_uri_prefix

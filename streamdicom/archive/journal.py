@@ -59,12 +59,8 @@ class Journal:
 
     def _is_locked(self, descriptor: int) -> bool:
         """Lock the file; return False if another run has removed it meanwhile."""
-        if _lock is None:
-            return True
-        try:
-            _lock.flock(descriptor, _lock.LOCK_EX | _lock.LOCK_NB)
-        except BlockingIOError:
-            raise ResumeError(f"{self._path} is in use: another run is writing the same output") from None
+        if not flock(descriptor, unknown=True):
+            raise ResumeError(f"{self._path} is in use: another run is writing the same output")
         with suppress(FileNotFoundError):
             return os.path.samestat(os.fstat(descriptor), self._path.stat())
         return False
@@ -110,6 +106,22 @@ class Journal:
     def close(self) -> None:
         """Close the file and release its lock."""
         self._file.close()
+
+
+def flock(descriptor: int, *, unknown: bool = False) -> bool:
+    """Lock an open file; return False if another run holds the lock.
+
+    Args:
+        descriptor: The file.
+        unknown: The result on a system without such locks.
+    """
+    if _lock is None:
+        return unknown
+    try:
+        _lock.flock(descriptor, _lock.LOCK_EX | _lock.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def check_request(before: object, request: Entry) -> None:

@@ -9,7 +9,6 @@ import errno
 import os
 import shutil
 import stat
-import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from typing import Any, Self, cast
 
 from streamdicom.archive.journal import Entry, Journal, check_request
 from streamdicom.archive.sources import FileId, file_id
+from streamdicom.archive.spools import SpoolFolder
 from streamdicom.errors import ResumeError
 from streamdicom.io import NamedFile, Output, Target, full_url, hidden, is_special, is_url, naming
 
@@ -87,7 +87,8 @@ class _StreamSink(Sink):
 
     def __init__(self, target: Target) -> None:
         self._output = Output(target)
-        self.spool_folder = tempfile.mkdtemp()
+        self._spool = SpoolFolder()
+        self.spool_folder = self._spool.path
         self.excluded = {full_url(cast(str, target))} if is_url(target) else set()
         with suppress(OSError, AttributeError, ValueError):  # a file in memory has no descriptor
             status = os.fstat(target.fileno())  # type: ignore[union-attr]
@@ -106,6 +107,7 @@ class _StreamSink(Sink):
 
     def close(self) -> None:
         self._output.discard()
+        self._spool.close()
 
 
 class _FileSink(Sink):
