@@ -107,8 +107,7 @@ def validate_files(
     Raises:
         OSError: A file cannot be read.
     """
-    for source in sources:
-        size_of(source)  # so that a missing file is reported before the work starts
+    sizes = [size_of(source) for source in sources]  # a missing file is reported before the work starts
     failing = Severity.NOTE if strict else Severity.SLIGHT
     pending = _Pending()
     checks = _Checks(pending.checked, values=values, modules=modules)
@@ -116,11 +115,11 @@ def validate_files(
     options = ReadOptions(on_deviation=pending.parsed, on_error="skip", force=force)
     report = _JsonReport(failing, checks.names) if as_json else _TextReport(failing, checks.names)
     total = _Findings()
-    for source in sources:
+    for source, size in zip(sources, sizes, strict=True):
         log = _Log(max_printed, report.deviation)
         pending.start(log)
         report.start(name_of(source))
-        findings = _validate(source, options, checks, pending, report)
+        findings = _validate(source, size, options, checks, pending, report)
         findings.counts = log.counts
         report.file(findings)
         total.add(findings)
@@ -129,13 +128,18 @@ def validate_files(
 
 
 def _validate(
-    source: Path, options: ReadOptions, checks: _Checks, pending: _Pending, report: _TextReport | _JsonReport
+    source: Path,
+    size: int | None,
+    options: ReadOptions,
+    checks: _Checks,
+    pending: _Pending,
+    report: _TextReport | _JsonReport,
 ) -> _Findings:
     """Validate a stream; return the number of its data sets and errors."""
     findings = _Findings()
     parser = PlacedParser(options, checks_padding=checks.has_values, rules=checks.engine_rules)
     try:
-        with ProgressLine(f"Reading {source}", size_of(source), prints=True) as progress:
+        with ProgressLine(f"Reading {source}", size, prints=True) as progress:
             checks.start()
             for batch in placed_batches(parser, source, progress):
                 findings.datasets += checks.check(batch, parser)
