@@ -43,7 +43,8 @@ _VALUES = f"""{_DECLARATION}
 <DicomAttribute tag="00090011" vr="LO"><Value number="1">B&amp;C</Value></DicomAttribute>
 <DicomAttribute tag="00090002" vr="UV" privateCreator="ACME"><Value number="1">18446744073709551615</Value>
 </DicomAttribute>
-<DicomAttribute tag="00091003" vr="AT" privateCreator=" ACME"><Value number="1">00100010</Value></DicomAttribute>
+<DicomAttribute tag="00090010" vr="US" privateCreator="ACME"/>
+<DicomAttribute tag="00091013" vr="AT" privateCreator=" ACME"><Value number="1">00100010</Value></DicomAttribute>
 <DicomAttribute tag="00091104" vr="LT" privateCreator="B&#x26;C"><Value number="1">a\\b
 &#13;&#10; \U0001f600</Value></DicomAttribute>
 <DicomAttribute tag="00091208" vr="LO"><Value number="1">é山&lt;</Value></DicomAttribute>

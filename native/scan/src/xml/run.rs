@@ -307,7 +307,7 @@ impl<K: Keywords, H: Handler> Run<'_, K, H> {
         } else if let Some(creator) = head.creator {
             let creator = std::str::from_utf8(source.text(creator).unwrap_or_default()).map_err(|_| Stop::Odd)?;
             let creator = creator.trim_matches(' ');
-            if creator.is_empty() || is_creator(tag) {
+            if creator.is_empty() {
                 return Err(Stop::Odd);
             }
             tag = level.blocks.with_block(tag, creator).ok_or(Stop::Odd)?;
