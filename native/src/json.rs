@@ -265,7 +265,13 @@ fn json_run<'py>(
                 checked.flush();
                 Ok(result)
             }
-            (Some(filter), _) => filter.run(data, position, &mut state, &limits.limits, &mut scratch, handler),
+            (Some(filter), _) => match raws.map(Bound::get) {
+                None => filter.run(data, position, &mut state, &limits.limits, &mut scratch, handler),
+                Some(maker) => maker.with(|known| {
+                    let handler = &mut RawEvents { events: handler, maker, known, py: data.py() };
+                    filter.run(data, position, &mut state, &limits.limits, &mut scratch, handler)
+                }),
+            },
         })?
     };
     let (end, verdict) = result?;

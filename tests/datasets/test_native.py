@@ -184,6 +184,14 @@ def test_data_sets_in_themselves_are_collected(monkeypatch: pytest.MonkeyPatch) 
     assert sum(isinstance(other, Dataset) for other in gc.get_objects()) == before - 2
 
 
+def test_text_of_persons_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_native, "functions", _ENGINE)
+    text = b'{"00080060":{"vr":"CS","Value":["MR"]},"00100020":{"vr":"LO","Value":["17"]}}'
+    [first], [second] = DatasetParser().feed(text), DatasetParser().feed(text)
+    assert first.get_item("Modality") is second.get_item("Modality")
+    assert first.get_item("PatientID") is not second.get_item("PatientID")
+
+
 # --- other releases of pydicom -----------------------------------------------------------------------------------
 
 

@@ -126,7 +126,8 @@ impl<'py> RawEvents<'_, '_, 'py> {
             return Ok(None);
         }
         let key = match values {
-            Values::Text(one) => key_of(tag, vr, one),
+            // No text of a person is kept for the life of the process.
+            Values::Text(one) if !vr.has_character_set() => key_of(tag, vr, one),
             Values::Integers([Some(one)]) => key_of(tag, vr, &one.to_le_bytes()),
             Values::None => key_of(tag, vr, b""),
             _ => None,
