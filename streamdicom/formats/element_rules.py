@@ -7,6 +7,7 @@ fast functions of a format recognize values that need no check, and leave the re
 from __future__ import annotations
 
 from functools import lru_cache
+from math import isfinite
 from typing import Any
 
 from streamdicom._dictionary import entry_of
@@ -18,6 +19,7 @@ from streamdicom.dicom import (
     VRS,
     Form,
     is_group_length,
+    is_single,
 )
 from streamdicom.errors import OutputError
 from streamdicom.options import WriteOptions
@@ -43,6 +45,18 @@ def check_tag(tag: int) -> None:
         raise OutputError("expected a tag of 32 bits, found another number")
     if tag >> 16 == DELIMITER_GROUP:
         raise OutputError("expected the tag of an element, found one of group FFFE, which delimits items (PS3.5 7.5)")
+
+
+ROUNDED = "expected a number that 32 bits hold for VR FL, found one of more digits, which is rounded"
+
+
+def are_rounded(numbers: tuple[float, ...]) -> bool:
+    """Return whether FL holds one of the numbers with fewer decimal digits only.
+
+    >>> are_rounded((0.1, float("inf"))), are_rounded((16777217.0,))
+    (False, True)
+    """
+    return any(isfinite(number) and not is_single(number) for number in numbers)
 
 
 def check_text(text: str) -> None:

@@ -33,7 +33,7 @@ from streamdicom.dicom import (
 )
 from streamdicom.errors import OutputError, StreamDicomError
 from streamdicom.events import Event, EventType
-from streamdicom.formats.element_rules import check_tag
+from streamdicom.formats.element_rules import ROUNDED, are_rounded, check_tag
 from streamdicom.formats.encoded import ENCODED
 from streamdicom.formats.part10.file_meta import FileMeta, check_transfer_syntax
 from streamdicom.formats.part10.headers import ITEM_END, ITEM_START, ITEM_TAG, LENGTH_32, SEQUENCE_END, write_header
@@ -267,7 +267,8 @@ class SinglePassWriter(Writer):
             self._put_character_set(value)
             return
         try:
-            data = value[0] if vr == "UN" and self._is_odd_number(tag, value) else self._encode(vr, value)
+            is_odd = vr == "UN" and is_odd_number(tag, value, self._parts, implicit=self._is_implicit)
+            data = value[0] if is_odd else self._encode(vr, value)
         except OutputError as error:
             self._replace(tag, value, error)
             return
@@ -275,11 +276,10 @@ class SinglePassWriter(Writer):
             self._put_pixel_data(vr, value[0], data)
             return
         self._put(self._header(tag, vr, len(data)) + data)
+        if vr == "FL" and are_rounded(value):
+            self._warn("inexact-number", f"{ROUNDED} ({self._location(tag)})")
         if self._state == _DATASET and tag != PIXEL_DATA:
             self._table.elements.remember(tag, write_entry(tag, vr, implicit=self._is_implicit))
-
-    def _is_odd_number(self, tag: int, value: Any) -> bool:
-        return is_odd_number(tag, value, self._parts, implicit=self._is_implicit)
 
     def _replace(self, tag: int, values: tuple[Any, ...], error: OutputError) -> None:
         """Leave out an element whose values do not fit its VR, or write them as text."""

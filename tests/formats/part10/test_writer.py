@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 import tempfile
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from struct import pack, unpack
@@ -15,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom import Dataset, dcmread
 
+from streamdicom import dump
 from streamdicom.datasets import walk
 from streamdicom.deviations import DeviationWarning
 from streamdicom.dicom.vr import VRS
@@ -1151,3 +1153,15 @@ def test_text_before_specific_character_set_is_ascii_or_in_an_item_with_its_own(
         (EventType.END_SEQUENCE, 0x00041220, "SQ", None),
     ]
     assert [event for event in read(written(*sequence, text)) if event[1] == 0x00100020] == [text, text]
+
+
+@pytest.mark.parametrize(("number", "is_rounded"), [(16777217.0, True), (1 / 3, True), (0.1, False), (2.0**24, False)])
+def test_number_of_more_digits_than_fl_holds_is_reported(number: float, is_rounded: bool) -> None:
+    ds = Dataset()
+    ds.SOPClassUID, ds.SOPInstanceUID = "1.2.3", "1.2.3.4"
+    ds.add_new(0x00089459, "FL", [1.0, number])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        dump(ds, io.BytesIO(), format="dicom")
+    texts = [str(warning.message) for warning in caught]
+    assert ["inexact-number" in text and "00089459" in text for text in texts] == [True] * is_rounded
