@@ -131,6 +131,8 @@ _START = file_bytes(dataset(1))
         (_element(0x7FE00010, b"OB", b"", 1000), False),
         (_element(0x7FE00010, b"OB", b"1234"), True),
         (_element(0x7FE00010, b"OB", b"", 0xFFFFFFFF) + b"\xfe\xff\xdd\xe0\0\0\0\0", False),  # of a native syntax
+        (_element(0xFFFCFFFC, b"OB", b"1234"), True),
+        (_element(0xFFFCFFFC, b"OB", b"1234", 6), False),
         (b"\0" * 6, False),
     ],
 )

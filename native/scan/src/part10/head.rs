@@ -16,6 +16,7 @@ const SEQUENCE_DELIMITATION: u32 = 0xFFFE_E0DD;
 const TRANSFER_SYNTAX_UID: u32 = 0x0002_0010;
 const SPECIFIC_CHARACTER_SET: u32 = 0x0008_0005;
 const PIXEL_DATA: u32 = 0x7FE0_0010;
+const TRAILING_PADDING: u32 = 0xFFFC_FFFC;
 const MAX_DEPTH: usize = 16;
 
 const IMPLICIT: &[u8] = b"1.2.840.10008.1.2";
@@ -180,6 +181,9 @@ impl<'a> Walk<'a> {
             return if tag == PIXEL_DATA && self.is_encapsulated { Ok(End::Fragments) } else { Err(End::Unknown) };
         }
         let end = start as u64 + u64::from(length);
+        if tag == TRAILING_PADDING {
+            return if end == self.size && length & 1 == 0 { Ok(End::Whole(end)) } else { Err(End::Unknown) };
+        }
         let is_whole = tag == PIXEL_DATA && !self.is_encapsulated && end <= self.size;
         if is_whole && length & 1 == 0 { Ok(End::Whole(end)) } else { Err(End::Unknown) }
     }
