@@ -85,6 +85,12 @@ impl OutputForm {
         OutputForm { form: Form::Xml(form, keyword), head: LAST_OF_FILE_META }
     }
 
+    /// Whether the output is elements of a DICOM file.
+    #[getter]
+    fn is_part10(&self) -> bool {
+        matches!(self.form, Form::Part10(_))
+    }
+
     #[staticmethod]
     #[pyo3(signature = (*, is_implicit, max_sequences))]
     fn part10(is_implicit: bool, max_sequences: usize) -> OutputForm {

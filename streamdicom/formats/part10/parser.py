@@ -91,6 +91,8 @@ class Part10Parser(ElementParser, SelfEncoding):
 
     def encode_in(self, form: Any) -> None:
         """Append ``Encoded`` events in the form of a writer; call it before ``feed``."""
+        if form.is_part10:  # its writer needs the events of the UIDs that the File Meta Information repeats
+            return
         self._part10_run = encoding_run(form)
         self._piece_size = CHUNK  # there are no events that take memory
 
