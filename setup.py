@@ -64,6 +64,7 @@ setup(
             binding=Binding.PyO3,
             py_limited_api=True,
             strip=Strip.All,
+            debug=False,  # an editable install would build one that is many times slower
             args=["--locked"],
         )
     ],

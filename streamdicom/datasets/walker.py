@@ -382,9 +382,10 @@ def _by_pydicom(dataset: Dataset, tag: BaseTag) -> DataElement:
     try:
         return dataset[tag]
     except Exception as error:  # of any type
-        element = dataset.get_item(tag)
-        if isinstance(element, DataElement) and _named_vrs(element):  # pydicom could not choose one of its VRs
-            return element
+        with suppress(Exception):  # which it may raise again
+            element = dataset.get_item(tag)
+            if isinstance(element, DataElement) and _named_vrs(element):  # pydicom could not choose one of its VRs
+                return element
         raise OutputError(f"pydicom cannot convert the element: {type(error).__name__}") from error
 
 

@@ -76,8 +76,9 @@ def test_wrong_arguments_are_one_line(arguments: list[str], expected: str) -> No
 
 def test_url_as_a_folder_makes_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert run("export", ".", "-o", "a.json", "--bulk-dir", "s3://bucket/x").code == 2
-    assert not list(tmp_path.iterdir())
+    for scheme in ("unknown", "s4"):  # no file system of fsspec
+        assert run("export", ".", "-o", "a.json", "--bulk-dir", f"{scheme}://bucket/x").code == 2
+        assert not list(tmp_path.iterdir())
 
 
 def test_unsupported_file_is_named(tmp_path: Path) -> None:
@@ -204,7 +205,8 @@ def test_missing_package_is_named_with_its_extra(
     package: str, arguments: list[str], extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
-    monkeypatch.delitem(sys.modules, f"streamdicom.cli.{arguments[0]}", raising=False)
+    for name in (arguments[0], "requests"):
+        monkeypatch.delitem(sys.modules, f"streamdicom.cli.{name}", raising=False)
     result = run(*arguments)
     assert (result.code, result.error) == (2, f'{package} is not installed; install "streamdicom[{extra}]"')
 

@@ -88,7 +88,7 @@ def test_text_of_any_vr_is_kept(elements: list[tuple[str, str]]) -> None:
         return
     for n, (vr, text) in enumerate(elements):
         if vr in ("LO", "SH", "UC", "UT", "LT", "ST") and "\\" not in text:
-            assert dataset[0x00091000 + n].value == text
+            assert dataset[0x00091000 + n].value == text.rstrip("\0")  # padding, which is reported
 
 
 @given(_datasets)
