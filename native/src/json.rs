@@ -261,6 +261,9 @@ fn json_run<'py>(
             }),
             (None, Some(rules)) => {
                 let mut checked = Checked::new(&rules.rules, handler, false);
+                if let Some(level) = state.levels.last() {
+                    checked.begin_after(level.last);
+                }
                 let result = run(bytes, position, &mut state, &limits.limits, &mut scratch, &mut checked);
                 checked.flush();
                 Ok(result)

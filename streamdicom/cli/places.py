@@ -166,8 +166,16 @@ class PlacedParser:
         return replace(location, line=line, column=column) if line else location
 
 
-def placed_batches(parser: PlacedParser, source: Path, progress: ProgressLine) -> Iterator[Batch]:
+def placed_batches(
+    parser: PlacedParser, source: Path, progress: ProgressLine, *, learns: bool = False
+) -> Iterator[Batch]:
     """Yield the events of an input in batches, each as soon as a chunk is read.
+
+    Args:
+        parser: The parser.
+        source: The input.
+        progress: Counts the bytes.
+        learns: Begin with small batches, so that rules for the engine are found soon.
 
     Raises:
         InputError: The input is not valid; the events before the error were yielded.
@@ -176,7 +184,9 @@ def placed_batches(parser: PlacedParser, source: Path, progress: ProgressLine) -
     """
     with usage_errors():
         try:
-            chunks = _growing(read(source, progress))
+            chunks = read(source, progress)
+            if learns:
+                chunks = _growing(chunks)
             for found in batches(parser, chunks, parser.expansion, name_of(source)):
                 yield from found
         except InputError as error:
@@ -185,7 +195,7 @@ def placed_batches(parser: PlacedParser, source: Path, progress: ProgressLine) -
 
 
 def _growing(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield the first chunk in growing parts, so that rules are found soon."""
+    """Yield the first chunk in growing parts."""
     start, size = 0, _FIRST_SIZE
     first = next(chunks, b"")
     while start < len(first):

@@ -45,6 +45,7 @@ def run(arguments: Namespace) -> int:
 
 
 _TYPE = itemgetter(0)  # of an event
+_LEARNED = 8  # streams after which the engine has the rules of most elements
 
 _CHECKS = {
     "form": "the encoding of JSON, XML or DICOM files (PS3.18 F, PS3.19 A, PS3.5 7, PS3.10 7)",
@@ -141,7 +142,7 @@ def _validate(
     try:
         with ProgressLine(f"Reading {source}", size, prints=True) as progress:
             checks.start()
-            for batch in placed_batches(parser, source, progress):
+            for batch in placed_batches(parser, source, progress, learns=checks.learns):
                 findings.datasets += checks.check(batch, parser)
                 pending.flush(parser)
     except InputError as error:
@@ -165,6 +166,7 @@ class _Checks:
         self._values: ValueCheck | None = None
         self._modules: ModuleCheck | None = None
         self._is_started = False
+        self._left_to_learn = _LEARNED  # streams
         if values:
             self.names.append("values")
             self._values = ValueCheck(report)
@@ -184,9 +186,15 @@ class _Checks:
         """The rules by which the compiled engine leaves out elements, or None."""
         return self._values.engine_rules if self._values and not self._modules else None
 
+    @property
+    def learns(self) -> bool:
+        """True until a stream has taught the engine its rules."""
+        return self._left_to_learn > 0 and self.engine_rules is not None
+
     def start(self) -> None:
         """Start a stream."""
         self._is_started = False
+        self._left_to_learn -= 1
 
     def check(self, batch: Batch, parser: PlacedParser) -> int:
         """Check the next events of the stream; return the number of new data sets."""

@@ -110,7 +110,7 @@ def deviating(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A file for which the reader reports three deviations."""
     codes = ["nonfinite", "scalar-value", "scalar-value"]
 
-    def batches(parser: PlacedParser, source: Path, meter: Any) -> Iterator[Batch]:
+    def batches(parser: PlacedParser, source: Path, meter: Any, **_: object) -> Iterator[Batch]:
         options = parser.options
         assert options.on_deviation is not None
         assert (options.profile, options.on_error) == ("lenient", "skip")

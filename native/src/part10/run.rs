@@ -116,6 +116,9 @@ impl Part10Run {
                 return opened.run(data, handler);
             };
             let mut checked = Checked::new(rules, handler, true);
+            if let Some(frame) = opened.frames.last() {
+                checked.begin_after(frame.last);
+            }
             let place = opened.run(data, &mut checked);
             checked.flush();
             place

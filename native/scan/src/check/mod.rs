@@ -17,6 +17,7 @@ use values::are_right;
 const SPECIFIC_CHARACTER_SET: u32 = 0x0008_0005;
 const PIXEL_REPRESENTATION: u32 = 0x0028_0103;
 const LUT_DESCRIPTOR: u32 = 0x0028_3002;
+const FIRST_PRIVATE: i64 = 0x0009_0000;
 const MAX_BLOCKS: usize = 1024; // of all open items
 
 /// A handler that passes on what needs a closer look.
@@ -57,6 +58,15 @@ impl<'a, H: Handler> Checked<'a, H> {
     pub fn new(rules: &'a Rules, to: &'a mut H, in_binary: bool) -> Self {
         let (open, blocks) = (Vec::new(), Vec::new());
         Checked { rules, to, in_binary, position: 0, open, sent: 0, blocks, first_block: None }
+    }
+
+    /// Say that the data set or item in which the run begins has no element above this tag yet.
+    ///
+    /// It has no private blocks then, unless the tag is that of a private element.
+    pub fn begin_after(&mut self, last: i64) {
+        if last < FIRST_PRIVATE {
+            self.first_block = Some(0);
+        }
     }
 
     /// Pass on all that is open.
