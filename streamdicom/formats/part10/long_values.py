@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import codecs
+import struct
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any, BinaryIO
 
 from streamdicom.dicom import VRS, Form, FragmentCheck, field_numbers, field_text
 from streamdicom.errors import OutputError
-from streamdicom.formats.element_rules import SEPARATED_VRS, check_count, check_values, separator_error
+from streamdicom.formats.element_rules import SEPARATED_VRS, are_rounded, check_count, check_values, separator_error
 from streamdicom.formats.part10.target import pieces, write_fully
 from streamdicom.formats.part10.values import STRIPPED_VRS, FieldEncoder, check_ends, check_length, ends_error
 from streamdicom.formats.writer import check_end, several_binary_values, value_error
@@ -53,11 +54,15 @@ class SpooledValues:
     Args:
         vr: The VR, or "" if only the end of the element has it.
         file: The temporary file, empty.
+
+    Attributes:
+        is_rounded: True if FL holds one of the numbers with fewer decimal digits only.
     """
 
     def __init__(self, vr: str, file: BinaryIO) -> None:
         self._vr = vr
         self._file = file
+        self.is_rounded = False
         self._length = 0  # in UTF-8
         self._is_ascii = True
         self._count = 0  # complete values
@@ -82,7 +87,11 @@ class SpooledValues:
             raise OutputError(f"expected a VR of text or numbers for values, found {_vr_name(self._vr)}")
         try:
             if row.code:
-                self._write(field_numbers(self._vr, values))
+                data = field_numbers(self._vr, values)
+                self._write(data)
+                if self._vr == "FL" and not self.is_rounded:  # most numbers of files are exact, which is found fast
+                    is_exact = struct.unpack(f"<{len(values)}f", data) == values
+                    self.is_rounded = not is_exact and are_rounded(values)
             else:
                 check_values(self._vr, values)
                 check_ends(self._vr, values)

@@ -321,9 +321,7 @@ class SinglePassWriter(Writer):
         """Put Specific Character Set (PS3.3 C.12.1.1.2)."""
         if len(self._items) == 1:
             self._lacks_character_set = False
-        if self._in_utf_8:
-            terms = _UTF_8_TERMS
-        self._items[-1].terms = terms
+        self._items[-1].terms = terms = _UTF_8_TERMS if self._in_utf_8 else terms
         data = self._encode("CS", terms)
         self._put(self._header(SPECIFIC_CHARACTER_SET, "CS", len(data)) + data)
 
@@ -497,6 +495,8 @@ class SinglePassWriter(Writer):
         if length & 1:
             self._put(padding(vr))
         spooled.close()
+        if spooled.is_rounded:
+            self._warn("inexact-number", f"{ROUNDED} ({self._location(tag)})")
         self._spooled = None
         self._end_structure()
 

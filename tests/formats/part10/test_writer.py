@@ -1156,10 +1156,11 @@ def test_text_before_specific_character_set_is_ascii_or_in_an_item_with_its_own(
 
 
 @pytest.mark.parametrize(("number", "is_rounded"), [(16777217.0, True), (1 / 3, True), (0.1, False), (2.0**24, False)])
-def test_number_of_more_digits_than_fl_holds_is_reported(number: float, is_rounded: bool) -> None:
+@pytest.mark.parametrize("count", [1, 10_000])
+def test_number_of_more_digits_than_fl_holds_is_reported_once(number: float, is_rounded: bool, count: int) -> None:
     ds = Dataset()
     ds.SOPClassUID, ds.SOPInstanceUID = "1.2.3", "1.2.3.4"
-    ds.add_new(0x00089459, "FL", [1.0, number])
+    ds.add_new(0x00089459, "FL", [*[1.0] * count, number])
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         dump(ds, io.BytesIO(), format="dicom")
