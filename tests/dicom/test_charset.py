@@ -120,16 +120,39 @@ EXAMPLES: list[tuple[str, list[str], str, str, bytes]] = [
         b"Hong^Gildong=\x1b$)C\xfb\xf3^\x1b$)C\xd1\xce\xd4\xd7=\x1b$)C\xc8\xab^\x1b$)C\xb1\xe6\xb5\xbf",
     ),
     (
-        "I.3",
+        "I.3, escape sequences where they are needed",
         ["", "ISO 2022 IR 149"],
         "LT",
-        "The 1st line includes 길동.\r\nThe 2nd line includes 길동, too.\r\nThe 3rd line",
-        b"The 1st line includes \x1b$)C\xb1\xe6\xb5\xbf.\r\nThe 2nd line includes \x1b$)C\xb1\xe6\xb5\xbf, too.\r\n"
-        b"The 3rd line",
+        "The first line includes 한글.\r\nThe second line includes 한글, too.\r\nThe third line",
+        b"The first line includes \x1b$)C\xc7\xd1\xb1\xdb.\r\n"
+        b"The second line includes \x1b$)C\xc7\xd1\xb1\xdb, too.\r\n"
+        b"The third line",
     ),
-    ("J.1", ["ISO_IR 192"], "PN", "Wang^XiaoDong=王^小東", b"Wang^XiaoDong=\xe7\x8e\x8b^\xe5\xb0\x8f\xe6\x9d\xb1"),
-    ("J.3", ["GB18030"], "PN", "Wang^XiaoDong=王^小东", b"Wang^XiaoDong=\xcd\xf5^\xd0\xa1\xb6\xab"),
-    ("J.4", ["GBK"], "PN", "Wang^XiaoDong=王^小东", b"Wang^XiaoDong=\xcd\xf5^\xd0\xa1\xb6\xab"),
+    ("J.1", ["ISO_IR 192"], "PN", "Wang^XiaoDong=王^小東=", b"Wang^XiaoDong=\xe7\x8e\x8b^\xe5\xb0\x8f\xe6\x9d\xb1="),
+    (
+        "J.2",
+        ["ISO_IR 192"],
+        "LT",
+        "The first line includes中文.\r\nThe second line includes中文, too.\r\nThe third line.\r\n",
+        b"The first line includes\xe4\xb8\xad\xe6\x96\x87.\r\n"
+        b"The second line includes\xe4\xb8\xad\xe6\x96\x87, too.\r\n"
+        b"The third line.\r\n",
+    ),
+    *(
+        row
+        for term in ("GB18030", "GBK")  # the examples are for both
+        for row in (
+            (f"J.3 {term}", [term], "PN", "Wang^XiaoDong=王^小东=", b"Wang^XiaoDong=\xcd\xf5^\xd0\xa1\xb6\xab="),
+            (
+                f"J.4 {term}",
+                [term],
+                "LT",
+                "The first line includes中文.\r\nThe second line includes中文, too.\r\nThe third line.\r\n",
+                b"The first line includes\xd6\xd0\xce\xc4.\r\nThe second line includes\xd6\xd0\xce\xc4, too.\r\n"
+                b"The third line.\r\n",
+            ),
+        )
+    ),
     (
         "K.2",
         ["", "ISO 2022 IR 58"],
@@ -141,8 +164,10 @@ EXAMPLES: list[tuple[str, list[str], str, str, bytes]] = [
         "K.3",
         ["", "ISO 2022 IR 58"],
         "LT",
-        "1.第一行\r\n2.第二行\r\n",
-        b"1.\x1b$)A\xb5\xda\xd2\xbb\xd0\xd0\r\n2.\x1b$)A\xb5\xda\xb6\xfe\xd0\xd0\r\n",
+        "1.第一行文字。\r\n2.第二行文字。\r\n3.第三行文字。\r\n",
+        b"1.\x1b$)A\xb5\xda\xd2\xbb\xd0\xd0\xce\xc4\xd7\xd6\xa1\xa3\r\n"
+        b"2.\x1b$)A\xb5\xda\xb6\xfe\xd0\xd0\xce\xc4\xd7\xd6\xa1\xa3\r\n"
+        b"3.\x1b$)A\xb5\xda\xc8\xfd\xd0\xd0\xce\xc4\xd7\xd6\xa1\xa3\r\n",
     ),
 ]
 
@@ -152,6 +177,14 @@ def test_examples_of_the_standard_in_both_directions(terms: list[str], vr: str, 
     sets = character_sets(terms)
     assert sets.decode(data, vr) == (text, frozenset())
     assert sets.encode(text, vr) == data
+
+
+def test_escape_sequence_at_the_head_of_a_line_is_for_the_line() -> None:
+    # PS3.5 I.3 has it there; it is written where it is needed.
+    first, second = b"\x1b$)CThe first line includes ", b"\x1b$)CThe second line includes "
+    data = first + b"\xc7\xd1\xb1\xdb.\r\n" + second + b"\xc7\xd1\xb1\xdb, too.\r\nThe third line"
+    text = "The first line includes 한글.\r\nThe second line includes 한글, too.\r\nThe third line"
+    assert character_sets(["", "ISO 2022 IR 149"]).decode(data, "LT") == (text, frozenset())
 
 
 # --- delimiters --------------------------------------------------------------------------------------------------
