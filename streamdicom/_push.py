@@ -25,6 +25,26 @@ LOST = "results before this error are lost; take them with finish, before close"
 _T = TypeVar("_T")
 
 
+def check_data(data: object) -> None:
+    """Check that a parser is fed bytes.
+
+    Raises:
+        TypeError: The data is something else.
+
+    >>> check_data("[")
+    Traceback (most recent call last):
+        ...
+    TypeError: expected bytes, found str; encode text as UTF-8
+    """
+    if isinstance(data, bytes):
+        return
+    try:
+        memoryview(data)  # type: ignore[arg-type]
+    except TypeError:
+        cure = "; encode text as UTF-8" if isinstance(data, str) else ""
+        raise TypeError(f"expected bytes, found {type(data).__name__}{cure}") from None
+
+
 class StickyError:
     """Keeps the error that ended an object.
 
@@ -110,8 +130,10 @@ class PushParser(StickyError, ABC, Generic[_T]):
 
         Raises:
             InputError: The input is at fault; the class lists the types.
+            TypeError: The data is something other than bytes.
             ValueError: The parser is closed.
         """
+        check_data(data)
         if self._is_closed and self._error is None:
             raise ValueError("the parser is closed")
         return self._guard(self._feed, data)

@@ -23,6 +23,7 @@ from streamdicom import (
     DeviationWarning,
     Event,
     EventEncoder,
+    EventParser,
     EventType,
     InputError,
     OutputError,
@@ -341,3 +342,10 @@ def test_event_encoder_refuses_other_objects_by_their_type(events: Any, format: 
     encoder = EventEncoder(format=format)
     with pytest.raises(TypeError, match="expected events"):
         list(encoder.encode(events))
+
+
+@pytest.mark.parametrize("new_parser", [EventParser, DatasetParser])
+@pytest.mark.parametrize("data", ["[", None, 5, ["["]])
+def test_parser_that_is_fed_no_bytes_says_so(new_parser: type[EventParser | DatasetParser], data: Any) -> None:
+    with pytest.raises(TypeError, match=f"^expected bytes, found {type(data).__name__}"):
+        new_parser().feed(data)

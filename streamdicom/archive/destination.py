@@ -12,7 +12,7 @@ from streamdicom.archive.journal import Entry
 from streamdicom.archive.layout import Layout
 from streamdicom.dicom import SOP_INSTANCE_UID
 from streamdicom.errors import OutputError
-from streamdicom.io import file_system
+from streamdicom.io import file_system, remote_errors
 
 
 class Destination:
@@ -162,22 +162,26 @@ class RemoteDestination(Destination):
     def _make_folder(self, path: str) -> None:
         folder = Path(path).parent
         if folder != self._last_folder:
-            self._system.makedirs(self._place(str(folder)), exist_ok=True)
+            with remote_errors(self._url):
+                self._system.makedirs(self._place(str(folder)), exist_ok=True)
             self._last_folder = folder
 
     def _is_folder(self, path: str) -> bool:
-        return bool(self._system.isdir(self._place(path)))
+        with remote_errors(self._url):
+            return bool(self._system.isdir(self._place(path)))
 
     def _is_taken(self, path: str, partial: Path) -> bool:
-        return bool(self._system.exists(self._place(path)))
+        with remote_errors(self._url):
+            return bool(self._system.exists(self._place(path)))
 
     def _remove(self, path: str) -> None:
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError), remote_errors(self._url):
             self._system.rm_file(self._place(path))
 
     def put(self, partial: Path, entry: Entry) -> None:
         """Copy a complete partial file to its path."""
         self._make_folder(entry["path"])
-        self._system.put_file(str(partial), self._place(entry["path"]))
+        with remote_errors(self._url):
+            self._system.put_file(str(partial), self._place(entry["path"]))
         partial.unlink()
         self.enter(entry)

@@ -11,6 +11,7 @@ from streamdicom.bulkdata.directory import DirectoryStore
 from streamdicom.bulkdata.entries import SEGMENT_SIZE, name_by_content, relative_path, sha256, split_path
 from streamdicom.bulkdata.store import BulkDataInfo
 from streamdicom.errors import BulkDataError
+from streamdicom.io import remote_errors
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -45,6 +46,7 @@ class FsspecStore:
             self._root = f"{system.path}/{self._root}"
             system = system.fs
         self._system: Any = system
+        self._url = target if isinstance(target, str) else "file system"
         self._prefix = uri_prefix
         is_local = isinstance(system, LocalFileSystem)
         self._local = DirectoryStore(self._root, uri_prefix=uri_prefix) if is_local else None
@@ -57,6 +59,10 @@ class FsspecStore:
         """
         if self._local:
             return self._local.put(segments, info)
+        with remote_errors(self._url):
+            return self._put(segments)
+
+    def _put(self, segments: Iterable[bytes]) -> str:
         self._system.makedirs(self._root, exist_ok=True)
         partial = f"{self._root}/.{os.urandom(8).hex()}.partial"
         digest = sha256()
@@ -91,7 +97,11 @@ class FsspecStore:
             BulkDataError: The URI leads nowhere, out of the root, or to something other than a regular file.
             OSError: The file cannot be read.
         """
-        return self._local.open(uri) if self._local else self._segments(uri)
+        return self._local.open(uri) if self._local else self._remote(uri)
+
+    def _remote(self, uri: str) -> Iterator[bytes]:
+        with remote_errors(self._url):
+            yield from self._segments(uri)
 
     def _segments(self, uri: str) -> Iterator[bytes]:
         path = "/".join([self._root, *split_path(relative_path(uri, self._prefix))])

@@ -15,7 +15,7 @@ from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from streamdicom._push import LOST
+from streamdicom._push import LOST, check_data
 from streamdicom.errors import InputError, Location, StreamDicomError
 from streamdicom.events import Event
 from streamdicom.formats.encoded import SelfEncoding
@@ -331,9 +331,11 @@ class EventParser(MakesRaws):
 
         Raises:
             InputError: The stream is not recognized, or breaks the rules of its format.
+            TypeError: The data is something other than bytes.
             ValueError: The parser was closed before.
         """
         if self._parser is None:
+            check_data(data)
             data = self._head + data
             content = detect(data)
             if content is None:

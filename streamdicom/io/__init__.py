@@ -11,7 +11,7 @@ from streamdicom.io.compression import (
 )
 from streamdicom.io.expansion import Expansion
 from streamdicom.io.ranges import Place, absolute, is_url, open_place, read_range, size_of
-from streamdicom.io.remote import RemoteStatus, file_system, full_url, remote_files, remote_status
+from streamdicom.io.remote import RemoteStatus, file_system, full_url, remote_errors, remote_files, remote_status
 from streamdicom.io.sources import CHUNK, Source, as_bytes, check_source, check_target, chunks, name_of, not_blank
 from streamdicom.io.spool import LazyValue, SpooledValue, SpoolFile
 from streamdicom.io.targets import NamedFile, Output, Target, hidden, is_special, naming, temporary
@@ -54,6 +54,7 @@ __all__ = [
     "not_blank",
     "open_place",
     "read_range",
+    "remote_errors",
     "remote_files",
     "remote_status",
     "size_of",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, TypeAlias, cast
 
-from streamdicom.io.remote import file_system
+from streamdicom.io.remote import file_system, remote_errors
 
 _BLOCK = 64 * 1024
 
@@ -38,8 +38,10 @@ def open_place(place: Place, mode: str = "rb") -> BinaryIO:
     """
     if not is_url(place):
         return cast(BinaryIO, Path(place).open(mode))
-    system, path = file_system(cast(str, place))
-    return cast(BinaryIO, system.open(path, mode))
+    url = cast(str, place)
+    system, path = file_system(url)
+    with remote_errors(url):
+        return cast(BinaryIO, system.open(path, mode))
 
 
 def size_of(file: BinaryIO) -> int:

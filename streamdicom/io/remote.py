@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from typing import Any, BinaryIO, NamedTuple, cast
 
@@ -24,10 +24,27 @@ class RemoteStatus(NamedTuple):
     st_mtime_ns: int
 
 
+@contextmanager
+def remote_errors(url: str) -> Iterator[None]:
+    """Raise errors of the package that is the file system of a URL as ``OSError``.
+
+    Such packages have errors of their own, for missing credentials as an example.
+    """
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] in ("builtins", "streamdicom"):
+            raise
+        raise OSError(f"{url}: {type(error).__name__}: {error}") from error
+
+
 def file_system(url: str) -> tuple[Any, str]:
     """Return the file system of a URL, and the path in it.
 
     Raises:
+        OSError: The file system cannot be used, such as without credentials.
         ValueError: fsspec or the package for the file system is not installed, or nothing knows the scheme.
     """
     try:
@@ -35,7 +52,8 @@ def file_system(url: str) -> tuple[Any, str]:
     except ImportError as error:
         raise ValueError('URLs need fsspec; install the extra "fsspec"') from error
     try:
-        system, path = url_to_fs(url)
+        with remote_errors(url):
+            system, path = url_to_fs(url)
     except ImportError as error:
         raise ValueError(f"the package of fsspec for these URLs is not installed: {error}") from error
     return system, path
@@ -45,10 +63,11 @@ def remote_status(url: str) -> RemoteStatus:
     """Return the state of a file at a URL.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        OSError: There is no such file, or the file system cannot be read.
     """
     system, path = file_system(url)
-    return _status(system.info(path))
+    with remote_errors(url):
+        return _status(system.info(path))
 
 
 def remote_files(url: str, excluded: set[Any]) -> Iterator[tuple[str, RemoteStatus]]:
@@ -59,8 +78,13 @@ def remote_files(url: str, excluded: set[Any]) -> Iterator[tuple[str, RemoteStat
         excluded: URLs of files and folders that are left out; searched folders are added.
 
     Raises:
-        FileNotFoundError: There is no such file, or nothing matches.
+        OSError: There is no such file, nothing matches, or the file system cannot be read.
     """
+    with remote_errors(url):
+        yield from _remote_files(url, excluded)
+
+
+def _remote_files(url: str, excluded: set[Any]) -> Iterator[tuple[str, RemoteStatus]]:
     system, path = file_system(url)
     if _MAGIC.search(path):
         found = sorted(system.glob(path))
@@ -120,14 +144,16 @@ class RemoteOutput:
     """
 
     def __init__(self, url: str) -> None:
+        self._url = url
         self._system, self._path = file_system(url)
-        folder = self._path.rpartition("/")[0]
-        if folder:
-            with suppress(NotImplementedError):
-                self._system.makedirs(folder, exist_ok=True)
         # A file of the file system in memory exists from the start.
         self._is_held = "memory" in self._system.protocol
-        self._file: Any = BytesIO() if self._is_held else self._system.open(self._path, "wb", autocommit=False)
+        with remote_errors(url):
+            folder = self._path.rpartition("/")[0]
+            if folder:
+                with suppress(NotImplementedError):
+                    self._system.makedirs(folder, exist_ok=True)
+            self._file: Any = BytesIO() if self._is_held else self._system.open(self._path, "wb", autocommit=False)
 
     @property
     def file(self) -> BinaryIO:
@@ -136,11 +162,12 @@ class RemoteOutput:
 
     def commit(self) -> None:
         """Complete the file."""
-        if self._is_held:
-            self._system.pipe_file(self._path, self._file.getvalue())
-            return
-        self._file.close()
-        self._file.commit()
+        with remote_errors(self._url):
+            if self._is_held:
+                self._system.pipe_file(self._path, self._file.getvalue())
+                return
+            self._file.close()
+            self._file.commit()
 
     def discard(self) -> None:
         """Leave nothing."""

@@ -6,7 +6,6 @@ import errno
 import io
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import BinaryIO, TypeAlias, cast
 
 from streamdicom.errors import Location, TruncatedError
@@ -118,7 +117,7 @@ def _is_text(source: str) -> bool:
 
 def _opened(source: str | os.PathLike[str]) -> BinaryIO:
     try:
-        return cast(BinaryIO, Path(source).open("rb", buffering=0))
+        return cast(BinaryIO, io.FileIO(source))  # a Path of an empty name would be the current folder
     except OSError as error:
         if error.errno != errno.ENAMETOOLONG and not _is_text(os.fsdecode(source)):
             raise

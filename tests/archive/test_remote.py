@@ -14,6 +14,7 @@ from typing import Any
 
 import fsspec
 import pytest
+from fsspec import AbstractFileSystem
 from pydicom import dcmread
 
 from streamdicom import OutputError, build_index, iter_datasets, open_index
@@ -97,6 +98,55 @@ def fsspec_url(url: str) -> str:
     system, path = fsspec.core.url_to_fs(url)
     text: str = system.unstrip_protocol(path)
     return text
+
+
+class _NoCredentials(Exception):
+    """An error of the package of a file system."""
+
+
+class _ClosedFileSystem(AbstractFileSystem):  # type: ignore[misc]
+    """A file system that nobody may use."""
+
+    protocol = "closed"
+
+    def _refuse(self, *_: object, **__: object) -> None:
+        raise _NoCredentials("no credentials")
+
+    info = ls = makedirs = open = exists = isdir = put_file = glob = _refuse
+
+
+_REFUSED = r"^closed://a/.*: _NoCredentials: no credentials$"
+
+
+@pytest.fixture
+def closed() -> str:
+    """Return the URL of a folder that cannot be used."""
+    fsspec.register_implementation("closed", _ClosedFileSystem, clobber=True)
+    return "closed://a"
+
+
+def test_error_of_the_package_of_a_file_system_is_an_os_error(closed: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.dcm"
+    path.write_bytes(file_bytes(dataset(1, EncapsulatedDocument=bytes(3000))))
+    export_archive(path, tmp_path / "a.json")
+    for action in (
+        lambda: list(iter_archive(f"{closed}/in")),
+        lambda: list(iter_archive(f"{closed}/*")),
+        lambda: list(iter_datasets(f"{closed}/a.json")),
+        lambda: export_archive(path, f"{closed}/out.json"),
+        lambda: export_archive(path, tmp_path / "b.json", bulk_dir=f"{closed}/bulk"),
+        lambda: import_archive(tmp_path / "a.json", f"{closed}/back"),
+        lambda: import_archive(f"{closed}/a.json", tmp_path / "back"),
+    ):
+        with pytest.raises(OSError, match=_REFUSED):
+            action()
+
+
+def test_command_names_the_error_of_a_file_system(closed: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.dcm"
+    path.write_bytes(file_bytes(dataset(1)))
+    done = run("export", path, "-o", f"{closed}/out.json")
+    assert (done.code, done.stderr) == (1, f"streamdicom: {closed}/out.json: _NoCredentials: no credentials\n")
 
 
 def test_order_is_that_of_the_names(top: str) -> None:

@@ -122,6 +122,11 @@ def test_name_that_looks_like_text_is_valid_if_the_file_exists(tmp_path: Path, m
         check_target("{b}.json")
 
 
+def test_empty_name_is_not_the_current_folder() -> None:
+    with pytest.raises(FileNotFoundError):
+        list(chunks(""))
+
+
 def test_over_long_name_is_not_in_the_error() -> None:
     with pytest.raises(OSError, match="too long") as caught:
         list(chunks("a" * 3000))
