@@ -34,7 +34,7 @@ class DeviationWarning(UserWarning):
 
 class _Row(NamedTuple):
     severity: Severity
-    meaning: str  # the form, and how it is read
+    meaning: str  # the form, with the clause that it departs from, and how it is read
     example: str
 
 
@@ -44,26 +44,30 @@ _XML = '<NativeDicomModel xmlns="http://dicom.nema.org/PS3.19/models/NativeDICOM
 
 DEVIATIONS: dict[str, _Row] = {
     # JSON text (RFC 8259)
-    "byte-order-mark": _Row(_SLIGHT, "a byte order mark before the text; it is skipped", "\ufeff[]"),
-    "trailing-comma": _Row(_WARNING, "a comma before a closing bracket; it is skipped", "[{},]"),
-    "comment": _Row(_WARNING, "a comment after // or within /* */; it is white space", "[] // the end"),
+    "byte-order-mark": _Row(_SLIGHT, "a byte order mark before the text (RFC 8259 8.1); it is skipped", "\ufeff[]"),
+    "trailing-comma": _Row(_WARNING, "a comma before a closing bracket (RFC 8259 4, 5); it is skipped", "[{},]"),
+    "comment": _Row(_WARNING, "a comment after // or within /* */ (RFC 8259 2); it is white space", "[] // the end"),
     "bare-nonfinite": _Row(
         _WARNING,
-        "NaN or Infinity outside of a string; it is read as the string",
+        "NaN or Infinity outside of a string (RFC 8259 6); it is read as the string",
         '{"00189087":{"vr":"FD","Value":[NaN]}}',
     ),
     # data sets
-    "wrapper": _Row(_WARNING, "an object around the array; the array is read", '{"results":[{}]}'),
+    "wrapper": _Row(_WARNING, "an object around the array (PS3.18 F.2.1); the array is read", '{"results":[{}]}'),
     "unknown-key": _Row(
-        _WARNING, "a key that is neither a tag nor a keyword; the member is dropped", '{"has_pixel":true}'
+        _WARNING,
+        "a key that is neither a tag nor a keyword (PS3.18 F.2.2); the member is dropped",
+        '{"has_pixel":true}',
     ),
     "key-form": _Row(
         _WARNING,
-        "a tag in another form: lower case, (gggg,eeee), gggg,eeee or xggggeeee",
+        "a tag in another form: lower case, (gggg,eeee), gggg,eeee or xggggeeee (PS3.18 F.2.2)",
         '{"(0010,0010)":{"vr":"PN"}}',
     ),
     "keyword-key": _Row(
-        _SLIGHT, "a keyword as key, in camel case or not; it is read as its tag", '{"PatientID":{"vr":"LO"}}'
+        _SLIGHT,
+        "a keyword as key, in camel case or not (PS3.18 F.2.2); it is read as its tag",
+        '{"PatientID":{"vr":"LO"}}',
     ),
     "key-order": _Row(
         _SLIGHT,
@@ -72,7 +76,7 @@ DEVIATIONS: dict[str, _Row] = {
     ),
     "duplicate-key": _Row(
         _ERROR,
-        "a repeated element of a data set; the first one counts",
+        "a repeated element of a data set (PS3.5 7.1); the first one counts",
         '{"00100020":{"vr":"LO"},"00100020":{"vr":"LO","Value":["2"]}}',
     ),
     "delimiter-key": _Row(
@@ -81,75 +85,89 @@ DEVIATIONS: dict[str, _Row] = {
         '{"FFFEE00D":{"vr":"UN"}}',
     ),
     "group-length": _Row(
-        _SLIGHT, "a group length (gggg,0000); it is read and never written", '{"00080000":{"vr":"UL","Value":[8]}}'
+        _SLIGHT, "a group length (PS3.5 7.2); it is read and never written", '{"00080000":{"vr":"UL","Value":[8]}}'
     ),
     "file-meta": _Row(
         _NOTE,
-        "file meta information (group 0002), which Annex F does not define; it is read",
+        "file meta information (group 0002), which PS3.18 F does not define; it is read",
         '{"00020010":{"vr":"UI","Value":["1.2.840.10008.1.2.1"]}}',
     ),
     # attributes
     "member-case": _Row(
-        _WARNING, "vr, Value, BulkDataURI or InlineBinary in another case", '{"00100020":{"vr":"LO","value":["1"]}}'
+        _WARNING,
+        "vr, Value, BulkDataURI or InlineBinary in another case (PS3.18 F.2.2)",
+        '{"00100020":{"vr":"LO","value":["1"]}}',
     ),
     "extra-member": _Row(
         _SLIGHT,
-        "keyword, name or _rawValue beside vr, as some writers add; it is skipped",
+        "keyword, name or _rawValue beside vr, as some writers add (PS3.18 F.2.2); it is skipped",
         '{"00100020":{"vr":"LO","keyword":"PatientID"}}',
     ),
     "unknown-member": _Row(
-        _WARNING, "another unknown member of an attribute; it is dropped", '{"00100020":{"vr":"LO","x":1}}'
+        _WARNING, "another unknown member (PS3.18 F.2.2); it is dropped", '{"00100020":{"vr":"LO","x":1}}'
     ),
     "several-contents": _Row(
         _ERROR,
-        "more than one of Value, InlineBinary and BulkDataURI; the first of Value and InlineBinary counts, and a "
-        "reference counts only alone",
+        "more than one of Value, InlineBinary and BulkDataURI (PS3.18 F.2.2); "
+        "the first of Value and InlineBinary counts, and a reference counts only alone",
         '{"00091001":{"vr":"OB","BulkDataURI":"x","InlineBinary":"AAE="}}',
     ),
     "missing-vr": _Row(
         _WARNING,
-        "no vr; it is the VR of the data dictionary, SQ for items, PN for names, UN for InlineBinary or without a "
-        "value",
+        "no vr (PS3.18 F.2.2); "
+        "it is the VR of the data dictionary, SQ for items, PN for names, UN for InlineBinary or without a value",
         '{"00100020":{"Value":["1"]}}',
     ),
     "unknown-vr": _Row(
         _ERROR,
-        "an unknown vr; it is the VR of the data dictionary, SQ for items, PN for names, UN for InlineBinary or "
-        "without a value, and UN in a DICOM file",
+        "an unknown vr (PS3.5 6.2); "
+        "it is the VR of the data dictionary, SQ for items, PN for names, UN for InlineBinary or without a value, "
+        "and UN in a DICOM file",
         '{"00091001":{"vr":"XX"}}',
     ),
     "ambiguous-vr": _Row(
         _WARNING,
-        "several VRs, as pydicom writes, or one of DCMTK's names for several; it is the one that fits the value and "
-        "Pixel Representation",
+        "several VRs, as pydicom writes, or one of DCMTK's names for several (PS3.5 6.2); "
+        "it is the one that fits the value and Pixel Representation",
         '{"00280106":{"vr":"US or SS","Value":[0]}}',
     ),
     # attributes in XML (PS3.19 A.1.5)
-    "no-namespace": _Row(_SLIGHT, "a NativeDicomModel without its namespace; it is read", "<NativeDicomModel/>"),
+    "no-namespace": _Row(
+        _SLIGHT, "a NativeDicomModel without its namespace (PS3.19 A.1); it is read", "<NativeDicomModel/>"
+    ),
     "keyword-mismatch": _Row(
         _WARNING,
-        "a keyword that is not the keyword of the tag; the tag counts",
+        "a keyword that is not the keyword of the tag (PS3.6 6); the tag counts",
         f'{_XML}<DicomAttribute tag="00100020" vr="LO" keyword="PatientName"/></NativeDicomModel>',
     ),
     "value-number": _Row(
         _WARNING,
-        "a missing, repeated or odd number of a Value, PersonName or Item; the order in the document counts",
+        "a missing, repeated or odd number of a Value, PersonName or Item (PS3.19 A.1); "
+        "the order in the document counts",
         f'{_XML}<DicomAttribute tag="00100020" vr="LO"><Value>1</Value></DicomAttribute></NativeDicomModel>',
     ),
     # values
     "scalar-value": _Row(
-        _WARNING, "a Value that is not an array; it is the only value", '{"00100020":{"vr":"LO","Value":"1"}}'
+        _WARNING,
+        "a Value that is not an array (PS3.18 F.2.2); it is the only value",
+        '{"00100020":{"vr":"LO","Value":"1"}}',
     ),
     "null-value": _Row(
         _SLIGHT,
-        "null for a member of an attribute; the member is ignored",
+        "null for a member of an attribute (PS3.18 F.2.5); the member is ignored",
         '{"00100020":{"vr":"LO","Value":null}}',
     ),
-    "empty-array": _Row(_SLIGHT, "an empty Value; the element is empty", '{"00100020":{"vr":"LO","Value":[]}}'),
-    "null-only": _Row(
-        _SLIGHT, "null for the only value; the element is empty", '{"00100020":{"vr":"LO","Value":[null]}}'
+    "empty-array": _Row(
+        _SLIGHT, "an empty Value (PS3.18 F.2.5); the element is empty", '{"00100020":{"vr":"LO","Value":[]}}'
     ),
-    "empty-string": _Row(_SLIGHT, "an empty string; the value is empty", '{"00100020":{"vr":"LO","Value":[""]}}'),
+    "null-only": _Row(
+        _SLIGHT,
+        "null for the only value (PS3.18 F.2.5); the element is empty",
+        '{"00100020":{"vr":"LO","Value":[null]}}',
+    ),
+    "empty-string": _Row(
+        _SLIGHT, "an empty string (PS3.18 F.2.5); the value is empty", '{"00100020":{"vr":"LO","Value":[""]}}'
+    ),
     "backslash": _Row(
         _WARNING,
         "a backslash in a value, where the VR uses it as separator (PS3.5 6.4); it separates values",
@@ -169,12 +187,17 @@ DEVIATIONS: dict[str, _Row] = {
     ),
     "number-for-text": _Row(
         _WARNING,
-        "a whole number for LO, LT, SH, ST, UC or UT, of eight digits for DA, or of six for TM; it is the text",
+        "a whole number for LO, LT, SH, ST, UC or UT, of eight digits for DA, or of six for TM (PS3.18 F.2.3); "
+        "it is the text",
         '{"00100020":{"vr":"LO","Value":[123]}}',
     ),
-    "null-item": _Row(_WARNING, "null among items; it is an empty item", '{"00081140":{"vr":"SQ","Value":[null]}}'),
+    "null-item": _Row(
+        _WARNING, "null among items (PS3.18 F.2.5); it is an empty item", '{"00081140":{"vr":"SQ","Value":[null]}}'
+    ),
     "number-as-string": _Row(
-        _WARNING, "a string for a VR of binary numbers; it is the number", '{"00280010":{"vr":"US","Value":["5"]}}'
+        _WARNING,
+        "a string for a VR of binary numbers (PS3.18 F.2.3); it is the number",
+        '{"00280010":{"vr":"US","Value":["5"]}}',
     ),
     "out-of-range": _Row(
         _WARNING,
@@ -183,17 +206,18 @@ DEVIATIONS: dict[str, _Row] = {
     ),
     "inexact-number": _Row(
         _WARNING,
-        "an FL of more digits than 32 bits hold; it is read unchanged, and rounded in a DICOM file",
+        "an FL of more digits than 32 bits hold (PS3.5 6.2); it is read unchanged, and rounded in a DICOM file",
         '{"00089459":{"vr":"FL","Value":[16777217]}}',
     ),
     "integer-fraction": _Row(
         _WARNING,
-        "an IS with a fraction of zero or an exponent; a number is the integer, the text of a string is kept",
+        "an IS with a fraction of zero or an exponent (PS3.5 6.2); "
+        "a number is the integer, the text of a string is kept",
         '{"00200013":{"vr":"IS","Value":[5.0]}}',
     ),
     "not-a-number": _Row(
         _WARNING,
-        "a DS that is not a number, or an IS that is not an integer; the text is kept",
+        "a DS that is not a number, or an IS that is not an integer (PS3.5 6.2); the text is kept",
         '{"00200013":{"vr":"IS","Value":["first"]}}',
     ),
     "nonfinite": _Row(
@@ -202,40 +226,52 @@ DEVIATIONS: dict[str, _Row] = {
         '{"00189087":{"vr":"FD","Value":["NaN"]}}',
     ),
     "nonfinite-spelling": _Row(
-        _WARNING, "NaN or an infinity as a string in another spelling", '{"00189087":{"vr":"FD","Value":["-inf"]}}'
+        _WARNING,
+        "NaN or an infinity as a string in another spelling (PS3.18 F.2.3)",
+        '{"00189087":{"vr":"FD","Value":["-inf"]}}',
     ),
     "largest-double": _Row(
         _NOTE,
-        "the largest double, which dcm4che writes for infinity; it is read unchanged",
+        "the largest double, which dcm4che writes for infinity (PS3.18 F.2.3); it is read unchanged",
         '{"00189087":{"vr":"FD","Value":[1.7976931348623157e308]}}',
     ),
     "name-as-string": _Row(
         _WARNING,
-        "a person name that is a string; = separates its component groups",
+        "a person name that is a string (PS3.18 F.2.2); = separates its component groups",
         '{"00100010":{"vr":"PN","Value":["Doe^Jane"]}}',
     ),
     "name-groups-in-one": _Row(
         _WARNING,
-        "several component groups within Alphabetic; = separates them",
+        "several component groups within Alphabetic (PS3.18 F.2.2); = separates them",
         '{"00100010":{"vr":"PN","Value":[{"Alphabetic":"A=I=P"}]}}',
     ),
     "empty-name": _Row(
-        _SLIGHT, "a person name without component groups; it is empty", '{"00100010":{"vr":"PN","Value":[{}]}}'
+        _SLIGHT,
+        "a person name without component groups (PS3.18 F.2.2); it is empty",
+        '{"00100010":{"vr":"PN","Value":[{}]}}',
     ),
     "empty-name-group": _Row(
         _SLIGHT,
-        "a component group that is null or empty; it is ignored",
+        "a component group that is null or empty (PS3.18 F.2.2); it is ignored",
         '{"00100010":{"vr":"PN","Value":[{"Alphabetic":"A","Phonetic":null}]}}',
     ),
     "tag-value-form": _Row(
-        _WARNING, "a value of AT in another form, as in key-form", '{"00280009":{"vr":"AT","Value":["(0018,1063)"]}}'
+        _WARNING,
+        "a value of AT in another form, as in key-form (PS3.18 F.2.3)",
+        '{"00280009":{"vr":"AT","Value":["(0018,1063)"]}}',
     ),
     "tag-as-number": _Row(
-        _WARNING, "a number for AT, as dcmjs writes; it is the tag", '{"00280009":{"vr":"AT","Value":[1577059]}}'
+        _WARNING,
+        "a number for AT, as dcmjs writes (PS3.18 F.2.3); it is the tag",
+        '{"00280009":{"vr":"AT","Value":[1577059]}}',
     ),
-    "items-for-vr": _Row(_WARNING, "items for UN; they are a sequence", '{"00081140":{"vr":"UN","Value":[{}]}}'),
+    "items-for-vr": _Row(
+        _WARNING, "items for UN (PS3.5 6.2.2); they are a sequence", '{"00081140":{"vr":"UN","Value":[{}]}}'
+    ),
     "binary-in-array": _Row(
-        _NOTE, "InlineBinary in an array, as in the example of F.4", '{"00091001":{"vr":"OB","InlineBinary":["AAE="]}}'
+        _NOTE,
+        "InlineBinary in an array, as in the example of F.4 (PS3.18 F.2.7)",
+        '{"00091001":{"vr":"OB","InlineBinary":["AAE="]}}',
     ),
     "base64-form": _Row(
         _WARNING,
@@ -243,24 +279,30 @@ DEVIATIONS: dict[str, _Row] = {
         '{"00091001":{"vr":"OB","InlineBinary":"AAE"}}',
     ),
     "uri-in-array": _Row(
-        _WARNING, "BulkDataURI in an array; it is the URI", '{"00091001":{"vr":"OB","BulkDataURI":["x"]}}'
+        _WARNING,
+        "BulkDataURI in an array (PS3.18 F.2.6); it is the URI",
+        '{"00091001":{"vr":"OB","BulkDataURI":["x"]}}',
     ),
     "empty-uri": _Row(
-        _WARNING, "an empty BulkDataURI; the element is empty", '{"00091001":{"vr":"OB","BulkDataURI":""}}'
+        _WARNING,
+        "an empty BulkDataURI (PS3.18 F.2.6); the element is empty",
+        '{"00091001":{"vr":"OB","BulkDataURI":""}}',
     ),
     "binary-for-vr": _Row(
         _WARNING,
-        "InlineBinary for a VR that is not binary; it is the value field, or UN if it is long",
+        "InlineBinary for a VR that is not binary (PS3.18 F.2.7); it is the value field, or UN if it is long",
         '{"00280010":{"vr":"US","InlineBinary":"AAI="}}',
     ),
     "data-fragment": _Row(
         _WARNING,
-        "DataFragment, as dcm4che writes; it is encapsulated pixel data, or kept as JSON text if it has references",
+        "DataFragment, as dcm4che writes (PS3.18 F.2.7); "
+        "it is encapsulated pixel data, or kept as JSON text if it has references",
         '{"7FE00010":{"vr":"OB","DataFragment":[null,{"InlineBinary":"/9j/4A=="}]}}',
     ),
     "wrong-value": _Row(
         _ERROR,
-        "a value that its VR cannot have, or an attribute that is not an object; ReadOptions.on_error decides",
+        "a value that its VR cannot have, or an attribute that is not an object (PS3.5 6.2); "
+        "ReadOptions.on_error decides",
         '{"00280010":{"vr":"US","Value":["many"]}}',
     ),
     # values by their VR and the data dictionary, which validate checks
@@ -286,7 +328,7 @@ DEVIATIONS: dict[str, _Row] = {
     ),
     "private-element": _Row(
         _NOTE,
-        "a private element with another VR than pydicom's private dictionary has for its creator",
+        "a private element with another VR than pydicom's private dictionary has for its creator (PS3.5 7.8)",
         '{"00090010":{"vr":"LO","Value":["GEMS_IDEN_01"]},"00091002":{"vr":"LO","Value":["1"]}}',
     ),
     "too-long": _Row(
@@ -368,8 +410,8 @@ DEVIATIONS: dict[str, _Row] = {
     ),
     "undecodable-text": _Row(
         _ERROR,
-        "bytes that no character set in force has, or an unknown escape sequence; U+FFFD stands for them, and ? for "
-        "ESC where no character set applies",
+        "bytes that no character set in force has, or an unknown escape sequence (PS3.5 6.1); "
+        "U+FFFD stands for them, and ? for ESC where no character set applies",
         "(0008,0005) CS ISO_IR 192, (0010,0010) PN M\\xfcller",
     ),
     # DICOM files (PS3.5 7, PS3.10 7)
@@ -395,12 +437,12 @@ DEVIATIONS: dict[str, _Row] = {
     ),
     "truncated": _Row(
         _ERROR,
-        "a file that ends within its data set; the data set has the elements before the end",
+        "a file that ends within its data set (PS3.5 7.1); the data set has the elements before the end",
         "(0010,0020) LO, length 8: value '123', the end of the file",
     ),
     "trailing-padding": _Row(
         _WARNING,
-        "zero bytes after the last element, as padding without (FFFC,FFFC); they are passed over",
+        "zero bytes after the last element, as padding without (FFFC,FFFC) (PS3.10 7.2); they are passed over",
         "(0010,0020) LO, length 4: value '1234', 100 zero bytes",
     ),
     "file-meta-length": _Row(
@@ -436,7 +478,7 @@ DEVIATIONS: dict[str, _Row] = {
     ),
     "unknown-sop-class": _Row(
         _NOTE,
-        "no SOP Class UID, or a SOP Class that the tables of IODs lack; modules are not checked",
+        "no SOP Class UID, or a SOP Class that the tables of IODs lack (PS3.3 A); modules are not checked",
         '{"00080016":{"vr":"UI","Value":["1.2.3"]}}',
     ),
     # elements
@@ -447,50 +489,22 @@ DEVIATIONS: dict[str, _Row] = {
     ),
     "unwritable-text": _Row(
         _ERROR,
-        "a character that XML 1.0 cannot represent, found while writing; WriteOptions.on_error decides",
+        "a character that XML 1.0 cannot represent (section 2.2), found while writing; WriteOptions.on_error decides",
         '{"00104000":{"vr":"LT","Value":["\\u001b"]}}',
     ),
 }
 """Every code, with its severity, its meaning, and an example."""
 
 FILE_CODES = frozenset(
-    {
-        "broken-structure",
-        "escape-sequence",
-        "file-meta-length",
-        "misplaced-end",
-        "misplaced-file-meta",
-        "no-character-set",
-        "odd-length",
-        "trailing-padding",
-        "truncated",
-        "undecodable-text",
-        "undefined-length",
-    }
+    {"broken-structure", "escape-sequence", "file-meta-length", "misplaced-end", "misplaced-file-meta"}
+    | {"no-character-set", "odd-length", "trailing-padding", "truncated", "undecodable-text", "undefined-length"}
 )
 """The codes that only DICOM files have; their examples are not JSON."""
 
 VALUE_CODES = frozenset(
-    {
-        "character-set",
-        "empty-number",
-        "incomplete-word",
-        "lower-case",
-        "multiplicity",
-        "name-components",
-        "name-groups",
-        "not-a-date",
-        "not-a-date-time",
-        "not-a-time",
-        "not-a-uid",
-        "not-an-age",
-        "private-block",
-        "private-element",
-        "too-long",
-        "unknown-element",
-        "wrong-character",
-        "wrong-vr",
-    }
+    {"character-set", "empty-number", "incomplete-word", "lower-case", "multiplicity", "name-components"}
+    | {"name-groups", "not-a-date", "not-a-date-time", "not-a-time", "not-a-uid", "not-an-age", "private-block"}
+    | {"private-element", "too-long", "unknown-element", "wrong-character", "wrong-vr"}
 )
 """The codes that no parser of text reports: a check of values does, as in the command ``validate``."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import re
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 
@@ -28,6 +29,12 @@ def test_log_has_a_repr() -> None:
     for code in ("null-value", "scalar-value", "scalar-value"):
         log(Deviation(code, DEVIATIONS[code].severity, Location(), "odd"))
     assert repr(log) == "<DeviationLog scalar-value: 2, null-value: 1>"
+
+
+@pytest.mark.parametrize("code", sorted(DEVIATIONS.keys() - {"converter-failed"}))  # about a converter, not a form
+def test_deviation_has_a_clause_and_an_example(code: str) -> None:
+    assert re.search(r"PS3\.\d|RFC \d|CP-\d|XML 1\.0", DEVIATIONS[code].meaning)
+    assert DEVIATIONS[code].example
 
 
 def test_deviation_prints_its_keyword() -> None:
