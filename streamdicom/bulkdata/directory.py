@@ -89,6 +89,9 @@ class DirectoryStore:
         self._naming = naming
         self._owner = owner
 
+    def __repr__(self) -> str:
+        return f"DirectoryStore({str(self._unresolved_root)!r}, uri_prefix={self._prefix!r})"
+
     def put(self, segments: Iterable[bytes], info: BulkDataInfo) -> str:
         """Store a value and return its URI: the prefix and a relative path.
 

@@ -46,10 +46,13 @@ class FsspecStore:
             self._root = f"{system.path}/{self._root}"
             system = system.fs
         self._system: Any = system
-        self._url = target if isinstance(target, str) else "file system"
+        self._url = target if isinstance(target, str) else str(system.unstrip_protocol(self._root))
         self._prefix = uri_prefix
         is_local = isinstance(system, LocalFileSystem)
         self._local = DirectoryStore(self._root, uri_prefix=uri_prefix) if is_local else None
+
+    def __repr__(self) -> str:
+        return f"FsspecStore({self._system.unstrip_protocol(self._root)!r}, uri_prefix={self._prefix!r})"
 
     def put(self, segments: Iterable[bytes], info: BulkDataInfo) -> str:
         """Store a value and return its URI: the prefix and a relative path.

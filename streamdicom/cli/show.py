@@ -47,7 +47,7 @@ def run(arguments: Namespace) -> int:
         else:
             batches = event_batches(source, progress, options)
             if place:
-                batches = _one_of(batches, int(place))
+                batches = _one_of(batches, source, int(place))
         is_empty = False
         tree = _tree_of(arguments)  # its colours depend on the terminal, which the pager hides
         with paged(is_wanted=arguments.pager):
@@ -126,7 +126,7 @@ def _has_index(source: Path) -> bool:
     return not is_pipe(source) and Path(sidecar_of(source)).exists()
 
 
-def _one_of(batches: Iterable[list[Event]], number: int) -> Iterator[list[Event]]:
+def _one_of(batches: Iterable[list[Event]], source: Path, number: int) -> Iterator[list[Event]]:
     """Yield the events of one data set by its number, and read no further.
 
     Raises:
@@ -146,7 +146,7 @@ def _one_of(batches: Iterable[list[Event]], number: int) -> Iterator[list[Event]
                 return
         yield found
     if last < number:
-        raise UsageError(f"expected the number of a data set below {last + 1}")
+        raise UsageError(f"{source}: expected the number of a data set below {last + 1}, found {number}")
 
 
 def _indexed(source: Path, place: str, options: ReadOptions) -> Iterator[list[Event]]:
@@ -155,7 +155,7 @@ def _indexed(source: Path, place: str, options: ReadOptions) -> Iterator[list[Ev
 
     try:
         with StreamIndex(source, options=options) as index:
-            number = _number(index, place)
+            number = _number(index, source, place)
             events = iter(index.iter_events(number, number + 1))
             while batch := list(islice(events, _BATCH)):
                 yield batch
@@ -165,18 +165,20 @@ def _indexed(source: Path, place: str, options: ReadOptions) -> Iterator[list[Ev
         raise UsageError(f"{source}: expected an index beside the file; build it with streamdicom index") from error
 
 
-def _number(index: StreamIndex, place: str) -> int:
+def _number(index: StreamIndex, source: Path, place: str) -> int:
     """Return the number of a data set, which is its SOP Instance UID if it has a dot."""
     if "." in place:
         found = index.ordinals(place)
         if not found:
-            raise UsageError("no data set has this SOP Instance UID")
+            raise UsageError(f"{source}: no data set has the SOP Instance UID {place}")
         return found[0]
     try:
         number = int(place)
     except ValueError:
-        raise UsageError("expected the number of a data set or a SOP Instance UID") from None
+        raise UsageError(
+            f"{source}: expected the number of a data set or a SOP Instance UID, found {place!r}"
+        ) from None
     number = number + len(index) if number < 0 else number
     if not 0 <= number < len(index):
-        raise UsageError(f"expected a number below {len(index)}")
+        raise UsageError(f"{source}: expected the number of a data set below {len(index)}, found {place}")
     return number

@@ -31,7 +31,7 @@ def table_format(name: str | os.PathLike[str]) -> str:
     """
     suffix = PurePath(os.fspath(name)).suffix.lower()
     if suffix not in TABLE_SUFFIXES:
-        raise ValueError(f"expected one of the suffixes {', '.join(TABLE_SUFFIXES)}")
+        raise ValueError(f"{os.fspath(name)}: expected one of the suffixes {', '.join(TABLE_SUFFIXES)}")
     return TABLE_SUFFIXES[suffix]
 
 

@@ -300,3 +300,7 @@ def test_descriptors_are_closed(tmp_path: Path) -> None:
             list(store.open("missing"))
     gc.collect()
     assert descriptors() <= before  # other tests may have left some open
+
+
+def test_repr_names_the_folder(tmp_path: Path) -> None:
+    assert repr(DirectoryStore(tmp_path, uri_prefix="x/")) == f"DirectoryStore({str(tmp_path)!r}, uri_prefix='x/')"

@@ -19,3 +19,8 @@ def test_unsafe_uri_is_refused(uri: str) -> None:
     assert content(store, "entry") == SECRET
     with pytest.raises(BulkDataError):
         list(store.open(uri))
+
+
+def test_repr_names_the_place() -> None:
+    assert repr(FsspecStore("memory://a", "b")) == "FsspecStore('memory:///a/b', uri_prefix='')"
+    assert repr(FsspecStore(MemoryFileSystem(), "/a", uri_prefix="x/")) == "FsspecStore('memory:///a', uri_prefix='x/')"

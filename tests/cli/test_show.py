@@ -77,7 +77,18 @@ def test_address_is_that_of_a_data_set(five: Path, is_indexed: bool) -> None:
         assert run("index", five).code == 0
     assert _lines(f"{five}#3") == ["Data set 3", "  (0008,0018) UI SOPInstanceUID: 1.3"]
     result = run("show", f"{five}#5")
-    assert (result.code, "number" in result.error, "below 5" in result.error) == (2, True, True)
+    assert (result.code, result.error) == (2, f"{five}: expected the number of a data set below 5, found 5")
+
+
+def test_address_that_the_index_does_not_have_is_in_the_error(five: Path) -> None:
+    assert run("index", five).code == 0
+    for place, message in {
+        "x": "expected the number of a data set or a SOP Instance UID, found 'x'",
+        "1.99": "no data set has the SOP Instance UID 1.99",
+        "-9": "expected the number of a data set below 5, found -9",
+    }.items():
+        result = run("show", f"{five}#{place}")
+        assert (result.code, result.error) == (2, f"{five}: {message}")
 
 
 def test_address_by_uid_and_from_the_end_needs_an_index(five: Path) -> None:

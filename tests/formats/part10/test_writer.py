@@ -724,7 +724,9 @@ def test_invalid_tag_is_refused(tag: int) -> None:
 
 
 def test_reference_to_bulk_data_is_refused() -> None:
-    assert "bulk data" in refused(START, (EventType.BULK_DATA, PIXELS, "OW", "uri")).message
+    message = refused(START, (EventType.BULK_DATA, PIXELS, "OW", "uri")).message
+    assert "bulk data" in message
+    assert "bulk_data_store" in message  # the cure
 
 
 ORDERS: list[tuple[str, list[Event], str]] = [
