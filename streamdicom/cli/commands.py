@@ -470,7 +470,7 @@ _COUNT = Command(
     "count",
     "Print the number of data sets.",
     "With an index beside the file the file is not read.",
-    (positional("sources", "FILE", _INPUT, type=path, nargs="+"),),
+    (positional("sources", "FILE", _INPUT, type=path, nargs="+"), FORCE),
     {},
 )
 
@@ -480,6 +480,7 @@ _PICKED = (
     option("-n", "--number", metavar="N", type=integer(0), default=10, text="The number of data sets."),
     _TO_JSON,
     INDENT,
+    FORCE,
 )
 
 _HEAD = Command(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from streamdicom.cli.exit_codes import DONE
 from streamdicom.cli.inputs import event_batches, size_of
+from streamdicom.cli.options import read_options
 from streamdicom.cli.picking import index_of
 from streamdicom.cli.progress import ProgressLine
 from streamdicom.events import START_DATASET
@@ -17,18 +18,18 @@ _ELEMENTS = ["SOPInstanceUID"]  # the others need not be read
 
 def run(arguments: Namespace) -> int:
     """Run the command."""
+    options = read_options(arguments, include=_ELEMENTS)
     for source in arguments.sources:
-        number = _count(source)
+        number = _count(source, options)
         print(f"{number}\t{source}" if len(arguments.sources) > 1 else number)
     return DONE
 
 
-def _count(source: Path) -> int:
+def _count(source: Path, options: ReadOptions) -> int:
     index = index_of(source)
     if index is not None:
         with index:
             return len(index)
-    options = ReadOptions(include=_ELEMENTS)
     with ProgressLine(f"Counting {source}", size_of(source)) as progress:
         batches = event_batches(source, progress, options)
         return sum(1 for events in batches for event in events if event[0] == START_DATASET)

@@ -99,10 +99,7 @@ def _flushed_output() -> Iterator[None]:
 def _report(error: Exception) -> None:
     with suppress(OSError):  # if standard error is closed
         console.error(_message(error))
-        if console.verbosity > 0:
-            import traceback  # which takes a while
-
-            traceback.print_exc()
+        console.traceback()
 
 
 def _message(error: Exception) -> str:

@@ -9,22 +9,24 @@ from pathlib import Path
 
 from streamdicom.cli.exit_codes import DONE
 from streamdicom.cli.inputs import event_batches, size_of
+from streamdicom.cli.options import read_options
 from streamdicom.cli.picking import write_picked
 from streamdicom.cli.progress import ProgressLine
 from streamdicom.events import END_DATASET, Event
+from streamdicom.options import ReadOptions
 
 
 def run(arguments: Namespace) -> int:
     """Run the command."""
-    write_picked(arguments, _first(arguments.source, arguments.number))
+    write_picked(arguments, _first(arguments.source, arguments.number, read_options(arguments)))
     return DONE
 
 
-def _first(source: Path, number: int) -> Iterator[Event]:
+def _first(source: Path, number: int, options: ReadOptions) -> Iterator[Event]:
     if number == 0:
         return
     with ProgressLine(f"Reading {source}", size_of(source), prints=True) as progress:
-        for event in chain.from_iterable(event_batches(source, progress)):
+        for event in chain.from_iterable(event_batches(source, progress, options)):
             yield event
             if event[0] == END_DATASET:
                 number -= 1

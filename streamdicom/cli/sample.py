@@ -10,14 +10,17 @@ from pathlib import Path
 
 from streamdicom.cli.exit_codes import DONE
 from streamdicom.cli.inputs import event_batches, size_of
+from streamdicom.cli.options import read_options
 from streamdicom.cli.picking import index_of, write_picked
 from streamdicom.cli.progress import ProgressLine
 from streamdicom.events import START_DATASET, Event
+from streamdicom.options import ReadOptions
 
 
 def run(arguments: Namespace) -> int:
     """Run the command."""
-    write_picked(arguments, _sampled(arguments.source, _Reservoir(arguments.number, arguments.seed)))
+    reservoir = _Reservoir(arguments.number, arguments.seed)
+    write_picked(arguments, _sampled(arguments.source, reservoir, read_options(arguments)))
     return DONE
 
 
@@ -36,7 +39,7 @@ class _Reservoir:
         return slot if slot < self._number else None
 
 
-def _sampled(source: Path, reservoir: _Reservoir) -> Iterator[Event]:
+def _sampled(source: Path, reservoir: _Reservoir, options: ReadOptions) -> Iterator[Event]:
     index = index_of(source)
     if index is not None:
         with index:
@@ -48,7 +51,7 @@ def _sampled(source: Path, reservoir: _Reservoir) -> Iterator[Event]:
     kept: dict[int, list[Event]] = {}  # by slot
     slot: int | None = None
     with ProgressLine(f"Reading {source}", size_of(source)) as progress:
-        for event in chain.from_iterable(event_batches(source, progress)):
+        for event in chain.from_iterable(event_batches(source, progress, options)):
             if event[0] == START_DATASET:
                 slot = reservoir.slot(event[3])
                 if slot is not None:

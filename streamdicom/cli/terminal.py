@@ -78,6 +78,14 @@ class Console:
         if self.verbosity > 0:
             self._print(text)
 
+    def traceback(self) -> None:
+        """Print the traceback of the current error, if details were asked for."""
+        if self.verbosity > 0:
+            import traceback  # which takes a while
+
+            with _dropping():
+                print(traceback.format_exc(), end="", file=sys.stderr, flush=True)
+
     def _print(self, text: str) -> None:
         progress = self._progress
         self.draw("")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import streamdicom
-from tests.cli.running import dicom_file, run
+from tests.cli.running import dicom_file, run, without_preamble
 from tests.index.test_planning import text_of
 
 
@@ -36,6 +36,22 @@ def test_file_that_is_compressed_as_a_whole_is_not_indexed(path: Path) -> None:
     compressed.write_bytes(gzip.compress(path.read_bytes() + b" " * 1024 * 1024))
     result = run("index", compressed)
     assert (result.code, "found one member" in result.error) == (1, True)
+
+
+@pytest.mark.parametrize("command", ["count", "head", "sample"])
+def test_file_without_preamble_needs_force(command: str, tmp_path: Path) -> None:
+    path = without_preamble(tmp_path / "a")
+    assert run(command, path).code == 1
+    output = run(command, path, "--force").stdout
+    assert output == b"1\n" if command == "count" else json.loads(output)[0]["00100020"]["Value"] == ["17"]
+
+
+@pytest.mark.parametrize("command", ["count", "head", "sample"])
+def test_verbose_command_prints_deviations(command: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"00080018": {"vr": "UI", "Value": "1.2"}}')
+    assert "scalar-value" in run(command, path, "-v").stderr
+    assert "1.2" not in run(command, path, "-v").stderr
 
 
 @pytest.mark.parametrize("is_indexed", [False, True])
@@ -116,7 +132,11 @@ def test_one_data_set_is_shown(place: str, path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("place", "message"),
-    [("40", "a number below 40"), ("1.2.99", "no data set has this"), ("x", "the number of a data set or a SOP")],
+    [
+        ("40", "the number of a data set below 40, found 40"),
+        ("1.2.99", "no data set has the SOP Instance UID 1.2.99"),
+        ("x", "the number of a data set or a SOP"),
+    ],
 )
 def test_wrong_place_is_a_usage_error(place: str, message: str, path: Path) -> None:
     run("index", path)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 
 import streamdicom
 from streamdicom.cli.exit_codes import exit_code_of
-from streamdicom.cli.terminal import Console, plain
+from streamdicom.cli.terminal import Console, console, plain
 from tests.cli.running import COMMAND, dataset, dicom_file, run_shell
 
 _FULL = Path("/dev/full")
@@ -47,6 +49,26 @@ def test_message_is_printed_above_the_line_of_progress(capsys: pytest.CaptureFix
 
 
 @pytest.mark.slow
+class _ClosedBeforeTheTraceback(io.StringIO):
+    def write(self, text: str) -> int:
+        if "Traceback" in text:
+            raise BrokenPipeError
+        return super().write(text)
+
+
+def test_traceback_that_cannot_be_written_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> int:
+        raise FileNotFoundError(2, "No such file or directory", "a")
+
+    closed = _ClosedBeforeTheTraceback()
+    monkeypatch.setattr(sys, "stderr", closed)
+    monkeypatch.setattr(console, "verbosity", 1)
+    assert exit_code_of(fail) == 2
+    assert closed.getvalue() == "streamdicom: a: No such file or directory\n"
+    assert sys.stderr is not closed  # or Python writes the rest again at its end, and exits with 120
+    sys.stderr.close()
+
+
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_unused_stream_can_be_closed(closed: str, tmp_path: Path) -> None:
     source, target = dicom_file(tmp_path / "in.dcm"), tmp_path / "out.json"
