@@ -10,6 +10,7 @@ from hashlib import blake2b
 from typing import BinaryIO
 
 from streamdicom import _native
+from streamdicom.dicom import SOP_INSTANCE_UID
 from streamdicom.errors import InputError, Location
 from streamdicom.events import ELEMENT, END_DATASET
 from streamdicom.formats.json import JsonParser, KeyFilter
@@ -22,7 +23,6 @@ from streamdicom.patterns import DatasetConditions
 PIECE = 128 * 1024
 """Bytes that are scanned at once."""
 
-_SOP_INSTANCE_UID = 0x00080018
 _WRAPPER = "wrapper"  # the code of a deviation
 _HEAD = 1024  # bytes of a data set in which its SOP Instance UID mostly is
 _VALUE = rb'"Value"\s*:\s*\[\s*"([0-9.]{1,64})"\s*\]'
@@ -258,7 +258,7 @@ def _parsed_uid(file: BinaryIO, start: int, end: int) -> str | None:
         if _WRAPPER in codes:
             raise InputError("expected data sets, found an object around an array of them", Location(start))
         for kind, tag, _, value in events:
-            if kind == ELEMENT and tag == _SOP_INSTANCE_UID and value:
+            if kind == ELEMENT and tag == SOP_INSTANCE_UID and value:
                 return str(value[0])
             if kind == END_DATASET:
                 return None
