@@ -14,7 +14,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-_MODULE = "_dicom_dict"
+_PUBLIC, _PRIVATE = "_dicom_dict", "_private_dict"
+_NAMES = {_PUBLIC: ("DicomDictionary", "RepeatersDictionary"), _PRIVATE: ("private_dictionaries",)}
 
 
 class Entry(NamedTuple):
@@ -57,20 +58,37 @@ def tag_of_keyword(keyword: str) -> int | None:
     return _own_keywords().get(keyword)
 
 
-def _module() -> Any:
-    return sys.modules.get(f"pydicom.{_MODULE}") or _own_module()
+def private_entry_of(tag: int, creator: str) -> tuple[str, str] | None:
+    """Return the VR and the VM of a private element, by its creator, or None.
+
+    See PS3.5 7.8.1.
+
+    >>> private_entry_of(0x00091027, "GEMS_IDEN_01"), private_entry_of(0x00091027, "")
+    (('SL', '1'), None)
+    """
+    known = _module(_PRIVATE).private_dictionaries.get(creator, {})
+    digits = f"{tag:08X}"
+    for key in (digits, f"{digits[:4]}xx{digits[6:]}", f"{digits[:2]}xxxx{digits[6:]}"):  # blocks and groups are free
+        if key in known:
+            vr, multiplicity, *_ = known[key]
+            return vr, multiplicity
+    return None
+
+
+def _module(name: str = _PUBLIC) -> Any:
+    return sys.modules.get(f"pydicom.{name}") or _own_module(name)
 
 
 @cache
-def _own_module() -> ModuleType:
-    """Load the module of literals; import pydicom if its files are arranged otherwise."""
+def _own_module(name: str = _PUBLIC) -> ModuleType:
+    """Load a module of literals; import pydicom if its files are arranged otherwise."""
     package = find_spec("pydicom")
     for folder in (package and package.submodule_search_locations) or ():
-        spec = spec_from_file_location(f"streamdicom.{_MODULE}", Path(folder, f"{_MODULE}.py"))
-        if spec is not None and spec.loader is not None and Path(folder, f"{_MODULE}.py").is_file():
+        spec = spec_from_file_location(f"streamdicom.{name}", Path(folder, f"{name}.py"))
+        if spec is not None and spec.loader is not None and Path(folder, f"{name}.py").is_file():
             module = module_from_spec(spec)
             spec.loader.exec_module(module)
-            if hasattr(module, "DicomDictionary") and hasattr(module, "RepeatersDictionary"):
+            if all(hasattr(module, found) for found in _NAMES[name]):
                 return module
     import pydicom.datadict
 

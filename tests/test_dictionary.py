@@ -8,11 +8,10 @@ import subprocess
 import sys
 
 import pydicom.datadict
-import pytest
 from pydicom import _dicom_dict
 
 from streamdicom import _dictionary
-from streamdicom._dictionary import entry_of, tag_of_keyword
+from streamdicom._dictionary import entry_of, private_entry_of, tag_of_keyword
 
 _TAGS = [
     *_dicom_dict.DicomDictionary,
@@ -65,11 +64,36 @@ def test_entries_that_a_program_adds_are_found() -> None:
         del pydicom.datadict.keyword_dict["TestOne"]
 
 
-def test_pydicom_is_imported_if_its_files_are_arranged_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_dictionary, "_MODULE", "_other")
-    _dictionary._own_module.cache_clear()
-    try:
-        assert entry_of(0x00100010) == _pydicoms(0x00100010)
-    finally:
-        _dictionary._own_module.cache_clear()
+def test_pydicom_is_imported_if_its_files_are_arranged_otherwise() -> None:
     assert importlib.util.find_spec("pydicom._other") is None
+    module = _dictionary._own_module("_other")
+    assert module.DicomDictionary is _dicom_dict.DicomDictionary
+    assert module.private_dictionaries is pydicom.datadict.private_dictionaries
+
+
+def _pydicoms_private(tag: int, creator: str) -> tuple[str, str] | None:
+    try:
+        vr, multiplicity, *_ = pydicom.datadict.get_private_entry(tag, creator)
+    except KeyError:
+        return None
+    return vr, multiplicity
+
+
+def test_private_entries_are_those_of_pydicom() -> None:
+    own = _dictionary._own_module("_private_dict").private_dictionaries
+    assert own == pydicom.datadict.private_dictionaries
+    for creator, entries in own.items():
+        for key in entries:
+            for digit in "1E":
+                tag = int(key.replace("x", digit), 16)
+                assert private_entry_of(tag, creator) == _pydicoms_private(tag, creator)
+    assert private_entry_of(0x00091027, "GEMS_IDEN_01") == ("SL", "1")
+    assert private_entry_of(0x000910FF, "GEMS_IDEN_01") is None
+
+
+def test_private_entries_that_a_program_adds_are_found() -> None:
+    pydicom.datadict.add_private_dict_entry("TESTING", 0x00411001, "DS", "Test")
+    try:
+        assert private_entry_of(0x00411201, "TESTING") == ("DS", "1")
+    finally:
+        del pydicom.datadict.private_dictionaries["TESTING"]

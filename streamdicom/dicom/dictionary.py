@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from streamdicom._cache import MAX_KNOWN_TAGS
-from streamdicom._dictionary import entry_of
+from streamdicom._dictionary import entry_of, private_entry_of
 from streamdicom.dicom.private_blocks import is_private, is_private_creator
 from streamdicom.dicom.tags import is_group_length
 
@@ -82,13 +82,8 @@ def private_definition(tag: int, creator: str) -> Definition | None:
     >>> private_definition(0x00091027, "GEMS_IDEN_01").vrs
     ('SL',)
     """
-    from pydicom.datadict import get_private_entry
-
-    try:
-        vr, multiplicity, *_ = get_private_entry(tag, creator)
-    except KeyError:
-        return None
-    return _definition(vr, multiplicity)
+    entry = private_entry_of(tag, creator)
+    return _definition(*entry) if entry else None
 
 
 @lru_cache(maxsize=_MAX_KINDS)

@@ -73,7 +73,8 @@ def take_back(event: Event, count: int) -> tuple[Event | None, int]:
 
     >>> begun = ENCODED, 0, "", (b',"00081140":{"vr":"SQ"', -2, True, 0, [(0x00081140, 0)], [(0, -2)], 0, 0, [])
     >>> take_back(begun, 1)
-    ((32, 0, '', Encoded(b'', -2, False, 0, [], [], 0, 0, [])), 0)
+    ((32, 0, '', Encoded(data=b'', last=-2, in_sequence=False, changed=0, opened=[], starts=[], ended_items=0, \
+open_items=0, blocks=[])), 0)
     >>> take_back(begun, 2)
     (None, 1)
     """

@@ -25,8 +25,8 @@ class ServerLimits:
             Precedents: 20 to 40 in Apache, 60 in nginx.
         read_timeout: Seconds for a client to read a full buffer of about 64 KiB, so that the least rate is 1 KiB a
             second. The connection is ended. Precedent: 60 in nginx.
-        body_timeout: Seconds to wait for a body in all, beyond those for ``body_rate``. The answer is 408. Precedent:
-            60 in nginx.
+        body_timeout: Seconds to wait for the next bytes of a body, and for all of it beyond those for ``body_rate``.
+            The answer is 408. Precedent: 60 in nginx.
         body_rate: Bytes of a body for which the server waits one more second. Precedent: 500 in Apache.
         request_size: Bytes of a request body. The answer is 413.
         datasets: Data sets in a request; each takes about 1 KiB of memory, and becomes a file. The answer is 413.

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from streamdicom._cache import MAX_KNOWN_TAGS, BoundedCache
-from streamdicom._dictionary import entry_of
+from streamdicom._dictionary import entry_of, private_entry_of
 from streamdicom.dicom import (
     LUT_DATA,
     LUT_DESCRIPTOR,
@@ -225,10 +225,5 @@ def _public_vr(tag: int) -> str:
 
 @lru_cache(maxsize=MAX_KNOWN_TAGS)
 def _private_vr(tag: int, creator: str) -> str:
-    from pydicom.datadict import private_dictionary_VR
-
-    try:
-        vr = str(private_dictionary_VR(tag, creator))
-    except KeyError:
-        return "UN"
-    return vr if vr in VRS else "UN"
+    entry = private_entry_of(tag, creator)
+    return entry[0] if entry and entry[0] in VRS else "UN"

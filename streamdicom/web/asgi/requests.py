@@ -37,12 +37,12 @@ class Patience:
     """How long to wait for a body; only the time of waiting counts.
 
     Args:
-        seconds: Seconds to wait in all; None to wait forever.
-        rate: Bytes for which to wait one more second.
+        seconds: Seconds to wait for the next bytes, and in all; None to wait forever.
+        rate: Bytes for which to wait one more second in all.
     """
 
     def __init__(self, seconds: float | None, rate: int = _RATE) -> None:
-        self._left = seconds
+        self._seconds = self._left = seconds
         self._rate = rate
 
     async def next_bytes(self, stream: AsyncIterator[bytes]) -> bytes:
@@ -54,10 +54,13 @@ class Patience:
         """
         start = current_time()
         try:
-            with fail_after(self._left):
+            with fail_after(None if self._left is None or self._seconds is None else min(self._left, self._seconds)):
                 chunk = await anext(stream, b"")
         except TimeoutError:
-            raise RequestError(f"received the body at less than {self._rate} bytes a second", 408) from None
+            message = (
+                f"received no bytes of the body for {self._seconds:g} seconds, or fewer than {self._rate} a second"
+            )
+            raise RequestError(message, 408) from None
         except ClientDisconnect:
             raise TruncatedError("the client left before the end of the body") from None
         if self._left is not None:
@@ -98,7 +101,8 @@ async def iter_request_datasets(
         store: Receives the bulk data of the parts when the whole body is valid; the data sets refer to the store. If
             the store fails, it keeps the values before the failure. Without a store, the data sets hold the values.
         as_file: Whether JSON and XML become FileDataset objects too.
-        timeout: Seconds to wait for the body in all, beyond one for each KiB received; None to wait forever.
+        timeout: Seconds to wait for the next bytes of the body, and for all of it beyond one second for each KiB; None
+            to wait forever.
 
     Raises:
         RequestError: An unsupported media type or encoding (415), too slow a body (408), or a malformed multipart
