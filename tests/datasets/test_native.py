@@ -107,6 +107,7 @@ def test_engines_build_the_same_data_sets(
 
 @pytest.mark.parametrize("corpus", ["headers", "files"])
 @pytest.mark.parametrize("form", ["json", "dicom"])
+@pytest.mark.slow
 def test_engines_build_the_same_data_sets_of_files(corpus: str, form: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -131,6 +131,7 @@ def test_values_that_are_written_follow_the_rules_of_their_vr() -> None:
         assert not value or VALUE_RULES[vr](value), f"{tag:08X}"
 
 
+@pytest.mark.slow
 def test_planted_data_set_is_the_same_in_another_process(tmp_path: Path) -> None:
     document = {"00100020": _text("17"), "0020000D": _text("1.2.3", "UI"), "00080020": _text("20260131", "DA")}
     (tmp_path / "in.json").write_text(json.dumps(document))

@@ -182,6 +182,7 @@ def test_error_in_a_data_set_has_its_place_in_the_source(path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["gzip", "zstd"])
 @pytest.mark.parametrize("step", [100, 5000, 70_000])
+@pytest.mark.slow
 def test_file_of_compressed_members_is_indexed(kind: str, step: int, tmp_path: Path) -> None:
     if kind == "zstd":
         pytest.importorskip("zstandard")
@@ -380,6 +381,7 @@ def test_unknown_key_with_an_array_is_no_object_around_one(tmp_path: Path) -> No
         assert len(index) == 2
 
 
+@pytest.mark.slow
 def test_index_takes_at_most_32_bytes_a_data_set(path: Path) -> None:
     path.write_bytes(b"[" + b",".join([b"{}"] * 10_000) + b"]")
     with build_index(path) as index:

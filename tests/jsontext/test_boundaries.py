@@ -80,6 +80,7 @@ def cuts(text: bytes, places: list[int]) -> list[tuple[int, int]]:
 
 
 @given(text=documents(), size=st.integers(1, 30))
+@pytest.mark.slow
 def test_pieces_of_any_size_have_the_same_boundaries(text: bytes, size: int) -> None:
     scanner, found = BoundaryScanner(), []
     for start in range(0, len(text), size):

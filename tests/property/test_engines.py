@@ -189,6 +189,7 @@ def _odd_where_skipped(draw: st.DrawFn) -> bytes:
     on_error=st.sampled_from(["raise", "skip", "keep"]),
     limits=st.sampled_from(_LIMITS),
 )
+@pytest.mark.slow
 def test_engines_agree_on_filtered_json(
     data: st.DataObject, document: bytes, filters: dict[str, Any], profile: str, on_error: str, limits: Limits
 ) -> None:

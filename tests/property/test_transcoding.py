@@ -127,6 +127,7 @@ _WRITING = st.sampled_from(
     profile=st.sampled_from(["lenient", "lenient", "strict"]),
     writing=_WRITING,
 )
+@pytest.mark.slow
 def test_files_become_the_same_text(
     data: st.DataObject, document: bytes, on_error: str, profile: str, writing: WriteOptions
 ) -> None:
@@ -163,6 +164,7 @@ _TRICKY = """{
         st.sampled_from([WriteOptions(on_error="keep"), WriteOptions(transfer_syntax=ImplicitVRLittleEndian)]),
     ),
 )
+@pytest.mark.slow
 def test_json_becomes_the_same(
     data: st.DataObject, document: bytes, on_error: str, to: FormatName, writing: WriteOptions
 ) -> None:

@@ -193,6 +193,7 @@ def _damaged(draw: st.DrawFn) -> bytes:
 
 @settings(max_examples=40)
 @given(data=st.data(), document=_damaged())
+@pytest.mark.slow
 def test_engines_find_the_same_in_json(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, document: bytes
 ) -> None:
@@ -276,6 +277,7 @@ def test_engines_find_the_same_in_xml(
 
 @settings(max_examples=60)
 @given(data=st.data(), damaged=_damaged_file())
+@pytest.mark.slow
 def test_engines_find_the_same_in_files(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, damaged: tuple[bytes, bytes]
 ) -> None:

@@ -161,6 +161,7 @@ def _outcome(engine: Any, chunks: list[bytes], options: dict[str, Any], *, has_p
     on_error=st.sampled_from(["raise", "skip", "keep"]),
     limits=st.sampled_from(_LIMITS),
 )
+@pytest.mark.slow
 def test_engines_read_the_same_xml(
     data: st.DataObject, document: bytes, profile: str, on_error: str, limits: Limits
 ) -> None:
@@ -263,6 +264,7 @@ def _written(engine: Any, events: list[Event], options: WriteOptions, count: int
     utf8=st.booleans(),
     depth=st.sampled_from([512, 9]),
 )
+@pytest.mark.slow
 def test_engines_write_the_same_xml(
     parts: list[list[Event]], on_error: Any, file_meta: bool, utf8: bool, depth: int
 ) -> None:

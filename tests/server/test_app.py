@@ -145,6 +145,7 @@ def test_everything_is_found_at_each_level(client: DICOMwebClient, files: dict[P
     assert _found(client.search_for_instances(), "SOPInstanceUID") == _known(files, "SOPInstanceUID")
 
 
+@pytest.mark.slow
 def test_results_have_the_values_of_the_files(client: DICOMwebClient, files: dict[Path, Dataset]) -> None:
     for ds in files.values():
         [found] = client.search_for_instances(

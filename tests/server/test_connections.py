@@ -66,12 +66,14 @@ def _is_ended(connection: socket.socket) -> bool:
 
 
 @pytest.mark.parametrize("start", [b"", _HEAD % 0])
+@pytest.mark.slow
 def test_incomplete_head_ends_the_connection(port: int, start: bytes) -> None:
     with _connected(port) as connection:
         connection.sendall(start)
         assert _is_ended(connection)
 
 
+@pytest.mark.slow
 def test_head_in_small_pieces_has_no_more_time(port: int) -> None:
     with _connected(port) as connection, pytest.raises(OSError, match=r"reset|pipe"):
         start = time.monotonic()
@@ -80,6 +82,7 @@ def test_head_in_small_pieces_has_no_more_time(port: int) -> None:
             time.sleep(_TIMEOUT / 8)
 
 
+@pytest.mark.slow
 def test_second_head_has_its_own_time(port: int) -> None:
     with _connected(port) as connection:
         connection.sendall(_HEAD % 0 + b"\r\n")

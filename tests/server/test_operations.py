@@ -165,6 +165,7 @@ async def _status(app: ASGIApp, pieces: AsyncIterator[bytes]) -> int:
     return status
 
 
+@pytest.mark.slow
 def test_slow_body_is_given_up_however_often_it_sends_a_byte(folder: Path) -> None:
     async def trickle() -> AsyncIterator[bytes]:
         for _ in range(1000):
@@ -175,6 +176,7 @@ def test_slow_body_is_given_up_however_often_it_sends_a_byte(folder: Path) -> No
     assert asyncio.run(_status(app, trickle())) == 408
 
 
+@pytest.mark.slow
 def test_body_at_the_least_rate_is_read(folder: Path) -> None:
     async def steady() -> AsyncIterator[bytes]:
         for _ in range(20):  # longer than the time of waiting for a body alone

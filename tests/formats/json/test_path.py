@@ -41,6 +41,7 @@ def options(path: str, **others: Any) -> ReadOptions:
     indent=st.sampled_from([None, 2]),
     cut=st.integers(0, 500),
 )
+@pytest.mark.slow
 def test_data_sets_are_the_items_of_ijson(bundle: Any, name: str, indent: int | None, cut: int) -> None:
     data = json.dumps(bundle, indent=indent).encode()
     path = f"entry.item.{name}"

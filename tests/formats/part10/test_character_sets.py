@@ -96,6 +96,7 @@ def test_fault_of_text_is_one_warning_with_its_place(code: str, data: bytes, pla
 
 @pytest.mark.filterwarnings("ignore::streamdicom.DeviationWarning")
 @pytest.mark.parametrize("vr", ["UT", "UC", "UR"])
+@pytest.mark.slow
 def test_long_text_has_no_escape_sequence(vr: str) -> None:
     data = file(["", "ISO 2022 IR 87"], TO.element(TEXT, vr, padded(b"\x1b$B;3\x1b(B\x1b$(Qa\xe9" * 20_000)))
     events, error = parse_in_all_ways(data)

@@ -67,6 +67,7 @@ def _fed_once(parser: Part10Parser, data: bytes) -> list[list[Event]]:
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000, 16 * 1024, _MIB])
+@pytest.mark.slow
 def test_events_do_not_depend_on_cuts_and_on_draining(size: int) -> None:
     content = _items(200_000) + EXPLICIT.element(_PIXELS, "OB", bytes(100_000))
     data = _deflated(content)
@@ -77,6 +78,7 @@ def test_events_do_not_depend_on_cuts_and_on_draining(size: int) -> None:
         assert _read(data, size, _RATIO_100, feed) == (expected, "")
 
 
+@pytest.mark.slow
 def test_call_returns_a_bounded_number_of_events() -> None:
     data = _deflated(_empty_items(4 * _MIB))
     assert len(data) < 16 * 1024
@@ -123,6 +125,7 @@ def test_parser_after_an_error_has_no_more() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 1000])
+@pytest.mark.slow
 def test_expansion_ends_at_the_same_event_for_any_cut(size: int) -> None:
     data = _deflated(_empty_items(4 * _MIB))
     events, error = _read(data, size, _RATIO_100, drained)
@@ -193,6 +196,7 @@ def _in_tar(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("pack", [_in_gzip, _in_zip, _in_tar])
+@pytest.mark.slow
 def test_outermost_stream_sets_the_bound_within_archives(tmp_path: Path, pack: Callable[[Path], Path]) -> None:
     path = pack(tmp_path)
     allowed = _MIB + 100 * 16 * 1024

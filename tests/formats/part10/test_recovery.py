@@ -587,6 +587,7 @@ _REPEATED = TO.element(CLASS, "LO") * 2 + TO.open_sequence(CLASS, TO.open_item()
 @example(_sequence(CLASS, 2, [_PAST], 0), TO.uid, "keep")
 @example(_sequence(REFERENCES, 2, [_REPEATED], 0), TO.uid, "keep")
 @given(_faulty(), st.sampled_from([TO.uid, IMPLICIT.uid, JPEG_UID]), st.sampled_from(["keep", "skip"]))
+@pytest.mark.slow
 def test_any_fault_leaves_a_well_formed_data_set(content: bytes, uid: str, on_error: OnError) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -564,6 +564,7 @@ def test_skipped_elements_are_bounded_in_depth() -> None:
     ("creator", "message"),
     [("A" * 257, "at most 256 characters"), ("A256", "no private block is free (PS3.5 7.8.1)")],
 )
+@pytest.mark.slow
 def test_private_element_without_a_block_costs_itself(creator: str, message: str) -> None:
     creators = [f' privateCreator="A{number}"' for number in range(0x10, 0x100)] if creator == "A256" else []
     before = "".join([attribute("LO", "", "00090001", more) for more in creators])

@@ -426,6 +426,7 @@ def test_bad_base64_of_long_value_has_offset_of_its_attribute() -> None:
         assert "expected base64" in error.message
 
 
+@pytest.mark.slow
 def test_nesting_depth_is_limited() -> None:
     def nested(depth: int) -> str:
         start = '<DicomAttribute tag="00091001" vr="SQ"><Item number="1">'

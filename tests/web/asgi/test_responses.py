@@ -105,6 +105,7 @@ def test_iterable_becomes_an_array(server: Server, kind: str, count: int) -> Non
     assert response.json() == _expected(count)
 
 
+@pytest.mark.slow
 def test_single_data_set_becomes_an_object(server: Server) -> None:
     response = _get(server, "/form/json?one=1")
     assert response.status_code == 202

@@ -111,6 +111,7 @@ def test_reference_without_a_store_is_kept(url: str, client: httpx2.Client) -> N
     assert all(ds["PixelData"].bulk_data_uri.startswith(url) for ds in datasets)
 
 
+@pytest.mark.slow
 def test_missing_credentials_are_a_401_error(url: str) -> None:
     with pytest.raises(ResponseError, match="401") as caught:
         list(fetch_datasets(f"{url}/studies"))
