@@ -157,8 +157,8 @@ class _Pool(Generic[_Task, _Result]):
             for worker in self._workers
             if worker.pending is not None and (worker.pending is head or len(worker.pending.results) < _MAX_RESULTS)
         }
-        for connection in wait(list(workers)):
-            worker = workers[connection]  # type: ignore[index]
+        ready = wait(list(workers))
+        for worker in (worker for connection, worker in workers.items() if connection in ready):
             assert worker.pending is not None
             try:
                 kind, value = _receive(worker.connection)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from argparse import ArgumentTypeError
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_args
 
@@ -17,7 +18,9 @@ import streamdicom
 from streamdicom import ReadOptions, WriteOptions
 from streamdicom import options as library
 from streamdicom.cli.arguments import Group
+from streamdicom.cli.commands import BOUNDS
 from streamdicom.cli.options import FORM, READING, indent
+from streamdicom.server import ServerLimits
 from tests.archive.corpus import files
 from tests.cli.running import run
 
@@ -220,3 +223,8 @@ def test_indent_is_a_number_or_white_space() -> None:
     for text in ("17", "-1", "a", "²", "\n", " " * 17):
         with pytest.raises(ArgumentTypeError):
             indent(text)
+
+
+def test_bounds_of_the_server_have_the_defaults_of_the_library() -> None:
+    bounds = {argument.settings["dest"]: argument.settings["default"] for argument in BOUNDS.arguments}
+    assert bounds == {field.name: field.default for field in fields(ServerLimits)}
