@@ -6,8 +6,7 @@ import signal
 import socket
 import ssl
 import subprocess
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from hashlib import sha256
 from http.client import HTTPSConnection
 from pathlib import Path
@@ -18,25 +17,10 @@ import pytest
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
-from tests.cli.running import COMMAND, run
+from tests.cli.running import run
+from tests.cli.serving import serving
 
 pytestmark = pytest.mark.slow
-
-
-@contextmanager
-def _serving(*arguments: object) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    process = subprocess.Popen(
-        [*COMMAND, "serve", *map(str, arguments), "--port", "0"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    try:
-        yield process, process.stdout.readline().strip()
-    finally:
-        process.kill()
-        process.communicate()
 
 
 @pytest.fixture
@@ -46,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_folder_is_served_until_ctrl_c(folder: Path) -> None:
-    with _serving(folder) as (process, url):
+    with serving(folder) as (process, url):
         assert [one["00080061"]["Value"] for one in httpx2.get(f"{url}/studies").json()] == [["CT"]]
         process.send_signal(signal.SIGINT)
         assert process.wait(30) in (0, 130)
@@ -59,7 +43,7 @@ def test_client_that_reads_nothing_does_not_keep_the_server(folder: Path) -> Non
     for number in range(200):
         ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"1.2.{number}"
         ds.save_as(folder / f"{number}.dcm")
-    with _serving(folder) as (process, url), socket.socket() as client:
+    with serving(folder) as (process, url), socket.socket() as client:
         client.connect(("127.0.0.1", int(url.rpartition(":")[2])))
         client.sendall(f"GET /studies/{ds.StudyInstanceUID} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         assert client.recv(12) == b"HTTP/1.1 200"
@@ -68,13 +52,13 @@ def test_client_that_reads_nothing_does_not_keep_the_server(folder: Path) -> Non
 
 
 def test_only_loopback_is_served_by_default(folder: Path) -> None:
-    with _serving(folder) as (_, url):
+    with serving(folder) as (_, url):
         assert url.startswith("http://127.0.0.1:")
         port = int(url.rpartition(":")[2])
         # All of 127.0.0.0/8 is this machine.
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.2", port), timeout=5)
-    with _serving(folder, "--host", "0.0.0.0", "--insecure") as (_, url):
+    with serving(folder, "--host", "0.0.0.0", "--insecure") as (_, url):
         socket.create_connection(("127.0.0.2", int(url.rpartition(":")[2])), timeout=5).close()
 
 
@@ -86,7 +70,7 @@ def test_open_address_needs_consent(folder: Path) -> None:
 
 def test_options_for_viewers_reach_the_server(folder: Path) -> None:
     options = ("--cors", "https://viewer.example", "--allow-host", "pacs.example", "--root-path", "/dicom")
-    with _serving(folder, *options) as (_, url):
+    with serving(folder, *options) as (_, url):
         headers = {"Origin": "https://viewer.example", "Host": "pacs.example"}
         response = httpx2.get(f"{url}/studies", headers=headers)
         assert response.headers["Access-Control-Allow-Origin"] == "https://viewer.example"
@@ -108,7 +92,7 @@ def test_only_clients_with_a_certificate_are_served(folder: Path, tmp_path_facto
     keys = tmp_path_factory.mktemp("keys")
     (server, server_key), client, stranger = (_certificate(keys, name) for name in ("server", "client", "stranger"))
     options = ("--tls-cert", server, "--tls-key", server_key, "--tls-client-ca", client[0])
-    with _serving(folder, *options) as (_, url):
+    with serving(folder, *options) as (_, url):
         assert url.startswith("https://")
         for identity in (client, stranger, None):
             context = ssl.create_default_context(cafile=server)
@@ -128,7 +112,7 @@ def test_only_clients_with_a_certificate_are_served(folder: Path, tmp_path_facto
 def test_tokens_of_a_file_are_required(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     tokens = tmp_path_factory.mktemp("tokens") / "tokens"
     tokens.write_text(f"read {sha256(b'abc').hexdigest()}  -\n")
-    with _serving(folder, "--tokens", tokens, "--host", "0.0.0.0") as (_, url):
+    with serving(folder, "--tokens", tokens, "--host", "0.0.0.0") as (_, url):
         url = url.replace("0.0.0.0", "127.0.0.1")
         assert httpx2.get(f"{url}/studies").status_code == 401
         assert httpx2.get(f"{url}/studies", headers={"Authorization": "Bearer abc"}).status_code == 200
@@ -143,14 +127,14 @@ def test_files_that_are_no_certificate_are_a_usage_error(folder: Path) -> None:
 
 
 def test_read_only_server_stores_nothing(folder: Path) -> None:
-    with _serving(folder, "--read-only") as (_, url):
+    with serving(folder, "--read-only") as (_, url):
         assert httpx2.post(f"{url}/studies", content=b"").status_code == 405
 
 
 def test_files_that_are_not_served_are_named(folder: Path) -> None:
     data = (folder / "CT_small.dcm").read_bytes()
     (folder / "cut.dcm").write_bytes(data[:200])
-    with _serving(folder) as (process, _):
+    with serving(folder) as (process, _):
         process.terminate()
         _, errors = process.communicate(timeout=30)
         assert "cut.dcm" in errors

@@ -1,0 +1,1 @@
+"""Tests in Chromium, driven through playwright-core."""
