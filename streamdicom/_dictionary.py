@@ -66,12 +66,27 @@ def private_entry_of(tag: int, creator: str) -> tuple[str, str] | None:
     >>> private_entry_of(0x00091027, "GEMS_IDEN_01"), private_entry_of(0x00091027, "")
     (('SL', '1'), None)
     """
+    found = _private_row(tag, creator)
+    return found[:2] if found else None
+
+
+def private_name_of(tag: int, creator: str) -> str:
+    """Return the name of a private element, by its creator, or "".
+
+    >>> private_name_of(0x00091027, "GEMS_IDEN_01"), private_name_of(0x00091027, "")
+    ('Image actual date', '')
+    """
+    found = _private_row(tag, creator)
+    return found[2] if found else ""
+
+
+def _private_row(tag: int, creator: str) -> tuple[str, str, str] | None:
     known = _module(_PRIVATE).private_dictionaries.get(creator, {})
     digits = f"{tag:08X}"
     for key in (digits, f"{digits[:4]}xx{digits[6:]}", f"{digits[:2]}xxxx{digits[6:]}"):  # blocks and groups are free
         if key in known:
-            vr, multiplicity, *_ = known[key]
-            return vr, multiplicity
+            vr, multiplicity, name, *_ = known[key]
+            return vr, multiplicity, name
     return None
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import streamdicom
 
+_PAGE = ("index.html", "style.css", "icon.svg", "main.js")  # of the command browse
+
 
 def main() -> int:
     place = Path(streamdicom.__file__)
@@ -18,6 +20,11 @@ def main() -> int:
         return 1
     if streamdicom.engine != expected:
         print(f"expected the {expected} engine")
+        return 1
+    page = place.parent / "server" / "browse" / "static"
+    missing = [name for name in _PAGE if not (page / name).is_file()]
+    if missing:
+        print(f"expected the files of the page, missing: {missing}")
         return 1
     compiled = sorted(path.name for path in place.parent.glob("_native/_engine*"))
     if streamdicom.engine == "native" and not any(".abi3." in name or name.endswith(".pyd") for name in compiled):

@@ -8,6 +8,8 @@ from streamdicom.archive.reading import iter_datasets, iter_events, iter_heads, 
 from streamdicom.archive.report import Progress, ProgressCallback, Report, Skipped, Ticker
 from streamdicom.archive.sources import (
     CONTAINERS,
+    HEAD_SIZE,
+    Input,
     Kind,
     file_id,
     find,
@@ -15,13 +17,17 @@ from streamdicom.archive.sources import (
     measure,
     pieces,
     places,
+    reading,
+    recognize,
     walk_within,
 )
 from streamdicom.archive.verifying import Verification, verify_export
 
 __all__ = [
     "CONTAINERS",
+    "HEAD_SIZE",
     "Heads",
+    "Input",
     "Kind",
     "Progress",
     "ProgressCallback",
@@ -41,6 +47,8 @@ __all__ = [
     "measure",
     "pieces",
     "places",
+    "reading",
+    "recognize",
     "verify_export",
     "versions",
     "walk_within",

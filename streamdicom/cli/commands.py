@@ -411,6 +411,22 @@ _SERVE = Command(
     {},
 )
 
+_BROWSE = Command(
+    "browse",
+    "browse",
+    "Look through data sets in a page on this machine, however many there are.",
+    "The page opens at once, while data sets are still being found. With an index beside a file they are found at "
+    "once. Only programs on this machine that know the printed address can read the data sets. Nothing is written "
+    "beside the sources. Ctrl-C stops the page.",
+    (
+        positional("sources", "SOURCE", "Files, folders, ZIP and tar files.", type=path, nargs="+"),
+        option("--port", metavar="N", type=integer(0, 65535), default=0, text="The port; by default a free one."),
+        flag("--no-open", dest="open", value=False, text="Do not open the page in a browser."),
+        FORCE,
+    ),
+    {},
+)
+
 _LISTEN = Command(
     "listen",
     "listen",
@@ -552,6 +568,7 @@ COMMANDS: dict[str, Command] = {
     for command in (
         _CONVERT,
         _SHOW,
+        _BROWSE,
         _COUNT,
         _HEAD,
         _SAMPLE,

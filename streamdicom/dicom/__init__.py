@@ -20,6 +20,7 @@ from streamdicom.dicom.dictionary import (
     Definition,
     definition_of,
     private_definition,
+    private_name,
 )
 from streamdicom.dicom.fragment_check import (
     FragmentCheck,
@@ -247,6 +248,7 @@ __all__ = [
     "parse_tag",
     "parse_tag_in_any_form",
     "private_definition",
+    "private_name",
     "reserved_block",
     "segment_faults",
     "split_name",

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from streamdicom._cache import MAX_KNOWN_TAGS
-from streamdicom._dictionary import entry_of, private_entry_of
+from streamdicom._dictionary import entry_of, private_entry_of, private_name_of
 from streamdicom.dicom.private_blocks import is_private, is_private_creator
 from streamdicom.dicom.tags import is_group_length
 
@@ -84,6 +84,15 @@ def private_definition(tag: int, creator: str) -> Definition | None:
     """
     entry = private_entry_of(tag, creator)
     return _definition(*entry) if entry else None
+
+
+def private_name(tag: int, creator: str) -> str:
+    """Return the name of a private element that pydicom knows, or "".
+
+    >>> private_name(0x00091027, "GEMS_IDEN_01")
+    'Image actual date'
+    """
+    return private_name_of(tag, creator)
 
 
 @lru_cache(maxsize=_MAX_KINDS)

@@ -8,8 +8,9 @@ from streamdicom.index.access import StreamIndex, open_index, sidecar_of
 from streamdicom.index.build import build_index
 from streamdicom.index.parts import Split, split_at
 from streamdicom.index.planning import IndexUse, iter_splits, parse_size, plan_lines, plan_splits
-from streamdicom.index.scanning import DatasetOffsets, hash_of
+from streamdicom.index.scanning import DatasetOffsets, has_wrapper, hash_of, origin_of, starts_and_uids, uid_hash
 from streamdicom.index.sidecar import Packing, fingerprint
+from streamdicom.index.sorting import SortedPairs, numbers_of, words
 from streamdicom.index.writing import IndexWriter
 
 __all__ = [
@@ -17,16 +18,23 @@ __all__ = [
     "IndexUse",
     "IndexWriter",
     "Packing",
+    "SortedPairs",
     "Split",
     "StreamIndex",
     "build_index",
     "fingerprint",
+    "has_wrapper",
     "hash_of",
     "iter_splits",
+    "numbers_of",
     "open_index",
+    "origin_of",
     "parse_size",
     "plan_lines",
     "plan_splits",
     "sidecar_of",
     "split_at",
+    "starts_and_uids",
+    "uid_hash",
+    "words",
 ]

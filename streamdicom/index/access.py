@@ -10,7 +10,7 @@ from streamdicom.errors import IndexMismatchError
 from streamdicom.events import Event
 from streamdicom.index.parts import Member, Split
 from streamdicom.index.scanning import is_first_item, origin_of, starts, uid_hash, uid_of
-from streamdicom.index.sidecar import Sidecar, fingerprint
+from streamdicom.index.sidecar import Packing, Sidecar, fingerprint
 from streamdicom.io import Place, UnpackedFile, absolute, open_place, read_range
 from streamdicom.jsontext import Origin
 from streamdicom.options import ReadOptions
@@ -138,6 +138,11 @@ class StreamIndex:
         end = origin_of(self._file, self._bounds(stop)[0]) if stop < len(self) else None
         origin = origin_of(self._file, self._bounds(start)[0])
         return Split(self.source, origin, end, start, stop - start, self.member_of(origin.offset))
+
+    @property
+    def packing(self) -> Packing | None:
+        """The compression of the source, or None."""
+        return self._packing
 
     @property
     def content(self) -> BinaryIO:

@@ -1,17 +1,23 @@
-"""A DICOMweb origin server over a folder (PS3.18 10).
+"""A DICOMweb origin server (PS3.18 10), and a page to look through data sets.
 
 - ``server_app``: the ASGI application.
 - ``ServerLimits``: bounds on clients.
 - ``Catalog``: the index of the folder.
 - ``catalog``, ``qido``, ``wado``, ``stow``: the index and the three services.
 - ``connections``: bounds on connections, for uvicorn (extra ``serve``).
+- ``browse``: the page of the command ``browse``.
 """
 
-from streamdicom.server.access import parse_tokens
-from streamdicom.server.app import server_app
-from streamdicom.server.catalog import Catalog, Entry, Refreshed
-from streamdicom.server.limits import ServerLimits
-from streamdicom.server.qido import Level, Query, parse_query
+from typing import TYPE_CHECKING
+
+from streamdicom._late import late_names
+
+if TYPE_CHECKING:
+    from streamdicom.server.access import parse_tokens
+    from streamdicom.server.app import server_app
+    from streamdicom.server.catalog import Catalog, Entry, Refreshed
+    from streamdicom.server.limits import ServerLimits
+    from streamdicom.server.qido import Level, Query, parse_query
 
 __all__ = [
     "Catalog",
@@ -24,3 +30,16 @@ __all__ = [
     "parse_tokens",
     "server_app",
 ]
+
+_LATE = {
+    "Catalog": "catalog",
+    "Entry": "catalog",
+    "Level": "qido",
+    "Query": "qido",
+    "Refreshed": "catalog",
+    "ServerLimits": "limits",
+    "parse_query": "qido",
+    "parse_tokens": "access",
+    "server_app": "app",
+}
+__getattr__, __dir__ = late_names(__name__, _LATE, globals())

@@ -1,0 +1,256 @@
+"""The ASGI application of the page: its files, and a JSON API.
+
+Every request of the API needs the token in the header ``Authorization: Bearer TOKEN``. A request with a parameter that
+is not valid is answered 400, and one for a data set that does not exist 404. If the source has changed, the answer is
+409 with the reason in ``error``, and ``changed`` is true.
+
+- ``GET /api/status``: ``count`` of data sets so far, ``done`` and ``total`` bytes, ``complete``, ``seconds``,
+  ``sources``, ``problems``.
+- ``GET /api/rows?start=0&count=50&columns=PatientID,Modality``: ``rows``, each with ``number`` and ``cells``, or
+  ``error``. ``numbers=3,17`` in place of ``start`` and ``count`` names the data sets.
+- ``GET /api/columns?names=PatientID``: checks the names of columns.
+- ``GET /api/tree?number=0&path=00081140[0]&start=0``: ``rows`` of the elements of a data set or an item, or of the
+  items of a sequence; ``total``; ``error`` if the data set could not be read to its end.
+- ``GET /api/value?number=0&path=00100010``: the ``values`` of an element, or ``hex`` digits of its first bytes.
+- ``GET /api/find?uid=1.2.3``: the ``number`` of the data set with a SOP Instance UID, or null.
+- ``GET /api/deviations?number=0``: ``deviations`` with code, clause, path and byte offset.
+- ``GET /api/json?number=0&path=00100010``: ``text`` of an element, and whether it is that of the ``source``.
+- ``POST /api/reload``: opens the sources again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from hmac import compare_digest
+from importlib.resources import files
+from threading import Lock
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from streamdicom.errors import InputError
+from streamdicom.server.browse.checks import deviations, json_text
+from streamdicom.server.browse.datasets import find_uid
+from streamdicom.server.browse.library import Library
+from streamdicom.server.browse.rows import MAX_ROWS, Columns, rows
+from streamdicom.server.browse.tree import MAX_ROWS as MAX_TREE_ROWS
+from streamdicom.server.browse.tree import children, parse_path
+from streamdicom.server.browse.units import SourceChangedError
+from streamdicom.server.browse.values import value_of
+from streamdicom.server.guard import Guard
+
+_STATIC = files("streamdicom.server.browse") / "static"
+_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+_API = "/api/"
+
+
+class Opened:
+    """The library of a server, which can be opened again.
+
+    Args:
+        library: The data sets.
+    """
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        self._lock = Lock()
+
+    def reload(self) -> None:
+        """Open the sources again."""
+        with self._lock:
+            before = self.library
+            self.library = Library(before.sources, force=before.force)
+            before.close()
+
+    def close(self) -> None:
+        """Close the library."""
+        with self._lock:
+            self.library.close()
+
+
+def browse_app(opened: Opened, token: str) -> Starlette:
+    """Return the ASGI application of a page to look through data sets.
+
+    Args:
+        opened: The data sets; the caller closes them.
+        token: The token that requests need.
+    """
+    endpoints = _Endpoints(opened)
+    routes = [Route("/", _page)]
+    routes += [Route(f"/{path.name}", _file) for path in _STATIC.iterdir() if path.name != "index.html"]
+    routes += [
+        Route(f"{_API}{name}", _answering(getattr(endpoints, name)))
+        for name in ("status", "rows", "columns", "tree", "value", "find", "deviations", "json")
+    ]
+    routes.append(Route(f"{_API}reload", _answering(endpoints.reload), methods=["POST"]))
+    middleware = [
+        Middleware(_Headers),
+        Middleware(Guard, hosts=(), origins=()),
+        Middleware(_Token, token=token),
+    ]
+    return Starlette(routes=routes, middleware=middleware)
+
+
+class _Headers:
+    """Middleware that adds the headers that keep other pages and scripts out."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                added = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
+                message["headers"] = [*message.get("headers", []), *added]
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+class _Token:
+    """Middleware that refuses requests of the API without the token."""
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self._app = app
+        self._expected = f"Bearer {token}".encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self._app
+        if scope["type"] == "http" and scope["path"].startswith(_API):
+            found = dict(scope["headers"]).get(b"authorization", b"")
+            if not compare_digest(found, self._expected):
+                app = _answer({"error": "the token of the address that the command printed is required"}, 401)
+        await app(scope, receive, send)
+
+
+def _page(_: Request) -> Response:
+    return Response((_STATIC / "index.html").read_bytes(), media_type=_TYPES[".html"])
+
+
+def _file(request: Request) -> Response:
+    name = request.url.path.rpartition("/")[2]
+    suffix = name[name.rfind(".") :]
+    return Response((_STATIC / name).read_bytes(), media_type=_TYPES[suffix])
+
+
+def _answer(content: object, status: int = 200) -> Response:
+    return Response(json.dumps(content), status, media_type="application/json")
+
+
+def _answering(endpoint: Callable[[Request], Any]) -> Callable[[Request], Response]:
+    """Wrap an endpoint, which runs in a thread, to answer in JSON."""
+
+    def call(request: Request) -> Response:
+        try:
+            found = endpoint(request)
+        except SourceChangedError as error:
+            return _answer({"error": str(error), "changed": True}, 409)
+        except IndexError as error:
+            return _answer({"error": str(error)}, 404)
+        except InputError as error:
+            return _answer({"error": str(error)}, 422)
+        except ValueError as error:
+            return _answer({"error": str(error)}, 400)
+        return found if isinstance(found, Response) else _answer(found)
+
+    return call
+
+
+def _integer(request: Request, name: str, default: int = 0, most: int = 1 << 53) -> int:
+    text = request.query_params.get(name, str(default))
+    if not text.isdecimal() or int(text) > most:
+        raise ValueError(f"expected an integer from 0 to {most} as {name}")
+    return int(text)
+
+
+def _names(request: Request, name: str) -> list[str]:
+    return [one for one in request.query_params.get(name, "").split(",") if one]
+
+
+class _Endpoints:
+    """The endpoints of the API; see the module."""
+
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+
+    @property
+    def _library(self) -> Library:
+        return self._opened.library
+
+    def status(self, _: Request) -> dict[str, Any]:
+        library, progress = self._library, self._library.progress
+        return {
+            "count": progress.count,
+            "done": progress.done,
+            "total": progress.total,
+            "complete": progress.is_complete,
+            "seconds": round(progress.seconds, 3),
+            "units": progress.units,
+            "sources": library.sources,
+            "problems": progress.problems,
+            "more_problems": progress.more_problems,
+        }
+
+    def rows(self, request: Request) -> dict[str, Any]:
+        library = self._library
+        columns = Columns(_names(request, "columns"))
+        numbers: Any
+        if "numbers" in request.query_params:
+            numbers = [int(text) for text in _names(request, "numbers")[:MAX_ROWS]]
+        else:
+            start = _integer(request, "start")
+            numbers = range(start, min(len(library), start + _integer(request, "count", 50, MAX_ROWS)))
+        return {"rows": list(rows(library, numbers, columns)), "count": len(library)}
+
+    def columns(self, request: Request) -> dict[str, Any]:
+        return {"names": Columns(_names(request, "names")).names}
+
+    def tree(self, request: Request) -> dict[str, Any]:
+        number = _integer(request, "number")
+        path = parse_path(request.query_params.get("path", ""))
+        count = _integer(request, "count", MAX_TREE_ROWS, MAX_TREE_ROWS)
+        found = children(self._library, number, path, _integer(request, "start"), count)
+        error = None
+        if found.error:
+            error = {"message": found.error.message, "offset": found.error.location.byte_offset}
+        located = self._library.locate(number)
+        source = {"name": located.unit.name, "format": located.unit.format, "number": located.number}
+        return {"rows": found.rows, "total": found.total, "error": error, "source": source, "start": located.start}
+
+    def value(self, request: Request) -> dict[str, Any]:
+        path = parse_path(request.query_params.get("path", ""))
+        return value_of(self._library, _integer(request, "number"), path)
+
+    def find(self, request: Request) -> dict[str, Any]:
+        return {"number": find_uid(self._library, request.query_params.get("uid", ""))}
+
+    def deviations(self, request: Request) -> dict[str, Any]:
+        return deviations(self._library, _integer(request, "number"))
+
+    def json(self, request: Request) -> dict[str, Any]:
+        path = parse_path(request.query_params.get("path", ""))
+        return json_text(self._library, _integer(request, "number"), path)
+
+    def reload(self, _: Request) -> dict[str, Any]:
+        self._opened.reload()
+        return {}

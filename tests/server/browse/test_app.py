@@ -1,0 +1,215 @@
+"""The API of the page: what it returns, and whom it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydicom.data import get_testdata_file
+from starlette.testclient import TestClient
+
+from tests.server.browse.sources import UID, array, page
+
+_COUNT = 40
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    path = tmp_path_factory.mktemp("source") / "a.json"
+    path.write_bytes(array(_COUNT))
+    with page(path) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def files() -> Iterator[TestClient]:
+    with page(Path(get_testdata_file("CT_small.dcm")), Path(get_testdata_file("693_J2KI.dcm"))) as client:
+        yield client
+
+
+# --- access ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("token", ["", "Bearer ", "Bearer wrong", "Bearer correct2", "Basic correct"])
+def test_request_without_the_token_is_refused(client: TestClient, token: str) -> None:
+    response = client.get("/api/rows?count=1", headers={"Authorization": token})
+    assert response.status_code == 401
+    assert UID not in response.text
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "localhost.evil.example"])
+def test_request_to_another_name_is_refused(client: TestClient, host: str) -> None:
+    assert client.get("/api/status", headers={"Host": host}).status_code == 421
+    assert client.get("/", headers={"Host": host}).status_code == 421
+
+
+def test_page_of_another_origin_gets_no_permission(client: TestClient) -> None:
+    response = client.get("/api/status", headers={"Origin": "https://evil.example"})
+    assert not [name for name in response.headers if name.startswith("access-control")]
+    assert client.post("/api/reload", headers={"Origin": "https://evil.example"}).status_code == 403
+
+
+def test_page_has_a_strict_policy_and_no_inline_script_or_style(client: TestClient) -> None:
+    response = client.get("/", headers={"Authorization": ""})
+    assert response.status_code == 200
+    policy = response.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert response.headers["referrer-policy"] == "no-referrer"
+    for mark in ("<style", "style=", "onclick", "<script>"):
+        assert mark not in response.text
+
+
+@pytest.mark.parametrize("name", ["main.js", "style.css", "icon.svg"])
+def test_files_of_the_page_have_their_type(client: TestClient, name: str) -> None:
+    response = client.get(f"/{name}")
+    expected = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}[name.partition(".")[2]]
+    assert response.headers["content-type"].startswith(expected)
+
+
+@pytest.mark.parametrize("path", ["/../app.py", "/app.py", "/static/main.js", "/%2e%2e/app.py"])
+def test_no_other_file_is_served(client: TestClient, path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
+# --- data sets -------------------------------------------------------------------------------------------------
+
+
+def test_status_has_the_progress(client: TestClient) -> None:
+    status = client.get("/api/status").json()
+    assert (status["count"], status["complete"], status["problems"]) == (_COUNT, True, [])
+    assert status["done"] == status["total"]
+
+
+def test_rows_have_the_cells_of_columns(client: TestClient) -> None:
+    columns = "PatientName,00080060,ReferencedImageSequence.ReferencedSOPInstanceUID,PixelData,Rows,StudyDate"
+    found = client.get(f"/api/rows?start=4&count=2&columns={columns}").json()
+    assert found["count"] == _COUNT
+    assert found["rows"] == [
+        {"number": 4, "cells": ["<b>4</b>=山田", "MR", "1.9.4.0 | 1.9.4.1", "4 bytes", "4", ""]},
+        {"number": 5, "cells": ["<b>5</b>=山田", "US", "1.9.5.0 | 1.9.5.1", "4 bytes", "0", ""]},
+    ]
+
+
+def test_rows_by_number(client: TestClient) -> None:
+    found = client.get("/api/rows?numbers=30,2&columns=PatientID").json()
+    assert [row["cells"] for row in found["rows"]] == [["P0030"], ["P0002"]]
+
+
+@pytest.mark.parametrize("query", ["start=-1", "count=x", "count=9999", "columns=NoSuchKeyword", "columns=0010xxxx"])
+def test_wrong_parameters_are_refused(client: TestClient, query: str) -> None:
+    response = client.get(f"/api/rows?{query}")
+    assert response.status_code == 400
+    assert response.json()["error"]
+
+
+def test_tree_has_the_elements(client: TestClient) -> None:
+    found = client.get("/api/tree?number=7").json()
+    rows = {row["tag"]: row for row in found["rows"]}
+    assert found["total"] == len(found["rows"]) == 12
+    assert rows["00081140"] | {"offset": 0} == {
+        "tag": "00081140",
+        "vr": "SQ",
+        "path": "00081140",
+        "offset": 0,
+        "keyword": "ReferencedImageSequence",
+        "kind": "sequence",
+        "items": 2,
+    }
+    assert rows["00090010"]["name"] == "Private Creator"
+    assert (rows["00091027"]["creator"], rows["00091027"]["name"]) == ("GEMS_IDEN_01", "Image actual date")
+    assert rows["00100010"]["names"] == [["<b>7</b>", "山田", ""]]
+    assert (rows["7FE00010"]["length"], rows["7FE00010"]["hex"]) == (4, "00010203")
+    assert array(_COUNT)[rows["00100020"]["offset"] :].startswith(b'"00100020"')
+
+
+def test_tree_of_a_sequence_and_of_an_item(client: TestClient) -> None:
+    items = client.get("/api/tree?number=7&path=00081140").json()["rows"]
+    assert [(row["path"], row["elements"], row["value"]) for row in items] == [
+        ("00081140[0]", 2, "x"),
+        ("00081140[1]", 2, "x"),
+    ]
+    rows = client.get("/api/tree?number=7&path=00081140[1]").json()["rows"]
+    assert [(row["path"], row["value"]) for row in rows] == [
+        ("00081140[1].00081155", "1.9.7.1"),
+        ("00081140[1].00080104", "x"),
+    ]
+    window = client.get("/api/tree?number=7&path=00081140&start=1&count=1").json()
+    assert ([row["item"] for row in window["rows"]], window["total"]) == ([1], 2)
+
+
+def test_value_is_whole_within_bounds(client: TestClient) -> None:
+    assert client.get("/api/value?number=7&path=00100010").json()["values"] == [["<b>7</b>", "山田", ""]]
+    assert client.get("/api/value?number=7&path=00081140[1].00081155").json()["values"] == ["1.9.7.1"]
+    found = client.get("/api/value?number=7&path=7FE00010").json()
+    assert (found["kind"], found["hex"], found["total"]) == ("bytes", "00010203", 4)
+
+
+def test_unknown_data_set_or_path_is_refused(client: TestClient) -> None:
+    assert client.get(f"/api/tree?number={_COUNT}").status_code == 404
+    assert client.get("/api/tree?number=0&path=0010").status_code == 400
+    assert client.get("/api/tree?number=0&path=00100010").json()["rows"] == []
+
+
+def test_data_set_is_found_by_its_uid(client: TestClient) -> None:
+    assert client.get(f"/api/find?uid={UID}23").json() == {"number": 23}
+    assert client.get("/api/find?uid=1.2").json() == {"number": None}
+
+
+def test_deviations_have_code_clause_and_offset(client: TestClient) -> None:
+    found = client.get("/api/deviations?number=7").json()
+    rows = {row["code"]: row for row in found["deviations"]}
+    assert rows["key-order"]["clause"] == "PS3.5 7.1, PS3.18 F.2.2"
+    wrong = rows["not-an-age"]
+    assert (wrong["path"], wrong["severity"]) == ("00101010", "warning")
+    assert array(_COUNT)[wrong["offset"] :].startswith(b'"00101010"')
+
+
+def test_json_of_the_source_is_exact(client: TestClient) -> None:
+    found = client.get("/api/json?number=7&path=00100020").json()
+    assert found["text"] == '"00100020": {"vr": "LO", "Value": ["P0007"]}'
+    assert found["source"]
+    item = client.get("/api/json?number=7&path=00081140[0]").json()["text"]
+    assert item == '{"00081155": {"vr": "UI", "Value": ["1.9.7.0"]}, "00080104": {"vr": "LO", "Value": ["x"]}}'
+    last = client.get(f"/api/json?number={_COUNT - 1}").json()["text"]
+    assert last.startswith('{"00080018"')
+    assert last.endswith('"AAECAw=="}}')
+
+
+def test_json_of_a_file_is_written(files: TestClient) -> None:
+    found = files.get("/api/json?number=0&path=00080060").json()
+    assert not found["source"]
+    assert found["text"].split() == ['"00080060":', "{", '"vr":', '"CS",', '"Value":', "[", '"CT"', "]", "}"]
+
+
+def test_fragments_are_counted(files: TestClient) -> None:
+    rows = files.get("/api/tree?number=1").json()["rows"]
+    assert (rows[-1]["tag"], rows[-1]["kind"], rows[-1]["fragments"]) == ("7FE00010", "bytes", 1)
+
+
+def test_changed_source_is_an_error_and_can_be_opened_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(array(2))
+    with page(path) as client:
+        path.write_bytes(array(3))
+        response = client.get("/api/tree?number=0")
+        assert (response.status_code, response.json()["changed"]) == (409, True)
+        row = client.get("/api/rows?count=1&columns=PatientID").json()["rows"][0]
+        assert row["changed"]
+        assert "cells" not in row
+        client.post("/api/reload")
+        while not (status := client.get("/api/status").json())["complete"]:
+            pass
+        assert status["count"] == 3
+        assert client.get("/api/tree?number=2").status_code == 200
+
+
+def test_fault_in_a_data_set_does_not_hide_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(b'[{"00100020":{"vr":"LO","Value":["1"]}}, {"00100020":{"vr":"LO","Value":[2,]], {"0"}}]')
+    with page(path) as client:
+        first, second, *_ = client.get("/api/rows?columns=PatientID").json()["rows"]
+        assert first["cells"] == ["1"]
+        assert second["error"]
+        assert client.get("/api/tree?number=1").json()["error"]["message"]

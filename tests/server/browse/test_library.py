@@ -1,0 +1,140 @@
+"""Data sets of all kinds of sources are found, numbered and read back."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydicom import dcmread
+from pydicom.data import get_testdata_file
+
+from streamdicom import build_index
+from streamdicom.server.browse import Library
+from streamdicom.server.browse.datasets import find_uid, uid_of
+from streamdicom.server.browse.units import SourceChangedError
+from tests.server.browse.sources import UID, array, lines, members, tarred, xml, zipped
+
+_COUNT = 40
+
+_SOURCES: dict[str, Callable[[], bytes]] = {
+    "a.json": lambda: array(_COUNT),
+    "a.ndjson": lambda: lines(_COUNT),
+    "a.xml": lambda: xml(_COUNT),
+    "wrapper.json": lambda: b'{"results": ' + array(_COUNT) + b', "next": [{"00100020": {}}, {}]}',
+    "members.json.gz": lambda: members(array(_COUNT)),
+    "whole.json.gz": lambda: gzip.compress(array(_COUNT)),
+    "a.zip": lambda: zipped({"x/a.json": array(_COUNT)}),
+    "a.tar": lambda: tarred({"a.ndjson": lines(_COUNT)}),
+    "a.tar.gz": lambda: gzip.compress(tarred({"a.ndjson": lines(_COUNT)})),
+}
+
+
+def _library(*sources: Path) -> Library:
+    library = Library([str(source) for source in sources])
+    library.wait()
+    return library
+
+
+@pytest.mark.parametrize("name", _SOURCES)
+def test_each_data_set_is_read_from_its_place(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(_SOURCES[name]())
+    with _library(path) as library:
+        assert library.progress.problems == []
+        assert library.progress.is_complete
+        assert [uid_of(library, number) for number in range(len(library))] == [f"{UID}{n}" for n in range(_COUNT)]
+        assert [find_uid(library, f"{UID}{number}") for number in range(_COUNT)] == list(range(_COUNT))
+        assert find_uid(library, "1.2.3") is None
+        with pytest.raises(IndexError):
+            library.locate(_COUNT)
+
+
+def test_sources_follow_one_another(tmp_path: Path) -> None:
+    one, other, folder = tmp_path / "1.json", tmp_path / "2.xml", tmp_path / "folder"
+    one.write_bytes(array(3))
+    other.write_bytes(xml(2))
+    folder.mkdir()
+    ds = dcmread(get_testdata_file("CT_small.dcm"))
+    for number in range(3):
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"1.7.{number}"
+        ds.save_as(folder / f"{number}.dcm")
+    with _library(one, folder, other) as library:
+        assert [(library.locate(number).unit.format, library.locate(number).number) for number in range(8)] == [
+            *(("json", number) for number in range(3)),
+            *(("dicom", 0) for _ in range(3)),
+            *(("xml", number) for number in range(2)),
+        ]
+        assert [uid_of(library, number) for number in range(3, 6)] == ["1.7.0", "1.7.1", "1.7.2"]
+        assert find_uid(library, "1.7.1") == 4
+
+
+def test_dicom_files_in_zip_and_tar(tmp_path: Path) -> None:
+    data = Path(get_testdata_file("CT_small.dcm")).read_bytes()
+    uid = dcmread(io.BytesIO(data)).SOPInstanceUID
+    for name, pack in (("a.zip", zipped), ("a.tar", tarred)):
+        path = tmp_path / name
+        path.write_bytes(pack({"1.dcm": data, "readme.txt": b"text", "2.dcm": data}))
+        with _library(path) as library:
+            assert [library.locate(number).unit.member for number in range(len(library))] == ["1.dcm", "2.dcm"]
+            assert [uid_of(library, number) for number in range(2)] == [uid, uid]
+
+
+def test_the_index_beside_a_source_is_used(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(array(_COUNT))
+    build_index(path).close()
+    with _library(path) as library:
+        assert len(library) == _COUNT
+        assert library._indices
+        assert find_uid(library, f"{UID}7") == 7
+    path.write_bytes(array(_COUNT + 1))
+    with _library(path) as library:
+        assert len(library) == _COUNT + 1
+        assert "is not used" in library.progress.problems[0]
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["a.json", "a.json.sdx"]
+
+
+@pytest.mark.parametrize("change", ["append", "replace", "remove"])
+def test_changed_source_is_an_error_and_never_another_data_set(tmp_path: Path, change: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(array(3))
+    with _library(path) as library:
+        assert uid_of(library, 1) == f"{UID}1"
+        if change == "append":
+            with path.open("ab") as file:
+                file.write(b" ")
+        elif change == "replace":
+            other = tmp_path / "b.json"
+            other.write_bytes(array(3))
+            other.replace(path)
+        else:
+            path.unlink()
+        with pytest.raises(SourceChangedError, match=r"a\.json"):
+            uid_of(library, 1)
+
+
+def test_faulty_inputs_are_problems(tmp_path: Path) -> None:
+    (tmp_path / "bad.dcm").write_bytes(b"no")
+    (tmp_path / "bad.json").write_bytes(b'[{"00100020": {"vr": "LO"}}, {"00100020"')
+    (tmp_path / "bad.zip").write_bytes(b"PK\x03\x04 nothing")
+    (tmp_path / "good.json").write_bytes(b'[{"00100020": {"vr": "LO"}}]')
+    with _library(tmp_path) as library:
+        assert len(library) == 3
+        problems = [text.rpartition("/")[2].partition(":")[0] for text in library.progress.problems]
+        assert problems == ["bad.dcm", "bad.zip"]
+
+
+def test_data_sets_after_a_comment_are_a_problem(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(array(_COUNT) + b" " * 200_000 + b"// the end\n" + array(1))
+    with _library(path) as library:
+        assert [uid_of(library, number) for number in range(len(library))] == [f"{UID}{n}" for n in range(_COUNT)]
+        assert "comment" in library.progress.problems[0]
+
+
+def test_missing_source_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        Library([str(tmp_path / "none.json")])
