@@ -217,7 +217,7 @@ if __name__ == "__main__":
 def test_run_that_is_killed_at_many_moments_is_resumed(
     source: Path, expected: dict[str, bytes], tmp_path: Path
 ) -> None:
-    """Kill the process that decides; its workers may live for a moment longer, beside the next run."""
+    """Kill the process that decides; its workers may live on beside the next."""
     folder = tmp_path / "out"
     folder.mkdir()
     killed = []

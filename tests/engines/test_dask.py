@@ -127,7 +127,7 @@ def test_worker_killed_in_a_shuffle_changes_nothing(path: Path, tmp_path: Path, 
 
 
 def test_worker_killed_in_a_p2p_shuffle_changes_nothing(path: Path, tmp_path: Path, client: Client) -> None:
-    """On a busy machine, Dask itself does not always begin a P2P shuffle again: it waits for ever, or raises."""
+    """On a busy machine, Dask does not always begin a P2P shuffle again."""
     marker = tmp_path / "killed"
     future = client.compute(shuffled(path, marker, "p2p"))
     try:
