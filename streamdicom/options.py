@@ -167,7 +167,9 @@ class WriteOptions:
         converters: Converters of elements, applied before bulk data goes to a store.
         on_error: Decides about an element whose converter fails, whose text has a character that XML cannot represent,
             or whose values a DICOM file cannot hold in their VR: "raise" an error, "skip" the element, or "keep" it
-            unconverted, in XML as UN and in a file as text (UT), with a ``DeviationWarning``.
+            unconverted, in XML as UN, and in a file as text (UT), or as OB if it is not text, with a
+            ``DeviationWarning``. A file in implicit VR, where readers would take text for a value of the VR of the
+            dictionary, keeps no such element.
         file_meta: Whether to write file meta information (group 0002) beside the other elements. The DICOM JSON Model
             does not define it (PS3.18 Annex F); DCMTK and others write it like this.
         character_set: "keep" Specific Character Set, which describes the source (PS3.18 F.2.2, 2025e), or write

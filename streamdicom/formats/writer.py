@@ -11,7 +11,7 @@ value that does not fit its VR, is an ``OutputError``, after which the writer re
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import IntEnum
 from typing import Any, ClassVar, TypeAlias
 
@@ -126,9 +126,8 @@ class Writer(StickyWriter, ABC):
         try:
             act(*arguments)
         except OutputError as error:
-            kind, tag, vr, value = self._event
-            if isinstance(error, _ValueMismatchError):
-                error.message = _mismatch(vr, value)
+            kind, tag, _, _ = self._event
+            error.message = self._message_of(error)
             if error.location == Location():  # the iterable may have raised it, with a location
                 error.location = self._location(None if kind in _WITHOUT_ELEMENT else tag)
             self._fail(error)
@@ -144,6 +143,22 @@ class Writer(StickyWriter, ABC):
     @abstractmethod
     def _open_sequences(self) -> Iterable[tuple[int, int]]:
         """Return the tag and the number of items of each open sequence, outermost first."""
+
+    def _message_of(self, error: OutputError) -> str:
+        _, _, vr, value = self._event
+        is_mismatch = isinstance(error, _ValueMismatchError) and isinstance(value, tuple | list)
+        return _mismatch(vr, value) if is_mismatch else error.message
+
+    def _check_values(self, values: object) -> None:
+        """Check that the value of an event is a tuple of values, and not one of them.
+
+        Raises:
+            TypeError: It is not.
+        """
+        if not isinstance(values, tuple | list):
+            kind, tag, *_ = self._event
+            found = f"{type(values).__name__} ({self._location(tag)})"
+            raise TypeError(f"expected a tuple of values in {EventType(kind).name}, found {found}")
 
     def _location(self, tag: int | None = None) -> Location:
         sequences = self._open_sequences()
@@ -542,7 +557,7 @@ _TYPES: dict[Form, tuple[type | tuple[type, ...], str]] = {
 }
 
 
-def _mismatch(vr: str, values: object) -> str:
+def _mismatch(vr: str, values: Sequence[object]) -> str:
     """Return the message for a value of an event that does not fit its VR.
 
     >>> _mismatch("LO", ("a", 5))
@@ -550,8 +565,6 @@ def _mismatch(vr: str, values: object) -> str:
     """
     if vr not in VRS or VRS[vr].form not in _TYPES:
         return "a value that does not fit its VR"
-    if not isinstance(values, tuple | list):
-        return f"expected a tuple of values, found {type(values).__name__}"
     types, name = _TYPES[VRS[vr].form]
     wrong = [value for value in values if value is not None and not isinstance(value, types)]
     found = type(wrong[0]).__name__ if wrong else "other parts" if types is tuple else "a value out of range"

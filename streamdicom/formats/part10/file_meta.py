@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 from streamdicom.dicom import (
@@ -17,11 +18,14 @@ from streamdicom.dicom import (
     JPIP_REFERENCED_DEFLATE,
     MEDIA_STORAGE_SOP_CLASS_UID,
     MEDIA_STORAGE_SOP_INSTANCE_UID,
+    SOP_CLASS_UID,
+    SOP_INSTANCE_UID,
     TRANSFER_SYNTAX_UID,
     is_encapsulated,
     is_group_length,
 )
 from streamdicom.errors import OutputError
+from streamdicom.formats.kept_text import BYTES_VR, TEXT_VR, kept_bytes, kept_text
 from streamdicom.formats.part10.headers import LENGTH_32, write_header
 from streamdicom.formats.part10.values import NotEncodableError, encode_field
 
@@ -39,7 +43,8 @@ _NOT_DEFLATED = {
     JPIP_HTJ2K_REFERENCED_DEFLATE: JPIP_HTJ2K_REFERENCED,
 }
 
-_Element: TypeAlias = tuple[str, tuple[Any, ...]]
+_Element: TypeAlias = tuple[str, tuple[Any, ...], bytes]
+"""The VR, the values and the value field."""
 
 
 def check_transfer_syntax(uid: str | None) -> None:
@@ -60,71 +65,100 @@ class FileMeta:
 
     Args:
         transfer_syntax: The UID of the transfer syntax, or None for that of the events.
-
-    Attributes:
-        sop_class_uid: The values of SOP Class UID in the data set.
-        sop_instance_uid: The values of SOP Instance UID in the data set.
     """
 
     def __init__(self, transfer_syntax: str | None) -> None:
         self._requested = transfer_syntax
         self._elements: dict[int, _Element] = {}
-        self.sop_class_uid: tuple[Any, ...] = ()
-        self.sop_instance_uid: tuple[Any, ...] = ()
+        self._uids: dict[int, _Element] = {}
 
     def add(self, tag: int, vr: str, values: tuple[Any, ...]) -> None:
         """Add an element of group 0002.
 
         Raises:
-            OutputError: There are too many elements.
+            OutputError: A value does not fit its VR, the default character set does not carry a text, or there are too
+                many elements.
         """
         if len(self._elements) >= _MAX_ELEMENTS:
             raise OutputError(f"expected at most {_MAX_ELEMENTS} elements in the File Meta Information, found more")
-        self._elements[tag] = vr, values
+        self._elements[tag] = _element(vr, values)
+
+    def keep(self, tag: int, values: tuple[Any, ...]) -> None:
+        """Add an element with values of another VR as text or as bytes.
+
+        Raises:
+            OutputError: There are too many elements.
+        """
+        text = kept_text(values)
+        if text is not None:
+            with suppress(OutputError):
+                self.add(tag, TEXT_VR, (text,))
+                return
+        self.add(tag, BYTES_VR, (kept_bytes(values),))
+
+    def repeat(self, tag: int, values: tuple[Any, ...]) -> None:
+        """Repeat a UID of the data set, unless a UID has another form.
+
+        Args:
+            tag: The tag of SOP Class UID or SOP Instance UID.
+            values: The values.
+        """
+        with suppress(OutputError):
+            self._uids[_REPEATED[tag]] = _element("UI", values)
 
     @property
     def transfer_syntax(self) -> str:
         """The UID of the transfer syntax in which the file is written."""
         if self._requested:
             return self._requested
-        vr, values = self._elements.get(TRANSFER_SYNTAX_UID, ("UI", ()))
+        vr, values, _ = self._elements.get(TRANSFER_SYNTAX_UID, _NO_UID)
         is_uid = vr == "UI" and values and values[0] and isinstance(values[0], str)
         uid = values[0] if is_uid else EXPLICIT_VR_LITTLE_ENDIAN
         return uid if is_encapsulated(uid) else _NOT_DEFLATED.get(uid, EXPLICIT_VR_LITTLE_ENDIAN)
 
     def encode(self) -> bytes:
-        """Return the preamble, the prefix and the File Meta Information.
-
-        Raises:
-            OutputError: A value does not fit its VR, or the default character set does not carry a text.
-        """
-        parts = [self._encode_element(tag, vr, values) for tag, (vr, values) in sorted(self._complete().items())]
+        """Return the preamble, the prefix and the File Meta Information."""
+        parts = [
+            write_header(tag, vr, len(data), implicit=False) + data
+            for tag, (vr, _, data) in sorted(self._complete().items())
+        ]
         length = LENGTH_32.pack(sum(map(len, parts)))
         group_length = write_header(FILE_META_GROUP << 16, "UL", 4, implicit=False) + length
         return b"".join([bytes(128), b"DICM", group_length, *parts])
 
-    def _encode_element(self, tag: int, vr: str, values: tuple[Any, ...]) -> bytes:
-        try:
-            data = encode_field(vr, values, _TERMS, in_utf_8=False)
-        except NotEncodableError:
-            raise OutputError(
-                "expected text in the default character set in the File Meta Information, found other characters"
-            ) from None
-        return write_header(tag, vr, len(data), implicit=False) + data
-
     def _complete(self) -> dict[int, _Element]:
-        elements: dict[int, _Element] = {
-            FILE_META_INFORMATION_VERSION: ("OB", (b"\0\1",)),
-            MEDIA_STORAGE_SOP_CLASS_UID: ("UI", self.sop_class_uid),
-            MEDIA_STORAGE_SOP_INSTANCE_UID: ("UI", self.sop_instance_uid),
-            IMPLEMENTATION_CLASS_UID: ("UI", (_IMPLEMENTATION,)),
+        own: dict[int, _Element] = {
+            FILE_META_INFORMATION_VERSION: _element("OB", (b"\0\1",)),
+            MEDIA_STORAGE_SOP_CLASS_UID: _NO_UID,
+            MEDIA_STORAGE_SOP_INSTANCE_UID: _NO_UID,
+            IMPLEMENTATION_CLASS_UID: _element("UI", (_IMPLEMENTATION,)),
         }
+        own |= self._uids
         if IMPLEMENTATION_CLASS_UID not in self._elements:
-            elements[IMPLEMENTATION_VERSION_NAME] = "SH", (_IMPLEMENTATION_NAME,)
-        elements |= {tag: element for tag, element in self._elements.items() if element[1]}
-        elements[TRANSFER_SYNTAX_UID] = "UI", (self.transfer_syntax,)
+            own[IMPLEMENTATION_VERSION_NAME] = _element("SH", (_IMPLEMENTATION_NAME,))
+        # Readers depend on these elements, so that one with another VR does not replace them.
+        given = {
+            tag: element
+            for tag, element in self._elements.items()
+            if element[1] and (tag not in own or element[0] == own[tag][0])
+        }
+        elements = own | given
+        elements[TRANSFER_SYNTAX_UID] = _element("UI", (self.transfer_syntax,))
         # A data set without a SOP class makes a file all the same, as complete as it can be.
         for tag in (MEDIA_STORAGE_SOP_CLASS_UID, MEDIA_STORAGE_SOP_INSTANCE_UID):
             if not any(elements[tag][1]):
                 del elements[tag]
         return {tag: element for tag, element in elements.items() if not is_group_length(tag)}
+
+
+_REPEATED = {SOP_CLASS_UID: MEDIA_STORAGE_SOP_CLASS_UID, SOP_INSTANCE_UID: MEDIA_STORAGE_SOP_INSTANCE_UID}
+_NO_UID: _Element = ("UI", (), b"")
+
+
+def _element(vr: str, values: tuple[Any, ...]) -> _Element:
+    try:
+        return vr, values, encode_field(vr, values, _TERMS, in_utf_8=False)
+    except NotEncodableError:
+        raise OutputError(
+            "expected text in the default character set in the File Meta Information, found other characters"
+        ) from None

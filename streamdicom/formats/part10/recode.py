@@ -8,7 +8,7 @@ from typing import BinaryIO
 from streamdicom.deviations import DEVIATIONS
 from streamdicom.events import Event
 from streamdicom.formats.part10.parser import Part10Parser
-from streamdicom.formats.part10.target import pieces, write_fully
+from streamdicom.formats.target import pieces, write_fully
 from streamdicom.limits import Limits
 from streamdicom.options import DeviationAction, ReadOptions
 

@@ -13,46 +13,41 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, BinaryIO, ClassVar
 
-from streamdicom.deviations import warner
 from streamdicom.dicom import (
     FILE_META_GROUP,
-    IMPLICIT_VR_LITTLE_ENDIAN,
     MAX_TAG,
     PIXEL_DATA,
     SOP_CLASS_UID,
     SOP_INSTANCE_UID,
     SPECIFIC_CHARACTER_SET,
     UNDEFINED_LENGTH,
-    UTF_8_TERM,
     VRS,
     Form,
     FragmentCheck,
-    is_encapsulated,
     is_group_length,
     json_value,
 )
 from streamdicom.errors import OutputError, StreamDicomError
 from streamdicom.events import Event, EventType
-from streamdicom.formats.element_rules import ROUNDED, are_rounded, check_tag
+from streamdicom.formats.element_rules import ROUNDED, are_rounded
 from streamdicom.formats.encoded import ENCODED
-from streamdicom.formats.part10.file_meta import FileMeta, check_transfer_syntax
-from streamdicom.formats.part10.headers import ITEM_END, ITEM_START, ITEM_TAG, LENGTH_32, SEQUENCE_END, write_header
+from streamdicom.formats.kept_text import BYTES_VR, KeptValues
+from streamdicom.formats.part10.element_output import MAX_LENGTH, ElementOutput, length_error
+from streamdicom.formats.part10.headers import ITEM_END, ITEM_START, ITEM_TAG, LENGTH_32, SEQUENCE_END
 from streamdicom.formats.part10.long_values import BinaryValue, SpooledValues
 from streamdicom.formats.part10.recode import events_taken_back
-from streamdicom.formats.part10.runs import WRITE_TABLES, bytes_of_engine, most_sequences, write_entry
+from streamdicom.formats.part10.runs import write_entry
 from streamdicom.formats.part10.states import WRITER_TRANSITIONS, OpenItem, WriterState, move_to
-from streamdicom.formats.part10.target import overwrite, write_fully
-from streamdicom.formats.part10.values import NotEncodableError, encode_field, is_odd_number, padding
-from streamdicom.formats.writer import BLOCK_SIZE, ONE_DATASET, Move, Moves, Writer, check_end, order_error, vr_info
+from streamdicom.formats.part10.values import NotEncodableError, is_odd_number
+from streamdicom.formats.target import cut_off, overwrite, write_fully
+from streamdicom.formats.writer import BLOCK_SIZE, ONE_DATASET, Move, Moves, check_end, several_binary_values, vr_info
 from streamdicom.options import WriteOptions
 
-_UTF_8_TERMS = (UTF_8_TERM,)
 _NO_EVENT: Event = (0, 0, "", None)
-_MAX_LENGTH = UNDEFINED_LENGTH - 1  # of a value field
 _HEAD, _DATASET, _SEQUENCE = WriterState.HEAD, WriterState.DATASET, WriterState.SEQUENCE
 
 
-class SinglePassWriter(Writer):
+class SinglePassWriter(ElementOutput):
     """Writes a file from start to end, in one set of character sets.
 
     ``write_all`` raises a ``NotEncodableError`` if the character sets do not carry a text. The event is not written
@@ -68,33 +63,16 @@ class SinglePassWriter(Writer):
     def __init__(
         self, target: BinaryIO, temporary: Callable[[], BinaryIO], options: WriteOptions, *, in_utf_8: bool
     ) -> None:
-        super().__init__()
-        check_transfer_syntax(options.transfer_syntax)
-        self._limits = options.limits
-        self._on_error = options.on_error
-        self._warn = warner()
-        self._target = target
-        self._temporary = temporary
-        self._max_sequences = most_sequences(options.limits)
-        self._in_utf_8 = in_utf_8
+        super().__init__(target, temporary, options, in_utf_8=in_utf_8)
         self._state = WriterState.START
-        self._meta = FileMeta(options.transfer_syntax)
-        self._has_meta = False
-        self._is_implicit = options.transfer_syntax == IMPLICIT_VR_LITTLE_ENDIAN
-        self._is_encapsulated = False
-        self._lacks_character_set = in_utf_8
-        self._has_extended_text = False  # beyond ASCII, in the character sets of the data set
-        self._table = WRITE_TABLES[self._is_implicit]
-        self._part10_bytes = bytes_of_engine(implicit=self._is_implicit)
-        self._items = [OpenItem(())]  # the data set and the open items
-        self._parts: list[bytes] = []
-        self._size = 0
         # The current element in parts:
         self._vr = ""
         self._expected_length: int | None = None
         self._length = 0  # of the fragment
-        self._binary = BinaryValue(0)
+        self._binary = BinaryValue()
+        self._is_kept_binary = False
         self._spooled: SpooledValues | None = None
+        self._kept_values: KeptValues | None = None
 
     def _write_all(self, events: Iterable[Event]) -> None:
         remaining = iter(events)
@@ -146,71 +124,29 @@ class SinglePassWriter(Writer):
         self._guard(first._flush)
         events = events_taken_back(self._target, origin, self._temporary, self._limits, first._index or 0)
         self.write_all(events)
-        if first._spooled is not None:
+        if first._spooled is not None or first._kept_values is not None:
             self._guard(self._take_element_over, first)
         self.write(first._event)
 
     def _take_element_over(self, first: SinglePassWriter) -> None:
         self._begin(first._event[1])
-        self._vr, self._spooled = first._vr, first._spooled
-        self._state = WriterState.SPOOLED
+        self._vr, self._spooled, self._kept_values = first._vr, first._spooled, first._kept_values
+        self._state = WriterState.REPLACED if self._spooled is None else WriterState.SPOOLED
 
     def _fail(self, error: BaseException) -> StreamDicomError:
-        if self._spooled is not None and not isinstance(error, NotEncodableError):
-            self._spooled.close()
+        if not isinstance(error, NotEncodableError):
+            self._close_temporary()
         return super()._fail(error)
+
+    def _close_temporary(self) -> None:
+        for file in (self._spooled, self._kept_values):
+            if file is not None:
+                file.close()
+        self._spooled = self._kept_values = None
 
     def _expected(self) -> list[str]:
         never = EventType.END_DATASET if len(self._items) > 1 else EventType.END_ITEM
         return [kind.name for kind in WRITER_TRANSITIONS[WriterState(self._state)] if kind is not never]
-
-    def _open_sequences(self) -> Iterable[tuple[int, int]]:
-        items = self._items if self._items[-1].in_sequence else self._items[:-1]
-        return [(item.tag, item.items) for item in items]
-
-    # --- output ------------------------------------------------------------------------------------------------
-
-    def _put(self, data: bytes) -> None:
-        self._parts.append(data)
-        self._size += len(data)
-        if self._size >= BLOCK_SIZE:
-            self._flush()
-
-    def _flush(self) -> None:
-        self._put_meta()
-        write_fully(self._target, b"".join(self._parts))
-        self._parts.clear()
-        self._size = 0
-
-    def _put_meta(self) -> None:
-        """Put the File Meta Information before all other bytes, once."""
-        if not self._has_meta:
-            self._has_meta = True
-            self._is_encapsulated = is_encapsulated(self._meta.transfer_syntax)
-            self._parts.insert(0, self._meta.encode())
-
-    def _header(self, tag: int, vr: str, length: int) -> bytes:
-        return write_header(tag, vr, length, implicit=self._is_implicit)
-
-    def _encode(self, vr: str, values: tuple[Any, ...]) -> bytes:
-        try:
-            data = encode_field(vr, values, self._items[-1].terms, in_utf_8=self._is_utf_8)
-        except NotEncodableError:
-            raise self._not_encodable() from None
-        if VRS[vr].character_set and not data.isascii():
-            self._has_extended_text = True
-        return data
-
-    @property
-    def _is_utf_8(self) -> bool:
-        """Whether text is in UTF-8 from here on."""
-        return self._in_utf_8 and self._items[-1].terms == _UTF_8_TERMS
-
-    def _not_encodable(self) -> Exception:
-        if self._in_utf_8:
-            return OutputError("expected ASCII in elements before Specific Character Set, found other characters")
-        # In implicit VR no reader could find out which private elements are text, and encode them again.
-        return _charset_error() if self._is_implicit and self._has_extended_text else NotEncodableError()
 
     # --- the data set ------------------------------------------------------------------------------------------
 
@@ -231,42 +167,26 @@ class SinglePassWriter(Writer):
 
     # --- elements ----------------------------------------------------------------------------------------------
 
-    def _begin(self, tag: int) -> None:
-        """Check that an element may start, and write the parts that precede it."""
-        item = self._items[-1]
-        check_tag(tag)
-        if tag <= item.last:
-            raise order_error(tag, item.last)
-        if tag >> 16 == FILE_META_GROUP and len(self._items) == 1:
-            raise OutputError(
-                "expected the File Meta Information before all other elements, and without sequences and long values"
-            )
-        if self._state == _HEAD and tag > SOP_INSTANCE_UID:
-            self._put_meta()
-            self._state = _DATASET
-        self._settle_character_set(tag)
-        item.last = tag
-
     def _head_element(self, tag: int, vr: str, value: Any) -> None:
         if tag >> 16 == FILE_META_GROUP and not self._has_meta:
             vr_info(vr)
-            self._meta.add(tag, vr, value)
+            self._check_values(value)
+            self._add_file_meta(tag, vr, value)
             return
-        if tag == SOP_CLASS_UID:
-            self._meta.sop_class_uid = value
-        elif tag == SOP_INSTANCE_UID:
-            self._meta.sop_instance_uid = value
         self._element(tag, vr, value)
+        if tag in (SOP_CLASS_UID, SOP_INSTANCE_UID):
+            self._meta.repeat(tag, value)
 
     def _element(self, tag: int, vr: str, value: Any) -> None:
         if is_group_length(tag):  # PS3.5 7.2: retired
             return
         vr_info(vr)
+        self._check_values(value)
         self._begin(tag)
-        if tag == SPECIFIC_CHARACTER_SET:
-            self._put_character_set(value)
-            return
         try:
+            if tag == SPECIFIC_CHARACTER_SET:
+                self._put_character_set(value)
+                return
             is_odd = vr == "UN" and is_odd_number(tag, value, self._parts, implicit=self._is_implicit)
             data = value[0] if is_odd else self._encode(vr, value)
         except OutputError as error:
@@ -280,15 +200,6 @@ class SinglePassWriter(Writer):
             self._warn("inexact-number", f"{ROUNDED} ({self._location(tag)})")
         if self._state == _DATASET and tag != PIXEL_DATA:
             self._table.elements.remember(tag, write_entry(tag, vr, implicit=self._is_implicit))
-
-    def _replace(self, tag: int, values: tuple[Any, ...], error: OutputError) -> None:
-        """Leave out an element whose values do not fit its VR, or write them as text."""
-        if self._on_error == "raise" or (self._on_error == "keep" and self._is_implicit):
-            raise error
-        if self._on_error == "keep":
-            data = self._encode("UT", ("\\".join(["" if value is None else str(value) for value in values]),))
-            self._put(self._header(tag, "UT", len(data)) + data)
-        self._warn("wrong-value", f"{error.message} ({self._location(tag)})")
 
     def _put_pixel_data(self, vr: str, value: bytes, padded: bytes) -> None:
         check = FragmentCheck()
@@ -307,24 +218,6 @@ class SinglePassWriter(Writer):
             raise _encapsulated_error()
         return check.is_complete
 
-    def _settle_character_set(self, tag: int) -> None:
-        """Put Specific Character Set before an element, if UTF-8 needs it.
-
-        An item inherits it from the data set, unless its sequence stands before it there.
-        """
-        if self._in_utf_8 and tag > SPECIFIC_CHARACTER_SET and not self._is_utf_8:
-            if self._items[-1].last == SPECIFIC_CHARACTER_SET:
-                raise OutputError("expected Specific Character Set of VR CS and in one event, found another form")
-            self._put_character_set(())
-
-    def _put_character_set(self, terms: tuple[Any, ...]) -> None:
-        """Put Specific Character Set (PS3.3 C.12.1.1.2)."""
-        if len(self._items) == 1:
-            self._lacks_character_set = False
-        self._items[-1].terms = terms = _UTF_8_TERMS if self._in_utf_8 else terms
-        data = self._encode("CS", terms)
-        self._put(self._header(SPECIFIC_CHARACTER_SET, "CS", len(data)) + data)
-
     def _run(self, tag: int, vr: str, value: Any) -> None:
         self._put(value[0])
         move_to(self._items, value)
@@ -340,7 +233,7 @@ class SinglePassWriter(Writer):
         except TypeError as error:
             raise OutputError("expected JSON text, found another value") from error
         if self._state == _HEAD and tag >> 16 == FILE_META_GROUP and not self._has_meta:
-            self._meta.add(tag, vr, values)
+            self._add_file_meta(tag, vr, values)
         elif self._is_implicit and values:  # the reader would decode it with the VR of the dictionary
             raise OutputError("expected a value of its VR, found an element that is kept as it was in JSON or XML")
         else:
@@ -414,15 +307,26 @@ class SinglePassWriter(Writer):
         if not isinstance(value, bytes):
             raise OutputError(f"expected a segment of str or bytes, found {type(value).__name__}")
         if self._vr and VRS[self._vr].form is not Form.BINARY:
-            raise OutputError(f"expected text or numbers for VR {self._vr}, found bytes")
-        self._put(self._header(tag, self._vr or "UN", 0))
+            self._start_spooling()
+            self._replace_values(tag, OutputError(f"expected text or numbers for VR {self._vr}, found bytes"))
+            return
+        header = self._header(tag, self._vr or "UN", 0)
         self._flush()
-        self._binary = BinaryValue(self._target.tell() - LENGTH_32.size)
+        start = self._target.tell()
+        write_fully(self._target, header)
+        self._binary = BinaryValue(start, start + len(header))
+        self._is_kept_binary = False
         self._state = WriterState.BINARY
 
     # --- binary values
 
     def _binary_segment(self, tag: int, vr: str, value: Any) -> None:
+        if self._binary.is_complete:
+            self._replace_binary(tag, several_binary_values())
+            if self._state == WriterState.REPLACED:
+                return
+            self._put(self._binary.add(b"\\"))
+            self._binary.is_complete = False
         data = self._binary.add(value)
         if tag == PIXEL_DATA:
             self._binary.fragments.feed(data)
@@ -434,13 +338,33 @@ class SinglePassWriter(Writer):
 
     def _end_binary(self, tag: int, vr: str, value: Any) -> None:
         binary, expected = self._binary, self._expected_length
-        if vr not in VRS or VRS[vr].form is not Form.BINARY:
-            raise OutputError("expected a binary VR for a binary value, found another one")
+        vr_info(vr)
         check_end(self._vr, vr)
         if not binary.is_complete:
             raise OutputError("expected LAST_SEGMENT before END_ELEMENT, found none")
-        if expected not in (None, binary.length):
+        if not self._is_kept_binary and expected not in (None, binary.length):
             raise OutputError(f"expected a value of {expected} bytes, found {binary.length}")
+        if VRS[vr].form is not Form.BINARY:
+            self._replace_binary(tag, OutputError(f"expected text or numbers for VR {vr}, found bytes"))
+        if self._state != WriterState.REPLACED:
+            self._close_binary(tag, BYTES_VR if self._is_kept_binary else vr)
+        self._end_structure()
+
+    def _replace_binary(self, tag: int, error: OutputError) -> None:
+        """Cut the element off the target, or keep its bytes in VR OB."""
+        if not self._is_kept_binary:
+            self._allow(error)
+            self._report(tag, error)
+        self._is_kept_binary = self._on_error == "keep"
+        if not self._is_kept_binary:
+            self._parts.clear()
+            self._size = 0
+            cut_off(self._target, self._binary.start)
+            self._state = WriterState.REPLACED
+
+    def _close_binary(self, tag: int, vr: str) -> None:
+        """Write padding and length, and the VR if it differs from that at the start."""
+        binary = self._binary
         length = binary.length
         if tag == PIXEL_DATA and length and self._is_in_fragments(binary.fragments):
             length = UNDEFINED_LENGTH
@@ -449,12 +373,14 @@ class SinglePassWriter(Writer):
             length += 1
             self._put(b"\0")
         if length > UNDEFINED_LENGTH:
-            raise _length_error()
+            if self._on_error != "skip":
+                raise length_error()
+            self._replace_binary(tag, length_error())
+            return
         self._flush()
         overwrite(self._target, binary.length_offset, LENGTH_32.pack(length))
-        if not self._vr and not self._is_implicit:
+        if vr != self._vr and not self._is_implicit:
             overwrite(self._target, binary.length_offset - 4, vr.encode())
-        self._end_structure()
 
     # --- numbers and text
 
@@ -463,41 +389,92 @@ class SinglePassWriter(Writer):
         self._values(tag, vr, value)
 
     def _start_spooling(self) -> None:
-        self._spooled = SpooledValues(self._vr, self._temporary())
+        self._spooled = SpooledValues(self._vr, self._temporary(), keeps=self._on_error == "keep")
         self._state = WriterState.SPOOLED
 
     def _values(self, tag: int, vr: str, value: Any) -> None:
         assert self._spooled
-        self._spooled.add_values(value)
+        self._check_values(value)
+        try:
+            self._spooled.add_values(value)
+        except OutputError as error:
+            self._replace_values(tag, error)
+            self._replaced_values(tag, vr, value)
 
     def _text_segment(self, tag: int, vr: str, value: Any) -> None:
-        assert self._spooled
-        self._spooled.add_segment(value, final=False)
+        self._add_segment(tag, value, final=False)
 
     def _last_text_segment(self, tag: int, vr: str, value: Any) -> None:
+        self._add_segment(tag, value, final=True)
+
+    def _add_segment(self, tag: int, value: Any, *, final: bool) -> None:
         assert self._spooled
-        self._spooled.add_segment(value, final=True)
+        try:
+            self._spooled.add_segment(value, final=final)
+        except OutputError as error:
+            self._replace_values(tag, error)
+            self._add_replaced_segment(value, final=final)
 
     def _end_spooled(self, tag: int, vr: str, value: Any) -> None:
         spooled, terms = self._spooled, self._items[-1].terms
         assert spooled
-        spooled.check(vr)
+        vr_info(vr)
+        check_end(self._vr, vr)
         try:
+            spooled.check(vr)
             length = spooled.encoded_length(vr, terms, in_utf_8=self._is_utf_8)
-        except NotEncodableError:  # the second pass takes the temporary file over
-            raise self._not_encodable() from None
-        if length >= _MAX_LENGTH:
-            raise _length_error()
-        self._put(self._header(tag, vr, length + (length & 1)))
+            if length >= MAX_LENGTH:
+                raise length_error()
+        except (NotEncodableError, OutputError) as error:
+            # The second pass takes the temporary file over.
+            known = self._not_encodable() if isinstance(error, NotEncodableError) else error
+            if not isinstance(known, OutputError):
+                raise known from None
+            self._replace_values(tag, known)
+            self._end_replaced(tag, vr, value)
+            return
         self._has_extended_text = self._has_extended_text or not spooled.is_plain(vr)
-        for piece in spooled.encoded(vr, terms, in_utf_8=self._is_utf_8):
-            self._put(piece)
-        if length & 1:
-            self._put(padding(vr))
-        spooled.close()
+        self._put_field(tag, vr, length, spooled.encoded(vr, terms, in_utf_8=self._is_utf_8))
         if spooled.is_rounded:
             self._warn("inexact-number", f"{ROUNDED} ({self._location(tag)})")
+        self._close_temporary()
+        self._end_structure()
+
+    # --- values that do not fit the VR
+
+    def _replace_values(self, tag: int, error: OutputError) -> None:
+        """Drop the values so far, or take them for text; further values follow."""
+        self._allow(error)
+        self._report(tag, error)
+        assert self._spooled
+        if self._on_error == "keep":
+            self._kept_values = self._spooled.kept(self._temporary)
+        else:
+            self._spooled.close()
         self._spooled = None
+        self._state = WriterState.REPLACED
+
+    def _replaced_values(self, tag: int, vr: str, value: Any) -> None:
+        self._check_values(value)
+        if self._kept_values is not None:
+            self._kept_values.add_values(value)
+
+    def _replaced_segment(self, tag: int, vr: str, value: Any) -> None:
+        self._add_replaced_segment(value, final=False)
+
+    def _last_replaced_segment(self, tag: int, vr: str, value: Any) -> None:
+        self._add_replaced_segment(value, final=True)
+
+    def _add_replaced_segment(self, value: Any, *, final: bool) -> None:
+        if self._kept_values is not None:
+            self._kept_values.add_segment(value, final=final)
+
+    def _end_replaced(self, tag: int, vr: str, value: Any) -> None:
+        vr_info(vr)
+        check_end(self._vr, vr)
+        if self._kept_values is not None:
+            self._put_kept(tag, self._kept_values)
+        self._close_temporary()
         self._end_structure()
 
     # --- encapsulated pixel data (PS3.5 A.4) -------------------------------------------------------------------
@@ -513,8 +490,8 @@ class SinglePassWriter(Writer):
         self._state = WriterState.FRAGMENTS
 
     def _start_fragment(self, tag: int, vr: str, value: Any) -> None:
-        if not isinstance(value, int) or not 0 <= value <= _MAX_LENGTH:
-            raise OutputError(f"expected START_FRAGMENT with a length of 0 to {_MAX_LENGTH} bytes, found another value")
+        if not isinstance(value, int) or not 0 <= value <= MAX_LENGTH:
+            raise OutputError(f"expected START_FRAGMENT with a length of 0 to {MAX_LENGTH} bytes, found another value")
         self._put(ITEM_TAG + LENGTH_32.pack(value + (value & 1)))
         self._expected_length = value
         self._length = 0
@@ -569,6 +546,12 @@ class SinglePassWriter(Writer):
             EventType.LAST_SEGMENT: _last_text_segment,
             EventType.END_ELEMENT: _end_spooled,
         },
+        WriterState.REPLACED: {
+            EventType.VALUES: _replaced_values,
+            EventType.SEGMENT: _replaced_segment,
+            EventType.LAST_SEGMENT: _last_replaced_segment,
+            EventType.END_ELEMENT: _end_replaced,
+        },
         WriterState.FRAGMENTS: {
             EventType.START_FRAGMENT: _start_fragment,
             EventType.END_FRAGMENTS: _end_fragments,
@@ -581,19 +564,8 @@ class SinglePassWriter(Writer):
     }
 
 
-def _charset_error() -> OutputError:
-    return OutputError(
-        "expected text that Specific Character Set carries, found other characters; "
-        "in implicit VR the file cannot be written in UTF-8 instead"
-    )
-
-
 def _encapsulated_error() -> OutputError:
     return OutputError(
         "expected native pixel data by the transfer syntax, found encapsulated pixel data; "
         "WriteOptions.transfer_syntax sets its transfer syntax"
     )
-
-
-def _length_error() -> OutputError:
-    return OutputError("expected a value of less than 4 GiB, found a longer one, which a file cannot hold")

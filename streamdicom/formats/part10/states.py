@@ -53,9 +53,10 @@ class WriterState(IntEnum):
     ELEMENT = 4  # an element in parts, of which nothing is written yet
     BINARY = 5  # its binary value, written to the target
     SPOOLED = 6  # its numbers or text, written to a temporary file
-    FRAGMENTS = 7  # encapsulated pixel data
-    FRAGMENT = 8
-    END = 9
+    REPLACED = 7  # an element in parts that is left out, or kept as text
+    FRAGMENTS = 8  # encapsulated pixel data
+    FRAGMENT = 9
+    END = 10
 
 
 _ELEMENTS = {
@@ -89,6 +90,12 @@ WRITER_TRANSITIONS: Mapping[WriterState, Mapping[EventType, WriterState]] = {
         EventType.LAST_SEGMENT: WriterState.SPOOLED,
         EventType.END_ELEMENT: WriterState.DATASET,
     },
+    WriterState.REPLACED: {
+        EventType.VALUES: WriterState.REPLACED,
+        EventType.SEGMENT: WriterState.REPLACED,
+        EventType.LAST_SEGMENT: WriterState.REPLACED,
+        EventType.END_ELEMENT: WriterState.DATASET,
+    },
     WriterState.FRAGMENTS: {
         EventType.START_FRAGMENT: WriterState.FRAGMENT,
         EventType.END_FRAGMENTS: WriterState.DATASET,
@@ -101,7 +108,8 @@ WRITER_TRANSITIONS: Mapping[WriterState, Mapping[EventType, WriterState]] = {
 }
 """The events that the writer accepts in each state, and the state after each of them.
 
-A structure that ends in the head of the data set leads back to HEAD, any other to DATASET.
+An event with a value that does not fit the VR leads from ELEMENT, BINARY and SPOOLED to REPLACED. A structure that ends
+in the head of the data set leads back to HEAD, any other to DATASET.
 """
 
 

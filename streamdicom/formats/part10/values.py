@@ -220,8 +220,13 @@ def check_ends(vr: str, values: tuple[Any, ...]) -> None:
     Raises:
         OutputError: They do, as pydicom does with all white space.
     """
-    if vr in STRIPPED_VRS and any(value and value.strip() != value.strip(" \0") for value in values):
+    if vr in STRIPPED_VRS and are_stripped(values):
         raise ends_error(vr)
+
+
+def are_stripped(values: tuple[Any, ...]) -> bool:
+    """Return True if a value has white space other than padding at its ends."""
+    return any(value and value.strip() != value.strip(" \0") for value in values)
 
 
 def ends_error(vr: str) -> OutputError:

@@ -24,7 +24,7 @@ from streamdicom.errors import Location, OutputError
 from streamdicom.events import Event, EventType
 from streamdicom.formats.part10.writer import Part10Writer
 from streamdicom.limits import Limits
-from streamdicom.options import ReadOptions, WriteOptions
+from streamdicom.options import OnError, ReadOptions, WriteOptions
 from tests.formats.part10.files import (
     BUNDLED,
     EXPLICIT,
@@ -284,8 +284,8 @@ BAD_META: list[tuple[str, list[Event]]] = [
     ("sequence", [sequence(0x00020016)[0]]),
     ("long value", [(EventType.START_ELEMENT, 0x00020102, "OB", None)]),
     ("fragments", [fragments(0x00020102)[0]]),
-    ("text beyond Latin-1", [element(0x00020013, "SH", "\u5c71"), END]),
-    ("value that does not fit", [element(0x00020016, "AE", 5), END]),
+    ("text beyond Latin-1", [element(0x00020013, "SH", "\u5c71")]),
+    ("value that does not fit", [element(0x00020016, "AE", 5)]),
     ("too many", [element(0x00021000 + number, "LO") for number in range(257)]),
 ]
 
@@ -400,7 +400,7 @@ BAD_PARTS: list[tuple[str, list[Event]]] = [
     ("VR of a sequence at the end", [parts("UT", late=True)[0], parts("SQ")[-1]]),
     ("no VR at all", [parts("", late=True)[0], parts("")[-1]]),
     ("values of OB", [parts("OB")[0], some(b"a")]),
-    ("values before the VR", [parts("", late=True)[0], some("a")]),
+    ("numbers before the VR", [parts("", late=True)[0], some(5)]),
     ("bytes after bytes", [parts("OB")[0], last(b"a"), last(b"b")]),
     ("values after bytes", [parts("OB")[0], last(b"a"), some("a")]),
     ("text within bytes", [parts("", late=True)[0], segment(b"a"), segment("a")]),
@@ -1121,6 +1121,55 @@ def test_values_that_no_file_holds_cost_one_element(wrong: Event, kept: str) -> 
         assert read(data) == [charset, before, *expected, after]
     implicit = WriteOptions(transfer_syntax="1.2.840.10008.1.2", on_error="keep")  # reads text with the VR of numbers
     assert refused(START, before, wrong, options=implicit).location.tag_path == f"{wrong[1]:08X}"
+
+
+@pytest.mark.filterwarnings("ignore:wrong-value")
+@pytest.mark.parametrize("on_error", ["skip", "keep"])
+def test_wrong_uid_of_the_data_set_is_not_in_the_file_meta_information(on_error: OnError) -> None:
+    events = [element(0x00080016, "UI", "1.2"), element(0x00080018, "UI", "1.2\\3"), element(PATIENT_ID, "LO", "a")]
+    data = write([START, *events, END], WriteOptions(on_error=on_error))
+    assert [event[1:] for event in read(data)] == [
+        (0x00080016, "UI", ("1.2",)),
+        *([(0x00080018, "UT", ("1.2\\3",))] if on_error == "keep" else []),
+        (PATIENT_ID, "LO", ("a",)),
+    ]
+    meta = dcmread(io.BytesIO(data)).file_meta
+    assert meta.MediaStorageSOPClassUID == "1.2"
+    assert "MediaStorageSOPInstanceUID" not in meta
+
+
+@pytest.mark.filterwarnings("ignore:wrong-value")
+@pytest.mark.parametrize("on_error", ["skip", "keep"])
+def test_wrong_file_meta_element_costs_itself(on_error: OnError) -> None:
+    wrong = [element(0x00020003, "UI", "1.2\\3"), element(0x00020013, "SH", "\u5c71"), element(0x00020016, "AE", 5)]
+    events = [START, *wrong, element(0x00080018, "UI", "1.5"), element(PATIENT_ID, "LO", "a"), END]
+    dataset = dcmread(io.BytesIO(write(events, WriteOptions(on_error=on_error))))
+    assert (dataset.file_meta.MediaStorageSOPInstanceUID, dataset.PatientID) == ("1.5", "a")
+    assert ("SourceApplicationEntityTitle" in dataset.file_meta) is (on_error == "keep")
+
+
+@pytest.mark.filterwarnings("ignore:wrong-value")
+@pytest.mark.parametrize("on_error", ["skip", "keep"])
+def test_wrong_character_set_of_an_item_leaves_its_text_readable(on_error: OnError) -> None:
+    wrong, name = element(CHARSET, "CS", "ISO_IR 100", 5), element(PATIENT_ID, "LO", "\u041b")
+    events = [element(CHARSET, "CS", "ISO_IR 144"), *sequence(REFERENCES, [wrong, name]), name]
+    assert [
+        event for event in read(write([START, *events, END], WriteOptions(on_error=on_error))) if event[1] == PATIENT_ID
+    ] == [name, name]
+
+
+@pytest.mark.parametrize("vr", ["LO", "DS", "UC"])
+def test_values_before_their_vr_are_written(vr: str) -> None:
+    values = [(EventType.VALUES, PRIVATE, "", ("1", None, "2"))] * 2
+    events: list[Event] = [
+        (EventType.START_ELEMENT, PRIVATE, "", None),
+        *values,
+        (EventType.END_ELEMENT, PRIVATE, vr, None),
+    ]
+    assert read(write([START, *events, END])) == [element(PRIVATE, vr, "1", "", "2", "1", "", "2")]
+    wrong: Event = (EventType.VALUES, PRIVATE, "", ("a\\b",))
+    assert "backslash" in refused(START, events[0], wrong, events[-1]).message
+    assert "VR of text" in refused(START, *events[:-1], (EventType.END_ELEMENT, PRIVATE, "US", None)).message
 
 
 def test_json_element_is_refused_in_implicit_vr() -> None:

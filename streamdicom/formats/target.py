@@ -1,4 +1,4 @@
-"""Access to the target of the writer and to its temporary files."""
+"""Access to the targets of writers and to their temporary files."""
 
 from __future__ import annotations
 
@@ -27,3 +27,9 @@ def overwrite(file: BinaryIO, offset: int, data: bytes) -> None:
     file.seek(offset)
     write_fully(file, data)
     file.seek(position)
+
+
+def cut_off(file: BinaryIO, offset: int) -> None:
+    """Remove the bytes from an offset to the end, where the next ones are written."""
+    file.seek(offset)
+    file.truncate()
