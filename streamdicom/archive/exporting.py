@@ -39,7 +39,11 @@ from streamdicom.archive.indexing import OutputIndex
 from streamdicom.archive.manifest import ManifestWriter, Since, digest_of
 from streamdicom.archive.report import ProgressCallback, Report, Skipped, Ticker
 from streamdicom.archive.sink import Sink, open_sink
-from streamdicom.archive.sources import (
+from streamdicom.archive.tasks import SEPARATOR, InputFacts, Rendering, Result, Task, render
+from streamdicom.bulkdata import DirectoryStore
+from streamdicom.errors import InputError, ResumeError
+from streamdicom.formats import JSON, NDJSON, form_of_name
+from streamdicom.inputs import (
     CONTAINERS,
     FileId,
     Input,
@@ -50,10 +54,6 @@ from streamdicom.archive.sources import (
     measure,
     places,
 )
-from streamdicom.archive.tasks import SEPARATOR, InputFacts, Rendering, Result, Task, render
-from streamdicom.bulkdata import DirectoryStore
-from streamdicom.errors import InputError, ResumeError
-from streamdicom.formats import JSON, NDJSON, form_of_name
 from streamdicom.io import Target, absolute, is_special, is_url, new_compressor
 from streamdicom.options import ReadOptions, WriteOptions, options_or_default
 

@@ -51,7 +51,6 @@ from streamdicom.archive.layout import DEFAULT_LAYOUT, Layout
 from streamdicom.archive.manifest import ManifestWriter, digest_of
 from streamdicom.archive.members import decompressed
 from streamdicom.archive.report import ProgressCallback, Report, Skipped, Ticker
-from streamdicom.archive.sources import check_place
 from streamdicom.archive.spools import SpoolFolder
 from streamdicom.archive.work_folder import WorkFolder
 from streamdicom.deviations import DeviationWarning
@@ -60,6 +59,7 @@ from streamdicom.errors import Location, ResumeError, StreamDicomError
 from streamdicom.events import Event
 from streamdicom.formats.part10 import Part10Writer
 from streamdicom.index import DatasetOffsets, iter_splits, split_at
+from streamdicom.inputs import check_place
 from streamdicom.io import (
     Expansion,
     Place,

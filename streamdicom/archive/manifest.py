@@ -22,8 +22,8 @@ from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any
 
-from streamdicom.archive.sources import Input
 from streamdicom.errors import InputError
+from streamdicom.inputs import Input
 from streamdicom.io import Output, Place, absolute, open_place, temporary
 
 _VERSION = 1

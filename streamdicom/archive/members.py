@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import IO, NamedTuple, cast
 
-from streamdicom.archive.sources import CONTAINERS, DAMAGE, HEAD_SIZE, Input, Kind, pieces, reading, recognize
 from streamdicom.errors import DicomFileError, InputError, TruncatedError
 from streamdicom.formats import STREAM_FREE_SIZE, expand, form_of_name
+from streamdicom.inputs import CONTAINERS, DAMAGE, HEAD_SIZE, Input, Kind, pieces, reading, recognize
 from streamdicom.io import Expansion, open_place
 from streamdicom.limits import Limits
 

@@ -12,12 +12,12 @@ from streamdicom._push import PIECE_SIZE
 from streamdicom.api import batches
 from streamdicom.archive.heads import Heads
 from streamdicom.archive.members import member_name, members
-from streamdicom.archive.sources import CONTAINERS, Input, Kind, find, open_input, pieces, places, recognized, walk
 from streamdicom.codec import dataset_parser, reading_pipeline
 from streamdicom.converters import converters_in_force
 from streamdicom.errors import InputError, StreamDicomError
 from streamdicom.events import Event
 from streamdicom.index import DatasetOffsets
+from streamdicom.inputs import CONTAINERS, Input, Kind, find, open_input, pieces, places, recognized, walk
 from streamdicom.io import Expansion
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, options_or_default

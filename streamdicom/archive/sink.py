@@ -18,9 +18,9 @@ from types import TracebackType
 from typing import Any, Self, cast
 
 from streamdicom.archive.journal import Entry, Journal, check_request
-from streamdicom.archive.sources import FileId, file_id
 from streamdicom.archive.spools import SpoolFolder
 from streamdicom.errors import ResumeError
+from streamdicom.inputs import FileId, file_id
 from streamdicom.io import NamedFile, Output, Target, full_url, hidden, is_special, is_url, naming
 
 _INTERVAL = 0.25  # seconds between two writes of the journal

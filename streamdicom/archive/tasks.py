@@ -23,7 +23,6 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 from streamdicom.api import expanded_events, write_events
 from streamdicom.archive.members import Member, member_name, members
 from streamdicom.archive.reading import complete_files
-from streamdicom.archive.sources import CONTAINERS, Input, Kind, open_input, pieces
 from streamdicom.bulkdata import BulkDataAction, BulkDataPolicy, DirectoryStore, FsspecStore
 from streamdicom.codec import output_form
 from streamdicom.deidentification import DeidentificationReport
@@ -31,6 +30,7 @@ from streamdicom.errors import InputError, StreamDicomError
 from streamdicom.events import Event, to_end
 from streamdicom.filters import needed_file_meta, sort_elements
 from streamdicom.index import hash_of
+from streamdicom.inputs import CONTAINERS, Input, Kind, open_input, pieces
 from streamdicom.io import Expansion, MemberPlace, is_url, new_compressor, read_range
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, WriteOptions

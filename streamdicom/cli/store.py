@@ -10,11 +10,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TextIO
 
-from streamdicom.archive import walk_within
 from streamdicom.cli.exit_codes import DONE, FAILED, UsageError, usage_errors
 from streamdicom.cli.progress import ProgressLine
 from streamdicom.cli.requests import client_of, naming_server
 from streamdicom.cli.terminal import console, counted
+from streamdicom.inputs import walk_within
 
 try:
     from streamdicom.web.client import Stored, store_files

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from streamdicom._workers import in_order
-from streamdicom.archive import Kind, find, measure, places
 from streamdicom.index import IndexUse, Split, parse_size, plan_splits
+from streamdicom.inputs import Kind, find, measure, places
 from streamdicom.io import absolute
 from streamdicom.options import ReadOptions, options_or_default
 

@@ -10,12 +10,12 @@ from pyspark.sql.datasource import DataSourceStreamReader, InputPartition
 from pyspark.sql.streaming.datasource import ReadAllAvailable, ReadLimit, ReadMaxFiles, SupportsTriggerAvailableNow
 from pyspark.sql.types import StructType
 
-from streamdicom.archive import Kind, find, places
 from streamdicom.engines.spark.options import Options
 from streamdicom.engines.spark.source import Columns, Partition
 from streamdicom.errors import InputError, Location
 from streamdicom.formats import form_of_name
 from streamdicom.index import plan_lines
+from streamdicom.inputs import Kind, find, places
 from streamdicom.io import absolute, open_place
 
 _BLOCK = 64 * 1024

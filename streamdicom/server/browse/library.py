@@ -22,7 +22,6 @@ from threading import Event as Flag
 from threading import Lock, Thread
 from typing import BinaryIO, NamedTuple, cast
 
-from streamdicom.archive import HEAD_SIZE, Input, Kind, find, reading, recognize
 from streamdicom.dicom import SOP_INSTANCE_UID
 from streamdicom.errors import IndexMismatchError, InputError
 from streamdicom.events import ELEMENT, END_DATASET, START_DATASET
@@ -35,6 +34,7 @@ from streamdicom.index import (
     starts_and_uids,
     uid_hash,
 )
+from streamdicom.inputs import HEAD_SIZE, Input, Kind, find, reading, recognize
 from streamdicom.io import MemberPlace, UnpackedFile, compression_of, read_range
 from streamdicom.jsontext import CommentError
 from streamdicom.options import ReadOptions

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
-from streamdicom.archive import reading
+from streamdicom.inputs import reading
 from streamdicom.io import MemberPlace, UnpackedFile
 
 ZIP, TAR = "zip", "tar"

@@ -17,10 +17,11 @@ from types import TracebackType
 from typing import Any, BinaryIO, NamedTuple, Self
 
 from streamdicom.api import iter_events
-from streamdicom.archive import ProgressCallback, Skipped, Ticker, file_id, is_within, measure, walk_within
+from streamdicom.archive import ProgressCallback, Skipped, Ticker
 from streamdicom.dicom import MAX_TAG
 from streamdicom.errors import InputError, StreamDicomError
 from streamdicom.events import Event
+from streamdicom.inputs import file_id, is_within, measure, walk_within
 from streamdicom.options import ReadOptions
 from streamdicom.server.catalog.database import Database, make_private
 from streamdicom.server.catalog.records import (

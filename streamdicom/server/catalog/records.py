@@ -9,7 +9,6 @@ from itertools import chain
 from typing import BinaryIO, NamedTuple, cast
 
 from streamdicom.api import iter_events
-from streamdicom.archive import pieces
 from streamdicom.codec import EventEncoder
 from streamdicom.dicom import (
     MAX_TAG,
@@ -30,6 +29,7 @@ from streamdicom.events import (
 )
 from streamdicom.filters import sort_elements
 from streamdicom.formats import DICOM, JSON, UNKNOWN, detect
+from streamdicom.inputs import pieces
 from streamdicom.io import CHUNK
 from streamdicom.jsontext import JsonTokenizer, TokenType
 from streamdicom.options import ReadOptions

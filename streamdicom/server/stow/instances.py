@@ -26,7 +26,6 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from streamdicom.api import write_events
-from streamdicom.archive import is_within
 from streamdicom.dicom import (
     SERIES_INSTANCE_UID,
     SOP_CLASS_UID,
@@ -37,6 +36,7 @@ from streamdicom.dicom import (
 from streamdicom.errors import InputError, LimitError, OutputError, RequestError
 from streamdicom.events import ELEMENT, END_SEQUENCE, START_DATASET, START_SEQUENCE, Event
 from streamdicom.filters import sort_elements
+from streamdicom.inputs import is_within
 from streamdicom.io import Expansion
 from streamdicom.limits import Limits
 from streamdicom.options import WriteOptions

@@ -21,7 +21,7 @@ import pytest
 from streamdicom import InputError, LimitError, Limits, ReadOptions
 from streamdicom.archive import iter_events
 from streamdicom.archive.members import members
-from streamdicom.archive.sources import (
+from streamdicom.inputs import (
     CONTAINERS,
     Input,
     Kind,
