@@ -1,12 +1,15 @@
-"""Warnings that point at the caller's code."""
+"""Warnings that point at the caller's code, and warnings of tasks."""
 
 from __future__ import annotations
 
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _PACKAGE = os.path.dirname(__file__) + os.sep  # noqa: PTH120 - pathlib takes long to import
+_MAX_CAUGHT = 20
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
@@ -24,3 +27,18 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     while frame.f_code.co_filename.startswith(_PACKAGE) and frame.f_back is not None:
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
+
+
+@contextmanager
+def caught_warnings() -> Iterator[set[str]]:
+    """Catch Python warnings; yield the set of their texts, which is bounded."""
+    texts: set[str] = set()
+
+    def collect(message: Warning | str, *_: object, **__: object) -> None:
+        if len(texts) < _MAX_CAUGHT:
+            texts.add(str(message))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = collect
+        yield texts

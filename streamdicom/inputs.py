@@ -13,10 +13,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-import struct
-import tarfile
-import zipfile
-import zlib
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from enum import IntEnum
@@ -52,19 +48,6 @@ _XML_ROOT = b"<NativeDicomModel"
 
 _UNREADABLE = f"{UNKNOWN_MESSAGE}, nor a ZIP or tar file"
 _EMPTY = "the file is empty"
-
-DAMAGE = (
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    zlib.error,
-    struct.error,
-    EOFError,
-    ValueError,
-    OverflowError,
-    NotImplementedError,
-    RecursionError,
-)
-"""Exceptions of the standard library for damaged files."""
 
 FileId: TypeAlias = tuple[int, int] | str
 """Device and inode number, which identify an existing file; or a URL."""
@@ -416,6 +399,17 @@ def pieces(file: IO[bytes]) -> Iterator[bytes]:
             yield data
 
 
+def damage_errors() -> tuple[type[Exception], ...]:
+    """Return the exceptions of the standard library for files that are damaged or cannot be read."""
+    import struct  # imported late: only a damaged file needs them
+    import tarfile
+    import zipfile
+    import zlib
+
+    own = (zipfile.BadZipFile, tarfile.TarError, zlib.error, struct.error)
+    return (*own, OSError, EOFError, ValueError, OverflowError, NotImplementedError, RecursionError)
+
+
 @contextmanager
 def reading(damage: str) -> Iterator[None]:
     """Turn exceptions of a file, and of ZIP and tar modules, into an InputError.
@@ -429,5 +423,5 @@ def reading(damage: str) -> Iterator[None]:
         raise
     except OSError as error:
         raise InputError(f"the file cannot be read: {error.strerror}") from error
-    except DAMAGE as error:
+    except damage_errors() as error:
         raise InputError(damage) from error

@@ -1,12 +1,17 @@
 """Whole archives: iteration over many files, export to one stream, and import."""
 
-from streamdicom.archive.exporting import export_archive
-from streamdicom.archive.heads import Heads
-from streamdicom.archive.importing import import_archive
-from streamdicom.archive.manifest import versions
-from streamdicom.archive.reading import iter_datasets, iter_events, iter_heads, iter_named_events
-from streamdicom.archive.report import Progress, ProgressCallback, Report, Skipped, Ticker
-from streamdicom.archive.verifying import Verification, verify_export
+from typing import TYPE_CHECKING
+
+from streamdicom._late import late_names
+
+if TYPE_CHECKING:
+    from streamdicom.archive.exporting import export_archive
+    from streamdicom.archive.heads import Heads
+    from streamdicom.archive.importing import import_archive
+    from streamdicom.archive.manifest import versions
+    from streamdicom.archive.reading import iter_datasets, iter_events, iter_heads, iter_named_events
+    from streamdicom.archive.report import Progress, ProgressCallback, Report, Skipped, Ticker
+    from streamdicom.archive.verifying import Verification, verify_export
 
 __all__ = [
     "Heads",
@@ -25,3 +30,22 @@ __all__ = [
     "verify_export",
     "versions",
 ]
+
+_LATE = {
+    "Heads": "heads",
+    "Progress": "report",
+    "ProgressCallback": "report",
+    "Report": "report",
+    "Skipped": "report",
+    "Ticker": "report",
+    "Verification": "verifying",
+    "export_archive": "exporting",
+    "import_archive": "importing",
+    "iter_datasets": "reading",
+    "iter_events": "reading",
+    "iter_heads": "reading",
+    "iter_named_events": "reading",
+    "verify_export": "verifying",
+    "versions": "manifest",
+}
+__getattr__, __dir__ = late_names(__name__, _LATE, globals())

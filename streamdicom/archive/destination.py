@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import suppress
-from filecmp import cmp
 from pathlib import Path
 
 from streamdicom.archive.journal import Entry
@@ -90,6 +89,8 @@ class Destination:
             return False
         if not self.reuses_identical_files or not found.is_file() or found.is_symlink():
             return True
+        from filecmp import cmp  # which most runs do not need
+
         return not cmp(found, partial, shallow=False)
 
     def _free_path(self, path: str, partial: Path) -> str:

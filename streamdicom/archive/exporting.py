@@ -32,10 +32,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice, zip_longest
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from streamdicom._workers import in_order
-from streamdicom.archive.indexing import OutputIndex
 from streamdicom.archive.manifest import ManifestWriter, Since, digest_of
 from streamdicom.archive.report import ProgressCallback, Report, Skipped, Ticker
 from streamdicom.archive.sink import Sink, open_sink
@@ -56,6 +55,9 @@ from streamdicom.inputs import (
 )
 from streamdicom.io import Target, absolute, is_special, is_url, new_compressor
 from streamdicom.options import ReadOptions, WriteOptions, options_or_default
+
+if TYPE_CHECKING:
+    from streamdicom.archive.indexing import OutputIndex
 
 _BATCH_FILES = 64  # of a task
 _BATCH_SIZE = 1024 * 1024  # bytes of a task
@@ -151,15 +153,9 @@ def export_archive(
         raise ValueError(f"on_error must be stop or skip, not {on_error}")
     if jobs < 1:
         raise ValueError(f"jobs must be at least 1, not {jobs}")
-    if bulk_dir is not None and not bulk:
-        raise ValueError("bulk_dir needs bulk=True")
-    format, compress = _form(target, format, compress)
-    if format == NDJSON.name and indent is not None:
-        raise ValueError("NDJSON has one data set on each line; leave out the indent")
-    if index and (not isinstance(target, str | os.PathLike) or is_url(target) or is_special(target)):
-        raise ValueError("only an export to a regular file can have an index")
     options = options_or_default(options, WriteOptions)
     _check_options(options)
+    format, compress = _form(target, format, compress)
     rendering = Rendering(
         format=format,
         compress=compress,
@@ -174,27 +170,55 @@ def export_archive(
         manifest=manifest is not None,
         where=_as_tuples(where or {}),
     )
-    ReadOptions(where=dict(rendering.where))  # raises before the work starts if an element is unknown
-    own_index = OutputIndex(compress) if index else None
-    if manifest is not None and (not isinstance(target, str | os.PathLike) or is_special(target)):
-        raise ValueError("only an export to a file can have a manifest")
+    _check_rendering(rendering, target)
     with (
         closing(Since(since)) if since is not None else nullcontext() as earlier,
-        closing(ManifestWriter("export", {**rendering.request(), "sources": paths})) as lines,
+        closing(_new_manifest(rendering, paths)) if manifest is not None else nullcontext() as lines,
         open_sink(target, resume) as sink,
-        closing(own_index) if own_index else nullcontext(),
+        closing(_new_index(compress)) if index else nullcontext() as places_of_datasets,
     ):
         sink.excluded |= _ids(manifest) | _ids(since)
-        run = _Export(paths, rendering, on_error == "skip", progress, own_index, lines, earlier)
+        run = _Export(paths, rendering, on_error == "skip", progress, places_of_datasets, lines, earlier)
         report = run.run(sink, jobs)
-        if manifest is not None:
-            size, digest = digest_of(cast(str, target))
-            place = absolute(cast(str, target))
-            lines.add({"output": place, "size": size, "sha256": digest, "datasets": report.datasets})
-            lines.write(manifest)
-        if own_index:
-            own_index.write(cast(str, target))
+        if manifest is not None and lines is not None:
+            _finish_manifest(lines, manifest, cast(str, target), report)
+        if places_of_datasets is not None:
+            places_of_datasets.write(cast(str, target))
         return report
+
+
+def _check_rendering(rendering: Rendering, target: Target) -> None:
+    """Check that the arguments fit each other and the target.
+
+    Raises:
+        ValueError: They do not.
+    """
+    if rendering.bulk_dir is not None and not rendering.bulk:
+        raise ValueError("bulk_dir needs bulk=True")
+    if rendering.format == NDJSON.name and rendering.indent is not None:
+        raise ValueError("NDJSON has one data set on each line; leave out the indent")
+    is_file = isinstance(target, str | os.PathLike) and not is_special(target)
+    if rendering.index and (not is_file or is_url(target)):
+        raise ValueError("only an export to a regular file can have an index")
+    if rendering.manifest and not is_file:
+        raise ValueError("only an export to a file can have a manifest")
+    ReadOptions(where=dict(rendering.where))  # raises if an element is unknown
+
+
+def _new_index(compress: str | None) -> OutputIndex:
+    from streamdicom.archive.indexing import OutputIndex  # which most exports do not need
+
+    return OutputIndex(compress)
+
+
+def _new_manifest(rendering: Rendering, sources: list[str]) -> ManifestWriter:
+    return ManifestWriter("export", {**rendering.request(), "sources": sources})
+
+
+def _finish_manifest(lines: ManifestWriter, place: str | os.PathLike[str], target: str, report: Report) -> None:
+    size, digest = digest_of(target)
+    lines.add({"output": absolute(target), "size": size, "sha256": digest, "datasets": report.datasets})
+    lines.write(place)
 
 
 def _as_list(
@@ -263,7 +287,7 @@ class _Export:
         skip: bool,
         progress: ProgressCallback | None,
         index: OutputIndex | None,
-        manifest: ManifestWriter,
+        manifest: ManifestWriter | None,
         since: Since | None,
     ) -> None:
         self._sources = sources
@@ -308,7 +332,8 @@ class _Export:
             return False
         line = self._since.unchanged(item) if self._since is not None and item.kind != Kind.FAULT else None
         if line is not None:
-            self._manifest.add(line)
+            if self._manifest is not None:
+                self._manifest.add(line)
             self._report.unchanged += 1
             self._ticker.advance(1, item.size)
         return line is None
@@ -352,7 +377,9 @@ class _Export:
         return [task] if task else []
 
     def _note(self, inputs: tuple[Input, ...], facts: Iterable[InputFacts], datasets: int, has_failed: bool) -> None:
-        """Add inputs that are done to the manifest."""
+        """Add inputs that are done to the manifest, if there is one."""
+        if self._manifest is None:
+            return
         self._container.datasets += datasets
         self._container.has_failed |= has_failed
         for number, sha256, count, skipped in facts:

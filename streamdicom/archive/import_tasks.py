@@ -11,9 +11,9 @@ from io import BufferedRandom
 from pathlib import Path
 from typing import NamedTuple
 
+from streamdicom._warn import caught_warnings
 from streamdicom.api import write_events
 from streamdicom.archive.layout import with_values
-from streamdicom.archive.tasks import caught_warnings
 from streamdicom.archive.work_folder import partial_name
 from streamdicom.bulkdata import BulkDataInfo, BulkDataStore, DirectoryStore, FsspecStore
 from streamdicom.dicom import SOP_INSTANCE_UID

@@ -147,16 +147,9 @@ def import_archive(
     ...     os.listdir(folder)
     ['1.2']
     """
-    for name, value, choices in (
-        ("on_error", on_error, ("stop", "skip")),
-        ("on_duplicate", on_duplicate, ("error", "skip", "replace", "keep-both")),
-    ):
-        if value not in choices:
-            raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value}")
+    _check_arguments(on_error, on_duplicate, jobs)
     for name, folder in (("directory", directory), ("bulk_root", bulk_root)):
         check_place(name, folder)
-    if jobs < 1:
-        raise ValueError(f"jobs must be at least 1, not {jobs}")
     paths = Layout(layout)
     if is_url(directory) and resume:
         raise ValueError("only an import to a local folder can be resumed; on_duplicate='skip' passes over files")
@@ -169,14 +162,10 @@ def import_archive(
         "where": {key: [value] if isinstance(value, str) else [*value] for key, value in (where or {}).items()},
         "source": description,
     }
-    reading = ReadOptions(on_error="keep" if on_error == "skip" else None, where=request["where"])
-    writing = _checked(options_or_default(options, WriteOptions))
+    skip = on_error == "skip"
+    reading = ReadOptions(on_error="keep" if skip else None, where=request["where"])
+    writing = _write_options(options_or_default(options, WriteOptions), transfer_syntax, skip)
     request |= {"include": list(map(str, writing.include)), "exclude": list(map(str, writing.exclude))}
-    on_value: OnError = "raise"
-    if on_error == "skip":  # text in place of a value that no file can hold needs a VR in the file
-        on_value = "skip" if transfer_syntax == IMPLICIT_VR_LITTLE_ENDIAN else "keep"
-    writing = replace(writing, transfer_syntax=transfer_syntax, on_error=on_value)
-    Part10Writer(BytesIO(), BytesIO, options=writing)  # raises if the transfer syntax is not supported
     ticker = Ticker(progress)
     ticker.size_known = description[1] if description else None
     with (
@@ -184,10 +173,20 @@ def import_archive(
         closing(_destination(directory, paths, on_duplicate)) as destination,
         closing(WorkFolder(Path(spool.path if spool else directory), resume)) as work,
     ):
-        skip = on_error == "skip"
         bulk = request["bulk_root"], bulk_uri_prefix
         writer = FileWriter(work.path, work.token, destination.tags, reading, writing, *bulk, skip)
         return _Import(destination, work, writer, jobs, skip, ticker).run(source, request, manifest)
+
+
+def _check_arguments(on_error: str, on_duplicate: str, jobs: int) -> None:
+    for name, value, choices in (
+        ("on_error", on_error, ("stop", "skip")),
+        ("on_duplicate", on_duplicate, ("error", "skip", "replace", "keep-both")),
+    ):
+        if value not in choices:
+            raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value}")
+    if jobs < 1:
+        raise ValueError(f"jobs must be at least 1, not {jobs}")
 
 
 def _destination(directory: str | os.PathLike[str], layout: Layout, on_duplicate: str) -> Destination:
@@ -196,16 +195,21 @@ def _destination(directory: str | os.PathLike[str], layout: Layout, on_duplicate
     return Destination(Path(directory), layout, on_duplicate)
 
 
-def _checked(options: WriteOptions) -> WriteOptions:
-    """Return options that only choose elements.
+def _write_options(options: WriteOptions, transfer_syntax: str | None, skip: bool) -> WriteOptions:
+    """Return the options of the files.
 
     Raises:
-        ValueError: Another option is set.
+        ValueError: The caller has set an option that does not choose elements, or the transfer syntax is not supported.
     """
     own = WriteOptions(include=options.include, exclude=options.exclude)
     if options != own:
         raise ValueError("an import supports the options include and exclude only; use its own arguments")
-    return options
+    on_value: OnError = "raise"
+    if skip:  # text in place of a value that no file can hold needs a VR in the file
+        on_value = "skip" if transfer_syntax == IMPLICIT_VR_LITTLE_ENDIAN else "keep"
+    writing = replace(options, transfer_syntax=transfer_syntax, on_error=on_value)
+    Part10Writer(BytesIO(), BytesIO, options=writing)  # raises if the transfer syntax is not supported
+    return writing
 
 
 def _is_file(source: Source) -> TypeGuard[str | os.PathLike[str]]:

@@ -6,15 +6,15 @@ out of the folder. The same values always make the same path.
 
 from __future__ import annotations
 
-import hashlib
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from streamdicom._dictionary import tag_of_keyword
 from streamdicom.dicom import (
+    SERIES_INSTANCE_UID,
     SOP_INSTANCE_UID,
+    STUDY_INSTANCE_UID,
     dictionary_vrs,
     is_uid,
     parse_tag,
@@ -22,6 +22,14 @@ from streamdicom.dicom import (
 from streamdicom.events import ELEMENT, END_SEQUENCE, START_SEQUENCE, Event
 
 DEFAULT_LAYOUT = "{StudyInstanceUID}/{SeriesInstanceUID}/{SOPInstanceUID}.dcm"
+
+# Loading the data dictionary takes longer than importing a small stream.
+_DEFAULT_FIELDS = {
+    "StudyInstanceUID": STUDY_INSTANCE_UID,
+    "SeriesInstanceUID": SERIES_INSTANCE_UID,
+    "SOPInstanceUID": SOP_INSTANCE_UID,
+}
+_UIDS = frozenset(_DEFAULT_FIELDS.values())
 
 _FIELD = re.compile(r"\{([^{}]*)\}")
 _MAX_VALUE_LENGTH = 64  # characters
@@ -85,6 +93,8 @@ class Layout:
 
 
 def _tag_of(field: str) -> int:
+    if field in _DEFAULT_FIELDS:
+        return _DEFAULT_FIELDS[field]
     try:
         return parse_tag(field)
     except ValueError:
@@ -102,7 +112,7 @@ def _component(tag: int, values: Mapping[int, str], index: int) -> str:
 
 
 def _has_uids(tag: int) -> bool:
-    return dictionary_vrs(tag) == ["UI"]
+    return tag in _UIDS or dictionary_vrs(tag) == ["UI"]
 
 
 def _safe_uid(value: str) -> str:
@@ -112,12 +122,16 @@ def _safe_uid(value: str) -> str:
 
 
 def _digest(value: str) -> str:
-    return hashlib.sha256(value.encode(errors="surrogatepass")).hexdigest()[:32]
+    from hashlib import sha256  # which takes long to import
+
+    return sha256(value.encode(errors="surrogatepass")).hexdigest()[:32]
 
 
 def _safe_text(value: str) -> str:
     """Keep letters and digits of any script and safe punctuation; replace the rest."""
-    plain = unicodedata.normalize("NFC", value[:_MAX_VALUE_LENGTH])
+    from unicodedata import normalize  # which takes long to import
+
+    plain = normalize("NFC", value[:_MAX_VALUE_LENGTH])
     safe = "".join(character if character.isalnum() or character in "-_^ ." else "_" for character in plain)
     return safe.strip(". ") or "unknown"
 

@@ -15,11 +15,8 @@ set.
 from __future__ import annotations
 
 import json
-import platform
-import sqlite3
 import sys
 from collections.abc import Iterator
-from hashlib import sha256
 from typing import Any
 
 from streamdicom.errors import InputError
@@ -37,11 +34,13 @@ def versions() -> dict[str, str]:
     ['python', 'streamdicom']
     """
     package = sys.modules[__name__.partition(".")[0]]  # an import would be one of the layers above
-    return {"streamdicom": package.__version__, "python": platform.python_version()}
+    return {"streamdicom": package.__version__, "python": sys.version.partition(" ")[0]}
 
 
 def digest_of(place: Place) -> tuple[int, str]:
     """Return the size of a file, and its SHA-256 in hexadecimal digits."""
+    from hashlib import sha256  # which takes long to import
+
     digest = sha256()
     size = 0
     with open_place(place) as file:
@@ -120,6 +119,8 @@ class Since:
     """
 
     def __init__(self, place: Place) -> None:
+        import sqlite3  # which takes long to import
+
         self._files = sqlite3.connect("", isolation_level=None)  # a temporary database, which spills to disk
         self._files.execute("PRAGMA journal_mode = OFF")
         self._files.execute("CREATE TABLE files (path TEXT PRIMARY KEY, size, mtime, sha256, datasets) WITHOUT ROWID")

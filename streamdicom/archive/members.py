@@ -5,18 +5,20 @@ from __future__ import annotations
 import math
 import os
 import sys
-import tarfile
-import zipfile
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import IO, NamedTuple, cast
+from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
 from streamdicom.errors import DicomFileError, InputError, TruncatedError
 from streamdicom.formats import STREAM_FREE_SIZE, expand, form_of_name
-from streamdicom.inputs import CONTAINERS, DAMAGE, HEAD_SIZE, Input, Kind, pieces, reading, recognize
+from streamdicom.inputs import CONTAINERS, HEAD_SIZE, Input, Kind, damage_errors, pieces, reading, recognize
 from streamdicom.io import Expansion, open_place
 from streamdicom.limits import Limits
 
+if TYPE_CHECKING:
+    from zipfile import ZipFile, ZipInfo
+
+_TAR_BLOCK = 512
 _MAX_TAR_HEADER = 1024 * 1024  # bytes of the headers of a member, with its name, which tarfile holds in memory
 
 
@@ -90,7 +92,9 @@ def members(container: Input, limits: Limits) -> Iterator[Member]:
 
 
 def _zip_members(file: IO[bytes], size: int, limits: Limits) -> Iterator[Member]:
-    with zipfile.ZipFile(file) as archive:
+    from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile  # which takes long to import
+
+    with ZipFile(file) as archive:
         sizes = [info.compress_size for info in archive.infolist()]
         if sum(one for one in sizes if one <= size) > size:  # members that are the same bytes multiply them
             raise DicomFileError("the members of the ZIP file overlap")
@@ -99,7 +103,7 @@ def _zip_members(file: IO[bytes], size: int, limits: Limits) -> Iterator[Member]
                 continue
             if info.flag_bits & 1:
                 yield Member(info.filename, Kind.FAULT, fault="the member is encrypted")
-            elif info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            elif info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
                 # zipfile does not bound the output of other methods.
                 fault = "the member is compressed with another method than deflate"
                 yield Member(info.filename, Kind.FAULT, fault=fault)
@@ -107,15 +111,15 @@ def _zip_members(file: IO[bytes], size: int, limits: Limits) -> Iterator[Member]
                 yield from _zip_member(archive, info, Expansion(limits))
 
 
-def _zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, expansion: Expansion) -> Iterator[Member]:
+def _zip_member(archive: ZipFile, info: ZipInfo, expansion: Expansion) -> Iterator[Member]:
     try:
         file = archive.open(info)
-    except (OSError, *DAMAGE):
+    except damage_errors():
         yield Member(info.filename, Kind.FAULT, fault="the member is damaged")
         return
     with file:
         data = pieces(file)
-        if info.compress_type != zipfile.ZIP_STORED:
+        if info.compress_type:  # not stored
             expansion.claim()
             expansion.count(info.compress_size)
             data = _bounded(data, expansion)
@@ -154,9 +158,11 @@ def _bounded(data: Iterator[bytes], expansion: Expansion) -> Iterator[bytes]:
 
 
 def _tar_members(data: Iterator[bytes], limits: Limits, expansion: Expansion | None = None) -> Iterator[Member]:
+    from tarfile import open as open_tar  # which takes long to import
+
     stream = _TarStream(data)
     file = cast(IO[bytes], stream)  # tarfile needs only ``read``, ``seek`` and ``tell``
-    with tarfile.open(fileobj=file, mode="r:", errors="surrogateescape") as archive:
+    with open_tar(fileobj=file, mode="r:", errors="surrogateescape") as archive:
         for header in archive:
             archive.members = []  # type: ignore[attr-defined]  # tarfile would keep all headers
             if header.isreg() and not header.issparse():
@@ -174,7 +180,7 @@ def _tar_members(data: Iterator[bytes], limits: Limits, expansion: Expansion | N
 
 def _check_end(block: bytes) -> None:
     """Check that tarfile stopped at the end marker, not at a damaged header."""
-    if len(block) < tarfile.BLOCKSIZE:
+    if len(block) < _TAR_BLOCK:
         raise TruncatedError("the tar file is truncated")
     if any(block):
         raise DicomFileError("the header of a member is damaged")
@@ -220,7 +226,7 @@ class _TarStream:
 
     def seek(self, position: int) -> None:
         if position < self._position:
-            raise tarfile.StreamError("cannot seek backward in a stream")
+            raise ValueError("cannot seek backward in a stream")
         for _ in self._take(position - self._position):
             pass
 

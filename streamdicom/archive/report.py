@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from streamdicom._warn import warn
-from streamdicom.deidentification import DeidentificationReport
+
+if TYPE_CHECKING:
+    from streamdicom.deidentification import DeidentificationReport
 
 _MAX_NAMES = 10_000  # inputs passed over that a report names
 _INTERVAL = 0.1  # seconds between two calls of the callback

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import stat
 import time
 from abc import ABC, abstractmethod
@@ -18,7 +17,7 @@ from types import TracebackType
 from typing import Any, Self, cast
 
 from streamdicom.archive.journal import Entry, Journal, check_request
-from streamdicom.archive.spools import SpoolFolder
+from streamdicom.archive.spools import SpoolFolder, remove_folder
 from streamdicom.errors import ResumeError
 from streamdicom.inputs import FileId, file_id
 from streamdicom.io import NamedFile, Output, Target, full_url, hidden, is_special, is_url, naming
@@ -59,7 +58,7 @@ class Sink(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-        shutil.rmtree(self.spool_folder, ignore_errors=True)
+        remove_folder(self.spool_folder)
 
     @abstractmethod
     def close(self) -> None:
@@ -136,7 +135,7 @@ class _FileSink(Sink):
         self._pending: list[Entry] = []
         self._last_checkpoint = time.monotonic()
         folder = path.with_name(f"{stem}.spool")
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_folder(folder)
         folder.mkdir(exist_ok=True)
         self.spool_folder = str(folder)
         self.excluded = {found for found in map(file_id, (path, self._partial, journal, folder)) if found}

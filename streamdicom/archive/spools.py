@@ -6,9 +6,7 @@ A folder has a locked file. If a run was killed, nobody holds the lock, and the 
 from __future__ import annotations
 
 import os
-import shutil
 import stat
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,8 +28,10 @@ class SpoolFolder:
     """
 
     def __init__(self) -> None:
+        from tempfile import mkdtemp  # which takes long to import
+
         remove_leftovers()
-        self.path = tempfile.mkdtemp(prefix=_PREFIX)
+        self.path = mkdtemp(prefix=_PREFIX)
         new = Path(self.path, "new")
         self._descriptor = os.open(new, os.O_RDWR | os.O_CREAT, 0o600)
         flock(self._descriptor)
@@ -40,12 +40,26 @@ class SpoolFolder:
     def close(self) -> None:
         """Remove the folder."""
         os.close(self._descriptor)
-        shutil.rmtree(self.path, ignore_errors=True)
+        remove_folder(self.path)
+
+
+def remove_folder(path: str | Path) -> None:
+    """Remove a folder with its content, as far as that is possible."""
+    try:
+        os.rmdir(path)  # noqa: PTH106 - most are empty, and shutil takes long to import
+    except FileNotFoundError:
+        return
+    except OSError:
+        from shutil import rmtree
+
+        rmtree(path, ignore_errors=True)
 
 
 def remove_leftovers() -> None:
     """Remove the folders of this user's runs that were killed."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+    from tempfile import gettempdir  # which takes long to import
+
+    for folder in Path(gettempdir()).glob(f"{_PREFIX}*"):
         with suppress(OSError):
             status = folder.lstat()
             if stat.S_ISDIR(status.st_mode) and (not hasattr(os, "getuid") or status.st_uid == os.getuid()):
@@ -56,6 +70,6 @@ def _remove(folder: Path) -> None:
     descriptor = os.open(folder / _LOCK, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
     try:
         if flock(descriptor):
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_folder(folder)
     finally:
         os.close(descriptor)

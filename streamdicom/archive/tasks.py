@@ -7,25 +7,22 @@ Compressed text consists of complete gzip members or zstd frames, so that result
 from __future__ import annotations
 
 import os
-import tempfile
-import warnings
 from array import array
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from hashlib import blake2b, sha256
 from io import BytesIO
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 
+from streamdicom._warn import caught_warnings
 from streamdicom.api import expanded_events, write_events
 from streamdicom.archive.members import Member, member_name, members
 from streamdicom.archive.reading import complete_files
 from streamdicom.bulkdata import BulkDataAction, BulkDataPolicy, DirectoryStore, FsspecStore
 from streamdicom.codec import output_form
-from streamdicom.deidentification import DeidentificationReport
 from streamdicom.errors import InputError, StreamDicomError
 from streamdicom.events import Event, to_end
 from streamdicom.filters import needed_file_meta, sort_elements
@@ -38,6 +35,8 @@ from streamdicom.options import ReadOptions, WriteOptions
 if TYPE_CHECKING:
     from _hashlib import HASH
 
+    from streamdicom.deidentification import DeidentificationReport
+
 SEPARATOR = b",\n"  # between the data sets of an array
 
 _LIMITS = Limits()
@@ -46,7 +45,6 @@ _BATCH_SIZE = 1024 * 1024  # bytes of text after which members make a result
 _BATCH_MEMBERS = 1024  # members after which they make a result
 _COPY_SIZE = 64 * 1024
 _MEMBER_SIZE = 256 * 1024  # bytes of compressed text after which a member ends, after a data set
-_MAX_WARNINGS = 20  # per input
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +84,8 @@ class Rendering:
         """Return the store of large values; runs for the same output are the same owner."""
         if is_url(bulk_dir):
             return FsspecStore(bulk_dir, uri_prefix=self.bulk_uri_prefix)
+        from hashlib import blake2b  # which takes long to import
+
         owner = blake2b(str(self.folder).encode(errors="surrogateescape"), digest_size=8).hexdigest()
         return DirectoryStore(bulk_dir, uri_prefix=self.bulk_uri_prefix, owner=f"{owner}-")
 
@@ -248,7 +248,7 @@ class _Batch:
         # Of the inputs in the text; that of the options has the numbers of the current input.
         deidentification = self._options.deidentification
         self._input_report = deidentification.report if deidentification else None
-        self._deidentified = DeidentificationReport() if deidentification else None
+        self._deidentified = _new_report() if deidentification else None
 
     def __enter__(self) -> _Batch:
         return self
@@ -275,6 +275,8 @@ class _Batch:
     def _pieces(self, file: IO[bytes]) -> Iterator[bytes]:
         if not self._rendering.manifest:
             return pieces(file)
+        from hashlib import sha256  # which takes long to import
+
         self._digest = sha256()
         return _digested(pieces(file), self._digest)
 
@@ -340,7 +342,9 @@ class _Batch:
                 self._spool.truncate(start)
             return is_written
         self._cuts = [0]
-        with tempfile.SpooledTemporaryFile(_MAX_IN_MEMORY, dir=self._rendering.folder) as text:
+        from tempfile import SpooledTemporaryFile  # which takes long to import
+
+        with SpooledTemporaryFile(_MAX_IN_MEMORY, dir=self._rendering.folder) as text:
             is_written = self._write(name, kind, events, text, is_final)
             if is_written:
                 for start, end in pairwise([*self._cuts, text.tell()]):
@@ -452,7 +456,9 @@ class _Spool:
 
     def write(self, data: bytes | memoryview) -> int:
         if not self._path and self._file.tell() + len(data) > _MAX_IN_MEMORY:
-            descriptor, self._path = tempfile.mkstemp(dir=self._folder)
+            from tempfile import mkstemp  # which takes long to import
+
+            descriptor, self._path = mkstemp(dir=self._folder)
             text = self._file
             self._file = os.fdopen(descriptor, "w+b")
             self._file.write(cast(BytesIO, text).getvalue())
@@ -487,11 +493,17 @@ class _Spool:
             Path(self._path).unlink(missing_ok=True)
 
 
+def _new_report() -> DeidentificationReport:
+    from streamdicom.deidentification import DeidentificationReport  # which only some exports need
+
+    return DeidentificationReport()
+
+
 def _write_options(rendering: Rendering) -> WriteOptions:
     """Return the options of the writer; ``needed_file_meta`` filters group 0002."""
     options = replace(rendering.options, file_meta=True)
     if options.deidentification is not None:
-        own = replace(options.deidentification, report=DeidentificationReport())
+        own = replace(options.deidentification, report=_new_report())
         options = replace(options, deidentification=own)
     if rendering.bulk_dir is not None:
         store = rendering.store(rendering.bulk_dir)
@@ -501,18 +513,3 @@ def _write_options(rendering: Rendering) -> WriteOptions:
         policy = BulkDataPolicy(rendering.bulk_threshold, above=BulkDataAction.DROP)
         return replace(options, bulk_data_policy=policy)
     return options
-
-
-@contextmanager
-def caught_warnings() -> Iterator[set[str]]:
-    """Catch Python warnings; yield the set of their texts, which is bounded."""
-    texts: set[str] = set()
-
-    def collect(message: Warning | str, *_: object, **__: object) -> None:
-        if len(texts) < _MAX_WARNINGS:
-            texts.add(str(message))
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("always")
-        warnings.showwarning = collect
-        yield texts

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from streamdicom.archive.manifest import digest_of, read_manifest
 from streamdicom.archive.reading import iter_named_events
@@ -17,6 +16,9 @@ from streamdicom.errors import BulkDataError, IndexMismatchError, InputError
 from streamdicom.events import BULK_DATA, ELEMENT, END_DATASET, END_SEQUENCE, START_DATASET, START_SEQUENCE
 from streamdicom.index import DatasetOffsets, StreamIndex, open_index, sidecar_of
 from streamdicom.io import Place, absolute, is_url
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
 
 _MAX_PROBLEMS = 1000  # that are kept
 _DIGEST = re.compile("[0-9a-f]{64}")  # the name of an entry by its content
@@ -145,18 +147,25 @@ class _Values:
     def __init__(self, found: Verification, bulk_dir: Place | None, prefix: str) -> None:
         self._found = found
         self._store: BulkDataStore | None = None
+        self._seen: Connection | None = None
         if bulk_dir is not None:
+            from sqlite3 import connect  # which takes long to import
+
             kind = FsspecStore if is_url(bulk_dir) else DirectoryStore
             self._store = kind(str(bulk_dir), uri_prefix=prefix)
-        self._seen = sqlite3.connect("", isolation_level=None)  # a temporary database, which spills to disk
-        self._seen.execute("PRAGMA journal_mode = OFF")
-        self._seen.execute("CREATE TABLE seen (uri TEXT PRIMARY KEY) WITHOUT ROWID")
+            self._seen = connect("", isolation_level=None)  # a temporary database, which spills to disk
+            self._seen.execute("PRAGMA journal_mode = OFF")
+            self._seen.execute("CREATE TABLE seen (uri TEXT PRIMARY KEY) WITHOUT ROWID")
 
     def check(self, number: int, uri: str) -> None:
         """Read the value of a reference."""
         self._found.references += 1
-        if self._store is None or not self._seen.execute("INSERT OR IGNORE INTO seen VALUES (?)", (uri,)).rowcount:
+        if self._store is None or self._seen is None:
             return
+        if not self._seen.execute("INSERT OR IGNORE INTO seen VALUES (?)", (uri,)).rowcount:
+            return
+        from hashlib import sha256  # which takes long to import
+
         digest = sha256()
         try:
             for segment in self._store.open(uri):
@@ -170,7 +179,8 @@ class _Values:
             self._found.report(f"bulk data of the data set [{number}]: expected the content of {name}, found another")
 
     def close(self) -> None:
-        self._seen.close()
+        if self._seen is not None:
+            self._seen.close()
 
 
 def _summary(manifest: Place) -> Iterator[dict[str, object]]:

@@ -6,7 +6,6 @@ Every entry that is read is inside the root: URIs are part of documents, so they
 from __future__ import annotations
 
 import errno
-import glob
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -118,7 +117,9 @@ class DirectoryStore:
     def remove_leftovers(self) -> None:
         """Remove the incomplete files of an owner whose processes were killed."""
         if self._owner and self._root.is_dir():
-            for partial in self._root.glob(f".{glob.escape(self._owner)}*.partial"):
+            from glob import escape  # which most stores do not need
+
+            for partial in self._root.glob(f".{escape(self._owner)}*.partial"):
                 partial.unlink(missing_ok=True)
 
     def _make_path(self, name: str) -> Path:

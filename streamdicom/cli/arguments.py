@@ -9,8 +9,7 @@ from __future__ import annotations
 import sys
 from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
-from shutil import get_terminal_size
-from textwrap import fill
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from streamdicom.cli.exit_codes import EXIT_CODES, SKIPPED, UsageError
@@ -181,10 +180,26 @@ def _one_of(choices: Sequence[str]) -> Callable[[str], str]:
 
 
 class _Parser(ArgumentParser):
-    """A parser that raises ``UsageError`` for wrong arguments."""
+    """A parser that raises ``UsageError`` for wrong arguments.
 
-    def __init__(self, prog: str, **settings: Any) -> None:
+    Args:
+        prog: The name of the program and of the command.
+        texts: The paragraphs of the description.
+        settings: Those of ``ArgumentParser``.
+    """
+
+    def __init__(self, prog: str, texts: Sequence[str] = (), **settings: Any) -> None:
         super().__init__(prog=prog, add_help=False, allow_abbrev=False, formatter_class=_Formatter, **settings)
+        self._texts = texts
+
+    def format_help(self) -> str:
+        from shutil import get_terminal_size  # only the help needs them, and they take long to import
+        from textwrap import fill
+
+        width = get_terminal_size().columns - 2  # as argparse has it
+        self.formatter_class = partial(_Formatter, width=width)
+        self.description = "\n\n".join(fill(text, width) for text in self._texts if text)
+        return super().format_help()
 
     def error(self, message: str) -> NoReturn:
         _, *command = self.prog.split()
@@ -195,8 +210,8 @@ class _Parser(ArgumentParser):
 class _Formatter(RawDescriptionHelpFormatter):
     """A formatter with more room for options; other texts are wrapped before."""
 
-    def __init__(self, prog: str, **settings: Any) -> None:
-        super().__init__(prog, max_help_position=_MAX_OPTION_WIDTH, **settings)
+    def __init__(self, prog: str, width: int = 80) -> None:
+        super().__init__(prog, max_help_position=_MAX_OPTION_WIDTH, width=width)
 
 
 class _Help(Action):
@@ -246,7 +261,7 @@ def command_parser(command: Command) -> ArgumentParser:
     parser = _Parser(
         prog,
         usage=f"{prog} [OPTIONS] {_usage(command)}".rstrip(),
-        description="\n\n".join(fill(text, _text_width()) for text in (command.summary, command.description) if text),
+        texts=(command.summary, command.description),
         epilog=_exit_codes(command.exit_codes),
     )
     _add(parser, command)
@@ -264,7 +279,7 @@ def main_parser(commands: Sequence[Command], *, path_completion: Any = None) -> 
     parser = _Parser(
         "streamdicom",
         usage="streamdicom [-h] [--version] [-v | -q] COMMAND ...",
-        description=fill(_DESCRIPTION, _text_width()),
+        texts=(_DESCRIPTION,),
         epilog=_exit_codes({}),
     )
     added = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser, prog="streamdicom")
@@ -311,10 +326,6 @@ def _usage(command: Command) -> str:
             elif not argument.names[0].startswith("-"):
                 parts.append(f"{metavar}..." if "nargs" in argument.settings else metavar)
     return " ".join(parts)
-
-
-def _text_width() -> int:
-    return get_terminal_size().columns - 2  # as argparse has it
 
 
 def _exit_codes(own: dict[int, str]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from shutil import get_terminal_size
 from threading import Event, Thread
 from types import TracebackType
 from typing import Self
@@ -66,6 +65,8 @@ class ProgressLine:
         console.draw("")
 
     def _line(self, elapsed: float) -> str:
+        from shutil import get_terminal_size  # which takes long to import
+
         parts = [plain(self._text), _size(self._done), f"{_size(int(self._done / elapsed))}/s", _duration(elapsed)]
         if self._total is not None:
             parts[1] += f" of {_size(self._total)}"

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from operator import itemgetter
 from pathlib import Path
-from shutil import get_terminal_size
 from typing import Any
 
 from streamdicom.cli.exit_codes import DONE, FAILED, UsageError
@@ -365,8 +363,11 @@ def print_codes() -> None:
 
     Meanings are wrapped at the width of the terminal. Examples are not, so that they can be copied.
     """
+    from shutil import get_terminal_size  # only this needs them, and they take long to import
+    from textwrap import fill
+
     width = get_terminal_size().columns
     for code, row in DEVIATIONS.items():
         text = f"{row.severity.name.lower()} {code}: {row.meaning}"
-        print(textwrap.fill(text, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False))
+        print(fill(text, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False))
         print(f"        {row.example.encode('ascii', 'backslashreplace').decode()}")

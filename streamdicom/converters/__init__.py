@@ -4,9 +4,14 @@
 Converters for dates and person names are included.
 """
 
-from streamdicom.converters.dates import DatetimeObjects, IsoDates, dicom_text
-from streamdicom.converters.names import PlainNames
+from typing import TYPE_CHECKING
+
+from streamdicom._late import late_names
 from streamdicom.converters.registry import UNSEEN, Converter, Converters, Element, PrivateKey, converters_in_force
+
+if TYPE_CHECKING:
+    from streamdicom.converters.dates import DatetimeObjects, IsoDates, dicom_text
+    from streamdicom.converters.names import PlainNames
 
 __all__ = [
     "UNSEEN",
@@ -20,3 +25,11 @@ __all__ = [
     "converters_in_force",
     "dicom_text",
 ]
+
+_LATE = {
+    "DatetimeObjects": "dates",
+    "IsoDates": "dates",
+    "PlainNames": "names",
+    "dicom_text": "dates",
+}
+__getattr__, __dir__ = late_names(__name__, _LATE, globals())

@@ -4,14 +4,19 @@ An index of 24 bytes a data set stands beside its source. The places at which da
 text, so every part of it reads as the whole does, with the same indices, byte offsets, errors and deviations.
 """
 
-from streamdicom.index.access import StreamIndex, open_index, sidecar_of
-from streamdicom.index.build import build_index
-from streamdicom.index.parts import Split, split_at
-from streamdicom.index.planning import IndexUse, iter_splits, parse_size, plan_lines, plan_splits
-from streamdicom.index.scanning import DatasetOffsets, has_wrapper, hash_of, origin_of, starts_and_uids, uid_hash
-from streamdicom.index.sidecar import Packing, fingerprint
-from streamdicom.index.sorting import SortedPairs, numbers_of, words
-from streamdicom.index.writing import IndexWriter
+from typing import TYPE_CHECKING
+
+from streamdicom._late import late_names
+
+if TYPE_CHECKING:
+    from streamdicom.index.access import StreamIndex, open_index, sidecar_of
+    from streamdicom.index.build import build_index
+    from streamdicom.index.parts import Split, split_at
+    from streamdicom.index.planning import IndexUse, iter_splits, parse_size, plan_lines, plan_splits
+    from streamdicom.index.scanning import DatasetOffsets, has_wrapper, hash_of, origin_of, starts_and_uids, uid_hash
+    from streamdicom.index.sidecar import Packing, fingerprint
+    from streamdicom.index.sorting import SortedPairs, numbers_of, words
+    from streamdicom.index.writing import IndexWriter
 
 __all__ = [
     "DatasetOffsets",
@@ -38,3 +43,30 @@ __all__ = [
     "uid_hash",
     "words",
 ]
+
+_LATE = {
+    "DatasetOffsets": "scanning",
+    "IndexUse": "planning",
+    "IndexWriter": "writing",
+    "Packing": "sidecar",
+    "SortedPairs": "sorting",
+    "Split": "parts",
+    "StreamIndex": "access",
+    "build_index": "build",
+    "fingerprint": "sidecar",
+    "has_wrapper": "scanning",
+    "hash_of": "scanning",
+    "iter_splits": "planning",
+    "numbers_of": "sorting",
+    "open_index": "access",
+    "origin_of": "scanning",
+    "parse_size": "planning",
+    "plan_lines": "planning",
+    "plan_splits": "planning",
+    "sidecar_of": "access",
+    "split_at": "parts",
+    "starts_and_uids": "scanning",
+    "uid_hash": "scanning",
+    "words": "sorting",
+}
+__getattr__, __dir__ = late_names(__name__, _LATE, globals())

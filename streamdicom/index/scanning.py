@@ -6,7 +6,6 @@ import re
 from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from hashlib import blake2b
 from typing import BinaryIO
 
 from streamdicom import _native
@@ -203,6 +202,8 @@ def uid_hash(uid: str | None) -> int:
     >>> uid_hash("1.2.3") == uid_hash("1.2.3") != uid_hash(None)
     True
     """
+    from hashlib import blake2b  # which takes long to import
+
     return 0 if uid is None else int.from_bytes(blake2b(uid.encode(), digest_size=8).digest(), "little") or 1
 
 

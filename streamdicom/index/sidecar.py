@@ -17,11 +17,9 @@ from __future__ import annotations
 
 import json
 import mmap
-import shutil
 import struct
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from hashlib import blake2b
 from itertools import chain, islice
 from typing import BinaryIO, NamedTuple
 from zlib import crc32
@@ -72,6 +70,8 @@ def fingerprint(file: BinaryIO) -> Fingerprint:
     >>> fingerprint(io.BytesIO(b"[]")).size
     2
     """
+    from hashlib import blake2b  # which takes long to import
+
     size = size_of(file)
     digest = blake2b(digest_size=16)
     for place in range(_PLACES):
@@ -107,7 +107,9 @@ def write(
     if is_url(place):
         with temporary() as file, open_place(place, "wb") as target:
             _write(file, len(head), blocks)
-            shutil.copyfileobj(file, target)
+            from shutil import copyfileobj  # which takes long to import
+
+            copyfileobj(file, target)
     else:
         with Output(place) as output:
             with output.random_access() as file:

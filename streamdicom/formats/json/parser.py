@@ -104,8 +104,6 @@ class JsonParser(NativeParser):
         super().__init__(policy, options, skip, origin)
         if origin is not None:
             self._go_on(first, in_array=bool(origin.structure))
-        self._pattern = canonical_pattern(options.limits, is_odd=False)
-        self._odd_pattern = canonical_pattern(options.limits)
         self._token_end = 0  # index after the last token in ``_tokens``, in the last call of the tokenizer
         self._departures = 0  # departures of that call that have been checked
         self._events: list[Event] = []
@@ -174,7 +172,7 @@ class JsonParser(NativeParser):
         error.within(self._dataset_index(), self._tag_path())
 
     def _read_stretch(self, stretch: Stretch) -> None:
-        pattern, text = self._odd_pattern if stretch.is_odd else self._pattern, stretch.text
+        pattern, text = canonical_pattern(self._limits, is_odd=stretch.is_odd), stretch.text
         if pattern is None or stretch.has_comments or not text:
             self._take_tokens(stretch.tokens())
             return

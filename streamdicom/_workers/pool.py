@@ -1,4 +1,4 @@
-"""Tasks on several processes, with results in the order of the tasks.
+"""A pool of worker processes.
 
 Each worker has one task at a time and sends results through its own pipe. Two bounds keep the pending results small:
 the number of tasks ahead of the one at the head of the queue, and the number of results received for each of them. A
@@ -13,7 +13,7 @@ import pickle
 import signal
 import traceback
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -28,33 +28,6 @@ _MAX_RESULTS = 4  # of a task that is not at the head of the queue
 
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
-
-
-def in_order(
-    function: Callable[[_Task], Iterable[_Result]], tasks: Iterable[_Task], jobs: int
-) -> Generator[tuple[_Task, _Result], None, None]:
-    """Yield each task with each of its results, in order.
-
-    Args:
-        function: Returns the results of a task. With several jobs, function, tasks and results must be picklable.
-        tasks: The tasks, drawn as workers become free.
-        jobs: The number of processes. With 1, the function runs in this process.
-
-    Raises:
-        ChildProcessError: A worker has died.
-        RuntimeError: The function raised an exception in a worker; the message has its traceback.
-        OSError, StreamDicomError: The function raised this error.
-
-    >>> list(in_order(range, [1, 2], 1))
-    [(1, 0), (2, 0), (2, 1)]
-    """
-    if jobs == 1:
-        for task in tasks:
-            for result in function(task):
-                yield task, result
-        return
-    with _Pool[_Task, _Result](function, jobs) as pool:
-        yield from pool.run(tasks)
 
 
 @contextmanager
@@ -96,7 +69,14 @@ class _Worker(Generic[_Task, _Result]):
         self.pending: _Pending[_Task, _Result] | None = None
 
 
-class _Pool(Generic[_Task, _Result]):
+class Pool(Generic[_Task, _Result]):
+    """Worker processes that run a function.
+
+    Args:
+        function: Returns the results of a task.
+        jobs: The number of processes.
+    """
+
     def __init__(self, function: Callable[[_Task], Iterable[_Result]], jobs: int) -> None:
         self._queue: deque[_Pending[_Task, _Result]] = deque()
         self._workers: list[_Worker[_Task, _Result]] = []
@@ -126,6 +106,7 @@ class _Pool(Generic[_Task, _Result]):
             worker.connection.close()
 
     def run(self, tasks: Iterable[_Task]) -> Iterator[tuple[_Task, _Result]]:
+        """Yield each task with each of its results, in order."""
         source = iter(tasks)
         while True:
             self._assign(source)

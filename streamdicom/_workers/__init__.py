@@ -1,0 +1,40 @@
+"""Tasks on several processes, with results in the order of the tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable
+from typing import TypeVar
+
+__all__ = ["in_order"]
+
+_Task = TypeVar("_Task")
+_Result = TypeVar("_Result")
+
+
+def in_order(
+    function: Callable[[_Task], Iterable[_Result]], tasks: Iterable[_Task], jobs: int
+) -> Generator[tuple[_Task, _Result], None, None]:
+    """Yield each task with each of its results, in order.
+
+    Args:
+        function: Returns the results of a task. With several jobs, function, tasks and results must be picklable.
+        tasks: The tasks, drawn as workers become free.
+        jobs: The number of processes. With 1, the function runs in this process.
+
+    Raises:
+        ChildProcessError: A worker has died.
+        RuntimeError: The function raised an exception in a worker; the message has its traceback.
+        OSError, StreamDicomError: The function raised this error.
+
+    >>> list(in_order(range, [1, 2], 1))
+    [(1, 0), (2, 0), (2, 1)]
+    """
+    if jobs == 1:
+        for task in tasks:
+            for result in function(task):
+                yield task, result
+        return
+    from streamdicom._workers.pool import Pool  # which takes long to import
+
+    with Pool[_Task, _Result](function, jobs) as pool:
+        yield from pool.run(tasks)
