@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from io import BufferedRandom
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from streamdicom._warn import caught_warnings
 from streamdicom.api import write_events
@@ -20,9 +20,11 @@ from streamdicom.dicom import SOP_INSTANCE_UID
 from streamdicom.errors import BulkDataError, InputError, StreamDicomError
 from streamdicom.events import END_DATASET, Event
 from streamdicom.filters import load_bulk_data, sort_elements
-from streamdicom.index import Split
 from streamdicom.io import NamedFile, is_url
 from streamdicom.options import ReadOptions, WriteOptions
+
+if TYPE_CHECKING:
+    from streamdicom.index import Split
 
 
 @dataclass(frozen=True, slots=True)

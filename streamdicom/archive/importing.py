@@ -58,7 +58,7 @@ from streamdicom.dicom import IMPLICIT_VR_LITTLE_ENDIAN, SOP_INSTANCE_UID
 from streamdicom.errors import Location, ResumeError, StreamDicomError
 from streamdicom.events import Event
 from streamdicom.formats.part10 import Part10Writer
-from streamdicom.index import DatasetOffsets, iter_splits, split_at
+from streamdicom.index import DatasetOffsets
 from streamdicom.inputs import check_place
 from streamdicom.io import (
     Expansion,
@@ -259,6 +259,8 @@ def _counted(source: Source, ticker: Ticker) -> Iterator[bytes]:
 
 def _datasets_from(source: str | os.PathLike[str], index: int, offset: int, options: ReadOptions) -> Datasets:
     """Return the data sets of a file of JSON from one on."""
+    from streamdicom.index import split_at  # only a resumed run and several processes need parts
+
     offsets = DatasetOffsets()
     part = split_at(os.fspath(source), index, offset)
     return Datasets(part.iter_events(options=options, offsets=offsets), offsets.get)
@@ -356,6 +358,8 @@ class _Import:
 
     def _import_parts(self, source: str | os.PathLike[str], index: int, offset: int) -> None:
         """Import data sets by several processes, and the rest by this one."""
+        from streamdicom.index import iter_splits
+
         before = offset
         last = index - 1  # the data set that was imported last
         parts = starmap(Part, iter_splits(source, index, offset, size=_PART_SIZE, count=_PART_COUNT))

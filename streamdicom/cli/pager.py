@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -40,7 +39,9 @@ def pager_command() -> str:
     """
     wish = os.environ.get("STREAMDICOM_PAGER", os.environ.get("PAGER"))
     if wish is None:
-        return _DEFAULT if shutil.which(_DEFAULT) else ""
+        from shutil import which  # which takes a while
+
+        return _DEFAULT if which(_DEFAULT) else ""
     return "" if wish.strip() == "cat" else wish.strip()
 
 

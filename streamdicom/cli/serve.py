@@ -2,43 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import ssl
 import sys
 from argparse import Namespace
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
 
-from streamdicom.cli.archive_report import progress_callback
-from streamdicom.cli.arguments import values_of
-from streamdicom.cli.commands import BOUNDS
 from streamdicom.cli.exit_codes import DONE, UsageError
-from streamdicom.cli.inputs import PIPE
-from streamdicom.cli.network import format_address, listener_at
-from streamdicom.cli.progress import ProgressLine
-from streamdicom.cli.terminal import console, counted
-
-try:
-    import uvicorn
-
-    from streamdicom.server import Catalog, ServerLimits, parse_tokens, server_app
-    from streamdicom.server.connections import BoundedProtocol
-except ModuleNotFoundError as missing:
-    raise UsageError(f'{missing.name} is not installed; install "streamdicom[serve]"') from None
-
-try:
-    import resource
-except ModuleNotFoundError:  # Windows
-    resource = None  # type: ignore[assignment]
-
-_DESCRIPTORS = 64  # that the process itself needs
-_SHUTDOWN_TIMEOUT = 5  # seconds for responses that are being sent when the server stops
-_MAX_NAMED = 10  # files that are not served
 
 
 def run(arguments: Namespace) -> int:
@@ -50,43 +21,13 @@ def run(arguments: Namespace) -> int:
         )
     if not arguments.tls_cert and (arguments.tls_key or arguments.tls_client_ca):
         raise UsageError("expected --tls-cert with --tls-key and --tls-client-ca")
+    if not arguments.folder.is_dir():
+        raise NotADirectoryError(f"expected a folder: {os.fspath(arguments.folder)!r}")
     with _logging_access(arguments.access_log):
-        serve_folder(
-            arguments.folder,
-            arguments.host,
-            arguments.port,
-            {
-                "root_path": arguments.root_path,
-                "ssl_certfile": arguments.tls_cert,
-                "ssl_keyfile": arguments.tls_key,
-                "ssl_ca_certs": arguments.tls_client_ca,
-                "ssl_cert_reqs": ssl.CERT_REQUIRED if arguments.tls_client_ca else ssl.CERT_NONE,
-            },
-            read_only=arguments.read_only,
-            lenient_accept=arguments.lenient_accept,
-            cors=arguments.cors,
-            access=_tokens(arguments.tokens),
-            hosts=(arguments.host, *arguments.hosts),
-            limits=_limits(ServerLimits(**values_of(arguments, BOUNDS))),
-        )
+        from streamdicom.cli.serving import serve  # after the checks: it imports a server, which takes long
+
+        serve(arguments)
     return DONE
-
-
-def _limits(limits: ServerLimits) -> ServerLimits:
-    """Raise the number of file descriptors; return limits that they suffice for."""
-    if resource is None:
-        return limits
-    reserve = _DESCRIPTORS + 2 * limits.requests  # a file, and its place in the index
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = limits.connections + reserve
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    if soft == resource.RLIM_INFINITY or soft >= wanted:
-        return limits
-    connections = max(1, soft - reserve)
-    console.note(f"--max-connections is {connections}, because the process may have {soft} file descriptors")
-    return replace(limits, connections=connections)
 
 
 @contextmanager
@@ -95,6 +36,10 @@ def _logging_access(path: Path | None) -> Iterator[None]:
     if path is None:
         yield
         return
+    import logging  # which takes a while
+
+    from streamdicom.cli.inputs import PIPE
+
     stream = sys.stderr if path == PIPE else open(path, "a", encoding="utf-8", opener=_private)  # noqa: SIM115 - closed below
     handler = logging.StreamHandler(stream)
     log = logging.getLogger("streamdicom.access")
@@ -113,72 +58,10 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _tokens(path: Path | None) -> dict[str, str] | None:
-    if path is None:
-        return None
-    try:
-        return parse_tokens(path.read_text("utf-8").splitlines())
-    except ValueError as error:
-        raise UsageError(f"{path}: {error}") from None
-
-
 def _is_loopback(host: str) -> bool:
+    from ipaddress import ip_address
+
     try:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def serve_folder(
-    folder: Path, host: str, port: int, config: Mapping[str, Any], *, limits: ServerLimits, **options: Any
-) -> None:
-    """Serve a folder until the process is interrupted.
-
-    Args:
-        folder: A folder of DICOM files and files of DICOM JSON.
-        host: The address to listen at.
-        port: The port; 0 for a free one.
-        config: Options of ``uvicorn.Config``.
-        limits: Bounds on clients.
-        options: Other options of ``server_app``.
-
-    Raises:
-        UsageError: The address is not available.
-        OSError: The folder does not exist.
-    """
-    listener = listener_at(host, port)  # before the folder is indexed, which can take a while
-    with listener, Catalog(folder) as catalog:
-        _build(catalog)
-        scheme = "https" if config.get("ssl_certfile") else "http"
-        settings = uvicorn.Config(
-            server_app(catalog, limits=limits, **options),
-            http=BoundedProtocol.within(limits),
-            access_log=False,
-            log_level=logging.WARNING,
-            server_header=False,
-            timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT,
-            **config,
-        )
-        try:
-            settings.load()
-        except ssl.SSLError as error:
-            raise UsageError(f"the certificate, its key or the CAs cannot be used: {error.reason}") from None
-        print(f"{scheme}://{format_address((host, listener.getsockname()[1]))}", flush=True)
-        uvicorn.Server(settings).run([listener])
-
-
-def _build(catalog: Catalog) -> None:
-    """Index the folder, and print the files that are not served."""
-    if catalog.put_aside:
-        console.note(f"the index is rebuilt: {catalog.put_aside}")
-    with ProgressLine("Indexing") as line:
-        catalog.refresh(progress_callback(line, "Indexing", "files"))
-    more = 0
-    for number, skipped in enumerate(catalog.skipped()):
-        if number < _MAX_NAMED:
-            console.note(f"not served: {skipped.name}: {skipped.reason}")
-        else:
-            console.detail(f"not served: {skipped.name}: {skipped.reason}")
-            more += 1
-    if more:
-        console.note(f"not served: {counted(more, 'other file')}")

@@ -11,8 +11,17 @@ from streamdicom.cli.terminal import console, counted
 
 def run(arguments: Namespace) -> int:
     """Run the command."""
+    from streamdicom.columns import table_format
+
+    form = ""
+    if not arguments.schema:
+        if arguments.output is None:
+            raise UsageError("expected -o with a file to write, or --schema")
+        with usage_errors():
+            form = table_format(arguments.output)
     try:
-        from streamdicom.columns import TypeOptions, read, table_format, write_table
+        # After the checks: pyarrow and NumPy take long to import.
+        from streamdicom.columns import TypeOptions, read, write_table
     except ImportError as error:
         raise UsageError('tables need pyarrow; install the extra "arrow"') from error
     with usage_errors():
@@ -24,13 +33,10 @@ def run(arguments: Namespace) -> int:
             types=TypeOptions(arguments.ds, arguments.dt, arguments.unsigned),
             jobs=arguments.jobs,
         )
-        if arguments.schema:
-            for field in stream.schema:
-                print(f"{field.name}: {field.type}")
-            return DONE
-        if arguments.output is None:
-            raise UsageError("expected -o with a file to write, or --schema")
-        form = table_format(arguments.output)
+    if arguments.schema:
+        for field in stream.schema:
+            print(f"{field.name}: {field.type}")
+        return DONE
     count = write_table(stream, arguments.output, form)
     console.note(f"{arguments.output}: {counted(count, 'row')}")
     return DONE

@@ -6,7 +6,6 @@ import json
 import os
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from pathlib import PurePath
 from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -15,24 +14,6 @@ from streamdicom.io import Output
 
 if TYPE_CHECKING:
     from streamdicom.columns.stream import ColumnStream
-
-TABLE_SUFFIXES = {".parquet": "parquet", ".csv": "csv", ".arrow": "arrow", ".feather": "arrow"}
-"""Formats of tables by the suffix of a name."""
-
-
-def table_format(name: str | os.PathLike[str]) -> str:
-    """Return the format of a table by the suffix of its name.
-
-    Raises:
-        ValueError: The suffix is unknown.
-
-    >>> table_format("a.parquet")
-    'parquet'
-    """
-    suffix = PurePath(os.fspath(name)).suffix.lower()
-    if suffix not in TABLE_SUFFIXES:
-        raise ValueError(f"{os.fspath(name)}: expected one of the suffixes {', '.join(TABLE_SUFFIXES)}")
-    return TABLE_SUFFIXES[suffix]
 
 
 def write_table(stream: ColumnStream, target: str | os.PathLike[str], format: str) -> int:
