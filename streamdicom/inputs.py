@@ -400,7 +400,7 @@ def pieces(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def damage_errors() -> tuple[type[Exception], ...]:
-    """Return the exceptions of the standard library for files that are damaged or cannot be read."""
+    """Return the exceptions of the standard library for unreadable files."""
     import struct  # imported late: only a damaged file needs them
     import tarfile
     import zipfile

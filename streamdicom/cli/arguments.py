@@ -185,7 +185,7 @@ class _Parser(ArgumentParser):
     Args:
         prog: The name of the program and of the command.
         texts: The paragraphs of the description.
-        settings: Those of ``ArgumentParser``.
+        settings: Other arguments of ``ArgumentParser``.
     """
 
     def __init__(self, prog: str, texts: Sequence[str] = (), **settings: Any) -> None:

@@ -205,7 +205,7 @@ def test_missing_package_is_named_with_its_extra(
     package: str, arguments: list[str], extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
-    for name in (arguments[0], "requests"):
+    for name in (arguments[0], "requests", "serving"):
         monkeypatch.delitem(sys.modules, f"streamdicom.cli.{name}", raising=False)
     result = run(*arguments)
     assert (result.code, result.error) == (2, f'{package} is not installed; install "streamdicom[{extra}]"')

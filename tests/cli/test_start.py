@@ -36,7 +36,7 @@ def _seconds(*command: str, folder: Path | None = None) -> float:
 
 
 def _check_ratio(*arguments: str, folders: Iterable[Path | None]) -> None:
-    """Check the ratio of the CPU times of a command and of an empty program that runs before and after it."""
+    """Check the ratio of the CPU times of a command and of an empty program."""
     ratios = []
     empty = _seconds(*_EMPTY)
     for folder in islice(folders, _ATTEMPTS):
