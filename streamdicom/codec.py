@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from streamdicom._push import PushParser, StickyError, finished
 from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
+from streamdicom.converters import converters_in_force
 from streamdicom.errors import Location, OutputError, StreamDicomError, TruncatedError
 from streamdicom.events import Event
 from streamdicom.filters import Pipeline, store_bulk_data, vr_first
@@ -28,6 +29,7 @@ from streamdicom.formats import (
     FormatName,
     MakesRaws,
     Parser,
+    chosen_form,
     format_named,
     new_writer,
 )
@@ -209,12 +211,12 @@ def output_form(reading: ReadOptions, writing: WriteOptions, *, format: FormatNa
         The form for ``EventParser.encode_in``; None if Python must see the events.
     """
     form_of = format_named(format).output_form
-    if form_of is None or _has_bulk_data(writing):
-        return None
-    if Pipeline.for_reading(reading, reading.bulk_data_store) or Pipeline.for_writing(writing):
+    if form_of is None or any(
+        one.deidentification or converters_in_force(one.converters) for one in (reading, writing)
+    ):
         return None
     form: object | None = form_of(writing, array)
-    return form
+    return None if form is None else chosen_form(form, reading, writing)
 
 
 class EventStream(Iterator[Event]):

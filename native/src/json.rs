@@ -85,7 +85,8 @@ impl JsonFilter {
         }))
     }
 
-    /// Scan with a handler that leaves out what is not wanted.
+    /// Scan with a handler that leaves out what is not wanted; note whether the last element has a condition.
+    #[allow(clippy::too_many_arguments)]
     fn run<H: Handler>(
         &self,
         data: &Bound<'_, PyBytes>,
@@ -94,6 +95,7 @@ impl JsonFilter {
         limits: &Limits,
         scratch: &mut Scratch,
         handler: &mut H,
+        is_at_condition: &mut bool,
     ) -> PyResult<(usize, Verdict)> {
         let mut answers = self.swap(None).unwrap_or_default();
         let mut error = None;
@@ -106,7 +108,11 @@ impl JsonFilter {
         let items = state.levels.len().saturating_sub(1);
         let sequences = state.sequences[..items.min(state.sequences.len())].iter().map(|sequence| sequence.tag);
         let found = match Filtered::new(handler, &mut answers, judge, sequences) {
-            Some(mut filtered) => run(data.as_bytes(), position, state, limits, scratch, &mut filtered),
+            Some(mut filtered) => {
+                let found = run(data.as_bytes(), position, state, limits, scratch, &mut filtered);
+                *is_at_condition = filtered.is_at_condition();
+                found
+            }
             None => {
                 state.kept = state.levels.len();
                 (position, Verdict::Odd)
@@ -121,6 +127,7 @@ impl JsonFilter {
 struct Encoding<'a, 'py> {
     data: &'a Bound<'py, PyBytes>,
     limits: &'a Limits,
+    filter: Option<&'a JsonFilter>,
     form: &'a OutputForm,
     events: &'a Bound<'py, PyList>,
 }
@@ -139,29 +146,48 @@ impl Encoding<'_, '_> {
                 let items =
                     state.sequences.last().map(|sequence| sequence.items).filter(|_| state.place == Place::Items);
                 // An item is open in each sequence but the innermost one, if another item is due there.
-                let start = Start { outside: state.sequences.len(), items, refused_tag: PIXEL_REPRESENTATION };
+                let path = if self.form.has_choice() { path_of(state) } else { Vec::new() };
+                let refused_tag = PIXEL_REPRESENTATION;
+                let start = Start { outside: state.sequences.len(), items, path, has_wishes: true, refused_tag };
                 let py = self.data.py();
                 let run =
                     Detached { py, data, position, state: &mut *state, limits: self.limits, scratch: &mut *scratch };
-                let (end, verdict) = with_output(self.form, start, self.events, run)?;
-                (position, kept) = (end, kept.min(state.kept));
-                if verdict != Verdict::Odd {
-                    break verdict;
+                if let Some((end, verdict)) = with_output(self.form, start, self.events, run)? {
+                    (position, kept) = (end, kept.min(state.kept));
+                    if verdict != Verdict::Odd {
+                        break verdict;
+                    }
                 }
             }
             let (top, items) = (state.levels.first().map_or(-1, |level| level.last), state.levels.len());
-            let ((end, verdict), _) = with_events(self.events, false, |handler| {
+            let mut is_at_condition = false;
+            let (result, _) = with_events(self.events, false, |handler| {
                 let mut head = Head::new(handler, head, top, items.saturating_sub(1));
-                run(data, position, state, self.limits, scratch, &mut head)
+                match self.filter {
+                    None => Ok(run(data, position, state, self.limits, scratch, &mut head)),
+                    Some(filter) => {
+                        filter.run(self.data, position, state, self.limits, scratch, &mut head, &mut is_at_condition)
+                    }
+                }
             })?;
+            let (end, verdict) = result?;
             (position, kept) = (end, kept.min(state.kept));
-            if verdict != Verdict::Paused {
+            if verdict != Verdict::Paused || is_at_condition {
                 break verdict;
             }
         };
         state.kept = kept;
         Ok((position, verdict))
     }
+}
+
+/// Return the tag and the item of each open sequence.
+fn path_of(state: &State) -> Vec<(u32, i64)> {
+    let mut path: Vec<(u32, i64)> = state.sequences.iter().map(|sequence| (sequence.tag, sequence.items)).collect();
+    if let Some((_, item)) = path.last_mut().filter(|_| state.place == Place::Items) {
+        *item = (*item - 1).max(0); // of the last item, and not of the next
+    }
+    path
 }
 
 /// Return whether a tag is that of a group length, or of File Meta Information.
@@ -248,7 +274,7 @@ fn json_run<'py>(
     let bytes = data.as_bytes();
     let mut scratch = SCRATCH.take().unwrap_or_default();
     let (result, positions) = if let Some(form) = form {
-        let mut encoding = Encoding { data, limits: &limits.limits, form, events };
+        let mut encoding = Encoding { data, limits: &limits.limits, filter, form, events };
         (Ok(encoding.run(position, &mut state, &mut scratch)?), None)
     } else {
         with_events(events, keeps_positions, |handler| match (filter, rules) {
@@ -269,10 +295,10 @@ fn json_run<'py>(
                 Ok(result)
             }
             (Some(filter), _) => match raws.map(Bound::get) {
-                None => filter.run(data, position, &mut state, &limits.limits, &mut scratch, handler),
+                None => filter.run(data, position, &mut state, &limits.limits, &mut scratch, handler, &mut false),
                 Some(maker) => maker.with(|known| {
                     let handler = &mut RawEvents { events: handler, maker, known, py: data.py() };
-                    filter.run(data, position, &mut state, &limits.limits, &mut scratch, handler)
+                    filter.run(data, position, &mut state, &limits.limits, &mut scratch, handler, &mut false)
                 }),
             },
         })?

@@ -19,12 +19,15 @@ from streamdicom.cli.options import note_unmatched, read_options, write_options
 from streamdicom.cli.outputs import target_of
 from streamdicom.cli.progress import ProgressLine
 from streamdicom.codec import output_form
+from streamdicom.deviations import Deviation
 from streamdicom.errors import StreamDicomError
 from streamdicom.events import Event
 from streamdicom.filters import needed_file_meta, needed_file_meta_of_each, sort_elements
 from streamdicom.formats import DICOM, FORMATS, JSON, NDJSON, XML, FormatName, expand, form_of_name, recognize
 from streamdicom.io import Expansion, not_blank
 from streamdicom.options import ReadOptions, WriteOptions
+
+_MAX_DEVIATIONS = 10_000
 
 
 def run(arguments: Namespace) -> int:
@@ -81,9 +84,22 @@ def convert_file(
     convert = _Conversion(source, target, indent, to, reading, writing)
     with ProgressLine(f"Converting {source}", size, prints=is_pipe(target)) as progress, naming_input(source):
         # Nearly all inputs have their elements in order, and it takes time to hold a data set.
-        if is_pipe(source) or is_pipe(target) or reading.on_deviation or not convert.is_done_in_order(progress):
+        if is_pipe(source) or is_pipe(target) or not convert.is_done_in_order(progress):
             progress.update(f"Converting {source}", 0, size)
             convert.run(progress)
+
+
+class _TooManyError(Exception):
+    """More deviations than may be held."""
+
+
+class _Deviations(list[Deviation]):
+    """The deviations of a conversion that may have to be repeated."""
+
+    def __call__(self, deviation: Deviation) -> None:
+        if len(self) >= _MAX_DEVIATIONS:
+            raise _TooManyError
+        self.append(deviation)
 
 
 class _Conversion(NamedTuple):
@@ -102,14 +118,20 @@ class _Conversion(NamedTuple):
         Returns:
             False if that fails; nothing is left then.
         """
+        report = self.reading.on_deviation
+        deviations = _Deviations()
+        reading = self.reading if report is None else replace(self.reading, on_deviation=deviations)
         with catch_warnings(record=True) as caught:
             try:
-                if not self.run(progress, sorts=False):
+                if not self._replace(reading=reading).run(progress, sorts=False):
                     return False
-            except StreamDicomError:
+            except (StreamDicomError, _TooManyError):
                 return False
         for warning in caught:
             showwarning(warning.message, warning.category, warning.filename, warning.lineno)
+        for deviation in deviations:
+            assert report is not None
+            report(deviation)
         return True
 
     def run(self, progress: ProgressLine, *, sorts: bool = True) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from streamdicom._encoded import ENCODED, path_of
 from streamdicom.bulkdata import BulkDataInfo
 from streamdicom.dicom import (
     MEDIA_STORAGE_SOP_INSTANCE_UID,
@@ -48,6 +49,9 @@ class Position:
             self.items.append((tag, 0))
         elif kind == END_SEQUENCE:
             del self.items[-1:]
+        elif kind == ENCODED:
+            path = path_of(value)
+            self.items = path.sequences[: len(path.sequences) - path.left_out]
         elif kind == START_DATASET:
             self.index = value
             self.items = []

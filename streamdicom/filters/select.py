@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
+from typing import Any
 
+from streamdicom._encoded import ENCODED, path_of
 from streamdicom.events import (
     BULK_DATA,
     CLOSING,
@@ -102,8 +104,8 @@ class ElementFilter:
 
     def _run(self, events: Iterable[Event]) -> Iterator[Event]:
         for event in events:
-            kind, tag, vr, _ = event
-            if self._depth:
+            kind, tag, vr, value = event
+            if self._depth and kind != ENCODED:
                 self._depth += (kind in OPENING) - (kind in CLOSING)
                 if self._keeps:
                     yield event
@@ -123,11 +125,22 @@ class ElementFilter:
                 if self._selection.includes_json(tag, vr):
                     yield event
             else:
-                if kind == END_SEQUENCE:
+                if kind == ENCODED:  # selected elements, in the output of a writer
+                    self._go_to(value)
+                elif kind == END_SEQUENCE:
                     self._selection = self._outer.pop()
                 elif kind == START_DATASET:
                     self._selection, self._outer = self._top, []
                 yield event
+
+    def _go_to(self, value: tuple[Any, ...]) -> None:
+        """Go to the place after an ``Encoded`` event."""
+        self._selection, self._outer, self._depth = self._top, [], 0
+        for tag, _ in path_of(value).sequences:
+            if self._depth:
+                self._depth += 1
+            else:
+                self._start_sequence(tag)
 
     def _start_sequence(self, tag: int) -> bool:
         inner = self._selection.inner(tag)

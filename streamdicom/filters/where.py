@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from streamdicom._encoded import ENCODED, path_of
+from streamdicom.dicom import MAX_TAG
 from streamdicom.errors import LimitError, Location
 from streamdicom.events import BULK_DATA, CLOSING, ELEMENT, END_DATASET, JSON_ELEMENT, OPENING, START_DATASET, Event
 from streamdicom.limits import Limits
@@ -13,6 +15,7 @@ from streamdicom.patterns import DatasetConditions, Pattern
 _EVENT_SIZE = 256  # bytes of values for each event that may be held
 _NUMBER_SIZE = 8  # bytes
 _ELEMENTS = frozenset({ELEMENT, BULK_DATA, JSON_ELEMENT}) | OPENING
+_NESTING = OPENING | CLOSING | {ENCODED}
 
 
 def where(
@@ -70,7 +73,7 @@ class DatasetFilter:
     def run(self, events: Iterable[Event]) -> Iterator[Event]:
         """Yield the events of the selected data sets among the next events."""
         for event in events:
-            kind, tag, _, _ = event
+            kind, tag, _, value = event
             if kind == START_DATASET:
                 self._start(event)
             elif self._verdict is None:
@@ -78,7 +81,8 @@ class DatasetFilter:
             else:
                 if tag in self._assumed_missing and kind in _ELEMENTS and not self._depth:
                     raise self._too_late()
-                self._depth += (kind in OPENING) - (kind in CLOSING)
+                if kind in _NESTING:
+                    self._nest(kind, value)
                 if self._verdict:
                     yield event
 
@@ -103,11 +107,20 @@ class DatasetFilter:
             if verdict is not None:
                 self._depth = kind in OPENING
                 return self._decide(verdict)
-        self._depth += (kind in OPENING) - (kind in CLOSING)
+        if kind in _NESTING:
+            self._nest(kind, value)
         max_held = self._conditions.max_held
         if len(self._held) > max_held or self._size > max_held * _EVENT_SIZE:
             return self._decide_early()
         return ()
+
+    def _nest(self, kind: int, value: Any) -> None:
+        """Process the start or end of an element of several events."""
+        if kind == ENCODED:  # elements above all tags with a condition, in the output of a writer
+            self._depth = len(path_of(value).sequences)
+            self._highest = MAX_TAG
+        else:
+            self._depth += 1 if kind in OPENING else -1
 
     def _decide_early(self) -> Iterable[Event]:
         """Decide with some elements missing, because no more events may be held."""

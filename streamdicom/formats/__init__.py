@@ -1,5 +1,6 @@
 """The formats: one table, one detector, and a package for each."""
 
+from streamdicom.formats.choice import chosen_form
 from streamdicom.formats.detect import (
     EMPTY,
     HEAD_SIZE,
@@ -51,6 +52,7 @@ __all__ = [
     "MakesRaws",
     "Parser",
     "Writer",
+    "chosen_form",
     "detect",
     "encode_text",
     "expand",

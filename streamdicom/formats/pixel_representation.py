@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from streamdicom._encoded import ENCODED, Encoded, Path
 from streamdicom.dicom import PIXEL_REPRESENTATION
 from streamdicom.events import ELEMENT, END_ITEM, START_DATASET, START_ITEM, Event
-from streamdicom.formats.encoded import ENCODED
 from streamdicom.formats.seen_tags import SeenTags
 
 
@@ -53,7 +53,9 @@ def _values(level: int, events: Iterable[Event]) -> Iterable[tuple[int, int]]:
         elif kind == END_ITEM:
             closed += 1
         elif kind == ENCODED:
-            *_, ended, opened, _ = value
+            encoded = Encoded(*value)
+            place = encoded if encoded.path is None else Path(*encoded.path)
+            ended, opened = place.ended_items, place.open_items
             level -= max(0, opened - closed)
             closed = max(0, closed - opened) + ended
         elif kind == START_ITEM:

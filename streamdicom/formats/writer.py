@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import IntEnum
 from typing import Any, ClassVar, TypeAlias
 
+from streamdicom._encoded import ENCODED
 from streamdicom._push import StickyWriter
 from streamdicom.dicom import UTF_8_TERM, VRS, Form, ValueRepresentation, format_tag
 from streamdicom.errors import Location, OutputError
@@ -32,7 +33,6 @@ from streamdicom.events import (
 )
 from streamdicom.formats.element_rules import SEPARATED_VRS, ElementRules, check_count, separator_error
 from streamdicom.formats.encapsulated import FragmentsEncoder
-from streamdicom.formats.encoded import ENCODED
 from streamdicom.jsontext import Base64Encoder
 
 BLOCK_SIZE = 64 * 1024

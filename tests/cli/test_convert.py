@@ -13,6 +13,7 @@ from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
 import streamdicom
+from streamdicom import _native
 from tests.cli.running import ONE, dicom_file, run, without_preamble
 
 _CT = get_testdata_file("CT_small.dcm")
@@ -235,3 +236,33 @@ def test_file_meta_of_plain_data_sets_is_left_out_of_text(tmp_path: Path) -> Non
     run("convert", tmp_path / "a.json", tmp_path / "b.json")
     assert "00020010" in json.loads((tmp_path / "a.json").read_text())
     assert not [key for key in json.loads((tmp_path / "b.json").read_text()) if key.startswith("0002")]
+
+
+@pytest.mark.parametrize("is_sorted", [True, False])
+def test_each_deviation_is_reported_once(tmp_path: Path, is_sorted: bool) -> None:
+    source, members = tmp_path / "in.json", ['"00100010":{"vr":"PN"}', '"00100020":{"vr":"LO","Value":[""]}']
+    source.write_text(f"{{{','.join(members if is_sorted else members[::-1])}}}")
+    result = run("-v", "convert", source, tmp_path / "out.json")
+    assert result.code == 0
+    assert (result.stderr.count("empty-string"), result.stderr.count("key-order")) == (1, not is_sorted)
+
+
+@pytest.mark.skipif(_native.functions is None, reason="the compiled engine was not built")
+@pytest.mark.parametrize("options", [(), ("-v",), ("--exclude", "PN")])
+def test_engine_converts_with_options(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr("streamdicom.cli.convert.sort_elements", lambda events: pytest.fail("Python converts"))
+    source = dicom_file(tmp_path / "in.dcm")
+    before, after = (options, ()) if options == ("-v",) else ((), options)
+    assert run(*before, "convert", source, tmp_path / "out.json", *after).code == 0
+    assert run(*before, "convert", tmp_path / "out.json", tmp_path / "out.xml").code == 0
+    assert ("00100010" in (tmp_path / "out.json").read_text()) is ("--exclude" not in options)
+
+
+def test_many_deviations_are_reported_while_they_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamdicom.cli.convert._MAX_DEVIATIONS", 1)
+    source = tmp_path / "in.json"
+    source.write_text('{"00100020":{"vr":"LO","Value":[""]},"00100021":{"vr":"LO","Value":[""]}}')
+    result = run("-v", "convert", source, tmp_path / "out.json")
+    assert (result.code, result.stderr.count("empty-string")) == (0, 2)

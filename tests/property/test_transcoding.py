@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,13 @@ from pydicom.data import get_testdata_file
 from pydicom.uid import ImplicitVRLittleEndian
 
 from streamdicom import _native
+from streamdicom._encoded import ENCODED
 from streamdicom.api import expanded_events, write_events
+from streamdicom.bulkdata import BulkDataAction, BulkDataInfo, BulkDataPolicy
 from streamdicom.codec import output_form
 from streamdicom.deviations import Deviation
 from streamdicom.errors import StreamDicomError
 from streamdicom.formats import FormatName
-from streamdicom.formats.encoded import ENCODED
 from streamdicom.io import Expansion
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, WriteOptions
@@ -107,6 +109,68 @@ def _outcome(
     return target.getvalue() if error is None else None, notes, error, is_encoded
 
 
+class _Store:
+    """Keeps values and their descriptions, by number."""
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[bytes, Any]] = []
+
+    def put(self, segments: Iterable[bytes], info: BulkDataInfo) -> str:
+        self.entries.append((b"".join(segments), info))
+        return str(len(self.entries) - 1)
+
+    def open(self, uri: str) -> Iterator[bytes]:
+        yield f"{uri:>8}".encode()[:8]
+
+
+_PATTERNS = st.lists(
+    st.sampled_from(
+        [
+            "PatientName", "SOPInstanceUID", "SOPClassUID", "0008", "0028xxxx", "SQ", "US", "OB", "private", "UN",
+            "ReferencedImageSequence", "ReferencedImageSequence.ReferencedSOPInstanceUID", "**.CodeValue", "**.0008",
+            "ContentSequence.**.PN", "ContentSequence", "BeamSequence.ControlPointSequence", "00409096.**.00404037",
+            "PixelRepresentation", "**.PixelRepresentation", "PixelData", "SpecificCharacterSet", "00091001",
+            "50000000", "StudyInstanceUID", "00080001", "7FE0", "**.LO",
+        ]
+    ),
+    max_size=3,
+)  # fmt: skip
+_CONDITIONS = st.sampled_from(
+    [
+        {},
+        {"Modality": ["CT", "MR", "SR"]},
+        {"SOPInstanceUID": None},
+        {"PatientName": lambda values: len(values) == 1},
+        {"Modality": ["CT", "RTPLAN"], "PixelRepresentation": [0, 1]},
+        {"ReferencedImageSequence": None, "00289001": None},
+        {"PatientID": bool},
+    ]
+)
+_ACTIONS = st.sampled_from(list(BulkDataAction))
+
+
+@st.composite
+def _policies(draw: st.DrawFn) -> BulkDataPolicy:
+    return BulkDataPolicy(
+        threshold=draw(st.sampled_from([0, 1, 2, 16, 1024])),
+        above=draw(_ACTIONS),
+        by_vr=draw(st.dictionaries(st.sampled_from(["US", "OB", "UN", "LT", "FD"]), _ACTIONS, max_size=2)),
+        by_tag=draw(st.dictionaries(st.sampled_from([0x7FE00010, 0x00280106, 0x00280010]), _ACTIONS, max_size=2)),
+    )
+
+
+@st.composite
+def _choices(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Options for reading and writing that leave elements to Python or out."""
+    selected = {"include": tuple(draw(_PATTERNS)), "exclude": tuple(draw(_PATTERNS))}
+    reading: dict[str, Any] = {"where": draw(_CONDITIONS)}
+    writing: dict[str, Any] = {}
+    (reading if draw(st.booleans()) else writing).update(selected)
+    if draw(st.booleans()):
+        writing["bulk_data_policy"] = draw(_policies())
+    return reading, writing
+
+
 _TEXTS: st.SearchStrategy[FormatName] = st.sampled_from(["json", "xml"])
 _WRITING = st.sampled_from(
     [
@@ -139,6 +203,40 @@ def test_files_become_the_same_text(
     streamed = _outcome([document], to, reading, writing, road="streamed")
     assert _outcome([document], to, reading, writing, road="library") == streamed
     assert _outcome(data.draw(cuts(document)), to, reading, writing, road="transcoded")[:3] == expected
+
+
+@settings(max_examples=250)
+@given(
+    data=st.data(),
+    document=st.one_of(_damaged_file(), damaged_json(), st.deferred(lambda: st.just(_TRICKY))),
+    on_error=st.sampled_from(["raise", "skip", "keep"]),
+    to=st.sampled_from(["json", "ndjson", "xml", "dicom"]),
+    choices=_choices(),
+    stores=st.booleans(),
+    loads=st.booleans(),
+)
+@pytest.mark.slow
+def test_chosen_elements_become_the_same(
+    data: st.DataObject,
+    document: bytes,
+    on_error: str,
+    to: FormatName,
+    choices: tuple[dict[str, Any], dict[str, Any]],
+    stores: bool,
+    loads: bool,
+) -> None:
+    if document[128:132] == b"DICM" and to == "dicom":
+        to = "json"
+    reading = {"on_error": on_error, **choices[0]}
+    if loads:
+        reading["bulk_data_store"] = _Store()
+    results = []
+    for chunks, road in [([document], "pure"), ([document], "transcoded"), (data.draw(cuts(document)), "transcoded")]:
+        store = _Store()
+        writing = WriteOptions(**choices[1], bulk_data_store=store if stores else None)
+        results.append((_outcome(chunks, to, reading, writing, road=road)[:3], store.entries))
+    assert results[1] == results[0]
+    assert results[2] == results[0]
 
 
 _TRICKY = """{

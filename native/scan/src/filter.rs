@@ -20,7 +20,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    const WANTED: Answer = Answer { is_unwanted: false, has_condition: false, inner: WHOLE };
+    pub const WANTED: Answer = Answer { is_unwanted: false, has_condition: false, inner: WHOLE };
 }
 
 /// The level of items of which everything is wanted.
@@ -32,18 +32,20 @@ const UNKNOWN: u32 = u32::MAX - 1;
 /// The decisions so far, within bounds.
 #[derive(Default)]
 pub struct Answers {
-    levels: Vec<HashMap<u32, Answer, BuildHasherDefault<TagHasher>>>,
+    levels: Vec<HashMap<u64, Answer, BuildHasherDefault<TagHasher>>>,
     count: usize,
 }
 
 const MAX_ANSWERS: usize = 16 * 1024;
 
 impl Answers {
-    fn get(&self, level: u32, tag: u32) -> Option<Answer> {
-        self.levels.get(level as usize)?.get(&tag).copied()
+    /// Return the decision about a tag with a VR, or with any.
+    #[inline]
+    pub fn get(&self, level: u32, tag: u32, vr: Option<Vr>) -> Option<Answer> {
+        self.levels.get(level as usize)?.get(&key(tag, vr)).copied()
     }
 
-    fn remember(&mut self, level: u32, tag: u32, answer: Answer) {
+    pub fn remember(&mut self, level: u32, tag: u32, vr: Option<Vr>, answer: Answer) {
         if self.count >= MAX_ANSWERS {
             self.levels.clear();
             self.count = 0;
@@ -52,9 +54,14 @@ impl Answers {
         if level >= self.levels.len() {
             self.levels.resize_with(level + 1, HashMap::default);
         }
-        self.levels[level].insert(tag, answer);
+        self.levels[level].insert(key(tag, vr), answer);
         self.count += 1;
     }
+}
+
+#[inline]
+fn key(tag: u32, vr: Option<Vr>) -> u64 {
+    u64::from(tag) | vr.map_or(0, |vr| vr.index() as u64 + 1) << 32
 }
 
 /// A hash of a tag, which is spread over all bits.
@@ -68,12 +75,12 @@ impl Hasher for TagHasher {
 
     fn write(&mut self, bytes: &[u8]) {
         for byte in bytes {
-            self.write_u32(u32::from(*byte));
+            self.write_u64(u64::from(*byte));
         }
     }
 
-    fn write_u32(&mut self, number: u32) {
-        let product = (self.0 ^ u64::from(number)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    fn write_u64(&mut self, number: u64) {
+        let product = (self.0 ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         self.0 = product ^ product >> 32;
     }
 }
@@ -107,17 +114,22 @@ impl<'a, H: Handler, J: FnMut(u32, u32) -> Option<Answer>> Filtered<'a, H, J> {
         Some(filtered)
     }
 
+    /// Return whether the scanner should stop after the last element because that has a condition.
+    pub fn is_at_condition(&self) -> bool {
+        self.pauses
+    }
+
     #[inline]
     fn answer(&mut self, tag: u32) -> Option<Answer> {
         let level = self.levels.last().copied().unwrap_or(UNKNOWN);
         if level == WHOLE {
             return Some(Answer::WANTED);
         }
-        if let Some(answer) = self.answers.get(level, tag) {
+        if let Some(answer) = self.answers.get(level, tag, None) {
             return Some(answer);
         }
         let answer = (self.judge)(level, tag)?;
-        self.answers.remember(level, tag, answer);
+        self.answers.remember(level, tag, None, answer);
         Some(answer)
     }
 }

@@ -6,6 +6,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 use streamdicom_scan::check::Checked;
+use streamdicom_scan::encode::Until;
 use streamdicom_scan::handler::Handler;
 use streamdicom_scan::part10::{
     Encoding, Frame, NO_END, Place, Repertoire, Scratch, Surroundings, is_private_creator, run,
@@ -156,11 +157,19 @@ impl Part10Run {
             MEMORY.set(Some(Memory { scratch: opened.scratch, vrs: opened.contexts.vrs }));
             return self.__call__(py, buffer, pos, base, context, outer, events, max_outer, is_item_due, None, None);
         }
+        let form = form.get();
+        if form.has_choice() && opened.top(py, outer)? <= form.conditions_end() {
+            return opened.until(py, buffer.as_bytes(), events, form.conditions_end());
+        }
         let items = opened.frames.last().filter(|_| is_item_due).map(|frame| frame.items);
-        let start = Start { outside: opened.outside + usize::from(is_item_due), items, refused_tag: 0 };
+        let path = if form.has_choice() { opened.path(outer)? } else { Vec::new() };
+        let outside = opened.outside + usize::from(is_item_due);
+        let start = Start { outside, items, path, has_wishes: false, refused_tag: 0 };
         let detached = Detached { py, opened, data: buffer.as_bytes() };
-        let (opened, place) = with_output(form.get(), start, events, detached)?;
-        opened.finish(py, place)
+        match with_output(form, start, events, detached)? {
+            Some((opened, place)) => opened.finish(py, place),
+            None => self.__call__(py, buffer, pos, base, context, outer, events, max_outer, is_item_due, None, None),
+        }
     }
 }
 
@@ -223,6 +232,42 @@ impl<'a> Opened<'a> {
             &mut self.contexts,
             handler,
         )
+    }
+
+    /// Return the highest tag so far in the data set.
+    fn top(&self, py: Python<'_>, outer: &Bound<'_, PyList>) -> PyResult<i64> {
+        match outer.get_item(0) {
+            Ok(dataset) => dataset.getattr(intern!(py, "last"))?.extract(),
+            Err(_) => Ok(self.frames.first().map_or(-1, |frame| frame.last)),
+        }
+    }
+
+    /// Return the tag and the item of each open sequence.
+    fn path(&self, outer: &Bound<'_, PyList>) -> PyResult<Vec<(u32, i64)>> {
+        let py = outer.py();
+        let mut path = Vec::with_capacity(outer.len() + 1);
+        for context in outer {
+            let items: i64 = context.getattr(intern!(py, "items"))?.extract()?;
+            path.push((context.getattr(intern!(py, "tag"))?.extract()?, (items - 1).max(0)));
+        }
+        if self.place.is_item_due {
+            path.extend(self.frames.first().map(|frame| (frame.tag, (frame.items - 1).max(0))));
+        }
+        Ok(path)
+    }
+
+    /// Append the events up to the last element with a condition.
+    fn until<'py>(
+        mut self,
+        py: Python<'py>,
+        data: &[u8],
+        events: &Bound<'py, PyList>,
+        head: i64,
+    ) -> PyResult<(usize, Bound<'py, PyAny>, bool)> {
+        self.contexts.events = Some(events.clone().unbind());
+        let items = self.outside;
+        let (place, _) = with_events(events, false, |handler| self.run(data, &mut Until::new(handler, head, items)))?;
+        self.finish(py, place)
     }
 
     fn finish<'py>(self, py: Python<'py>, place: Place) -> PyResult<(usize, Bound<'py, PyAny>, bool)> {

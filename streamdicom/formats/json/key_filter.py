@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from threading import Lock
-from typing import Any, Self, TypeAlias
+from typing import Any, Self
 
 from streamdicom._cache import BoundedCache
+from streamdicom.formats.levels import Answer, Levels
 from streamdicom.options import ReadOptions
 from streamdicom.patterns import DatasetConditions, Selection, selection
 
 _MAX_LEVELS = 256
-_WHOLE = -1  # the level at which everything is wanted
-
-Answer: TypeAlias = tuple[bool, bool, int]
-"""Whether elements with a tag are skipped at a level, whether they have a condition, and the level of their items."""
 
 
 class KeyFilter:
@@ -132,38 +128,4 @@ class KeyFilter:
 def _for_engine(
     new: Callable[[Callable[[int, int], Answer | None]], Any], top: Selection, condition_tags: frozenset[int]
 ) -> Any:
-    return new(_Levels(top, condition_tags).answer)
-
-
-class _Levels:
-    """The selections of a filter by their numbers."""
-
-    def __init__(self, top: Selection, condition_tags: frozenset[int]) -> None:
-        self._condition_tags = condition_tags
-        self._levels = [top]
-        self._numbers = {top: 0}
-        self._lock = Lock()  # parsers in several threads may share a filter
-
-    def answer(self, number: int, tag: int) -> Answer | None:
-        """Decide about a tag at a level.
-
-        Returns:
-            None if the number of that level, or of the items of a sequence, is not known.
-        """
-        if number >= len(self._levels):
-            return None
-        level = self._levels[number]
-        skips, has_condition = level.skips(tag), tag in self._condition_tags
-        inner = level.inner(tag) or level
-        found = self._number_of(inner)
-        return None if found is None else (skips, has_condition, found)
-
-    def _number_of(self, level: Selection) -> int | None:
-        if level.is_whole:
-            return _WHOLE
-        with self._lock:
-            number = self._numbers.get(level)
-            if number is None and len(self._levels) < _MAX_LEVELS:
-                number = self._numbers[level] = len(self._levels)
-                self._levels.append(level)
-        return number
+    return new(Levels(top, condition_tags).answer)

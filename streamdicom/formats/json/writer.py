@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+from streamdicom._encoded import ENCODED, UNCHANGED
 from streamdicom.dicom import Form
 from streamdicom.errors import InputError, LimitError, OutputError
 from streamdicom.events import Event, EventType
-from streamdicom.formats.encoded import ENCODED, UNCHANGED
 from streamdicom.formats.json.element_text import element_text_of, string
 from streamdicom.formats.json.json_text import json_text_of_engine, most_levels, most_sequences
 from streamdicom.formats.writer import BLOCK_SIZE, Moves, State, TextWriter, value_error, vr_info

@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 from weakref import ref
 
+from streamdicom._encoded import ENCODED, take_back
 from streamdicom._push import PushParser
 from streamdicom.dicom import DECODERS, EXPLICIT_LITTLE_ENDIAN, format_tag
 from streamdicom.errors import DicomFileError, Location, StreamDicomError
@@ -26,7 +27,6 @@ from streamdicom.events import (
     Event,
 )
 from streamdicom.formats.deviation_policy import PlacedDeviationPolicy
-from streamdicom.formats.encoded import ENCODED, take_back
 from streamdicom.formats.part10.context import IMPLIED, NO_END, UN, Context, ElementContext
 from streamdicom.formats.part10.padding import CHECKING_DECODERS
 from streamdicom.formats.part10.places import Part10Places

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, BinaryIO, ClassVar
 
+from streamdicom._encoded import ENCODED
 from streamdicom.dicom import (
     FILE_META_GROUP,
     MAX_TAG,
@@ -30,7 +31,6 @@ from streamdicom.dicom import (
 from streamdicom.errors import OutputError, StreamDicomError
 from streamdicom.events import Event, EventType
 from streamdicom.formats.element_rules import ROUNDED, are_rounded
-from streamdicom.formats.encoded import ENCODED
 from streamdicom.formats.kept_text import BYTES_VR, KeptValues
 from streamdicom.formats.part10.element_output import MAX_LENGTH, ElementOutput, length_error
 from streamdicom.formats.part10.headers import ITEM_END, ITEM_START, ITEM_TAG, LENGTH_32, SEQUENCE_END
@@ -219,6 +219,11 @@ class SinglePassWriter(ElementOutput):
         return check.is_complete
 
     def _run(self, tag: int, vr: str, value: Any) -> None:
+        if not value[0]:  # all elements are left out
+            return
+        if self._state == _HEAD:
+            self._put_meta()
+            self._settle_character_set(MAX_TAG + 1)
         self._put(value[0])
         move_to(self._items, value)
         self._state = _SEQUENCE if self._items[-1].in_sequence else _DATASET
@@ -526,7 +531,7 @@ class SinglePassWriter(ElementOutput):
     }
     _moves: ClassVar[Moves] = {
         WriterState.START: {EventType.START_DATASET: _start_dataset},
-        WriterState.HEAD: {**_dataset_moves, EventType.ELEMENT: _head_element},
+        WriterState.HEAD: {**_dataset_moves, EventType.ELEMENT: _head_element, ENCODED: _run},
         WriterState.DATASET: {**_dataset_moves, EventType.END_ITEM: _end_item, ENCODED: _run},
         WriterState.SEQUENCE: {EventType.START_ITEM: _start_item, EventType.END_SEQUENCE: _end_sequence, ENCODED: _run},
         WriterState.ELEMENT: {

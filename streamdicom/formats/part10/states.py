@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from enum import IntEnum
 from typing import Any
 
+from streamdicom._encoded import UNCHANGED, Encoded
 from streamdicom.events import EventType
-from streamdicom.formats.encoded import UNCHANGED, Encoded
 
 
 class ParserState(IntEnum):

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
+from streamdicom._encoded import ENCODED, UNCHANGED
 from streamdicom.deviations import warner
 from streamdicom.dicom import SPECIFIC_CHARACTER_SET, VRS, Form, field_text, json_value
 from streamdicom.errors import OutputError
 from streamdicom.events import Event, EventType
-from streamdicom.formats.encoded import ENCODED, UNCHANGED
 from streamdicom.formats.writer import BLOCK_SIZE, Moves, State, TextWriter
 from streamdicom.formats.xml.element_markup import (
     END,
@@ -218,7 +218,7 @@ class XmlWriter(TextWriter):
         self._element(tag, vr, values)
 
     def _encoded(self, tag: int, vr: str, value: Any) -> None:
-        data, last, in_sequence, changed, opened, _, ended_items, _, blocks = value
+        data, last, in_sequence, changed, opened, _, ended_items, _, blocks, _ = value
         self._put_tags(data.decode())
         if changed:
             del self._sequences[-changed:]

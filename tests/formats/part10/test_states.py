@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 from itertools import pairwise
 
+from streamdicom._encoded import ENCODED
 from streamdicom.events import EventType
-from streamdicom.formats.encoded import ENCODED
 from streamdicom.formats.part10.parser import Part10Parser
 from streamdicom.formats.part10.single_pass import SinglePassWriter
 from streamdicom.formats.part10.states import PARSER_TRANSITIONS, WRITER_TRANSITIONS, ParserState, WriterState
@@ -62,7 +62,7 @@ def test_writer_has_a_move_for_each_event_of_the_table() -> None:
     errors = {EventType.BULK_DATA}  # with a message of its own
     for state in WriterState:
         # The bytes of the engine stand for the events of the table in these states.
-        encoded = {ENCODED} if state in (WriterState.DATASET, WriterState.SEQUENCE) else set()
+        encoded = {ENCODED} if state in (WriterState.HEAD, WriterState.DATASET, WriterState.SEQUENCE) else set()
         moves = set(SinglePassWriter._moves[state]) - errors
         assert moves & {ENCODED} == encoded
         moves -= encoded

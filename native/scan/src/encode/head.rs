@@ -99,3 +99,87 @@ impl<H: Handler> Handler for Head<'_, H> {
         self.to.bulk_data(tag, vr, uri);
     }
 }
+
+/// A handler that refuses the first element above the head outside of all items.
+pub struct Until<'a, H: Handler> {
+    to: &'a mut H,
+    head: i64,
+    items: usize,
+    is_refused: bool,
+}
+
+impl<'a, H: Handler> Until<'a, H> {
+    pub fn new(to: &'a mut H, head: i64, items: usize) -> Until<'a, H> {
+        Until { to, head, items, is_refused: false }
+    }
+
+    #[inline]
+    fn takes(&mut self, tag: u32) -> bool {
+        self.is_refused = self.items == 0 && i64::from(tag) > self.head;
+        !self.is_refused
+    }
+}
+
+impl<H: Handler> Handler for Until<'_, H> {
+    fn at(&mut self, position: usize) {
+        self.to.at(position);
+    }
+
+    fn has_refused(&mut self) -> bool {
+        std::mem::take(&mut self.is_refused) || self.to.has_refused()
+    }
+
+    fn start_dataset(&mut self, index: i64) {
+        self.to.start_dataset(index);
+    }
+
+    fn end_dataset(&mut self) {
+        self.to.end_dataset();
+    }
+
+    fn start_sequence(&mut self, tag: u32) {
+        if self.takes(tag) {
+            self.to.start_sequence(tag);
+        }
+    }
+
+    fn start_item(&mut self, tag: u32, index: i64) {
+        self.items += 1;
+        self.to.start_item(tag, index);
+    }
+
+    fn end_item(&mut self, tag: u32) {
+        self.items = self.items.saturating_sub(1);
+        self.to.end_item(tag);
+    }
+
+    fn end_sequence(&mut self, tag: u32) {
+        self.to.end_sequence(tag);
+    }
+
+    fn element(&mut self, tag: u32, vr: Vr, values: Values<'_>) {
+        if self.takes(tag) {
+            self.to.element(tag, vr, values);
+        }
+    }
+
+    fn start_element(&mut self, tag: u32, vr: Option<Vr>) {
+        if self.takes(tag) {
+            self.to.start_element(tag, vr);
+        }
+    }
+
+    fn segment(&mut self, tag: u32, vr: Option<Vr>, bytes: &[u8], is_last: bool) {
+        self.to.segment(tag, vr, bytes, is_last);
+    }
+
+    fn end_element(&mut self, tag: u32, vr: Vr) {
+        self.to.end_element(tag, vr);
+    }
+
+    fn bulk_data(&mut self, tag: u32, vr: Vr, uri: &[u8]) {
+        if self.takes(tag) {
+            self.to.bulk_data(tag, vr, uri);
+        }
+    }
+}

@@ -3,6 +3,7 @@
 use crate::handler;
 
 mod attribute;
+mod chosen;
 mod content;
 mod field;
 mod head;
@@ -13,9 +14,10 @@ mod position;
 mod xml_output;
 
 pub use attribute::{Attribute, Choices, Nonfinite, NumberHandling};
+pub use chosen::{Around, Choice, Chosen, Path};
 pub use content::Content;
 pub use field::Field;
-pub use head::Head;
+pub use head::{Head, Until};
 pub use json_output::{JsonForm, JsonOutput};
 pub use number::put_unsigned;
 pub use part10_output::{Part10Form, Part10Output};
