@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# Check the crates of the compiled engine: their form, their warnings and their tests.
+# Check the crates of the compiled engine: their form, their warnings, their tests, and their licenses and sources.
+#
+# With ADVISORIES=yes in the environment, also the database of known faults of crates, which is fetched.
 set -eu
 cd "$(dirname "$0")/../native"
 if ! command -v cargo > /dev/null; then
@@ -10,3 +12,9 @@ fi
 cargo fmt --all --check
 cargo clippy --locked --workspace --all-targets -- -D warnings
 cargo test --locked --workspace --quiet
+if command -v cargo-deny > /dev/null; then
+  cargo deny --offline --locked check bans licenses sources
+  [ -z "${ADVISORIES:-}" ] || cargo deny --locked check advisories
+else
+  echo "cargo-deny is not installed; licenses, sources and advisories of crates are not checked"
+fi
