@@ -25,7 +25,7 @@ class Levels:
     >>> from streamdicom.patterns import selection
     >>> levels = Levels(selection(include=["ReferencedImageSequence.ReferencedSOPInstanceUID"]), frozenset())
     >>> levels.answer(0, 0x00100010), levels.answer(0, 0x00081140, "SQ"), levels.answer(1, 0x00081155, "UI")
-    ((True, False, 0), (False, False, 1), (False, False, 1))
+    ((True, False, 0), (False, False, 1), (False, False, -1))
     """
 
     def __init__(self, top: Selection, condition_tags: AbstractSet[int]) -> None:
