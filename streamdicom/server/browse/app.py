@@ -15,13 +15,20 @@ is not valid is answered 400, and one for a data set that does not exist 404. If
 - ``GET /api/find?uid=1.2.3``: the ``number`` of the data set with a SOP Instance UID, or null.
 - ``GET /api/deviations?number=0``: ``deviations`` with code, clause, path and byte offset.
 - ``GET /api/json?number=0&path=00100010``: ``text`` of an element, and whether it is that of the ``source``.
+- ``GET /api/search?select=Modality=CT&word=text``: lines of JSON, with the ``numbers`` of the data sets found, and the
+  progress in ``done`` and ``count``; the last one is ``complete``. Closing the connection stops the search.
+- ``GET /api/statistics?column=Modality``, with ``select`` and ``word`` as above: lines of progress, and at last
+  ``statistics``.
+- ``GET /api/sort?column=StudyDate&descending=1``, with ``select`` and ``word``: lines of progress, and then ``numbers``
+  in the order of the column.
 - ``POST /api/reload``: opens the sources again.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from hmac import compare_digest
 from importlib.resources import files
 from threading import Lock
@@ -30,15 +37,19 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streamdicom.errors import InputError
+from streamdicom.patterns import Pattern
 from streamdicom.server.browse.checks import deviations, json_text
 from streamdicom.server.browse.datasets import find_uid
 from streamdicom.server.browse.library import Library
 from streamdicom.server.browse.rows import MAX_ROWS, Columns, rows
+from streamdicom.server.browse.search import Query
+from streamdicom.server.browse.streams import found_lines, sorted_lines, statistics_lines
+from streamdicom.server.browse.tables import Tables
 from streamdicom.server.browse.tree import MAX_ROWS as MAX_TREE_ROWS
 from streamdicom.server.browse.tree import children, parse_path
 from streamdicom.server.browse.units import SourceChangedError
@@ -69,10 +80,15 @@ class Opened:
 
     Args:
         library: The data sets.
+
+    Attributes:
+        library: The data sets.
+        tables: Columns that were read.
     """
 
     def __init__(self, library: Library) -> None:
         self.library = library
+        self.tables = Tables()
         self._lock = Lock()
 
     def reload(self) -> None:
@@ -81,11 +97,13 @@ class Opened:
             before = self.library
             self.library = Library(before.sources, force=before.force)
             before.close()
+            self.tables.close()
 
     def close(self) -> None:
         """Close the library."""
         with self._lock:
             self.library.close()
+            self.tables.close()
 
 
 def browse_app(opened: Opened, token: str) -> Starlette:
@@ -100,7 +118,19 @@ def browse_app(opened: Opened, token: str) -> Starlette:
     routes += [Route(f"/{path.name}", _file) for path in _STATIC.iterdir() if path.name != "index.html"]
     routes += [
         Route(f"{_API}{name}", _answering(getattr(endpoints, name)))
-        for name in ("status", "rows", "columns", "tree", "value", "find", "deviations", "json")
+        for name in (
+            "status",
+            "rows",
+            "columns",
+            "tree",
+            "value",
+            "find",
+            "deviations",
+            "json",
+            "search",
+            "statistics",
+            "sort",
+        )
     ]
     routes.append(Route(f"{_API}reload", _answering(endpoints.reload), methods=["POST"]))
     middleware = [
@@ -187,6 +217,23 @@ def _names(request: Request, name: str) -> list[str]:
     return [one for one in request.query_params.get(name, "").split(",") if one]
 
 
+def _query(request: Request) -> Query:
+    where: dict[Pattern, list[str | float]] = {}
+    for text in request.query_params.getlist("select"):
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ValueError("expected KEYWORD=VALUE as select")
+        where.setdefault(name, []).append(value)
+        with suppress(ValueError):
+            if not Columns([name]).is_text(0):
+                where[name].append(float(value))  # which is equal to an integer too
+    return Query(where, request.query_params.getlist("word"))
+
+
+def _stream(lines: Iterator[bytes]) -> Response:
+    return StreamingResponse(lines, media_type="application/x-ndjson")
+
+
 class _Endpoints:
     """The endpoints of the API; see the module."""
 
@@ -250,6 +297,20 @@ class _Endpoints:
     def json(self, request: Request) -> dict[str, Any]:
         path = parse_path(request.query_params.get("path", ""))
         return json_text(self._library, _integer(request, "number"), path)
+
+    def search(self, request: Request) -> Response:
+        return _stream(found_lines(self._library, _query(request)))
+
+    def statistics(self, request: Request) -> Response:
+        column = request.query_params.get("column", "")
+        Columns([column])
+        return _stream(statistics_lines(self._library, self._opened.tables, _query(request), column))
+
+    def sort(self, request: Request) -> Response:
+        column = request.query_params.get("column", "")
+        Columns([column])
+        descending = "descending" in request.query_params
+        return _stream(sorted_lines(self._library, self._opened.tables, _query(request), column, descending=descending))
 
     def reload(self, _: Request) -> dict[str, Any]:
         self._opened.reload()

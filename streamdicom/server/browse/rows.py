@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from streamdicom.dicom import DELIMITER_GROUP
+from streamdicom.dicom import DELIMITER_GROUP, VRS, Form, definition_of
 from streamdicom.errors import InputError
 from streamdicom.events import (
     BULK_DATA,
@@ -21,6 +21,7 @@ from streamdicom.events import (
 from streamdicom.patterns import parse_pattern_step
 from streamdicom.server.browse.datasets import events_of, reading_options
 from streamdicom.server.browse.library import Library
+from streamdicom.server.browse.tables import Kind
 from streamdicom.server.browse.texts import MAX_TEXT, texts_of
 from streamdicom.server.browse.units import SourceChangedError
 
@@ -31,6 +32,7 @@ MAX_ROWS = 200
 SOURCE = "source"
 """The column of the name of the file."""
 
+_NUMBERS = (Form.DECIMAL, Form.INTEGER, Form.LONG_INTEGER, Form.FLOAT)
 _FULL_MASK = 0xFFFFFFFF
 _SEPARATOR = " | "  # between the values of items
 
@@ -66,6 +68,20 @@ class Columns:
         """The patterns of the elements; without columns, a pattern that matches nothing."""
         found = [".".join(f"{tag:08X}" for tag in path) for path in self._places]
         return found or [f"{DELIMITER_GROUP:04X}0000"]
+
+    def kind(self, index: int) -> Kind:
+        """Return the kind of the values of a column, by the data dictionary."""
+        vr = self._vr(index)
+        return "date" if vr == "DA" else "number" if VRS[vr].form in _NUMBERS else "text"
+
+    def is_text(self, index: int) -> bool:
+        """Return whether the values of a column are text in events."""
+        return VRS[self._vr(index)].form not in _NUMBERS[1:]
+
+    def _vr(self, index: int) -> str:
+        path = next((path for path, indices in self._places.items() if index in indices), ())
+        definition = definition_of(path[-1]) if path else None
+        return definition.vrs[0] if definition else "UT"
 
     def texts(self, events: Iterable[Event]) -> list[str]:
         """Return the text of each column, from the events of one data set."""

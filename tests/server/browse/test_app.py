@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydicom.data import get_testdata_file
 from starlette.testclient import TestClient
 
+from tests.server.browse import sources
 from tests.server.browse.sources import UID, array, page
 
 _COUNT = 40
@@ -213,3 +216,106 @@ def test_fault_in_a_data_set_does_not_hide_the_others(tmp_path: Path) -> None:
         assert first["cells"] == ["1"]
         assert second["error"]
         assert client.get("/api/tree?number=1").json()["error"]["message"]
+
+
+# --- streams ---------------------------------------------------------------------------------------------------
+
+
+def _lines(client: TestClient, path: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in client.get(path).text.splitlines()]
+
+
+def _found(client: TestClient, query: str) -> list[int]:
+    lines = _lines(client, f"/api/search?{query}")
+    assert lines[-1]["complete"]
+    return [number for line in lines for number in line["numbers"]]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("select=Modality=CT", range(0, _COUNT, 3)),
+        ("select=Modality=CT&select=Modality=US", [number for number in range(_COUNT) if number % 3 != 1]),
+        ("select=Modality=CT&select=Rows=0", range(0, _COUNT, 15)),
+        ("word=p0017", [17]),
+        ("word=P0017&word=<B>17</B>", [17]),
+        ("word=P0017&word=nothing", []),
+        ("word=%E5%B1%B1%E7%94%B0&select=PatientID=P0003", [3]),
+        ("word=1.9.12.1", [12]),
+        ("word=PatientID", []),
+        ("word=00100020", []),
+        ("word=AAEC", []),
+        ("word=39", [39]),
+    ],
+)
+def test_search_finds_values(client: TestClient, query: str, expected: Iterable[int]) -> None:
+    assert _found(client, query) == list(expected)
+
+
+@pytest.mark.parametrize("form", ["json", "ndjson", "escaped", "gzip", "xml", "zip"])
+def test_search_is_the_same_in_every_form(tmp_path: Path, form: str) -> None:
+    escaped = json.dumps([sources.dataset(number) for number in range(_COUNT)], ensure_ascii=True).encode()
+    data = {
+        "json": array(_COUNT),
+        "ndjson": sources.lines(_COUNT),
+        "escaped": escaped.replace(b"P00", b"\\u005000"),
+        "gzip": sources.members(array(_COUNT)),
+        "xml": sources.xml(_COUNT),
+        "zip": sources.zipped({"a.json": array(_COUNT)}),
+    }[form]
+    path = tmp_path / f"a.{form}"
+    path.write_bytes(data)
+    with page(path) as client:
+        assert _found(client, "word=p0017") == [17]
+        assert _found(client, "select=PatientID=P0005") == [5]
+        assert len(_found(client, "word=1.2.3")) == _COUNT
+
+
+def test_search_goes_on_after_a_fault(tmp_path: Path) -> None:
+    path = tmp_path / "a.ndjson"
+    path.write_bytes(
+        b'{"00100020":{"vr":"LO","Value":["1"]}}\n{"00100020":{"vr":}}\n{"00100020":{"vr":"LO","Value":["1"]}}'
+    )
+    with page(path) as client:
+        for query in ("select=PatientID=1", "word=1"):
+            lines = _lines(client, f"/api/search?{query}")
+            assert [number for line in lines for number in line["numbers"]] == [0, 2]
+            assert lines[-1]["faults"] == 1
+
+
+@pytest.mark.parametrize("query", ["select=NoSuchKeyword=1", "select=Modality"])
+def test_wrong_condition_is_refused(client: TestClient, query: str) -> None:
+    assert client.get(f"/api/search?{query}").status_code == 400
+
+
+def test_statistics_of_a_column(client: TestClient) -> None:
+    found = _lines(client, "/api/statistics?column=Rows")[-1]["statistics"]
+    assert (found["count"], found["empty"], found["distinct"]) == (_COUNT, 0, 5)
+    assert found["top"] == [[str(number), 8] for number in range(5)]
+    assert (found["edges"][0], found["edges"][-1], found["mean"]) == ("0", "4", "2")
+    assert sum(found["bins"]) == _COUNT
+    some = _lines(client, "/api/statistics?column=Modality&select=Rows=0")[-1]["statistics"]
+    assert (some["count"], some["top"]) == (8, [["CT", 3], ["US", 3], ["MR", 2]])
+    missing = _lines(client, "/api/statistics?column=StudyDate")[-1]["statistics"]
+    assert (missing["empty"], missing["top"], missing["least"]) == (_COUNT, [], None)
+
+
+def test_order_of_a_column(client: TestClient) -> None:
+    def order(query: str) -> list[int]:
+        return [number for line in _lines(client, f"/api/sort?{query}") for number in line.get("numbers", [])]
+
+    assert order("column=InstanceNumber&descending=1") == list(range(_COUNT))[::-1]
+    assert order("column=Modality") == sorted(range(_COUNT), key=lambda number: (number % 3, number))
+    assert order("column=PatientID&select=Modality=US") == list(range(2, _COUNT, 3))
+    assert order("column=InstanceNumber") == list(range(_COUNT))  # and not by text
+
+
+def test_changed_source_ends_a_search_with_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(array(2))
+    with page(path) as client:
+        path.write_bytes(array(3))
+        for name in ("search?word=x", "statistics?column=Rows", "sort?column=Rows"):
+            last = _lines(client, f"/api/{name}")[-1]
+            assert last["changed"]
+            assert "complete" not in last

@@ -60,7 +60,9 @@ function asked(channel) {
 function address(path, parameters) {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(parameters)) {
-    if (value !== null && value !== undefined && value !== "") query.set(name, value);
+    for (const one of Array.isArray(value) ? value : [value]) {
+      if (one !== null && one !== undefined && one !== "") query.append(name, one);
+    }
   }
   const text = query.toString();
   return `/api/${path}${text ? `?${text}` : ""}`;

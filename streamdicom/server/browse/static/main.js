@@ -5,6 +5,7 @@ import { formatHash, parseHash } from "./address.js";
 import { DatasetView } from "./dataset.js";
 import { byId, counted, dialog, make, plural, size, toast } from "./dom.js";
 import { DatasetList } from "./list.js";
+import { Search } from "./search.js";
 
 const POLL = 250; // ms between looks at the progress
 
@@ -32,9 +33,10 @@ class Page {
     this.list = new DatasetList(byId("list"), {
       chosen: (number) => this.show(number),
       open: () => this.view.tree.grid.focus(),
-      statistics: () => {},
+      statistics: (column) => this.search.statistics(column),
       marked: () => this.marked(),
     });
+    this.search = new Search(this.list);
     this.status = { count: 0, complete: false };
     byId("jump-form").addEventListener("submit", (event) => this.jump(event));
     byId("columns").addEventListener("click", () => this.chooseColumns());
@@ -153,7 +155,10 @@ class Page {
     }
     this.wanted = undefined;
     this.setHash(place);
-    this.list.select(place.number, { notify: false });
+    if (!this.list.select(place.number, { notify: false })) {
+      this.search.clear(); // the data set is not among those found
+      this.list.select(place.number, { notify: false });
+    }
     await this.view.show(place.number, place.path);
   }
 
@@ -181,7 +186,10 @@ class Page {
 
   key(event) {
     const isField = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
-    if (event.key === "Escape" && isField) event.target.blur();
+    if (event.key === "Escape") {
+      if (this.search.isRunning) this.search.stop();
+      else if (isField) event.target.blur();
+    }
     if (isField || event.altKey || event.ctrlKey || event.metaKey || document.querySelector("dialog[open]")) return;
     const actions = {
       "/": () => byId("search").focus(),
