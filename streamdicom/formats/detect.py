@@ -2,7 +2,8 @@
 
 Text is recognized by its first character that is not white space, so that a peer that sends one short data set and
 waits need not send more. Everything else is recognized by its first 132 bytes, or by all of a shorter stream: the
-preamble of a DICOM file may hold anything (PS3.10 7.1), so its magic number counts before all others.
+preamble of a DICOM file may hold anything (PS3.10 7.1), so its magic number counts before all others. A raw deflate
+stream has no magic number; it is recognized if the bytes are nothing else and expand to the start of a data set.
 
 Results never depend on how the stream is cut, and at most about a KiB is held back.
 """
@@ -23,7 +24,7 @@ from streamdicom.formats.first_element import starts_with_element
 from streamdicom.formats.places import KeepsPlaces
 from streamdicom.formats.raws import MakesRaws
 from streamdicom.formats.spec import DICOM, FORMATS, JSON, XML, FormatName, Parser
-from streamdicom.io import COMPRESSIONS, Decompressor, Expansion, compression_of
+from streamdicom.io import COMPRESSIONS, RAW_DEFLATE, Decompressor, Expansion, compression_of, inflated
 from streamdicom.options import ReadOptions, options_or_default
 
 if TYPE_CHECKING:
@@ -47,6 +48,10 @@ _TEXT_MAGICS = {start: row.name for row in (JSON, XML) for start in row.magic if
 _MAX_BLANK = 1024  # bytes before the first character; a stream with more is JSON
 _DECLARED_ENCODING = re.compile(r"""\ufeff?[ \t\r\n]*<\?xml[^?>]*?(\sencoding\s*=\s*(?:"[^"?>]*"|'[^'?>]*'))""")
 UNKNOWN_MESSAGE = f"not {JSON.title}, {XML.title} or {DICOM.title}"
+_DATASET = re.compile(
+    rb"""(?:\xef\xbb\xbf)?\s*(?: (?:\[\s*)?\{\s*"[0-9A-Za-z]+"\s*: | <\?xml\s | <NativeDicomModel[\s>] )""", re.VERBOSE
+)
+_MAX_START = 256  # bytes of content that hold the start of a data set
 HEAD_SIZE = 2 * _MAX_BLANK
 """Bytes that recognize any stream."""
 
@@ -79,7 +84,8 @@ def detect(head: bytes, *, is_all: bool = False) -> str | None:
         return None
     if not text:
         return EMPTY
-    return _detect_binary(head[:_HEAD])
+    content = _detect_binary(head[:_HEAD])
+    return _detect_deflated(head, is_all) if content == UNKNOWN else content
 
 
 def _detect_binary(head: bytes) -> str:
@@ -91,6 +97,23 @@ def _detect_binary(head: bytes) -> str:
     preamble, magic = head[: DICOM.magic_offset], head[DICOM.magic_offset :]
     is_truncated = not preamble.strip(b"\0") and DICOM.magic[0].startswith(magic)
     return DICOM.name if is_truncated or starts_with_element(head) else UNKNOWN
+
+
+def _detect_deflated(head: bytes, is_all: bool) -> str | None:
+    """Recognize a raw deflate stream, which has no magic number, by the start of a data set in it."""
+    try:
+        for content in inflated(head[:_MAX_BLANK]):
+            if (
+                content[DICOM.magic_offset : _HEAD] in DICOM.magic
+                or _DATASET.match(content)
+                or starts_with_element(content)
+            ):
+                return RAW_DEFLATE
+            if len(content) >= _MAX_START:
+                return UNKNOWN
+    except InputError:
+        return UNKNOWN
+    return UNKNOWN if is_all or len(head) >= _MAX_BLANK else None
 
 
 def encode_text(text: str) -> bytes:

@@ -4,9 +4,11 @@ from streamdicom.io.compression import (
     COMPRESSION_SUFFIXES,
     COMPRESSIONS,
     FREE_SIZE,
+    RAW_DEFLATE,
     Decompressor,
     compression_of,
     decompress,
+    inflated,
     new_compressor,
 )
 from streamdicom.io.expansion import Expansion
@@ -22,6 +24,7 @@ __all__ = [
     "COMPRESSIONS",
     "COMPRESSION_SUFFIXES",
     "FREE_SIZE",
+    "RAW_DEFLATE",
     "Decompressor",
     "Expansion",
     "LazyValue",
@@ -46,6 +49,7 @@ __all__ = [
     "file_system",
     "full_url",
     "hidden",
+    "inflated",
     "is_special",
     "is_url",
     "name_of",

@@ -28,6 +28,9 @@ FREE_SIZE = 1024 * 1024
 # RFC 1952, RFC 8878, bzip2, the .xz file format 1.2
 _MAGICS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz"}
 
+RAW_DEFLATE = "raw deflate"
+"""The compression of a stream of RFC 1951, which has no header."""
+
 COMPRESSION_SUFFIXES = {".gz": "gzip", ".zst": "zstd"}
 """The suffixes of compressed outputs, each with its compression."""
 
@@ -54,6 +57,26 @@ def _is_zlib(start: bytes) -> bool:
         zlib.decompressobj().decompress(start, 1)
         return True
     return False
+
+
+def inflated(start: bytes) -> Iterator[bytes]:
+    """Yield the contents of ever longer starts of a raw deflate stream.
+
+    Raises:
+        InputError: The bytes are not such a stream.
+
+    >>> compressor = zlib.compressobj(wbits=-15)
+    >>> [*inflated(compressor.compress(b"[]") + compressor.flush())][-1]
+    b'[]'
+    """
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    content = b""
+    for byte in start:
+        try:
+            content += inflater.decompress(bytes([byte]))
+        except zlib.error as error:
+            raise InputError("the raw deflate stream is damaged") from error
+        yield content
 
 
 class Compressor(Protocol):
@@ -196,6 +219,7 @@ def _new_xz(_: int) -> _Member:
 _MEMBERS: dict[str, Callable[[int], _Member]] = {
     "gzip": lambda _: _Zlib(_GZIP),
     "deflate": lambda _: _Zlib(zlib.MAX_WBITS),  # RFC 1950, as in HTTP (RFC 9110 8.4.1.2)
+    RAW_DEFLATE: lambda _: _Zlib(-zlib.MAX_WBITS),
     "zstd": _new_zstd,
     "bzip2": _new_bzip2,
     "xz": _new_xz,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydicom.data import get_testdata_file
 
@@ -28,7 +28,7 @@ from streamdicom import (
     XmlSyntaxError,
 )
 from streamdicom.events import Event
-from streamdicom.formats import EMPTY, UNKNOWN, EventParser, Expander, detect, expand, recognize
+from streamdicom.formats import EMPTY, HEAD_SIZE, UNKNOWN, EventParser, Expander, detect, expand, recognize
 from streamdicom.io import Expansion
 
 _JSON = b'{"00100020":{"vr":"LO","Value":["17"]}}'
@@ -67,12 +67,20 @@ _TEXTS = [
     b"\xfe\xff" + _XML.decode().encode("utf-16-be"),
 ]
 
+
+def _deflated(data: bytes) -> bytes:
+    """Return a raw deflate stream (RFC 1951)."""
+    compressor = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return compressor.compress(data) + compressor.flush()
+
+
 _COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,
     "zstd": zstandard.compress,
     "deflate": zlib.compress,
     "bzip2": bz2.compress,
     "xz": lzma.compress,
+    "raw deflate": _deflated,
 }
 
 
@@ -130,6 +138,31 @@ def test_preamble_may_hold_anything_binary(start: bytes) -> None:
     data = start + _FILE[len(start) :]
     for chunks in _cuts(data):
         assert _events(chunks) == _events([_FILE])
+
+
+def test_prefix_without_preamble_is_a_dicom_file() -> None:
+    for chunks in _cuts(_FILE[128:]):
+        assert _events(chunks) == _events([_FILE])
+    assert detect(b"DICM is a prefix of files", is_all=True) == UNKNOWN
+
+
+@pytest.mark.parametrize("level", [0, 1, 9])
+@pytest.mark.parametrize("name", ["CT_small.dcm", "MR_small_bigendian.dcm", "JPEG2000.dcm", "rtplan.dcm"])
+def test_raw_deflate_streams_of_whole_files_are_recognized(name: str, level: int) -> None:
+    data = Path(get_testdata_file(name)).read_bytes()
+    text = streamdicom.dumps(streamdicom.load(data)).encode()
+    for content in (data, text):
+        compressor = zlib.compressobj(level, wbits=-zlib.MAX_WBITS)
+        stream = compressor.compress(content) + compressor.flush()
+        assert detect(stream[:HEAD_SIZE], is_all=len(stream) <= HEAD_SIZE) == "raw deflate"
+
+
+@given(st.binary(max_size=2000))
+@example(_deflated(b"[]"))
+@example(_deflated(b"text"))
+@example(_deflated(bytes(100_000)))
+def test_other_bytes_are_no_raw_deflate_stream(stream: bytes) -> None:
+    assert detect(stream, is_all=True) != "raw deflate"
 
 
 def test_other_files_without_preamble_need_force() -> None:

@@ -32,7 +32,7 @@ from streamdicom.events import (
     Event,
 )
 from streamdicom.formats.encoded import SelfEncoding
-from streamdicom.formats.first_element import starts_with_element
+from streamdicom.formats.first_element import PREFIX, starts_with_element
 from streamdicom.formats.part10.context import NO_END, Context, ElementContext
 from streamdicom.formats.part10.elements import ElementParser
 from streamdicom.formats.part10.headers import read_header, write_header
@@ -203,6 +203,8 @@ class Part10Parser(ElementParser, SelfEncoding):
         return self._start()
 
     def _start(self) -> bool:
+        if not self._input.pos and self._input.data.startswith(PREFIX):  # the preamble is missing
+            self._input.pos = len(PREFIX)
         self._events.append((START_DATASET, 0, "", self._index))
         return self._move(ParserState.FILE_META)
 

@@ -35,7 +35,7 @@ from streamdicom.index import (
     uid_hash,
 )
 from streamdicom.inputs import HEAD_SIZE, Input, Kind, find, reading, recognize
-from streamdicom.io import MemberPlace, UnpackedFile, compression_of, read_range
+from streamdicom.io import COMPRESSIONS, MemberPlace, UnpackedFile, read_range
 from streamdicom.jsontext import CommentError
 from streamdicom.options import ReadOptions
 from streamdicom.server.browse.numbers import Lookup, Records, Texts
@@ -393,8 +393,8 @@ class Library:
                 with reading(DAMAGED):
                     self._add_tar(unit, raw)
                 return
-            packing = compression_of(raw.read(HEAD_SIZE)) or ""
-            unit = unit._replace(packing=packing)
+            packing = detect(raw.read(HEAD_SIZE), is_all=found.size <= HEAD_SIZE)
+            unit = unit._replace(packing=packing if packing in COMPRESSIONS else "")
             with opened(unit) as content:
                 head = b"".join(read_range(content, 0, HEAD_SIZE))
                 kind, fault = recognize(head, found.path, is_named=found.is_named)
