@@ -120,12 +120,20 @@ def places(sources: Iterable[str | os.PathLike[str]]) -> list[str]:
     """Return the paths and URLs of sources.
 
     Raises:
+        TypeError: A source is neither a path nor text.
         ValueError: A URL is given as a path.
 
     >>> places([Path("a"), "memory://b"])
     ['a', 'memory://b']
     """
-    found = [os.fspath(source) for source in sources]
+    found = []
+    for source in sources:
+        if not isinstance(source, str | os.PathLike):
+            raise TypeError(
+                f"expected the path or the URL of each source, found {type(source).__name__}; "
+                "pass several sources as arguments of their own, as in iter_datasets(*sources)"
+            )
+        found.append(os.fspath(source))
     for place in found:
         check_place("a source", place)
     return found

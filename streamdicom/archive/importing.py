@@ -89,6 +89,7 @@ def import_archive(
     bulk_uri_prefix: str = "",
     options: WriteOptions | None = None,
     where: Mapping[str, str | Iterable[str]] | None = None,
+    force: bool = False,
     jobs: int = 1,
     on_error: str = "stop",
     on_duplicate: str = "error",
@@ -118,6 +119,7 @@ def import_archive(
         options: Elements to write, by ``include`` and ``exclude``; by default all. A path can have values of other
             elements too. No other options are allowed.
         where: Data sets to write, as in ``ReadOptions.where``, but with strings only. By default all are written.
+        force: Read a DICOM file without a preamble, also if its content is not recognized.
         jobs: The number of processes, which share a file of DICOM JSON that is not compressed. Another stream is read
             by one process. The result is the same. The program must protect its main module, as for an export.
         on_error: "stop" at a data set that fails, or "skip" it and add it to the report. With "skip", an element with
@@ -161,9 +163,10 @@ def import_archive(
         "bulk_uri_prefix": bulk_uri_prefix,
         "where": {key: [value] if isinstance(value, str) else [*value] for key, value in (where or {}).items()},
         "source": description,
+        "force": force,
     }
     skip = on_error == "skip"
-    reading = ReadOptions(on_error="keep" if skip else None, where=request["where"])
+    reading = ReadOptions(on_error="keep" if skip else None, where=request["where"], force=force)
     writing = _write_options(options_or_default(options, WriteOptions), transfer_syntax, skip)
     request |= {"include": list(map(str, writing.include)), "exclude": list(map(str, writing.exclude))}
     ticker = Ticker(progress)

@@ -219,6 +219,7 @@ _IMPORT = Command(
             text="Path of each file, with keywords in braces.",
         ),
         option("--transfer-syntax", metavar="UID", text="The Transfer Syntax of the files."),
+        FORCE,
         SELECT,
         INCLUDE,
         EXCLUDE,

@@ -35,6 +35,7 @@ def run(arguments: Namespace) -> int:
             bulk_uri_prefix=arguments.bulk_uri_prefix,
             options=WriteOptions(include=arguments.include, exclude=arguments.exclude),
             where=where,
+            force=arguments.force,
             jobs=arguments.jobs,
             on_error=arguments.on_error,
             on_duplicate=arguments.on_duplicate,

@@ -12,6 +12,8 @@ import struct
 
 from streamdicom.cli.exit_codes import UsageError
 
+_MAX_PORT = 0xFFFF
+_MAX_DIGITS = 100
 _BACKLOG = 128  # connections that wait to be accepted
 _LINGER = struct.Struct("hh" if os.name == "nt" else "ii")  # of SO_LINGER
 _RESET = _LINGER.pack(1, 0)
@@ -22,15 +24,17 @@ def parse_address(text: str) -> tuple[str, int]:
     """Return the host and the port of an address, such as ``[::1]:4711``.
 
     Raises:
-        UsageError: The text has another form.
+        UsageError: The text has another form, or there is no such port.
 
     >>> parse_address("localhost:4711"), parse_address("[::1]:0")
     (('localhost', 4711), ('::1', 0))
     """
     host, _, port = text.rpartition(":")
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if not bare or (":" in bare and bare == host) or not port.isdecimal() or int(port) > 0xFFFF:
+    if not bare or (":" in bare and bare == host) or not (port.isdecimal() and port.isascii()):
         raise UsageError(f"expected an address of the form HOST:PORT, found {text!r}")
+    if len(port) > _MAX_DIGITS or int(port) > _MAX_PORT:
+        raise UsageError(f"expected a port from 0 to {_MAX_PORT}, found {port[:20]}")
     return bare, int(port)
 
 

@@ -46,8 +46,6 @@ def write_parts(parts: Iterable[Part], target: Path, size: Callable[[], int]) ->
     if target == PIPE:
         raise UsageError("expected a folder or a file after -o for DICOM files and values")
     is_folder = target.is_dir() or not target.suffix
-    if is_folder:
-        target.mkdir(parents=True, exist_ok=True)
     number = 0
     with ProgressLine("Fetching") as progress:
         for number, part in enumerate(parts, 1):
@@ -57,6 +55,7 @@ def write_parts(parts: Iterable[Part], target: Path, size: Callable[[], int]) ->
             path = target
             if is_folder:
                 name, chunks = _name(part.media_type, number, chunks)
+                target.mkdir(parents=True, exist_ok=True)  # not before there is a file for it
                 path = target / name
             with Output(path) as output:
                 for chunk in chunks:

@@ -48,6 +48,8 @@ _TEXT_MAGICS = {start: row.name for row in (JSON, XML) for start in row.magic if
 _MAX_BLANK = 1024  # bytes before the first character; a stream with more is JSON
 _DECLARED_ENCODING = re.compile(r"""\ufeff?[ \t\r\n]*<\?xml[^?>]*?(\sencoding\s*=\s*(?:"[^"?>]*"|'[^'?>]*'))""")
 UNKNOWN_MESSAGE = f"not {JSON.title}, {XML.title} or {DICOM.title}"
+_ZIP_MAGIC = b"PK\x03\x04"  # APPNOTE 4.3.7
+_ZIP_HINT = ", but a ZIP file; streamdicom.archive.iter_datasets() and the command export read the files in it"
 _DATASET = re.compile(
     rb"""(?:\xef\xbb\xbf)?\s*(?: (?:\[\s*)?\{\s*"[0-9A-Za-z]+"\s*: | <\?xml\s | <NativeDicomModel[\s>] )""", re.VERBOSE
 )
@@ -100,7 +102,7 @@ def _detect_binary(head: bytes) -> str:
 
 
 def _detect_deflated(head: bytes, is_all: bool) -> str | None:
-    """Recognize a raw deflate stream, which has no magic number, by the start of a data set in it."""
+    """Recognize a raw deflate stream, which has no magic number, by its contents."""
     try:
         for content in inflated(head[:_MAX_BLANK]):
             if (
@@ -364,7 +366,7 @@ class EventParser(MakesRaws):
             if content is None:
                 self._head = data
                 return []
-            self._parser = self._parser_of(content)
+            self._parser = self._parser_of(content, data)
         return self._parser.feed(data)
 
     def finish(self) -> list[Event]:
@@ -377,7 +379,7 @@ class EventParser(MakesRaws):
         """
         events: list[Event] = []
         if self._parser is None:
-            self._parser = self._parser_of(detect(self._head, is_all=True))
+            self._parser = self._parser_of(detect(self._head, is_all=True), self._head)
             if self._head:
                 events = self._parser.feed(self._head)
                 self._early = [self.offset(index) for index in range(len(events))] if self._keeps_places else []
@@ -403,7 +405,7 @@ class EventParser(MakesRaws):
         assert self._parser
         return events + self._parser.close()
 
-    def _parser_of(self, content: str | None) -> Parser:
+    def _parser_of(self, content: str | None, head: bytes = b"") -> Parser:
         if content == EMPTY:
             content = JSON.name
         elif content == UNKNOWN and self._options.force:
@@ -425,7 +427,8 @@ class EventParser(MakesRaws):
             return parser
         location = Location(0)
         if content == UNKNOWN:
-            return _FailedParser(InputError(UNKNOWN_MESSAGE, location))
+            hint = _ZIP_HINT if head.startswith(_ZIP_MAGIC) else ""
+            return _FailedParser(InputError(UNKNOWN_MESSAGE + hint, location))
         return _FailedParser(
             InputError(f"the stream is compressed ({content}); decompress it, or read it with iter_events()", location)
         )

@@ -107,7 +107,7 @@ def test_named_file_must_be_readable(tmp_path: Path) -> None:
 def test_wrong_sources_are_errors_at_the_call(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="text with a URL"):
         iter_datasets(Path("s3://bucket/in"))
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=r"found list; pass several sources .* iter_datasets\(\*sources\)"):
         iter_datasets([tmp_path])  # type: ignore[arg-type]
     with pytest.raises(FileNotFoundError):
         next(iter_datasets(tmp_path / "none"))

@@ -147,6 +147,13 @@ def test_unreachable_server_leaves_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_unreachable_server_leaves_no_folder(tmp_path: Path) -> None:
+    with scripted(_answer) as server:
+        pass
+    assert run("fetch", f"{server.url}/studies/1.2", "-o", tmp_path / "out").code == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.slow
 def test_ctrl_c_leaves_no_file(tmp_path: Path) -> None:
     def answer(_: Request) -> Iterator[bytes]:

@@ -10,7 +10,7 @@ import pytest
 from pydicom import dcmread
 
 from tests.archive.corpus import dataset, files
-from tests.cli.running import ONE, run
+from tests.cli.running import ONE, run, without_preamble
 
 _REFERENCE = b'[{"00080018": {"vr": "UI", "Value": ["1.2"]}, "7FE00010": {"vr": "OB", "BulkDataURI": "x"}}]'
 _TWICE = b'[{"00080018": {"vr": "UI", "Value": ["1.2"]}}, {"00080018": {"vr": "UI", "Value": ["1.3"]}}]'
@@ -29,6 +29,13 @@ def test_exported_files_are_imported_again(exported: Path, tmp_path: Path) -> No
     assert (result.code, result.error) == (0, "20 data sets, 0 skipped")
     for number in range(1, 21):
         assert dcmread(tmp_path / "out" / f"{number}.dcm") == dataset(number)
+
+
+def test_file_without_preamble_needs_force(tmp_path: Path) -> None:
+    source, folder = without_preamble(tmp_path / "a"), tmp_path / "out"
+    assert run("import", source, "-o", folder, "--layout", "a").code == 1
+    assert run("import", source, "-o", folder, "--layout", "a", "--force").code == 0
+    assert dcmread(folder / "a").PatientID == "17"
 
 
 def test_stream_is_read_from_standard_input(exported: Path, tmp_path: Path) -> None:

@@ -25,6 +25,12 @@ def test_malformed_address_is_refused(text: str) -> None:
         parse_address(text)
 
 
+@pytest.mark.parametrize("port", ["65536", "70000", "9" * 5000])
+def test_port_that_does_not_exist_is_named(port: str) -> None:
+    with pytest.raises(UsageError, match=f"expected a port from 0 to 65535, found {port[:20]}$"):
+        parse_address(f"localhost:{port}")
+
+
 @pytest.mark.parametrize("command", ["listen", "serve"])
 def test_address_that_is_not_available_is_named(command: str, tmp_path: Path) -> None:
     if command == "serve":

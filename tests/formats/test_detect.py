@@ -183,6 +183,12 @@ def test_other_streams_are_refused(stream: bytes) -> None:
         assert caught.value.location.byte_offset == 0
 
 
+def test_zip_file_names_the_function_that_reads_it() -> None:
+    for chunks in _cuts(b"PK\x03\x04" + bytes(200)):
+        with pytest.raises(InputError, match=r"a ZIP file; streamdicom\.archive\.iter_datasets\(\)"):
+            _events(chunks)
+
+
 def test_refusal_is_sticky() -> None:
     parser = EventParser()
     with pytest.raises(InputError) as first:
