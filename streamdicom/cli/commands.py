@@ -20,7 +20,7 @@ from streamdicom.cli.arguments import (
     seconds,
 )
 from streamdicom.cli.exit_codes import DONE, FAILED, SKIPPED
-from streamdicom.cli.options import DEIDENTIFY, EXCLUDE, FORCE, FORM, INCLUDE, INDENT, READING, SELECT
+from streamdicom.cli.options import DEIDENTIFY, EXCLUDE, FORCE, FORM, INCLUDE, INDENT, LISTENING, READING, SELECT
 
 _INPUT = "JSON, NDJSON, Native DICOM XML or a DICOM file, plain or compressed; - for standard input."
 _OUTPUT = "A file, or - for standard output."
@@ -391,16 +391,7 @@ _SERVE = Command(
         repeated("--cors", "ORIGIN", "An origin whose pages may use the server, as https://viewer.example, or *."),
         repeated("--allow-host", "NAME", "A further name that clients have for the server, or *.", dest="hosts"),
         option("--root-path", metavar="PATH", default="", text="The path at which a proxy publishes the server."),
-        option("--tls-cert", metavar="FILE", type=path, text="The certificate of the server, in PEM, for HTTPS."),
-        option("--tls-key", metavar="FILE", type=path, text="The key of the certificate, if it has its own file."),
-        option("--tls-client-ca", metavar="FILE", type=path, text="Refuse clients without a certificate of these CAs."),
-        option(
-            "--tokens",
-            metavar="FILE",
-            type=path,
-            text="Require a token; lines: read SHA256, write SHA256.",
-        ),
-        flag("--insecure", text="Listen beyond this machine although everyone can connect."),
+        *LISTENING,
         option(
             "--access-log",
             metavar="FILE",
@@ -431,14 +422,15 @@ _BROWSE = Command(
 _LISTEN = Command(
     "listen",
     "listen",
-    "Receive data sets over TCP, and write each as a line of NDJSON when it is complete.",
-    "Peers send JSON, NDJSON or XML, as the command send does. If a stream is not valid or not complete, its "
-    "connection is reset, and the error is printed; the data sets before the error are written. There is no "
-    "encryption, and everyone can connect.",
+    "Receive data sets over a network, and write each as a line of NDJSON when it is complete.",
+    "Peers use the command send. Without TLS and tokens, others may send JSON, NDJSON or XML over TCP too. If a stream "
+    "is not valid or not complete, its connection is reset, and the error is printed; the data sets before the error "
+    "are written. Everyone who can reach the address can send, unless senders need a token or a certificate.",
     (
-        positional("address", "HOST:PORT", "The address to listen at; port 0 for a free one."),
+        positional("address", "ADDRESS", "HOST:PORT, with port 0 for a free one; or unix:PATH, for this user only."),
         option("-o", "--output", metavar="FILE", type=path, default="-", text="The file to append to."),
         flag("--once", text="Exit after the first connection."),
+        *LISTENING,
         _timeout(60, "Time without data after which a connection is given up."),
     ),
     {FAILED: "With --once: the stream was not valid or not complete."},
@@ -447,12 +439,17 @@ _LISTEN = Command(
 _SEND = Command(
     "send",
     "send",
-    "Send data sets over TCP to the command listen, while they are read.",
-    "",
+    "Send data sets over a network to the command listen, while they are read.",
+    "If the connection is lost, send connects again and sends the data sets that are not written. Each is written "
+    "once. Standard input and pipes cannot be read again, so then the command fails.",
     (
         positional("source", "FILE", _INPUT, type=path),
-        positional("address", "HOST:PORT", "The address of the listener."),
-        _timeout(60, "Time without progress after which the connection is given up."),
+        positional("address", "ADDRESS", "HOST:PORT, tls:HOST:PORT or unix:PATH, as listen prints it."),
+        option("--token", metavar="TEXT", text="A token for the listener (environment: STREAMDICOM_TOKEN)."),
+        option("--tls-ca", metavar="FILE", type=path, text="Trust these CAs, in place of those of the system."),
+        option("--tls-cert", metavar="FILE", type=path, text="A certificate for the listener, in PEM."),
+        option("--tls-key", metavar="FILE", type=path, text="The key of the certificate, if it has its own file."),
+        _timeout(60, "Time without progress after which the listener is given up."),
         FORCE,
         DEIDENTIFY,
     ),

@@ -1,22 +1,35 @@
-"""``streamdicom listen``: receive data sets over TCP, and write them as NDJSON."""
+"""``streamdicom listen``: receive data sets, and write them as NDJSON."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import socket
+import ssl
 import stat
 import sys
 from argparse import Namespace
-from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from asyncio import StreamReader, StreamReaderProtocol, StreamWriter
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 
+from streamdicom._tokens import WRITE, access_of
 from streamdicom.aio import aiter_events
+from streamdicom.cli import exchange
+from streamdicom.cli.credentials import is_loopback, read_tokens, server_context
 from streamdicom.cli.exit_codes import DONE, FAILED, UsageError
 from streamdicom.cli.inputs import PIPE
-from streamdicom.cli.network import acknowledge_on_close, format_address, listener_at, parse_address, reset_on_close
+from streamdicom.cli.network import (
+    TLS,
+    UNIX,
+    format_address,
+    listener_at,
+    parse_address,
+    unix_listener_at,
+)
 from streamdicom.cli.terminal import console
 from streamdicom.codec import SOURCE_LOST, EventEncoder
 from streamdicom.errors import StreamDicomError, TruncatedError
@@ -26,21 +39,53 @@ from streamdicom.io import CHUNK, NamedFile, Output, temporary
 from streamdicom.options import WriteOptions
 
 _MAX_PEERS = 64  # at once; each can take a few MiB, and others wait for a place
+_MAX_STREAMS = 4096  # that can be resumed; the oldest is forgotten
 _BATCH_SIZE = 32  # events that are written together; each event of a long value holds a block of it
+
+
+class Access(NamedTuple):
+    """Who may send.
+
+    Attributes:
+        tls: The listener's side of TLS, or None.
+        tokens: The access by the SHA-256 of each token, or None.
+    """
+
+    tls: ssl.SSLContext | None = None
+    tokens: Mapping[str, str] | None = None
 
 
 def run(arguments: Namespace) -> int:
     """Run the command."""
-    is_complete = listen_at(arguments.address, arguments.output, once=arguments.once, timeout=arguments.timeout)
+    tls = server_context(arguments.tls_cert, arguments.tls_key, arguments.tls_client_ca)
+    access = Access(tls, read_tokens(arguments.tokens))
+    is_closed = arguments.insecure or arguments.tls_client_ca or arguments.tokens
+    if arguments.address.startswith(UNIX):
+        if tls:
+            raise UsageError("expected an address of the form HOST:PORT with --tls-cert")
+        path = Path(arguments.address.removeprefix(UNIX))
+        server = unix_listener_at(path)
+    else:
+        path = None
+        host, port = parse_address(arguments.address)
+        if not (is_loopback(host) or is_closed):
+            raise UsageError(f"everyone who reaches {host} could send; use --tokens or --tls-client-ca, or --insecure")
+        server = listener_at(host, port)
+    try:
+        is_complete = listen_at(server, arguments.output, access, once=arguments.once, timeout=arguments.timeout)
+    finally:
+        if path:
+            path.unlink(missing_ok=True)
     return DONE if is_complete else FAILED
 
 
-def listen_at(address: str, target: Path, *, once: bool, timeout: float) -> bool:
+def listen_at(server: socket.socket, target: Path, access: Access, *, once: bool, timeout: float) -> bool:
     """Receive data sets from all peers, and write each as a line when it is complete.
 
     Args:
-        address: The address to listen at, as ``HOST:PORT``; port 0 is a free one.
+        server: A socket that listens, which is closed at the end.
         target: A file to append to, or ``-`` for standard output.
+        access: Who may send.
         once: Return after the first connection.
         timeout: Seconds without data after which a connection is given up.
 
@@ -48,14 +93,13 @@ def listen_at(address: str, target: Path, *, once: bool, timeout: float) -> bool
         True if the stream of the first connection was complete; without ``once`` the function does not return.
 
     Raises:
-        UsageError: The address has another form or is not available, or the file ends within a line.
+        UsageError: The file ends within a line.
         OSError: The target cannot be written.
     """
-    server = listener_at(*parse_address(address))
     server.setblocking(False)
     loop = asyncio.Runner(loop_factory=asyncio.SelectorEventLoop)  # _readable needs its add_reader
     with server, _Lines(target) as lines, loop:
-        return loop.run(_Listener(server, lines, timeout).run(once))
+        return loop.run(_Listener(server, lines, access, timeout).run(once))
 
 
 class _Lines:
@@ -106,15 +150,64 @@ def _appended(path: Path) -> BinaryIO:
     return cast(BinaryIO, NamedFile(path, "a", path))
 
 
+class _PeerError(Exception):
+    """A peer is lost, or does not keep to the protocol."""
+
+
+@contextmanager
+def _naming_loss() -> Iterator[None]:
+    """Turn errors of a connection into errors of the peer."""
+    try:
+        yield
+    except ValueError as error:  # of the greeting
+        raise _PeerError(str(error)) from error
+    except ssl.SSLError as error:
+        raise _PeerError(error.reason or "the handshake has failed") from error
+    except (OSError, *SOURCE_LOST) as error:
+        raise _PeerError(f"the connection is lost: {type(error).__name__}") from error
+
+
+@dataclass(slots=True)
+class _Stream:
+    """A stream of a sender, over any number of connections.
+
+    Attributes:
+        written: The number of its data sets that are written.
+        has_failed: Whether it is not valid, so that it cannot be resumed.
+        task: The task that receives it, or has received it.
+    """
+
+    written: int = 0
+    has_failed: bool = False
+    task: asyncio.Task[bool] | None = None
+
+
+class _Peer(NamedTuple):
+    name: str
+    reader: StreamReader
+    writer: StreamWriter
+
+    async def answer(self, text: str) -> None:
+        """Send a line to a sender, which closing the connection does not discard."""
+        exchange.acknowledge_on_close(self.writer.get_extra_info("socket"))
+        self.writer.write(text.encode() + b"\n")
+        await self.writer.drain()
+
+
 class _Listener:
-    def __init__(self, server: socket.socket, lines: _Lines, timeout: float) -> None:
+    def __init__(self, server: socket.socket, lines: _Lines, access: Access, timeout: float) -> None:
         self._server = server
         self._lines = lines
+        self._access = access
         self._timeout = timeout
         self._places = asyncio.Semaphore(_MAX_PEERS)
+        self._streams: dict[str, _Stream] = {}
+        self._is_unix = server.family not in (socket.AF_INET, socket.AF_INET6)
+        # Closing a Unix socket or TLS cannot acknowledge, and a plain peer has no token.
+        self._accepts_plain = not (self._is_unix or access.tls or access.tokens is not None)
 
     async def run(self, once: bool) -> bool:
-        console.note(f"listening on {format_address(self._server.getsockname())}")
+        console.note(f"listening on {self._name(self._server.getsockname())}")
         try:
             async with asyncio.TaskGroup() as peers:
                 while True:
@@ -125,39 +218,96 @@ class _Listener:
         except ExceptionGroup as group:  # an error of the target; _serve handles errors of peers
             raise group.exceptions[0] from None
 
+    def _name(self, address: str | tuple[str | int, ...]) -> str:
+        if isinstance(address, str):
+            return f"{UNIX}{address}" if address else "a process of this machine"
+        return (TLS if self._access.tls else "") + format_address(address)
+
     async def _accept(self) -> tuple[socket.socket, str]:
         # loop.sock_accept would lose a connection that is accepted at the moment of Ctrl-C.
         while True:
             try:
                 connection, address = self._server.accept()
                 connection.setblocking(False)
-                reset_on_close(connection)
+                exchange.reset_on_close(connection)
             except BlockingIOError:
                 await _readable(self._server)
             except ConnectionError:  # closed by the peer before it was accepted
                 continue
             else:
-                return connection, format_address(address)
+                return connection, self._name(address)
 
-    async def _serve(self, connection: socket.socket, peer: str) -> bool:
+    async def _serve(self, connection: socket.socket, name: str) -> bool:
         """Receive the stream of a peer; return True if it is complete."""
+        writer = None
         try:
-            with connection:
-                await self._take(connection)
-                acknowledge_on_close(connection)
-        except StreamDicomError as error:
-            console.error(f"{peer}: {error}")
+            with _naming_loss():
+                reader, writer = await _opened(connection, self._access.tls, self._timeout)
+                async with asyncio.timeout(self._timeout):
+                    greeting, start = await exchange.read_greeting(reader)
+            peer = _Peer(name, reader, writer)
+            return await (self._receive(peer, greeting) if greeting else self._receive_plain(peer, start))
+        except (StreamDicomError, _PeerError) as error:
+            console.error(f"{name}: {error}")
             return False
         finally:
+            if writer:
+                writer.transport.abort()  # does nothing if it is closed
+            connection.close()
             self._places.release()
+
+    async def _receive_plain(self, peer: _Peer, start: bytes) -> bool:
+        if not self._accepts_plain:
+            raise _PeerError("expected a line of streamdicom send")
+        if not start:  # complete as NDJSON, but certainly a mistake of the peer
+            raise TruncatedError("expected a data set, found no data")
+        await self._take(_plain(peer.reader, start, self._timeout), _Stream())
+        exchange.acknowledge_on_close(peer.writer.get_extra_info("socket"))
+        await _close(peer.writer)
         return True
 
-    async def _take(self, connection: socket.socket) -> None:
-        received = aiter_events(_received(connection, self._timeout))
+    async def _receive(self, peer: _Peer, greeting: exchange.Greeting) -> bool:
+        """Receive a stream of a sender, or what is missing of it."""
+        if self._access.tokens is not None and access_of(greeting.token, self._access.tokens) != WRITE:
+            return await self._refuse(peer, exchange.REFUSED, "the token is not known, or allows reading only")
+        stream = self._streams.pop(greeting.stream, None)
+        if stream is None and greeting.is_resumed:
+            return await self._refuse(peer, exchange.UNKNOWN, "expected a stream that this process has begun")
+        stream = self._streams[greeting.stream] = stream or _Stream()
+        if len(self._streams) > _MAX_STREAMS:
+            del self._streams[next(iter(self._streams))]
+        await _end(stream.task)  # which may not know yet that its connection is lost
+        stream.task = asyncio.current_task()
+        if stream.has_failed:
+            return await self._refuse(peer, exchange.FAILED, "the stream has failed before")
+        with _naming_loss():
+            await peer.answer(f"{exchange.READY} {stream.written}")
+        exchange.reset_on_close(peer.writer.get_extra_info("socket"))
+        try:
+            await self._take(_timed(exchange.read_chunks(peer.reader), self._timeout), stream)
+        except (StreamDicomError, OSError) as error:
+            if not isinstance(error.__cause__, SOURCE_LOST):
+                stream.has_failed = True
+                await self._refuse(peer, exchange.FAILED)
+            raise
+        with _naming_loss():
+            await peer.answer(exchange.WRITTEN)
+        await _close(peer.writer)
+        return True
+
+    async def _refuse(self, peer: _Peer, answer: str, reason: str = "") -> bool:
+        if reason:
+            console.error(f"{peer.name}: {reason}")
+        with suppress(OSError):
+            await peer.answer(answer)
+            await _close(peer.writer)
+        return False
+
+    async def _take(self, received: AsyncGenerator[bytes, None], stream: _Stream) -> None:
         with temporary() as line:
             render = _Renderer(line)
             batch: list[Event] = []
-            async with aclosing(received) as events:
+            async with aclosing(aiter_events(received)) as events:
                 async for event in events:
                     batch.append(event)
                     is_end = event[0] == END_DATASET
@@ -166,6 +316,7 @@ class _Listener:
                         batch.clear()
                     if is_end:
                         self._lines.add(line)
+                        stream.written += 1
 
 
 class _Renderer:
@@ -192,21 +343,50 @@ async def _readable(server: socket.socket) -> None:
         loop.remove_reader(server)
 
 
-async def _received(connection: socket.socket, timeout: float) -> AsyncGenerator[bytes, None]:
+async def _opened(
+    connection: socket.socket, tls: ssl.SSLContext | None, timeout: float
+) -> tuple[StreamReader, StreamWriter]:
+    """Return the streams of a connection, after the handshake of TLS."""
     loop = asyncio.get_running_loop()
-    is_empty = True
-    while True:
-        try:
-            async with asyncio.timeout(timeout):
-                data = await loop.sock_recv(connection, CHUNK)
-        except SOURCE_LOST:
-            raise
-        except OSError as error:  # such as an unreachable network
-            raise ConnectionError from error
-        if not data:
-            break
-        is_empty = False
+    reader = StreamReader(limit=CHUNK)
+    protocol = StreamReaderProtocol(reader)
+    transport, _ = await loop.connect_accepted_socket(
+        lambda: protocol, connection, ssl=tls, ssl_handshake_timeout=timeout if tls else None
+    )
+    return reader, StreamWriter(transport, protocol, reader, loop)
+
+
+async def _close(writer: StreamWriter) -> None:
+    """Close a connection, and wait until that is done."""
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
+
+
+async def _end(task: asyncio.Task[bool] | None) -> None:
+    """End a task, and wait for it."""
+    if task is not None and not task.done():
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def _plain(reader: StreamReader, start: bytes, timeout: float) -> AsyncGenerator[bytes, None]:
+    """Yield the bytes of a peer until it shuts down its side."""
+    data = start
+    while data:
         yield data
-        await asyncio.sleep(0)  # sock_recv does not yield to other peers while data is available
-    if is_empty:  # complete as NDJSON, but certainly a mistake of the peer
-        raise TruncatedError("expected a data set, found no data")
+        await asyncio.sleep(0)  # read does not yield to other peers while data is available
+        async with asyncio.timeout(timeout):
+            data = await reader.read(CHUNK)
+
+
+async def _timed(pieces: AsyncGenerator[bytes, None], timeout: float) -> AsyncGenerator[bytes, None]:
+    """Yield pieces, each of which arrives in time."""
+    async with aclosing(pieces):
+        while True:
+            async with asyncio.timeout(timeout):
+                data = await anext(pieces, b"")
+            if not data:
+                break
+            yield data
+            await asyncio.sleep(0)

@@ -1,23 +1,21 @@
-"""Addresses and acknowledgement of the commands that use TCP.
-
-A stream is one array, whose closing bracket proves that nothing is missing. The listener acknowledges it by closing
-the connection in an orderly way when everything is written. In every other case the connection is reset.
-"""
+"""Addresses of the commands that use the network."""
 
 from __future__ import annotations
 
 import os
 import socket
-import struct
+import stat
+from contextlib import suppress
+from pathlib import Path
 
 from streamdicom.cli.exit_codes import UsageError
+
+UNIX, TLS = "unix:", "tls:"
+"""The starts of addresses of Unix sockets, and of listeners that speak TLS."""
 
 _MAX_PORT = 0xFFFF
 _MAX_DIGITS = 100
 _BACKLOG = 128  # connections that wait to be accepted
-_LINGER = struct.Struct("hh" if os.name == "nt" else "ii")  # of SO_LINGER
-_RESET = _LINGER.pack(1, 0)
-_ORDERLY = _LINGER.pack(0, 0)
 
 
 def parse_address(text: str) -> tuple[str, int]:
@@ -48,6 +46,9 @@ def format_address(address: tuple[str | int, ...]) -> str:
     return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
 
 
+# --- listening -------------------------------------------------------------------------------------------------
+
+
 def listener_at(host: str, port: int) -> socket.socket:
     """Return a socket that listens.
 
@@ -62,11 +63,38 @@ def listener_at(host: str, port: int) -> socket.socket:
         raise UsageError(f"{format_address((host, port))}: {reason}") from error
 
 
-def reset_on_close(connection: socket.socket) -> None:
-    """Let closing a connection reset it, so that its peer sees an error."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+def unix_listener_at(path: Path) -> socket.socket:
+    """Return a Unix socket that listens, and that only the user can connect to.
+
+    The socket of a listener that was killed is replaced.
+
+    Raises:
+        UsageError: The path is not available.
+    """
+    server = _unix_socket()
+    mask = os.umask(0o177)
+    try:
+        _remove_abandoned(path)
+        server.bind(os.fspath(path))
+        server.listen(_BACKLOG)
+    except OSError as error:
+        server.close()
+        raise UsageError(f"{path}: {os.strerror(error.errno) if error.errno else error}") from error
+    finally:
+        os.umask(mask)
+    return server
 
 
-def acknowledge_on_close(connection: socket.socket) -> None:
-    """Let closing a connection be orderly, so that its peer sees success."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ORDERLY)
+def _remove_abandoned(path: Path) -> None:
+    """Remove a socket at which nobody listens."""
+    if path.exists() and stat.S_ISSOCK(path.stat().st_mode):
+        with _unix_socket() as probe, suppress(ConnectionRefusedError):
+            probe.connect(os.fspath(path))
+            return
+        path.unlink()
+
+
+def _unix_socket() -> socket.socket:
+    if not hasattr(socket, "AF_UNIX"):
+        raise UsageError("this system has no Unix sockets")
+    return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

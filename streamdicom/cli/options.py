@@ -51,6 +51,15 @@ def pair(text: str) -> tuple[str, str]:
 
 INDENT = option("--indent", metavar="N|TEXT", type=indent, text=r"Spaces for each level, or white space such as '\t'.")
 
+LISTENING = (
+    option("--tls-cert", metavar="FILE", type=path, text="Speak TLS; the certificate of this server, in PEM."),
+    option("--tls-key", metavar="FILE", type=path, text="The key of the certificate, if it has its own file."),
+    option("--tls-client-ca", metavar="FILE", type=path, text="Refuse clients without a certificate of these CAs."),
+    option("--tokens", metavar="FILE", type=path, text="Require a token; lines: read SHA256, write SHA256."),
+    flag("--insecure", text="Listen beyond this machine although everyone can connect."),
+)
+"""Who may connect to a command."""
+
 INCLUDE = repeated("--include", "PATTERN", "Only these elements: a tag, a keyword, 0010xxxx, a VR or a path.")
 EXCLUDE = repeated("--exclude", "PATTERN", "Not these elements.")
 

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from streamdicom.cli.credentials import is_loopback
 from streamdicom.cli.exit_codes import DONE, UsageError
 
 
 def run(arguments: Namespace) -> int:
     """Run the command."""
-    if not (_is_loopback(arguments.host) or arguments.insecure or arguments.tls_client_ca or arguments.tokens):
+    if not (is_loopback(arguments.host) or arguments.insecure or arguments.tls_client_ca or arguments.tokens):
         raise UsageError(
             f"everyone who reaches {arguments.host} could read the folder; use --tokens or --tls-client-ca, "
             "or --insecure"
@@ -56,12 +57,3 @@ def _logging_access(path: Path | None) -> Iterator[None]:
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
-
-
-def _is_loopback(host: str) -> bool:
-    from ipaddress import ip_address
-
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -13,6 +13,7 @@ from typing import Any
 from streamdicom.cli.archive_report import progress_callback
 from streamdicom.cli.arguments import values_of
 from streamdicom.cli.commands import BOUNDS
+from streamdicom.cli.credentials import read_tokens
 from streamdicom.cli.exit_codes import UsageError
 from streamdicom.cli.network import format_address, listener_at
 from streamdicom.cli.progress import ProgressLine
@@ -21,7 +22,7 @@ from streamdicom.cli.terminal import console, counted
 try:
     import uvicorn
 
-    from streamdicom.server import Catalog, ServerLimits, parse_tokens, server_app
+    from streamdicom.server import Catalog, ServerLimits, server_app
     from streamdicom.server.connections import BoundedProtocol
 except ModuleNotFoundError as missing:
     raise UsageError(f'{missing.name} is not installed; install "streamdicom[serve]"') from None
@@ -52,7 +53,7 @@ def serve(arguments: Namespace) -> None:
         read_only=arguments.read_only,
         lenient_accept=arguments.lenient_accept,
         cors=arguments.cors,
-        access=_tokens(arguments.tokens),
+        access=read_tokens(arguments.tokens),
         hosts=(arguments.host, *arguments.hosts),
         limits=_limits(ServerLimits(**values_of(arguments, BOUNDS))),
     )
@@ -73,15 +74,6 @@ def _limits(limits: ServerLimits) -> ServerLimits:
     connections = max(1, soft - reserve)
     console.note(f"--max-connections is {connections}, because the process may have {soft} file descriptors")
     return replace(limits, connections=connections)
-
-
-def _tokens(path: Path | None) -> dict[str, str] | None:
-    if path is None:
-        return None
-    try:
-        return parse_tokens(path.read_text("utf-8").splitlines())
-    except ValueError as error:
-        raise UsageError(f"{path}: {error}") from None
 
 
 def serve_folder(

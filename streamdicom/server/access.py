@@ -1,51 +1,20 @@
-"""Access by tokens, or by a check of the application.
-
-The server knows hashes of the tokens only. Tokens must be random, so a fast hash suffices: nobody can guess 256 bits,
-however fast.
-"""
+"""Access by tokens, or by a check of the application."""
 
 from __future__ import annotations
 
-import re
 from base64 import b64decode
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from hashlib import sha256
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-READ, WRITE = "read", "write"
+from streamdicom._tokens import READ, WRITE, access_of
+from streamdicom._tokens import parse_tokens as parse_tokens
 
 Verify: TypeAlias = Callable[[Request], Awaitable[str | None]]
 """Returns the access of a request, ``read`` or ``write``, or None to refuse it with 401."""
-
-_LINE = re.compile(rf"({READ}|{WRITE})\s+([0-9A-Fa-f]{{64}})(?:\s.*)?")
-
-
-def parse_tokens(lines: Iterable[str]) -> dict[str, str]:
-    """Parse lines such as ``read 9f86d0... a comment`` into the access of each hash.
-
-    Args:
-        lines: ``read`` or ``write``, the SHA-256 of a token in hexadecimal digits, and any comment. Empty lines and
-            lines that start with ``#`` are ignored.
-
-    Raises:
-        ValueError: A line has another form.
-
-    >>> parse_tokens(["# viewers", "read " + "0a" * 32]) == {"0a" * 32: "read"}
-    True
-    """
-    found = {}
-    for number, line in enumerate(lines, 1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        match = _LINE.fullmatch(line.strip())
-        if match is None:
-            raise ValueError(f"expected read or write and a SHA-256 in line {number} of the tokens")
-        found[match[2].lower()] = match[1]
-    return found
 
 
 class Access:
@@ -85,7 +54,7 @@ def by_token(tokens: Mapping[str, str]) -> Verify:
 
     async def verify(request: Request) -> str | None:
         token = _token(request.headers.get("authorization", ""))
-        return known.get(sha256(token).hexdigest()) if token else None
+        return access_of(token, known)
 
     return verify
 

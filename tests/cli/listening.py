@@ -41,9 +41,11 @@ class Listener:
 
 
 @contextmanager
-def listening(*arguments: object, host: str = "127.0.0.1", out: int = subprocess.PIPE) -> Iterator[Listener]:
-    """Run a listener on a free port."""
-    command = [*COMMAND, "listen", f"{host}:0", *map(str, arguments)]
+def listening(
+    *arguments: object, host: str = "127.0.0.1", address: str = "", out: int = subprocess.PIPE
+) -> Iterator[Listener]:
+    """Run a listener at an address, by default on a free port."""
+    command = [*COMMAND, "listen", address or f"{host}:0", *map(str, arguments)]
     with subprocess.Popen(command, stdout=out, stderr=subprocess.PIPE, bufsize=0) as process:
         watchdog = threading.Timer(PATIENCE, process.kill)
         watchdog.start()

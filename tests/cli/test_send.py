@@ -6,6 +6,7 @@ import gzip
 import socket
 import subprocess
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pydicom
@@ -98,8 +99,9 @@ def test_other_server_is_recognized() -> None:
         connection, _ = server.accept()
         with connection:
             connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-            while connection.recv(1000):
-                pass
+            with suppress(ConnectionResetError):
+                while connection.recv(1000):
+                    pass
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=answer, args=[server])

@@ -5,18 +5,18 @@ from __future__ import annotations
 import signal
 import socket
 import ssl
-import subprocess
 from contextlib import closing
 from hashlib import sha256
 from http.client import HTTPSConnection
 from pathlib import Path
-from shutil import copy, which
+from shutil import copy
 
 import httpx2
 import pytest
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
+from tests.cli.certificates import certificate, needs_openssl
 from tests.cli.running import run
 from tests.cli.serving import serving
 
@@ -78,19 +78,10 @@ def test_options_for_viewers_reach_the_server(folder: Path) -> None:
         assert httpx2.get(f"{url}/studies", headers={"Host": "other.example"}).status_code == 421
 
 
-def _certificate(folder: Path, name: str) -> tuple[Path, Path]:
-    """Make a certificate of its own authority, and its key."""
-    certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}"]
-    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
-    subprocess.run(command, check=True, capture_output=True)
-    return certificate, key
-
-
-@pytest.mark.skipif(not which("openssl"), reason="openssl makes the certificates")
+@needs_openssl
 def test_only_clients_with_a_certificate_are_served(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     keys = tmp_path_factory.mktemp("keys")
-    (server, server_key), client, stranger = (_certificate(keys, name) for name in ("server", "client", "stranger"))
+    (server, server_key), client, stranger = (certificate(keys, name) for name in ("server", "client", "stranger"))
     options = ("--tls-cert", server, "--tls-key", server_key, "--tls-client-ca", client[0])
     with serving(folder, *options) as (_, url):
         assert url.startswith("https://")

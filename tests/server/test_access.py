@@ -11,8 +11,7 @@ import httpx2
 import pytest
 from starlette.testclient import TestClient
 
-from streamdicom.server import server_app
-from streamdicom.server.access import parse_tokens
+from streamdicom.server import parse_tokens, server_app
 from tests.server import corpus
 
 _HASHES = {sha256(token.encode()).hexdigest(): access for token, access in (("r-1", "read"), ("w-1", "write"))}
