@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamdicom
 
-_PAGE = ("index.html", "style.css", "icon.svg", "main.js")  # of the command browse
+_PAGE = ("index.html", "style.css", "icon.svg", "main.js", "scroll.js")  # of the command browse
 
 
 def main() -> int:

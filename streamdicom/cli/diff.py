@@ -11,15 +11,15 @@ import sys
 from argparse import Namespace
 from collections import deque
 from collections.abc import Collection, Iterator
-from itertools import chain, islice, zip_longest
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
-from streamdicom.cli.diff_entries import DataSet, Entry, Key, Place, datasets
 from streamdicom.cli.exit_codes import DONE, FAILED, UsageError, usage_errors
 from streamdicom.cli.inputs import PIPE, size_of
 from streamdicom.cli.places import Batch, PlacedParser, placed_batches
 from streamdicom.cli.progress import ProgressLine
+from streamdicom.comparison import DataSet, Difference, DifferenceKind, Entry, Place, datasets, differences, tag_path
 from streamdicom.errors import Location
 from streamdicom.events import Event
 from streamdicom.io import temporary
@@ -30,8 +30,6 @@ _MAX_WAITING = 100_000  # data sets of a stream
 _BATCH_SIZE = 256  # entries
 
 _Pair: TypeAlias = "tuple[DataSet | None, DataSet | None]"
-_Difference: TypeAlias = tuple[Key, str, str]
-"""The key, the places, and the difference."""
 
 
 def run(arguments: Namespace) -> int:
@@ -134,10 +132,11 @@ def _lines(pair: _Pair, ignored: list[PatternStep], values: bool) -> Iterator[st
         return
     place = f"[{one.number}]" if one.number == other.number else f"[{one.number} / {other.number}]"
     entries, other_entries = _compared(one.entries, ignored), _compared(other.entries, ignored)
-    for key, places, difference in _differences(entries, other_entries, values):
-        path = _tag_path(key)
+    for difference in differences(entries, other_entries):
+        path = tag_path(difference.key)
         name = f"{path} {Location(tag_path=path).keyword}".rstrip()
-        yield f"{place}.{name}{places}: {difference}"
+        places = _places(difference.left, difference.right)
+        yield f"{place}.{name}{places}: {_described(difference, values)}"
 
 
 def _compared(entries: Iterator[Entry], ignored: list[PatternStep]) -> Iterator[Entry]:
@@ -149,33 +148,13 @@ def _is_ignored(entry: Entry, ignored: list[PatternStep]) -> bool:
     return any(step.matches(tag, entry[1]) for step in ignored for tag in entry[0][::2])
 
 
-def _tag_path(key: Key) -> str:
-    steps = [f"{tag:08X}" for tag in key[::2]]
-    items = [f"[{item}]." for item in key[1::2]]
-    return "".join(chain.from_iterable(zip_longest(steps, items, fillvalue=""))).rstrip(".")
-
-
-def _differences(one: Iterator[Entry], other: Iterator[Entry], values: bool) -> Iterator[_Difference]:
-    """Yield the differences between entries in ascending order of keys.
-
-    A sequence that is missing on one side is one difference; its items are left out.
-    """
-    left, right = next(one, None), next(other, None)
-    while left or right:
-        if right is None or (left and left[0] < right[0]):
-            assert left
-            yield left[0], _places(left, None), f"only in A{_shown(values, left)}"
-            left = _after(one, left[0])
-        elif left is None or right[0] < left[0]:
-            yield right[0], _places(None, right), f"only in B{_shown(values, right)}"
-            right = _after(other, right[0])
-        elif left[1] != right[1]:
-            yield left[0], _places(left, right), f"VR {left[1]} / {right[1]}{_shown(values, left, right)}"
-            left, right = _after(one, left[0]), _after(other, right[0])
-        else:
-            if left[2] != right[2]:
-                yield left[0], _places(left, right), f"value differs{_shown(values, left, right)}"
-            left, right = next(one, None), next(other, None)
+def _described(found: Difference, values: bool) -> str:
+    """Return the text of a difference."""
+    left, right = found.left, found.right
+    if left is None or right is None:
+        return f"only in {'A' if left else 'B'}{_shown(values, left or right)}"
+    text = f"VR {left[1]} / {right[1]}" if found.kind == DifferenceKind.VR else "value differs"
+    return text + _shown(values, left, right)
 
 
 def _places(one: Entry | None, other: Entry | None) -> str:
@@ -188,13 +167,9 @@ def _places(one: Entry | None, other: Entry | None) -> str:
     return f" ({'; '.join(texts)})" if texts else ""
 
 
-def _after(entries: Iterator[Entry], key: Key) -> Entry | None:
-    """Return the next entry that is not within a sequence or an item."""
-    return next((entry for entry in entries if entry[0][: len(key)] != key), None)
-
-
-def _shown(values: bool, *entries: Entry) -> str:
-    return f": {' / '.join(entry[3] for entry in entries)}" if values and any(entry[3] for entry in entries) else ""
+def _shown(values: bool, *entries: Entry | None) -> str:
+    texts = [entry[3] for entry in entries if entry]
+    return f": {' / '.join(texts)}" if values and any(texts) else ""
 
 
 # --- pairs of data sets -----------------------------------------------------------------------------------------

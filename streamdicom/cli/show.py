@@ -15,8 +15,8 @@ from streamdicom.cli.inputs import event_batches, is_pipe, size_of
 from streamdicom.cli.options import note_unmatched, read_options
 from streamdicom.cli.pager import has_colours, paged
 from streamdicom.cli.progress import ProgressLine
-from streamdicom.cli.tree import BRIGHT, MAX_WIDTH, PLAIN, Tree
-from streamdicom.dicom import FILE_META_GROUP, tag_for_keyword_key
+from streamdicom.cli.tree import BRIGHT, PLAIN, Tree
+from streamdicom.dicom import FILE_META_GROUP, MAX_WIDTH, tag_for_keyword_key
 from streamdicom.events import END_DATASET, START_DATASET, Event
 from streamdicom.filters import needed_file_meta_of_each, sort_elements
 from streamdicom.options import ReadOptions, WriteOptions

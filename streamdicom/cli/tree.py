@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from streamdicom._cache import BoundedCache
-from streamdicom.dicom import join_name, keyword
+from streamdicom.dicom import MAX_WIDTH, keyword, plain_text, short, value_text, values_text
 from streamdicom.events import (
     BULK_DATA,
     ELEMENT,
@@ -27,9 +27,6 @@ from streamdicom.events import (
     VALUES,
     Event,
 )
-
-MAX_WIDTH = 64
-"""Characters of a value that are printed if nothing else is asked for."""
 
 _INDENT = "  "
 _CLOSING = frozenset({END_DATASET, END_SEQUENCE, END_ITEM})
@@ -122,7 +119,7 @@ class Tree:
             return values_text(values, self._width)
         if len(values) == 1 and isinstance(values[0], bytes):
             return f"[{len(values[0]):,} bytes] {values[0].hex()}"
-        return plain_text("\\".join(map(_value_text, values)))
+        return plain_text("\\".join(map(value_text, values)))
 
     def _short(self, text: str) -> str:
         return plain_text(text) if self._is_full else short(text, self._width)
@@ -224,35 +221,3 @@ def lines(events: Iterable[Event]) -> Iterator[str]:
     tree = Tree()
     for event in events:
         yield from tree.text((event,)).splitlines()
-
-
-def values_text(values: Sequence[Any], width: int = MAX_WIDTH) -> str:
-    """Return the values of an element on one line of bounded length."""
-    if len(values) == 1 and isinstance(values[0], bytes):
-        return f"[{len(values[0]):,} bytes]"
-    shown = values[: width + 2]  # more are cut anyway
-    return short("\\".join([value if type(value) is str else _value_text(value) for value in shown]), width)
-
-
-def _value_text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, tuple):
-        return join_name(value)
-    return str(value)
-
-
-def short(text: str, width: int = MAX_WIDTH) -> str:
-    """Return a text on one line, of bounded length and without control characters."""
-    return plain_text(text) if len(text) <= width else f"{plain_text(text[:width])}..."
-
-
-def plain_text(text: str) -> str:
-    r"""Return a text on one line, without control characters.
-
-    >>> print(plain_text("a\x1bb"))
-    a\x1bb
-    """
-    if text.isprintable():
-        return text
-    return "".join([character if character.isprintable() else ascii(character)[1:-1] for character in text])

@@ -130,6 +130,13 @@ from streamdicom.dicom.value_stream import (
     ValueEncoder,
     decode_value,
 )
+from streamdicom.dicom.value_text import (
+    MAX_WIDTH,
+    plain_text,
+    short,
+    value_text,
+    values_text,
+)
 from streamdicom.dicom.vr import (
     VRS,
     Form,
@@ -178,6 +185,7 @@ __all__ = [
     "MAX_SHORT_LENGTH",
     "MAX_SINGLE",
     "MAX_TAG",
+    "MAX_WIDTH",
     "MEDIA_STORAGE_SOP_CLASS_UID",
     "MEDIA_STORAGE_SOP_INSTANCE_UID",
     "NAME_GROUPS",
@@ -247,16 +255,20 @@ __all__ = [
     "may_have_vr",
     "parse_tag",
     "parse_tag_in_any_form",
+    "plain_text",
     "private_definition",
     "private_name",
     "reserved_block",
     "segment_faults",
+    "short",
     "split_name",
     "swap_words",
     "tag_for_keyword_key",
     "too_long",
     "value_faults",
     "value_size",
+    "value_text",
+    "values_text",
     "whole_number",
     "without_empty_groups",
 ]

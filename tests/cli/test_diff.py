@@ -19,9 +19,8 @@ import pytest
 import streamdicom
 from streamdicom import Event, EventType
 from streamdicom.cli import diff
-from streamdicom.cli import diff_entries as entries
 from streamdicom.cli.diff import diff_files
-from streamdicom.cli.diff_entries import datasets
+from streamdicom.comparison import datasets, entries
 from tests.cli.running import COMMAND, run, without_preamble
 from tests.support.memory import peak
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import streamdicom
-from streamdicom.cli.tree import BRIGHT, MAX_WIDTH, Tree, lines, short, values_text
+from streamdicom.cli.tree import BRIGHT, Tree, lines
+from streamdicom.dicom import MAX_WIDTH, short, values_text
 from streamdicom.events import Event, EventType
 from tests.cli.running import dataset
 

@@ -21,18 +21,27 @@ is not valid is answered 400, and one for a data set that does not exist 404. If
   ``statistics``.
 - ``GET /api/sort?column=StudyDate&descending=1``, with ``select`` and ``word``: lines of progress, and then ``numbers``
   in the order of the column.
+- ``GET /api/compare?left=0&right=1``: ``differences`` of two data sets, each with ``kind``, ``path`` and both sides;
+  ``faults`` of data sets that could not be read to their end.
+- ``GET /api/frame?number=0&frame=0&center=40&width=400``: the bytes of the pixels of a frame, and its facts in the
+  field ``X-Picture``.
+- ``GET /api/waveform?number=0&group=0``: the curves of ``channels``.
+- ``POST /api/export`` with ``format``, ``numbers`` or null, ``select``, ``word`` and ``columns`` in JSON: a ``ticket``,
+  with which ``GET /download/TICKET`` sends the file once.
 - ``POST /api/reload``: opens the sources again.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from hmac import compare_digest
 from importlib.resources import files
+from importlib.util import find_spec
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -41,11 +50,14 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from streamdicom.errors import InputError
+from streamdicom.errors import StreamDicomError
 from streamdicom.patterns import Pattern
 from streamdicom.server.browse.checks import deviations, json_text
+from streamdicom.server.browse.compare import compare
 from streamdicom.server.browse.datasets import find_uid
+from streamdicom.server.browse.exports import FORMATS, Export
 from streamdicom.server.browse.library import Library
+from streamdicom.server.browse.pictures import CannotShowError, picture, waveform
 from streamdicom.server.browse.rows import MAX_ROWS, Columns, rows
 from streamdicom.server.browse.search import Query
 from streamdicom.server.browse.streams import found_lines, sorted_lines, statistics_lines
@@ -73,6 +85,12 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 _API = "/api/"
+_MAX_BODY = 1024 * 1024  # bytes of a request
+_MAX_TICKETS = 16
+_GETS = (
+    *("status", "rows", "columns", "tree", "value", "find", "deviations", "json"),
+    *("search", "statistics", "sort", "compare", "frame", "waveform"),
+)
 
 
 class Opened:
@@ -116,23 +134,10 @@ def browse_app(opened: Opened, token: str) -> Starlette:
     endpoints = _Endpoints(opened)
     routes = [Route("/", _page)]
     routes += [Route(f"/{path.name}", _file) for path in _STATIC.iterdir() if path.name != "index.html"]
-    routes += [
-        Route(f"{_API}{name}", _answering(getattr(endpoints, name)))
-        for name in (
-            "status",
-            "rows",
-            "columns",
-            "tree",
-            "value",
-            "find",
-            "deviations",
-            "json",
-            "search",
-            "statistics",
-            "sort",
-        )
-    ]
+    routes += [Route(f"{_API}{name}", _answering(getattr(endpoints, name))) for name in _GETS]
     routes.append(Route(f"{_API}reload", _answering(endpoints.reload), methods=["POST"]))
+    routes.append(Route(f"{_API}export", endpoints.export, methods=["POST"]))
+    routes.append(Route("/download/{ticket}", endpoints.download))
     middleware = [
         Middleware(_Headers),
         Middleware(Guard, hosts=(), origins=()),
@@ -197,7 +202,7 @@ def _answering(endpoint: Callable[[Request], Any]) -> Callable[[Request], Respon
             return _answer({"error": str(error), "changed": True}, 409)
         except IndexError as error:
             return _answer({"error": str(error)}, 404)
-        except InputError as error:
+        except (StreamDicomError, CannotShowError) as error:
             return _answer({"error": str(error)}, 422)
         except ValueError as error:
             return _answer({"error": str(error)}, 400)
@@ -218,8 +223,12 @@ def _names(request: Request, name: str) -> list[str]:
 
 
 def _query(request: Request) -> Query:
+    return _query_of(request.query_params.getlist("select"), request.query_params.getlist("word"))
+
+
+def _query_of(select: Iterable[str], words: Sequence[str]) -> Query:
     where: dict[Pattern, list[str | float]] = {}
-    for text in request.query_params.getlist("select"):
+    for text in select:
         name, equals, value = text.partition("=")
         if not equals:
             raise ValueError("expected KEYWORD=VALUE as select")
@@ -227,11 +236,48 @@ def _query(request: Request) -> Query:
         with suppress(ValueError):
             if not Columns([name]).is_text(0):
                 where[name].append(float(value))  # which is equal to an integer too
-    return Query(where, request.query_params.getlist("word"))
+    return Query(where, words)
 
 
 def _stream(lines: Iterator[bytes]) -> Response:
     return StreamingResponse(lines, media_type="application/x-ndjson")
+
+
+class _Wish(NamedTuple):
+    """An export that was asked for."""
+
+    format: str
+    numbers: list[int] | None
+    query: Query
+    columns: list[str]
+
+    @classmethod
+    def of(cls, body: dict[str, Any]) -> _Wish:
+        """Return the export that a request describes.
+
+        Raises:
+            ValueError: It describes none.
+        """
+        numbers = body.get("numbers")
+        if body["format"] not in FORMATS:
+            raise ValueError(f"format must be one of {', '.join(FORMATS)}")
+        if numbers is not None and not all(isinstance(number, int) and number >= 0 for number in numbers):
+            raise ValueError("numbers must be integers")
+        columns = [str(name) for name in body.get("columns", ())]
+        Columns(columns)
+        return cls(body["format"], numbers, _query_of(body.get("select", ()), body.get("word", ())), columns)
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    data = b""
+    async for piece in request.stream():
+        data += piece
+        if len(data) > _MAX_BODY:
+            raise ValueError("the request is too long")
+    found = json.loads(data)
+    if not isinstance(found, dict):
+        raise TypeError("found another value than an object")
+    return found
 
 
 class _Endpoints:
@@ -239,6 +285,7 @@ class _Endpoints:
 
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
+        self._wishes: dict[str, _Wish] = {}
 
     @property
     def _library(self) -> Library:
@@ -311,6 +358,41 @@ class _Endpoints:
         Columns([column])
         descending = "descending" in request.query_params
         return _stream(sorted_lines(self._library, self._opened.tables, _query(request), column, descending=descending))
+
+    def compare(self, request: Request) -> dict[str, Any]:
+        return compare(self._library, _integer(request, "left"), _integer(request, "right"))
+
+    def frame(self, request: Request) -> Response:
+        center, width = (request.query_params.get(name) for name in ("center", "width"))
+        window = (float(center), float(width)) if center and width else None
+        found = picture(self._library, _integer(request, "number"), _integer(request, "frame"), window)
+        headers = {"X-Picture": json.dumps(found.facts)}
+        return Response(found.data, media_type="application/octet-stream", headers=headers)
+
+    def waveform(self, request: Request) -> dict[str, Any]:
+        return waveform(self._library, _integer(request, "number"), _integer(request, "group"))
+
+    async def export(self, request: Request) -> Response:
+        try:
+            wish = _Wish.of(await _body(request))
+        except (ValueError, TypeError, KeyError) as error:
+            return _answer({"error": f"expected an export: {error}"}, 400)
+        if wish.format in ("parquet", "csv") and find_spec("pyarrow") is None:
+            return _answer({"error": 'pyarrow is not installed; install "streamdicom[arrow]"'}, 501)
+        ticket = secrets.token_urlsafe()
+        self._wishes[ticket] = wish
+        while len(self._wishes) > _MAX_TICKETS:
+            self._wishes.pop(next(iter(self._wishes)))
+        return _answer({"ticket": ticket})
+
+    def download(self, request: Request) -> Response:
+        wish = self._wishes.pop(request.path_params["ticket"], None)
+        if wish is None:
+            return _answer({"error": "there is no such download; it can be used once"}, 404)
+        row = FORMATS[wish.format]
+        export = Export(self._library, wish.numbers, wish.query, wish.columns)
+        headers = {"Content-Disposition": f'attachment; filename="datasets{row.suffix}"'}
+        return StreamingResponse(row.write(export), media_type=row.media_type, headers=headers)
 
     def reload(self, _: Request) -> dict[str, Any]:
         self._opened.reload()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from pydicom import dcmread
 from pydicom.data import get_testdata_file
 from starlette.testclient import TestClient
 
+import streamdicom
 from tests.server.browse import sources
 from tests.server.browse.sources import UID, array, page
 
@@ -319,3 +324,150 @@ def test_changed_source_ends_a_search_with_an_error(tmp_path: Path) -> None:
             last = _lines(client, f"/api/{name}")[-1]
             assert last["changed"]
             assert "complete" not in last
+
+
+# --- two data sets ---------------------------------------------------------------------------------------------
+
+
+def test_comparison_has_the_differences_of_diff(tmp_path: Path) -> None:
+    one, other = sources.dataset(1), sources.dataset(1)
+    other["00100010"] = {"vr": "PN", "Value": [{"Alphabetic": "Other"}]}
+    other["00101010"]["vr"] = "LO"
+    del other["00200013"]
+    other["00081140"]["Value"][1]["00080104"]["Value"] = ["y"]
+    path = tmp_path / "a.json"
+    path.write_bytes(json.dumps([one, other]).encode())
+    with page(path) as client:
+        found = client.get("/api/compare?left=0&right=1").json()
+        assert [(row["kind"], row["path"], row["keyword"]) for row in found["differences"]] == [
+            ("value", "00081140[1].00080104", "CodeMeaning"),
+            ("value", "00100010", "PatientName"),
+            ("vr", "00101010", "PatientAge"),
+            ("left", "00200013", "InstanceNumber"),
+        ]
+        name = found["differences"][1]
+        assert (name["left"]["value"], name["right"]["value"]) == ("<b>1</b>=山田", "Other")
+        assert path.read_bytes()[name["right"]["offset"] :].startswith(b'"00100010"')
+        assert found["faults"] == [None, None]
+        assert client.get("/api/compare?left=1&right=1").json()["differences"] == []
+
+
+def test_comparison_of_a_faulty_data_set_has_the_fault(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(b'[{"00100020":{"vr":"LO"}}, {"00100020":{"vr":"LO"},"00100030":]')
+    with page(path) as client:
+        found = client.get("/api/compare?left=0&right=1").json()
+        assert found["differences"] == []
+        assert found["faults"][1]
+
+
+# --- exports ---------------------------------------------------------------------------------------------------
+
+
+def _download(client: TestClient, **wish: object) -> bytes:
+    ticket = client.post("/api/export", json=wish).json()["ticket"]
+    response = client.get(f"/download/{ticket}", headers={"Authorization": ""})
+    assert response.status_code == 200
+    assert "attachment" in response.headers["content-disposition"]
+    assert client.get(f"/download/{ticket}").status_code == 404
+    return response.content
+
+
+def test_export_as_ndjson_is_equal_to_the_source(client: TestClient) -> None:
+    lines = _download(client, format="ndjson", numbers=[3, 17]).splitlines()
+    found = [json.loads(line) for line in lines]
+    assert found == [dict(sorted(sources.dataset(number).items())) for number in (3, 17)]
+    some = _download(client, format="ndjson", select=["Modality=CT"], word=["p0003"])
+    assert json.loads(some)["00100020"]["Value"] == ["P0003"]
+    assert len(_download(client, format="ndjson").splitlines()) == _COUNT
+
+
+def test_export_as_dicom_files(client: TestClient, files: TestClient) -> None:
+    with zipfile.ZipFile(io.BytesIO(_download(client, format="dicom", numbers=[3]))) as archive:
+        ds = dcmread(io.BytesIO(archive.read("00000003.dcm")), force=True)
+        assert (ds.PatientID, ds.InstanceNumber, ds.PixelData) == ("P0003", 3, bytes(range(4)))
+    source = Path(get_testdata_file("693_J2KI.dcm")).read_bytes()
+    with zipfile.ZipFile(io.BytesIO(_download(files, format="dicom", numbers=[1]))) as archive:
+        assert archive.read("00000001.dcm") == source
+
+
+def test_export_lists_data_sets_that_are_no_files(tmp_path: Path) -> None:
+    path = tmp_path / "a.ndjson"
+    path.write_bytes(sources.lines(1) + b'{"00100020":{"vr":}}\n')
+    with page(path) as client, zipfile.ZipFile(io.BytesIO(_download(client, format="dicom"))) as archive:
+        assert archive.namelist() == ["00000000.dcm", "not-written.txt"]
+        assert archive.read("not-written.txt").startswith(b"#1: ")
+
+
+def test_export_as_parquet_and_csv(client: TestClient) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    columns = ["PatientID", "Rows", "source"]
+    table = parquet.read_table(io.BytesIO(_download(client, format="parquet", numbers=[7, 8], columns=columns)))
+    assert table.select(["PatientID", "Rows"]).to_pylist() == [
+        {"PatientID": "P0007", "Rows": 2},
+        {"PatientID": "P0008", "Rows": 3},
+    ]
+    csv = _download(client, format="csv", numbers=[7], columns=columns).decode()
+    assert csv.splitlines()[1].startswith('"P0007",2')
+
+
+@pytest.mark.parametrize("wish", [{}, {"format": "exe"}, {"format": "csv", "numbers": ["x"]}, []])
+def test_wrong_export_is_refused(client: TestClient, wish: object) -> None:
+    assert client.post("/api/export", json=wish).status_code == 400
+    assert client.post("/api/export", json=wish, headers={"Authorization": ""}).status_code == 401
+
+
+# --- pictures --------------------------------------------------------------------------------------------------
+
+
+def _picture(client: TestClient, query: str) -> tuple[dict[str, Any], Any]:
+    response = client.get(f"/api/frame?{query}")
+    assert response.status_code == 200, response.text
+    facts = json.loads(response.headers["x-picture"])
+    return facts, np.frombuffer(response.content, np.uint8).reshape(facts["height"], facts["width"], -1)
+
+
+def test_frame_has_the_window_that_is_asked_for(files: TestClient) -> None:
+    ds = dcmread(get_testdata_file("CT_small.dcm"))
+    values = ds.pixel_array * ds.RescaleSlope + ds.RescaleIntercept
+    facts, found = _picture(files, "number=0&center=100&width=200")
+    assert (facts["rows"], facts["columns"], facts["frames"]) == (128, 128, 1)
+    expected = ((values - (100 - 0.5)) / (200 - 1) + 0.5).clip(0, 1) * 255  # PS3.3 C.11.2.1.2
+    assert np.abs(found[..., 0] - expected).max() <= 0.51
+    _, whole = _picture(files, "number=0")
+    assert (whole.min(), whole.max()) == (0, 255)
+
+
+def test_frame_of_json_is_that_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    streamdicom.dump(dcmread(get_testdata_file("CT_small.dcm")), path)
+    with page(path, Path(get_testdata_file("CT_small.dcm"))) as client:
+        assert client.get("/api/frame?number=0").content == client.get("/api/frame?number=1").content
+
+
+def test_frames_in_color(tmp_path: Path) -> None:
+    path = get_testdata_file("SC_rgb_rle_2frame.dcm")
+    with page(Path(path)) as client:
+        facts, found = _picture(client, "number=0&frame=1")
+        assert (facts["frames"], facts["samples"], facts["window"]) == (2, 3, None)
+        assert (found == dcmread(path).pixel_array[1]).all()
+        assert client.get("/api/frame?number=0&frame=2").status_code == 422
+
+
+def test_pixels_that_cannot_be_decoded_are_an_error(client: TestClient) -> None:
+    response = client.get("/api/frame?number=0")
+    assert response.status_code == 422
+    assert response.json()["error"]
+
+
+def test_waveform_has_its_curves() -> None:
+    path = Path(get_testdata_file("waveform_ecg.dcm"))
+    ds = dcmread(path)
+    with page(path) as client:
+        found = client.get("/api/waveform?number=0").json()
+        assert (len(found["channels"]), found["frequency"]) == (12, 1000)
+        expected = ds.waveform_array(0)[:, 0]
+        points = found["channels"][0]["points"]
+        assert (max(points), min(points)) == (expected.max(), expected.min())
+        assert found["channels"][0]["label"].startswith("Lead I")
+        assert client.get("/api/waveform?number=0&group=9").status_code == 422

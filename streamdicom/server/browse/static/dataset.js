@@ -51,6 +51,12 @@ export class DatasetView {
     event.preventDefault();
   }
 
+  /** Show the tabs that the data set has. */
+  showTabs() {
+    for (const [id, one] of this.extra) this.buttons.get(id).hidden = !one.fits(this.tags);
+    this.openTab(this.buttons.get(this.tab).hidden ? "elements" : this.tab);
+  }
+
   openTab(id) {
     this.tab = id;
     for (const [one, panel] of this.panels) {
@@ -85,10 +91,8 @@ export class DatasetView {
       this.format = found.source.format;
       this.where.textContent = `#${counted(number)}  ${found.source.name}  byte ${counted(found.start)}`;
       this.where.title = this.where.textContent;
-      const tags = new Set(this.tree.nodes.filter((node) => node.row).map((node) => node.row.tag));
-      for (const [id, one] of this.extra) this.buttons.get(id).hidden = !one.fits(tags);
-      if (this.buttons.get(this.tab).hidden) this.tab = "elements";
-      this.openTab(this.tab);
+      this.tags = new Set(this.tree.nodes.filter((node) => node.row).map((node) => node.row.tag));
+      this.showTabs();
       if (path) await this.reveal(path);
       await this.readIssues(signal);
     } catch (error) {

@@ -2,9 +2,12 @@
 
 import { findToken, get, onTrouble, post } from "./api.js";
 import { formatHash, parseHash } from "./address.js";
+import { Compare } from "./compare.js";
 import { DatasetView } from "./dataset.js";
 import { byId, counted, dialog, make, plural, size, toast } from "./dom.js";
+import { bindExport } from "./export.js";
 import { DatasetList } from "./list.js";
+import { Pictures, Waveforms } from "./media.js";
 import { Search } from "./search.js";
 
 const POLL = 250; // ms between looks at the progress
@@ -29,7 +32,11 @@ const KEYS = [
 
 class Page {
   constructor() {
-    this.view = new DatasetView(byId("dataset"), { moved: (number, path) => this.setHash({ number, path }) });
+    this.compare = new Compare({ go: (number, path) => this.go({ number, path, compare: null }).then(() => this.view.openTab("elements")) });
+    this.view = new DatasetView(byId("dataset"), {
+      moved: (number, path) => this.setHash({ number, path, compare: this.compare.other }),
+      extra: [this.compare, new Pictures(), new Waveforms()],
+    });
     this.list = new DatasetList(byId("list"), {
       chosen: (number) => this.show(number),
       open: () => this.view.tree.grid.focus(),
@@ -38,8 +45,10 @@ class Page {
     });
     this.search = new Search(this.list);
     this.status = { count: 0, complete: false };
+    bindExport(this);
     byId("jump-form").addEventListener("submit", (event) => this.jump(event));
     byId("columns").addEventListener("click", () => this.chooseColumns());
+    byId("diff").addEventListener("click", () => this.compareMarked());
     byId("help").addEventListener("click", () => this.showKeys());
     byId("problems").addEventListener("click", () => this.showProblems());
     byId("skip").addEventListener("click", (event) => {
@@ -154,12 +163,24 @@ class Page {
       return;
     }
     this.wanted = undefined;
+    this.compare.other = place.compare;
     this.setHash(place);
     if (!this.list.select(place.number, { notify: false })) {
       this.search.clear(); // the data set is not among those found
       this.list.select(place.number, { notify: false });
     }
     await this.view.show(place.number, place.path);
+    this.view.showTabs();
+    if (place.compare !== null) this.view.openTab("compare");
+  }
+
+  /** Compare the marked data sets, or the current one with the marked one. */
+  compareMarked() {
+    const marks = [...this.list.marks].sort((one, other) => one - other);
+    const current = this.list.current;
+    if (marks.length === 1 && current >= 0 && current !== marks[0]) this.go({ number: marks[0], path: "", compare: current });
+    else if (marks.length >= 2) this.go({ number: marks[0], path: "", compare: marks[1] });
+    else toast("Mark two data sets with Space, or one and choose another");
   }
 
   /** Go to the place of the address. */
@@ -171,6 +192,7 @@ class Page {
   }
 
   async show(number) {
+    this.compare.other = null;
     this.setHash({ number });
     await this.view.show(number);
   }

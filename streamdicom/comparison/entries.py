@@ -15,8 +15,7 @@ from hashlib import blake2b
 from itertools import islice
 from typing import Any, NamedTuple, TypeAlias
 
-from streamdicom.cli.tree import short, values_text
-from streamdicom.dicom import FILE_META_GROUP, ITEM_TAG_BYTES, SOP_INSTANCE_UID, is_group_length
+from streamdicom.dicom import FILE_META_GROUP, ITEM_TAG_BYTES, SOP_INSTANCE_UID, is_group_length, short, values_text
 from streamdicom.events import (
     BULK_DATA,
     ELEMENT,
