@@ -65,7 +65,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the files that the examples read, as the current one."""
     monkeypatch.chdir(tmp_path)
     streamdicom.dump([_patient("1"), _patient("2")], "studies.json")
-    for name in ("image", "a", "b"):
+    Path("images").mkdir()
+    for name in ("image", "a", "b", "images/1", "images/2"):
         _patient(name).save_as(f"{name}.dcm", implicit_vr=True, little_endian=True, enforce_file_format=True)
     return tmp_path
 

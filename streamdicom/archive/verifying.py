@@ -115,6 +115,9 @@ def _index_of(source: Place, found: Verification) -> StreamIndex | None:
     except IndexMismatchError as error:
         found.report(str(error))
         return None
+    if not isinstance(index, StreamIndex):
+        index.close()
+        return None
     found.has_index = True
     return index
 

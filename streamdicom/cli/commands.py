@@ -466,14 +466,16 @@ _COMPLETION = Command(
     {},
 )
 
+_INDEXED = "JSON or NDJSON, plain or as export --compress writes it; or a folder."
+
 _INDEX = Command(
     "index",
     "index",
-    "Build the index of files of DICOM JSON, so that any data set is found at once.",
-    "The index is the file NAME.sdx beside the file; it has 24 bytes for each data set. The file is scanned and not "
-    "validated. When the file changes, the index must be built again.",
+    "Build the index of files of DICOM JSON or of folders, so that any data set is found at once.",
+    "The index is the file NAME.sdx beside the file or folder; it has 24 bytes for each data set. JSON is scanned and "
+    "not validated. When a file changes, the index must be built again.",
     (
-        positional("sources", "FILE", "JSON or NDJSON, plain or as export --compress writes it.", type=path, nargs="+"),
+        positional("sources", "FILE", _INDEXED, type=path, nargs="+"),
         _JOBS,
     ),
     {},
@@ -521,10 +523,10 @@ _SAMPLE = Command(
 _SPLIT = Command(
     "split",
     "split",
-    "Split a file of DICOM JSON into files of about the same size.",
+    "Split a file of DICOM JSON, or a folder, into files of about the same size.",
     "A data set is never split, so there can be fewer files.",
     (
-        positional("source", "FILE", "JSON or NDJSON, plain or as export --compress writes it.", type=path),
+        positional("source", "FILE", _INDEXED, type=path),
         option("-n", "--number", metavar="N", type=integer(1), required=True, text="The number of files."),
         option("-o", "--output", metavar="DIR", type=path, required=True, text="The folder for the files."),
         choice("--suffix", (".json", ".ndjson", ".json.gz", ".ndjson.gz"), default=".ndjson", text="Of their names."),

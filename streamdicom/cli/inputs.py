@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,16 +14,20 @@ from streamdicom.cli.exit_codes import usage_errors
 from streamdicom.cli.progress import ProgressLine
 from streamdicom.codec import reading_pipeline
 from streamdicom.errors import StreamDicomError
-from streamdicom.events import Event
+from streamdicom.events import START_DATASET, Event
 from streamdicom.io import Expansion, chunks, is_special
 from streamdicom.options import ReadOptions
 
 PIPE = Path("-")
 """The argument that stands for standard input or output."""
 
+_BATCH = 1024  # events of a folder
+
 
 def event_batches(source: Path, progress: ProgressLine, options: ReadOptions | None = None) -> Iterator[list[Event]]:
     """Yield the events of an input in batches, each as soon as a chunk is read.
+
+    The files of a folder follow one another as one input.
 
     Raises:
         InputError: The input is not valid; the events before the error were yielded.
@@ -30,11 +35,33 @@ def event_batches(source: Path, progress: ProgressLine, options: ReadOptions | N
         OSError: The input cannot be read.
     """
     options = options or ReadOptions()
+    if source.is_dir():
+        yield from _batches_of_folder(source, options)
+        return
     with usage_errors():
         expansion = Expansion(options.limits)
         parser, pipeline = reading_pipeline(options, options.bulk_data_store, expansion)
         for events in batches(parser, read(source, progress), expansion, name_of(source)):
             yield list(pipeline.iter(events)) if pipeline else events
+
+
+def _batches_of_folder(source: Path, options: ReadOptions) -> Iterator[list[Event]]:
+    from streamdicom.archive import iter_events  # takes long to import
+
+    events = _numbered(iter_events(source, options=options))
+    while batch := list(islice(events, _BATCH)):
+        yield batch
+
+
+def _numbered(events: Iterator[Event]) -> Iterator[Event]:
+    """Number the data sets of all files from 0."""
+    count = 0
+    for event in events:
+        if event[0] == START_DATASET:
+            yield (*event[:3], count)
+            count += 1
+        else:
+            yield event
 
 
 def read(source: Path, progress: ProgressLine) -> Iterator[bytes]:
@@ -46,17 +73,17 @@ def read(source: Path, progress: ProgressLine) -> Iterator[bytes]:
 
 
 def size_of(source: Path) -> int | None:
-    """Return the size of a file in bytes; None for a pipe.
+    """Return the size of a file in bytes; None for a pipe or a folder.
 
     Raises:
         OSError: The file does not exist.
     """
-    return None if is_pipe(source) else source.stat().st_size
+    return None if is_pipe(source) or source.is_dir() else source.stat().st_size
 
 
 def is_pipe(path: Path) -> bool:
     """Return whether a path stands for a standard stream, or is a pipe or a device."""
-    return path == PIPE or is_special(path)
+    return path == PIPE or (is_special(path) and not path.is_dir())
 
 
 def name_of(source: Path) -> str:

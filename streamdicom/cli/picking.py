@@ -11,18 +11,18 @@ from streamdicom.cli.exit_codes import usage_errors
 from streamdicom.cli.inputs import is_pipe
 from streamdicom.cli.outputs import json_format, target_of
 from streamdicom.events import Event
-from streamdicom.index import StreamIndex, sidecar_of
+from streamdicom.index import DatasetIndex, open_index, sidecar_of
 
 
-def index_of(source: Path) -> StreamIndex | None:
-    """Open the index beside a file, or return None.
+def index_of(source: Path) -> DatasetIndex | None:
+    """Open the index beside a source, or return None.
 
     Raises:
-        IndexMismatchError: The file has changed since.
+        IndexMismatchError: The source has changed since.
     """
     if is_pipe(source) or not Path(sidecar_of(source)).exists():
         return None
-    return StreamIndex(source)
+    return open_index(source)
 
 
 def write_picked(arguments: Namespace, events: Iterable[Event]) -> None:

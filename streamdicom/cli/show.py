@@ -22,7 +22,7 @@ from streamdicom.filters import needed_file_meta_of_each, sort_elements
 from streamdicom.options import ReadOptions, WriteOptions
 
 if TYPE_CHECKING:
-    from streamdicom.index import StreamIndex
+    from streamdicom.index import DatasetIndex
 
 _BATCH = 4096  # events of a data set that are printed at once
 _JSON_INDENT = 2
@@ -151,10 +151,10 @@ def _one_of(batches: Iterable[list[Event]], source: Path, number: int) -> Iterat
 
 def _indexed(source: Path, place: str, options: ReadOptions) -> Iterator[list[Event]]:
     """Yield the events of one data set, by its number or its SOP Instance UID."""
-    from streamdicom.index import StreamIndex
+    from streamdicom.index import open_index
 
     try:
-        with StreamIndex(source, options=options) as index:
+        with open_index(source, options=options) as index:
             number = _number(index, source, place)
             events = iter(index.iter_events(number, number + 1))
             while batch := list(islice(events, _BATCH)):
@@ -165,7 +165,7 @@ def _indexed(source: Path, place: str, options: ReadOptions) -> Iterator[list[Ev
         raise UsageError(f"{source}: expected an index beside the file; build it with streamdicom index") from error
 
 
-def _number(index: StreamIndex, source: Path, place: str) -> int:
+def _number(index: DatasetIndex, source: Path, place: str) -> int:
     """Return the number of a data set, which is its SOP Instance UID if it has a dot."""
     if "." in place:
         found = index.ordinals(place)

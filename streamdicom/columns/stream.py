@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection, Iterable, Iterator
 from copy import copy
 from dataclasses import replace
+from itertools import chain
 from typing import Any, TypeAlias, get_args
 
 import pyarrow as pa
@@ -190,7 +191,7 @@ class ColumnStream:
         """Yield for each input its name, the elements of columns or None, and all events."""
         tags = self._schema.tags
         heads = None if tags is None else Heads.of(tags, self.options)
-        for source in self.sources:
+        for source in chain.from_iterable(one.files() if isinstance(one, Split) else [one] for one in self.sources):
             if isinstance(source, Split) and (source.origin is not None or is_url(source.source)):
                 yield source.source, None, source.iter_events(options=self.options, offsets=offsets)
                 continue

@@ -9,17 +9,21 @@ from typing import TYPE_CHECKING
 from streamdicom._late import late_names
 
 if TYPE_CHECKING:
-    from streamdicom.index.access import StreamIndex, open_index, sidecar_of
-    from streamdicom.index.build import build_index
+    from streamdicom.index.access import StreamIndex
+    from streamdicom.index.base import DatasetIndex
+    from streamdicom.index.build import build_index, open_index
+    from streamdicom.index.files import FilesIndex
     from streamdicom.index.parts import Split, split_at
     from streamdicom.index.planning import IndexUse, iter_splits, parse_size, plan_lines, plan_splits
     from streamdicom.index.scanning import DatasetOffsets, has_wrapper, hash_of, origin_of, starts_and_uids, uid_hash
-    from streamdicom.index.sidecar import Packing, fingerprint
+    from streamdicom.index.sidecar import Packing, fingerprint, sidecar_of
     from streamdicom.index.sorting import SortedPairs, numbers_of, words
     from streamdicom.index.writing import IndexWriter
 
 __all__ = [
+    "DatasetIndex",
     "DatasetOffsets",
+    "FilesIndex",
     "IndexUse",
     "IndexWriter",
     "Packing",
@@ -45,7 +49,9 @@ __all__ = [
 ]
 
 _LATE = {
+    "DatasetIndex": "base",
     "DatasetOffsets": "scanning",
+    "FilesIndex": "files",
     "IndexUse": "planning",
     "IndexWriter": "writing",
     "Packing": "sidecar",
@@ -58,12 +64,12 @@ _LATE = {
     "hash_of": "scanning",
     "iter_splits": "planning",
     "numbers_of": "sorting",
-    "open_index": "access",
+    "open_index": "build",
     "origin_of": "scanning",
     "parse_size": "planning",
     "plan_lines": "planning",
     "plan_splits": "planning",
-    "sidecar_of": "access",
+    "sidecar_of": "sidecar",
     "split_at": "parts",
     "starts_and_uids": "scanning",
     "uid_hash": "scanning",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain, islice, zip_longest
-from typing import TYPE_CHECKING, BinaryIO, Self, cast, overload
+from itertools import chain, zip_longest
+from typing import TYPE_CHECKING, BinaryIO, cast
 
-from streamdicom.errors import IndexMismatchError
 from streamdicom.events import Event
+from streamdicom.index.base import DatasetIndex
 from streamdicom.index.parts import Member, Split
 from streamdicom.index.scanning import is_first_item, origin_of, starts, uid_hash, uid_of
-from streamdicom.index.sidecar import Packing, Sidecar, fingerprint
+from streamdicom.index.sidecar import Packing, Sidecar, fingerprint, sidecar_of
 from streamdicom.io import Place, UnpackedFile, absolute, open_place, read_range
 from streamdicom.jsontext import Origin
 from streamdicom.options import ReadOptions
@@ -18,20 +18,10 @@ from streamdicom.options import ReadOptions
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-_SUFFIX = ".sdx"
 _SEPARATORS = b" \t\r\n,[]"
 
 
-def sidecar_of(source: Place) -> str:
-    """Return the place of the index of a source.
-
-    >>> sidecar_of("/data/studies.json")
-    '/data/studies.json.sdx'
-    """
-    return absolute(source) + _SUFFIX
-
-
-class StreamIndex:
+class StreamIndex(DatasetIndex):
     """Random access to the data sets of a stream; ``open_index`` makes it.
 
     Indices count from 0, and negative ones from the end. Slices are lists of data sets; ``iter_datasets`` streams.
@@ -61,11 +51,12 @@ class StreamIndex:
     """
 
     def __init__(self, source: Place, *, options: ReadOptions | None = None, verify: bool = False) -> None:
-        self.source = absolute(source)
-        self._options = options or ReadOptions()
+        super().__init__(absolute(source), options)
         self._raw = open_place(self.source)
         try:
             self._sidecar = Sidecar(sidecar_of(source))
+            if self._sidecar.file_count is not None:
+                raise self._mismatch("expected the index of a stream, found one of files")
             self._size = self._check()
         except BaseException:
             self._raw.close()
@@ -94,11 +85,6 @@ class StreamIndex:
             raise self._mismatch("the source has changed since its index was built")
         return found.size
 
-    def _mismatch(self, message: str) -> IndexMismatchError:
-        error = IndexMismatchError(f"{message}; build it again")
-        error.filename = self.source
-        return error
-
     def __len__(self) -> int:
         return self._sidecar.count
 
@@ -111,12 +97,6 @@ class StreamIndex:
         if is_first_item(self._file, start):
             raise self._mismatch("the index has the place of an item of a sequence")
         return start, end
-
-    def _ordinal(self, index: int) -> int:
-        ordinal = index + len(self) if index < 0 else index
-        if not 0 <= ordinal < len(self):
-            raise IndexError(f"expected the index of one of {len(self)} data sets, found {index}")
-        return ordinal
 
     def raw(self, index: int) -> bytes:
         """Return the JSON text of a data set, byte for byte.
@@ -163,26 +143,6 @@ class StreamIndex:
         """
         return self._sidecar.starts(self._size)
 
-    @overload
-    def __getitem__(self, index: int | str) -> Dataset: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[Dataset]: ...
-
-    def __getitem__(self, index: int | str | slice) -> Dataset | list[Dataset]:
-        if isinstance(index, slice):
-            return [self[ordinal] for ordinal in range(*index.indices(len(self)))]
-        if isinstance(index, str):
-            ordinals = self.ordinals(index)
-            if not ordinals:
-                raise KeyError("no data set has this SOP Instance UID")
-            index = ordinals[0]
-        ordinal = self._ordinal(index)
-        found = list(islice(self.part(ordinal, ordinal + 1).iter_datasets(options=self._options), 2))
-        if len(found) != 1:
-            raise self._mismatch("expected one data set at a place of the index, found another number")
-        return found[0]
-
     def ordinals(self, uid: str) -> list[int]:
         """Return the indices of all data sets with a SOP Instance UID."""
         found = self._sidecar.ordinals(uid_hash(uid))
@@ -218,23 +178,3 @@ class StreamIndex:
         """Close the files."""
         self._raw.close()
         self._sidecar.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"<StreamIndex of {len(self):,} data sets: {self.source}>"
-
-
-def open_index(source: Place, *, options: ReadOptions | None = None, verify: bool = False) -> StreamIndex:
-    """Open the index beside a source; see ``StreamIndex``.
-
-    >>> open_index("/none.json")
-    Traceback (most recent call last):
-        ...
-    FileNotFoundError: [Errno 2] No such file or directory: '/none.json'
-    """
-    return StreamIndex(source, options=options, verify=verify)

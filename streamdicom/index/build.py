@@ -1,4 +1,4 @@
-"""Build the index of a stream of data sets."""
+"""Build the index of a stream of data sets, or of files."""
 
 from __future__ import annotations
 
@@ -10,30 +10,37 @@ from functools import partial
 from typing import BinaryIO, cast
 
 from streamdicom.errors import InputError
-from streamdicom.formats import HEAD_SIZE, JSON, detect
-from streamdicom.index.access import StreamIndex, sidecar_of
+from streamdicom.formats import DICOM, HEAD_SIZE, JSON, detect
+from streamdicom.index.access import StreamIndex
+from streamdicom.index.files import FilesIndex, build_files
 from streamdicom.index.parallel import parallel_hashes, parallel_starts
 from streamdicom.index.scanning import hash_of, starts_and_uids, uid_hash
-from streamdicom.index.sidecar import PACKINGS, Packing, fingerprint
+from streamdicom.index.sidecar import PACKINGS, Packing, fingerprint, sidecar_of
 from streamdicom.index.writing import IndexWriter
-from streamdicom.io import Place, UnpackedFile, absolute, open_place, read_range
+from streamdicom.io import Place, UnpackedFile, absolute, is_folder, open_place, read_range
 from streamdicom.jsontext import CommentError
+from streamdicom.options import ReadOptions
 
 _MAX_MEMBER = 1024 * 1024  # bytes of a content in one member
 _MIN_SIZE = 16 * 1024 * 1024  # bytes of a source for each process
 
 
-def build_index(source: Place, *, jobs: int = 1, on_progress: Callable[[int], object] | None = None) -> StreamIndex:
-    """Build the index of a stream of data sets, and write it beside the stream.
+def build_index(
+    source: Place, *, jobs: int = 1, on_progress: Callable[[int], object] | None = None
+) -> StreamIndex | FilesIndex:
+    """Build the index of a stream or of a folder, and write it beside the source.
 
-    The index is the file ``NAME.sdx``. The source is DICOM JSON: an array, NDJSON or concatenated documents, plain or
+    The index is the file ``NAME.sdx``. A stream is DICOM JSON: an array, NDJSON or concatenated documents, plain or
     compressed with gzip or zstd in several members, as exports are. It is scanned for the places at which data sets
     start, and not parsed, so faults in it are found when a data set is read. Memory does not depend on the number of
     data sets.
 
+    In a folder, DICOM files are read up to their SOP Instance UID, and JSON is scanned. XML, and JSON that cannot be
+    scanned, are read, here and at each access to a data set of theirs. Other files are passed over.
+
     Args:
         source: A path, or a URL for fsspec.
-        jobs: The number of processes. A program that uses several must protect its main module with
+        jobs: The number of processes for a stream. A program that uses several must protect its main module with
             ``if __name__ == "__main__"``. A short source is scanned by one.
         on_progress: Called with the bytes that have been scanned.
 
@@ -41,7 +48,8 @@ def build_index(source: Place, *, jobs: int = 1, on_progress: Callable[[int], ob
         The index, which must be closed.
 
     Raises:
-        InputError: The source is not JSON, is compressed as a whole, has comments, or has an object around the array.
+        InputError: A stream is not JSON, is compressed as a whole, has comments, or has an object around the array; or
+            a file in a folder cannot be read, or is a ZIP or tar file.
         OSError: The source cannot be read, or the index not written.
         ValueError: There is less than one job.
 
@@ -57,6 +65,10 @@ def build_index(source: Place, *, jobs: int = 1, on_progress: Callable[[int], ob
     if jobs < 1:
         raise ValueError(f"jobs must be at least 1, not {jobs}")
     place = absolute(source)
+    if _is_of_files(place):
+        with closing(IndexWriter()) as writer:
+            build_files(place, writer, on_progress)
+        return FilesIndex(place)
     with open_place(place) as file, closing(IndexWriter()) as writer:
         before = fingerprint(file)
         kind = _kind(file)
@@ -84,6 +96,26 @@ def build_index(source: Place, *, jobs: int = 1, on_progress: Callable[[int], ob
             raise error from cause
         writer.write(sidecar_of(place), before, packing)
     return StreamIndex(place)
+
+
+def _is_of_files(place: str) -> bool:
+    """Return whether a source is a folder or a DICOM file."""
+    if is_folder(place):
+        return True
+    with open_place(place) as file:
+        return _kind(file) == DICOM.name
+
+
+def open_index(source: Place, *, options: ReadOptions | None = None, verify: bool = False) -> StreamIndex | FilesIndex:
+    """Open the index beside a source; see ``StreamIndex`` and ``FilesIndex``.
+
+    >>> open_index("/none.json")
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: [Errno 2] No such file or directory: '/none.json'
+    """
+    kind = FilesIndex if _is_of_files(absolute(source)) else StreamIndex
+    return kind(source, options=options, verify=verify)
 
 
 def _kind(file: BinaryIO) -> str | None:

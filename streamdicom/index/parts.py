@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -47,6 +47,7 @@ class Split:
         first: The index of its first data set.
         count: The number of its data sets, or None if it is not known.
         member: The member of a compressed source at which reading starts. Offsets count bytes of the content.
+        others: Further files, which are read after it. Each counts its data sets from 0.
 
     >>> import tempfile
     >>> from streamdicom import plan_splits
@@ -63,6 +64,15 @@ class Split:
     first: int = 0
     count: int | None = None
     member: Member | None = None
+    others: tuple[str, ...] = ()
+
+    def files(self) -> Iterator[Split]:
+        """Yield the parts of single files."""
+        if not self.others:
+            yield self
+            return
+        yield replace(self, others=())
+        yield from map(Split, self.others)
 
     def iter_events(
         self, *, options: ReadOptions | None = None, offsets: DatasetOffsets | None = None
@@ -78,6 +88,8 @@ class Split:
             InputError: The source is at fault.
         """
         options = options_or_default(options, ReadOptions)
+        if self.others:
+            return chain.from_iterable(part.iter_events(options=options, offsets=offsets) for part in self.files())
         if self.origin is None and not is_url(self.source):
             return iter_events(self.source, options=options)
         expansion = Expansion(options.limits)
@@ -96,6 +108,8 @@ class Split:
             InputError: The source is at fault.
         """
         options = options_or_default(options, ReadOptions)
+        if self.others:
+            return chain.from_iterable(part.iter_datasets(options=options) for part in self.files())
         if self.origin is None and not is_url(self.source):
             return iter_datasets(self.source, options=options)
         expansion = Expansion(options.limits)

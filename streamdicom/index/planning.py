@@ -12,10 +12,14 @@ from typing import BinaryIO, Literal, TypeAlias, cast, get_args
 
 from streamdicom.formats import HEAD_SIZE, JSON, detect
 from streamdicom.index.access import StreamIndex
-from streamdicom.index.build import build_index
+from streamdicom.index.base import DatasetIndex
+from streamdicom.index.build import build_index, open_index
+from streamdicom.index.files import FilesIndex, check_is_stream
 from streamdicom.index.parts import Split
 from streamdicom.index.scanning import PIECE, has_wrapper, origin_of, starts
-from streamdicom.io import Place, absolute, open_place, read_range, size_of
+from streamdicom.index.sidecar import sidecar_of
+from streamdicom.inputs import Input, Kind, find
+from streamdicom.io import Place, absolute, exists, is_folder, open_place, read_range, size_of
 from streamdicom.jsontext import CommentError, Origin
 
 IndexUse: TypeAlias = Literal["auto", "require", "build", "guess"]
@@ -33,12 +37,14 @@ def plan_splits(
 
     Read in any order, by any number of processes, the parts have the events of the whole, or a ``SplitError``. A
     source that cannot be split is one part: another format than JSON, a compressed stream, JSON with comments, or an
-    object around the array. A data set is never split.
+    object around the array. A data set is never split. The short files of a folder are grouped; the events of each
+    file count its data sets from 0, as in ``archive.iter_events``.
 
     Args:
-        source: A path, or a URL for fsspec.
+        source: A path, also of a folder, or a URL for fsspec.
         target: The size of a part in bytes, or a text such as "64 MiB".
-        parts: The number of parts instead; there are fewer if there are fewer data sets.
+        parts: The number of parts instead; there are fewer if there are fewer data sets. For a folder, this is about
+            the number.
         index: "auto" uses the index beside the source, or scans the source; "require" needs the index; "build" makes
             it first if it is missing; "guess" reads a few places of the source only, see below.
 
@@ -68,6 +74,8 @@ def plan_splits(
     if index not in get_args(IndexUse):
         raise ValueError(f"index must be one of {', '.join(map(repr, get_args(IndexUse)))}, not {index!r}")
     place = absolute(source)
+    if is_folder(place):
+        return _planned_folder(place, size, parts, index)
     opened = _index_of(place, index)
     if opened is not None:
         with opened:
@@ -114,14 +122,80 @@ def iter_splits(source: Place, first: int, offset: int, *, size: int, count: int
 
 
 def _index_of(place: str, use: IndexUse) -> StreamIndex | None:
+    """Return the index of a stream, or None; a DICOM file is one part."""
     if use == "guess":
         return None
-    if use == "require":
-        return StreamIndex(place)
+    found: DatasetIndex
     try:
-        return StreamIndex(place)
+        found = open_index(place)
     except FileNotFoundError:
-        return build_index(place) if use == "build" else None
+        if use == "require":
+            raise
+        if use != "build":
+            return None
+        found = build_index(place)
+    if isinstance(found, StreamIndex):
+        return found
+    found.close()
+    return None
+
+
+def _planned_folder(place: str, size: int, parts: int | None, use: IndexUse) -> list[Split]:
+    """Return the parts of the files of a folder."""
+    opened = None
+    if use != "guess" and (use != "auto" or exists(sidecar_of(place))):
+        opened = FilesIndex(place) if use != "build" or exists(sidecar_of(place)) else build_index(place)
+    if isinstance(opened, FilesIndex):
+        with opened:
+            if parts is not None:
+                size = max(1, -(-sum(file.size for file in opened.files()) // parts))
+            return list(_grouped(_indexed_units(opened, size), size))
+    found = [one for one in find([place]) if one.kind != Kind.OTHER]
+    if parts is not None:
+        size = max(1, -(-sum(one.size for one in found) // parts))
+    return list(_grouped(_units(found, size, use), size))
+
+
+def _indexed_units(index: FilesIndex, size: int) -> Iterator[tuple[list[Split], int]]:
+    """Yield the parts of each file, and its size."""
+    for file in index.files():
+        if file.is_text and file.size > size:
+            with open_place(file.path) as text:
+                yield _cut(file.path, text, index.starts_of(file), size, Origin(), None, 0), file.size
+        else:
+            yield [Split(file.path)], file.size
+
+
+def _units(found: Iterable[Input], size: int, use: IndexUse) -> Iterator[tuple[list[Split], int]]:
+    """Yield the parts of each file, and its size.
+
+    Raises:
+        InputError: A file cannot be read, or is a ZIP or tar file.
+    """
+    for one in found:
+        check_is_stream(one)
+        if one.kind == Kind.TEXT and one.size > size:
+            yield plan_splits(one.path, target=size, index="guess" if use == "guess" else "auto"), one.size
+        else:
+            yield [Split(one.path)], one.size
+
+
+def _grouped(units: Iterable[tuple[list[Split], int]], size: int) -> Iterator[Split]:
+    """Join short files to parts of about a size, cut at its multiples."""
+    group: list[str] = []
+    offset, least = 0, size
+    for splits, length in units:
+        if group and (len(splits) > 1 or offset >= least):
+            yield Split(group[0], others=tuple(group[1:]))
+            group = []
+            least = (offset // size + 1) * size
+        if len(splits) > 1:
+            yield from splits
+        else:
+            group.append(splits[0].source)
+        offset += length
+    if group:
+        yield Split(group[0], others=tuple(group[1:]))
 
 
 def _planned(place: str, file: BinaryIO, found: Iterable[int], size: int, parts: int | None) -> list[Split]:

@@ -8,9 +8,11 @@
     hashes      of the SOP Instance UIDs, ascending, 8 bytes each
     ordinals    the number of the data set of each hash, 8 bytes each
     members     of a compressed source: the bytes before a member, and the bytes of content before it, 8 bytes each
+    files       of a source of several files: the start of each file, and the offset of its record, 8 bytes each
+    records     of the files, one after another
 
-Offsets count bytes of the content. Numbers are little endian. The arrays are read from the mapped file, so an index of
-any size takes no memory, except for the members.
+Offsets count bytes of the content. Files count as if they followed one another. Numbers are little endian. The arrays
+are read from the mapped file, so an index of any size takes no memory, except for the members.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from __future__ import annotations
 import json
 import mmap
 import struct
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from typing import BinaryIO, NamedTuple
@@ -26,11 +28,12 @@ from zlib import crc32
 
 from streamdicom.errors import IndexMismatchError
 from streamdicom.index.sorting import SortedPairs, words
-from streamdicom.io import MemberPlace, Output, Place, is_url, open_place, read_range, size_of, temporary
+from streamdicom.io import MemberPlace, Output, Place, absolute, is_url, open_place, read_range, size_of, temporary
 
 PACKINGS = ("gzip", "zstd")
 """The compressions of sources that can be indexed."""
 
+_SUFFIX = ".sdx"
 _MAGIC = b"\x89SDX\r\n\x1a\n"
 _PREFIX = struct.Struct("<8sII")
 _NUMBER = struct.Struct("<Q")
@@ -40,6 +43,15 @@ _MAX_HEAD = 64 * 1024  # bytes
 _PLACES = 16  # of the source that the fingerprint covers
 _PLACE_SIZE = 4096  # bytes
 _BLOCK = 1024 * 1024
+
+
+def sidecar_of(source: Place) -> str:
+    """Return the place of the index of a source.
+
+    >>> sidecar_of("/data/studies.json")
+    '/data/studies.json.sdx'
+    """
+    return absolute(source) + _SUFFIX
 
 
 class Packing(NamedTuple):
@@ -54,6 +66,22 @@ class Packing(NamedTuple):
     kind: str
     size: int
     places: list[MemberPlace]
+
+
+class FileTable(NamedTuple):
+    """The files of a source.
+
+    Attributes:
+        places: The start of each file, and the offset of its record, as bytes of numbers.
+        records: The records of the files, in files of their own.
+        number: The number of files.
+        size: The bytes of the records.
+    """
+
+    places: BinaryIO
+    records: BinaryIO
+    number: int
+    size: int
 
 
 class Fingerprint(NamedTuple):
@@ -82,7 +110,12 @@ def fingerprint(file: BinaryIO) -> Fingerprint:
 
 
 def write(
-    place: Place, source: Fingerprint, starts: Iterable[bytes], pairs: SortedPairs, packing: Packing | None = None
+    place: Place,
+    source: Fingerprint,
+    starts: Iterable[bytes],
+    pairs: SortedPairs,
+    packing: Packing | None = None,
+    files: FileTable | None = None,
 ) -> None:
     """Write the file of an index.
 
@@ -92,6 +125,7 @@ def write(
         starts: The offsets of the data sets, as bytes of numbers.
         pairs: The hash of each data set, and its ordinal.
         packing: The compression of the source, if it is compressed.
+        files: The files of the source, if it is not one stream.
 
     Raises:
         OSError: The file cannot be written.
@@ -99,11 +133,14 @@ def write(
     facts = {"version": _VERSION, **source._asdict(), "count": len(pairs)}
     if packing:
         facts |= {"compression": packing.kind, "content": packing.size, "members": len(packing.places)}
+    if files:
+        facts |= {"files": files.number, "records": files.size}
     head = json.dumps(facts).encode()
     head += b" " * (-(len(head) + _PREFIX.size) % _WORD)
     columns = chain(_blocks(pair[0] for pair in pairs), _blocks(pair[1] for pair in pairs))
     members = _blocks(chain.from_iterable(packing.places if packing else ()))
-    blocks = chain([head], starts, columns, members)
+    table = chain(*(read_range(file, 0, None, _BLOCK) for file in files[:2])) if files else ()
+    blocks = chain([head], starts, columns, members, table)
     if is_url(place):
         with temporary() as file, open_place(place, "wb") as target:
             _write(file, len(head), blocks)
@@ -144,6 +181,7 @@ class Sidecar:
         source: The fingerprint of the source when the index was made.
         count: The number of data sets.
         packing: The compression of the source, or None.
+        file_count: The number of files of a source that is not one stream, or None.
 
     Raises:
         IndexMismatchError: The file is not an index, or is damaged.
@@ -169,13 +207,20 @@ class Sidecar:
             version = head["version"]
             members = int(head.get("members", 0))
             kind, size = head.get("compression"), int(head.get("content", 0))
+            self.file_count = int(head["files"]) if "files" in head else None
+            self._records_size = int(head.get("records", 0))
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise self._damaged("the head of the index is damaged") from error
         if version != _VERSION:
             raise self._damaged(f"expected version {_VERSION} of an index, found another")
         self._start = _PREFIX.size + length
-        if min(members, self.count) < 0 or len(data) - self._start != _WORD * (3 * self.count + 2 * members):
+        files = self.file_count or 0
+        words_size = _WORD * (3 * self.count + 2 * members + 2 * files)
+        is_negative = min(members, self.count, files, self._records_size) < 0
+        if is_negative or len(data) - self._start != words_size + self._records_size:
             raise self._damaged("the index has another length than its head says")
+        self._files = 3 * self.count + 2 * members
+        self._records = self._start + words_size
         self.packing = self._packing(kind, size, members)
 
     def _packing(self, kind: object, size: int, members: int) -> Packing | None:
@@ -226,6 +271,31 @@ class Sidecar:
             if ordinal >= self.count:
                 raise self._damaged("the index has the number of a data set that it does not have")
             yield ordinal
+
+    def file_start(self, number: int) -> int:
+        """Return the start of a file."""
+        return self._number(self._files + 2 * number)
+
+    def file_at(self, offset: int) -> int:
+        """Return the number of the file that an offset is in."""
+        return bisect_right(range(self.file_count or 0), offset, key=self.file_start) - 1
+
+    def record(self, number: int) -> bytes:
+        """Return the record of a file.
+
+        Raises:
+            IndexMismatchError: It is not among the records.
+        """
+        last = self._files + 2 * number + 1
+        start = self._number(last)
+        end = self._number(last + 2) if number + 1 < (self.file_count or 0) else self._records_size
+        if not start < end <= self._records_size:
+            raise self._damaged("the records of the index are damaged")
+        return self._data[self._records + start : self._records + end]
+
+    def ordinal_from(self, offset: int) -> int:
+        """Return the ordinal of the first data set at an offset or after it."""
+        return bisect_left(range(self.count), offset, key=self._number)
 
     def _number(self, place: int) -> int:
         number: int = _NUMBER.unpack_from(self._data, self._start + place * _WORD)[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator
 
-from streamdicom.index.sidecar import Fingerprint, Packing, write
+from streamdicom.index.sidecar import FileTable, Fingerprint, Packing, write
 from streamdicom.index.sorting import SortedPairs, numbers_of, words
 from streamdicom.io import Place, read_range, temporary
 
@@ -74,9 +74,11 @@ class IndexWriter:
         for ordinal, value in enumerate(hashes, len(self._pairs)):
             self._pairs.add(value, ordinal)
 
-    def write(self, place: Place, source: Fingerprint, packing: Packing | None) -> None:
+    def write(
+        self, place: Place, source: Fingerprint, packing: Packing | None = None, files: FileTable | None = None
+    ) -> None:
         """Write the index; see ``sidecar.write``."""
-        write(place, source, self.starts(), self._pairs, packing)
+        write(place, source, self.starts(), self._pairs, packing, files)
 
     def close(self) -> None:
         """Remove the temporary files."""

@@ -12,7 +12,7 @@ from streamdicom.io.compression import (
     new_compressor,
 )
 from streamdicom.io.expansion import Expansion
-from streamdicom.io.ranges import Place, absolute, is_url, open_place, read_range, size_of
+from streamdicom.io.ranges import Place, absolute, exists, is_folder, is_url, open_place, read_range, size_of
 from streamdicom.io.remote import RemoteStatus, file_system, full_url, remote_errors, remote_files, remote_status
 from streamdicom.io.sources import CHUNK, Source, as_bytes, check_source, check_target, chunks, name_of, not_blank
 from streamdicom.io.spool import LazyValue, SpooledValue, SpoolFile
@@ -46,10 +46,12 @@ __all__ = [
     "compression_of",
     "content_from",
     "decompress",
+    "exists",
     "file_system",
     "full_url",
     "hidden",
     "inflated",
+    "is_folder",
     "is_special",
     "is_url",
     "name_of",

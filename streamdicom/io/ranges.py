@@ -29,6 +29,30 @@ def absolute(place: Place) -> str:
     return cast(str, place) if is_url(place) else os.path.abspath(os.fspath(place))  # noqa: PTH100 - keeps links
 
 
+def is_folder(place: Place) -> bool:
+    """Return whether a place is a folder.
+
+    Raises:
+        OSError: The place cannot be reached.
+    """
+    if not is_url(place):
+        return Path(place).is_dir()
+    url = cast(str, place)
+    system, path = file_system(url)
+    with remote_errors(url):
+        return bool(system.isdir(path))
+
+
+def exists(place: Place) -> bool:
+    """Return whether there is something at a place."""
+    if not is_url(place):
+        return Path(place).exists()
+    url = cast(str, place)
+    system, path = file_system(url)
+    with remote_errors(url):
+        return bool(system.exists(path))
+
+
 def open_place(place: Place, mode: str = "rb") -> BinaryIO:
     """Open a place in a binary mode, for random access if it is read.
 

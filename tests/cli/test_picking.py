@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+from pydicom.data import get_testdata_file
 
 import streamdicom
 from tests.cli.running import dicom_file, run, without_preamble
@@ -147,3 +148,22 @@ def test_wrong_place_is_a_usage_error(place: str, message: str, path: Path) -> N
 def test_place_without_an_index_names_the_command(path: Path) -> None:
     result = run("show", path, "--at", 1)
     assert (result.code, "build it with streamdicom index" in result.error) == (2, True)
+
+
+def test_folders_are_taken(tmp_path: Path) -> None:
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    (folder / "a.json").write_bytes(text_of(40, "array"))
+    (folder / "b.dcm").write_bytes(Path(get_testdata_file("CT_small.dcm")).read_bytes())
+    (folder / "c.ndjson").write_bytes(text_of(5, "lines"))
+    for _ in range(2):
+        assert run("count", folder).stdout == b"46\n"
+        assert run("show", f"{folder}#40").stdout.startswith(b"Data set 40\n")
+        done = run("sample", folder, "-n", 3, "--seed", 1)
+        assert len(json.loads(done.stdout)) == 3
+        head = streamdicom.iter_datasets(run("head", folder, "-n", 2).stdout)
+        assert list(head) == list(streamdicom.iter_datasets(folder / "a.json"))[:2]
+        run("index", folder)
+    run("split", folder, "-n", 3, "-o", tmp_path / "parts", "--suffix", ".ndjson")
+    parts = sorted((tmp_path / "parts").iterdir())
+    assert sum(len(path.read_bytes().splitlines()) for path in parts) == 46
