@@ -5,13 +5,17 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from streamdicom.api import write_events
 from streamdicom.cli.exit_codes import usage_errors
 from streamdicom.cli.inputs import is_pipe
 from streamdicom.cli.outputs import json_format, target_of
 from streamdicom.events import Event
-from streamdicom.index import DatasetIndex, open_index, sidecar_of
+from streamdicom.index import sidecar_of
+
+if TYPE_CHECKING:
+    from streamdicom.index import DatasetIndex
 
 
 def index_of(source: Path) -> DatasetIndex | None:
@@ -22,6 +26,8 @@ def index_of(source: Path) -> DatasetIndex | None:
     """
     if is_pipe(source) or not Path(sidecar_of(source)).exists():
         return None
+    from streamdicom.index import open_index  # takes long to import
+
     return open_index(source)
 
 

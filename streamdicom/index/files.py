@@ -11,7 +11,6 @@ import struct
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from hashlib import blake2b
 from itertools import chain, islice, pairwise, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
@@ -287,6 +286,8 @@ def _joined(source: str, name: str) -> str:
 
 def listing(place: str) -> Fingerprint:
     """Return the total size of files, and a digest of names, sizes and times."""
+    from hashlib import blake2b  # which takes long to import
+
     digest = blake2b(digest_size=16)
     total = 0
     for path, status, _ in walk([place]):
