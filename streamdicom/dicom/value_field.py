@@ -102,14 +102,20 @@ def _encode_text(vr: str) -> Callable[[tuple[Any, ...]], bytes | None]:
 
     def encoder(values: tuple[Any, ...]) -> bytes | None:
         text: str | None
-        if len(values) == 1 and not is_name:  # the common case
-            text = values[0] or empty_text(values[0])
-            if text:
-                is_padded = text[-1] in " \0" if strips_end else not is_kept(text)
-                if is_padded or (is_separated and "\\" in text):
-                    return None
-        else:
+        if is_name:
             text = joined_text(vr, values)
+        else:
+            match values:  # a str is no sequence here
+                case (value,):  # the common case
+                    text = value or empty_text(value)
+                    if text:
+                        is_padded = text[-1] in " \0" if strips_end else not is_kept(text)
+                        if is_padded or (is_separated and "\\" in text):
+                            return None
+                case (_, *_):
+                    text = joined_text(vr, values)
+                case _:
+                    raise TypeError("expected a tuple of values, found another value")
         if text is None or not text.isascii() or _ESCAPE in text:
             return None
         data = text.encode("ascii")

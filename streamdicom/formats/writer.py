@@ -379,6 +379,7 @@ class TextWriter(Writer):
         self._has_backslash = False
 
     def _values(self, tag: int, vr: str, value: Any) -> None:
+        self._check_values(value)
         self._next_value(is_binary=False)
         self._put_values(value)
         self._count += len(value)

@@ -8,13 +8,16 @@ from typing import Any, Protocol
 
 import pytest
 
+from streamdicom.api import write_events
 from streamdicom.errors import Location, OutputError
 from streamdicom.events import Event, EventType
 from streamdicom.formats.json import JsonWriter
 from streamdicom.formats.part10 import Part10Writer
+from streamdicom.formats.spec import FormatName
 from streamdicom.formats.writer import TRANSITIONS, State
 from streamdicom.formats.xml import XmlWriter
 from streamdicom.jsontext import JsonEmitter
+from streamdicom.options import WriteOptions
 
 
 class _Writer(Protocol):
@@ -169,7 +172,6 @@ def test_location_raised_by_the_iterable_is_kept() -> None:
         ("PN", (("a", "b"),), "expected a tuple of three str for VR PN, found other parts"),
         ("OB", ("a",), "expected bytes for VR OB, found str"),
         ("OB", (b"a", b"b"), "expected one binary value, found several"),
-        ("US", "12", "expected a tuple of values, found str"),
     ],
 )
 def test_value_that_does_not_fit_its_vr_is_named(name: str, vr: str, values: Any, message: str) -> None:
@@ -178,3 +180,32 @@ def test_value_that_does_not_fit_its_vr_is_named(name: str, vr: str, values: Any
         writer.write_all([_EXAMPLES[EventType.START_DATASET], (EventType.ELEMENT, _TAG, vr, values)])
     assert caught.value.message == message
     assert str(caught.value) == f"{message} ([0].00091001)"
+
+
+def _write(events: list[Event], form: FormatName) -> None:
+    before: Event = (EventType.ELEMENT, 0x00100010, "PN", ())
+    start, end = (EventType.START_DATASET, 0, "", 0), (EventType.END_DATASET, 0, "", None)
+    options = WriteOptions(on_error="skip")
+    write_events([start, before, *events, end], io.BytesIO(), format=form, options=options, array=False)
+
+
+@pytest.mark.parametrize("form", ["json", "xml", "dicom"])
+@pytest.mark.parametrize("kind", [EventType.ELEMENT, EventType.VALUES], ids=lambda kind: kind.name)
+@pytest.mark.parametrize(
+    ("vr", "value"),
+    [
+        *[(vr, value) for vr in ("LO", "UT", "DS", "PN", "US", "UI") for value in ("a", "1", "abc", "", None, 0, 5)],
+        *[("OB", b"ab"), ("CS", "\u00e9")],
+    ],
+)
+def test_value_that_is_no_tuple_is_an_error_of_the_caller(
+    kind: EventType, vr: str, value: Any, form: FormatName
+) -> None:
+    tag = 0x00100020
+    wrong: list[Event] = [(kind, tag, vr, value)]
+    if kind is EventType.VALUES:
+        wrong = [(EventType.START_ELEMENT, tag, vr, None), *wrong, (EventType.END_ELEMENT, tag, vr, None)]
+    for _ in range(2):  # so that the innermost loop knows the element
+        _write([(EventType.ELEMENT, tag, vr, ())], form)
+    with pytest.raises(TypeError, match=f"a tuple of values in {kind.name}, found {type(value).__name__} .*00100020"):
+        _write(wrong, form)

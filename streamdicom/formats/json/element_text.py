@@ -144,9 +144,13 @@ def _name(tag: int) -> str:
 def _attribute(encode: Encoder) -> Attribute:
     def attribute(start: str, values: tuple[Any, ...]) -> str:
         try:
-            if len(values) > 1:
-                return f'{start},"Value":[{",".join(map(encode, values))}]}}'
-            text = encode(values[0])
+            match values:  # a str is no sequence here
+                case (value,):
+                    text = encode(value)
+                case (_, *_):
+                    return f'{start},"Value":[{",".join(map(encode, values))}]}}'
+                case _:
+                    raise TypeError
         except (TypeError, ValueError, AttributeError, OverflowError) as error:
             raise value_error(error) from None
         # PS3.18 F.2.5: an empty attribute has no Value, an empty value among several is null.
@@ -156,6 +160,8 @@ def _attribute(encode: Encoder) -> Attribute:
 
 
 def _character_set(start: str, values: tuple[Any, ...]) -> str:
+    if isinstance(values, str):
+        raise TypeError
     return f"{start},{_CHARACTER_SET_VALUE}}}" if any(values) else start + "}"
 
 
@@ -176,13 +182,13 @@ def _text_attribute(encode: Encoder) -> Attribute:
     general = _attribute(encode)
 
     def attribute(start: str, values: tuple[Any, ...]) -> str:
-        if len(values) == 1:
-            [value] = values
-            try:
-                if value and value.isascii() and "\\" not in value:
-                    return f'{start},"Value":[{encode_basestring(value)}]}}'
-            except (AttributeError, TypeError) as error:
-                raise value_error(error) from None
+        match values:
+            case (value,):
+                try:
+                    if value and value.isascii() and "\\" not in value:
+                        return f'{start},"Value":[{encode_basestring(value)}]}}'
+                except (AttributeError, TypeError) as error:
+                    raise value_error(error) from None
         return general(start, values)
 
     return attribute

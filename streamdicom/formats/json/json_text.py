@@ -19,6 +19,7 @@ from streamdicom.formats.json.element_text import MAX_STYLES, ElementText, Known
 from streamdicom.formats.writer import State
 from streamdicom.options import WriteOptions
 
+_NO_VALUES: tuple[()] = ()
 _DATASET, _SEQUENCE = int(State.DATASET), int(State.SEQUENCE)
 _ITEM_LENGTH = 12  # characters of the structure of an item
 
@@ -65,7 +66,7 @@ def json_text(
                         continue
                     if last < 0:
                         start = start[1:]  # without its comma
-                    text = attribute(start, value) if value else start + "}"
+                    text = start + "}" if value is _NO_VALUES else attribute(start, value)
                 except Exception:  # an unknown tag, or a value whose error the caller raises
                     break
                 texts.append(text)

@@ -127,6 +127,7 @@ class JsonWriter(TextWriter):
 
     def _element(self, tag: int, vr: str, value: Any) -> None:
         """Write an element that ``json_text`` left: a new tag or VR, or a wrong value."""
+        self._check_values(value)
         self._is_written(tag)
         _, start, attribute = self._style.compile(tag, vr)
         if start:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from streamdicom.dicom import (
@@ -103,8 +104,10 @@ class FileMeta:
             tag: The tag of SOP Class UID or SOP Instance UID.
             values: The values.
         """
-        with suppress(OutputError):
+        try:  # noqa: SIM105 - "suppress" takes as long as the encoding
             self._uids[_REPEATED[tag]] = _element("UI", values)
+        except OutputError:  # which the element itself raises too
+            pass
 
     @property
     def transfer_syntax(self) -> str:
@@ -127,23 +130,15 @@ class FileMeta:
         return b"".join([bytes(128), b"DICM", group_length, *parts])
 
     def _complete(self) -> dict[int, _Element]:
-        own: dict[int, _Element] = {
-            FILE_META_INFORMATION_VERSION: _element("OB", (b"\0\1",)),
-            MEDIA_STORAGE_SOP_CLASS_UID: _NO_UID,
-            MEDIA_STORAGE_SOP_INSTANCE_UID: _NO_UID,
-            IMPLEMENTATION_CLASS_UID: _element("UI", (_IMPLEMENTATION,)),
-        }
-        own |= self._uids
-        if IMPLEMENTATION_CLASS_UID not in self._elements:
-            own[IMPLEMENTATION_VERSION_NAME] = _element("SH", (_IMPLEMENTATION_NAME,))
-        # Readers depend on these elements, so that one with another VR does not replace them.
-        given = {
-            tag: element
-            for tag, element in self._elements.items()
-            if element[1] and (tag not in own or element[0] == own[tag][0])
-        }
-        elements = own | given
-        elements[TRANSFER_SYNTAX_UID] = _element("UI", (self.transfer_syntax,))
+        own = _OWN | self._uids
+        if IMPLEMENTATION_CLASS_UID in self._elements:
+            del own[IMPLEMENTATION_VERSION_NAME]
+        elements = own.copy()
+        for tag, element in self._elements.items():
+            # Readers depend on the elements of the writer, so that one with another VR does not replace them.
+            if element[1] and (tag not in own or element[0] == own[tag][0]):
+                elements[tag] = element
+        elements[TRANSFER_SYNTAX_UID] = _uid(self.transfer_syntax)
         # A data set without a SOP class makes a file all the same, as complete as it can be.
         for tag in (MEDIA_STORAGE_SOP_CLASS_UID, MEDIA_STORAGE_SOP_INSTANCE_UID):
             if not any(elements[tag][1]):
@@ -162,3 +157,17 @@ def _element(vr: str, values: tuple[Any, ...]) -> _Element:
         raise OutputError(
             "expected text in the default character set in the File Meta Information, found other characters"
         ) from None
+
+
+@lru_cache(maxsize=16)
+def _uid(uid: str) -> _Element:
+    return _element("UI", (uid,))
+
+
+_OWN: dict[int, _Element] = {
+    FILE_META_INFORMATION_VERSION: _element("OB", (b"\0\1",)),
+    MEDIA_STORAGE_SOP_CLASS_UID: _NO_UID,
+    MEDIA_STORAGE_SOP_INSTANCE_UID: _NO_UID,
+    IMPLEMENTATION_CLASS_UID: _uid(_IMPLEMENTATION),
+    IMPLEMENTATION_VERSION_NAME: _element("SH", (_IMPLEMENTATION_NAME,)),
+}

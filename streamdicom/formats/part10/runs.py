@@ -50,6 +50,7 @@ from streamdicom.options import WriteOptions
 MAX_WHOLE_VALUE = 64 * 1024
 """Bytes of a value that the parser delivers in one event."""
 
+_NO_VALUES: tuple[()] = ()
 _ODD_OR_LONG = ~0xFFFE  # bits of a length that is odd, or not below ``MAX_WHOLE_VALUE``
 
 # Layouts of the header of a sequence
@@ -341,7 +342,7 @@ def part10_bytes(
                 return (kind, tag, vr, value), size
             _, start, pack, max_length, encode = entry
             try:
-                data = encode(value) if value else b""
+                data = encode(value) if value else b"" if value is _NO_VALUES else None
             except MISMATCHES:
                 return (kind, tag, vr, value), size
             if data is None or len(data) > max_length:

@@ -239,6 +239,8 @@ def values_markup(vr: str, values: tuple[Any, ...], number: int = 1) -> str:
         raise OutputError(f"expected a binary value for VR {vr}, found values")
     name = "PersonName" if VRS[vr].form is Form.PERSON_NAME else "Value"
     try:
+        if isinstance(values, str):
+            raise TypeError
         texts = list(map(_ENCODERS[vr], values))
     except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise value_error(error) from None
@@ -264,13 +266,13 @@ def _content(vr: str) -> Content:
 
 def _text_content(values: tuple[Any, ...]) -> str:
     """Make the same content as ``_content``, faster for a single value."""
-    if len(values) == 1:
-        [value] = values
-        try:
-            if value and "\\" not in value:
-                return f'<Value number="1">{escape(value)}</Value>'
-        except (TypeError, AttributeError) as error:
-            raise value_error(error) from None
+    match values:  # a str is no sequence here
+        case (value,):
+            try:
+                if value and "\\" not in value:
+                    return f'<Value number="1">{escape(value)}</Value>'
+            except (TypeError, AttributeError) as error:
+                raise value_error(error) from None
     return _general_texts(values)
 
 
@@ -294,6 +296,8 @@ def _binary_content(values: tuple[Any, ...]) -> str:
 
 
 def _character_set(values: tuple[Any, ...]) -> str:
+    if isinstance(values, str):
+        raise TypeError
     return _CHARACTER_SET_VALUE if any(values) else ""
 
 

@@ -176,6 +176,7 @@ class XmlWriter(TextWriter):
         self._put_tags(self._start_tag(tag, vr))
 
     def _element(self, tag: int, vr: str, value: Any) -> None:
+        self._check_values(value)
         content = self._markup.content(tag, vr)
         if not self._is_written(tag):
             return

@@ -21,6 +21,7 @@ from streamdicom.formats.xml.private_blocks import BlocksState, PrivateBlocks, i
 from streamdicom.limits import Limits
 from streamdicom.options import WriteOptions
 
+_NO_VALUES: tuple[()] = ()
 _DATASET, _SEQUENCE = int(State.DATASET), int(State.SEQUENCE)
 
 Blocks: TypeAlias = list[PrivateBlocks | None]
@@ -104,7 +105,7 @@ def xml_text(
                         break
                     if not start:  # the element is left out
                         continue
-                    text = start + (content(value) if value else "") + END
+                    text = start + ("" if value is _NO_VALUES else content(value)) + END
                 except Exception:  # a private or unknown tag, or a value whose error the caller raises
                     break
                 last = tag
