@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
-from enum import IntEnum
 from typing import Any
 
 import streamdicom
@@ -154,7 +153,7 @@ def _part10_edges() -> Iterator[Edge]:
 
 def _json_edges(documents: list[str]) -> Iterator[Edge]:
     """Feed byte by byte, and note the state before and after each token."""
-    states: type[IntEnum] = getattr(json_states, "ParserState", None) or json_states.State
+    states = json_states.ParserState
     for document in documents:
         spaced = _STRUCTURE.sub(lambda match: match[1] or f" {match[2]} ", document)  # one token a byte
         parser = JsonParser(options=ReadOptions(limits=_SHORT, on_deviation=lambda deviation: None, on_error="skip"))
@@ -188,7 +187,7 @@ class _ObservedParser(XmlParser):
         self._note(before, "end tag")
 
     def _note(self, before: int, label: str) -> None:
-        states = xml_states.State
+        states = xml_states.ParserState
         self._found.append((states(before).name, label, states(self._state).name))
 
 

@@ -147,20 +147,13 @@ def export_archive(
     b'{"00100020":{"vr":"LO","Value":["1CT1"]}}\n'
     """
     paths = places(_as_list(sources))
-    for name, path in (("target", target), ("bulk_dir", bulk_dir)):
-        check_place(name, path)
-    if on_error not in ("stop", "skip"):
-        raise ValueError(f"on_error must be stop or skip, not {on_error}")
-    if jobs < 1:
-        raise ValueError(f"jobs must be at least 1, not {jobs}")
-    options = options_or_default(options, WriteOptions)
-    _check_options(options)
+    _check_arguments(target, bulk_dir, on_error, jobs)
     format, compress = _form(target, format, compress)
     rendering = Rendering(
         format=format,
         compress=compress,
         indent=indent,
-        options=options,
+        options=_checked(options_or_default(options, WriteOptions)),
         bulk_dir=None if bulk_dir is None else os.fspath(bulk_dir),
         bulk_threshold=bulk_threshold,
         bulk_uri_prefix=bulk_uri_prefix,
@@ -171,20 +164,43 @@ def export_archive(
         where=_as_tuples(where or {}),
     )
     _check_rendering(rendering, target)
+    return _run(paths, rendering, target, progress, jobs, on_error == "skip", resume, manifest, since)
+
+
+def _run(
+    paths: list[str],
+    rendering: Rendering,
+    target: Target,
+    progress: ProgressCallback | None,
+    jobs: int,
+    skip: bool,
+    resume: bool,
+    manifest: str | os.PathLike[str] | None,
+    since: str | os.PathLike[str] | None,
+) -> Report:
     with (
         closing(Since(since)) if since is not None else nullcontext() as earlier,
         closing(_new_manifest(rendering, paths)) if manifest is not None else nullcontext() as lines,
         open_sink(target, resume) as sink,
-        closing(_new_index(compress)) if index else nullcontext() as places_of_datasets,
+        closing(_new_index(rendering.compress)) if rendering.index else nullcontext() as own_index,
     ):
         sink.excluded |= _ids(manifest) | _ids(since)
-        run = _Export(paths, rendering, on_error == "skip", progress, places_of_datasets, lines, earlier)
+        run = _Export(paths, rendering, skip, progress, own_index, lines, earlier)
         report = run.run(sink, jobs)
         if manifest is not None and lines is not None:
             _finish_manifest(lines, manifest, cast(str, target), report)
-        if places_of_datasets is not None:
-            places_of_datasets.write(cast(str, target))
+        if own_index is not None:
+            own_index.write(cast(str, target))
         return report
+
+
+def _check_arguments(target: Target, bulk_dir: object, on_error: str, jobs: int) -> None:
+    for name, place in (("target", target), ("bulk_dir", bulk_dir)):
+        check_place(name, place)
+    if on_error not in ("stop", "skip"):
+        raise ValueError(f"on_error must be stop or skip, not {on_error}")
+    if jobs < 1:
+        raise ValueError(f"jobs must be at least 1, not {jobs}")
 
 
 def _check_rendering(rendering: Rendering, target: Target) -> None:
@@ -254,8 +270,8 @@ def _form(target: Target, format: str | None, compress: str | None) -> tuple[str
     return format or JSON.name, compress
 
 
-def _check_options(options: WriteOptions) -> None:
-    """Check that the options set nothing that the arguments of an export set.
+def _checked(options: WriteOptions) -> WriteOptions:
+    """Return options that set nothing that the arguments of an export set.
 
     Raises:
         ValueError: An option is set.
@@ -264,6 +280,7 @@ def _check_options(options: WriteOptions) -> None:
     names = [name for name in own if getattr(options, name) != getattr(WriteOptions(), name)]
     if names:
         raise ValueError(f"an export does not support the options {', '.join(names)}; use its own arguments")
+    return options
 
 
 @dataclass(slots=True)

@@ -41,7 +41,7 @@ _NO_MEMBER = Members()
 
 
 @dataclass
-class _Frame:
+class _OpenSequence:
     """An open sequence that is a column, and the state around it."""
 
     field: Field
@@ -84,7 +84,7 @@ class RowBuilder:
         self._index: int | None = None
         self._offset: int | None = None
         self._problems: list[str] = []
-        self._frames: list[_Frame] = []
+        self._frames: list[_OpenSequence] = []
         self._passed = 0  # open sequences without a column
         self._long: _LongValue | None = None
         self._dataset: list[Event] = []  # for its JSON
@@ -195,7 +195,7 @@ class RowBuilder:
         if self._passed or column is None:
             self._passed += 1
         elif column.members:
-            self._frames.append(_Frame(column, self._members, self._row))
+            self._frames.append(_OpenSequence(column, self._members, self._row))
             self._members = column.members
         else:
             self._items, self._depth = [event], 1

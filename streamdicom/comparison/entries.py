@@ -152,7 +152,7 @@ def _is_compared(tag: int, file_meta: bool) -> bool:
 
 def _parts(events: Iterator[Event], kind: int, vr: str) -> tuple[str, bytes, str]:
     """Return the VR, the content and the text of an element in parts."""
-    parts = _Parts(b"b" if kind == START_FRAGMENTS else b"")
+    parts = _LongContent(b"b" if kind == START_FRAGMENTS else b"")
     for kind, _, last_vr, value in events:
         if kind in _END_OF_PARTS:
             return last_vr or vr, parts.content(), parts.text()
@@ -160,7 +160,7 @@ def _parts(events: Iterator[Event], kind: int, vr: str) -> tuple[str, bytes, str
     raise AssertionError("an element in parts has an end")
 
 
-class _Parts:
+class _LongContent:
     """The content of a long value, which does not depend on the sizes of its parts.
 
     That of encapsulated pixel data is the content of its Value Field (PS3.5 A.4).

@@ -79,7 +79,7 @@ class ElementConverter:
         self._blocks = [PrivateBlocks()]  # of each open item
         self._depth = 0  # open events of an element that is kept or left out as a whole
         self._keeps = True  # True if that element is kept
-        self._parts: _Parts | None = None  # an element in parts that is held
+        self._parts: _HeldElement | None = None  # an element in parts that is held
         self._replaced_by: Converter | None = None  # replaces the open element as soon as its VR is known
 
     @classmethod
@@ -193,7 +193,7 @@ class ElementConverter:
             return self._keep(event)
         if kind == START_ELEMENT and converter.needs_value:
             self._depth = 1
-            self._parts = _Parts(event, converter)
+            self._parts = _HeldElement(event, converter)
             return ()
         if not vr:
             return self._open_without_vr(event, converter)
@@ -241,7 +241,7 @@ class ElementConverter:
             return self._attempt(converter, Element(tag, vr, UNSEEN), ())
         return (event,) if self._keeps else ()
 
-    def _gather(self, parts: _Parts, event: Event) -> Iterable[Event]:
+    def _gather(self, parts: _HeldElement, event: Event) -> Iterable[Event]:
         _, tag, vr, _ = event
         parts.add(event)
         if not self._depth:
@@ -255,7 +255,7 @@ class ElementConverter:
         return ()
 
 
-class _Parts:
+class _HeldElement:
     """An element in parts that is held for its converter."""
 
     def __init__(self, start: Event, converter: Converter) -> None:

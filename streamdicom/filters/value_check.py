@@ -142,7 +142,7 @@ class ValueCheck:
         self._dataset: int | None = None
         self._open: list[_Open] = []
         self._blocks = _NO_BLOCKS
-        self._parts: _Parts | None = None
+        self._parts: _OpenElement | None = None
         self._events: Sequence[Event] = ()
         self._remaining: Iterator[Event] = iter(())
         self._offset_of: OffsetOf | None = None
@@ -207,7 +207,7 @@ class ValueCheck:
 
     def _other(self, kind: int, tag: int, vr: str, value: Any) -> None:
         if kind == START_ELEMENT:
-            self._parts = _Parts(self._index())
+            self._parts = _OpenElement(self._index())
         elif self._parts is not None:
             self._part(kind, tag, vr, value)
         elif kind == START_FRAGMENTS:
@@ -361,7 +361,7 @@ class ValueCheck:
             self._end_parts(parts, tag, vr)
             self._parts = None
 
-    def _end_parts(self, parts: _Parts, tag: int, vr: str) -> None:
+    def _end_parts(self, parts: _OpenElement, tag: int, vr: str) -> None:
         definition = self._definition(tag, vr)
         self._has_count(tag, definition, parts.count)
         for fault in parts.faults.values():
@@ -392,7 +392,7 @@ class ValueCheck:
         return self._offset_of(self._index() if parts is None else parts.index)
 
 
-class _Parts:
+class _OpenElement:
     """An element in parts that is open.
 
     Attributes:

@@ -1,9 +1,9 @@
 """The base of all writers of events: the order of events, errors and text output.
 
-A writer is an automaton. ``State`` names the open structure, ``TRANSITIONS`` lists the events that each state accepts,
-and ``_moves`` of a class has the method that writes each of them. An innermost loop in ``_write_all`` may write the
-most frequent events itself; it passes every other event to ``_move``. Any event that a state does not accept, and any
-value that does not fit its VR, is an ``OutputError``, after which the writer refuses further events.
+A writer is an automaton. ``WriterState`` names the open structure, ``TRANSITIONS`` lists the events that each state
+accepts, and ``_moves`` of a class has the method that writes each of them. An innermost loop in ``_write_all`` may
+write the most frequent events itself; it passes every other event to ``_move``. Any event that a state does not
+accept, and any value that does not fit its VR, is an ``OutputError``, after which the writer refuses further events.
 
 ``TextWriter`` has the moves that JSON and XML share. Its abstract methods make the text.
 """
@@ -42,7 +42,7 @@ ONE_DATASET = "a DICOM file holds one data set; write several as JSON, NDJSON or
 """The message about a second data set for a DICOM file."""
 
 
-class State(IntEnum):
+class WriterState(IntEnum):
     """The innermost structure that is open in a text writer."""
 
     STREAM = 0
@@ -55,28 +55,31 @@ class State(IntEnum):
     SKIPPED = 7  # an element that is left out, and everything in it
 
 
-TRANSITIONS: Mapping[int, Mapping[EventType, State]] = {
-    State.STREAM: {EventType.START_DATASET: State.DATASET},
-    State.DATASET: {
-        EventType.ELEMENT: State.DATASET,
-        EventType.JSON_ELEMENT: State.DATASET,
-        EventType.BULK_DATA: State.DATASET,
-        EventType.START_ELEMENT: State.ELEMENT,
-        EventType.START_SEQUENCE: State.SEQUENCE,
-        EventType.START_FRAGMENTS: State.FRAGMENTS,
-        EventType.END_ITEM: State.SEQUENCE,  # only in an item
-        EventType.END_DATASET: State.STREAM,  # only outside of all items
+TRANSITIONS: Mapping[int, Mapping[EventType, WriterState]] = {
+    WriterState.STREAM: {EventType.START_DATASET: WriterState.DATASET},
+    WriterState.DATASET: {
+        EventType.ELEMENT: WriterState.DATASET,
+        EventType.JSON_ELEMENT: WriterState.DATASET,
+        EventType.BULK_DATA: WriterState.DATASET,
+        EventType.START_ELEMENT: WriterState.ELEMENT,
+        EventType.START_SEQUENCE: WriterState.SEQUENCE,
+        EventType.START_FRAGMENTS: WriterState.FRAGMENTS,
+        EventType.END_ITEM: WriterState.SEQUENCE,  # only in an item
+        EventType.END_DATASET: WriterState.STREAM,  # only outside of all items
     },
-    State.SEQUENCE: {EventType.START_ITEM: State.DATASET, EventType.END_SEQUENCE: State.DATASET},
-    State.ELEMENT: {
-        EventType.VALUES: State.ELEMENT,
-        EventType.SEGMENT: State.SEGMENTS,
-        EventType.LAST_SEGMENT: State.ELEMENT,
-        EventType.END_ELEMENT: State.DATASET,
+    WriterState.SEQUENCE: {EventType.START_ITEM: WriterState.DATASET, EventType.END_SEQUENCE: WriterState.DATASET},
+    WriterState.ELEMENT: {
+        EventType.VALUES: WriterState.ELEMENT,
+        EventType.SEGMENT: WriterState.SEGMENTS,
+        EventType.LAST_SEGMENT: WriterState.ELEMENT,
+        EventType.END_ELEMENT: WriterState.DATASET,
     },
-    State.SEGMENTS: {EventType.SEGMENT: State.SEGMENTS, EventType.LAST_SEGMENT: State.ELEMENT},
-    State.FRAGMENTS: {EventType.START_FRAGMENT: State.FRAGMENT, EventType.END_FRAGMENTS: State.DATASET},
-    State.FRAGMENT: {EventType.SEGMENT: State.FRAGMENT, EventType.LAST_SEGMENT: State.FRAGMENTS},
+    WriterState.SEGMENTS: {EventType.SEGMENT: WriterState.SEGMENTS, EventType.LAST_SEGMENT: WriterState.ELEMENT},
+    WriterState.FRAGMENTS: {
+        EventType.START_FRAGMENT: WriterState.FRAGMENT,
+        EventType.END_FRAGMENTS: WriterState.DATASET,
+    },
+    WriterState.FRAGMENT: {EventType.SEGMENT: WriterState.FRAGMENT, EventType.LAST_SEGMENT: WriterState.FRAGMENTS},
 }
 """The events that a text writer accepts in each state, and the state after each of them.
 
@@ -230,7 +233,7 @@ class TextWriter(Writer):
             OutputError: A data set is still open, or the one data set is missing.
         """
         self._raise_error()
-        if self._state != State.STREAM:
+        if self._state != WriterState.STREAM:
             raise OutputError("the data set is not complete", self._location())
         if self._index is None and not self._is_stream:
             raise OutputError("expected one data set, found no data set")
@@ -240,7 +243,7 @@ class TextWriter(Writer):
         return self._sequences
 
     def _expected(self) -> list[str]:
-        if self._state == State.DATASET:
+        if self._state == WriterState.DATASET:
             return ["an element", "END_ITEM" if self._sequences else "END_DATASET"]
         return [kind.name for kind in TRANSITIONS[self._state]]
 
@@ -307,13 +310,13 @@ class TextWriter(Writer):
         self._index = 0 if self._index is None else self._index + 1
         self._open_dataset()
         self._last = -1
-        self._state = State.DATASET
+        self._state = WriterState.DATASET
 
     def _end_dataset(self, tag: int, vr: str, value: Any) -> None:
         if self._sequences:
             raise self._unexpected(EventType.END_DATASET)
         self._close_dataset()
-        self._state = State.STREAM
+        self._state = WriterState.STREAM
 
     def _is_written(self, tag: int) -> bool:
         """Check the order of an element; return False if the options leave it out."""
@@ -327,7 +330,7 @@ class TextWriter(Writer):
 
     def _skip(self, *_: object) -> None:
         self._skip_depth += 1
-        self._state = State.SKIPPED
+        self._state = WriterState.SKIPPED
 
     def _ignore(self, *_: object) -> None:
         pass
@@ -335,7 +338,7 @@ class TextWriter(Writer):
     def _end_skipped(self, *_: object) -> None:
         self._skip_depth -= 1
         if not self._skip_depth:
-            self._state = State.DATASET
+            self._state = WriterState.DATASET
 
     def _bulk_data(self, tag: int, vr: str, value: Any) -> None:
         if vr not in VRS or not VRS[vr].bulk:
@@ -356,7 +359,7 @@ class TextWriter(Writer):
             raise OutputError(f"more than {self._max_sequences} nested sequences; Limits.depth sets the bound")
         self._begin(tag, "SQ")
         self._sequences.append((tag, 0))
-        self._state = State.SEQUENCE
+        self._state = WriterState.SEQUENCE
 
     # --- elements in parts -------------------------------------------------------------------------------------
 
@@ -370,7 +373,7 @@ class TextWriter(Writer):
             if vr:
                 vr_info(vr)
             self._begin_parts(tag, vr)
-            self._state = State.ELEMENT
+            self._state = WriterState.ELEMENT
 
     def _begin_parts(self, tag: int, vr: str) -> None:
         self._begin(tag, vr)
@@ -399,7 +402,7 @@ class TextWriter(Writer):
         is_binary = isinstance(value, bytes)
         if not is_binary and not isinstance(value, str):
             raise OutputError(f"expected a segment of str or bytes, found {type(value).__name__}")
-        if self._state != State.SEGMENTS:
+        if self._state != WriterState.SEGMENTS:
             self._next_value(is_binary=is_binary)
             self._is_open = False
         elif is_binary is not self._is_binary:
@@ -417,7 +420,7 @@ class TextWriter(Writer):
             else:
                 self._put_empty(is_binary)
             self._count += 1
-        self._state = State.ELEMENT if final else State.SEGMENTS
+        self._state = WriterState.ELEMENT if final else WriterState.SEGMENTS
 
     def _end_element(self, tag: int, vr: str, value: Any) -> None:
         check_end(self._vr, vr)
@@ -425,7 +428,7 @@ class TextWriter(Writer):
         if self._has_backslash and vr in SEPARATED_VRS:
             raise separator_error()
         self._close_element(tag, vr)
-        self._state = State.DATASET
+        self._state = WriterState.DATASET
 
     # --- encapsulated pixel data -------------------------------------------------------------------------------
 
@@ -437,7 +440,7 @@ class TextWriter(Writer):
             return
         self._begin_parts(tag, vr)
         self._is_binary = True
-        self._state = State.FRAGMENTS
+        self._state = WriterState.FRAGMENTS
 
     def _start_fragment(self, tag: int, vr: str, value: Any) -> None:
         text = self._fragments.start(value)
@@ -445,14 +448,14 @@ class TextWriter(Writer):
             self._open_value(is_binary=True)
         self._count += 1
         self._put(text)
-        self._state = State.FRAGMENT
+        self._state = WriterState.FRAGMENT
 
     def _fragment_segment(self, tag: int, vr: str, value: Any) -> None:
         self._put(self._fragments.segment(value, final=False))
 
     def _last_fragment_segment(self, tag: int, vr: str, value: Any) -> None:
         self._put(self._fragments.segment(value, final=True))
-        self._state = State.FRAGMENTS
+        self._state = WriterState.FRAGMENTS
 
     def _end_fragments(self, tag: int, vr: str, value: Any) -> None:
         if self._count:
@@ -461,25 +464,25 @@ class TextWriter(Writer):
         self._end_element(tag, self._vr, value)
 
     _moves: ClassVar[Moves] = {
-        State.STREAM: {EventType.START_DATASET: _start_dataset},
-        State.DATASET: {
+        WriterState.STREAM: {EventType.START_DATASET: _start_dataset},
+        WriterState.DATASET: {
             EventType.BULK_DATA: _bulk_data,
             EventType.START_ELEMENT: _start_element,
             EventType.START_SEQUENCE: _start_sequence,
             EventType.START_FRAGMENTS: _start_fragments,
             EventType.END_DATASET: _end_dataset,
         },
-        State.SEQUENCE: {},
-        State.ELEMENT: {
+        WriterState.SEQUENCE: {},
+        WriterState.ELEMENT: {
             EventType.VALUES: _values,
             EventType.SEGMENT: _segment,
             EventType.LAST_SEGMENT: _last_segment,
             EventType.END_ELEMENT: _end_element,
         },
-        State.SEGMENTS: {EventType.SEGMENT: _segment, EventType.LAST_SEGMENT: _last_segment},
-        State.FRAGMENTS: {EventType.START_FRAGMENT: _start_fragment, EventType.END_FRAGMENTS: _end_fragments},
-        State.FRAGMENT: {EventType.SEGMENT: _fragment_segment, EventType.LAST_SEGMENT: _last_fragment_segment},
-        State.SKIPPED: dict.fromkeys(EventType, _ignore)
+        WriterState.SEGMENTS: {EventType.SEGMENT: _segment, EventType.LAST_SEGMENT: _last_segment},
+        WriterState.FRAGMENTS: {EventType.START_FRAGMENT: _start_fragment, EventType.END_FRAGMENTS: _end_fragments},
+        WriterState.FRAGMENT: {EventType.SEGMENT: _fragment_segment, EventType.LAST_SEGMENT: _last_fragment_segment},
+        WriterState.SKIPPED: dict.fromkeys(EventType, _ignore)
         | dict.fromkeys(OPENING, _skip)
         | dict.fromkeys(CLOSING, _end_skipped),
     }

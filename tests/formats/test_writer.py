@@ -14,7 +14,7 @@ from streamdicom.events import Event, EventType
 from streamdicom.formats.json import JsonWriter
 from streamdicom.formats.part10 import Part10Writer
 from streamdicom.formats.spec import FormatName
-from streamdicom.formats.writer import TRANSITIONS, State
+from streamdicom.formats.writer import TRANSITIONS, WriterState
 from streamdicom.formats.xml import XmlWriter
 from streamdicom.jsontext import JsonEmitter
 from streamdicom.options import WriteOptions
@@ -118,28 +118,28 @@ _EXAMPLES: dict[int, Event] = {
     EventType.END_FRAGMENTS: (EventType.END_FRAGMENTS, _TAG, "OB", None),
 }
 # Events that lead to each state.
-_PATHS: dict[State, list[EventType]] = {
-    State.STREAM: [],
-    State.DATASET: [EventType.START_DATASET],
-    State.SEQUENCE: [EventType.START_DATASET, EventType.START_SEQUENCE],
-    State.ELEMENT: [EventType.START_DATASET, EventType.START_ELEMENT],
-    State.SEGMENTS: [EventType.START_DATASET, EventType.START_ELEMENT, EventType.SEGMENT],
-    State.FRAGMENTS: [EventType.START_DATASET, EventType.START_FRAGMENTS],
-    State.FRAGMENT: [EventType.START_DATASET, EventType.START_FRAGMENTS, EventType.START_FRAGMENT],
+_PATHS: dict[WriterState, list[EventType]] = {
+    WriterState.STREAM: [],
+    WriterState.DATASET: [EventType.START_DATASET],
+    WriterState.SEQUENCE: [EventType.START_DATASET, EventType.START_SEQUENCE],
+    WriterState.ELEMENT: [EventType.START_DATASET, EventType.START_ELEMENT],
+    WriterState.SEGMENTS: [EventType.START_DATASET, EventType.START_ELEMENT, EventType.SEGMENT],
+    WriterState.FRAGMENTS: [EventType.START_DATASET, EventType.START_FRAGMENTS],
+    WriterState.FRAGMENT: [EventType.START_DATASET, EventType.START_FRAGMENTS, EventType.START_FRAGMENT],
 }
 
 
 @pytest.mark.parametrize("kind", EventType, ids=lambda kind: kind.name)
 @pytest.mark.parametrize("state", _PATHS, ids=lambda state: state.name)
 @pytest.mark.parametrize("name", _TEXT_WRITERS)
-def test_text_writers_accept_the_events_of_the_table(name: str, state: State, kind: EventType) -> None:
+def test_text_writers_accept_the_events_of_the_table(name: str, state: WriterState, kind: EventType) -> None:
     writer = _TEXT_WRITERS[name](io.BytesIO())  # type: ignore[arg-type]
     path = [_EXAMPLES[step] for step in _PATHS[state]]
-    if kind == EventType.END_ITEM and state == State.DATASET:
+    if kind == EventType.END_ITEM and state == WriterState.DATASET:
         path += [_EXAMPLES[EventType.START_SEQUENCE], _EXAMPLES[EventType.START_ITEM]]
     writer.write_all(path)
     event = _EXAMPLES[kind]
-    if state == State.FRAGMENT and kind in TRANSITIONS[state]:
+    if state == WriterState.FRAGMENT and kind in TRANSITIONS[state]:
         event = (*event[:3], b"a")
     if kind in TRANSITIONS[state]:
         writer.write_all([event])

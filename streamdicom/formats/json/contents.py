@@ -21,7 +21,7 @@ from streamdicom.formats.json.document import DocumentParser, Move, Moves
 from streamdicom.formats.json.habits import EXTRA_MEMBERS, empty_name_group, extra_member
 from streamdicom.formats.json.keys import KEYS, may_be_key
 from streamdicom.formats.json.raw_value import Capture, json_number
-from streamdicom.formats.json.states import EXPECTED, OPEN_CONTAINERS, Content, State
+from streamdicom.formats.json.states import EXPECTED, OPEN_CONTAINERS, Content, ParserState
 from streamdicom.formats.json.values import EMPTY_OBJECT, NAME, OTHER, Held, report_base64
 from streamdicom.formats.value_forms import WrongValueError
 from streamdicom.formats.vr_choice import named_vrs
@@ -32,11 +32,12 @@ from streamdicom.limits import Limits
 _STRING = int(TokenType.STRING)
 _NUMBER = int(TokenType.NUMBER)
 _NULL = int(TokenType.NULL)
-_ATTRIBUTE, _VR, _VALUE, _VALUES = int(State.ATTRIBUTE), int(State.VR), int(State.VALUE), int(State.VALUES)
+_ATTRIBUTE, _VR = int(ParserState.ATTRIBUTE), int(ParserState.VR)
+_VALUE, _VALUES = int(ParserState.VALUE), int(ParserState.VALUES)
 _HOLDS_NOTHING, _HOLDS_VALUES, _HOLDS_ITEMS = int(Content.NOTHING), int(Content.VALUES), int(Content.ITEMS)
 _MAY_HOLD_ITEMS = (_HOLDS_ITEMS, _HOLDS_VALUES)
 _REFERENCES = (int(Content.URI), int(Content.INVALID_URI))
-_STATES_OF_BULK = (int(State.URI), int(State.URI_IN_ARRAY), int(State.BINARY))
+_STATES_OF_BULK = (int(ParserState.URI), int(ParserState.URI_IN_ARRAY), int(ParserState.BINARY))
 _OTHER_KINDS = (TokenType.NUMBER, TokenType.TRUE, TokenType.FALSE, TokenType.START_OBJECT)  # than a string
 _VRS_OF_ITEMS = ("", "SQ", "UN")  # an unknown VR may follow
 
@@ -44,9 +45,9 @@ _VRS_OF_ITEMS = ("", "SQ", "UN")  # an unknown VR may follow
 _MEMBERS: dict[str, tuple[int, int]] = {
     "vr": (_HOLDS_NOTHING, _VR),
     "Value": (_HOLDS_VALUES, _VALUE),
-    "BulkDataURI": (int(Content.URI), int(State.URI)),
-    "InlineBinary": (int(Content.BINARY), int(State.BINARY)),
-    "DataFragment": (int(Content.FRAGMENTS), int(State.FRAGMENTS)),
+    "BulkDataURI": (int(Content.URI), int(ParserState.URI)),
+    "InlineBinary": (int(Content.BINARY), int(ParserState.BINARY)),
+    "DataFragment": (int(Content.FRAGMENTS), int(ParserState.FRAGMENTS)),
 }
 _MEMBER_NAMES = {name.lower(): name for name in _MEMBERS}
 
@@ -100,7 +101,7 @@ def value_run(
 
 
 def _not_base64(error: ValueError) -> DicomJsonError:
-    return DicomJsonError(f"expected {EXPECTED[State.BINARY]}, found {error}")
+    return DicomJsonError(f"expected {EXPECTED[ParserState.BINARY]}, found {error}")
 
 
 def _scalar(move: Move) -> Move:
@@ -199,7 +200,7 @@ class ContentParser(DocumentParser):
             self._policy.report("unknown-member", "expected one 'vr', found a second one")
             self._skip(_ATTRIBUTE)
         else:
-            self._state = State.VR
+            self._state = ParserState.VR
 
     def _content_name(self, name: str) -> None:
         content, state = _MEMBERS[name]
@@ -233,7 +234,7 @@ class ContentParser(DocumentParser):
 
     def _null_vr(self, _: str) -> None:
         self._policy.report("null-value", "expected a string for 'vr', found null")
-        self._state = State.ATTRIBUTE
+        self._state = ParserState.ATTRIBUTE
 
     # --- values ------------------------------------------------------------------------------------------------
 
@@ -292,7 +293,7 @@ class ContentParser(DocumentParser):
     def _null_for_value(self, _: str) -> None:
         self._policy.report("null-value", f"expected {EXPECTED[self._state]}, found null")
         self._attribute.content = _HOLDS_NOTHING
-        self._state = State.ATTRIBUTE
+        self._state = ParserState.ATTRIBUTE
 
     def _true_value(self, _: str) -> None:
         self._literal(TokenType.TRUE, "true")
@@ -313,7 +314,7 @@ class ContentParser(DocumentParser):
             self._start_item()
         else:
             self._groups = {}
-            self._state = State.NAME if self._attribute.vr == "PN" else State.OBJECT
+            self._state = ParserState.NAME if self._attribute.vr == "PN" else ParserState.OBJECT
 
     def _object_name(self, text: str) -> None:
         if self._starts_item(text):
@@ -350,22 +351,22 @@ class ContentParser(DocumentParser):
         group = text if text in NAME_GROUPS else text.capitalize()
         if group not in NAME_GROUPS:
             self._policy.report("unknown-member", "expected a component group of a person name, found another name")
-            self._skip(State.NAME)
+            self._skip(ParserState.NAME)
         elif group in self._groups:
             self._policy.report("unknown-member", f"expected one '{group}' in a person name, found a second one")
-            self._skip(State.NAME)
+            self._skip(ParserState.NAME)
         else:
             if group != text:
                 self._policy.report("member-case", f"expected '{group}', found it in other case")
             self._group = group
-            self._state = State.GROUP
+            self._state = ParserState.GROUP
 
     def _group_text(self, text: str) -> None:
         if not text:
             self._policy.report(*empty_name_group(self._group))
         self._groups[self._group] = text
         self._attribute.size += len(text)
-        self._state = State.NAME
+        self._state = ParserState.NAME
 
     def _name_end(self, _: str) -> None:
         groups = self._groups
@@ -374,10 +375,10 @@ class ContentParser(DocumentParser):
     # --- long text ---------------------------------------------------------------------------------------------
 
     def _text_segment(self, text: str) -> None:
-        if self._state == State.TEXT:
+        if self._state == ParserState.TEXT:
             self._attribute.add_text(text)
         elif self._attribute.begin_text(text):
-            self._state = State.TEXT
+            self._state = ParserState.TEXT
         else:
             self._skip(self._state_after_value)
 
@@ -389,31 +390,31 @@ class ContentParser(DocumentParser):
 
     def _uri(self, text: str) -> None:
         self._attribute.bytes_or_uri = text
-        self._state = State.URI_END if self._state == State.URI_IN_ARRAY else State.ATTRIBUTE
+        self._state = ParserState.URI_END if self._state == ParserState.URI_IN_ARRAY else ParserState.ATTRIBUTE
 
     def _start_uri_array(self, _: str) -> None:
         self._policy.report("uri-in-array", "expected a string for 'BulkDataURI', found an array")
-        self._state = State.URI_IN_ARRAY
+        self._state = ParserState.URI_IN_ARRAY
 
     def _end_uri_array(self, _: str) -> None:
-        if self._state == State.URI_IN_ARRAY:
+        if self._state == ParserState.URI_IN_ARRAY:
             self._attribute.bytes_or_uri = ""
-        self._state = State.ATTRIBUTE
+        self._state = ParserState.ATTRIBUTE
 
     def _start_binary_array(self, _: str) -> None:
         if self._state_after_binary != _ATTRIBUTE:
             self._start_other(TokenType.START_ARRAY)
             return
         self._policy.report("binary-in-array", "expected a string for 'InlineBinary', found an array")
-        self._state_after_binary = State.BINARY_END
+        self._state_after_binary = ParserState.BINARY_END
 
     def _end_binary_array(self, _: str) -> None:
-        if self._state == State.BINARY:  # the array is empty, or was never open
+        if self._state == ParserState.BINARY:  # the array is empty, or was never open
             if self._state_after_binary == _ATTRIBUTE:
                 self._give_up(TokenType.END_ARRAY)
                 return
             self._attribute.bytes_or_uri = b""
-        self._state = State.ATTRIBUTE
+        self._state = ParserState.ATTRIBUTE
 
     def _null_binary(self, _: str) -> None:
         self._policy.report("null-value", "expected a string for 'InlineBinary', found null")
@@ -437,7 +438,7 @@ class ContentParser(DocumentParser):
     def _binary_segment(self, text: str) -> None:
         if self._attribute.content != Content.BINARY_PARTS:
             self._attribute.begin_binary_parts()
-        self._state = State.BINARY_PARTS
+        self._state = ParserState.BINARY_PARTS
         self._add_binary(text, SEGMENT)
 
     def _binary_end(self, text: str) -> None:
@@ -461,7 +462,7 @@ class ContentParser(DocumentParser):
             self._leave_out(DicomJsonError(str(error)), kind)
             return
         if self._attribute.fragments.is_complete:
-            self._state = State.ATTRIBUTE
+            self._state = ParserState.ATTRIBUTE
 
     # --- values that cannot be right ---------------------------------------------------------------------------
 
@@ -484,26 +485,26 @@ class ContentParser(DocumentParser):
         depth = OPEN_CONTAINERS[self._state]
         if depth > 1 and self._state_after_value == _ATTRIBUTE:  # the value is not in an array
             depth -= 1
-        if self._state in (State.BINARY, State.BINARY_PARTS) and self._state_after_binary != _ATTRIBUTE:
+        if self._state in (ParserState.BINARY, ParserState.BINARY_PARTS) and self._state_after_binary != _ATTRIBUTE:
             depth += 1
-        if self._state == State.FRAGMENTS:
+        if self._state == ParserState.FRAGMENTS:
             depth += self._attribute.fragments.depth
         self._policy.reject_value(error.message, error)
-        self._attribute.abandon(self._state == State.BINARY_PARTS)
+        self._attribute.abandon(self._state == ParserState.BINARY_PARTS)
         self._reset_attribute()
-        self._skip(State.DATASET, depth + (kind in (TokenType.START_OBJECT, TokenType.START_ARRAY)))
+        self._skip(ParserState.DATASET, depth + (kind in (TokenType.START_OBJECT, TokenType.START_ARRAY)))
         if not depth and kind in _WHOLE_VALUES:
-            self._state = State.DATASET
+            self._state = ParserState.DATASET
 
     def _not_an_attribute(self, text: str) -> None:
         """Take JSON text in place of the object of an attribute."""
         self._attribute.replace(text)
         self._reset_attribute()
-        self._state = State.DATASET
+        self._state = ParserState.DATASET
 
     def _invalid_bulk(self, text: str) -> None:
         """Take JSON text in place of base64 or of a URI; "" if it cannot be kept."""
-        is_binary = self._state_of_value == State.BINARY
+        is_binary = self._state_of_value == ParserState.BINARY
         self._attribute.content = Content.INVALID_BINARY if is_binary else Content.INVALID_URI
         self._attribute.bytes_or_uri = text
         self._state = _ATTRIBUTE
@@ -514,10 +515,10 @@ class ContentParser(DocumentParser):
             self._give_up(kind)
         self._state_of_value = self._state
         self._capture = Capture(self._limits)
-        in_binary_array = self._state == State.BINARY and self._state_after_binary != _ATTRIBUTE
-        if in_binary_array or self._state == State.URI_IN_ARRAY:
+        in_binary_array = self._state == ParserState.BINARY and self._state_after_binary != _ATTRIBUTE
+        if in_binary_array or self._state == ParserState.URI_IN_ARRAY:
             self._capture.add(TokenType.START_ARRAY, "")  # whose other values follow
-        self._state = State.OTHER
+        self._state = ParserState.OTHER
         self._continue_other(kind, text)
 
     def _continue_other(self, kind: int, text: str) -> None:
@@ -525,7 +526,7 @@ class ContentParser(DocumentParser):
         capture.add(kind, text)
         if not capture.is_complete:
             return
-        if self._state_of_value == State.OPEN:
+        if self._state_of_value == ParserState.OPEN:
             self._not_an_attribute(capture.text)
         elif self._state_of_value in _STATES_OF_BULK:
             # As a string, NaN would be base64 or a URI.
@@ -535,7 +536,7 @@ class ContentParser(DocumentParser):
 
     _moves: ClassVar[Moves] = {
         **DocumentParser._moves,
-        State.OPEN: {
+        ParserState.OPEN: {
             TokenType.START_OBJECT: _open_attribute,
             TokenType.STRING: lambda parser, text: parser._not_an_attribute(encode_basestring(text)),
             TokenType.NUMBER: lambda parser, text: parser._not_an_attribute(json_number(text)),
@@ -544,7 +545,7 @@ class ContentParser(DocumentParser):
             TokenType.NULL: lambda parser, _: parser._not_an_attribute("null"),
             TokenType.START_ARRAY: lambda parser, _: parser._start_other(TokenType.START_ARRAY),
         },
-        State.VALUE: {
+        ParserState.VALUE: {
             TokenType.START_ARRAY: _open_values,
             TokenType.NULL: _null_for_value,
             TokenType.STRING: _scalar(_scalar_string),
@@ -554,25 +555,25 @@ class ContentParser(DocumentParser):
             TokenType.START_OBJECT: _scalar(_object_value),
             TokenType.STRING_SEGMENT: _scalar(_text_segment),
         },
-        State.VR: {TokenType.STRING: _vr, TokenType.NULL: _null_vr},
-        State.TEXT: {TokenType.STRING_SEGMENT: _text_segment, TokenType.STRING_END: _text_end},
-        State.OBJECT: {TokenType.PROPERTY_NAME: _object_name, TokenType.END_OBJECT: _object_end},
-        State.NAME: {TokenType.PROPERTY_NAME: _group_name, TokenType.END_OBJECT: _name_end},
-        State.GROUP: {TokenType.STRING: _group_text, TokenType.NULL: _group_text},
-        State.URI: {
+        ParserState.VR: {TokenType.STRING: _vr, TokenType.NULL: _null_vr},
+        ParserState.TEXT: {TokenType.STRING_SEGMENT: _text_segment, TokenType.STRING_END: _text_end},
+        ParserState.OBJECT: {TokenType.PROPERTY_NAME: _object_name, TokenType.END_OBJECT: _object_end},
+        ParserState.NAME: {TokenType.PROPERTY_NAME: _group_name, TokenType.END_OBJECT: _name_end},
+        ParserState.GROUP: {TokenType.STRING: _group_text, TokenType.NULL: _group_text},
+        ParserState.URI: {
             **_for_kinds(_start_other, _OTHER_KINDS),
             TokenType.STRING: _uri,
             TokenType.NULL: _null_for_value,
             TokenType.START_ARRAY: _start_uri_array,
         },
-        State.URI_IN_ARRAY: {
+        ParserState.URI_IN_ARRAY: {
             **_for_kinds(_start_other, (*_OTHER_KINDS, TokenType.START_ARRAY)),
             TokenType.STRING: _uri,
             TokenType.NULL: _uri,
             TokenType.END_ARRAY: _end_uri_array,
         },
-        State.URI_END: {TokenType.END_ARRAY: _end_uri_array},
-        State.BINARY: {
+        ParserState.URI_END: {TokenType.END_ARRAY: _end_uri_array},
+        ParserState.BINARY: {
             **_for_kinds(_start_other, _OTHER_KINDS),
             TokenType.STRING: _binary,
             TokenType.STRING_SEGMENT: _binary_segment,
@@ -580,9 +581,9 @@ class ContentParser(DocumentParser):
             TokenType.START_ARRAY: _start_binary_array,
             TokenType.END_ARRAY: _end_binary_array,
         },
-        State.BINARY_PARTS: {TokenType.STRING_SEGMENT: _binary_segment, TokenType.STRING_END: _binary_end},
-        State.BINARY_END: {TokenType.END_ARRAY: _end_binary_array},
-        State.VALUES: {
+        ParserState.BINARY_PARTS: {TokenType.STRING_SEGMENT: _binary_segment, TokenType.STRING_END: _binary_end},
+        ParserState.BINARY_END: {TokenType.END_ARRAY: _end_binary_array},
+        ParserState.VALUES: {
             TokenType.STRING: _string,
             TokenType.NUMBER: _number,
             TokenType.NULL: _null_value,
@@ -593,6 +594,6 @@ class ContentParser(DocumentParser):
             TokenType.STRING_SEGMENT: _text_segment,
             TokenType.END_ARRAY: _close_values,
         },
-        State.OTHER: _for_kinds(_continue_other, TokenType),
-        State.FRAGMENTS: _for_kinds(_continue_fragments, TokenType),
+        ParserState.OTHER: _for_kinds(_continue_other, TokenType),
+        ParserState.FRAGMENTS: _for_kinds(_continue_fragments, TokenType),
     }

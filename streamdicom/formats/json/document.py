@@ -14,7 +14,7 @@ from streamdicom._push import PushParser
 from streamdicom.events import Event
 from streamdicom.formats.json.deviation_policy import JsonDeviationPolicy
 from streamdicom.formats.json.keys import KEYS, may_be_key
-from streamdicom.formats.json.states import State
+from streamdicom.formats.json.states import ParserState
 from streamdicom.jsontext import TokenType
 
 Move: TypeAlias = Callable[[Any, str], None]
@@ -39,25 +39,25 @@ class DocumentParser(PushParser[Event], ABC):
     def __init__(self, policy: JsonDeviationPolicy) -> None:
         super().__init__()
         self._policy = policy
-        self._state: int = State.ROOT
+        self._state: int = ParserState.ROOT
         self._has_document = False
         self._in_array = False
         self._index: int | None = None  # of the current data set, or the last one
         self._is_wrapped = False
         self._had_empty_array = False
         self._depth = 0  # objects and arrays open in text that is passed over
-        self._state_after_skip: int = State.DATASET
+        self._state_after_skip: int = ParserState.DATASET
 
     def _go_on(self, first: int, *, in_array: bool) -> None:
         """Start after other data sets, within an array or between documents."""
         self._has_document = True
         self._in_array = in_array
-        self._state = State.ARRAY if in_array else State.ROOT
+        self._state = ParserState.ARRAY if in_array else ParserState.ROOT
         self._index = first - 1 if first else None
 
     def _dataset_index(self) -> int | None:
         """Return the index of the current data set, or of an undecided object."""
-        if self._state in (State.FIRST, State.UNKNOWN, State.WRAPPED):
+        if self._state in (ParserState.FIRST, ParserState.UNKNOWN, ParserState.WRAPPED):
             return 0 if self._index is None else self._index + 1
         return self._index
 
@@ -80,21 +80,21 @@ class DocumentParser(PushParser[Event], ABC):
         """
         self._state_after_skip = state_after
         self._depth = depth
-        self._state = State.SKIP
+        self._state = ParserState.SKIP
 
     def _start_array(self, _: str) -> None:
         self._has_document = self._in_array = True
-        self._state = State.ARRAY
+        self._state = ParserState.ARRAY
 
     def _end_array(self, _: str) -> None:
         self._in_array = False
-        self._state = State.WRAPPER if self._is_wrapped else State.ROOT
+        self._state = ParserState.WRAPPER if self._is_wrapped else ParserState.ROOT
 
     def _start_document(self, _: str) -> None:
         self._has_document = True
         if self._policy.accepts("wrapper") or self._policy.accepts("unknown-key"):
             self._had_empty_array = False
-            self._state = State.FIRST
+            self._state = ParserState.FIRST
         else:
             self._start_dataset()
 
@@ -103,10 +103,10 @@ class DocumentParser(PushParser[Event], ABC):
             self._start_dataset()
             self._key(text)
         else:
-            self._state = State.UNKNOWN
+            self._state = ParserState.UNKNOWN
 
     def _first_end(self, _: str) -> None:
-        self._state = State.ROOT
+        self._state = ParserState.ROOT
         if not self._had_empty_array:
             self._start_dataset()
             self._end_members()
@@ -115,14 +115,14 @@ class DocumentParser(PushParser[Event], ABC):
 
     def _unknown_value(self, _: str) -> None:
         self._policy.report("unknown-key", "expected a tag or a keyword for a key, found another name")
-        self._state = State.FIRST
+        self._state = ParserState.FIRST
 
     def _unknown_object(self, text: str) -> None:
         self._unknown_value(text)
-        self._skip(State.FIRST, 1)
+        self._skip(ParserState.FIRST, 1)
 
     def _unknown_array(self, _: str) -> None:
-        self._state = State.WRAPPED
+        self._state = ParserState.WRAPPED
 
     def _ignore(self, _: str) -> None:
         pass
@@ -135,39 +135,39 @@ class DocumentParser(PushParser[Event], ABC):
     def _wrapped_nothing(self, _: str) -> None:
         self._policy.report("wrapper", "expected an array of data sets, found an object around an empty one")
         self._had_empty_array = True
-        self._state = State.FIRST
+        self._state = ParserState.FIRST
 
     def _wrapped_value(self, text: str) -> None:
         self._unknown_value(text)
-        self._skip(State.FIRST, 1)
+        self._skip(ParserState.FIRST, 1)
 
     def _wrapped_array(self, text: str) -> None:
         self._unknown_value(text)
-        self._skip(State.FIRST, 2)
+        self._skip(ParserState.FIRST, 2)
 
     def _wrapper_name(self, _: str) -> None:
         self._policy.report("unknown-key", "expected '}' after the array of data sets, found another member")
-        self._skip(State.WRAPPER)
+        self._skip(ParserState.WRAPPER)
 
     def _wrapper_end(self, _: str) -> None:
         self._is_wrapped = False
-        self._state = State.ROOT
+        self._state = ParserState.ROOT
 
     _moves: ClassVar[Moves] = {
-        State.ROOT: {TokenType.START_ARRAY: _start_array, TokenType.START_OBJECT: _start_document},
-        State.FIRST: {TokenType.PROPERTY_NAME: _first_name, TokenType.END_OBJECT: _first_end},
-        State.UNKNOWN: {
+        ParserState.ROOT: {TokenType.START_ARRAY: _start_array, TokenType.START_OBJECT: _start_document},
+        ParserState.FIRST: {TokenType.PROPERTY_NAME: _first_name, TokenType.END_OBJECT: _first_end},
+        ParserState.UNKNOWN: {
             **dict.fromkeys(_SCALARS, _unknown_value),
             TokenType.STRING_SEGMENT: _ignore,
             TokenType.START_OBJECT: _unknown_object,
             TokenType.START_ARRAY: _unknown_array,
         },
-        State.WRAPPED: {
+        ParserState.WRAPPED: {
             **dict.fromkeys(_SCALARS, _wrapped_value),
             TokenType.STRING_SEGMENT: _wrapped_value,
             TokenType.START_OBJECT: _wrapped_dataset,
             TokenType.START_ARRAY: _wrapped_array,
             TokenType.END_ARRAY: _wrapped_nothing,
         },
-        State.WRAPPER: {TokenType.PROPERTY_NAME: _wrapper_name, TokenType.END_OBJECT: _wrapper_end},
+        ParserState.WRAPPER: {TokenType.PROPERTY_NAME: _wrapper_name, TokenType.END_OBJECT: _wrapper_end},
     }

@@ -24,7 +24,7 @@ from streamdicom.formats.json.deviation_policy import JsonDeviationPolicy
 from streamdicom.formats.json.habits import HABITS
 from streamdicom.formats.json.key_filter import KeyFilter
 from streamdicom.formats.json.places import JsonPlaces
-from streamdicom.formats.json.states import Content, State
+from streamdicom.formats.json.states import Content, ParserState
 from streamdicom.formats.pixel_representation import learn_pixel_representation
 from streamdicom.formats.places import KeepsPlaces
 from streamdicom.formats.raws import MakesRaws
@@ -41,33 +41,33 @@ _MAX_ODD = 512  # attributes that the automaton reads at once
 
 # The places of the engine, in its order: the state of the parser, and the token expected next.
 _PLACES: list[tuple[int, Expect]] = [
-    (int(State.ROOT), Expect.VALUE),
-    (int(State.ARRAY), Expect.FIRST_VALUE),
-    (int(State.ARRAY), Expect.AFTER),
-    (int(State.ARRAY), Expect.VALUE),
-    (int(State.DATASET), Expect.FIRST_NAME),
-    (int(State.DATASET), Expect.AFTER),
-    (int(State.DATASET), Expect.NAME),
-    (int(State.VALUES), Expect.AFTER),
-    (int(State.BINARY_PARTS), Expect.VALUE),
-    (int(State.ATTRIBUTE), Expect.AFTER),
-    (int(State.SKIP), Expect.FIRST_NAME),
-    (int(State.SKIP), Expect.NAME),
-    (int(State.SKIP), Expect.FIRST_VALUE),
-    (int(State.SKIP), Expect.VALUE),
-    (int(State.SKIP), Expect.AFTER),
+    (int(ParserState.ROOT), Expect.VALUE),
+    (int(ParserState.ARRAY), Expect.FIRST_VALUE),
+    (int(ParserState.ARRAY), Expect.AFTER),
+    (int(ParserState.ARRAY), Expect.VALUE),
+    (int(ParserState.DATASET), Expect.FIRST_NAME),
+    (int(ParserState.DATASET), Expect.AFTER),
+    (int(ParserState.DATASET), Expect.NAME),
+    (int(ParserState.VALUES), Expect.AFTER),
+    (int(ParserState.BINARY_PARTS), Expect.VALUE),
+    (int(ParserState.ATTRIBUTE), Expect.AFTER),
+    (int(ParserState.SKIP), Expect.FIRST_NAME),
+    (int(ParserState.SKIP), Expect.NAME),
+    (int(ParserState.SKIP), Expect.FIRST_VALUE),
+    (int(ParserState.SKIP), Expect.VALUE),
+    (int(ParserState.SKIP), Expect.AFTER),
 ]
 _PLACE_OF = {place: number for number, place in enumerate(_PLACES)}
 _IN_SKIPPED_TEXT = len(_PLACES)  # at the start of a segment of a string
 _INCOMPLETE, _PAUSED = 0, 2  # why the engine stopped
-_OUTSIDE = (int(State.ROOT), int(State.ARRAY))
-_VALUES, _DATASET, _SKIP = int(State.VALUES), int(State.DATASET), int(State.SKIP)
-_ATTRIBUTE, _BINARY_PARTS = int(State.ATTRIBUTE), int(State.BINARY_PARTS)
+_OUTSIDE = (int(ParserState.ROOT), int(ParserState.ARRAY))
+_VALUES, _DATASET, _SKIP = int(ParserState.VALUES), int(ParserState.DATASET), int(ParserState.SKIP)
+_ATTRIBUTE, _BINARY_PARTS = int(ParserState.ATTRIBUTE), int(ParserState.BINARY_PARTS)
 _IN_BINARY = (_BINARY_PARTS, _ATTRIBUTE)
 _ITEMS = int(Content.ITEMS)
 
 Frame: TypeAlias = tuple[int, str, str, int, int, SeenTags]
-"""State of an enclosing sequence, restored when the current item ends.
+"""ParserState of an enclosing sequence, restored when the current item ends.
 
 It is the tag, the VR, a VR that is not one, the number of items so far, the state after a value, and the tags seen."""
 
@@ -235,7 +235,7 @@ class NativeParser(ContentParser, KeepsPlaces, MakesRaws, SelfEncoding):
         if self._state in _IN_BINARY:
             attribute.resume_binary_parts(*element)
         elif self._state == _SKIP:
-            self._skip(_DATASET if seen else State.ARRAY if self._in_array else State.ROOT, len(skipped))
+            self._skip(_DATASET if seen else ParserState.ARRAY if self._in_array else ParserState.ROOT, len(skipped))
         containers = self._containers(bool(seen), skipped if self._state == _SKIP else "")
         if self._state == _BINARY_PARTS or place == _IN_SKIPPED_TEXT:
             self._json.resume_in_string(end - position, containers)

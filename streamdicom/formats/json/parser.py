@@ -49,17 +49,17 @@ from streamdicom.formats.json.key_filter import KeyFilter
 from streamdicom.formats.json.keys import KEYS, tag_of
 from streamdicom.formats.json.native import NativeParser
 from streamdicom.formats.json.places import Cursor, JsonPlaces
-from streamdicom.formats.json.states import State
+from streamdicom.formats.json.states import ParserState
 from streamdicom.formats.pixel_representation import learn_pixel_representation
 from streamdicom.formats.seen_tags import SeenTags
 from streamdicom.jsontext import DEPTHS, Origin, Stretch, Token, TokenType
 from streamdicom.options import ReadOptions, options_or_default
 
 # Plain integers, which compare faster than the members.
-_DATASET, _OPEN, _VALUES = int(State.DATASET), int(State.OPEN), int(State.VALUES)
-_OBJECT, _SKIP = int(State.OBJECT), int(State.SKIP)
+_DATASET, _OPEN, _VALUES = int(ParserState.DATASET), int(ParserState.OPEN), int(ParserState.VALUES)
+_OBJECT, _SKIP = int(ParserState.OBJECT), int(ParserState.SKIP)
 _SEQUENCE, _NEXT_ITEM, _END_SEQUENCE = int(Piece.SEQUENCE), int(Piece.NEXT_ITEM), int(Piece.END_SEQUENCE)
-_OUTSIDE = (int(State.ROOT), int(State.ARRAY))
+_OUTSIDE = (int(ParserState.ROOT), int(ParserState.ARRAY))
 _END_ARRAY, _STRING_SEGMENT = int(TokenType.END_ARRAY), int(TokenType.STRING_SEGMENT)
 
 
@@ -430,7 +430,7 @@ class JsonParser(NativeParser):
         if self._filter:
             self._filter.start()
         self._seen_tags = SeenTags()
-        self._state = State.DATASET
+        self._state = ParserState.DATASET
 
     def _end_members(self, _: str = "") -> None:
         if self._frames:
@@ -441,7 +441,7 @@ class JsonParser(NativeParser):
             attribute.end_item(tag, vr, items)
         else:
             self._events.append((END_DATASET, 0, "", None))
-            self._state = State.ARRAY if self._in_array else State.ROOT
+            self._state = ParserState.ARRAY if self._in_array else ParserState.ROOT
 
     def _start_item(self) -> None:
         attribute = self._attribute
@@ -477,13 +477,13 @@ class JsonParser(NativeParser):
         tag = KEYS.get(text) or tag_of(text, self._policy)
         if tag is None:
             self._policy.report("unknown-key", "expected a tag or a keyword for a key, found another name")
-            self._skip(State.DATASET)
+            self._skip(ParserState.DATASET)
             return
         if tag >> 16 == DELIMITER_GROUP:
             attribute.tag = tag
             self._policy.report("delimiter-key", "expected the tag of a data element, found one of a delimiter")
             attribute.tag = None
-            self._skip(State.DATASET)
+            self._skip(ParserState.DATASET)
             return
         attribute.tag = tag
         if tag > tags.last:
@@ -492,14 +492,14 @@ class JsonParser(NativeParser):
         elif tags.has(tag):
             self._policy.report("duplicate-key", "expected each element once in a data set, found a second one")
             attribute.tag = None
-            self._skip(State.DATASET)
+            self._skip(ParserState.DATASET)
             return
         else:
             self._policy.report("key-order", "expected tags in ascending order, found a lower tag")
         tags.see(tag)
         if self._filter and self._filter.skips(text if text in KEYS else "", tag):
             attribute.tag = None
-            self._skip(State.DATASET)
+            self._skip(ParserState.DATASET)
         else:
             self._state = _OPEN
             self._has_condition = self._filter is not None and self._filter.has_condition(tag)
@@ -523,24 +523,27 @@ class JsonParser(NativeParser):
         kind, found, _, values = events[-1] if events else (0, 0, "", None)
         if kind == ELEMENT and found == tag and self._filter and not self._filter.satisfies(tag, values):
             events.append((END_DATASET, 0, "", None))
-            self._skip(State.ARRAY if self._in_array else State.ROOT, 1)
+            self._skip(ParserState.ARRAY if self._in_array else ParserState.ROOT, 1)
 
     _moves: ClassVar[Moves] = {
         **ContentParser._moves,
-        State.ARRAY: {TokenType.START_OBJECT: _start_dataset, TokenType.END_ARRAY: ContentParser._end_array},
-        State.DATASET: {TokenType.PROPERTY_NAME: _key, TokenType.END_OBJECT: _end_members},
-        State.ATTRIBUTE: {TokenType.PROPERTY_NAME: ContentParser._member_name, TokenType.END_OBJECT: _end_attribute},
+        ParserState.ARRAY: {TokenType.START_OBJECT: _start_dataset, TokenType.END_ARRAY: ContentParser._end_array},
+        ParserState.DATASET: {TokenType.PROPERTY_NAME: _key, TokenType.END_OBJECT: _end_members},
+        ParserState.ATTRIBUTE: {
+            TokenType.PROPERTY_NAME: ContentParser._member_name,
+            TokenType.END_OBJECT: _end_attribute,
+        },
     }
 
 
-def _move_for(state: State, kind: TokenType) -> Move:
-    if state == State.SKIP:
+def _move_for(state: ParserState, kind: TokenType) -> Move:
+    if state == ParserState.SKIP:
         return with_kind(JsonParser._pass_over, kind)
     return JsonParser._moves.get(state, {}).get(kind) or (lambda parser, text: parser._give_up(kind))
 
 
 # By state and type of token; a list is indexed faster than a dict. There is no token of type 0.
-_MOVES: list[list[Move]] = [[_move_for(state, TokenType(max(kind, 1))) for kind in range(13)] for state in State]
+_MOVES: list[list[Move]] = [[_move_for(state, TokenType(max(kind, 1))) for kind in range(13)] for state in ParserState]
 _CANONICAL_MOVES: dict[int, Callable[[JsonParser, int, str], bool]] = {
     Piece.SEQUENCE: JsonParser._canonical_sequence,
     Piece.SEQUENCE_WITHOUT_VR: JsonParser._canonical_sequence,

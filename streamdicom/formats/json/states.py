@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 
-class State(IntEnum):
+class ParserState(IntEnum):
     """The position in a document."""
 
     ROOT = 0  # a data set, or an array of data sets
@@ -52,42 +52,42 @@ class Content(IntEnum):
 
 
 OPEN_CONTAINERS: dict[int, int] = {
-    State.OPEN: 0,
-    State.ATTRIBUTE: 1,
-    State.VR: 1,
-    State.VALUE: 1,
-    State.VALUES: 2,
-    State.OBJECT: 3,
-    State.NAME: 3,
-    State.GROUP: 3,
-    State.URI: 1,
-    State.URI_IN_ARRAY: 2,
-    State.URI_END: 2,
-    State.BINARY: 1,
-    State.BINARY_PARTS: 1,
-    State.BINARY_END: 2,
-    State.FRAGMENTS: 1,
+    ParserState.OPEN: 0,
+    ParserState.ATTRIBUTE: 1,
+    ParserState.VR: 1,
+    ParserState.VALUE: 1,
+    ParserState.VALUES: 2,
+    ParserState.OBJECT: 3,
+    ParserState.NAME: 3,
+    ParserState.GROUP: 3,
+    ParserState.URI: 1,
+    ParserState.URI_IN_ARRAY: 2,
+    ParserState.URI_END: 2,
+    ParserState.BINARY: 1,
+    ParserState.BINARY_PARTS: 1,
+    ParserState.BINARY_END: 2,
+    ParserState.FRAGMENTS: 1,
 }
 """Objects and arrays of the attribute that are open in a state."""
 
 EXPECTED: dict[int, str] = {
-    State.ROOT: "'{' or '[' of a data set",
-    State.ARRAY: "'{' of a data set, or ']'",
-    State.DATASET: "the key of an attribute",
-    State.OPEN: "the object of an attribute",
-    State.ATTRIBUTE: "a member of an attribute",
-    State.VR: "a string for 'vr'",
-    State.VALUE: "an array for 'Value'",
-    State.VALUES: "a value",
-    State.TEXT: "the rest of a string",
-    State.OBJECT: "an item or a person name",
-    State.NAME: "a component group",
-    State.GROUP: "a string for a component group",
-    State.URI: "a string for 'BulkDataURI'",
-    State.URI_IN_ARRAY: "a string for 'BulkDataURI'",
-    State.URI_END: "']' after 'BulkDataURI'",
-    State.BINARY: "a base64 string for 'InlineBinary'",
-    State.BINARY_PARTS: "the rest of a string",
-    State.BINARY_END: "']' after 'InlineBinary'",
-    State.FRAGMENTS: "an array for 'DataFragment'",
+    ParserState.ROOT: "'{' or '[' of a data set",
+    ParserState.ARRAY: "'{' of a data set, or ']'",
+    ParserState.DATASET: "the key of an attribute",
+    ParserState.OPEN: "the object of an attribute",
+    ParserState.ATTRIBUTE: "a member of an attribute",
+    ParserState.VR: "a string for 'vr'",
+    ParserState.VALUE: "an array for 'Value'",
+    ParserState.VALUES: "a value",
+    ParserState.TEXT: "the rest of a string",
+    ParserState.OBJECT: "an item or a person name",
+    ParserState.NAME: "a component group",
+    ParserState.GROUP: "a string for a component group",
+    ParserState.URI: "a string for 'BulkDataURI'",
+    ParserState.URI_IN_ARRAY: "a string for 'BulkDataURI'",
+    ParserState.URI_END: "']' after 'BulkDataURI'",
+    ParserState.BINARY: "a base64 string for 'InlineBinary'",
+    ParserState.BINARY_PARTS: "the rest of a string",
+    ParserState.BINARY_END: "']' after 'InlineBinary'",
+    ParserState.FRAGMENTS: "an array for 'DataFragment'",
 }

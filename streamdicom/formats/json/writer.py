@@ -15,7 +15,7 @@ from streamdicom.errors import InputError, LimitError, OutputError
 from streamdicom.events import Event, EventType
 from streamdicom.formats.json.element_text import element_text_of, string
 from streamdicom.formats.json.json_text import json_text_of_engine, most_levels, most_sequences
-from streamdicom.formats.writer import BLOCK_SIZE, Moves, State, TextWriter, value_error, vr_info
+from streamdicom.formats.writer import BLOCK_SIZE, Moves, TextWriter, WriterState, value_error, vr_info
 from streamdicom.jsontext import ONE_LINE, JsonEmitter, JsonTokenizer
 from streamdicom.limits import Limits
 from streamdicom.options import WriteOptions, options_or_default
@@ -66,7 +66,7 @@ class JsonWriter(TextWriter):
         self._style = style
         self._json_text = json_text_of_engine(style)
         self._array = array
-        # State of the element in parts:
+        # WriterState of the element in parts:
         self._has_text = False  # whether it has a text segment
         self._has_content = False  # whether the member with its values has begun
         self._held = 0  # the number of empty values before it
@@ -148,7 +148,7 @@ class JsonWriter(TextWriter):
 
     def _encoded(self, tag: int, vr: str, value: Any) -> None:
         data, last, in_sequence, changed, opened, *_ = value
-        if self._last < 0 and self._state == State.DATASET and data.startswith(b","):
+        if self._last < 0 and self._state == WriterState.DATASET and data.startswith(b","):
             data = data[1:]
         self._json.raw_segment(self._drain())
         self._json.raw_bytes(data)
@@ -157,7 +157,7 @@ class JsonWriter(TextWriter):
         self._sequences += opened
         if last != UNCHANGED:
             self._last = last
-        self._state = State.SEQUENCE if in_sequence else State.DATASET
+        self._state = WriterState.SEQUENCE if in_sequence else WriterState.DATASET
 
     def _put_reference(self, uri: str) -> None:
         self._put(f',"BulkDataURI":{string(uri)}}}')
@@ -237,14 +237,14 @@ class JsonWriter(TextWriter):
 
     _moves: ClassVar[Moves] = {
         **TextWriter._moves,
-        State.DATASET: {
-            **TextWriter._moves[State.DATASET],
+        WriterState.DATASET: {
+            **TextWriter._moves[WriterState.DATASET],
             EventType.ELEMENT: _element,
             EventType.JSON_ELEMENT: _json_element,
             EventType.START_SEQUENCE: _start_sequence,
             ENCODED: _encoded,
         },
-        State.SEQUENCE: {ENCODED: _encoded},  # ``json_text`` has the others
+        WriterState.SEQUENCE: {ENCODED: _encoded},  # ``json_text`` has the others
     }
 
 

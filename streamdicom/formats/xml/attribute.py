@@ -37,7 +37,7 @@ from streamdicom.formats.xml.documents import SPACE, Documents
 from streamdicom.formats.xml.kept import json_text
 from streamdicom.formats.xml.person_names import EMPTY_NAME
 from streamdicom.formats.xml.private_blocks import PrivateBlocks, is_creator
-from streamdicom.formats.xml.states import IN_TEXT, OPEN_TAGS, State
+from streamdicom.formats.xml.states import IN_TEXT, OPEN_TAGS, ParserState
 from streamdicom.formats.xml.values import Held, values_of
 from streamdicom.jsontext import Base64Decoder
 from streamdicom.options import ReadOptions
@@ -74,7 +74,7 @@ class AttributeParser:
         self._max_text = limits.segment_size
         self._max_values = limits.values_per_event
         self._max_number = limits.number_length
-        self._state: int = State.DOCUMENT
+        self._state: int = ParserState.DOCUMENT
         self._events: list[Event] = []
         # The current attribute:
         self._tag = 0
@@ -114,7 +114,7 @@ class AttributeParser:
         self._skipped = open_tags
         self._state_after = state_after
         self._kept_texts = len(self._texts)
-        self._state = State.SKIPPED
+        self._state = ParserState.SKIPPED
 
     def _end_skipped(self) -> None:
         self._skipped -= 1
@@ -135,7 +135,7 @@ class AttributeParser:
         self._in_parts = self._is_settled = False
         self._binary = None
         self._uri = self._vr_text = self._required_creator = ""
-        self._state = State.DATASET
+        self._state = ParserState.DATASET
 
     def _give_up(self, message: str, error: InputError | None = None) -> None:
         """Keep the attribute as JSON text, or leave it out."""
@@ -160,7 +160,7 @@ class AttributeParser:
         self._texts.clear()
         self._counted = self._length = 0
         self._finish()
-        self._skip(State.DATASET, open_tags)
+        self._skip(ParserState.DATASET, open_tags)
 
     def _settle_vr(self, state: int) -> str:
         """Return the VR of an attribute without a VR that is known, or "".
@@ -171,18 +171,18 @@ class AttributeParser:
         if not self._vr_text:
             self._policy.report("missing-vr", "expected a vr, found none")
         self._is_settled = True
-        if state == State.ITEMS:
+        if state == ParserState.ITEMS:
             return "SQ"
         vrs = possible_vrs(self._tag, self._vr_text)
         if vrs:
             numbers = [one for one in self._held if isinstance(one, str) and _INTEGER.fullmatch(one)]
-            return choose_vr(vrs, state == State.VALUES, numbers, self._pixel_representation())
+            return choose_vr(vrs, state == ParserState.VALUES, numbers, self._pixel_representation())
         if any(isinstance(one, tuple) for one in self._held):
             return "PN"
-        return "" if state == State.VALUES else "UN"
+        return "" if state == ParserState.VALUES else "UN"
 
     def _end_values(self) -> None:
-        self._vr = vr = self._vr or self._settle_vr(State.VALUES)
+        self._vr = vr = self._vr or self._settle_vr(ParserState.VALUES)
         if not vr:
             self._give_up("a value whose VR is not known")
         elif self._in_parts:
@@ -231,7 +231,7 @@ class AttributeParser:
         if self._in_parts:
             self._events.append((END_ELEMENT, self._tag, self._vr, None))
         else:
-            self._vr = self._vr or self._settle_vr(State.FULL)
+            self._vr = self._vr or self._settle_vr(ParserState.FULL)
             if self._binary is not None:
                 self._end_inline(self._binary)
             else:
@@ -276,7 +276,7 @@ class AttributeParser:
         if self._in_segments:
             self._add_segment(LAST_SEGMENT, text)
             self._in_segments = False
-            self._state = State.VALUES
+            self._state = ParserState.VALUES
         else:
             self._hold(text, len(text))
 
@@ -284,13 +284,13 @@ class AttributeParser:
         """Hold a value at its end tag."""
         self._held.append(value)
         self._size += size
-        self._state = State.VALUES
+        self._state = ParserState.VALUES
         if self._size > self._max_text or len(self._held) > self._max_values:
             self._deliver_values()
 
     def _deliver_values(self) -> bool:
         """Deliver the held values as a part; return False if the attribute is dropped."""
-        self._vr = vr = self._vr or self._settle_vr(State.VALUES)
+        self._vr = vr = self._vr or self._settle_vr(ParserState.VALUES)
         if not vr or VRS[vr].form in _WITHOUT_VALUES:
             self._policy.reject_value(f"expected other content for VR {vr}, found many values")
             self._drop(OPEN_TAGS[self._state])
@@ -364,7 +364,7 @@ class AttributeParser:
             self._counted = len(texts)
             if self._length > self._max_text:
                 self._deliver_segments()
-        elif self._state == State.SKIPPED:
+        elif self._state == ParserState.SKIPPED:
             del texts[self._kept_texts :]
         elif "".join(texts).strip(SPACE):
             texts[:] = ["?"]  # text is wrong here, which is reported at the next tag
@@ -377,7 +377,7 @@ class AttributeParser:
         Returns False if the attribute is dropped instead.
         """
         text = "".join(self._texts)
-        if self._state == State.BINARY:
+        if self._state == ParserState.BINARY:
             text = "".join(text.split())
         elif not self._allows_long_text():
             return False
@@ -396,8 +396,8 @@ class AttributeParser:
         return True
 
     def _allows_long_text(self) -> bool:
-        if self._state != State.COMPONENT:
-            self._vr = self._vr or self._settle_vr(State.VALUES)
+        if self._state != ParserState.COMPONENT:
+            self._vr = self._vr or self._settle_vr(ParserState.VALUES)
             is_second = self._vr in SINGLE_VRS and not self._in_segments and (self._held or self._in_parts)
             if self._vr and VRS[self._vr].form is Form.TEXT and not is_second:
                 return True
@@ -407,7 +407,7 @@ class AttributeParser:
         return False
 
     def _begin_segments(self) -> bool:
-        if self._state == State.BINARY:
+        if self._state == ParserState.BINARY:
             self._begin_binary()
         if self._held and not self._deliver_values():
             return False
@@ -418,7 +418,7 @@ class AttributeParser:
 
     def _begin_binary(self) -> None:
         self._decoder = Base64Decoder(is_lenient=True)
-        self._vr = self._vr or self._settle_vr(State.FULL)
+        self._vr = self._vr or self._settle_vr(ParserState.FULL)
         if VRS[self._vr].form is not Form.BINARY:
             self._policy.report("binary-for-vr", f"expected values for VR {self._vr}, found InlineBinary")
             self._vr = "UN"
@@ -454,7 +454,7 @@ class AttributeParser:
 
     def _end_binary(self) -> None:
         self._pause()
-        if self._state == State.SKIPPED:
+        if self._state == ParserState.SKIPPED:
             self._end_skipped()
             return
         text = self._take_text()
@@ -469,7 +469,7 @@ class AttributeParser:
                 self._end_skipped()
             else:
                 self._binary = text
-                self._state = State.FULL
+                self._state = ParserState.FULL
             return
         if decoder.is_odd and not was_odd:
             self._report_base64()
@@ -478,7 +478,7 @@ class AttributeParser:
             self._in_segments, self._decoder = False, None
         else:
             self._binary = last
-        self._state = State.FULL
+        self._state = ParserState.FULL
 
 
 def _base64(data: bytes) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from streamdicom.formats.xml.attribute import NO_XML_ATTRIBUTES, AttributeParser
 from streamdicom.formats.xml.person_names import parse_name
-from streamdicom.formats.xml.states import State
+from streamdicom.formats.xml.states import ParserState
 from streamdicom.formats.xml.values import PARSERS
 from streamdicom.options import ReadOptions
 
@@ -29,7 +29,7 @@ class NameParser(AttributeParser):
         self._count += 1
         self._parse = PARSERS["PN"]
         self._name = {}
-        self._state = State.NAME
+        self._state = ParserState.NAME
 
     def _end_name(self) -> None:
         name = parse_name(self._name)
@@ -39,29 +39,29 @@ class NameParser(AttributeParser):
         self._check_attributes(attributes, NO_XML_ATTRIBUTES)
         if group in self._name:
             self._policy.report("unknown-member", f"expected one {group} in a PersonName, found a second one")
-            self._skip(State.NAME)
+            self._skip(ParserState.NAME)
         else:
             self._group = self._name[group] = {}
-            self._state = State.GROUP
+            self._state = ParserState.GROUP
 
     def _end_group(self) -> None:
         if not self._group:
             self._policy.report("empty-name-group", "expected a component in a component group, found none")
-        self._state = State.NAME
+        self._state = ParserState.NAME
 
     def _start_component(self, component: str, attributes: dict[str, str]) -> None:
         self._check_attributes(attributes, NO_XML_ATTRIBUTES)
         if component in self._group:
             self._policy.report("unknown-member", f"expected one {component} in a component group, found a second one")
-            self._skip(State.GROUP)
+            self._skip(ParserState.GROUP)
         else:
             self._component = component
-            self._state = State.COMPONENT
+            self._state = ParserState.COMPONENT
 
     def _end_component(self) -> None:
         self._pause()
-        if self._state == State.SKIPPED:
+        if self._state == ParserState.SKIPPED:
             self._end_skipped()
         else:
             self._group[self._component] = self._take_text()
-            self._state = State.GROUP
+            self._state = ParserState.GROUP

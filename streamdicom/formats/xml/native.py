@@ -22,7 +22,7 @@ from streamdicom.formats.seen_tags import SeenTags
 from streamdicom.formats.xml.documents import Documents
 from streamdicom.formats.xml.name_parser import NameParser
 from streamdicom.formats.xml.private_blocks import BlocksState, PrivateBlocks
-from streamdicom.formats.xml.states import IN_ATTRIBUTE, State
+from streamdicom.formats.xml.states import IN_ATTRIBUTE, ParserState
 from streamdicom.options import ReadOptions
 
 NAMESPACE = "http://dicom.nema.org/PS3.19/models/NativeDICOM"
@@ -33,9 +33,9 @@ _MAX_TAIL_FACTOR = 4  # of the bytes that arrived last
 _SHORT_RUN = 2048  # bytes of canonical text that do not pay for another call of the engine
 _MAX_ODD = 512  # attributes that the automaton reads at once
 
-_PLACES = [int(State.DOCUMENT), int(State.DATASET), int(State.ITEMS)]  # of the engine, in its order
+_PLACES = [int(ParserState.DOCUMENT), int(ParserState.DATASET), int(ParserState.ITEMS)]  # of the engine, in its order
 _PLACE_OF = {state: place for place, state in enumerate(_PLACES)}
-_DOCUMENT, _ITEMS = int(State.DOCUMENT), int(State.ITEMS)
+_DOCUMENT, _ITEMS = int(ParserState.DOCUMENT), int(ParserState.ITEMS)
 
 
 _MAX_CREATORS = 64  # that are passed to the engine in each call; most data sets have fewer
@@ -103,7 +103,7 @@ class NativeParser(NameParser, KeepsPlaces):
 
     def _open_tag(self) -> int | None:
         """Return the tag of the open attribute."""
-        state = self._state_after if self._state == State.SKIPPED else self._state
+        state = self._state_after if self._state == ParserState.SKIPPED else self._state
         return self._tag if state in IN_ATTRIBUTE else None
 
     def _read_bytes(self, data: bytes) -> None:

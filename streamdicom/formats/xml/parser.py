@@ -57,14 +57,19 @@ from streamdicom.formats.xml.documents import SPACE
 from streamdicom.formats.xml.native import NAMESPACE, NativeParser, OpenSequence
 from streamdicom.formats.xml.person_names import COMPONENTS
 from streamdicom.formats.xml.private_blocks import CREATOR, CREATOR_MASK, PrivateBlocks, is_creator
-from streamdicom.formats.xml.states import EXPECTED, IN_ATTRIBUTE, IN_TEXT, State
+from streamdicom.formats.xml.states import EXPECTED, IN_ATTRIBUTE, IN_TEXT, ParserState
 from streamdicom.formats.xml.values import PARSERS, standard_values
 from streamdicom.options import ReadOptions, options_or_default
 
 _NAMESPACE = f"{NAMESPACE} "  # with the separator of ``Documents``
 
 # Plain integers compare faster than members of an enumeration.
-_DATASET, _OPEN, _VALUES, _VALUE = int(State.DATASET), int(State.OPEN), int(State.VALUES), int(State.VALUE)
+_DATASET, _OPEN, _VALUES, _VALUE = (
+    int(ParserState.DATASET),
+    int(ParserState.OPEN),
+    int(ParserState.VALUES),
+    int(ParserState.VALUE),
+)
 
 _NUMBERS = [["number", str(number)] for number in range(1, 33)]  # the XML attributes of most values
 _ATTRIBUTE_NAMES = frozenset({"DicomAttribute", _NAMESPACE + "DicomAttribute"})
@@ -132,7 +137,7 @@ class XmlParser(PushParser[Event], NativeParser):
         self._begin(events)
         self._read_bytes(data)
         self._seen.forget()
-        if self._state != State.DOCUMENT:
+        if self._state != ParserState.DOCUMENT:
             learn_pixel_representation(self._levels(), events, self._open_tag())
 
     def _close(self, events: list[Event]) -> None:
@@ -147,7 +152,7 @@ class XmlParser(PushParser[Event], NativeParser):
 
     def _location(self) -> Location:
         documents = self._documents
-        is_before = self._state not in IN_ATTRIBUTE or self._state == State.ITEMS
+        is_before = self._state not in IN_ATTRIBUTE or self._state == ParserState.ITEMS
         offset = documents.position if is_before else documents.base + self._offset
         return Location(offset, self._index, self._tag_path())
 
@@ -238,7 +243,7 @@ class XmlParser(PushParser[Event], NativeParser):
     def _check_text(self) -> None:
         """Check the text before a tag, which must be white space between elements."""
         state = self._state
-        if state in IN_TEXT or state == State.SKIPPED:
+        if state in IN_TEXT or state == ParserState.SKIPPED:
             self._pause()
             return
         is_space = not "".join(self._texts).strip(SPACE)
@@ -246,21 +251,21 @@ class XmlParser(PushParser[Event], NativeParser):
         if is_space:
             return
         message = f"expected {EXPECTED[state]}, found text"
-        if state == State.DOCUMENT:
+        if state == ParserState.DOCUMENT:
             raise DicomXmlError(message, self._location())
         self._policy.report("unknown-key" if state == _DATASET else "unknown-member", message)
 
     def _start_other(self, name: str) -> None:
         """Pass over an XML element that has no move."""
         state = self._state
-        if state == State.SKIPPED:
+        if state == ParserState.SKIPPED:
             self._skipped += 1
             if self._skipped > self._max_depth:
                 message = f"more than {self._max_depth} nested XML elements"
                 raise LimitError(message, "depth", self._location())
             return
         message = f"expected {EXPECTED[state]}, found {_known_name(name)}"
-        if state == State.DOCUMENT:
+        if state == ParserState.DOCUMENT:
             raise DicomXmlError(message, self._location())
         self._policy.report("unknown-key" if state == _DATASET else "unknown-member", message)
         self._skip(state)
@@ -284,14 +289,14 @@ class XmlParser(PushParser[Event], NativeParser):
     def _end_dataset(self) -> None:
         if not self._sequences:
             self._events.append((END_DATASET, 0, "", None))
-            self._state = State.DOCUMENT
+            self._state = ParserState.DOCUMENT
             self._documents.leave()
             return
         sequence = self._sequences.pop()
         self._seen, self._blocks = sequence.seen, sequence.blocks
         self._tag, self._vr, self._count = sequence.tag, "SQ", sequence.items
         self._events.append((END_ITEM, sequence.tag, "SQ", None))
-        self._state = State.ITEMS
+        self._state = ParserState.ITEMS
 
     def _start_item(self, attributes: dict[str, str]) -> None:
         if self._state == _OPEN and not self._begin_sequence():
@@ -309,7 +314,7 @@ class XmlParser(PushParser[Event], NativeParser):
     def _begin_sequence(self) -> bool:
         """Start a sequence at its first item or at its end; return False if it is dropped."""
         if not self._vr:
-            self._settle_vr(State.ITEMS)
+            self._settle_vr(ParserState.ITEMS)
         elif self._vr == "UN":
             self._policy.report("items-for-vr", "expected VR SQ for items, found UN")
         elif self._vr != "SQ":
@@ -323,7 +328,7 @@ class XmlParser(PushParser[Event], NativeParser):
         self._events.append((START_SEQUENCE, self._tag, "SQ", None))
         self._finish()
         self._vr = "SQ"
-        self._state = State.ITEMS
+        self._state = ParserState.ITEMS
         return True
 
     def _end_items(self) -> None:
@@ -465,7 +470,7 @@ class XmlParser(PushParser[Event], NativeParser):
         """
         message = "expected one of Value, PersonName, Item, InlineBinary and BulkData, found several"
         self._policy.report("several-contents", message)
-        if self._state == State.FULL and self._uri and name != "BulkData":
+        if self._state == ParserState.FULL and self._uri and name != "BulkData":
             self._uri = ""
             self._state = _OPEN
             _CONTENTS[name](self, attributes)
@@ -479,7 +484,7 @@ class XmlParser(PushParser[Event], NativeParser):
 
     def _start_binary(self, attributes: dict[str, str]) -> None:
         self._check_attributes(attributes, NO_XML_ATTRIBUTES)
-        self._state = State.BINARY
+        self._state = ParserState.BINARY
 
     def _start_reference(self, attributes: dict[str, str]) -> None:
         self._check_attributes(attributes, _REFERENCE_XML_ATTRIBUTES)
@@ -487,10 +492,10 @@ class XmlParser(PushParser[Event], NativeParser):
         if uri and uuid:
             self._policy.report("several-contents", "expected a uri or a uuid in BulkData, found both")
         self._uri = uri or (uuid and f"urn:uuid:{uuid}")
-        self._state = State.REFERENCE
+        self._state = ParserState.REFERENCE
 
     def _end_reference(self) -> None:
-        self._state = State.FULL
+        self._state = ParserState.FULL
 
 
 _Start: TypeAlias = Callable[[XmlParser, dict[str, str]], None]
@@ -528,35 +533,35 @@ def _contents(*names: str) -> dict[str, _Start]:
 
 
 _STARTS: dict[int, dict[str, _Start]] = {
-    State.DOCUMENT: {
+    ParserState.DOCUMENT: {
         "NativeDicomModel": XmlParser._start_dataset_without_namespace,
         _NAMESPACE + "NativeDicomModel": XmlParser._start_dataset,
     },
-    State.DATASET: _row({"DicomAttribute": XmlParser._start_attribute}),
-    State.OPEN: _contents(*_CONTENTS),
-    State.VALUES: _contents("Value", "PersonName"),
-    State.ITEMS: _contents("Item"),
-    State.FULL: _contents(),
-    State.VALUE: {},
-    State.BINARY: {},
-    State.REFERENCE: {},
-    State.NAME: _row({group: _group(group) for group in NAME_GROUPS}),
-    State.GROUP: _row({component: _component(component) for component in COMPONENTS}),
-    State.COMPONENT: {},
-    State.SKIPPED: {},
+    ParserState.DATASET: _row({"DicomAttribute": XmlParser._start_attribute}),
+    ParserState.OPEN: _contents(*_CONTENTS),
+    ParserState.VALUES: _contents("Value", "PersonName"),
+    ParserState.ITEMS: _contents("Item"),
+    ParserState.FULL: _contents(),
+    ParserState.VALUE: {},
+    ParserState.BINARY: {},
+    ParserState.REFERENCE: {},
+    ParserState.NAME: _row({group: _group(group) for group in NAME_GROUPS}),
+    ParserState.GROUP: _row({component: _component(component) for component in COMPONENTS}),
+    ParserState.COMPONENT: {},
+    ParserState.SKIPPED: {},
 }
 _ENDS: dict[int, Callable[[XmlParser], None]] = {
-    State.DATASET: XmlParser._end_dataset,
-    State.OPEN: XmlParser._end_open,
-    State.VALUES: XmlParser._end_values,
-    State.ITEMS: XmlParser._end_items,
-    State.FULL: XmlParser._end_full,
-    State.BINARY: XmlParser._end_binary,
-    State.REFERENCE: XmlParser._end_reference,
-    State.NAME: XmlParser._end_name,
-    State.GROUP: XmlParser._end_group,
-    State.COMPONENT: XmlParser._end_component,
-    State.SKIPPED: XmlParser._end_skipped,
+    ParserState.DATASET: XmlParser._end_dataset,
+    ParserState.OPEN: XmlParser._end_open,
+    ParserState.VALUES: XmlParser._end_values,
+    ParserState.ITEMS: XmlParser._end_items,
+    ParserState.FULL: XmlParser._end_full,
+    ParserState.BINARY: XmlParser._end_binary,
+    ParserState.REFERENCE: XmlParser._end_reference,
+    ParserState.NAME: XmlParser._end_name,
+    ParserState.GROUP: XmlParser._end_group,
+    ParserState.COMPONENT: XmlParser._end_component,
+    ParserState.SKIPPED: XmlParser._end_skipped,
 }
 _NAMES = frozenset().union(*_STARTS.values())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 
-class State(IntEnum):
+class ParserState(IntEnum):
     """The content that is being parsed."""
 
     DOCUMENT = 0  # before or after the document element
@@ -23,36 +23,36 @@ class State(IntEnum):
     SKIPPED = 12  # an XML element that is passed over
 
 
-IN_ATTRIBUTE = frozenset(range(State.OPEN, State.COMPONENT + 1))
+IN_ATTRIBUTE = frozenset(range(ParserState.OPEN, ParserState.COMPONENT + 1))
 """The states within DicomAttribute."""
 
-IN_TEXT = frozenset({State.VALUE, State.BINARY, State.COMPONENT})
+IN_TEXT = frozenset({ParserState.VALUE, ParserState.BINARY, ParserState.COMPONENT})
 """The states whose content is text."""
 
 OPEN_TAGS: dict[int, int] = {
-    State.OPEN: 1,
-    State.VALUES: 1,
-    State.FULL: 1,
-    State.VALUE: 2,
-    State.BINARY: 2,
-    State.COMPONENT: 4,
+    ParserState.OPEN: 1,
+    ParserState.VALUES: 1,
+    ParserState.FULL: 1,
+    ParserState.VALUE: 2,
+    ParserState.BINARY: 2,
+    ParserState.COMPONENT: 4,
 }
 """The XML elements that are open in a state within DicomAttribute, which counts itself."""
 
 _CONTENT = "Value, PersonName, Item, InlineBinary or BulkData"
 
 EXPECTED: dict[int, str] = {
-    State.DOCUMENT: "NativeDicomModel",
-    State.DATASET: "DicomAttribute",
-    State.OPEN: _CONTENT,
-    State.VALUES: "Value or PersonName",
-    State.ITEMS: "Item",
-    State.FULL: "the end of DicomAttribute",
-    State.VALUE: "the end of Value",
-    State.BINARY: "the end of InlineBinary",
-    State.REFERENCE: "the end of BulkData",
-    State.NAME: "Alphabetic, Ideographic or Phonetic",
-    State.GROUP: "FamilyName, GivenName, MiddleName, NamePrefix or NameSuffix",
-    State.COMPONENT: "the end of the name component",
+    ParserState.DOCUMENT: "NativeDicomModel",
+    ParserState.DATASET: "DicomAttribute",
+    ParserState.OPEN: _CONTENT,
+    ParserState.VALUES: "Value or PersonName",
+    ParserState.ITEMS: "Item",
+    ParserState.FULL: "the end of DicomAttribute",
+    ParserState.VALUE: "the end of Value",
+    ParserState.BINARY: "the end of InlineBinary",
+    ParserState.REFERENCE: "the end of BulkData",
+    ParserState.NAME: "Alphabetic, Ideographic or Phonetic",
+    ParserState.GROUP: "FamilyName, GivenName, MiddleName, NamePrefix or NameSuffix",
+    ParserState.COMPONENT: "the end of the name component",
 }
 """The content that each state expects, for messages."""

@@ -13,7 +13,7 @@ from streamdicom.deviations import warner
 from streamdicom.dicom import SPECIFIC_CHARACTER_SET, VRS, Form, field_text, json_value
 from streamdicom.errors import OutputError
 from streamdicom.events import Event, EventType
-from streamdicom.formats.writer import BLOCK_SIZE, Moves, State, TextWriter
+from streamdicom.formats.writer import BLOCK_SIZE, Moves, TextWriter, WriterState
 from streamdicom.formats.xml.element_markup import (
     END,
     UnwritableTextError,
@@ -232,7 +232,7 @@ class XmlWriter(TextWriter):
         self._blocks += [with_state(state) for state in inner]
         if last != UNCHANGED:
             self._last = last
-        self._state = State.SEQUENCE if in_sequence else State.DATASET
+        self._state = WriterState.SEQUENCE if in_sequence else WriterState.DATASET
 
     def _put_reference(self, uri: str) -> None:
         self._put_tags(reference(uri) + END)
@@ -249,19 +249,19 @@ class XmlWriter(TextWriter):
         self._put_tags(f'<Item number="{items + 1}">')
         self._last = -1
         self._blocks.append(None)
-        self._state = State.DATASET
+        self._state = WriterState.DATASET
 
     def _end_item(self, tag: int, vr: str, value: Any) -> None:
         if not self._sequences:
             raise self._unexpected(EventType.END_ITEM)
         self._put_tags("</Item>")
         self._blocks.pop()
-        self._state = State.SEQUENCE
+        self._state = WriterState.SEQUENCE
 
     def _end_sequence(self, tag: int, vr: str, value: Any) -> None:
         self._last, _ = self._sequences.pop()
         self._put_tags(END)
-        self._state = State.DATASET
+        self._state = WriterState.DATASET
 
     # --- elements in parts -------------------------------------------------------------------------------------
 
@@ -310,15 +310,15 @@ class XmlWriter(TextWriter):
 
     _moves: ClassVar[Moves] = {
         **TextWriter._moves,
-        State.DATASET: {
-            **TextWriter._moves[State.DATASET],
+        WriterState.DATASET: {
+            **TextWriter._moves[WriterState.DATASET],
             EventType.ELEMENT: _element,
             EventType.JSON_ELEMENT: _json_element,
             EventType.START_SEQUENCE: _start_sequence,
             EventType.END_ITEM: _end_item,
             ENCODED: _encoded,
         },
-        State.SEQUENCE: {
+        WriterState.SEQUENCE: {
             EventType.START_ITEM: _start_item,
             EventType.END_SEQUENCE: _end_sequence,
             ENCODED: _encoded,

@@ -15,14 +15,14 @@ from streamdicom import _native
 from streamdicom.dicom import SPECIFIC_CHARACTER_SET, keyword
 from streamdicom.errors import OutputError
 from streamdicom.events import ELEMENT, END_ITEM, END_SEQUENCE, START_ITEM, START_SEQUENCE, Event
-from streamdicom.formats.writer import State
+from streamdicom.formats.writer import WriterState
 from streamdicom.formats.xml.element_markup import END, MAX_MARKUPS, ElementMarkup, Known, start_tag
 from streamdicom.formats.xml.private_blocks import BlocksState, PrivateBlocks, is_creator
 from streamdicom.limits import Limits
 from streamdicom.options import WriteOptions
 
 _NO_VALUES: tuple[()] = ()
-_DATASET, _SEQUENCE = int(State.DATASET), int(State.SEQUENCE)
+_DATASET, _SEQUENCE = int(WriterState.DATASET), int(WriterState.SEQUENCE)
 
 Blocks: TypeAlias = list[PrivateBlocks | None]
 """The private blocks of the data set and each open item, outermost first; None for no private element so far."""
