@@ -7,7 +7,6 @@ file, until the other stream has its SOP Instance UID. Memory holds one position
 from __future__ import annotations
 
 import marshal
-import sys
 from argparse import Namespace
 from collections import deque
 from collections.abc import Collection, Iterator
@@ -16,9 +15,10 @@ from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 from streamdicom.cli.exit_codes import DONE, FAILED, UsageError, usage_errors
-from streamdicom.cli.inputs import PIPE, size_of
+from streamdicom.cli.inputs import PIPE, name_of, size_of
 from streamdicom.cli.places import Batch, PlacedParser, placed_batches
 from streamdicom.cli.progress import ProgressLine
+from streamdicom.cli.reports import FoundDifference, new_diff_report
 from streamdicom.comparison import DataSet, Difference, DifferenceKind, Entry, Place, datasets, differences, tag_path
 from streamdicom.errors import Location
 from streamdicom.events import Event
@@ -42,6 +42,7 @@ def run(arguments: Namespace) -> int:
         values=arguments.values,
         file_meta=arguments.file_meta,
         force=arguments.force,
+        report=arguments.report,
     )
     return DONE if is_equal else FAILED
 
@@ -55,6 +56,7 @@ def diff_files(
     values: bool = False,
     file_meta: bool = False,
     force: bool = False,
+    report: str = "text",
 ) -> bool:
     """Print the differences between two streams, a line for each element.
 
@@ -66,6 +68,7 @@ def diff_files(
         values: Print values too.
         file_meta: Compare group 0002 too.
         force: Read DICOM files that have no preamble.
+        report: The form of the report: "text", "json" or "html".
 
     Returns:
         True if the streams are equal.
@@ -82,17 +85,19 @@ def diff_files(
     options = ReadOptions(on_error="keep", force=force)
     sizes = size_of(one), size_of(other)
     total = None if None in sizes else sum(size or 0 for size in sizes)
-    is_equal = True
+    count = 0
+    written = new_diff_report(report, name_of(one), name_of(other))
     with ProgressLine("Comparing", total, prints=True) as progress:
         left, right = [
             datasets(events, file_meta=file_meta, shown=values, place=events.place)
             for events in (_PlacedEvents(one, progress, options), _PlacedEvents(other, progress, options))
         ]
         for pair in zip_longest(left, right) if by_position else _by_uid(left, right):
-            for line in _lines(pair, ignored, values):
-                is_equal = False
-                sys.stdout.write(f"{line}\n")
-    return is_equal
+            for found in _found(pair, ignored, values):
+                count += 1
+                written.add(found)
+    written.end(count)
+    return not count
 
 
 class _PlacedEvents(Iterator[Event]):
@@ -120,23 +125,23 @@ class _PlacedEvents(Iterator[Event]):
 # --- one data set ----------------------------------------------------------------------------------------------
 
 
-def _lines(pair: _Pair, ignored: list[PatternStep], values: bool) -> Iterator[str]:
-    """Yield a line for each difference between two data sets."""
+def _found(pair: _Pair, ignored: list[PatternStep], values: bool) -> Iterator[FoundDifference]:
+    """Yield the differences between two data sets."""
     one, other = pair
     if one is None or other is None:
-        found = one or other
-        assert found is not None
-        first = next(found.entries, None)
-        name, places = ("A", _places(first, None)) if other is None else ("B", _places(None, first))
-        yield f"[{found.number}]{places}: only in {name}"
+        present = one or other
+        assert present is not None
+        first = next(present.entries, None)
+        if other is None:
+            yield FoundDifference(present.number, None, "", _place(first), None, "only in A")
+        else:
+            yield FoundDifference(None, present.number, "", None, _place(first), "only in B")
         return
-    place = f"[{one.number}]" if one.number == other.number else f"[{one.number} / {other.number}]"
     entries, other_entries = _compared(one.entries, ignored), _compared(other.entries, ignored)
     for difference in differences(entries, other_entries):
-        path = tag_path(difference.key)
-        name = f"{path} {Location(tag_path=path).keyword}".rstrip()
-        places = _places(difference.left, difference.right)
-        yield f"{place}.{name}{places}: {_described(difference, values)}"
+        places = _place(difference.left), _place(difference.right)
+        text = _described(difference, values)
+        yield FoundDifference(one.number, other.number, tag_path(difference.key), *places, text)
 
 
 def _compared(entries: Iterator[Entry], ignored: list[PatternStep]) -> Iterator[Entry]:
@@ -157,14 +162,12 @@ def _described(found: Difference, values: bool) -> str:
     return text + _shown(values, left, right)
 
 
-def _places(one: Entry | None, other: Entry | None) -> str:
-    """Return the places of two elements, as far as they are known."""
-    texts = []
-    for name, entry in (("A", one), ("B", other)):
-        if entry is not None and entry[4]:
-            offset, line, column = entry[4]
-            texts.append(f"{name}: {Location(offset, line=line or None, column=column)}")
-    return f" ({'; '.join(texts)})" if texts else ""
+def _place(entry: Entry | None) -> Location | None:
+    """Return the place of an element, if it is known."""
+    if entry is None or not entry[4]:
+        return None
+    offset, line, column = entry[4]
+    return Location(offset, line=line or None, column=column if line else None)
 
 
 def _shown(values: bool, *entries: Entry | None) -> str:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from argparse import Namespace
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from streamdicom.cli import reports
 from streamdicom.cli.exit_codes import DONE, FAILED, UsageError
 from streamdicom.cli.inputs import name_of, size_of
 from streamdicom.cli.places import Batch, PlacedParser, placed_batches
 from streamdicom.cli.progress import ProgressLine
-from streamdicom.cli.terminal import counted, plain
+from streamdicom.cli.reports import Findings, Report
 from streamdicom.deviations import DEVIATIONS, Deviation, DeviationLog, Severity
-from streamdicom.errors import InputError, Location
+from streamdicom.errors import InputError
 from streamdicom.events import START_DATASET
 from streamdicom.filters import ModuleCheck, ValueCheck
 from streamdicom.options import ReadOptions
@@ -33,7 +32,7 @@ def run(arguments: Namespace) -> int:
     is_conformant = validate_files(
         arguments.sources,
         strict=arguments.strict,
-        as_json=arguments.report == "json",
+        report=arguments.report,
         max_printed=arguments.max,
         values=arguments.values,
         modules=arguments.iod,
@@ -42,48 +41,24 @@ def run(arguments: Namespace) -> int:
     return DONE if is_conformant else FAILED
 
 
+REPORTS = {
+    "text": "TextReport",
+    "json": "JsonReport",
+    "junit": "JUnitReport",
+    "sarif": "SarifReport",
+    "html": "ValidationPage",
+}
+"""The class of each form of report."""
+
 _TYPE = itemgetter(0)  # of an event
 _LEARNED = 8  # streams after which the engine has the rules of most elements
-
-_CHECKS = {
-    "form": "the encoding of JSON, XML or DICOM files (PS3.18 F, PS3.19 A, PS3.5 7, PS3.10 7)",
-    "values": "VR, VM, private blocks and values (PS3.5 6.2, 7.8, PS3.6, and pydicom's private dictionary)",
-    "modules": "attributes of types 1 and 2, and values of types 1 and 1C (PS3.3, by the tables of highdicom)",
-}
-_NOT_CHECKED = {
-    "values": "values",
-    "modules": "modules (PS3.3; --iod)",
-    "": "values in UN and by reference, pixel data",
-}
-
-
-def _not_checked(checked: list[str]) -> list[str]:
-    titles = [title for name, title in _NOT_CHECKED.items() if name not in checked]
-    return [*titles, "conditions of types 1C and 2C, defined terms"] if "modules" in checked else titles
-
-
-@dataclass
-class _Findings:
-    """The findings in one stream, or in all."""
-
-    datasets: int = 0
-    counts: Counter[str] = field(default_factory=Counter)
-    errors: int = 0  # each ends a stream
-
-    def add(self, other: _Findings) -> None:
-        self.datasets += other.datasets
-        self.counts += other.counts
-        self.errors += other.errors
-
-    def is_conformant(self, failing: Severity) -> bool:
-        return not self.errors and all(DEVIATIONS[code].severity < failing for code in self.counts)
 
 
 def validate_files(
     sources: list[Path],
     *,
     strict: bool = False,
-    as_json: bool = False,
+    report: str = "text",
     max_printed: int = 1000,
     values: bool = True,
     modules: bool = False,
@@ -94,7 +69,7 @@ def validate_files(
     Args:
         sources: Files of any format, or ``-`` for standard input.
         strict: Count notes as failures.
-        as_json: Print one JSON object.
+        report: The form of the report, a key of ``REPORTS``.
         max_printed: Deviations of each stream that are printed; all are counted.
         values: Check values, and not only the form.
         modules: Check the modules of each data set's IOD.
@@ -112,17 +87,17 @@ def validate_files(
     checks = _Checks(pending.checked, values=values, modules=modules)
     # An invalid value must not hide the deviations after it.
     options = ReadOptions(on_deviation=pending.parsed, on_error="skip", force=force)
-    report = _JsonReport(failing, checks.names) if as_json else _TextReport(failing, checks.names)
-    total = _Findings()
+    written: Report = getattr(reports, REPORTS[report])(failing, checks.names)
+    total = Findings()
     for source, size in zip(sources, sizes, strict=True):
-        log = _Log(max_printed, report.deviation)
+        log = _Log(max_printed, written.deviation)
         pending.start(log)
-        report.start(name_of(source))
-        findings = _validate(source, size, options, checks, pending, report)
+        written.start(name_of(source))
+        findings = _validate(source, size, options, checks, pending, written)
         findings.counts = log.counts
-        report.file(findings)
+        written.file(findings)
         total.add(findings)
-    report.end(total)
+    written.end(total)
     return total.is_conformant(failing)
 
 
@@ -132,10 +107,10 @@ def _validate(
     options: ReadOptions,
     checks: _Checks,
     pending: _Pending,
-    report: _TextReport | _JsonReport,
-) -> _Findings:
+    report: Report,
+) -> Findings:
     """Validate a stream; return the number of its data sets and errors."""
-    findings = _Findings()
+    findings = Findings()
     parser = PlacedParser(options, checks_padding=checks.has_values, rules=checks.engine_rules)
     try:
         with ProgressLine(f"Reading {source}", size, prints=True) as progress:
@@ -265,94 +240,6 @@ class _Log(DeviationLog):
         if self._left > 0:
             self._left -= 1
             self._print(deviation)
-
-
-class _TextReport:
-    """A line for each deviation while the stream is read, and a table at the end."""
-
-    def __init__(self, failing: Severity, checked: list[str]) -> None:
-        self._failing = failing
-        self._checked = checked
-        self._name = ""
-        self._printed = 0
-
-    def start(self, name: str) -> None:
-        self._name = name
-        self._printed = 0
-
-    def deviation(self, deviation: Deviation) -> None:
-        self._printed += 1
-        self._print(deviation.location, f"{deviation.severity.name.lower()} {deviation.code}: {deviation.message}")
-
-    def error(self, error: InputError) -> None:
-        self._print(error.location, f"fatal: {error.message}")
-
-    def _print(self, place: object, text: str) -> None:
-        print(plain(": ".join(part for part in (self._name, str(place), text) if part)))
-
-    def file(self, findings: _Findings) -> None:
-        more = findings.counts.total() - self._printed
-        if more:
-            self._print("", f"{more:,} more")
-
-    def end(self, total: _Findings) -> None:
-        *names, last = self._checked
-        verdict = f"conformant in {' and '.join([*filter(None, [', '.join(names)]), last])}"
-        verdict += " but for notes" if total.counts else ""
-        if not total.is_conformant(self._failing):
-            verdict = "not conformant"
-        counts = [counted(total.datasets, "data set"), counted(total.counts.total(), "deviation")]
-        if total.errors:
-            counts.append(f"{counted(total.errors, 'stream')} not read to the end")
-        print(f"{', '.join(counts)}: {verdict}")
-        for code, count in total.counts.most_common():
-            row = DEVIATIONS[code]
-            print(f"{count:>9,}  {row.severity.name.lower():<7}  {code:<18}  {row.meaning}")
-        for name, clauses in _CHECKS.items():
-            if name in self._checked:
-                print(f"checked {name}: {clauses}")
-        print(f"not checked: {', '.join(_not_checked(self._checked))}")
-
-
-class _JsonReport:
-    """One JSON object, written while the streams are read."""
-
-    def __init__(self, failing: Severity, checked: list[str]) -> None:
-        self._failing = failing
-        self._checked = checked
-        self._is_first = True
-        self._error: dict[str, Any] | None = None
-        self._comma = ""
-        print('{"files": [', end="")
-
-    def start(self, name: str) -> None:
-        self._error = None
-        self._comma = ""
-        print(f'{"" if self._is_first else ", "}{{"name": {json.dumps(name)}, "deviations": [', end="")
-        self._is_first = False
-
-    def deviation(self, deviation: Deviation) -> None:
-        row = {"code": deviation.code, "severity": deviation.severity.name.lower()}
-        print(self._comma + json.dumps({**row, **_place(deviation.location), "message": deviation.message}), end="")
-        self._comma = ", "
-
-    def error(self, error: InputError) -> None:
-        self._error = {**_place(error.location), "message": error.message}
-
-    def file(self, findings: _Findings) -> None:
-        print(f'], "fatal": {json.dumps(self._error)}, {self._summary(findings)}}}', end="")
-
-    def end(self, total: _Findings) -> None:
-        print(f'], "checked": {json.dumps(self._checked)}, {self._summary(total)}}}')
-
-    def _summary(self, findings: _Findings) -> str:
-        is_conformant = findings.is_conformant(self._failing)
-        summary = {"datasets": findings.datasets, "counts": findings.counts, "conformant": is_conformant}
-        return json.dumps(summary)[1:-1]
-
-
-def _place(location: Location) -> dict[str, Any]:
-    return {**asdict(location), "keyword": location.keyword}
 
 
 # --- the codes -------------------------------------------------------------------------------------------------

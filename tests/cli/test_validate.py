@@ -128,8 +128,8 @@ def deviating(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return path
 
 
-def _validate(*sources: Path, strict: bool = False, as_json: bool = False, max_printed: int = 1000) -> bool:
-    return validate_files(list(sources), strict=strict, as_json=as_json, max_printed=max_printed)
+def _validate(*sources: Path, strict: bool = False, report: str = "text", max_printed: int = 1000) -> bool:
+    return validate_files(list(sources), strict=strict, report=report, max_printed=max_printed)
 
 
 def test_each_deviation_is_a_line_before_the_summary(deviating: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -173,7 +173,7 @@ def test_json_report_is_one_object(deviating: Path, capsys: pytest.CaptureFixtur
     bad.write_text("0")
     good = deviating.with_name("good")
     good.write_text("0")
-    assert not _validate(deviating, bad, good, as_json=True, max_printed=2)
+    assert not _validate(deviating, bad, good, report="json", max_printed=2)
     report = json.loads(capsys.readouterr().out)
     counts = {"nonfinite": 1, "scalar-value": 2}
     assert {key: value for key, value in report.items() if key != "files"} == {

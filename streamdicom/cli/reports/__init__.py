@@ -1,0 +1,39 @@
+"""Reports of ``streamdicom validate`` and ``streamdicom diff``: text, JSON, JUnit XML, SARIF and HTML."""
+
+from typing import TYPE_CHECKING
+
+from streamdicom._late import late_names
+
+if TYPE_CHECKING:
+    from streamdicom.cli.reports.base import Findings, Report
+    from streamdicom.cli.reports.differences import FoundDifference, new_diff_report
+    from streamdicom.cli.reports.html import ValidationPage
+    from streamdicom.cli.reports.junit import JUnitReport
+    from streamdicom.cli.reports.objects import JsonReport
+    from streamdicom.cli.reports.sarif import SarifReport
+    from streamdicom.cli.reports.text import TextReport
+
+__all__ = [
+    "Findings",
+    "FoundDifference",
+    "JUnitReport",
+    "JsonReport",
+    "Report",
+    "SarifReport",
+    "TextReport",
+    "ValidationPage",
+    "new_diff_report",
+]
+
+_LATE = {
+    "Findings": "base",
+    "FoundDifference": "differences",
+    "JUnitReport": "junit",
+    "JsonReport": "objects",
+    "Report": "base",
+    "SarifReport": "sarif",
+    "TextReport": "text",
+    "ValidationPage": "html",
+    "new_diff_report": "differences",
+}
+__getattr__, __dir__ = late_names(__name__, _LATE, globals())
