@@ -1,4 +1,4 @@
-"""Reports of ``streamdicom validate`` and ``streamdicom diff``: text, JSON, JUnit XML, SARIF and HTML."""
+"""Reports of ``validate`` and ``diff``: text, JSON, JUnit XML, SARIF and HTML."""
 
 from typing import TYPE_CHECKING
 

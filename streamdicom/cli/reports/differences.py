@@ -1,4 +1,4 @@
-"""Reports of ``streamdicom diff``: lines of text, one JSON object, or an HTML file."""
+"""Reports of ``streamdicom diff``: text, one JSON object, or an HTML file."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from streamdicom.errors import InputError
 
 
 class JUnitReport(Report):
-    """A test suite for each stream, and a test case for each code that was found in it.
+    """A test suite for each stream, and a test case for each code found in it.
 
     A code below the least severity of a failure is a test that passes, with its places as output. A stream without
     deviations has one test case, ``conformant``.
