@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.slow, needs_chromium]
 _COUNT = 40
 _MANY = 1_000_000
 _SCENARIO = "browse.mjs"
-_SCREENSHOTS = os.environ.get("STREAMDICOM_SCREENSHOTS")  # a folder, to make those of the documentation
+_SCREENSHOTS = os.environ.get("STREAMDICOM_SCREENSHOTS")  # the folder of new pictures for the documentation
 
 
 @contextmanager
