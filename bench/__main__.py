@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bench import bulk, exporting, indexing, latency, origin, random_access, report, requests, serving
+from bench import browsing, bulk, exporting, indexing, latency, origin, random_access, report, requests, serving
 from bench.memory import MIB, Measurement, measure
 from bench.peers import jobs
 from bench.peers.table import machine, table
@@ -33,6 +33,7 @@ _EXPORTS = (1000, 10_000)  # files
 _INDEXED = 20_000  # data sets of an array
 _ARCHIVES = (100, 100_000)  # instances of an origin server
 _RESPONSE = 100_000  # data sets
+_BROWSED = 1_000_000_000, 5_000_000  # bytes of an array, and data sets of another
 _QUICK = 64  # MiB, the largest input
 _QUICKER = 8  # the factor by which a quick run reduces all other counts
 _REPEATED = 256  # MiB, the largest input that is measured more than once
@@ -68,6 +69,7 @@ def _measure_all(part: int, arguments: argparse.Namespace, caption: str) -> tupl
     accessed = random_access.measure(_INDEXED // part)
     served = serving.measure(_RESPONSE // part)
     asked = origin.measure(1000 // part, [count // part for count in _ARCHIVES])
+    browsed = browsing.measure(*[count // part for count in _BROWSED])
     sent = requests.measure((_QUICK if arguments.quick else max(_SIZES["binary"])) * MIB)
     rows = report.speed_rows(speed["benchmarks"]) + report.memory_rows(runs)
     rows += report.file_rows(files, max(_FILES) // part) + report.export_rows(exports)
@@ -75,6 +77,7 @@ def _measure_all(part: int, arguments: argparse.Namespace, caption: str) -> tupl
     rows.append(report.access_row(accessed))
     rows += report.serving_rows(served) + report.request_rows(sent)
     rows += report.origin_rows(asked)
+    rows += report.browse_rows(browsed)
     rows += report.latency_rows(_measure_latency())
     return rows, report.draw(runs, caption, arguments.out) + report.draw_files(files, caption, arguments.out)
 

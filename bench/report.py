@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 import streamdicom
+from bench.browsing import Browsed
 from bench.exporting import MAX_BUSY, Export
 from bench.indexing import Indexed
 from bench.latency import Latency
@@ -38,6 +39,11 @@ _MIN_RATIO = 1  # of the origin server, to Orthanc
 _MIN_GAIN = 1.7  # of a second job
 _MAX_LATENCY = 1  # ms after the last byte
 _MAX_MORE_MEMORY = 2  # MiB, of the largest number of files above that of the smallest
+
+_MAX_FIRST_ROWS = 1  # s after the command, of the page
+_MAX_JUMP = 100  # ms, to another data set
+_MAX_PAGE_MEMORY = 100  # MiB, of the server of the page
+_MAX_FRAME = 17  # ms, while the list scrolls
 
 _MAX_SERVING = 32  # MiB, of a server
 _MAX_INDEX_MEMORY = 16  # MiB above import
@@ -300,6 +306,29 @@ def _origin_row(run: Asked) -> Row:
         is_small = run.growth is not None and run.growth <= _MAX_ASKING * run.clients * MIB
         row.goals.append((f"<= {_MAX_ASKING} MiB a client", is_small))
     row.remark = f"{_rate(run):.2f} requests/s, the first byte after {run.first * 1e3:.1f} ms"
+    return row
+
+
+def browse_rows(runs: list[Browsed]) -> list[Row]:
+    """Return the rows of the page of the command browse."""
+    return [_browse_row(run) for run in runs]
+
+
+def _browse_row(run: Browsed) -> Row:
+    source = f"{run.datasets:,} data sets"
+    row = Row("array -> page", source, run.indexed, run.size, run.datasets, peak=run.peak / MIB)
+    is_quiet = (run.others or 0) <= MAX_BUSY
+    row.goals.append((f"first rows <= {_MAX_FIRST_ROWS} s", run.first <= _MAX_FIRST_ROWS if is_quiet else None))
+    row.goals.append((f"jump <= {_MAX_JUMP} ms", run.jump * 1e3 <= _MAX_JUMP if is_quiet else None))
+    row.goals.append((f"<= {_MAX_PAGE_MEMORY} MiB", run.peak <= _MAX_PAGE_MEMORY * MIB))
+    if run.frame is not None:
+        is_smooth = run.frame * 1e3 <= _MAX_FRAME
+        row.goals.append((f"a frame <= {_MAX_FRAME} ms", is_smooth if is_quiet else None))
+    when = "while data sets are found" if run.is_early else "when all are found"
+    row.remark = f"first rows after {run.first:.2f} s ({run.first_cpu:.2f} s on the processor), {when}"
+    row.remark += f"; jump {run.jump * 1e3:.0f} ms"
+    if run.frame is not None and run.page_jump is not None:
+        row.remark += f", in Chromium {run.page_jump * 1e3:.0f} ms; a frame {run.frame * 1e3:.1f} ms"
     return row
 
 

@@ -273,6 +273,31 @@ const scenes = {
     return { name: download.suggestedFilename(), text: await readFile(await download.path(), 'utf8') };
   },
 
+  async logic(page, { url }) {
+    await open(page, url);
+    return page.evaluate(async () => {
+      const [{ parseHash, formatHash, stepsOf, parentOf, ancestorsOf, keywordPath, pydicomCode }, { parseQuery, Numbers }, { hexDump, indented }, { size, make }] =
+        await Promise.all(['address', 'search', 'dataset', 'dom'].map((name) => import(`/${name}.js`)));
+      const keywordOf = (tag) => ({ '00081140': 'ReferencedImageSequence', '00081155': 'ReferencedSOPInstanceUID' })[tag] || '';
+      const numbers = new Numbers();
+      for (let block = 0; block < 50; block++) numbers.append(Array.from({ length: 100 }, (_, place) => 100 * block + place));
+      return {
+        hash: [parseHash('#17/00081140[0]'), parseHash('#17?compare=20'), parseHash('#17%2F00081140%5B0%5D'), parseHash('#x'), parseHash('')],
+        back: formatHash({ number: 17, path: '00081140[0]', compare: null }),
+        steps: stepsOf('00081140[1].00081155'),
+        parents: ['00081140[0].00081155', '00081140[0]', '00081140'].map(parentOf),
+        ancestors: ancestorsOf('00081140[0].00081155'),
+        names: [keywordPath('00081140[1].00081155', keywordOf), pydicomCode('00081140[1].00091002', keywordOf)],
+        queries: ['Modality=CT "GE MEDICAL" x', 'Name="a b"', '  ', 'a=b=c'].map(parseQuery),
+        numbers: [numbers.count, numbers.numbers[4999]],
+        hex: hexDump('41'.repeat(17)),
+        json: indented('{"a":[1.00,{"b":[]}],"c":"x{,}\\"y","d":{}}'),
+        sizes: [0, 1, 1500, 2_500_000_000].map(size),
+        text: make('p', {}, '<b>x</b>').innerHTML,
+      };
+    });
+  },
+
   async speed(page, { url, number, started }) {
     const begin = Date.now();
     await open(page, url);

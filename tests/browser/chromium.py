@@ -23,7 +23,7 @@ _FOLDER = Path(__file__).parent
 _SECONDS = 120  # for one scenario
 
 
-def _missing() -> str:
+def missing() -> str:
     """Return the reason why no test can run, or nothing."""
     absent = [program for program in ("node", "chromium") if not which(program)]
     if absent:
@@ -33,7 +33,7 @@ def _missing() -> str:
     return ""
 
 
-needs_chromium = pytest.mark.skipif(bool(_missing()), reason=_missing())
+needs_chromium = pytest.mark.skipif(bool(missing()), reason=missing())
 
 
 def drive(scenario: str, **arguments: object) -> Any:

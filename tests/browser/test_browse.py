@@ -89,6 +89,32 @@ def test_page_opens_and_hides_its_token(url: str) -> None:
     assert found["title"].startswith("a.json")
 
 
+def test_logic_of_the_page(url: str) -> None:
+    found = drive(_SCENARIO, scene="logic", url=url)
+    place = {"number": 17, "path": "00081140[0]", "compare": None}
+    assert found["hash"] == [place, {"number": 17, "path": "", "compare": 20}, place, None, None]
+    assert found["back"] == "#17/00081140[0]"
+    assert found["steps"] == [{"tag": "00081140", "item": 1}, {"tag": "00081155", "item": None}]
+    assert found["parents"] == ["00081140[0]", "00081140", ""]
+    assert found["ancestors"] == ["00081140", "00081140[0]", "00081140[0].00081155"]
+    assert found["names"] == [
+        "ReferencedImageSequence[1].ReferencedSOPInstanceUID",
+        "ds.ReferencedImageSequence[1][0x00091002].value",
+    ]
+    assert found["queries"] == [
+        {"select": ["Modality=CT"], "word": ["GE MEDICAL", "x"]},
+        {"select": ["Name=a b"], "word": []},
+        {"select": [], "word": []},
+        {"select": ["a=b=c"], "word": []},
+    ]
+    assert found["numbers"] == [5000, 4999]
+    assert found["hex"].splitlines() == [f"000000  {' '.join(['41'] * 16)}  {'A' * 16}", f"000010  {'41':<47}  A"]
+    assert json.loads(found["json"]) == {"a": [1.0, {"b": []}], "c": 'x{,}"y', "d": {}}
+    assert "    1.00," in found["json"]  # and not 1
+    assert found["sizes"] == ["0 bytes", "1 byte", "1.5 kB", "2.5 GB"]
+    assert found["text"] == "&lt;b&gt;x&lt;/b&gt;"
+
+
 def test_list_scrolls_to_the_end_of_a_million_rows(many: str) -> None:
     found = _run("far", many, count=_MANY)
     assert found["last"] == f"P{_MANY - 1}"

@@ -227,7 +227,7 @@ class Library:
                 self._add_input(found)
             self._check_stop()
             self.progress.is_complete = True
-            self._uids.finish()
+            self._uids.finish(self._check_stop)
         except _StoppedError:
             pass
         except Exception as error:
@@ -235,8 +235,14 @@ class Library:
             self.progress.is_complete = True
             raise
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the library was closed."""
+        return self._is_stopped.is_set()
+
     def _check_stop(self) -> None:
-        self.progress.seconds = time.monotonic() - self._start
+        if not self.progress.is_complete:
+            self.progress.seconds = time.monotonic() - self._start
         if self._is_stopped.is_set():
             raise _StoppedError
 
@@ -333,7 +339,7 @@ class Library:
         base = array_start or 0
         text = file if array_start is None else cast(BinaryIO, Slice(file, base, file.seek(0, 2) - base))
         # After the array, the object around it may have other objects.
-        left = maxsize if array_start is None else _count(file)
+        left = maxsize if array_start is None else self._count(file)
         try:
             for starts, uids in starts_and_uids(text):
                 self._check_stop()
@@ -359,6 +365,17 @@ class Library:
             with suppress(InputError):
                 end = size if located.end is None else located.end
                 self._uids.add(hash_of(file, located.start, end), ordinal)
+
+    def _count(self, file: BinaryIO) -> int:
+        """Return the number of data sets of a JSON text, up to a fault."""
+        options = ReadOptions(include=["SOPInstanceUID"], on_error="keep", on_deviation=lambda _: None)
+        parser = EventParser(options=options)
+        count = 0
+        with suppress(InputError):
+            for block in read_range(file, 0, None, _BLOCK):
+                self._check_stop()
+                count += sum(event[0] == START_DATASET for event in parser.feed(block))
+        return count
 
     def _parse(self, number: int, file: BinaryIO, before: int) -> None:
         """Add the data sets of XML documents."""
@@ -465,16 +482,6 @@ def _array_start(head: bytes) -> int:
         if kind not in (START_DATASET, END_DATASET):
             return head.rindex(b"[", 0, parser.offset(index))
     raise InputError("an object around an array whose first element is not near is not shown")
-
-
-def _count(file: BinaryIO) -> int:
-    """Return the number of data sets of a JSON text, up to a fault."""
-    parser = EventParser(options=ReadOptions(include=["SOPInstanceUID"], on_error="keep", on_deviation=lambda _: None))
-    count = 0
-    with suppress(InputError):
-        for block in read_range(file, 0, None, _BLOCK):
-            count += sum(event[0] == START_DATASET for event in parser.feed(block))
-    return count
 
 
 def _uid_of_file(file: BinaryIO, *, force: bool) -> str | None:

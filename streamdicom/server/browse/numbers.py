@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from threading import Lock
 
 from streamdicom.index import SortedPairs, numbers_of, words
@@ -135,12 +135,17 @@ class Lookup:
         """Add the hash of a record."""
         self._pairs.add(value, number)
 
-    def finish(self) -> None:
-        """Sort the hashes."""
+    def finish(self, on_block: Callable[[], object] = bool) -> None:
+        """Sort the hashes.
+
+        Args:
+            on_block: Called now and then; what it raises ends the work.
+        """
         held: array[int] = array("Q")
         for pair in self._pairs:
             held.extend(pair)
             if len(held) >= 2 * _BLOCK:
+                on_block()
                 self._sorted.extend(held)
                 held = array("Q")
         if held:

@@ -145,22 +145,25 @@ def search(library: Library, query: Query, columns: Columns | None = None) -> It
     Raises:
         SourceChangedError: A source has changed.
     """
+    position = 0
     for part in _parts(library):
         if part is None:
+            yield Step([], [], position, 0)
             continue
+        position = part.numbers.stop
         found, faults = None, 0
         if part.located.unit.format == "json" and not part.located.unit.packing:
             with suppress(InputError):
                 found = _search_json(library, part, query, columns)
         if found is None:
             found, faults = _search_each(library, part.numbers, query, columns)
-        yield Step([number for number, _ in found], [cells for _, cells in found], part.numbers.stop, faults)
+        yield Step([number for number, _ in found], [cells for _, cells in found], position, faults)
 
 
 def _parts(library: Library) -> Iterator[_Part | None]:
     """Yield the data sets in parts, and None while there are no more yet."""
     number = 0
-    while True:
+    while not library.is_closed:
         is_complete = library.progress.is_complete
         if number >= len(library):
             if is_complete:

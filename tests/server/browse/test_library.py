@@ -14,6 +14,7 @@ from pydicom.data import get_testdata_file
 from streamdicom import build_index
 from streamdicom.server.browse import Library
 from streamdicom.server.browse.datasets import find_uid, uid_of
+from streamdicom.server.browse.search import Query, search
 from streamdicom.server.browse.units import SourceChangedError
 from tests.server.browse.sources import UID, array, lines, members, tarred, xml, zipped
 
@@ -138,3 +139,14 @@ def test_data_sets_after_a_comment_are_a_problem(tmp_path: Path) -> None:
 def test_missing_source_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         Library([str(tmp_path / "none.json")])
+
+
+def test_search_ends_when_the_library_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(array(3))
+    library = _library(path)
+    library.progress.is_complete = False  # as while more data sets are being found
+    steps = search(library, Query({}, ["nothing"]))
+    assert [next(steps).position for _ in range(3)] == [3, 3, 3]
+    library.close()
+    assert list(steps) == []
