@@ -131,7 +131,17 @@ class Bounded:
             await _BUSY(scope, receive, send)
             return
         self._left -= 1
+        is_held = True
+
+        async def answer(message: Message) -> None:
+            nonlocal is_held
+            await send(message)
+            # The client may send its next request before the application returns.
+            if is_held and message["type"] == "http.response.body" and not message.get("more_body", False):
+                is_held = False
+                self._left += 1
+
         try:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, answer)
         finally:
-            self._left += 1
+            self._left += is_held

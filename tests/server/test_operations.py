@@ -14,10 +14,12 @@ import pytest
 from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
 from starlette.requests import Request
+from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
-from starlette.types import ASGIApp, Message
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streamdicom.server import Catalog, ServerLimits, server_app
+from streamdicom.server.operations import Bounded
 
 _BASE = "http://localhost"
 _JSON = {"Content-Type": "application/dicom+json"}
@@ -211,6 +213,40 @@ def test_further_requests_are_answered_503_and_room_is_made_again(folder: Path) 
         return [refused, *await asyncio.gather(*tasks), await _status(app, at_once())]
 
     assert asyncio.run(run()) == [503, 409, 409, 409]
+
+
+def test_answered_request_makes_room_before_its_task_ends() -> None:
+    async def run() -> list[int]:
+        end = asyncio.Event()
+
+        async def lingering(scope: Scope, receive: Receive, send: Send) -> None:
+            await PlainTextResponse("answered")(scope, receive, send)
+            await end.wait()
+
+        app = Bounded(lingering, requests=1)
+        statuses = []
+        for _ in range(3):
+            answered = asyncio.Event()
+
+            async def send(message: Message, answered: asyncio.Event = answered) -> None:
+                if message["type"] == "http.response.start":
+                    statuses.append(message["status"])
+                else:
+                    answered.set()
+
+            tasks.append(asyncio.create_task(app({"type": "http"}, _no_body, send)))
+            await answered.wait()
+            await asyncio.sleep(0)
+        end.set()
+        await asyncio.gather(*tasks)
+        return statuses
+
+    tasks: list[asyncio.Task[None]] = []
+    assert asyncio.run(run()) == [200, 200, 200]
+
+
+async def _no_body() -> Message:
+    return {"type": "http.request"}
 
 
 def test_request_and_its_data_sets_are_bounded(folder: Path) -> None:
