@@ -12,7 +12,19 @@ from typing import Any
 
 import pytest
 
-from bench import browsing, bulk, exporting, indexing, latency, origin, random_access, report, requests, serving
+from bench import (
+    browsing,
+    bulk,
+    engine_share,
+    exporting,
+    indexing,
+    latency,
+    origin,
+    random_access,
+    report,
+    requests,
+    serving,
+)
 from bench.memory import MIB, Measurement, measure
 from bench.peers import jobs
 from bench.peers.table import machine, table
@@ -50,6 +62,9 @@ def main() -> int:
     caption = machine()
     page = [_CAPTION, caption, table(peers), _picture("Peers", report.draw_peers(peers, caption, arguments.out))]
     print(table(peers))
+    shares = engine_share.table(engine_share.measure())
+    page.append(shares)
+    print(f"\n{shares}")
     if arguments.what == "all":
         rows, pictures = _measure_all(part, arguments, caption)
         print(f"\n{report.table(rows)}\n\n{report.NOTES}")

@@ -9,10 +9,13 @@ from subprocess import CalledProcessError
 
 import pytest
 from pydicom import dcmread
+from pydicom.data import get_testdata_file
 
 import streamdicom
+from bench import engine_share
 from bench.peers.jobs import Job, Unit, engines, make_jobs, measure
 from bench.peers.table import machine, table
+from streamdicom import _native
 
 _OURS = [", ".join(filter(None, ("streamdicom", engine))) for engine in engines()]
 _INSTALLED = (*_OURS, "pydicom", "json", "ijson", "orjson", "msgspec", "ElementTree", "lxml")
@@ -85,3 +88,26 @@ def test_each_engine_has_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _python(code: str) -> list[str]:
     return [sys.executable, "-c", code]
+
+
+_WITH_ENGINE = pytest.mark.skipif(_native.functions is None, reason="the compiled engine was not built")
+
+
+@_WITH_ENGINE
+@pytest.mark.slow
+def test_engine_reads_nearly_all_elements_of_each_writer() -> None:
+    shares = engine_share.measure()
+    assert len(shares) >= 2
+    for name, found in shares.items():
+        lowest = 0.97 if name.startswith("XML") else 0.99  # the first elements of a document are read by Python
+        assert found.taken >= lowest * found.elements, f"{name}: {found}"
+    assert engine_share.table(shares).count("%") == len(shares)
+
+
+@_WITH_ENGINE
+@pytest.mark.parametrize("name", ["rtdose_rle.dcm", "rtplan.dcm", "reportsi.dcm"])
+def test_engine_reads_character_sets_new_tags_and_public_elements_of_vr_un(name: str) -> None:
+    path = get_testdata_file(name)
+    assert isinstance(path, str)
+    elements, taken = engine_share.share([Path(path).read_bytes()])
+    assert 0 <= elements - taken <= 3  # fragments, and a sequence of VR UN

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 use streamdicom_scan::check::Checked;
 use streamdicom_scan::encode::Until;
 use streamdicom_scan::handler::Handler;
@@ -59,6 +59,8 @@ thread_local! {
 pub struct Part10Run {
     context: Py<PyAny>,
     public: Py<PyAny>,
+    /// Returns the VR that a tag has in implicit VR wherever it stands, or "".
+    certain_vr: Py<PyAny>,
     tables: Vec<Table>,
 }
 
@@ -73,7 +75,12 @@ struct Table {
 #[pymethods]
 impl Part10Run {
     #[new]
-    fn new(context: Py<PyAny>, public: Py<PyAny>, tables: Vec<(Py<PyAny>, bool, bool, bool, bool)>) -> Self {
+    fn new(
+        context: Py<PyAny>,
+        public: Py<PyAny>,
+        certain_vr: Py<PyAny>,
+        tables: Vec<(Py<PyAny>, bool, bool, bool, bool)>,
+    ) -> Self {
         let tables = tables
             .into_iter()
             .map(|(table, is_implicit, is_little_endian, in_file_meta, checks_padding)| Table {
@@ -83,7 +90,7 @@ impl Part10Run {
                 checks_padding,
             })
             .collect();
-        Part10Run { context, public, tables }
+        Part10Run { context, public, certain_vr, tables }
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -211,7 +218,7 @@ impl<'a> Opened<'a> {
             outer: outer.clone().unbind(),
             events: None,
             learned: vec![Vec::new()],
-            repertoire: None,
+            repertoires: vec![None],
             vrs,
         };
         let outside = outer.len();
@@ -348,7 +355,8 @@ struct Contexts<'a> {
     events: Option<Py<PyList>>,
     /// Of each frame.
     learned: Vec<Vec<Learned>>,
-    repertoire: Option<Repertoire>,
+    /// The character set of each frame, as far as it is known.
+    repertoires: Vec<Option<Repertoire>>,
     vrs: KnownVrs,
 }
 
@@ -408,17 +416,14 @@ impl Contexts<'_> {
     }
 
     fn implicit_vr(&mut self, py: Python<'_>, tag: u32) -> Option<Vr> {
-        let key = [(tag >> 16) as u8, (tag >> 24) as u8, tag as u8, (tag >> 8) as u8];
-        let table = self.known.bind(py).cast::<PyDict>().ok()?;
-        let entry = table.get_item(PyBytes::new(py, &key)).ok()??;
-        let name = entry.get_item(2).ok()?;
+        let name = self.kit.certain_vr.bind(py).call1((tag,)).ok()?;
         let code: [u8; 2] = name.cast::<PyString>().ok()?.to_str().ok()?.as_bytes().try_into().ok()?;
         let vr = Vr::of(code)?;
         self.vrs.insert(tag, vr);
         Some(vr)
     }
 
-    /// Returns the character set of text beyond ASCII, which all frames share.
+    /// Returns the character set of text beyond ASCII, which the frame of the run's start has.
     fn find_repertoire(&self, py: Python<'_>) -> PyResult<Repertoire> {
         let sets = self.context.bind(py).getattr(intern!(py, "facts"))?.getattr(intern!(py, "sets"))?;
         let terms: Vec<String> = sets.getattr(intern!(py, "terms"))?.extract()?;
@@ -458,18 +463,34 @@ impl Surroundings for Contexts<'_> {
         found.or_else(|| Python::attach(|py| self.implicit_vr(py, tag)))
     }
 
+    fn vr_of_un(&mut self, tag: u32) -> Option<Vr> {
+        self.vr(tag)
+    }
+
     fn repertoire(&mut self) -> Repertoire {
-        if self.repertoire.is_none() {
-            let found = Python::attach(|py| self.find_repertoire(py));
-            self.repertoire = Some(found.unwrap_or(Repertoire::Unknown));
+        if let Some(Some(repertoire)) = self.repertoires.last() {
+            return *repertoire;
         }
-        self.repertoire.unwrap_or(Repertoire::Unknown)
+        let found = Python::attach(|py| self.find_repertoire(py)).unwrap_or(Repertoire::Unknown);
+        self.set_repertoire(found);
+        found
+    }
+
+    fn set_repertoire(&mut self, repertoire: Repertoire) -> bool {
+        if let Some(innermost) = self.repertoires.last_mut() {
+            *innermost = Some(repertoire);
+        }
+        true
     }
 
     fn learn(&mut self, tag: u32, vr: Vr, field: &[u8]) {
         let source = match &self.events {
             Some(events) => LearnedFrom::Event(Python::attach(|py| events.bind(py).len()) - 1),
-            None => LearnedFrom::Field(vr, field.to_vec(), self.repertoire.unwrap_or(Repertoire::Unknown)),
+            None => LearnedFrom::Field(
+                vr,
+                field.to_vec(),
+                self.repertoires.last().copied().flatten().unwrap_or(Repertoire::Unknown),
+            ),
         };
         if let Some(learned) = self.learned.last_mut() {
             if is_private_creator(tag) {
@@ -482,10 +503,12 @@ impl Surroundings for Contexts<'_> {
 
     fn enter(&mut self) {
         self.learned.push(Vec::new());
+        self.repertoires.push(self.repertoires.last().copied().flatten());
     }
 
     fn exit(&mut self) {
         self.learned.pop();
+        self.repertoires.pop();
     }
 
     fn leave(&mut self) -> Option<(Frame, bool)> {
@@ -497,7 +520,7 @@ impl Surroundings for Contexts<'_> {
             let is_same = context.getattr(intern!(py, "known")).ok()?.is(&self.known);
             outer.del_item(last).ok()?;
             self.context = context.unbind();
-            self.repertoire = None;
+            self.repertoires = vec![None];
             self.learned = vec![Vec::new()];
             Some((frame, is_same))
         })

@@ -211,6 +211,17 @@ def affects_context(tag: int) -> bool:
     return tag in _CONTEXT_TAGS or is_private_creator(tag)
 
 
+def certain_vr(tag: int) -> str:
+    """Return the VR of a public element, or "" if its tag is not enough.
+
+    >>> certain_vr(0x00100010), certain_vr(0x00280106), certain_vr(0x00100000)
+    ('PN', '', 'UL')
+    """
+    if not tag or tag >> 16 & 1 or is_ambiguous(tag):
+        return ""
+    return _public_vr(tag) or ("UN" if tag & 0xFFFF else "UL")
+
+
 def is_ambiguous(tag: int) -> bool:
     """Return True if the VR of a public element depends on more than its tag."""
     vr = _public_vr(tag)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar
 
+from streamdicom import _native
 from streamdicom._cache import BoundedCache
 from streamdicom._push import PIECE_SIZE
 from streamdicom._warn import warn
@@ -94,7 +95,7 @@ class Part10Parser(ElementParser, SelfEncoding):
         if form.is_part10:  # its writer needs the events of the UIDs that the File Meta Information repeats
             return
         self._part10_run = encoding_run(form)
-        self._piece_size = CHUNK  # there are no events that take memory
+        self._piece_size = CHUNK // 2  # there are no events that take memory; the text is two to seven times as long
 
     def skip(self, keep: int = -1) -> int:
         """Skip the rest of the current long binary value.
@@ -218,7 +219,8 @@ class Part10Parser(ElementParser, SelfEncoding):
         if self._input.lacks(8):
             return False
         context = self._context
-        if context.last < 0 and self._input.data.startswith(_GROUP_LENGTH_HEADER, self._input.pos):
+        is_native = _native.functions is not None
+        if not is_native and context.last < 0 and self._input.data.startswith(_GROUP_LENGTH_HEADER, self._input.pos):
             return self._group_length()
         if context.last < 0 and context.encoding is EXPLICIT_LITTLE_ENDIAN and not self._has_vr():
             context.encoding, context.known = IMPLICIT_LITTLE_ENDIAN, BoundedCache()
@@ -233,6 +235,7 @@ class Part10Parser(ElementParser, SelfEncoding):
             context.limit = NO_END
             self._meta_end = None
         before, start = len(self._events), self._input.pos
+        end = self._input.offset + size + length
         self._run()
         if self._input.pos == start and not self._element():
             return False
@@ -241,7 +244,7 @@ class Part10Parser(ElementParser, SelfEncoding):
                 if tag == TRANSFER_SYNTAX_UID and isinstance(values[0], str):
                     self._transfer_syntax = values[0]
                 elif tag == _GROUP_LENGTH and isinstance(values[0], int):
-                    context.limit = self._meta_end = self._input.offset + values[0]
+                    context.limit = self._meta_end = end + values[0]
         return True
 
     def _group_length(self) -> bool:

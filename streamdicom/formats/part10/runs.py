@@ -32,7 +32,7 @@ from streamdicom.dicom import (
     Encoding,
 )
 from streamdicom.events import ELEMENT, END_ITEM, END_SEQUENCE, START_ITEM, START_SEQUENCE, Event
-from streamdicom.formats.part10.context import NO_END, PUBLIC, Context
+from streamdicom.formats.part10.context import NO_END, PUBLIC, Context, certain_vr
 from streamdicom.formats.part10.headers import (
     ITEM_END,
     ITEM_START,
@@ -290,7 +290,7 @@ def _compiled_run(functions: ModuleType) -> Any:
             tables.append((table, encoding.implicit, encoding.little_endian, False, checks_padding))
         file_meta = CHECKING_FILE_META_TABLE if checks_padding else FILE_META_TABLE
         tables.append((file_meta, False, True, True, checks_padding))
-    return functions.Part10Run(Context, PUBLIC, tables)
+    return functions.Part10Run(Context, PUBLIC, certain_vr, tables)
 
 
 def part10_bytes(

@@ -44,6 +44,8 @@ _END_ROOT = "</NativeDicomModel>"
 
 _EMPTY_BATCH_SIZE = 1024  # empty values that are written at once
 
+_MIN_BLOCK_SIZE = 8 * 1024  # bytes that are not joined with others
+
 
 class XmlWriter(TextWriter):
     r"""Write the data sets of a stream of events as XML documents in UTF-8.
@@ -220,7 +222,12 @@ class XmlWriter(TextWriter):
 
     def _encoded(self, tag: int, vr: str, value: Any) -> None:
         data, last, in_sequence, changed, opened, _, ended_items, _, blocks, _ = value
-        self._put_tags(data.decode())
+        if self._indent is None and len(data) >= _MIN_BLOCK_SIZE:  # not copied
+            if self._texts:
+                self._flush()
+            self._sink(data)
+        else:
+            self._put_tags(data.decode())
         if changed:
             del self._sequences[-changed:]
         self._sequences += opened

@@ -106,7 +106,21 @@ pub fn vr_member(data: &[u8], position: usize) -> Scan<(Vr, usize)> {
 pub fn attribute(data: &[u8], tag: u32, start: usize, limits: &Limits, scratch: &mut Scratch) -> Scan<Member> {
     let mut vr = None;
     let mut content = Content::Nothing;
-    let mut position = after(data, after(data, start, b':')?, b'{')?;
+    let mut position;
+    if let Some((found, first)) = usual_start(data, start) {
+        vr = Some(found);
+        (content, position) = values(data, first, vr, limits, scratch)?;
+        let is_complete;
+        if content == Content::Items {
+            return Ok(Member { tag, vr, content, end: position });
+        }
+        (is_complete, position) = after_member(data, position)?;
+        if is_complete {
+            return Ok(Member { tag, vr, content, end: position });
+        }
+    } else {
+        position = after(data, after(data, start, b':')?, b'{')?;
+    }
     loop {
         position = after(data, position, b'"')?;
         match data.get(position).ok_or(Stop::Incomplete)? {
@@ -140,13 +154,41 @@ pub fn attribute(data: &[u8], tag: u32, start: usize, limits: &Limits, scratch: 
             }
             _ => position = extra_member(data, position, limits, scratch)?,
         }
-        position = blank(data, position);
-        match data.get(position).ok_or(Stop::Incomplete)? {
-            b',' => position += 1,
-            b'}' => return Ok(Member { tag, vr, content, end: position + 1 }),
-            _ => return Err(Stop::Odd),
+        let is_complete;
+        (is_complete, position) = after_member(data, position)?;
+        if is_complete {
+            return Ok(Member { tag, vr, content, end: position });
         }
     }
+}
+
+/// Return whether an attribute ends after a member, and the index after the comma or the brace.
+#[inline]
+fn after_member(data: &[u8], position: usize) -> Scan<(bool, usize)> {
+    let position = blank(data, position);
+    match data.get(position).ok_or(Stop::Incomplete)? {
+        b',' => Ok((false, position + 1)),
+        b'}' => Ok((true, position + 1)),
+        _ => Err(Stop::Odd),
+    }
+}
+
+/// Return the VR and the index of the first value, of an attribute that starts as most writers write it.
+#[inline]
+fn usual_start(data: &[u8], start: usize) -> Option<(Vr, usize)> {
+    if let Some(text) = data.get(start..start + 21)
+        && text.starts_with(b":{\"vr\":\"")
+        && text.ends_with(b"\",\"Value\":[")
+    {
+        return Some((Vr::of([text[8], text[9]])?, start + 21));
+    }
+    if let Some(text) = data.get(start..start + 25)
+        && text.starts_with(b": {\"vr\": \"")
+        && text.ends_with(b"\", \"Value\": [")
+    {
+        return Some((Vr::of([text[10], text[11]])?, start + 25));
+    }
+    None
 }
 
 /// Scan a member beyond the standard that has a string, after its quotation mark.

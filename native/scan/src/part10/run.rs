@@ -55,8 +55,18 @@ pub trait Surroundings {
     /// Return the VR of an element in implicit VR, if it depends on the tag only.
     fn vr(&mut self, tag: u32) -> Option<Vr>;
 
+    /// Return the VR of an element whose VR in the file is UN, if it depends on the tag only.
+    fn vr_of_un(&mut self, _tag: u32) -> Option<Vr> {
+        None
+    }
+
     /// Return the character set of text beyond ASCII.
     fn repertoire(&mut self) -> Repertoire;
+
+    /// Note the character set of the innermost data set or item; return false if Python must see it.
+    fn set_repertoire(&mut self, _repertoire: Repertoire) -> bool {
+        false
+    }
 
     /// Note an element of the innermost frame that changes the meaning of later ones; the handler has it already.
     fn learn(&mut self, tag: u32, vr: Vr, field: &[u8]);
@@ -111,21 +121,18 @@ pub fn run<S: Surroundings, H: Handler>(
     }
     loop {
         if !is_item_due {
-            let last = frame.limit.saturating_sub(base).clamp(0, size as i64) as usize;
+            let mut last = frame.limit.saturating_sub(base).clamp(0, size as i64) as usize;
             let mut sequence: Option<(u32, usize)> = None; // its tag and the size of its header
             let mut highest = frame.last;
             while pos + 8 <= last {
                 let head = array::<8>(buffer, pos);
                 let tag = tag_of([head[0], head[1], head[2], head[3]], little);
                 let group = tag >> 16;
-                if i64::from(tag) <= highest
-                    || group == 0xFFFE
-                    || (group == 2) != in_file_meta
-                    || tag == SPECIFIC_CHARACTER_SET
-                {
+                if i64::from(tag) <= highest || group == 0xFFFE || (group == 2) != in_file_meta {
                     break;
                 }
                 let (vr, header, length);
+                let mut is_guess = false;
                 if encoding.is_implicit {
                     if group & 1 == 1 || tag == 0 {
                         break;
@@ -135,11 +142,15 @@ pub fn run<S: Surroundings, H: Handler>(
                     length = number_32([head[4], head[5], head[6], head[7]], little);
                 } else {
                     let Some(found) = Vr::of([head[4], head[5]]) else { break };
-                    if is_named(found, *b"UN") {
+                    is_guess = is_named(found, *b"UN");
+                    vr = if !is_guess {
+                        found
+                    } else if let Some(known) = known_vr(tag, in_file_meta || !little, around) {
+                        known
+                    } else {
                         break;
-                    }
-                    vr = found;
-                    if is_short(vr) {
+                    };
+                    if is_short(found) {
                         header = 8;
                         length = u32::from(number_16([head[6], head[7]], little));
                     } else {
@@ -156,7 +167,8 @@ pub fn run<S: Surroundings, H: Handler>(
                     }
                     break;
                 }
-                if in_file_meta && tag & 0xFFFF == 0 {
+                let is_group_length = tag & 0xFFFF == 0;
+                if in_file_meta && is_group_length && !(highest < 0 && is_named(vr, *b"UL") && length == 4) {
                     break;
                 }
                 let start = pos + header;
@@ -171,6 +183,19 @@ pub fn run<S: Surroundings, H: Handler>(
                     scratch.values(vr, field, little, || around.repertoire())
                 };
                 let Some(values) = values else { break };
+                if is_guess && !is_plain(vr, field) {
+                    break;
+                }
+                if tag == SPECIFIC_CHARACTER_SET {
+                    let Some(repertoire) = repertoire_of(vr, field) else { break };
+                    if !around.set_repertoire(repertoire) {
+                        break;
+                    }
+                }
+                if in_file_meta && is_group_length {
+                    frame.limit = base + stop as i64 + i64::from(number_32(array(buffer, start), little));
+                    last = frame.limit.saturating_sub(base).clamp(0, size as i64) as usize;
+                }
                 handler.at(pos);
                 handler.element(tag, vr, values);
                 if handler.has_refused() {
@@ -319,7 +344,42 @@ fn number_32(bytes: [u8; 4], little: bool) -> u32 {
 /// Return whether an element changes the meaning of later ones.
 #[inline]
 pub fn is_learned(tag: u32) -> bool {
-    tag == PIXEL_REPRESENTATION || tag == LUT_DESCRIPTOR || is_private_creator(tag)
+    tag == PIXEL_REPRESENTATION || tag == LUT_DESCRIPTOR || tag == SPECIFIC_CHARACTER_SET || is_private_creator(tag)
+}
+
+/// Return the VR of an element whose VR in the file is UN (PS3.5 6.2.2), or None if it depends on more than the tag.
+#[cold]
+fn known_vr<S: Surroundings>(tag: u32, is_unusual: bool, around: &mut S) -> Option<Vr> {
+    let is_private = tag & 0x1_0000 != 0;
+    if is_unusual || is_private || tag == 0 {
+        return None;
+    }
+    around.vr_of_un(tag).filter(|vr| field_of(*vr) != Field::Sequence)
+}
+
+/// Return whether a field is evidently of its VR: text is printable ASCII, apart from padding.
+#[cold]
+fn is_plain(vr: Vr, field: &[u8]) -> bool {
+    let end = field.iter().rposition(|byte| !matches!(byte, 0 | b' ')).map_or(0, |last| last + 1);
+    !matches!(field_of(vr), Field::Text(..) | Field::PersonName)
+        || field[..end].iter().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
+/// Return the repertoire by Specific Character Set (PS3.3 C.12.1.1.2), or None for a value that needs a closer look.
+fn repertoire_of(vr: Vr, field: &[u8]) -> Option<Repertoire> {
+    if !is_named(vr, *b"CS") {
+        return None;
+    }
+    let term = field.strip_suffix(b" ").unwrap_or(field);
+    let number = term.strip_prefix(b"ISO_IR ")?;
+    match number {
+        b"100" => Some(Repertoire::Latin1),
+        b"192" => Some(Repertoire::Utf8),
+        b"13" | b"101" | b"109" | b"110" | b"126" | b"127" | b"138" | b"144" | b"148" | b"166" => {
+            Some(Repertoire::Unknown)
+        }
+        _ => None,
+    }
 }
 
 /// Return whether an element reserves a block of private elements (PS3.5 7.8.1).
