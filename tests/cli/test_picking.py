@@ -93,6 +93,7 @@ def test_sample_is_the_same_with_an_index(number: int, path: Path) -> None:
     assert chosen == sorted(set(chosen))
 
 
+@pytest.mark.slow
 def test_each_data_set_is_sampled_as_often_as_others(path: Path) -> None:
     run("index", path)
     counts = dict.fromkeys((f"1.2.{number}" for number in range(40)), 0)
