@@ -1,4 +1,4 @@
-"""The page of ``streamdicom browse`` over long arrays: first rows, jumps, scrolling, and memory of the server.
+"""The page of ``streamdicom browse`` over long arrays.
 
 ``python -m bench.browsing FILE DATASETS`` measures once and prints JSON.
 """

@@ -139,6 +139,17 @@ const scenes = {
     return { rows, hash: new URL(page.url()).hash, summary: await text(page, '.summary'), faults: page.faults };
   },
 
+  async same(page, { url }) {
+    await open(page, url);
+    await isIndexed(page);
+    await jump(page, 2);
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('d');
+    await page.waitForSelector('#differences .row[aria-rowindex="2"]');
+    const rows = await page.locator('#differences .row .side').allTextContents();
+    return { hash: new URL(page.url()).hash, rows, faults: page.faults };
+  },
+
   async hostile(page, { url }) {
     await open(page, url);
     await page.waitForSelector('#tree .row');

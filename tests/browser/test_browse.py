@@ -161,6 +161,16 @@ def test_marked_data_sets_are_compared(url: str) -> None:
     assert found["summary"] == f"{len(found['rows'])} differences"
 
 
+def test_two_files_are_compared_by_uid(tmp_path: Path) -> None:
+    one, other = tmp_path / "before.json", tmp_path / "after.json"
+    one.write_bytes(array(4))
+    other.write_bytes(array(4)[:-1].replace(b"P0002", b"P9999") + b"]")
+    with browsing(one, other) as (_, url):
+        found = _run("same", url)
+    assert found["hash"] == "#2?compare=6"
+    assert found["rows"] == ["LO P0002", "LO P9999"]
+
+
 def test_markup_in_values_stays_text(tmp_path: Path) -> None:
     markup = "</script><img src=x onerror=hacked=1><b>x</b>"
     dataset = {f"{tag:08X}": {"vr": "LO", "Value": [markup]} for tag in range(0x00090010, 0x0009001C)} | {

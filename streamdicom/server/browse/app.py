@@ -12,7 +12,8 @@ is not valid is answered 400, and one for a data set that does not exist 404. If
 - ``GET /api/tree?number=0&path=00081140[0]&start=0``: ``rows`` of the elements of a data set or an item, or of the
   items of a sequence; ``total``; ``error`` if the data set could not be read to its end.
 - ``GET /api/value?number=0&path=00100010``: the ``values`` of an element, or ``hex`` digits of its first bytes.
-- ``GET /api/find?uid=1.2.3``: the ``number`` of the data set with a SOP Instance UID, or null.
+- ``GET /api/find?uid=1.2.3``: the ``number`` of the first data set with a SOP Instance UID, or null, and the
+  ``numbers`` of all.
 - ``GET /api/deviations?number=0``: ``deviations`` with code, clause, path and byte offset.
 - ``GET /api/json?number=0&path=00100010``: ``text`` of an element, and whether it is that of the ``source``.
 - ``GET /api/search?select=Modality=CT&word=text``: lines of JSON, with the ``numbers`` of the data sets found, and the
@@ -40,6 +41,7 @@ from contextlib import suppress
 from hmac import compare_digest
 from importlib.resources import files
 from importlib.util import find_spec
+from itertools import islice
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -54,12 +56,11 @@ from streamdicom.errors import StreamDicomError
 from streamdicom.patterns import Pattern
 from streamdicom.server.browse.checks import deviations, json_text
 from streamdicom.server.browse.compare import compare
-from streamdicom.server.browse.datasets import find_uid
 from streamdicom.server.browse.exports import FORMATS, Export
 from streamdicom.server.browse.library import Library
 from streamdicom.server.browse.pictures import CannotShowError, picture, waveform
 from streamdicom.server.browse.rows import MAX_ROWS, Columns, rows
-from streamdicom.server.browse.search import Query
+from streamdicom.server.browse.search import Query, find_uid
 from streamdicom.server.browse.streams import found_lines, sorted_lines, statistics_lines
 from streamdicom.server.browse.tables import Tables
 from streamdicom.server.browse.tree import MAX_ROWS as MAX_TREE_ROWS
@@ -87,6 +88,7 @@ _HEADERS = {
 _API = "/api/"
 _MAX_BODY = 1024 * 1024  # bytes of a request
 _MAX_TICKETS = 16
+_MAX_SAME = 100  # data sets with one UID that are returned
 _GETS = (
     *("status", "rows", "columns", "tree", "value", "find", "deviations", "json"),
     *("search", "statistics", "sort", "compare", "frame", "waveform"),
@@ -336,7 +338,8 @@ class _Endpoints:
         return value_of(self._library, _integer(request, "number"), path)
 
     def find(self, request: Request) -> dict[str, Any]:
-        return {"number": find_uid(self._library, request.query_params.get("uid", ""))}
+        found = list(islice(find_uid(self._library, request.query_params.get("uid", "")), _MAX_SAME))
+        return {"number": found[0] if found else None, "numbers": found}
 
     def deviations(self, request: Request) -> dict[str, Any]:
         return deviations(self._library, _integer(request, "number"))

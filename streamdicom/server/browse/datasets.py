@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from streamdicom.archive import Heads
 from streamdicom.deviations import Deviation
 from streamdicom.dicom import SOP_INSTANCE_UID
 from streamdicom.errors import InputError, Location, TruncatedError
@@ -113,11 +114,25 @@ def events_of(library: Library, number: int, options: ReadOptions) -> Iterator[E
         yield from pipeline.iter(batch.events) if pipeline else batch.events
 
 
-def find_uid(library: Library, uid: str) -> int | None:
-    """Return the number of the first data set with a SOP Instance UID, or None."""
-    candidates = library.candidates(uid)
-    numbers = range(len(library)) if candidates is None else candidates
-    return next((number for number in numbers if uid_of(library, number) == uid), None)
+def heads_of(tags: list[int] | None) -> Heads | None:
+    """Return the reader of some elements at the start of DICOM files, or None."""
+    return Heads.of(tags, ReadOptions(include=tags)) if tags else None
+
+
+def head_of(library: Library, number: int, heads: Heads | None) -> list[Event] | None:
+    """Return some elements of a DICOM file, or None if the parser is needed.
+
+    Raises:
+        IndexError: There is no such data set.
+        SourceChangedError: The file has changed.
+    """
+    if heads is None:
+        return None
+    unit = library.locate(number).unit
+    if unit.format != "dicom" or unit.container or unit.packing:
+        return None
+    with opened(unit):
+        return heads.read(unit.path, unit.size)
 
 
 def uid_of(library: Library, number: int) -> str:

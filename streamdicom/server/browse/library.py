@@ -22,6 +22,7 @@ from threading import Event as Flag
 from threading import Lock, Thread
 from typing import BinaryIO, NamedTuple, cast
 
+from streamdicom.archive import Heads
 from streamdicom.dicom import SOP_INSTANCE_UID
 from streamdicom.errors import IndexMismatchError, InputError
 from streamdicom.events import ELEMENT, END_DATASET, START_DATASET
@@ -140,6 +141,7 @@ class Library:
         self._members: dict[int, list[MemberPlace]] = {}  # of compressed units
         self._indices: list[tuple[int, int, StreamIndex]] = []  # first number, count and index
         self._uids = Lookup()
+        self._heads = Heads.of([SOP_INSTANCE_UID], ReadOptions(include=[SOP_INSTANCE_UID]))
         self._lock = Lock()
         self._is_stopped = Flag()
         self._start = time.monotonic()
@@ -276,10 +278,18 @@ class Library:
         """Add a DICOM file."""
         if uid is None:
             with suppress(InputError, SourceChangedError), opened(unit) as file:
-                uid = _uid_of_file(file, force=self.force)
+                uid = self._uid_of(unit, file)
         number = self._add_unit(unit)
         self._add_places(number, [0])
         self._uids.add(uid_hash(uid), len(self._places) - 1)
+
+    def _uid_of(self, unit: Unit, file: BinaryIO) -> str | None:
+        """Return the SOP Instance UID of a DICOM file, or None."""
+        if self._heads is not None and not unit.container and not unit.packing:
+            events = self._heads.read(unit.path, unit.size)
+            if events is not None:
+                return next((str(value[0]) for _, _, _, value in events if value), None)
+        return _uid_of_file(file, force=self.force)
 
     # --- JSON and XML ------------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from streamdicom.events import (
     Event,
 )
 from streamdicom.patterns import parse_pattern_step
-from streamdicom.server.browse.datasets import events_of, reading_options
+from streamdicom.server.browse.datasets import events_of, head_of, heads_of, reading_options
 from streamdicom.server.browse.library import Library
 from streamdicom.server.browse.tables import Kind
 from streamdicom.server.browse.texts import MAX_TEXT, texts_of
@@ -68,6 +68,12 @@ class Columns:
         """The patterns of the elements; without columns, a pattern that matches nothing."""
         found = [".".join(f"{tag:08X}" for tag in path) for path in self._places]
         return found or [f"{DELIMITER_GROUP:04X}0000"]
+
+    @property
+    def tags(self) -> list[int] | None:
+        """The tags of the elements, or None if some are in sequences."""
+        is_flat = all(len(path) == 1 and self._vr(indices[0]) != "SQ" for path, indices in self._places.items())
+        return [path[0] for path in self._places] if is_flat else None
 
     def kind(self, index: int) -> Kind:
         """Return the kind of the values of a column, by the data dictionary."""
@@ -140,11 +146,12 @@ def rows(library: Library, numbers: Sequence[int], columns: Columns) -> Iterator
         columns: The columns.
     """
     options = reading_options(library, include=columns.include)
+    heads = heads_of(columns.tags)
     for number in numbers:
         row: dict[str, Any] = {"number": number}
         seen: list[Event] = []
         try:
-            seen.extend(events_of(library, number, options))
+            seen.extend(head_of(library, number, heads) or events_of(library, number, options))
         except InputError as error:
             row["error"] = error.message
         except SourceChangedError as error:

@@ -32,7 +32,7 @@ from streamdicom.io import read_range
 from streamdicom.jsontext import NEXT, Origin
 from streamdicom.limits import Limits
 from streamdicom.patterns import DatasetConditions, Pattern
-from streamdicom.server.browse.datasets import events_of, reading_options
+from streamdicom.server.browse.datasets import events_of, reading_options, uid_of
 from streamdicom.server.browse.library import Library, Located
 from streamdicom.server.browse.rows import Columns
 from streamdicom.server.browse.units import opened
@@ -160,6 +160,20 @@ def search(library: Library, query: Query, columns: Columns | None = None) -> It
         yield Step([number for number, _ in found], [cells for _, cells in found], position, faults)
 
 
+def find_uid(library: Library, uid: str) -> Iterator[int]:
+    """Yield the numbers of the data sets with a SOP Instance UID.
+
+    Raises:
+        SourceChangedError: A source has changed.
+    """
+    candidates = library.candidates(uid)
+    if candidates is not None:
+        yield from (number for number in candidates if uid_of(library, number) == uid)
+        return
+    for step in search(library, Query({"SOPInstanceUID": uid}, [])):
+        yield from step.numbers
+
+
 def _parts(library: Library) -> Iterator[_Part | None]:
     """Yield the data sets in parts, and None while there are no more yet."""
     number = 0
@@ -179,6 +193,9 @@ def _parts(library: Library) -> Iterator[_Part | None]:
                 break
             count += 1
         end = records[2 * count + 1] if 2 * count < len(records) and records[2 * count] == located.unit_number else None
+        if count > 1 and (end is None or end - located.start > _MAX_SIZE):  # the last one is searched on its own
+            count -= 1
+            end = records[2 * count + 1]
         yield _Part(range(number, number + count), located, end)
         number += count
 
@@ -189,7 +206,7 @@ def _search_json(
     """Search a part of a JSON text at once; None if one of its data sets is long."""
     located = part.located
     base = part.numbers.start - located.number
-    if len(part.numbers) == 1 and (part.end is None or part.end - located.start > _MAX_SIZE):
+    if part.end is None or part.end - located.start > _MAX_SIZE:
         return None
     with opened(located.unit) as file:
         data = b"".join(read_range(file, located.start, part.end))
@@ -206,8 +223,6 @@ def _search_json(
     events = parser.feed(data)
     if parser.error:
         raise parser.error
-    if part.end is None:
-        events = [*events, *parser.finish()]
     if parser.dataset_count != located.number + len(part.numbers):
         return None
     found = []
@@ -254,7 +269,7 @@ def _include(query: Query, columns: Columns | None) -> list[Pattern]:
 def _match(events: Iterator[Event], query: Query, columns: Columns | None) -> tuple[int, list[str]] | None:
     """Return the number in its unit and the cells of a data set, if it matches."""
     first = next(events)
-    held = list(events)
+    held = [event for event in events if not isinstance(event[3], bytes)]  # segments of binary values
     if query.words and not query.has_words(held):
         return None
     return first[3], columns.texts(held) if columns else []

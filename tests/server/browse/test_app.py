@@ -161,8 +161,8 @@ def test_unknown_data_set_or_path_is_refused(client: TestClient) -> None:
 
 
 def test_data_set_is_found_by_its_uid(client: TestClient) -> None:
-    assert client.get(f"/api/find?uid={UID}23").json() == {"number": 23}
-    assert client.get("/api/find?uid=1.2").json() == {"number": None}
+    assert client.get(f"/api/find?uid={UID}23").json() == {"number": 23, "numbers": [23]}
+    assert client.get("/api/find?uid=1.2").json() == {"number": None, "numbers": []}
 
 
 def test_deviations_have_code_clause_and_offset(client: TestClient) -> None:

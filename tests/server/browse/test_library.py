@@ -13,10 +13,11 @@ from pydicom.data import get_testdata_file
 
 from streamdicom import build_index
 from streamdicom.server.browse import Library
-from streamdicom.server.browse.datasets import find_uid, uid_of
-from streamdicom.server.browse.search import Query, search
+from streamdicom.server.browse.datasets import uid_of
+from streamdicom.server.browse.search import Query, find_uid, search
 from streamdicom.server.browse.units import SourceChangedError
 from tests.server.browse.sources import UID, array, lines, members, tarred, xml, zipped
+from tests.support.memory import peak
 
 _COUNT = 40
 
@@ -47,8 +48,8 @@ def test_each_data_set_is_read_from_its_place(tmp_path: Path, name: str) -> None
         assert library.progress.problems == []
         assert library.progress.is_complete
         assert [uid_of(library, number) for number in range(len(library))] == [f"{UID}{n}" for n in range(_COUNT)]
-        assert [find_uid(library, f"{UID}{number}") for number in range(_COUNT)] == list(range(_COUNT))
-        assert find_uid(library, "1.2.3") is None
+        assert [list(find_uid(library, f"{UID}{number}")) for number in range(_COUNT)] == [[n] for n in range(_COUNT)]
+        assert list(find_uid(library, "1.2.3")) == []
         with pytest.raises(IndexError):
             library.locate(_COUNT)
 
@@ -69,7 +70,7 @@ def test_sources_follow_one_another(tmp_path: Path) -> None:
             *(("xml", number) for number in range(2)),
         ]
         assert [uid_of(library, number) for number in range(3, 6)] == ["1.7.0", "1.7.1", "1.7.2"]
-        assert find_uid(library, "1.7.1") == 4
+        assert list(find_uid(library, "1.7.1")) == [4]
 
 
 def test_dicom_files_in_zip_and_tar(tmp_path: Path) -> None:
@@ -90,7 +91,7 @@ def test_the_index_beside_a_source_is_used(tmp_path: Path) -> None:
     with _library(path) as library:
         assert len(library) == _COUNT
         assert library._indices
-        assert find_uid(library, f"{UID}7") == 7
+        assert list(find_uid(library, f"{UID}7")) == [7]
     path.write_bytes(array(_COUNT + 1))
     with _library(path) as library:
         assert len(library) == _COUNT + 1
@@ -141,12 +142,36 @@ def test_missing_source_is_an_error(tmp_path: Path) -> None:
         Library([str(tmp_path / "none.json")])
 
 
+def test_uid_is_found_while_the_index_is_being_sorted(tmp_path: Path) -> None:
+    for name in ("a.json", "b.json"):
+        (tmp_path / name).write_bytes(array(3))
+    with _library(tmp_path) as library:
+        assert list(find_uid(library, f"{UID}1")) == [1, 4]
+        library._uids.is_finished = False
+        assert list(find_uid(library, f"{UID}1")) == [1, 4]
+
+
+@pytest.mark.slow
+def test_long_data_sets_are_searched_without_being_held(tmp_path: Path) -> None:
+    long = b'{"00100020":{"vr":"LO","Value":["x"]},"00420011":{"vr":"OB","InlineBinary":"%s"}}' % (b"AAAA" * 4_000_000)
+    path = tmp_path / "a.json"
+    path.write_bytes(b"[" + b",".join([array(1)[1:-1], long, array(2)[1:-1], long]) + b"]")
+    with _library(path) as library:
+
+        def found(query: Query) -> list[int]:
+            return [number for step in search(library, query) for number in step.numbers]
+
+        assert found(Query({}, ["x"])) == [0, 1, 2, 3, 4]
+        assert found(Query({"PatientID": "x"}, [])) == [1, 4]
+        assert peak(lambda: found(Query({}, ["nothing"]))) < 4 * 1024 * 1024  # a fourth of a data set
+
+
 def test_search_ends_when_the_library_is_closed(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(array(3))
     library = _library(path)
     library.progress.is_complete = False  # as while more data sets are being found
     steps = search(library, Query({}, ["nothing"]))
-    assert [next(steps).position for _ in range(3)] == [3, 3, 3]
+    assert [next(steps).position for _ in range(4)] == [2, 3, 3, 3]
     library.close()
     assert list(steps) == []

@@ -24,7 +24,7 @@ const KEYS = [
   ["*", "in the elements: unfold all levels"],
   ["[ ]", "the data set before, after"],
   ["Space", "in the list: mark a data set"],
-  ["d", "compare two marked data sets, or the current one with a marked one"],
+  ["d", "compare two marked data sets, the current one with a marked one, or with one of the same UID"],
   ["c", "columns"],
   ["e", "export"],
   ["?", "these keys"],
@@ -41,7 +41,7 @@ class Page {
       chosen: (number) => this.show(number),
       open: () => this.view.tree.grid.focus(),
       statistics: (column) => this.search.statistics(column),
-      marked: () => this.marked(),
+      marked: () => {},
     });
     this.search = new Search(this.list);
     this.status = { count: 0, complete: false };
@@ -180,7 +180,17 @@ class Page {
     const current = this.list.current;
     if (marks.length === 1 && current >= 0 && current !== marks[0]) this.go({ number: marks[0], path: "", compare: current });
     else if (marks.length >= 2) this.go({ number: marks[0], path: "", compare: marks[1] });
-    else toast("Mark two data sets with Space, or one and choose another");
+    else this.compareSame();
+  }
+
+  /** Compare the current data set with another one of the same SOP Instance UID. */
+  async compareSame() {
+    const { number } = this.view;
+    const uid = this.view.tree.nodes.find((node) => node.row?.tag === "00080018")?.row.value;
+    const { numbers } = uid ? await get("find", { uid }) : { numbers: [] };
+    const other = numbers.find((one) => one !== number);
+    if (other === undefined) toast("No other data set has the same SOP Instance UID; mark two with Space");
+    else this.go({ number, path: "", compare: other });
   }
 
   /** Go to the place of the address. */
@@ -200,10 +210,6 @@ class Page {
   setHash(place) {
     const hash = formatHash(place);
     if (location.hash !== hash) history.replaceState(null, "", hash);
-  }
-
-  marked() {
-    byId("diff").disabled = !this.list.marks.size;
   }
 
   key(event) {
