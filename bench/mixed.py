@@ -1,6 +1,6 @@
-"""Many clients of the origin server at once, which search, retrieve and store, beside idle and slow connections.
+"""Many clients at once, which search, retrieve and store.
 
-``python -m bench.mixed SECONDS`` prints the numbers. The clients, the other connections and the server are processes of
+They are measured without and with idle and slow connections beside them. ``python -m bench.mixed SECONDS`` prints the numbers. The clients, the other connections and the server are processes of
 their own.
 """
 
@@ -105,7 +105,7 @@ class Mixed:
 
 
 def measure(seconds: float) -> Mixed:
-    """Send requests for some seconds, and for half that time beside other connections in between."""
+    """Send requests for some seconds; between the halves, beside other connections."""
     with TemporaryDirectory() as name:
         folder = Path(name, "archive")
         write_images(folder, _INSTANCES)
@@ -223,7 +223,7 @@ def _found(server: Server) -> set[str]:
 
 @contextmanager
 def _others(server: Server) -> Iterator[None]:
-    """Hold connections in a process of their own: half are idle, half send the head of a request slowly."""
+    """Hold connections in a process of their own: idle ones, and ones with slow heads."""
     command = [sys.executable, "-m", "bench.mixed", "others", server.url]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
@@ -252,6 +252,8 @@ async def _hold(host: str, port: int, is_slow: bool, connected: list[int]) -> No
                 print("connected", flush=True)
             if is_slow:
                 for byte in _HEAD:
+                    if reader.at_eof():
+                        break
                     writer.write(bytes([byte]))
                     await asyncio.sleep(_PAUSE)
             await reader.read()

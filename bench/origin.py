@@ -64,9 +64,9 @@ def measure(instances: int, many: list[int]) -> list[Asked]:
     with TemporaryDirectory() as name:
         print(f"the metadata of {instances} instances", file=sys.stderr)
         folder = Path(name, "series")
-        _write_images(folder, instances)
+        write_images(folder, instances)
         path = _path()
-        with _serving(folder) as server:
+        with serving_folder(folder) as server:
             found = [_ask("streamdicom", server.url, path, instances, server=server)]
             found.append(_ask("streamdicom", server.url, path, instances, server=server, clients=CLIENTS))
         if is_installed():
@@ -78,11 +78,11 @@ def measure(instances: int, many: list[int]) -> list[Asked]:
 def _measure_many(folder: Path, count: int) -> Asked:
     print(f"the metadata of {count} small files", file=sys.stderr)
     write_files(folder, count)
-    with _serving(folder) as server:
+    with serving_folder(folder) as server:
         return _ask("streamdicom", server.url, _path(), count, server=server, least=0)
 
 
-def _write_images(folder: Path, count: int) -> None:
+def write_images(folder: Path, count: int) -> None:
     """Write copies of an image, each a new instance."""
     folder.mkdir()
     data = Path(str(get_testdata_file(_IMAGE))).read_bytes()
@@ -98,8 +98,9 @@ def _path() -> str:
 
 
 @contextmanager
-def _serving(folder: Path) -> Iterator[Server]:
-    command = [sys.executable, "-c", _SERVE, "serve", str(folder), "--port", "0", "--read-only"]
+def serving_folder(folder: Path, *options: str) -> Iterator[Server]:
+    """Serve a folder with the command ``serve``."""
+    command = [sys.executable, "-c", _SERVE, "serve", str(folder), "--port", "0", *(options or ["--read-only"])]
     with Path(folder.parent, f"{folder.name}.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         try:

@@ -1,7 +1,7 @@
 """Server after server over a folder, for a process of its own.
 
-For each line of standard input, the process forks, and the child runs ``streamdicom serve``. The process prints the
-identifier of the child, the child prints its URL, and the process waits for the end of the child.
+For each line of standard input, the process forks. The child prints its identifier, and runs ``streamdicom serve``. The
+process waits for the end of the child.
 """
 
 from __future__ import annotations
@@ -24,6 +24,6 @@ if __name__ == "__main__":
     for _ in sys.stdin:
         child = os.fork()
         if not child:
+            print(os.getpid(), flush=True)
             sys.exit(main(["serve", sys.argv[1], "--port", "0"]))
-        print(child, flush=True)
         os.waitpid(child, 0)

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from shutil import which
@@ -42,7 +42,7 @@ def _instances(numbers: range, folder: Path) -> _Instances:
 
 
 def _store(connection: HTTPConnection, instances: _Instances) -> set[str]:
-    """Store instances with one request; return the UIDs of those that the server acknowledges."""
+    """Store instances with one request; return the UIDs that are acknowledged."""
     body = b"".join(b"--x\r\nContent-Type: application/dicom\r\n\r\n" + data + b"\r\n" for data in instances.values())
     connection.request("POST", "/studies", body + b"--x--", _HEADERS)
     response = connection.getresponse()
@@ -134,13 +134,12 @@ class _Client(threading.Thread):
     def run(self) -> None:
         left = list(self._instances)
         try:
-            connection = _connect(self._url)
-            while left:
-                size = len(left) % 3 + 1
-                uids, left = left[:size], left[size:]
-                for uid in _store(connection, {uid: self._instances[uid] for uid in uids}):
-                    self.acknowledged[uid] = self._instances[uid]
-            connection.close()
+            with closing(_connect(self._url)) as connection:
+                while left:
+                    size = len(left) % 3 + 1
+                    uids, left = left[:size], left[size:]
+                    for uid in _store(connection, {uid: self._instances[uid] for uid in uids}):
+                        self.acknowledged[uid] = self._instances[uid]
         except (OSError, HTTPException):
             pass  # the server was killed
         except BaseException as error:
@@ -186,9 +185,8 @@ def _servers(folder: Path) -> Iterator[Callable[[], tuple[int, str]]]:
 
         def start() -> tuple[int, str]:
             stdin.write("\n")
-            number, url = sorted((stdout.readline().strip() for _ in range(2)), key=str.isdecimal, reverse=True)
-            children.append(int(number))
-            return children[-1], url
+            children.append(int(stdout.readline()))
+            return children[-1], stdout.readline().strip()
 
         try:
             yield start
