@@ -119,8 +119,9 @@ class PushParser(StickyError, ABC, Generic[_T]):
     def feed(self, data: bytes) -> list[_T]:
         """Take the next bytes; return the first results of them.
 
-        Their number is bounded by the number of bytes. If the bytes have more, ``has_more`` is true, and ``feed(b"")``
-        returns the next. A caller that feeds further bytes instead gets all of them at once.
+        Their number is bounded by the number of bytes, and of those that the parser has held. If the bytes have more,
+        ``has_more`` is true, and ``feed(b"")`` returns the next. A caller that feeds further bytes instead gets all of
+        them at once.
 
         A fault raises at once if there are no results before it. Otherwise those are returned and the next call
         raises. From then on every call raises the same error.

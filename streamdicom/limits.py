@@ -39,6 +39,10 @@ class Limits:
             a compressed stream within another, the bytes of the outer one count. Text and images expand to less
             than 50 times their length; zeros expand to 1000 times with gzip and to any ratio with zstd. The bound
             limits work too: a MiB of empty data sets takes seconds. Precedent: 200 in Apache's mod_deflate.
+        held_size: Bytes of a private sequence, or of a sequence in UN, of a DICOM file. Its events are held until it
+            ends, and a fault in it makes the element UN with its bytes. A longer one is delivered at once, and
+            a fault costs the rest of the innermost structure whose end is known. Events of short elements take about
+            twenty times the memory of their bytes. Vendors nest kilobytes, seldom more than a MiB.
         multipart_parts: Parts of a multipart request, and instances in a request to store; each takes about 1 KiB of
             memory. A series of 5,000 images has a part for each image.
 
@@ -54,6 +58,7 @@ class Limits:
     dataset_size: int = 1024 * 1024 * 1024
     spooled_size: int = 16 * 1024 * 1024 * 1024
     max_expansion_ratio: int = 100
+    held_size: int = 4 * 1024 * 1024
     multipart_parts: int = 10_000
 
     def __repr__(self) -> str:

@@ -130,6 +130,11 @@ class PlacedParser:
         return self._parser.has_more
 
     @property
+    def is_holding(self) -> bool:
+        """Whether events are held that a later call returns."""
+        return self._parser.is_holding
+
+    @property
     def is_text(self) -> bool:
         """False for DICOM files."""
         return self._parser.format != "dicom"

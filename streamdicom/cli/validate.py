@@ -51,6 +51,7 @@ REPORTS = {
 """The class of each form of report."""
 
 _TYPE = itemgetter(0)  # of an event
+_MAX_PENDING = 1000  # deviations that wait for the events of the same bytes
 _LEARNED = 8  # streams after which the engine has the rules of most elements
 
 
@@ -212,7 +213,8 @@ class _Pending:
 
     def flush(self, parser: PlacedParser) -> None:
         """Report the deviations of the chunk, each once and with its line and column."""
-        if not (self._parsed or self._checked):
+        found = self._parsed or self._checked
+        if not found or (parser.is_holding and len(self._parsed) + len(self._checked) < _MAX_PENDING):
             return
         known = {_kind(deviation) for deviation in self._parsed} if self._checked else set()
         found = self._parsed + [deviation for deviation in self._checked if _kind(deviation) not in known]

@@ -312,6 +312,11 @@ class EventParser(MakesRaws):
         if isinstance(self._parser, KeepsPlaces):
             self._parser.leave_out_right(rules)
 
+    @property
+    def is_holding(self) -> bool:
+        """Whether events are held that a later call returns."""
+        return isinstance(self._parser, KeepsPlaces) and self._parser.is_holding
+
     def make_raws(self, raws: Any) -> None:
         """Put raw elements in the place of some events, if the format can.
 

@@ -93,6 +93,11 @@ class KeepsPlaces:
     _places: Places | None = None
     _rules: Any = None
 
+    @property
+    def is_holding(self) -> bool:
+        """Whether events are held that a later call returns."""
+        return False
+
     def keep_places(self) -> None:
         """Keep the places of all events from now on."""
         self._places = Places()

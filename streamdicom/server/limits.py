@@ -8,6 +8,9 @@ from streamdicom.limits import Limits, repr_of
 
 _MIB = 1024 * 1024
 
+HELD_SIZE = 64 * 1024
+"""``Limits.held_size`` of a request, so that its memory stays within the bound of ``ServerLimits``."""
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ServerLimits:
@@ -57,4 +60,4 @@ class ServerLimits:
 
     def of_body(self) -> Limits:
         """Return the bounds on the body of a request."""
-        return Limits(spooled_size=self.request_size, multipart_parts=self.datasets)
+        return Limits(spooled_size=self.request_size, multipart_parts=self.datasets, held_size=HELD_SIZE)

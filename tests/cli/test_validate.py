@@ -324,6 +324,19 @@ def test_deviation_of_parser_and_check_is_one(tmp_path: Path) -> None:
     assert file["counts"] == {"not-a-number": 1}
 
 
+def test_deviations_in_a_held_sequence_are_in_the_order_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.dcm"
+    to = EXPLICIT
+    item = to.item(to.element(0x00101010, "AS", b"50"), to.element(0x00104000, "LT", b"odd"))
+    creator = to.element(0x00190010, "LO", b"ACME")
+    long_item = to.item(to.element(0x00104000, "UT", b"text" * 20_000))
+    path.write_bytes(start(to.uid) + creator + to.open_sequence(0x00191001, *[item] * 200, long_item))
+    lines = run("validate", path).stdout.decode().splitlines()
+    offsets = [int(line.split(": byte ")[1].split(",")[0]) for line in lines if ": byte " in line]
+    assert len(offsets) > 400
+    assert offsets == sorted(offsets)
+
+
 @pytest.mark.slow
 @pytest.mark.memory
 def test_memory_does_not_grow_with_the_stream(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

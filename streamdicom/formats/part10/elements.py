@@ -8,6 +8,8 @@ pydicom's dictionary is imported when an element needs it. Explicit VR does not.
 
 from __future__ import annotations
 
+from functools import partial
+
 from streamdicom._cache import BoundedCache
 from streamdicom.dicom import (
     EXPLICIT_LITTLE_ENDIAN,
@@ -79,7 +81,6 @@ class ElementParser(LongValueParser):
         super().__init__(options, index)
         self._max_sequences = most_sequences(options.limits)
         self._part10_run = run_of_engine()
-        self._is_final = False  # True when no more bytes follow
 
     # --- elements ----------------------------------------------------------------------------------------------
 
@@ -162,18 +163,15 @@ class ElementParser(LongValueParser):
         if self._input.lacks(size + length if is_whole else size):
             return False
         if not self._is_accepted(tag, code, length):
-            return self._leave_out(tag, vr, size, length)
+            return self._leave_out(tag, vr, file_vr, size, length)
         if not code:
             self._learn(layout, tag, file_vr, vr)
         self._little_endian = context.encoding.little_endian or file_vr == "UN"  # PS3.5 6.2.2
-        is_certain = file_vr != "UN" and (file_vr != "" or not tag >> 16 & 1)
         if vr == "SQ":
-            kind = (
-                UN if file_vr == "UN" else PRIVATE if file_vr and tag >> 16 & 1 else PUBLIC if is_certain else IMPLIED
-            )
-            return self._start_sequence(tag, kind, size, length)
+            return self._start_sequence(tag, _kind_of(tag, file_vr), size, length)
         if length == UNDEFINED_LENGTH:
             return self._start_fragments(tag, vr, size)
+        is_certain = file_vr != "UN" and (file_vr != "" or not tag >> 16 & 1)
         read = self._start_long_value if length > MAX_WHOLE_VALUE else self._whole_value
         return read(tag, vr, size, length, is_certain=is_certain)
 
@@ -218,13 +216,13 @@ class ElementParser(LongValueParser):
         seen.see(tag)
         return True
 
-    def _leave_out(self, tag: int, vr: str, size: int, length: int) -> bool:
+    def _leave_out(self, tag: int, vr: str, file_vr: str, size: int, length: int) -> bool:
         """Pass over the element that starts."""
         if length != UNDEFINED_LENGTH:
             return self._skip_to(self._input.offset + size + length, self._state)
         self._mute()
         if vr == "SQ":
-            return self._start_sequence(tag, PUBLIC, size, length)
+            return self._start_sequence(tag, _kind_of(tag, file_vr), size, length)
         return self._start_fragments(tag, vr, size)
 
     def _overrun(self, size: int, left: int) -> bool:
@@ -232,7 +230,7 @@ class ElementParser(LongValueParser):
         message = "expected the element to end within its item, found an end after it"
         length = left - size
         if length < 0 or self._depth_of_held(size, None) is not None:
-            return self._fault(message, min(size, left))
+            return self._fault(message, min(size, left), otherwise=partial(self._overrun, size, left))
         if self._input.lacks(size + length if length <= MAX_WHOLE_VALUE else size):
             return False
         tag, context = self._tag, self._context
@@ -354,7 +352,10 @@ class ElementParser(LongValueParser):
         self._input.pos += size
         start = self._input.offset
         end = NO_END if length == UNDEFINED_LENGTH else start + length
-        is_held = length <= MAX_WHOLE_VALUE and not self._is_final
+        if length <= MAX_WHOLE_VALUE:
+            is_held = not self._is_final
+        else:
+            is_held = kind != PUBLIC and (end == NO_END or length <= self._max_held)
         self._context.open_sequence(tag, kind, start if is_held else -1, end)
         if tag & 0xFFFF == 0 or tag >> 16 == FILE_META_GROUP:  # writers may leave out all that is in it
             self._part10_run = run_of_engine()
@@ -402,7 +403,7 @@ class ElementParser(LongValueParser):
             if end > limit:
                 message = "expected the item to end within the item around it, found an end after it"
                 if self._depth_of_held(8, None) is not None:
-                    return self._fault(message, 8)
+                    return self._fault(message, 8, otherwise=partial(self._start_item, length, encoding))
                 self._policy.reject("broken-structure", f"{message}; both end there", DicomFileError(message))
                 end = limit
             limit = end
@@ -456,6 +457,15 @@ class ElementParser(LongValueParser):
         self._events.append((END_SEQUENCE, tag, "SQ", None))
         self._move(ParserState.ELEMENTS)
         return self._end_value()
+
+
+def _kind_of(tag: int, file_vr: str) -> str:
+    """Return the kind of a sequence, by the VR in its header."""
+    if file_vr == "UN":
+        return UN
+    if not tag >> 16 & 1:
+        return PUBLIC
+    return PRIVATE if file_vr else IMPLIED
 
 
 def _no_values(data: bytes, little_endian: bool) -> None:

@@ -34,6 +34,7 @@ from streamdicom.events import (
 from streamdicom.formats.part10.headers import read_header, read_item_header
 from streamdicom.formats.part10.padding import padding_fault
 from streamdicom.formats.part10.recovery import RecoveringParser
+from streamdicom.formats.part10.runs import MAX_WHOLE_VALUE
 from streamdicom.formats.part10.states import ParserState
 from streamdicom.formats.part10.values import LongText, text_values
 from streamdicom.options import ReadOptions
@@ -165,7 +166,18 @@ class LongValueParser(RecoveringParser):
 
     def _end_long_value(self) -> bool:
         self._events.append((END_ELEMENT, self._tag, self._vr, None))
+        self._input.pos += self._tail
+        self._tail = 0
         self._move(ParserState.ELEMENTS)
+        return self._end_value()
+
+    def _read_unknown(self, length: int) -> bool:
+        if length > MAX_WHOLE_VALUE:
+            self._little_endian = True
+            return self._start_long_value(self._tag, "UN", 0, length, is_certain=True)
+        self._events.append((ELEMENT, self._tag, "UN", (self._input.take(length),)))
+        self._input.pos += self._tail
+        self._tail = 0
         return self._end_value()
 
     def _binary(self) -> bool:

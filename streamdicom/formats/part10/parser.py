@@ -113,6 +113,8 @@ class Part10Parser(ElementParser, SelfEncoding):
         """
         if self._state is not ParserState.BINARY or self._tag == keep or self._inflater is not None or self._error:
             return 0
+        if self._holds:  # a fault may need the bytes
+            return 0
         # At least one byte must be fed, which proves that the file has all of them.
         count = max(0, self._remaining - self._input.size - 1) // _MAX_WORD_SIZE * _MAX_WORD_SIZE
         if count:
@@ -124,15 +126,21 @@ class Part10Parser(ElementParser, SelfEncoding):
 
     def _feed(self, data: bytes, events: list[Event]) -> None:
         self._begin(events)
-        if data:
-            self._inflate(math.inf)  # for a caller that does not heed ``has_more``
-        for start in range(0, len(data), self._piece_size):
-            piece = data[start : start + self._piece_size]
-            if self._inflater is None:
-                self._take(piece)
-            else:
-                self._inflater.add(piece)
-        self._inflate(1)
+        try:
+            if data:
+                self._inflate(math.inf)  # for a caller that does not heed ``has_more``
+            for start in range(0, len(data), self._piece_size):
+                piece = data[start : start + self._piece_size]
+                if self._inflater is None:
+                    self._take(piece)
+                else:
+                    self._inflater.add(piece)
+            self._inflate(1)
+        except BaseException:
+            self._let_go()
+            self._end(events)
+            raise
+        self._end(events)
 
     def _has_more(self) -> bool:
         return self._inflater is not None and self._inflater.has_more and self._state is not ParserState.END
@@ -156,11 +164,20 @@ class Part10Parser(ElementParser, SelfEncoding):
         while self._step(self):
             pass
         self._input.settle()
+        if self._contexts or self._holds or self._state is ParserState.ITEMS:
+            self._settle()
         if self._inflater is not None and not was_inflating:
             self._inflater.add(self._input.take_rest())
 
     def _close(self, events: list[Event]) -> None:
         self._begin(events)
+        try:
+            self._read_rest()
+        finally:
+            self._let_go()
+            self._end(events)
+
+    def _read_rest(self) -> None:
         self._inflate(math.inf)
         self._input.gather()
         data = self._input.data
@@ -174,7 +191,7 @@ class Part10Parser(ElementParser, SelfEncoding):
             where = "deflated data set" if self._inflater is not None and not self._inflater.is_complete else "data set"
             message = f"the file ends within its {where}"
             self._end_early("truncated", message, TruncatedError(message))
-        events.append((END_DATASET, 0, "", None))
+        self._results.append((END_DATASET, 0, "", None))
 
     def _is_complete(self) -> bool:
         if self._state in (ParserState.PADDING, ParserState.END):
@@ -309,6 +326,7 @@ class Part10Parser(ElementParser, SelfEncoding):
         ParserState.TEXT: ElementParser._long_text,
         ParserState.FRAGMENTS: ElementParser._fragment,
         ParserState.SKIPPED: ElementParser._skipped,
+        ParserState.SEARCH: ElementParser._search_end,
         ParserState.PADDING: ElementParser._padding,
         ParserState.END: ElementParser._ended,
     }

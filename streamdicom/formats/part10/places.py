@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -19,11 +20,30 @@ class Part10Places(Places):
     it where ``part10_run`` starts, with the offset of the buffer and the encoding.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._withheld: list[tuple[int, Any]] = []  # marks of events that a later call returns
+
     def begin(self, events: Sequence[Event]) -> None:
         """Start a call, which appends to the list."""
         super().begin(events)
+        if self._withheld:
+            self.marks, self._withheld = self._withheld, []
         self._start = -1  # the index of the first event of the last run in which an offset was worked out
         self._positions: list[int] = []  # of its first events
+
+    def withhold(self, events: Sequence[Event], count: int) -> None:
+        """Note that the next call begins with some of the events.
+
+        Args:
+            events: The list with the events before them.
+            count: The number of those.
+        """
+        number = bisect_left(self.marks, (count,))
+        self._withheld, self.marks = self.marks, self.marks[:number]
+        if count:
+            self._withheld = [(index - count, place) for index, place in self._withheld[number:]]
+        self._events = events
 
     def _resolved(self, place: Any, start: int, index: int) -> int:
         if isinstance(place, int) or len(place) == _RUN:

@@ -29,7 +29,7 @@ class ReceiveBuffer:
     (True, False, True, b'ab')
     """
 
-    __slots__ = ("_arrived", "_needed", "_size", "base", "data", "pos")
+    __slots__ = ("_arrived", "_kept", "_kept_base", "_needed", "_size", "base", "data", "pos")
 
     def __init__(self) -> None:
         self.data = b""
@@ -38,6 +38,8 @@ class ReceiveBuffer:
         self._arrived: list[bytes] = []  # bytes after ``data``
         self._size = 0  # bytes that are not consumed
         self._needed = 1
+        self._kept: bytearray | None = None  # bytes before ``data`` that may be read again
+        self._kept_base = 0  # their offset
 
     @property
     def offset(self) -> int:
@@ -60,6 +62,8 @@ class ReceiveBuffer:
 
     def gather(self) -> None:
         """Join all bytes that are not consumed in ``data``."""
+        if self._kept is not None:
+            self._kept += self.data[self._kept_base + len(self._kept) - self.base : self.pos]
         self.base += self.pos
         self.data = b"".join([self.data[self.pos :], *self._arrived])
         self._arrived.clear()
@@ -79,6 +83,31 @@ class ReceiveBuffer:
         start = self.pos
         self.pos += count
         return self.data[start : self.pos]
+
+    def keep(self, offset: int | None) -> None:
+        """Keep the bytes from an offset on, so that ``rewind`` can go back to it.
+
+        Args:
+            offset: An offset in ``data``, or after the one before; None to keep no more.
+        """
+        if offset is None:
+            self._kept = None
+            return
+        if self._kept is None:
+            self._kept = bytearray()
+        elif self._kept:
+            del self._kept[: offset - self._kept_base]
+        self._kept_base = offset
+
+    def rewind(self, offset: int) -> None:
+        """Go back to an offset in ``data``, or from which on bytes are kept."""
+        if offset < self.base:
+            assert self._kept is not None
+            start = offset - self._kept_base
+            self.data = bytes(self._kept[start:]) + self.data
+            del self._kept[start:]
+            self.base = offset
+        self.pos = offset - self.base
 
     def take_rest(self) -> bytes:
         """Consume and return all bytes."""

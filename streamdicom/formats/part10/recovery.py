@@ -1,23 +1,26 @@
-"""The open structures of a data set, and the way on after a fault.
+"""The way on after a fault in a data set.
 
-A value that does not fit its VR costs its element. A structure that cannot be read costs the innermost sequence of
-defined length that the buffer holds whole: its events are taken back, and it becomes UN with its bytes. Around longer
-sequences, and without a length, the next end that a length has given is the way on. Without any, the data set ends.
+A value that does not fit its VR costs its element, or the private sequence or UN around it. A structure that cannot be
+read costs the innermost sequence that can be taken back. Its events are removed, and it becomes UN with its bytes. That
+is possible for sequences of at most 64 KiB, and for longer private sequences and UN of at most
+``Limits.held_size``; see ``holding``. If such a sequence has no length, its end is found by the delimiters in it.
 
-UN may hold anything (PS3.5 6.2.2), and a private dictionary may be wrong. If such an element cannot be read as
-a sequence, it is UN without a report.
+Around other sequences, the next end that a length has given is the way on. Without any, the data set ends. A deviation
+says so.
+
+UN may hold anything (PS3.5 6.2.2), and a private dictionary may be wrong. If such an element has a length and cannot be
+read as a sequence, it is UN without a report.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import cached_property
-from typing import Any, ClassVar
+from collections.abc import Callable
+from functools import cached_property, partial
+from typing import NamedTuple
 from weakref import ref
 
 from streamdicom._encoded import ENCODED, take_back
-from streamdicom._push import PushParser
-from streamdicom.dicom import DECODERS, EXPLICIT_LITTLE_ENDIAN, format_tag
+from streamdicom.dicom import DECODERS, format_tag
 from streamdicom.errors import DicomFileError, Location, StreamDicomError
 from streamdicom.events import (
     ELEMENT,
@@ -27,56 +30,57 @@ from streamdicom.events import (
     Event,
 )
 from streamdicom.formats.deviation_policy import PlacedDeviationPolicy
-from streamdicom.formats.part10.context import IMPLIED, NO_END, UN, Context, ElementContext
+from streamdicom.formats.part10.context import NO_END, UN
+from streamdicom.formats.part10.delimiters import TOKEN_SIZE, EndSearch
+from streamdicom.formats.part10.holding import HoldingParser, is_guess, is_vague
 from streamdicom.formats.part10.padding import CHECKING_DECODERS
-from streamdicom.formats.part10.places import Part10Places
-from streamdicom.formats.part10.receive_buffer import ReceiveBuffer
 from streamdicom.formats.part10.runs import (
     CHECKING_FILE_META_TABLE,
     CHECKING_TABLES,
-    FILE_META_TABLE,
     READ_TABLES,
 )
 from streamdicom.formats.part10.states import ParserState
-from streamdicom.formats.places import KeepsPlaces
 from streamdicom.options import ReadOptions
 
-_NOT_MUTED = -1
+
+class _Search(NamedTuple):
+    """A search for the end of a sequence.
+
+    Attributes:
+        depth: The number of contexts around the sequence.
+        message: The fault.
+        otherwise: The step after the fault if there is no end.
+        state: The state at the fault.
+        fault: The offset of the fault.
+        limit: The offset that the sequence must not pass.
+        delimiters: The search among delimiters.
+    """
+
+    depth: int
+    message: str
+    otherwise: Callable[[], bool]
+    state: ParserState
+    fault: int
+    limit: int
+    delimiters: EndSearch
 
 
-class RecoveringParser(PushParser[Event], KeepsPlaces):
-    """The base of the parser of DICOM files: its open structures, and faults in them.
+class RecoveringParser(HoldingParser):
+    """The base of the parser of DICOM files: faults in its structures.
 
     Args:
         options: See ``Part10Parser``.
         index: See ``Part10Parser``.
     """
 
-    _steps: ClassVar[Mapping[ParserState, Callable[[Any], bool]]]
-    _places: Part10Places | None = None
-
     def __init__(self, options: ReadOptions, index: int) -> None:
-        super().__init__()
-        self._options = options
-        self._index = index
-        self._state = ParserState.PREAMBLE
-        self._step = self._steps[self._state]
-        self._input = ReceiveBuffer()
-        self._results: list[Event] = []  # of the current call
-        self._events: list[Event] = []  # the same, or a list for the events of an element that is left out
-        self._muted_depth = _NOT_MUTED  # the number of contexts around that element
-        self._skip_end = 0  # the offset up to which bytes are passed over
-        self._state_after = ParserState.ELEMENTS  # after that
+        super().__init__(options, index)
         self._checks_padding = False
         self._decoders, self._tables = DECODERS, READ_TABLES
-        # Open structures:
-        self._context = Context(EXPLICIT_LITTLE_ENDIAN, FILE_META_TABLE, 0, NO_END, NO_END, ElementContext())
-        self._contexts: list[Context] = []  # around ``_context``
         self._tag = -1  # of the current element, for errors; -1 between elements
-
-    def keep_places(self) -> None:
-        """Keep the places of all events from now on."""
-        self._places = Part10Places()
+        self._is_final = False  # True when no more bytes follow
+        self._search: _Search | None = None
+        self._tail = 0  # bytes after the long value that is read, to pass over
 
     def check_padding(self) -> None:
         """Report padding that PS3.5 6.2 does not allow."""
@@ -113,18 +117,6 @@ class RecoveringParser(PushParser[Event], KeepsPlaces):
             parts.append(format_tag(self._tag))
         return ".".join(parts)
 
-    def _move(self, state: ParserState) -> bool:
-        self._state = state
-        self._step = self._steps[state]
-        return True
-
-    def _begin(self, events: list[Event]) -> None:
-        """Start a call, which appends to the list."""
-        if self._places is not None:
-            self._places.begin(events)
-        self._results = events
-        self._events = events if self._muted_depth == _NOT_MUTED else []
-
     # --- elements that are left out ----------------------------------------------------------------------------
 
     def _skip_to(self, end: int, state: ParserState = ParserState.ELEMENTS) -> bool:
@@ -150,12 +142,12 @@ class RecoveringParser(PushParser[Event], KeepsPlaces):
 
     def _mute(self) -> None:
         """Drop the events of the element that starts, whose end only its delimiters show."""
-        if self._muted_depth == _NOT_MUTED:
+        if self._muted_depth < 0:
             self._muted_depth = len(self._contexts)
             self._events = []
 
     def _unmute(self) -> None:
-        self._muted_depth = _NOT_MUTED
+        self._muted_depth = -1
         self._events = self._results
 
     def _end_muted(self) -> None:
@@ -173,32 +165,38 @@ class RecoveringParser(PushParser[Event], KeepsPlaces):
             data: The value field.
             size: The bytes of the element.
         """
-        for accepts in (_is_guess, _is_private):
+        for accepts in (is_guess, is_vague):
             depth = self._depth_of_held(size, accepts)
             if depth is not None:
-                return self._fall_back(depth, message)
+                return self._fall_back(depth, message, partial(self._wrong_value, message, data, size))
         self._policy.reject_value(message)
         if self._policy.keeps:
             self._events.append((ELEMENT, self._tag, "UN", (data,)))
         self._input.pos += size
         return self._end_value()
 
-    def _fault(self, message: str, size: int, ended: Event | None = None) -> bool:
+    def _fault(
+        self, message: str, size: int, ended: Event | None = None, otherwise: Callable[[], bool] | None = None
+    ) -> bool:
         """Go on after a structure that cannot be read.
 
         Args:
             message: The fault.
             size: Bytes from the current position on that show it.
-            ended: The end of the element that is open.
+            ended: The end of the fragments that are open.
+            otherwise: The step if it can be seen only after a search that no sequence can be taken back.
         """
-        for accepts in (_is_guess, None):
+        for accepts in (is_guess, None):
             depth = self._depth_of_held(size, accepts)
             if depth is not None:
-                return self._fall_back(depth, message)
+                otherwise = otherwise or partial(self._fault, message, size, ended)
+                return self._fall_back(depth, message, otherwise, in_fragments=ended is not None)
         depth, end, is_sequence = self._next_end()
         rest = "data set" if end == NO_END else "sequence" if is_sequence else "item"
         self._policy.reject(
-            "broken-structure", f"{message}; the rest of the {rest} is left out", DicomFileError(message)
+            "broken-structure",
+            f"{message}; the rest of the {rest} is left out{self._why_not_held()}",
+            DicomFileError(message),
         )
         if ended is not None:
             self._events.append(ended)
@@ -216,68 +214,131 @@ class RecoveringParser(PushParser[Event], KeepsPlaces):
             message: The fault.
             size: Bytes from the current position on that show it.
         """
-        depth = self._depth_of_held(size, _is_guess)
+        depth = self._depth_of_held(size, is_guess)
         if depth is not None:
-            self._fall_back(depth, message)
+            self._replace(depth, message, self._open_sequences()[depth].sequence_end)
             return False
         self._policy.report("misplaced-end", message)
         return True
 
     # --- sequences that become UN
 
-    def _open_sequences(self) -> list[Context]:
-        """Return the contexts with an open sequence, outermost first."""
-        return [*self._contexts, self._context] if self._state is ParserState.ITEMS else self._contexts
-
-    def _depth_of_held(self, size: int, accepts: Callable[[Context], bool] | None) -> int | None:
-        """Return the depth of the innermost sequence that the buffer holds whole, or None.
+    def _fall_back(
+        self, depth: int, message: str, otherwise: Callable[[], bool], *, in_fragments: bool = False
+    ) -> bool:
+        """Make an open sequence UN, or leave it out.
 
         Args:
-            size: Bytes from the current position on that are needed; they must be within the sequence.
-            accepts: A condition on the sequence.
+            depth: Its depth.
+            message: The fault.
+            otherwise: The step if it has no length, and no end is found.
+            in_fragments: Whether the fault is among the fragments of an element.
         """
-        end = self._input.offset + size
-        sequences = self._open_sequences()
-        for depth in reversed(range(len(sequences))):
-            context = sequences[depth]
-            if context.sequence_start >= 0 and end <= context.sequence_end and (accepts is None or accepts(context)):
-                return depth
-        return None
+        end = self._open_sequences()[depth].sequence_end
+        if end < NO_END:
+            return self._replace(depth, message, end)
+        if not self._policy.accepts_wrong_values:
+            self._policy.reject_value(message, DicomFileError(message))
+        return self._start_search(depth, message, otherwise, in_fragments)
 
-    def _release(self, end: int) -> None:
-        """Let go of sequences that end before the bytes that are needed next.
+    def _replace(self, depth: int, message: str, end: int, tail: int = 0) -> bool:
+        """Take the events of an open sequence back, and read it as UN or leave it out.
 
-        Their events are delivered if those bytes have not arrived, and cannot be taken back then.
+        Args:
+            depth: Its depth.
+            message: The fault.
+            end: The offset after its value.
+            tail: The bytes of its delimiter.
         """
-        for context in self._contexts:
-            if context.sequence_end < end:
-                context.sequence_start = -1
-
-    def _fall_back(self, depth: int, message: str) -> bool:
-        """Take the events of an open sequence back; make it UN, or leave it out."""
         sequences = self._open_sequences()
         context, count = sequences[depth], len(sequences) - depth
-        if not _is_guess(context):
-            self._policy.reject_value(
-                f"{message}; {format_tag(context.tag)} is UN or left out", DicomFileError(message)
-            )
-        source = self._input
-        data = source.data[context.sequence_start - source.base : context.sequence_end - source.base]
-        source.pos = context.sequence_end - source.base
+        is_kept = is_guess(context)
+        if not is_kept:
+            text = f"{message}; {format_tag(context.tag)} is UN or left out"
+            self._policy.reject_value(text, DicomFileError(message))
+            is_kept = self._policy.keeps
         if self._muted_depth > depth:
             count = self._muted_depth - depth  # the sequences inside have left no events
             self._unmute()
         del self._contexts[depth:]
-        self._context = context
-        self._tag = context.tag
-        _take_sequences_back(self._events, count)
+        self._context, self._tag = context, context.tag
+        start = context.sequence_start
+        self._take_back(depth, count)
+        self._input.rewind(start)
         if self._places is not None:
             header = 8 if context.encoding.implicit else 12
-            self._places.take_back(context.sequence_start - header)
-        if _is_guess(context) or self._policy.keeps:
-            self._events.append((ELEMENT, context.tag, "UN", (data,)))
+            self._places.take_back(start - header)
         self._move(ParserState.ELEMENTS)
-        return self._end_value()
+        if not is_kept:
+            return self._skip_to(end + tail)
+        self._tail = tail
+        return self._read_unknown(end - start)
+
+    def _take_back(self, depth: int, count: int) -> None:
+        """Remove the events of the innermost sequences."""
+        hold = next((hold for hold in self._holds if hold.depth == depth), None)
+        if hold is not None and self._context.sequence_start == hold.start:
+            if self._events is self._results:
+                del self._results[hold.index :]
+        else:
+            _take_sequences_back(self._events, count)
+        self._holds = [hold for hold in self._holds if hold.depth < depth]
+
+    def _why_not_held(self) -> str:
+        """Return the end of a message: why a private sequence or UN is not taken back."""
+        sequence = next(filter(is_vague, reversed(self._open_sequences())), None)
+        if sequence is None:
+            return ""
+        name = format_tag(sequence.tag)
+        if sequence.sequence_end < NO_END:
+            return f", as {name} has more bytes than Limits.held_size"
+        return f", as no end of {name} is found in Limits.held_size"
+
+    # --- the end of a sequence without a length
+
+    def _start_search(self, depth: int, message: str, otherwise: Callable[[], bool], in_fragments: bool) -> bool:
+        """Search for the end of an open sequence, from its start on."""
+        sequences = self._open_sequences()
+        context, source = sequences[depth], self._input
+        start, fault = context.sequence_start, source.offset
+        ends: list[tuple[int, bool]] = []  # inside of it: where a structure ends, and whether it is a sequence
+        for item in sequences[depth + 1 :]:
+            ends += [(item.end, False), (item.sequence_end, True)]
+        if self._context is not sequences[-1]:
+            ends.append((self._context.end, False))
+        if in_fragments:
+            ends.append((NO_END, True))
+        # Where a structure ends by its length, those in it end too.
+        ended = next((number for number, (end, _) in enumerate(ends) if 0 <= end - fault < TOKEN_SIZE), len(ends))
+        opened = [[True] + [is_sequence for end, is_sequence in part if end == NO_END] for part in (ends, ends[:ended])]
+        limit = min(context.limit, start + self._max_held + TOKEN_SIZE)
+        little_endian = context.sequence_kind == UN or context.encoding.little_endian
+        delimiters = EndSearch(fault, *opened, little_endian=little_endian)
+        self._settle()
+        self._search = _Search(depth, message, otherwise, self._state, fault, limit, delimiters)
+        source.rewind(start)
+        return self._move(ParserState.SEARCH)
+
+    def _search_end(self) -> bool:
+        """Search on."""
+        search, source = self._search, self._input
+        assert search
+        delimiters = search.delimiters
+        source.pos, found = delimiters.find(source.data, source.pos, source.base)
+        end = source.offset
+        is_over = delimiters.has_failed or self._is_final or end + TOKEN_SIZE > search.limit
+        if found is None and not is_over:
+            source.lacks(TOKEN_SIZE)
+            return False
+        self._search = None
+        source.rewind(search.fault)
+        self._move(search.state)
+        if found is not None and end + TOKEN_SIZE <= search.limit:
+            return self._replace(search.depth, search.message, end, TOKEN_SIZE)
+        for context in self._open_sequences():  # the end of those around it is not to be found either
+            if context.sequence_end == NO_END:
+                context.sequence_start = -1
+        return search.otherwise()
 
     # --- the way on without them
 
@@ -318,17 +379,13 @@ class RecoveringParser(PushParser[Event], KeepsPlaces):
 
     # --- steps of the subclass
 
+    def _read_unknown(self, length: int) -> bool:
+        """Read the value field of the current element as UN."""
+        raise NotImplementedError
+
     def _end_value(self) -> bool:
         """Go on after a value, at which an item of defined length may end."""
         raise NotImplementedError
-
-
-def _is_guess(context: Context) -> bool:
-    return context.sequence_kind in (IMPLIED, UN)
-
-
-def _is_private(context: Context) -> bool:
-    return context.tag >> 16 & 1 == 1
 
 
 def _take_sequences_back(events: list[Event], count: int) -> None:

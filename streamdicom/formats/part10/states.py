@@ -23,8 +23,9 @@ class ParserState(IntEnum):
     TEXT = 7  # a long text
     FRAGMENTS = 8  # encapsulated pixel data
     SKIPPED = 9  # bytes that are passed over up to a known offset
-    PADDING = 10  # zero bytes after the last element
-    END = 11  # bytes after the data set, which are ignored
+    SEARCH = 10  # bytes up to the delimiter of a sequence with a fault
+    PADDING = 11  # zero bytes after the last element
+    END = 12  # bytes after the data set, which are ignored
 
 
 PARSER_TRANSITIONS: Mapping[ParserState, frozenset[ParserState]] = {

@@ -32,7 +32,9 @@ from streamdicom.formats import DICOM, JSON, UNKNOWN, detect
 from streamdicom.inputs import pieces
 from streamdicom.io import CHUNK
 from streamdicom.jsontext import JsonTokenizer, TokenType
+from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions
+from streamdicom.server.limits import HELD_SIZE
 from streamdicom.server.qido import ATTRIBUTES, COLUMNS, HIGHEST_TAG, UNIQUE_KEYS, Level, column_text
 
 _HEAD = 512
@@ -45,6 +47,7 @@ _LEVELS = {attribute.tag: attribute.level for rows in ATTRIBUTES.values() for at
 _COLUMNS = {attribute.tag: (level, number) for level, rows in COLUMNS.items() for number, attribute in enumerate(rows)}
 _OPTIONS = ReadOptions(
     include=[attribute.key for rows in ATTRIBUTES.values() for attribute in rows],
+    limits=Limits(held_size=HELD_SIZE),
     on_deviation=lambda _: None,
     deviations={"truncated": "error", "broken-structure": "error"},
 )

@@ -59,8 +59,10 @@ from streamdicom.filters import (
 )
 from streamdicom.formats.part10 import Part10Parser
 from streamdicom.io import CHUNK, Expansion, temporary
+from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions
 from streamdicom.server.catalog import Entry
+from streamdicom.server.limits import HELD_SIZE
 
 NATIVE = EXPLICIT_VR_LITTLE_ENDIAN
 """The transfer syntax for all instances that are not compressed."""
@@ -88,7 +90,11 @@ _POLICY = BulkDataPolicy(
     by_tag=dict.fromkeys((PIXEL_DATA, FLOAT_PIXEL_DATA, DOUBLE_FLOAT_PIXEL_DATA), BulkDataAction.STORE)
 )
 # Stored files are not judged again, but a file that ends early is not an instance.
-_READING = ReadOptions(on_deviation=lambda _: None, deviations={"truncated": "error", "broken-structure": "error"})
+_READING = ReadOptions(
+    limits=Limits(held_size=HELD_SIZE),
+    on_deviation=lambda _: None,
+    deviations={"truncated": "error", "broken-structure": "error"},
+)
 
 _ABSOLUTE = re.compile(r"https?:|//", re.IGNORECASE)  # RFC 3986 4.2 and 4.3
 
