@@ -1,7 +1,7 @@
 """Many clients at once, which search, retrieve and store.
 
-They are measured without and with idle and slow connections beside them. ``python -m bench.mixed SECONDS`` prints the numbers. The clients, the other connections and the server are processes of
-their own.
+They are measured without and with idle and slow connections beside them. ``python -m bench.mixed SECONDS`` prints the
+numbers. The clients, the other connections and the server are processes of their own.
 """
 
 from __future__ import annotations
