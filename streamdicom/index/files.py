@@ -20,6 +20,7 @@ from streamdicom.errors import InputError
 from streamdicom.events import ELEMENT, END_DATASET, START_DATASET, Event
 from streamdicom.formats import HEAD_SIZE, JSON, detect
 from streamdicom.index.base import DatasetIndex
+from streamdicom.index.digests import blake2b
 from streamdicom.index.parts import Split
 from streamdicom.index.scanning import PIECE, has_wrapper, origin_of, starts_and_uids, uid_hash, uid_of
 from streamdicom.index.sidecar import FileTable, Fingerprint, Sidecar, sidecar_of
@@ -286,8 +287,6 @@ def _joined(source: str, name: str) -> str:
 
 def listing(place: str) -> Fingerprint:
     """Return the total size of files, and a digest of names, sizes and times."""
-    from hashlib import blake2b  # which takes long to import
-
     digest = blake2b(digest_size=16)
     total = 0
     for path, status, _ in walk([place]):

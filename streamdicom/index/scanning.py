@@ -13,6 +13,7 @@ from streamdicom.dicom import SOP_INSTANCE_UID
 from streamdicom.errors import InputError, Location
 from streamdicom.events import ELEMENT, END_DATASET
 from streamdicom.formats.json import JsonParser, KeyFilter
+from streamdicom.index.digests import blake2b
 from streamdicom.io import read_range
 from streamdicom.jsontext import FIRST, NEXT, BoundaryScanner, CommentError, Origin, Summary, scan
 from streamdicom.limits import Limits
@@ -202,8 +203,6 @@ def uid_hash(uid: str | None) -> int:
     >>> uid_hash("1.2.3") == uid_hash("1.2.3") != uid_hash(None)
     True
     """
-    from hashlib import blake2b  # which takes long to import
-
     return 0 if uid is None else int.from_bytes(blake2b(uid.encode(), digest_size=8).digest(), "little") or 1
 
 

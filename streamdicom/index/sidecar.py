@@ -27,6 +27,7 @@ from typing import BinaryIO, NamedTuple
 from zlib import crc32
 
 from streamdicom.errors import IndexMismatchError
+from streamdicom.index.digests import blake2b
 from streamdicom.index.sorting import SortedPairs, words
 from streamdicom.io import MemberPlace, Output, Place, absolute, is_url, open_place, read_range, size_of, temporary
 
@@ -98,8 +99,6 @@ def fingerprint(file: BinaryIO) -> Fingerprint:
     >>> fingerprint(io.BytesIO(b"[]")).size
     2
     """
-    from hashlib import blake2b  # which takes long to import
-
     size = size_of(file)
     digest = blake2b(digest_size=16)
     for place in range(_PLACES):
