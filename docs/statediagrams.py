@@ -14,7 +14,7 @@ from typing import Any
 import streamdicom
 from streamdicom import InputError, Limits, ReadOptions
 from streamdicom.events import EventType
-from streamdicom.formats import writer
+from streamdicom.formats import text_writer
 from streamdicom.formats.json import JsonParser
 from streamdicom.formats.json import states as json_states
 from streamdicom.formats.part10 import states as part10_states
@@ -105,7 +105,7 @@ _XML = [
 
 def pages() -> Iterator[str]:
     """Yield the lines of the page."""
-    yield from _diagram("Writers of JSON and XML", _writer_edges(writer.TRANSITIONS))
+    yield from _diagram("Writers of JSON and XML", _writer_edges(text_writer.TRANSITIONS))
     yield from _diagram("Writer of DICOM files", _writer_edges(part10_states.WRITER_TRANSITIONS))
     conformant = list(dict.fromkeys(_json_edges(_JSON)))
     yield from _diagram("Parser of DICOM JSON", conformant)

@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from streamdicom._push import PushParser, StickyError, finished
 from streamdicom.bulkdata import BulkDataPolicy, BulkDataStore
@@ -47,6 +47,7 @@ SOURCE_LOST = (ConnectionError, TimeoutError, EOFError)
 _EVENT_LENGTH = 4
 _DEFAULT_POLICY = BulkDataPolicy()
 _BATCH_SIZE = 32  # events between two checks for blocks; each segment of a long value may fill a block
+_MAX_BLOCKS = 64  # of about 64 KiB in memory; a batch makes fewer
 
 
 # --- bytes to events and data sets -----------------------------------------------------------------------------
@@ -276,17 +277,38 @@ class _Blocks(Protocol):
 
 
 class _TextBlocks:
-    """JSON or XML, in blocks of about 64 KiB."""
+    """JSON or XML, in blocks of about 64 KiB.
+
+    One event may complete the text of a long element, of which most waits in a temporary file then.
+    """
 
     def __init__(self, indent: int | str | None, format: FormatName, options: WriteOptions, array: bool) -> None:
         self._blocks: list[bytes] = []
-        writer = new_writer(self._blocks.append, indent, options, format=format, array=array)
+        self._file: BinaryIO | None = None  # with earlier blocks
+        writer = new_writer(self._add, indent, options, format=format, array=array)
         self.write_all, self.flush, self.close = writer.write_all, writer.flush, writer.close
 
+    def _add(self, block: bytes) -> None:
+        if len(self._blocks) >= _MAX_BLOCKS:
+            if self._file is None:
+                self._file = temporary()
+            for held in self._blocks:
+                self._file.write(held)
+            self._blocks.clear()
+        self._blocks.append(block)
+
     def take(self) -> Iterable[bytes]:
+        file, self._file = self._file, None
         blocks = self._blocks[:]
         self._blocks.clear()
-        return blocks
+        return blocks if file is None else chain(_contents(file), blocks)
+
+
+def _contents(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        file.seek(0)
+        while block := file.read(CHUNK):
+            yield block
 
 
 class _FileBlocks:
@@ -320,10 +342,7 @@ class _FileBlocks:
             return
         self._is_taken = True
         self._writer.close()
-        with self._file as file:
-            file.seek(0)
-            while block := file.read(CHUNK):
-                yield block
+        yield from _contents(self._file)
 
 
 def file_options(options: WriteOptions) -> WriteOptions:

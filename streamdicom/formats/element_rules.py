@@ -35,6 +35,10 @@ ONE_VALUE_VRS = frozenset(vr for vr, row in VRS.items() if row.form is Form.TEXT
 """The VRs of text that have one value, in which a backslash is text (PS3.5 6.2)."""
 
 
+class UnwritableTextError(OutputError):
+    """A text with a character that XML 1.0 cannot represent."""
+
+
 def check_tag(tag: int) -> None:
     """Check that a tag can be one of a data element.
 

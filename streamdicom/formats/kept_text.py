@@ -19,6 +19,9 @@ TEXT_VR = "UT"
 BYTES_VR = "OB"
 """The VR of values that are kept as bytes in a file, where readers would give UN the VR of the dictionary."""
 
+UNKNOWN_VR = "UN"
+"""The VR of values that are kept as bytes in JSON and XML."""
+
 _SURROGATES = "surrogatepass"  # halves of surrogate pairs, which UTF-8 does not have
 
 
@@ -50,6 +53,11 @@ def _bytes_of(value: Any) -> bytes:
     if isinstance(value, tuple):
         return b"=".join([_bytes_of(group) for group in value]).rstrip(b"=")
     return b"" if value is None else str(value).encode("utf-8", _SURROGATES)
+
+
+def padding_of(is_text: bool, length: int) -> bytes:
+    """Return the byte that makes the length of text even."""
+    return b" " if is_text and length & 1 else b""
 
 
 class KeptValues:

@@ -14,7 +14,7 @@ from streamdicom.events import Event, EventType
 from streamdicom.formats.json import JsonWriter
 from streamdicom.formats.part10 import Part10Writer
 from streamdicom.formats.spec import FormatName
-from streamdicom.formats.writer import TRANSITIONS, WriterState
+from streamdicom.formats.text_writer import TRANSITIONS, WriterState
 from streamdicom.formats.xml import XmlWriter
 from streamdicom.jsontext import JsonEmitter
 from streamdicom.options import WriteOptions

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import tempfile
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -150,9 +152,11 @@ def _kept(values: list[Any], form: str) -> Event:
     """Return the element that has the values as text, or as bytes."""
     data = b"\\".join(map(_bytes_of, values))
     text = data.decode("utf-8", "surrogateescape" if any(isinstance(one, bytes) for one in values) else "surrogatepass")
-    is_bytes = any(isinstance(one, bytes) for one in values) or re.search("[\ud800-\udfff]", text)
-    if is_bytes or (form == "xml" and _NOT_XML.search(text)) or (form == "dicom" and "\x1b" in text):
-        data += b"\0" * (form == "dicom" and len(data) % 2)
+    has_bytes = any(isinstance(one, bytes) for one in values)
+    lacks = _NOT_XML if form == "xml" else re.compile("[\x1b\ud800-\udfff]" if form == "dicom" else "[\ud800-\udfff]")
+    if has_bytes or lacks.search(text):
+        padding = b"\0" if form == "dicom" else b"" if has_bytes else b" "
+        data += padding * (len(data) % 2)
         return _whole("OB" if form == "dicom" else "UN", data)
     return _whole("UT", text)
 
@@ -199,7 +203,7 @@ def _read(data: bytes) -> list[Element]:
     return elements(read(data, on_error="raise").events)
 
 
-_FORMATS = ("dicom",)
+_FORMATS = ("json", "xml", "dicom")
 _CASES = [
     pytest.param(form, events, values, 0 if number % 8 == 0 else 3, id=f"{form} {name}")
     for form in _FORMATS
@@ -252,6 +256,29 @@ def test_many_values_with_a_wrong_one_take_no_more_memory(on_error: OnError) -> 
 
     write(1)
     assert peak(lambda: write(300)) < peak(lambda: write(30)) + 1024 * 1024
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["json", "xml"])
+@pytest.mark.parametrize("on_error", ["skip", "keep"])
+def test_long_text_with_a_wrong_character_takes_no_more_memory(form: str, on_error: OnError) -> None:
+    def stream(segments: int, last: str) -> Iterator[Event]:
+        yield _event(EventType.START_DATASET, "", 0, 0)
+        yield _event(EventType.START_ELEMENT, "LT")
+        yield from [_event(EventType.SEGMENT, "LT", "a" * 65536)] * segments
+        yield _event(EventType.LAST_SEGMENT, "LT", last)
+        yield _event(EventType.END_ELEMENT, "LT")
+        yield _event(EventType.END_DATASET, "", None, 0)
+
+    def write(segments: int, last: str) -> None:
+        with Path(os.devnull).open("wb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            options = WriteOptions(on_error=on_error)
+            write_events(stream(segments, last), file, format=form, options=options, array=False)  # type: ignore[arg-type]
+
+    for last in ("a", "\ud800"):
+        write(1, last)
+        assert peak(lambda text=last: write(300, text)) < peak(lambda text=last: write(100, text)) + 1024 * 1024  # type: ignore[misc]
 
 
 def test_pydicom_reads_the_values_that_are_kept() -> None:

@@ -16,7 +16,7 @@ from streamdicom import _native
 from streamdicom.dicom import SPECIFIC_CHARACTER_SET
 from streamdicom.events import ELEMENT, END_ITEM, END_SEQUENCE, START_ITEM, START_SEQUENCE, Event
 from streamdicom.formats.json.element_text import MAX_STYLES, ElementText, Known, element_text_of
-from streamdicom.formats.writer import WriterState
+from streamdicom.formats.text_writer import WriterState
 from streamdicom.options import WriteOptions
 
 _NO_VALUES: tuple[()] = ()

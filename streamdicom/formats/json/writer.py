@@ -15,7 +15,8 @@ from streamdicom.errors import InputError, LimitError, OutputError
 from streamdicom.events import Event, EventType
 from streamdicom.formats.json.element_text import element_text_of, string
 from streamdicom.formats.json.json_text import json_text_of_engine, most_levels, most_sequences
-from streamdicom.formats.writer import BLOCK_SIZE, Moves, TextWriter, WriterState, value_error, vr_info
+from streamdicom.formats.text_writer import TextWriter, WriterState
+from streamdicom.formats.writer import BLOCK_SIZE, Moves, value_error, vr_info
 from streamdicom.jsontext import ONE_LINE, JsonEmitter, JsonTokenizer
 from streamdicom.limits import Limits
 from streamdicom.options import WriteOptions, options_or_default
@@ -61,7 +62,9 @@ class JsonWriter(TextWriter):
         is_stream, array = array, array and not lines
         style = element_text_of(options)
         self._most_levels = most_levels(options, array=array)
-        super().__init__(style.rules, max_sequences=most_sequences(self._most_levels), is_stream=is_stream)
+        super().__init__(
+            style.rules, max_sequences=most_sequences(self._most_levels), is_stream=is_stream, on_error=options.on_error
+        )
         self._json = json
         self._style = style
         self._json_text = json_text_of_engine(style)
@@ -131,7 +134,12 @@ class JsonWriter(TextWriter):
         self._is_written(tag)
         _, start, attribute = self._style.compile(tag, vr)
         if start:
-            self._put_start(attribute(start, value) if value else start + "}")
+            try:
+                text = attribute(start, value) if value else start + "}"
+            except OutputError as error:
+                self._replace(tag, vr, value, error)
+                return
+            self._put_start(text)
             self._last = tag
 
     def _start_sequence(self, tag: int, vr: str, value: Any) -> None:
@@ -215,6 +223,11 @@ class JsonWriter(TextWriter):
 
     def _close_value(self, is_binary: bool) -> None:
         self._put('"')
+
+    def _give_up(self) -> None:
+        super()._give_up()
+        self._has_text = self._has_content = False
+        self._held = 0
 
     def _close_element(self, tag: int, vr: str) -> None:
         form, member = vr_info(vr).form, "InlineBinary" if self._is_binary else "Value"

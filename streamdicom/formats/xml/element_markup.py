@@ -18,6 +18,7 @@ from streamdicom.errors import OutputError
 from streamdicom.formats.element_rules import (
     SEPARATED_VRS,
     ElementRules,
+    UnwritableTextError,
     check_count,
     check_name,
     element_rules,
@@ -36,10 +37,6 @@ _UUID = "urn:uuid:"
 # XML 1.0, section 2.2. A lone surrogate is not a character either.
 _NOT_A_CHARACTER = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _CHARACTER_SET_VALUE = f'<Value number="1">{UTF_8_TERM}</Value>'
-
-
-class UnwritableTextError(OutputError):
-    """A text with a character that XML 1.0 cannot represent."""
 
 
 Content: TypeAlias = Callable[[tuple[Any, ...]], str]

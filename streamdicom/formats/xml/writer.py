@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from streamdicom._encoded import ENCODED, UNCHANGED
-from streamdicom.deviations import warner
-from streamdicom.dicom import SPECIFIC_CHARACTER_SET, VRS, Form, field_text, json_value
+from streamdicom.dicom import VRS, Form, json_value
 from streamdicom.errors import OutputError
 from streamdicom.events import Event, EventType
-from streamdicom.formats.writer import BLOCK_SIZE, Moves, TextWriter, WriterState
+from streamdicom.formats.text_writer import TextWriter, WriterState
+from streamdicom.formats.writer import BLOCK_SIZE, Moves
 from streamdicom.formats.xml.element_markup import (
     END,
-    UnwritableTextError,
     element_markup,
     escape,
     quoted,
@@ -42,9 +41,8 @@ _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 _ROOT = '<NativeDicomModel xmlns="http://dicom.nema.org/PS3.19/models/NativeDICOM" xml:space="preserve">'
 _END_ROOT = "</NativeDicomModel>"
 
-_EMPTY_BATCH_SIZE = 1024  # empty values that are written at once
-
 _MIN_BLOCK_SIZE = 8 * 1024  # bytes that are not joined with others
+_EMPTY_BATCH_SIZE = 1024  # empty values that are written at once
 
 
 class XmlWriter(TextWriter):
@@ -60,7 +58,7 @@ class XmlWriter(TextWriter):
     - A JSON_ELEMENT becomes the element that a parser keeps as the same JSON_ELEMENT; without any, it becomes UN, as in
       a DICOM file.
     - A character that XML 1.0 cannot represent is an error, unless ``WriteOptions.on_error`` skips the element or keeps
-      it as UN in UTF-8. In an element in parts it is always an error.
+      it as UN in UTF-8. So is any other value that does not fit its VR, which is kept as text (UT).
     - Group lengths are left out, and group 0002 unless the options include it.
 
     An element in parts must have its VR at its start. Errors are ``OutputError``: an event out of order, a tag that is
@@ -95,14 +93,15 @@ class XmlWriter(TextWriter):
     ) -> None:
         options = options_or_default(options, WriteOptions)
         markup = element_markup(options)
-        super().__init__(markup.rules, max_sequences=most_sequences(options.limits), is_stream=array)
+        super().__init__(
+            markup.rules, max_sequences=most_sequences(options.limits), is_stream=array, on_error=options.on_error
+        )
         self._sink = sink
         self._indent = indent if indent is None or isinstance(indent, str) else " " * indent
         self._empty_count = 0  # empty values at the start of the element in parts that are not written yet
+        self._level_before = 0  # the element in parts
         self._level = 0  # of the open XML elements, for the indent
         self._markup = markup
-        self._on_error = options.on_error
-        self._warn = warner()
         self._xml_text = xml_text_of_engine(markup)
         self._blocks: Blocks = [None]
 
@@ -175,6 +174,7 @@ class XmlWriter(TextWriter):
     def _open_element(self, tag: int, vr: str) -> None:
         if not vr:
             raise OutputError("expected the VR at the start of an element in parts, because XML has it there")
+        self._level_before = self._level
         self._put_tags(self._start_tag(tag, vr))
 
     def _element(self, tag: int, vr: str, value: Any) -> None:
@@ -184,7 +184,7 @@ class XmlWriter(TextWriter):
             return
         try:
             text = content(value) if value else ""
-        except UnwritableTextError as error:
+        except OutputError as error:
             self._replace(tag, vr, value, error)
             return
         self._last = tag
@@ -195,16 +195,6 @@ class XmlWriter(TextWriter):
         else:
             start = self._markup.compile(tag, vr)[1]
         self._put_tags(start + text + END)
-
-    def _replace(self, tag: int, vr: str, value: Any, error: UnwritableTextError) -> None:
-        """Leave out an element with text that XML cannot represent, or write it as UN."""
-        if self._on_error == "raise":
-            raise error
-        self._warn("unwritable-text", f"{error.message} ({self._location(tag)})")
-        if self._on_error == "keep":
-            # Readers use Specific Character Set with any VR.
-            data = b"" if tag == SPECIFIC_CHARACTER_SET else field_text(vr, value).encode("utf-8", "surrogatepass")
-            self._element(tag, "UN", (data + b" " * (len(data) & 1),) if data else ())
 
     def _json_element(self, tag: int, vr: str, value: Any) -> None:
         """Write an element that does not fit its VR as it was in XML, or as text."""
@@ -308,6 +298,11 @@ class XmlWriter(TextWriter):
     def _close_value(self, is_binary: bool) -> None:
         self._level -= 1
         self._put("</InlineBinary>" if is_binary else "</Value>")  # without an indent, which would add to the text
+
+    def _give_up(self) -> None:
+        super()._give_up()
+        self._empty_count = 0
+        self._level = self._level_before
 
     def _close_element(self, tag: int, vr: str) -> None:
         if self._empty_count > 1:  # an element of zero length has no value (PS3.19 A.1.5)

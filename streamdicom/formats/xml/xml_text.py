@@ -15,7 +15,7 @@ from streamdicom import _native
 from streamdicom.dicom import SPECIFIC_CHARACTER_SET, keyword
 from streamdicom.errors import OutputError
 from streamdicom.events import ELEMENT, END_ITEM, END_SEQUENCE, START_ITEM, START_SEQUENCE, Event
-from streamdicom.formats.writer import WriterState
+from streamdicom.formats.text_writer import WriterState
 from streamdicom.formats.xml.element_markup import END, MAX_MARKUPS, ElementMarkup, Known, start_tag
 from streamdicom.formats.xml.private_blocks import BlocksState, PrivateBlocks, is_creator
 from streamdicom.limits import Limits

@@ -401,7 +401,7 @@ _ERRORS = [
     ("late-vr", [start_parts("")], "expected the VR at the start"),
     ("other-vr", [start_parts("LO"), end_parts("SH")], "expected VR LO as at the start"),
     ("text-segment", [start_parts("OB"), *segments("OB", "a", "b")], "VR OB, found a segment of text"),
-    ("bytes-segment", [start_parts("LO"), *segments("LO", b"a", b"b")], "VR LO, found a segment of bytes"),
+    ("bytes-segment", [start_parts("LO"), *segments("LO", b"a", b"b")], "VR LO, found bytes"),
     ("mixed", [start_parts("LO"), *segments("LO", "a", b"b")], "expected a segment of str"),
     ("values-of-binary", [start_parts("OB"), some("OB", b"a")], "expected a binary value for VR OB"),
     ("two-long-binary", [start_parts("OB"), *segments("OB", b"a"), *segments("OB", b"a")], "one binary value"),
