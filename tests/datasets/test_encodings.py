@@ -240,3 +240,25 @@ def test_faults_of_raw_text_are_warned_of_with_their_place(terms: list[str], dat
     dataset = _read(terms, data)
     with pytest.warns(streamdicom.DeviationWarning, match=text):
         streamdicom.dumps(dataset)
+
+
+def test_escape_sequence_that_is_not_declared_changes_the_set_and_no_text() -> None:
+    name = b"Yamada^Tarou=\x1b$B;3ED\x1b(B^\x1b$BB@O:\x1b(B "
+    content = b"\x08\0\x05\0CS\x0a\0ISO_IR 100" + b"\x10\0\x10\0PN" + len(name).to_bytes(2, "little") + name
+    data = start("1.2.840.10008.1.2.1") + content + b"\x10\0\x20\0LO\x02\0\xe9 "
+    with pytest.warns(streamdicom.DeviationWarning, match="escape-sequence.*00100010"):
+        dataset = streamdicom.load(data)
+    assert dataset.SpecificCharacterSet == "ISO_IR 192"
+    assert (dataset.PatientName, dataset.PatientID) == ("Yamada^Tarou=山田^太郎", "é")
+    target = io.BytesIO()
+    streamdicom.dump(dataset, target, format="dicom")
+    again = dcmread(io.BytesIO(target.getvalue()))
+    assert (again.PatientName, again.PatientID) == (dataset.PatientName, dataset.PatientID)
+    assert again.SpecificCharacterSet == "ISO_IR 192"
+    with pytest.warns(streamdicom.DeviationWarning, match="escape-sequence.*00100010"):
+        events = list(streamdicom.iter_events(data))
+    target = io.BytesIO()
+    streamdicom.write_events(events, target, array=False)
+    document = json.loads(target.getvalue())
+    assert document["00080005"]["Value"] == ["ISO_IR 100"]
+    assert document["00100010"]["Value"] == [{"Alphabetic": "Yamada^Tarou", "Ideographic": "山田^太郎"}]
