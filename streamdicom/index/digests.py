@@ -1,4 +1,7 @@
-"""The digest of an index, without the rest of ``hashlib``, which loads OpenSSL and takes long to import."""
+"""The digest of an index.
+
+``hashlib`` has it too, but loads OpenSSL, which takes long.
+"""
 
 from __future__ import annotations
 
