@@ -295,6 +295,23 @@ def test_file_in_place_of_a_folder_fails_the_data_set(tmp_path: Path) -> None:
 # --- errors ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("syntax", [None, ImplicitVRLittleEndian])
+def test_wrong_values_among_many_cost_their_element(syntax: str | None, tmp_path: Path) -> None:
+    wrong = {"00281201": {"vr": "US", "Value": [1] * 5000 + [70_000]}, "00400310": {"vr": "ST", "Value": ["a"]}}
+    with pytest.raises(OutputError, match="00281201"):
+        import_archive(_array(_object(1, **wrong)), tmp_path / "a", transfer_syntax=syntax)
+    report = import_archive(_array(_object(1, **wrong)), tmp_path / "b", transfer_syntax=syntax, on_error="skip")
+    assert report == Report(datasets=1)
+    [name] = _files(tmp_path / "b")
+    found = dcmread(tmp_path / "b" / name)
+    assert found[0x00400310].value == "a"
+    if syntax is None:
+        assert (found[0x00281201].VR, found[0x00281201].value[-8:]) == ("UT", "\\1\\70000")
+    else:  # which has no VR for the text
+        assert 0x00281201 not in found
+
+
 def test_data_set_that_fails_stops_the_run_or_is_skipped(tmp_path: Path) -> None:
     text = _array(_object(1), _BAD, _object(2))
     with pytest.raises(streamdicom.StreamDicomError, match=r"\[1\]"):

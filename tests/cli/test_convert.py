@@ -266,3 +266,25 @@ def test_many_deviations_are_reported_while_they_are_found(tmp_path: Path, monke
     source.write_text('{"00100020":{"vr":"LO","Value":[""]},"00100021":{"vr":"LO","Value":[""]}}')
     result = run("-v", "convert", source, tmp_path / "out.json")
     assert (result.code, result.stderr.count("empty-string")) == (0, 2)
+
+
+@pytest.mark.parametrize(("on_error", "vrs"), [("skip", []), ("keep", ["UT", "UT"])])
+@pytest.mark.parametrize("to", ["dcm", "xml"])
+def test_wrong_values_among_many_and_in_a_long_text_cost_their_elements(
+    to: str, on_error: str, vrs: list[str], tmp_path: Path
+) -> None:
+    numbers, text = [1] * 5000, "x" * 70_000
+    wrong = {
+        "dcm": {"00281201": ("US", [*numbers, 70_000, *numbers]), "00189182": ("FL", [*numbers, 1e39])},
+        "xml": {"00204000": ("LT", [f"{text}\x01{text}"]), "00104000": ("LT", [f"\x02{text}"])},
+    }[to]
+    right = {"00080005": ("CS", ["ISO_IR 192"]), "00081048": ("LO", ["a"]), "00400310": ("ST", ["b"])}
+    document = {tag: {"vr": vr, "Value": values} for tag, (vr, values) in sorted({**wrong, **right}.items())}
+    source, target = tmp_path / "in.json", tmp_path / f"out.{to}"
+    source.write_text(json.dumps({"00081115": {"vr": "SQ", "Value": [document]}, "00100020": {"vr": "LO"}}))
+    assert run("convert", source, target).code == 1
+    assert run("convert", "--on-error", on_error, source, target).code == 0
+    [item] = streamdicom.load(target).ReferencedSeriesSequence
+    vrs = vrs if to == "dcm" else ["UN"] * len(vrs)
+    assert [item[tag].VR for tag in wrong if int(tag, 16) in item] == vrs
+    assert [item[tag].value for tag in right] == ["ISO_IR 192", "a", "b"]
