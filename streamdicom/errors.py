@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, TypeVar
 
 
@@ -76,6 +77,7 @@ class Location:
 _LAST_TAG = re.compile(r"([0-9A-F]{8})(?:\[\d+\])?\Z")
 
 
+@lru_cache(maxsize=4096)
 def keyword_of(tag: int) -> str:
     """Return the keyword of a tag in the data dictionary, or "".
 

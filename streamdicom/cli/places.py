@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -164,11 +163,11 @@ class PlacedParser:
 
         A location without a byte offset is at the end of the bytes so far.
         """
-        if location.byte_offset is None:
-            location = replace(location, byte_offset=self._size)
-        assert location.byte_offset is not None
-        _, line, column = self.place(location.byte_offset)
-        return replace(location, line=line, column=column) if line else location
+        offset = self._size if location.byte_offset is None else location.byte_offset
+        _, line, column = self.place(offset)
+        if not line and offset == location.byte_offset:
+            return location
+        return Location(offset, location.dataset_index, location.tag_path, line or None, column or None)
 
 
 def placed_batches(

@@ -7,6 +7,8 @@ from streamdicom.cli.terminal import counted, plain
 from streamdicom.deviations import DEVIATIONS, Deviation, Severity
 from streamdicom.errors import InputError
 
+_NAMES = {severity: severity.name.lower() for severity in Severity}
+
 
 class TextReport(Report):
     """A line for each deviation while the stream is read, and a table at the end."""
@@ -22,7 +24,7 @@ class TextReport(Report):
 
     def deviation(self, deviation: Deviation) -> None:
         self._printed += 1
-        self._print(deviation.location, f"{deviation.severity.name.lower()} {deviation.code}: {deviation.message}")
+        self._print(deviation.location, f"{_NAMES[deviation.severity]} {deviation.code}: {deviation.message}")
 
     def error(self, error: InputError) -> None:
         self._print(error.location, f"fatal: {error.message}")
