@@ -19,6 +19,7 @@ from bench import (
     exporting,
     indexing,
     latency,
+    mixed,
     origin,
     random_access,
     report,
@@ -44,6 +45,7 @@ _FILES = (128, 512, 2048)  # MiB of pixel data
 _EXPORTS = (1000, 10_000)  # files
 _INDEXED = 20_000  # data sets of an array
 _ARCHIVES = (100, 100_000)  # instances of an origin server
+_MIXED = 150  # seconds of requests of many clients
 _RESPONSE = 100_000  # data sets
 _BROWSED = 1_000_000_000, 5_000_000  # bytes of an array, and data sets of another
 _QUICK = 64  # MiB, the largest input
@@ -84,6 +86,7 @@ def _measure_all(part: int, arguments: argparse.Namespace, caption: str) -> tupl
     accessed = random_access.measure(_INDEXED // part)
     served = serving.measure(_RESPONSE // part)
     asked = origin.measure(1000 // part, [count // part for count in _ARCHIVES])
+    mixture = mixed.measure(_MIXED // part)
     browsed = browsing.measure(*[count // part for count in _BROWSED])
     sent = requests.measure((_QUICK if arguments.quick else max(_SIZES["binary"])) * MIB)
     rows = report.speed_rows(speed["benchmarks"]) + report.memory_rows(runs)
@@ -92,6 +95,7 @@ def _measure_all(part: int, arguments: argparse.Namespace, caption: str) -> tupl
     rows.append(report.access_row(accessed))
     rows += report.serving_rows(served) + report.request_rows(sent)
     rows += report.origin_rows(asked)
+    rows.append(report.mixed_row(mixture))
     rows += report.browse_rows(browsed)
     rows += report.latency_rows(_measure_latency())
     return rows, report.draw(runs, caption, arguments.out) + report.draw_files(files, caption, arguments.out)

@@ -75,6 +75,7 @@ class Mixed:
     Attributes:
         alone: Requests of the clients without other connections.
         beside: Requests beside idle and slow connections.
+        seconds: The time of both.
         lost: Acknowledged instances that the server does not find afterwards.
         peak: The peak of the server's resident memory, in bytes.
         load: The load of the machine at the end, over a minute.
@@ -82,23 +83,38 @@ class Mixed:
 
     alone: Load
     beside: Load
+    seconds: float
     lost: int
     peak: int
     load: float
+
+    @property
+    def requests(self) -> int:
+        """The number of requests that were answered."""
+        return sum(len(one) for load in (self.alone, self.beside) for one in load.seconds.values())
+
+    @property
+    def errors(self) -> Counter[str]:
+        """All errors."""
+        return self.alone.errors + self.beside.errors
+
+    @property
+    def slowdown(self) -> float:
+        """The median latency beside other connections, over the median alone."""
+        return self.beside.median / self.alone.median
 
     def __str__(self) -> str:
         lines = [
             f"{kind}: {len(seconds)} requests, median {statistics.median(seconds) * 1000:.0f} ms"
             for kind, seconds in sorted(self.alone.seconds.items())
         ]
-        errors = self.alone.errors + self.beside.errors
         return "\n".join(
             [
                 *lines,
                 f"stored: {len(self.alone.stored) + len(self.beside.stored)}, lost: {self.lost}",
-                f"errors: {errors.total()} {dict(errors)}",
+                f"errors: {self.errors.total()} {dict(self.errors)}",
                 f"median of all: {self.alone.median * 1000:.0f} ms; beside {OTHERS} connections "
-                f"{self.beside.median * 1000:.0f} ms, a ratio of {self.beside.median / self.alone.median:.2f}",
+                f"{self.beside.median * 1000:.0f} ms, a ratio of {self.slowdown:.2f}",
                 f"peak of memory: {self.peak / 2**20:.0f} MiB; load of the machine: {self.load:.1f}",
             ]
         )
@@ -106,6 +122,7 @@ class Mixed:
 
 def measure(seconds: float) -> Mixed:
     """Send requests for some seconds; between the halves, beside other connections."""
+    print(f"{CLIENTS} clients at once", file=sys.stderr)
     with TemporaryDirectory() as name:
         folder = Path(name, "archive")
         write_images(folder, _INSTANCES)
@@ -115,7 +132,7 @@ def measure(seconds: float) -> Mixed:
                 beside = _clients(server, seconds / 2)
             alone.add(_clients(server, seconds / 2))
             stored = set(alone.stored + beside.stored)
-            return Mixed(alone, beside, len(stored - _found(server)), server.peak, os.getloadavg()[0])
+            return Mixed(alone, beside, 1.5 * seconds, len(stored - _found(server)), server.peak, os.getloadavg()[0])
 
 
 # --- clients ---------------------------------------------------------------------------------------------------

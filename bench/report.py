@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 import streamdicom
+from bench import mixed
 from bench.browsing import Browsed
 from bench.exporting import MAX_BUSY, Export
 from bench.indexing import Indexed
@@ -35,7 +36,10 @@ _MIN_MEASURED = 64  # MiB of input; smaller ones take too short a time to be jud
 
 _MAX_FILE_MEMORY = 32  # MiB, with pixel data of gigabytes
 _MIN_FILE_SPEED = 64  # MB of a DICOM file a second, with its pixel data in JSON
-_MIN_RATIO = 1  # of the origin server, to Orthanc
+_MIN_RATIO = 3  # of the origin server, to Orthanc
+_MAX_FIRST_BYTE = 10  # ms, of the metadata of a series
+_MAX_MIXED = 150  # MiB, of an origin server with 200 clients
+_MAX_BESIDE = 1.5  # of the median latency, beside idle and slow connections
 _MIN_GAIN = 1.7  # of a second job
 _MAX_LATENCY = 1  # ms after the last byte
 _MAX_MORE_MEMORY = 2  # MiB, of the largest number of files above that of the smallest
@@ -288,6 +292,7 @@ def origin_rows(asked: list[Asked]) -> list[Row]:
     if rivals:
         rows[0].ratio = _rate(asked[0]) / _rate(rivals[0])
         rows[0].goals.append((f"x rival >= {_MIN_RATIO}", rows[0].ratio >= _MIN_RATIO))
+    rows[0].goals.append((f"first byte <= {_MAX_FIRST_BYTE} ms", asked[0].first * 1e3 <= _MAX_FIRST_BYTE))
     few, many = asked[-2].growth or 0, asked[-1].growth or 0
     is_flat = many - few <= _MAX_SERVING_MORE * MIB
     rows[-1].goals.append((f"<= {_MAX_SERVING_MORE} MiB more than {asked[-2].instances:,} instances", is_flat))
@@ -306,6 +311,18 @@ def _origin_row(run: Asked) -> Row:
         is_small = run.growth is not None and run.growth <= _MAX_ASKING * run.clients * MIB
         row.goals.append((f"<= {_MAX_ASKING} MiB a client", is_small))
     row.remark = f"{_rate(run):.2f} requests/s, the first byte after {run.first * 1e3:.1f} ms"
+    return row
+
+
+def mixed_row(run: mixed.Mixed) -> Row:
+    """Return the row of many clients of the origin server at once."""
+    row = Row("searches, frames, metadata, storing", f"{mixed.CLIENTS} clients", run.seconds, 0, peak=run.peak / MIB)
+    row.goals.append(("0 errors, 0 lost", not run.errors and not run.lost))
+    row.goals.append((f"<= {_MAX_MIXED} MiB", run.peak <= _MAX_MIXED * MIB))
+    row.goals.append((f"median <= {_MAX_BESIDE}x beside {mixed.OTHERS:,} connections", run.slowdown <= _MAX_BESIDE))
+    row.remark = (
+        f"{run.requests:,} requests, median {run.alone.median * 1e3:.0f} ms, beside {run.slowdown:.2f} times"
+    )
     return row
 
 
