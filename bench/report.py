@@ -320,9 +320,7 @@ def mixed_row(run: mixed.Mixed) -> Row:
     row.goals.append(("0 errors, 0 lost", not run.errors and not run.lost))
     row.goals.append((f"<= {_MAX_MIXED} MiB", run.peak <= _MAX_MIXED * MIB))
     row.goals.append((f"median <= {_MAX_BESIDE}x beside {mixed.OTHERS:,} connections", run.slowdown <= _MAX_BESIDE))
-    row.remark = (
-        f"{run.requests:,} requests, median {run.alone.median * 1e3:.0f} ms, beside {run.slowdown:.2f} times"
-    )
+    row.remark = f"{run.requests:,} requests, median {run.alone.median * 1e3:.0f} ms, beside {run.slowdown:.2f} times"
     return row
 
 
