@@ -6,7 +6,15 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from streamdicom.dicom import PrivateBlocks, format_tag, is_private, is_private_creator, keyword, private_name
+from streamdicom.dicom import (
+    PrivateBlocks,
+    format_tag,
+    is_group_length,
+    is_private,
+    is_private_creator,
+    keyword,
+    private_name,
+)
 from streamdicom.errors import InputError
 from streamdicom.events import (
     BULK_DATA,
@@ -201,7 +209,9 @@ class _Rows:
     def _element(self, placed: Placed) -> Row:
         (kind, tag, vr, value), path = placed.event, format_path(placed.path)
         row: Row = {"tag": format_tag(tag), "vr": vr, "path": path, "offset": placed.offset, "keyword": keyword(tag)}
-        if is_private(tag):
+        if is_group_length(tag):
+            row["name"] = "Group Length"
+        elif is_private(tag):
             row["private"] = True
             row["name"] = "Private Creator" if is_private_creator(tag) else ""
             creator = self._blocks.creator(tag)

@@ -193,6 +193,7 @@ def test_json_of_a_file_is_written(files: TestClient) -> None:
 
 def test_fragments_are_counted(files: TestClient) -> None:
     rows = files.get("/api/tree?number=1").json()["rows"]
+    assert (rows[0]["tag"], rows[8]["tag"], rows[8]["name"]) == ("00020000", "00080000", "Group Length")
     assert (rows[-1]["tag"], rows[-1]["kind"], rows[-1]["fragments"]) == ("7FE00010", "bytes", 1)
 
 
