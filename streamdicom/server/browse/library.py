@@ -141,12 +141,13 @@ class Library:
         self._members: dict[int, list[MemberPlace]] = {}  # of compressed units
         self._indices: list[tuple[int, int, StreamIndex]] = []  # first number, count and index
         self._uids = Lookup()
+        self._missing = Records(1)  # the numbers of data sets whose UID is still to be found
         self._heads = Heads.of([SOP_INSTANCE_UID], ReadOptions(include=[SOP_INSTANCE_UID]))
         self._lock = Lock()
         self._is_stopped = Flag()
         self._start = time.monotonic()
         self._stack = ExitStack()
-        for item in (self._places, self._units, self._uids):
+        for item in (self._places, self._units, self._uids, self._missing):
             self._stack.callback(item.close)
         self._thread = Thread(target=self._run, name="browse-index", daemon=True)
         self._thread.start()
@@ -229,6 +230,8 @@ class Library:
                 self._add_input(found)
             self._check_stop()
             self.progress.is_complete = True
+            with suppress(SourceChangedError):  # which the page says
+                self._add_missing()
             self._uids.finish(self._check_stop)
         except _StoppedError:
             pass
@@ -345,7 +348,6 @@ class Library:
             before: Bytes of the sources before it.
             array_start: The offset of the array in an object around it, or None.
         """
-        missing = array("Q")
         base = array_start or 0
         text = file if array_start is None else cast(BinaryIO, Slice(file, base, file.seek(0, 2) - base))
         # After the array, the object around it may have other objects.
@@ -357,11 +359,13 @@ class Library:
                 found = [base + start for start in starts[:left]] if base else starts
                 self._add_places(number, found)
                 left -= len(found)
+                missing = array("Q")
                 for ordinal, (_, uid) in enumerate(zip(found, uids, strict=False), first):
                     if uid is None:
                         missing.append(ordinal)
                     else:
                         self._uids.add(uid_hash(uid), ordinal)
+                self._missing.extend(missing)
                 self.progress.done = before + base + starts[-1]
                 if left <= 0:
                     break
@@ -369,12 +373,23 @@ class Library:
             self.progress.add_problem(f"{self.unit(number).name}: data sets after a comment are not shown")
         size = file.seek(0, 2)
         self.progress.done = before + size
-        for ordinal in missing:
-            self._check_stop()
-            located = self.locate(ordinal)
-            with suppress(InputError):
-                end = size if located.end is None else located.end
-                self._uids.add(hash_of(file, located.start, end), ordinal)
+
+    def _add_missing(self) -> None:
+        """Add the UIDs that the scans have not seen at the start of their data sets."""
+        opened_unit = -1
+        with ExitStack() as stack:
+            for first in range(0, len(self._missing), _STARTS):
+                for number in self._missing.get(first, _STARTS):
+                    self._check_stop()
+                    located = self.locate(number)
+                    if located.unit_number != opened_unit:
+                        stack.close()
+                        file = stack.enter_context(opened(located.unit, self.members_of(located.unit_number)))
+                        opened_unit = located.unit_number
+                    with suppress(InputError):
+                        value = hash_of(file, located.start, maxsize if located.end is None else located.end)
+                        if value != uid_hash(None):
+                            self._uids.add(value, number)
 
     def _count(self, file: BinaryIO) -> int:
         """Return the number of data sets of a JSON text, up to a fault."""
