@@ -58,7 +58,7 @@ class Limits:
     dataset_size: int = 1024 * 1024 * 1024
     spooled_size: int = 16 * 1024 * 1024 * 1024
     max_expansion_ratio: int = 100
-    held_size: int = 4 * 1024 * 1024
+    held_size: int = 1024 * 1024
     multipart_parts: int = 10_000
 
     def __repr__(self) -> str:

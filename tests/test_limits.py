@@ -18,7 +18,7 @@ DEFAULTS = {
     "dataset_size": 2**30,
     "spooled_size": 2**34,
     "max_expansion_ratio": 100,
-    "held_size": 2**22,
+    "held_size": 2**20,
     "multipart_parts": 10_000,
 }
 SMALLEST = {**dict.fromkeys(DEFAULTS, 1), "segment_size": 12}

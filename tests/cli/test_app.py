@@ -58,7 +58,7 @@ def _options_with_default(name: str) -> list[object]:
         (["nothing"], "no such command: 'nothing' (choose from convert, show, "),
         (["--bogus"], "unrecognized arguments: --bogus"),
         (["convert", "a", "b", "--keys", "x\n"], r"convert: argument --keys: invalid choice: 'x\n' (choose from tag, "),
-        (["validate", "a", "--report", "html"], "invalid choice: 'html' (choose from text, json)"),
+        (["diff", "a", "b", "--report", "sarif"], "invalid choice: 'sarif' (choose from text, json, html)"),
         (["listen", "localhost:0", "--timeout", "0"], "argument --timeout: expected a number of seconds above 0"),
         (["export", ".", "-o", "a.json", "--jobs", "0"], "expected an integer of at least 1, found '0'"),
         (["serve", ".", "--port", "65536"], "expected an integer from 0 to 65535, found '65536'"),

@@ -44,7 +44,7 @@ fn read(data: &[u8], place: Place, numbers: [u8; 3], open: &mut Vec<Frame>, log:
 fuzz_target!(|input: &[u8]| {
     let Some((numbers, data)) = parts(input) else { return };
     let start = Place { pos: 0, is_item_due: false };
-    let root = Frame { last: -1, end: NO_END, limit: NO_END, sequence_start: -1, ..Frame::default() };
+    let root = Frame { last: -1, end: NO_END, limit: NO_END, reach: NO_END, sequence_start: -1, ..Frame::default() };
     let (mut whole, mut pieces) = (Log::default(), Log::default());
     let end = read(data, start, numbers, &mut vec![root.clone()], &mut whole);
     assert!(end.pos <= data.len());

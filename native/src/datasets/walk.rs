@@ -137,7 +137,8 @@ impl<'py> Walk<'_, '_, 'py> {
             is_little_endian: fields.get_borrowed_item(6)?.is_truthy()?,
         };
         let end = data.len() as i64;
-        let around = Frame { limit: end, end: -1, tag, sequence_end: end, is_public: true, ..Frame::default() };
+        let around =
+            Frame { limit: end, reach: end, end: -1, tag, sequence_end: end, is_public: true, ..Frame::default() };
         let before = self.events.len();
         self.handler.start_sequence(tag);
         let mut frames = vec![around];

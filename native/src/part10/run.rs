@@ -292,6 +292,7 @@ fn frame_of(context: &Bound<'_, PyAny>, has_sequence: bool, public: &Py<PyAny>) 
         last: context.getattr(intern!(py, "last"))?.extract()?,
         end: offset(&context.getattr(intern!(py, "end"))?)?,
         limit: offset(&context.getattr(intern!(py, "limit"))?)?,
+        reach: offset(&context.getattr(intern!(py, "reach"))?)?,
         ..Frame::default()
     };
     if has_sequence {
@@ -378,7 +379,8 @@ impl Contexts<'_> {
                 let encoding = context.getattr(intern!(py, "encoding"))?;
                 let facts = context.getattr(intern!(py, "facts"))?.getattr(intern!(py, "inherited"))?;
                 let (start, end, limit) = (frame.start, python_offset(frame.end), python_offset(frame.limit));
-                let item = kit.context.bind(py).call1((encoding, &known, start, end, limit, facts))?;
+                let reach = python_offset(frame.reach);
+                let item = kit.context.bind(py).call1((encoding, &known, start, end, limit, reach, facts))?;
                 outer.bind(py).append(std::mem::replace(&mut context, item))?;
             }
             if !frame.seen.is_empty() {

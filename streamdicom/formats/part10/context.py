@@ -146,6 +146,7 @@ class Context(SeenTags):
         start: The offset of its first element.
         end: The offset after its last byte, or ``NO_END`` if a delimiter marks the end.
         limit: The offset that its elements must not pass: its end, or that of the structure around it.
+        reach: The least end of the sequences around it. Elements that pass it are not read by the innermost loop.
         facts: The values of its elements that later ones depend on.
         tag: The tag of its open sequence.
         sequence_start: The offset of the first byte of the value of that sequence if the buffer holds it whole, or -1.
@@ -167,6 +168,7 @@ class Context(SeenTags):
         "items",
         "known",
         "limit",
+        "reach",
         "sequence_end",
         "sequence_kind",
         "sequence_start",
@@ -181,13 +183,14 @@ class Context(SeenTags):
         start: int,
         end: int,
         limit: int,
+        reach: int,
         facts: ElementContext,
     ) -> None:
         self.encoding = encoding
         self.known = known
-        self.restart(start, end, limit, facts)
+        self.restart(start, end, limit, reach, facts)
 
-    def restart(self, start: int, end: int, limit: int, facts: ElementContext) -> None:
+    def restart(self, start: int, end: int, limit: int, reach: int, facts: ElementContext) -> None:
         """Use the object again for another item."""
         self.last = -1
         self.seen = []
@@ -195,6 +198,7 @@ class Context(SeenTags):
         self.start = start
         self.end = end
         self.limit = limit
+        self.reach = reach
         self.facts = facts
 
     def open_sequence(self, tag: int, kind: str, start: int, end: int) -> None:

@@ -353,7 +353,7 @@ class ElementParser(LongValueParser):
         start = self._input.offset
         end = NO_END if length == UNDEFINED_LENGTH else start + length
         if length <= MAX_WHOLE_VALUE:
-            is_held = not self._is_final
+            is_held = not self._is_final or length <= len(self._input.data) - self._input.pos
         else:
             is_held = kind != PUBLIC and (end == NO_END or length <= self._max_held)
         self._context.open_sequence(tag, kind, start if is_held else -1, end)
@@ -413,7 +413,8 @@ class ElementParser(LongValueParser):
         context.items += 1
         self._contexts.append(context)
         known = context.known if encoding is context.encoding else BoundedCache()
-        self._context = Context(encoding, known, start, end, limit, context.facts.inherited)
+        reach = min(context.reach, context.sequence_end)
+        self._context = Context(encoding, known, start, end, limit, reach, context.facts.inherited)
         self._state = ParserState.ELEMENTS
         return True if start < end else self._end_item()
 

@@ -66,12 +66,13 @@ class HoldingParser(PushParser[Event], KeepsPlaces):
         self._skip_end = 0  # the offset up to which bytes are passed over
         self._state_after = ParserState.ELEMENTS  # after that
         # Open structures:
-        self._context = Context(EXPLICIT_LITTLE_ENDIAN, FILE_META_TABLE, 0, NO_END, NO_END, ElementContext())
+        self._context = Context(EXPLICIT_LITTLE_ENDIAN, FILE_META_TABLE, 0, NO_END, NO_END, NO_END, ElementContext())
         self._contexts: list[Context] = []  # around ``_context``
         # Events that wait:
         self._max_held = options.limits.held_size
         self._holds: list[_Hold] = []  # outermost first; some may have ended since the last ``_settle``
         self._held: list[Event] | None = None  # between calls
+        self._surplus = 0  # the number of the first of them that wait only because a call returns no more
 
     def keep_places(self) -> None:
         """Keep the places of all events from now on."""
@@ -80,7 +81,7 @@ class HoldingParser(PushParser[Event], KeepsPlaces):
     @property
     def is_holding(self) -> bool:
         """Whether events are held that a later call returns."""
-        return bool(self._holds)
+        return self._held is not None
 
     def _move(self, state: ParserState) -> bool:
         self._state = state
@@ -98,15 +99,22 @@ class HoldingParser(PushParser[Event], KeepsPlaces):
         self._results = events
         self._events = events if self._muted_depth == _NOT_MUTED else []
 
-    def _end(self, events: list[Event]) -> None:
-        """End a call: put all events that are not held in its list."""
+    def _end(self, events: list[Event], max_count: float) -> None:
+        """End a call: put events that are not held in its list.
+
+        Args:
+            events: The list.
+            max_count: The number of events that the call returns.
+        """
         results, holds = self._results, self._holds
-        if not holds:
+        ready = holds[0].index if holds else len(results)
+        count = ready if ready <= max_count else int(max_count)
+        self._surplus = ready - count
+        if count == len(results) and not holds:
             if results is not events:
                 events += results
                 self._held = None
             return
-        count = holds[0].index
         if results is events:
             self._held = events[count:]
             del events[count:]

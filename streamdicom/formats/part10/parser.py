@@ -126,6 +126,9 @@ class Part10Parser(ElementParser, SelfEncoding):
 
     def _feed(self, data: bytes, events: list[Event]) -> None:
         self._begin(events)
+        if self._surplus and not data:
+            self._end(events, PIECE_SIZE)
+            return
         try:
             if data:
                 self._inflate(math.inf)  # for a caller that does not heed ``has_more``
@@ -138,16 +141,19 @@ class Part10Parser(ElementParser, SelfEncoding):
             self._inflate(1)
         except BaseException:
             self._let_go()
-            self._end(events)
+            self._end(events, math.inf)
             raise
-        self._end(events)
+        self._end(events, max(len(data), PIECE_SIZE))
 
     def _has_more(self) -> bool:
+        return self._surplus > 0 or self._can_inflate()
+
+    def _can_inflate(self) -> bool:
         return self._inflater is not None and self._inflater.has_more and self._state is not ParserState.END
 
     def _inflate(self, max_pieces: float) -> None:
         """Take the next pieces of a deflated data set."""
-        while self._inflater is not None and self._has_more() and max_pieces:
+        while self._inflater is not None and self._can_inflate() and max_pieces:
             try:
                 piece = self._inflater.inflate()
             except DicomFileError as error:
@@ -175,7 +181,7 @@ class Part10Parser(ElementParser, SelfEncoding):
             self._read_rest()
         finally:
             self._let_go()
-            self._end(events)
+            self._end(events, math.inf)
 
     def _read_rest(self) -> None:
         self._inflate(math.inf)
@@ -293,7 +299,7 @@ class Part10Parser(ElementParser, SelfEncoding):
         if self._input.lacks(8):
             return False
         encoding = self._encoding()
-        self._context = Context(encoding, self._tables[encoding], 0, NO_END, NO_END, ElementContext())
+        self._context = Context(encoding, self._tables[encoding], 0, NO_END, NO_END, NO_END, ElementContext())
         return self._move(ParserState.ELEMENTS)
 
     def _encoding(self) -> Encoding:

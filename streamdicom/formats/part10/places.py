@@ -10,6 +10,7 @@ from streamdicom.dicom import SHORT_VRS, Encoding
 from streamdicom.events import ELEMENT, END_ITEM, START_ITEM, START_SEQUENCE, Event
 from streamdicom.formats.places import Places
 
+_UN = b"UN"
 _RUN = 2  # the length of a place that has positions
 
 
@@ -70,7 +71,7 @@ def _walk(buffer: bytes, encoding: Encoding, events: Iterable[Event], positions:
         if kind == ELEMENT:
             if encoding.implicit:
                 position += 8 + long(buffer, position + 4)[0]
-            elif vr in SHORT_VRS:  # a run has the VRs of the file
+            elif vr in SHORT_VRS and buffer[position + 4 : position + 6] != _UN:  # whose VR the event does not have
                 position += 8 + short(buffer, position + 6)[0]
             else:
                 position += 12 + long(buffer, position + 8)[0]

@@ -148,7 +148,8 @@ def part10_run(  # noqa: C901 - innermost loop
     spare: Context | None = None  # of an item that has ended
     while True:
         if not is_item_due:
-            last = context.limit - base
+            last = context.limit if context.limit < context.reach else context.reach
+            last -= base
             if last > size:
                 last = size
             last_header = last - 8
@@ -232,7 +233,7 @@ def part10_run(  # noqa: C901 - innermost loop
             if item_tag == item_start:
                 if length == UNDEFINED_LENGTH:
                     item_end = NO_END
-                    fits = start <= context.sequence_end
+                    fits = context.sequence_end >= start <= limit
                 else:
                     item_end = start + length
                     fits = context.sequence_end >= item_end <= limit
@@ -242,11 +243,12 @@ def part10_run(  # noqa: C901 - innermost loop
                     context.items += 1
                     outer.append(context)
                     facts = context.facts.inherited
+                    reach = context.reach if context.reach < context.sequence_end else context.sequence_end
                     if spare is None:
-                        context = Context(encoding, known, start, item_end, limit, facts)
+                        context = Context(encoding, known, start, item_end, limit, reach, facts)
                     else:  # an object for each item takes more time
                         context, spare = spare, None
-                        context.restart(start, item_end, limit, facts)
+                        context.restart(start, item_end, limit, reach, facts)
                     pos += 8
                     continue
             elif item_tag == sequence_delimitation and context.sequence_end == NO_END and start <= limit:

@@ -327,7 +327,7 @@ def test_events_before_an_error_are_returned() -> None:
 
 
 def test_long_values_are_not_skipped_where_a_fault_may_need_them() -> None:
-    content = TO.sequence(PRIVATE, TO.item(TO.header(COMMENTS, "OB", MIB) + bytes(MIB)))
+    content = TO.sequence(PRIVATE, TO.item(TO.header(COMMENTS, "OB", MIB // 2) + bytes(MIB // 2)))
     parser = Part10Parser()
     parser.feed(start(TO.uid) + content[:100_000])
     assert (parser.is_holding, parser.skip()) == (True, 0)

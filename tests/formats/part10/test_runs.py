@@ -27,7 +27,7 @@ def run(
 ) -> tuple[int, list[Event], bool]:
     """Return the stop position, the events, and whether an item is due."""
     events: list[Event] = []
-    context = Context(encoding, READ_TABLES[encoding], 0, end, end, ElementContext())
+    context = Context(encoding, READ_TABLES[encoding], 0, end, end, NO_END, ElementContext())
     pos, _, is_item_due = run_of_engine()(data, 0, 0, context, [], events, 84, False)
     return pos, events, is_item_due
 
@@ -74,7 +74,7 @@ def test_private_creators_of_the_last_group_are_known_after_a_run() -> None:
     data = b"".join([EXPLICIT.element(tag, "LO", name) for tag, name in creators])
     parse([start(EXPLICIT.uid) + data])
     facts = ElementContext()
-    context = Context(EXPLICIT_LITTLE_ENDIAN, READ_TABLES[EXPLICIT_LITTLE_ENDIAN], 0, NO_END, NO_END, facts)
+    context = Context(EXPLICIT_LITTLE_ENDIAN, READ_TABLES[EXPLICIT_LITTLE_ENDIAN], 0, NO_END, NO_END, NO_END, facts)
     pos, _, _ = run_of_engine()(data, 0, 0, context, [], list[Event](), 84, False)
     assert pos == len(data)
     # In pydicom's dictionary (0019,1002) of GEMS_ACQU_01 is SL, and (0021,1003) of GEMS_RELA_01 is SS.
@@ -86,7 +86,9 @@ def test_private_creators_of_the_last_group_are_known_after_a_run() -> None:
 def test_pixel_representation_is_known_after_a_run() -> None:
     data = EXPLICIT.number(0x00280103, "US", 1)
     parse([start(EXPLICIT.uid) + data])
-    context = Context(EXPLICIT_LITTLE_ENDIAN, READ_TABLES[EXPLICIT_LITTLE_ENDIAN], 0, NO_END, NO_END, ElementContext())
+    context = Context(
+        EXPLICIT_LITTLE_ENDIAN, READ_TABLES[EXPLICIT_LITTLE_ENDIAN], 0, NO_END, NO_END, NO_END, ElementContext()
+    )
     pos, _, _ = run_of_engine()(data, 0, 0, context, [], list[Event](), 84, False)
     assert pos == len(data)
     # PS3.5 6.2.2, PS3.6: Smallest Image Pixel Value is US or SS by Pixel Representation.
@@ -117,8 +119,8 @@ def test_reading_stops_within_a_sequence_before_other_bytes() -> None:
 def test_reading_random_bytes_never_raises(encoding: Encoding, data: bytes, end: int) -> None:
     for limit in (end, NO_END):
         if limit >= 8:
-            context = Context(encoding, READ_TABLES[encoding], 0, NO_END, NO_END, ElementContext())
-            item = Context(encoding, READ_TABLES[encoding], 0, limit, limit, ElementContext())
+            context = Context(encoding, READ_TABLES[encoding], 0, NO_END, NO_END, NO_END, ElementContext())
+            item = Context(encoding, READ_TABLES[encoding], 0, limit, limit, NO_END, ElementContext())
             context.open_sequence(REFERENCES, PUBLIC, -1, NO_END)
             pos, _, _ = run_of_engine()(data, 0, 0, item, [context], [], 84, False)
             assert 0 <= pos <= len(data)

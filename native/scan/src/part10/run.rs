@@ -38,6 +38,8 @@ pub struct Frame {
     pub end: i64,
     /// The offset that the elements must not pass.
     pub limit: i64,
+    /// The least end of the sequences around it. Python handles elements that pass it.
+    pub reach: i64,
     /// The tag of the open sequence, and the number of its items.
     pub tag: u32,
     pub items: i64,
@@ -121,7 +123,7 @@ pub fn run<S: Surroundings, H: Handler>(
     }
     loop {
         if !is_item_due {
-            let mut last = frame.limit.saturating_sub(base).clamp(0, size as i64) as usize;
+            let mut last = frame.limit.min(frame.reach).saturating_sub(base).clamp(0, size as i64) as usize;
             let mut sequence: Option<(u32, usize)> = None; // its tag and the size of its header
             let mut highest = frame.last;
             while pos + 8 <= last {
@@ -293,7 +295,7 @@ pub fn run<S: Surroundings, H: Handler>(
         if tag == ITEM {
             let (mut end, mut limit) = (NO_END, frame.limit);
             if length == UNDEFINED_LENGTH {
-                if start > frame.sequence_end {
+                if start > frame.sequence_end || start > limit {
                     break;
                 }
             } else {
@@ -306,8 +308,9 @@ pub fn run<S: Surroundings, H: Handler>(
             handler.start_item(frame.tag, frame.items);
             around.enter();
             frame.items += 1;
-            let item =
-                Frame { last: -1, start, end, limit, seen: spares.pop().unwrap_or_default(), ..Frame::default() };
+            let reach = frame.reach.min(frame.sequence_end);
+            let seen = spares.pop().unwrap_or_default();
+            let item = Frame { last: -1, start, end, limit, reach, seen, ..Frame::default() };
             frames.push(std::mem::replace(&mut frame, item));
             outer += 1;
         } else if tag == SEQUENCE_DELIMITATION && frame.sequence_end == NO_END && start <= frame.limit {
