@@ -22,6 +22,7 @@ group are excluded, because the data set may be unreadable without it. Values of
 from __future__ import annotations
 
 import re
+import struct
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
@@ -29,7 +30,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from streamdicom._cache import BoundedCache
 from streamdicom._dictionary import tag_of_keyword
-from streamdicom.dicom import FILE_META_GROUP, MAX_TAG, VRS, Form, join_name
+from streamdicom.dicom import FILE_META_GROUP, MAX_TAG, VRS, Form, definition_of, join_name
 from streamdicom.events import Value
 from streamdicom.limits import Limits
 
@@ -316,9 +317,10 @@ class DatasetConditions:
 
     Args:
         conditions: Maps the tag or the keyword of an element at the top of the data set to a value, to a collection of
-            values of which one must match, or to a callable that takes the tuple of values. Strings are compared as
-            strings; a number is compared by value, with DS and IS, too. A person name has ``=`` between its component
-            groups. None matches an element that is missing or empty.
+            values of which one must match, or to a callable that takes the tuple of values. If an element holds
+            numbers, a number is compared by value, also as text: "5" is equal to a DS of 5.00. Other text is compared
+            as text. A tag has eight hexadecimal digits, and a person name ``=`` between its component groups. None
+            matches an element that is missing or empty.
         limits: ``values_per_event`` bounds the events that are held until the decision.
 
     Attributes:
@@ -339,7 +341,7 @@ class DatasetConditions:
             step = parse_pattern_step(key)
             if step.vr or step.mask != MAX_TAG:
                 raise ValueError(f"where: expected the tag or the keyword of one element, found {key!r}")
-            self._conditions[step.digits] = condition if callable(condition) else _AnyOf(condition)
+            self._conditions[step.digits] = condition if callable(condition) else _AnyOf(condition, step.digits)
         self.tags = frozenset(self._conditions)
         self.max_held = limits.values_per_event
         self._foreseen: deque[dict[int, bool]] = deque()  # results by tag, for each data set that a parser has begun
@@ -407,26 +409,37 @@ class ConditionState:
 class _AnyOf:
     """Satisfied if a value of the element is equal to an expected value."""
 
-    def __init__(self, expected: Any) -> None:
+    def __init__(self, expected: Any, tag: int) -> None:
         is_collection = isinstance(expected, Collection) and not isinstance(expected, str | bytes)
         self._expected = list(expected if is_collection else [expected])
+        definition = definition_of(tag)
+        self._vr = definition.vrs[0] if definition else ""
 
     def __call__(self, values: tuple[Value, ...]) -> bool:
-        return any(_is_equal(value, expected) for value in values or (None,) for expected in self._expected)
+        return any(_is_equal(value, expected, self._vr) for value in values or (None,) for expected in self._expected)
 
 
-def _is_equal(value: Any, expected: Any) -> bool:
+def _is_equal(value: Any, expected: Any, vr: str) -> bool:
     if isinstance(value, tuple):  # a person name
         value = join_name(value)
-    if isinstance(value, str) and isinstance(expected, int | float):
-        return _is_number(value, expected)
-    return bool(value == expected)
+    if value == expected:
+        return True
+    if isinstance(value, str) and isinstance(expected, str):
+        return vr in ("DS", "IS") and _is_same_number(value, expected, vr)
+    if vr == "AT":
+        is_tag = isinstance(value, int) and isinstance(expected, str) and _TAG.fullmatch(expected)
+        return bool(is_tag) and f"{value:08X}" == expected.upper()
+    numbers = isinstance(value, str | int | float) and isinstance(expected, str | int | float)
+    return numbers and _is_same_number(value, expected, vr)
 
 
-def _is_number(text: str, expected: float) -> bool:
-    from decimal import Decimal, InvalidOperation  # a tenth of the import time of this package
+def _is_same_number(one: str | float, other: str | float, vr: str) -> bool:
+    from decimal import Decimal  # a tenth of the import time of this package
 
     try:
-        return Decimal(text.strip()) == expected
-    except InvalidOperation:
+        if not isinstance(one, float) and not isinstance(other, float):
+            return Decimal(one) == Decimal(other)
+        one, other = float(one), float(other)
+        return one == other or (vr == "FL" and struct.pack("f", one) == struct.pack("f", other))
+    except (ArithmeticError, ValueError):  # not a number, or out of range
         return False

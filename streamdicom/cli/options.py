@@ -41,10 +41,10 @@ def pair(text: str) -> tuple[str, str]:
     """Split an argument such as ``Modality=CT``.
 
     Raises:
-        ArgumentTypeError: It has no equals sign.
+        ArgumentTypeError: It has no name or no equals sign.
     """
     name, equals, value = text.partition("=")
-    if not equals:
+    if not name or not equals:
         raise ArgumentTypeError(f"expected NAME=VALUE, found {text!r}")
     return name, value
 

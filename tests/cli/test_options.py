@@ -163,6 +163,13 @@ def test_one_of_several_values_is_enough(tmp_path: Path) -> None:
     assert (len(series), set(series)) == (20, {"1.2.2.0", "1.2.2.1"})
 
 
+def test_numbers_are_selected_by_value(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('[{"00280010": {"vr": "US", "Value": [512]}}, {}]')
+    for value, count in (("512", 1), ("0512", 1), ("51", 0)):
+        assert run("convert", tmp_path / "a.json", tmp_path / "b.json", "--select", f"Rows={value}").code == 0
+        assert len(list(streamdicom.iter_datasets(tmp_path / "b.json"))) == count
+
+
 def test_action_for_a_deviation_can_be_chosen(tmp_path: Path) -> None:
     data = b'{"00100020": {"vr": "LO", "Value": "1"}}'
     wrong = run("convert", "-", tmp_path / "a.dcm", "--deviation", "scalar-value=error", data=data)
@@ -178,6 +185,7 @@ def test_action_for_a_deviation_can_be_chosen(tmp_path: Path) -> None:
         ["--deviation", "scalar-value=shout"],
         ["--deviation", "no-such-code=error"],
         ["--select", "Modality"],
+        ["--select", "=CT"],
         ["--select", "NoSuchKeyword=1"],
     ],
     ids=" ".join,

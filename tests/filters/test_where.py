@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from pydicom.datadict import tag_for_keyword
 
 import streamdicom
 from streamdicom import (
@@ -146,3 +147,37 @@ def test_events_of_other_data_sets_are_left_out() -> None:
     assert found == events[: starts[1]] + events[starts[3] : starts[4]]
     with pytest.raises(ValueError, match="keyword"):
         where(events, {"No such keyword": "CT"})
+
+
+# --- numbers ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "vr", "value", "same", "others"),
+    [
+        ("Rows", "US", 512, ["512", "512.0", "0512", 512, 512.0], ["51", "5120", "512x", "", None, b"512"]),
+        ("SeriesNumber", "IS", "02", ["2", "02", "2.0", 2], ["20", "two", ""]),
+        ("SliceThickness", "DS", "0.10", ["0.1", "1e-1", "0.10", 0.1], ["0.100000001", "", 1]),
+        ("FrameTime", "DS", "1.000000000000001", ["1.000000000000001"], ["1", 1]),
+        ("SelectorSVValue", "SV", 9007199254740993, ["9007199254740993"], ["9007199254740992"]),
+        ("RecommendedDisplayFrameRateInFloat", "FL", 0.1, ["0.1", "0.10", 0.1], ["0.11", "1e400"]),
+        ("SelectorFDValue", "FD", 0.1, ["0.1", 0.1], ["0.10000000149011612"]),
+        ("FrameIncrementPointer", "AT", "0018106A", ["0018106A", "0018106a", 0x0018106A], ["0018106", "1577066", None]),
+        ("PatientID", "LO", "007", ["007"], ["7", "7.0"]),
+        ("00091001", "US", 512, ["512", 512], ["5"]),
+    ],
+)
+def test_numbers_are_compared_by_value(name: str, vr: str, value: Any, same: list[Any], others: list[Any]) -> None:
+    tag = name if name.isdecimal() else f"{tag_for_keyword(name):08X}"
+    data = json.dumps({tag: {"vr": vr, "Value": [value]}}).encode()
+    for expected in [*same, *others]:
+        found = list(iter_events(data, options=ReadOptions(where={name: expected})))
+        assert bool(found) == (expected in same), expected
+
+
+def test_number_of_single_precision_is_equal_to_its_shortest_text() -> None:
+    tag = tag_for_keyword("RecommendedDisplayFrameRateInFloat")
+    assert tag is not None
+    events = [(1, 0, "", 0), (3, tag, "FL", (0.10000000149011612,)), (2, 0, "", None)]  # as in a DICOM file
+    assert list(where(events, {tag: "0.1"})) == events
+    assert list(where(events, {tag: "0.1001"})) == []

@@ -37,7 +37,6 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from hmac import compare_digest
 from importlib.resources import files
 from importlib.util import find_spec
@@ -229,15 +228,12 @@ def _query(request: Request) -> Query:
 
 
 def _query_of(select: Iterable[str], words: Sequence[str]) -> Query:
-    where: dict[Pattern, list[str | float]] = {}
+    where: dict[Pattern, list[str]] = {}
     for text in select:
         name, equals, value = text.partition("=")
         if not equals:
             raise ValueError("expected KEYWORD=VALUE as select")
         where.setdefault(name, []).append(value)
-        with suppress(ValueError):
-            if not Columns([name]).is_text(0):
-                where[name].append(float(value))  # which is equal to an integer too
     return Query(where, words)
 
 

@@ -80,10 +80,6 @@ class Columns:
         vr = self._vr(index)
         return "date" if vr == "DA" else "number" if VRS[vr].form in _NUMBERS else "text"
 
-    def is_text(self, index: int) -> bool:
-        """Return whether the values of a column are text in events."""
-        return VRS[self._vr(index)].form not in _NUMBERS[1:]
-
     def _vr(self, index: int) -> str:
         path = next((path for path, indices in self._places.items() if index in indices), ())
         definition = definition_of(path[-1]) if path else None
