@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from pydicom import Dataset, dcmread
 
 import streamdicom
 from streamdicom import BulkDataPolicy, ReadOptions, WriteOptions
+from streamdicom.cli import COMMANDS
+from streamdicom.cli.arguments import command_parser, parse_arguments
 from tests.web.client.server import serving
 
 _ROOT = Path(__file__).parent.parent
@@ -132,6 +135,21 @@ def test_ci_runs_the_second_command_of_readme() -> None:
     script = (_ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
     assert commands[2].strip() in script
     assert packages in script
+
+
+def _commands() -> Iterator[object]:
+    for page in _PAGES:
+        if "_generated" not in page.parts and "_build" not in page.parts:
+            for block in re.findall(r"^```sh\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE):
+                for line in block.replace("\\\n", "").splitlines():
+                    if re.match("streamdicom [a-z]", line):
+                        yield pytest.param(re.split(r" [|>&] ?", line)[0], id=line)
+
+
+@pytest.mark.parametrize("line", [*_commands()])
+def test_arguments_of_command_are_right(line: str) -> None:
+    _, name, *arguments = shlex.split(line, comments=True)
+    parse_arguments(command_parser(COMMANDS[name]), arguments)
 
 
 def test_equivalents_of_other_libraries_exist() -> None:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from streamdicom.cli.arguments import command_parser, main_parser
+from streamdicom.cli.arguments import command_parser, main_parser, parse_arguments
 from streamdicom.cli.commands import COMMANDS
 from streamdicom.cli.exit_codes import DONE, USAGE, UsageError, exit_code_of
 from streamdicom.cli.terminal import console, printed_warnings, sigterm_as_exit, standard_streams
@@ -48,7 +48,7 @@ def _run_command(name: str, arguments: Sequence[str], verbosity: int) -> int:
     command = COMMANDS.get(name)
     if command is None:
         raise UsageError(f"no such command: {name!r} (choose from {', '.join(COMMANDS)})")
-    parsed = command_parser(command).parse_args(arguments)
+    parsed = parse_arguments(command_parser(command), arguments)
     console.verbosity = parsed.verbosity or verbosity
     code: int = import_module(f"streamdicom.cli.{command.module}").run(parsed)
     return code

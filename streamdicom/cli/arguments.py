@@ -268,6 +268,16 @@ def command_parser(command: Command) -> ArgumentParser:
     return parser
 
 
+def parse_arguments(parser: ArgumentParser, arguments: Sequence[str]) -> Namespace:
+    """Parse the arguments of a command; options can stand between any two of them.
+
+    Raises:
+        UsageError: The arguments are wrong.
+    """
+    parsed, left = parser.parse_known_args(arguments)
+    return parser.parse_intermixed_args(arguments) if left else parsed
+
+
 def main_parser(commands: Sequence[Command], *, path_completion: Any = None) -> ArgumentParser:
     """Return the parser of the arguments before the name of a command.
 
@@ -324,7 +334,8 @@ def _usage(command: Command) -> str:
             if argument.settings.get("required"):
                 parts.append(f"{argument.names[0]} {metavar}")
             elif not argument.names[0].startswith("-"):
-                parts.append(f"{metavar}..." if "nargs" in argument.settings else metavar)
+                nargs = argument.settings.get("nargs")
+                parts.append(f"[{metavar}]" if nargs == "?" else f"{metavar}..." if nargs else metavar)
     return " ".join(parts)
 
 

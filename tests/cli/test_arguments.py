@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from streamdicom.cli import COMMANDS
-from streamdicom.cli.arguments import Argument, Group, command_parser, integer, path, seconds
+from streamdicom.cli.arguments import Argument, Group, command_parser, integer, parse_arguments, path, seconds
+from streamdicom.cli.exit_codes import UsageError
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -31,6 +32,39 @@ def test_options_can_stand_anywhere() -> None:
     assert (parsed.source, parsed.target, parsed.keys, parsed.verbosity) == (Path("a.json"), Path("-"), "camel", 1)
     assert parsed.include == ["A", "B"]
     assert parser.parse_args(["a", "b"]).include == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["a.json", "b.json", "-n", "3", "--seed", "1"],
+        ["a.json", "-n", "3", "b.json", "--seed", "1"],
+        ["-n", "3", "a.json", "--seed", "1", "b.json"],
+        ["a.json", "-n", "3", "--seed", "1", "b.json"],
+    ],
+)
+def test_options_can_stand_before_an_argument_that_is_not_required(arguments: list[str]) -> None:
+    parsed = parse_arguments(command_parser(COMMANDS["sample"]), arguments)
+    assert (parsed.source, parsed.target, parsed.number, parsed.seed) == (Path("a.json"), Path("b.json"), 3, 1)
+
+
+def test_options_can_stand_between_files() -> None:
+    parsed = parse_arguments(command_parser(COMMANDS["validate"]), ["a", "--strict", "b", "--max", "3", "c", "-v"])
+    assert (parsed.sources, parsed.strict, parsed.max, parsed.verbosity) == (
+        [Path("a"), Path("b"), Path("c")],
+        True,
+        3,
+        1,
+    )
+    parsed = parse_arguments(command_parser(COMMANDS["export"]), ["a", "-o", "out.json", "b"])
+    assert (parsed.sources, parsed.output) == ([Path("a"), Path("b")], Path("out.json"))
+
+
+def test_argument_too_many_and_unknown_option_are_refused() -> None:
+    parser = command_parser(COMMANDS["sample"])
+    for left in ("c.json", "--no-such-option"):
+        with pytest.raises(UsageError, match=f"unrecognized arguments: {left}"):
+            parse_arguments(parser, ["a.json", "-n", "3", "b.json", left])
 
 
 def test_empty_text_is_not_a_path() -> None:
