@@ -85,7 +85,13 @@ def _damaged_file(draw: st.DrawFn) -> bytes:
 
 
 def _outcome(
-    chunks: list[bytes], to: FormatName, reading: dict[str, Any], writing: WriteOptions, *, road: str
+    chunks: list[bytes],
+    to: FormatName,
+    reading: dict[str, Any],
+    writing: WriteOptions,
+    *,
+    road: str,
+    indent: int | None = None,
 ) -> tuple[bytes | None, list[Any], Any, bool]:
     """Return output, deviations, error, and whether there were ``Encoded`` events."""
     deviations: list[Deviation] = []
@@ -102,7 +108,7 @@ def _outcome(
             stream = expanded_events(chunks, options, Expansion(options.limits), form)
             events = stream if road == "library" else iter(stream) if road == "streamed" else list(stream)
             is_encoded = isinstance(events, list) and any(event[0] == ENCODED for event in events)
-            write_events(events, target, format=to, options=writing, array=False)
+            write_events(events, target, indent, format=to, options=writing, array=False)
         except StreamDicomError as raised:
             error = type(raised), str(raised), raised.location
     notes = [*deviations, *(str(warning.message) for warning in caught)]
@@ -227,6 +233,7 @@ def test_chosen_elements_become_the_same(
 ) -> None:
     if document[128:132] == b"DICM" and to == "dicom":
         to = "json"
+    indent = data.draw(st.sampled_from([None, 2])) if to in ("json", "xml") else None
     reading = {"on_error": on_error, **choices[0]}
     if loads:
         reading["bulk_data_store"] = _Store()
@@ -234,7 +241,7 @@ def test_chosen_elements_become_the_same(
     for chunks, road in [([document], "pure"), ([document], "transcoded"), (data.draw(cuts(document)), "transcoded")]:
         store = _Store()
         writing = WriteOptions(**choices[1], bulk_data_store=store if stores else None)
-        results.append((_outcome(chunks, to, reading, writing, road=road)[:3], store.entries))
+        results.append((_outcome(chunks, to, reading, writing, road=road, indent=indent)[:3], store.entries))
     assert results[1] == results[0]
     assert results[2] == results[0]
 
@@ -282,6 +289,16 @@ def test_tricky_elements_are_written_among_others(to: FormatName) -> None:
         assert transcoded == expected
         assert transcoded[2] is None
         assert is_encoded
+
+
+@pytest.mark.parametrize("to", ["json", "xml"])
+def test_elements_left_out_leave_no_indent(to: FormatName) -> None:
+    data = _FILES[_NAMES.index("reportsi.dcm")]
+    chunks = [data[start : start + 64] for start in range(0, len(data), 64)]
+    reading: dict[str, Any] = {"include": ["PatientID"], "on_error": "skip"}
+    *transcoded, _ = _outcome(chunks, to, reading, WriteOptions(), road="transcoded", indent=2)
+    *expected, _ = _outcome(chunks, to, reading, WriteOptions(), road="pure", indent=2)
+    assert transcoded == expected
 
 
 @pytest.mark.parametrize("to", ["json", "xml"])

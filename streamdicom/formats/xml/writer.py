@@ -216,7 +216,7 @@ class XmlWriter(TextWriter):
             if self._texts:
                 self._flush()
             self._sink(data)
-        else:
+        elif data:  # otherwise all elements in it are left out
             self._put_tags(data.decode())
         if changed:
             del self._sequences[-changed:]
