@@ -168,8 +168,9 @@ class WriteOptions:
         on_error: Decides about an element whose converter fails, or with a value that the format cannot hold in its VR:
             "raise" an error, "skip" the element, or "keep" it, with a ``DeviationWarning``. It is kept unconverted; or
             as text (UT) with a backslash between values; or as bytes (UN, in a file OB) if the format cannot hold the
-            text, as XML cannot hold most control characters. A file in implicit VR, where readers would take text
-            for a value of the VR of the dictionary, keeps no element with a wrong value.
+            text, as XML cannot hold most control characters. Other Python objects in a data set are left out. A file in
+            implicit VR, where readers would take text for a value of the VR of the dictionary, keeps no element with a
+            wrong value.
         file_meta: Whether to write file meta information (group 0002) beside the other elements. The DICOM JSON Model
             does not define it (PS3.18 Annex F); DCMTK and others write it like this.
         character_set: "keep" Specific Character Set, which describes the source (PS3.18 F.2.2, 2025e), or write

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence, Sized
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set, Sized
+from decimal import Decimal
+from numbers import Real
 from operator import index as as_integer
 from typing import Any
 
@@ -57,9 +59,39 @@ def _convert(vr: str, value: Any) -> tuple[Any, ...]:
             raise ValueError("an incomplete number")
         return values
     make = _MAKERS[form]
-    if isinstance(value, _SINGLE) or not isinstance(value, Iterable):
+    if not _is_several(value):
         return (make(value),)
     return tuple([None if part is None else make(part) for part in value])
+
+
+def _is_several(value: Any) -> bool:
+    return isinstance(value, Iterable) and not isinstance(value, _SINGLE)
+
+
+def kept_value(value: Any) -> tuple[str, str | bytes] | None:
+    r"""Return the VR and the value of an element whose values do not fit its VR.
+
+    Returns:
+        Text with a backslash between values, or bytes; None for objects that are neither text nor numbers.
+
+    >>> kept_value(["a", 5, None]), kept_value(b"\5"), kept_value(object())
+    (('UT', 'a\\5\\'), ('UN', b'\x05'), None)
+    """
+    if isinstance(value, bytes | bytearray | memoryview):
+        return "UN", bytes(value)
+    try:
+        texts = [_kept_text(part) for part in (value if _is_several(value) else (value,))]
+    except (TypeError, ValueError):
+        return None
+    return "UT", "\\".join(texts)
+
+
+def _kept_text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str | bytes):
+        return _string(value)
+    return str(value) if isinstance(value, Real | Decimal | PersonName) else _as_text(value)
 
 
 def _string(value: str | bytes) -> str:
@@ -76,6 +108,8 @@ def _as_text(value: Any) -> str:
 def _as_decimal(value: Any) -> str:
     if isinstance(value, str | bytes):
         return _string(value)
+    if not isinstance(value, Real | Decimal) or isinstance(value, bool):
+        raise TypeError("expected a number")
     return getattr(value, "original_string", None) or str(value)  # the ``str`` may be shorter
 
 
@@ -88,7 +122,11 @@ def _as_float(value: Any) -> float | None:
 
 
 def _as_name(value: Any) -> tuple[str, str, str]:
-    return split_name(_string(value) if isinstance(value, str | bytes) else str(value))
+    if isinstance(value, str | bytes):
+        return split_name(_string(value))
+    if not isinstance(value, PersonName):
+        raise TypeError("expected a name")
+    return split_name(str(value))
 
 
 # The common cases. A function returns None for a value that needs ``values_of``.
@@ -198,7 +236,7 @@ def _makers(vr: str) -> dict[type, _Maker]:
 NO_MAKERS: dict[type, _Maker] = {}
 SIMPLE = {vr: _makers(vr) for vr in VRS}
 SIMPLE_EXCEPT_BINARY = SIMPLE | {vr: NO_MAKERS for vr, row in VRS.items() if row.form is Form.BINARY}
-_SINGLE = (str, bytes, int, float, PersonName)
+_SINGLE = (str, bytes, int, float, PersonName, Mapping, Set)  # a mapping or a set is no list of values
 
 _MAKERS: dict[Form, Callable[[Any], Any]] = {
     Form.TEXT: _as_text,

@@ -28,15 +28,25 @@ from streamdicom.datasets.elements import json_text, known_vr, may_be_items, unk
 from streamdicom.datasets.encodings import sets_in_force
 from streamdicom.datasets.long_values import buffer_events, fragment_events, has_only_items, length_of, parts
 from streamdicom.datasets.native import native_raw_events
-from streamdicom.datasets.values import MAX_LENGTH, MAX_VALUES, NO_MAKERS, SIMPLE, SIMPLE_EXCEPT_BINARY, values_of
+from streamdicom.datasets.values import (
+    MAX_LENGTH,
+    MAX_VALUES,
+    NO_MAKERS,
+    SIMPLE,
+    SIMPLE_EXCEPT_BINARY,
+    kept_value,
+    values_of,
+)
 from streamdicom.deviations import DEVIATIONS, DeviationWarning
 from streamdicom.dicom import (
     DECODERS,
     ENCODERS,
     FILE_META_GROUP,
+    IMPLICIT_VR_LITTLE_ENDIAN,
     ITEM_TAG_BYTES,
     LUT_DESCRIPTOR,
     PALETTE_COLOR_LUT_DESCRIPTORS,
+    SPECIFIC_CHARACTER_SET,
     SPLITTERS,
     UNDECODABLE,
     VRS,
@@ -215,12 +225,35 @@ def _located_events(
     options: WriteOptions,
     index: int,
 ) -> Iterable[Event] | DataElement:
-    """Return the result of ``_other_events``, or raise its error with its place."""
+    """Return the result of ``_other_events``, or of ``_kept_events`` after a fault.
+
+    Raises:
+        OutputError: The element has a fault, and ``on_error`` does not allow it; the location has its tag path.
+    """
     try:
         return _other_events(dataset, tag, element, little_endian, sequences, options)
     except OutputError as error:
         error.location = Location(None, index, _path(sequences, tag))
-        raise
+        # In implicit VR, readers would take the text for a value of the VR of the dictionary.
+        is_implicit = options.transfer_syntax == IMPLICIT_VR_LITTLE_ENDIAN
+        if options.on_error == "raise" or (options.on_error == "keep" and is_implicit):
+            raise
+        return _kept_events(tag, element, error, is_kept=options.on_error == "keep")
+
+
+def _kept_events(
+    tag: int, element: DataElement | RawDataElement, error: OutputError, *, is_kept: bool
+) -> Iterable[Event]:
+    """Report an element with a fault; return its values as text or bytes, if kept."""
+    kept = kept_value(element.value) if is_kept else None
+    rest = "; it is left out, as it is neither text nor numbers" if is_kept and kept is None else ""
+    warn(f"wrong-value: {error}{rest}", DeviationWarning)
+    if kept is None:
+        return []
+    vr, value = kept
+    if tag == SPECIFIC_CHARACTER_SET:  # which readers use with any VR
+        return [(ELEMENT, tag, "CS", ())]
+    return parts(tag, vr, (value,)) if len(value) > MAX_LENGTH else [(ELEMENT, tag, vr, (value,))]
 
 
 def _other_events(

@@ -25,7 +25,7 @@ from pydicom.tag import BaseTag
 from pydicom.valuerep import DA, DT, IS, TM, DSdecimal, DSfloat, PersonName
 
 import streamdicom
-from streamdicom import EventType, Limits, Location, OutputError, ReadOptions, WriteOptions, _native
+from streamdicom import DeviationWarning, EventType, Limits, Location, OutputError, ReadOptions, WriteOptions, _native
 from streamdicom.datasets import DatasetBuilder, walk
 from streamdicom.dicom.vr import VRS, Form
 from streamdicom.io.spool import LazyValue
@@ -665,3 +665,55 @@ def test_engine_makes_no_data_sets_of_plain_items() -> None:
     text = streamdicom.dumps(dataset)
     assert text == '{"00081140":{"vr":"SQ","Value":[{"00080060":{"vr":"CS","Value":["MR"]}}]}}'
     assert isinstance(dataset.get_item(tag), RawDataElement) is (_native.functions is not None)
+
+
+_WRONG_TYPES: list[tuple[int, str, Any, list[Any] | None]] = [  # with the VR and value that are kept
+    (0x00280010, "US", "x", ["UT", "x"]),
+    (0x00280010, "US", [1, "x", None], ["UT", "1\\x\\"]),
+    (0x00280010, "US", b"\5", ["UN", b"\5"]),
+    (0x00100020, "LO", 5, ["UT", "5"]),
+    (0x00100020, "LO", {"a": 1}, None),
+    (0x00420011, "OB", "str", ["UT", "str"]),
+    (0x00280009, "AT", "zz", ["UT", "zz"]),
+    (0x00080018, "UI", [1, 2], ["UT", "1\\2"]),
+    (0x00100010, "PN", 5, ["UT", "5"]),
+    (0x00101030, "DS", object(), None),
+    (0x00101030, "DS", [1.5, True], ["UT", "1.5\\True"]),
+    (0x00200013, "IS", 1 + 2j, None),
+    (0x00080005, "CS", 5, ["CS"]),
+]
+
+
+@pytest.mark.parametrize("format", ["json", "xml", "dicom"])
+@pytest.mark.parametrize(("tag", "vr", "value", "kept"), _WRONG_TYPES)
+def test_wrong_type_costs_its_element(
+    tag: int, vr: str, value: Any, kept: list[Any] | None, format: streamdicom.FormatName
+) -> None:
+    dataset, item = Dataset(), Dataset()
+    for one in (dataset, item):
+        one[tag] = DataElement(tag, vr, None)
+        one[tag]._value = value
+        one.PatientComments = "rest"
+    dataset.ContentSequence = [item]
+    for on_error, expected in (("skip", None), ("keep", kept)):
+        file = io.BytesIO()
+        with pytest.warns(DeviationWarning, match="wrong-value") as caught:
+            streamdicom.dump(dataset, file, format=format, options=WriteOptions(on_error=on_error))
+        places = {str(one.message).partition("(")[2].partition(" ")[0] for one in caught}
+        assert places >= {f"[0].{tag:08X}", f"[0].0040A730[0].{tag:08X}"}
+        found = list(streamdicom.iter_events(file.getvalue(), options=ReadOptions(on_deviation=lambda _: None)))
+        assert [event[3] for event in found if event[1] == 0x00104000] == [("rest",)] * 2
+        elements = [[event[2], *event[3]] for event in found if event[1] == tag]
+        if tag != 0x00080005 or format != "dicom":  # where the writer sets it
+            assert elements == [expected] * 2 * (expected is not None)
+    with pytest.raises(OutputError, match=f"expected a value of VR {vr}, found"):
+        streamdicom.dump(dataset, io.BytesIO(), format=format)
+
+
+def test_wrong_type_is_not_kept_in_implicit_vr() -> None:
+    dataset = Dataset()
+    dataset.add(DataElement(0x00280010, "US", None))
+    dataset["Rows"]._value = "x"
+    options = WriteOptions(on_error="keep", transfer_syntax="1.2.840.10008.1.2")
+    with pytest.raises(OutputError, match="expected a value of VR US, found str"):
+        streamdicom.dump(dataset, io.BytesIO(), format="dicom", options=options)
