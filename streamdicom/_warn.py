@@ -7,6 +7,15 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
+
+
+class Warner(Protocol):
+    """A function that warns of a code."""
+
+    def __call__(self, code: str, text: str = "") -> None:
+        """Warn, with the meaning of the code if there is no other text."""
+
 
 _PACKAGE = os.path.dirname(__file__) + os.sep  # noqa: PTH120 - pathlib takes long to import
 _MAX_CAUGHT = 20

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
+from streamdicom._html import table
+from streamdicom._warn import Warner
 from streamdicom._warn import warn as _warn
 from streamdicom.errors import Location
 
@@ -568,18 +570,16 @@ class DeviationLog:
         counts = ", ".join(f"{code}: {count}" for code, count in self.counts.most_common())
         return f"<DeviationLog {counts or 'empty'}>"
 
+    def _repr_html_(self) -> str:
+        rows = [(DEVIATIONS[code], code, count) for code, count in self.counts.most_common()]
+        cells = [(count, row.severity.name.lower(), code, row.meaning) for row, code, count in rows]
+        return table(f"{self.counts.total():,} deviations", ["number", "severity", "code", "meaning"], cells)
+
     def __call__(self, deviation: Deviation) -> None:
         """Record a deviation."""
         self.counts[deviation.code] += 1
         if len(self.first) < self._max_kept:
             self.first.append(deviation)
-
-
-class Warner(Protocol):
-    """A function that warns of a code."""
-
-    def __call__(self, code: str, text: str = "") -> None:
-        """Warn, with the meaning of the code if there is no other text."""
 
 
 def warner() -> Warner:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
+from contextlib import closing
 from copy import copy
 from dataclasses import replace
 from itertools import chain
@@ -11,6 +12,7 @@ from typing import Any, TypeAlias, get_args
 
 import pyarrow as pa
 
+from streamdicom._html import table
 from streamdicom.archive import Heads, iter_heads, iter_named_events
 from streamdicom.columns.rows import OnMismatch, RowBuilder
 from streamdicom.columns.schema import Columns, Schema
@@ -23,6 +25,7 @@ from streamdicom.io import is_url
 from streamdicom.options import ReadOptions, options_or_default
 
 _ROWS = 8192
+_PREVIEW = 5  # rows in a notebook
 _BATCH_SIZE = 16 * 1024 * 1024  # bytes of long values in a batch
 _MAX_LENGTH = 16 * 1024 * 1024
 
@@ -121,7 +124,7 @@ class ColumnStream:
         self._rows = rows
         self._max_length = max_length
 
-    def iter_batches(self) -> Iterator[pa.RecordBatch]:
+    def iter_batches(self) -> Generator[pa.RecordBatch, None, None]:
         """Iterate over the batches.
 
         Raises:
@@ -206,6 +209,14 @@ class ColumnStream:
         arrays = [pa.array(builder.columns[one.name], one.type) for one in self.schema]
         builder.clear()
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+    def _repr_html_(self) -> str:
+        preview = self.of(self.sources)
+        preview._rows = _PREVIEW
+        with closing(preview.iter_batches()) as batches:
+            first = next(batches, None)
+        rows = [] if first is None else first.to_pylist()
+        return table(f"first {len(rows)} rows", self.schema.names, (row.values() for row in rows))
 
     def reader(self) -> pa.RecordBatchReader:
         """Return a reader of the batches, such as duckdb takes."""

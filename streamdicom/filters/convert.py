@@ -8,8 +8,9 @@ from functools import partial
 from math import isfinite
 from typing import Any
 
+from streamdicom._warn import Warner
 from streamdicom.converters import UNSEEN, Converter, Converters, Element
-from streamdicom.deviations import DEVIATIONS, Deviation, Warner, warner
+from streamdicom.deviations import DEVIATIONS, Deviation, warner
 from streamdicom.dicom import NAME_GROUPS, VRS, Form, PrivateBlocks, is_private_creator
 from streamdicom.errors import ConverterError, LimitError, Location
 from streamdicom.events import (

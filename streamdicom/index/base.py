@@ -7,12 +7,16 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Self, overload
 
+from streamdicom._html import table
 from streamdicom.errors import IndexMismatchError
 from streamdicom.events import Event
 from streamdicom.options import ReadOptions
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
+
+_SHOWN = ("PatientID", "StudyDate", "Modality", "SOPInstanceUID")  # in a notebook
+_FIRST = 5  # data sets, and the last
 
 
 class DatasetIndex(ABC):
@@ -88,6 +92,13 @@ class DatasetIndex(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _repr_html_(self) -> str:
+        numbers = range(len(self))
+        shown = [*numbers[:_FIRST], *numbers[max(_FIRST, len(numbers) - 1) :]]
+        datasets = [(number, self[number]) for number in shown]
+        rows = [(number, *(ds.get(name, "") for name in _SHOWN)) for number, ds in datasets]
+        return table(f"{len(self):,} data sets: {self.source}", ["", *_SHOWN], rows)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {len(self):,} data sets: {self.source}>"
