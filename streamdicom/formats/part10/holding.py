@@ -83,6 +83,11 @@ class HoldingParser(PushParser[Event], KeepsPlaces):
         """Whether events are held that a later call returns."""
         return self._held is not None
 
+    @property
+    def held_events(self) -> list[Event]:
+        """Events that a later call returns."""
+        return self._held or []
+
     def _move(self, state: ParserState) -> bool:
         self._state = state
         self._step = self._steps[state]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
+from streamdicom._push import drained
 from streamdicom.deviations import DEVIATIONS
 from streamdicom.events import Event
 from streamdicom.formats.part10.parser import Part10Parser
@@ -39,4 +40,6 @@ def events_taken_back(
         copy.seek(0)
         parser = Part10Parser(options=ReadOptions(limits=limits, deviations=_SILENT), index=index)
         for piece in pieces(copy):
-            yield from parser.feed(piece)
+            for events in drained(parser, piece):
+                yield from events
+        yield from parser.held_events  # of private sequences that are open

@@ -534,6 +534,20 @@ def test_text_outside_its_character_set_switches_to_utf_8(events: list[Event], e
         pass
 
 
+@pytest.mark.parametrize("count", [0, 1, 3000])
+@pytest.mark.parametrize("outer", [[PRIVATE], [REFERENCES, PRIVATE], [PRIVATE, REFERENCES, PRIVATE]])
+@pytest.mark.parametrize(
+    "text", [[element(PATIENT_ID, "LO", NOT_LATIN)], [*parts("UT", segment("a"), last(NOT_LATIN))]]
+)
+def test_text_in_a_private_sequence_switches_to_utf_8(text: list[Event], outer: list[int], count: int) -> None:
+    before = [element(0x00080070, "LO", "a")]
+    events = [*before, *text]
+    for tag in outer[::-1]:
+        events = sequence(tag, *[before] * count, events)
+    expected = [element(CHARSET, "CS", "ISO_IR 192"), *joined(events)]
+    assert read(write([START, *events, END])) == expected
+
+
 @pytest.mark.parametrize("vr", ["UT", "UC", "LT", "LO"])
 def test_long_text_switches_to_utf_8_at_its_end(vr: str) -> None:
     text = "\xe9" * 100_000
