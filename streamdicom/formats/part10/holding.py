@@ -197,12 +197,16 @@ class HoldingParser(PushParser[Event], KeepsPlaces):
                 return depth
         return None
 
-    def _release(self, end: int) -> None:
+    def _release(self, end: int, depth: int | None = None) -> None:
         """Let go of sequences that end before the bytes that are needed next.
 
         Their events are delivered if those bytes have not arrived, and cannot be taken back then.
+
+        Args:
+            end: The offset after those bytes.
+            depth: The number of sequences, from the outermost on; None for all around the current element.
         """
-        for context in self._contexts:
+        for context in self._contexts[:depth]:
             if context.sequence_end < end:
                 context.sequence_start = -1
 

@@ -333,6 +333,7 @@ class RecoveringParser(HoldingParser):
         self._search = None
         source.rewind(search.fault)
         self._move(search.state)
+        self._release(min(end + TOKEN_SIZE, search.limit), search.depth)
         if found is not None and end + TOKEN_SIZE <= search.limit:
             return self._replace(search.depth, search.message, end, TOKEN_SIZE)
         for context in self._open_sequences():  # the end of those around it is not to be found either

@@ -448,3 +448,17 @@ def test_search_for_ends_takes_linear_time() -> None:
     parser.feed(start(TO.uid) + opened + b"hello, world" + (TO.item() + b"text") * 300_000)
     parser.close()
     assert process_time() - began < 5
+
+
+def test_sequence_that_ended_before_the_search_for_another_end_is_not_taken_back() -> None:
+    unknown = TO.header(PRIVATE, "UN", UNDEFINED) + b"no items"
+    item = TO.tag(0xFFFEE000) + TO.pack("I", UNDEFINED) + TO.element(CLASS, "UI", b"1.3\0") + unknown
+    data = start(TO.uid) + before(TO) + TO.sequence(REFERENCES, item) + after(TO)
+    kept = sequence(REFERENCES, [element(CLASS, "UI", "1.3"), *sequence(PRIVATE)])
+    expected = dataset(TO.uid, IS_BEFORE, *kept, IS_AFTER)
+    for pieces in ([data], *cut_in_all_ways(data)):
+        found: list[Deviation] = []
+        events, error = parse(pieces, ReadOptions(on_deviation=found.append))
+        assert error is None
+        assert joined(events) == expected
+        assert {one.code for one in found} == {"broken-structure", "truncated"}
