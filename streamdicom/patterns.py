@@ -102,7 +102,7 @@ def parse_pattern_step(pattern: Pattern) -> PatternStep:
 def _keyword_tag(text: str) -> int:
     tag = tag_of_keyword(text) if text else None  # retired elements may have an empty keyword
     if tag is None:
-        raise ValueError(f"expected a tag, a keyword or a VR, found {text!r}{_suggestion(text)}")
+        raise ValueError(f"expected a tag, a keyword or a VR, found {text!r}{_suggestion(text) if text else ''}")
     return tag
 
 

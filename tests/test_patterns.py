@@ -231,6 +231,11 @@ def test_message_suggests_a_similar_keyword(options: Any) -> None:
     assert "'Modalty'" in str(caught.value)
 
 
+def test_message_has_no_suggestion_for_no_keyword() -> None:
+    with pytest.raises(ValueError, match=r"found ''$"):
+        ReadOptions(where={"": "CT"})
+
+
 def test_message_has_no_suggestion_for_unlike_keywords() -> None:
     with pytest.raises(ValueError, match=r"'Foo'$"):
         ReadOptions(where={"Foo": "CT"})

@@ -10,6 +10,7 @@ from streamdicom.cli.archive_report import finish, progress_callback, resumable
 from streamdicom.cli.exit_codes import usage_errors
 from streamdicom.cli.inputs import PIPE, naming_input
 from streamdicom.cli.options import note_unmatched, selected
+from streamdicom.cli.outputs import check_folder
 from streamdicom.cli.progress import ProgressLine
 from streamdicom.cli.terminal import counted
 from streamdicom.io import is_url
@@ -20,6 +21,7 @@ def run(arguments: Namespace) -> int:
     """Run the command."""
     source = arguments.source
     where = selected(arguments.where)
+    check_folder(arguments.output)
     with (
         resumable(not is_url(arguments.output)),
         usage_errors(),

@@ -64,6 +64,8 @@ def run(arguments: Namespace) -> int:
         if tls:
             raise UsageError("expected an address of the form HOST:PORT with --tls-cert")
         path = Path(arguments.address.removeprefix(UNIX))
+        if not path.name:
+            raise UsageError(f"expected a path after {UNIX}, found {arguments.address!r}")
         server = unix_listener_at(path)
     else:
         path = None

@@ -9,11 +9,22 @@ from typing import BinaryIO
 from streamdicom.cli.exit_codes import UsageError
 from streamdicom.cli.inputs import PIPE, is_pipe
 from streamdicom.formats import JSON, NDJSON, FormatName, form_of_name
+from streamdicom.io import Place
 
 
 def target_of(path: Path) -> Path | BinaryIO:
     """Return the file to write to."""
     return sys.stdout.buffer if path == PIPE else path
+
+
+def check_folder(path: Place) -> None:
+    """Check that an output is a folder, or can become one.
+
+    Raises:
+        UsageError: It is a file.
+    """
+    if isinstance(path, Path) and path.exists() and not path.is_dir():
+        raise UsageError(f"{path}: expected a folder, found a file")
 
 
 def json_format(path: Path, to: FormatName | None) -> FormatName:

@@ -109,7 +109,8 @@ def serve_folder(
         try:
             settings.load()
         except ssl.SSLError as error:
-            raise UsageError(f"the certificate, its key or the CAs cannot be used: {error.reason}") from None
+            reason = error.reason or "no certificate is found"
+            raise UsageError(f"the certificate, its key or the CAs cannot be used: {reason}") from None
         print(f"{scheme}://{format_address((host, listener.getsockname()[1]))}", flush=True)
         uvicorn.Server(settings).run([listener])
 

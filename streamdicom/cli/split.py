@@ -8,7 +8,8 @@ from pathlib import Path
 from streamdicom.api import write_events
 from streamdicom.cli.exit_codes import DONE, UsageError, usage_errors
 from streamdicom.cli.inputs import is_pipe
-from streamdicom.cli.terminal import console
+from streamdicom.cli.outputs import check_folder
+from streamdicom.cli.terminal import console, counted
 from streamdicom.index import plan_splits
 
 _MAX_STEM = 180  # characters of the names of parts
@@ -22,6 +23,7 @@ def run(arguments: Namespace) -> int:
     parts = plan_splits(source, parts=arguments.number)
     name = source.name.partition(".")[0][:_MAX_STEM]
     width = len(str(len(parts) - 1))
+    check_folder(arguments.output)
     arguments.output.mkdir(parents=True, exist_ok=True)
     targets = [arguments.output / f"{name}-{number:0{width}}{arguments.suffix}" for number in range(len(parts))]
     for target in targets:
@@ -30,5 +32,5 @@ def run(arguments: Namespace) -> int:
     for target, part in zip(targets, parts, strict=True):
         with usage_errors():
             write_events(part.iter_events(), target)
-    console.note(f"{len(parts)} files in {arguments.output}")
+    console.note(f"{counted(len(parts), 'file')} in {arguments.output}")
     return DONE

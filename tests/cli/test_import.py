@@ -115,5 +115,5 @@ def test_file_in_place_of_the_folder_is_a_usage_error(tmp_path: Path) -> None:
     path = tmp_path / "out"
     path.write_bytes(b"x")
     result = run("import", "-", "-o", path, data=b"[{}]")
-    assert (result.code, result.error) == (2, f"{path}: File exists")
+    assert (result.code, result.error) == (2, f"{path}: expected a folder, found a file")
     assert path.read_bytes() == b"x"

@@ -25,6 +25,11 @@ def test_malformed_address_is_refused(text: str) -> None:
         parse_address(text)
 
 
+def test_unix_socket_needs_a_path() -> None:
+    result = run("listen", "unix:")
+    assert (result.code, result.error) == (2, "expected a path after unix:, found 'unix:'")
+
+
 @pytest.mark.parametrize("port", ["65536", "70000", "9" * 5000])
 def test_port_that_does_not_exist_is_named(port: str) -> None:
     with pytest.raises(UsageError, match=f"expected a port from 0 to 65535, found {port[:20]}$"):

@@ -119,6 +119,11 @@ def test_split_overwrites_nothing(path: Path, tmp_path: Path) -> None:
     assert sorted(one.name for one in tmp_path.iterdir()) == ["in-1.json", "in.json"]
 
 
+def test_file_is_no_folder_for_parts(path: Path) -> None:
+    result = run("split", path, "-n", 3, "-o", path)
+    assert (result.code, result.error) == (2, f"{path}: expected a folder, found a file")
+
+
 def test_pipe_is_not_split(tmp_path: Path) -> None:
     result = run("split", "-", "-n", 3, "-o", tmp_path)
     assert (result.code, "only files can be split" in result.error) == (2, True)

@@ -115,6 +115,7 @@ def test_files_that_are_no_certificate_are_a_usage_error(folder: Path) -> None:
     refused = run("serve", folder, "--port", 0, "--tls-cert", folder / "CT_small.dcm")
     assert refused.code == 2
     assert "certificate" in refused.error
+    assert "None" not in refused.error
 
 
 def test_read_only_server_stores_nothing(folder: Path) -> None:

@@ -448,7 +448,7 @@ def _reason(error: StreamDicomError) -> str:
 def _fault_text(fault: str, duplicates: int) -> str:
     faults = [fault] if fault else []
     if duplicates:
-        faults.append(f"{duplicates} instances that another file has already")
+        faults.append(f"{duplicates} instance{'' if duplicates == 1 else 's'} that another file has already")
     return "; ".join(faults)
 
 
