@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import fields
 from importlib.util import find_spec
@@ -123,6 +124,13 @@ def test_served_application_answers_and_stores(folder: Path) -> None:
         assert httpx2.post(url, content=response.content, headers=headers).status_code == 200
         assert httpx2.post(url, content=b'[{"', headers=headers).status_code == 400
     assert [ds.PatientID for ds in streamdicom.iter_datasets("received.json")] == ["1", "2"]
+
+
+@pytest.mark.parametrize("page", [_README, _ROOT / "docs" / "quickstart.md"], ids=lambda page: page.stem)
+def test_page_names_every_extra(page: Path) -> None:
+    project = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    text = page.read_text(encoding="utf-8")
+    assert [extra for extra in project["optional-dependencies"] if f"`{extra}`" not in text] == []
 
 
 def test_readme_is_short() -> None:
