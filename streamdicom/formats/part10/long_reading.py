@@ -8,6 +8,7 @@ from typing import Any
 from streamdicom.deviations import DEVIATIONS
 from streamdicom.dicom import (
     DECODERS,
+    FILE_META_GROUP,
     ITEM,
     SEQUENCE_DELIMITATION,
     SPLITTERS,
@@ -129,7 +130,8 @@ class LongValueParser(RecoveringParser):
             self._end_muted()
         elif state is ParserState.ELEMENTS and tag >= 0:
             *_, size, _ = read_header(self._input.data, self._input.pos, self._context.encoding)
-            if self._policy.keeps and len(rest) > size and not self._context.has(tag):
+            is_misplaced = tag >> 16 == FILE_META_GROUP and not self._contexts
+            if self._policy.keeps and len(rest) > size and not is_misplaced and not self._context.has(tag):
                 self._events.append((ELEMENT, tag, "UN", (rest[size:],)))
         if state in (ParserState.BINARY, ParserState.NUMBERS, ParserState.TEXT):
             self._events.append((END_ELEMENT, tag, vr, None))

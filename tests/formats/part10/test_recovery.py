@@ -634,3 +634,13 @@ def test_escape_where_no_character_set_applies_is_read_as_text_that_can_be_writt
     writer.write_all([*dataset(TO.uid)[:1], *events, *dataset(TO.uid)[-1:]])
     writer.close()
     assert b"CS\4\0C?T " in file.getvalue()
+
+
+def test_file_meta_that_is_cut_off_in_the_data_set_is_left_out() -> None:
+    data = start(EXPLICIT.uid) + EXPLICIT.element(0x00080018, "UI", b"1.2\0")
+    cut_off = EXPLICIT.header(0x00020010, "UI", 20) + b"1.2.840"
+    found: list[Deviation] = []
+    events, error = parse([data + cut_off], ReadOptions(on_deviation=found.append))
+    assert error is None
+    assert events == dataset(EXPLICIT.uid, element(0x00080018, "UI", "1.2"))
+    assert [one.code for one in found] == ["truncated"]
