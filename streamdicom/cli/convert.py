@@ -154,11 +154,11 @@ class _Conversion(NamedTuple):
         if form is None and not sorts:
             return False
         events: Iterator[Event] = expanded_events(whole, reading, expansion, form)
+        if content == DICOM.name:  # where group 0002 is first, whatever tags follow
+            events = needed_file_meta(events, always=always)
         if sorts:
             events = sort_elements(events)
-        if content == DICOM.name:
-            events = needed_file_meta(events, always=always)
-        elif to != DICOM.name and not always:
+        if content != DICOM.name and to != DICOM.name and not always:
             events = needed_file_meta_of_each(events)
         if content == to == DICOM.name and writing.deidentification is None:
             raise UsageError(

@@ -7,6 +7,7 @@ import io
 import json
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydicom import dcmread
@@ -45,6 +46,13 @@ def test_json_is_indented_and_has_no_group_0002(tmp_path: Path) -> None:
     text = result.stdout.decode()
     assert text == json.dumps(json.loads(text), indent=2, ensure_ascii=False) + "\n"
     assert not [key for key in json.loads(text) if key.startswith("0002")]
+
+
+@pytest.mark.parametrize("functions", [None, _native.functions])
+def test_group_0001_keeps_no_group_0002(functions: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(_native, "functions", functions)
+    assert run("convert", get_testdata_file("nested_priv_SQ.dcm"), tmp_path / "out.json").code == 0
+    assert json.loads((tmp_path / "out.json").read_bytes()).keys() == {"00010001", "7FE00010"}
 
 
 def test_format_of_standard_input_is_detected(tmp_path: Path) -> None:
