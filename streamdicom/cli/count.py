@@ -6,10 +6,11 @@ from argparse import Namespace
 from pathlib import Path
 
 from streamdicom.cli.exit_codes import DONE
-from streamdicom.cli.inputs import event_batches, size_of
+from streamdicom.cli.inputs import event_batches, name_of, size_of
 from streamdicom.cli.options import read_options
 from streamdicom.cli.picking import index_of
 from streamdicom.cli.progress import ProgressLine
+from streamdicom.cli.terminal import naming_warnings
 from streamdicom.events import START_DATASET
 from streamdicom.options import ReadOptions
 
@@ -20,7 +21,8 @@ def run(arguments: Namespace) -> int:
     """Run the command."""
     options = read_options(arguments, include=_ELEMENTS)
     for source in arguments.sources:
-        number = _count(source, options)
+        with naming_warnings(name_of(source)):
+            number = _count(source, options)
         print(f"{number}\t{source}" if len(arguments.sources) > 1 else number)
     return DONE
 

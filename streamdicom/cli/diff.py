@@ -19,6 +19,7 @@ from streamdicom.cli.inputs import PIPE, name_of, size_of
 from streamdicom.cli.places import Batch, PlacedParser, placed_batches
 from streamdicom.cli.progress import ProgressLine
 from streamdicom.cli.reports import FoundDifference, new_diff_report
+from streamdicom.cli.terminal import naming_warnings
 from streamdicom.comparison import DataSet, Difference, DifferenceKind, Entry, Place, datasets, differences, tag_path
 from streamdicom.errors import Location
 from streamdicom.events import Event
@@ -107,11 +108,13 @@ class _PlacedEvents(Iterator[Event]):
         self._parser = PlacedParser(options)
         self._batches = placed_batches(self._parser, source, progress)
         self._batch = Batch([], int)
+        self._name = name_of(source)
         self._index = 0  # of the next event
 
     def __next__(self) -> Event:
         while self._index == len(self._batch.events):
-            self._batch = next(self._batches)
+            with naming_warnings(self._name):
+                self._batch = next(self._batches)
             self._index = 0
         event = self._batch.events[self._index]
         self._index += 1

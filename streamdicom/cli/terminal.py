@@ -124,6 +124,15 @@ def printed_warnings() -> Iterator[None]:
         console.verbosity = verbosity
 
 
+@contextmanager
+def naming_warnings(name: str) -> Iterator[None]:
+    """Name an input in its warnings, also in those that another input has caused."""
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+        warnings.showwarning = lambda message, *rest, **more: show(f"{name}: {message}", *rest, **more)
+        yield
+
+
 # --- standard streams ------------------------------------------------------------------------------------------
 
 

@@ -64,6 +64,18 @@ def test_count_is_that_of_the_file(is_indexed: bool, path: Path, tmp_path: Path)
     assert run("count", path, dicom).stdout.decode() == f"40\t{path}\n1\t{dicom}\n"
 
 
+@pytest.mark.parametrize("command", ["count", "diff"])
+def test_warning_names_each_of_two_files_at_fault(command: str, tmp_path: Path) -> None:
+    paths = [tmp_path / "a.dcm", tmp_path / "b.dcm"]
+    for path in paths:
+        dicom_file(path)
+        path.write_bytes(path.read_bytes()[:-1])
+    result = run(command, *paths)
+    assert result.code == 0
+    warned = [line.partition(": truncated: ")[0] for line in result.stderr.splitlines()]
+    assert warned == [f"streamdicom: warning: {path}" for path in paths]
+
+
 def test_count_of_a_changed_file_is_refused(path: Path) -> None:
     run("index", path)
     path.write_bytes(text_of(41, "array"))
