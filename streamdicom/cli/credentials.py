@@ -86,3 +86,5 @@ def _load(context: ssl.SSLContext, certificate: Path | None, key: Path | None, c
     except ssl.SSLError as error:
         reason = error.reason or "no certificate is found"
         raise UsageError(f"the certificate, its key or the CAs cannot be used: {reason}") from None
+    except OSError as error:  # which does not name the file
+        raise UsageError(f"the certificate, its key or the CAs cannot be read: {error.strerror}") from None

@@ -113,18 +113,22 @@ class _Lines:
         self._output = Output(self._file)
 
     def add(self, line: BinaryIO) -> None:
-        """Append the content of a temporary file, which is empty afterwards."""
+        """Append the content of a temporary file, which is empty afterwards.
+
+        Raises:
+            _TargetError: The target cannot be written.
+        """
         start = os.fstat(self._file.fileno()).st_size
         line.seek(0)
         try:
             while piece := line.read(CHUNK):
                 self._output.write(piece)
             self._output.flush()
-        except OSError:
+        except OSError as error:
             if self._is_own:
                 with suppress(OSError):  # not a regular file
                     self._file.truncate(start)
-            raise
+            raise _TargetError from error
         line.seek(0)
         line.truncate()
 
@@ -150,6 +154,10 @@ def _appended(path: Path) -> BinaryIO:
                 if file.read() != b"\n":
                     raise UsageError(f"{path}: expected a line feed at the end, so that lines can be appended")
     return cast(BinaryIO, NamedFile(path, "a", path))
+
+
+class _TargetError(Exception):
+    """The target cannot be written, which ends the listener; the cause says why."""
 
 
 class _PeerError(Exception):
@@ -218,7 +226,7 @@ class _Listener:
                     if once:
                         return await task
         except ExceptionGroup as group:  # an error of the target; _serve handles errors of peers
-            raise group.exceptions[0] from None
+            raise group.exceptions[0].__cause__ or group.exceptions[0] from None
 
     def _name(self, address: str | tuple[str | int, ...]) -> str:
         if isinstance(address, str):
@@ -251,6 +259,9 @@ class _Listener:
             return await (self._receive(peer, greeting) if greeting else self._receive_plain(peer, start))
         except (StreamDicomError, _PeerError) as error:
             console.error(f"{name}: {error}")
+            return False
+        except OSError as error:  # no room for its data set in the temporary folder
+            console.error(f"{name}: the data set cannot be kept until it is complete: {error.strerror}")
             return False
         finally:
             if writer:
@@ -287,8 +298,8 @@ class _Listener:
         exchange.reset_on_close(peer.writer.get_extra_info("socket"))
         try:
             await self._take(_timed(exchange.read_chunks(peer.reader), self._timeout), stream)
-        except (StreamDicomError, OSError) as error:
-            if not isinstance(error.__cause__, SOURCE_LOST):
+        except (StreamDicomError, OSError, _TargetError) as error:
+            if isinstance(error, _TargetError) or not isinstance(error.__cause__, SOURCE_LOST):
                 stream.has_failed = True
                 await self._refuse(peer, exchange.FAILED)
             raise

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import logging
-import ssl
 from argparse import Namespace
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from streamdicom.cli.archive_report import progress_callback
 from streamdicom.cli.arguments import values_of
 from streamdicom.cli.commands import BOUNDS
-from streamdicom.cli.credentials import read_tokens
+from streamdicom.cli.credentials import read_tokens, server_context
 from streamdicom.cli.exit_codes import UsageError
 from streamdicom.cli.network import format_address, listener_at
 from streamdicom.cli.progress import ProgressLine
@@ -27,12 +25,16 @@ try:
 except ModuleNotFoundError as missing:
     raise UsageError(f'{missing.name} is not installed; install "streamdicom[serve]"') from None
 
+if TYPE_CHECKING:
+    import ssl
+
 try:
     import resource
 except ModuleNotFoundError:  # Windows
     resource = None  # type: ignore[assignment]
 
-_DESCRIPTORS = 64  # that the process itself needs
+_BACKLOG = 512  # connections that are accepted at once, before the first of them is counted
+_DESCRIPTORS = 64 + _BACKLOG  # for the process itself
 _SHUTDOWN_TIMEOUT = 5  # seconds for responses that are being sent when the server stops
 _MAX_NAMED = 10  # files that are not served
 
@@ -43,13 +45,8 @@ def serve(arguments: Namespace) -> None:
         arguments.folder,
         arguments.host,
         arguments.port,
-        {
-            "root_path": arguments.root_path,
-            "ssl_certfile": arguments.tls_cert,
-            "ssl_keyfile": arguments.tls_key,
-            "ssl_ca_certs": arguments.tls_client_ca,
-            "ssl_cert_reqs": ssl.CERT_REQUIRED if arguments.tls_client_ca else ssl.CERT_NONE,
-        },
+        server_context(arguments.tls_cert, arguments.tls_key, arguments.tls_client_ca),
+        root_path=arguments.root_path,
         read_only=arguments.read_only,
         lenient_accept=arguments.lenient_accept,
         cors=arguments.cors,
@@ -77,7 +74,14 @@ def _limits(limits: ServerLimits) -> ServerLimits:
 
 
 def serve_folder(
-    folder: Path, host: str, port: int, config: Mapping[str, Any], *, limits: ServerLimits, **options: Any
+    folder: Path,
+    host: str,
+    port: int,
+    tls: ssl.SSLContext | None,
+    *,
+    limits: ServerLimits,
+    root_path: str,
+    **options: Any,
 ) -> None:
     """Serve a folder until the process is interrupted.
 
@@ -85,8 +89,9 @@ def serve_folder(
         folder: A folder of DICOM files and files of DICOM JSON.
         host: The address to listen at.
         port: The port; 0 for a free one.
-        config: Options of ``uvicorn.Config``.
+        tls: The server's side of TLS, or None.
         limits: Bounds on clients.
+        root_path: The path at which a proxy publishes the server.
         options: Other options of ``server_app``.
 
     Raises:
@@ -96,21 +101,17 @@ def serve_folder(
     listener = listener_at(host, port)  # before the folder is indexed, which can take a while
     with listener, Catalog(folder) as catalog:
         _build(catalog)
-        scheme = "https" if config.get("ssl_certfile") else "http"
+        scheme = "https" if tls else "http"
         settings = uvicorn.Config(
             server_app(catalog, limits=limits, **options),
-            http=BoundedProtocol.within(limits),
+            http=BoundedProtocol.within(limits, tls),
+            root_path=root_path,
+            backlog=_BACKLOG,
             access_log=False,
             log_level=logging.WARNING,
             server_header=False,
             timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT,
-            **config,
         )
-        try:
-            settings.load()
-        except ssl.SSLError as error:
-            reason = error.reason or "no certificate is found"
-            raise UsageError(f"the certificate, its key or the CAs cannot be used: {reason}") from None
         print(f"{scheme}://{format_address((host, listener.getsockname()[1]))}", flush=True)
         uvicorn.Server(settings).run([listener])
 

@@ -55,10 +55,12 @@ class Guard:
         if ANY in self._origins:
             return False
         origin = headers.get("origin")
-        if origin is None:  # Fetch Metadata: browsers send it even where they omit the origin
-            return headers.get("sec-fetch-site") == "cross-site"
+        if origin in self._origins:
+            return False
+        if headers.get("sec-fetch-site") == "cross-site":  # also where browsers omit the origin, or of another scheme
+            return True
         # A proxy may end TLS, so the schemes may differ.
-        return origin not in self._origins and origin.partition("://")[2].lower() != headers.get("host", "").lower()
+        return origin is not None and origin.partition("://")[2].lower() != headers.get("host", "").lower()
 
 
 _HOST_REFUSED = PlainTextResponse("the server does not have this name; allow it with --allow-host NAME\n", 421)

@@ -7,8 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -212,8 +212,9 @@ def test_full_disk_ends_the_listener_and_the_sender_fails() -> None:
         assert "/dev/full: No space left" in listener.read_error()
 
 
-def test_partial_line_is_removed_again(tmp_path: Path) -> None:
-    path = tmp_path / "out.json"
+@contextmanager
+def _listening_with_small_files(path: Path) -> Iterator[Listener]:
+    """Run a listener whose files, also temporary ones, have at most 100,000 bytes."""
     code = (
         "import resource, runpy, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)); "
@@ -221,7 +222,31 @@ def test_partial_line_is_removed_again(tmp_path: Path) -> None:
     )
     command = [sys.executable, "-c", code, "listen", "127.0.0.1:0", "-o", str(path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0) as process:
-        listener = Listener(process)
+        try:
+            yield Listener(process)
+        finally:
+            process.kill()
+
+
+def test_peer_that_fills_the_temporary_folder_fails_alone(tmp_path: Path) -> None:
+    path = tmp_path / "out.json"
+    large = b'[{"7FE00010":{"vr":"OB","InlineBinary":"' + b"AAAA" * (4 * 1024 * 1024) + b'"}}]'
+    with _listening_with_small_files(path) as listener:
+        sent = run("send", "-", listener.address, data=large)
+        assert sent.code == 1
+        assert "has not acknowledged the stream" in sent.error
+        assert "cannot be kept until it is complete: File too large" in listener.read_error()
+        with listener.connect() as peer, pytest.raises(ConnectionError):
+            peer.sendall(large)
+            peer.recv(1)
+        assert "cannot be kept until it is complete: File too large" in listener.read_error()
+        assert run("send", "-", listener.address, data=ONE).code == 0
+    assert path.read_bytes() == ONE + b"\n"
+
+
+def test_partial_line_is_removed_again(tmp_path: Path) -> None:
+    path = tmp_path / "out.json"
+    with _listening_with_small_files(path) as listener:
         large = streamdicom.dumps(dataset(1, 200_000)).encode()
         assert run("send", "-", listener.address, data=b"[" + ONE + b"," + large + b"]").code == 1
         assert listener.end() == 4

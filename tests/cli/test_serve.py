@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import resource
 import signal
 import socket
 import ssl
-from contextlib import closing
+from contextlib import ExitStack, closing
 from hashlib import sha256
 from http.client import HTTPSConnection
 from pathlib import Path
@@ -100,6 +101,24 @@ def test_only_clients_with_a_certificate_are_served(folder: Path, tmp_path_facto
                     connection.getresponse()
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs prlimit")
+def test_many_connections_at_once_leave_file_descriptors(folder: Path) -> None:
+    descriptors, count = 700, 900
+    with serving(folder, "--max-connections", 50, "--max-requests", 8) as (process, url), ExitStack() as held:
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (descriptors, descriptors))
+        assert httpx2.get(f"{url}/health").status_code == 200
+        process.send_signal(signal.SIGSTOP)  # so that all wait to be accepted
+        for _ in range(count):
+            connection = held.enter_context(socket.socket())
+            connection.setblocking(False)
+            connection.connect_ex(("127.0.0.1", int(url.rpartition(":")[2])))
+        process.send_signal(signal.SIGCONT)
+        assert httpx2.get(f"{url}/health", timeout=30).status_code == 200
+        process.terminate()
+        assert "Too many open files" not in process.communicate()[1]
+
+
 def test_tokens_of_a_file_are_required(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     tokens = tmp_path_factory.mktemp("tokens") / "tokens"
     tokens.write_text(f"read {sha256(b'abc').hexdigest()}  -\n")
@@ -116,6 +135,8 @@ def test_files_that_are_no_certificate_are_a_usage_error(folder: Path) -> None:
     assert refused.code == 2
     assert "certificate" in refused.error
     assert "None" not in refused.error
+    missing = run("serve", folder, "--port", 0, "--tls-cert", folder / "none.pem")
+    assert (missing.code, missing.error.count("certificate")) == (2, 1)
 
 
 def test_read_only_server_stores_nothing(folder: Path) -> None:

@@ -124,7 +124,13 @@ def test_another_origin_may_neither_read_nor_store(client: TestClient, files: di
     assert client.options("/studies", headers=asked).status_code == 400
     assert "Access-Control-Allow-Origin" not in client.get("/studies", headers=asked).headers
     data = files["CT_small.dcm"].read_bytes()
-    for fields in ({"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}):
+    another_scheme = {"Origin": "https://localhost", "Sec-Fetch-Site": "cross-site"}
+    for fields in (
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        another_scheme,
+    ):
         headers = {"Content-Type": "application/dicom", **fields}
         assert client.post("/studies", content=data, headers=headers).status_code == 403, fields
     for fields in ({}, {"Origin": "http://localhost"}, {"Sec-Fetch-Site": "same-origin"}):
