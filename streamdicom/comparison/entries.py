@@ -48,7 +48,8 @@ _MAX_PLAIN = 64  # bytes; a longer value is compared by its hash
 _HASH_LENGTH = 16
 _END = b"\xff"  # after each value; no byte of UTF-8
 
-_EMPTY_VALUES = (None, "", ("", "", ""))
+_EMPTY_VALUES = (None, "", b"", ("", "", ""))
+_EMPTY_CONTENTS = (_END, b"b" + _END, b"s" + _END)
 _EMPTY = tuple([(value,) for value in _EMPTY_VALUES])
 
 _UP = frozenset({END_SEQUENCE, END_ITEM})
@@ -209,6 +210,8 @@ class _LongContent:
     def content(self) -> bytes:
         if self._is_fragments:
             self._put(_END)
+        if self._head in _EMPTY_CONTENTS:
+            return b""
         return self._head if self._length <= _MAX_PLAIN else b"#" + self._hash.digest()
 
     def text(self) -> str:

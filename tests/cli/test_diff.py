@@ -254,6 +254,34 @@ def test_empty_text_equals_null(empty: str | None) -> None:
     assert contents((1, "LO", (empty, empty))) != contents((1, "LO", ()))
 
 
+@pytest.mark.parametrize(
+    "events",
+    [
+        [(EventType.ELEMENT, 1, "OB", (b"",))],
+        [(EventType.START_ELEMENT, 1, "OB", None), (EventType.END_ELEMENT, 1, "OB", None)],
+        [
+            (EventType.START_ELEMENT, 1, "", None),
+            (EventType.VALUES, 1, "", (None,)),
+            (EventType.END_ELEMENT, 1, "OB", None),
+        ],
+        *(
+            [
+                (EventType.START_ELEMENT, 1, "OB", None),
+                (EventType.LAST_SEGMENT, 1, "OB", nothing),
+                (EventType.END_ELEMENT, 1, "OB", None),
+            ]
+            for nothing in (b"", "")
+        ),
+        [(EventType.START_FRAGMENTS, 1, "OB", None), (EventType.END_FRAGMENTS, 1, "OB", None)],
+    ],
+)
+def test_element_without_content_equals_an_empty_one(events: list[Event]) -> None:
+    start, end = (EventType.START_DATASET, 0, "", 0), (EventType.END_DATASET, 0, "", None)
+    empty: Event = (EventType.ELEMENT, 1, "OB", ())
+    [one], [other] = ([list(found.entries) for found in datasets([start, *part, end])] for part in (events, [empty]))
+    assert one == other
+
+
 def test_fragments_equal_their_inline_value_field() -> None:
     tag = 0x7FE00010
     events: list[Event] = [(EventType.START_DATASET, 0, "", 0), (EventType.START_FRAGMENTS, tag, "OB", None)]
