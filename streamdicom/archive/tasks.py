@@ -6,13 +6,12 @@ Compressed text consists of complete gzip members or zstd frames, so that result
 
 from __future__ import annotations
 
-import os
 from array import array
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from io import BytesIO
+from io import BufferedRandom, BytesIO
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
@@ -28,7 +27,7 @@ from streamdicom.events import Event, to_end
 from streamdicom.filters import needed_file_meta, sort_elements
 from streamdicom.index import hash_of
 from streamdicom.inputs import CONTAINERS, Input, Kind, open_input, pieces
-from streamdicom.io import Expansion, MemberPlace, is_url, new_compressor, read_range
+from streamdicom.io import Expansion, MemberPlace, NamedFile, is_url, new_compressor, read_range
 from streamdicom.limits import Limits
 from streamdicom.options import ReadOptions, WriteOptions
 
@@ -460,7 +459,7 @@ class _Spool:
 
             descriptor, self._path = mkstemp(dir=self._folder)
             text = self._file
-            self._file = os.fdopen(descriptor, "w+b")
+            self._file = BufferedRandom(NamedFile(descriptor, "r+", Path(self._path).parent))
             self._file.write(cast(BytesIO, text).getvalue())
         return self._file.write(data)
 

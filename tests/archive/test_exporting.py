@@ -714,6 +714,25 @@ if __name__ == "__main__":
     assert (tmp_path / "out.json").read_bytes() == expected
 
 
+@pytest.mark.slow
+def test_full_disk_is_named_when_many_bytes_wait_for_another_process(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.dcm").write_bytes(file_bytes(_image(1, 4 * 1024 * 1024)))
+    code = f"""
+import resource, signal
+from streamdicom.archive import export_archive
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+try:
+    export_archive({str(tmp_path / "in")!r}, {str(tmp_path / "out.json")!r})
+except OSError as error:
+    print(error.strerror, error.filename)
+"""
+    (tmp_path / "program.py").write_text(code)
+    done = _python(tmp_path / "program.py")
+    assert done.stdout.decode() == f"File too large {tmp_path / '.out.json.spool'}\n", done.stderr
+
+
 def test_pipe_by_its_name_in_dev(tmp_path: Path) -> None:
     files(tmp_path, 3)
     reader, writer = os.pipe()
