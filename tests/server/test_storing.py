@@ -232,6 +232,19 @@ def test_complete_instances_of_a_killed_server_are_taken_in(tmp_path: Path) -> N
     assert not left.exists()
 
 
+def test_pipes_and_links_are_not_taken_in(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    corpus.write(outside / "0.complete", corpus.dataset(0))
+    left = tmp_path / ".streamdicom" / "incoming-killed"
+    left.mkdir(parents=True)
+    os.mkfifo(left / "0.complete")
+    (left / "1.complete").symlink_to(outside / "0.complete")
+    (left.parent / "incoming-link").symlink_to(outside)
+    with TestClient(server_app(tmp_path), "http://localhost") as client:
+        assert client.get("/instances").status_code == 204
+    assert list(outside.iterdir()) == [outside / "0.complete"]
+
+
 def test_files_of_a_running_server_are_left_to_it(tmp_path: Path) -> None:
     busy = tmp_path / ".streamdicom" / "incoming-busy"
     busy.mkdir(parents=True)

@@ -22,6 +22,7 @@ from filecmp import cmp
 from itertools import groupby
 from pathlib import Path
 from shutil import disk_usage, rmtree
+from stat import S_ISREG
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -362,6 +363,8 @@ def _claim(file: Path, path: Path) -> bool:
 def take_in_leftovers(catalog: Catalog) -> None:
     """Store the complete instances that killed servers have left, and delete the rest."""
     for folder in Path(catalog.folder, FOLDER).glob(f"{_PREFIX}*"):
+        if folder.is_symlink():  # no server has made it
+            continue
         with suppress(FileNotFoundError):  # another server takes them in too
             lock = _locked(folder)
             # Without a lock, another server may still receive a young request.
@@ -375,7 +378,8 @@ def take_in_leftovers(catalog: Catalog) -> None:
 
 
 def _take_in(folder: Path, settler: _Settler) -> None:
-    failures = {settler.store(file, None).failure for file in sorted(folder.glob(f"*{_COMPLETE}"))}
+    files = (file for file in sorted(folder.glob(f"*{_COMPLETE}")) if S_ISREG(file.lstat().st_mode))
+    failures = {settler.store(file, None).failure for file in files}
     if settler.sync() and Failure.OUT_OF_RESOURCES not in failures:
         rmtree(folder, ignore_errors=True)
 
