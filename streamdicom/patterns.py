@@ -438,7 +438,7 @@ def _is_same_number(one: str | float, other: str | float, vr: str) -> bool:
 
     try:
         if not isinstance(one, float) and not isinstance(other, float):
-            return Decimal(one) == Decimal(other)
+            return Decimal(one) == (other if isinstance(other, int) else Decimal(other))
         one, other = float(one), float(other)
         return one == other or (vr == "FL" and struct.pack("f", one) == struct.pack("f", other))
     except (ArithmeticError, ValueError):  # not a number, or out of range
