@@ -96,9 +96,10 @@ def _measure_import(folder: Path, top: Path) -> None:
 
 def _used(action: Callable[[], object]) -> tuple[float, float]:
     """Return the CPU seconds of this process and of its children during an action."""
-    before = _times()
+    own, children = _times()
     action()
-    return tuple(now - then for now, then in zip(_times(), before, strict=True))  # type: ignore[return-value]
+    own_after, children_after = _times()
+    return own_after - own, children_after - children
 
 
 def _times() -> tuple[float, float]:

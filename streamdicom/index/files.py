@@ -164,7 +164,7 @@ class FilesIndex(DatasetIndex):
 
     def _split(self, file: IndexedFile, start: int, stop: int) -> Split:
         """Return some data sets of a plain JSON file."""
-        offset, end = (self._sidecar.start(file.first + number) - file.start for number in (start, stop - 1))
+        offset = self._sidecar.start(file.first + start) - file.start
         with open_place(file.path) as text:
             origin = origin_of(text, offset)
             if stop == file.stop - file.first:
@@ -180,12 +180,12 @@ class FilesIndex(DatasetIndex):
             return self._split(file, start, stop).iter_datasets(options=self._options)
         return islice(Split(file.path).iter_datasets(options=self._options), start, stop)
 
-    def _events(self, file: IndexedFile, start: int, stop: int) -> Iterator[Event]:
+    def _events(self, file: IndexedFile, start: int, stop: int, options: ReadOptions) -> Iterator[Event]:
         self._checked(file)
         if file.is_text:
-            events = self._split(file, start, stop).iter_events(options=self._options)
+            events = self._split(file, start, stop).iter_events(options=options)
         else:
-            events = _between(Split(file.path).iter_events(options=self._options), start, stop)
+            events = _between(Split(file.path).iter_events(options=options), start, stop)
         return _numbered(events, file.first + start)
 
     def _range(self, start: int, stop: int | None) -> Iterator[tuple[IndexedFile, int, int]]:
@@ -201,7 +201,7 @@ class FilesIndex(DatasetIndex):
 
         The index in START_DATASET is that of the data set in this index.
         """
-        return chain.from_iterable(self._events(*piece) for piece in self._range(start, stop))
+        return chain.from_iterable(self._events(*piece, self._options) for piece in self._range(start, stop))
 
     def raw(self, index: int) -> bytes:
         """Return the JSON text of a data set, or the bytes of its DICOM file.
@@ -228,11 +228,8 @@ class FilesIndex(DatasetIndex):
         return [ordinal for ordinal in self._sidecar.ordinals(uid_hash(uid)) if self._uid(ordinal) == uid]
 
     def _uid(self, ordinal: int) -> str | None:
-        before, self._options = self._options, _uid_options(self._options)
-        try:
-            return next(_uids(self.iter_events(ordinal, ordinal + 1)), None)
-        finally:
-            self._options = before
+        [piece] = self._pieces(ordinal, ordinal + 1)
+        return next(_uids(self._events(*piece, _uid_options(self._options))), None)
 
     def close(self) -> None:
         """Close the index."""

@@ -12,10 +12,11 @@ import pydicom
 import pytest
 
 from streamdicom._push import drained, finished
+from streamdicom.deviations import Deviation
 from streamdicom.errors import InputError
 from streamdicom.events import Event, EventType
 from streamdicom.formats.part10.parser import Part10Parser
-from streamdicom.options import ReadOptions
+from streamdicom.options import OnError, ReadOptions
 
 UNDEFINED = 0xFFFFFFFF
 # PS3.5 7.1.2: the VRs whose length has 32 bits, after two reserved bytes.
@@ -213,3 +214,17 @@ _ROOT = Path(pydicom.__file__).parent / "data"
 BUNDLED = [path for folder in ("test_files", "charset_files") for path in sorted((_ROOT / folder).rglob("*.dcm"))]
 BUNDLED += sorted(path for path in (_ROOT / "test_files" / "dicomdirtests").rglob("*") if path.is_file())
 BUNDLED = [path for path in BUNDLED if b"DICM" in path.read_bytes()[128:132] or path.suffix == ".dcm"]
+
+
+def read(
+    data: bytes, on_error: OnError | None = None, **options: Any
+) -> tuple[list[Event], InputError | None, list[Deviation]]:
+    """Return events, error and deviations, and check that they do not depend on cuts."""
+    results = []
+    for pieces in ([data], *cut_in_all_ways(data)):
+        found: list[Deviation] = []
+        events, error = parse(pieces, ReadOptions(on_error=on_error, on_deviation=found.append, **options))
+        results.append((outcome(events, error), found, events, error))
+        assert (results[-1][0], found) == results[0][:2]
+    _, found, events, error = results[0]
+    return events, error, found

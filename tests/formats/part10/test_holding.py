@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamdicom import Deviation, Event, InputError, Limits, ReadOptions, iter_events, write_events
+from streamdicom import Deviation, Event, Limits, ReadOptions, iter_events, write_events
 from streamdicom.cli import main
 from streamdicom.errors import DicomFileError, TruncatedError
 from streamdicom.events import EventType
@@ -36,8 +36,8 @@ from tests.formats.part10.files import (
     dataset,
     element,
     joined,
-    outcome,
     parse,
+    read,
     sequence,
     start,
 )
@@ -76,20 +76,6 @@ def long_item(to: Layout) -> bytes:
 
 def good_item(to: Layout) -> bytes:
     return to.item(to.element(CLASS, "UI", b"1.3\0"))
-
-
-def read(
-    data: bytes, on_error: OnError | None = None, **options: Any
-) -> tuple[list[Event], InputError | None, list[Deviation]]:
-    """Return events, error and deviations, and check that they do not depend on cuts."""
-    results = []
-    for pieces in ([data], *cut_in_all_ways(data)):
-        found: list[Deviation] = []
-        events, error = parse(pieces, ReadOptions(on_error=on_error, on_deviation=found.append, **options))
-        results.append((outcome(events, error), found, events, error))
-        assert (results[-1][0], found) == results[0][:2]
-    _, found, events, error = results[0]
-    return events, error, found
 
 
 def found(*elements: bytes, layout: Layout = TO, **options: Any) -> tuple[list[Event], list[str]]:

@@ -30,13 +30,13 @@ from tests.formats.part10.files import (
     UNDEFINED,
     Layout,
     cut,
-    cut_in_all_ways,
     dataset,
     element,
     fragments,
     joined,
     outcome,
     parse,
+    read,
     sequence,
     start,
 )
@@ -57,20 +57,6 @@ IS_BEFORE, IS_AFTER = element(UID, "UI", "1.2"), element(STUDY_ID, "SH", "A")
 CLASS_IN_ITEM = TO.element(CLASS, "UI", b"1.3\0")
 ITEM_EVENTS = [element(CLASS, "UI", "1.3")]
 every_layout = pytest.mark.parametrize("layout", LAYOUTS, ids=["explicit", "implicit", "big endian"])
-
-
-def read(
-    data: bytes, on_error: OnError | None = None, **options: Any
-) -> tuple[list[Event], InputError | None, list[Deviation]]:
-    """Return events, error and deviations, and check that they do not depend on cuts."""
-    results = []
-    for pieces in ([data], *cut_in_all_ways(data)):
-        found: list[Deviation] = []
-        events, error = parse(pieces, ReadOptions(on_error=on_error, on_deviation=found.append, **options))
-        results.append((outcome(events, error), found, events, error))
-        assert (results[-1][0], found) == results[0][:2]
-    _, found, events, error = results[0]
-    return events, error, found
 
 
 def found(*elements: bytes, layout: Layout = TO, uid: str = "", **options: Any) -> tuple[list[Event], list[str]]:
