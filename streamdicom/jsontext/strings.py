@@ -55,7 +55,10 @@ def has_control(raw: bytes) -> bool:
 
 
 def mask_text(text: str) -> str:
-    return text.replace("\\\\", _ESCAPED_BACKSLASH).replace('\\"', _ESCAPED_QUOTE)
+    # Up to Python 3.13.5, str.replace reads past the end of a text that it has to widen for the replacement, which ends
+    # the process where a page of memory ends there. So the text is widened before.
+    widened = text + _ESCAPED_BACKSLASH[0]
+    return widened.replace("\\\\", _ESCAPED_BACKSLASH).replace('\\"', _ESCAPED_QUOTE)[:-1]
 
 
 def mask_bytes(piece: bytes) -> bytes:
