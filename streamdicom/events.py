@@ -42,6 +42,7 @@ from enum import IntEnum
 from itertools import chain
 from typing import Any, TypeAlias
 
+from streamdicom._html import table
 from streamdicom.errors import keyword_of
 
 
@@ -163,23 +164,38 @@ def joined_values(events: Iterable[Event]) -> tuple[Any, ...]:
 _MAX_DESCRIBED = 64  # characters of a value
 
 
-def describe(event: Event) -> str:
+class Description(str):
+    """A line about an event, which a notebook shows as a row of cells."""
+
+    _cells: tuple[str, ...] = ()
+
+    def _repr_html_(self) -> str:
+        return table("", ["event", "tag", "VR", "keyword", "value"], [self._cells])
+
+    @classmethod
+    def of(cls, event: Event) -> Description:
+        """Return the description of an event."""
+        kind, tag, vr, value = event
+        name = EventType(kind).name
+        place = (f"({tag >> 16:04X},{tag & 0xFFFF:04X})", vr, keyword_of(tag)) if tag else ("", "", "")
+        described = _describe_value(value)
+        text = " ".join(filter(None, (name, *place)))
+        made = cls(f"{text}{':' if tag else ''} {described}" if described else text)
+        made._cells = (name, *place, described)
+        return made
+
+
+def describe(event: Event) -> Description:
     """Return a line for an event: type, tag, VR, keyword and a short value.
+
+    A notebook shows it as a table.
 
     >>> describe((3, 0x00100020, "LO", ("17",)))
     'ELEMENT (0010,0020) LO PatientID: 17'
     >>> describe((1, 0, "", 0))
     'START_DATASET 0'
     """
-    kind, tag, vr, value = event
-    parts = [EventType(kind).name]
-    if tag:
-        parts += [f"({tag >> 16:04X},{tag & 0xFFFF:04X})", vr, keyword_of(tag)]
-    text = " ".join(filter(None, parts))
-    described = _describe_value(value)
-    if not described:
-        return text
-    return f"{text}{':' if tag else ''} {described}"
+    return Description.of(event)
 
 
 def _describe_value(value: Any) -> str:

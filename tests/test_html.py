@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import streamdicom
-from streamdicom import DeviationLog, ReadOptions
+from streamdicom import DeviationLog, EventType, ReadOptions
 
 _HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -63,3 +63,10 @@ def test_columns_show_their_first_rows(path: Path) -> None:
     assert found.cells == ["PatientID", "_index"] + [cell for n in range(5) for cell in (f"{_HOSTILE}{n}", str(n))]
     path.write_text("[]")
     assert _Cells(columns.read(path, columns=["PatientID"])._repr_html_()).cells == ["PatientID"]
+
+
+def test_event_is_a_row() -> None:
+    found = _Cells(streamdicom.describe((EventType.ELEMENT, 0x00100020, "LO", (_HOSTILE,)))._repr_html_())
+    assert found.cells[5:] == ["ELEMENT", "(0010,0020)", "LO", "PatientID", _HOSTILE]
+    assert "img" not in found.tags
+    assert _Cells(streamdicom.describe((EventType.START_DATASET, 0, "", 7))._repr_html_()).cells[-1] == "7"
