@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import chain
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
@@ -351,6 +352,8 @@ class DatasetWriter:
         try:
             if error is None:
                 self.close()
+            elif isinstance(error, StreamDicomError):
+                self._writer.write_pending(self._output)
         finally:
             self._output.discard()
 
@@ -367,6 +370,9 @@ class _TextWriter:
     def flush(self, output: Output) -> None:
         output.write(self._encoder.flush())
         output.flush()
+
+    def write_pending(self, output: Output) -> None:
+        _write_pending(self._encoder, output)
 
     def close(self, output: Output) -> None:
         output.write(self._encoder.close())
@@ -398,6 +404,9 @@ class _FileWriter:
     def flush(self, output: Output) -> None:
         output.flush()
 
+    def write_pending(self, output: Output) -> None:
+        """Do nothing: part of a DICOM file is of no use."""
+
     def close(self, _: Output) -> None:
         if self._error:
             raise self._error
@@ -428,7 +437,8 @@ def dump(
 
     Args:
         obj: A Dataset, a FileDataset, or an iterable of them.
-        target: A path, a binary file, or a socket. A path appears under its name only when it is complete.
+        target: A path, a binary file, or a socket. A path appears under its name only when it is complete; the others
+            have the data sets before an error.
         indent: Spaces, or a string, for each level of JSON and XML; None for no white space.
         format: "json", "ndjson", "xml" or "dicom". By default that of the name of the target: .json, .ndjson, .jsonl,
             .xml or .dcm, each also with .gz or .zst, which compress. A target without a name gets JSON.
@@ -451,8 +461,12 @@ def dump(
     datasets = _each(obj)
     writer = _new_writer(row, indent, options, array=_is_array(obj))
     with Output(target, compression) as output:
-        for dataset in datasets:
-            writer.write(dataset, output)
+        try:
+            for dataset in datasets:
+                writer.write(dataset, output)
+        except StreamDicomError:
+            writer.write_pending(output)
+            raise
         writer.close(output)
         output.commit()
 
@@ -507,6 +521,13 @@ def _write_blocks(encoder: DatasetEncoder | EventEncoder, blocks: Iterable[bytes
         output.write(encoder.flush())
 
 
+def _write_pending(encoder: DatasetEncoder | EventEncoder, output: Output) -> None:
+    """Write the bytes before an error, as far as the output keeps the bytes of an incomplete document."""
+    if output.is_direct:
+        with suppress(StreamDicomError):
+            output.write(encoder.flush())
+
+
 def _form_of(target: Target, format: FormatName | None) -> tuple[Format, str | None]:
     """Return the format and the compression that a target is written in.
 
@@ -543,8 +564,9 @@ def write_events(
 
     Args:
         events: As ``iter_events`` returns them; they may be filtered or changed on the way.
-        target: A path, a binary file, or a socket. A path appears under its name only when it is complete. A DICOM
-            file for a target without random access is made in a temporary file first.
+        target: A path, a binary file, or a socket. A path appears under its name only when it is complete; the others
+            have the data sets before an error. A DICOM file for a target without random access is made in a temporary
+            file first.
         indent: Spaces, or a string, for each level of JSON and XML; None for no white space.
         format: "json", "ndjson", "xml" or "dicom". By default that of the name of the target; see ``dump``.
         options: Options for writing.
@@ -580,8 +602,12 @@ def write_events(
         return
     encoder = EventEncoder(indent, format=row.name, options=options, array=array)
     with Output(target, compression) as output:
-        for part in by_dataset(checked_events(events)) if output.is_connection else [events]:
-            _write_blocks(encoder, encoder.encode(part), output)
+        try:
+            for part in by_dataset(checked_events(events)) if output.is_connection else [events]:
+                _write_blocks(encoder, encoder.encode(part), output)
+        except StreamDicomError:
+            _write_pending(encoder, output)
+            raise
         output.write(encoder.close())
         output.commit()
 

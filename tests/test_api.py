@@ -580,6 +580,30 @@ def test_failed_dicom_file_stays_failed_and_leaves_no_file(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("format", ["json", "ndjson"])
+def test_file_has_the_data_sets_before_a_fault(format: FormatName) -> None:
+    first = '{"00100020":{"vr":"LO","Value":["1"]}}'
+    expected = f"{first}\n{{}}\n" if format == "ndjson" else f"[{first},{{}}"
+
+    def source() -> bytes:
+        return f'[{first},{{}},{{"00100020":x}}]'.encode()
+
+    def write_each(target: io.BytesIO) -> None:
+        with DatasetWriter(target, format=format) as writer:
+            for dataset in streamdicom.iter_datasets(source()):
+                writer.write(dataset)
+
+    for write in (
+        lambda target: streamdicom.write_events(streamdicom.iter_events(source()), target, format=format),
+        lambda target: streamdicom.dump(streamdicom.iter_datasets(source()), target, format=format),
+        write_each,
+    ):
+        target = io.BytesIO()
+        with pytest.raises(InputError):
+            write(target)
+        assert target.getvalue().decode() in (expected, expected + ",{", expected + "{")  # the third has begun
+
+
 # --- wrong calls -----------------------------------------------------------------------------------------------
 
 _SECRET = "Secret^Patient"

@@ -132,6 +132,11 @@ class Output:
         descriptor = os.open(self._partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
         return io.BufferedRandom(NamedFile(descriptor, "r+", name))
 
+    @property
+    def is_direct(self) -> bool:
+        """Whether written bytes stay when the output is not completed."""
+        return self._partial is None and self._remote is None
+
     def write(self, data: bytes) -> None:
         """Write all of the bytes.
 
