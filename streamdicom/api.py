@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from itertools import chain
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
 
 from streamdicom._push import PIECE_SIZE, drained, finished
+from streamdicom._writers import check_no_indent, new_writer, write_blocks, write_file, write_rest
 from streamdicom.codec import (
     SOURCE_LOST,
     DatasetEncoder,
@@ -24,18 +24,15 @@ from streamdicom.codec import (
     file_options,
     reading_pipeline,
     truncated_by,
-    written_events,
 )
-from streamdicom.errors import InputError, Location, OutputError, StreamDicomError
+from streamdicom.errors import InputError, Location, StreamDicomError
 from streamdicom.events import Event, by_dataset
-from streamdicom.filters import Pipeline
 from streamdicom.formats import (
     DICOM,
     FORMATS,
     HEAD_SIZE,
     JSON,
     NDJSON,
-    ONE_DATASET,
     UNKNOWN,
     UNKNOWN_MESSAGE,
     Format,
@@ -57,7 +54,6 @@ from streamdicom.io import (
     chunks,
     is_special,
     name_of,
-    temporary,
 )
 from streamdicom.options import ReadOptions, WriteOptions, options_or_default
 
@@ -306,7 +302,7 @@ class DatasetWriter:
         options: WriteOptions | None = None,
     ) -> None:
         row, compression = _form_of(target, format)
-        self._writer = _new_writer(row, indent, options, array=True)
+        self._writer = new_writer(row, indent, options, array=True)
         self._output = Output(target, compression)
         self._is_closed = False
 
@@ -358,70 +354,6 @@ class DatasetWriter:
             self._output.discard()
 
 
-class _TextWriter:
-    """Writes data sets as text."""
-
-    def __init__(self, encoder: DatasetEncoder) -> None:
-        self._encoder = encoder
-
-    def write(self, dataset: Dataset, output: Output) -> None:
-        _write_blocks(self._encoder, self._encoder.encode(dataset), output)
-
-    def flush(self, output: Output) -> None:
-        output.write(self._encoder.flush())
-        output.flush()
-
-    def write_pending(self, output: Output) -> None:
-        _write_pending(self._encoder, output)
-
-    def close(self, output: Output) -> None:
-        output.write(self._encoder.close())
-
-
-class _FileWriter:
-    """Writes one data set as a DICOM file."""
-
-    def __init__(self, indent: int | str | None, options: WriteOptions) -> None:
-        _check_no_indent(indent)
-        self._options = file_options(options)
-        self._is_written = False
-        self._error: OutputError | None = None
-
-    def write(self, dataset: Dataset, output: Output) -> None:
-        from pydicom.dataset import Dataset
-
-        from streamdicom.datasets import walk
-
-        if not isinstance(dataset, Dataset):
-            raise TypeError(f"expected a Dataset or an iterable of them, found {type(dataset).__name__}")
-        if self._is_written:
-            raise OutputError(ONE_DATASET)
-        self._is_written = True
-        self._error = OutputError("the DICOM file is not complete")
-        _write_file(chain.from_iterable(walk(dataset, 0, options=self._options)), output, self._options)
-        self._error = None
-
-    def flush(self, output: Output) -> None:
-        output.flush()
-
-    def write_pending(self, output: Output) -> None:
-        """Do nothing: part of a DICOM file is of no use."""
-
-    def close(self, _: Output) -> None:
-        if self._error:
-            raise self._error
-        if not self._is_written:
-            raise OutputError("expected a data set for a DICOM file, found none")
-
-
-def _new_writer(
-    row: Format, indent: int | str | None, options: WriteOptions | None, *, array: bool
-) -> _TextWriter | _FileWriter:
-    if row is not DICOM:
-        return _TextWriter(DatasetEncoder(indent, format=row.name, options=options, array=array))
-    return _FileWriter(indent, options_or_default(options, WriteOptions))
-
-
 def dump(
     obj: Dataset | Iterable[Dataset],
     target: Target,
@@ -459,7 +391,7 @@ def dump(
     """
     row, compression = _form_of(target, format)
     datasets = _each(obj)
-    writer = _new_writer(row, indent, options, array=_is_array(obj))
+    writer = new_writer(row, indent, options, array=_is_array(obj))
     with Output(target, compression) as output:
         try:
             for dataset in datasets:
@@ -511,21 +443,6 @@ def _datasets(datasets: Iterable[Dataset]) -> Iterator[Dataset]:
         if isinstance(dataset, tuple):
             raise TypeError("expected a Dataset, found a tuple; write events with write_events()")
         yield dataset
-
-
-def _write_blocks(encoder: DatasetEncoder | EventEncoder, blocks: Iterable[bytes], output: Output) -> None:
-    """Write the blocks of an encoder, and the pending one if a peer waits for it."""
-    for block in blocks:
-        output.write(block)
-    if output.is_connection:
-        output.write(encoder.flush())
-
-
-def _write_pending(encoder: DatasetEncoder | EventEncoder, output: Output) -> None:
-    """Write the bytes before an error, as far as the output keeps the bytes of an incomplete document."""
-    if output.is_direct:
-        with suppress(StreamDicomError):
-            output.write(encoder.flush())
 
 
 def _form_of(target: Target, format: FormatName | None) -> tuple[Format, str | None]:
@@ -591,10 +508,10 @@ def write_events(
     if isinstance(events, EventStream):
         events.encode_for(file_options(options) if row is DICOM else options, row.name, array=array)
     if row is DICOM:
-        _check_no_indent(indent)
+        check_no_indent(indent)
         with Output(target, compression) as output:
             try:
-                _write_file(checked_events(events), output, file_options(options))
+                write_file(checked_events(events), output, file_options(options))
             except Exception as error:
                 check_list(events, error)
                 raise
@@ -604,23 +521,9 @@ def write_events(
     with Output(target, compression) as output:
         try:
             for part in by_dataset(checked_events(events)) if output.is_connection else [events]:
-                _write_blocks(encoder, encoder.encode(part), output)
+                write_blocks(encoder, encoder.encode(part), output)
         except StreamDicomError:
-            _write_pending(encoder, output)
+            write_rest(encoder, output)
             raise
         output.write(encoder.close())
         output.commit()
-
-
-def _check_no_indent(indent: int | str | None) -> None:
-    if indent is not None:
-        raise ValueError("a DICOM file has no indent; leave it out")
-
-
-def _write_file(events: Iterable[Event], output: Output, options: WriteOptions) -> None:
-    from streamdicom.formats.part10 import Part10Writer
-
-    with output.random_access() as file:
-        writer = Part10Writer(file, temporary, options=options)
-        writer.write_all(written_events(events, options, Pipeline.for_writing(options)))
-        writer.close()
